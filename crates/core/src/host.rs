@@ -1,0 +1,103 @@
+//! Arrays in host memory, the neutral ground between workloads and implementations.
+
+use std::collections::BTreeMap;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// A dense row-major array of `f32` in host memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostArray {
+    /// Length of each axis, outermost first.
+    pub shape: Vec<usize>,
+    /// The elements in row-major order.
+    pub data: Vec<f32>,
+}
+
+impl HostArray {
+    /// An array of the given shape.
+    ///
+    /// # Panics
+    /// If `data` does not hold exactly as many elements as `shape` asks for.
+    pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), data.len(), "shape {shape:?} does not fit the data");
+        Self { shape, data }
+    }
+
+    /// Standard normal values, the same on every machine for one `(seed, stream)`.
+    ///
+    /// `stream` keeps the inputs of one case independent of each other.
+    pub fn normal(shape: Vec<usize>, seed: u64, stream: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(stream);
+        let count = shape.iter().product();
+        let data = StandardNormal.sample_iter(&mut rng).take(count).collect();
+        Self::new(shape, data)
+    }
+
+    /// Ones with probability `share`, else zeros, the same on every machine for one `(seed, stream)`.
+    pub fn bernoulli(shape: Vec<usize>, share: f32, seed: u64, stream: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(stream);
+        let count = shape.iter().product();
+        let uniform = rand::distr::StandardUniform.sample_iter(&mut rng);
+        let data = uniform.take(count).map(|draw: f32| f32::from(u8::from(draw < share))).collect();
+        Self::new(shape, data)
+    }
+
+    /// The length of the last axis (1 for a scalar).
+    pub fn width(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
+
+    /// The number of rows: elements over the length of the last axis.
+    pub fn rows(&self) -> usize {
+        self.data.len().checked_div(self.width()).unwrap_or(0)
+    }
+}
+
+/// The seeded inputs of one case, by name (`query`, `key`, …).
+#[derive(Debug, Clone, Default)]
+pub struct Inputs(pub BTreeMap<&'static str, HostArray>);
+
+impl Inputs {
+    /// The input called `name`.
+    ///
+    /// # Panics
+    /// If the workload gives no such input: an error of the implementation, not of its user.
+    pub fn get(&self, name: &str) -> &HostArray {
+        self.0.get(name).unwrap_or_else(|| panic!("the workload has no input `{name}`"))
+    }
+
+    /// Size of all inputs in bytes when stored with `element_bytes` per element.
+    pub fn bytes(&self, element_bytes: usize) -> usize {
+        self.0.values().map(|array| array.data.len() * element_bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normal_inputs_repeat_and_have_the_right_moments() {
+        let n = 100_000;
+        let first = HostArray::normal(vec![n], 3, 1);
+        assert_eq!(first, HostArray::normal(vec![n], 3, 1));
+        assert_ne!(first, HostArray::normal(vec![n], 3, 2));
+        let mean = first.data.iter().map(|x| f64::from(*x)).sum::<f64>() / n as f64;
+        let square = first.data.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / n as f64;
+        // Standard errors 1/sqrt(n) and sqrt(2/n); five of them is a chance below 1e-6.
+        assert!(mean.abs() < 5.0 / (n as f64).sqrt(), "mean {mean}");
+        assert!((square - 1.0).abs() < 5.0 * (2.0 / n as f64).sqrt(), "mean square {square}");
+    }
+
+    #[test]
+    fn bernoulli_inputs_hold_their_share() {
+        let n = 100_000;
+        let array = HostArray::bernoulli(vec![n], 0.25, 3, 1);
+        let share = array.data.iter().sum::<f32>() / n as f32;
+        assert!((share - 0.25).abs() < 5.0 * (0.1875 / n as f32).sqrt(), "share {share}");
+    }
+}

@@ -1,0 +1,73 @@
+//! Ways to solve a workload.
+
+use crate::{DType, HostArray, Inputs, Params, Result};
+
+/// Where and how an implementation is asked to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Name of the device (`flex`, `libtorch`).
+    pub device: String,
+    /// Element type of inputs, computation and output.
+    pub dtype: DType,
+    /// Threads that every pool has already been set to.
+    pub threads: usize,
+    /// How many copies of the inputs to keep and rotate through: 1 for the hot regime.
+    pub copies: usize,
+}
+
+/// Whether an implementation can take a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Support {
+    /// It can.
+    Yes,
+    /// It cannot, and this is why: shown as data, never left out in silence.
+    No(String),
+}
+
+/// One way to solve a workload.
+pub trait Implementation: Send + Sync {
+    /// The name in plans, SQL and tables.
+    fn name(&self) -> &'static str;
+
+    /// The workload it solves.
+    fn workload(&self) -> &'static str;
+
+    /// One line of help, with the source (paper and section, or the library followed).
+    fn about(&self) -> &'static str;
+
+    /// Rows of the catalogue that this implementation makes work (`AT1`, `EN1`).
+    fn catalogue(&self) -> &'static [&'static str];
+
+    /// Names of the devices it runs on, present on this machine or not.
+    fn devices(&self) -> Vec<&'static str>;
+
+    /// Whether it can take a case in a dtype on one of its devices.
+    fn supports(&self, device: &str, dtype: DType, params: &Params) -> Support;
+
+    /// Version of the engine underneath, for the record (`burn-flex 0.22.1`).
+    fn engine(&self, device: &str) -> (String, String);
+
+    /// Puts the inputs on the device and returns what will be timed.
+    ///
+    /// # Errors
+    /// The device is absent, or the inputs do not fit on it.
+    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>>;
+}
+
+/// A prepared implementation: the thing that is timed.
+pub trait Subject {
+    /// Calls the kernel `iterations` times; with several input copies, each call takes the next.
+    fn run(&mut self, iterations: u64);
+
+    /// Waits until the device has finished everything that [`Subject::run`] started.
+    ///
+    /// # Errors
+    /// The device reports a failed launch.
+    fn sync(&mut self) -> Result<()>;
+
+    /// The result of the last call, read back from the device.
+    ///
+    /// # Errors
+    /// Nothing has run yet, the read failed, or the result lies on another device than asked for.
+    fn output(&mut self) -> Result<HostArray>;
+}

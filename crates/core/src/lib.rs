@@ -1,0 +1,28 @@
+//! The words of benchbook as types and traits.
+//!
+//! A [`Workload`] is a problem with parameters, an [`Implementation`] one way to solve it, a
+//! [`Variant`] what a comparison compares, a [`Plan`] which trials to measure. Nothing here knows
+//! burn, a clock, or a file.
+
+mod error;
+mod host;
+mod implementation;
+pub mod message;
+mod params;
+mod plan;
+mod reference;
+mod registry;
+mod suggest;
+mod variant;
+mod workload;
+
+pub use error::{Error, Result};
+pub use host::{HostArray, Inputs};
+pub use implementation::{Implementation, Setting, Subject, Support};
+pub use params::{Kind, ParamSpec, Params, Value};
+pub use plan::{Axis, CacheRegime, CaseSpec, Plan, SamplingSpec};
+pub use reference::{Comparison, Reference, sample_rows};
+pub use registry::Registry;
+pub use suggest::{nearest, unknown};
+pub use variant::{DType, Variant};
+pub use workload::{Case, Preset, Work, Workload};

@@ -1,0 +1,199 @@
+//! What controller and worker say to each other.
+//!
+//! `benchbook-measure` puts these on the wire as Arrow IPC; the version is checked in the greeting.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CacheRegime, Case, Comparison, ParamSpec, Params, Variant};
+
+/// Version of the protocol; both sides must speak the same.
+pub const PROTOCOL: u32 = 1;
+
+/// From the controller to a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// What exists and what runs here?
+    Describe,
+    /// Turn these parameters into cases.
+    Resolve {
+        /// Name of the workload.
+        workload: String,
+        /// Name of a preset whose cases the parameters override.
+        preset: Option<String>,
+        /// Parameters of each case.
+        combinations: Vec<Params>,
+    },
+    /// Set up a trial, check it, warm it up, choose its iterations.
+    Prepare(Box<Trial>),
+    /// Take one sample of a prepared trial.
+    Sample {
+        /// The trial.
+        trial: i64,
+    },
+    /// Check a trial once more and drop it.
+    Finish {
+        /// The trial.
+        trial: i64,
+    },
+}
+
+/// A trial as a worker needs to know it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Number of the trial in its run.
+    pub trial: i64,
+    /// What to solve.
+    pub case: Case,
+    /// How.
+    pub variant: Variant,
+    /// Hot or cold inputs.
+    pub cache: CacheRegime,
+    /// Seed of the inputs.
+    pub input_seed: u64,
+    /// Least length of a sample in nanoseconds.
+    pub min_sample_ns: u64,
+    /// Least length of the warm-up in nanoseconds.
+    pub warmup_ns: u64,
+}
+
+/// From a worker to its controller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// First words of a worker.
+    Hello {
+        /// See [`PROTOCOL`].
+        protocol: u32,
+        /// Version of the worker's crate.
+        version: String,
+        /// Process id.
+        pid: u32,
+        /// Build profile of the kernels (`release`).
+        profile: String,
+        /// Whether the kernels were compiled with debug assertions: their times are then worthless.
+        debug_assertions: bool,
+    },
+    /// Answer to [`Request::Describe`].
+    Description(Box<Description>),
+    /// Answer to [`Request::Resolve`].
+    Cases(Vec<Case>),
+    /// Answer to [`Request::Prepare`]: the trial can be sampled.
+    Prepared(Prepared),
+    /// Answer to [`Request::Sample`].
+    Sampled(Sampled),
+    /// Answer to [`Request::Finish`].
+    Finished {
+        /// The check after timing.
+        check: Comparison,
+        /// Peak resident memory of the process during the trial, in bytes, where it can be read.
+        peak_memory_bytes: Option<u64>,
+    },
+    /// The implementation cannot take this case here, and says why.
+    Unsupported {
+        /// Why.
+        reason: String,
+    },
+    /// The request could not be carried out; the worker goes on.
+    Failed {
+        /// Why.
+        message: String,
+    },
+}
+
+/// What a worker says of a trial that is ready.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// The check before timing.
+    pub check: Comparison,
+    /// The largest scaled error that passes.
+    pub tolerance: f64,
+    /// Floating-point operations of one call.
+    pub flops: f64,
+    /// Bytes one call must move at least.
+    pub bytes: f64,
+    /// Calls per sample.
+    pub iterations: u64,
+    /// Calls made during warm-up.
+    pub warmup_iterations: u64,
+    /// From the request to readiness, in nanoseconds.
+    pub prepare_ns: i64,
+    /// Resident memory of the process before the trial was set up, in bytes.
+    pub resident_before_bytes: Option<u64>,
+    /// Copies of the inputs that calls rotate through.
+    pub copies: u64,
+}
+
+/// One timed sample; times are nanoseconds of the system's monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// Calls in the sample.
+    pub iterations: i64,
+    /// Elapsed time of all calls.
+    pub elapsed_ns: i64,
+    /// When the sample began.
+    pub started_ns: i64,
+    /// User time of the whole process during the sample.
+    pub cpu_user_ns: i64,
+    /// System time of the whole process during the sample.
+    pub cpu_system_ns: i64,
+}
+
+/// What exists in a worker, and what of it runs on this machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// Every workload.
+    pub workloads: Vec<WorkloadInfo>,
+    /// Every implementation.
+    pub implementations: Vec<ImplementationInfo>,
+    /// Every device that an implementation names.
+    pub devices: Vec<DeviceInfo>,
+    /// Compile-time facts that change speed (`gemm=x86-v4`, versions of engines).
+    pub build: Vec<(String, String)>,
+    /// Size of each thread pool at start.
+    pub thread_pools: Vec<(String, usize)>,
+}
+
+/// A workload as shown to people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadInfo {
+    /// Its name.
+    pub name: String,
+    /// One line of help.
+    pub about: String,
+    /// Names of its presets.
+    pub presets: Vec<String>,
+    /// Its parameters.
+    pub params: Vec<ParamInfo>,
+}
+
+/// A parameter as shown to people.
+pub type ParamInfo = ParamSpec;
+
+/// An implementation as shown to people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImplementationInfo {
+    /// Its name.
+    pub name: String,
+    /// Its workload.
+    pub workload: String,
+    /// One line of help.
+    pub about: String,
+    /// Devices it runs on.
+    pub devices: Vec<String>,
+    /// Rows of the catalogue it makes work.
+    pub catalogue: Vec<String>,
+}
+
+/// A device as shown to people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// Its name.
+    pub name: String,
+    /// Engine behind it (`burn-flex`).
+    pub engine: String,
+    /// Version of that engine.
+    pub engine_version: String,
+    /// Why it cannot be used here; nothing when it can.
+    pub unavailable: Option<String>,
+}

@@ -1,0 +1,160 @@
+//! Typed parameters of a workload.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result, unknown};
+
+/// The type of a parameter; one parameter name has one type across all workloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A signed 64-bit integer.
+    Int,
+    /// A 64-bit float.
+    Float,
+    /// UTF-8 text.
+    Text,
+    /// True or false.
+    Bool,
+}
+
+/// The value of a parameter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Value {
+    /// See [`Kind::Int`].
+    Int(i64),
+    /// See [`Kind::Float`].
+    Float(f64),
+    /// See [`Kind::Text`].
+    Text(String),
+    /// See [`Kind::Bool`].
+    Bool(bool),
+}
+
+impl Value {
+    /// The type of this value.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Int(_) => Kind::Int,
+            Self::Float(_) => Kind::Float,
+            Self::Text(_) => Kind::Text,
+            Self::Bool(_) => Kind::Bool,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(value) => value.fmt(f),
+            Self::Float(value) => value.fmt(f),
+            Self::Text(value) => value.fmt(f),
+            Self::Bool(value) => value.fmt(f),
+        }
+    }
+}
+
+/// What a workload says of one of its parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParamSpec {
+    /// The name, also its column in the view `results`.
+    pub name: String,
+    /// The value where a case names none.
+    pub default: Value,
+    /// One line of help.
+    pub doc: String,
+}
+
+impl ParamSpec {
+    /// An integer parameter.
+    pub fn int(name: &str, default: i64, doc: &str) -> Self {
+        Self { name: name.into(), default: Value::Int(default), doc: doc.into() }
+    }
+
+    /// A boolean parameter.
+    pub fn bool(name: &str, default: bool, doc: &str) -> Self {
+        Self { name: name.into(), default: Value::Bool(default), doc: doc.into() }
+    }
+}
+
+/// Parameter values by name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Params(pub BTreeMap<String, Value>);
+
+impl Params {
+    /// The same parameters with `name` set to `value`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The value of an integer parameter that its workload has already checked.
+    ///
+    /// # Panics
+    /// If the parameter is absent or of another type: [`Params::complete`] rules both out.
+    pub fn int(&self, name: &str) -> i64 {
+        match self.0.get(name) {
+            Some(Value::Int(value)) => *value,
+            other => panic!("parameter `{name}` is {other:?}, not an integer"),
+        }
+    }
+
+    /// The value of an integer parameter as a size; negative values have been refused before.
+    ///
+    /// # Panics
+    /// As [`Params::int`], and if the value is negative.
+    pub fn size(&self, name: &str) -> usize {
+        usize::try_from(self.int(name)).unwrap_or_else(|_| panic!("parameter `{name}` is negative"))
+    }
+
+    /// The value of a boolean parameter that its workload has already checked.
+    ///
+    /// # Panics
+    /// As [`Params::int`].
+    pub fn flag(&self, name: &str) -> bool {
+        match self.0.get(name) {
+            Some(Value::Bool(value)) => *value,
+            other => panic!("parameter `{name}` is {other:?}, not true or false"),
+        }
+    }
+
+    /// Checks names and types against `specs` and fills in the defaults.
+    ///
+    /// # Errors
+    /// An unknown name (with the nearest known one) or a value of the wrong type.
+    pub fn complete(mut self, workload: &str, specs: &[ParamSpec]) -> Result<Self> {
+        for (name, value) in &self.0 {
+            let Some(spec) = specs.iter().find(|spec| spec.name == *name) else {
+                return Err(unknown("parameter", name, specs.iter().map(|spec| spec.name.as_str())));
+            };
+            if spec.default.kind() != value.kind() {
+                return Err(Error::Param {
+                    workload: workload.to_owned(),
+                    name: name.clone(),
+                    reason: format!("{value} is {:?}, expected {:?}", value.kind(), spec.default.kind()),
+                });
+            }
+        }
+        for spec in specs {
+            self.0.entry(spec.name.clone()).or_insert_with(|| spec.default.clone());
+        }
+        Ok(self)
+    }
+}
+
+impl fmt::Display for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            write!(f, "{name}={value}")?;
+        }
+        Ok(())
+    }
+}
