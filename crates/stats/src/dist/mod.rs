@@ -1,0 +1,10 @@
+//! Tail probabilities and quantiles that stay right far out.
+
+mod beta;
+mod binomial;
+mod gamma;
+pub(crate) mod normal;
+pub(crate) mod student;
+
+pub(crate) use binomial::fair_coin_at_most;
+pub(crate) use gamma::ln_gamma_ratio;

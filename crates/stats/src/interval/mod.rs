@@ -1,0 +1,14 @@
+//! Confidence intervals in closed form.
+
+mod mean;
+mod median;
+mod paired;
+mod ratio;
+mod value;
+
+pub use mean::{mean_interval, mean_interval_from};
+pub use median::{median_coverage, median_interval};
+pub use paired::{log_ratios, paired_ratio};
+pub(crate) use ratio::log_ratio_from;
+pub use ratio::{ratio_interval, ratio_interval_from};
+pub use value::Interval;

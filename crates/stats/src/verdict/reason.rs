@@ -1,0 +1,71 @@
+//! Why a verdict is what it is.
+
+use std::fmt;
+
+/// The reason for a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// `equivalent`: the size interval lies inside the margin.
+    SizeWithinMargin,
+    /// `faster` or `slower`: the interval excludes a ratio of 1.
+    DirectionExcludesOne,
+    /// `undecided`: the size interval is wider than the margin, so it could not lie inside.
+    TooNoisy,
+    /// `undecided`: precise enough for the margin, but the interval straddles its edge and includes 1.
+    NearMargin,
+    /// `undecided`: too few blocks to tell how much they vary.
+    TooFewBlocks,
+    /// `undecided`: the ratios do not vary at all, as where the clock is too coarse.
+    NoVariation,
+    /// `undecided`: inside the margin, but runs taken one after the other are never `equivalent`.
+    SequentialNeverEquivalent,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::SizeWithinMargin,
+        Self::DirectionExcludesOne,
+        Self::TooNoisy,
+        Self::NearMargin,
+        Self::TooFewBlocks,
+        Self::NoVariation,
+        Self::SequentialNeverEquivalent,
+    ];
+
+    /// The stable code, as tables and queries show it.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::SizeWithinMargin => "size-within-margin",
+            Self::DirectionExcludesOne => "direction-excludes-one",
+            Self::TooNoisy => "too-noisy",
+            Self::NearMargin => "near-margin",
+            Self::TooFewBlocks => "too-few-blocks",
+            Self::NoVariation => "no-variation",
+            Self::SequentialNeverEquivalent => "sequential-never-equivalent",
+        }
+    }
+
+    /// The reason in words, with what would help.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::SizeWithinMargin => "any difference lies inside the practical margin",
+            Self::DirectionExcludesOne => "the interval of the ratio excludes 1",
+            Self::TooNoisy => "the interval is wider than the margin: measure more replicates, or a quieter machine",
+            Self::NearMargin => "the difference lies about the edge of the margin: measure more replicates",
+            Self::TooFewBlocks => "too few blocks to tell how much they vary: measure more",
+            Self::NoVariation => "the ratios do not vary at all: check the clock's resolution",
+            Self::SequentialNeverEquivalent => {
+                "the runs were taken one after the other: measure both in one run to show that they are equivalent"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}

@@ -1,0 +1,112 @@
+//! Intervals cover what they promise, by simulation with fixed seeds.
+//!
+//! Each share of N simulations is compared with its level within four standard deviations of a
+//! binomial share (`binomial_bound`). Where a method is known to cover less than its level in small
+//! samples, the bound is the level less the stated allowance less that deviation.
+
+use crate::help::{binomial_bound, normals, share};
+use benchbook_stats::*;
+
+const TRIALS: u64 = 20_000;
+
+#[test]
+fn students_interval_covers_exactly() {
+    for (n, level) in [(2, 0.95), (5, 0.95), (30, 0.9)] {
+        let got = share(TRIALS, |g| mean_interval(&normals(n, g), level).unwrap().contains(0.0));
+        assert!((got - level).abs() <= binomial_bound(level, TRIALS), "n = {n}: {got}");
+    }
+}
+
+#[test]
+fn the_medians_interval_covers_what_it_says() {
+    // Exact for any continuous distribution: here a skewed one with median 1.
+    for n in [6, 11, 40] {
+        let real = median_coverage(n, 0.95).unwrap();
+        let got = share(TRIALS, |g| {
+            let x: Vec<f64> = normals(n, g).into_iter().map(f64::exp).collect();
+            median_interval(&x, 0.95).unwrap().contains(1.0)
+        });
+        assert!((got - real).abs() <= binomial_bound(real, TRIALS), "n = {n}: {got}, not {real}");
+    }
+}
+
+#[test]
+fn the_ratios_interval_covers() {
+    // The delta method is asymptotic: at coefficients of variation of 10 % its own error is far
+    // below the binomial deviation, so no allowance is made.
+    let got = share(TRIALS, |g| {
+        let times = |mean: f64, z: Vec<f64>| -> Vec<f64> { z.into_iter().map(|z| mean * (1.0 + 0.1 * z)).collect() };
+        let (candidate, baseline) = (times(2.0, normals(15, g)), times(3.0, normals(25, g)));
+        ratio_interval(&candidate, &baseline, 0.95).unwrap().contains(1.5)
+    });
+    assert!((got - 0.95).abs() <= binomial_bound(0.95, TRIALS), "{got}");
+}
+
+#[test]
+fn the_paired_ratios_interval_covers_exactly() {
+    let got = share(TRIALS, |g| {
+        let logs: Vec<f64> = normals(10, g).into_iter().map(|z| 0.2 + 0.05 * z).collect();
+        paired_ratio(&logs, 0.95).unwrap().contains(0.2_f64.exp())
+    });
+    assert!((got - 0.95).abs() <= binomial_bound(0.95, TRIALS), "{got}");
+}
+
+#[test]
+fn bca_covers_nearly() {
+    // Of 40 values from a skewed distribution BCa covers the mean less than its level, by 1/n terms
+    // of some 2 % (Efron & Tibshirani 1993, section 14.3): the allowance, one-sided.
+    let trials = 1_000;
+    let draws = Resamples::seeded(400, 1);
+    let got = share(trials, |g| {
+        let x: Vec<f64> = normals(40, g).into_iter().map(|z| (0.5 * z).exp()).collect();
+        bca(&x, Statistic::Mean, 0.9, &draws).unwrap().contains(0.125_f64.exp())
+    });
+    assert!(got >= 0.9 - 0.025 - binomial_bound(0.9, trials), "{got}");
+    assert!(got <= 0.9 + binomial_bound(0.9, trials), "{got}");
+}
+
+#[test]
+fn bca_of_ratios_covers_nearly() {
+    let trials = 1_000;
+    let (draws, others) = (Resamples::seeded(400, 1), Resamples::seeded(400, 2));
+    let skewed = |z: Vec<f64>| -> Vec<f64> { z.into_iter().map(|z| (0.3 * z).exp()).collect() };
+    let unpaired = share(trials, |g| {
+        let (candidate, baseline) = (skewed(normals(40, g)), skewed(normals(40, g)));
+        bca_ratio(&candidate, &baseline, Statistic::Mean, 0.9, &draws, &others).unwrap().contains(1.0)
+    });
+    let paired = share(trials, |g| {
+        let candidate = skewed(normals(40, g));
+        let baseline: Vec<f64> =
+            candidate.iter().zip(skewed(normals(40, g))).map(|(c, noise)| 2.0 * c * noise).collect();
+        // The ratio of the means: 2 exp(0.3² / 2).
+        bca_paired_ratio(&candidate, &baseline, Statistic::Mean, 0.9, &draws).unwrap().contains(2.0 * 0.045_f64.exp())
+    });
+    for got in [unpaired, paired] {
+        assert!(got >= 0.9 - 0.025 - binomial_bound(0.9, trials), "{got}");
+        assert!(got <= 0.9 + binomial_bound(0.9, trials), "{got}");
+    }
+}
+
+#[test]
+fn p_values_are_uniform_where_nothing_differs() {
+    let welch = share(TRIALS, |g| welch_t(&normals(9, g), &normals(9, g)).unwrap().p <= 0.05);
+    // Welch's approximation at 9 and 9 equal variances is right to a fraction of the deviation.
+    assert!((welch - 0.05).abs() <= binomial_bound(0.05, TRIALS), "{welch}");
+    // Exact tests are never too often significant; their p-values come in steps.
+    let ranks = share(TRIALS, |g| mann_whitney(&normals(8, g), &normals(9, g), Method::Exact).unwrap().p <= 0.05);
+    assert!((0.03..=0.05 + binomial_bound(0.05, TRIALS)).contains(&ranks), "{ranks}");
+    let signs =
+        share(TRIALS, |g| wilcoxon_signed_rank(&normals(12, g), Zeros::Discard, Method::Exact).unwrap().p <= 0.05);
+    assert!((0.03..=0.05 + binomial_bound(0.05, TRIALS)).contains(&signs), "{signs}");
+}
+
+#[test]
+fn the_exponents_interval_covers_exactly() {
+    let x: Vec<f64> = (4..12).map(|i| f64::from(1 << i)).collect();
+    let got = share(TRIALS, |g| {
+        let noise = normals(x.len(), g);
+        let y: Vec<f64> = x.iter().zip(noise).map(|(x, z)| 3.0 * x.powf(1.7) * (0.1 * z).exp()).collect();
+        fit::power_law(&x, &y, 0.95).unwrap().exponent.contains(1.7)
+    });
+    assert!((got - 0.95).abs() <= binomial_bound(0.95, TRIALS), "{got}");
+}
