@@ -1,0 +1,133 @@
+//! A journal becomes Parquet files and a manifest.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
+
+use crate::digest::Hashing;
+use crate::journal::{self, Ending, JOURNAL};
+use crate::manifest::{Manifest, ManifestFile};
+use crate::parquet_file::properties;
+use crate::sink::{Disk, Sink};
+use crate::state::Summary;
+use crate::{Error, Result, Table};
+
+/// The system's own answer where it is the system that refused.
+fn refused(path: &Path) -> impl FnOnce(ParquetError) -> Error {
+    move |error| {
+        let path = path.display().to_string();
+        match error {
+            ParquetError::External(cause) => match cause.downcast::<io::Error>() {
+                Ok(cause) => Error::Io { doing: "write", path, cause: *cause },
+                Err(cause) => Error::Format { doing: "write", path, reason: cause.to_string() },
+            },
+            error => Error::Format { doing: "write", path, reason: error.to_string() },
+        }
+    }
+}
+
+struct Output {
+    path: PathBuf,
+    file: File,
+    writer: ArrowWriter<Hashing<Sink>>,
+    rows: u64,
+}
+
+impl Output {
+    fn create(folder: &Path, table: Table, disk: &Disk) -> Result<Self> {
+        let path = folder.join(table.file_name());
+        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        let handle = file.try_clone().map_err(Error::io("open", &path))?;
+        let writer = ArrowWriter::try_new(Hashing::new(disk(handle)), table.schema(), Some(properties()))
+            .map_err(refused(&path))?;
+        Ok(Self { path, file, writer, rows: 0 })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(refused(&self.path))
+    }
+
+    fn close(mut self, table: Table) -> Result<ManifestFile> {
+        // `into_inner` would turn a full disk into mere text.
+        self.writer.finish().map_err(refused(&self.path))?;
+        self.file.sync_all().map_err(Error::io("sync", &self.path))?;
+        let (size_bytes, blake3) = self.writer.inner().result();
+        Ok(ManifestFile { table: table.name().into(), name: table.file_name(), rows: self.rows, size_bytes, blake3 })
+    }
+}
+
+/// Turns the whole frames of the journal in `folder` into Parquet files and writes the manifest;
+/// the journal stays. The caller holds the journal's lock.
+///
+/// # Errors
+/// The journal has no usable header, or writing fails: what was written is removed again.
+pub(crate) fn convert(folder: &Path, run_id: &str, disk: &Disk) -> Result<(Manifest, Ending)> {
+    let mut outputs = BTreeMap::new();
+    let written = write_tables(folder, run_id, disk, &mut outputs).and_then(|(summary, ending)| {
+        let tables = std::mem::take(&mut outputs);
+        let files =
+            tables.into_iter().map(|(table, output): (Table, Output)| output.close(table)).collect::<Result<_>>()?;
+        let manifest = Manifest {
+            run_id: run_id.to_owned(),
+            started_at_ns: summary.started_at_ns,
+            suite: summary.suite,
+            tags: summary.tags,
+            finished: summary.finished,
+            // A torn end is how a killed writer leaves its journal: nothing that was whole is missing.
+            left_out: match &ending {
+                Ending::Damaged(reason) => Some(reason.clone()),
+                _ => None,
+            },
+            files,
+            ..Manifest::default()
+        };
+        manifest.write(folder, disk)?;
+        Ok((manifest, ending))
+    });
+    if written.is_err() {
+        drop(outputs);
+        for table in Table::ALL {
+            // Without a manifest they mean nothing, and a full disk can use the room.
+            let _ = fs::remove_file(folder.join(table.file_name()));
+        }
+    }
+    written
+}
+
+fn write_tables(
+    folder: &Path,
+    run_id: &str,
+    disk: &Disk,
+    outputs: &mut BTreeMap<Table, Output>,
+) -> Result<(Summary, Ending)> {
+    let path = folder.join(JOURNAL);
+    let file = File::open(&path).map_err(Error::io("open", &path))?;
+    let total_bytes = file.metadata().map_err(Error::io("read", &path))?.len();
+    let mut summary = Summary::unknown(run_id);
+    let reader = BufReader::with_capacity(1 << 16, file);
+    let name = path.display().to_string();
+    let ending = journal::read(
+        &name,
+        reader,
+        total_bytes,
+        run_id,
+        |_| true,
+        |table, batch| {
+            summary.learn(table, &batch)?;
+            if !outputs.contains_key(&table) {
+                outputs.insert(table, Output::create(folder, table, disk)?);
+            }
+            outputs.get_mut(&table).map_or(Ok(()), |output| output.write(&batch))
+        },
+    )?;
+    if let Ending::Unreadable(reason) = ending {
+        return Err(Error::Damaged { path: name, reason });
+    }
+    Ok((summary, ending))
+}

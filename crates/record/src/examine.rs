@@ -1,0 +1,199 @@
+//! One run as it stands: its state, what may be read of it, and what may not.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::{LazyLock, Mutex};
+
+use arrow::record_batch::RecordBatch;
+
+use crate::digest::Hashing;
+use crate::folder::run_folder;
+use crate::journal::{self, DAMAGED_JOURNAL, Ending, JOURNAL};
+use crate::manifest::{MANIFEST, Manifest, ManifestFile};
+use crate::place::{FileInfo, Listing, Place};
+use crate::state::Summary;
+use crate::writer::parse_run_id;
+use crate::{Damaged, Error, Result, RunEntry, RunFile, RunState, Table};
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    /// Keep every row of a journal, not only what a listing needs.
+    pub(crate) keep_batches: bool,
+    /// Believe a checksum that was computed before over a file that has not changed since.
+    pub(crate) trust_cache: bool,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    pub(crate) entry: RunEntry,
+    pub(crate) parquet: Vec<(Table, ManifestFile)>,
+    pub(crate) batches: BTreeMap<Table, Vec<RecordBatch>>,
+    pub(crate) damaged: Vec<Damaged>,
+}
+
+impl Examined {
+    fn new(listing: &Listing) -> Self {
+        let summary = Summary::unknown(&listing.run_id);
+        let files = listing.files.iter();
+        let entry = RunEntry {
+            run_id: listing.run_id.clone(),
+            started_at_ns: summary.started_at_ns,
+            suite: summary.suite,
+            tags: summary.tags,
+            state: RunState::Interrupted,
+            files: files.map(|(name, info)| RunFile { name: name.clone(), size_bytes: info.size_bytes }).collect(),
+        };
+        Self { entry, parquet: Vec::new(), batches: BTreeMap::new(), damaged: Vec::new() }
+    }
+
+    fn tell(&mut self, summary: Summary) {
+        self.entry.started_at_ns = summary.started_at_ns;
+        self.entry.suite = summary.suite;
+        self.entry.tags = summary.tags;
+        self.entry.state = if summary.finished { RunState::Finished } else { RunState::Interrupted };
+    }
+
+    fn blame(&mut self, path: &str, reason: impl Into<String>) {
+        let (path, reason) = (path.to_owned(), reason.into());
+        self.entry.state = RunState::Damaged(format!("{path}: {reason}"));
+        self.damaged.push(Damaged { path, reason });
+    }
+}
+
+/// Looks at one run; whatever is wrong with it is part of the answer.
+pub(crate) fn examine(place: &Place, location: &str, listing: &Listing, look: Look) -> Examined {
+    let mut now = listing.clone();
+    let mut tries = 3;
+    loop {
+        tries -= 1;
+        let mut found = Examined::new(&now);
+        match look_at(place, location, &now, look, &mut found) {
+            Ok(()) => return found,
+            // The run has ended meanwhile: its journal became Parquet.
+            Err(error) if error.is_absent() && tries > 0 => match place.listing(&listing.run_id) {
+                Ok(relisted) => now = relisted,
+                Err(error) => {
+                    found.blame(&run_folder(&listing.run_id), error.to_string());
+                    return found;
+                }
+            },
+            Err(error) => {
+                found.blame(&run_folder(&listing.run_id), error.to_string());
+                return found;
+            }
+        }
+    }
+}
+
+fn look_at(place: &Place, location: &str, listing: &Listing, look: Look, found: &mut Examined) -> Result<()> {
+    parse_run_id(&listing.run_id)?;
+    let folder = run_folder(&listing.run_id);
+    if listing.files.contains_key(MANIFEST) {
+        let path = format!("{folder}/{MANIFEST}");
+        match Manifest::from_bytes(&path, &place.read(&path)?) {
+            Ok(manifest) if manifest.run_id == listing.run_id => {
+                return look_at_files(place, location, listing, manifest, look, found);
+            }
+            Ok(manifest) => found.blame(&path, format!("it belongs to run {}", manifest.run_id)),
+            Err(Error::Damaged { reason, .. }) => found.blame(&path, reason),
+            Err(error) => found.blame(&path, error.to_string()),
+        }
+        // A crash between the manifest and the end of the journal leaves both: the journal has it all.
+        if listing.files.contains_key(JOURNAL) {
+            let blamed = found.entry.state.clone();
+            look_at_journal(place, listing, look, found)?;
+            found.entry.state = blamed;
+        }
+        return Ok(());
+    }
+    if listing.files.contains_key(JOURNAL) {
+        return look_at_journal(place, listing, look, found);
+    }
+    // Says why the folder cannot be read, where it cannot.
+    place.listing(&listing.run_id)?;
+    found.blame(&folder, "it has neither a manifest nor a journal");
+    Ok(())
+}
+
+fn look_at_files(
+    place: &Place,
+    location: &str,
+    listing: &Listing,
+    manifest: Manifest,
+    look: Look,
+    found: &mut Examined,
+) -> Result<()> {
+    let folder = run_folder(&listing.run_id);
+    found.tell(Summary {
+        started_at_ns: manifest.started_at_ns,
+        suite: manifest.suite,
+        tags: manifest.tags,
+        finished: manifest.finished,
+    });
+    if let Some(reason) = manifest.left_out {
+        found.blame(&format!("{folder}/{DAMAGED_JOURNAL}"), reason);
+    }
+    for file in manifest.files {
+        let path = format!("{folder}/{}", file.name);
+        let Some(info) = listing.files.get(&file.name) else {
+            found.blame(&path, "it is missing");
+            continue;
+        };
+        if info.size_bytes != file.size_bytes {
+            found.blame(&path, format!("it has {} bytes instead of {}", info.size_bytes, file.size_bytes));
+        } else if digest(place, location, &path, info, look.trust_cache)? != file.blake3 {
+            found.blame(&path, "it fails its checksum");
+        } else {
+            found.parquet.push((file.table()?, file));
+        }
+    }
+    Ok(())
+}
+
+fn look_at_journal(place: &Place, listing: &Listing, look: Look, found: &mut Examined) -> Result<()> {
+    let path = format!("{}/{JOURNAL}", run_folder(&listing.run_id));
+    let open = place.journal(&path)?;
+    let mut summary = Summary::unknown(&listing.run_id);
+    let wanted = |table| look.keep_batches || matches!(table, Table::Runs | Table::Outcomes);
+    let batches = &mut found.batches;
+    let ending = journal::read(&path, open.reader, open.size_bytes, &listing.run_id, wanted, |table, batch| {
+        summary.learn(table, &batch)?;
+        if look.keep_batches && batch.num_rows() > 0 {
+            batches.entry(table).or_default().push(batch);
+        }
+        Ok(())
+    })?;
+    found.tell(summary);
+    match ending {
+        Ending::Clean => {}
+        // A live writer may be in the middle of a frame.
+        Ending::Torn(_) if open.live => {}
+        Ending::Torn(reason) => found.damaged.push(Damaged { path, reason }),
+        Ending::Damaged(reason) | Ending::Unreadable(reason) => found.blame(&path, reason),
+    }
+    if open.live {
+        found.entry.state = RunState::Live;
+    }
+    Ok(())
+}
+
+type Key = (String, String, u64, String);
+static DIGESTS: LazyLock<Mutex<HashMap<Key, String>>> = LazyLock::new(Mutex::default);
+
+/// The checksum of a file, from the cache where the file has not changed since.
+fn digest(place: &Place, location: &str, path: &str, info: &FileInfo, trust_cache: bool) -> Result<String> {
+    let key = info.stamp.as_ref().map(|stamp| (location.to_owned(), path.to_owned(), info.size_bytes, stamp.clone()));
+    let cache = || DIGESTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if trust_cache && let Some(known) = key.as_ref().and_then(|key| cache().get(key).cloned()) {
+        return Ok(known);
+    }
+    let mut hashing = Hashing::new(io::sink());
+    place.copy(path, &mut hashing)?;
+    let (_, digest) = hashing.result();
+    if let Some(key) = key {
+        cache().insert(key, digest.clone());
+    }
+    Ok(digest)
+}

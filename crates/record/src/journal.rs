@@ -1,0 +1,100 @@
+//! Reading a journal: every whole frame, and what was left out after the last of them.
+
+use std::io::Read;
+
+use arrow::record_batch::RecordBatch;
+
+use crate::batch::RunIds;
+use crate::frame::{FRAME_HEADER_LEN, HEADER_LEN, Step, decode, read_frame, read_header};
+use crate::{Error, Result, Table, version};
+
+/// Name of the journal in a run's folder.
+pub(crate) const JOURNAL: &str = "journal.bbj";
+
+/// Name under which a damaged journal is kept once its whole frames are Parquet.
+pub(crate) const DAMAGED_JOURNAL: &str = "journal.bbj.damaged";
+
+/// How a journal ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// At a boundary: every byte was read.
+    Clean,
+    /// Within a frame: the writer died while writing it, or writes it now.
+    Torn(String),
+    /// In bytes that fail their checksum; nothing after them is read.
+    Damaged(String),
+    /// The header cannot be used: nothing is read, nothing may be converted.
+    Unreadable(String),
+}
+
+impl Ending {
+    /// What was left out, if anything was.
+    pub(crate) fn left_out(&self) -> Option<&str> {
+        match self {
+            Self::Clean => None,
+            Self::Torn(reason) | Self::Damaged(reason) | Self::Unreadable(reason) => Some(reason),
+        }
+    }
+}
+
+/// Hands every batch of the tables in `wanted` to `take`, with the columns of [`Table::schema`].
+///
+/// `path` and `total_bytes` serve the messages only: a live journal may have grown since.
+///
+/// # Errors
+/// The file cannot be read, or `take` fails; damage is not an error but an [`Ending`].
+pub(crate) fn read(
+    path: &str,
+    mut reader: impl Read,
+    total_bytes: u64,
+    run_id: &str,
+    wanted: impl Fn(Table) -> bool,
+    mut take: impl FnMut(Table, RecordBatch) -> Result<()>,
+) -> Result<Ending> {
+    let failed = |cause| Error::Io { doing: "read", path: path.to_owned(), cause };
+    let header = match read_header(&mut reader).map_err(failed)? {
+        Step::Whole(header) => header,
+        Step::End | Step::Torn => {
+            return Ok(Ending::Torn(format!("it ends within its header, {total_bytes} bytes are left out")));
+        }
+        Step::Damaged(reason) => return Ok(Ending::Unreadable(reason)),
+    };
+    if let Err(error) = version::check(path, header.version) {
+        return Ok(Ending::Unreadable(error.to_string()));
+    }
+    if header.run_id.to_string() != run_id {
+        return Ok(Ending::Unreadable(format!("it belongs to run {}", header.run_id)));
+    }
+    let mut ids = RunIds::new(run_id);
+    let mut at = HEADER_LEN as u64;
+    loop {
+        let rest = total_bytes.saturating_sub(at);
+        let frame = match read_frame(&mut reader).map_err(failed)? {
+            Step::Whole(frame) => frame,
+            Step::End => return Ok(Ending::Clean),
+            Step::Torn => {
+                return Ok(Ending::Torn(format!("its last frame is torn, {rest} bytes from byte {at} are left out")));
+            }
+            Step::Damaged(reason) => {
+                return Ok(Ending::Damaged(format!("{reason}, {rest} bytes from byte {at} are left out")));
+            }
+        };
+        if wanted(frame.table) {
+            let batches = match whole_batches(frame.table, &frame.payload, header.version, &mut ids) {
+                Ok(batches) => batches,
+                Err(reason) => {
+                    return Ok(Ending::Damaged(format!("{reason}, {rest} bytes from byte {at} are left out")));
+                }
+            };
+            for batch in batches {
+                take(frame.table, batch)?;
+            }
+        }
+        at += (FRAME_HEADER_LEN + frame.payload.len()) as u64;
+    }
+}
+
+fn whole_batches(table: Table, payload: &[u8], version: u64, ids: &mut RunIds) -> Result<Vec<RecordBatch>> {
+    let bodies = decode(payload).map_err(|cause| Error::Rows { table, cause })?;
+    bodies.iter().map(|body| version::upgrade(table, version, ids.complete(table, body)?)).collect()
+}

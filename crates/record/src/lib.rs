@@ -1,0 +1,61 @@
+//! The record of benchbook: schemas, a crash-safe journal, Parquet, and stores of runs.
+//!
+//! A run is written through a [`RunWriter`]: rows go to a journal of checksummed Arrow frames, and
+//! [`RunWriter::finish`] turns the journal into one Parquet file a table beside a manifest of
+//! checksums. A [`Store`] reads runs in every state, from a folder or an object store, and names
+//! what it leaves out. Nothing here computes a statistic, and nothing is rewritten in place.
+
+mod batch;
+mod columns;
+mod convert;
+mod describe;
+mod digest;
+mod environment;
+mod error;
+mod examine;
+mod folder;
+mod frame;
+mod journal;
+mod local;
+mod manifest;
+mod merge;
+mod parallel;
+mod parquet_file;
+mod place;
+mod remote;
+mod repair;
+mod rows;
+mod run;
+mod schema;
+mod select;
+mod sink;
+mod snapshot;
+mod state;
+mod store;
+mod table;
+mod verify;
+mod version;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use batch::{batch_of, rows_of};
+pub use describe::describe_schema;
+pub use environment::{Difference, environment_difference};
+pub use error::{Error, Result};
+pub use local::LocalStore;
+pub use merge::{Merged, merge};
+pub use repair::{Repaired, repair};
+pub use rows::{
+    CheckRow, EventRow, Isolation, Level, MeasureRow, OutcomeRow, Phase, Provenance, SampleRow, Status, TelemetryRow,
+    TrialRow,
+};
+pub use run::{DeviceRow, RunRow};
+pub use schema::{DOC_KEY, SCHEMA_VERSION, UNIT_KEY, VERSION_KEY};
+pub use snapshot::{ParquetFile, Snapshot};
+pub use state::{Damaged, RunEntry, RunFile, RunState};
+pub use store::Store;
+pub use table::Table;
+pub use verify::verify;
+pub use writer::RunWriter;

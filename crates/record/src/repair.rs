@@ -1,0 +1,119 @@
+//! Ending what a dead writer could not.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::convert::convert;
+use crate::examine::{Look, examine};
+use crate::folder::{RUN_PREFIX, STAGING_PREFIX, is_locked, lock_dead};
+use crate::journal::{DAMAGED_JOURNAL, Ending, JOURNAL};
+use crate::manifest::{MANIFEST, sync_folder};
+use crate::sink::{Disk, disk};
+use crate::{Error, LocalStore, Result};
+
+/// A folder in the making has no lock for an instant; an old one without a lock is dead.
+const STAGING_DEAD_AFTER: Duration = Duration::from_secs(60);
+
+/// What was done for one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// The run; the folder's name where there is no run.
+    pub run_id: String,
+    /// What was done, for a person.
+    pub action: String,
+    /// What of the journal could not be read.
+    pub left_out: Option<String>,
+}
+
+/// Turns the journals of dead runs into Parquet and removes what crashes left over.
+///
+/// Live runs are not touched, and neither is a journal whose header is damaged or of a later
+/// version. A journal that is damaged in the middle is kept beside its Parquet files under another
+/// name. A second repair finds nothing to do.
+///
+/// # Errors
+/// The disk refuses; runs repaired before stay repaired.
+pub fn repair(store: &LocalStore) -> Result<Vec<Repaired>> {
+    repair_on(store, &disk())
+}
+
+pub(crate) fn repair_on(store: &LocalStore, disk: &Disk) -> Result<Vec<Repaired>> {
+    let mut done = Vec::new();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(store.path()).map_err(Error::io("read", store.path()))? {
+        let entry = entry.map_err(Error::io("read", store.path()))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort_unstable();
+    for name in names {
+        let path = store.path().join(&name);
+        if name.starts_with(STAGING_PREFIX) {
+            if !in_use(&path) {
+                let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                removed.map_err(Error::io("remove", &path))?;
+                done.push(Repaired { run_id: name, action: "removed a run that never began".into(), left_out: None });
+            }
+        } else if let Some(run_id) = name.strip_prefix(RUN_PREFIX) {
+            done.extend(repair_run(store, &path, run_id, disk)?);
+        }
+    }
+    Ok(done)
+}
+
+/// Whether someone may still be making this folder.
+pub(crate) fn in_use(path: &Path) -> bool {
+    let locked = fs::read_dir(path).is_ok_and(|mut files| {
+        files.any(|file| file.is_ok_and(|file| File::open(file.path()).is_ok_and(|file| is_locked(&file))))
+    });
+    let age =
+        fs::metadata(path).and_then(|metadata| metadata.modified()).map(|at| SystemTime::now().duration_since(at));
+    locked || !matches!(age, Ok(Ok(age)) if age >= STAGING_DEAD_AFTER)
+}
+
+fn repair_run(store: &LocalStore, folder: &Path, run_id: &str, disk: &Disk) -> Result<Option<Repaired>> {
+    let journal = folder.join(JOURNAL);
+    let Some(lock) = lock_dead(&journal)? else { return Ok(None) };
+    let repaired =
+        |action: &str, left_out| Ok(Some(Repaired { run_id: run_id.to_owned(), action: action.to_owned(), left_out }));
+    if folder.join(MANIFEST).exists() && is_whole(store, run_id)? {
+        remove(&journal)?;
+        sync_folder(folder)?;
+        return repaired("removed the journal of a run whose Parquet files are whole", None);
+    }
+    let (manifest, ending) = match convert(folder, run_id, disk) {
+        Ok(converted) => converted,
+        // Its header cannot be used: a person may know more.
+        Err(Error::Damaged { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if matches!(ending, Ending::Damaged(_)) {
+        let kept = folder.join(DAMAGED_JOURNAL);
+        fs::rename(&journal, &kept).map_err(Error::io("rename", &journal))?;
+    } else {
+        remove(&journal)?;
+    }
+    sync_folder(folder)?;
+    drop(lock);
+    let rows: u64 = manifest.files.iter().map(|file| file.rows).sum();
+    let left_out = ending.left_out().map(str::to_owned);
+    repaired(&format!("turned the journal into Parquet, {rows} rows"), left_out)
+}
+
+/// Whether the Parquet files of a run are all there, every checksum computed anew.
+fn is_whole(store: &LocalStore, run_id: &str) -> Result<bool> {
+    let reader = store.reader()?;
+    let listing = reader.place().listing(run_id)?;
+    let look = Look { keep_batches: false, trust_cache: false };
+    Ok(examine(reader.place(), reader.location(), &listing, look).damaged.is_empty())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::Io { doing: "remove", path: path.display().to_string(), cause: error })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,62 @@
+//! Runs by name: `latest`, `latest~2`, a tag, an id, the beginning of an id.
+
+use crate::{Error, Result, RunEntry, Store};
+
+/// How many runs an error lists at most.
+const LISTED: usize = 8;
+
+impl Store {
+    /// The run that `selector` names.
+    ///
+    /// `latest` is the newest run and `latest~N` the N-th before it; a tag is the newest run that
+    /// carries it and `tag~N` the N-th such run before; everything else is an id or the beginning
+    /// of exactly one.
+    ///
+    /// # Errors
+    /// No run fits, or several do: the message lists candidates. The store cannot be listed.
+    pub fn resolve(&self, selector: &str) -> Result<RunEntry> {
+        choose(&self.runs()?, selector)
+    }
+}
+
+/// The choice among `runs`, oldest first.
+pub(crate) fn choose(runs: &[RunEntry], selector: &str) -> Result<RunEntry> {
+    if let Some(run) = runs.iter().find(|run| run.run_id == selector) {
+        return Ok(run.clone());
+    }
+    let (name, back) = match selector.rsplit_once('~').and_then(|(name, back)| Some((name, back.parse().ok()?))) {
+        Some((name, back)) => (name, Some(back)),
+        None => (selector, None),
+    };
+    let newest_first = runs.iter().rev();
+    let named: Vec<&RunEntry> =
+        newest_first.filter(|run| name == "latest" || run.tags.iter().any(|tag| tag == name)).collect();
+    let begun: Vec<&RunEntry> = match back {
+        None if !name.is_empty() => runs.iter().rev().filter(|run| run.run_id.starts_with(name)).collect(),
+        _ => Vec::new(),
+    };
+    let refuse_among = |fitting: Vec<&RunEntry>| {
+        Err(Error::Ambiguous { selector: selector.to_owned(), candidates: list(fitting.into_iter()) })
+    };
+    match (named.get(back.unwrap_or(0)), begun.as_slice()) {
+        (Some(run), begun) if begun.iter().all(|other| other.run_id == run.run_id) => Ok((*run).clone()),
+        (Some(run), begun) => refuse_among([*run].into_iter().chain(begun.iter().copied()).collect()),
+        (None, [run]) => Ok((*run).clone()),
+        (None, []) => Err(Error::NoRun { selector: selector.to_owned(), candidates: known(runs, &named) }),
+        (None, begun) => refuse_among(begun.to_vec()),
+    }
+}
+
+fn known(runs: &[RunEntry], named: &[&RunEntry]) -> String {
+    if runs.is_empty() {
+        return "the store is empty, `benchbook run` makes the first".into();
+    }
+    if !named.is_empty() {
+        return format!("only {} fit the name, newest first: {}", named.len(), list(named.iter().copied()));
+    }
+    format!("give latest, latest~1, a tag or the beginning of an id; the newest are {}", list(runs.iter().rev()))
+}
+
+fn list<'a>(runs: impl Iterator<Item = &'a RunEntry>) -> String {
+    runs.take(LISTED).map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

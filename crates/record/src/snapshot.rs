@@ -1,0 +1,79 @@
+//! What a query may read at one moment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use url::Url;
+
+use crate::examine::Look;
+use crate::folder::run_folder;
+use crate::{Damaged, Result, RunState, Store, Table};
+
+/// A Parquet file whose checksum was right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParquetFile {
+    /// Its table.
+    pub table: Table,
+    /// Its run.
+    pub run_id: String,
+    /// Where it is in [`Snapshot::object_store`].
+    pub path: Path,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// Everything that may be read of a store, and what may not.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Files of runs that have ended, oldest run first.
+    pub parquet: Vec<ParquetFile>,
+    /// Rows of runs that have only a journal, with [`Table::schema`].
+    pub batches: BTreeMap<Table, Vec<RecordBatch>>,
+    /// What was left out.
+    pub damaged: Vec<Damaged>,
+    /// The object store that [`ParquetFile::path`] is relative to; it reaches nothing else.
+    pub object_store: Arc<dyn ObjectStore>,
+    /// A URL that stands for the store, to register `object_store` under.
+    pub root: Url,
+    /// Where each run stands.
+    pub states: BTreeMap<String, RunState>,
+}
+
+impl Store {
+    /// Looks at every run and checks every checksum; only what is whole is offered.
+    ///
+    /// # Errors
+    /// The store cannot be listed; damaged files are not errors but [`Snapshot::damaged`].
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let mut snapshot = Snapshot {
+            parquet: Vec::new(),
+            batches: BTreeMap::new(),
+            damaged: Vec::new(),
+            object_store: self.object_store(),
+            root: self.root().clone(),
+            states: BTreeMap::new(),
+        };
+        for found in self.examine(Look { keep_batches: true, trust_cache: true })? {
+            let run_id = found.entry.run_id;
+            let folder = run_folder(&run_id);
+            snapshot.parquet.extend(found.parquet.into_iter().map(|(table, file)| ParquetFile {
+                table,
+                run_id: run_id.clone(),
+                path: Path::from(format!("{folder}/{}", file.name)),
+                size_bytes: file.size_bytes,
+                rows: file.rows,
+            }));
+            for (table, batches) in found.batches {
+                snapshot.batches.entry(table).or_default().extend(batches);
+            }
+            snapshot.damaged.extend(found.damaged);
+            snapshot.states.insert(run_id, found.entry.state);
+        }
+        Ok(snapshot)
+    }
+}

@@ -1,0 +1,70 @@
+//! Choosing a run by name.
+
+use super::*;
+use crate::select::choose;
+
+fn entry(run_id: &str, at: i64, tags: &[&str]) -> RunEntry {
+    RunEntry {
+        run_id: run_id.into(),
+        started_at_ns: at,
+        suite: "attention".into(),
+        tags: tags.iter().map(|tag| (*tag).into()).collect(),
+        state: RunState::Finished,
+        files: Vec::new(),
+    }
+}
+
+fn runs() -> Vec<RunEntry> {
+    vec![
+        entry("0190aa00", 1, &["nightly"]),
+        entry("0190ab00", 2, &["baseline", "0190aa"]),
+        entry("0191cc00", 3, &["nightly"]),
+    ]
+}
+
+#[test]
+fn every_kind_of_selector_finds_its_run() {
+    for (selector, expected) in [
+        ("latest", "0191cc00"),
+        ("latest~0", "0191cc00"),
+        ("latest~1", "0190ab00"),
+        ("latest~2", "0190aa00"),
+        ("0190ab00", "0190ab00"),
+        ("0190ab", "0190ab00"),
+        ("0191", "0191cc00"),
+        ("baseline", "0190ab00"),
+        ("nightly", "0191cc00"),
+        ("nightly~1", "0190aa00"),
+    ] {
+        assert_eq!(choose(&runs(), selector).unwrap().run_id, expected, "{selector}");
+    }
+}
+
+#[test]
+fn what_fits_nothing_or_too_much_lists_candidates() {
+    for selector in ["latest~3", "nightly~2", "latest~", "latest~-1", "zzz", "", "baseline~99999999999999999999"] {
+        let error = choose(&runs(), selector).unwrap_err();
+        assert!(matches!(error, Error::NoRun { .. }), "{selector}: {error}");
+        assert!(error.to_string().contains("0191cc00"), "{selector}: {error}");
+    }
+    for selector in ["0190", "0190aa"] {
+        let error = choose(&runs(), selector).unwrap_err();
+        assert!(matches!(error, Error::Ambiguous { .. }), "{selector}: {error}");
+        let message = error.to_string();
+        assert!(message.contains("0190aa00") && message.contains("0190ab00"), "{message}");
+    }
+    let message = choose(&[], "latest").unwrap_err().to_string();
+    assert!(message.contains("benchbook run"), "{message}");
+}
+
+#[test]
+fn a_store_resolves_in_the_order_of_time() {
+    let scratch = scratch();
+    let newer = run_row();
+    let older = RunRow { started_at: newer.started_at - chrono::TimeDelta::hours(1), ..run_row() };
+    finished(&scratch.store, &newer);
+    finished(&scratch.store, &older);
+    let store = scratch.store.reader().unwrap();
+    assert_eq!(store.resolve("latest").unwrap().run_id, newer.run_id);
+    assert_eq!(store.resolve("latest~1").unwrap().run_id, older.run_id);
+}

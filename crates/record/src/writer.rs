@@ -1,0 +1,261 @@
+//! Writing a run: rows are buffered, frames go to the journal, the end makes Parquet of it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::batch::body_of;
+use crate::columns::SampleColumns;
+use crate::convert::convert;
+use crate::folder::{Staging, create_locked, refuse_existing, run_folder};
+use crate::frame::{encode, header};
+use crate::journal::JOURNAL;
+use crate::manifest::sync_folder;
+use crate::sink::{Disk, Sink, disk};
+use crate::{
+    CheckRow, Error, EventRow, LocalStore, MeasureRow, OutcomeRow, Result, RunRow, SampleRow, Table, TelemetryRow,
+    TrialRow,
+};
+
+/// What was buffered is written out when this long has passed since the last time.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+
+/// Reads the text of a run id; only the canonical form names a folder.
+pub(crate) fn parse_run_id(text: &str) -> Result<Uuid> {
+    Uuid::parse_str(text).ok().filter(|id| id.to_string() == text).ok_or_else(|| Error::RunId(text.to_owned()))
+}
+
+/// The one writer of a run; it holds the lock of the run's journal while it lives.
+///
+/// After an error of a write the rows stay buffered and the journal ends at its last whole frame:
+/// a later call tries again. Dropping the writer writes out what is buffered and leaves the journal
+/// behind: the run is then interrupted, unless its outcome was written.
+pub struct RunWriter {
+    run_id: String,
+    folder: PathBuf,
+    // Also the lock: it is held until the last handle of the file is closed.
+    file: File,
+    sink: Sink,
+    disk: Disk,
+    // Length of the journal up to its last whole frame.
+    whole_bytes: u64,
+    torn: bool,
+    out: Vec<u8>,
+    written_at: Instant,
+    trials: Vec<TrialRow>,
+    samples: SampleColumns,
+    measures: Vec<MeasureRow>,
+    checks: Vec<CheckRow>,
+    telemetry: Vec<TelemetryRow>,
+    events: Vec<EventRow>,
+    outcomes: Vec<OutcomeRow>,
+}
+
+impl std::fmt::Debug for RunWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunWriter").field("run_id", &self.run_id).field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl RunWriter {
+    /// Begins the journal of `run` in `store`; `environment_id` is filled in where it is empty.
+    ///
+    /// # Errors
+    /// The id is no UUID, the run is there already or has another writer, or the disk refuses.
+    pub fn create(store: &LocalStore, run: &RunRow) -> Result<Self> {
+        Self::create_on(store, run, disk())
+    }
+
+    /// As [`RunWriter::create`], writing through `disk`.
+    pub(crate) fn create_on(store: &LocalStore, run: &RunRow, disk: Disk) -> Result<Self> {
+        let id = parse_run_id(&run.run_id)?;
+        refuse_existing(&store.path().join(run_folder(&run.run_id)), &run.run_id)?;
+        let mut run = run.clone();
+        if run.environment_id.is_none() {
+            run.environment_id = Some(run.environment_id());
+        }
+        let staging = Staging::new(store.path(), &run.run_id)?;
+        let path = staging.path().join(JOURNAL);
+        let file = create_locked(&path, &run.run_id)?;
+        let sink = disk(file.try_clone().map_err(Error::io("open", &path))?);
+        let mut out = header(id).to_vec();
+        encode(Table::Runs, &body_of(Table::Runs, &[&run])?, &mut out)?;
+        let mut writer = Self {
+            run_id: run.run_id,
+            folder: staging.path().to_owned(),
+            file,
+            sink,
+            disk,
+            whole_bytes: 0,
+            torn: false,
+            out,
+            written_at: Instant::now(),
+            trials: Vec::new(),
+            samples: SampleColumns::new(),
+            measures: Vec::new(),
+            checks: Vec::new(),
+            telemetry: Vec::new(),
+            events: Vec::new(),
+            outcomes: Vec::new(),
+        };
+        writer.write_out()?;
+        writer.folder = staging.commit(store.path(), &writer.run_id)?;
+        Ok(writer)
+    }
+
+    /// The run.
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// The run's folder.
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Buffers a sample; each 65,536 of them are written out as a frame.
+    ///
+    /// # Errors
+    /// The disk refuses a full frame.
+    #[inline]
+    pub fn sample(&mut self, row: &SampleRow) -> Result<()> {
+        if self.samples.push(row) { self.flush() } else { Ok(()) }
+    }
+
+    /// Buffers a trial; it reaches the journal before its samples.
+    ///
+    /// # Errors
+    /// None at present: writing happens in [`RunWriter::flush`].
+    pub fn trial(&mut self, row: &TrialRow) -> Result<()> {
+        self.trials.push(row.clone());
+        Ok(())
+    }
+
+    /// Buffers an ending.
+    ///
+    /// # Errors
+    /// As [`RunWriter::trial`].
+    pub fn outcome(&mut self, row: &OutcomeRow) -> Result<()> {
+        self.outcomes.push(row.clone());
+        Ok(())
+    }
+
+    /// Buffers a figure that is not a time.
+    ///
+    /// # Errors
+    /// As [`RunWriter::trial`].
+    pub fn measure(&mut self, row: &MeasureRow) -> Result<()> {
+        self.measures.push(row.clone());
+        Ok(())
+    }
+
+    /// Buffers a correctness check.
+    ///
+    /// # Errors
+    /// As [`RunWriter::trial`].
+    pub fn check(&mut self, row: &CheckRow) -> Result<()> {
+        self.checks.push(row.clone());
+        Ok(())
+    }
+
+    /// Buffers a reading of the machine.
+    ///
+    /// # Errors
+    /// As [`RunWriter::trial`].
+    pub fn telemetry(&mut self, row: &TelemetryRow) -> Result<()> {
+        self.telemetry.push(row.clone());
+        Ok(())
+    }
+
+    /// Buffers something that happened.
+    ///
+    /// # Errors
+    /// As [`RunWriter::trial`].
+    pub fn event(&mut self, row: &EventRow) -> Result<()> {
+        self.events.push(row.clone());
+        Ok(())
+    }
+
+    /// Writes out what is buffered if a second has passed since the last time; call it between
+    /// samples, it costs one reading of the clock.
+    ///
+    /// # Errors
+    /// As [`RunWriter::flush`].
+    pub fn tick(&mut self) -> Result<()> {
+        if self.written_at.elapsed() >= WRITE_EVERY { self.flush() } else { Ok(()) }
+    }
+
+    /// Hands what is buffered to the operating system: it then survives the end of this process.
+    ///
+    /// # Errors
+    /// The disk refuses; what was written before is kept, what was not stays buffered.
+    pub fn flush(&mut self) -> Result<()> {
+        // Trials go first and outcomes last, so that any prefix of the journal makes sense.
+        drain(Table::Trials, &mut self.trials, &mut self.out)?;
+        if self.samples.rows() > 0 {
+            encode(Table::Samples, &self.samples.take()?, &mut self.out)?;
+        }
+        drain(Table::Checks, &mut self.checks, &mut self.out)?;
+        drain(Table::Measures, &mut self.measures, &mut self.out)?;
+        drain(Table::Telemetry, &mut self.telemetry, &mut self.out)?;
+        drain(Table::Events, &mut self.events, &mut self.out)?;
+        drain(Table::Outcomes, &mut self.outcomes, &mut self.out)?;
+        self.write_out()
+    }
+
+    fn write_out(&mut self) -> Result<()> {
+        let path = self.folder.join(JOURNAL);
+        if self.torn {
+            self.cut(&path)?;
+        }
+        if let Err(cause) = self.sink.write_all(&self.out).and_then(|()| self.sink.flush()) {
+            self.torn = true;
+            // If the torn frame cannot be cut off now, the next write tries before it appends.
+            let _ = self.cut(&path);
+            return Err(Error::Io { doing: "write", path: path.display().to_string(), cause });
+        }
+        self.whole_bytes += self.out.len() as u64;
+        self.out.clear();
+        self.written_at = Instant::now();
+        Ok(())
+    }
+
+    fn cut(&mut self, path: &Path) -> Result<()> {
+        self.file.set_len(self.whole_bytes).map_err(Error::io("cut", path))?;
+        self.torn = false;
+        Ok(())
+    }
+
+    /// Ends the run: writes out everything, turns the journal into Parquet files and a manifest,
+    /// removes the journal. Returns the run's folder.
+    ///
+    /// # Errors
+    /// The disk refuses; the journal is then still there, and `benchbook store repair` ends the work.
+    pub fn finish(mut self) -> Result<PathBuf> {
+        self.flush()?;
+        let path = self.folder.join(JOURNAL);
+        self.file.sync_all().map_err(Error::io("sync", &path))?;
+        convert(&self.folder, &self.run_id, &self.disk)?;
+        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        sync_folder(&self.folder)?;
+        Ok(self.folder.clone())
+    }
+}
+
+fn drain<T: Serialize>(table: Table, rows: &mut Vec<T>, out: &mut Vec<u8>) -> Result<()> {
+    if !rows.is_empty() {
+        encode(table, &body_of(table, rows)?, out)?;
+        rows.clear();
+    }
+    Ok(())
+}
+
+impl Drop for RunWriter {
+    fn drop(&mut self) {
+        // Nobody is left to hear of a failure; the frames written before are whole.
+        let _ = self.flush();
+    }
+}
