@@ -1,0 +1,253 @@
+//! A headless Chromium, found by name, run in a profile of its own, and killed if it takes too long.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+
+const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const VARIABLE: &str = "BENCHBOOK_BROWSER";
+const LIMIT: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How much of what a failed browser printed goes into the error, in characters.
+const TAIL: usize = 600;
+
+const FLAGS: [&str; 12] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    // No name resolves: a page that is not self-contained fails here as it would offline.
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    // Scripts get this much virtual time; it passes as fast as they finish.
+    "--virtual-time-budget=20000",
+];
+
+/// A Chromium-like browser that draws pages without a screen.
+#[derive(Debug, Clone)]
+pub struct Browser {
+    program: PathBuf,
+    limit: Duration,
+}
+
+impl Browser {
+    /// The browser named in `BENCHBOOK_BROWSER` (a path or a name), else the first of `chromium`, `chromium-browser`, `google-chrome`
+    /// and `google-chrome-stable` on `PATH`. It may take 60 s for one page.
+    ///
+    /// # Errors
+    /// [`Error::NoBrowser`], with the remedy.
+    pub fn find() -> Result<Self> {
+        Self::find_in(std::env::var_os(VARIABLE), std::env::var_os("PATH"))
+    }
+
+    fn find_in(asked: Option<OsString>, path: Option<OsString>) -> Result<Self> {
+        let path = path.unwrap_or_default();
+        let asked = asked.filter(|name| !name.is_empty());
+        let found = match &asked {
+            Some(name) => on_path(name, &path),
+            None => NAMES.iter().find_map(|name| on_path(OsStr::new(name), &path)),
+        };
+        let looked_for =
+            || asked.as_ref().map_or_else(|| NAMES.join(", "), |name| format!("{VARIABLE}={}", name.display()));
+        found.map(Self::at).ok_or_else(|| Error::NoBrowser { looked_for: looked_for() })
+    }
+
+    /// The browser at this path, which is not looked at until it is used.
+    #[must_use]
+    pub fn at(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into(), limit: LIMIT }
+    }
+
+    /// The same browser under another time limit for one page.
+    #[must_use]
+    pub fn with_limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The program that is run.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The DOM of a local page after its scripts have run, as HTML. Nothing is loaded from the network.
+    ///
+    /// # Errors
+    /// The page or the browser is not there, the browser fails, or it takes longer than its limit (it is then killed).
+    pub fn dom(&self, page: &Path) -> Result<String> {
+        let printed = self.run(page, &["--dump-dom".into()])?;
+        if printed.trim().is_empty() {
+            return Err(self.failed("an empty page", String::new()));
+        }
+        Ok(printed)
+    }
+
+    /// A PNG of the top left `width_px` × `height_px` CSS pixels of a local page on white, two device pixels to each.
+    pub(crate) fn screenshot(&self, page: &Path, width_px: u32, height_px: u32) -> Result<Vec<u8>> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("picture.png");
+        let mut to = OsString::from("--screenshot=");
+        to.push(&file);
+        let size = format!("--window-size={width_px},{height_px}");
+        let printed = self.run(page, &[to, size.into(), "--force-device-scale-factor=2".into()])?;
+        match std::fs::read(&file) {
+            Ok(png) if png.starts_with(b"\x89PNG") => Ok(png),
+            _ => Err(self.failed("no PNG", printed)),
+        }
+    }
+
+    pub(crate) fn failed(&self, status: &str, output: String) -> Error {
+        let skip = output.chars().count().saturating_sub(TAIL);
+        let output = output.trim_end().chars().skip(skip).collect();
+        Error::BrowserFailed { program: self.program.clone(), status: status.to_owned(), output }
+    }
+
+    /// Runs the browser on a page to its end; gives what it printed on standard output.
+    fn run(&self, page: &Path, arguments: &[OsString]) -> Result<String> {
+        let page = page.canonicalize()?;
+        let profile = tempfile::tempdir()?;
+        // Files rather than pipes: a helper process that outlives the browser cannot hold us up.
+        let (out, err) = (profile.path().join("out"), profile.path().join("err"));
+        let mut data = OsString::from("--user-data-dir=");
+        data.push(profile.path().join("profile"));
+        let mut command = Command::new(&self.program);
+        command.args(FLAGS).arg(data).args(arguments).arg(file_url(&page));
+        command.stdin(Stdio::null()).stdout(File::create(&out)?).stderr(File::create(&err)?);
+        own_group(&mut command);
+        let child = command.spawn().map_err(|e| self.failed("it did not start", e.to_string()))?;
+        let status = self.wait(child)?;
+        if !status.success() {
+            let printed = std::fs::read(&err)?;
+            return Err(self.failed(&status.to_string(), String::from_utf8_lossy(&printed).into_owned()));
+        }
+        Ok(String::from_utf8_lossy(&std::fs::read(&out)?).into_owned())
+    }
+
+    /// Waits for the browser's end; past the limit it and all its helpers are killed.
+    fn wait(&self, mut child: Child) -> Result<ExitStatus> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if started.elapsed() >= self.limit {
+                kill(&mut child)?;
+                child.wait()?;
+                return Err(Error::BrowserTimedOut { program: self.program.clone(), limit: self.limit });
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+}
+
+/// The file of a program: a path as it stands, a bare name as `PATH` has it.
+fn on_path(name: &OsStr, path: &OsStr) -> Option<PathBuf> {
+    let direct = Path::new(name);
+    if direct.components().count() > 1 {
+        return is_program(direct).then(|| direct.to_owned());
+    }
+    std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| is_program(file))
+}
+
+#[cfg(unix)]
+fn is_program(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(file: &Path) -> bool {
+    file.is_file()
+}
+
+/// The browser's helpers share its process group, so that one signal reaches them all.
+#[cfg(unix)]
+fn own_group(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn own_group(_: &mut Command) {}
+
+#[cfg(unix)]
+fn kill(child: &mut Child) -> std::io::Result<()> {
+    use nix::sys::signal::{Signal, killpg};
+    use nix::unistd::Pid;
+    match i32::try_from(child.id()) {
+        Ok(group) => killpg(Pid::from_raw(group), Signal::SIGKILL).map_err(std::io::Error::from),
+        Err(_) => child.kill(),
+    }
+}
+
+#[cfg(not(unix))]
+fn kill(child: &mut Child) -> std::io::Result<()> {
+    child.kill()
+}
+
+/// A `file:` URL of an absolute path, whatever characters it has.
+fn file_url(page: &Path) -> String {
+    let mut url = String::from("file://");
+    for byte in page.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(*byte)),
+            other => url.push_str(&format!("%{other:02X}")),
+        }
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_browser_is_an_error_with_the_remedy() {
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let error = Browser::find_in(None, Some(empty.path().into())).expect_err("nothing is there");
+        let told = error.to_string();
+        assert!(matches!(error, Error::NoBrowser { .. }));
+        assert!(
+            told.contains("chromium-browser") && told.contains("apt-get install chromium") && told.contains(VARIABLE),
+            "{told}"
+        );
+        let named =
+            Browser::find_in(Some("no-such-browser".into()), Some(empty.path().into())).expect_err("not there either");
+        assert!(named.to_string().contains("BENCHBOOK_BROWSER=no-such-browser"), "{named}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_variable_goes_before_the_names() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, mode) in [("chromium", 0o755), ("mine", 0o755), ("google-chrome", 0o644)] {
+            let file = folder.path().join(name);
+            std::fs::write(&file, "#!/bin/sh\n").expect("writable");
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("ours");
+        }
+        let path = Some(OsString::from(folder.path()));
+        let found =
+            |asked: Option<OsString>| Browser::find_in(asked, path.clone()).ok().map(|b| b.program().to_owned());
+        assert_eq!(found(None), Some(folder.path().join("chromium")));
+        assert_eq!(found(Some("mine".into())), Some(folder.path().join("mine")));
+        assert_eq!(found(Some(folder.path().join("mine").into())), Some(folder.path().join("mine")));
+        assert_eq!(found(Some("google-chrome".into())), None, "a file that may not be run is no browser");
+        assert_eq!(found(Some("".into())), Some(folder.path().join("chromium")));
+    }
+
+    #[test]
+    fn any_path_becomes_a_url() {
+        assert_eq!(file_url(Path::new("/tmp/a b#c?é%.html")), "file:///tmp/a%20b%23c%3F%C3%A9%25.html");
+    }
+}

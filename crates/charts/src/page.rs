@@ -1,0 +1,56 @@
+//! Pages that need no network: plotly.js once, then each figure as a div, its JSON and a call.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use plotly::Plot;
+
+use crate::figure::Figure;
+use crate::text;
+
+/// The scripts that plotly embeds come as HTML: the first element is plotly.js, the second MathJax, which no figure uses.
+static PLOTLY_JS: LazyLock<String> = LazyLock::new(|| {
+    let sources = Plot::offline_js_sources();
+    let script = sources.split_once('>').and_then(|(_, rest)| rest.split_once("</script>"));
+    script.map(|(script, _)| script.to_owned()).unwrap_or_default()
+});
+
+const DRAW: &str = include_str!("draw.js");
+const STYLE: &str = include_str!("page.css");
+
+/// The source of plotly.js (4.6 MB, MIT licence) as bundled with the `plotly` crate.
+#[must_use]
+pub fn plotly_js() -> &'static str {
+    &PLOTLY_JS
+}
+
+/// The `<script>` elements that every page with figures needs exactly once, before the first [`Figure::html_div`].
+#[must_use]
+pub fn script_once() -> String {
+    format!("<script>{}</script>\n<script>{DRAW}</script>\n", plotly_js())
+}
+
+/// A whole HTML page with these figures, ids `figure-1`, `figure-2` …, then `extra_html` (inserted as it is).
+///
+/// It loads nothing from anywhere, and its content security policy keeps it so. Light or dark as the reader prefers.
+#[must_use]
+pub fn document(title: &str, figures: &[Figure], extra_html: &str) -> String {
+    let title = text::html(title);
+    let mut body = String::new();
+    for (i, figure) in figures.iter().enumerate() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(body, "<figure>\n{}</figure>", figure.html_div(&format!("figure-{}", i + 1)));
+    }
+    if figures.is_empty() {
+        body.push_str("<p>There are no figures.</p>\n");
+    }
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n{}</head>\n\
+         <body>\n<main>\n<h1>{title}</h1>\n<noscript>The figures are drawn by a script in this page: turn JavaScript on to see them.</noscript>\n\
+         {body}{extra_html}</main>\n</body>\n</html>\n",
+        script_once(),
+    )
+}

@@ -1,0 +1,167 @@
+//! Text made safe for the three places it goes to (plotly labels, HTML, JSON inside a script), and numbers as text.
+
+/// Longest label on an axis or in a legend, in characters.
+const LABEL: usize = 48;
+/// Longest title or hover text, in characters.
+const LINE: usize = 140;
+
+/// A name as a plotly label: at most 48 characters (the middle gives way), shown literally.
+pub(crate) fn label(text: &str) -> String {
+    literal(&shortened(text, LABEL))
+}
+
+/// A line of text (a title, a hover text) of at most 140 characters, shown literally.
+pub(crate) fn line(text: &str) -> String {
+    literal(&shortened(text, LINE))
+}
+
+/// Escapes plotly's pseudo-HTML (`<`, `>`, `&`), its templates (`%{…}`) and TeX (`$…$`), which it reads in every label.
+fn literal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '%' => out.push_str("&#37;"),
+            '$' => out.push_str("&#36;"),
+            // Control and text-direction characters would break lines or reorder what is read.
+            c if c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}') => {
+                out.push('\u{FFFD}')
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let tail = most / 3;
+    let head: String = text.chars().take(most - tail - 1).collect();
+    let end: String = text.chars().skip(count - tail).collect();
+    format!("{head}…{end}")
+}
+
+/// Escapes text for HTML content and quoted attributes.
+pub(crate) fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// JSON that can stand inside a `<script>` element: nothing in it can end or open an element. Still the same JSON.
+pub(crate) fn script_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '<' => out.push_str("\\u003c"),
+            '>' => out.push_str("\\u003e"),
+            '&' => out.push_str("\\u0026"),
+            '\u{2028}' => out.push_str("\\u2028"),
+            '\u{2029}' => out.push_str("\\u2029"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A count with thousands separated: `20,000`.
+pub(crate) fn count(n: usize) -> String {
+    grouped(&n.to_string())
+}
+
+/// `n` and its noun, with an s unless n is 1.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// A finite number with `digits` significant digits, trailing zeros dropped.
+pub(crate) fn significant(value: f64, digits: i32) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let exponent = value.abs().log10().floor();
+    if !(-9.0..15.0).contains(&exponent) {
+        return format!("{value:.*e}", usize::try_from(digits - 1).unwrap_or(0));
+    }
+    let text = fixed(value, f64::from(digits) - 1.0 - exponent);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A finite number with this many decimals (rounded, between 0 and 15).
+pub(crate) fn fixed(value: f64, decimals: f64) -> String {
+    let decimals = decimals.clamp(0.0, 15.0) as usize;
+    grouped(&format!("{value:.decimals$}"))
+}
+
+fn grouped(number: &str) -> String {
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
+    let mut out = sign.to_owned();
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_literal() {
+        assert_eq!(label("<b>a</b> & %{x} $y$"), "&lt;b&gt;a&lt;/b&gt; &amp; &#37;{x} &#36;y&#36;");
+        assert_eq!(label("two\nlines\u{202E}x"), "two\u{FFFD}lines\u{FFFD}x");
+    }
+
+    #[test]
+    fn long_labels_keep_both_ends() {
+        let name = format!("{}{}", "a".repeat(60), "z".repeat(60));
+        let short = label(&name);
+        assert_eq!(short.chars().count(), LABEL);
+        assert!(short.starts_with("aaa") && short.ends_with("zzz") && short.contains('…'));
+        assert_eq!(label(&"é".repeat(LABEL)), "é".repeat(LABEL));
+    }
+
+    #[test]
+    fn json_cannot_leave_its_script() {
+        let text = "</script><!-- & \u{2028}";
+        let json = serde_json::to_string(text).expect("a string is JSON");
+        let safe = script_json(&json);
+        assert!(!safe.contains('<') && !safe.contains('&') && !safe.contains('\u{2028}'));
+        assert_eq!(serde_json::from_str::<String>(&safe).expect("still JSON"), text);
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(significant(1.5, 3), "1.5");
+        assert_eq!(significant(1234.5678, 6), "1,234.57");
+        assert_eq!(significant(0.000_123_456, 3), "0.000123");
+        assert_eq!(significant(-123_456.0, 3), "-123,456");
+        assert_eq!(significant(1e-300, 3), "1.00e-300");
+        assert_eq!(significant(100.0, 3), "100");
+        assert_eq!(fixed(1.4, 2.0), "1.40");
+        assert_eq!(counted(1, "row"), "1 row");
+    }
+}

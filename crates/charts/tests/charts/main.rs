@@ -1,0 +1,8 @@
+//! What figures hold, what pages hold, and what a real browser draws of them.
+
+#[cfg(unix)]
+mod bad_browser;
+mod common;
+mod drawn;
+mod figures;
+mod pages;
