@@ -1,0 +1,59 @@
+//! What can go wrong while measuring.
+
+use std::path::PathBuf;
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Errors of measuring. A kernel that fails is not one of them: it is an outcome in the record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The worker program is not where it was looked for.
+    #[error("no worker program at {0}: build it with `cargo build --release`, or set BENCHBOOK_WORKER")]
+    NoWorker(PathBuf),
+    /// The worker program could not be started.
+    #[error("the worker {program} cannot be started: {source}")]
+    Spawn {
+        /// What was started.
+        program: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The worker speaks another version of the protocol.
+    #[error("the worker speaks protocol {worker}, this program {ours}: build both from one revision")]
+    Protocol {
+        /// The worker's version.
+        worker: u32,
+        /// This program's version.
+        ours: u32,
+    },
+    /// The worker is gone.
+    #[error("the worker {worker} was lost: {reason}")]
+    WorkerLost {
+        /// Which worker.
+        worker: String,
+        /// What is known of its end.
+        reason: String,
+    },
+    /// A message that is not one.
+    #[error("a message cannot be read: {0}")]
+    Message(String),
+    /// The worker refused a request of the plan: unknown names, impossible parameters.
+    #[error("{0}")]
+    Refused(String),
+    /// The plan is not one that can be run.
+    #[error(transparent)]
+    Plan(#[from] benchbook_core::Error),
+    /// The record could not be written.
+    #[error(transparent)]
+    Record(#[from] benchbook_record::Error),
+    /// The interrupt handler, a pipe or the like failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}

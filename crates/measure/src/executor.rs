@@ -1,0 +1,69 @@
+//! Whoever carries out requests: a worker process, or this process.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use benchbook_core::message::{Reply, Request};
+use benchbook_record::Isolation;
+
+use crate::handler::{Handler, Host};
+use crate::{Error, Result};
+
+/// Carries out one request at a time.
+pub trait Executor {
+    /// Sends a request and waits for its reply.
+    ///
+    /// # Errors
+    /// [`Error::WorkerLost`] when the worker has died, hung for longer than `timeout`, or talks
+    /// nonsense: it is then of no further use.
+    fn request(&mut self, request: Request, timeout: Duration) -> Result<Reply>;
+
+    /// Whether a replicate has a process of its own.
+    fn isolation(&self) -> Isolation;
+
+    /// Process id of the worker, where there is one.
+    fn pid(&self) -> Option<u32>;
+}
+
+/// Runs kernels in this process: for notebooks, where a kernel is a closure of the user's.
+///
+/// A kernel that hangs cannot be ended here; the timeout does not apply.
+#[derive(Clone)]
+pub struct InProcess(Rc<RefCell<Handler>>);
+
+impl InProcess {
+    /// An executor of what `host` offers; its clones share it.
+    pub fn new(host: Host) -> Self {
+        Self(Rc::new(RefCell::new(Handler::new(host))))
+    }
+}
+
+impl Executor for InProcess {
+    fn request(&mut self, request: Request, _timeout: Duration) -> Result<Reply> {
+        Ok(self.0.borrow_mut().handle(request))
+    }
+
+    fn isolation(&self) -> Isolation {
+        Isolation::InProcess
+    }
+
+    fn pid(&self) -> Option<u32> {
+        None
+    }
+}
+
+/// Makes executors: a fresh process for each variant and replicate, or this one for all.
+pub trait Spawn {
+    /// A fresh executor whose pools have `threads` threads.
+    ///
+    /// # Errors
+    /// [`Error::Spawn`] when no worker can be started.
+    fn spawn(&mut self, threads: usize) -> Result<Box<dyn Executor>>;
+}
+
+impl<F: FnMut(usize) -> Result<Box<dyn Executor>>> Spawn for F {
+    fn spawn(&mut self, threads: usize) -> Result<Box<dyn Executor>, Error> {
+        self(threads)
+    }
+}

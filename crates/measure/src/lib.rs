@@ -1,0 +1,25 @@
+//! Measuring: the clock, the sampler, the workers, and the run that interleaves them.
+//!
+//! Work is timed in [`clock`] and nowhere else, and no kernel is known here by name.
+
+pub mod clock;
+pub mod doctor;
+pub mod environment;
+mod error;
+mod executor;
+mod handler;
+mod process;
+pub mod resource;
+pub mod run;
+pub mod sampler;
+mod serve;
+mod wire;
+mod worker_main;
+
+pub use benchbook_core as core;
+pub use benchbook_record as record;
+pub use error::{Error, Result};
+pub use executor::{Executor, InProcess, Spawn};
+pub use handler::{Handler, Host};
+pub use process::{Hello, ProcessWorker, worker_program};
+pub use worker_main::worker_main;

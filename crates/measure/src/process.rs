@@ -1,0 +1,200 @@
+//! A worker process as seen by its controller.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, BufWriter};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver as Channel, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use benchbook_core::message::{Reply, Request};
+use benchbook_record::Isolation;
+
+use crate::executor::Executor;
+use crate::wire::{Receiver, Sender};
+use crate::{Error, Result};
+
+/// Environment variables that size thread pools; a worker gets the plan's number in each.
+const THREAD_VARIABLES: [&str; 4] = ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"];
+
+/// How long a fresh worker may take to say hello: libtorch alone needs half a second.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Lines of a worker's stderr that are kept for the message about its end.
+const KEPT_LINES: usize = 20;
+
+/// A worker process; it is ended when this is dropped, and dies with its controller.
+pub struct ProcessWorker {
+    child: Child,
+    sender: Option<Sender<BufWriter<ChildStdin>>>,
+    replies: Channel<Result<Reply>>,
+    stderr: Arc<Mutex<VecDeque<String>>>,
+    hello: Hello,
+}
+
+/// What a worker says of its build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Version of the worker's crate.
+    pub version: String,
+    /// Build profile of the kernels.
+    pub profile: String,
+    /// Whether debug assertions are compiled in.
+    pub debug_assertions: bool,
+}
+
+impl Hello {
+    /// What a worker of this very build would say.
+    pub fn of_this_process() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            profile: if cfg!(debug_assertions) { "debug" } else { "release" }.into(),
+            debug_assertions: cfg!(debug_assertions),
+        }
+    }
+}
+
+/// Where the worker program lies: `BENCHBOOK_WORKER`, or beside this program.
+///
+/// # Errors
+/// [`Error::NoWorker`] with the place where it was looked for.
+pub fn worker_program() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("BENCHBOOK_WORKER") {
+        let named = PathBuf::from(named);
+        return if named.is_file() { Ok(named) } else { Err(Error::NoWorker(named)) };
+    }
+    let here = std::env::current_exe().map_err(|source| Error::Io { what: "the path of this program", source })?;
+    let folder = here.parent().unwrap_or(Path::new("."));
+    // Test programs lie one folder below the programs they drive.
+    let places = [folder.join("benchbook-worker"), folder.join("../benchbook-worker")];
+    places.iter().find(|place| place.is_file()).cloned().ok_or_else(|| Error::NoWorker(places[0].clone()))
+}
+
+impl ProcessWorker {
+    /// Starts `program` and waits for its greeting.
+    ///
+    /// # Errors
+    /// [`Error::Spawn`], [`Error::Protocol`], or [`Error::WorkerLost`] when it does not greet.
+    pub fn spawn(program: &Path, threads: usize) -> Result<Self> {
+        let parent = std::process::id().to_string();
+        let arguments: [OsString; 5] =
+            ["serve".into(), "--threads".into(), threads.to_string().into(), "--parent".into(), parent.into()];
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for name in THREAD_VARIABLES {
+            command.env(name, threads.to_string());
+        }
+        // A group of its own, so that Ctrl-C reaches the controller alone, which then ends the run in order.
+        command.process_group(0);
+        let spawn_error = |source| Error::Spawn { program: program.to_owned(), source };
+        let mut child = command.spawn().map_err(spawn_error)?;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(spawn_error(std::io::Error::other("its pipes are missing")));
+        };
+
+        let kept = Arc::new(Mutex::new(VecDeque::new()));
+        let lines = Arc::clone(&kept);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut lines = lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if lines.len() == KEPT_LINES {
+                    lines.pop_front();
+                }
+                lines.push_back(line);
+            }
+        });
+        let (send, replies) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut receiver = match Receiver::new(BufReader::new(stdout)) {
+                Ok(receiver) => receiver,
+                Err(error) => return drop(send.send(Err(error))),
+            };
+            while let Some(reply) = receiver.receive().transpose() {
+                if send.send(reply).is_err() {
+                    return;
+                }
+            }
+        });
+
+        let hello = Hello { version: String::new(), profile: String::new(), debug_assertions: false };
+        let mut worker = Self { child, sender: None, replies, stderr: kept, hello };
+        worker.sender = Some(Sender::new(BufWriter::new(stdin)).map_err(|error| worker.lost(&error.to_string()))?);
+        match worker.receive(HELLO_TIMEOUT)? {
+            Reply::Hello { version, profile, debug_assertions, .. } => {
+                worker.hello = Hello { version, profile, debug_assertions };
+                Ok(worker)
+            }
+            other => Err(worker.lost(&format!("it greeted with {other:?}"))),
+        }
+    }
+
+    /// What the worker said of its build.
+    pub fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    fn receive(&mut self, timeout: Duration) -> Result<Reply> {
+        match self.replies.recv_timeout(timeout) {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(error @ Error::Protocol { .. })) => Err(error),
+            Ok(Err(error)) => Err(self.lost(&error.to_string())),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(self.lost(&format!("no answer for {:.1} s, so it was ended", timeout.as_secs_f64())))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(self.lost("it ended")),
+        }
+    }
+
+    /// Ends the worker and says what is known of why.
+    fn lost(&mut self, what: &str) -> Error {
+        let ended_by_itself = self.child.try_wait().ok().flatten();
+        let _ = self.child.kill();
+        let status = ended_by_itself.or_else(|| self.child.wait().ok().filter(|_| what == "it ended"));
+        let mut reason = what.to_owned();
+        if let Some(status) = status {
+            match status.signal() {
+                Some(9) => reason += " by signal 9 (someone ended it, perhaps the system for lack of memory)",
+                Some(signal) => reason += &format!(" by signal {signal}"),
+                None => reason += &format!(" with {status}"),
+            }
+        }
+        let lines = self.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(line) = lines.iter().rev().find(|line| !line.trim().is_empty()) {
+            reason += &format!("; its last words: {line}");
+        }
+        Error::WorkerLost { worker: format!("pid {}", self.child.id()), reason }
+    }
+}
+
+impl Executor for ProcessWorker {
+    fn request(&mut self, request: Request, timeout: Duration) -> Result<Reply> {
+        let sent = match &mut self.sender {
+            Some(sender) => sender.send(&request),
+            None => Err(Error::Message("the pipe is closed".into())),
+        };
+        match sent {
+            Ok(()) => self.receive(timeout),
+            Err(_) => Err(self.lost("it ended")),
+        }
+    }
+
+    fn isolation(&self) -> Isolation {
+        Isolation::Process
+    }
+
+    fn pid(&self) -> Option<u32> {
+        Some(self.child.id())
+    }
+}
+
+impl Drop for ProcessWorker {
+    fn drop(&mut self) {
+        // It holds nothing worth saving: what it measured has been sent.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,50 @@
+//! Sharing the time of a run among its groups.
+
+/// What is left of a run's time, shared equally among the groups that are left.
+pub struct Budget {
+    end_ns: Option<i64>,
+}
+
+/// Share of a group's time that warm-up may take, all variants together.
+const WARMUP_SHARE: f64 = 0.25;
+
+impl Budget {
+    /// A budget of `seconds` from `start_ns` on; without one, groups take what they need.
+    pub fn new(start_ns: i64, seconds: Option<f64>) -> Self {
+        Self { end_ns: seconds.map(|seconds| start_ns + (seconds * 1e9) as i64) }
+    }
+
+    /// When a group that begins now must end, with `groups_left` to go, itself included.
+    pub fn deadline_ns(&self, now_ns: i64, groups_left: usize) -> Option<i64> {
+        let left = (self.end_ns? - now_ns).max(0);
+        Some(now_ns + left / groups_left.max(1) as i64)
+    }
+
+    /// The warm-up that each of `variants` may take before `deadline_ns`.
+    pub fn warmup_ns(wanted: u64, now_ns: i64, deadline_ns: Option<i64>, variants: usize) -> u64 {
+        let Some(deadline) = deadline_ns else { return wanted };
+        let share = (deadline - now_ns).max(0) as f64 * WARMUP_SHARE / variants.max(1) as f64;
+        wanted.min(share as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_that_a_group_leaves_goes_to_the_others() {
+        let budget = Budget::new(0, Some(10.0));
+        assert_eq!(budget.deadline_ns(0, 5), Some(2_000_000_000));
+        assert_eq!(budget.deadline_ns(1_000_000_000, 4), Some(3_250_000_000));
+        assert_eq!(budget.deadline_ns(12_000_000_000, 2), Some(12_000_000_000));
+        assert_eq!(Budget::new(0, None).deadline_ns(5, 1), None);
+    }
+
+    #[test]
+    fn warm_up_takes_a_quarter_at_most() {
+        assert_eq!(Budget::warmup_ns(200, 0, None, 3), 200);
+        assert_eq!(Budget::warmup_ns(1_000_000, 0, Some(800), 2), 100);
+        assert_eq!(Budget::warmup_ns(1_000_000, 900, Some(800), 2), 0);
+    }
+}

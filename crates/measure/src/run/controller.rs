@@ -1,0 +1,166 @@
+//! A run from its first row to its last.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use benchbook_core::Plan;
+use benchbook_core::message::Description;
+use benchbook_record::{Level, LocalStore, RunRow, Status};
+
+use super::budget::Budget;
+use super::expand::Cell;
+use super::group::{Place, Workers, measure_group};
+use super::observer::{Observer, Progress};
+use super::order::Order;
+use super::recorder::Recorder;
+use crate::Result;
+use crate::executor::Spawn;
+
+/// What a run needs beside its plan.
+pub struct RunSettings<'a> {
+    /// Where to write.
+    pub store: &'a LocalStore,
+    /// The machine and the command, as they will stand in `runs`.
+    pub row: RunRow,
+    /// What the workers offer.
+    pub known: &'a Description,
+    /// Set from outside to end the run in order.
+    pub interrupted: &'a AtomicBool,
+    /// Reading of the clock at which the time budget began.
+    pub budget_start_ns: i64,
+}
+
+/// How a run went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Id of the run.
+    pub run_id: String,
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// Trials begun.
+    pub trials: i64,
+    /// Blocks completed.
+    pub blocks: i64,
+    /// Samples recorded.
+    pub samples: u64,
+    /// Trials that failed or gave a wrong output.
+    pub failed: u64,
+    /// Trials that the time budget cut short.
+    pub out_of_time: u64,
+    /// Whether it was ended from outside.
+    pub interrupted: bool,
+}
+
+/// What the parts of a run share.
+pub(super) struct Shared<'a> {
+    pub plan: &'a Plan,
+    pub recorder: Recorder,
+    pub observer: &'a mut dyn Observer,
+    pub order: Order,
+    pub budget: Budget,
+    pub failed: u64,
+    pub out_of_time: u64,
+    known: &'a Description,
+    interrupted: &'a AtomicBool,
+    trials: i64,
+    blocks: i64,
+}
+
+impl Shared<'_> {
+    pub fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    pub fn next_trial(&mut self) -> i64 {
+        self.trials += 1;
+        self.trials - 1
+    }
+
+    pub fn next_block(&mut self) -> i64 {
+        self.blocks += 1;
+        self.blocks - 1
+    }
+
+    pub fn engine(&self, device: &str) -> Option<(String, String)> {
+        let found = self.known.devices.iter().find(|known| known.name == device)?;
+        Some((found.engine.clone(), found.engine_version.clone()))
+    }
+
+    pub fn note(&mut self, trial: Option<i64>, level: Level, kind: &str, text: &str) -> Result<()> {
+        self.observer.progress(Progress::Note(text));
+        self.recorder.event(trial, level, kind, text)
+    }
+}
+
+/// Measures every cell in every replicate and records it.
+///
+/// # Errors
+/// The record cannot be written, or no worker can be started. A kernel that fails is an outcome of
+/// its trial; the run goes on.
+pub fn run(
+    plan: &Plan,
+    cells: &[Cell],
+    settings: RunSettings<'_>,
+    spawn: &mut dyn Spawn,
+    observer: &mut dyn Observer,
+) -> Result<RunSummary> {
+    let recorder = Recorder::create(settings.store, &settings.row)?;
+    let run_id = recorder.run_id().to_owned();
+    let groups = cells.len() * plan.replicates as usize;
+    let trials = cells.iter().map(|cell| cell.variants.len()).sum::<usize>() * plan.replicates as usize;
+    observer.progress(Progress::Started { run_id: &run_id, groups, trials });
+    let mut shared = Shared {
+        plan,
+        recorder,
+        observer,
+        order: Order::new(plan.seed),
+        budget: Budget::new(settings.budget_start_ns, plan.time_s),
+        failed: 0,
+        out_of_time: 0,
+        known: settings.known,
+        interrupted: settings.interrupted,
+        trials: 0,
+        blocks: 0,
+    };
+    for device in settings.known.devices.iter().filter(|device| device.unavailable.is_some()) {
+        let reason = device.unavailable.as_deref().unwrap_or_default();
+        shared.recorder.event(None, Level::Info, "device_unavailable", &format!("{}: {reason}", device.name))?;
+    }
+    let mut group = 0;
+    'run: for replicate in 0..plan.replicates {
+        let mut workers = Workers::new();
+        for cell in cells {
+            if shared.interrupted() {
+                break 'run;
+            }
+            measure_group(
+                &mut shared,
+                &mut workers,
+                spawn,
+                cell,
+                &Place { group, groups_left: groups - group, replicate },
+            )?;
+            group += 1;
+            shared.observer.progress(Progress::GroupDone { done: group });
+        }
+    }
+    end(shared, run_id)
+}
+
+fn end(mut shared: Shared<'_>, run_id: String) -> Result<RunSummary> {
+    let interrupted = shared.interrupted();
+    if shared.out_of_time > 0 {
+        let seconds = shared.plan.time_s.unwrap_or_default();
+        let text = format!(
+            "the budget of {seconds} s is exhausted: {} trials have fewer blocks than planned",
+            shared.out_of_time
+        );
+        shared.note(None, Level::Warning, "budget_exhausted", &text)?;
+    }
+    let (status, reason) = if interrupted { (Status::Interrupted, "interrupted") } else { (Status::Ok, "complete") };
+    shared.recorder.outcome(None, status, reason, None)?;
+    let (trials, blocks, samples) = (shared.trials, shared.blocks, shared.recorder.samples());
+    let (failed, out_of_time) = (shared.failed, shared.out_of_time);
+    let folder = shared.recorder.finish()?;
+    Ok(RunSummary { run_id, folder, trials, blocks, samples, failed, out_of_time, interrupted })
+}

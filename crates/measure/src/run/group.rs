@@ -1,0 +1,230 @@
+//! One case in one replicate: its variants in interleaved blocks.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use benchbook_core::message::{Prepared, Reply, Request, Trial};
+use benchbook_core::{Plan, Variant};
+use benchbook_record::{Level, Phase, Status};
+
+use super::budget::Budget;
+use super::controller::Shared;
+use super::expand::Cell;
+use super::observer::Progress;
+use super::recorder::{Runner, input_seed};
+use crate::executor::{Executor, Spawn};
+use crate::{Error, Result, clock};
+
+/// Blocks that a case gets even when the time is used up: with fewer there is no spread to see.
+const MIN_BLOCKS: u64 = 3;
+
+/// The workers of one replicate, one a variant.
+pub type Workers = HashMap<Variant, Box<dyn Executor>>;
+
+/// A trial that can be sampled.
+struct Live {
+    trial: i64,
+    variant: Variant,
+    samples: i64,
+    tolerance: f64,
+    prepare_ns: i64,
+}
+
+/// Where a group stands in its run.
+pub struct Place {
+    /// Number of the group, from 0.
+    pub group: usize,
+    /// Groups to go, this one included.
+    pub groups_left: usize,
+    /// Replicate, from 0.
+    pub replicate: u32,
+}
+
+/// Measures one case in one replicate.
+pub fn measure_group(
+    shared: &mut Shared<'_>,
+    workers: &mut Workers,
+    spawn: &mut dyn Spawn,
+    cell: &Cell,
+    place: &Place,
+) -> Result<()> {
+    let started = clock::now_ns();
+    let deadline = shared.budget.deadline_ns(started, place.groups_left);
+    let warmup_ns = Budget::warmup_ns(shared.plan.sampling.warmup_ns, started, deadline, cell.variants.len());
+    let mut live = Vec::new();
+    for index in shared.order.next(cell.variants.len()) {
+        if shared.interrupted() {
+            return Ok(());
+        }
+        let variant = &cell.variants[index];
+        let (group, case) = (place.group, cell.case.name.as_str());
+        shared.observer.progress(Progress::Preparing { group, case, variant: &variant.to_string() });
+        live.extend(prepare(shared, workers, spawn, cell, variant, place, warmup_ns)?);
+        shared.recorder.tick()?;
+    }
+    let stop_reason = blocks(shared, workers, cell, &mut live, deadline, place)?;
+    for trial in live {
+        finish(shared, workers, &trial, stop_reason)?;
+    }
+    Ok(())
+}
+
+fn timeout(plan: &Plan) -> Duration {
+    Duration::from_nanos(plan.sampling.timeout_ns)
+}
+
+/// Sets up one trial; a failure is recorded and leaves nothing to sample.
+fn prepare(
+    shared: &mut Shared<'_>,
+    workers: &mut Workers,
+    spawn: &mut dyn Spawn,
+    cell: &Cell,
+    variant: &Variant,
+    place: &Place,
+    warmup_ns: u64,
+) -> Result<Option<Live>> {
+    if !workers.contains_key(variant) {
+        workers.insert(variant.clone(), spawn.spawn(variant.threads)?);
+    }
+    let Some(worker) = workers.get_mut(variant) else { return Ok(None) };
+    let runner = Runner {
+        pid: worker.pid(),
+        isolation: worker.isolation(),
+        engine: shared.engine(&variant.device),
+        replicate: place.replicate,
+    };
+    let number = shared.next_trial();
+    let trial = Trial {
+        trial: number,
+        case: cell.case.clone(),
+        variant: variant.clone(),
+        cache: shared.plan.cache,
+        input_seed: input_seed(shared.plan),
+        min_sample_ns: shared.plan.sampling.min_sample_ns,
+        warmup_ns,
+    };
+    let reply = worker.request(Request::Prepare(Box::new(trial.clone())), timeout(shared.plan));
+    let prepared = match reply {
+        Ok(Reply::Prepared(prepared)) => prepared,
+        other => {
+            shared.recorder.trial(&trial, &runner, None)?;
+            return failed(shared, workers, &trial.variant, number, other, None).map(|()| None);
+        }
+    };
+    shared.recorder.trial(&trial, &runner, Some(&prepared))?;
+    let Prepared { check, tolerance, prepare_ns, .. } = prepared;
+    if shared.recorder.check(number, Phase::Before, &check, tolerance)? {
+        return Ok(Some(Live { trial: number, variant: variant.clone(), samples: 0, tolerance, prepare_ns }));
+    }
+    wrong(shared, number, variant, check.max_scaled_error, tolerance, Some(prepare_ns))?;
+    Ok(None)
+}
+
+/// Interleaved blocks until the wanted number, the deadline, or an interrupt; says which.
+fn blocks(
+    shared: &mut Shared<'_>,
+    workers: &mut Workers,
+    cell: &Cell,
+    live: &mut Vec<Live>,
+    deadline: Option<i64>,
+    place: &Place,
+) -> Result<&'static str> {
+    let wanted = shared.plan.sampling.blocks;
+    let mut done = 0;
+    while !live.is_empty() {
+        if shared.interrupted() {
+            return Ok("interrupted");
+        }
+        if done >= wanted {
+            return Ok("blocks");
+        }
+        if done >= MIN_BLOCKS && deadline.is_some_and(|deadline| clock::now_ns() >= deadline) {
+            return Ok("time");
+        }
+        let block = shared.next_block();
+        let mut broken = Vec::new();
+        for (position, index) in shared.order.next(live.len()).into_iter().enumerate() {
+            let trial = &mut live[index];
+            let Some(worker) = workers.get_mut(&trial.variant) else { continue };
+            match worker.request(Request::Sample { trial: trial.trial }, timeout(shared.plan)) {
+                Ok(Reply::Sampled(sample)) => {
+                    shared.recorder.sample(trial.trial, trial.samples, block, position, &sample)?;
+                    trial.samples += 1;
+                }
+                other => {
+                    let (number, prepare_ns) = (trial.trial, trial.prepare_ns);
+                    failed(shared, workers, &trial.variant, number, other, Some(prepare_ns))?;
+                    broken.push(number);
+                }
+            }
+        }
+        live.retain(|trial| !broken.contains(&trial.trial));
+        done += 1;
+        shared.recorder.tick()?;
+        let (group, replicate, case) = (place.group, place.replicate, cell.case.name.as_str());
+        shared.observer.progress(Progress::Block { group, case, replicate, block: done, blocks: wanted });
+    }
+    Ok("failed")
+}
+
+/// The check after timing, the memory, and the end of a trial.
+fn finish(shared: &mut Shared<'_>, workers: &mut Workers, live: &Live, stop_reason: &str) -> Result<()> {
+    let Some(worker) = workers.get_mut(&live.variant) else { return Ok(()) };
+    match worker.request(Request::Finish { trial: live.trial }, timeout(shared.plan)) {
+        Ok(Reply::Finished { check, peak_memory_bytes }) => {
+            if let Some(bytes) = peak_memory_bytes {
+                shared.recorder.measure(live.trial, "peak_memory_bytes", bytes as f64, "bytes")?;
+            }
+            if !shared.recorder.check(live.trial, Phase::After, &check, live.tolerance)? {
+                let error = check.max_scaled_error;
+                return wrong(shared, live.trial, &live.variant, error, live.tolerance, Some(live.prepare_ns));
+            }
+            if stop_reason == "time" {
+                shared.out_of_time += 1;
+            }
+            let status = if stop_reason == "interrupted" { Status::Interrupted } else { Status::Ok };
+            shared.recorder.outcome(Some(live.trial), status, stop_reason, Some(live.prepare_ns))
+        }
+        other => failed(shared, workers, &live.variant, live.trial, other, Some(live.prepare_ns)),
+    }
+}
+
+fn wrong(
+    shared: &mut Shared<'_>,
+    trial: i64,
+    variant: &Variant,
+    error: f64,
+    tolerance: f64,
+    prepare_ns: Option<i64>,
+) -> Result<()> {
+    let text = format!("{variant} is wrong: scaled error {error:.3e}, allowed {tolerance:.0e}");
+    shared.note(Some(trial), Level::Error, "wrong_output", &text)?;
+    shared.failed += 1;
+    shared.recorder.outcome(Some(trial), Status::Wrong, &text, prepare_ns)
+}
+
+/// Records why a trial cannot go on; a lost worker is forgotten, so that the next trial gets a fresh one.
+fn failed(
+    shared: &mut Shared<'_>,
+    workers: &mut Workers,
+    variant: &Variant,
+    trial: i64,
+    reply: Result<Reply>,
+    prepare_ns: Option<i64>,
+) -> Result<()> {
+    let (status, kind, text) = match reply {
+        Ok(Reply::Unsupported { reason }) => {
+            return shared.recorder.outcome(Some(trial), Status::Unsupported, &reason, None);
+        }
+        Ok(Reply::Failed { message }) => (Status::Failed, "trial_failed", message),
+        Ok(other) => (Status::Failed, "protocol", format!("unexpected reply {other:?}")),
+        Err(error @ Error::WorkerLost { .. }) => {
+            workers.remove(variant);
+            (Status::Failed, "worker_lost", error.to_string())
+        }
+        Err(other) => return Err(other),
+    };
+    shared.note(Some(trial), Level::Error, kind, &format!("{variant}: {text}"))?;
+    shared.failed += 1;
+    shared.recorder.outcome(Some(trial), status, &text, prepare_ns)
+}

@@ -1,0 +1,16 @@
+//! A run: from a plan to a finished record.
+
+mod budget;
+mod controller;
+mod expand;
+mod group;
+mod observer;
+mod order;
+mod recorder;
+mod row;
+
+pub use controller::{RunSettings, RunSummary, run};
+pub use expand::{Cell, describe, expand};
+pub use observer::{Observer, Progress, Silent};
+pub use recorder::MEASURES;
+pub use row::run_row;

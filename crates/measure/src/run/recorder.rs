@@ -1,0 +1,171 @@
+//! What a run writes, in the units and on the clock of the record.
+
+use benchbook_core::message::{Prepared, Sampled, Trial};
+use benchbook_core::{Comparison, Plan};
+use benchbook_record::{
+    CheckRow, EventRow, Isolation, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow, RunWriter,
+    SampleRow, Status, TrialRow,
+};
+
+use crate::Result;
+use crate::clock;
+
+/// Names of the figures that a run records of each trial.
+pub const MEASURES: [&str; 4] = ["warmup_iterations", "input_copies", "resident_before_bytes", "peak_memory_bytes"];
+
+/// Writes the rows of one run.
+pub struct Recorder {
+    writer: RunWriter,
+    origin_ns: i64,
+    build: Option<String>,
+    samples: u64,
+}
+
+/// What is known of who runs a trial.
+pub struct Runner {
+    /// Process id, where the worker is a process.
+    pub pid: Option<u32>,
+    /// Whether it is.
+    pub isolation: Isolation,
+    /// Engine behind the device and its version.
+    pub engine: Option<(String, String)>,
+    /// Replicate, from 0.
+    pub replicate: u32,
+}
+
+impl Recorder {
+    /// Opens the run in the store; its clock starts now.
+    pub fn create(store: &LocalStore, run: &RunRow) -> Result<Self> {
+        let writer = RunWriter::create(store, run)?;
+        let revision = run.git_commit.as_deref().map_or("unversioned", |commit| &commit[..commit.len().min(12)]);
+        let dirty = if run.git_dirty == Some(true) { "+dirty" } else { "" };
+        let profile = run.build_profile.as_deref().unwrap_or("unknown");
+        let build = Some(format!("{revision}{dirty} {profile}"));
+        Ok(Self { writer, origin_ns: clock::now_ns(), build, samples: 0 })
+    }
+
+    /// Nanoseconds since the run began.
+    pub fn now_ns(&self) -> i64 {
+        clock::now_ns() - self.origin_ns
+    }
+
+    /// Samples written so far.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// Id of the run.
+    pub fn run_id(&self) -> &str {
+        self.writer.run_id()
+    }
+
+    /// A trial, before its first sample.
+    pub fn trial(&mut self, trial: &Trial, runner: &Runner, prepared: Option<&Prepared>) -> Result<()> {
+        let (case, variant) = (&trial.case, &trial.variant);
+        self.writer.trial(&TrialRow {
+            trial: trial.trial,
+            workload: case.workload.clone(),
+            case_name: case.name.clone(),
+            params: case.params.clone(),
+            variant: variant.to_string(),
+            implementation: variant.implementation.clone(),
+            device: variant.device.clone(),
+            dtype: variant.dtype,
+            threads: variant.threads as i64,
+            build: self.build.clone(),
+            engine: runner.engine.as_ref().map(|(name, _)| name.clone()),
+            engine_version: runner.engine.as_ref().map(|(_, version)| version.clone()),
+            replicate: i64::from(runner.replicate),
+            isolation: runner.isolation,
+            worker: runner.pid.map(i64::from),
+            input_seed: trial.input_seed.cast_signed(),
+            cache: trial.cache,
+            flops: prepared.map(|prepared| prepared.flops),
+            bytes: prepared.map(|prepared| prepared.bytes),
+        })?;
+        if let Some(prepared) = prepared {
+            self.measure(trial.trial, "warmup_iterations", prepared.warmup_iterations as f64, "count")?;
+            self.measure(trial.trial, "input_copies", prepared.copies as f64, "count")?;
+            if let Some(bytes) = prepared.resident_before_bytes {
+                self.measure(trial.trial, "resident_before_bytes", bytes as f64, "bytes")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A correctness check.
+    pub fn check(&mut self, trial: i64, phase: Phase, check: &Comparison, tolerance: f64) -> Result<bool> {
+        let passed = check.max_scaled_error <= tolerance;
+        self.writer.check(&CheckRow {
+            trial,
+            phase,
+            max_abs_error: check.max_abs_error,
+            max_scaled_error: check.max_scaled_error,
+            tolerance,
+            passed,
+            rows_checked: check.rows_checked as i64,
+        })?;
+        Ok(passed)
+    }
+
+    /// A sample at its place in a block.
+    pub fn sample(&mut self, trial: i64, number: i64, block: i64, position: usize, sample: &Sampled) -> Result<()> {
+        // A clock that ran backwards or stood still for a whole sample has measured nothing.
+        let invalid_reason = (sample.elapsed_ns <= 0).then_some("no_time_passed");
+        self.writer.sample(&SampleRow {
+            trial,
+            sample: number,
+            block,
+            position: position as i64,
+            iterations: sample.iterations,
+            elapsed_ns: sample.elapsed_ns,
+            started_ns: sample.started_ns - self.origin_ns,
+            cpu_user_ns: Some(sample.cpu_user_ns),
+            cpu_system_ns: Some(sample.cpu_system_ns),
+            valid: invalid_reason.is_none(),
+            invalid_reason,
+        })?;
+        self.samples += 1;
+        Ok(())
+    }
+
+    /// A figure of a trial.
+    pub fn measure(&mut self, trial: i64, name: &str, value: f64, unit: &str) -> Result<()> {
+        Ok(self.writer.measure(&MeasureRow {
+            trial,
+            sample: None,
+            device: None,
+            name: name.into(),
+            value,
+            unit: unit.into(),
+            provenance: Provenance::Measured,
+        })?)
+    }
+
+    /// The end of a trial, or of the run.
+    pub fn outcome(&mut self, trial: Option<i64>, status: Status, reason: &str, prepare_ns: Option<i64>) -> Result<()> {
+        let stop_reason = Some(reason.to_owned());
+        Ok(self.writer.outcome(&OutcomeRow { trial, at_ns: self.now_ns(), status, stop_reason, prepare_ns })?)
+    }
+
+    /// Something that happened.
+    pub fn event(&mut self, trial: Option<i64>, level: Level, kind: &str, message: &str) -> Result<()> {
+        let (kind, message) = (kind.to_owned(), message.to_owned());
+        Ok(self.writer.event(&EventRow { at_ns: self.now_ns(), trial, level, kind, message })?)
+    }
+
+    /// Writes out what is older than a second.
+    pub fn tick(&mut self) -> Result<()> {
+        Ok(self.writer.tick()?)
+    }
+
+    /// Turns the journal into Parquet; returns the run's folder.
+    pub fn finish(self) -> Result<std::path::PathBuf> {
+        Ok(self.writer.finish()?)
+    }
+}
+
+/// The seed of a case's inputs: the plan's, so that every variant and replicate gets the same ones.
+pub fn input_seed(plan: &Plan) -> u64 {
+    plan.seed
+}

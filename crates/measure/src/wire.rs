@@ -1,0 +1,190 @@
+//! Messages as an Arrow IPC stream: one batch of one row a message, samples in typed columns.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use benchbook_core::message::{PROTOCOL, Reply, Sampled};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Error, Result};
+
+/// Key of the protocol's version in the stream's metadata.
+const PROTOCOL_KEY: &str = "benchbook.protocol";
+
+/// The columns of a sample; null in every other message.
+const SAMPLE_COLUMNS: [&str; 5] = ["iterations", "elapsed_ns", "started_ns", "cpu_user_ns", "cpu_system_ns"];
+
+fn schema() -> SchemaRef {
+    let mut fields = vec![Field::new("body", DataType::Utf8, true)];
+    fields.extend(SAMPLE_COLUMNS.map(|name| Field::new(name, DataType::Int64, true)));
+    let metadata = HashMap::from([(PROTOCOL_KEY.to_owned(), PROTOCOL.to_string())]);
+    Arc::new(Schema::new(fields).with_metadata(metadata))
+}
+
+fn message_error(error: impl std::fmt::Display) -> Error {
+    Error::Message(error.to_string())
+}
+
+/// A message that can stand on the wire.
+pub trait Wire: Sized {
+    /// The text of the message, unless it is a sample.
+    fn body(&self) -> Result<Option<String>>;
+    /// The message as a sample, if it is one.
+    fn sample(&self) -> Option<Sampled>;
+    /// The message from its parts.
+    fn from_parts(body: Option<&str>, sample: Option<Sampled>) -> Result<Self>;
+}
+
+fn to_json(message: &impl Serialize) -> Result<Option<String>> {
+    serde_json::to_string(message).map(Some).map_err(message_error)
+}
+
+fn from_json<T: DeserializeOwned>(body: Option<&str>) -> Result<T> {
+    serde_json::from_str(body.ok_or_else(|| Error::Message("it is empty".into()))?).map_err(message_error)
+}
+
+impl Wire for benchbook_core::message::Request {
+    fn body(&self) -> Result<Option<String>> {
+        to_json(self)
+    }
+
+    fn sample(&self) -> Option<Sampled> {
+        None
+    }
+
+    fn from_parts(body: Option<&str>, _sample: Option<Sampled>) -> Result<Self> {
+        from_json(body)
+    }
+}
+
+impl Wire for Reply {
+    fn body(&self) -> Result<Option<String>> {
+        if matches!(self, Self::Sampled(_)) { Ok(None) } else { to_json(self) }
+    }
+
+    fn sample(&self) -> Option<Sampled> {
+        if let Self::Sampled(sample) = self { Some(*sample) } else { None }
+    }
+
+    fn from_parts(body: Option<&str>, sample: Option<Sampled>) -> Result<Self> {
+        sample.map_or_else(|| from_json(body), |sample| Ok(Self::Sampled(sample)))
+    }
+}
+
+/// Writes messages to a pipe.
+pub struct Sender<W: Write>(StreamWriter<W>);
+
+impl<W: Write> Sender<W> {
+    /// Opens the stream; the other side can read its version at once.
+    ///
+    /// # Errors
+    /// The pipe is closed.
+    pub fn new(pipe: W) -> Result<Self> {
+        let mut writer = StreamWriter::try_new(pipe, &schema()).map_err(message_error)?;
+        writer.flush().map_err(message_error)?;
+        Ok(Self(writer))
+    }
+
+    /// Sends one message.
+    ///
+    /// # Errors
+    /// The pipe is closed.
+    pub fn send(&mut self, message: &impl Wire) -> Result<()> {
+        let numbers =
+            message.sample().map(|s| [s.iterations, s.elapsed_ns, s.started_ns, s.cpu_user_ns, s.cpu_system_ns]);
+        let mut columns: Vec<Arc<dyn Array>> = vec![Arc::new(StringArray::from(vec![message.body()?]))];
+        columns.extend(
+            (0..SAMPLE_COLUMNS.len())
+                .map(|i| Arc::new(Int64Array::from(vec![numbers.map(|numbers| numbers[i])])) as Arc<dyn Array>),
+        );
+        let batch = RecordBatch::try_new(schema(), columns).map_err(message_error)?;
+        self.0.write(&batch).map_err(message_error)?;
+        self.0.flush().map_err(message_error)
+    }
+}
+
+/// Reads messages from a pipe.
+pub struct Receiver<R: Read>(StreamReader<R>);
+
+impl<R: Read> Receiver<R> {
+    /// Waits for the stream to open and checks its version.
+    ///
+    /// # Errors
+    /// The pipe is closed, what comes is not a stream of messages, or of another version.
+    pub fn new(pipe: R) -> Result<Self> {
+        let reader = StreamReader::try_new(pipe, None).map_err(message_error)?;
+        let version = reader.schema().metadata().get(PROTOCOL_KEY).and_then(|text| text.parse().ok()).unwrap_or(0);
+        if version != PROTOCOL {
+            return Err(Error::Protocol { worker: version, ours: PROTOCOL });
+        }
+        Ok(Self(reader))
+    }
+
+    /// The next message, or nothing at the end of the stream.
+    ///
+    /// # Errors
+    /// What comes is not a message.
+    pub fn receive<T: Wire>(&mut self) -> Result<Option<T>> {
+        let Some(batch) = self.0.next() else { return Ok(None) };
+        let batch = batch.map_err(message_error)?;
+        if batch.num_rows() != 1 {
+            return Err(Error::Message(format!("a batch of {} rows", batch.num_rows())));
+        }
+        let bodies = batch.column(0).as_string::<i32>();
+        let body = bodies.is_valid(0).then(|| bodies.value(0));
+        let number = |i: usize| {
+            let column = batch.column(i + 1).as_primitive::<Int64Type>();
+            column.is_valid(0).then(|| column.value(0))
+        };
+        let sample = (|| {
+            Some(Sampled {
+                iterations: number(0)?,
+                elapsed_ns: number(1)?,
+                started_ns: number(2)?,
+                cpu_user_ns: number(3)?,
+                cpu_system_ns: number(4)?,
+            })
+        })();
+        T::from_parts(body, sample).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use benchbook_core::message::Request;
+
+    use super::*;
+
+    #[test]
+    fn messages_survive_the_wire() {
+        let sample = Sampled { iterations: 3, elapsed_ns: 4, started_ns: 5, cpu_user_ns: 6, cpu_system_ns: 7 };
+        let replies = [Reply::Sampled(sample), Reply::Failed { message: "a \"quoted\" Ω".into() }];
+        let mut bytes = Vec::new();
+        let mut sender = Sender::new(&mut bytes).unwrap();
+        replies.iter().for_each(|reply| sender.send(reply).unwrap());
+        drop(sender);
+        let mut receiver = Receiver::new(bytes.as_slice()).unwrap();
+        for reply in replies {
+            assert_eq!(receiver.receive::<Reply>().unwrap(), Some(reply));
+        }
+        assert_eq!(receiver.receive::<Reply>().unwrap(), None);
+    }
+
+    #[test]
+    fn noise_and_a_cut_stream_are_errors_not_panics() {
+        assert!(Receiver::new(b"hello, I print to stdout\n".as_slice()).is_err());
+        let mut bytes = Vec::new();
+        Sender::new(&mut bytes).unwrap().send(&Request::Describe).unwrap();
+        for length in 0..bytes.len() {
+            if let Ok(mut receiver) = Receiver::new(&bytes[..length]) {
+                assert!(!matches!(receiver.receive::<Request>(), Ok(Some(_))), "cut at {length}");
+            }
+        }
+    }
+}
