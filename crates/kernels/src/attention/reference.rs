@@ -1,0 +1,46 @@
+//! Attention by plain loops in `f64`.
+
+use benchbook_core::{Inputs, Params, Reference, sample_rows};
+use rayon::prelude::*;
+
+/// Multiply-adds spent on a reference at most; above it, a seeded subset of rows is computed.
+const BUDGET: usize = 1 << 27;
+
+/// Rows of the right answer; a row is one query of one head of one sequence.
+pub fn attention_rows(params: &Params, inputs: &Inputs, seed: u64) -> Reference {
+    let [batch, heads, kv_heads, seq_q, seq_kv, head_dim] =
+        ["batch", "heads", "kv_heads", "seq_q", "seq_kv", "head_dim"].map(|name| params.size(name));
+    let (query, key, value) = (inputs.get("query"), inputs.get("key"), inputs.get("value"));
+    let mask = params.flag("masked").then(|| inputs.get("mask"));
+    let scale = 1.0 / (head_dim as f64).sqrt();
+    let limit = (BUDGET / (2 * seq_kv * head_dim)).max(16);
+    let rows = sample_rows(batch * heads * seq_q, limit, seed);
+
+    let one = |row: &usize| -> Vec<f64> {
+        let (b, h, i) = (row / (heads * seq_q), row / seq_q % heads, row % seq_q);
+        let kv = (b * kv_heads + h / (heads / kv_heads)) * seq_kv;
+        let visible = if params.flag("causal") { i + 1 + seq_kv - seq_q } else { seq_kv };
+        let q = &query.data[row * head_dim..][..head_dim];
+        let scores: Vec<f64> = (0..visible)
+            .map(|j| {
+                if mask.is_some_and(|mask| mask.data[(b * seq_q + i) * seq_kv + j] != 0.0) {
+                    return f64::NEG_INFINITY;
+                }
+                let k = &key.data[(kv + j) * head_dim..][..head_dim];
+                scale * q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>()
+            })
+            .collect();
+        let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = scores.iter().map(|score| (score - largest).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        (0..head_dim)
+            .map(|d| {
+                let column =
+                    weights.iter().enumerate().map(|(j, w)| w * f64::from(value.data[(kv + j) * head_dim + d]));
+                column.sum::<f64>() / total
+            })
+            .collect()
+    };
+    let values = rows.par_iter().flat_map_iter(one).collect();
+    Reference { shape: vec![batch, heads, seq_q, head_dim], rows, values }
+}

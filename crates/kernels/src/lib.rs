@@ -1,0 +1,14 @@
+//! Workloads and their implementations on burn, one folder a family, each with its reference.
+//!
+//! Nothing here reads a clock: a kernel is prepared and called, never timed.
+
+pub mod attention;
+mod device;
+pub mod matmul;
+mod register;
+mod subject;
+pub mod tensor;
+
+pub use device::{CPU_DEVICES, open, probe};
+pub use register::{build_facts, register, set_threads};
+pub use subject::TensorSubject;

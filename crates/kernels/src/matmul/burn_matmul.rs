@@ -1,0 +1,58 @@
+//! burn's matrix multiplication.
+
+use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use burn::tensor::Tensor;
+
+use crate::tensor::upload;
+use crate::{CPU_DEVICES, TensorSubject, open};
+
+/// `Tensor::matmul`: the gemm crate on `flex`, libtorch's BLAS on `libtorch`.
+pub struct Burn;
+
+/// The engine behind one of burn's devices and its version.
+pub fn burn_engine(device: &str) -> (String, String) {
+    let engine = if device == "libtorch" { "burn-tch" } else { "burn-flex" };
+    (engine.to_owned(), "0.22.1".to_owned())
+}
+
+impl Implementation for Burn {
+    fn name(&self) -> &'static str {
+        "burn"
+    }
+
+    fn workload(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn about(&self) -> &'static str {
+        "Tensor::matmul: the gemm crate 0.19 on flex, libtorch's BLAS on libtorch"
+    }
+
+    fn catalogue(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn devices(&self) -> Vec<&'static str> {
+        CPU_DEVICES.to_vec()
+    }
+
+    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
+        Support::Yes
+    }
+
+    fn engine(&self, device: &str) -> (String, String) {
+        burn_engine(device)
+    }
+
+    fn prepare(&self, setting: &Setting, _params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
+        let device = open(&setting.device)?;
+        let copies = (0..setting.copies)
+            .map(|_| ["a", "b"].map(|name| upload::<2>(inputs.get(name), &device, setting.dtype)))
+            .collect();
+        Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, multiply)))
+    }
+}
+
+fn multiply([a, b]: &[Tensor<2>; 2]) -> Tensor<2> {
+    a.clone().matmul(b.clone())
+}

@@ -1,0 +1,43 @@
+//! The one place that lists what there is.
+
+use benchbook_core::Registry;
+
+use crate::{attention, matmul};
+
+/// Registers every workload and every implementation on burn.
+pub fn register(registry: &mut Registry) {
+    registry
+        .workload(attention::Attention)
+        .implementation(attention::Naive)
+        .implementation(attention::Flash)
+        .workload(matmul::Matmul)
+        .implementation(matmul::Burn);
+}
+
+/// Gives rayon's global pool, on which flex computes, this many threads.
+///
+/// # Errors
+/// The pool has already been started with another number.
+pub fn set_threads(threads: usize) -> Result<(), String> {
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        Ok(()) => Ok(()),
+        Err(_) if rayon::current_num_threads() == threads => Ok(()),
+        Err(_) => Err(format!(
+            "rayon's pool already runs {} threads, not {threads}: use a fresh process",
+            rayon::current_num_threads()
+        )),
+    }
+}
+
+/// Compile-time facts of these kernels that change their speed.
+pub fn build_facts() -> Vec<(String, String)> {
+    let mut facts = vec![
+        ("burn".to_owned(), "0.22.1".to_owned()),
+        ("gemm".to_owned(), "x86-v4".to_owned()),
+        ("burn_flex".to_owned(), "rayon simd".to_owned()),
+    ];
+    if cfg!(feature = "libtorch") {
+        facts.push(("burn_tch".to_owned(), "0.22.1".to_owned()));
+    }
+    facts
+}

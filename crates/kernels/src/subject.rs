@@ -1,0 +1,58 @@
+//! A burn function as a thing to time.
+
+use std::hint::black_box;
+
+use benchbook_core::{Error, HostArray, Result, Subject};
+use burn::tensor::{Device, Tensor};
+
+use crate::tensor::download;
+
+/// Calls a function of burn tensors on copies of its inputs in turn and keeps the last result.
+pub struct TensorSubject<I, const D: usize> {
+    implementation: &'static str,
+    device_name: String,
+    device: Device,
+    inputs: Vec<I>,
+    next: usize,
+    call: fn(&I) -> Tensor<D>,
+    output: Option<Tensor<D>>,
+}
+
+impl<I, const D: usize> TensorSubject<I, D> {
+    /// A subject that calls `call` on each of `inputs` in turn, on `device`.
+    pub fn new(
+        implementation: &'static str,
+        device_name: &str,
+        device: Device,
+        inputs: Vec<I>,
+        call: fn(&I) -> Tensor<D>,
+    ) -> Self {
+        Self { implementation, device_name: device_name.to_owned(), device, inputs, next: 0, call, output: None }
+    }
+
+    fn error(&self, reason: String) -> Error {
+        Error::Implementation { implementation: self.implementation.into(), device: self.device_name.clone(), reason }
+    }
+}
+
+impl<I, const D: usize> Subject for TensorSubject<I, D> {
+    fn run(&mut self, iterations: u64) {
+        for _ in 0..iterations {
+            self.output = Some(black_box((self.call)(black_box(&self.inputs[self.next]))));
+            self.next = if self.next + 1 == self.inputs.len() { 0 } else { self.next + 1 };
+        }
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.device.sync().map_err(|error| self.error(format!("the device reports a failure: {error:?}")))
+    }
+
+    fn output(&mut self) -> Result<HostArray> {
+        let output = self.output.clone().ok_or_else(|| self.error("nothing has run yet".into()))?;
+        if output.device() != self.device {
+            let reason = format!("the result lies on {:?}, not on {:?}", output.device(), self.device);
+            return Err(self.error(reason));
+        }
+        download(output).map_err(|reason| self.error(reason))
+    }
+}

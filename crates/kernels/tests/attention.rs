@@ -1,0 +1,136 @@
+//! The reference against PyTorch, and the implementations against the reference.
+
+use benchbook_core::{DType, HostArray, Implementation, Inputs, Params, Setting, Support, Value, Workload};
+use benchbook_kernels::attention::{Attention, Flash, Naive};
+use proptest::prelude::*;
+
+const NAMES: [(&str, bool); 3] = [("query", true), ("key", false), ("value", false)];
+
+fn params(json: &serde_json::Value) -> Params {
+    let pairs = json.as_object().unwrap().iter().map(|(name, value)| {
+        let value = value.as_bool().map_or_else(|| Value::Int(value.as_i64().unwrap()), Value::Bool);
+        (name.clone(), value)
+    });
+    Params(pairs.collect())
+}
+
+fn floats(json: &serde_json::Value) -> Vec<f64> {
+    json.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+fn inputs(params: &Params, json: &serde_json::Value) -> Inputs {
+    let array = |name: &str, shape: Vec<usize>| {
+        HostArray::new(shape, floats(&json[name]).into_iter().map(|value| value as f32).collect())
+    };
+    let [batch, heads, kv_heads, seq_q, seq_kv, head_dim] =
+        ["batch", "heads", "kv_heads", "seq_q", "seq_kv", "head_dim"].map(|name| params.size(name));
+    let mut inputs = Inputs::default();
+    for (name, is_query) in NAMES {
+        let shape =
+            if is_query { vec![batch, heads, seq_q, head_dim] } else { vec![batch, kv_heads, seq_kv, head_dim] };
+        inputs.0.insert(name, array(name, shape));
+    }
+    if params.flag("masked") {
+        inputs.0.insert("mask", array("mask", vec![batch, 1, seq_q, seq_kv]));
+    }
+    inputs
+}
+
+#[test]
+fn the_reference_agrees_with_pytorch() {
+    let fixture: serde_json::Value = serde_json::from_str(include_str!("../fixtures/attention.json")).unwrap();
+    let cases = fixture["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 5);
+    for case in cases {
+        let params = Attention.case(params(&case["params"])).unwrap().params;
+        let reference = Attention.reference(&params, &inputs(&params, case), 0);
+        let expected = floats(&case["output"]);
+        assert_eq!(reference.values.len(), expected.len());
+        for (got, want) in reference.values.iter().zip(expected) {
+            // Both are float64 sums of at most nine terms of order one.
+            assert!((got - want).abs() < 1e-13, "{params}: {got} against {want}");
+        }
+    }
+}
+
+/// The scaled error of an implementation on a case.
+fn error(implementation: &dyn Implementation, device: &str, dtype: DType, params: &Params) -> f64 {
+    let case = Attention.case(params.clone()).unwrap();
+    let inputs = Attention.inputs(&case.params, 9);
+    let reference = Attention.reference(&case.params, &inputs, 9);
+    let setting = Setting { device: device.into(), dtype, threads: 1, copies: 2 };
+    assert_eq!(implementation.supports(device, dtype, &case.params), Support::Yes);
+    let mut subject = implementation.prepare(&setting, &case.params, &inputs).unwrap();
+    assert!(subject.output().is_err(), "there is no result before the first call");
+    subject.run(3);
+    subject.sync().unwrap();
+    reference.compare(&subject.output().unwrap()).max_scaled_error
+}
+
+fn devices(implementation: &dyn Implementation) -> Vec<&'static str> {
+    implementation.devices().into_iter().filter(|device| benchbook_kernels::probe(device).is_none()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn implementations_agree_with_the_reference(
+        (batch, kv_heads, group) in (1_i64..3, 1_i64..4, 1_i64..4),
+        (seq_q, more) in (1_i64..70, 0_i64..70),
+        head_dim in 1_i64..40,
+        causal: bool,
+        masked: bool,
+    ) {
+        let sizes = [("batch", batch), ("heads", kv_heads * group), ("kv_heads", kv_heads),
+            ("seq_q", seq_q), ("seq_kv", seq_q + more), ("head_dim", head_dim)];
+        let mut params = Params::default().with("causal", Value::Bool(causal)).with("masked", Value::Bool(masked));
+        for (name, value) in sizes {
+            params = params.with(name, Value::Int(value));
+        }
+        for implementation in [&Naive as &dyn Implementation, &Flash] {
+            for device in devices(implementation) {
+                let error = error(implementation, device, DType::F32, &params);
+                prop_assert!(error <= 1e-5, "{} on {device}, {params}: {error}", implementation.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_tiled_path_is_right_too() {
+    // Over 256 Ki scores a head, burn-flex changes from two gemms to tiles.
+    let params = Params::default().with("seq_q", Value::Int(600)).with("heads", Value::Int(1));
+    for causal in [false, true] {
+        let error = error(&Flash, "flex", DType::F32, &params.clone().with("causal", Value::Bool(causal)));
+        assert!(error <= 1e-5, "causal {causal}: {error}");
+    }
+}
+
+#[test]
+fn lower_precision_stays_within_a_percent() {
+    for implementation in [&Naive as &dyn Implementation, &Flash] {
+        for dtype in [DType::F16, DType::Bf16] {
+            let error = error(implementation, "flex", dtype, &Params::default().with("seq_q", Value::Int(64)));
+            assert!(error > 1e-6 && error <= 1e-2, "{} in {dtype}: {error}", implementation.name());
+        }
+    }
+}
+
+#[test]
+fn impossible_parameters_are_refused_with_the_numbers_in_the_message() {
+    let int = |name: &str, value: i64| Params::default().with(name, Value::Int(value));
+    for (params, part) in [
+        (int("heads", 0), "heads"),
+        (int("heads", -8), "-8"),
+        (int("kv_heads", 3), "3 does not divide heads 8"),
+        (int("seq_q", 64).with("seq_kv", Value::Int(32)).with("causal", Value::Bool(true)), "64 queries"),
+        (int("head_dimm", 64), "head_dim"),
+        (Params::default().with("seq_q", Value::Float(1.5)), "Float"),
+        (int("seq_q", 1 << 24).with("seq_kv", Value::Int(1 << 24)), "10^13"),
+        (int("seq_q", i64::MAX), "not a size"),
+    ] {
+        let message = Attention.case(params.clone()).unwrap_err().to_string();
+        assert!(message.contains(part), "{params}: {message}");
+    }
+}
