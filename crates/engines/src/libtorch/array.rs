@@ -1,0 +1,27 @@
+//! Host arrays to torch tensors and back.
+
+use benchbook_core::{DType, HostArray};
+use tch::{Kind, TchError, Tensor};
+
+/// Copies an array into a tensor of `dtype` on the CPU.
+pub fn upload(array: &HostArray, dtype: DType) -> Result<Tensor, TchError> {
+    let shape: Vec<i64> = array.shape.iter().map(|length| *length as i64).collect();
+    let kind = match dtype {
+        DType::F64 => Kind::Double,
+        DType::F32 => Kind::Float,
+        DType::F16 => Kind::Half,
+        DType::Bf16 => Kind::BFloat16,
+    };
+    // `copy = true`: a tensor of its own, also where the dtype stays.
+    Tensor::f_from_slice(&array.data)?.f_reshape(&shape)?.f_to_dtype(kind, false, true)
+}
+
+/// Reads a tensor back as `f32`.
+pub fn download(tensor: &Tensor) -> Result<HostArray, TchError> {
+    let shape: Vec<usize> = tensor.size().into_iter().map(|length| length as usize).collect();
+    let tensor = tensor.f_to_dtype(Kind::Float, false, false)?.f_contiguous()?;
+    let mut data = vec![0.0_f32; tensor.numel()];
+    let count = data.len();
+    tensor.f_copy_data(&mut data, count)?;
+    Ok(HostArray::new(shape, data))
+}

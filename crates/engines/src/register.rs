@@ -1,0 +1,27 @@
+//! The one place that lists the engines.
+
+use benchbook_core::Registry;
+
+/// Registers every engine's implementations; their workloads must be registered too.
+pub fn register(registry: &mut Registry) {
+    #[cfg(feature = "libtorch")]
+    registry.implementation(crate::libtorch::Sdpa).implementation(crate::libtorch::Mm);
+    #[cfg(not(feature = "libtorch"))]
+    let _ = registry;
+}
+
+/// Gives every engine's thread pool this many threads.
+pub fn set_threads(threads: usize) {
+    #[cfg(feature = "libtorch")]
+    crate::libtorch::set_threads(threads);
+    #[cfg(not(feature = "libtorch"))]
+    let _ = threads;
+}
+
+/// The thread pools of the engines and their sizes now.
+pub fn thread_pools() -> Vec<(String, usize)> {
+    #[cfg(feature = "libtorch")]
+    return crate::libtorch::thread_pools();
+    #[cfg(not(feature = "libtorch"))]
+    Vec::new()
+}
