@@ -1,0 +1,123 @@
+//! What can go wrong between a question and its answer.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// The result of a query.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A place in the text of a query, both counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Line.
+    pub line: u64,
+    /// Column, in characters.
+    pub column: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The SQL cannot be understood, or names something that does not exist.
+    #[error("{message}{}{}", at(*position), did_you_mean(nearest.as_deref()))]
+    Sql {
+        /// What is wrong.
+        message: String,
+        /// Where, if known.
+        position: Option<Position>,
+        /// The nearest existing name, if one is near.
+        nearest: Option<String>,
+    },
+    /// The statement would change something.
+    #[error("{statement} is refused: a store is only read here; write a SELECT, EXPLAIN, DESCRIBE or SHOW TABLES")]
+    ReadOnly {
+        /// The kind of statement.
+        statement: String,
+    },
+    /// There is no named query of that name.
+    #[error("no query named `{name}`{}; there are {}", did_you_mean(nearest.as_deref()), known.join(", "))]
+    UnknownQuery {
+        /// The name asked for.
+        name: String,
+        /// The nearest existing name, if one is near.
+        nearest: Option<String>,
+        /// All names.
+        known: Vec<String>,
+    },
+    /// The query has no parameter of that name.
+    #[error("query `{query}` has no parameter `{name}`{}; it takes {}", did_you_mean(nearest.as_deref()), list(known))]
+    UnknownParameter {
+        /// The query.
+        query: String,
+        /// The parameter asked for.
+        name: String,
+        /// The nearest existing parameter, if one is near.
+        nearest: Option<String>,
+        /// All parameters.
+        known: Vec<String>,
+    },
+    /// A parameter without a default was given no value.
+    #[error("give a value to {}", names.iter().map(|name| format!("`${name}`")).collect::<Vec<_>>().join(", "))]
+    MissingParameter {
+        /// The parameters.
+        names: Vec<String>,
+    },
+    /// A parameter's value does not fit its type.
+    #[error("parameter `{name}` is `{value}`, but must be {expected}")]
+    BadParameter {
+        /// The parameter.
+        name: String,
+        /// The value given.
+        value: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A variant, implementation or parameter that no trial of the store has.
+    #[error("no {what} `{name}` in this store{}; there are {}", did_you_mean(nearest.as_deref()), list(known))]
+    NotInStore {
+        /// What the name should be the name of.
+        what: &'static str,
+        /// The name asked for.
+        name: String,
+        /// The nearest existing name, if one is near.
+        nearest: Option<String>,
+        /// All names.
+        known: Vec<String>,
+    },
+    /// A file of a named query cannot be read or has a bad header.
+    #[error("query file {path}: {reason}", path = path.display())]
+    QueryFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The store cannot be read.
+    #[error(transparent)]
+    Record(#[from] benchbook_record::Error),
+    /// The threads that run queries cannot be started.
+    #[error("cannot start the threads of the query engine: {0}")]
+    Threads(#[from] std::io::Error),
+    /// The query engine failed.
+    #[error("the query engine failed: {0}")]
+    Engine(#[from] datafusion::error::DataFusionError),
+}
+
+fn at(position: Option<Position>) -> String {
+    position.map(|position| format!(" at {position}")).unwrap_or_default()
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default()
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

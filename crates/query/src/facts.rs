@@ -1,0 +1,242 @@
+//! What is known of each trial, gathered once: its run, its parameters, and whether it may be used.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
+use arrow::compute::{concat_batches, take};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use benchbook_record::{Damaged, Table};
+use datafusion::common::{Result, exec_err};
+
+use crate::params::Params;
+
+/// Why no sample of a trial may be used; NULL if they may.
+pub(crate) const TRIAL_REASON: &str = "trial_reason";
+/// Number of the trial's run, case, replicate and cache regime: equal where blocks may be paired.
+pub(crate) const PAIR_GROUP: &str = "pair_group";
+/// Number of the variant.
+pub(crate) const VARIANT_NUMBER: &str = "variant_number";
+
+/// Columns of `trials` that stand in `results` before the parameters, and after them.
+const BEFORE: [&str; 2] = ["workload", "case_name"];
+const AFTER: [&str; 11] = [
+    "variant",
+    "implementation",
+    "device",
+    "dtype",
+    "threads",
+    "build",
+    "engine",
+    "replicate",
+    "isolation",
+    "cache",
+    "flops",
+];
+
+/// The trials of a store, one row each.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// run_id, trial, started_at, suite, trials' columns, parameters, and the three columns above.
+    pub(crate) batch: RecordBatch,
+    /// The columns of the parameters, in order.
+    pub(crate) params: Vec<String>,
+    /// Whether a trial may not be used.
+    pub(crate) any_bad: bool,
+}
+
+/// The tables that [`Facts`] are gathered from, each as one list of batches.
+pub(crate) struct Sources {
+    pub(crate) runs: Vec<RecordBatch>,
+    pub(crate) trials: Vec<RecordBatch>,
+    pub(crate) outcomes: Vec<RecordBatch>,
+    pub(crate) checks: Vec<RecordBatch>,
+    /// Schemas of `runs` and `trials` as read.
+    pub(crate) runs_schema: SchemaRef,
+    pub(crate) trials_schema: SchemaRef,
+}
+
+type Key = (String, i64);
+
+impl Facts {
+    pub(crate) fn gather(sources: &Sources, damaged: &[Damaged]) -> Result<Self> {
+        let trials = first_of_each(&concat_batches(&sources.trials_schema, &sources.trials)?)?;
+        let runs = concat_batches(&sources.runs_schema, &sources.runs)?;
+        let run_ids = text(&trials, "run_id")?;
+        let numbers = ints(&trials, "trial")?;
+
+        let bad = Bad::gather(&sources.outcomes, &sources.checks, damaged)?;
+        let reasons: Vec<Option<&str>> =
+            (0..trials.num_rows()).map(|row| bad.reason(run_ids.value(row), numbers.value(row))).collect();
+
+        let run_rows = rows_by_run(&runs)?;
+        let run_index: UInt32Array = run_ids.iter().map(|id| id.and_then(|id| run_rows.get(id).copied())).collect();
+        let of_run = |name: &str| -> Result<ArrayRef> { Ok(take(column(&runs, name)?, &run_index, None)?) };
+
+        let maps = column(&trials, "params")?;
+        let params = Params::of(maps.as_map())?.columns();
+
+        let mut columns: Vec<(String, ArrayRef)> = vec![
+            ("run_id".into(), Arc::clone(column(&trials, "run_id")?)),
+            ("trial".into(), Arc::clone(column(&trials, "trial")?)),
+            ("started_at".into(), of_run("started_at")?),
+            ("suite".into(), of_run("suite")?),
+        ];
+        for name in BEFORE {
+            columns.push((name.into(), Arc::clone(column(&trials, name)?)));
+        }
+        let mut fixed: HashSet<&str> = crate::views::RESULT_COLUMNS.iter().copied().collect();
+        fixed.extend([TRIAL_REASON, PAIR_GROUP, VARIANT_NUMBER]);
+        let mut names = Vec::with_capacity(params.len());
+        for (name, values) in params {
+            // The writer refuses such names; a foreign store must not hide a column either.
+            let name = if fixed.contains(name.as_str()) { format!("param_{name}") } else { name };
+            names.push(name.clone());
+            columns.push((name, values));
+        }
+        for name in AFTER.into_iter().chain(["bytes"]) {
+            columns.push((name.into(), Arc::clone(column(&trials, name)?)));
+        }
+        let any_bad = reasons.iter().any(Option::is_some);
+        columns.push((TRIAL_REASON.into(), Arc::new(reasons.into_iter().collect::<StringViewArray>())));
+        columns
+            .push((PAIR_GROUP.into(), number_of(&trials, &["run_id", "workload", "case_name", "replicate", "cache"])?));
+        columns.push((VARIANT_NUMBER.into(), number_of(&trials, &["variant"])?));
+
+        let fields: Vec<Field> =
+            columns.iter().map(|(name, values)| Field::new(name, values.data_type().clone(), true)).collect();
+        let arrays = columns.into_iter().map(|(_, values)| values).collect();
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
+        Ok(Self { batch, params: names, any_bad })
+    }
+
+    /// The words by which a variant can be named: variants and implementations, in order.
+    pub(crate) fn variants(&self) -> Vec<String> {
+        let mut names: Vec<String> = ["variant", "implementation"]
+            .into_iter()
+            .filter_map(|name| self.batch.column_by_name(name)?.as_string_view_opt())
+            .flat_map(|column| column.iter().flatten().map(str::to_owned))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// Trials none of whose samples may be used.
+struct Bad {
+    reasons: HashMap<Key, &'static str>,
+    unreadable: HashMap<String, &'static str>,
+}
+
+impl Bad {
+    fn gather(outcomes: &[RecordBatch], checks: &[RecordBatch], damaged: &[Damaged]) -> Result<Self> {
+        let mut reasons = HashMap::new();
+        for batch in checks {
+            let (run_ids, trials) = (text(batch, "run_id")?, ints(batch, "trial")?);
+            let passed = column(batch, "passed")?.as_boolean();
+            let phases = text(batch, "phase")?;
+            for row in (0..batch.num_rows()).filter(|row| passed.is_null(*row) || !passed.value(*row)) {
+                let reason = match phases.value(row) {
+                    "after" => "check_failed_after",
+                    _ => "check_failed_before",
+                };
+                reasons.entry((run_ids.value(row).to_owned(), trials.value(row))).or_insert(reason);
+            }
+        }
+        for batch in outcomes {
+            let (run_ids, trials, statuses) = (text(batch, "run_id")?, ints(batch, "trial")?, text(batch, "status")?);
+            for row in (0..batch.num_rows()).filter(|row| trials.is_valid(*row)) {
+                let reason = match statuses.value(row) {
+                    "failed" => "trial_failed",
+                    "wrong" => "trial_wrong",
+                    "unsupported" => "trial_unsupported",
+                    _ => continue,
+                };
+                reasons.entry((run_ids.value(row).to_owned(), trials.value(row))).or_insert(reason);
+            }
+        }
+        Ok(Self { reasons, unreadable: unreadable(damaged) })
+    }
+
+    fn reason(&self, run_id: &str, trial: i64) -> Option<&'static str> {
+        let own = self.reasons.get(&(run_id.to_owned(), trial));
+        own.or_else(|| self.unreadable.get(run_id)).copied()
+    }
+}
+
+/// Runs whose checks or outcomes cannot be read: their samples cannot be trusted.
+fn unreadable(damaged: &[Damaged]) -> HashMap<String, &'static str> {
+    let tables = [(Table::Checks, "checks_unreadable"), (Table::Outcomes, "outcomes_unreadable")];
+    let mut runs = HashMap::new();
+    for file in damaged {
+        let mut parts = file.path.rsplit('/');
+        let name = parts.next().unwrap_or_default();
+        let run = parts.next().and_then(|folder| folder.strip_prefix("run_id="));
+        let reason = tables.iter().find(|(table, _)| name == table.file_name());
+        if let (Some(run), Some((_, reason))) = (run, reason) {
+            runs.entry(run.to_owned()).or_insert(*reason);
+        }
+    }
+    runs
+}
+
+/// The trials without repetitions of (run_id, trial), which would double every sample.
+fn first_of_each(trials: &RecordBatch) -> Result<RecordBatch> {
+    let (run_ids, numbers) = (text(trials, "run_id")?, ints(trials, "trial")?);
+    let mut seen = HashSet::new();
+    let kept: Vec<u32> = (0..trials.num_rows())
+        .filter(|row| seen.insert((run_ids.value(*row), numbers.value(*row))))
+        .filter_map(|row| u32::try_from(row).ok())
+        .collect();
+    if kept.len() == trials.num_rows() {
+        return Ok(trials.clone());
+    }
+    Ok(arrow::compute::take_record_batch(trials, &UInt32Array::from(kept))?)
+}
+
+fn rows_by_run(runs: &RecordBatch) -> Result<HashMap<&str, u32>> {
+    let ids = text(runs, "run_id")?;
+    Ok((0..runs.num_rows()).filter_map(|row| Some((ids.value(row), u32::try_from(row).ok()?))).collect())
+}
+
+/// A number for each combination of the columns, equal where they are.
+fn number_of(batch: &RecordBatch, names: &[&str]) -> Result<ArrayRef> {
+    let mut parts = Vec::with_capacity(names.len());
+    for name in names {
+        let column = column(batch, name)?;
+        parts.push(match column.data_type() {
+            DataType::Int64 => arrow::compute::cast(column, &DataType::Utf8View)?,
+            _ => Arc::clone(column),
+        });
+    }
+    let mut numbers: HashMap<Vec<Option<String>>, i64> = HashMap::new();
+    let rows = (0..batch.num_rows()).map(|row| {
+        let value = |part: &ArrayRef| part.is_valid(row).then(|| part.as_string_view().value(row).to_owned());
+        let key: Vec<Option<String>> = parts.iter().map(value).collect();
+        let next = i64::try_from(numbers.len()).unwrap_or(i64::MAX);
+        *numbers.entry(key).or_insert(next)
+    });
+    Ok(Arc::new(rows.collect::<Int64Array>()))
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+    match batch.column_by_name(name) {
+        Some(column) => Ok(column),
+        None => exec_err!("column `{name}` is missing"),
+    }
+}
+
+fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringViewArray> {
+    match column(batch, name)?.as_string_view_opt() {
+        Some(column) => Ok(column),
+        None => exec_err!("column `{name}` is not text"),
+    }
+}
+
+fn ints<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Int64Array> {
+    match column(batch, name)?.as_primitive_opt::<Int64Type>() {
+        Some(column) => Ok(column),
+        None => exec_err!("column `{name}` is not an integer"),
+    }
+}

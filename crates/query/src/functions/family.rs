@@ -1,0 +1,117 @@
+//! What a family of functions is: its arguments, the fields of its summary, and their short names.
+
+use arrow::datatypes::{DataType, Field, Fields};
+
+/// The level of an interval where none is given.
+pub(crate) const DEFAULT_LEVEL: f64 = 0.95;
+
+/// What an argument or a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Float,
+    Int,
+    Flag,
+    Text,
+}
+
+impl Kind {
+    pub(crate) fn data_type(self) -> DataType {
+        match self {
+            Self::Float => DataType::Float64,
+            Self::Int => DataType::Int64,
+            Self::Flag => DataType::Boolean,
+            Self::Text => DataType::Utf8,
+        }
+    }
+
+    /// Whether a column of `given` may stand for an argument of this kind.
+    pub(crate) fn accepts(self, given: &DataType) -> bool {
+        *given == DataType::Null
+            || match self {
+                Self::Float => given.is_numeric(),
+                Self::Int => given.is_integer(),
+                Self::Flag => *given == DataType::Boolean,
+                Self::Text => matches!(given, DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8),
+            }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Float => "a number",
+            Self::Int => "an integer",
+            Self::Flag => "true or false",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// An argument taken from each row.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Argument {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+}
+
+/// A field of a summary.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Output {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+}
+
+/// A function that is a field of a summary.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Short {
+    pub(crate) name: &'static str,
+    pub(crate) field: &'static str,
+    /// Whether the result depends on the level, which may then be given.
+    pub(crate) level: bool,
+    pub(crate) doc: &'static str,
+}
+
+/// Functions that share one state, computed once however many of them a query uses.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Family {
+    /// Name of the aggregate that returns all fields as a struct.
+    pub(crate) summary: &'static str,
+    pub(crate) arguments: &'static [Argument],
+    /// Whether a constant level follows the arguments.
+    pub(crate) level: bool,
+    /// An argument that may follow the level.
+    pub(crate) optional: Option<Argument>,
+    pub(crate) outputs: &'static [Output],
+    pub(crate) shorts: &'static [Short],
+    pub(crate) doc: &'static str,
+}
+
+impl Family {
+    pub(crate) fn fields(&self) -> Fields {
+        self.outputs.iter().map(|output| Field::new(output.name, output.kind.data_type(), true)).collect()
+    }
+
+    /// How the function is called, as `name(a, b [, level])`.
+    pub(crate) fn signature(&self, name: &str, with_level: bool) -> String {
+        let mut text = self.arguments.iter().map(|argument| argument.name).collect::<Vec<_>>().join(", ");
+        if self.level && with_level {
+            text.push_str(" [, level");
+            if let Some(optional) = &self.optional {
+                text.push_str(&format!(" [, {}]", optional.name));
+            }
+            text.push(']');
+        }
+        format!("{name}({text})")
+    }
+
+    /// The kind of the argument at `index` of a normalised call.
+    pub(crate) fn kind_at(&self, index: usize) -> Option<(&'static str, Kind)> {
+        let values = self.arguments.len();
+        if let Some(argument) = self.arguments.get(index) {
+            return Some((argument.name, argument.kind));
+        }
+        match (self.level, index - values) {
+            (true, 0) => Some(("level", Kind::Float)),
+            (true, 1) => self.optional.as_ref().map(|argument| (argument.name, argument.kind)),
+            _ => None,
+        }
+    }
+}

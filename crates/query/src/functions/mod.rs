@@ -1,0 +1,23 @@
+//! Statistics as SQL functions: one state for a family, its members planned as fields of it.
+
+mod block_order;
+mod catalogue;
+mod cells;
+mod family;
+mod lists;
+mod moments;
+mod order;
+mod paired;
+mod params;
+mod planner;
+mod power;
+mod ranks;
+mod reason;
+mod state;
+mod summary;
+mod unpaired;
+
+pub(crate) use block_order::BlockOrder;
+pub use catalogue::{FunctionInfo, functions};
+pub(crate) use catalogue::{aggregates, scalars};
+pub(crate) use planner::FamilyPlanner;

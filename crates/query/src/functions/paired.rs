@@ -1,0 +1,243 @@
+//! Paired blocks: what verdicts use. Every block is kept until the group is finished.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Float64Array, Int64Array};
+use arrow::datatypes::{DataType, Field};
+use benchbook_stats::verdict::{Label, Rules, Scope, paired_verdict};
+use datafusion::common::Result;
+use datafusion::common::cast::{as_float64_array, as_int64_array};
+
+use super::cells::Cell;
+use super::family::{Argument, Family, Kind, Output, Short};
+use super::lists;
+use super::reason;
+use super::state::{Rows, State};
+use super::summary::floats;
+
+/// The reason given where blocks would have to be resampled in order, but their order is unknown.
+const NO_ORDER: &str = "block-order-unknown";
+
+static PAIRED: Family = Family {
+    summary: "paired_summary",
+    arguments: &[Argument { name: "log_ratio", kind: Kind::Float }, Argument { name: "replicate", kind: Kind::Int }],
+    level: true,
+    optional: Some(Argument { name: "block", kind: Kind::Int }),
+    outputs: &[
+        Output { name: "speedup", kind: Kind::Float },
+        Output { name: "low", kind: Kind::Float },
+        Output { name: "high", kind: Kind::Float },
+        Output { name: "size_low", kind: Kind::Float },
+        Output { name: "size_high", kind: Kind::Float },
+        Output { name: "hierarchical_low", kind: Kind::Float },
+        Output { name: "hierarchical_high", kind: Kind::Float },
+        Output { name: "verdict", kind: Kind::Text },
+        Output { name: "reason", kind: Kind::Text },
+        Output { name: "mde", kind: Kind::Float },
+        Output { name: "replicates", kind: Kind::Int },
+        Output { name: "blocks", kind: Kind::Int },
+        Output { name: "scope", kind: Kind::Text },
+    ],
+    shorts: &[
+        Short {
+            name: "paired_speedup",
+            field: "speedup",
+            level: true,
+            doc: "Ratio of times, baseline over candidate, from the log ratios of paired blocks; above 1 the candidate \
+                  is faster.",
+        },
+        Short {
+            name: "paired_speedup_low",
+            field: "low",
+            level: true,
+            doc: "Lower bound of paired_speedup: Student's t over replicate means from 5 replicates on, else a \
+                  bootstrap of blocks.",
+        },
+        Short {
+            name: "paired_speedup_high",
+            field: "high",
+            level: true,
+            doc: "Upper bound of paired_speedup: Student's t over replicate means from 5 replicates on, else a \
+                  bootstrap of blocks.",
+        },
+        Short {
+            name: "paired_verdict",
+            field: "verdict",
+            level: true,
+            doc: "faster, slower, equivalent (within 1 %) or undecided.",
+        },
+        Short {
+            name: "paired_reason",
+            field: "reason",
+            level: true,
+            doc: "Why the verdict is what it is, or why there is none, as a word.",
+        },
+        Short {
+            name: "paired_mde",
+            field: "mde",
+            level: true,
+            doc: "The smallest effect that this many replicates detect 9 times in 10, as a fraction of the time.",
+        },
+        Short {
+            name: "paired_scope",
+            field: "scope",
+            level: true,
+            doc: "How far the verdict reaches: across replicates, or only within one process.",
+        },
+    ],
+    doc: "Speedup of paired blocks with its interval, verdict, reason and minimum detectable effect. Replicates of \
+          fewer than 5 are resampled in the order of `block`: the fourth argument, or the column of that name \
+          beside log_ratio. Keeps every block.",
+};
+
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    replicate: i64,
+    block: Option<i64>,
+    log_ratio: f64,
+}
+
+/// State of `paired_summary`: the blocks, in no order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PairedState(Vec<Block>);
+
+impl PairedState {
+    /// The blocks by replicate in the order they were run, and whether that order is known.
+    fn in_order(&self) -> (Vec<(i64, f64)>, bool) {
+        let mut blocks = self.0.clone();
+        let known = blocks.iter().all(|block| block.block.is_some());
+        // The ratio breaks ties, so that the result never depends on the order of arrival.
+        blocks.sort_unstable_by(|a, b| {
+            let rank = |block: &Block| (block.replicate, if known { block.block } else { None });
+            rank(a).cmp(&rank(b)).then(a.log_ratio.total_cmp(&b.log_ratio))
+        });
+        (blocks.into_iter().map(|block| (block.replicate, block.log_ratio)).collect(), known)
+    }
+}
+
+impl State for PairedState {
+    fn family() -> &'static Family {
+        &PAIRED
+    }
+
+    fn state_fields() -> Vec<Field> {
+        vec![
+            lists::field("replicates", DataType::Int64),
+            lists::field("blocks", DataType::Int64),
+            lists::field("log_ratios", DataType::Float64),
+        ]
+    }
+
+    fn update(states: &mut [Self], arguments: &[ArrayRef], rows: &Rows<'_>) -> Result<()> {
+        let log_ratio = floats(arguments, 0)?;
+        let replicate = as_int64_array(&arguments[1])?;
+        let block = arguments.get(3).map(|column| as_int64_array(column)).transpose()?;
+        rows.each(&[log_ratio, replicate], |row, group| {
+            states[group].0.push(Block {
+                replicate: replicate.value(row),
+                block: block.filter(|block| block.is_valid(row)).map(|block| block.value(row)),
+                log_ratio: log_ratio.value(row),
+            });
+        });
+        Ok(())
+    }
+
+    fn merge(states: &mut [Self], columns: &[ArrayRef], groups: &[usize]) -> Result<()> {
+        let (replicates, ranges) = lists::parts(&columns[0])?;
+        let (blocks, _) = lists::parts(&columns[1])?;
+        let (log_ratios, _) = lists::parts(&columns[2])?;
+        let replicates = as_int64_array(replicates)?;
+        let blocks = as_int64_array(blocks)?;
+        let log_ratios = as_float64_array(log_ratios)?;
+        // The three lists of a row have the same length, but a slice may start elsewhere in each.
+        let starts = [&columns[1], &columns[2]].map(|column| start(column));
+        let first = start(&columns[0])?;
+        let [block_start, ratio_start] = starts;
+        let (block_start, ratio_start) = (block_start?, ratio_start?);
+        for (group, range) in groups.iter().zip(ranges) {
+            states[*group].0.extend(range.map(|index| {
+                Block {
+                    replicate: replicates.value(index),
+                    block: Some(index - first + block_start)
+                        .filter(|index| blocks.is_valid(*index))
+                        .map(|index| blocks.value(index)),
+                    log_ratio: log_ratios.value(index - first + ratio_start),
+                }
+            }));
+        }
+        Ok(())
+    }
+
+    fn export(states: &[Self]) -> Result<Vec<ArrayRef>> {
+        lists::check(states.iter().map(|state| state.0.len()).sum())?;
+        let all = || states.iter().flat_map(|state| &state.0);
+        let lengths = || states.iter().map(|state| state.0.len());
+        let replicates: Int64Array = all().map(|block| Some(block.replicate)).collect();
+        let blocks: Int64Array = all().map(|block| block.block).collect();
+        let log_ratios: Float64Array = all().map(|block| Some(block.log_ratio)).collect();
+        Ok(vec![
+            lists::column(lengths(), Arc::new(replicates))?,
+            lists::column(lengths(), Arc::new(blocks))?,
+            lists::column(lengths(), Arc::new(log_ratios))?,
+        ])
+    }
+
+    fn finish(&self, level: f64) -> Vec<Cell> {
+        let (blocks, ordered) = self.in_order();
+        let mut replicates: Vec<i64> = blocks.iter().map(|block| block.0).collect();
+        replicates.dedup();
+        let counts = [Cell::count(replicates.len()), Cell::count(blocks.len())];
+        let verdict = match paired_verdict(&blocks, &Rules { level, ..Rules::default() }) {
+            Ok(verdict) => verdict,
+            Err(error) => return without_verdict(None, reason::word(&error), counts),
+        };
+        // Only replicate means are free of the order of their blocks.
+        if !ordered && verdict.scope != Scope::AcrossReplicates && verdict.standard_error.is_some() {
+            return without_verdict(Some(verdict.ratio), NO_ORDER, counts);
+        }
+        let [replicates, blocks] = counts;
+        vec![
+            Cell::Float(Some(verdict.ratio)),
+            Cell::Float(verdict.low),
+            Cell::Float(verdict.high),
+            Cell::Float(verdict.size_low),
+            Cell::Float(verdict.size_high),
+            Cell::Float(verdict.hierarchical.map(|interval| interval.low)),
+            Cell::Float(verdict.hierarchical.map(|interval| interval.high)),
+            Cell::Text(Some(verdict.label.text())),
+            Cell::Text(Some(verdict.reason.code())),
+            Cell::Float(verdict.minimum_detectable_effect),
+            replicates,
+            blocks,
+            Cell::Text(Some(verdict.scope.code())),
+        ]
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Block>()
+    }
+}
+
+/// Where the first list of a column starts in its values.
+fn start(column: &ArrayRef) -> Result<usize> {
+    let (_, mut ranges) = lists::parts(column)?;
+    Ok(ranges.next().map_or(0, |range| range.start))
+}
+
+fn without_verdict(speedup: Option<f64>, reason: &'static str, [replicates, blocks]: [Cell; 2]) -> Vec<Cell> {
+    vec![
+        Cell::Float(speedup),
+        Cell::Float(None),
+        Cell::Float(None),
+        Cell::Float(None),
+        Cell::Float(None),
+        Cell::Float(None),
+        Cell::Float(None),
+        Cell::Text(Some(Label::Undecided.text())),
+        Cell::Text(Some(reason)),
+        Cell::Float(None),
+        replicates,
+        blocks,
+        Cell::Text(None),
+    ]
+}

@@ -1,0 +1,28 @@
+//! SQL over a store: eight tables, the views `results` and `pairs`, statistics as functions, and
+//! named queries. Nothing here writes to a store.
+//!
+//! A [`Session`] is a snapshot: what was recorded when it was opened. Samples are read as a query
+//! needs them; the facts of trials are gathered once, when a view is first named.
+
+mod answer;
+mod bind;
+mod error;
+mod explain;
+mod facts;
+mod functions;
+mod left_out;
+mod named;
+mod nearest;
+mod params;
+mod session;
+mod store_table;
+mod tables;
+mod views;
+mod wait;
+
+pub use answer::Answer;
+pub use error::{Error, Position, Result};
+pub use functions::{FunctionInfo, functions};
+pub use left_out::LeftOut;
+pub use named::{NamedQuery, ParamKind, QueryParam, named_queries, named_queries_in};
+pub use session::Session;

@@ -1,0 +1,218 @@
+//! A session: questions to one snapshot of a store.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use benchbook_record::{Damaged, Store, Table};
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
+use datafusion::prelude::{SQLOptions, SessionContext};
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast;
+
+use crate::answer::Answer;
+use crate::bind::{Bound, bind};
+use crate::error::{Error, Result};
+use crate::explain::{Known, explain};
+use crate::facts::Facts;
+use crate::left_out::{self, ALL_MARKS, Invalid, LeftOut, OWN_MARKS};
+use crate::named::{NamedQuery, named_queries, named_queries_in};
+use crate::nearest::nearest;
+use crate::tables::{self, Tables, VIEWS};
+use crate::wait::Threads;
+
+/// SQL over what a store held when the session was opened.
+///
+/// All methods block until the answer is there; they may be called inside another runtime.
+pub struct Session {
+    context: SessionContext,
+    tables: Tables,
+    damaged: Vec<Damaged>,
+    facts: Mutex<Option<Arc<Facts>>>,
+    invalid: OnceLock<Vec<Invalid>>,
+    queries: Vec<NamedQuery>,
+    store: Store,
+    // Last, so that it outlives everything that runs on it.
+    threads: Threads,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("store", &self.store.location()).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Opens a session over a snapshot of `store`.
+    ///
+    /// # Errors
+    /// [`Error::Record`] where the store cannot be read; a damaged file is left out and named instead.
+    pub fn open(store: &Store) -> Result<Self> {
+        let snapshot = store.snapshot()?;
+        let context = tables::context(&snapshot)?;
+        let tables = tables::register(&context, &snapshot)?;
+        Ok(Self {
+            context,
+            tables,
+            damaged: snapshot.damaged,
+            facts: Mutex::default(),
+            invalid: OnceLock::new(),
+            queries: named_queries()?,
+            store: store.clone(),
+            threads: Threads::start()?,
+        })
+    }
+
+    /// Adds the queries of a folder; one of the same name replaces the embedded one.
+    ///
+    /// # Errors
+    /// Those of [`named_queries_in`].
+    pub fn add_queries(&mut self, folder: &Path) -> Result<()> {
+        for query in named_queries_in(folder)? {
+            self.queries.retain(|known| known.name != query.name);
+            self.queries.push(query);
+        }
+        self.queries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(())
+    }
+
+    /// The named queries of this session, by name.
+    pub fn queries(&self) -> &[NamedQuery] {
+        &self.queries
+    }
+
+    /// Answers a query.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] with position and nearest name, [`Error::ReadOnly`] for a statement that would
+    /// change something, [`Error::MissingParameter`] for a `$parameter`.
+    pub fn sql(&self, sql: &str) -> Result<Answer> {
+        self.answer(sql, Bound::default())
+    }
+
+    /// Answers a named query with the values given to its parameters.
+    ///
+    /// # Errors
+    /// [`Error::UnknownQuery`], [`Error::UnknownParameter`], [`Error::MissingParameter`],
+    /// [`Error::BadParameter`], [`Error::NotInStore`], and those of [`Session::sql`].
+    pub fn named(&self, name: &str, params: &BTreeMap<String, String>) -> Result<Answer> {
+        let names = || self.queries.iter().map(|query| query.name.clone());
+        let Some(query) = self.queries.iter().find(|query| query.name == name) else {
+            return Err(Error::UnknownQuery {
+                name: name.to_owned(),
+                nearest: nearest(name, names()),
+                known: names().collect(),
+            });
+        };
+        let bound = bind(query, params, &self.store, || self.facts())?;
+        self.answer(&query.sql, bound)
+    }
+
+    fn answer(&self, sql: &str, bound: Bound) -> Result<Answer> {
+        let state = self.context.state();
+        let statement = self.parse(&state, sql)?;
+        let reads_views = self.reads_views(&state, &statement)?;
+        if reads_views {
+            self.facts()?;
+        }
+        let run = async {
+            let mut plan = state.statement_to_plan(statement).await?;
+            read_only().verify_plan(&plan)?;
+            if !bound.values.is_empty() {
+                plan = plan.with_param_values(bound.values)?;
+            }
+            let mut missing: Vec<String> =
+                plan.get_parameter_names()?.into_iter().map(|name| name.trim_start_matches('$').to_owned()).collect();
+            if !missing.is_empty() {
+                missing.sort_unstable();
+                return Ok(Err(missing));
+            }
+            let frame = self.context.execute_logical_plan(plan).await?;
+            let schema = frame.schema().as_arrow().clone();
+            Ok::<_, DataFusionError>(Ok((schema, frame.collect().await?)))
+        };
+        let outcome = self.threads.wait(run).map_err(|error| explain(error, &self.known(&state)))?;
+        let (schema, batches) = outcome.map_err(|names| Error::MissingParameter { names })?;
+        let samples = if reads_views { left_out::sum(self.invalid()?, bound.runs.as_deref()) } else { BTreeMap::new() };
+        Ok(Answer::new(&schema, &batches, LeftOut { samples, damaged: self.damaged.clone() })?)
+    }
+
+    fn parse(&self, state: &SessionState, sql: &str) -> Result<Statement> {
+        let dialect = state.config_options().sql_parser.dialect;
+        let statement = state.sql_to_statement(sql, &dialect).map_err(|error| explain(error, &self.known(state)))?;
+        match refused(&statement) {
+            Some(statement) => Err(Error::ReadOnly { statement }),
+            None => Ok(statement),
+        }
+    }
+
+    /// Whether a view, or the list of tables, is named.
+    fn reads_views(&self, state: &SessionState, statement: &Statement) -> Result<bool> {
+        if !matches!(statement, Statement::Statement(inner) if matches!(**inner, ast::Statement::Query(_))) {
+            return Ok(true);
+        }
+        let tables = state.resolve_table_references(statement).map_err(|error| explain(error, &self.known(state)))?;
+        Ok(tables.iter().any(|table| VIEWS.contains(&table.table()) || table.schema() == Some("information_schema")))
+    }
+
+    /// The facts of all trials; the first call reads them and registers the views.
+    fn facts(&self) -> Result<Arc<Facts>> {
+        let mut slot = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(facts) = &*slot {
+            return Ok(Arc::clone(facts));
+        }
+        let facts = self.threads.wait(tables::register_views(&self.context, &self.tables, &self.damaged))?;
+        Ok(Arc::clone(slot.insert(Arc::new(facts))))
+    }
+
+    /// Counts of samples that are not valid, taken once.
+    fn invalid(&self) -> Result<&[Invalid]> {
+        if let Some(invalid) = self.invalid.get() {
+            return Ok(invalid);
+        }
+        let sql = if self.facts()?.any_bad { ALL_MARKS } else { OWN_MARKS };
+        let batches = self.threads.wait(async { self.context.sql(sql).await?.collect().await })?;
+        let invalid = left_out::read(&batches)?;
+        Ok(self.invalid.get_or_init(|| invalid))
+    }
+
+    fn known(&self, state: &SessionState) -> Known {
+        let tables = Table::ALL.iter().map(|table| table.name()).chain(VIEWS).map(str::to_owned).collect();
+        let functions = state
+            .aggregate_functions()
+            .keys()
+            .chain(state.scalar_functions().keys())
+            .chain(state.window_functions().keys())
+            .cloned()
+            .collect();
+        Known { tables, functions }
+    }
+}
+
+fn read_only() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+}
+
+/// The first words of a statement that is not a question.
+fn refused(statement: &Statement) -> Option<String> {
+    let asks = match statement {
+        Statement::Statement(inner) => matches!(
+            **inner,
+            ast::Statement::Query(_)
+                | ast::Statement::Explain { .. }
+                | ast::Statement::ExplainTable { .. }
+                | ast::Statement::ShowTables { .. }
+                | ast::Statement::ShowColumns { .. }
+                | ast::Statement::ShowFunctions { .. }
+        ),
+        Statement::Explain(explain) => return refused(&explain.statement),
+        _ => false,
+    };
+    (!asks).then(|| {
+        let text = statement.to_string();
+        let words: Vec<&str> =
+            text.split_whitespace().take_while(|word| word.chars().all(char::is_uppercase)).collect();
+        if words.is_empty() { "this statement".to_owned() } else { words.join(" ") }
+    })
+}

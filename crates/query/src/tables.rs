@@ -1,0 +1,97 @@
+//! The tables and views of a snapshot, registered in a DataFusion context.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use benchbook_record::{Snapshot, Table};
+use datafusion::catalog::TableProvider;
+use datafusion::common::Result;
+use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::collect;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::facts::{Facts, Sources};
+use crate::functions::{BlockOrder, FamilyPlanner, aggregates, scalars};
+use crate::store_table::StoreTable;
+use crate::views;
+
+/// The names of the views.
+pub(crate) const VIEWS: [&str; 2] = ["results", "pairs"];
+
+/// The tables of a snapshot.
+pub(crate) type Tables = BTreeMap<Table, Arc<dyn TableProvider>>;
+
+/// A context that knows the functions of this crate and nothing outside the store.
+pub(crate) fn context(snapshot: &Snapshot) -> Result<SessionContext> {
+    let mut config =
+        SessionConfig::new().with_information_schema(true).with_default_catalog_and_schema("benchbook", "store");
+    config.options_mut().sql_parser.collect_spans = true;
+    let state = SessionStateBuilder::new_with_default_features()
+        .with_config(config)
+        .with_analyzer_rule(Arc::new(BlockOrder))
+        .build();
+    let context = SessionContext::new_with_state(state);
+    {
+        let state = context.state_ref();
+        let mut state = state.write();
+        for aggregate in aggregates() {
+            datafusion::execution::FunctionRegistry::register_udaf(&mut *state, Arc::clone(aggregate))?;
+        }
+        for scalar in scalars() {
+            datafusion::execution::FunctionRegistry::register_udf(&mut *state, scalar)?;
+        }
+        datafusion::execution::FunctionRegistry::register_expr_planner(&mut *state, Arc::new(FamilyPlanner))?;
+    }
+    context.register_object_store(&snapshot.root, Arc::clone(&snapshot.object_store));
+    // Local files are reachable by default; here only the store is.
+    context.deregister_object_store(ObjectStoreUrl::local_filesystem().as_ref())?;
+    Ok(context)
+}
+
+/// Registers the eight tables; one without rows is there with its schema.
+pub(crate) fn register(context: &SessionContext, snapshot: &Snapshot) -> Result<Tables> {
+    let url = ObjectStoreUrl::parse(snapshot.root.as_str())?;
+    let mut tables = Tables::new();
+    for table in Table::ALL {
+        let files = snapshot.parquet.iter().filter(|file| file.table == table).cloned().collect();
+        let batches: &[RecordBatch] = snapshot.batches.get(&table).map_or(&[], Vec::as_slice);
+        let provider: Arc<dyn TableProvider> = Arc::new(StoreTable::try_new(table, url.clone(), files, batches)?);
+        context.register_table(table.name(), Arc::clone(&provider))?;
+        tables.insert(table, provider);
+    }
+    Ok(tables)
+}
+
+/// Reads the small tables and registers the views over them.
+pub(crate) async fn register_views(
+    context: &SessionContext,
+    tables: &Tables,
+    damaged: &[benchbook_record::Damaged],
+) -> Result<Facts> {
+    let sources = Sources {
+        runs: read(context, tables, Table::Runs).await?,
+        trials: read(context, tables, Table::Trials).await?,
+        outcomes: read(context, tables, Table::Outcomes).await?,
+        checks: read(context, tables, Table::Checks).await?,
+        runs_schema: tables[&Table::Runs].schema(),
+        trials_schema: tables[&Table::Trials].schema(),
+    };
+    let facts = Facts::gather(&sources, damaged)?;
+    let partitions = vec![vec![facts.batch.clone()]];
+    let provider: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(facts.batch.schema(), partitions)?);
+    let samples = &tables[&Table::Samples];
+    let view = |plan: LogicalPlan| Arc::new(ViewTable::new(plan, None));
+    let [results, pairs] = VIEWS;
+    context.register_table(results, view(views::results(samples, &provider, &facts.params)?))?;
+    context.register_table(pairs, view(views::pairs(samples, &provider)?))?;
+    Ok(facts)
+}
+
+async fn read(context: &SessionContext, tables: &Tables, table: Table) -> Result<Vec<RecordBatch>> {
+    let plan = tables[&table].scan(&context.state(), None, &[], None).await?;
+    collect(plan, context.task_ctx()).await
+}

@@ -1,0 +1,224 @@
+//! The named queries, each on a small store, and their parameters.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use benchbook_query::{Error, ParamKind, named_queries, named_queries_in};
+use benchbook_record::{CheckRow, MeasureRow, OutcomeRow, Phase, Provenance, Status};
+use common::{Fixture, Numbers, assert_near, floats, ints, sample, texts, trial};
+use serde_json::json;
+
+const REPLICATES: i64 = 6;
+const BLOCKS: i64 = 30;
+
+/// Two implementations on three sizes, six replicates; flash takes about half the time of naive.
+fn fixture() -> Fixture {
+    let fixture = Fixture::new();
+    let mut numbers = Numbers::new(3);
+    fixture.tagged("night", |writer| {
+        let (mut number, mut block) = (0, 0);
+        for replicate in 0..REPLICATES {
+            for size in [64, 128, 256] {
+                let params = json!({"seq_q": {"int": size}, "seq_kv": {"int": size}, "heads": {"int": 8}});
+                let case = format!("seq={size}");
+                for (index, implementation) in [(0, "naive"), (1, "flash")] {
+                    writer.trial(&trial(number + index, implementation, &case, replicate, params.clone())).unwrap();
+                    let check = CheckRow {
+                        trial: number + index,
+                        phase: Phase::Before,
+                        max_abs_error: 1e-6,
+                        max_scaled_error: 5e-6,
+                        tolerance: 1e-5,
+                        passed: true,
+                        rows_checked: 64,
+                    };
+                    writer.check(&check).unwrap();
+                    let peak = MeasureRow {
+                        trial: number + index,
+                        sample: None,
+                        device: None,
+                        name: "peak_memory_bytes".into(),
+                        value: 1_000.0 / (index + 1) as f64,
+                        unit: "bytes".into(),
+                        provenance: Provenance::Measured,
+                    };
+                    writer.measure(&peak).unwrap();
+                }
+                for index in 0..BLOCKS {
+                    let naive = size * size * 10 + numbers.next(0, 200);
+                    writer.sample(&sample(number, index, block, naive)).unwrap();
+                    let mut flash = sample(number + 1, index, block, naive / 2 + numbers.next(0, 100));
+                    if replicate == 0 && index == 0 {
+                        flash.valid = false;
+                        flash.invalid_reason = Some("migrated");
+                    }
+                    writer.sample(&flash).unwrap();
+                    block += 1;
+                }
+                number += 2;
+            }
+        }
+        let ending = OutcomeRow { trial: None, at_ns: 1, status: Status::Ok, stop_reason: None, prepare_ns: None };
+        writer.outcome(&ending).unwrap();
+    });
+    fixture
+}
+
+fn given(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn the_folder_is_what_is_embedded() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../queries");
+    let mut files: Vec<String> =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort_unstable();
+    let embedded = named_queries().unwrap();
+    let names: Vec<String> = embedded.iter().map(|query| format!("{}.sql", query.name)).collect();
+    assert_eq!(files, names);
+    assert_eq!(named_queries_in(&folder).unwrap(), embedded);
+}
+
+#[test]
+fn speedup() {
+    let fixture = fixture();
+    let session = fixture.session();
+    let answer = session.named("speedup", &given(&[])).unwrap();
+    assert_eq!(answer.rows(), 3);
+    assert_eq!(texts(&answer, "candidate"), vec![Some("flash/flex/f32/2t".to_owned()); 3]);
+    assert_eq!(texts(&answer, "verdict"), vec![Some("faster".to_owned()); 3]);
+    assert_eq!(texts(&answer, "scope"), vec![Some("across-replicates".to_owned()); 3]);
+    assert_eq!(ints(&answer, "replicates"), [Some(REPLICATES); 3]);
+    assert_eq!(ints(&answer, "blocks"), [Some(REPLICATES * BLOCKS - 1); 3]);
+    for (ratio, (low, high)) in
+        floats(&answer, "speedup").into_iter().zip(floats(&answer, "low").into_iter().zip(floats(&answer, "high")))
+    {
+        let (ratio, low, high) = (ratio.unwrap(), low.unwrap(), high.unwrap());
+        assert!(low < ratio && ratio < high && (1.9..2.01).contains(&ratio), "{low} {ratio} {high}");
+    }
+    assert_eq!(answer.left_out.samples.get("migrated"), Some(&3));
+    let turned = session.named("speedup", &given(&[("baseline", "flash/flex/f32/2t"), ("run", "night")])).unwrap();
+    assert_eq!(texts(&turned, "verdict"), vec![Some("slower".to_owned()); 3]);
+}
+
+#[test]
+fn summary() {
+    let fixture = fixture();
+    let answer = fixture.session().named("summary", &given(&[])).unwrap();
+    assert_eq!(answer.rows(), 6);
+    assert_eq!(ints(&answer, "n").iter().flatten().sum::<i64>(), 2 * 3 * REPLICATES * BLOCKS - 3);
+    let (medians, rates) = (floats(&answer, "median_ns"), floats(&answer, "gflops"));
+    for (median, rate) in medians.iter().zip(&rates) {
+        assert_near(rate.unwrap(), 2_000.0 / median.unwrap(), "gflops");
+    }
+    let lows = floats(&answer, "median_low_ns");
+    assert!(lows.iter().zip(&medians).all(|(low, median)| low.unwrap() <= median.unwrap()));
+}
+
+#[test]
+fn checks_memory_scaling_left_out_runs() {
+    let fixture = fixture();
+    let session = fixture.session();
+    let checks = session.named("checks", &given(&[])).unwrap();
+    assert_eq!(checks.rows(), 36);
+    assert_near(floats(&checks, "used")[0].unwrap(), 0.5, "used");
+
+    let memory = session.named("memory", &given(&[])).unwrap();
+    assert_eq!(memory.rows(), 36);
+    let ratios = floats(&memory, "ratio");
+    assert_eq!((ratios[0], ratios[1]), (Some(0.5), Some(1.0)));
+
+    let scaling = session.named("scaling", &given(&[("x", "seq_q")])).unwrap();
+    assert_eq!(scaling.rows(), 6);
+    assert_eq!(floats(&scaling, "x")[..3], [Some(64.0), Some(128.0), Some(256.0)]);
+    assert_eq!(texts(&scaling, "fixed")[0].as_deref(), Some("heads=8"));
+    assert!(floats(&scaling, "exponent").iter().all(|exponent| (1.98..2.02).contains(&exponent.unwrap())));
+    // Alone in x: nothing to fit.
+    let alone = session.named("scaling", &given(&[("along", "")])).unwrap();
+    assert_eq!(floats(&alone, "exponent"), vec![None; 6]);
+    let error = session.named("scaling", &given(&[("x", "seq")])).unwrap_err().to_string();
+    assert_eq!(error, "no parameter `seq` in this store; there are heads, seq_kv, seq_q");
+
+    let left_out = session.named("left_out", &given(&[])).unwrap();
+    assert_eq!((left_out.rows(), ints(&left_out, "samples")), (3, vec![Some(1); 3]));
+
+    let runs = session.named("runs", &given(&[])).unwrap();
+    assert_eq!(texts(&runs, "status"), [Some("ok".to_owned())]);
+    assert_eq!(
+        (ints(&runs, "trials"), ints(&runs, "samples")),
+        (vec![Some(36)], vec![Some(2 * 3 * REPLICATES * BLOCKS)])
+    );
+}
+
+#[test]
+fn sequential() {
+    let fixture = fixture();
+    let first = fixture.session().sql("SELECT run_id FROM runs").unwrap();
+    let first = texts(&first, "run_id").remove(0).unwrap();
+    fixture.tagged("later", |writer| {
+        for replicate in 0..REPLICATES {
+            let params = json!({"seq_q": {"int": 64}, "seq_kv": {"int": 64}, "heads": {"int": 8}});
+            writer.trial(&trial(replicate, "naive", "seq=64", replicate, params)).unwrap();
+            for index in 0..BLOCKS {
+                writer.sample(&sample(replicate, index, replicate * BLOCKS + index, 20_000 + replicate)).unwrap();
+            }
+        }
+    });
+    let session = fixture.session();
+    let answer = session.named("sequential", &given(&[("baseline", first.as_str())])).unwrap();
+    let verdicts: Vec<String> = texts(&answer, "verdict").into_iter().flatten().collect();
+    assert_eq!(verdicts.iter().filter(|verdict| *verdict == "not in both").count(), 5);
+    assert_eq!(verdicts.iter().filter(|verdict| *verdict == "faster").count(), 1, "{verdicts:?}");
+    assert_eq!(answer.left_out.sample_count(), 3);
+    let later = session.named("summary", &given(&[("run", "later")])).unwrap();
+    assert!(later.left_out.is_empty());
+}
+
+#[test]
+fn parameters_that_do_not_fit_are_named() {
+    let fixture = fixture();
+    let session = fixture.session();
+    let error = |name: &str, params: &[(&str, &str)]| session.named(name, &given(params)).unwrap_err().to_string();
+    assert_eq!(
+        error("speedpu", &[]),
+        "no query named `speedpu`; did you mean `speedup`?; there are checks, left_out, memory, runs, scaling, sequential, speedup, summary"
+    );
+    assert_eq!(
+        error("speedup", &[("basline", "naive")]),
+        "query `speedup` has no parameter `basline`; did you mean `baseline`?; it takes baseline, run"
+    );
+    assert!(error("speedup", &[("baseline", "naiv")]).contains("did you mean `naive`?"));
+    assert!(session.named("speedup", &given(&[("run", "no-such-run")])).is_err());
+    // A value is never part of the query's text.
+    assert!(error("speedup", &[("baseline", "x' OR 'a' = 'a")]).starts_with("no variant or implementation"));
+    assert_eq!(session.named("memory", &given(&[("measure", "x' OR 'a' = 'a")])).unwrap().rows(), 0);
+}
+
+#[test]
+fn queries_of_a_folder_are_read() {
+    let fixture = fixture();
+    let folder = fixture.folder.path().join("queries");
+    fs::create_dir(&folder).unwrap();
+    let text = "-- title: Least time\n-- param least integer: in ns\n-- param share number = 0.5: a share\n\
+                SELECT count(*) AS n FROM results WHERE time_ns > $least * $share";
+    fs::write(folder.join("least.sql"), text).unwrap();
+    fs::write(folder.join("notes.txt"), "no query").unwrap();
+    let mut session = fixture.session();
+    session.add_queries(&folder).unwrap();
+    let query = session.queries().iter().find(|query| query.name == "least").unwrap().clone();
+    assert_eq!((query.title.as_str(), query.params.len()), ("Least time", 2));
+    assert_eq!((query.params[0].kind, query.params[0].default.as_deref()), (ParamKind::Integer, None));
+    assert!(matches!(session.named("least", &given(&[])), Err(Error::MissingParameter { .. })));
+    assert!(matches!(session.named("least", &given(&[("least", "many")])), Err(Error::BadParameter { .. })));
+    let all = session.named("least", &given(&[("least", "0")])).unwrap();
+    assert_eq!(ints(&all, "n"), [Some(2 * 3 * REPLICATES * BLOCKS)]);
+    for bad in ["SELECT 1", "-- title: x\n-- param a: b\nSELECT 1", "-- title: x\n-- param a wrong: b\nSELECT 1"] {
+        fs::write(folder.join("bad.sql"), bad).unwrap();
+        let error = session.add_queries(&folder).unwrap_err();
+        assert!(matches!(error, Error::QueryFile { .. }), "{error}");
+    }
+}

@@ -1,0 +1,213 @@
+//! The views: what is valid, how parameters become columns, which samples are paired.
+
+mod common;
+
+use benchbook_record::{CheckRow, OutcomeRow, Phase, RunWriter, Status};
+use common::{Fixture, assert_near, flags, floats, ints, one, sample, texts, trial};
+use serde_json::json;
+
+fn check(trial: i64, phase: Phase, passed: bool) -> CheckRow {
+    CheckRow { trial, phase, max_abs_error: 0.1, max_scaled_error: 0.1, tolerance: 0.2, passed, rows_checked: 3 }
+}
+
+fn outcome(trial: Option<i64>, status: Status) -> OutcomeRow {
+    OutcomeRow { trial, at_ns: 9, status, stop_reason: None, prepare_ns: None }
+}
+
+fn fine(writer: &mut RunWriter) {
+    for (number, implementation) in [(0, "naive"), (1, "flash")] {
+        writer.trial(&trial(number, implementation, "a", 0, json!({"seq": {"int": 64}}))).unwrap();
+        for block in 0..4 {
+            writer.sample(&sample(number, block, block, 100 * (2 - number) + block)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_sample_is_valid_if_it_and_its_trial_are() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for number in 0..7 {
+            writer.trial(&trial(number, "naive", "a", number, json!({}))).unwrap();
+            writer.check(&check(number, Phase::Before, number != 1)).unwrap();
+            writer.sample(&sample(number, 0, number, 50)).unwrap();
+        }
+        writer.check(&check(2, Phase::After, false)).unwrap();
+        for (number, status) in [(0, Status::Ok), (3, Status::Failed), (4, Status::Wrong), (6, Status::Interrupted)] {
+            writer.outcome(&outcome(Some(number), status)).unwrap();
+        }
+        // The run's own ending spoils no trial.
+        writer.outcome(&outcome(None, Status::Failed)).unwrap();
+        let mut bad = sample(0, 1, 90, 50);
+        bad.valid = false;
+        bad.invalid_reason = Some("clock_jumped");
+        writer.sample(&bad).unwrap();
+        let mut empty = sample(0, 2, 91, 50);
+        empty.iterations = 0;
+        writer.sample(&empty).unwrap();
+    });
+    let session = fixture.session();
+    let answer =
+        session.sql("SELECT trial, sample, valid, invalid_reason, time_ns FROM results ORDER BY 1, 2").unwrap();
+    let valid: Vec<bool> = flags(&answer, "valid").into_iter().map(Option::unwrap).collect();
+    assert_eq!(valid, [true, false, false, false, false, false, false, true, true]);
+    let reasons: Vec<Option<String>> = texts(&answer, "invalid_reason");
+    let reasons: Vec<Option<&str>> = reasons.iter().map(Option::as_deref).collect();
+    assert_eq!(
+        reasons,
+        [
+            None,
+            Some("clock_jumped"),
+            Some("no_iterations"),
+            Some("check_failed_before"),
+            Some("check_failed_after"),
+            Some("trial_failed"),
+            Some("trial_wrong"),
+            None,
+            None,
+        ]
+    );
+    let times = floats(&answer, "time_ns");
+    assert_eq!((times[0], times[2]), (Some(50.0), None));
+    assert_eq!(answer.left_out.sample_count(), 6);
+    assert_eq!(answer.left_out.samples["clock_jumped"], 1);
+    assert!(answer.left_out.to_string().starts_with("6 samples are not valid: "));
+}
+
+#[test]
+fn left_out_counts_marks_of_samples_alone() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        fine(writer);
+        let mut bad = sample(0, 4, 4, 1);
+        bad.valid = false;
+        writer.sample(&bad).unwrap();
+    });
+    let session = fixture.session();
+    let answer = session.sql("SELECT count(*) FROM pairs").unwrap();
+    assert_eq!(answer.left_out.samples.get("unspecified"), Some(&1));
+    // Tables leave nothing out.
+    assert!(session.sql("SELECT count(*) FROM samples").unwrap().left_out.is_empty());
+}
+
+#[test]
+fn every_parameter_is_a_typed_column() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        writer.trial(&trial(0, "naive", "a", 0, json!({"heads": {"int": 8}, "causal": {"bool": true}}))).unwrap();
+        let others = json!({"heads": {"int": 4}, "scale": {"float": 0.5}, "kind": {"text": "x"}, "trial": {"int": 1}});
+        writer.trial(&trial(1, "flash", "b", 0, others)).unwrap();
+        writer.sample(&sample(0, 0, 0, 5)).unwrap();
+        writer.sample(&sample(1, 0, 0, 5)).unwrap();
+    });
+    let session = fixture.session();
+    let answer = session.sql("SELECT * FROM results ORDER BY trial").unwrap();
+    assert_eq!(ints(&answer, "heads"), [Some(8), Some(4)]);
+    assert_eq!(flags(&answer, "causal"), [Some(true), None]);
+    assert_eq!(floats(&answer, "scale"), [None, Some(0.5)]);
+    assert_eq!(texts(&answer, "kind"), [None, Some("x".into())]);
+    // A parameter that bears the name of a fixed column hides nothing.
+    assert_eq!(ints(&answer, "param_trial"), [None, Some(1)]);
+    let names: Vec<&str> = answer.schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let wanted = [
+        "run_id",
+        "started_at",
+        "suite",
+        "workload",
+        "case_name",
+        "causal",
+        "heads",
+        "kind",
+        "scale",
+        "param_trial",
+        "variant",
+        "implementation",
+        "device",
+        "dtype",
+        "threads",
+        "build",
+        "engine",
+        "replicate",
+        "isolation",
+        "cache",
+        "trial",
+        "block",
+        "position",
+        "sample",
+        "time_ns",
+        "flops",
+        "bytes",
+        "valid",
+        "invalid_reason",
+    ];
+    let mut sorted = (names.clone(), wanted.to_vec());
+    sorted.0.sort_unstable();
+    sorted.1.sort_unstable();
+    assert_eq!(sorted.0, sorted.1);
+    assert_eq!((names[0], names[names.len() - 1]), ("run_id", "invalid_reason"));
+    assert_eq!(one(&session, "SELECT param(params, 'scale') FROM trials WHERE trial = 1"), Some(0.5));
+    let others = session.sql("SELECT other_params(params, 'heads') AS p FROM trials ORDER BY trial").unwrap();
+    assert_eq!(texts(&others, "p"), [Some("causal=true".into()), Some("kind=x scale=0.5 trial=1".into())]);
+}
+
+#[test]
+fn pairs_are_all_ordered_pairs_within_a_block() {
+    let fixture = Fixture::new();
+    let first = fixture.run(fine);
+    fixture.run(|writer| {
+        fine(writer);
+        // Another case and another replicate share a block number, but pair with nothing.
+        writer.trial(&trial(2, "flash", "b", 0, json!({}))).unwrap();
+        writer.sample(&sample(2, 0, 0, 77)).unwrap();
+        writer.trial(&trial(3, "flash", "a", 1, json!({}))).unwrap();
+        writer.sample(&sample(3, 0, 0, 77)).unwrap();
+        let mut bad = sample(1, 9, 9, 70);
+        bad.valid = false;
+        writer.sample(&bad).unwrap();
+        writer.sample(&sample(0, 9, 9, 70)).unwrap();
+    });
+    let session = fixture.session();
+    assert_eq!(one(&session, "SELECT count(*) FROM pairs"), Some(16.0));
+    let answer = session
+        .sql(&format!(
+            "SELECT * FROM pairs WHERE run_id = '{first}' AND baseline_implementation = 'naive' ORDER BY block"
+        ))
+        .unwrap();
+    assert_eq!(texts(&answer, "candidate"), vec![Some("flash/flex/f32/2t".to_owned()); 4]);
+    for (block, log_ratio) in floats(&answer, "log_ratio").into_iter().enumerate() {
+        let block = block as f64;
+        assert_near(log_ratio.unwrap(), ((200.0 + block) / (100.0 + block)).ln(), "log_ratio");
+    }
+    assert_eq!(one(&session, "SELECT abs(sum(log_ratio)) < 1e-12 FROM pairs"), Some(1.0));
+}
+
+#[test]
+fn time_is_elapsed_over_iterations() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        writer.trial(&trial(0, "naive", "a", 0, json!({}))).unwrap();
+        let mut row = sample(0, 0, 0, 1_001);
+        row.iterations = 2;
+        writer.sample(&row).unwrap();
+    });
+    assert_eq!(one(&fixture.session(), "SELECT time_ns FROM results"), Some(500.5));
+}
+
+#[test]
+fn a_condition_on_the_run_reads_only_its_files() {
+    let fixture = Fixture::new();
+    let first = fixture.run(fine);
+    let second = fixture.journal(fine);
+    fixture.run(fine);
+    let session = fixture.session();
+    let count = |condition: &str| one(&session, &format!("SELECT count(*) FROM samples WHERE {condition}"));
+    assert_eq!(count("true"), Some(24.0));
+    assert_eq!(count(&format!("run_id = '{first}'")), Some(8.0));
+    assert_eq!(count(&format!("run_id = '{second}' AND trial = 1")), Some(4.0));
+    assert_eq!(count(&format!("run_id IN ('{first}', '{second}')")), Some(16.0));
+    assert_eq!(count("run_id = 'nobody'"), Some(0.0));
+    let answer = session.sql(&format!("EXPLAIN SELECT elapsed_ns FROM samples WHERE run_id = '{first}'")).unwrap();
+    let plan = texts(&answer, "plan").into_iter().flatten().collect::<String>();
+    assert!(plan.contains(&first) && !plan.contains("MemoryExec") && !plan.contains("FilterExec"), "{plan}");
+    assert_eq!(plan.matches("samples.parquet").count(), 1, "{plan}");
+}

@@ -1,0 +1,58 @@
+-- title: Two runs, case by case: unpaired and sequential, descriptive only
+-- param baseline run = latest~1: the run that counts as 1
+-- param candidate run = latest: the run that is compared with it
+--
+-- Each replicate counts once, by the mean of its valid samples. The interval is Welch's on the
+-- logarithm of the ratio of means (delta method, 95 %); drift between the runs counts as a
+-- difference, so that nothing is ever called equivalent.
+WITH replicate_means AS (
+    SELECT
+        workload,
+        case_name,
+        cache,
+        variant,
+        run_id = $candidate AS is_candidate,
+        avg(time_ns) AS time_ns
+    FROM results
+    WHERE run_id IN ($baseline, $candidate) AND valid
+    GROUP BY workload, case_name, cache, variant, run_id, replicate
+),
+ratios AS (
+    SELECT
+        workload,
+        case_name,
+        cache,
+        variant,
+        avg(CASE WHEN NOT is_candidate THEN time_ns END) AS baseline_ns,
+        avg(CASE WHEN is_candidate THEN time_ns END) AS candidate_ns,
+        speedup(time_ns, is_candidate) AS speedup,
+        speedup_low(time_ns, is_candidate) AS low,
+        speedup_high(time_ns, is_candidate) AS high,
+        welch_p(time_ns, is_candidate) AS welch_p,
+        sum(CASE WHEN NOT is_candidate THEN 1 ELSE 0 END) AS baseline_replicates,
+        sum(CASE WHEN is_candidate THEN 1 ELSE 0 END) AS candidate_replicates
+    FROM replicate_means
+    GROUP BY workload, case_name, cache, variant
+)
+SELECT
+    workload,
+    case_name,
+    cache,
+    variant,
+    baseline_ns,
+    candidate_ns,
+    speedup,
+    low,
+    high,
+    CASE
+        WHEN baseline_replicates = 0 OR candidate_replicates = 0 THEN 'not in both'
+        WHEN low > 1 THEN 'faster'
+        WHEN high < 1 THEN 'slower'
+        ELSE 'undecided'
+    END AS verdict,
+    welch_p,
+    baseline_replicates,
+    candidate_replicates,
+    'unpaired, sequential' AS scope
+FROM ratios
+ORDER BY workload, case_name, cache, variant
