@@ -1,0 +1,24 @@
+//! `benchbook-worker`: kernels and engines behind the worker protocol.
+//!
+//! It is started by `benchbook`, speaks Arrow IPC on stdin and stdout, and writes to no store.
+
+use std::process::ExitCode;
+
+use benchbook_measure::core::Registry;
+use benchbook_measure::{Host, worker_main};
+
+fn main() -> ExitCode {
+    worker_main(set_threads, host)
+}
+
+fn set_threads(threads: usize) -> Result<(), String> {
+    benchbook_engines::set_threads(threads);
+    benchbook_kernels::set_threads(threads)
+}
+
+fn host() -> Host {
+    let mut registry = Registry::default();
+    benchbook_kernels::register(&mut registry);
+    benchbook_engines::register(&mut registry);
+    Host::new(registry, benchbook_kernels::probe, benchbook_kernels::build_facts(), benchbook_engines::thread_pools)
+}
