@@ -1,0 +1,25 @@
+//! One error for the facade's users.
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of one of the libraries behind the facade; each says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Names, parameters, plans.
+    #[error(transparent)]
+    Core(#[from] benchbook_core::Error),
+    /// The store.
+    #[error(transparent)]
+    Record(#[from] benchbook_record::Error),
+    /// SQL.
+    #[error(transparent)]
+    Query(#[from] benchbook_query::Error),
+    /// Measuring.
+    #[error(transparent)]
+    Measure(#[from] benchbook_measure::Error),
+    /// Charts.
+    #[error(transparent)]
+    Charts(#[from] benchbook_charts::Error),
+}

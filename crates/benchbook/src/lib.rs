@@ -1,0 +1,23 @@
+//! The facade: one crate that a notebook or a program of yours needs.
+//!
+//! It holds no logic of its own. `use benchbook::prelude::*;` brings [`Lab`] and the words; burn,
+//! arrow, datafusion and plotly come along as modules.
+
+mod error;
+mod host;
+mod lab;
+pub mod prelude;
+
+pub use arrow;
+pub use benchbook_charts as charts;
+pub use benchbook_core as core;
+pub use benchbook_measure as measure;
+pub use benchbook_query as query;
+pub use benchbook_record as record;
+pub use benchbook_stats as stats;
+pub use burn;
+pub use datafusion;
+pub use error::{Error, Result};
+pub use host::{host, worker_main};
+pub use lab::Lab;
+pub use plotly;
