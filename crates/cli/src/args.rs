@@ -1,0 +1,299 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use benchbook_core::{CacheRegime, DType};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Honest measurement of deep-learning optimizations: paired, interleaved, judged, or undecided.
+#[derive(Debug, Parser)]
+#[command(
+    name = "benchbook",
+    version,
+    after_help = "\
+Examples:
+  benchbook run attention --quick
+  benchbook compare latest --baseline naive
+  benchbook sql \"select variant, median(time_ns) from results group by variant\"
+  benchbook report --output report.html
+
+Exit codes: 0 fine, 1 regression, 2 undecided (only if asked), 3 not comparable, 4 everything else"
+)]
+pub struct Cli {
+    /// Folder or URL of the store
+    #[arg(long, global = true, env = "BENCHBOOK_STORE", default_value = "results", value_name = "DIR|URL")]
+    pub store: String,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure workloads, or what a plan says, and record every sample
+    #[command(after_help = "\
+Examples:
+  benchbook run attention --quick
+  benchbook run matmul --set m=256,512 --device flex,libtorch --time 30s
+  benchbook run plan.toml")]
+    Run(RunArgs),
+    /// Show what can be measured, asked, and what of the catalogue works
+    #[command(after_help = "Examples:\n  benchbook list\n  benchbook list coverage --format csv")]
+    List(ListArgs),
+    /// Ask the store in SQL, or by a named query
+    #[command(after_help = "\
+Examples:
+  benchbook sql \"select case_name, variant, median(time_ns) from results group by all\"
+  benchbook sql --query speedup --param baseline=naive
+  benchbook sql --format parquet \"select * from samples\" > samples.parquet")]
+    Sql(SqlArgs),
+    /// Compare variants within a run (paired), or two runs (unpaired, sequential)
+    #[command(after_help = "\
+Examples:
+  benchbook compare latest --baseline naive
+  benchbook compare latest~1 latest
+
+Runs are named by id, a unique start of it, a tag, `latest`, or `latest~1` for the one before.")]
+    Compare(CompareArgs),
+    /// Write a report: what was run, on what, tables, charts, checks, what was left out
+    #[command(
+        after_help = "Examples:\n  benchbook report --output report.html\n  benchbook report latest~1 --output report.md"
+    )]
+    Report(ReportArgs),
+    /// Look at this machine: what disturbs measurements here, what is missing, and the remedy
+    #[command(after_help = "Example:\n  benchbook doctor")]
+    Doctor(DoctorArgs),
+    /// Look after a store
+    #[command(
+        after_help = "Examples:\n  benchbook store ls\n  benchbook store verify\n  benchbook --store all store merge results"
+    )]
+    Store(StoreArgs),
+    /// Print the tables of the record, their columns and units
+    #[command(after_help = "Example:\n  benchbook schema")]
+    Schema,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Names of workloads, or one plan file (`.toml`)
+    #[arg(required = true, value_name = "WORKLOAD|PLAN")]
+    pub targets: Vec<String>,
+    /// Few short cases and few blocks: a first look within a minute or two
+    #[arg(long)]
+    pub quick: bool,
+    /// Only these devices
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub device: Vec<String>,
+    /// Only these implementations
+    #[arg(long = "implementation", visible_alias = "impl", value_delimiter = ',', value_name = "NAME,…")]
+    pub implementations: Vec<String>,
+    /// Element types (f64, f32, f16, bf16)
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub dtype: Vec<DType>,
+    /// A parameter, with a list to sweep; may be given again
+    #[arg(long = "set", value_name = "NAME=VALUE,…", value_parser = parse_axis)]
+    pub sets: Vec<(String, benchbook_core::Axis)>,
+    /// Budget of the whole run (30s, 5m)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub time: Option<Duration>,
+    /// Fresh processes per variant; a verdict needs 5
+    #[arg(long, value_name = "N")]
+    pub replicates: Option<u32>,
+    /// Blocks per case and replicate
+    #[arg(long, value_name = "N")]
+    pub blocks: Option<u64>,
+    /// Threads given to every variant [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Whether inputs stay in the caches
+    #[arg(long, value_parser = parse_cache, value_name = "hot|cold")]
+    pub cache: Option<CacheRegime>,
+    /// Seed of inputs and of the order within blocks
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// A word to find the run by; may be given again
+    #[arg(long = "tag", value_name = "WORD")]
+    pub tags: Vec<String>,
+    /// Longest time a worker may take for one answer before it is ended
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Print the plan as TOML and what it means here, and measure nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What `list` can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Topic {
+    /// Workloads with their parameters and presets
+    Workloads,
+    /// Implementations with what they follow
+    Implementations,
+    /// Every implementation on every device
+    Variants,
+    /// Devices, and why one is missing
+    Devices,
+    /// Named queries with their parameters
+    Queries,
+    /// SQL functions
+    Functions,
+    /// Every row of the catalogue: works, or not yet
+    Coverage,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// What to show; without it, all but the coverage
+    pub topic: Option<Topic>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// Arguments of `sql`.
+#[derive(Debug, Args)]
+pub struct SqlArgs {
+    /// The statement
+    #[arg(required_unless_present = "query", conflicts_with = "query")]
+    pub statement: Option<String>,
+    /// A named query (`benchbook list queries`)
+    #[arg(long, value_name = "NAME")]
+    pub query: Option<String>,
+    /// A parameter of the named query; may be given again
+    #[arg(long = "param", value_name = "NAME=VALUE", requires = "query", value_parser = parse_pair)]
+    pub params: Vec<(String, String)>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// A run, or the baseline run of two
+    #[arg(default_value = "latest", value_name = "RUN")]
+    pub run: String,
+    /// The candidate run: the two are then compared as unpaired and sequential
+    #[arg(value_name = "CANDIDATE_RUN", conflicts_with = "baseline")]
+    pub candidate: Option<String>,
+    /// Within one run: the implementation, or whole variant, that the others are compared with
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
+    /// Compare runs from unlike environments all the same
+    #[arg(long)]
+    pub force: bool,
+    /// Exit with 1 if a candidate is slower, with 2 if something is undecided
+    #[arg(long, value_delimiter = ',', value_name = "slower,undecided")]
+    pub fail_on: Vec<FailOn>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// A verdict that a user wants to see in the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Exit code 1
+    Slower,
+    /// Exit code 2
+    Undecided,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run
+    #[arg(default_value = "latest", value_name = "RUN")]
+    pub run: String,
+    /// Where to write: .html, .md or .json
+    #[arg(long, short, default_value = "report.html", value_name = "FILE")]
+    pub output: PathBuf,
+    /// The implementation, or whole variant, that the others are compared with [default: the run's first]
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// Arguments of `store`.
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// What to do with it
+    #[command(subcommand)]
+    pub action: StoreAction,
+}
+
+/// What to do with a store.
+#[derive(Debug, Subcommand)]
+pub enum StoreAction {
+    /// List the runs
+    Ls(FormatArgs),
+    /// Check every checksum
+    Verify(FormatArgs),
+    /// Turn the journals of dead runs into Parquet
+    Repair(FormatArgs),
+    /// Copy the runs of another store into this one
+    Merge {
+        /// The other store: folder or URL
+        from: String,
+    },
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct FormatArgs {
+    /// How to print; arrow and parquet go to stdout as files
+    #[arg(long, default_value = "table", value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// A way to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One JSON array of objects
+    Json,
+    /// Comma-separated with a header
+    Csv,
+    /// An Arrow IPC stream
+    Arrow,
+    /// A Parquet file
+    Parquet,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| format!("{error} (write 30s, 5m, 1h)"))?;
+    if duration.is_zero() { Err("must be longer than nothing".into()) } else { Ok(duration) }
+}
+
+fn parse_cache(text: &str) -> Result<CacheRegime, String> {
+    match text {
+        "hot" => Ok(CacheRegime::Hot),
+        "cold" => Ok(CacheRegime::Cold),
+        _ => Err("hot or cold".into()),
+    }
+}
+
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+/// `seq_q=128,256` as an axis; each value is read as TOML would read it, and as text otherwise.
+fn parse_axis(text: &str) -> Result<(String, benchbook_core::Axis), String> {
+    let (name, values) = parse_pair(text)?;
+    let one = |word: &str| {
+        let document = format!("v = {word}").parse::<toml::Table>().ok();
+        let value = document.and_then(|mut table| table.remove("v"));
+        value.unwrap_or_else(|| toml::Value::String(word.to_owned()))
+    };
+    let list = toml::Value::Array(values.split(',').map(|word| one(word.trim())).collect());
+    Ok((name, benchbook_core::Axis::try_from(list)?))
+}

@@ -1,0 +1,123 @@
+//! `benchbook compare`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use arrow::array::{Array, AsArray};
+use benchbook_measure::record::{Store, environment_difference};
+use benchbook_query::{Answer, Session};
+
+use crate::args::{CompareArgs, FailOn, Format};
+use crate::error::{EXIT_REGRESSION, EXIT_UNDECIDED, Failure};
+use crate::output;
+use crate::show::Cells;
+
+/// Compares variants within a run, or two runs.
+pub fn compare(location: &str, arguments: &CompareArgs) -> Result<u8, Failure> {
+    let store = Store::open(location)?;
+    let session = Session::open(&store)?;
+    let (answer, note) = match &arguments.candidate {
+        None => within(&store, &session, arguments)?,
+        Some(candidate) => across(&store, &session, arguments, candidate)?,
+    };
+    show(&answer, &note, arguments.format.format)?;
+    Ok(exit_code(&answer, &arguments.fail_on))
+}
+
+/// Paired, within one run.
+fn within(store: &Store, session: &Session, arguments: &CompareArgs) -> Result<(Answer, String), Failure> {
+    let run = store.resolve(&arguments.run)?;
+    let baseline = match &arguments.baseline {
+        Some(named) => named.clone(),
+        None => first_implementation(session, &run.run_id)?,
+    };
+    let answer = speedup(session, &run.run_id, &baseline)?;
+    let note = format!(
+        "Run {}: paired blocks, baseline {baseline}. A speedup above 1 means that the candidate is faster;\n\
+         verdicts hold at 95 %, equivalence means within 1 %.",
+        run.run_id
+    );
+    Ok((answer, note))
+}
+
+/// The paired comparisons of a run with a baseline.
+pub fn speedup(session: &Session, run_id: &str, baseline: &str) -> Result<Answer, Failure> {
+    Ok(session.named("speedup", &params(&[("run", run_id), ("baseline", baseline)]))?)
+}
+
+/// The implementation of a run's first trial: what others are compared with when nobody names one.
+pub fn first_implementation(session: &Session, run_id: &str) -> Result<String, Failure> {
+    let sql = format!("select implementation from trials where run_id = '{run_id}' order by trial limit 1");
+    let answer = session.sql(&sql)?;
+    let batch = answer.batches.iter().find(|batch| batch.num_rows() > 0);
+    let name = batch.map(|batch| batch.column(0).as_string::<i32>().value(0).to_owned());
+    name.ok_or_else(|| Failure::say(format!("run {run_id} has no trials, there is nothing to compare")))
+}
+
+/// Unpaired, between two runs, where their environments allow it.
+fn across(
+    store: &Store,
+    session: &Session,
+    arguments: &CompareArgs,
+    candidate: &str,
+) -> Result<(Answer, String), Failure> {
+    let (a, b) = (store.resolve(&arguments.run)?, store.resolve(candidate)?);
+    if a.run_id == b.run_id {
+        return Err(Failure::say(format!("both names mean run {}, give two runs or --baseline", a.run_id)));
+    }
+    let differences = environment_difference(&store.run_row(&a.run_id)?, &store.run_row(&b.run_id)?);
+    let mut note = format!(
+        "Runs {} (baseline) and {}: unpaired, sequential. They were measured at different times, so this is\n\
+         descriptive: drift between them counts as a difference, and nothing is ever called equivalent.",
+        a.run_id, b.run_id
+    );
+    if !differences.is_empty() {
+        let list: Vec<String> = differences.iter().map(|difference| format!("  {difference}")).collect();
+        let list = list.join("\n");
+        if !arguments.force {
+            let text = format!(
+                "these two runs may not be compared, because they differ in\n{list}\n--force compares them all the same"
+            );
+            return Err(Failure::NotComparable(text));
+        }
+        note += &format!("\nCompared by force, although they differ in\n{list}");
+    }
+    let answer = session.named("sequential", &params(&[("baseline", &a.run_id), ("candidate", &b.run_id)]))?;
+    Ok((answer, note))
+}
+
+fn params(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn show(answer: &Answer, note: &str, format: Format) -> Result<(), Failure> {
+    if format != Format::Table {
+        return output::print(&answer.schema, &answer.batches, format);
+    }
+    let cells = Cells::of(&answer.schema, &answer.batches, usize::MAX)?.without("run id");
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{note}\n{}", cells.table())?;
+    if !answer.left_out.is_empty() {
+        writeln!(out, "{}", answer.left_out)?;
+    }
+    Ok(())
+}
+
+/// What the verdicts mean for whoever asked to see them in the exit code; a regression weighs more.
+fn exit_code(answer: &Answer, fail_on: &[FailOn]) -> u8 {
+    let has = |word: &str| {
+        answer.batches.iter().any(|batch| {
+            let verdicts = batch.column_by_name("verdict").and_then(|column| column.as_string_opt::<i32>().cloned());
+            verdicts.is_some_and(|verdicts| {
+                (0..verdicts.len()).any(|row| verdicts.is_valid(row) && verdicts.value(row) == word)
+            })
+        })
+    };
+    if fail_on.contains(&FailOn::Slower) && has("slower") {
+        EXIT_REGRESSION
+    } else if fail_on.contains(&FailOn::Undecided) && has("undecided") {
+        EXIT_UNDECIDED
+    } else {
+        0
+    }
+}

@@ -1,0 +1,167 @@
+//! `benchbook list`.
+
+use std::io::Write;
+
+use arrow::array::RecordBatch;
+use benchbook_core::message::Description;
+use clap::CommandFactory;
+
+use crate::args::{Cli, Format, ListArgs, Topic};
+use crate::coverage::{self, Available};
+use crate::error::Failure;
+use crate::output;
+use crate::show::text_batch;
+use crate::worker::{all_threads, offer};
+
+/// Shows what exists.
+pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
+    let format = arguments.format.format;
+    if let Some(topic) = arguments.topic {
+        let needs_worker = !matches!(topic, Topic::Queries | Topic::Functions);
+        let known = if needs_worker { Some(offer(all_threads())?.known) } else { None };
+        let batch = batch(topic, known.as_ref())?;
+        output::print(&batch.schema(), &[batch], format)?;
+        return Ok(0);
+    }
+    if format != Format::Table {
+        return Err(Failure::say("--format needs one topic, such as `benchbook list workloads --format json`"));
+    }
+    let known = offer(all_threads())?.known;
+    for (title, topic) in [
+        ("Workloads", Topic::Workloads),
+        ("Implementations", Topic::Implementations),
+        ("Devices", Topic::Devices),
+        ("Named queries", Topic::Queries),
+    ] {
+        writeln!(std::io::stdout(), "{title}")?;
+        let batch = batch(topic, Some(&known))?;
+        output::print(&batch.schema(), &[batch], format)?;
+    }
+    Ok(0)
+}
+
+fn batch(topic: Topic, known: Option<&Description>) -> Result<RecordBatch, Failure> {
+    match (topic, known) {
+        (Topic::Queries, _) => queries(),
+        (Topic::Functions, _) => functions(),
+        (_, None) => Err(Failure::say("this list needs a worker")),
+        (Topic::Workloads, Some(known)) => workloads(known),
+        (Topic::Implementations, Some(known)) => implementations(known),
+        (Topic::Variants, Some(known)) => variants(known),
+        (Topic::Devices, Some(known)) => devices(known),
+        (Topic::Coverage, Some(known)) => coverage_rows(known),
+    }
+}
+
+/// A column of a list: what each item shows in it.
+fn column<'a, T>(name: &'a str, items: &[T], show: impl Fn(&T) -> String) -> (&'a str, Vec<String>) {
+    (name, items.iter().map(show).collect())
+}
+
+fn workloads(known: &Description) -> Result<RecordBatch, Failure> {
+    let items = &known.workloads;
+    text_batch(&[
+        column("workload", items, |item| item.name.clone()),
+        column("about", items, |item| item.about.clone()),
+        column("parameters", items, |item| {
+            item.params.iter().map(|spec| format!("{}={}", spec.name, spec.default)).collect::<Vec<_>>().join(" ")
+        }),
+        column("presets", items, |item| item.presets.join(" ")),
+    ])
+}
+
+fn implementations(known: &Description) -> Result<RecordBatch, Failure> {
+    let items = &known.implementations;
+    text_batch(&[
+        column("workload", items, |item| item.workload.clone()),
+        column("implementation", items, |item| item.name.clone()),
+        column("devices", items, |item| item.devices.join(" ")),
+        column("catalogue", items, |item| item.catalogue.join(" ")),
+        column("about", items, |item| item.about.clone()),
+    ])
+}
+
+fn variants(known: &Description) -> Result<RecordBatch, Failure> {
+    let mut rows = Vec::new();
+    for implementation in &known.implementations {
+        for device in known.devices.iter().filter(|device| implementation.devices.contains(&device.name)) {
+            let here = device.unavailable.clone().unwrap_or_else(|| "here".into());
+            let variant = format!("{}/{}/f32/{}t", implementation.name, device.name, all_threads());
+            rows.push((implementation.workload.clone(), variant, here));
+        }
+    }
+    text_batch(&[
+        column("workload", &rows, |row| row.0.clone()),
+        column("variant", &rows, |row| row.1.clone()),
+        column("available", &rows, |row| row.2.clone()),
+    ])
+}
+
+fn devices(known: &Description) -> Result<RecordBatch, Failure> {
+    let items = &known.devices;
+    text_batch(&[
+        column("device", items, |item| item.name.clone()),
+        column("engine", items, |item| format!("{} {}", item.engine, item.engine_version)),
+        column("available", items, |item| item.unavailable.clone().unwrap_or_else(|| "here".into())),
+    ])
+}
+
+fn queries() -> Result<RecordBatch, Failure> {
+    let items = benchbook_query::named_queries()?;
+    text_batch(&[
+        column("query", &items, |item| item.name.clone()),
+        column("title", &items, |item| item.title.clone()),
+        column("parameters", &items, |item| item.params.iter().map(parameter).collect::<Vec<_>>().join(" ")),
+    ])
+}
+
+/// `name=default`, or `name` alone where a value must be given.
+fn parameter(param: &benchbook_query::QueryParam) -> String {
+    param.default.as_ref().map_or_else(|| param.name.clone(), |default| format!("{}={default}", param.name))
+}
+
+fn functions() -> Result<RecordBatch, Failure> {
+    let items = benchbook_query::functions();
+    text_batch(&[
+        column("function", &items, |item| item.signature.clone()),
+        column("about", &items, |item| item.doc.clone()),
+    ])
+}
+
+/// Every command, and every option with the command before it.
+fn commands() -> Vec<String> {
+    let root = Cli::command();
+    let with_options = root.get_subcommands().flat_map(|command| {
+        let name = command.get_name().to_owned();
+        let options = command.get_arguments().filter_map(|option| option.get_long());
+        let options: Vec<String> = options.map(|option| format!("{name} --{option}")).collect();
+        std::iter::once(name).chain(options)
+    });
+    with_options.collect()
+}
+
+fn coverage_rows(known: &Description) -> Result<RecordBatch, Failure> {
+    let columns = benchbook_measure::record::Table::ALL.into_iter().flat_map(|table| {
+        let fields =
+            table.schema().fields().iter().map(|field| format!("{table}.{}", field.name())).collect::<Vec<_>>();
+        fields
+    });
+    let available = Available {
+        implementations: known.implementations.clone(),
+        devices: known.devices.clone(),
+        functions: benchbook_query::functions().into_iter().map(|function| function.name.to_owned()).collect(),
+        queries: benchbook_query::named_queries()?.into_iter().map(|query| query.name).collect(),
+        columns: columns.collect(),
+        commands: commands(),
+        measures: benchbook_measure::run::MEASURES.map(str::to_owned).into(),
+        charts: ["distribution", "speedup", "scaling"].map(str::to_owned).into(),
+    };
+    let rows = coverage::coverage(&available).map_err(|error| Failure::while_doing("the catalogue", error))?;
+    text_batch(&[
+        column("id", &rows, |row| row.id.clone()),
+        column("section", &rows, |row| row.section.clone()),
+        column("title", &rows, |row| row.title.clone()),
+        column("status", &rows, |row| row.status.to_string()),
+        column("because", &rows, |row| row.because.clone()),
+    ])
+}

@@ -1,0 +1,176 @@
+//! What a report says, whatever it is written as.
+
+use std::collections::BTreeMap;
+
+use benchbook_measure::record::{RunRow, Store};
+use benchbook_query::{Answer, Session};
+use serde::Serialize;
+
+use crate::commands::compare::{first_implementation, speedup};
+use crate::error::Failure;
+use crate::show::Cells;
+
+/// Rows of one table in a report.
+const MOST_ROWS: usize = 500;
+
+/// A titled table with a sentence that says how to read it.
+#[derive(Debug, Serialize)]
+pub struct Section {
+    /// The heading.
+    pub title: &'static str,
+    /// How to read it.
+    pub about: String,
+    /// The table.
+    pub cells: Cells,
+}
+
+/// Everything in a report but its charts.
+#[derive(Debug, Serialize)]
+pub struct Content {
+    /// The row of `runs`.
+    pub run: RunRow,
+    /// `finished`, `interrupted`, …
+    pub state: String,
+    /// What the others are compared with.
+    pub baseline: String,
+    /// One sentence on the outcome.
+    pub headline: String,
+    /// What was run, and on what: name and value.
+    pub facts: Vec<(&'static str, String)>,
+    /// The tables.
+    pub sections: Vec<Section>,
+    /// What was left out, and why.
+    pub left_out: Vec<String>,
+}
+
+impl Content {
+    /// Gathers the content for a run.
+    pub fn gather(store: &Store, session: &Session, run: &str, baseline: Option<&str>) -> Result<Self, Failure> {
+        let entry = store.resolve(run)?;
+        let row = store.run_row(&entry.run_id)?;
+        let baseline = match baseline {
+            Some(named) => named.to_owned(),
+            None => first_implementation(session, &entry.run_id)?,
+        };
+        let named = |name: &str| -> Result<Answer, Failure> {
+            Ok(session.named(name, &BTreeMap::from([("run".to_owned(), entry.run_id.clone())]))?)
+        };
+        let compared = speedup(session, &entry.run_id, &baseline)?;
+        let mut left_out: Vec<String> = compared.left_out.to_string().lines().map(str::to_owned).collect();
+        let mut sections = Vec::new();
+        let mut add = |title, about: String, answer: &Answer| -> Result<(), Failure> {
+            if answer.rows() > MOST_ROWS {
+                left_out.push(format!("{title}: {MOST_ROWS} of {} rows are shown, ask SQL for all", answer.rows()));
+            }
+            let cells = Cells::of(&answer.schema, &answer.batches, MOST_ROWS)?.without("run id");
+            if !cells.rows.is_empty() {
+                sections.push(Section { title, about, cells });
+            }
+            Ok(())
+        };
+        let about = format!(
+            "Paired block by block with {baseline}. A speedup above 1 means that the candidate is faster; verdicts hold \
+             at 95 %, equivalence means within 1 %, and the minimum detectable effect says what this run could see."
+        );
+        add("Comparison", about, &compared)?;
+        let about = "Valid samples; the median's interval is exact (order statistics, 95 %). Outliers are counted, not dropped.";
+        add("Times", about.into(), &named("summary")?)?;
+        add(
+            "Memory",
+            "Largest peak of resident memory of the worker over all replicates.".into(),
+            &memory(session, &entry.run_id)?,
+        )?;
+        let about = "Largest error over all replicates as a share of the reference's largest value.";
+        add("Correctness", about.into(), &checks(session, &entry.run_id)?)?;
+        add("Not measured", "Trials that did not end well, and why.".into(), &endings(session, &entry.run_id)?)?;
+        add("Events", "What happened during the run.".into(), &events(session, &entry.run_id)?)?;
+        add("Samples left out", "Samples that no figure above uses.".into(), &named("left_out")?)?;
+        let headline = headline(session, &entry.run_id, &compared)?;
+        let state = entry.state.name().to_owned();
+        Ok(Self { facts: facts(&row, &state), state, run: row, baseline, headline, sections, left_out })
+    }
+}
+
+fn memory(session: &Session, run_id: &str) -> Result<Answer, Failure> {
+    Ok(session.sql(&format!(
+        "select t.workload, t.case_name, t.variant, max(m.value) as peak_bytes, \
+         max(b.value) as before_bytes, max(m.value - b.value) as added_bytes \
+         from measures m join trials t on t.run_id = m.run_id and t.trial = m.trial \
+         left join measures b on b.run_id = m.run_id and b.trial = m.trial and b.name = 'resident_before_bytes' \
+         where m.run_id = '{run_id}' and m.name = 'peak_memory_bytes' \
+         group by t.workload, t.case_name, t.variant order by 1, 2, 3"
+    ))?)
+}
+
+fn checks(session: &Session, run_id: &str) -> Result<Answer, Failure> {
+    Ok(session.sql(&format!(
+        "select t.workload, t.case_name, t.variant, count(*) as checks, \
+         sum(case when c.passed then 0 else 1 end) as failed, max(c.max_scaled_error) as max_scaled_error, \
+         max(c.tolerance) as tolerance, min(c.rows_checked) as rows_checked \
+         from checks c join trials t on t.run_id = c.run_id and t.trial = c.trial where c.run_id = '{run_id}' \
+         group by t.workload, t.case_name, t.variant order by 1, 2, 3"
+    ))?)
+}
+
+fn endings(session: &Session, run_id: &str) -> Result<Answer, Failure> {
+    Ok(session.sql(&format!(
+        "select t.case_name, t.variant, t.replicate, o.status, o.stop_reason \
+         from outcomes o join trials t on t.run_id = o.run_id and t.trial = o.trial \
+         where o.run_id = '{run_id}' and o.status <> 'ok' order by o.trial"
+    ))?)
+}
+
+fn events(session: &Session, run_id: &str) -> Result<Answer, Failure> {
+    Ok(session
+        .sql(&format!("select at_ns, level, kind, message from events where run_id = '{run_id}' order by at_ns"))?)
+}
+
+/// How many comparisons ended how, and whether every check passed.
+fn headline(session: &Session, run_id: &str, compared: &Answer) -> Result<String, Failure> {
+    let verdicts = Cells::of(&compared.schema, &compared.batches, usize::MAX)?;
+    let column = verdicts.header.iter().position(|name| name == "verdict");
+    let count =
+        |word: &str| verdicts.rows.iter().filter(|row| column.is_some_and(|column| row[column] == word)).count();
+    let words = ["faster", "slower", "equivalent", "undecided"].map(|word| format!("{} {word}", count(word)));
+    let failed = session.sql(&format!("select 1 from checks where run_id = '{run_id}' and not passed"))?.rows();
+    let checks = if failed == 0 {
+        "every correctness check passed".into()
+    } else {
+        format!("{failed} correctness checks failed")
+    };
+    Ok(format!("{} comparisons: {}; {checks}.", verdicts.rows.len(), words.join(", ")))
+}
+
+fn facts(run: &RunRow, state: &str) -> Vec<(&'static str, String)> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".into());
+    let flag = |value: Option<bool>| value.map_or("unknown", |on| if on { "on" } else { "off" }).to_owned();
+    let size = |value: Option<i64>| {
+        value.map_or_else(|| "unknown".into(), |bytes| indicatif::BinaryBytes(bytes.max(0).cast_unsigned()).to_string())
+    };
+    let commit = text(&run.git_commit) + if run.git_dirty == Some(true) { ", with changes not committed" } else { "" };
+    let pairs = |map: &BTreeMap<String, String>| {
+        map.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+    };
+    vec![
+        ("Run", format!("{} ({state})", run.run_id)),
+        ("Started", run.started_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
+        ("Suite", run.suite.clone()),
+        ("Command", text(&run.command)),
+        ("Processor", text(&run.cpu_model)),
+        ("Cores, threads", format!("{} usable, {} given to every variant", number(run.cpu_cores), number(run.threads))),
+        (
+            "Governor, turbo, SMT",
+            format!("{}, {}, {}", text(&run.cpu_governor), flag(run.cpu_turbo), flag(run.cpu_smt)),
+        ),
+        ("Memory, last-level cache", format!("{}, {}", size(run.memory_bytes), size(run.l3_bytes))),
+        ("System", format!("{}, kernel {}", text(&run.os), text(&run.kernel))),
+        ("Source", commit),
+        ("Build", format!("{}, benchbook {}", text(&run.build_profile), text(&run.benchbook_version))),
+        ("Libraries", pairs(&run.libraries)),
+        ("Environment", text(&run.environment_id)),
+    ]
+}
+
+fn number(value: Option<i64>) -> String {
+    value.map_or_else(|| "unknown".into(), |value| value.to_string())
+}

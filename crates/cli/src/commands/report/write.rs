@@ -1,0 +1,86 @@
+//! A report as HTML, Markdown or JSON.
+
+use std::io::Write;
+use std::path::Path;
+
+use benchbook_charts::{Figure, script_once};
+use benchbook_measure::record::Store;
+use benchbook_query::Session;
+use minijinja::{AutoEscape, Environment, context};
+
+use super::content::Content;
+use super::figures::figures;
+use crate::args::ReportArgs;
+use crate::error::Failure;
+
+/// Writes the report of a run.
+pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
+    let output = arguments.output.as_path();
+    let kind = Kind::of(output)?;
+    let store = Store::open(location)?;
+    let session = Session::open(&store)?;
+    let content = Content::gather(&store, &session, &arguments.run, arguments.baseline.as_deref())?;
+    let text = match kind {
+        Kind::Json => serde_json::to_string_pretty(&content)?,
+        Kind::Markdown => render(MARKDOWN, AutoEscape::None, &content, &[])?,
+        Kind::Html => {
+            render(HTML, AutoEscape::Html, &content, &figures(&session, &content.run.run_id, &content.baseline)?)?
+        }
+    };
+    replace(output, text.as_bytes())?;
+    writeln!(std::io::stdout(), "{}\nreport of run {} in {}", content.headline, content.run.run_id, output.display())?;
+    Ok(0)
+}
+
+enum Kind {
+    Html,
+    Markdown,
+    Json,
+}
+
+impl Kind {
+    fn of(output: &Path) -> Result<Self, Failure> {
+        match output.extension().and_then(|extension| extension.to_str()) {
+            Some("html") => Ok(Self::Html),
+            Some("md") => Ok(Self::Markdown),
+            Some("json") => Ok(Self::Json),
+            _ => Err(Failure::say(format!("{}: a report is .html, .md or .json", output.display()))),
+        }
+    }
+}
+
+const HTML: (&str, &str) = ("report.html", include_str!("report.html"));
+const MARKDOWN: (&str, &str) = ("report.md", include_str!("report.md"));
+
+fn render(
+    (name, template): (&'static str, &'static str),
+    escape: AutoEscape,
+    content: &Content,
+    figures: &[Figure],
+) -> Result<String, Failure> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(move |_| escape);
+    environment.add_filter("cell", |text: String| text.replace('|', "\\|").replace('\n', " "));
+    let wrong = |error: minijinja::Error| Failure::while_doing("the report's template", error);
+    environment.add_template(name, template).map_err(wrong)?;
+    let divs: Vec<String> =
+        figures.iter().enumerate().map(|(index, figure)| figure.html_div(&format!("figure-{}", index + 1))).collect();
+    let script = if figures.is_empty() { String::new() } else { script_once() };
+    environment
+        .get_template(name)
+        .and_then(|template| template.render(context! { content, divs, script }))
+        .map_err(wrong)
+}
+
+/// Writes a file whole or not at all, so that a full disk leaves the old report.
+fn replace(output: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let wrong = |error: std::io::Error| Failure::while_doing(&output.display().to_string(), error);
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".report").tempfile_in(folder).map_err(wrong)?;
+    file.write_all(bytes).map_err(wrong)?;
+    // Temporary files are private; a report is not.
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(file.path(), readable).map_err(wrong)?;
+    file.persist(output).map_err(|error| wrong(error.error))?;
+    Ok(())
+}

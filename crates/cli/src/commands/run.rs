@@ -1,0 +1,150 @@
+//! `benchbook run`.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use benchbook_core::{CaseSpec, Plan};
+use benchbook_measure::clock;
+use benchbook_measure::record::LocalStore;
+use benchbook_measure::run::{Cell, RunSettings, RunSummary, expand, run as measure, run_row};
+
+use crate::args::RunArgs;
+use crate::error::{EXIT_ERROR, Failure};
+use crate::progress::Bar;
+use crate::worker::{all_threads, offer, spawner};
+
+/// Blocks and warm-up of `--quick`.
+const QUICK_BLOCKS: u64 = 20;
+const QUICK_WARMUP_NS: u64 = 50_000_000;
+
+/// Measures what the arguments say.
+pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
+    let budget_start_ns = clock::now_ns();
+    let plan = plan(&arguments)?;
+    let threads = plan.threads.unwrap_or_else(all_threads);
+    let mut offer = offer(threads)?;
+    let cells = expand(&plan, threads, &offer.known, &mut offer.asked)?;
+    if arguments.dry_run {
+        return dry_run(&plan, &cells);
+    }
+    let store_path = local_path(store)?;
+    let local = LocalStore::create_or_open(&store_path)?;
+    let command = std::env::args().collect::<Vec<_>>().join(" ");
+    let row = run_row(&plan, threads, &offer.hello, &offer.known, &command)?;
+    let interrupted = interrupt_flag()?;
+    let settings = RunSettings { store: &local, row, known: &offer.known, interrupted: &interrupted, budget_start_ns };
+    let mut bar = Bar::new();
+    let mut spawn = spawner(offer.program.clone());
+    let summary = measure(&plan, &cells, settings, &mut spawn, &mut bar);
+    bar.clear();
+    tell(&summary?, store)
+}
+
+/// A store to write to is a folder.
+pub fn local_path(store: &str) -> Result<String, Failure> {
+    match store.split_once("://") {
+        None => Ok(store.to_owned()),
+        Some(("file", path)) => Ok(path.to_owned()),
+        Some((scheme, _)) => {
+            Err(Failure::say(format!("a store at {scheme}:// is read-only, name a folder with --store")))
+        }
+    }
+}
+
+/// The plan that the arguments mean.
+fn plan(arguments: &RunArgs) -> Result<Plan, Failure> {
+    let is_plan = |target: &String| Path::new(target).extension().is_some_and(|extension| extension == "toml");
+    let mut plan = match arguments.targets.as_slice() {
+        [file] if is_plan(file) => {
+            let text = std::fs::read_to_string(file).map_err(|error| Failure::while_doing(file, error))?;
+            if !arguments.sets.is_empty() || !arguments.implementations.is_empty() {
+                return Err(Failure::say("--set and --implementation belong to workloads; a plan file has its own"));
+            }
+            Plan::from_toml(&text).map_err(|error| Failure::while_doing(file, error))?
+        }
+        targets if targets.iter().any(is_plan) => {
+            return Err(Failure::say("give one plan file, or names of workloads"));
+        }
+        workloads => of_workloads(workloads, arguments)?,
+    };
+    if arguments.quick {
+        plan.sampling.blocks = QUICK_BLOCKS;
+        plan.sampling.warmup_ns = QUICK_WARMUP_NS;
+    }
+    if !arguments.device.is_empty() {
+        plan.devices.clone_from(&arguments.device);
+    }
+    if !arguments.dtype.is_empty() {
+        plan.dtypes.clone_from(&arguments.dtype);
+    }
+    plan.time_s = arguments.time.map(|time| time.as_secs_f64()).or(plan.time_s);
+    plan.replicates = arguments.replicates.unwrap_or(plan.replicates);
+    plan.sampling.blocks = arguments.blocks.unwrap_or(plan.sampling.blocks);
+    plan.threads = arguments.threads.or(plan.threads);
+    plan.cache = arguments.cache.unwrap_or(plan.cache);
+    plan.seed = arguments.seed.unwrap_or(plan.seed);
+    plan.tags.extend(arguments.tags.iter().cloned());
+    if let Some(timeout) = arguments.timeout {
+        plan.sampling.timeout_ns = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+    }
+    plan.check()?;
+    Ok(plan)
+}
+
+/// A preset of each workload; `--set` replaces the preset by a sweep of its own.
+fn of_workloads(workloads: &[String], arguments: &RunArgs) -> Result<Plan, Failure> {
+    let preset = if arguments.quick { "quick" } else { "default" };
+    let mut params = std::collections::BTreeMap::new();
+    for (name, axis) in &arguments.sets {
+        if params.insert(name.clone(), axis.clone()).is_some() {
+            return Err(Failure::say(format!("--set {name} is given twice, write {name}=A,B to sweep")));
+        }
+    }
+    let case = |workload: &String| CaseSpec {
+        workload: workload.clone(),
+        preset: params.is_empty().then(|| preset.to_owned()),
+        params: params.clone(),
+        implementations: arguments.implementations.clone(),
+    };
+    let suite = format!("{}-{preset}", workloads.join("+"));
+    Ok(Plan::of(&suite, workloads.iter().map(case).collect()))
+}
+
+fn dry_run(plan: &Plan, cells: &[Cell]) -> Result<u8, Failure> {
+    let text = toml::to_string(plan).map_err(|error| Failure::while_doing("the plan as TOML", error))?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    for cell in cells {
+        let variants: Vec<String> = cell.variants.iter().map(ToString::to_string).collect();
+        writeln!(out, "# {} {}: {}", cell.case.workload, cell.case.name, variants.join(", "))?;
+    }
+    Ok(0)
+}
+
+/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
+fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&flag);
+    let handler = move || {
+        if seen.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("interrupted: finishing the journal, once more to stop at once");
+    };
+    ctrlc::set_handler(handler).map_err(|error| Failure::while_doing("listening for Ctrl-C", error))?;
+    Ok(flag)
+}
+
+fn tell(summary: &RunSummary, store: &str) -> Result<u8, Failure> {
+    let RunSummary { run_id, folder, trials, blocks, samples, failed, interrupted, .. } = summary;
+    let mut out = std::io::stdout().lock();
+    let ended = if *interrupted { "interrupted" } else { "complete" };
+    writeln!(out, "run {run_id} {ended}: {samples} samples in {blocks} blocks of {trials} trials, {failed} failed")?;
+    writeln!(out, "recorded in {}", folder.display())?;
+    let option = if store == "results" { String::new() } else { format!(" --store {store}") };
+    writeln!(out, "next: benchbook{option} compare latest --baseline NAME, or benchbook{option} report")?;
+    // A run in which nothing could be measured has not done what it was asked.
+    Ok(if *samples == 0 || *interrupted { EXIT_ERROR } else { 0 })
+}

@@ -1,0 +1,11 @@
+//! `benchbook schema`.
+
+use std::io::Write;
+
+use crate::error::Failure;
+
+/// Prints the tables of the record.
+pub fn schema() -> Result<u8, Failure> {
+    writeln!(std::io::stdout(), "{}", benchbook_measure::record::describe_schema().trim_end())?;
+    Ok(0)
+}

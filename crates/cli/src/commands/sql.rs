@@ -1,0 +1,27 @@
+//! `benchbook sql`.
+
+use std::collections::BTreeMap;
+
+use benchbook_measure::record::Store;
+use benchbook_query::Session;
+
+use crate::args::{Format, SqlArgs};
+use crate::error::Failure;
+use crate::output;
+
+/// Answers a statement or a named query.
+pub fn sql(store: &str, arguments: &SqlArgs) -> Result<u8, Failure> {
+    let session = Session::open(&Store::open(store)?)?;
+    let answer = match (&arguments.statement, &arguments.query) {
+        (Some(statement), _) => session.sql(statement)?,
+        (None, Some(name)) => session.named(name, &arguments.params.iter().cloned().collect::<BTreeMap<_, _>>())?,
+        (None, None) => return Err(Failure::say("give a statement, or a named query with --query")),
+    };
+    output::print(&answer.schema, &answer.batches, arguments.format.format)?;
+    if arguments.format.format == Format::Table {
+        for line in answer.left_out.to_string().lines() {
+            eprintln!("{line}");
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,89 @@
+//! `benchbook store`.
+
+use std::io::Write;
+
+use benchbook_measure::record::{LocalStore, RunState, Store, merge, repair, verify};
+use chrono::{DateTime, SecondsFormat};
+
+use super::run::local_path;
+use crate::args::{Format, StoreAction, StoreArgs};
+use crate::error::{EXIT_ERROR, Failure};
+use crate::output;
+use crate::show::text_batch;
+
+/// Lists, verifies, repairs or merges.
+pub fn store(location: &str, arguments: StoreArgs) -> Result<u8, Failure> {
+    match arguments.action {
+        StoreAction::Ls(format) => ls(location, format.format),
+        StoreAction::Verify(format) => check(location, format.format),
+        StoreAction::Repair(format) => mend(location, format.format),
+        StoreAction::Merge { from } => join(&from, location),
+    }
+}
+
+fn ls(location: &str, format: Format) -> Result<u8, Failure> {
+    let runs = Store::open(location)?.runs()?;
+    let bytes = |files: &[benchbook_measure::record::RunFile]| files.iter().map(|file| file.size_bytes).sum::<u64>();
+    let batch = text_batch(&[
+        ("run_id", runs.iter().map(|run| run.run_id.clone()).collect()),
+        ("started_at", runs.iter().map(|run| moment(run.started_at_ns)).collect()),
+        ("suite", runs.iter().map(|run| run.suite.clone()).collect()),
+        ("tags", runs.iter().map(|run| run.tags.join(" ")).collect()),
+        ("state", runs.iter().map(|run| state(&run.state)).collect()),
+        ("size", runs.iter().map(|run| indicatif::HumanBytes(bytes(&run.files)).to_string()).collect()),
+    ])?;
+    output::print(&batch.schema(), &[batch], format)?;
+    Ok(0)
+}
+
+fn moment(ns: i64) -> String {
+    DateTime::from_timestamp_nanos(ns).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn state(state: &RunState) -> String {
+    match state {
+        RunState::Damaged(reason) => format!("damaged: {reason}"),
+        other => other.name().to_owned(),
+    }
+}
+
+fn check(location: &str, format: Format) -> Result<u8, Failure> {
+    let damaged = verify(&Store::open(location)?)?;
+    if damaged.is_empty() {
+        writeln!(std::io::stdout(), "every file is as it was written")?;
+        return Ok(0);
+    }
+    let batch = text_batch(&[
+        ("file", damaged.iter().map(|damaged| damaged.path.clone()).collect()),
+        ("damage", damaged.iter().map(|damaged| damaged.reason.clone()).collect()),
+    ])?;
+    output::print(&batch.schema(), &[batch], format)?;
+    Ok(EXIT_ERROR)
+}
+
+fn mend(location: &str, format: Format) -> Result<u8, Failure> {
+    // Opened for reading first: a repair must not make a store where there is none.
+    Store::open(location)?;
+    let repaired = repair(&LocalStore::create_or_open(local_path(location)?)?)?;
+    if repaired.is_empty() {
+        writeln!(std::io::stdout(), "nothing to repair")?;
+        return Ok(0);
+    }
+    let batch = text_batch(&[
+        ("run_id", repaired.iter().map(|run| run.run_id.clone()).collect()),
+        ("action", repaired.iter().map(|run| run.action.clone()).collect()),
+        ("left_out", repaired.iter().map(|run| run.left_out.clone().unwrap_or_default()).collect()),
+    ])?;
+    output::print(&batch.schema(), &[batch], format)?;
+    Ok(0)
+}
+
+fn join(from: &str, into: &str) -> Result<u8, Failure> {
+    let merged = merge(&Store::open(from)?, &LocalStore::create_or_open(local_path(into)?)?)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{} runs copied, {} were here already", merged.copied, merged.identical)?;
+    for damaged in &merged.left_out {
+        writeln!(out, "left out: {}: {}", damaged.path, damaged.reason)?;
+    }
+    Ok(if merged.left_out.is_empty() { 0 } else { EXIT_ERROR })
+}

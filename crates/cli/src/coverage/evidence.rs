@@ -1,0 +1,200 @@
+//! What must exist in the running program for a row to work.
+
+use std::fmt;
+
+use benchbook_core::message::ImplementationInfo;
+use benchbook_core::unknown;
+use serde::Deserialize;
+
+use super::report::Available;
+
+/// One thing that must exist: `implementation`, or a kind and a name as in `function:welch_p`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Evidence {
+    /// An implementation that claims the row and has a device which is available.
+    Implementation,
+    /// Something known by its name.
+    Named(Kind, String),
+}
+
+/// What kinds of things have names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A statistic as an SQL function.
+    Function,
+    /// A named query.
+    Query,
+    /// A column of the record, as `table.column`.
+    Column,
+    /// A command, with one of its options where that matters: `run`, `run --quick`.
+    Command,
+    /// A figure in the table `measures`.
+    Measure,
+    /// A device.
+    Device,
+    /// A chart.
+    Chart,
+    /// A model of the catalogue with every technique switched on in turn.
+    Matrix,
+}
+
+/// What a look at the program gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It is there: what and where.
+    Found(String),
+    /// It is not there: what is missing.
+    Missing(String),
+    /// It is there but cannot run on this machine: why.
+    NotHere(String),
+}
+
+impl Kind {
+    const ALL: [Self; 8] = [
+        Self::Function,
+        Self::Query,
+        Self::Column,
+        Self::Command,
+        Self::Measure,
+        Self::Device,
+        Self::Chart,
+        Self::Matrix,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Query => "query",
+            Self::Column => "column",
+            Self::Command => "command",
+            Self::Measure => "measure",
+            Self::Device => "device",
+            Self::Chart => "chart",
+            Self::Matrix => "matrix",
+        }
+    }
+}
+
+impl TryFrom<String> for Evidence {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Some((kind, name)) = text.split_once(':') else {
+            return match text.as_str() {
+                "implementation" => Ok(Self::Implementation),
+                other => {
+                    Err(format!("evidence `{other}` must be `implementation` or a kind and a name, `function:mad`"))
+                }
+            };
+        };
+        let Some(kind) = Kind::ALL.into_iter().find(|known| known.name() == kind) else {
+            return Err(unknown("kind of evidence", kind, Kind::ALL.map(Kind::name)).to_string());
+        };
+        if name.trim().is_empty() || name != name.trim() {
+            return Err(format!("evidence `{text}` must name a {} right after the colon", kind.name()));
+        }
+        if kind == Kind::Column && name.split('.').filter(|part| !part.is_empty()).count() != 2 {
+            return Err(format!("evidence `{text}` must name table and column, `column:trials.flops`"));
+        }
+        Ok(Self::Named(kind, name.to_owned()))
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Implementation => f.write_str("implementation"),
+            Self::Named(kind, name) => write!(f, "{} {name}", kind.name()),
+        }
+    }
+}
+
+impl Evidence {
+    /// The name, if it is of this kind.
+    pub fn name_of(&self, wanted: Kind) -> Option<&str> {
+        match self {
+            Self::Named(kind, name) if *kind == wanted => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Looks for it on behalf of the row `id`; `techniques` are the ids a model is crossed with.
+    pub fn find(&self, id: &str, techniques: &[&str], available: &Available) -> Finding {
+        let Self::Named(kind, name) = self else {
+            return implementation(id, available);
+        };
+        let names = match kind {
+            Kind::Function => &available.functions,
+            Kind::Query => &available.queries,
+            Kind::Column => &available.columns,
+            Kind::Command => &available.commands,
+            Kind::Measure => &available.measures,
+            Kind::Chart => &available.charts,
+            Kind::Device => return device(name, available),
+            Kind::Matrix => return matrix(name, techniques, available),
+        };
+        if names.contains(name) { Finding::Found(self.to_string()) } else { Finding::Missing(format!("no {self}")) }
+    }
+}
+
+fn device(name: &str, available: &Available) -> Finding {
+    match available.devices.iter().find(|device| device.name == name) {
+        None => Finding::Missing(format!("no device {name}")),
+        Some(device) => match &device.unavailable {
+            None => Finding::Found(format!("device {name}")),
+            Some(reason) => Finding::NotHere(format!("device {name}: {reason}")),
+        },
+    }
+}
+
+fn implementation(id: &str, available: &Available) -> Finding {
+    let claiming: Vec<&ImplementationInfo> =
+        available.implementations.iter().filter(|info| info.catalogue.iter().any(|claimed| claimed == id)).collect();
+    let running: Vec<String> = claiming.iter().filter_map(|info| running(info, available)).collect();
+    match claiming.first() {
+        None => Finding::Missing(format!("no implementation claims {id}")),
+        Some(_) if !running.is_empty() => Finding::Found(format!("implementation {}", running.join(", "))),
+        Some(info) => {
+            let devices = info.devices.iter().map(|name| device(name, available));
+            let reason = devices.into_iter().find_map(|finding| match finding {
+                Finding::NotHere(reason) => Some(reason),
+                Finding::Found(_) | Finding::Missing(_) => None,
+            });
+            match reason {
+                Some(reason) => Finding::NotHere(format!("implementation {}, {reason}", label(info))),
+                None => Finding::Missing(format!("no known device for implementation {}", label(info))),
+            }
+        }
+    }
+}
+
+fn matrix(model: &str, techniques: &[&str], available: &Available) -> Finding {
+    let measured = |technique: &str| {
+        available.implementations.iter().any(|info| {
+            let claims = |id: &str| info.catalogue.iter().any(|claimed| claimed == id);
+            claims(model) && claims(technique) && running(info, available).is_some()
+        })
+    };
+    let missing: Vec<&str> = techniques.iter().copied().filter(|technique| !measured(technique)).collect();
+    let done = techniques.len() - missing.len();
+    match missing.first() {
+        Some(first) => {
+            let total = techniques.len();
+            Finding::Missing(format!("{done} of {total} techniques in {model}, no implementation claims {first} there"))
+        }
+        None => Finding::Found(format!("all {done} techniques in {model}")),
+    }
+}
+
+/// Name and workload, with the devices it can use here; nothing if it can use none.
+fn running(info: &ImplementationInfo, available: &Available) -> Option<String> {
+    let usable = |name: &&String| matches!(device(name, available), Finding::Found(_));
+    let devices: Vec<&str> = info.devices.iter().filter(usable).map(String::as_str).collect();
+    (!devices.is_empty()).then(|| format!("{} on {}", label(info), devices.join(" and ")))
+}
+
+/// Implementations of two workloads may share a name.
+fn label(info: &ImplementationInfo) -> String {
+    format!("{}/{}", info.workload, info.name)
+}

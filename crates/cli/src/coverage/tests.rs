@@ -1,0 +1,271 @@
+//! The catalogue is whole, and its rows follow what the program holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use benchbook_core::message::{DeviceInfo, ImplementationInfo};
+
+use super::catalogue::Catalogue;
+use super::error::Error;
+use super::evidence::{Evidence, Kind};
+use super::report::{Available, CoverageRow, Status, coverage, coverage_of};
+
+const FUNCTIONS: &str = "ci_low ci_high median_ci_low median_ci_high mad geomean outliers welch_p cohens_d hedges_g \
+    mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \
+    paired_verdict paired_reason paired_mde";
+const QUERIES: &str = "speedup summary checks memory scaling left_out runs";
+const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed runs.threads runs.environment_id \
+    runs.environment_variables runs.libraries trials.flops trials.bytes trials.dtype trials.input_seed \
+    trials.threads samples.elapsed_ns samples.iterations samples.cpu_user_ns samples.cpu_system_ns \
+    outcomes.stop_reason measures.provenance checks.max_abs_error checks.max_scaled_error checks.tolerance \
+    checks.passed";
+const COMMANDS: &str = "run list sql compare report doctor store schema";
+const OPTIONS: [&str; 4] = ["run --quick", "compare --baseline", "report --output", "sql --format"];
+const MEASURES: &str = "peak_memory_bytes resident_before_bytes warmup_iterations input_copies";
+const CHARTS: &str = "distribution speedup scaling";
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+fn implementation(workload: &str, name: &str, devices: &str, catalogue: &str) -> ImplementationInfo {
+    ImplementationInfo {
+        name: name.into(),
+        workload: workload.into(),
+        about: String::new(),
+        devices: words(devices),
+        catalogue: words(catalogue),
+    }
+}
+
+fn device(name: &str, unavailable: Option<&str>) -> DeviceInfo {
+    DeviceInfo {
+        name: name.into(),
+        engine: "burn".into(),
+        engine_version: "0.22.1".into(),
+        unavailable: unavailable.map(str::to_owned),
+    }
+}
+
+/// What a build with everything of the first release holds.
+fn available() -> Available {
+    let mut commands = words(COMMANDS);
+    commands.extend(OPTIONS.map(str::to_owned));
+    Available {
+        implementations: vec![
+            implementation("attention", "naive", "flex libtorch", "AT1"),
+            implementation("attention", "flash", "flex", ""),
+            implementation("attention", "torch-sdpa", "libtorch", "EN1"),
+        ],
+        devices: vec![device("flex", None), device("libtorch", None)],
+        functions: words(FUNCTIONS),
+        queries: words(QUERIES),
+        columns: words(COLUMNS),
+        commands,
+        measures: words(MEASURES),
+        charts: words(CHARTS),
+    }
+}
+
+fn statuses(available: &Available) -> BTreeMap<String, Status> {
+    coverage(available).unwrap().into_iter().map(|row| (row.id, row.status)).collect()
+}
+
+fn row(available: &Available, id: &str) -> CoverageRow {
+    coverage(available).unwrap().into_iter().find(|row| row.id == id).unwrap()
+}
+
+/// A catalogue of one section, `AT`, with these rows.
+fn small(rows: &str) -> Result<Catalogue, Error> {
+    Catalogue::parse(&format!(
+        "[[section]]\nid = \"AT\"\ntitle = \"attention\"\ntechnique = true\nrows = [\n{rows}\n]\n"
+    ))
+}
+
+fn refusal(rows: &str) -> String {
+    small(rows).unwrap_err().to_string()
+}
+
+#[test]
+fn every_section_is_there_and_every_id_follows_the_one_before() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let counts: Vec<(&str, usize)> =
+        catalogue.section.iter().map(|section| (section.id.as_str(), section.rows.len())).collect();
+    for expected in [("AT", 11), ("SM", 6), ("DE", 5), ("PR", 7), ("SP", 5), ("TR", 5), ("AD", 6), ("EN", 10)] {
+        assert!(counts.contains(&expected), "{expected:?} is not in {counts:?}");
+    }
+    // The sections without ids in the catalogue: ids given here are kept, so rows are only ever added.
+    for (section, least) in
+        [("MO", 49), ("HW", 34), ("WL", 19), ("ME", 48), ("ST", 10), ("VA", 14), ("RE", 41), ("CL", 54)]
+    {
+        let rows = counts.iter().find(|(id, _)| *id == section).map_or(0, |(_, rows)| *rows);
+        assert!(rows >= least, "{section} has {rows} rows, {least} were there before");
+    }
+    for section in &catalogue.section {
+        for (number, entry) in section.rows.iter().enumerate() {
+            assert_eq!(entry.id, format!("{}{}", section.id, number + 1));
+            assert!(!entry.title.is_empty(), "{} has no title", entry.id);
+        }
+    }
+}
+
+#[test]
+fn every_name_that_serves_as_evidence_is_one_the_program_has() {
+    let have = available();
+    let catalogue = Catalogue::embedded().unwrap();
+    for (_, entry) in catalogue.entries() {
+        for evidence in &entry.evidence {
+            let Evidence::Named(kind, name) = evidence else { continue };
+            let known = match kind {
+                Kind::Function => have.functions.contains(name),
+                Kind::Query => have.queries.contains(name),
+                Kind::Column => have.columns.contains(name),
+                Kind::Command => have.commands.contains(name),
+                Kind::Measure => have.measures.contains(name),
+                Kind::Chart => have.charts.contains(name),
+                Kind::Device | Kind::Matrix => true,
+            };
+            assert!(known, "{} asks for {evidence}, which nothing provides", entry.id);
+        }
+    }
+}
+
+#[test]
+fn rows_say_what_was_found_or_what_is_missing() {
+    let have = available();
+    let told = |id: &str| {
+        let row = row(&have, id);
+        (row.status, row.because)
+    };
+    assert_eq!(told("AT1"), (Status::Works, "implementation attention/naive on flex and libtorch".into()));
+    assert_eq!(told("AT2"), (Status::NotYet, "no implementation claims AT2".into()));
+    assert_eq!(told("ST5"), (Status::Works, "function welch_p".into()));
+    assert_eq!(told("EN1").0, Status::NotYet, "libtorch on CUDA belongs to the row");
+    assert_eq!(told("ME29"), (Status::NotYet, "nothing in the program does this".into()));
+    assert_eq!(told("HW1"), (Status::NotYet, "detected, but no peaks are measured and no telemetry is read".into()));
+    assert_eq!(told("HW7").0, Status::Unavailable);
+    assert_eq!(
+        told("HW32"),
+        (Status::Unavailable, "not testable here: no neuromorphic chip among the project's machines".into())
+    );
+    assert_eq!(told("MO25"), (Status::NotYet, "0 of 34 techniques in MO1, no implementation claims AT1 there".into()));
+}
+
+#[test]
+fn an_empty_program_makes_no_row_work() {
+    assert!(statuses(&Available::default()).values().all(|status| *status != Status::Works));
+}
+
+#[test]
+fn taking_a_function_away_takes_exactly_its_rows() {
+    let before = statuses(&available());
+    let lost = |function: &str| -> BTreeSet<String> {
+        let mut have = available();
+        have.functions.retain(|name| name != function);
+        let after = statuses(&have);
+        before
+            .iter()
+            .filter(|(id, status)| after[*id] != **status)
+            .map(|(id, _)| {
+                assert_eq!(after[id], Status::NotYet);
+                id.clone()
+            })
+            .collect()
+    };
+    let set = |ids: &str| words(ids).into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(lost("welch_p"), set("ST5"));
+    assert_eq!(lost("outliers"), set("ST4"));
+    assert_eq!(lost("paired_mde"), set("ST9"));
+    assert_eq!(lost("median_ci_low"), set("ME3 ST2 ST3"));
+    assert_eq!(lost("geomean"), set(""));
+    let catalogue = Catalogue::embedded().unwrap();
+    for function in words(FUNCTIONS) {
+        let needing = catalogue.entries().filter(|(_, entry)| {
+            let asks = |evidence: &Evidence| evidence.name_of(Kind::Function) == Some(&function);
+            entry.lacks.is_none() && entry.evidence.iter().any(asks)
+        });
+        assert_eq!(lost(&function), needing.map(|(_, entry)| entry.id.clone()).collect(), "{function}");
+    }
+}
+
+#[test]
+fn an_implementation_counts_only_on_a_device_that_is_here() {
+    let mut have = available();
+    have.devices = vec![device("flex", None), device("libtorch", Some("no libtorch in this build"))];
+    assert_eq!(row(&have, "AT1").because, "implementation attention/naive on flex");
+    have.devices[0].unavailable = Some("no processor".into());
+    let told = row(&have, "AT1");
+    assert_eq!(told.status, Status::Unavailable);
+    assert_eq!(told.because, "implementation attention/naive, device flex: no processor");
+    have.devices.clear();
+    let told = row(&have, "AT1");
+    assert_eq!(told.status, Status::NotYet);
+    assert_eq!(told.because, "no known device for implementation attention/naive");
+}
+
+#[test]
+fn a_model_is_crossed_with_a_technique_by_one_implementation_that_claims_both() {
+    let rows = "{ id = \"AT1\", title = \"a\", evidence = [\"implementation\"] },\n\
+        { id = \"AT2\", title = \"b\", evidence = [\"matrix:AT1\", \"implementation\"] }";
+    let catalogue = small(rows).unwrap();
+    let mut have = Available { devices: vec![device("flex", None)], ..Available::default() };
+    have.implementations = vec![implementation("m", "one", "flex", "AT1"), implementation("m", "two", "flex", "AT2")];
+    let told = coverage_of(&catalogue, &have).unwrap();
+    assert_eq!(told[1].because, "1 of 2 techniques in AT1, no implementation claims AT2 there");
+    have.implementations.push(implementation("m", "both", "flex", "AT1 AT2"));
+    let told = coverage_of(&catalogue, &have).unwrap();
+    assert_eq!((told[1].status, told[1].section.as_str()), (Status::Works, "attention"));
+}
+
+#[test]
+fn unavailable_gives_way_to_evidence_and_devices_answer_by_name() {
+    let rows =
+        "{ id = \"AT1\", title = \"a\", evidence = [\"device:gpu\"], unavailable = \"not testable here: no gpu\" }";
+    let catalogue = small(rows).unwrap();
+    let told = |devices: Vec<DeviceInfo>| {
+        let have = Available { devices, ..Available::default() };
+        let row = coverage_of(&catalogue, &have).unwrap().remove(0);
+        (row.status, row.because)
+    };
+    assert_eq!(told(Vec::new()), (Status::Unavailable, "not testable here: no gpu".into()));
+    assert_eq!(told(vec![device("gpu", Some("no driver"))]), (Status::Unavailable, "device gpu: no driver".into()));
+    assert_eq!(told(vec![device("gpu", None)]), (Status::Works, "device gpu".into()));
+}
+
+#[test]
+fn mistakes_in_the_table_are_named_with_their_place() {
+    let with = |evidence: &str| refusal(&format!("{{ id = \"AT1\", title = \"a\", evidence = [\"{evidence}\"] }}"));
+    for (evidence, part) in [
+        ("functoin:mad", "unknown kind of evidence `functoin`, did you mean `function`?"),
+        ("implementations", "`implementation` or a kind and a name"),
+        ("function:", "must name a function right after the colon"),
+        ("function: mad", "must name a function right after the colon"),
+        ("column:flops", "must name table and column"),
+        ("column:.flops", "must name table and column"),
+        ("matrix:AT9", "unknown catalogue row `AT9`"),
+    ] {
+        let text = with(evidence);
+        assert!(text.contains(part), "{evidence}: {text}");
+        assert!(text.contains("line 6") || evidence.starts_with("matrix"), "{evidence}: {text}");
+    }
+    let one = "{ id = \"AT1\", title = \"a\", evidence = [] }";
+    assert!(refusal(&format!("{one},\n{one}")).contains("`AT1` stands twice"));
+    assert!(refusal(&one.replace("AT1", "SM1")).contains("must be AT and a number"));
+    assert!(refusal(&one.replace("AT1", "AT01")).contains("must be AT and a number"));
+    assert!(refusal(&one.replace("[]", "[], unavailable = \"later\"")).contains("not testable here: "));
+    assert!(refusal(&one.replace("[]", "[], works = true")).contains("unknown field `works`"));
+}
+
+#[test]
+fn claims_of_rows_that_are_not_there_are_refused() {
+    let claim = |id: &str| {
+        let have = Available { implementations: vec![implementation("w", "mine", "flex", id)], ..Available::default() };
+        coverage(&have).unwrap_err().to_string()
+    };
+    let text = claim("AT12");
+    assert!(
+        text.starts_with("implementation mine of w claims") && text.contains("unknown catalogue row `AT12`"),
+        "{text}"
+    );
+    let text = claim("ST5");
+    assert!(text.contains("claims ST5 without effect"), "{text}");
+}

@@ -1,0 +1,83 @@
+//! Failures and exit codes.
+
+use std::fmt::Display;
+use std::io::ErrorKind;
+
+/// Something became slower, and the user asked to be told by the exit code.
+pub const EXIT_REGRESSION: u8 = 1;
+/// Nothing could be decided, and the user asked to be told by the exit code.
+pub const EXIT_UNDECIDED: u8 = 2;
+/// The two sides may not be compared.
+pub const EXIT_NOT_COMPARABLE: u8 = 3;
+/// Everything else: usage errors and panics included.
+pub const EXIT_ERROR: u8 = 4;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Two runs come from environments that differ.
+    #[error("{0}")]
+    NotComparable(String),
+    /// Everything else, with the context of the command.
+    #[error("{0}")]
+    Other(String),
+    /// Whoever read the output has gone away.
+    #[error("the output was closed")]
+    Closed,
+}
+
+impl Failure {
+    /// A failure from any error, with what was being done.
+    pub fn while_doing(what: &str, error: impl Display) -> Self {
+        Self::Other(format!("{what}: {error}"))
+    }
+
+    /// A failure from words alone.
+    pub fn say(text: impl Into<String>) -> Self {
+        Self::Other(text.into())
+    }
+
+    /// The exit code that goes with it.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::NotComparable(_) => EXIT_NOT_COMPARABLE,
+            Self::Other(_) => EXIT_ERROR,
+            Self::Closed => 0,
+        }
+    }
+
+    /// Tells the user, unless it is the user who has gone.
+    pub fn print(&self) {
+        if !matches!(self, Self::Closed) {
+            eprintln!("error: {self}");
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == ErrorKind::BrokenPipe { Self::Closed } else { Self::Other(error.to_string()) }
+    }
+}
+
+/// Errors of the libraries say what happened and what to do; they stand as they are.
+macro_rules! plain {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Other(error.to_string())
+            }
+        })*
+    };
+}
+
+plain!(
+    benchbook_core::Error,
+    benchbook_measure::record::Error,
+    benchbook_query::Error,
+    benchbook_measure::Error,
+    benchbook_charts::Error,
+    arrow::error::ArrowError,
+    parquet::errors::ParquetError,
+    serde_json::Error
+);

@@ -1,0 +1,54 @@
+//! `benchbook`: honest measurement of deep-learning optimizations, from the command line.
+//!
+//! Thin: it parses, calls the libraries, and shows. It links neither burn nor libtorch; what can be
+//! measured it learns from `benchbook-worker`.
+
+mod args;
+mod commands;
+mod coverage;
+mod error;
+mod output;
+mod progress;
+mod show;
+mod worker;
+
+use std::panic::catch_unwind;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use error::{EXIT_ERROR, Failure};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            // Help and version are answers; everything else is a usage error.
+            return if error.use_stderr() { ExitCode::from(EXIT_ERROR) } else { ExitCode::SUCCESS };
+        }
+    };
+    match catch_unwind(|| dispatch(cli)) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        Ok(Err(failure)) => {
+            failure.print();
+            ExitCode::from(failure.code())
+        }
+        Err(_) => ExitCode::from(EXIT_ERROR),
+    }
+}
+
+/// Runs the command; the number is the exit code of a command that did what it was asked.
+fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    match cli.command {
+        Command::Run(arguments) => commands::run::run(&cli.store, arguments),
+        Command::List(arguments) => commands::list::list(&cli.store, &arguments),
+        Command::Sql(arguments) => commands::sql::sql(&cli.store, &arguments),
+        Command::Compare(arguments) => commands::compare::compare(&cli.store, &arguments),
+        Command::Report(arguments) => commands::report::report(&cli.store, &arguments),
+        Command::Doctor(arguments) => commands::doctor::doctor(&arguments),
+        Command::Store(arguments) => commands::store::store(&cli.store, arguments),
+        Command::Schema => commands::schema::schema(),
+    }
+}

@@ -1,0 +1,71 @@
+//! Answers in every format.
+
+use std::io::{BufWriter, IsTerminal, Write};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+
+use crate::args::Format;
+use crate::error::Failure;
+use crate::show;
+
+/// Prints batches to stdout.
+///
+/// # Errors
+/// A type that the format cannot hold, or a stdout that cannot be written.
+pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Result<(), Failure> {
+    let mut out = BufWriter::new(std::io::stdout());
+    match format {
+        Format::Table => {
+            let text = show::table(schema, batches)?;
+            writeln!(out, "{text}")?;
+        }
+        Format::Json => {
+            let mut writer = arrow::json::ArrayWriter::new(&mut out);
+            writer.write_batches(&batches.iter().collect::<Vec<_>>()).map_err(closed)?;
+            writer.finish().map_err(closed)?;
+            drop(writer);
+            writeln!(out)?;
+        }
+        Format::Csv => {
+            let (flat, batches) = show::without_nesting(schema, batches)?;
+            let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
+            // A header also when there are no rows.
+            writer.write(&RecordBatch::new_empty(flat)).map_err(closed)?;
+            for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+                writer.write(batch).map_err(closed)?;
+            }
+        }
+        Format::Arrow => {
+            refuse_terminal("arrow")?;
+            let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut out, schema)?;
+            for batch in batches {
+                writer.write(batch).map_err(closed)?;
+            }
+            writer.finish().map_err(closed)?;
+        }
+        Format::Parquet => {
+            refuse_terminal("parquet")?;
+            let mut writer = ArrowWriter::try_new(&mut out, schema.clone(), None)?;
+            for batch in batches {
+                writer.write(batch)?;
+            }
+            writer.close()?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn refuse_terminal(format: &str) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() {
+        return Err(Failure::say(format!("{format} is binary: send it to a file with `> answer.{format}`")));
+    }
+    Ok(())
+}
+
+/// A closed pipe is the reader's wish, not an error.
+fn closed(error: arrow::error::ArrowError) -> Failure {
+    if error.to_string().contains("Broken pipe") { Failure::Closed } else { error.into() }
+}

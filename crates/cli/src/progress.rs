@@ -1,0 +1,53 @@
+//! Progress of a run: a bar on a terminal, a line now and then elsewhere, always on stderr.
+
+use std::io::IsTerminal;
+
+use benchbook_measure::run::{Observer, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Shows a run as it goes.
+pub struct Bar {
+    bar: ProgressBar,
+    terminal: bool,
+    groups: usize,
+}
+
+impl Bar {
+    /// A bar on a terminal, plain lines where stderr is something else.
+    pub fn new() -> Self {
+        Self { bar: ProgressBar::hidden(), terminal: std::io::stderr().is_terminal(), groups: 0 }
+    }
+
+    /// Takes the bar away.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Bar {
+    fn progress(&mut self, progress: Progress<'_>) {
+        match progress {
+            Progress::Started { run_id, groups, trials } => {
+                eprintln!("run {run_id}: {trials} trials in {groups} groups");
+                self.groups = groups;
+                if self.terminal {
+                    self.bar = ProgressBar::new(groups as u64);
+                    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} (left {eta}) {msg}");
+                    self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                }
+            }
+            Progress::Preparing { case, variant, .. } => self.bar.set_message(format!("{case}: preparing {variant}")),
+            Progress::Block { case, replicate, block, blocks, .. } => {
+                self.bar.set_message(format!("{case}: replicate {replicate}, block {block} of {blocks}"));
+            }
+            Progress::GroupDone { done } => {
+                self.bar.set_position(done as u64);
+                // Ten lines a run are enough in a log.
+                if !self.terminal && (done == self.groups || done % self.groups.div_ceil(10).max(1) == 0) {
+                    eprintln!("  {done} of {} groups", self.groups);
+                }
+            }
+            Progress::Note(text) => self.bar.suspend(|| eprintln!("note: {text}")),
+        }
+    }
+}
