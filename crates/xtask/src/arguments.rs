@@ -1,0 +1,139 @@
+//! The command line, read without a library.
+
+use crate::error::{Error, Result};
+
+pub const HELP: &str = "\
+Sets up, shows, tests and measures benchbook. Every verb can be run again at any time.
+
+Usage: cargo xtask VERB [OPTIONS]
+
+Verbs
+  setup    checks the machine, installs the Python packages of environment.yml, finds libtorch
+  demo     sets up, builds, measures attention on this CPU, compares, writes report.html
+  test     sets up, builds, runs every test; what follows `--` goes to the tests (a filter, say)
+  bench    sets up, builds, measures benchbook itself, writes datasets/bench.md
+  help     shows this
+
+Options
+  --minimal    without torch and libtorch, in a target directory of its own
+  --conda      makes and uses the conda environment instead of .venv (an active one is used anyway)
+
+Options of bench (without any: all three)
+  --recording  samples a second, through to the written journal
+  --sql        grouped statistics over ten million samples, beside DuckDB
+  --startup    start to finish of `benchbook --help` and `benchbook sql`
+
+Environment variables
+  BENCHBOOK_VENV    the folder of the Python environment (.venv)
+  CARGO_TARGET_DIR  the folder of what cargo builds (target)
+  PYTHON            the Python that makes the environment (python3)
+
+Example
+  cargo xtask demo
+";
+
+/// What every verb may be told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Leave torch and libtorch out.
+    pub minimal: bool,
+    /// Use conda even where no environment of ours is active.
+    pub conda: bool,
+}
+
+/// Which of the program's own figures to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    pub recording: bool,
+    pub sql: bool,
+    pub startup: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Request {
+    Help,
+    Setup(Options),
+    Demo(Options),
+    Test(Options, Vec<String>),
+    Bench(Options, Choice),
+}
+
+pub fn parse(arguments: &[String]) -> Result<Request> {
+    let Some((verb, rest)) = arguments.split_first() else {
+        return Ok(Request::Help);
+    };
+    let (ours, theirs) = match rest.iter().position(|argument| argument == "--") {
+        Some(at) => (&rest[..at], rest[at + 1..].to_vec()),
+        None => (rest, Vec::new()),
+    };
+    let mut options = Options::default();
+    let mut choice = Choice { recording: false, sql: false, startup: false };
+    for argument in ours {
+        match (argument.as_str(), verb.as_str()) {
+            ("--help" | "-h", _) => return Ok(Request::Help),
+            ("--minimal", _) => options.minimal = true,
+            ("--conda", _) => options.conda = true,
+            ("--recording", "bench") => choice.recording = true,
+            ("--sql", "bench") => choice.sql = true,
+            ("--startup", "bench") => choice.startup = true,
+            _ => return Err(Error::Usage(format!("`{verb}` knows no `{argument}`"))),
+        }
+    }
+    if !theirs.is_empty() && verb != "test" {
+        return Err(Error::Usage(format!("`{verb}` passes nothing on, so it takes no `--`")));
+    }
+    match verb.as_str() {
+        "help" | "--help" | "-h" => Ok(Request::Help),
+        "setup" => Ok(Request::Setup(options)),
+        "demo" => Ok(Request::Demo(options)),
+        "test" => Ok(Request::Test(options, theirs)),
+        "bench" => {
+            if !(choice.recording || choice.sql || choice.startup) {
+                choice = Choice { recording: true, sql: true, startup: true };
+            }
+            Ok(Request::Bench(options, choice))
+        }
+        _ => Err(Error::Usage(format!("there is no verb `{verb}`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Request> {
+        parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn verbs_and_their_options() -> Result<()> {
+        let minimal = Options { minimal: true, conda: false };
+        assert_eq!(parsed("")?, Request::Help);
+        assert_eq!(parsed("demo --help")?, Request::Help);
+        assert_eq!(parsed("setup --minimal")?, Request::Setup(minimal));
+        assert_eq!(
+            parsed("test -- stats --exact")?,
+            Request::Test(Options::default(), vec!["stats".into(), "--exact".into()])
+        );
+        let one = Choice { recording: false, sql: true, startup: false };
+        assert_eq!(parsed("bench --sql")?, Request::Bench(Options::default(), one));
+        Ok(())
+    }
+
+    #[test]
+    fn bench_without_a_choice_means_everything() -> Result<()> {
+        let all = Choice { recording: true, sql: true, startup: true };
+        assert_eq!(parsed("bench")?, Request::Bench(Options::default(), all));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_unknown_is_named() {
+        for (line, named) in
+            [("fly", "`fly`"), ("demo --fast", "`--fast`"), ("demo --sql", "`--sql`"), ("setup -- x", "`--`")]
+        {
+            let message = parsed(line).expect_err(line).to_string();
+            assert!(message.contains(named) && message.contains("cargo xtask help"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Runs the chosen measurements, one section of the table each.
+
+use super::{machine, recording, sql, startup, table};
+use crate::arguments::{Choice, Options};
+use crate::error::{Named, Result};
+use crate::setup::{self, Ready};
+use crate::step::State;
+use std::fs;
+
+/// A measurement's heading and what is said below it.
+type Measured = fn(&Ready) -> Result<String>;
+
+pub fn command(options: &Options, choice: Choice) -> Result<()> {
+    let mut ready = setup::ready(options)?;
+    setup::built(&mut ready)?;
+    let all: [(bool, &str, Measured); 3] = [
+        (choice.recording, "Recording", recording::measure),
+        (choice.sql, "SQL beside DuckDB", sql::measure),
+        (choice.startup, "Start to finish", startup::measure),
+    ];
+    let path = ready.workspace.root.join("datasets/bench.md");
+    let mut text = fs::read_to_string(&path).unwrap_or_else(|_| table::TITLE.to_owned());
+    for (_, heading, measure) in all.into_iter().filter(|(chosen, ..)| *chosen) {
+        let mut steps = std::mem::take(&mut ready.steps);
+        let body = steps.take(heading, || Ok((measure(&ready)?, State::Done)))?;
+        ready.steps = steps;
+        println!("\n{body}\n");
+        text = table::with_section(&text, heading, &format!("{}\n\n{body}", machine::describe(&ready.workspace.root)));
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).named("create", folder)?;
+    }
+    fs::write(&path, text).named("write", &path)?;
+    ready.steps.account();
+    println!("\nwritten to {}", path.display());
+    Ok(())
+}

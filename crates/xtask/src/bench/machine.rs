@@ -1,0 +1,56 @@
+//! Names the machine and the day of a measurement.
+
+use crate::process;
+use std::fs;
+use std::path::Path;
+
+/// One line: day, revision, processor, memory, system, compiler. What is not known is left out.
+pub fn describe(root: &Path) -> String {
+    let said = |program: &str, arguments: &[&str]| {
+        let mut command = process::command(program);
+        process::output(command.args(arguments).current_dir(root), "").ok().filter(|text| !text.is_empty())
+    };
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let cores = std::thread::available_parallelism().map(|cores| format!("{cores} logical processors"));
+    let parts = [
+        said("date", &["-u", "+%F"]),
+        said("git", &["rev-parse", "--short", "HEAD"]).map(|revision| format!("revision {revision}")),
+        processor(&cpuinfo),
+        cores.ok(),
+        memory(&meminfo),
+        said("uname", &["-sr"]),
+        said("rustc", &["--version"]),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn processor(cpuinfo: &str) -> Option<String> {
+    let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn memory(meminfo: &str) -> Option<String> {
+    let kib: f64 = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?
+        .trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(format!("{:.0} GiB memory", kib / 1024.0 / 1024.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_s_files_are_read() {
+        assert_eq!(processor("processor\t: 0\nmodel name\t: Fast CPU @ 2GHz\n"), Some("Fast CPU @ 2GHz".to_owned()));
+        assert_eq!(memory("MemTotal:       25165824 kB\nMemFree: 1 kB"), Some("24 GiB memory".to_owned()));
+        assert_eq!(processor(""), None);
+        assert_eq!(memory("MemTotal: many"), None);
+    }
+}

@@ -1,0 +1,12 @@
+//! `bench`: benchbook's own speed, measured here and written to `datasets/bench.md`.
+
+mod command;
+mod figures;
+mod machine;
+mod peer;
+mod recording;
+mod sql;
+mod startup;
+mod table;
+
+pub use command::command;

@@ -1,0 +1,46 @@
+//! `demo`: from a fresh clone to a report, with every command shown.
+
+use crate::arguments::Options;
+use crate::error::Result;
+use crate::process;
+use crate::setup;
+use crate::step::State;
+
+/// What the demo runs, in order: title, arguments of `benchbook`, the exit codes that are no failure.
+const COMMANDS: [(&str, &[&str], &[i32]); 4] = [
+    ("Measure attention on this CPU", &["run", "attention", "--quick"], &[0]),
+    ("Ask with SQL", &["sql", "--query", "speedup", "--param", "baseline=naive"], &[0]),
+    // Here 1 is an answer: something is slower than the baseline.
+    ("Compare with the baseline", &["compare", "latest", "--baseline", "naive"], &[0, 1, 2]),
+    ("Write the report", &["report", "--output", REPORT], &[0]),
+];
+
+const REPORT: &str = "report.html";
+
+pub fn command(options: &Options) -> Result<()> {
+    let mut ready = setup::ready(options)?;
+    setup::built(&mut ready)?;
+    let workspace = &ready.workspace;
+    for (title, arguments, fine) in COMMANDS {
+        ready.steps.take(title, || {
+            let mut command = workspace.run("benchbook");
+            command.args(arguments);
+            println!("   $ {}\n", process::line(&command));
+            let remedy = format!("`{} doctor` says what this machine lacks", workspace.program("benchbook").display());
+            let status = process::status(&mut command, &remedy)?;
+            println!();
+            match status.code() {
+                Some(code) if fine.contains(&code) => Ok(((), State::Done)),
+                _ => Err(process::failed(&command, status, &remedy)),
+            }
+        })?;
+    }
+    ready.steps.account();
+    println!("\nthe report is {}: open it in a browser, it needs no network", workspace.root.join(REPORT).display());
+    println!(
+        "the samples are in {}: ask them anything with `{} sql`",
+        workspace.root.join("results").display(),
+        workspace.program("benchbook").display()
+    );
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Where things lie, and how cargo is called.
+
+use crate::arguments::Options;
+use crate::error::{Error, Named, Result};
+use crate::process;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The clone, and the folder that its build goes to.
+pub struct Workspace {
+    pub root: PathBuf,
+    pub target: PathBuf,
+    minimal: bool,
+}
+
+impl Workspace {
+    pub fn find(options: &Options) -> Result<Self> {
+        // Clones may share a target directory, so the folder at run time comes before the one at build time.
+        let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let beside = Path::new(&own).join("../..");
+        let root = beside.canonicalize().named("find", beside)?;
+        let mut metadata = process::command(cargo());
+        metadata.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(&root);
+        let said = process::output(&mut metadata, "run `cargo xtask` inside the clone")?;
+        let metadata: serde_json::Value = serde_json::from_str(&said)
+            .map_err(|error| Error::Content { path: "cargo metadata".into(), problem: error.to_string() })?;
+        let target = metadata["target_directory"].as_str().unwrap_or("target");
+        Ok(Self { target: target_folder(Path::new(target), options.minimal), root, minimal: options.minimal })
+    }
+
+    /// `cargo VERB` on everything but the notebook's dylib, in the one profile and feature set.
+    pub fn cargo(&self, verb: &str) -> Command {
+        let mut command = process::command(cargo());
+        command.current_dir(&self.root).args([verb, "--release", "--workspace", "--exclude", "benchbook-notebook"]);
+        if verb == "build" {
+            // This program runs already.
+            command.args(["--exclude", "xtask"]);
+        }
+        if self.minimal {
+            command.args(["--no-default-features", "--target-dir"]).arg(&self.target);
+        }
+        command
+    }
+
+    /// A program that was built, by the shortest name that works from the root.
+    pub fn program(&self, name: &str) -> PathBuf {
+        let path = self.target.join("release").join(name);
+        path.strip_prefix(&self.root).map(Path::to_owned).unwrap_or(path)
+    }
+
+    /// A command that runs a built program in the root.
+    pub fn run(&self, name: &str) -> Command {
+        let mut command = process::command(self.program(name));
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// The folder of the Python environment.
+    pub fn venv(&self) -> PathBuf {
+        // Joining an absolute path gives that path.
+        self.root.join(std::env::var_os("BENCHBOOK_VENV").unwrap_or_else(|| ".venv".into()))
+    }
+}
+
+fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+/// Without libtorch everything has other features, so it is built beside, not over, the rest.
+fn target_folder(usual: &Path, minimal: bool) -> PathBuf {
+    match usual.file_name() {
+        Some(name) if minimal => {
+            let mut name = name.to_owned();
+            name.push("-minimal");
+            usual.with_file_name(name)
+        }
+        _ => usual.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minimal_is_built_beside() {
+        assert_eq!(target_folder(Path::new("/a/target"), false), Path::new("/a/target"));
+        assert_eq!(target_folder(Path::new("/a/target"), true), Path::new("/a/target-minimal"));
+    }
+
+    #[test]
+    fn programs_have_short_names_inside_the_clone() {
+        let inside = Workspace { root: "/a".into(), target: "/a/target".into(), minimal: false };
+        assert_eq!(inside.program("benchbook"), Path::new("target/release/benchbook"));
+        let outside = Workspace { root: "/a".into(), target: "/b".into(), minimal: false };
+        assert_eq!(outside.program("benchbook"), Path::new("/b/release/benchbook"));
+    }
+}
