@@ -1,0 +1,169 @@
+//! A small workload and kernels that go wrong in every way that kernels do.
+
+use benchbook_core::{
+    DType, Error, HostArray, Implementation, Inputs, ParamSpec, Params, Preset, Reference, Registry, Result, Setting,
+    Subject, Support, Work, Workload,
+};
+
+/// Names of the kernels, each after its fault; the first two have none.
+pub const FAULTS: [&str; 12] = [
+    "good",
+    "twin",
+    "panics",
+    "panics-later",
+    "hangs",
+    "aborts",
+    "nan",
+    "wrong",
+    "wrong-later",
+    "prints",
+    "absent",
+    "unsupported",
+];
+
+/// Calls after which a kernel that goes wrong later does so: in the middle of its samples.
+const LATER: u64 = 5_000;
+
+/// Registers the workload `double` and a kernel for each fault.
+pub fn register_faulty(registry: &mut Registry) {
+    registry.workload(Double);
+    for fault in FAULTS {
+        registry.implementation(Faulty(fault));
+    }
+}
+
+/// The problem: twice the input.
+struct Double;
+
+impl Workload for Double {
+    fn name(&self) -> &'static str {
+        "double"
+    }
+
+    fn about(&self) -> &'static str {
+        "twice the input"
+    }
+
+    fn params(&self) -> Vec<ParamSpec> {
+        vec![ParamSpec::int("length", 256, "elements")]
+    }
+
+    fn presets(&self) -> Vec<Preset> {
+        ["quick", "default"].map(|name| Preset { name, cases: vec![Params::default()] }).into()
+    }
+
+    fn check(&self, params: &Params) -> Result<()> {
+        if params.int("length") < 1 {
+            let reason = "give at least 1".into();
+            return Err(Error::Param { workload: "double".into(), name: "length".into(), reason });
+        }
+        Ok(())
+    }
+
+    fn case_name(&self, params: &Params) -> String {
+        format!("n{}", params.int("length"))
+    }
+
+    fn inputs(&self, params: &Params, seed: u64) -> Inputs {
+        Inputs([("x", HostArray::normal(vec![params.size("length")], seed, 0))].into())
+    }
+
+    fn reference(&self, _params: &Params, inputs: &Inputs, _seed: u64) -> Reference {
+        let x = inputs.get("x");
+        Reference {
+            shape: x.shape.clone(),
+            rows: vec![0],
+            values: x.data.iter().map(|x| 2.0 * f64::from(*x)).collect(),
+        }
+    }
+
+    fn work(&self, params: &Params, dtype: DType) -> Work {
+        let n = params.int("length") as f64;
+        Work { flops: n, bytes: 2.0 * n * dtype.bytes() as f64 }
+    }
+
+    fn tolerance(&self, _dtype: DType) -> f64 {
+        1e-6
+    }
+}
+
+/// A kernel with the fault that it is named after.
+struct Faulty(&'static str);
+
+impl Implementation for Faulty {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn workload(&self) -> &'static str {
+        "double"
+    }
+
+    fn about(&self) -> &'static str {
+        "a kernel for tests"
+    }
+
+    fn catalogue(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn devices(&self) -> Vec<&'static str> {
+        vec!["host", "moon"]
+    }
+
+    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
+        if self.0 == "unsupported" { Support::No("it never does".into()) } else { Support::Yes }
+    }
+
+    fn engine(&self, _device: &str) -> (String, String) {
+        ("test".into(), "1".into())
+    }
+
+    fn prepare(&self, _setting: &Setting, _params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
+        if self.0 == "absent" {
+            let reason = "the engine is not installed".into();
+            return Err(Error::Implementation { implementation: "absent".into(), device: "host".into(), reason });
+        }
+        let x = inputs.get("x").clone();
+        Ok(Box::new(Call { fault: self.0, calls: 0, output: x.clone(), x }))
+    }
+}
+
+struct Call {
+    fault: &'static str,
+    calls: u64,
+    x: HostArray,
+    output: HostArray,
+}
+
+impl Subject for Call {
+    fn run(&mut self, iterations: u64) {
+        for _ in 0..iterations {
+            self.calls += 1;
+            let factor = match (self.fault, self.calls > LATER) {
+                ("panics", _) | ("panics-later", true) => panic!("a kernel panics on purpose"),
+                ("hangs", true) => loop {
+                    std::hint::spin_loop();
+                },
+                ("aborts", true) => std::process::abort(),
+                ("nan", _) => f32::NAN,
+                ("wrong", _) | ("wrong-later", true) => 2.1,
+                _ => 2.0,
+            };
+            for (output, x) in self.output.data.iter_mut().zip(&self.x.data) {
+                *output = std::hint::black_box(factor * x);
+            }
+        }
+        if self.fault == "prints" {
+            println!("a kernel prints to stdout");
+        }
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn output(&mut self) -> Result<HostArray> {
+        Ok(self.output.clone())
+    }
+}

@@ -1,0 +1,212 @@
+//! The program as its users meet it.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use benchbook_tests::Bench;
+
+fn two_runs() -> Bench {
+    let bench = Bench::faulty();
+    for tag in ["first", "second"] {
+        let words = ["run", "double", "--quick", "--replicates", "5", "--blocks", "8", "--implementation", "good,twin"];
+        bench.ok(&[&words[..], &["--tag", tag]].concat());
+    }
+    bench
+}
+
+/// Every file of a kind below the store.
+fn files(bench: &Bench, name: &str) -> Vec<PathBuf> {
+    let runs = fs::read_dir(bench.store()).unwrap().flatten().map(|run| run.path().join(name));
+    let mut found: Vec<_> = runs.filter(|path| path.is_file()).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn the_main_line_from_measuring_to_reporting() {
+    let bench = two_runs();
+    let speedup = bench.ok(&["sql", "--query", "speedup", "--param", "baseline=good"]);
+    assert!(speedup.contains("twin/host/f32"), "{speedup}");
+    let within = bench.ok(&["compare", "latest", "--baseline", "good"]);
+    assert!(within.contains("paired blocks") && within.contains("twin/host/f32"), "{within}");
+    let across = bench.ok(&["compare", "latest~1", "latest"]);
+    assert!(across.contains("unpaired, sequential") && !across.contains("equivalent "), "{across}");
+    for file in ["r.html", "r.md", "r.json"] {
+        bench.ok(&["report", "--output", file]);
+        assert!(fs::metadata(bench.folder().join(file)).unwrap().len() > 1_000);
+    }
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(bench.folder().join("r.json")).unwrap()).unwrap();
+    assert_eq!(json["sections"][0]["title"], "Comparison");
+    let html = fs::read_to_string(bench.folder().join("r.html")).unwrap();
+    let page: String = html.split("<script>").map(|part| part.rsplit("</script>").next().unwrap()).collect();
+    assert!(page.contains("<table>") && page.len() < html.len() / 4, "what is left is the page without plotly.js");
+    assert!(!page.contains("src=") && !page.contains("href="), "the report loads something");
+}
+
+#[test]
+fn verdicts_reach_the_exit_code_only_if_asked() {
+    let bench = two_runs();
+    let rows = bench.ok(&["compare", "--baseline", "good", "--format", "json"]);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&rows).unwrap();
+    let verdict = rows[0]["verdict"].as_str().unwrap();
+    let expected = match verdict {
+        "slower" => 1,
+        "undecided" => 2,
+        _ => 0,
+    };
+    let ran = bench.run(&["compare", "--baseline", "good", "--fail-on", "slower,undecided"]);
+    assert_eq!(ran.code, Some(expected), "{verdict}");
+}
+
+#[test]
+fn every_format_holds_the_same_rows() {
+    let bench = two_runs();
+    let statement = "select trial, sample, elapsed_ns from samples order by run_id, trial, sample limit 7";
+    let json: Vec<serde_json::Value> =
+        serde_json::from_str(&bench.ok(&["sql", "--format", "json", statement])).unwrap();
+    assert_eq!(json.len(), 7);
+    let csv = bench.ok(&["sql", "--format", "csv", statement]);
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("trial,sample,elapsed_ns"));
+    for (line, row) in lines.zip(&json) {
+        assert_eq!(line, format!("{},{},{}", row["trial"], row["sample"], row["elapsed_ns"]));
+    }
+    let arrow = bench.command(&["sql", "--format", "arrow", statement]).stderr(Stdio::null()).output().unwrap();
+    let reader = arrow::ipc::reader::StreamReader::try_new(arrow.stdout.as_slice(), None).unwrap();
+    assert_eq!(reader.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 7);
+    let parquet = bench.command(&["sql", "--format", "parquet", statement]).output().unwrap().stdout;
+    assert_eq!((&parquet[..4], &parquet[parquet.len() - 4..]), (&b"PAR1"[..], &b"PAR1"[..]));
+    assert!(bench.ok(&["sql", statement]).ends_with("7 rows\n"));
+    let empty = bench.ok(&["sql", "--format", "csv", "select trial from samples where false"]);
+    assert_eq!(empty, "trial\n");
+    assert_eq!(bench.ok(&["sql", "--format", "json", "select trial from samples where false"]).trim(), "[]");
+}
+
+#[test]
+fn bad_input_is_named_and_ends_with_4() {
+    let bench = two_runs();
+    fs::write(bench.folder().join("broken.toml"), "suite = \"x\"\n[[cases]\n").unwrap();
+    fs::write(bench.folder().join("zero.toml"), "[[cases]]\nworkload = \"double\"\nparams = { length = 0 }\n").unwrap();
+    fs::write(bench.folder().join("note.txt"), "hello").unwrap();
+    let cases: [(&[&str], &[&str]); 22] = [
+        (&["run", "duble"], &["did you mean `double`"]),
+        (&["run", "double", "--implementation", "god"], &["did you mean `good`"]),
+        (&["run", "double", "--set", "lenght=3"], &["did you mean `length`"]),
+        (&["run", "double", "--set", "length=0"], &["length", "at least 1"]),
+        (&["run", "double", "--set", "length=abc"], &["Text", "expected Int"]),
+        (&["run", "double", "--set", "length=1", "--set", "length=2"], &["given twice"]),
+        (&["run", "double", "--time", "0s"], &["--time"]),
+        (&["run", "double", "--time", "soon"], &["write 30s"]),
+        (&["run", "double", "--dtype", "f31"], &["f32"]),
+        (&["run", "double", "--replicates", "0"], &["replicates"]),
+        (&["run", "broken.toml"], &["line 2, column"]),
+        (&["run", "zero.toml"], &["length"]),
+        (&["run", "missing.toml"], &["missing.toml"]),
+        (&["--store", "s3://bucket/x", "run", "double"], &["read-only"]),
+        (&["--store", "note.txt", "sql", "select 1"], &["note.txt"]),
+        (&["--store", ".", "sql", "select 1"], &["store"]),
+        (&["sql", "select tim_ns from results"], &["time_ns"]),
+        (&["sql", "selekt 1"], &["selekt"]),
+        (&["sql", "--query", "speedups"], &["speedup"]),
+        (&["compare", "latest~9"], &["latest"]),
+        (&["report", "--output", "r.pdf"], &[".html, .md or .json"]),
+        (&["frobnicate"], &["frobnicate"]),
+    ];
+    for (words, parts) in cases {
+        bench.fails(words, 4, parts);
+    }
+    bench.fails(&["compare", "latest", "--baseline", "god"], 4, &["good"]);
+    for statement in
+        ["drop table samples", "copy samples to 'x.csv'", "create table t as select 1", "select * from '/etc/passwd'"]
+    {
+        let ran = bench.run(&["sql", statement]);
+        assert_eq!(ran.code, Some(4), "{statement}: {}", ran.stdout);
+    }
+    assert!(!bench.folder().join("x.csv").exists());
+}
+
+#[test]
+fn unlike_environments_are_refused_with_3_unless_forced() {
+    let bench = Bench::faulty();
+    let words = ["run", "double", "--quick", "--replicates", "2", "--blocks", "3", "--implementation", "good"];
+    bench.ok(&[&words[..], &["--threads", "1"]].concat());
+    bench.ok(&[&words[..], &["--threads", "2"]].concat());
+    bench.fails(&["compare", "latest~1", "latest"], 3, &["may not be compared, because they differ in", "threads"]);
+    let forced = bench.ok(&["compare", "latest~1", "latest", "--force"]);
+    assert!(forced.contains("Compared by force"), "{forced}");
+}
+
+#[test]
+fn damaged_files_are_named_and_left_out_and_the_rest_answers() {
+    let bench = two_runs();
+    let runs = |bench: &Bench| bench.sql("select count(distinct run_id) as n from samples")[0]["n"].as_i64().unwrap();
+    assert_eq!(runs(&bench), 2);
+    let victim = &files(&bench, "samples.parquet")[0];
+    let file = fs::OpenOptions::new().read(true).write(true).open(victim).unwrap();
+    let middle = file.metadata().unwrap().len() / 2;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, middle).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], middle).unwrap();
+    drop(file);
+    assert_eq!(runs(&bench), 1, "a flipped bit is found, not averaged");
+    let ran = bench.run(&["sql", "select count(*) from samples"]);
+    assert!(ran.stderr.contains("samples.parquet"), "{}", ran.stderr);
+    let verify = bench.run(&["store", "verify"]);
+    assert_eq!(verify.code, Some(4));
+    assert!(verify.stdout.contains("samples.parquet"), "{}", verify.stdout);
+    let second = &files(&bench, "samples.parquet")[1];
+    let bytes = fs::read(second).unwrap();
+    fs::write(second, &bytes[..bytes.len() / 2]).unwrap();
+    assert_eq!(runs(&bench), 0, "a truncated file is left out too");
+}
+
+#[test]
+fn help_shows_examples_and_a_closed_pipe_is_no_error() {
+    let bench = two_runs();
+    for command in ["run", "list", "sql", "compare", "report", "doctor", "store", "schema"] {
+        let help = bench.ok(&[command, "--help"]);
+        assert!(help.contains("Example"), "{command} --help shows no example");
+    }
+    let mut child =
+        bench.command(&["sql", "--format", "csv", "select * from generate_series(1, 2000000)"]).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_says_so() {
+    let bench = two_runs();
+    let mut command = bench.command(&["sql", "--format", "csv", "select * from samples"]);
+    command.stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("space"), "{output:?}");
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_and_measures_nothing() {
+    let bench = Bench::faulty();
+    let text = bench.ok(&["run", "double", "--set", "length=16,32", "--dry-run"]);
+    assert!(text.contains("# double n16") && text.contains("# double n32"), "{text}");
+    assert!(!bench.store().exists());
+    let plan: String = text.lines().filter(|line| !line.starts_with("# ")).map(|line| format!("{line}\n")).collect();
+    fs::write(bench.folder().join("plan.toml"), plan).unwrap();
+    assert_eq!(bench.ok(&["run", "plan.toml", "--dry-run"]), text, "the plan as printed is the plan");
+}
+
+#[test]
+fn the_time_budget_holds_for_the_whole_run() {
+    let bench = Bench::faulty();
+    let words = ["run", "double", "--set", "length=64,128", "--implementation", "good,twin", "--blocks", "100000000"];
+    bench.ok(&[&words[..], &["--time", "3s", "--replicates", "2"]].concat());
+    let outcomes = bench.sql("select distinct stop_reason from outcomes where trial is not null");
+    assert_eq!(outcomes.len(), 1);
+    assert_eq!(outcomes[0]["stop_reason"], "time");
+    let ended = bench.sql("select max(at_ns) / 1e9 as s from outcomes")[0]["s"].as_f64().unwrap();
+    // Every group ends with the block that crosses its deadline: milliseconds here, a second is ample.
+    assert!((1.5..4.0).contains(&ended), "the run took {ended} s of 3");
+    let events = bench.sql("select message from events where kind = 'budget_exhausted'");
+    assert_eq!(events.len(), 1);
+}

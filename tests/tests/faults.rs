@@ -1,0 +1,79 @@
+//! Kernels that go wrong: their trial fails, the others go on, and nothing wrong has a speed.
+
+use benchbook_tests::{Bench, FAULTS};
+
+#[test]
+fn every_fault_is_an_outcome_and_the_run_goes_on() {
+    let bench = Bench::faulty();
+    let ran = bench.run(&["run", "double", "--quick", "--replicates", "2", "--blocks", "40", "--timeout", "3s"]);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let rows = bench.sql(
+        "select t.implementation, o.status, o.stop_reason, count(*) as n from outcomes o \
+         join trials t on t.run_id = o.run_id and t.trial = o.trial group by 1, 2, 3 order by 1",
+    );
+    let outcome = |name: &str| {
+        let found: Vec<_> = rows.iter().filter(|row| row["implementation"] == name).collect();
+        assert_eq!(found.iter().map(|row| row["n"].as_i64().unwrap()).sum::<i64>(), 2, "{name}: {found:?}");
+        let reasons: Vec<&str> = found.iter().map(|row| row["stop_reason"].as_str().unwrap()).collect();
+        (found[0]["status"].as_str().unwrap().to_owned(), reasons.join(" | "))
+    };
+    let expected = [
+        ("good", "ok", "blocks"),
+        ("twin", "ok", "blocks"),
+        ("prints", "ok", "blocks"),
+        ("panics", "failed", "a kernel panics on purpose"),
+        ("panics-later", "failed", "a kernel panics on purpose"),
+        ("hangs", "failed", "no answer for 3.0 s"),
+        ("aborts", "failed", "signal 6"),
+        ("nan", "wrong", "inf"),
+        ("wrong", "wrong", "scaled error"),
+        ("wrong-later", "wrong", "scaled error"),
+        ("absent", "failed", "the engine is not installed"),
+        ("unsupported", "unsupported", "it never does"),
+    ];
+    assert_eq!(expected.len(), FAULTS.len());
+    for (name, status, reason) in expected {
+        let (got, text) = outcome(name);
+        assert_eq!(got, status, "{name}: {text}");
+        assert!(text.contains(reason), "{name}: {text}");
+    }
+
+    let valid = bench.sql("select distinct implementation from results where valid order by 1");
+    let names: Vec<_> = valid.iter().map(|row| row["implementation"].as_str().unwrap()).collect();
+    assert_eq!(names, ["good", "prints", "twin"], "only right kernels have a speed");
+    let never = bench.sql("select count(*) as n from results where implementation in ('nan', 'wrong')");
+    assert_eq!(never[0]["n"], 0, "a wrong kernel is not even sampled");
+
+    let report = bench.ok(&["report", "--output", "r.md", "--baseline", "good"]);
+    assert!(report.contains("correctness checks failed"), "{report}");
+    let text = std::fs::read_to_string(bench.folder().join("r.md")).unwrap();
+    assert!(text.contains("a kernel panics on purpose") && text.contains("Left out"), "{text}");
+}
+
+#[test]
+fn a_device_that_is_absent_is_refused_by_name_and_left_out_otherwise() {
+    let bench = Bench::faulty();
+    bench.fails(&["run", "double", "--device", "moon"], 4, &["moon", "no rocket"]);
+    bench.fails(&["run", "double", "--device", "hst"], 4, &["did you mean `host`"]);
+    bench.ok(&["run", "double", "--quick", "--replicates", "1", "--implementation", "good,twin", "--blocks", "4"]);
+    let events = bench.sql("select message from events where kind = 'device_unavailable'");
+    assert_eq!(events[0]["message"], "moon: no rocket");
+}
+
+#[test]
+fn the_order_of_a_block_is_random_and_follows_from_the_seed() {
+    let bench = Bench::faulty();
+    for seed in ["7", "7", "8"] {
+        let words = ["run", "double", "--quick", "--replicates", "1", "--implementation", "good,twin,prints"];
+        bench.ok(&[&words[..], &["--blocks", "30", "--seed", seed, "--tag", seed]].concat());
+    }
+    let orders = bench.sql(
+        "select run_id, string_agg(implementation, ',' order by block, position) as \"order\" \
+         from results group by run_id order by run_id",
+    );
+    assert_eq!(orders[0]["order"], orders[1]["order"]);
+    assert_ne!(orders[0]["order"], orders[2]["order"]);
+    let first = bench.sql("select implementation, count(*) as n from results where position = 0 group by 1");
+    // Binomial(90, 1/3): sd 4.5; six of them either way.
+    assert!(first.iter().all(|row| (3..=57).contains(&row["n"].as_i64().unwrap())), "{first:?}");
+}

@@ -1,0 +1,132 @@
+//! Who may use whom: the table of the design, and no other edge.
+
+use crate::sources::{cargo, none};
+use serde_json::Value;
+
+/// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
+const EDGES: [(&str, &[&str]); 15] = [
+    ("benchbook-core", &[]),
+    ("benchbook-stats", &[]),
+    ("benchbook-record", &["benchbook-core"]),
+    ("benchbook-query", &["benchbook-record", "benchbook-stats"]),
+    ("benchbook-measure", &["benchbook-core", "benchbook-record", "benchbook-stats"]),
+    ("benchbook-kernels", &["benchbook-core"]),
+    ("benchbook-engines", &["benchbook-core"]),
+    ("benchbook-charts", &[]),
+    ("benchbook", LIBRARIES),
+    ("benchbook-notebook", &["benchbook"]),
+    ("benchbook-worker", &["benchbook-measure", "benchbook-kernels", "benchbook-engines"]),
+    ("benchbook-cli", &["benchbook-core", "benchbook-measure", "benchbook-query", "benchbook-charts"]),
+    ("benchbook-tests", LIBRARIES),
+    ("xtask", &[]),
+    ("workspace-hack", &[]),
+];
+
+const LIBRARIES: &[&str] = &[
+    "benchbook-core",
+    "benchbook-stats",
+    "benchbook-record",
+    "benchbook-query",
+    "benchbook-measure",
+    "benchbook-kernels",
+    "benchbook-engines",
+    "benchbook-charts",
+];
+
+/// A library from outside, and the only crates that may name it.
+const OUTSIDE: [(&str, &[&str]); 6] = [
+    ("burn", &["benchbook-kernels", "benchbook", "benchbook-tests"]),
+    ("tch", &["benchbook-engines"]),
+    ("datafusion", &["benchbook-query", "benchbook"]),
+    ("plotly", &["benchbook-charts", "benchbook"]),
+    ("statrs", &["benchbook-stats"]),
+    ("nvml-wrapper", &["benchbook-measure"]),
+];
+
+/// A crate, and what it never knows.
+const NEVER: [(&str, &[&str]); 4] = [
+    ("benchbook-core", &["arrow", "parquet", "chrono", "tokio", "object_store", "tempfile"]),
+    ("benchbook-stats", &["arrow", "parquet", "chrono", "tokio"]),
+    ("benchbook-kernels", &["arrow", "parquet", "chrono"]),
+    ("benchbook-engines", &["arrow", "parquet", "chrono"]),
+];
+
+/// Features are unified through this crate; xtask alone must not wait for what it brings.
+const UNIFIER: &str = "workspace-hack";
+
+struct Package {
+    name: String,
+    uses: Vec<String>,
+}
+
+fn breaches(packages: &[Package]) -> Vec<String> {
+    let mut found = Vec::new();
+    for Package { name, uses } in packages {
+        let Some((_, may)) = EDGES.iter().find(|(known, _)| known == name) else {
+            found.push(format!("{name} is not in the table"));
+            continue;
+        };
+        for used in uses {
+            let ours = EDGES.iter().any(|(known, _)| known == used);
+            let unifies = used == UNIFIER && name != "xtask";
+            if ours && !unifies && !may.contains(&used.as_str()) {
+                found.push(format!("{name} may not use {used}"));
+            }
+            if OUTSIDE.iter().any(|(library, only)| library == used && !only.contains(&name.as_str())) {
+                found.push(format!("{name} may not use {used}, which has its place elsewhere"));
+            }
+            if NEVER.iter().any(|(one, never)| one == name && never.contains(&used.as_str())) {
+                found.push(format!("{name} never knows {used}"));
+            }
+        }
+        if !["xtask", UNIFIER].contains(&name.as_str()) && !uses.iter().any(|used| used == UNIFIER) {
+            found.push(format!("{name} must use {UNIFIER}, or building it alone compiles its libraries again"));
+        }
+    }
+    let absent = EDGES.iter().filter(|(known, _)| !packages.iter().any(|package| package.name == *known));
+    found.extend(absent.map(|(known, _)| format!("{known} is in the table and not in the workspace")));
+    found
+}
+
+fn packages() -> Vec<Package> {
+    let metadata: Value =
+        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1"])).expect("JSON");
+    let text = |value: &Value| value["name"].as_str().expect("a name").to_owned();
+    let list = |value: &Value| value.as_array().expect("a list").clone();
+    let package =
+        |one: &Value| Package { name: text(one), uses: list(&one["dependencies"]).iter().map(text).collect() };
+    list(&metadata["packages"]).iter().map(package).collect()
+}
+
+#[test]
+fn crates_use_only_what_the_table_allows() {
+    none(&breaches(&packages()));
+}
+
+#[test]
+fn a_planted_edge_is_found() {
+    for (name, used, part) in [
+        ("benchbook-stats", "benchbook-record", "benchbook-stats may not use benchbook-record"),
+        ("benchbook-stats", "arrow", "never knows arrow"),
+        ("benchbook-cli", "burn", "may not use burn"),
+        ("benchbook-core", "chrono", "never knows chrono"),
+        ("benchbook-kernels", "benchbook-measure", "may not use benchbook-measure"),
+        ("benchbook-worker", "benchbook-notebook", "may not use benchbook-notebook"),
+        ("xtask", "workspace-hack", "xtask may not use workspace-hack"),
+    ] {
+        let mut packages = packages();
+        let planted = packages.iter_mut().find(|package| package.name == name).expect(name);
+        planted.uses.push(used.to_owned());
+        assert!(breaches(&packages).iter().any(|breach| breach.contains(part)), "{name} -> {used}");
+    }
+}
+
+#[test]
+fn a_crate_without_a_place_is_found() {
+    let mut packages = packages();
+    packages.push(Package { name: "benchbook-corner".to_owned(), uses: Vec::new() });
+    packages.retain(|package| package.name != "benchbook-stats");
+    let found = breaches(&packages);
+    assert!(found.contains(&"benchbook-corner is not in the table".to_owned()), "{found:?}");
+    assert!(found.contains(&"benchbook-stats is in the table and not in the workspace".to_owned()), "{found:?}");
+}

@@ -1,0 +1,179 @@
+//! Rules on the text of the sources.
+
+use crate::code::code_only;
+use crate::sources::{Source, none, sources};
+
+/// The longest file: one idea each.
+const LINES: usize = 500;
+
+/// Reads time elsewhere than in `measure::clock`: the file or folder, and why it may.
+const MAY_READ_TIME: [(&str, &str); 7] = [
+    ("crates/measure/src/clock.rs", "this is the clock"),
+    ("crates/xtask/", "tells how long set-up takes, and times whole processes"),
+    ("crates/record/src/run.rs", "dates a run; measures nothing"),
+    ("crates/record/src/writer.rs", "writes the journal out each second"),
+    ("crates/record/src/place.rs", "trusts a checksum only of a file that has not changed for a while"),
+    ("crates/record/src/repair.rs", "leaves alone a folder that is still being made"),
+    ("crates/charts/src/browser.rs", "ends a browser that hangs"),
+];
+
+/// Writes to the terminal: the file or folder, and why it may.
+const MAY_PRINT: [(&str, &str); 4] = [
+    ("crates/cli/", "speaks to a person"),
+    ("crates/xtask/", "speaks to a person"),
+    ("crates/measure/src/worker_main.rs", "the last words of the program benchbook-worker"),
+    ("tests/", "tests print why they skip, programs of the benchmark print figures"),
+];
+
+/// What reads time, and what writes to the terminal.
+const TIME: [&str; 5] = ["Instant::now", "SystemTime::now", "clock_gettime", "Utc::now", "Local::now"];
+const PRINT: [&str; 5] = ["println!", "print!", "eprintln!", "eprint!", "dbg!"];
+
+fn is_test(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("/tests.rs")
+}
+
+fn allowed(path: &str, list: &[(&str, &str)]) -> bool {
+    list.iter().any(|(place, _)| path.starts_with(place))
+}
+
+/// The lines of `code` with one of `words`, as `path:line: word`.
+fn lines_with(path: &str, code: &str, words: &[&str]) -> Vec<String> {
+    let hits = |(number, line): (usize, &str)| {
+        let word = words.iter().find(|word| stands(line, word))?;
+        Some(format!("{path}:{}: {word}", number + 1))
+    };
+    code.lines().enumerate().filter_map(hits).collect()
+}
+
+/// Whether the word stands in the line and is not the end of a longer one.
+fn stands(line: &str, word: &str) -> bool {
+    let letter = |c: char| c.is_alphanumeric() || c == '_';
+    let before = |at: usize| line[..at].chars().next_back();
+    line.match_indices(word).any(|(at, _)| !(word.starts_with(letter) && before(at).is_some_and(letter)))
+}
+
+fn time(path: &str, code: &str) -> Vec<String> {
+    // Tests wait with a deadline; what they assert is never a speed.
+    if is_test(path) || allowed(path, &MAY_READ_TIME) {
+        return Vec::new();
+    }
+    lines_with(path, code, &TIME)
+}
+
+fn printing(path: &str, code: &str) -> Vec<String> {
+    // A build script speaks to cargo, a test says why it skips.
+    if path.ends_with("/build.rs") || is_test(path) || allowed(path, &MAY_PRINT) {
+        return Vec::new();
+    }
+    lines_with(path, code, &PRINT)
+}
+
+fn silenced(path: &str, code: &str) -> Vec<String> {
+    let squeezed: String = code.lines().map(|line| line.split_whitespace().collect::<String>() + "\n").collect();
+    lines_with(path, &squeezed, &["#[allow(", "#![allow(", ",allow(", "#[ignore"])
+}
+
+fn length(path: &str, text: &str) -> Vec<String> {
+    let lines = text.lines().count();
+    if lines > LINES { vec![format!("{path} has {lines} lines, more than {LINES}")] } else { Vec::new() }
+}
+
+fn declarations(path: &str, code: &str) -> Vec<String> {
+    if !(path.ends_with("/mod.rs") || path.ends_with("/lib.rs")) {
+        return Vec::new();
+    }
+    let words =
+        ["fn ", "struct ", "enum ", "impl ", "impl<", "trait ", "const ", "static ", "type ", "union ", "macro_rules!"];
+    lines_with(path, code, &words)
+}
+
+/// Every breach of one rule in the files under `crates` and `tests`.
+fn breaches(rule: fn(&str, &str) -> Vec<String>) -> Vec<String> {
+    let all = sources(&["crates", "tests"], &["rs"]);
+    all.iter().flat_map(|Source { path, text }| rule(path, &code_only(text))).collect()
+}
+
+#[test]
+fn time_is_read_in_one_place() {
+    none(&breaches(time));
+}
+
+#[test]
+fn libraries_do_not_print() {
+    none(&breaches(printing));
+}
+
+#[test]
+fn nothing_is_silenced_or_ignored() {
+    none(&breaches(silenced));
+}
+
+#[test]
+fn files_are_short() {
+    let all = sources(&["crates", "tests", "queries"], &["rs", "py", "sql"]);
+    none(&all.iter().flat_map(|source| length(&source.path, &source.text)).collect::<Vec<_>>());
+}
+
+#[test]
+fn lib_and_mod_files_hold_declarations_only() {
+    none(&breaches(declarations));
+}
+
+/// Exceptions for what no longer happens there.
+fn stale(exceptions: &[(&str, &str)], words: &[&str], all: &[Source]) -> Vec<String> {
+    let needs = |place: &str, source: &Source| {
+        source.path.starts_with(place) && !lines_with("", &code_only(&source.text), words).is_empty()
+    };
+    let unneeded = exceptions.iter().filter(|(place, _)| !all.iter().any(|source| needs(place, source)));
+    unneeded.map(|(place, why)| format!("{place} needs no exception any more ({why})")).collect()
+}
+
+#[test]
+fn every_exception_is_needed() {
+    let all = sources(&["crates", "tests"], &["rs"]);
+    none(&[stale(&MAY_READ_TIME, &TIME, &all), stale(&MAY_PRINT, &PRINT, &all)].concat());
+    assert_eq!(stale(&[("crates/no/such.rs", "never")], &TIME, &all).len(), 1);
+}
+
+#[test]
+fn planted_breaches_are_found() {
+    let library = "crates/stats/src/mean.rs";
+    let planted: [(fn(&str, &str) -> Vec<String>, &str); 12] = [
+        (time, "let started = std::time::Instant::now();"),
+        (time, "let t = SystemTime::now();"),
+        (time, "clock_gettime(ClockId::CLOCK_MONOTONIC)"),
+        (printing, "println!(\"{x}\");"),
+        (printing, "let y = dbg!(x);"),
+        (printing, "std::eprint!(\"a\")"),
+        (silenced, "#[allow(dead_code)] fn f() {}"),
+        (silenced, "#![allow(missing_docs)]"),
+        (silenced, "#[cfg_attr(test, allow(unused))]"),
+        (silenced, "#[ignore = \"slow\"] fn t() {}"),
+        (silenced, "# [ allow ( dead_code ) ]"),
+        (length, &"x\n".repeat(LINES + 1)),
+    ];
+    for (rule, text) in planted {
+        let code = if text.lines().count() > 1 { text.to_owned() } else { code_only(text) };
+        assert_eq!(rule(library, &code).len(), 1, "{text}");
+    }
+    for text in ["mod a;\nfn f() {}", "pub struct A;", "impl A {}", "const A: u8 = 1;"] {
+        for name in ["lib", "mod"] {
+            assert_eq!(declarations(&format!("crates/stats/src/{name}.rs"), text).len(), 1, "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_allowed_is_no_breach() {
+    assert!(time("crates/measure/src/clock.rs", "Instant::now()").is_empty());
+    assert!(time("crates/stats/src/mean.rs", "MyInstant::nowhere()").is_empty());
+    assert!(printing("crates/cli/src/main.rs", "println!()").is_empty());
+    assert!(printing("crates/stats/src/mean.rs", "pretty_print!(x)").is_empty());
+    assert!(silenced("crates/stats/src/mean.rs", "#[expect(dead_code, reason = \"\")]").is_empty());
+    assert!(
+        declarations("crates/stats/src/lib.rs", "mod a;\npub use a::{Fn, my_const};\n#[macro_use]\nextern crate b;")
+            .is_empty()
+    );
+    assert!(length("a.rs", &"x\n".repeat(LINES)).is_empty());
+}

@@ -1,0 +1,86 @@
+//! The report of real kernels, opened offline in a browser.
+
+use std::fs;
+
+use benchbook_charts::Browser;
+use benchbook_tests::Bench;
+
+/// A browser; without one the test fails in CI and says elsewhere why it is skipped.
+fn browser() -> Option<Browser> {
+    match Browser::find() {
+        Ok(browser) => Some(browser),
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "CI must have a browser: {error}");
+            eprintln!("skipped: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn the_report_of_real_kernels_opens_offline_with_its_charts_drawn() {
+    let bench = Bench::new();
+    let words =
+        ["run", "attention", "--set", "seq_q=16,32,64,128", "--set", "heads=2", "--replicates", "5", "--blocks", "5"];
+    bench.ok(&words);
+    bench.ok(&["report", "--output", "r.html", "--baseline", "naive"]);
+    let failed = bench
+        .sql("select t.variant, o.stop_reason from outcomes o join trials t on t.trial = o.trial where status <> 'ok'");
+    assert!(failed.is_empty(), "{failed:?}");
+    let checks = bench.sql("select count(*) as n, sum(case when passed then 0 else 1 end) as failed from checks");
+    assert!(checks[0]["n"].as_i64().unwrap() >= 2 * 4 * 5 * 2 && checks[0]["failed"] == 0, "{checks:?}");
+
+    let html = fs::read_to_string(bench.folder().join("r.html")).unwrap();
+    assert_eq!(html.matches("plotly.js v").count(), 1, "plotly.js stands in the report once");
+    let Some(browser) = browser() else { return };
+    let dom = browser.dom(&bench.folder().join("r.html")).unwrap();
+    let figures = html.matches("id=\"figure-").count();
+    assert!(figures >= 3, "a comparison, scaling and samples: {figures}");
+    assert_eq!(dom.matches("data-drawn=\"yes\"").count(), figures, "every chart is drawn");
+    assert!(dom.contains("main-svg"), "drawn means that there are lines on the page");
+}
+
+#[test]
+fn cold_and_hot_runs_say_which_they_are() {
+    let bench = Bench::new();
+    for cache in ["hot", "cold"] {
+        let words = ["run", "matmul", "--set", "m=64", "--implementation", "burn", "--device", "flex"];
+        bench.ok(&[&words[..], &["--replicates", "1", "--blocks", "3", "--cache", cache]].concat());
+    }
+    let rows = bench.sql(
+        "select t.cache, m.value from measures m join trials t on t.run_id = m.run_id and t.trial = m.trial \
+         where m.name = 'input_copies' order by t.cache",
+    );
+    assert_eq!((rows[0]["cache"].as_str(), rows[1]["cache"].as_str()), (Some("cold"), Some("hot")));
+    assert_eq!(rows[1]["value"].as_f64(), Some(1.0));
+    let cache = bench.sql("select max(l3_bytes) as bytes from runs")[0]["bytes"].as_i64().unwrap_or(64 << 20);
+    let filled = rows[0]["value"].as_f64().unwrap() * (2 * 64 * 64 * 4) as f64;
+    assert!(filled >= 4.0 * cache as f64, "{filled} bytes of inputs against a cache of {cache}");
+}
+
+#[test]
+fn every_variant_gets_the_same_threads() {
+    let bench = Bench::new();
+    let words = ["run", "matmul", "--set", "m=512", "--threads", "1", "--replicates", "1", "--blocks", "5"];
+    bench.ok(&words);
+    // On one thread, a process cannot use more processor time than passes: 20 % for the clock's coarseness.
+    let rows = bench.sql(
+        "select variant, sum(cpu_user_ns + cpu_system_ns) / sum(elapsed_ns) as cores from samples s \
+         join trials t on t.run_id = s.run_id and t.trial = s.trial group by variant",
+    );
+    assert!(rows.len() >= 2, "{rows:?}");
+    assert!(rows.iter().all(|row| row["cores"].as_f64().unwrap() < 1.2), "{rows:?}");
+}
+
+#[test]
+fn coverage_tells_every_row_of_the_catalogue() {
+    let bench = Bench::new();
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_str(&bench.ok(&["list", "coverage", "--format", "json"])).unwrap();
+    assert!(rows.len() > 300, "{}", rows.len());
+    let status =
+        |id: &str| rows.iter().find(|row| row["id"] == id).map(|row| row["status"].as_str().unwrap().to_owned());
+    assert_eq!(status("AT1").as_deref(), Some("works"));
+    assert_eq!(status("AT3").as_deref(), Some("not yet"));
+    assert!(rows.iter().all(|row| !row["because"].as_str().unwrap().is_empty()));
+}
