@@ -34,7 +34,7 @@ fn the_report_of_real_kernels_opens_offline_with_its_charts_drawn() {
     assert_eq!(html.matches("plotly.js v").count(), 1, "plotly.js stands in the report once");
     let Some(browser) = browser() else { return };
     let dom = browser.dom(&bench.folder().join("r.html")).unwrap();
-    let figures = html.matches("id=\"figure-").count();
+    let figures = html.matches("<div class=\"benchbook-figure\"").count();
     assert!(figures >= 3, "a comparison, scaling and samples: {figures}");
     assert_eq!(dom.matches("data-drawn=\"yes\"").count(), figures, "every chart is drawn");
     assert!(dom.contains("main-svg"), "drawn means that there are lines on the page");

@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod comparison;
 mod coverage;
 mod error;
 mod output;

@@ -1,12 +1,13 @@
 //! Record batches as aligned tables.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use comfy_table::presets::UTF8_BORDERS_ONLY;
-use comfy_table::{Cell, CellAlignment, Color, Table};
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table};
 
 use crate::error::Failure;
 
@@ -99,6 +100,10 @@ impl Cells {
     pub fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_preset(UTF8_BORDERS_ONLY);
+        // Breaks long cells to fit a terminal; elsewhere lines stay whole.
+        if std::io::stdout().is_terminal() {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
         table.set_header(&self.header);
         for (index, numeric) in self.numeric.iter().enumerate() {
             if *numeric && let Some(column) = table.column_mut(index) {

@@ -25,11 +25,26 @@ pub struct Reference {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Largest |a − b|; infinite where the output holds a NaN or the shapes differ.
+    #[serde(with = "infinite")]
     pub max_abs_error: f64,
     /// Largest |a − b| over the largest |reference|.
+    #[serde(with = "infinite")]
     pub max_scaled_error: f64,
     /// Number of rows compared.
     pub rows_checked: u64,
+}
+
+/// JSON has no infinity: it travels as null.
+mod infinite {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
+    }
 }
 
 /// A seeded choice of at most `limit` of `rows` rows, ascending; always the first and the last.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use benchbook_measure::record::{Store, environment_difference};
 use benchbook_query::{Answer, Session};
 
 use crate::args::{CompareArgs, FailOn, Format};
+use crate::comparison;
 use crate::error::{EXIT_REGRESSION, EXIT_UNDECIDED, Failure};
 use crate::output;
 use crate::show::Cells;
@@ -16,11 +17,19 @@ use crate::show::Cells;
 pub fn compare(location: &str, arguments: &CompareArgs) -> Result<u8, Failure> {
     let store = Store::open(location)?;
     let session = Session::open(&store)?;
-    let (answer, note) = match &arguments.candidate {
-        None => within(&store, &session, arguments)?,
-        Some(candidate) => across(&store, &session, arguments, candidate)?,
+    let (answer, note, cells) = match &arguments.candidate {
+        None => {
+            let (answer, note) = within(&store, &session, arguments)?;
+            let cells = comparison::paired(&answer);
+            (answer, note, cells)
+        }
+        Some(candidate) => {
+            let (answer, note) = across(&store, &session, arguments, candidate)?;
+            let cells = comparison::sequential(&answer);
+            (answer, note, cells)
+        }
     };
-    show(&answer, &note, arguments.format.format)?;
+    show(&answer, &note, &cells, arguments.format.format)?;
     Ok(exit_code(&answer, &arguments.fail_on))
 }
 
@@ -90,13 +99,12 @@ fn params(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn show(answer: &Answer, note: &str, format: Format) -> Result<(), Failure> {
+fn show(answer: &Answer, note: &str, cells: &Cells, format: Format) -> Result<(), Failure> {
     if format != Format::Table {
         return output::print(&answer.schema, &answer.batches, format);
     }
-    let cells = Cells::of(&answer.schema, &answer.batches, usize::MAX)?.without("run id");
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{note}\n{}", cells.table())?;
+    writeln!(out, "{note}\n{}\n{}.", cells.table(), comparison::counts(answer))?;
     if !answer.left_out.is_empty() {
         writeln!(out, "{}", answer.left_out)?;
     }
@@ -105,17 +113,9 @@ fn show(answer: &Answer, note: &str, format: Format) -> Result<(), Failure> {
 
 /// What the verdicts mean for whoever asked to see them in the exit code; a regression weighs more.
 fn exit_code(answer: &Answer, fail_on: &[FailOn]) -> u8 {
-    let has = |word: &str| {
-        answer.batches.iter().any(|batch| {
-            let verdicts = batch.column_by_name("verdict").and_then(|column| column.as_string_opt::<i32>().cloned());
-            verdicts.is_some_and(|verdicts| {
-                (0..verdicts.len()).any(|row| verdicts.is_valid(row) && verdicts.value(row) == word)
-            })
-        })
-    };
-    if fail_on.contains(&FailOn::Slower) && has("slower") {
+    if fail_on.contains(&FailOn::Slower) && comparison::any(answer, "slower") {
         EXIT_REGRESSION
-    } else if fail_on.contains(&FailOn::Undecided) && has("undecided") {
+    } else if fail_on.contains(&FailOn::Undecided) && comparison::any(answer, "undecided") {
         EXIT_UNDECIDED
     } else {
         0

@@ -1,11 +1,12 @@
 //! One case in one replicate: its variants in interleaved blocks.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use benchbook_core::message::{Prepared, Reply, Request, Trial};
 use benchbook_core::{Plan, Variant};
-use benchbook_record::{Level, Phase, Status};
+use benchbook_record::{Isolation, Level, Phase, Status};
 
 use super::budget::Budget;
 use super::controller::Shared;
@@ -73,6 +74,18 @@ fn timeout(plan: &Plan) -> Duration {
     Duration::from_nanos(plan.sampling.timeout_ns)
 }
 
+/// The variant's worker, started where it has none yet.
+fn worker_of<'a>(
+    workers: &'a mut Workers,
+    spawn: &mut dyn Spawn,
+    variant: &Variant,
+) -> Result<&'a mut Box<dyn Executor>> {
+    Ok(match workers.entry(variant.clone()) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => entry.insert(spawn.spawn(variant.threads)?),
+    })
+}
+
 /// Sets up one trial; a failure is recorded and leaves nothing to sample.
 fn prepare(
     shared: &mut Shared<'_>,
@@ -83,16 +96,6 @@ fn prepare(
     place: &Place,
     warmup_ns: u64,
 ) -> Result<Option<Live>> {
-    if !workers.contains_key(variant) {
-        workers.insert(variant.clone(), spawn.spawn(variant.threads)?);
-    }
-    let Some(worker) = workers.get_mut(variant) else { return Ok(None) };
-    let runner = Runner {
-        pid: worker.pid(),
-        isolation: worker.isolation(),
-        engine: shared.engine(&variant.device),
-        replicate: place.replicate,
-    };
     let number = shared.next_trial();
     let trial = Trial {
         trial: number,
@@ -103,7 +106,19 @@ fn prepare(
         min_sample_ns: shared.plan.sampling.min_sample_ns,
         warmup_ns,
     };
-    let reply = worker.request(Request::Prepare(Box::new(trial.clone())), timeout(shared.plan));
+    let mut runner = Runner {
+        pid: None,
+        isolation: Isolation::Process,
+        engine: shared.engine(&variant.device),
+        replicate: place.replicate,
+    };
+    let reply = match worker_of(workers, spawn, variant) {
+        Ok(worker) => {
+            (runner.pid, runner.isolation) = (worker.pid(), worker.isolation());
+            worker.request(Request::Prepare(Box::new(trial.clone())), timeout(shared.plan))
+        }
+        Err(error) => Err(error),
+    };
     let prepared = match reply {
         Ok(Reply::Prepared(prepared)) => prepared,
         other => {

@@ -7,6 +7,7 @@ use benchbook_query::{Answer, Session};
 use serde::Serialize;
 
 use crate::commands::compare::{first_implementation, speedup};
+use crate::comparison;
 use crate::error::Failure;
 use crate::show::Cells;
 
@@ -58,6 +59,13 @@ impl Content {
         let compared = speedup(session, &entry.run_id, &baseline)?;
         let mut left_out: Vec<String> = compared.left_out.to_string().lines().map(str::to_owned).collect();
         let mut sections = Vec::new();
+        if compared.rows() > 0 {
+            let about = format!(
+                "Paired block by block with {baseline}. A speedup above 1 means that the candidate is faster; verdicts \
+                 hold at 95 %, equivalence means within 1 %, and the last columns say what this run could have seen."
+            );
+            sections.push(Section { title: "Comparison", about, cells: comparison::paired(&compared) });
+        }
         let mut add = |title, about: String, answer: &Answer| -> Result<(), Failure> {
             if answer.rows() > MOST_ROWS {
                 left_out.push(format!("{title}: {MOST_ROWS} of {} rows are shown, ask SQL for all", answer.rows()));
@@ -68,11 +76,6 @@ impl Content {
             }
             Ok(())
         };
-        let about = format!(
-            "Paired block by block with {baseline}. A speedup above 1 means that the candidate is faster; verdicts hold \
-             at 95 %, equivalence means within 1 %, and the minimum detectable effect says what this run could see."
-        );
-        add("Comparison", about, &compared)?;
         let about = "Valid samples; the median's interval is exact (order statistics, 95 %). Outliers are counted, not dropped.";
         add("Times", about.into(), &named("summary")?)?;
         add(
@@ -127,18 +130,13 @@ fn events(session: &Session, run_id: &str) -> Result<Answer, Failure> {
 
 /// How many comparisons ended how, and whether every check passed.
 fn headline(session: &Session, run_id: &str, compared: &Answer) -> Result<String, Failure> {
-    let verdicts = Cells::of(&compared.schema, &compared.batches, usize::MAX)?;
-    let column = verdicts.header.iter().position(|name| name == "verdict");
-    let count =
-        |word: &str| verdicts.rows.iter().filter(|row| column.is_some_and(|column| row[column] == word)).count();
-    let words = ["faster", "slower", "equivalent", "undecided"].map(|word| format!("{} {word}", count(word)));
     let failed = session.sql(&format!("select 1 from checks where run_id = '{run_id}' and not passed"))?.rows();
     let checks = if failed == 0 {
         "every correctness check passed".into()
     } else {
         format!("{failed} correctness checks failed")
     };
-    Ok(format!("{} comparisons: {}; {checks}.", verdicts.rows.len(), words.join(", ")))
+    Ok(format!("{}; {checks}.", comparison::counts(compared)))
 }
 
 fn facts(run: &RunRow, state: &str) -> Vec<(&'static str, String)> {

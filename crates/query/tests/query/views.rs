@@ -1,9 +1,7 @@
 //! The views: what is valid, how parameters become columns, which samples are paired.
 
-mod common;
-
+use crate::common::{Fixture, assert_near, flags, floats, ints, one, sample, texts, trial};
 use benchbook_record::{CheckRow, OutcomeRow, Phase, RunWriter, Status};
-use common::{Fixture, assert_near, flags, floats, ints, one, sample, texts, trial};
 use serde_json::json;
 
 fn check(trial: i64, phase: Phase, passed: bool) -> CheckRow {

@@ -1,7 +1,5 @@
 //! Small stores with known contents, and answers as plain values.
 
-#![expect(dead_code, reason = "each test file uses some of these")]
-
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};

@@ -1,12 +1,10 @@
 //! Stores that are empty, unfinished or damaged.
 
-mod common;
-
 use std::fs;
 
+use crate::common::{Fixture, one, sample, texts, trial};
 use benchbook_query::named_queries;
 use benchbook_record::{CheckRow, Phase, RunWriter, Table};
-use common::{Fixture, one, sample, texts, trial};
 use serde_json::json;
 
 fn write(writer: &mut RunWriter) {

@@ -1,14 +1,12 @@
 //! The named queries, each on a small store, and their parameters.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::common::{Fixture, Numbers, assert_near, floats, ints, sample, texts, trial};
 use benchbook_query::{Error, ParamKind, named_queries, named_queries_in};
 use benchbook_record::{CheckRow, MeasureRow, OutcomeRow, Phase, Provenance, Status};
-use common::{Fixture, Numbers, assert_near, floats, ints, sample, texts, trial};
 use serde_json::json;
 
 const REPLICATES: i64 = 6;

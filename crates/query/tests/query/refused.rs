@@ -1,9 +1,7 @@
 //! What a session refuses, and how it says so.
 
-mod common;
-
+use crate::common::{Fixture, one};
 use benchbook_query::{Error, Position};
-use common::{Fixture, one};
 
 #[test]
 fn nothing_can_be_changed_or_read_outside_the_store() {

@@ -1,13 +1,11 @@
 //! Every SQL function gives what the stats crate gives, whatever the batches and partitions.
 
-mod common;
-
 use std::collections::BTreeMap;
 
+use crate::common::{Fixture, Numbers, assert_near, floats, ints, one, one_text, sample, texts, trial};
 use benchbook_query::{Session, functions};
 use benchbook_stats as stats;
 use benchbook_stats::verdict::{Rules, paired_verdict};
-use common::{Fixture, Numbers, assert_near, floats, ints, one, one_text, sample, texts, trial};
 use serde_json::json;
 
 const TRIALS: i64 = 7;

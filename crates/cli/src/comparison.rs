@@ -1,0 +1,122 @@
+//! Comparisons as people read them: one ratio with its interval, a verdict, and what could have been seen.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use benchbook_query::Answer;
+
+use crate::show::{Cells, duration};
+
+/// Columns of a row, by name, as text or numbers; absent and NULL are nothing.
+struct Row<'a> {
+    batch: &'a RecordBatch,
+    row: usize,
+}
+
+impl Row<'_> {
+    fn column(&self, name: &str, wanted: &DataType) -> Option<ArrayRef> {
+        let column = cast(self.batch.column_by_name(name)?, wanted).ok()?;
+        column.is_valid(self.row).then_some(column)
+    }
+
+    fn text(&self, name: &str) -> String {
+        let column = self.column(name, &DataType::Utf8);
+        column.map(|column| column.as_string::<i32>().value(self.row).to_owned()).unwrap_or_default()
+    }
+
+    fn float(&self, name: &str) -> Option<f64> {
+        self.column(name, &DataType::Float64).map(|column| column.as_primitive::<Float64Type>().value(self.row))
+    }
+
+    fn integer(&self, name: &str) -> i64 {
+        let column = self.column(name, &DataType::Int64);
+        column.map_or(0, |column| column.as_primitive::<Int64Type>().value(self.row))
+    }
+
+    /// The case, with its workload and the cold regime where they need saying.
+    fn case(&self) -> String {
+        let cold = if self.text("cache") == "cold" { " cold" } else { "" };
+        format!("{} {}{cold}", self.text("workload"), self.text("case_name"))
+    }
+
+    fn ratio(&self) -> String {
+        self.float("speedup").map_or_else(String::new, |ratio| format!("{ratio:.3}×"))
+    }
+
+    fn interval(&self) -> String {
+        match (self.float("low"), self.float("high")) {
+            (Some(low), Some(high)) => format!("{low:.3} – {high:.3}"),
+            _ => "none".into(),
+        }
+    }
+}
+
+fn rows(answer: &Answer) -> impl Iterator<Item = Row<'_>> {
+    answer.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| Row { batch, row }))
+}
+
+/// Paired comparisons within a run; the least detectable change is given as a share.
+pub fn paired(answer: &Answer) -> Cells {
+    let header =
+        ["case", "baseline", "candidate", "speedup", "95 % interval", "verdict", "why", "could see", "blocks", "scope"];
+    let row = |row: Row<'_>| {
+        // The effect is on the logarithm: 0.1 is a change by a factor of e^0.1.
+        let could_see =
+            row.float("minimum_detectable_effect").map(|effect| format!("{:.1} %", 100.0 * effect.exp_m1()));
+        vec![
+            row.case(),
+            row.text("baseline"),
+            row.text("candidate"),
+            row.ratio(),
+            row.interval(),
+            row.text("verdict"),
+            row.text("reason").replace('-', " "),
+            could_see.unwrap_or_else(|| "unknown".into()),
+            format!("{} in {} replicates", row.integer("blocks"), row.integer("replicates")),
+            row.text("scope").replace('-', " "),
+        ]
+    };
+    table(&header, &["speedup", "95 % interval", "could see"], rows(answer).map(row).collect())
+}
+
+/// Two runs, unpaired and sequential.
+pub fn sequential(answer: &Answer) -> Cells {
+    let header =
+        ["case", "variant", "baseline", "candidate", "speedup", "95 % interval", "verdict", "Welch p", "replicates"];
+    let time = |ns: Option<f64>| ns.map_or_else(|| "not measured".into(), duration);
+    let row = |row: Row<'_>| {
+        vec![
+            row.case(),
+            row.text("variant"),
+            time(row.float("baseline_ns")),
+            time(row.float("candidate_ns")),
+            row.ratio(),
+            row.interval(),
+            row.text("verdict"),
+            row.float("welch_p").map_or_else(String::new, |p| format!("{p:.2e}")),
+            format!("{} and {}", row.integer("baseline_replicates"), row.integer("candidate_replicates")),
+        ]
+    };
+    table(&header, &["baseline", "candidate", "speedup", "95 % interval", "Welch p"], rows(answer).map(row).collect())
+}
+
+fn table(header: &[&str], numeric: &[&str], rows: Vec<Vec<String>>) -> Cells {
+    Cells {
+        header: header.iter().map(|name| (*name).to_owned()).collect(),
+        numeric: header.iter().map(|name| numeric.contains(name)).collect(),
+        rows,
+    }
+}
+
+/// How many comparisons ended how, in words.
+pub fn counts(answer: &Answer) -> String {
+    let verdicts: Vec<String> = rows(answer).map(|row| row.text("verdict")).collect();
+    let count = |word: &str| verdicts.iter().filter(|verdict| *verdict == word).count();
+    let words = ["faster", "slower", "equivalent", "undecided"].map(|word| format!("{} {word}", count(word)));
+    format!("{} comparisons: {}", verdicts.len(), words.join(", "))
+}
+
+/// Whether any comparison ended with this verdict.
+pub fn any(answer: &Answer, verdict: &str) -> bool {
+    rows(answer).any(|row| row.text("verdict") == verdict)
+}
