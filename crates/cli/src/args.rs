@@ -209,7 +209,7 @@ pub struct ReportArgs {
     /// Where to write: .html, .md or .json
     #[arg(long, short, default_value = "report.html", value_name = "FILE")]
     pub output: PathBuf,
-    /// The implementation, or whole variant, that the others are compared with [default: the run's first]
+    /// The implementation, or whole variant, that the others are compared with [default: naive, or the first by name]
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
 }

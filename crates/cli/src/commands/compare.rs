@@ -38,7 +38,7 @@ fn within(store: &Store, session: &Session, arguments: &CompareArgs) -> Result<(
     let run = store.resolve(&arguments.run)?;
     let baseline = match &arguments.baseline {
         Some(named) => named.clone(),
-        None => first_implementation(session, &run.run_id)?,
+        None => default_baseline(session, &run.run_id)?,
     };
     let answer = speedup(session, &run.run_id, &baseline)?;
     let note = format!(
@@ -54,9 +54,12 @@ pub fn speedup(session: &Session, run_id: &str, baseline: &str) -> Result<Answer
     Ok(session.named("speedup", &params(&[("run", run_id), ("baseline", baseline)]))?)
 }
 
-/// The implementation of a run's first trial: what others are compared with when nobody names one.
-pub fn first_implementation(session: &Session, run_id: &str) -> Result<String, Failure> {
-    let sql = format!("select implementation from trials where run_id = '{run_id}' order by trial limit 1");
+/// What others are compared with when nobody names it: `naive` where the run has it, else the first by name.
+pub fn default_baseline(session: &Session, run_id: &str) -> Result<String, Failure> {
+    let sql = format!(
+        "select implementation from trials where run_id = '{run_id}' \
+         order by case when implementation = 'naive' then 0 else 1 end, implementation limit 1"
+    );
     let answer = session.sql(&sql)?;
     let batch = answer.batches.iter().find(|batch| batch.num_rows() > 0);
     let name = batch.map(|batch| batch.column(0).as_string::<i32>().value(0).to_owned());

@@ -6,7 +6,7 @@ use benchbook_measure::record::{RunRow, Store};
 use benchbook_query::{Answer, Session};
 use serde::Serialize;
 
-use crate::commands::compare::{first_implementation, speedup};
+use crate::commands::compare::{default_baseline, speedup};
 use crate::comparison;
 use crate::error::Failure;
 use crate::show::Cells;
@@ -51,7 +51,7 @@ impl Content {
         let row = store.run_row(&entry.run_id)?;
         let baseline = match baseline {
             Some(named) => named.to_owned(),
-            None => first_implementation(session, &entry.run_id)?,
+            None => default_baseline(session, &entry.run_id)?,
         };
         let named = |name: &str| -> Result<Answer, Failure> {
             Ok(session.named(name, &BTreeMap::from([("run".to_owned(), entry.run_id.clone())]))?)

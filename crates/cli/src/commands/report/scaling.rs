@@ -41,11 +41,22 @@ pub fn figures(session: &Session, run_id: &str) -> Result<Vec<Figure>, Failure> 
             let rows = filter_record_batch(&all, &mask)?;
             if points(&rows) >= LEAST_POINTS {
                 let rows = with_text(&rows, "x_name", x)?;
-                figures.push(scaling(&[rows])?.with_title(&format!("Scaling of {workload} with {x} ({group})")));
+                figures.push(scaling(&[rows])?.with_title(&format!("{workload} over {x} ({})", readable(group))));
             }
         }
     }
     Ok(figures)
+}
+
+/// `batch=1 causal=false masked=true` as `batch 1, masked`.
+fn readable(fixed: &str) -> String {
+    let word = |pair: &str| match pair.split_once('=') {
+        Some((_, "false")) => None,
+        Some((name, "true")) => Some(name.to_owned()),
+        Some((name, value)) => Some(format!("{name} {value}")),
+        None => Some(pair.to_owned()),
+    };
+    fixed.split_whitespace().filter_map(word).collect::<Vec<_>>().join(", ")
 }
 
 /// Different sizes in a group.
