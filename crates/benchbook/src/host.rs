@@ -11,7 +11,8 @@ pub fn host(extend: impl FnOnce(&mut Registry)) -> Host {
     benchbook_kernels::register(&mut registry);
     benchbook_engines::register(&mut registry);
     extend(&mut registry);
-    Host::new(registry, benchbook_kernels::probe, benchbook_kernels::build_facts(), benchbook_engines::thread_pools)
+    let facts = [benchbook_kernels::build_facts(), benchbook_engines::build_facts()].concat();
+    Host::new(registry, benchbook_kernels::probe, facts, benchbook_engines::thread_pools)
 }
 
 /// The `main` of a worker program with kernels of your own beside the library's.

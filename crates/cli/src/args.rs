@@ -212,6 +212,9 @@ pub struct ReportArgs {
     /// The implementation, or whole variant, that the others are compared with [default: naive, or the first by name]
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
+    /// Also write each chart by itself: JSON and HTML, and SVG and PNG where there is a browser
+    #[arg(long, value_name = "DIR")]
+    pub figures: Option<PathBuf>,
 }
 
 /// Arguments of `doctor`.

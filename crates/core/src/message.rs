@@ -181,6 +181,8 @@ pub struct ImplementationInfo {
     pub about: String,
     /// Devices it runs on.
     pub devices: Vec<String>,
+    /// For each device, the engine behind it and its version.
+    pub engines: Vec<(String, String)>,
     /// Rows of the catalogue it makes work.
     pub catalogue: Vec<String>,
 }

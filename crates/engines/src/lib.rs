@@ -7,4 +7,4 @@
 mod libtorch;
 mod register;
 
-pub use register::{register, set_threads, thread_pools};
+pub use register::{build_facts, register, set_threads, thread_pools};

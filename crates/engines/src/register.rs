@@ -25,3 +25,11 @@ pub fn thread_pools() -> Vec<(String, usize)> {
     #[cfg(not(feature = "libtorch"))]
     Vec::new()
 }
+
+/// Versions of the engines in this build.
+pub fn build_facts() -> Vec<(String, String)> {
+    #[cfg(feature = "libtorch")]
+    return vec![("libtorch".into(), crate::libtorch::VERSION.into())];
+    #[cfg(not(feature = "libtorch"))]
+    Vec::new()
+}

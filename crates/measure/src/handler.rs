@@ -89,6 +89,7 @@ impl Handler {
             workload: implementation.workload().into(),
             about: implementation.about().into(),
             devices: implementation.devices().into_iter().map(Into::into).collect(),
+            engines: implementation.devices().into_iter().map(|device| implementation.engine(device)).collect(),
             catalogue: implementation.catalogue().iter().map(|id| (*id).to_owned()).collect(),
         };
         let mut devices: Vec<DeviceInfo> = Vec::new();

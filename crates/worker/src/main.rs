@@ -20,5 +20,6 @@ fn host() -> Host {
     let mut registry = Registry::default();
     benchbook_kernels::register(&mut registry);
     benchbook_engines::register(&mut registry);
-    Host::new(registry, benchbook_kernels::probe, benchbook_kernels::build_facts(), benchbook_engines::thread_pools)
+    let facts = [benchbook_kernels::build_facts(), benchbook_engines::build_facts()].concat();
+    Host::new(registry, benchbook_kernels::probe, facts, benchbook_engines::thread_pools)
 }

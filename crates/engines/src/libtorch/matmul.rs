@@ -5,6 +5,7 @@ use tch::{TchError, Tensor};
 
 use super::array::upload;
 use super::subject::{TorchSubject, torch_error};
+use super::version::engine;
 
 /// `torch.mm` without burn in between (EN1).
 pub struct Mm;
@@ -35,7 +36,7 @@ impl Implementation for Mm {
     }
 
     fn engine(&self, _device: &str) -> (String, String) {
-        ("libtorch".into(), "2.9.0".into())
+        engine()
     }
 
     fn prepare(&self, setting: &Setting, _params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {

@@ -5,6 +5,7 @@ use tch::{Kind, TchError, Tensor};
 
 use super::array::upload;
 use super::subject::{TorchSubject, torch_error};
+use super::version::engine;
 
 /// PyTorch's own fused attention, without burn in between (EN1).
 ///
@@ -47,7 +48,7 @@ impl Implementation for Sdpa {
     }
 
     fn engine(&self, _device: &str) -> (String, String) {
-        ("libtorch".into(), "2.9.0".into())
+        engine()
     }
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {

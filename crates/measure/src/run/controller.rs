@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use benchbook_core::Plan;
 use benchbook_core::message::Description;
+use benchbook_core::{Plan, Variant};
 use benchbook_record::{Level, LocalStore, RunRow, Status};
 
 use super::budget::Budget;
@@ -81,9 +81,12 @@ impl Shared<'_> {
         self.blocks - 1
     }
 
-    pub fn engine(&self, device: &str) -> Option<(String, String)> {
-        let found = self.known.devices.iter().find(|known| known.name == device)?;
-        Some((found.engine.clone(), found.engine_version.clone()))
+    /// The engine that a variant of a workload runs on, and its version.
+    pub fn engine(&self, workload: &str, variant: &Variant) -> Option<(String, String)> {
+        let known = &self.known.implementations;
+        let found = known.iter().find(|i| i.workload == workload && i.name == variant.implementation)?;
+        let device = found.devices.iter().position(|device| *device == variant.device)?;
+        found.engines.get(device).cloned()
     }
 
     pub fn note(&mut self, trial: Option<i64>, level: Level, kind: &str, text: &str) -> Result<()> {

@@ -109,7 +109,7 @@ fn prepare(
     let mut runner = Runner {
         pid: None,
         isolation: Isolation::Process,
-        engine: shared.engine(&variant.device),
+        engine: shared.engine(&cell.case.workload, variant),
         replicate: place.replicate,
     };
     let reply = match worker_of(workers, spawn, variant) {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use benchbook_charts::{Figure, script_once};
+use benchbook_charts::{Browser, Figure, document, script_once};
 use benchbook_measure::record::Store;
 use benchbook_query::Session;
 use minijinja::{AutoEscape, Environment, context};
@@ -20,16 +20,41 @@ pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
     let store = Store::open(location)?;
     let session = Session::open(&store)?;
     let content = Content::gather(&store, &session, &arguments.run, arguments.baseline.as_deref())?;
+    let drawn = if matches!(kind, Kind::Html) || arguments.figures.is_some() {
+        figures(&session, &content.run.run_id, &content.baseline)?
+    } else {
+        Vec::new()
+    };
     let text = match kind {
         Kind::Json => serde_json::to_string_pretty(&content)?,
         Kind::Markdown => render(MARKDOWN, AutoEscape::None, &content, &[])?,
-        Kind::Html => {
-            render(HTML, AutoEscape::Html, &content, &figures(&session, &content.run.run_id, &content.baseline)?)?
-        }
+        Kind::Html => render(HTML, AutoEscape::Html, &content, &drawn)?,
     };
     replace(output, text.as_bytes())?;
+    if let Some(folder) = &arguments.figures {
+        export(folder, &drawn)?;
+    }
     writeln!(std::io::stdout(), "{}\nreport of run {} in {}", content.headline, content.run.run_id, output.display())?;
     Ok(0)
+}
+
+/// Writes each figure by itself; pictures need a browser, and their absence is said, not an error.
+fn export(folder: &Path, figures: &[Figure]) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| Failure::while_doing(&folder.display().to_string(), error))?;
+    let browser = Browser::find();
+    for (index, figure) in figures.iter().enumerate() {
+        let path = |kind: &str| folder.join(format!("figure-{}.{kind}", index + 1));
+        replace(&path("json"), figure.json().as_bytes())?;
+        replace(&path("html"), document(figure.title(), std::slice::from_ref(figure), "").as_bytes())?;
+        if let Ok(browser) = &browser {
+            replace(&path("svg"), figure.svg(browser)?.as_bytes())?;
+            replace(&path("png"), &figure.png(browser)?)?;
+        }
+    }
+    if let Err(error) = browser {
+        eprintln!("no SVG and PNG: {error}");
+    }
+    Ok(())
 }
 
 enum Kind {
