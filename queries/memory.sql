@@ -1,7 +1,9 @@
--- title: Peak memory of every trial beside the baseline's
+-- title: Memory that every trial added at its peak, beside the baseline's
 -- param baseline variant = naive: the variant or implementation to stand beside
--- param measure text = peak_memory_bytes: the name of the measure, in bytes
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
+--
+-- A worker holds its libraries, the inputs and the reference before the kernel is warmed up; what
+-- the kernel adds to that is its own. The ratio is of what was added.
 WITH peaks AS (
     SELECT
         t.workload,
@@ -11,10 +13,12 @@ WITH peaks AS (
         t.variant,
         t.implementation,
         m.device,
-        max(m.value) AS peak_bytes
+        max(m.value) AS peak_bytes,
+        max(m.value) - coalesce(max(b.value), 0) AS added_bytes
     FROM measures m
     JOIN trials t ON t.run_id = m.run_id AND t.trial = m.trial
-    WHERE m.run_id = $run AND t.run_id = $run AND m.name = $measure
+    LEFT JOIN measures b ON b.run_id = m.run_id AND b.trial = m.trial AND b.name = 'resident_before_bytes'
+    WHERE m.run_id = $run AND t.run_id = $run AND m.name = 'peak_memory_bytes'
     GROUP BY t.workload, t.case_name, t.cache, t.replicate, t.variant, t.implementation, m.device
 ),
 baselines AS (
@@ -28,9 +32,10 @@ SELECT
     p.variant,
     p.device,
     p.peak_bytes,
+    p.added_bytes,
     b.variant AS baseline,
-    b.peak_bytes AS baseline_peak_bytes,
-    p.peak_bytes / nullif(b.peak_bytes, 0) AS ratio
+    b.added_bytes AS baseline_added_bytes,
+    p.added_bytes / nullif(b.added_bytes, 0) AS ratio
 FROM peaks p
 LEFT JOIN baselines b
     ON b.workload = p.workload

@@ -10,12 +10,13 @@ WITH replicate_means AS (
         workload,
         case_name,
         cache,
-        variant,
+        -- Within a run every variant has the same threads; between runs they may differ, by force.
+        implementation || '/' || device || '/' || dtype AS variant,
         run_id = $candidate AS is_candidate,
         avg(time_ns) AS time_ns
     FROM results
     WHERE run_id IN ($baseline, $candidate) AND valid
-    GROUP BY workload, case_name, cache, variant, run_id, replicate
+    GROUP BY workload, case_name, cache, implementation, device, dtype, run_id, replicate
 ),
 ratios AS (
     SELECT

@@ -21,6 +21,9 @@ SELECT
     count(DISTINCT replicate) AS replicates,
     count(*) AS blocks
 FROM pairs
-WHERE run_id = $run AND (baseline = $baseline OR baseline_implementation = $baseline)
+WHERE run_id = $run
+    AND (baseline = $baseline OR baseline_implementation = $baseline)
+    -- The baseline's implementation on another device is no candidate: each pair stands once.
+    AND candidate_implementation <> $baseline
 GROUP BY run_id, workload, case_name, cache, baseline, candidate
-ORDER BY workload, case_name, cache, baseline, candidate
+ORDER BY min(baseline_trial), baseline, candidate

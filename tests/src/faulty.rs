@@ -5,10 +5,11 @@ use benchbook_core::{
     Subject, Support, Work, Workload,
 };
 
-/// Names of the kernels, each after its fault; the first two have none.
-pub const FAULTS: [&str; 12] = [
+/// Names of the kernels, each after its fault; the first two have none, the third does its work twice.
+pub const FAULTS: [&str; 13] = [
     "good",
     "twin",
+    "half-speed",
     "panics",
     "panics-later",
     "hangs",
@@ -21,8 +22,9 @@ pub const FAULTS: [&str; 12] = [
     "unsupported",
 ];
 
-/// Calls after which a kernel that goes wrong later does so: in the middle of its samples.
-const LATER: u64 = 5_000;
+/// Single calls after which a kernel that goes wrong later does so. The check and the warm-up make
+/// two of them and each hot sample one, so this lies in the middle of the samples.
+const LATER: u64 = 12;
 
 /// Registers the workload `double` and a kernel for each fault.
 pub fn register_faulty(registry: &mut Registry) {
@@ -125,22 +127,23 @@ impl Implementation for Faulty {
             return Err(Error::Implementation { implementation: "absent".into(), device: "host".into(), reason });
         }
         let x = inputs.get("x").clone();
-        Ok(Box::new(Call { fault: self.0, calls: 0, output: x.clone(), x }))
+        Ok(Box::new(Call { fault: self.0, single_calls: 0, output: x.clone(), x }))
     }
 }
 
 struct Call {
     fault: &'static str,
-    calls: u64,
+    single_calls: u64,
     x: HostArray,
     output: HostArray,
 }
 
 impl Subject for Call {
     fn run(&mut self, iterations: u64) {
-        for _ in 0..iterations {
-            self.calls += 1;
-            let factor = match (self.fault, self.calls > LATER) {
+        self.single_calls += u64::from(iterations == 1);
+        let calls = if self.fault == "half-speed" { 2 * iterations } else { iterations };
+        for _ in 0..calls {
+            let factor = match (self.fault, self.single_calls > LATER) {
                 ("panics", _) | ("panics-later", true) => panic!("a kernel panics on purpose"),
                 ("hangs", true) => loop {
                     std::hint::spin_loop();

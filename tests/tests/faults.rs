@@ -20,6 +20,7 @@ fn every_fault_is_an_outcome_and_the_run_goes_on() {
     let expected = [
         ("good", "ok", "blocks"),
         ("twin", "ok", "blocks"),
+        ("half-speed", "ok", "blocks"),
         ("prints", "ok", "blocks"),
         ("panics", "failed", "a kernel panics on purpose"),
         ("panics-later", "failed", "a kernel panics on purpose"),
@@ -38,9 +39,20 @@ fn every_fault_is_an_outcome_and_the_run_goes_on() {
         assert!(text.contains(reason), "{name}: {text}");
     }
 
+    let sampled = bench.sql(
+        "select implementation, count(*) as n, sum(case when valid then 1 else 0 end) as valid from results group by 1",
+    );
+    for name in ["panics-later", "hangs", "aborts", "wrong-later"] {
+        let row =
+            sampled.iter().find(|row| row["implementation"] == name).unwrap_or_else(|| panic!("{name} has no sample"));
+        assert!(row["n"].as_i64().unwrap() >= 2 && row["valid"] == 0, "it went wrong among its samples: {row}");
+    }
+    let skipped = bench.sql("select stop_reason from outcomes where stop_reason like '%not tried again%'");
+    assert_eq!(skipped.len(), 1, "a kernel that hung costs the timeout once");
+
     let valid = bench.sql("select distinct implementation from results where valid order by 1");
     let names: Vec<_> = valid.iter().map(|row| row["implementation"].as_str().unwrap()).collect();
-    assert_eq!(names, ["good", "prints", "twin"], "only right kernels have a speed");
+    assert_eq!(names, ["good", "half-speed", "prints", "twin"], "only right kernels have a speed");
     let never = bench.sql("select count(*) as n from results where implementation in ('nan', 'wrong')");
     assert_eq!(never[0]["n"], 0, "a wrong kernel is not even sampled");
 

@@ -19,10 +19,15 @@ const KILLS: usize = 100;
 const LONG: [&str; 8] =
     ["run", "double", "--replicates", "1", "--implementation", "good,twin", "--blocks", "100000000"];
 
+/// Time between two looks, so that looking takes no core from what is looked at.
+const LOOK: Duration = Duration::from_millis(2);
+
 /// Processes whose parent is `parent`.
 fn children(parent: u32) -> BTreeSet<i32> {
-    let text = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|id| id.parse().ok()).collect()
+    // A child belongs to the thread that started it.
+    let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    let texts = threads.map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
+    texts.flat_map(|text| text.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<i32>>()).collect()
 }
 
 fn alive(id: i32) -> bool {
@@ -31,11 +36,17 @@ fn alive(id: i32) -> bool {
     status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
 }
 
+/// Bytes in the journals that are not Parquet yet.
+fn written(bench: &Bench) -> u64 {
+    let runs = fs::read_dir(bench.store()).into_iter().flatten().flatten();
+    runs.filter_map(|run| fs::metadata(run.path().join("journal.bbj")).ok()).map(|file| file.len()).sum()
+}
+
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let started = Instant::now();
     while !done() {
         assert!(started.elapsed() < Duration::from_secs(30), "{what} did not happen within 30 s");
-        std::thread::yield_now();
+        std::thread::sleep(LOOK);
     }
 }
 
@@ -62,11 +73,19 @@ fn a_hundred_runs_killed_at_random_times_lose_nothing_that_was_written() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     for round in 0..KILLS {
         let mut child = start(&bench);
-        let deadline = Instant::now() + Duration::from_micros(rng.random_range(0..400_000));
         let mut workers = BTreeSet::new();
-        while Instant::now() < deadline {
-            workers.extend(children(child.id()));
-            std::thread::yield_now();
+        let mut watch = |time: Duration, done: &dyn Fn() -> bool| {
+            let deadline = Instant::now() + time;
+            while Instant::now() < deadline && !done() {
+                workers.extend(children(child.id()));
+                std::thread::sleep(LOOK);
+            }
+        };
+        watch(Duration::from_micros(rng.random_range(0..400_000)), &|| false);
+        if round % 10 == 0 {
+            // Some live until samples have been written, which happens each second.
+            let before = written(&bench);
+            watch(Duration::from_secs(30), &|| written(&bench) > before + 20_000);
         }
         if round % 2 == 0 {
             child.kill().unwrap();
@@ -77,6 +96,8 @@ fn a_hundred_runs_killed_at_random_times_lose_nothing_that_was_written() {
                 let _ = kill(Pid::from_raw(worker), Signal::SIGKILL);
             }
             workers.extend(children(child.id()));
+            std::thread::sleep(Duration::from_micros(rng.random_range(0..100_000)));
+            workers.extend(children(child.id()));
             child.kill().unwrap();
             child.wait().unwrap();
         }
@@ -86,17 +107,28 @@ fn a_hundred_runs_killed_at_random_times_lose_nothing_that_was_written() {
     let runs: Vec<serde_json::Value> = serde_json::from_str(&bench.ok(&["store", "ls", "--format", "json"])).unwrap();
     let states: Vec<_> = runs.iter().map(|run| run["state"].as_str().unwrap()).collect();
     assert_eq!(states[0], "finished");
-    assert!(states[1..].iter().all(|state| *state == "interrupted"), "{states:?}");
-    assert!(states.len() > KILLS / 4, "of {KILLS} runs only {} lived long enough to be recorded", states.len() - 1);
+    // A run whose workers were killed first may have ended by itself before its own turn came.
+    assert!(states.iter().all(|state| ["interrupted", "finished"].contains(state)), "{states:?}");
+    assert!(states.iter().filter(|state| **state == "finished").count() <= 1 + KILLS / 2, "{states:?}");
     let journals = bench.sql("select count(distinct run_id) as runs, count(*) as samples from samples");
-    assert!(journals[0]["samples"].as_i64().unwrap() >= 5, "{journals:?}");
-    assert_eq!(bench.run(&["store", "verify"]).code, Some(0));
+    assert!(
+        journals[0]["runs"].as_i64().unwrap() > KILLS as i64 / 10,
+        "the runs that lived a second have samples: {journals:?}"
+    );
+    let gaps = bench.sql("select run_id, trial from samples group by run_id, trial having count(*) <> max(sample) + 1");
+    assert!(gaps.is_empty(), "what was written has no gaps: {gaps:?}");
+    // What a kill leaves behind may be named (a run that never began, a write that did not end, a torn
+    // last frame), but no bytes may be other than they were written.
+    let named = bench.run(&["store", "verify"]).stdout;
+    assert!(!named.contains("checksum") && !named.contains("BLAKE3"), "{named}");
 
-    bench.ok(&["store", "repair"]);
+    // A run that was killed while it was being made counts as dead only after a while.
+    wait_until("a clean store", || {
+        bench.ok(&["store", "repair"]);
+        bench.run(&["store", "verify"]).code == Some(0)
+    });
     let repaired = bench.sql("select count(distinct run_id) as runs, count(*) as samples from samples");
     assert_eq!(journals, repaired, "a repair changes no row");
-    assert!(bench.ok(&["store", "repair"]).contains("nothing to repair"));
-    assert_eq!(bench.run(&["store", "verify"]).code, Some(0));
 }
 
 #[test]
@@ -115,13 +147,9 @@ fn a_killed_worker_fails_its_trials_and_the_run_goes_on() {
         "100000000",
     ];
     let mut child = bench.command(&words).spawn().unwrap();
-    // The first child answers questions; those that come later are measured.
-    let mut seen = BTreeSet::new();
-    wait_until("a measured worker", || {
-        seen.extend(children(child.id()));
-        bench.store().exists() && seen.len() >= 3
-    });
-    let victim = *seen.iter().last().unwrap();
+    // Once samples are written, the only children left are the two that are measured.
+    wait_until("the first written samples", || written(&bench) > 5_000);
+    let victim = *children(child.id()).first().expect("a measured worker");
     kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
     assert!(child.wait().unwrap().success());
     let failed = bench.sql("select stop_reason from outcomes where trial is not null and status = 'failed'");
@@ -135,10 +163,7 @@ fn a_killed_worker_fails_its_trials_and_the_run_goes_on() {
 fn ctrl_c_finishes_the_journal() {
     let bench = Bench::faulty();
     let mut child = start(&bench);
-    wait_until("the first written samples", || {
-        let journals = fs::read_dir(bench.store()).into_iter().flatten().flatten();
-        journals.filter_map(|run| fs::metadata(run.path().join("journal.bbj")).ok()).any(|file| file.len() > 20_000)
-    });
+    wait_until("the first written samples", || written(&bench) > 20_000);
     let workers = children(child.id());
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
     let status = child.wait().unwrap();

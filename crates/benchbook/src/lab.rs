@@ -40,7 +40,9 @@ impl Lab {
     /// # Errors
     /// A plan that cannot be run here, or a store that cannot be written.
     pub fn run(&self, plan: &Plan, observer: &mut dyn Observer) -> Result<RunSummary> {
-        let threads = rayon::current_num_threads();
+        let threads = plan.threads.unwrap_or_else(rayon::current_num_threads);
+        benchbook_kernels::set_threads(threads).map_err(benchbook_core::Error::Plan)?;
+        benchbook_engines::set_threads(threads);
         let budget_start_ns = clock::now_ns();
         // One process is one replicate, however many are asked for.
         let plan = Plan { replicates: 1, ..plan.clone() };

@@ -97,7 +97,7 @@ pub struct RunArgs {
     #[arg(long = "set", value_name = "NAME=VALUE,…", value_parser = parse_axis)]
     pub sets: Vec<(String, benchbook_core::Axis)>,
     /// Budget of the whole run (30s, 5m)
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
     pub time: Option<Duration>,
     /// Fresh processes per variant; a verdict needs 5
     #[arg(long, value_name = "N")]
@@ -163,7 +163,7 @@ pub struct SqlArgs {
     #[arg(long, value_name = "NAME")]
     pub query: Option<String>,
     /// A parameter of the named query; may be given again
-    #[arg(long = "param", value_name = "NAME=VALUE", requires = "query", value_parser = parse_pair)]
+    #[arg(long = "param", value_name = "NAME=VALUE", conflicts_with = "statement", value_parser = parse_pair)]
     pub params: Vec<(String, String)>,
     #[command(flatten)]
     pub format: FormatArgs,
@@ -185,7 +185,7 @@ pub struct CompareArgs {
     #[arg(long)]
     pub force: bool,
     /// Exit with 1 if a candidate is slower, with 2 if something is undecided
-    #[arg(long, value_delimiter = ',', value_name = "slower,undecided")]
+    #[arg(long, value_delimiter = ',', value_name = "slower,undecided", conflicts_with = "candidate")]
     pub fail_on: Vec<FailOn>,
     #[command(flatten)]
     pub format: FormatArgs,
@@ -236,12 +236,16 @@ pub struct StoreArgs {
 #[derive(Debug, Subcommand)]
 pub enum StoreAction {
     /// List the runs
+    #[command(after_help = "Example:\n  benchbook store ls")]
     Ls(FormatArgs),
     /// Check every checksum
+    #[command(after_help = "Example:\n  benchbook --store datasets/demo store verify")]
     Verify(FormatArgs),
     /// Turn the journals of dead runs into Parquet
+    #[command(after_help = "Example:\n  benchbook store repair")]
     Repair(FormatArgs),
     /// Copy the runs of another store into this one
+    #[command(after_help = "Example:\n  benchbook --store all store merge results")]
     Merge {
         /// The other store: folder or URL
         from: String,

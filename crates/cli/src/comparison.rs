@@ -33,6 +33,10 @@ impl Row<'_> {
         column.map_or(0, |column| column.as_primitive::<Int64Type>().value(self.row))
     }
 
+    fn may_gate(&self) -> bool {
+        self.text("scope") == "across-replicates"
+    }
+
     /// The case, with its workload and the cold regime where they need saying.
     fn case(&self) -> String {
         let cold = if self.text("cache") == "cold" { " cold" } else { "" };
@@ -116,7 +120,17 @@ pub fn counts(answer: &Answer) -> String {
     format!("{} comparisons: {}", verdicts.len(), words.join(", "))
 }
 
-/// Whether any comparison ended with this verdict.
-pub fn any(answer: &Answer, verdict: &str) -> bool {
-    rows(answer).any(|row| row.text("verdict") == verdict)
+/// Whether a comparison that may gate, across replicates, ended with this verdict.
+pub fn gated(answer: &Answer, verdict: &str) -> bool {
+    rows(answer).any(|row| row.may_gate() && row.text("verdict") == verdict)
+}
+
+/// Whether a comparison rests on too little to gate.
+pub fn weak(answer: &Answer) -> bool {
+    rows(answer).any(|row| !row.may_gate())
+}
+
+/// Whether anything is undecided, or decided on too little to gate.
+pub fn undecided(answer: &Answer) -> bool {
+    rows(answer).any(|row| !row.may_gate() || row.text("verdict") == "undecided")
 }

@@ -1,7 +1,7 @@
 //! Failures and exit codes.
 
 use std::fmt::Display;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 
 /// Something became slower, and the user asked to be told by the exit code.
 pub const EXIT_REGRESSION: u8 = 1;
@@ -49,7 +49,7 @@ impl Failure {
     /// Tells the user, unless it is the user who has gone.
     pub fn print(&self) {
         if !matches!(self, Self::Closed) {
-            eprintln!("error: {self}");
+            say(format_args!("error: {self}"));
         }
     }
 }
@@ -58,6 +58,11 @@ impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         if error.kind() == ErrorKind::BrokenPipe { Self::Closed } else { Self::Other(error.to_string()) }
     }
+}
+
+/// Tells a person something on stderr; whether anyone listens must not matter to a measurement.
+pub fn say(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Errors of the libraries say what happened and what to do; they stand as they are.

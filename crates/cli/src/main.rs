@@ -13,8 +13,8 @@ mod progress;
 mod show;
 mod worker;
 
-use std::panic::catch_unwind;
 use std::process::ExitCode;
+use std::thread::{Builder, JoinHandle};
 
 use clap::Parser;
 
@@ -30,15 +30,20 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(EXIT_ERROR) } else { ExitCode::SUCCESS };
         }
     };
-    match catch_unwind(|| dispatch(cli)) {
-        Ok(Ok(code)) => ExitCode::from(code),
-        Ok(Err(failure)) => {
+    // A thread with room: a statement with thousands of terms is planned by recursion.
+    let done = Builder::new().stack_size(STACK_BYTES).spawn(|| dispatch(cli)).map(JoinHandle::join);
+    match done {
+        Ok(Ok(Ok(code))) => ExitCode::from(code),
+        Ok(Ok(Err(failure))) => {
             failure.print();
             ExitCode::from(failure.code())
         }
-        Err(_) => ExitCode::from(EXIT_ERROR),
+        Ok(Err(_)) | Err(_) => ExitCode::from(EXIT_ERROR),
     }
 }
+
+/// Address space of the working thread's stack; memory is taken only as it is used.
+const STACK_BYTES: usize = 1 << 30;
 
 /// Runs the command; the number is the exit code of a command that did what it was asked.
 fn dispatch(cli: Cli) -> Result<u8, Failure> {

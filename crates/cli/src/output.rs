@@ -22,7 +22,9 @@ pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Res
             writeln!(out, "{text}")?;
         }
         Format::Json => {
-            let mut writer = arrow::json::ArrayWriter::new(&mut out);
+            // Every row has every column, also where it is NULL.
+            let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true);
+            let mut writer = builder.build::<_, arrow::json::writer::JsonArray>(&mut out);
             writer.write_batches(&batches.iter().collect::<Vec<_>>()).map_err(closed)?;
             writer.finish().map_err(closed)?;
             drop(writer);

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use crate::error::say;
 use benchbook_measure::run::{Observer, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -28,7 +29,7 @@ impl Observer for Bar {
     fn progress(&mut self, progress: Progress<'_>) {
         match progress {
             Progress::Started { run_id, groups, trials } => {
-                eprintln!("run {run_id}: {trials} trials in {groups} groups");
+                say(format_args!("run {run_id}: {trials} trials, {groups} cases and replicates"));
                 self.groups = groups;
                 if self.terminal {
                     self.bar = ProgressBar::new(groups as u64);
@@ -44,10 +45,10 @@ impl Observer for Bar {
                 self.bar.set_position(done as u64);
                 // Ten lines a run are enough in a log.
                 if !self.terminal && (done == self.groups || done % self.groups.div_ceil(10).max(1) == 0) {
-                    eprintln!("  {done} of {} groups", self.groups);
+                    say(format_args!("  {done} of {}", self.groups));
                 }
             }
-            Progress::Note(text) => self.bar.suspend(|| eprintln!("note: {text}")),
+            Progress::Note(text) => self.bar.suspend(|| say(format_args!("note: {text}"))),
         }
     }
 }

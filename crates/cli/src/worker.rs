@@ -1,6 +1,8 @@
 //! Workers, as the commands need them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use benchbook_core::message::Description;
 use benchbook_measure::run::describe;
@@ -23,14 +25,19 @@ pub struct Offer {
 /// Starts a worker and asks what it offers.
 pub fn offer(threads: usize) -> Result<Offer, Failure> {
     let program = worker_program()?;
-    let mut asked = ProcessWorker::spawn(&program, threads)?;
+    let mut asked = ProcessWorker::spawn(&program, threads, Arc::default())?;
     let known = describe(&mut asked)?;
     Ok(Offer { program, hello: asked.hello().clone(), known, asked })
 }
 
 /// A function that starts fresh workers of `program`.
-pub fn spawner(program: PathBuf) -> impl FnMut(usize) -> benchbook_measure::Result<Box<dyn Executor>> {
-    move |threads| Ok(Box::new(ProcessWorker::spawn(&program, threads)?))
+///
+/// Once `interrupted` is set, nobody waits long for a worker any more.
+pub fn spawner(
+    program: PathBuf,
+    interrupted: Arc<AtomicBool>,
+) -> impl FnMut(usize) -> benchbook_measure::Result<Box<dyn Executor>> {
+    move |threads| Ok(Box::new(ProcessWorker::spawn(&program, threads, Arc::clone(&interrupted))?))
 }
 
 /// Threads when nobody names a number: every core this process may use.

@@ -13,6 +13,8 @@ pub struct HostArray {
     pub shape: Vec<usize>,
     /// The elements in row-major order.
     pub data: Vec<f32>,
+    /// Whether the elements are flags, zero or one, which devices store in a byte each.
+    pub flags: bool,
 }
 
 impl HostArray {
@@ -22,7 +24,7 @@ impl HostArray {
     /// If `data` does not hold exactly as many elements as `shape` asks for.
     pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Self {
         assert_eq!(shape.iter().product::<usize>(), data.len(), "shape {shape:?} does not fit the data");
-        Self { shape, data }
+        Self { shape, data, flags: false }
     }
 
     /// Standard normal values, the same on every machine for one `(seed, stream)`.
@@ -43,7 +45,7 @@ impl HostArray {
         let count = shape.iter().product();
         let uniform = rand::distr::StandardUniform.sample_iter(&mut rng);
         let data = uniform.take(count).map(|draw: f32| f32::from(u8::from(draw < share))).collect();
-        Self::new(shape, data)
+        Self { flags: true, ..Self::new(shape, data) }
     }
 
     /// The length of the last axis (1 for a scalar).
@@ -70,9 +72,9 @@ impl Inputs {
         self.0.get(name).unwrap_or_else(|| panic!("the workload has no input `{name}`"))
     }
 
-    /// Size of all inputs in bytes when stored with `element_bytes` per element.
+    /// Size of all inputs in bytes when stored with `element_bytes` per element, and one per flag.
     pub fn bytes(&self, element_bytes: usize) -> usize {
-        self.0.values().map(|array| array.data.len() * element_bytes).sum()
+        self.0.values().map(|array| array.data.len() * if array.flags { 1 } else { element_bytes }).sum()
     }
 }
 

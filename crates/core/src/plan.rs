@@ -160,6 +160,11 @@ fn default_dtypes() -> Vec<DType> {
     vec![DType::F32]
 }
 
+/// Bounds beyond which a plan is a slip of the finger.
+const MOST_REPLICATES: u32 = 10_000;
+const MOST_THREADS: usize = 1_024;
+const LEAST_TIMEOUT_NS: u64 = 100_000_000;
+
 impl Plan {
     /// A plan of these cases with defaults for the rest.
     pub fn of(suite: &str, cases: Vec<CaseSpec>) -> Self {
@@ -202,17 +207,31 @@ impl Plan {
         if self.replicates == 0 {
             return wrong("`replicates` is 0, at least 1 is needed (5 for a verdict)");
         }
+        if self.replicates > MOST_REPLICATES {
+            return wrong("`replicates` is over 10000, no machine finishes that");
+        }
+        if self.threads.is_some_and(|threads| threads > MOST_THREADS) {
+            return wrong("`threads` is over 1024");
+        }
+        let bad_tag =
+            |tag: &&String| tag.trim().is_empty() || tag.contains(char::is_control) || tag.starts_with("latest");
+        if let Some(tag) = self.tags.iter().find(bad_tag) {
+            return wrong(&format!("the tag {tag:?} cannot name a run: give a word other than `latest`"));
+        }
         if self.threads == Some(0) {
             return wrong("`threads` is 0, at least 1 is needed");
         }
         if self.dtypes.is_empty() {
             return wrong("`dtypes` is empty, name at least one (f32)");
         }
+        if let Some(twice) = self.dtypes.iter().enumerate().find(|(i, dtype)| self.dtypes[..*i].contains(dtype)) {
+            return wrong(&format!("`dtypes` names {} twice", twice.1));
+        }
         if self.sampling.blocks == 0 {
             return wrong("`sampling.blocks` is 0, at least 1 is needed");
         }
-        if self.sampling.timeout_ns == 0 {
-            return wrong("`sampling.timeout_ns` is 0: every worker would be ended at once");
+        if self.sampling.timeout_ns < LEAST_TIMEOUT_NS {
+            return wrong("`sampling.timeout_ns` is under 100 ms: every worker would be ended at once");
         }
         if self.time_s.is_some_and(|seconds| !seconds.is_finite() || seconds <= 0.0) {
             return wrong("`time_s` must be a positive number of seconds");
@@ -252,7 +271,14 @@ mod tests {
             ("time_s = -1.0", "time_s"),
             ("time_s = nan", "time_s"),
             ("threads = 0", "threads"),
+            ("threads = 99999", "threads"),
+            ("replicates = 4294967295", "replicates"),
+            ("tags = [\"\"]", "tag"),
+            ("tags = [\"latest\"]", "tag"),
+            ("tags = [\"a\\u001b[31m\"]", "tag"),
+            ("sampling = { timeout_ns = 1 }", "timeout_ns"),
             ("dtypes = [\"f31\"]", "f31"),
+            ("dtypes = [\"f32\", \"f32\"]", "f32 twice"),
         ] {
             let error = Plan::from_toml(&format!("{line}\n{case}")).unwrap_err().to_string();
             assert!(error.contains(part), "{line}: {error}");

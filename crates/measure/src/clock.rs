@@ -3,7 +3,7 @@
 use benchbook_core::message::Sampled;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
-use nix::time::{ClockId, clock_getres, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds of the system's monotonic clock, the same in every process of a machine.
 pub fn now_ns() -> i64 {
@@ -16,9 +16,9 @@ pub fn utc_ns() -> i64 {
     clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
 }
 
-/// The resolution that the system states for its monotonic clock, in nanoseconds.
-pub fn stated_resolution_ns() -> i64 {
-    clock_getres(ClockId::CLOCK_MONOTONIC).map_or(1, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
+/// Processor time of all threads of this process so far, in nanoseconds.
+pub fn process_cpu_ns() -> i64 {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
 }
 
 /// The smallest step seen between two readings, in nanoseconds: resolution and cost of a reading together.

@@ -20,6 +20,14 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The program did not greet as a worker does.
+    #[error("{program} did not greet as a worker: {reason}; name another in BENCHBOOK_WORKER, or unset it")]
+    NotAWorker {
+        /// What was started.
+        program: PathBuf,
+        /// What is known of its end.
+        reason: String,
+    },
     /// The worker speaks another version of the protocol.
     #[error("the worker speaks protocol {worker}, this program {ours}: build both from one revision")]
     Protocol {
@@ -35,6 +43,8 @@ pub enum Error {
         worker: String,
         /// What is known of its end.
         reason: String,
+        /// Whether it lived and did not answer in time.
+        hung: bool,
     },
     /// A message that is not one.
     #[error("a message cannot be read: {0}")]

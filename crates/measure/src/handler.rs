@@ -9,6 +9,7 @@ use benchbook_core::message::{
 use benchbook_core::{CacheRegime, Params, Reference, Registry, Setting, Subject, Support, unknown};
 
 use crate::environment::{CaptureSettings, capture};
+use crate::quiet::wait_for_rest;
 use crate::resource::MemoryWatch;
 use crate::{clock, sampler};
 
@@ -20,6 +21,9 @@ pub struct Host {
     engine_pools: fn() -> Vec<(String, usize)>,
     last_level_cache_bytes: usize,
 }
+
+/// Copies of the inputs beyond which the cold regime is refused: each is an allocation of its own.
+const MOST_COPIES: usize = 100_000;
 
 /// Last-level cache assumed where the system does not tell its size.
 const ASSUMED_CACHE_BYTES: u64 = 64 << 20;
@@ -140,8 +144,6 @@ impl Handler {
 
     fn prepare(&mut self, trial: &Trial) -> Result<Reply, String> {
         let started = clock::now_ns();
-        let watch = MemoryWatch::start();
-        let resident_before_bytes = watch.map(|watch| watch.resident_before_bytes());
         let (case, variant) = (&trial.case, &trial.variant);
         let text = |error: benchbook_core::Error| error.to_string();
         let workload = self.host.registry.find_workload(&case.workload).map_err(text)?;
@@ -161,6 +163,11 @@ impl Handler {
             CacheRegime::Hot => 1,
             CacheRegime::Cold => cold_copies(inputs.bytes(variant.dtype.bytes()), self.host.last_level_cache_bytes),
         };
+        if copies > MOST_COPIES {
+            let reason =
+                format!("{copies} copies of so small an input would be needed to leave the caches, measure it hot");
+            return Ok(Reply::Unsupported { reason });
+        }
         let setting =
             Setting { device: variant.device.clone(), dtype: variant.dtype, threads: variant.threads, copies };
         let mut subject = implementation.prepare(&setting, &case.params, &inputs).map_err(text)?;
@@ -170,6 +177,9 @@ impl Handler {
         subject.sync().map_err(text)?;
         let check = reference.compare(&subject.output().map_err(text)?);
         let tolerance = workload.tolerance(variant.dtype);
+        // From here on only the kernel works: inputs, reference and check are no memory of its own.
+        let watch = MemoryWatch::start();
+        let resident_before_bytes = watch.map(|watch| watch.resident_before_bytes());
         let work = workload.work(&case.params, variant.dtype);
         let mut prepared = Prepared {
             check,
@@ -194,16 +204,18 @@ impl Handler {
             let live = Live { subject, reference, cache: trial.cache, iterations: warm.iterations, watch };
             self.live.insert(trial.trial, live);
         }
+        wait_for_rest();
         prepared.prepare_ns = clock::now_ns() - started;
         Ok(Reply::Prepared(prepared))
     }
 
-    fn live(&mut self, trial: i64) -> Result<&mut Live, String> {
-        self.live.get_mut(&trial).ok_or_else(|| format!("trial {trial} has not been prepared"))
+    /// Takes a trial out; whoever finds it well puts it back, so that a failed one frees its memory.
+    fn take(&mut self, trial: i64) -> Result<Live, String> {
+        self.live.remove(&trial).ok_or_else(|| format!("trial {trial} has not been prepared"))
     }
 
     fn sample(&mut self, trial: i64) -> Result<Reply, String> {
-        let live = self.live(trial)?;
+        let mut live = self.take(trial)?;
         let mut failure = None;
         let mut work = timed(live.subject.as_mut(), &mut failure);
         let sample = match live.cache {
@@ -211,15 +223,17 @@ impl Handler {
             CacheRegime::Cold => sampler::sample_cold(&mut work, live.iterations),
         };
         drop(work);
-        failure.map_or(Ok(Reply::Sampled(sample)), Err)
+        failure.map_or(Ok(()), Err)?;
+        self.live.insert(trial, live);
+        wait_for_rest();
+        Ok(Reply::Sampled(sample))
     }
 
     fn finish(&mut self, trial: i64) -> Result<Reply, String> {
-        let live = self.live(trial)?;
+        let mut live = self.take(trial)?;
+        let peak_memory_bytes = live.watch.and_then(|watch| watch.peak_bytes());
         let output = live.subject.output().map_err(|error| error.to_string());
         let check = output.map(|output| live.reference.compare(&output));
-        let peak_memory_bytes = live.watch.and_then(|watch| watch.peak_bytes());
-        self.live.remove(&trial);
         Ok(Reply::Finished { check: check?, peak_memory_bytes })
     }
 }

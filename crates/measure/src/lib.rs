@@ -9,6 +9,7 @@ mod error;
 mod executor;
 mod handler;
 mod process;
+mod quiet;
 pub mod resource;
 pub mod run;
 pub mod sampler;

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, BufWriter};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver as Channel, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,6 +24,15 @@ const THREAD_VARIABLES: [&str; 4] = ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MK
 /// How long a fresh worker may take to say hello: libtorch alone needs half a second.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long an interrupted run waits for the answer under way.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How often a wait looks whether the run was interrupted.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// Bytes kept of a line.
+const KEPT_BYTES: usize = 2_000;
+
 /// Lines of a worker's stderr that are kept for the message about its end.
 const KEPT_LINES: usize = 20;
 
@@ -32,6 +42,7 @@ pub struct ProcessWorker {
     sender: Option<Sender<BufWriter<ChildStdin>>>,
     replies: Channel<Result<Reply>>,
     stderr: Arc<Mutex<VecDeque<String>>>,
+    interrupted: Arc<AtomicBool>,
     hello: Hello,
 }
 
@@ -74,11 +85,11 @@ pub fn worker_program() -> Result<PathBuf> {
 }
 
 impl ProcessWorker {
-    /// Starts `program` and waits for its greeting.
+    /// Starts `program` and waits for its greeting; once `interrupted` is set, no answer is waited for long.
     ///
     /// # Errors
     /// [`Error::Spawn`], [`Error::Protocol`], or [`Error::WorkerLost`] when it does not greet.
-    pub fn spawn(program: &Path, threads: usize) -> Result<Self> {
+    pub fn spawn(program: &Path, threads: usize, interrupted: Arc<AtomicBool>) -> Result<Self> {
         let parent = std::process::id().to_string();
         let arguments: [OsString; 5] =
             ["serve".into(), "--threads".into(), threads.to_string().into(), "--parent".into(), parent.into()];
@@ -99,7 +110,9 @@ impl ProcessWorker {
         let kept = Arc::new(Mutex::new(VecDeque::new()));
         let lines = Arc::clone(&kept);
         std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            // Bytes, not text: a library may print anything, and a closed pipe would break it.
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line[..line.len().min(KEPT_BYTES)]).into_owned();
                 let mut lines = lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 if lines.len() == KEPT_LINES {
                     lines.pop_front();
@@ -114,21 +127,23 @@ impl ProcessWorker {
                 Err(error) => return drop(send.send(Err(error))),
             };
             while let Some(reply) = receiver.receive().transpose() {
-                if send.send(reply).is_err() {
+                let broken = reply.is_err();
+                if send.send(reply).is_err() || broken {
                     return;
                 }
             }
         });
 
         let hello = Hello { version: String::new(), profile: String::new(), debug_assertions: false };
-        let mut worker = Self { child, sender: None, replies, stderr: kept, hello };
-        worker.sender = Some(Sender::new(BufWriter::new(stdin)).map_err(|error| worker.lost(&error.to_string()))?);
-        match worker.receive(HELLO_TIMEOUT)? {
+        let mut worker = Self { child, sender: None, replies, stderr: kept, interrupted, hello };
+        worker.sender =
+            Some(Sender::new(BufWriter::new(stdin)).map_err(|error| worker.lost(&error.to_string(), false))?);
+        match worker.receive(HELLO_TIMEOUT).map_err(|error| no_worker(program, error))? {
             Reply::Hello { version, profile, debug_assertions, .. } => {
                 worker.hello = Hello { version, profile, debug_assertions };
                 Ok(worker)
             }
-            other => Err(worker.lost(&format!("it greeted with {other:?}"))),
+            other => Err(worker.lost(&format!("it greeted with {other:?}"), false)),
         }
     }
 
@@ -138,35 +153,72 @@ impl ProcessWorker {
     }
 
     fn receive(&mut self, timeout: Duration) -> Result<Reply> {
-        match self.replies.recv_timeout(timeout) {
+        let (mut waited, mut since_interrupt) = (Duration::ZERO, Duration::ZERO);
+        let received = loop {
+            let slice = SLICE.min(timeout.saturating_sub(waited));
+            match self.replies.recv_timeout(slice) {
+                Err(RecvTimeoutError::Timeout) if slice.is_zero() => break Err(RecvTimeoutError::Timeout),
+                Err(RecvTimeoutError::Timeout) => waited += slice,
+                received => break received,
+            }
+            if self.interrupted.load(Ordering::Relaxed) {
+                since_interrupt += slice;
+                if since_interrupt >= GRACE {
+                    return Err(self.lost("it was ended because the run was interrupted", false));
+                }
+            }
+        };
+        match received {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error @ Error::Protocol { .. })) => Err(error),
-            Ok(Err(error)) => Err(self.lost(&error.to_string())),
+            Ok(Err(error)) => Err(self.lost(&error.to_string(), false)),
             Err(RecvTimeoutError::Timeout) => {
-                Err(self.lost(&format!("no answer for {:.1} s, so it was ended", timeout.as_secs_f64())))
+                Err(self.lost(&format!("no answer for {:.1} s, so it was ended", timeout.as_secs_f64()), true))
             }
-            Err(RecvTimeoutError::Disconnected) => Err(self.lost("it ended")),
+            Err(RecvTimeoutError::Disconnected) => Err(self.lost("it ended", false)),
         }
     }
 
-    /// Ends the worker and says what is known of why.
-    fn lost(&mut self, what: &str) -> Error {
-        let ended_by_itself = self.child.try_wait().ok().flatten();
-        let _ = self.child.kill();
-        let status = ended_by_itself.or_else(|| self.child.wait().ok().filter(|_| what == "it ended"));
+    /// Ends the worker and says what is known of why; `hung` if it lived and did not answer.
+    fn lost(&mut self, what: &str, hung: bool) -> Error {
         let mut reason = what.to_owned();
-        if let Some(status) = status {
+        if let Some(status) = self.own_end(if hung { Duration::ZERO } else { Duration::from_millis(300) }) {
             match status.signal() {
                 Some(9) => reason += " by signal 9 (someone ended it, perhaps the system for lack of memory)",
                 Some(signal) => reason += &format!(" by signal {signal}"),
                 None => reason += &format!(" with {status}"),
             }
         }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
         let lines = self.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(line) = lines.iter().rev().find(|line| !line.trim().is_empty()) {
             reason += &format!("; its last words: {line}");
         }
-        Error::WorkerLost { worker: format!("pid {}", self.child.id()), reason }
+        Error::WorkerLost { worker: format!("pid {}", self.child.id()), reason, hung }
+    }
+
+    /// How the worker ended by itself; a closed pipe may be seen a little before the end.
+    fn own_end(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let pause = Duration::from_millis(5);
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.child.try_wait() {
+                Ok(None) if waited < patience => {
+                    std::thread::sleep(pause);
+                    waited += pause;
+                }
+                status => return status.ok().flatten(),
+            }
+        }
+    }
+}
+
+/// A program that ends or talks before it greets is most likely something else.
+fn no_worker(program: &Path, error: Error) -> Error {
+    match error {
+        Error::WorkerLost { reason, .. } => Error::NotAWorker { program: program.to_owned(), reason },
+        other => other,
     }
 }
 
@@ -178,7 +230,7 @@ impl Executor for ProcessWorker {
         };
         match sent {
             Ok(()) => self.receive(timeout),
-            Err(_) => Err(self.lost("it ended")),
+            Err(_) => Err(self.lost("it ended", false)),
         }
     }
 

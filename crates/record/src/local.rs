@@ -17,6 +17,7 @@ pub(crate) const MARKER: &str = "benchbook-store.json";
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
     schema_version: u64,
+    #[serde(default)]
     about: String,
 }
 

@@ -131,6 +131,10 @@ fn local_listings(root: &Path) -> Result<Vec<Listing>> {
 fn local_listing(folder: &Path, run_id: &str) -> Result<Listing> {
     let mut listing = Listing { run_id: run_id.to_owned(), files: BTreeMap::new() };
     let now = SystemTime::now();
+    // A file under a run's name is a run without files, and is named as one.
+    if !folder.is_dir() {
+        return Ok(listing);
+    }
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let entry = entry.map_err(Error::io("read", folder))?;
         let metadata = match fs::metadata(entry.path()) {

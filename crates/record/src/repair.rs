@@ -55,7 +55,7 @@ pub(crate) fn repair_on(store: &LocalStore, disk: &Disk) -> Result<Vec<Repaired>
                 removed.map_err(Error::io("remove", &path))?;
                 done.push(Repaired { run_id: name, action: "removed a run that never began".into(), left_out: None });
             }
-        } else if let Some(run_id) = name.strip_prefix(RUN_PREFIX) {
+        } else if let Some(run_id) = name.strip_prefix(RUN_PREFIX).filter(|_| path.is_dir()) {
             done.extend(repair_run(store, &path, run_id, disk)?);
         }
     }

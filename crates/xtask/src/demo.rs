@@ -10,8 +10,7 @@ use crate::step::State;
 const COMMANDS: [(&str, &[&str], &[i32]); 4] = [
     ("Measure attention on this CPU", &["run", "attention", "--quick"], &[0]),
     ("Ask with SQL", &["sql", "--query", "speedup", "--param", "baseline=naive"], &[0]),
-    // Here 1 is an answer: something is slower than the baseline.
-    ("Compare with the baseline", &["compare", "latest", "--baseline", "naive"], &[0, 1, 2]),
+    ("Compare with the baseline", &["compare", "latest", "--baseline", "naive"], &[0]),
     ("Write the report", &["report", "--output", REPORT], &[0]),
 ];
 

@@ -8,7 +8,20 @@ use benchbook_charts::{
 use serde_json::Value;
 
 fn pretty(figure: &Figure) -> String {
-    serde_json::to_string_pretty(figure.value()).expect("a JSON value is JSON")
+    serde_json::to_string_pretty(&rounded(figure.value())).expect("a JSON value is JSON")
+}
+
+/// The value with nine digits a number: the last ones depend on how the compiler orders a sum.
+fn rounded(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let text = format!("{:.8e}", number.as_f64().expect("an f64"));
+            text.parse::<f64>().expect("a float reads back").into()
+        }
+        Value::Array(values) => values.iter().map(rounded).collect(),
+        Value::Object(pairs) => pairs.iter().map(|(name, value)| (name.clone(), rounded(value))).collect(),
+        other => other.clone(),
+    }
 }
 
 /// All strings that a reader sees: title, axis titles, ticks, annotations, legend entries, hover texts.

@@ -41,6 +41,11 @@ fn within(store: &Store, session: &Session, arguments: &CompareArgs) -> Result<(
         None => default_baseline(session, &run.run_id)?,
     };
     let answer = speedup(session, &run.run_id, &baseline)?;
+    if answer.rows() == 0 {
+        let variants = variants(session, &run.run_id)?.join(", ");
+        let text = format!("run {} has nothing to compare with `{baseline}`; its variants are {variants}", run.run_id);
+        return Err(Failure::say(text));
+    }
     let note = format!(
         "Run {}: paired blocks, baseline {baseline}. A speedup above 1 means that the candidate is faster;\n\
          verdicts hold at 95 %, equivalence means within 1 %.",
@@ -64,6 +69,14 @@ pub fn default_baseline(session: &Session, run_id: &str) -> Result<String, Failu
     let batch = answer.batches.iter().find(|batch| batch.num_rows() > 0);
     let name = batch.map(|batch| batch.column(0).as_string::<i32>().value(0).to_owned());
     name.ok_or_else(|| Failure::say(format!("run {run_id} has no trials, there is nothing to compare")))
+}
+
+/// The variants of a run.
+fn variants(session: &Session, run_id: &str) -> Result<Vec<String>, Failure> {
+    let answer = session.sql(&format!("select distinct variant from trials where run_id = '{run_id}' order by 1"))?;
+    let names =
+        answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
+    Ok(names.collect())
 }
 
 /// Unpaired, between two runs, where their environments allow it.
@@ -94,6 +107,16 @@ fn across(
         }
         note += &format!("\nCompared by force, although they differ in\n{list}");
     }
+    let share = session.sql(&format!(
+        "select 1 from trials a join trials b on a.workload = b.workload and a.case_name = b.case_name \
+         and a.implementation = b.implementation and a.device = b.device and a.dtype = b.dtype where a.run_id = '{}' and b.run_id = '{}' limit 1",
+        a.run_id, b.run_id
+    ))?;
+    if share.rows() == 0 {
+        return Err(Failure::NotComparable(
+            "the two runs share no case and variant, so there is nothing to compare".into(),
+        ));
+    }
     let answer = session.named("sequential", &params(&[("baseline", &a.run_id), ("candidate", &b.run_id)]))?;
     Ok((answer, note))
 }
@@ -115,10 +138,12 @@ fn show(answer: &Answer, note: &str, cells: &Cells, format: Format) -> Result<()
 }
 
 /// What the verdicts mean for whoever asked to see them in the exit code; a regression weighs more.
+///
+/// A verdict that does not rest on replicates gates nothing: it counts as undecided.
 fn exit_code(answer: &Answer, fail_on: &[FailOn]) -> u8 {
-    if fail_on.contains(&FailOn::Slower) && comparison::any(answer, "slower") {
+    if fail_on.contains(&FailOn::Slower) && comparison::gated(answer, "slower") {
         EXIT_REGRESSION
-    } else if fail_on.contains(&FailOn::Undecided) && comparison::any(answer, "undecided") {
+    } else if fail_on.contains(&FailOn::Undecided) && comparison::undecided(answer) {
         EXIT_UNDECIDED
     } else {
         0

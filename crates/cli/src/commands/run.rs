@@ -11,7 +11,7 @@ use benchbook_measure::record::LocalStore;
 use benchbook_measure::run::{Cell, RunSettings, RunSummary, expand, run as measure, run_row};
 
 use crate::args::RunArgs;
-use crate::error::{EXIT_ERROR, Failure};
+use crate::error::{EXIT_ERROR, Failure, say};
 use crate::progress::Bar;
 use crate::worker::{all_threads, offer, spawner};
 
@@ -22,6 +22,7 @@ const QUICK_WARMUP_NS: u64 = 50_000_000;
 /// Measures what the arguments say.
 pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     let budget_start_ns = clock::now_ns();
+    let interrupted = interrupt_flag()?;
     let plan = plan(&arguments)?;
     let threads = plan.threads.unwrap_or_else(all_threads);
     let mut offer = offer(threads)?;
@@ -33,10 +34,11 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     let local = LocalStore::create_or_open(&store_path)?;
     let command = std::env::args().collect::<Vec<_>>().join(" ");
     let row = run_row(&plan, threads, &offer.hello, &offer.known, &command)?;
-    let interrupted = interrupt_flag()?;
+    // The worker that answered questions goes before anything is measured.
+    drop(offer.asked);
     let settings = RunSettings { store: &local, row, known: &offer.known, interrupted: &interrupted, budget_start_ns };
     let mut bar = Bar::new();
-    let mut spawn = spawner(offer.program.clone());
+    let mut spawn = spawner(offer.program.clone(), Arc::clone(&interrupted));
     let summary = measure(&plan, &cells, settings, &mut spawn, &mut bar);
     bar.clear();
     tell(&summary?, store)
@@ -108,7 +110,8 @@ fn of_workloads(workloads: &[String], arguments: &RunArgs) -> Result<Plan, Failu
         params: params.clone(),
         implementations: arguments.implementations.clone(),
     };
-    let suite = format!("{}-{preset}", workloads.join("+"));
+    let kind = if params.is_empty() { preset } else { "sweep" };
+    let suite = format!("{}-{kind}", workloads.join("+"));
     Ok(Plan::of(&suite, workloads.iter().map(case).collect()))
 }
 
@@ -129,22 +132,28 @@ fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
     let seen = Arc::clone(&flag);
     let handler = move || {
         if seen.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            std::process::exit(EXIT_ERROR.into());
         }
-        eprintln!("interrupted: finishing the journal, once more to stop at once");
+        say("interrupted: finishing the journal, once more to stop at once");
     };
     ctrlc::set_handler(handler).map_err(|error| Failure::while_doing("listening for Ctrl-C", error))?;
     Ok(flag)
 }
 
 fn tell(summary: &RunSummary, store: &str) -> Result<u8, Failure> {
-    let RunSummary { run_id, folder, trials, blocks, samples, failed, interrupted, .. } = summary;
+    let RunSummary { run_id, folder, trials, blocks, samples, failed, out_of_time, interrupted } = summary;
     let mut out = std::io::stdout().lock();
     let ended = if *interrupted { "interrupted" } else { "complete" };
-    writeln!(out, "run {run_id} {ended}: {samples} samples in {blocks} blocks of {trials} trials, {failed} failed")?;
-    writeln!(out, "recorded in {}", folder.display())?;
-    let option = if store == "results" { String::new() } else { format!(" --store {store}") };
-    writeln!(out, "next: benchbook{option} compare latest --baseline NAME, or benchbook{option} report")?;
+    let mut text =
+        format!("run {run_id} {ended}: {trials} trials, {samples} samples in {blocks} blocks, {failed} failed");
+    if *out_of_time > 0 {
+        text += &format!(", {out_of_time} cut short or not begun for lack of time");
+    }
+    writeln!(out, "{text}\nrecorded in {}", folder.display())?;
+    if *samples > 0 {
+        let option = if store == "results" { String::new() } else { format!(" --store {store}") };
+        writeln!(out, "next: benchbook{option} compare, or benchbook{option} report")?;
+    }
     // A run in which nothing could be measured has not done what it was asked.
     Ok(if *samples == 0 || *interrupted { EXIT_ERROR } else { 0 })
 }

@@ -6,7 +6,7 @@ use benchbook_measure::record::Store;
 use benchbook_query::Session;
 
 use crate::args::{Format, SqlArgs};
-use crate::error::Failure;
+use crate::error::{Failure, say};
 use crate::output;
 
 /// Answers a statement or a named query.
@@ -20,7 +20,7 @@ pub fn sql(store: &str, arguments: &SqlArgs) -> Result<u8, Failure> {
     output::print(&answer.schema, &answer.batches, arguments.format.format)?;
     if arguments.format.format == Format::Table {
         for line in answer.left_out.to_string().lines() {
-            eprintln!("{line}");
+            say(line);
         }
     }
     Ok(0)

@@ -49,7 +49,7 @@ fn state(state: &RunState) -> String {
 
 fn check(location: &str, format: Format) -> Result<u8, Failure> {
     let damaged = verify(&Store::open(location)?)?;
-    if damaged.is_empty() {
+    if damaged.is_empty() && format == Format::Table {
         writeln!(std::io::stdout(), "every file is as it was written")?;
         return Ok(0);
     }
@@ -58,14 +58,14 @@ fn check(location: &str, format: Format) -> Result<u8, Failure> {
         ("damage", damaged.iter().map(|damaged| damaged.reason.clone()).collect()),
     ])?;
     output::print(&batch.schema(), &[batch], format)?;
-    Ok(EXIT_ERROR)
+    Ok(if damaged.is_empty() { 0 } else { EXIT_ERROR })
 }
 
 fn mend(location: &str, format: Format) -> Result<u8, Failure> {
     // Opened for reading first: a repair must not make a store where there is none.
     Store::open(location)?;
     let repaired = repair(&LocalStore::create_or_open(local_path(location)?)?)?;
-    if repaired.is_empty() {
+    if repaired.is_empty() && format == Format::Table {
         writeln!(std::io::stdout(), "nothing to repair")?;
         return Ok(0);
     }

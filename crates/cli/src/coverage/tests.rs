@@ -33,6 +33,7 @@ fn implementation(workload: &str, name: &str, devices: &str, catalogue: &str) ->
         workload: workload.into(),
         about: String::new(),
         devices: words(devices),
+        engines: Vec::new(),
         catalogue: words(catalogue),
     }
 }

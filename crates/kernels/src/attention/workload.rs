@@ -134,7 +134,8 @@ impl Workload for Attention {
             seq_q * seq_kv
         };
         let elements = 2.0 * batch * head_dim * (heads * seq_q + kv_heads * seq_kv);
-        Work { flops: 4.0 * batch * heads * pairs * head_dim, bytes: elements * dtype.bytes() as f64 }
+        let mask = if params.flag("masked") { batch * seq_q * seq_kv } else { 0.0 };
+        Work { flops: 4.0 * batch * heads * pairs * head_dim, bytes: elements * dtype.bytes() as f64 + mask }
     }
 
     fn tolerance(&self, dtype: DType) -> f64 {

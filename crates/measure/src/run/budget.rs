@@ -14,6 +14,11 @@ impl Budget {
         Self { end_ns: seconds.map(|seconds| start_ns + (seconds * 1e9) as i64) }
     }
 
+    /// Whether the time is used up.
+    pub fn is_used_up(&self, now_ns: i64) -> bool {
+        self.end_ns.is_some_and(|end| now_ns >= end)
+    }
+
     /// When a group that begins now must end, with `groups_left` to go, itself included.
     pub fn deadline_ns(&self, now_ns: i64, groups_left: usize) -> Option<i64> {
         let left = (self.end_ns? - now_ns).max(0);
@@ -39,6 +44,7 @@ mod tests {
         assert_eq!(budget.deadline_ns(1_000_000_000, 4), Some(3_250_000_000));
         assert_eq!(budget.deadline_ns(12_000_000_000, 2), Some(12_000_000_000));
         assert_eq!(Budget::new(0, None).deadline_ns(5, 1), None);
+        assert!(budget.is_used_up(10_000_000_000) && !budget.is_used_up(9_999_999_999));
     }
 
     #[test]

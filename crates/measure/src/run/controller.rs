@@ -1,5 +1,6 @@
 //! A run from its first row to its last.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -62,6 +63,8 @@ pub(super) struct Shared<'a> {
     pub out_of_time: u64,
     known: &'a Description,
     interrupted: &'a AtomicBool,
+    given_up: HashSet<Variant>,
+    pub cut_short: bool,
     trials: i64,
     blocks: i64,
 }
@@ -79,6 +82,29 @@ impl Shared<'_> {
     pub fn next_block(&mut self) -> i64 {
         self.blocks += 1;
         self.blocks - 1
+    }
+
+    /// Why a variant is not even set up: the time was used up when its group began, or it has hung before.
+    pub fn skip_reason(&self, variant: &Variant, group_started_ns: i64) -> Option<String> {
+        if self.budget.is_used_up(group_started_ns) {
+            return Some("time: the budget was used up before it began".into());
+        }
+        self.given_up.contains(variant).then(|| "it hung before in this run, so it was not tried again".into())
+    }
+
+    /// Records that a trial was not tried.
+    pub fn skip(&mut self, trial: i64, variant: &Variant, reason: &str) -> Result<()> {
+        if self.given_up.contains(variant) {
+            self.failed += 1;
+            return self.recorder.outcome(Some(trial), Status::Failed, reason, None);
+        }
+        self.out_of_time += 1;
+        self.recorder.outcome(Some(trial), Status::Interrupted, reason, None)
+    }
+
+    /// Does not try a variant again in this run: each try would cost the whole timeout.
+    pub fn give_up(&mut self, variant: &Variant) {
+        self.given_up.insert(variant.clone());
     }
 
     /// The engine that a variant of a workload runs on, and its version.
@@ -122,6 +148,8 @@ pub fn run(
         out_of_time: 0,
         known: settings.known,
         interrupted: settings.interrupted,
+        given_up: HashSet::new(),
+        cut_short: false,
         trials: 0,
         blocks: 0,
     };
@@ -147,11 +175,12 @@ pub fn run(
             shared.observer.progress(Progress::GroupDone { done: group });
         }
     }
-    end(shared, run_id)
+    // An interrupt that came after the last group has ended nothing.
+    let interrupted = group < groups || shared.cut_short;
+    end(shared, run_id, interrupted)
 }
 
-fn end(mut shared: Shared<'_>, run_id: String) -> Result<RunSummary> {
-    let interrupted = shared.interrupted();
+fn end(mut shared: Shared<'_>, run_id: String, interrupted: bool) -> Result<RunSummary> {
     if shared.out_of_time > 0 {
         let seconds = shared.plan.time_s.unwrap_or_default();
         let text = format!(

@@ -69,10 +69,20 @@ pub fn expand(plan: &Plan, threads: usize, known: &Description, executor: &mut d
             }
         }
         if variants.is_empty() {
-            let text = format!("no implementation of {} runs on {}", spec.workload, devices.join(", "));
+            let asked = if spec.implementations.is_empty() {
+                "no implementation".into()
+            } else {
+                spec.implementations.join(", ")
+            };
+            let text = format!("{asked} of {} does not run on {}", spec.workload, devices.join(", "));
             return Err(benchbook_core::Error::Plan(text).into());
         }
-        cells.extend(cases.into_iter().map(|case| Cell { case, variants: variants.clone() }));
+        for case in cases {
+            let cell = Cell { case, variants: variants.clone() };
+            if !cells.contains(&cell) {
+                cells.push(cell);
+            }
+        }
     }
     Ok(cells)
 }

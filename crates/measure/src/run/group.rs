@@ -16,8 +16,8 @@ use super::recorder::{Runner, input_seed};
 use crate::executor::{Executor, Spawn};
 use crate::{Error, Result, clock};
 
-/// Blocks that a case gets even when the time is used up: with fewer there is no spread to see.
-const MIN_BLOCKS: u64 = 3;
+/// Blocks that a case gets once it is set up, even when the time is used up: fewer bear no verdict.
+const MIN_BLOCKS: u64 = 5;
 
 /// The workers of one replicate, one a variant.
 pub type Workers = HashMap<Variant, Box<dyn Executor>>;
@@ -55,12 +55,13 @@ pub fn measure_group(
     let mut live = Vec::new();
     for index in shared.order.next(cell.variants.len()) {
         if shared.interrupted() {
-            return Ok(());
+            shared.cut_short = true;
+            break;
         }
         let variant = &cell.variants[index];
         let (group, case) = (place.group, cell.case.name.as_str());
         shared.observer.progress(Progress::Preparing { group, case, variant: &variant.to_string() });
-        live.extend(prepare(shared, workers, spawn, cell, variant, place, warmup_ns)?);
+        live.extend(prepare(shared, workers, spawn, cell, variant, place, (started, warmup_ns))?);
         shared.recorder.tick()?;
     }
     let stop_reason = blocks(shared, workers, cell, &mut live, deadline, place)?;
@@ -94,7 +95,7 @@ fn prepare(
     cell: &Cell,
     variant: &Variant,
     place: &Place,
-    warmup_ns: u64,
+    (started, warmup_ns): (i64, u64),
 ) -> Result<Option<Live>> {
     let number = shared.next_trial();
     let trial = Trial {
@@ -112,6 +113,10 @@ fn prepare(
         engine: shared.engine(&cell.case.workload, variant),
         replicate: place.replicate,
     };
+    if let Some(reason) = shared.skip_reason(variant, started) {
+        shared.recorder.trial(&trial, &runner, None)?;
+        return shared.skip(number, variant, &reason).map(|()| None);
+    }
     let reply = match worker_of(workers, spawn, variant) {
         Ok(worker) => {
             (runner.pid, runner.isolation) = (worker.pid(), worker.isolation());
@@ -147,11 +152,12 @@ fn blocks(
     let wanted = shared.plan.sampling.blocks;
     let mut done = 0;
     while !live.is_empty() {
-        if shared.interrupted() {
-            return Ok("interrupted");
-        }
         if done >= wanted {
             return Ok("blocks");
+        }
+        if shared.interrupted() {
+            shared.cut_short = true;
+            return Ok("interrupted");
         }
         if done >= MIN_BLOCKS && deadline.is_some_and(|deadline| clock::now_ns() >= deadline) {
             return Ok("time");
@@ -164,6 +170,7 @@ fn blocks(
             match worker.request(Request::Sample { trial: trial.trial }, timeout(shared.plan)) {
                 Ok(Reply::Sampled(sample)) => {
                     shared.recorder.sample(trial.trial, trial.samples, block, position, &sample)?;
+                    shared.recorder.tick()?;
                     trial.samples += 1;
                 }
                 other => {
@@ -175,7 +182,6 @@ fn blocks(
         }
         live.retain(|trial| !broken.contains(&trial.trial));
         done += 1;
-        shared.recorder.tick()?;
         let (group, replicate, case) = (place.group, place.replicate, cell.case.name.as_str());
         shared.observer.progress(Progress::Block { group, case, replicate, block: done, blocks: wanted });
     }
@@ -233,10 +239,17 @@ fn failed(
         }
         Ok(Reply::Failed { message }) => (Status::Failed, "trial_failed", message),
         Ok(other) => (Status::Failed, "protocol", format!("unexpected reply {other:?}")),
-        Err(error @ Error::WorkerLost { .. }) => {
+        Err(error @ Error::WorkerLost { hung, .. }) => {
             workers.remove(variant);
+            if shared.interrupted() {
+                return shared.recorder.outcome(Some(trial), Status::Interrupted, "interrupted", prepare_ns);
+            }
+            if hung {
+                shared.give_up(variant);
+            }
             (Status::Failed, "worker_lost", error.to_string())
         }
+        Err(error @ Error::NotAWorker { .. }) => (Status::Failed, "worker_lost", error.to_string()),
         Err(other) => return Err(other),
     };
     shared.note(Some(trial), Level::Error, kind, &format!("{variant}: {text}"))?;

@@ -7,6 +7,8 @@ use benchbook_record::{
     SampleRow, Status, TrialRow,
 };
 
+use chrono::DateTime;
+
 use crate::Result;
 use crate::clock;
 
@@ -36,12 +38,15 @@ pub struct Runner {
 impl Recorder {
     /// Opens the run in the store; its clock starts now.
     pub fn create(store: &LocalStore, run: &RunRow) -> Result<Self> {
+        // The origin of the run's clock and the moment it is named by are read together.
+        let (origin_ns, started_at) = (clock::now_ns(), DateTime::from_timestamp_nanos(clock::utc_ns()));
+        let run = &RunRow { started_at, ..run.clone() };
         let writer = RunWriter::create(store, run)?;
         let revision = run.git_commit.as_deref().map_or("unversioned", |commit| &commit[..commit.len().min(12)]);
         let dirty = if run.git_dirty == Some(true) { "+dirty" } else { "" };
         let profile = run.build_profile.as_deref().unwrap_or("unknown");
         let build = Some(format!("{revision}{dirty} {profile}"));
-        Ok(Self { writer, origin_ns: clock::now_ns(), build, samples: 0 })
+        Ok(Self { writer, origin_ns, build, samples: 0 })
     }
 
     /// Nanoseconds since the run began.

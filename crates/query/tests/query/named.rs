@@ -193,7 +193,8 @@ fn parameters_that_do_not_fit_are_named() {
     assert!(session.named("speedup", &given(&[("run", "no-such-run")])).is_err());
     // A value is never part of the query's text.
     assert!(error("speedup", &[("baseline", "x' OR 'a' = 'a")]).starts_with("no variant or implementation"));
-    assert_eq!(session.named("memory", &given(&[("measure", "x' OR 'a' = 'a")])).unwrap().rows(), 0);
+    let along = given(&[("x", "seq_q"), ("along", "x' OR 'a' = 'a")]);
+    assert_eq!(session.named("scaling", &along).unwrap().rows(), 6);
 }
 
 #[test]

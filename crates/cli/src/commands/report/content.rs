@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use benchbook_measure::record::{RunRow, Store};
 use benchbook_query::{Answer, Session};
 use serde::Serialize;
@@ -49,6 +51,7 @@ impl Content {
     pub fn gather(store: &Store, session: &Session, run: &str, baseline: Option<&str>) -> Result<Self, Failure> {
         let entry = store.resolve(run)?;
         let row = store.run_row(&entry.run_id)?;
+        let asked = baseline.is_some();
         let baseline = match baseline {
             Some(named) => named.to_owned(),
             None => default_baseline(session, &entry.run_id)?,
@@ -57,6 +60,12 @@ impl Content {
             Ok(session.named(name, &BTreeMap::from([("run".to_owned(), entry.run_id.clone())]))?)
         };
         let compared = speedup(session, &entry.run_id, &baseline)?;
+        if compared.rows() == 0 && asked {
+            return Err(Failure::say(format!(
+                "run {} has nothing to compare with `{baseline}`, name another baseline",
+                entry.run_id
+            )));
+        }
         let mut left_out: Vec<String> = compared.left_out.to_string().lines().map(str::to_owned).collect();
         let mut sections = Vec::new();
         if compared.rows() > 0 {
@@ -80,7 +89,7 @@ impl Content {
         add("Times", about.into(), &named("summary")?)?;
         add(
             "Memory",
-            "Largest peak of resident memory of the worker over all replicates.".into(),
+            "Resident memory of the worker: at its peak while the kernel ran, before that with libraries, inputs and reference, and what the kernel added; the largest over all replicates.".into(),
             &memory(session, &entry.run_id)?,
         )?;
         let about = "Largest error over all replicates as a share of the reference's largest value.";
@@ -128,15 +137,28 @@ fn events(session: &Session, run_id: &str) -> Result<Answer, Failure> {
         .sql(&format!("select at_ns, level, kind, message from events where run_id = '{run_id}' order by at_ns"))?)
 }
 
-/// How many comparisons ended how, and whether every check passed.
+/// How the run ended, how many comparisons ended how, and what the checks say: never more than is known.
 fn headline(session: &Session, run_id: &str, compared: &Answer) -> Result<String, Failure> {
-    let failed = session.sql(&format!("select 1 from checks where run_id = '{run_id}' and not passed"))?.rows();
-    let checks = if failed == 0 {
-        "every correctness check passed".into()
-    } else {
-        format!("{failed} correctness checks failed")
+    let count = |sql: &str| -> Result<i64, Failure> {
+        let answer = session.sql(sql)?;
+        let batch = answer.batches.iter().find(|batch| batch.num_rows() > 0);
+        Ok(batch.map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0)))
     };
-    Ok(format!("{}; {checks}.", comparison::counts(compared)))
+    let of_run = format!("where run_id = '{run_id}'");
+    let interrupted =
+        count(&format!("select count(*) from outcomes {of_run} and trial is null and status = 'ok'"))? == 0;
+    let checks = count(&format!("select count(*) from checks {of_run}"))?;
+    let failed = count(&format!("select count(*) from checks {of_run} and not passed"))?;
+    let ill = count(&format!("select count(*) from outcomes {of_run} and trial is not null and status <> 'ok'"))?;
+    let begun = if interrupted { "The run did not end as planned. " } else { "" };
+    let checks = match (checks, failed) {
+        (0, _) => "no correctness check can be read, so no number here is vouched for".into(),
+        (_, 0) => "every correctness check passed".into(),
+        (_, failed) => format!("{failed} correctness checks failed"),
+    };
+    let ill = if ill == 0 { String::new() } else { format!("; {ill} trials did not end well (see Not measured)") };
+    let weak = if comparison::weak(compared) { " (on too few replicates to gate anything)" } else { "" };
+    Ok(format!("{begun}{}{weak}; {checks}{ill}.", comparison::counts(compared)))
 }
 
 fn facts(run: &RunRow, state: &str) -> Vec<(&'static str, String)> {

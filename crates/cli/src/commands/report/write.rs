@@ -11,7 +11,7 @@ use minijinja::{AutoEscape, Environment, context};
 use super::content::Content;
 use super::figures::figures;
 use crate::args::ReportArgs;
-use crate::error::Failure;
+use crate::error::{Failure, say};
 
 /// Writes the report of a run.
 pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
@@ -52,7 +52,7 @@ fn export(folder: &Path, figures: &[Figure]) -> Result<(), Failure> {
         }
     }
     if let Err(error) = browser {
-        eprintln!("no SVG and PNG: {error}");
+        say(format_args!("no SVG and PNG: {error}"));
     }
     Ok(())
 }
