@@ -46,7 +46,7 @@ pub fn built(ready: &mut Ready) -> Result<()> {
     steps.take("Programs", || {
         let mut build = workspace.cargo("build");
         println!("   $ {}", process::line(&build));
-        println!("   the first build compiles about 500 packages: half an hour on 2 cores, then seconds");
+        println!("   the first build compiles about 500 packages: up to an hour on 2 cores, then seconds");
         process::run(&mut build, "see the compiler's message above; `cargo xtask setup` checks the machine")?;
         Ok(((), State::Done))
     })
