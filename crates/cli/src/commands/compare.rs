@@ -42,9 +42,7 @@ fn within(store: &Store, session: &Session, arguments: &CompareArgs) -> Result<(
     };
     let answer = speedup(session, &run.run_id, &baseline)?;
     if answer.rows() == 0 {
-        let variants = variants(session, &run.run_id)?.join(", ");
-        let text = format!("run {} has nothing to compare with `{baseline}`; its variants are {variants}", run.run_id);
-        return Err(Failure::say(text));
+        return Err(nothing_to_compare(session, &run.run_id, &baseline)?);
     }
     let note = format!(
         "Run {}: paired blocks, baseline {baseline}. A speedup above 1 means that the candidate is faster;\n\
@@ -71,12 +69,12 @@ pub fn default_baseline(session: &Session, run_id: &str) -> Result<String, Failu
     name.ok_or_else(|| Failure::say(format!("run {run_id} has no trials, there is nothing to compare")))
 }
 
-/// The variants of a run.
-fn variants(session: &Session, run_id: &str) -> Result<Vec<String>, Failure> {
+/// The failure to say that a run has nothing beside its baseline, with what it has.
+pub fn nothing_to_compare(session: &Session, run_id: &str, baseline: &str) -> Result<Failure, Failure> {
     let answer = session.sql(&format!("select distinct variant from trials where run_id = '{run_id}' order by 1"))?;
-    let names =
-        answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
-    Ok(names.collect())
+    let names = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
+    let variants = names.collect::<Vec<_>>().join(", ");
+    Ok(Failure::say(format!("run {run_id} has nothing to compare with `{baseline}`; its variants are {variants}")))
 }
 
 /// Unpaired, between two runs, where their environments allow it.

@@ -8,7 +8,7 @@ use benchbook_measure::record::{RunRow, Store};
 use benchbook_query::{Answer, Session};
 use serde::Serialize;
 
-use crate::commands::compare::{default_baseline, speedup};
+use crate::commands::compare::{default_baseline, nothing_to_compare, speedup};
 use crate::comparison;
 use crate::error::Failure;
 use crate::show::Cells;
@@ -44,6 +44,9 @@ pub struct Content {
     pub sections: Vec<Section>,
     /// What was left out, and why.
     pub left_out: Vec<String>,
+    /// The paired comparisons, for the chart.
+    #[serde(skip)]
+    pub compared: Answer,
 }
 
 impl Content {
@@ -61,10 +64,7 @@ impl Content {
         };
         let compared = speedup(session, &entry.run_id, &baseline)?;
         if compared.rows() == 0 && asked {
-            return Err(Failure::say(format!(
-                "run {} has nothing to compare with `{baseline}`, name another baseline",
-                entry.run_id
-            )));
+            return Err(nothing_to_compare(session, &entry.run_id, &baseline)?);
         }
         let mut left_out: Vec<String> = compared.left_out.to_string().lines().map(str::to_owned).collect();
         let mut sections = Vec::new();
@@ -99,7 +99,7 @@ impl Content {
         add("Samples left out", "Samples that no figure above uses.".into(), &named("left_out")?)?;
         let headline = headline(session, &entry.run_id, &compared)?;
         let state = entry.state.name().to_owned();
-        Ok(Self { facts: facts(&row, &state), state, run: row, baseline, headline, sections, left_out })
+        Ok(Self { facts: facts(&row, &state), state, run: row, baseline, headline, sections, left_out, compared })
     }
 }
 

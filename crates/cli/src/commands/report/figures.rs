@@ -1,16 +1,14 @@
 //! The charts of a report.
 
 use benchbook_charts::{Figure, distribution, speedup};
-use benchbook_query::Session;
+use benchbook_query::{Answer, Session};
 
 use super::scaling;
-use crate::commands::compare;
 use crate::error::Failure;
 
 /// The charts of a run: the comparison, scaling where something was swept, and every sample.
-pub fn figures(session: &Session, run_id: &str, baseline: &str) -> Result<Vec<Figure>, Failure> {
+pub fn figures(session: &Session, run_id: &str, compared: &Answer) -> Result<Vec<Figure>, Failure> {
     let mut figures = Vec::new();
-    let compared = compare::speedup(session, run_id, baseline)?;
     if compared.rows() > 0 {
         let batches = scaling::renamed(&compared.batches, &[("speedup", "ratio")])?;
         figures.push(speedup(&batches)?);

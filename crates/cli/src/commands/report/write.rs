@@ -21,7 +21,7 @@ pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
     let session = Session::open(&store)?;
     let content = Content::gather(&store, &session, &arguments.run, arguments.baseline.as_deref())?;
     let drawn = if matches!(kind, Kind::Html) || arguments.figures.is_some() {
-        figures(&session, &content.run.run_id, &content.baseline)?
+        figures(&session, &content.run.run_id, &content.compared)?
     } else {
         Vec::new()
     };
