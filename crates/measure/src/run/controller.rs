@@ -84,22 +84,17 @@ impl Shared<'_> {
         self.blocks - 1
     }
 
-    /// Why a variant is not even set up: the time was used up when its group began, or it has hung before.
-    pub fn skip_reason(&self, variant: &Variant, group_started_ns: i64) -> Option<String> {
-        if self.budget.is_used_up(group_started_ns) {
-            return Some("time: the budget was used up before it began".into());
-        }
-        self.given_up.contains(variant).then(|| "it hung before in this run, so it was not tried again".into())
-    }
-
-    /// Records that a trial was not tried.
-    pub fn skip(&mut self, trial: i64, variant: &Variant, reason: &str) -> Result<()> {
+    /// Whether a variant is not even set up, and why: it has hung before, or the time was used up when its group began.
+    pub fn skip(&mut self, variant: &Variant, group_started_ns: i64) -> Option<(Status, &'static str)> {
         if self.given_up.contains(variant) {
             self.failed += 1;
-            return self.recorder.outcome(Some(trial), Status::Failed, reason, None);
+            return Some((Status::Failed, "it hung before in this run, so it was not tried again"));
         }
-        self.out_of_time += 1;
-        self.recorder.outcome(Some(trial), Status::Interrupted, reason, None)
+        if self.budget.is_used_up(group_started_ns) {
+            self.out_of_time += 1;
+            return Some((Status::Interrupted, "time: the budget was used up before it began"));
+        }
+        None
     }
 
     /// Does not try a variant again in this run: each try would cost the whole timeout.

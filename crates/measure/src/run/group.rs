@@ -12,7 +12,7 @@ use super::budget::Budget;
 use super::controller::Shared;
 use super::expand::Cell;
 use super::observer::Progress;
-use super::recorder::{Runner, input_seed};
+use super::recorder::Runner;
 use crate::executor::{Executor, Spawn};
 use crate::{Error, Result, clock};
 
@@ -103,7 +103,8 @@ fn prepare(
         case: cell.case.clone(),
         variant: variant.clone(),
         cache: shared.plan.cache,
-        input_seed: input_seed(shared.plan),
+        // The same for every variant and replicate, so that all get the same inputs.
+        input_seed: shared.plan.seed,
         min_sample_ns: shared.plan.sampling.min_sample_ns,
         warmup_ns,
     };
@@ -113,9 +114,10 @@ fn prepare(
         engine: shared.engine(&cell.case.workload, variant),
         replicate: place.replicate,
     };
-    if let Some(reason) = shared.skip_reason(variant, started) {
+    if let Some((status, reason)) = shared.skip(variant, started) {
         shared.recorder.trial(&trial, &runner, None)?;
-        return shared.skip(number, variant, &reason).map(|()| None);
+        shared.recorder.outcome(Some(number), status, reason, None)?;
+        return Ok(None);
     }
     let reply = match worker_of(workers, spawn, variant) {
         Ok(worker) => {

@@ -1,7 +1,7 @@
 //! What a run writes, in the units and on the clock of the record.
 
+use benchbook_core::Comparison;
 use benchbook_core::message::{Prepared, Sampled, Trial};
-use benchbook_core::{Comparison, Plan};
 use benchbook_record::{
     CheckRow, EventRow, Isolation, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow, RunWriter,
     SampleRow, Status, TrialRow,
@@ -168,9 +168,4 @@ impl Recorder {
     pub fn finish(self) -> Result<std::path::PathBuf> {
         Ok(self.writer.finish()?)
     }
-}
-
-/// The seed of a case's inputs: the plan's, so that every variant and replicate gets the same ones.
-pub fn input_seed(plan: &Plan) -> u64 {
-    plan.seed
 }
