@@ -105,7 +105,7 @@ fn bad_input_is_named_and_ends_with_4() {
         (&["run", "double", "--implementation", "god"], &["did you mean `good`"]),
         (&["run", "double", "--set", "lenght=3"], &["did you mean `length`"]),
         (&["run", "double", "--set", "length=0"], &["length", "at least 1"]),
-        (&["run", "double", "--set", "length=abc"], &["Text", "expected Int"]),
+        (&["run", "double", "--set", "length=abc"], &["`abc` is not a whole number", "such as"]),
         (&["run", "double", "--set", "length=1", "--set", "length=2"], &["given twice"]),
         (&["run", "double", "--time", "0s"], &["--time"]),
         (&["run", "double", "--time", "soon"], &["write 30s"]),

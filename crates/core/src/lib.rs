@@ -10,6 +10,7 @@ mod implementation;
 pub mod message;
 mod params;
 mod plan;
+mod plan_of;
 mod reference;
 mod registry;
 mod suggest;

@@ -47,6 +47,48 @@ impl Value {
     }
 }
 
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(value: i32) -> Self {
+        Self::Int(value.into())
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl Kind {
+    /// What a value of this type is, in words.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Int => "a whole number",
+            Self::Float => "a number",
+            Self::Text => "a text",
+            Self::Bool => "true or false",
+        }
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -136,7 +178,7 @@ impl Params {
                 return Err(Error::Param {
                     workload: workload.to_owned(),
                     name: name.clone(),
-                    reason: format!("{value} is {:?}, expected {:?}", value.kind(), spec.default.kind()),
+                    reason: format!("`{value}` is not {}, give one such as {}", spec.default.kind().words(), spec.default),
                 });
             }
         }

@@ -41,6 +41,13 @@ impl Registry {
         self
     }
 
+    /// Adds an implementation, in the place of one of the same name if there is one.
+    pub fn replace(&mut self, implementation: impl Implementation + 'static) -> &mut Self {
+        let (name, workload) = (implementation.name(), implementation.workload());
+        self.implementations.retain(|known| known.name() != name || known.workload() != workload);
+        self.implementation(implementation)
+    }
+
     /// Every workload, in the order of registration.
     pub fn workloads(&self) -> impl Iterator<Item = &dyn Workload> {
         self.workloads.iter().map(AsRef::as_ref)

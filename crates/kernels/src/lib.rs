@@ -3,12 +3,14 @@
 //! Nothing here reads a clock: a kernel is prepared and called, never timed.
 
 pub mod attention;
+mod custom;
 mod device;
 pub mod matmul;
 mod register;
 mod subject;
 pub mod tensor;
 
+pub use custom::Custom;
 pub use device::{CPU_DEVICES, open, probe};
 pub use register::{build_facts, register, set_threads};
 pub use subject::TensorSubject;

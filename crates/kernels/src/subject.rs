@@ -14,7 +14,7 @@ pub struct TensorSubject<I, const D: usize> {
     device: Device,
     inputs: Vec<I>,
     next: usize,
-    call: fn(&I) -> Tensor<D>,
+    call: Box<dyn Fn(&I) -> Tensor<D>>,
     output: Option<Tensor<D>>,
 }
 
@@ -25,9 +25,9 @@ impl<I, const D: usize> TensorSubject<I, D> {
         device_name: &str,
         device: Device,
         inputs: Vec<I>,
-        call: fn(&I) -> Tensor<D>,
+        call: impl Fn(&I) -> Tensor<D> + 'static,
     ) -> Self {
-        Self { implementation, device_name: device_name.to_owned(), device, inputs, next: 0, call, output: None }
+        Self { implementation, device_name: device_name.to_owned(), device, inputs, next: 0, call: Box::new(call), output: None }
     }
 
     fn error(&self, reason: String) -> Error {

@@ -126,7 +126,7 @@ fn impossible_parameters_are_refused_with_the_numbers_in_the_message() {
         (int("kv_heads", 3), "3 does not divide heads 8"),
         (int("seq_q", 64).with("seq_kv", Value::Int(32)).with("causal", Value::Bool(true)), "64 queries"),
         (int("head_dimm", 64), "head_dim"),
-        (Params::default().with("seq_q", Value::Float(1.5)), "Float"),
+        (Params::default().with("seq_q", Value::Float(1.5)), "`1.5` is not a whole number"),
         (int("seq_q", 1 << 24).with("seq_kv", Value::Int(1 << 24)), "10^13"),
         (int("seq_q", i64::MAX), "not a size"),
     ] {

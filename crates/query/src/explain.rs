@@ -41,7 +41,13 @@ pub(crate) fn explain(error: DataFusionError, known: &Known) -> Error {
             if let Some(function) = between(message, "Invalid function '", "'") {
                 return sql(format!("no function `{function}`"), nearest(function, &known.functions));
             }
+            if message.contains("No SQL statements were provided") {
+                return sql("the statement is empty, write one such as `select * from runs`".into(), None);
+            }
             sql(plain(message), None)
+        }
+        DataFusionError::NotImplemented(message) if message.contains("single SQL statement") => {
+            sql("these are several statements, write one".into(), None)
         }
         DataFusionError::NotImplemented(message) | DataFusionError::Configuration(message) => sql(plain(message), None),
         DataFusionError::Execution(message) => sql(plain(message), None),

@@ -33,7 +33,6 @@ pub struct Session {
     invalid: OnceLock<Vec<Invalid>>,
     queries: Vec<NamedQuery>,
     store: Store,
-    // Last, so that it outlives everything that runs on it.
     threads: Threads,
 }
 

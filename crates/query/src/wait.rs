@@ -2,17 +2,32 @@
 
 use std::future::Future;
 use std::panic::resume_unwind;
+use std::sync::OnceLock;
 use std::thread;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+/// The threads of all sessions of the process: cells of a notebook open one after the other.
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+
 /// The threads of a session.
-#[derive(Debug)]
-pub(crate) struct Threads(Option<Runtime>);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Threads(&'static Runtime);
 
 impl Threads {
     pub(crate) fn start() -> std::io::Result<Self> {
-        Ok(Self(Some(Builder::new_multi_thread().enable_all().build()?)))
+        if let Some(runtime) = RUNTIME.get() {
+            return Ok(Self(runtime));
+        }
+        let made = Builder::new_multi_thread().enable_all().build()?;
+        // Where two threads come at once, the one that is late lets its own runtime go.
+        if let Err(second) = RUNTIME.set(made) {
+            second.shutdown_background();
+        }
+        match RUNTIME.get() {
+            Some(runtime) => Ok(Self(runtime)),
+            None => Err(std::io::Error::other("the runtime was not kept")),
+        }
     }
 
     /// Runs `future` to its end. A thread that already drives a runtime may not wait for another,
@@ -22,9 +37,7 @@ impl Threads {
         F: Future + Send,
         F::Output: Send,
     {
-        let Some(runtime) = &self.0 else {
-            unreachable!("the runtime is taken only when the session is dropped");
-        };
+        let runtime = self.0;
         if Handle::try_current().is_err() {
             return runtime.block_on(future);
         }
@@ -32,14 +45,5 @@ impl Threads {
             Ok(output) => output,
             Err(panic) => resume_unwind(panic),
         })
-    }
-}
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        // Dropping a runtime inside another one panics; shutting it down does not.
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
     }
 }

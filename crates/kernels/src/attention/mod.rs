@@ -1,11 +1,13 @@
 //! Scaled dot-product attention.
 
+mod custom;
 mod flash;
 mod inputs;
 mod naive;
 mod reference;
 mod workload;
 
+pub use custom::custom;
 pub use flash::Flash;
 pub use inputs::AttentionInputs;
 pub use naive::Naive;

@@ -1,7 +1,7 @@
 //! burn's matrix multiplication.
 
 use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use crate::tensor::upload;
 use crate::{CPU_DEVICES, TensorSubject, open};
@@ -46,11 +46,14 @@ impl Implementation for Burn {
 
     fn prepare(&self, setting: &Setting, _params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         let device = open(&setting.device)?;
-        let copies = (0..setting.copies)
-            .map(|_| ["a", "b"].map(|name| upload::<2>(inputs.get(name), &device, setting.dtype)))
-            .collect();
+        let copies = upload_pairs(setting, &device, inputs);
         Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, multiply)))
     }
+}
+
+/// `setting.copies` copies of `a` and `b` on `device`, each in memory of its own.
+pub(super) fn upload_pairs(setting: &Setting, device: &Device, inputs: &Inputs) -> Vec<[Tensor<2>; 2]> {
+    (0..setting.copies).map(|_| ["a", "b"].map(|name| upload::<2>(inputs.get(name), device, setting.dtype))).collect()
 }
 
 fn multiply([a, b]: &[Tensor<2>; 2]) -> Tensor<2> {

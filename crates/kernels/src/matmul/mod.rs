@@ -1,8 +1,10 @@
 //! Matrix multiplication.
 
 mod burn_matmul;
+mod custom;
 mod reference;
 mod workload;
 
 pub use burn_matmul::{Burn, burn_engine};
+pub use custom::custom;
 pub use workload::{Matmul, tolerance};
