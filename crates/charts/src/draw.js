@@ -5,6 +5,7 @@ function benchbookDraw(id) {
   const draw = async () => {
     const figure = JSON.parse(document.getElementById(id + "-data").textContent);
     figure.layout.font.color = ink();
+    place.replaceChildren();
     await Plotly.newPlot(place, figure.data, figure.layout, figure.config);
     place.dataset.drawn = "yes";
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

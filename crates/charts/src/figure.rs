@@ -47,6 +47,17 @@ impl Figure {
         self.value.to_string()
     }
 
+    /// [`Figure::json`] for a notebook that draws it by itself: at one size, since JupyterLab's renderer loses a
+    /// responsive figure when the window changes.
+    #[must_use]
+    pub fn json_of_fixed_size(&self) -> String {
+        let mut value = self.value.clone();
+        if let Some(responsive) = value.pointer_mut("/config/responsive") {
+            *responsive = Value::Bool(false);
+        }
+        value.to_string()
+    }
+
     /// The same as [`Figure::json`], as a value.
     #[must_use]
     pub fn value(&self) -> &Value {
@@ -66,15 +77,25 @@ impl Figure {
     /// Once drawn, the div has `data-drawn="yes"`; if drawing fails it shows the error and has `data-drawn="no"`.
     #[must_use]
     pub fn html_div(&self, id: &str) -> String {
+        self.piece(id, "", &format!("benchbookDraw(\"{}\");", Self::safe(id)))
+    }
+
+    /// An id that can stand in markup and scripts.
+    pub(crate) fn safe(id: &str) -> String {
         let safe = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-        let id: String = if id.is_empty() { "figure".to_owned() } else { id.chars().map(safe).collect() };
+        if id.is_empty() { "figure".to_owned() } else { id.chars().map(safe).collect() }
+    }
+
+    /// The div with what stands in it until it is drawn, the data, and a script.
+    pub(crate) fn piece(&self, id: &str, inside: &str, script: &str) -> String {
+        let id = Self::safe(id);
         let height = self.height_px;
         let label = text::html(&self.title);
         let json = text::script_json(&self.json());
         format!(
-            "<div class=\"benchbook-figure\" id=\"{id}\" role=\"img\" aria-label=\"{label}\" style=\"width:100%;height:{height}px\"></div>\n\
+            "<div class=\"benchbook-figure\" id=\"{id}\" role=\"img\" aria-label=\"{label}\" style=\"width:100%;height:{height}px\">{inside}</div>\n\
              <script type=\"application/json\" id=\"{id}-data\">{json}</script>\n\
-             <script>benchbookDraw(\"{id}\");</script>\n"
+             <script>{script}</script>\n"
         )
     }
 }

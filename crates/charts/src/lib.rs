@@ -6,6 +6,7 @@
 //! Statistics come in as columns: this crate only lays out what it is given.
 
 mod browser;
+mod cell;
 mod columns;
 mod distribution;
 mod error;
@@ -26,6 +27,7 @@ pub use browser::Browser;
 pub use distribution::{MAX_POINTS_PER_FIGURE, MAX_POINTS_PER_STRIP, MAX_STRIPS, distribution};
 pub use error::{Error, Result};
 pub use figure::Figure;
+pub use text::html as escape_html;
 pub use page::{document, plotly_js, script_once};
 pub use scaling::scaling;
 pub use speedup::speedup;

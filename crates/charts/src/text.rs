@@ -47,7 +47,7 @@ fn shortened(text: &str, most: usize) -> String {
 }
 
 /// Escapes text for HTML content and quoted attributes.
-pub(crate) fn html(text: &str) -> String {
+pub fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -70,6 +71,12 @@ Runs are named by id, a unique start of it, a tag, `latest`, or `latest~1` for t
         after_help = "Examples:\n  benchbook store ls\n  benchbook store verify\n  benchbook --store all store merge results"
     )]
     Store(StoreArgs),
+    /// Look after the Jupyter kernel Rust (benchbook)
+    #[command(after_help = "Examples:\n  benchbook kernel doctor\n  benchbook kernel install --user")]
+    Kernel(KernelArgs),
+    /// Run notebooks without a person before them
+    #[command(after_help = "Example:\n  benchbook notebook run notebooks/*.ipynb --quick --html pages")]
+    Notebook(NotebookArgs),
     /// Print the tables of the record, their columns and units
     #[command(after_help = "Example:\n  benchbook schema")]
     Schema,
@@ -252,6 +259,114 @@ pub enum StoreAction {
     },
 }
 
+/// Arguments of `kernel`.
+#[derive(Debug, Args)]
+pub struct KernelArgs {
+    /// What to do with it
+    #[command(subcommand)]
+    pub action: KernelAction,
+}
+
+/// What to do with the kernel.
+#[derive(Debug, Subcommand)]
+pub enum KernelAction {
+    /// Tell Jupyter of the kernel, with the newest snapshot of the library
+    #[command(after_help = "Examples:\n  benchbook kernel install\n  benchbook kernel install --user")]
+    Install(KernelInstallArgs),
+    /// Say what the kernel needs, what of it is missing here, and how to get it
+    #[command(after_help = "Example:\n  benchbook kernel doctor")]
+    Doctor(KernelDoctorArgs),
+}
+
+/// Arguments of `kernel install`.
+#[derive(Debug, Args)]
+pub struct KernelInstallArgs {
+    /// The environment that gets the kernel [default: the project's Python environment]
+    #[arg(long, value_name = "DIR")]
+    pub prefix: Option<PathBuf>,
+    /// Give it to your own Jupyter folder, for every environment
+    #[arg(long, conflicts_with = "prefix")]
+    pub user: bool,
+    /// The snapshot of the library [default: the newest]
+    #[arg(long, value_name = "DIR")]
+    pub snapshot: Option<PathBuf>,
+    /// The Python that starts the kernel [default: the project's]
+    #[arg(long, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+    /// The evcxr_jupyter that runs it [default: beside Python, or on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub evcxr: Option<PathBuf>,
+}
+
+/// Arguments of `kernel doctor`.
+#[derive(Debug, Args)]
+pub struct KernelDoctorArgs {
+    /// The snapshot of the library [default: the newest]
+    #[arg(long, value_name = "DIR")]
+    pub snapshot: Option<PathBuf>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// Arguments of `notebook`.
+#[derive(Debug, Args)]
+pub struct NotebookArgs {
+    /// What to do with notebooks
+    #[command(subcommand)]
+    pub action: NotebookAction,
+}
+
+/// What to do with notebooks.
+#[derive(Debug, Subcommand)]
+pub enum NotebookAction {
+    /// Run notebooks from the first cell to the last, each in a fresh kernel
+    #[command(after_help = "\
+Examples:
+  benchbook notebook run notebooks/01_first_measurement.ipynb --quick
+  benchbook notebook run notebooks/*.ipynb --quick --html pages --check
+
+A cell with the tag `parameters` declares parameters, one `let name: type = value;` a line.
+Exit codes: 0 every notebook passed, 4 one failed")]
+    Run(NotebookRunArgs),
+}
+
+/// Arguments of `notebook run`.
+#[derive(Debug, Args)]
+pub struct NotebookRunArgs {
+    /// The notebooks
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Set the parameter `quick` where a notebook has it
+    #[arg(long)]
+    pub quick: bool,
+    /// A parameter; may be given again
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_pair)]
+    pub params: Vec<(String, String)>,
+    /// Write each as one HTML page that works offline
+    #[arg(long, value_name = "DIR")]
+    pub html: Option<PathBuf>,
+    /// Write a copy of each with its outputs
+    #[arg(long, value_name = "DIR")]
+    pub executed: Option<PathBuf>,
+    /// How many run at once
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub jobs: NonZeroUsize,
+    /// Longest time for one cell
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = parse_duration)]
+    pub timeout: Duration,
+    /// Fail where a cell does not show the figures and tables that its metadata declares
+    #[arg(long)]
+    pub check: bool,
+    /// The Jupyter kernel
+    #[arg(long, value_name = "NAME", default_value = "benchbook")]
+    pub kernel: String,
+    /// Most that one cell may write
+    #[arg(long, value_name = "SIZE", default_value = "10MB", value_parser = parse_size)]
+    pub max_output: u64,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
 /// How to print.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct FormatArgs {
@@ -280,6 +395,26 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err("must be longer than nothing".into()) } else { Ok(duration) }
 }
 
+/// `500`, `64kB`, `10MB`, `1GiB`: a number of bytes.
+fn parse_size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("b", 1),
+        ("", 1),
+    ];
+    let text = text.trim().to_ascii_lowercase();
+    let wrong = || "write a size such as 500kB, 10MB or 1GiB".to_owned();
+    let (digits, unit) =
+        UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit))).ok_or_else(wrong)?;
+    let size = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(*unit)).ok_or_else(wrong)?;
+    if size == 0 { Err("must be more than nothing".into()) } else { Ok(size) }
+}
+
 fn parse_cache(text: &str) -> Result<CacheRegime, String> {
     match text {
         "hot" => Ok(CacheRegime::Hot),
@@ -303,4 +438,20 @@ fn parse_axis(text: &str) -> Result<(String, benchbook_core::Axis), String> {
     };
     let list = toml::Value::Array(values.split(',').map(|word| one(word.trim())).collect());
     Ok((name, benchbook_core::Axis::try_from(list)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let cases = [("500", 500), ("64 kB", 64_000), ("10MB", 10_000_000), ("1GiB", 1 << 30), ("7b", 7)];
+        for (text, bytes) in cases {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MB", "-1", "1.5MB", "0", "10 TB", "99999999999999999999", "99999999999999GB"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
 }

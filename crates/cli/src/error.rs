@@ -65,6 +65,15 @@ pub fn say(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+impl From<benchbook_show::Error> for Failure {
+    fn from(error: benchbook_show::Error) -> Self {
+        match error {
+            benchbook_show::Error::NotComparable(text) => Self::NotComparable(text),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
 /// Errors of the libraries say what happened and what to do; they stand as they are.
 macro_rules! plain {
     ($($error:ty),*) => {
@@ -81,6 +90,7 @@ plain!(
     benchbook_measure::record::Error,
     benchbook_query::Error,
     benchbook_measure::Error,
+    benchbook_kernel::Error,
     benchbook_charts::Error,
     arrow::error::ArrowError,
     parquet::errors::ParquetError,

@@ -4,13 +4,12 @@
 //! measured it learns from `benchbook-worker`.
 
 mod args;
+mod batch;
 mod commands;
-mod comparison;
 mod coverage;
 mod error;
 mod output;
 mod progress;
-mod show;
 mod worker;
 
 use std::process::ExitCode;
@@ -55,6 +54,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Report(arguments) => commands::report::report(&cli.store, &arguments),
         Command::Doctor(arguments) => commands::doctor::doctor(&arguments),
         Command::Store(arguments) => commands::store::store(&cli.store, arguments),
+        Command::Kernel(arguments) => commands::kernel::kernel(arguments),
+        Command::Notebook(arguments) => commands::notebook::notebook(arguments),
         Command::Schema => commands::schema::schema(),
     }
 }

@@ -8,7 +8,7 @@ use parquet::arrow::ArrowWriter;
 
 use crate::args::Format;
 use crate::error::Failure;
-use crate::show;
+use crate::batch::without_nesting;
 
 /// Prints batches to stdout.
 ///
@@ -18,7 +18,7 @@ pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Res
     let mut out = BufWriter::new(std::io::stdout());
     match format {
         Format::Table => {
-            let text = show::table(schema, batches)?;
+            let text = benchbook_show::table(schema, batches)?;
             writeln!(out, "{text}")?;
         }
         Format::Json => {
@@ -31,7 +31,7 @@ pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Res
             writeln!(out)?;
         }
         Format::Csv => {
-            let (flat, batches) = show::without_nesting(schema, batches)?;
+            let (flat, batches) = without_nesting(schema, batches)?;
             let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
             // A header also when there are no rows.
             writer.write(&RecordBatch::new_empty(flat)).map_err(closed)?;

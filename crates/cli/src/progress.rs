@@ -2,9 +2,11 @@
 
 use std::io::IsTerminal;
 
-use crate::error::say;
 use benchbook_measure::run::{Observer, Progress};
+use benchbook_show::counted;
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::error::say;
 
 /// Shows a run as it goes.
 pub struct Bar {
@@ -29,7 +31,7 @@ impl Observer for Bar {
     fn progress(&mut self, progress: Progress<'_>) {
         match progress {
             Progress::Started { run_id, groups, trials } => {
-                say(format_args!("run {run_id}: {trials} trials, {groups} cases and replicates"));
+                say(format_args!("run {run_id}: {} in {groups} cases and replicates", counted(trials, "trial")));
                 self.groups = groups;
                 if self.terminal {
                     self.bar = ProgressBar::new(groups as u64);

@@ -1,24 +1,45 @@
-//! The charts of a report.
+//! The figures of a run.
 
 use benchbook_charts::{Figure, distribution, speedup};
 use benchbook_query::{Answer, Session};
 
-use super::scaling;
-use crate::error::Failure;
+use crate::Result;
+use crate::scaling;
 
-/// The charts of a run: the comparison, scaling where something was swept, and every sample.
-pub fn figures(session: &Session, run_id: &str, compared: &Answer) -> Result<Vec<Figure>, Failure> {
+pub use crate::scaling::figures as scaling_figures;
+
+/// The figures of a run: the comparison, scaling where something was swept, and every sample.
+///
+/// # Errors
+/// A store that cannot be read, or columns that cannot be drawn.
+pub fn figures(session: &Session, run_id: &str, compared: &Answer) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     if compared.rows() > 0 {
-        let batches = scaling::renamed(&compared.batches, &[("speedup", "ratio")])?;
-        figures.push(speedup(&batches)?);
+        figures.push(speedup_figure(compared)?);
     }
-    figures.extend(scaling::figures(session, run_id)?);
+    figures.extend(scaling_figures(session, run_id)?);
+    figures.extend(distribution_figure(session, run_id)?);
+    Ok(figures)
+}
+
+/// Ratios with their intervals, from the rows of the named query `speedup`.
+///
+/// # Errors
+/// Columns that cannot be drawn.
+pub fn speedup_figure(compared: &Answer) -> Result<Figure> {
+    Ok(speedup(&scaling::renamed(&compared.batches, &[("speedup", "ratio")])?)?)
+}
+
+/// Every valid sample of a run; nothing where it has none.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn distribution_figure(session: &Session, run_id: &str) -> Result<Option<Figure>> {
     let samples = session.sql(&format!(
         "select workload || ' ' || case_name as case_name, variant, time_ns from results where run_id = '{run_id}' and valid"
     ))?;
-    if samples.rows() > 0 {
-        figures.push(distribution(&samples.batches)?);
+    if samples.rows() == 0 {
+        return Ok(None);
     }
-    Ok(figures)
+    Ok(Some(distribution(&samples.batches)?))
 }

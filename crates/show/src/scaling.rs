@@ -9,13 +9,16 @@ use arrow::datatypes::{Field, Int64Type, Schema};
 use benchbook_charts::{Figure, scaling};
 use benchbook_query::Session;
 
-use crate::error::Failure;
+use crate::Result;
 
 /// A line through fewer points says nothing about an exponent.
 const LEAST_POINTS: usize = 3;
 
-/// One chart for each workload and set of fixed parameters with enough points.
-pub fn figures(session: &Session, run_id: &str) -> Result<Vec<Figure>, Failure> {
+/// Time against size, one figure for each workload and set of fixed parameters with at least three sizes.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn figures(session: &Session, run_id: &str) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (workload, swept) in swept(session, run_id)? {
         let Some((x, along)) = swept.split_first() else { continue };
@@ -71,7 +74,7 @@ fn points(rows: &RecordBatch) -> usize {
 }
 
 /// Per workload, the integer parameter with the most values, then those that mostly equal it.
-fn swept(session: &Session, run_id: &str) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+fn swept(session: &Session, run_id: &str) -> Result<BTreeMap<String, Vec<String>>> {
     let probe = session.sql("select * from results limit 0")?;
     let fixed: Vec<String> = ["trials", "samples", "runs"]
         .into_iter()
@@ -115,7 +118,7 @@ fn prefer_query_length(mut along: Vec<String>) -> Vec<String> {
 }
 
 /// A batch with one more column that holds `text` in every row.
-fn with_text(batch: &RecordBatch, name: &str, text: &str) -> Result<RecordBatch, Failure> {
+fn with_text(batch: &RecordBatch, name: &str, text: &str) -> Result<RecordBatch> {
     let mut fields: Vec<Arc<Field>> = batch.schema().fields().iter().cloned().collect();
     fields.push(Arc::new(Field::new(name, arrow::datatypes::DataType::Utf8, false)));
     let mut columns = batch.columns().to_vec();
@@ -124,12 +127,12 @@ fn with_text(batch: &RecordBatch, name: &str, text: &str) -> Result<RecordBatch,
 }
 
 /// The same batches with some columns under other names.
-pub fn renamed(batches: &[RecordBatch], names: &[(&str, &str)]) -> Result<Vec<RecordBatch>, Failure> {
+pub(crate) fn renamed(batches: &[RecordBatch], names: &[(&str, &str)]) -> Result<Vec<RecordBatch>> {
     let rename = |field: &Arc<Field>| {
         let new = names.iter().find(|(old, _)| old == field.name());
         new.map_or_else(|| Arc::clone(field), |(_, new)| Arc::new(field.as_ref().clone().with_name(*new)))
     };
-    let one = |batch: &RecordBatch| -> Result<RecordBatch, Failure> {
+    let one = |batch: &RecordBatch| -> Result<RecordBatch> {
         let schema = Arc::new(Schema::new(batch.schema().fields().iter().map(rename).collect::<Vec<_>>()));
         Ok(RecordBatch::try_new(schema, batch.columns().to_vec())?)
     };

@@ -5,7 +5,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use benchbook_query::Answer;
 
-use crate::show::{Cells, duration};
+use crate::cells::Cells;
+use crate::number::{counted, duration};
 
 /// Columns of a row, by name, as text or numbers; absent and NULL are nothing.
 struct Row<'a> {
@@ -76,7 +77,7 @@ pub fn paired(answer: &Answer) -> Cells {
             row.text("verdict"),
             row.text("reason").replace('-', " "),
             could_see.unwrap_or_else(|| "unknown".into()),
-            format!("{} in {} replicates", row.integer("blocks"), row.integer("replicates")),
+            format!("{} in {}", row.integer("blocks"), counted(row.integer("replicates").max(0).cast_unsigned() as usize, "replicate")),
             row.text("scope").replace('-', " "),
         ]
     };
@@ -117,7 +118,7 @@ pub fn counts(answer: &Answer) -> String {
     let verdicts: Vec<String> = rows(answer).map(|row| row.text("verdict")).collect();
     let count = |word: &str| verdicts.iter().filter(|verdict| *verdict == word).count();
     let words = ["faster", "slower", "equivalent", "undecided"].map(|word| format!("{} {word}", count(word)));
-    format!("{} comparisons: {}", verdicts.len(), words.join(", "))
+    format!("{}: {}", counted(verdicts.len(), "comparison"), words.join(", "))
 }
 
 /// Whether a comparison that may gate, across replicates, ended with this verdict.

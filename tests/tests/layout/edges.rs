@@ -4,7 +4,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 17] = [
     ("benchbook-core", &[]),
     ("benchbook-stats", &[]),
     ("benchbook-record", &["benchbook-core"]),
@@ -13,10 +13,22 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("benchbook-kernels", &["benchbook-core"]),
     ("benchbook-engines", &["benchbook-core"]),
     ("benchbook-charts", &[]),
+    ("benchbook-show", &["benchbook-charts", "benchbook-query", "benchbook-record"]),
+    ("benchbook-kernel", &["benchbook-charts"]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
     ("benchbook-worker", &["benchbook-measure", "benchbook-kernels", "benchbook-engines"]),
-    ("benchbook-cli", &["benchbook-core", "benchbook-measure", "benchbook-query", "benchbook-charts"]),
+    (
+        "benchbook-cli",
+        &[
+            "benchbook-core",
+            "benchbook-measure",
+            "benchbook-query",
+            "benchbook-charts",
+            "benchbook-show",
+            "benchbook-kernel",
+        ],
+    ),
     ("benchbook-tests", LIBRARIES),
     ("xtask", &[]),
     ("workspace-hack", &[]),
@@ -31,6 +43,7 @@ const LIBRARIES: &[&str] = &[
     "benchbook-kernels",
     "benchbook-engines",
     "benchbook-charts",
+    "benchbook-show",
 ];
 
 /// A library from outside, and the only crates that may name it.

@@ -13,7 +13,7 @@ use benchbook_measure::environment::{CaptureSettings, capture};
 use crate::args::{DoctorArgs, Format};
 use crate::error::{EXIT_ERROR, Failure};
 use crate::output;
-use crate::show::text_batch;
+use crate::batch::text_batch;
 use crate::worker::{all_threads, offer};
 
 /// How long the machine is watched for other work.

@@ -10,7 +10,7 @@ use crate::args::{Cli, Format, ListArgs, Topic};
 use crate::coverage::{self, Available};
 use crate::error::Failure;
 use crate::output;
-use crate::show::text_batch;
+use crate::batch::text_batch;
 use crate::worker::{all_threads, offer};
 
 /// Shows what exists.

@@ -2,7 +2,9 @@
 
 pub mod compare;
 pub mod doctor;
+pub mod kernel;
 pub mod list;
+pub mod notebook;
 pub mod report;
 pub mod run;
 pub mod schema;

@@ -5,21 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use benchbook_core::{CaseSpec, Plan};
+use benchbook_core::{CaseSpec, Plan, SamplingSpec};
 use benchbook_measure::clock;
 use benchbook_measure::record::LocalStore;
 use benchbook_measure::run::{Cell, RunSettings, RunSummary, expand, run as measure, run_row};
+use benchbook_show::counted;
 
 use crate::args::RunArgs;
 use crate::error::{EXIT_ERROR, Failure, say};
 use crate::progress::Bar;
 use crate::worker::{all_threads, offer, spawner};
-
-/// Blocks, length of a sample and warm-up of `--quick`. A sample of 5 ms outlasts what the variant
-/// before it leaves behind in clocks and caches.
-const QUICK_BLOCKS: u64 = 20;
-const QUICK_SAMPLE_NS: u64 = 5_000_000;
-const QUICK_WARMUP_NS: u64 = 50_000_000;
 
 /// Measures what the arguments say.
 pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
@@ -74,9 +69,8 @@ fn plan(arguments: &RunArgs) -> Result<Plan, Failure> {
         workloads => of_workloads(workloads, arguments)?,
     };
     if arguments.quick {
-        plan.sampling.blocks = QUICK_BLOCKS;
-        plan.sampling.min_sample_ns = QUICK_SAMPLE_NS;
-        plan.sampling.warmup_ns = QUICK_WARMUP_NS;
+        let SamplingSpec { blocks, min_sample_ns, warmup_ns, .. } = SamplingSpec::quick();
+        plan.sampling = SamplingSpec { blocks, min_sample_ns, warmup_ns, ..plan.sampling };
     }
     if !arguments.device.is_empty() {
         plan.devices.clone_from(&arguments.device);
@@ -148,7 +142,7 @@ fn tell(summary: &RunSummary, store: &str) -> Result<u8, Failure> {
     let mut out = std::io::stdout().lock();
     let ended = if *interrupted { "interrupted" } else { "complete" };
     let mut text =
-        format!("run {run_id} {ended}: {trials} trials, {samples} samples in {blocks} blocks, {failed} failed");
+        format!("run {run_id} {ended}: {}, {samples} samples in {blocks} blocks, {failed} failed", counted(usize::try_from(*trials).unwrap_or(0), "trial"));
     if *out_of_time > 0 {
         text += &format!(", {out_of_time} cut short or not begun for lack of time");
     }

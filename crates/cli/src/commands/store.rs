@@ -9,7 +9,7 @@ use super::run::local_path;
 use crate::args::{Format, StoreAction, StoreArgs};
 use crate::error::{EXIT_ERROR, Failure};
 use crate::output;
-use crate::show::text_batch;
+use crate::batch::text_batch;
 
 /// Lists, verifies, repairs or merges.
 pub fn store(location: &str, arguments: StoreArgs) -> Result<u8, Failure> {

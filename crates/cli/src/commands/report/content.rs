@@ -6,12 +6,10 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use benchbook_measure::record::{RunRow, Store};
 use benchbook_query::{Answer, Session};
+use benchbook_show::{Cells, counts, default_baseline, nothing_to_compare, paired, paired_speedup, weak};
 use serde::Serialize;
 
-use crate::commands::compare::{default_baseline, nothing_to_compare, speedup};
-use crate::comparison;
 use crate::error::Failure;
-use crate::show::Cells;
 
 /// Rows of one table in a report.
 const MOST_ROWS: usize = 500;
@@ -62,9 +60,9 @@ impl Content {
         let named = |name: &str| -> Result<Answer, Failure> {
             Ok(session.named(name, &BTreeMap::from([("run".to_owned(), entry.run_id.clone())]))?)
         };
-        let compared = speedup(session, &entry.run_id, &baseline)?;
+        let compared = paired_speedup(session, &entry.run_id, &baseline)?;
         if compared.rows() == 0 && asked {
-            return Err(nothing_to_compare(session, &entry.run_id, &baseline)?);
+            return Err(nothing_to_compare(session, &entry.run_id, &baseline)?.into());
         }
         let mut left_out: Vec<String> = compared.left_out.to_string().lines().map(str::to_owned).collect();
         let mut sections = Vec::new();
@@ -73,7 +71,7 @@ impl Content {
                 "Paired block by block with {baseline}. A speedup above 1 means that the candidate is faster; verdicts \
                  hold at 95 %, equivalence means within 1 %, and the last columns say what this run could have seen."
             );
-            sections.push(Section { title: "Comparison", about, cells: comparison::paired(&compared) });
+            sections.push(Section { title: "Comparison", about, cells: paired(&compared) });
         }
         let mut add = |title, about: String, answer: &Answer| -> Result<(), Failure> {
             if answer.rows() > MOST_ROWS {
@@ -157,8 +155,8 @@ fn headline(session: &Session, run_id: &str, compared: &Answer) -> Result<String
         (_, failed) => format!("{failed} correctness checks failed"),
     };
     let ill = if ill == 0 { String::new() } else { format!("; {ill} trials did not end well (see Not measured)") };
-    let weak = if comparison::weak(compared) { " (on too few replicates to gate anything)" } else { "" };
-    Ok(format!("{begun}{}{weak}; {checks}{ill}.", comparison::counts(compared)))
+    let few = if weak(compared) { " (on too few replicates to gate anything)" } else { "" };
+    Ok(format!("{begun}{}{few}; {checks}{ill}.", counts(compared)))
 }
 
 fn facts(run: &RunRow, state: &str) -> Vec<(&'static str, String)> {

@@ -1,8 +1,6 @@
 //! `benchbook report`: what was run, on what, tables, charts, checks, what was left out.
 
 mod content;
-mod figures;
-mod scaling;
 mod write;
 
 pub use write::report;

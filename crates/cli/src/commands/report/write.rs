@@ -6,10 +6,10 @@ use std::path::Path;
 use benchbook_charts::{Browser, Figure, document, script_once};
 use benchbook_measure::record::Store;
 use benchbook_query::Session;
+use benchbook_show::figures;
 use minijinja::{AutoEscape, Environment, context};
 
 use super::content::Content;
-use super::figures::figures;
 use crate::args::ReportArgs;
 use crate::error::{Failure, say};
 

@@ -1,0 +1,8 @@
+//! `benchbook notebook`.
+
+mod failure;
+mod progress;
+mod run;
+mod summary;
+
+pub use run::notebook;

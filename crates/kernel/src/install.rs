@@ -1,0 +1,185 @@
+//! Puts the kernel where Jupyter finds it.
+
+use std::path::{Path, PathBuf};
+
+use crate::atomic::write_if_changed;
+use crate::error::{Error, Result};
+use crate::evcxr;
+use crate::interpreter::Interpreter;
+use crate::kernelspec::{CONFIG, FILE, Kernelspec, PRELUDE, START, below, content, init, of_user};
+use crate::snapshot::Snapshot;
+use crate::surroundings::Surroundings;
+use crate::toolchain::Toolchain;
+
+const START_PY: &str = include_str!("python/start.py");
+/// Jupyter serves it beside the kernel's logo, so that live figures need no network.
+const PLOTLY: &str = "plotly.min.js";
+
+/// What to install, and where; what is left out is looked for.
+#[derive(Debug, Clone, Default)]
+pub struct InstallRequest {
+    /// The environment that gets the kernel.
+    pub prefix: Option<PathBuf>,
+    /// The user's own Jupyter folder gets it instead.
+    pub user: bool,
+    /// The snapshot that the kernel loads.
+    pub snapshot: Option<PathBuf>,
+    /// The Python that starts the kernel.
+    pub python: Option<PathBuf>,
+    /// The evcxr_jupyter that runs it.
+    pub evcxr: Option<PathBuf>,
+}
+
+/// What was installed.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    /// The kernelspec.
+    pub kernelspec: Kernelspec,
+    /// The snapshot that the kernel loads.
+    pub snapshot: Snapshot,
+    /// The files that had to be written, in this order.
+    pub written: Vec<PathBuf>,
+}
+
+/// Writes the kernelspec and evcxr's start-up files; writes nothing that is there already.
+///
+/// # Errors
+/// Something that the kernel needs is missing or does not fit, or its place is taken by another kernel.
+pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installed> {
+    let snapshot = Snapshot::find(here, request.snapshot.as_deref())?;
+    snapshot.check_toolchain(&Toolchain::find(here)?)?;
+    let python = Interpreter::find(here, request.python.as_deref())?;
+    let evcxr = evcxr::find(here, request.evcxr.as_deref(), python.environment())?;
+    let folder = place(here, request, &python)?;
+    Kernelspec::read(&folder)?;
+
+    let config = snapshot.folder().join(CONFIG);
+    let files: [(PathBuf, String); 5] = [
+        (config.join("init.evcxr"), init(&snapshot)?),
+        (config.join("prelude.rs"), PRELUDE.into()),
+        (folder.join(START), START_PY.into()),
+        (folder.join(PLOTLY), benchbook_charts::plotly_js().into()),
+        // Last: Jupyter sees the kernel once everything else of it is there.
+        (folder.join(FILE), content(&snapshot, &python.program, &evcxr)?),
+    ];
+    let mut written = Vec::new();
+    for (file, text) in files {
+        if write_if_changed(&file, text.as_bytes())? {
+            written.push(file);
+        }
+    }
+    let kernelspec = Kernelspec { folder, snapshot: snapshot.folder().to_owned(), python: python.program, evcxr };
+    Ok(Installed { kernelspec, snapshot, written })
+}
+
+fn place(here: &Surroundings, request: &InstallRequest, python: &Interpreter) -> Result<PathBuf> {
+    let no_prefix = || Error::NoPrefix { python: python.program.clone() };
+    match &request.prefix {
+        Some(prefix) => Ok(below(&here.absolute(prefix))),
+        None if request.user => of_user(here).ok_or_else(no_prefix),
+        None => python.environment().map(below).ok_or_else(no_prefix),
+    }
+}
+
+/// Whether a kernelspec starts with this program's own file.
+pub(crate) fn starts_as_this_version(folder: &Path) -> bool {
+    std::fs::read_to_string(folder.join(START)).is_ok_and(|text| text == START_PY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planted::{BUILD_ID, Machine, program};
+
+    fn names(installed: &Installed) -> Vec<String> {
+        let name = |file: &PathBuf| file.file_name().expect("a file").to_string_lossy().into_owned();
+        installed.written.iter().map(name).collect()
+    }
+
+    #[test]
+    fn everything_is_written_once() {
+        let machine = Machine::new();
+        let here = machine.surroundings();
+        let first = install(&here, &InstallRequest::default()).expect("everything is there");
+        assert_eq!(names(&first), ["init.evcxr", "prelude.rs", "start.py", "plotly.min.js", "kernel.json"]);
+        assert_eq!(first.kernelspec.folder, machine.kernelspec());
+        assert_eq!(first.kernelspec.evcxr, machine.evcxr());
+        let read = Kernelspec::read(&machine.kernelspec()).expect("ours").expect("there");
+        assert_eq!(read, first.kernelspec);
+        assert_eq!(Kernelspec::installed(&here, Some(&machine.venv())).expect("ours"), Some(read));
+        assert!(std::fs::read_to_string(machine.kernelspec().join(PLOTLY)).expect("text").contains("Plotly"));
+        let prelude = std::fs::read_to_string(first.snapshot.folder().join("config/prelude.rs")).expect("text");
+        assert!(prelude.starts_with("use benchbook::prelude::*;"));
+
+        let second = install(&here, &InstallRequest::default()).expect("again");
+        assert_eq!(names(&second), Vec::<String>::new());
+        let newer = machine.snapshot("fedcba9876543210");
+        let third = install(&here, &InstallRequest::default()).expect("the newer one");
+        assert_eq!(names(&third), ["init.evcxr", "prelude.rs", "kernel.json"]);
+        assert_eq!(third.kernelspec.snapshot, newer);
+        assert!(starts_as_this_version(&machine.kernelspec()));
+    }
+
+    #[test]
+    fn the_place_is_the_users_choice() {
+        let machine = Machine::new();
+        let here = machine.surroundings();
+        let request = InstallRequest { prefix: Some("elsewhere".into()), ..InstallRequest::default() };
+        let installed = install(&here, &request).expect("everything is there");
+        assert_eq!(installed.kernelspec.folder, machine.at("elsewhere/share/jupyter/kernels/benchbook"));
+        let request = InstallRequest { user: true, ..InstallRequest::default() };
+        let installed = install(&here, &request).expect("everything is there");
+        assert_eq!(Some(installed.kernelspec.folder), of_user(&here));
+        let lonely = machine.at("lonely/bin/python");
+        program(&lonely, "#!/bin/sh\n");
+        let request =
+            InstallRequest { python: Some(lonely), evcxr: Some(machine.evcxr()), ..InstallRequest::default() };
+        let error = install(&here, &request).expect_err("no environment").to_string();
+        assert!(error.contains("--prefix") && error.contains("--user"), "{error}");
+    }
+
+    #[test]
+    fn another_kernel_is_not_replaced() {
+        let machine = Machine::new();
+        let file = machine.kernelspec().join(FILE);
+        std::fs::create_dir_all(machine.kernelspec()).expect("writable");
+        for text in ["{\"argv\": [\"mine\"], \"display_name\": \"mine\"}", "{"] {
+            std::fs::write(&file, text).expect("writable");
+            let error = install(&machine.surroundings(), &InstallRequest::default()).expect_err("taken").to_string();
+            assert!(error.contains("not from benchbook") && error.contains("kernel.json"), "{error}");
+            assert_eq!(std::fs::read_to_string(&file).expect("text"), text);
+            let beside = std::fs::read_dir(machine.kernelspec()).expect("a folder").count();
+            assert_eq!(beside, 1, "nothing was written");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_before_anything_is_written() {
+        for (gone, part) in [
+            ("bin/rustc", "rustup"),
+            (".venv/bin/python", "cargo xtask setup"),
+            (".venv/bin/evcxr_jupyter", "cargo install evcxr_jupyter --version 0.22.0 --locked"),
+            ("target/notebook/current", "cargo xtask lab"),
+        ] {
+            let machine = Machine::new();
+            std::fs::remove_file(machine.at(gone)).expect("it was there");
+            let error = install(&machine.surroundings(), &InstallRequest::default()).expect_err(gone).to_string();
+            assert!(error.contains(part), "{gone}: {error}");
+            assert!(!machine.kernelspec().exists(), "{gone}");
+        }
+        let machine = Machine::new();
+        program(&machine.at("bin/rustc"), "#!/bin/sh\necho rustc 1.96.0\n");
+        let error = install(&machine.surroundings(), &InstallRequest::default()).expect_err("another").to_string();
+        assert!(error.contains("1.96.0") && error.contains("1.95.0"), "{error}");
+    }
+
+    #[test]
+    fn a_snapshot_is_found_by_its_folder() {
+        let machine = Machine::new();
+        machine.snapshot("fedcba9876543210");
+        let older = machine.at("target/notebook").join(BUILD_ID);
+        let request = InstallRequest { snapshot: Some(older.clone()), ..InstallRequest::default() };
+        let installed = install(&machine.surroundings(), &request).expect("everything is there");
+        assert_eq!(installed.kernelspec.snapshot, older);
+    }
+}

@@ -1,0 +1,108 @@
+//! The Python that runs Jupyter.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::surroundings::{Surroundings, is_program};
+
+/// Names a Python outright.
+const PYTHON: &str = "BENCHBOOK_PYTHON";
+/// Names the project's environment.
+const VENV: &str = "BENCHBOOK_VENV";
+/// Names the conda environment that is active.
+const CONDA: &str = "CONDA_PREFIX";
+
+/// A Python that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interpreter {
+    /// Its program, not followed through links: a virtual environment's Python is known by its place.
+    pub program: PathBuf,
+}
+
+impl Interpreter {
+    /// The Python named by `asked`, else by `BENCHBOOK_PYTHON`, else that of the project's environment (`BENCHBOOK_VENV`, or `.venv`,
+    /// from the working directory upwards), else of the active conda environment.
+    ///
+    /// # Errors
+    /// There is none, or what is named is no program.
+    pub fn find(here: &Surroundings, asked: Option<&Path>) -> Result<Self> {
+        if let Some(asked) = asked {
+            return Self::at(here.absolute(asked), "--python");
+        }
+        if let Some(named) = here.variable(PYTHON) {
+            return Self::at(here.absolute(Path::new(named)), PYTHON);
+        }
+        let venv = here.variable(VENV);
+        let folder = Path::new(venv.unwrap_or(".venv".as_ref()));
+        let upwards = here.folder().ancestors().map(|above| above.join(folder).join("bin/python"));
+        if let Some(program) = upwards.into_iter().find(|program| is_program(program)) {
+            return Ok(Self { program });
+        }
+        if let Some(venv) = venv {
+            // Who names an environment does not want another one.
+            let looked_for = format!("{VENV}={}, which holds no bin/python", Path::new(venv).display());
+            return Err(Error::NoPython { looked_for });
+        }
+        let conda = here.variable(CONDA).map(|prefix| Path::new(prefix).join("bin/python"));
+        conda.filter(|program| is_program(program)).map(|program| Self { program }).ok_or_else(|| Error::NoPython {
+            looked_for: format!("no {PYTHON}, no .venv in {} or above it, no {CONDA}", here.folder().display()),
+        })
+    }
+
+    fn at(program: PathBuf, named_by: &str) -> Result<Self> {
+        if is_program(&program) {
+            return Ok(Self { program });
+        }
+        Err(Error::NoPython { looked_for: format!("{named_by}: {} is no program", program.display()) })
+    }
+
+    /// The environment that it belongs to: virtual or conda.
+    #[must_use]
+    pub fn environment(&self) -> Option<&Path> {
+        let folder = self.program.parent()?.parent()?;
+        ["pyvenv.cfg", "conda-meta"].iter().any(|sign| folder.join(sign).exists()).then_some(folder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planted::environment;
+
+    #[test]
+    fn what_is_named_goes_before_what_lies_about() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let root = root.path();
+        let deep = root.join("clone/notebooks");
+        std::fs::create_dir_all(&deep).expect("writable");
+        let (venv, other, conda) = (root.join("clone/.venv"), root.join("other"), root.join("conda"));
+        for folder in [&venv, &other, &conda] {
+            environment(folder);
+        }
+        let python = |folder: &Path| folder.join("bin/python");
+        let (other_python, conda_variable) = (python(&other), ("CONDA_PREFIX", conda.as_os_str()));
+        let find = |variables: &[(&str, &std::ffi::OsStr)], folder: &Path| {
+            Interpreter::find(&Surroundings::planted(variables, folder, root), None).map(|found| found.program)
+        };
+        assert_eq!(find(&[conda_variable], &deep).expect("the clone's"), python(&venv));
+        assert_eq!(find(&[(VENV, other.as_os_str()), conda_variable], &deep).expect("named"), python(&other));
+        assert_eq!(find(&[(PYTHON, other_python.as_os_str())], &deep).expect("named"), python(&other));
+        assert_eq!(find(&[conda_variable], root).expect("conda's"), python(&conda));
+        let error = find(&[], root).expect_err("none").to_string();
+        assert!(error.contains("cargo xtask setup") && error.contains(".venv"), "{error}");
+        let error = find(&[(VENV, "absent".as_ref()), conda_variable], &deep).expect_err("named and absent");
+        assert!(error.to_string().contains("BENCHBOOK_VENV=absent"), "{error}");
+        let error = find(&[(PYTHON, "absent".as_ref())], &deep).expect_err("named and absent").to_string();
+        assert!(error.contains("BENCHBOOK_PYTHON"), "{error}");
+    }
+
+    #[test]
+    fn only_an_environment_has_a_place() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let venv = root.path().join("venv");
+        let python = Interpreter { program: environment(&venv) };
+        assert_eq!(python.environment(), Some(venv.as_path()));
+        std::fs::remove_file(venv.join("pyvenv.cfg")).expect("it was there");
+        assert_eq!(python.environment(), None);
+    }
+}

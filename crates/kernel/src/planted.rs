@@ -1,0 +1,104 @@
+//! Planted machines for tests: programs, environments, snapshots.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::snapshot::{CURRENT, LOCK, MANIFEST, Manifest, Snapshot};
+use crate::surroundings::Surroundings;
+
+pub(crate) const RUSTC: &str = "rustc 1.95.0 (abc 2026-04-14)\nhost: planted";
+pub(crate) const BUILD_ID: &str = "0123456789abcdef";
+
+/// A script that may be run.
+pub(crate) fn program(file: &Path, text: &str) {
+    std::fs::create_dir_all(file.parent().expect("inside a folder")).expect("writable");
+    std::fs::write(file, text).expect("writable");
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).expect("ours");
+}
+
+/// A virtual environment whose Python has every package; gives the Python.
+pub(crate) fn environment(folder: &Path) -> PathBuf {
+    let python = folder.join("bin/python");
+    program(&python, "#!/bin/sh\necho jupyterlab 4.6\necho nbclient 0.11\necho nbconvert 7.17\necho ipykernel 7.4\n");
+    std::fs::write(folder.join("pyvenv.cfg"), "").expect("writable");
+    python
+}
+
+/// A machine with everything that the kernel needs.
+pub(crate) struct Machine {
+    root: tempfile::TempDir,
+}
+
+impl Machine {
+    pub(crate) fn new() -> Self {
+        let machine = Self { root: tempfile::tempdir().expect("a temporary folder") };
+        environment(&machine.venv());
+        program(&machine.evcxr(), "#!/bin/sh\n# evcxr_jupyter-0.22.0/src\n");
+        let sysroot = machine.at("rust");
+        std::fs::create_dir_all(sysroot.join("lib/rustlib/src/rust/library")).expect("writable");
+        let rustc =
+            format!("#!/bin/sh\nif [ \"$1\" = -vV ]; then echo '{RUSTC}'; else echo '{}'; fi\n", sysroot.display());
+        program(&machine.at("bin/rustc"), &rustc);
+        program(&machine.at("bin/cc"), "#!/bin/sh\n");
+        machine.snapshot(BUILD_ID);
+        machine
+    }
+
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
+        // The system's own temporary folder may be a link; what is found is compared with true paths.
+        self.root.path().canonicalize().expect("it is there").join(path)
+    }
+
+    pub(crate) fn venv(&self) -> PathBuf {
+        self.at(".venv")
+    }
+
+    pub(crate) fn evcxr(&self) -> PathBuf {
+        self.at(".venv/bin/evcxr_jupyter")
+    }
+
+    pub(crate) fn kernelspec(&self) -> PathBuf {
+        self.at(".venv/share/jupyter/kernels/benchbook")
+    }
+
+    /// Makes a snapshot the newest one.
+    pub(crate) fn snapshot(&self, build_id: &str) -> PathBuf {
+        let folder = self.at("target/notebook").join(build_id);
+        std::fs::create_dir_all(folder.join("deps")).expect("writable");
+        program(&folder.join("benchbook-worker"), "#!/bin/sh\n");
+        std::fs::write(folder.join("libbenchbook_notebook.so"), "a library").expect("writable");
+        std::fs::write(folder.join(LOCK), "").expect("writable");
+        let manifest = Manifest {
+            schema: 1,
+            build_id: build_id.to_owned(),
+            benchbook_version: "0.1.0".into(),
+            library: "libbenchbook_notebook.so".into(),
+            library_bytes: 9,
+            worker: "benchbook-worker".into(),
+            deps: "deps".into(),
+            rustc: RUSTC.into(),
+            sysroot_lib: self.at("rust/lib"),
+            libtorch_lib: None,
+            made_at: Some("2026-11-21T00:00:00Z".into()),
+        };
+        self.describe(build_id, &manifest);
+        std::fs::write(self.at("target/notebook").join(CURRENT), format!("{build_id}\n")).expect("writable");
+        folder
+    }
+
+    /// Writes another description of a snapshot.
+    pub(crate) fn describe(&self, build_id: &str, manifest: &Manifest) {
+        let text = serde_json::to_string(manifest).expect("JSON");
+        std::fs::write(self.at("target/notebook").join(build_id).join(MANIFEST), text).expect("writable");
+    }
+
+    pub(crate) fn manifest(&self) -> Manifest {
+        Snapshot::open(&self.at("target/notebook").join(BUILD_ID)).expect("the planted one").manifest().clone()
+    }
+
+    pub(crate) fn surroundings(&self) -> Surroundings {
+        let (path, home) = (self.at("bin"), self.at("home"));
+        let variables = [("PATH", path.as_os_str()), ("HOME", home.as_os_str())];
+        Surroundings::planted(&variables, &self.at(""), &self.at("target/release/benchbook"))
+    }
+}

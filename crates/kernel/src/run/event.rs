@@ -1,0 +1,140 @@
+//! What `run.py` says while a notebook runs: one JSON object a line.
+
+use serde::Deserialize;
+
+/// Something that happened to a notebook. Cells are those that run, counted from 0, the injected one among them.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The file was read.
+    Started {
+        /// How many cells will run.
+        cells: usize,
+    },
+    /// A cell begins.
+    Cell {
+        /// The cell.
+        index: usize,
+        /// How many there are.
+        cells: usize,
+        /// The first line of its source.
+        line: String,
+    },
+    /// A cell ended well.
+    CellDone {
+        /// The cell.
+        index: usize,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// Something went wrong.
+    Failed {
+        /// What it was.
+        kind: FailureKind,
+        /// The cell, if it was a cell.
+        index: Option<usize>,
+        /// Its source.
+        source: Option<String>,
+        /// What was said about it.
+        message: String,
+    },
+    /// The notebook is at its end, and its files are written.
+    Done {
+        /// Whether all went well.
+        ok: bool,
+        /// How long it all took, the kernel's start included.
+        seconds: f64,
+        /// What each cell that shows something has shown.
+        shown: Vec<Shown>,
+    },
+}
+
+/// What a cell has shown.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Shown {
+    /// The cell, among all cells of the file, from 0.
+    pub cell: usize,
+    /// What its metadata says that it shows: `figure`, `table` or `summary`, each as often as it is shown.
+    pub declared: serde_json::Value,
+    /// Figures.
+    pub figures: usize,
+    /// Tables.
+    pub tables: usize,
+    /// Summaries of runs.
+    pub summaries: usize,
+}
+
+/// Why a notebook failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// A cell did not compile, or returned an error.
+    Error,
+    /// A cell panicked.
+    Panic,
+    /// A cell did not end in time.
+    Timeout,
+    /// A cell wrote too much.
+    Output,
+    /// The kernel ended.
+    Dead,
+    /// The file is no notebook, or does not take what it is given.
+    Invalid,
+    /// The kernel could not be started.
+    Kernel,
+    /// The process that runs the notebook failed.
+    Runner,
+    /// Someone asked for the end.
+    Interrupted,
+    /// It ran, and did not show what it declares.
+    Check,
+}
+
+impl FailureKind {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::Output => "output",
+            Self::Dead => "dead",
+            Self::Invalid => "invalid",
+            Self::Kernel => "kernel",
+            Self::Runner => "runner",
+            Self::Interrupted => "interrupted",
+            Self::Check => "check",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_contract_is_read() {
+        let read = |line: &str| serde_json::from_str::<Event>(line);
+        for line in [
+            r#"{"event": "started", "cells": 3}"#,
+            r#"{"event": "cell", "index": 0, "cells": 3, "line": "let a = 1;"}"#,
+            r#"{"event": "cell_done", "index": 0, "seconds": 1.25}"#,
+            r#"{"event": "failed", "kind": "dead", "index": null, "source": null, "message": "gone"}"#,
+            r#"{"event": "done", "ok": true, "seconds": 2, "shown": [{"cell": 1, "declared": ["table"], "figures": 0, "tables": 1, "summaries": 0}]}"#,
+        ] {
+            read(line).expect(line);
+        }
+        for line in ["", "42", "{}", r#"{"event": "else"}"#, r#"{"event": "started"}"#] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn words_agree_with_the_contract() {
+        for word in ["error", "panic", "timeout", "output", "dead", "invalid", "kernel"] {
+            let kind: FailureKind = serde_json::from_value(word.into()).expect(word);
+            assert_eq!(kind.name(), word);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Comparisons: variants within a run, or two runs where their environments allow it.
+
+use std::collections::BTreeMap;
+
+use arrow::array::AsArray;
+use benchbook_query::{Answer, Session};
+use benchbook_record::{Store, environment_difference};
+
+use crate::cells::Cells;
+use crate::verdicts;
+use crate::{Error, Result};
+
+/// A comparison and how to read it.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// What was compared, and what the verdicts mean.
+    pub note: String,
+    /// The rows, with every digit.
+    pub answer: Answer,
+    /// The rows as people read them.
+    pub cells: Cells,
+}
+
+/// Compares the variants of a run with a baseline (`None`: see [`default_baseline`]), paired block by block.
+///
+/// # Errors
+/// An unknown run, or [`Error::Nothing`] where it has nothing beside the baseline.
+pub fn within(store: &Store, session: &Session, run: &str, baseline: Option<&str>) -> Result<Comparison> {
+    let run = store.resolve(run)?;
+    let baseline = match baseline {
+        Some(named) => named.to_owned(),
+        None => default_baseline(session, &run.run_id)?,
+    };
+    let answer = paired_speedup(session, &run.run_id, &baseline)?;
+    if answer.rows() == 0 {
+        return Err(nothing_to_compare(session, &run.run_id, &baseline)?);
+    }
+    let note = format!(
+        "Run {}: paired blocks, baseline {baseline}. A speedup above 1 means that the candidate is faster;\n\
+         verdicts hold at 95 %, equivalence means within 1 %.",
+        run.run_id
+    );
+    Ok(Comparison { note, cells: verdicts::paired(&answer), answer })
+}
+
+/// The paired comparisons of a run with a baseline; no rows where there are none.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn paired_speedup(session: &Session, run_id: &str, baseline: &str) -> Result<Answer> {
+    Ok(session.named("speedup", &params(&[("run", run_id), ("baseline", baseline)]))?)
+}
+
+/// What others are compared with when nobody names it: `naive` where the run has it, else the first by name.
+///
+/// # Errors
+/// [`Error::Nothing`] for a run without trials.
+pub fn default_baseline(session: &Session, run_id: &str) -> Result<String> {
+    let sql = format!(
+        "select implementation from trials where run_id = '{run_id}' \
+         order by case when implementation = 'naive' then 0 else 1 end, implementation limit 1"
+    );
+    let answer = session.sql(&sql)?;
+    let batch = answer.batches.iter().find(|batch| batch.num_rows() > 0);
+    let name = batch.map(|batch| batch.column(0).as_string::<i32>().value(0).to_owned());
+    name.ok_or_else(|| Error::Nothing(format!("run {run_id} has no trials, there is nothing to compare")))
+}
+
+/// The error to say that a run has nothing beside its baseline, with what it has.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn nothing_to_compare(session: &Session, run_id: &str, baseline: &str) -> Result<Error> {
+    let answer = session.sql(&format!("select distinct variant from trials where run_id = '{run_id}' order by 1"))?;
+    let names = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
+    let variants = names.collect::<Vec<_>>().join(", ");
+    Ok(Error::Nothing(format!("run {run_id} has nothing to compare with `{baseline}`; its variants are {variants}")))
+}
+
+/// Compares two runs, unpaired; `anyway` also where their environments differ.
+///
+/// # Errors
+/// [`Error::NotComparable`] where they differ or share no case and variant, [`Error::Nothing`] for a run with itself.
+pub fn across(store: &Store, session: &Session, baseline: &str, candidate: &str, anyway: bool) -> Result<Comparison> {
+    let (a, b) = (store.resolve(baseline)?, store.resolve(candidate)?);
+    if a.run_id == b.run_id {
+        return Err(Error::Nothing(format!("both names mean run {}, give two runs, or a baseline within one", a.run_id)));
+    }
+    let differences = environment_difference(&store.run_row(&a.run_id)?, &store.run_row(&b.run_id)?);
+    let mut note = format!(
+        "Runs {} (baseline) and {}: unpaired, sequential. They were measured at different times, so this is\n\
+         descriptive: drift between them counts as a difference, and nothing is ever called equivalent.",
+        a.run_id, b.run_id
+    );
+    if !differences.is_empty() {
+        let list: Vec<String> = differences.iter().map(|difference| format!("  {difference}")).collect();
+        let list = list.join("\n");
+        if !anyway {
+            let text = format!("these two runs may not be compared, because they differ in\n{list}");
+            return Err(Error::NotComparable(text));
+        }
+        note += &format!("\nCompared by force, although they differ in\n{list}");
+    }
+    let share = session.sql(&format!(
+        "select 1 from trials a join trials b on a.workload = b.workload and a.case_name = b.case_name \
+         and a.implementation = b.implementation and a.device = b.device and a.dtype = b.dtype where a.run_id = '{}' and b.run_id = '{}' limit 1",
+        a.run_id, b.run_id
+    ))?;
+    if share.rows() == 0 {
+        return Err(Error::NotComparable(
+            "the two runs share no case and variant, so there is nothing to compare".into(),
+        ));
+    }
+    let answer = session.named("sequential", &params(&[("baseline", &a.run_id), ("candidate", &b.run_id)]))?;
+    Ok(Comparison { note, cells: verdicts::sequential(&answer), answer })
+}
+
+fn params(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}

@@ -1,0 +1,28 @@
+//! Why something cannot be shown.
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something cannot be shown.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two runs come from environments that differ, or share nothing.
+    #[error("{0}")]
+    NotComparable(String),
+    /// There is nothing to compare.
+    #[error("{0}")]
+    Nothing(String),
+    /// The store.
+    #[error(transparent)]
+    Record(#[from] benchbook_record::Error),
+    /// SQL.
+    #[error(transparent)]
+    Query(#[from] benchbook_query::Error),
+    /// A chart.
+    #[error(transparent)]
+    Charts(#[from] benchbook_charts::Error),
+    /// Columns that have other types than a view expects.
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+}

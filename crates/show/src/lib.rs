@@ -1,0 +1,22 @@
+//! What people see of answers: text with units, tables for terminals and pages, comparisons, the figures of a run.
+//!
+//! Statistics come in with the answers; nothing is computed here, measured or printed.
+
+mod cells;
+mod comparison;
+mod error;
+mod figures;
+mod html;
+mod number;
+mod scaling;
+mod terminal;
+mod verdicts;
+
+pub use cells::{Cells, texts};
+pub use comparison::{Comparison, across, default_baseline, nothing_to_compare, paired_speedup, within};
+pub use error::{Error, Result};
+pub use figures::{distribution_figure, figures, scaling_figures, speedup_figure};
+pub use html::{STYLE, escaped, table as html_table};
+pub use number::{counted, duration, number};
+pub use terminal::{fitted, table};
+pub use verdicts::{counts, gated, paired, sequential, undecided, weak};
