@@ -19,6 +19,9 @@ pub enum Error {
     /// Measuring.
     #[error(transparent)]
     Measure(#[from] benchbook_measure::Error),
+    /// Tables, comparisons, figures.
+    #[error(transparent)]
+    Show(#[from] benchbook_show::Error),
     /// Charts.
     #[error(transparent)]
     Charts(#[from] benchbook_charts::Error),

@@ -2,24 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
-use benchbook_core::{Plan, Registry};
-use benchbook_measure::run::{Observer, RunSettings, RunSummary, describe, expand, run, run_row};
-use benchbook_measure::{Executor, Hello, InProcess, clock};
+use benchbook_charts::Figure;
+use benchbook_core::{Implementation, Registry};
+use benchbook_measure::InProcess;
 use benchbook_query::{Answer, Session};
-use benchbook_record::LocalStore;
+use benchbook_record::{LocalStore, Store};
+use benchbook_show::{Comparison, across, distribution_figure, scaling_figures, speedup_figure, within};
 
-use crate::{Result, host};
+use crate::{Error, Result, host, offer, opened};
 
 /// A store, and the kernels of this process.
 pub struct Lab {
-    store: LocalStore,
-    here: InProcess,
+    pub(crate) store: Arc<LocalStore>,
+    pub(crate) here: InProcess,
 }
 
 impl Lab {
-    /// Opens a store, making it where there is none.
+    /// Opens a store, making it where there is none, and says which of its runs were interrupted.
+    ///
+    /// Labs of one folder share one store.
     ///
     /// # Errors
     /// The folder holds something else, or cannot be written.
@@ -32,29 +35,24 @@ impl Lab {
     /// # Errors
     /// As [`Lab::open`].
     pub fn with(store: impl AsRef<Path>, extend: impl FnOnce(&mut Registry)) -> Result<Self> {
-        Ok(Self { store: LocalStore::create_or_open(store)?, here: InProcess::new(host(extend)) })
+        let lab = Self { store: opened::shared(store.as_ref())?, here: InProcess::new(host(extend)) };
+        opened::tell_of_interrupted(&lab)?;
+        Ok(lab)
     }
 
-    /// Measures a plan in this process: its verdicts hold *within one process* only.
+    /// Adds an implementation of yours for [`Lab::run_here`], in the place of one of the same name if there is one.
+    pub fn add(&mut self, implementation: impl Implementation + 'static) {
+        self.here.extend(|registry| {
+            registry.replace(implementation);
+        });
+    }
+
+    /// What this process can measure: workload, implementation, device, and why not where it cannot.
     ///
     /// # Errors
-    /// A plan that cannot be run here, or a store that cannot be written.
-    pub fn run(&self, plan: &Plan, observer: &mut dyn Observer) -> Result<RunSummary> {
-        let threads = plan.threads.unwrap_or_else(rayon::current_num_threads);
-        benchbook_kernels::set_threads(threads).map_err(benchbook_core::Error::Plan)?;
-        benchbook_engines::set_threads(threads);
-        let budget_start_ns = clock::now_ns();
-        // One process is one replicate, however many are asked for.
-        let plan = Plan { replicates: 1, ..plan.clone() };
-        let mut here = self.here.clone();
-        let known = describe(&mut here)?;
-        let cells = expand(&plan, threads, &known, &mut here)?;
-        let hello = Hello::of_this_process();
-        let row = run_row(&plan, threads, &hello, &known, "in process")?;
-        let never = AtomicBool::new(false);
-        let settings = RunSettings { store: &self.store, row, known: &known, interrupted: &never, budget_start_ns };
-        let mut spawn = |_| Ok(Box::new(self.here.clone()) as Box<dyn Executor>);
-        Ok(run(&plan, &cells, settings, &mut spawn, observer)?)
+    /// Never in practice: the kernels of this process always answer.
+    pub fn list(&self) -> Result<Answer> {
+        offer::list(self)
     }
 
     /// Answers a statement over everything recorded so far.
@@ -74,7 +72,71 @@ impl Lab {
         Ok(self.session()?.named(name, &params.iter().map(pair).collect::<BTreeMap<_, _>>())?)
     }
 
-    fn session(&self) -> Result<Session> {
-        Ok(Session::open(&self.store.reader()?)?)
+    /// Compares the variants of a run with a baseline, paired block by block.
+    ///
+    /// # Errors
+    /// An unknown run, or a run with nothing beside the baseline.
+    pub fn compare(&self, run: impl AsRef<str>, baseline: &str) -> Result<Comparison> {
+        Ok(within(&self.reader()?, &self.session()?, run.as_ref(), Some(baseline))?)
+    }
+
+    /// Compares two runs, unpaired and sequential: descriptive, never *equivalent*.
+    ///
+    /// # Errors
+    /// [`Error::Show`] with the list of differences where their environments are not alike.
+    pub fn compare_runs(&self, baseline: impl AsRef<str>, candidate: impl AsRef<str>) -> Result<Comparison> {
+        Ok(across(&self.reader()?, &self.session()?, baseline.as_ref(), candidate.as_ref(), false)?)
+    }
+
+    /// As [`Lab::compare_runs`], also where the environments differ: the note lists how.
+    ///
+    /// # Errors
+    /// An unknown run, or two runs that share no case and variant.
+    pub fn compare_runs_anyway(&self, baseline: impl AsRef<str>, candidate: impl AsRef<str>) -> Result<Comparison> {
+        Ok(across(&self.reader()?, &self.session()?, baseline.as_ref(), candidate.as_ref(), true)?)
+    }
+
+    /// The speedups of a run over a baseline with their intervals, as a figure.
+    ///
+    /// # Errors
+    /// As [`Lab::compare`].
+    pub fn speedup(&self, run: impl AsRef<str>, baseline: &str) -> Result<Figure> {
+        Ok(speedup_figure(&self.compare(run, baseline)?.answer)?)
+    }
+
+    /// Every valid sample of a run as a figure.
+    ///
+    /// # Errors
+    /// An unknown run, or one without valid samples.
+    pub fn distribution(&self, run: impl AsRef<str>) -> Result<Figure> {
+        let run_id = self.reader()?.resolve(run.as_ref())?.run_id;
+        let figure = distribution_figure(&self.session()?, &run_id)?;
+        figure.ok_or_else(|| Error::Show(benchbook_show::Error::Nothing(format!("run {run_id} has no valid sample"))))
+    }
+
+    /// Time against size on log–log axes with the fitted exponent: a figure for each workload and set of other
+    /// parameters with at least three sizes.
+    ///
+    /// # Errors
+    /// An unknown run.
+    pub fn scaling(&self, run: impl AsRef<str>) -> Result<Vec<Figure>> {
+        let run_id = self.reader()?.resolve(run.as_ref())?.run_id;
+        Ok(scaling_figures(&self.session()?, &run_id)?)
+    }
+
+    /// Copies the runs of another store that this one lacks, and gives their number.
+    ///
+    /// # Errors
+    /// A folder that is no store, or a run that differs from ours of the same id.
+    pub fn merge(&self, other: impl AsRef<Path>) -> Result<usize> {
+        opened::merge(self, other.as_ref())
+    }
+
+    pub(crate) fn reader(&self) -> Result<Store> {
+        Ok(self.store.reader()?)
+    }
+
+    pub(crate) fn session(&self) -> Result<Session> {
+        Ok(Session::open(&self.reader()?)?)
     }
 }

@@ -3,21 +3,31 @@
 //! It holds no logic of its own. `use benchbook::prelude::*;` brings [`Lab`] and the words; burn,
 //! arrow, datafusion and plotly come along as modules.
 
+mod display;
 mod error;
 mod host;
 mod lab;
+mod measuring;
+pub mod notebook;
+mod offer;
+mod opened;
 pub mod prelude;
+mod run;
 
 pub use arrow;
 pub use benchbook_charts as charts;
 pub use benchbook_core as core;
+pub use benchbook_kernels as kernels;
 pub use benchbook_measure as measure;
 pub use benchbook_query as query;
 pub use benchbook_record as record;
+pub use benchbook_show as show;
 pub use benchbook_stats as stats;
 pub use burn;
 pub use datafusion;
+pub use display::{Bundle, Show, Stack};
 pub use error::{Error, Result};
 pub use host::{host, worker_main};
 pub use lab::Lab;
 pub use plotly;
+pub use run::Run;

@@ -1,6 +1,11 @@
 //! What a notebook's first cell imports.
 
+pub use benchbook_charts::Figure;
 pub use benchbook_core::{CacheRegime, CaseSpec, DType, Params, Plan, Registry, Value};
+pub use benchbook_kernels::attention::AttentionInputs;
+pub use benchbook_kernels::{attention, matmul};
 pub use benchbook_query::Answer;
+pub use benchbook_show::Comparison;
+pub use burn::tensor::{Bool, Tensor};
 
-pub use crate::{Error, Lab, Result, arrow, burn, charts, datafusion, plotly, stats};
+pub use crate::{Error, Lab, Result, Run, Show, Stack, arrow, burn, charts, datafusion, plotly, stack, stats};

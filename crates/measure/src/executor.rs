@@ -37,6 +37,11 @@ impl InProcess {
     pub fn new(host: Host) -> Self {
         Self(Rc::new(RefCell::new(Handler::new(host))))
     }
+
+    /// Adds workloads and implementations to what is offered.
+    pub fn extend(&self, extend: impl FnOnce(&mut benchbook_core::Registry)) {
+        self.0.borrow_mut().extend(extend);
+    }
 }
 
 impl Executor for InProcess {

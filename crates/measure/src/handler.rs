@@ -9,6 +9,7 @@ use benchbook_core::message::{
 use benchbook_core::{CacheRegime, Params, Reference, Registry, Setting, Subject, Support, unknown};
 
 use crate::environment::{CaptureSettings, capture};
+use crate::caught::Caught;
 use crate::quiet::wait_for_rest;
 use crate::resource::MemoryWatch;
 use crate::{clock, sampler};
@@ -63,9 +64,15 @@ impl Handler {
         Self { host, live: HashMap::new() }
     }
 
+    /// Adds workloads and implementations to what is offered.
+    pub fn extend(&mut self, extend: impl FnOnce(&mut Registry)) {
+        extend(&mut self.host.registry);
+    }
+
     /// Carries out one request.
     pub fn handle(&mut self, request: Request) -> Reply {
         let failed = |message: String| Reply::Failed { message };
+        let _caught = Caught::begin();
         let done = catch_unwind(AssertUnwindSafe(|| match request {
             Request::Describe => Ok(Reply::Description(Box::new(self.describe()))),
             Request::Resolve { workload, preset, combinations } => self.resolve(&workload, preset, combinations),

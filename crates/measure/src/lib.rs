@@ -2,6 +2,7 @@
 //!
 //! Work is timed in [`clock`] and nowhere else, and no kernel is known here by name.
 
+mod caught;
 pub mod clock;
 pub mod doctor;
 pub mod environment;
@@ -19,6 +20,7 @@ mod worker_main;
 
 pub use benchbook_core as core;
 pub use benchbook_record as record;
+pub use caught::panics_are_caught;
 pub use error::{Error, Result};
 pub use executor::{Executor, InProcess, Spawn};
 pub use handler::{Handler, Host};

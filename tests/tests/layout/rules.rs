@@ -7,7 +7,7 @@ use crate::sources::{Source, none, sources};
 const LINES: usize = 500;
 
 /// Reads time elsewhere than in `measure::clock`: the file or folder, and why it may.
-const MAY_READ_TIME: [(&str, &str); 7] = [
+const MAY_READ_TIME: [(&str, &str); 8] = [
     ("crates/measure/src/clock.rs", "this is the clock"),
     ("crates/xtask/", "tells how long set-up takes, and times whole processes"),
     ("crates/record/src/run.rs", "dates a run; measures nothing"),
@@ -15,12 +15,14 @@ const MAY_READ_TIME: [(&str, &str); 7] = [
     ("crates/record/src/place.rs", "trusts a checksum only of a file that has not changed for a while"),
     ("crates/record/src/repair.rs", "leaves alone a folder that is still being made"),
     ("crates/charts/src/browser.rs", "ends a browser that hangs"),
+    ("crates/kernel/src/run/notebooks.rs", "tells how long a notebook took; measures nothing"),
 ];
 
 /// Writes to the terminal: the file or folder, and why it may.
-const MAY_PRINT: [(&str, &str); 3] = [
+const MAY_PRINT: [(&str, &str); 4] = [
     ("crates/xtask/", "speaks to a person"),
     ("crates/measure/src/worker_main.rs", "the last words of the program benchbook-worker"),
+    ("crates/benchbook/src/notebook.rs", "hands a cell's own `eprintln!` on"),
     ("tests/", "tests print why they skip, programs of the benchmark print figures"),
 ];
 

@@ -1,0 +1,84 @@
+//! What each kind of result looks like.
+
+use benchbook_charts::Figure;
+use benchbook_query::Answer;
+use benchbook_show::{Cells, Comparison, counted, counts, fitted, html_table};
+use uuid::Uuid;
+
+use super::{Bundle, Stack};
+
+/// Rows of an answer that a cell shows.
+const MOST_ROWS: usize = 100;
+
+/// Something that a cell can show as its last expression.
+pub trait Show {
+    /// The result in every form.
+    fn bundle(&self) -> Bundle;
+
+    /// What evcxr calls on the last expression of a cell.
+    fn evcxr_display(&self) {
+        self.bundle().emit();
+    }
+}
+
+impl<T: Show + ?Sized> Show for &T {
+    fn bundle(&self) -> Bundle {
+        (**self).bundle()
+    }
+}
+
+impl<T: Show> Show for Vec<T> {
+    fn bundle(&self) -> Bundle {
+        if self.is_empty() {
+            return Bundle::of_text("nothing to show");
+        }
+        Stack::of(self.iter().map(Show::bundle).collect()).bundle()
+    }
+}
+
+impl Show for Answer {
+    fn bundle(&self) -> Bundle {
+        let cells = match Cells::of(&self.schema, &self.batches, MOST_ROWS) {
+            Ok(cells) => cells,
+            Err(error) => return Bundle::of_text(format!("this answer cannot be shown: {error}")),
+        };
+        let (shown, all) = (cells.rows.len(), self.rows());
+        let mut under = vec![if shown == all {
+            counted(all, "row")
+        } else {
+            format!("{shown} of {all} rows; narrow the question, or take `.batches` for all")
+        }];
+        under.extend(self.left_out.to_string().lines().map(str::to_owned));
+        Bundle {
+            html: html_table(&cells, "", &under),
+            text: format!("{}\n{}", fitted(&cells, false), under.join("\n")),
+            ..Bundle::default()
+        }
+    }
+}
+
+impl Show for Comparison {
+    fn bundle(&self) -> Bundle {
+        let mut under = vec![counts(&self.answer), self.note.clone()];
+        under.extend(self.answer.left_out.to_string().lines().map(str::to_owned));
+        Bundle {
+            html: html_table(&self.cells, "benchbook-comparison", &under),
+            text: format!("{}\n{}", fitted(&self.cells, false), under.join("\n")),
+            ..Bundle::default()
+        }
+    }
+}
+
+impl Show for Figure {
+    fn bundle(&self) -> Bundle {
+        // Unique in a page that may hold the cells of several sessions.
+        let id = format!("figure-{}", Uuid::now_v7().simple());
+        Bundle { html: self.html_cell(&id), text: self.text(), plotly: Some(self.json_of_fixed_size()), ..Bundle::default() }
+    }
+}
+
+impl Show for Stack {
+    fn bundle(&self) -> Bundle {
+        self.joined()
+    }
+}

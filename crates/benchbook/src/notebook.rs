@@ -1,0 +1,88 @@
+//! What a kernel does once, before the first cell; a program needs none of it.
+
+use std::any::Any;
+use std::fmt::Display;
+use std::os::fd::AsFd;
+use std::panic::PanicHookInfo;
+use std::thread;
+
+use benchbook_show::escaped;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::display::Bundle;
+
+/// The MIME type that tells a headless runner that a cell has failed, which evcxr does not.
+const FAILED: &str = "application/vnd.benchbook.error+json";
+
+/// Whether this process runs the cells of a notebook.
+pub fn live() -> bool {
+    std::env::var_os("EVCXR_IS_RUNTIME").is_some()
+}
+
+/// Makes a failure one readable message, and ends this process, and the workers with it, when its kernel has ended.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn begin() -> std::io::Result<()> {
+    std::panic::set_hook(Box::new(|panic| {
+        if !benchbook_measure::panics_are_caught() {
+            failed("panic", &said(panic));
+        }
+    }));
+    thread::Builder::new().name("end with kernel".into()).spawn(end_with_kernel)?;
+    Ok(())
+}
+
+/// Shows why a cell failed.
+pub fn failed(kind: &str, error: &dyn Display) {
+    let message = error.to_string();
+    let note = serde_json::json!({ "kind": kind, "message": message }).to_string();
+    Bundle {
+        html: format!("<div class=\"benchbook-error\"><pre>{}</pre></div>\n", escaped(&message)),
+        text: message,
+        plotly: None,
+        note: Some((FAILED, note)),
+    }
+    .emit();
+}
+
+/// What a panic said, and where in the library; a place in a cell's generated source would mislead.
+fn said(panic: &PanicHookInfo<'_>) -> String {
+    let payload: &dyn Any = panic.payload();
+    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("no message");
+    match panic.location() {
+        Some(place) if place.file() != "src/lib.rs" => format!("panicked at {place}: {text}"),
+        _ => format!("panicked: {text}"),
+    }
+}
+
+/// Waits for the end of the kernel, which holds the other end of our standard input.
+fn end_with_kernel() {
+    let input = std::io::stdin();
+    let mut watched = [PollFd::new(input.as_fd(), PollFlags::empty())];
+    // Nothing is asked for, so that only the other end's closing wakes us.
+    while let Err(nix::errno::Errno::EINTR) = poll(&mut watched, PollTimeout::NONE) {}
+    // A cell that runs for ever would outlive its kernel. Nobody is left to be told if this fails.
+    let _ = kill(Pid::this(), Signal::SIGKILL);
+}
+
+/// `eprintln!` for cells: where evcxr would print the error of a `?`, shows it as a failure; all else is the usual macro.
+///
+/// evcxr's generated code holds exactly `eprintln!("{}", error)` for that.
+#[macro_export]
+macro_rules! notebook_eprintln {
+    (@ ["{}", error] $format:literal, $error:ident) => {
+        $crate::notebook::failed("error", &$error)
+    };
+    (@ [$($as_written:tt)*] $($again:tt)*) => {
+        ::std::eprintln!($($again)*)
+    };
+    ($($written:tt)*) => {
+        $crate::notebook_eprintln!(@ [$($written)*] $($written)*)
+    };
+}
+
+pub use crate::notebook_eprintln as eprintln;

@@ -1,0 +1,28 @@
+//! Whether a kernel runs whose panic is a failed trial, not the end of the program.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a panic now, on whatever thread, would be recorded as a kernel's failure.
+///
+/// A panic hook asks this before it tells anyone.
+pub fn panics_are_caught() -> bool {
+    RUNNING.load(Ordering::Relaxed) > 0
+}
+
+/// While one lives, panics are caught.
+pub(crate) struct Caught;
+
+impl Caught {
+    pub(crate) fn begin() -> Self {
+        RUNNING.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Caught {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
