@@ -9,7 +9,9 @@ Usage: cargo xtask VERB [OPTIONS]
 
 Verbs
   setup    checks the machine, installs the Python packages of environment.yml, finds libtorch
-  demo     sets up, builds, measures attention on this CPU, compares, writes report.html
+  demo     sets up, builds, measures attention on this CPU, compares, writes report.html,
+           runs the first two notebooks
+  lab      sets up, builds, opens JupyterLab with the kernel Rust (benchbook)
   test     sets up, builds, runs every test; what follows `--` goes to the tests (a filter, say)
   bench    sets up, builds, measures benchbook itself, writes datasets/bench.md
   help     shows this
@@ -18,10 +20,11 @@ Options
   --minimal    without torch and libtorch, in a target directory of its own
   --conda      makes and uses the conda environment instead of .venv (an active one is used anyway)
 
-Options of bench (without any: all three)
+Options of bench (without any: all four)
   --recording  samples a second, through to the written journal
   --sql        grouped statistics over ten million samples, beside DuckDB
   --startup    start to finish of `benchbook --help` and `benchbook sql`
+  --notebook   cells of a notebook, beside stock evcxr and beside the program (the first time over an hour)
 
 Environment variables
   BENCHBOOK_VENV    the folder of the Python environment (.venv)
@@ -42,11 +45,12 @@ pub struct Options {
 }
 
 /// Which of the program's own figures to measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Choice {
     pub recording: bool,
     pub sql: bool,
     pub startup: bool,
+    pub notebook: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -54,6 +58,7 @@ pub enum Request {
     Help,
     Setup(Options),
     Demo(Options),
+    Lab(Options),
     Test(Options, Vec<String>),
     Bench(Options, Choice),
 }
@@ -67,7 +72,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
         None => (rest, Vec::new()),
     };
     let mut options = Options::default();
-    let mut choice = Choice { recording: false, sql: false, startup: false };
+    let mut choice = Choice::default();
     for argument in ours {
         match (argument.as_str(), verb.as_str()) {
             ("--help" | "-h", _) => return Ok(Request::Help),
@@ -76,6 +81,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--recording", "bench") => choice.recording = true,
             ("--sql", "bench") => choice.sql = true,
             ("--startup", "bench") => choice.startup = true,
+            ("--notebook", "bench") => choice.notebook = true,
             _ => return Err(Error::Usage(format!("`{verb}` knows no `{argument}`"))),
         }
     }
@@ -86,10 +92,11 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
         "help" | "--help" | "-h" => Ok(Request::Help),
         "setup" => Ok(Request::Setup(options)),
         "demo" => Ok(Request::Demo(options)),
+        "lab" => Ok(Request::Lab(options)),
         "test" => Ok(Request::Test(options, theirs)),
         "bench" => {
-            if !(choice.recording || choice.sql || choice.startup) {
-                choice = Choice { recording: true, sql: true, startup: true };
+            if choice == Choice::default() {
+                choice = Choice { recording: true, sql: true, startup: true, notebook: true };
             }
             Ok(Request::Bench(options, choice))
         }
@@ -115,14 +122,14 @@ mod tests {
             parsed("test -- stats --exact")?,
             Request::Test(Options::default(), vec!["stats".into(), "--exact".into()])
         );
-        let one = Choice { recording: false, sql: true, startup: false };
+        let one = Choice { sql: true, ..Choice::default() };
         assert_eq!(parsed("bench --sql")?, Request::Bench(Options::default(), one));
         Ok(())
     }
 
     #[test]
     fn bench_without_a_choice_means_everything() -> Result<()> {
-        let all = Choice { recording: true, sql: true, startup: true };
+        let all = Choice { recording: true, sql: true, startup: true, notebook: true };
         assert_eq!(parsed("bench")?, Request::Bench(Options::default(), all));
         Ok(())
     }

@@ -2,28 +2,44 @@
 
 use crate::arguments::Options;
 use crate::error::Result;
+use crate::kernel;
 use crate::process;
 use crate::setup;
 use crate::step::State;
 
 /// What the demo runs, in order: title, arguments of `benchbook`, the exit codes that are no failure.
-const COMMANDS: [(&str, &[&str], &[i32]); 4] = [
+const COMMANDS: [(&str, &[&str], &[i32]); 5] = [
     ("Measure attention on this CPU", &["run", "attention", "--quick"], &[0]),
     ("Ask with SQL", &["sql", "--query", "speedup", "--param", "baseline=naive"], &[0]),
     ("Compare with the baseline", &["compare", "latest", "--baseline", "naive"], &[0]),
     ("Write the report", &["report", "--output", REPORT], &[0]),
+    (
+        "Run two notebooks",
+        &[
+            "notebook",
+            "run",
+            "notebooks/01_first_measurement.ipynb",
+            "notebooks/02_attention.ipynb",
+            "--quick",
+            "--html",
+            PAGES,
+        ],
+        &[0],
+    ),
 ];
 
 const REPORT: &str = "report.html";
+const PAGES: &str = "notebook-pages";
 
 pub fn command(options: &Options) -> Result<()> {
     let mut ready = setup::ready(options)?;
     setup::built(&mut ready)?;
+    kernel::ready(&mut ready, options)?;
     let workspace = &ready.workspace;
     for (title, arguments, fine) in COMMANDS {
         ready.steps.take(title, || {
             let mut command = workspace.run("benchbook");
-            command.args(arguments);
+            command.args(arguments).env("BENCHBOOK_PYTHON", &ready.python.executable);
             println!("   $ {}\n", process::line(&command));
             let remedy = format!("`{} doctor` says what this machine lacks", workspace.program("benchbook").display());
             let status = process::status(&mut command, &remedy)?;
@@ -36,6 +52,7 @@ pub fn command(options: &Options) -> Result<()> {
     }
     ready.steps.account();
     println!("\nthe report is {}: open it in a browser, it needs no network", workspace.root.join(REPORT).display());
+    println!("the notebooks with their results are in {}", workspace.root.join(PAGES).display());
     println!(
         "the samples are in {}: ask them anything with `{} sql`",
         workspace.root.join("results").display(),

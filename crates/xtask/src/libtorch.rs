@@ -7,11 +7,11 @@ use crate::python::{self, Python};
 use crate::step::State;
 use crate::workspace::Workspace;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes `.cargo/libtorch.toml`, which `.cargo/config.toml` includes, if it says something else.
 pub fn configure(workspace: &Workspace, python: &Python, packages: &Packages) -> Result<((), State)> {
-    let torch = python::site_packages(python)?.join("torch");
+    let torch = folder(python)?;
     let about = torch.join("version.py");
     let said = fs::read_to_string(&about).named("read", &about)?;
     let needed = packages.torch().unwrap_or_default();
@@ -22,6 +22,11 @@ pub fn configure(workspace: &Workspace, python: &Python, packages: &Packages) ->
     let state = write_if_changed(&path, &content(&torch, host))?;
     println!("   libtorch {needed} in {}", torch.display());
     Ok(((), state))
+}
+
+/// The folder of libtorch, inside the package.
+pub fn folder(python: &Python) -> Result<PathBuf> {
+    Ok(python::site_packages(python)?.join("torch"))
 }
 
 /// pip's wheels carry no mark that the build of torch-sys checks, so it is checked here.

@@ -9,12 +9,15 @@ mod closing;
 mod conda;
 mod demo;
 mod error;
+mod evcxr;
+mod kernel;
 mod libtorch;
 mod packages;
 mod process;
 mod python;
 mod requirements;
 mod setup;
+mod snapshot;
 mod step;
 mod test;
 mod venv;
@@ -44,6 +47,7 @@ fn carry_out(request: Request) -> Result<()> {
         }
         Request::Setup(options) => setup::command(&options),
         Request::Demo(options) => demo::command(&options),
+        Request::Lab(options) => kernel::lab(&options),
         Request::Test(options, filter) => test::command(&options, &filter),
         Request::Bench(options, choice) => bench::command(&options, choice),
     }

@@ -3,6 +3,7 @@
 use crate::arguments::Options;
 use crate::closing::Total;
 use crate::error::{Error, Named, Result};
+use crate::kernel;
 use crate::process;
 use crate::setup::{self, Ready};
 use crate::step::State;
@@ -12,6 +13,7 @@ use std::process::{ExitStatus, Stdio};
 pub fn command(options: &Options, filter: &[String]) -> Result<()> {
     let mut ready = setup::ready(options)?;
     setup::built(&mut ready)?;
+    kernel::ready(&mut ready, options)?;
     let (total, status) = run(&mut ready, filter)?;
     ready.steps.account();
     if total.programs == 0 {

@@ -42,6 +42,16 @@ impl Workspace {
         command
     }
 
+    /// `cargo VERB` on one package.
+    pub fn one(&self, verb: &str, package: &str) -> Command {
+        let mut command = process::command(cargo());
+        command.current_dir(&self.root).args([verb, "--release", "--package", package]);
+        if self.minimal {
+            command.args(["--no-default-features", "--target-dir"]).arg(&self.target);
+        }
+        command
+    }
+
     /// A program that was built, by the shortest name that works from the root.
     pub fn program(&self, name: &str) -> PathBuf {
         let path = self.target.join("release").join(name);
@@ -62,7 +72,7 @@ impl Workspace {
     }
 }
 
-fn cargo() -> PathBuf {
+pub fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 

@@ -1,8 +1,9 @@
 //! Runs the chosen measurements, one section of the table each.
 
-use super::{machine, recording, sql, startup, table};
+use super::{machine, notebook, recording, sql, startup, table};
 use crate::arguments::{Choice, Options};
 use crate::error::{Named, Result};
+use crate::kernel;
 use crate::setup::{self, Ready};
 use crate::step::State;
 use std::fs;
@@ -13,10 +14,14 @@ type Measured = fn(&Ready) -> Result<String>;
 pub fn command(options: &Options, choice: Choice) -> Result<()> {
     let mut ready = setup::ready(options)?;
     setup::built(&mut ready)?;
-    let all: [(bool, &str, Measured); 3] = [
+    if choice.notebook {
+        kernel::ready(&mut ready, options)?;
+    }
+    let all: [(bool, &str, Measured); 4] = [
         (choice.recording, "Recording", recording::measure),
         (choice.sql, "SQL beside DuckDB", sql::measure),
         (choice.startup, "Start to finish", startup::measure),
+        (choice.notebook, "Notebooks", notebook::measure),
     ];
     let path = ready.workspace.root.join("datasets/bench.md");
     let mut text = fs::read_to_string(&path).unwrap_or_else(|_| table::TITLE.to_owned());

@@ -3,6 +3,7 @@
 mod command;
 mod figures;
 mod machine;
+mod notebook;
 mod peer;
 mod recording;
 mod sql;

@@ -1,0 +1,132 @@
+"""Times cells in Jupyter kernels, and measures one trial in a notebook and on the command line in turn.
+
+Reads a job as JSON on standard input, prints one JSON object a line: what was timed, as it comes.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
+
+
+def tell(**facts):
+    print(json.dumps(facts), flush=True)
+
+
+class Kernel:
+    """A kernel that has been started; `started` is the moment before."""
+
+    def __init__(self, spec, folder):
+        self.manager = KernelManager()
+        self.manager._kernel_spec = KernelSpec(**spec)
+        self.started = time.perf_counter()
+        self.manager.start_kernel(cwd=folder)
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=120)
+        self.ready_s = time.perf_counter() - self.started
+
+    def run(self, code, timeout=5400):
+        """Runs a cell; gives its seconds, or raises with what it complained of."""
+        started = time.perf_counter()
+        asked = self.client.execute(code)
+        wrong = []
+        while True:
+            message = self.client.get_iopub_msg(timeout=timeout)
+            if message["parent_header"].get("msg_id") != asked:
+                continue
+            content = message["content"]
+            if message["msg_type"] == "error":
+                wrong.append("\n".join(content["traceback"]))
+            if "application/vnd.benchbook.error+json" in content.get("data", {}):
+                wrong.append(content["data"]["text/plain"])
+            if message["msg_type"] == "status" and content["execution_state"] == "idle":
+                break
+        if wrong:
+            raise RuntimeError(f"{code}\n" + "\n".join(wrong))
+        return time.perf_counter() - started
+
+    def memory_bytes(self):
+        """Resident memory of the process that runs the cells."""
+        kernel = self.manager.provisioner.pid
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{process}/stat") as stat:
+                    parent = int(stat.read().rpartition(")")[2].split()[1])
+                with open(f"/proc/{process}/environ", "rb") as environment:
+                    runs_cells = b"EVCXR_IS_RUNTIME=" in environment.read()
+                if parent == kernel and runs_cells:
+                    with open(f"/proc/{process}/status") as status:
+                        line = next(line for line in status if line.startswith("VmRSS"))
+                    return int(line.split()[1]) * 1024
+            except (OSError, StopIteration):
+                continue
+        return 0
+
+    def stop(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+FIRST = 'let lab: Lab = Lab::open("store")?;\nlab.sql("select 1 as one")?'
+SQL = 'lab.sql("select variant, count(*) as samples, median(time_ns) as median_ns from results group by variant")?'
+CALL = 'println!("{}", lab.query("speedup", &[("baseline", "naive")])?.rows());'
+
+
+def cells(job):
+    """Start to first result, then later cells, of each kernel in turn."""
+    kernels = job["kernels"]
+    for round in range(job["rounds"]):
+        for name in random.Random(round).sample(sorted(kernels), len(kernels)):
+            kernel = Kernel(kernels[name]["spec"], job["folder"])
+            try:
+                for code in kernels[name]["before"]:
+                    tell(kind="before", kernel=name, round=round, seconds=kernel.run(code))
+                kernel.run(FIRST)
+                first_s = time.perf_counter() - kernel.started
+                tell(kind="first", kernel=name, round=round, ready_s=kernel.ready_s, first_s=first_s)
+                for _ in range(job["later"]):
+                    tell(kind="sql", kernel=name, round=round, seconds=kernel.run(SQL))
+                    tell(kind="call", kernel=name, round=round, seconds=kernel.run(CALL))
+                tell(kind="memory", kernel=name, round=round, bytes=kernel.memory_bytes())
+            finally:
+                kernel.stop()
+
+
+def pairs(job):
+    """The same trial by a cell and by the command line, in random order within each pair."""
+    spec = job["kernels"]["benchbook"]["spec"]
+    plan = (
+        'Plan::quick("matmul").param("m", [512]).implementations(["burn"]).devices(["flex"])'
+        f'.threads({job["threads"]}).blocks({job["blocks"]})'
+    )
+    line = [job["program"], "--store", "store", "run", "matmul", "--quick", "--set", "m=512", "--implementation", "burn"]
+    line += ["--device", "flex", "--threads", str(job["threads"]), "--blocks", str(job["blocks"]), "--replicates", "1"]
+    for pair in range(job["pairs"]):
+        kernel = Kernel(spec, job["folder"])
+        try:
+            kernel.run('let lab: Lab = Lab::open("store")?;')
+            for way in random.Random(pair).sample(["cli", "notebook"], 2):
+                tag = f"pair-{pair}-{way}"
+                if way == "cli":
+                    done = subprocess.run([*line, "--tag", tag], cwd=job["folder"], capture_output=True, text=True)
+                    if done.returncode:
+                        raise RuntimeError(done.stderr)
+                else:
+                    kernel.run(f'println!("{{}}", lab.run_here(&{plan}.tag("{tag}"))?);')
+            tell(kind="pair", pair=pair)
+        finally:
+            kernel.stop()
+
+
+def main():
+    job = json.load(sys.stdin)
+    {"cells": cells, "pairs": pairs}[job["what"]](job)
+
+
+main()

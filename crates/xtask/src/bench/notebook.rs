@@ -1,0 +1,178 @@
+//! Cells of a notebook: how soon they answer, beside stock evcxr, and whether they measure what the program measures.
+
+use super::figures::{at_most, median, quantile};
+use crate::error::{Error, Named, Result};
+use crate::libtorch;
+use crate::process;
+use crate::setup::Ready;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+const SCRIPT: &str = include_str!("notebook.py");
+const ROUNDS: u32 = 5;
+/// Later cells of each kind in a round.
+const LATER: u32 = 6;
+const PAIRS: u32 = 16;
+const BLOCKS: u32 = 40;
+/// Largest difference between a notebook and the program.
+const MARGIN: f64 = 0.02;
+
+pub fn measure(ready: &Ready) -> Result<String> {
+    let folder = ready.workspace.target.join("bench/notebook");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).named("create", &folder)?;
+    copy_store(&ready.workspace.root.join("datasets/demo"), &folder.join("store"))?;
+    let kernels = json!({ "benchbook": ours(ready)?, "stock": stock(ready)? });
+    println!("   stock evcxr compiles the library again where it has not yet: about half an hour");
+    let job = json!({ "what": "cells", "kernels": kernels, "rounds": ROUNDS, "later": LATER, "folder": folder });
+    let timed = run(ready, &job)?;
+    let pairs = folder.join("pairs");
+    fs::create_dir_all(&pairs).named("create", &pairs)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let program = ready.workspace.root.join(ready.workspace.program("benchbook"));
+    let job = json!({
+        "what": "pairs", "kernels": kernels, "folder": pairs, "program": program, "pairs": PAIRS, "blocks": BLOCKS,
+        "threads": threads,
+    });
+    run(ready, &job)?;
+    Ok(format!("{}\n\n{}", cells(&timed), equality(ready, &pairs)?))
+}
+
+/// The kernel as it is installed.
+fn ours(ready: &Ready) -> Result<Value> {
+    let folder = ready.python.folder.join("share/jupyter/kernels/benchbook");
+    let path = folder.join("kernel.json");
+    let text = fs::read_to_string(&path).named("read", &path)?;
+    let text = text.replace("{resource_dir}", &folder.display().to_string());
+    let spec: Value =
+        serde_json::from_str(&text).map_err(|error| Error::Content { path, problem: error.to_string() })?;
+    Ok(json!({ "spec": spec, "before": [] }))
+}
+
+/// evcxr as it comes, with the facade as a dependency by path.
+fn stock(ready: &Ready) -> Result<Value> {
+    let evcxr = ready.python.folder.join("bin/evcxr_jupyter");
+    let built = ready.workspace.target.join("evcxr-stock");
+    let config = built.join("no-config");
+    fs::create_dir_all(&config).named("create", &config)?;
+    let torch = libtorch::folder(&ready.python)?;
+    let facade = ready.workspace.root.join("crates/benchbook");
+    let libdir = process::output(process::command("rustc").args(["--print", "target-libdir"]), "install Rust")?;
+    let spec = json!({
+        "argv": [evcxr, "--control_file", "{connection_file}"],
+        "display_name": "stock",
+        "language": "rust",
+        "interrupt_mode": "message",
+        "env": {
+            "EVCXR_TMPDIR": built, "EVCXR_CONFIG_DIR": config, "LIBTORCH": torch,
+            // The relative run path that evcxr gives a cell misses std outside of /tmp.
+            "LD_LIBRARY_PATH": format!("{}:{}", libdir, torch.join("lib").display()),
+            "BENCHBOOK_WORKER": ready.workspace.root.join(ready.workspace.program("benchbook-worker")),
+        },
+    });
+    let dependency = format!(":dep benchbook = {{ path = \"{}\" }}", facade.display());
+    Ok(json!({ "spec": spec, "before": [dependency, "use benchbook::prelude::*;"] }))
+}
+
+fn copy_store(from: &Path, to: &Path) -> Result<()> {
+    let mut copy = process::command("cp");
+    process::run(copy.arg("--recursive").arg(from).arg(to), "take a clone with its datasets")
+}
+
+/// Feeds the script and gives what it says, line by line.
+fn run(ready: &Ready, job: &Value) -> Result<Vec<Value>> {
+    let mut command = process::command(&ready.python.executable);
+    command.args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let remedy = "see the message above; `benchbook kernel doctor` says what is missing";
+    let mut child = command.spawn().map_err(|source| process::cannot_start(&command, &source, remedy))?;
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(job.to_string().as_bytes()).named("write", "the job")?;
+    }
+    let mut said = Vec::new();
+    for line in child.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
+        let line = line.named("read", "the script's output")?;
+        println!("   {line}");
+        said.extend(serde_json::from_str::<Value>(&line));
+    }
+    let status = child.wait().named("wait for", "the script")?;
+    if status.success() { Ok(said) } else { Err(process::failed(&command, status, remedy)) }
+}
+
+/// The table of start and cells.
+fn cells(timed: &[Value]) -> String {
+    let mut seconds: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
+    for one in timed {
+        let kernel = one["kernel"].as_str().unwrap_or_default();
+        let mut add = |kind: &'static str, value: &Value| {
+            seconds.entry((kernel, kind)).or_default().extend(value.as_f64());
+        };
+        match one["kind"].as_str() {
+            Some("first") => {
+                add("kernel ready", &one["ready_s"]);
+                add("first result", &one["first_s"]);
+            }
+            Some("sql") => add("`lab.sql` cell", &one["seconds"]),
+            Some("call") => add("other cell", &one["seconds"]),
+            Some("memory") => add("memory", &one["bytes"]),
+            _ => {}
+        }
+    }
+    let of = |kernel: &str, kind: &str| {
+        seconds.iter().find(|((k, what), _)| *k == kernel && *what == kind).map_or(&[][..], |(_, values)| values)
+    };
+    let spread = |values: &[f64]| format!("{:.2} s (p90 {:.2})", median(values), quantile(values, 0.9));
+    let mut lines = vec![
+        format!("{ROUNDS} rounds, kernels in turn; a round starts a kernel and runs {LATER} cells of each kind."),
+        "Stock is evcxr_jupyter as it comes, with `:dep` on `crates/benchbook`, its compilation done before.".to_owned(),
+        String::new(),
+        "| | Rust (benchbook) | stock | goal for the median |".to_owned(),
+        "|---|---|---|---|".to_owned(),
+    ];
+    let goals =
+        [("kernel ready", None), ("first result", Some(8.0)), ("`lab.sql` cell", Some(1.0)), ("other cell", Some(1.0))];
+    for (kind, goal) in goals {
+        let (ours, stock) = (of("benchbook", kind), of("stock", kind));
+        let verdict = goal.map_or_else(|| "none".to_owned(), |goal| at_most(median(ours), goal, " s"));
+        lines.push(format!("| {kind} | {} | {} | {verdict} |", spread(ours), spread(stock)));
+    }
+    let mib = |kernel: &str| format!("{:.0} MiB", median(of(kernel, "memory")) / f64::from(1 << 20));
+    lines.push(format!("| memory of the cells' process | {} | {} | none |", mib("benchbook"), mib("stock")));
+    lines.join("\n")
+}
+
+/// The ratio notebook over program of one trial, with its interval.
+fn equality(ready: &Ready, folder: &Path) -> Result<String> {
+    let sql = "with one as (select r.run_id, split_part(array_to_string(u.tags, ','), '-', 2) as pair, \
+         split_part(array_to_string(u.tags, ','), '-', 3) as way, ln(median(time_ns)) as t \
+         from results r join runs u using (run_id) where valid group by 1, 2, 3) \
+         select count(*) as pairs, exp(avg(n.t - c.t)) as ratio, exp(ci_low(n.t - c.t, 0.9)) as low, \
+         exp(ci_high(n.t - c.t, 0.9)) as high \
+         from one n join one c on n.pair = c.pair where n.way = 'notebook' and c.way = 'cli'";
+    let mut ask = ready.workspace.run("benchbook");
+    ask.arg("--store").arg(store(folder)).args(["sql", "--format", "json", sql]);
+    let said = process::output(&mut ask, "see its message above")?;
+    let rows: Value = serde_json::from_str(&said)
+        .map_err(|error| Error::Content { path: "the answer".into(), problem: error.to_string() })?;
+    let figure = |name: &str| rows[0][name].as_f64().unwrap_or(f64::NAN);
+    let (ratio, low, high) = (figure("ratio"), figure("low"), figure("high"));
+    let inside = low >= 1.0 - MARGIN && high <= 1.0 + MARGIN;
+    let verdict = if inside {
+        "*equivalent within 2 %*".to_owned()
+    } else {
+        let beyond = (1.0 - MARGIN - low).max(high - 1.0 - MARGIN);
+        format!("**not shown equivalent within 2 %: the interval reaches {:.1} % beyond**", 100.0 * beyond)
+    };
+    Ok(format!(
+        "The trial matmul 512³ on flex ({BLOCKS} samples), measured by `lab.run_here` in a cell of a fresh kernel and by\n\
+         `benchbook run` in a fresh worker, {PAIRS} pairs in random order: time in the notebook over time on the command\n\
+         line {ratio:.4}, 90 % interval {low:.4} – {high:.4}: {verdict}.",
+    ))
+}
+
+fn store(folder: &Path) -> PathBuf {
+    folder.join("store")
+}
