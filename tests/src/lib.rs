@@ -1,7 +1,9 @@
 //! What the end-to-end tests share: the real programs, stores in temporary folders, faulty kernels.
 
 mod bench;
+mod cells;
 mod faulty;
 
 pub use bench::{Bench, Ran, program};
+pub use cells::{cell, environment, look, script, showing};
 pub use faulty::{FAULTS, register_faulty};

@@ -1,0 +1,88 @@
+"""Interrupts a long run in a live kernel, as a person would, and says what was left.
+
+Usage: interrupt.py FOLDER, where the store is made; prints one JSON object.
+"""
+
+import json
+import os
+import sys
+import time
+
+from jupyter_client.manager import KernelManager
+
+OPEN = 'let lab: Lab = Lab::open("results")?;'
+LONG = (
+    'let run: Run = lab.run(&Plan::quick("matmul").param("m", [32]).devices(["flex"])'
+    ".blocks(100000000).replicates(1).min_sample_ns(1000000))?;"
+)
+LIMIT_S = 120
+
+
+def workers(folder):
+    """Worker processes that were started from the folder."""
+    found = 0
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            here = os.readlink(f"/proc/{process}/cwd") == folder
+            found += here and "benchbook-worker" in os.readlink(f"/proc/{process}/exe")
+        except OSError:
+            continue
+    return found
+
+
+def until(what, true):
+    end = time.monotonic() + LIMIT_S
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not happen within {LIMIT_S} s")
+        time.sleep(0.02)
+
+
+class Kernel:
+    def __init__(self, folder):
+        self.manager = KernelManager(kernel_name="benchbook")
+        self.manager.start_kernel(cwd=folder)
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=LIMIT_S)
+
+    def messages(self, asked):
+        """Messages of a cell until it has ended."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=LIMIT_S)
+            if message["parent_header"].get("msg_id") == asked:
+                yield message
+                if message["content"].get("execution_state") == "idle":
+                    return
+
+    def text(self, code):
+        said = [message["content"] for message in self.messages(self.client.execute(code))]
+        return "".join(content.get("text", "") for content in said)
+
+
+def journal_bytes(folder):
+    total = 0
+    for place, _, names in os.walk(os.path.join(folder, "results")):
+        total += sum(os.path.getsize(os.path.join(place, name)) for name in names if name == "journal.bbj")
+    return total
+
+
+def main(folder):
+    kernel = Kernel(folder)
+    try:
+        kernel.text(OPEN)
+        asked = kernel.client.execute(LONG)
+        until("a worker", lambda: workers(folder) > 0)
+        begun = journal_bytes(folder)
+        until("samples in the journal", lambda: journal_bytes(folder) > begun + 20_000)
+        kernel.manager.interrupt_kernel()
+        for _ in kernel.messages(asked):
+            pass
+        until("the end of the workers", lambda: workers(folder) == 0)
+        print(json.dumps({"after": kernel.text(OPEN)}))
+    finally:
+        kernel.client.stop_channels()
+        kernel.manager.shutdown_kernel(now=True)
+
+
+main(os.path.realpath(sys.argv[1]))

@@ -1,0 +1,133 @@
+//! The committed notebooks, run headless on the real kernel and looked at in a browser.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use benchbook_charts::Browser;
+use benchbook_tests::{Bench, environment, look, program};
+use serde_json::Value;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the repository").to_owned()
+}
+
+fn notebooks() -> Vec<PathBuf> {
+    let files = fs::read_dir(repository().join("notebooks")).expect("the notebooks");
+    let mut paths: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
+    paths.retain(|path| path.extension() == Some(OsStr::new("ipynb")));
+    paths.sort();
+    paths
+}
+
+/// Copies a folder's files, and those of the folders in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+/// Where pictures are kept for people to look at.
+fn pictures() -> PathBuf {
+    let folder = program("benchbook").parent().expect("a folder").join("screenshots");
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+#[test]
+fn notebooks_are_committed_without_outputs_and_short() {
+    let paths = notebooks();
+    assert_eq!(paths.len(), 5, "{paths:?}");
+    for path in paths {
+        let notebook: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let cells = notebook["cells"].as_array().unwrap();
+        assert!(cells.len() < 40, "{} has {} cells", path.display(), cells.len());
+        assert_eq!(notebook["metadata"]["kernelspec"]["name"], "benchbook", "{}", path.display());
+        for cell in cells.iter().filter(|cell| cell["cell_type"] == "code") {
+            assert!(cell["outputs"].as_array().unwrap().is_empty(), "{} has outputs", path.display());
+            assert!(cell["execution_count"].is_null(), "{} has been run", path.display());
+        }
+    }
+}
+
+/// What the cells of a notebook declare to show, of one kind.
+fn declared(path: &Path, kind: &str) -> u64 {
+    let notebook: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let shows = |cell: &Value| {
+        let shows = cell["metadata"]["benchbook"]["shows"].as_array().cloned().unwrap_or_default();
+        shows.iter().filter(|one| *one == kind).count() as u64
+    };
+    notebook["cells"].as_array().unwrap().iter().map(shows).sum()
+}
+
+#[test]
+fn all_notebooks_run_headless_and_their_charts_are_drawn_offline() {
+    let Some(python) = environment() else { return };
+    let bench = Bench::new();
+    for folder in ["notebooks", "datasets/demo", "queries"] {
+        copy(&repository().join(folder), &bench.folder().join(folder));
+    }
+    let files: Vec<String> = notebooks()
+        .iter()
+        .map(|path| format!("notebooks/{}", path.file_name().unwrap().to_str().unwrap()))
+        .collect();
+    let mut words = vec!["notebook", "run"];
+    words.extend(files.iter().map(String::as_str));
+    words.extend(["--quick", "--check", "--html", "pages", "--executed", "executed"]);
+    let ran = bench.run(&words);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+
+    let browser = match Browser::find() {
+        Ok(browser) => browser,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "CI must have a browser: {error}");
+            eprintln!("skipped: {error}");
+            return;
+        }
+    };
+    let browser = browser.program().to_str().unwrap();
+    for path in notebooks() {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let page = bench.folder().join(format!("pages/{stem}.html"));
+        let html = fs::read_to_string(&page).unwrap();
+        assert!(!html.contains("cdnjs") && !html.contains("cdn.jsdelivr"), "{stem} names a CDN");
+        let picture = pictures().join(format!("{stem}.png"));
+        let seen = look(&python, &["page", browser, page.to_str().unwrap(), picture.to_str().unwrap()]);
+        let count = |name: &str| seen[name].as_u64().unwrap();
+        assert!(count("figures") >= declared(&path, "figure"), "{stem}: {seen}");
+        assert_eq!((count("drawn"), count("visible")), (count("figures"), count("figures")), "{stem}: {seen}");
+        assert!(count("tables") >= declared(&path, "table"), "{stem}: {seen}");
+        assert_eq!(seen["requests"].as_array().unwrap().len(), 0, "{stem}: {seen}");
+        assert!(picture.is_file(), "{stem} has no picture");
+    }
+}
+
+#[test]
+fn a_live_page_runs_the_first_notebook_and_draws_its_charts() {
+    let Some(python) = environment() else { return };
+    let Ok(browser) = Browser::find() else {
+        assert!(std::env::var_os("CI").is_none(), "CI must have a browser");
+        eprintln!("skipped: no browser");
+        return;
+    };
+    let bench = Bench::new();
+    copy(&repository().join("notebooks"), &bench.folder().join("notebooks"));
+    let original = notebooks().remove(0);
+    let live = bench.folder().join("notebooks").join(original.file_name().unwrap());
+    // The same cells with the quick parameters, as a person would set them.
+    let text = fs::read_to_string(&live).unwrap();
+    assert!(text.contains("let quick: bool = false;"), "the first notebook has the parameter `quick`");
+    fs::write(&live, text.replace("let quick: bool = false;", "let quick: bool = true;")).unwrap();
+    let picture = pictures().join("live.png");
+    let words =
+        ["lab", browser.program().to_str().unwrap(), python.to_str().unwrap(), live.to_str().unwrap()];
+    let seen = look(&python, &[&words[..], &[picture.to_str().unwrap(), "--run"]].concat());
+    assert!(seen["drawn"].as_u64().unwrap() >= declared(&original, "figure"), "{seen}");
+    assert_eq!(seen["requests"].as_array().unwrap().len(), 0, "{seen}");
+}
