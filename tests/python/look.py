@@ -131,8 +131,10 @@ def in_lab(browser, run, deadline):
 
 
 def run_all(browser, deadline):
+    # evcxr tells JupyterLab that it is idle only after its first cell.
+    connected = "panel.sessionContext.session?.kernel?.connectionStatus === 'connected'"
+    until(lambda: browser.value(connected), "the kernel", deadline)
     idle = "panel.sessionContext.session?.kernel?.status === 'idle'"
-    until(lambda: browser.value(idle), "the kernel", deadline)
     run = "jupyterapp.commands.execute('notebook:run-all-cells')"
     # A cell that fails ends the run: what comes after it never gets a number.
     browser.value(f"window.looked = undefined; {run}.then((ok) => looked = [ok], (error) => looked = [String(error)]); 0")

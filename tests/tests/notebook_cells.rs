@@ -185,3 +185,12 @@ fn a_kernel_without_its_snapshot_refuses_with_a_message() {
     assert!(said.contains("gone") && said.contains("cargo xtask lab"), "{said}");
     assert!(left_behind(&bench).is_empty());
 }
+
+#[test]
+fn a_kernel_answers_though_peers_come_and_go() {
+    let Some(python) = environment() else { return };
+    let bench = Bench::new();
+    let said = script(&python, "peers.py", &[bench.folder().to_str().unwrap()]);
+    assert_eq!(said["answered"], said["peers"], "{said}");
+    assert!(said["peers"].as_u64().unwrap() > 0);
+}

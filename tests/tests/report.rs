@@ -65,11 +65,12 @@ fn every_variant_gets_the_same_threads() {
     bench.ok(&words);
     // On one thread, a process cannot use more processor time than passes: 20 % for the clock's coarseness.
     let rows = bench.sql(
-        "select variant, sum(cpu_user_ns + cpu_system_ns) / sum(elapsed_ns) as cores from samples s \
+        "select variant, cast(sum(cpu_user_ns + cpu_system_ns) as double) / sum(elapsed_ns) as cores from samples s \
          join trials t on t.run_id = s.run_id and t.trial = s.trial group by variant",
     );
-    assert!(rows.len() >= 2, "{rows:?}");
-    assert!(rows.iter().all(|row| row["cores"].as_f64().unwrap() < 1.2), "{rows:?}");
+    // A kernel uses some of its one core, or nothing was measured.
+    let fine = |row: &serde_json::Value| row["cores"].as_f64().is_some_and(|cores| (0.1..1.2).contains(&cores));
+    assert!(!rows.is_empty() && rows.iter().all(fine), "{rows:?}");
 }
 
 #[test]

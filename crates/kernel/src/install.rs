@@ -12,6 +12,8 @@ use crate::surroundings::Surroundings;
 use crate::toolchain::Toolchain;
 
 const START_PY: &str = include_str!("python/start.py");
+/// What `start.py` imports from beside it.
+const RELAY: (&str, &str) = ("relay.py", include_str!("python/relay.py"));
 /// Jupyter serves it beside the kernel's logo, so that live figures need no network.
 const PLOTLY: &str = "plotly.min.js";
 
@@ -54,9 +56,10 @@ pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installe
     Kernelspec::read(&folder)?;
 
     let config = snapshot.folder().join(CONFIG);
-    let files: [(PathBuf, String); 5] = [
+    let files: [(PathBuf, String); 6] = [
         (config.join("init.evcxr"), init(&snapshot)?),
         (config.join("prelude.rs"), PRELUDE.into()),
+        (folder.join(RELAY.0), RELAY.1.into()),
         (folder.join(START), START_PY.into()),
         (folder.join(PLOTLY), benchbook_charts::plotly_js().into()),
         // Last: Jupyter sees the kernel once everything else of it is there.
@@ -83,7 +86,8 @@ fn place(here: &Surroundings, request: &InstallRequest, python: &Interpreter) ->
 
 /// Whether a kernelspec starts with this program's own file.
 pub(crate) fn starts_as_this_version(folder: &Path) -> bool {
-    std::fs::read_to_string(folder.join(START)).is_ok_and(|text| text == START_PY)
+    let same = |name: &str, own: &str| std::fs::read_to_string(folder.join(name)).is_ok_and(|text| text == own);
+    same(START, START_PY) && same(RELAY.0, RELAY.1)
 }
 
 #[cfg(test)]
@@ -101,7 +105,7 @@ mod tests {
         let machine = Machine::new();
         let here = machine.surroundings();
         let first = install(&here, &InstallRequest::default()).expect("everything is there");
-        assert_eq!(names(&first), ["init.evcxr", "prelude.rs", "start.py", "plotly.min.js", "kernel.json"]);
+        assert_eq!(names(&first), ["init.evcxr", "prelude.rs", "relay.py", "start.py", "plotly.min.js", "kernel.json"]);
         assert_eq!(first.kernelspec.folder, machine.kernelspec());
         assert_eq!(first.kernelspec.evcxr, machine.evcxr());
         let read = Kernelspec::read(&machine.kernelspec()).expect("ours").expect("there");

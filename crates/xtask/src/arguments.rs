@@ -24,7 +24,8 @@ Options of bench (without any: all four)
   --recording  samples a second, through to the written journal
   --sql        grouped statistics over ten million samples, beside DuckDB
   --startup    start to finish of `benchbook --help` and `benchbook sql`
-  --notebook   cells of a notebook, beside stock evcxr and beside the program (the first time over an hour)
+  --notebook   cells of a notebook, and the same trial in a notebook and by the program
+  --stock      with --notebook: beside stock evcxr, which first compiles the library again (an hour)
 
 Environment variables
   BENCHBOOK_VENV    the folder of the Python environment (.venv)
@@ -51,6 +52,8 @@ pub struct Choice {
     pub sql: bool,
     pub startup: bool,
     pub notebook: bool,
+    /// Beside stock evcxr.
+    pub stock: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -82,6 +85,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--sql", "bench") => choice.sql = true,
             ("--startup", "bench") => choice.startup = true,
             ("--notebook", "bench") => choice.notebook = true,
+            ("--stock", "bench") => (choice.notebook, choice.stock) = (true, true),
             _ => return Err(Error::Usage(format!("`{verb}` knows no `{argument}`"))),
         }
     }
@@ -96,7 +100,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
         "test" => Ok(Request::Test(options, theirs)),
         "bench" => {
             if choice == Choice::default() {
-                choice = Choice { recording: true, sql: true, startup: true, notebook: true };
+                choice = Choice { recording: true, sql: true, startup: true, notebook: true, stock: false };
             }
             Ok(Request::Bench(options, choice))
         }
@@ -129,7 +133,7 @@ mod tests {
 
     #[test]
     fn bench_without_a_choice_means_everything() -> Result<()> {
-        let all = Choice { recording: true, sql: true, startup: true, notebook: true };
+        let all = Choice { recording: true, sql: true, startup: true, notebook: true, stock: false };
         assert_eq!(parsed("bench")?, Request::Bench(Options::default(), all));
         Ok(())
     }

@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import relay
+
 PR_SET_PDEATHSIG = 1
 SCHEMA = 1
 AGAIN = "`cargo xtask lab` builds the library and its kernel again"
@@ -96,11 +98,38 @@ def evcxr():
 
 
 def end_with_parent():
-    """A headless run that is killed takes its kernel with it."""
+    """Asks the system to end this process when its parent ends."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # The parent may have ended before it was asked to take us along.
     if os.environ.get("JPY_PARENT_PID", "") not in ("", str(os.getppid())):
         sys.exit(1)
+
+
+def run(program, connection_file):
+    """Runs evcxr behind the relay until it ends, and ends as it did."""
+    outer = json.loads(Path(connection_file).read_text(encoding="utf-8"))
+    inner_file, inner = relay.connection_for_kernel(outer)
+    try:
+        # Before the relay's threads: a fork is safe only without them. The inherited lock stays with the kernel.
+        command = [program, "--control_file", inner_file]
+        kernel = subprocess.Popen(command, preexec_fn=end_with_starter, close_fds=False)
+        relay.start(outer, inner)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: kernel.terminate())
+        # An interrupt comes as a message; the signal that a terminal sends to all is not ours to follow.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        status = kernel.wait()
+    finally:
+        Path(inner_file).unlink(missing_ok=True)
+    if status < 0:
+        # As the kernel was ended, so is its stand-in: Jupyter tells the user of the signal.
+        signal.signal(-status, signal.SIG_DFL) if -status not in (signal.SIGKILL, signal.SIGSTOP) else None
+        os.kill(os.getpid(), -status)
+    return status
+
+
+def end_with_starter():
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def refuse(message, connection_file):
@@ -135,7 +164,7 @@ def main():
         hold(snapshot)
         check_rustc(check(snapshot))
         program = evcxr()
-        os.execve(program, [program, "--control_file", connection_file], os.environ)
+        sys.exit(run(program, connection_file))
     except Refused as refused:
         message = str(refused)
     except OSError as error:

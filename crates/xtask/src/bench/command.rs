@@ -9,7 +9,7 @@ use crate::step::State;
 use std::fs;
 
 /// A measurement's heading and what is said below it.
-type Measured = fn(&Ready) -> Result<String>;
+type Measured = fn(&Ready, Choice) -> Result<String>;
 
 pub fn command(options: &Options, choice: Choice) -> Result<()> {
     let mut ready = setup::ready(options)?;
@@ -18,16 +18,16 @@ pub fn command(options: &Options, choice: Choice) -> Result<()> {
         kernel::ready(&mut ready, options)?;
     }
     let all: [(bool, &str, Measured); 4] = [
-        (choice.recording, "Recording", recording::measure),
-        (choice.sql, "SQL beside DuckDB", sql::measure),
-        (choice.startup, "Start to finish", startup::measure),
+        (choice.recording, "Recording", |ready, _| recording::measure(ready)),
+        (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
+        (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
         (choice.notebook, "Notebooks", notebook::measure),
     ];
     let path = ready.workspace.root.join("datasets/bench.md");
     let mut text = fs::read_to_string(&path).unwrap_or_else(|_| table::TITLE.to_owned());
     for (_, heading, measure) in all.into_iter().filter(|(chosen, ..)| *chosen) {
         let mut steps = std::mem::take(&mut ready.steps);
-        let body = steps.take(heading, || Ok((measure(&ready)?, State::Done)))?;
+        let body = steps.take(heading, || Ok((measure(&ready, choice)?, State::Done)))?;
         ready.steps = steps;
         println!("\n{body}\n");
         text = table::with_section(&text, heading, &format!("{}\n\n{body}", machine::describe(&ready.workspace.root)));

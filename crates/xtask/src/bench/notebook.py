@@ -4,12 +4,12 @@ Reads a job as JSON on standard input, prints one JSON object a line: what was t
 """
 
 import json
-import os
 import random
 import subprocess
 import sys
 import time
 
+import psutil
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
@@ -53,20 +53,8 @@ class Kernel:
 
     def memory_bytes(self):
         """Resident memory of the process that runs the cells."""
-        kernel = self.manager.provisioner.pid
-        for process in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{process}/stat") as stat:
-                    parent = int(stat.read().rpartition(")")[2].split()[1])
-                with open(f"/proc/{process}/environ", "rb") as environment:
-                    runs_cells = b"EVCXR_IS_RUNTIME=" in environment.read()
-                if parent == kernel and runs_cells:
-                    with open(f"/proc/{process}/status") as status:
-                        line = next(line for line in status if line.startswith("VmRSS"))
-                    return int(line.split()[1]) * 1024
-            except (OSError, StopIteration):
-                continue
-        return 0
+        started = psutil.Process(self.manager.provisioner.pid).children(recursive=True)
+        return sum(one.memory_info().rss for one in started if "EVCXR_IS_RUNTIME" in one.environ())
 
     def stop(self):
         self.client.stop_channels()

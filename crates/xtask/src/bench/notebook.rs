@@ -1,6 +1,7 @@
 //! Cells of a notebook: how soon they answer, beside stock evcxr, and whether they measure what the program measures.
 
 use super::figures::{at_most, median, quantile};
+use crate::arguments::Choice;
 use crate::error::{Error, Named, Result};
 use crate::libtorch;
 use crate::process;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 const SCRIPT: &str = include_str!("notebook.py");
@@ -21,13 +22,17 @@ const BLOCKS: u32 = 40;
 /// Largest difference between a notebook and the program.
 const MARGIN: f64 = 0.02;
 
-pub fn measure(ready: &Ready) -> Result<String> {
+/// Cells of the kernel, beside stock evcxr where that is asked for too.
+pub fn measure(ready: &Ready, choice: Choice) -> Result<String> {
     let folder = ready.workspace.target.join("bench/notebook");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).named("create", &folder)?;
     copy_store(&ready.workspace.root.join("datasets/demo"), &folder.join("store"))?;
-    let kernels = json!({ "benchbook": ours(ready)?, "stock": stock(ready)? });
-    println!("   stock evcxr compiles the library again where it has not yet: about half an hour");
+    let mut kernels = json!({ "benchbook": ours(ready)? });
+    if choice.stock {
+        kernels["stock"] = stock(ready)?;
+        println!("   stock evcxr compiles the library again where it has not yet: about an hour");
+    }
     let job = json!({ "what": "cells", "kernels": kernels, "rounds": ROUNDS, "later": LATER, "folder": folder });
     let timed = run(ready, &job)?;
     let pairs = folder.join("pairs");
@@ -124,7 +129,10 @@ fn cells(timed: &[Value]) -> String {
     let of = |kernel: &str, kind: &str| {
         seconds.iter().find(|((k, what), _)| *k == kernel && *what == kind).map_or(&[][..], |(_, values)| values)
     };
-    let spread = |values: &[f64]| format!("{:.2} s (p90 {:.2})", median(values), quantile(values, 0.9));
+    let spread = |values: &[f64]| match values {
+        [] => "not measured".to_owned(),
+        values => format!("{:.2} s (p90 {:.2})", median(values), quantile(values, 0.9)),
+    };
     let mut lines = vec![
         format!("{ROUNDS} rounds, kernels in turn; a round starts a kernel and runs {LATER} cells of each kind."),
         "Stock is evcxr_jupyter as it comes, with `:dep` on `crates/benchbook`, its compilation done before.".to_owned(),
@@ -139,7 +147,10 @@ fn cells(timed: &[Value]) -> String {
         let verdict = goal.map_or_else(|| "none".to_owned(), |goal| at_most(median(ours), goal, " s"));
         lines.push(format!("| {kind} | {} | {} | {verdict} |", spread(ours), spread(stock)));
     }
-    let mib = |kernel: &str| format!("{:.0} MiB", median(of(kernel, "memory")) / f64::from(1 << 20));
+    let mib = |kernel: &str| match of(kernel, "memory") {
+        [] => "not measured".to_owned(),
+        bytes => format!("{:.0} MiB", median(bytes) / f64::from(1 << 20)),
+    };
     lines.push(format!("| memory of the cells' process | {} | {} | none |", mib("benchbook"), mib("stock")));
     lines.join("\n")
 }
@@ -153,7 +164,7 @@ fn equality(ready: &Ready, folder: &Path) -> Result<String> {
          exp(ci_high(n.t - c.t, 0.9)) as high \
          from one n join one c on n.pair = c.pair where n.way = 'notebook' and c.way = 'cli'";
     let mut ask = ready.workspace.run("benchbook");
-    ask.arg("--store").arg(store(folder)).args(["sql", "--format", "json", sql]);
+    ask.arg("--store").arg(folder.join("store")).args(["sql", "--format", "json", sql]);
     let said = process::output(&mut ask, "see its message above")?;
     let rows: Value = serde_json::from_str(&said)
         .map_err(|error| Error::Content { path: "the answer".into(), problem: error.to_string() })?;
@@ -171,8 +182,4 @@ fn equality(ready: &Ready, folder: &Path) -> Result<String> {
          `benchbook run` in a fresh worker, {PAIRS} pairs in random order: time in the notebook over time on the command\n\
          line {ratio:.4}, 90 % interval {low:.4} – {high:.4}: {verdict}.",
     ))
-}
-
-fn store(folder: &Path) -> PathBuf {
-    folder.join("store")
 }
