@@ -50,13 +50,17 @@ fn cells_share_threads_pools_and_the_store() {
             cell(threads),
             cell(measure),
             showing("table", ask),
-            cell("let tokio: Vec<u32> = threads_called(\"tokio\");\nlet pool: Vec<u32> = threads_called(\"evcxr\");\n\
-                let script: usize = charts::plotly_js().as_ptr() as usize;"),
+            cell(
+                "let tokio: Vec<u32> = threads_called(\"tokio\");\nlet pool: Vec<u32> = threads_called(\"evcxr\");\n\
+                let script: usize = charts::plotly_js().as_ptr() as usize;",
+            ),
             cell(&measure.replace("let here", "let again")),
             showing("table", ask),
             // The first threads of a runtime are its workers; those that come later wait for files and go again.
-            cell("let workers = std::thread::available_parallelism()?.get();\n\
-                assert!(tokio.len() >= workers && threads_called(\"tokio\").starts_with(&tokio[..workers]), \"one tokio runtime\");"),
+            cell(
+                "let workers = std::thread::available_parallelism()?.get();\n\
+                assert!(tokio.len() >= workers && threads_called(\"tokio\").starts_with(&tokio[..workers]), \"one tokio runtime\");",
+            ),
             cell("assert_eq!(threads_called(\"evcxr\"), pool, \"one rayon pool\");"),
             cell("assert_eq!(charts::plotly_js().as_ptr() as usize, script, \"one copy of a static\");"),
             cell("let other: Lab = Lab::open(\"results/.\")?;\nother.sql(\"select count(*) as runs from runs\")?"),
@@ -144,13 +148,23 @@ fn a_kernel_of_ones_own_is_checked_and_its_name_is_no_markup() {
         "own.ipynb",
         vec![
             cell("let mut lab: Lab = Lab::open(\"results\")?;"),
-            cell("lab.add(matmul::custom(\"<script>alert(1)</script>\", |a: &Tensor<2>, b: &Tensor<2>| a.clone().matmul(b.clone())));"),
-            cell("lab.add(matmul::custom(\"wrong\", |a: &Tensor<2>, b: &Tensor<2>| a.clone().matmul(b.clone()).mul_scalar(1.01)));"),
+            cell(
+                "lab.add(matmul::custom(\"<script>alert(1)</script>\", |a: &Tensor<2>, b: &Tensor<2>| a.clone().matmul(b.clone())));",
+            ),
+            cell(
+                "lab.add(matmul::custom(\"wrong\", |a: &Tensor<2>, b: &Tensor<2>| a.clone().matmul(b.clone()).mul_scalar(1.01)));",
+            ),
             cell("lab.add(matmul::custom(\"panics\", |_a: &Tensor<2>, _b: &Tensor<2>| panic!(\"on purpose\")));"),
             showing("summary", plan),
             showing("table", "lab.compare(\"latest\", \"burn\")?"),
-            showing("table", "lab.sql(\"select implementation, isolation, count(*) filter (where valid) as valid from results group by 1, 2 order by 1\")?"),
-            showing("table", "lab.sql(\"select t.implementation, o.status, o.stop_reason from outcomes o join trials t using (run_id, trial) order by 1\")?"),
+            showing(
+                "table",
+                "lab.sql(\"select implementation, isolation, count(*) filter (where valid) as valid from results group by 1, 2 order by 1\")?",
+            ),
+            showing(
+                "table",
+                "lab.sql(\"select t.implementation, o.status, o.stop_reason from outcomes o join trials t using (run_id, trial) order by 1\")?",
+            ),
             showing("figure", "lab.speedup(\"latest\", \"burn\")?"),
         ],
     );

@@ -73,10 +73,8 @@ fn all_notebooks_run_headless_and_their_charts_are_drawn_offline() {
     for folder in ["notebooks", "datasets/demo", "queries"] {
         copy(&repository().join(folder), &bench.folder().join(folder));
     }
-    let files: Vec<String> = notebooks()
-        .iter()
-        .map(|path| format!("notebooks/{}", path.file_name().unwrap().to_str().unwrap()))
-        .collect();
+    let files: Vec<String> =
+        notebooks().iter().map(|path| format!("notebooks/{}", path.file_name().unwrap().to_str().unwrap())).collect();
     let mut words = vec!["notebook", "run"];
     words.extend(files.iter().map(String::as_str));
     words.extend(["--quick", "--check", "--html", "pages", "--executed", "executed"]);
@@ -125,8 +123,7 @@ fn a_live_page_runs_the_first_notebook_and_draws_its_charts() {
     assert!(text.contains("let quick: bool = false;"), "the first notebook has the parameter `quick`");
     fs::write(&live, text.replace("let quick: bool = false;", "let quick: bool = true;")).unwrap();
     let picture = pictures().join("live.png");
-    let words =
-        ["lab", browser.program().to_str().unwrap(), python.to_str().unwrap(), live.to_str().unwrap()];
+    let words = ["lab", browser.program().to_str().unwrap(), python.to_str().unwrap(), live.to_str().unwrap()];
     let seen = look(&python, &[&words[..], &[picture.to_str().unwrap(), "--run"]].concat());
     assert!(seen["drawn"].as_u64().unwrap() >= declared(&original, "figure"), "{seen}");
     assert_eq!(seen["requests"].as_array().unwrap().len(), 0, "{seen}");

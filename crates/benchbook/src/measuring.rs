@@ -33,9 +33,8 @@ impl Lab {
         // The worker that answered questions goes before anything is measured.
         drop(asked);
         let settings = RunSettings { store: &self.store, row, known: &known, interrupted: &never, budget_start_ns };
-        let mut spawn = |threads| {
-            Ok(Box::new(ProcessWorker::spawn(&program, threads, Arc::clone(&never))?) as Box<dyn Executor>)
-        };
+        let mut spawn =
+            |threads| Ok(Box::new(ProcessWorker::spawn(&program, threads, Arc::clone(&never))?) as Box<dyn Executor>);
         Ok(Run::new(run(plan, &cells, settings, &mut spawn, observer.as_mut())?))
     }
 

@@ -27,7 +27,7 @@ pub use browser::Browser;
 pub use distribution::{MAX_POINTS_PER_FIGURE, MAX_POINTS_PER_STRIP, MAX_STRIPS, distribution};
 pub use error::{Error, Result};
 pub use figure::Figure;
-pub use text::html as escape_html;
 pub use page::{document, plotly_js, script_once};
 pub use scaling::scaling;
 pub use speedup::speedup;
+pub use text::html as escape_html;

@@ -8,6 +8,8 @@ mod batch;
 mod commands;
 mod coverage;
 mod error;
+mod findings;
+mod interrupt;
 mod output;
 mod progress;
 mod worker;

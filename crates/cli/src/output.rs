@@ -7,8 +7,8 @@ use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 
 use crate::args::Format;
-use crate::error::Failure;
 use crate::batch::without_nesting;
+use crate::error::Failure;
 
 /// Prints batches to stdout.
 ///

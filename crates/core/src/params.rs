@@ -178,7 +178,11 @@ impl Params {
                 return Err(Error::Param {
                     workload: workload.to_owned(),
                     name: name.clone(),
-                    reason: format!("`{value}` is not {}, give one such as {}", spec.default.kind().words(), spec.default),
+                    reason: format!(
+                        "`{value}` is not {}, give one such as {}",
+                        spec.default.kind().words(),
+                        spec.default
+                    ),
                 });
             }
         }

@@ -27,7 +27,15 @@ impl<I, const D: usize> TensorSubject<I, D> {
         inputs: Vec<I>,
         call: impl Fn(&I) -> Tensor<D> + 'static,
     ) -> Self {
-        Self { implementation, device_name: device_name.to_owned(), device, inputs, next: 0, call: Box::new(call), output: None }
+        Self {
+            implementation,
+            device_name: device_name.to_owned(),
+            device,
+            inputs,
+            next: 0,
+            call: Box::new(call),
+            output: None,
+        }
     }
 
     fn error(&self, reason: String) -> Error {

@@ -8,8 +8,8 @@ use benchbook_core::message::{
 };
 use benchbook_core::{CacheRegime, Params, Reference, Registry, Setting, Subject, Support, unknown};
 
-use crate::environment::{CaptureSettings, capture};
 use crate::caught::Caught;
+use crate::environment::{CaptureSettings, capture};
 use crate::quiet::wait_for_rest;
 use crate::resource::MemoryWatch;
 use crate::{clock, sampler};

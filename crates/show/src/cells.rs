@@ -87,4 +87,3 @@ fn readable(name: &str, column: &ArrayRef, take: usize) -> Result<Vec<String>> {
     let floats = floats.as_primitive::<Float64Type>();
     Ok((0..take).map(|row| if floats.is_null(row) { String::new() } else { show(floats.value(row)) }).collect())
 }
-

@@ -84,7 +84,10 @@ pub fn nothing_to_compare(session: &Session, run_id: &str, baseline: &str) -> Re
 pub fn across(store: &Store, session: &Session, baseline: &str, candidate: &str, anyway: bool) -> Result<Comparison> {
     let (a, b) = (store.resolve(baseline)?, store.resolve(candidate)?);
     if a.run_id == b.run_id {
-        return Err(Error::Nothing(format!("both names mean run {}, give two runs, or a baseline within one", a.run_id)));
+        return Err(Error::Nothing(format!(
+            "both names mean run {}, give two runs, or a baseline within one",
+            a.run_id
+        )));
     }
     let differences = environment_difference(&store.run_row(&a.run_id)?, &store.run_row(&b.run_id)?);
     let mut note = format!(

@@ -5,8 +5,8 @@ use arrow::datatypes::SchemaRef;
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table};
 
-use crate::cells::{Cells, texts};
 use crate::Result;
+use crate::cells::{Cells, texts};
 
 /// Rows shown of a long answer; the table says how many there are.
 const MOST_ROWS: usize = 1_000;

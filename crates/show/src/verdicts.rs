@@ -77,7 +77,11 @@ pub fn paired(answer: &Answer) -> Cells {
             row.text("verdict"),
             row.text("reason").replace('-', " "),
             could_see.unwrap_or_else(|| "unknown".into()),
-            format!("{} in {}", row.integer("blocks"), counted(row.integer("replicates").max(0).cast_unsigned() as usize, "replicate")),
+            format!(
+                "{} in {}",
+                row.integer("blocks"),
+                counted(row.integer("replicates").max(0).cast_unsigned() as usize, "replicate")
+            ),
             row.text("scope").replace('-', " "),
         ]
     };

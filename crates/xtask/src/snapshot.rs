@@ -73,7 +73,8 @@ fn read_messages(messages: &str) -> Option<Built> {
         }
         for file in message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             let path = PathBuf::from(file);
-            let is_macro = message["target"]["kind"].as_array().is_some_and(|kinds| kinds.contains(&"proc-macro".into()));
+            let is_macro =
+                message["target"]["kind"].as_array().is_some_and(|kinds| kinds.contains(&"proc-macro".into()));
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some("so") if path.file_name().is_some_and(|name| name == LIBRARY) => library = Some(path),
                 Some("rmeta") => drop(parts.insert(path)),

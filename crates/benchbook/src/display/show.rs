@@ -73,7 +73,12 @@ impl Show for Figure {
     fn bundle(&self) -> Bundle {
         // Unique in a page that may hold the cells of several sessions.
         let id = format!("figure-{}", Uuid::now_v7().simple());
-        Bundle { html: self.html_cell(&id), text: self.text(), plotly: Some(self.json_of_fixed_size()), ..Bundle::default() }
+        Bundle {
+            html: self.html_cell(&id),
+            text: self.text(),
+            plotly: Some(self.json_of_fixed_size()),
+            ..Bundle::default()
+        }
     }
 }
 

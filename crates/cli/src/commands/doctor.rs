@@ -1,6 +1,5 @@
 //! `benchbook doctor`.
 
-use std::io::Write;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
@@ -10,10 +9,9 @@ use benchbook_measure::clock::now_ns;
 use benchbook_measure::doctor::{Activity, ClockQuality, Finding, Level, Observations, Usage, WorkerAnswer, examine};
 use benchbook_measure::environment::{CaptureSettings, capture};
 
-use crate::args::{DoctorArgs, Format};
+use crate::args::DoctorArgs;
 use crate::error::{EXIT_ERROR, Failure};
-use crate::output;
-use crate::batch::text_batch;
+use crate::findings::{Row, show};
 use crate::worker::{all_threads, offer};
 
 /// How long the machine is watched for other work.
@@ -44,27 +42,12 @@ pub fn doctor(arguments: &DoctorArgs) -> Result<u8, Failure> {
         browser: browser.as_ref().map(Browser::program),
         threads: None,
     });
-    show(&findings, arguments.format.format)?;
+    let rows: Vec<Row<'_>> = findings.iter().map(row).collect();
+    show(&rows, arguments.format.format)?;
     Ok(if findings.iter().any(|finding| finding.level == Level::Problem) { EXIT_ERROR } else { 0 })
 }
 
-fn show(findings: &[Finding], format: Format) -> Result<(), Failure> {
-    if format != Format::Table {
-        let column = |show: fn(&Finding) -> String| findings.iter().map(show).collect();
-        let batch = text_batch(&[
-            ("level", column(|finding| finding.level.name().into())),
-            ("area", column(|finding| finding.area.name().into())),
-            ("finding", column(|finding| finding.text.clone())),
-            ("remedy", column(|finding| finding.remedy.clone().unwrap_or_default())),
-        ])?;
-        return output::print(&batch.schema(), &[batch], format);
-    }
-    let mut out = std::io::stdout().lock();
-    for finding in findings {
-        writeln!(out, "{:8} {}: {}", finding.level.name(), finding.area.name(), finding.text)?;
-        if let Some(remedy) = &finding.remedy {
-            writeln!(out, "         → {remedy}")?;
-        }
-    }
-    Ok(())
+fn row(finding: &Finding) -> Row<'_> {
+    let Finding { level, area, text, remedy } = finding;
+    Row { level: level.name(), area: area.name(), text, remedy: remedy.as_deref() }
 }

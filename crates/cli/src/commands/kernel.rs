@@ -4,10 +4,9 @@ use std::io::Write;
 
 use benchbook_kernel::{Finding, InstallRequest, Level, Surroundings, examine, install, worst};
 
-use crate::args::{Format, KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs};
-use crate::batch::text_batch;
+use crate::args::{KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs};
 use crate::error::{EXIT_ERROR, Failure};
-use crate::output;
+use crate::findings::{Row, show};
 
 /// Installs the kernel, or says what it needs.
 pub fn kernel(arguments: KernelArgs) -> Result<u8, Failure> {
@@ -32,27 +31,12 @@ fn put(arguments: KernelInstallArgs) -> Result<u8, Failure> {
 
 fn doctor(arguments: &KernelDoctorArgs) -> Result<u8, Failure> {
     let findings = examine(&Surroundings::here()?, arguments.snapshot.as_deref());
-    show(&findings, arguments.format.format)?;
+    let rows: Vec<Row<'_>> = findings.iter().map(row).collect();
+    show(&rows, arguments.format.format)?;
     Ok(if worst(&findings) == Level::Problem { EXIT_ERROR } else { 0 })
 }
 
-fn show(findings: &[Finding], format: Format) -> Result<(), Failure> {
-    if format != Format::Table {
-        let column = |show: fn(&Finding) -> String| findings.iter().map(show).collect();
-        let batch = text_batch(&[
-            ("level", column(|finding| finding.level.name().into())),
-            ("area", column(|finding| finding.area.name().into())),
-            ("finding", column(|finding| finding.text.clone())),
-            ("remedy", column(|finding| finding.remedy.clone().unwrap_or_default())),
-        ])?;
-        return output::print(&batch.schema(), &[batch], format);
-    }
-    let mut out = std::io::stdout().lock();
-    for finding in findings {
-        writeln!(out, "{:8} {}: {}", finding.level.name(), finding.area.name(), finding.text)?;
-        if let Some(remedy) = &finding.remedy {
-            writeln!(out, "         → {remedy}")?;
-        }
-    }
-    Ok(())
+fn row(finding: &Finding) -> Row<'_> {
+    let Finding { level, area, text, remedy } = finding;
+    Row { level: level.name(), area: area.name(), text, remedy: remedy.as_deref() }
 }

@@ -7,10 +7,10 @@ use benchbook_core::message::Description;
 use clap::CommandFactory;
 
 use crate::args::{Cli, Format, ListArgs, Topic};
+use crate::batch::text_batch;
 use crate::coverage::{self, Available};
 use crate::error::Failure;
 use crate::output;
-use crate::batch::text_batch;
 use crate::worker::{all_threads, offer};
 
 /// Shows what exists.

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use benchbook_core::{CaseSpec, Plan, SamplingSpec};
 use benchbook_measure::clock;
@@ -12,14 +11,15 @@ use benchbook_measure::run::{Cell, RunSettings, RunSummary, expand, run as measu
 use benchbook_show::counted;
 
 use crate::args::RunArgs;
-use crate::error::{EXIT_ERROR, Failure, say};
+use crate::error::{EXIT_ERROR, Failure};
+use crate::interrupt::interrupt_flag;
 use crate::progress::Bar;
 use crate::worker::{all_threads, offer, spawner};
 
 /// Measures what the arguments say.
 pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     let budget_start_ns = clock::now_ns();
-    let interrupted = interrupt_flag()?;
+    let interrupted = interrupt_flag("finishing the journal")?;
     let plan = plan(&arguments)?;
     let threads = plan.threads.unwrap_or_else(all_threads);
     let mut offer = offer(threads)?;
@@ -123,26 +123,14 @@ fn dry_run(plan: &Plan, cells: &[Cell]) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
-fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&flag);
-    let handler = move || {
-        if seen.swap(true, Ordering::Relaxed) {
-            std::process::exit(EXIT_ERROR.into());
-        }
-        say("interrupted: finishing the journal, once more to stop at once");
-    };
-    ctrlc::set_handler(handler).map_err(|error| Failure::while_doing("listening for Ctrl-C", error))?;
-    Ok(flag)
-}
-
 fn tell(summary: &RunSummary, store: &str) -> Result<u8, Failure> {
     let RunSummary { run_id, folder, trials, blocks, samples, failed, out_of_time, interrupted } = summary;
     let mut out = std::io::stdout().lock();
     let ended = if *interrupted { "interrupted" } else { "complete" };
-    let mut text =
-        format!("run {run_id} {ended}: {}, {samples} samples in {blocks} blocks, {failed} failed", counted(usize::try_from(*trials).unwrap_or(0), "trial"));
+    let mut text = format!(
+        "run {run_id} {ended}: {}, {samples} samples in {blocks} blocks, {failed} failed",
+        counted(usize::try_from(*trials).unwrap_or(0), "trial")
+    );
     if *out_of_time > 0 {
         text += &format!(", {out_of_time} cut short or not begun for lack of time");
     }

@@ -7,9 +7,9 @@ use chrono::{DateTime, SecondsFormat};
 
 use super::run::local_path;
 use crate::args::{Format, StoreAction, StoreArgs};
+use crate::batch::text_batch;
 use crate::error::{EXIT_ERROR, Failure};
 use crate::output;
-use crate::batch::text_batch;
 
 /// Lists, verifies, repairs or merges.
 pub fn store(location: &str, arguments: StoreArgs) -> Result<u8, Failure> {

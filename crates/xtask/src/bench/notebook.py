@@ -87,7 +87,7 @@ def cells(job):
 
 
 def pairs(job):
-    """The same trial by a cell and by the command line, in random order within each pair."""
+    """The same trial by a cell and by the command line, in random order within each pair, in several kernels."""
     spec = job["kernels"]["benchbook"]["spec"]
     plan = (
         'Plan::quick("matmul").param("m", [512]).implementations(["burn"]).devices(["flex"])'
@@ -95,19 +95,20 @@ def pairs(job):
     )
     line = [job["program"], "--store", "store", "run", "matmul", "--quick", "--set", "m=512", "--implementation", "burn"]
     line += ["--device", "flex", "--threads", str(job["threads"]), "--blocks", str(job["blocks"]), "--replicates", "1"]
-    for pair in range(job["pairs"]):
+    for number in range(job["kernels_for_pairs"]):
         kernel = Kernel(spec, job["folder"])
         try:
             kernel.run('let lab: Lab = Lab::open("store")?;')
-            for way in random.Random(pair).sample(["cli", "notebook"], 2):
-                tag = f"pair-{pair}-{way}"
-                if way == "cli":
-                    done = subprocess.run([*line, "--tag", tag], cwd=job["folder"], capture_output=True, text=True)
-                    if done.returncode:
-                        raise RuntimeError(done.stderr)
-                else:
-                    kernel.run(f'println!("{{}}", lab.run_here(&{plan}.tag("{tag}"))?);')
-            tell(kind="pair", pair=pair)
+            for pair in range(job["pairs"]):
+                for way in random.Random(number * job["pairs"] + pair).sample(["cli", "notebook"], 2):
+                    tag = f"pair-{number}-{pair}-{way}"
+                    if way == "cli":
+                        done = subprocess.run([*line, "--tag", tag], cwd=job["folder"], capture_output=True, text=True)
+                        if done.returncode:
+                            raise RuntimeError(done.stderr)
+                    else:
+                        kernel.run(f'println!("{{}}", lab.run_here(&{plan}.tag("{tag}"))?);')
+            tell(kind="pairs", kernel=number)
         finally:
             kernel.stop()
 

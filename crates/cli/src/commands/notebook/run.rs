@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use benchbook_kernel::{Interpreter, Settings, Surroundings, run_notebooks};
 
@@ -11,6 +9,7 @@ use super::progress::Progress;
 use super::summary;
 use crate::args::{NotebookAction, NotebookArgs, NotebookRunArgs};
 use crate::error::{EXIT_ERROR, Failure, say};
+use crate::interrupt::interrupt_flag;
 
 /// Runs notebooks.
 pub fn notebook(arguments: NotebookArgs) -> Result<u8, Failure> {
@@ -37,7 +36,7 @@ fn run(arguments: NotebookRunArgs) -> Result<u8, Failure> {
         max_output_bytes: arguments.max_output,
         check: arguments.check,
     };
-    let interrupted = interrupt_flag()?;
+    let interrupted = interrupt_flag("ending the kernels")?;
     let progress = Progress::of(&files);
     let reports = run_notebooks(&files, &settings, &interrupted, &progress)?;
     summary::print(&reports, arguments.format.format)?;
@@ -49,18 +48,4 @@ fn without_repeats(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
     let mut seen = BTreeSet::new();
     files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
     files
-}
-
-/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
-fn interrupt_flag() -> Result<Arc<AtomicBool>, Failure> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&flag);
-    let handler = move || {
-        if seen.swap(true, Ordering::Relaxed) {
-            std::process::exit(EXIT_ERROR.into());
-        }
-        say("interrupted: ending the kernels, once more to stop at once");
-    };
-    ctrlc::set_handler(handler).map_err(|error| Failure::while_doing("listening for Ctrl-C", error))?;
-    Ok(flag)
 }
