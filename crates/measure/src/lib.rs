@@ -2,6 +2,7 @@
 //!
 //! Work is timed in [`clock`] and nowhere else, and no kernel is known here by name.
 
+mod allocator;
 mod caught;
 pub mod clock;
 pub mod doctor;

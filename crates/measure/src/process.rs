@@ -14,6 +14,7 @@ use std::time::Duration;
 use benchbook_core::message::{Reply, Request};
 use benchbook_record::Isolation;
 
+use crate::allocator;
 use crate::executor::Executor;
 use crate::wire::{Receiver, Sender};
 use crate::{Error, Result};
@@ -97,6 +98,10 @@ impl ProcessWorker {
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for name in THREAD_VARIABLES {
             command.env(name, threads.to_string());
+        }
+        // Settings of the user's own stand, and are recorded.
+        if std::env::var_os(allocator::VARIABLE).is_none() {
+            command.env(allocator::VARIABLE, allocator::SETTINGS);
         }
         // A group of its own, so that Ctrl-C reaches the controller alone, which then ends the run in order.
         command.process_group(0);

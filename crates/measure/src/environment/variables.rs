@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::allocator::{SETTINGS, VARIABLE};
+
 /// Longest value that is kept, in characters.
 const LONGEST: usize = 1024;
 
@@ -84,10 +86,10 @@ where
 /// [`speed_variables`] of this process.
 #[must_use]
 pub fn variables_of_this_process() -> BTreeMap<String, String> {
-    speed_variables(
-        std::env::vars_os()
-            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())),
-    )
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let all = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    // What every process that measures has says nothing of this one.
+    speed_variables(all.filter(|(name, value)| (name.as_str(), value.as_str()) != (VARIABLE, SETTINGS)))
 }
 
 fn wanted(name: &str) -> bool {
