@@ -148,8 +148,12 @@ fn a_killed_worker_fails_its_trials_and_the_run_goes_on() {
     ];
     let mut child = bench.command(&words).spawn().unwrap();
     // Once samples are written, the only children left are the two that are measured.
-    wait_until("the first written samples", || written(&bench) > 5_000);
-    let victim = *children(child.id()).first().expect("a measured worker");
+    let mut victim = None;
+    wait_until("a measured worker", || {
+        victim = children(child.id()).first().copied().filter(|_| written(&bench) > 5_000);
+        victim.is_some()
+    });
+    let victim = victim.expect("a measured worker");
     kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
     assert!(child.wait().unwrap().success());
     let failed = bench.sql("select stop_reason from outcomes where trial is not null and status = 'failed'");

@@ -6,7 +6,9 @@ peer goes at the wrong moment, about every other time that JupyterLab opens a no
 
 import json
 import os
+import random
 import socket
+import sys
 import tempfile
 import threading
 
@@ -22,12 +24,20 @@ CHANNELS = (
 )
 
 
-def free_ports(count):
+def own_address():
+    """An address of this machine that nobody else uses: on the usual one another process could take a port first."""
+    if not sys.platform.startswith("linux"):
+        return "127.0.0.1"
+    # All of 127.0.0.0/8 is this machine.
+    return f"127.{random.randint(64, 254)}.{random.randint(0, 254)}.{random.randint(1, 254)}"
+
+
+def free_ports(address, count):
     """Ports that nobody has at this moment."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:
-            one.bind(("127.0.0.1", 0))
+            one.bind((address, 0))
         return [one.getsockname()[1] for one in sockets]
     finally:
         for one in sockets:
@@ -36,8 +46,9 @@ def free_ports(count):
 
 def connection_for_kernel(connection):
     """A connection file like Jupyter's with ports of its own; gives its path and its content."""
-    ports = dict(zip((name for name, *_ in CHANNELS), free_ports(len(CHANNELS)), strict=True))
-    inner = {**connection, **ports, "transport": "tcp", "ip": "127.0.0.1"}
+    address = own_address()
+    ports = dict(zip((name for name, *_ in CHANNELS), free_ports(address, len(CHANNELS)), strict=True))
+    inner = {**connection, **ports, "transport": "tcp", "ip": address}
     # Readable for its owner alone: it holds the key that signs messages.
     handle, path = tempfile.mkstemp(prefix="benchbook-kernel-", suffix=".json")
     with os.fdopen(handle, "w") as file:
