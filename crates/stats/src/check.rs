@@ -32,6 +32,22 @@ pub(crate) fn inside(what: &'static str, value: f64) -> Result<()> {
     if value > 0.0 && value < 1.0 { Ok(()) } else { Err(Error::OutOfRange { what, value, range: "(0, 1)" }) }
 }
 
+/// A power: at least one half, below 1.
+pub(crate) fn power(value: f64) -> Result<()> {
+    let range = "[0.5, 1)";
+    if (0.5..1.0).contains(&value) { Ok(()) } else { Err(Error::OutOfRange { what: "power", value, range }) }
+}
+
+/// A setting that is finite and above zero.
+pub(crate) fn above_zero(what: &'static str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() { Ok(()) } else { Err(Error::OutOfRange { what, value, range: "(0, ∞)" }) }
+}
+
+/// A setting that is finite and not below zero.
+pub(crate) fn not_negative(what: &'static str, value: f64) -> Result<()> {
+    if value >= 0.0 && value.is_finite() { Ok(()) } else { Err(Error::OutOfRange { what, value, range: "[0, ∞)" }) }
+}
+
 /// Two samples of one length.
 pub(crate) fn same_length(left: &[f64], right: &[f64]) -> Result<()> {
     if left.len() == right.len() { Ok(()) } else { Err(Error::UnequalLength { left: left.len(), right: right.len() }) }

@@ -25,3 +25,26 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Result<Vec<f64>> {
     }
     Ok(adjusted)
 }
+
+/// The level of the intervals drawn of `selected` results out of `tests` so that at most the share
+/// `rate` of those drawn is expected to miss: 1 - R q / m.
+///
+/// Benjamini & Yekutieli, *False Discovery Rate-Adjusted Multiple Confidence Intervals for Selected
+/// Parameters* (2005), definition 1: valid for independent or positively dependent estimates selected
+/// by the procedure of [`benjamini_hochberg`] at the same rate.
+///
+/// # Errors
+/// [`Error::TooFew`] where nothing is selected, [`Error::OutOfRange`] where more is selected than tested, for a
+/// rate outside (0, 1), and for a level so near 1 that it rounds to it.
+pub fn false_coverage_level(selected: usize, tests: usize, rate: f64) -> Result<f64> {
+    check::inside("rate", rate)?;
+    if selected == 0 {
+        return Err(Error::TooFew { needed: 1, got: 0 });
+    }
+    if selected > tests {
+        return Err(Error::OutOfRange { what: "selected", value: selected as f64, range: "[1, tests]" });
+    }
+    let level = 1.0 - rate * (selected as f64 / tests as f64);
+    check::level(level)?;
+    Ok(level)
+}

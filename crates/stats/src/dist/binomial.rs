@@ -1,4 +1,4 @@
-//! The fair coin.
+//! The binomial distribution: the fair coin, and any other.
 
 use super::beta::{Point, regularized};
 
@@ -9,6 +9,35 @@ pub(crate) fn fair_coin_at_most(k: u64, n: u64) -> f64 {
     }
     let ln_half = -std::f64::consts::LN_2;
     regularized((n - k) as f64, (k + 1) as f64, Point { x: 0.5, y: 0.5, ln_x: ln_half, ln_y: ln_half })
+}
+
+/// How near to a certainty or an impossibility a probability is searched, in logits.
+const LOGITS: (f64, f64) = (-745.0, 40.0);
+
+/// The probability p with P(X ≥ k) = `tail` for X ~ Binomial(n, p), 1 ≤ k ≤ n, as (p, 1 - p): the root
+/// of I_p(k, n - k + 1) = `tail` (DLMF 8.17.5) by bisection of the logit, so that both ends keep their
+/// digits.
+pub(crate) fn least_probability(k: u64, n: u64, tail: f64) -> (f64, f64) {
+    let (a, b) = (k as f64, (n - k + 1) as f64);
+    let at = |logit: f64| {
+        let (ln_x, ln_y) = (-(-logit).exp().ln_1p(), -logit.exp().ln_1p());
+        // Beyond the exponential's range ln(1 + e^-z) is -z.
+        let ln_x = if ln_x.is_finite() { ln_x } else { logit };
+        Point { x: ln_x.exp(), y: ln_y.exp(), ln_x, ln_y }
+    };
+    let (mut low, mut high) = LOGITS;
+    loop {
+        let middle = low.midpoint(high);
+        if middle <= low || middle >= high {
+            let point = at(middle);
+            return (point.x, point.y);
+        }
+        if regularized(a, b, at(middle)) < tail {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub struct Verdict {
     pub standard_error: Option<f64>,
     /// The degrees of freedom of its Student multiplier.
     pub df: Option<f64>,
+    /// Student's two-sided p-value of the direction: the log ratio against 0.
+    pub p_value: Option<f64>,
     /// How many replicates were compared.
     pub replicates: usize,
     /// How many blocks were compared, all replicates together.

@@ -28,6 +28,7 @@ impl Evidence {
             minimum_detectable_effect: None,
             standard_error: None,
             df: None,
+            p_value: None,
             replicates: self.replicates,
             blocks: self.blocks,
             hierarchical: None,
@@ -41,6 +42,8 @@ impl Evidence {
         let (label, reason) = self.label(reach, size_reach, rules.log_margin());
         let direction = Interval::around(self.log_ratio, reach, rules.level)?.exp()?;
         let size = Interval::around(self.log_ratio, size_reach, rules.size_level)?.exp()?;
+        // Where the error is so small that t overflows, p is 0 all the same.
+        let t = (self.log_ratio / standard_error).clamp(f64::MIN, f64::MAX);
         let detectable = reach + student::upper_quantile(1.0 - rules.power, df) * standard_error;
         Ok(Verdict {
             label,
@@ -52,6 +55,7 @@ impl Evidence {
             minimum_detectable_effect: Some(check::number(detectable)?),
             standard_error: Some(standard_error),
             df: Some(df),
+            p_value: Some(student::two_sided(t, df)),
             ..self.undecided(reason)?
         })
     }

@@ -4,13 +4,15 @@ use super::decide::Evidence;
 use super::{Reason, Rules, Scope, Verdict};
 use crate::bootstrap::{SeriesMean, hierarchical_interval, series_mean};
 use crate::describe::mean_of;
-use crate::{Error, Interval, Moments, Result};
+use crate::plan::inflation;
+use crate::{Error, Interval, Moments, Result, check};
 use std::collections::BTreeMap;
 
 /// The verdict on blocks `(replicate, log_ratio)` with log_ratio = ln(baseline time / candidate
 /// time), the blocks of each replicate in the order in which they were measured.
 ///
-/// From `rules.student_replicates` replicates on, the interval is Student's over replicate means.
+/// From `rules.student_replicates` replicates on, the interval is Student's over replicate means, wider
+/// where `rules.pilot` says that their number was planned from some of them.
 /// With fewer, the error is that of a circular block bootstrap within each process, its multiplier
 /// Student's by the number of blocks, and the scope says so: such a verdict never gates.
 ///
@@ -45,7 +47,8 @@ fn across(replicates: &[&[f64]], blocks: usize, rules: &Rules) -> Result<Verdict
     let count = replicates.len();
     let log_ratio = moments.mean()?;
     let evidence = Evidence { log_ratio, scope: Scope::AcrossReplicates, replicates: count, blocks };
-    let squared_error = moments.variance_of_mean()?;
+    let planned = rules.pilot.map_or(1.0, |pilot| inflation(pilot, count));
+    let squared_error = check::number(moments.variance_of_mean()? * planned)?;
     let mut verdict = if squared_error > 0.0 {
         evidence.decide(squared_error.sqrt(), (count - 1) as f64, rules)?
     } else {

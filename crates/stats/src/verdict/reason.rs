@@ -19,11 +19,19 @@ pub enum Reason {
     NoVariation,
     /// `undecided`: inside the margin, but runs taken one after the other are never `equivalent`.
     SequentialNeverEquivalent,
+    /// `undecided`: significant alone, but not after control of the false discovery rate over the suite.
+    FalseDiscovery,
+    /// `undecided`: the difference is not above what this machine shows between equal programs.
+    NoisyMachine,
+    /// `undecided`: so many samples are invalid that those left tell of the disturbance.
+    TooManyInvalid,
+    /// `undecided`: no block holds a valid sample of both sides.
+    NoPairs,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::SizeWithinMargin,
         Self::DirectionExcludesOne,
         Self::TooNoisy,
@@ -31,6 +39,10 @@ impl Reason {
         Self::TooFewBlocks,
         Self::NoVariation,
         Self::SequentialNeverEquivalent,
+        Self::FalseDiscovery,
+        Self::NoisyMachine,
+        Self::TooManyInvalid,
+        Self::NoPairs,
     ];
 
     /// The stable code, as tables and queries show it.
@@ -44,6 +56,10 @@ impl Reason {
             Self::TooFewBlocks => "too-few-blocks",
             Self::NoVariation => "no-variation",
             Self::SequentialNeverEquivalent => "sequential-never-equivalent",
+            Self::FalseDiscovery => "fdr",
+            Self::NoisyMachine => "noisy-machine",
+            Self::TooManyInvalid => "too-many-invalid",
+            Self::NoPairs => "no-pairs",
         }
     }
 
@@ -59,6 +75,19 @@ impl Reason {
             Self::NoVariation => "the ratios do not vary at all: check the clock's resolution",
             Self::SequentialNeverEquivalent => {
                 "the runs were taken one after the other: measure both in one run to show that they are equivalent"
+            }
+            Self::FalseDiscovery => {
+                "significant alone, but one of so many comparisons may be so by chance: measure this one again by itself"
+            }
+            Self::NoisyMachine => {
+                "the difference is not above what this machine shows between equal programs: measure on a quieter machine, \
+                 or calibrate anew"
+            }
+            Self::TooManyInvalid => {
+                "too many samples are invalid: see their reasons, remove the disturbance and measure again"
+            }
+            Self::NoPairs => {
+                "no block holds a valid sample of both sides: measure both in one run, and see what failed"
             }
         }
     }

@@ -24,6 +24,10 @@ pub struct Rules {
     pub draws: usize,
     /// The seed of those draws.
     pub seed: u64,
+    /// The replicates of the pilot, at least 5, where the number of replicates was planned from it and they
+    /// count as well: widens the intervals across replicates as that needs. `None` where the number was fixed
+    /// before anything was measured.
+    pub pilot: Option<usize>,
 }
 
 impl Default for Rules {
@@ -38,6 +42,7 @@ impl Default for Rules {
             least_blocks: 5,
             draws: 4_000,
             seed: 0,
+            pilot: None,
         }
     }
 }
@@ -51,9 +56,7 @@ impl Rules {
     pub(super) fn check(&self) -> Result<()> {
         check::level(self.level)?;
         check::inside("size_level", self.size_level)?;
-        if !(self.power >= 0.5 && self.power < 1.0) {
-            return Err(Error::OutOfRange { what: "power", value: self.power, range: "[0.5, 1)" });
-        }
+        check::power(self.power)?;
         if !(self.margin > 0.0 && self.margin.is_finite()) {
             return Err(Error::OutOfRange { what: "margin", value: self.margin, range: "(0, ∞)" });
         }
@@ -63,6 +66,7 @@ impl Rules {
         at_least("student_replicates", self.student_replicates, 2, "[2, ∞)")?;
         at_least("hierarchical_replicates", self.hierarchical_replicates, 2, "[2, ∞)")?;
         at_least("least_blocks", self.least_blocks, 2, "[2, ∞)")?;
+        at_least("pilot", self.pilot.unwrap_or(usize::MAX), 5, "[5, ∞)")?;
         at_least("draws", self.draws, 100, "[100, ∞)")
     }
 }
