@@ -63,6 +63,8 @@ impl Bench {
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(program("benchbook"));
         command.args(words).current_dir(self.folder()).env("BENCHBOOK_WORKER", &self.worker);
+        // Tests run beside each other: what disturbs samples is tested by itself.
+        command.env("BENCHBOOK_KEEP_DISTURBED", "1");
         command.env_remove("BENCHBOOK_STORE").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -127,8 +127,15 @@ impl Implementation for Faulty {
             return Err(Error::Implementation { implementation: "absent".into(), device: "host".into(), reason });
         }
         let x = inputs.get("x").clone();
-        Ok(Box::new(Call { fault: self.0, single_calls: 0, output: x.clone(), x }))
+        Ok(Box::new(Call { fault: as_planted(self.0), single_calls: 0, output: x.clone(), x }))
     }
+}
+
+/// What the kernel `good` is in this build of the worker: tests of gates plant a fault by this variable.
+fn as_planted(name: &'static str) -> &'static str {
+    let planted = std::env::var("BENCHBOOK_TEST_GOOD").unwrap_or_default();
+    let fault = FAULTS.into_iter().find(|fault| name == "good" && *fault == planted);
+    fault.unwrap_or(name)
 }
 
 struct Call {

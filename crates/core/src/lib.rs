@@ -4,6 +4,7 @@
 //! [`Variant`] what a comparison compares, a [`Plan`] which trials to measure. Nothing here knows
 //! burn, a clock, or a file.
 
+mod counted;
 mod error;
 mod host;
 mod implementation;
@@ -17,6 +18,7 @@ mod suggest;
 mod variant;
 mod workload;
 
+pub use counted::counted;
 pub use error::{Error, Result};
 pub use host::{HostArray, Inputs};
 pub use implementation::{Implementation, Setting, Subject, Support};

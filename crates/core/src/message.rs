@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{CacheRegime, Case, Comparison, ParamSpec, Params, Variant};
 
 /// Version of the protocol; both sides must speak the same.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// From the controller to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,6 +116,8 @@ pub struct Prepared {
     pub iterations: u64,
     /// Calls made during warm-up.
     pub warmup_iterations: u64,
+    /// Whether the times of the warm-up had settled at its end; nothing where its calls were too few to say.
+    pub settled: Option<bool>,
     /// From the request to readiness, in nanoseconds.
     pub prepare_ns: i64,
     /// Resident memory of the process before the trial was set up, in bytes.
@@ -137,6 +139,40 @@ pub struct Sampled {
     pub cpu_user_ns: i64,
     /// System time of the whole process during the sample.
     pub cpu_system_ns: i64,
+    /// What else happened meanwhile that spoils the sample.
+    pub disturbed: Option<Disturbance>,
+}
+
+/// What spoils a sample, as the system tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disturbance {
+    /// The processor slowed itself down for heat or power.
+    Throttled,
+    /// Another guest of the host had a processor of this machine.
+    Stolen,
+    /// The process was ready but had to wait for a processor: something else ran there.
+    Preempted,
+    /// Other programs took a good part of the processors, seen over many samples.
+    Loaded,
+    /// The measuring thread was moved to another processor.
+    Migrated,
+}
+
+impl Disturbance {
+    /// Every disturbance, the gravest first.
+    pub const ALL: [Self; 5] = [Self::Throttled, Self::Stolen, Self::Preempted, Self::Loaded, Self::Migrated];
+
+    /// The word that stands in `samples.invalid_reason`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Stolen => "stolen",
+            Self::Preempted => "preempted",
+            Self::Loaded => "loaded",
+            Self::Migrated => "migrated",
+        }
+    }
 }
 
 /// What exists in a worker, and what of it runs on this machine.

@@ -117,6 +117,11 @@ impl ParamSpec {
         Self { name: name.into(), default: Value::Int(default), doc: doc.into() }
     }
 
+    /// A parameter that is a number with a fraction.
+    pub fn float(name: &str, default: f64, doc: &str) -> Self {
+        Self { name: name.into(), default: Value::Float(default), doc: doc.into() }
+    }
+
     /// A boolean parameter.
     pub fn bool(name: &str, default: bool, doc: &str) -> Self {
         Self { name: name.into(), default: Value::Bool(default), doc: doc.into() }
@@ -152,6 +157,17 @@ impl Params {
     /// As [`Params::int`], and if the value is negative.
     pub fn size(&self, name: &str) -> usize {
         usize::try_from(self.int(name)).unwrap_or_else(|_| panic!("parameter `{name}` is negative"))
+    }
+
+    /// The value of a parameter with a fraction that its workload has already checked.
+    ///
+    /// # Panics
+    /// As [`Params::int`].
+    pub fn float(&self, name: &str) -> f64 {
+        match self.0.get(name) {
+            Some(Value::Float(value)) => *value,
+            other => panic!("parameter `{name}` is {other:?}, not a number with a fraction"),
+        }
     }
 
     /// The value of a boolean parameter that its workload has already checked.

@@ -100,13 +100,22 @@ pub struct SamplingSpec {
     pub min_sample_ns: u64,
     /// Least length of the warm-up of each trial in nanoseconds.
     pub warmup_ns: u64,
+    /// Keep samples that the machine disturbed: for machines that are never quiet. What disturbed them is
+    /// still recorded.
+    pub keep_disturbed: bool,
     /// A worker that does not answer for so long is ended, and its trial fails (nanoseconds).
     pub timeout_ns: u64,
 }
 
 impl Default for SamplingSpec {
     fn default() -> Self {
-        Self { blocks: 100, min_sample_ns: 1_000_000, warmup_ns: 200_000_000, timeout_ns: 300_000_000_000 }
+        Self {
+            blocks: 100,
+            min_sample_ns: 1_000_000,
+            warmup_ns: 200_000_000,
+            keep_disturbed: false,
+            timeout_ns: 300_000_000_000,
+        }
     }
 }
 
@@ -126,6 +135,13 @@ pub struct Plan {
     /// Fresh worker processes per variant.
     #[serde(default = "default_replicates")]
     pub replicates: u32,
+    /// Wanted half-width of the 95 % interval of each ratio, as a share (0.005: half a percent). With it, the
+    /// replicates above are a pilot (8 at least) that fixes, once, how many more are measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_width: Option<f64>,
+    /// Replicates that a wanted half-width may lead to.
+    #[serde(default = "default_most_replicates")]
+    pub most_replicates: u32,
     /// Budget of the whole run in seconds; without one every case takes all its blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_s: Option<f64>,
@@ -156,9 +172,16 @@ fn default_replicates() -> u32 {
     5
 }
 
+fn default_most_replicates() -> u32 {
+    100
+}
+
 fn default_dtypes() -> Vec<DType> {
     vec![DType::F32]
 }
+
+/// Replicates of a pilot at least: fewer say too little of how processes differ.
+const PILOT_REPLICATES: u32 = 8;
 
 /// Bounds beyond which a plan is a slip of the finger.
 const MOST_REPLICATES: u32 = 10_000;
@@ -173,6 +196,8 @@ impl Plan {
             tags: Vec::new(),
             seed: 0,
             replicates: default_replicates(),
+            half_width: None,
+            most_replicates: default_most_replicates(),
             time_s: None,
             devices: Vec::new(),
             dtypes: default_dtypes(),
@@ -180,6 +205,14 @@ impl Plan {
             cache: CacheRegime::default(),
             sampling: SamplingSpec::default(),
             cases,
+        }
+    }
+
+    /// Replicates that are measured before anything is planned: all of them, unless a half-width is wanted.
+    pub fn first_replicates(&self) -> u32 {
+        match self.half_width {
+            Some(_) => self.replicates.max(PILOT_REPLICATES),
+            None => self.replicates,
         }
     }
 
@@ -209,6 +242,15 @@ impl Plan {
         }
         if self.replicates > MOST_REPLICATES {
             return wrong("`replicates` is over 10000, no machine finishes that");
+        }
+        if self.most_replicates > MOST_REPLICATES {
+            return wrong("`most_replicates` is over 10000, no machine finishes that");
+        }
+        if self.half_width.is_some_and(|share| !(share > 0.0 && share < 1.0)) {
+            return wrong("`half_width` must be a share between 0 and 1 (0.005: half a percent)");
+        }
+        if self.half_width.is_some() && self.most_replicates < self.first_replicates() {
+            return wrong("`most_replicates` is under the replicates of the pilot");
         }
         if self.threads.is_some_and(|threads| threads > MOST_THREADS) {
             return wrong("`threads` is over 1024");
@@ -270,6 +312,9 @@ mod tests {
             ("replicates = 0", "replicates"),
             ("time_s = -1.0", "time_s"),
             ("time_s = nan", "time_s"),
+            ("half_width = 0.0", "half_width"),
+            ("half_width = nan", "half_width"),
+            ("half_width = 0.01\nmost_replicates = 7", "pilot"),
             ("threads = 0", "threads"),
             ("threads = 99999", "threads"),
             ("replicates = 4294967295", "replicates"),

@@ -71,6 +71,14 @@ impl Plan {
         self
     }
 
+    /// Half-width of the 95 % interval that is wanted, as a share; the replicates become a pilot that fixes
+    /// how many more are measured.
+    #[must_use]
+    pub fn half_width(mut self, share: f64) -> Self {
+        self.half_width = Some(share);
+        self
+    }
+
     /// Blocks per case and replicate.
     #[must_use]
     pub fn blocks(mut self, blocks: u64) -> Self {

@@ -73,10 +73,14 @@ pub struct Variant {
     pub dtype: DType,
     /// Worker threads given to every pool the implementation uses.
     pub threads: usize,
+    /// Label of the build whose worker runs it; absent: the one worker of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
 }
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}/{}t", self.implementation, self.device, self.dtype, self.threads)
+        write!(f, "{}/{}/{}/{}t", self.implementation, self.device, self.dtype, self.threads)?;
+        self.build.as_ref().map_or(Ok(()), |build| write!(f, "@{build}"))
     }
 }

@@ -53,5 +53,6 @@ pub fn time(work: &mut dyn FnMut(u64), iterations: u64) -> Sampled {
         started_ns,
         cpu_user_ns: user_after - user_before,
         cpu_system_ns: system_after - system_before,
+        disturbed: None,
     }
 }

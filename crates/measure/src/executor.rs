@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use benchbook_core::Variant;
 use benchbook_core::message::{Reply, Request};
 use benchbook_record::Isolation;
 
@@ -67,15 +68,15 @@ impl Executor for InProcess {
 
 /// Makes executors: a fresh process for each variant and replicate, or this one for all.
 pub trait Spawn {
-    /// A fresh executor whose pools have `threads` threads.
+    /// A fresh executor for a variant: its pools have the variant's threads, it comes from the variant's build.
     ///
     /// # Errors
     /// [`Error::Spawn`] when no worker can be started.
-    fn spawn(&mut self, threads: usize) -> Result<Box<dyn Executor>>;
+    fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>>;
 }
 
-impl<F: FnMut(usize) -> Result<Box<dyn Executor>>> Spawn for F {
-    fn spawn(&mut self, threads: usize) -> Result<Box<dyn Executor>, Error> {
-        self(threads)
+impl<F: FnMut(&Variant) -> Result<Box<dyn Executor>>> Spawn for F {
+    fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>, Error> {
+        self(variant)
     }
 }

@@ -9,6 +9,7 @@ use benchbook_core::message::{
 use benchbook_core::{CacheRegime, Params, Reference, Registry, Setting, Subject, Support, unknown};
 
 use crate::caught::Caught;
+use crate::disturbance::Watch;
 use crate::environment::{CaptureSettings, capture};
 use crate::quiet::wait_for_rest;
 use crate::resource::MemoryWatch;
@@ -56,6 +57,7 @@ struct Live {
     cache: CacheRegime,
     iterations: u64,
     watch: Option<MemoryWatch>,
+    disturbances: Watch,
 }
 
 impl Handler {
@@ -195,6 +197,7 @@ impl Handler {
             bytes: work.bytes,
             iterations: 1,
             warmup_iterations: 1,
+            settled: None,
             prepare_ns: 0,
             resident_before_bytes,
             copies: copies as u64,
@@ -208,7 +211,10 @@ impl Handler {
             failure.map_or(Ok(()), Err)?;
             prepared.iterations = warm.iterations;
             prepared.warmup_iterations = warm.done;
-            let live = Live { subject, reference, cache: trial.cache, iterations: warm.iterations, watch };
+            prepared.settled = warm.settled;
+            let disturbances = Watch::new(variant.threads);
+            let live =
+                Live { subject, reference, cache: trial.cache, iterations: warm.iterations, watch, disturbances };
             self.live.insert(trial.trial, live);
         }
         wait_for_rest();
@@ -226,8 +232,8 @@ impl Handler {
         let mut failure = None;
         let mut work = timed(live.subject.as_mut(), &mut failure);
         let sample = match live.cache {
-            CacheRegime::Hot => sampler::sample_hot(&mut work, live.iterations),
-            CacheRegime::Cold => sampler::sample_cold(&mut work, live.iterations),
+            CacheRegime::Hot => sampler::sample_hot(&mut work, live.iterations, &mut live.disturbances),
+            CacheRegime::Cold => sampler::sample_cold(&mut work, live.iterations, &mut live.disturbances),
         };
         drop(work);
         failure.map_or(Ok(()), Err)?;

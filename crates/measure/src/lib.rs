@@ -5,6 +5,7 @@
 mod allocator;
 mod caught;
 pub mod clock;
+pub mod disturbance;
 pub mod doctor;
 pub mod environment;
 mod error;
@@ -18,6 +19,7 @@ pub mod sampler;
 mod serve;
 mod wire;
 mod worker_main;
+mod workers;
 
 pub use benchbook_core as core;
 pub use benchbook_record as record;
@@ -27,3 +29,4 @@ pub use executor::{Executor, InProcess, Spawn};
 pub use handler::{Handler, Host};
 pub use process::{Hello, ProcessWorker, worker_program};
 pub use worker_main::worker_main;
+pub use workers::{Offer, all_threads, offer, offer_of, spawner};

@@ -8,7 +8,7 @@ use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
-use benchbook_core::message::{PROTOCOL, Reply, Sampled};
+use benchbook_core::message::{Disturbance, PROTOCOL, Reply, Sampled};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,8 +17,9 @@ use crate::{Error, Result};
 /// Key of the protocol's version in the stream's metadata.
 const PROTOCOL_KEY: &str = "benchbook.protocol";
 
-/// The columns of a sample; null in every other message.
-const SAMPLE_COLUMNS: [&str; 5] = ["iterations", "elapsed_ns", "started_ns", "cpu_user_ns", "cpu_system_ns"];
+/// The columns of a sample; null in every other message. `disturbed` counts from 1 in [`Disturbance::ALL`].
+const SAMPLE_COLUMNS: [&str; 6] =
+    ["iterations", "elapsed_ns", "started_ns", "cpu_user_ns", "cpu_system_ns", "disturbed"];
 
 fn schema() -> SchemaRef {
     let mut fields = vec![Field::new("body", DataType::Utf8, true)];
@@ -96,8 +97,11 @@ impl<W: Write> Sender<W> {
     /// # Errors
     /// The pipe is closed.
     pub fn send(&mut self, message: &impl Wire) -> Result<()> {
-        let numbers =
-            message.sample().map(|s| [s.iterations, s.elapsed_ns, s.started_ns, s.cpu_user_ns, s.cpu_system_ns]);
+        let numbers = message.sample().map(|s| {
+            let place = |disturbed| Disturbance::ALL.iter().position(|known| *known == disturbed);
+            let disturbed = s.disturbed.and_then(place).map_or(0, |place| place as i64 + 1);
+            [s.iterations, s.elapsed_ns, s.started_ns, s.cpu_user_ns, s.cpu_system_ns, disturbed]
+        });
         let mut columns: Vec<Arc<dyn Array>> = vec![Arc::new(StringArray::from(vec![message.body()?]))];
         columns.extend(
             (0..SAMPLE_COLUMNS.len())
@@ -149,6 +153,7 @@ impl<R: Read> Receiver<R> {
                 started_ns: number(2)?,
                 cpu_user_ns: number(3)?,
                 cpu_system_ns: number(4)?,
+                disturbed: usize::try_from(number(5)? - 1).ok().and_then(|place| Disturbance::ALL.get(place)).copied(),
             })
         })();
         T::from_parts(body, sample).map(Some)
@@ -163,8 +168,11 @@ mod tests {
 
     #[test]
     fn messages_survive_the_wire() {
-        let sample = Sampled { iterations: 3, elapsed_ns: 4, started_ns: 5, cpu_user_ns: 6, cpu_system_ns: 7 };
-        let replies = [Reply::Sampled(sample), Reply::Failed { message: "a \"quoted\" Ω".into() }];
+        let sample =
+            Sampled { iterations: 3, elapsed_ns: 4, started_ns: 5, cpu_user_ns: 6, cpu_system_ns: 7, disturbed: None };
+        let disturbed = Disturbance::ALL.map(|one| Reply::Sampled(Sampled { disturbed: Some(one), ..sample }));
+        let mut replies = vec![Reply::Sampled(sample), Reply::Failed { message: "a \"quoted\" Ω".into() }];
+        replies.extend(disturbed);
         let mut bytes = Vec::new();
         let mut sender = Sender::new(&mut bytes).unwrap();
         replies.iter().for_each(|reply| sender.send(reply).unwrap());

@@ -87,6 +87,18 @@ impl RunRow {
     }
 }
 
+/// Facts of a build or a plan, which do not make another machine.
+const NOT_THE_MACHINE: [&str; 3] = ["build profile", "debug assertions", "threads"];
+
+/// Whether two runs come from machines that are alike: what one shows of its noise holds for the other.
+pub fn same_machine(a: &RunRow, b: &RunRow) -> bool {
+    let of_the_machine = |difference: &Difference| {
+        let what = difference.what.as_str();
+        !(NOT_THE_MACHINE.contains(&what) || what.starts_with("library ") || what.starts_with("variable "))
+    };
+    !environment_difference(a, b).iter().any(of_the_machine)
+}
+
 /// What forbids a comparison of two runs; nothing, if they may be compared.
 pub fn environment_difference(a: &RunRow, b: &RunRow) -> Vec<Difference> {
     let (a, mut b) = (a.facts(), b.facts());

@@ -42,7 +42,7 @@ mod tests;
 
 pub use batch::{batch_of, rows_of};
 pub use describe::describe_schema;
-pub use environment::{Difference, environment_difference};
+pub use environment::{Difference, environment_difference, same_machine};
 pub use error::{Error, Result};
 pub use local::LocalStore;
 pub use merge::{Merged, merge};
@@ -51,7 +51,7 @@ pub use rows::{
     CheckRow, EventRow, Isolation, Level, MeasureRow, OutcomeRow, Phase, Provenance, SampleRow, Status, TelemetryRow,
     TrialRow,
 };
-pub use run::{DeviceRow, RunRow};
+pub use run::{DeviceRow, RunRow, pilot_of};
 pub use schema::{DOC_KEY, SCHEMA_VERSION, UNIT_KEY, VERSION_KEY};
 pub use snapshot::{ParquetFile, Snapshot};
 pub use state::{Damaged, RunEntry, RunFile, RunState};

@@ -17,6 +17,8 @@ pub enum Status {
     Unsupported,
     /// By the user or a signal.
     Interrupted,
+    /// Too many of its samples were disturbed: a trial's status only.
+    Invalid,
 }
 
 /// Whether a replicate had a process of its own.
@@ -135,7 +137,7 @@ pub struct SampleRow {
     pub cpu_system_ns: Option<i64>,
     /// Whether the sample may be used.
     pub valid: bool,
-    /// Why it may not: a word from the caller's own list.
+    /// Why it may not, or what disturbed one that is kept all the same: a word from the caller's own list.
     pub invalid_reason: Option<&'static str>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use benchbook_core::Plan;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -82,6 +83,12 @@ pub struct RunRow {
     pub plan: Option<String>,
     /// See [`RunRow::environment_id`]; the writer fills it in.
     pub environment_id: Option<String>,
+}
+
+/// Replicates of the pilot that, by a plan in TOML, fixed the number of all; nothing where it was fixed beforehand.
+pub fn pilot_of(plan: &str) -> Option<i64> {
+    let plan = Plan::from_toml(plan).ok()?;
+    plan.half_width.map(|_| i64::from(plan.first_replicates()))
 }
 
 impl RunRow {

@@ -5,8 +5,8 @@ pub struct Budget {
     end_ns: Option<i64>,
 }
 
-/// Share of a group's time that warm-up may take, all variants together.
-const WARMUP_SHARE: f64 = 0.25;
+/// Share of a group's time that warm-up is given, all variants together; it may take four times as long to settle.
+const WARMUP_SHARE: f64 = 0.125;
 
 impl Budget {
     /// A budget of `seconds` from `start_ns` on; without one, groups take what they need.
@@ -19,9 +19,14 @@ impl Budget {
         self.end_ns.is_some_and(|end| now_ns >= end)
     }
 
+    /// What is left at `now_ns`, in nanoseconds.
+    pub fn left_ns(&self, now_ns: i64) -> Option<i64> {
+        Some((self.end_ns? - now_ns).max(0))
+    }
+
     /// When a group that begins now must end, with `groups_left` to go, itself included.
     pub fn deadline_ns(&self, now_ns: i64, groups_left: usize) -> Option<i64> {
-        let left = (self.end_ns? - now_ns).max(0);
+        let left = self.left_ns(now_ns)?;
         Some(now_ns + left / groups_left.max(1) as i64)
     }
 
@@ -48,9 +53,9 @@ mod tests {
     }
 
     #[test]
-    fn warm_up_takes_a_quarter_at_most() {
+    fn warm_up_is_given_an_eighth_at_most() {
         assert_eq!(Budget::warmup_ns(200, 0, None, 3), 200);
-        assert_eq!(Budget::warmup_ns(1_000_000, 0, Some(800), 2), 100);
+        assert_eq!(Budget::warmup_ns(1_000_000, 0, Some(800), 2), 50);
         assert_eq!(Budget::warmup_ns(1_000_000, 900, Some(800), 2), 0);
     }
 }

@@ -1,20 +1,24 @@
 //! A run from its first row to its last.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use benchbook_core::message::Description;
-use benchbook_core::{Plan, Variant};
+use benchbook_core::{Plan, Variant, counted};
 use benchbook_record::{Level, LocalStore, RunRow, Status};
 
 use super::budget::Budget;
 use super::expand::Cell;
-use super::group::{Place, Workers, measure_group};
+
 use super::observer::{Observer, Progress};
 use super::order::Order;
+use super::pilot::Pilot;
 use super::recorder::Recorder;
+use super::stages::{Stage, measure_stage, pilot_share, second_stage};
 use crate::Result;
+use crate::disturbance::Moment;
 use crate::executor::Spawn;
 
 /// What a run needs beside its plan.
@@ -52,6 +56,19 @@ pub struct RunSummary {
     pub interrupted: bool,
 }
 
+impl fmt::Display for RunSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run_id, trials, blocks, samples, failed, out_of_time, interrupted, .. } = self;
+        let ended = if *interrupted { "interrupted" } else { "complete" };
+        let trials = counted(usize::try_from(*trials).unwrap_or(0), "trial");
+        write!(f, "run {run_id} {ended}: {trials}, {samples} samples in {blocks} blocks, {failed} failed")?;
+        if *out_of_time > 0 {
+            write!(f, ", {out_of_time} cut short or not begun for lack of time")?;
+        }
+        Ok(())
+    }
+}
+
 /// What the parts of a run share.
 pub(super) struct Shared<'a> {
     pub plan: &'a Plan,
@@ -82,6 +99,11 @@ impl Shared<'_> {
     pub fn next_block(&mut self) -> i64 {
         self.blocks += 1;
         self.blocks - 1
+    }
+
+    /// Whether a replicate belongs to a pilot.
+    pub fn is_pilot(&self, replicate: u32) -> bool {
+        self.plan.half_width.is_some() && replicate < self.plan.first_replicates()
     }
 
     /// Whether a variant is not even set up, and why: it has hung before, or the time was used up when its group began.
@@ -128,17 +150,18 @@ pub fn run(
     spawn: &mut dyn Spawn,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary> {
-    let recorder = Recorder::create(settings.store, &settings.row)?;
+    let recorder = Recorder::create(settings.store, &settings.row, plan.sampling.keep_disturbed)?;
     let run_id = recorder.run_id().to_owned();
-    let groups = cells.len() * plan.replicates as usize;
-    let trials = cells.iter().map(|cell| cell.variants.len()).sum::<usize>() * plan.replicates as usize;
+    let first = plan.first_replicates();
+    let groups = cells.len() * first as usize;
+    let trials = cells.iter().map(|cell| cell.variants.len()).sum::<usize>() * first as usize;
     observer.progress(Progress::Started { run_id: &run_id, groups, trials });
     let mut shared = Shared {
         plan,
         recorder,
         observer,
         order: Order::new(plan.seed),
-        budget: Budget::new(settings.budget_start_ns, plan.time_s),
+        budget: Budget::new(settings.budget_start_ns, plan.time_s.map(|seconds| seconds * pilot_share(plan))),
         failed: 0,
         out_of_time: 0,
         known: settings.known,
@@ -148,30 +171,27 @@ pub fn run(
         trials: 0,
         blocks: 0,
     };
+    let watched = match Moment::now().sources().as_slice() {
+        [] => "this system tells nothing of what disturbs a sample: none is marked".to_owned(),
+        sources => format!("samples are marked that these show to be disturbed: {}", sources.join(", ")),
+    };
+    shared.recorder.event(None, Level::Info, "watched", &watched)?;
     for device in settings.known.devices.iter().filter(|device| device.unavailable.is_some()) {
         let reason = device.unavailable.as_deref().unwrap_or_default();
         shared.recorder.event(None, Level::Info, "device_unavailable", &format!("{}: {reason}", device.name))?;
     }
-    let mut group = 0;
-    'run: for replicate in 0..plan.replicates {
-        let mut workers = Workers::new();
-        for cell in cells {
-            if shared.interrupted() {
-                break 'run;
-            }
-            measure_group(
-                &mut shared,
-                &mut workers,
-                spawn,
-                cell,
-                &Place { group, groups_left: groups - group, replicate },
-            )?;
-            group += 1;
-            shared.observer.progress(Progress::GroupDone { done: group });
-        }
+    let mut stage = Stage::first(plan, cells.len());
+    let mut pilots: Vec<Pilot> = cells.iter().map(|_| Pilot::default()).collect();
+    let mut complete = measure_stage(&mut shared, spawn, cells, &mut stage, &mut pilots)?;
+    if let (true, Some(half_width)) = (complete, plan.half_width) {
+        shared.budget = Budget::new(settings.budget_start_ns, plan.time_s);
+        stage.cells = second_stage(&mut shared, cells, &pilots, half_width)?;
+        stage.from = first;
+        shared.observer.progress(Progress::Planned { groups: stage.done + stage.left() });
+        complete = measure_stage(&mut shared, spawn, cells, &mut stage, &mut pilots)?;
     }
     // An interrupt that came after the last group has ended nothing.
-    let interrupted = group < groups || shared.cut_short;
+    let interrupted = !complete || shared.cut_short;
     end(shared, run_id, interrupted)
 }
 

@@ -65,6 +65,7 @@ pub fn expand(plan: &Plan, threads: usize, known: &Description, executor: &mut d
                     device: device.clone(),
                     dtype: *dtype,
                     threads,
+                    build: None,
                 }));
             }
         }

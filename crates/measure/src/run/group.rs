@@ -12,12 +12,16 @@ use super::budget::Budget;
 use super::controller::Shared;
 use super::expand::Cell;
 use super::observer::Progress;
+use super::pilot::Measured;
 use super::recorder::Runner;
 use crate::executor::{Executor, Spawn};
 use crate::{Error, Result, clock};
 
 /// Blocks that a case gets once it is set up, even when the time is used up: fewer bear no verdict.
-const MIN_BLOCKS: u64 = 5;
+pub const MIN_BLOCKS: u64 = 5;
+
+/// How many times the wanted blocks are taken at most where disturbed ones have to be replaced.
+const MOST_BLOCKS: u64 = 2;
 
 /// The workers of one replicate, one a variant.
 pub type Workers = HashMap<Variant, Box<dyn Executor>>;
@@ -26,7 +30,11 @@ pub type Workers = HashMap<Variant, Box<dyn Executor>>;
 struct Live {
     trial: i64,
     variant: Variant,
+    /// Place of the variant in the cell.
+    index: usize,
+    replicate: u32,
     samples: i64,
+    valid: i64,
     tolerance: f64,
     prepare_ns: i64,
 }
@@ -39,6 +47,8 @@ pub struct Place {
     pub groups_left: usize,
     /// Replicate, from 0.
     pub replicate: u32,
+    /// Undisturbed blocks wanted.
+    pub blocks: u64,
 }
 
 /// Measures one case in one replicate.
@@ -48,7 +58,7 @@ pub fn measure_group(
     spawn: &mut dyn Spawn,
     cell: &Cell,
     place: &Place,
-) -> Result<()> {
+) -> Result<Measured> {
     let started = clock::now_ns();
     let deadline = shared.budget.deadline_ns(started, place.groups_left);
     let warmup_ns = Budget::warmup_ns(shared.plan.sampling.warmup_ns, started, deadline, cell.variants.len());
@@ -61,14 +71,18 @@ pub fn measure_group(
         let variant = &cell.variants[index];
         let (group, case) = (place.group, cell.case.name.as_str());
         shared.observer.progress(Progress::Preparing { group, case, variant: &variant.to_string() });
-        live.extend(prepare(shared, workers, spawn, cell, variant, place, (started, warmup_ns))?);
+        live.extend(prepare(shared, workers, spawn, cell, index, place, (started, warmup_ns))?);
         shared.recorder.tick()?;
     }
-    let stop_reason = blocks(shared, workers, cell, &mut live, deadline, place)?;
+    let mut measured = Measured { log_times: vec![Vec::new(); cell.variants.len()], ..Measured::default() };
+    let blocks_started = clock::now_ns();
+    measured.setup_ns = blocks_started - started;
+    let stop_reason = blocks(shared, workers, cell, &mut live, deadline, place, &mut measured)?;
+    measured.blocks_ns = clock::now_ns() - blocks_started;
     for trial in live {
         finish(shared, workers, &trial, stop_reason)?;
     }
-    Ok(())
+    Ok(measured)
 }
 
 fn timeout(plan: &Plan) -> Duration {
@@ -83,7 +97,7 @@ fn worker_of<'a>(
 ) -> Result<&'a mut Box<dyn Executor>> {
     Ok(match workers.entry(variant.clone()) {
         Entry::Occupied(entry) => entry.into_mut(),
-        Entry::Vacant(entry) => entry.insert(spawn.spawn(variant.threads)?),
+        Entry::Vacant(entry) => entry.insert(spawn.spawn(variant)?),
     })
 }
 
@@ -93,10 +107,11 @@ fn prepare(
     workers: &mut Workers,
     spawn: &mut dyn Spawn,
     cell: &Cell,
-    variant: &Variant,
+    index: usize,
     place: &Place,
     (started, warmup_ns): (i64, u64),
 ) -> Result<Option<Live>> {
+    let variant = &cell.variants[index];
     let number = shared.next_trial();
     let trial = Trial {
         trial: number,
@@ -134,15 +149,31 @@ fn prepare(
         }
     };
     shared.recorder.trial(&trial, &runner, Some(&prepared))?;
-    let Prepared { check, tolerance, prepare_ns, .. } = prepared;
+    let Prepared { check, tolerance, prepare_ns, settled, .. } = prepared;
     if shared.recorder.check(number, Phase::Before, &check, tolerance)? {
-        return Ok(Some(Live { trial: number, variant: variant.clone(), samples: 0, tolerance, prepare_ns }));
+        if settled == Some(false) {
+            let text = format!("{variant}: its times had not settled when the warm-up ended, at four times its length");
+            shared.recorder.event(Some(number), Level::Warning, "not_settled", &text)?;
+        }
+        let variant = variant.clone();
+        let replicate = place.replicate;
+        return Ok(Some(Live {
+            trial: number,
+            variant,
+            index,
+            replicate,
+            samples: 0,
+            valid: 0,
+            tolerance,
+            prepare_ns,
+        }));
     }
     wrong(shared, number, variant, check.max_scaled_error, tolerance, Some(prepare_ns))?;
     Ok(None)
 }
 
-/// Interleaved blocks until the wanted number, the deadline, or an interrupt; says which.
+/// Interleaved blocks until the wanted number, the deadline, or an interrupt; says which. A block with a
+/// disturbed sample is followed by one more, up to twice the number.
 fn blocks(
     shared: &mut Shared<'_>,
     workers: &mut Workers,
@@ -150,30 +181,40 @@ fn blocks(
     live: &mut Vec<Live>,
     deadline: Option<i64>,
     place: &Place,
+    measured: &mut Measured,
 ) -> Result<&'static str> {
-    let wanted = shared.plan.sampling.blocks;
+    let wanted = place.blocks;
     let mut done = 0;
     while !live.is_empty() {
         if done >= wanted {
             return Ok("blocks");
         }
+        if measured.blocks >= MOST_BLOCKS * wanted {
+            return Ok("disturbed");
+        }
         if shared.interrupted() {
             shared.cut_short = true;
             return Ok("interrupted");
         }
-        if done >= MIN_BLOCKS && deadline.is_some_and(|deadline| clock::now_ns() >= deadline) {
+        if measured.blocks >= MIN_BLOCKS && deadline.is_some_and(|deadline| clock::now_ns() >= deadline) {
             return Ok("time");
         }
         let block = shared.next_block();
         let mut broken = Vec::new();
+        let mut undisturbed = true;
         for (position, index) in shared.order.next(live.len()).into_iter().enumerate() {
             let trial = &mut live[index];
             let Some(worker) = workers.get_mut(&trial.variant) else { continue };
             match worker.request(Request::Sample { trial: trial.trial }, timeout(shared.plan)) {
                 Ok(Reply::Sampled(sample)) => {
-                    shared.recorder.sample(trial.trial, trial.samples, block, position, &sample)?;
+                    let valid = shared.recorder.sample(trial.trial, trial.samples, block, position, &sample)?;
                     shared.recorder.tick()?;
                     trial.samples += 1;
+                    trial.valid += i64::from(valid);
+                    undisturbed &= valid;
+                    if valid && let Some(times) = measured.log_times.get_mut(trial.index) {
+                        times.push((block, (sample.elapsed_ns as f64 / sample.iterations.max(1) as f64).ln()));
+                    }
                 }
                 other => {
                     let (number, prepare_ns) = (trial.trial, trial.prepare_ns);
@@ -183,7 +224,8 @@ fn blocks(
             }
         }
         live.retain(|trial| !broken.contains(&trial.trial));
-        done += 1;
+        measured.blocks += 1;
+        done += u64::from(undisturbed);
         let (group, replicate, case) = (place.group, place.replicate, cell.case.name.as_str());
         shared.observer.progress(Progress::Block { group, case, replicate, block: done, blocks: wanted });
     }
@@ -202,14 +244,31 @@ fn finish(shared: &mut Shared<'_>, workers: &mut Workers, live: &Live, stop_reas
                 let error = check.max_scaled_error;
                 return wrong(shared, live.trial, &live.variant, error, live.tolerance, Some(live.prepare_ns));
             }
-            if stop_reason == "time" {
+            // A pilot takes a share of the time; what it is short of, the second stage makes up for.
+            if stop_reason == "time" && !shared.is_pilot(live.replicate) {
                 shared.out_of_time += 1;
+            }
+            if 2 * live.valid < live.samples {
+                return invalid(shared, live);
             }
             let status = if stop_reason == "interrupted" { Status::Interrupted } else { Status::Ok };
             shared.recorder.outcome(Some(live.trial), status, stop_reason, Some(live.prepare_ns))
         }
         other => failed(shared, workers, &live.variant, live.trial, other, Some(live.prepare_ns)),
     }
+}
+
+/// Records that more than half of the samples were disturbed: what is left of such a trial is no fair choice.
+fn invalid(shared: &mut Shared<'_>, live: &Live) -> Result<()> {
+    let text = format!(
+        "{} of {} samples of {} were disturbed by the machine: the trial is invalid, measure on a quieter one",
+        live.samples - live.valid,
+        live.samples,
+        live.variant
+    );
+    shared.note(Some(live.trial), Level::Warning, "invalid", &text)?;
+    shared.failed += 1;
+    shared.recorder.outcome(Some(live.trial), Status::Invalid, &text, Some(live.prepare_ns))
 }
 
 fn wrong(

@@ -6,8 +6,10 @@ mod expand;
 mod group;
 mod observer;
 mod order;
+mod pilot;
 mod recorder;
 mod row;
+mod stages;
 
 pub use controller::{RunSettings, RunSummary, run};
 pub use expand::{Cell, describe, expand};

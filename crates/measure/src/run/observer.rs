@@ -34,6 +34,11 @@ pub enum Progress<'a> {
         /// Blocks wanted.
         blocks: u64,
     },
+    /// The pilot is over and the rest is planned.
+    Planned {
+        /// Cases times replicates, those already done included.
+        groups: usize,
+    },
     /// A group is complete.
     GroupDone {
         /// Groups done so far.

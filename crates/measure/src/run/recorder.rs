@@ -1,7 +1,7 @@
 //! What a run writes, in the units and on the clock of the record.
 
 use benchbook_core::Comparison;
-use benchbook_core::message::{Prepared, Sampled, Trial};
+use benchbook_core::message::{Disturbance, Prepared, Sampled, Trial};
 use benchbook_record::{
     CheckRow, EventRow, Isolation, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow, RunWriter,
     SampleRow, Status, TrialRow,
@@ -13,13 +13,15 @@ use crate::Result;
 use crate::clock;
 
 /// Names of the figures that a run records of each trial.
-pub const MEASURES: [&str; 4] = ["warmup_iterations", "input_copies", "resident_before_bytes", "peak_memory_bytes"];
+pub const MEASURES: [&str; 5] =
+    ["warmup_iterations", "warmup_settled", "input_copies", "resident_before_bytes", "peak_memory_bytes"];
 
 /// Writes the rows of one run.
 pub struct Recorder {
     writer: RunWriter,
     origin_ns: i64,
     build: Option<String>,
+    keep_disturbed: bool,
     samples: u64,
 }
 
@@ -37,7 +39,7 @@ pub struct Runner {
 
 impl Recorder {
     /// Opens the run in the store; its clock starts now.
-    pub fn create(store: &LocalStore, run: &RunRow) -> Result<Self> {
+    pub fn create(store: &LocalStore, run: &RunRow, keep_disturbed: bool) -> Result<Self> {
         // The origin of the run's clock and the moment it is named by are read together.
         let (origin_ns, started_at) = (clock::now_ns(), DateTime::from_timestamp_nanos(clock::utc_ns()));
         let run = &RunRow { started_at, ..run.clone() };
@@ -46,7 +48,7 @@ impl Recorder {
         let dirty = if run.git_dirty == Some(true) { "+dirty" } else { "" };
         let profile = run.build_profile.as_deref().unwrap_or("unknown");
         let build = Some(format!("{revision}{dirty} {profile}"));
-        Ok(Self { writer, origin_ns, build, samples: 0 })
+        Ok(Self { writer, origin_ns, build, keep_disturbed, samples: 0 })
     }
 
     /// Nanoseconds since the run began.
@@ -77,7 +79,7 @@ impl Recorder {
             device: variant.device.clone(),
             dtype: variant.dtype,
             threads: variant.threads as i64,
-            build: self.build.clone(),
+            build: variant.build.clone().or_else(|| self.build.clone()),
             engine: runner.engine.as_ref().map(|(name, _)| name.clone()),
             engine_version: runner.engine.as_ref().map(|(_, version)| version.clone()),
             replicate: i64::from(runner.replicate),
@@ -90,6 +92,9 @@ impl Recorder {
         })?;
         if let Some(prepared) = prepared {
             self.measure(trial.trial, "warmup_iterations", prepared.warmup_iterations as f64, "count")?;
+            if let Some(settled) = prepared.settled {
+                self.measure(trial.trial, "warmup_settled", f64::from(u8::from(settled)), "bool")?;
+            }
             self.measure(trial.trial, "input_copies", prepared.copies as f64, "count")?;
             if let Some(bytes) = prepared.resident_before_bytes {
                 self.measure(trial.trial, "resident_before_bytes", bytes as f64, "bytes")?;
@@ -113,10 +118,14 @@ impl Recorder {
         Ok(passed)
     }
 
-    /// A sample at its place in a block.
-    pub fn sample(&mut self, trial: i64, number: i64, block: i64, position: usize, sample: &Sampled) -> Result<()> {
+    /// A sample at its place in a block; whether it is valid.
+    pub fn sample(&mut self, trial: i64, number: i64, block: i64, position: usize, sample: &Sampled) -> Result<bool> {
         // A clock that ran backwards or stood still for a whole sample has measured nothing.
-        let invalid_reason = (sample.elapsed_ns <= 0).then_some("no_time_passed");
+        let invalid_reason = match sample.disturbed {
+            _ if sample.elapsed_ns <= 0 => Some("no_time_passed"),
+            disturbed => disturbed.map(Disturbance::word),
+        };
+        let valid = invalid_reason.is_none() || (self.keep_disturbed && sample.elapsed_ns > 0);
         self.writer.sample(&SampleRow {
             trial,
             sample: number,
@@ -127,11 +136,11 @@ impl Recorder {
             started_ns: sample.started_ns - self.origin_ns,
             cpu_user_ns: Some(sample.cpu_user_ns),
             cpu_system_ns: Some(sample.cpu_system_ns),
-            valid: invalid_reason.is_none(),
+            valid,
             invalid_reason,
         })?;
         self.samples += 1;
-        Ok(())
+        Ok(valid)
     }
 
     /// A figure of a trial.
