@@ -1,8 +1,9 @@
 //! Figures of measurements, drawn by plotly from Arrow record batches.
 //!
-//! Three figures: [`distribution`] (every sample), [`speedup`] (ratios with their intervals) and [`scaling`]
-//! (time against size on log–log axes). A [`Figure`] gives plotly JSON, a piece of HTML for a page of the caller's own,
-//! and, where a browser is present, PNG and SVG. [`document`] makes a whole page that works offline.
+//! Four figures: [`distribution`] (every sample), [`speedup`] (ratios with their intervals), [`scaling`] (time against
+//! size on log–log axes) and [`history`] (time over the runs of a store). A [`Figure`] gives plotly JSON, a piece of HTML
+//! for a page of the caller's own, and, where a browser is present, PNG and SVG. [`document`] makes a whole page that
+//! works offline.
 //! Statistics come in as columns: this crate only lays out what it is given.
 
 mod browser;
@@ -12,6 +13,7 @@ mod distribution;
 mod error;
 mod figure;
 mod frame;
+mod history;
 mod order;
 mod page;
 mod palette;
@@ -27,6 +29,7 @@ pub use browser::Browser;
 pub use distribution::{MAX_POINTS_PER_FIGURE, MAX_POINTS_PER_STRIP, MAX_STRIPS, distribution};
 pub use error::{Error, Result};
 pub use figure::Figure;
+pub use history::history;
 pub use page::{document, plotly_js, script_once};
 pub use scaling::scaling;
 pub use speedup::speedup;

@@ -99,6 +99,30 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A CSV file cannot be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    CsvUnread {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is no CSV, or some row of it does not fit the others.
+    #[error("{path} is no CSV with a header: {reason}", path = path.display())]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line where it is known.
+        reason: String,
+    },
+    /// A table cannot have that name.
+    #[error("no table can be added as `{name}`: {reason}")]
+    TableName {
+        /// The name asked for.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
     /// The store cannot be read.
     #[error(transparent)]
     Record(#[from] benchbook_record::Error),

@@ -39,6 +39,10 @@ pub(crate) fn explain(error: DataFusionError, known: &Known) -> Error {
                 return sql(format!("no table or view `{name}`"), nearest(name, &known.tables));
             }
             if let Some(function) = between(message, "Invalid function '", "'") {
+                // The engine knows it, but only with a window.
+                if known.functions.iter().any(|known| known == function) {
+                    return sql(format!("`{function}` needs a window: write {function}(…) OVER (ORDER BY …)"), None);
+                }
                 return sql(format!("no function `{function}`"), nearest(function, &known.functions));
             }
             if message.contains("No SQL statements were provided") {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
 use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use benchbook_record::{Damaged, Table};
+use benchbook_record::{Damaged, Table, pilot_of};
 use datafusion::common::{Result, exec_err};
 
 use crate::params::Params;
@@ -17,6 +17,8 @@ pub(crate) const TRIAL_REASON: &str = "trial_reason";
 pub(crate) const PAIR_GROUP: &str = "pair_group";
 /// Number of the variant.
 pub(crate) const VARIANT_NUMBER: &str = "variant_number";
+/// Replicates of the pilot that fixed the number of all; NULL where it was fixed beforehand.
+pub(crate) const PILOT: &str = "pilot";
 
 /// Columns of `trials` that stand in `results` before the parameters, and after them.
 const BEFORE: [&str; 2] = ["workload", "case_name"];
@@ -37,7 +39,7 @@ const AFTER: [&str; 11] = [
 /// The trials of a store, one row each.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    /// run_id, trial, started_at, suite, trials' columns, parameters, and the three columns above.
+    /// run_id, trial, started_at, suite, trials' columns, parameters, and the four columns above.
     pub(crate) batch: RecordBatch,
     /// The columns of the parameters, in order.
     pub(crate) params: Vec<String>,
@@ -86,7 +88,7 @@ impl Facts {
             columns.push((name.into(), Arc::clone(column(&trials, name)?)));
         }
         let mut fixed: HashSet<&str> = crate::views::RESULT_COLUMNS.iter().copied().collect();
-        fixed.extend([TRIAL_REASON, PAIR_GROUP, VARIANT_NUMBER]);
+        fixed.extend([TRIAL_REASON, PAIR_GROUP, VARIANT_NUMBER, PILOT]);
         let mut names = Vec::with_capacity(params.len());
         for (name, values) in params {
             // The writer refuses such names; a foreign store must not hide a column either.
@@ -102,6 +104,9 @@ impl Facts {
         columns
             .push((PAIR_GROUP.into(), number_of(&trials, &["run_id", "workload", "case_name", "replicate", "cache"])?));
         columns.push((VARIANT_NUMBER.into(), number_of(&trials, &["variant"])?));
+        let plans = text(&runs, "plan")?;
+        let pilots: Int64Array = plans.iter().map(|plan| plan.and_then(pilot_of)).collect();
+        columns.push((PILOT.into(), take(&pilots, &run_index, None)?));
 
         let fields: Vec<Field> =
             columns.iter().map(|(name, values)| Field::new(name, values.data_type().clone(), true)).collect();
@@ -151,6 +156,7 @@ impl Bad {
                     "failed" => "trial_failed",
                     "wrong" => "trial_wrong",
                     "unsupported" => "trial_unsupported",
+                    "invalid" => "trial_invalid",
                     _ => continue,
                 };
                 reasons.entry((run_ids.value(row).to_owned(), trials.value(row))).or_insert(reason);

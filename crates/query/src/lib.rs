@@ -6,6 +6,7 @@
 
 mod answer;
 mod bind;
+mod csv;
 mod error;
 mod explain;
 mod facts;

@@ -79,10 +79,14 @@ pub struct NamedQuery {
 }
 
 /// The queries that come with benchbook, by file name.
-pub(crate) const EMBEDDED: [(&str, &str); 8] = [
+pub(crate) const EMBEDDED: [(&str, &str); 12] = [
     ("checks", include_str!("../../../queries/checks.sql")),
+    ("evidence", include_str!("../../../queries/evidence.sql")),
+    ("health", include_str!("../../../queries/health.sql")),
+    ("history", include_str!("../../../queries/history.sql")),
     ("left_out", include_str!("../../../queries/left_out.sql")),
     ("memory", include_str!("../../../queries/memory.sql")),
+    ("rules", include_str!("../../../queries/rules.sql")),
     ("runs", include_str!("../../../queries/runs.sql")),
     ("scaling", include_str!("../../../queries/scaling.sql")),
     ("sequential", include_str!("../../../queries/sequential.sql")),

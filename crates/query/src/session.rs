@@ -1,10 +1,11 @@
 //! A session: questions to one snapshot of a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use benchbook_record::{Damaged, Store, Table};
+use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::prelude::{SQLOptions, SessionContext};
@@ -13,6 +14,7 @@ use datafusion::sql::sqlparser::ast;
 
 use crate::answer::Answer;
 use crate::bind::{Bound, bind};
+use crate::csv;
 use crate::error::{Error, Result};
 use crate::explain::{Known, explain};
 use crate::facts::Facts;
@@ -32,6 +34,7 @@ pub struct Session {
     facts: Mutex<Option<Arc<Facts>>>,
     invalid: OnceLock<Vec<Invalid>>,
     queries: Vec<NamedQuery>,
+    csvs: BTreeSet<String>,
     store: Store,
     threads: Threads,
 }
@@ -58,6 +61,7 @@ impl Session {
             facts: Mutex::default(),
             invalid: OnceLock::new(),
             queries: named_queries()?,
+            csvs: BTreeSet::new(),
             store: store.clone(),
             threads: Threads::start()?,
         })
@@ -74,6 +78,31 @@ impl Session {
         }
         self.queries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(())
+    }
+
+    /// Adds the rows of a CSV file with a header as a table; one added before under that name gives way.
+    ///
+    /// # Errors
+    /// [`Error::TableName`] for a name that a table or view of the store has, or that SQL would need quotes for,
+    /// [`Error::CsvUnread`] for a file that cannot be read, [`Error::Csv`] for one that is no CSV.
+    pub fn add_csv(&mut self, name: &str, path: &Path) -> Result<()> {
+        let refused = |reason| Err(Error::TableName { name: name.to_owned(), reason });
+        if !csv::is_plain(name) {
+            return refused("write a lower-case letter, then lower-case letters, digits or _");
+        }
+        if Table::ALL.iter().any(|table| table.name() == name) || VIEWS.contains(&name) {
+            return refused("the store has a table or view of that name");
+        }
+        let table = Arc::new(csv::read(path)?);
+        self.context.deregister_table(TableReference::bare(name))?;
+        self.context.register_table(TableReference::bare(name), table)?;
+        self.csvs.insert(name.to_owned());
+        Ok(())
+    }
+
+    /// The store that is asked.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The named queries of this session, by name.
@@ -177,7 +206,8 @@ impl Session {
     }
 
     fn known(&self, state: &SessionState) -> Known {
-        let tables = Table::ALL.iter().map(|table| table.name()).chain(VIEWS).map(str::to_owned).collect();
+        let tables = Table::ALL.iter().map(|table| table.name()).chain(VIEWS).map(str::to_owned);
+        let tables = tables.chain(self.csvs.iter().cloned()).collect();
         let functions = state
             .aggregate_functions()
             .keys()

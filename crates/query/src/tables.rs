@@ -15,7 +15,7 @@ use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::facts::{Facts, Sources};
-use crate::functions::{BlockOrder, FamilyPlanner, aggregates, scalars};
+use crate::functions::{BlockOrder, FamilyPlanner, aggregates, scalars, windows};
 use crate::store_table::StoreTable;
 use crate::views;
 
@@ -43,6 +43,9 @@ pub(crate) fn context(snapshot: &Snapshot) -> Result<SessionContext> {
         }
         for scalar in scalars() {
             datafusion::execution::FunctionRegistry::register_udf(&mut *state, scalar)?;
+        }
+        for window in windows() {
+            datafusion::execution::FunctionRegistry::register_udwf(&mut *state, window)?;
         }
         datafusion::execution::FunctionRegistry::register_expr_planner(&mut *state, Arc::new(FamilyPlanner))?;
     }

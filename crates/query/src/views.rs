@@ -9,7 +9,7 @@ use datafusion::functions::core::expr_fn::{coalesce, nullif};
 use datafusion::functions::math::expr_fn::ln;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, cast, col, lit, when};
 
-use crate::facts::{PAIR_GROUP, TRIAL_REASON, VARIANT_NUMBER};
+use crate::facts::{PAIR_GROUP, PILOT, TRIAL_REASON, VARIANT_NUMBER};
 
 /// The fixed columns of `results`; the parameters follow `case_name`.
 pub(crate) const RESULT_COLUMNS: [&str; 24] = [
@@ -40,7 +40,7 @@ pub(crate) const RESULT_COLUMNS: [&str; 24] = [
 ];
 
 /// The columns of `pairs`.
-pub(crate) const PAIR_COLUMNS: [&str; 15] = [
+pub(crate) const PAIR_COLUMNS: [&str; 16] = [
     "run_id",
     "workload",
     "case_name",
@@ -56,6 +56,7 @@ pub(crate) const PAIR_COLUMNS: [&str; 15] = [
     "baseline_time_ns",
     "candidate_time_ns",
     "log_ratio",
+    "pilot",
 ];
 
 /// Columns of `results` that are columns of `samples`.
@@ -131,6 +132,7 @@ fn side(samples: &Provider, facts: &Provider, alias: &str) -> Result<LogicalPlan
         "trial",
         PAIR_GROUP,
         VARIANT_NUMBER,
+        PILOT,
     ];
     let mut columns: Vec<Expr> = of_facts.iter().map(|name| of("f", name).alias(*name)).collect();
     columns.push(of("s", "block").alias("block"));

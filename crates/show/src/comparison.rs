@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use arrow::array::AsArray;
 use benchbook_query::{Answer, Session};
-use benchbook_record::{Store, environment_difference};
+use benchbook_record::environment_difference;
 
+use crate::calibrated::calibrated;
 use crate::cells::Cells;
 use crate::verdicts;
 use crate::{Error, Result};
@@ -25,8 +26,8 @@ pub struct Comparison {
 ///
 /// # Errors
 /// An unknown run, or [`Error::Nothing`] where it has nothing beside the baseline.
-pub fn within(store: &Store, session: &Session, run: &str, baseline: Option<&str>) -> Result<Comparison> {
-    let run = store.resolve(run)?;
+pub fn within(session: &Session, run: &str, baseline: Option<&str>) -> Result<Comparison> {
+    let run = session.store().resolve(run)?;
     let baseline = match baseline {
         Some(named) => named.to_owned(),
         None => default_baseline(session, &run.run_id)?,
@@ -35,11 +36,14 @@ pub fn within(store: &Store, session: &Session, run: &str, baseline: Option<&str
     if answer.rows() == 0 {
         return Err(nothing_to_compare(session, &run.run_id, &baseline)?);
     }
-    let note = format!(
+    let mut note = format!(
         "Run {}: paired blocks, baseline {baseline}. A speedup above 1 means that the candidate is faster;\n\
          verdicts hold at 95 %, equivalence means within 1 %.",
         run.run_id
     );
+    for warning in warnings(session, &run.run_id)? {
+        note += &format!("\nWarning: {warning}.");
+    }
     Ok(Comparison { note, cells: verdicts::paired(&answer), answer })
 }
 
@@ -48,7 +52,20 @@ pub fn within(store: &Store, session: &Session, run: &str, baseline: Option<&str
 /// # Errors
 /// A store that cannot be read.
 pub fn paired_speedup(session: &Session, run_id: &str, baseline: &str) -> Result<Answer> {
-    Ok(session.named("speedup", &params(&[("run", run_id), ("baseline", baseline)]))?)
+    let answer = session.named("speedup", &params(&[("run", run_id), ("baseline", baseline)]))?;
+    calibrated(session, run_id, answer)
+}
+
+/// What a reader of any table of a run must know: that its time was used up, that nothing could be planned.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn warnings(session: &Session, run_id: &str) -> Result<Vec<String>> {
+    let answer = session.sql(&format!(
+        "select message from events where run_id = '{run_id}' and kind in ('budget_exhausted', 'not_planned') order by at_ns"
+    ))?;
+    let messages = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
+    Ok(messages.map(str::to_owned).collect())
 }
 
 /// What others are compared with when nobody names it: `naive` where the run has it, else the first by name.
@@ -81,7 +98,8 @@ pub fn nothing_to_compare(session: &Session, run_id: &str, baseline: &str) -> Re
 ///
 /// # Errors
 /// [`Error::NotComparable`] where they differ or share no case and variant, [`Error::Nothing`] for a run with itself.
-pub fn across(store: &Store, session: &Session, baseline: &str, candidate: &str, anyway: bool) -> Result<Comparison> {
+pub fn across(session: &Session, baseline: &str, candidate: &str, anyway: bool) -> Result<Comparison> {
+    let store = session.store();
     let (a, b) = (store.resolve(baseline)?, store.resolve(candidate)?);
     if a.run_id == b.run_id {
         return Err(Error::Nothing(format!(

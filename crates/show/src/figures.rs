@@ -6,9 +6,11 @@ use benchbook_query::{Answer, Session};
 use crate::Result;
 use crate::scaling;
 
+pub use crate::history::figures as history_figures;
 pub use crate::scaling::figures as scaling_figures;
 
-/// The figures of a run: the comparison, scaling where something was swept, and every sample.
+/// The figures of a run: the comparison, scaling where something was swept, every sample, and the history of its
+/// cases where the store has one.
 ///
 /// # Errors
 /// A store that cannot be read, or columns that cannot be drawn.
@@ -19,6 +21,7 @@ pub fn figures(session: &Session, run_id: &str, compared: &Answer) -> Result<Vec
     }
     figures.extend(scaling_figures(session, run_id)?);
     figures.extend(distribution_figure(session, run_id)?);
+    figures.extend(history_figures(session, run_id)?);
     Ok(figures)
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Statistics come in with the answers; nothing is computed here, measured or printed.
 
+mod calibrated;
 mod cells;
 mod comparison;
 mod error;
 mod figures;
+mod history;
 mod html;
 mod number;
 mod scaling;
@@ -13,10 +15,10 @@ mod terminal;
 mod verdicts;
 
 pub use cells::{Cells, texts};
-pub use comparison::{Comparison, across, default_baseline, nothing_to_compare, paired_speedup, within};
+pub use comparison::{Comparison, across, default_baseline, nothing_to_compare, paired_speedup, warnings, within};
 pub use error::{Error, Result};
-pub use figures::{distribution_figure, figures, scaling_figures, speedup_figure};
+pub use figures::{distribution_figure, figures, history_figures, scaling_figures, speedup_figure};
 pub use html::{STYLE, escaped, table as html_table};
-pub use number::{counted, duration, number};
+pub use number::{duration, number};
 pub use terminal::{fitted, table};
 pub use verdicts::{counts, gated, paired, sequential, undecided, weak};

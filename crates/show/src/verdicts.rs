@@ -3,10 +3,11 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use benchbook_core::counted;
 use benchbook_query::Answer;
 
 use crate::cells::Cells;
-use crate::number::{counted, duration};
+use crate::number::duration;
 
 /// Columns of a row, by name, as text or numbers; absent and NULL are nothing.
 struct Row<'a> {

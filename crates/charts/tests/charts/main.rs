@@ -5,4 +5,5 @@ mod bad_browser;
 mod common;
 mod drawn;
 mod figures;
+mod history;
 mod pages;

@@ -1,4 +1,4 @@
-//! Gives the paired family the order of blocks where the rows carry it.
+//! Gives the paired family the order of blocks and the size of the pilot where the rows carry them.
 
 use std::sync::Arc;
 
@@ -10,11 +10,12 @@ use datafusion::optimizer::AnalyzerRule;
 
 const SUMMARY: &str = "paired_summary";
 const BLOCK: &str = "block";
+const PILOT: &str = "pilot";
 
-/// Adds the column `block` that stands beside `log_ratio` as the fourth argument where none is given.
+/// Adds the columns `block` and `pilot` that stand beside `log_ratio` as arguments where they are not given.
 ///
 /// Blocks of one process are resampled in the order they were run, but rows reach an aggregate in
-/// any order.
+/// any order. An interval is wider where a pilot has fixed the number of replicates.
 #[derive(Debug)]
 pub(crate) struct BlockOrder;
 
@@ -69,7 +70,8 @@ fn with_block(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let Expr::AggregateFunction(mut function) = expr.clone() else {
         return None;
     };
-    if function.func.name() != SUMMARY || function.params.args.len() != 3 {
+    let given = function.params.args.len();
+    if function.func.name() != SUMMARY || !(3..5).contains(&given) {
         return None;
     }
     let relation = {
@@ -78,8 +80,12 @@ fn with_block(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
         let first = relations.next()?;
         relations.all(|other| other == first).then_some(first)?
     };
-    let block = Column::new(relation, BLOCK);
-    schema.maybe_index_of_column(&block)?;
-    function.params.args.push(Expr::Column(block));
-    Some(Expr::AggregateFunction(function))
+    for name in [BLOCK, PILOT].into_iter().skip(given - 3) {
+        let column = Column::new(relation.clone(), name);
+        if schema.maybe_index_of_column(&column).is_none() {
+            break;
+        }
+        function.params.args.push(Expr::Column(column));
+    }
+    (function.params.args.len() > given).then_some(Expr::AggregateFunction(function))
 }

@@ -2,18 +2,21 @@
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 use super::family::{Family, Short};
 use super::moments::{LogState, MeanState};
+use super::numbers::{NumberFunction, NumberUdf};
 use super::order::OrderState;
 use super::paired::PairedState;
 use super::params::{ParamFunction, ParamUdf};
 use super::power::PowerState;
 use super::ranks::RankState;
+use super::series::SeriesState;
 use super::state::State;
 use super::summary::Summary;
 use super::unpaired::UnpairedState;
+use super::windows::{WindowFunction, WindowUdf};
 
 /// What a SQL function is called, how, and what it gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +46,7 @@ fn register<S: State>() -> Registered {
     }
 }
 
-static FAMILIES: LazyLock<[Registered; 7]> = LazyLock::new(|| {
+static FAMILIES: LazyLock<[Registered; 8]> = LazyLock::new(|| {
     [
         register::<MeanState>(),
         register::<LogState>(),
@@ -52,6 +55,7 @@ static FAMILIES: LazyLock<[Registered; 7]> = LazyLock::new(|| {
         register::<RankState>(),
         register::<PairedState>(),
         register::<PowerState>(),
+        register::<SeriesState>(),
     ]
 });
 
@@ -62,7 +66,14 @@ pub(crate) fn aggregates() -> impl Iterator<Item = &'static Arc<AggregateUDF>> {
 
 /// All scalar functions.
 pub(crate) fn scalars() -> impl Iterator<Item = Arc<ScalarUDF>> {
-    ParamFunction::ALL.into_iter().map(|function| Arc::new(ScalarUDF::from(ParamUdf::new(function))))
+    let params = ParamFunction::ALL.into_iter().map(|function| Arc::new(ScalarUDF::from(ParamUdf::new(function))));
+    let numbers = NumberFunction::ALL.into_iter().map(|function| Arc::new(ScalarUDF::from(NumberUdf::new(function))));
+    params.chain(numbers)
+}
+
+/// All window functions.
+pub(crate) fn windows() -> impl Iterator<Item = Arc<WindowUDF>> {
+    WindowFunction::ALL.into_iter().map(|function| Arc::new(WindowUDF::from(WindowUdf::new(function))))
 }
 
 /// The family behind a name, with the short name's entry unless it is the summary's own.
@@ -90,10 +101,20 @@ pub fn functions() -> Vec<FunctionInfo> {
         });
         shorts.chain(std::iter::once(summary)).collect::<Vec<_>>()
     });
-    let scalars = ParamFunction::ALL.into_iter().map(|function| FunctionInfo {
+    let params = ParamFunction::ALL.into_iter().map(|function| FunctionInfo {
         name: function.name(),
         signature: function.signature().to_owned(),
         doc: function.doc().to_owned(),
     });
-    aggregates.chain(scalars).collect()
+    let numbers = NumberFunction::ALL.into_iter().map(|function| FunctionInfo {
+        name: function.name(),
+        signature: function.signature(),
+        doc: function.doc().to_owned(),
+    });
+    let windows = WindowFunction::ALL.into_iter().map(|function| FunctionInfo {
+        name: function.name(),
+        signature: function.signature().to_owned(),
+        doc: function.doc().to_owned(),
+    });
+    aggregates.chain(params).chain(numbers).chain(windows).collect()
 }

@@ -77,8 +77,8 @@ pub(crate) struct Family {
     pub(crate) arguments: &'static [Argument],
     /// Whether a constant level follows the arguments.
     pub(crate) level: bool,
-    /// An argument that may follow the level.
-    pub(crate) optional: Option<Argument>,
+    /// Arguments that may follow the level.
+    pub(crate) optional: &'static [Argument],
     pub(crate) outputs: &'static [Output],
     pub(crate) shorts: &'static [Short],
     pub(crate) doc: &'static str,
@@ -94,9 +94,7 @@ impl Family {
         let mut text = self.arguments.iter().map(|argument| argument.name).collect::<Vec<_>>().join(", ");
         if self.level && with_level {
             text.push_str(" [, level");
-            if let Some(optional) = &self.optional {
-                text.push_str(&format!(" [, {}]", optional.name));
-            }
+            self.optional.iter().for_each(|optional| text.push_str(&format!(" [, {}]", optional.name)));
             text.push(']');
         }
         format!("{name}({text})")
@@ -110,7 +108,7 @@ impl Family {
         }
         match (self.level, index - values) {
             (true, 0) => Some(("level", Kind::Float)),
-            (true, 1) => self.optional.as_ref().map(|argument| (argument.name, argument.kind)),
+            (true, after) => self.optional.get(after - 1).map(|argument| (argument.name, argument.kind)),
             _ => None,
         }
     }

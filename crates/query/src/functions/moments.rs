@@ -30,7 +30,7 @@ static MEAN: Family = Family {
     summary: "mean_summary",
     arguments: &[X],
     level: true,
-    optional: None,
+    optional: &[],
     outputs: &[int("n"), float("mean"), float("std_dev"), float("low"), float("high"), REASON],
     shorts: &[
         Short { name: "ci_low", field: "low", level: true, doc: "Lower bound of Student's interval of the mean." },
@@ -43,7 +43,7 @@ static LOGS: Family = Family {
     summary: "log_summary",
     arguments: &[X],
     level: false,
-    optional: None,
+    optional: &[],
     outputs: &[int("n"), float("geomean"), REASON],
     shorts: &[Short {
         name: "geomean",

@@ -19,7 +19,7 @@ static ORDER: Family = Family {
     summary: "order_summary",
     arguments: &[Argument { name: "x", kind: Kind::Float }],
     level: true,
-    optional: None,
+    optional: &[],
     outputs: &[
         Output { name: "n", kind: Kind::Int },
         Output { name: "median", kind: Kind::Float },

@@ -22,7 +22,7 @@ static PAIRED: Family = Family {
     summary: "paired_summary",
     arguments: &[Argument { name: "log_ratio", kind: Kind::Float }, Argument { name: "replicate", kind: Kind::Int }],
     level: true,
-    optional: Some(Argument { name: "block", kind: Kind::Int }),
+    optional: &[Argument { name: "block", kind: Kind::Int }, Argument { name: "pilot", kind: Kind::Int }],
     outputs: &[
         Output { name: "speedup", kind: Kind::Float },
         Output { name: "low", kind: Kind::Float },
@@ -37,6 +37,9 @@ static PAIRED: Family = Family {
         Output { name: "replicates", kind: Kind::Int },
         Output { name: "blocks", kind: Kind::Int },
         Output { name: "scope", kind: Kind::Text },
+        Output { name: "p_value", kind: Kind::Float },
+        Output { name: "standard_error", kind: Kind::Float },
+        Output { name: "df", kind: Kind::Float },
     ],
     shorts: &[
         Short {
@@ -84,16 +87,36 @@ static PAIRED: Family = Family {
             level: true,
             doc: "How far the verdict reaches: across replicates, or only within one process.",
         },
+        Short {
+            name: "paired_p",
+            field: "p_value",
+            level: true,
+            doc: "Two-sided p-value of no difference, by the test behind the interval; q_value adjusts it for a suite.",
+        },
+        Short {
+            name: "paired_se",
+            field: "standard_error",
+            level: true,
+            doc: "Standard error of the mean log ratio: about the relative error of paired_speedup.",
+        },
+        Short {
+            name: "paired_df",
+            field: "df",
+            level: true,
+            doc: "Degrees of freedom of the Student multiplier of the interval.",
+        },
     ],
-    doc: "Speedup of paired blocks with its interval, verdict, reason and minimum detectable effect. Replicates of \
-          fewer than 5 are resampled in the order of `block`: the fourth argument, or the column of that name \
-          beside log_ratio. Keeps every block.",
+    doc: "Speedup of paired blocks with its interval, verdict, reason, minimum detectable effect, p-value and \
+          standard error. Replicates of fewer than 5 are resampled in the order of `block`; a `pilot` of so many \
+          replicates, where it fixed the number of all, widens the interval. Both stand after the level, or are the \
+          columns of these names beside log_ratio. Keeps every block.",
 };
 
 #[derive(Debug, Clone, Copy)]
 struct Block {
     replicate: i64,
     block: Option<i64>,
+    pilot: Option<i64>,
     log_ratio: f64,
 }
 
@@ -115,6 +138,13 @@ impl PairedState {
     }
 }
 
+impl PairedState {
+    /// The least pilot that any block belongs to: it widens the interval most.
+    fn pilot(&self) -> Option<usize> {
+        self.0.iter().filter_map(|block| usize::try_from(block.pilot?).ok()).min()
+    }
+}
+
 impl State for PairedState {
     fn family() -> &'static Family {
         &PAIRED
@@ -124,6 +154,7 @@ impl State for PairedState {
         vec![
             lists::field("replicates", DataType::Int64),
             lists::field("blocks", DataType::Int64),
+            lists::field("pilots", DataType::Int64),
             lists::field("log_ratios", DataType::Float64),
         ]
     }
@@ -132,10 +163,12 @@ impl State for PairedState {
         let log_ratio = floats(arguments, 0)?;
         let replicate = as_int64_array(&arguments[1])?;
         let block = arguments.get(3).map(|column| as_int64_array(column)).transpose()?;
+        let pilot = arguments.get(4).map(|column| as_int64_array(column)).transpose()?;
         rows.each(&[log_ratio, replicate], |row, group| {
             states[group].0.push(Block {
                 replicate: replicate.value(row),
                 block: block.filter(|block| block.is_valid(row)).map(|block| block.value(row)),
+                pilot: pilot.filter(|pilot| pilot.is_valid(row)).map(|pilot| pilot.value(row)),
                 log_ratio: log_ratio.value(row),
             });
         });
@@ -145,24 +178,22 @@ impl State for PairedState {
     fn merge(states: &mut [Self], columns: &[ArrayRef], groups: &[usize]) -> Result<()> {
         let (replicates, ranges) = lists::parts(&columns[0])?;
         let (blocks, _) = lists::parts(&columns[1])?;
-        let (log_ratios, _) = lists::parts(&columns[2])?;
+        let (pilots, _) = lists::parts(&columns[2])?;
+        let (log_ratios, _) = lists::parts(&columns[3])?;
         let replicates = as_int64_array(replicates)?;
         let blocks = as_int64_array(blocks)?;
+        let pilots = as_int64_array(pilots)?;
         let log_ratios = as_float64_array(log_ratios)?;
-        // The three lists of a row have the same length, but a slice may start elsewhere in each.
-        let starts = [&columns[1], &columns[2]].map(|column| start(column));
+        // The four lists of a row have the same length, but a slice may start elsewhere in each.
         let first = start(&columns[0])?;
-        let [block_start, ratio_start] = starts;
-        let (block_start, ratio_start) = (block_start?, ratio_start?);
+        let (block_start, pilot_start, ratio_start) = (start(&columns[1])?, start(&columns[2])?, start(&columns[3])?);
+        let at = |list: &Int64Array, index: usize| list.is_valid(index).then(|| list.value(index));
         for (group, range) in groups.iter().zip(ranges) {
-            states[*group].0.extend(range.map(|index| {
-                Block {
-                    replicate: replicates.value(index),
-                    block: Some(index - first + block_start)
-                        .filter(|index| blocks.is_valid(*index))
-                        .map(|index| blocks.value(index)),
-                    log_ratio: log_ratios.value(index - first + ratio_start),
-                }
+            states[*group].0.extend(range.map(|index| Block {
+                replicate: replicates.value(index),
+                block: at(blocks, index - first + block_start),
+                pilot: at(pilots, index - first + pilot_start),
+                log_ratio: log_ratios.value(index - first + ratio_start),
             }));
         }
         Ok(())
@@ -174,10 +205,12 @@ impl State for PairedState {
         let lengths = || states.iter().map(|state| state.0.len());
         let replicates: Int64Array = all().map(|block| Some(block.replicate)).collect();
         let blocks: Int64Array = all().map(|block| block.block).collect();
+        let pilots: Int64Array = all().map(|block| block.pilot).collect();
         let log_ratios: Float64Array = all().map(|block| Some(block.log_ratio)).collect();
         Ok(vec![
             lists::column(lengths(), Arc::new(replicates))?,
             lists::column(lengths(), Arc::new(blocks))?,
+            lists::column(lengths(), Arc::new(pilots))?,
             lists::column(lengths(), Arc::new(log_ratios))?,
         ])
     }
@@ -187,7 +220,7 @@ impl State for PairedState {
         let mut replicates: Vec<i64> = blocks.iter().map(|block| block.0).collect();
         replicates.dedup();
         let counts = [Cell::count(replicates.len()), Cell::count(blocks.len())];
-        let verdict = match paired_verdict(&blocks, &Rules { level, ..Rules::default() }) {
+        let verdict = match paired_verdict(&blocks, &Rules { level, pilot: self.pilot(), ..Rules::default() }) {
             Ok(verdict) => verdict,
             Err(error) => return without_verdict(None, reason::word(&error), counts),
         };
@@ -210,6 +243,9 @@ impl State for PairedState {
             replicates,
             blocks,
             Cell::Text(Some(verdict.scope.code())),
+            Cell::Float(verdict.p_value),
+            Cell::Float(verdict.standard_error),
+            Cell::Float(verdict.df),
         ]
     }
 
@@ -239,5 +275,8 @@ fn without_verdict(speedup: Option<f64>, reason: &'static str, [replicates, bloc
         replicates,
         blocks,
         Cell::Text(None),
+        Cell::Float(None),
+        Cell::Float(None),
+        Cell::Float(None),
     ]
 }

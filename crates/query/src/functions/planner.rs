@@ -80,7 +80,7 @@ fn field(summary: Expr, short: &Short, asked: &Expr) -> Expr {
 fn complete(family: &Family, short: Option<&Short>, mut args: Vec<Expr>) -> Result<Vec<Expr>> {
     let with_level = family.level && short.is_none_or(|short| short.level);
     let least = family.arguments.len();
-    let most = least + usize::from(with_level) + usize::from(with_level && family.optional.is_some());
+    let most = least + usize::from(with_level) + if with_level { family.optional.len() } else { 0 };
     if args.len() < least || args.len() > most {
         let signature = family.signature(short.map_or(family.summary, |short| short.name), with_level);
         return plan_err!("wrong number of arguments: call {signature}, got {}", args.len());

@@ -19,7 +19,7 @@ static POWER: Family = Family {
     summary: "power_summary",
     arguments: &[Argument { name: "x", kind: Kind::Float }, Argument { name: "y", kind: Kind::Float }],
     level: true,
-    optional: None,
+    optional: &[],
     outputs: &[
         Output { name: "n", kind: Kind::Int },
         Output { name: "exponent", kind: Kind::Float },

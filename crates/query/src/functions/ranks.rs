@@ -19,7 +19,7 @@ static RANKS: Family = Family {
     summary: "rank_summary",
     arguments: &[Argument { name: "x", kind: Kind::Float }, Argument { name: "is_candidate", kind: Kind::Flag }],
     level: false,
-    optional: None,
+    optional: &[],
     outputs: &[
         Output { name: "n_baseline", kind: Kind::Int },
         Output { name: "n_candidate", kind: Kind::Int },

@@ -19,7 +19,7 @@ static UNPAIRED: Family = Family {
     summary: "unpaired_summary",
     arguments: &[X, IS_CANDIDATE],
     level: true,
-    optional: None,
+    optional: &[],
     outputs: &[
         int("n_baseline"),
         int("n_candidate"),

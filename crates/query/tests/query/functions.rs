@@ -125,7 +125,9 @@ fn paired_functions_give_the_verdict_of_stats() {
              paired_speedup_high(log_ratio, replicate, 0.95) AS high, \
              paired_mde(log_ratio, replicate) AS mde, paired_verdict(log_ratio, replicate) AS verdict, \
              paired_reason(log_ratio, replicate) AS reason, paired_scope(log_ratio, replicate) AS scope, \
-             paired_summary(log_ratio, replicate, 0.95, block)['hierarchical_low'] AS hierarchical FROM {}",
+             paired_summary(log_ratio, replicate, 0.95, block)['hierarchical_low'] AS hierarchical, \
+             paired_p(log_ratio, replicate) AS p, paired_se(log_ratio, replicate) AS se, \
+             paired_df(log_ratio, replicate) AS df FROM {}",
             values(&backwards)
         );
         let answer = session.sql(&sql).unwrap();
@@ -133,6 +135,9 @@ fn paired_functions_give_the_verdict_of_stats() {
         assert_near(floats(&answer, "low")[0].unwrap(), wanted.low.unwrap(), "low");
         assert_near(floats(&answer, "high")[0].unwrap(), wanted.high.unwrap(), "high");
         assert_near(floats(&answer, "mde")[0].unwrap(), wanted.minimum_detectable_effect.unwrap(), "mde");
+        assert_near(floats(&answer, "p")[0].unwrap(), wanted.p_value.unwrap(), "p");
+        assert_near(floats(&answer, "se")[0].unwrap(), wanted.standard_error.unwrap(), "se");
+        assert_near(floats(&answer, "df")[0].unwrap(), wanted.df.unwrap(), "df");
         assert_eq!(texts(&answer, "verdict")[0].as_deref(), Some(wanted.label.text()));
         assert_eq!(texts(&answer, "reason")[0].as_deref(), Some(wanted.reason.code()));
         assert_eq!(texts(&answer, "scope")[0].as_deref(), Some(wanted.scope.code()));
@@ -187,7 +192,14 @@ fn impossible_input_is_null_with_a_reason() {
         "paired_speedup_low(x, r)",
         "paired_speedup_high(x, r)",
         "paired_mde(x, r)",
+        "paired_p(x, r)",
+        "paired_se(x, r)",
+        "paired_df(x, r)",
         "power_exponent(x, r)",
+        "autocorrelation(x, r)",
+        "effective_n(x, r)",
+        "drift(x, r)",
+        "drift_p(x, r)",
     ];
     for table in [nothing, single, constant, negative, infinite, nulls] {
         for call in calls {
@@ -299,6 +311,19 @@ fn every_function_is_listed_and_known_to_the_engine() {
         "paired_verdict",
         "paired_reason",
         "paired_mde",
+        "paired_p",
+        "autocorrelation",
+        "effective_n",
+        "drift",
+        "drift_p",
+        "speedup_category",
+        "interval_low",
+        "interval_high",
+        "false_coverage_level",
+        "binomial_low",
+        "binomial_high",
+        "change_point",
+        "q_value",
     ] {
         assert!(listed.iter().any(|function| function.name == name), "{name}");
     }

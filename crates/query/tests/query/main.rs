@@ -1,8 +1,12 @@
 //! SQL over small stores with known contents.
 
 mod common;
+mod csv;
 mod damage;
 mod functions;
 mod named;
 mod refused;
+mod rules;
+mod suites;
+mod trust;
 mod views;

@@ -1,0 +1,282 @@
+-- title: The rules of a run: every candidate beside the baseline, then one overall verdict with its flags
+-- param baseline variant = naive: the variant or implementation that counts as 1
+-- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
+-- param least_speedup number = 1.2: the speedup from which on a win may be claimed
+-- param excellent number = 1.5: the category excellent lies above this speedup
+-- param good number = 1.2: the category good begins at this speedup
+-- param measured number = 1: the category measured begins at this speedup; below it stands investigate
+-- param more_memory number = 0.05: memory beyond the baseline's that is allowed at equal speed, as a share
+-- param less_memory number = 0.15: memory saved where it is promised, as a share
+-- param memory_promised boolean = false: whether the candidates promise to save memory
+-- param least_memory_bytes number = 1048576: added memory below which an allocator's own pages hide the kernel's
+-- param most_error number = 1: largest scaled error, in tolerances of its check; above 1 changes nothing
+--
+-- passed is NULL where the data cannot say, or nothing was asked. A win is judged on the lower bound
+-- of the 95 % interval, and on replicates in processes of their own; a regression is the verdict
+-- slower, adjusted as in the query speedup, below the category measured. Memory is what a kernel
+-- adds, over all devices, the median of the replicates; more of it is allowed where it buys speed.
+-- Overall, no output may be wrong, the baseline's included, and nothing slower; the other flags are
+-- listed and do not count. Its value is the number of wrong outputs and regressions.
+WITH settings AS (
+    SELECT
+        CAST($least_speedup AS DOUBLE) AS least_speedup,
+        CAST($excellent AS DOUBLE) AS excellent,
+        CAST($good AS DOUBLE) AS good,
+        CAST($measured AS DOUBLE) AS measured,
+        CAST($more_memory AS DOUBLE) AS more_memory,
+        CAST($less_memory AS DOUBLE) AS less_memory,
+        CAST($memory_promised AS BOOLEAN) AS memory_promised,
+        CAST($least_memory_bytes AS DOUBLE) AS least_memory_bytes,
+        CAST($most_error AS DOUBLE) AS most_error
+),
+-- From trials, not from pairs: what failed has no samples, but has to be told.
+subjects AS (
+    SELECT run_id, workload, case_name, cache, variant, implementation, min(trial) AS first_trial
+    FROM trials
+    WHERE run_id = $run
+    GROUP BY run_id, workload, case_name, cache, variant, implementation
+),
+sides AS (
+    SELECT b.run_id, b.workload, b.case_name, b.cache, b.variant AS baseline, c.variant AS candidate, b.first_trial
+    FROM subjects b
+    JOIN subjects c ON c.workload = b.workload AND c.case_name = b.case_name AND c.cache = b.cache
+    WHERE (b.variant = $baseline OR b.implementation = $baseline)
+        AND c.implementation <> $baseline
+        AND c.variant <> b.variant
+),
+compared AS (
+    SELECT
+        workload, case_name, cache, baseline, candidate,
+        paired_speedup(log_ratio, replicate) AS speedup,
+        paired_speedup_low(log_ratio, replicate) AS low,
+        paired_speedup_high(log_ratio, replicate) AS high,
+        paired_verdict(log_ratio, replicate) AS verdict,
+        paired_reason(log_ratio, replicate) AS reason,
+        paired_scope(log_ratio, replicate) AS scope,
+        paired_p(log_ratio, replicate) AS p_value
+    FROM pairs
+    WHERE run_id = $run
+        AND (baseline = $baseline OR baseline_implementation = $baseline)
+        AND candidate_implementation <> $baseline
+    GROUP BY workload, case_name, cache, baseline, candidate
+),
+adjusted AS (
+    SELECT *, q_value(p_value) OVER () AS q_value, count(*) OVER () AS comparisons FROM compared
+),
+judged AS (
+    SELECT
+        *,
+        coalesce(comparisons > 1 AND q_value > 0.05 AND verdict IN ('faster', 'slower'), false) AS by_chance,
+        coalesce(scope = 'across-replicates', false) AS across
+    FROM adjusted
+),
+peaks AS (
+    SELECT
+        t.workload, t.case_name, t.cache, t.variant, t.trial, m.device,
+        max(m.value) - coalesce(max(b.value), 0) AS added_bytes
+    FROM measures m
+    JOIN trials t ON t.run_id = m.run_id AND t.trial = m.trial
+    LEFT JOIN measures b
+        ON b.run_id = m.run_id AND b.trial = m.trial AND b.name = 'resident_before_bytes'
+        AND b.device IS NOT DISTINCT FROM m.device
+    WHERE m.run_id = $run AND t.run_id = $run AND m.name = 'peak_memory_bytes'
+    GROUP BY t.workload, t.case_name, t.cache, t.variant, t.trial, m.device
+),
+totals AS (
+    SELECT workload, case_name, cache, variant, trial, sum(added_bytes) AS added_bytes
+    FROM peaks
+    GROUP BY workload, case_name, cache, variant, trial
+),
+memory AS (
+    SELECT workload, case_name, cache, variant, median(added_bytes) AS added_bytes
+    FROM totals
+    GROUP BY workload, case_name, cache, variant
+),
+checked AS (
+    SELECT
+        t.workload, t.case_name, t.cache, t.variant,
+        max(c.max_scaled_error) AS error,
+        min(c.tolerance) AS tolerance,
+        count(*) AS checks,
+        sum(CASE WHEN c.passed AND c.max_scaled_error <= s.most_error * c.tolerance THEN 0 ELSE 1 END) AS wrong
+    FROM checks c
+    JOIN trials t ON t.run_id = c.run_id AND t.trial = c.trial
+    CROSS JOIN settings s
+    WHERE c.run_id = $run AND t.run_id = $run
+    GROUP BY t.workload, t.case_name, t.cache, t.variant
+),
+facts AS (
+    SELECT
+        p.*,
+        s.*,
+        j.speedup, j.low, j.high, j.across, j.by_chance,
+        CASE WHEN j.by_chance THEN 'undecided' ELSE j.verdict END AS verdict,
+        CASE WHEN j.by_chance THEN 'may be chance' ELSE replace(coalesce(j.reason, 'unknown'), '-', ' ') END AS reason,
+        -- What the verdict is bound to, where that is less than processes started anew.
+        CASE WHEN j.across OR j.scope IS NULL THEN '' ELSE ', ' || replace(j.scope, '-', ' ') || ' only' END AS bounds,
+        b.added_bytes AS baseline_bytes,
+        m.added_bytes AS candidate_bytes,
+        m.added_bytes / nullif(b.added_bytes, 0) AS memory_ratio,
+        c.error, c.checks, c.wrong,
+        c.tolerance * s.most_error AS most_scaled_error
+    FROM sides p
+    CROSS JOIN settings s
+    LEFT JOIN judged j
+        ON j.workload = p.workload AND j.case_name = p.case_name AND j.cache = p.cache
+        AND j.baseline = p.baseline AND j.candidate = p.candidate
+    LEFT JOIN memory b
+        ON b.workload = p.workload AND b.case_name = p.case_name AND b.cache = p.cache AND b.variant = p.baseline
+    LEFT JOIN memory m
+        ON m.workload = p.workload AND m.case_name = p.case_name AND m.cache = p.cache AND m.variant = p.candidate
+    LEFT JOIN checked c
+        ON c.workload = p.workload AND c.case_name = p.case_name AND c.cache = p.cache AND c.variant = p.candidate
+),
+classed AS (
+    SELECT
+        *,
+        CASE
+            WHEN speedup > excellent THEN 'excellent'
+            WHEN speedup >= good THEN 'good'
+            WHEN speedup >= measured THEN 'measured'
+            ELSE 'investigate'
+        END AS category,
+        CASE
+            WHEN baseline_bytes IS NULL OR candidate_bytes IS NULL THEN 'not measured'
+            WHEN greatest(baseline_bytes, candidate_bytes) < least_memory_bytes THEN 'too little to tell'
+        END AS no_memory,
+        CASE
+            WHEN memory_ratio IS NULL THEN 'the baseline added none'
+            WHEN memory_ratio <= 1
+            THEN CAST(CAST(round(100 * (1 - memory_ratio)) AS BIGINT) AS VARCHAR) || ' % less'
+            ELSE CAST(CAST(round(100 * (memory_ratio - 1)) AS BIGINT) AS VARCHAR) || ' % more'
+        END AS memory_words
+    FROM facts
+),
+rules AS (
+    SELECT
+        c.*,
+        r.place,
+        r.rule,
+        CASE r.rule
+            WHEN 'speedup' THEN low
+            WHEN 'category' THEN speedup
+            -- An output of the wrong shape, or with a NaN, has an infinite error.
+            WHEN 'error' THEN CASE WHEN error < CAST('inf' AS DOUBLE) THEN error END
+            WHEN 'memory' THEN memory_ratio - 1
+            ELSE 1 - memory_ratio
+        END AS value,
+        CASE r.rule
+            WHEN 'speedup' THEN least_speedup
+            WHEN 'category' THEN measured
+            WHEN 'error' THEN most_scaled_error
+            WHEN 'memory' THEN more_memory
+            ELSE less_memory
+        END AS "limit",
+        CASE
+            WHEN r.rule IN ('speedup', 'category') AND low IS NULL THEN NULL
+            WHEN r.rule = 'speedup' AND (low < least_speedup OR by_chance) THEN false
+            WHEN r.rule = 'speedup' THEN CASE WHEN across THEN true END
+            WHEN r.rule = 'category' AND verdict = 'slower' AND high < measured THEN CASE WHEN across THEN false END
+            WHEN r.rule = 'category' THEN true
+            WHEN r.rule = 'error' THEN wrong = 0
+            WHEN no_memory IS NOT NULL THEN NULL
+            WHEN r.rule = 'memory saved' THEN CASE WHEN memory_promised THEN memory_ratio <= 1 - less_memory END
+            WHEN candidate_bytes <= baseline_bytes * (1 + more_memory) THEN true
+            WHEN verdict = 'faster' THEN NULL
+            ELSE false
+        END AS passed,
+        CASE
+            WHEN r.rule IN ('speedup', 'category') AND speedup IS NULL THEN 'nothing to compare'
+            WHEN r.rule = 'speedup' AND low IS NULL THEN 'no interval: ' || reason
+            WHEN r.rule = 'speedup'
+            THEN CASE WHEN low >= least_speedup AND across AND NOT by_chance THEN 'a win: ' ELSE 'no win to claim: ' END
+                || verdict || ', at least ' || CAST(round(low, 3) AS VARCHAR) || ' times as fast' || bounds
+            WHEN r.rule = 'category'
+            THEN category || ': ' || verdict
+                || CASE WHEN verdict = 'undecided' OR low IS NULL THEN ', ' || reason ELSE '' END
+                || bounds
+            WHEN r.rule = 'error' AND checks IS NULL THEN 'never checked'
+            WHEN r.rule = 'error'
+            THEN CAST(wrong AS VARCHAR) || ' of ' || CAST(checks AS VARCHAR) || ' checks failed'
+            WHEN no_memory IS NOT NULL THEN no_memory
+            WHEN r.rule = 'memory saved'
+            THEN memory_words || CASE WHEN memory_promised THEN '' ELSE ', no saving was promised' END
+            WHEN candidate_bytes <= baseline_bytes * (1 + more_memory) THEN memory_words
+            ELSE memory_words || CASE WHEN verdict = 'faster' THEN ', but faster' ELSE ', and not faster' END
+        END AS why
+    FROM classed c
+    CROSS JOIN (
+        VALUES (1, 'speedup'), (2, 'category'), (3, 'error'), (4, 'memory'), (5, 'memory saved')
+    ) AS r(place, rule)
+),
+tally AS (
+    SELECT
+        sum(CASE WHEN rule = 'category' THEN 1 ELSE 0 END) AS comparisons,
+        sum(CASE WHEN rule = 'category' AND passed IS NULL THEN 1 ELSE 0 END) AS unknown,
+        sum(CASE WHEN rule = 'category' AND NOT passed THEN 1 ELSE 0 END) AS slower,
+        sum(CASE WHEN rule = 'memory' AND NOT passed THEN 1 ELSE 0 END) AS more_memory,
+        sum(CASE WHEN rule = 'memory saved' AND NOT passed THEN 1 ELSE 0 END) AS unkept
+    FROM rules
+),
+verdicts AS (
+    SELECT sum(CASE WHEN verdict = 'undecided' THEN 1 ELSE 0 END) AS undecided FROM facts
+),
+outputs AS (
+    SELECT
+        sum(CASE WHEN c.wrong > 0 THEN 1 ELSE 0 END) AS wrong,
+        sum(CASE WHEN c.checks IS NULL THEN 1 ELSE 0 END) AS unchecked
+    FROM subjects s
+    LEFT JOIN checked c
+        ON c.workload = s.workload AND c.case_name = s.case_name AND c.cache = s.cache AND c.variant = s.variant
+),
+endings AS (
+    SELECT count(*) AS failed
+    FROM outcomes
+    WHERE run_id = $run AND trial IS NOT NULL AND status IN ('failed', 'invalid')
+),
+flags AS (
+    SELECT
+        r.run_id,
+        coalesce(t.comparisons, 0) AS comparisons,
+        coalesce(t.unknown, 0) + coalesce(o.unchecked, 0) AS unknown,
+        coalesce(o.wrong, 0) + coalesce(t.slower, 0) AS failures,
+        concat_ws(
+            ', ',
+            CASE WHEN o.wrong > 0 THEN CAST(o.wrong AS VARCHAR) || ' wrong' END,
+            CASE WHEN o.unchecked > 0 THEN CAST(o.unchecked AS VARCHAR) || ' never checked' END,
+            CASE WHEN t.slower > 0 THEN CAST(t.slower AS VARCHAR) || ' slower' END,
+            CASE WHEN v.undecided > 0 THEN CAST(v.undecided AS VARCHAR) || ' undecided' END,
+            CASE WHEN t.unknown > 0 THEN CAST(t.unknown AS VARCHAR) || ' that cannot be judged' END,
+            CASE WHEN t.more_memory > 0 THEN CAST(t.more_memory AS VARCHAR) || ' with more memory' END,
+            CASE WHEN t.unkept > 0 THEN CAST(t.unkept AS VARCHAR) || ' without the memory saved' END,
+            CASE WHEN e.failed > 0 THEN 'trials failed or invalid: ' || CAST(e.failed AS VARCHAR) END
+        ) AS words
+    FROM runs r
+    CROSS JOIN tally t
+    CROSS JOIN verdicts v
+    CROSS JOIN outputs o
+    CROSS JOIN endings e
+    WHERE r.run_id = $run
+),
+told AS (
+    SELECT
+        run_id, workload, case_name, cache, baseline, candidate,
+        rule, value, "limit", passed, why,
+        first_trial, place
+    FROM rules
+    UNION ALL
+    SELECT
+        run_id, NULL, NULL, NULL, CAST($baseline AS VARCHAR), NULL,
+        'overall', CAST(failures AS DOUBLE), 0.0,
+        CASE WHEN failures > 0 THEN false WHEN comparisons = 0 OR unknown > 0 THEN NULL ELSE true END,
+        CASE
+            WHEN comparisons = 0 THEN concat_ws(', ', 'nothing to compare', CASE WHEN words <> '' THEN words END)
+            WHEN words = '' THEN 'no flags'
+            ELSE words || ' (' || CAST(comparisons AS VARCHAR) || ' compared)'
+        END,
+        NULL, 6
+    FROM flags
+)
+SELECT run_id, workload, case_name, cache, baseline, candidate, rule, value, "limit", passed, why
+FROM told
+ORDER BY place = 6, first_trial, baseline, candidate, place
