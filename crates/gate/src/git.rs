@@ -1,0 +1,90 @@
+//! Questions to git and its answers.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use super::error::{Result, RevisionError, io};
+
+/// A repository, by the top of its work tree.
+pub(super) struct Git {
+    pub top: PathBuf,
+}
+
+impl Git {
+    /// The repository that `folder` lies in.
+    ///
+    /// # Errors
+    /// [`RevisionError::NoRepository`], or git is missing.
+    pub fn at(folder: &Path) -> Result<Self> {
+        let no_repository = |reason: String| RevisionError::NoRepository { folder: folder.to_owned(), reason };
+        if !folder.is_dir() {
+            return Err(no_repository("there is no such folder".into()));
+        }
+        let output = output(command(folder).args(["rev-parse", "--show-toplevel"]))?;
+        if !output.status.success() {
+            return Err(no_repository(said(&output)));
+        }
+        Ok(Self { top: text(&output).into() })
+    }
+
+    /// A git command at the top of the work tree.
+    pub fn command(&self) -> Command {
+        command(&self.top)
+    }
+
+    /// What a command answers, whether it likes the question or not.
+    pub fn ask(&self, arguments: &[&str]) -> Result<Output> {
+        output(self.command().args(arguments))
+    }
+
+    /// The answer of a command that has to work.
+    pub fn tell(&self, arguments: &[&str]) -> Result<String> {
+        expect(self.command().args(arguments))
+    }
+}
+
+/// The answer of a command that has to work.
+pub(super) fn expect(command: &mut Command) -> Result<String> {
+    let output = output(command)?;
+    if output.status.success() {
+        return Ok(text(&output));
+    }
+    // Settings come first, two words each; the command is the first word after them.
+    let words: Vec<&OsStr> = command.get_args().collect();
+    let verb = words.get(2 * SETTINGS.len()).map_or_else(String::new, |word| word.to_string_lossy().into_owned());
+    Err(RevisionError::Git { command: verb, said: said(&output) })
+}
+
+/// What a program wrote, without the white space around it.
+pub(super) fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// What a program complained of.
+pub(super) fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
+
+/// Hooks of the user's are for the user's own work; names that mean two things must be told.
+const SETTINGS: [&str; 3] = ["core.hooksPath=/dev/null", "core.fsmonitor=false", "core.warnAmbiguousRefs=true"];
+
+/// What git sets for hooks: here it would point every command at another tree or index.
+const OF_HOOKS: [&str; 6] =
+    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"];
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    for setting in SETTINGS {
+        command.args(["-c", setting]);
+    }
+    for name in OF_HOOKS {
+        command.env_remove(name);
+    }
+    command.current_dir(folder).env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").stdin(Stdio::null());
+    command
+}
+
+fn output(command: &mut Command) -> Result<Output> {
+    command.output().map_err(io("git could not be started, is it installed?"))
+}
