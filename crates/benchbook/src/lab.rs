@@ -1,15 +1,17 @@
 //! A store to measure into and to ask.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use benchbook_charts::Figure;
 use benchbook_core::{Implementation, Registry};
 use benchbook_measure::InProcess;
 use benchbook_query::{Answer, Session};
 use benchbook_record::{LocalStore, Store};
-use benchbook_show::{Comparison, across, distribution_figure, scaling_figures, speedup_figure, within};
+use benchbook_show::{
+    Comparison, across, distribution_figure, history_figures, scaling_figures, speedup_figure, within,
+};
 
 use crate::{Error, Result, host, offer, opened};
 
@@ -17,6 +19,8 @@ use crate::{Error, Result, host, offer, opened};
 pub struct Lab {
     pub(crate) store: Arc<LocalStore>,
     pub(crate) here: InProcess,
+    /// CSV files that stand beside the store, by the name of their table.
+    csvs: Mutex<BTreeMap<String, PathBuf>>,
 }
 
 impl Lab {
@@ -35,7 +39,8 @@ impl Lab {
     /// # Errors
     /// As [`Lab::open`].
     pub fn with(store: impl AsRef<Path>, extend: impl FnOnce(&mut Registry)) -> Result<Self> {
-        let lab = Self { store: opened::shared(store.as_ref())?, here: InProcess::new(host(extend)) };
+        let (store, here) = (opened::shared(store.as_ref())?, InProcess::new(host(extend)));
+        let lab = Self { store, here, csvs: Mutex::default() };
         opened::tell_of_interrupted(&lab)?;
         Ok(lab)
     }
@@ -53,6 +58,18 @@ impl Lab {
     /// Never in practice: the kernels of this process always answer.
     pub fn list(&self) -> Result<Answer> {
         offer::list(self)
+    }
+
+    /// Lets every later question ask a CSV file with a header as the table `name`; it is read anew each time.
+    ///
+    /// # Errors
+    /// A name that a table of the store has, a file that cannot be read or is no CSV.
+    pub fn csv(&self, name: &str, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        self.session()?.add_csv(name, path)?;
+        let mut csvs = self.csvs.lock().unwrap_or_else(PoisonError::into_inner);
+        csvs.insert(name.to_owned(), path.to_owned());
+        Ok(())
     }
 
     /// Answers a statement over everything recorded so far.
@@ -77,7 +94,7 @@ impl Lab {
     /// # Errors
     /// An unknown run, or a run with nothing beside the baseline.
     pub fn compare(&self, run: impl AsRef<str>, baseline: &str) -> Result<Comparison> {
-        Ok(within(&self.reader()?, &self.session()?, run.as_ref(), Some(baseline))?)
+        Ok(within(&self.session()?, run.as_ref(), Some(baseline))?)
     }
 
     /// Compares two runs, unpaired and sequential: descriptive, never *equivalent*.
@@ -85,7 +102,7 @@ impl Lab {
     /// # Errors
     /// [`Error::Show`] with the list of differences where their environments are not alike.
     pub fn compare_runs(&self, baseline: impl AsRef<str>, candidate: impl AsRef<str>) -> Result<Comparison> {
-        Ok(across(&self.reader()?, &self.session()?, baseline.as_ref(), candidate.as_ref(), false)?)
+        Ok(across(&self.session()?, baseline.as_ref(), candidate.as_ref(), false)?)
     }
 
     /// As [`Lab::compare_runs`], also where the environments differ: the note lists how.
@@ -93,7 +110,7 @@ impl Lab {
     /// # Errors
     /// An unknown run, or two runs that share no case and variant.
     pub fn compare_runs_anyway(&self, baseline: impl AsRef<str>, candidate: impl AsRef<str>) -> Result<Comparison> {
-        Ok(across(&self.reader()?, &self.session()?, baseline.as_ref(), candidate.as_ref(), true)?)
+        Ok(across(&self.session()?, baseline.as_ref(), candidate.as_ref(), true)?)
     }
 
     /// The speedups of a run over a baseline with their intervals, as a figure.
@@ -109,8 +126,9 @@ impl Lab {
     /// # Errors
     /// An unknown run, or one without valid samples.
     pub fn distribution(&self, run: impl AsRef<str>) -> Result<Figure> {
-        let run_id = self.reader()?.resolve(run.as_ref())?.run_id;
-        let figure = distribution_figure(&self.session()?, &run_id)?;
+        let session = self.session()?;
+        let run_id = session.store().resolve(run.as_ref())?.run_id;
+        let figure = distribution_figure(&session, &run_id)?;
         figure.ok_or_else(|| Error::Show(benchbook_show::Error::Nothing(format!("run {run_id} has no valid sample"))))
     }
 
@@ -120,8 +138,20 @@ impl Lab {
     /// # Errors
     /// An unknown run.
     pub fn scaling(&self, run: impl AsRef<str>) -> Result<Vec<Figure>> {
-        let run_id = self.reader()?.resolve(run.as_ref())?.run_id;
-        Ok(scaling_figures(&self.session()?, &run_id)?)
+        let session = self.session()?;
+        let run_id = session.store().resolve(run.as_ref())?.run_id;
+        Ok(scaling_figures(&session, &run_id)?)
+    }
+
+    /// Time over the runs of the store, change points marked: a figure for each case of a run whose variants have at
+    /// least five runs in the same environment.
+    ///
+    /// # Errors
+    /// An unknown run.
+    pub fn history(&self, run: impl AsRef<str>) -> Result<Vec<Figure>> {
+        let session = self.session()?;
+        let run_id = session.store().resolve(run.as_ref())?.run_id;
+        Ok(history_figures(&session, &run_id)?)
     }
 
     /// Copies the runs of another store that this one lacks, and gives their number.
@@ -137,6 +167,41 @@ impl Lab {
     }
 
     pub(crate) fn session(&self) -> Result<Session> {
-        Ok(Session::open(&self.reader()?)?)
+        let mut session = Session::open(&self.reader()?)?;
+        for (name, path) in self.csvs.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            session.add_csv(name, path)?;
+        }
+        Ok(session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::AsArray;
+    use arrow::datatypes::Int64Type;
+
+    fn total(lab: &Lab) -> i64 {
+        let answer = lab.sql("select sum(a) from extra").unwrap();
+        answer.batches[0].column(0).as_primitive::<Int64Type>().value(0)
+    }
+
+    #[test]
+    fn a_csv_stands_beside_the_store_for_every_later_question() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("extra.csv");
+        let lab = Lab::open(folder.path().join("store")).unwrap();
+        assert!(lab.csv("extra", &path).is_err(), "there is no file yet");
+        assert!(lab.sql("select 1").is_ok(), "what was refused is not kept");
+        std::fs::write(&path, "a\n1\n2\n").unwrap();
+        assert!(lab.csv("runs", &path).is_err());
+        lab.csv("extra", &path).unwrap();
+        assert_eq!(total(&lab), 3);
+        assert_eq!(lab.query("runs", &[]).unwrap().rows(), 0);
+        std::fs::write(&path, "a\n5\n").unwrap();
+        assert_eq!(total(&lab), 5);
+        std::fs::write(folder.path().join("other.csv"), "a\n7\n").unwrap();
+        lab.csv("extra", folder.path().join("other.csv")).unwrap();
+        assert_eq!(total(&lab), 7);
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use benchbook_core::Plan;
+use benchbook_core::{Plan, Variant};
 use benchbook_measure::run::{Observer, RunSettings, Silent, describe, expand, run, run_row};
-use benchbook_measure::{Executor, Hello, ProcessWorker, clock, worker_program};
+use benchbook_measure::{Executor, Hello, Offer, all_threads, clock, offer, spawner};
 
 use crate::display::Lines;
 use crate::{Lab, Result, Run, notebook};
@@ -21,20 +21,17 @@ impl Lab {
     pub fn run(&self, plan: &Plan) -> Result<Run> {
         let mut observer = observer();
         let budget_start_ns = clock::now_ns();
+        let plan = &as_asked(plan);
         plan.check()?;
         let threads = plan.threads.unwrap_or_else(all_threads);
-        let program = worker_program()?;
-        let never = Arc::new(AtomicBool::new(false));
-        let start = || ProcessWorker::spawn(&program, threads, Arc::clone(&never));
-        let mut asked = start()?;
-        let known = describe(&mut asked)?;
+        let Offer { program, hello, known, mut asked } = offer(threads)?;
         let cells = expand(plan, threads, &known, &mut asked)?;
-        let row = run_row(plan, threads, asked.hello(), &known, "notebook")?;
+        let row = run_row(plan, threads, &hello, &known, "notebook")?;
         // The worker that answered questions goes before anything is measured.
         drop(asked);
+        let never = Arc::new(AtomicBool::new(false));
         let settings = RunSettings { store: &self.store, row, known: &known, interrupted: &never, budget_start_ns };
-        let mut spawn =
-            |threads| Ok(Box::new(ProcessWorker::spawn(&program, threads, Arc::clone(&never))?) as Box<dyn Executor>);
+        let mut spawn = spawner(program, Arc::clone(&never));
         Ok(Run::new(run(plan, &cells, settings, &mut spawn, observer.as_mut())?))
     }
 
@@ -50,7 +47,7 @@ impl Lab {
         benchbook_kernels::set_threads(threads).map_err(benchbook_core::Error::Plan)?;
         benchbook_engines::set_threads(threads);
         // One process is one replicate, however many are asked for.
-        let plan = Plan { replicates: 1, ..plan.clone() };
+        let plan = Plan { replicates: 1, half_width: None, ..as_asked(plan) };
         let mut here = self.here.clone();
         let known = describe(&mut here)?;
         let cells = expand(&plan, threads, &known, &mut here)?;
@@ -58,17 +55,21 @@ impl Lab {
         let row = run_row(&plan, threads, &hello, &known, "in process")?;
         let never = AtomicBool::new(false);
         let settings = RunSettings { store: &self.store, row, known: &known, interrupted: &never, budget_start_ns };
-        let mut spawn = |_| Ok(Box::new(self.here.clone()) as Box<dyn Executor>);
+        let mut spawn = |_: &Variant| Ok(Box::new(self.here.clone()) as Box<dyn Executor>);
         Ok(Run::new(run(&plan, &cells, settings, &mut spawn, observer.as_mut())?))
     }
+}
+
+/// The plan, its disturbed samples kept where `BENCHBOOK_KEEP_DISTURBED` says so, as the program does.
+fn as_asked(plan: &Plan) -> Plan {
+    let asked = std::env::var("BENCHBOOK_KEEP_DISTURBED").unwrap_or_default();
+    let keep = !["", "0", "false", "no", "off", "n", "f"].contains(&asked.to_ascii_lowercase().as_str());
+    let mut plan = plan.clone();
+    plan.sampling.keep_disturbed |= keep;
+    plan
 }
 
 /// Lines in a notebook, nothing in a program.
 fn observer() -> Box<dyn Observer> {
     if notebook::live() { Box::new(Lines::default()) } else { Box::new(Silent) }
-}
-
-/// Threads when nobody names a number: every core this process may use.
-fn all_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

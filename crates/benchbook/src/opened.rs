@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
+use benchbook_core::counted;
 use benchbook_record::{LocalStore, RunState, Store, merge as copy_runs};
-use benchbook_show::counted;
 
 use crate::{Lab, Result, notebook};
 

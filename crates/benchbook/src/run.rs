@@ -3,7 +3,7 @@
 use std::fmt;
 
 use benchbook_measure::run::RunSummary;
-use benchbook_show::{counted, escaped};
+use benchbook_show::escaped;
 
 use crate::display::{Bundle, Show};
 
@@ -35,14 +35,7 @@ impl AsRef<str> for Run {
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RunSummary { trials, blocks, samples, failed, out_of_time, interrupted, .. } = &self.0;
-        let ended = if *interrupted { "interrupted" } else { "complete" };
-        let trials = counted(usize::try_from(*trials).unwrap_or(0), "trial");
-        write!(f, "run {} {ended}: {trials}, {samples} samples in {blocks} blocks, {failed} failed", self.id())?;
-        if *out_of_time > 0 {
-            write!(f, ", {out_of_time} cut short or not begun for lack of time")?;
-        }
-        Ok(())
+        self.0.fmt(f)
     }
 }
 

@@ -86,6 +86,8 @@ macro_rules! plain {
 }
 
 plain!(
+    benchbook_calibrate::Error,
+    benchbook_gate::RevisionError,
     benchbook_core::Error,
     benchbook_measure::record::Error,
     benchbook_query::Error,

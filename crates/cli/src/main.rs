@@ -12,7 +12,6 @@ mod findings;
 mod interrupt;
 mod output;
 mod progress;
-mod worker;
 
 use std::process::ExitCode;
 use std::thread::{Builder, JoinHandle};
@@ -20,9 +19,14 @@ use std::thread::{Builder, JoinHandle};
 use clap::Parser;
 
 use args::{Cli, Command};
+use benchbook_measure::worker_main;
 use error::{EXIT_ERROR, Failure};
 
 fn main() -> ExitCode {
+    // As a worker of known work this program is started by itself.
+    if std::env::args().nth(1).as_deref() == Some("serve") {
+        return worker_main(benchbook_calibrate::set_threads, benchbook_calibrate::host);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -53,8 +57,10 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::List(arguments) => commands::list::list(&cli.store, &arguments),
         Command::Sql(arguments) => commands::sql::sql(&cli.store, &arguments),
         Command::Compare(arguments) => commands::compare::compare(&cli.store, &arguments),
+        Command::Gate(arguments) => commands::gate::gate(&cli.store, &arguments),
+        Command::Calibrate(arguments) => commands::calibrate::calibrate(&cli.store, &arguments),
         Command::Report(arguments) => commands::report::report(&cli.store, &arguments),
-        Command::Doctor(arguments) => commands::doctor::doctor(&arguments),
+        Command::Doctor(arguments) => commands::doctor::doctor(&cli.store, &arguments),
         Command::Store(arguments) => commands::store::store(&cli.store, arguments),
         Command::Kernel(arguments) => commands::kernel::kernel(arguments),
         Command::Notebook(arguments) => commands::notebook::notebook(arguments),

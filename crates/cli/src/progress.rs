@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal;
 
+use benchbook_core::counted;
 use benchbook_measure::run::{Observer, Progress};
-use benchbook_show::counted;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::say;
@@ -38,6 +38,10 @@ impl Observer for Bar {
                     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} (left {eta}) {msg}");
                     self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 }
+            }
+            Progress::Planned { groups } => {
+                self.groups = groups;
+                self.bar.set_length(groups as u64);
             }
             Progress::Preparing { case, variant, .. } => self.bar.set_message(format!("{case}: preparing {variant}")),
             Progress::Block { case, replicate, block, blocks, .. } => {

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
+use benchbook_core::counted;
 use benchbook_measure::clock;
 use benchbook_measure::run::{Observer, Progress};
-use benchbook_show::counted;
 
 /// Least time between two lines, in nanoseconds.
 const QUIET_NS: i64 = 2_000_000_000;

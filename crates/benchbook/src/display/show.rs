@@ -1,8 +1,9 @@
 //! What each kind of result looks like.
 
 use benchbook_charts::Figure;
+use benchbook_core::counted;
 use benchbook_query::Answer;
-use benchbook_show::{Cells, Comparison, counted, counts, fitted, html_table};
+use benchbook_show::{Cells, Comparison, counts, fitted, html_table};
 use uuid::Uuid;
 
 use super::{Bundle, Stack};

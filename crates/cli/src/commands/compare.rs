@@ -12,11 +12,10 @@ use crate::output;
 
 /// Compares variants within a run, or two runs.
 pub fn compare(location: &str, arguments: &CompareArgs) -> Result<u8, Failure> {
-    let store = Store::open(location)?;
-    let session = Session::open(&store)?;
+    let session = Session::open(&Store::open(location)?)?;
     let comparison = match &arguments.candidate {
-        None => within(&store, &session, &arguments.run, arguments.baseline.as_deref())?,
-        Some(candidate) => across(&store, &session, &arguments.run, candidate, arguments.force).map_err(with_force)?,
+        None => within(&session, &arguments.run, arguments.baseline.as_deref())?,
+        Some(candidate) => across(&session, &arguments.run, candidate, arguments.force).map_err(with_force)?,
     };
     show(&comparison, arguments.format.format)?;
     Ok(exit_code(&comparison.answer, &arguments.fail_on))

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use arrow::array::RecordBatch;
 use benchbook_core::message::Description;
+use benchbook_measure::{all_threads, offer};
 use clap::CommandFactory;
 
 use crate::args::{Cli, Format, ListArgs, Topic};
@@ -11,7 +12,6 @@ use crate::batch::text_batch;
 use crate::coverage::{self, Available};
 use crate::error::Failure;
 use crate::output;
-use crate::worker::{all_threads, offer};
 
 /// Shows what exists.
 pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
@@ -154,7 +154,7 @@ fn coverage_rows(known: &Description) -> Result<RecordBatch, Failure> {
         columns: columns.collect(),
         commands: commands(),
         measures: benchbook_measure::run::MEASURES.map(str::to_owned).into(),
-        charts: ["distribution", "speedup", "scaling"].map(str::to_owned).into(),
+        charts: ["distribution", "speedup", "scaling", "history"].map(str::to_owned).into(),
     };
     let rows = coverage::coverage(&available).map_err(|error| Failure::while_doing("the catalogue", error))?;
     text_batch(&[

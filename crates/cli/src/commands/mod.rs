@@ -1,7 +1,9 @@
 //! The commands, one a file.
 
+pub mod calibrate;
 pub mod compare;
 pub mod doctor;
+pub mod gate;
 pub mod kernel;
 pub mod list;
 pub mod notebook;

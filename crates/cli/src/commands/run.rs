@@ -4,17 +4,20 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use benchbook_core::{CaseSpec, Plan, SamplingSpec};
+use benchbook_calibrate::read;
+use benchbook_core::{CaseSpec, Plan, SamplingSpec, counted};
 use benchbook_measure::clock;
-use benchbook_measure::record::LocalStore;
+use benchbook_measure::record::{LocalStore, RunRow, Store};
 use benchbook_measure::run::{Cell, RunSettings, RunSummary, expand, run as measure, run_row};
-use benchbook_show::counted;
+use benchbook_measure::{all_threads, offer, spawner};
+
+use benchbook_query::Session;
+use benchbook_show::duration;
 
 use crate::args::RunArgs;
-use crate::error::{EXIT_ERROR, Failure};
+use crate::error::{EXIT_ERROR, Failure, say};
 use crate::interrupt::interrupt_flag;
 use crate::progress::Bar;
-use crate::worker::{all_threads, offer, spawner};
 
 /// Measures what the arguments say.
 pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
@@ -31,6 +34,9 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     let local = LocalStore::create_or_open(&store_path)?;
     let command = std::env::args().collect::<Vec<_>>().join(" ");
     let row = run_row(&plan, threads, &offer.hello, &offer.known, &command)?;
+    if let Some(half_width) = plan.half_width {
+        foresee(store, &row, half_width, cells.len())?;
+    }
     // The worker that answered questions goes before anything is measured.
     drop(offer.asked);
     let settings = RunSettings { store: &local, row, known: &offer.known, interrupted: &interrupted, budget_start_ns };
@@ -39,6 +45,21 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     let summary = measure(&plan, &cells, settings, &mut spawn, &mut bar);
     bar.clear();
     tell(&summary?, store)
+}
+
+/// Says what a wanted half-width takes, where calibrations of this machine tell.
+fn foresee(store: &str, row: &RunRow, half_width: f64, cases: usize) -> Result<(), Failure> {
+    let calibrations = read(&Session::open(&Store::open(store)?)?, row)?;
+    let longest = calibrations.iter().filter_map(|one| one.seconds_for(half_width)).reduce(f64::max);
+    if let Some(seconds) = longest {
+        let total = duration(1e9 * seconds * cases as f64);
+        say(format_args!(
+            "by its calibration this machine takes {total} or more for {} to ± {:.2} %",
+            counted(cases, "case"),
+            100.0 * half_width
+        ));
+    }
+    Ok(())
 }
 
 /// A store to write to is a folder.
@@ -83,6 +104,9 @@ fn plan(arguments: &RunArgs) -> Result<Plan, Failure> {
     plan.sampling.blocks = arguments.blocks.unwrap_or(plan.sampling.blocks);
     plan.threads = arguments.threads.or(plan.threads);
     plan.cache = arguments.cache.unwrap_or(plan.cache);
+    plan.half_width = arguments.half_width.or(plan.half_width);
+    plan.most_replicates = arguments.most_replicates.unwrap_or(plan.most_replicates);
+    plan.sampling.keep_disturbed |= arguments.keep_disturbed;
     plan.seed = arguments.seed.unwrap_or(plan.seed);
     plan.tags.extend(arguments.tags.iter().cloned());
     if let Some(timeout) = arguments.timeout {
@@ -124,17 +148,9 @@ fn dry_run(plan: &Plan, cells: &[Cell]) -> Result<u8, Failure> {
 }
 
 fn tell(summary: &RunSummary, store: &str) -> Result<u8, Failure> {
-    let RunSummary { run_id, folder, trials, blocks, samples, failed, out_of_time, interrupted } = summary;
+    let RunSummary { folder, samples, interrupted, .. } = summary;
     let mut out = std::io::stdout().lock();
-    let ended = if *interrupted { "interrupted" } else { "complete" };
-    let mut text = format!(
-        "run {run_id} {ended}: {}, {samples} samples in {blocks} blocks, {failed} failed",
-        counted(usize::try_from(*trials).unwrap_or(0), "trial")
-    );
-    if *out_of_time > 0 {
-        text += &format!(", {out_of_time} cut short or not begun for lack of time");
-    }
-    writeln!(out, "{text}\nrecorded in {}", folder.display())?;
+    writeln!(out, "{summary}\nrecorded in {}", folder.display())?;
     if *samples > 0 {
         let option = if store == "results" { String::new() } else { format!(" --store {store}") };
         writeln!(out, "next: benchbook{option} compare, or benchbook{option} report")?;

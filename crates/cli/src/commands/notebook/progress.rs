@@ -5,8 +5,9 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use benchbook_core::counted;
 use benchbook_kernel::{Event, Observer, Report};
-use benchbook_show::{counted, duration};
+use benchbook_show::duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::failure::{clean, clean_name, describe};

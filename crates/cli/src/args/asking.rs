@@ -1,0 +1,135 @@
+//! Arguments of the commands that ask a store or look at the machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::FormatArgs;
+use super::values::parse_pair;
+
+/// What `list` can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Topic {
+    /// Workloads with their parameters and presets
+    Workloads,
+    /// Implementations with what they follow
+    Implementations,
+    /// Every implementation on every device
+    Variants,
+    /// Devices, and why one is missing
+    Devices,
+    /// Named queries with their parameters
+    Queries,
+    /// SQL functions
+    Functions,
+    /// Every row of the catalogue: works, or not yet
+    Coverage,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// What to show; without it, all but the coverage
+    pub topic: Option<Topic>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// Arguments of `sql`.
+#[derive(Debug, Args)]
+pub struct SqlArgs {
+    /// The statement
+    #[arg(required_unless_present = "query", conflicts_with = "query")]
+    pub statement: Option<String>,
+    /// A named query (`benchbook list queries`)
+    #[arg(long, value_name = "NAME")]
+    pub query: Option<String>,
+    /// A parameter of the named query; may be given again
+    #[arg(long = "param", value_name = "NAME=VALUE", conflicts_with = "statement", value_parser = parse_pair)]
+    pub params: Vec<(String, String)>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// A run, or the baseline run of two
+    #[arg(default_value = "latest", value_name = "RUN")]
+    pub run: String,
+    /// The candidate run: the two are then compared as unpaired and sequential
+    #[arg(value_name = "CANDIDATE_RUN", conflicts_with = "baseline")]
+    pub candidate: Option<String>,
+    /// Within one run: the implementation, or whole variant, that the others are compared with
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
+    /// Compare runs from unlike environments all the same
+    #[arg(long)]
+    pub force: bool,
+    /// Exit with 1 if a candidate is slower, with 2 if something is undecided
+    #[arg(long, value_delimiter = ',', value_name = "slower,undecided", conflicts_with = "candidate")]
+    pub fail_on: Vec<FailOn>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// A verdict that a user wants to see in the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Exit code 1
+    Slower,
+    /// Exit code 2
+    Undecided,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run
+    #[arg(default_value = "latest", value_name = "RUN")]
+    pub run: String,
+    /// Where to write: .html, .md or .json
+    #[arg(long, short, default_value = "report.html", value_name = "FILE")]
+    pub output: PathBuf,
+    /// The implementation, or whole variant, that the others are compared with [default: naive, or the first by name]
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
+    /// Also write each chart by itself: JSON and HTML, and SVG and PNG where there is a browser
+    #[arg(long, value_name = "DIR")]
+    pub figures: Option<PathBuf>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// Arguments of `store`.
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// What to do with it
+    #[command(subcommand)]
+    pub action: StoreAction,
+}
+
+/// What to do with a store.
+#[derive(Debug, Subcommand)]
+pub enum StoreAction {
+    /// List the runs
+    #[command(after_help = "Example:\n  benchbook store ls")]
+    Ls(FormatArgs),
+    /// Check every checksum
+    #[command(after_help = "Example:\n  benchbook --store datasets/demo store verify")]
+    Verify(FormatArgs),
+    /// Turn the journals of dead runs into Parquet
+    #[command(after_help = "Example:\n  benchbook store repair")]
+    Repair(FormatArgs),
+    /// Copy the runs of another store into this one
+    #[command(after_help = "Example:\n  benchbook --store all store merge results")]
+    Merge {
+        /// The other store: folder or URL
+        from: String,
+    },
+}

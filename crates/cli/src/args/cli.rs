@@ -1,0 +1,101 @@
+//! The program and its commands.
+
+use clap::{Parser, Subcommand};
+
+use super::{
+    CalibrateArgs, CompareArgs, DoctorArgs, GateArgs, KernelArgs, ListArgs, NotebookArgs, ReportArgs, RunArgs, SqlArgs,
+    StoreArgs,
+};
+
+/// Honest measurement of deep-learning optimizations: paired, interleaved, judged, or undecided.
+#[derive(Debug, Parser)]
+#[command(
+    name = "benchbook",
+    version,
+    after_help = "\
+Examples:
+  benchbook run attention --quick
+  benchbook compare latest --baseline naive
+  benchbook sql \"select variant, median(time_ns) from results group by variant\"
+  benchbook report --output report.html
+
+Exit codes: 0 fine, 1 regression, 2 undecided (only if asked), 3 not comparable, 4 everything else"
+)]
+pub struct Cli {
+    /// Folder or URL of the store
+    #[arg(long, global = true, env = "BENCHBOOK_STORE", default_value = "results", value_name = "DIR|URL")]
+    pub store: String,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure workloads, or what a plan says, and record every sample
+    #[command(after_help = "\
+Examples:
+  benchbook run attention --quick
+  benchbook run matmul --set m=256,512 --device flex,libtorch --time 30s
+  benchbook run plan.toml")]
+    Run(RunArgs),
+    /// Show what can be measured, asked, and what of the catalogue works
+    #[command(after_help = "Examples:\n  benchbook list\n  benchbook list coverage --format csv")]
+    List(ListArgs),
+    /// Ask the store in SQL, or by a named query
+    #[command(after_help = "\
+Examples:
+  benchbook sql \"select case_name, variant, median(time_ns) from results group by all\"
+  benchbook sql --query speedup --param baseline=naive
+  benchbook sql --format parquet \"select * from samples\" > samples.parquet")]
+    Sql(SqlArgs),
+    /// Compare variants within a run (paired), or two runs (unpaired, sequential)
+    #[command(after_help = "\
+Examples:
+  benchbook compare latest --baseline naive
+  benchbook compare latest~1 latest
+
+Runs are named by id, a unique start of it, a tag, `latest`, or `latest~1` for the one before.")]
+    Compare(CompareArgs),
+    /// Build two revisions, measure them side by side, and fail where something became slower
+    #[command(after_help = "\
+Examples:
+  benchbook gate --baseline origin/main --quick
+  benchbook gate --baseline v1.2 --candidate HEAD --suite attention --output gate.md --output gate.json
+
+What looks slower is measured again in fresh processes, and only that second estimate counts.
+Exit codes: 0 nothing is slower, 1 regression, 2 undecided (only with --fail-on undecided), 3 not comparable,
+4 a case that had to be answered has no answer, and everything else")]
+    Gate(GateArgs),
+    /// Measure equal programs against each other: what this machine can see, and how often it errs
+    #[command(after_help = "\
+Examples:
+  benchbook calibrate
+  benchbook calibrate --time 10m
+
+Runs add up: each one of the same machine in the store narrows the figures. `benchbook doctor` shows them.")]
+    Calibrate(CalibrateArgs),
+    /// Write a report: what was run, on what, tables, charts, checks, what was left out
+    #[command(
+        after_help = "Examples:\n  benchbook report --output report.html\n  benchbook report latest~1 --output report.md"
+    )]
+    Report(ReportArgs),
+    /// Look at this machine: what disturbs measurements here, what is missing, and the remedy
+    #[command(after_help = "Example:\n  benchbook doctor")]
+    Doctor(DoctorArgs),
+    /// Look after a store
+    #[command(
+        after_help = "Examples:\n  benchbook store ls\n  benchbook store verify\n  benchbook --store all store merge results"
+    )]
+    Store(StoreArgs),
+    /// Look after the Jupyter kernel Rust (benchbook)
+    #[command(after_help = "Examples:\n  benchbook kernel doctor\n  benchbook kernel install --user")]
+    Kernel(KernelArgs),
+    /// Run notebooks without a person before them
+    #[command(after_help = "Example:\n  benchbook notebook run notebooks/*.ipynb --quick --html pages")]
+    Notebook(NotebookArgs),
+    /// Print the tables of the record, their columns and units
+    #[command(after_help = "Example:\n  benchbook schema")]
+    Schema,
+}

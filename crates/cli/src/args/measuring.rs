@@ -1,0 +1,135 @@
+//! Arguments of the commands that measure.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use benchbook_core::{CacheRegime, DType};
+use clap::Args;
+
+use super::values::{parse_axis, parse_cache, parse_duration, parse_percent};
+use super::{FailOn, FormatArgs};
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Names of workloads, or one plan file (`.toml`)
+    #[arg(required = true, value_name = "WORKLOAD|PLAN")]
+    pub targets: Vec<String>,
+    /// Few short cases and few blocks: a first look within a minute or two
+    #[arg(long)]
+    pub quick: bool,
+    /// Only these devices
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub device: Vec<String>,
+    /// Only these implementations
+    #[arg(long = "implementation", visible_alias = "impl", value_delimiter = ',', value_name = "NAME,…")]
+    pub implementations: Vec<String>,
+    /// Element types (f64, f32, f16, bf16)
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub dtype: Vec<DType>,
+    /// A parameter, with a list to sweep; may be given again
+    #[arg(long = "set", value_name = "NAME=VALUE,…", value_parser = parse_axis)]
+    pub sets: Vec<(String, benchbook_core::Axis)>,
+    /// Budget of the whole run (30s, 5m)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
+    pub time: Option<Duration>,
+    /// Fresh processes per variant; a verdict needs 5
+    #[arg(long, value_name = "N")]
+    pub replicates: Option<u32>,
+    /// Wanted half-width of each ratio's 95 % interval (0.5%): a pilot of 8 replicates fixes how many it takes
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub half_width: Option<f64>,
+    /// Replicates that a wanted half-width may lead to [default: 100]
+    #[arg(long, value_name = "N", requires = "half_width")]
+    pub most_replicates: Option<u32>,
+    /// Use samples too that the machine disturbed, as on one that is never quiet
+    #[arg(long, env = "BENCHBOOK_KEEP_DISTURBED", value_parser = clap::builder::FalseyValueParser::new())]
+    pub keep_disturbed: bool,
+    /// Blocks per case and replicate
+    #[arg(long, value_name = "N")]
+    pub blocks: Option<u64>,
+    /// Threads given to every variant [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Whether inputs stay in the caches
+    #[arg(long, value_parser = parse_cache, value_name = "hot|cold")]
+    pub cache: Option<CacheRegime>,
+    /// Seed of inputs and of the order within blocks
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// A word to find the run by; may be given again
+    #[arg(long = "tag", value_name = "WORD")]
+    pub tags: Vec<String>,
+    /// Longest time a worker may take for one answer before it is ended
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Print the plan as TOML and what it means here, and measure nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `gate`.
+#[derive(Debug, Args)]
+pub struct GateArgs {
+    /// A git revision to build and measure beside the candidate; or a recorded run, compared as sequential
+    #[arg(long, value_name = "REV|RUN")]
+    pub baseline: String,
+    /// A git revision [default: the work tree]
+    #[arg(long, value_name = "REV")]
+    pub candidate: Option<String>,
+    /// What to measure: names of workloads, or a plan file [default: every workload]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…|PLAN")]
+    pub suite: Vec<String>,
+    /// Few short cases and 8 replicates, instead of as many as a half-width of 0.5 % takes
+    #[arg(long)]
+    pub quick: bool,
+    /// Only these implementations
+    #[arg(long = "implementation", visible_alias = "impl", value_delimiter = ',', value_name = "NAME,…")]
+    pub implementations: Vec<String>,
+    /// Only these devices
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub device: Vec<String>,
+    /// Threads given to every variant [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Budget of each of the two measurements (30s, 5m)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub time: Option<Duration>,
+    /// Seed of inputs and of the order within blocks
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Use samples too that the machine disturbed, as on one that is never quiet
+    #[arg(long, env = "BENCHBOOK_KEEP_DISTURBED", value_parser = clap::builder::FalseyValueParser::new())]
+    pub keep_disturbed: bool,
+    /// Where to write the report: .md or .json; may be given again
+    #[arg(long, short, default_value = "gate.md", value_name = "FILE")]
+    pub output: Vec<PathBuf>,
+    /// Exit with 2 if something is undecided (a regression exits with 1 anyway)
+    #[arg(long, value_delimiter = ',', value_name = "undecided")]
+    pub fail_on: Vec<FailOn>,
+    /// Where workers of revisions are kept; outside the repository
+    #[arg(long, env = "BENCHBOOK_GATE_CACHE", value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// The folder in which dependencies lie compiled [default: cargo's]
+    #[arg(long, value_name = "DIR")]
+    pub build_folder: Option<PathBuf>,
+    /// Build the workers without libtorch
+    #[arg(long)]
+    pub minimal: bool,
+}
+
+/// Arguments of `calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// How long to measure
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = parse_duration)]
+    pub time: Duration,
+    /// Use samples too that the machine disturbed, as on one that is never quiet
+    #[arg(long, env = "BENCHBOOK_KEEP_DISTURBED", value_parser = clap::builder::FalseyValueParser::new())]
+    pub keep_disturbed: bool,
+    /// Seed of the order within blocks [default: the number of calibrations in the store]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}

@@ -1,0 +1,16 @@
+//! The command line.
+
+mod asking;
+mod cli;
+mod format;
+mod measuring;
+mod notebooks;
+mod values;
+
+pub use asking::{CompareArgs, DoctorArgs, FailOn, ListArgs, ReportArgs, SqlArgs, StoreAction, StoreArgs, Topic};
+pub use cli::{Cli, Command};
+pub use format::{Format, FormatArgs};
+pub use measuring::{CalibrateArgs, GateArgs, RunArgs};
+pub use notebooks::{
+    KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,
+};

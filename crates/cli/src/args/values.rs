@@ -1,0 +1,90 @@
+//! Values as people write them: durations, sizes, percentages, parameters.
+
+use std::time::Duration;
+
+use benchbook_core::CacheRegime;
+
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| format!("{error} (write 30s, 5m, 1h)"))?;
+    if duration.is_zero() { Err("must be longer than nothing".into()) } else { Ok(duration) }
+}
+
+/// `0.5%` or `0.5 %` as a share.
+pub fn parse_percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix('%').unwrap_or(text).trim();
+    match number.parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(percent / 100.0),
+        _ => Err("write a percentage above 0, such as 0.5%".into()),
+    }
+}
+
+/// `500`, `64kB`, `10MB`, `1GiB`: a number of bytes.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("b", 1),
+        ("", 1),
+    ];
+    let text = text.trim().to_ascii_lowercase();
+    let wrong = || "write a size such as 500kB, 10MB or 1GiB".to_owned();
+    let (digits, unit) =
+        UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit))).ok_or_else(wrong)?;
+    let size = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(*unit)).ok_or_else(wrong)?;
+    if size == 0 { Err("must be more than nothing".into()) } else { Ok(size) }
+}
+
+pub fn parse_cache(text: &str) -> Result<CacheRegime, String> {
+    match text {
+        "hot" => Ok(CacheRegime::Hot),
+        "cold" => Ok(CacheRegime::Cold),
+        _ => Err("hot or cold".into()),
+    }
+}
+
+pub fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+/// `seq_q=128,256` as an axis; each value is read as TOML would read it, and as text otherwise.
+pub fn parse_axis(text: &str) -> Result<(String, benchbook_core::Axis), String> {
+    let (name, values) = parse_pair(text)?;
+    let one = |word: &str| {
+        let document = format!("v = {word}").parse::<toml::Table>().ok();
+        let value = document.and_then(|mut table| table.remove("v"));
+        value.unwrap_or_else(|| toml::Value::String(word.to_owned()))
+    };
+    let list = toml::Value::Array(values.split(',').map(|word| one(word.trim())).collect());
+    Ok((name, benchbook_core::Axis::try_from(list)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_shares() {
+        for (text, share) in [("0.5%", 0.005), ("1 %", 0.01), ("2", 0.02)] {
+            assert_eq!(parse_percent(text), Ok(share), "{text}");
+        }
+        for text in ["", "%", "0", "-1%", "100%", "nan", "inf"] {
+            assert!(parse_percent(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        let cases = [("500", 500), ("64 kB", 64_000), ("10MB", 10_000_000), ("1GiB", 1 << 30), ("7b", 7)];
+        for (text, bytes) in cases {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MB", "-1", "1.5MB", "0", "10 TB", "99999999999999999999", "99999999999999GB"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+}

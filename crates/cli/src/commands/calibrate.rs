@@ -1,0 +1,100 @@
+//! `benchbook calibrate`: equal programs against each other on this machine.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use benchbook_calibrate::{Calibration, SECONDS, SUITE, plan, read};
+use benchbook_core::counted;
+use benchbook_measure::record::{LocalStore, RunRow, Store};
+use benchbook_measure::run::{RunSettings, describe, expand, run as measure, run_row};
+use benchbook_measure::{Executor, ProcessWorker, clock, spawner};
+use benchbook_query::Session;
+use benchbook_show::duration;
+
+use crate::args::{CalibrateArgs, Format};
+use crate::batch::text_batch;
+use crate::error::{EXIT_ERROR, Failure};
+use crate::interrupt::interrupt_flag;
+use crate::output;
+use crate::progress::Bar;
+
+use super::run::local_path;
+
+/// Measures, then tells what all calibrations of this machine in the store show.
+pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> {
+    let budget_start_ns = clock::now_ns();
+    let interrupted = interrupt_flag("finishing the journal")?;
+    let local = LocalStore::create_or_open(local_path(store)?)?;
+    // Another order each time, so that runs add up.
+    let seed = arguments.seed.unwrap_or(earlier(store)? as u64);
+    let mut plan = plan(arguments.time.as_secs_f64(), seed);
+    plan.sampling.keep_disturbed = arguments.keep_disturbed;
+    // This program holds known work itself and starts in milliseconds.
+    let program = std::env::current_exe()?;
+    let mut asked = ProcessWorker::spawn(&program, 1, Arc::clone(&interrupted))?;
+    let known = describe(&mut asked)?;
+    let cells = expand(&plan, 1, &known, &mut asked as &mut dyn Executor)?;
+    let command = std::env::args().collect::<Vec<_>>().join(" ");
+    let row = run_row(&plan, 1, asked.hello(), &known, &command)?;
+    let machine = row.clone();
+    drop(asked);
+    let settings = RunSettings { store: &local, row, known: &known, interrupted: &interrupted, budget_start_ns };
+    let mut bar = Bar::new();
+    let summary = measure(&plan, &cells, settings, &mut spawner(program, Arc::clone(&interrupted)), &mut bar);
+    bar.clear();
+    let summary = summary?;
+    tell(store, &machine, arguments.format.format)?;
+    Ok(if summary.interrupted { EXIT_ERROR } else { 0 })
+}
+
+/// Calibration runs that the store already has.
+fn earlier(store: &str) -> Result<usize, Failure> {
+    let session = Session::open(&Store::open(store)?)?;
+    Ok(session.sql(&format!("SELECT run_id FROM runs WHERE suite = '{SUITE}'"))?.rows())
+}
+
+fn tell(store: &str, machine: &RunRow, format: Format) -> Result<(), Failure> {
+    let session = Session::open(&Store::open(store)?)?;
+    let found = read(&session, machine)?;
+    let column = |show: fn(&Calibration) -> String| found.iter().map(show).collect::<Vec<_>>();
+    let mut columns = vec![
+        ("sample", column(|one| duration(one.sample_ns))),
+        ("noise_floor", column(|one| share(one.noise_floor))),
+        ("verdicts", column(|one| one.verdicts.to_string())),
+        ("false_positives", column(|one| one.significant.to_string())),
+        ("rate", column(|one| share(one.false_positive_rate))),
+        ("rate_95", column(|one| format!("{} – {}", share(one.rate_low), share(one.rate_high)))),
+        ("usual_difference", column(|one| share(one.usual_difference))),
+    ];
+    let names = SECONDS.map(|seconds| format!("detectable_in_{seconds:.0}s"));
+    for (place, name) in names.iter().enumerate() {
+        let value = |one: &Calibration| one.detectable[place].map_or_else(|| "not known".into(), share);
+        columns.push((name, found.iter().map(value).collect()));
+    }
+    let batch = text_batch(&columns)?;
+    output::print(&batch.schema(), &[batch], format)?;
+    if format == Format::Table {
+        let mut out = std::io::stdout().lock();
+        let verdicts: u64 = found.iter().map(|one| one.verdicts).sum();
+        writeln!(
+            out,
+            "\n{} of equal programs at 95 %, five replicates each: a rate about 5 % is as it should be.\n\
+             detectable: the effect found nine times in ten within that time, processes included.",
+            counted(usize::try_from(verdicts).unwrap_or(usize::MAX), "verdict")
+        )?;
+    }
+    Ok(())
+}
+
+/// A share in percent with two significant digits.
+pub fn share(value: f64) -> String {
+    let percent = 100.0 * value;
+    let digits = if percent >= 10.0 || percent == 0.0 {
+        0
+    } else if percent >= 1.0 {
+        1
+    } else {
+        2
+    };
+    format!("{percent:.digits$} %")
+}

@@ -1,0 +1,271 @@
+//! From two names to a report and an exit code.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use benchbook_core::message::Description;
+use benchbook_core::{CaseSpec, Plan, SamplingSpec};
+use benchbook_gate::{Report, Revision, RevisionError, Source, Workshop, exit_code, flagged};
+use benchbook_measure::record::{LocalStore, RunRow, Store};
+use benchbook_measure::run::{Cell, expand};
+use benchbook_measure::{Executor, Offer, all_threads, offer_of};
+use benchbook_query::Session;
+use benchbook_show::warnings;
+
+use super::answers::{endings, interleaved, missing};
+use super::measured::Bench;
+use super::recorded::{against_run, confirm};
+use super::sides::{Labels, case_label, pairs};
+use crate::args::{FailOn, GateArgs};
+use crate::commands::run::local_path;
+use crate::error::{Failure, say};
+use crate::interrupt::interrupt_flag;
+
+/// The wanted half-width of each ratio: half the practical margin.
+const HALF_WIDTH: f64 = 0.005;
+/// Replicates of a quick gate, and of a pilot.
+const REPLICATES: u32 = 8;
+
+/// What the baseline turned out to be.
+enum Baseline {
+    Revision(Revision),
+    Run(Box<RunRow>),
+}
+
+/// Builds, measures, reports, and judges.
+pub fn gate(store: &str, arguments: &GateArgs) -> Result<u8, Failure> {
+    let interrupted = interrupt_flag("finishing the journal")?;
+    let here = std::env::current_dir()?;
+    let local = LocalStore::create_or_open(local_path(store)?)?;
+    let candidate = Revision::resolve(&here, arguments.candidate.as_deref())?;
+    let baseline = baseline(&here, store, &arguments.baseline)?;
+    let mut report = Report {
+        baseline: match &baseline {
+            Baseline::Revision(revision) => revision.label.clone(),
+            Baseline::Run(run) => format!("run {}", run.run_id),
+        },
+        candidate: candidate.label.clone(),
+        sequential: false,
+        not_comparable: None,
+        comparisons: Vec::new(),
+        left_out: Vec::new(),
+        warnings: Vec::new(),
+        machine: Vec::new(),
+        reproduce: reproduce(&baseline, &candidate, arguments),
+    };
+    let cache = arguments.cache.clone().map_or_else(cache_folder, Ok)?;
+    let workshop = Workshop {
+        repository: &here,
+        cache: &cache,
+        build_folder: arguments.build_folder.clone(),
+        arguments: if arguments.minimal { vec!["--no-default-features".into()] } else { Vec::new() },
+        interrupted: &interrupted,
+    };
+    let threads = arguments.threads.unwrap_or_else(all_threads);
+    match sides(&workshop, &baseline, &candidate, threads)? {
+        Err(reason) => report.not_comparable = Some(reason),
+        Ok((before, Offer { program, hello, known, mut asked })) => {
+            let interrupted = Arc::clone(&interrupted);
+            let mut bench = Bench { store: &local, hello, known, program, programs: Vec::new(), threads, interrupted };
+            match (&baseline, before) {
+                (Baseline::Run(run), _) => against_run(&mut bench, &mut asked, store, run, &mut report)?,
+                (Baseline::Revision(_), Some(before)) => {
+                    against_revision(&mut bench, &mut asked, store, arguments, before, &mut report)?;
+                }
+                (Baseline::Revision(_), None) => report.not_comparable = Some("the baseline has no worker".into()),
+            }
+        }
+    }
+    for file in &arguments.output {
+        report.write(file).map_err(|error| Failure::while_doing(&file.display().to_string(), error))?;
+    }
+    let outcome = report.outcome();
+    writeln!(std::io::stdout().lock(), "{}", report.text())?;
+    Ok(exit_code(outcome, arguments.fail_on.contains(&FailOn::Undecided)))
+}
+
+/// A revision by that name; where there is none, a recorded run.
+fn baseline(here: &Path, store: &str, name: &str) -> Result<Baseline, Failure> {
+    match Revision::resolve(here, Some(name)) {
+        Ok(revision) => Ok(Baseline::Revision(revision)),
+        Err(unknown @ RevisionError::Unknown { .. }) => {
+            let store = Store::open(store)?;
+            match store.resolve(name) {
+                Ok(entry) => Ok(Baseline::Run(Box::new(store.run_row(&entry.run_id)?))),
+                Err(_) => Err(Failure::say(format!("{unknown}\nand the store has no run or tag of that name"))),
+            }
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// The offers of both sides; in words why there can be no comparison.
+type Sides = Result<(Option<Offer>, Offer), String>;
+
+fn sides(workshop: &Workshop<'_>, baseline: &Baseline, candidate: &Revision, threads: usize) -> Result<Sides, Failure> {
+    let mut offers = Vec::new();
+    let revisions = match baseline {
+        Baseline::Revision(revision) => vec![revision, candidate],
+        Baseline::Run(_) => vec![candidate],
+    };
+    for revision in revisions {
+        say(format_args!("building the worker of {}", revision.label));
+        let program = match workshop.worker_of(revision, &mut |line| say(format_args!("  {line}"))) {
+            Ok(program) => program,
+            Err(error @ (RevisionError::DoesNotBuild { .. } | RevisionError::NoWorkerPackage { .. })) => {
+                return Ok(Err(error.to_string()));
+            }
+            Err(other) => return Err(other.into()),
+        };
+        match offer_of(program, threads) {
+            Ok(offer) => offers.push(offer),
+            Err(error @ (benchbook_measure::Error::Protocol { .. } | benchbook_measure::Error::NotAWorker { .. })) => {
+                return Ok(Err(format!("the worker of {}: {error}", revision.label)));
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    let after = offers.pop().ok_or_else(|| Failure::say("there is no candidate"))?;
+    Ok(Ok((offers.pop(), after)))
+}
+
+/// Measures both builds in interleaved blocks; flagged cases are measured once more on fresh replicates.
+fn against_revision(
+    bench: &mut Bench<'_>,
+    asked: &mut dyn Executor,
+    store: &str,
+    arguments: &GateArgs,
+    before: Offer,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let plan = plan(arguments, &bench.known)?;
+    bench.threads = plan.threads.unwrap_or(bench.threads);
+    let labels = Labels::new(&report.baseline, &report.candidate);
+    report.candidate.clone_from(&labels.candidate);
+    bench.programs =
+        vec![(labels.baseline.clone(), before.program.clone()), (labels.candidate.clone(), bench.program.clone())];
+    if same_bytes(&before.program, &bench.program) {
+        report.warnings.push("both sides are the same program, byte by byte: this measures nothing but noise".into());
+    }
+    let cells = expand(&plan, bench.threads, &bench.known, asked)?;
+    let (cells, left_out) = pairs(&cells, &labels, &before.known, &bench.known);
+    report.left_out = left_out;
+    report.machine = machine(&bench.row(&plan)?);
+    // Workers that answered questions go before anything is measured.
+    drop(before);
+    let first = bench.measure(&Plan { tags: vec!["gate".into()], ..plan.clone() }, &cells)?;
+    let session = Session::open(&Store::open(store)?)?;
+    report.comparisons = interleaved(&session, &first.run_id, &labels)?;
+    report.warnings.extend(warnings(&session, &first.run_id)?);
+    let ends = endings(&session, &first.run_id)?;
+    for cell in &cells {
+        let case = case_label(cell);
+        let variant = cell.variants.first().map(ToString::to_string).unwrap_or_default();
+        let variant = variant.split('@').next().unwrap_or_default();
+        if !report.comparisons.iter().any(|one| one.case == case && one.variant == variant) {
+            report.left_out.push(missing(&ends, &case, variant, &labels));
+        }
+    }
+    let chosen = flagged(&report.comparisons);
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    say(format_args!("measuring again what looks slower: {} of {}", chosen.len(), report.comparisons.len()));
+    let again: Vec<Cell> = cells.into_iter().filter(|cell| looks_slower(cell, report, &chosen)).collect();
+    let fresh = Plan { seed: plan.seed.wrapping_add(1), tags: vec!["gate-again".into()], ..plan };
+    let second = bench.measure(&fresh, &again)?;
+    let session = Session::open(&Store::open(store)?)?;
+    let seconds = interleaved(&session, &second.run_id, &labels)?;
+    report.warnings.extend(warnings(&session, &second.run_id)?);
+    confirm(&mut report.comparisons, &chosen, &seconds);
+    Ok(())
+}
+
+fn looks_slower(cell: &Cell, report: &Report, chosen: &[usize]) -> bool {
+    let (case, variant) = (case_label(cell), cell.variants.first().map(ToString::to_string).unwrap_or_default());
+    let variant = variant.split('@').next().unwrap_or_default();
+    let mut flagged = chosen.iter().filter_map(|index| report.comparisons.get(*index));
+    flagged.any(|one| one.case == case && one.variant == variant)
+}
+
+/// What to measure: the named workloads or plan, by default every workload of the candidate.
+fn plan(arguments: &GateArgs, known: &Description) -> Result<Plan, Failure> {
+    let is_plan = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "toml");
+    let mut plan = match arguments.suite.as_slice() {
+        [file] if is_plan(file) => {
+            let text = std::fs::read_to_string(file).map_err(|error| Failure::while_doing(file, error))?;
+            Plan::from_toml(&text).map_err(|error| Failure::while_doing(file, error))?
+        }
+        names => {
+            let all: Vec<String> = known.workloads.iter().map(|workload| workload.name.clone()).collect();
+            let preset = if arguments.quick { "quick" } else { "default" };
+            let case = |workload: &String| CaseSpec {
+                workload: workload.clone(),
+                preset: Some(preset.into()),
+                params: [].into(),
+                implementations: arguments.implementations.clone(),
+            };
+            let names = if names.is_empty() { &all } else { names };
+            let mut plan = Plan::of("gate", names.iter().map(case).collect());
+            plan.replicates = REPLICATES;
+            if arguments.quick {
+                plan.sampling = SamplingSpec::quick();
+            } else {
+                plan.half_width = Some(HALF_WIDTH);
+            }
+            plan
+        }
+    };
+    plan.devices.extend(arguments.device.iter().cloned());
+    plan.threads = arguments.threads.or(plan.threads);
+    plan.time_s = arguments.time.map(|time| time.as_secs_f64()).or(plan.time_s);
+    plan.seed = arguments.seed.unwrap_or(plan.seed);
+    plan.sampling.keep_disturbed |= arguments.keep_disturbed;
+    plan.check()?;
+    Ok(plan)
+}
+
+fn same_bytes(a: &Path, b: &Path) -> bool {
+    matches!((std::fs::read(a), std::fs::read(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The machine in words.
+fn machine(row: &RunRow) -> Vec<String> {
+    let gib = |bytes: i64| format!("{:.0} GiB memory", bytes as f64 / f64::from(1 << 30));
+    let facts = [
+        row.cpu_model.clone(),
+        row.cpu_cores.map(|cores| format!("{cores} logical processors")),
+        row.memory_bytes.map(gib),
+        row.os.clone(),
+        row.kernel.as_ref().map(|kernel| format!("kernel {kernel}")),
+        row.threads.map(|threads| format!("{threads} threads for every variant")),
+    ];
+    facts.into_iter().flatten().collect()
+}
+
+/// Where workers of revisions are kept.
+fn cache_folder() -> Result<PathBuf, Failure> {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")));
+    base.map(|base| base.join("benchbook/gate"))
+        .ok_or_else(|| Failure::say("there is no home folder to keep workers in, name one with --cache"))
+}
+
+fn reproduce(baseline: &Baseline, candidate: &Revision, arguments: &GateArgs) -> String {
+    let mut words = vec!["benchbook gate".to_owned()];
+    words.push(match baseline {
+        Baseline::Revision(revision) => format!("--baseline {}", revision.commit),
+        Baseline::Run(run) => format!("--baseline {}", run.run_id),
+    });
+    if matches!(candidate.source, Source::Commit) {
+        words.push(format!("--candidate {}", candidate.commit));
+    }
+    if !arguments.suite.is_empty() {
+        words.push(format!("--suite {}", arguments.suite.join(",")));
+    }
+    if arguments.quick {
+        words.push("--quick".into());
+    }
+    words.join(" ")
+}

@@ -1,0 +1,9 @@
+//! `benchbook gate`: two revisions side by side, and an exit code.
+
+mod answers;
+mod command;
+mod measured;
+mod recorded;
+mod sides;
+
+pub use command::gate;

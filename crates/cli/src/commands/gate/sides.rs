@@ -1,0 +1,118 @@
+//! The two sides of a gate as cells: each variant of a case beside itself, once from each build.
+
+use benchbook_core::Variant;
+use benchbook_core::message::Description;
+use benchbook_gate::{LeftOut, Missing};
+use benchbook_measure::run::Cell;
+
+/// The labels under which the two builds stand in variants.
+pub struct Labels {
+    pub baseline: String,
+    pub candidate: String,
+}
+
+impl Labels {
+    /// Labels from the revisions' own; equal ones are told apart.
+    pub fn new(baseline: &str, candidate: &str) -> Self {
+        let again = if baseline == candidate { "+again" } else { "" };
+        Self { baseline: baseline.to_owned(), candidate: format!("{candidate}{again}") }
+    }
+}
+
+/// A cell for each case and variant that both sides have, the baseline first; and what only one has.
+pub fn pairs(
+    cells: &[Cell],
+    labels: &Labels,
+    baseline: &Description,
+    candidate: &Description,
+) -> (Vec<Cell>, Vec<LeftOut>) {
+    let mut paired = Vec::new();
+    let mut left_out = Vec::new();
+    for cell in cells {
+        for variant in &cell.variants {
+            let of = |build: &str| Variant { build: Some(build.to_owned()), ..variant.clone() };
+            if knows(baseline, &cell.case.workload, variant) {
+                let variants = vec![of(&labels.baseline), of(&labels.candidate)];
+                paired.push(Cell { case: cell.case.clone(), variants });
+            } else {
+                left_out.push(LeftOut {
+                    case: case_label(cell),
+                    variant: variant.to_string(),
+                    missing: Missing::New,
+                    why: format!("{} does not have it", labels.baseline),
+                });
+            }
+        }
+    }
+    for one in &baseline.implementations {
+        let measured = cells.iter().any(|cell| cell.case.workload == one.workload);
+        let known = candidate.implementations.iter().any(|i| i.workload == one.workload && i.name == one.name);
+        if measured && !known {
+            left_out.push(LeftOut {
+                case: one.workload.clone(),
+                variant: one.name.clone(),
+                missing: Missing::Gone,
+                why: format!("{} does not have it", labels.candidate),
+            });
+        }
+    }
+    (paired, left_out)
+}
+
+/// Workload and case, as reports name them.
+pub fn case_label(cell: &Cell) -> String {
+    format!("{} {}", cell.case.workload, cell.case.name)
+}
+
+fn knows(description: &Description, workload: &str, variant: &Variant) -> bool {
+    let named =
+        |i: &&benchbook_core::message::ImplementationInfo| i.workload == workload && i.name == variant.implementation;
+    description.implementations.iter().find(named).is_some_and(|i| i.devices.contains(&variant.device))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use benchbook_core::message::ImplementationInfo;
+    use benchbook_core::{Case, DType, Params};
+
+    fn offers(names: &[&str]) -> Description {
+        let implementation = |name: &&str| ImplementationInfo {
+            name: (*name).into(),
+            workload: "w".into(),
+            about: String::new(),
+            devices: vec!["cpu".into()],
+            engines: Vec::new(),
+            catalogue: Vec::new(),
+        };
+        Description {
+            workloads: Vec::new(),
+            implementations: names.iter().map(implementation).collect(),
+            devices: Vec::new(),
+            build: Vec::new(),
+            thread_pools: Vec::new(),
+        }
+    }
+
+    fn variant(name: &str) -> Variant {
+        Variant { implementation: name.into(), device: "cpu".into(), dtype: DType::F32, threads: 1, build: None }
+    }
+
+    #[test]
+    fn each_variant_stands_beside_itself_and_what_one_side_lacks_is_named() {
+        let case = Case { workload: "w".into(), name: "c".into(), params: Params::default() };
+        let cells = [Cell { case, variants: vec![variant("a"), variant("new")] }];
+        let labels = Labels::new("abc", "def+dirty");
+        let (paired, left_out) = pairs(&cells, &labels, &offers(&["a", "gone"]), &offers(&["a", "new"]));
+        let names: Vec<String> = paired[0].variants.iter().map(ToString::to_string).collect();
+        assert_eq!((paired.len(), names), (1, vec!["a/cpu/f32/1t@abc".into(), "a/cpu/f32/1t@def+dirty".into()]));
+        let missing: Vec<_> = left_out.iter().map(|one| (one.variant.as_str(), one.missing)).collect();
+        assert_eq!(missing, [("new/cpu/f32/1t", Missing::New), ("gone", Missing::Gone)]);
+    }
+
+    #[test]
+    fn a_revision_beside_itself_has_two_names() {
+        let labels = Labels::new("abc", "abc");
+        assert_ne!(labels.baseline, labels.candidate);
+    }
+}
