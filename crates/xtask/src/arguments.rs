@@ -20,12 +20,14 @@ Options
   --minimal    without torch and libtorch, in a target directory of its own
   --conda      makes and uses the conda environment instead of .venv (an active one is used anyway)
 
-Options of bench (without any: all four)
+Options of bench (without any: the first four)
   --recording  samples a second, through to the written journal
   --sql        grouped statistics over ten million samples, beside DuckDB
   --startup    start to finish of `benchbook --help` and `benchbook sql`
   --notebook   cells of a notebook, and the same trial in a notebook and by the program
-  --stock      with --notebook: beside stock evcxr, which first compiles the library again (an hour)
+  --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
+  --minutes N  with --trust: go on for so long (60), the rest another time
+  --stock      cells beside stock evcxr, which first compiles the library again (an hour); only where asked for
 
 Environment variables
   BENCHBOOK_VENV    the folder of the Python environment (.venv)
@@ -46,7 +48,7 @@ pub struct Options {
 }
 
 /// Which of the program's own figures to measure.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choice {
     pub recording: bool,
     pub sql: bool,
@@ -54,9 +56,25 @@ pub struct Choice {
     pub notebook: bool,
     /// Beside stock evcxr.
     pub stock: bool,
+    /// Verdicts on known ratios, for so many minutes.
+    pub trust: bool,
+    pub minutes: f64,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+impl Default for Choice {
+    fn default() -> Self {
+        let (recording, sql, startup, notebook, stock, trust) = (false, false, false, false, false, false);
+        Self { recording, sql, startup, notebook, stock, trust, minutes: 60.0 }
+    }
+}
+
+impl Choice {
+    fn any(self) -> bool {
+        self.recording || self.sql || self.startup || self.notebook || self.stock || self.trust
+    }
+}
+
+#[derive(Debug, PartialEq)]
 pub enum Request {
     Help,
     Setup(Options),
@@ -76,7 +94,8 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
     };
     let mut options = Options::default();
     let mut choice = Choice::default();
-    for argument in ours {
+    let mut ours = ours.iter();
+    while let Some(argument) = ours.next() {
         match (argument.as_str(), verb.as_str()) {
             ("--help" | "-h", _) => return Ok(Request::Help),
             ("--minimal", _) => options.minimal = true,
@@ -85,7 +104,12 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--sql", "bench") => choice.sql = true,
             ("--startup", "bench") => choice.startup = true,
             ("--notebook", "bench") => choice.notebook = true,
-            ("--stock", "bench") => (choice.notebook, choice.stock) = (true, true),
+            ("--stock", "bench") => choice.stock = true,
+            ("--trust", "bench") => choice.trust = true,
+            ("--minutes", "bench") => {
+                let minutes = ours.next().and_then(|word| word.parse().ok()).filter(|minutes: &f64| *minutes > 0.0);
+                choice.minutes = minutes.ok_or_else(|| Error::Usage("`--minutes` takes a number above 0".into()))?;
+            }
             _ => return Err(Error::Usage(format!("`{verb}` knows no `{argument}`"))),
         }
     }
@@ -99,8 +123,8 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
         "lab" => Ok(Request::Lab(options)),
         "test" => Ok(Request::Test(options, theirs)),
         "bench" => {
-            if choice == Choice::default() {
-                choice = Choice { recording: true, sql: true, startup: true, notebook: true, stock: false };
+            if !choice.any() {
+                choice = Choice { recording: true, sql: true, startup: true, notebook: true, ..choice };
             }
             Ok(Request::Bench(options, choice))
         }
@@ -133,16 +157,22 @@ mod tests {
 
     #[test]
     fn bench_without_a_choice_means_everything() -> Result<()> {
-        let all = Choice { recording: true, sql: true, startup: true, notebook: true, stock: false };
+        let all = Choice { recording: true, sql: true, startup: true, notebook: true, ..Choice::default() };
         assert_eq!(parsed("bench")?, Request::Bench(Options::default(), all));
+        let trust = Choice { trust: true, minutes: 5.0, ..Choice::default() };
+        assert_eq!(parsed("bench --trust --minutes 5")?, Request::Bench(Options::default(), trust));
         Ok(())
     }
 
     #[test]
     fn what_is_unknown_is_named() {
-        for (line, named) in
-            [("fly", "`fly`"), ("demo --fast", "`--fast`"), ("demo --sql", "`--sql`"), ("setup -- x", "`--`")]
-        {
+        for (line, named) in [
+            ("fly", "`fly`"),
+            ("demo --fast", "`--fast`"),
+            ("demo --sql", "`--sql`"),
+            ("setup -- x", "`--`"),
+            ("bench --minutes x", "above 0"),
+        ] {
             let message = parsed(line).expect_err(line).to_string();
             assert!(message.contains(named) && message.contains("cargo xtask help"), "{message}");
         }

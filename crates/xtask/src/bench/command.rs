@@ -1,6 +1,6 @@
 //! Runs the chosen measurements, one section of the table each.
 
-use super::{machine, notebook, recording, sql, startup, table};
+use super::{machine, notebook, recording, sql, startup, table, trust};
 use crate::arguments::{Choice, Options};
 use crate::error::{Named, Result};
 use crate::kernel;
@@ -14,14 +14,16 @@ type Measured = fn(&Ready, Choice) -> Result<String>;
 pub fn command(options: &Options, choice: Choice) -> Result<()> {
     let mut ready = setup::ready(options)?;
     setup::built(&mut ready)?;
-    if choice.notebook {
+    if choice.notebook || choice.stock {
         kernel::ready(&mut ready, options)?;
     }
-    let all: [(bool, &str, Measured); 4] = [
+    let all: [(bool, &str, Measured); 6] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
-        (choice.notebook, "Notebooks", notebook::measure),
+        (choice.notebook, "Notebooks", |ready, _| notebook::measure(ready)),
+        (choice.stock, "Notebooks beside stock evcxr", |ready, _| notebook::beside_stock(ready)),
+        (choice.trust, "Trust", |ready, choice| trust::measure(ready, choice.minutes)),
     ];
     let path = ready.workspace.root.join("datasets/bench.md");
     let mut text = fs::read_to_string(&path).unwrap_or_else(|_| table::TITLE.to_owned());

@@ -9,5 +9,6 @@ mod recording;
 mod sql;
 mod startup;
 mod table;
+mod trust;
 
 pub use command::command;

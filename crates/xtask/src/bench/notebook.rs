@@ -1,7 +1,6 @@
 //! Cells of a notebook: how soon they answer, beside stock evcxr, and whether they measure what the program measures.
 
 use super::figures::{at_most, median, quantile};
-use crate::arguments::Choice;
 use crate::error::{Error, Named, Result};
 use crate::libtorch;
 use crate::process;
@@ -15,6 +14,8 @@ use std::process::Stdio;
 
 const SCRIPT: &str = include_str!("notebook.py");
 const ROUNDS: u32 = 5;
+/// Stock evcxr takes minutes a round.
+const STOCK_ROUNDS: u32 = 3;
 /// Later cells of each kind in a round.
 const LATER: u32 = 6;
 const KERNELS: u32 = 10;
@@ -26,19 +27,27 @@ const THREADS: u32 = 1;
 /// Largest difference between a notebook and the program.
 const MARGIN: f64 = 0.02;
 
-/// Cells of the kernel, beside stock evcxr where that is asked for too.
-pub fn measure(ready: &Ready, choice: Choice) -> Result<String> {
+/// Cells of the kernel and of stock evcxr, in turn.
+pub fn beside_stock(ready: &Ready) -> Result<String> {
+    println!("   stock evcxr compiles the library again where it has not yet: about an hour");
+    let kernels = json!({ "benchbook": ours(ready)?, "stock": stock(ready)? });
+    Ok(cells(&timed(ready, &kernels, STOCK_ROUNDS)?, STOCK_ROUNDS))
+}
+
+/// Times the cells of some kernels on a copy of the demonstration's store.
+fn timed(ready: &Ready, kernels: &Value, rounds: u32) -> Result<Vec<Value>> {
     let folder = ready.workspace.target.join("bench/notebook");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).named("create", &folder)?;
     copy_store(&ready.workspace.root.join("datasets/demo"), &folder.join("store"))?;
-    let mut kernels = json!({ "benchbook": ours(ready)? });
-    if choice.stock {
-        kernels["stock"] = stock(ready)?;
-        println!("   stock evcxr compiles the library again where it has not yet: about an hour");
-    }
-    let job = json!({ "what": "cells", "kernels": kernels, "rounds": ROUNDS, "later": LATER, "folder": folder });
-    let timed = run(ready, &job)?;
+    run(ready, &json!({ "what": "cells", "kernels": kernels, "rounds": rounds, "later": LATER, "folder": folder }))
+}
+
+/// Cells of the kernel, and the same trial in a cell and by the program.
+pub fn measure(ready: &Ready) -> Result<String> {
+    let kernels = json!({ "benchbook": ours(ready)? });
+    let timed = timed(ready, &kernels, ROUNDS)?;
+    let folder = ready.workspace.target.join("bench/notebook");
     let pairs = folder.join("pairs");
     fs::create_dir_all(&pairs).named("create", &pairs)?;
     let program = ready.workspace.root.join(ready.workspace.program("benchbook"));
@@ -47,7 +56,7 @@ pub fn measure(ready: &Ready, choice: Choice) -> Result<String> {
         "threads": THREADS, "kernels_for_pairs": KERNELS,
     });
     run(ready, &job)?;
-    Ok(format!("{}\n\n{}", cells(&timed), equality(ready, &pairs)?))
+    Ok(format!("{}\n\n{}", cells(&timed, ROUNDS), equality(ready, &pairs)?))
 }
 
 /// The kernel as it is installed.
@@ -111,7 +120,7 @@ fn run(ready: &Ready, job: &Value) -> Result<Vec<Value>> {
 }
 
 /// The table of start and cells.
-fn cells(timed: &[Value]) -> String {
+fn cells(timed: &[Value], rounds: u32) -> String {
     let mut seconds: BTreeMap<(&str, &str), Vec<f64>> = BTreeMap::new();
     for one in timed {
         let kernel = one["kernel"].as_str().unwrap_or_default();
@@ -137,7 +146,7 @@ fn cells(timed: &[Value]) -> String {
         values => format!("{:.2} s (p90 {:.2})", median(values), quantile(values, 0.9)),
     };
     let mut lines = vec![
-        format!("{ROUNDS} rounds, kernels in turn; a round starts a kernel and runs {LATER} cells of each kind."),
+        format!("{rounds} rounds, kernels in turn; a round starts a kernel and runs {LATER} cells of each kind."),
         "Stock, where it is measured, is evcxr_jupyter as it comes, with `:dep` on `crates/benchbook` compiled before."
             .to_owned(),
         String::new(),

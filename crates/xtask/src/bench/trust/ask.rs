@@ -1,0 +1,172 @@
+//! Asking a tool: each as its users would, on the same work, quiet or beside a noisy neighbour.
+
+use super::experiment::{Answer, Experiment};
+use crate::error::{Error, Named, Result};
+use crate::process;
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::Instant;
+
+/// Half-width of benchbook's interval that ends a run early, in percent.
+const HALF_WIDTH: &str = "0.3%";
+
+/// Where the tools lie.
+pub struct Asker {
+    pub program: PathBuf,
+    pub rivals: PathBuf,
+    /// benchbook's runs go here, and away after each experiment.
+    pub store: PathBuf,
+}
+
+impl Asker {
+    pub fn ask(&self, experiment: &Experiment) -> Result<Answer> {
+        let _neighbour = if experiment.noisy { Some(self.neighbour(experiment.seed)?) } else { None };
+        let before = ticks();
+        let answer = match experiment.tool.as_str() {
+            "benchbook" => self.benchbook(experiment),
+            rival => self.rival(rival, experiment),
+        }?;
+        Ok(Answer { steal: stolen(&before, &ticks()), ..answer })
+    }
+
+    /// A process that loads a core in bursts until it is dropped.
+    fn neighbour(&self, seed: u64) -> Result<Neighbour> {
+        let mut command = process::command(self.rivals.join("neighbour"));
+        command.args(["--seed", &seed.to_string()]).stdin(Stdio::piped()).stdout(Stdio::null());
+        let child = command.spawn().map_err(|source| process::cannot_start(&command, &source, "build the rivals"))?;
+        Ok(Neighbour(child))
+    }
+
+    fn benchbook(&self, experiment: &Experiment) -> Result<Answer> {
+        let store = self.store.join("store");
+        let _ = fs::remove_dir_all(&store);
+        fs::create_dir_all(&self.store).named("create", &self.store)?;
+        let plan = self.store.join("plan.toml");
+        fs::write(&plan, plan_of(experiment)).named("write", &plan)?;
+        let remedy = "see its message above";
+        let started = Instant::now();
+        let ask = || {
+            let mut command = process::command(&self.program);
+            // The program is its own worker of known work.
+            command.env("BENCHBOOK_WORKER", &self.program).env_remove("BENCHBOOK_KEEP_DISTURBED");
+            command.arg("--store").arg(&store);
+            command
+        };
+        process::output(ask().arg("run").arg(&plan), remedy)?;
+        let compare = ["compare", "latest", "--baseline", "plain", "--format", "json"];
+        let said = process::output(ask().args(compare), remedy);
+        let wall_s = started.elapsed().as_secs_f64();
+        // A run without a valid pair is an answer too: that nothing can be said.
+        let Ok(said) = said else {
+            let direction = "none".to_owned();
+            let note = "undecided; nothing to compare".to_owned();
+            return Ok(Answer {
+                significant: false,
+                direction,
+                ratio: 1.0,
+                low: 0.0,
+                high: 1e9,
+                wall_s,
+                steal: 0.0,
+                note,
+            });
+        };
+        let rows: Value = parse(&said)?;
+        let row = &rows[0];
+        let number = |name: &str| row[name].as_f64();
+        // benchbook gives time without over time with the extra share.
+        let low = number("high").map_or(0.0, |high| 1.0 / high);
+        let high = number("low").map_or(1e9, |low| 1.0 / low);
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let direction = if low > 1.0 {
+            "slower"
+        } else if high < 1.0 {
+            "faster"
+        } else {
+            "none"
+        };
+        Ok(Answer {
+            significant: direction != "none",
+            direction: direction.into(),
+            ratio: number("speedup").map_or(1.0, |ratio| 1.0 / ratio),
+            low,
+            high,
+            wall_s,
+            steal: 0.0,
+            note: format!("{}; {}; {} replicates", text("verdict"), text("reason"), row["replicates"]),
+        })
+    }
+
+    fn rival(&self, name: &str, experiment: &Experiment) -> Result<Answer> {
+        let mut command = process::command(self.rivals.join(format!("rival-{name}")));
+        command.args(["--work", &experiment.work, "--extra", &experiment.extra.to_string()]);
+        command.args(["--seconds", &experiment.seconds.to_string(), "--seed", &experiment.seed.to_string()]);
+        let said = process::output(&mut command, "see its message above")?;
+        let line = parse(&said)?;
+        let number = |name: &str| line[name].as_f64().unwrap_or(f64::NAN);
+        Ok(Answer {
+            significant: line["significant"] == true,
+            direction: line["direction"].as_str().unwrap_or("none").to_owned(),
+            ratio: number("ratio"),
+            low: number("low"),
+            high: number("high"),
+            wall_s: number("wall_s"),
+            steal: 0.0,
+            note: format!("without its threshold: {}", line["significant_no_threshold"]),
+        })
+    }
+}
+
+/// benchbook's plan: as much as the time allows, or until the interval is narrow.
+fn plan_of(experiment: &Experiment) -> String {
+    let Experiment { extra, seconds, replicates, seed, work, .. } = experiment;
+    let case = match work.as_str() {
+        "gemm" => format!("workload = \"known-gemm\"\nparams = {{ extra = {extra:?} }}"),
+        _ => format!("workload = \"known-steps\"\nparams = {{ steps = 20000, extra = {extra:?} }}"),
+    };
+    // Five replicates are a number fixed beforehand; more are a pilot whose spread fixes how many follow.
+    let stop = match replicates {
+        5 => "replicates = 5".to_owned(),
+        0 => format!("half_width = {}\ntime_s = {seconds:?}", share(HALF_WIDTH)),
+        first => format!("replicates = {first}\nhalf_width = 0.002\nmost_replicates = {}", 2 * first),
+    };
+    format!(
+        "suite = \"trust\"\nseed = {seed}\nthreads = 1\n{stop}\n\n\
+         [sampling]\nblocks = 20\nmin_sample_ns = 1000000\nwarmup_ns = 10000000\n\n[[cases]]\n{case}\n"
+    )
+}
+
+/// `0.3%` as a share.
+fn share(percent: &str) -> f64 {
+    percent.trim_end_matches('%').parse::<f64>().unwrap_or(0.0) / 100.0
+}
+
+fn parse(text: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|error| Error::Content { path: "the answer".into(), problem: error.to_string() })
+}
+
+/// The numbers of the line `cpu` of `/proc/stat`; none where there is no such file.
+fn ticks() -> Vec<u64> {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = stat.lines().next().unwrap_or_default();
+    line.split_whitespace().skip(1).take(8).map_while(|word| word.parse().ok()).collect()
+}
+
+/// The share of steal, the eighth number, between two readings.
+fn stolen(before: &[u64], after: &[u64]) -> f64 {
+    let grown: Vec<u64> = before.iter().zip(after).map(|(then, now)| now.saturating_sub(*then)).collect();
+    let all: u64 = grown.iter().sum();
+    grown.get(7).map_or(0.0, |stolen| *stolen as f64 / all.max(1) as f64)
+}
+
+/// Ends its process when dropped.
+struct Neighbour(Child);
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,44 @@
+//! Runs what is missing of the experiments, and tells what all of them show.
+
+use super::ask::Asker;
+use super::ledger::Ledger;
+use super::{schedule, tables};
+use crate::error::{Named, Result};
+use crate::process;
+use crate::setup::Ready;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// Where the experiments accumulate.
+pub const LEDGER: &str = "datasets/trust.csv";
+
+/// Runs what is missing of the experiments for at most `minutes`, then tells what all of them show.
+pub fn measure(ready: &Ready, minutes: f64) -> Result<String> {
+    let root = &ready.workspace.root;
+    let rivals = ready.workspace.target.join("rivals");
+    println!("   the rivals are compiled in {}", rivals.display());
+    let mut build = process::command(crate::workspace::cargo());
+    build.current_dir(root.join("tests/rivals")).args(["build", "--release"]).env("CARGO_TARGET_DIR", &rivals);
+    process::run(&mut build, "see the compiler's message above")?;
+    let folder = ready.workspace.target.join("bench/trust");
+    fs::create_dir_all(&folder).named("create", &folder)?;
+    let asker = Asker {
+        program: root.join(ready.workspace.program("benchbook")),
+        rivals: rivals.join("release"),
+        store: folder,
+    };
+    let mut ledger = Ledger::open(&root.join(LEDGER))?;
+    let end = Instant::now() + Duration::from_secs_f64(60.0 * minutes);
+    let left = schedule::left(&ledger);
+    println!("   {} experiments are left of the whole, {minutes} minutes are given", left.len());
+    for (number, experiment) in left.iter().enumerate() {
+        if Instant::now() + Duration::from_secs_f64(experiment.seconds) > end {
+            println!("   {} of them are for another time: run this again", left.len() - number);
+            break;
+        }
+        let answer = asker.ask(experiment)?;
+        println!("   {experiment}: {answer}");
+        ledger.append(experiment, &answer)?;
+    }
+    Ok(tables::all(&ledger))
+}

@@ -1,0 +1,10 @@
+//! `bench --trust`: does a verdict hold? benchbook and its rivals on work whose true ratio is known.
+
+mod ask;
+mod command;
+mod experiment;
+mod ledger;
+mod schedule;
+mod tables;
+
+pub use command::measure;

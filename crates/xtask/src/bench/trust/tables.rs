@@ -1,0 +1,239 @@
+//! What the experiments show, each figure with its exact interval.
+
+use super::experiment::{Answer, Experiment};
+use super::ledger::{Ledger, MOST_STEAL};
+use super::schedule::TOOLS;
+use crate::bench::figures::{median, quantile};
+
+/// All tables.
+pub fn all(ledger: &Ledger) -> String {
+    [conditions(ledger), false_positives(ledger), power(ledger), curve(ledger), coverage(ledger), time(ledger)]
+        .join("\n\n")
+}
+
+/// How quiet it was.
+fn conditions(ledger: &Ledger) -> String {
+    let steal = |noisy: bool| {
+        let rows = ledger.of(|e| e.noisy == noisy);
+        let shares: Vec<f64> = rows.iter().map(|(_, a)| a.steal).collect();
+        format!(
+            "{} experiments, {:.1} % (at most {:.1} %)",
+            rows.len(),
+            100.0 * median(&shares),
+            100.0 * quantile(&shares, 1.0)
+        )
+    };
+    format!(
+        "Share of the processors that the host of this virtual machine took meanwhile, median: quiet {}; beside our own \
+         neighbour {}.\n{} experiments that were to be quiet are left out, because the host took more than {} %.",
+        steal(false),
+        steal(true),
+        ledger.disturbed(),
+        100.0 * MOST_STEAL
+    )
+}
+
+type Rows<'a> = Vec<(&'a Experiment, &'a Answer)>;
+
+fn false_positives(ledger: &Ledger) -> String {
+    let mut lines = vec![
+        "**False positives**: equal programs, 2 s a run; a tool that keeps its 5 % calls about 1 in 20 different."
+            .into(),
+        String::new(),
+        "| tool | quiet | beside a noisy neighbour |".to_owned(),
+        "|---|---|---|".to_owned(),
+    ];
+    for tool in TOOLS {
+        let cell = |noisy: bool| {
+            let rows = ledger.of(|e| e.goal == "false-positives" && e.tool == tool && e.noisy == noisy);
+            let text = rate(&rows, |_, a| a.significant);
+            if tool == "benchbook" && rows.len() >= 200 {
+                let wrong = rows.iter().filter(|(_, a)| a.significant).count();
+                format!("{text}; {}", goal(wrong <= 15, "at most 15 of 200"))
+            } else {
+                text
+            }
+        };
+        lines.push(format!("| {tool} | {} | {} |", cell(false), cell(true)));
+    }
+    lines.join("\n")
+}
+
+fn power(ledger: &Ledger) -> String {
+    let mut lines = vec![
+        "**Power**: the slower side is found, within 10 s.".into(),
+        String::new(),
+        "| tool | +5 % beside a noisy neighbour | +1 % quiet | real kernel (gemm), +5 % quiet, 2 s |".to_owned(),
+        "|---|---|---|---|".to_owned(),
+    ];
+    for tool in TOOLS {
+        let cell = |what: &str, extra: f64| {
+            let rows = ledger.of(|e| e.goal == what && e.tool == tool && same(e.extra, extra));
+            let text = rate(&rows, |_, a| a.direction == "slower" && a.significant);
+            if tool == "benchbook" && what == "power" && rows.len() >= 40 {
+                let found = rows.iter().filter(|(_, a)| a.direction == "slower").count();
+                format!("{text}; {}", goal(found >= 34, "at least 34 of 40"))
+            } else {
+                text
+            }
+        };
+        lines.push(format!(
+            "| {tool} | {} | {} | {} |",
+            cell("power", 0.05),
+            cell("power", 0.01),
+            cell("real-kernel", 0.05)
+        ));
+    }
+    lines.join("\n")
+}
+
+fn curve(ledger: &Ledger) -> String {
+    let times = [1.0, 2.0, 5.0, 10.0];
+    let mut lines = vec![
+        "**+1 % over time**, quiet: found, and median half-width of the interval.".into(),
+        String::new(),
+        format!("| tool | {} |", times.map(|seconds| format!("{seconds} s")).join(" | ")),
+        "|---|---|---|---|---|".to_owned(),
+    ];
+    for tool in TOOLS {
+        let cells = times.map(|seconds| {
+            let rows = ledger.of(|e| e.tool == tool && !e.noisy && same(e.extra, 0.01) && same(e.seconds, seconds));
+            let widths: Vec<f64> = rows.iter().map(|(_, a)| a.half_width()).collect();
+            match rows.len() {
+                0 => "not measured".into(),
+                _ => format!(
+                    "{}, ± {:.2} %",
+                    rate(&rows, |_, a| a.direction == "slower" && a.significant),
+                    100.0 * median(&widths)
+                ),
+            }
+        });
+        lines.push(format!("| {tool} | {} |", cells.join(" | ")));
+    }
+    lines.join("\n")
+}
+
+fn coverage(ledger: &Ledger) -> String {
+    let mut lines = vec![
+        "**Coverage** of 95 % intervals: how often they hold the true ratio. benchbook's runs of 5 replicates have a fixed\n\
+         number, those of 10 and 20 begin with a pilot whose spread fixes how many follow; the others are all their runs of\n\
+         known ratio above."
+            .into(),
+        String::new(),
+        "| runs | intervals that hold the truth |".to_owned(),
+        "|---|---|".to_owned(),
+    ];
+    for replicates in [5, 10, 20] {
+        let rows = ledger.of(|e| e.goal == "coverage" && e.replicates == replicates);
+        let held = rows.iter().filter(|(e, a)| a.covers(1.0 + e.extra)).count();
+        let verdict = if rows.len() >= 200 {
+            format!("; {}", goal((183..=197).contains(&held), "183 to 197 of 200"))
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "| benchbook, R = {replicates} | {}{verdict} |",
+            rate(&rows, |e, a| a.covers(1.0 + e.extra))
+        ));
+    }
+    for tool in TOOLS {
+        for noisy in [false, true] {
+            let rows = ledger.of(|e| e.goal != "coverage" && e.tool == tool && e.noisy == noisy);
+            let name = if noisy { "noisy" } else { "quiet" };
+            lines.push(format!("| {tool}, {name} | {} |", rate(&rows, |e, a| a.covers(1.0 + e.extra))));
+        }
+    }
+    lines.join("\n")
+}
+
+/// Time to a half-width: the wall time of the quiet runs that reached it.
+fn time(ledger: &Ledger) -> String {
+    const WANTED: f64 = 0.005;
+    let mut lines = vec![
+        format!(
+            "**Time to a half-width of {} %**, quiet: median wall time of the shortest runs most of which reach it.",
+            100.0 * WANTED
+        ),
+        String::new(),
+        "| tool | seconds given | reached it | wall time |".to_owned(),
+        "|---|---|---|---|".to_owned(),
+    ];
+    for tool in TOOLS {
+        let found = [1.0, 2.0, 5.0, 10.0].into_iter().find_map(|seconds| {
+            let rows = ledger.of(|e| e.tool == tool && !e.noisy && same(e.extra, 0.01) && same(e.seconds, seconds));
+            let reached = rows.iter().filter(|(_, a)| a.half_width() <= WANTED).count();
+            let walls: Vec<f64> = rows.iter().map(|(_, a)| a.wall_s).collect();
+            (2 * reached > rows.len()).then(|| (seconds, rate(&rows, |_, a| a.half_width() <= WANTED), median(&walls)))
+        });
+        lines.push(match found {
+            Some((seconds, rate, wall)) => format!("| {tool} | {seconds} | {rate} | {wall:.2} s |"),
+            None => format!("| {tool} | up to 10 | not by most runs | |"),
+        });
+    }
+    lines.join("\n")
+}
+
+/// A share of rows with its exact 95 % interval.
+fn rate(rows: &Rows<'_>, wanted: impl Fn(&Experiment, &Answer) -> bool) -> String {
+    if rows.is_empty() {
+        return "not measured".into();
+    }
+    let (hits, all) = (rows.iter().filter(|(e, a)| wanted(e, a)).count(), rows.len());
+    let (low, high) = exact(hits, all);
+    format!("{hits} of {all} ({:.0} – {:.0} %)", 100.0 * low, 100.0 * high)
+}
+
+/// Clopper & Pearson's interval at 95 %, by bisection on the binomial's tails.
+fn exact(hits: usize, all: usize) -> (f64, f64) {
+    let low = if hits == 0 { 0.0 } else { root(|p| 1.0 - at_most(hits - 1, all, p) < 0.025) };
+    let high = if hits == all { 1.0 } else { root(|p| at_most(hits, all, p) > 0.025) };
+    (low, high)
+}
+
+/// The end of the part of [0, 1] that begins at 0 and where `below` holds.
+fn root(below: impl Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if below(middle) { low = middle } else { high = middle }
+    }
+    low
+}
+
+/// P(X ≤ k) of a binomial, term by term in logarithms.
+fn at_most(k: usize, n: usize, p: f64) -> f64 {
+    let (ln_p, ln_q) = (p.ln(), (-p).ln_1p());
+    let mut ln_choose = 0.0;
+    let mut sum = 0.0;
+    for i in 0..=k {
+        if i > 0 {
+            ln_choose += ((n - i + 1) as f64 / i as f64).ln();
+        }
+        sum += (ln_choose + i as f64 * ln_p + (n - i) as f64 * ln_q).exp();
+    }
+    sum.min(1.0)
+}
+
+fn same(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-12
+}
+
+fn goal(met: bool, what: &str) -> String {
+    if met { format!("goal {what}: met") } else { format!("goal {what}: **missed**") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_exact() {
+        // SciPy: binomtest(k, n).proportion_ci(0.95, 'exact').
+        for (hits, all, low, high) in
+            [(0, 50, 0.0, 0.071_121_7), (10, 200, 0.024_229_1, 0.090_027_1), (40, 40, 0.911_902_7, 1.0)]
+        {
+            let found = exact(hits, all);
+            assert!((found.0 - low).abs() < 1e-4 && (found.1 - high).abs() < 1e-4, "{hits} of {all}: {found:?}");
+        }
+    }
+}
