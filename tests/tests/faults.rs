@@ -89,3 +89,35 @@ fn the_order_of_a_block_is_random_and_follows_from_the_seed() {
     // Binomial(90, 1/3): sd 4.5; six of them either way.
     assert!(first.iter().all(|row| (3..=57).contains(&row["n"].as_i64().unwrap())), "{first:?}");
 }
+
+#[test]
+fn disturbed_samples_are_marked_and_too_many_make_a_trial_invalid() {
+    let bench = Bench::faulty();
+    // Samples of 30 ms outlast the share of a processor that a thread gets at once.
+    let plan = "replicates = 1\nthreads = 1\ndevices = [\"host\"]\n[sampling]\nblocks = 8\nmin_sample_ns = 30000000\n\
+                warmup_ns = 1000000\n[[cases]]\nworkload = \"double\"\nimplementations = [\"good\", \"twin\"]\n";
+    std::fs::write(bench.folder().join("plan.toml"), plan).unwrap();
+    // More busy threads than processors: a single measuring thread then has to wait for one of them.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let ran = std::thread::scope(|scope| {
+        for _ in 0..4 * processors {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let mut command = bench.command(&["run", "plan.toml"]);
+        let output = command.env_remove("BENCHBOOK_KEEP_DISTURBED").output().unwrap();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        output
+    });
+    let rows = bench.sql("select status, count(*) as n from outcomes where trial is not null group by status");
+    let marked = bench.sql("select count(*) as n from samples where invalid_reason = 'preempted' and not valid");
+    assert!(marked[0]["n"].as_i64().unwrap() > 0, "{marked:?} {}", String::from_utf8_lossy(&ran.stderr));
+    assert!(rows.iter().any(|row| row["status"] == "invalid"), "{rows:?}");
+    // What is invalid is a typed answer, and nothing of it is compared.
+    let used = bench.sql("select count(*) as n from results where valid and invalid_reason is not null");
+    assert_eq!(used[0]["n"], 0);
+}

@@ -43,7 +43,7 @@ fn pictures() -> PathBuf {
 #[test]
 fn notebooks_are_committed_without_outputs_and_short() {
     let paths = notebooks();
-    assert_eq!(paths.len(), 5, "{paths:?}");
+    assert_eq!(paths.len(), 6, "{paths:?}");
     for path in paths {
         let notebook: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         let cells = notebook["cells"].as_array().unwrap();
@@ -73,6 +73,8 @@ fn all_notebooks_run_headless_and_their_charts_are_drawn_offline() {
     for folder in ["notebooks", "datasets/demo", "queries"] {
         copy(&repository().join(folder), &bench.folder().join(folder));
     }
+    let experiments = "datasets/trust.csv";
+    fs::copy(repository().join(experiments), bench.folder().join(experiments)).expect("the experiments");
     let files: Vec<String> =
         notebooks().iter().map(|path| format!("notebooks/{}", path.file_name().unwrap().to_str().unwrap())).collect();
     let mut words = vec!["notebook", "run"];

@@ -101,7 +101,8 @@ fn prepare(trap: Trap, device: &str, params: &[(&str, Value)]) -> Reply {
     registry.workload(benchbook_kernels::attention::Attention).implementation(Planted(trap));
     let params = params.iter().fold(Params::default(), |params, (name, value)| params.with(name, value.clone()));
     let case = registry.case("attention", params).unwrap();
-    let variant = Variant { implementation: "planted".into(), device: device.into(), dtype: DType::F32, threads: 1 };
+    let variant =
+        Variant { implementation: "planted".into(), device: device.into(), dtype: DType::F32, threads: 1, build: None };
     let trial =
         Trial { trial: 0, case, variant, cache: CacheRegime::Hot, input_seed: 3, min_sample_ns: 1, warmup_ns: 0 };
     let mut here = InProcess::new(Host::new(registry, |_| None, Vec::new(), Vec::new));

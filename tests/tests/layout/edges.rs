@@ -4,24 +4,31 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 17] = [
+const EDGES: [(&str, &[&str]); 19] = [
     ("benchbook-core", &[]),
     ("benchbook-stats", &[]),
     ("benchbook-record", &["benchbook-core"]),
     ("benchbook-query", &["benchbook-record", "benchbook-stats"]),
     ("benchbook-measure", &["benchbook-core", "benchbook-record", "benchbook-stats"]),
+    ("benchbook-calibrate", &["benchbook-core", "benchbook-measure", "benchbook-query", "benchbook-stats"]),
     ("benchbook-kernels", &["benchbook-core"]),
     ("benchbook-engines", &["benchbook-core"]),
     ("benchbook-charts", &[]),
-    ("benchbook-show", &["benchbook-charts", "benchbook-query", "benchbook-record"]),
+    (
+        "benchbook-show",
+        &["benchbook-calibrate", "benchbook-charts", "benchbook-core", "benchbook-query", "benchbook-record"],
+    ),
     ("benchbook-kernel", &["benchbook-charts"]),
+    ("benchbook-gate", &[]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
     ("benchbook-worker", &["benchbook-measure", "benchbook-kernels", "benchbook-engines"]),
     (
         "benchbook-cli",
         &[
+            "benchbook-calibrate",
             "benchbook-core",
+            "benchbook-gate",
             "benchbook-measure",
             "benchbook-query",
             "benchbook-charts",

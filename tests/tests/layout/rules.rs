@@ -7,7 +7,7 @@ use crate::sources::{Source, none, sources};
 const LINES: usize = 500;
 
 /// Reads time elsewhere than in `measure::clock`: the file or folder, and why it may.
-const MAY_READ_TIME: [(&str, &str); 8] = [
+const MAY_READ_TIME: [(&str, &str); 9] = [
     ("crates/measure/src/clock.rs", "this is the clock"),
     ("crates/xtask/", "tells how long set-up takes, and times whole processes"),
     ("crates/record/src/run.rs", "dates a run; measures nothing"),
@@ -15,6 +15,7 @@ const MAY_READ_TIME: [(&str, &str); 8] = [
     ("crates/record/src/place.rs", "trusts a checksum only of a file that has not changed for a while"),
     ("crates/record/src/repair.rs", "leaves alone a folder that is still being made"),
     ("crates/charts/src/browser.rs", "ends a browser that hangs"),
+    ("tests/rivals/", "programs of other tools, with clocks of their own"),
     ("crates/kernel/src/run/notebooks.rs", "tells how long a notebook took; measures nothing"),
 ];
 

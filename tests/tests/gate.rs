@@ -1,0 +1,167 @@
+//! `benchbook gate` on a repository of small worker programs: one line differs from revision to revision.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use benchbook_tests::{Bench, Ran, program};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A repository whose package `benchbook-worker` becomes the faulty worker, with something planted in it.
+struct Repository {
+    folder: TempDir,
+    cache: TempDir,
+    bench: Bench,
+}
+
+impl Repository {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        fs::create_dir_all(folder.path().join("worker/src")).unwrap();
+        fs::write(folder.path().join("Cargo.toml"), "[workspace]\nresolver = \"3\"\nmembers = [\"worker\"]\n").unwrap();
+        let package = "[package]\nname = \"benchbook-worker\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+        fs::write(folder.path().join("worker/Cargo.toml"), package).unwrap();
+        fs::write(folder.path().join(".gitignore"), "target\n").unwrap();
+        let repository = Self { folder, cache: TempDir::new().unwrap(), bench: Bench::faulty() };
+        repository.git(&["init", "--quiet"]);
+        repository
+    }
+
+    fn git(&self, words: &[&str]) {
+        let who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"];
+        let status = Command::new("git").args(who).args(words).current_dir(self.folder.path()).status().unwrap();
+        assert!(status.success(), "git {words:?}");
+    }
+
+    /// A worker that becomes the faulty one, its kernel `good` as planted.
+    fn plant(&self, fault: &str) {
+        let worker = program("faulty-worker");
+        self.write(&format!(
+            "use std::os::unix::process::CommandExt;\nfn main() {{\n    let error = std::process::Command::new({worker:?})\
+             .args(std::env::args().skip(1)).env(\"BENCHBOOK_TEST_GOOD\", {fault:?}).exec();\n    panic!(\"{{error}}\");\n}}\n"
+        ));
+    }
+
+    fn write(&self, main: &str) {
+        fs::write(self.folder.path().join("worker/src/main.rs"), main).unwrap();
+    }
+
+    fn commit(&self, tag: &str) {
+        self.git(&["add", "."]);
+        self.git(&["commit", "--quiet", "--allow-empty", "-m", tag]);
+        self.git(&["tag", tag]);
+    }
+
+    fn gate(&self, words: &[&str]) -> Ran {
+        let store = self.bench.store();
+        let mut all =
+            vec!["--store", store.to_str().unwrap(), "gate", "--suite", "double", "--impl", "good", "--quick"];
+        all.extend(["--device", "host", "--threads", "1", "--cache", self.cache.path().to_str().unwrap()]);
+        all.extend(["--output", "gate.md", "--output", "gate.json"]);
+        all.extend(words);
+        let mut command = self.bench.command(&all);
+        // The repository's own target folder, not the one of the tests.
+        command.current_dir(self.folder.path()).env_remove("CARGO_TARGET_DIR");
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    fn report(&self) -> Value {
+        serde_json::from_str(&self.read("gate.json")).unwrap()
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap()
+    }
+}
+
+#[test]
+fn a_slower_revision_is_found_twice_and_an_equal_one_is_not() {
+    let repository = Repository::new();
+    repository.plant("good");
+    repository.commit("before");
+    repository.plant("half-speed");
+    repository.commit("slower");
+    let ran = repository.gate(&["--baseline", "before", "--candidate", "slower"]);
+    assert_eq!(ran.code, Some(1), "{}\n{}", ran.stdout, ran.stderr);
+    let report = repository.report();
+    let found = &report["comparisons"][0];
+    assert_eq!(
+        (report["outcome"].as_str(), found["verdict"].as_str()),
+        (Some("regression"), Some("slower")),
+        "{report:#}"
+    );
+    assert_eq!(found["measured_twice"], true, "only the second estimate counts: {report:#}");
+    let (first, ratio) = (found["first"]["ratio"].as_f64().unwrap(), found["estimate"]["ratio"].as_f64().unwrap());
+    assert!((0.3..0.8).contains(&ratio) && first != ratio, "twice the work: {first}, {ratio}");
+    assert!(repository.read("gate.md").contains("regression"), "{}", repository.read("gate.md"));
+
+    let ran = repository.gate(&["--baseline", "slower", "--candidate", "slower"]);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("same program"), "{}", ran.stdout);
+
+    let ran = repository.gate(&["--baseline", "slower", "--candidate", "before"]);
+    assert_eq!(ran.code, Some(0), "faster stops nobody: {}\n{}", ran.stdout, ran.stderr);
+    assert!(!repository.cache.path().join("source").exists(), "work trees are gone afterwards");
+}
+
+#[test]
+fn the_work_tree_is_the_candidate_and_a_kernel_that_breaks_is_no_pass() {
+    let repository = Repository::new();
+    repository.plant("good");
+    repository.commit("before");
+    repository.plant("wrong");
+    let ran = repository.gate(&["--baseline", "HEAD"]);
+    assert_eq!(ran.code, Some(4), "{}\n{}", ran.stdout, ran.stderr);
+    let report = repository.report();
+    assert!(report["candidate"].as_str().unwrap().ends_with("+dirty"), "{report:#}");
+    assert_eq!(report["left_out"][0]["missing"], "candidate-fails", "{report:#}");
+    assert!(report["left_out"][0]["why"].as_str().unwrap().contains("wrong"), "{report:#}");
+}
+
+#[test]
+fn what_cannot_be_compared_says_why_in_the_report_and_in_the_code() {
+    let repository = Repository::new();
+    repository.git(&["commit", "--quiet", "--allow-empty", "-m", "nothing"]);
+    repository.git(&["tag", "empty"]);
+    repository.write("fn main() { not rust }\n");
+    repository.commit("broken");
+    repository.write("fn main() { println!(\"I am from before the protocol\") }\n");
+    repository.commit("ancient");
+    repository.plant("good");
+    repository.commit("now");
+    for (baseline, part) in
+        [("empty", "benchbook-worker"), ("broken", "does not build"), ("ancient", "did not greet as a worker")]
+    {
+        let ran = repository.gate(&["--baseline", baseline]);
+        assert_eq!(ran.code, Some(3), "{baseline}: {}\n{}", ran.stdout, ran.stderr);
+        let reason = repository.report()["not_comparable"].as_str().unwrap_or_default().to_owned();
+        assert!(reason.contains(part), "{baseline}: {reason}");
+        assert!(repository.read("gate.md").contains("not comparable"), "{baseline}");
+    }
+    let ran = repository.gate(&["--baseline", "no-such-name"]);
+    assert_eq!(ran.code, Some(4));
+    assert!(ran.stderr.contains("no revision is called") && ran.stderr.contains("no run or tag"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_recorded_run_is_a_sequential_baseline() {
+    let repository = Repository::new();
+    repository.plant("good");
+    repository.commit("now");
+    let words = ["run", "double", "--impl", "good", "--device", "host", "--threads", "1", "--replicates", "6"];
+    repository.bench.ok(&[&words[..], &["--blocks", "10", "--tag", "recorded"]].concat());
+    repository.plant("half-speed");
+    let ran = repository.gate(&["--baseline", "recorded"]);
+    let report = repository.report();
+    let found = &report["comparisons"][0];
+    // What happened between the two runs counts as a difference, so the verdict may be any but one.
+    let slower = found["verdict"] == "slower";
+    assert_eq!((report["sequential"].as_bool(), ran.code), (Some(true), Some(i32::from(slower))), "{report:#}");
+    assert!(found["first"]["ratio"].as_f64().unwrap() > 0.0 && found["verdict"] != "equivalent", "{report:#}");
+    assert!(ran.stdout.contains("sequential"), "{}", ran.stdout);
+    assert_eq!(found["measured_twice"] == true, found["first"]["label"] == "slower", "{report:#}");
+    assert!(Path::new(&repository.bench.store()).is_dir());
+}
