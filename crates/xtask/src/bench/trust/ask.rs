@@ -18,6 +18,8 @@ pub struct Asker {
     pub rivals: PathBuf,
     /// benchbook's runs go here, and away after each experiment.
     pub store: PathBuf,
+    /// This machine's processor.
+    pub machine: String,
 }
 
 impl Asker {
@@ -28,7 +30,7 @@ impl Asker {
             "benchbook" => self.benchbook(experiment),
             rival => self.rival(rival, experiment),
         }?;
-        Ok(Answer { steal: stolen(&before, &ticks()), ..answer })
+        Ok(Answer { steal: stolen(&before, &ticks()), machine: self.machine.clone(), ..answer })
     }
 
     /// A process that loads a core in bursts until it is dropped.
@@ -70,6 +72,7 @@ impl Asker {
                 high: 1e9,
                 wall_s,
                 steal: 0.0,
+                machine: String::new(),
                 note,
             });
         };
@@ -95,6 +98,7 @@ impl Asker {
             high,
             wall_s,
             steal: 0.0,
+            machine: String::new(),
             note: format!("{}; {}; {} replicates", text("verdict"), text("reason"), row["replicates"]),
         })
     }
@@ -114,6 +118,7 @@ impl Asker {
             high: number("high"),
             wall_s: number("wall_s"),
             steal: 0.0,
+            machine: String::new(),
             note: format!("without its threshold: {}", line["significant_no_threshold"]),
         })
     }

@@ -3,6 +3,7 @@
 use super::ask::Asker;
 use super::ledger::Ledger;
 use super::{schedule, tables};
+use crate::bench::machine;
 use crate::error::{Named, Result};
 use crate::process;
 use crate::setup::Ready;
@@ -26,8 +27,9 @@ pub fn measure(ready: &Ready, minutes: f64) -> Result<String> {
         program: root.join(ready.workspace.program("benchbook")),
         rivals: rivals.join("release"),
         store: folder,
+        machine: machine::processors(),
     };
-    let mut ledger = Ledger::open(&root.join(LEDGER))?;
+    let mut ledger = Ledger::open(&root.join(LEDGER), &asker.machine)?;
     let end = Instant::now() + Duration::from_secs_f64(60.0 * minutes);
     let left = schedule::left(&ledger);
     println!("   {} experiments are left of the whole, {minutes} minutes are given", left.len());

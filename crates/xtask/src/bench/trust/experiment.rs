@@ -33,22 +33,24 @@ pub struct Answer {
     pub wall_s: f64,
     /// Share of the processors' time that the host gave to others meanwhile.
     pub steal: f64,
+    /// The processor that it ran on.
+    pub machine: String,
     /// benchbook's verdict and reason; the others' own words.
     pub note: String,
 }
 
 /// Columns of the ledger.
 pub const HEADER: &str =
-    "goal,tool,noisy,work,extra,seconds,replicates,seed,significant,direction,ratio,low,high,wall_s,steal,note";
+    "goal,tool,noisy,work,extra,seconds,replicates,seed,significant,direction,ratio,low,high,wall_s,steal,machine,note";
 
 impl Experiment {
     pub fn line(&self, answer: &Answer) -> String {
         let Self { goal, tool, noisy, work, extra, seconds, replicates, seed } = self;
-        let Answer { significant, direction, ratio, low, high, wall_s, steal, note } = answer;
-        let note = note.replace([',', '\n', '"'], ";");
+        let Answer { significant, direction, ratio, low, high, wall_s, steal, machine, note } = answer;
+        let [machine, note] = [machine, note].map(|text| text.replace([',', '\n', '"'], ";"));
         format!(
             "{goal},{tool},{noisy},{work},{extra},{seconds},{replicates},{seed},{significant},{direction},{ratio:.6},\
-             {low:.6},{high:.6},{wall_s:.3},{steal:.4},{note}"
+             {low:.6},{high:.6},{wall_s:.3},{steal:.4},{machine},{note}"
         )
     }
 
@@ -71,6 +73,7 @@ impl Experiment {
             high,
             wall_s,
             steal,
+            machine,
             note,
         ] = words.as_slice()
         else {
@@ -94,6 +97,7 @@ impl Experiment {
             high: high.parse().ok()?,
             wall_s: wall_s.parse().ok()?,
             steal: steal.parse().ok()?,
+            machine: (*machine).to_owned(),
             note: (*note).to_owned(),
         };
         Some((experiment, answer))
@@ -148,11 +152,12 @@ mod tests {
             high: 1.06,
             wall_s: 1.5,
             steal: 0.25,
+            machine: "a, cpu".into(),
             note: "a, b".into(),
         };
         let line = experiment.line(&answer);
         let (back, read) = Experiment::parse(&line).expect("a line");
-        assert_eq!((back, read.note.as_str()), (experiment, "a; b"));
+        assert_eq!((back, read.machine.as_str(), read.note.as_str()), (experiment, "a; cpu", "a; b"));
         assert!(read.covers(1.05) && !read.covers(1.07) && (read.half_width() - 0.01).abs() < 1e-9);
         assert_eq!(HEADER.split(',').count(), line.split(',').count());
         assert!(Experiment::parse(&line[..line.len() / 2]).is_none());

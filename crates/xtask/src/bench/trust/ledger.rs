@@ -1,7 +1,7 @@
 //! The experiments done so far: one line each, appended as they end.
 
 use super::experiment::{Answer, Experiment, HEADER};
-use crate::error::{Named, Result};
+use crate::error::{Error, Named, Result};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,9 +23,16 @@ pub struct Ledger {
 
 impl Ledger {
     /// Reads what is there and opens the end; a line that was cut short is left out.
-    pub fn open(path: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// What another machine measured is not gone on with, and a file that cannot be written.
+    pub fn open(path: &Path, machine: &str) -> Result<Self> {
         let text = fs::read_to_string(path).unwrap_or_default();
         let done: Vec<(Experiment, Answer)> = text.lines().skip(1).filter_map(Experiment::parse).collect();
+        if let Some((_, other)) = done.iter().find(|(_, answer)| answer.machine != machine) {
+            let problem = format!("it was measured on another machine ({}): put it away first", other.machine);
+            return Err(Error::Content { path: path.to_owned(), problem });
+        }
         if text.lines().next() != Some(HEADER) || !text.ends_with('\n') {
             let lines: Vec<String> = done.iter().map(|(experiment, answer)| experiment.line(answer) + "\n").collect();
             fs::write(path, format!("{HEADER}\n{}", lines.concat())).named("write", path)?;

@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn what_is_done_is_not_asked_again_and_tools_take_turns() {
         let path = std::env::temp_dir().join(format!("benchbook-ledger-{}.csv", std::process::id()));
-        let mut ledger = Ledger::open(&path).expect("a ledger");
+        let mut ledger = Ledger::open(&path, "cpu").expect("a ledger");
         let first = left(&ledger);
         for tool in TOOLS {
             let early = first.iter().take(first.len() / 4).filter(|one| one.tool == tool).count();
@@ -87,11 +87,14 @@ mod tests {
             high: 1.1,
             wall_s: 1.0,
             steal: 0.0,
+            machine: "cpu".into(),
             note: String::new(),
         };
         first.iter().take(10).for_each(|one| ledger.append(one, &answer).expect("written"));
-        let again = left(&Ledger::open(&path).expect("read again"));
+        let again = left(&Ledger::open(&path, "cpu").expect("read again"));
         assert_eq!(again, first[10..]);
+        let elsewhere = Ledger::open(&path, "other cpu").map(|_| ()).map_err(|error| error.to_string());
+        assert!(elsewhere.is_err_and(|said| said.contains("another machine (cpu)")));
         std::fs::remove_file(&path).expect("removed");
     }
 }
