@@ -5,6 +5,7 @@
 pub mod attention;
 mod custom;
 mod device;
+pub mod fused;
 pub mod matmul;
 mod register;
 mod subject;

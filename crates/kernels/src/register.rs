@@ -10,8 +10,10 @@ pub fn register(registry: &mut Registry) {
         .workload(attention::Attention)
         .implementation(attention::Naive)
         .implementation(attention::Flash)
+        .implementation(attention::Fused)
         .workload(matmul::Matmul)
-        .implementation(matmul::Burn);
+        .implementation(matmul::Burn)
+        .implementation(matmul::Tiled);
 }
 
 /// Gives rayon's global pool, on which flex computes, this many threads.

@@ -2,6 +2,7 @@
 
 mod custom;
 mod flash;
+mod fused;
 mod inputs;
 mod naive;
 mod reference;
@@ -9,6 +10,8 @@ mod workload;
 
 pub use custom::custom;
 pub use flash::Flash;
+pub use fused::Fused;
+pub(crate) use fused::fused_engine;
 pub use inputs::AttentionInputs;
 pub use naive::Naive;
 pub use workload::Attention;

@@ -3,8 +3,10 @@
 mod burn_matmul;
 mod custom;
 mod reference;
+mod tiled;
 mod workload;
 
 pub use burn_matmul::{Burn, burn_engine};
 pub use custom::custom;
+pub use tiled::Tiled;
 pub use workload::{Matmul, tolerance};

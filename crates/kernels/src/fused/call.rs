@@ -1,0 +1,91 @@
+//! Our own kernels, called with burn's tensors.
+
+use benchbook_core::{Error, Result};
+use burn::backend::Dispatch;
+use burn::tensor::{Bool, DType, Tensor};
+
+use super::ops::FusedOps;
+
+/// What a query sees, and how scores are scaled.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Options {
+    /// Factor of the scores; `None`: 1 / √head_dim.
+    pub scale: Option<f32>,
+    /// Whether a query sees no key after its own position; the last query sees the last key.
+    pub causal: bool,
+    /// How many keys a query sees at most, the one at its own position included.
+    pub window: Option<usize>,
+}
+
+/// Attention of `query` `[batch, heads, seq_q, head_dim]` to `key` and `value` `[batch, kv_heads, seq_kv, head_dim]`, on
+/// `flex`, in `f32` or `bf16` (computed in `f32`): FlashAttention-2 (Dao, arXiv 2307.08691, algorithm 1).
+///
+/// `mask` is `[batch, 1, seq_q, seq_kv]`, true where a key is hidden. A query that sees no key gets zeros.
+///
+/// # Errors
+/// Shapes or dtypes that do not go together, another device than `flex`, a window of 0.
+pub fn attention(
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+    mask: Option<Tensor<4, Bool>>,
+    options: Options,
+) -> Result<Tensor<4>> {
+    let ([batch, heads, seq_q, head_dim], [_, kv_heads, seq_kv, _]) = (query.dims(), key.dims());
+    let shapes = format!("query {:?}, key {:?}, value {:?}", query.dims(), key.dims(), value.dims());
+    let wrong = |problem: String| Err(wrong("attention", format!("{problem}: {shapes}")));
+    if key.dims() != [batch, kv_heads, seq_kv, head_dim] || value.dims() != key.dims() {
+        return wrong("keys and values need the batch and head_dim of the queries, and one shape".into());
+    }
+    if kv_heads == 0 || heads % kv_heads != 0 {
+        return wrong(format!("{heads} query heads cannot share {kv_heads} key heads evenly"));
+    }
+    if head_dim == 0 {
+        return wrong("head_dim is 0".into());
+    }
+    if options.window == Some(0) {
+        return wrong("a window of 0 keys shows nothing".into());
+    }
+    let dtypes = [query.dtype(), key.dtype(), value.dtype()];
+    if !matches!(dtypes[0], DType::F32 | DType::BF16) || dtypes.iter().any(|dtype| *dtype != dtypes[0]) {
+        return wrong(format!("dtypes are {dtypes:?}, one of f32 or bf16 is needed"));
+    }
+    on_flex("attention", &query)?;
+    let [query, key, value] = [query, key, value].map(Tensor::into_dispatch);
+    let Some(mask) = mask else {
+        return Ok(Tensor::from_dispatch(Dispatch::fused_attention(query, key, value, options)));
+    };
+    if mask.dims() != [batch, 1, seq_q, seq_kv] {
+        return wrong(format!("the mask is {:?}, not {:?}", mask.dims(), [batch, 1, seq_q, seq_kv]));
+    }
+    Ok(Tensor::from_dispatch(Dispatch::fused_attention_masked(query, key, value, mask.into_dispatch(), options)))
+}
+
+/// The product of `left` `[m, k]` and `right` `[k, n]` on `flex`, in `f32`.
+///
+/// # Errors
+/// Shapes that do not fit, another dtype, another device than `flex`.
+pub fn matmul(left: Tensor<2>, right: Tensor<2>) -> Result<Tensor<2>> {
+    if left.dims()[1] != right.dims()[0] {
+        let problem = format!("{:?} and {:?} have no product: columns must match rows", left.dims(), right.dims());
+        return Err(wrong("matmul", problem));
+    }
+    if [left.dtype(), right.dtype()] != [DType::F32; 2] {
+        let problem = format!("dtypes are {:?} and {:?}, f32 is needed", left.dtype(), right.dtype());
+        return Err(wrong("matmul", problem));
+    }
+    on_flex("matmul", &left)?;
+    Ok(Tensor::from_dispatch(Dispatch::tiled_matmul(left.into_dispatch(), right.into_dispatch())))
+}
+
+fn on_flex<const D: usize>(kernel: &str, tensor: &Tensor<D>) -> Result<()> {
+    let device = tensor.device();
+    if device == burn::tensor::Device::flex() {
+        return Ok(());
+    }
+    Err(wrong(kernel, format!("its tensors lie on {device:?}, this kernel runs on flex alone")))
+}
+
+fn wrong(kernel: &str, reason: String) -> Error {
+    Error::Implementation { implementation: kernel.into(), device: "flex".into(), reason }
+}

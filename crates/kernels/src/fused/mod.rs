@@ -1,0 +1,6 @@
+//! Our own kernels as operations on burn's tensors: extensions of the backend `flex`.
+
+mod call;
+mod ops;
+
+pub use call::{Options, attention, matmul};

@@ -1,0 +1,96 @@
+//! The extension: what burn hands over, and what it gets back.
+
+use benchbook_simd::{Attend, Element, Heads, Isa, Product};
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::{BoolTensor, FloatTensor};
+use burn::backend::{Backend, Flex, backend_extension};
+use burn::tensor::{DType, TensorData, bf16};
+
+use super::Options;
+
+/// Operations that `flex` gets from `benchbook-simd`; shapes and dtypes were checked by the callers in `call`.
+#[backend_extension(Flex)]
+pub trait FusedOps: Backend {
+    /// softmax(scale · Q Kᵀ) V of `[batch, heads, seq, head_dim]`.
+    fn fused_attention(
+        query: FloatTensor<Self>,
+        key: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        options: Options,
+    ) -> FloatTensor<Self>;
+
+    /// The same with a mask `[batch, 1, seq_q, seq_kv]`, true where a key is hidden.
+    fn fused_attention_masked(
+        query: FloatTensor<Self>,
+        key: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        mask: BoolTensor<Self>,
+        options: Options,
+    ) -> FloatTensor<Self>;
+
+    /// The product of `[m, k]` and `[k, n]`.
+    fn tiled_matmul(left: FloatTensor<Self>, right: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+type Given = FloatTensor<Flex>;
+
+impl FusedOps for Flex {
+    fn fused_attention(query: Given, key: Given, value: Given, options: Options) -> Given {
+        attend(&query, &key, &value, None, options)
+    }
+
+    fn fused_attention_masked(
+        query: Given,
+        key: Given,
+        value: Given,
+        mask: BoolTensor<Self>,
+        options: Options,
+    ) -> Given {
+        let mask = mask.to_contiguous();
+        let hidden: Vec<bool> = mask.as_slice::<u8>().unwrap_or_default().iter().map(|byte| *byte != 0).collect();
+        attend(&query, &key, &value, Some(&hidden), options)
+    }
+
+    fn tiled_matmul(left: Given, right: Given) -> Given {
+        let (left, right) = (left.to_contiguous(), right.to_contiguous());
+        let ([m, k], n) = (sizes(&left), sizes::<2>(&right)[1]);
+        let product = Product { size: [m, k, n], left: numbers(&left), right: numbers(&right), isa: Isa::detect() };
+        let mut out = vec![0.0_f32; m * n];
+        benchbook_simd::matmul(&product, &mut out).unwrap_or_else(|error| panic!("matmul: {error}"));
+        Self::float_from_data(TensorData::new(out, [m, n]), &burn::backend::FlexDevice)
+    }
+}
+
+fn attend(query: &Given, key: &Given, value: &Given, mask: Option<&[bool]>, options: Options) -> Given {
+    match query.dtype() {
+        DType::BF16 => attend_as::<bf16>(query, key, value, mask, options),
+        _ => attend_as::<f32>(query, key, value, mask, options),
+    }
+}
+
+fn attend_as<T: Element + burn::tensor::Element + bytemuck::Pod>(
+    query: &Given,
+    key: &Given,
+    value: &Given,
+    mask: Option<&[bool]>,
+    options: Options,
+) -> Given {
+    let [query, key, value] = [query, key, value].map(|tensor| tensor.to_contiguous());
+    let ([batch, heads, seq_q, head_dim], [_, kv_heads, seq_kv, _]) = (sizes(&query), sizes(&key));
+    let heads = Heads { batch, heads, kv_heads, seq_q, seq_kv, head_dim };
+    let Options { scale, causal, window } = options;
+    let [query, key, value] = [&query, &key, &value].map(|tensor| numbers::<T>(tensor));
+    let call = Attend { heads, query, key, value, scale, causal, window, mask, isa: Isa::detect() };
+    let mut out = vec![<T as bytemuck::Zeroable>::zeroed(); query.len()];
+    benchbook_simd::attention(&call, &mut out).unwrap_or_else(|error| panic!("attention: {error}"));
+    Flex::float_from_data(TensorData::new(out, heads.query()), &burn::backend::FlexDevice)
+}
+
+fn sizes<const D: usize>(tensor: &Given) -> [usize; D] {
+    std::array::from_fn(|axis| tensor.layout().shape()[axis])
+}
+
+/// The numbers of a contiguous tensor; none where it has another dtype, which the callers have ruled out.
+fn numbers<T: burn::tensor::Element + bytemuck::Pod>(tensor: &Given) -> &[T] {
+    tensor.as_slice().unwrap_or_default()
+}

@@ -1,0 +1,202 @@
+//! The gradients of attention, tile by tile.
+#![expect(unsafe_code, reason = "the steps of an instruction set are made where it was detected")]
+
+use rayon::prelude::*;
+
+use super::hidden::Hidden;
+use super::isa::{self, Backwards};
+use super::step::KEYS;
+use super::{Attend, Heads};
+use crate::error::{Error, Result, expect_len};
+use crate::isa::Isa;
+use crate::scratch::scratch;
+
+/// What the forward pass left, and the gradient that comes from above.
+#[derive(Debug, Clone, Copy)]
+pub struct Forward<'a> {
+    /// `[batch, heads, seq_q, head_dim]`: the result.
+    pub out: &'a [f32],
+    /// `[batch, heads, seq_q]`: log₂ of the sum of 2 to the power of all scores times log₂ e.
+    pub lse: &'a [f32],
+    /// `[batch, heads, seq_q, head_dim]`: the gradient of the result.
+    pub grad: &'a [f32],
+}
+
+/// The gradients of the inputs.
+#[derive(Debug)]
+pub struct Gradients<'a> {
+    /// `[batch, heads, seq_q, head_dim]`
+    pub query: &'a mut [f32],
+    /// `[batch, kv_heads, seq_kv, head_dim]`
+    pub key: &'a mut [f32],
+    /// `[batch, kv_heads, seq_kv, head_dim]`
+    pub value: &'a mut [f32],
+}
+
+/// Gradients of [`super::attention`], without the scores in memory: weights are computed again from the sums that the
+/// forward pass left (Dao, arXiv 2307.08691, algorithm 2). Scratch grows with seq_q · head_dim.
+///
+/// # Errors
+/// As of [`super::attention`].
+pub fn attention_backward(call: &Attend, forward: &Forward, grads: &mut Gradients) -> Result<()> {
+    let Attend { heads, query, key, value, mask, .. } = call;
+    heads.check()?;
+    let rows = [heads.batch, heads.heads, heads.seq_q];
+    for (name, shape, found) in [
+        ("query", &heads.query()[..], query.len()),
+        ("key", &heads.key()[..], key.len()),
+        ("value", &heads.key()[..], value.len()),
+        ("the result", &heads.query()[..], forward.out.len()),
+        ("the sums", &rows[..], forward.lse.len()),
+        ("the gradient of the result", &heads.query()[..], forward.grad.len()),
+        ("the gradient of query", &heads.query()[..], grads.query.len()),
+        ("the gradient of key", &heads.key()[..], grads.key.len()),
+        ("the gradient of value", &heads.key()[..], grads.value.len()),
+    ] {
+        expect_len(name, shape, found)?;
+    }
+    if let Some(mask) = mask {
+        expect_len("mask", &[heads.batch, heads.seq_q, heads.seq_kv], mask.len())?;
+    }
+    if call.window == Some(0) {
+        return Err(Error::Shape(super::call::EMPTY_WINDOW.into()));
+    }
+    if grads.query.is_empty() || grads.key.is_empty() {
+        grads.query.fill(0.0);
+        grads.key.fill(0.0);
+        grads.value.fill(0.0);
+        return Ok(());
+    }
+    match call.isa.checked()? {
+        // SAFETY: any CPU has it.
+        Isa::Portable => run(&unsafe { isa::Portable::new() }, call, forward, grads),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: it has just been checked.
+        Isa::Avx2 => run(&unsafe { isa::Avx2::new() }, call, forward, grads),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: it has just been checked.
+        Isa::Avx512 => run(&unsafe { isa::Avx512::new() }, call, forward, grads),
+        #[cfg(not(target_arch = "x86_64"))]
+        other => return Err(Error::Isa(other.name())),
+    }
+    Ok(())
+}
+
+/// One task for each key head, which alone writes the gradients of its keys, values and queries.
+fn run<S: Backwards + Sync>(steps: &S, call: &Attend, forward: &Forward, grads: &mut Gradients) {
+    let Heads { heads, kv_heads, seq_q, seq_kv, head_dim: d, .. } = call.heads;
+    let (group, kv) = (heads / kv_heads, seq_kv * d);
+    let all = grads.key.par_chunks_mut(kv).zip(grads.value.par_chunks_mut(kv));
+    let all = all.zip(grads.query.par_chunks_mut(group * seq_q * d)).enumerate();
+    all.for_each(|(unit, ((key_grad, value_grad), query_grad))| {
+        key_grad.fill(0.0);
+        value_grad.fill(0.0);
+        for (index, query_grad) in query_grad.chunks_exact_mut(seq_q * d).enumerate() {
+            let head = unit * group + index;
+            one_head(steps, call, forward, (head, unit), query_grad, key_grad, value_grad);
+        }
+    });
+}
+
+/// Adds what one query head gives; `query_grad` is set.
+fn one_head<S: Backwards>(
+    steps: &S,
+    call: &Attend,
+    forward: &Forward,
+    (head, unit): (usize, usize),
+    query_grad: &mut [f32],
+    key_grad: &mut [f32],
+    value_grad: &mut [f32],
+) {
+    let Heads { heads, seq_q, seq_kv, head_dim: d, .. } = call.heads;
+    let columns = S::COLUMNS;
+    let (groups, wide) = (seq_q.div_ceil(columns), d.next_multiple_of(columns));
+    let scale = call.scale.unwrap_or_else(|| 1.0 / (d as f32).sqrt());
+    let hidden = Hidden {
+        causal: call.causal,
+        window: call.window,
+        mask: call.mask.map(|mask| &mask[head / heads * seq_q * seq_kv..][..seq_q * seq_kv]),
+        offset: seq_kv as isize - seq_q as isize,
+    };
+    let rows = head * seq_q * d..(head + 1) * seq_q * d;
+    let (query, out, grad) = (&call.query[rows.clone()], &forward.out[rows.clone()], &forward.grad[rows]);
+    let lse = &forward.lse[head * seq_q..][..seq_q];
+    let (keys, values) = (&call.key[unit * seq_kv * d..][..seq_kv * d], &call.value[unit * seq_kv * d..][..seq_kv * d]);
+    let side = groups * columns * d;
+    let flat = groups * columns * wide;
+    let tile = KEYS * columns;
+    let sums = KEYS * wide;
+    let lengths = [side, side, side, flat, flat, groups * columns, groups * columns, tile, tile, sums, sums];
+    scratch(lengths, |[query_t, grad_t, query_grad_t, query_rows, grad_rows, sum, delta, weights, slopes, dk, dv]| {
+        transpose(query, d, columns, scale * std::f32::consts::LOG2_E, query_t);
+        transpose(grad, d, columns, 1.0, grad_t);
+        pad(query, d, wide, query_rows);
+        pad(grad, d, wide, grad_rows);
+        query_grad_t.fill(0.0);
+        sum.fill(0.0);
+        sum[..seq_q].copy_from_slice(lse);
+        delta.fill(0.0);
+        for ((delta, out), grad) in delta.iter_mut().zip(out.chunks_exact(d)).zip(grad.chunks_exact(d)) {
+            *delta = out.iter().zip(grad).map(|(out, grad)| out * grad).sum();
+        }
+        for start in (0..seq_kv).step_by(KEYS) {
+            let tile = start..seq_kv.min(start + KEYS);
+            let count = tile.len();
+            let (key, value) = (&keys[tile.start * d..tile.end * d], &values[tile.start * d..tile.end * d]);
+            dk.fill(0.0);
+            dv.fill(0.0);
+            for group in 0..groups {
+                let (first, size) = (group * columns, columns.min(seq_q - group * columns));
+                let visible = hidden.range(&call.heads, first, size);
+                if visible.end <= tile.start || tile.end <= visible.start {
+                    continue;
+                }
+                let across = group * columns * d..(group + 1) * columns * d;
+                let along = group * columns * wide..(group + 1) * columns * wide;
+                let each = group * columns..(group + 1) * columns;
+                let (weights, slopes) = (&mut weights[..count * columns], &mut slopes[..count * columns]);
+                steps.products(d, key, &query_t[across.clone()], weights);
+                steps.products(d, value, &grad_t[across.clone()], slopes);
+                if hidden.mask.is_some() || !hidden.sees_all(first, size, &tile) {
+                    hidden.hide(seq_kv, first, size, &tile, columns, weights);
+                }
+                steps.soften(scale, weights, slopes, &sum[each.clone()], &delta[each]);
+                if size < columns {
+                    // Columns without a query.
+                    weights.chunks_exact_mut(columns).for_each(|row| row[size..].fill(0.0));
+                    slopes.chunks_exact_mut(columns).for_each(|row| row[size..].fill(0.0));
+                }
+                steps.along(weights, &grad_rows[along.clone()], wide, dv);
+                steps.along(slopes, &query_rows[along], wide, dk);
+                steps.across(d, key, slopes, &mut query_grad_t[across]);
+            }
+            for (to, from) in [(&mut *key_grad, &*dk), (&mut *value_grad, &*dv)] {
+                let to = &mut to[tile.start * d..tile.end * d];
+                for (to, from) in to.chunks_exact_mut(d).zip(from.chunks_exact(wide)) {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                }
+            }
+        }
+        for (index, row) in query_grad.chunks_exact_mut(d).enumerate() {
+            let from = &query_grad_t[index / columns * columns * d + index % columns..];
+            row.iter_mut().zip(from.iter().step_by(columns)).for_each(|(to, from)| *to = *from);
+        }
+    });
+}
+
+/// Rows of `d` as columns, times `scale`: `[groups, d, columns]`, zero beyond the last row.
+fn transpose(from: &[f32], d: usize, columns: usize, scale: f32, to: &mut [f32]) {
+    to.fill(0.0);
+    for (index, row) in from.chunks_exact(d).enumerate() {
+        let to = &mut to[index / columns * columns * d + index % columns..];
+        to.iter_mut().step_by(columns).zip(row).for_each(|(to, from)| *to = from * scale);
+    }
+}
+
+/// Rows of `d` as rows of `wide`, zero beyond.
+fn pad(from: &[f32], d: usize, wide: usize, to: &mut [f32]) {
+    to.fill(0.0);
+    for (to, from) in to.chunks_exact_mut(wide).zip(from.chunks_exact(d)) {
+        to[..d].copy_from_slice(from);
+    }
+}

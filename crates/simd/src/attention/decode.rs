@@ -1,0 +1,163 @@
+//! Few queries against many keys: every key and value is read once, all threads share the keys of a head.
+#![expect(unsafe_code, reason = "the steps of an instruction set are made where it was detected")]
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::cache::Cache;
+use super::few::Row;
+use super::isa::{self, Rows};
+use super::step::{KEYS, LOWEST};
+use super::{Attend, Heads, call::EMPTY_WINDOW};
+use crate::element::Element;
+use crate::error::{Error, Result, expect_len};
+use crate::isa::Isa;
+use crate::scratch::scratch;
+
+/// Keys of a part at least: shorter ones cost more to start than they save.
+const LEAST_PART: usize = 256;
+
+/// Parts for each thread, so that a late one does not hold up the rest for long.
+const PARTS_A_THREAD: usize = 4;
+
+/// The last queries of each sequence against its cache.
+///
+/// `key` and `value` are as `cache` says; `mask` is not supported. As in FlashDecoding (Dao et al., "Flash-Decoding for
+/// long-context inference", 2023), the keys of a head are cut into parts whose sums are joined at the end.
+///
+/// # Errors
+/// As of [`super::attention`], and a block table that has holes or names blocks that do not exist.
+pub fn decode<T: Element>(call: &Attend<T>, cache: &Cache, out: &mut [T]) -> Result<()> {
+    let heads = &call.heads;
+    if call.mask.is_some() {
+        return Err(Error::Shape(
+            "a mask does not go with a cache: hide keys by causality, a window, or lengths".into(),
+        ));
+    }
+    if call.window == Some(0) {
+        return Err(Error::Shape(EMPTY_WINDOW.into()));
+    }
+    heads.check()?;
+    expect_len("query", &heads.query(), call.query.len())?;
+    expect_len("the result", &heads.query(), out.len())?;
+    cache.check(heads, call.key.len())?;
+    expect_len("value", &[call.key.len()], call.value.len())?;
+    if out.is_empty() {
+        return Ok(());
+    }
+    match call.isa.checked()? {
+        // SAFETY: any CPU has it.
+        Isa::Portable => run(&unsafe { isa::Portable::new() }, call, cache, out),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: it has just been checked.
+        Isa::Avx2 => run(&unsafe { isa::Avx2::new() }, call, cache, out),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: it has just been checked.
+        Isa::Avx512 => run(&unsafe { isa::Avx512::new() }, call, cache, out),
+        #[cfg(not(target_arch = "x86_64"))]
+        other => return Err(Error::Isa(other.name())),
+    }
+    Ok(())
+}
+
+fn run<S: Rows + Sync, T: Element>(steps: &S, call: &Attend<T>, cache: &Cache, out: &mut [T]) {
+    let Heads { batch, heads, kv_heads, seq_q, head_dim: d, .. } = call.heads;
+    let rows = heads / kv_heads * seq_q;
+    let parts = parts(batch * kv_heads, call.heads.seq_kv);
+    // Of each row: sums, then the largest score and the sum of weights.
+    let width = d + 2;
+    scratch([batch * kv_heads * parts * rows * width], |[gathered]| {
+        gathered.par_chunks_mut(rows * width).enumerate().for_each(|(index, gathered)| {
+            let (unit, part) = (index / parts, index % parts);
+            let length = cache.length(&call.heads, unit / kv_heads);
+            let keys = part * length / parts..(part + 1) * length / parts;
+            let room = if T::WIDENED { KEYS * d } else { 0 };
+            scratch([rows * d, KEYS, room, room], |parts| one_part(steps, call, cache, unit, keys, gathered, parts));
+        });
+        let gathered = &*gathered;
+        out.par_chunks_mut(rows * d).enumerate().for_each(|(unit, out)| {
+            let mine = &gathered[unit * parts * rows * width..][..parts * rows * width];
+            scratch([d], |[sum]| {
+                for (row, out) in out.chunks_exact_mut(d).enumerate() {
+                    join(mine.chunks_exact(rows * width).map(|part| &part[row * width..][..width]), out, sum);
+                }
+            });
+        });
+    });
+}
+
+/// In how many parts the keys of a head are cut.
+fn parts(units: usize, keys: usize) -> usize {
+    let wanted = (PARTS_A_THREAD * rayon::current_num_threads()).div_ceil(units.max(1));
+    wanted.min(keys / LEAST_PART).max(1)
+}
+
+/// Gathers what the keys `keys` of one head give its queries.
+fn one_part<S: Rows, T: Element>(
+    steps: &S,
+    call: &Attend<T>,
+    cache: &Cache,
+    unit: usize,
+    keys: Range<usize>,
+    gathered: &mut [f32],
+    [query, weights, key_room, value_room]: [&mut [f32]; 4],
+) {
+    let Heads { heads, kv_heads, seq_q, head_dim: d, .. } = call.heads;
+    let (sequence, head, rows) = (unit / kv_heads, unit % kv_heads, heads / kv_heads * seq_q);
+    let length = cache.length(&call.heads, sequence);
+    let scale = call.scale.unwrap_or_else(|| 1.0 / (d as f32).sqrt()) * std::f32::consts::LOG2_E;
+    for (to, from) in query.iter_mut().zip(&call.query[unit * rows * d..]) {
+        *to = from.wide() * scale;
+    }
+    for row in gathered.chunks_exact_mut(d + 2) {
+        row[..d].fill(0.0);
+        row[d..].copy_from_slice(&[LOWEST, 0.0]);
+    }
+    let mut start = keys.start;
+    while start < keys.end {
+        let end = keys.end.min(start + KEYS);
+        let (at, together) = cache.run(&call.heads, sequence, head, start..end);
+        let key = T::tile(&call.key[at.clone()], key_room);
+        let value = T::tile(&call.value[at], value_room);
+        for (row, kept) in gathered.chunks_exact_mut(d + 2).enumerate() {
+            let seen = seen(call, row % seq_q, length);
+            let (from, to) = (seen.start.max(start), seen.end.min(start + together));
+            if from >= to {
+                continue;
+            }
+            let part = (from - start) * d..(to - start) * d;
+            let (sum, bounds) = kept.split_at_mut(d);
+            let mut both = [bounds[0], bounds[1]];
+            let mut state = Row { query: &query[row * d..][..d], weights: &mut *weights, sum, bounds: &mut both };
+            steps.row(d, &key[part.clone()], &value[part], &mut state);
+            bounds.copy_from_slice(&both);
+        }
+        start += together;
+    }
+}
+
+/// The keys that query `row` of a sequence of `length` keys sees; the last query sees the last key.
+fn seen<T>(call: &Attend<T>, row: usize, length: usize) -> Range<usize> {
+    let at = (row + length + 1).saturating_sub(call.heads.seq_q);
+    let end = if call.causal { at.min(length) } else { length };
+    let start = call.window.map_or(0, |window| at.saturating_sub(window));
+    start.min(end)..end
+}
+
+/// Joins what the parts gathered.
+fn join<'a, T: Element>(parts: impl Iterator<Item = &'a [f32]> + Clone, out: &mut [T], sum: &mut [f32]) {
+    let d = out.len();
+    let largest = parts.clone().fold(LOWEST, |most, part| most.max(part[d]));
+    let mut total = 0.0;
+    sum.fill(0.0);
+    for part in parts {
+        let factor = (part[d] - largest).exp2();
+        total += factor * part[d + 1];
+        for (to, from) in sum.iter_mut().zip(part) {
+            *to += factor * from;
+        }
+    }
+    let share = if total == 0.0 { 0.0 } else { total.recip() };
+    out.iter_mut().zip(sum).for_each(|(to, from)| *to = T::narrow(*from * share));
+}

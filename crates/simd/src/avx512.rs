@@ -1,0 +1,78 @@
+//! AVX-512: 16 lanes.
+#![expect(unsafe_code, reason = "instructions of one instruction set, each called only where it was detected")]
+
+use std::arch::x86_64::*;
+
+use crate::vector::{EXP2, LEAST, Vector};
+
+// SAFETY: a register of 512 bits holds 16 numbers of 32.
+unsafe impl Vector for __m512 {
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { _mm512_storeu_ps(to, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        unsafe { _mm512_fmadd_ps(self, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        unsafe { _mm512_add_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        unsafe { _mm512_sub_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        unsafe { _mm512_mul_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // The instruction gives its second operand where either is NaN.
+        unsafe { _mm512_max_ps(other, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn exp2(self) -> Self {
+        unsafe {
+            let whole = _mm512_roundscale_ps::<0x08>(self);
+            let rest = _mm512_sub_ps(self, whole);
+            let mut sum = _mm512_set1_ps(EXP2[0]);
+            for coefficient in &EXP2[1..] {
+                sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(*coefficient));
+            }
+            let scaled = _mm512_scalef_ps(sum, whole);
+            // Not less, or unordered: NaN stays.
+            let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(self, _mm512_set1_ps(LEAST));
+            _mm512_maskz_mov_ps(kept, scaled)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        unsafe { _mm512_reduce_add_ps(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        unsafe { _mm512_reduce_max_ps(self) }
+    }
+}

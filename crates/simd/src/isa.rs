@@ -1,0 +1,54 @@
+//! Which instructions this processor has.
+
+use crate::error::{Error, Result};
+
+/// An instruction set that the kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Isa {
+    /// Whatever the target has.
+    Portable,
+    /// AVX2 with FMA.
+    Avx2,
+    /// AVX-512F.
+    Avx512,
+}
+
+impl Isa {
+    /// All of them, slowest first.
+    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+
+    /// The best one that this processor has.
+    pub fn detect() -> Self {
+        Self::ALL.into_iter().rev().find(|isa| isa.present()).unwrap_or(Self::Portable)
+    }
+
+    /// Whether this processor has it.
+    pub fn present(self) -> bool {
+        match self {
+            Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => is_x86_feature_detected!("avx512f"),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx2 | Self::Avx512 => false,
+        }
+    }
+
+    /// The name, as `list` and errors show it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "AVX2",
+            Self::Avx512 => "AVX-512",
+        }
+    }
+
+    /// Itself, where this processor has it.
+    ///
+    /// # Errors
+    /// [`Error::Isa`].
+    pub fn checked(self) -> Result<Self> {
+        if self.present() { Ok(self) } else { Err(Error::Isa(self.name())) }
+    }
+}

@@ -1,0 +1,26 @@
+//! Matrix multiplication and attention on CPUs, written for their registers and caches.
+//!
+//! Plain slices in, plain slices out: nothing here knows burn, a clock, or a file. One source serves AVX-512, AVX2 and
+//! any other CPU; which one runs is found out at run time ([`Isa::detect`]).
+
+mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod element;
+mod error;
+mod isa;
+mod matmul;
+mod portable;
+mod scratch;
+mod tile;
+mod vector;
+
+pub use attention::{
+    Attend, Cache, Forward, Gradients, Heads, Paged, attention, attention_backward, attention_with_sums, decode,
+};
+pub use element::Element;
+pub use error::{Error, Result};
+pub use isa::Isa;
+pub use matmul::{Product, matmul};

@@ -1,0 +1,7 @@
+//! Matrix multiplication.
+
+mod call;
+mod isa;
+mod pack;
+
+pub use call::{Product, matmul};

@@ -1,0 +1,86 @@
+//! Any CPU: 4 lanes that the compiler may put into a register.
+#![expect(unsafe_code, reason = "one trait serves every instruction set; here it reads and writes through pointers")]
+
+use crate::vector::{EXP2, LEAST, Vector};
+
+/// Four lanes.
+#[derive(Clone, Copy)]
+pub struct Four([f32; 4]);
+
+impl Four {
+    #[inline(always)]
+    fn zip(self, other: Self, of: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|lane| of(self.0[lane], other.0[lane])))
+    }
+}
+
+// SAFETY: an array of 4 numbers.
+unsafe impl Vector for Four {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; 4])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        // Two roundings: without the instruction, `f32::mul_add` is a call into the C library.
+        self.zip(b, |x, y| x * y).zip(c, |xy, z| xy + z)
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.zip(other, |x, y| x + y)
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        self.zip(other, |x, y| x - y)
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.zip(other, |x, y| x * y)
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.zip(other, |x, y| if y > x { y } else { x })
+    }
+
+    #[inline(always)]
+    unsafe fn exp2(self) -> Self {
+        Self(self.0.map(|x| {
+            if x < LEAST {
+                return 0.0;
+            }
+            let whole = x.round_ties_even();
+            let rest = x - whole;
+            let sum = EXP2[1..].iter().fold(EXP2[0], |sum, coefficient| sum * rest + coefficient);
+            // 2^128 is infinity as bits, and so is all above; NaN becomes 0 as an integer and stays in `sum`.
+            sum * f32::from_bits(((whole.min(128.0) as i32 + 127) as u32) << 23)
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        let [a, b, c, d] = self.0;
+        (a + c) + (b + d)
+    }
+
+    #[inline(always)]
+    unsafe fn largest(self) -> f32 {
+        self.0.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    }
+}

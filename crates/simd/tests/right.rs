@@ -1,0 +1,237 @@
+//! Every instruction set against plain loops in `f64`.
+
+use benchbook_simd::{
+    Attend, Cache, Forward, Gradients, Heads, Isa, Paged, Product, attention, attention_backward, attention_with_sums,
+    decode, matmul,
+};
+use proptest::prelude::*;
+
+fn numbers(count: usize, seed: u64) -> Vec<f32> {
+    // SplitMix64.
+    let mut state = seed;
+    (0..count)
+        .map(|_| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+fn present() -> impl Iterator<Item = Isa> {
+    Isa::ALL.into_iter().filter(|isa| isa.present())
+}
+
+fn close(name: &str, found: &[f32], wanted: &[f64], tolerance: f64) {
+    let scale = wanted.iter().fold(0.0_f64, |most, x| most.max(x.abs())).max(1e-30);
+    for (index, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+        assert!((f64::from(*found) - wanted).abs() <= tolerance * scale, "{name} at {index}: {found} for {wanted}");
+    }
+}
+
+fn reference(call: &Attend) -> Vec<f64> {
+    let Heads { batch, heads, kv_heads, seq_q, seq_kv, head_dim: d } = call.heads;
+    let scale = call.scale.map_or(1.0 / (d as f64).sqrt(), f64::from);
+    let mut out = Vec::new();
+    for row in 0..batch * heads * seq_q {
+        let (b, h, i) = (row / (heads * seq_q), row / seq_q % heads, row % seq_q);
+        let kv = (b * kv_heads + h / (heads / kv_heads)) * seq_kv;
+        let at = i as isize + seq_kv as isize - seq_q as isize;
+        let seen: Vec<usize> = (0..seq_kv)
+            .filter(|j| !call.causal || *j as isize <= at)
+            .filter(|j| call.window.is_none_or(|window| *j as isize > at - window as isize))
+            .filter(|j| call.mask.is_none_or(|mask| !mask[(b * seq_q + i) * seq_kv + j]))
+            .collect();
+        let scores: Vec<f64> = seen
+            .iter()
+            .map(|j| {
+                let pairs = call.query[row * d..][..d].iter().zip(&call.key[(kv + j) * d..][..d]);
+                scale * pairs.map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>()
+            })
+            .collect();
+        let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        for column in 0..d {
+            let sum: f64 =
+                seen.iter().zip(&weights).map(|(j, w)| w * f64::from(call.value[(kv + j) * d + column])).sum();
+            out.push(if seen.is_empty() { 0.0 } else { sum / total });
+        }
+    }
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn products_are_right((m, k, n) in (0..70_usize, 0..300_usize, 0..90_usize), seed in any::<u64>()) {
+        let (left, right) = (numbers(m * k, seed), numbers(k * n, !seed));
+        let mut wanted = vec![0.0; m * n];
+        for i in 0..m {
+            for j in 0..n {
+                wanted[i * n + j] = (0..k).map(|s| f64::from(left[i * k + s]) * f64::from(right[s * n + j])).sum();
+            }
+        }
+        for isa in present() {
+            let mut out = vec![f32::NAN; m * n];
+            matmul(&Product { size: [m, k, n], left: &left, right: &right, isa }, &mut out).unwrap();
+            close(isa.name(), &out, &wanted, 1e-5);
+        }
+    }
+
+    #[test]
+    fn attention_is_right(
+        (batch, kv_heads, group) in (1..3_usize, 1..3_usize, 1..3_usize),
+        (seq_q, seq_kv, d) in (1..150_usize, 1..150_usize, 1..100_usize),
+        causal in any::<bool>(),
+        window in proptest::option::of(1..100_usize),
+        masked in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let heads = Heads { batch, heads: kv_heads * group, kv_heads, seq_q, seq_kv, head_dim: d };
+        let count = |shape: [usize; 4]| shape.iter().product::<usize>();
+        let query: Vec<f32> = numbers(count(heads.query()), seed).iter().map(|x| 4.0 * x).collect();
+        let (key, value) = (numbers(count(heads.key()), seed ^ 1), numbers(count(heads.key()), seed ^ 2));
+        let mask: Vec<bool> = numbers(batch * seq_q * seq_kv, seed ^ 3).iter().map(|x| *x > 0.3).collect();
+        let call = Attend {
+            heads, query: &query, key: &key, value: &value, scale: None, causal, window,
+            mask: masked.then_some(&mask[..]), isa: Isa::Portable,
+        };
+        let wanted = reference(&call);
+        for isa in present() {
+            let mut out = vec![f32::NAN; query.len()];
+            attention(&Attend { isa, ..call }, &mut out).unwrap();
+            close(isa.name(), &out, &wanted, 1e-5);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_paged_cache_answers_as_a_contiguous_one(
+        (batch, kv_heads, group) in (1..4_usize, 1..3_usize, 1..5_usize),
+        (seq_q, seq_kv, d) in (1..3_usize, 1..1200_usize, 1..140_usize),
+        block in 1..40_usize,
+        causal in any::<bool>(),
+        window in proptest::option::of(1..300_usize),
+        seed in any::<u64>(),
+    ) {
+        let heads = Heads { batch, heads: kv_heads * group, kv_heads, seq_q, seq_kv, head_dim: d };
+        let count = |shape: [usize; 4]| shape.iter().product::<usize>();
+        let query = numbers(count(heads.query()), seed);
+        let (key, value) = (numbers(count(heads.key()), seed ^ 1), numbers(count(heads.key()), seed ^ 2));
+        let call = Attend {
+            heads, query: &query, key: &key, value: &value, scale: None, causal, window, mask: None, isa: Isa::Portable,
+        };
+        let wanted = reference(&call);
+        // Blocks in an order of their own, with some that nobody has.
+        let each = seq_kv.div_ceil(block);
+        let blocks = 2 * batch * each + 1;
+        let place = |sequence: usize, index: usize| (2 * (sequence * each + index) * 7 + 1) % blocks;
+        let table: Vec<i32> = (0..batch * each).map(|at| place(at / each, at % each) as i32).collect();
+        let distinct: std::collections::BTreeSet<_> = table.iter().collect();
+        prop_assume!(distinct.len() == table.len());
+        let pool = |from: &[f32]| {
+            let mut pool = vec![f32::NAN; blocks * kv_heads * block * d];
+            for (b, h, j) in (0..batch).flat_map(|b| (0..kv_heads).flat_map(move |h| (0..seq_kv).map(move |j| (b, h, j)))) {
+                let to = ((place(b, j / block) * kv_heads + h) * block + j % block) * d;
+                pool[to..to + d].copy_from_slice(&from[((b * kv_heads + h) * seq_kv + j) * d..][..d]);
+            }
+            pool
+        };
+        let (key_pool, value_pool) = (pool(&key), pool(&value));
+        let lengths = vec![seq_kv; batch];
+        let cache = Cache::Paged(Paged { block, table: &table, lengths: &lengths });
+        for isa in present() {
+            let mut out = vec![f32::NAN; query.len()];
+            decode(&Attend { isa, ..call }, &Cache::Contiguous, &mut out).unwrap();
+            close(isa.name(), &out, &wanted, 1e-5);
+            out.fill(f32::NAN);
+            decode(&Attend { isa, key: &key_pool, value: &value_pool, ..call }, &cache, &mut out).unwrap();
+            close(isa.name(), &out, &wanted, 1e-5);
+        }
+    }
+}
+
+/// Gradients in `f64`, from the weights in full.
+fn reference_gradients(call: &Attend, grad: &[f32]) -> [Vec<f64>; 3] {
+    let Heads { batch, heads, kv_heads, seq_q, seq_kv, head_dim: d } = call.heads;
+    let scale = 1.0 / (d as f64).sqrt();
+    let mut dq = vec![0.0; call.query.len()];
+    let (mut dk, mut dv) = (vec![0.0; call.key.len()], vec![0.0; call.value.len()]);
+    for row in 0..batch * heads * seq_q {
+        let (b, h, i) = (row / (heads * seq_q), row / seq_q % heads, row % seq_q);
+        let kv = (b * kv_heads + h / (heads / kv_heads)) * seq_kv;
+        let at = i as isize + seq_kv as isize - seq_q as isize;
+        let seen: Vec<usize> = (0..seq_kv)
+            .filter(|j| !call.causal || *j as isize <= at)
+            .filter(|j| call.window.is_none_or(|window| *j as isize > at - window as isize))
+            .filter(|j| call.mask.is_none_or(|mask| !mask[(b * seq_q + i) * seq_kv + j]))
+            .collect();
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+        let q = &call.query[row * d..][..d];
+        let g = &grad[row * d..][..d];
+        let scores: Vec<f64> = seen.iter().map(|j| scale * dot(q, &call.key[(kv + j) * d..][..d])).collect();
+        let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = scores.iter().map(|score| (score - most).exp()).sum();
+        let weights: Vec<f64> = scores.iter().map(|score| (score - most).exp() / total).collect();
+        let slopes: Vec<f64> = seen.iter().map(|j| dot(g, &call.value[(kv + j) * d..][..d])).collect();
+        let mean: f64 = weights.iter().zip(&slopes).map(|(w, s)| w * s).sum();
+        for ((j, weight), slope) in seen.iter().zip(&weights).zip(&slopes) {
+            let ds = weight * (slope - mean) * scale;
+            for c in 0..d {
+                dq[row * d + c] += ds * f64::from(call.key[(kv + j) * d + c]);
+                dk[(kv + j) * d + c] += ds * f64::from(q[c]);
+                dv[(kv + j) * d + c] += weight * f64::from(g[c]);
+            }
+        }
+    }
+    [dq, dk, dv]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn gradients_are_right(
+        (batch, kv_heads, group) in (1..3_usize, 1..3_usize, 1..3_usize),
+        (seq_q, seq_kv, d) in (1..100_usize, 1..150_usize, 1..80_usize),
+        causal in any::<bool>(),
+        window in proptest::option::of(1..100_usize),
+        masked in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let heads = Heads { batch, heads: kv_heads * group, kv_heads, seq_q, seq_kv, head_dim: d };
+        let count = |shape: [usize; 4]| shape.iter().product::<usize>();
+        let query: Vec<f32> = numbers(count(heads.query()), seed).iter().map(|x| 2.0 * x).collect();
+        let (key, value) = (numbers(count(heads.key()), seed ^ 1), numbers(count(heads.key()), seed ^ 2));
+        let grad = numbers(query.len(), seed ^ 4);
+        let mask: Vec<bool> = numbers(batch * seq_q * seq_kv, seed ^ 3).iter().map(|x| *x > 0.3).collect();
+        let call = Attend {
+            heads, query: &query, key: &key, value: &value, scale: None, causal, window,
+            mask: masked.then_some(&mask[..]), isa: Isa::Portable,
+        };
+        let wanted = reference_gradients(&call, &grad);
+        for isa in present() {
+            let call = Attend { isa, ..call };
+            let (mut out, mut lse) = (vec![f32::NAN; query.len()], vec![f32::NAN; query.len() / d]);
+            attention_with_sums(&call, &mut out, &mut lse).unwrap();
+            let mut found = [vec![f32::NAN; query.len()], vec![f32::NAN; key.len()], vec![f32::NAN; key.len()]];
+            let [dq, dk, dv] = &mut found;
+            let forward = Forward { out: &out, lse: &lse, grad: &grad };
+            attention_backward(&call, &forward, &mut Gradients { query: dq, key: dk, value: dv }).unwrap();
+            for (name, (found, wanted)) in ["query", "key", "value"].iter().zip(found.iter().zip(&wanted)) {
+                // Of a query that sees one key the gradient is zero, up to rounding of numbers of order one.
+                let scale = wanted.iter().fold(0.1_f64, |most, x| most.max(x.abs()));
+                for (found, wanted) in found.iter().zip(wanted) {
+                    prop_assert!((f64::from(*found) - wanted).abs() < 2e-5 * scale, "{} of {name}: {found} for {wanted}", isa.name());
+                }
+            }
+        }
+    }
+}
