@@ -5,7 +5,10 @@ use benchbook_core::Registry;
 /// Registers every engine's implementations; their workloads must be registered too.
 pub fn register(registry: &mut Registry) {
     #[cfg(feature = "libtorch")]
-    registry.implementation(crate::libtorch::Sdpa).implementation(crate::libtorch::Mm);
+    registry
+        .implementation(crate::libtorch::Sdpa)
+        .implementation(crate::libtorch::SdpaGradients)
+        .implementation(crate::libtorch::Mm);
     #[cfg(not(feature = "libtorch"))]
     let _ = registry;
 }

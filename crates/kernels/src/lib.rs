@@ -7,6 +7,7 @@ mod custom;
 mod device;
 pub mod fused;
 pub mod matmul;
+pub mod memory;
 mod register;
 mod subject;
 pub mod tensor;

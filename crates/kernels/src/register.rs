@@ -2,7 +2,7 @@
 
 use benchbook_core::Registry;
 
-use crate::{attention, matmul};
+use crate::{attention, matmul, memory};
 
 /// Registers every workload and every implementation on burn.
 pub fn register(registry: &mut Registry) {
@@ -11,9 +11,14 @@ pub fn register(registry: &mut Registry) {
         .implementation(attention::Naive)
         .implementation(attention::Flash)
         .implementation(attention::Fused)
+        .workload(attention::gradients::AttentionGradients)
+        .implementation(attention::gradients::Autodiff)
+        .implementation(attention::gradients::FusedGradients)
         .workload(matmul::Matmul)
         .implementation(matmul::Burn)
-        .implementation(matmul::Tiled);
+        .implementation(matmul::Tiled)
+        .workload(memory::Copy)
+        .implementation(memory::Chunks);
 }
 
 /// Gives rayon's global pool, on which flex computes, this many threads.

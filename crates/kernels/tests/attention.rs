@@ -1,7 +1,7 @@
 //! The reference against PyTorch, and the implementations against the reference.
 
 use benchbook_core::{DType, HostArray, Implementation, Inputs, Params, Setting, Support, Value, Workload};
-use benchbook_kernels::attention::{Attention, Flash, Naive};
+use benchbook_kernels::attention::{Attention, Flash, Fused, Naive};
 use proptest::prelude::*;
 
 const NAMES: [(&str, bool); 3] = [("query", true), ("key", false), ("value", false)];
@@ -88,7 +88,7 @@ proptest! {
         for (name, value) in sizes {
             params = params.with(name, Value::Int(value));
         }
-        for implementation in [&Naive as &dyn Implementation, &Flash] {
+        for implementation in [&Naive as &dyn Implementation, &Flash, &Fused] {
             for device in devices(implementation) {
                 let error = error(implementation, device, DType::F32, &params);
                 prop_assert!(error <= 1e-5, "{} on {device}, {params}: {error}", implementation.name());
@@ -109,8 +109,12 @@ fn the_tiled_path_is_right_too() {
 
 #[test]
 fn lower_precision_stays_within_a_percent() {
-    for implementation in [&Naive as &dyn Implementation, &Flash] {
+    for implementation in [&Naive as &dyn Implementation, &Flash, &Fused] {
         for dtype in [DType::F16, DType::Bf16] {
+            if let Support::No(why) = implementation.supports("flex", dtype, &Params::default()) {
+                assert!(implementation.name() == "fused" && dtype == DType::F16, "{why}");
+                continue;
+            }
             let error = error(implementation, "flex", dtype, &Params::default().with("seq_q", Value::Int(64)));
             assert!(error > 1e-6 && error <= 1e-2, "{} in {dtype}: {error}", implementation.name());
         }

@@ -52,3 +52,33 @@ impl Isa {
         if self.present() { Ok(self) } else { Err(Error::Isa(self.name())) }
     }
 }
+
+/// Evaluates `$run` with `$tools` made for `$isa`, or returns the error that this processor does not have it.
+///
+/// `isa` is the caller's module of tools: one type for each instruction set, made by its unsafe `new`.
+macro_rules! with_isa {
+    ($isa:expr, |$tools:ident| $run:expr) => {
+        match $isa.checked()? {
+            crate::isa::Isa::Portable => {
+                // SAFETY: any CPU has it.
+                let $tools = unsafe { isa::Portable::new() };
+                $run
+            }
+            #[cfg(target_arch = "x86_64")]
+            crate::isa::Isa::Avx2 => {
+                // SAFETY: it has just been checked.
+                let $tools = unsafe { isa::Avx2::new() };
+                $run
+            }
+            #[cfg(target_arch = "x86_64")]
+            crate::isa::Isa::Avx512 => {
+                // SAFETY: it has just been checked.
+                let $tools = unsafe { isa::Avx512::new() };
+                $run
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            other => return Err(crate::error::Error::Isa(other.name())),
+        }
+    };
+}
+pub(crate) use with_isa;

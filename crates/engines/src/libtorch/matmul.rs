@@ -47,6 +47,6 @@ impl Implementation for Mm {
     }
 }
 
-fn multiply([a, b]: &[Tensor; 2]) -> Result<Tensor, TchError> {
-    a.f_mm(b)
+fn multiply([a, b]: &[Tensor; 2]) -> Result<[Tensor; 1], TchError> {
+    Ok([a.f_mm(b)?])
 }

@@ -1,6 +1,6 @@
 //! `torch.nn.functional.scaled_dot_product_attention`.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support, Value};
 use tch::{Kind, TchError, Tensor};
 
 use super::array::upload;
@@ -13,10 +13,10 @@ use super::version::engine;
 /// inverted here, and causality with seq_q ≠ seq_kv is written into it.
 pub struct Sdpa;
 
-struct Call {
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
+pub(super) struct Call {
+    pub query: Tensor,
+    pub key: Tensor,
+    pub value: Tensor,
     keep: Option<Tensor>,
     causal: bool,
     grouped: bool,
@@ -58,10 +58,11 @@ impl Implementation for Sdpa {
     }
 }
 
-fn call(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {
+pub(super) fn call(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {
     let (seq_q, seq_kv) = (params.int("seq_q"), params.int("seq_kv"));
     let causal = params.flag("causal");
-    let mask = if params.flag("masked") { Some(upload(inputs.get("mask"), DType::F32)?.f_eq(0.0)?) } else { None };
+    let masked = matches!(params.0.get("masked"), Some(Value::Bool(true)));
+    let mask = if masked { Some(upload(inputs.get("mask"), DType::F32)?.f_eq(0.0)?) } else { None };
     let in_mask = causal && (mask.is_some() || seq_q != seq_kv);
     let keep = if in_mask {
         let lower = Tensor::f_ones([seq_q, seq_kv], (Kind::Bool, tch::Device::Cpu))?.f_tril(seq_kv - seq_q)?;
@@ -82,7 +83,11 @@ fn call(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, Tch
     })
 }
 
-fn attend(call: &Call) -> Result<Tensor, TchError> {
+fn attend(call: &Call) -> Result<[Tensor; 1], TchError> {
+    Ok([product(call)?])
+}
+
+pub(super) fn product(call: &Call) -> Result<Tensor, TchError> {
     let Call { query, key, value, keep, causal, grouped } = call;
     Tensor::f_scaled_dot_product_attention(query, key, value, keep.as_ref(), 0.0, *causal, None, *grouped)
 }

@@ -7,14 +7,17 @@ use tch::{Device, TchError, Tensor};
 
 use super::array::download;
 
-/// Calls a function of torch tensors on copies of its inputs in turn and keeps the last result.
-pub struct TorchSubject<I> {
+/// Calls a function of torch tensors on copies of its inputs in turn and keeps the last results, `N` of them.
+pub struct TorchSubject<I, const N: usize> {
     implementation: &'static str,
     inputs: Vec<I>,
     next: usize,
-    call: fn(&I) -> Result<Tensor, TchError>,
-    output: Option<Result<Tensor, TchError>>,
+    call: Call<I, N>,
+    output: Option<Result<[Tensor; N], TchError>>,
 }
+
+/// Gives `N` results, which the host reads as one array: as it is where it is one, else rows one after another.
+type Call<I, const N: usize> = fn(&I) -> Result<[Tensor; N], TchError>;
 
 /// An error of an implementation on libtorch.
 pub fn torch_error(implementation: &str, error: &TchError) -> Error {
@@ -25,14 +28,14 @@ pub fn torch_error(implementation: &str, error: &TchError) -> Error {
     }
 }
 
-impl<I> TorchSubject<I> {
+impl<I, const N: usize> TorchSubject<I, N> {
     /// A subject that calls `call` on each of `inputs` in turn, without recording gradients.
-    pub fn new(implementation: &'static str, inputs: Vec<I>, call: fn(&I) -> Result<Tensor, TchError>) -> Self {
+    pub fn new(implementation: &'static str, inputs: Vec<I>, call: Call<I, N>) -> Self {
         Self { implementation, inputs, next: 0, call, output: None }
     }
 }
 
-impl<I> Subject for TorchSubject<I> {
+impl<I, const N: usize> Subject for TorchSubject<I, N> {
     fn run(&mut self, iterations: u64) {
         let _no_gradients = tch::no_grad_guard();
         for _ in 0..iterations {
@@ -54,8 +57,21 @@ impl<I> Subject for TorchSubject<I> {
         match &self.output {
             None => Err(wrong("nothing has run yet")),
             Some(Err(error)) => Err(torch_error(self.implementation, error)),
-            Some(Ok(output)) if output.device() != Device::Cpu => Err(wrong("the result does not lie on the CPU")),
-            Some(Ok(output)) => download(output).map_err(|error| torch_error(self.implementation, &error)),
+            Some(Ok(outputs)) if outputs.iter().any(|output| output.device() != Device::Cpu) => {
+                Err(wrong("the result does not lie on the CPU"))
+            }
+            Some(Ok(outputs)) => joined(outputs).map_err(|error| torch_error(self.implementation, &error)),
         }
     }
+}
+
+/// One result as it is, several as rows of the same width.
+fn joined<const N: usize>(outputs: &[Tensor; N]) -> Result<HostArray, TchError> {
+    if let [output] = &outputs[..] {
+        return download(output);
+    }
+    let parts: Vec<HostArray> = outputs.iter().map(download).collect::<Result<_, _>>()?;
+    let width = parts.first().map_or(1, HostArray::width);
+    let data: Vec<f32> = parts.into_iter().flat_map(|part| part.data).collect();
+    Ok(HostArray::new(vec![data.len() / width, width], data))
 }

@@ -3,6 +3,7 @@
 mod custom;
 mod flash;
 mod fused;
+pub mod gradients;
 mod inputs;
 mod naive;
 mod reference;

@@ -13,9 +13,15 @@ use crate::{CPU_DEVICES, TensorSubject, matmul, open};
 pub struct Naive;
 
 /// The inputs with every hidden position, causal ones included, in one mask made before timing.
-struct Prepared {
+pub(super) struct Prepared {
     inputs: AttentionInputs,
     hidden: Option<Tensor<4, Bool>>,
+}
+
+impl Prepared {
+    pub(super) fn new(inputs: AttentionInputs) -> Self {
+        Self { hidden: hidden(&inputs), inputs }
+    }
 }
 
 impl Implementation for Naive {
@@ -50,7 +56,7 @@ impl Implementation for Naive {
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         let device = open(&setting.device)?;
         let copies = AttentionInputs::upload(setting, &device, params, inputs);
-        let prepared = copies.into_iter().map(|inputs| Prepared { hidden: hidden(&inputs), inputs }).collect();
+        let prepared = copies.into_iter().map(Prepared::new).collect();
         Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, prepared, attend)))
     }
 }
@@ -85,7 +91,7 @@ fn repeat_heads(tensor: &Tensor<4>, heads: usize) -> Tensor<4> {
         .reshape([batch, heads, seq, head_dim])
 }
 
-fn attend(prepared: &Prepared) -> Tensor<4> {
+pub(super) fn attend(prepared: &Prepared) -> Tensor<4> {
     let inputs = &prepared.inputs;
     let [_, heads, _, head_dim] = inputs.query.dims();
     let key = repeat_heads(&inputs.key, heads);

@@ -31,7 +31,44 @@ pub fn attention(
     mask: Option<Tensor<4, Bool>>,
     options: Options,
 ) -> Result<Tensor<4>> {
-    let ([batch, heads, seq_q, head_dim], [_, kv_heads, seq_kv, _]) = (query.dims(), key.dims());
+    fit([&query, &key, &value], options, &[DType::F32, DType::BF16])?;
+    let ([batch, _, seq_q, _], [_, _, seq_kv, _]) = (query.dims(), key.dims());
+    let [query, key, value] = [query, key, value].map(Tensor::into_dispatch);
+    let Some(mask) = mask else {
+        return Ok(Tensor::from_dispatch(Dispatch::fused_attention(query, key, value, options)));
+    };
+    if mask.dims() != [batch, 1, seq_q, seq_kv] {
+        let problem = format!("the mask is {:?}, not {:?}", mask.dims(), [batch, 1, seq_q, seq_kv]);
+        return Err(wrong("attention", problem));
+    }
+    Ok(Tensor::from_dispatch(Dispatch::fused_attention_masked(query, key, value, mask.into_dispatch(), options)))
+}
+
+/// The gradients of query, key and value, given `grad`, that of [`attention`]'s result: forward and backward, in `f32`
+/// (Dao, arXiv 2307.08691, algorithms 1 and 2).
+///
+/// # Errors
+/// As of [`attention`]; tensors of another dtype than `f32`.
+pub fn attention_gradients(
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+    grad: Tensor<4>,
+    options: Options,
+) -> Result<[Tensor<4>; 3]> {
+    fit([&query, &key, &value], options, &[DType::F32])?;
+    if grad.dims() != query.dims() || grad.dtype() != DType::F32 {
+        let problem = format!("the gradient is {:?} {:?}, not {:?} F32", grad.dims(), grad.dtype(), query.dims());
+        return Err(wrong("attention", problem));
+    }
+    let [query, key, value, grad] = [query, key, value, grad].map(Tensor::into_dispatch);
+    let (query, key, value) = Dispatch::fused_attention_gradients(query, key, value, grad, options);
+    Ok([query, key, value].map(Tensor::from_dispatch))
+}
+
+/// Refuses tensors that do not go together, with their shapes.
+fn fit([query, key, value]: [&Tensor<4>; 3], options: Options, dtypes: &[DType]) -> Result<()> {
+    let ([batch, heads, _, head_dim], [_, kv_heads, seq_kv, _]) = (query.dims(), key.dims());
     let shapes = format!("query {:?}, key {:?}, value {:?}", query.dims(), key.dims(), value.dims());
     let wrong = |problem: String| Err(wrong("attention", format!("{problem}: {shapes}")));
     if key.dims() != [batch, kv_heads, seq_kv, head_dim] || value.dims() != key.dims() {
@@ -46,19 +83,11 @@ pub fn attention(
     if options.window == Some(0) {
         return wrong("a window of 0 keys shows nothing".into());
     }
-    let dtypes = [query.dtype(), key.dtype(), value.dtype()];
-    if !matches!(dtypes[0], DType::F32 | DType::BF16) || dtypes.iter().any(|dtype| *dtype != dtypes[0]) {
-        return wrong(format!("dtypes are {dtypes:?}, one of f32 or bf16 is needed"));
+    let found = [query.dtype(), key.dtype(), value.dtype()];
+    if !dtypes.contains(&found[0]) || found.iter().any(|dtype| *dtype != found[0]) {
+        return wrong(format!("dtypes are {found:?}, all of one of {dtypes:?} are needed"));
     }
-    on_flex("attention", &query)?;
-    let [query, key, value] = [query, key, value].map(Tensor::into_dispatch);
-    let Some(mask) = mask else {
-        return Ok(Tensor::from_dispatch(Dispatch::fused_attention(query, key, value, options)));
-    };
-    if mask.dims() != [batch, 1, seq_q, seq_kv] {
-        return wrong(format!("the mask is {:?}, not {:?}", mask.dims(), [batch, 1, seq_q, seq_kv]));
-    }
-    Ok(Tensor::from_dispatch(Dispatch::fused_attention_masked(query, key, value, mask.into_dispatch(), options)))
+    on_flex("attention", query)
 }
 
 /// The product of `left` `[m, k]` and `right` `[k, n]` on `flex`, in `f32`.
@@ -80,10 +109,16 @@ pub fn matmul(left: Tensor<2>, right: Tensor<2>) -> Result<Tensor<2>> {
 
 fn on_flex<const D: usize>(kernel: &str, tensor: &Tensor<D>) -> Result<()> {
     let device = tensor.device();
-    if device == burn::tensor::Device::flex() {
-        return Ok(());
+    if device.is_autodiff() {
+        return Err(wrong(
+            kernel,
+            "its tensors track gradients, which would be lost here: take their `inner()`".into(),
+        ));
     }
-    Err(wrong(kernel, format!("its tensors lie on {device:?}, this kernel runs on flex alone")))
+    if device != burn::tensor::Device::flex() {
+        return Err(wrong(kernel, format!("its tensors lie on {device:?}, this kernel runs on flex alone")));
+    }
+    Ok(())
 }
 
 fn wrong(kernel: &str, reason: String) -> Error {

@@ -3,4 +3,4 @@
 mod call;
 mod ops;
 
-pub use call::{Options, attention, matmul};
+pub use call::{Options, attention, attention_gradients, matmul};

@@ -1,6 +1,6 @@
 //! The extension: what burn hands over, and what it gets back.
 
-use benchbook_simd::{Attend, Element, Heads, Isa, Product};
+use benchbook_simd::{Attend, Element, Forward, Gradients, Heads, Isa, Product};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{BoolTensor, FloatTensor};
 use burn::backend::{Backend, Flex, backend_extension};
@@ -28,6 +28,15 @@ pub trait FusedOps: Backend {
         options: Options,
     ) -> FloatTensor<Self>;
 
+    /// Gradients of query, key and value, given that of the result: forward and backward.
+    fn fused_attention_gradients(
+        query: FloatTensor<Self>,
+        key: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        options: Options,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
     /// The product of `[m, k]` and `[k, n]`.
     fn tiled_matmul(left: FloatTensor<Self>, right: FloatTensor<Self>) -> FloatTensor<Self>;
 }
@@ -47,8 +56,30 @@ impl FusedOps for Flex {
         options: Options,
     ) -> Given {
         let mask = mask.to_contiguous();
-        let hidden: Vec<bool> = mask.as_slice::<u8>().unwrap_or_default().iter().map(|byte| *byte != 0).collect();
+        let (start, end) = mask.layout().contiguous_offsets().unwrap_or_default();
+        let hidden: Vec<bool> = mask.storage::<u8>()[start..end].iter().map(|byte| *byte != 0).collect();
         attend(&query, &key, &value, Some(&hidden), options)
+    }
+
+    fn fused_attention_gradients(
+        query: Given,
+        key: Given,
+        value: Given,
+        grad: Given,
+        options: Options,
+    ) -> (Given, Given, Given) {
+        let [query, key, value, grad] = [query, key, value, grad].map(|tensor| tensor.to_contiguous());
+        let call = call(&query, &key, &value, None, options);
+        let heads = call.heads;
+        let (mut out, mut lse) = (vec![0.0; call.query.len()], vec![0.0; call.query.len() / heads.head_dim]);
+        let forward = benchbook_simd::attention_with_sums(&call, &mut out, &mut lse);
+        let [mut query_grad, mut key_grad, mut value_grad] =
+            [call.query.len(), call.key.len(), call.value.len()].map(|length| vec![0.0; length]);
+        let mut grads = Gradients { query: &mut query_grad, key: &mut key_grad, value: &mut value_grad };
+        let left = Forward { out: &out, lse: &lse, grad: numbers(&grad) };
+        let backward = forward.and_then(|()| benchbook_simd::attention_backward(&call, &left, &mut grads));
+        backward.unwrap_or_else(|error| panic!("attention: {error}"));
+        (tensor(query_grad, heads.query()), tensor(key_grad, heads.key()), tensor(value_grad, heads.key()))
     }
 
     fn tiled_matmul(left: Given, right: Given) -> Given {
@@ -57,7 +88,7 @@ impl FusedOps for Flex {
         let product = Product { size: [m, k, n], left: numbers(&left), right: numbers(&right), isa: Isa::detect() };
         let mut out = vec![0.0_f32; m * n];
         benchbook_simd::matmul(&product, &mut out).unwrap_or_else(|error| panic!("matmul: {error}"));
-        Self::float_from_data(TensorData::new(out, [m, n]), &burn::backend::FlexDevice)
+        tensor(out, [m, n])
     }
 }
 
@@ -76,14 +107,28 @@ fn attend_as<T: Element + burn::tensor::Element + bytemuck::Pod>(
     options: Options,
 ) -> Given {
     let [query, key, value] = [query, key, value].map(|tensor| tensor.to_contiguous());
-    let ([batch, heads, seq_q, head_dim], [_, kv_heads, seq_kv, _]) = (sizes(&query), sizes(&key));
-    let heads = Heads { batch, heads, kv_heads, seq_q, seq_kv, head_dim };
-    let Options { scale, causal, window } = options;
-    let [query, key, value] = [&query, &key, &value].map(|tensor| numbers::<T>(tensor));
-    let call = Attend { heads, query, key, value, scale, causal, window, mask, isa: Isa::detect() };
-    let mut out = vec![<T as bytemuck::Zeroable>::zeroed(); query.len()];
+    let call = call::<T>(&query, &key, &value, mask, options);
+    let mut out = vec![<T as bytemuck::Zeroable>::zeroed(); call.query.len()];
     benchbook_simd::attention(&call, &mut out).unwrap_or_else(|error| panic!("attention: {error}"));
-    Flex::float_from_data(TensorData::new(out, heads.query()), &burn::backend::FlexDevice)
+    tensor(out, call.heads.query())
+}
+
+/// The call of contiguous tensors.
+fn call<'a, T: burn::tensor::Element + bytemuck::Pod>(
+    query: &'a Given,
+    key: &'a Given,
+    value: &'a Given,
+    mask: Option<&'a [bool]>,
+    Options { scale, causal, window }: Options,
+) -> Attend<'a, T> {
+    let ([batch, heads, seq_q, head_dim], [_, kv_heads, seq_kv, _]) = (sizes(query), sizes(key));
+    let heads = Heads { batch, heads, kv_heads, seq_q, seq_kv, head_dim };
+    let [query, key, value] = [query, key, value].map(|tensor| numbers(tensor));
+    Attend { heads, query, key, value, scale, causal, window, mask, isa: Isa::detect() }
+}
+
+fn tensor<T: burn::tensor::Element, const D: usize>(numbers: Vec<T>, shape: [usize; D]) -> Given {
+    Flex::float_from_data(TensorData::new(numbers, shape), &burn::backend::FlexDevice)
 }
 
 fn sizes<const D: usize>(tensor: &Given) -> [usize; D] {

@@ -8,7 +8,7 @@ use super::isa::{self, Backwards};
 use super::step::KEYS;
 use super::{Attend, Heads};
 use crate::error::{Error, Result, expect_len};
-use crate::isa::Isa;
+use crate::isa::with_isa;
 use crate::scratch::scratch;
 
 /// What the forward pass left, and the gradient that comes from above.
@@ -67,18 +67,7 @@ pub fn attention_backward(call: &Attend, forward: &Forward, grads: &mut Gradient
         grads.value.fill(0.0);
         return Ok(());
     }
-    match call.isa.checked()? {
-        // SAFETY: any CPU has it.
-        Isa::Portable => run(&unsafe { isa::Portable::new() }, call, forward, grads),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: it has just been checked.
-        Isa::Avx2 => run(&unsafe { isa::Avx2::new() }, call, forward, grads),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: it has just been checked.
-        Isa::Avx512 => run(&unsafe { isa::Avx512::new() }, call, forward, grads),
-        #[cfg(not(target_arch = "x86_64"))]
-        other => return Err(Error::Isa(other.name())),
-    }
+    with_isa!(call.isa, |steps| run(&steps, call, forward, grads));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::isa;
 use super::{Cache, Heads};
 use crate::element::Element;
 use crate::error::{Error, Result, expect_len};
-use crate::isa::Isa;
+use crate::isa::{Isa, with_isa};
 use crate::scratch::scratch;
 
 /// What is said of a window that shows nothing.
@@ -82,18 +82,7 @@ fn forward<T: Element>(call: &Attend<T>, out: &mut [T], lse: Option<&mut [f32]>)
     if out.is_empty() {
         return Ok(());
     }
-    match call.isa.checked()? {
-        // SAFETY: any CPU has it.
-        Isa::Portable => run(&unsafe { isa::Portable::new() }, call, out, lse),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: it has just been checked.
-        Isa::Avx2 => run(&unsafe { isa::Avx2::new() }, call, out, lse),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: it has just been checked.
-        Isa::Avx512 => run(&unsafe { isa::Avx512::new() }, call, out, lse),
-        #[cfg(not(target_arch = "x86_64"))]
-        other => return Err(Error::Isa(other.name())),
-    }
+    with_isa!(call.isa, |steps| run(&steps, call, out, lse));
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::step::{KEYS, LOWEST};
 use super::{Attend, Heads, call::EMPTY_WINDOW};
 use crate::element::Element;
 use crate::error::{Error, Result, expect_len};
-use crate::isa::Isa;
+use crate::isa::with_isa;
 use crate::scratch::scratch;
 
 /// Keys of a part at least: shorter ones cost more to start than they save.
@@ -46,18 +46,7 @@ pub fn decode<T: Element>(call: &Attend<T>, cache: &Cache, out: &mut [T]) -> Res
     if out.is_empty() {
         return Ok(());
     }
-    match call.isa.checked()? {
-        // SAFETY: any CPU has it.
-        Isa::Portable => run(&unsafe { isa::Portable::new() }, call, cache, out),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: it has just been checked.
-        Isa::Avx2 => run(&unsafe { isa::Avx2::new() }, call, cache, out),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: it has just been checked.
-        Isa::Avx512 => run(&unsafe { isa::Avx512::new() }, call, cache, out),
-        #[cfg(not(target_arch = "x86_64"))]
-        other => return Err(Error::Isa(other.name())),
-    }
+    with_isa!(call.isa, |steps| run(&steps, call, cache, out));
     Ok(())
 }
 

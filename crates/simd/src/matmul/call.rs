@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::isa::{self, Tile};
 use super::pack;
 use crate::error::{Result, expect_len};
-use crate::isa::Isa;
+use crate::isa::{Isa, with_isa};
 use crate::scratch::scratch;
 
 /// Steps of a block: its columns of the right factor stay in the first-level cache.
@@ -47,18 +47,7 @@ pub fn matmul(product: &Product, out: &mut [f32]) -> Result<()> {
     if out.is_empty() {
         return Ok(());
     }
-    match product.isa.checked()? {
-        // SAFETY: any CPU has it.
-        Isa::Portable => run(&unsafe { isa::Portable::new() }, product, out),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: it has just been checked.
-        Isa::Avx2 => run(&unsafe { isa::Avx2::new() }, product, out),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: it has just been checked.
-        Isa::Avx512 => run(&unsafe { isa::Avx512::new() }, product, out),
-        #[cfg(not(target_arch = "x86_64"))]
-        other => return Err(crate::error::Error::Isa(other.name())),
-    }
+    with_isa!(product.isa, |tile| run(&tile, product, out));
     Ok(())
 }
 

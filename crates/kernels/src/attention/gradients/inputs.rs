@@ -1,0 +1,24 @@
+//! Inputs of a training step on a device.
+
+use benchbook_core::{Inputs, Params, Setting};
+use burn::tensor::{Device, Tensor};
+
+use crate::attention::AttentionInputs;
+use crate::tensor::upload;
+
+/// Inputs of one forward and backward pass.
+pub struct GradientInputs {
+    /// The forward pass's.
+    pub forward: AttentionInputs,
+    /// `[batch, heads, seq_q, head_dim]`: the gradient of the result.
+    pub grad: Tensor<4>,
+}
+
+impl GradientInputs {
+    /// `setting.copies` copies of the inputs on `device`, each in memory of its own.
+    pub fn upload(setting: &Setting, device: &Device, params: &Params, inputs: &Inputs) -> Vec<Self> {
+        let params = params.clone().with("masked", benchbook_core::Value::Bool(false));
+        let all = AttentionInputs::upload(setting, device, &params, inputs).into_iter();
+        all.map(|forward| Self { forward, grad: upload(inputs.get("grad"), device, setting.dtype) }).collect()
+    }
+}

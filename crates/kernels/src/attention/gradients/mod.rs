@@ -1,0 +1,13 @@
+//! Attention forward and backward: one training step of it.
+
+mod autodiff;
+mod fused;
+mod inputs;
+mod reference;
+mod subject;
+mod workload;
+
+pub use autodiff::Autodiff;
+pub use fused::FusedGradients;
+pub use inputs::GradientInputs;
+pub use workload::AttentionGradients;

@@ -1,0 +1,72 @@
+//! The timed call allocates nothing once every thread has its scratch.
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use benchbook_simd::{Attend, Heads, Isa, Product, attention, matmul};
+
+struct Counting;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: hands everything to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const CALLS: usize = 63;
+
+/// Allocations of [`CALLS`] calls after a few to warm up.
+fn allocations(mut call: impl FnMut()) -> usize {
+    // Every thread takes part sooner or later: scratch is kept by thread.
+    (0..50).for_each(|_| call());
+    let before = COUNT.load(Ordering::Relaxed);
+    (0..CALLS).for_each(|_| call());
+    COUNT.load(Ordering::Relaxed) - before
+}
+
+#[test]
+fn kernels_reuse_their_scratch() {
+    let isa = Isa::detect();
+    let heads = Heads { batch: 1, heads: 4, kv_heads: 2, seq_q: 300, seq_kv: 300, head_dim: 64 };
+    let (query, key) = (vec![0.5; 4 * 300 * 64], vec![0.25; 2 * 300 * 64]);
+    let mut out = vec![0.0; query.len()];
+    let attend = Attend {
+        heads,
+        query: &query,
+        key: &key,
+        value: &key,
+        scale: None,
+        causal: true,
+        window: None,
+        mask: None,
+        isa,
+    };
+    // rayon's queue takes a block of memory every 63 jobs from outside of its pool: one or two here, and a call of
+    // either kernel sends it a job or two for each block of steps.
+    let few = |jobs: usize| 2 * jobs + 2;
+    let found = allocations(|| attention(&attend, &mut out).unwrap());
+    assert!(found <= few(1), "attention: {found} allocations in {CALLS} calls");
+    let one = Heads { seq_q: 1, ..heads };
+    let decode = Attend { heads: one, query: &query[..4 * 64], ..attend };
+    let found = allocations(|| attention(&decode, &mut out[..4 * 64]).unwrap());
+    assert!(found <= few(2), "decoding: {found} allocations in {CALLS} calls");
+    let (left, right) = (vec![0.5; 300 * 400], vec![0.25; 400 * 200]);
+    let mut product = vec![0.0; 300 * 200];
+    let ask = Product { size: [300, 400, 200], left: &left, right: &right, isa };
+    let found = allocations(|| matmul(&ask, &mut product).unwrap());
+    assert!(found <= few(4), "matmul: {found} allocations in {CALLS} calls");
+}
