@@ -25,6 +25,7 @@ Options of bench (without any: the first four)
   --sql        grouped statistics over ten million samples, beside DuckDB
   --startup    start to finish of `benchbook --help` and `benchbook sql`
   --notebook   cells of a notebook, and the same trial in a notebook and by the program
+  --kernels    our kernels beside libtorch's: a quarter of an hour; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
   --minutes N  with --trust: go on for so long (60), the rest another time
   --stock      cells beside stock evcxr, which first compiles the library again (an hour); only where asked for
@@ -56,6 +57,8 @@ pub struct Choice {
     pub notebook: bool,
     /// Beside stock evcxr.
     pub stock: bool,
+    /// Our kernels beside libtorch's.
+    pub kernels: bool,
     /// Verdicts on known ratios, for so many minutes.
     pub trust: bool,
     pub minutes: f64,
@@ -63,14 +66,14 @@ pub struct Choice {
 
 impl Default for Choice {
     fn default() -> Self {
-        let (recording, sql, startup, notebook, stock, trust) = (false, false, false, false, false, false);
-        Self { recording, sql, startup, notebook, stock, trust, minutes: 60.0 }
+        let [recording, sql, startup, notebook, stock, kernels, trust] = [false; 7];
+        Self { recording, sql, startup, notebook, stock, kernels, trust, minutes: 60.0 }
     }
 }
 
 impl Choice {
     fn any(self) -> bool {
-        self.recording || self.sql || self.startup || self.notebook || self.stock || self.trust
+        self.recording || self.sql || self.startup || self.notebook || self.stock || self.kernels || self.trust
     }
 }
 
@@ -105,6 +108,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--startup", "bench") => choice.startup = true,
             ("--notebook", "bench") => choice.notebook = true,
             ("--stock", "bench") => choice.stock = true,
+            ("--kernels", "bench") => choice.kernels = true,
             ("--trust", "bench") => choice.trust = true,
             ("--minutes", "bench") => {
                 let minutes = ours.next().and_then(|word| word.parse().ok()).filter(|minutes: &f64| *minutes > 0.0);
@@ -159,6 +163,8 @@ mod tests {
     fn bench_without_a_choice_means_everything() -> Result<()> {
         let all = Choice { recording: true, sql: true, startup: true, notebook: true, ..Choice::default() };
         assert_eq!(parsed("bench")?, Request::Bench(Options::default(), all));
+        let kernels = Choice { kernels: true, ..Choice::default() };
+        assert_eq!(parsed("bench --kernels")?, Request::Bench(Options::default(), kernels));
         let trust = Choice { trust: true, minutes: 5.0, ..Choice::default() };
         assert_eq!(parsed("bench --trust --minutes 5")?, Request::Bench(Options::default(), trust));
         Ok(())

@@ -2,6 +2,7 @@
 
 mod command;
 mod figures;
+mod kernels;
 mod machine;
 mod notebook;
 mod peer;

@@ -9,8 +9,12 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
-/// Half-width of benchbook's interval that ends a run early, in percent.
-const HALF_WIDTH: &str = "0.3%";
+/// Half-width of benchbook's interval that ends a run early: half of the practical margin of 1 %.
+const HALF_WIDTH: f64 = 0.005;
+
+/// The same for coverage, times the root of the pilot's replicates: near what a quiet machine reaches with one and a
+/// half times the pilot, so that the stop rule has to decide.
+const COVERAGE_HALF_WIDTH: f64 = 0.019;
 
 /// Where the tools lie.
 pub struct Asker {
@@ -134,18 +138,16 @@ fn plan_of(experiment: &Experiment) -> String {
     // Five replicates are a number fixed beforehand; more are a pilot whose spread fixes how many follow.
     let stop = match replicates {
         5 => "replicates = 5".to_owned(),
-        0 => format!("half_width = {}\ntime_s = {seconds:?}", share(HALF_WIDTH)),
-        first => format!("replicates = {first}\nhalf_width = 0.002\nmost_replicates = {}", 2 * first),
+        0 => format!("half_width = {HALF_WIDTH:?}\ntime_s = {seconds:?}"),
+        first => {
+            let half_width = COVERAGE_HALF_WIDTH / f64::from(*first).sqrt();
+            format!("replicates = {first}\nhalf_width = {half_width:.4}\nmost_replicates = {}", 2 * first)
+        }
     };
     format!(
         "suite = \"trust\"\nseed = {seed}\nthreads = 1\n{stop}\n\n\
          [sampling]\nblocks = 20\nmin_sample_ns = 1000000\nwarmup_ns = 10000000\n\n[[cases]]\n{case}\n"
     )
-}
-
-/// `0.3%` as a share.
-fn share(percent: &str) -> f64 {
-    percent.trim_end_matches('%').parse::<f64>().unwrap_or(0.0) / 100.0
 }
 
 fn parse(text: &str) -> Result<Value> {

@@ -1,0 +1,169 @@
+//! Our kernels beside libtorch's, in the same blocks.
+
+use super::figures::median;
+use crate::error::{Error, Named, Result};
+use crate::process;
+use crate::setup::Ready;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+const PLAN: &str = include_str!("kernels.toml");
+
+/// A rival, and how fast our kernel is to be, with the rival as 1.
+const RIVALS: [(&str, &str, f64); 2] = [("torch-sdpa", "fused", 1.0), ("torch-mm", "tiled", 0.9)];
+
+/// Share of the copy's bandwidth that decoding is to reach.
+const SHARE_OF_COPY: f64 = 0.7;
+
+pub fn measure(ready: &Ready) -> Result<String> {
+    let folder = ready.workspace.target.join("bench/kernels");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).named("create", &folder)?;
+    let plan = folder.join("kernels.toml");
+    fs::write(&plan, PLAN).named("write", &plan)?;
+    let mut run = ready.workspace.run("benchbook");
+    run.arg("--store").arg(folder.join("store")).arg("run").arg(&plan);
+    process::run(&mut run, "see its message above")?;
+    let speeds = ask(ready, &folder, &["sql", "--format", "json", SPEEDS])?;
+    let mut lines = vec![
+        "The same threads for both sides, samples in turns, interval over fresh processes. A ratio above 1 says that our\n\
+         kernel is faster. A goal is met where the whole interval lies above it, and missed where none of it does."
+            .to_owned(),
+        String::new(),
+        "| case | ours | rival | ratio, 95 % interval | ours | rival | goal |".to_owned(),
+        "|---|---|---|---|---|---|---|".to_owned(),
+    ];
+    for (rival, ours, goal) in RIVALS {
+        let baseline = format!("baseline={rival}");
+        let query = ["sql", "--query", "speedup", "--param", &baseline, "--format", "json"];
+        for row in rows(&ask(ready, &folder, &query)?) {
+            let candidate = text(row, "candidate");
+            let goal = if candidate.starts_with(&format!("{ours}/")) { judged(row, goal) } else { "none".to_owned() };
+            lines.push(format!(
+                "| {} {} | {candidate} | {} | {:.2} ({:.2} – {:.2}) | {} | {} | {goal} |",
+                text(row, "workload"),
+                text(row, "case_name"),
+                text(row, "baseline"),
+                number(row, "speedup"),
+                number(row, "low"),
+                number(row, "high"),
+                speed(&speeds, row, candidate),
+                speed(&speeds, row, text(row, "baseline")),
+            ));
+        }
+    }
+    lines.extend([String::new(), bandwidth(&speeds)]);
+    Ok(lines.join("\n"))
+}
+
+/// Median speed of every variant on every case of the run.
+const SPEEDS: &str = "select workload, case_name, seq_q, variant, median(time_ns) as time_ns, \
+     max(flops) / median(time_ns) as gflops, max(bytes) / median(time_ns) as gigabytes_s \
+     from results where valid group by workload, case_name, seq_q, variant order by workload, case_name, variant";
+
+/// What a goal makes of an interval.
+fn judged(row: &Value, goal: f64) -> String {
+    let (ratio, low, high) = (number(row, "speedup"), number(row, "low"), number(row, "high"));
+    if low >= goal {
+        format!("at least {goal}: met")
+    } else if high < goal {
+        format!("at least {goal}: **missed by {:.0} %**", 100.0 * (goal / ratio - 1.0))
+    } else {
+        format!("at least {goal}: undecided")
+    }
+}
+
+/// Time and throughput of a variant on the case of `row`.
+fn speed(speeds: &Value, row: &Value, variant: &str) -> String {
+    let same = |one: &&Value| {
+        text(one, "variant") == variant
+            && text(one, "workload") == text(row, "workload")
+            && text(one, "case_name") == text(row, "case_name")
+    };
+    let Some(found) = rows(speeds).find(same) else { return "not measured".to_owned() };
+    let time = number(found, "time_ns") / 1e6;
+    // A single query reads every key once: bytes, not operations, are what it waits for.
+    if found["seq_q"] == 1 {
+        format!("{time:.3} ms, {:.1} GB/s", number(found, "gigabytes_s"))
+    } else {
+        format!("{time:.3} ms, {:.0} GFLOP/s", number(found, "gflops"))
+    }
+}
+
+/// Decoding's share of the bandwidth of a copy.
+fn bandwidth(speeds: &Value) -> String {
+    let of = |wanted: &dyn Fn(&Value) -> bool| -> Vec<(String, f64)> {
+        let fit = rows(speeds).filter(|row| wanted(row));
+        fit.map(|row| (text(row, "case_name").to_owned(), number(row, "gigabytes_s"))).collect()
+    };
+    let copies: Vec<f64> = of(&|row| text(row, "workload") == "copy").into_iter().map(|(_, speed)| speed).collect();
+    if copies.is_empty() {
+        return "The copy was not measured: no roof to compare with.".to_owned();
+    }
+    let roof = median(&copies);
+    let mut lines =
+        vec![format!("A copy moves {roof:.1} GB/s, read and written; decoding reads its cache with"), String::new()];
+    for (case, speed) in of(&|row| row["seq_q"] == 1 && text(row, "variant").starts_with("fused/")) {
+        let share = speed / roof;
+        let verdict = if share >= SHARE_OF_COPY {
+            "met".to_owned()
+        } else {
+            format!("**missed by {:.0} points**", 100.0 * (SHARE_OF_COPY - share))
+        };
+        lines.push(format!(
+            "- {case}: {speed:.1} GB/s, {:.0} % of the copy; goal at least {:.0} %: {verdict}",
+            100.0 * share,
+            100.0 * SHARE_OF_COPY
+        ));
+    }
+    lines.join("\n")
+}
+
+fn ask(ready: &Ready, folder: &Path, words: &[&str]) -> Result<Value> {
+    let mut command = ready.workspace.run("benchbook");
+    let said = process::output(command.arg("--store").arg(folder.join("store")).args(words), "see its message above")?;
+    serde_json::from_str(&said)
+        .map_err(|error| Error::Content { path: "the answer".into(), problem: error.to_string() })
+}
+
+fn rows(answer: &Value) -> impl Iterator<Item = &Value> {
+    answer.as_array().into_iter().flatten()
+}
+
+fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+    row[name].as_str().unwrap_or_default()
+}
+
+fn number(row: &Value, name: &str) -> f64 {
+    row[name].as_f64().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_goal_is_met_missed_or_open() {
+        let row = |low: f64, high: f64| json!({ "speedup": (low * high).sqrt(), "low": low, "high": high });
+        assert_eq!(judged(&row(1.1, 1.3), 1.0), "at least 1: met");
+        assert_eq!(judged(&row(0.9, 1.1), 1.0), "at least 1: undecided");
+        assert_eq!(judged(&row(0.8, 0.8), 1.0), "at least 1: **missed by 25 %**");
+    }
+
+    #[test]
+    fn decoding_is_measured_by_the_copy() {
+        let speeds = json!([
+            { "workload": "copy", "case_name": "64 MiB", "variant": "memcpy/flex", "gigabytes_s": 20.0 },
+            { "workload": "attention", "case_name": "a", "seq_q": 1, "variant": "fused/flex", "gigabytes_s": 15.0 },
+            { "workload": "attention", "case_name": "b", "seq_q": 1, "variant": "fused/flex", "gigabytes_s": 13.0 },
+            { "workload": "attention", "case_name": "c", "seq_q": 8, "variant": "fused/flex", "gigabytes_s": 13.0 },
+        ]);
+        let said = bandwidth(&speeds);
+        assert!(said.contains("a: 15.0 GB/s, 75 % of the copy; goal at least 70 %: met"), "{said}");
+        assert!(said.contains("b: 13.0 GB/s, 65 %") && said.contains("**missed by 5 points**"), "{said}");
+        assert!(!said.contains("c:"), "{said}");
+        assert!(bandwidth(&json!([])).contains("not measured"));
+    }
+}
