@@ -43,7 +43,7 @@ fn pictures() -> PathBuf {
 #[test]
 fn notebooks_are_committed_without_outputs_and_short() {
     let paths = notebooks();
-    assert_eq!(paths.len(), 6, "{paths:?}");
+    assert_eq!(paths.len(), 7, "{paths:?}");
     for path in paths {
         let notebook: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         let cells = notebook["cells"].as_array().unwrap();

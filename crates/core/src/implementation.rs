@@ -1,6 +1,6 @@
 //! Ways to solve a workload.
 
-use crate::{DType, HostArray, Inputs, Params, Result};
+use crate::{DType, Figure, HostArray, Inputs, Params, Result};
 
 /// Where and how an implementation is asked to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,4 +70,9 @@ pub trait Subject {
     /// # Errors
     /// Nothing has run yet, the read failed, or the result lies on another device than asked for.
     fn output(&mut self) -> Result<HostArray>;
+
+    /// What this kernel has to say of itself on this case, beside its times, once it has run.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
+    }
 }

@@ -6,6 +6,7 @@
 
 mod counted;
 mod error;
+mod figure;
 mod host;
 mod implementation;
 pub mod message;
@@ -20,6 +21,7 @@ mod workload;
 
 pub use counted::counted;
 pub use error::{Error, Result};
+pub use figure::Figure;
 pub use host::{HostArray, Inputs};
 pub use implementation::{Implementation, Setting, Subject, Support};
 pub use params::{Kind, ParamSpec, Params, Value};

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CacheRegime, Case, Comparison, ParamSpec, Params, Variant};
+use crate::{CacheRegime, Case, Comparison, Figure, ParamSpec, Params, Variant};
 
 /// Version of the protocol; both sides must speak the same.
 pub const PROTOCOL: u32 = 2;
@@ -124,6 +124,9 @@ pub struct Prepared {
     pub resident_before_bytes: Option<u64>,
     /// Copies of the inputs that calls rotate through.
     pub copies: u64,
+    /// What else workload and implementation say of the trial.
+    #[serde(default)]
+    pub figures: Vec<Figure>,
 }
 
 /// One timed sample; times are nanoseconds of the system's monotonic clock.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DType, Inputs, ParamSpec, Params, Reference, Result};
+use crate::{DType, Figure, Inputs, ParamSpec, Params, Reference, Result};
 
 /// The work that solving one case takes, by the usual count for its problem.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,11 @@ pub trait Workload: Send + Sync {
 
     /// The largest error allowed, as a share of the reference's largest absolute value.
     fn tolerance(&self, dtype: DType) -> f64;
+
+    /// What else is known of a case, beside its work.
+    fn figures(&self, _params: &Params, _inputs: &Inputs) -> Vec<Figure> {
+        Vec::new()
+    }
 
     /// Fills in defaults that depend on other parameters (`seq_kv` follows `seq_q`).
     fn derive(&self, given: Params) -> Params {

@@ -180,12 +180,14 @@ impl Handler {
         let setting =
             Setting { device: variant.device.clone(), dtype: variant.dtype, threads: variant.threads, copies };
         let mut subject = implementation.prepare(&setting, &case.params, &inputs).map_err(text)?;
+        let mut figures = workload.figures(&case.params, &inputs);
         drop(inputs);
 
         subject.run(1);
         subject.sync().map_err(text)?;
         let check = reference.compare(&subject.output().map_err(text)?);
         let tolerance = workload.tolerance(variant.dtype);
+        figures.extend(subject.figures());
         // From here on only the kernel works: inputs, reference and check are no memory of its own.
         let watch = MemoryWatch::start();
         let resident_before_bytes = watch.map(|watch| watch.resident_before_bytes());
@@ -201,6 +203,7 @@ impl Handler {
             prepare_ns: 0,
             resident_before_bytes,
             copies: copies as u64,
+            figures,
         };
         // No speed for a wrong kernel: it is not even warmed up.
         if check.max_scaled_error <= tolerance {

@@ -6,6 +6,7 @@ mod fused;
 pub mod gradients;
 mod inputs;
 mod naive;
+pub mod paged;
 mod reference;
 mod workload;
 

@@ -107,7 +107,7 @@ pub fn matmul(left: Tensor<2>, right: Tensor<2>) -> Result<Tensor<2>> {
     Ok(Tensor::from_dispatch(Dispatch::tiled_matmul(left.into_dispatch(), right.into_dispatch())))
 }
 
-fn on_flex<const D: usize>(kernel: &str, tensor: &Tensor<D>) -> Result<()> {
+pub(super) fn on_flex<const D: usize>(kernel: &str, tensor: &Tensor<D>) -> Result<()> {
     let device = tensor.device();
     if device.is_autodiff() {
         return Err(wrong(
@@ -121,6 +121,6 @@ fn on_flex<const D: usize>(kernel: &str, tensor: &Tensor<D>) -> Result<()> {
     Ok(())
 }
 
-fn wrong(kernel: &str, reason: String) -> Error {
+pub(super) fn wrong(kernel: &str, reason: String) -> Error {
     Error::Implementation { implementation: kernel.into(), device: "flex".into(), reason }
 }

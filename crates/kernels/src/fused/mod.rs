@@ -2,5 +2,7 @@
 
 mod call;
 mod ops;
+mod pages;
 
 pub use call::{Options, attention, attention_gradients, matmul};
+pub use pages::{Pages, paged_attention};

@@ -1,12 +1,14 @@
 //! The extension: what burn hands over, and what it gets back.
 
+use std::sync::Arc;
+
 use benchbook_simd::{Attend, Element, Forward, Gradients, Heads, Isa, Product};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{BoolTensor, FloatTensor};
 use burn::backend::{Backend, Flex, backend_extension};
 use burn::tensor::{DType, TensorData, bf16};
 
-use super::Options;
+use super::{Options, Pages};
 
 /// Operations that `flex` gets from `benchbook-simd`; shapes and dtypes were checked by the callers in `call`.
 #[backend_extension(Flex)]
@@ -36,6 +38,15 @@ pub trait FusedOps: Backend {
         grad: FloatTensor<Self>,
         options: Options,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Attention of the last queries of each sequence to keys in blocks of a pool.
+    fn paged_attention(
+        query: FloatTensor<Self>,
+        key_pool: FloatTensor<Self>,
+        value_pool: FloatTensor<Self>,
+        pages: Arc<Pages>,
+        options: Options,
+    ) -> FloatTensor<Self>;
 
     /// The product of `[m, k]` and `[k, n]`.
     fn tiled_matmul(left: FloatTensor<Self>, right: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -82,6 +93,13 @@ impl FusedOps for Flex {
         (tensor(query_grad, heads.query()), tensor(key_grad, heads.key()), tensor(value_grad, heads.key()))
     }
 
+    fn paged_attention(query: Given, key_pool: Given, value_pool: Given, pages: Arc<Pages>, options: Options) -> Given {
+        match query.dtype() {
+            DType::BF16 => paged_as::<bf16>(&query, &key_pool, &value_pool, &pages, options),
+            _ => paged_as::<f32>(&query, &key_pool, &value_pool, &pages, options),
+        }
+    }
+
     fn tiled_matmul(left: Given, right: Given) -> Given {
         let (left, right) = (left.to_contiguous(), right.to_contiguous());
         let ([m, k], n) = (sizes(&left), sizes::<2>(&right)[1]);
@@ -125,6 +143,22 @@ fn call<'a, T: burn::tensor::Element + bytemuck::Pod>(
     let heads = Heads { batch, heads, kv_heads, seq_q, seq_kv, head_dim };
     let [query, key, value] = [query, key, value].map(|tensor| numbers(tensor));
     Attend { heads, query, key, value, scale, causal, window, mask, isa: Isa::detect() }
+}
+
+fn paged_as<T: Element + burn::tensor::Element + bytemuck::Pod>(
+    query: &Given,
+    key_pool: &Given,
+    value_pool: &Given,
+    pages: &Pages,
+    Options { scale, causal, window }: Options,
+) -> Given {
+    let [query, key_pool, value_pool] = [query, key_pool, value_pool].map(|tensor| tensor.to_contiguous());
+    let (heads, cache) = pages.of(sizes(&query), sizes(&key_pool));
+    let [query, key, value] = [&query, &key_pool, &value_pool].map(|tensor| numbers::<T>(tensor));
+    let call = Attend { heads, query, key, value, scale, causal, window, mask: None, isa: Isa::detect() };
+    let mut out = vec![<T as bytemuck::Zeroable>::zeroed(); query.len()];
+    benchbook_simd::decode(&call, &cache, &mut out).unwrap_or_else(|error| panic!("paged attention: {error}"));
+    tensor(out, heads.query())
 }
 
 fn tensor<T: burn::tensor::Element, const D: usize>(numbers: Vec<T>, shape: [usize; D]) -> Given {

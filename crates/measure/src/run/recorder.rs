@@ -1,7 +1,7 @@
 //! What a run writes, in the units and on the clock of the record.
 
-use benchbook_core::Comparison;
 use benchbook_core::message::{Disturbance, Prepared, Sampled, Trial};
+use benchbook_core::{Comparison, Figure};
 use benchbook_record::{
     CheckRow, EventRow, Isolation, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow, RunWriter,
     SampleRow, Status, TrialRow,
@@ -99,6 +99,9 @@ impl Recorder {
             if let Some(bytes) = prepared.resident_before_bytes {
                 self.measure(trial.trial, "resident_before_bytes", bytes as f64, "bytes")?;
             }
+            for figure in &prepared.figures {
+                self.figure(trial.trial, figure)?;
+            }
         }
         Ok(())
     }
@@ -145,14 +148,19 @@ impl Recorder {
 
     /// A figure of a trial.
     pub fn measure(&mut self, trial: i64, name: &str, value: f64, unit: &str) -> Result<()> {
+        self.figure(trial, &Figure::measured(name, value, unit))
+    }
+
+    /// A figure of a trial, with where it comes from.
+    fn figure(&mut self, trial: i64, Figure { name, value, unit, measured }: &Figure) -> Result<()> {
         Ok(self.writer.measure(&MeasureRow {
             trial,
             sample: None,
             device: None,
-            name: name.into(),
-            value,
-            unit: unit.into(),
-            provenance: Provenance::Measured,
+            name: name.clone(),
+            value: *value,
+            unit: unit.clone(),
+            provenance: if *measured { Provenance::Measured } else { Provenance::Modelled },
         })?)
     }
 

@@ -26,8 +26,11 @@ pub enum Cache<'a> {
 }
 
 impl Cache<'_> {
-    /// Refuses a pool or a table that does not hold every key of every sequence.
-    pub(super) fn check(&self, heads: &Heads, numbers: usize) -> Result<()> {
+    /// Refuses keys of `numbers` numbers, or a table, that do not hold every key of every sequence.
+    ///
+    /// # Errors
+    /// What is wrong, with the sequence and the place in its table.
+    pub fn check(&self, heads: &Heads, numbers: usize) -> Result<()> {
         let Self::Paged(Paged { block, table, lengths }) = self else {
             return expect_len("key", &heads.key(), numbers);
         };

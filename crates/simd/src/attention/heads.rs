@@ -31,7 +31,10 @@ impl Heads {
     }
 
     /// Refuses sizes that make no sense together.
-    pub(super) fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> Result<()> {
         let Self { heads, kv_heads, head_dim, .. } = *self;
         if kv_heads == 0 || heads % kv_heads != 0 {
             return Err(Error::Shape(format!("{heads} query heads cannot share {kv_heads} key heads evenly")));

@@ -4,13 +4,16 @@
 use rayon::prelude::*;
 
 use super::isa::{self, Tile};
-use super::pack;
+use super::pack::{self, LEFT_ROW};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::scratch::scratch;
 
 /// Steps of a block: its columns of the right factor stay in the first-level cache.
-const STEPS: usize = 256;
+pub(super) const STEPS: usize = 256;
+
+/// Panels of the right factor that a thread packs at a time.
+const PANELS: usize = 8;
 
 /// Rows of a block at most: they stay in the second-level cache.
 const MOST_ROWS: usize = 192;
@@ -59,16 +62,14 @@ fn run<T: Tile + Sync>(tile: &T, product: &Product, out: &mut [f32]) {
         for step in (0..k).step_by(STEPS) {
             let steps = STEPS.min(k - step);
             let right = &mut right[..steps * panels * T::COLUMNS];
-            right.par_chunks_mut(steps * T::COLUMNS).enumerate().for_each(|(panel, to)| {
-                pack::columns(product.right, n, step, panel * T::COLUMNS, T::COLUMNS, to);
+            right.par_chunks_mut(PANELS * steps * T::COLUMNS).enumerate().for_each(|(group, to)| {
+                pack::columns(product.right, n, step, group * PANELS * T::COLUMNS, [steps, T::COLUMNS], to);
             });
             let right = &*right;
             out.par_chunks_mut(rows * n).enumerate().for_each(|(block, out)| {
                 let height = (out.len() / n).next_multiple_of(T::ROWS);
-                scratch([height * steps], |[left]| {
-                    for (index, to) in left.chunks_exact_mut(steps * T::ROWS).enumerate() {
-                        pack::rows(product.left, k, block * rows + index * T::ROWS, step, T::ROWS, to);
-                    }
+                scratch([height * LEFT_ROW], |[left]| {
+                    pack::rows(product.left, k, block * rows, [step, steps], left);
                     multiply(tile, left, right, steps, out, n, step == 0);
                 });
             });
@@ -82,7 +83,7 @@ fn multiply<T: Tile>(tile: &T, left: &[f32], right: &[f32], steps: usize, out: &
     for (panel, right) in right.chunks_exact(steps * T::COLUMNS).enumerate() {
         let column = panel * T::COLUMNS;
         let columns = T::COLUMNS.min(n - column);
-        for (index, left) in left.chunks_exact(steps * T::ROWS).enumerate() {
+        for (index, left) in left.chunks_exact(LEFT_ROW * T::ROWS).enumerate() {
             let row = index * T::ROWS;
             let rows = T::ROWS.min(height - row);
             tile.add(left, right, &mut out[row * n + column..], n, [rows, columns], fresh);

@@ -4,6 +4,8 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
 
+use super::call::STEPS;
+use super::pack::LEFT_ROW;
 use crate::portable::Four;
 use crate::tile::{Strided, multiply, zero};
 use crate::vector::Vector;
@@ -15,7 +17,7 @@ pub trait Tile {
     /// Columns of a tile: two registers' lanes.
     const COLUMNS: usize;
 
-    /// Adds to `out`, rows `per_row` apart, the product of packed `left` `[steps, ROWS]` and `right` `[steps, COLUMNS]`.
+    /// Adds to `out`, rows `per_row` apart, the product of packed `left` `[ROWS, LEFT_ROW]` and `right` `[steps, COLUMNS]`.
     ///
     /// Only `rows` × `columns` of the tile are written; where `fresh`, they are set instead of added to.
     fn add(&self, left: &[f32], right: &[f32], out: &mut [f32], per_row: usize, size: [usize; 2], fresh: bool);
@@ -35,7 +37,7 @@ macro_rules! tile {
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn whole(left: &[f32], right: &[f32], to: *mut f32, per_row: usize, fresh: bool) {
-                let left_at = Strided { start: left.as_ptr(), per_row: 1, per_step: $rows };
+                let left_at = Strided { start: left.as_ptr(), per_row: LEFT_ROW, per_step: 1 };
                 // SAFETY: packed factors hold as many steps as their lengths say, and `to` takes a whole tile.
                 unsafe {
                     let mut sums = zero::<$vector, $rows>();
@@ -45,7 +47,7 @@ macro_rules! tile {
                             *sum = [Vector::load(from), Vector::load(from.add($columns / 2))];
                         }
                     }
-                    let sums = multiply(left.len() / $rows, left_at, right.as_ptr(), $columns, sums);
+                    let sums = multiply(right.len() / $columns, left_at, right.as_ptr(), $columns, sums);
                     for (row, sum) in sums.into_iter().enumerate() {
                         sum[0].store(to.add(row * per_row));
                         sum[1].store(to.add(row * per_row + $columns / 2));
@@ -60,7 +62,7 @@ macro_rules! tile {
 
             fn add(&self, left: &[f32], right: &[f32], out: &mut [f32], per_row: usize, size: [usize; 2], fresh: bool) {
                 let [rows, columns] = size;
-                assert!(left.len() % $rows == 0 && right.len() == left.len() / $rows * $columns);
+                assert!(left.len() >= $rows * LEFT_ROW && right.len() <= STEPS * $columns);
                 if size == [$rows, $columns] {
                     assert!(out.len() >= ($rows - 1) * per_row + $columns);
                     // SAFETY: the CPU has the instruction set, and the lengths are as they must be.

@@ -1,27 +1,34 @@
 //! Copies of the factors in the order in which the registers take them.
 
-/// Packs `steps` × `columns` numbers of a row-major matrix, from (`step`, `column`) on, as `[steps, width]`; columns that
-/// the matrix does not have are zero.
-pub fn columns(from: &[f32], per_row: usize, step: usize, column: usize, width: usize, to: &mut [f32]) {
-    let real = width.min(per_row - column);
-    for (row, to) in to.chunks_exact_mut(width).enumerate() {
-        to[..real].copy_from_slice(&from[(step + row) * per_row + column..][..real]);
-        to[real..].fill(0.0);
+use super::call::STEPS;
+
+/// Numbers from one packed row of the left factor to the next: a block's steps, and a cache line more, since rows a power
+/// of two apart would share the same few lines of the cache.
+pub const LEFT_ROW: usize = STEPS + 16;
+
+/// Packs panels of `width` columns of a row-major matrix `[_, columns]`, rows from `step` on, as `[panels, steps, width]`;
+/// columns that the matrix does not have are zero.
+pub fn columns(from: &[f32], columns: usize, step: usize, first: usize, [steps, width]: [usize; 2], to: &mut [f32]) {
+    // Row by row, so that what is read lies together.
+    for row in 0..steps {
+        let line = &from[(step + row) * columns..][..columns];
+        for (panel, to) in to.chunks_exact_mut(steps * width).enumerate() {
+            let column = first + panel * width;
+            let real = width.min(columns - column);
+            let to = &mut to[row * width..][..width];
+            to[..real].copy_from_slice(&line[column..][..real]);
+            to[real..].fill(0.0);
+        }
     }
 }
 
-/// Packs rows `row..row + height` of a row-major matrix, columns `step..step + steps`, as `[steps, height]`; rows that the
-/// matrix does not have are zero.
-pub fn rows(from: &[f32], per_row: usize, row: usize, step: usize, height: usize, to: &mut [f32]) {
-    let steps = to.len() / height;
-    let real = height.min(from.len() / per_row - row);
-    if real < height {
-        to.fill(0.0);
-    }
-    for index in 0..real {
-        let line = &from[(row + index) * per_row + step..][..steps];
-        for (at, number) in to[index..].iter_mut().step_by(height).zip(line) {
-            *at = *number;
+/// Packs rows from `row` on of a row-major matrix `[_, columns]`, `steps` of their columns from `step` on, as
+/// `[rows, LEFT_ROW]`; rows that the matrix does not have are zero.
+pub fn rows(from: &[f32], columns: usize, row: usize, [step, steps]: [usize; 2], to: &mut [f32]) {
+    for (index, to) in to.chunks_exact_mut(LEFT_ROW).enumerate() {
+        match from.get((row + index) * columns + step..) {
+            Some(line) if line.len() >= steps => to[..steps].copy_from_slice(&line[..steps]),
+            _ => to[..steps].fill(0.0),
         }
     }
 }

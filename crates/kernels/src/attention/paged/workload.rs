@@ -1,0 +1,125 @@
+//! The problem: one query a sequence against keys that lie in blocks.
+
+use benchbook_core::{
+    DType, Error, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
+};
+
+use super::layout::{blocks, entries, lengths, table};
+use super::reference::paged_rows;
+
+/// Decoding with a paged cache (Kwon et al., arXiv 2309.06180, section 4.1): the keys of a sequence lie in blocks of a
+/// pool, and a table says which.
+///
+/// Inputs: `query` `[batch, heads, 1, head_dim]`, `key_pool` and `value_pool` `[blocks, kv_heads, block, head_dim]`,
+/// `table` `[batch, entries]` with −1 where a sequence has no block, `lengths` `[batch]`.
+pub struct PagedAttention;
+
+const SIZES: [&str; 6] = ["batch", "heads", "kv_heads", "context", "head_dim", "block"];
+
+impl Workload for PagedAttention {
+    fn name(&self) -> &'static str {
+        "paged-attention"
+    }
+
+    fn about(&self) -> &'static str {
+        "decoding with keys and values in blocks of a pool, found by a table"
+    }
+
+    fn params(&self) -> Vec<ParamSpec> {
+        vec![
+            ParamSpec::int("batch", 4, "sequences that are decoded at once"),
+            ParamSpec::int("heads", 8, "query heads"),
+            ParamSpec::int("kv_heads", 8, "key and value heads; follows heads unless set"),
+            ParamSpec::int("context", 2048, "keys of the longest sequence; the others have a quarter of it or more"),
+            ParamSpec::int("head_dim", 64, "width of a head"),
+            ParamSpec::int("block", 16, "keys of a block"),
+        ]
+    }
+
+    fn presets(&self) -> Vec<Preset> {
+        let of = |context: i64, block: i64| {
+            Params::default().with("context", Value::Int(context)).with("block", Value::Int(block))
+        };
+        vec![
+            Preset { name: "quick", cases: vec![of(512, 16), of(512, 64)] },
+            Preset { name: "default", cases: [1024, 8192].into_iter().flat_map(|n| [of(n, 16), of(n, 128)]).collect() },
+        ]
+    }
+
+    fn derive(&self, mut given: Params) -> Params {
+        if let (None, Some(heads)) = (given.0.get("kv_heads"), given.0.get("heads").cloned()) {
+            given = given.with("kv_heads", heads);
+        }
+        given
+    }
+
+    fn check(&self, params: &Params) -> Result<()> {
+        let wrong =
+            |name: &str, reason: String| Err(Error::Param { workload: self.name().into(), name: name.into(), reason });
+        for name in SIZES {
+            let value = params.int(name);
+            // A block's number travels as f32, which is exact up to here.
+            if !(1..=1 << 24).contains(&value) {
+                return wrong(name, format!("{value} is not a size, give 1 to 16777216"));
+            }
+        }
+        let (heads, kv_heads) = (params.int("heads"), params.int("kv_heads"));
+        if heads % kv_heads != 0 {
+            return wrong("kv_heads", format!("{kv_heads} does not divide heads {heads}"));
+        }
+        if params.int("block") > params.int("context") {
+            return wrong("block", format!("{} is more than context {}", params.int("block"), params.int("context")));
+        }
+        let numbers = ["batch", "kv_heads", "context", "head_dim"].map(|name| params.int(name) as f64);
+        if numbers.into_iter().product::<f64>() > 1e10 {
+            return wrong("context", "batch × kv_heads × context × head_dim is over 10^10 numbers".into());
+        }
+        Ok(())
+    }
+
+    fn case_name(&self, params: &Params) -> String {
+        let [batch, heads, kv_heads, context, head_dim, block] = SIZES.map(|name| params.int(name));
+        let kv = if kv_heads == heads { String::new() } else { format!(" kv{kv_heads}") };
+        format!("b{batch} h{heads}{kv} s{context} d{head_dim} blocks of {block}")
+    }
+
+    fn inputs(&self, params: &Params, seed: u64) -> Inputs {
+        let [batch, heads, kv_heads, _, head_dim, block] = SIZES.map(|name| params.size(name));
+        let pool = vec![blocks(params)[1], kv_heads, block, head_dim];
+        let lengths = lengths(params).into_iter().map(|length| length as f32).collect();
+        let mut inputs = Inputs::default();
+        inputs.0.insert("query", HostArray::normal(vec![batch, heads, 1, head_dim], seed, 1));
+        inputs.0.insert("key_pool", HostArray::normal(pool.clone(), seed, 2));
+        inputs.0.insert("value_pool", HostArray::normal(pool, seed, 3));
+        inputs.0.insert("table", HostArray::new(vec![batch, entries(params)], table(params, seed)));
+        inputs.0.insert("lengths", HostArray::new(vec![batch], lengths));
+        inputs
+    }
+
+    fn reference(&self, params: &Params, inputs: &Inputs, seed: u64) -> Reference {
+        paged_rows(params, inputs, seed)
+    }
+
+    fn work(&self, params: &Params, dtype: DType) -> Work {
+        let [batch, heads, kv_heads, _, head_dim, _] = SIZES.map(|name| params.int(name) as f64);
+        let keys = lengths(params).iter().sum::<usize>() as f64;
+        let numbers = 2.0 * head_dim * (kv_heads * keys + heads * batch);
+        Work { flops: 4.0 * heads * keys * head_dim, bytes: numbers * dtype.bytes() as f64 }
+    }
+
+    fn tolerance(&self, dtype: DType) -> f64 {
+        crate::matmul::tolerance(dtype)
+    }
+
+    /// What is lost: slots of the sequences' last blocks, and, for comparison, of a cache that reserves the whole context
+    /// for everyone.
+    fn figures(&self, params: &Params, _inputs: &Inputs) -> Vec<Figure> {
+        let keys = lengths(params).iter().sum::<usize>() as f64;
+        let paged = (blocks(params)[0] * params.size("block")) as f64;
+        let reserved = (params.size("batch") * params.size("context")) as f64;
+        vec![
+            Figure::modelled("fragmentation_paged", 1.0 - keys / paged, "share"),
+            Figure::modelled("fragmentation_reserved", 1.0 - keys / reserved, "share"),
+        ]
+    }
+}

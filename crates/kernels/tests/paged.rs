@@ -1,0 +1,89 @@
+//! Paged decoding: the implementations against the reference, and tables that are wrong.
+
+use std::sync::Arc;
+
+use benchbook_core::{DType, Implementation, Params, Setting, Value, Workload};
+use benchbook_kernels::attention::paged::{Gathered, Paged, PagedAttention};
+use benchbook_kernels::fused::{Options, Pages, paged_attention};
+use burn::tensor::{Device, Tensor};
+use proptest::prelude::*;
+
+fn case(sizes: [(&str, i64); 6]) -> Params {
+    let params = sizes.into_iter().fold(Params::default(), |all, (name, size)| all.with(name, Value::Int(size)));
+    PagedAttention.case(params).unwrap().params
+}
+
+fn error(implementation: &dyn Implementation, device: &str, dtype: DType, params: &Params) -> f64 {
+    let inputs = PagedAttention.inputs(params, 9);
+    let reference = PagedAttention.reference(params, &inputs, 9);
+    let setting = Setting { device: device.into(), dtype, threads: 1, copies: 2 };
+    let mut subject = implementation.prepare(&setting, params, &inputs).unwrap();
+    subject.run(3);
+    subject.sync().unwrap();
+    reference.compare(&subject.output().unwrap()).max_scaled_error
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    #[test]
+    fn implementations_agree_with_the_reference(
+        (batch, kv_heads, group) in (1_i64..5, 1_i64..3, 1_i64..4),
+        (block, more) in (1_i64..20, 0_i64..300),
+        head_dim in 1_i64..40,
+    ) {
+        let params = case([("batch", batch), ("heads", kv_heads * group), ("kv_heads", kv_heads),
+            ("context", block + more), ("head_dim", head_dim), ("block", block)]);
+        for implementation in [&Gathered as &dyn Implementation, &Paged] {
+            let devices = implementation.devices().into_iter();
+            for device in devices.filter(|device| benchbook_kernels::probe(device).is_none()) {
+                let error = error(implementation, device, DType::F32, &params);
+                prop_assert!(error <= 1e-5, "{} on {device}, {params}: {error}", implementation.name());
+            }
+        }
+        let error = error(&Paged, "flex", DType::Bf16, &params);
+        prop_assert!(error <= 1e-2, "bf16, {params}: {error}");
+    }
+}
+
+#[test]
+fn what_is_lost_follows_from_lengths_and_blocks() {
+    let params = case([("batch", 1), ("heads", 1), ("kv_heads", 1), ("context", 100), ("head_dim", 2), ("block", 16)]);
+    let figures = PagedAttention.figures(&params, &PagedAttention.inputs(&params, 1));
+    // A hundred keys in seven blocks of sixteen.
+    assert!((figures[0].value - (1.0 - 100.0 / 112.0)).abs() < 1e-12 && figures[0].unit == "share");
+    assert!(figures[1].value.abs() < 1e-12, "the one sequence has the whole context");
+    let work = PagedAttention.work(&params, DType::F32);
+    assert_eq!((work.flops, work.bytes), (800.0, 4.0 * (400.0 + 4.0)));
+}
+
+#[test]
+fn wrong_tables_and_shapes_are_refused_with_their_place() {
+    let device = Device::flex();
+    let (query, pool) = (Tensor::<4>::ones([2, 4, 1, 8], &device), Tensor::<4>::ones([5, 2, 4, 8], &device));
+    let asked = |pool: &Tensor<4>, table: [i32; 4], lengths: [usize; 2]| {
+        let pages = Arc::new(Pages { table: table.into(), lengths: lengths.into() });
+        paged_attention(query.clone(), pool.clone(), pool.clone(), &pages, Options::default()).map(drop)
+    };
+    assert!(asked(&pool, [4, 0, 1, -1], [8, 3]).is_ok());
+    for (pool, table, lengths, part) in [
+        (&pool, [4, -1, 1, -1], [8, 3], "sequence 0 has a hole at 1"),
+        (&pool, [4, 0, 5, -1], [8, 3], "sequence 1 has block 5 at 0"),
+        (&pool, [4, 0, 1, 2], [8, 9], "sequence 1 has 9 keys, there is room for 8"),
+        (&Tensor::ones([5, 3, 4, 8], &device), [4, 0, 1, -1], [8, 3], "4 query heads cannot share 3"),
+        (&Tensor::ones([5, 2, 4, 9], &device), [4, 0, 1, -1], [8, 3], "[5, 2, 4, 9]"),
+    ] {
+        let message = asked(pool, table, lengths).unwrap_err().to_string();
+        assert!(message.contains(part) && message.contains("[2, 4, 1, 8]"), "{message}");
+    }
+}
+
+#[test]
+fn impossible_cases_are_refused() {
+    for (name, value, part) in
+        [("block", 5000, "more than context"), ("kv_heads", 3, "does not divide"), ("batch", 0, "not a size")]
+    {
+        let message = PagedAttention.case(Params::default().with(name, Value::Int(value))).unwrap_err().to_string();
+        assert!(message.contains(part), "{message}");
+    }
+}
