@@ -97,6 +97,12 @@ fn a_slower_revision_is_found_twice_and_an_equal_one_is_not() {
     let (first, ratio) = (found["first"]["ratio"].as_f64().unwrap(), found["estimate"]["ratio"].as_f64().unwrap());
     assert!((0.3..0.8).contains(&ratio) && first != ratio, "twice the work: {first}, {ratio}");
     assert!(repository.read("gate.md").contains("regression"), "{}", repository.read("gate.md"));
+    let again = "--suite double --implementation good --device host --threads 1";
+    assert!(
+        repository.read("gate.md").contains(again),
+        "the report says how to do it again: {}",
+        repository.read("gate.md")
+    );
 
     let ran = repository.gate(&["--baseline", "slower", "--candidate", "slower"]);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);

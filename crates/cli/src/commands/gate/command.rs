@@ -261,11 +261,22 @@ fn reproduce(baseline: &Baseline, candidate: &Revision, arguments: &GateArgs) ->
     if matches!(candidate.source, Source::Commit) {
         words.push(format!("--candidate {}", candidate.commit));
     }
-    if !arguments.suite.is_empty() {
-        words.push(format!("--suite {}", arguments.suite.join(",")));
+    let lists =
+        [("suite", &arguments.suite), ("implementation", &arguments.implementations), ("device", &arguments.device)];
+    for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        words.push(format!("--{name} {}", list.join(",")));
     }
-    if arguments.quick {
-        words.push("--quick".into());
+    if let Some(threads) = arguments.threads {
+        words.push(format!("--threads {threads}"));
     }
+    if let Some(time) = arguments.time {
+        words.push(format!("--time {}", humantime::format_duration(time).to_string().replace(' ', "")));
+    }
+    if let Some(seed) = arguments.seed {
+        words.push(format!("--seed {seed}"));
+    }
+    let flags =
+        [("quick", arguments.quick), ("keep-disturbed", arguments.keep_disturbed), ("minimal", arguments.minimal)];
+    words.extend(flags.into_iter().filter(|(_, set)| *set).map(|(name, _)| format!("--{name}")));
     words.join(" ")
 }
