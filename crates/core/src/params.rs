@@ -122,6 +122,11 @@ impl ParamSpec {
         Self { name: name.into(), default: Value::Float(default), doc: doc.into() }
     }
 
+    /// A parameter that is a word.
+    pub fn text(name: &str, default: &str, doc: &str) -> Self {
+        Self { name: name.into(), default: Value::Text(default.into()), doc: doc.into() }
+    }
+
     /// A boolean parameter.
     pub fn bool(name: &str, default: bool, doc: &str) -> Self {
         Self { name: name.into(), default: Value::Bool(default), doc: doc.into() }
@@ -178,6 +183,17 @@ impl Params {
         match self.0.get(name) {
             Some(Value::Bool(value)) => *value,
             other => panic!("parameter `{name}` is {other:?}, not true or false"),
+        }
+    }
+
+    /// The value of a parameter that is a word, which its workload has already checked.
+    ///
+    /// # Panics
+    /// As [`Params::int`].
+    pub fn text(&self, name: &str) -> &str {
+        match self.0.get(name) {
+            Some(Value::Text(value)) => value,
+            other => panic!("parameter `{name}` is {other:?}, not a text"),
         }
     }
 

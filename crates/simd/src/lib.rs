@@ -13,14 +13,18 @@ mod error;
 mod isa;
 mod matmul;
 mod portable;
+mod rotary;
 mod scratch;
 mod tile;
 mod vector;
 
 pub use attention::{
-    Attend, Cache, Forward, Gradients, Heads, Paged, attention, attention_backward, attention_with_sums, decode,
+    Attend, Cache, Forward, Gradients, Heads, Paged, Place, Program, WithTiles, attention, attention_backward,
+    attention_with_program, attention_with_sums, decode,
 };
 pub use element::Element;
 pub use error::{Error, Result};
 pub use isa::Isa;
 pub use matmul::{Product, matmul};
+pub use rotary::Rotary;
+pub use scratch::scratch;

@@ -10,16 +10,17 @@ const LINE: usize = 16;
 struct Line([f32; LINE]);
 
 thread_local! {
-    static KEPT: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+    /// Memory that nobody uses now; the last one was in use last.
+    static KEPT: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Calls `with` on this thread's scratch, cut into parts of `lengths` numbers, each at a cache line.
 ///
-/// What the parts hold is what the last call left there. A call within `with` on the same thread, as when a thread
-/// that waits takes another task, gets memory of its own.
+/// What the parts hold is what some call before left there. A call within `with` on the same thread, as when a thread
+/// that waits takes another task, gets memory of its own, which is kept too.
 pub fn scratch<R, const N: usize>(lengths: [usize; N], with: impl FnOnce([&mut [f32]; N]) -> R) -> R {
     let lines = lengths.map(|length| length.div_ceil(LINE));
-    let mut kept = KEPT.with(RefCell::take);
+    let mut kept = KEPT.with(|kept| kept.borrow_mut().pop()).unwrap_or_default();
     let wanted = lines.iter().sum();
     if kept.len() < wanted {
         kept.resize(wanted, Line([0.0; LINE]));
@@ -31,7 +32,7 @@ pub fn scratch<R, const N: usize>(lengths: [usize; N], with: impl FnOnce([&mut [
         &mut mine[..lengths[part]]
     });
     let result = with(parts);
-    KEPT.with(|cell| cell.replace(kept));
+    KEPT.with(|all| all.borrow_mut().push(kept));
     result
 }
 
@@ -48,17 +49,21 @@ mod tests {
 
     #[test]
     fn parts_are_aligned_apart_and_kept() {
-        let first = scratch([3, 17], |[a, b]| {
-            assert_eq!((a.len(), b.len()), (3, 17));
-            a.fill(1.0);
-            b.fill(2.0);
-            assert_eq!(a.as_ptr() as usize % 64, 0);
-            assert_eq!(b.as_ptr() as usize % 64, 0);
-            scratch([3], |[c]| c.fill(9.0));
-            assert!(a.iter().all(|x| *x == 1.0) && b.iter().all(|x| *x == 2.0));
-            a.as_ptr() as usize
-        });
-        let again = scratch([3], |[a]| a.as_ptr() as usize);
-        assert!(again != 0 && first != 0);
+        let addresses = || {
+            scratch([3, 17], |[a, b]| {
+                assert_eq!((a.len(), b.len()), (3, 17));
+                a.fill(1.0);
+                b.fill(2.0);
+                assert_eq!(a.as_ptr() as usize % 64, 0);
+                assert_eq!(b.as_ptr() as usize % 64, 0);
+                let inner = scratch([3], |[c]| {
+                    c.fill(9.0);
+                    c.as_ptr() as usize
+                });
+                assert!(a.iter().all(|x| *x == 1.0) && b.iter().all(|x| *x == 2.0));
+                [a.as_ptr() as usize, inner]
+            })
+        };
+        assert_eq!(addresses(), addresses(), "both memories are kept, in their order");
     }
 }

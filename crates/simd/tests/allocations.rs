@@ -69,4 +69,7 @@ fn kernels_reuse_their_scratch() {
     let ask = Product { size: [300, 400, 200], left: &left, right: &right, isa };
     let found = allocations(|| matmul(&ask, &mut product).unwrap());
     assert!(found <= few(4), "matmul: {found} allocations in {CALLS} calls");
+    // From a thread of the pool, which works on parts of its own call: no queue, and memory within memory.
+    let found = rayon::scope(|_| allocations(|| matmul(&ask, &mut product).unwrap()));
+    assert!(found <= few(4), "matmul within the pool: {found} allocations in {CALLS} calls");
 }

@@ -1,8 +1,10 @@
 //! Every instruction set against plain loops in `f64`.
 
+use std::ops::Range;
+
 use benchbook_simd::{
-    Attend, Cache, Forward, Gradients, Heads, Isa, Paged, Product, attention, attention_backward, attention_with_sums,
-    decode, matmul,
+    Attend, Cache, Forward, Gradients, Heads, Isa, Paged, Place, Product, Program, WithTiles, attention,
+    attention_backward, attention_with_program, attention_with_sums, decode, matmul,
 };
 use proptest::prelude::*;
 
@@ -233,5 +235,69 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_program_does_what_the_kernel_does_by_itself(
+        (batch, kv_heads, group) in (1..3_usize, 1..3_usize, 1..3_usize),
+        (seq_q, more, d) in (1..150_usize, 0..150_usize, 1..60_usize),
+        window in 1..100_usize,
+        seed in any::<u64>(),
+    ) {
+        let heads = Heads { batch, heads: kv_heads * group, kv_heads, seq_q, seq_kv: seq_q + more, head_dim: d };
+        let count = |shape: [usize; 4]| shape.iter().product::<usize>();
+        let query = numbers(count(heads.query()), seed);
+        let (key, value) = (numbers(count(heads.key()), seed ^ 1), numbers(count(heads.key()), seed ^ 2));
+        let plain = Attend {
+            heads, query: &query, key: &key, value: &value, scale: None, causal: false, window: None, mask: None,
+            isa: Isa::Portable,
+        };
+        let wanted = reference(&Attend { causal: true, window: Some(window), ..plain });
+        // Twice the score of half the scale, and causality and the window by hand.
+        let seen = move |query: usize, key: usize| key <= query + more && key + window > query + more;
+        let score = move |score: f32, at: Place| if seen(at.query, at.key) { 2.0 * score } else { f32::NEG_INFINITY };
+        let visits = move |queries: &Range<usize>, keys: &Range<usize>| {
+            keys.start <= queries.end - 1 + more && keys.end - 1 + window > queries.start + more
+        };
+        let half = Attend { scale: Some(0.5 / (d as f32).sqrt()), ..plain };
+        for isa in present() {
+            for program in [&score as &dyn Program, &WithTiles { score, visits }] {
+                let mut out = vec![f32::NAN; query.len()];
+                attention_with_program(&Attend { isa, ..half }, program, &mut out).unwrap();
+                close(isa.name(), &out, &wanted, 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_program_learns_where_each_score_stands() {
+    let heads = Heads { batch: 2, heads: 4, kv_heads: 2, seq_q: 40, seq_kv: 70, head_dim: 3 };
+    let (query, key) = (vec![0.0; 2 * 4 * 40 * 3], vec![1.0; 2 * 2 * 70 * 3]);
+    let value: Vec<f32> = (0..key.len()).map(|index| (index / 3 % 70) as f32).collect();
+    let call = Attend {
+        heads,
+        query: &query,
+        key: &key,
+        value: &value,
+        scale: None,
+        causal: false,
+        window: None,
+        mask: None,
+        isa: Isa::detect(),
+    };
+    // One key for each query, different for every sequence and head.
+    let chosen = |at: Place| (at.query + 7 * at.head + 13 * at.batch) % 70;
+    let only = move |_: f32, at: Place| if at.key == chosen(at) { 0.0 } else { f32::NEG_INFINITY };
+    let mut out = vec![f32::NAN; query.len()];
+    attention_with_program(&call, &only, &mut out).unwrap();
+    for (index, number) in out.iter().enumerate() {
+        let row = index / 3;
+        let at = Place { batch: row / 160, head: row / 40 % 4, query: row % 40, key: 0 };
+        assert_eq!(*number, chosen(at) as f32, "{at:?}");
     }
 }

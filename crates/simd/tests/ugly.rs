@@ -84,3 +84,19 @@ fn an_instruction_set_that_is_absent_is_refused() {
     let product = Product { size: [1, 1, 1], left: &[2.0], right: &[3.0], isa: absent };
     assert!(matmul(&product, &mut [0.0]).unwrap_err().to_string().contains(absent.name()));
 }
+
+#[test]
+fn a_window_beyond_all_keys_hides_nothing() {
+    let heads = Heads { batch: 1, heads: 1, kv_heads: 1, seq_q: 9, seq_kv: 12, head_dim: 4 };
+    let numbers: Vec<f32> = (0..48).map(|index| (index as f32).sin()).collect();
+    let plain = call(heads, &numbers[..36], &numbers, &numbers);
+    let answer = |window: Option<usize>| {
+        let mut out = vec![0.0; 36];
+        attention(&Attend { window, causal: true, ..plain }, &mut out).unwrap();
+        out
+    };
+    for window in [12, 13, 1 << 40, usize::MAX] {
+        assert_eq!(answer(Some(window)), answer(None), "{window}");
+    }
+    assert_ne!(answer(Some(3)), answer(None));
+}

@@ -7,7 +7,9 @@ pub mod gradients;
 mod inputs;
 mod naive;
 pub mod paged;
+pub mod program;
 mod reference;
+pub mod window;
 mod workload;
 
 pub use custom::custom;

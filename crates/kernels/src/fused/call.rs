@@ -67,7 +67,7 @@ pub fn attention_gradients(
 }
 
 /// Refuses tensors that do not go together, with their shapes.
-fn fit([query, key, value]: [&Tensor<4>; 3], options: Options, dtypes: &[DType]) -> Result<()> {
+pub(super) fn fit([query, key, value]: [&Tensor<4>; 3], options: Options, dtypes: &[DType]) -> Result<()> {
     let ([batch, heads, _, head_dim], [_, kv_heads, seq_kv, _]) = (query.dims(), key.dims());
     let shapes = format!("query {:?}, key {:?}, value {:?}", query.dims(), key.dims(), value.dims());
     let wrong = |problem: String| Err(wrong("attention", format!("{problem}: {shapes}")));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use benchbook_simd::{Attend, Element, Forward, Gradients, Heads, Isa, Product};
+use benchbook_simd::{Attend, Element, Forward, Gradients, Heads, Isa, Product, Program, Rotary};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{BoolTensor, FloatTensor};
 use burn::backend::{Backend, Flex, backend_extension};
@@ -27,6 +27,24 @@ pub trait FusedOps: Backend {
         key: FloatTensor<Self>,
         value: FloatTensor<Self>,
         mask: BoolTensor<Self>,
+        options: Options,
+    ) -> FloatTensor<Self>;
+
+    /// The same, with what a program makes of each score.
+    fn programmable_attention(
+        query: FloatTensor<Self>,
+        key: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        program: Arc<dyn Program>,
+        options: Options,
+    ) -> FloatTensor<Self>;
+
+    /// The same, with queries and keys turned by their positions first.
+    fn rotary_attention(
+        query: FloatTensor<Self>,
+        key: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        rotary: Arc<Rotary>,
         options: Options,
     ) -> FloatTensor<Self>;
 
@@ -56,7 +74,7 @@ type Given = FloatTensor<Flex>;
 
 impl FusedOps for Flex {
     fn fused_attention(query: Given, key: Given, value: Given, options: Options) -> Given {
-        attend(&query, &key, &value, None, options)
+        attend([&query, &key, &value], None, None, options)
     }
 
     fn fused_attention_masked(
@@ -69,7 +87,31 @@ impl FusedOps for Flex {
         let mask = mask.to_contiguous();
         let (start, end) = mask.layout().contiguous_offsets().unwrap_or_default();
         let hidden: Vec<bool> = mask.storage::<u8>()[start..end].iter().map(|byte| *byte != 0).collect();
-        attend(&query, &key, &value, Some(&hidden), options)
+        attend([&query, &key, &value], Some(&hidden), None, options)
+    }
+
+    fn programmable_attention(
+        query: Given,
+        key: Given,
+        value: Given,
+        program: Arc<dyn Program>,
+        options: Options,
+    ) -> Given {
+        attend([&query, &key, &value], None, Some(&*program), options)
+    }
+
+    fn rotary_attention(query: Given, key: Given, value: Given, rotary: Arc<Rotary>, options: Options) -> Given {
+        let [query, key, value] = [query, key, value].map(|tensor| tensor.to_contiguous());
+        let plain = call::<f32>(&query, &key, &value, None, options);
+        let Heads { seq_q, seq_kv, .. } = plain.heads;
+        let mut out = vec![0.0; plain.query.len()];
+        let done = benchbook_simd::scratch([plain.query.len(), plain.key.len()], |[query, key]| {
+            rotary.rotate(seq_q, seq_kv - seq_q, plain.query, query)?;
+            rotary.rotate(seq_kv, 0, plain.key, key)?;
+            benchbook_simd::attention(&Attend { query, key, ..plain }, &mut out)
+        });
+        done.unwrap_or_else(|error| panic!("rotary attention: {error}"));
+        tensor(out, plain.heads.query())
     }
 
     fn fused_attention_gradients(
@@ -110,24 +152,27 @@ impl FusedOps for Flex {
     }
 }
 
-fn attend(query: &Given, key: &Given, value: &Given, mask: Option<&[bool]>, options: Options) -> Given {
-    match query.dtype() {
-        DType::BF16 => attend_as::<bf16>(query, key, value, mask, options),
-        _ => attend_as::<f32>(query, key, value, mask, options),
+fn attend(inputs: [&Given; 3], mask: Option<&[bool]>, program: Option<&dyn Program>, options: Options) -> Given {
+    match inputs[0].dtype() {
+        DType::BF16 => attend_as::<bf16>(inputs, mask, program, options),
+        _ => attend_as::<f32>(inputs, mask, program, options),
     }
 }
 
 fn attend_as<T: Element + burn::tensor::Element + bytemuck::Pod>(
-    query: &Given,
-    key: &Given,
-    value: &Given,
+    inputs: [&Given; 3],
     mask: Option<&[bool]>,
+    program: Option<&dyn Program>,
     options: Options,
 ) -> Given {
-    let [query, key, value] = [query, key, value].map(|tensor| tensor.to_contiguous());
+    let [query, key, value] = inputs.map(|tensor| tensor.to_contiguous());
     let call = call::<T>(&query, &key, &value, mask, options);
     let mut out = vec![<T as bytemuck::Zeroable>::zeroed(); call.query.len()];
-    benchbook_simd::attention(&call, &mut out).unwrap_or_else(|error| panic!("attention: {error}"));
+    let done = match program {
+        Some(program) => benchbook_simd::attention_with_program(&call, program, &mut out),
+        None => benchbook_simd::attention(&call, &mut out),
+    };
+    done.unwrap_or_else(|error| panic!("attention: {error}"));
     tensor(out, call.heads.query())
 }
 

@@ -103,7 +103,7 @@ fn one_head<S: Backwards>(
     let scale = call.scale.unwrap_or_else(|| 1.0 / (d as f32).sqrt());
     let hidden = Hidden {
         causal: call.causal,
-        window: call.window,
+        window: call.window.map(|window| window.min(seq_q + seq_kv)),
         mask: call.mask.map(|mask| &mask[head / heads * seq_q * seq_kv..][..seq_q * seq_kv]),
         offset: seq_kv as isize - seq_q as isize,
     };

@@ -2,6 +2,7 @@
 
 use super::Heads;
 use super::hidden::Hidden;
+use super::program::Running;
 use super::step::{KEYS, LOWEST, State};
 use crate::element::Element;
 
@@ -20,6 +21,7 @@ pub struct Head<'a, T> {
     /// Times log₂ e: weights are powers of two.
     pub scale: f32,
     pub hidden: Hidden<'a>,
+    pub program: Option<Running<'a>>,
 }
 
 /// The arithmetic of an instruction set.
@@ -72,7 +74,9 @@ pub fn attend<S: Steps, T: Element>(
             let begin = first + group * S::COLUMNS;
             let size = S::COLUMNS.min(first + count - begin);
             let visible = head.hidden.range(head.heads, begin, size);
-            if visible.end <= keys.start || keys.end <= visible.start {
+            let queries = begin..begin + size;
+            let left_out = head.program.is_some_and(|program| !program.visits(&queries, &keys));
+            if left_out || visible.end <= keys.start || keys.end <= visible.start {
                 continue;
             }
             let mut state = State {
@@ -85,6 +89,9 @@ pub fn attend<S: Steps, T: Element>(
             steps.score(d, key, &mut state);
             if head.hidden.mask.is_some() || !head.hidden.sees_all(begin, size, &keys) {
                 head.hidden.hide(head.heads.seq_kv, begin, size, &keys, S::COLUMNS, state.weights);
+            }
+            if let Some(program) = &head.program {
+                program.change(&queries, &keys, S::COLUMNS, state.weights);
             }
             steps.gather(d, value, &mut state);
         }

@@ -7,6 +7,7 @@ use super::block::{GROUPS, Head, Steps, attend, lengths};
 use super::decode::decode;
 use super::hidden::Hidden;
 use super::isa;
+use super::program::{Program, Running};
 use super::{Cache, Heads};
 use crate::element::Element;
 use crate::error::{Error, Result, expect_len};
@@ -53,7 +54,7 @@ pub fn attention<T: Element>(call: &Attend<T>, out: &mut [T]) -> Result<()> {
     if call.heads.seq_q <= FEW && call.mask.is_none() {
         return decode(call, &Cache::Contiguous, out);
     }
-    forward(call, out, None)
+    forward(call, out, None, None)
 }
 
 /// The same, and in `lse` `[batch, heads, seq_q]` what [`super::attention_backward`] needs: log₂ of the sum of 2 to the
@@ -63,10 +64,23 @@ pub fn attention<T: Element>(call: &Attend<T>, out: &mut [T]) -> Result<()> {
 /// As of [`attention`].
 pub fn attention_with_sums<T: Element>(call: &Attend<T>, out: &mut [T], lse: &mut [f32]) -> Result<()> {
     expect_len("the sums", &[call.heads.batch, call.heads.heads, call.heads.seq_q], lse.len())?;
-    forward(call, out, Some(lse))
+    forward(call, out, Some(lse), None)
 }
 
-fn forward<T: Element>(call: &Attend<T>, out: &mut [T], lse: Option<&mut [f32]>) -> Result<()> {
+/// The same, with what `program` makes of each score.
+///
+/// # Errors
+/// As of [`attention`].
+pub fn attention_with_program<T: Element>(call: &Attend<T>, program: &dyn Program, out: &mut [T]) -> Result<()> {
+    forward(call, out, None, Some(program))
+}
+
+fn forward<T: Element>(
+    call: &Attend<T>,
+    out: &mut [T],
+    lse: Option<&mut [f32]>,
+    program: Option<&dyn Program>,
+) -> Result<()> {
     let Attend { heads, query, key, value, mask, .. } = call;
     heads.check()?;
     expect_len("query", &heads.query(), query.len())?;
@@ -82,11 +96,17 @@ fn forward<T: Element>(call: &Attend<T>, out: &mut [T], lse: Option<&mut [f32]>)
     if out.is_empty() {
         return Ok(());
     }
-    with_isa!(call.isa, |steps| run(&steps, call, out, lse));
+    with_isa!(call.isa, |steps| run(&steps, call, out, lse, program));
     Ok(())
 }
 
-fn run<S: Steps + Sync, T: Element>(steps: &S, call: &Attend<T>, out: &mut [T], lse: Option<&mut [f32]>) {
+fn run<S: Steps + Sync, T: Element>(
+    steps: &S,
+    call: &Attend<T>,
+    out: &mut [T],
+    lse: Option<&mut [f32]>,
+    program: Option<&dyn Program>,
+) {
     let Heads { heads, kv_heads, seq_q, seq_kv, head_dim, .. } = call.heads;
     let block = GROUPS * S::COLUMNS;
     let scale = call.scale.unwrap_or_else(|| 1.0 / (head_dim as f32).sqrt()) * std::f32::consts::LOG2_E;
@@ -101,10 +121,11 @@ fn run<S: Steps + Sync, T: Element>(steps: &S, call: &Attend<T>, out: &mut [T], 
             scale,
             hidden: Hidden {
                 causal: call.causal,
-                window: call.window,
+                window: call.window.map(|window| window.min(seq_q + seq_kv)),
                 mask: call.mask.map(|mask| &mask[batch * seq_q * seq_kv..][..seq_q * seq_kv]),
                 offset: seq_kv as isize - seq_q as isize,
             },
+            program: program.map(|program| Running { program, batch, head }),
         };
         let lengths = lengths::<T>(S::COLUMNS, head_dim);
         scratch(lengths, |parts| attend(steps, &mine, number * block, out, lse, parts));

@@ -1,0 +1,11 @@
+//! Programmable attention: scores that a closure changes, tiles that it leaves out.
+
+mod closures;
+mod composed;
+mod programs;
+mod reference;
+mod workload;
+
+pub use closures::Closures;
+pub use composed::Composed;
+pub use workload::ProgrammableAttention;

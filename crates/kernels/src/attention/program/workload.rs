@@ -1,0 +1,112 @@
+//! The problem: attention whose scores a program changes.
+
+use benchbook_core::{
+    DType, Error, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
+};
+
+use super::programs::{NAMES, seen};
+use super::reference::program_rows;
+
+/// Attention with a score modification and a block mask (the idea of FlexAttention: Dong et al., arXiv 2412.05496).
+///
+/// Programs: `alibi`, causal with a penalty that grows with distance, steeper in each head (arXiv 2108.12409); `softcap`,
+/// scores bounded by a tanh (arXiv 2408.00118); `document`, four documents packed into a sequence, causal within each.
+/// Inputs: `query`, `key`, `value` `[batch, heads, seq, head_dim]`.
+pub struct ProgrammableAttention;
+
+const SIZES: [&str; 4] = ["batch", "heads", "seq", "head_dim"];
+
+impl Workload for ProgrammableAttention {
+    fn name(&self) -> &'static str {
+        "programmable-attention"
+    }
+
+    fn about(&self) -> &'static str {
+        "attention whose scores a program changes: ALiBi, a soft cap, packed documents"
+    }
+
+    fn params(&self) -> Vec<ParamSpec> {
+        vec![
+            ParamSpec::int("batch", 1, "sequences in the batch"),
+            ParamSpec::int("heads", 8, "heads"),
+            ParamSpec::int("seq", 512, "queries and keys of a sequence"),
+            ParamSpec::int("head_dim", 64, "width of a head"),
+            ParamSpec::text("program", "alibi", "what becomes of scores: alibi, softcap or document"),
+        ]
+    }
+
+    fn presets(&self) -> Vec<Preset> {
+        let of = |name: &str, seq: i64| {
+            Params::default().with("program", Value::Text(name.into())).with("seq", Value::Int(seq))
+        };
+        let full = NAMES.into_iter().flat_map(|name| [of(name, 512), of(name, 2048)]).collect();
+        vec![
+            Preset { name: "quick", cases: NAMES.map(|name| of(name, 256)).into() },
+            Preset { name: "default", cases: full },
+        ]
+    }
+
+    fn check(&self, params: &Params) -> Result<()> {
+        let wrong =
+            |name: &str, reason: String| Err(Error::Param { workload: self.name().into(), name: name.into(), reason });
+        for name in SIZES {
+            let value = params.int(name);
+            if !(1..=1 << 20).contains(&value) {
+                return wrong(name, format!("{value} is not a size, give 1 to 1048576"));
+            }
+        }
+        let program = params.text("program");
+        if !NAMES.contains(&program) {
+            return wrong("program", format!("there is no `{program}`, give one of {}", NAMES.join(", ")));
+        }
+        let scores = ["batch", "heads", "seq", "seq"].map(|name| params.int(name) as f64);
+        if scores.into_iter().product::<f64>() > 1e13 {
+            return wrong("seq", "batch × heads × seq² is over 10^13 scores".into());
+        }
+        Ok(())
+    }
+
+    fn case_name(&self, params: &Params) -> String {
+        let [batch, heads, seq, head_dim] = SIZES.map(|name| params.int(name));
+        format!("{} b{batch} h{heads} s{seq} d{head_dim}", params.text("program"))
+    }
+
+    fn inputs(&self, params: &Params, seed: u64) -> Inputs {
+        let shape = SIZES.map(|name| params.size(name));
+        let mut inputs = Inputs::default();
+        for (stream, name) in ["query", "key", "value"].into_iter().enumerate() {
+            inputs.0.insert(name, HostArray::normal(shape.into(), seed, stream as u64 + 1));
+        }
+        inputs
+    }
+
+    fn reference(&self, params: &Params, inputs: &Inputs, seed: u64) -> Reference {
+        program_rows(params, inputs, seed)
+    }
+
+    fn work(&self, params: &Params, dtype: DType) -> Work {
+        let [batch, heads, seq, head_dim] = SIZES.map(|name| params.int(name) as f64);
+        let bytes = 4.0 * batch * heads * seq * head_dim * dtype.bytes() as f64;
+        Work { flops: 4.0 * batch * heads * visible(params) * head_dim, bytes }
+    }
+
+    fn tolerance(&self, dtype: DType) -> f64 {
+        crate::matmul::tolerance(dtype)
+    }
+
+    fn figures(&self, params: &Params, _inputs: &Inputs) -> Vec<Figure> {
+        vec![Figure::modelled("visible_scores", visible(params) / (params.int("seq") as f64).powi(2), "share")]
+    }
+}
+
+/// Scores of one head that are not hidden.
+fn visible(params: &Params) -> f64 {
+    let (seq, program) = (params.size("seq"), params.text("program"));
+    if seen(program, 0, seq - 1, seq) {
+        return (seq as f64).powi(2);
+    }
+    // What a query sees is one stretch that ends with itself.
+    let first =
+        |query: usize| if program == "document" { query - query % seq.div_ceil(super::programs::DOCUMENTS) } else { 0 };
+    (0..seq).map(|query| (query + 1 - first(query)) as f64).sum()
+}

@@ -1,0 +1,74 @@
+//! Rotation and window in the hand-written kernel.
+
+use std::sync::Arc;
+
+use benchbook_core::{DType, Error, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use burn::tensor::Tensor;
+
+use super::WindowInputs;
+use super::workload::BASE;
+use crate::attention::fused_engine;
+use crate::fused::Rotary;
+use crate::{TensorSubject, fused, open};
+
+/// Queries and keys are turned into scratch, then fused attention skips every tile outside of the window.
+pub struct FusedWindow;
+
+struct Prepared {
+    inputs: WindowInputs,
+    rotary: Arc<Rotary>,
+}
+
+impl Implementation for FusedWindow {
+    fn name(&self) -> &'static str {
+        "fused"
+    }
+
+    fn workload(&self) -> &'static str {
+        "window-attention"
+    }
+
+    fn about(&self) -> &'static str {
+        "hand-written: rotation into scratch, fused attention that skips tiles outside of the window"
+    }
+
+    fn catalogue(&self) -> &'static [&'static str] {
+        &["AT6"]
+    }
+
+    fn devices(&self) -> Vec<&'static str> {
+        vec!["flex"]
+    }
+
+    fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
+        match dtype {
+            DType::F32 => Support::Yes,
+            other => Support::No(format!("written for f32, not for {other}")),
+        }
+    }
+
+    fn engine(&self, _device: &str) -> (String, String) {
+        fused_engine()
+    }
+
+    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
+        let device = open(&setting.device)?;
+        let rotary = Rotary::new(params.size("seq"), params.size("head_dim"), BASE).map_err(|error| {
+            let (implementation, device) = (self.name().into(), setting.device.clone());
+            Error::Implementation { implementation, device, reason: error.to_string() }
+        })?;
+        let rotary = Arc::new(rotary);
+        let all = WindowInputs::upload(setting, &device, params, inputs).into_iter();
+        let copies: Vec<Prepared> = all.map(|inputs| Prepared { inputs, rotary: Arc::clone(&rotary) }).collect();
+        // What is wrong with the shapes is said here, not in the timed call.
+        copies.first().map(attend).transpose()?;
+        let call = |prepared: &Prepared| attend(prepared).unwrap_or_else(|error| panic!("{error}"));
+        Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, call)))
+    }
+}
+
+fn attend(Prepared { inputs, rotary }: &Prepared) -> Result<Tensor<4>> {
+    let [query, key, value] = [&inputs.query, &inputs.key, &inputs.value].map(Tensor::clone);
+    let options = fused::Options { causal: true, window: Some(inputs.window), scale: None };
+    fused::rotary_attention(query, key, value, rotary, options)
+}

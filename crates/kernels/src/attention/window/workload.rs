@@ -1,0 +1,125 @@
+//! The problem: causal attention to the last keys alone, positions by rotation.
+
+use benchbook_core::{
+    DType, Error, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
+};
+
+use super::reference::window_rows;
+
+/// Sliding-window attention (Beltagy et al., arXiv 2004.05150, section 3.1; as in Mistral 7B, arXiv 2310.06825, section 2)
+/// with rotary position embedding (Su et al., arXiv 2104.09864).
+///
+/// Inputs: `query` `[batch, heads, seq, head_dim]`, `key` and `value` `[batch, kv_heads, seq, head_dim]`, none of them
+/// rotated: the rotation is part of the problem. Query `i` sees keys `i − window + 1` to `i`.
+pub struct WindowAttention;
+
+const SIZES: [&str; 6] = ["batch", "heads", "kv_heads", "seq", "head_dim", "window_size"];
+
+/// The base of the angles, as in the paper.
+pub const BASE: f64 = 10_000.0;
+
+impl Workload for WindowAttention {
+    fn name(&self) -> &'static str {
+        "window-attention"
+    }
+
+    fn about(&self) -> &'static str {
+        "causal attention to a window of keys, with rotary position embedding"
+    }
+
+    fn params(&self) -> Vec<ParamSpec> {
+        vec![
+            ParamSpec::int("batch", 1, "sequences in the batch"),
+            ParamSpec::int("heads", 8, "query heads"),
+            ParamSpec::int("kv_heads", 8, "key and value heads; follows heads unless set"),
+            ParamSpec::int("seq", 512, "queries and keys of a sequence"),
+            ParamSpec::int("head_dim", 64, "width of a head, even"),
+            ParamSpec::int("window_size", 128, "keys that a query sees at most, its own included"),
+        ]
+    }
+
+    fn presets(&self) -> Vec<Preset> {
+        let of = |seq: i64, window: i64| {
+            Params::default().with("seq", Value::Int(seq)).with("window_size", Value::Int(window))
+        };
+        vec![
+            Preset { name: "quick", cases: vec![of(512, 64), of(512, 512)] },
+            Preset { name: "default", cases: [64, 256, 1024, 2048].map(|window| of(2048, window)).into() },
+        ]
+    }
+
+    fn derive(&self, mut given: Params) -> Params {
+        if let (None, Some(heads)) = (given.0.get("kv_heads"), given.0.get("heads").cloned()) {
+            given = given.with("kv_heads", heads);
+        }
+        given
+    }
+
+    fn check(&self, params: &Params) -> Result<()> {
+        let wrong =
+            |name: &str, reason: String| Err(Error::Param { workload: self.name().into(), name: name.into(), reason });
+        for name in SIZES {
+            let value = params.int(name);
+            if !(1..=1 << 20).contains(&value) {
+                return wrong(name, format!("{value} is not a size, give 1 to 1048576"));
+            }
+        }
+        let (heads, kv_heads) = (params.int("heads"), params.int("kv_heads"));
+        if heads % kv_heads != 0 {
+            return wrong("kv_heads", format!("{kv_heads} does not divide heads {heads}"));
+        }
+        if params.int("head_dim") % 2 != 0 {
+            return wrong("head_dim", format!("{} is odd: numbers are rotated in pairs", params.int("head_dim")));
+        }
+        let scores = ["batch", "heads", "seq", "seq"].map(|name| params.int(name) as f64);
+        if scores.into_iter().product::<f64>() > 1e13 {
+            return wrong("seq", "batch × heads × seq² is over 10^13 scores".into());
+        }
+        Ok(())
+    }
+
+    fn case_name(&self, params: &Params) -> String {
+        let [batch, heads, kv_heads, seq, head_dim, window] = SIZES.map(|name| params.int(name));
+        let kv = if kv_heads == heads { String::new() } else { format!(" kv{kv_heads}") };
+        format!("b{batch} h{heads}{kv} s{seq} d{head_dim} window {window}")
+    }
+
+    fn inputs(&self, params: &Params, seed: u64) -> Inputs {
+        let [batch, heads, kv_heads, seq, head_dim, _] = SIZES.map(|name| params.size(name));
+        let mut inputs = Inputs::default();
+        for (stream, (name, heads)) in
+            [("query", heads), ("key", kv_heads), ("value", kv_heads)].into_iter().enumerate()
+        {
+            let shape = vec![batch, heads, seq, head_dim];
+            inputs.0.insert(name, HostArray::normal(shape, seed, stream as u64 + 1));
+        }
+        inputs
+    }
+
+    fn reference(&self, params: &Params, inputs: &Inputs, seed: u64) -> Reference {
+        window_rows(params, inputs, seed)
+    }
+
+    fn work(&self, params: &Params, dtype: DType) -> Work {
+        let [batch, heads, kv_heads, seq, head_dim, _] = SIZES.map(|name| params.int(name) as f64);
+        // Three operations a number for the rotation of queries and keys.
+        let rotation = 3.0 * batch * (heads + kv_heads) * seq * head_dim;
+        let bytes = 2.0 * batch * (heads + kv_heads) * seq * head_dim * dtype.bytes() as f64;
+        Work { flops: 4.0 * batch * heads * visible(params) * head_dim + rotation, bytes }
+    }
+
+    fn tolerance(&self, dtype: DType) -> f64 {
+        crate::matmul::tolerance(dtype)
+    }
+
+    fn figures(&self, params: &Params, _inputs: &Inputs) -> Vec<Figure> {
+        vec![Figure::modelled("visible_scores", visible(params) / (params.int("seq") as f64).powi(2), "share")]
+    }
+}
+
+/// Scores of one head that are not hidden.
+fn visible(params: &Params) -> f64 {
+    let (seq, window) = (params.int("seq") as f64, params.int("window_size").min(params.int("seq")) as f64);
+    // The first queries see fewer: 1, 2, … up to the window.
+    window * (window + 1.0) / 2.0 + (seq - window) * window
+}
