@@ -1,6 +1,6 @@
 //! Ways to solve a workload.
 
-use crate::{DType, Figure, HostArray, Inputs, Params, Result};
+use crate::{DType, Figure, HostArray, Inputs, Params, Reference, Result};
 
 /// Where and how an implementation is asked to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,17 @@ pub enum Support {
     No(String),
 }
 
+impl Support {
+    /// For code that is written for some dtypes alone.
+    pub fn of(written_for: &[DType], dtype: DType) -> Self {
+        if written_for.contains(&dtype) {
+            return Self::Yes;
+        }
+        let names: Vec<String> = written_for.iter().map(DType::to_string).collect();
+        Self::No(format!("written for {}, not for {dtype}", names.join(" and ")))
+    }
+}
+
 /// One way to solve a workload.
 pub trait Implementation: Send + Sync {
     /// The name in plans, SQL and tables.
@@ -36,13 +47,17 @@ pub trait Implementation: Send + Sync {
     fn about(&self) -> &'static str;
 
     /// Rows of the catalogue that this implementation makes work (`AT1`, `EN1`).
-    fn catalogue(&self) -> &'static [&'static str];
+    fn catalogue(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Names of the devices it runs on, present on this machine or not.
     fn devices(&self) -> Vec<&'static str>;
 
-    /// Whether it can take a case in a dtype on one of its devices.
-    fn supports(&self, device: &str, dtype: DType, params: &Params) -> Support;
+    /// Whether it can take a case in a dtype on one of its devices; any unless said otherwise.
+    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
+        Support::Yes
+    }
 
     /// Version of the engine underneath, for the record (`burn-flex 0.22.1`).
     fn engine(&self, device: &str) -> (String, String);
@@ -52,6 +67,12 @@ pub trait Implementation: Send + Sync {
     /// # Errors
     /// The device is absent, or the inputs do not fit on it.
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>>;
+
+    /// What an approximation must give exactly: the right answer to the problem that it puts in place of the workload's.
+    /// It is checked against this; its distance from the workload's own answer is recorded as a figure.
+    fn approximation(&self, _params: &Params, _inputs: &Inputs, _seed: u64) -> Option<Reference> {
+        None
+    }
 }
 
 /// A prepared implementation: the thing that is timed.

@@ -85,6 +85,26 @@ impl Reference {
     }
 }
 
+impl Reference {
+    /// ‖output − reference‖ over ‖reference‖ (Euclidean, over the rows held): what an approximation loses.
+    /// Infinite where the shapes differ.
+    pub fn distance(&self, output: &HostArray) -> f64 {
+        if output.shape != self.shape {
+            return f64::INFINITY;
+        }
+        let width = output.width();
+        let rows = self.rows.iter().zip(self.values.chunks_exact(width));
+        let (mut off, mut all) = (0.0, 0.0);
+        for (row, expected) in rows {
+            for (got, expected) in output.data[row * width..(row + 1) * width].iter().zip(expected) {
+                off += (f64::from(*got) - expected).powi(2);
+                all += expected.powi(2);
+            }
+        }
+        if all > 0.0 { (off / all).sqrt() } else { off.sqrt() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +120,14 @@ mod tests {
         assert_eq!(comparison.max_abs_error, 0.5);
         assert_eq!(comparison.max_scaled_error, 0.125);
         assert_eq!(comparison.rows_checked, 2);
+    }
+
+    #[test]
+    fn distance_is_relative_to_the_whole_answer() {
+        // Of the rows held, one number is off by 3, and their norm is the root of 1 + 4 + 16.
+        let output = HostArray::new(vec![3, 2], vec![1.0, 5.0, 9.0, 9.0, -4.0, 0.0]);
+        assert!((reference().distance(&output) - 3.0 / 21.0_f64.sqrt()).abs() < 1e-15);
+        assert_eq!(reference().distance(&HostArray::new(vec![6], vec![0.0; 6])), f64::INFINITY);
     }
 
     #[test]

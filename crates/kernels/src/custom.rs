@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::{Device, Tensor};
 
 use crate::matmul::burn_engine;
@@ -45,16 +45,8 @@ impl<I: 'static, const D: usize> Implementation for Custom<I, D> {
         "a function given by the user"
     }
 
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn devices(&self) -> Vec<&'static str> {
         CPU_DEVICES.to_vec()
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
     }
 
     fn engine(&self, device: &str) -> (String, String) {

@@ -38,6 +38,23 @@ impl<I, const D: usize> TensorSubject<I, D> {
         }
     }
 
+    /// The same for a function that may refuse its inputs: the first one is tried here, so that what is wrong with shapes is
+    /// said before anything is timed.
+    ///
+    /// # Errors
+    /// What `call` says of the first input.
+    pub fn checked(
+        implementation: &'static str,
+        device_name: &str,
+        device: Device,
+        inputs: Vec<I>,
+        call: impl Fn(&I) -> Result<Tensor<D>> + 'static,
+    ) -> Result<Self> {
+        inputs.first().map(&call).transpose()?;
+        let call = move |input: &I| call(input).unwrap_or_else(|error| panic!("{error}"));
+        Ok(Self::new(implementation, device_name, device, inputs, call))
+    }
+
     fn error(&self, reason: String) -> Error {
         Error::Implementation { implementation: self.implementation.into(), device: self.device_name.clone(), reason }
     }

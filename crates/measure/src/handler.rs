@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use benchbook_core::message::{
     Description, DeviceInfo, ImplementationInfo, Prepared, Reply, Request, Trial, WorkloadInfo,
 };
-use benchbook_core::{CacheRegime, Params, Reference, Registry, Setting, Subject, Support, unknown};
+use benchbook_core::{CacheRegime, Figure, Params, Reference, Registry, Setting, Subject, Support, unknown};
 
 use crate::caught::Caught;
 use crate::disturbance::Watch;
@@ -167,7 +167,8 @@ impl Handler {
             });
         }
         let inputs = workload.inputs(&case.params, trial.input_seed);
-        let reference = workload.reference(&case.params, &inputs, trial.input_seed);
+        let exact = workload.reference(&case.params, &inputs, trial.input_seed);
+        let approximation = implementation.approximation(&case.params, &inputs, trial.input_seed);
         let copies = match trial.cache {
             CacheRegime::Hot => 1,
             CacheRegime::Cold => cold_copies(inputs.bytes(variant.dtype.bytes()), self.host.last_level_cache_bytes),
@@ -185,7 +186,14 @@ impl Handler {
 
         subject.run(1);
         subject.sync().map_err(text)?;
-        let check = reference.compare(&subject.output().map_err(text)?);
+        let output = subject.output().map_err(text)?;
+        let distance = exact.distance(&output);
+        if approximation.is_some() && distance.is_finite() {
+            figures.push(Figure::measured("relative_error", distance, "share"));
+        }
+        let reference = approximation.unwrap_or(exact);
+        let check = reference.compare(&output);
+        drop(output);
         let tolerance = workload.tolerance(variant.dtype);
         figures.extend(subject.figures());
         // From here on only the kernel works: inputs, reference and check are no memory of its own.

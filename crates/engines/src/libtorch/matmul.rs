@@ -1,6 +1,6 @@
 //! `torch.mm`.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
 use tch::{TchError, Tensor};
 
 use super::array::upload;
@@ -29,10 +29,6 @@ impl Implementation for Mm {
 
     fn devices(&self) -> Vec<&'static str> {
         vec!["libtorch"]
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
     }
 
     fn engine(&self, _device: &str) -> (String, String) {

@@ -1,6 +1,6 @@
 //! `torch.nn.functional.scaled_dot_product_attention`.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support, Value};
+use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Value};
 use tch::{Kind, TchError, Tensor};
 
 use super::array::upload;
@@ -41,10 +41,6 @@ impl Implementation for Sdpa {
 
     fn devices(&self) -> Vec<&'static str> {
         vec!["libtorch"]
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
     }
 
     fn engine(&self, _device: &str) -> (String, String) {

@@ -1,6 +1,6 @@
 //! burn's fused attention.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::Tensor;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
@@ -28,16 +28,8 @@ impl Implementation for Flash {
         "burn's fused attention, tiled with an online softmax (arXiv 2307.08691; burn-flex 0.22.1)"
     }
 
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn devices(&self) -> Vec<&'static str> {
         vec!["flex"]
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
     }
 
     fn engine(&self, device: &str) -> (String, String) {

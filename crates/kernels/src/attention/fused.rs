@@ -32,10 +32,7 @@ impl Implementation for Fused {
     }
 
     fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        match dtype {
-            DType::F32 | DType::Bf16 => Support::Yes,
-            other => Support::No(format!("written for f32 and bf16, not for {other}")),
-        }
+        Support::of(&[DType::F32, DType::Bf16], dtype)
     }
 
     fn engine(&self, _device: &str) -> (String, String) {
@@ -45,10 +42,7 @@ impl Implementation for Fused {
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         let device = open(&setting.device)?;
         let copies = AttentionInputs::upload(setting, &device, params, inputs);
-        // What is wrong with the shapes is said here, not in the timed call.
-        copies.first().map(attend).transpose()?;
-        let call = |inputs: &AttentionInputs| attend(inputs).unwrap_or_else(|error| panic!("{error}"));
-        Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, call)))
+        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)?))
     }
 }
 

@@ -9,6 +9,7 @@ mod naive;
 pub mod paged;
 pub mod program;
 mod reference;
+mod sizes;
 pub mod window;
 mod workload;
 

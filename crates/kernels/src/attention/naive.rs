@@ -1,6 +1,6 @@
 //! Attention that materialises its scores.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
 
@@ -43,10 +43,6 @@ impl Implementation for Naive {
 
     fn devices(&self) -> Vec<&'static str> {
         CPU_DEVICES.to_vec()
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
     }
 
     fn engine(&self, device: &str) -> (String, String) {

@@ -27,20 +27,35 @@ pub fn attention_rows(params: &Params, inputs: &Inputs, seed: u64) -> Reference 
                     return f64::NEG_INFINITY;
                 }
                 let k = &key.data[(kv + j) * head_dim..][..head_dim];
-                scale * q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>()
+                scale * dot(q, k)
             })
             .collect();
-        let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let weights: Vec<f64> = scores.iter().map(|score| (score - largest).exp()).collect();
-        let total: f64 = weights.iter().sum();
-        (0..head_dim)
-            .map(|d| {
-                let column =
-                    weights.iter().enumerate().map(|(j, w)| w * f64::from(value.data[(kv + j) * head_dim + d]));
-                column.sum::<f64>() / total
-            })
-            .collect()
+        average(&scores, head_dim, |j| &value.data[(kv + j) * head_dim..])
     };
     let values = rows.par_iter().flat_map_iter(one).collect();
     Reference { shape: vec![batch, heads, seq_q, head_dim], rows, values }
+}
+
+/// Values weighted by the softmax of their scores: `value(j)` begins with the `head_dim` numbers of value `j`. Where every
+/// score is −∞, zeros.
+pub fn average<'a>(scores: &[f64], head_dim: usize, value: impl Fn(usize) -> &'a [f32]) -> Vec<f64> {
+    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut sums = vec![0.0; head_dim];
+    if largest == f64::NEG_INFINITY {
+        return sums;
+    }
+    let mut total = 0.0;
+    for (j, score) in scores.iter().enumerate() {
+        let weight = (score - largest).exp();
+        total += weight;
+        for (sum, number) in sums.iter_mut().zip(value(j)) {
+            *sum += weight * f64::from(*number);
+        }
+    }
+    sums.into_iter().map(|sum| sum / total).collect()
+}
+
+/// The product of two vectors.
+pub fn dot(left: &[f32], right: &[f32]) -> f64 {
+    left.iter().zip(right).map(|(left, right)| f64::from(*left) * f64::from(*right)).sum()
 }

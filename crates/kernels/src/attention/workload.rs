@@ -1,10 +1,11 @@
 //! The problem: softmax(Q·Kᵀ/√d + mask)·V.
 
 use benchbook_core::{
-    DType, Error, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
+    DType, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
 };
 
 use super::reference::attention_rows;
+use super::sizes::{check_kv_heads, check_scores, check_sizes, follow, wrong};
 
 /// Scaled dot-product attention (Vaswani et al., arXiv 1706.03762, section 3.2.1).
 ///
@@ -55,39 +56,19 @@ impl Workload for Attention {
         vec![Preset { name: "quick", cases: quick }, Preset { name: "default", cases: full }]
     }
 
-    fn derive(&self, mut given: Params) -> Params {
-        for (name, source) in [("kv_heads", "heads"), ("seq_kv", "seq_q")] {
-            if let (None, Some(value)) = (given.0.get(name), given.0.get(source)) {
-                let value = value.clone();
-                given = given.with(name, value);
-            }
-        }
-        given
+    fn derive(&self, given: Params) -> Params {
+        follow(follow(given, "kv_heads", "heads"), "seq_kv", "seq_q")
     }
 
     fn check(&self, params: &Params) -> Result<()> {
-        let wrong =
-            |name: &str, reason: String| Err(Error::Param { workload: self.name().into(), name: name.into(), reason });
-        for name in SIZES {
-            let value = params.int(name);
-            if !(1..=1 << 24).contains(&value) {
-                return wrong(name, format!("{value} is not a size, give 1 to 16777216"));
-            }
-        }
-        let (heads, kv_heads) = (params.int("heads"), params.int("kv_heads"));
-        if heads % kv_heads != 0 {
-            return wrong("kv_heads", format!("{kv_heads} does not divide heads {heads}"));
-        }
+        check_sizes(self.name(), params, &SIZES, 1 << 24)?;
+        check_kv_heads(self.name(), params)?;
         let (seq_q, seq_kv) = (params.int("seq_q"), params.int("seq_kv"));
         if params.flag("causal") && seq_q > seq_kv {
             let reason = format!("with causal, {seq_q} queries need at least as many keys, not {seq_kv}");
-            return wrong("seq_kv", reason);
+            return wrong(self.name(), "seq_kv", reason);
         }
-        let elements = SIZES.iter().filter(|name| **name != "kv_heads" && **name != "head_dim");
-        if elements.map(|name| params.int(name) as f64).product::<f64>() > 1e13 {
-            return wrong("seq_q", "batch × heads × seq_q × seq_kv is over 10^13 scores".into());
-        }
-        Ok(())
+        check_scores(self.name(), params, ["batch", "heads", "seq_q", "seq_kv"])
     }
 
     fn case_name(&self, params: &Params) -> String {

@@ -70,7 +70,7 @@ pub trait FusedOps: Backend {
     fn tiled_matmul(left: FloatTensor<Self>, right: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-type Given = FloatTensor<Flex>;
+pub(super) type Given = FloatTensor<Flex>;
 
 impl FusedOps for Flex {
     fn fused_attention(query: Given, key: Given, value: Given, options: Options) -> Given {
@@ -177,7 +177,7 @@ fn attend_as<T: Element + burn::tensor::Element + bytemuck::Pod>(
 }
 
 /// The call of contiguous tensors.
-fn call<'a, T: burn::tensor::Element + bytemuck::Pod>(
+pub(super) fn call<'a, T: burn::tensor::Element + bytemuck::Pod>(
     query: &'a Given,
     key: &'a Given,
     value: &'a Given,
@@ -206,15 +206,15 @@ fn paged_as<T: Element + burn::tensor::Element + bytemuck::Pod>(
     tensor(out, heads.query())
 }
 
-fn tensor<T: burn::tensor::Element, const D: usize>(numbers: Vec<T>, shape: [usize; D]) -> Given {
+pub(super) fn tensor<T: burn::tensor::Element, const D: usize>(numbers: Vec<T>, shape: [usize; D]) -> Given {
     Flex::float_from_data(TensorData::new(numbers, shape), &burn::backend::FlexDevice)
 }
 
-fn sizes<const D: usize>(tensor: &Given) -> [usize; D] {
+pub(super) fn sizes<const D: usize>(tensor: &Given) -> [usize; D] {
     std::array::from_fn(|axis| tensor.layout().shape()[axis])
 }
 
 /// The numbers of a contiguous tensor; none where it has another dtype, which the callers have ruled out.
-fn numbers<T: burn::tensor::Element + bytemuck::Pod>(tensor: &Given) -> &[T] {
+pub(super) fn numbers<T: burn::tensor::Element + bytemuck::Pod>(tensor: &Given) -> &[T] {
     tensor.as_slice().unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! burn's matrix multiplication.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::{Device, Tensor};
 
 use crate::tensor::upload;
@@ -28,16 +28,8 @@ impl Implementation for Burn {
         "Tensor::matmul: the gemm crate 0.19 on flex, libtorch's BLAS on libtorch"
     }
 
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn devices(&self) -> Vec<&'static str> {
         CPU_DEVICES.to_vec()
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
     }
 
     fn engine(&self, device: &str) -> (String, String) {

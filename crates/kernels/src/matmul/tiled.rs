@@ -23,19 +23,12 @@ impl Implementation for Tiled {
         "hand-written: AVX-512, AVX2 or portable, packed and tiled (Goto & van de Geijn, ACM TOMS 34, 2008)"
     }
 
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn devices(&self) -> Vec<&'static str> {
         vec!["flex"]
     }
 
     fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        match dtype {
-            DType::F32 => Support::Yes,
-            other => Support::No(format!("written for f32, not for {other}")),
-        }
+        Support::of(&[DType::F32], dtype)
     }
 
     fn engine(&self, _device: &str) -> (String, String) {
@@ -45,9 +38,7 @@ impl Implementation for Tiled {
     fn prepare(&self, setting: &Setting, _params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         let device = open(&setting.device)?;
         let copies = upload_pairs(setting, &device, inputs);
-        copies.first().map(multiply).transpose()?;
-        let call = |pair: &[Tensor<2>; 2]| multiply(pair).unwrap_or_else(|error| panic!("{error}"));
-        Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, call)))
+        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, multiply)?))
     }
 }
 

@@ -24,10 +24,6 @@ impl Implementation for Chunks {
         "memcpy by all threads, into memory that is there (STREAM, kernel Copy)"
     }
 
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn devices(&self) -> Vec<&'static str> {
         vec!["flex"]
     }

@@ -24,10 +24,6 @@ impl Implementation for Autodiff {
         "burn's autodiff through matmul, softmax, matmul with the scores in memory"
     }
 
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn devices(&self) -> Vec<&'static str> {
         CPU_DEVICES.to_vec()
     }

@@ -34,10 +34,7 @@ impl Implementation for FusedGradients {
     }
 
     fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        match dtype {
-            DType::F32 => Support::Yes,
-            other => Support::No(format!("written for f32, not for {other}")),
-        }
+        Support::of(&[DType::F32], dtype)
     }
 
     fn engine(&self, _device: &str) -> (String, String) {

@@ -3,6 +3,8 @@
 use benchbook_core::{Inputs, Params, Reference, sample_rows};
 use rayon::prelude::*;
 
+use crate::attention::reference::dot;
+
 /// Multiply-adds spent on a reference at most; above it, a seeded subset of key heads is computed, whole.
 const BUDGET: usize = 1 << 28;
 
@@ -37,7 +39,6 @@ fn one(
 ) -> [Vec<f64>; 3] {
     let group = heads / kv_heads;
     let of = |name: &str, row: usize| &inputs.get(name).data[row * d..][..d];
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     let scale = 1.0 / (d as f64).sqrt();
     let mut gradients = [vec![0.0; group * seq_q * d], vec![0.0; seq_kv * d], vec![0.0; seq_kv * d]];
     let [query_grad, key_grad, value_grad] = &mut gradients;

@@ -1,6 +1,6 @@
 //! Keys gathered first.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 
 use super::PagedInputs;
@@ -33,16 +33,8 @@ impl Implementation for Gathered {
         "blocks gathered into one array by burn's select, then matmul, softmax, matmul with a mask"
     }
 
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn devices(&self) -> Vec<&'static str> {
         CPU_DEVICES.to_vec()
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
     }
 
     fn engine(&self, device: &str) -> (String, String) {

@@ -3,6 +3,8 @@
 use benchbook_core::{Inputs, Params, Reference, sample_rows};
 use rayon::prelude::*;
 
+use crate::attention::reference::{average, dot};
+
 /// Multiply-adds spent on a reference at most; above it, a seeded subset of rows is computed.
 const BUDGET: usize = 1 << 27;
 
@@ -24,19 +26,8 @@ pub fn paged_rows(params: &Params, inputs: &Inputs, seed: u64) -> Reference {
         };
         let places: Vec<usize> = (0..lengths[sequence] as usize).map(place).collect();
         let mine = &query[row * head_dim..][..head_dim];
-        let score = |place: &usize| {
-            let pairs = mine.iter().zip(&keys[*place..][..head_dim]);
-            scale * pairs.map(|(query, key)| f64::from(*query) * f64::from(*key)).sum::<f64>()
-        };
-        let scores: Vec<f64> = places.iter().map(score).collect();
-        let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let weights: Vec<f64> = scores.iter().map(|score| (score - largest).exp()).collect();
-        let total: f64 = weights.iter().sum();
-        let column = |column: usize| {
-            let all = places.iter().zip(&weights);
-            all.map(|(place, weight)| weight * f64::from(values[place + column])).sum::<f64>() / total
-        };
-        (0..head_dim).map(column).collect()
+        let scores: Vec<f64> = places.iter().map(|place| scale * dot(mine, &keys[*place..])).collect();
+        average(&scores, head_dim, |at| &values[places[at]..])
     };
     let values = rows.par_iter().flat_map_iter(one).collect();
     Reference { shape: vec![batch, heads, 1, head_dim], rows, values }

@@ -1,11 +1,12 @@
 //! The problem: one query a sequence against keys that lie in blocks.
 
 use benchbook_core::{
-    DType, Error, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
+    DType, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
 };
 
 use super::layout::{blocks, entries, lengths, table};
 use super::reference::paged_rows;
+use crate::attention::sizes::{check_kv_heads, check_sizes, follow, wrong};
 
 /// Decoding with a paged cache (Kwon et al., arXiv 2309.06180, section 4.1): the keys of a sequence lie in blocks of a
 /// pool, and a table says which.
@@ -46,33 +47,22 @@ impl Workload for PagedAttention {
         ]
     }
 
-    fn derive(&self, mut given: Params) -> Params {
-        if let (None, Some(heads)) = (given.0.get("kv_heads"), given.0.get("heads").cloned()) {
-            given = given.with("kv_heads", heads);
-        }
-        given
+    fn derive(&self, given: Params) -> Params {
+        follow(given, "kv_heads", "heads")
     }
 
     fn check(&self, params: &Params) -> Result<()> {
-        let wrong =
-            |name: &str, reason: String| Err(Error::Param { workload: self.name().into(), name: name.into(), reason });
-        for name in SIZES {
-            let value = params.int(name);
-            // A block's number travels as f32, which is exact up to here.
-            if !(1..=1 << 24).contains(&value) {
-                return wrong(name, format!("{value} is not a size, give 1 to 16777216"));
-            }
-        }
-        let (heads, kv_heads) = (params.int("heads"), params.int("kv_heads"));
-        if heads % kv_heads != 0 {
-            return wrong("kv_heads", format!("{kv_heads} does not divide heads {heads}"));
-        }
+        // A block's number travels as f32, which is exact up to here.
+        check_sizes(self.name(), params, &SIZES, 1 << 24)?;
+        check_kv_heads(self.name(), params)?;
         if params.int("block") > params.int("context") {
-            return wrong("block", format!("{} is more than context {}", params.int("block"), params.int("context")));
+            let reason = format!("{} is more than context {}", params.int("block"), params.int("context"));
+            return wrong(self.name(), "block", reason);
         }
         let numbers = ["batch", "kv_heads", "context", "head_dim"].map(|name| params.int(name) as f64);
         if numbers.into_iter().product::<f64>() > 1e10 {
-            return wrong("context", "batch × kv_heads × context × head_dim is over 10^10 numbers".into());
+            let reason = "batch × kv_heads × context × head_dim is over 10^10 numbers".into();
+            return wrong(self.name(), "context", reason);
         }
         Ok(())
     }

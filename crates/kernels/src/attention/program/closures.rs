@@ -41,10 +41,7 @@ impl Implementation for Closures {
     }
 
     fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        match dtype {
-            DType::F32 | DType::Bf16 => Support::Yes,
-            other => Support::No(format!("written for f32 and bf16, not for {other}")),
-        }
+        Support::of(&[DType::F32, DType::Bf16], dtype)
     }
 
     fn engine(&self, _device: &str) -> (String, String) {
@@ -58,10 +55,7 @@ impl Implementation for Closures {
             program: program(params),
         };
         let copies: Vec<Prepared> = (0..setting.copies).map(one).collect();
-        // What is wrong with the shapes is said here, not in the timed call.
-        copies.first().map(attend).transpose()?;
-        let call = |prepared: &Prepared| attend(prepared).unwrap_or_else(|error| panic!("{error}"));
-        Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, call)))
+        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)?))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Programs as operations on whole score matrices.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -32,16 +32,8 @@ impl Implementation for Composed {
         "matmul, the program as tensor operations on all scores in memory, softmax, matmul"
     }
 
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn devices(&self) -> Vec<&'static str> {
         CPU_DEVICES.to_vec()
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
     }
 
     fn engine(&self, device: &str) -> (String, String) {

@@ -4,6 +4,7 @@ use benchbook_core::{Inputs, Params, Reference, sample_rows};
 use rayon::prelude::*;
 
 use super::programs::{CAP, seen, slope};
+use crate::attention::reference::{average, dot};
 
 /// Multiply-adds spent on a reference at most; above it, a seeded subset of rows is computed.
 const BUDGET: usize = 1 << 27;
@@ -18,13 +19,10 @@ pub fn program_rows(params: &Params, inputs: &Inputs, seed: u64) -> Reference {
     let one = |row: &usize| -> Vec<f64> {
         let (head, i) = (row / seq % heads, row % seq);
         let kv = row - i;
-        let at = |array: &[f32], row: usize| -> Vec<f64> {
-            array[row * d..][..d].iter().map(|number| f64::from(*number)).collect()
-        };
-        let mine = at(&query.data, *row);
+        let mine = &query.data[row * d..][..d];
         let keys: Vec<usize> = (0..seq).filter(|j| seen(program, i, *j, seq)).collect();
         let score = |j: &usize| {
-            let plain = scale * mine.iter().zip(at(&key.data, kv + j)).map(|(q, k)| q * k).sum::<f64>();
+            let plain = scale * dot(mine, &key.data[(kv + j) * d..]);
             match program {
                 "alibi" => plain - slope(head, heads) * (i as f64 - *j as f64),
                 "softcap" => f64::from(CAP) * (plain / f64::from(CAP)).tanh(),
@@ -32,14 +30,7 @@ pub fn program_rows(params: &Params, inputs: &Inputs, seed: u64) -> Reference {
             }
         };
         let scores: Vec<f64> = keys.iter().map(score).collect();
-        let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let weights: Vec<f64> = scores.iter().map(|score| (score - largest).exp()).collect();
-        let total: f64 = weights.iter().sum();
-        let mut sum = vec![0.0; d];
-        for (j, weight) in keys.iter().zip(&weights) {
-            sum.iter_mut().zip(at(&value.data, kv + j)).for_each(|(sum, value)| *sum += weight * value);
-        }
-        sum.into_iter().map(|number| number / total).collect()
+        average(&scores, d, |at| &value.data[(kv + keys[at]) * d..])
     };
     let values = rows.par_iter().flat_map_iter(one).collect();
     Reference { shape: vec![batch, heads, seq, d], rows, values }

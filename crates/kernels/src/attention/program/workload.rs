@@ -1,11 +1,12 @@
 //! The problem: attention whose scores a program changes.
 
 use benchbook_core::{
-    DType, Error, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
+    DType, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
 };
 
 use super::programs::{NAMES, seen};
 use super::reference::program_rows;
+use crate::attention::sizes::{check_scores, check_sizes, wrong};
 
 /// Attention with a score modification and a block mask (the idea of FlexAttention: Dong et al., arXiv 2412.05496).
 ///
@@ -47,23 +48,13 @@ impl Workload for ProgrammableAttention {
     }
 
     fn check(&self, params: &Params) -> Result<()> {
-        let wrong =
-            |name: &str, reason: String| Err(Error::Param { workload: self.name().into(), name: name.into(), reason });
-        for name in SIZES {
-            let value = params.int(name);
-            if !(1..=1 << 20).contains(&value) {
-                return wrong(name, format!("{value} is not a size, give 1 to 1048576"));
-            }
-        }
+        check_sizes(self.name(), params, &SIZES, 1 << 20)?;
         let program = params.text("program");
         if !NAMES.contains(&program) {
-            return wrong("program", format!("there is no `{program}`, give one of {}", NAMES.join(", ")));
+            let reason = format!("there is no `{program}`, give one of {}", NAMES.join(", "));
+            return wrong(self.name(), "program", reason);
         }
-        let scores = ["batch", "heads", "seq", "seq"].map(|name| params.int(name) as f64);
-        if scores.into_iter().product::<f64>() > 1e13 {
-            return wrong("seq", "batch × heads × seq² is over 10^13 scores".into());
-        }
-        Ok(())
+        check_scores(self.name(), params, ["batch", "heads", "seq", "seq"])
     }
 
     fn case_name(&self, params: &Params) -> String {

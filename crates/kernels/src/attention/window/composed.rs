@@ -1,6 +1,6 @@
 //! Rotation and window as tensor operations.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
 use super::WindowInputs;
@@ -37,16 +37,8 @@ impl Implementation for ComposedWindow {
         "rotation and window as tensor operations, all scores in memory"
     }
 
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn devices(&self) -> Vec<&'static str> {
         CPU_DEVICES.to_vec()
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
     }
 
     fn engine(&self, device: &str) -> (String, String) {

@@ -41,10 +41,7 @@ impl Implementation for FusedWindow {
     }
 
     fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        match dtype {
-            DType::F32 => Support::Yes,
-            other => Support::No(format!("written for f32, not for {other}")),
-        }
+        Support::of(&[DType::F32], dtype)
     }
 
     fn engine(&self, _device: &str) -> (String, String) {
@@ -60,10 +57,7 @@ impl Implementation for FusedWindow {
         let rotary = Arc::new(rotary);
         let all = WindowInputs::upload(setting, &device, params, inputs).into_iter();
         let copies: Vec<Prepared> = all.map(|inputs| Prepared { inputs, rotary: Arc::clone(&rotary) }).collect();
-        // What is wrong with the shapes is said here, not in the timed call.
-        copies.first().map(attend).transpose()?;
-        let call = |prepared: &Prepared| attend(prepared).unwrap_or_else(|error| panic!("{error}"));
-        Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, call)))
+        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)?))
     }
 }
 

@@ -4,6 +4,7 @@ use benchbook_core::{Inputs, Params, Reference, sample_rows};
 use rayon::prelude::*;
 
 use super::workload::BASE;
+use crate::attention::reference::average;
 
 /// Multiply-adds spent on a reference at most; above it, a seeded subset of rows is computed.
 const BUDGET: usize = 1 << 26;
@@ -24,14 +25,7 @@ pub fn window_rows(params: &Params, inputs: &Inputs, seed: u64) -> Reference {
             scale * mine.iter().zip(turned(&key.data[(kv + j) * d..][..d], j)).map(|(q, k)| q * k).sum::<f64>()
         };
         let scores: Vec<f64> = seen.clone().map(score).collect();
-        let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let weights: Vec<f64> = scores.iter().map(|score| (score - largest).exp()).collect();
-        let total: f64 = weights.iter().sum();
-        let column = |column: usize| {
-            let all = seen.clone().zip(&weights);
-            all.map(|(j, weight)| weight * f64::from(value.data[(kv + j) * d + column])).sum::<f64>() / total
-        };
-        (0..d).map(column).collect()
+        average(&scores, d, |j| &value.data[(kv + seen.start + j) * d..])
     };
     let values = rows.par_iter().flat_map_iter(one).collect();
     Reference { shape: vec![batch, heads, seq, d], rows, values }

@@ -1,10 +1,11 @@
 //! The problem: causal attention to the last keys alone, positions by rotation.
 
 use benchbook_core::{
-    DType, Error, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
+    DType, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
 };
 
 use super::reference::window_rows;
+use crate::attention::sizes::{check_kv_heads, check_scores, check_sizes, follow, wrong};
 
 /// Sliding-window attention (Beltagy et al., arXiv 2004.05150, section 3.1; as in Mistral 7B, arXiv 2310.06825, section 2)
 /// with rotary position embedding (Su et al., arXiv 2104.09864).
@@ -48,34 +49,18 @@ impl Workload for WindowAttention {
         ]
     }
 
-    fn derive(&self, mut given: Params) -> Params {
-        if let (None, Some(heads)) = (given.0.get("kv_heads"), given.0.get("heads").cloned()) {
-            given = given.with("kv_heads", heads);
-        }
-        given
+    fn derive(&self, given: Params) -> Params {
+        follow(given, "kv_heads", "heads")
     }
 
     fn check(&self, params: &Params) -> Result<()> {
-        let wrong =
-            |name: &str, reason: String| Err(Error::Param { workload: self.name().into(), name: name.into(), reason });
-        for name in SIZES {
-            let value = params.int(name);
-            if !(1..=1 << 20).contains(&value) {
-                return wrong(name, format!("{value} is not a size, give 1 to 1048576"));
-            }
-        }
-        let (heads, kv_heads) = (params.int("heads"), params.int("kv_heads"));
-        if heads % kv_heads != 0 {
-            return wrong("kv_heads", format!("{kv_heads} does not divide heads {heads}"));
-        }
+        check_sizes(self.name(), params, &SIZES, 1 << 20)?;
+        check_kv_heads(self.name(), params)?;
         if params.int("head_dim") % 2 != 0 {
-            return wrong("head_dim", format!("{} is odd: numbers are rotated in pairs", params.int("head_dim")));
+            let reason = format!("{} is odd: numbers are rotated in pairs", params.int("head_dim"));
+            return wrong(self.name(), "head_dim", reason);
         }
-        let scores = ["batch", "heads", "seq", "seq"].map(|name| params.int(name) as f64);
-        if scores.into_iter().product::<f64>() > 1e13 {
-            return wrong("seq", "batch × heads × seq² is over 10^13 scores".into());
-        }
-        Ok(())
+        check_scores(self.name(), params, ["batch", "heads", "seq", "seq"])
     }
 
     fn case_name(&self, params: &Params) -> String {

@@ -1,8 +1,10 @@
 //! The reference against PyTorch, and the implementations against the reference.
 
-use benchbook_core::{DType, HostArray, Implementation, Inputs, Params, Setting, Support, Value, Workload};
+use benchbook_core::{DType, HostArray, Implementation, Inputs, Params, Support, Value, Workload};
 use benchbook_kernels::attention::{Attention, Flash, Fused, Naive};
 use proptest::prelude::*;
+
+use crate::common::{error, wrong};
 
 const NAMES: [(&str, bool); 3] = [("query", true), ("key", false), ("value", false)];
 
@@ -38,7 +40,7 @@ fn inputs(params: &Params, json: &serde_json::Value) -> Inputs {
 
 #[test]
 fn the_reference_agrees_with_pytorch() {
-    let fixture: serde_json::Value = serde_json::from_str(include_str!("../fixtures/attention.json")).unwrap();
+    let fixture: serde_json::Value = serde_json::from_str(include_str!("../../fixtures/attention.json")).unwrap();
     let cases = fixture["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 5);
     for case in cases {
@@ -51,24 +53,6 @@ fn the_reference_agrees_with_pytorch() {
             assert!((got - want).abs() < 1e-13, "{params}: {got} against {want}");
         }
     }
-}
-
-/// The scaled error of an implementation on a case.
-fn error(implementation: &dyn Implementation, device: &str, dtype: DType, params: &Params) -> f64 {
-    let case = Attention.case(params.clone()).unwrap();
-    let inputs = Attention.inputs(&case.params, 9);
-    let reference = Attention.reference(&case.params, &inputs, 9);
-    let setting = Setting { device: device.into(), dtype, threads: 1, copies: 2 };
-    assert_eq!(implementation.supports(device, dtype, &case.params), Support::Yes);
-    let mut subject = implementation.prepare(&setting, &case.params, &inputs).unwrap();
-    assert!(subject.output().is_err(), "there is no result before the first call");
-    subject.run(3);
-    subject.sync().unwrap();
-    reference.compare(&subject.output().unwrap()).max_scaled_error
-}
-
-fn devices(implementation: &dyn Implementation) -> Vec<&'static str> {
-    implementation.devices().into_iter().filter(|device| benchbook_kernels::probe(device).is_none()).collect()
 }
 
 proptest! {
@@ -88,12 +72,7 @@ proptest! {
         for (name, value) in sizes {
             params = params.with(name, Value::Int(value));
         }
-        for implementation in [&Naive as &dyn Implementation, &Flash, &Fused] {
-            for device in devices(implementation) {
-                let error = error(implementation, device, DType::F32, &params);
-                prop_assert!(error <= 1e-5, "{} on {device}, {params}: {error}", implementation.name());
-            }
-        }
+        prop_assert_eq!(wrong(&Attention, &[&Naive, &Flash, &Fused], &params, 1e-5), None);
     }
 }
 
@@ -102,7 +81,7 @@ fn the_tiled_path_is_right_too() {
     // Over 256 Ki scores a head, burn-flex changes from two gemms to tiles.
     let params = Params::default().with("seq_q", Value::Int(600)).with("heads", Value::Int(1));
     for causal in [false, true] {
-        let error = error(&Flash, "flex", DType::F32, &params.clone().with("causal", Value::Bool(causal)));
+        let error = error(&Attention, &Flash, "flex", DType::F32, &params.clone().with("causal", Value::Bool(causal)));
         assert!(error <= 1e-5, "causal {causal}: {error}");
     }
 }
@@ -115,7 +94,7 @@ fn lower_precision_stays_within_a_percent() {
                 assert!(implementation.name() == "fused" && dtype == DType::F16, "{why}");
                 continue;
             }
-            let error = error(implementation, "flex", dtype, &Params::default().with("seq_q", Value::Int(64)));
+            let error = error(&Attention, implementation, "flex", dtype, &Params::default().with("seq_q", Value::Int(64)));
             assert!(error > 1e-6 && error <= 1e-2, "{} in {dtype}: {error}", implementation.name());
         }
     }

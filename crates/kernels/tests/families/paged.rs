@@ -2,26 +2,13 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{DType, Implementation, Params, Setting, Value, Workload};
+use benchbook_core::{DType, Params, Value, Workload};
 use benchbook_kernels::attention::paged::{Gathered, Paged, PagedAttention};
 use benchbook_kernels::fused::{Options, Pages, paged_attention};
 use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 
-fn case(sizes: [(&str, i64); 6]) -> Params {
-    let params = sizes.into_iter().fold(Params::default(), |all, (name, size)| all.with(name, Value::Int(size)));
-    PagedAttention.case(params).unwrap().params
-}
-
-fn error(implementation: &dyn Implementation, device: &str, dtype: DType, params: &Params) -> f64 {
-    let inputs = PagedAttention.inputs(params, 9);
-    let reference = PagedAttention.reference(params, &inputs, 9);
-    let setting = Setting { device: device.into(), dtype, threads: 1, copies: 2 };
-    let mut subject = implementation.prepare(&setting, params, &inputs).unwrap();
-    subject.run(3);
-    subject.sync().unwrap();
-    reference.compare(&subject.output().unwrap()).max_scaled_error
-}
+use crate::common::{case, error, wrong};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
@@ -32,23 +19,17 @@ proptest! {
         (block, more) in (1_i64..20, 0_i64..300),
         head_dim in 1_i64..40,
     ) {
-        let params = case([("batch", batch), ("heads", kv_heads * group), ("kv_heads", kv_heads),
+        let params = case(&PagedAttention, &[("batch", batch), ("heads", kv_heads * group), ("kv_heads", kv_heads),
             ("context", block + more), ("head_dim", head_dim), ("block", block)]);
-        for implementation in [&Gathered as &dyn Implementation, &Paged] {
-            let devices = implementation.devices().into_iter();
-            for device in devices.filter(|device| benchbook_kernels::probe(device).is_none()) {
-                let error = error(implementation, device, DType::F32, &params);
-                prop_assert!(error <= 1e-5, "{} on {device}, {params}: {error}", implementation.name());
-            }
-        }
-        let error = error(&Paged, "flex", DType::Bf16, &params);
+        prop_assert_eq!(wrong(&PagedAttention, &[&Gathered, &Paged], &params, 1e-5), None);
+        let error = error(&PagedAttention, &Paged, "flex", DType::Bf16, &params);
         prop_assert!(error <= 1e-2, "bf16, {params}: {error}");
     }
 }
 
 #[test]
 fn what_is_lost_follows_from_lengths_and_blocks() {
-    let params = case([("batch", 1), ("heads", 1), ("kv_heads", 1), ("context", 100), ("head_dim", 2), ("block", 16)]);
+    let params = case(&PagedAttention, &[("batch", 1), ("heads", 1), ("kv_heads", 1), ("context", 100), ("head_dim", 2), ("block", 16)]);
     let figures = PagedAttention.figures(&params, &PagedAttention.inputs(&params, 1));
     // A hundred keys in seven blocks of sixteen.
     assert!((figures[0].value - (1.0 - 100.0 / 112.0)).abs() < 1e-12 && figures[0].unit == "share");

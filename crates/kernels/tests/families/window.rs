@@ -2,26 +2,13 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{DType, Implementation, Params, Setting, Value, Workload};
+use benchbook_core::{Params, Value, Workload};
 use benchbook_kernels::attention::window::{ComposedWindow, FusedWindow, WindowAttention};
 use benchbook_kernels::fused::{Options, Rotary, rotary_attention};
 use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 
-fn case(sizes: [(&str, i64); 6]) -> Params {
-    let params = sizes.into_iter().fold(Params::default(), |all, (name, size)| all.with(name, Value::Int(size)));
-    WindowAttention.case(params).unwrap().params
-}
-
-fn error(implementation: &dyn Implementation, device: &str, params: &Params) -> f64 {
-    let inputs = WindowAttention.inputs(params, 9);
-    let reference = WindowAttention.reference(params, &inputs, 9);
-    let setting = Setting { device: device.into(), dtype: DType::F32, threads: 1, copies: 2 };
-    let mut subject = implementation.prepare(&setting, params, &inputs).unwrap();
-    subject.run(3);
-    subject.sync().unwrap();
-    reference.compare(&subject.output().unwrap()).max_scaled_error
-}
+use crate::common::{case, wrong};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
@@ -32,15 +19,9 @@ proptest! {
         (seq, half) in (1_i64..200, 1_i64..20),
         window in 1_i64..220,
     ) {
-        let params = case([("batch", batch), ("heads", kv_heads * group), ("kv_heads", kv_heads),
+        let params = case(&WindowAttention, &[("batch", batch), ("heads", kv_heads * group), ("kv_heads", kv_heads),
             ("seq", seq), ("head_dim", 2 * half), ("window_size", window)]);
-        for implementation in [&ComposedWindow as &dyn Implementation, &FusedWindow] {
-            let devices = implementation.devices().into_iter();
-            for device in devices.filter(|device| benchbook_kernels::probe(device).is_none()) {
-                let error = error(implementation, device, &params);
-                prop_assert!(error <= 2e-5, "{} on {device}, {params}: {error}", implementation.name());
-            }
-        }
+        prop_assert_eq!(wrong(&WindowAttention, &[&ComposedWindow, &FusedWindow], &params, 2e-5), None);
     }
 }
 
@@ -48,7 +29,7 @@ proptest! {
 fn the_share_that_is_seen_follows_from_the_window() {
     let share = |window: i64| {
         let sizes = [("batch", 1), ("heads", 1), ("kv_heads", 1), ("seq", 8), ("head_dim", 4), ("window_size", window)];
-        let params = case(sizes);
+        let params = case(&WindowAttention, &sizes);
         64.0 * WindowAttention.figures(&params, &WindowAttention.inputs(&params, 1))[0].value
     };
     // One key each; one, then two; all that causality leaves.

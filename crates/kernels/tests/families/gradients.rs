@@ -1,9 +1,11 @@
 //! Gradients: the reference against PyTorch and finite differences, the implementations against the reference.
 
-use benchbook_core::{DType, HostArray, Implementation, Inputs, Params, Setting, Support, Value, Workload};
+use benchbook_core::{DType, HostArray, Inputs, Params, Value, Workload};
 use benchbook_kernels::attention::Attention;
 use benchbook_kernels::attention::gradients::{AttentionGradients, Autodiff, FusedGradients};
 use proptest::prelude::*;
+
+use crate::common::{error, wrong};
 
 const SIZES: [&str; 6] = ["batch", "heads", "kv_heads", "seq_q", "seq_kv", "head_dim"];
 
@@ -19,7 +21,7 @@ fn numbers(json: &serde_json::Value) -> Vec<f64> {
 
 #[test]
 fn the_reference_agrees_with_pytorch() {
-    let fixture: serde_json::Value = serde_json::from_str(include_str!("../fixtures/gradients.json")).unwrap();
+    let fixture: serde_json::Value = serde_json::from_str(include_str!("../../fixtures/gradients.json")).unwrap();
     let cases = fixture["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 4);
     for case in cases {
@@ -79,18 +81,6 @@ fn the_reference_agrees_with_finite_differences() {
     }
 }
 
-fn error(implementation: &dyn Implementation, device: &str, params: &Params) -> f64 {
-    let inputs = AttentionGradients.inputs(params, 9);
-    let reference = AttentionGradients.reference(params, &inputs, 9);
-    let setting = Setting { device: device.into(), dtype: DType::F32, threads: 1, copies: 2 };
-    assert_eq!(implementation.supports(device, DType::F32, params), Support::Yes);
-    let mut subject = implementation.prepare(&setting, params, &inputs).unwrap();
-    assert!(subject.output().is_err(), "there is no result before the first call");
-    subject.run(3);
-    subject.sync().unwrap();
-    reference.compare(&subject.output().unwrap()).max_scaled_error
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -102,13 +92,7 @@ proptest! {
         causal: bool,
     ) {
         let params = params([batch, kv_heads * group, kv_heads, seq_q, seq_q + more, head_dim], causal);
-        for implementation in [&Autodiff as &dyn Implementation, &FusedGradients] {
-            let devices = implementation.devices().into_iter();
-            for device in devices.filter(|device| benchbook_kernels::probe(device).is_none()) {
-                let error = error(implementation, device, &params);
-                prop_assert!(error <= 2e-5, "{} on {device}, {params}: {error}", implementation.name());
-            }
-        }
+        prop_assert_eq!(wrong(&AttentionGradients, &[&Autodiff, &FusedGradients], &params, 2e-5), None);
     }
 }
 
@@ -123,5 +107,5 @@ fn a_large_case_is_checked_by_whole_heads() {
     assert!(reference.rows.windows(2).all(|pair| pair[0] < pair[1]), "rows ascend");
     let wrong = HostArray::new(vec![whole, 64], vec![1.0; whole * 64]);
     assert!(reference.compare(&wrong).max_scaled_error > 0.1);
-    assert!(error(&FusedGradients, "flex", &params) <= 2e-5);
+    assert!(error(&AttentionGradients, &FusedGradients, "flex", DType::F32, &params) <= 2e-5);
 }

@@ -2,25 +2,15 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{DType, Implementation, Params, Setting, Value, Workload};
+use benchbook_core::{Params, Value, Workload};
 use benchbook_kernels::attention::program::{Closures, Composed, ProgrammableAttention};
 use benchbook_kernels::fused::{Options, Place, Program, programmable_attention};
 use burn::tensor::{Device, Distribution, Tensor};
 use proptest::prelude::*;
 
-fn case(program: &str, sizes: [(&str, i64); 4]) -> Params {
-    let params = sizes.into_iter().fold(Params::default(), |all, (name, size)| all.with(name, Value::Int(size)));
-    ProgrammableAttention.case(params.with("program", Value::Text(program.into()))).unwrap().params
-}
 
-fn error(implementation: &dyn Implementation, device: &str, params: &Params) -> f64 {
-    let inputs = ProgrammableAttention.inputs(params, 9);
-    let reference = ProgrammableAttention.reference(params, &inputs, 9);
-    let setting = Setting { device: device.into(), dtype: DType::F32, threads: 1, copies: 2 };
-    let mut subject = implementation.prepare(&setting, params, &inputs).unwrap();
-    subject.run(3);
-    subject.sync().unwrap();
-    reference.compare(&subject.output().unwrap()).max_scaled_error
+fn case(program: &str, sizes: [(&str, i64); 4]) -> Params {
+    crate::common::case(&ProgrammableAttention, &sizes).with("program", Value::Text(program.into()))
 }
 
 proptest! {
@@ -32,13 +22,7 @@ proptest! {
         program in prop::sample::select(vec!["alibi", "softcap", "document"]),
     ) {
         let params = case(program, [("batch", batch), ("heads", heads), ("seq", seq), ("head_dim", head_dim)]);
-        for implementation in [&Composed as &dyn Implementation, &Closures] {
-            let devices = implementation.devices().into_iter();
-            for device in devices.filter(|device| benchbook_kernels::probe(device).is_none()) {
-                let error = error(implementation, device, &params);
-                prop_assert!(error <= 2e-5, "{} on {device}, {params}: {error}", implementation.name());
-            }
-        }
+        prop_assert_eq!(crate::common::wrong(&ProgrammableAttention, &[&Composed, &Closures], &params, 2e-5), None);
     }
 }
 

@@ -1,0 +1,11 @@
+//! Every family of workloads against its references.
+
+mod attention;
+mod common;
+mod fused;
+mod gradients;
+mod matmul;
+mod memory;
+mod paged;
+mod program;
+mod window;
