@@ -51,6 +51,31 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // As for `max`.
+        unsafe { _mm256_min_ps(other, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        unsafe { _mm256_div_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn floor(self) -> Self {
+        unsafe { _mm256_floor_ps(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up(self, from: *const f32, step: usize) -> Self {
+        unsafe {
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let rows = _mm256_mullo_epi32(_mm256_cvttps_epi32(self), _mm256_set1_epi32(step as i32));
+            _mm256_i32gather_ps::<4>(from, _mm256_add_epi32(rows, lanes))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn exp2(self) -> Self {
         unsafe {
             // Clamped above too: infinity comes from the exponent 128 by itself.

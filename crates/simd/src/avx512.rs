@@ -51,6 +51,31 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // As for `max`.
+        unsafe { _mm512_min_ps(other, self) }
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        unsafe { _mm512_div_ps(self, other) }
+    }
+
+    #[inline(always)]
+    unsafe fn floor(self) -> Self {
+        unsafe { _mm512_roundscale_ps::<0x09>(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up(self, from: *const f32, step: usize) -> Self {
+        unsafe {
+            let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            let rows = _mm512_mullo_epi32(_mm512_cvttps_epi32(self), _mm512_set1_epi32(step as i32));
+            _mm512_i32gather_ps::<4>(_mm512_add_epi32(rows, lanes), from)
+        }
+    }
+
+    #[inline(always)]
     unsafe fn exp2(self) -> Self {
         unsafe {
             let whole = _mm512_roundscale_ps::<0x08>(self);

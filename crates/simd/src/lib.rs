@@ -10,6 +10,7 @@ mod avx2;
 mod avx512;
 mod element;
 mod error;
+mod fma;
 mod isa;
 mod matmul;
 mod portable;
@@ -19,12 +20,13 @@ mod tile;
 mod vector;
 
 pub use attention::{
-    Attend, Cache, Forward, Gradients, Heads, Paged, Place, Program, WithTiles, attention, attention_backward,
-    attention_with_program, attention_with_sums, decode,
+    Attend, Cache, Contextual, Forward, Gradients, Heads, Paged, Place, Program, Projected, Projections, Weights,
+    WithTiles, attention, attention_backward, attention_with_program, attention_with_sums, contextual_attention,
+    decode, projected_attention,
 };
 pub use element::Element;
 pub use error::{Error, Result};
+pub use fma::{CHAINS, multiply_add};
 pub use isa::Isa;
 pub use matmul::{Product, matmul};
-pub use rotary::Rotary;
-pub use scratch::scratch;
+pub use rotary::{Rotary, rotary_attention};

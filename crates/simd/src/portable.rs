@@ -60,6 +60,26 @@ unsafe impl Vector for Four {
     }
 
     #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        self.zip(other, |x, y| if y < x { y } else { x })
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        self.zip(other, |x, y| x / y)
+    }
+
+    #[inline(always)]
+    unsafe fn floor(self) -> Self {
+        Self(self.0.map(f32::floor))
+    }
+
+    #[inline(always)]
+    unsafe fn look_up(self, from: *const f32, step: usize) -> Self {
+        Self(std::array::from_fn(|lane| unsafe { *from.add(self.0[lane] as usize * step + lane) }))
+    }
+
+    #[inline(always)]
     unsafe fn exp2(self) -> Self {
         Self(self.0.map(|x| {
             if x < LEAST {

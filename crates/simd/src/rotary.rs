@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
+use crate::attention::{Attend, attention};
 use crate::error::{Error, Result, expect_len};
+use crate::scratch::scratch;
 
 /// Angles for positions and pairs of numbers (Su et al., arXiv 2104.09864, section 3.2.2), computed once.
 ///
@@ -78,4 +80,21 @@ impl Rotary {
         });
         Ok(())
     }
+}
+
+/// [`attention`] with queries and keys turned by their positions first, into scratch; the last query stands at the position
+/// of the last key.
+///
+/// # Errors
+/// As of [`attention`]; more queries than keys, or positions without an angle.
+pub fn rotary_attention(call: &Attend, rotary: &Rotary, out: &mut [f32]) -> Result<()> {
+    let (seq_q, seq_kv) = (call.heads.seq_q, call.heads.seq_kv);
+    let Some(first) = seq_kv.checked_sub(seq_q) else {
+        return Err(Error::Shape(format!("{seq_q} queries have no position among {seq_kv} keys")));
+    };
+    scratch([call.query.len(), call.key.len()], |[query, key]| {
+        rotary.rotate(seq_q, first, call.query, query)?;
+        rotary.rotate(seq_kv, 0, call.key, key)?;
+        attention(&Attend { query, key, ..*call }, out)
+    })
 }

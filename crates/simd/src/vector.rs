@@ -50,6 +50,28 @@ pub unsafe trait Vector: Copy {
     /// The CPU has the instruction set.
     unsafe fn max(self, other: Self) -> Self;
 
+    /// The smaller one; where either is NaN, `self`.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn min(self, other: Self) -> Self;
+
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn div(self, other: Self) -> Self;
+
+    /// The largest whole number that is not larger.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn floor(self) -> Self;
+
+    /// Lane `l` of the result is the number at `from + self[l] · step + l`.
+    ///
+    /// # Safety
+    /// Lanes are whole numbers, not negative, whose products with `step` are below 2³¹, and what they name can be read.
+    unsafe fn look_up(self, from: *const f32, step: usize) -> Self;
+
     /// 2 to the power of each lane, within 2 units of the last place; 0 below −126, NaN stays NaN.
     ///
     /// # Safety

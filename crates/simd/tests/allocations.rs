@@ -4,7 +4,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use benchbook_simd::{Attend, Heads, Isa, Product, attention, matmul};
+use benchbook_simd::{
+    Attend, Contextual, Heads, Isa, Product, Projected, Projections, Weights, attention, contextual_attention, matmul,
+    projected_attention,
+};
 
 struct Counting;
 
@@ -64,6 +67,11 @@ fn kernels_reuse_their_scratch() {
     let decode = Attend { heads: one, query: &query[..4 * 64], ..attend };
     let found = allocations(|| attention(&decode, &mut out[..4 * 64]).unwrap());
     assert!(found <= few(2), "decoding: {found} allocations in {CALLS} calls");
+    let embedding = &query[..70 * 64];
+    let (positions, scale) = (70, None);
+    let contextual = Contextual { heads, query: &query, key: &key, value: &key, embedding, positions, scale, isa };
+    let found = allocations(|| contextual_attention(&contextual, &mut out).unwrap());
+    assert!(found <= few(1), "contextual attention: {found} allocations in {CALLS} calls");
     let (left, right) = (vec![0.5; 300 * 400], vec![0.25; 400 * 200]);
     let mut product = vec![0.0; 300 * 200];
     let ask = Product { size: [300, 400, 200], left: &left, right: &right, isa };
@@ -72,4 +80,19 @@ fn kernels_reuse_their_scratch() {
     // From a thread of the pool, which works on parts of its own call: no queue, and memory within memory.
     let found = rayon::scope(|_| allocations(|| matmul(&ask, &mut product).unwrap()));
     assert!(found <= few(4), "matmul within the pool: {found} allocations in {CALLS} calls");
+    let weight = vec![0.1; 256 * 256];
+    let weights = Weights {
+        heads: 4,
+        kv_heads: 2,
+        head_dim: 64,
+        query: &weight,
+        key: &weight[..256 * 128],
+        value: &weight[..256 * 128],
+        out: &weight,
+    };
+    let (weights, input) = (Projections::new(&weights, isa).unwrap(), vec![0.5; 300 * 256]);
+    let mut result = vec![0.0; input.len()];
+    let ask_all = Projected { batch: 1, seq: 300, input: &input, weights: &weights, causal: true };
+    let found = allocations(|| projected_attention(&ask_all, &mut result).unwrap());
+    assert!(found <= few(2), "with projections: {found} allocations in {CALLS} calls");
 }

@@ -3,11 +3,11 @@
 
 use rayon::prelude::*;
 
-use super::hidden::Hidden;
+use super::block::{Head, lay_out};
 use super::isa::{self, Backwards};
 use super::step::KEYS;
 use super::{Attend, Heads};
-use crate::error::{Error, Result, expect_len};
+use crate::error::{Result, expect_len};
 use crate::isa::with_isa;
 use crate::scratch::scratch;
 
@@ -39,13 +39,10 @@ pub struct Gradients<'a> {
 /// # Errors
 /// As of [`super::attention`].
 pub fn attention_backward(call: &Attend, forward: &Forward, grads: &mut Gradients) -> Result<()> {
-    let Attend { heads, query, key, value, mask, .. } = call;
-    heads.check()?;
+    call.check()?;
+    let heads = &call.heads;
     let rows = [heads.batch, heads.heads, heads.seq_q];
     for (name, shape, found) in [
-        ("query", &heads.query()[..], query.len()),
-        ("key", &heads.key()[..], key.len()),
-        ("value", &heads.key()[..], value.len()),
         ("the result", &heads.query()[..], forward.out.len()),
         ("the sums", &rows[..], forward.lse.len()),
         ("the gradient of the result", &heads.query()[..], forward.grad.len()),
@@ -54,12 +51,6 @@ pub fn attention_backward(call: &Attend, forward: &Forward, grads: &mut Gradient
         ("the gradient of value", &heads.key()[..], grads.value.len()),
     ] {
         expect_len(name, shape, found)?;
-    }
-    if let Some(mask) = mask {
-        expect_len("mask", &[heads.batch, heads.seq_q, heads.seq_kv], mask.len())?;
-    }
-    if call.window == Some(0) {
-        return Err(Error::Shape(super::call::EMPTY_WINDOW.into()));
     }
     if grads.query.is_empty() || grads.key.is_empty() {
         grads.query.fill(0.0);
@@ -82,7 +73,7 @@ fn run<S: Backwards + Sync>(steps: &S, call: &Attend, forward: &Forward, grads: 
         value_grad.fill(0.0);
         for (index, query_grad) in query_grad.chunks_exact_mut(seq_q * d).enumerate() {
             let head = unit * group + index;
-            one_head(steps, call, forward, (head, unit), query_grad, key_grad, value_grad);
+            one_head(steps, call, forward, head, query_grad, key_grad, value_grad);
         }
     });
 }
@@ -92,33 +83,27 @@ fn one_head<S: Backwards>(
     steps: &S,
     call: &Attend,
     forward: &Forward,
-    (head, unit): (usize, usize),
+    head: usize,
     query_grad: &mut [f32],
     key_grad: &mut [f32],
     value_grad: &mut [f32],
 ) {
-    let Heads { heads, seq_q, seq_kv, head_dim: d, .. } = call.heads;
+    let Heads { seq_q, seq_kv, head_dim: d, .. } = call.heads;
     let columns = S::COLUMNS;
     let (groups, wide) = (seq_q.div_ceil(columns), d.next_multiple_of(columns));
-    let scale = call.scale.unwrap_or_else(|| 1.0 / (d as f32).sqrt());
-    let hidden = Hidden {
-        causal: call.causal,
-        window: call.window.map(|window| window.min(seq_q + seq_kv)),
-        mask: call.mask.map(|mask| &mask[head / heads * seq_q * seq_kv..][..seq_q * seq_kv]),
-        offset: seq_kv as isize - seq_q as isize,
-    };
+    let Head { query, key: keys, value: values, hidden, scale: in_log2, .. } = call.head(head);
+    let scale = call.scale();
     let rows = head * seq_q * d..(head + 1) * seq_q * d;
-    let (query, out, grad) = (&call.query[rows.clone()], &forward.out[rows.clone()], &forward.grad[rows]);
+    let (out, grad) = (&forward.out[rows.clone()], &forward.grad[rows]);
     let lse = &forward.lse[head * seq_q..][..seq_q];
-    let (keys, values) = (&call.key[unit * seq_kv * d..][..seq_kv * d], &call.value[unit * seq_kv * d..][..seq_kv * d]);
     let side = groups * columns * d;
     let flat = groups * columns * wide;
     let tile = KEYS * columns;
     let sums = KEYS * wide;
     let lengths = [side, side, side, flat, flat, groups * columns, groups * columns, tile, tile, sums, sums];
     scratch(lengths, |[query_t, grad_t, query_grad_t, query_rows, grad_rows, sum, delta, weights, slopes, dk, dv]| {
-        transpose(query, d, columns, scale * std::f32::consts::LOG2_E, query_t);
-        transpose(grad, d, columns, 1.0, grad_t);
+        lay_out(query, d, columns, in_log2, query_t);
+        lay_out(grad, d, columns, 1.0, grad_t);
         pad(query, d, wide, query_rows);
         pad(grad, d, wide, grad_rows);
         query_grad_t.fill(0.0);
@@ -144,8 +129,8 @@ fn one_head<S: Backwards>(
                 let along = group * columns * wide..(group + 1) * columns * wide;
                 let each = group * columns..(group + 1) * columns;
                 let (weights, slopes) = (&mut weights[..count * columns], &mut slopes[..count * columns]);
-                steps.products(d, key, &query_t[across.clone()], weights);
-                steps.products(d, value, &grad_t[across.clone()], slopes);
+                steps.score(d, key, &query_t[across.clone()], weights);
+                steps.score(d, value, &grad_t[across.clone()], slopes);
                 if hidden.mask.is_some() || !hidden.sees_all(first, size, &tile) {
                     hidden.hide(seq_kv, first, size, &tile, columns, weights);
                 }
@@ -171,15 +156,6 @@ fn one_head<S: Backwards>(
             row.iter_mut().zip(from.iter().step_by(columns)).for_each(|(to, from)| *to = *from);
         }
     });
-}
-
-/// Rows of `d` as columns, times `scale`: `[groups, d, columns]`, zero beyond the last row.
-fn transpose(from: &[f32], d: usize, columns: usize, scale: f32, to: &mut [f32]) {
-    to.fill(0.0);
-    for (index, row) in from.chunks_exact(d).enumerate() {
-        let to = &mut to[index / columns * columns * d + index % columns..];
-        to.iter_mut().step_by(columns).zip(row).for_each(|(to, from)| *to = from * scale);
-    }
 }
 
 /// Rows of `d` as rows of `wide`, zero beyond.

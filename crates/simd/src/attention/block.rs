@@ -29,8 +29,9 @@ pub trait Steps {
     /// Queries side by side: two registers' lanes.
     const COLUMNS: usize;
 
-    /// Scores of the keys of one tile; see [`super::step::score`].
-    fn score(&self, head_dim: usize, key: &[f32], state: &mut State);
+    /// `scores[row] = Σ key[row, step] · query[step]`: rows of `head_dim` against [`Self::COLUMNS`] columns; see
+    /// [`super::step::score`].
+    fn score(&self, head_dim: usize, key: &[f32], query: &[f32], scores: &mut [f32]);
 
     /// Weights and sums of one tile; see [`super::step::soften`] and [`super::step::gather`].
     fn gather(&self, head_dim: usize, value: &[f32], state: &mut State);
@@ -59,10 +60,7 @@ pub fn attend<S: Steps, T: Element>(
     sum[..groups * d * S::COLUMNS].fill(0.0);
     largest.fill(LOWEST);
     total.fill(0.0);
-    for group in 0..groups {
-        let to = &mut query[group * d * S::COLUMNS..][..d * S::COLUMNS];
-        lay_out::<S, T>(head, first + group * S::COLUMNS, count - group * S::COLUMNS, to);
-    }
+    lay_out(&head.query[first * d..][..count * d], d, S::COLUMNS, head.scale, &mut query[..groups * d * S::COLUMNS]);
     let seen = head.hidden.range(head.heads, first, count);
     let mut start = seen.start;
     while start < seen.end {
@@ -80,13 +78,12 @@ pub fn attend<S: Steps, T: Element>(
                 continue;
             }
             let mut state = State {
-                query: &query[group * d * S::COLUMNS..][..d * S::COLUMNS],
                 weights: &mut weights[..keys.len() * S::COLUMNS],
                 sum: &mut sum[group * d * S::COLUMNS..][..d * S::COLUMNS],
                 largest: &mut largest[group * S::COLUMNS..][..S::COLUMNS],
                 total: &mut total[group * S::COLUMNS..][..S::COLUMNS],
             };
-            steps.score(d, key, &mut state);
+            steps.score(d, key, &query[group * d * S::COLUMNS..][..d * S::COLUMNS], state.weights);
             if head.hidden.mask.is_some() || !head.hidden.sees_all(begin, size, &keys) {
                 head.hidden.hide(head.heads.seq_kv, begin, size, &keys, S::COLUMNS, state.weights);
             }
@@ -97,32 +94,32 @@ pub fn attend<S: Steps, T: Element>(
         }
         start = keys.end;
     }
-    for (index, row) in out.chunks_exact_mut(d).enumerate() {
-        let (group, column) = (index / S::COLUMNS, index % S::COLUMNS);
-        let total = total[index];
-        // A query that sees nothing gets zeros.
-        let share = if total == 0.0 { 0.0 } else { total.recip() };
-        let from = &sum[group * d * S::COLUMNS..][..d * S::COLUMNS];
-        for (to, at) in row.iter_mut().zip(from[column..].iter().step_by(S::COLUMNS)) {
-            *to = T::narrow(at * share);
-        }
-    }
+    average::<T>(d, S::COLUMNS, sum, total, out);
     for (to, (largest, total)) in lse.into_iter().flatten().zip(largest.iter().zip(&*total)) {
         // Of a query that sees nothing: so large that every weight is zero.
         *to = if *total == 0.0 { f32::MAX } else { largest + total.log2() };
     }
 }
 
-/// Queries as columns, scaled; columns beyond the last query are zero.
-fn lay_out<S: Steps, T: Element>(head: &Head<T>, first: usize, left: usize, to: &mut [f32]) {
-    let d = head.heads.head_dim;
-    let size = left.min(S::COLUMNS);
-    if size < S::COLUMNS {
+/// The rows of `out` from weighted sums `[groups, d, columns]` and sums of weights `[groups, columns]`.
+pub fn average<T: Element>(d: usize, columns: usize, sum: &[f32], total: &[f32], out: &mut [T]) {
+    for (index, (row, total)) in out.chunks_exact_mut(d).zip(total).enumerate() {
+        // A query that sees nothing gets zeros.
+        let share = if *total == 0.0 { 0.0 } else { total.recip() };
+        let from = &sum[index / columns * columns * d + index % columns..];
+        for (to, at) in row.iter_mut().zip(from.iter().step_by(columns)) {
+            *to = T::narrow(at * share);
+        }
+    }
+}
+
+/// Rows of `d` as columns, times `scale`: `[groups, d, columns]`, zero beyond the last row.
+pub fn lay_out<T: Element>(from: &[T], d: usize, columns: usize, scale: f32, to: &mut [f32]) {
+    if from.len() < to.len() {
         to.fill(0.0);
     }
-    for (column, row) in head.query[first * d..][..size * d].chunks_exact(d).enumerate() {
-        for (at, from) in to[column..].iter_mut().step_by(S::COLUMNS).zip(row) {
-            *at = from.wide() * head.scale;
-        }
+    for (index, row) in from.chunks_exact(d).enumerate() {
+        let to = &mut to[index / columns * columns * d + index % columns..];
+        to.iter_mut().step_by(columns).zip(row).for_each(|(to, from)| *to = from.wide() * scale);
     }
 }

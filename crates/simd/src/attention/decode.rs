@@ -9,7 +9,7 @@ use super::cache::Cache;
 use super::few::Row;
 use super::isa::{self, Rows};
 use super::step::{KEYS, LOWEST};
-use super::{Attend, Heads, call::EMPTY_WINDOW};
+use super::{Attend, Heads};
 use crate::element::Element;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::with_isa;
@@ -35,11 +35,7 @@ pub fn decode<T: Element>(call: &Attend<T>, cache: &Cache, out: &mut [T]) -> Res
             "a mask does not go with a cache: hide keys by causality, a window, or lengths".into(),
         ));
     }
-    if call.window == Some(0) {
-        return Err(Error::Shape(EMPTY_WINDOW.into()));
-    }
-    heads.check()?;
-    expect_len("query", &heads.query(), call.query.len())?;
+    call.check_query()?;
     expect_len("the result", &heads.query(), out.len())?;
     cache.check(heads, call.key.len())?;
     expect_len("value", &[call.key.len()], call.value.len())?;
@@ -95,7 +91,7 @@ fn one_part<S: Rows, T: Element>(
     let Heads { heads, kv_heads, seq_q, head_dim: d, .. } = call.heads;
     let (sequence, head, rows) = (unit / kv_heads, unit % kv_heads, heads / kv_heads * seq_q);
     let length = cache.length(&call.heads, sequence);
-    let scale = call.scale.unwrap_or_else(|| 1.0 / (d as f32).sqrt()) * std::f32::consts::LOG2_E;
+    let scale = call.scale() * std::f32::consts::LOG2_E;
     for (to, from) in query.iter_mut().zip(&call.query[unit * rows * d..]) {
         *to = from.wide() * scale;
     }

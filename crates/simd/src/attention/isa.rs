@@ -8,6 +8,7 @@ use super::block::Steps;
 use super::few::{self, Row};
 use super::grad_step;
 use super::step::{KEYS, State, gather, score, soften};
+use super::walk::{MOST_POSITIONS, Walk, advance};
 use crate::portable::Four;
 use crate::tile::Strided;
 
@@ -18,13 +19,7 @@ pub trait Rows {
 }
 
 /// The arithmetic of gradients.
-pub trait Backwards {
-    /// Queries side by side: two registers' lanes.
-    const COLUMNS: usize;
-
-    /// `to[row] = Σ left[row, step] · right[step]`: rows of `head_dim` against columns.
-    fn products(&self, head_dim: usize, left: &[f32], right: &[f32], to: &mut [f32]);
-
+pub trait Backwards: Steps {
     /// See [`grad_step::soften`].
     fn soften(&self, scale: f32, weights: &mut [f32], slopes: &mut [f32], lse: &[f32], delta: &[f32]);
 
@@ -33,6 +28,12 @@ pub trait Backwards {
 
     /// Adds to `to` `[head_dim, COLUMNS]` the product of `left`, transposed, and `right` `[rows, COLUMNS]`.
     fn across(&self, head_dim: usize, left: &[f32], right: &[f32], to: &mut [f32]);
+}
+
+/// Positions that depend on what stands between query and key.
+pub trait Walks: Steps {
+    /// Scores of one tile get what their positions add; see [`advance`].
+    fn walk(&self, scores: &mut [f32], walk: &mut Walk);
 }
 
 /// The steps of one instruction set, as functions of their own.
@@ -49,9 +50,9 @@ macro_rules! steps {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn scores(head_dim: usize, key: &[f32], state: &mut State) {
-                // SAFETY: as promised when `Self` was made; `key` holds whole keys.
-                unsafe { score::<$vector, $rows>(head_dim, key.len() / head_dim, key.as_ptr(), state) }
+            unsafe fn scores(size: [usize; 2], key: *const f32, query: *const f32, to: *mut f32) {
+                // SAFETY: as promised by the caller below.
+                unsafe { score::<$vector, $rows>(size, key, query, to) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -62,6 +63,12 @@ macro_rules! steps {
                     let factor = soften::<$vector>(count, state);
                     gather::<$vector, $rows>(head_dim, count, value.as_ptr(), factor, state);
                 }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn positions(scores: &mut [f32], walk: &mut Walk) {
+                // SAFETY: as promised when `Self` was made; the caller below has looked at the lengths.
+                unsafe { advance::<$vector>(scores.len() / $columns, scores.as_mut_ptr(), walk) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -89,18 +96,6 @@ macro_rules! steps {
         }
 
         impl Backwards for $name {
-            const COLUMNS: usize = $columns;
-
-            fn products(&self, head_dim: usize, left: &[f32], right: &[f32], to: &mut [f32]) {
-                let rows = left.len() / head_dim;
-                assert!(right.len() >= head_dim * $columns && to.len() >= rows * $columns);
-                to.fill(0.0);
-                let factor = Strided { start: left.as_ptr(), per_row: head_dim, per_step: 1 };
-                let (right, to) = ((right.as_ptr(), $columns), (to.as_mut_ptr(), $columns));
-                // SAFETY: the CPU has the instruction set, and the lengths are as they must be.
-                unsafe { Self::add([rows, head_dim, $columns], factor, right, to) }
-            }
-
             fn soften(&self, scale: f32, weights: &mut [f32], slopes: &mut [f32], lse: &[f32], delta: &[f32]) {
                 assert!(weights.len() == slopes.len() && lse.len() >= $columns && delta.len() >= $columns);
                 let (count, sums) = (weights.len() / $columns, [lse.as_ptr(), delta.as_ptr()]);
@@ -127,6 +122,17 @@ macro_rules! steps {
             }
         }
 
+        impl Walks for $name {
+            fn walk(&self, scores: &mut [f32], walk: &mut Walk) {
+                let last = walk.last;
+                assert!(last < MOST_POSITIONS && walk.table.len() >= (last + 2) * $columns);
+                assert!(walk.whole.len() >= $columns && walk.fraction.len() >= $columns);
+                assert!(walk.whole.iter().all(|whole| (0.0..=last as f32).contains(whole)));
+                // SAFETY: the CPU has the instruction set, and lengths and numbers are as they must be.
+                unsafe { Self::positions(scores, walk) }
+            }
+        }
+
         impl Rows for $name {
             fn row(&self, head_dim: usize, key: &[f32], value: &[f32], row: &mut Row) {
                 assert!(key.len() == value.len() && key.len() / head_dim <= KEYS);
@@ -139,12 +145,11 @@ macro_rules! steps {
         impl Steps for $name {
             const COLUMNS: usize = $columns;
 
-            fn score(&self, head_dim: usize, key: &[f32], state: &mut State) {
-                let columns = $columns;
-                assert!(state.query.len() >= head_dim * columns);
-                assert!(state.weights.len() >= key.len() / head_dim * columns);
+            fn score(&self, head_dim: usize, key: &[f32], query: &[f32], scores: &mut [f32]) {
+                let count = key.len() / head_dim;
+                assert!(query.len() >= head_dim * $columns && scores.len() >= count * $columns);
                 // SAFETY: the CPU has the instruction set, and the lengths are as they must be.
-                unsafe { Self::scores(head_dim, key, state) }
+                unsafe { Self::scores([head_dim, count], key.as_ptr(), query.as_ptr(), scores.as_mut_ptr()) }
             }
 
             fn gather(&self, head_dim: usize, value: &[f32], state: &mut State) {

@@ -25,6 +25,11 @@ pub trait Program: Send + Sync {
     /// Changes the scores of one key for queries that stand side by side; `first` is the place of the first.
     fn change(&self, first: Place, scores: &mut [f32]);
 
+    /// Whether any score is changed; where none is, `change` is never called.
+    fn changes(&self) -> bool {
+        true
+    }
+
     /// Whether any of `queries` may see any of `keys`: a tile where none does is not computed. A wrong *no* is a wrong
     /// result, a wrong *yes* costs time.
     fn visits(&self, _batch: usize, _head: usize, _queries: &Range<usize>, _keys: &Range<usize>) -> bool {
@@ -78,6 +83,9 @@ impl Running<'_> {
 
     /// Changes scores `[keys, columns]`, of which the columns of `queries` are real; they are in units of log₂ e.
     pub fn change(&self, queries: &Range<usize>, keys: &Range<usize>, columns: usize, scores: &mut [f32]) {
+        if !self.program.changes() {
+            return;
+        }
         for (key, row) in keys.clone().zip(scores.chunks_exact_mut(columns)) {
             let row = &mut row[..queries.len()];
             row.iter_mut().for_each(|score| *score *= std::f32::consts::LN_2);

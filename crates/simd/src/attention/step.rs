@@ -12,8 +12,6 @@ pub const LOWEST: f32 = -3.0e38;
 
 /// What two registers of queries have gathered: all of it `[…, 2 · LANES]`, a column a query.
 pub struct State<'a> {
-    /// `[head_dim, columns]`: the queries, times scale and log₂ e.
-    pub query: &'a [f32],
     /// `[KEYS, columns]`: scores, then weights of a tile.
     pub weights: &'a mut [f32],
     /// `[head_dim, columns]`: weighted sum of values.
@@ -24,17 +22,20 @@ pub struct State<'a> {
     pub total: &'a mut [f32],
 }
 
-/// Scores of `count` keys in `state.weights`.
+/// Scores `[count, columns]` of `count` keys against queries `[head_dim, columns]`.
 ///
 /// # Safety
-/// The CPU has `V`'s instruction set, `count` is at most [`KEYS`], and `key` holds `count · head_dim` numbers.
+/// The CPU has `V`'s instruction set, and `key`, `query` and `to` hold that many numbers.
 #[inline(always)]
-pub unsafe fn score<V: Vector, const ROWS: usize>(head_dim: usize, count: usize, key: *const f32, state: &mut State) {
+pub unsafe fn score<V: Vector, const ROWS: usize>(
+    [head_dim, count]: [usize; 2],
+    key: *const f32,
+    query: *const f32,
+    to: *mut f32,
+) {
     let columns = 2 * V::LANES;
-    debug_assert!(state.query.len() >= head_dim * columns && state.weights.len() >= count * columns);
-    let (query, to) = (state.query.as_ptr(), state.weights.as_mut_ptr());
     let mut row = 0;
-    // SAFETY: rows below `count` of `key` and of the weights, `head_dim` rows of the query.
+    // SAFETY: rows below `count` of `key` and of the scores, `head_dim` rows of the query.
     unsafe {
         while row + ROWS <= count {
             let left = Strided { start: key.add(row * head_dim), per_row: head_dim, per_step: 1 };

@@ -10,7 +10,7 @@ use crate::isa::{Isa, with_isa};
 use crate::scratch::scratch;
 
 /// Steps of a block: its columns of the right factor stay in the first-level cache.
-pub(super) const STEPS: usize = 256;
+pub(crate) const STEPS: usize = 256;
 
 /// Panels of the right factor that a thread packs at a time.
 const PANELS: usize = 8;

@@ -1,7 +1,9 @@
 //! Matrix multiplication.
 
 mod call;
-mod isa;
-mod pack;
+pub(crate) mod isa;
+pub(crate) mod pack;
+pub(crate) mod panels;
 
+pub(crate) use call::STEPS;
 pub use call::{Product, matmul};

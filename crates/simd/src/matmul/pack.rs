@@ -32,3 +32,23 @@ pub fn rows(from: &[f32], columns: usize, row: usize, [step, steps]: [usize; 2],
         }
     }
 }
+
+/// Packs the rows of heads `[heads, count, head_dim]` as if they were one matrix `[count, heads · head_dim]`, `steps` of its
+/// columns from `step` on, as `[rows, LEFT_ROW]`; rows beyond `count` are zero.
+pub fn heads(from: &[f32], count: usize, head_dim: usize, [step, steps]: [usize; 2], to: &mut [f32]) {
+    for (row, to) in to.chunks_exact_mut(LEFT_ROW).enumerate() {
+        let to = &mut to[..steps];
+        if row >= count {
+            to.fill(0.0);
+            continue;
+        }
+        let mut done = 0;
+        while done < steps {
+            let (head, column) = ((step + done) / head_dim, (step + done) % head_dim);
+            let together = (head_dim - column).min(steps - done);
+            let from = &from[(head * count + row) * head_dim + column..][..together];
+            to[done..done + together].copy_from_slice(from);
+            done += together;
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Every instruction set against plain loops in `f64`.
 
+
 use std::ops::Range;
 
 use benchbook_simd::{
@@ -8,30 +9,7 @@ use benchbook_simd::{
 };
 use proptest::prelude::*;
 
-fn numbers(count: usize, seed: u64) -> Vec<f32> {
-    // SplitMix64.
-    let mut state = seed;
-    (0..count)
-        .map(|_| {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
-        })
-        .collect()
-}
-
-fn present() -> impl Iterator<Item = Isa> {
-    Isa::ALL.into_iter().filter(|isa| isa.present())
-}
-
-fn close(name: &str, found: &[f32], wanted: &[f64], tolerance: f64) {
-    let scale = wanted.iter().fold(0.0_f64, |most, x| most.max(x.abs())).max(1e-30);
-    for (index, (found, wanted)) in found.iter().zip(wanted).enumerate() {
-        assert!((f64::from(*found) - wanted).abs() <= tolerance * scale, "{name} at {index}: {found} for {wanted}");
-    }
-}
+use crate::common::{close, numbers, present};
 
 fn reference(call: &Attend) -> Vec<f64> {
     let Heads { batch, heads, kv_heads, seq_q, seq_kv, head_dim: d } = call.heads;

@@ -1,0 +1,48 @@
+//! Many chains, on rayon's threads.
+#![expect(unsafe_code, reason = "the tools of an instruction set are made where it was detected")]
+
+use rayon::prelude::*;
+
+use super::isa::{self, Chains};
+use crate::error::{Error, Result};
+use crate::isa::{Isa, with_isa};
+
+/// Numbers of a task: a whole number of what any instruction set works on at once.
+pub const CHAINS: usize = 384;
+
+/// `steps` times `x = x · factor + term` for all of `numbers` `[tasks, 384]`, each in a register from the first step to the
+/// last: two operations a step and number.
+///
+/// # Errors
+/// Numbers that are no whole tasks, an instruction set that is absent.
+pub fn multiply_add(isa: Isa, steps: usize, factor: f32, term: f32, numbers: &mut [f32]) -> Result<()> {
+    if numbers.len() % CHAINS != 0 {
+        return Err(Error::Shape(format!("{} numbers are no whole number of tasks of {CHAINS}", numbers.len())));
+    }
+    with_isa!(isa, |chains| run(&chains, steps, factor, term, numbers));
+    Ok(())
+}
+
+fn run<C: Chains + Sync>(chains: &C, steps: usize, factor: f32, term: f32, numbers: &mut [f32]) {
+    numbers.par_chunks_exact_mut(CHAINS).for_each(|task| {
+        task.chunks_exact_mut(C::WIDTH).for_each(|part| chains.run(steps, factor, term, part));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_takes_every_step() {
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.present()) {
+            let mut numbers: Vec<f32> = (0..2 * CHAINS).map(|index| index as f32).collect();
+            // Exact in f32: halves of whole numbers.
+            multiply_add(isa, 3, 0.5, 1.0, &mut numbers).unwrap();
+            for (index, number) in numbers.iter().enumerate() {
+                assert_eq!(*number, index as f32 / 8.0 + 1.75, "{}", isa.name());
+            }
+        }
+        assert!(multiply_add(Isa::Portable, 1, 1.0, 0.0, &mut [0.0; 5]).unwrap_err().to_string().contains("384"));
+    }
+}

@@ -1,0 +1,8 @@
+//! Every kernel against plain loops in `f64`, and calls that it must refuse.
+
+mod common;
+mod contextual;
+mod projected;
+mod right;
+mod rotary;
+mod ugly;
