@@ -19,6 +19,9 @@ pub fn host(extend: impl FnOnce(&mut Registry)) -> Host {
 ///
 /// Point `BENCHBOOK_WORKER` at the program, and `benchbook run` measures them in fresh processes.
 pub fn worker_main(extend: impl FnOnce(&mut Registry)) -> ExitCode {
+    if let Some(code) = benchbook_kernels::attention::ring::member_main() {
+        return code;
+    }
     let set_threads = |threads| {
         benchbook_engines::set_threads(threads);
         benchbook_kernels::set_threads(threads)

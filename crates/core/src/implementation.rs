@@ -92,6 +92,11 @@ pub trait Subject {
     /// Nothing has run yet, the read failed, or the result lies on another device than asked for.
     fn output(&mut self) -> Result<HostArray>;
 
+    /// Processes of its own that compute for it: their processor time is its own too.
+    fn processes(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
     /// What this kernel has to say of itself on this case, beside its times, once it has run.
     fn figures(&self) -> Vec<Figure> {
         Vec::new()

@@ -8,6 +8,10 @@ pub fn register(registry: &mut Registry) {
     registry
         .implementation(crate::libtorch::Sdpa)
         .implementation(crate::libtorch::SdpaGradients)
+        .implementation(crate::libtorch::SdpaPaged)
+        .implementation(crate::libtorch::SdpaProgram)
+        .implementation(crate::libtorch::SdpaProjected)
+        .implementation(crate::libtorch::SdpaWindow)
         .implementation(crate::libtorch::Mm);
     #[cfg(not(feature = "libtorch"))]
     let _ = registry;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock: a kernel is prepared and called, never timed.
 
+pub mod arithmetic;
 pub mod attention;
 mod custom;
 mod device;

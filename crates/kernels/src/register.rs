@@ -2,7 +2,7 @@
 
 use benchbook_core::Registry;
 
-use crate::{attention, matmul, memory};
+use crate::{arithmetic, attention, matmul, memory};
 
 /// Registers every workload and every implementation on burn.
 pub fn register(registry: &mut Registry) {
@@ -23,11 +23,31 @@ pub fn register(registry: &mut Registry) {
         .workload(attention::window::WindowAttention)
         .implementation(attention::window::ComposedWindow)
         .implementation(attention::window::FusedWindow)
+        .workload(attention::contextual::ContextualAttention)
+        .implementation(attention::contextual::ComposedContextual)
+        .implementation(attention::contextual::FusedContextual)
+        .workload(attention::projected::ProjectedAttention)
+        .implementation(attention::projected::Chain)
+        .implementation(attention::projected::FusedProjected)
+        .workload(attention::ring::RingAttention)
+        .implementation(attention::ring::Whole)
+        .implementation(attention::ring::RingThreads(attention::ring::Layout::Contiguous))
+        .implementation(attention::ring::RingThreads(attention::ring::Layout::Zigzag))
+        .implementation(attention::ring::RingProcesses(attention::ring::Layout::Contiguous))
+        .implementation(attention::ring::RingProcesses(attention::ring::Layout::Zigzag))
+        .workload(attention::sparse::SparseAttention)
+        .implementation(attention::sparse::Method::Dense)
+        .implementation(attention::sparse::Method::Threshold)
+        .implementation(attention::sparse::Method::BlockSparse)
+        .implementation(attention::sparse::Method::Learned)
+        .implementation(attention::sparse::Method::Adaptive)
         .workload(matmul::Matmul)
         .implementation(matmul::Burn)
         .implementation(matmul::Tiled)
         .workload(memory::Copy)
-        .implementation(memory::Chunks);
+        .implementation(memory::Chunks)
+        .workload(arithmetic::Fma)
+        .implementation(arithmetic::Chains);
 }
 
 /// Gives rayon's global pool, on which flex computes, this many threads.

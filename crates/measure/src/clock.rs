@@ -3,7 +3,8 @@
 use benchbook_core::message::Sampled;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
-use nix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 
 /// Nanoseconds of the system's monotonic clock, the same in every process of a machine.
 pub fn now_ns() -> i64 {
@@ -19,6 +20,15 @@ pub fn utc_ns() -> i64 {
 /// Processor time of all threads of this process so far, in nanoseconds.
 pub fn process_cpu_ns() -> i64 {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
+}
+
+/// Processor time of other processes so far, all their threads, in nanoseconds; one that has ended counts as nothing.
+pub fn cpu_ns_of(processes: &[u32]) -> i64 {
+    let of = |id: &u32| {
+        let time = clock_gettime(clock_getcpuclockid(Pid::from_raw(id.cast_signed())).ok()?).ok()?;
+        Some(time.tv_sec() * 1_000_000_000 + time.tv_nsec())
+    };
+    processes.iter().filter_map(of).sum()
 }
 
 /// The smallest step seen between two readings, in nanoseconds: resolution and cost of a reading together.

@@ -7,6 +7,8 @@ use std::path::Path;
 use benchbook_core::message::{Disturbance, Sampled};
 use nix::sched::sched_getcpu;
 
+use crate::clock;
+
 /// Share of a sample that a single thread may wait for a processor before the sample is spoilt.
 const MOST_WAITING: f64 = 0.02;
 
@@ -70,6 +72,8 @@ impl Moment {
 #[derive(Debug)]
 pub struct Watch {
     threads: usize,
+    /// Processes that compute for this one.
+    processes: Vec<u32>,
     /// Busy time of the machine and of this process in the last samples, in nanoseconds.
     window: VecDeque<(u64, u64)>,
 }
@@ -78,13 +82,20 @@ impl Watch {
     /// A watch over samples of `threads` threads.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        Self { threads, window: VecDeque::new() }
+        Self { threads, processes: Vec::new(), window: VecDeque::new() }
+    }
+
+    /// The same where other processes compute too: their processor time is the sample's own, counted as user time.
+    #[must_use]
+    pub fn with_processes(self, processes: Vec<u32>) -> Self {
+        Self { processes, ..self }
     }
 
     /// Takes a sample and says in it what disturbed it.
     pub fn take(&mut self, sample: impl FnOnce() -> Sampled) -> Sampled {
-        let before = Moment::now();
-        let sampled = sample();
+        let (before, theirs) = (Moment::now(), clock::cpu_ns_of(&self.processes));
+        let mut sampled = sample();
+        sampled.cpu_user_ns += (clock::cpu_ns_of(&self.processes) - theirs).max(0);
         Sampled { disturbed: self.judge(&before, &Moment::now(), &sampled), ..sampled }
     }
 
@@ -196,6 +207,22 @@ mod tests {
         let loaded = judged(10_000_000);
         assert!(loaded[..19].iter().all(Option::is_none), "too early to tell");
         assert!(loaded[19..].iter().all(|one| *one == Some(Disturbance::Loaded)));
+    }
+
+    #[test]
+    fn processes_that_compute_for_a_kernel_are_its_own() {
+        let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let processes = vec![child.id()];
+        let long_enough = 20_000_000;
+        let sampled = Watch::new(2).with_processes(processes.clone()).take(|| {
+            let end = clock::cpu_ns_of(&processes) + long_enough;
+            while clock::cpu_ns_of(&processes) < end {}
+            SAMPLE
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(sampled.cpu_user_ns >= SAMPLE.cpu_user_ns + long_enough, "{}", sampled.cpu_user_ns);
+        assert_eq!(clock::cpu_ns_of(&processes), 0, "it has ended");
     }
 
     #[test]

@@ -223,7 +223,7 @@ impl Handler {
             prepared.iterations = warm.iterations;
             prepared.warmup_iterations = warm.done;
             prepared.settled = warm.settled;
-            let disturbances = Watch::new(variant.threads);
+            let disturbances = Watch::new(variant.threads).with_processes(subject.processes());
             let live =
                 Live { subject, reference, cache: trial.cache, iterations: warm.iterations, watch, disturbances };
             self.live.insert(trial.trial, live);

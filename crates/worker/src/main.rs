@@ -8,6 +8,9 @@ use benchbook_measure::core::Registry;
 use benchbook_measure::{Host, worker_main};
 
 fn main() -> ExitCode {
+    if let Some(code) = benchbook_kernels::attention::ring::member_main() {
+        return code;
+    }
     worker_main(set_threads, host)
 }
 

@@ -1,5 +1,6 @@
 //! Scaled dot-product attention.
 
+pub mod contextual;
 mod custom;
 mod flash;
 mod fused;
@@ -8,8 +9,11 @@ mod inputs;
 mod naive;
 pub mod paged;
 pub mod program;
+pub mod projected;
 mod reference;
+pub mod ring;
 mod sizes;
+pub mod sparse;
 pub mod window;
 mod workload;
 

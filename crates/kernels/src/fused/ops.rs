@@ -86,8 +86,9 @@ impl FusedOps for Flex {
     ) -> Given {
         let mask = mask.to_contiguous();
         let (start, end) = mask.layout().contiguous_offsets().unwrap_or_default();
-        let hidden: Vec<bool> = mask.storage::<u8>()[start..end].iter().map(|byte| *byte != 0).collect();
-        attend([&query, &key, &value], Some(&hidden), None, options)
+        let hidden = bytemuck::checked::try_cast_slice(&mask.storage::<u8>()[start..end]);
+        let hidden = hidden.unwrap_or_else(|error| panic!("attention: a mask's byte is neither 0 nor 1: {error}"));
+        attend([&query, &key, &value], Some(hidden), None, options)
     }
 
     fn programmable_attention(
@@ -102,16 +103,11 @@ impl FusedOps for Flex {
 
     fn rotary_attention(query: Given, key: Given, value: Given, rotary: Arc<Rotary>, options: Options) -> Given {
         let [query, key, value] = [query, key, value].map(|tensor| tensor.to_contiguous());
-        let plain = call::<f32>(&query, &key, &value, None, options);
-        let Heads { seq_q, seq_kv, .. } = plain.heads;
-        let mut out = vec![0.0; plain.query.len()];
-        let done = benchbook_simd::scratch([plain.query.len(), plain.key.len()], |[query, key]| {
-            rotary.rotate(seq_q, seq_kv - seq_q, plain.query, query)?;
-            rotary.rotate(seq_kv, 0, plain.key, key)?;
-            benchbook_simd::attention(&Attend { query, key, ..plain }, &mut out)
-        });
+        let call = call::<f32>(&query, &key, &value, None, options);
+        let mut out = vec![0.0; call.query.len()];
+        let done = benchbook_simd::rotary_attention(&call, &rotary, &mut out);
         done.unwrap_or_else(|error| panic!("rotary attention: {error}"));
-        tensor(out, plain.heads.query())
+        tensor(out, call.heads.query())
     }
 
     fn fused_attention_gradients(

@@ -94,7 +94,8 @@ fn lower_precision_stays_within_a_percent() {
                 assert!(implementation.name() == "fused" && dtype == DType::F16, "{why}");
                 continue;
             }
-            let error = error(&Attention, implementation, "flex", dtype, &Params::default().with("seq_q", Value::Int(64)));
+            let error =
+                error(&Attention, implementation, "flex", dtype, &Params::default().with("seq_q", Value::Int(64)));
             assert!(error > 1e-6 && error <= 1e-2, "{} in {dtype}: {error}", implementation.name());
         }
     }

@@ -2,10 +2,14 @@
 
 mod attention;
 mod common;
+mod contextual;
 mod fused;
 mod gradients;
 mod matmul;
 mod memory;
 mod paged;
 mod program;
+mod projected;
+mod ring;
+mod sparse;
 mod window;

@@ -29,7 +29,10 @@ proptest! {
 
 #[test]
 fn what_is_lost_follows_from_lengths_and_blocks() {
-    let params = case(&PagedAttention, &[("batch", 1), ("heads", 1), ("kv_heads", 1), ("context", 100), ("head_dim", 2), ("block", 16)]);
+    let params = case(
+        &PagedAttention,
+        &[("batch", 1), ("heads", 1), ("kv_heads", 1), ("context", 100), ("head_dim", 2), ("block", 16)],
+    );
     let figures = PagedAttention.figures(&params, &PagedAttention.inputs(&params, 1));
     // A hundred keys in seven blocks of sixteen.
     assert!((figures[0].value - (1.0 - 100.0 / 112.0)).abs() < 1e-12 && figures[0].unit == "share");

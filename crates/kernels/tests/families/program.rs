@@ -8,7 +8,6 @@ use benchbook_kernels::fused::{Options, Place, Program, programmable_attention};
 use burn::tensor::{Device, Distribution, Tensor};
 use proptest::prelude::*;
 
-
 fn case(program: &str, sizes: [(&str, i64); 4]) -> Params {
     crate::common::case(&ProgrammableAttention, &sizes).with("program", Value::Text(program.into()))
 }

@@ -1,0 +1,105 @@
+//! Rotary positions and a window around `scaled_dot_product_attention`.
+
+use benchbook_core::{DType, HostArray, Implementation, Inputs, Params, Result, Setting, Subject};
+use tch::{Kind, TchError, Tensor};
+
+use super::array::upload;
+use super::subject::{TorchSubject, torch_error};
+use super::version::engine;
+
+/// What one writes in PyTorch (EN1): the rotation as operations on halves of each vector, the window as a boolean mask for
+/// fused attention, made before timing, as angles are. Where the window hides nothing, `is_causal` takes the mask's place.
+pub struct SdpaWindow;
+
+/// The base of the angles, as the workload has it.
+const BASE: f64 = 10_000.0;
+
+struct Call {
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    /// `[seq, head_dim / 2]`
+    cos: Tensor,
+    /// `[seq, head_dim / 2]`
+    sin: Tensor,
+    /// `[seq, seq]`, true where a key is seen: torch's meaning.
+    keep: Option<Tensor>,
+    grouped: bool,
+}
+
+impl Implementation for SdpaWindow {
+    fn name(&self) -> &'static str {
+        "torch-sdpa"
+    }
+
+    fn workload(&self) -> &'static str {
+        "window-attention"
+    }
+
+    fn about(&self) -> &'static str {
+        "libtorch 2.9.0 rotation by tensor operations, scaled_dot_product_attention with the window as a mask"
+    }
+
+    fn catalogue(&self) -> &'static [&'static str] {
+        &["EN1"]
+    }
+
+    fn devices(&self) -> Vec<&'static str> {
+        vec!["libtorch"]
+    }
+
+    fn engine(&self, _device: &str) -> (String, String) {
+        engine()
+    }
+
+    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
+        let one = |_| {
+            let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
+            Ok(Call {
+                query: tensor("query")?,
+                key: tensor("key")?,
+                value: tensor("value")?,
+                cos: angles(params, setting.dtype, f64::cos)?,
+                sin: angles(params, setting.dtype, f64::sin)?,
+                keep: keep(params.int("seq"), params.int("window_size"))?,
+                grouped: params.int("heads") != params.int("kv_heads"),
+            })
+        };
+        let calls: Result<Vec<_>, TchError> = (0..setting.copies).map(one).collect();
+        let calls = calls.map_err(|error| torch_error(self.name(), &error))?;
+        Ok(Box::new(TorchSubject::new(self.name(), calls, attend)))
+    }
+}
+
+/// `of` position · base^(−2 i / head_dim), in `f64` before it is rounded.
+fn angles(params: &Params, dtype: DType, of: fn(f64) -> f64) -> Result<Tensor, TchError> {
+    let (seq, half) = (params.size("seq"), params.size("head_dim") / 2);
+    let angle = |index: usize| (index / half) as f64 * BASE.powf(-((index % half) as f64) / half as f64);
+    let numbers = (0..seq * half).map(|index| of(angle(index)) as f32).collect();
+    upload(&HostArray::new(vec![seq, half], numbers), dtype)
+}
+
+/// Keys that are not later than the query, and less than the window earlier; nothing where that is causality alone.
+fn keep(seq: i64, window: i64) -> Result<Option<Tensor>, TchError> {
+    if window >= seq {
+        return Ok(None);
+    }
+    let all = Tensor::f_ones([seq, seq], (Kind::Bool, tch::Device::Cpu))?;
+    Ok(Some(all.f_tril(0)?.f_triu(1 - window)?))
+}
+
+fn attend(call: &Call) -> Result<[Tensor; 1], TchError> {
+    let Call { query, key, value, cos, sin, keep, grouped } = call;
+    let (query, key) = (rotated(query, cos, sin)?, rotated(key, cos, sin)?);
+    let causal = keep.is_none();
+    Ok([Tensor::f_scaled_dot_product_attention(&query, &key, value, keep.as_ref(), 0.0, causal, None, *grouped)?])
+}
+
+/// Number i and number i + head_dim / 2 are a pair, as GPT-NeoX and Llama have it.
+fn rotated(tensor: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor, TchError> {
+    let (_, half) = cos.size2()?;
+    let (x, y) = (tensor.f_narrow(-1, 0, half)?, tensor.f_narrow(-1, half, half)?);
+    let left = x.f_mul(cos)?.f_sub(&y.f_mul(sin)?)?;
+    let right = y.f_mul(cos)?.f_add(&x.f_mul(sin)?)?;
+    Tensor::f_cat(&[left, right], -1)
+}

@@ -1,0 +1,12 @@
+//! Attention with positions that depend on context.
+
+mod composed;
+mod inputs;
+mod kernel;
+mod reference;
+mod workload;
+
+pub use composed::ComposedContextual;
+pub use inputs::ContextualInputs;
+pub use kernel::FusedContextual;
+pub use workload::ContextualAttention;

@@ -1,0 +1,28 @@
+//! Ring attention: one sequence over several workers, as threads and as processes.
+
+mod crew;
+mod folder;
+mod held;
+mod layout;
+mod member;
+mod memory;
+mod merge;
+mod model;
+mod order;
+mod processes;
+mod program;
+mod round;
+mod shard;
+mod sockets;
+mod split;
+mod subject;
+mod threads;
+mod whole;
+mod wire;
+mod workload;
+
+pub use layout::Layout;
+pub use member::member_main;
+pub use split::{RingProcesses, RingThreads};
+pub use whole::Whole;
+pub use workload::RingAttention;

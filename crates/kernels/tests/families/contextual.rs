@@ -1,0 +1,100 @@
+//! Contextual positions: the implementations against the reference.
+
+use benchbook_core::{DType, Implementation, Params, Support, Value, Workload};
+use benchbook_kernels::attention::contextual::{ComposedContextual, ContextualAttention, FusedContextual};
+use benchbook_kernels::fused::{Options, attention, contextual_attention};
+use burn::tensor::{DType as BurnDType, Device, Distribution, Tensor};
+use proptest::prelude::*;
+
+use crate::common::{case, error, wrong};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn implementations_agree_with_the_reference(
+        (batch, kv_heads, group) in (1_i64..3, 1_i64..3, 1_i64..4),
+        (seq, head_dim) in (1_i64..200, 1_i64..40),
+        positions in 1_i64..220,
+    ) {
+        let params = case(&ContextualAttention, &[("batch", batch), ("heads", kv_heads * group),
+            ("kv_heads", kv_heads), ("seq", seq), ("head_dim", head_dim), ("positions", positions)]);
+        prop_assert_eq!(wrong(&ContextualAttention, &[&ComposedContextual, &FusedContextual], &params, 2e-5), None);
+    }
+}
+
+#[test]
+fn hundreds_of_gates_are_added_up_well() {
+    let sizes = [("heads", 2), ("kv_heads", 1), ("seq", 600), ("head_dim", 16), ("positions", 400)];
+    let params = case(&ContextualAttention, &sizes);
+    // A sum in `f32` is off by more than 1e-4; libtorch's, rounded to `f32` at the end, by 1e-5.
+    assert_eq!(wrong(&ContextualAttention, &[&ComposedContextual, &FusedContextual], &params, 4e-5), None);
+    let bound = ContextualAttention.tolerance(DType::F64);
+    assert!(error(&ContextualAttention, &ComposedContextual, "flex", DType::F64, &params) <= bound);
+}
+
+#[test]
+fn work_grows_with_the_positions_that_can_be_reached() {
+    let work = |positions: i64| {
+        let sizes = [("heads", 1), ("kv_heads", 1), ("seq", 8), ("head_dim", 4), ("positions", positions)];
+        ContextualAttention.work(&case(&ContextualAttention, &sizes), DType::F32).flops
+    };
+    // 36 scores of 4 · 4 + 10 operations; 8 queries, 2 · 4 operations a row of the embedding.
+    assert_eq!((work(1), work(9)), (36.0 * 26.0 + 64.0, 36.0 * 26.0 + 9.0 * 64.0));
+    assert_eq!(work(9), work(1000));
+}
+
+fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex())
+}
+
+#[test]
+fn an_embedding_of_zeros_adds_nothing() {
+    let (query, key) = (random([1, 4, 20, 8]), random([1, 2, 30, 8]));
+    let value = random([1, 2, 30, 8]);
+    let none = Tensor::<2>::zeros([5, 8], &Device::flex());
+    let found = contextual_attention(query.clone(), key.clone(), value.clone(), none, Some(0.4)).unwrap();
+    let options = Options { causal: true, scale: Some(0.4), window: None };
+    let wanted = attention(query, key, value, None, options).unwrap();
+    assert!((found - wanted).abs().max().into_scalar::<f32>() < 1e-5);
+}
+
+#[test]
+fn views_are_read_as_what_they_show() {
+    // [batch, seq, heads, head_dim], as projections leave it, and a transposed embedding.
+    let [query, key, value] = [9, 12, 12].map(|seq| random([2, seq, 4, 16]).swap_dims(1, 2));
+    let embedding = random([16, 7]).transpose();
+    let copied = [&query, &key, &value].map(|tensor| Tensor::<4>::from_data(tensor.to_data(), &Device::flex()));
+    let same = Tensor::<2>::from_data(embedding.to_data(), &Device::flex());
+    let seen = contextual_attention(query, key, value, embedding, None).unwrap();
+    let [query, key, value] = copied;
+    assert_eq!(seen.to_data(), contextual_attention(query, key, value, same, None).unwrap().to_data());
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let refused = |name: &str, value: i64| {
+        ContextualAttention.case(Params::default().with(name, Value::Int(value))).unwrap_err().to_string()
+    };
+    assert!(refused("positions", 0).contains("0 is not a size"));
+    assert!(refused("kv_heads", 3).contains("does not divide"));
+    let params = case(&ContextualAttention, &[("seq", 16)]);
+    for implementation in [&ComposedContextual as &dyn Implementation, &FusedContextual] {
+        assert_ne!(implementation.supports("flex", DType::Bf16, &params), Support::Yes);
+    }
+
+    let (query, key) = (random([1, 4, 6, 8]), random([1, 2, 6, 8]));
+    let asked = |key: &Tensor<4>, embedding: Tensor<2>| {
+        let result = contextual_attention(query.clone(), key.clone(), key.clone(), embedding, None);
+        result.unwrap_err().to_string()
+    };
+    for (message, part) in [
+        (asked(&key, random([5, 7])), "the embedding is [5, 7], not [1 or more, 8]"),
+        (asked(&key, random([0, 8])), "the embedding is [0, 8]"),
+        (asked(&key, random([5, 8]).cast(BurnDType::F64)), "the embedding is F64"),
+        (asked(&key, Tensor::ones([5, 8], &Device::flex().autodiff())), "track gradients"),
+        (asked(&random([1, 3, 6, 8]), random([5, 8])), "4 query heads"),
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+}

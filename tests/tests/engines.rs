@@ -1,0 +1,90 @@
+//! libtorch's implementations against the references of their workloads.
+#![cfg(feature = "libtorch")]
+
+use benchbook_core::{DType, Params, Registry, Setting, Support, Value};
+
+fn registry() -> Registry {
+    let mut registry = Registry::default();
+    benchbook_kernels::register(&mut registry);
+    benchbook_engines::register(&mut registry);
+    registry
+}
+
+/// Largest error of `torch-sdpa` on a case, as a share of the largest right answer.
+fn error(workload: &str, given: &[(&str, Value)]) -> f64 {
+    let registry = registry();
+    let params = given.iter().fold(Params::default(), |params, (name, value)| params.with(name, value.clone()));
+    let case = registry.case(workload, params).unwrap();
+    let sdpa = registry.find_implementation(workload, "torch-sdpa").unwrap();
+    let workload = registry.find_workload(workload).unwrap();
+    let inputs = workload.inputs(&case.params, 1);
+    assert_eq!(sdpa.supports("libtorch", DType::F32, &case.params), Support::Yes);
+    let setting = Setting { device: "libtorch".into(), dtype: DType::F32, threads: 1, copies: 2 };
+    let mut subject = sdpa.prepare(&setting, &case.params, &inputs).unwrap();
+    subject.run(3);
+    workload.reference(&case.params, &inputs, 1).compare(&subject.output().unwrap()).max_scaled_error
+}
+
+fn all_right(workload: &str, cases: &[&[(&str, i64)]], more: &[(&str, Value)]) {
+    for case in cases {
+        let sizes = case.iter().map(|(name, size)| (*name, Value::Int(*size)));
+        let given: Vec<(&str, Value)> = sizes.chain(more.iter().cloned()).collect();
+        let error = error(workload, &given);
+        // Not `>`: an error that is no number is wrong too.
+        assert!(error <= 2e-5, "{workload} {given:?}: {error}");
+    }
+}
+
+#[test]
+fn projections_around_sdpa_are_right() {
+    let cases: [&[(&str, i64)]; 4] = [
+        &[("seq", 65)],
+        &[("seq", 1), ("head_dim", 3)],
+        &[("seq", 40), ("kv_heads", 2), ("batch", 3)],
+        &[("seq", 33), ("heads", 3), ("kv_heads", 1), ("head_dim", 5), ("batch", 2)],
+    ];
+    for causal in [false, true] {
+        all_right("projected-attention", &cases, &[("causal", Value::Bool(causal))]);
+    }
+}
+
+#[test]
+fn windows_and_rotations_around_sdpa_are_right() {
+    let cases: [&[(&str, i64)]; 5] = [
+        &[("seq", 70), ("window_size", 9)],
+        &[("seq", 70), ("window_size", 1), ("batch", 2)],
+        &[("seq", 70), ("window_size", 69), ("head_dim", 6)],
+        &[("seq", 70), ("window_size", 70)],
+        &[("seq", 50), ("window_size", 200), ("kv_heads", 2)],
+    ];
+    all_right("window-attention", &cases, &[]);
+    all_right("window-attention", &[&[("seq", 40), ("window_size", 7), ("kv_heads", 4), ("batch", 2)]], &[]);
+}
+
+#[test]
+fn programs_that_add_are_right_and_the_other_is_refused() {
+    let cases: [&[(&str, i64)]; 3] =
+        [&[("seq", 64)], &[("seq", 1)], &[("seq", 45), ("heads", 3), ("head_dim", 7), ("batch", 2)]];
+    for program in ["alibi", "document"] {
+        all_right("programmable-attention", &cases, &[("program", program.into())]);
+    }
+    let registry = registry();
+    let softcap = Params::default().with("program", "softcap".into());
+    let case = registry.case("programmable-attention", softcap).unwrap();
+    let sdpa = registry.find_implementation("programmable-attention", "torch-sdpa").unwrap();
+    match sdpa.supports("libtorch", DType::F32, &case.params) {
+        Support::No(reason) => assert!(reason.contains("softcap"), "{reason}"),
+        Support::Yes => panic!("there is no way to say a soft cap to SDPA"),
+    }
+}
+
+#[test]
+fn gathered_pages_are_right() {
+    let cases: [&[(&str, i64)]; 4] = [
+        &[("context", 100), ("block", 16)],
+        &[("context", 1), ("block", 1)],
+        &[("context", 64), ("block", 16), ("kv_heads", 2), ("batch", 3)],
+        &[("context", 50), ("block", 7), ("heads", 3), ("kv_heads", 3), ("head_dim", 5), ("batch", 6)],
+    ];
+    all_right("paged-attention", &cases, &[]);
+}
