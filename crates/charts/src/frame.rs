@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::figure::Figure;
 use crate::palette::{BLUE, GRID, INK, RULE};
 use crate::text;
+use crate::units::TimeUnit;
 
 /// Pixels between the plot and the legend below it: tick labels and the axis title.
 const AXIS_PX: f64 = 58.0;
@@ -163,6 +164,12 @@ pub(crate) fn axis(title: &str) -> Axis {
         .separate_thousands(true)
         .exponent_format(ExponentFormat::None);
     if title.is_empty() { axis } else { axis.title(Title::with_text(title).font(font(14))) }
+}
+
+/// A log axis of times per iteration, given in nanoseconds.
+pub(crate) fn time_axis(unit: TimeUnit, low_ns: f64, high_ns: f64) -> Axis {
+    let title = format!("time per iteration ({}, log scale)", unit.symbol);
+    value_axis(&title, low_ns / unit.nanoseconds, high_ns / unit.nanoseconds, true)
 }
 
 /// An axis over `low..high` (both positive where `log`), a little room added on both sides.

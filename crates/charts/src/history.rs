@@ -8,7 +8,8 @@ use plotly::layout::{Annotation, Axis};
 use crate::columns::{Columns, Names};
 use crate::error::Result;
 use crate::figure::Figure;
-use crate::frame::{Frame, font, no_data, value_axis};
+use crate::frame::{self, Frame, font, no_data, value_axis};
+use crate::marks::{Marks, marks};
 use crate::palette::{INK, Style, style};
 use crate::text::{counted, label, line, significant};
 use crate::units::TimeUnit;
@@ -103,7 +104,7 @@ fn read(columns: &Columns<'_>, variants: &Names) -> Result<(Vec<Series>, usize)>
 }
 
 fn draw_series(frame: &mut Frame, series: &Series, name: &str, unit: TimeUnit) {
-    let Style { color, symbol, dash } = style(series.variant);
+    let Style { color, dash, .. } = style(series.variant);
     let group = format!("variant-{}", series.variant);
     let points = &series.points;
     let in_unit = |ns: f64| ns / unit.nanoseconds;
@@ -114,36 +115,23 @@ fn draw_series(frame: &mut Frame, series: &Series, name: &str, unit: TimeUnit) {
         frame.traces.push(
             Scatter::new(points.iter().map(|point| point.run).collect(), levels)
                 .mode(Mode::Lines)
-                .line(Line::new().color(color).dash(dash.clone()).width(2.0).shape(LineShape::Hv))
+                .line(Line::new().color(color).dash(dash).width(2.0).shape(LineShape::Hv))
                 .hover_info(HoverInfo::Skip)
                 .legend_group(&group)
                 .show_legend(false),
         );
     }
-    let marker = Marker::new().symbol(symbol).size(8).color(color);
-    let told: Vec<String> = points.iter().map(|point| told(point, name, unit)).collect();
-    frame.traces.push(
-        Scatter::new(
-            points.iter().map(|point| point.run).collect(),
-            points.iter().map(|point| in_unit(point.time_ns)).collect(),
-        )
-        .mode(Mode::Markers)
-        .marker(marker.clone())
-        .hover_text_array(told)
-        .hover_info(HoverInfo::Text)
-        .legend_group(&group)
-        .show_legend(false),
-    );
-    // Symbol and dash stand together in the legend only on a trace that has both: this one draws nothing else.
-    frame.traces.push(
-        Scatter::new(vec![f64::NAN], vec![f64::NAN])
-            .mode(if with_level { Mode::LinesMarkers } else { Mode::Markers })
-            .name(label(name))
-            .marker(marker)
-            .line(Line::new().color(color).dash(dash).width(2.0))
-            .legend_group(&group)
-            .show_legend(true),
-    );
+    let drawn = Marks {
+        style: style(series.variant),
+        group: &group,
+        size: 8,
+        places: points.iter().map(|point| point.run).collect(),
+        values: points.iter().map(|point| in_unit(point.time_ns)).collect(),
+        told: points.iter().map(|point| told(point, name, unit)).collect(),
+        legend: label(name),
+        with_line: with_level,
+    };
+    marks(frame, drawn);
     let changes: Vec<(f64, f64, f64)> = points
         .iter()
         .filter_map(|point| point.change_percent.map(|change| (point.run, in_unit(point.time_ns), change)))
@@ -213,8 +201,7 @@ fn time_axis(series: &[Series], unit: TimeUnit) -> Axis {
         .flat_map(|one| &one.points)
         .flat_map(|point| std::iter::once(point.time_ns).chain(point.level_ns))
         .fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), ns| (low.min(ns), high.max(ns)));
-    let title = format!("time per iteration ({}, log scale)", unit.symbol);
-    value_axis(&title, low / unit.nanoseconds, high / unit.nanoseconds, true)
+    frame::time_axis(unit, low, high)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod error;
 mod figure;
 mod frame;
 mod history;
+mod marks;
 mod order;
 mod page;
 mod palette;

@@ -2,13 +2,14 @@
 
 use arrow::array::RecordBatch;
 use plotly::Scatter;
-use plotly::common::{HoverInfo, Line, Marker, Mode};
+use plotly::common::{HoverInfo, Line, Mode};
 use plotly::layout::Axis;
 
 use crate::columns::{Columns, Names};
 use crate::error::{Error, Result};
 use crate::figure::Figure;
-use crate::frame::{Frame, no_data, value_axis};
+use crate::frame::{self, Frame, no_data, value_axis};
+use crate::marks::{Marks, marks};
 use crate::palette::{Style, style};
 use crate::text::{counted, fixed, label, line, significant};
 use crate::units::TimeUnit;
@@ -132,7 +133,7 @@ fn fit_of(columns: &Columns<'_>, variants: &Names, variant: usize) -> Result<Opt
 }
 
 fn draw_series(frame: &mut Frame, series: &Series, name: &str, unit: TimeUnit) {
-    let Style { color, symbol, dash } = style(series.variant);
+    let Style { color, dash, .. } = style(series.variant);
     let group = format!("variant-{}", series.variant);
     let points = &series.points;
     let in_unit = |ns: f64| ns / unit.nanoseconds;
@@ -140,7 +141,7 @@ fn draw_series(frame: &mut Frame, series: &Series, name: &str, unit: TimeUnit) {
         frame.traces.push(
             Scatter::new(xs, times.into_iter().map(in_unit).collect())
                 .mode(Mode::Lines)
-                .line(Line::new().color(color).dash(dash.clone()).width(2.0))
+                .line(Line::new().color(color).dash(dash).width(2.0))
                 .hover_info(HoverInfo::Skip)
                 .legend_group(&group)
                 .show_legend(false),
@@ -153,7 +154,6 @@ fn draw_series(frame: &mut Frame, series: &Series, name: &str, unit: TimeUnit) {
     if !bars.is_empty() {
         frame.traces.push(whiskers(Direction::Vertical, &bars, color, &group));
     }
-    let marker = Marker::new().symbol(symbol).size(9).color(color);
     let told: Vec<String> = points
         .iter()
         .map(|p| {
@@ -163,26 +163,17 @@ fn draw_series(frame: &mut Frame, series: &Series, name: &str, unit: TimeUnit) {
             format!("{}<br>size {}<br>{}{interval} {}", line(name), significant(p.x, 6), time(p.time_ns), unit.symbol)
         })
         .collect();
-    frame.traces.push(
-        Scatter::new(points.iter().map(|p| p.x).collect(), points.iter().map(|p| in_unit(p.time_ns)).collect())
-            .mode(Mode::Markers)
-            .marker(marker.clone())
-            .hover_text_array(told)
-            .hover_info(HoverInfo::Text)
-            .legend_group(&group)
-            .show_legend(false),
-    );
-    // Symbol and dash stand together in the legend only on a trace that has both: this one draws nothing else.
-    let mode = if series.fit.is_some() { Mode::LinesMarkers } else { Mode::Markers };
-    frame.traces.push(
-        Scatter::new(vec![f64::NAN], vec![f64::NAN])
-            .mode(mode)
-            .name(legend_text(name, series.fit.as_ref()))
-            .marker(marker)
-            .line(Line::new().color(color).dash(dash).width(2.0))
-            .legend_group(&group)
-            .show_legend(true),
-    );
+    let drawn = Marks {
+        style: style(series.variant),
+        group: &group,
+        size: 9,
+        places: points.iter().map(|p| p.x).collect(),
+        values: points.iter().map(|p| in_unit(p.time_ns)).collect(),
+        told,
+        legend: legend_text(name, series.fit.as_ref()),
+        with_line: series.fit.is_some(),
+    };
+    marks(frame, drawn);
 }
 
 /// `flash: n^1.93 [1.88, 1.98]`
@@ -243,12 +234,7 @@ fn time_axis(series: &[Series], unit: TimeUnit) -> Axis {
         .chain(lines)
         .flatten()
         .fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), t| (low.min(t), high.max(t)));
-    value_axis(
-        &format!("time per iteration ({}, log scale)", unit.symbol),
-        low / unit.nanoseconds,
-        high / unit.nanoseconds,
-        true,
-    )
+    frame::time_axis(unit, low, high)
 }
 
 #[cfg(test)]

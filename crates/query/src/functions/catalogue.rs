@@ -10,9 +10,10 @@ use super::numbers::{NumberFunction, NumberUdf};
 use super::order::OrderState;
 use super::paired::PairedState;
 use super::params::{ParamFunction, ParamUdf};
-use super::power::PowerState;
+use super::points::Points;
+use super::power::Power;
 use super::ranks::RankState;
-use super::series::SeriesState;
+use super::series::Series;
 use super::state::State;
 use super::summary::Summary;
 use super::unpaired::UnpairedState;
@@ -54,8 +55,8 @@ static FAMILIES: LazyLock<[Registered; 8]> = LazyLock::new(|| {
         register::<UnpairedState>(),
         register::<RankState>(),
         register::<PairedState>(),
-        register::<PowerState>(),
-        register::<SeriesState>(),
+        register::<Points<Power>>(),
+        register::<Points<Series>>(),
     ]
 });
 

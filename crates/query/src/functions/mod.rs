@@ -11,6 +11,7 @@ mod order;
 mod paired;
 mod params;
 mod planner;
+mod points;
 mod power;
 mod ranks;
 mod reason;

@@ -1,19 +1,11 @@
 //! Power laws: a straight line through logarithms. Every point is kept until the group is finished.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, Float64Array};
-use arrow::datatypes::{DataType, Field};
 use benchbook_stats::fit::power_law;
-use datafusion::common::Result;
-use datafusion::common::cast::as_float64_array;
 
 use super::cells::Cell;
 use super::family::{Argument, Family, Kind, Output, Short};
-use super::lists;
+use super::points::OfPoints;
 use super::reason;
-use super::state::{Rows, State};
-use super::summary::floats;
 
 static POWER: Family = Family {
     summary: "power_summary",
@@ -53,44 +45,16 @@ static POWER: Family = Family {
           point.",
 };
 
-/// State of `power_summary`: the points, in no order.
+/// What `power_summary` makes of points.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct PowerState(Vec<[f64; 2]>);
+pub(crate) struct Power;
 
-impl State for PowerState {
+impl OfPoints for Power {
     fn family() -> &'static Family {
         &POWER
     }
 
-    fn state_fields() -> Vec<Field> {
-        vec![lists::field("points", DataType::Float64)]
-    }
-
-    fn update(states: &mut [Self], arguments: &[ArrayRef], rows: &Rows<'_>) -> Result<()> {
-        let (x, y) = (floats(arguments, 0)?, floats(arguments, 1)?);
-        rows.each(&[x, y], |row, group| states[group].0.push([x.value(row), y.value(row)]));
-        Ok(())
-    }
-
-    fn merge(states: &mut [Self], columns: &[ArrayRef], groups: &[usize]) -> Result<()> {
-        let (values, ranges) = lists::parts(&columns[0])?;
-        let values = as_float64_array(values)?.values();
-        for (group, range) in groups.iter().zip(ranges) {
-            let (points, _) = values[range].as_chunks::<2>();
-            states[*group].0.extend_from_slice(points);
-        }
-        Ok(())
-    }
-
-    fn export(states: &[Self]) -> Result<Vec<ArrayRef>> {
-        let lengths = || states.iter().map(|state| 2 * state.0.len());
-        lists::check(lengths().sum())?;
-        let values: Float64Array = states.iter().flat_map(|state| state.0.as_flattened()).copied().map(Some).collect();
-        Ok(vec![lists::column(lengths(), Arc::new(values))?])
-    }
-
-    fn finish(&self, level: f64) -> Vec<Cell> {
-        let mut points = self.0.clone();
+    fn finish(mut points: Vec<[f64; 2]>, level: f64) -> Vec<Cell> {
         // The same sums whatever the order of arrival.
         points.sort_unstable_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
         let (x, y): (Vec<f64>, Vec<f64>) = points.iter().map(|[x, y]| (*x, *y)).unzip();
@@ -106,9 +70,5 @@ impl State for PowerState {
             Cell::Float(fit.map(|fit| fit.r_squared)),
             Cell::Text(reason),
         ]
-    }
-
-    fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<[f64; 2]>()
     }
 }

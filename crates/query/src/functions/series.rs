@@ -1,18 +1,10 @@
 //! Series in time: how far values depend on the one before, and whether they drift. Every value is kept.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, Float64Array};
-use arrow::datatypes::{DataType, Field};
 use benchbook_stats::serial::{autocorrelation, drift, effective_sample_size};
-use datafusion::common::Result;
-use datafusion::common::cast::as_float64_array;
 
 use super::cells::Cell;
 use super::family::{Argument, Family, Kind, Output, Short};
-use super::lists;
-use super::state::{Rows, State};
-use super::summary::floats;
+use super::points::OfPoints;
 
 static SERIES: Family = Family {
     summary: "series_summary",
@@ -58,53 +50,19 @@ static SERIES: Family = Family {
           where one cannot be given. Keeps every value.",
 };
 
-/// State of `series_summary`: values with their order, as they arrive.
+/// What `series_summary` makes of values with their order.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SeriesState(Vec<[f64; 2]>);
+pub(crate) struct Series;
 
-impl SeriesState {
-    /// The values in their order; the value breaks ties, so that the order of arrival never matters.
-    fn in_order(&self) -> Vec<f64> {
-        let mut points = self.0.clone();
-        points.sort_unstable_by(|a, b| a[1].total_cmp(&b[1]).then(a[0].total_cmp(&b[0])));
-        points.into_iter().map(|[value, _]| value).collect()
-    }
-}
-
-impl State for SeriesState {
+impl OfPoints for Series {
     fn family() -> &'static Family {
         &SERIES
     }
 
-    fn state_fields() -> Vec<Field> {
-        vec![lists::field("points", DataType::Float64)]
-    }
-
-    fn update(states: &mut [Self], arguments: &[ArrayRef], rows: &Rows<'_>) -> Result<()> {
-        let (value, order) = (floats(arguments, 0)?, floats(arguments, 1)?);
-        rows.each(&[value, order], |row, group| states[group].0.push([value.value(row), order.value(row)]));
-        Ok(())
-    }
-
-    fn merge(states: &mut [Self], columns: &[ArrayRef], groups: &[usize]) -> Result<()> {
-        let (values, ranges) = lists::parts(&columns[0])?;
-        let values = as_float64_array(values)?.values();
-        for (group, range) in groups.iter().zip(ranges) {
-            let (points, _) = values[range].as_chunks::<2>();
-            states[*group].0.extend_from_slice(points);
-        }
-        Ok(())
-    }
-
-    fn export(states: &[Self]) -> Result<Vec<ArrayRef>> {
-        let lengths = || states.iter().map(|state| 2 * state.0.len());
-        lists::check(lengths().sum())?;
-        let values: Float64Array = states.iter().flat_map(|state| state.0.as_flattened()).copied().map(Some).collect();
-        Ok(vec![lists::column(lengths(), Arc::new(values))?])
-    }
-
-    fn finish(&self, _level: f64) -> Vec<Cell> {
-        let values = self.in_order();
+    fn finish(mut points: Vec<[f64; 2]>, _level: f64) -> Vec<Cell> {
+        // The value breaks ties of the order, so that the order of arrival never matters.
+        points.sort_unstable_by(|a, b| a[1].total_cmp(&b[1]).then(a[0].total_cmp(&b[0])));
+        let values: Vec<f64> = points.into_iter().map(|[value, _]| value).collect();
         let trend = drift(&values).ok();
         vec![
             Cell::count(values.len()),
@@ -113,9 +71,5 @@ impl State for SeriesState {
             Cell::Float(trend.as_ref().map(|trend| trend.share)),
             Cell::Float(trend.as_ref().map(|trend| trend.p_value)),
         ]
-    }
-
-    fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<[f64; 2]>()
     }
 }
