@@ -12,17 +12,19 @@ use datafusion::datasource::MemTable;
 
 use crate::error::{Error, Result};
 
+/// The bytes of a file.
+pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| Error::CsvUnread { path: path.to_owned(), source })
+}
+
 /// The rows of a CSV file with a header; an empty cell is NULL, a column without values is text.
-pub(crate) fn read(path: &Path) -> Result<MemTable> {
-    let bytes = fs::read(path).map_err(|source| Error::CsvUnread { path: path.to_owned(), source })?;
+pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<MemTable> {
     let bad = |reason: String| Error::Csv { path: path.to_owned(), reason };
     if bytes.trim_ascii().is_empty() {
         return Err(bad("it is empty, its first line must name the columns".to_owned()));
     }
-    let (inferred, _) = Format::default()
-        .with_header(true)
-        .infer_schema(bytes.as_slice(), None)
-        .map_err(|error| bad(error.to_string()))?;
+    let (inferred, _) =
+        Format::default().with_header(true).infer_schema(bytes, None).map_err(|error| bad(error.to_string()))?;
     let mut names = HashSet::new();
     for field in inferred.fields() {
         if field.name().trim().is_empty() {
@@ -39,7 +41,7 @@ pub(crate) fn read(path: &Path) -> Result<MemTable> {
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let rows = ReaderBuilder::new(Arc::clone(&schema))
         .with_header(true)
-        .build(bytes.as_slice())
+        .build(bytes)
         .and_then(|reader| reader.collect::<std::result::Result<Vec<_>, _>>())
         .map_err(|error| bad(error.to_string()))?;
     Ok(MemTable::try_new(schema, vec![rows])?)

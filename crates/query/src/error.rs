@@ -115,6 +115,14 @@ pub enum Error {
         /// What is wrong, with the line where it is known.
         reason: String,
     },
+    /// A file is no table of claims.
+    #[error("{path}: {reason}", path = path.display())]
+    Claims {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the claim where it is known.
+        reason: String,
+    },
     /// A table cannot have that name.
     #[error("no table can be added as `{name}`: {reason}")]
     TableName {

@@ -1,11 +1,12 @@
-//! SQL over a store: eight tables, the views `results` and `pairs`, statistics as functions, and
-//! named queries. Nothing here writes to a store.
+//! SQL over a store: eight tables, the views `results` and `pairs`, statistics as functions, named
+//! queries, and the table of published claims. Nothing here writes to a store.
 //!
 //! A [`Session`] is a snapshot: what was recorded when it was opened. Samples are read as a query
 //! needs them; the facts of trials are gathered once, when a view is first named.
 
 mod answer;
 mod bind;
+mod claims;
 mod csv;
 mod error;
 mod explain;
@@ -22,6 +23,7 @@ mod views;
 mod wait;
 
 pub use answer::Answer;
+pub use claims::claims;
 pub use error::{Error, Position, Result};
 pub use functions::{FunctionInfo, functions};
 pub use left_out::LeftOut;

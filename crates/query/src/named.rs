@@ -79,8 +79,9 @@ pub struct NamedQuery {
 }
 
 /// The queries that come with benchbook, by file name.
-pub(crate) const EMBEDDED: [(&str, &str); 12] = [
+pub(crate) const EMBEDDED: [(&str, &str); 13] = [
     ("checks", include_str!("../../../queries/checks.sql")),
+    ("claims", include_str!("../../../queries/claims.sql")),
     ("evidence", include_str!("../../../queries/evidence.sql")),
     ("health", include_str!("../../../queries/health.sql")),
     ("history", include_str!("../../../queries/history.sql")),

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast;
 
 use crate::answer::Answer;
 use crate::bind::{Bound, bind};
+use crate::claims;
 use crate::csv;
 use crate::error::{Error, Result};
 use crate::explain::{Known, explain};
@@ -54,6 +55,7 @@ impl Session {
         let snapshot = store.snapshot()?;
         let context = tables::context(&snapshot)?;
         let tables = tables::register(&context, &snapshot)?;
+        context.register_table(TableReference::bare(claims::TABLE), Arc::new(claims::embedded()?))?;
         Ok(Self {
             context,
             tables,
@@ -61,7 +63,7 @@ impl Session {
             facts: Mutex::default(),
             invalid: OnceLock::new(),
             queries: named_queries()?,
-            csvs: BTreeSet::new(),
+            csvs: BTreeSet::from([claims::TABLE.to_owned()]),
             store: store.clone(),
             threads: Threads::start()?,
         })
@@ -82,9 +84,12 @@ impl Session {
 
     /// Adds the rows of a CSV file with a header as a table; one added before under that name gives way.
     ///
+    /// The table `claims` is there from the beginning; what takes its place must have its columns.
+    ///
     /// # Errors
     /// [`Error::TableName`] for a name that a table or view of the store has, or that SQL would need quotes for,
-    /// [`Error::CsvUnread`] for a file that cannot be read, [`Error::Csv`] for one that is no CSV.
+    /// [`Error::CsvUnread`] for a file that cannot be read, [`Error::Csv`] for one that is no CSV, [`Error::Claims`]
+    /// for one that is no table of claims.
     pub fn add_csv(&mut self, name: &str, path: &Path) -> Result<()> {
         let refused = |reason| Err(Error::TableName { name: name.to_owned(), reason });
         if !csv::is_plain(name) {
@@ -93,9 +98,13 @@ impl Session {
         if Table::ALL.iter().any(|table| table.name() == name) || VIEWS.contains(&name) {
             return refused("the store has a table or view of that name");
         }
-        let table = Arc::new(csv::read(path)?);
+        let bytes = csv::bytes(path)?;
+        let table = match name {
+            claims::TABLE => claims::read(&bytes, path)?,
+            _ => csv::read(&bytes, path)?,
+        };
         self.context.deregister_table(TableReference::bare(name))?;
-        self.context.register_table(TableReference::bare(name), table)?;
+        self.context.register_table(TableReference::bare(name), Arc::new(table))?;
         self.csvs.insert(name.to_owned());
         Ok(())
     }

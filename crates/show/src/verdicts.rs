@@ -1,48 +1,31 @@
 //! Comparisons as people read them: one ratio with its interval, a verdict, and what could have been seen.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use benchbook_core::counted;
 use benchbook_query::Answer;
 
 use crate::cells::Cells;
 use crate::number::duration;
-
-/// Columns of a row, by name, as text or numbers; absent and NULL are nothing.
-struct Row<'a> {
-    batch: &'a RecordBatch,
-    row: usize,
-}
+use crate::row::{Row, rows};
 
 impl Row<'_> {
-    fn column(&self, name: &str, wanted: &DataType) -> Option<ArrayRef> {
-        let column = cast(self.batch.column_by_name(name)?, wanted).ok()?;
-        column.is_valid(self.row).then_some(column)
+    /// Text; absent and NULL are empty.
+    fn word(&self, name: &str) -> String {
+        self.text(name).unwrap_or_default()
     }
 
-    fn text(&self, name: &str) -> String {
-        let column = self.column(name, &DataType::Utf8);
-        column.map(|column| column.as_string::<i32>().value(self.row).to_owned()).unwrap_or_default()
-    }
-
-    fn float(&self, name: &str) -> Option<f64> {
-        self.column(name, &DataType::Float64).map(|column| column.as_primitive::<Float64Type>().value(self.row))
-    }
-
-    fn integer(&self, name: &str) -> i64 {
-        let column = self.column(name, &DataType::Int64);
-        column.map_or(0, |column| column.as_primitive::<Int64Type>().value(self.row))
+    /// A count; absent and NULL are 0.
+    fn count(&self, name: &str) -> usize {
+        self.integer(name).and_then(|count| usize::try_from(count).ok()).unwrap_or_default()
     }
 
     fn may_gate(&self) -> bool {
-        self.text("scope") == "across-replicates"
+        self.word("scope") == "across-replicates"
     }
 
     /// The case, with its workload and the cold regime where they need saying.
     fn case(&self) -> String {
-        let cold = if self.text("cache") == "cold" { " cold" } else { "" };
-        format!("{} {}{cold}", self.text("workload"), self.text("case_name"))
+        let cold = if self.word("cache") == "cold" { " cold" } else { "" };
+        format!("{} {}{cold}", self.word("workload"), self.word("case_name"))
     }
 
     fn ratio(&self) -> String {
@@ -57,10 +40,6 @@ impl Row<'_> {
     }
 }
 
-fn rows(answer: &Answer) -> impl Iterator<Item = Row<'_>> {
-    answer.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| Row { batch, row }))
-}
-
 /// Paired comparisons within a run; the least detectable change is given as a share.
 pub fn paired(answer: &Answer) -> Cells {
     let header =
@@ -71,19 +50,15 @@ pub fn paired(answer: &Answer) -> Cells {
             row.float("minimum_detectable_effect").map(|effect| format!("{:.1} %", 100.0 * effect.exp_m1()));
         vec![
             row.case(),
-            row.text("baseline"),
-            row.text("candidate"),
+            row.word("baseline"),
+            row.word("candidate"),
             row.ratio(),
             row.interval(),
-            row.text("verdict"),
-            row.text("reason").replace('-', " "),
+            row.word("verdict"),
+            row.word("reason").replace('-', " "),
             could_see.unwrap_or_else(|| "unknown".into()),
-            format!(
-                "{} in {}",
-                row.integer("blocks"),
-                counted(row.integer("replicates").max(0).cast_unsigned() as usize, "replicate")
-            ),
-            row.text("scope").replace('-', " "),
+            format!("{} in {}", row.count("blocks"), counted(row.count("replicates"), "replicate")),
+            row.word("scope").replace('-', " "),
         ]
     };
     table(&header, &["speedup", "95 % interval", "could see"], rows(answer).map(row).collect())
@@ -97,14 +72,14 @@ pub fn sequential(answer: &Answer) -> Cells {
     let row = |row: Row<'_>| {
         vec![
             row.case(),
-            row.text("variant"),
+            row.word("variant"),
             time(row.float("baseline_ns")),
             time(row.float("candidate_ns")),
             row.ratio(),
             row.interval(),
-            row.text("verdict"),
+            row.word("verdict"),
             row.float("welch_p").map_or_else(String::new, |p| format!("{p:.2e}")),
-            format!("{} and {}", row.integer("baseline_replicates"), row.integer("candidate_replicates")),
+            format!("{} and {}", row.count("baseline_replicates"), row.count("candidate_replicates")),
         ]
     };
     table(&header, &["baseline", "candidate", "speedup", "95 % interval", "Welch p"], rows(answer).map(row).collect())
@@ -120,7 +95,7 @@ fn table(header: &[&str], numeric: &[&str], rows: Vec<Vec<String>>) -> Cells {
 
 /// How many comparisons ended how, in words.
 pub fn counts(answer: &Answer) -> String {
-    let verdicts: Vec<String> = rows(answer).map(|row| row.text("verdict")).collect();
+    let verdicts: Vec<String> = rows(answer).map(|row| row.word("verdict")).collect();
     let count = |word: &str| verdicts.iter().filter(|verdict| *verdict == word).count();
     let words = ["faster", "slower", "equivalent", "undecided"].map(|word| format!("{} {word}", count(word)));
     format!("{}: {}", counted(verdicts.len(), "comparison"), words.join(", "))
@@ -128,7 +103,7 @@ pub fn counts(answer: &Answer) -> String {
 
 /// Whether a comparison that may gate, across replicates, ended with this verdict.
 pub fn gated(answer: &Answer, verdict: &str) -> bool {
-    rows(answer).any(|row| row.may_gate() && row.text("verdict") == verdict)
+    rows(answer).any(|row| row.may_gate() && row.word("verdict") == verdict)
 }
 
 /// Whether a comparison rests on too little to gate.
@@ -138,5 +113,5 @@ pub fn weak(answer: &Answer) -> bool {
 
 /// Whether anything is undecided, or decided on too little to gate.
 pub fn undecided(answer: &Answer) -> bool {
-    rows(answer).any(|row| !row.may_gate() || row.text("verdict") == "undecided")
+    rows(answer).any(|row| !row.may_gate() || row.word("verdict") == "undecided")
 }

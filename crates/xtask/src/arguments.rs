@@ -26,6 +26,7 @@ Options of bench (without any: the first four)
   --startup    start to finish of `benchbook --help` and `benchbook sql`
   --notebook   cells of a notebook, and the same trial in a notebook and by the program
   --kernels    our kernels beside libtorch's: a quarter of an hour; only where asked for
+  --claims     published claims, into datasets/claims.csv: half an hour; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
   --minutes N  with --trust: go on for so long (60), the rest another time
   --stock      cells beside stock evcxr, which first compiles the library again (an hour); only where asked for
@@ -59,6 +60,8 @@ pub struct Choice {
     pub stock: bool,
     /// Our kernels beside libtorch's.
     pub kernels: bool,
+    /// Published claims.
+    pub claims: bool,
     /// Verdicts on known ratios, for so many minutes.
     pub trust: bool,
     pub minutes: f64,
@@ -66,14 +69,15 @@ pub struct Choice {
 
 impl Default for Choice {
     fn default() -> Self {
-        let [recording, sql, startup, notebook, stock, kernels, trust] = [false; 7];
-        Self { recording, sql, startup, notebook, stock, kernels, trust, minutes: 60.0 }
+        let [recording, sql, startup, notebook, stock, kernels, claims, trust] = [false; 8];
+        Self { recording, sql, startup, notebook, stock, kernels, claims, trust, minutes: 60.0 }
     }
 }
 
 impl Choice {
     fn any(self) -> bool {
-        self.recording || self.sql || self.startup || self.notebook || self.stock || self.kernels || self.trust
+        let usual = self.recording || self.sql || self.startup || self.notebook;
+        usual || self.stock || self.kernels || self.claims || self.trust
     }
 }
 
@@ -109,6 +113,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--notebook", "bench") => choice.notebook = true,
             ("--stock", "bench") => choice.stock = true,
             ("--kernels", "bench") => choice.kernels = true,
+            ("--claims", "bench") => choice.claims = true,
             ("--trust", "bench") => choice.trust = true,
             ("--minutes", "bench") => {
                 let minutes = ours.next().and_then(|word| word.parse().ok()).filter(|minutes: &f64| *minutes > 0.0);
@@ -165,6 +170,8 @@ mod tests {
         assert_eq!(parsed("bench")?, Request::Bench(Options::default(), all));
         let kernels = Choice { kernels: true, ..Choice::default() };
         assert_eq!(parsed("bench --kernels")?, Request::Bench(Options::default(), kernels));
+        let claims = Choice { claims: true, ..Choice::default() };
+        assert_eq!(parsed("bench --claims")?, Request::Bench(Options::default(), claims));
         let trust = Choice { trust: true, minutes: 5.0, ..Choice::default() };
         assert_eq!(parsed("bench --trust --minutes 5")?, Request::Bench(Options::default(), trust));
         Ok(())

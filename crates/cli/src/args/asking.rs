@@ -24,12 +24,14 @@ pub enum Topic {
     Functions,
     /// Every row of the catalogue: works, or not yet
     Coverage,
+    /// Published claims: the figure, what was measured, the verdict
+    Claims,
 }
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// What to show; without it, all but the coverage
+    /// What to show; without it, all but functions, variants, coverage and claims
     pub topic: Option<Topic>,
     #[command(flatten)]
     pub format: FormatArgs,
@@ -47,6 +49,9 @@ pub struct SqlArgs {
     /// A parameter of the named query; may be given again
     #[arg(long = "param", value_name = "NAME=VALUE", conflicts_with = "statement", value_parser = parse_pair)]
     pub params: Vec<(String, String)>,
+    /// A CSV file with a header as a table of that name; may be given again
+    #[arg(long = "csv", value_name = "NAME=FILE", value_parser = parse_pair)]
+    pub csvs: Vec<(String, String)>,
     #[command(flatten)]
     pub format: FormatArgs,
 }

@@ -40,8 +40,10 @@ Examples:
   benchbook run matmul --set m=256,512 --device flex,libtorch --time 30s
   benchbook run plan.toml")]
     Run(RunArgs),
-    /// Show what can be measured, asked, and what of the catalogue works
-    #[command(after_help = "Examples:\n  benchbook list\n  benchbook list coverage --format csv")]
+    /// Show what can be measured, asked, what of the catalogue works, and what became of published claims
+    #[command(
+        after_help = "Examples:\n  benchbook list\n  benchbook list claims\n  benchbook list coverage --format csv"
+    )]
     List(ListArgs),
     /// Ask the store in SQL, or by a named query
     #[command(after_help = "\

@@ -5,11 +5,12 @@ use std::io::Write;
 use arrow::array::RecordBatch;
 use benchbook_core::message::Description;
 use benchbook_measure::{all_threads, offer};
+use benchbook_show::{Row, number, rows};
 use clap::CommandFactory;
 
 use crate::args::{Cli, Format, ListArgs, Topic};
 use crate::batch::text_batch;
-use crate::coverage::{self, Available};
+use crate::coverage::{self, Available, Claim};
 use crate::error::Failure;
 use crate::output;
 
@@ -17,7 +18,13 @@ use crate::output;
 pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
     let format = arguments.format.format;
     if let Some(topic) = arguments.topic {
-        let needs_worker = !matches!(topic, Topic::Queries | Topic::Functions);
+        if topic == Topic::Claims && format != Format::Table {
+            // Programs get every column, numbers as such.
+            let answer = benchbook_query::claims()?;
+            output::print(&answer.schema, &answer.batches, format)?;
+            return Ok(0);
+        }
+        let needs_worker = !matches!(topic, Topic::Queries | Topic::Functions | Topic::Claims);
         let known = if needs_worker { Some(offer(all_threads())?.known) } else { None };
         let batch = batch(topic, known.as_ref())?;
         output::print(&batch.schema(), &[batch], format)?;
@@ -44,6 +51,7 @@ fn batch(topic: Topic, known: Option<&Description>) -> Result<RecordBatch, Failu
     match (topic, known) {
         (Topic::Queries, _) => queries(),
         (Topic::Functions, _) => functions(),
+        (Topic::Claims, _) => claims(),
         (_, None) => Err(Failure::say("this list needs a worker")),
         (Topic::Workloads, Some(known)) => workloads(known),
         (Topic::Implementations, Some(known)) => implementations(known),
@@ -128,6 +136,31 @@ fn functions() -> Result<RecordBatch, Failure> {
     ])
 }
 
+/// Published claims as people read them.
+fn claims() -> Result<RecordBatch, Failure> {
+    let answer = benchbook_query::claims()?;
+    let items: Vec<Row<'_>> = rows(&answer).collect();
+    let word = |row: &Row<'_>, name: &str| row.text(name).unwrap_or_default();
+    let claimed = |row: &Row<'_>| {
+        let figure = row.float("claimed").map_or_else(|| "no figure".to_owned(), number);
+        format!("{} {} {figure}", word(row, "quantity").replace('_', " "), word(row, "relation"))
+    };
+    let measured = |row: &Row<'_>| match (row.float("measured"), row.float("low"), row.float("high")) {
+        (Some(measured), Some(low), Some(high)) if low < high => {
+            format!("{} ({} – {})", number(measured), number(low), number(high))
+        }
+        (Some(measured), ..) => number(measured),
+        (None, ..) => String::new(),
+    };
+    text_batch(&[
+        column("claim", &items, |row| word(row, "claim")),
+        column("claimed", &items, claimed),
+        column("measured", &items, measured),
+        column("verdict", &items, |row| word(row, "verdict")),
+        column("source", &items, |row| word(row, "source")),
+    ])
+}
+
 /// Every command, and every option with the command before it.
 fn commands() -> Vec<String> {
     let root = Cli::command();
@@ -146,7 +179,14 @@ fn coverage_rows(known: &Description) -> Result<RecordBatch, Failure> {
             table.schema().fields().iter().map(|field| format!("{table}.{}", field.name())).collect::<Vec<_>>();
         fields
     });
+    let claims = benchbook_query::claims()?;
+    let claims = rows(&claims).map(|row| {
+        let word = |name: &str| row.text(name).unwrap_or_default();
+        let catalogue = word("catalogue").split_whitespace().map(str::to_owned).collect();
+        Claim { name: word("claim"), catalogue, verdict: word("verdict"), reason: word("reason") }
+    });
     let available = Available {
+        claims: claims.collect(),
         implementations: known.implementations.clone(),
         devices: known.devices.clone(),
         functions: benchbook_query::functions().into_iter().map(|function| function.name.to_owned()).collect(),

@@ -1,6 +1,7 @@
 //! `benchbook sql`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use benchbook_measure::record::Store;
 use benchbook_query::Session;
@@ -11,7 +12,10 @@ use crate::output;
 
 /// Answers a statement or a named query.
 pub fn sql(store: &str, arguments: &SqlArgs) -> Result<u8, Failure> {
-    let session = Session::open(&Store::open(store)?)?;
+    let mut session = Session::open(&Store::open(store)?)?;
+    for (name, file) in &arguments.csvs {
+        session.add_csv(name, Path::new(file))?;
+    }
     let answer = match (&arguments.statement, &arguments.query) {
         (Some(statement), _) => session.sql(statement)?,
         (None, Some(name)) => session.named(name, &arguments.params.iter().cloned().collect::<BTreeMap<_, _>>())?,

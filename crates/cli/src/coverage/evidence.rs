@@ -6,14 +6,16 @@ use benchbook_core::message::ImplementationInfo;
 use benchbook_core::unknown;
 use serde::Deserialize;
 
-use super::report::Available;
+use super::report::{Available, Claim};
 
-/// One thing that must exist: `implementation`, or a kind and a name as in `function:welch_p`.
+/// One thing that must exist: `implementation`, `claim`, or a kind and a name as in `function:welch_p`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Evidence {
     /// An implementation that claims the row and has a device which is available.
     Implementation,
+    /// A published claim of the row that was measured and judged, and none that still is to be.
+    Claim,
     /// Something known by its name.
     Named(Kind, String),
 }
@@ -83,9 +85,10 @@ impl TryFrom<String> for Evidence {
         let Some((kind, name)) = text.split_once(':') else {
             return match text.as_str() {
                 "implementation" => Ok(Self::Implementation),
-                other => {
-                    Err(format!("evidence `{other}` must be `implementation` or a kind and a name, `function:mad`"))
-                }
+                "claim" => Ok(Self::Claim),
+                other => Err(format!(
+                    "evidence `{other}` must be `claim`, `implementation` or a kind and a name, `function:mad`"
+                )),
             };
         };
         let Some(kind) = Kind::ALL.into_iter().find(|known| known.name() == kind) else {
@@ -105,6 +108,7 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Implementation => f.write_str("implementation"),
+            Self::Claim => f.write_str("claim"),
             Self::Named(kind, name) => write!(f, "{} {name}", kind.name()),
         }
     }
@@ -121,8 +125,10 @@ impl Evidence {
 
     /// Looks for it on behalf of the row `id`; `techniques` are the ids a model is crossed with.
     pub fn find(&self, id: &str, techniques: &[&str], available: &Available) -> Finding {
-        let Self::Named(kind, name) = self else {
-            return implementation(id, available);
+        let (kind, name) = match self {
+            Self::Implementation => return implementation(id, available),
+            Self::Claim => return claim(id, available),
+            Self::Named(kind, name) => (kind, name),
         };
         let names = match kind {
             Kind::Function => &available.functions,
@@ -166,6 +172,24 @@ fn implementation(id: &str, available: &Available) -> Finding {
                 None => Finding::Missing(format!("no known device for implementation {}", label(info))),
             }
         }
+    }
+}
+
+fn claim(id: &str, available: &Available) -> Finding {
+    let of_row = |claim: &&Claim| claim.catalogue.iter().any(|row| row == id);
+    let claims: Vec<&Claim> = available.claims.iter().filter(of_row).collect();
+    if let Some(open) = claims.iter().find(|claim| claim.verdict == "not measured yet") {
+        return Finding::Missing(format!("claim {} is not measured yet", open.name));
+    }
+    let judged: Vec<String> = claims
+        .iter()
+        .filter(|claim| claim.verdict != "not testable here")
+        .map(|claim| format!("claim {} is {}", claim.name, claim.verdict))
+        .collect();
+    match claims.first() {
+        None => Finding::Missing(format!("no claim of {id} in the table of claims")),
+        Some(_) if !judged.is_empty() => Finding::Found(judged.join(", ")),
+        Some(claim) => Finding::NotHere(format!("not testable here: {}", claim.reason)),
     }
 }
 

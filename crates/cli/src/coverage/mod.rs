@@ -7,4 +7,4 @@ pub mod report;
 #[cfg(test)]
 mod tests;
 
-pub use report::{Available, coverage};
+pub use report::{Available, Claim, coverage};

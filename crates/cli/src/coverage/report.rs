@@ -28,6 +28,21 @@ pub struct Available {
     pub measures: Vec<String>,
     /// Names of the charts.
     pub charts: Vec<String>,
+    /// Published claims with what became of each.
+    pub claims: Vec<Claim>,
+}
+
+/// A published claim, as far as its rows need to know.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Its name.
+    pub name: String,
+    /// Ids of its rows.
+    pub catalogue: Vec<String>,
+    /// `confirmed`, `refuted`, `undecided`, `not testable here` or `not measured yet`.
+    pub verdict: String,
+    /// Why it cannot be tested here, if so.
+    pub reason: String,
 }
 
 /// Whether a row works.

@@ -7,7 +7,7 @@ use benchbook_core::message::{DeviceInfo, ImplementationInfo};
 use super::catalogue::Catalogue;
 use super::error::Error;
 use super::evidence::{Evidence, Kind};
-use super::report::{Available, CoverageRow, Status, coverage, coverage_of};
+use super::report::{Available, Claim, CoverageRow, Status, coverage, coverage_of};
 
 const FUNCTIONS: &str = "ci_low ci_high median_ci_low median_ci_high mad geomean outliers welch_p cohens_d hedges_g \
     mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \
@@ -64,6 +64,7 @@ fn available() -> Available {
         commands,
         measures: words(MEASURES),
         charts: words(CHARTS),
+        claims: Vec::new(),
     }
 }
 
@@ -215,6 +216,30 @@ fn a_model_is_crossed_with_a_technique_by_one_implementation_that_claims_both() 
     have.implementations.push(implementation("m", "both", "flex", "AT1 AT2"));
     let told = coverage_of(&catalogue, &have).unwrap();
     assert_eq!((told[1].status, told[1].section.as_str()), (Status::Works, "attention"));
+}
+
+#[test]
+fn a_row_of_claims_follows_what_became_of_them() {
+    let claim = |name: &str, verdict: &str, catalogue: &str| Claim {
+        name: name.into(),
+        catalogue: words(catalogue),
+        verdict: verdict.into(),
+        reason: "needs a chip".into(),
+    };
+    let catalogue = small("{ id = \"AT1\", title = \"a\", evidence = [\"claim\"] }").unwrap();
+    let told = |claims: Vec<Claim>| {
+        let have = Available { claims, ..Available::default() };
+        let row = coverage_of(&catalogue, &have).unwrap().remove(0);
+        (row.status, row.because)
+    };
+    let (good, bad) = (claim("good", "confirmed", "CL1 AT1"), claim("bad", "refuted", "AT1"));
+    let (away, open) = (claim("away", "not testable here", "AT1"), claim("open", "not measured yet", "AT1"));
+    assert_eq!(told(Vec::new()), (Status::NotYet, "no claim of AT1 in the table of claims".into()));
+    assert_eq!(told(vec![claim("other", "confirmed", "AT11")]).0, Status::NotYet);
+    assert_eq!(told(vec![good.clone(), bad]), (Status::Works, "claim good is confirmed, claim bad is refuted".into()));
+    assert_eq!(told(vec![away.clone(), good.clone()]), (Status::Works, "claim good is confirmed".into()));
+    assert_eq!(told(vec![away]), (Status::Unavailable, "not testable here: needs a chip".into()));
+    assert_eq!(told(vec![good, open]), (Status::NotYet, "claim open is not measured yet".into()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Runs the chosen measurements, one section of the table each.
 
-use super::{kernels, machine, notebook, recording, sql, startup, table, trust};
+use super::{claims, kernels, machine, notebook, recording, sql, startup, table, trust};
 use crate::arguments::{Choice, Options};
 use crate::error::{Named, Result};
 use crate::kernel;
@@ -17,13 +17,14 @@ pub fn command(options: &Options, choice: Choice) -> Result<()> {
     if choice.notebook || choice.stock {
         kernel::ready(&mut ready, options)?;
     }
-    let all: [(bool, &str, Measured); 7] = [
+    let all: [(bool, &str, Measured); 8] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
         (choice.notebook, "Notebooks", |ready, _| notebook::measure(ready)),
         (choice.stock, "Notebooks beside stock evcxr", |ready, _| notebook::beside_stock(ready)),
         (choice.kernels, "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
+        (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.trust, "Trust", |ready, choice| trust::measure(ready, choice.minutes)),
     ];
     let path = ready.workspace.root.join("datasets/bench.md");

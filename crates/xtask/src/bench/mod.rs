@@ -1,5 +1,7 @@
 //! `bench`: benchbook's own speed, measured here and written to `datasets/bench.md`.
 
+mod ask;
+mod claims;
 mod command;
 mod figures;
 mod kernels;

@@ -1,5 +1,6 @@
 //! Cells of a notebook: how soon they answer, beside stock evcxr, and whether they measure what the program measures.
 
+use super::ask::ask;
 use super::figures::{at_most, median, quantile};
 use crate::error::{Error, Named, Result};
 use crate::libtorch;
@@ -177,11 +178,8 @@ fn equality(ready: &Ready, folder: &Path) -> Result<String> {
          mean as (select n.kernel, avg(n.t - c.t) as d from one n join one c on n.kernel = c.kernel and n.pair = c.pair \
          where n.way = 'notebook' and c.way = 'cli' group by n.kernel) \
          select exp(avg(d)) as ratio, exp(ci_low(d, 0.9)) as low, exp(ci_high(d, 0.9)) as high from mean";
-    let mut ask = ready.workspace.run("benchbook");
-    ask.arg("--store").arg(folder.join("store")).args(["sql", "--format", "json", sql]);
-    let said = process::output(&mut ask, "see its message above")?;
-    let rows: Value = serde_json::from_str(&said)
-        .map_err(|error| Error::Content { path: "the answer".into(), problem: error.to_string() })?;
+    let mut command = ready.workspace.run("benchbook");
+    let rows = ask(command.arg("--store").arg(folder.join("store")).args(["sql", "--format", "json", sql]))?;
     let figure = |name: &str| rows[0][name].as_f64().unwrap_or(f64::NAN);
     let (ratio, low, high) = (figure("ratio"), figure("low"), figure("high"));
     let inside = low >= 1.0 - MARGIN && high <= 1.0 + MARGIN;

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use benchbook_gate::{Comparison, Estimate, Label, LeftOut, Missing, Second};
 use benchbook_query::{Answer, Session};
+use benchbook_show::{Row, rows};
 
 use super::sides::Labels;
 use crate::error::Failure;
@@ -38,62 +36,33 @@ pub fn sequential(session: &Session, baseline: &str, candidate: &str) -> Result<
 }
 
 fn comparisons(answer: &Answer) -> Vec<Comparison> {
-    let rows = answer.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| Row { batch, row }));
-    rows.filter_map(|row| row.comparison()).collect()
+    rows(answer).filter_map(|row| comparison(&row)).collect()
 }
 
-/// A row by the names of its columns.
-struct Row<'a> {
-    batch: &'a RecordBatch,
-    row: usize,
-}
-
-impl Row<'_> {
-    fn column(&self, name: &str, wanted: &DataType) -> Option<ArrayRef> {
-        let column = cast(self.batch.column_by_name(name)?, wanted).ok()?;
-        column.is_valid(self.row).then_some(column)
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        Some(self.column(name, &DataType::Utf8)?.as_string::<i32>().value(self.row).to_owned())
-    }
-
-    fn float(&self, name: &str) -> Option<f64> {
-        Some(self.column(name, &DataType::Float64)?.as_primitive::<Float64Type>().value(self.row))
-    }
-
-    fn count(&self, name: &str) -> Option<u32> {
-        let column = self.column(name, &DataType::Int64)?;
-        u32::try_from(column.as_primitive::<Int64Type>().value(self.row)).ok()
-    }
-
-    /// Nothing where the row has no ratio.
-    fn comparison(&self) -> Option<Comparison> {
-        let case = self
-            .text("case_label")
-            .or_else(|| Some(format!("{} {}", self.text("workload")?, self.text("case_name")?)))?;
-        let verdict = self.text("verdict")?;
-        let sequential = self.text("scope").is_some_and(|scope| scope.contains("sequential"));
-        let few = |name: &str| self.count(name).unwrap_or(0);
-        let replicates =
-            if sequential { few("baseline_replicates").min(few("candidate_replicates")) } else { few("replicates") };
-        let gates =
-            if sequential { replicates >= 5 } else { self.text("scope").as_deref() == Some("across-replicates") };
-        let reason = self
-            .text("reason")
-            .unwrap_or_else(|| if verdict == "not in both" { verdict.clone() } else { "sequential".into() });
-        let first = Estimate {
-            ratio: self.float("speedup")?,
-            low: self.float("low"),
-            high: self.float("high"),
-            label: Label::of(&verdict),
-            reason,
-            gates,
-            minimum_detectable_effect: self.float("minimum_detectable_effect"),
-            replicates,
-        };
-        Some(Comparison { case, variant: self.text("variant")?, first, second: Second::NotNeeded })
-    }
+/// Nothing where the row has no ratio.
+fn comparison(row: &Row<'_>) -> Option<Comparison> {
+    let case =
+        row.text("case_label").or_else(|| Some(format!("{} {}", row.text("workload")?, row.text("case_name")?)))?;
+    let verdict = row.text("verdict")?;
+    let sequential = row.text("scope").is_some_and(|scope| scope.contains("sequential"));
+    let few = |name: &str| row.integer(name).and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
+    let replicates =
+        if sequential { few("baseline_replicates").min(few("candidate_replicates")) } else { few("replicates") };
+    let gates = if sequential { replicates >= 5 } else { row.text("scope").as_deref() == Some("across-replicates") };
+    let reason = row
+        .text("reason")
+        .unwrap_or_else(|| if verdict == "not in both" { verdict.clone() } else { "sequential".into() });
+    let first = Estimate {
+        ratio: row.float("speedup")?,
+        low: row.float("low"),
+        high: row.float("high"),
+        label: Label::of(&verdict),
+        reason,
+        gates,
+        minimum_detectable_effect: row.float("minimum_detectable_effect"),
+        replicates,
+    };
+    Some(Comparison { case, variant: row.text("variant")?, first, second: Second::NotNeeded })
 }
 
 /// Why trials of a run ended badly: by case and whole variant.
@@ -103,8 +72,9 @@ pub fn endings(session: &Session, run_id: &str) -> Result<BTreeMap<(String, Stri
          FROM trials t JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial \
          WHERE t.run_id = '{run_id}' AND o.status <> 'ok' ORDER BY t.trial DESC"
     ))?;
-    let rows = answer.batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| Row { batch, row }));
-    Ok(rows.filter_map(|row| Some(((row.text("case_label")?, row.text("variant")?), row.text("why")?))).collect())
+    Ok(rows(&answer)
+        .filter_map(|row| Some(((row.text("case_label")?, row.text("variant")?), row.text("why")?)))
+        .collect())
 }
 
 /// A case and variant that both sides were asked for and that has no comparison.

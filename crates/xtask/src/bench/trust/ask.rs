@@ -1,9 +1,9 @@
 //! Asking a tool: each as its users would, on the same work, quiet or beside a noisy neighbour.
 
 use super::experiment::{Answer, Experiment};
-use crate::error::{Error, Named, Result};
+use crate::bench::ask::answer as parse;
+use crate::error::{Named, Result};
 use crate::process;
-use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -80,7 +80,7 @@ impl Asker {
                 note,
             });
         };
-        let rows: Value = parse(&said)?;
+        let rows = parse(&said)?;
         let row = &rows[0];
         let number = |name: &str| row[name].as_f64();
         // benchbook gives time without over time with the extra share.
@@ -148,10 +148,6 @@ fn plan_of(experiment: &Experiment) -> String {
         "suite = \"trust\"\nseed = {seed}\nthreads = 1\n{stop}\n\n\
          [sampling]\nblocks = 20\nmin_sample_ns = 1000000\nwarmup_ns = 10000000\n\n[[cases]]\n{case}\n"
     )
-}
-
-fn parse(text: &str) -> Result<Value> {
-    serde_json::from_str(text).map_err(|error| Error::Content { path: "the answer".into(), problem: error.to_string() })
 }
 
 /// The numbers of the line `cpu` of `/proc/stat`; none where there is no such file.

@@ -1,0 +1,157 @@
+//! How each claim is measured, from the data file.
+
+use saphyr::{LoadableYamlNode, Yaml};
+use std::collections::BTreeMap;
+
+const ENTRIES: &str = include_str!("claims.yaml");
+
+/// The figure that is compared where none is named.
+pub const TIME: &str = "time";
+/// The figure that `results` itself holds: bytes that the work must move.
+pub const BYTES: &str = "bytes";
+
+/// Parameters, each value as TOML writes it.
+pub type Values = BTreeMap<String, String>;
+
+/// What measures a claim.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    pub claim: String,
+    pub workload: String,
+    /// Parameters of the candidate's case.
+    pub params: Values,
+    /// Those of them that the baseline's case has otherwise.
+    pub against: Values,
+    pub candidate: String,
+    /// Empty where the figure stands for itself.
+    pub baselines: Vec<String>,
+    /// [`TIME`], [`BYTES`] or a name in the table `measures`.
+    pub figure: String,
+    pub devices: Vec<String>,
+}
+
+impl Entry {
+    /// Parameters of the baseline's case.
+    pub fn baseline_params(&self) -> Values {
+        self.params.iter().chain(&self.against).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// Whether both sides stand in the same blocks, so that their times are paired.
+    pub fn is_paired(&self) -> bool {
+        self.figure == TIME && self.against.is_empty()
+    }
+}
+
+/// Every entry of the data file.
+pub fn entries() -> Result<Vec<Entry>, String> {
+    parse(ENTRIES)
+}
+
+fn parse(text: &str) -> Result<Vec<Entry>, String> {
+    let documents = Yaml::load_from_str(text).map_err(|error| format!("is no YAML: {error}"))?;
+    let claims = documents.first().and_then(Yaml::as_mapping).ok_or("has no claims with what measures them")?;
+    let entry = |(claim, yaml): (&Yaml<'_>, &Yaml<'_>)| {
+        let claim = claim.as_str().unwrap_or_default();
+        one(claim, yaml).map_err(|problem| format!("claim `{claim}` {problem}"))
+    };
+    claims.iter().map(entry).collect()
+}
+
+fn one(claim: &str, yaml: &Yaml<'_>) -> Result<Entry, String> {
+    let mut entry =
+        Entry { claim: claim.into(), figure: TIME.into(), devices: vec!["flex".into()], ..Entry::default() };
+    for (key, value) in yaml.as_mapping().ok_or("has no settings")?.iter() {
+        match key.as_str().unwrap_or_default() {
+            "workload" => entry.workload = word(value)?,
+            "params" => entry.params = values(value)?,
+            "against" => entry.against = values(value)?,
+            "candidate" => entry.candidate = word(value)?,
+            "baseline" => entry.baselines = words(value)?,
+            "figure" => entry.figure = word(value)?,
+            "devices" => entry.devices = words(value)?,
+            other => return Err(format!("has `{other}`, which means nothing")),
+        }
+    }
+    if entry.workload.is_empty() || entry.candidate.is_empty() {
+        return Err("needs a workload and a candidate".to_owned());
+    }
+    // Cases are told apart by numbers, and both must name them.
+    let number = |values: &Values, name: &str| values.get(name).is_some_and(|value| value.parse::<f64>().is_ok());
+    if let Some(name) = entry.against.keys().find(|name| !(number(&entry.params, name) && number(&entry.against, name)))
+    {
+        return Err(format!("needs a number for `{name}` in `params` and in `against`"));
+    }
+    if !entry.against.is_empty() && entry.baselines.is_empty() {
+        entry.baselines = vec![entry.candidate.clone()];
+    }
+    if entry.baselines.is_empty() && entry.figure == TIME {
+        return Err("needs a baseline: a time says nothing by itself".to_owned());
+    }
+    Ok(entry)
+}
+
+fn word(yaml: &Yaml<'_>) -> Result<String, String> {
+    yaml.as_str().map(str::to_owned).ok_or_else(|| "has something that must be a word".to_owned())
+}
+
+fn words(yaml: &Yaml<'_>) -> Result<Vec<String>, String> {
+    match yaml.as_sequence() {
+        Some(list) => list.iter().map(word).collect(),
+        None => Ok(vec![word(yaml)?]),
+    }
+}
+
+fn values(yaml: &Yaml<'_>) -> Result<Values, String> {
+    let pairs = yaml.as_mapping().ok_or("needs names with values for its parameters")?;
+    pairs.iter().map(|(name, value)| Ok((word(name)?, toml(value)?))).collect()
+}
+
+/// A value as TOML writes it.
+fn toml(yaml: &Yaml<'_>) -> Result<String, String> {
+    if let Some(number) = yaml.as_integer() {
+        Ok(number.to_string())
+    } else if let Some(flag) = yaml.as_bool() {
+        Ok(flag.to_string())
+    } else if let Some(number) = yaml.as_floating_point() {
+        Ok(format!("{number:?}"))
+    } else {
+        Ok(format!("{:?}", word(yaml)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_with_what_it_leaves_out() -> Result<(), String> {
+        let text =
+            "a:\n  workload: w\n  params: { n: 8, f: 0.5, t: x, b: true }\n  candidate: c\n  against: { n: 1 }\n";
+        let entry = parse(text)?.remove(0);
+        let values: Vec<&str> = entry.params.values().map(String::as_str).collect();
+        assert_eq!(values, ["true", "0.5", "8", "\"x\""]);
+        assert_eq!((entry.figure.as_str(), entry.is_paired()), (TIME, false));
+        assert_eq!((entry.baselines.join(" "), entry.devices.join(" ")), ("c".to_owned(), "flex".to_owned()));
+        assert_eq!(entry.baseline_params()["n"], "1");
+        let two = parse("a: { workload: w, candidate: c, baseline: [d, e] }")?.remove(0);
+        assert_eq!((two.baselines.len(), two.is_paired()), (2, true));
+        Ok(())
+    }
+
+    #[test]
+    fn mistakes_name_the_claim() {
+        for (settings, part) in [
+            ("workload: w", "needs a workload and a candidate"),
+            ("workload: w, candidate: c", "needs a baseline"),
+            ("workload: w, candidate: c, baselin: d", "`baselin`, which means nothing"),
+            ("workload: w, candidate: c, against: { n: 2 }", "needs a number for `n`"),
+            ("workload: w, candidate: c, params: { n: x }, against: { n: 2 }", "needs a number for `n`"),
+            ("workload: [w], candidate: c", "must be a word"),
+        ] {
+            let problem = parse(&format!("a: {{ {settings} }}")).expect_err(settings);
+            assert!(problem.starts_with("claim `a` ") && problem.contains(part), "{settings}: {problem}");
+        }
+        assert!(parse("a: [").is_err_and(|problem| problem.contains("no YAML")));
+        assert!(parse("").is_err_and(|problem| problem.contains("has no claims")));
+    }
+}

@@ -1,0 +1,66 @@
+//! What has to be run for a claim.
+
+use super::entry::Entry;
+
+/// Fresh processes of every variant.
+const REPLICATES: u32 = 8;
+
+/// Budget of a claim's run: most end long before.
+const SECONDS: u32 = 300;
+
+/// The plan of an entry: one run with both sides, in one case where their parameters are the same.
+pub fn plan(entry: &Entry) -> String {
+    let Entry { workload, candidate, baselines, params, against, devices, .. } = entry;
+    let ours = vec![candidate.clone()];
+    let cases = match (baselines.is_empty(), against.is_empty()) {
+        (true, _) => vec![(params.clone(), ours)],
+        (false, true) => vec![(params.clone(), [ours, baselines.clone()].concat())],
+        (false, false) => vec![(params.clone(), ours), (entry.baseline_params(), baselines.clone())],
+    };
+    let mut text = format!(
+        "suite = \"claims\"\nreplicates = {REPLICATES}\ntime_s = {SECONDS}\ndevices = {devices:?}\n\n\
+         [sampling]\nblocks = 12\nmin_sample_ns = 5000000\nwarmup_ns = 100000000\n"
+    );
+    for (params, implementations) in cases {
+        let params: Vec<String> = params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        text += &format!(
+            "\n[[cases]]\nworkload = {workload:?}\nimplementations = {implementations:?}\nparams = {{ {} }}\n",
+            params.join(", ")
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Values;
+    use super::*;
+
+    fn entry() -> Entry {
+        Entry {
+            workload: "w".into(),
+            params: Values::from([("n".into(), "8".into()), ("t".into(), "\"x\"".into())]),
+            candidate: "ours".into(),
+            baselines: vec!["theirs".into()],
+            devices: vec!["flex".into()],
+            ..Entry::default()
+        }
+    }
+
+    #[test]
+    fn one_case_holds_both_sides() {
+        let plan = plan(&entry());
+        let case = "implementations = [\"ours\", \"theirs\"]\nparams = { n = 8, t = \"x\" }\n";
+        assert!(plan.ends_with(case) && plan.contains("replicates = 8\n"), "{plan}");
+        assert!(plan.contains("devices = [\"flex\"]"), "{plan}");
+    }
+
+    #[test]
+    fn other_parameters_are_another_case_of_the_same_run() {
+        let two = plan(&Entry { against: Values::from([("n".into(), "1".into())]), ..entry() });
+        assert_eq!(two.matches("[[cases]]").count(), 2);
+        assert!(two.contains("[\"ours\"]\nparams = { n = 8") && two.contains("[\"theirs\"]\nparams = { n = 1"));
+        let alone = plan(&Entry { baselines: Vec::new(), ..entry() });
+        assert!(alone.contains("implementations = [\"ours\"]\n"), "{alone}");
+    }
+}

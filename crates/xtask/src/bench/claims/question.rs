@@ -1,0 +1,134 @@
+//! What the store is asked for a claim: one row a baseline, the ratio with its interval over fresh processes.
+
+use super::entry::{BYTES, Entry, TIME, Values};
+
+/// The statement whose rows are `candidate`, `baseline`, `case_name`, `against`, `measured`, `low`, `high` (95 %) and
+/// `replicates`; the store holds this claim's run and nothing else.
+///
+/// With `speed` a ratio is baseline over candidate, otherwise candidate over baseline.
+pub fn question(entry: &Entry, speed: bool) -> String {
+    if entry.baselines.is_empty() {
+        alone(entry)
+    } else if entry.is_paired() {
+        paired(entry, speed)
+    } else {
+        matched(entry, speed)
+    }
+}
+
+/// Times in the same blocks: as every verdict of the program.
+fn paired(entry: &Entry, speed: bool) -> String {
+    // `log_ratio` is of the baseline's time over the candidate's.
+    let ratio = if speed { "log_ratio" } else { "-log_ratio" };
+    format!(
+        "SELECT candidate, baseline, case_name, case_name AS against, paired_speedup({ratio}, replicate) AS measured, \
+         paired_speedup_low({ratio}, replicate) AS low, paired_speedup_high({ratio}, replicate) AS high, \
+         count(DISTINCT replicate) AS replicates FROM pairs \
+         WHERE candidate_implementation = {} AND baseline_implementation IN ({}) \
+         GROUP BY candidate, baseline, case_name ORDER BY measured",
+        quoted(&entry.candidate),
+        list(&entry.baselines)
+    )
+}
+
+/// Sides that share a replicate but no block: its mean logarithms are subtracted.
+fn matched(entry: &Entry, speed: bool) -> String {
+    let difference = if speed { "b.v - c.v" } else { "c.v - b.v" };
+    let of = |values: &Values| -> String {
+        let names = entry.against.keys().filter_map(|name| Some((name, values.get(name)?)));
+        names.map(|(name, value)| format!(" AND param(t.params, {}) = {value}", quoted(name))).collect()
+    };
+    format!(
+        "WITH figures AS ({}), sides AS (SELECT t.replicate, t.variant, t.case_name, f.v, \
+         t.implementation = {}{} AS ours, t.implementation IN ({}){} AS theirs FROM figures f \
+         JOIN trials t ON t.run_id = f.run_id AND t.trial = f.trial), \
+         differences AS (SELECT c.variant AS candidate, b.variant AS baseline, c.case_name, b.case_name AS against, \
+         {difference} AS d FROM sides c JOIN sides b ON b.replicate = c.replicate WHERE c.ours AND b.theirs) \
+         SELECT candidate, baseline, case_name, against, exp({MIDDLE}) AS measured, exp({LOW}) AS low, \
+         exp({HIGH}) AS high, count(*) AS replicates FROM differences \
+         GROUP BY candidate, baseline, case_name, against ORDER BY measured",
+        figures(&entry.figure, true),
+        quoted(&entry.candidate),
+        of(&entry.params),
+        list(&entry.baselines),
+        of(&entry.against),
+    )
+}
+
+/// A figure that stands for itself.
+fn alone(entry: &Entry) -> String {
+    format!(
+        "WITH figures AS ({}), one AS (SELECT t.variant AS candidate, t.case_name, f.v AS d FROM figures f \
+         JOIN trials t ON t.run_id = f.run_id AND t.trial = f.trial WHERE t.implementation = {}) \
+         SELECT candidate, '' AS baseline, case_name, case_name AS against, {MIDDLE} AS measured, {LOW} AS low, \
+         {HIGH} AS high, count(*) AS replicates FROM one GROUP BY candidate, case_name ORDER BY measured",
+        figures(&entry.figure, false),
+        quoted(&entry.candidate),
+    )
+}
+
+/// What is the same in every process has no spread and needs no interval; the middle is then that value itself.
+const MIDDLE: &str = "CASE WHEN min(d) = max(d) THEN min(d) ELSE avg(d) END";
+const LOW: &str = "CASE WHEN min(d) = max(d) AND count(*) > 1 THEN min(d) ELSE ci_low(d) END";
+const HIGH: &str = "CASE WHEN min(d) = max(d) AND count(*) > 1 THEN max(d) ELSE ci_high(d) END";
+
+/// The figure `v` of each trial with valid samples, or its logarithm.
+fn figures(figure: &str, logarithm: bool) -> String {
+    let of = |value: &str| if logarithm { format!("avg(ln({value}))") } else { format!("avg({value})") };
+    match figure {
+        TIME => format!("SELECT run_id, trial, {} AS v FROM results WHERE valid GROUP BY run_id, trial", of("time_ns")),
+        BYTES => format!("SELECT run_id, trial, {} AS v FROM results WHERE valid GROUP BY run_id, trial", of("bytes")),
+        name => format!(
+            "SELECT m.run_id, m.trial, {} AS v FROM measures m \
+             JOIN (SELECT DISTINCT run_id, trial FROM results WHERE valid) g \
+             ON g.run_id = m.run_id AND g.trial = m.trial WHERE m.name = {} GROUP BY m.run_id, m.trial",
+            of("m.value"),
+            quoted(name)
+        ),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn list(texts: &[String]) -> String {
+    texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(figure: &str, baselines: &[&str]) -> Entry {
+        Entry {
+            candidate: "ours".into(),
+            baselines: baselines.iter().map(|name| (*name).to_owned()).collect(),
+            figure: figure.into(),
+            params: Values::from([("n".into(), "8".into()), ("t".into(), "\"x\"".into())]),
+            ..Entry::default()
+        }
+    }
+
+    #[test]
+    fn times_of_one_case_are_paired_and_turned_round_where_more_is_worse() {
+        let asked = question(&entry(TIME, &["a", "it's"]), true);
+        assert!(asked.contains("IN ('a', 'it''s')") && asked.contains("paired_speedup_low(log_ratio"), "{asked}");
+        assert!(question(&entry(TIME, &["a"]), false).contains("paired_speedup(-log_ratio"));
+    }
+
+    #[test]
+    fn sides_are_told_apart_by_what_differs() {
+        let asked = question(&Entry { against: Values::from([("n".into(), "1".into())]), ..entry(TIME, &["a"]) }, true);
+        assert!(asked.contains("= 'ours' AND param(t.params, 'n') = 8 AS ours"), "{asked}");
+        assert!(asked.contains("IN ('a') AND param(t.params, 'n') = 1 AS theirs"), "{asked}");
+        assert!(asked.contains("b.v - c.v") && !asked.contains("'t'"), "{asked}");
+    }
+
+    #[test]
+    fn a_figure_alone_is_no_ratio() {
+        let asked = question(&entry("relative_error", &[]), false);
+        assert!(asked.contains("m.name = 'relative_error'") && !asked.contains("exp("), "{asked}");
+        assert!(question(&entry(BYTES, &["a"]), false).contains("avg(ln(bytes))"));
+    }
+}
