@@ -1,7 +1,7 @@
 //! Planted machines for tests: programs, environments, snapshots.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::snapshot::{CURRENT, LOCK, MANIFEST, Manifest, Snapshot};
 use crate::surroundings::Surroundings;
@@ -10,10 +10,15 @@ pub(crate) const RUSTC: &str = "rustc 1.95.0 (abc 2026-04-14)\nhost: planted";
 pub(crate) const BUILD_ID: &str = "0123456789abcdef";
 
 /// A script that may be run.
+///
+/// Another process writes it: what is open for writing cannot be run, and a child of another test may hold what this
+/// process has open.
 pub(crate) fn program(file: &Path, text: &str) {
     std::fs::create_dir_all(file.parent().expect("inside a folder")).expect("writable");
-    std::fs::write(file, text).expect("writable");
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    let source = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(source.path(), text).expect("writable");
+    let written = Command::new("install").args(["-m", "755"]).arg(source.path()).arg(file).status();
+    assert!(written.expect("coreutils").success(), "{}", file.display());
 }
 
 /// A virtual environment whose Python has every package; gives the Python.

@@ -141,8 +141,10 @@ impl ProcessWorker {
 
         let hello = Hello { version: String::new(), profile: String::new(), debug_assertions: false };
         let mut worker = Self { child, sender: None, replies, stderr: kept, interrupted, hello };
-        worker.sender =
-            Some(Sender::new(BufWriter::new(stdin)).map_err(|error| worker.lost(&error.to_string(), false))?);
+        // One that ends before it reads is no worker either.
+        let sender = Sender::new(BufWriter::new(stdin))
+            .map_err(|error| no_worker(program, worker.lost(&error.to_string(), false)))?;
+        worker.sender = Some(sender);
         match worker.receive(HELLO_TIMEOUT).map_err(|error| no_worker(program, error))? {
             Reply::Hello { version, profile, debug_assertions, .. } => {
                 worker.hello = Hello { version, profile, debug_assertions };
