@@ -84,7 +84,7 @@ impl Workload for Double {
         Work { flops: n, bytes: 2.0 * n * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, _dtype: DType) -> f64 {
+    fn tolerance(&self, _params: &Params, _dtype: DType) -> f64 {
         1e-6
     }
 }

@@ -67,7 +67,7 @@ impl Workload for Gemm {
     }
 
     /// Rule VA of the catalogue for fp32.
-    fn tolerance(&self, _dtype: DType) -> f64 {
+    fn tolerance(&self, _params: &Params, _dtype: DType) -> f64 {
         1e-5
     }
 }

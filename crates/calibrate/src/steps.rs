@@ -75,7 +75,7 @@ impl Workload for Steps {
     }
 
     /// Integers have no rounding.
-    fn tolerance(&self, _dtype: DType) -> f64 {
+    fn tolerance(&self, _params: &Params, _dtype: DType) -> f64 {
         0.0
     }
 }

@@ -65,8 +65,8 @@ pub trait Workload: Send + Sync {
     /// What one call costs at least.
     fn work(&self, params: &Params, dtype: DType) -> Work;
 
-    /// The largest error allowed, as a share of the reference's largest absolute value.
-    fn tolerance(&self, dtype: DType) -> f64;
+    /// The largest error allowed in a case, as a share of the reference's largest absolute value.
+    fn tolerance(&self, params: &Params, dtype: DType) -> f64;
 
     /// What else is known of a case, beside its work.
     fn figures(&self, _params: &Params, _inputs: &Inputs) -> Vec<Figure> {

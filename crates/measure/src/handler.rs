@@ -194,7 +194,7 @@ impl Handler {
         let reference = approximation.unwrap_or(exact);
         let check = reference.compare(&output);
         drop(output);
-        let tolerance = workload.tolerance(variant.dtype);
+        let tolerance = workload.tolerance(&case.params, variant.dtype);
         figures.extend(subject.figures());
         // From here on only the kernel works: inputs, reference and check are no memory of its own.
         let watch = MemoryWatch::start();

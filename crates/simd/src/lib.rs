@@ -14,6 +14,7 @@ mod fma;
 mod isa;
 mod matmul;
 mod portable;
+mod prefetch;
 mod rotary;
 mod scratch;
 mod tile;

@@ -1,9 +1,20 @@
 //! What the parameters of every attention workload must be.
 
-use benchbook_core::{Error, Params, Result};
+use benchbook_core::{DType, Error, Params, Result};
 
 /// Scores of a case at most.
 const MOST_SCORES: f64 = 1e13;
+
+/// Keys over which an average may be taken at a product's tolerance.
+const FEW_KEYS: f64 = 4096.0;
+
+/// The tolerance of an average over `keys` values.
+///
+/// An average of n numbers is √n smaller than they are, and what a scaled error is measured by shrinks with it, while what
+/// rounding adds does not.
+pub fn tolerance_of_average(dtype: DType, keys: i64) -> f64 {
+    crate::matmul::tolerance(dtype) * (keys as f64 / FEW_KEYS).sqrt().max(1.0)
+}
 
 /// A parameter that is not given takes the value of another.
 pub fn follow(mut given: Params, name: &str, source: &str) -> Params {

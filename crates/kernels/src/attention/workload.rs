@@ -1,11 +1,9 @@
 //! The problem: softmax(Q·Kᵀ/√d + mask)·V.
 
-use benchbook_core::{
-    DType, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
-};
+use benchbook_core::{DType, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload};
 
 use super::reference::attention_rows;
-use super::sizes::{check_kv_heads, check_scores, check_sizes, follow, wrong};
+use super::sizes::{check_kv_heads, check_scores, check_sizes, follow, tolerance_of_average, wrong};
 
 /// Scaled dot-product attention (Vaswani et al., arXiv 1706.03762, section 3.2.1).
 ///
@@ -119,7 +117,7 @@ impl Workload for Attention {
         Work { flops: 4.0 * batch * heads * pairs * head_dim, bytes: elements * dtype.bytes() as f64 + mask }
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
-        crate::matmul::tolerance(dtype)
+    fn tolerance(&self, params: &Params, dtype: DType) -> f64 {
+        tolerance_of_average(dtype, params.int("seq_kv"))
     }
 }

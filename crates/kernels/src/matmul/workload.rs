@@ -88,7 +88,7 @@ impl Workload for Matmul {
         Work { flops: 2.0 * m * n * k, bytes: (m * k + k * n + m * n) * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
+    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
         tolerance(dtype)
     }
 }

@@ -69,7 +69,7 @@ impl Workload for Copy {
         Work { flops: 0.0, bytes: 2.0 * numbers * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
+    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
         match dtype {
             DType::F64 | DType::F32 => 0.0,
             // Inputs are rounded before the copy: half a unit of 10 or 7 bits of the largest number.

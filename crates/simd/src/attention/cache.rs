@@ -74,6 +74,11 @@ impl Cache<'_> {
         }
     }
 
+    /// Whether the next run may lie anywhere: the processor cannot tell what is read next.
+    pub(super) fn jumps(&self) -> bool {
+        matches!(self, Self::Paged(_))
+    }
+
     /// Numbers of the keys `keys` of a head, as many of the first as lie together, and how many they are.
     pub(super) fn run(&self, heads: &Heads, sequence: usize, head: usize, keys: Range<usize>) -> (Range<usize>, usize) {
         let d = heads.head_dim;

@@ -13,6 +13,7 @@ use super::{Attend, Heads};
 use crate::element::Element;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::with_isa;
+use crate::prefetch::prefetch;
 use crate::scratch::scratch;
 
 /// Keys of a part at least: shorter ones cost more to start than they save.
@@ -20,6 +21,9 @@ const LEAST_PART: usize = 256;
 
 /// Parts for each thread, so that a late one does not hold up the rest for long.
 const PARTS_A_THREAD: usize = 4;
+
+/// Keys between those that are computed and those that are asked for: as long as memory takes to answer.
+const AHEAD: usize = 32;
 
 /// The last queries of each sequence against its cache.
 ///
@@ -52,12 +56,25 @@ fn run<S: Rows + Sync, T: Element>(steps: &S, call: &Attend<T>, cache: &Cache, o
     let parts = parts(batch * kv_heads, call.heads.seq_kv);
     // Of each row: sums, then the largest score and the sum of weights.
     let width = d + 2;
+    let room = if T::WIDENED { KEYS * d } else { 0 };
+    if parts == 1 {
+        // Nothing to wait for: whoever gathers a head's sums divides them.
+        out.par_chunks_mut(rows * d).enumerate().for_each(|(unit, out)| {
+            scratch([rows * width, rows * d, KEYS, room, room, d], |[gathered, query, weights, keys, values, sum]| {
+                let all = 0..cache.length(&call.heads, unit / kv_heads);
+                one_part(steps, call, cache, unit, all, gathered, [query, weights, keys, values]);
+                for (row, out) in gathered.chunks_exact(width).zip(out.chunks_exact_mut(d)) {
+                    join(std::iter::once(row), out, sum);
+                }
+            });
+        });
+        return;
+    }
     scratch([batch * kv_heads * parts * rows * width], |[gathered]| {
         gathered.par_chunks_mut(rows * width).enumerate().for_each(|(index, gathered)| {
             let (unit, part) = (index / parts, index % parts);
             let length = cache.length(&call.heads, unit / kv_heads);
             let keys = part * length / parts..(part + 1) * length / parts;
-            let room = if T::WIDENED { KEYS * d } else { 0 };
             scratch([rows * d, KEYS, room, room], |parts| one_part(steps, call, cache, unit, keys, gathered, parts));
         });
         let gathered = &*gathered;
@@ -103,6 +120,12 @@ fn one_part<S: Rows, T: Element>(
     while start < keys.end {
         let end = keys.end.min(start + KEYS);
         let (at, together) = cache.run(&call.heads, sequence, head, start..end);
+        let soon = start + together + AHEAD;
+        if cache.jumps() && soon < keys.end {
+            let (next, _) = cache.run(&call.heads, sequence, head, soon..keys.end.min(soon + together));
+            prefetch(&call.key[next.clone()]);
+            prefetch(&call.value[next]);
+        }
         let key = T::tile(&call.key[at.clone()], key_room);
         let value = T::tile(&call.value[at], value_room);
         for (row, kept) in gathered.chunks_exact_mut(d + 2).enumerate() {

@@ -97,7 +97,7 @@ impl Workload for ContextualAttention {
         Work { flops: batch * heads * (seen + reached), bytes: numbers * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
+    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
         crate::matmul::tolerance(dtype)
     }
 }

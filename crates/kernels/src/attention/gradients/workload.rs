@@ -67,8 +67,8 @@ impl Workload for AttentionGradients {
         Work { flops: PASSES * forward.flops, bytes: 2.0 * forward.bytes }
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
-        Attention.tolerance(dtype)
+    fn tolerance(&self, params: &Params, dtype: DType) -> f64 {
+        Attention.tolerance(&plain(params), dtype)
     }
 }
 

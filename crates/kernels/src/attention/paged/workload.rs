@@ -6,7 +6,7 @@ use benchbook_core::{
 
 use super::layout::{blocks, entries, lengths, table};
 use super::reference::paged_rows;
-use crate::attention::sizes::{check_kv_heads, check_sizes, follow, wrong};
+use crate::attention::sizes::{check_kv_heads, check_sizes, follow, tolerance_of_average, wrong};
 
 /// Decoding with a paged cache (Kwon et al., arXiv 2309.06180, section 4.1): the keys of a sequence lie in blocks of a
 /// pool, and a table says which.
@@ -97,8 +97,8 @@ impl Workload for PagedAttention {
         Work { flops: 4.0 * heads * keys * head_dim, bytes: numbers * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
-        crate::matmul::tolerance(dtype)
+    fn tolerance(&self, params: &Params, dtype: DType) -> f64 {
+        tolerance_of_average(dtype, params.int("context"))
     }
 
     /// What is lost: slots of the sequences' last blocks, and, for comparison, of a cache that reserves the whole context

@@ -81,7 +81,7 @@ impl Workload for ProgrammableAttention {
         Work { flops: 4.0 * batch * heads * visible(params) * head_dim, bytes }
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
+    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
         crate::matmul::tolerance(dtype)
     }
 

@@ -109,7 +109,7 @@ impl Workload for ProjectedAttention {
         Work { flops: projections + attention, bytes: numbers * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
+    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
         crate::matmul::tolerance(dtype)
     }
 

@@ -103,7 +103,7 @@ impl Workload for RingAttention {
         Work { flops: 4.0 * heads * pairs * head_dim, bytes: elements * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
+    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
         crate::matmul::tolerance(dtype)
     }
 

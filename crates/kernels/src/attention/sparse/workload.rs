@@ -88,7 +88,7 @@ impl Workload for SparseAttention {
         Work { flops: 4.0 * numbers * seq, bytes: 4.0 * numbers * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
+    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
         crate::matmul::tolerance(dtype)
     }
 }
