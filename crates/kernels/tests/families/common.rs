@@ -1,6 +1,7 @@
 //! What the test of every family does: a case, an implementation on a device, its error.
 
-use benchbook_core::{DType, Implementation, Params, Setting, Support, Value, Workload};
+use benchbook_core::{DType, Implementation, Inputs, Params, Setting, Support, Value, Workload};
+use burn::tensor::bf16;
 
 /// Seed of all inputs.
 const SEED: u64 = 9;
@@ -9,6 +10,17 @@ const SEED: u64 = 9;
 pub fn case(workload: &dyn Workload, sizes: &[(&str, i64)]) -> Params {
     let params = sizes.iter().fold(Params::default(), |all, (name, size)| all.with(name, Value::Int(*size)));
     workload.case(params).unwrap().params
+}
+
+/// The inputs of a case, rounded where the dtype rounds them: what is left is the error of the computation.
+fn inputs(workload: &dyn Workload, params: &Params, dtype: DType) -> Inputs {
+    let mut inputs = workload.inputs(params, SEED);
+    let numbers =
+        inputs.0.iter_mut().filter(|(name, _)| ["query", "key", "value"].iter().any(|part| name.starts_with(part)));
+    if dtype == DType::Bf16 {
+        numbers.flat_map(|(_, array)| &mut array.data).for_each(|number| *number = bf16::from_f32(*number).to_f32());
+    }
+    inputs
 }
 
 /// Largest error of an implementation, as a share of the largest right answer.
@@ -20,7 +32,7 @@ pub fn error(
     params: &Params,
 ) -> f64 {
     let params = &workload.case(params.clone()).unwrap().params;
-    let inputs = workload.inputs(params, SEED);
+    let inputs = inputs(workload, params, dtype);
     let reference = implementation
         .approximation(params, &inputs, SEED)
         .unwrap_or_else(|| workload.reference(params, &inputs, SEED));

@@ -29,7 +29,7 @@ fn hundreds_of_gates_are_added_up_well() {
     let params = case(&ContextualAttention, &sizes);
     // A sum in `f32` is off by more than 1e-4; libtorch's, rounded to `f32` at the end, by 1e-5.
     assert_eq!(wrong(&ContextualAttention, &[&ComposedContextual, &FusedContextual], &params, 4e-5), None);
-    let bound = ContextualAttention.tolerance(DType::F64);
+    let bound = ContextualAttention.tolerance(&params, DType::F64);
     assert!(error(&ContextualAttention, &ComposedContextual, "flex", DType::F64, &params) <= bound);
 }
 

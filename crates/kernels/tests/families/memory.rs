@@ -28,7 +28,7 @@ fn chains_take_every_step() {
     let work = Fma.work(&params, DType::F32);
     assert_eq!(work.flops, 2.0 * 4096.0 * 3.0 * 384.0);
     let one_step = f64::exp(-1.0) / 4096.0;
-    assert!(Fma.tolerance(DType::F32) < 4.0 * one_step, "a few missing steps must show");
-    assert_eq!(wrong(&Fma, &[&Chains], &params, Fma.tolerance(DType::F32)), None);
+    assert!(Fma.tolerance(&params, DType::F32) < 4.0 * one_step, "a few missing steps must show");
+    assert_eq!(wrong(&Fma, &[&Chains], &params, Fma.tolerance(&params, DType::F32)), None);
     assert!(Fma.case(Params::default().with("tasks", Value::Int(0))).is_err());
 }

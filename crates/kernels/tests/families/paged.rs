@@ -23,7 +23,8 @@ proptest! {
             ("context", block + more), ("head_dim", head_dim), ("block", block)]);
         prop_assert_eq!(wrong(&PagedAttention, &[&Gathered, &Paged], &params, 1e-5), None);
         let error = error(&PagedAttention, &Paged, "flex", DType::Bf16, &params);
-        prop_assert!(error <= 1e-2, "bf16, {params}: {error}");
+        // Computed in f32: what is left is the rounding of the result to 8 bits, half a unit of the last.
+        prop_assert!(error <= 1.0 / 256.0 + 1e-5, "bf16, {params}: {error}");
     }
 }
 
