@@ -2,6 +2,7 @@
 
 use benchbook_core::Registry;
 
+use crate::attention::ring::{Layout, RingSplit, Workers};
 use crate::{arithmetic, attention, matmul, memory};
 
 /// Registers every workload and every implementation on burn.
@@ -31,10 +32,10 @@ pub fn register(registry: &mut Registry) {
         .implementation(attention::projected::FusedProjected)
         .workload(attention::ring::RingAttention)
         .implementation(attention::ring::Whole)
-        .implementation(attention::ring::RingThreads(attention::ring::Layout::Contiguous))
-        .implementation(attention::ring::RingThreads(attention::ring::Layout::Zigzag))
-        .implementation(attention::ring::RingProcesses(attention::ring::Layout::Contiguous))
-        .implementation(attention::ring::RingProcesses(attention::ring::Layout::Zigzag))
+        .implementation(RingSplit { by: Workers::Threads, layout: Layout::Contiguous })
+        .implementation(RingSplit { by: Workers::Threads, layout: Layout::Zigzag })
+        .implementation(RingSplit { by: Workers::Processes, layout: Layout::Contiguous })
+        .implementation(RingSplit { by: Workers::Processes, layout: Layout::Zigzag })
         .workload(attention::sparse::SparseAttention)
         .implementation(attention::sparse::Method::Dense)
         .implementation(attention::sparse::Method::Threshold)

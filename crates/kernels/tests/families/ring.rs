@@ -3,12 +3,17 @@
 //! Processes need a worker program: the end-to-end tests run them.
 
 use benchbook_core::{DType, Figure, Implementation, Params, Setting, Support, Value, Workload};
-use benchbook_kernels::attention::ring::{Layout, RingAttention, RingProcesses, RingThreads, Whole};
+use benchbook_kernels::attention::ring::{Layout, RingAttention, RingSplit, Whole, Workers};
 use proptest::prelude::*;
 
 use crate::common::{case, wrong};
 
-const THREADS: [RingThreads; 2] = [RingThreads(Layout::Contiguous), RingThreads(Layout::Zigzag)];
+const THREADS: [RingSplit; 2] = [
+    RingSplit { by: Workers::Threads, layout: Layout::Contiguous },
+    RingSplit { by: Workers::Threads, layout: Layout::Zigzag },
+];
+
+const PROCESSES: RingSplit = RingSplit { by: Workers::Processes, layout: Layout::Zigzag };
 
 fn params([heads, kv_heads, seq, head_dim, workers]: [i64; 5], causal: bool) -> Params {
     let sizes = [("heads", heads), ("kv_heads", kv_heads), ("seq", seq), ("head_dim", head_dim), ("workers", workers)];
@@ -50,7 +55,7 @@ fn value(figures: &[Figure], name: &str, measured: bool) -> f64 {
 }
 
 /// What the workers of this case held, and what the model says that they do.
-fn bytes(implementation: &RingThreads, params: &Params) -> [f64; 2] {
+fn bytes(implementation: &RingSplit, params: &Params) -> [f64; 2] {
     let inputs = RingAttention.inputs(params, 2);
     let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
     let mut subject = implementation.prepare(&setting, params, &inputs).unwrap();
@@ -113,7 +118,7 @@ fn impossible_cases_are_refused() {
         assert!(message.contains(part), "{message}");
     }
     let params = params([1, 1, 8, 4, 2], true);
-    for implementation in [&Whole as &dyn Implementation, &THREADS[0], &RingProcesses(Layout::Zigzag)] {
+    for implementation in [&Whole as &dyn Implementation, &THREADS[0], &PROCESSES] {
         assert!(matches!(implementation.supports("flex", DType::Bf16, &params), Support::No(_)));
     }
 }

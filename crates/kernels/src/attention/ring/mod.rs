@@ -23,6 +23,6 @@ mod workload;
 
 pub use layout::Layout;
 pub use member::member_main;
-pub use split::{RingProcesses, RingThreads};
+pub use split::{RingSplit, Workers};
 pub use whole::Whole;
 pub use workload::RingAttention;

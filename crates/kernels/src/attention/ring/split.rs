@@ -9,65 +9,31 @@ use super::workload::ring;
 use super::{processes, program, threads};
 use crate::attention::fused_engine;
 
-/// Ring attention (Liu et al., arXiv 2310.01889, section 3, algorithm 1) by threads: each owns a shard of queries, keys
-/// and values and computes alone; blocks of keys and values go round, as moves. There are as many threads as workers,
-/// whatever the number of threads asked for.
-pub struct RingThreads(pub Layout);
-
-/// The same by processes: blocks travel through Unix sockets while they are computed with. Processes compute on one
-/// thread each.
-pub struct RingProcesses(pub Layout);
-
-impl Implementation for RingThreads {
-    fn name(&self) -> &'static str {
-        match self.0 {
-            Layout::Contiguous => "ring-threads",
-            Layout::Zigzag => "zigzag-threads",
-        }
-    }
-
-    fn workload(&self) -> &'static str {
-        "ring-attention"
-    }
-
-    fn about(&self) -> &'static str {
-        match self.0 {
-            Layout::Contiguous => "ring attention by threads, a contiguous part each (arXiv 2310.01889, algorithm 1)",
-            Layout::Zigzag => {
-                "ring attention by threads, causal work dealt out evenly (arXiv 2407.21783, section 3.3.2)"
-            }
-        }
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["AT4"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["flex"]
-    }
-
-    fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        Support::of(&[DType::F32], dtype)
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        fused_engine()
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let ring = ring(params, self.0);
-        let crew = threads::start(ring, |worker| part(&ring, worker, setting.copies, inputs));
-        let crew = crew.map_err(|reason| wrong(self, setting, reason))?;
-        Ok(Box::new(RingSubject::new(self.name(), &setting.device, ring, crew, setting.copies)))
-    }
+/// Ring attention (Liu et al., arXiv 2310.01889, section 3, algorithm 1): each worker owns a shard of queries, keys and
+/// values and computes alone on one thread, whatever the number of threads asked for; blocks of keys and values go round.
+pub struct RingSplit {
+    /// What a worker is.
+    pub by: Workers,
+    /// How the sequence is dealt out.
+    pub layout: Layout,
 }
 
-impl Implementation for RingProcesses {
+/// What a worker of a ring is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workers {
+    /// Threads: blocks move.
+    Threads,
+    /// Processes: blocks travel through Unix sockets while they are computed with.
+    Processes,
+}
+
+impl Implementation for RingSplit {
     fn name(&self) -> &'static str {
-        match self.0 {
-            Layout::Contiguous => "ring-processes",
-            Layout::Zigzag => "zigzag-processes",
+        match (self.by, self.layout) {
+            (Workers::Threads, Layout::Contiguous) => "ring-threads",
+            (Workers::Threads, Layout::Zigzag) => "zigzag-threads",
+            (Workers::Processes, Layout::Contiguous) => "ring-processes",
+            (Workers::Processes, Layout::Zigzag) => "zigzag-processes",
         }
     }
 
@@ -76,9 +42,17 @@ impl Implementation for RingProcesses {
     }
 
     fn about(&self) -> &'static str {
-        match self.0 {
-            Layout::Contiguous => "ring attention by processes with sockets (arXiv 2310.01889, algorithm 1)",
-            Layout::Zigzag => {
+        match (self.by, self.layout) {
+            (Workers::Threads, Layout::Contiguous) => {
+                "ring attention by threads, a contiguous part each (arXiv 2310.01889, algorithm 1)"
+            }
+            (Workers::Threads, Layout::Zigzag) => {
+                "ring attention by threads, causal work dealt out evenly (arXiv 2407.21783, section 3.3.2)"
+            }
+            (Workers::Processes, Layout::Contiguous) => {
+                "ring attention by processes with sockets (arXiv 2310.01889, algorithm 1)"
+            }
+            (Workers::Processes, Layout::Zigzag) => {
                 "ring attention by processes, causal work dealt out evenly (arXiv 2407.21783, section 3.3.2)"
             }
         }
@@ -101,11 +75,17 @@ impl Implementation for RingProcesses {
     }
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let ring = ring(params, self.0);
-        let crew = program::program()
-            .and_then(|program| processes::start(ring, &program, |worker| part(&ring, worker, setting.copies, inputs)));
-        let crew = crew.map_err(|reason| wrong(self, setting, reason))?;
-        Ok(Box::new(RingSubject::new(self.name(), &setting.device, ring, crew, setting.copies)))
+        let ring = ring(params, self.layout);
+        let part = |worker| part(&ring, worker, setting.copies, inputs);
+        let (name, device, copies) = (self.name(), &setting.device, setting.copies);
+        let subject: std::result::Result<Box<dyn Subject>, String> = match self.by {
+            Workers::Threads => threads::start(ring, part)
+                .map(|crew| Box::new(RingSubject::new(name, device, ring, crew, copies)) as Box<dyn Subject>),
+            Workers::Processes => program::program()
+                .and_then(|program| processes::start(ring, &program, part))
+                .map(|crew| Box::new(RingSubject::new(name, device, ring, crew, copies)) as Box<dyn Subject>),
+        };
+        subject.map_err(|reason| Error::Implementation { implementation: name.into(), device: device.clone(), reason })
     }
 }
 
@@ -121,8 +101,4 @@ fn part(ring: &Ring, worker: usize, copies: usize, inputs: &Inputs) -> Vec<Input
         input
     };
     (0..copies).map(one).collect()
-}
-
-fn wrong(implementation: &dyn Implementation, setting: &Setting, reason: String) -> Error {
-    Error::Implementation { implementation: implementation.name().into(), device: setting.device.clone(), reason }
 }
