@@ -17,6 +17,7 @@ mod portable;
 mod prefetch;
 mod rotary;
 mod scratch;
+mod team;
 mod tile;
 mod vector;
 

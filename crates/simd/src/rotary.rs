@@ -1,10 +1,9 @@
 //! Rotary position embedding.
 
-use rayon::prelude::*;
-
 use crate::attention::{Attend, attention};
 use crate::error::{Error, Result, expect_len};
 use crate::scratch::scratch;
+use crate::team::share;
 
 /// Angles for positions and pairs of numbers (Su et al., arXiv 2104.09864, section 3.2.2), computed once.
 ///
@@ -67,7 +66,7 @@ impl Rotary {
         if from.is_empty() {
             return Ok(());
         }
-        to.par_chunks_mut(seq * width).zip(from.par_chunks(seq * width)).for_each(|(to, from)| {
+        share(to.chunks_mut(seq * width).zip(from.chunks(seq * width)), |(to, from)| {
             for (row, (to, from)) in to.chunks_exact_mut(width).zip(from.chunks_exact(width)).enumerate() {
                 let angles = (first + row) * self.half..(first + row + 1) * self.half;
                 let angles = self.cos[angles.clone()].iter().zip(&self.sin[angles]);

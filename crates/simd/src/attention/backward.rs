@@ -1,8 +1,6 @@
 //! The gradients of attention, tile by tile.
 #![expect(unsafe_code, reason = "the steps of an instruction set are made where it was detected")]
 
-use rayon::prelude::*;
-
 use super::block::{Head, lay_out};
 use super::isa::{self, Backwards};
 use super::step::KEYS;
@@ -10,6 +8,7 @@ use super::{Attend, Heads};
 use crate::error::{Result, expect_len};
 use crate::isa::with_isa;
 use crate::scratch::scratch;
+use crate::team::share;
 
 /// What the forward pass left, and the gradient that comes from above.
 #[derive(Debug, Clone, Copy)]
@@ -66,9 +65,9 @@ pub fn attention_backward(call: &Attend, forward: &Forward, grads: &mut Gradient
 fn run<S: Backwards + Sync>(steps: &S, call: &Attend, forward: &Forward, grads: &mut Gradients) {
     let Heads { heads, kv_heads, seq_q, seq_kv, head_dim: d, .. } = call.heads;
     let (group, kv) = (heads / kv_heads, seq_kv * d);
-    let all = grads.key.par_chunks_mut(kv).zip(grads.value.par_chunks_mut(kv));
-    let all = all.zip(grads.query.par_chunks_mut(group * seq_q * d)).enumerate();
-    all.for_each(|(unit, ((key_grad, value_grad), query_grad))| {
+    let all = grads.key.chunks_mut(kv).zip(grads.value.chunks_mut(kv));
+    let all = all.zip(grads.query.chunks_mut(group * seq_q * d)).enumerate();
+    share(all, |(unit, ((key_grad, value_grad), query_grad))| {
         key_grad.fill(0.0);
         value_grad.fill(0.0);
         for (index, query_grad) in query_grad.chunks_exact_mut(seq_q * d).enumerate() {

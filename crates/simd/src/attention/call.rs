@@ -1,7 +1,5 @@
-//! A whole attention call: every head, every block of queries, on rayon's threads.
+//! A whole attention call: every head, every block of queries, on all threads.
 #![expect(unsafe_code, reason = "the steps of an instruction set are made where it was detected")]
-
-use rayon::prelude::*;
 
 use super::block::{GROUPS, Head, Steps, attend, lengths};
 use super::decode::decode;
@@ -12,6 +10,7 @@ use crate::element::Element;
 use crate::error::{Result, expect_len};
 use crate::isa::with_isa;
 use crate::scratch::scratch;
+use crate::team::share;
 
 /// Up to so many queries, keys are read for one query at a time.
 const FEW: usize = 4;
@@ -63,11 +62,11 @@ fn forward<T: Element>(
     Ok(())
 }
 
-fn run<S: Steps + Sync, T: Element>(
+fn run<'out, S: Steps + Sync, T: Element>(
     steps: &S,
     call: &Attend<T>,
-    out: &mut [T],
-    lse: Option<&mut [f32]>,
+    out: &'out mut [T],
+    lse: Option<&'out mut [f32]>,
     program: Option<&dyn Program>,
 ) {
     let Heads { heads, seq_q, head_dim, .. } = call.heads;
@@ -78,16 +77,23 @@ fn run<S: Steps + Sync, T: Element>(
         let lengths = lengths::<T>(S::COLUMNS, head_dim);
         scratch(lengths, |parts| attend(steps, &mine, number * block, out, lse, parts));
     };
-    // Blocks of one head never share a chunk: `out` is cut by heads first.
-    let all = out.par_chunks_mut(seq_q * head_dim).enumerate();
+    // Blocks of one head never share a chunk: `out` is cut by heads first. The last block, which sees most, comes first.
+    let all = out.chunks_mut(seq_q * head_dim).enumerate();
     match lse {
-        None => all.for_each(|(index, out)| {
-            let blocks = out.par_chunks_mut(block * head_dim).enumerate();
-            blocks.for_each(|(number, out)| one(index, number, out, None));
-        }),
-        Some(lse) => all.zip(lse.par_chunks_mut(seq_q)).for_each(|((index, out), lse)| {
-            let blocks = out.par_chunks_mut(block * head_dim).zip(lse.par_chunks_mut(block)).enumerate();
-            blocks.for_each(|(number, (out, lse))| one(index, number, out, Some(lse)));
-        }),
+        None => {
+            let blocks = |(index, out): (usize, &'out mut [T])| {
+                let blocks = out.chunks_mut(block * head_dim).enumerate().rev();
+                blocks.map(move |(number, out)| (index, number, out))
+            };
+            share(all.flat_map(blocks), |(index, number, out)| one(index, number, out, None));
+        }
+        Some(lse) => {
+            let blocks = |((index, out), lse): ((usize, &'out mut [T]), &'out mut [f32])| {
+                let blocks = out.chunks_mut(block * head_dim).zip(lse.chunks_mut(block)).enumerate().rev();
+                blocks.map(move |(number, both)| (index, number, both))
+            };
+            let all = all.zip(lse.chunks_mut(seq_q)).flat_map(blocks);
+            share(all, |(index, number, (out, lse))| one(index, number, out, Some(lse)));
+        }
     }
 }

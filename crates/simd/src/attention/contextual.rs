@@ -1,8 +1,6 @@
 //! Attention with contextual positions: keys from the last to the first, positions counted on the way.
 #![expect(unsafe_code, reason = "the steps of an instruction set are made where it was detected")]
 
-use rayon::prelude::*;
-
 use super::block::{GROUPS, Head, average, lay_out};
 use super::isa::{self, Walks};
 use super::step::{KEYS, LOWEST, State};
@@ -11,6 +9,7 @@ use super::{Attend, Heads};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::scratch::scratch;
+use crate::team::share;
 
 /// What is attended to what, causally, and what positions add.
 #[derive(Debug, Clone, Copy)]
@@ -75,16 +74,17 @@ pub fn contextual_attention(call: &Contextual, out: &mut [f32]) -> Result<()> {
     Ok(())
 }
 
-fn run<S: Walks + Sync>(steps: &S, call: &Contextual, out: &mut [f32]) {
+fn run<'out, S: Walks + Sync>(steps: &S, call: &Contextual, out: &'out mut [f32]) {
     let Heads { seq_q, seq_kv, head_dim: d, .. } = call.heads;
     let (plain, all) = (call.plain(), GROUPS * S::COLUMNS);
     let rows = rows(call.positions, seq_kv);
     let lengths = [all * d, KEYS * S::COLUMNS, all * d, all, all, all * (rows + 1), all, all];
-    out.par_chunks_mut(seq_q * d).enumerate().for_each(|(index, out)| {
-        out.par_chunks_mut(all * d).enumerate().for_each(|(number, out)| {
-            let head = plain.head(index);
-            scratch(lengths, |parts| one_block(steps, &head, call, number * all, out, parts));
-        });
+    let blocks = |(index, out): (usize, &'out mut [f32])| {
+        out.chunks_mut(all * d).enumerate().map(move |(number, out)| (index, number, out))
+    };
+    share(out.chunks_mut(seq_q * d).enumerate().flat_map(blocks), |(index, number, out)| {
+        let head = plain.head(index);
+        scratch(lengths, |parts| one_block(steps, &head, call, number * all, out, parts));
     });
 }
 

@@ -3,8 +3,7 @@
 
 use std::marker::PhantomData;
 use std::ops::Range;
-
-use rayon::prelude::*;
+use std::sync::OnceLock;
 
 use super::{Attend, Heads, Projections, attention};
 use crate::error::{Result, expect_len};
@@ -13,6 +12,7 @@ use crate::matmul::isa::{self, Tile};
 use crate::matmul::pack::{self, LEFT_ROW};
 use crate::matmul::panels::Rows;
 use crate::scratch::scratch;
+use crate::team::share;
 
 /// Registers' worth of queries that attention takes at a time.
 const GROUPS: usize = 4;
@@ -67,6 +67,7 @@ fn run<T: Tile + Sync>(tile: &T, call: &Projected, out: &mut [f32]) -> Result<()
     let wanted = BLOCKS_A_THREAD * rayon::current_num_threads() * MOST_GROUPS * T::COLUMNS;
     let together = wanted.div_ceil(seq).min(batch);
     let rows = block_rows::<T>(together * seq);
+    let failed = OnceLock::new();
     scratch([together * seq * kv, together * seq * kv], |[key, value]| {
         let all = call.input.chunks(together * seq * hidden).zip(out.chunks_mut(together * seq * hidden));
         for (input, out) in all {
@@ -74,11 +75,15 @@ fn run<T: Tile + Sync>(tile: &T, call: &Projected, out: &mut [f32]) -> Result<()
             let (key, value) = (&mut key[..count * kv], &mut value[..count * kv]);
             project(tile, call, rows, input, [&mut *key, &mut *value]);
             let kept = [&*key, &*value];
-            let blocks = out.par_chunks_mut(rows * hidden).zip(input.par_chunks(rows * hidden)).enumerate();
-            blocks.try_for_each(|(block, (out, input))| one_block(tile, call, block * rows, input, kept, out))?;
+            let blocks = out.chunks_mut(rows * hidden).zip(input.chunks(rows * hidden)).enumerate();
+            share(blocks, |(block, (out, input))| {
+                if let Err(error) = one_block(tile, call, block * rows, input, kept, out) {
+                    failed.get_or_init(|| error);
+                }
+            });
         }
-        Ok(())
-    })
+    });
+    failed.into_inner().map_or(Ok(()), Err)
 }
 
 /// Rows of a block of `positions`: so that the thread with the most work has as little as can be.
@@ -98,7 +103,7 @@ fn project<T: Tile + Sync>(tile: &T, call: &Projected, rows: usize, input: &[f32
     let (kv_heads, d, hidden) = (weights.kv_heads(), weights.head_dim(), weights.hidden());
     let positions = input.len() / hidden;
     let kept = kept.map(Pieces::new);
-    input.par_chunks(rows * hidden).enumerate().for_each(|(block, input)| {
+    share(input.chunks(rows * hidden).enumerate(), |(block, input)| {
         let count = input.len() / hidden;
         scratch([count.next_multiple_of(T::ROWS) * LEFT_ROW], |[left]| {
             for run in weights.key.runs(0..hidden) {

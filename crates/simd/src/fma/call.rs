@@ -1,11 +1,10 @@
-//! Many chains, on rayon's threads.
+//! Many chains, on all threads.
 #![expect(unsafe_code, reason = "the tools of an instruction set are made where it was detected")]
-
-use rayon::prelude::*;
 
 use super::isa::{self, Chains};
 use crate::error::{Error, Result};
 use crate::isa::{Isa, with_isa};
+use crate::team::share;
 
 /// Numbers of a task: a whole number of what any instruction set works on at once.
 pub const CHAINS: usize = 384;
@@ -24,7 +23,7 @@ pub fn multiply_add(isa: Isa, steps: usize, factor: f32, term: f32, numbers: &mu
 }
 
 fn run<C: Chains + Sync>(chains: &C, steps: usize, factor: f32, term: f32, numbers: &mut [f32]) {
-    numbers.par_chunks_exact_mut(CHAINS).for_each(|task| {
+    share(numbers.chunks_exact_mut(CHAINS), |task| {
         task.chunks_exact_mut(C::WIDTH).for_each(|part| chains.run(steps, factor, term, part));
     });
 }

@@ -1,13 +1,12 @@
-//! A whole product, block by block, on rayon's threads.
+//! A whole product, block by block, on all threads.
 #![expect(unsafe_code, reason = "the tile of an instruction set is made where it was detected")]
-
-use rayon::prelude::*;
 
 use super::isa::{self, Tile};
 use super::pack::{self, LEFT_ROW};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::scratch::scratch;
+use crate::team::share;
 
 /// Steps of a block: its columns of the right factor stay in the first-level cache.
 pub(crate) const STEPS: usize = 256;
@@ -62,11 +61,11 @@ fn run<T: Tile + Sync>(tile: &T, product: &Product, out: &mut [f32]) {
         for step in (0..k).step_by(STEPS) {
             let steps = STEPS.min(k - step);
             let right = &mut right[..steps * panels * T::COLUMNS];
-            right.par_chunks_mut(PANELS * steps * T::COLUMNS).enumerate().for_each(|(group, to)| {
+            share(right.chunks_mut(PANELS * steps * T::COLUMNS).enumerate(), |(group, to)| {
                 pack::columns(product.right, n, step, group * PANELS * T::COLUMNS, [steps, T::COLUMNS], to);
             });
             let right = &*right;
-            out.par_chunks_mut(rows * n).enumerate().for_each(|(block, out)| {
+            share(out.chunks_mut(rows * n).enumerate(), |(block, out)| {
                 let height = (out.len() / n).next_multiple_of(T::ROWS);
                 scratch([height * LEFT_ROW], |[left]| {
                     pack::rows(product.left, k, block * rows, [step, steps], left);
