@@ -1,21 +1,33 @@
 //! A hint of what is read next.
 
-/// Bytes of a cache line.
-#[cfg(target_arch = "x86_64")]
-const LINE: usize = 64;
-
-/// Asks for `numbers` to be brought into the caches, where the processor takes such hints.
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "an instruction that reads nothing")]
-pub fn prefetch<T>(numbers: &[T]) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    let start = numbers.as_ptr().cast::<i8>();
-    for line in (0..size_of_val(numbers)).step_by(LINE) {
-        // SAFETY: a hint for an address within the slice; it neither reads nor faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(line)) }
-    }
+/// Where numbers lie that are read soon.
+#[derive(Debug, Clone, Copy)]
+pub struct Soon {
+    start: *const i8,
+    /// Bytes of a number.
+    size: usize,
 }
 
-/// As above.
-#[cfg(not(target_arch = "x86_64"))]
-pub fn prefetch<T>(_numbers: &[T]) {}
+impl Soon {
+    /// `numbers`, from the first on.
+    pub fn of<T>(numbers: &[T]) -> Self {
+        Self { start: numbers.as_ptr().cast(), size: size_of::<T>() }
+    }
+
+    /// Asks for the cache line of number `index`, where the processor takes such hints. It may lie behind the last one.
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "an instruction that reads nothing")]
+    #[inline(always)]
+    pub fn ask(self, index: usize) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint, which neither reads nor faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(self.start.wrapping_add(index * self.size)) }
+    }
+
+    /// As above.
+    #[cfg(not(target_arch = "x86_64"))]
+    #[inline(always)]
+    pub fn ask(self, _index: usize) {
+        let Self { start: _, size: _ } = self;
+    }
+}

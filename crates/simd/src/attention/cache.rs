@@ -74,9 +74,12 @@ impl Cache<'_> {
         }
     }
 
-    /// Whether the next run may lie anywhere: the processor cannot tell what is read next.
-    pub(super) fn jumps(&self) -> bool {
-        matches!(self, Self::Paged(_))
+    /// Key heads of a sequence that are read side by side, since they lie so.
+    pub(super) fn heads_together(&self, heads: &Heads) -> usize {
+        match self {
+            Self::Contiguous => 1,
+            Self::Paged(_) => heads.kv_heads,
+        }
     }
 
     /// Numbers of the keys `keys` of a head, as many of the first as lie together, and how many they are.

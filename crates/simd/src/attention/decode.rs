@@ -3,8 +3,6 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::cache::Cache;
 use super::few::Row;
 use super::isa::{self, Rows};
@@ -13,8 +11,9 @@ use super::{Attend, Heads};
 use crate::element::Element;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::with_isa;
-use crate::prefetch::prefetch;
+use crate::prefetch::Soon;
 use crate::scratch::scratch;
+use crate::team::share;
 
 /// Keys of a part at least: shorter ones cost more to start than they save.
 const LEAST_PART: usize = 256;
@@ -22,7 +21,8 @@ const LEAST_PART: usize = 256;
 /// Parts for each thread, so that a late one does not hold up the rest for long.
 const PARTS_A_THREAD: usize = 4;
 
-/// Keys between those that are computed and those that are asked for: as long as memory takes to answer.
+/// Keys ahead of those that are read for which memory is asked: as long as it takes to answer, and few enough to stay in the
+/// first-level cache until then.
 const AHEAD: usize = 32;
 
 /// The last queries of each sequence against its cache.
@@ -51,95 +51,101 @@ pub fn decode<T: Element>(call: &Attend<T>, cache: &Cache, out: &mut [T]) -> Res
 }
 
 fn run<S: Rows + Sync, T: Element>(steps: &S, call: &Attend<T>, cache: &Cache, out: &mut [T]) {
-    let Heads { batch, heads, kv_heads, seq_q, head_dim: d, .. } = call.heads;
-    let rows = heads / kv_heads * seq_q;
-    let parts = parts(batch * kv_heads, call.heads.seq_kv);
+    let Heads { batch, heads, kv_heads, head_dim: d, .. } = call.heads;
+    let units = batch * kv_heads / cache.heads_together(&call.heads);
+    let rows = batch * heads * call.heads.seq_q / units;
+    let parts = parts(units, call.heads.seq_kv);
     // Of each row: sums, then the largest score and the sum of weights.
     let width = d + 2;
     let room = if T::WIDENED { KEYS * d } else { 0 };
     if parts == 1 {
         // Nothing to wait for: whoever gathers a head's sums divides them.
-        out.par_chunks_mut(rows * d).enumerate().for_each(|(unit, out)| {
+        let whole = |(unit, out): (usize, &mut [T])| {
             scratch([rows * width, rows * d, KEYS, room, room, d], |[gathered, query, weights, keys, values, sum]| {
-                let all = 0..cache.length(&call.heads, unit / kv_heads);
-                one_part(steps, call, cache, unit, all, gathered, [query, weights, keys, values]);
+                one_part(steps, call, cache, Part { unit, of: 1, index: 0 }, gathered, [query, weights, keys, values]);
                 for (row, out) in gathered.chunks_exact(width).zip(out.chunks_exact_mut(d)) {
                     join(std::iter::once(row), out, sum);
                 }
             });
-        });
-        return;
+        };
+        return share(out.chunks_mut(rows * d).enumerate(), whole);
     }
-    scratch([batch * kv_heads * parts * rows * width], |[gathered]| {
-        gathered.par_chunks_mut(rows * width).enumerate().for_each(|(index, gathered)| {
-            let (unit, part) = (index / parts, index % parts);
-            let length = cache.length(&call.heads, unit / kv_heads);
-            let keys = part * length / parts..(part + 1) * length / parts;
-            scratch([rows * d, KEYS, room, room], |parts| one_part(steps, call, cache, unit, keys, gathered, parts));
+    scratch([units * parts * rows * width], |[gathered]| {
+        share(gathered.chunks_mut(rows * width).enumerate(), |(index, gathered)| {
+            let part = Part { unit: index / parts, of: parts, index: index % parts };
+            scratch([rows * d, KEYS, room, room], |parts| one_part(steps, call, cache, part, gathered, parts));
         });
-        let gathered = &*gathered;
-        out.par_chunks_mut(rows * d).enumerate().for_each(|(unit, out)| {
-            let mine = &gathered[unit * parts * rows * width..][..parts * rows * width];
-            scratch([d], |[sum]| {
-                for (row, out) in out.chunks_exact_mut(d).enumerate() {
-                    join(mine.chunks_exact(rows * width).map(|part| &part[row * width..][..width]), out, sum);
-                }
-            });
+        scratch([d], |[sum]| {
+            for (index, out) in out.chunks_exact_mut(d).enumerate() {
+                let (unit, row) = (index / rows, index % rows);
+                let mine = gathered[unit * parts * rows * width..].chunks_exact(rows * width).take(parts);
+                join(mine.map(|part| &part[row * width..][..width]), out, sum);
+            }
         });
     });
 }
 
-/// In how many parts the keys of a head are cut.
+/// In how many parts the keys of a unit are cut.
 fn parts(units: usize, keys: usize) -> usize {
     let wanted = (PARTS_A_THREAD * rayon::current_num_threads()).div_ceil(units.max(1));
     wanted.min(keys / LEAST_PART).max(1)
 }
 
-/// Gathers what the keys `keys` of one head give its queries.
+/// Part `index` of `of` of the keys of a unit: of one head, or of all heads of a sequence where they lie side by side.
+struct Part {
+    unit: usize,
+    of: usize,
+    index: usize,
+}
+
+/// Gathers what the keys of a part give the queries of its heads.
 fn one_part<S: Rows, T: Element>(
     steps: &S,
     call: &Attend<T>,
     cache: &Cache,
-    unit: usize,
-    keys: Range<usize>,
+    part: Part,
     gathered: &mut [f32],
     [query, weights, key_room, value_room]: [&mut [f32]; 4],
 ) {
     let Heads { heads, kv_heads, seq_q, head_dim: d, .. } = call.heads;
-    let (sequence, head, rows) = (unit / kv_heads, unit % kv_heads, heads / kv_heads * seq_q);
+    let side_by_side = cache.heads_together(&call.heads);
+    let first = part.unit * side_by_side;
+    let (sequence, rows) = (first / kv_heads, heads / kv_heads * seq_q);
     let length = cache.length(&call.heads, sequence);
     let scale = call.scale() * std::f32::consts::LOG2_E;
-    for (to, from) in query.iter_mut().zip(&call.query[unit * rows * d..]) {
+    for (to, from) in query.iter_mut().zip(&call.query[first * rows * d..]) {
         *to = from.wide() * scale;
     }
     for row in gathered.chunks_exact_mut(d + 2) {
         row[..d].fill(0.0);
         row[d..].copy_from_slice(&[LOWEST, 0.0]);
     }
-    let mut start = keys.start;
-    while start < keys.end {
-        let end = keys.end.min(start + KEYS);
-        let (at, together) = cache.run(&call.heads, sequence, head, start..end);
-        let soon = start + together + AHEAD;
-        if cache.jumps() && soon < keys.end {
-            let (next, _) = cache.run(&call.heads, sequence, head, soon..keys.end.min(soon + together));
-            prefetch(&call.key[next.clone()]);
-            prefetch(&call.value[next]);
-        }
-        let key = T::tile(&call.key[at.clone()], key_room);
-        let value = T::tile(&call.value[at], value_room);
-        for (row, kept) in gathered.chunks_exact_mut(d + 2).enumerate() {
-            let seen = seen(call, row % seq_q, length);
-            let (from, to) = (seen.start.max(start), seen.end.min(start + together));
-            if from >= to {
-                continue;
+    let (mut start, end) = (part.index * length / part.of, (part.index + 1) * length / part.of);
+    while start < end {
+        let keys = start..end.min(start + KEYS);
+        let mut together = 0;
+        for head in 0..side_by_side {
+            let at;
+            (at, together) = cache.run(&call.heads, sequence, (first + head) % kv_heads, keys.clone());
+            let next = (start + together.min(AHEAD)).min(end - 1)..end;
+            let (next, _) = cache.run(&call.heads, sequence, (first + head) % kv_heads, next);
+            let soon = [Soon::of(&call.key[next.clone()]), Soon::of(&call.value[next])];
+            let key = T::tile(&call.key[at.clone()], key_room);
+            let value = T::tile(&call.value[at], value_room);
+            let mine = gathered.chunks_exact_mut(d + 2).zip(query.chunks_exact(d)).enumerate();
+            for (row, (kept, query)) in mine.skip(head * rows).take(rows) {
+                let seen = seen(call, row % seq_q, length);
+                let (from, to) = (seen.start.max(start), seen.end.min(start + together));
+                if from >= to {
+                    continue;
+                }
+                let part = (from - start) * d..(to - start) * d;
+                let (sum, bounds) = kept.split_at_mut(d);
+                let mut both = [bounds[0], bounds[1]];
+                let mut state = Row { query, weights: &mut *weights, sum, bounds: &mut both, soon };
+                steps.row(d, &key[part.clone()], &value[part], &mut state);
+                bounds.copy_from_slice(&both);
             }
-            let part = (from - start) * d..(to - start) * d;
-            let (sum, bounds) = kept.split_at_mut(d);
-            let mut both = [bounds[0], bounds[1]];
-            let mut state = Row { query: &query[row * d..][..d], weights: &mut *weights, sum, bounds: &mut both };
-            steps.row(d, &key[part.clone()], &value[part], &mut state);
-            bounds.copy_from_slice(&both);
         }
         start += together;
     }

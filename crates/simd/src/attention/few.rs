@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per run, not once per product")]
 
 use super::step::KEYS;
+use crate::prefetch::Soon;
 use crate::vector::Vector;
 
 /// Registers of sums that are kept at once.
@@ -17,6 +18,9 @@ pub struct Row<'a> {
     pub sum: &'a mut [f32],
     /// Largest score, and sum of weights.
     pub bounds: &'a mut [f32; 2],
+    /// Keys and values of the run that follows: a line of theirs is asked for with each line of this one. All at once they
+    /// would fill the queue of memory and keep this run's own reads waiting.
+    pub soon: [Soon; 2],
 }
 
 /// Scores of `count` keys in `row.weights`.
@@ -27,7 +31,7 @@ pub struct Row<'a> {
 pub unsafe fn score<V: Vector>(head_dim: usize, count: usize, key: *const f32, row: &mut Row) {
     debug_assert!(row.query.len() >= head_dim && row.weights.len() >= count);
     let whole = head_dim - head_dim % V::LANES;
-    let query = row.query.as_ptr();
+    let (query, [soon, _]) = (row.query.as_ptr(), row.soon);
     // SAFETY: `head_dim` numbers of the query and of every key below `count`.
     unsafe {
         for index in 0..count {
@@ -35,6 +39,7 @@ pub unsafe fn score<V: Vector>(head_dim: usize, count: usize, key: *const f32, r
             let mut sums = [V::splat(0.0); 2];
             let mut at = 0;
             while at < whole {
+                soon.ask(index * head_dim + at);
                 let side = at / V::LANES % 2;
                 sums[side] = V::load(query.add(at)).mul_add(V::load(key.add(at)), sums[side]);
                 at += V::LANES;
@@ -86,16 +91,17 @@ pub unsafe fn soften<V: Vector>(count: usize, row: &mut Row) -> f32 {
 #[inline(always)]
 pub unsafe fn gather<V: Vector>(head_dim: usize, count: usize, value: *const f32, factor: f32, row: &mut Row) {
     debug_assert!(row.sum.len() >= head_dim && row.weights.len() >= count);
-    let (weights, sum) = (row.weights.as_ptr(), row.sum.as_mut_ptr());
+    let (weights, sum, [_, soon]) = (row.weights.as_ptr(), row.sum.as_mut_ptr(), row.soon);
+    let size = [head_dim, count];
     let mut start = 0;
     // SAFETY: `head_dim` numbers of the sum and of every value below `count`.
     unsafe {
         while start + WIDE * V::LANES <= head_dim {
-            part::<V, WIDE>(head_dim, count, value.add(start), weights, factor, sum.add(start));
+            part::<V, WIDE>(size, start, value, weights, factor, sum, soon);
             start += WIDE * V::LANES;
         }
         while start + V::LANES <= head_dim {
-            part::<V, 1>(head_dim, count, value.add(start), weights, factor, sum.add(start));
+            part::<V, 1>(size, start, value, weights, factor, sum, soon);
             start += V::LANES;
         }
         for at in start..head_dim {
@@ -108,27 +114,30 @@ pub unsafe fn gather<V: Vector>(head_dim: usize, count: usize, value: *const f32
     }
 }
 
-/// `N` registers of the sum.
+/// `N` registers of the sum, from number `start` on.
 #[inline(always)]
 unsafe fn part<V: Vector, const N: usize>(
-    head_dim: usize,
-    count: usize,
+    [head_dim, count]: [usize; 2],
+    start: usize,
     value: *const f32,
     weights: *const f32,
     factor: f32,
     to: *mut f32,
+    soon: Soon,
 ) {
-    // SAFETY: the caller has `N` registers' worth at `to` and in every value.
+    // SAFETY: the caller has `N` registers' worth from `start` on at `to` and in every value.
     unsafe {
+        let (value, to) = (value.add(start), to.add(start));
         let mut sums = [V::splat(0.0); N];
         for (index, sum) in sums.iter_mut().enumerate() {
             *sum = V::load(to.add(index * V::LANES)).mul(V::splat(factor));
         }
         for key in 0..count {
             let weight = V::splat(*weights.add(key));
-            let from = value.add(key * head_dim);
             for (index, sum) in sums.iter_mut().enumerate() {
-                *sum = weight.mul_add(V::load(from.add(index * V::LANES)), *sum);
+                let at = key * head_dim + index * V::LANES;
+                soon.ask(start + at);
+                *sum = weight.mul_add(V::load(value.add(at)), *sum);
             }
         }
         for (index, sum) in sums.into_iter().enumerate() {

@@ -1,6 +1,5 @@
 //! Contextual positions: every instruction set against plain loops in `f64`.
 
-
 use benchbook_simd::{Attend, Contextual, Heads, Isa, attention, contextual_attention};
 use proptest::prelude::*;
 

@@ -1,6 +1,5 @@
 //! Every instruction set against plain loops in `f64`.
 
-
 use std::ops::Range;
 
 use benchbook_simd::{
