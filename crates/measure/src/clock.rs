@@ -1,5 +1,8 @@
 //! The one place where time is read.
 
+use std::collections::BTreeMap;
+use std::fs::{DirEntry, read_dir};
+
 use benchbook_core::message::Sampled;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
@@ -17,9 +20,19 @@ pub fn utc_ns() -> i64 {
     clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
 }
 
-/// Processor time of all threads of this process so far, in nanoseconds.
-pub fn process_cpu_ns() -> i64 {
-    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
+/// Processor time of each thread of this process so far, in nanoseconds, by its number.
+///
+/// The clock of the process does not serve: what a thread has done on another processor enters it with that processor's next
+/// tick, milliseconds later. That of a thread is exact (`clockid_t` of a thread: Linux, `posix-timers_types.h`).
+pub fn thread_cpu_ns() -> BTreeMap<i32, i64> {
+    /// Per thread, and what the scheduler has counted.
+    const OF_THREAD: i32 = 4 | 2;
+    let of = |entry: DirEntry| {
+        let thread: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let time = clock_gettime(ClockId::from_raw(!thread << 3 | OF_THREAD)).ok()?;
+        Some((thread, time.tv_sec() * 1_000_000_000 + time.tv_nsec()))
+    };
+    read_dir("/proc/self/task").into_iter().flatten().flatten().filter_map(of).collect()
 }
 
 /// Processor time of other processes so far, all their threads, in nanoseconds; one that has ended counts as nothing.
@@ -64,5 +77,36 @@ pub fn time(work: &mut dyn FnMut(u64), iterations: u64) -> Sampled {
         cpu_user_ns: user_after - user_before,
         cpu_system_ns: system_after - system_before,
         disturbed: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+
+    #[test]
+    fn what_a_thread_does_elsewhere_shows_at_once() {
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
+            let stop = &stop;
+            scope.spawn(move || {
+                tell.send(nix::unistd::gettid().as_raw()).unwrap();
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+            let thread = told.recv().unwrap();
+            // A clock that is read at ticks grows by a millisecond or more, or not at all.
+            let in_part = (0..1000).any(|_| {
+                let before = thread_cpu_ns()[&thread];
+                std::thread::sleep(std::time::Duration::from_micros(300));
+                (50_000..900_000).contains(&(thread_cpu_ns()[&thread] - before))
+            });
+            stop.store(true, Ordering::Relaxed);
+            assert!(in_part, "no look has seen a part of a tick");
+        });
     }
 }
