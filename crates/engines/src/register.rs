@@ -6,13 +6,13 @@ use benchbook_core::Registry;
 pub fn register(registry: &mut Registry) {
     #[cfg(feature = "libtorch")]
     registry
-        .implementation(crate::libtorch::Sdpa)
-        .implementation(crate::libtorch::SdpaGradients)
-        .implementation(crate::libtorch::SdpaPaged)
-        .implementation(crate::libtorch::SdpaProgram)
-        .implementation(crate::libtorch::SdpaProjected)
-        .implementation(crate::libtorch::SdpaWindow)
-        .implementation(crate::libtorch::Mm);
+        .implementation(crate::libtorch::SDPA)
+        .implementation(crate::libtorch::SDPA_GRADIENTS)
+        .implementation(crate::libtorch::SDPA_PAGED)
+        .implementation(crate::libtorch::SDPA_PROGRAM)
+        .implementation(crate::libtorch::SDPA_PROJECTED)
+        .implementation(crate::libtorch::SDPA_WINDOW)
+        .implementation(crate::libtorch::MM);
     #[cfg(not(feature = "libtorch"))]
     let _ = registry;
 }

@@ -2,6 +2,7 @@
 
 mod array;
 mod gradients;
+mod implementation;
 mod matmul;
 mod paged;
 mod program;
@@ -12,12 +13,12 @@ mod threads;
 mod version;
 mod window;
 
-pub use gradients::SdpaGradients;
-pub use matmul::Mm;
-pub use paged::SdpaPaged;
-pub use program::SdpaProgram;
-pub use projected::SdpaProjected;
-pub use sdpa::Sdpa;
+pub use gradients::SDPA_GRADIENTS;
+pub use matmul::MM;
+pub use paged::SDPA_PAGED;
+pub use program::SDPA_PROGRAM;
+pub use projected::SDPA_PROJECTED;
+pub use sdpa::SDPA;
 pub use threads::{set_threads, thread_pools};
 pub use version::VERSION;
-pub use window::SdpaWindow;
+pub use window::SDPA_WINDOW;

@@ -1,17 +1,23 @@
 //! Paged decoding: blocks gathered, then `scaled_dot_product_attention`.
 
-use benchbook_core::{HostArray, Implementation, Inputs, Params, Result, Setting, Subject};
+use benchbook_core::{HostArray, Inputs, Params, Setting};
 use tch::{TchError, Tensor};
 
 use super::array::upload;
-use super::subject::{TorchSubject, torch_error};
-use super::version::engine;
+use super::implementation::{Torch, any};
 
 /// What one does in PyTorch without a kernel for it (EN1): `index_select` copies the blocks of every head of every sequence
 /// together, once, and what lies behind the last key of a sequence is masked. Indices and mask are made before timing.
-pub struct SdpaPaged;
+pub const SDPA_PAGED: Torch<Call, 1> = Torch {
+    name: "torch-sdpa",
+    workload: "paged-attention",
+    about: "libtorch 2.9.0 index_select of the blocks, scaled_dot_product_attention with the padding masked",
+    supports: any,
+    inputs: prepared,
+    call: attend,
+};
 
-struct Call {
+pub struct Call {
     query: Tensor,
     key_pool: Tensor,
     value_pool: Tensor,
@@ -22,47 +28,16 @@ struct Call {
     grouped: bool,
 }
 
-impl Implementation for SdpaPaged {
-    fn name(&self) -> &'static str {
-        "torch-sdpa"
-    }
-
-    fn workload(&self) -> &'static str {
-        "paged-attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "libtorch 2.9.0 index_select of the blocks, scaled_dot_product_attention with the padding masked"
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["EN1"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["libtorch"]
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        engine()
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let one = |_| {
-            let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
-            Ok(Call {
-                query: tensor("query")?,
-                key_pool: tensor("key_pool")?,
-                value_pool: tensor("value_pool")?,
-                places: places(inputs.get("table"), params.int("kv_heads"))?,
-                keep: keep(inputs, params.size("block"))?,
-                grouped: params.int("heads") != params.int("kv_heads"),
-            })
-        };
-        let calls: Result<Vec<_>, TchError> = (0..setting.copies).map(one).collect();
-        let calls = calls.map_err(|error| torch_error(self.name(), &error))?;
-        Ok(Box::new(TorchSubject::new(self.name(), calls, attend)))
-    }
+fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {
+    let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
+    Ok(Call {
+        query: tensor("query")?,
+        key_pool: tensor("key_pool")?,
+        value_pool: tensor("value_pool")?,
+        places: places(inputs.get("table"), params.int("kv_heads"))?,
+        keep: keep(inputs, params.size("block"))?,
+        grouped: params.int("heads") != params.int("kv_heads"),
+    })
 }
 
 /// Where the blocks of each sequence's heads lie in a pool of single heads' blocks, head by head.

@@ -1,20 +1,26 @@
 //! Programs that `scaled_dot_product_attention` takes as a mask to add.
 
-use benchbook_core::{DType, HostArray, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{DType, HostArray, Inputs, Params, Setting, Support};
 use tch::{TchError, Tensor};
 
 use super::array::upload;
-use super::subject::{TorchSubject, torch_error};
-use super::version::engine;
+use super::implementation::Torch;
 
 /// PyTorch's fused attention with penalties and hidden places in one array that is added to scores (EN1), made before
 /// timing. A soft cap bends scores, so it cannot be said this way.
-pub struct SdpaProgram;
+pub const SDPA_PROGRAM: Torch<Call, 1> = Torch {
+    name: "torch-sdpa",
+    workload: "programmable-attention",
+    about: "libtorch 2.9.0 scaled_dot_product_attention, the program as an array that is added to scores",
+    supports: supported,
+    inputs: prepared,
+    call: attend,
+};
 
 /// Documents of a sequence, as the workload has them.
 const DOCUMENTS: usize = 4;
 
-struct Call {
+pub struct Call {
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -22,55 +28,23 @@ struct Call {
     added: Tensor,
 }
 
-impl Implementation for SdpaProgram {
-    fn name(&self) -> &'static str {
-        "torch-sdpa"
-    }
-
-    fn workload(&self) -> &'static str {
-        "programmable-attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "libtorch 2.9.0 scaled_dot_product_attention, the program as an array that is added to scores"
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["EN1"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["libtorch"]
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, params: &Params) -> Support {
-        match params.text("program") {
-            "alibi" | "document" => Support::Yes,
-            other => Support::No(format!(
-                "scaled_dot_product_attention can only add to scores, which does not say `{other}`"
-            )),
+fn supported(_dtype: DType, params: &Params) -> Support {
+    match params.text("program") {
+        "alibi" | "document" => Support::Yes,
+        other => {
+            Support::No(format!("scaled_dot_product_attention can only add to scores, which does not say `{other}`"))
         }
     }
+}
 
-    fn engine(&self, _device: &str) -> (String, String) {
-        engine()
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let added = added(params);
-        let one = |_| {
-            let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
-            Ok(Call {
-                query: tensor("query")?,
-                key: tensor("key")?,
-                value: tensor("value")?,
-                added: upload(&added, setting.dtype)?,
-            })
-        };
-        let calls: Result<Vec<_>, TchError> = (0..setting.copies).map(one).collect();
-        let calls = calls.map_err(|error| torch_error(self.name(), &error))?;
-        Ok(Box::new(TorchSubject::new(self.name(), calls, attend)))
-    }
+fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {
+    let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
+    Ok(Call {
+        query: tensor("query")?,
+        key: tensor("key")?,
+        value: tensor("value")?,
+        added: upload(&added(params), setting.dtype)?,
+    })
 }
 
 /// What a program adds to scores, −∞ where it hides a key: ALiBi's slope of a head is 2^(−8 (head + 1) / heads) (Press et

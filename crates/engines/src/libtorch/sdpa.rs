@@ -1,57 +1,31 @@
 //! `torch.nn.functional.scaled_dot_product_attention`.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Value};
+use benchbook_core::{DType, Inputs, Params, Setting, Value};
 use tch::{Kind, TchError, Tensor};
 
 use super::array::upload;
-use super::subject::{TorchSubject, torch_error};
-use super::version::engine;
+use super::implementation::{Torch, any};
 
 /// PyTorch's own fused attention, without burn in between (EN1).
 ///
 /// torch's boolean mask means *keep*, and its `is_causal` is aligned to the top left: so the mask is
 /// inverted here, and causality with seq_q ≠ seq_kv is written into it.
-pub struct Sdpa;
+pub const SDPA: Torch<Call, 1> = Torch {
+    name: "torch-sdpa",
+    workload: "attention",
+    about: "libtorch 2.9.0 scaled_dot_product_attention, called without burn in between",
+    supports: any,
+    inputs: call,
+    call: attend,
+};
 
-pub(super) struct Call {
+pub struct Call {
     pub query: Tensor,
     pub key: Tensor,
     pub value: Tensor,
     keep: Option<Tensor>,
     causal: bool,
     grouped: bool,
-}
-
-impl Implementation for Sdpa {
-    fn name(&self) -> &'static str {
-        "torch-sdpa"
-    }
-
-    fn workload(&self) -> &'static str {
-        "attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "libtorch 2.9.0 scaled_dot_product_attention, called without burn in between"
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["EN1"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["libtorch"]
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        engine()
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let calls: Result<Vec<_>, TchError> = (0..setting.copies).map(|_| call(setting, params, inputs)).collect();
-        let calls = calls.map_err(|error| torch_error(self.name(), &error))?;
-        Ok(Box::new(TorchSubject::new(self.name(), calls, attend)))
-    }
 }
 
 pub(super) fn call(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {

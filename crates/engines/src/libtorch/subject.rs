@@ -17,7 +17,7 @@ pub struct TorchSubject<I, const N: usize> {
 }
 
 /// Gives `N` results, which the host reads as one array: as it is where it is one, else rows one after another.
-type Call<I, const N: usize> = fn(&I) -> Result<[Tensor; N], TchError>;
+pub type Call<I, const N: usize> = fn(&I) -> Result<[Tensor; N], TchError>;
 
 /// An error of an implementation on libtorch.
 pub fn torch_error(implementation: &str, error: &TchError) -> Error {
@@ -46,6 +46,10 @@ impl<I, const N: usize> Subject for TorchSubject<I, N> {
 
     fn sync(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    fn allocates_in_rust(&self) -> bool {
+        false
     }
 
     fn output(&mut self) -> Result<HostArray> {

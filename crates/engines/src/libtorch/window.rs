@@ -1,20 +1,26 @@
 //! Rotary positions and a window around `scaled_dot_product_attention`.
 
-use benchbook_core::{DType, HostArray, Implementation, Inputs, Params, Result, Setting, Subject};
+use benchbook_core::{DType, HostArray, Inputs, Params, Setting};
 use tch::{Kind, TchError, Tensor};
 
 use super::array::upload;
-use super::subject::{TorchSubject, torch_error};
-use super::version::engine;
+use super::implementation::{Torch, any};
 
 /// What one writes in PyTorch (EN1): the rotation as operations on halves of each vector, the window as a boolean mask for
 /// fused attention, made before timing, as angles are. Where the window hides nothing, `is_causal` takes the mask's place.
-pub struct SdpaWindow;
+pub const SDPA_WINDOW: Torch<Call, 1> = Torch {
+    name: "torch-sdpa",
+    workload: "window-attention",
+    about: "libtorch 2.9.0 rotation by tensor operations, scaled_dot_product_attention with the window as a mask",
+    supports: any,
+    inputs: prepared,
+    call: attend,
+};
 
 /// The base of the angles, as the workload has it.
 const BASE: f64 = 10_000.0;
 
-struct Call {
+pub struct Call {
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -27,48 +33,17 @@ struct Call {
     grouped: bool,
 }
 
-impl Implementation for SdpaWindow {
-    fn name(&self) -> &'static str {
-        "torch-sdpa"
-    }
-
-    fn workload(&self) -> &'static str {
-        "window-attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "libtorch 2.9.0 rotation by tensor operations, scaled_dot_product_attention with the window as a mask"
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["EN1"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["libtorch"]
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        engine()
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let one = |_| {
-            let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
-            Ok(Call {
-                query: tensor("query")?,
-                key: tensor("key")?,
-                value: tensor("value")?,
-                cos: angles(params, setting.dtype, f64::cos)?,
-                sin: angles(params, setting.dtype, f64::sin)?,
-                keep: keep(params.int("seq"), params.int("window_size"))?,
-                grouped: params.int("heads") != params.int("kv_heads"),
-            })
-        };
-        let calls: Result<Vec<_>, TchError> = (0..setting.copies).map(one).collect();
-        let calls = calls.map_err(|error| torch_error(self.name(), &error))?;
-        Ok(Box::new(TorchSubject::new(self.name(), calls, attend)))
-    }
+fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {
+    let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
+    Ok(Call {
+        query: tensor("query")?,
+        key: tensor("key")?,
+        value: tensor("value")?,
+        cos: angles(params, setting.dtype, f64::cos)?,
+        sin: angles(params, setting.dtype, f64::sin)?,
+        keep: keep(params.int("seq"), params.int("window_size"))?,
+        grouped: params.int("heads") != params.int("kv_heads"),
+    })
 }
 
 /// `of` position · base^(−2 i / head_dim), in `f64` before it is rounded.
