@@ -97,6 +97,11 @@ pub trait Subject {
         Vec::new()
     }
 
+    /// Whether all that a call allocates comes from Rust's allocator, in this process: then it can be counted.
+    fn allocates_in_rust(&self) -> bool {
+        self.processes().is_empty()
+    }
+
     /// What this kernel has to say of itself on this case, beside its times, once it has run.
     fn figures(&self) -> Vec<Figure> {
         Vec::new()

@@ -72,6 +72,10 @@ impl<I, const D: usize> Subject for TensorSubject<I, D> {
         self.device.sync().map_err(|error| self.error(format!("the device reports a failure: {error:?}")))
     }
 
+    fn allocates_in_rust(&self) -> bool {
+        self.device == Device::flex()
+    }
+
     fn output(&mut self) -> Result<HostArray> {
         let output = self.output.clone().ok_or_else(|| self.error("nothing has run yet".into()))?;
         if output.device() != self.device {

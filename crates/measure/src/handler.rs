@@ -8,6 +8,7 @@ use benchbook_core::message::{
 };
 use benchbook_core::{CacheRegime, Figure, Params, Reference, Registry, Setting, Subject, Support, unknown};
 
+use crate::allocations::{Allocated, allocated};
 use crate::caught::Caught;
 use crate::disturbance::Watch;
 use crate::environment::{CaptureSettings, capture};
@@ -216,10 +217,14 @@ impl Handler {
         };
         // No speed for a wrong kernel: it is not even warmed up.
         if check.max_scaled_error <= tolerance {
+            let countable = subject.allocates_in_rust();
             let mut failure = None;
             let mut work = timed(subject.as_mut(), &mut failure);
             let warm = sampler::warm_up(&mut work, trial.warmup_ns, trial.min_sample_ns);
+            // Warm, and not timed.
+            let allocated = countable.then(|| allocated(|| work(1))).flatten();
             drop(work);
+            prepared.figures.extend(allocated.into_iter().flat_map(Allocated::figures));
             failure.map_or(Ok(()), Err)?;
             prepared.iterations = warm.iterations;
             prepared.warmup_iterations = warm.done;

@@ -2,6 +2,7 @@
 //!
 //! Work is timed in [`clock`] and nowhere else, and no kernel is known here by name.
 
+mod allocations;
 mod allocator;
 mod caught;
 pub mod clock;
@@ -21,6 +22,7 @@ mod wire;
 mod worker_main;
 mod workers;
 
+pub use allocations::{Allocated, CountingAllocator, allocated};
 pub use benchbook_core as core;
 pub use benchbook_record as record;
 pub use caught::panics_are_caught;

@@ -5,7 +5,10 @@
 use std::process::ExitCode;
 
 use benchbook_measure::core::Registry;
-use benchbook_measure::{Host, worker_main};
+use benchbook_measure::{CountingAllocator, Host, worker_main};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> ExitCode {
     if let Some(code) = benchbook_kernels::attention::ring::member_main() {

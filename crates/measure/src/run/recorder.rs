@@ -13,8 +13,15 @@ use crate::Result;
 use crate::clock;
 
 /// Names of the figures that a run records of each trial.
-pub const MEASURES: [&str; 5] =
-    ["warmup_iterations", "warmup_settled", "input_copies", "resident_before_bytes", "peak_memory_bytes"];
+pub const MEASURES: [&str; 7] = [
+    "warmup_iterations",
+    "warmup_settled",
+    "input_copies",
+    "resident_before_bytes",
+    "peak_memory_bytes",
+    "allocations",
+    "allocated_bytes",
+];
 
 /// Writes the rows of one run.
 pub struct Recorder {

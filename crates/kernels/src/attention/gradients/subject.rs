@@ -44,6 +44,10 @@ impl Subject for GradientSubject {
         device.sync().map_err(|error| self.error(format!("the device reports a failure: {error:?}")))
     }
 
+    fn allocates_in_rust(&self) -> bool {
+        self.device == "flex"
+    }
+
     fn output(&mut self) -> Result<HostArray> {
         let gradients = match &self.output {
             None => return Err(self.error("nothing has run yet".into())),

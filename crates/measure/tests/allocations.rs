@@ -1,0 +1,38 @@
+//! Counting allocations, in a program that counts: one test, since the count is of all threads.
+
+use std::hint::black_box;
+use std::thread;
+
+use benchbook_measure::{Allocated, CountingAllocator, allocated};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+#[test]
+fn what_is_allocated_is_counted_and_nothing_else() {
+    assert_eq!(allocated(|| ()), Some(Allocated { count: 0, bytes: 0 }));
+    let kept = black_box(vec![1_u8; 50]);
+    let found = allocated(|| {
+        drop(black_box(vec![1_u8; 100]));
+        drop(black_box(vec![0_u64; 25]));
+        let mut grown: Vec<u8> = black_box(Vec::with_capacity(10));
+        grown.reserve_exact(30);
+        drop(black_box(grown));
+    });
+    assert_eq!(found, Some(Allocated { count: 4, bytes: 100 + 200 + 10 + 30 }));
+    drop(kept);
+    // A thread allocates what it needs to begin, and its closure's memory.
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let (ask, asked) = std::sync::mpsc::sync_channel(1);
+    let other = thread::spawn(move || {
+        asked.recv().expect("a question");
+        drop(black_box(vec![1_u8; 1 << 20]));
+        tell.send(()).expect("somebody listens");
+    });
+    let found = allocated(|| {
+        ask.send(()).expect("somebody listens");
+        told.recv().expect("an answer");
+    });
+    assert!(found.is_some_and(|found| found.count >= 1 && found.bytes >= 1 << 20), "{found:?}");
+    other.join().expect("the other thread is well");
+}
