@@ -79,14 +79,17 @@ pub struct NamedQuery {
 }
 
 /// The queries that come with benchbook, by file name.
-pub(crate) const EMBEDDED: [(&str, &str); 13] = [
+pub(crate) const EMBEDDED: [(&str, &str); 16] = [
+    ("approximations", include_str!("../../../queries/approximations.sql")),
     ("checks", include_str!("../../../queries/checks.sql")),
     ("claims", include_str!("../../../queries/claims.sql")),
     ("evidence", include_str!("../../../queries/evidence.sql")),
+    ("figures", include_str!("../../../queries/figures.sql")),
     ("health", include_str!("../../../queries/health.sql")),
     ("history", include_str!("../../../queries/history.sql")),
     ("left_out", include_str!("../../../queries/left_out.sql")),
     ("memory", include_str!("../../../queries/memory.sql")),
+    ("roofline", include_str!("../../../queries/roofline.sql")),
     ("rules", include_str!("../../../queries/rules.sql")),
     ("runs", include_str!("../../../queries/runs.sql")),
     ("scaling", include_str!("../../../queries/scaling.sql")),

@@ -12,7 +12,8 @@ use super::report::{Available, Claim, CoverageRow, Status, coverage, coverage_of
 const FUNCTIONS: &str = "ci_low ci_high median_ci_low median_ci_high mad geomean outliers welch_p cohens_d hedges_g \
     mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \
     paired_verdict paired_reason paired_mde q_value false_coverage_level change_point speedup_category";
-const QUERIES: &str = "speedup summary checks memory scaling left_out runs evidence history rules";
+const QUERIES: &str =
+    "speedup summary checks memory scaling left_out runs evidence history rules roofline approximations";
 const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed runs.threads runs.environment_id \
     runs.environment_variables runs.libraries trials.flops trials.bytes trials.dtype trials.input_seed \
     trials.threads samples.elapsed_ns samples.iterations samples.cpu_user_ns samples.cpu_system_ns \
@@ -20,7 +21,8 @@ const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed r
     checks.passed";
 const COMMANDS: &str = "run list sql compare gate report doctor store schema";
 const OPTIONS: [&str; 4] = ["run --quick", "compare --baseline", "report --output", "sql --format"];
-const MEASURES: &str = "peak_memory_bytes resident_before_bytes warmup_iterations warmup_settled input_copies";
+const MEASURES: &str = "peak_memory_bytes resident_before_bytes warmup_iterations warmup_settled input_copies \
+    allocations allocated_bytes";
 const CHARTS: &str = "distribution speedup scaling history";
 
 fn words(text: &str) -> Vec<String> {

@@ -5,6 +5,7 @@ mod common;
 mod csv;
 mod damage;
 mod functions;
+mod kernels;
 mod named;
 mod refused;
 mod rules;

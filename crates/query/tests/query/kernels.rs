@@ -1,0 +1,139 @@
+//! The queries about kernels: roofs, approximations, figures.
+
+use std::collections::BTreeMap;
+
+use crate::common::{Fixture, assert_near, floats, ints, sample, texts, trial};
+use benchbook_query::{Answer, Session};
+use benchbook_record::{MeasureRow, Provenance, RunWriter, TrialRow};
+use serde_json::json;
+
+fn named(session: &Session, name: &str, params: &[(&str, &str)]) -> Answer {
+    let params: BTreeMap<String, String> =
+        params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    session.named(name, &params).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// A trial with its work, and three samples around `time_ns`.
+fn write(writer: &mut RunWriter, number: i64, change: impl FnOnce(&mut TrialRow), time_ns: i64) {
+    let mut row = trial(number, "fused", "s512", 0, json!({}));
+    change(&mut row);
+    writer.trial(&row).unwrap();
+    for (index, elapsed) in [time_ns - 1, time_ns, time_ns + 5].into_iter().enumerate() {
+        let index = index as i64;
+        writer.sample(&sample(number, index, number * 10 + index, elapsed)).unwrap();
+    }
+}
+
+fn work(workload: &'static str, flops: f64, bytes: f64) -> impl FnOnce(&mut TrialRow) {
+    move |row| {
+        row.workload = workload.into();
+        (row.flops, row.bytes) = (Some(flops), Some(bytes));
+    }
+}
+
+#[test]
+fn a_case_is_held_by_the_nearer_roof_of_its_own_threads() {
+    let fixture = Fixture::new();
+    fixture.tagged("kernels", |writer| {
+        write(writer, 0, work("attention", 2000.0, 64.0), 400);
+        write(writer, 1, work("decoding", 200.0, 640.0), 640);
+        write(writer, 2, work("copying", 0.0, 64.0), 32);
+        let four = |row: &mut TrialRow| (row.workload, row.threads) = ("four threads".into(), 4);
+        write(writer, 3, four, 100);
+    });
+    let without = named(&fixture.session(), "roofline", &[("run", "kernels")]);
+    assert_eq!(floats(&without, "of_the_roof"), vec![None; 4]);
+    assert_eq!(texts(&without, "roof"), vec![None; 4]);
+
+    // An older pair of roofs, which the newer one replaces, and a copy that stays in the caches.
+    for (tag, times) in [("old", [1_000, 1_000, 1_000]), ("new", [100, 32, 8])] {
+        fixture.tagged(tag, |writer| {
+            write(writer, 0, work("fma", 2000.0, 0.0), times[0]);
+            write(writer, 1, work("copy", 0.0, 64.0), times[1]);
+            let small = |row: &mut TrialRow| {
+                work("copy", 0.0, 64.0)(row);
+                row.case_name = "1 MiB".into();
+            };
+            write(writer, 2, small, times[2]);
+        });
+    }
+    let answer = named(&fixture.session(), "roofline", &[("run", "kernels")]);
+    assert_eq!(
+        texts(&answer, "workload").into_iter().flatten().collect::<Vec<_>>(),
+        ["attention", "copying", "decoding", "four threads"]
+    );
+    let text = |name| texts(&answer, name).into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>();
+    assert_eq!(text("roof"), ["arithmetic", "memory", "memory", ""]);
+    let of_the_roof = floats(&answer, "of_the_roof");
+    for (found, wanted) in of_the_roof[..3].iter().zip([100.0 / 400.0, 32.0 / 32.0, 320.0 / 640.0]) {
+        assert_near(found.unwrap(), wanted, "of the roof");
+    }
+    assert_eq!(of_the_roof[3], None, "roofs of two threads say nothing of four");
+    assert_near(floats(&answer, "peak_gflops")[0].unwrap(), 20.0, "the newer roof");
+    assert_near(floats(&answer, "copy_gb_s")[0].unwrap(), 2.0, "the slowest copy");
+    assert_eq!(named(&fixture.session(), "roofline", &[("run", "new")]).rows(), 3, "roofs have roofs too");
+}
+
+#[test]
+fn an_approximation_stands_beside_the_fastest_exact_variant_of_its_case() {
+    let fixture = Fixture::new();
+    let called = |name: &'static str| move |row: &mut TrialRow| row.variant = name.into();
+    let run = fixture.run(|writer| {
+        for (number, (name, time)) in
+            [("dense", 400), ("slow and exact", 900), ("threshold", 500), ("blocks", 100)].into_iter().enumerate()
+        {
+            write(writer, number as i64, called(name), time);
+        }
+        for (number, name, value) in [
+            (2, "relative_error", 0.01),
+            (2, "compute_saved", -0.1),
+            (3, "relative_error", 0.2),
+            (3, "sparsity_reached", 0.75),
+        ] {
+            writer.measure(&figure(number, name, value)).unwrap();
+        }
+    });
+    let session = fixture.session();
+    let answer = named(&session, "approximations", &[]);
+    assert_eq!(texts(&answer, "variant"), [Some("threshold".to_owned()), Some("blocks".to_owned())]);
+    assert_eq!(floats(&answer, "relative_error"), [Some(0.01), Some(0.2)]);
+    assert_eq!(floats(&answer, "sparsity_reached"), [None, Some(0.75)]);
+    assert_eq!(floats(&answer, "compute_saved"), [Some(-0.1), None]);
+    assert_eq!(floats(&answer, "of_exact"), [Some(1.25), Some(0.25)]);
+
+    let figures = named(&session, "figures", &[("run", &run), ("name", "%saved")]);
+    assert_eq!(
+        (texts(&figures, "variant"), floats(&figures, "value")),
+        (vec![Some("threshold".into())], vec![Some(-0.1)])
+    );
+    assert_eq!(named(&session, "figures", &[]).rows(), 4);
+    assert_eq!(named(&session, "figures", &[("name", "no such")]).rows(), 0);
+}
+
+#[test]
+fn figures_are_counted_over_replicates() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for (number, value) in [(0, 10.0), (1, 30.0), (2, 11.0)] {
+            write(writer, number, |row| row.replicate = number, 100);
+            writer.measure(&figure(number, "worker_bytes", value)).unwrap();
+        }
+    });
+    let answer = named(&fixture.session(), "figures", &[]);
+    assert_eq!(ints(&answer, "n"), [Some(3)]);
+    for (column, wanted) in [("value", 11.0), ("lowest", 10.0), ("highest", 30.0)] {
+        assert_eq!(floats(&answer, column), [Some(wanted)], "{column}");
+    }
+}
+
+fn figure(trial: i64, name: &str, value: f64) -> MeasureRow {
+    MeasureRow {
+        trial,
+        sample: None,
+        device: None,
+        name: name.into(),
+        value,
+        unit: "share".into(),
+        provenance: Provenance::Measured,
+    }
+}
