@@ -128,7 +128,7 @@ impl Team {
         }
         self.job.store((&raw const job).cast_mut().cast(), Ordering::Relaxed);
         let number = self.state.load(Ordering::Relaxed) / NEXT_JOB + 1;
-        self.state.store(number * NEXT_JOB | OPEN, Ordering::SeqCst);
+        self.state.store((number * NEXT_JOB) | OPEN, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) > 0 {
             drop(self.bed.lock());
             self.wake.notify_all();

@@ -1,6 +1,6 @@
 //! What the tests against plain loops share.
 
-use benchbook_simd::Isa;
+use benchbook_simd::{Attend, Heads, Isa};
 
 /// Numbers from −1 to 1.
 pub fn numbers(count: usize, seed: u64) -> Vec<f32> {
@@ -27,5 +27,32 @@ pub fn close(name: &str, found: &[f32], wanted: &[f64], tolerance: f64) {
     let scale = wanted.iter().fold(0.0_f64, |most, x| most.max(x.abs())).max(1e-30);
     for (index, (found, wanted)) in found.iter().zip(wanted).enumerate() {
         assert!((f64::from(*found) - wanted).abs() <= tolerance * scale, "{name} at {index}: {found} for {wanted}");
+    }
+}
+
+/// Drawn inputs of attention.
+pub struct Drawn {
+    pub heads: Heads,
+    pub query: Vec<f32>,
+    pub key: Vec<f32>,
+    pub value: Vec<f32>,
+    pub mask: Vec<bool>,
+}
+
+impl Drawn {
+    /// Queries are longer by `stretch`; about a third of the mask hides.
+    pub fn new(heads: Heads, stretch: f32, seed: u64) -> Self {
+        let count = |shape: [usize; 4]| shape.iter().product::<usize>();
+        let query = numbers(count(heads.query()), seed).iter().map(|x| stretch * x).collect();
+        let [key, value] = [1, 2].map(|other| numbers(count(heads.key()), seed ^ other));
+        let mask = numbers(heads.batch * heads.seq_q * heads.seq_kv, seed ^ 3).iter().map(|x| *x > 0.3).collect();
+        Self { heads, query, key, value, mask }
+    }
+
+    /// Everything sees everything.
+    pub fn plain(&self) -> Attend<'_> {
+        let Self { heads, query, key, value, .. } = self;
+        let (scale, causal, window, mask, isa) = (None, false, None, None, Isa::Portable);
+        Attend { heads: *heads, query, key, value, scale, causal, window, mask, isa }
     }
 }

@@ -8,21 +8,26 @@ use benchbook_simd::{
 };
 use proptest::prelude::*;
 
-use crate::common::{close, numbers, present};
+use crate::common::{Drawn, close, numbers, present};
+
+/// Where the keys of a query begin, and which of them it sees.
+fn seen(call: &Attend, row: usize) -> (usize, Vec<usize>) {
+    let Heads { heads, kv_heads, seq_q, seq_kv, .. } = call.heads;
+    let (b, h, i) = (row / (heads * seq_q), row / seq_q % heads, row % seq_q);
+    let at = i as isize + seq_kv as isize - seq_q as isize;
+    let seen = (0..seq_kv)
+        .filter(|j| !call.causal || *j as isize <= at)
+        .filter(|j| call.window.is_none_or(|window| *j as isize > at - window as isize))
+        .filter(|j| call.mask.is_none_or(|mask| !mask[(b * seq_q + i) * seq_kv + j]));
+    ((b * kv_heads + h / (heads / kv_heads)) * seq_kv, seen.collect())
+}
 
 fn reference(call: &Attend) -> Vec<f64> {
-    let Heads { batch, heads, kv_heads, seq_q, seq_kv, head_dim: d } = call.heads;
+    let Heads { batch, heads, seq_q, head_dim: d, .. } = call.heads;
     let scale = call.scale.map_or(1.0 / (d as f64).sqrt(), f64::from);
     let mut out = Vec::new();
     for row in 0..batch * heads * seq_q {
-        let (b, h, i) = (row / (heads * seq_q), row / seq_q % heads, row % seq_q);
-        let kv = (b * kv_heads + h / (heads / kv_heads)) * seq_kv;
-        let at = i as isize + seq_kv as isize - seq_q as isize;
-        let seen: Vec<usize> = (0..seq_kv)
-            .filter(|j| !call.causal || *j as isize <= at)
-            .filter(|j| call.window.is_none_or(|window| *j as isize > at - window as isize))
-            .filter(|j| call.mask.is_none_or(|mask| !mask[(b * seq_q + i) * seq_kv + j]))
-            .collect();
+        let (kv, seen) = seen(call, row);
         let scores: Vec<f64> = seen
             .iter()
             .map(|j| {
@@ -71,17 +76,11 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let heads = Heads { batch, heads: kv_heads * group, kv_heads, seq_q, seq_kv, head_dim: d };
-        let count = |shape: [usize; 4]| shape.iter().product::<usize>();
-        let query: Vec<f32> = numbers(count(heads.query()), seed).iter().map(|x| 4.0 * x).collect();
-        let (key, value) = (numbers(count(heads.key()), seed ^ 1), numbers(count(heads.key()), seed ^ 2));
-        let mask: Vec<bool> = numbers(batch * seq_q * seq_kv, seed ^ 3).iter().map(|x| *x > 0.3).collect();
-        let call = Attend {
-            heads, query: &query, key: &key, value: &value, scale: None, causal, window,
-            mask: masked.then_some(&mask[..]), isa: Isa::Portable,
-        };
+        let drawn = Drawn::new(heads, 4.0, seed);
+        let call = Attend { causal, window, mask: masked.then_some(&drawn.mask[..]), ..drawn.plain() };
         let wanted = reference(&call);
         for isa in present() {
-            let mut out = vec![f32::NAN; query.len()];
+            let mut out = vec![f32::NAN; call.query.len()];
             attention(&Attend { isa, ..call }, &mut out).unwrap();
             close(isa.name(), &out, &wanted, 1e-5);
         }
@@ -101,12 +100,8 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let heads = Heads { batch, heads: kv_heads * group, kv_heads, seq_q, seq_kv, head_dim: d };
-        let count = |shape: [usize; 4]| shape.iter().product::<usize>();
-        let query = numbers(count(heads.query()), seed);
-        let (key, value) = (numbers(count(heads.key()), seed ^ 1), numbers(count(heads.key()), seed ^ 2));
-        let call = Attend {
-            heads, query: &query, key: &key, value: &value, scale: None, causal, window, mask: None, isa: Isa::Portable,
-        };
+        let drawn = Drawn::new(heads, 1.0, seed);
+        let call = Attend { causal, window, ..drawn.plain() };
         let wanted = reference(&call);
         // Blocks in an order of their own, with some that nobody has.
         let each = seq_kv.div_ceil(block);
@@ -123,11 +118,11 @@ proptest! {
             }
             pool
         };
-        let (key_pool, value_pool) = (pool(&key), pool(&value));
+        let (key_pool, value_pool) = (pool(call.key), pool(call.value));
         let lengths = vec![seq_kv; batch];
         let cache = Cache::Paged(Paged { block, table: &table, lengths: &lengths });
         for isa in present() {
-            let mut out = vec![f32::NAN; query.len()];
+            let mut out = vec![f32::NAN; call.query.len()];
             decode(&Attend { isa, ..call }, &Cache::Contiguous, &mut out).unwrap();
             close(isa.name(), &out, &wanted, 1e-5);
             out.fill(f32::NAN);
@@ -139,19 +134,12 @@ proptest! {
 
 /// Gradients in `f64`, from the weights in full.
 fn reference_gradients(call: &Attend, grad: &[f32]) -> [Vec<f64>; 3] {
-    let Heads { batch, heads, kv_heads, seq_q, seq_kv, head_dim: d } = call.heads;
+    let Heads { batch, heads, seq_q, head_dim: d, .. } = call.heads;
     let scale = 1.0 / (d as f64).sqrt();
     let mut dq = vec![0.0; call.query.len()];
     let (mut dk, mut dv) = (vec![0.0; call.key.len()], vec![0.0; call.value.len()]);
     for row in 0..batch * heads * seq_q {
-        let (b, h, i) = (row / (heads * seq_q), row / seq_q % heads, row % seq_q);
-        let kv = (b * kv_heads + h / (heads / kv_heads)) * seq_kv;
-        let at = i as isize + seq_kv as isize - seq_q as isize;
-        let seen: Vec<usize> = (0..seq_kv)
-            .filter(|j| !call.causal || *j as isize <= at)
-            .filter(|j| call.window.is_none_or(|window| *j as isize > at - window as isize))
-            .filter(|j| call.mask.is_none_or(|mask| !mask[(b * seq_q + i) * seq_kv + j]))
-            .collect();
+        let (kv, seen) = seen(call, row);
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
         let q = &call.query[row * d..][..d];
         let g = &grad[row * d..][..d];
@@ -186,21 +174,16 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let heads = Heads { batch, heads: kv_heads * group, kv_heads, seq_q, seq_kv, head_dim: d };
-        let count = |shape: [usize; 4]| shape.iter().product::<usize>();
-        let query: Vec<f32> = numbers(count(heads.query()), seed).iter().map(|x| 2.0 * x).collect();
-        let (key, value) = (numbers(count(heads.key()), seed ^ 1), numbers(count(heads.key()), seed ^ 2));
-        let grad = numbers(query.len(), seed ^ 4);
-        let mask: Vec<bool> = numbers(batch * seq_q * seq_kv, seed ^ 3).iter().map(|x| *x > 0.3).collect();
-        let call = Attend {
-            heads, query: &query, key: &key, value: &value, scale: None, causal, window,
-            mask: masked.then_some(&mask[..]), isa: Isa::Portable,
-        };
+        let drawn = Drawn::new(heads, 2.0, seed);
+        let call = Attend { causal, window, mask: masked.then_some(&drawn.mask[..]), ..drawn.plain() };
+        let (queries, keys) = (call.query.len(), call.key.len());
+        let grad = numbers(queries, seed ^ 4);
         let wanted = reference_gradients(&call, &grad);
         for isa in present() {
             let call = Attend { isa, ..call };
-            let (mut out, mut lse) = (vec![f32::NAN; query.len()], vec![f32::NAN; query.len() / d]);
+            let (mut out, mut lse) = (vec![f32::NAN; queries], vec![f32::NAN; queries / d]);
             attention_with_sums(&call, &mut out, &mut lse).unwrap();
-            let mut found = [vec![f32::NAN; query.len()], vec![f32::NAN; key.len()], vec![f32::NAN; key.len()]];
+            let mut found = [queries, keys, keys].map(|length| vec![f32::NAN; length]);
             let [dq, dk, dv] = &mut found;
             let forward = Forward { out: &out, lse: &lse, grad: &grad };
             attention_backward(&call, &forward, &mut Gradients { query: dq, key: dk, value: dv }).unwrap();
@@ -226,13 +209,8 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let heads = Heads { batch, heads: kv_heads * group, kv_heads, seq_q, seq_kv: seq_q + more, head_dim: d };
-        let count = |shape: [usize; 4]| shape.iter().product::<usize>();
-        let query = numbers(count(heads.query()), seed);
-        let (key, value) = (numbers(count(heads.key()), seed ^ 1), numbers(count(heads.key()), seed ^ 2));
-        let plain = Attend {
-            heads, query: &query, key: &key, value: &value, scale: None, causal: false, window: None, mask: None,
-            isa: Isa::Portable,
-        };
+        let drawn = Drawn::new(heads, 1.0, seed);
+        let plain = drawn.plain();
         let wanted = reference(&Attend { causal: true, window: Some(window), ..plain });
         // Twice the score of half the scale, and causality and the window by hand.
         let seen = move |query: usize, key: usize| key <= query + more && key + window > query + more;
@@ -243,7 +221,7 @@ proptest! {
         let half = Attend { scale: Some(0.5 / (d as f32).sqrt()), ..plain };
         for isa in present() {
             for program in [&score as &dyn Program, &WithTiles { score, visits }] {
-                let mut out = vec![f32::NAN; query.len()];
+                let mut out = vec![f32::NAN; plain.query.len()];
                 attention_with_program(&Attend { isa, ..half }, program, &mut out).unwrap();
                 close(isa.name(), &out, &wanted, 1e-5);
             }

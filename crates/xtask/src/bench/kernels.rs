@@ -56,13 +56,12 @@ pub fn measure(ready: &Ready) -> Result<String> {
             None => "none".to_owned(),
         };
         lines.push(format!(
-            "| {} {} | {candidate} | {} | {:.2} ({:.2} – {:.2}) | {} | {} | {goal} |",
+            "| {} {} | {candidate} | {} | {:.2} ({}) | {} | {} | {goal} |",
             text(row, "workload"),
             text(row, "case_name"),
             text(row, "baseline"),
             number(row, "speedup"),
-            number(row, "low"),
-            number(row, "high"),
+            interval(row),
             speed(&speeds, row, candidate),
             speed(&speeds, row, text(row, "baseline")),
         ));
@@ -84,6 +83,15 @@ const MATRIX_UNITS: &str = "select run_id from runs where array_has(cpu_features
 fn goal(workload: &str, candidate: &str) -> Option<f64> {
     let fits = |(of, ours, _): &&(&str, &str, f64)| *of == workload && candidate.starts_with(&format!("{ours}/"));
     GOALS.iter().find(fits).map(|(_, _, goal)| *goal)
+}
+
+/// The interval of a ratio, or why there is none.
+fn interval(row: &Value) -> String {
+    if row["low"].is_null() {
+        let (replicates, blocks) = (number(row, "replicates"), number(row, "blocks"));
+        return format!("none: {blocks} blocks in {replicates} processes");
+    }
+    format!("{:.2} – {:.2}", number(row, "low"), number(row, "high"))
 }
 
 /// What a goal makes of an interval.
@@ -170,6 +178,10 @@ mod tests {
         assert_eq!(judged(&row(1.1, 1.3), 1.0), "at least 1: met");
         assert_eq!(judged(&row(0.9, 1.1), 1.0), "at least 1: undecided");
         assert_eq!(judged(&row(0.8, 0.8), 1.0), "at least 1: **missed by 25 %**");
+        assert_eq!(interval(&row(0.812, 1.3)), "0.81 – 1.30");
+        let few = json!({ "speedup": 2.6, "low": null, "high": null, "replicates": 3, "blocks": 10 });
+        assert_eq!(judged(&few, 1.0), "at least 1: undecided");
+        assert_eq!(interval(&few), "none: 10 blocks in 3 processes");
     }
 
     #[test]
