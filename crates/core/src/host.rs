@@ -48,6 +48,19 @@ impl HostArray {
         Self { flags: true, ..Self::new(shape, data) }
     }
 
+    /// One array as it is; several, in the width of the first, as the rows of one.
+    ///
+    /// # Panics
+    /// If their elements together are no whole number of rows.
+    pub fn stacked(mut parts: Vec<Self>) -> Self {
+        if parts.len() == 1 {
+            return parts.remove(0);
+        }
+        let width = parts.first().map_or(1, Self::width);
+        let data: Vec<f32> = parts.into_iter().flat_map(|part| part.data).collect();
+        Self::new(vec![data.len().checked_div(width).unwrap_or(0), width], data)
+    }
+
     /// The length of the last axis (1 for a scalar).
     pub fn width(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
@@ -93,6 +106,16 @@ mod tests {
         // Standard errors 1/sqrt(n) and sqrt(2/n); five of them is a chance below 1e-6.
         assert!(mean.abs() < 5.0 / (n as f64).sqrt(), "mean {mean}");
         assert!((square - 1.0).abs() < 5.0 * (2.0 / n as f64).sqrt(), "mean square {square}");
+    }
+
+    #[test]
+    fn arrays_are_stacked_by_rows() {
+        let array = |shape: &[usize]| HostArray::normal(shape.to_vec(), 1, 2);
+        assert_eq!(HostArray::stacked(vec![array(&[2, 3, 4])]), array(&[2, 3, 4]));
+        let both = HostArray::stacked(vec![array(&[2, 3, 4]), array(&[5, 4])]);
+        assert_eq!((&both.shape[..], &both.data[24..]), (&[11, 4][..], &array(&[5, 4]).data[..]));
+        assert_eq!(HostArray::stacked(Vec::new()).data, Vec::<f32>::new());
+        assert_eq!(HostArray::stacked(vec![array(&[3, 0]), array(&[2, 0])]).shape, [0, 0]);
     }
 
     #[test]

@@ -64,18 +64,10 @@ impl<I, const N: usize> Subject for TorchSubject<I, N> {
             Some(Ok(outputs)) if outputs.iter().any(|output| output.device() != Device::Cpu) => {
                 Err(wrong("the result does not lie on the CPU"))
             }
-            Some(Ok(outputs)) => joined(outputs).map_err(|error| torch_error(self.implementation, &error)),
+            Some(Ok(outputs)) => {
+                let parts: Result<_, TchError> = outputs.iter().map(download).collect();
+                Ok(HostArray::stacked(parts.map_err(|error| torch_error(self.implementation, &error))?))
+            }
         }
     }
-}
-
-/// One result as it is, several as rows of the same width.
-fn joined<const N: usize>(outputs: &[Tensor; N]) -> Result<HostArray, TchError> {
-    if let [output] = &outputs[..] {
-        return download(output);
-    }
-    let parts: Vec<HostArray> = outputs.iter().map(download).collect::<Result<_, _>>()?;
-    let width = parts.first().map_or(1, HostArray::width);
-    let data: Vec<f32> = parts.into_iter().flat_map(|part| part.data).collect();
-    Ok(HostArray::new(vec![data.len() / width, width], data))
 }

@@ -4,9 +4,8 @@ use benchbook_core::{DType, Error, Implementation, Inputs, Params, Result, Setti
 use burn::tensor::Tensor;
 
 use super::GradientInputs;
-use super::subject::GradientSubject;
 use crate::attention::naive::{Prepared, attend};
-use crate::{CPU_DEVICES, matmul, open};
+use crate::{CPU_DEVICES, TensorSubject, matmul, open};
 
 /// The forward pass with its scores in memory, and burn's autodiff through every operation of it.
 pub struct Autodiff;
@@ -42,7 +41,7 @@ impl Implementation for Autodiff {
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         let device = open(&setting.device)?.autodiff();
         let copies = GradientInputs::upload(setting, &device, params, inputs);
-        Ok(Box::new(GradientSubject::new(self.name(), &setting.device, copies, gradients)))
+        Ok(Box::new(TensorSubject::several(self.name(), &setting.device, device, copies, gradients)?))
     }
 }
 

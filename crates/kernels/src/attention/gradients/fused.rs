@@ -4,9 +4,8 @@ use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Sub
 use burn::tensor::Tensor;
 
 use super::GradientInputs;
-use super::subject::GradientSubject;
 use crate::attention::fused_engine;
-use crate::{fused, open};
+use crate::{TensorSubject, fused, open};
 
 /// FlashAttention-2, forward and backward (Dao, arXiv 2307.08691, algorithms 1 and 2): the forward pass keeps one number
 /// for each query, the backward pass computes the weights again, tile by tile.
@@ -44,9 +43,7 @@ impl Implementation for FusedGradients {
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         let device = open(&setting.device)?;
         let copies = GradientInputs::upload(setting, &device, params, inputs);
-        // What is wrong with the shapes is said here, not in the timed call.
-        copies.first().map(gradients).transpose()?;
-        Ok(Box::new(GradientSubject::new(self.name(), &setting.device, copies, gradients)))
+        Ok(Box::new(TensorSubject::several(self.name(), &setting.device, device, copies, gradients)?))
     }
 }
 

@@ -4,7 +4,6 @@ mod autodiff;
 mod fused;
 mod inputs;
 mod reference;
-mod subject;
 mod workload;
 
 pub use autodiff::Autodiff;
