@@ -92,13 +92,13 @@ SELECT
     cache,
     variant,
     median_ns,
-    flops / nullif(bytes, 0) AS flops_a_byte,
-    flops / median_ns AS gflops,
-    bytes / median_ns AS gb_s,
-    peak_gflops,
-    copy_gb_s,
+    roof_ns / median_ns AS of_the_roof,
     roof,
     roof_ns,
-    roof_ns / median_ns AS of_the_roof
+    flops / median_ns AS gflops,
+    bytes / median_ns AS gb_s,
+    flops / nullif(bytes, 0) AS flops_a_byte,
+    peak_gflops,
+    copy_gb_s
 FROM held
 ORDER BY workload, case_name, cache, of_the_roof DESC, variant
