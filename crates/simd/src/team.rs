@@ -126,6 +126,8 @@ impl Team {
             }
             *started += 1;
         }
+        // Of a job whose own thread failed too, which was said already.
+        drop(self.panic.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.job.store((&raw const job).cast_mut().cast(), Ordering::Relaxed);
         let number = self.state.load(Ordering::Relaxed) / NEXT_JOB + 1;
         self.state.store((number * NEXT_JOB) | OPEN, Ordering::SeqCst);
@@ -253,6 +255,15 @@ mod tests {
             let said = failed.unwrap_err();
             assert!(said.downcast_ref::<&str>().is_some_and(|said| said.contains("task seven")));
             assert!((7..40).contains(&finished.into_inner()));
+            assert_eq!(done(30), vec![1; 30]);
+        }
+    }
+
+    #[test]
+    fn what_failed_everywhere_is_said_once() {
+        for _ in 0..50 {
+            let failed = catch_unwind(|| share(0..40, |task| assert!(task == usize::MAX, "every task")));
+            assert!(failed.is_err());
             assert_eq!(done(30), vec![1; 30]);
         }
     }
