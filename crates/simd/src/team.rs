@@ -7,7 +7,7 @@ use std::iter::once;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError, TryLockError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// Looks at the state between two times that a waiting thread offers its processor to others.
@@ -73,7 +73,7 @@ where
         return tasks.for_each(work);
     }
     let tasks = Mutex::new(&mut tasks);
-    let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let next = || locked(&tasks).next();
     let job = || {
         let _busy = Busy::start();
         while let Some(task) = next() {
@@ -113,11 +113,7 @@ impl Drop for Busy {
 impl Team {
     /// Does `job` here and on `helpers` others; false where another thread has the team.
     fn run(&'static self, helpers: usize, job: Job) -> bool {
-        let mut started = match self.helpers.try_lock() {
-            Ok(started) => started,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return false,
-        };
+        let Ok(mut started) = self.helpers.try_lock() else { return false };
         while *started < helpers {
             let name = format!("benchbook-simd-{started}");
             // Whoever is there does the work.
@@ -126,20 +122,35 @@ impl Team {
             }
             *started += 1;
         }
-        // Of a job whose own thread failed too, which was said already.
-        drop(self.panic.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.job.store((&raw const job).cast_mut().cast(), Ordering::Relaxed);
         let number = self.state.load(Ordering::Relaxed) / NEXT_JOB + 1;
         self.state.store((number * NEXT_JOB) | OPEN, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) > 0 {
-            drop(self.bed.lock());
+            drop(locked(&self.bed));
             self.wake.notify_all();
         }
-        let open = Open(self);
-        job();
-        drop(open);
-        let panic = self.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
-        panic.map_or(true, |panic| resume_unwind(panic))
+        let mine = catch_unwind(AssertUnwindSafe(job));
+        self.close();
+        // Taken whoever failed: the next job shall not hear of it.
+        let theirs = locked(&self.panic).take();
+        drop(started);
+        match mine.err().or(theirs) {
+            Some(panic) => resume_unwind(panic),
+            None => true,
+        }
+    }
+
+    /// Lets nobody join any more, and waits for those who have.
+    fn close(&self) {
+        self.state.fetch_and(!OPEN, Ordering::Relaxed);
+        let mut looks = 0_usize;
+        while self.state.load(Ordering::Acquire) & AT_WORK != 0 {
+            looks += 1;
+            if looks % LOOKS == 0 {
+                thread::yield_now();
+            }
+            std::hint::spin_loop();
+        }
     }
 
     /// The life of a helper.
@@ -152,10 +163,10 @@ impl Team {
             }
             last = state / NEXT_JOB;
             let job = self.job.load(Ordering::Relaxed).cast_const().cast::<Job>();
-            // SAFETY: whoever published the job waits, in `Open`, until everybody who has joined is done.
+            // SAFETY: whoever published the job waits, in `close`, until everybody who has joined is done.
             let done = catch_unwind(AssertUnwindSafe(|| unsafe { (*job)() }));
             if let Err(panic) = done {
-                self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(panic);
+                locked(&self.panic).get_or_insert(panic);
             }
             self.state.fetch_sub(1, Ordering::Release);
         }
@@ -176,7 +187,7 @@ impl Team {
             }
             thread::yield_now();
         }
-        let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bed = locked(&self.bed);
         self.asleep.fetch_add(1, Ordering::SeqCst);
         let state = loop {
             if let Some(state) = there(Ordering::SeqCst) {
@@ -189,22 +200,9 @@ impl Team {
     }
 }
 
-/// Closes the job when dropped, also by a panic, and waits for those who have joined.
-struct Open(&'static Team);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        let state = &self.0.state;
-        state.fetch_and(!OPEN, Ordering::Relaxed);
-        let mut looks = 0_usize;
-        while state.load(Ordering::Acquire) & AT_WORK != 0 {
-            looks += 1;
-            if looks % LOOKS == 0 {
-                thread::yield_now();
-            }
-            std::hint::spin_loop();
-        }
-    }
+/// What a mutex holds, whoever failed meanwhile: nothing here is left half changed.
+fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -278,17 +276,14 @@ mod tests {
                 thread::yield_now();
             }
         }
-        let both = std::sync::Barrier::new(2.min(rayon::current_num_threads()));
+        // Tasks that wait for each other: as many as there are threads, two at most.
+        let needed = 2.min(rayon::current_num_threads());
+        let both = std::sync::Barrier::new(needed);
         let ids = Mutex::new(std::collections::HashSet::new());
-        share(0..both_needed(), |_| {
+        share(0..needed, |_| {
             both.wait();
             ids.lock().unwrap().insert(thread::current().id());
         });
-        assert_eq!(ids.into_inner().unwrap().len(), both_needed());
-    }
-
-    /// Tasks that wait for each other: as many as there are threads, two at most.
-    fn both_needed() -> usize {
-        2.min(rayon::current_num_threads())
+        assert_eq!(ids.into_inner().unwrap().len(), needed);
     }
 }
