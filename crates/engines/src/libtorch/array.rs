@@ -1,6 +1,6 @@
 //! Host arrays to torch tensors and back.
 
-use benchbook_core::{DType, HostArray};
+use benchbook_core::{DType, HostArray, Inputs, Setting};
 use tch::{Kind, TchError, Tensor};
 
 /// Copies an array into a tensor of `dtype` on the CPU.
@@ -14,6 +14,12 @@ pub fn upload(array: &HostArray, dtype: DType) -> Result<Tensor, TchError> {
     };
     // `copy = true`: a tensor of its own, also where the dtype stays.
     Tensor::f_from_slice(&array.data)?.f_reshape(&shape)?.f_to_dtype(kind, false, true)
+}
+
+/// Queries, keys and values of a case.
+pub fn upload_attended(setting: &Setting, inputs: &Inputs) -> Result<[Tensor; 3], TchError> {
+    let [query, key, value] = ["query", "key", "value"].map(|name| upload(inputs.get(name), setting.dtype));
+    Ok([query?, key?, value?])
 }
 
 /// Reads a tensor back as `f32`.

@@ -3,7 +3,7 @@
 use benchbook_core::{DType, HostArray, Inputs, Params, Setting, Support};
 use tch::{TchError, Tensor};
 
-use super::array::upload;
+use super::array::{upload, upload_attended};
 use super::implementation::Torch;
 
 /// PyTorch's fused attention with penalties and hidden places in one array that is added to scores (EN1), made before
@@ -38,13 +38,8 @@ fn supported(_dtype: DType, params: &Params) -> Support {
 }
 
 fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {
-    let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
-    Ok(Call {
-        query: tensor("query")?,
-        key: tensor("key")?,
-        value: tensor("value")?,
-        added: upload(&added(params), setting.dtype)?,
-    })
+    let [query, key, value] = upload_attended(setting, inputs)?;
+    Ok(Call { query, key, value, added: upload(&added(params), setting.dtype)? })
 }
 
 /// What a program adds to scores, −∞ where it hides a key: ALiBi's slope of a head is 2^(−8 (head + 1) / heads) (Press et

@@ -3,7 +3,7 @@
 use benchbook_core::{DType, Inputs, Params, Setting, Value};
 use tch::{Kind, TchError, Tensor};
 
-use super::array::upload;
+use super::array::{upload, upload_attended};
 use super::implementation::{Torch, any};
 
 /// PyTorch's own fused attention, without burn in between (EN1).
@@ -43,10 +43,11 @@ pub(super) fn call(setting: &Setting, params: &Params, inputs: &Inputs) -> Resul
     } else {
         mask
     };
+    let [query, key, value] = upload_attended(setting, inputs)?;
     Ok(Call {
-        query: upload(inputs.get("query"), setting.dtype)?,
-        key: upload(inputs.get("key"), setting.dtype)?,
-        value: upload(inputs.get("value"), setting.dtype)?,
+        query,
+        key,
+        value,
         keep,
         causal: causal && !in_mask,
         grouped: params.int("heads") != params.int("kv_heads"),

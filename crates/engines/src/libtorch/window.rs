@@ -3,7 +3,7 @@
 use benchbook_core::{DType, HostArray, Inputs, Params, Setting};
 use tch::{Kind, TchError, Tensor};
 
-use super::array::upload;
+use super::array::{upload, upload_attended};
 use super::implementation::{Torch, any};
 
 /// What one writes in PyTorch (EN1): the rotation as operations on halves of each vector, the window as a boolean mask for
@@ -34,11 +34,11 @@ pub struct Call {
 }
 
 fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {
-    let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
+    let [query, key, value] = upload_attended(setting, inputs)?;
     Ok(Call {
-        query: tensor("query")?,
-        key: tensor("key")?,
-        value: tensor("value")?,
+        query,
+        key,
+        value,
         cos: angles(params, setting.dtype, f64::cos)?,
         sin: angles(params, setting.dtype, f64::sin)?,
         keep: keep(params.int("seq"), params.int("window_size"))?,
