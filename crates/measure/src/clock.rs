@@ -9,15 +9,21 @@ use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
+/// What a clock shows, in nanoseconds; nothing where there is no such clock.
+fn read(clock: ClockId) -> Option<i64> {
+    let time = clock_gettime(clock).ok()?;
+    Some(time.tv_sec() * 1_000_000_000 + time.tv_nsec())
+}
+
 /// Nanoseconds of the system's monotonic clock, the same in every process of a machine.
 pub fn now_ns() -> i64 {
     // The call fails only for a clock that does not exist; this one always does.
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
+    read(ClockId::CLOCK_MONOTONIC).unwrap_or(0)
 }
 
 /// Nanoseconds of UTC since 1970, to name a moment; never to measure a duration.
 pub fn utc_ns() -> i64 {
-    clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
+    read(ClockId::CLOCK_REALTIME).unwrap_or(0)
 }
 
 /// Processor time of each thread of this process so far, in nanoseconds, by its number.
@@ -29,18 +35,14 @@ pub fn thread_cpu_ns() -> BTreeMap<i32, i64> {
     const OF_THREAD: i32 = 4 | 2;
     let of = |entry: DirEntry| {
         let thread: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let time = clock_gettime(ClockId::from_raw(!thread << 3 | OF_THREAD)).ok()?;
-        Some((thread, time.tv_sec() * 1_000_000_000 + time.tv_nsec()))
+        Some((thread, read(ClockId::from_raw((!thread << 3) | OF_THREAD))?))
     };
     read_dir("/proc/self/task").into_iter().flatten().flatten().filter_map(of).collect()
 }
 
 /// Processor time of other processes so far, all their threads, in nanoseconds; one that has ended counts as nothing.
 pub fn cpu_ns_of(processes: &[u32]) -> i64 {
-    let of = |id: &u32| {
-        let time = clock_gettime(clock_getcpuclockid(Pid::from_raw(id.cast_signed())).ok()?).ok()?;
-        Some(time.tv_sec() * 1_000_000_000 + time.tv_nsec())
-    };
+    let of = |id: &u32| read(clock_getcpuclockid(Pid::from_raw(id.cast_signed())).ok()?);
     processes.iter().filter_map(of).sum()
 }
 
