@@ -35,6 +35,17 @@ roofs AS (
     JOIN runs u ON u.run_id = r.run_id
     GROUP BY r.run_id, r.started_at, u.hostname_hash, u.cpu_model, r.threads, r.workload
 ),
+machines AS (
+    SELECT
+        hostname_hash,
+        cpu_model,
+        threads,
+        max(rate) FILTER (WHERE workload = 'fma') AS peak_gflops,
+        max(rate) FILTER (WHERE workload = 'copy') AS copy_gb_s
+    FROM roofs
+    WHERE age = 1
+    GROUP BY hostname_hash, cpu_model, threads
+),
 measured AS (
     SELECT
         r.workload,
@@ -61,29 +72,21 @@ beside AS (
         m.flops,
         m.bytes,
         m.median_ns,
-        p.rate AS peak_gflops,
-        c.rate AS copy_gb_s
+        k.peak_gflops,
+        k.copy_gb_s,
+        m.flops / k.peak_gflops AS arithmetic_ns,
+        m.bytes / k.copy_gb_s AS memory_ns
     FROM measured m
-    LEFT JOIN roofs p
-        ON p.workload = 'fma' AND p.age = 1 AND p.threads = m.threads
-        AND (p.hostname_hash IS NOT DISTINCT FROM m.hostname_hash)
-        AND (p.cpu_model IS NOT DISTINCT FROM m.cpu_model)
-    LEFT JOIN roofs c
-        ON c.workload = 'copy' AND c.age = 1 AND c.threads = m.threads
-        AND (c.hostname_hash IS NOT DISTINCT FROM m.hostname_hash)
-        AND (c.cpu_model IS NOT DISTINCT FROM m.cpu_model)
+    LEFT JOIN machines k
+        ON k.threads = m.threads
+        AND (k.hostname_hash IS NOT DISTINCT FROM m.hostname_hash)
+        AND (k.cpu_model IS NOT DISTINCT FROM m.cpu_model)
 ),
 held AS (
     SELECT
         *,
-        CASE
-            WHEN flops / peak_gflops >= bytes / copy_gb_s THEN 'arithmetic'
-            WHEN flops / peak_gflops < bytes / copy_gb_s THEN 'memory'
-        END AS roof,
-        CASE
-            WHEN flops / peak_gflops >= bytes / copy_gb_s THEN flops / peak_gflops
-            WHEN flops / peak_gflops < bytes / copy_gb_s THEN bytes / copy_gb_s
-        END AS roof_ns
+        CASE WHEN arithmetic_ns >= memory_ns THEN 'arithmetic' WHEN arithmetic_ns < memory_ns THEN 'memory' END AS roof,
+        CASE WHEN arithmetic_ns >= memory_ns THEN arithmetic_ns WHEN arithmetic_ns < memory_ns THEN memory_ns END AS roof_ns
     FROM beside
 )
 SELECT
