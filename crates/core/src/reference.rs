@@ -65,14 +65,23 @@ pub fn sample_rows(rows: usize, limit: usize, seed: u64) -> Vec<usize> {
 impl Reference {
     /// Compares an output with this reference.
     ///
-    /// Every element of the output is looked at for NaN and infinity, also outside the rows held.
+    /// Every element of the output is looked at for NaN and infinity, also outside the rows held. A reference that is not
+    /// finite, or does not hold the rows that it names, finds every output infinitely wrong.
     pub fn compare(&self, output: &HostArray) -> Comparison {
-        let rows_checked = self.rows.len() as u64;
+        let width = output.width();
+        let held = self.values.len().checked_div(width).unwrap_or(0);
+        let rows_checked = held.min(self.rows.len()) as u64;
         let wrong = Comparison { max_abs_error: f64::INFINITY, max_scaled_error: f64::INFINITY, rows_checked };
-        if output.shape != self.shape || !output.data.iter().all(|value| value.is_finite()) {
+        let fits = output.shape == self.shape
+            && !self.rows.is_empty()
+            && self.values.len() == self.rows.len() * width
+            && self.rows.iter().all(|row| *row < output.rows());
+        if !fits
+            || !output.data.iter().all(|value| value.is_finite())
+            || !self.values.iter().all(|value| value.is_finite())
+        {
             return wrong;
         }
-        let width = output.width();
         let largest = self.values.iter().fold(0.0_f64, |max, value| max.max(value.abs()));
         let max_abs_error = self
             .rows
@@ -89,7 +98,7 @@ impl Reference {
     /// ‖output − reference‖ over ‖reference‖ (Euclidean, over the rows held): what an approximation loses.
     /// Infinite where the shapes differ.
     pub fn distance(&self, output: &HostArray) -> f64 {
-        if output.shape != self.shape {
+        if output.shape != self.shape || !self.values.iter().all(|value| value.is_finite()) {
             return f64::INFINITY;
         }
         let width = output.width();
@@ -136,6 +145,20 @@ mod tests {
         assert_eq!(reference().compare(&nan).max_abs_error, f64::INFINITY);
         let flat = HostArray::new(vec![6], vec![1.0, 2.0, 9.0, 9.0, -4.0, 0.0]);
         assert_eq!(reference().compare(&flat).max_abs_error, f64::INFINITY);
+    }
+
+    #[test]
+    fn a_reference_that_holds_no_answer_passes_nothing() {
+        let output = HostArray::new(vec![3, 2], vec![1.0, 2.0, 9.0, 9.0, -4.0, 0.0]);
+        assert_eq!(reference().compare(&output).max_abs_error, 0.0);
+        let nan = Reference { values: vec![1.0, f64::NAN, -4.0, 0.0], ..reference() };
+        assert_eq!(nan.compare(&output).max_scaled_error, f64::INFINITY);
+        assert_eq!(nan.distance(&output), f64::INFINITY);
+        let short = Reference { values: vec![1.0, 2.0], ..reference() };
+        let compared = short.compare(&output);
+        assert_eq!((compared.max_scaled_error, compared.rows_checked), (f64::INFINITY, 1), "one row is missing");
+        let outside = Reference { rows: vec![0, 3], ..reference() };
+        assert_eq!(outside.compare(&output).max_scaled_error, f64::INFINITY);
     }
 
     #[test]
