@@ -136,6 +136,15 @@ impl Subject for Calls {
         Ok(())
     }
 
+    fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
+        match input {
+            "a" => self.a.write(first, values),
+            "b" => self.b.write(first, values),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     fn output(&mut self) -> Result<HostArray> {
         Ok(HostArray::new(self.a.shape.clone(), self.product.clone()))
     }

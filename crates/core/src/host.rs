@@ -48,6 +48,20 @@ impl HostArray {
         Self { flags: true, ..Self::new(shape, data) }
     }
 
+    /// Overwrites whole rows, `first` and what follows.
+    ///
+    /// # Panics
+    /// If the array has no such rows.
+    pub fn write(&mut self, first: usize, values: &[f32]) {
+        let start = first * self.width();
+        self.data[start..start + values.len()].copy_from_slice(values);
+    }
+
+    /// Whether it holds real numbers, which may be any, not flags or indices, which may not.
+    fn is_real(&self) -> bool {
+        !self.flags && self.data.iter().any(|value| value.fract() != 0.0)
+    }
+
     /// One array as it is; several, in the width of the first, as the rows of one.
     ///
     /// # Panics
@@ -85,6 +99,11 @@ impl Inputs {
         self.0.get(name).unwrap_or_else(|| panic!("the workload has no input `{name}`"))
     }
 
+    /// Names of the inputs of real numbers: those that other ones can take the place of.
+    pub fn real(&self) -> Vec<&'static str> {
+        self.0.iter().filter(|(_, array)| array.is_real()).map(|(name, _)| *name).collect()
+    }
+
     /// Size of all inputs in bytes when stored with `element_bytes` per element, and one per flag.
     pub fn bytes(&self, element_bytes: usize) -> usize {
         self.0.values().map(|array| array.data.len() * if array.flags { 1 } else { element_bytes }).sum()
@@ -116,6 +135,18 @@ mod tests {
         assert_eq!((&both.shape[..], &both.data[24..]), (&[11, 4][..], &array(&[5, 4]).data[..]));
         assert_eq!(HostArray::stacked(Vec::new()).data, Vec::<f32>::new());
         assert_eq!(HostArray::stacked(vec![array(&[3, 0]), array(&[2, 0])]).shape, [0, 0]);
+    }
+
+    #[test]
+    fn rows_are_overwritten_and_only_real_numbers_may_be() {
+        let mut array = HostArray::normal(vec![2, 2, 3], 1, 2);
+        let before = array.clone();
+        array.write(2, &[7.0, 8.0, 9.0]);
+        assert_eq!(array.data[6..9], [7.0, 8.0, 9.0]);
+        assert_eq!((&array.data[..6], &array.data[9..]), (&before.data[..6], &before.data[9..]));
+        let table = HostArray::new(vec![2], vec![3.0, -1.0]);
+        let mask = HostArray::bernoulli(vec![4], 0.5, 1, 1);
+        assert_eq!(Inputs([("a", array), ("table", table), ("mask", mask)].into()).real(), ["a"]);
     }
 
     #[test]

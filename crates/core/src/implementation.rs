@@ -92,6 +92,15 @@ pub trait Subject {
     /// Nothing has run yet, the read failed, or the result lies on another device than asked for.
     fn output(&mut self) -> Result<HostArray>;
 
+    /// Overwrites whole rows of an input's last axis, `first` and what follows, in place, in each copy of the inputs: what is
+    /// called next computes from them. `false` where it holds no such input.
+    ///
+    /// # Errors
+    /// The device refuses.
+    fn write(&mut self, _input: &str, _first: usize, _values: &[f32]) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Processes of its own that compute for it: their processor time is its own too.
     fn processes(&self) -> Vec<u32> {
         Vec::new()

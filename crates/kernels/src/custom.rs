@@ -6,6 +6,7 @@ use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::{Device, Tensor};
 
 use crate::matmul::burn_engine;
+use crate::subject::NamedInputs;
 use crate::{CPU_DEVICES, TensorSubject, open};
 
 /// Puts `copies` copies of a workload's inputs on a device.
@@ -32,7 +33,7 @@ impl<I, const D: usize> Custom<I, D> {
     }
 }
 
-impl<I: 'static, const D: usize> Implementation for Custom<I, D> {
+impl<I: NamedInputs + 'static, const D: usize> Implementation for Custom<I, D> {
     fn name(&self) -> &'static str {
         self.name
     }

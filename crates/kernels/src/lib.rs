@@ -16,4 +16,4 @@ pub mod tensor;
 pub use custom::Custom;
 pub use device::{CPU_DEVICES, open, probe};
 pub use register::{build_facts, register, set_threads};
-pub use subject::TensorSubject;
+pub use subject::{NamedInputs, Rows, TensorSubject};

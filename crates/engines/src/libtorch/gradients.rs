@@ -6,6 +6,7 @@ use tch::{TchError, Tensor};
 use super::array::upload;
 use super::implementation::Torch;
 use super::sdpa::{Call, call, product};
+use super::subject::NamedInputs;
 
 /// PyTorch's own fused attention and its gradients, without burn in between (EN1).
 pub const SDPA_GRADIENTS: Torch<Step, 3> = Torch {
@@ -20,6 +21,12 @@ pub const SDPA_GRADIENTS: Torch<Step, 3> = Torch {
 pub struct Step {
     call: Call,
     grad: Tensor,
+}
+
+impl NamedInputs for Step {
+    fn input(&self, name: &str) -> Option<Tensor> {
+        if name == "grad" { Some(self.grad.shallow_clone()) } else { self.call.input(name) }
+    }
 }
 
 fn supported(dtype: DType, _params: &Params) -> Support {

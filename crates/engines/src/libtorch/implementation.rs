@@ -3,7 +3,7 @@
 use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
 use tch::TchError;
 
-use super::subject::{Call, TorchSubject, torch_error};
+use super::subject::{Call, NamedInputs, TorchSubject, torch_error};
 use super::version::engine;
 
 /// PyTorch's own code for a workload, without burn in between (EN1): what it needs, made before timing, and the call.
@@ -22,7 +22,7 @@ pub struct Torch<I, const N: usize> {
     pub call: Call<I, N>,
 }
 
-impl<I: 'static, const N: usize> Implementation for Torch<I, N> {
+impl<I: NamedInputs + 'static, const N: usize> Implementation for Torch<I, N> {
     fn name(&self) -> &'static str {
         self.name
     }

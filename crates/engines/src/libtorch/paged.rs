@@ -5,6 +5,7 @@ use tch::{TchError, Tensor};
 
 use super::array::upload;
 use super::implementation::{Torch, any};
+use super::subject::{NamedInputs, find};
 
 /// What one does in PyTorch without a kernel for it (EN1): `index_select` copies the blocks of every head of every sequence
 /// together, once, and what lies behind the last key of a sequence is masked. Indices and mask are made before timing.
@@ -26,6 +27,12 @@ pub struct Call {
     /// `[batch, 1, 1, entries · block]`, true where a key is seen: torch's meaning.
     keep: Tensor,
     grouped: bool,
+}
+
+impl NamedInputs for Call {
+    fn input(&self, name: &str) -> Option<Tensor> {
+        find(&["query", "key_pool", "value_pool"], &[&self.query, &self.key_pool, &self.value_pool], name)
+    }
 }
 
 fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {

@@ -5,6 +5,7 @@ use tch::{TchError, Tensor};
 
 use super::array::{upload, upload_attended};
 use super::implementation::Torch;
+use super::subject::{NamedInputs, find};
 
 /// PyTorch's fused attention with penalties and hidden places in one array that is added to scores (EN1), made before
 /// timing. A soft cap bends scores, so it cannot be said this way.
@@ -26,6 +27,12 @@ pub struct Call {
     value: Tensor,
     /// `[1, heads or 1, seq, seq]`
     added: Tensor,
+}
+
+impl NamedInputs for Call {
+    fn input(&self, name: &str) -> Option<Tensor> {
+        find(&["query", "key", "value"], &[&self.query, &self.key, &self.value], name)
+    }
 }
 
 fn supported(_dtype: DType, params: &Params) -> Support {

@@ -5,6 +5,7 @@ use tch::{TchError, Tensor};
 
 use super::array::upload;
 use super::implementation::{Torch, any};
+use super::subject::{NamedInputs, find};
 
 /// What one writes in PyTorch (EN1): one product for queries, keys and values with their weights side by side, as
 /// `torch.nn.MultiheadAttention` has them, views of it as heads, fused attention, one product.
@@ -29,6 +30,19 @@ pub struct Call {
     heads: i64,
     kv_heads: i64,
     causal: bool,
+}
+
+impl NamedInputs for Call {
+    fn input(&self, name: &str) -> Option<Tensor> {
+        let (all, one) = (self.heads + 2 * self.kv_heads, self.weights.size()[1]);
+        let columns = |from: i64, heads: i64| self.weights.narrow(1, from * one / all, heads * one / all);
+        match name {
+            "w_query" => Some(columns(0, self.heads)),
+            "w_key" => Some(columns(self.heads, self.kv_heads)),
+            "w_value" => Some(columns(self.heads + self.kv_heads, self.kv_heads)),
+            _ => find(&["input", "w_out"], &[&self.input, &self.out], name),
+        }
+    }
 }
 
 fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {

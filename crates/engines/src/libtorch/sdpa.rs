@@ -5,6 +5,7 @@ use tch::{Kind, TchError, Tensor};
 
 use super::array::{upload, upload_attended};
 use super::implementation::{Torch, any};
+use super::subject::{NamedInputs, find};
 
 /// PyTorch's own fused attention, without burn in between (EN1).
 ///
@@ -26,6 +27,12 @@ pub struct Call {
     keep: Option<Tensor>,
     causal: bool,
     grouped: bool,
+}
+
+impl NamedInputs for Call {
+    fn input(&self, name: &str) -> Option<Tensor> {
+        find(&["query", "key", "value"], &[&self.query, &self.key, &self.value], name)
+    }
 }
 
 pub(super) fn call(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {

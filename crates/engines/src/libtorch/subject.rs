@@ -13,7 +13,29 @@ pub struct TorchSubject<I, const N: usize> {
     inputs: Vec<I>,
     next: usize,
     call: Call<I, N>,
-    output: Option<Result<[Tensor; N], TchError>>,
+    output: Option<[Tensor; N]>,
+    failure: Option<TchError>,
+}
+
+/// Inputs of a call, each under the name that its workload gives it.
+pub trait NamedInputs {
+    /// The input called `name`, or a view of it, where the call takes it as it is.
+    fn input(&self, name: &str) -> Option<Tensor>;
+}
+
+/// A second handle on the tensor of that name.
+pub fn find(names: &[&str], tensors: &[&Tensor], name: &str) -> Option<Tensor> {
+    let found = names.iter().zip(tensors).find(|(known, _)| **known == name);
+    found.map(|(_, tensor)| tensor.shallow_clone())
+}
+
+/// Overwrites whole rows of the last axis, `first` and what follows, in place.
+fn overwrite(tensor: &Tensor, first: usize, values: &[f32]) -> Result<(), TchError> {
+    let width = tensor.size().last().copied().unwrap_or(1).max(1);
+    // A view of some columns is no rows one after another, but it has two axes already.
+    let rows = if tensor.dim() == 2 { tensor.shallow_clone() } else { tensor.f_view([-1, width])? };
+    let values = Tensor::f_from_slice(values)?.f_reshape([-1, width])?;
+    rows.f_narrow(0, first as i64, values.size()[0])?.f_copy_(&values).map(drop)
 }
 
 /// Gives `N` results, which the host reads as one array: as it is where it is one, else rows one after another.
@@ -31,21 +53,34 @@ pub fn torch_error(implementation: &str, error: &TchError) -> Error {
 impl<I, const N: usize> TorchSubject<I, N> {
     /// A subject that calls `call` on each of `inputs` in turn, without recording gradients.
     pub fn new(implementation: &'static str, inputs: Vec<I>, call: Call<I, N>) -> Self {
-        Self { implementation, inputs, next: 0, call, output: None }
+        Self { implementation, inputs, next: 0, call, output: None, failure: None }
     }
 }
 
-impl<I, const N: usize> Subject for TorchSubject<I, N> {
+impl<I: NamedInputs, const N: usize> Subject for TorchSubject<I, N> {
     fn run(&mut self, iterations: u64) {
         let _no_gradients = tch::no_grad_guard();
         for _ in 0..iterations {
-            self.output = Some(black_box((self.call)(black_box(&self.inputs[self.next]))));
+            match black_box((self.call)(black_box(&self.inputs[self.next]))) {
+                Ok(output) => self.output = Some(output),
+                Err(error) => drop(self.failure.get_or_insert(error)),
+            }
             self.next = if self.next + 1 == self.inputs.len() { 0 } else { self.next + 1 };
         }
     }
 
     fn sync(&mut self) -> Result<()> {
-        Ok(())
+        self.failure.take().map_or(Ok(()), |error| Err(torch_error(self.implementation, &error)))
+    }
+
+    fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
+        let _no_gradients = tch::no_grad_guard();
+        let mut written = false;
+        for tensor in self.inputs.iter().filter_map(|copy| copy.input(input)) {
+            overwrite(&tensor, first, values).map_err(|error| torch_error(self.implementation, &error))?;
+            written = true;
+        }
+        Ok(written)
     }
 
     fn allocates_in_rust(&self) -> bool {
@@ -60,11 +95,10 @@ impl<I, const N: usize> Subject for TorchSubject<I, N> {
         };
         match &self.output {
             None => Err(wrong("nothing has run yet")),
-            Some(Err(error)) => Err(torch_error(self.implementation, error)),
-            Some(Ok(outputs)) if outputs.iter().any(|output| output.device() != Device::Cpu) => {
+            Some(outputs) if outputs.iter().any(|output| output.device() != Device::Cpu) => {
                 Err(wrong("the result does not lie on the CPU"))
             }
-            Some(Ok(outputs)) => {
+            Some(outputs) => {
                 let parts: Result<_, TchError> = outputs.iter().map(download).collect();
                 Ok(HostArray::stacked(parts.map_err(|error| torch_error(self.implementation, &error))?))
             }

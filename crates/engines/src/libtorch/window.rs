@@ -5,6 +5,7 @@ use tch::{Kind, TchError, Tensor};
 
 use super::array::{upload, upload_attended};
 use super::implementation::{Torch, any};
+use super::subject::{NamedInputs, find};
 
 /// What one writes in PyTorch (EN1): the rotation as operations on halves of each vector, the window as a boolean mask for
 /// fused attention, made before timing, as angles are. Where the window hides nothing, `is_causal` takes the mask's place.
@@ -31,6 +32,12 @@ pub struct Call {
     /// `[seq, seq]`, true where a key is seen: torch's meaning.
     keep: Option<Tensor>,
     grouped: bool,
+}
+
+impl NamedInputs for Call {
+    fn input(&self, name: &str) -> Option<Tensor> {
+        find(&["query", "key", "value"], &[&self.query, &self.key, &self.value], name)
+    }
 }
 
 fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {

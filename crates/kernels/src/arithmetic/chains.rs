@@ -77,6 +77,14 @@ impl Subject for Chained {
         self.wrong.as_deref().map_or(Ok(()), |wrong| Err(Self::error(wrong)))
     }
 
+    fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
+        let known = input == "from";
+        if known {
+            self.from.write(first, values);
+        }
+        Ok(known)
+    }
+
     fn output(&mut self) -> Result<HostArray> {
         let last = self.last.ok_or_else(|| Self::error("nothing has run yet"))?;
         Ok(HostArray::new(self.from.shape.clone(), self.rooms[last].clone()))

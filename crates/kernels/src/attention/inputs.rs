@@ -3,6 +3,7 @@
 use benchbook_core::{Inputs, Params, Setting};
 use burn::tensor::{Bool, Device, Tensor};
 
+use crate::subject::{NamedInputs, Rows, find};
 use crate::tensor::{upload, upload_mask};
 
 /// Inputs of one attention call on a device.
@@ -17,6 +18,18 @@ pub struct AttentionInputs {
     pub mask: Option<Tensor<4, Bool>>,
     /// Whether a query sees no key after its own position.
     pub causal: bool,
+}
+
+impl NamedInputs for AttentionInputs {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        find(&["query", "key", "value"], [&mut self.query, &mut self.key, &mut self.value], name)
+    }
+}
+
+impl NamedInputs for [Tensor<4>; 3] {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        find(&["query", "key", "value"], self, name)
+    }
 }
 
 impl AttentionInputs {

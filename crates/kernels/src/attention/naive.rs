@@ -5,6 +5,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
 
 use super::AttentionInputs;
+use crate::subject::{NamedInputs, Rows};
 use crate::{CPU_DEVICES, TensorSubject, matmul, open};
 
 /// Matmul, mask, softmax, matmul: the scores `[batch, heads, seq_q, seq_kv]` live in memory.
@@ -16,6 +17,12 @@ pub struct Naive;
 pub(super) struct Prepared {
     inputs: AttentionInputs,
     hidden: Option<Tensor<4, Bool>>,
+}
+
+impl NamedInputs for Prepared {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.inputs.input(name)
+    }
 }
 
 impl Prepared {

@@ -3,6 +3,7 @@
 use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::{Device, Tensor};
 
+use crate::subject::{NamedInputs, Rows, find};
 use crate::tensor::upload;
 use crate::{CPU_DEVICES, TensorSubject, open};
 
@@ -40,6 +41,12 @@ impl Implementation for Burn {
         let device = open(&setting.device)?;
         let copies = upload_pairs(setting, &device, inputs);
         Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, multiply)))
+    }
+}
+
+impl NamedInputs for [Tensor<2>; 2] {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        find(&["a", "b"], self, name)
     }
 }
 

@@ -5,6 +5,7 @@ use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Bool, DType as BurnDType, Tensor};
 
 use super::ContextualInputs;
+use crate::subject::{NamedInputs, Rows};
 use crate::tensor::burn_dtype;
 use crate::{CPU_DEVICES, TensorSubject, matmul, open};
 
@@ -19,6 +20,12 @@ struct Prepared {
     /// What gates are added up in. libtorch adds `f32` up in `f64` by itself. flex adds in the tensor's own dtype, and the
     /// sum of a few hundred gates in `f32` would be further off than the tolerance allows.
     sums: BurnDType,
+}
+
+impl NamedInputs for Prepared {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.inputs.input(name)
+    }
 }
 
 impl Implementation for ComposedContextual {

@@ -3,6 +3,7 @@
 use benchbook_core::{Inputs, Setting};
 use burn::tensor::{Device, Tensor};
 
+use crate::subject::{NamedInputs, Rows, find};
 use crate::tensor::upload;
 
 /// Inputs of one call.
@@ -15,6 +16,15 @@ pub struct ContextualInputs {
     pub value: Tensor<4>,
     /// `[positions, head_dim]`, shared by all heads.
     pub embedding: Tensor<2>,
+}
+
+impl NamedInputs for ContextualInputs {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        if name == "embedding" {
+            return Some(&mut self.embedding);
+        }
+        find(&["query", "key", "value"], [&mut self.query, &mut self.key, &mut self.value], name)
+    }
 }
 
 impl ContextualInputs {

@@ -43,7 +43,7 @@ impl Implementation for FusedContextual {
     fn prepare(&self, setting: &Setting, _params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         let device = open(&setting.device)?;
         let copies = ContextualInputs::upload(setting, &device, inputs);
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)?))
+        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)))
     }
 }
 

@@ -41,7 +41,7 @@ impl Implementation for Autodiff {
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         let device = open(&setting.device)?.autodiff();
         let copies = GradientInputs::upload(setting, &device, params, inputs);
-        Ok(Box::new(TensorSubject::several(self.name(), &setting.device, device, copies, gradients)?))
+        Ok(Box::new(TensorSubject::several(self.name(), &setting.device, device, copies, gradients)))
     }
 }
 

@@ -4,6 +4,7 @@ use benchbook_core::{Inputs, Params, Setting};
 use burn::tensor::{Device, Tensor};
 
 use crate::attention::AttentionInputs;
+use crate::subject::{NamedInputs, Rows};
 use crate::tensor::upload;
 
 /// Inputs of one forward and backward pass.
@@ -12,6 +13,12 @@ pub struct GradientInputs {
     pub forward: AttentionInputs,
     /// `[batch, heads, seq_q, head_dim]`: the gradient of the result.
     pub grad: Tensor<4>,
+}
+
+impl NamedInputs for GradientInputs {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        if name == "grad" { Some(&mut self.grad) } else { self.forward.input(name) }
+    }
 }
 
 impl GradientInputs {

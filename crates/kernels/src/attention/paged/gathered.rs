@@ -6,6 +6,7 @@ use burn::tensor::{Bool, Int, Tensor, TensorData};
 use super::PagedInputs;
 use crate::attention::AttentionInputs;
 use crate::attention::naive::{Prepared, attend};
+use crate::subject::{NamedInputs, Rows};
 use crate::{CPU_DEVICES, TensorSubject, matmul, open};
 
 /// Copies the blocks of each sequence together, then attends with the rest masked: what one does without a kernel for it.
@@ -18,6 +19,12 @@ struct Indexed {
     blocks: Tensor<1, Int>,
     /// `[batch, 1, 1, entries · block]`
     hidden: Tensor<4, Bool>,
+}
+
+impl NamedInputs for Indexed {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.inputs.input(name)
+    }
 }
 
 impl Implementation for Gathered {

@@ -6,6 +6,7 @@ use benchbook_core::{Inputs, Setting};
 use burn::tensor::{Device, Tensor};
 
 use crate::fused::Pages;
+use crate::subject::{NamedInputs, Rows, find};
 use crate::tensor::upload;
 
 /// Inputs of one call.
@@ -18,6 +19,13 @@ pub struct PagedInputs {
     pub value_pool: Tensor<4>,
     /// Who has which block; on the host, where a scheduler keeps it.
     pub pages: Arc<Pages>,
+}
+
+impl NamedInputs for PagedInputs {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        let tensors = [&mut self.query, &mut self.key_pool, &mut self.value_pool];
+        find(&["query", "key_pool", "value_pool"], tensors, name)
+    }
 }
 
 impl PagedInputs {

@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use super::programs::program;
 use crate::attention::fused_engine;
 use crate::fused::Program;
+use crate::subject::{NamedInputs, Rows};
 use crate::tensor::upload;
 use crate::{TensorSubject, fused, open};
 
@@ -17,6 +18,12 @@ pub struct Closures;
 struct Prepared {
     inputs: [Tensor<4>; 3],
     program: Arc<dyn Program>,
+}
+
+impl NamedInputs for Prepared {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.inputs.input(name)
+    }
 }
 
 impl Implementation for Closures {
@@ -55,7 +62,7 @@ impl Implementation for Closures {
             program: program(params),
         };
         let copies: Vec<Prepared> = (0..setting.copies).map(one).collect();
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)?))
+        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)))
     }
 }
 

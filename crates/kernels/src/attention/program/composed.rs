@@ -5,6 +5,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::programs::{CAP, seen, slope};
+use crate::subject::{NamedInputs, Rows};
 use crate::tensor::{burn_dtype, upload};
 use crate::{CPU_DEVICES, TensorSubject, matmul, open};
 
@@ -17,6 +18,12 @@ struct Prepared {
     /// `[1, heads or 1, seq, seq]`
     added: Option<Tensor<4>>,
     capped: bool,
+}
+
+impl NamedInputs for Prepared {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.inputs.input(name)
+    }
 }
 
 impl Implementation for Composed {

@@ -6,6 +6,7 @@ use burn::tensor::{Bool, Device, Tensor};
 use super::ProjectedInputs;
 use crate::attention::naive::{self, attend};
 use crate::attention::{AttentionInputs, fused_engine};
+use crate::subject::{NamedInputs, Rows};
 use crate::{CPU_DEVICES, TensorSubject, fused, matmul, open};
 
 /// Three products, heads moved before each other, attention, heads moved back, a product: every intermediate in memory.
@@ -18,6 +19,12 @@ struct Prepared {
     inputs: ProjectedInputs,
     /// `[batch, 1, seq, seq]`
     hidden: Option<Tensor<4, Bool>>,
+}
+
+impl NamedInputs for Prepared {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.inputs.input(name)
+    }
 }
 
 impl Implementation for Chain {
@@ -54,7 +61,7 @@ impl Implementation for Chain {
         };
         let copies = ProjectedInputs::upload(setting, &device, params, inputs).into_iter().map(one).collect();
         let call = if ours { by_hand } else { by_burn };
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, call)?))
+        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, call)))
     }
 }
 

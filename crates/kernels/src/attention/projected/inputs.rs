@@ -3,6 +3,7 @@
 use benchbook_core::{Inputs, Params, Setting};
 use burn::tensor::{Device, Tensor};
 
+use crate::subject::{NamedInputs, Rows, find};
 use crate::tensor::upload;
 
 /// Inputs of one call; `hidden` is `heads · head_dim`.
@@ -21,6 +22,16 @@ pub struct ProjectedInputs {
     pub heads: [usize; 2],
     /// Whether a position sees none after itself.
     pub causal: bool,
+}
+
+impl NamedInputs for ProjectedInputs {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        if name == "input" {
+            return Some(&mut self.input);
+        }
+        let weights = [&mut self.query, &mut self.key, &mut self.value, &mut self.out];
+        find(&["w_query", "w_key", "w_value", "w_out"], weights, name)
+    }
 }
 
 impl ProjectedInputs {

@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 
 use super::ProjectedInputs;
 use crate::attention::fused_engine;
+use crate::subject::{NamedInputs, Rows};
 use crate::{TensorSubject, fused, open};
 
 /// A block of positions goes all the way while it is in the cache: its queries are projected, attend, and are projected out.
@@ -23,6 +24,13 @@ struct Prepared {
     input: Tensor<3>,
     weights: Arc<Projections>,
     causal: bool,
+}
+
+impl NamedInputs for Prepared {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        // Weights are packed before timing: they do not change any more.
+        (name == "input").then_some(&mut self.input as &mut dyn Rows)
+    }
 }
 
 impl Implementation for FusedProjected {
@@ -58,7 +66,7 @@ impl Implementation for FusedProjected {
         let device = open(&setting.device)?;
         let all = ProjectedInputs::upload(setting, &device, params, inputs).into_iter();
         let copies: Vec<Prepared> = all.map(packed).collect::<Result<_>>()?;
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)?))
+        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)))
     }
 }
 

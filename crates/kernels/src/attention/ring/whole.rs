@@ -48,7 +48,7 @@ impl Implementation for Whole {
             causal,
         };
         let copies = (0..setting.copies).map(one).collect();
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)?))
+        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)))
     }
 }
 

@@ -34,7 +34,7 @@ pub fn prepare(
         let call = |[query, key, value]: &Inputs3| {
             fused::attention(query.clone(), key.clone(), value.clone(), None, Options::default())
         };
-        return Ok(Box::new(TensorSubject::checked(name, &setting.device, device, copies, call)?));
+        return Ok(Box::new(TensorSubject::checked(name, &setting.device, device, copies, call)));
     };
     let left_out = select.left_out(&attend(params, inputs)).map_err(|wrong| error(wrong.to_string()))?;
     let names = ["sparsity_reached", "compute_saved"];
@@ -42,7 +42,7 @@ pub fn prepare(
     let call = move |[query, key, value]: &Inputs3| {
         fused::sparse_attention(query.clone(), key.clone(), value.clone(), &select, Options::default())
     };
-    let subject = TensorSubject::checked(name, &setting.device, device, copies, call)?;
+    let subject = TensorSubject::checked(name, &setting.device, device, copies, call);
     Ok(Box::new(WithFigures { subject: Box::new(subject), figures }))
 }
 

@@ -17,6 +17,10 @@ impl Subject for WithFigures {
         self.subject.sync()
     }
 
+    fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
+        self.subject.write(input, first, values)
+    }
+
     fn output(&mut self) -> Result<HostArray> {
         self.subject.output()
     }

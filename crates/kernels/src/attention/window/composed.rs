@@ -7,6 +7,7 @@ use super::WindowInputs;
 use super::workload::BASE;
 use crate::attention::AttentionInputs;
 use crate::attention::naive::{self, attend};
+use crate::subject::{NamedInputs, Rows};
 use crate::tensor::burn_dtype;
 use crate::{CPU_DEVICES, TensorSubject, matmul, open};
 
@@ -22,6 +23,12 @@ struct Prepared {
     sin: Tensor<4>,
     /// `[batch, 1, seq, seq]`
     hidden: Tensor<4, Bool>,
+}
+
+impl NamedInputs for Prepared {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.inputs.input(name)
+    }
 }
 
 impl Implementation for ComposedWindow {

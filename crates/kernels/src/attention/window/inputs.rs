@@ -3,6 +3,7 @@
 use benchbook_core::{Inputs, Params, Setting};
 use burn::tensor::{Device, Tensor};
 
+use crate::subject::{NamedInputs, Rows, find};
 use crate::tensor::upload;
 
 /// Inputs of one call.
@@ -15,6 +16,12 @@ pub struct WindowInputs {
     pub value: Tensor<4>,
     /// Keys that a query sees at most, its own included.
     pub window: usize,
+}
+
+impl NamedInputs for WindowInputs {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        find(&["query", "key", "value"], [&mut self.query, &mut self.key, &mut self.value], name)
+    }
 }
 
 impl WindowInputs {

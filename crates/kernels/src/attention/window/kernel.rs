@@ -9,6 +9,7 @@ use super::WindowInputs;
 use super::workload::BASE;
 use crate::attention::fused_engine;
 use crate::fused::Rotary;
+use crate::subject::{NamedInputs, Rows};
 use crate::{TensorSubject, fused, open};
 
 /// Queries and keys are turned into scratch, then fused attention skips every tile outside of the window.
@@ -17,6 +18,12 @@ pub struct FusedWindow;
 struct Prepared {
     inputs: WindowInputs,
     rotary: Arc<Rotary>,
+}
+
+impl NamedInputs for Prepared {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.inputs.input(name)
+    }
 }
 
 impl Implementation for FusedWindow {
@@ -57,7 +64,7 @@ impl Implementation for FusedWindow {
         let rotary = Arc::new(rotary);
         let all = WindowInputs::upload(setting, &device, params, inputs).into_iter();
         let copies: Vec<Prepared> = all.map(|inputs| Prepared { inputs, rotary: Arc::clone(&rotary) }).collect();
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)?))
+        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, attend)))
     }
 }
 
