@@ -28,13 +28,20 @@ pub struct Asker {
 
 impl Asker {
     pub fn ask(&self, experiment: &Experiment) -> Result<Answer> {
-        let _neighbour = if experiment.noisy { Some(self.neighbour(experiment.seed)?) } else { None };
+        let ask = || match experiment.tool.as_str() {
+            "benchbook" => self.benchbook(experiment).map(|answer| vec![answer]),
+            rival => self.rival(rival, experiment).map(|answer| vec![answer]),
+        };
+        Ok(self.beside(experiment.noisy, experiment.seed, ask)?.remove(0))
+    }
+
+    /// Asks quietly or beside a neighbour; what the host took meanwhile, and this machine, stand in the answers.
+    pub fn beside(&self, noisy: bool, seed: u64, ask: impl FnOnce() -> Result<Vec<Answer>>) -> Result<Vec<Answer>> {
+        let _neighbour = if noisy { Some(self.neighbour(seed)?) } else { None };
         let before = ticks();
-        let answer = match experiment.tool.as_str() {
-            "benchbook" => self.benchbook(experiment),
-            rival => self.rival(rival, experiment),
-        }?;
-        Ok(Answer { steal: stolen(&before, &ticks()), machine: self.machine.clone(), ..answer })
+        let answers = ask()?;
+        let steal = stolen(&before, &ticks());
+        Ok(answers.into_iter().map(|answer| Answer { steal, machine: self.machine.clone(), ..answer }).collect())
     }
 
     /// A process that loads a core in bursts until it is dropped.
@@ -66,19 +73,7 @@ impl Asker {
         let wall_s = started.elapsed().as_secs_f64();
         // A run without a valid pair is an answer too: that nothing can be said.
         let Ok(said) = said else {
-            let direction = "none".to_owned();
-            let note = "undecided; nothing to compare".to_owned();
-            return Ok(Answer {
-                significant: false,
-                direction,
-                ratio: 1.0,
-                low: 0.0,
-                high: 1e9,
-                wall_s,
-                steal: 0.0,
-                machine: String::new(),
-                note,
-            });
+            return Ok(Answer { wall_s, ..undecided("nothing to compare") });
         };
         let rows = parse(&said)?;
         let row = &rows[0];
@@ -125,6 +120,21 @@ impl Asker {
             machine: String::new(),
             note: format!("without its threshold: {}", line["significant_no_threshold"]),
         })
+    }
+}
+
+/// The answer that nothing can be said, and why.
+pub fn undecided(why: &str) -> Answer {
+    Answer {
+        significant: false,
+        direction: "none".into(),
+        ratio: 1.0,
+        low: 0.0,
+        high: 1e9,
+        wall_s: 0.0,
+        steal: 0.0,
+        machine: String::new(),
+        note: format!("undecided; {why}"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::ask::Asker;
 use super::ledger::Ledger;
-use super::{schedule, tables};
+use super::{same_kernel, schedule, tables};
 use crate::bench::machine;
 use crate::error::{Named, Result};
 use crate::process;
@@ -41,6 +41,18 @@ pub fn measure(ready: &Ready, minutes: f64) -> Result<String> {
         let answer = asker.ask(experiment)?;
         println!("   {experiment}: {answer}");
         ledger.append(experiment, &answer)?;
+    }
+    let sweeps = same_kernel::left(&ledger);
+    println!("   {} runs of real kernels against themselves are left", sweeps.len());
+    for (number, sweep) in sweeps.iter().enumerate() {
+        if Instant::now() > end {
+            println!("   {} of them are for another time: run this again", sweeps.len() - number);
+            break;
+        }
+        for (experiment, answer) in sweep.ask(&asker, root)? {
+            println!("   {experiment}: {answer}");
+            ledger.append(&experiment, &answer)?;
+        }
     }
     Ok(tables::all(&ledger))
 }

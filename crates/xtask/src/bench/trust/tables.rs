@@ -2,13 +2,22 @@
 
 use super::experiment::{Answer, Experiment};
 use super::ledger::{Ledger, MOST_STEAL};
+use super::same_kernel;
 use super::schedule::TOOLS;
 use crate::bench::figures::{median, quantile};
 
 /// All tables.
 pub fn all(ledger: &Ledger) -> String {
-    [conditions(ledger), false_positives(ledger), power(ledger), curve(ledger), coverage(ledger), time(ledger)]
-        .join("\n\n")
+    [
+        conditions(ledger),
+        false_positives(ledger),
+        same_kernels(ledger),
+        power(ledger),
+        curve(ledger),
+        coverage(ledger),
+        time(ledger),
+    ]
+    .join("\n\n")
 }
 
 /// How quiet it was.
@@ -55,6 +64,31 @@ fn false_positives(ledger: &Ledger) -> String {
             }
         };
         lines.push(format!("| {tool} | {} | {} |", cell(false), cell(true)));
+    }
+    lines.join("\n")
+}
+
+fn same_kernels(ledger: &Ledger) -> String {
+    let mut lines = vec![
+        "**The same kernel on both sides**, on two threads, five replicates, cases of s64 to s1024: called faster or slower."
+            .into(),
+        String::new(),
+        "| kernel | quiet | beside a noisy neighbour |".to_owned(),
+        "|---|---|---|".to_owned(),
+    ];
+    for (kernel, device) in same_kernel::KERNELS {
+        let cell = |noisy: bool| {
+            let rows = ledger.of(|e| e.goal == same_kernel::GOAL && e.noisy == noisy && e.work.starts_with(kernel));
+            let text = rate(&rows, |_, a| a.significant);
+            let compared = rows.iter().filter(|(_, a)| !a.note.contains("nothing to compare")).count();
+            let wrong = rows.iter().filter(|(_, a)| a.significant).count();
+            let text = format!("{text}, {compared} with an interval");
+            if rows.len() < same_kernel::COMPARISONS {
+                return text;
+            }
+            format!("{text}; {}", goal(wrong <= 10, "at most 10 of 100"))
+        };
+        lines.push(format!("| {kernel} on {device} | {} | {} |", cell(false), cell(true)));
     }
     lines.join("\n")
 }
@@ -138,7 +172,9 @@ fn coverage(ledger: &Ledger) -> String {
     }
     for tool in TOOLS {
         for noisy in [false, true] {
-            let rows = ledger.of(|e| e.goal != "coverage" && e.tool == tool && e.noisy == noisy);
+            let rows = ledger.of(|e| {
+                !["coverage", same_kernel::GOAL].contains(&e.goal.as_str()) && e.tool == tool && e.noisy == noisy
+            });
             let name = if noisy { "noisy" } else { "quiet" };
             lines.push(format!("| {tool}, {name} | {} |", rate(&rows, |e, a| a.covers(1.0 + e.extra))));
         }

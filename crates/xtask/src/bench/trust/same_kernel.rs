@@ -1,0 +1,164 @@
+//! Real kernels on all processors against themselves: the program's own gate, with one revision on both sides.
+
+use super::ask::{Asker, undecided};
+use super::experiment::{Answer, Experiment};
+use super::ledger::{Ledger, as_asked};
+use crate::bench::ask::{answer as parse, number, rows, text};
+use crate::error::{Named, Result};
+use crate::process;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
+
+/// What the experiments are for.
+pub const GOAL: &str = "same-kernel";
+
+/// Kernels with two threads of three makes: rayon's pool, a team that waits awake, OpenMP.
+pub const KERNELS: [(&str, &str); 3] = [("naive", "flex"), ("fused", "flex"), ("torch-sdpa", "libtorch")];
+
+/// Sequences of a run's cases; each is a comparison.
+const SEQUENCES: [u32; 5] = [64, 128, 256, 512, 1024];
+
+/// Runs of each kernel, quiet and beside a neighbour.
+const RUNS: u64 = 20;
+
+/// Comparisons of a kernel in a condition, all its runs together.
+pub const COMPARISONS: usize = RUNS as usize * SEQUENCES.len();
+
+/// One run: a kernel, and its cases as experiments.
+pub struct Sweep {
+    kernel: &'static str,
+    device: &'static str,
+    noisy: bool,
+    seed: u64,
+}
+
+impl Sweep {
+    fn experiment(&self, sequence: u32) -> Experiment {
+        Experiment {
+            goal: GOAL.into(),
+            tool: "benchbook".into(),
+            noisy: self.noisy,
+            work: format!("{} s{sequence}", self.kernel),
+            extra: 0.0,
+            seconds: 0.0,
+            replicates: 5,
+            seed: self.seed,
+        }
+    }
+
+    /// The experiments that it makes.
+    pub fn experiments(&self) -> Vec<Experiment> {
+        SEQUENCES.map(|sequence| self.experiment(sequence)).into()
+    }
+
+    /// Measures the kernel against itself, from the repository at `root`.
+    pub fn ask(&self, asker: &Asker, root: &Path) -> Result<Vec<(Experiment, Answer)>> {
+        let answers = asker.beside(self.noisy, self.seed, || self.measure(asker, root))?;
+        Ok(self.experiments().into_iter().zip(answers).collect())
+    }
+
+    fn measure(&self, asker: &Asker, root: &Path) -> Result<Vec<Answer>> {
+        let plan = asker.store.join("plan.toml");
+        let _ = fs::remove_dir_all(asker.store.join("store"));
+        fs::write(&plan, self.plan()).named("write", &plan)?;
+        let started = Instant::now();
+        let gate = || {
+            let mut command = process::command(&asker.program);
+            command.current_dir(root).env_remove("BENCHBOOK_KEEP_DISTURBED").env_remove("BENCHBOOK_WORKER");
+            command.arg("--store").arg(asker.store.join("store"));
+            command
+        };
+        let cache = asker.store.with_file_name("gate");
+        let mut measuring = gate();
+        measuring.args(["gate", "--baseline", "HEAD", "--candidate", "HEAD", "--suite"]).arg(&plan);
+        measuring.arg("--cache").arg(cache).stdout(Stdio::null()).stderr(Stdio::null());
+        // What the gate concludes is an answer, not a failure; where it measured nothing, the question below fails.
+        process::status(&mut measuring, "build the program")?;
+        let wall_s = started.elapsed().as_secs_f64() / SEQUENCES.len() as f64;
+        let found = "SELECT case_name, speedup, low, high, verdict, reason, replicates FROM verdicts \
+                     WHERE run_id = (SELECT run_id FROM runs ORDER BY started_at LIMIT 1) AND baseline < candidate";
+        let said = parse(&process::output(gate().args(["sql", found, "--format", "json"]), "see its message above")?)?;
+        let answers: BTreeMap<&str, Answer> = rows(&said).map(|row| (text(row, "case_name"), judged(row))).collect();
+        let of = |sequence: u32| {
+            let named = answers.iter().find(|(case, _)| case.split(' ').any(|word| word == format!("s{sequence}")));
+            named.map_or_else(|| undecided("nothing to compare"), |(_, answer)| answer.clone())
+        };
+        Ok(SEQUENCES.map(|sequence| Answer { wall_s, ..of(sequence) }).into())
+    }
+
+    fn plan(&self) -> String {
+        let Self { kernel, device, seed, .. } = self;
+        format!(
+            "suite = \"trust\"\nseed = {seed}\nthreads = 2\nreplicates = 5\ndevices = [\"{device}\"]\n\n\
+             [sampling]\nblocks = 20\nmin_sample_ns = 1000000\nwarmup_ns = 50000000\n\n[[cases]]\n\
+             workload = \"attention\"\nimplementations = [\"{kernel}\"]\nparams = {{ seq_q = {SEQUENCES:?} }}\n"
+        )
+    }
+}
+
+/// Whether the verdict is a direction, on equal programs.
+fn judged(row: &serde_json::Value) -> Answer {
+    let verdict = text(row, "verdict");
+    let significant = ["faster", "slower"].contains(&verdict);
+    let bound = |name: &str, unknown: f64| row[name].as_f64().map_or(unknown, f64::recip);
+    Answer {
+        significant,
+        direction: if significant { verdict.to_owned() } else { "none".to_owned() },
+        ratio: number(row, "speedup").recip(),
+        low: bound("high", 0.0),
+        high: bound("low", 1e9),
+        note: format!("{verdict}; {}; {} replicates", text(row, "reason"), row["replicates"]),
+        ..undecided("")
+    }
+}
+
+/// The runs that are left, kernels and conditions in turn.
+pub fn left(ledger: &Ledger) -> Vec<Sweep> {
+    let mut sweeps = Vec::new();
+    for seed in 1..=RUNS {
+        for noisy in [false, true] {
+            for (kernel, device) in KERNELS {
+                let sweep = Sweep { kernel, device, noisy, seed };
+                let done = |one: &Experiment| ledger.done.iter().any(|(e, a)| e == one && as_asked(e, a));
+                if !sweep.experiments().iter().all(done) {
+                    sweeps.push(sweep);
+                }
+            }
+        }
+    }
+    sweeps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_condition_gets_its_comparisons_and_what_is_done_is_not_asked_again() {
+        let path = std::env::temp_dir().join(format!("benchbook-same-kernel-{}.csv", std::process::id()));
+        let mut ledger = Ledger::open(&path, "cpu").expect("a ledger");
+        let first = left(&ledger);
+        let of = |kernel: &str, noisy: bool| {
+            let sweeps = first.iter().filter(|sweep| sweep.kernel == kernel && sweep.noisy == noisy);
+            sweeps.flat_map(Sweep::experiments).count()
+        };
+        assert!(KERNELS.iter().all(|(kernel, _)| [false, true].map(|noisy| of(kernel, noisy)) == [COMPARISONS; 2]));
+        assert!(COMPARISONS >= 100);
+        for one in first[0].experiments() {
+            ledger.append(&one, &Answer { machine: "cpu".into(), ..undecided("x") }).expect("written");
+        }
+        assert_eq!(left(&ledger).len(), first.len() - 1);
+        std::fs::remove_file(&path).expect("removed");
+    }
+
+    #[test]
+    fn only_a_direction_is_a_false_alarm() {
+        let row = |verdict: &str| serde_json::json!({"verdict": verdict, "reason": "r", "speedup": 0.5, "low": 0.4, "high": null, "replicates": 5});
+        assert!(judged(&row("slower")).significant && !judged(&row("undecided")).significant);
+        let answer = judged(&row("equivalent"));
+        assert_eq!((answer.significant, answer.ratio, answer.low, answer.high), (false, 2.0, 0.0, 2.5));
+    }
+}
