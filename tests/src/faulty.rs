@@ -5,8 +5,9 @@ use benchbook_core::{
     Subject, Support, Work, Workload,
 };
 
-/// Names of the kernels, each after its fault; the first two have none, the third does its work twice.
-pub const FAULTS: [&str; 13] = [
+/// Names of the kernels, each after its fault; the first two have none, the third does its work twice. The last three are
+/// right and cheat: one keeps its first result, one those of inputs that it knows, one makes a single call of many.
+pub const FAULTS: [&str; 16] = [
     "good",
     "twin",
     "half-speed",
@@ -20,11 +21,17 @@ pub const FAULTS: [&str; 13] = [
     "prints",
     "absent",
     "unsupported",
+    "keeps-first",
+    "remembers-inputs",
+    "ignores-calls",
 ];
 
-/// Single calls after which a kernel that goes wrong later does so. The check and the warm-up make
-/// two of them and each hot sample one, so this lies in the middle of the samples.
-const LATER: u64 = 12;
+/// What a call that remembers costs more than one that does not, the first time: remembering pays only for long work.
+const LONG: usize = 200;
+
+/// Single calls after which a kernel that goes wrong later does so. Checks and the warm-up make 47 or 48 of them and each hot
+/// sample one, so this lies among the samples.
+const LATER: u64 = 57;
 
 /// Registers the workload `double` and a kernel for each fault.
 pub fn register_faulty(registry: &mut Registry) {
@@ -127,7 +134,7 @@ impl Implementation for Faulty {
             return Err(Error::Implementation { implementation: "absent".into(), device: "host".into(), reason });
         }
         let x = inputs.get("x").clone();
-        Ok(Box::new(Call { fault: as_planted(self.0), single_calls: 0, output: x.clone(), x }))
+        Ok(Box::new(Call { fault: as_planted(self.0), single_calls: 0, output: x.clone(), known: None, x }))
     }
 }
 
@@ -143,13 +150,30 @@ struct Call {
     single_calls: u64,
     x: HostArray,
     output: HostArray,
+    known: Option<HostArray>,
 }
 
 impl Subject for Call {
     fn run(&mut self, iterations: u64) {
         self.single_calls += u64::from(iterations == 1);
-        let calls = if self.fault == "half-speed" { 2 * iterations } else { iterations };
+        let calls = match self.fault {
+            "half-speed" => 2 * iterations,
+            "ignores-calls" => 1,
+            _ => iterations,
+        };
         for _ in 0..calls {
+            let known = match (self.fault, &self.known) {
+                ("keeps-first", Some(_)) => true,
+                ("remembers-inputs", Some(known)) => *known == self.x,
+                _ => false,
+            };
+            if known {
+                continue;
+            }
+            if ["keeps-first", "remembers-inputs"].contains(&self.fault) {
+                self.known = Some(self.x.clone());
+                (0..LONG * self.x.data.len()).for_each(|step| drop(std::hint::black_box(step)));
+            }
             let factor = match (self.fault, self.single_calls > LATER) {
                 ("panics", _) | ("panics-later", true) => panic!("a kernel panics on purpose"),
                 ("hangs", true) => loop {
@@ -171,6 +195,11 @@ impl Subject for Call {
 
     fn sync(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    fn write(&mut self, _input: &str, first: usize, values: &[f32]) -> Result<bool> {
+        self.x.write(first, values);
+        Ok(true)
     }
 
     fn output(&mut self) -> Result<HostArray> {

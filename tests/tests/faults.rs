@@ -31,6 +31,9 @@ fn every_fault_is_an_outcome_and_the_run_goes_on() {
         ("wrong-later", "wrong", "scaled error"),
         ("absent", "failed", "the engine is not installed"),
         ("unsupported", "unsupported", "it never does"),
+        ("keeps-first", "wrong", "scaled error"),
+        ("remembers-inputs", "failed", "it remembers results"),
+        ("ignores-calls", "failed", "it leaves calls out"),
     ];
     assert_eq!(expected.len(), FAULTS.len());
     for (name, status, reason) in expected {

@@ -26,6 +26,8 @@ pub enum Request {
     },
     /// Set up a trial, check it, warm it up, choose its iterations.
     Prepare(Box<Trial>),
+    /// Say what a call of a trial adds to the memory of a process that keeps nothing of what it frees.
+    Memory(Box<Trial>),
     /// Take one sample of a prepared trial.
     Sample {
         /// The trial.
@@ -86,8 +88,11 @@ pub enum Reply {
     Finished {
         /// The check after timing.
         check: Comparison,
-        /// Peak resident memory of the process during the trial, in bytes, where it can be read.
-        peak_memory_bytes: Option<u64>,
+    },
+    /// Answer to [`Request::Memory`].
+    Memory {
+        /// What a call adds to resident memory at its highest, in bytes, where it can be read.
+        peak_added_bytes: Option<u64>,
     },
     /// The implementation cannot take this case here, and says why.
     Unsupported {
@@ -120,8 +125,12 @@ pub struct Prepared {
     pub settled: Option<bool>,
     /// From the request to readiness, in nanoseconds.
     pub prepare_ns: i64,
-    /// Resident memory of the process before the trial was set up, in bytes.
-    pub resident_before_bytes: Option<u64>,
+    /// Whether what a call adds to memory can be seen in a process alone that keeps nothing of what it frees.
+    #[serde(default)]
+    pub memory_elsewhere: bool,
+    /// Whether the process was at rest when it answered.
+    #[serde(default = "yes")]
+    pub rested: bool,
     /// Copies of the inputs that calls rotate through.
     pub copies: u64,
     /// What else workload and implementation say of the trial.
@@ -138,12 +147,21 @@ pub struct Sampled {
     pub elapsed_ns: i64,
     /// When the sample began.
     pub started_ns: i64,
-    /// User time of the whole process during the sample.
+    /// User time of all threads during the sample. The sum with system time is exact (by the threads' own clocks), its parts
+    /// are as the system counts them, at ticks.
     pub cpu_user_ns: i64,
-    /// System time of the whole process during the sample.
+    /// System time of all threads during the sample.
     pub cpu_system_ns: i64,
     /// What else happened meanwhile that spoils the sample.
     pub disturbed: Option<Disturbance>,
+    /// Whether the process was at rest when it answered: if not, it disturbs what comes next.
+    #[serde(default = "yes")]
+    pub rested: bool,
+}
+
+/// What is not said by workers that do not know of it.
+fn yes() -> bool {
+    true
 }
 
 /// What spoils a sample, as the system tells it.
@@ -160,11 +178,14 @@ pub enum Disturbance {
     Loaded,
     /// The measuring thread was moved to another processor.
     Migrated,
+    /// The threads of a pool had less of the processors than in other samples of the trial.
+    Starved,
 }
 
 impl Disturbance {
-    /// Every disturbance, the gravest first.
-    pub const ALL: [Self; 5] = [Self::Throttled, Self::Stolen, Self::Preempted, Self::Loaded, Self::Migrated];
+    /// Every disturbance, in the order in which they came to be: their places stand on the wire.
+    pub const ALL: [Self; 6] =
+        [Self::Throttled, Self::Stolen, Self::Preempted, Self::Loaded, Self::Migrated, Self::Starved];
 
     /// The word that stands in `samples.invalid_reason`.
     pub fn word(self) -> &'static str {
@@ -174,6 +195,7 @@ impl Disturbance {
             Self::Preempted => "preempted",
             Self::Loaded => "loaded",
             Self::Migrated => "migrated",
+            Self::Starved => "starved",
         }
     }
 }

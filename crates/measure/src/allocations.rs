@@ -3,13 +3,16 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use benchbook_core::Figure;
 
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
+/// Bytes that are held beyond those at the start, below 0 where more was freed.
+static HELD: AtomicI64 = AtomicI64::new(0);
+static HIGHEST: AtomicI64 = AtomicI64::new(0);
 
 /// The system's allocator, for a program's `#[global_allocator]`: counts within [`allocated`], costs one look at a flag
 /// elsewhere.
@@ -21,6 +24,14 @@ impl CountingAllocator {
         if COUNTING.load(Ordering::Relaxed) {
             COUNT.fetch_add(1, Ordering::Relaxed);
             BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
+            let before = HELD.fetch_add(bytes as i64, Ordering::Relaxed);
+            HIGHEST.fetch_max(before + bytes as i64, Ordering::Relaxed);
+        }
+    }
+
+    fn note_free(bytes: usize) {
+        if COUNTING.load(Ordering::Relaxed) {
+            HELD.fetch_sub(bytes as i64, Ordering::Relaxed);
         }
     }
 }
@@ -40,12 +51,15 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Both blocks may be there while it is moved.
         Self::note(size);
+        Self::note_free(layout.size());
         // SAFETY: as the caller promises.
         unsafe { System.realloc(at, layout, size) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        Self::note_free(layout.size());
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(at, layout) }
     }
@@ -58,12 +72,14 @@ pub struct Allocated {
     pub count: u64,
     /// Bytes of all of them together.
     pub bytes: u64,
+    /// The most that was held at once beyond what was held at the start.
+    pub peak_bytes: u64,
 }
 
 impl Allocated {
     /// The same as figures of a call.
     pub(crate) fn figures(self) -> [Figure; 2] {
-        let Self { count, bytes } = self;
+        let Self { count, bytes, .. } = self;
         [("allocations", count, "count"), ("allocated_bytes", bytes, "bytes")]
             .map(|(name, value, unit)| Figure::measured(name, value as f64, unit))
     }
@@ -79,9 +95,15 @@ pub fn allocated(call: impl FnOnce()) -> Option<Allocated> {
     drop(black_box(Box::new(0_u8)));
     let counted = COUNT.swap(0, Ordering::Relaxed) > 0;
     BYTES.store(0, Ordering::Relaxed);
+    HELD.store(0, Ordering::Relaxed);
+    HIGHEST.store(0, Ordering::Relaxed);
     call();
     COUNTING.store(false, Ordering::SeqCst);
-    counted.then(|| Allocated { count: COUNT.load(Ordering::Relaxed), bytes: BYTES.load(Ordering::Relaxed) })
+    counted.then(|| Allocated {
+        count: COUNT.load(Ordering::Relaxed),
+        bytes: BYTES.load(Ordering::Relaxed),
+        peak_bytes: HIGHEST.load(Ordering::Relaxed).max(0).cast_unsigned(),
+    })
 }
 
 #[cfg(test)]

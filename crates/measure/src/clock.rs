@@ -59,26 +59,41 @@ pub fn observed_step_ns() -> i64 {
     (0..1000).map(step).min().unwrap_or(1)
 }
 
-/// User and system time of the whole process so far, in nanoseconds.
+/// User and system time of the whole process so far, in nanoseconds: right in the long run, off by a tick at any moment.
 fn cpu_ns() -> (i64, i64) {
     let ns = |time: TimeVal| time.tv_sec() * 1_000_000_000 + time.tv_usec() * 1_000;
     getrusage(UsageWho::RUSAGE_SELF).map_or((0, 0), |usage| (ns(usage.user_time()), ns(usage.system_time())))
 }
 
+/// Processor time of all threads between two readings, in nanoseconds; one that has ended in between counts as nothing.
+fn grown(before: &BTreeMap<i32, i64>, after: &BTreeMap<i32, i64>) -> i64 {
+    after.iter().map(|(thread, ns)| (ns - before.get(thread).unwrap_or(&0)).max(0)).sum()
+}
+
+/// An exact sum in the parts in which it was counted coarsely; all of it user time where nothing was counted.
+fn parted(exact: i64, user: i64, system: i64) -> (i64, i64) {
+    let system = (exact as f64 * system as f64 / (user + system).max(1) as f64).round() as i64;
+    (exact - system, system)
+}
+
 /// Times `iterations` calls: nothing but the calls lies between the two readings of the clock.
 pub fn time(work: &mut dyn FnMut(u64), iterations: u64) -> Sampled {
+    let threads_before = thread_cpu_ns();
     let (user_before, system_before) = cpu_ns();
     let started_ns = now_ns();
     work(iterations);
     let elapsed_ns = now_ns() - started_ns;
+    let exact = grown(&threads_before, &thread_cpu_ns());
     let (user_after, system_after) = cpu_ns();
+    let (cpu_user_ns, cpu_system_ns) = parted(exact, user_after - user_before, system_after - system_before);
     Sampled {
         iterations: iterations.cast_signed(),
         elapsed_ns,
         started_ns,
-        cpu_user_ns: user_after - user_before,
-        cpu_system_ns: system_after - system_before,
+        cpu_user_ns,
+        cpu_system_ns,
         disturbed: None,
+        rested: true,
     }
 }
 
@@ -87,6 +102,14 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
+
+    #[test]
+    fn processor_time_is_exact_in_sum_and_counted_in_its_parts() {
+        assert_eq!(parted(1000, 3, 1), (750, 250));
+        assert_eq!(parted(1000, 0, 0), (1000, 0));
+        let before = BTreeMap::from([(1, 100), (2, 50)]);
+        assert_eq!(grown(&before, &BTreeMap::from([(1, 160), (3, 7)])), 67);
+    }
 
     #[test]
     fn what_a_thread_does_elsewhere_shows_at_once() {

@@ -1,6 +1,5 @@
 //! What else the machine did while a sample was taken.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
 
@@ -9,14 +8,24 @@ use nix::sched::sched_getcpu;
 
 use crate::clock;
 
-/// Share of a sample that a single thread may wait for a processor before the sample is spoilt.
-const MOST_WAITING: f64 = 0.02;
+/// Nanoseconds that a single thread may wait for a processor before its sample is spoilt, however long that is: a share of
+/// it would keep in long samples what is left out of short ones.
+const MOST_WAITING_NS: f64 = 20_000.0;
+
+/// Share of a sample that it may wait on top: what a system does for itself all the time.
+const WAITING_BESIDE: f64 = 0.001;
+
+/// Share of what the threads of a pool usually have of the processors, below which a sample is spoilt.
+const LEAST_SHARE: f64 = 0.9;
+
+/// Looks at a trial from which one knows what is usual.
+const LEAST_LOOKS: usize = 5;
 
 /// Nanoseconds of a tick of `/proc/stat`: USER_HZ is 100 on every Linux.
 const TICK_NS: u64 = 10_000_000;
 
 /// Busy time over which load is judged: ticks are coarse, forty of them tell a third from a half.
-const WINDOW_NS: u64 = 40 * TICK_NS;
+const WINDOW_NS: f64 = (40 * TICK_NS) as f64;
 
 /// Share of the busy time that must be the kernel's own.
 const LEAST_OWN: f64 = 0.65;
@@ -65,24 +74,49 @@ impl Moment {
     }
 }
 
+/// What others take of the processors while this process measures, over all its trials: a single one is too short to tell.
+#[derive(Debug, Default)]
+pub struct Load {
+    /// Busy time of the machine in nanoseconds; what lies further back counts less.
+    busy_ns: f64,
+    /// The same of this process.
+    own_ns: f64,
+}
+
+impl Load {
+    fn add(&mut self, busy_ns: f64, own_ns: f64) {
+        let kept = (-busy_ns / WINDOW_NS).exp();
+        // However long a look was, it weighs no more than the window.
+        let new = if busy_ns > 0.0 { (1.0 - kept) * WINDOW_NS / busy_ns } else { 1.0 };
+        self.busy_ns = kept * self.busy_ns + new * busy_ns;
+        self.own_ns = kept * self.own_ns + new * own_ns;
+    }
+
+    /// Whether others had a good part of the processors.
+    fn is_high(&self) -> bool {
+        2.0 * self.busy_ns >= WINDOW_NS && self.own_ns < LEAST_OWN * self.busy_ns
+    }
+}
+
 /// Watches the samples of one trial.
 ///
-/// One thread says exactly how long it waited. The threads of a pool wait for each other and yield, so with
-/// several, what other programs took is judged over the last samples together.
+/// One thread says exactly how long it waited. The threads of a pool wait for each other and yield, so with several it is
+/// their processor time that tells: beside that of the same trial's other samples, whether they were spread over the
+/// processors; beside that of the whole machine, what other programs took ([`Load`]).
 #[derive(Debug)]
 pub struct Watch {
     threads: usize,
     /// Processes that compute for this one.
     processes: Vec<u32>,
-    /// Busy time of the machine and of this process in the last samples, in nanoseconds.
-    window: VecDeque<(u64, u64)>,
+    /// Processor time over elapsed time and threads, of the warm-up and of the samples so far, ascending.
+    shares: Vec<f64>,
 }
 
 impl Watch {
     /// A watch over samples of `threads` threads.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        Self { threads, processes: Vec::new(), window: VecDeque::new() }
+        Self { threads, processes: Vec::new(), shares: Vec::new() }
     }
 
     /// The same where other processes compute too: their processor time is the sample's own, counted as user time.
@@ -92,50 +126,77 @@ impl Watch {
     }
 
     /// Takes a sample and says in it what disturbed it.
-    pub fn take(&mut self, sample: impl FnOnce() -> Sampled) -> Sampled {
+    pub fn take(&mut self, load: &mut Load, sample: impl FnOnce() -> Sampled) -> Sampled {
         let (before, theirs) = (Moment::now(), clock::cpu_ns_of(&self.processes));
         let mut sampled = sample();
         sampled.cpu_user_ns += (clock::cpu_ns_of(&self.processes) - theirs).max(0);
-        Sampled { disturbed: self.judge(&before, &Moment::now(), &sampled), ..sampled }
+        Sampled { disturbed: self.judge(load, &before, &Moment::now(), &sampled), ..sampled }
+    }
+
+    /// Looks at work that is no sample, such as a warm-up: what others take meanwhile they take from the samples too.
+    pub fn observe<T>(&mut self, load: &mut Load, work: impl FnOnce(&mut Self) -> T) -> T {
+        let own = |processes: &[u32]| clock::thread_cpu_ns().values().sum::<i64>() + clock::cpu_ns_of(processes);
+        let (before, own_before) = (Moment::now(), own(&self.processes));
+        let result = work(self);
+        let own_ns = (own(&self.processes) - own_before).max(0);
+        load.add(busy_ns(&before, &Moment::now()), own_ns as f64);
+        result
+    }
+
+    /// Share of the processors that the threads had.
+    fn share(&self, sampled: &Sampled) -> f64 {
+        let own = (sampled.cpu_user_ns + sampled.cpu_system_ns) as f64;
+        own / (sampled.elapsed_ns.max(1) as f64 * self.threads.max(1) as f64)
+    }
+
+    /// Whether the threads were spread over the processors as they are in the best quarter of what was seen of the trial.
+    #[must_use]
+    pub fn is_spread(&self, sampled: &Sampled) -> bool {
+        let seen = self.shares.len();
+        // Other processes' time is read apart, a single thread needs no second processor.
+        let unknown = self.threads == 1 || !self.processes.is_empty() || seen < LEAST_LOOKS;
+        unknown || self.share(sampled) >= LEAST_SHARE * self.shares[seen * 3 / 4]
+    }
+
+    /// The same, and remembers it for what follows.
+    pub fn spread(&mut self, sampled: &Sampled) -> bool {
+        let share = self.share(sampled);
+        self.shares.insert(self.shares.partition_point(|known| *known < share), share);
+        self.is_spread(sampled)
     }
 
     /// What has happened between two moments that spoils the sample; the gravest, where there are several.
-    fn judge(&mut self, before: &Moment, after: &Moment, sampled: &Sampled) -> Option<Disturbance> {
-        let grown =
-            |now: Option<u64>, then: Option<u64>| now.zip(then).map_or(0, |(now, then)| now.saturating_sub(then));
+    fn judge(&mut self, load: &mut Load, before: &Moment, after: &Moment, sampled: &Sampled) -> Option<Disturbance> {
+        let spread = self.spread(sampled);
+        load.add(busy_ns(before, after), (sampled.cpu_user_ns + sampled.cpu_system_ns).max(0) as f64);
         let moved = matches!((before.cpu, after.cpu), (Some(then), Some(now)) if then != now);
         let waited = grown(after.waited_ns, before.waited_ns) as f64;
-        let loaded = self.loaded(grown(after.busy_ticks, before.busy_ticks) * TICK_NS, sampled);
         // Counters of another processor are no measure of this one.
         if !moved && grown(after.throttled, before.throttled) > 0 {
             Some(Disturbance::Throttled)
         } else if grown(after.stolen_ticks, before.stolen_ticks) > 0 {
             Some(Disturbance::Stolen)
-        } else if self.threads == 1 && waited > MOST_WAITING * sampled.elapsed_ns as f64 {
+        } else if self.threads == 1 && waited > MOST_WAITING_NS + WAITING_BESIDE * sampled.elapsed_ns as f64 {
             Some(Disturbance::Preempted)
-        } else if loaded {
+        } else if !spread {
+            Some(Disturbance::Starved)
+        } else if self.threads > 1 && load.is_high() {
             Some(Disturbance::Loaded)
         } else {
             // A pool goes on wherever its caller runs.
             (moved && self.threads == 1).then_some(Disturbance::Migrated)
         }
     }
+}
 
-    /// Whether others had a good part of the processors in the last samples; a single thread says so itself.
-    fn loaded(&mut self, busy_ns: u64, sampled: &Sampled) -> bool {
-        if self.threads == 1 {
-            return false;
-        }
-        let own_ns = (sampled.cpu_user_ns + sampled.cpu_system_ns).max(0).cast_unsigned();
-        self.window.push_back((busy_ns, own_ns));
-        let sums =
-            |window: &VecDeque<(u64, u64)>| window.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        let (busy, own) = sums(&self.window);
-        while self.window.front().is_some_and(|first| sums(&self.window).0 - first.0 >= WINDOW_NS) {
-            self.window.pop_front();
-        }
-        busy >= WINDOW_NS && (own as f64) < LEAST_OWN * busy as f64
-    }
+/// How much a counter has grown; nothing where it is not told.
+fn grown(now: Option<u64>, then: Option<u64>) -> u64 {
+    now.zip(then).map_or(0, |(now, then)| now.saturating_sub(then))
+}
+
+/// Busy time of the whole machine between two moments.
+fn busy_ns(before: &Moment, after: &Moment) -> f64 {
+    (grown(after.busy_ticks, before.busy_ticks) * TICK_NS) as f64
 }
 
 /// Places of user, nice, system, irq and softirq in the line `cpu`, see proc_stat(5).
@@ -178,13 +239,14 @@ mod tests {
         cpu_user_ns: 1_000_000,
         cpu_system_ns: 0,
         disturbed: None,
+        rested: true,
     };
 
     #[test]
     fn each_disturbance_is_named_and_the_gravest_first() {
-        let since = |later: Moment| Watch::new(1).judge(&CALM, &later, &SAMPLE);
+        let since = |later: Moment| Watch::new(1).judge(&mut Load::default(), &CALM, &later, &SAMPLE);
         assert_eq!(since(CALM), None);
-        assert_eq!(since(Moment { waited_ns: Some(20_000), ..CALM }), None, "under 2 % of the sample");
+        assert_eq!(since(Moment { waited_ns: Some(20_000), ..CALM }), None, "20 µs");
         assert_eq!(since(Moment { waited_ns: Some(30_000), ..CALM }), Some(Disturbance::Preempted));
         assert_eq!(since(Moment { cpu: Some(0), ..CALM }), Some(Disturbance::Migrated));
         assert_eq!(since(Moment { cpu: Some(0), throttled: Some(9), ..CALM }), Some(Disturbance::Migrated));
@@ -196,17 +258,58 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_is_disturbed_by_what_others_take_over_many_samples() {
-        let sample = |own_ns| Sampled { elapsed_ns: 10_000_000, cpu_user_ns: own_ns, ..SAMPLE };
-        let busy = Moment { busy_ticks: Some(11), waited_ns: Some(1 << 30), cpu: Some(0), ..CALM };
-        let judged = |own_ns| {
-            let mut watch = Watch::new(2);
-            (0..60).map(|_| watch.judge(&CALM, &busy, &sample(own_ns))).collect::<Vec<_>>()
+    fn a_long_sample_keeps_no_more_of_a_wait_than_a_short_one() {
+        let waited = |elapsed_ns: i64, waited_ns: u64| {
+            let sample = Sampled { elapsed_ns, ..SAMPLE };
+            let later = Moment { waited_ns: Some(100 + waited_ns), ..CALM };
+            Watch::new(1).judge(&mut Load::default(), &CALM, &later, &sample)
         };
-        assert!(judged(19_000_000).iter().all(Option::is_none), "all but a twentieth is its own");
-        let loaded = judged(10_000_000);
-        assert!(loaded[..19].iter().all(Option::is_none), "too early to tell");
-        assert!(loaded[19..].iter().all(|one| *one == Some(Disturbance::Loaded)));
+        for elapsed_ns in [1_000_000, 10_000_000, 100_000_000] {
+            assert_eq!(waited(elapsed_ns, 1_000_000), Some(Disturbance::Preempted), "a slice of another, {elapsed_ns}");
+            assert_eq!(waited(elapsed_ns, 15_000), None);
+        }
+    }
+
+    #[test]
+    fn others_are_found_over_all_trials_of_a_worker() {
+        // A tick of the machine a sample, of 2 ms of two processors: a trial of 100 samples is shorter than the window.
+        let sample = |own_ns| Sampled { elapsed_ns: 5_000_000, cpu_user_ns: own_ns, ..SAMPLE };
+        let busy = Moment { busy_ticks: Some(10), waited_ns: Some(1 << 30), cpu: Some(0), ..CALM };
+        let mut load = Load::default();
+        let mut trial = |own_ns: i64| {
+            let mut watch = Watch::new(2);
+            (0..20).map(|_| watch.judge(&mut load, &CALM, &busy, &sample(own_ns))).collect::<Vec<_>>()
+        };
+        assert!(trial(9_500_000).iter().all(Option::is_none), "all but a twentieth is its own");
+        assert!(trial(9_500_000).iter().all(Option::is_none));
+        let loaded: Vec<_> = (0..4).flat_map(|_| trial(5_000_000)).collect();
+        assert_eq!(loaded[0], None, "too early to tell");
+        assert!(loaded[60..].iter().all(|one| *one == Some(Disturbance::Loaded)), "{loaded:?}");
+    }
+
+    #[test]
+    fn a_warm_up_says_what_others_take_before_the_first_sample() {
+        let mut load = Load::default();
+        load.add(800e6, 390e6);
+        assert!(load.is_high());
+        load.add(1600e6, 1590e6);
+        assert!(!load.is_high());
+    }
+
+    #[test]
+    fn a_pool_on_one_processor_is_starved_however_the_machine_counts() {
+        let sample = |own_ns| Sampled { cpu_user_ns: own_ns, ..SAMPLE };
+        let mut watch = Watch::new(2);
+        let mut judged = |own_ns| watch.judge(&mut Load::default(), &CALM, &CALM, &sample(own_ns));
+        assert_eq!(judged(1_000_000), None, "too early to tell");
+        assert!((0..20).all(|at| judged(1_960_000 + at * 1_000).is_none()));
+        assert_eq!(judged(1_000_000), Some(Disturbance::Starved));
+        assert_eq!(judged(1_700_000), Some(Disturbance::Starved));
+        assert_eq!(judged(1_850_000), None);
+        // What works on one thread most of the time is not starved on one.
+        let mut watch = Watch::new(2);
+        let mut judged = |own_ns| watch.judge(&mut Load::default(), &CALM, &CALM, &sample(own_ns));
+        assert!((0..20).all(|at| judged(1_050_000 + at * 1_000).is_none()));
     }
 
     #[test]
@@ -214,7 +317,7 @@ mod tests {
         let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
         let processes = vec![child.id()];
         let long_enough = 20_000_000;
-        let sampled = Watch::new(2).with_processes(processes.clone()).take(|| {
+        let sampled = Watch::new(2).with_processes(processes.clone()).take(&mut Load::default(), || {
             let end = clock::cpu_ns_of(&processes) + long_enough;
             while clock::cpu_ns_of(&processes) < end {}
             SAMPLE
@@ -229,8 +332,8 @@ mod tests {
     fn a_machine_that_tells_nothing_disturbs_nothing() {
         let silent = Moment { cpu: None, waited_ns: None, busy_ticks: None, stolen_ticks: None, throttled: None };
         for threads in [1, 2] {
-            assert_eq!(Watch::new(threads).judge(&silent, &CALM, &SAMPLE), None);
-            assert_eq!(Watch::new(threads).judge(&CALM, &silent, &SAMPLE), None);
+            assert_eq!(Watch::new(threads).judge(&mut Load::default(), &silent, &CALM, &SAMPLE), None);
+            assert_eq!(Watch::new(threads).judge(&mut Load::default(), &CALM, &silent, &SAMPLE), None);
         }
         assert!(silent.sources().is_empty());
         assert_eq!(Moment::read(Path::new("/no/such/root"), None), silent);

@@ -25,6 +25,15 @@ pub trait Executor {
 
     /// Process id of the worker, where there is one.
     fn pid(&self) -> Option<u32>;
+
+    /// A fresh process like this one that gives back at once what it frees, so that its resident memory tells what is in
+    /// use; nothing where this is no process.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    fn keeping_nothing(&self) -> Result<Option<Box<dyn Executor>>> {
+        Ok(None)
+    }
 }
 
 /// Runs kernels in this process: for notebooks, where a kernel is a closure of the user's.
@@ -47,14 +56,7 @@ impl InProcess {
 
 impl Executor for InProcess {
     fn request(&mut self, request: Request, _timeout: Duration) -> Result<Reply> {
-        let mut reply = self.0.borrow_mut().handle(request);
-        // Trials share this process and its one mark of peak memory: a figure of one would be of all.
-        match &mut reply {
-            Reply::Prepared(prepared) => prepared.resident_before_bytes = None,
-            Reply::Finished { peak_memory_bytes, .. } => *peak_memory_bytes = None,
-            _ => {}
-        }
-        Ok(reply)
+        Ok(self.0.borrow_mut().handle(request))
     }
 
     fn isolation(&self) -> Isolation {

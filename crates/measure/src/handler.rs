@@ -4,16 +4,20 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use benchbook_core::message::{
-    Description, DeviceInfo, ImplementationInfo, Prepared, Reply, Request, Trial, WorkloadInfo,
+    Description, DeviceInfo, ImplementationInfo, Prepared, Reply, Request, Sampled, Trial, WorkloadInfo,
 };
-use benchbook_core::{CacheRegime, Figure, Params, Reference, Registry, Setting, Subject, Support, unknown};
+use benchbook_core::{
+    CacheRegime, Figure, Implementation, Params, Reference, Registry, Setting, Subject, Support, Workload, unknown,
+};
 
 use crate::allocations::{Allocated, allocated};
 use crate::caught::Caught;
-use crate::disturbance::Watch;
+use crate::changing::Changing;
+use crate::disturbance::{Load, Watch};
 use crate::environment::{CaptureSettings, capture};
 use crate::quiet::wait_for_rest;
 use crate::resource::MemoryWatch;
+use crate::sampler::Work;
 use crate::{clock, sampler};
 
 /// What a program with kernels knows of itself.
@@ -50,21 +54,25 @@ impl Host {
 pub struct Handler {
     host: Host,
     live: HashMap<i64, Live>,
+    load: Load,
 }
 
 struct Live {
+    trial: Trial,
     subject: Box<dyn Subject>,
+    changing: Changing,
     reference: Reference,
-    cache: CacheRegime,
     iterations: u64,
-    watch: Option<MemoryWatch>,
-    disturbances: Watch,
+    watch: Watch,
 }
+
+/// The workload and the implementation that a trial names.
+type Found<'a> = (&'a dyn Workload, &'a dyn Implementation);
 
 impl Handler {
     /// A handler of what `host` offers.
     pub fn new(host: Host) -> Self {
-        Self { host, live: HashMap::new() }
+        Self { host, live: HashMap::new(), load: Load::default() }
     }
 
     /// Adds workloads and implementations to what is offered.
@@ -80,6 +88,7 @@ impl Handler {
             Request::Describe => Ok(Reply::Description(Box::new(self.describe()))),
             Request::Resolve { workload, preset, combinations } => self.resolve(&workload, preset, combinations),
             Request::Prepare(trial) => self.prepare(&trial),
+            Request::Memory(trial) => self.memory(&trial),
             Request::Sample { trial } => self.sample(trial),
             Request::Finish { trial } => self.finish(trial),
         }));
@@ -152,42 +161,56 @@ impl Handler {
         Ok(Reply::Cases(cases))
     }
 
+    fn found(&self, trial: &Trial) -> Result<Found<'_>, String> {
+        let (registry, workload) = (&self.host.registry, &trial.case.workload);
+        let found = registry.find_implementation(workload, &trial.variant.implementation).map_err(text)?;
+        Ok((registry.find_workload(workload).map_err(text)?, found))
+    }
+
+    /// Why a trial cannot be, where it cannot; else how often its inputs are copied.
+    fn copies(&self, trial: &Trial, (workload, implementation): Found<'_>) -> Result<usize, String> {
+        let (case, variant) = (&trial.case, &trial.variant);
+        if let Support::No(reason) = implementation.supports(&variant.device, variant.dtype, &case.params) {
+            return Err(reason);
+        }
+        if !implementation.devices().contains(&variant.device.as_str()) {
+            return Err(format!("{} has no code for {}", variant.implementation, variant.device));
+        }
+        if trial.cache == CacheRegime::Hot {
+            return Ok(1);
+        }
+        let inputs = workload.inputs(&case.params, trial.input_seed);
+        let copies = cold_copies(inputs.bytes(variant.dtype.bytes()), self.host.last_level_cache_bytes);
+        if copies > MOST_COPIES {
+            return Err(format!(
+                "{copies} copies of so small an input would be needed to leave the caches, measure it hot"
+            ));
+        }
+        Ok(copies)
+    }
+
     fn prepare(&mut self, trial: &Trial) -> Result<Reply, String> {
         let started = clock::now_ns();
         let (case, variant) = (&trial.case, &trial.variant);
-        let text = |error: benchbook_core::Error| error.to_string();
-        let workload = self.host.registry.find_workload(&case.workload).map_err(text)?;
-        let implementation =
-            self.host.registry.find_implementation(&case.workload, &variant.implementation).map_err(text)?;
-        if let Support::No(reason) = implementation.supports(&variant.device, variant.dtype, &case.params) {
-            return Ok(Reply::Unsupported { reason });
-        }
-        if !implementation.devices().contains(&variant.device.as_str()) {
-            return Ok(Reply::Unsupported {
-                reason: format!("{} has no code for {}", variant.implementation, variant.device),
-            });
-        }
-        let inputs = workload.inputs(&case.params, trial.input_seed);
-        let exact = workload.reference(&case.params, &inputs, trial.input_seed);
-        let approximation = implementation.approximation(&case.params, &inputs, trial.input_seed);
-        let copies = match trial.cache {
-            CacheRegime::Hot => 1,
-            CacheRegime::Cold => cold_copies(inputs.bytes(variant.dtype.bytes()), self.host.last_level_cache_bytes),
+        let (workload, implementation) = self.found(trial)?;
+        let copies = match self.copies(trial, (workload, implementation)) {
+            Ok(copies) => copies,
+            Err(reason) => return Ok(Reply::Unsupported { reason }),
         };
-        if copies > MOST_COPIES {
-            let reason =
-                format!("{copies} copies of so small an input would be needed to leave the caches, measure it hot");
-            return Ok(Reply::Unsupported { reason });
-        }
-        let setting =
-            Setting { device: variant.device.clone(), dtype: variant.dtype, threads: variant.threads, copies };
-        let mut subject = implementation.prepare(&setting, &case.params, &inputs).map_err(text)?;
+        let inputs = workload.inputs(&case.params, trial.input_seed);
+        let mut subject = implementation.prepare(&setting(trial, copies), &case.params, &inputs).map_err(text)?;
         let mut figures = workload.figures(&case.params, &inputs);
-        drop(inputs);
-
-        subject.run(1);
+        // Where memory comes from Rust's allocator, all of a call's is seen in the first one, what it keeps included.
+        let countable = subject.allocates_in_rust();
+        let first = countable.then(|| allocated(|| subject.run(1))).flatten();
+        if first.is_none() {
+            subject.run(1);
+        }
         subject.sync().map_err(text)?;
         let output = subject.output().map_err(text)?;
+        figures.extend(first.map(|first| Figure::measured(PEAK_ADDED, first.peak_bytes as f64, "bytes")));
+        let exact = workload.reference(&case.params, &inputs, trial.input_seed);
+        let approximation = implementation.approximation(&case.params, &inputs, trial.input_seed);
         if approximation.is_some() {
             // JSON has no infinity: an output of another shape fails its check below.
             let distance = Some(exact.distance(&output)).filter(|distance| distance.is_finite());
@@ -198,9 +221,6 @@ impl Handler {
         drop(output);
         let tolerance = workload.tolerance(&case.params, variant.dtype);
         figures.extend(subject.figures());
-        // From here on only the kernel works: inputs, reference and check are no memory of its own.
-        let watch = MemoryWatch::start();
-        let resident_before_bytes = watch.map(|watch| watch.resident_before_bytes());
         let work = workload.work(&case.params, variant.dtype);
         let mut prepared = Prepared {
             check,
@@ -211,32 +231,60 @@ impl Handler {
             warmup_iterations: 1,
             settled: None,
             prepare_ns: 0,
-            resident_before_bytes,
+            memory_elsewhere: first.is_none() && subject.processes().is_empty(),
+            rested: true,
             copies: copies as u64,
             figures,
         };
         // No speed for a wrong kernel: it is not even warmed up.
         if check.max_scaled_error <= tolerance {
-            let countable = subject.allocates_in_rust();
-            let mut failure = None;
-            let mut work = timed(subject.as_mut(), &mut failure);
-            let warm = sampler::warm_up(&mut work, trial.warmup_ns, trial.min_sample_ns);
-            // Warm, and not timed.
-            let allocated = countable.then(|| allocated(|| work(1))).flatten();
-            drop(work);
-            prepared.figures.extend(allocated.into_iter().flat_map(Allocated::figures));
-            failure.map_or(Ok(()), Err)?;
-            prepared.iterations = warm.iterations;
-            prepared.warmup_iterations = warm.done;
-            prepared.settled = warm.settled;
-            let disturbances = Watch::new(variant.threads).with_processes(subject.processes());
-            let live =
-                Live { subject, reference, cache: trial.cache, iterations: warm.iterations, watch, disturbances };
+            let changing = Changing::new(inputs, trial.input_seed, subject.as_mut()).map_err(text)?;
+            let watch = Watch::new(variant.threads).with_processes(subject.processes());
+            let mut live = Live { trial: trial.clone(), subject, changing, reference, iterations: 1, watch };
+            self.warm_up(&mut live, countable, &mut prepared)?;
             self.live.insert(trial.trial, live);
         }
-        wait_for_rest();
+        prepared.rested = wait_for_rest();
         prepared.prepare_ns = clock::now_ns() - started;
         Ok(Reply::Prepared(prepared))
+    }
+
+    /// Calls a right kernel until its times have settled, and sees that it does what it is told.
+    fn warm_up(&mut self, live: &mut Live, countable: bool, prepared: &mut Prepared) -> Result<(), String> {
+        let Live { trial, subject, changing, watch, .. } = live;
+        prepared.figures.push(Figure::measured("inputs_change", f64::from(u8::from(changing.any())), "bool"));
+        let mut work = Timed::new(subject.as_mut(), changing);
+        let warm = sampler::warm_up(&mut work, trial.warmup_ns, trial.min_sample_ns, watch, &mut self.load);
+        // Warm, and not timed.
+        let allocated = countable.then(|| allocated(|| work.call(1))).flatten();
+        let suspicion = sampler::suspicion(&mut work, warm.iterations);
+        work.end()?;
+        suspicion.map_or(Ok(()), Err)?;
+        prepared.figures.extend(allocated.into_iter().flat_map(Allocated::figures));
+        prepared.iterations = warm.iterations;
+        prepared.warmup_iterations = warm.done;
+        prepared.settled = warm.settled;
+        live.iterations = warm.iterations;
+        Ok(())
+    }
+
+    /// What a call adds to resident memory, which tells only in a process that gives back at once what it frees.
+    fn memory(&mut self, trial: &Trial) -> Result<Reply, String> {
+        let (workload, implementation) = self.found(trial)?;
+        let copies = self.copies(trial, (workload, implementation))?;
+        let inputs = workload.inputs(&trial.case.params, trial.input_seed);
+        let mut subject = implementation.prepare(&setting(trial, copies), &trial.case.params, &inputs).map_err(text)?;
+        drop(inputs);
+        let mut call = || {
+            subject.run(1);
+            subject.sync().map_err(text)
+        };
+        // The first call loads code too.
+        call()?;
+        let watch = MemoryWatch::start();
+        call()?;
+        let added = |watch: MemoryWatch| Some(watch.peak_bytes()?.saturating_sub(watch.resident_before_bytes()));
+        Ok(Reply::Memory { peak_added_bytes: watch.and_then(added) })
     }
 
     /// Takes a trial out; whoever finds it well puts it back, so that a failed one frees its memory.
@@ -246,35 +294,81 @@ impl Handler {
 
     fn sample(&mut self, trial: i64) -> Result<Reply, String> {
         let mut live = self.take(trial)?;
-        let mut failure = None;
-        let mut work = timed(live.subject.as_mut(), &mut failure);
-        let sample = match live.cache {
-            CacheRegime::Hot => sampler::sample_hot(&mut work, live.iterations, &mut live.disturbances),
-            CacheRegime::Cold => sampler::sample_cold(&mut work, live.iterations, &mut live.disturbances),
+        let Live { trial: of, subject, changing, iterations, watch, .. } = &mut live;
+        let mut work = Timed::new(subject.as_mut(), changing);
+        let sample = match of.cache {
+            CacheRegime::Hot => sampler::sample_hot(&mut work, *iterations, watch, &mut self.load),
+            CacheRegime::Cold => sampler::sample_cold(&mut work, *iterations, watch, &mut self.load),
         };
-        drop(work);
-        failure.map_or(Ok(()), Err)?;
+        work.end()?;
         self.live.insert(trial, live);
-        wait_for_rest();
-        Ok(Reply::Sampled(sample))
+        Ok(Reply::Sampled(Sampled { rested: wait_for_rest(), ..sample }))
     }
 
+    /// Checks a trial on inputs that it was not timed on, where it can be given any.
     fn finish(&mut self, trial: i64) -> Result<Reply, String> {
-        let mut live = self.take(trial)?;
-        let peak_memory_bytes = live.watch.and_then(|watch| watch.peak_bytes());
-        let output = live.subject.output().map_err(|error| error.to_string());
-        let check = output.map(|output| live.reference.compare(&output));
-        Ok(Reply::Finished { check: check?, peak_memory_bytes })
+        let Live { trial, mut subject, mut changing, mut reference, .. } = self.take(trial)?;
+        let (workload, implementation) = self.found(&trial)?;
+        let params = &trial.case.params;
+        if changing.any() {
+            changing.replace(workload.inputs(params, !trial.input_seed), subject.as_mut()).map_err(text)?;
+            let (inputs, seed) = (changing.inputs(), trial.input_seed);
+            let approximation = implementation.approximation(params, inputs, seed);
+            reference = approximation.unwrap_or_else(|| workload.reference(params, inputs, seed));
+            subject.run(1);
+            subject.sync().map_err(text)?;
+        }
+        let output = subject.output().map_err(text)?;
+        Ok(Reply::Finished { check: reference.compare(&output) })
     }
 }
 
+/// Name of the figure of what a call adds to memory at its highest, beside its inputs.
+pub(crate) const PEAK_ADDED: &str = "peak_added_bytes";
+
+fn text(error: benchbook_core::Error) -> String {
+    error.to_string()
+}
+
+fn setting(trial: &Trial, copies: usize) -> Setting {
+    let variant = &trial.variant;
+    Setting { device: variant.device.clone(), dtype: variant.dtype, threads: variant.threads, copies }
+}
+
 /// Calls and the wait for the device, as one thing to time; a failure is kept for afterwards.
-fn timed<'a>(subject: &'a mut dyn Subject, failure: &'a mut Option<String>) -> impl FnMut(u64) + 'a {
-    move |iterations| {
-        subject.run(iterations);
-        if let Err(error) = subject.sync() {
-            failure.get_or_insert(error.to_string());
+struct Timed<'a> {
+    subject: &'a mut dyn Subject,
+    changing: &'a mut Changing,
+    failure: Option<String>,
+}
+
+impl<'a> Timed<'a> {
+    fn new(subject: &'a mut dyn Subject, changing: &'a mut Changing) -> Self {
+        Self { subject, changing, failure: None }
+    }
+
+    /// The first failure.
+    fn end(self) -> Result<(), String> {
+        self.failure.map_or(Ok(()), Err)
+    }
+
+    fn note(&mut self, result: benchbook_core::Result<()>) {
+        if let Err(error) = result {
+            self.failure.get_or_insert(error.to_string());
         }
+    }
+}
+
+impl Work for Timed<'_> {
+    fn call(&mut self, iterations: u64) {
+        self.subject.run(iterations);
+        let synced = self.subject.sync();
+        self.note(synced);
+    }
+
+    fn change(&mut self) {
+        let changed = self.changing.change(self.subject);
+        self.note(changed);
     }
 }
 

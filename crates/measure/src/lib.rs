@@ -5,6 +5,7 @@
 mod allocations;
 mod allocator;
 mod caught;
+mod changing;
 pub mod clock;
 pub mod disturbance;
 pub mod doctor;

@@ -45,6 +45,8 @@ pub struct ProcessWorker {
     stderr: Arc<Mutex<VecDeque<String>>>,
     interrupted: Arc<AtomicBool>,
     hello: Hello,
+    program: PathBuf,
+    threads: usize,
 }
 
 /// What a worker says of its build.
@@ -91,6 +93,18 @@ impl ProcessWorker {
     /// # Errors
     /// [`Error::Spawn`], [`Error::Protocol`], or [`Error::WorkerLost`] when it does not greet.
     pub fn spawn(program: &Path, threads: usize, interrupted: Arc<AtomicBool>) -> Result<Self> {
+        // Settings of the user's own stand, and are recorded.
+        let settings = std::env::var_os(allocator::VARIABLE).is_none().then_some(allocator::SETTINGS);
+        Self::start(program, threads, interrupted, settings)
+    }
+
+    /// The same with settings of glibc's allocator.
+    fn start(
+        program: &Path,
+        threads: usize,
+        interrupted: Arc<AtomicBool>,
+        allocator_settings: Option<&str>,
+    ) -> Result<Self> {
         let parent = std::process::id().to_string();
         let arguments: [OsString; 5] =
             ["serve".into(), "--threads".into(), threads.to_string().into(), "--parent".into(), parent.into()];
@@ -99,9 +113,8 @@ impl ProcessWorker {
         for name in THREAD_VARIABLES {
             command.env(name, threads.to_string());
         }
-        // Settings of the user's own stand, and are recorded.
-        if std::env::var_os(allocator::VARIABLE).is_none() {
-            command.env(allocator::VARIABLE, allocator::SETTINGS);
+        if let Some(settings) = allocator_settings {
+            command.env(allocator::VARIABLE, settings);
         }
         // A group of its own, so that Ctrl-C reaches the controller alone, which then ends the run in order.
         command.process_group(0);
@@ -140,7 +153,9 @@ impl ProcessWorker {
         });
 
         let hello = Hello { version: String::new(), profile: String::new(), debug_assertions: false };
-        let mut worker = Self { child, sender: None, replies, stderr: kept, interrupted, hello };
+        let (sender, program_path) = (None, program.to_owned());
+        let mut worker =
+            Self { child, sender, replies, stderr: kept, interrupted, hello, program: program_path, threads };
         // One that ends before it reads is no worker either.
         let sender = Sender::new(BufWriter::new(stdin))
             .map_err(|error| no_worker(program, worker.lost(&error.to_string(), false)))?;
@@ -247,6 +262,11 @@ impl Executor for ProcessWorker {
 
     fn pid(&self) -> Option<u32> {
         Some(self.child.id())
+    }
+
+    fn keeping_nothing(&self) -> Result<Option<Box<dyn Executor>>> {
+        let settings = Some(allocator::KEEPING_NOTHING);
+        Ok(Some(Box::new(Self::start(&self.program, self.threads, Arc::clone(&self.interrupted), settings)?)))
     }
 }
 

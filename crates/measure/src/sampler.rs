@@ -4,7 +4,7 @@ use benchbook_core::message::Sampled;
 use benchbook_stats::serial::settled_from;
 
 use crate::clock;
-use crate::disturbance::Watch;
+use crate::disturbance::{Load, Watch};
 
 /// Batches of which a warm-up consists at least, so that one can tell whether they have settled.
 const LEAST_BATCHES: usize = 20;
@@ -14,6 +14,40 @@ const MOST_EXTENSION: i64 = 4;
 
 /// A sample is never shorter than this many steps of the clock, so that its resolution does not matter.
 const CLOCK_STEPS: i64 = 1_000;
+
+/// Calls of a batch at most: a kernel whose batch of so many is too short ignores their number.
+const MOST_ITERATIONS: u64 = 1 << 32;
+
+/// Parts of a sample in which one looks whether a pool is spread over its processors.
+const LOOKS_IN_SAMPLE: u64 = 8;
+
+/// Looks before a sample begins all the same.
+const MOST_LOOKS: usize = 8;
+
+/// Pairs of times of which a median is taken, and how often.
+const PAIRS: usize = 5;
+const TRIES: usize = 3;
+
+/// How many times longer twice the calls take at least.
+const LEAST_DOUBLING: f64 = 1.7;
+
+/// Share of the first call's time that the next with the same inputs takes at least.
+const LEAST_AGAIN: f64 = 0.5;
+
+/// A kernel as the sampler sees it.
+pub trait Work {
+    /// Calls it so often, and waits for the device.
+    fn call(&mut self, iterations: u64);
+
+    /// Changes its inputs a little.
+    fn change(&mut self) {}
+}
+
+impl<F: FnMut(u64)> Work for F {
+    fn call(&mut self, iterations: u64) {
+        self(iterations);
+    }
+}
 
 /// What a warm-up found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,16 +64,23 @@ pub struct WarmUp {
 ///
 /// It goes on, up to four times as long, until the times of its batches have settled: until their last
 /// change point lies well before the end, since steady times are no matter of a number of calls
-/// (Barrett et al., *Virtual Machine Warmup Blows Hot and Cold*, OOPSLA 2017).
+/// (Barrett et al., *Virtual Machine Warmup Blows Hot and Cold*, OOPSLA 2017), and until the threads are spread over the
+/// processors as in the best of them.
 ///
 /// The number of iterations is the smallest that makes a sample last `min_sample_ns` or a thousand steps of the
 /// clock, whichever is longer, judged by the fastest call seen.
-pub fn warm_up(work: &mut dyn FnMut(u64), warmup_ns: u64, min_sample_ns: u64) -> WarmUp {
-    warm_up_with(&mut |iterations| clock::time(work, iterations).elapsed_ns, warmup_ns, min_sample_ns)
+pub fn warm_up(work: &mut dyn Work, warmup_ns: u64, min_sample_ns: u64, watch: &mut Watch, load: &mut Load) -> WarmUp {
+    watch.observe(load, |watch| {
+        let mut time = |iterations| {
+            let sampled = clock::time(&mut |n| work.call(n), iterations);
+            (sampled.elapsed_ns, watch.spread(&sampled))
+        };
+        warm_up_with(&mut time, warmup_ns, min_sample_ns)
+    })
 }
 
-/// [`warm_up`] with the timing passed in.
-fn warm_up_with(time: &mut dyn FnMut(u64) -> i64, warmup_ns: u64, min_sample_ns: u64) -> WarmUp {
+/// [`warm_up`] with the timing passed in: what a batch takes, and whether its threads were spread.
+fn warm_up_with(time: &mut dyn FnMut(u64) -> (i64, bool), warmup_ns: u64, min_sample_ns: u64) -> WarmUp {
     let target = min_sample_ns.cast_signed().max(CLOCK_STEPS * clock::observed_step_ns()) as f64;
     let mut done = 0;
     let mut spent = 0;
@@ -47,24 +88,26 @@ fn warm_up_with(time: &mut dyn FnMut(u64) -> i64, warmup_ns: u64, min_sample_ns:
     let mut per_call = Vec::new();
     let wanted = warmup_ns.cast_signed();
     loop {
-        let elapsed = time(batch).max(1);
+        let (elapsed, spread) = time(batch);
+        let elapsed = elapsed.max(1);
         done += batch;
         spent += elapsed;
-        if (elapsed as f64) < target {
-            batch = batch.saturating_mul(2);
+        if (elapsed as f64) < target && batch < MOST_ITERATIONS {
+            batch *= 2;
             continue;
         }
         per_call.push(elapsed as f64 / batch as f64);
-        if done < 2 || spent < wanted {
+        if batch < MOST_ITERATIONS && (done < 2 || spent < wanted) {
             continue;
         }
         let settled = settled(&per_call);
         let most = wanted.saturating_mul(MOST_EXTENSION);
         // Calls so long that enough of them would take too long are not judged.
         let hopeless = settled.is_none() && elapsed.saturating_mul(LEAST_BATCHES as i64) > most;
-        if settled == Some(true) || hopeless || spent >= most {
+        if (settled == Some(true) && spread) || hopeless || spent >= most || batch >= MOST_ITERATIONS {
             let fastest = per_call.iter().copied().fold(f64::INFINITY, f64::min);
-            return WarmUp { iterations: (target / fastest).ceil().max(1.0) as u64, done, settled };
+            let iterations = ((target / fastest).ceil().max(1.0) as u64).min(MOST_ITERATIONS);
+            return WarmUp { iterations, done, settled };
         }
     }
 }
@@ -77,15 +120,72 @@ fn settled(per_call: &[f64]) -> Option<bool> {
     settled_from(per_call).ok().map(|from| from.is_some())
 }
 
-/// One sample of the hot regime: a call that is not timed brings the input back into the caches.
-pub fn sample_hot(work: &mut dyn FnMut(u64), iterations: u64, watch: &mut Watch) -> Sampled {
-    work(1);
-    watch.take(|| clock::time(work, iterations))
+/// One sample of the hot regime: a call that is not timed brings the input back into the caches, and, where there are
+/// several threads, more calls follow until they are spread. Then the inputs change a little.
+pub fn sample_hot(work: &mut dyn Work, iterations: u64, watch: &mut Watch, load: &mut Load) -> Sampled {
+    let mut calls = 1;
+    for _ in 0..MOST_LOOKS {
+        let sampled = clock::time(&mut |n| work.call(n), calls);
+        if watch.is_spread(&sampled) {
+            break;
+        }
+        calls = (iterations / LOOKS_IN_SAMPLE).max(1);
+    }
+    sample_cold(work, iterations, watch, load)
 }
 
 /// One sample of the cold regime: the input of each call has left the caches.
-pub fn sample_cold(work: &mut dyn FnMut(u64), iterations: u64, watch: &mut Watch) -> Sampled {
-    watch.take(|| clock::time(work, iterations))
+pub fn sample_cold(work: &mut dyn Work, iterations: u64, watch: &mut Watch, load: &mut Load) -> Sampled {
+    work.change();
+    watch.take(load, || clock::time(&mut |n| work.call(n), iterations))
+}
+
+/// Why a sample of so many calls would not tell what one takes, if it would not.
+///
+/// Twice the calls must take nearly twice as long, and a call that comes again with the same inputs as long as the first
+/// with them: by the median of five pairs, three times over, so that noise alone accuses nobody. One call alone has nothing
+/// to leave out.
+pub fn suspicion(work: &mut dyn Work, iterations: u64) -> Option<String> {
+    if iterations == 1 {
+        return None;
+    }
+    let doubled = best_median(|| {
+        work.change();
+        [iterations, 2 * iterations].map(|calls| time(work, calls))
+    });
+    if doubled < LEAST_DOUBLING {
+        return Some(format!(
+            "twice as many calls ({} instead of {iterations}) take only {doubled:.2} times as long: it leaves calls out",
+            2 * iterations
+        ));
+    }
+    let again = best_median(|| {
+        work.call(1);
+        work.change();
+        [1, 1].map(|calls| time(work, calls))
+    });
+    (again < LEAST_AGAIN).then(|| {
+        format!(
+            "a call with inputs that it knows takes {again:.2} of the time of the first with them: it remembers results"
+        )
+    })
+}
+
+fn time(work: &mut dyn Work, calls: u64) -> f64 {
+    clock::time(&mut |n| work.call(n), calls).elapsed_ns.max(1) as f64
+}
+
+/// The highest of a few medians of second times over first ones.
+fn best_median(mut pair: impl FnMut() -> [f64; 2]) -> f64 {
+    let mut median = || {
+        let mut ratios = [(); PAIRS].map(|()| {
+            let [first, second] = pair();
+            second / first
+        });
+        ratios.sort_by(f64::total_cmp);
+        ratios[PAIRS / 2]
+    };
+    (0..TRIES).map(|_| median()).fold(0.0, f64::max)
 }
 
 #[cfg(test)]
@@ -95,7 +195,7 @@ mod tests {
     #[test]
     fn a_sample_reaches_the_wanted_length_for_any_cost_per_call() {
         for cost in [1_i64, 37, 1_000, 5_000_000] {
-            let warm = warm_up_with(&mut |n| cost * n.cast_signed(), 10_000_000, 2_000_000);
+            let warm = warm_up_with(&mut |n| (cost * n.cast_signed(), true), 10_000_000, 2_000_000);
             let length = cost * warm.iterations.cast_signed();
             assert!(length >= 2_000_000, "cost {cost}: a sample of {length} ns");
             assert!(warm.iterations == 1 || length - cost < 2_000_000.max(CLOCK_STEPS * clock::observed_step_ns() * 2));
@@ -108,7 +208,7 @@ mod tests {
         let mut first = true;
         let mut time = |n: u64| {
             let extra = if std::mem::take(&mut first) { 50_000_000 } else { 0 };
-            extra + 1_000 * n.cast_signed()
+            (extra + 1_000 * n.cast_signed(), true)
         };
         let warm = warm_up_with(&mut time, 1_000_000, 1_000_000);
         assert!(warm.iterations >= 1_000, "{warm:?}");
@@ -121,7 +221,7 @@ mod tests {
         let mut time = |n: u64| {
             let elapsed = if spent < 9_000_000 { 2_000 } else { 1_000 } * n.cast_signed();
             spent += elapsed;
-            elapsed
+            (elapsed, true)
         };
         let warm = warm_up_with(&mut time, 10_000_000, 100_000);
         assert_eq!(warm.settled, Some(true));
@@ -139,15 +239,64 @@ mod tests {
 
     #[test]
     fn few_long_calls_are_not_judged() {
-        let warm = warm_up_with(&mut |n| 50_000_000 * n.cast_signed(), 100_000_000, 1_000_000);
+        let warm = warm_up_with(&mut |n| (50_000_000 * n.cast_signed(), true), 100_000_000, 1_000_000);
         assert_eq!((warm.settled, warm.done), (None, 2), "{warm:?}");
     }
 
     #[test]
     fn the_timed_region_holds_exactly_the_iterations() {
         let mut calls = 0;
-        let sample = sample_hot(&mut |n| calls += n, 7, &mut Watch::new(1));
+        let sample = sample_hot(&mut |n| calls += n, 7, &mut Watch::new(1), &mut Load::default());
         assert_eq!((calls, sample.iterations), (8, 7));
         assert!(sample.elapsed_ns >= 0 && sample.cpu_user_ns >= 0);
+    }
+
+    #[test]
+    fn a_warm_up_waits_for_a_pool_that_is_not_spread_and_ends_for_one_that_ignores_its_calls() {
+        let mut spent = 0;
+        let mut late = |n: u64| {
+            spent += 100_000 * n.cast_signed();
+            (100_000 * n.cast_signed(), spent > 15_000_000)
+        };
+        warm_up_with(&mut late, 10_000_000, 100_000);
+        assert!(spent > 15_000_000 && spent < 41_000_000, "{spent}");
+        let ignoring = warm_up_with(&mut |_| (50, true), 1_000_000, 1_000_000);
+        assert!(ignoring.iterations > 1, "{ignoring:?}");
+    }
+
+    /// Works for a while in each call, unless it has an excuse.
+    #[derive(Default)]
+    struct Worker {
+        ignores: bool,
+        remembers: bool,
+        known: bool,
+    }
+
+    impl Work for Worker {
+        fn call(&mut self, iterations: u64) {
+            let calls = if self.ignores { 1 } else { iterations };
+            for _ in 0..calls {
+                if !(self.remembers && self.known) {
+                    let end = clock::now_ns() + 100_000;
+                    while clock::now_ns() < end {}
+                }
+                self.known = true;
+            }
+        }
+
+        fn change(&mut self) {
+            self.known = false;
+        }
+    }
+
+    #[test]
+    fn who_leaves_calls_out_or_remembers_is_found() {
+        let suspected = |mut worker: Worker| suspicion(&mut worker, 10);
+        assert_eq!(suspected(Worker::default()), None);
+        let ignores = suspected(Worker { ignores: true, ..Worker::default() }).unwrap();
+        assert!(ignores.contains("leaves calls out"), "{ignores}");
+        let remembers = suspected(Worker { remembers: true, ..Worker::default() }).unwrap();
+        assert!(remembers.contains("remembers") || remembers.contains("leaves calls out"), "{remembers}");
+        assert_eq!(suspicion(&mut Worker { ignores: true, ..Worker::default() }, 1), None);
     }
 }

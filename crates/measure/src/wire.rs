@@ -18,8 +18,8 @@ use crate::{Error, Result};
 const PROTOCOL_KEY: &str = "benchbook.protocol";
 
 /// The columns of a sample; null in every other message. `disturbed` counts from 1 in [`Disturbance::ALL`].
-const SAMPLE_COLUMNS: [&str; 6] =
-    ["iterations", "elapsed_ns", "started_ns", "cpu_user_ns", "cpu_system_ns", "disturbed"];
+const SAMPLE_COLUMNS: [&str; 7] =
+    ["iterations", "elapsed_ns", "started_ns", "cpu_user_ns", "cpu_system_ns", "disturbed", "rested"];
 
 fn schema() -> SchemaRef {
     let mut fields = vec![Field::new("body", DataType::Utf8, true)];
@@ -100,7 +100,8 @@ impl<W: Write> Sender<W> {
         let numbers = message.sample().map(|s| {
             let place = |disturbed| Disturbance::ALL.iter().position(|known| *known == disturbed);
             let disturbed = s.disturbed.and_then(place).map_or(0, |place| place as i64 + 1);
-            [s.iterations, s.elapsed_ns, s.started_ns, s.cpu_user_ns, s.cpu_system_ns, disturbed]
+            let rested = i64::from(s.rested);
+            [s.iterations, s.elapsed_ns, s.started_ns, s.cpu_user_ns, s.cpu_system_ns, disturbed, rested]
         });
         let mut columns: Vec<Arc<dyn Array>> = vec![Arc::new(StringArray::from(vec![message.body()?]))];
         columns.extend(
@@ -143,7 +144,8 @@ impl<R: Read> Receiver<R> {
         let bodies = batch.column(0).as_string::<i32>();
         let body = bodies.is_valid(0).then(|| bodies.value(0));
         let number = |i: usize| {
-            let column = batch.column(i + 1).as_primitive::<Int64Type>();
+            // Workers of older builds have fewer columns.
+            let column = batch.columns().get(i + 1)?.as_primitive::<Int64Type>();
             column.is_valid(0).then(|| column.value(0))
         };
         let sample = (|| {
@@ -154,6 +156,7 @@ impl<R: Read> Receiver<R> {
                 cpu_user_ns: number(3)?,
                 cpu_system_ns: number(4)?,
                 disturbed: usize::try_from(number(5)? - 1).ok().and_then(|place| Disturbance::ALL.get(place)).copied(),
+                rested: number(6) != Some(0),
             })
         })();
         T::from_parts(body, sample).map(Some)
@@ -168,8 +171,15 @@ mod tests {
 
     #[test]
     fn messages_survive_the_wire() {
-        let sample =
-            Sampled { iterations: 3, elapsed_ns: 4, started_ns: 5, cpu_user_ns: 6, cpu_system_ns: 7, disturbed: None };
+        let sample = Sampled {
+            iterations: 3,
+            elapsed_ns: 4,
+            started_ns: 5,
+            cpu_user_ns: 6,
+            cpu_system_ns: 7,
+            disturbed: None,
+            rested: false,
+        };
         let disturbed = Disturbance::ALL.map(|one| Reply::Sampled(Sampled { disturbed: Some(one), ..sample }));
         let mut replies = vec![Reply::Sampled(sample), Reply::Failed { message: "a \"quoted\" Ω".into() }];
         replies.extend(disturbed);

@@ -10,7 +10,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
 fn what_is_allocated_is_counted_and_nothing_else() {
-    assert_eq!(allocated(|| ()), Some(Allocated { count: 0, bytes: 0 }));
+    assert_eq!(allocated(|| ()), Some(Allocated { count: 0, bytes: 0, peak_bytes: 0 }));
     let kept = black_box(vec![1_u8; 50]);
     let found = allocated(|| {
         drop(black_box(vec![1_u8; 100]));
@@ -19,8 +19,15 @@ fn what_is_allocated_is_counted_and_nothing_else() {
         grown.reserve_exact(30);
         drop(black_box(grown));
     });
-    assert_eq!(found, Some(Allocated { count: 4, bytes: 100 + 200 + 10 + 30 }));
-    drop(kept);
+    assert_eq!(found, Some(Allocated { count: 4, bytes: 100 + 200 + 10 + 30, peak_bytes: 200 }));
+    // What was there before and goes leaves room that what comes may take.
+    let found = allocated(|| {
+        let first = black_box(vec![1_u8; 3000]);
+        drop(black_box(vec![1_u8; 4000]));
+        drop((first, kept));
+        drop(black_box(vec![1_u8; 7020]));
+    });
+    assert_eq!(found.map(|found| found.peak_bytes), Some(7000));
     // A thread allocates what it needs to begin, and its closure's memory.
     let (tell, told) = std::sync::mpsc::sync_channel(1);
     let (ask, asked) = std::sync::mpsc::sync_channel(1);

@@ -21,7 +21,7 @@ const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed r
     checks.passed";
 const COMMANDS: &str = "run list sql compare gate report doctor store schema";
 const OPTIONS: [&str; 4] = ["run --quick", "compare --baseline", "report --output", "sql --format"];
-const MEASURES: &str = "peak_memory_bytes resident_before_bytes warmup_iterations warmup_settled input_copies \
+const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_settled input_copies \
     allocations allocated_bytes";
 const CHARTS: &str = "distribution speedup scaling history";
 

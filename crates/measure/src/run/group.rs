@@ -15,10 +15,17 @@ use super::observer::Progress;
 use super::pilot::Measured;
 use super::recorder::Runner;
 use crate::executor::{Executor, Spawn};
+use crate::handler::PEAK_ADDED;
 use crate::{Error, Result, clock};
 
 /// Blocks that a case gets once it is set up, even when the time is used up: fewer bear no verdict.
 pub const MIN_BLOCKS: u64 = 5;
+
+/// Replicates whose memory is measured in a process of its own, which takes a second or so: it hardly varies.
+const MEMORY_REPLICATES: u32 = 5;
+
+/// Seeds of inputs that the replicates of a case take in turn: what holds for one set of numbers may not for another.
+const INPUT_SEEDS: u32 = 3;
 
 /// How many times the wanted blocks are taken at most where disturbed ones have to be replaced.
 const MOST_BLOCKS: u64 = 2;
@@ -37,6 +44,8 @@ struct Live {
     valid: i64,
     tolerance: f64,
     prepare_ns: i64,
+    /// Whether its process was seen to go on working after an answer.
+    restless: bool,
 }
 
 /// Where a group stands in its run.
@@ -118,8 +127,7 @@ fn prepare(
         case: cell.case.clone(),
         variant: variant.clone(),
         cache: shared.plan.cache,
-        // The same for every variant and replicate, so that all get the same inputs.
-        input_seed: shared.plan.seed,
+        input_seed: input_seed(shared.plan.seed, place.replicate),
         min_sample_ns: shared.plan.sampling.min_sample_ns,
         warmup_ns,
     };
@@ -149,8 +157,14 @@ fn prepare(
         }
     };
     shared.recorder.trial(&trial, &runner, Some(&prepared))?;
-    let Prepared { check, tolerance, prepare_ns, settled, .. } = prepared;
+    let Prepared { check, tolerance, prepare_ns, settled, memory_elsewhere, rested, .. } = prepared;
     if shared.recorder.check(number, Phase::Before, &check, tolerance)? {
+        if memory_elsewhere && place.replicate < MEMORY_REPLICATES {
+            memory(shared, workers, &trial)?;
+        }
+        if !rested {
+            restless(shared, number, variant)?;
+        }
         if settled == Some(false) {
             let text = format!("{variant}: its times had not settled when the warm-up ended, at four times its length");
             shared.recorder.event(Some(number), Level::Warning, "not_settled", &text)?;
@@ -166,10 +180,45 @@ fn prepare(
             valid: 0,
             tolerance,
             prepare_ns,
+            restless: !rested,
         }));
     }
     wrong(shared, number, variant, check.max_scaled_error, tolerance, Some(prepare_ns))?;
     Ok(None)
+}
+
+/// Seed of the inputs in a replicate: the same for all variants, another in the next.
+fn input_seed(seed: u64, replicate: u32) -> u64 {
+    // Far apart, so that the next run's seed does not give the same inputs.
+    seed.wrapping_add(u64::from(replicate % INPUT_SEEDS) << 32)
+}
+
+/// Measures what a call adds to memory in a process that keeps nothing; that there is no figure is no failure of the trial.
+fn memory(shared: &mut Shared<'_>, workers: &mut Workers, trial: &Trial) -> Result<()> {
+    let Some(worker) = workers.get(&trial.variant) else { return Ok(()) };
+    let asked = worker.keeping_nothing().and_then(|alone| {
+        let ask = |mut alone: Box<dyn Executor>| {
+            alone.request(Request::Memory(Box::new(trial.clone())), timeout(shared.plan))
+        };
+        alone.map(ask).transpose()
+    });
+    let reason = match asked {
+        Ok(None | Some(Reply::Memory { peak_added_bytes: None })) => return Ok(()),
+        Ok(Some(Reply::Memory { peak_added_bytes: Some(bytes) })) => {
+            return shared.recorder.measure(trial.trial, PEAK_ADDED, bytes as f64, "bytes");
+        }
+        Ok(Some(Reply::Failed { message })) => message,
+        Ok(Some(other)) => format!("unexpected reply {other:?}"),
+        Err(error) => error.to_string(),
+    };
+    let text = format!("{}: its memory was not measured: {reason}", trial.variant);
+    shared.recorder.event(Some(trial.trial), Level::Warning, "memory_not_measured", &text)
+}
+
+/// Notes, once a trial, that a variant's process goes on working after its answer.
+fn restless(shared: &mut Shared<'_>, trial: i64, variant: &Variant) -> Result<()> {
+    let text = format!("{variant}: its process does not come to rest after a call, which may disturb the others");
+    shared.note(Some(trial), Level::Warning, "not_at_rest", &text)
 }
 
 /// Interleaved blocks until the wanted number, the deadline, or an interrupt; says which. A block with a
@@ -210,6 +259,9 @@ fn blocks(
                     let valid = shared.recorder.sample(trial.trial, trial.samples, block, position, &sample)?;
                     shared.recorder.tick()?;
                     trial.samples += 1;
+                    if !sample.rested && !std::mem::replace(&mut trial.restless, true) {
+                        restless(shared, trial.trial, &trial.variant)?;
+                    }
                     trial.valid += i64::from(valid);
                     undisturbed &= valid;
                     if valid && let Some(times) = measured.log_times.get_mut(trial.index) {
@@ -236,10 +288,7 @@ fn blocks(
 fn finish(shared: &mut Shared<'_>, workers: &mut Workers, live: &Live, stop_reason: &str) -> Result<()> {
     let Some(worker) = workers.get_mut(&live.variant) else { return Ok(()) };
     match worker.request(Request::Finish { trial: live.trial }, timeout(shared.plan)) {
-        Ok(Reply::Finished { check, peak_memory_bytes }) => {
-            if let Some(bytes) = peak_memory_bytes {
-                shared.recorder.measure(live.trial, "peak_memory_bytes", bytes as f64, "bytes")?;
-            }
+        Ok(Reply::Finished { check }) => {
             if !shared.recorder.check(live.trial, Phase::After, &check, live.tolerance)? {
                 let error = check.max_scaled_error;
                 return wrong(shared, live.trial, &live.variant, error, live.tolerance, Some(live.prepare_ns));

@@ -11,14 +11,15 @@ use chrono::DateTime;
 
 use crate::Result;
 use crate::clock;
+use crate::handler::PEAK_ADDED;
 
 /// Names of the figures that a run records of each trial.
 pub const MEASURES: [&str; 7] = [
     "warmup_iterations",
     "warmup_settled",
     "input_copies",
-    "resident_before_bytes",
-    "peak_memory_bytes",
+    "inputs_change",
+    PEAK_ADDED,
     "allocations",
     "allocated_bytes",
 ];
@@ -103,9 +104,6 @@ impl Recorder {
                 self.measure(trial.trial, "warmup_settled", f64::from(u8::from(settled)), "bool")?;
             }
             self.measure(trial.trial, "input_copies", prepared.copies as f64, "count")?;
-            if let Some(bytes) = prepared.resident_before_bytes {
-                self.measure(trial.trial, "resident_before_bytes", bytes as f64, "bytes")?;
-            }
             for figure in &prepared.figures {
                 self.figure(trial.trial, figure)?;
             }
