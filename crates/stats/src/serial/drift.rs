@@ -4,7 +4,7 @@ use super::autocorrelation::{deviations, lagged_sum};
 use super::chunks::chunk_means;
 use super::ranks::{Place, places};
 use crate::describe::{median, median_unchecked};
-use crate::dist::normal;
+use crate::dist::student;
 use crate::scale::scaled;
 use crate::{Error, Result, check};
 
@@ -12,6 +12,8 @@ use crate::{Error, Result, check};
 const LONGEST: usize = 2_000;
 /// Below this many values the normal approximation of S is poor.
 const FEWEST: usize = 10;
+/// More correlation of neighbours is not corrected for: drift and a slow wander then look the same.
+const MOST_CORRELATED: f64 = 0.95;
 
 /// The drift of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,10 +30,13 @@ pub struct Drift {
 ///
 /// S counts rising less falling pairs; its variance is corrected for ties and, as in Hamed & Rao, *A
 /// modified Mann-Kendall trend test for autocorrelated data* (1998), for the correlation of the ranks
-/// around the line. Two deviations from that paper keep the test from claiming too much: correlations
-/// count up to the first that is not significant at 5 %, and never reduce the variance. The normal
-/// approximation takes the continuity correction. Series of more than 2,000 values are thinned to the
-/// means of at most 2,000 equal chunks. A series that does not vary does not drift.
+/// around the line, taken to be that of an autoregressive series of order 1. S over its standard error,
+/// with the continuity correction, is read as Student's t with two degrees of freedom fewer than the values
+/// are worth, since the correlation is estimated. Noise of any distribution whose neighbours correlate
+/// by up to 0.6 then has a p-value of at most 0.05 in at most 5 % of series (`datasets/series_tests.csv`).
+///
+/// Series of more than 2,000 values are thinned to the means of at most 2,000 equal chunks. A series that
+/// does not vary does not drift.
 ///
 /// # Errors
 /// [`Error::TooFew`] below ten values, [`Error::NotFinite`], [`Error::Degenerate`] where the median
@@ -47,12 +52,14 @@ pub fn drift(values: &[f64]) -> Result<Drift> {
     let steps = (values.len() - 1) as f64 / size as f64;
     let share = check::number(slope * steps / median_unchecked(&mut near_one))?;
     let around_line: Vec<f64> = means.iter().enumerate().map(|(i, v)| v - slope * i as f64).collect();
-    let variance = variance_of_s(&places(&means)) * inflation(&around_line);
+    let inflation = inflation(correlation(&around_line), means.len());
+    let variance = variance_of_s(&places(&means)) * inflation;
     if variance <= 0.0 {
         return Ok(Drift { share, p_value: 1.0 });
     }
     let distance = (rising_less_falling(&means).abs() - 1.0).max(0.0);
-    Ok(Drift { share, p_value: normal::two_sided(distance / variance.sqrt()) })
+    let df = (means.len() as f64 / inflation - 2.0).max(1.0);
+    Ok(Drift { share, p_value: student::two_sided(distance / variance.sqrt(), df) })
 }
 
 /// The median slope of all pairs, in the unit of the values per value.
@@ -80,19 +87,30 @@ fn variance_of_s(places: &[Place]) -> f64 {
     (places.len() as f64 * term(places.len()) - ties) / 18.0
 }
 
-/// By how much correlation widens the variance of S: 1 + 2 / (n (n-1) (n-2)) × Σ (n-k) (n-k-1) (n-k-2)
-/// ρ(k) over lags k, with ρ that of the ranks (Hamed & Rao 1998).
-fn inflation(around_line: &[f64]) -> f64 {
+/// The correlation of the ranks of neighbours, at least 0.
+///
+/// Around a line that was fitted it is estimated too low: (n r + 2) / (n - 4) mends that (Hamed, *Enhancing
+/// the effectiveness of prewhitening in trend analysis*, 2009), and 1 + 8 / n what is left of it in
+/// simulations, since an error upwards costs less than one downwards.
+fn correlation(around_line: &[f64]) -> f64 {
     let ranks: Vec<f64> = places(around_line).into_iter().map(Place::mid_rank).collect();
     let deviations = deviations(&ranks);
     let squares = lagged_sum(&deviations, 0);
+    if squares <= 0.0 {
+        return 0.0;
+    }
     let n = ranks.len() as f64;
-    let significant = 1.96 / n.sqrt();
-    let triples = |n: f64| n * (n - 1.0) * (n - 2.0);
-    let correlations = (1..ranks.len()).map(|lag| (lag as f64, lagged_sum(&deviations, lag) / squares));
-    let sum: f64 =
-        correlations.take_while(|(_, rho)| rho.abs() > significant).map(|(lag, rho)| triples(n - lag) * rho).sum();
-    (1.0 + 2.0 * sum / triples(n)).max(1.0)
+    let unbiased = (n * lagged_sum(&deviations, 1) / squares + 2.0) / (n - 4.0);
+    (unbiased * (1.0 + 8.0 / n)).clamp(0.0, MOST_CORRELATED)
+}
+
+/// By how much correlation widens the variance of S of n values: 1 + 2 / (n (n-1) (n-2)) × Σ (n-k) (n-k-1)
+/// (n-k-2) ρᵏ over lags k (Hamed & Rao 1998).
+fn inflation(correlation: f64, n: usize) -> f64 {
+    let triples = |n: usize| n as f64 * (n as f64 - 1.0) * (n as f64 - 2.0);
+    let powers = std::iter::successors(Some(correlation), |power| Some(power * correlation));
+    let terms = (1..n - 2).zip(powers).take_while(|(_, power)| *power > 1e-9);
+    1.0 + 2.0 * terms.map(|(lag, power)| triples(n - lag) * power).sum::<f64>() / triples(n)
 }
 
 #[cfg(test)]
@@ -114,6 +132,14 @@ mod tests {
         let line: Vec<f64> = (0..12_345).map(|i| 1.0 + 1e-5 * f64::from(i)).collect();
         let exact = 0.12344 / (1.0 + 0.06172);
         assert!(drift(&line).is_ok_and(|d| (d.share / exact - 1.0).abs() < 1e-9));
+    }
+
+    #[test]
+    fn correlation_makes_values_worth_less() {
+        // In the limit n ρ-correlated values are worth n (1-ρ) / (1+ρ).
+        assert_eq!(inflation(0.0, 50), 1.0);
+        assert!((inflation(0.6, 100_000) / 4.0 - 1.0).abs() < 1e-3);
+        assert!(inflation(0.6, 20) < 4.0 && inflation(0.6, 20) > inflation(0.3, 20));
     }
 
     #[test]
