@@ -3,8 +3,9 @@
 --
 -- One row a run: the median over its replicates of their medians of valid samples. Only runs of the
 -- same environment make a series; run_number counts those of a case, oldest first. level_ns is the
--- level that the series holds between its change points (E-divisive, at 0.001); change_p and
--- change_percent stand at the first run of a new level: above 0 it is slower.
+-- level that the series holds between its change points: at most one series in 100 without a change
+-- has one, and fewer than ten runs are too few to tell. change_p and change_percent stand at the
+-- first run of a new level: above 0 it is slower.
 WITH replicate_medians AS (
     SELECT
         run_id,

@@ -39,6 +39,13 @@ pub struct Model {
     pub slope: f64,
 }
 
+impl Model {
+    /// Noise alone, with a standard deviation of 1: a replicate is a series without a change or a drift.
+    pub const fn noise(noise: Noise, autocorrelation: f64) -> Self {
+        Self { effect: 0.0, process: 0.0, block: 1.0, noise, autocorrelation, drift: 0.0, slope: 0.0 }
+    }
+}
+
 /// A generator of replicates, the same for the same seed on every machine.
 #[derive(Debug, Clone)]
 pub struct Simulator {

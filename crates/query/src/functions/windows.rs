@@ -29,9 +29,10 @@ static CHANGE: Family = Family {
         Output { name: "reason", kind: Kind::Text },
     ],
     shorts: &[],
-    doc: "The level that the series holds at a row, in the order of the window (E-divisive); where a new level \
-          begins, also the p-value of the change, at most 0.001, and the levels before and after. The reason says why \
-          none could be looked for. A struct of level, p_value, before, after, reason.",
+    doc: "The level that the series holds at a row, in the order of the window; where a new level begins, also the \
+          p-value of the change, at most 0.01, and the levels before and after. At most 1 % of series without a \
+          change have one; fewer than ten values never do. The reason says why none could be looked for. A struct of \
+          level, p_value, before, after, reason.",
 };
 
 /// Which of the two functions.

@@ -1,18 +1,18 @@
 //! Change points: where the level of a series changes.
 //!
-//! E-divisive (Matteson & James, *A Nonparametric Approach for Multiple Change Point Analysis of
-//! Multivariate Data*, 2014) as Fleming et al., *Hunter: Using Change Point Detection to Hunt for
-//! Performance Regressions* (ICPE 2023), made it fast and deterministic: the energy statistic picks a
-//! split, a t test in place of permutations accepts it, overlapping windows bound the cost, and weak
-//! points are merged away from the bottom up.
+//! Each of a fixed set of splits is tried by two tests, and a change needs both: the ranks on its sides
+//! (so that no outlier and no skewed noise makes one) and their means (so that neighbours that resemble
+//! each other make none). Their p-values are those of the whole search: multiplied by how many splits
+//! could have done as well. `datasets/series_tests.csv` holds how often they err.
 
-mod energy;
+mod correlation;
 mod find;
+mod judge;
 mod merge;
 mod point;
 mod rules;
-mod split;
-mod student;
+mod search;
+mod tried;
 
 pub use find::change_points;
 pub use point::ChangePoint;

@@ -5,9 +5,8 @@
 pub struct ChangePoint {
     /// The position of the first value of the new level.
     pub index: usize,
-    /// The two-sided p-value of Student's test of the segment before against the segment after, as if
-    /// the split had been given beforehand: it ranks points, but is smaller than the chance of one.
-    /// 0 where the level changes and neither segment varies.
+    /// At most how likely a change as clear as this is found anywhere between the change points before
+    /// and after it where the level does not change.
     pub p_value: f64,
     /// The mean of the segment before, from the previous change point on, in the unit of the values.
     pub before: f64,

@@ -4,7 +4,7 @@
 //! inverse to double precision.
 
 use statrs::function::erf::{erfc, erfc_inv};
-use std::f64::consts::SQRT_2;
+use std::f64::consts::{PI, SQRT_2};
 
 /// P(Z > z), accurate in relative terms for large z.
 pub(crate) fn survival(z: f64) -> f64 {
@@ -21,6 +21,16 @@ pub(crate) fn two_sided(z: f64) -> f64 {
     erfc(z.abs() / SQRT_2)
 }
 
+/// ln P(|Z| > |z|), also where the probability is too small for a number.
+pub(crate) fn ln_two_sided(z: f64) -> f64 {
+    let probability = two_sided(z);
+    if probability > f64::MIN_POSITIVE {
+        return probability.ln();
+    }
+    // The first term of the asymptotic series (Abramowitz & Stegun 26.2.12): beyond z = 37 right to 1e-3.
+    -0.5 * z * z - (z.abs() * (PI / 2.0).sqrt()).ln()
+}
+
 /// The z with P(Z ≤ z) = p, for p inside (0, 1).
 pub(crate) fn quantile(p: f64) -> f64 {
     -SQRT_2 * erfc_inv(2.0 * p)
@@ -29,6 +39,15 @@ pub(crate) fn quantile(p: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logarithms_go_on_where_probabilities_end() {
+        let step = |z: f64| ln_two_sided(z) - ln_two_sided(z + 0.01);
+        assert!((ln_two_sided(2.0) - two_sided(2.0).ln()).abs() < 1e-15);
+        for z in [37.0, 37.5, 37.6, 38.0, 39.0, 100.0] {
+            assert!((step(z) / (0.01 * z + 0.01 / z) - 1.0).abs() < 5e-3, "z = {z}: {}", step(z));
+        }
+    }
 
     #[test]
     fn quantile_and_probability_are_inverse() {

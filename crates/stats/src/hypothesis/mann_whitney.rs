@@ -53,7 +53,7 @@ fn asymptotic(statistic: f64, m: f64, n: f64, tie_term: f64, continuity: bool) -
 }
 
 /// Twice the probability of U ≤ `smaller`, which is at most m n / 2.
-fn exact(smaller: f64, m: usize, n: usize) -> f64 {
+pub(crate) fn exact(smaller: f64, m: usize, n: usize) -> f64 {
     let reach = smaller as usize;
     let (few, many) = (m.min(n), m.max(n));
     // subsets[k][s]: in how many ways k of the first ranks have a rank sum of s above the smallest.

@@ -6,7 +6,10 @@ mod result;
 mod welch;
 mod wilcoxon;
 
+#[cfg(test)]
+pub(crate) use mann_whitney::exact;
 pub use mann_whitney::mann_whitney;
+pub(crate) use ranks::Ranks;
 pub use result::{Method, RankTest, Test};
 pub(crate) use welch::welch_freedom;
 pub use welch::{welch_from, welch_t};

@@ -1,16 +1,16 @@
 //! Ranks with ties.
 
 /// Mid-ranks of values, and what their ties amount to.
-pub(super) struct Ranks {
+pub(crate) struct Ranks {
     /// The rank of each value, from 1, in the order given; tied values share the mean of their ranks.
-    pub(super) of: Vec<f64>,
+    pub(crate) of: Vec<f64>,
     /// The sum of t³ - t over groups of t tied values.
-    pub(super) tie_term: f64,
+    pub(crate) tie_term: f64,
 }
 
 impl Ranks {
     /// Ranks of finite values.
-    pub(super) fn new(values: &[f64]) -> Self {
+    pub(crate) fn new(values: &[f64]) -> Self {
         let mut order: Vec<usize> = (0..values.len()).collect();
         order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]));
         let mut of = vec![0.0; values.len()];

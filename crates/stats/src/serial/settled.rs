@@ -1,6 +1,5 @@
 //! From where on a series has settled.
 
-use super::ranks::{Place, places};
 use crate::change::{Rules, change_points};
 use crate::describe::{mean_of, median};
 use crate::{Result, check};
@@ -15,14 +14,13 @@ const SHORTEST: usize = 20;
 /// The index of the first value after the last change of level by 1 % or more; 0 where there is none.
 /// `None` where fewer than ten values or fewer than a third of them follow it.
 ///
-/// Changes are those of [`change_points`] at 0.001 on mean ranks of 10 to 50 groups of consecutive
-/// values. Ranks, because a spike is then no more than one high value, while it alone would make up
-/// most of a mean and of a variance. Groups, because neighbours are often correlated, and because
-/// however long the series, few splits are then tried. The first half is searched by itself, and its
-/// first half, since a warm-up may be shorter than a group of the whole; so is the second half, for a change that
-/// has only just come. What counts as 1 % is the
-/// ratio of the medians before and after, which spikes do not move. Fewer than some eight slow first
-/// values may pass as spikes, and a slow trend is for [`drift`](super::drift) to find.
+/// Changes are those of [`change_points`] on the logarithms of the medians of 20 to 50 groups of consecutive
+/// values, each search at 0.01, after lone spikes are cut down, which would make up most of a mean and of a
+/// variance. Groups, because the search is made again after each batch of a warm-up, and they keep it short
+/// however long the series. The first half is searched by itself, and its first half, since a warm-up may be
+/// shorter than a group of the whole; so is the second half, for a change that has only just come. What counts
+/// as 1 % is the ratio of the medians before and after, which spikes do not move. Fewer than some five slow
+/// first values may pass as spikes, and a slow trend is for [`drift`](super::drift) to find.
 ///
 /// # Errors
 /// [`Error::TooFew`](crate::Error::TooFew) for no value, [`Error::NotFinite`](crate::Error::NotFinite),
@@ -31,6 +29,9 @@ pub fn settled_from(values: &[f64]) -> Result<Option<usize>> {
     check::positive(values, 1)?;
     if check::all_equal(values) {
         return Ok(Some(0));
+    }
+    if values.len() < FEWEST {
+        return Ok(None);
     }
     let mut settled = last_change(values)?;
     let mut end = values.len() / 2;
@@ -52,11 +53,11 @@ pub fn settled_from(values: &[f64]) -> Result<Option<usize>> {
 
 /// The first value after the last change of level; 0 where there is none.
 fn last_change(values: &[f64]) -> Result<usize> {
-    let groups = values.len().isqrt().clamp(10, 50);
+    let groups = values.len().isqrt().clamp(20, 50);
     let size = (values.len() / groups).max(1);
-    let ranks: Vec<f64> = places(values).into_iter().map(Place::mid_rank).collect();
-    let means: Vec<f64> = ranks.chunks_exact(size).map(mean_of).collect();
-    let points = change_points(&means, &Rules { window: means.len().max(4), ..Rules::default() })?;
+    let logs: Vec<f64> = without_spikes(values)?.into_iter().map(f64::ln).collect();
+    let medians = logs.chunks_exact(size).map(median).collect::<Result<Vec<f64>>>()?;
+    let points = change_points(&medians, &Rules::default())?;
     let mut after: Option<(usize, f64)> = None;
     let mut end = values.len();
     for start in points.iter().map(|point| point.index * size).rev().chain([0]) {
@@ -71,6 +72,15 @@ fn last_change(values: &[f64]) -> Result<usize> {
         (after, end) = (Some((start, level)), start);
     }
     Ok(0)
+}
+
+/// The values, none of them beyond all medians of three neighbours: a lone spike is no more than a value of
+/// the highest level.
+fn without_spikes(values: &[f64]) -> Result<Vec<f64>> {
+    let medians = values.windows(3).map(median).collect::<Result<Vec<f64>>>()?;
+    let lowest = medians.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = medians.iter().copied().fold(0.0, f64::max);
+    Ok(values.iter().map(|value| value.clamp(lowest, highest)).collect())
 }
 
 /// Where in a stretch with one change the values cross the middle between its levels: where the sum

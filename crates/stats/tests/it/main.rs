@@ -6,6 +6,7 @@ mod bootstrap_fixtures;
 mod change_points;
 mod closed_form_fixtures;
 mod coverage;
+mod false_alarms;
 mod help;
 mod plan;
 mod properties;
