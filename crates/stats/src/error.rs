@@ -41,9 +41,12 @@ pub enum Error {
         /// The offending mean.
         mean: f64,
     },
-    /// The values do not vary, or by too little to square.
+    /// The values do not vary.
     #[error("the values do not vary: check the clock's resolution, or take more samples")]
     Constant,
+    /// The values vary, but the squares of their deviations are too small for double precision arithmetic.
+    #[error("the values vary by too little to square: take them in a smaller unit, or as distances from one of them")]
+    TooSmall,
     /// Two samples that belong together have different lengths.
     #[error("paired samples differ in length ({left} and {right}): pair them first")]
     UnequalLength {
@@ -87,7 +90,7 @@ pub enum Error {
         /// What went wrong.
         what: &'static str,
     },
-    /// The values are too large or too small for double precision arithmetic.
+    /// The values are too large for double precision arithmetic.
     #[error("the result does not fit a double precision number: rescale the values")]
     Overflow,
 }

@@ -3,6 +3,9 @@
 use crate::describe::mean_of;
 use crate::{Error, Result, check};
 
+/// What stands for squares too small for a number, so that values that vary never look constant.
+const VANISHED: f64 = f64::from_bits(1);
+
 /// The first two moments of a sample.
 ///
 /// Welford's update (1962) and the merge of Chan, Golub & LeVeque, *Updating Formulae and a Pairwise
@@ -13,7 +16,7 @@ pub struct Moments {
     pub n: u64,
     /// Their mean, in their unit; 0 for none.
     pub mean: f64,
-    /// The sum of their squared deviations from the mean, in their unit squared.
+    /// The sum of their squared deviations from the mean, in their unit squared; 0 only where all are equal.
     pub m2: f64,
 }
 
@@ -33,7 +36,8 @@ impl Moments {
         }
         // The deviations do not quite sum to zero because the mean is rounded.
         let m2 = if x.is_empty() { 0.0 } else { squares - rest * rest / x.len() as f64 };
-        Ok(Self { n: x.len() as u64, mean, m2: if m2 < 0.0 { 0.0 } else { m2 } })
+        let vanished = m2 <= 0.0 && !check::all_equal(x);
+        Ok(Self { n: x.len() as u64, mean, m2: if vanished { VANISHED } else { m2 } })
     }
 
     /// Adds one value. A value that is not finite spoils the moments for good: every statistic of
@@ -43,7 +47,8 @@ impl Moments {
         self.n += 1;
         let before = value - self.mean;
         self.mean += before / self.n as f64;
-        self.m2 += before * (value - self.mean);
+        let square = before * (value - self.mean);
+        self.m2 += if square == 0.0 && before != 0.0 && self.n > 1 { VANISHED } else { square };
     }
 
     /// Adds all the values of another sample.
@@ -61,7 +66,8 @@ impl Moments {
         let shift = other.mean - self.mean;
         self.n += other.n;
         self.mean += shift * (there / n);
-        self.m2 += other.m2 + shift * shift * (here * there / n);
+        let between = shift * shift * (here * there / n);
+        self.m2 += other.m2 + if between == 0.0 && shift != 0.0 { VANISHED } else { between };
     }
 
     /// The mean.
@@ -76,16 +82,22 @@ impl Moments {
     /// The variance, with n - 1 in the denominator.
     ///
     /// # Errors
-    /// [`Error::TooFew`] below two values, [`Error::Overflow`].
+    /// [`Error::TooFew`] below two values, [`Error::Overflow`], [`Error::TooSmall`] where the values vary by
+    /// some 1e-154 or less.
     pub fn variance(&self) -> Result<f64> {
         self.need(2)?;
         check::number(self.mean)?;
-        check::number(self.m2 / (self.n - 1) as f64)
+        self.squares(check::number(self.m2 / (self.n - 1) as f64)?)
     }
 
     /// The variance of the mean: the variance over n. Zero for a constant sample.
     pub(crate) fn variance_of_mean(&self) -> Result<f64> {
-        Ok(self.variance()? / self.n as f64)
+        self.squares(self.variance()? / self.n as f64)
+    }
+
+    /// Squares that are 0 because the values do not vary, or have all of their digits.
+    fn squares(&self, value: f64) -> Result<f64> {
+        if self.m2 > 0.0 && value < f64::MIN_POSITIVE { Err(Error::TooSmall) } else { Ok(value) }
     }
 
     /// The mean of a sample that a ratio is taken of.
@@ -133,6 +145,25 @@ mod tests {
         let exact = 250.0 / 999.0;
         assert!((streamed.variance().expect("varies") / exact - 1.0).abs() < 1e-9);
         assert!((Moments::of(&x).and_then(|m| m.variance()).expect("varies") / exact - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn values_that_vary_are_never_constant() {
+        let next = 1.0 + f64::EPSILON;
+        for x in
+            [[0.0, 5e-324], [1e-300, 2e-300], [1e-160, 3e-160], [f64::MIN_POSITIVE, 5e-324], [1.0, next], [next, 1.0]]
+        {
+            let streamed: Moments = x.into_iter().collect();
+            let mut merged: Moments = x[..1].iter().copied().collect();
+            merged.merge(&x[1..].iter().copied().collect());
+            for moments in [Moments::of(&x).expect("finite"), streamed, merged] {
+                assert!(moments.m2 > 0.0 && moments.variance() != Ok(0.0), "{x:?}: {moments:?}");
+            }
+            let variance = Moments::of(&x).and_then(|moments| moments.variance());
+            assert_eq!(variance == Err(Error::TooSmall), x[0] < 1.0, "{x:?}: {variance:?}");
+        }
+        let constant: Moments = [5e-324; 7].into_iter().collect();
+        assert_eq!((constant.variance(), Moments::of(&[0.1; 7]).and_then(|m| m.variance())), (Ok(0.0), Ok(0.0)));
     }
 
     #[test]

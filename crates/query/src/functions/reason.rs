@@ -9,6 +9,7 @@ pub(crate) fn word(error: &Error) -> &'static str {
         Error::NotFinite { .. } => "not-finite",
         Error::NotPositive { .. } | Error::MeanNotPositive { .. } => "not-positive",
         Error::Constant => "constant",
+        Error::TooSmall => "too-small",
         Error::Ties => "ties",
         Error::Overflow => "not-finite",
         _ => "undefined",

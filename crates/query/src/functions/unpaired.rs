@@ -59,7 +59,7 @@ static UNPAIRED: Family = Family {
             name: "speedup_reason",
             field: "reason",
             level: true,
-            doc: "Why speedup or a bound of it is NULL: too-few, not-positive, not-finite, constant.",
+            doc: "Why speedup or a bound of it is NULL: too-few, not-positive, not-finite, constant, too-small.",
         },
         Short {
             name: "welch_p",

@@ -15,7 +15,7 @@ pub fn mean(x: &[f64]) -> Result<f64> {
 ///
 /// # Errors
 /// [`Error::TooFew`](crate::Error::TooFew) below two values, [`Error::NotFinite`](crate::Error::NotFinite),
-/// [`Error::Overflow`](crate::Error::Overflow).
+/// [`Error::Overflow`](crate::Error::Overflow), [`Error::TooSmall`](crate::Error::TooSmall).
 pub fn variance(x: &[f64]) -> Result<f64> {
     check::finite(x, 2)?;
     Moments::of(x)?.variance()

@@ -8,7 +8,7 @@ use crate::{Error, Moments, Result, check};
 /// values are taken to be independent: consecutive timings of one process seldom are.
 ///
 /// # Errors
-/// [`Error::TooFew`] below two values, [`Error::NotFinite`], [`Error::Constant`],
+/// [`Error::TooFew`] below two values, [`Error::NotFinite`], [`Error::Constant`], [`Error::TooSmall`],
 /// [`Error::OutOfRange`] for the level, [`Error::Overflow`].
 pub fn mean_interval(x: &[f64], level: f64) -> Result<Interval> {
     mean_interval_from(&Moments::of(x)?, level)

@@ -174,8 +174,10 @@ fn numbers_too_large_to_square_are_an_error_not_an_infinity() {
     let x = [1e300, -1e300, 1e299];
     assert_eq!(mean_interval(&x, 0.95), Err(Error::Overflow));
     assert_eq!(welch_t(&x, &GOOD), Err(Error::Overflow));
-    // Too small to square is no variance at all.
-    assert_eq!(mean_interval(&[1e-300, 2e-300, 3e-300], 0.95), Err(Error::Constant));
+    // Too small to square is not constant.
+    let small = [1e-300, 2e-300, 3e-300];
+    assert_eq!((mean_interval(&small, 0.95), variance(&small)), (Err(Error::TooSmall), Err(Error::TooSmall)));
+    assert_eq!((welch_t(&small, &small), cohens_d(&small, &small)), (Err(Error::TooSmall), Err(Error::TooSmall)));
 }
 
 #[test]
