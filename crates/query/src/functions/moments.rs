@@ -143,9 +143,41 @@ impl State for MeanState {
     }
 }
 
-/// State of `log_summary`: moments of the logarithms.
+/// State of `log_summary`: moments of the logarithms, and the worst of what spoils them.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct LogState(Moments);
+pub(crate) struct LogState {
+    logs: Moments,
+    flaw: Flaw,
+}
+
+/// Why there are no logarithms; the last of several is told, as by the statistics of whole samples.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Flaw {
+    #[default]
+    None,
+    NotPositive,
+    NotFinite,
+}
+
+impl Flaw {
+    const ALL: [Self; 3] = [Self::None, Self::NotPositive, Self::NotFinite];
+
+    fn of(value: f64) -> Self {
+        match value {
+            value if !value.is_finite() => Self::NotFinite,
+            value if value <= 0.0 => Self::NotPositive,
+            _ => Self::None,
+        }
+    }
+
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::NotPositive => Some("not-positive"),
+            Self::NotFinite => Some("not-finite"),
+        }
+    }
+}
 
 impl State for LogState {
     fn family() -> &'static Family {
@@ -153,31 +185,41 @@ impl State for LogState {
     }
 
     fn state_fields() -> Vec<Field> {
-        state_fields(1)
+        let mut fields = state_fields(1);
+        fields.push(Field::new("flaw", DataType::UInt64, false));
+        fields
     }
 
     fn update(states: &mut [Self], arguments: &[ArrayRef], rows: &Rows<'_>) -> Result<()> {
         let x = floats(arguments, 0)?;
         let values = x.values();
-        // The logarithm of zero or less is not finite, which spoils the moments for good, as it should.
-        rows.each(&[x], |row, group| states[group].0.push(values[row].ln()));
+        rows.each(&[x], |row, group| {
+            let (state, value) = (&mut states[group], values[row]);
+            state.flaw = state.flaw.max(Flaw::of(value));
+            // The logarithm of zero or less is not finite, which spoils the moments for good, as it should.
+            state.logs.push(value.ln());
+        });
         Ok(())
     }
 
     fn merge(states: &mut [Self], columns: &[ArrayRef], groups: &[usize]) -> Result<()> {
-        import(columns, |row, [moments]| states[groups[row]].0.merge(moments))
+        let flaws = as_uint64_array(&columns[3])?.values();
+        import(&columns[..3], |row, [logs]| {
+            let state = &mut states[groups[row]];
+            state.logs.merge(logs);
+            state.flaw = state.flaw.max(Flaw::ALL[flaws[row] as usize]);
+        })
     }
 
     fn export(states: &[Self]) -> Result<Vec<ArrayRef>> {
-        Ok(export(states.iter().map(|state| [state.0])))
+        let mut columns = export(states.iter().map(|state| [state.logs]));
+        columns.push(Arc::new(states.iter().map(|state| state.flaw as u64).collect::<UInt64Array>()));
+        Ok(columns)
     }
 
     fn finish(&self, _level: f64) -> Vec<Cell> {
-        let reason = match self.0.mean() {
-            Ok(_) => None,
-            Err(benchbook_stats::Error::Overflow) => Some("not-positive"),
-            Err(error) => Some(reason::word(&error)),
-        };
-        vec![Cell::Int(i64::try_from(self.0.n).ok()), Cell::Float(self.0.mean().ok().map(f64::exp)), Cell::Text(reason)]
+        let mean = self.logs.mean();
+        let reason = self.flaw.word().or_else(|| mean.as_ref().err().map(reason::word));
+        vec![Cell::Int(i64::try_from(self.logs.n).ok()), Cell::Float(mean.ok().map(f64::exp)), Cell::Text(reason)]
     }
 }

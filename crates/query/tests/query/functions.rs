@@ -221,6 +221,55 @@ fn impossible_input_is_null_with_a_reason() {
 }
 
 #[test]
+fn reasons_name_what_is_wrong_in_any_order() {
+    let session = Fixture::new().session();
+    let reason = |summary: &str, values: &str| {
+        let rows: Vec<String> = values.split(' ').map(|value| format!("(CAST('{value}' AS DOUBLE))")).collect();
+        let sql = format!("SELECT {summary}(x)['reason'] FROM (VALUES {}) AS t(x)", rows.join(", "));
+        one_text(&session, &sql)
+    };
+    for (values, wanted) in [
+        ("1 2", None),
+        ("1 NaN 2", Some("not-finite")),
+        ("inf 1", Some("not-finite")),
+        ("1 0", Some("not-positive")),
+        ("-2 1", Some("not-positive")),
+        ("0 NaN", Some("not-finite")),
+        ("NaN 1 -1", Some("not-finite")),
+    ] {
+        assert_eq!(reason("log_summary", values).as_deref(), wanted, "{values}");
+    }
+    for (values, wanted) in [
+        ("1 2", None),
+        ("7 7 7", Some("constant")),
+        ("5e-324 5e-324", Some("constant")),
+        ("5e-324 1e-323", Some("too-small")),
+        ("1e-300 2e-300 3e-300", Some("too-small")),
+        ("1 NaN", Some("not-finite")),
+    ] {
+        assert_eq!(reason("mean_summary", values).as_deref(), wanted, "{values}");
+    }
+}
+
+#[test]
+fn a_flaw_is_told_across_files() {
+    // One value a run, so that each lies in a file of its own and states are merged.
+    let fixture = Fixture::new();
+    for elapsed_ns in [1_000, 2_000, 3_000] {
+        fixture.run(|writer| {
+            writer.trial(&trial(0, "naive", "a", 0, json!({}))).unwrap();
+            writer.sample(&sample(0, 0, 0, elapsed_ns)).unwrap();
+        });
+    }
+    let session = fixture.session();
+    let reason = |x: &str| one_text(&session, &format!("SELECT log_summary({x})['reason'] FROM samples"));
+    assert_eq!(reason("elapsed_ns"), None);
+    assert_eq!(reason("elapsed_ns - 2000").as_deref(), Some("not-positive"));
+    let nan = "CASE elapsed_ns WHEN 1000 THEN CAST('NaN' AS DOUBLE) WHEN 2000 THEN 0.0 ELSE 1.0 END";
+    assert_eq!(reason(nan).as_deref(), Some("not-finite"));
+}
+
+#[test]
 fn rows_with_null_are_ignored() {
     let session = Fixture::new().session();
     let with = "(VALUES (1.0, true), (2.0, false), (NULL, true), (4.0, NULL), (3.0, true), (5.0, false)) AS t(x, c)";
