@@ -77,15 +77,17 @@ fn every_variant_gets_the_same_threads() {
 fn claims_are_told_from_any_folder_and_beside_a_store() {
     let bench = Bench::new();
     let listed = bench.ok(&["list", "claims"]);
-    for part in ["e4m3-mantissa", "bits about 4", "refuted", "not testable here", "catalogue CL"] {
+    for part in
+        ["e4m3-mantissa", "bits about 4", "refuted by definition", "not testable here", "not judged", "catalogue CL"]
+    {
         assert!(listed.contains(part), "{part}: {listed}");
     }
     assert!(!bench.store().exists(), "no store is needed, and none is made");
     let rows: Vec<serde_json::Value> =
         serde_json::from_str(&bench.ok(&["list", "claims", "--format", "json"])).unwrap();
     let e4m3 = rows.iter().find(|row| row["claim"] == "e4m3-mantissa").unwrap();
-    assert_eq!((e4m3["claimed"].as_f64(), e4m3["high"].as_f64()), (Some(4.0), Some(3.0)));
-    assert!(bench.ok(&["list", "claims", "--format", "csv"]).starts_with("claim,catalogue,statement,source,"));
+    assert_eq!((e4m3["claimed_high"].as_f64(), e4m3["value"].as_f64()), (Some(4.0), Some(3.0)));
+    assert!(bench.ok(&["list", "claims", "--format", "csv"]).starts_with("claim,catalogue,kind,statement,source,"));
 
     bench.ok(&["run", "matmul", "--set", "m=16", "--replicates", "1", "--blocks", "1"]);
     let count = |words: &[&str]| {
@@ -93,9 +95,9 @@ fn claims_are_told_from_any_folder_and_beside_a_store() {
         serde_json::from_str::<Vec<serde_json::Value>>(&bench.ok(&words)).unwrap().len()
     };
     assert_eq!(count(&["--query", "claims"]), rows.len());
-    let columns =
-        "claim,catalogue,statement,source,quantity,relation,claimed,reason,measured,low,high,replicates,machine,how";
-    let one = format!("{columns}\na,CL1,A is fast,here,speed,at least,2,,2.5,2.4,2.6,8,2 x CPU,a over b\n");
+    let columns = "claim,catalogue,kind,statement,source,quantity,claimed_low,claimed_high,needs,unjudged,\
+        value,low,high,replicates,provenance,machine,how";
+    let one = format!("{columns}\na,CL1,published,A is fast,here,speed,2,,,,2.5,2.4,2.6,8,measured,2 x CPU,a over b\n");
     std::fs::write(bench.folder().join("mine.csv"), one).unwrap();
     assert_eq!(count(&["--csv", "claims=mine.csv", "--query", "claims"]), 1);
     bench.fails(&["sql", "--csv", "claims=none.csv", "--query", "claims"], 4, &["none.csv"]);

@@ -142,20 +142,19 @@ fn claims() -> Result<RecordBatch, Failure> {
     let items: Vec<Row<'_>> = rows(&answer).collect();
     let word = |row: &Row<'_>, name: &str| row.text(name).unwrap_or_default();
     let claimed = |row: &Row<'_>| {
-        let figure = row.float("claimed").map_or_else(|| "no figure".to_owned(), number);
-        format!("{} {} {figure}", word(row, "quantity").replace('_', " "), word(row, "relation"))
+        let figure = row.text("claimed").unwrap_or_else(|| "no figure".to_owned());
+        format!("{} {figure}", word(row, "quantity").replace('_', " "))
     };
-    let measured = |row: &Row<'_>| match (row.float("measured"), row.float("low"), row.float("high")) {
-        (Some(measured), Some(low), Some(high)) if low < high => {
-            format!("{} ({} – {})", number(measured), number(low), number(high))
-        }
-        (Some(measured), ..) => number(measured),
+    let found = |row: &Row<'_>| match (row.float("value"), row.float("low"), row.float("high")) {
+        (Some(value), Some(low), Some(high)) => format!("{} ({} – {})", number(value), number(low), number(high)),
+        (Some(value), ..) => format!("{}, {}", number(value), word(row, "provenance")),
         (None, ..) => String::new(),
     };
     text_batch(&[
         column("claim", &items, |row| word(row, "claim")),
+        column("kind", &items, |row| word(row, "kind")),
         column("claimed", &items, claimed),
-        column("measured", &items, measured),
+        column("found", &items, found),
         column("verdict", &items, |row| word(row, "verdict")),
         column("source", &items, |row| word(row, "source")),
     ])

@@ -181,6 +181,9 @@ fn claim(id: &str, available: &Available) -> Finding {
     if let Some(open) = claims.iter().find(|claim| claim.verdict == "not measured yet") {
         return Finding::Missing(format!("claim {} is not measured yet", open.name));
     }
+    if let Some(open) = claims.iter().find(|claim| claim.verdict == "not judged") {
+        return Finding::Missing(format!("claim {} is not judged: {}", open.name, open.reason));
+    }
     let judged: Vec<String> = claims
         .iter()
         .filter(|claim| claim.verdict != "not testable here")

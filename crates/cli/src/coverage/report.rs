@@ -39,9 +39,10 @@ pub struct Claim {
     pub name: String,
     /// Ids of its rows.
     pub catalogue: Vec<String>,
-    /// `confirmed`, `refuted`, `undecided`, `not testable here` or `not measured yet`.
+    /// As the query `claims` gives it: `confirmed`, `exceeded`, `refuted` (each of them perhaps `by definition`),
+    /// `undecided`, `not judged`, `not testable here` or `not measured yet`.
     pub verdict: String,
-    /// Why it cannot be tested here, if so.
+    /// Why it cannot be judged or tested here, if so.
     pub reason: String,
 }
 

@@ -241,7 +241,9 @@ fn a_row_of_claims_follows_what_became_of_them() {
     assert_eq!(told(vec![good.clone(), bad]), (Status::Works, "claim good is confirmed, claim bad is refuted".into()));
     assert_eq!(told(vec![away.clone(), good.clone()]), (Status::Works, "claim good is confirmed".into()));
     assert_eq!(told(vec![away]), (Status::Unavailable, "not testable here: needs a chip".into()));
-    assert_eq!(told(vec![good, open]), (Status::NotYet, "claim open is not measured yet".into()));
+    assert_eq!(told(vec![good.clone(), open]), (Status::NotYet, "claim open is not measured yet".into()));
+    let vague = claim("vague", "not judged", "AT1");
+    assert_eq!(told(vec![good, vague]), (Status::NotYet, "claim vague is not judged: needs a chip".into()));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Measures every claim that can be measured here, and tells how all of them stand.
 
 use super::entry::{self, Entry};
-use super::ledger::{Claim, Ledger};
-use super::measured::{Measured, decisive};
+use super::ledger::Ledger;
+use super::measured::{Interval, Measured, decisive};
 use super::plan::plan;
 use super::question::question;
 use crate::bench::ask::{ask, number, rows, text};
@@ -17,6 +17,13 @@ use std::path::Path;
 /// Where the claims stand.
 const LEDGER: &str = "datasets/claims.csv";
 
+/// The quantity that grows as the candidate's time shrinks.
+const SPEED: &str = "speed";
+
+/// What a row of the ledger is, and what several are called.
+const KINDS: [(&str, &str); 3] =
+    [("published", "published claims"), ("target", "targets of a source"), ("inference", "inferences of our own")];
+
 /// Measures one claim after the other; each is written as soon as it is there.
 pub fn measure(ready: &Ready) -> Result<String> {
     let folder = ready.workspace.target.join("bench/claims");
@@ -26,13 +33,14 @@ pub fn measure(ready: &Ready) -> Result<String> {
     let (mut last, mut left_out) = (None, Vec::new());
     for entry in &entries {
         let name = &entry.claim;
-        let Some(claim) = ledger.claim(name) else {
+        let Some(speed) = ledger.quantity(name).map(|quantity| quantity == SPEED) else {
             return Err(Error::Content { path: LEDGER.into(), problem: format!("has no claim `{name}`") });
         };
         let store = folder.join(name).join("store");
-        match one(ready, &store, entry, &claim) {
+        match one(ready, &store, entry, speed) {
             Ok(measured) => {
-                println!("   {name}: {:.3} ({:.3} – {:.3})", measured.measured, measured.low, measured.high);
+                let interval = measured.interval.map(|Interval { low, high, .. }| (low, high));
+                println!("   {name}: {}", figure(measured.value, interval));
                 ledger.put(name, &measured, &machine)?;
                 last = Some(store);
             }
@@ -59,7 +67,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
     Ok(told)
 }
 
-fn one(ready: &Ready, store: &Path, entry: &Entry, claim: &Claim) -> Result<Measured> {
+fn one(ready: &Ready, store: &Path, entry: &Entry, speed: bool) -> Result<Measured> {
     let folder = store.parent().unwrap_or(store);
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder).named("create", folder)?;
@@ -69,40 +77,61 @@ fn one(ready: &Ready, store: &Path, entry: &Entry, claim: &Claim) -> Result<Meas
     process::run(run.arg("--store").arg(store).arg("run").arg(&path), "see its message above")?;
     let mut command = ready.workspace.run("benchbook");
     command.arg("--store").arg(store).args(["sql", "--format", "json"]);
-    let answer = ask(command.arg(question(entry, claim.quantity == "speed")))?;
-    decisive(&answer, entry, &claim.relation)
+    let answer = ask(command.arg(question(entry, speed)))?;
+    decisive(&answer, entry, speed)
         .map_err(|problem| Error::Content { path: format!("claim `{}`", entry.claim).into(), problem })
 }
 
-/// What is measured of the claims, and how many of all ended how.
+/// What is known of the claims, and how many of each kind ended how.
 fn table(answer: &Value) -> String {
-    let verdicts = ["confirmed", "refuted", "undecided", "not testable here", "not measured yet"];
-    let count = |verdict: &str| rows(answer).filter(|row| text(row, "verdict") == verdict).count();
-    let counts = verdicts.map(|verdict| format!("{} {verdict}", count(verdict)));
-    let mut lines = vec![
-        format!("{} published claims: {}.", rows(answer).count(), counts.join(", ")),
-        "A claim is judged by the whole 95 % interval over fresh processes, on this machine and these cases alone; \
-         `benchbook list claims`\nshows the others after the next build."
-            .to_owned(),
-        String::new(),
-        "| claim | claimed | measured, 95 % interval | verdict | how |".to_owned(),
-        "|---|---|---|---|---|".to_owned(),
-    ];
-    for row in rows(answer).filter(|row| number(row, "measured").is_finite()) {
+    let mut lines: Vec<String> = KINDS.iter().filter_map(|(kind, several)| counts(answer, kind, several)).collect();
+    lines.extend(
+        [
+            "",
+            "A claim is judged by the whole 95 % interval over fresh processes, on this machine and these cases alone; \
+             what is modelled\nor quoted has no interval, and its verdict is one by definition. `benchbook list claims` \
+             shows the others after the next build.",
+            "",
+            "| claim | kind | claimed | found, 95 % interval | verdict | how |",
+            "|---|---|---|---|---|---|",
+        ]
+        .map(str::to_owned),
+    );
+    for row in rows(answer).filter(|row| number(row, "value").is_finite()) {
+        let [low, high] = ["low", "high"].map(|name| number(row, name));
         lines.push(format!(
-            "| {} | {} {} {} | {:.3} ({:.3} – {:.3}) | {} | {} |",
+            "| {} | {} | {} {} | {} | {} | {} |",
             text(row, "statement"),
+            text(row, "kind"),
             text(row, "quantity").replace('_', " "),
-            text(row, "relation"),
-            number(row, "claimed"),
-            number(row, "measured"),
-            number(row, "low"),
-            number(row, "high"),
+            text(row, "claimed"),
+            figure(number(row, "value"), low.is_finite().then_some((low, high))),
             text(row, "verdict"),
             text(row, "how"),
         ));
     }
     lines.join("\n")
+}
+
+/// The verdicts on rows of one kind, in the order in which they first appear.
+fn counts(answer: &Value, kind: &str, several: &str) -> Option<String> {
+    let verdicts: Vec<&str> =
+        rows(answer).filter(|row| text(row, "kind") == kind).map(|row| text(row, "verdict")).collect();
+    let mut told: Vec<String> = Vec::new();
+    for (place, verdict) in verdicts.iter().enumerate() {
+        if !verdicts[..place].contains(verdict) {
+            told.push(format!("{} {verdict}", verdicts.iter().filter(|other| *other == verdict).count()));
+        }
+    }
+    (!told.is_empty()).then(|| format!("- {} {several}: {}.", verdicts.len(), told.join(", ")))
+}
+
+/// A figure with its interval; one without was not measured.
+fn figure(value: f64, interval: Option<(f64, f64)>) -> String {
+    match interval {
+        Some((low, high)) => format!("{value:.3} ({low:.3} – {high:.3})"),
+        None => format!("{value:.3}, not measured"),
+    }
 }
 
 #[cfg(test)]
@@ -111,17 +140,20 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_table_shows_what_is_measured_and_counts_the_rest() {
+    fn the_table_shows_what_is_known_and_counts_each_kind_apart() {
         let told = table(&json!([
-            { "statement": "A is fast", "quantity": "speed", "relation": "at least", "claimed": 2.0, "measured": 2.5,
-              "low": 2.4, "high": 2.6, "verdict": "confirmed", "how": "w n8: a over b" },
-            { "statement": "B is fast", "verdict": "not testable here", "measured": null },
+            { "statement": "A is fast", "kind": "published", "quantity": "speed", "claimed": "at least 2",
+              "value": 2.5, "low": 2.4, "high": 2.6, "verdict": "confirmed", "how": "w n8: a over b" },
+            { "statement": "B is fast", "kind": "published", "verdict": "not testable here", "value": null },
+            { "statement": "C is fast", "kind": "published", "verdict": "not testable here", "value": null },
+            { "statement": "D is small", "kind": "inference", "quantity": "memory_growth", "claimed": "about 4",
+              "value": 3.0, "low": null, "high": null, "verdict": "refuted by definition", "how": "a count" },
         ]));
-        assert!(
-            told.starts_with("2 published claims: 1 confirmed, 0 refuted, 0 undecided, 1 not testable here"),
-            "{told}"
-        );
-        let row = "| A is fast | speed at least 2 | 2.500 (2.400 – 2.600) | confirmed | w n8: a over b |";
-        assert!(told.ends_with(row), "{told}");
+        let counted = "- 3 published claims: 1 confirmed, 2 not testable here.\n\
+             - 1 inferences of our own: 1 refuted by definition.\n\n";
+        assert!(told.starts_with(counted), "{told}");
+        let rows = "| A is fast | published | speed at least 2 | 2.500 (2.400 – 2.600) | confirmed | w n8: a over b |\n\
+             | D is small | inference | memory growth about 4 | 3.000, not measured | refuted by definition | a count |";
+        assert!(told.ends_with(rows), "{told}");
     }
 }

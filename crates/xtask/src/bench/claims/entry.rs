@@ -10,6 +10,9 @@ pub const TIME: &str = "time";
 /// The figure that `results` itself holds: bytes that the work must move.
 pub const BYTES: &str = "bytes";
 
+/// The provenance of a figure that a run has measured; any other is the same in every run.
+pub const MEASURED: &str = "measured";
+
 /// Parameters, each value as TOML writes it.
 pub type Values = BTreeMap<String, String>;
 
@@ -27,6 +30,9 @@ pub struct Entry {
     pub baselines: Vec<String>,
     /// [`TIME`], [`BYTES`] or a name in the table `measures`.
     pub figure: String,
+    /// [`MEASURED`], or as `measures` has it.
+    pub provenance: String,
+    /// Empty for all that are here.
     pub devices: Vec<String>,
 }
 
@@ -58,8 +64,13 @@ fn parse(text: &str) -> Result<Vec<Entry>, String> {
 }
 
 fn one(claim: &str, yaml: &Yaml<'_>) -> Result<Entry, String> {
-    let mut entry =
-        Entry { claim: claim.into(), figure: TIME.into(), devices: vec!["flex".into()], ..Entry::default() };
+    let mut entry = Entry {
+        claim: claim.into(),
+        figure: TIME.into(),
+        provenance: MEASURED.into(),
+        devices: vec!["flex".into()],
+        ..Entry::default()
+    };
     for (key, value) in yaml.as_mapping().ok_or("has no settings")?.iter() {
         match key.as_str().unwrap_or_default() {
             "workload" => entry.workload = word(value)?,
@@ -68,6 +79,7 @@ fn one(claim: &str, yaml: &Yaml<'_>) -> Result<Entry, String> {
             "candidate" => entry.candidate = word(value)?,
             "baseline" => entry.baselines = words(value)?,
             "figure" => entry.figure = word(value)?,
+            "provenance" => entry.provenance = word(value)?,
             "devices" => entry.devices = words(value)?,
             other => return Err(format!("has `{other}`, which means nothing")),
         }
@@ -131,10 +143,12 @@ mod tests {
         let values: Vec<&str> = entry.params.values().map(String::as_str).collect();
         assert_eq!(values, ["true", "0.5", "8", "\"x\""]);
         assert_eq!((entry.figure.as_str(), entry.is_paired()), (TIME, false));
+        assert_eq!(entry.provenance, MEASURED);
         assert_eq!((entry.baselines.join(" "), entry.devices.join(" ")), ("c".to_owned(), "flex".to_owned()));
         assert_eq!(entry.baseline_params()["n"], "1");
-        let two = parse("a: { workload: w, candidate: c, baseline: [d, e] }")?.remove(0);
-        assert_eq!((two.baselines.len(), two.is_paired()), (2, true));
+        let two = parse("a: { workload: w, candidate: c, baseline: [d, e], devices: [], provenance: p }")?.remove(0);
+        assert_eq!((two.baselines.len(), two.is_paired(), two.devices.len()), (2, true, 0));
+        assert_eq!(two.provenance, "p");
         Ok(())
     }
 

@@ -1,22 +1,17 @@
 //! The table of claims: what was claimed stays as it is written, what was measured is written anew.
 
-use super::measured::Measured;
+use super::entry::MEASURED;
+use super::measured::{Interval, Measured};
 use crate::error::{Error, Named, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Columns: eight by hand, then six that are measured.
-const HEADER: &str = "claim,catalogue,statement,source,quantity,relation,claimed,reason,\
-    measured,low,high,replicates,machine,how";
-const BY_HAND: usize = 8;
-const COLUMNS: usize = 14;
-
-/// What a measurement needs to know of a claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    pub quantity: String,
-    pub relation: String,
-}
+/// Columns: ten by hand, then seven of what became of it.
+const HEADER: &str = "claim,catalogue,kind,statement,source,quantity,claimed_low,claimed_high,needs,unjudged,\
+    value,low,high,replicates,provenance,machine,how";
+const BY_HAND: usize = 10;
+const COLUMNS: usize = 17;
+const QUANTITY: usize = 5;
 
 /// The file of claims.
 pub struct Ledger {
@@ -33,13 +28,13 @@ impl Ledger {
         Ok(Self { path: path.to_owned(), lines })
     }
 
-    /// The claim of this name.
-    pub fn claim(&self, name: &str) -> Option<Claim> {
+    /// What the claim of this name gives a figure of.
+    pub fn quantity(&self, name: &str) -> Option<&str> {
         let cells = cells(self.lines.iter().find(|line| cells(line).first() == Some(&name))?);
-        Some(Claim { quantity: (*cells.get(4)?).to_owned(), relation: (*cells.get(5)?).to_owned() })
+        cells.get(QUANTITY).copied()
     }
 
-    /// Puts a measurement beside its claim, and the whole file on the disk.
+    /// Puts a figure beside its claim, and the whole file on the disk.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -72,12 +67,18 @@ fn cells(line: &str) -> Vec<&str> {
     line.split(between).collect()
 }
 
+/// A line with a new figure; one without an interval was not measured, and has no machine either.
 fn with(line: &str, measured: &Measured, machine: &str) -> String {
-    let Measured { measured, low, high, replicates, how } = measured;
     let by_hand = cells(line)[..BY_HAND].join(",");
-    let [machine, how] = [machine, how.as_str()].map(|text| text.replace([',', '\n', '"'], ";"));
-    let [measured, low, high] = [measured, low, high].map(|figure| significant(*figure));
-    format!("{by_hand},{measured},{low},{high},{replicates},{machine},{how}")
+    let plain = |text: &str| text.replace([',', '\n', '"'], ";");
+    let became = match measured.interval {
+        Some(Interval { low, high, replicates }) => {
+            let [low, high] = [low, high].map(significant);
+            format!("{low},{high},{replicates},{MEASURED},{}", plain(machine))
+        }
+        None => ",,,modelled,".to_owned(),
+    };
+    format!("{by_hand},{},{became},{}", significant(measured.value), plain(&measured.how))
 }
 
 /// Six digits, small figures with an exponent.
@@ -88,24 +89,23 @@ fn significant(figure: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::claims::entry::entries;
+    use crate::bench::claims::entry::{Entry, TIME, entries};
 
     const COMMITTED: &str = include_str!("../../../../../datasets/claims.csv");
 
-    fn measured(figure: f64) -> Measured {
-        Measured { measured: figure, low: figure, high: figure, replicates: 8, how: "w n8, c".into() }
-    }
-
     #[test]
     fn what_is_written_by_hand_stays_as_it_is() -> std::result::Result<(), String> {
-        let line = "a,\"AT1, AT2\",\"say \"\"so\"\", and on\",s,speed,at least,1.30,,9,9,9,9,old,old";
+        let by_hand = "a,\"AT1, AT2\",published,\"say \"\"so\"\", and on\",s,speed,1.30,1.30,,";
+        let line = format!("{by_hand},9,9,9,9,measured,old,old");
         let ledger = Ledger { path: PathBuf::new(), lines: parse(&format!("{HEADER}\n{line}\n"))? };
-        let claim = ledger.claim("a").ok_or("no claim")?;
-        assert_eq!((claim.quantity.as_str(), claim.relation.as_str()), ("speed", "at least"));
-        assert_eq!(ledger.claim("b"), None);
-        let new = with(line, &measured(1.5), "2 x CPU, fast");
-        assert_eq!(new, format!("{},1.50000,1.50000,1.50000,8,2 x CPU; fast,w n8; c", &line[..line.len() - 16]));
+        assert_eq!((ledger.quantity("a"), ledger.quantity("b")), (Some("speed"), None));
+        let interval = Some(Interval { low: 1.4, high: 1.6, replicates: 8 });
+        let new = with(&line, &Measured { value: 1.5, interval, how: "w n8, c".into() }, "2 x CPU, fast");
+        assert_eq!(new, format!("{by_hand},1.50000,1.40000,1.60000,8,measured,2 x CPU; fast,w n8; c"));
         assert_eq!(cells(&new).len(), COLUMNS);
+        let modelled = with(&line, &Measured { value: 0.25, interval: None, how: "c".into() }, "2 x CPU");
+        assert_eq!(modelled, format!("{by_hand},0.25000,,,,modelled,,c"));
+        assert_eq!(cells(&modelled).len(), COLUMNS);
         assert_eq!([significant(0.0), significant(-0.012_345_678)], ["0.00000", "-1.23457e-2"]);
         Ok(())
     }
@@ -121,22 +121,57 @@ mod tests {
     fn the_committed_table_and_the_entries_name_the_same_claims() -> std::result::Result<(), String> {
         let lines = parse(COMMITTED)?;
         let entries = entries()?;
-        let named = |name: &str| lines.iter().find(|line| cells(line).first() == Some(&name));
         for entry in &entries {
-            let line = named(&entry.claim).ok_or_else(|| format!("{} is no claim", entry.claim))?;
-            assert_eq!(cells(line)[7], "", "{} is measured and not testable", entry.claim);
-            assert!(
-                entry.baselines.len() < 2 || cells(line)[5] != "about",
-                "{}: of several none is meant",
-                entry.claim
-            );
+            let line = lines.iter().find(|line| cells(line).first() == Some(&entry.claim.as_str()));
+            let [needs, unjudged] = [8, 9].map(|column| line.map(|line| cells(line)[column]));
+            assert_eq!(needs, Some(""), "{} is measured and not testable", entry.claim);
+            assert_eq!(unjudged, Some(""), "{} is measured and not judged", entry.claim);
         }
         for line in lines.iter().skip(1) {
             let cells = cells(line);
-            // What has a machine was measured there; what has a figure and no machine holds by definition.
-            let has_entry = entries.iter().any(|entry| entry.claim == cells[0]);
-            assert!(cells[12].is_empty() || has_entry, "{} was measured, nothing says how", cells[0]);
+            let (claim, provenance, how) = (cells[0], cells[14], cells[16]);
+            match entries.iter().find(|entry| entry.claim == claim) {
+                // What is quoted from a standard needs no run.
+                None => assert!(["", "quoted"].contains(&provenance), "{claim} has a figure, nothing says how"),
+                Some(_) if provenance.is_empty() => {}
+                Some(entry) => {
+                    assert_eq!(provenance, entry.provenance, "{claim}");
+                    assert!(answers(how, entry), "{claim} was measured for another question: {how}");
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Whether what stands beside a figure names the entry's workload, figure and sides.
+    fn answers(how: &str, entry: &Entry) -> bool {
+        let figure = entry.figure == TIME || how.contains(&format!(" {} of ", entry.figure));
+        let candidate = how.contains(&format!(" {}/", entry.candidate));
+        let baseline = |name: &String| how.contains(&format!(" over {name}/"));
+        // Each baseline on each device that has it.
+        let of = how.rsplit_once("; the strongest of ").and_then(|(_, count)| count.parse().ok()).unwrap_or(1_usize);
+        how.starts_with(&entry.workload)
+            && figure
+            && candidate
+            && (entry.baselines.is_empty() || entry.baselines.iter().any(baseline))
+            && of >= entry.baselines.len()
+    }
+
+    #[test]
+    fn a_figure_for_another_question_is_found() {
+        let entry = |figure: &str, baselines: &[&str]| Entry {
+            workload: "w".into(),
+            candidate: "c".into(),
+            figure: figure.into(),
+            baselines: baselines.iter().map(|name| (*name).to_owned()).collect(),
+            ..Entry::default()
+        };
+        assert!(answers("w n8: c/flex over a/flex", &entry(TIME, &["a"])));
+        assert!(answers("w: bytes of c/flex on n8 over c/flex on n1", &entry("bytes", &["c"])));
+        for how in ["v n8: c/flex over a/flex", "w n8: d/flex over a/flex", "w n8: c/flex over b/flex"] {
+            assert!(!answers(how, &entry(TIME, &["a"])), "{how}");
+        }
+        assert!(!answers("w n8: c/flex over a/flex", &entry("bytes", &["a"])));
+        assert!(!answers("w n8: c/flex over a/flex", &entry(TIME, &["a", "b"])));
     }
 }

@@ -1,38 +1,55 @@
-//! What was measured for a claim: one row of the answer, chosen and put into words.
+//! What a run says of a claim: one row of the answer, chosen and put into words.
 
-use super::entry::{Entry, TIME};
+use super::entry::{Entry, MEASURED, TIME};
 use crate::bench::ask::{number, rows, text};
 use serde_json::Value;
 
-/// A measured figure with its 95 % interval.
+/// Fresh processes below which there is no verdict, as for every comparison.
+const FEWEST: u64 = 5;
+
+/// A figure, measured if it has an interval, modelled otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
-    pub measured: f64,
-    pub low: f64,
-    pub high: f64,
-    pub replicates: u64,
+    pub value: f64,
+    pub interval: Option<Interval>,
     /// Workload, case, candidate over baseline.
     pub how: String,
 }
 
-/// The row that decides: of several baselines the one that is hardest for the claim.
+/// The 95 % interval over fresh processes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    pub low: f64,
+    pub high: f64,
+    pub replicates: u64,
+}
+
+/// The row that decides: of several baselines the strongest, which has the lowest `speed`, or the highest of other ratios.
 ///
 /// # Errors
-/// There is no row, too little for an interval, or several rows where only one can be meant.
-pub fn decisive(answer: &Value, entry: &Entry, relation: &str) -> Result<Measured, String> {
-    let mut found: Vec<&Value> = rows(answer).filter(|row| number(row, "measured").is_finite()).collect();
-    found.sort_by(|a, b| number(a, "measured").total_cmp(&number(b, "measured")));
-    let row = match (relation, found.as_slice()) {
-        (_, []) => return Err("nothing valid was measured".to_owned()),
-        (_, [only]) | ("at least", [only, ..]) | ("at most", [.., only]) => only,
-        _ => return Err(format!("{} answers to a claim that needs one", found.len())),
-    };
-    let [measured, low, high] = ["measured", "low", "high"].map(|name| number(row, name));
-    if !(low.is_finite() && high.is_finite()) {
-        return Err("too few processes for an interval".to_owned());
+/// There is no row, more than one candidate, too few processes, or another provenance than the entry says.
+pub fn decisive(answer: &Value, entry: &Entry, speed: bool) -> Result<Measured, String> {
+    let mut found: Vec<&Value> = rows(answer).filter(|row| number(row, "value").is_finite()).collect();
+    found.sort_by(|a, b| number(a, "value").total_cmp(&number(b, "value")));
+    let row = if speed { found.first() } else { found.last() }.ok_or("nothing valid was measured")?;
+    if let Some(other) = found.iter().find(|other| text(other, "candidate") != text(row, "candidate")) {
+        return Err(format!("{} and {} are two candidates", text(row, "candidate"), text(other, "candidate")));
     }
+    let provenance = text(row, "provenance");
+    if provenance != entry.provenance {
+        return Err(format!("its figure is {provenance}, and claims.yaml says {}", entry.provenance));
+    }
+    let interval = if provenance == MEASURED { Some(interval(row)?) } else { None };
+    Ok(Measured { value: number(row, "value"), interval, how: how(row, entry, found.len()) })
+}
+
+fn interval(row: &Value) -> Result<Interval, String> {
+    let [low, high] = ["low", "high"].map(|name| number(row, name));
     let replicates = row["replicates"].as_u64().unwrap_or_default();
-    Ok(Measured { measured, low, high, replicates, how: how(row, entry, found.len()) })
+    if replicates < FEWEST || !(low.is_finite() && high.is_finite()) {
+        return Err(format!("{replicates} processes are too few for a verdict, which needs {FEWEST}"));
+    }
+    Ok(Interval { low, high, replicates })
 }
 
 fn how(row: &Value, entry: &Entry, baselines: usize) -> String {
@@ -53,34 +70,61 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn row(baseline: &str, against: &str, measured: f64) -> Value {
+    fn row(baseline: &str, against: &str, value: f64) -> Value {
         json!({
-            "candidate": "c/flex", "baseline": baseline, "case_name": "n8", "against": against,
-            "measured": measured, "low": measured - 0.1, "high": measured + 0.1, "replicates": 8,
+            "candidate": "c/flex", "baseline": baseline, "case_name": "n8", "against": against, "value": value,
+            "low": value - 0.1, "high": value + 0.1, "replicates": 8, "provenance": "measured",
         })
     }
 
+    fn entry(figure: &str, provenance: &str) -> Entry {
+        Entry { workload: "w".into(), figure: figure.into(), provenance: provenance.into(), ..Entry::default() }
+    }
+
     #[test]
-    fn the_hardest_rival_decides() -> Result<(), String> {
-        let entry = Entry { workload: "w".into(), figure: TIME.into(), ..Entry::default() };
+    fn the_strongest_rival_decides() -> Result<(), String> {
+        let entry = entry(TIME, MEASURED);
         let answer = json!([row("a/flex", "n8", 2.0), row("b/flex", "n8", 0.5)]);
-        let least = decisive(&answer, &entry, "at least")?;
-        assert_eq!(least.how, "w n8: c/flex over b/flex; the strongest of 2");
-        assert_eq!((least.low, least.replicates), (0.4, 8));
-        assert!(decisive(&answer, &entry, "at most")?.how.contains("over a/flex"));
-        assert!(decisive(&answer, &entry, "about").is_err_and(|problem| problem.contains("2 answers")));
-        assert!(decisive(&json!([]), &entry, "about").is_err_and(|problem| problem.contains("nothing valid")));
-        let bare = json!([{ "measured": 1.0, "low": null, "high": null }]);
-        assert!(decisive(&bare, &entry, "about").is_err_and(|problem| problem.contains("too few")));
+        let speed = decisive(&answer, &entry, true)?;
+        assert_eq!(speed.how, "w n8: c/flex over b/flex; the strongest of 2");
+        assert_eq!(speed.interval, Some(Interval { low: 0.4, high: 0.6, replicates: 8 }));
+        assert!(decisive(&answer, &entry, false)?.how.contains("over a/flex"));
+        assert!(decisive(&json!([]), &entry, true).is_err_and(|problem| problem.contains("nothing valid")));
+        let mut other = row("a/flex", "n8", 2.0);
+        other["candidate"] = "c/libtorch".into();
+        let two = decisive(&json!([row("b/flex", "n8", 0.5), other]), &entry, true);
+        assert!(two.is_err_and(|problem| problem == "c/flex and c/libtorch are two candidates"));
+        Ok(())
+    }
+
+    #[test]
+    fn an_interval_is_over_five_processes_at_least() {
+        for (name, value) in [("replicates", json!(4)), ("low", Value::Null), ("high", Value::Null)] {
+            let mut bare = row("a/flex", "n8", 2.0);
+            bare[name] = value;
+            let answer = decisive(&json!([bare]), &entry(TIME, MEASURED), true);
+            assert!(answer.is_err_and(|problem| problem.contains("too few for a verdict")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_modelled_figure_has_no_interval() -> Result<(), String> {
+        let mut modelled = row("", "n8", 0.5);
+        modelled["provenance"] = "modelled".into();
+        let answer = json!([modelled]);
+        assert_eq!(decisive(&answer, &entry("share", "modelled"), false)?.interval, None);
+        let measured = decisive(&answer, &entry("share", MEASURED), false);
+        assert!(measured.is_err_and(|problem| problem == "its figure is modelled, and claims.yaml says measured"));
+        assert!(decisive(&json!([row("", "n8", 0.5)]), &entry("share", "modelled"), false).is_err());
         Ok(())
     }
 
     #[test]
     fn cases_and_figures_are_named() -> Result<(), String> {
-        let entry = Entry { workload: "w".into(), figure: "worker_bytes".into(), ..Entry::default() };
-        let two = decisive(&json!([row("a/flex", "n1", 1.0)]), &entry, "about")?;
+        let entry = entry("worker_bytes", MEASURED);
+        let two = decisive(&json!([row("a/flex", "n1", 1.0)]), &entry, false)?;
         assert_eq!(two.how, "w: worker_bytes of c/flex on n8 over a/flex on n1");
-        let alone = decisive(&json!([row("", "n8", 0.5)]), &entry, "at most")?;
+        let alone = decisive(&json!([row("", "n8", 0.5)]), &entry, false)?;
         assert_eq!(alone.how, "w n8: worker_bytes of c/flex");
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! What has to be run for a claim.
 
-use super::entry::Entry;
+use super::entry::{Entry, MEASURED};
 
-/// Fresh processes of every variant.
+/// Fresh processes of every variant, where they can differ.
 const REPLICATES: u32 = 8;
 
 /// Budget of a claim's run: most end long before.
@@ -11,6 +11,7 @@ const SECONDS: u32 = 300;
 /// The plan of an entry: one run with both sides, in one case where their parameters are the same.
 pub fn plan(entry: &Entry) -> String {
     let Entry { workload, candidate, baselines, params, against, devices, .. } = entry;
+    let replicates = if entry.provenance == MEASURED { REPLICATES } else { 1 };
     let ours = vec![candidate.clone()];
     let cases = match (baselines.is_empty(), against.is_empty()) {
         (true, _) => vec![(params.clone(), ours)],
@@ -18,7 +19,7 @@ pub fn plan(entry: &Entry) -> String {
         (false, false) => vec![(params.clone(), ours), (entry.baseline_params(), baselines.clone())],
     };
     let mut text = format!(
-        "suite = \"claims\"\nreplicates = {REPLICATES}\ntime_s = {SECONDS}\ndevices = {devices:?}\n\n\
+        "suite = \"claims\"\nreplicates = {replicates}\ntime_s = {SECONDS}\ndevices = {devices:?}\n\n\
          [sampling]\nblocks = 12\nmin_sample_ns = 5000000\nwarmup_ns = 100000000\n"
     );
     for (params, implementations) in cases {
@@ -42,6 +43,7 @@ mod tests {
             params: Values::from([("n".into(), "8".into()), ("t".into(), "\"x\"".into())]),
             candidate: "ours".into(),
             baselines: vec!["theirs".into()],
+            provenance: MEASURED.into(),
             devices: vec!["flex".into()],
             ..Entry::default()
         }
@@ -53,6 +55,8 @@ mod tests {
         let case = "implementations = [\"ours\", \"theirs\"]\nparams = { n = 8, t = \"x\" }\n";
         assert!(plan.ends_with(case) && plan.contains("replicates = 8\n"), "{plan}");
         assert!(plan.contains("devices = [\"flex\"]"), "{plan}");
+        let modelled = super::plan(&Entry { provenance: "modelled".into(), ..entry() });
+        assert!(modelled.contains("replicates = 1\n"), "{modelled}");
     }
 
     #[test]

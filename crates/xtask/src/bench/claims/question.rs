@@ -1,9 +1,9 @@
 //! What the store is asked for a claim: one row a baseline, the ratio with its interval over fresh processes.
 
-use super::entry::{BYTES, Entry, TIME, Values};
+use super::entry::{BYTES, Entry, MEASURED, TIME, Values};
 
-/// The statement whose rows are `candidate`, `baseline`, `case_name`, `against`, `measured`, `low`, `high` (95 %) and
-/// `replicates`; the store holds this claim's run and nothing else.
+/// The statement whose rows are `candidate`, `baseline`, `case_name`, `against`, `value`, `low`, `high` (95 %, over one
+/// number a replicate), `replicates` and `provenance`; the store holds this claim's run and nothing else.
 ///
 /// With `speed` a ratio is baseline over candidate, otherwise candidate over baseline.
 pub fn question(entry: &Entry, speed: bool) -> String {
@@ -21,11 +21,11 @@ fn paired(entry: &Entry, speed: bool) -> String {
     // `log_ratio` is of the baseline's time over the candidate's.
     let ratio = if speed { "log_ratio" } else { "-log_ratio" };
     format!(
-        "SELECT candidate, baseline, case_name, case_name AS against, paired_speedup({ratio}, replicate) AS measured, \
+        "SELECT candidate, baseline, case_name, case_name AS against, paired_speedup({ratio}, replicate) AS value, \
          paired_speedup_low({ratio}, replicate) AS low, paired_speedup_high({ratio}, replicate) AS high, \
-         count(DISTINCT replicate) AS replicates FROM pairs \
+         count(DISTINCT replicate) AS replicates, '{MEASURED}' AS provenance FROM pairs \
          WHERE candidate_implementation = {} AND baseline_implementation IN ({}) \
-         GROUP BY candidate, baseline, case_name ORDER BY measured",
+         GROUP BY candidate, baseline, case_name",
         quoted(&entry.candidate),
         list(&entry.baselines)
     )
@@ -39,14 +39,15 @@ fn matched(entry: &Entry, speed: bool) -> String {
         names.map(|(name, value)| format!(" AND param(t.params, {}) = {value}", quoted(name))).collect()
     };
     format!(
-        "WITH figures AS ({}), sides AS (SELECT t.replicate, t.variant, t.case_name, f.v, \
+        "WITH figures AS ({}), sides AS (SELECT t.replicate, t.variant, t.case_name, f.v, f.provenance, \
          t.implementation = {}{} AS ours, t.implementation IN ({}){} AS theirs FROM figures f \
          JOIN trials t ON t.run_id = f.run_id AND t.trial = f.trial), \
          differences AS (SELECT c.variant AS candidate, b.variant AS baseline, c.case_name, b.case_name AS against, \
-         {difference} AS d FROM sides c JOIN sides b ON b.replicate = c.replicate WHERE c.ours AND b.theirs) \
-         SELECT candidate, baseline, case_name, against, exp({MIDDLE}) AS measured, exp({LOW}) AS low, \
-         exp({HIGH}) AS high, count(*) AS replicates FROM differences \
-         GROUP BY candidate, baseline, case_name, against ORDER BY measured",
+         {difference} AS d, c.provenance FROM sides c \
+         JOIN sides b ON b.replicate = c.replicate AND b.provenance = c.provenance WHERE c.ours AND b.theirs) \
+         SELECT candidate, baseline, case_name, against, exp({MIDDLE}) AS value, exp({LOW}) AS low, \
+         exp({HIGH}) AS high, count(*) AS replicates, provenance FROM differences \
+         GROUP BY candidate, baseline, case_name, against, provenance",
         figures(&entry.figure, true),
         quoted(&entry.candidate),
         of(&entry.params),
@@ -58,10 +59,10 @@ fn matched(entry: &Entry, speed: bool) -> String {
 /// A figure that stands for itself.
 fn alone(entry: &Entry) -> String {
     format!(
-        "WITH figures AS ({}), one AS (SELECT t.variant AS candidate, t.case_name, f.v AS d FROM figures f \
+        "WITH figures AS ({}), one AS (SELECT t.variant AS candidate, t.case_name, f.v AS d, f.provenance FROM figures f \
          JOIN trials t ON t.run_id = f.run_id AND t.trial = f.trial WHERE t.implementation = {}) \
-         SELECT candidate, '' AS baseline, case_name, case_name AS against, {MIDDLE} AS measured, {LOW} AS low, \
-         {HIGH} AS high, count(*) AS replicates FROM one GROUP BY candidate, case_name ORDER BY measured",
+         SELECT candidate, '' AS baseline, case_name, case_name AS against, {MIDDLE} AS value, {LOW} AS low, \
+         {HIGH} AS high, count(*) AS replicates, provenance FROM one GROUP BY candidate, case_name, provenance",
         figures(&entry.figure, false),
         quoted(&entry.candidate),
     )
@@ -72,16 +73,23 @@ const MIDDLE: &str = "CASE WHEN min(d) = max(d) THEN min(d) ELSE avg(d) END";
 const LOW: &str = "CASE WHEN min(d) = max(d) AND count(*) > 1 THEN min(d) ELSE ci_low(d) END";
 const HIGH: &str = "CASE WHEN min(d) = max(d) AND count(*) > 1 THEN max(d) ELSE ci_high(d) END";
 
-/// The figure `v` of each trial with valid samples, or its logarithm.
+/// The figure `v` of each trial with valid samples, or its logarithm, with its provenance.
 fn figures(figure: &str, logarithm: bool) -> String {
     let of = |value: &str| if logarithm { format!("avg(ln({value}))") } else { format!("avg({value})") };
+    let results = |value: &str, provenance: &str| {
+        let v = of(value);
+        format!(
+            "SELECT run_id, trial, {v} AS v, '{provenance}' AS provenance FROM results WHERE valid GROUP BY run_id, trial"
+        )
+    };
     match figure {
-        TIME => format!("SELECT run_id, trial, {} AS v FROM results WHERE valid GROUP BY run_id, trial", of("time_ns")),
-        BYTES => format!("SELECT run_id, trial, {} AS v FROM results WHERE valid GROUP BY run_id, trial", of("bytes")),
+        TIME => results("time_ns", MEASURED),
+        // What the work must move is counted from its shapes.
+        BYTES => results("bytes", "modelled"),
         name => format!(
-            "SELECT m.run_id, m.trial, {} AS v FROM measures m \
+            "SELECT m.run_id, m.trial, {} AS v, m.provenance FROM measures m \
              JOIN (SELECT DISTINCT run_id, trial FROM results WHERE valid) g \
-             ON g.run_id = m.run_id AND g.trial = m.trial WHERE m.name = {} GROUP BY m.run_id, m.trial",
+             ON g.run_id = m.run_id AND g.trial = m.trial WHERE m.name = {} GROUP BY m.run_id, m.trial, m.provenance",
             of("m.value"),
             quoted(name)
         ),
@@ -129,6 +137,7 @@ mod tests {
     fn a_figure_alone_is_no_ratio() {
         let asked = question(&entry("relative_error", &[]), false);
         assert!(asked.contains("m.name = 'relative_error'") && !asked.contains("exp("), "{asked}");
-        assert!(question(&entry(BYTES, &["a"]), false).contains("avg(ln(bytes))"));
+        let modelled = question(&entry(BYTES, &["a"]), false);
+        assert!(modelled.contains("avg(ln(bytes)) AS v, 'modelled' AS provenance"), "{modelled}");
     }
 }
