@@ -4,7 +4,7 @@ use crate::process;
 use std::fs;
 use std::path::Path;
 
-/// One line: day, revision, processor, memory, system, compiler. What is not known is left out.
+/// One line: day, revision, processor, its vectors, memory, system, compiler. What is not known is left out.
 pub fn describe(root: &Path) -> String {
     let said = |program: &str, arguments: &[&str]| {
         let mut command = process::command(program);
@@ -17,6 +17,7 @@ pub fn describe(root: &Path) -> String {
         said("date", &["-u", "+%F"]),
         said("git", &["rev-parse", "--short", "HEAD"]).map(|revision| format!("revision {revision}")),
         processor(&cpuinfo),
+        vectors(&cpuinfo).map(str::to_owned),
         cores.ok(),
         memory(&meminfo),
         said("uname", &["-sr"]),
@@ -31,6 +32,19 @@ pub fn processors() -> String {
     let model = processor(&cpuinfo).unwrap_or_else(|| std::env::consts::ARCH.to_owned());
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     format!("{cores} x {model}")
+}
+
+/// As [`processors`], with the widest vectors that kernels can use there.
+pub fn processors_with_vectors() -> String {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let vectors = vectors(&cpuinfo).map(|vectors| format!(" with {vectors}"));
+    processors() + &vectors.unwrap_or_default()
+}
+
+fn vectors(cpuinfo: &str) -> Option<&'static str> {
+    let flags = cpuinfo.lines().find(|line| line.starts_with("flags"))?;
+    let known = [("avx512f", "AVX-512"), ("avx2", "AVX2")];
+    known.into_iter().find(|(flag, _)| flags.split_whitespace().any(|word| word == *flag)).map(|(_, name)| name)
 }
 
 fn processor(cpuinfo: &str) -> Option<String> {
@@ -59,6 +73,9 @@ mod tests {
         assert_eq!(processor("processor\t: 0\nmodel name\t: Fast CPU @ 2GHz\n"), Some("Fast CPU @ 2GHz".to_owned()));
         assert_eq!(memory("MemTotal:       25165824 kB\nMemFree: 1 kB"), Some("24 GiB memory".to_owned()));
         assert_eq!(processor(""), None);
+        assert_eq!(vectors("flags\t: fpu avx2 avx512f\n"), Some("AVX-512"));
+        assert_eq!(vectors("flags\t: fpu avx2\n"), Some("AVX2"));
+        assert_eq!(vectors("flags\t: fpu\n"), None);
         assert_eq!(memory("MemTotal: many"), None);
     }
 }
