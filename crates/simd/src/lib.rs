@@ -13,6 +13,7 @@ mod error;
 mod fma;
 mod isa;
 mod matmul;
+mod pieces;
 mod portable;
 mod prefetch;
 mod rotary;

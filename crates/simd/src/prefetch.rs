@@ -11,7 +11,12 @@ pub struct Soon {
 impl Soon {
     /// `numbers`, from the first on.
     pub fn of<T>(numbers: &[T]) -> Self {
-        Self { start: numbers.as_ptr().cast(), size: size_of::<T>() }
+        Self::at(numbers.as_ptr())
+    }
+
+    /// The same by a pointer, which is not read.
+    pub fn at<T>(start: *const T) -> Self {
+        Self { start: start.cast(), size: size_of::<T>() }
     }
 
     /// Asks for the cache line of number `index`, where the processor takes such hints. It may lie behind the last one.

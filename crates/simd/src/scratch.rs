@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 /// Numbers in a cache line.
-const LINE: usize = 16;
+pub const LINE: usize = 16;
 
 #[repr(C, align(64))]
 #[derive(Clone, Copy)]

@@ -19,6 +19,11 @@ impl Strided {
     pub fn from(self, row: usize) -> Self {
         Self { start: self.start.wrapping_add(row * self.per_row), ..self }
     }
+
+    /// The same numbers from step `step` on.
+    pub fn step(self, step: usize) -> Self {
+        Self { start: self.start.wrapping_add(step * self.per_step), ..self }
+    }
 }
 
 /// `sums[row] += Σ_step left(row, step) · right[step]`, where `right[step]` is two registers.

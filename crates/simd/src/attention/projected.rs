@@ -1,8 +1,6 @@
 //! Attention together with the projections around it.
 #![expect(unsafe_code, reason = "a task writes rows of every head, which do not lie together")]
 
-use std::marker::PhantomData;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::{Attend, Heads, Projections, attention};
@@ -11,6 +9,7 @@ use crate::isa::with_isa;
 use crate::matmul::isa::{self, Tile};
 use crate::matmul::pack::{self, LEFT_ROW};
 use crate::matmul::panels::Rows;
+use crate::pieces::Pieces;
 use crate::scratch::scratch;
 use crate::team::share;
 
@@ -183,28 +182,4 @@ fn attend<T: Tile>(
         done += seq_q;
     }
     Ok(())
-}
-
-/// A slice whose parts are written by several threads.
-struct Pieces<'a> {
-    start: *mut f32,
-    length: usize,
-    lent: PhantomData<&'a mut [f32]>,
-}
-
-// SAFETY: numbers can be written from any thread, and whoever takes a piece promises that nobody else has it.
-unsafe impl Sync for Pieces<'_> {}
-
-impl<'a> Pieces<'a> {
-    fn new(all: &'a mut [f32]) -> Self {
-        Self { start: all.as_mut_ptr(), length: all.len(), lent: PhantomData }
-    }
-
-    /// # Safety
-    /// Nobody has another piece of these numbers while this one is in use.
-    unsafe fn piece(&self, at: Range<usize>) -> &'a mut [f32] {
-        assert!(at.start <= at.end && at.end <= self.length, "{at:?} of {}", self.length);
-        // SAFETY: within the slice, which is lent for 'a, and apart from all other pieces.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(at.start), at.len()) }
-    }
 }

@@ -4,8 +4,8 @@
 use super::Heads;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
-use crate::matmul::STEPS;
 use crate::matmul::isa::{self, Tile};
+use crate::matmul::pack::STEPS;
 use crate::matmul::panels::Panels;
 
 /// Weights as matrices, row-major; `hidden` is `heads · head_dim`.
@@ -64,7 +64,7 @@ impl Projections {
         Ok(with_isa!(isa, |tile| Self::packed(&tile, weights, isa)))
     }
 
-    fn packed<T: Tile>(_tile: &T, weights: &Weights, isa: Isa) -> Self {
+    fn packed<T: Tile>(tile: &T, weights: &Weights, isa: Isa) -> Self {
         let Weights { heads, kv_heads, head_dim, query, key, value, out } = *weights;
         let hidden = heads * head_dim;
         // Heads whose results are a run of steps of the last product; all of them where one is wider than a run.
@@ -76,10 +76,10 @@ impl Projections {
             head_dim,
             isa,
             together: together.unwrap_or(heads),
-            query: Panels::new::<T>(query, hidden, STEPS, [heads, head_dim]),
-            key: Panels::new::<T>(key, hidden, STEPS, [kv_heads, head_dim]),
-            value: Panels::new::<T>(value, hidden, STEPS, [kv_heads, head_dim]),
-            out: Panels::new::<T>(out, hidden, run, [1, hidden]),
+            query: Panels::new(tile, query, hidden, STEPS, [heads, head_dim]),
+            key: Panels::new(tile, key, hidden, STEPS, [kv_heads, head_dim]),
+            value: Panels::new(tile, value, hidden, STEPS, [kv_heads, head_dim]),
+            out: Panels::new(tile, out, hidden, run, [1, hidden]),
         }
     }
 

@@ -1,21 +1,27 @@
 //! A whole product, block by block, on all threads.
-#![expect(unsafe_code, reason = "the tile of an instruction set is made where it was detected")]
+#![expect(unsafe_code, reason = "tasks write columns of the result, which do not lie together")]
 
-use super::isa::{self, Tile};
-use super::pack::{self, LEFT_ROW};
+use std::ops::Range;
+
+use super::isa::{self, Target, Tile};
+use super::pack;
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
-use crate::scratch::scratch;
+use crate::pieces::Pieces;
+use crate::prefetch::Soon;
+use crate::scratch::{LINE, scratch};
 use crate::team::share;
+use crate::tile::Strided;
 
-/// Steps of a block: its columns of the right factor stay in the first-level cache.
-pub(crate) const STEPS: usize = 256;
+/// Steps of a block at most: the more there are, the less often sums are written and read again.
+const DEPTH: usize = 512;
 
-/// Panels of the right factor that a thread packs at a time.
-const PANELS: usize = 8;
+/// Panels of a block at most: with all steps, they take half of a second-level cache, in which they stay.
+const WIDE: usize = 8;
 
-/// Rows of a block at most: they stay in the second-level cache.
-const MOST_ROWS: usize = 192;
+/// Numbers from one copied row of the left factor to the next: a cache line more than a block has steps, since rows a power of
+/// two apart would share the same few lines of the cache.
+const LEFT_ROW: usize = DEPTH + LINE;
 
 /// Two matrices to multiply.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +37,8 @@ pub struct Product<'a> {
 }
 
 /// `out = left · right`, all row-major: packed and tiled for the caches (Goto & van de Geijn, "Anatomy of
-/// high-performance matrix multiplication", ACM TOMS 34, 2008).
+/// high-performance matrix multiplication", ACM TOMS 34, 2008). A task packs its columns of the right factor for itself, so that no
+/// thread waits for another before the end.
 ///
 /// Nothing is allocated once every thread has its scratch.
 ///
@@ -54,44 +61,96 @@ pub fn matmul(product: &Product, out: &mut [f32]) -> Result<()> {
 }
 
 fn run<T: Tile + Sync>(tile: &T, product: &Product, out: &mut [f32]) {
-    let [m, k, n] = product.size;
+    let [m, _, n] = product.size;
+    let [rows, columns] = task_size::<T>([m, n], rayon::current_num_threads());
+    let across = n.div_ceil(columns);
+    let out = Pieces::new(out);
+    share(0..m.div_ceil(rows) * across, |task| {
+        let (row, column) = (task / across * rows, task % across * columns);
+        block(tile, product, row..m.min(row + rows), column..n.min(column + columns), &out);
+    });
+}
+
+/// Rows and columns of a task: columns are shared out where every thread gets about as many, else rows.
+fn task_size<T: Tile>([m, n]: [usize; 2], threads: usize) -> [usize; 2] {
     let panels = n.div_ceil(T::COLUMNS);
-    let rows = block_rows(m, T::ROWS);
-    scratch([STEPS.min(k) * panels * T::COLUMNS], |[right]| {
-        for step in (0..k).step_by(STEPS) {
-            let steps = STEPS.min(k - step);
+    let even = panels % threads == 0 || panels >= 4 * threads;
+    let [down, across] = if even { [1, threads] } else { [threads, 1] };
+    let tasks = panels.div_ceil(WIDE).next_multiple_of(across);
+    [m.div_ceil(down), panels.div_ceil(tasks) * T::COLUMNS]
+}
+
+/// The rows `rows` and columns `columns` of the product, which are this task's alone.
+fn block<T: Tile>(tile: &T, product: &Product, rows: Range<usize>, columns: Range<usize>, out: &Pieces) {
+    let [m, k, n] = product.size;
+    let depth = k.div_ceil(k.div_ceil(DEPTH)).next_multiple_of(LINE);
+    let panels = columns.len().div_ceil(T::COLUMNS);
+    scratch([depth * panels * T::COLUMNS, T::ROWS * LEFT_ROW], |[right, left]| {
+        for step in (0..k).step_by(depth) {
+            let steps = depth.min(k - step);
             let right = &mut right[..steps * panels * T::COLUMNS];
-            share(right.chunks_mut(PANELS * steps * T::COLUMNS).enumerate(), |(group, to)| {
-                pack::columns(product.right, n, step, group * PANELS * T::COLUMNS, [steps, T::COLUMNS], to);
-            });
-            let right = &*right;
-            share(out.chunks_mut(rows * n).enumerate(), |(block, out)| {
-                let height = (out.len() / n).next_multiple_of(T::ROWS);
-                scratch([height * LEFT_ROW], |[left]| {
-                    pack::rows(product.left, k, block * rows, [step, steps], left);
-                    multiply(tile, left, right, steps, out, n, step == 0);
-                });
-            });
+            pack::columns(tile, product.right, n, [step, steps], columns.start, right);
+            for row in rows.clone().step_by(T::ROWS) {
+                let count = T::ROWS.min(rows.end - row);
+                let from = left_tile(product, [row, count], [step, steps], left);
+                for (panel, right) in right.chunks_exact(steps * T::COLUMNS).enumerate() {
+                    let column = columns.start + panel * T::COLUMNS;
+                    let size = [count, T::COLUMNS.min(n - column)];
+                    let to = Target { start: out.pointer(row * n + column), per_row: n, size, fresh: step == 0 };
+                    // Rows of the next tile.
+                    let soon = [panel, panel + panels]
+                        .map(|next| Soon::of(&product.left[(row + T::ROWS + next).min(m - 1) * k + step..]));
+                    // SAFETY: `from` has these rows and steps; rows and columns of the result are this task's.
+                    unsafe { tile.add_at(from, right, to, soon) }
+                }
+            }
         }
     });
 }
 
-/// Every tile of a block of rows.
-fn multiply<T: Tile>(tile: &T, left: &[f32], right: &[f32], steps: usize, out: &mut [f32], n: usize, fresh: bool) {
-    let height = out.len() / n;
-    for (panel, right) in right.chunks_exact(steps * T::COLUMNS).enumerate() {
-        let column = panel * T::COLUMNS;
-        let columns = T::COLUMNS.min(n - column);
-        for (index, left) in left.chunks_exact(LEFT_ROW * T::ROWS).enumerate() {
-            let row = index * T::ROWS;
-            let rows = T::ROWS.min(height - row);
-            tile.add(left, right, &mut out[row * n + column..], n, [rows, columns], fresh);
-        }
+/// `count` rows of the left factor from `row` on, `steps` numbers of each from `step` on: where they lie, if they lie
+/// together, and else copied into `room`.
+fn left_tile(product: &Product, [row, count]: [usize; 2], [step, steps]: [usize; 2], room: &mut [f32]) -> Strided {
+    let k = product.size[1];
+    let rows = &product.left[row * k..][..count * k];
+    if steps == k {
+        return Strided { start: rows.as_ptr(), per_row: k, per_step: 1 };
     }
+    for (row, to) in rows.chunks_exact(k).zip(room.chunks_exact_mut(LEFT_ROW)) {
+        to[..steps].copy_from_slice(&row[step..][..steps]);
+    }
+    Strided { start: room.as_ptr(), per_row: LEFT_ROW, per_step: 1 }
 }
 
-/// Rows of a block: whole tiles, and several blocks for every thread.
-fn block_rows(m: usize, tile: usize) -> usize {
-    let share = m.div_ceil(2 * rayon::current_num_threads());
-    share.clamp(1, MOST_ROWS).next_multiple_of(tile)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matmul::isa::Portable;
+
+    /// Rows and columns (in panels) of every task.
+    fn tasks([m, n]: [usize; 2], threads: usize) -> Vec<[usize; 2]> {
+        let [rows, columns] = task_size::<Portable>([m, n], threads);
+        let down = (0..m).step_by(rows).map(|row| rows.min(m - row));
+        let across = (0..n).step_by(columns).map(|column| columns.min(n - column).div_ceil(Portable::COLUMNS));
+        down.flat_map(|rows| across.clone().map(move |panels| [rows, panels])).collect()
+    }
+
+    #[test]
+    fn threads_get_about_as_much() {
+        for threads in [1, 2, 3, 8] {
+            for panels in 1..200 {
+                let (m, n) = (240, panels * Portable::COLUMNS);
+                let tasks = tasks([m, n], threads);
+                assert_eq!(tasks.iter().map(|[rows, panels]| rows * panels).sum::<usize>(), m * panels);
+                assert!(tasks.iter().all(|[_, panels]| *panels <= WIDE), "a block stays in the second-level cache");
+                // Whoever is done first takes the next one.
+                let mut loads = vec![0; threads];
+                for [rows, panels] in tasks {
+                    *loads.iter_mut().min().unwrap() += rows * panels;
+                }
+                let (most, mean) = (*loads.iter().max().unwrap(), (m * panels) as f64 / threads as f64);
+                assert!(most as f64 <= 1.26 * mean, "{panels} panels, {threads} threads: {loads:?}");
+            }
+        }
+    }
 }

@@ -4,11 +4,25 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
 
-use super::call::STEPS;
 use super::pack::LEFT_ROW;
 use crate::portable::Four;
+use crate::prefetch::Soon;
+use crate::scratch::LINE;
 use crate::tile::{Strided, multiply, zero};
 use crate::vector::Vector;
+
+/// Where a tile of a product goes.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its first number.
+    pub start: *mut f32,
+    /// Numbers from one row to the next.
+    pub per_row: usize,
+    /// Rows and columns: a whole tile's, or fewer at an edge.
+    pub size: [usize; 2],
+    /// Whether numbers are set instead of added to.
+    pub fresh: bool,
+}
 
 /// A tile of a product.
 pub trait Tile {
@@ -17,14 +31,88 @@ pub trait Tile {
     /// Columns of a tile: two registers' lanes.
     const COLUMNS: usize;
 
-    /// Adds to `out`, rows `per_row` apart, the product of packed `left` `[ROWS, LEFT_ROW]` and `right` `[steps, COLUMNS]`.
+    /// Adds to `out`, rows `per_row` apart, the product of packed `left` `[rows, LEFT_ROW]` and `right` `[steps, COLUMNS]`.
     ///
     /// Only `rows` × `columns` of the tile are written; where `fresh`, they are set instead of added to.
-    fn add(&self, left: &[f32], right: &[f32], out: &mut [f32], per_row: usize, size: [usize; 2], fresh: bool);
+    fn add(&self, left: &[f32], right: &[f32], out: &mut [f32], per_row: usize, size: [usize; 2], fresh: bool) {
+        let ([rows, columns], steps) = (size, right.len() / Self::COLUMNS);
+        assert!((1..=Self::ROWS).contains(&rows) && (1..=Self::COLUMNS).contains(&columns) && steps <= LEFT_ROW);
+        assert!(left.len() >= rows * LEFT_ROW && out.len() >= (rows - 1) * per_row + columns);
+        let from = Strided { start: left.as_ptr(), per_row: LEFT_ROW, per_step: 1 };
+        let to = Target { start: out.as_mut_ptr(), per_row, size, fresh };
+        // SAFETY: the lengths are as they must be.
+        unsafe { self.add_at(from, right, to, [Soon::of(right); 2]) }
+    }
+
+    /// Packs panels `[panels, steps, COLUMNS]` from the first columns of `steps` rows, `per_row` numbers apart.
+    fn pack(&self, from: &[f32], per_row: usize, steps: usize, to: &mut [f32]);
+
+    /// The same as [`Self::add`] for factors that lie anywhere. Meanwhile, as many numbers are asked for at each of `soon` as there are steps.
+    ///
+    /// # Safety
+    /// `left` can be read at every row of the target and every step of `right`, and the target's numbers can be read and written.
+    unsafe fn add_at(&self, left: Strided, right: &[f32], to: Target, soon: [Soon; 2]);
+}
+
+/// # Safety
+/// As for [`Tile::add_at`], with `ROWS` rows and all columns; the CPU has `V`'s instruction set.
+#[inline(always)]
+unsafe fn whole<V: Vector, const ROWS: usize>(left: Strided, right: &[f32], to: Target, soon: [Soon; 2]) {
+    let (columns, sums_at) = (2 * V::LANES, Soon::at(to.start));
+    let steps = right.len() / columns;
+    // SAFETY: as promised.
+    unsafe {
+        let mut sums = zero::<V, ROWS>();
+        for line in 0..steps / LINE {
+            soon.iter().for_each(|soon| soon.ask(line * LINE));
+            if line < ROWS {
+                (0..columns).step_by(V::LANES).for_each(|column| sums_at.ask(line * to.per_row + column));
+            }
+            let right = right.as_ptr().add(line * LINE * columns);
+            sums = multiply(LINE, left.step(line * LINE), right, columns, sums);
+        }
+        let done = steps / LINE * LINE;
+        sums = multiply(steps - done, left.step(done), right.as_ptr().add(done * columns), columns, sums);
+        for (row, mut sum) in sums.into_iter().enumerate() {
+            let to_row = to.start.add(row * to.per_row);
+            // Added to at the end: the arithmetic never waits for them.
+            if !to.fresh {
+                sum = [sum[0].add(V::load(to_row)), sum[1].add(V::load(to_row.add(V::LANES)))];
+            }
+            sum[0].store(to_row);
+            sum[1].store(to_row.add(V::LANES));
+        }
+    }
+}
+
+/// Rows of the right factor that memory is asked for ahead: the next one often lies in another page, where no processor looks
+/// by itself.
+const AHEAD: usize = 12;
+
+/// # Safety
+/// The CPU has `V`'s instruction set, and `panels` registers' pairs can be read at each row.
+#[inline(always)]
+unsafe fn pack<V: Vector>(from: &[f32], per_row: usize, steps: usize, to: &mut [f32]) {
+    let columns = 2 * V::LANES;
+    let panels = to.len() / (steps * columns);
+    let ahead = Soon::at(from.as_ptr().wrapping_add(AHEAD * per_row));
+    for row in 0..steps {
+        // SAFETY: as promised.
+        unsafe {
+            let (mut line, mut to) = (from.as_ptr().add(row * per_row), to.as_mut_ptr().add(row * columns));
+            for panel in 0..panels {
+                for side in [0, V::LANES] {
+                    ahead.ask(row * per_row + panel * columns + side);
+                    V::load(line.add(side)).store(to.add(side));
+                }
+                (line, to) = (line.add(columns), to.wrapping_add(steps * columns));
+            }
+        }
+    }
 }
 
 macro_rules! tile {
-    ($name:ident, $vector:ty, $rows:literal, $columns:literal $(, $feature:literal)?) => {
+    ($name:ident, $vector:ty, $rows:literal, [$($fewer:literal)*] $(, $feature:literal)?) => {
         /// Made only where the instruction set was detected.
         pub struct $name(());
 
@@ -36,21 +124,18 @@ macro_rules! tile {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn whole(left: &[f32], right: &[f32], to: *mut f32, per_row: usize, fresh: bool) {
-                let left_at = Strided { start: left.as_ptr(), per_row: LEFT_ROW, per_step: 1 };
-                // SAFETY: packed factors hold as many steps as their lengths say, and `to` takes a whole tile.
+            unsafe fn panels(from: &[f32], per_row: usize, steps: usize, to: &mut [f32]) {
+                // SAFETY: as promised by the caller below.
+                unsafe { pack::<$vector>(from, per_row, steps, to) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn rows(left: Strided, right: &[f32], to: Target, soon: [Soon; 2]) {
+                // SAFETY: as promised by the caller below.
                 unsafe {
-                    let mut sums = zero::<$vector, $rows>();
-                    if !fresh {
-                        for (row, sum) in sums.iter_mut().enumerate() {
-                            let from = to.add(row * per_row);
-                            *sum = [Vector::load(from), Vector::load(from.add($columns / 2))];
-                        }
-                    }
-                    let sums = multiply(right.len() / $columns, left_at, right.as_ptr(), $columns, sums);
-                    for (row, sum) in sums.into_iter().enumerate() {
-                        sum[0].store(to.add(row * per_row));
-                        sum[1].store(to.add(row * per_row + $columns / 2));
+                    match to.size[0] {
+                        $($fewer => whole::<$vector, $fewer>(left, right, to, soon),)*
+                        _ => whole::<$vector, $rows>(left, right, to, soon),
                     }
                 }
             }
@@ -58,22 +143,33 @@ macro_rules! tile {
 
         impl Tile for $name {
             const ROWS: usize = $rows;
-            const COLUMNS: usize = $columns;
+            const COLUMNS: usize = 2 * <$vector as Vector>::LANES;
 
-            fn add(&self, left: &[f32], right: &[f32], out: &mut [f32], per_row: usize, size: [usize; 2], fresh: bool) {
-                let [rows, columns] = size;
-                assert!(left.len() >= $rows * LEFT_ROW && right.len() <= STEPS * $columns);
-                if size == [$rows, $columns] {
-                    assert!(out.len() >= ($rows - 1) * per_row + $columns);
-                    // SAFETY: the CPU has the instruction set, and the lengths are as they must be.
-                    return unsafe { Self::whole(left, right, out.as_mut_ptr(), per_row, fresh) };
+            fn pack(&self, from: &[f32], per_row: usize, steps: usize, to: &mut [f32]) {
+                let across = to.len() / steps;
+                assert!(across <= per_row && to.len() % (steps * Self::COLUMNS) == 0);
+                assert!(from.len() >= (steps - 1) * per_row + across);
+                // SAFETY: the CPU has the instruction set, and each of the rows has all columns.
+                unsafe { Self::panels(from, per_row, steps, to) }
+            }
+
+            unsafe fn add_at(&self, left: Strided, right: &[f32], to: Target, soon: [Soon; 2]) {
+                let [rows, columns] = to.size;
+                debug_assert!((1..=$rows).contains(&rows) && (1..=Self::COLUMNS).contains(&columns));
+                if columns == Self::COLUMNS {
+                    // SAFETY: the CPU has the instruction set, and the rest is promised.
+                    return unsafe { Self::rows(left, right, to, soon) };
                 }
-                let mut edge = [0.0; $rows * $columns];
-                // SAFETY: as above; the edge is a whole tile.
-                unsafe { Self::whole(left, right, edge.as_mut_ptr(), $columns, true) };
-                for (row, from) in edge.chunks_exact($columns).take(rows).enumerate() {
-                    for (to, from) in out[row * per_row..][..columns].iter_mut().zip(from) {
-                        *to = if fresh { *from } else { *to + from };
+                let mut edge = [0.0; $rows * Self::COLUMNS];
+                let all = [rows, Self::COLUMNS];
+                let aside = Target { start: edge.as_mut_ptr(), per_row: Self::COLUMNS, size: all, fresh: true };
+                // SAFETY: as above; the edge has all columns.
+                unsafe { Self::rows(left, right, aside, soon) };
+                for (row, from) in edge.chunks_exact(Self::COLUMNS).take(rows).enumerate() {
+                    // SAFETY: these are the target's numbers.
+                    let to_row = unsafe { std::slice::from_raw_parts_mut(to.start.add(row * to.per_row), columns) };
+                    for (number, from) in to_row.iter_mut().zip(from) {
+                        *number = if to.fresh { *from } else { *number + from };
                     }
                 }
             }
@@ -81,8 +177,8 @@ macro_rules! tile {
     };
 }
 
-tile!(Portable, Four, 4, 8);
+tile!(Portable, Four, 4, [1 2 3]);
 #[cfg(target_arch = "x86_64")]
-tile!(Avx2, __m256, 6, 16, "avx2,fma");
+tile!(Avx2, __m256, 6, [1 2 3 4 5], "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-tile!(Avx512, __m512, 12, 32, "avx512f");
+tile!(Avx512, __m512, 12, [1 2 3 4 5 6 7 8 9 10 11], "avx512f");

@@ -1,24 +1,32 @@
 //! Copies of the factors in the order in which the registers take them.
 
-use super::call::STEPS;
+use super::isa::Tile;
+
+/// Steps of a run of packed panels at most.
+pub const STEPS: usize = 256;
 
 /// Numbers from one packed row of the left factor to the next: a block's steps, and a cache line more, since rows a power
 /// of two apart would share the same few lines of the cache.
 pub const LEFT_ROW: usize = STEPS + 16;
 
-/// Packs panels of `width` columns of a row-major matrix `[_, columns]`, rows from `step` on, as `[panels, steps, width]`;
-/// columns that the matrix does not have are zero.
-pub fn columns(from: &[f32], columns: usize, step: usize, first: usize, [steps, width]: [usize; 2], to: &mut [f32]) {
-    // Row by row, so that what is read lies together.
-    for row in 0..steps {
+/// Packs panels of a tile's columns of a row-major matrix `[_, columns]`, `steps` rows from `step` on, as
+/// `[panels, steps, COLUMNS]`; columns that the matrix does not have are zero.
+pub fn columns<T: Tile>(
+    tile: &T,
+    from: &[f32],
+    columns: usize,
+    [step, steps]: [usize; 2],
+    first: usize,
+    to: &mut [f32],
+) {
+    let whole = (columns - first) / T::COLUMNS;
+    let (whole, rest) = to.split_at_mut(to.len().min(whole * steps * T::COLUMNS));
+    tile.pack(&from[step * columns + first..], columns, steps, whole);
+    for (row, to) in rest.chunks_exact_mut(T::COLUMNS).enumerate() {
         let line = &from[(step + row) * columns..][..columns];
-        for (panel, to) in to.chunks_exact_mut(steps * width).enumerate() {
-            let column = first + panel * width;
-            let real = width.min(columns - column);
-            let to = &mut to[row * width..][..width];
-            to[..real].copy_from_slice(&line[column..][..real]);
-            to[real..].fill(0.0);
-        }
+        let (real, beyond) = to.split_at_mut((columns - first) % T::COLUMNS);
+        real.copy_from_slice(&line[columns - real.len()..]);
+        beyond.fill(0.0);
     }
 }
 

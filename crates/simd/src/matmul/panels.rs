@@ -2,12 +2,9 @@
 
 use std::ops::Range;
 
-use super::call::STEPS;
 use super::isa::Tile;
-use super::pack;
-
-/// Numbers in a cache line.
-const LINE: usize = 16;
+use super::pack::{self, STEPS};
+use crate::scratch::LINE;
 
 /// A right factor `[k, groups · width]` in the order in which the registers take it.
 ///
@@ -39,7 +36,7 @@ pub(crate) struct Rows {
 impl Panels {
     /// Packs row-major `from` `[k, groups · width]`, of as many numbers, for the tile `T`. Products are taken in runs of `run`
     /// steps, at most [`STEPS`].
-    pub fn new<T: Tile>(from: &[f32], k: usize, run: usize, [groups, width]: [usize; 2]) -> Self {
+    pub fn new<T: Tile>(tile: &T, from: &[f32], k: usize, run: usize, [groups, width]: [usize; 2]) -> Self {
         debug_assert!((1..=STEPS).contains(&run));
         let columns = T::COLUMNS;
         let across = groups * width.div_ceil(columns) * columns;
@@ -52,7 +49,7 @@ impl Panels {
                 let steps = run.min(k - step);
                 let to = &mut numbers[first + step * across..][..steps * across];
                 for (group, to) in to.chunks_exact_mut(steps * each).enumerate() {
-                    pack::columns(from, groups * width, step, group * width, [steps, columns], to);
+                    pack::columns(tile, from, groups * width, [step, steps], group * width, to);
                 }
             }
         }

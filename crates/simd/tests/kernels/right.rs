@@ -51,7 +51,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn products_are_right((m, k, n) in (0..70_usize, 0..300_usize, 0..90_usize), seed in any::<u64>()) {
+    fn products_are_right(
+        // One block, several blocks of steps, and several blocks of columns.
+        (m, k, n) in prop_oneof![
+            (0..70_usize, 0..300_usize, 0..90_usize),
+            (0..30_usize, 500..1200_usize, 0..90_usize),
+            (0..30_usize, 0..90_usize, 250..900_usize),
+        ],
+        seed in any::<u64>(),
+    ) {
         let (left, right) = (numbers(m * k, seed), numbers(k * n, !seed));
         let mut wanted = vec![0.0; m * n];
         for i in 0..m {
