@@ -39,11 +39,15 @@ pub fn measure(ready: &Ready) -> Result<String> {
         }
     }
     let speeds = ask(ready, &folder, &["sql", "--format", "json", SPEEDS])?;
+    let ran = ask(ready, &folder, &["sql", "--format", "json", INSTRUCTIONS])?;
     let matrix_units = rows(&ask(ready, &folder, &["sql", "--format", "json", MATRIX_UNITS])?).next().is_some();
     let mut lines = vec![
         "The same threads for both sides, samples in turns, interval over fresh processes. A ratio above 1 says that our\n\
-         kernel is faster. A goal is met where the whole interval lies above it, and missed where none of it does."
+         kernel is faster. A goal is met where the whole interval lies above it, and missed where none of it does; it is\n\
+         stated against the rival at its best, the faster one of its devices."
             .to_owned(),
+        String::new(),
+        instructions(&ran),
         String::new(),
         "| case | ours | rival | ratio, 95 % interval | ours | rival | goal |".to_owned(),
         "|---|---|---|---|---|---|---|".to_owned(),
@@ -51,6 +55,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
     for row in &compared {
         let candidate = text(row, "candidate");
         let goal = match goal(text(row, "workload"), candidate) {
+            Some(_) if !at_its_best(row, &compared) => "none: slower than the same on another device".to_owned(),
             Some(_) if matrix_units && candidate.contains("/bf16/") => "none: matrix units for bf16".to_owned(),
             Some(goal) => judged(row, goal),
             None => "none".to_owned(),
@@ -76,6 +81,10 @@ const SPEEDS: &str = "select workload, case_name, seq_q, variant, median(time_ns
      seq_q = 1 or workload = 'paged-attention' as decoding \
      from results where valid group by workload, case_name, seq_q, variant order by workload, case_name, variant";
 
+/// The instructions that ran, as the workers said it.
+const INSTRUCTIONS: &str =
+    "select distinct device, engine, engine_version from trials order by device, engine, engine_version";
+
 /// Rows where the processor multiplies matrices of bf16 as one instruction: there libtorch has another path.
 const MATRIX_UNITS: &str = "select run_id from runs where array_has(cpu_features, 'amx_bf16')";
 
@@ -83,6 +92,20 @@ const MATRIX_UNITS: &str = "select run_id from runs where array_has(cpu_features
 fn goal(workload: &str, candidate: &str) -> Option<f64> {
     let fits = |(of, ours, _): &&(&str, &str, f64)| *of == workload && candidate.starts_with(&format!("{ours}/"));
     GOALS.iter().find(fits).map(|(_, _, goal)| *goal)
+}
+
+/// Whether no other device of the rival is faster than that of `row`, beside the same candidate on the same case.
+fn at_its_best(row: &Value, all: &[Value]) -> bool {
+    let same = |other: &&Value| ["workload", "case_name", "candidate"].iter().all(|name| other[*name] == row[*name]);
+    !all.iter().filter(same).any(|other| number(other, "speedup") < number(row, "speedup"))
+}
+
+/// What ran, in a line.
+fn instructions(ran: &Value) -> String {
+    let one =
+        |row: &Value| format!("{} {} on {}", text(row, "engine"), text(row, "engine_version"), text(row, "device"));
+    let all: Vec<String> = rows(ran).map(one).collect();
+    format!("What ran: {}.", all.join("; "))
 }
 
 /// The interval of a ratio, or why there is none.
@@ -170,6 +193,28 @@ mod tests {
         assert_eq!(goal("attention", "fused/flex/bf16/2t"), Some(1.0));
         assert_eq!(goal("matmul", "burn/flex/f32/2t"), None);
         assert_eq!(goal("attention-gradients", "fused/flex/f32/2t"), None);
+    }
+
+    #[test]
+    fn a_goal_is_stated_against_the_faster_device() {
+        let row = |case: &str, baseline: &str, speedup: f64| {
+            json!({ "workload": "matmul", "case_name": case, "candidate": "tiled/flex/f32/2t", "baseline": baseline,
+                    "speedup": speedup })
+        };
+        let all = [
+            row("64³", "torch-mm/libtorch/f32/2t", 1.9),
+            row("64³", "torch-mm/libtorch-mkl/f32/2t", 0.8),
+            row("32³", "torch-mm/libtorch/f32/2t", 0.7),
+        ];
+        assert_eq!(all.each_ref().map(|row| at_its_best(row, &all)), [false, true, true]);
+        let ran = json!([
+            { "device": "flex", "engine": "benchbook-simd", "engine_version": "0.1.0 AVX2" },
+            { "device": "libtorch", "engine": "libtorch", "engine_version": "2.9.0 MKL generic" },
+        ]);
+        assert_eq!(
+            instructions(&ran),
+            "What ran: benchbook-simd 0.1.0 AVX2 on flex; libtorch 2.9.0 MKL generic on libtorch."
+        );
     }
 
     #[test]
