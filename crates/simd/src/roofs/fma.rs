@@ -1,7 +1,7 @@
 //! Many chains, on all threads.
 #![expect(unsafe_code, reason = "the tools of an instruction set are made where it was detected")]
 
-use super::isa::{self, Chains};
+use super::isa::{self, Roof};
 use crate::error::{Error, Result};
 use crate::isa::{Isa, with_isa};
 use crate::team::share;
@@ -18,13 +18,13 @@ pub fn multiply_add(isa: Isa, steps: usize, factor: f32, term: f32, numbers: &mu
     if numbers.len() % CHAINS != 0 {
         return Err(Error::Shape(format!("{} numbers are no whole number of tasks of {CHAINS}", numbers.len())));
     }
-    with_isa!(isa, |chains| run(&chains, steps, factor, term, numbers));
+    with_isa!(isa, |roof| run(&roof, steps, factor, term, numbers));
     Ok(())
 }
 
-fn run<C: Chains + Sync>(chains: &C, steps: usize, factor: f32, term: f32, numbers: &mut [f32]) {
+fn run<R: Roof + Sync>(roof: &R, steps: usize, factor: f32, term: f32, numbers: &mut [f32]) {
     share(numbers.chunks_exact_mut(CHAINS), |task| {
-        task.chunks_exact_mut(C::WIDTH).for_each(|part| chains.run(steps, factor, term, part));
+        task.chunks_exact_mut(R::WIDTH).for_each(|part| roof.chains(steps, factor, term, part));
     });
 }
 

@@ -1,0 +1,55 @@
+//! Sums of long stretches of memory, on all threads.
+#![expect(unsafe_code, reason = "the tools of an instruction set are made where it was detected")]
+
+use super::isa::{self, Roof};
+use crate::error::{Error, Result, expect_len};
+use crate::isa::{Isa, with_isa};
+use crate::team::share;
+
+/// Numbers of a sum: 64 KiB, so that adding up registers at its end is nothing beside reading.
+pub const SUMMED: usize = 16_384;
+
+/// Tasks of a thread, so that a late one does not hold up the rest for long.
+const SHARES: usize = 4;
+
+/// The sum of every 16,384 of `from` `[blocks, 16384]` into `out` `[blocks]`: each number is read once, and nothing else is
+/// as slow.
+///
+/// # Errors
+/// Numbers that are no whole blocks or not as many as there are sums, an instruction set that is absent.
+pub fn sums(isa: Isa, from: &[f32], out: &mut [f32]) -> Result<()> {
+    if from.len() % SUMMED != 0 {
+        return Err(Error::Shape(format!("{} numbers are no whole number of blocks of {SUMMED}", from.len())));
+    }
+    expect_len("the sums", &[from.len() / SUMMED], out.len())?;
+    with_isa!(isa, |roof| run(&roof, from, out));
+    Ok(())
+}
+
+fn run<R: Roof + Sync>(roof: &R, from: &[f32], out: &mut [f32]) {
+    let each = out.len().div_ceil(SHARES * rayon::current_num_threads()).max(1);
+    share(out.chunks_mut(each).zip(from.chunks(each * SUMMED)), |(out, from)| {
+        out.iter_mut().zip(from.chunks_exact(SUMMED)).for_each(|(sum, block)| *sum = roof.sum(block));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_read_once() {
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.present()) {
+            // Exact in f32: whole numbers below 2^24.
+            let from: Vec<f32> = (0..37 * SUMMED).map(|index| (index % 1021) as f32).collect();
+            let mut out = vec![f32::NAN; 37];
+            sums(isa, &from, &mut out).unwrap();
+            for (block, sum) in out.iter().enumerate() {
+                assert_eq!(*sum, from[block * SUMMED..][..SUMMED].iter().sum::<f32>(), "{} {block}", isa.name());
+            }
+            assert!(sums(isa, &[], &mut []).is_ok());
+        }
+        assert!(sums(Isa::Portable, &[1.0; 5], &mut [0.0]).unwrap_err().to_string().contains("16384"));
+        assert!(sums(Isa::Portable, &[1.0; SUMMED], &mut []).is_err());
+    }
+}
