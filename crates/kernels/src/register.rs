@@ -47,6 +47,8 @@ pub fn register(registry: &mut Registry) {
         .implementation(matmul::Tiled)
         .workload(memory::Copy)
         .implementation(memory::Chunks)
+        .workload(memory::Read)
+        .implementation(memory::Sums)
         .workload(arithmetic::Fma)
         .implementation(arithmetic::Chains);
 }

@@ -1,7 +1,11 @@
-//! What memory gives at best: the roof of every kernel that only reads and writes.
+//! What memory gives at best: the roofs of every kernel that only reads, or reads and writes.
 
 mod chunks;
-mod workload;
+mod copy;
+mod read;
+mod sums;
 
 pub use chunks::Chunks;
-pub use workload::Copy;
+pub use copy::Copy;
+pub use read::Read;
+pub use sums::Sums;
