@@ -1,50 +1,29 @@
 -- title: How near every variant of a run comes to the machine's roofs, and which of them holds it
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
 --
--- Roofs are measured: `fma` for arithmetic in f32, `copy` for memory (bytes read and written), each
--- from the latest run of the store on the same machine with as many threads; null where there is
--- none. A case takes at least roof_ns: its operations at the one rate or its bytes at the other,
--- whichever is longer (Williams et al., Roofline, CACM 52(4), 2009). Data that stay in the caches
--- can be read faster than memory allows.
-WITH rates AS (
-    SELECT
-        run_id,
-        started_at,
-        workload,
-        threads,
-        case_name,
-        variant,
-        max(flops) / order_summary(time_ns)['median'] AS gflops,
-        max(bytes) / order_summary(time_ns)['median'] AS gb_s
-    FROM results
-    WHERE valid AND workload IN ('fma', 'copy')
-    GROUP BY run_id, started_at, workload, threads, case_name, variant
-),
-roofs AS (
+-- Roofs are measured, each in the latest run of the store on the same machine with as many threads, and null where
+-- there is none: `fma` for arithmetic in f32, `read` (or `copy`, bytes read and written, where that is faster) for
+-- memory, in the working set whose size is nearest to the case's bytes by ratio. A roof is the highest rate that was
+-- seen, its best sample; roof_spread is how far its median lies below. A case takes at least roof_ns: its operations
+-- at the one rate or its bytes at the other, whichever is longer (Williams et al., Roofline, CACM 52(4), 2009). What
+-- exceeds a roof by more than roof_spread shows that the roof is wrong.
+WITH roofs AS (
     SELECT
         u.hostname_hash,
         u.cpu_model,
         r.threads,
-        r.workload,
-        -- The slowest copy: a small one stays in the caches.
-        CASE r.workload WHEN 'fma' THEN max(r.gflops) ELSE min(r.gb_s) END AS rate,
-        row_number() OVER (
-            PARTITION BY u.hostname_hash, u.cpu_model, r.threads, r.workload ORDER BY r.started_at DESC
+        r.workload AS roof,
+        max(r.bytes) AS bytes,
+        max(r.flops) / min(r.time_ns) AS gflops,
+        max(r.bytes) / min(r.time_ns) AS gb_s,
+        1 - min(r.time_ns) / order_summary(r.time_ns)['median'] AS spread,
+        dense_rank() OVER (
+            PARTITION BY u.hostname_hash, u.cpu_model, r.threads, r.workload ORDER BY r.started_at DESC, r.run_id
         ) AS age
-    FROM rates r
+    FROM results r
     JOIN runs u ON u.run_id = r.run_id
-    GROUP BY r.run_id, r.started_at, u.hostname_hash, u.cpu_model, r.threads, r.workload
-),
-machines AS (
-    SELECT
-        hostname_hash,
-        cpu_model,
-        threads,
-        max(rate) FILTER (WHERE workload = 'fma') AS peak_gflops,
-        max(rate) FILTER (WHERE workload = 'copy') AS copy_gb_s
-    FROM roofs
-    WHERE age = 1
-    GROUP BY hostname_hash, cpu_model, threads
+    WHERE r.valid AND r.workload IN ('fma', 'read', 'copy')
+    GROUP BY u.hostname_hash, u.cpu_model, r.threads, r.workload, r.started_at, r.run_id, r.case_name, r.variant
 ),
 measured AS (
     SELECT
@@ -52,6 +31,7 @@ measured AS (
         r.case_name,
         r.cache,
         r.variant,
+        r.dtype,
         r.threads,
         u.hostname_hash,
         u.cpu_model,
@@ -61,33 +41,61 @@ measured AS (
     FROM results r
     JOIN runs u ON u.run_id = r.run_id
     WHERE r.run_id = $run AND u.run_id = $run AND r.valid
-    GROUP BY r.workload, r.case_name, r.cache, r.variant, r.threads, u.hostname_hash, u.cpu_model
+    GROUP BY r.workload, r.case_name, r.cache, r.variant, r.dtype, r.threads, u.hostname_hash, u.cpu_model
 ),
 beside AS (
     SELECT
-        m.workload,
-        m.case_name,
-        m.cache,
-        m.variant,
-        m.flops,
-        m.bytes,
-        m.median_ns,
-        k.peak_gflops,
-        k.copy_gb_s,
-        m.flops / k.peak_gflops AS arithmetic_ns,
-        m.bytes / k.copy_gb_s AS memory_ns
+        m.*,
+        k.roof,
+        k.bytes AS roof_bytes,
+        k.gflops AS roof_gflops,
+        k.gb_s AS roof_gb_s,
+        k.spread,
+        row_number() OVER (
+            PARTITION BY m.workload, m.case_name, m.cache, m.variant, k.roof
+            ORDER BY CASE WHEN k.roof <> 'fma' THEN abs(ln(m.bytes / k.bytes)) END, k.gflops DESC, k.gb_s DESC
+        ) AS place
     FROM measured m
-    LEFT JOIN machines k
-        ON k.threads = m.threads
+    LEFT JOIN roofs k
+        ON k.age = 1
+        AND k.threads = m.threads
         AND (k.hostname_hash IS NOT DISTINCT FROM m.hostname_hash)
         AND (k.cpu_model IS NOT DISTINCT FROM m.cpu_model)
+        AND (k.roof <> 'fma' OR m.dtype = 'f32')
+),
+nearest AS (
+    SELECT
+        workload,
+        case_name,
+        cache,
+        variant,
+        flops,
+        bytes,
+        median_ns,
+        max(roof_gflops) FILTER (WHERE roof = 'fma') AS peak_gflops,
+        max(spread) FILTER (WHERE roof = 'fma') AS peak_spread,
+        max(roof_gb_s) FILTER (WHERE roof <> 'fma') AS memory_gb_s,
+        first_value(spread ORDER BY roof_gb_s DESC) FILTER (WHERE roof <> 'fma') AS memory_spread,
+        first_value(roof_bytes ORDER BY roof_gb_s DESC) FILTER (WHERE roof <> 'fma') AS memory_bytes
+    FROM beside
+    WHERE place = 1
+    GROUP BY workload, case_name, cache, variant, flops, bytes, median_ns
 ),
 held AS (
     SELECT
         *,
-        CASE WHEN arithmetic_ns >= memory_ns THEN 'arithmetic' WHEN arithmetic_ns < memory_ns THEN 'memory' END AS roof,
-        CASE WHEN arithmetic_ns >= memory_ns THEN arithmetic_ns WHEN arithmetic_ns < memory_ns THEN memory_ns END AS roof_ns
-    FROM beside
+        CASE
+            WHEN flops / peak_gflops >= bytes / memory_gb_s THEN 'arithmetic'
+            WHEN flops / peak_gflops < bytes / memory_gb_s THEN 'memory'
+        END AS roof
+    FROM nearest
+),
+timed AS (
+    SELECT
+        *,
+        CASE roof WHEN 'arithmetic' THEN flops / peak_gflops WHEN 'memory' THEN bytes / memory_gb_s END AS roof_ns,
+        CASE roof WHEN 'arithmetic' THEN peak_spread WHEN 'memory' THEN memory_spread END AS roof_spread
+    FROM held
 )
 SELECT
     workload,
@@ -98,10 +106,12 @@ SELECT
     roof_ns / median_ns AS of_the_roof,
     roof,
     roof_ns,
+    roof_spread,
     flops / median_ns AS gflops,
     bytes / median_ns AS gb_s,
     flops / nullif(bytes, 0) AS flops_a_byte,
     peak_gflops,
-    copy_gb_s
-FROM held
+    memory_gb_s,
+    memory_bytes
+FROM timed
 ORDER BY workload, case_name, cache, of_the_roof DESC, variant

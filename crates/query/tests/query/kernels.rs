@@ -32,7 +32,7 @@ fn work(workload: &'static str, flops: f64, bytes: f64) -> impl FnOnce(&mut Tria
 }
 
 #[test]
-fn a_case_is_held_by_the_nearer_roof_of_its_own_threads() {
+fn a_case_is_held_by_the_lower_roof_of_its_own_threads() {
     let fixture = Fixture::new();
     fixture.tagged("kernels", |writer| {
         write(writer, 0, work("attention", 2000.0, 64.0), 400);
@@ -40,38 +40,53 @@ fn a_case_is_held_by_the_nearer_roof_of_its_own_threads() {
         write(writer, 2, work("copying", 0.0, 64.0), 32);
         let four = |row: &mut TrialRow| (row.workload, row.threads) = ("four threads".into(), 4);
         write(writer, 3, four, 100);
+        let half = |row: &mut TrialRow| (row.workload, row.dtype) = ("half".into(), "bf16".into());
+        write(writer, 4, half, 100);
+        write(writer, 5, work("small", 200.0, 100.0), 640);
     });
     let without = named(&fixture.session(), "roofline", &[("run", "kernels")]);
-    assert_eq!(floats(&without, "of_the_roof"), vec![None; 4]);
-    assert_eq!(texts(&without, "roof"), vec![None; 4]);
+    assert_eq!(floats(&without, "of_the_roof"), vec![None; 6]);
+    assert_eq!(texts(&without, "roof"), vec![None; 6]);
 
-    // An older pair of roofs, which the newer one replaces, and a copy that stays in the caches.
-    for (tag, times) in [("old", [1_000, 1_000, 1_000]), ("new", [100, 32, 8])] {
+    // Older roofs, which the newer ones replace, and memory in two working sets. The best sample is one less.
+    for (tag, times) in [("old", [1_001, 1_001, 1_001]), ("new", [101, 33, 161])] {
         fixture.tagged(tag, |writer| {
             write(writer, 0, work("fma", 2000.0, 0.0), times[0]);
-            write(writer, 1, work("copy", 0.0, 64.0), times[1]);
-            let small = |row: &mut TrialRow| {
-                work("copy", 0.0, 64.0)(row);
-                row.case_name = "1 MiB".into();
+            write(writer, 1, work("read", 0.0, 64.0), times[1]);
+            let large = |row: &mut TrialRow| {
+                work("read", 0.0, 640.0)(row);
+                row.case_name = "large".into();
             };
-            write(writer, 2, small, times[2]);
+            write(writer, 2, large, times[2]);
         });
     }
     let answer = named(&fixture.session(), "roofline", &[("run", "kernels")]);
     assert_eq!(
         texts(&answer, "workload").into_iter().flatten().collect::<Vec<_>>(),
-        ["attention", "copying", "decoding", "four threads"]
+        ["attention", "copying", "decoding", "four threads", "half", "small"]
     );
     let text = |name| texts(&answer, name).into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>();
-    assert_eq!(text("roof"), ["arithmetic", "memory", "memory", ""]);
+    assert_eq!(text("roof"), ["arithmetic", "memory", "memory", "", "", "memory"]);
     let of_the_roof = floats(&answer, "of_the_roof");
-    for (found, wanted) in of_the_roof[..3].iter().zip([100.0 / 400.0, 32.0 / 32.0, 320.0 / 640.0]) {
-        assert_near(found.unwrap(), wanted, "of the roof");
+    for (at, wanted) in [(0, 100.0 / 400.0), (1, 32.0 / 32.0), (2, 160.0 / 640.0), (5, 50.0 / 640.0)] {
+        assert_near(of_the_roof[at].unwrap(), wanted, "of the roof");
     }
     assert_eq!(of_the_roof[3], None, "roofs of two threads say nothing of four");
-    assert_near(floats(&answer, "peak_gflops")[0].unwrap(), 20.0, "the newer roof");
-    assert_near(floats(&answer, "copy_gb_s")[0].unwrap(), 2.0, "the slowest copy");
-    assert_eq!(named(&fixture.session(), "roofline", &[("run", "new")]).rows(), 3, "roofs have roofs too");
+    assert_eq!(of_the_roof[4], None, "arithmetic in f32 says nothing of another");
+    assert_near(floats(&answer, "peak_gflops")[0].unwrap(), 20.0, "the newer roof, its best sample");
+    let memory = [1, 2, 5].map(|at| floats(&answer, "memory_gb_s")[at].unwrap());
+    for (found, wanted) in memory.into_iter().zip([2.0, 4.0, 2.0]) {
+        assert_near(found, wanted, "the working set that is nearest by ratio");
+    }
+    assert_near(floats(&answer, "roof_spread")[0].unwrap(), 1.0 / 101.0, "from the best sample to the median");
+    let roofs = named(&fixture.session(), "roofline", &[("run", "new")]);
+    assert_eq!(roofs.rows(), 3, "roofs have roofs too");
+    assert!(floats(&roofs, "of_the_roof").into_iter().flatten().all(|share| share < 1.0), "and never exceed themselves");
+
+    // A copy that is faster than every read shows that reads are no roof of memory, and takes their place.
+    fixture.tagged("copied", |writer| write(writer, 0, work("copy", 0.0, 64.0), 17));
+    let answer = named(&fixture.session(), "roofline", &[("run", "kernels")]);
+    assert_near(floats(&answer, "memory_gb_s")[1].unwrap(), 4.0, "the faster of the two");
 }
 
 #[test]
