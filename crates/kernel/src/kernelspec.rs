@@ -112,7 +112,7 @@ pub(crate) fn content(snapshot: &Snapshot, python: &Path, evcxr: &Path) -> Resul
             "EVCXR_CONFIG_DIR": value(&snapshot.folder().join(CONFIG))?,
             "LD_LIBRARY_PATH": libraries.replace('$', "$$"),
             // As workers have it: one process would pay page faults that another does not.
-            "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824",
+            "GLIBC_TUNABLES": "glibc.malloc.arena_max=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=9223372036854775807",
             // evcxr's own profile checks and optimises less: a kernel of the user's would be measured slower than it is.
             "CARGO_PROFILE_DEV_OPT_LEVEL": "3",
             "CARGO_PROFILE_DEV_DEBUG_ASSERTIONS": "false",

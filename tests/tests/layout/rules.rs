@@ -139,6 +139,16 @@ fn every_exception_is_needed() {
 }
 
 #[test]
+fn a_notebook_keeps_memory_as_a_worker_does() {
+    let all = sources(&["crates"], &["rs"]);
+    let settings = |path: &str| {
+        let source = all.iter().find(|source| source.path == path).expect(path);
+        source.text.split('"').find(|part| part.starts_with("glibc.malloc.")).expect("settings of glibc")
+    };
+    assert_eq!(settings("crates/measure/src/allocator.rs"), settings("crates/kernel/src/kernelspec.rs"));
+}
+
+#[test]
 fn planted_breaches_are_found() {
     let library = "crates/stats/src/mean.rs";
     let planted: [(fn(&str, &str) -> Vec<String>, &str); 12] = [
