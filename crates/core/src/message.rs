@@ -133,6 +133,10 @@ pub struct Prepared {
     pub rested: bool,
     /// Copies of the inputs that calls rotate through.
     pub copies: u64,
+    /// Version of the engine with the instructions that it took, known where it ran; nothing from a worker that does not
+    /// tell.
+    #[serde(default)]
+    pub engine_version: Option<String>,
     /// What else workload and implementation say of the trial.
     #[serde(default)]
     pub figures: Vec<Figure>,

@@ -26,8 +26,12 @@ pub struct Host {
     probe: fn(&str) -> Option<String>,
     build: Vec<(String, String)>,
     engine_pools: fn() -> Vec<(String, usize)>,
+    settle: Settle,
     last_level_cache_bytes: usize,
 }
+
+/// Makes this process one of a device, and names the instructions that the library behind it takes there.
+type Settle = fn(&str) -> Result<Option<String>, String>;
 
 /// Copies of the inputs beyond which the cold regime is refused: each is an allocation of its own.
 const MOST_COPIES: usize = 100_000;
@@ -46,7 +50,14 @@ impl Host {
     ) -> Self {
         let cpu = capture(&CaptureSettings::planted("/")).cpu;
         let last_level_cache_bytes = cpu.last_level_cache_bytes.unwrap_or(ASSUMED_CACHE_BYTES) as usize;
-        Self { registry, probe, build, engine_pools, last_level_cache_bytes }
+        Self { registry, probe, build, engine_pools, settle: |_| Ok(None), last_level_cache_bytes }
+    }
+
+    /// The same, `settle` asked about the device of each trial before anything of it runs: some things a library chooses
+    /// once for a process.
+    #[must_use]
+    pub fn with_settle(self, settle: Settle) -> Self {
+        Self { settle, ..self }
     }
 }
 
@@ -197,6 +208,8 @@ impl Handler {
             Ok(copies) => copies,
             Err(reason) => return Ok(Reply::Unsupported { reason }),
         };
+        let instructions = (self.host.settle)(&variant.device)?;
+        let engine_version = [implementation.engine(&variant.device).1].into_iter().chain(instructions);
         let inputs = workload.inputs(&case.params, trial.input_seed);
         let mut subject = implementation.prepare(&setting(trial, copies), &case.params, &inputs).map_err(text)?;
         let mut figures = workload.figures(&case.params, &inputs);
@@ -234,6 +247,7 @@ impl Handler {
             memory_elsewhere: first.is_none() && subject.processes().is_empty(),
             rested: true,
             copies: copies as u64,
+            engine_version: Some(engine_version.collect::<Vec<_>>().join(" ")),
             figures,
         };
         // No speed for a wrong kernel: it is not even warmed up.
@@ -272,6 +286,7 @@ impl Handler {
     fn memory(&mut self, trial: &Trial) -> Result<Reply, String> {
         let (workload, implementation) = self.found(trial)?;
         let copies = self.copies(trial, (workload, implementation))?;
+        (self.host.settle)(&trial.variant.device)?;
         let inputs = workload.inputs(&trial.case.params, trial.input_seed);
         let mut subject = implementation.prepare(&setting(trial, copies), &trial.case.params, &inputs).map_err(text)?;
         drop(inputs);

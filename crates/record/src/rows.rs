@@ -92,7 +92,7 @@ pub struct TrialRow {
     /// Engine behind the device.
     #[serde(default)]
     pub engine: Option<String>,
-    /// Version of that engine.
+    /// Version of that engine, and the instructions that it took.
     #[serde(default)]
     pub engine_version: Option<String>,
     /// Number of the replicate.

@@ -171,7 +171,7 @@ fn trials() -> Vec<Column> {
         int("threads", "worker threads given to every pool").unit("count"),
         text("build", "revision and profile of the kernels").nullable(),
         text("engine", "engine behind the device").nullable(),
-        text("engine_version", "version of that engine").nullable(),
+        text("engine_version", "version of that engine, and the instructions that it took").nullable(),
         int("replicate", "number of the replicate: a fresh process each, unless isolation says otherwise"),
         text("isolation", "process: the replicate has a process of its own; in_process: it has not"),
         int("worker", "process id of the worker").nullable(),

@@ -1,6 +1,7 @@
 //! burn's matrix multiplication.
 
 use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
+use benchbook_simd::Isa;
 use burn::tensor::{Device, Tensor};
 
 use crate::subject::{NamedInputs, Rows, find};
@@ -10,10 +11,16 @@ use crate::{CPU_DEVICES, TensorSubject, open};
 /// `Tensor::matmul`: the gemm crate on `flex`, libtorch's BLAS on `libtorch`.
 pub struct Burn;
 
-/// The engine behind one of burn's devices and its version.
+/// The engine behind one of burn's devices and its version; behind it the instructions of its products, where it chooses
+/// them as our own kernels do (gemm-common 0.19, `init_gemm_fn`).
 pub fn burn_engine(device: &str) -> (String, String) {
-    let engine = if device == "libtorch" { "burn-tch" } else { "burn-flex" };
-    (engine.to_owned(), "0.22.1".to_owned())
+    match device {
+        "flex" if cfg!(target_arch = "x86_64") => {
+            ("burn-flex".to_owned(), format!("0.22.1 gemm {}", Isa::detect().name()))
+        }
+        "flex" => ("burn-flex".to_owned(), "0.22.1".to_owned()),
+        _ => ("burn-tch".to_owned(), "0.22.1".to_owned()),
+    }
 }
 
 impl Implementation for Burn {

@@ -89,7 +89,10 @@ impl Recorder {
             threads: variant.threads as i64,
             build: variant.build.clone().or_else(|| self.build.clone()),
             engine: runner.engine.as_ref().map(|(name, _)| name.clone()),
-            engine_version: runner.engine.as_ref().map(|(_, version)| version.clone()),
+            // What ran says more than what was to run.
+            engine_version: prepared
+                .and_then(|prepared| prepared.engine_version.clone())
+                .or_else(|| runner.engine.as_ref().map(|(_, version)| version.clone())),
             replicate: i64::from(runner.replicate),
             isolation: runner.isolation,
             worker: runner.pid.map(i64::from),

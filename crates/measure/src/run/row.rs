@@ -25,7 +25,9 @@ pub fn run_row(plan: &Plan, threads: usize, hello: &Hello, known: &Description, 
     let text = toml::to_string(plan).map_err(|error| CoreError::Plan(error.to_string()))?;
     row.plan = Some(text);
     let engines = known.devices.iter().filter(|device| device.unavailable.is_none());
-    row.libraries.extend(engines.map(|device| (device.engine.clone(), device.engine_version.clone())));
+    // The instructions behind the version follow from the processor, and stand with each trial.
+    let version = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+    row.libraries.extend(engines.map(|device| (device.engine.clone(), version(&device.engine_version))));
     row.libraries.extend(known.build.iter().cloned());
     Ok(row)
 }
