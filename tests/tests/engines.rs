@@ -1,7 +1,9 @@
 //! libtorch's implementations against the references of their workloads.
 #![cfg(feature = "libtorch")]
 
+use benchbook_core::message::SAME_PATH;
 use benchbook_core::{DType, Params, Registry, Setting, Support, Value};
+use benchbook_tests::Bench;
 
 fn registry() -> Registry {
     let mut registry = Registry::default();
@@ -87,4 +89,45 @@ fn gathered_pages_are_right() {
         &[("context", 50), ("block", 7), ("heads", 3), ("kv_heads", 3), ("head_dim", 5), ("batch", 6)],
     ];
     all_right("paged-attention", &cases, &[]);
+}
+
+#[test]
+fn mkl_takes_the_path_of_its_device_and_the_record_says_which() {
+    let bench = Bench::new();
+    let devices: Vec<serde_json::Value> =
+        serde_json::from_str(&bench.ok(&["list", "devices", "--format", "json"])).unwrap();
+    let mkl = devices.iter().find(|row| row["device"] == "libtorch-mkl").unwrap()["available"].as_str().unwrap();
+    let run = |words: &[&str]| bench.ok(&[&["run"], words, &["--replicates", "1", "--blocks", "2"]].concat());
+    let ran = || bench.sql("select distinct device, engine, engine_version from trials order by 1, 2, 3");
+    if mkl == "here" {
+        run(&["matmul", "--set", "m=64", "--device", "libtorch,libtorch-mkl"]);
+        run(&["attention", "--set", "seq_q=64", "--implementation", "naive,torch-sdpa", "--device", "libtorch-mkl"]);
+        // Burn and torch share the path of their device, and the two devices do not.
+        let rows = ran();
+        let path = |device: &str| if device == "libtorch" { "MKL generic" } else { "MKL AVX" };
+        let right = |row: &&serde_json::Value| {
+            row["engine_version"].as_str().unwrap().contains(path(row["device"].as_str().unwrap()))
+        };
+        assert_eq!((rows.len(), rows.iter().filter(right).count()), (4, 4), "{rows:?}");
+        let checks = bench.sql("select count(*) as n, sum(case when passed then 0 else 1 end) as failed from checks");
+        assert!(checks[0]["n"].as_i64() >= Some(12) && checks[0]["failed"] == 0, "{checks:?}");
+    } else {
+        assert!(mkl.starts_with(SAME_PATH) || cfg!(not(target_arch = "x86_64")), "{mkl}");
+        bench.fails(&["run", "matmul", "--device", "libtorch-mkl"], 4, &["libtorch-mkl", mkl]);
+    }
+}
+
+#[test]
+fn what_runs_on_flex_names_its_instructions() {
+    let bench = Bench::new();
+    bench.ok(&["run", "matmul", "--set", "m=64", "--device", "flex", "--replicates", "1", "--blocks", "2"]);
+    let rows = bench.sql("select distinct engine, engine_version from trials");
+    let named = |row: &serde_json::Value| {
+        let version = row["engine_version"].as_str().unwrap();
+        ["AVX-512", "AVX2", "portable"].iter().any(|name| version.ends_with(name))
+    };
+    let elsewhere = cfg!(not(target_arch = "x86_64"));
+    assert!(rows.len() == 2 && rows.iter().all(|row| named(row) || elsewhere), "{rows:?}");
+    let library = bench.sql("select libraries['burn-flex'] as version from runs");
+    assert_eq!(library[0]["version"], "0.22.1", "runs are compared by it");
 }

@@ -12,7 +12,12 @@ pub fn host(extend: impl FnOnce(&mut Registry)) -> Host {
     benchbook_engines::register(&mut registry);
     extend(&mut registry);
     let facts = [benchbook_kernels::build_facts(), benchbook_engines::build_facts()].concat();
-    Host::new(registry, benchbook_kernels::probe, facts, benchbook_engines::thread_pools)
+    Host::new(registry, probe, facts, benchbook_engines::thread_pools).with_settle(benchbook_engines::settle)
+}
+
+/// Why a device cannot be used here.
+fn probe(device: &str) -> Option<String> {
+    benchbook_kernels::probe(device).or_else(|| benchbook_engines::probe(device))
 }
 
 /// The `main` of a worker program with kernels of your own beside the library's.
@@ -26,5 +31,22 @@ pub fn worker_main(extend: impl FnOnce(&mut Registry)) -> ExitCode {
         benchbook_engines::set_threads(threads);
         benchbook_kernels::set_threads(threads)
     };
+    benchbook_engines::own_process();
     benchbook_measure::worker_main(set_threads, || host(extend))
+}
+
+#[cfg(test)]
+mod tests {
+    use benchbook_measure::InProcess;
+    use benchbook_measure::run::describe;
+
+    use super::*;
+
+    #[test]
+    fn what_needs_a_process_of_its_own_is_not_here() {
+        let known = describe(&mut InProcess::new(host(|_| ()))).expect("it answers");
+        let why = |name: &str| known.devices.iter().find(|device| device.name == name).expect(name).unavailable.clone();
+        assert_eq!(why("flex"), None);
+        assert!(why("libtorch-mkl").is_some(), "its path is chosen once in a process");
+    }
 }

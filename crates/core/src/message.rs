@@ -252,6 +252,9 @@ pub struct ImplementationInfo {
     pub catalogue: Vec<String>,
 }
 
+/// How the reason begins for which a device is left out that would be another one again: nothing is missing then.
+pub const SAME_PATH: &str = "same path";
+
 /// A device as shown to people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeviceInfo {

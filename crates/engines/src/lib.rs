@@ -7,4 +7,4 @@
 mod libtorch;
 mod register;
 
-pub use register::{build_facts, register, set_threads, thread_pools};
+pub use register::{build_facts, own_process, probe, register, set_threads, settle, thread_pools};

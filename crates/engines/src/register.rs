@@ -25,6 +25,38 @@ pub fn set_threads(threads: usize) {
     let _ = threads;
 }
 
+/// Says that this process serves one variant alone, as a worker does.
+pub fn own_process() {
+    #[cfg(feature = "libtorch")]
+    crate::libtorch::own_process();
+}
+
+/// Why an engine cannot serve `device` in this process; nothing where it can, or where the device is no engine's.
+pub fn probe(device: &str) -> Option<String> {
+    #[cfg(feature = "libtorch")]
+    return crate::libtorch::probe(device);
+    #[cfg(not(feature = "libtorch"))]
+    {
+        let _ = device;
+        None
+    }
+}
+
+/// Makes this process one of `device` before any kernel runs on it, and names the instructions that the engine behind it
+/// takes.
+///
+/// # Errors
+/// The device cannot be used here, or the process is another's already.
+pub fn settle(device: &str) -> Result<Option<String>, String> {
+    #[cfg(feature = "libtorch")]
+    return crate::libtorch::settle(device);
+    #[cfg(not(feature = "libtorch"))]
+    {
+        let _ = device;
+        Ok(None)
+    }
+}
+
 /// The thread pools of the engines and their sizes now.
 pub fn thread_pools() -> Vec<(String, usize)> {
     #[cfg(feature = "libtorch")]

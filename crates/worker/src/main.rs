@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     if let Some(code) = benchbook_kernels::attention::ring::member_main() {
         return code;
     }
+    benchbook_engines::own_process();
     worker_main(set_threads, host)
 }
 
@@ -27,5 +28,10 @@ fn host() -> Host {
     benchbook_kernels::register(&mut registry);
     benchbook_engines::register(&mut registry);
     let facts = [benchbook_kernels::build_facts(), benchbook_engines::build_facts()].concat();
-    Host::new(registry, benchbook_kernels::probe, facts, benchbook_engines::thread_pools)
+    Host::new(registry, probe, facts, benchbook_engines::thread_pools).with_settle(benchbook_engines::settle)
+}
+
+/// Why a device cannot be used here.
+fn probe(device: &str) -> Option<String> {
+    benchbook_kernels::probe(device).or_else(|| benchbook_engines::probe(device))
 }

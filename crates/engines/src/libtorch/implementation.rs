@@ -3,6 +3,7 @@
 use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
 use tch::TchError;
 
+use super::mkl::DEVICES;
 use super::subject::{Call, NamedInputs, TorchSubject, torch_error};
 use super::version::engine;
 
@@ -40,7 +41,7 @@ impl<I: NamedInputs + 'static, const N: usize> Implementation for Torch<I, N> {
     }
 
     fn devices(&self) -> Vec<&'static str> {
-        vec!["libtorch"]
+        DEVICES.to_vec()
     }
 
     fn supports(&self, _device: &str, dtype: DType, params: &Params) -> Support {

@@ -4,6 +4,7 @@ mod array;
 mod gradients;
 mod implementation;
 mod matmul;
+mod mkl;
 mod paged;
 mod program;
 mod projected;
@@ -15,6 +16,7 @@ mod window;
 
 pub use gradients::SDPA_GRADIENTS;
 pub use matmul::MM;
+pub use mkl::{own_process, probe, settle};
 pub use paged::SDPA_PAGED;
 pub use program::SDPA_PROGRAM;
 pub use projected::SDPA_PROJECTED;

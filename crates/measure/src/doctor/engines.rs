@@ -1,6 +1,6 @@
 //! Engines that are missing, and whether the worker answers at all.
 
-use benchbook_core::message::{Description, DeviceInfo};
+use benchbook_core::message::{Description, DeviceInfo, SAME_PATH};
 
 use super::finding::{Area, Finding, Level};
 
@@ -25,6 +25,9 @@ fn device(device: &DeviceInfo) -> Finding {
     let DeviceInfo { name, engine, engine_version, unavailable } = device;
     match unavailable {
         None => Finding::new(Area::Engines, Level::Good, format!("{name} works ({engine} {engine_version})")),
+        Some(reason) if reason.starts_with(SAME_PATH) => {
+            Finding::new(Area::Engines, Level::Good, format!("{name} ({engine}) is left out: {reason}"))
+        }
         Some(reason) => {
             let text = format!("{name} ({engine}) is missing: {reason}");
             let finding = Finding::new(Area::Engines, Level::Warning, text);
@@ -60,9 +63,11 @@ mod tests {
             device_info("flex", "burn-flex", None),
             device_info("libtorch", "burn-tch", Some("built without libtorch")),
             device_info("quantum", "qpu", Some("not invented")),
+            device_info("libtorch-mkl", "burn-tch", Some("same path: it is the fast one by itself")),
         ]));
         let levels: Vec<Level> = found.iter().map(|finding| finding.level).collect();
-        assert_eq!(levels, [Level::Good, Level::Warning, Level::Warning]);
+        assert_eq!(levels, [Level::Good, Level::Warning, Level::Warning, Level::Good]);
+        assert_eq!(found[3].remedy, None);
         assert_eq!(found[1].remedy.as_deref(), Some("cargo xtask setup"));
         assert!(found[1].text.contains("built without libtorch"));
         assert_eq!(found[2].remedy, None);
