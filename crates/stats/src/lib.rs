@@ -35,7 +35,7 @@ pub use error::{Error, Result};
 pub use hypothesis::{Method, RankTest, Test, Zeros, mann_whitney, welch_from, welch_t, wilcoxon_signed_rank};
 pub use interval::{
     Interval, clopper_pearson, log_ratios, mean_interval, mean_interval_from, median_coverage, median_interval,
-    paired_ratio, ratio_interval, ratio_interval_from, student_interval,
+    paired_ratio, ratio_interval, ratio_interval_from, replicate_interval, student_interval,
 };
 pub use moments::Moments;
 pub use multiple::{benjamini_hochberg, false_coverage_level};

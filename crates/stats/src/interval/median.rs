@@ -13,7 +13,8 @@ const ROUNDING: f64 = 1e-12;
 ///
 /// It is the narrowest symmetric pair of order statistics whose coverage is at least `level` for
 /// any continuous distribution; what it really covers is [`median_coverage`]. Ties only widen the
-/// coverage, so a constant sample has an interval of no width.
+/// coverage, so a constant sample has an interval of no width. Values are taken to be independent: for samples
+/// of several processes, which are not, see [`replicate_interval`](crate::replicate_interval).
 ///
 /// # Errors
 /// [`Error::TooFew`] where even the whole range covers less than `level` (six values are needed at

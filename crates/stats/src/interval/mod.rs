@@ -5,6 +5,7 @@ mod median;
 mod paired;
 mod proportion;
 mod ratio;
+mod replicates;
 mod student;
 mod value;
 
@@ -14,5 +15,6 @@ pub use paired::{log_ratios, paired_ratio};
 pub use proportion::clopper_pearson;
 pub(crate) use ratio::log_ratio_from;
 pub use ratio::{ratio_interval, ratio_interval_from};
+pub use replicates::replicate_interval;
 pub use student::student_interval;
 pub use value::Interval;

@@ -31,6 +31,22 @@ fn the_medians_interval_covers_what_it_says() {
 }
 
 #[test]
+fn over_replicates_the_interval_covers_and_over_pooled_samples_it_does_not() {
+    // Eight processes of 20 samples; processes differ by 3 %, samples within one by 1 %.
+    let processes = |g: &mut rand_chacha::ChaCha8Rng| -> Vec<Vec<f64>> {
+        let own = normals(8, g);
+        own.into_iter().map(|own| normals(20, g).iter().map(|z| (0.03 * own + 0.01 * z).exp()).collect()).collect()
+    };
+    let got = share(TRIALS, |g| {
+        let medians: Vec<f64> = processes(g).iter().map(|samples| median(samples).unwrap()).collect();
+        replicate_interval(&medians, 0.95).unwrap().contains(1.0)
+    });
+    assert!((got - 0.95).abs() <= binomial_bound(0.95, TRIALS), "{got}");
+    let pooled = share(TRIALS, |g| median_interval(&processes(g).concat(), 0.95).unwrap().contains(1.0));
+    assert!(pooled < 0.75, "{pooled}");
+}
+
+#[test]
 fn the_ratios_interval_covers() {
     // The delta method is asymptotic: at coefficients of variation of 10 % its own error is far
     // below the binomial deviation, so no allowance is made.
