@@ -168,7 +168,7 @@ fn default_suite() -> String {
     "custom".into()
 }
 
-fn default_replicates() -> u32 {
+pub(crate) fn default_replicates() -> u32 {
     5
 }
 
@@ -181,7 +181,7 @@ fn default_dtypes() -> Vec<DType> {
 }
 
 /// Replicates of a pilot at least: fewer say too little of how processes differ.
-const PILOT_REPLICATES: u32 = 8;
+pub const SMALLEST_PILOT: u32 = 8;
 
 /// Bounds beyond which a plan is a slip of the finger.
 const MOST_REPLICATES: u32 = 10_000;
@@ -211,7 +211,7 @@ impl Plan {
     /// Replicates that are measured before anything is planned: all of them, unless a half-width is wanted.
     pub fn first_replicates(&self) -> u32 {
         match self.half_width {
-            Some(_) => self.replicates.max(PILOT_REPLICATES),
+            Some(_) => self.replicates.max(SMALLEST_PILOT),
             None => self.replicates,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
 use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use benchbook_record::{Damaged, Table, pilot_of};
+use benchbook_record::{CAUTIOUS_PILOT, Damaged, Table, pilot_of};
 use datafusion::common::{Result, exec_err};
 
 use crate::params::Params;
@@ -17,7 +17,8 @@ pub(crate) const TRIAL_REASON: &str = "trial_reason";
 pub(crate) const PAIR_GROUP: &str = "pair_group";
 /// Number of the variant.
 pub(crate) const VARIANT_NUMBER: &str = "variant_number";
-/// Replicates of the pilot that fixed the number of all; NULL where it was fixed beforehand.
+/// Replicates of the pilot that fixed the number of all; NULL where it was fixed beforehand, the most cautious
+/// where the plan of the run cannot be read.
 pub(crate) const PILOT: &str = "pilot";
 
 /// Columns of `trials` that stand in `results` before the parameters, and after them.
@@ -105,8 +106,9 @@ impl Facts {
             .push((PAIR_GROUP.into(), number_of(&trials, &["run_id", "workload", "case_name", "replicate", "cache"])?));
         columns.push((VARIANT_NUMBER.into(), number_of(&trials, &["variant"])?));
         let plans = text(&runs, "plan")?;
-        let pilots: Int64Array = plans.iter().map(|plan| plan.and_then(pilot_of)).collect();
-        columns.push((PILOT.into(), take(&pilots, &run_index, None)?));
+        let pilots: Vec<Option<i64>> = plans.iter().map(|plan| plan.and_then(pilot_of)).collect();
+        let pilot = |row: Option<u32>| row.map_or(Some(CAUTIOUS_PILOT), |row| pilots[row as usize]);
+        columns.push((PILOT.into(), Arc::new(run_index.iter().map(pilot).collect::<Int64Array>())));
 
         let fields: Vec<Field> =
             columns.iter().map(|(name, values)| Field::new(name, values.data_type().clone(), true)).collect();

@@ -51,7 +51,7 @@ pub use rows::{
     CheckRow, EventRow, Isolation, Level, MeasureRow, OutcomeRow, Phase, Provenance, SampleRow, Status, TelemetryRow,
     TrialRow,
 };
-pub use run::{DeviceRow, RunRow, pilot_of};
+pub use run::{CAUTIOUS_PILOT, DeviceRow, RunRow, pilot_of};
 pub use schema::{DOC_KEY, SCHEMA_VERSION, UNIT_KEY, VERSION_KEY};
 pub use snapshot::{ParquetFile, Snapshot};
 pub use state::{Damaged, RunEntry, RunFile, RunState};

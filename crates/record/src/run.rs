@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use benchbook_core::Plan;
+use benchbook_core::{Planned, SMALLEST_PILOT};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -85,10 +85,14 @@ pub struct RunRow {
     pub environment_id: Option<String>,
 }
 
-/// Replicates of the pilot that, by a plan in TOML, fixed the number of all; nothing where it was fixed beforehand.
+/// The pilot that is assumed where a run's plan cannot be read: no other widens an interval more.
+pub const CAUTIOUS_PILOT: i64 = SMALLEST_PILOT as i64;
+
+/// Replicates of the pilot that, by a plan in TOML, fixed the number of all; nothing where it was fixed beforehand,
+/// [`CAUTIOUS_PILOT`] where the plan cannot be read.
 pub fn pilot_of(plan: &str) -> Option<i64> {
-    let plan = Plan::from_toml(plan).ok()?;
-    plan.half_width.map(|_| i64::from(plan.first_replicates()))
+    let Some(planned) = Planned::read(plan) else { return Some(CAUTIOUS_PILOT) };
+    planned.pilot.then_some(i64::from(planned.replicates))
 }
 
 impl RunRow {
