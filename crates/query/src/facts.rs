@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
 use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use benchbook_record::{CAUTIOUS_PILOT, Damaged, Table, pilot_of};
+use benchbook_record::{CAUTIOUS_PILOT, Damaged, pilot_of};
 use datafusion::common::{Result, exec_err};
 
 use crate::params::Params;
+use crate::validity::Validity;
 
 /// Why no sample of a trial may be used; NULL if they may.
 pub(crate) const TRIAL_REASON: &str = "trial_reason";
@@ -57,9 +58,9 @@ pub(crate) struct Sources {
     /// Schemas of `runs` and `trials` as read.
     pub(crate) runs_schema: SchemaRef,
     pub(crate) trials_schema: SchemaRef,
+    /// Runs whose writer is at work.
+    pub(crate) live: HashSet<String>,
 }
-
-type Key = (String, i64);
 
 impl Facts {
     pub(crate) fn gather(sources: &Sources, damaged: &[Damaged]) -> Result<Self> {
@@ -68,9 +69,9 @@ impl Facts {
         let run_ids = text(&trials, "run_id")?;
         let numbers = ints(&trials, "trial")?;
 
-        let bad = Bad::gather(&sources.outcomes, &sources.checks, damaged)?;
+        let validity = Validity::gather(sources, damaged)?;
         let reasons: Vec<Option<&str>> =
-            (0..trials.num_rows()).map(|row| bad.reason(run_ids.value(row), numbers.value(row))).collect();
+            (0..trials.num_rows()).map(|row| validity.reason(run_ids.value(row), numbers.value(row))).collect();
 
         let run_rows = rows_by_run(&runs)?;
         let run_index: UInt32Array = run_ids.iter().map(|id| id.and_then(|id| run_rows.get(id).copied())).collect();
@@ -130,65 +131,6 @@ impl Facts {
     }
 }
 
-/// Trials none of whose samples may be used.
-struct Bad {
-    reasons: HashMap<Key, &'static str>,
-    unreadable: HashMap<String, &'static str>,
-}
-
-impl Bad {
-    fn gather(outcomes: &[RecordBatch], checks: &[RecordBatch], damaged: &[Damaged]) -> Result<Self> {
-        let mut reasons = HashMap::new();
-        for batch in checks {
-            let (run_ids, trials) = (text(batch, "run_id")?, ints(batch, "trial")?);
-            let passed = column(batch, "passed")?.as_boolean();
-            let phases = text(batch, "phase")?;
-            for row in (0..batch.num_rows()).filter(|row| passed.is_null(*row) || !passed.value(*row)) {
-                let reason = match phases.value(row) {
-                    "after" => "check_failed_after",
-                    _ => "check_failed_before",
-                };
-                reasons.entry((run_ids.value(row).to_owned(), trials.value(row))).or_insert(reason);
-            }
-        }
-        for batch in outcomes {
-            let (run_ids, trials, statuses) = (text(batch, "run_id")?, ints(batch, "trial")?, text(batch, "status")?);
-            for row in (0..batch.num_rows()).filter(|row| trials.is_valid(*row)) {
-                let reason = match statuses.value(row) {
-                    "failed" => "trial_failed",
-                    "wrong" => "trial_wrong",
-                    "unsupported" => "trial_unsupported",
-                    "invalid" => "trial_invalid",
-                    _ => continue,
-                };
-                reasons.entry((run_ids.value(row).to_owned(), trials.value(row))).or_insert(reason);
-            }
-        }
-        Ok(Self { reasons, unreadable: unreadable(damaged) })
-    }
-
-    fn reason(&self, run_id: &str, trial: i64) -> Option<&'static str> {
-        let own = self.reasons.get(&(run_id.to_owned(), trial));
-        own.or_else(|| self.unreadable.get(run_id)).copied()
-    }
-}
-
-/// Runs whose checks or outcomes cannot be read: their samples cannot be trusted.
-fn unreadable(damaged: &[Damaged]) -> HashMap<String, &'static str> {
-    let tables = [(Table::Checks, "checks_unreadable"), (Table::Outcomes, "outcomes_unreadable")];
-    let mut runs = HashMap::new();
-    for file in damaged {
-        let mut parts = file.path.rsplit('/');
-        let name = parts.next().unwrap_or_default();
-        let run = parts.next().and_then(|folder| folder.strip_prefix("run_id="));
-        let reason = tables.iter().find(|(table, _)| name == table.file_name());
-        if let (Some(run), Some((_, reason))) = (run, reason) {
-            runs.entry(run.to_owned()).or_insert(*reason);
-        }
-    }
-    runs
-}
-
 /// The trials without repetitions of (run_id, trial), which would double every sample.
 fn first_of_each(trials: &RecordBatch) -> Result<RecordBatch> {
     let (run_ids, numbers) = (text(trials, "run_id")?, ints(trials, "trial")?);
@@ -228,21 +170,21 @@ fn number_of(batch: &RecordBatch, names: &[&str]) -> Result<ArrayRef> {
     Ok(Arc::new(rows.collect::<Int64Array>()))
 }
 
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
+pub(crate) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
     match batch.column_by_name(name) {
         Some(column) => Ok(column),
         None => exec_err!("column `{name}` is missing"),
     }
 }
 
-fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringViewArray> {
+pub(crate) fn text<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringViewArray> {
     match column(batch, name)?.as_string_view_opt() {
         Some(column) => Ok(column),
         None => exec_err!("column `{name}` is not text"),
     }
 }
 
-fn ints<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Int64Array> {
+pub(crate) fn ints<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a Int64Array> {
     match column(batch, name)?.as_primitive_opt::<Int64Type>() {
         Some(column) => Ok(column),
         None => exec_err!("column `{name}` is not an integer"),

@@ -19,6 +19,7 @@ mod params;
 mod session;
 mod store_table;
 mod tables;
+mod validity;
 mod views;
 mod wait;
 

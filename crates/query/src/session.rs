@@ -1,10 +1,10 @@
 //! A session: questions to one snapshot of a store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use benchbook_record::{Damaged, Store, Table};
+use benchbook_record::{Damaged, RunState, Store, Table};
 use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
@@ -32,6 +32,8 @@ pub struct Session {
     context: SessionContext,
     tables: Tables,
     damaged: Vec<Damaged>,
+    /// Runs whose writer was at work.
+    live: HashSet<String>,
     facts: Mutex<Option<Arc<Facts>>>,
     invalid: OnceLock<Vec<Invalid>>,
     queries: Vec<NamedQuery>,
@@ -60,6 +62,7 @@ impl Session {
             context,
             tables,
             damaged: snapshot.damaged,
+            live: live(snapshot.states),
             facts: Mutex::default(),
             invalid: OnceLock::new(),
             queries: named_queries()?,
@@ -199,7 +202,8 @@ impl Session {
         if let Some(facts) = &*slot {
             return Ok(Arc::clone(facts));
         }
-        let facts = self.threads.wait(tables::register_views(&self.context, &self.tables, &self.damaged))?;
+        let facts =
+            self.threads.wait(tables::register_views(&self.context, &self.tables, &self.damaged, &self.live))?;
         Ok(Arc::clone(slot.insert(Arc::new(facts))))
     }
 
@@ -226,6 +230,11 @@ impl Session {
             .collect();
         Known { tables, functions }
     }
+}
+
+/// The runs whose writer is at work.
+fn live(states: BTreeMap<String, RunState>) -> HashSet<String> {
+    states.into_iter().filter(|(_, state)| *state == RunState::Live).map(|(run_id, _)| run_id).collect()
 }
 
 fn read_only() -> SQLOptions {

@@ -1,6 +1,6 @@
 //! The tables and views of a snapshot, registered in a DataFusion context.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -74,6 +74,7 @@ pub(crate) async fn register_views(
     context: &SessionContext,
     tables: &Tables,
     damaged: &[benchbook_record::Damaged],
+    live: &HashSet<String>,
 ) -> Result<Facts> {
     let sources = Sources {
         runs: read(context, tables, Table::Runs).await?,
@@ -82,6 +83,7 @@ pub(crate) async fn register_views(
         checks: read(context, tables, Table::Checks).await?,
         runs_schema: tables[&Table::Runs].schema(),
         trials_schema: tables[&Table::Trials].schema(),
+        live: live.clone(),
     };
     let facts = Facts::gather(&sources, damaged)?;
     let partitions = vec![vec![facts.batch.clone()]];

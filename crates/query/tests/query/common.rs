@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use benchbook_query::{Answer, Session};
-use benchbook_record::{LocalStore, RunRow, RunWriter, SampleRow, TrialRow};
+use benchbook_record::{CheckRow, LocalStore, Phase, RunRow, RunWriter, SampleRow, TrialRow};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -77,6 +77,19 @@ pub fn trial(number: i64, implementation: &str, case_name: &str, replicate: i64,
         "bytes": 64.0
     }))
     .expect("a trial")
+}
+
+/// A check that is passed or failed.
+pub fn check(trial: i64, phase: Phase, passed: bool) -> CheckRow {
+    CheckRow { trial, phase, max_abs_error: 0.1, max_scaled_error: 0.1, tolerance: 0.2, passed, rows_checked: 3 }
+}
+
+/// Writes a trial that passes both of its checks.
+pub fn add(writer: &mut RunWriter, trial: &TrialRow) {
+    writer.trial(trial).expect("the trial is written");
+    for phase in [Phase::Before, Phase::After] {
+        writer.check(&check(trial.trial, phase, true)).expect("the check is written");
+    }
 }
 
 /// A valid sample of one call.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{Fixture, assert_near, floats, ints, sample, texts, trial};
+use crate::common::{Fixture, add, assert_near, floats, ints, sample, texts, trial};
 use benchbook_query::{Answer, Session};
 use benchbook_record::{MeasureRow, Provenance, RunWriter, TrialRow};
 use serde_json::json;
@@ -17,7 +17,7 @@ fn named(session: &Session, name: &str, params: &[(&str, &str)]) -> Answer {
 fn write(writer: &mut RunWriter, number: i64, change: impl FnOnce(&mut TrialRow), time_ns: i64) {
     let mut row = trial(number, "fused", "s512", 0, json!({}));
     change(&mut row);
-    writer.trial(&row).unwrap();
+    add(writer, &row);
     for (index, elapsed) in [time_ns - 1, time_ns, time_ns + 5].into_iter().enumerate() {
         let index = index as i64;
         writer.sample(&sample(number, index, number * 10 + index, elapsed)).unwrap();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::common::{Fixture, Numbers, assert_near, floats, ints, sample, texts, trial};
+use crate::common::{Fixture, Numbers, add, assert_near, floats, ints, sample, texts, trial};
 use benchbook_query::{Error, ParamKind, named_queries, named_queries_in};
-use benchbook_record::{CheckRow, MeasureRow, OutcomeRow, Phase, Provenance, Status};
+use benchbook_record::{MeasureRow, OutcomeRow, Provenance, Status};
 use serde_json::json;
 
 const REPLICATES: i64 = 6;
@@ -23,17 +23,7 @@ fn fixture() -> Fixture {
                 let params = json!({"seq_q": {"int": size}, "seq_kv": {"int": size}, "heads": {"int": 8}});
                 let case = format!("seq={size}");
                 for (index, implementation) in [(0, "naive"), (1, "flash")] {
-                    writer.trial(&trial(number + index, implementation, &case, replicate, params.clone())).unwrap();
-                    let check = CheckRow {
-                        trial: number + index,
-                        phase: Phase::Before,
-                        max_abs_error: 1e-6,
-                        max_scaled_error: 5e-6,
-                        tolerance: 1e-5,
-                        passed: true,
-                        rows_checked: 64,
-                    };
-                    writer.check(&check).unwrap();
+                    add(writer, &trial(number + index, implementation, &case, replicate, params.clone()));
                     let peak = MeasureRow {
                         trial: number + index,
                         sample: None,
@@ -122,7 +112,7 @@ fn checks_memory_scaling_left_out_runs() {
     let fixture = fixture();
     let session = fixture.session();
     let checks = session.named("checks", &given(&[])).unwrap();
-    assert_eq!(checks.rows(), 36);
+    assert_eq!(checks.rows(), 72);
     assert_near(floats(&checks, "used")[0].unwrap(), 0.5, "used");
 
     let memory = session.named("memory", &given(&[])).unwrap();
@@ -160,7 +150,7 @@ fn sequential() {
     fixture.tagged("later", |writer| {
         for replicate in 0..REPLICATES {
             let params = json!({"seq_q": {"int": 64}, "seq_kv": {"int": 64}, "heads": {"int": 8}});
-            writer.trial(&trial(replicate, "naive", "seq=64", replicate, params)).unwrap();
+            add(writer, &trial(replicate, "naive", "seq=64", replicate, params));
             for index in 0..BLOCKS {
                 writer.sample(&sample(replicate, index, replicate * BLOCKS + index, 20_000 + replicate)).unwrap();
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{Fixture, Numbers, flags, floats, sample, texts, trial};
+use crate::common::{Fixture, Numbers, add, flags, floats, sample, texts, trial};
 use benchbook_query::{Answer, Session};
 use benchbook_record::{CheckRow, MeasureRow, Phase, Provenance, RunWriter};
 use serde_json::json;
@@ -38,16 +38,18 @@ fn facts(writer: &mut RunWriter, number: i64, added_mib: f64, error: f64) {
         };
         writer.measure(&measure).unwrap();
     }
-    let check = CheckRow {
-        trial: number,
-        phase: Phase::Before,
-        max_abs_error: error,
-        max_scaled_error: error,
-        tolerance: TOLERANCE,
-        passed: error <= TOLERANCE,
-        rows_checked: 1,
-    };
-    writer.check(&check).unwrap();
+    for phase in [Phase::Before, Phase::After] {
+        let check = CheckRow {
+            trial: number,
+            phase,
+            max_abs_error: error,
+            max_scaled_error: error,
+            tolerance: TOLERANCE,
+            passed: error <= TOLERANCE,
+            rows_checked: 1,
+        };
+        writer.check(&check).unwrap();
+    }
 }
 
 /// A store with one run of naive and flash on these cases.
@@ -136,8 +138,8 @@ fn every_rule_is_judged_for_every_candidate() {
     );
     assert!(of(&answer, "memory saved").iter().all(|(passed, _)| passed.is_none()));
     let errors = of(&answer, "error");
-    assert_eq!(errors[3], said(Some(true), "0 of 6 checks failed"));
-    assert_eq!(errors[4], said(Some(false), "6 of 6 checks failed"));
+    assert_eq!(errors[3], said(Some(true), "0 of 12 checks failed"));
+    assert_eq!(errors[4], said(Some(false), "12 of 12 checks failed"));
     // An infinite error is no number to show.
     assert_eq!(values[4 * RULES + 2], None);
     assert_eq!(values.last(), Some(&Some(2.0)));
@@ -172,7 +174,7 @@ fn every_default_can_be_set() {
     assert_eq!(one(&promised("0.6"), "memory saved").0, Some(false));
     assert_eq!(one(&promised("0.6"), "overall"), said(Some(true), "1 without the memory saved (1 compared)"));
     assert_eq!(one(&[("least_memory_bytes", "1e9")], "memory"), said(None, "too little to tell"));
-    assert_eq!(one(&[("most_error", "0.1")], "error"), said(Some(false), "6 of 6 checks failed"));
+    assert_eq!(one(&[("most_error", "0.1")], "error"), said(Some(false), "12 of 12 checks failed"));
     // The baseline's error counts, too.
     assert_eq!(one(&[("most_error", "0.1")], "overall"), said(Some(false), "2 wrong (1 compared)"));
 }
@@ -183,7 +185,7 @@ fn what_one_process_shows_is_no_claim() {
     let mut numbers = Numbers::new(9);
     fixture.run(|writer| {
         for (number, name, time) in [(0, "naive", 2_000_000), (1, "flash", 1_000_000)] {
-            writer.trial(&trial(number, name, "a", 0, json!({}))).unwrap();
+            add(writer, &trial(number, name, "a", 0, json!({})));
             for block in 0..30 {
                 writer.sample(&sample(number, block, block, numbers.next(time, 10_000))).unwrap();
             }
@@ -195,12 +197,26 @@ fn what_one_process_shows_is_no_claim() {
     assert!(passed.is_none() && why.starts_with("no win to claim: faster"), "{why}");
     assert!(why.ends_with(", within one process only"), "{why}");
     assert_eq!(of(&answer, "category").remove(0).0, Some(true));
-    assert_eq!(of(&answer, "error"), [said(None, "never checked")]);
     assert_eq!(of(&answer, "memory"), [said(None, "not measured")]);
     assert_eq!(of(&answer, "memory saved"), [said(None, "not measured")]);
-    assert_eq!(of(&answer, "overall"), [said(None, "2 never checked (1 compared)")]);
+    assert_eq!(of(&answer, "overall"), [said(Some(true), "no flags")]);
     let turned = rules(&session, &[("baseline", "flash")]);
     assert_eq!(of(&turned, "category"), [said(None, "investigate: slower, within one process only")]);
+}
+
+#[test]
+fn what_was_never_checked_is_not_compared() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for (number, name) in [(0, "naive"), (1, "flash")] {
+            writer.trial(&trial(number, name, "a", 0, json!({}))).unwrap();
+            writer.sample(&sample(number, 0, 0, 100)).unwrap();
+        }
+    });
+    let answer = rules(&fixture.session(), &[]);
+    assert_eq!(of(&answer, "category"), [said(None, "nothing to compare")]);
+    assert_eq!(of(&answer, "error"), [said(None, "never checked")]);
+    assert_eq!(of(&answer, "overall"), [said(None, "2 never checked, 1 that cannot be judged (1 compared)")]);
 }
 
 #[test]

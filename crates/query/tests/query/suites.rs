@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{Fixture, Numbers, assert_near, flags, floats, ints, sample, texts, trial};
+use crate::common::{Fixture, Numbers, add, assert_near, flags, floats, ints, sample, texts, trial};
 use benchbook_query::{Answer, Session};
 use benchbook_record::{MeasureRow, Provenance, RunRow, RunWriter};
 use serde_json::json;
@@ -28,7 +28,7 @@ fn suite(fixture: &Fixture, tag: &str, means: &[f64]) {
                 let naive = 1_000_000 + 1_000 * replicate;
                 let flash = (naive as f64 / (mean + 0.1 * sign).exp()).round() as i64;
                 for (index, name, time) in [(0, "naive", naive), (1, "flash", flash)] {
-                    writer.trial(&trial(number + index, name, &format!("case={case}"), replicate, json!({}))).unwrap();
+                    add(writer, &trial(number + index, name, &format!("case={case}"), replicate, json!({})));
                     for sample_number in 0..BLOCKS {
                         writer.sample(&sample(number + index, sample_number, block + sample_number, time)).unwrap();
                     }
@@ -112,7 +112,7 @@ fn evidence_of_one_replicate_is_null_where_it_cannot_be_given() {
     let fixture = Fixture::new();
     fixture.run(|writer| {
         for (number, name) in [(0, "naive"), (1, "flash")] {
-            writer.trial(&trial(number, name, "a", 0, json!({}))).unwrap();
+            add(writer, &trial(number, name, "a", 0, json!({})));
             writer.sample(&sample(number, 0, 0, 100 + number)).unwrap();
         }
     });
@@ -147,7 +147,7 @@ fn health_names_what_is_wrong() {
     let fine = |_| (true, None);
     fixture.run(|writer| {
         for number in 0..6 {
-            writer.trial(&trial(number, "naive", "a", number, json!({}))).unwrap();
+            add(writer, &trial(number, "naive", "a", number, json!({})));
             for (name, value) in [("warmup_iterations", 40.0), ("warmup_settled", f64::from(u8::from(number != 3)))] {
                 let measure = MeasureRow {
                     trial: number,
@@ -198,7 +198,7 @@ fn run_with(fixture: &Fixture, flash_ns: i64, environment_id: Option<&str>) {
     let run = RunRow { environment_id: environment_id.map(str::to_owned), ..RunRow::new("test") };
     let mut writer = RunWriter::create(&fixture.store, &run).unwrap();
     for (number, name, time) in [(0, "naive", 5_000), (1, "flash", flash_ns)] {
-        writer.trial(&trial(number, name, "a", 0, json!({}))).unwrap();
+        add(&mut writer, &trial(number, name, "a", 0, json!({})));
         for index in 0..3 {
             writer.sample(&sample(number, index, index, time + index - 1)).unwrap();
         }

@@ -1,12 +1,8 @@
 //! The views: what is valid, how parameters become columns, which samples are paired.
 
-use crate::common::{Fixture, assert_near, flags, floats, ints, one, sample, texts, trial};
-use benchbook_record::{CheckRow, OutcomeRow, Phase, RunWriter, Status};
+use crate::common::{Fixture, add, assert_near, check, flags, floats, ints, one, sample, texts, trial};
+use benchbook_record::{OutcomeRow, Phase, RunRow, RunWriter, Status};
 use serde_json::json;
-
-fn check(trial: i64, phase: Phase, passed: bool) -> CheckRow {
-    CheckRow { trial, phase, max_abs_error: 0.1, max_scaled_error: 0.1, tolerance: 0.2, passed, rows_checked: 3 }
-}
 
 fn outcome(trial: Option<i64>, status: Status) -> OutcomeRow {
     OutcomeRow { trial, at_ns: 9, status, stop_reason: None, prepare_ns: None }
@@ -14,7 +10,7 @@ fn outcome(trial: Option<i64>, status: Status) -> OutcomeRow {
 
 fn fine(writer: &mut RunWriter) {
     for (number, implementation) in [(0, "naive"), (1, "flash")] {
-        writer.trial(&trial(number, implementation, "a", 0, json!({"seq": {"int": 64}}))).unwrap();
+        add(writer, &trial(number, implementation, "a", 0, json!({"seq": {"int": 64}})));
         for block in 0..4 {
             writer.sample(&sample(number, block, block, 100 * (2 - number) + block)).unwrap();
         }
@@ -28,9 +24,9 @@ fn a_sample_is_valid_if_it_and_its_trial_are() {
         for number in 0..7 {
             writer.trial(&trial(number, "naive", "a", number, json!({}))).unwrap();
             writer.check(&check(number, Phase::Before, number != 1)).unwrap();
+            writer.check(&check(number, Phase::After, number != 2)).unwrap();
             writer.sample(&sample(number, 0, number, 50)).unwrap();
         }
-        writer.check(&check(2, Phase::After, false)).unwrap();
         for (number, status) in [(0, Status::Ok), (3, Status::Failed), (4, Status::Wrong), (6, Status::Interrupted)] {
             writer.outcome(&outcome(Some(number), status)).unwrap();
         }
@@ -72,6 +68,41 @@ fn a_sample_is_valid_if_it_and_its_trial_are() {
     assert!(answer.left_out.to_string().starts_with("6 samples are not valid: "));
 }
 
+/// Four trials: never checked, checked before, checked on both sides, and ended without its second check.
+fn half_checked(writer: &mut RunWriter) {
+    for number in 0..4 {
+        writer.trial(&trial(number, "naive", "a", number, json!({}))).unwrap();
+        writer.sample(&sample(number, 0, number, 50)).unwrap();
+    }
+    for (number, phase) in [(1, Phase::Before), (2, Phase::Before), (2, Phase::After), (3, Phase::Before)] {
+        writer.check(&check(number, phase, true)).unwrap();
+    }
+    for number in [2, 3] {
+        writer.outcome(&outcome(Some(number), Status::Interrupted)).unwrap();
+    }
+}
+
+#[test]
+fn a_trial_without_both_checks_is_unchecked_unless_it_is_still_running() {
+    let reasons = |fixture: &Fixture, run_id: &str| {
+        let sql = format!("SELECT invalid_reason FROM results WHERE run_id = '{run_id}' ORDER BY trial");
+        let reasons = texts(&fixture.session().sql(&sql).unwrap(), "invalid_reason");
+        reasons.into_iter().map(|reason| reason.unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let ended = ["unchecked", "unchecked", "", "unchecked"];
+    let fixture = Fixture::new();
+    let finished = fixture.run(half_checked);
+    assert_eq!(reasons(&fixture, &finished), ended);
+    // The writer is gone without a word, as after `kill -9`.
+    let killed = fixture.journal(half_checked);
+    assert_eq!(reasons(&fixture, &killed), ended);
+    // While the writer is at work, a trial without an outcome has come to its first check alone.
+    let mut writer = RunWriter::create(&fixture.store, &RunRow::new("test")).unwrap();
+    half_checked(&mut writer);
+    writer.flush().unwrap();
+    assert_eq!(reasons(&fixture, writer.run_id()), ["unchecked", "", "", "unchecked"]);
+}
+
 #[test]
 fn left_out_counts_marks_of_samples_alone() {
     let fixture = Fixture::new();
@@ -92,9 +123,9 @@ fn left_out_counts_marks_of_samples_alone() {
 fn every_parameter_is_a_typed_column() {
     let fixture = Fixture::new();
     fixture.run(|writer| {
-        writer.trial(&trial(0, "naive", "a", 0, json!({"heads": {"int": 8}, "causal": {"bool": true}}))).unwrap();
+        add(writer, &trial(0, "naive", "a", 0, json!({"heads": {"int": 8}, "causal": {"bool": true}})));
         let others = json!({"heads": {"int": 4}, "scale": {"float": 0.5}, "kind": {"text": "x"}, "trial": {"int": 1}});
-        writer.trial(&trial(1, "flash", "b", 0, others)).unwrap();
+        add(writer, &trial(1, "flash", "b", 0, others));
         writer.sample(&sample(0, 0, 0, 5)).unwrap();
         writer.sample(&sample(1, 0, 0, 5)).unwrap();
     });
@@ -155,9 +186,9 @@ fn pairs_are_all_ordered_pairs_within_a_block() {
     fixture.run(|writer| {
         fine(writer);
         // Another case and another replicate share a block number, but pair with nothing.
-        writer.trial(&trial(2, "flash", "b", 0, json!({}))).unwrap();
+        add(writer, &trial(2, "flash", "b", 0, json!({})));
         writer.sample(&sample(2, 0, 0, 77)).unwrap();
-        writer.trial(&trial(3, "flash", "a", 1, json!({}))).unwrap();
+        add(writer, &trial(3, "flash", "a", 1, json!({})));
         writer.sample(&sample(3, 0, 0, 77)).unwrap();
         let mut bad = sample(1, 9, 9, 70);
         bad.valid = false;
@@ -183,7 +214,7 @@ fn pairs_are_all_ordered_pairs_within_a_block() {
 fn time_is_elapsed_over_iterations() {
     let fixture = Fixture::new();
     fixture.run(|writer| {
-        writer.trial(&trial(0, "naive", "a", 0, json!({}))).unwrap();
+        add(writer, &trial(0, "naive", "a", 0, json!({})));
         let mut row = sample(0, 0, 0, 1_001);
         row.iterations = 2;
         writer.sample(&row).unwrap();
