@@ -2,15 +2,15 @@
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
 --
 -- relative_error is the distance from the exact answer, as a share of its length (Frobenius);
--- compute_saved has what choosing costs in it. Times are medians of valid samples, without an
--- interval: `speedup` judges them.
+-- compute_saved has what choosing costs in it. Times are geometric means of the replicates' medians
+-- of valid samples, without an interval: `speedup` judges them.
 WITH times AS (
     SELECT
         workload,
         case_name,
         cache,
         variant,
-        order_summary(time_ns)['median'] AS median_ns
+        replicate_median(time_ns, replicate) AS median_ns
     FROM results
     WHERE run_id = $run AND valid
     GROUP BY workload, case_name, cache, variant

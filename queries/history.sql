@@ -1,12 +1,12 @@
 -- title: Every case and variant over the runs of the store, and where its time changed
 -- param workload text = all: the workload, or all
 --
--- One row a run: the median over its replicates of their medians of valid samples. Only runs of the
+-- One row a run: the geometric mean of its replicates' medians of valid samples. Only runs of the
 -- same environment make a series; run_number counts those of a case, oldest first. level_ns is the
 -- level that the series holds between its change points: at most one series in 100 without a change
 -- has one, and fewer than ten runs are too few to tell. change_p and change_percent stand at the
 -- first run of a new level: above 0 it is slower.
-WITH replicate_medians AS (
+WITH run_medians AS (
     SELECT
         run_id,
         workload,
@@ -15,24 +15,10 @@ WITH replicate_medians AS (
         variant,
         dtype,
         threads,
-        replicate,
-        order_summary(time_ns)['median'] AS time_ns
+        replicate_summary(time_ns, replicate)['replicates'] AS replicates,
+        replicate_median(time_ns, replicate) AS median_ns
     FROM results
     WHERE valid AND ($workload = 'all' OR workload = $workload)
-    GROUP BY run_id, workload, case_name, cache, variant, dtype, threads, replicate
-),
-run_medians AS (
-    SELECT
-        run_id,
-        workload,
-        case_name,
-        cache,
-        variant,
-        dtype,
-        threads,
-        count(*) AS replicates,
-        order_summary(time_ns)['median'] AS median_ns
-    FROM replicate_medians
     GROUP BY run_id, workload, case_name, cache, variant, dtype, threads
 ),
 dated AS (

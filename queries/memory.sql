@@ -1,9 +1,11 @@
--- title: Memory that every trial added at its peak, beside the baseline's
+-- title: Memory that every variant added at its peak, beside the baseline's
 -- param baseline variant = naive: the variant or implementation to stand beside
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
 --
 -- A worker holds its libraries, the inputs and the reference before the kernel is warmed up; what
--- the kernel adds to that is its own. The ratio is of what was added.
+-- the kernel adds to that is its own. Bytes are medians over the replicates, between the lowest and
+-- the highest. The ratio is of what was added in the same replicate: the geometric mean, with
+-- Student's interval over replicates (95 %), NULL below five or where a replicate added nothing.
 WITH peaks AS (
     SELECT
         t.workload,
@@ -17,30 +19,53 @@ WITH peaks AS (
         max(m.value) - coalesce(max(b.value), 0) AS added_bytes
     FROM measures m
     JOIN trials t ON t.run_id = m.run_id AND t.trial = m.trial
-    LEFT JOIN measures b ON b.run_id = m.run_id AND b.trial = m.trial AND b.name = 'resident_before_bytes'
+    LEFT JOIN measures b
+        ON b.run_id = m.run_id AND b.trial = m.trial AND b.name = 'resident_before_bytes'
+        AND b.device IS NOT DISTINCT FROM m.device
     WHERE m.run_id = $run AND t.run_id = $run AND m.name = 'peak_memory_bytes'
     GROUP BY t.workload, t.case_name, t.cache, t.replicate, t.variant, t.implementation, m.device
 ),
 baselines AS (
     SELECT * FROM peaks WHERE variant = $baseline OR implementation = $baseline
+),
+beside AS (
+    SELECT
+        p.workload,
+        p.case_name,
+        p.cache,
+        p.replicate,
+        p.variant,
+        p.device,
+        p.peak_bytes,
+        p.added_bytes,
+        b.variant AS baseline,
+        b.added_bytes AS baseline_added_bytes,
+        p.added_bytes / nullif(b.added_bytes, 0) AS ratio
+    FROM peaks p
+    LEFT JOIN baselines b
+        ON b.workload = p.workload
+        AND b.case_name = p.case_name
+        AND b.cache = p.cache
+        AND b.replicate = p.replicate
+        AND b.device IS NOT DISTINCT FROM p.device
 )
 SELECT
-    p.workload,
-    p.case_name,
-    p.cache,
-    p.replicate,
-    p.variant,
-    p.device,
-    p.peak_bytes,
-    p.added_bytes,
-    b.variant AS baseline,
-    b.added_bytes AS baseline_added_bytes,
-    p.added_bytes / nullif(b.added_bytes, 0) AS ratio
-FROM peaks p
-LEFT JOIN baselines b
-    ON b.workload = p.workload
-    AND b.case_name = p.case_name
-    AND b.cache = p.cache
-    AND b.replicate = p.replicate
-    AND b.device IS NOT DISTINCT FROM p.device
-ORDER BY p.workload, p.case_name, p.cache, p.replicate, p.variant, p.device, b.variant
+    workload,
+    case_name,
+    cache,
+    variant,
+    device,
+    count(*) AS replicates,
+    median(peak_bytes) AS peak_bytes,
+    median(added_bytes) AS added_bytes,
+    min(added_bytes) AS lowest_bytes,
+    max(added_bytes) AS highest_bytes,
+    baseline,
+    median(baseline_added_bytes) AS baseline_added_bytes,
+    replicate_median(ratio, replicate) AS ratio,
+    replicate_low(ratio, replicate) AS ratio_low,
+    replicate_high(ratio, replicate) AS ratio_high,
+    replicate_reason(ratio, replicate) AS reason
+FROM beside
+GROUP BY workload, case_name, cache, variant, device, baseline
+ORDER BY workload, case_name, cache, variant, device, baseline

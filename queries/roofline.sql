@@ -37,7 +37,7 @@ measured AS (
         u.cpu_model,
         max(r.flops) AS flops,
         max(r.bytes) AS bytes,
-        order_summary(r.time_ns)['median'] AS median_ns
+        replicate_median(r.time_ns, r.replicate) AS median_ns
     FROM results r
     JOIN runs u ON u.run_id = r.run_id
     WHERE r.run_id = $run AND u.run_id = $run AND r.valid

@@ -68,7 +68,9 @@ pub fn distribution(batches: &[RecordBatch]) -> Result<Figure> {
     }
 
     let mut frame = Frame::new(TITLE);
-    frame.notes.push("every point a sample · box: quartiles · long line: median".to_owned());
+    frame
+        .notes
+        .push("every point a sample, of all replicates · box: quartiles, no interval · long line: median".to_owned());
     let strips = keep_first(&mut panels, MAX_STRIPS);
     if strips > MAX_STRIPS {
         frame.notes.push(format!(

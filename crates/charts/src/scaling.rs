@@ -42,7 +42,7 @@ struct Series {
 /// Draws time against size.
 ///
 /// Columns: `variant` (text), `x` (number, the size), `time_ns` (number, the median in nanoseconds); optionally `low_ns` and `high_ns`
-/// (its interval), `exponent`, `exponent_low`, `exponent_high` and `coefficient_ns` (the fit `coefficient_ns · x^exponent`, repeated in
+/// (its interval, over replicates), `exponent`, `exponent_low`, `exponent_high` and `coefficient_ns` (the fit `coefficient_ns · x^exponent`, repeated in
 /// each row of its variant), `x_name` (text, what x is, for the axis), `level` (number, 0.95 for 95 %). One row a point.
 /// Without `coefficient_ns` the line goes through the geometric centre of the points, as a least-squares fit does.
 /// Points whose size or time is NULL, not finite or not positive are left out and counted in the figure.

@@ -13,6 +13,7 @@ use super::params::{ParamFunction, ParamUdf};
 use super::points::Points;
 use super::power::Power;
 use super::ranks::RankState;
+use super::replicates::Replicates;
 use super::series::Series;
 use super::state::State;
 use super::summary::Summary;
@@ -47,7 +48,7 @@ fn register<S: State>() -> Registered {
     }
 }
 
-static FAMILIES: LazyLock<[Registered; 8]> = LazyLock::new(|| {
+static FAMILIES: LazyLock<[Registered; 9]> = LazyLock::new(|| {
     [
         register::<MeanState>(),
         register::<LogState>(),
@@ -55,6 +56,7 @@ static FAMILIES: LazyLock<[Registered; 8]> = LazyLock::new(|| {
         register::<UnpairedState>(),
         register::<RankState>(),
         register::<PairedState>(),
+        register::<Points<Replicates>>(),
         register::<Points<Power>>(),
         register::<Points<Series>>(),
     ]

@@ -15,6 +15,7 @@ mod points;
 mod power;
 mod ranks;
 mod reason;
+mod replicates;
 mod series;
 mod state;
 mod summary;

@@ -34,13 +34,15 @@ static ORDER: Family = Family {
             name: "median_ci_low",
             field: "low",
             level: true,
-            doc: "Lower bound of the median's interval from order statistics; exact, keeps every value.",
+            doc: "Lower bound of the median's interval from order statistics; exact for independent values, which samples \
+                  of one process are not (replicate_low is for those). Keeps every value.",
         },
         Short {
             name: "median_ci_high",
             field: "high",
             level: true,
-            doc: "Upper bound of the median's interval from order statistics; exact, keeps every value.",
+            doc: "Upper bound of the median's interval from order statistics; exact for independent values, which samples \
+                  of one process are not (replicate_high is for those). Keeps every value.",
         },
         Short {
             name: "mad",

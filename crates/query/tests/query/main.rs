@@ -8,6 +8,7 @@ mod functions;
 mod kernels;
 mod named;
 mod refused;
+mod replicates;
 mod rules;
 mod suites;
 mod trust;

@@ -104,7 +104,9 @@ fn summary() {
         assert_near(rate.unwrap(), 2_000.0 / median.unwrap(), "gflops");
     }
     let lows = floats(&answer, "median_low_ns");
-    assert!(lows.iter().zip(&medians).all(|(low, median)| low.unwrap() <= median.unwrap()));
+    assert!(lows.iter().zip(&medians).all(|(low, median)| low.unwrap() < median.unwrap()));
+    assert_eq!(ints(&answer, "replicates"), [Some(REPLICATES); 6]);
+    assert_eq!(texts(&answer, "reason"), [const { None::<String> }; 6]);
 }
 
 #[test]
@@ -116,9 +118,16 @@ fn checks_memory_scaling_left_out_runs() {
     assert_near(floats(&checks, "used")[0].unwrap(), 0.5, "used");
 
     let memory = session.named("memory", &given(&[])).unwrap();
-    assert_eq!(memory.rows(), 36);
-    let ratios = floats(&memory, "ratio");
-    assert_eq!((ratios[0], ratios[1]), (Some(0.5), Some(1.0)));
+    assert_eq!(memory.rows(), 6);
+    assert_eq!(ints(&memory, "replicates"), [Some(REPLICATES); 6]);
+    for (name, flash, naive) in
+        [("added_bytes", 500.0, 1_000.0), ("highest_bytes", 500.0, 1_000.0), ("ratio", 0.5, 1.0)]
+    {
+        let values = floats(&memory, name);
+        assert_near(values[0].unwrap(), flash, name);
+        assert_near(values[1].unwrap(), naive, name);
+    }
+    assert_eq!(texts(&memory, "reason"), vec![Some("constant".to_owned()); 6]);
 
     let scaling = session.named("scaling", &given(&[("x", "seq_q")])).unwrap();
     assert_eq!(scaling.rows(), 6);

@@ -6,7 +6,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use benchbook_measure::record::{RunRow, Store};
 use benchbook_query::{Answer, Session};
-use benchbook_show::{Cells, counts, default_baseline, nothing_to_compare, paired, paired_speedup, weak};
+use benchbook_show::{Cells, counts, default_baseline, nothing_to_compare, paired, paired_speedup, warnings, weak};
 use serde::Serialize;
 
 use crate::error::Failure;
@@ -64,7 +64,8 @@ impl Content {
         if compared.rows() == 0 && asked {
             return Err(nothing_to_compare(session, &entry.run_id, &baseline)?.into());
         }
-        let mut left_out: Vec<String> = compared.left_out.to_string().lines().map(str::to_owned).collect();
+        let mut left_out = warnings(session, &entry.run_id)?;
+        left_out.extend(compared.left_out.to_string().lines().map(str::to_owned));
         let mut sections = Vec::new();
         if compared.rows() > 0 {
             let about = format!(
@@ -83,12 +84,12 @@ impl Content {
             }
             Ok(())
         };
-        let about = "Valid samples; the median's interval is exact (order statistics, 95 %). Outliers are counted, not dropped.";
+        let about = "Valid samples; each replicate counts once. The median is the geometric mean of the replicates' medians, its interval Student's over their logarithms (95 %), from five replicates on. Outliers are counted, not dropped.";
         add("Times", about.into(), &named("summary")?)?;
         add(
             "Memory",
-            "Resident memory of the worker: at its peak while the kernel ran, before that with libraries, inputs and reference, and what the kernel added; the largest over all replicates.".into(),
-            &memory(session, &entry.run_id)?,
+            "Resident memory of the worker at its peak while the kernel ran, and what the kernel added to libraries, inputs and reference: the median over the replicates, between the lowest and the highest. The ratio is to the baseline's, with its interval over replicates.".into(),
+            &memory(session, &entry.run_id, &baseline)?,
         )?;
         let about = "Largest error over all replicates as a share of the reference's largest value.";
         add("Correctness", about.into(), &checks(session, &entry.run_id)?)?;
@@ -101,15 +102,9 @@ impl Content {
     }
 }
 
-fn memory(session: &Session, run_id: &str) -> Result<Answer, Failure> {
-    Ok(session.sql(&format!(
-        "select t.workload, t.case_name, t.variant, max(m.value) as peak_bytes, \
-         max(b.value) as before_bytes, max(m.value - b.value) as added_bytes \
-         from measures m join trials t on t.run_id = m.run_id and t.trial = m.trial \
-         left join measures b on b.run_id = m.run_id and b.trial = m.trial and b.name = 'resident_before_bytes' \
-         where m.run_id = '{run_id}' and m.name = 'peak_memory_bytes' \
-         group by t.workload, t.case_name, t.variant order by 1, 2, 3"
-    ))?)
+fn memory(session: &Session, run_id: &str, baseline: &str) -> Result<Answer, Failure> {
+    let pairs = [("run", run_id), ("baseline", baseline)];
+    Ok(session.named("memory", &pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into())?)
 }
 
 fn checks(session: &Session, run_id: &str) -> Result<Answer, Failure> {
