@@ -31,6 +31,9 @@ fn the_main_line_from_measuring_to_reporting() {
     assert!(speedup.contains("twin/host/f32"), "{speedup}");
     let within = bench.ok(&["compare", "latest", "--baseline", "good"]);
     assert!(within.contains("paired blocks") && within.contains("twin/host/f32"), "{within}");
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_str(&bench.ok(&["compare", "latest", "--baseline", "good", "--format", "json"])).unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row.get("warnings").is_some_and(|text| text.is_null())));
     let across = bench.ok(&["compare", "latest~1", "latest"]);
     assert!(across.contains("unpaired, sequential") && !across.contains("equivalent "), "{across}");
     for file in ["r.html", "r.md", "r.json"] {

@@ -59,10 +59,17 @@ fn every_fault_is_an_outcome_and_the_run_goes_on() {
     let never = bench.sql("select count(*) as n from results where implementation in ('nan', 'wrong')");
     assert_eq!(never[0]["n"], 0, "a wrong kernel is not even sampled");
 
+    let compared = bench.ok(&["compare", "--baseline", "good"]);
+    for (name, why) in [("panics-later", "2 failed"), ("wrong-later", "2 wrong"), ("unsupported", "2 unsupported")] {
+        let named = |line: &&str| line.starts_with(&format!("Warning: {name}/host/f32")) && line.contains(why);
+        assert!(compared.lines().any(|line| named(&line)), "{name}: {compared}");
+    }
+
     let report = bench.ok(&["report", "--output", "r.md", "--baseline", "good"]);
     assert!(report.contains("correctness checks failed"), "{report}");
     let text = std::fs::read_to_string(bench.folder().join("r.md")).unwrap();
     assert!(text.contains("a kernel panics on purpose") && text.contains("Left out"), "{text}");
+    assert!(text.contains("- unsupported/host/f32"), "the report names what is missing as the comparison does: {text}");
 }
 
 #[test]

@@ -117,6 +117,11 @@ fn a_hundred_runs_killed_at_random_times_lose_nothing_that_was_written() {
     );
     let gaps = bench.sql("select run_id, trial from samples group by run_id, trial having count(*) <> max(sample) + 1");
     assert!(gaps.is_empty(), "what was written has no gaps: {gaps:?}");
+    let unchecked = bench.sql(
+        "select count(*) as n from results r left join (select run_id, trial from checks where phase = 'after') c \
+         on c.run_id = r.run_id and c.trial = r.trial where r.valid and c.trial is null",
+    );
+    assert_eq!(unchecked[0]["n"], 0, "what was killed before its second check is not valid");
     // What a kill leaves behind may be named (a run that never began, a write that did not end, a torn
     // last frame), but no bytes may be other than they were written.
     let named = bench.run(&["store", "verify"]).stdout;
@@ -161,6 +166,25 @@ fn a_killed_worker_fails_its_trials_and_the_run_goes_on() {
     assert!(failed[0]["stop_reason"].as_str().unwrap().contains("signal 9"), "{failed:?}");
     let ok = bench.sql("select count(*) as n from outcomes where trial is not null and status = 'ok'");
     assert_eq!(ok[0]["n"], 3);
+}
+
+#[test]
+fn a_killed_run_gives_no_verdict_and_says_why() {
+    let bench = Bench::faulty();
+    let mut child = start(&bench);
+    wait_until("the first written samples", || written(&bench) > 20_000);
+    // While it measures, its samples may be read; whoever compares them is told that it is not over.
+    let live = bench.sql("select count(*) as n, sum(case when valid then 1 else 0 end) as valid from results");
+    assert!(live[0]["n"].as_i64().unwrap() > 0 && live[0]["n"] == live[0]["valid"], "{live:?}");
+    assert!(bench.ok(&["compare"]).contains("Warning: the run is still being measured"));
+    let workers = children(child.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until("the end of every worker", || workers.iter().all(|worker| !alive(*worker)));
+    let reasons = bench.sql("select distinct valid, invalid_reason from results");
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert_eq!((&reasons[0]["valid"], reasons[0]["invalid_reason"].as_str()), (&false.into(), Some("unchecked")));
+    bench.fails(&["compare"], 4, &["nothing to compare", "the run was interrupted", "1 unchecked"]);
 }
 
 #[test]

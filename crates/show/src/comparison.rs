@@ -1,13 +1,16 @@
 //! Comparisons: variants within a run, or two runs where their environments allow it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use benchbook_query::{Answer, Session};
 use benchbook_record::environment_difference;
 
 use crate::calibrated::calibrated;
 use crate::cells::Cells;
+use crate::gaps::gaps;
+use crate::scaling::with_text;
 use crate::verdicts;
 use crate::{Error, Result};
 
@@ -16,7 +19,9 @@ use crate::{Error, Result};
 pub struct Comparison {
     /// What was compared, and what the verdicts mean.
     pub note: String,
-    /// The rows, with every digit.
+    /// What a reader must know of the runs: interrupted ones, and what is missing of their plans.
+    pub warnings: Vec<String>,
+    /// The rows, with every digit; the column `warnings` holds those above, a line each.
     pub answer: Answer,
     /// The rows as people read them.
     pub cells: Cells,
@@ -36,15 +41,22 @@ pub fn within(session: &Session, run: &str, baseline: Option<&str>) -> Result<Co
     if answer.rows() == 0 {
         return Err(nothing_to_compare(session, &run.run_id, &baseline)?);
     }
-    let mut note = format!(
+    let note = format!(
         "Run {}: paired blocks, baseline {baseline}. A speedup above 1 means that the candidate is faster;\n\
          verdicts hold at 95 %, equivalence means within 1 %.",
         run.run_id
     );
-    for warning in warnings(session, &run.run_id)? {
-        note += &format!("\nWarning: {warning}.");
-    }
-    Ok(Comparison { note, cells: verdicts::paired(&answer), answer })
+    let warnings = warnings(session, &run.run_id)?;
+    Ok(Comparison { note, cells: verdicts::paired(&answer), answer: with_warnings(answer, &warnings)?, warnings })
+}
+
+/// The answer with the warnings in a column of their own: NULL where there are none.
+fn with_warnings(answer: Answer, warnings: &[String]) -> Result<Answer> {
+    let text = (!warnings.is_empty()).then(|| warnings.join("\n"));
+    let add = |batch: &RecordBatch| with_text(batch, "warnings", text.as_deref());
+    let schema = add(&RecordBatch::new_empty(Arc::clone(&answer.schema)))?.schema();
+    let batches = answer.batches.iter().map(add).collect::<Result<_>>()?;
+    Ok(Answer { schema, batches, left_out: answer.left_out })
 }
 
 /// The paired comparisons of a run with a baseline; no rows where there are none.
@@ -56,7 +68,8 @@ pub fn paired_speedup(session: &Session, run_id: &str, baseline: &str) -> Result
     calibrated(session, run_id, answer)
 }
 
-/// What a reader of any table of a run must know: that its time was used up, that nothing could be planned.
+/// What a reader of any table of a run must know: that it was interrupted, what of its plan is missing, that its
+/// time was used up, that nothing could be planned.
 ///
 /// # Errors
 /// A store that cannot be read.
@@ -65,7 +78,9 @@ pub fn warnings(session: &Session, run_id: &str) -> Result<Vec<String>> {
         "select message from events where run_id = '{run_id}' and kind in ('budget_exhausted', 'not_planned') order by at_ns"
     ))?;
     let messages = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
-    Ok(messages.map(str::to_owned).collect())
+    let all = gaps(session, run_id)?.into_iter().chain(messages.map(str::to_owned));
+    // Names come from the store: control characters would move the cursor or colour the terminal.
+    Ok(all.map(|text| text.replace(|c: char| c.is_control(), " ")).collect())
 }
 
 /// What others are compared with when nobody names it: `naive` where the run has it, else the first by name.
@@ -83,7 +98,7 @@ pub fn default_baseline(session: &Session, run_id: &str) -> Result<String> {
     name.ok_or_else(|| Error::Nothing(format!("run {run_id} has no trials, there is nothing to compare")))
 }
 
-/// The error to say that a run has nothing beside its baseline, with what it has.
+/// The error to say that a run has nothing beside its baseline, with what it has and why it lacks the rest.
 ///
 /// # Errors
 /// A store that cannot be read.
@@ -91,7 +106,8 @@ pub fn nothing_to_compare(session: &Session, run_id: &str, baseline: &str) -> Re
     let answer = session.sql(&format!("select distinct variant from trials where run_id = '{run_id}' order by 1"))?;
     let names = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
     let variants = names.collect::<Vec<_>>().join(", ");
-    Ok(Error::Nothing(format!("run {run_id} has nothing to compare with `{baseline}`; its variants are {variants}")))
+    let text = format!("run {run_id} has nothing to compare with `{baseline}`; its variants are {variants}");
+    Ok(Error::Nothing([vec![text], warnings(session, run_id)?].concat().join("\n")))
 }
 
 /// Compares two runs, unpaired; `anyway` also where their environments differ.
@@ -133,7 +149,11 @@ pub fn across(session: &Session, baseline: &str, candidate: &str, anyway: bool) 
         ));
     }
     let answer = session.named("sequential", &params(&[("baseline", &a.run_id), ("candidate", &b.run_id)]))?;
-    Ok(Comparison { note, cells: verdicts::sequential(&answer), answer })
+    let mut told = Vec::new();
+    for run_id in [&a.run_id, &b.run_id] {
+        told.extend(warnings(session, run_id)?.into_iter().map(|warning| format!("run {run_id}: {warning}")));
+    }
+    Ok(Comparison { note, cells: verdicts::sequential(&answer), answer: with_warnings(answer, &told)?, warnings: told })
 }
 
 fn params(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -7,6 +7,7 @@ mod cells;
 mod comparison;
 mod error;
 mod figures;
+mod gaps;
 mod history;
 mod html;
 mod number;

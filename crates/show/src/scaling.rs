@@ -43,7 +43,7 @@ pub fn figures(session: &Session, run_id: &str) -> Result<Vec<Figure>> {
                 .collect();
             let rows = filter_record_batch(&all, &mask)?;
             if points(&rows) >= LEAST_POINTS {
-                let rows = with_text(&rows, "x_name", x)?;
+                let rows = with_text(&rows, "x_name", Some(x))?;
                 figures.push(scaling(&[rows])?.with_title(&format!("{workload} over {x} ({})", readable(group))));
             }
         }
@@ -118,9 +118,9 @@ fn prefer_query_length(mut along: Vec<String>) -> Vec<String> {
 }
 
 /// A batch with one more column that holds `text` in every row.
-fn with_text(batch: &RecordBatch, name: &str, text: &str) -> Result<RecordBatch> {
+pub(crate) fn with_text(batch: &RecordBatch, name: &str, text: Option<&str>) -> Result<RecordBatch> {
     let mut fields: Vec<Arc<Field>> = batch.schema().fields().iter().cloned().collect();
-    fields.push(Arc::new(Field::new(name, arrow::datatypes::DataType::Utf8, false)));
+    fields.push(Arc::new(Field::new(name, arrow::datatypes::DataType::Utf8, true)));
     let mut columns = batch.columns().to_vec();
     columns.push(Arc::new(StringArray::from(vec![text; batch.num_rows()])) as ArrayRef);
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)

@@ -61,6 +61,7 @@ impl Show for Answer {
 impl Show for Comparison {
     fn bundle(&self) -> Bundle {
         let mut under = vec![counts(&self.answer), self.note.clone()];
+        under.extend(self.warnings.iter().map(|warning| format!("Warning: {warning}.")));
         under.extend(self.answer.left_out.to_string().lines().map(str::to_owned));
         Bundle {
             html: html_table(&self.cells, "benchbook-comparison", &under),

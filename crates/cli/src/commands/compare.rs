@@ -32,7 +32,7 @@ fn with_force(error: benchbook_show::Error) -> Failure {
 }
 
 fn show(comparison: &Comparison, format: Format) -> Result<(), Failure> {
-    let Comparison { note, answer, cells } = comparison;
+    let Comparison { note, warnings, answer, cells } = comparison;
     if format != Format::Table {
         return output::print(&answer.schema, &answer.batches, format);
     }
@@ -40,6 +40,9 @@ fn show(comparison: &Comparison, format: Format) -> Result<(), Failure> {
     let table = fitted(cells, std::io::stdout().is_terminal());
     let mut out = std::io::stdout().lock();
     writeln!(out, "{note}\n{table}\n{}.", counts(answer))?;
+    for warning in warnings {
+        writeln!(out, "Warning: {warning}.")?;
+    }
     if !answer.left_out.is_empty() {
         writeln!(out, "{}", answer.left_out)?;
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use benchbook_core::message::Description;
-use benchbook_core::{CaseSpec, Plan, SamplingSpec};
+use benchbook_core::{Axis, CaseSpec, Plan, SamplingSpec, Value};
 use benchbook_gate::{Report, Revision, RevisionError, Source, Workshop, exit_code, flagged};
 use benchbook_measure::record::{LocalStore, RunRow, Store};
 use benchbook_measure::run::{Cell, expand};
@@ -173,13 +173,25 @@ fn against_revision(
     }
     say(format_args!("measuring again what looks slower: {} of {}", chosen.len(), report.comparisons.len()));
     let again: Vec<Cell> = cells.into_iter().filter(|cell| looks_slower(cell, report, &chosen)).collect();
-    let fresh = Plan { seed: plan.seed.wrapping_add(1), tags: vec!["gate-again".into()], ..plan };
+    let cases = again.iter().map(spec).collect();
+    let fresh = Plan { seed: plan.seed.wrapping_add(1), tags: vec!["gate-again".into()], cases, ..plan };
     let second = bench.measure(&fresh, &again)?;
     let session = Session::open(&Store::open(store)?)?;
     let seconds = interleaved(&session, &second.run_id, &labels)?;
     report.warnings.extend(warnings(&session, &second.run_id)?);
     confirm(&mut report.comparisons, &chosen, &seconds);
     Ok(())
+}
+
+/// A cell as a plan asks for it.
+fn spec(cell: &Cell) -> CaseSpec {
+    let axis = |(name, value): (&String, &Value)| (name.clone(), Axis(vec![value.clone()]));
+    CaseSpec {
+        workload: cell.case.workload.clone(),
+        preset: None,
+        params: cell.case.params.0.iter().map(axis).collect(),
+        implementations: cell.variants.first().map(|variant| variant.implementation.clone()).into_iter().collect(),
+    }
 }
 
 fn looks_slower(cell: &Cell, report: &Report, chosen: &[usize]) -> bool {
