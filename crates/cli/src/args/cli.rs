@@ -16,7 +16,7 @@ use super::{
 Examples:
   benchbook run attention --quick
   benchbook compare latest --baseline naive
-  benchbook sql \"select variant, median(time_ns) from results group by variant\"
+  benchbook sql \"select variant, replicate_median(time_ns, replicate) from results group by variant\"
   benchbook report --output report.html
 
 Exit codes: 0 fine, 1 regression, 2 undecided (only if asked), 3 not comparable, 4 everything else"
@@ -48,7 +48,7 @@ Examples:
     /// Ask the store in SQL, or by a named query
     #[command(after_help = "\
 Examples:
-  benchbook sql \"select case_name, variant, median(time_ns) from results group by all\"
+  benchbook sql \"select case_name, variant, replicate_median(time_ns, replicate) from results group by all\"
   benchbook sql --query speedup --param baseline=naive
   benchbook sql --format parquet \"select * from samples\" > samples.parquet")]
     Sql(SqlArgs),
