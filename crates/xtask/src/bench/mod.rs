@@ -4,6 +4,7 @@ mod ask;
 mod claims;
 mod command;
 mod figures;
+mod goals;
 mod kernels;
 mod machine;
 mod notebook;

@@ -1,0 +1,159 @@
+//! What our kernels are to reach: the speed of the rival at its best, and a share of the roof.
+
+use super::ask::{number, text};
+use serde_json::Value;
+
+/// Implementations that are ours.
+const OURS: [&str; 4] = ["closures", "fused", "paged", "tiled"];
+
+/// Workloads on which ours is not to be slower.
+const JUDGED: [&str; 3] = ["attention", "paged-attention", "matmul"];
+
+/// *Not slower*: how low the interval of the ratio may reach.
+const NOT_SLOWER: f64 = 0.97;
+
+/// No goal asks for more of a roof than this.
+const REACHABLE: f64 = 0.95;
+
+/// Share of the roof of arithmetic that products of a size are to reach.
+const OF_ARITHMETIC: [(&str, f64); 4] = [("256³", 0.8), ("512³", 0.9), ("1024³", 0.9), ("2048³", 0.9)];
+
+/// Share of the roof of memory that decoding is to reach.
+const OF_MEMORY: f64 = 0.7;
+
+/// Whether the candidate of a comparison is ours.
+pub fn ours(row: &Value) -> bool {
+    text(row, "candidate").split('/').next().is_some_and(|name| OURS.contains(&name))
+}
+
+/// What the goals make of a comparison, with what the query `roofline` says of both sides.
+pub fn judged(row: &Value, ours: &Value, rival: &Value) -> String {
+    if !JUDGED.contains(&text(row, "workload")) {
+        return "none".to_owned();
+    }
+    // As far as the roof lets it.
+    let goal = NOT_SLOWER.min(REACHABLE / number(rival, "of_the_roof"));
+    [Some(ratio(row, goal)), share(row, ours)].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn ratio(row: &Value, goal: f64) -> String {
+    let (ratio, low, high) = (number(row, "speedup"), number(row, "low"), number(row, "high"));
+    let verdict = if low >= goal {
+        "met".to_owned()
+    } else if high < goal {
+        format!("**missed by {:.0} %**", 100.0 * (goal / ratio - 1.0))
+    } else {
+        "undecided".to_owned()
+    };
+    format!("at least {goal:.2}: {verdict}")
+}
+
+/// What the share of the roof is to be, and whether it is; nothing where there is no such goal.
+fn share(row: &Value, ours: &Value) -> Option<String> {
+    let product = || OF_ARITHMETIC.iter().find(|(case, _)| *case == text(row, "case_name")).map(|(_, goal)| *goal);
+    let goal = match (text(row, "workload"), text(ours, "roof")) {
+        ("matmul", _) => product()?,
+        (_, "memory") => OF_MEMORY,
+        _ => return None,
+    };
+    let found = number(ours, "of_the_roof");
+    let verdict = if found >= goal {
+        "met".to_owned()
+    } else if found.is_nan() {
+        "no roof was measured".to_owned()
+    } else {
+        format!("**missed by {:.0} points**", 100.0 * (goal - found))
+    };
+    Some(format!("{:.0} % of the roof: {verdict}", 100.0 * goal))
+}
+
+/// Who exceeds a roof by more than the roof's own samples vary.
+pub fn exceeded(figures: &[Value]) -> Vec<String> {
+    let beyond = |row: &&Value| number(row, "of_the_roof") > 1.0 + number(row, "roof_spread");
+    let said = |row: &Value| {
+        format!(
+            "{} on {} {} reaches {:.1} % of the roof of {}, whose own spread is {:.1} %",
+            text(row, "variant"),
+            text(row, "workload"),
+            text(row, "case_name"),
+            100.0 * number(row, "of_the_roof"),
+            text(row, "roof"),
+            100.0 * number(row, "roof_spread"),
+        )
+    };
+    figures.iter().filter(beyond).map(said).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn compared(workload: &str, case: &str, low: f64, high: f64) -> Value {
+        json!({ "workload": workload, "case_name": case, "candidate": "tiled/flex/f32/2t",
+                "speedup": (low * high).sqrt(), "low": low, "high": high })
+    }
+
+    fn of_the_roof(share: f64, roof: &str) -> Value {
+        json!({ "of_the_roof": share, "roof": roof })
+    }
+
+    #[test]
+    fn only_ours_are_judged() {
+        assert!(ours(&json!({ "candidate": "tiled/flex/f32/2t" })));
+        assert!(!ours(&json!({ "candidate": "torch-mm/libtorch/f32/2t" })));
+        assert_eq!(judged(&compared("attention-gradients", "a", 2.0, 3.0), &Value::Null, &Value::Null), "none");
+    }
+
+    #[test]
+    fn not_slower_is_a_lower_bound() {
+        let said = |low, high| judged(&compared("matmul", "128³", low, high), &Value::Null, &Value::Null);
+        assert_eq!(said(0.98, 1.1), "at least 0.97: met");
+        assert_eq!(said(0.96, 1.1), "at least 0.97: undecided");
+        assert_eq!(said(0.8, 0.8), "at least 0.97: **missed by 21 %**");
+        let few = json!({ "workload": "matmul", "speedup": 2.6, "low": null, "high": null });
+        assert_eq!(judged(&few, &Value::Null, &Value::Null), "at least 0.97: undecided");
+    }
+
+    #[test]
+    fn a_ratio_holds_as_far_as_the_roof_lets_it() {
+        let row = compared("matmul", "128³", 0.96, 0.965);
+        let said = |rival| judged(&row, &Value::Null, &of_the_roof(rival, "arithmetic"));
+        assert_eq!(said(0.9), "at least 0.97: **missed by 1 %**");
+        // A rival at its roof leaves 95 % of it to us.
+        assert_eq!(said(1.0), "at least 0.95: met");
+    }
+
+    #[test]
+    fn products_and_decoding_have_a_share_to_reach() {
+        let said = |workload, case, ours| {
+            judged(&compared(workload, case, 1.0, 1.1), ours, &Value::Null)
+                .split_once("; ")
+                .map(|(_, of)| of.to_owned())
+        };
+        let arithmetic = of_the_roof(0.85, "arithmetic");
+        assert_eq!(said("matmul", "256³", &arithmetic).as_deref(), Some("80 % of the roof: met"));
+        assert_eq!(said("matmul", "512³", &arithmetic).as_deref(), Some("90 % of the roof: **missed by 5 points**"));
+        assert_eq!(said("matmul", "512³", &Value::Null).as_deref(), Some("90 % of the roof: no roof was measured"));
+        assert_eq!(said("matmul", "128³", &arithmetic), None);
+        assert_eq!(said("attention", "b1 h8 s512 d64", &arithmetic), None);
+        let decoding = said("attention", "b1 h8 q1 s1024 d64", &of_the_roof(0.65, "memory"));
+        assert_eq!(decoding.as_deref(), Some("70 % of the roof: **missed by 5 points**"));
+    }
+
+    #[test]
+    fn a_roof_that_a_kernel_exceeds_is_wrong() {
+        let row = |share: f64| {
+            json!({ "variant": "torch-mm/libtorch-mkl/f32/2t", "workload": "matmul", "case_name": "2048³",
+                    "of_the_roof": share, "roof": "arithmetic", "roof_spread": 0.02 })
+        };
+        assert!(exceeded(&[row(0.99), row(1.019), json!({ "of_the_roof": null })]).is_empty());
+        let said = exceeded(&[row(0.99), row(1.07)]);
+        assert_eq!(
+            said,
+            [
+                "torch-mm/libtorch-mkl/f32/2t on matmul 2048³ reaches 107.0 % of the roof of arithmetic, whose own spread is 2.0 %"
+            ]
+        );
+    }
+}
