@@ -2,10 +2,11 @@
 -- param baseline variant = naive: the variant or implementation to stand beside
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
 --
--- A worker holds its libraries, the inputs and the reference before the kernel is warmed up; what
--- the kernel adds to that is its own. Bytes are medians over the replicates, between the lowest and
--- the highest. The ratio is of what was added in the same replicate: the geometric mean, with
--- Student's interval over replicates (95 %), NULL below five or where a replicate added nothing.
+-- What a call holds at its highest beside its inputs: counted where memory comes from Rust's allocator
+-- (scratch that is kept included), elsewhere measured in a process that keeps nothing of what it frees.
+-- Bytes are medians over the replicates, between the lowest and the highest. The ratio is of what was
+-- added in the same replicate: the geometric mean, with Student's interval over replicates (95 %),
+-- NULL below five or where a replicate added nothing. Variants without a figure have no row.
 WITH peaks AS (
     SELECT
         t.workload,
@@ -15,14 +16,10 @@ WITH peaks AS (
         t.variant,
         t.implementation,
         m.device,
-        max(m.value) AS peak_bytes,
-        max(m.value) - coalesce(max(b.value), 0) AS added_bytes
+        max(m.value) AS added_bytes
     FROM measures m
     JOIN trials t ON t.run_id = m.run_id AND t.trial = m.trial
-    LEFT JOIN measures b
-        ON b.run_id = m.run_id AND b.trial = m.trial AND b.name = 'resident_before_bytes'
-        AND b.device IS NOT DISTINCT FROM m.device
-    WHERE m.run_id = $run AND t.run_id = $run AND m.name = 'peak_memory_bytes'
+    WHERE m.run_id = $run AND t.run_id = $run AND m.name = 'peak_added_bytes'
     GROUP BY t.workload, t.case_name, t.cache, t.replicate, t.variant, t.implementation, m.device
 ),
 baselines AS (
@@ -36,7 +33,6 @@ beside AS (
         p.replicate,
         p.variant,
         p.device,
-        p.peak_bytes,
         p.added_bytes,
         b.variant AS baseline,
         b.added_bytes AS baseline_added_bytes,
@@ -56,7 +52,6 @@ SELECT
     variant,
     device,
     count(*) AS replicates,
-    median(peak_bytes) AS peak_bytes,
     median(added_bytes) AS added_bytes,
     min(added_bytes) AS lowest_bytes,
     max(added_bytes) AS highest_bytes,

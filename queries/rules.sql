@@ -73,13 +73,10 @@ judged AS (
 peaks AS (
     SELECT
         t.workload, t.case_name, t.cache, t.variant, t.trial, m.device,
-        max(m.value) - coalesce(max(b.value), 0) AS added_bytes
+        max(m.value) AS added_bytes
     FROM measures m
     JOIN trials t ON t.run_id = m.run_id AND t.trial = m.trial
-    LEFT JOIN measures b
-        ON b.run_id = m.run_id AND b.trial = m.trial AND b.name = 'resident_before_bytes'
-        AND b.device IS NOT DISTINCT FROM m.device
-    WHERE m.run_id = $run AND t.run_id = $run AND m.name = 'peak_memory_bytes'
+    WHERE m.run_id = $run AND t.run_id = $run AND m.name = 'peak_added_bytes'
     GROUP BY t.workload, t.case_name, t.cache, t.variant, t.trial, m.device
 ),
 totals AS (

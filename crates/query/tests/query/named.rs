@@ -28,7 +28,7 @@ fn fixture() -> Fixture {
                         trial: number + index,
                         sample: None,
                         device: None,
-                        name: "peak_memory_bytes".into(),
+                        name: "peak_added_bytes".into(),
                         value: 1_000.0 / (index + 1) as f64,
                         unit: "bytes".into(),
                         provenance: Provenance::Measured,

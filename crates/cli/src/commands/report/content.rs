@@ -88,7 +88,7 @@ impl Content {
         add("Times", about.into(), &named("summary")?)?;
         add(
             "Memory",
-            "Resident memory of the worker at its peak while the kernel ran, and what the kernel added to libraries, inputs and reference: the median over the replicates, between the lowest and the highest. The ratio is to the baseline's, with its interval over replicates.".into(),
+            "What a call holds at its highest beside its inputs: the median over the replicates, between the lowest and the highest. A variant whose memory cannot be counted has no row. The ratio is to the baseline's, with its interval over replicates.".into(),
             &memory(session, &entry.run_id, &baseline)?,
         )?;
         let about = "Largest error over all replicates as a share of the reference's largest value.";
