@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use benchbook_core::{Error, HostArray, Result, Subject};
+use benchbook_core::{Error, Figure, HostArray, Result, Subject};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::tensor::download;
@@ -60,6 +60,7 @@ pub struct TensorSubject<I, const D: usize, const N: usize = 1> {
     call: Box<dyn Fn(&I) -> Result<[Tensor<D>; N]>>,
     output: Option<[Tensor<D>; N]>,
     failure: Option<Error>,
+    figures: Vec<Figure>,
 }
 
 impl<I, const D: usize> TensorSubject<I, D> {
@@ -97,7 +98,14 @@ impl<I, const D: usize, const N: usize> TensorSubject<I, D, N> {
         call: impl Fn(&I) -> Result<[Tensor<D>; N]> + 'static,
     ) -> Self {
         let (device_name, call) = (device_name.to_owned(), Box::new(call));
-        Self { implementation, device_name, device, inputs, next: 0, call, output: None, failure: None }
+        let (output, failure, figures) = (None, None, Vec::new());
+        Self { implementation, device_name, device, inputs, next: 0, call, output, failure, figures }
+    }
+
+    /// The same, with what the implementation has to say of itself on this case.
+    #[must_use]
+    pub fn with_figures(self, figures: Vec<Figure>) -> Self {
+        Self { figures, ..self }
     }
 
     fn error(&self, reason: String) -> Error {
@@ -143,5 +151,9 @@ impl<I: NamedInputs, const D: usize, const N: usize> Subject for TensorSubject<I
         }
         let parts: Result<_, String> = outputs.into_iter().map(download).collect();
         Ok(HostArray::stacked(parts.map_err(|reason| self.error(reason))?))
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        self.figures.clone()
     }
 }

@@ -9,7 +9,6 @@ use burn::tensor::Tensor;
 use super::blocks::{Blocks, Choice};
 use super::gate::Gate;
 use super::implementations::Method;
-use super::subject::WithFigures;
 use super::threshold::{Threshold, deviations};
 use crate::fused::{Options, Select};
 use crate::tensor::upload;
@@ -43,7 +42,7 @@ pub fn prepare(
         fused::sparse_attention(query.clone(), key.clone(), value.clone(), &select, Options::default())
     };
     let subject = TensorSubject::checked(name, &setting.device, device, copies, call);
-    Ok(Box::new(WithFigures { subject: Box::new(subject), figures }))
+    Ok(Box::new(subject.with_figures(figures)))
 }
 
 fn select(method: Method, params: &Params) -> Result<Option<Arc<dyn Select>>, String> {

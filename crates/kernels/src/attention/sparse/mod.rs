@@ -7,7 +7,6 @@ mod inputs;
 mod kernel;
 mod reference;
 mod room;
-mod subject;
 mod threshold;
 mod workload;
 
