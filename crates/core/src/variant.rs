@@ -65,7 +65,7 @@ impl FromStr for DType {
 /// An implementation on a device, in a dtype, on so many threads, from one build.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Variant {
-    /// Name of the implementation (`naive`, `flash`, `torch-sdpa`).
+    /// Name of the implementation (`naive`, `burn-attention`, `torch-sdpa`).
     pub implementation: String,
     /// Name of the device (`flex`, `libtorch`).
     pub device: String,

@@ -10,7 +10,7 @@ pub fn register(registry: &mut Registry) {
     registry
         .workload(attention::Attention)
         .implementation(attention::Naive)
-        .implementation(attention::Flash)
+        .implementation(attention::BurnAttention)
         .implementation(attention::Fused)
         .workload(attention::gradients::AttentionGradients)
         .implementation(attention::gradients::Autodiff)

@@ -56,7 +56,7 @@ fn available() -> Available {
     Available {
         implementations: vec![
             implementation("attention", "naive", "flex libtorch", "AT1"),
-            implementation("attention", "flash", "flex", ""),
+            implementation("attention", "burn-attention", "flex", ""),
             implementation("attention", "torch-sdpa", "libtorch", "EN1"),
         ],
         devices: vec![device("flex", None), device("libtorch", None)],

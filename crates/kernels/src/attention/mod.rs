@@ -1,8 +1,8 @@
 //! Scaled dot-product attention.
 
+mod burn_attention;
 pub mod contextual;
 mod custom;
-mod flash;
 mod fused;
 pub mod gradients;
 mod inputs;
@@ -17,8 +17,8 @@ pub mod sparse;
 pub mod window;
 mod workload;
 
+pub use burn_attention::BurnAttention;
 pub use custom::custom;
-pub use flash::Flash;
 pub use fused::Fused;
 pub(crate) use fused::fused_engine;
 pub use inputs::AttentionInputs;

@@ -1,7 +1,7 @@
 //! The reference against PyTorch, and the implementations against the reference.
 
 use benchbook_core::{DType, HostArray, Implementation, Inputs, Params, Support, Value, Workload};
-use benchbook_kernels::attention::{Attention, Flash, Fused, Naive};
+use benchbook_kernels::attention::{Attention, BurnAttention, Fused, Naive};
 use proptest::prelude::*;
 
 use crate::common::{error, wrong};
@@ -72,23 +72,13 @@ proptest! {
         for (name, value) in sizes {
             params = params.with(name, Value::Int(value));
         }
-        prop_assert_eq!(wrong(&Attention, &[&Naive, &Flash, &Fused], &params, 1e-5), None);
-    }
-}
-
-#[test]
-fn the_tiled_path_is_right_too() {
-    // Over 256 Ki scores a head, burn-flex changes from two gemms to tiles.
-    let params = Params::default().with("seq_q", Value::Int(600)).with("heads", Value::Int(1));
-    for causal in [false, true] {
-        let error = error(&Attention, &Flash, "flex", DType::F32, &params.clone().with("causal", Value::Bool(causal)));
-        assert!(error <= 1e-5, "causal {causal}: {error}");
+        prop_assert_eq!(wrong(&Attention, &[&Naive, &BurnAttention, &Fused], &params, 1e-5), None);
     }
 }
 
 #[test]
 fn lower_precision_stays_within_a_percent() {
-    for implementation in [&Naive as &dyn Implementation, &Flash, &Fused] {
+    for implementation in [&Naive as &dyn Implementation, &BurnAttention, &Fused] {
         for dtype in [DType::F16, DType::Bf16] {
             if let Support::No(why) = implementation.supports("flex", dtype, &Params::default()) {
                 assert!(implementation.name() == "fused" && dtype == DType::F16, "{why}");

@@ -1,6 +1,7 @@
 //! Every family of workloads against its references.
 
 mod attention;
+mod burn_attention;
 mod common;
 mod contextual;
 mod fused;

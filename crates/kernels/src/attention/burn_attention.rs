@@ -1,6 +1,6 @@
-//! burn's fused attention.
+//! burn's own attention.
 
-use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
+use benchbook_core::{Figure, Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::Tensor;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
@@ -8,16 +8,21 @@ use burn::tensor::ops::AttentionModuleOptions;
 use super::AttentionInputs;
 use crate::{TensorSubject, matmul, open};
 
-/// burn-flex's fused attention: tiles of the keys with an online softmax, scores never in memory
-/// beyond 256 Ki of them (Dao, arXiv 2307.08691, section 3.1; followed by burn-flex 0.22.1).
+/// burn's operation `attention`, whatever path it takes, which the figure `flash_path` records.
+///
+/// burn-flex 0.22.1 keeps all scores of a head in memory up to 256 Ki of them (512 × 512). Only above that does it take
+/// tiles of the keys with an online softmax, which is flash attention (Dao, arXiv 2307.08691, section 3.1).
 ///
 /// Only on `flex`: on libtorch burn hands its mask over with the opposite meaning and aligns
 /// `causal` to the top left, so the library's own call stands there as `torch-sdpa`.
-pub struct Flash;
+pub struct BurnAttention;
 
-impl Implementation for Flash {
+/// Scores of a head that burn-flex keeps in memory at most: `NAIVE_SCORE_BUDGET` of its `ops::attention`.
+const SCORES_IN_MEMORY: usize = 256 * 1024;
+
+impl Implementation for BurnAttention {
     fn name(&self) -> &'static str {
-        "flash"
+        "burn-attention"
     }
 
     fn workload(&self) -> &'static str {
@@ -25,7 +30,7 @@ impl Implementation for Flash {
     }
 
     fn about(&self) -> &'static str {
-        "burn's fused attention, tiled with an online softmax (arXiv 2307.08691; burn-flex 0.22.1)"
+        "burn's own attention: a head's scores in memory up to 256 Ki, tiles above (arXiv 2307.08691; burn-flex 0.22.1)"
     }
 
     fn devices(&self) -> Vec<&'static str> {
@@ -39,7 +44,9 @@ impl Implementation for Flash {
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         let device = open(&setting.device)?;
         let copies = AttentionInputs::upload(setting, &device, params, inputs);
-        Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, attend)))
+        let subject = TensorSubject::new(self.name(), &setting.device, device, copies, attend);
+        let flash = params.size("seq_q") * params.size("seq_kv") > SCORES_IN_MEMORY;
+        Ok(Box::new(subject.with_figures(vec![Figure::modelled("flash_path", f64::from(flash), "bool")])))
     }
 }
 
