@@ -59,6 +59,12 @@ fn cold_and_hot_runs_say_which_they_are() {
 }
 
 #[test]
+fn an_implementation_by_its_old_name_is_told_by_todays() {
+    let words = ["run", "attention", "--implementation", "flash", "--dry-run"];
+    Bench::new().fails(&words, 4, &["unknown implementation `flash`, it is called `burn-attention` now"]);
+}
+
+#[test]
 fn every_variant_gets_the_same_threads() {
     let bench = Bench::new();
     let words = ["run", "matmul", "--set", "m=512", "--threads", "1", "--replicates", "1", "--blocks", "5"];

@@ -12,13 +12,18 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// The error for a name that is not among `known`, with the nearest match or the whole list.
+/// What was called otherwise once, in stores, plans and scripts that are still there: the old name and today's.
+const RENAMED: [(&str, &str); 1] = [("flash", "burn-attention")];
+
+/// The error for a name that is not among `known`: what it is called today, the nearest match, or the whole list.
 pub fn unknown<'a>(what: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
     let known: Vec<&str> = known.into_iter().collect();
-    let hint = match nearest(name, known.iter().copied()) {
-        Some(near) => format!(", did you mean `{near}`?"),
-        None if known.is_empty() => String::from(", none is registered"),
-        None => format!(", known are {}", known.join(", ")),
+    let renamed = RENAMED.iter().find(|(old, new)| *old == name && known.contains(new));
+    let hint = match (renamed, nearest(name, known.iter().copied())) {
+        (Some((_, new)), _) => format!(", it is called `{new}` now"),
+        (None, Some(near)) => format!(", did you mean `{near}`?"),
+        (None, None) if known.is_empty() => String::from(", none is registered"),
+        (None, None) => format!(", known are {}", known.join(", ")),
     };
     Error::Unknown { what, name: name.to_owned(), hint }
 }
@@ -40,5 +45,13 @@ mod tests {
             unknown("workload", "zzz", known).to_string(),
             "unknown workload `zzz`, known are attention, matmul"
         );
+    }
+
+    #[test]
+    fn an_old_name_leads_to_the_new_one_where_that_is_known() {
+        let told = |known: &[&'static str]| unknown("implementation", "flash", known.iter().copied()).to_string();
+        let known = ["naive", "burn-attention", "flush"];
+        assert_eq!(told(&known), "unknown implementation `flash`, it is called `burn-attention` now");
+        assert_eq!(told(&["naive", "flush"]), "unknown implementation `flash`, did you mean `flush`?");
     }
 }
