@@ -21,25 +21,62 @@ fn every_checksum_of_the_committed_store_holds() {
     assert_eq!(marker["schema_version"], 1);
 }
 
+/// The rows that `sql` answers with.
+fn rows(words: &[&str]) -> Vec<serde_json::Value> {
+    serde_json::from_str(&ok(&[&["sql", "--format", "json"], words].concat())).unwrap()
+}
+
+/// The one number of an answer, called `n`.
+fn count(statement: &str) -> usize {
+    usize::try_from(rows(&[statement])[0]["n"].as_u64().unwrap()).unwrap()
+}
+
+/// The id of the run that most of README shows.
+const DEMO: &str = "(select max(run_id) from runs where array_has(tags, 'demo'))";
+
 #[test]
 fn the_committed_store_answers_every_named_query() {
-    let rows = |words: &[&str]| -> Vec<serde_json::Value> {
-        serde_json::from_str(&ok(&[&["sql", "--format", "json"], words].concat())).unwrap()
-    };
     assert_eq!(rows(&["--query", "runs"]).len(), 3);
-    // Five cases; two naive variants as baselines, three candidates each.
-    assert_eq!(rows(&["--query", "speedup", "--param", "run=demo"]).len(), 30);
-    assert_eq!(rows(&["--query", "summary", "--param", "run=demo"]).len(), 25);
-    // 125 trials, checked before and after.
+    let told = |what: &str| format!("(select distinct case_name, variant from trials where run_id = {DEMO} {what})");
+    let variants = count(&format!("select count(*) as n from {}", told("")));
+    // Each variant of `naive` is a baseline, all others are candidates.
+    let (baselines, candidates) = (told("and implementation = 'naive'"), told("and implementation <> 'naive'"));
+    let pairs =
+        count(&format!("select count(*) as n from {baselines} b join {candidates} c on c.case_name = b.case_name"));
+    assert!(pairs >= 6, "three lengths, ours and burn's beside naive at least: {pairs} pairs");
+    assert_eq!(rows(&["--query", "speedup", "--param", "run=demo"]).len(), pairs);
+    assert_eq!(rows(&["--query", "summary", "--param", "run=demo"]).len(), variants);
+    // Every trial is checked before and after.
     let checks = rows(&["--query", "checks", "--param", "run=demo"]);
-    assert_eq!(checks.len(), 250);
+    assert_eq!(checks.len(), 2 * count(&format!("select count(*) as n from trials where run_id = {DEMO}")));
     assert!(checks.iter().all(|check| check["passed"] == true));
-    assert!(rows(&["--query", "left_out", "--param", "run=demo"]).is_empty());
+    // Samples that the machine disturbed are left out, if there are any.
+    rows(&["--query", "left_out", "--param", "run=demo"]);
     assert!(!rows(&["--query", "memory", "--param", "run=demo"]).is_empty());
     let across = ["--query", "sequential", "--param", "baseline=demo", "--param", "candidate=demo-again"];
-    assert_eq!(rows(&across).len(), 25);
+    assert_eq!(rows(&across).len(), variants);
     let scaling = rows(&["--query", "scaling", "--param", "run=demo"]);
     assert!(scaling.iter().any(|row| row["exponent"].as_f64().is_some_and(|exponent| (0.5..3.0).contains(&exponent))));
+}
+
+#[test]
+fn the_headline_covers_both_paths_of_burns_attention() {
+    let statement = format!(
+        "select param(t.params, 'seq_q') as seq, m.name, min(m.value) as value \
+         from measures m join trials t on t.run_id = m.run_id and t.trial = m.trial \
+         where t.run_id = {DEMO} and t.implementation = 'burn-attention' group by 1, 2"
+    );
+    let measured = rows(&[&statement]);
+    let of = |seq: f64, name: &str| {
+        let row = measured.iter().find(|row| row["seq"].as_f64() == Some(seq) && row["name"] == name);
+        row.and_then(|row| row["value"].as_f64()).unwrap_or_else(|| panic!("no {name} of {seq} tokens"))
+    };
+    for (seq, flash) in [(512.0, 0.0), (1024.0, 1.0), (2048.0, 1.0)] {
+        assert_eq!(of(seq, "flash_path"), flash, "{seq} tokens");
+        // Beside the result of eight heads of width 64, the scores of one head at least, or tiles that are smaller together.
+        let scratch = of(seq, "allocated_bytes") - 4.0 * 8.0 * 64.0 * seq;
+        assert_eq!(scratch < 4.0 * seq * seq, flash == 1.0, "{seq} tokens: {scratch} bytes beside the result");
+    }
 }
 
 #[test]
@@ -47,9 +84,10 @@ fn the_examples_of_the_readme_work() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
     assert!(readme.contains("compare demo --baseline naive/flex/f32/2t"));
     let table = ok(&["compare", "demo", "--baseline", "naive/flex/f32/2t"]);
-    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| attention ")).collect();
-    assert_eq!(rows.len(), 20);
-    for row in rows {
+    let shown: Vec<&str> = readme.lines().filter(|line| line.starts_with("| attention ")).collect();
+    let baseline = ["--param", "run=demo", "--param", "baseline=naive/flex/f32/2t"];
+    assert_eq!(shown.len(), rows(&[&["--query", "speedup"][..], &baseline].concat()).len());
+    for row in shown {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         let found = table.lines().any(|line| cells.iter().all(|cell| line.contains(cell)));
         assert!(found, "the README shows what the program does not say: {row}");

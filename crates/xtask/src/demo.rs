@@ -8,9 +8,10 @@ use crate::setup;
 use crate::step::State;
 
 /// What the demo runs, in order: title, arguments of `benchbook`, the exit codes that are no failure.
-const COMMANDS: [(&str, &[&str], &[i32]); 5] = [
-    ("Measure attention on this CPU", &["run", "attention", "--quick"], &[0]),
+const COMMANDS: [(&str, &[&str], &[i32]); 6] = [
+    ("Measure attention on this CPU", &["run", "attention", "--quick", "--set", LENGTHS, "--blocks", "10"], &[0]),
     ("Ask with SQL", &["sql", "--query", "speedup", "--param", "baseline=naive"], &[0]),
+    ("Ask which path burn's attention took", &["sql", "--query", "figures", "--param", "name=flash_path"], &[0]),
     ("Compare with the baseline", &["compare", "latest", "--baseline", "naive"], &[0]),
     ("Write the report", &["report", "--output", REPORT], &[0]),
     (
@@ -28,6 +29,9 @@ const COMMANDS: [(&str, &[&str], &[i32]); 5] = [
     ),
 ];
 
+/// The shortest is the longest at which burn's own attention keeps a head's scores in memory. A sample at 2048 is one call
+/// of up to a quarter of a second, so ten blocks do.
+const LENGTHS: &str = "seq_q=512,1024,2048";
 const REPORT: &str = "report.html";
 const PAGES: &str = "notebook-pages";
 

@@ -45,7 +45,7 @@ impl Workload for Attention {
         let seq = |length: i64, causal: bool| {
             Params::default().with("seq_q", Value::Int(length)).with("causal", Value::Bool(causal))
         };
-        let quick = vec![seq(64, false), seq(128, false), seq(256, false), seq(512, false), seq(256, true)];
+        let quick = vec![seq(128, false), seq(512, false), seq(1024, false), seq(256, true)];
         let mut full: Vec<Params> =
             [128, 256, 512, 1024, 2048].into_iter().flat_map(|n| [seq(n, false), seq(n, true)]).collect();
         full.push(seq(512, false).with("kv_heads", Value::Int(2)));
