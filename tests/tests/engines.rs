@@ -12,28 +12,42 @@ fn registry() -> Registry {
     registry
 }
 
-/// Largest error of `torch-sdpa` on a case, as a share of the largest right answer.
-fn error(workload: &str, given: &[(&str, Value)]) -> f64 {
+/// Largest error of `torch-sdpa` on a case, as a share of the largest right answer, and what a dtype allows.
+fn error(workload: &str, dtype: DType, given: &[(&str, Value)]) -> (f64, f64) {
     let registry = registry();
     let params = given.iter().fold(Params::default(), |params, (name, value)| params.with(name, value.clone()));
     let case = registry.case(workload, params).unwrap();
     let sdpa = registry.find_implementation(workload, "torch-sdpa").unwrap();
     let workload = registry.find_workload(workload).unwrap();
     let inputs = workload.inputs(&case.params, 1);
-    assert_eq!(sdpa.supports("libtorch", DType::F32, &case.params), Support::Yes);
-    let setting = Setting { device: "libtorch".into(), dtype: DType::F32, threads: 1, copies: 2 };
+    assert_eq!(sdpa.supports("libtorch", dtype, &case.params), Support::Yes);
+    let setting = Setting { device: "libtorch".into(), dtype, threads: 1, copies: 2 };
     let mut subject = sdpa.prepare(&setting, &case.params, &inputs).unwrap();
     subject.run(3);
-    workload.reference(&case.params, &inputs, 1).compare(&subject.output().unwrap()).max_scaled_error
+    let found = workload.reference(&case.params, &inputs, 1).compare(&subject.output().unwrap());
+    (found.max_scaled_error, workload.tolerance(&case.params, dtype))
 }
 
 fn all_right(workload: &str, cases: &[&[(&str, i64)]], more: &[(&str, Value)]) {
     for case in cases {
         let sizes = case.iter().map(|(name, size)| (*name, Value::Int(*size)));
         let given: Vec<(&str, Value)> = sizes.chain(more.iter().cloned()).collect();
-        let error = error(workload, &given);
-        // Not `>`: an error that is no number is wrong too.
-        assert!(error <= 2e-5, "{workload} {given:?}: {error}");
+        for dtype in [DType::F32, DType::F64] {
+            let (error, allowed) = error(workload, dtype, &given);
+            // Not `>`: an error that is no number is wrong too.
+            assert!(error <= allowed, "{workload} {given:?} in {dtype}: {error:e}, allowed are {allowed:e}");
+        }
+    }
+}
+
+#[test]
+fn attention_and_its_gradients_are_right() {
+    let cases: [&[(&str, i64)]; 2] =
+        [&[("seq_q", 65)], &[("seq_q", 20), ("seq_kv", 30), ("heads", 4), ("kv_heads", 2), ("batch", 2)]];
+    for (workload, causal) in
+        [("attention", false), ("attention", true), ("attention-gradients", false), ("attention-gradients", true)]
+    {
+        all_right(workload, &cases, &[("causal", Value::Bool(causal))]);
     }
 }
 

@@ -19,6 +19,20 @@ pub fn upload<const D: usize>(array: &HostArray, device: &Device, dtype: DType) 
     Tensor::from_data(data, (device, burn_dtype(dtype)))
 }
 
+/// Numbers made before timing (angles, penalties), on a device as `dtype`: rounded to `f32` only where that is no wider.
+pub fn upload_numbers<const D: usize>(
+    numbers: impl Iterator<Item = f64>,
+    shape: [usize; D],
+    device: &Device,
+    dtype: DType,
+) -> Tensor<D> {
+    let data = match dtype {
+        DType::F64 => TensorData::new(numbers.collect::<Vec<f64>>(), shape),
+        _ => TensorData::new(numbers.map(|number| number as f32).collect::<Vec<f32>>(), shape),
+    };
+    Tensor::from_data(data, (device, burn_dtype(dtype)))
+}
+
 /// Copies an array of zeros and ones to a device: true where the element is not zero.
 pub fn upload_mask<const D: usize>(array: &HostArray, device: &Device) -> Tensor<D, Bool> {
     let values: Vec<bool> = array.data.iter().map(|value| *value != 0.0).collect();

@@ -6,14 +6,26 @@ use tch::{Kind, TchError, Tensor};
 /// Copies an array into a tensor of `dtype` on the CPU.
 pub fn upload(array: &HostArray, dtype: DType) -> Result<Tensor, TchError> {
     let shape: Vec<i64> = array.shape.iter().map(|length| *length as i64).collect();
-    let kind = match dtype {
+    // `copy = true`: a tensor of its own, also where the dtype stays.
+    Tensor::f_from_slice(&array.data)?.f_reshape(&shape)?.f_to_dtype(kind(dtype), false, true)
+}
+
+/// Numbers made before timing (angles, penalties) as a tensor of `dtype`: rounded to `f32` only where that is no wider.
+pub fn upload_numbers(numbers: impl Iterator<Item = f64>, shape: &[i64], dtype: DType) -> Result<Tensor, TchError> {
+    let flat = match dtype {
+        DType::F64 => Tensor::f_from_slice(&numbers.collect::<Vec<f64>>())?,
+        _ => Tensor::f_from_slice(&numbers.map(|number| number as f32).collect::<Vec<f32>>())?,
+    };
+    flat.f_reshape(shape)?.f_to_dtype(kind(dtype), false, false)
+}
+
+fn kind(dtype: DType) -> Kind {
+    match dtype {
         DType::F64 => Kind::Double,
         DType::F32 => Kind::Float,
         DType::F16 => Kind::Half,
         DType::Bf16 => Kind::BFloat16,
-    };
-    // `copy = true`: a tensor of its own, also where the dtype stays.
-    Tensor::f_from_slice(&array.data)?.f_reshape(&shape)?.f_to_dtype(kind, false, true)
+    }
 }
 
 /// Queries, keys and values of a case.

@@ -1,9 +1,9 @@
 //! Programs that `scaled_dot_product_attention` takes as a mask to add.
 
-use benchbook_core::{DType, HostArray, Inputs, Params, Setting, Support};
+use benchbook_core::{DType, Inputs, Params, Setting, Support};
 use tch::{TchError, Tensor};
 
-use super::array::{upload, upload_attended};
+use super::array::{upload_attended, upload_numbers};
 use super::implementation::Torch;
 use super::subject::{NamedInputs, find};
 
@@ -46,27 +46,23 @@ fn supported(_dtype: DType, params: &Params) -> Support {
 
 fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {
     let [query, key, value] = upload_attended(setting, inputs)?;
-    Ok(Call { query, key, value, added: upload(&added(params), setting.dtype)? })
+    Ok(Call { query, key, value, added: added(params, setting.dtype)? })
 }
 
 /// What a program adds to scores, −∞ where it hides a key: ALiBi's slope of a head is 2^(−8 (head + 1) / heads) (Press et
 /// al., arXiv 2108.12409, section 3); a document sees itself alone.
-fn added(params: &Params) -> HostArray {
+fn added(params: &Params, dtype: DType) -> Result<Tensor, TchError> {
     let (seq, alibi) = (params.size("seq"), params.text("program") == "alibi");
     let heads = if alibi { params.size("heads") } else { 1 };
     let document = |position: usize| position / seq.div_ceil(DOCUMENTS);
-    let mut numbers = Vec::with_capacity(heads * seq * seq);
-    for head in 0..heads {
-        let slope = if alibi { (-8.0 * (head + 1) as f64 / heads as f64).exp2() } else { 0.0 };
-        for query in 0..seq {
-            let number = |key: usize| {
-                let seen = key <= query && (alibi || document(key) == document(query));
-                if seen { (slope * (key as f64 - query as f64)) as f32 } else { f32::NEG_INFINITY }
-            };
-            numbers.extend((0..seq).map(number));
-        }
-    }
-    HostArray::new(vec![1, heads, seq, seq], numbers)
+    let slope = |head: usize| if alibi { (-8.0 * (head + 1) as f64 / heads as f64).exp2() } else { 0.0 };
+    let slopes: Vec<f64> = (0..heads).map(slope).collect();
+    let number = |at: usize| {
+        let (head, query, key) = (at / seq / seq, at / seq % seq, at % seq);
+        let seen = key <= query && (alibi || document(key) == document(query));
+        if seen { slopes[head] * (key as f64 - query as f64) } else { f64::NEG_INFINITY }
+    };
+    upload_numbers((0..heads * seq * seq).map(number), &[1, heads, seq, seq].map(|length| length as i64), dtype)
 }
 
 fn attend(Call { query, key, value, added }: &Call) -> Result<[Tensor; 1], TchError> {

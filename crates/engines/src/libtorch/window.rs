@@ -1,9 +1,9 @@
 //! Rotary positions and a window around `scaled_dot_product_attention`.
 
-use benchbook_core::{DType, HostArray, Inputs, Params, Setting};
+use benchbook_core::{DType, Inputs, Params, Setting};
 use tch::{Kind, TchError, Tensor};
 
-use super::array::{upload, upload_attended};
+use super::array::{upload_attended, upload_numbers};
 use super::implementation::{Torch, any};
 use super::subject::{NamedInputs, find};
 
@@ -57,8 +57,7 @@ fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call,
 fn angles(params: &Params, dtype: DType, of: fn(f64) -> f64) -> Result<Tensor, TchError> {
     let (seq, half) = (params.size("seq"), params.size("head_dim") / 2);
     let angle = |index: usize| (index / half) as f64 * BASE.powf(-((index % half) as f64) / half as f64);
-    let numbers = (0..seq * half).map(|index| of(angle(index)) as f32).collect();
-    upload(&HostArray::new(vec![seq, half], numbers), dtype)
+    upload_numbers((0..seq * half).map(|index| of(angle(index))), &[seq as i64, half as i64], dtype)
 }
 
 /// Keys that are not later than the query, and less than the window earlier; nothing where that is causality alone.

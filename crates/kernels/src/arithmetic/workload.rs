@@ -70,7 +70,10 @@ impl Workload for Fma {
     }
 
     /// Each of 4,096 steps rounds by half a unit in the last place at most.
-    fn tolerance(&self, _params: &Params, _dtype: DType) -> f64 {
-        STEPS as f64 * f64::from(f32::EPSILON) / 2.0
+    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
+        match dtype {
+            DType::F64 => crate::matmul::tolerance(dtype),
+            _ => STEPS as f64 * f64::from(f32::EPSILON) / 2.0,
+        }
     }
 }

@@ -9,6 +9,7 @@ mod gradients;
 mod matmul;
 mod memory;
 mod paged;
+mod precision;
 mod program;
 mod projected;
 mod ring;

@@ -2,11 +2,11 @@
 
 use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::programs::{CAP, seen, slope};
 use crate::subject::{NamedInputs, Rows};
-use crate::tensor::{burn_dtype, upload};
+use crate::tensor::{upload, upload_numbers};
 use crate::{CPU_DEVICES, TensorSubject, matmul, open};
 
 /// Matmul, the program as tensor operations, softmax, matmul: what one writes without a programmable kernel. Penalties and
@@ -67,18 +67,14 @@ fn added(params: &Params, device: &Device, dtype: DType) -> Option<Tensor<4>> {
         "document" => 1,
         _ => return None,
     };
-    let mut numbers = Vec::with_capacity(heads * seq * seq);
-    for head in 0..heads {
-        let steep = if program == "alibi" { slope(head, heads) } else { 0.0 };
-        for query in 0..seq {
-            let number = |key: usize| {
-                let seen = seen(program, query, key, seq);
-                if seen { (-steep * (query as f64 - key as f64)) as f32 } else { f32::NEG_INFINITY }
-            };
-            numbers.extend((0..seq).map(number));
-        }
-    }
-    Some(Tensor::from_data(TensorData::new(numbers, [1, heads, seq, seq]), (device, burn_dtype(dtype))))
+    let steep = |head: usize| if program == "alibi" { slope(head, heads) } else { 0.0 };
+    let steep: Vec<f64> = (0..heads).map(steep).collect();
+    let number = |at: usize| {
+        let (head, query, key) = (at / seq / seq, at / seq % seq, at % seq);
+        let seen = seen(program, query, key, seq);
+        if seen { -steep[head] * (query as f64 - key as f64) } else { f64::NEG_INFINITY }
+    };
+    Some(upload_numbers((0..heads * seq * seq).map(number), [1, heads, seq, seq], device, dtype))
 }
 
 fn attend(prepared: &Prepared) -> Tensor<4> {

@@ -8,7 +8,7 @@ use super::workload::BASE;
 use crate::attention::AttentionInputs;
 use crate::attention::naive::{self, attend};
 use crate::subject::{NamedInputs, Rows};
-use crate::tensor::burn_dtype;
+use crate::tensor::upload_numbers;
 use crate::{CPU_DEVICES, TensorSubject, matmul, open};
 
 /// Slices, products and a concatenation for the rotation; matmul, mask, softmax, matmul for the window, with all scores in
@@ -68,8 +68,8 @@ impl Implementation for ComposedWindow {
 fn angles(params: &Params, device: &Device, dtype: DType, of: fn(f64) -> f64) -> Tensor<4> {
     let (seq, d) = (params.size("seq"), params.size("head_dim"));
     let angle = |index: usize| (index / (d / 2)) as f64 * BASE.powf(-2.0 * (index % (d / 2)) as f64 / d as f64);
-    let numbers: Vec<f32> = (0..seq * d / 2).map(|index| of(angle(index)) as f32).collect();
-    Tensor::from_data(TensorData::new(numbers, [1, 1, seq, d / 2]), (device, burn_dtype(dtype)))
+    let numbers = (0..seq * d / 2).map(|index| of(angle(index)));
+    upload_numbers(numbers, [1, 1, seq, d / 2], device, dtype)
 }
 
 fn hidden(params: &Params, device: &Device) -> Tensor<4, Bool> {
