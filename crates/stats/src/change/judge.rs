@@ -78,7 +78,6 @@ mod tests {
     fn the_bound_holds_and_is_close_at_the_edges() {
         for (few, many) in [(2, 9), (3, 30), (5, 20), (8, 8)] {
             for inversions in 0..=few * many / 2 {
-                // As many values of the smaller side are moved past one of the other as there are inversions.
                 let exact = hypothesis::exact(inversions as f64, few, many);
                 let bound = ln_bound(inversions as f64, few, few + many).exp();
                 assert!(bound >= exact * (1.0 - 1e-9), "{few} {many} {inversions}: {bound} < {exact}");
