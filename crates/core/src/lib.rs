@@ -31,5 +31,5 @@ pub use planned::Planned;
 pub use reference::{Comparison, Reference, sample_rows};
 pub use registry::Registry;
 pub use suggest::{nearest, unknown};
-pub use variant::{DType, Variant};
+pub use variant::{DType, Variant, baseline_of};
 pub use workload::{Case, Preset, Work, Workload};

@@ -84,3 +84,21 @@ impl fmt::Display for Variant {
         self.build.as_ref().map_or(Ok(()), |build| write!(f, "@{build}"))
     }
 }
+
+/// The implementation that others are compared with when nobody names it: `naive` where it is among them, else the
+/// first by name; nothing where there is none.
+pub fn baseline_of<'a>(implementations: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    implementations.into_iter().min_by_key(|name| (*name != "naive", *name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_baseline_is_naive_or_the_first_by_name() {
+        assert_eq!(baseline_of(["flash", "naive", "blocked"]), Some("naive"));
+        assert_eq!(baseline_of(["flash", "blocked"]), Some("blocked"));
+        assert_eq!(baseline_of([]), None);
+    }
+}

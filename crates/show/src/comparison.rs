@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
+use benchbook_core::baseline_of;
 use benchbook_query::{Answer, Session};
 use benchbook_record::environment_difference;
 
@@ -83,19 +84,16 @@ pub fn warnings(session: &Session, run_id: &str) -> Result<Vec<String>> {
     Ok(all.map(|text| text.replace(|c: char| c.is_control(), " ")).collect())
 }
 
-/// What others are compared with when nobody names it: `naive` where the run has it, else the first by name.
+/// What others are compared with when nobody names it: see [`baseline_of`].
 ///
 /// # Errors
 /// [`Error::Nothing`] for a run without trials.
 pub fn default_baseline(session: &Session, run_id: &str) -> Result<String> {
-    let sql = format!(
-        "select implementation from trials where run_id = '{run_id}' \
-         order by case when implementation = 'naive' then 0 else 1 end, implementation limit 1"
-    );
-    let answer = session.sql(&sql)?;
-    let batch = answer.batches.iter().find(|batch| batch.num_rows() > 0);
-    let name = batch.map(|batch| batch.column(0).as_string::<i32>().value(0).to_owned());
-    name.ok_or_else(|| Error::Nothing(format!("run {run_id} has no trials, there is nothing to compare")))
+    let answer = session.sql(&format!("select distinct implementation from trials where run_id = '{run_id}'"))?;
+    let names = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
+    baseline_of(names)
+        .map(str::to_owned)
+        .ok_or_else(|| Error::Nothing(format!("run {run_id} has no trials, there is nothing to compare")))
 }
 
 /// The error to say that a run has nothing beside its baseline, with what it has and why it lacks the rest.

@@ -1,6 +1,6 @@
 //! What a pilot has shown: how many replicates a wanted half-width takes.
 
-use benchbook_core::Plan;
+use benchbook_core::{Plan, Variant, baseline_of};
 use benchbook_stats::plan::{Costs, Limits, Planned, allocate, components};
 
 use super::group::MIN_BLOCKS;
@@ -21,6 +21,34 @@ pub struct Measured {
     pub blocks: u64,
 }
 
+/// A comparison, by the places of its variants in the cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sides {
+    pub baseline: usize,
+    pub candidate: usize,
+}
+
+/// The comparisons of a cell that are shown when nobody names a baseline, which is `of_run` in the whole run.
+///
+/// Two builds are compared variant by variant, the first being the baseline. A cell in which nothing has the run's
+/// baseline, or nothing else, is compared by its own, or by its first variant.
+pub fn comparisons(variants: &[Variant], of_run: Option<&str>) -> Vec<Sides> {
+    let with = |is_baseline: &dyn Fn(usize) -> bool| -> Vec<Sides> {
+        let (baselines, candidates): (Vec<usize>, Vec<usize>) = (0..variants.len()).partition(|at| is_baseline(*at));
+        let of = |baseline| candidates.iter().map(move |candidate| Sides { baseline, candidate: *candidate });
+        baselines.into_iter().flat_map(of).collect()
+    };
+    let implemented = |name: Option<&str>| with(&|at| variants.get(at).map(|v| v.implementation.as_str()) == name);
+    if variants.iter().all(|variant| variant.build.is_none()) {
+        let own = baseline_of(variants.iter().map(|variant| variant.implementation.as_str()));
+        let named = [of_run, own].into_iter().map(implemented).find(|found| !found.is_empty());
+        if let Some(found) = named {
+            return found;
+        }
+    }
+    with(&|at| at == 0)
+}
+
 /// What the pilot has shown of one cell.
 #[derive(Debug, Default)]
 pub struct Pilot(Vec<Measured>);
@@ -30,15 +58,17 @@ impl Pilot {
         self.0.push(measured);
     }
 
-    /// The replicates and blocks that the plan's half-width takes, for the comparison with the cell's first
-    /// variant that needs most; an error says in words why nothing can be planned.
+    /// The replicates and blocks that the plan's half-width takes, for that of the `comparisons` that needs most; an
+    /// error says in words why nothing can be planned.
     ///
     /// `left_ns` is the time that is left for this cell.
-    pub fn plan(&self, plan: &Plan, half_width: f64, left_ns: Option<f64>) -> Result<Planned, String> {
-        let variants = self.0.iter().map(|replicate| replicate.log_times.len()).max().unwrap_or(0);
-        if variants < 2 {
-            return Err("there is nothing to compare it with".into());
-        }
+    pub fn plan(
+        &self,
+        plan: &Plan,
+        half_width: f64,
+        left_ns: Option<f64>,
+        comparisons: &[Sides],
+    ) -> Result<Planned, String> {
         let (taken, spent_ns) = self.costs();
         let limits = Limits {
             half_width: half_width.ln_1p(),
@@ -49,15 +79,15 @@ impl Pilot {
             most_blocks: plan.sampling.blocks.max(MIN_BLOCKS) as usize,
             budget_ns: left_ns.map(|left| left + spent_ns),
         };
-        let plans = (1..variants).map(|candidate| self.comparison(candidate, &taken, &limits));
+        let plans = comparisons.iter().map(|sides| self.comparison(*sides, &taken, &limits));
         let planned: Vec<Planned> = plans.collect::<Result<_, String>>()?;
         let costliest = planned.into_iter().max_by(|a, b| a.cost_ns.total_cmp(&b.cost_ns));
         costliest.ok_or_else(|| "there is nothing to compare it with".into())
     }
 
-    fn comparison(&self, candidate: usize, costs: &Costs, limits: &Limits) -> Result<Planned, String> {
+    fn comparison(&self, sides: Sides, costs: &Costs, limits: &Limits) -> Result<Planned, String> {
         let series: Vec<Vec<f64>> =
-            self.0.iter().map(|replicate| replicate.log_ratios(candidate)).filter(|series| series.len() >= 2).collect();
+            self.0.iter().map(|replicate| replicate.log_ratios(sides)).filter(|series| series.len() >= 2).collect();
         let series: Vec<&[f64]> = series.iter().map(Vec::as_slice).collect();
         let text = |error: benchbook_stats::Error| format!("the pilot bears no plan: {error}");
         let found = components(&series).map_err(text)?;
@@ -77,14 +107,15 @@ impl Pilot {
 }
 
 impl Measured {
-    /// Log ratios of the blocks in which both the first variant and the candidate are valid.
-    fn log_ratios(&self, candidate: usize) -> Vec<f64> {
-        let (Some(first), Some(other)) = (self.log_times.first(), self.log_times.get(candidate)) else {
+    /// Log ratios of the blocks in which both sides are valid.
+    fn log_ratios(&self, sides: Sides) -> Vec<f64> {
+        let (Some(baseline), Some(other)) = (self.log_times.get(sides.baseline), self.log_times.get(sides.candidate))
+        else {
             return Vec::new();
         };
         let paired = other.iter().filter_map(|(block, time)| {
-            let place = first.binary_search_by_key(block, |(block, _)| *block).ok()?;
-            Some(first.get(place)?.1 - time)
+            let place = baseline.binary_search_by_key(block, |(block, _)| *block).ok()?;
+            Some(baseline.get(place)?.1 - time)
         });
         paired.collect()
     }
@@ -93,6 +124,8 @@ impl Measured {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FIRST: Sides = Sides { baseline: 0, candidate: 1 };
 
     fn replicate(ratios: &[f64]) -> Measured {
         let first = (0..).map(|block| (block, 1.0)).take(ratios.len()).collect();
@@ -113,28 +146,76 @@ mod tests {
     fn only_shared_blocks_are_paired() {
         let mut one = replicate(&[0.1, 0.2, 0.3]);
         one.log_times[0].remove(1);
-        let ratios = one.log_ratios(1);
+        let ratios = one.log_ratios(FIRST);
         assert!(ratios.len() == 2 && (ratios[0] - 0.1).abs() < 1e-12 && (ratios[1] - 0.3).abs() < 1e-12, "{ratios:?}");
-        assert!(one.log_ratios(2).is_empty());
+        assert!(one.log_ratios(Sides { baseline: 0, candidate: 2 }).is_empty());
     }
 
     #[test]
     fn processes_that_differ_take_more_replicates() {
         let plan = Plan { half_width: Some(0.005), ..Plan::quick("x") };
         let (calm, wild) = (pilot(0.0001), pilot(0.01));
-        let (calm, wild) = (calm.plan(&plan, 0.005, None).unwrap(), wild.plan(&plan, 0.005, None).unwrap());
+        let of = |pilot: &Pilot, left_ns| pilot.plan(&plan, 0.005, left_ns, &[FIRST]).unwrap();
+        let (calm, wild) = (of(&calm, None), of(&wild, None));
         assert_eq!(calm.replicates, 8, "{calm:?}");
         assert!(wild.replicates > 16 && wild.reached, "{wild:?}");
-        let short = pilot(0.01).plan(&plan, 0.005, Some(20_000.0)).unwrap();
+        let short = of(&pilot(0.01), Some(20_000.0));
         assert!(!short.reached && short.replicates < wild.replicates, "{short:?}");
     }
 
     #[test]
     fn a_pilot_without_pairs_says_why_it_bears_no_plan() {
         let plan = Plan::quick("x");
-        assert!(Pilot::default().plan(&plan, 0.01, None).unwrap_err().contains("nothing to compare"));
+        assert!(Pilot::default().plan(&plan, 0.01, None, &[]).unwrap_err().contains("nothing to compare"));
         let mut alone = Pilot::default();
         alone.push(Measured { log_times: vec![vec![(0, 1.0)], Vec::new()], ..Measured::default() });
-        assert!(alone.plan(&plan, 0.01, None).unwrap_err().contains("no plan"));
+        assert!(alone.plan(&plan, 0.01, None, &[FIRST]).unwrap_err().contains("no plan"));
+    }
+
+    fn variant(implementation: &str, device: &str, build: Option<&str>) -> Variant {
+        Variant {
+            implementation: implementation.into(),
+            device: device.into(),
+            dtype: benchbook_core::DType::F32,
+            threads: 1,
+            build: build.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_is_planned_is_what_is_shown() {
+        let places = |variants: &[Variant], of_run: &str| -> Vec<(usize, usize)> {
+            comparisons(variants, Some(of_run)).iter().map(|sides| (sides.baseline, sides.candidate)).collect()
+        };
+        // Registered first is not compared with.
+        let three = ["flash", "naive", "torch"].map(|name| variant(name, "flex", None));
+        assert_eq!(places(&three, "naive"), [(1, 0), (1, 2)]);
+        // On two devices it is two baselines, and no candidate.
+        let devices = [variant("flash", "a", None), variant("naive", "a", None), variant("naive", "b", None)];
+        assert_eq!(places(&devices, "naive"), [(1, 0), (2, 0)]);
+        // A cell without the run's baseline has its own.
+        let others = ["torch", "flash"].map(|name| variant(name, "flex", None));
+        assert_eq!(places(&others, "naive"), [(1, 0)]);
+        let alike = ["a", "b"].map(|device| variant("naive", device, None));
+        assert_eq!(places(&alike, "naive"), [(0, 1)]);
+        let builds = ["old", "new"].map(|build| variant("flash", "flex", Some(build)));
+        assert_eq!(places(&builds, "flash"), [(0, 1)]);
+        assert!(places(&three[..1], "naive").is_empty());
+    }
+
+    #[test]
+    fn a_wild_variant_that_is_compared_with_nothing_costs_nothing() {
+        let plan = Plan { half_width: Some(0.005), ..Plan::quick("x") };
+        let mut pilot = Pilot::default();
+        for number in 0..8 {
+            let mut one = replicate(&[0.001, -0.001, 0.002, -0.002, 0.0, 0.001]);
+            // The first variant differs from process to process, the other two run along.
+            let wild = 0.1 * f64::from(number % 4);
+            one.log_times.insert(0, (0..).map(|block| (block, wild)).take(6).collect());
+            pilot.push(one);
+        }
+        let of = |baseline, candidate| pilot.plan(&plan, 0.005, None, &[Sides { baseline, candidate }]).unwrap();
+        assert_eq!(of(1, 2).replicates, 8);
+        assert!(of(0, 1).replicates > 16 && of(0, 2).replicates > 16);
     }
 }

@@ -1,13 +1,13 @@
 //! The stages of a run: the replicates that are asked for, then those that a wanted half-width takes.
 
-use benchbook_core::Plan;
+use benchbook_core::{Plan, baseline_of};
 use benchbook_record::Level;
 
 use super::controller::Shared;
 use super::expand::Cell;
 use super::group::{Place, Workers, measure_group};
 use super::observer::Progress;
-use super::pilot::Pilot;
+use super::pilot::{Pilot, comparisons};
 use crate::executor::Spawn;
 use crate::{Result, clock};
 
@@ -89,11 +89,13 @@ pub fn measure_stage(
 pub fn second_stage(shared: &mut Shared<'_>, cells: &[Cell], pilots: &[Pilot], half_width: f64) -> Result<Vec<Share>> {
     let first = shared.plan.first_replicates();
     let left_ns = shared.budget.left_ns(clock::now_ns()).map(|left| left as f64 / cells.len().max(1) as f64);
+    let variants = cells.iter().flat_map(|cell| &cell.variants);
+    let baseline = baseline_of(variants.map(|variant| variant.implementation.as_str()));
     let mut shares = Vec::with_capacity(cells.len());
     for (cell, pilot) in cells.iter().zip(pilots) {
         let name = format!("{} {}", cell.case.workload, cell.case.name);
         let none = Share { replicates: first, blocks: shared.plan.sampling.blocks };
-        shares.push(match pilot.plan(shared.plan, half_width, left_ns) {
+        shares.push(match pilot.plan(shared.plan, half_width, left_ns, &comparisons(&cell.variants, baseline)) {
             Ok(planned) => {
                 let replicates = u32::try_from(planned.replicates).unwrap_or(u32::MAX).max(first);
                 let expected = 100.0 * planned.half_width.exp_m1();
