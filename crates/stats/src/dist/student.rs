@@ -19,6 +19,12 @@ pub(crate) fn two_sided(t: f64, df: f64) -> f64 {
     regularized(df / 2.0, 0.5, Point { x, y, ln_x: -ln_one_plus, ln_y: 2.0 * r.ln() - ln_one_plus })
 }
 
+/// P(T > t) with `df` degrees of freedom.
+pub(crate) fn above(t: f64, df: f64) -> f64 {
+    let tail = two_sided(t, df) / 2.0;
+    if t < 0.0 { 1.0 - tail } else { tail }
+}
+
 /// The t ≥ 0 with P(T > t) = `tail`, for `tail` in (0, 1/2]; infinite where it overflows.
 pub(crate) fn upper_quantile(tail: f64, df: f64) -> f64 {
     if tail >= 0.5 {
@@ -63,6 +69,14 @@ mod tests {
         for t in [1e-9_f64, 0.3, 1.0, 4.0, 1e5, 1e90, 1e200] {
             let exact = if t > 1.0 { 2.0 / PI * (1.0 / t).atan() } else { 1.0 - 2.0 / PI * t.atan() };
             assert!((two_sided(t, 1.0) / exact - 1.0).abs() < 1e-12, "t = {t}");
+        }
+    }
+
+    #[test]
+    fn the_tails_on_both_sides_make_a_whole() {
+        for (t, df) in [(0.0, 4.0), (1.3, 1.0), (40.0, 9.0)] {
+            assert!((above(t, df) + above(-t, df) - 1.0).abs() < 1e-15, "t = {t}");
+            assert!((2.0 * above(t, df) / two_sided(t, df) - 1.0).abs() < 1e-15, "t = {t}");
         }
     }
 

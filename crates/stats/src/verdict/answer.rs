@@ -30,8 +30,11 @@ pub struct Verdict {
     pub standard_error: Option<f64>,
     /// The degrees of freedom of its Student multiplier.
     pub df: Option<f64>,
-    /// Student's two-sided p-value of the direction: the log ratio against 0.
+    /// Student's two-sided p-value of the direction: the log ratio against 0. Only across replicates: what is said
+    /// of fewer processes is no test of the ratio.
     pub p_value: Option<f64>,
+    /// The larger p-value of the two one-sided tests of a log ratio outside the margin; only across replicates.
+    pub equivalence_p: Option<f64>,
     /// How many replicates were compared.
     pub replicates: usize,
     /// How many blocks were compared, all replicates together.

@@ -1,5 +1,6 @@
 //! From an estimate and its error to a verdict.
 
+use super::suite::allowed;
 use super::{Label, Reason, Rules, Scope, Verdict};
 use crate::dist::student;
 use crate::{Interval, Result, check};
@@ -29,6 +30,7 @@ impl Evidence {
             standard_error: None,
             df: None,
             p_value: None,
+            equivalence_p: None,
             replicates: self.replicates,
             blocks: self.blocks,
             hierarchical: None,
@@ -39,11 +41,15 @@ impl Evidence {
     pub(super) fn decide(self, standard_error: f64, df: f64, rules: &Rules) -> Result<Verdict> {
         let reach = student::critical(rules.level, df) * standard_error;
         let size_reach = student::critical(rules.size_level, df) * standard_error;
-        let (label, reason) = self.label(reach, size_reach, rules.log_margin());
         let direction = Interval::around(self.log_ratio, reach, rules.level)?.exp()?;
         let size = Interval::around(self.log_ratio, size_reach, rules.size_level)?.exp()?;
-        // Where the error is so small that t overflows, p is 0 all the same.
-        let t = (self.log_ratio / standard_error).clamp(f64::MIN, f64::MAX);
+        // Where the error is so small that t overflows, p is 0 or 1 all the same.
+        let t_of = |distance: f64| (distance / standard_error).clamp(f64::MIN, f64::MAX);
+        let p_value = student::two_sided(t_of(self.log_ratio), df);
+        let equivalence_p = student::above(t_of(rules.log_margin() - self.log_ratio.abs()), df);
+        let (label, reason) = self.label(p_value, equivalence_p, size_reach, rules);
+        // Fewer processes give no test that may enter a family.
+        let tested = !self.is_few(rules);
         let detectable = reach + student::upper_quantile(1.0 - rules.power, df) * standard_error;
         Ok(Verdict {
             label,
@@ -55,23 +61,32 @@ impl Evidence {
             minimum_detectable_effect: Some(check::number(detectable)?),
             standard_error: Some(standard_error),
             df: Some(df),
-            p_value: Some(student::two_sided(t, df)),
+            p_value: tested.then_some(p_value),
+            equivalence_p: tested.then_some(equivalence_p),
             ..self.undecided(reason)?
         })
     }
 
-    fn label(self, reach: f64, size_reach: f64, margin: f64) -> (Label, Reason) {
-        let distance = self.log_ratio.abs();
-        if distance + size_reach <= margin {
-            return match self.scope {
-                Scope::Sequential => (Label::Undecided, Reason::SequentialNeverEquivalent),
-                _ => (Label::Equivalent, Reason::SizeWithinMargin),
-            };
+    /// Whether it is about too few processes to tell how much they differ.
+    fn is_few(self, rules: &Rules) -> bool {
+        match self.scope {
+            Scope::AcrossReplicates => false,
+            Scope::Sequential => self.blocks < rules.student_replicates,
+            Scope::TooFewReplicates | Scope::WithinOneProcess => true,
         }
-        if distance > reach {
-            let label = if self.log_ratio > 0.0 { Label::Faster } else { Label::Slower };
-            return (label, Reason::DirectionExcludesOne);
+    }
+
+    fn label(self, p_value: f64, equivalence_p: f64, size_reach: f64, rules: &Rules) -> (Label, Reason) {
+        if self.is_few(rules) {
+            return (Label::Undecided, Reason::FewReplicates);
         }
-        (Label::Undecided, if size_reach > margin { Reason::TooNoisy } else { Reason::NearMargin })
+        match allowed(self.log_ratio, Some(p_value), Some(equivalence_p), rules) {
+            Some((Label::Equivalent, _)) if self.scope == Scope::Sequential => {
+                (Label::Undecided, Reason::SequentialNeverEquivalent)
+            }
+            Some(said) => said,
+            None if size_reach > rules.log_margin() => (Label::Undecided, Reason::TooNoisy),
+            None => (Label::Undecided, Reason::NearMargin),
+        }
     }
 }

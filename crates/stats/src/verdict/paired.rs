@@ -1,4 +1,4 @@
-//! The verdict on paired blocks.
+//! The verdict on paired blocks, by itself.
 
 use super::decide::Evidence;
 use super::{Reason, Rules, Scope, Verdict};
@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 ///
 /// From `rules.student_replicates` replicates on, the interval is Student's over replicate means, wider
 /// where `rules.pilot` says that their number was planned from some of them.
-/// With fewer, the error is that of a circular block bootstrap within each process, its multiplier
-/// Student's by the number of blocks, and the scope says so: such a verdict never gates.
+/// With fewer, the verdict is `undecided` and has no p-value. Its interval describes these processes alone: the
+/// error is that of a circular block bootstrap within each, its multiplier Student's by the number of blocks.
 ///
 /// # Errors
 /// [`Error::TooFew`] for no block, [`Error::NotFinite`] with the position of the block,

@@ -13,6 +13,8 @@ pub enum Reason {
     TooNoisy,
     /// `undecided`: precise enough for the margin, but the interval straddles its edge and includes 1.
     NearMargin,
+    /// `undecided`: too few replicates to tell how much processes differ.
+    FewReplicates,
     /// `undecided`: too few blocks to tell how much they vary.
     TooFewBlocks,
     /// `undecided`: the ratios do not vary at all, as where the clock is too coarse.
@@ -31,11 +33,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SizeWithinMargin,
         Self::DirectionExcludesOne,
         Self::TooNoisy,
         Self::NearMargin,
+        Self::FewReplicates,
         Self::TooFewBlocks,
         Self::NoVariation,
         Self::SequentialNeverEquivalent,
@@ -53,6 +56,7 @@ impl Reason {
             Self::DirectionExcludesOne => "direction-excludes-one",
             Self::TooNoisy => "too-noisy",
             Self::NearMargin => "near-margin",
+            Self::FewReplicates => "few-replicates",
             Self::TooFewBlocks => "too-few-blocks",
             Self::NoVariation => "no-variation",
             Self::SequentialNeverEquivalent => "sequential-never-equivalent",
@@ -71,6 +75,9 @@ impl Reason {
             Self::DirectionExcludesOne => "the interval of the ratio excludes 1",
             Self::TooNoisy => "the interval is wider than the margin: measure more replicates, or a quieter machine",
             Self::NearMargin => "the difference lies about the edge of the margin: measure more replicates",
+            Self::FewReplicates => {
+                "too few processes to tell how much they differ, the interval is of these alone: measure at least 5 replicates"
+            }
             Self::TooFewBlocks => "too few blocks to tell how much they vary: measure more",
             Self::NoVariation => "the ratios do not vary at all: check the clock's resolution",
             Self::SequentialNeverEquivalent => {

@@ -5,11 +5,11 @@ use super::{Reason, Rules, Scope, Verdict};
 use crate::interval::log_ratio_from;
 use crate::{Error, Moments, Result};
 
-/// The verdict on unpaired times of two runs: descriptive, because whatever changed between the runs
-/// counts as a difference, and never `equivalent`.
+/// The verdict on unpaired times of two runs, one of each replicate: descriptive, because whatever changed
+/// between the runs counts as a difference, and never `equivalent`.
 ///
 /// The interval is that of [`ratio_interval`](crate::ratio_interval). `replicates` is 0 and `blocks`
-/// the number of times in the smaller sample.
+/// the number of times in the smaller sample; below `rules.student_replicates` it is `undecided`.
 ///
 /// # Errors
 /// Those of [`ratio_interval`](crate::ratio_interval), except that times which do not vary are

@@ -13,6 +13,7 @@ mod properties;
 mod serial;
 mod series_properties;
 mod stop_rule;
+mod suite;
 mod test_fixtures;
 mod verdict;
 mod verdict_coverage;

@@ -123,13 +123,13 @@ proptest! {
         let blocks: Vec<(i64, f64)> = x.iter().enumerate().map(|(i, v)| (i as i64 % replicates, *v)).collect();
         for verdict in [paired_verdict(&blocks, &rules), sequential_verdict(&x, &y, &rules)].into_iter().flatten() {
             let bounds = [verdict.low, verdict.high, verdict.size_low, verdict.size_high, verdict.minimum_detectable_effect,
-                verdict.standard_error, verdict.df, verdict.p_value];
+                verdict.standard_error, verdict.df, verdict.p_value, verdict.equivalence_p];
             finite("a verdict", &[verdict.ratio]);
             bounds.into_iter().flatten().for_each(|b| finite("a verdict", &[b]));
             if let Some(beside) = verdict.hierarchical {
                 interval("a verdict", Ok(beside));
             }
-            verdict.p_value.into_iter().for_each(|p| probability("a verdict", p));
+            verdict.p_value.into_iter().chain(verdict.equivalence_p).for_each(|p| probability("a verdict", p));
             prop_assert!(verdict.label == Label::Undecided || verdict.low.is_some());
         }
     }

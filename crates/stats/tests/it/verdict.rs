@@ -89,8 +89,12 @@ fn exchanging_the_variants_exchanges_faster_and_slower_only() {
 fn one_process_is_labelled_and_never_gates() {
     let blocks: Vec<(i64, f64)> = normals(30, &mut generator(1)).into_iter().map(|z| (0, 0.2 + 0.01 * z)).collect();
     let verdict = paired_verdict(&blocks, &Rules::default()).unwrap();
-    assert_eq!((verdict.label, verdict.scope), (Label::Faster, Scope::WithinOneProcess));
+    assert_eq!((verdict.label, verdict.reason), (Label::Undecided, Reason::FewReplicates));
+    assert_eq!(verdict.scope, Scope::WithinOneProcess);
     assert!(!verdict.scope.may_gate() && verdict.hierarchical.is_none());
+    // The interval describes this process, and nothing of it enters a family of tests.
+    assert!(verdict.low.unwrap() > 1.0);
+    assert_eq!((verdict.p_value, verdict.equivalence_p), (None, None));
     assert_eq!(verdict.scope.text(), "within one process");
 }
 
@@ -101,7 +105,8 @@ fn two_to_four_replicates_are_too_few() {
         let blocks: Vec<(i64, f64)> = z.iter().enumerate().map(|(i, z)| ((i % count) as i64, 0.2 + 0.01 * z)).collect();
         let verdict = paired_verdict(&blocks, &Rules::default()).unwrap();
         assert_eq!((verdict.scope, verdict.replicates), (Scope::TooFewReplicates, count));
-        assert!(!verdict.scope.may_gate());
+        assert_eq!((verdict.label, verdict.reason), (Label::Undecided, Reason::FewReplicates));
+        assert_eq!((verdict.p_value, verdict.equivalence_p), (None, None));
         // Unpooled, one of these would have 20 / 3 - 1 degrees of freedom: pooling must add to them.
         assert!(verdict.df.unwrap() > 20.0 / 3.0 - 1.0);
     }
@@ -142,6 +147,8 @@ fn runs_one_after_the_other_are_never_equivalent() {
     let faster = of(&times(4.0, 1), &times(5.0, 2));
     assert_eq!((faster.label, faster.scope), (Label::Faster, Scope::Sequential));
     assert!(!faster.scope.may_gate());
+    let few = of(&times(4.0, 1)[..4], &times(5.0, 2));
+    assert_eq!((few.label, few.reason, few.p_value), (Label::Undecided, Reason::FewReplicates, None));
     let coarse = of(&[5.0; 9], &[6.0; 9]);
     assert_eq!((coarse.label, coarse.reason), (Label::Undecided, Reason::NoVariation));
     close(coarse.ratio, 1.2, 1e-12, "ratio");
