@@ -2,42 +2,29 @@
 -- param baseline variant = naive: the variant or implementation that counts as 1
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
 --
--- For the pairs of the query speedup. Selected are those with a q_value of at most 0.05; their
--- interval is widened so that of the selected at most 5 % miss (Benjamini and Yekutieli), of the
--- others there is none. Welch, Mann-Whitney and Cohen's d take the mean of each replicate as one
--- value and ignore the pairing: they describe, the verdict does not use them.
-WITH chosen AS (
-    SELECT * FROM pairs
+-- For the comparisons of the query speedup, with the p-values of the view verdicts. Selected are those
+-- with a q_value of at most 0.05; their interval is widened so that of the selected of a family at most
+-- 5 % miss (Benjamini and Yekutieli), of the others there is none. Welch, Mann-Whitney and Cohen's d
+-- take the mean of each replicate as one value and ignore the pairing: they describe, the verdict does
+-- not use them.
+WITH family AS (
+    SELECT *, count(p_value) OVER (PARTITION BY coalesce(baseline_build, baseline)) AS tests
+    FROM verdicts
     WHERE run_id = $run
-        AND (baseline = $baseline OR baseline_implementation = $baseline)
-        -- The baseline's implementation on another device is no candidate: each pair stands once.
-        AND candidate_implementation <> $baseline
-),
-compared AS (
-    SELECT
-        run_id,
-        workload,
-        case_name,
-        cache,
-        baseline,
-        candidate,
-        min(baseline_trial) AS first_trial,
-        paired_speedup(log_ratio, replicate) AS speedup,
-        paired_p(log_ratio, replicate) AS p_value,
-        paired_se(log_ratio, replicate) AS standard_error,
-        paired_df(log_ratio, replicate) AS df
-    FROM chosen
-    GROUP BY run_id, workload, case_name, cache, baseline, candidate
-),
-adjusted AS (
-    SELECT *, q_value(p_value) OVER () AS q_value, count(p_value) OVER () AS tests FROM compared
+        -- Of builds, the family is all comparisons with that build.
+        AND (baseline = $baseline OR baseline_implementation = $baseline OR baseline_build IS NOT NULL)
 ),
 selected AS (
     SELECT
         *,
         coalesce(q_value <= 0.05, false) AS selected,
-        sum(CASE WHEN q_value <= 0.05 THEN 1 ELSE 0 END) OVER () AS selections
-    FROM adjusted
+        sum(CASE WHEN q_value <= 0.05 THEN 1 ELSE 0 END) OVER (PARTITION BY coalesce(baseline_build, baseline))
+            AS selections
+    FROM family
+),
+chosen AS (
+    SELECT * FROM pairs
+    WHERE run_id = $run AND (baseline = $baseline OR baseline_implementation = $baseline)
 ),
 replicate_means AS (
     SELECT
@@ -85,7 +72,7 @@ SELECT
     c.baseline,
     c.candidate,
     c.speedup,
-    speedup_category(c.speedup) AS category,
+    c.category,
     c.p_value,
     c.q_value,
     c.selected,
@@ -107,4 +94,6 @@ JOIN unpaired u
     AND u.cache = c.cache
     AND u.baseline = c.baseline
     AND u.candidate = c.candidate
+-- The baseline's implementation on another device is no candidate: each pair stands once.
+WHERE (c.baseline = $baseline OR c.baseline_implementation = $baseline) AND c.candidate_implementation <> $baseline
 ORDER BY c.first_trial, c.baseline, c.candidate

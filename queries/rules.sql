@@ -13,7 +13,7 @@
 --
 -- passed is NULL where the data cannot say, or nothing was asked. A win is judged on the lower bound
 -- of the 95 % interval, and on replicates in processes of their own; a regression is the verdict
--- slower, adjusted as in the query speedup, below the category measured. Memory is what a kernel
+-- slower of the view verdicts, below the category measured. Memory is what a kernel
 -- adds, over all devices, the median of the replicates; more of it is allowed where it buys speed.
 -- Overall, no output may be wrong, the baseline's included, and nothing slower; the other flags are
 -- listed and do not count. Its value is the number of wrong outputs and regressions.
@@ -44,31 +44,15 @@ sides AS (
         AND c.implementation <> $baseline
         AND c.variant <> b.variant
 ),
-compared AS (
-    SELECT
-        workload, case_name, cache, baseline, candidate,
-        paired_speedup(log_ratio, replicate) AS speedup,
-        paired_speedup_low(log_ratio, replicate) AS low,
-        paired_speedup_high(log_ratio, replicate) AS high,
-        paired_verdict(log_ratio, replicate) AS verdict,
-        paired_reason(log_ratio, replicate) AS reason,
-        paired_scope(log_ratio, replicate) AS scope,
-        paired_p(log_ratio, replicate) AS p_value
-    FROM pairs
-    WHERE run_id = $run
-        AND (baseline = $baseline OR baseline_implementation = $baseline)
-        AND candidate_implementation <> $baseline
-    GROUP BY workload, case_name, cache, baseline, candidate
-),
-adjusted AS (
-    SELECT *, q_value(p_value) OVER () AS q_value, count(*) OVER () AS comparisons FROM compared
-),
 judged AS (
     SELECT
-        *,
-        coalesce(comparisons > 1 AND q_value > 0.05 AND verdict IN ('faster', 'slower'), false) AS by_chance,
+        workload, case_name, cache, baseline, candidate, speedup, low, high, verdict, said, scope,
+        CASE reason WHEN 'fdr' THEN 'may be chance' ELSE replace(reason, '-', ' ') END AS reason,
+        -- A direction that is seen, and may be one of this suite or this machine alone.
+        reason IN ('fdr', 'noisy-machine') AS doubtful,
         coalesce(scope = 'across-replicates', false) AS across
-    FROM adjusted
+    FROM verdicts
+    WHERE run_id = $run AND (baseline = $baseline OR baseline_implementation = $baseline)
 ),
 peaks AS (
     SELECT
@@ -106,9 +90,7 @@ facts AS (
     SELECT
         p.*,
         s.*,
-        j.speedup, j.low, j.high, j.across, j.by_chance,
-        CASE WHEN j.by_chance THEN 'undecided' ELSE j.verdict END AS verdict,
-        CASE WHEN j.by_chance THEN 'may be chance' ELSE replace(coalesce(j.reason, 'unknown'), '-', ' ') END AS reason,
+        j.speedup, j.low, j.high, j.across, j.doubtful, j.verdict, j.said, j.reason,
         -- What the verdict is bound to, where that is less than processes started anew.
         CASE WHEN j.across OR j.scope IS NULL THEN '' ELSE ', ' || replace(j.scope, '-', ' ') || ' only' END AS bounds,
         b.added_bytes AS baseline_bytes,
@@ -171,10 +153,10 @@ rules AS (
         END AS "limit",
         CASE
             WHEN r.rule IN ('speedup', 'category') AND low IS NULL THEN NULL
-            WHEN r.rule = 'speedup' AND (low < least_speedup OR by_chance) THEN false
+            WHEN r.rule = 'speedup' AND (low < least_speedup OR doubtful) THEN false
             WHEN r.rule = 'speedup' THEN CASE WHEN across THEN true END
-            WHEN r.rule = 'category' AND verdict = 'slower' AND high < measured THEN CASE WHEN across THEN false END
-            WHEN r.rule = 'category' THEN true
+            WHEN r.rule = 'category' AND verdict = 'slower' AND high < measured THEN false
+            WHEN r.rule = 'category' THEN CASE WHEN across THEN true END
             WHEN r.rule = 'error' THEN wrong = 0
             WHEN no_memory IS NOT NULL THEN NULL
             WHEN r.rule = 'memory saved' THEN CASE WHEN memory_promised THEN memory_ratio <= 1 - less_memory END
@@ -186,10 +168,10 @@ rules AS (
             WHEN r.rule IN ('speedup', 'category') AND speedup IS NULL THEN 'nothing to compare'
             WHEN r.rule = 'speedup' AND low IS NULL THEN 'no interval: ' || reason
             WHEN r.rule = 'speedup'
-            THEN CASE WHEN low >= least_speedup AND across AND NOT by_chance THEN 'a win: ' ELSE 'no win to claim: ' END
-                || verdict || ', at least ' || CAST(round(low, 3) AS VARCHAR) || ' times as fast' || bounds
+            THEN CASE WHEN low >= least_speedup AND across AND NOT doubtful THEN 'a win: ' ELSE 'no win to claim: ' END
+                || said || ', at least ' || CAST(round(low, 3) AS VARCHAR) || ' times as fast' || bounds
             WHEN r.rule = 'category'
-            THEN category || ': ' || verdict
+            THEN category || ': ' || said
                 || CASE WHEN verdict = 'undecided' OR low IS NULL THEN ', ' || reason ELSE '' END
                 || bounds
             WHEN r.rule = 'error' AND checks IS NULL THEN 'never checked'
@@ -215,7 +197,7 @@ tally AS (
         sum(CASE WHEN rule = 'memory saved' AND NOT passed THEN 1 ELSE 0 END) AS unkept
     FROM rules
 ),
-verdicts AS (
+open_ones AS (
     SELECT sum(CASE WHEN verdict = 'undecided' THEN 1 ELSE 0 END) AS undecided FROM facts
 ),
 outputs AS (
@@ -250,7 +232,7 @@ flags AS (
         ) AS words
     FROM runs r
     CROSS JOIN tally t
-    CROSS JOIN verdicts v
+    CROSS JOIN open_ones v
     CROSS JOIN outputs o
     CROSS JOIN endings e
     WHERE r.run_id = $run

@@ -4,7 +4,7 @@
 --
 -- Each replicate counts once, by the mean of its valid samples. The interval is Welch's on the
 -- logarithm of the ratio of means (delta method, 95 %); drift between the runs counts as a
--- difference, so that nothing is ever called equivalent.
+-- difference, so that nothing is ever called equivalent. Below five replicates of either it is undecided.
 WITH replicate_means AS (
     SELECT
         workload,
@@ -29,6 +29,7 @@ ratios AS (
         speedup(time_ns, is_candidate) AS speedup,
         speedup_low(time_ns, is_candidate) AS low,
         speedup_high(time_ns, is_candidate) AS high,
+        unpaired_summary(time_ns, is_candidate)['verdict'] AS verdict,
         welch_p(time_ns, is_candidate) AS welch_p,
         sum(CASE WHEN NOT is_candidate THEN 1 ELSE 0 END) AS baseline_replicates,
         sum(CASE WHEN is_candidate THEN 1 ELSE 0 END) AS candidate_replicates
@@ -47,9 +48,7 @@ SELECT
     high,
     CASE
         WHEN baseline_replicates = 0 OR candidate_replicates = 0 THEN 'not in both'
-        WHEN low > 1 THEN 'faster'
-        WHEN high < 1 THEN 'slower'
-        ELSE 'undecided'
+        ELSE coalesce(verdict, 'undecided')
     END AS verdict,
     welch_p,
     baseline_replicates,

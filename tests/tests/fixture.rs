@@ -80,6 +80,34 @@ fn the_headline_covers_both_paths_of_burns_attention() {
 }
 
 #[test]
+fn every_way_to_a_verdict_leads_to_the_same() {
+    let rows = |words: &[&str]| -> Vec<serde_json::Value> {
+        serde_json::from_str(&ok(&[words, &["--format", "json"]].concat())).unwrap()
+    };
+    let query = ["--param", "run=demo", "--param", "baseline=naive"];
+    let asked = |name: &'static str| rows(&[&["sql", "--query", name][..], &query].concat());
+    let (speedup, evidence, rules) = (asked("speedup"), asked("evidence"), asked("rules"));
+    let compared = rows(&["compare", "demo", "--baseline", "naive"]);
+    let view = rows(&[
+        "sql",
+        "select v.* from verdicts v join runs r on r.run_id = v.run_id where array_has(r.tags, 'demo') \
+         and v.baseline_implementation = 'naive' and v.candidate_implementation <> 'naive' \
+         order by v.first_trial, v.baseline, v.candidate",
+    ]);
+    let judged: Vec<_> = rules.iter().filter(|row| row["rule"] == "category").collect();
+    assert_eq!([view.len(), compared.len(), evidence.len(), judged.len()], [speedup.len(); 4]);
+    for (place, row) in speedup.iter().enumerate() {
+        let (evidence, rule) = (&evidence[place], judged[place]);
+        for name in ["candidate", "verdict", "said", "reason", "speedup", "low", "high", "q_value"] {
+            assert_eq!((&row[name], &row[name]), (&view[place][name], &compared[place][name]), "{name}: {row}");
+        }
+        assert_eq!((&row["q_value"], &row["candidate"]), (&evidence["q_value"], &evidence["candidate"]), "{evidence}");
+        let said = row["said"].as_str().unwrap();
+        assert!(rule["why"].as_str().unwrap().contains(&format!(": {said}")), "{row} {rule}");
+    }
+}
+
+#[test]
 fn the_examples_of_the_readme_work() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
     assert!(readme.contains("compare demo --baseline naive/flex/f32/2t"));

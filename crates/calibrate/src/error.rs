@@ -11,9 +11,6 @@ pub enum Error {
     /// The store's answer has another shape than expected.
     #[error("the calibration's samples cannot be read: {0}")]
     Shape(String),
-    /// A run cannot be read.
-    #[error(transparent)]
-    Record(#[from] benchbook_measure::record::Error),
     /// The samples bear no figure.
     #[error("the calibration bears no figure: {0}")]
     Statistics(#[from] benchbook_stats::Error),

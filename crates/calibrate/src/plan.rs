@@ -1,9 +1,8 @@
 //! Equal programs against each other: the run behind a calibration.
 
 use benchbook_core::{CaseSpec, Plan, SamplingSpec, Value};
-
-/// Suite of every calibration run.
-pub const SUITE: &str = "calibration";
+pub use benchbook_query::CALIBRATION as SUITE;
+use benchbook_query::CALIBRATION_GROUP as GROUP;
 
 /// Blocks of each replicate.
 const BLOCKS: u64 = 20;
@@ -13,10 +12,8 @@ const WARMUP_NS: u64 = 20_000_000;
 /// What a replicate of the three lengths takes, about, in seconds.
 const REPLICATE_S: f64 = 0.8;
 
-/// Replicates of one verdict, and so the step in which replicates are planned.
-pub const GROUP: usize = 5;
-
-/// A plan that measures equal programs for about `seconds`, in samples of about 0.1, 1 and 10 ms.
+/// A plan that measures equal programs for about `seconds`, in samples of about 0.1, 1 and 10 ms: replicates for
+/// whole verdicts.
 pub fn plan(seconds: f64, seed: u64) -> Plan {
     let groups = (seconds / REPLICATE_S / GROUP as f64).floor().clamp(2.0, 2_000.0);
     let case = CaseSpec {

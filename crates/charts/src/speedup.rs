@@ -24,12 +24,14 @@ enum Verdict {
     Faster,
     Slower,
     Equivalent,
+    EquivalentSeen,
     Undecided,
     None,
 }
 
 impl Verdict {
-    const ALL: [Self; 5] = [Self::Faster, Self::Slower, Self::Equivalent, Self::Undecided, Self::None];
+    const ALL: [Self; 6] =
+        [Self::Faster, Self::Slower, Self::Equivalent, Self::EquivalentSeen, Self::Undecided, Self::None];
 
     fn parse(word: Option<&str>) -> Result<Self> {
         let word = word.unwrap_or_default().trim().to_ascii_lowercase();
@@ -37,6 +39,7 @@ impl Verdict {
             "faster" => Ok(Self::Faster),
             "slower" => Ok(Self::Slower),
             "equivalent" => Ok(Self::Equivalent),
+            "equivalent in the processes seen" => Ok(Self::EquivalentSeen),
             "undecided" => Ok(Self::Undecided),
             "" | "(no name)" => Ok(Self::None),
             _ => Err(Error::UnknownVerdict { found: word }),
@@ -48,6 +51,7 @@ impl Verdict {
             Self::Faster => ("faster", GREEN, MarkerSymbol::TriangleRight),
             Self::Slower => ("slower", VERMILLION, MarkerSymbol::TriangleLeft),
             Self::Equivalent => ("equivalent", BLUE, MarkerSymbol::Square),
+            Self::EquivalentSeen => ("equivalent in the processes seen", BLUE, MarkerSymbol::SquareOpen),
             Self::Undecided => ("undecided", GREY, MarkerSymbol::CircleOpen),
             Self::None => ("no verdict", GREY, MarkerSymbol::DiamondOpen),
         }
@@ -65,7 +69,8 @@ struct Row {
 /// Draws ratios with their intervals.
 ///
 /// Columns: `candidate` (text), `ratio`, `low`, `high` (numbers; ratio > 1 means the candidate is faster), `verdict` (faster, slower,
-/// equivalent, undecided, or NULL for none), optionally `case_name` (text), `baseline` (text) and `level` (number, 0.95 for 95 %).
+/// equivalent, equivalent in the processes seen, undecided, or NULL for none), optionally `case_name` (text), `baseline` (text) and
+/// `level` (number, 0.95 for 95 %).
 /// One row a comparison. A ratio that is NULL, not finite or not positive stays as a row that says so; an interval with such an end is
 /// not drawn, and the row says so.
 ///

@@ -13,7 +13,7 @@ use datafusion::common::Result;
 #[derive(Debug, Clone, Default)]
 pub struct LeftOut {
     /// How many samples of the runs in question are not valid, by reason. Filled where a query reads
-    /// `results` or `pairs`.
+    /// `results`, `pairs` or `verdicts`.
     pub samples: BTreeMap<String, u64>,
     /// Files of the store that are damaged: nothing of them is in the answer.
     pub damaged: Vec<Damaged>,

@@ -1,4 +1,4 @@
-//! SQL over a store: eight tables, the views `results` and `pairs`, statistics as functions, named
+//! SQL over a store: eight tables, the views `results`, `pairs` and `verdicts`, statistics as functions, named
 //! queries, and the table of published claims. Nothing here writes to a store.
 //!
 //! A [`Session`] is a snapshot: what was recorded when it was opened. Samples are read as a query
@@ -6,6 +6,7 @@
 
 mod answer;
 mod bind;
+mod calibration;
 mod claims;
 mod csv;
 mod error;
@@ -15,6 +16,7 @@ mod functions;
 mod left_out;
 mod named;
 mod nearest;
+mod noise;
 mod params;
 mod session;
 mod store_table;
@@ -24,6 +26,7 @@ mod views;
 mod wait;
 
 pub use answer::Answer;
+pub use calibration::{Accuracy, ByReplicate, CALIBRATION, CALIBRATION_GROUP, EqualPrograms};
 pub use claims::claims;
 pub use error::{Error, Position, Result};
 pub use functions::{FunctionInfo, functions};

@@ -22,7 +22,8 @@ use crate::facts::Facts;
 use crate::left_out::{self, ALL_MARKS, Invalid, LeftOut, OWN_MARKS};
 use crate::named::{NamedQuery, named_queries, named_queries_in};
 use crate::nearest::nearest;
-use crate::tables::{self, Tables, VIEWS};
+use crate::noise::Noise;
+use crate::tables::{self, Tables, VERDICTS, VIEWS};
 use crate::wait::Threads;
 
 /// SQL over what a store held when the session was opened.
@@ -35,6 +36,7 @@ pub struct Session {
     /// Runs whose writer was at work.
     live: HashSet<String>,
     facts: Mutex<Option<Arc<Facts>>>,
+    noise: Arc<OnceLock<Noise>>,
     invalid: OnceLock<Vec<Invalid>>,
     queries: Vec<NamedQuery>,
     csvs: BTreeSet<String>,
@@ -64,6 +66,7 @@ impl Session {
             damaged: snapshot.damaged,
             live: live(snapshot.states),
             facts: Mutex::default(),
+            noise: Arc::default(),
             invalid: OnceLock::new(),
             queries: named_queries()?,
             csvs: BTreeSet::from([claims::TABLE.to_owned()]),
@@ -152,9 +155,13 @@ impl Session {
     fn answer(&self, sql: &str, bound: Bound) -> Result<Answer> {
         let state = self.context.state();
         let statement = self.parse(&state, sql)?;
-        let reads_views = self.reads_views(&state, &statement)?;
+        let reads_views = self.reads(&state, &statement, &VIEWS)?;
         if reads_views {
             self.facts()?;
+        }
+        if self.noise.get().is_none() && self.reads(&state, &statement, &[VERDICTS])? {
+            // Where two threads come at once, both have read the same.
+            let _ = self.noise.set(Noise::read(self)?);
         }
         let run = async {
             let mut plan = state.statement_to_plan(statement).await?;
@@ -187,13 +194,13 @@ impl Session {
         }
     }
 
-    /// Whether a view, or the list of tables, is named.
-    fn reads_views(&self, state: &SessionState, statement: &Statement) -> Result<bool> {
+    /// Whether one of these views, or the list of tables, is named.
+    fn reads(&self, state: &SessionState, statement: &Statement, views: &[&str]) -> Result<bool> {
         if !matches!(statement, Statement::Statement(inner) if matches!(**inner, ast::Statement::Query(_))) {
             return Ok(true);
         }
         let tables = state.resolve_table_references(statement).map_err(|error| explain(error, &self.known(state)))?;
-        Ok(tables.iter().any(|table| VIEWS.contains(&table.table()) || table.schema() == Some("information_schema")))
+        Ok(tables.iter().any(|table| views.contains(&table.table()) || table.schema() == Some("information_schema")))
     }
 
     /// The facts of all trials; the first call reads them and registers the views.
@@ -203,7 +210,7 @@ impl Session {
             return Ok(Arc::clone(facts));
         }
         let facts =
-            self.threads.wait(tables::register_views(&self.context, &self.tables, &self.damaged, &self.live))?;
+            self.threads.wait(tables::register_views(&self.context, &self.tables, &self.damaged, &self.live, &self.noise))?;
         Ok(Arc::clone(slot.insert(Arc::new(facts))))
     }
 

@@ -1,7 +1,7 @@
 //! The tables and views of a snapshot, registered in a DataFusion context.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
 use benchbook_record::{Snapshot, Table};
@@ -10,17 +10,19 @@ use datafusion::common::Result;
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::facts::{Facts, Sources};
 use crate::functions::{BlockOrder, FamilyPlanner, aggregates, scalars, windows};
+use crate::noise::{Noise, UsualDifference};
 use crate::store_table::StoreTable;
 use crate::views;
 
 /// The names of the views.
-pub(crate) const VIEWS: [&str; 2] = ["results", "pairs"];
+pub(crate) const VIEWS: [&str; 3] = ["results", "pairs", VERDICTS];
+pub(crate) const VERDICTS: &str = "verdicts";
 
 /// The tables of a snapshot.
 pub(crate) type Tables = BTreeMap<Table, Arc<dyn TableProvider>>;
@@ -75,6 +77,7 @@ pub(crate) async fn register_views(
     tables: &Tables,
     damaged: &[benchbook_record::Damaged],
     live: &HashSet<String>,
+    noise: &Arc<OnceLock<Noise>>,
 ) -> Result<Facts> {
     let sources = Sources {
         runs: read(context, tables, Table::Runs).await?,
@@ -90,9 +93,14 @@ pub(crate) async fn register_views(
     let provider: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(facts.batch.schema(), partitions)?);
     let samples = &tables[&Table::Samples];
     let view = |plan: LogicalPlan| Arc::new(ViewTable::new(plan, None));
-    let [results, pairs] = VIEWS;
+    let [results, pairs, verdicts] = VIEWS;
     context.register_table(results, view(views::results(samples, &provider, &facts.params)?))?;
     context.register_table(pairs, view(views::pairs(samples, &provider)?))?;
+    // Its plan keeps the function; nobody else may call it.
+    context.register_udf(ScalarUDF::from(UsualDifference::new(Arc::clone(noise))));
+    let plan = context.state().create_logical_plan(include_str!("verdicts.sql")).await;
+    context.deregister_udf(UsualDifference::NAME);
+    context.register_table(verdicts, view(plan?))?;
     Ok(facts)
 }
 

@@ -1,4 +1,5 @@
-//! The views `results` and `pairs` as logical plans over `samples` and the facts of trials.
+//! The views `results` and `pairs` as logical plans over `samples` and the facts of trials; `verdicts.sql` stands
+//! on `pairs`.
 
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ pub(crate) const RESULT_COLUMNS: [&str; 24] = [
 ];
 
 /// The columns of `pairs`.
-pub(crate) const PAIR_COLUMNS: [&str; 16] = [
+pub(crate) const PAIR_COLUMNS: [&str; 18] = [
     "run_id",
     "workload",
     "case_name",
@@ -53,6 +54,8 @@ pub(crate) const PAIR_COLUMNS: [&str; 16] = [
     "candidate_implementation",
     "baseline_trial",
     "candidate_trial",
+    "baseline_elapsed_ns",
+    "candidate_elapsed_ns",
     "baseline_time_ns",
     "candidate_time_ns",
     "log_ratio",
@@ -135,7 +138,7 @@ fn side(samples: &Provider, facts: &Provider, alias: &str) -> Result<LogicalPlan
         PILOT,
     ];
     let mut columns: Vec<Expr> = of_facts.iter().map(|name| of("f", name).alias(*name)).collect();
-    columns.push(of("s", "block").alias("block"));
+    columns.extend(["block", "elapsed_ns"].map(|name| of("s", name).alias(name)));
     columns.push(time_ns().alias("time_ns"));
     joined(samples, facts)?
         .filter(valid().and(of("s", "elapsed_ns").gt(lit(0_i64))))?
@@ -161,6 +164,9 @@ pub(crate) fn pairs(samples: &Provider, facts: &Provider) -> Result<LogicalPlan>
         };
         expr.alias(name)
     });
-    let keys = (vec![format!("b.{PAIR_GROUP}"), "b.block".into()], vec![format!("c.{PAIR_GROUP}"), "c.block".into()]);
-    LogicalPlanBuilder::from(b).join(c, JoinType::Inner, keys, Some(differ))?.project(columns)?.build()
+    // The group holds the run; as a key of its own, a condition on it reaches the files of both sides.
+    let keys =
+        ["b", "c"].map(|side| vec![format!("{side}.run_id"), format!("{side}.{PAIR_GROUP}"), format!("{side}.block")]);
+    let [b_keys, c_keys] = keys;
+    LogicalPlanBuilder::from(b).join(c, JoinType::Inner, (b_keys, c_keys), Some(differ))?.project(columns)?.build()
 }

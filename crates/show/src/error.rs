@@ -19,9 +19,6 @@ pub enum Error {
     /// SQL.
     #[error(transparent)]
     Query(#[from] benchbook_query::Error),
-    /// A calibration.
-    #[error(transparent)]
-    Calibration(#[from] benchbook_calibrate::Error),
     /// A chart.
     #[error(transparent)]
     Charts(#[from] benchbook_charts::Error),

@@ -25,12 +25,13 @@ pub fn figures(session: &Session, run_id: &str, compared: &Answer) -> Result<Vec
     Ok(figures)
 }
 
-/// Ratios with their intervals, from the rows of the named query `speedup`.
+/// Ratios with their intervals, from the rows of the named query `speedup`, verdicts in words.
 ///
 /// # Errors
 /// Columns that cannot be drawn.
 pub fn speedup_figure(compared: &Answer) -> Result<Figure> {
-    Ok(speedup(&scaling::renamed(&compared.batches, &[("speedup", "ratio")])?)?)
+    let names = [("speedup", "ratio"), ("verdict", "code"), ("said", "verdict")];
+    Ok(speedup(&scaling::renamed(&compared.batches, &names)?)?)
 }
 
 /// Every valid sample of a run; nothing where it has none.

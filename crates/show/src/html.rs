@@ -38,11 +38,12 @@ fn cell(text: &str) -> String {
     let symbol = match text {
         "faster" => "▲",
         "slower" => "▼",
-        "equivalent" => "=",
+        "equivalent" | "equivalent in the processes seen" => "=",
         "undecided" => "?",
         _ => return escaped(text),
     };
-    format!("<span class=\"v {text}\">{symbol} {text}</span>")
+    let class = text.split(' ').next().unwrap_or_default();
+    format!("<span class=\"v {class}\">{symbol} {text}</span>")
 }
 
 #[cfg(test)]
@@ -69,5 +70,8 @@ mod tests {
         let html = table(&cells(&[["faster", "1.5 ms"]]), "benchbook-comparison", &[]);
         assert!(html.contains("<th class=\"n\">time</th>") && html.contains("<td class=\"n\">1.5 ms</td>"), "{html}");
         assert!(html.contains("<span class=\"v faster\">▲ faster</span>"), "{html}");
+        let html = table(&cells(&[["equivalent in the processes seen", "1"]]), "benchbook-comparison", &[]);
+        let seen = "<span class=\"v equivalent\">= equivalent in the processes seen</span>";
+        assert!(html.contains(seen), "{html}");
     }
 }

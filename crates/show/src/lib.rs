@@ -2,7 +2,6 @@
 //!
 //! Statistics come in with the answers; nothing is computed here, measured or printed.
 
-mod calibrated;
 mod cells;
 mod comparison;
 mod error;

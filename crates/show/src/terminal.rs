@@ -61,7 +61,9 @@ pub fn fitted(cells: &Cells, fit: bool) -> Table {
         table.add_row(row.iter().map(|text| match text.as_str() {
             "faster" => Cell::new("▲ faster").fg(Color::Green),
             "slower" => Cell::new("▼ slower").fg(Color::Red),
-            "equivalent" => Cell::new("= equivalent").fg(Color::Blue),
+            said @ ("equivalent" | "equivalent in the processes seen") => {
+                Cell::new(format!("= {said}")).fg(Color::Blue)
+            }
             "undecided" => Cell::new("? undecided").fg(Color::DarkGrey),
             _ => Cell::new(text),
         }));

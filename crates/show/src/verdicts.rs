@@ -54,7 +54,7 @@ pub fn paired(answer: &Answer) -> Cells {
             row.word("candidate"),
             row.ratio(),
             row.interval(),
-            row.word("verdict"),
+            row.word("said"),
             row.word("reason").replace('-', " "),
             could_see.unwrap_or_else(|| "unknown".into()),
             format!("{} in {}", row.count("blocks"), counted(row.count("replicates"), "replicate")),
@@ -95,10 +95,13 @@ fn table(header: &[&str], numeric: &[&str], rows: Vec<Vec<String>>) -> Cells {
 
 /// How many comparisons ended how, in words.
 pub fn counts(answer: &Answer) -> String {
-    let verdicts: Vec<String> = rows(answer).map(|row| row.word("verdict")).collect();
-    let count = |word: &str| verdicts.iter().filter(|verdict| *verdict == word).count();
-    let words = ["faster", "slower", "equivalent", "undecided"].map(|word| format!("{} {word}", count(word)));
-    format!("{}: {}", counted(verdicts.len(), "comparison"), words.join(", "))
+    let ended: Vec<(String, String)> = rows(answer).map(|row| (row.word("verdict"), row.word("said"))).collect();
+    let words = ["faster", "slower", "equivalent", "undecided"].map(|verdict| {
+        let said: Vec<&str> = ended.iter().filter(|one| one.0 == verdict).map(|one| one.1.as_str()).collect();
+        // Where some were seen in fewer processes than others, the longer word holds for all.
+        format!("{} {}", said.len(), said.iter().max_by_key(|said| said.len()).unwrap_or(&verdict))
+    });
+    format!("{}: {}", counted(ended.len(), "comparison"), words.join(", "))
 }
 
 /// Whether a comparison that may gate, across replicates, ended with this verdict.
@@ -114,4 +117,34 @@ pub fn weak(answer: &Answer) -> bool {
 /// Whether anything is undecided, or decided on too little to gate.
 pub fn undecided(answer: &Answer) -> bool {
     rows(answer).any(|row| !row.may_gate() || row.word("verdict") == "undecided")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+
+    use super::*;
+
+    fn answer(rows: &[(&'static str, &'static str)]) -> Answer {
+        let text = |of: fn(&(&'static str, &'static str)) -> &'static str| -> ArrayRef {
+            Arc::new(rows.iter().map(|row| Some(of(row))).collect::<StringArray>())
+        };
+        let replicates: ArrayRef = Arc::new(Int64Array::from(vec![5; rows.len()]));
+        let columns = [("verdict", text(|row| row.0)), ("said", text(|row| row.1)), ("replicates", replicates)];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() }
+    }
+
+    #[test]
+    fn people_read_what_could_not_be_seen() {
+        let seen = "equivalent in the processes seen";
+        let some = answer(&[("faster", "faster"), ("equivalent", "equivalent"), ("equivalent", seen)]);
+        assert_eq!(counts(&some), format!("3 comparisons: 1 faster, 0 slower, 2 {seen}, 0 undecided"));
+        let verdicts: Vec<String> = paired(&some).rows.into_iter().map(|row| row[5].clone()).collect();
+        assert_eq!(verdicts, ["faster", "equivalent", seen]);
+        let all = answer(&[("equivalent", "equivalent")]);
+        assert_eq!(counts(&all), "1 comparison: 0 faster, 0 slower, 1 equivalent, 0 undecided");
+    }
 }

@@ -15,10 +15,7 @@ const EDGES: [(&str, &[&str]); 20] = [
     ("benchbook-kernels", &["benchbook-core", "benchbook-simd"]),
     ("benchbook-engines", &["benchbook-core"]),
     ("benchbook-charts", &[]),
-    (
-        "benchbook-show",
-        &["benchbook-calibrate", "benchbook-charts", "benchbook-core", "benchbook-query", "benchbook-record"],
-    ),
+    ("benchbook-show", &["benchbook-charts", "benchbook-core", "benchbook-query", "benchbook-record"]),
     ("benchbook-kernel", &["benchbook-charts"]),
     ("benchbook-gate", &[]),
     ("benchbook", LIBRARIES),

@@ -16,6 +16,7 @@ use super::ranks::RankState;
 use super::replicates::Replicates;
 use super::series::Series;
 use super::state::State;
+use super::suite::SuiteVerdict;
 use super::summary::Summary;
 use super::unpaired::UnpairedState;
 use super::windows::{WindowFunction, WindowUdf};
@@ -76,7 +77,8 @@ pub(crate) fn scalars() -> impl Iterator<Item = Arc<ScalarUDF>> {
 
 /// All window functions.
 pub(crate) fn windows() -> impl Iterator<Item = Arc<WindowUDF>> {
-    WindowFunction::ALL.into_iter().map(|function| Arc::new(WindowUDF::from(WindowUdf::new(function))))
+    let windows = WindowFunction::ALL.into_iter().map(|function| WindowUDF::from(WindowUdf::new(function)));
+    windows.chain([WindowUDF::from(SuiteVerdict::new())]).map(Arc::new)
 }
 
 /// The family behind a name, with the short name's entry unless it is the summary's own.
@@ -119,5 +121,10 @@ pub fn functions() -> Vec<FunctionInfo> {
         signature: function.signature().to_owned(),
         doc: function.doc().to_owned(),
     });
-    aggregates.chain(params).chain(numbers).chain(windows).collect()
+    let suite = FunctionInfo {
+        name: SuiteVerdict::NAME,
+        signature: SuiteVerdict::SIGNATURE.to_owned(),
+        doc: SuiteVerdict::DOC.to_owned(),
+    };
+    aggregates.chain(params).chain(numbers).chain(windows).chain([suite]).collect()
 }

@@ -18,6 +18,7 @@ mod reason;
 mod replicates;
 mod series;
 mod state;
+mod suite;
 mod summary;
 mod unpaired;
 mod windows;

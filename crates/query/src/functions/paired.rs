@@ -18,7 +18,7 @@ use super::summary::floats;
 /// The reason given where blocks would have to be resampled in order, but their order is unknown.
 const NO_ORDER: &str = "block-order-unknown";
 
-static PAIRED: Family = Family {
+pub(super) static PAIRED: Family = Family {
     summary: "paired_summary",
     arguments: &[Argument { name: "log_ratio", kind: Kind::Float }, Argument { name: "replicate", kind: Kind::Int }],
     level: true,
@@ -40,6 +40,7 @@ static PAIRED: Family = Family {
         Output { name: "p_value", kind: Kind::Float },
         Output { name: "standard_error", kind: Kind::Float },
         Output { name: "df", kind: Kind::Float },
+        Output { name: "equivalence_p", kind: Kind::Float },
     ],
     shorts: &[
         Short {
@@ -67,7 +68,8 @@ static PAIRED: Family = Family {
             name: "paired_verdict",
             field: "verdict",
             level: true,
-            doc: "faster, slower, equivalent (within 1 %) or undecided.",
+            doc: "faster, slower, equivalent (within 1 %) or undecided, of this comparison alone: the view verdicts \
+                  judges it as one of its run. Undecided below 5 replicates.",
         },
         Short {
             name: "paired_reason",
@@ -91,7 +93,8 @@ static PAIRED: Family = Family {
             name: "paired_p",
             field: "p_value",
             level: true,
-            doc: "Two-sided p-value of no difference, by the test behind the interval; q_value adjusts it for a suite.",
+            doc: "Two-sided p-value of no difference, by the test behind the interval, from 5 replicates on; q_value \
+                  adjusts it for a suite.",
         },
         Short {
             name: "paired_se",
@@ -246,6 +249,7 @@ impl State for PairedState {
             Cell::Float(verdict.p_value),
             Cell::Float(verdict.standard_error),
             Cell::Float(verdict.df),
+            Cell::Float(verdict.equivalence_p),
         ]
     }
 
@@ -275,6 +279,7 @@ fn without_verdict(speedup: Option<f64>, reason: &'static str, [replicates, bloc
         replicates,
         blocks,
         Cell::Text(None),
+        Cell::Float(None),
         Cell::Float(None),
         Cell::Float(None),
         Cell::Float(None),

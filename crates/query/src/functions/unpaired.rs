@@ -2,12 +2,13 @@
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::Field;
+use benchbook_stats::verdict::{Rules, sequential_verdict_from};
 use benchbook_stats::{cohens_d_from, hedges_g_from, ratio_interval_from, welch_from};
 use datafusion::common::Result;
 use datafusion::common::cast::as_boolean_array;
 
 use super::cells::Cell;
-use super::family::{Argument, Family, Kind, Short};
+use super::family::{Argument, Family, Kind, Output, Short};
 use super::moments::{REASON, Sides, X, export, float, import, int, state_fields};
 use super::reason;
 use super::state::{Rows, State};
@@ -33,6 +34,7 @@ static UNPAIRED: Family = Family {
         float("welch_p"),
         float("cohens_d"),
         float("hedges_g"),
+        Output { name: "verdict", kind: Kind::Text },
         REASON,
     ],
     shorts: &[
@@ -82,7 +84,8 @@ static UNPAIRED: Family = Family {
         },
     ],
     doc: "Two unpaired samples side by side, in constant memory: means, ratio of means with its interval, Welch's t \
-          test, effect sizes.",
+          test, effect sizes. The verdict takes rows for one each of a replicate: it is descriptive, never \
+          equivalent, and undecided below five.",
 };
 
 /// State of `unpaired_summary`: baseline, candidate.
@@ -128,6 +131,8 @@ impl State for UnpairedState {
         // The ratio itself needs no spread: one value on each side will do.
         let speedup = means.filter(|(b, c)| *b > 0.0 && *c > 0.0).map(|(b, c)| b / c);
         let bounds = ratio.ok().map(|interval| (interval.low, interval.high));
+        let rules = Rules { level, ..Rules::default() };
+        let verdict = sequential_verdict_from(candidate, baseline, &rules).ok();
         let welch = welch_from(candidate, baseline).ok();
         vec![
             Cell::Int(i64::try_from(baseline.n).ok()),
@@ -142,6 +147,7 @@ impl State for UnpairedState {
             Cell::Float(welch.as_ref().map(|test| test.p)),
             Cell::float(cohens_d_from(candidate, baseline)),
             Cell::float(hedges_g_from(candidate, baseline)),
+            Cell::Text(verdict.map(|verdict| verdict.label.text())),
             Cell::Text(reason),
         ]
     }

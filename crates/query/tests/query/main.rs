@@ -12,4 +12,5 @@ mod replicates;
 mod rules;
 mod suites;
 mod trust;
+mod verdicts;
 mod views;

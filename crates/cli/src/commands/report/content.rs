@@ -70,7 +70,7 @@ impl Content {
         if compared.rows() > 0 {
             let about = format!(
                 "Paired block by block with {baseline}. A speedup above 1 means that the candidate is faster; verdicts \
-                 hold at 95 %, equivalence means within 1 %, and the last columns say what this run could have seen."
+                 hold at 95 % over all comparisons, equivalence means within 1 %, and the last columns say what this run could have seen."
             );
             sections.push(Section { title: "Comparison", about, cells: paired(&compared) });
         }
