@@ -163,11 +163,13 @@ fn a_recorded_run_is_a_sequential_baseline() {
     let ran = repository.gate(&["--baseline", "recorded"]);
     let report = repository.report();
     let found = &report["comparisons"][0];
-    // What happened between the two runs counts as a difference, so the verdict may be any but one.
-    let slower = found["verdict"] == "slower";
-    assert_eq!((report["sequential"].as_bool(), ran.code), (Some(true), Some(i32::from(slower))), "{report:#}");
-    assert!(found["first"]["ratio"].as_f64().unwrap() > 0.0 && found["verdict"] != "equivalent", "{report:#}");
-    assert!(ran.stdout.contains("sequential"), "{}", ran.stdout);
-    assert_eq!(found["measured_twice"] == true, found["first"]["label"] == "slower", "{report:#}");
+    // Whatever has changed between the two runs counts as a difference, so that it fails nobody, twice the work or not.
+    assert_eq!((report["sequential"].as_bool(), ran.code), (Some(true), Some(0)), "{report:#}");
+    assert_eq!((&found["verdict"], &found["reason"]), (&"undecided".into(), &"sequential".into()), "{report:#}");
+    assert!(found["first"]["ratio"].as_f64().unwrap() > 0.0, "{report:#}");
+    assert_eq!((&found["flagged"], &found["measured_twice"]), (&false.into(), &false.into()), "{report:#}");
+    assert!(ran.stdout.contains("sequential") && ran.stdout.contains("judges nothing"), "{}", ran.stdout);
+    let ran = repository.gate(&["--baseline", "recorded", "--fail-on", "undecided"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
     assert!(Path::new(&repository.bench.store()).is_dir());
 }

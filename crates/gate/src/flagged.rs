@@ -50,9 +50,11 @@ pub struct Estimate {
     pub high: Option<f64>,
     /// What it says.
     pub label: Label,
+    /// The label in words, with what it cannot have seen.
+    pub said: String,
     /// Code of the reason (`too-noisy`).
     pub reason: String,
-    /// Whether it rests on enough replicates to gate.
+    /// Whether it may judge: paired blocks of one run. Two runs, one after the other, only describe.
     pub gates: bool,
     /// Logarithm of the least ratio that would have been seen.
     pub minimum_detectable_effect: Option<f64>,
@@ -90,6 +92,8 @@ pub struct Comparison {
 pub struct Answer<'a> {
     /// The verdict.
     pub label: Label,
+    /// The verdict in words.
+    pub said: &'a str,
     /// Code of its reason.
     pub reason: &'a str,
     /// The estimate that counts; nothing where a flagged comparison has no second one.
@@ -100,18 +104,23 @@ pub struct Answer<'a> {
 pub const SECOND_FAILED: &str = "second-measurement-failed";
 /// The reason of a flagged comparison that was not measured a second time.
 pub const NOT_CONFIRMED: &str = "not-measured-again";
-/// The reason of a verdict that rests on too few replicates to gate.
-pub const TOO_FEW_REPLICATES: &str = "too-few-replicates";
+/// The reason where the two sides were measured one after the other.
+pub const SEQUENTIAL: &str = "sequential";
 
 /// The comparisons to measure again on fresh replicates, by position: those that look slower.
 ///
-/// What looks faster stops nobody, and what is undecided would only be given another chance to look slower.
+/// What looks faster stops nobody, and what is undecided would only be given another chance to look slower. What was
+/// measured at different times is not measured again: the same old baseline would stand on the other side.
 pub fn flagged(comparisons: &[Comparison]) -> Vec<usize> {
-    let looks_slower = |comparison: &Comparison| comparison.first.label == Label::Slower;
-    comparisons.iter().enumerate().filter(|(_, one)| looks_slower(one)).map(|(index, _)| index).collect()
+    comparisons.iter().enumerate().filter(|(_, one)| one.is_flagged()).map(|(index, _)| index).collect()
 }
 
 impl Comparison {
+    /// Whether the first estimate asks for a second one.
+    pub fn is_flagged(&self) -> bool {
+        self.first.gates && self.first.label == Label::Slower
+    }
+
     /// What counts: the second estimate alone where there is one, the first where it flagged nothing.
     ///
     /// A flagged comparison without a second estimate is undecided: the first one chose it, so it cannot judge it,
@@ -119,10 +128,8 @@ impl Comparison {
     pub fn answer(&self) -> Answer<'_> {
         match &self.second {
             Second::Measured(estimate) => Answer::from(estimate),
-            Second::Failed(_) => Answer { label: Label::Undecided, reason: SECOND_FAILED, estimate: None },
-            Second::NotNeeded if self.first.label == Label::Slower => {
-                Answer { label: Label::Undecided, reason: NOT_CONFIRMED, estimate: None }
-            }
+            Second::Failed(_) => Answer::undecided(SECOND_FAILED, None),
+            Second::NotNeeded if self.is_flagged() => Answer::undecided(NOT_CONFIRMED, None),
             Second::NotNeeded => Answer::from(&self.first),
         }
     }
@@ -135,10 +142,18 @@ impl Comparison {
 
 impl<'a> From<&'a Estimate> for Answer<'a> {
     fn from(estimate: &'a Estimate) -> Self {
-        let Estimate { label, reason, .. } = estimate;
-        let decided = estimate.gates || *label == Label::Undecided;
-        let (label, reason) = if decided { (*label, reason.as_str()) } else { (Label::Undecided, TOO_FEW_REPLICATES) };
-        Self { label, reason, estimate: Some(estimate) }
+        let Estimate { label, said, reason, .. } = estimate;
+        if estimate.gates {
+            Self { label: *label, said, reason, estimate: Some(estimate) }
+        } else {
+            Self::undecided(SEQUENTIAL, Some(estimate))
+        }
+    }
+}
+
+impl<'a> Answer<'a> {
+    fn undecided(reason: &'a str, estimate: Option<&'a Estimate>) -> Self {
+        Self { label: Label::Undecided, said: Label::Undecided.text(), reason, estimate }
     }
 }
 
@@ -152,6 +167,7 @@ mod tests {
             low: None,
             high: None,
             label,
+            said: label.text().into(),
             reason: "some-reason".into(),
             gates,
             minimum_detectable_effect: None,
@@ -191,11 +207,16 @@ mod tests {
     }
 
     #[test]
-    fn too_few_replicates_decide_nothing() {
-        let weak = comparison(Label::Slower, Second::Measured(estimate(Label::Slower, false)));
-        assert_eq!((weak.answer().label, weak.answer().reason), (Label::Undecided, TOO_FEW_REPLICATES));
-        let noisy = comparison(Label::Slower, Second::Measured(estimate(Label::Undecided, false)));
-        assert_eq!(noisy.answer().reason, "some-reason");
+    fn what_was_measured_at_different_times_is_described_and_never_judged() {
+        for label in [Label::Slower, Label::Faster, Label::Equivalent, Label::Undecided] {
+            let first = estimate(label, false);
+            let alone = Comparison { first: first.clone(), ..comparison(label, Second::NotNeeded) };
+            assert_eq!((alone.answer().label, alone.answer().reason), (Label::Undecided, SEQUENTIAL));
+            // Not open either: nothing could confirm or clear it, and it is shown with its interval.
+            assert!(!alone.is_open() && alone.answer().estimate.is_some() && flagged(&[alone]).is_empty());
+            let twice = comparison(Label::Slower, Second::Measured(first));
+            assert_eq!(twice.answer().label, Label::Undecided);
+        }
     }
 
     #[test]

@@ -22,6 +22,6 @@ mod tests;
 
 pub use build::Workshop;
 pub use error::{Result, RevisionError};
-pub use flagged::{Comparison, Estimate, Label, Second, flagged};
+pub use flagged::{Comparison, Estimate, Label, SEQUENTIAL, Second, flagged};
 pub use revision::{Revision, Source};
 pub use summary::{LeftOut, Missing, Outcome, Report, exit_code};

@@ -33,10 +33,10 @@ pub fn markdown(report: &Report) -> String {
     if !shown.is_empty() {
         let _ = write!(text, "\n{}", table(&shown));
     }
-    for (label, title) in [(Label::Undecided, "undecided"), (Label::Equivalent, "equivalent")] {
+    for label in [Label::Undecided, Label::Equivalent] {
         let rows = of(&[label]);
         if !rows.is_empty() {
-            text += &folded(&format!("{} {title}", rows.len()), &table(&rows));
+            text += &folded(&format!("{} {}", rows.len(), said(&rows, label)), &table(&rows));
         }
     }
     if !report.left_out.is_empty() {
@@ -61,6 +61,12 @@ fn headline(report: &Report) -> &'static str {
     }
 }
 
+/// The words for all that ended so; where some were seen in fewer processes than others, the longer ones.
+fn said<'a>(rows: &[&'a Comparison], label: Label) -> &'a str {
+    let words = rows.iter().map(|one| one.answer()).filter(|answer| answer.label == label).map(|answer| answer.said);
+    words.max_by_key(|words| words.len()).unwrap_or(label.text())
+}
+
 /// One or two sentences: what it means, and what to do.
 fn advice(report: &Report) -> String {
     let all = report.comparisons.len();
@@ -82,21 +88,31 @@ fn advice(report: &Report) -> String {
             let why = report.not_comparable.as_deref().unwrap_or("the two sides share no case and variant");
             format!("Nothing was compared: {}.", plain(why))
         }
+        Outcome::Undecided if report.sequential => {
+            let of = |label| report.comparisons.iter().filter(|one| one.first.label == label).count();
+            format!(
+                "The two sides were measured at different times, so this describes and judges nothing: {} of {all} look slower, \
+                 {} faster. Name a revision as the baseline to measure both in the same blocks.",
+                of(Label::Slower),
+                of(Label::Faster)
+            )
+        }
         Outcome::Undecided => format!(
             "Nothing is known to be slower, but {} of {all} are undecided: the column *could see* says how small a change \
              would have been found. More time or a quieter machine sees more.",
             count(Label::Undecided)
         ),
         Outcome::Pass => format!(
-            "Nothing is slower in {all}: {} faster, {} equivalent (within the margin).",
+            "Nothing is slower in {all}: {} faster, {} {} (within the margin).",
             count(Label::Faster),
-            count(Label::Equivalent)
+            count(Label::Equivalent),
+            said(&report.comparisons.iter().collect::<Vec<_>>(), Label::Equivalent)
         ),
     }
 }
 
 fn table(comparisons: &[&Comparison]) -> String {
-    let twice = comparisons.iter().any(|one| one.first.label == Label::Slower);
+    let twice = comparisons.iter().any(|one| one.is_flagged());
     let mut header =
         vec!["case", "variant", "verdict", "time", "95 % interval", "ratio", "could see", "replicates", "why"];
     if twice {
@@ -122,11 +138,11 @@ fn row(one: &Comparison) -> Vec<String> {
         Second::Failed(why) => format!("{}: {}", answer.reason.replace('-', " "), plain(why)),
         _ => plain(&answer.reason.replace('-', " ")),
     };
-    let first = if one.first.label == Label::Slower { time(&one.first) } else { String::new() };
+    let first = if one.is_flagged() { time(&one.first) } else { String::new() };
     vec![
         plain(&one.case),
         plain(&one.variant),
-        format!("{symbol} {}", answer.label.text()),
+        format!("{symbol} {}", plain(answer.said)),
         estimate(time),
         estimate(interval),
         estimate(ratio),

@@ -66,7 +66,7 @@ pub enum Missing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Something is slower, by an estimate that counts.
+    /// Something is slower, by an estimate that counts: never of two sides measured at different times.
     Regression,
     /// Something that the gate had to answer has no answer: the candidate fails where the baseline does not, or a
     /// case that looked slower could not be measured again.
@@ -107,9 +107,10 @@ impl Report {
                 "case": one.case,
                 "variant": one.variant,
                 "verdict": answer.label,
+                "said": answer.said,
                 "reason": answer.reason,
                 "time_change_percent": answer.estimate.and_then(|estimate| change(estimate.ratio)),
-                "flagged": one.first.label == Label::Slower,
+                "flagged": one.is_flagged(),
                 "measured_twice": matches!(one.second, Second::Measured(_)),
                 "estimate": answer.estimate,
                 "first": one.first,

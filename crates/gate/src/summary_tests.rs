@@ -10,6 +10,8 @@ fn estimate(label: Label, ratio: f64, half_width: f64) -> Estimate {
         low: Some(ratio - half_width),
         high: Some(ratio + half_width),
         label,
+        // Twelve processes leave a slow mode unseen.
+        said: if label == Label::Equivalent { "equivalent in the processes seen" } else { label.text() }.into(),
         reason: match label {
             Label::Slower | Label::Faster => "direction-excludes-one",
             Label::Equivalent => "size-within-margin",
@@ -116,6 +118,20 @@ fn outcomes_and_exit_codes() {
     assert_eq!(of(vec![equal(), unknown()]), Outcome::Undecided);
     assert_eq!(of(vec![equal(), once("never again", Label::Slower, 0.9), unknown()]), Outcome::Incomplete);
     assert_eq!(of(vec![unknown(), once("never again", Label::Slower, 0.9), slower()]), Outcome::Regression);
+    let mut sequential = report(vec![once("a", Label::Slower, 0.5), once("b", Label::Faster, 2.0), slower()]);
+    sequential.sequential = true;
+    for one in &mut sequential.comparisons {
+        one.first.gates = false;
+        if let Second::Measured(second) = &mut one.second {
+            second.gates = false;
+        }
+    }
+    assert_eq!(sequential.outcome(), Outcome::Undecided, "two runs describe, whatever they show");
+    assert_eq!([false, true].map(|fails| exit_code(sequential.outcome(), fails)), [0, 2]);
+    let text = sequential.text();
+    assert!(text.contains("describes and judges nothing: 2 of 3 look slower, 1 faster."), "{text}");
+    assert!(!text.contains("regression") && text.contains("100.0 % slower"), "{text}");
+
     let mut broken = report(vec![equal()]);
     broken.left_out = regression().left_out;
     assert_eq!(broken.outcome(), Outcome::Incomplete);

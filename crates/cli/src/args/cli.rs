@@ -66,7 +66,8 @@ Examples:
   benchbook gate --baseline origin/main --quick
   benchbook gate --baseline v1.2 --candidate HEAD --suite attention --output gate.md --output gate.json
 
-What looks slower is measured again in fresh processes, and only that second estimate counts.
+What looks slower is measured again in fresh processes, and only that second estimate counts. A recorded run as
+the baseline is described and judges nothing: never 1.
 Exit codes: 0 nothing is slower, 1 regression, 2 undecided (only with --fail-on undecided), 3 not comparable,
 4 a case that had to be answered has no answer, and everything else")]
     Gate(GateArgs),

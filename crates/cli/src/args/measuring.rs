@@ -71,7 +71,7 @@ pub struct RunArgs {
 /// Arguments of `gate`.
 #[derive(Debug, Args)]
 pub struct GateArgs {
-    /// A git revision to build and measure beside the candidate; or a recorded run, compared as sequential
+    /// A git revision to build and measure beside the candidate; or a recorded run, which is only described (sequential)
     #[arg(long, value_name = "REV|RUN")]
     pub baseline: String,
     /// A git revision [default: the work tree]

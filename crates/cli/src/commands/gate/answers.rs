@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use benchbook_gate::{Comparison, Estimate, Label, LeftOut, Missing, Second};
-use benchbook_query::{Answer, Session};
+use benchbook_gate::{Comparison, Estimate, Label, LeftOut, Missing, SEQUENTIAL, Second};
+use benchbook_query::Session;
 use benchbook_show::{Row, rows};
 
 use super::sides::Labels;
@@ -13,56 +13,61 @@ use crate::error::Failure;
 pub fn interleaved(session: &Session, run_id: &str, labels: &Labels) -> Result<Vec<Comparison>, Failure> {
     let Labels { baseline, candidate } = labels;
     let answer = session.sql(&format!(
-        "WITH both AS (SELECT workload, case_name, split_part(candidate, '@', 1) AS variant, \
-         paired_summary(log_ratio, replicate) AS s FROM pairs WHERE run_id = '{run_id}' \
-         AND split_part(baseline, '@', 2) = '{baseline}' AND split_part(candidate, '@', 2) = '{candidate}' \
-         AND split_part(baseline, '@', 1) = split_part(candidate, '@', 1) \
-         GROUP BY workload, case_name, split_part(candidate, '@', 1)) \
-         SELECT workload || ' ' || case_name AS case_label, variant, s['speedup'] AS speedup, s['low'] AS low, \
-         s['high'] AS high, s['verdict'] AS verdict, s['reason'] AS reason, s['scope'] AS scope, \
-         s['mde'] AS minimum_detectable_effect, s['replicates'] AS replicates FROM both ORDER BY 1, 2"
+        "SELECT workload || ' ' || case_name AS case_label, split_part(candidate, '@', 1) AS variant, speedup, low, \
+         high, verdict, said, reason, scope, minimum_detectable_effect, replicates FROM verdicts \
+         WHERE run_id = '{run_id}' AND baseline_build = '{baseline}' AND candidate_build = '{candidate}' \
+         AND split_part(baseline, '@', 1) = split_part(candidate, '@', 1) ORDER BY 1, 2"
     ))?;
-    Ok(comparisons(&answer))
+    Ok(rows(&answer).filter_map(pair).collect())
 }
 
-/// Comparisons of a recorded run with a later one; drift between them counts as a difference.
+/// Comparisons of a recorded run with a later one, which describe: drift between them counts as a difference.
 pub fn sequential(session: &Session, baseline: &str, candidate: &str) -> Result<Vec<Comparison>, Failure> {
     let params = [("baseline", baseline), ("candidate", candidate)];
     let params = params.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let answer = session.named("sequential", &BTreeMap::from(params))?;
-    let mut found = comparisons(&answer);
-    found.retain(|one| one.first.label != Label::Undecided || one.first.reason != "not in both");
-    Ok(found)
+    Ok(rows(&answer).filter(|row| row.text("verdict").as_deref() != Some("not in both")).filter_map(sequence).collect())
 }
 
-fn comparisons(answer: &Answer) -> Vec<Comparison> {
-    rows(answer).filter_map(|row| comparison(&row)).collect()
+/// Paired blocks of one run, which may judge.
+fn pair(row: Row<'_>) -> Option<Comparison> {
+    comparison(&row, row.text("case_label")?, row.text("reason")?, true, row.integer("replicates"))
+}
+
+/// Two runs, one after the other.
+fn sequence(row: Row<'_>) -> Option<Comparison> {
+    let case = format!("{} {}", row.text("workload")?, row.text("case_name")?);
+    let replicates = row.integer("baseline_replicates").min(row.integer("candidate_replicates"));
+    comparison(&row, case, SEQUENTIAL.to_owned(), false, replicates)
 }
 
 /// Nothing where the row has no ratio.
-fn comparison(row: &Row<'_>) -> Option<Comparison> {
-    let case =
-        row.text("case_label").or_else(|| Some(format!("{} {}", row.text("workload")?, row.text("case_name")?)))?;
+fn comparison(row: &Row<'_>, case: String, reason: String, gates: bool, replicates: Option<i64>) -> Option<Comparison> {
     let verdict = row.text("verdict")?;
-    let sequential = row.text("scope").is_some_and(|scope| scope.contains("sequential"));
-    let few = |name: &str| row.integer(name).and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
-    let replicates =
-        if sequential { few("baseline_replicates").min(few("candidate_replicates")) } else { few("replicates") };
-    let gates = if sequential { replicates >= 5 } else { row.text("scope").as_deref() == Some("across-replicates") };
-    let reason = row
-        .text("reason")
-        .unwrap_or_else(|| if verdict == "not in both" { verdict.clone() } else { "sequential".into() });
     let first = Estimate {
         ratio: row.float("speedup")?,
         low: row.float("low"),
         high: row.float("high"),
         label: Label::of(&verdict),
+        said: row.text("said").unwrap_or(verdict),
         reason,
         gates,
         minimum_detectable_effect: row.float("minimum_detectable_effect"),
-        replicates,
+        replicates: replicates.and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
     };
     Some(Comparison { case, variant: row.text("variant")?, first, second: Second::NotNeeded })
+}
+
+/// Puts second estimates beside the first ones that asked for them.
+pub fn confirm(comparisons: &mut [Comparison], chosen: &[usize], seconds: &[Comparison]) {
+    for index in chosen {
+        let Some(one) = comparisons.get_mut(*index) else { continue };
+        let found = seconds.iter().find(|second| second.case == one.case && second.variant == one.variant);
+        one.second = match found {
+            Some(second) => Second::Measured(second.first.clone()),
+            None => Second::Failed("fresh processes gave no valid pair".into()),
+        };
+    }
 }
 
 /// Why trials of a run ended badly: by case and whole variant.

@@ -13,9 +13,9 @@ use benchbook_measure::{Executor, Offer, all_threads, offer_of};
 use benchbook_query::Session;
 use benchbook_show::warnings;
 
-use super::answers::{endings, interleaved, missing};
+use super::answers::{confirm, endings, interleaved, missing};
 use super::measured::Bench;
-use super::recorded::{against_run, confirm};
+use super::recorded::against_run;
 use super::sides::{Labels, case_label, pairs};
 use crate::args::{FailOn, GateArgs};
 use crate::commands::run::local_path;
