@@ -16,16 +16,17 @@ pub fn question(entry: &Entry, speed: bool) -> String {
     }
 }
 
-/// Times in the same blocks: as every verdict of the program.
+/// Times in the same blocks: from where every verdict of the program is read.
 fn paired(entry: &Entry, speed: bool) -> String {
-    // `log_ratio` is of the baseline's time over the candidate's.
-    let ratio = if speed { "log_ratio" } else { "-log_ratio" };
+    // The interval of fewer processes describes them alone.
+    let across = "scope = 'across-replicates'";
+    // A speedup is the baseline's time over the candidate's.
+    let [ratio, low, high] = if speed { ["speedup", "low", "high"] } else { ["1 / speedup", "1 / high", "1 / low"] };
     format!(
-        "SELECT candidate, baseline, case_name, case_name AS against, paired_speedup({ratio}, replicate) AS value, \
-         paired_speedup_low({ratio}, replicate) AS low, paired_speedup_high({ratio}, replicate) AS high, \
-         count(DISTINCT replicate) AS replicates, '{MEASURED}' AS provenance FROM pairs \
-         WHERE candidate_implementation = {} AND baseline_implementation IN ({}) \
-         GROUP BY candidate, baseline, case_name",
+        "SELECT candidate, baseline, case_name, case_name AS against, {ratio} AS value, \
+         CASE WHEN {across} THEN {low} END AS low, CASE WHEN {across} THEN {high} END AS high, replicates, \
+         '{MEASURED}' AS provenance FROM verdicts \
+         WHERE candidate_implementation = {} AND baseline_implementation IN ({})",
         quoted(&entry.candidate),
         list(&entry.baselines)
     )
@@ -121,8 +122,8 @@ mod tests {
     #[test]
     fn times_of_one_case_are_paired_and_turned_round_where_more_is_worse() {
         let asked = question(&entry(TIME, &["a", "it's"]), true);
-        assert!(asked.contains("IN ('a', 'it''s')") && asked.contains("paired_speedup_low(log_ratio"), "{asked}");
-        assert!(question(&entry(TIME, &["a"]), false).contains("paired_speedup(-log_ratio"));
+        assert!(asked.contains("IN ('a', 'it''s')") && asked.contains("THEN low END AS low"), "{asked}");
+        assert!(question(&entry(TIME, &["a"]), false).contains("THEN 1 / high END AS low"));
     }
 
     #[test]
