@@ -51,10 +51,7 @@ beside AS (
         k.gflops AS roof_gflops,
         k.gb_s AS roof_gb_s,
         k.spread,
-        row_number() OVER (
-            PARTITION BY m.workload, m.case_name, m.cache, m.variant, k.roof
-            ORDER BY CASE WHEN k.roof <> 'fma' THEN abs(ln(m.bytes / k.bytes)) END, k.gflops DESC, k.gb_s DESC
-        ) AS place
+        CASE WHEN k.roof <> 'fma' THEN abs(ln(m.bytes / k.bytes)) END AS distance
     FROM measured m
     LEFT JOIN roofs k
         ON k.age = 1
@@ -72,13 +69,29 @@ nearest AS (
         flops,
         bytes,
         median_ns,
-        max(roof_gflops) FILTER (WHERE roof = 'fma') AS peak_gflops,
-        max(spread) FILTER (WHERE roof = 'fma') AS peak_spread,
-        max(roof_gb_s) FILTER (WHERE roof <> 'fma') AS memory_gb_s,
-        first_value(spread ORDER BY roof_gb_s DESC) FILTER (WHERE roof <> 'fma') AS memory_spread,
-        first_value(roof_bytes ORDER BY roof_gb_s DESC) FILTER (WHERE roof <> 'fma') AS memory_bytes
+        roof,
+        max(roof_gflops) AS gflops,
+        first_value(roof_gb_s ORDER BY distance, roof_gb_s DESC) AS gb_s,
+        first_value(roof_bytes ORDER BY distance, roof_gb_s DESC) AS roof_bytes,
+        first_value(spread ORDER BY distance, roof_gflops DESC, roof_gb_s DESC) AS spread
     FROM beside
-    WHERE place = 1
+    GROUP BY workload, case_name, cache, variant, flops, bytes, median_ns, roof
+),
+both_roofs AS (
+    SELECT
+        workload,
+        case_name,
+        cache,
+        variant,
+        flops,
+        bytes,
+        median_ns,
+        max(gflops) FILTER (WHERE roof = 'fma') AS peak_gflops,
+        max(spread) FILTER (WHERE roof = 'fma') AS peak_spread,
+        max(gb_s) FILTER (WHERE roof <> 'fma') AS memory_gb_s,
+        first_value(spread ORDER BY gb_s DESC) FILTER (WHERE roof <> 'fma') AS memory_spread,
+        first_value(roof_bytes ORDER BY gb_s DESC) FILTER (WHERE roof <> 'fma') AS memory_bytes
+    FROM nearest
     GROUP BY workload, case_name, cache, variant, flops, bytes, median_ns
 ),
 held AS (
@@ -88,7 +101,7 @@ held AS (
             WHEN flops / peak_gflops >= bytes / memory_gb_s THEN 'arithmetic'
             WHEN flops / peak_gflops < bytes / memory_gb_s THEN 'memory'
         END AS roof
-    FROM nearest
+    FROM both_roofs
 ),
 timed AS (
     SELECT
