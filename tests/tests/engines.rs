@@ -111,13 +111,12 @@ fn mkl_takes_the_path_of_its_device_and_the_record_says_which() {
     let devices: Vec<serde_json::Value> =
         serde_json::from_str(&bench.ok(&["list", "devices", "--format", "json"])).unwrap();
     let mkl = devices.iter().find(|row| row["device"] == "libtorch-mkl").unwrap()["available"].as_str().unwrap();
-    let run = |words: &[&str]| bench.ok(&[&["run"], words, &["--replicates", "1", "--blocks", "2"]].concat());
-    let ran = || bench.sql("select distinct device, engine, engine_version from trials order by 1, 2, 3");
+    let run = |words: &[&str]| bench.ok(&[&["run"][..], words, &["--replicates", "1", "--blocks", "2"]].concat());
     if mkl == "here" {
         run(&["matmul", "--set", "m=64", "--device", "libtorch,libtorch-mkl"]);
         run(&["attention", "--set", "seq_q=64", "--implementation", "naive,torch-sdpa", "--device", "libtorch-mkl"]);
         // Burn and torch share the path of their device, and the two devices do not.
-        let rows = ran();
+        let rows = bench.sql("select distinct device, engine, engine_version from trials");
         let path = |device: &str| if device == "libtorch" { "MKL generic" } else { "MKL AVX" };
         let right = |row: &&serde_json::Value| {
             row["engine_version"].as_str().unwrap().contains(path(row["device"].as_str().unwrap()))
