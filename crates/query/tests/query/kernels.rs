@@ -40,7 +40,7 @@ fn a_case_is_held_by_the_lower_roof_of_its_own_threads() {
         write(writer, 2, work("copying", 0.0, 64.0), 32);
         let four = |row: &mut TrialRow| (row.workload, row.threads) = ("four threads".into(), 4);
         write(writer, 3, four, 100);
-        let half = |row: &mut TrialRow| (row.workload, row.dtype) = ("half".into(), "bf16".into());
+        let half = |row: &mut TrialRow| (row.workload, row.dtype) = ("half".into(), serde_json::from_value(json!("bf16")).unwrap());
         write(writer, 4, half, 100);
         write(writer, 5, work("small", 200.0, 100.0), 640);
     });
