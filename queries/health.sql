@@ -5,7 +5,8 @@
 -- they were taken; drift is the change from the beginning to the end as a share. Marks are reasons
 -- with the samples that bear them, also those kept all the same. The note is NULL where nothing is
 -- wrong. It names a mark from 5 % of the samples on, and a drift of at least 1 % whose p-value,
--- adjusted for all trials of the run, is at most 0.05.
+-- adjusted for all trials of the run, is at most 0.05. cpu_share is the processor time of the valid
+-- samples over their elapsed time and the threads that were given.
 WITH of_run AS (
     SELECT trial, sample, time_ns, valid, invalid_reason FROM results WHERE run_id = $run
 ),
@@ -54,6 +55,15 @@ series AS (
     WHERE valid
     GROUP BY trial
 ),
+shares_of_cpus AS (
+    SELECT
+        s.trial,
+        CAST(sum(s.cpu_user_ns + s.cpu_system_ns) AS DOUBLE) / (sum(s.elapsed_ns) * max(t.threads)) AS cpu_share
+    FROM samples s
+    JOIN trials t ON t.run_id = s.run_id AND t.trial = s.trial
+    WHERE s.run_id = $run AND t.run_id = $run AND s.valid AND s.elapsed_ns > 0
+    GROUP BY s.trial
+),
 warm_ups AS (
     SELECT
         trial,
@@ -75,6 +85,7 @@ gathered AS (
         coalesce(c.valid_samples, 0) AS valid_samples,
         m.marks,
         m.noted,
+        p.cpu_share,
         s.autocorrelation,
         s.effective_n,
         s.drift,
@@ -84,6 +95,7 @@ gathered AS (
     FROM trials t
     LEFT JOIN counts c ON c.trial = t.trial
     LEFT JOIN marked m ON m.trial = t.trial
+    LEFT JOIN shares_of_cpus p ON p.trial = t.trial
     LEFT JOIN series s ON s.trial = t.trial
     LEFT JOIN warm_ups w ON w.trial = t.trial
     WHERE t.run_id = $run
@@ -118,6 +130,7 @@ SELECT
     samples,
     valid_samples,
     marks,
+    cpu_share,
     autocorrelation,
     effective_n,
     drift,

@@ -7,6 +7,8 @@
 -- some look decided by chance: directions and equivalences are adjusted for all comparisons of the run
 -- with the baseline (Benjamini-Hochberg, 5 %), and what is lost by that is undecided, for the reason fdr.
 -- Processes slower than others are excluded, at 95 %, only where more than unseen_share of all are so.
+-- The cpus are the processors in use on average while a sample ran: fewer than threads is no fault where
+-- a part of the work is done by one, and a starved pool where it is not.
 SELECT
     run_id,
     workload,
@@ -25,6 +27,8 @@ SELECT
     scope,
     replicates,
     blocks,
+    baseline_cpus,
+    candidate_cpus,
     q_value,
     category
 FROM verdicts

@@ -209,8 +209,13 @@ impl Session {
         if let Some(facts) = &*slot {
             return Ok(Arc::clone(facts));
         }
-        let facts =
-            self.threads.wait(tables::register_views(&self.context, &self.tables, &self.damaged, &self.live, &self.noise))?;
+        let facts = self.threads.wait(tables::register_views(
+            &self.context,
+            &self.tables,
+            &self.damaged,
+            &self.live,
+            &self.noise,
+        ))?;
         Ok(Arc::clone(slot.insert(Arc::new(facts))))
     }
 

@@ -17,6 +17,8 @@ WITH evidence AS (
         nullif(split_part(candidate, '@', 2), '') AS candidate_build,
         min(baseline_trial) AS first_trial,
         avg(CAST(baseline_elapsed_ns AS DOUBLE)) AS sample_ns,
+        avg(baseline_cpus) AS baseline_cpus,
+        avg(candidate_cpus) AS candidate_cpus,
         paired_summary(log_ratio, replicate) AS alone
     FROM pairs
     GROUP BY
@@ -68,6 +70,8 @@ SELECT
     alone['scope'] AS scope,
     alone['replicates'] AS replicates,
     alone['blocks'] AS blocks,
+    baseline_cpus,
+    candidate_cpus,
     alone['standard_error'] AS standard_error,
     alone['df'] AS df,
     alone['p_value'] AS p_value,

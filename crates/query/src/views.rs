@@ -41,7 +41,7 @@ pub(crate) const RESULT_COLUMNS: [&str; 24] = [
 ];
 
 /// The columns of `pairs`.
-pub(crate) const PAIR_COLUMNS: [&str; 18] = [
+pub(crate) const PAIR_COLUMNS: [&str; 20] = [
     "run_id",
     "workload",
     "case_name",
@@ -56,6 +56,8 @@ pub(crate) const PAIR_COLUMNS: [&str; 18] = [
     "candidate_trial",
     "baseline_elapsed_ns",
     "candidate_elapsed_ns",
+    "baseline_cpus",
+    "candidate_cpus",
     "baseline_time_ns",
     "candidate_time_ns",
     "log_ratio",
@@ -89,6 +91,12 @@ fn float(expr: Expr) -> Expr {
 /// Nanoseconds of one call; NULL for a sample without calls.
 fn time_ns() -> Expr {
     float(of("s", "elapsed_ns")) / float(nullif(of("s", "iterations"), lit(0_i64)))
+}
+
+/// Processors in use: processor time over elapsed time; NULL where it was not recorded.
+fn cpus() -> Expr {
+    let spent = float(of("s", "cpu_user_ns")) + float(of("s", "cpu_system_ns"));
+    spent / float(nullif(of("s", "elapsed_ns"), lit(0_i64)))
 }
 
 fn valid() -> Expr {
@@ -140,6 +148,7 @@ fn side(samples: &Provider, facts: &Provider, alias: &str) -> Result<LogicalPlan
     let mut columns: Vec<Expr> = of_facts.iter().map(|name| of("f", name).alias(*name)).collect();
     columns.extend(["block", "elapsed_ns"].map(|name| of("s", name).alias(name)));
     columns.push(time_ns().alias("time_ns"));
+    columns.push(cpus().alias("cpus"));
     joined(samples, facts)?
         .filter(valid().and(of("s", "elapsed_ns").gt(lit(0_i64))))?
         .project(columns)?

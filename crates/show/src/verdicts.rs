@@ -42,8 +42,19 @@ impl Row<'_> {
 
 /// Paired comparisons within a run; the least detectable change is given as a share.
 pub fn paired(answer: &Answer) -> Cells {
-    let header =
-        ["case", "baseline", "candidate", "speedup", "95 % interval", "verdict", "why", "could see", "blocks", "scope"];
+    let header = [
+        "case",
+        "baseline",
+        "candidate",
+        "speedup",
+        "95 % interval",
+        "verdict",
+        "why",
+        "could see",
+        "CPUs in use",
+        "blocks",
+        "scope",
+    ];
     let row = |row: Row<'_>| {
         // The effect is on the logarithm: 0.1 is a change by a factor of e^0.1.
         let could_see =
@@ -57,6 +68,10 @@ pub fn paired(answer: &Answer) -> Cells {
             row.word("said"),
             row.word("reason").replace('-', " "),
             could_see.unwrap_or_else(|| "unknown".into()),
+            match (row.float("baseline_cpus"), row.float("candidate_cpus")) {
+                (Some(baseline), Some(candidate)) => format!("{baseline:.2} and {candidate:.2}"),
+                _ => "unknown".into(),
+            },
             format!("{} in {}", row.count("blocks"), counted(row.count("replicates"), "replicate")),
             row.word("scope").replace('-', " "),
         ]

@@ -40,7 +40,9 @@ fn a_case_is_held_by_the_lower_roof_of_its_own_threads() {
         write(writer, 2, work("copying", 0.0, 64.0), 32);
         let four = |row: &mut TrialRow| (row.workload, row.threads) = ("four threads".into(), 4);
         write(writer, 3, four, 100);
-        let half = |row: &mut TrialRow| (row.workload, row.dtype) = ("half".into(), serde_json::from_value(json!("bf16")).unwrap());
+        let half = |row: &mut TrialRow| {
+            (row.workload, row.dtype) = ("half".into(), serde_json::from_value(json!("bf16")).unwrap())
+        };
         write(writer, 4, half, 100);
         write(writer, 5, work("small", 200.0, 100.0), 640);
     });
@@ -81,7 +83,10 @@ fn a_case_is_held_by_the_lower_roof_of_its_own_threads() {
     assert_near(floats(&answer, "roof_spread")[0].unwrap(), 1.0 / 101.0, "from the best sample to the median");
     let roofs = named(&fixture.session(), "roofline", &[("run", "new")]);
     assert_eq!(roofs.rows(), 3, "roofs have roofs too");
-    assert!(floats(&roofs, "of_the_roof").into_iter().flatten().all(|share| share < 1.0), "and never exceed themselves");
+    assert!(
+        floats(&roofs, "of_the_roof").into_iter().flatten().all(|share| share < 1.0),
+        "and never exceed themselves"
+    );
 
     // A copy that is faster than every read shows that reads are no roof of memory, and takes their place.
     fixture.tagged("copied", |writer| write(writer, 0, work("copy", 0.0, 64.0), 17));

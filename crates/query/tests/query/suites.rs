@@ -186,11 +186,42 @@ fn health_names_what_is_wrong() {
     assert_eq!((notes[0], notes[2]), (None, Some("8 % core migrated, 12 % preempted")));
     assert_eq!((notes[3], notes[4]), (Some("warm-up had not settled"), Some("no samples")));
     assert_eq!(notes[5], Some("no valid samples; 100 % throttled"));
+    assert_eq!(floats(&health, "cpu_share"), [None; 6], "processor time was not recorded");
     for name in ["autocorrelation", "effective_n", "drift", "drift_p"] {
         let values = floats(&health, name);
         assert!(values[..4].iter().all(Option::is_some), "{name}: {values:?}");
         assert_eq!(values[4..], [None, None], "{name}");
     }
+}
+
+#[test]
+fn processors_in_use_stand_beside_the_verdict_and_in_the_health_of_a_trial() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for (number, name, cpus) in [(0, "naive", 1.5), (1, "flash", 2.0)] {
+            add(writer, &trial(number, name, "a", 0, json!({})));
+            for index in 0..8 {
+                let mut row = sample(number, index, index, 100_000 + 1_000 * index);
+                row.cpu_user_ns = Some((cpus * row.elapsed_ns as f64) as i64 - 10_000);
+                row.cpu_system_ns = Some(10_000);
+                // Samples that are left out count nowhere.
+                row.valid = index > 0;
+                row.invalid_reason = (index == 0).then_some("starved");
+                if index == 0 {
+                    row.cpu_user_ns = Some(1);
+                }
+                writer.sample(&row).unwrap();
+            }
+        }
+    });
+    let session = fixture.session();
+    let speedup = named(&session, "speedup", &[]);
+    assert_near(floats(&speedup, "baseline_cpus")[0].unwrap(), 1.5, "CPUs in use");
+    assert_near(floats(&speedup, "candidate_cpus")[0].unwrap(), 2.0, "CPUs in use");
+    let health = named(&session, "health", &[]);
+    let shares = floats(&health, "cpu_share");
+    assert_near(shares[0].unwrap(), 1.0, "CPUs in use");
+    assert_near(shares[1].unwrap(), 0.75, "CPUs in use");
 }
 
 /// A run of one replicate: naive always takes the same time, flash the time given.
