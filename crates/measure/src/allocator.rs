@@ -3,9 +3,6 @@
 /// The variable by which glibc reads its settings at the start of a process.
 pub(crate) const VARIABLE: &str = "GLIBC_TUNABLES";
 
-/// glibc gives back at once what is freed, in blocks from 64 KiB on.
-pub(crate) const KEEPING_NOTHING: &str = "glibc.malloc.mmap_threshold=65536:glibc.malloc.trim_threshold=0";
-
 /// Freed memory stays with the process, whatever the size of a block and whichever thread freed it.
 ///
 /// Left to itself, glibc maps large blocks one by one and unmaps them at each `free`, or learns from what was freed before
@@ -15,6 +12,9 @@ pub(crate) const KEEPING_NOTHING: &str = "glibc.malloc.mmap_threshold=65536:glib
 /// (malloc/malloc.c, `sysmalloc`), so that the first is the only one (`arena_max`).
 pub(crate) const SETTINGS: &str =
     "glibc.malloc.arena_max=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=9223372036854775807";
+
+/// glibc gives back at once what is freed, in blocks from 64 KiB on.
+pub(crate) const KEEPING_NOTHING: &str = "glibc.malloc.mmap_threshold=65536:glibc.malloc.trim_threshold=0";
 
 #[cfg(all(test, target_env = "gnu"))]
 mod tests {
