@@ -169,7 +169,9 @@ fn a_kernel_of_ones_own_is_checked_and_its_name_is_no_markup() {
         ],
     );
     assert!(outputs[5].contains("within one process") && outputs[5].contains("alert(1)"), "{}", outputs[5]);
-    assert!(!outputs[5].contains("wrong"), "a wrong kernel has no speedup: {}", outputs[5]);
+    let of_wrong: Vec<&str> = outputs[5].lines().filter(|line| line.contains("wrong/")).collect();
+    assert!(of_wrong.iter().all(|line| !line.contains('×')), "a wrong kernel has no speedup: {}", outputs[5]);
+    assert!(of_wrong.iter().any(|line| line.contains("is missing")), "and is not left out in silence: {}", outputs[5]);
     assert!(outputs[6].contains("in_process"), "{}", outputs[6]);
     assert!(outputs[7].contains("on purpose"), "a panic of a kernel is a failed trial: {}", outputs[7]);
     let html = fs::read_to_string(bench.folder().join("pages/own.html")).unwrap();
