@@ -9,7 +9,7 @@ use super::error::Error;
 use super::evidence::{Evidence, Kind};
 use super::report::{Available, Claim, CoverageRow, Status, coverage, coverage_of};
 
-const FUNCTIONS: &str = "ci_low ci_high median_ci_low median_ci_high mad geomean outliers welch_p cohens_d hedges_g \
+const FUNCTIONS: &str = "ci_low ci_high replicate_low replicate_high mad geomean outliers welch_p cohens_d hedges_g \
     mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \
     paired_verdict paired_reason paired_mde q_value false_coverage_level change_point speedup_category";
 const QUERIES: &str =
@@ -179,7 +179,7 @@ fn taking_a_function_away_takes_exactly_its_rows() {
     assert_eq!(lost("welch_p"), set("ST5"));
     assert_eq!(lost("outliers"), set("ST4"));
     assert_eq!(lost("paired_mde"), set("ST9"));
-    assert_eq!(lost("median_ci_low"), set("ME3 ST2 ST3"));
+    assert_eq!(lost("replicate_low"), set("ME3 ST2 ST3"));
     assert_eq!(lost("geomean"), set(""));
     let catalogue = Catalogue::embedded().unwrap();
     for function in words(FUNCTIONS) {
