@@ -97,7 +97,10 @@ pub fn look(python: &Path, words: &[&str]) -> Value {
 /// If the script fails.
 pub fn script(python: &Path, name: &str, words: &[&str]) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name);
-    let output = Command::new(python).arg(script).args(words).output().expect("Python starts");
+    let mut command = Command::new(python);
+    // As the programs of a bench: tests run side by side, so the machine is never quiet.
+    command.arg(script).args(words).env("BENCHBOOK_KEEP_DISTURBED", "1");
+    let output = command.output().expect("Python starts");
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name} {words:?}\n{said}\n{complained}");
