@@ -29,9 +29,9 @@ pub const FAULTS: [&str; 16] = [
 /// What a call that remembers costs more than one that does not, the first time: remembering pays only for long work.
 const LONG: usize = 200;
 
-/// Single calls after which a kernel that goes wrong later does so. Checks and the warm-up make 47 or 48 of them and each hot
+/// Single calls after which a kernel that goes wrong later does so. Checks and the warm-up make 62 or 63 of them and each hot
 /// sample one, so this lies among the samples.
-const LATER: u64 = 57;
+const LATER: u64 = 72;
 
 /// Registers the workload `double` and a kernel for each fault.
 pub fn register_faulty(registry: &mut Registry) {

@@ -43,6 +43,21 @@ impl Changing {
     /// # Errors
     /// The subject refuses.
     pub fn change(&mut self, subject: &mut dyn Subject) -> Result<()> {
+        self.write(subject, |values| {
+            values.rotate_right(1);
+            values[0] = -values[0];
+        })
+    }
+
+    /// Writes a row as [`Changing::change`] does, and changes nothing.
+    ///
+    /// # Errors
+    /// The subject refuses.
+    pub fn touch(&mut self, subject: &mut dyn Subject) -> Result<()> {
+        self.write(subject, |_| ())
+    }
+
+    fn write(&mut self, subject: &mut dyn Subject, change: impl FnOnce(&mut [f32])) -> Result<()> {
         if self.names.is_empty() {
             return Ok(());
         }
@@ -50,8 +65,7 @@ impl Changing {
         let Some(array) = self.inputs.0.get_mut(name) else { return Ok(()) };
         let (width, row) = (array.width(), self.rng.random_range(0..array.rows()));
         let values = &mut array.data[row * width..(row + 1) * width];
-        values.rotate_right(1);
-        values[0] = -values[0];
+        change(values);
         subject.write(name, row, values).map(drop)
     }
 
@@ -114,6 +128,9 @@ mod tests {
             seen.push(holder.0.clone());
         }
         assert_eq!(changing.inputs().get("y"), inputs(1).get("y"), "nobody can overwrite it");
+        let before = holder.0.clone();
+        changing.touch(&mut holder).unwrap();
+        assert_eq!(holder.0, before);
         changing.replace(inputs(2), &mut holder).unwrap();
         assert_eq!((&holder.0, changing.inputs().get("y")), (inputs(2).get("x"), inputs(1).get("y")));
     }

@@ -385,6 +385,11 @@ impl Work for Timed<'_> {
         let changed = self.changing.change(self.subject);
         self.note(changed);
     }
+
+    fn touch(&mut self) {
+        let touched = self.changing.touch(self.subject);
+        self.note(touched);
+    }
 }
 
 /// Copies of the inputs that together fill at least four times the last-level cache.

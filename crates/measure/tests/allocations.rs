@@ -8,11 +8,15 @@ use benchbook_measure::{Allocated, CountingAllocator, allocated};
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
+/// What a call allocates; the least of several times, since the test's own harness allocates too now and then.
+fn least(mut call: impl FnMut()) -> Option<Allocated> {
+    (0..20).filter_map(|_| allocated(&mut call)).min_by_key(|found| found.count)
+}
+
 #[test]
 fn what_is_allocated_is_counted_and_nothing_else() {
-    assert_eq!(allocated(|| ()), Some(Allocated { count: 0, bytes: 0, peak_bytes: 0 }));
-    let kept = black_box(vec![1_u8; 50]);
-    let found = allocated(|| {
+    assert_eq!(least(|| ()), Some(Allocated { count: 0, bytes: 0, peak_bytes: 0 }));
+    let found = least(|| {
         drop(black_box(vec![1_u8; 100]));
         drop(black_box(vec![0_u64; 25]));
         let mut grown: Vec<u8> = black_box(Vec::with_capacity(10));
@@ -21,13 +25,17 @@ fn what_is_allocated_is_counted_and_nothing_else() {
     });
     assert_eq!(found, Some(Allocated { count: 4, bytes: 100 + 200 + 10 + 30, peak_bytes: 200 }));
     // What was there before and goes leaves room that what comes may take.
-    let found = allocated(|| {
-        let first = black_box(vec![1_u8; 3000]);
-        drop(black_box(vec![1_u8; 4000]));
-        drop((first, kept));
-        drop(black_box(vec![1_u8; 7020]));
-    });
-    assert_eq!(found.map(|found| found.peak_bytes), Some(7000));
+    let with_room = |_| {
+        let kept = black_box(vec![1_u8; 50]);
+        allocated(|| {
+            let first = black_box(vec![1_u8; 3000]);
+            drop(black_box(vec![1_u8; 4000]));
+            drop((first, kept));
+            drop(black_box(vec![1_u8; 7020]));
+        })
+    };
+    let peak = (0..20).filter_map(with_room).map(|found| found.peak_bytes).min();
+    assert_eq!(peak, Some(7000));
     // A thread allocates what it needs to begin, and its closure's memory.
     let (tell, told) = std::sync::mpsc::sync_channel(1);
     let (ask, asked) = std::sync::mpsc::sync_channel(1);
