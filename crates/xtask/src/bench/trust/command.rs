@@ -31,17 +31,6 @@ pub fn measure(ready: &Ready, minutes: f64) -> Result<String> {
     };
     let mut ledger = Ledger::open(&root.join(LEDGER), &asker.machine)?;
     let end = Instant::now() + Duration::from_secs_f64(60.0 * minutes);
-    let left = schedule::left(&ledger);
-    println!("   {} experiments are left of the whole, {minutes} minutes are given", left.len());
-    for (number, experiment) in left.iter().enumerate() {
-        if Instant::now() + Duration::from_secs_f64(experiment.seconds) > end {
-            println!("   {} of them are for another time: run this again", left.len() - number);
-            break;
-        }
-        let answer = asker.ask(experiment)?;
-        println!("   {experiment}: {answer}");
-        ledger.append(experiment, &answer)?;
-    }
     let sweeps = same_kernel::left(&ledger);
     println!("   {} runs of real kernels against themselves are left", sweeps.len());
     for (number, sweep) in sweeps.iter().enumerate() {
@@ -53,6 +42,17 @@ pub fn measure(ready: &Ready, minutes: f64) -> Result<String> {
             println!("   {experiment}: {answer}");
             ledger.append(&experiment, &answer)?;
         }
+    }
+    let left = schedule::left(&ledger);
+    println!("   {} experiments are left of the whole, {minutes} minutes are given", left.len());
+    for (number, experiment) in left.iter().enumerate() {
+        if Instant::now() + Duration::from_secs_f64(experiment.seconds) > end {
+            println!("   {} of them are for another time: run this again", left.len() - number);
+            break;
+        }
+        let answer = asker.ask(experiment)?;
+        println!("   {experiment}: {answer}");
+        ledger.append(experiment, &answer)?;
     }
     Ok(tables::all(&ledger))
 }
