@@ -143,10 +143,10 @@ impl Watch {
         result
     }
 
-    /// Share of the processors that the threads had.
+    /// Share of the processors that the threads had: all at most, however long they spun while clocks were read.
     fn share(&self, sampled: &Sampled) -> f64 {
         let own = (sampled.cpu_user_ns + sampled.cpu_system_ns) as f64;
-        own / (sampled.elapsed_ns.max(1) as f64 * self.threads.max(1) as f64)
+        (own / (sampled.elapsed_ns.max(1) as f64 * self.threads.max(1) as f64)).min(1.0)
     }
 
     /// Whether the threads were spread over the processors as they are in the best quarter of what was seen of the trial.
@@ -306,6 +306,11 @@ mod tests {
         assert_eq!(judged(1_000_000), Some(Disturbance::Starved));
         assert_eq!(judged(1_700_000), Some(Disturbance::Starved));
         assert_eq!(judged(1_850_000), None);
+        // Threads that spin on while clocks are read have no more than all processors.
+        let mut watch = Watch::new(2);
+        let mut judged = |own_ns| watch.judge(&mut Load::default(), &CALM, &CALM, &sample(own_ns));
+        assert!((0..10).all(|_| judged(9_000_000).is_none()));
+        assert_eq!(judged(1_990_000), None);
         // What works on one thread most of the time is not starved on one.
         let mut watch = Watch::new(2);
         let mut judged = |own_ns| watch.judge(&mut Load::default(), &CALM, &CALM, &sample(own_ns));

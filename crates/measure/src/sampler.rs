@@ -74,17 +74,25 @@ pub struct WarmUp {
 /// clock, whichever is longer, judged by the fastest call seen.
 pub fn warm_up(work: &mut dyn Work, warmup_ns: u64, min_sample_ns: u64, watch: &mut Watch, load: &mut Load) -> WarmUp {
     watch.observe(load, |watch| {
+        let target = target_ns(min_sample_ns);
         let mut time = |iterations| {
             let sampled = clock::time(&mut |n| work.call(n), iterations);
-            (sampled.elapsed_ns, watch.spread(&sampled))
+            // Reading the clocks of threads takes longer than a short batch, which so tells nothing of its own.
+            let spread = sampled.elapsed_ns as f64 >= target && watch.spread(&sampled);
+            (sampled.elapsed_ns, spread)
         };
         warm_up_with(&mut time, warmup_ns, min_sample_ns)
     })
 }
 
+/// Length of a sample at least.
+fn target_ns(min_sample_ns: u64) -> f64 {
+    min_sample_ns.cast_signed().max(CLOCK_STEPS * clock::observed_step_ns()) as f64
+}
+
 /// [`warm_up`] with the timing passed in: what a batch takes, and whether its threads were spread.
 fn warm_up_with(time: &mut dyn FnMut(u64) -> (i64, bool), warmup_ns: u64, min_sample_ns: u64) -> WarmUp {
-    let target = min_sample_ns.cast_signed().max(CLOCK_STEPS * clock::observed_step_ns()) as f64;
+    let target = target_ns(min_sample_ns);
     let mut done = 0;
     let mut spent = 0;
     let mut batch = 1_u64;
@@ -248,6 +256,23 @@ mod tests {
     fn few_long_calls_are_not_judged() {
         let warm = warm_up_with(&mut |n| (50_000_000 * n.cast_signed(), true), 100_000_000, 1_000_000);
         assert_eq!((warm.settled, warm.done), (None, 2), "{warm:?}");
+    }
+
+    #[test]
+    fn short_batches_of_a_warm_up_say_nothing_of_the_processors() {
+        // One thread of two works, in a call of a microsecond: batches below a sample's length are mostly clock reading.
+        let mut watch = Watch::new(2);
+        let mut load = Load::default();
+        let mut work = |n: u64| {
+            let end = clock::now_ns() + 1_000 * n.cast_signed();
+            while clock::now_ns() < end {}
+        };
+        let warm = warm_up(&mut work, 30_000_000, 1_000_000, &mut watch, &mut load);
+        let mut judged = |_| watch.is_spread(&clock::time(&mut work, warm.iterations));
+        assert!(
+            (0..20).map(&mut judged).filter(|spread| *spread).count() > 10,
+            "most of what works on one thread alone is as it should be"
+        );
     }
 
     #[test]
