@@ -7,7 +7,8 @@ use benchbook_core::message::{
     Description, DeviceInfo, ImplementationInfo, Prepared, Reply, Request, Sampled, Trial, WorkloadInfo,
 };
 use benchbook_core::{
-    CacheRegime, Figure, Implementation, Params, Reference, Registry, Setting, Subject, Support, Workload, unknown,
+    CacheRegime, Figure, Implementation, Inputs, Params, Reference, Registry, Setting, Subject, Support, Workload,
+    unknown,
 };
 
 use crate::allocations::{Allocated, allocated};
@@ -178,20 +179,12 @@ impl Handler {
         Ok((registry.find_workload(workload).map_err(text)?, found))
     }
 
-    /// Why a trial cannot be, where it cannot; else how often its inputs are copied.
-    fn copies(&self, trial: &Trial, (workload, implementation): Found<'_>) -> Result<usize, String> {
-        let (case, variant) = (&trial.case, &trial.variant);
-        if let Support::No(reason) = implementation.supports(&variant.device, variant.dtype, &case.params) {
-            return Err(reason);
-        }
-        if !implementation.devices().contains(&variant.device.as_str()) {
-            return Err(format!("{} has no code for {}", variant.implementation, variant.device));
-        }
+    /// How often the inputs of a trial are copied; why it cannot be, where it cannot.
+    fn copies(&self, trial: &Trial, inputs: &Inputs) -> Result<usize, String> {
         if trial.cache == CacheRegime::Hot {
             return Ok(1);
         }
-        let inputs = workload.inputs(&case.params, trial.input_seed);
-        let copies = cold_copies(inputs.bytes(variant.dtype.bytes()), self.host.last_level_cache_bytes);
+        let copies = cold_copies(inputs.bytes(trial.variant.dtype.bytes()), self.host.last_level_cache_bytes);
         if copies > MOST_COPIES {
             return Err(format!(
                 "{copies} copies of so small an input would be needed to leave the caches, measure it hot"
@@ -204,13 +197,20 @@ impl Handler {
         let started = clock::now_ns();
         let (case, variant) = (&trial.case, &trial.variant);
         let (workload, implementation) = self.found(trial)?;
-        let copies = match self.copies(trial, (workload, implementation)) {
+        if let Support::No(reason) = implementation.supports(&variant.device, variant.dtype, &case.params) {
+            return Ok(Reply::Unsupported { reason });
+        }
+        if !implementation.devices().contains(&variant.device.as_str()) {
+            let reason = format!("{} has no code for {}", variant.implementation, variant.device);
+            return Ok(Reply::Unsupported { reason });
+        }
+        let inputs = workload.inputs(&case.params, trial.input_seed);
+        let copies = match self.copies(trial, &inputs) {
             Ok(copies) => copies,
             Err(reason) => return Ok(Reply::Unsupported { reason }),
         };
         let instructions = (self.host.settle)(&variant.device)?;
         let engine_version = [implementation.engine(&variant.device).1].into_iter().chain(instructions);
-        let inputs = workload.inputs(&case.params, trial.input_seed);
         let mut subject = implementation.prepare(&setting(trial, copies), &case.params, &inputs).map_err(text)?;
         let mut figures = workload.figures(&case.params, &inputs);
         // Where memory comes from Rust's allocator, all of a call's is seen in the first one, what it keeps included.
@@ -285,9 +285,9 @@ impl Handler {
     /// What a call adds to resident memory, which tells only in a process that gives back at once what it frees.
     fn memory(&mut self, trial: &Trial) -> Result<Reply, String> {
         let (workload, implementation) = self.found(trial)?;
-        let copies = self.copies(trial, (workload, implementation))?;
         (self.host.settle)(&trial.variant.device)?;
         let inputs = workload.inputs(&trial.case.params, trial.input_seed);
+        let copies = self.copies(trial, &inputs)?;
         let mut subject = implementation.prepare(&setting(trial, copies), &trial.case.params, &inputs).map_err(text)?;
         drop(inputs);
         let mut call = || {

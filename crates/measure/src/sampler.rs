@@ -81,7 +81,7 @@ pub fn warm_up(work: &mut dyn Work, warmup_ns: u64, min_sample_ns: u64, watch: &
             let spread = sampled.elapsed_ns as f64 >= target && watch.spread(&sampled);
             (sampled.elapsed_ns, spread)
         };
-        warm_up_with(&mut time, warmup_ns, min_sample_ns)
+        warm_up_with(&mut time, warmup_ns, target)
     })
 }
 
@@ -91,8 +91,7 @@ fn target_ns(min_sample_ns: u64) -> f64 {
 }
 
 /// [`warm_up`] with the timing passed in: what a batch takes, and whether its threads were spread.
-fn warm_up_with(time: &mut dyn FnMut(u64) -> (i64, bool), warmup_ns: u64, min_sample_ns: u64) -> WarmUp {
-    let target = target_ns(min_sample_ns);
+fn warm_up_with(time: &mut dyn FnMut(u64) -> (i64, bool), warmup_ns: u64, target: f64) -> WarmUp {
     let mut done = 0;
     let mut spent = 0;
     let mut batch = 1_u64;
@@ -210,7 +209,7 @@ mod tests {
     #[test]
     fn a_sample_reaches_the_wanted_length_for_any_cost_per_call() {
         for cost in [1_i64, 37, 1_000, 5_000_000] {
-            let warm = warm_up_with(&mut |n| (cost * n.cast_signed(), true), 10_000_000, 2_000_000);
+            let warm = warm_up_with(&mut |n| (cost * n.cast_signed(), true), 10_000_000, target_ns(2_000_000));
             let length = cost * warm.iterations.cast_signed();
             assert!(length >= 2_000_000, "cost {cost}: a sample of {length} ns");
             assert!(warm.iterations == 1 || length - cost < 2_000_000.max(CLOCK_STEPS * clock::observed_step_ns() * 2));
@@ -225,7 +224,7 @@ mod tests {
             let extra = if std::mem::take(&mut first) { 50_000_000 } else { 0 };
             (extra + 1_000 * n.cast_signed(), true)
         };
-        let warm = warm_up_with(&mut time, 1_000_000, 1_000_000);
+        let warm = warm_up_with(&mut time, 1_000_000, target_ns(1_000_000));
         assert!(warm.iterations >= 1_000, "{warm:?}");
     }
 
@@ -238,7 +237,7 @@ mod tests {
             spent += elapsed;
             (elapsed, true)
         };
-        let warm = warm_up_with(&mut time, 10_000_000, 100_000);
+        let warm = warm_up_with(&mut time, 10_000_000, target_ns(100_000));
         assert_eq!(warm.settled, Some(true));
         assert!(spent > 12_000_000 && spent <= 41_000_000, "{spent}");
     }
@@ -254,7 +253,7 @@ mod tests {
 
     #[test]
     fn few_long_calls_are_not_judged() {
-        let warm = warm_up_with(&mut |n| (50_000_000 * n.cast_signed(), true), 100_000_000, 1_000_000);
+        let warm = warm_up_with(&mut |n| (50_000_000 * n.cast_signed(), true), 100_000_000, target_ns(1_000_000));
         assert_eq!((warm.settled, warm.done), (None, 2), "{warm:?}");
     }
 
@@ -290,9 +289,9 @@ mod tests {
             spent += 100_000 * n.cast_signed();
             (100_000 * n.cast_signed(), spent > 15_000_000)
         };
-        warm_up_with(&mut late, 10_000_000, 100_000);
+        warm_up_with(&mut late, 10_000_000, target_ns(100_000));
         assert!(spent > 15_000_000 && spent < 41_000_000, "{spent}");
-        let ignoring = warm_up_with(&mut |_| (50, true), 1_000_000, 1_000_000);
+        let ignoring = warm_up_with(&mut |_| (50, true), 1_000_000, target_ns(1_000_000));
         assert!(ignoring.iterations > 1, "{ignoring:?}");
     }
 
