@@ -78,6 +78,9 @@ fn processes_are_right_and_hold_what_the_model_says() {
     assert!(rows.iter().all(|row| row["status"] == "ok" && row["n"] == 4), "{rows:?}");
     let failed = bench.sql("select * from checks where not passed");
     assert!(failed.is_empty(), "{failed:?}");
+    // Whoever remembered an answer would be found: its inputs change, in workers of every kind.
+    let unchanged = bench.sql("select * from measures where name = 'inputs_change' and value = 0");
+    assert!(unchanged.is_empty(), "{unchanged:?}");
 
     let bytes = bench.sql(
         "select t.implementation, t.case_name, \

@@ -1,7 +1,10 @@
 //! All workers of a ring, as their subject sees them.
 
 use super::layout::{Ring, place};
-use super::order::{Broken, Order, Reply, Used};
+use super::order::{Broken, Order, Reply, Used, Which};
+
+/// Rows of an input that are written at once.
+const MESSAGE_ROWS: usize = 64;
 
 /// A worker that takes orders, in a thread or in a process.
 pub trait Hand {
@@ -66,12 +69,35 @@ impl<H: Hand> Crew<H> {
         Ok(output)
     }
 
+    /// Overwrites rows of an input, `first` and what follows, in each copy, with whichever workers hold them.
+    ///
+    /// # Errors
+    /// As of [`Crew::call`].
+    pub fn write(&mut self, input: Which, first: usize, values: &[f32]) -> Result<(), String> {
+        let width = self.ring.head_dim;
+        let rows = first..first + values.len() / width;
+        for worker in 0..self.hands.len() {
+            for (place, run) in self.ring.held(worker, &rows) {
+                let numbers = &values[(run.start - first) * width..(run.end - first) * width];
+                // In messages that are small beside what a worker holds, whose memory is watched.
+                for (index, part) in numbers.chunks(MESSAGE_ROWS * width).enumerate() {
+                    let first = place + index * MESSAGE_ROWS;
+                    self.hands[worker].order(Order::Write { input, first, values: part.to_vec() });
+                    if let Reply::Failed(broken) = self.hands[worker].reply() {
+                        return Err(format!("worker {worker} of the ring: {broken:?}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Gives an order to all, and waits for every answer.
     ///
     /// # Errors
     /// As of [`Crew::call`].
     pub fn ask(&mut self, order: Order) -> Result<Vec<Reply>, String> {
-        self.hands.iter_mut().for_each(|hand| hand.order(order));
+        self.hands.iter_mut().for_each(|hand| hand.order(order.clone()));
         self.wait()
     }
 

@@ -58,6 +58,25 @@ impl Ring {
         pieces.into_iter().filter(|piece| !piece.is_empty()).collect()
     }
 
+    /// Which of `rows` of an array `[heads, seq, head_dim]` a worker holds, in runs, each with the place of its first row in
+    /// the worker's own `[heads, shard, head_dim]`.
+    pub fn held(&self, worker: usize, rows: &Range<usize>) -> Vec<(usize, Range<usize>)> {
+        let mut held = Vec::new();
+        let pieces = self.pieces(worker);
+        for head in rows.start / self.seq..rows.end.div_ceil(self.seq) {
+            let mut place = head * self.shard(worker);
+            for piece in &pieces {
+                let [start, end] = [piece.start, piece.end].map(|position| head * self.seq + position);
+                let run = start.max(rows.start)..end.min(rows.end);
+                if !run.is_empty() {
+                    held.push((place + run.start - start, run));
+                }
+                place += piece.len();
+            }
+        }
+        held
+    }
+
     fn bound(&self, worker: usize) -> usize {
         self.seq * worker / self.workers
     }
@@ -109,6 +128,12 @@ mod tests {
                         cut(&array, [seq, 3], &pieces, &mut rows);
                         assert_eq!(rows.len(), 2 * 3 * ring.shard(worker));
                         place(&rows, [seq, 3], &pieces, &mut back);
+                        let held = ring.held(worker, &(1..2 * seq));
+                        let first_row = usize::from(pieces.first().is_some_and(|piece| piece.start == 0));
+                        assert_eq!(held.iter().map(|(_, run)| run.len()).sum::<usize>(), rows.len() / 3 - first_row);
+                        for (place, run) in held {
+                            assert_eq!(rows[place * 3..][..run.len() * 3], array[run.start * 3..run.end * 3]);
+                        }
                     }
                     assert_eq!((longest, &back), (ring.longest(), &array), "{ring:?}");
                 }

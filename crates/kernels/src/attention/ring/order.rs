@@ -1,7 +1,7 @@
 //! What a worker is told, and what it answers.
 
 /// What the subject asks of a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Order {
     /// Find your neighbours.
     Join,
@@ -9,6 +9,21 @@ pub enum Order {
     Call(usize),
     /// Hand over the result of the last call.
     Give,
+    /// Overwrite rows of your part of an input, `first` and what follows, in each copy.
+    Write { input: Which, first: usize, values: Vec<f32> },
+}
+
+/// One of the three inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    Query,
+    Key,
+    Value,
+}
+
+impl Which {
+    /// All of them.
+    pub const ALL: [(&'static str, Self); 3] = [("query", Self::Query), ("key", Self::Key), ("value", Self::Value)];
 }
 
 /// What a worker answers.

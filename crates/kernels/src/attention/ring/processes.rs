@@ -91,7 +91,7 @@ impl Process {
 impl Hand for Process {
     fn order(&mut self, order: Order) {
         // A process that is gone is heard of in its reply.
-        let _ = wire::write_order(&mut self.orders, order);
+        let _ = wire::write_order(&mut self.orders, &order);
     }
 
     fn process(&self) -> Option<u32> {

@@ -55,6 +55,7 @@ pub fn serve(
             Order::Join => Ok(Reply::Ready),
             Order::Call(copy) => call(shard, copy, link).map(|()| Reply::Done(link.used())),
             Order::Give => Ok(Reply::Rows(shard.rows().to_vec())),
+            Order::Write { input, first, values } => shard.write(input, first, &values).map(|()| Reply::Ready),
         }));
         let reply = match done {
             Ok(Ok(reply)) => reply,

@@ -8,7 +8,7 @@ use super::held::bytes;
 use super::layout::Ring;
 use super::merge::merge;
 use super::model::QUERIES;
-use super::order::Broken;
+use super::order::{Broken, Which};
 
 /// What one worker owns. Every buffer has room for the longest shard.
 pub struct Shard {
@@ -105,6 +105,24 @@ impl Shard {
     /// Ends a call of [`Shard::begin`].
     pub fn end(&mut self, copy: usize, block: Vec<f32>) {
         self.inputs[copy].block = block;
+    }
+
+    /// Overwrites rows of an input, `[heads, shard, head_dim]`, from row `first` on, in each copy.
+    pub fn write(&mut self, input: Which, first: usize, values: &[f32]) -> Result<(), Broken> {
+        let values_begin = self.ring.kv_heads * self.ring.shard(self.worker);
+        for copy in &mut self.inputs {
+            let (rows, first) = match input {
+                Which::Query => (&mut copy.query, first),
+                Which::Key => (&mut copy.block, first),
+                Which::Value => (&mut copy.block, values_begin + first),
+            };
+            let begin = first * self.ring.head_dim;
+            let place = rows.get_mut(begin..begin + values.len());
+            place
+                .ok_or_else(|| Broken::Here(format!("it has no row {first} of its {input:?}")))?
+                .copy_from_slice(values);
+        }
+        Ok(())
     }
 
     /// Adds what its queries of this copy see of `block`, which holds the keys and values of worker `owner`.

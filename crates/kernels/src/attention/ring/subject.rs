@@ -4,7 +4,7 @@ use benchbook_core::{Error, Figure, HostArray, Result, Subject};
 
 use super::crew::{Crew, Hand};
 use super::layout::Ring;
-use super::order::Used;
+use super::order::{Used, Which};
 
 /// Lets all workers compute, on one copy of the inputs after the other.
 pub struct RingSubject<H> {
@@ -54,6 +54,11 @@ impl<H: Hand> Subject for RingSubject<H> {
         let Ring { heads, seq, head_dim, .. } = self.ring;
         let data = self.crew.output().map_err(|reason| self.error(reason))?;
         Ok(HostArray::new(vec![1, heads, seq, head_dim], data))
+    }
+
+    fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
+        let Some((_, input)) = Which::ALL.into_iter().find(|(name, _)| *name == input) else { return Ok(false) };
+        self.crew.write(input, first, values).map(|()| true).map_err(|reason| self.error(reason))
     }
 
     fn processes(&self) -> Vec<u32> {

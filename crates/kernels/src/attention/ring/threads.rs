@@ -115,6 +115,7 @@ impl Link for Channels {
 mod tests {
     use super::super::layout::Layout;
     use super::super::model::worker_bytes;
+    use super::super::order::Which;
     use super::*;
 
     const RING: Ring =
@@ -136,6 +137,12 @@ mod tests {
         }
         // All values are one, and so is every mean of them.
         assert!(crew.output().unwrap().iter().all(|number| (number - 1.0).abs() < 1e-6));
+        crew.write(Which::Value, 0, &[2.0; 11 * 4]).unwrap();
+        crew.call(0).unwrap();
+        assert!(
+            crew.output().unwrap().iter().all(|number| (number - 2.0).abs() < 1e-6),
+            "written, and so is every mean"
+        );
     }
 
     #[test]

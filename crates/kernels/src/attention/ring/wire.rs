@@ -3,7 +3,7 @@
 use std::io::{self, Error, Read, Write};
 
 use super::layout::{Layout, Ring};
-use super::order::{Broken, Order, Reply, Used};
+use super::order::{Broken, Order, Reply, Used, Which};
 
 /// The first word of a worker that is ready; a program that does not begin with it is none, or of another version.
 const READY: u64 = 0x0001_676e_6972_6262;
@@ -16,9 +16,13 @@ const BROKEN_ELSEWHERE: u64 = 4;
 const JOIN: u64 = 1;
 const CALL: u64 = 2;
 const GIVE: u64 = 3;
+const WRITE: u64 = 4;
 
 /// The longest text that is taken from the other end.
 const TEXT: usize = 1 << 16;
+
+/// The most numbers that an order carries: beyond any that is given, and no burden.
+const VALUES: usize = 1 << 24;
 
 /// Writes whole numbers.
 pub fn write_numbers(to: &mut impl Write, numbers: &[u64]) -> io::Result<()> {
@@ -73,11 +77,15 @@ pub fn read_ring(from: &mut impl Read) -> io::Result<Ring> {
 }
 
 /// Writes an order and sends it off.
-pub fn write_order(to: &mut impl Write, order: Order) -> io::Result<()> {
+pub fn write_order(to: &mut impl Write, order: &Order) -> io::Result<()> {
     match order {
         Order::Join => write_numbers(to, &[JOIN])?,
-        Order::Call(copy) => write_numbers(to, &[CALL, copy as u64])?,
+        Order::Call(copy) => write_numbers(to, &[CALL, *copy as u64])?,
         Order::Give => write_numbers(to, &[GIVE])?,
+        Order::Write { input, first, values } => {
+            write_numbers(to, &[WRITE, *input as u64, *first as u64])?;
+            write_floats(to, values)?;
+        }
     }
     to.flush()
 }
@@ -88,6 +96,17 @@ pub fn read_order(from: &mut impl Read) -> io::Result<Order> {
         JOIN => Ok(Order::Join),
         CALL => Ok(Order::Call(read_size(from)?)),
         GIVE => Ok(Order::Give),
+        WRITE => {
+            let (which, first, count) = (read_size(from)?, read_size(from)?, read_size(from)?);
+            let input =
+                Which::ALL.get(which).map(|(_, input)| *input).ok_or_else(|| wrong("there is no such input"))?;
+            if count > VALUES {
+                return Err(wrong(&format!("{count} numbers in one order")));
+            }
+            let mut values = vec![0.0; count];
+            from.read_exact(bytemuck::cast_slice_mut(&mut values))?;
+            Ok(Order::Write { input, first, values })
+        }
         other => Err(wrong(&format!("{other} is no order"))),
     }
 }
@@ -148,9 +167,10 @@ mod tests {
 
     #[test]
     fn everything_arrives_as_it_was_sent() {
-        for order in [Order::Join, Order::Call(7), Order::Give] {
+        let written = Order::Write { input: Which::Value, first: 3, values: vec![0.5, -2.0] };
+        for order in [Order::Join, Order::Call(7), Order::Give, written] {
             let mut bytes = Vec::new();
-            write_order(&mut bytes, order).unwrap();
+            write_order(&mut bytes, &order).unwrap();
             assert_eq!(read_order(&mut &bytes[..]).unwrap(), order);
         }
         for reply in [
