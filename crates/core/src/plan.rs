@@ -172,6 +172,11 @@ pub(crate) fn default_replicates() -> u32 {
     5
 }
 
+/// Replicates that come before anything is planned, where `asked` are asked for.
+pub(crate) fn first_replicates(asked: u32, pilot: bool) -> u32 {
+    if pilot { asked.max(SMALLEST_PILOT) } else { asked }
+}
+
 fn default_most_replicates() -> u32 {
     100
 }
@@ -210,10 +215,7 @@ impl Plan {
 
     /// Replicates that are measured before anything is planned: all of them, unless a half-width is wanted.
     pub fn first_replicates(&self) -> u32 {
-        match self.half_width {
-            Some(_) => self.replicates.max(SMALLEST_PILOT),
-            None => self.replicates,
-        }
+        first_replicates(self.replicates, self.half_width.is_some())
     }
 
     /// Reads a plan from TOML.

@@ -1,7 +1,7 @@
 //! What a recorded plan says, read leniently: a record outlives the program that wrote it.
 
-use crate::plan::default_replicates;
-use crate::{CaseSpec, SMALLEST_PILOT};
+use crate::CaseSpec;
+use crate::plan::{default_replicates, first_replicates};
 
 /// The parts of a recorded plan that reading the record needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ impl Planned {
             None => default_replicates(),
         };
         let pilot = plan.contains_key("half_width");
-        let replicates = if pilot { asked.max(SMALLEST_PILOT) } else { asked };
+        let replicates = first_replicates(asked, pilot);
         let cases = cases.iter().map(|case| case.clone().try_into().ok()).collect();
         Some(Self { replicates, pilot, cases })
     }

@@ -54,8 +54,8 @@ impl<I: NamedInputs + 'static, const N: usize> Implementation for Torch<I, N> {
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         let copies: Result<Vec<_>, _> = (0..setting.copies).map(|_| (self.inputs)(setting, params, inputs)).collect();
-        let copies = copies.map_err(|error| torch_error(self.name, &error))?;
-        Ok(Box::new(TorchSubject::new(self.name, copies, self.call)))
+        let copies = copies.map_err(|error| torch_error(self.name, &setting.device, error))?;
+        Ok(Box::new(TorchSubject::new(self.name, &setting.device, copies, self.call)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A torch call as a thing to time.
 
+use std::fmt::Display;
 use std::hint::black_box;
 
 use benchbook_core::{Error, HostArray, Result, Subject};
@@ -10,6 +11,7 @@ use super::array::download;
 /// Calls a function of torch tensors on copies of its inputs in turn and keeps the last results, `N` of them.
 pub struct TorchSubject<I, const N: usize> {
     implementation: &'static str,
+    device: String,
     inputs: Vec<I>,
     next: usize,
     call: Call<I, N>,
@@ -41,19 +43,19 @@ fn overwrite(tensor: &Tensor, first: usize, values: &[f32]) -> Result<(), TchErr
 /// Gives `N` results, which the host reads as one array: as it is where it is one, else rows one after another.
 pub type Call<I, const N: usize> = fn(&I) -> Result<[Tensor; N], TchError>;
 
-/// An error of an implementation on libtorch.
-pub fn torch_error(implementation: &str, error: &TchError) -> Error {
-    Error::Implementation {
-        implementation: implementation.into(),
-        device: "libtorch".into(),
-        reason: error.to_string(),
-    }
+/// An error of an implementation on a device of libtorch.
+pub fn torch_error(implementation: &str, device: &str, reason: impl Display) -> Error {
+    Error::Implementation { implementation: implementation.into(), device: device.into(), reason: reason.to_string() }
 }
 
 impl<I, const N: usize> TorchSubject<I, N> {
     /// A subject that calls `call` on each of `inputs` in turn, without recording gradients.
-    pub fn new(implementation: &'static str, inputs: Vec<I>, call: Call<I, N>) -> Self {
-        Self { implementation, inputs, next: 0, call, output: None, failure: None }
+    pub fn new(implementation: &'static str, device: &str, inputs: Vec<I>, call: Call<I, N>) -> Self {
+        Self { implementation, device: device.to_owned(), inputs, next: 0, call, output: None, failure: None }
+    }
+
+    fn error(&self, reason: impl Display) -> Error {
+        torch_error(self.implementation, &self.device, reason)
     }
 }
 
@@ -70,14 +72,14 @@ impl<I: NamedInputs, const N: usize> Subject for TorchSubject<I, N> {
     }
 
     fn sync(&mut self) -> Result<()> {
-        self.failure.take().map_or(Ok(()), |error| Err(torch_error(self.implementation, &error)))
+        self.failure.take().map_or(Ok(()), |error| Err(self.error(error)))
     }
 
     fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
         let _no_gradients = tch::no_grad_guard();
         let mut written = false;
         for tensor in self.inputs.iter().filter_map(|copy| copy.input(input)) {
-            overwrite(&tensor, first, values).map_err(|error| torch_error(self.implementation, &error))?;
+            overwrite(&tensor, first, values).map_err(|error| self.error(error))?;
             written = true;
         }
         Ok(written)
@@ -88,19 +90,14 @@ impl<I: NamedInputs, const N: usize> Subject for TorchSubject<I, N> {
     }
 
     fn output(&mut self) -> Result<HostArray> {
-        let wrong = |reason: &str| Error::Implementation {
-            implementation: self.implementation.into(),
-            device: "libtorch".into(),
-            reason: reason.into(),
-        };
         match &self.output {
-            None => Err(wrong("nothing has run yet")),
+            None => Err(self.error("nothing has run yet")),
             Some(outputs) if outputs.iter().any(|output| output.device() != Device::Cpu) => {
-                Err(wrong("the result does not lie on the CPU"))
+                Err(self.error("the result does not lie on the CPU"))
             }
             Some(outputs) => {
                 let parts: Result<_, TchError> = outputs.iter().map(download).collect();
-                Ok(HostArray::stacked(parts.map_err(|error| torch_error(self.implementation, &error))?))
+                Ok(HostArray::stacked(parts.map_err(|error| self.error(error))?))
             }
         }
     }
