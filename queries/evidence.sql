@@ -88,7 +88,8 @@ SELECT
     u.mann_whitney_p,
     u.cohens_d
 FROM selected c
-JOIN unpaired u
+-- What has nothing to compare stands here too.
+LEFT JOIN unpaired u
     ON u.workload = c.workload
     AND u.case_name = c.case_name
     AND u.cache = c.cache

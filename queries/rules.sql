@@ -46,7 +46,9 @@ sides AS (
 ),
 judged AS (
     SELECT
-        workload, case_name, cache, baseline, candidate, speedup, low, high, verdict, said, scope,
+        workload, case_name, cache, baseline, candidate, speedup, low, high, said, scope,
+        -- What has nothing to compare is told as such, not as undecided.
+        CASE WHEN speedup IS NOT NULL THEN verdict END AS verdict,
         CASE reason WHEN 'fdr' THEN 'may be chance' ELSE replace(reason, '-', ' ') END AS reason,
         -- A direction that is seen, and may be one of this suite or this machine alone.
         reason IN ('fdr', 'noisy-machine') AS doubtful,
@@ -165,7 +167,8 @@ rules AS (
             ELSE false
         END AS passed,
         CASE
-            WHEN r.rule IN ('speedup', 'category') AND speedup IS NULL THEN 'nothing to compare'
+            WHEN r.rule IN ('speedup', 'category') AND speedup IS NULL
+            THEN concat_ws(': ', 'nothing to compare', reason)
             WHEN r.rule = 'speedup' AND low IS NULL THEN 'no interval: ' || reason
             WHEN r.rule = 'speedup'
             THEN CASE WHEN low >= least_speedup AND across AND NOT doubtful THEN 'a win: ' ELSE 'no win to claim: ' END

@@ -5,6 +5,7 @@
 -- Each replicate counts once, by the mean of its valid samples. The interval is Welch's on the
 -- logarithm of the ratio of means (delta method, 95 %); drift between the runs counts as a
 -- difference, so that nothing is ever called equivalent. Below five replicates of either it is undecided.
+-- What has no valid sample in one of them is not in both; its reason says what became of which side.
 WITH replicate_means AS (
     SELECT
         workload,
@@ -35,6 +36,37 @@ ratios AS (
         sum(CASE WHEN is_candidate THEN 1 ELSE 0 END) AS candidate_replicates
     FROM replicate_means
     GROUP BY workload, case_name, cache, variant
+),
+-- From trials, not from samples: what has no valid one has to be told.
+begun AS (
+    SELECT
+        t.workload,
+        t.case_name,
+        t.cache,
+        t.implementation || '/' || t.device || '/' || t.dtype AS variant,
+        max(CASE WHEN t.run_id = $baseline THEN coalesce(nullif(o.status, 'ok'), 'unchecked') END) AS baseline_status,
+        max(CASE WHEN t.run_id = $candidate THEN coalesce(nullif(o.status, 'ok'), 'unchecked') END) AS candidate_status
+    FROM trials t
+    LEFT JOIN outcomes o
+        ON o.run_id = t.run_id AND o.trial = t.trial AND o.run_id IN ($baseline, $candidate)
+    WHERE t.run_id IN ($baseline, $candidate)
+    GROUP BY t.workload, t.case_name, t.cache, t.implementation, t.device, t.dtype
+),
+beside AS (
+    SELECT
+        b.*,
+        r.baseline_ns,
+        r.candidate_ns,
+        r.speedup,
+        r.low,
+        r.high,
+        r.verdict,
+        r.welch_p,
+        coalesce(r.baseline_replicates, 0) AS baseline_replicates,
+        coalesce(r.candidate_replicates, 0) AS candidate_replicates
+    FROM begun b
+    LEFT JOIN ratios r
+        ON r.workload = b.workload AND r.case_name = b.case_name AND r.cache = b.cache AND r.variant = b.variant
 )
 SELECT
     workload,
@@ -50,9 +82,17 @@ SELECT
         WHEN baseline_replicates = 0 OR candidate_replicates = 0 THEN 'not in both'
         ELSE coalesce(verdict, 'undecided')
     END AS verdict,
+    nullif(
+        concat_ws(
+            ', ',
+            CASE WHEN baseline_replicates = 0 THEN 'baseline-' || coalesce(baseline_status, 'missing') END,
+            CASE WHEN candidate_replicates = 0 THEN 'candidate-' || coalesce(candidate_status, 'missing') END
+        ),
+        ''
+    ) AS reason,
     welch_p,
     baseline_replicates,
     candidate_replicates,
     'unpaired, sequential' AS scope
-FROM ratios
+FROM beside
 ORDER BY workload, case_name, cache, variant

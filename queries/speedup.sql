@@ -8,7 +8,8 @@
 -- with the baseline (Benjamini-Hochberg, 5 %), and what is lost by that is undecided, for the reason fdr.
 -- Processes slower than others are excluded, at 95 %, only where more than unseen_share of all are so.
 -- The cpus are the processors in use on average while a sample ran: fewer than threads is no fault where
--- a part of the work is done by one, and a starved pool where it is not.
+-- a part of the work is done by one, and a starved pool where it is not. A comparison that is lost has
+-- no ratio; its reason says what became of which side: failed, wrong, invalid, unchecked, not begun.
 SELECT
     run_id,
     workload,

@@ -5,7 +5,8 @@
 -- geometric mean of the replicates' medians, its interval Student's over their logarithms (95 %),
 -- for processes started anew. Below five replicates there is none, for the reason given. mean_ns and
 -- mad_ns (unscaled) are averages over the replicates; outliers lie outside Tukey's fences of their
--- replicate and are counted, not dropped.
+-- replicate and are counted, not dropped. A variant without a valid sample is a row of no replicate; its
+-- reason is what the first of its trials ended with.
 WITH replicates AS (
     SELECT
         workload,
@@ -22,22 +23,55 @@ WITH replicates AS (
     FROM results
     WHERE run_id = $run AND valid
     GROUP BY workload, case_name, cache, variant, replicate
+),
+times AS (
+    SELECT
+        workload,
+        case_name,
+        cache,
+        variant,
+        count(*) AS replicates,
+        sum(n) AS n,
+        replicate_median(median_ns, replicate) AS median_ns,
+        replicate_low(median_ns, replicate) AS median_low_ns,
+        replicate_high(median_ns, replicate) AS median_high_ns,
+        replicate_reason(median_ns, replicate) AS reason,
+        avg(mean_ns) AS mean_ns,
+        avg(mad_ns) AS mad_ns,
+        sum(outliers) AS outliers,
+        max(flops) / replicate_median(median_ns, replicate) AS gflops
+    FROM replicates
+    GROUP BY workload, case_name, cache, variant
+),
+-- From trials, not from samples: what has no valid one has to be told.
+begun AS (
+    SELECT
+        t.workload,
+        t.case_name,
+        t.cache,
+        t.variant,
+        first_value(coalesce(nullif(o.status, 'ok'), 'unchecked') ORDER BY t.trial) AS status
+    FROM trials t
+    LEFT JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial AND o.run_id = $run
+    WHERE t.run_id = $run
+    GROUP BY t.workload, t.case_name, t.cache, t.variant
 )
 SELECT
-    workload,
-    case_name,
-    cache,
-    variant,
-    count(*) AS replicates,
-    sum(n) AS n,
-    replicate_median(median_ns, replicate) AS median_ns,
-    replicate_low(median_ns, replicate) AS median_low_ns,
-    replicate_high(median_ns, replicate) AS median_high_ns,
-    replicate_reason(median_ns, replicate) AS reason,
-    avg(mean_ns) AS mean_ns,
-    avg(mad_ns) AS mad_ns,
-    sum(outliers) AS outliers,
-    max(flops) / replicate_median(median_ns, replicate) AS gflops
-FROM replicates
-GROUP BY workload, case_name, cache, variant
-ORDER BY workload, case_name, cache, variant
+    b.workload,
+    b.case_name,
+    b.cache,
+    b.variant,
+    coalesce(t.replicates, 0) AS replicates,
+    coalesce(t.n, 0) AS n,
+    t.median_ns,
+    t.median_low_ns,
+    t.median_high_ns,
+    CASE WHEN t.replicates IS NULL THEN b.status ELSE t.reason END AS reason,
+    t.mean_ns,
+    t.mad_ns,
+    coalesce(t.outliers, 0) AS outliers,
+    t.gflops
+FROM begun b
+LEFT JOIN times t
+    ON t.workload = b.workload AND t.case_name = b.case_name AND t.cache = b.cache AND t.variant = b.variant
+ORDER BY b.workload, b.case_name, b.cache, b.variant

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::RecordBatch;
 use benchbook_record::{Snapshot, Table};
 use datafusion::catalog::TableProvider;
-use datafusion::common::Result;
+use datafusion::common::{Result, TableReference};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -23,6 +23,8 @@ use crate::views;
 /// The names of the views.
 pub(crate) const VIEWS: [&str; 3] = ["results", "pairs", VERDICTS];
 pub(crate) const VERDICTS: &str = "verdicts";
+/// What `verdicts.sql` calls the facts of all trials; no table of a user's can have this name.
+const FACTS: &str = "Facts";
 
 /// The tables of a snapshot.
 pub(crate) type Tables = BTreeMap<Table, Arc<dyn TableProvider>>;
@@ -96,9 +98,11 @@ pub(crate) async fn register_views(
     let [results, pairs, verdicts] = VIEWS;
     context.register_table(results, view(views::results(samples, &provider, &facts.params)?))?;
     context.register_table(pairs, view(views::pairs(samples, &provider)?))?;
-    // Its plan keeps the function; nobody else may call it.
+    // Its plan keeps the function and the facts; nobody else may use them.
     context.register_udf(ScalarUDF::from(UsualDifference::new(Arc::clone(noise))));
+    context.register_table(TableReference::bare(FACTS), Arc::clone(&provider))?;
     let plan = context.state().create_logical_plan(include_str!("verdicts.sql")).await;
+    context.deregister_table(TableReference::bare(FACTS))?;
     context.deregister_udf(UsualDifference::NAME);
     context.register_table(verdicts, view(plan?))?;
     Ok(facts)

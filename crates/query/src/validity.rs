@@ -20,6 +20,8 @@ pub(crate) struct Validity<'a> {
     after: HashSet<Key>,
     /// Trials that have an outcome.
     ended: HashSet<Key>,
+    /// Those of them that were cut short.
+    cut: HashSet<Key>,
     live: &'a HashSet<String>,
 }
 
@@ -31,6 +33,7 @@ impl<'a> Validity<'a> {
             before: HashSet::new(),
             after: HashSet::new(),
             ended: HashSet::new(),
+            cut: HashSet::new(),
             live: &sources.live,
         };
         for batch in &sources.checks {
@@ -73,6 +76,9 @@ impl<'a> Validity<'a> {
             if let Some(reason) = reason {
                 self.against.entry(key.clone()).or_insert(reason);
             }
+            if statuses.value(row) == "interrupted" {
+                self.cut.insert(key.clone());
+            }
             self.ended.insert(key);
         }
         Ok(())
@@ -82,7 +88,9 @@ impl<'a> Validity<'a> {
     pub(crate) fn reason(&self, run_id: &str, trial: i64) -> Option<&'static str> {
         let key = (run_id.to_owned(), trial);
         let against = self.against.get(&key).or_else(|| self.unreadable.get(run_id)).copied();
-        against.or_else(|| (!self.is_checked(&key)).then_some("unchecked"))
+        // A trial that was cut short before its first check has measured nothing, right or wrong.
+        let unchecked = if self.cut.contains(&key) && !self.before.contains(&key) { "not_begun" } else { "unchecked" };
+        against.or_else(|| (!self.is_checked(&key)).then_some(unchecked))
     }
 
     /// Whether a trial passed every check that it has come to: one that is still running, in a run whose writer is

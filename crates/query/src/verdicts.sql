@@ -2,7 +2,83 @@
 --
 -- A verdict is one of a family: all comparisons of the run with the same baseline, whatever a query asks of
 -- them; between two builds, with the same build. A condition on the run or the baseline reaches the samples.
-WITH evidence AS (
+-- A pair without a common block is a row too, undecided, with what became of its sides as the reason. A variant
+-- that says it cannot do a case (unsupported) is not one of its sides.
+WITH subjects AS (
+    SELECT
+        run_id,
+        workload,
+        case_name,
+        cache,
+        variant,
+        implementation,
+        min(trial) AS first_trial,
+        -- What the first of its trials ended with, where none of them may be used.
+        CASE WHEN count(trial_reason) = count(*) THEN first_value(trial_reason ORDER BY trial) END AS reason
+    FROM "Facts"
+    GROUP BY run_id, workload, case_name, cache, variant, implementation
+),
+worded AS (
+    SELECT
+        *,
+        CASE
+            WHEN reason IN ('trial_wrong', 'check_failed_before', 'check_failed_after') THEN 'wrong'
+            ELSE replace(replace(reason, 'trial_', ''), '_', '-')
+        END AS lost
+    FROM subjects
+    WHERE coalesce(reason <> 'trial_unsupported', true)
+),
+sides AS (
+    SELECT
+        run_id,
+        workload,
+        case_name,
+        cache,
+        baseline,
+        candidate,
+        baseline_implementation,
+        candidate_implementation,
+        baseline_trial,
+        replicate,
+        block,
+        pilot,
+        log_ratio,
+        baseline_elapsed_ns,
+        baseline_cpus,
+        candidate_cpus,
+        CAST(NULL AS VARCHAR) AS lost
+    FROM pairs
+    UNION ALL
+    -- Every pair once more, without a number: where it has no other row, it has nothing to compare.
+    SELECT
+        b.run_id,
+        b.workload,
+        b.case_name,
+        b.cache,
+        b.variant AS baseline,
+        c.variant AS candidate,
+        b.implementation AS baseline_implementation,
+        c.implementation AS candidate_implementation,
+        b.first_trial AS baseline_trial,
+        CAST(NULL AS BIGINT) AS replicate,
+        CAST(NULL AS BIGINT) AS block,
+        CAST(NULL AS BIGINT) AS pilot,
+        CAST(NULL AS DOUBLE) AS log_ratio,
+        CAST(NULL AS BIGINT) AS baseline_elapsed_ns,
+        CAST(NULL AS DOUBLE) AS baseline_cpus,
+        CAST(NULL AS DOUBLE) AS candidate_cpus,
+        CAST(nullif(concat_ws(', ', 'baseline-' || b.lost, 'candidate-' || c.lost), '') AS VARCHAR) AS lost
+    FROM worded b
+    JOIN worded c
+        ON c.run_id = b.run_id AND c.workload = b.workload AND c.case_name = b.case_name AND c.cache = b.cache
+    WHERE b.variant <> c.variant
+        -- Of builds, only the same variant stands in the same blocks.
+        AND (
+            (split_part(b.variant, '@', 2) = '' AND split_part(c.variant, '@', 2) = '')
+            OR split_part(b.variant, '@', 1) = split_part(c.variant, '@', 1)
+        )
+),
+evidence AS (
     SELECT
         run_id,
         workload,
@@ -19,8 +95,9 @@ WITH evidence AS (
         avg(CAST(baseline_elapsed_ns AS DOUBLE)) AS sample_ns,
         avg(baseline_cpus) AS baseline_cpus,
         avg(candidate_cpus) AS candidate_cpus,
-        paired_summary(log_ratio, replicate) AS alone
-    FROM pairs
+        paired_summary(log_ratio, replicate) AS alone,
+        max(lost) AS lost
+    FROM sides
     GROUP BY
         run_id,
         workload,
@@ -64,7 +141,10 @@ SELECT
     alone['size_high'] AS size_high,
     beside['verdict'] AS verdict,
     beside['said'] AS said,
-    coalesce(beside['reason'], alone['reason']) AS reason,
+    CASE
+        WHEN alone['blocks'] = 0 THEN coalesce(lost, 'no-common-block')
+        ELSE coalesce(beside['reason'], alone['reason'])
+    END AS reason,
     alone['mde'] AS minimum_detectable_effect,
     beside['unseen_share'] AS unseen_share,
     alone['scope'] AS scope,

@@ -122,7 +122,7 @@ fn every_rule_is_judged_for_every_candidate() {
             said(Some(true), "measured: faster"),
             said(Some(true), "measured: equivalent in the processes seen"),
             said(Some(false), "investigate: slower"),
-            said(None, "nothing to compare"),
+            said(None, "nothing to compare: candidate wrong"),
         ]
     );
     assert_eq!(
@@ -216,7 +216,8 @@ fn what_was_never_checked_is_not_compared() {
         }
     });
     let answer = rules(&fixture.session(), &[]);
-    assert_eq!(of(&answer, "category"), [said(None, "nothing to compare")]);
+    let lost = "nothing to compare: baseline unchecked, candidate unchecked";
+    assert_eq!(of(&answer, "category"), [said(None, lost)]);
     assert_eq!(of(&answer, "error"), [said(None, "never checked")]);
     assert_eq!(of(&answer, "overall"), [said(None, "2 never checked, 1 that cannot be judged (1 compared)")]);
 }
