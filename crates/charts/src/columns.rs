@@ -76,6 +76,13 @@ impl<'a> Columns<'a> {
         self.has(column).then(|| self.names(column)).transpose()
     }
 
+    /// The texts of a column, NULL and blank as `None`; `None` where no batch has the column.
+    pub fn optional_texts(&self, column: &'static str) -> Result<Option<Vec<Option<String>>>> {
+        let Some(names) = self.optional_names(column)? else { return Ok(None) };
+        let text = |place: &usize| Some(names.distinct[*place].clone()).filter(|name| name != UNNAMED);
+        Ok(Some(names.of_row.iter().map(text).collect()))
+    }
+
     /// As [`Columns::numbers`]; `None` where no batch has the column.
     pub fn optional_numbers(&self, column: &'static str) -> Result<Option<Vec<Option<f64>>>> {
         self.has(column).then(|| self.numbers(column)).transpose()

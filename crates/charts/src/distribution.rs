@@ -32,9 +32,12 @@ const HEADING_PX: f64 = 26.0;
 /// Ratio of largest to smallest time from which a panel's axis is logarithmic.
 const LOG_FROM: f64 = 20.0;
 
+#[derive(Default)]
 struct Strip {
     variant: usize,
     sorted_ns: Vec<f64>,
+    /// Why it has no times, where that is known.
+    reason: Option<String>,
 }
 
 struct Panel {
@@ -44,9 +47,10 @@ struct Panel {
 
 /// Draws every sample.
 ///
-/// Columns: `variant` (text), `time_ns` (number, nanoseconds per iteration), optionally `case_name` (text): one panel a case, each with
+/// Columns: `variant` (text), `time_ns` (number, nanoseconds per iteration), optionally `reason` (text) and `case_name` (text): one panel a case, each with
 /// a time axis of its own (logarithmic where its times span a factor of 20). One row a sample; rows may come in any order.
-/// Times that are NULL, not finite or negative are left out and counted in the figure. Strips above [`MAX_POINTS_PER_STRIP`] samples
+/// Times that are NULL, not finite or negative are left out and counted in the figure; one with a reason is no sample: it says why its
+/// strip has none. Strips above [`MAX_POINTS_PER_STRIP`] samples
 /// (or a fair share of [`MAX_POINTS_PER_FIGURE`]) are thinned by rank, the 50 most extreme points of each end kept; boxes use all samples.
 ///
 /// # Errors
@@ -59,7 +63,8 @@ pub fn distribution(batches: &[RecordBatch]) -> Result<Figure> {
     let variants = columns.names("variant")?;
     let times = columns.numbers("time_ns")?;
     let cases = columns.optional_names("case_name")?;
-    let (mut panels, left_out) = panels(&variants, cases.as_ref(), &times);
+    let reasons = columns.optional_texts("reason")?;
+    let (mut panels, left_out) = panels(&variants, cases.as_ref(), &times, reasons.as_deref());
     if panels.iter().flat_map(|p| &p.strips).all(|s| s.sorted_ns.is_empty()) {
         return no_data(
             TITLE,
@@ -101,26 +106,32 @@ pub fn distribution(batches: &[RecordBatch]) -> Result<Figure> {
 }
 
 /// The strips by case and variant, in natural order, and how many times could not be used.
-fn panels(variants: &Names, cases: Option<&Names>, times: &[Option<f64>]) -> (Vec<Panel>, usize) {
-    let mut groups: BTreeMap<usize, BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
+fn panels(
+    variants: &Names,
+    cases: Option<&Names>,
+    times: &[Option<f64>],
+    reasons: Option<&[Option<String>]>,
+) -> (Vec<Panel>, usize) {
+    let mut groups: BTreeMap<usize, BTreeMap<usize, Strip>> = BTreeMap::new();
     let mut left_out = 0;
     for (row, time) in times.iter().enumerate() {
-        let case = cases.map_or(0, |c| c.of_row[row]);
-        let strip = groups.entry(case).or_default().entry(variants.of_row[row]).or_default();
+        let (case, variant) = (cases.map_or(0, |c| c.of_row[row]), variants.of_row[row]);
+        let strip = groups.entry(case).or_default().entry(variant).or_default();
+        strip.variant = variant;
+        let reason = reasons.and_then(|reasons| reasons[row].as_ref());
         match time {
-            Some(t) if t.is_finite() && *t >= 0.0 => strip.push(*t),
+            Some(t) if t.is_finite() && *t >= 0.0 => strip.sorted_ns.push(*t),
+            None if reason.is_some() => strip.reason = reason.cloned(),
             _ => left_out += 1,
         }
     }
+    let sorted = |mut strip: Strip| {
+        strip.sorted_ns.sort_unstable_by(f64::total_cmp);
+        strip
+    };
     let panels = groups.into_iter().map(|(case, strips)| Panel {
         case: cases.map(|c| c.distinct[case].clone()),
-        strips: strips
-            .into_iter()
-            .map(|(variant, mut times)| {
-                times.sort_unstable_by(f64::total_cmp);
-                Strip { variant, sorted_ns: times }
-            })
-            .collect(),
+        strips: strips.into_values().map(sorted).collect(),
     });
     (panels.collect(), left_out)
 }
@@ -145,7 +156,7 @@ fn draw_panel(frame: &mut Frame, panel: &Panel, variants: &Names, number: usize,
     for (row, strip) in panel.strips.iter().enumerate() {
         let name = &variants.distinct[strip.variant];
         let shown = strip.sorted_ns.len().min(limit);
-        labels.push(strip_label(name, shown, strip.sorted_ns.len()));
+        labels.push(strip_label(name, shown, strip));
         frame.traces.extend(strip_traces(strip, name, row as f64, limit, &scale, [&x_name, &y_name]));
     }
     let rows = panel.strips.len() as f64;
@@ -207,9 +218,10 @@ impl Scale {
     }
 }
 
-fn strip_label(name: &str, shown: usize, all: usize) -> String {
+fn strip_label(name: &str, shown: usize, strip: &Strip) -> String {
+    let all = strip.sorted_ns.len();
     let size = match all {
-        0 => "no data".to_owned(),
+        0 => strip.reason.as_ref().map_or_else(|| "no data".to_owned(), |reason| format!("no data: {}", label(reason))),
         _ if shown < all => format!("{} of {} shown", count(shown), count(all)),
         _ => format!("n = {}", count(all)),
     };

@@ -64,14 +64,16 @@ struct Row {
     ratio: Option<f64>,
     interval: Option<(f64, f64)>,
     verdict: Verdict,
+    /// Why there is no ratio, where that is known.
+    reason: Option<String>,
 }
 
 /// Draws ratios with their intervals.
 ///
 /// Columns: `candidate` (text), `ratio`, `low`, `high` (numbers; ratio > 1 means the candidate is faster), `verdict` (faster, slower,
-/// equivalent, equivalent in the processes seen, undecided, or NULL for none), optionally `case_name` (text), `baseline` (text) and
-/// `level` (number, 0.95 for 95 %).
-/// One row a comparison. A ratio that is NULL, not finite or not positive stays as a row that says so; an interval with such an end is
+/// equivalent, equivalent in the processes seen, undecided, or NULL for none), optionally `case_name` (text), `baseline` (text),
+/// `reason` (text) and `level` (number, 0.95 for 95 %).
+/// One row a comparison. A ratio that is NULL, not finite or not positive stays as a row that says so, with its reason; an interval with such an end is
 /// not drawn, and the row says so.
 ///
 /// # Errors
@@ -131,6 +133,7 @@ fn read(columns: &Columns<'_>) -> Result<(Vec<Row>, Option<String>)> {
     let verdicts = columns.names("verdict")?;
     let cases = columns.optional_names("case_name")?;
     let baselines = columns.optional_names("baseline")?;
+    let reasons = columns.optional_texts("reason")?;
     let single = baselines.as_ref().filter(|b| b.distinct.len() == 1).map(|b| b.distinct[0].clone());
     let mut order: Vec<usize> = (0..ratios.len()).collect();
     order.sort_by_key(|&row| {
@@ -150,6 +153,7 @@ fn read(columns: &Columns<'_>) -> Result<(Vec<Row>, Option<String>)> {
             ratio,
             interval: ratio.and_then(|_| drawable(lows[row], highs[row])),
             verdict: Verdict::parse(Some(verdicts.of(row)))?,
+            reason: reasons.as_ref().and_then(|reasons| Some(reasons[row].as_ref()?.replace('-', " "))),
         });
     }
     Ok((rows, single))
@@ -211,7 +215,12 @@ fn draw_verdict(frame: &mut Frame, rows: &[Row], places: &[f64], verdict: Verdic
 
 /// `1.52× [1.40, 1.65]`, with as many decimals as the interval's width makes meaningful.
 fn ratio_text(row: &Row) -> String {
-    let Some(ratio) = row.ratio else { return "no ratio".to_owned() };
+    let Some(ratio) = row.ratio else {
+        return row
+            .reason
+            .as_ref()
+            .map_or_else(|| "no ratio".to_owned(), |reason| format!("no ratio: {}", label(reason)));
+    };
     match row.interval {
         Some((low, high)) if high > low => {
             let decimals = (1.0 - (high - low).log10().floor()).clamp(0.0, 6.0);
@@ -233,7 +242,14 @@ mod tests {
 
     fn row(ratio: f64, low: f64, high: f64) -> Row {
         let interval = drawable(Some(low), Some(high));
-        Row { case: String::new(), candidate: String::new(), ratio: Some(ratio), interval, verdict: Verdict::None }
+        Row {
+            case: String::new(),
+            candidate: String::new(),
+            ratio: Some(ratio),
+            interval,
+            verdict: Verdict::None,
+            reason: None,
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn within(session: &Session, run: &str, baseline: Option<&str>) -> Result<Co
         None => default_baseline(session, &run.run_id)?,
     };
     let answer = paired_speedup(session, &run.run_id, &baseline)?;
-    if answer.rows() == 0 {
+    if !verdicts::compared(&answer) {
         return Err(nothing_to_compare(session, &run.run_id, &baseline)?);
     }
     let note = format!(

@@ -1,9 +1,13 @@
 //! The figures of a run.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use benchbook_charts::{Figure, distribution, speedup};
 use benchbook_query::{Answer, Session};
 
 use crate::Result;
+use crate::gaps::lost;
 use crate::scaling;
 
 pub use crate::history::figures as history_figures;
@@ -34,16 +38,29 @@ pub fn speedup_figure(compared: &Answer) -> Result<Figure> {
     Ok(speedup(&scaling::renamed(&compared.batches, &names)?)?)
 }
 
-/// Every valid sample of a run; nothing where it has none.
+/// Every valid sample of a run, and why a variant of a case has none; nothing where none has.
 ///
 /// # Errors
 /// A store that cannot be read.
 pub fn distribution_figure(session: &Session, run_id: &str) -> Result<Option<Figure>> {
     let samples = session.sql(&format!(
-        "select workload || ' ' || case_name as case_name, variant, time_ns from results where run_id = '{run_id}' and valid"
+        "select workload || ' ' || case_name || case when cache = 'cold' then ' cold' else '' end as case_name, \
+         variant, time_ns, cast(null as varchar) as reason from results where run_id = '{run_id}' and valid"
     ))?;
     if samples.rows() == 0 {
         return Ok(None);
     }
-    Ok(Some(distribution(&samples.batches)?))
+    let lost = lost(session, run_id)?;
+    let column = |of: fn(&[String; 3]) -> &String| -> ArrayRef {
+        Arc::new(lost.iter().map(of).map(Some).collect::<StringArray>())
+    };
+    let columns: [(&str, ArrayRef); 4] = [
+        ("case_name", column(|[case, ..]| case)),
+        ("variant", column(|[_, variant, _]| variant)),
+        ("time_ns", Arc::new(Float64Array::new_null(lost.len()))),
+        ("reason", column(|[.., reason]| reason)),
+    ];
+    let mut batches = samples.batches;
+    batches.push(RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))?);
+    Ok(Some(distribution(&batches)?))
 }

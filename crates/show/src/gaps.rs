@@ -95,6 +95,21 @@ pub(crate) fn gaps(session: &Session, run_id: &str) -> Result<Vec<String>> {
     Ok(lines)
 }
 
+/// Case, variant and reason of everything that was begun and has no valid sample.
+///
+/// # Errors
+/// A store that cannot be read.
+pub(crate) fn lost(session: &Session, run_id: &str) -> Result<Vec<[String; 3]>> {
+    let mut lost = Vec::new();
+    for Case { workload, name, variants } in measured(session, run_id)? {
+        for variant in variants.into_iter().filter(|variant| variant.usable == 0) {
+            let why = reasons(&variant, 0);
+            lost.push([format!("{workload} {name}"), variant.name, why]);
+        }
+    }
+    Ok(lost)
+}
+
 /// Replicates of every case and variant that has a trial.
 fn measured(session: &Session, run_id: &str) -> Result<Vec<Case>> {
     let answer = session.sql(&format!(

@@ -18,6 +18,11 @@ impl Row<'_> {
         self.integer(name).and_then(|count| usize::try_from(count).ok()).unwrap_or_default()
     }
 
+    /// Whether there is a ratio; what is lost has none.
+    fn is_compared(&self) -> bool {
+        self.float("speedup").is_some()
+    }
+
     fn may_gate(&self) -> bool {
         self.word("scope") == "across-replicates"
     }
@@ -81,8 +86,18 @@ pub fn paired(answer: &Answer) -> Cells {
 
 /// Two runs, unpaired and sequential.
 pub fn sequential(answer: &Answer) -> Cells {
-    let header =
-        ["case", "variant", "baseline", "candidate", "speedup", "95 % interval", "verdict", "Welch p", "replicates"];
+    let header = [
+        "case",
+        "variant",
+        "baseline",
+        "candidate",
+        "speedup",
+        "95 % interval",
+        "verdict",
+        "why",
+        "Welch p",
+        "replicates",
+    ];
     let time = |ns: Option<f64>| ns.map_or_else(|| "not measured".into(), duration);
     let row = |row: Row<'_>| {
         vec![
@@ -93,6 +108,7 @@ pub fn sequential(answer: &Answer) -> Cells {
             row.ratio(),
             row.interval(),
             row.word("verdict"),
+            row.word("reason").replace('-', " "),
             row.float("welch_p").map_or_else(String::new, |p| format!("{p:.2e}")),
             format!("{} and {}", row.count("baseline_replicates"), row.count("candidate_replicates")),
         ]
@@ -126,10 +142,15 @@ pub fn gated(answer: &Answer, verdict: &str) -> bool {
 
 /// Whether a comparison rests on too little to gate.
 pub fn weak(answer: &Answer) -> bool {
-    rows(answer).any(|row| !row.may_gate())
+    rows(answer).any(|row| row.is_compared() && !row.may_gate())
 }
 
-/// Whether anything is undecided, or decided on too little to gate.
+/// Whether anything was compared: the others are lost, each a row with its reason.
+pub(crate) fn compared(answer: &Answer) -> bool {
+    rows(answer).any(|row| row.is_compared())
+}
+
+/// Whether anything is undecided, lost, or decided on too little to gate.
 pub fn undecided(answer: &Answer) -> bool {
     rows(answer).any(|row| !row.may_gate() || row.word("verdict") == "undecided")
 }

@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use benchbook_query::Session;
 use benchbook_record::{CheckRow, LocalStore, OutcomeRow, Phase, RunRow, RunWriter, SampleRow, Status, TrialRow};
-use benchbook_show::{default_baseline, warnings, within};
+use benchbook_show::{default_baseline, figures, gated, undecided, warnings, weak, within};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -155,6 +155,31 @@ fn a_run_of_unchecked_trials_compares_nothing_and_says_why() {
     {
         assert!(error.contains(part), "{part}: {error}");
     }
+}
+
+#[test]
+fn a_case_that_is_lost_is_a_row_of_every_table_and_chart() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer(PLAN);
+    for number in 0..REPLICATES {
+        replicate(&mut writer, number, &[1]);
+        add(&mut writer, 10 * number + 4, "naive", 2, number, &BOTH[..1]);
+        add(&mut writer, 10 * number + 5, "flash", 2, number, &BOTH);
+    }
+    end(&mut writer, Status::Ok);
+    let run_id = writer.run_id().to_owned();
+    writer.finish().unwrap();
+    let session = fixture.session();
+    let comparison = within(&session, &run_id, None).unwrap();
+    let shown: Vec<String> = comparison.cells.rows.iter().map(|row| row.join(" | ")).collect();
+    assert!(shown.len() == 2 && shown[0].contains("s1") && shown[0].contains("faster"), "{shown:?}");
+    assert!(["s2", "undecided", "baseline unchecked"].iter().all(|part| shown[1].contains(part)), "{shown:?}");
+    let answer = &comparison.answer;
+    assert!(undecided(answer), "a gate for what is undecided does not pass");
+    assert!(!gated(answer, "slower") && !weak(answer), "what was compared rests on five replicates");
+    let drawn: Vec<String> = figures(&session, &run_id, answer).unwrap().iter().map(|figure| figure.json()).collect();
+    assert!(drawn[0].contains("no ratio: baseline unchecked"), "{}", drawn[0]);
+    assert!(drawn[1].contains("5 unchecked"), "{}", drawn[1]);
 }
 
 #[test]

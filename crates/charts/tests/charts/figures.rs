@@ -54,6 +54,29 @@ fn markers(figure: &Figure) -> usize {
 }
 
 #[test]
+fn what_was_lost_says_why() {
+    let lost = batch(vec![
+        ("case_name", text(["a", "b"])),
+        ("candidate", text(["flash"; 2])),
+        ("ratio", floats([Some(1.5), None])),
+        ("low", floats([Some(1.4), None])),
+        ("high", floats([Some(1.6), None])),
+        ("verdict", text(["faster", "undecided"])),
+        ("reason", text(["direction-excludes-one", "candidate-failed"])),
+    ]);
+    let figure = speedup(&[lost]).expect("drawn");
+    assert!(says(&figure, "no ratio: candidate failed") && !says(&figure, "direction"), "{}", figure.json());
+    let lost = batch(vec![
+        ("case_name", text(["a", "b"])),
+        ("variant", text(["flash"; 2])),
+        ("time_ns", floats([Some(5.0), None])),
+        ("reason", text(["", "5 failed"])),
+    ]);
+    let figure = distribution(&[lost]).expect("drawn");
+    assert!(says(&figure, "no data: 5 failed") && !says(&figure, "left out"), "{}", figure.json());
+}
+
+#[test]
 fn distribution_json() {
     insta::assert_snapshot!(pretty(&distribution(&[samples()]).expect("drawn")));
 }

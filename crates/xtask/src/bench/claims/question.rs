@@ -26,7 +26,7 @@ fn paired(entry: &Entry, speed: bool) -> String {
         "SELECT candidate, baseline, case_name, case_name AS against, {ratio} AS value, \
          CASE WHEN {across} THEN {low} END AS low, CASE WHEN {across} THEN {high} END AS high, replicates, \
          '{MEASURED}' AS provenance FROM verdicts \
-         WHERE candidate_implementation = {} AND baseline_implementation IN ({})",
+         WHERE candidate_implementation = {} AND baseline_implementation IN ({}) AND speedup IS NOT NULL",
         quoted(&entry.candidate),
         list(&entry.baselines)
     )

@@ -79,7 +79,8 @@ impl Sweep {
         process::status(&mut measuring, "build the program")?;
         let wall_s = started.elapsed().as_secs_f64() / SEQUENCES.len() as f64;
         let found = "SELECT case_name, speedup, low, high, verdict, reason, replicates FROM verdicts \
-                     WHERE run_id = (SELECT run_id FROM runs ORDER BY started_at LIMIT 1) AND baseline < candidate";
+                     WHERE run_id = (SELECT run_id FROM runs ORDER BY started_at LIMIT 1) AND baseline < candidate \
+                     AND speedup IS NOT NULL";
         let said = parse(&process::output(gate().args(["sql", found, "--format", "json"]), "see its message above")?)?;
         let answers: BTreeMap<&str, Answer> = rows(&said).map(|row| (text(row, "case_name"), judged(row))).collect();
         let of = |sequence: u32| {
