@@ -73,6 +73,26 @@ fn every_fault_is_an_outcome_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_gate_sees_what_failed_and_a_run_of_nothing_else_is_no_success() {
+    let bench = Bench::faulty();
+    let words = ["run", "double", "--set", "length=4096", "--replicates", "5", "--blocks", "20", "--implementation"];
+    bench.ok(&[&words[..], &["good,half-speed,panics"]].concat());
+    let compare = ["compare", "--baseline", "half-speed"];
+    let json = bench.ok(&[&compare[..], &["--format", "json"]].concat());
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    let lost = rows.iter().find(|row| row["candidate"].as_str().unwrap().starts_with("panics/")).unwrap();
+    assert_eq!((&lost["verdict"], &lost["reason"]), (&"undecided".into(), &"candidate-failed".into()));
+    let gated = bench.run(&[&compare[..], &["--fail-on", "slower,undecided"]].concat());
+    assert_eq!(gated.code, Some(2), "{}", gated.stdout);
+    assert!(gated.stdout.contains("candidate failed"), "{}", gated.stdout);
+
+    let ran = bench.run(&[&words[..], &["panics,nan"]].concat());
+    assert_eq!(ran.code, Some(4), "{}", ran.stdout);
+    let told = "measured nothing: 10 trials (0 ok, 5 failed, 5 wrong)";
+    assert!(ran.stdout.contains(told) && !ran.stdout.contains("next:"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_device_that_is_absent_is_refused_by_name_and_left_out_otherwise() {
     let bench = Bench::faulty();
     bench.fails(&["run", "double", "--device", "moon"], 4, &["moon", "no rocket"]);

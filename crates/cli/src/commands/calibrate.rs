@@ -44,7 +44,7 @@ pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> 
     bar.clear();
     let summary = summary?;
     tell(store, &machine, arguments.format.format)?;
-    Ok(if summary.interrupted { EXIT_ERROR } else { 0 })
+    Ok(if summary.measured_nothing() || summary.interrupted { EXIT_ERROR } else { 0 })
 }
 
 /// Calibration runs that the store already has.

@@ -148,13 +148,13 @@ fn dry_run(plan: &Plan, cells: &[Cell]) -> Result<u8, Failure> {
 }
 
 fn tell(summary: &RunSummary, store: &str) -> Result<u8, Failure> {
-    let RunSummary { folder, samples, interrupted, .. } = summary;
+    let RunSummary { folder, interrupted, .. } = summary;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{summary}\nrecorded in {}", folder.display())?;
-    if *samples > 0 {
+    if !summary.measured_nothing() {
         let option = if store == "results" { String::new() } else { format!(" --store {store}") };
         writeln!(out, "next: benchbook{option} compare, or benchbook{option} report")?;
     }
     // A run in which nothing could be measured has not done what it was asked.
-    Ok(if *samples == 0 || *interrupted { EXIT_ERROR } else { 0 })
+    Ok(if summary.measured_nothing() || *interrupted { EXIT_ERROR } else { 0 })
 }

@@ -10,6 +10,7 @@ use benchbook_core::{Plan, Variant, counted};
 use benchbook_record::{Level, LocalStore, RunRow, Status};
 
 use super::budget::Budget;
+use super::ended::Ended;
 use super::expand::Cell;
 
 use super::observer::{Observer, Progress};
@@ -48,20 +49,31 @@ pub struct RunSummary {
     pub blocks: i64,
     /// Samples recorded.
     pub samples: u64,
-    /// Trials that failed or gave a wrong output.
-    pub failed: u64,
+    /// How they ended, each once.
+    pub ended: Ended,
     /// Trials that the time budget cut short.
     pub out_of_time: u64,
     /// Whether it was ended from outside.
     pub interrupted: bool,
 }
 
+impl RunSummary {
+    /// Whether no trial has a result that may be used: such a run has not done what it was asked.
+    pub fn measured_nothing(&self) -> bool {
+        self.ended.ok == 0
+    }
+}
+
 impl fmt::Display for RunSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { run_id, trials, blocks, samples, failed, out_of_time, interrupted, .. } = self;
-        let ended = if *interrupted { "interrupted" } else { "complete" };
+        let Self { run_id, trials, ended, blocks, samples, out_of_time, interrupted, .. } = self;
+        let how = match (*interrupted, self.measured_nothing()) {
+            (true, _) => "interrupted",
+            (false, true) => "measured nothing",
+            (false, false) => "complete",
+        };
         let trials = counted(usize::try_from(*trials).unwrap_or(0), "trial");
-        write!(f, "run {run_id} {ended}: {trials}, {samples} samples in {blocks} blocks, {failed} failed")?;
+        write!(f, "run {run_id} {how}: {trials} ({ended}), {samples} samples in {blocks} blocks")?;
         if *out_of_time > 0 {
             write!(f, ", {out_of_time} cut short or not begun for lack of time")?;
         }
@@ -76,7 +88,6 @@ pub(super) struct Shared<'a> {
     pub observer: &'a mut dyn Observer,
     pub order: Order,
     pub budget: Budget,
-    pub failed: u64,
     pub out_of_time: u64,
     known: &'a Description,
     interrupted: &'a AtomicBool,
@@ -109,7 +120,6 @@ impl Shared<'_> {
     /// Whether a variant is not even set up, and why: it has hung before, or the time was used up when its group began.
     pub fn skip(&mut self, variant: &Variant, group_started_ns: i64) -> Option<(Status, &'static str)> {
         if self.given_up.contains(variant) {
-            self.failed += 1;
             return Some((Status::Failed, "it hung before in this run, so it was not tried again"));
         }
         if self.budget.is_used_up(group_started_ns) {
@@ -162,7 +172,6 @@ pub fn run(
         observer,
         order: Order::new(plan.seed),
         budget: Budget::new(settings.budget_start_ns, plan.time_s.map(|seconds| seconds * pilot_share(plan))),
-        failed: 0,
         out_of_time: 0,
         known: settings.known,
         interrupted: settings.interrupted,
@@ -207,7 +216,7 @@ fn end(mut shared: Shared<'_>, run_id: String, interrupted: bool) -> Result<RunS
     let (status, reason) = if interrupted { (Status::Interrupted, "interrupted") } else { (Status::Ok, "complete") };
     shared.recorder.outcome(None, status, reason, None)?;
     let (trials, blocks, samples) = (shared.trials, shared.blocks, shared.recorder.samples());
-    let (failed, out_of_time) = (shared.failed, shared.out_of_time);
+    let (ended, out_of_time) = (shared.recorder.ended(), shared.out_of_time);
     let folder = shared.recorder.finish()?;
-    Ok(RunSummary { run_id, folder, trials, blocks, samples, failed, out_of_time, interrupted })
+    Ok(RunSummary { run_id, folder, trials, ended, blocks, samples, out_of_time, interrupted })
 }

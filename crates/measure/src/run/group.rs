@@ -316,7 +316,6 @@ fn invalid(shared: &mut Shared<'_>, live: &Live) -> Result<()> {
         live.variant
     );
     shared.note(Some(live.trial), Level::Warning, "invalid", &text)?;
-    shared.failed += 1;
     shared.recorder.outcome(Some(live.trial), Status::Invalid, &text, Some(live.prepare_ns))
 }
 
@@ -330,7 +329,6 @@ fn wrong(
 ) -> Result<()> {
     let text = format!("{variant} is wrong: scaled error {error:.3e}, allowed {tolerance:.0e}");
     shared.note(Some(trial), Level::Error, "wrong_output", &text)?;
-    shared.failed += 1;
     shared.recorder.outcome(Some(trial), Status::Wrong, &text, prepare_ns)
 }
 
@@ -363,6 +361,5 @@ fn failed(
         Err(other) => return Err(other),
     };
     shared.note(Some(trial), Level::Error, kind, &format!("{variant}: {text}"))?;
-    shared.failed += 1;
     shared.recorder.outcome(Some(trial), status, &text, prepare_ns)
 }

@@ -2,6 +2,7 @@
 
 mod budget;
 mod controller;
+mod ended;
 mod expand;
 mod group;
 mod observer;
@@ -12,6 +13,7 @@ mod row;
 mod stages;
 
 pub use controller::{RunSettings, RunSummary, run};
+pub use ended::Ended;
 pub use expand::{Cell, describe, expand};
 pub use observer::{Observer, Progress, Silent};
 pub use recorder::MEASURES;

@@ -9,6 +9,7 @@ use benchbook_record::{
 
 use chrono::DateTime;
 
+use super::ended::Ended;
 use crate::Result;
 use crate::clock;
 use crate::handler::PEAK_ADDED;
@@ -31,6 +32,7 @@ pub struct Recorder {
     build: Option<String>,
     keep_disturbed: bool,
     samples: u64,
+    ended: Ended,
 }
 
 /// What is known of who runs a trial.
@@ -56,7 +58,7 @@ impl Recorder {
         let dirty = if run.git_dirty == Some(true) { "+dirty" } else { "" };
         let profile = run.build_profile.as_deref().unwrap_or("unknown");
         let build = Some(format!("{revision}{dirty} {profile}"));
-        Ok(Self { writer, origin_ns, build, keep_disturbed, samples: 0 })
+        Ok(Self { writer, origin_ns, build, keep_disturbed, samples: 0, ended: Ended::default() })
     }
 
     /// Nanoseconds since the run began.
@@ -67,6 +69,11 @@ impl Recorder {
     /// Samples written so far.
     pub fn samples(&self) -> u64 {
         self.samples
+    }
+
+    /// How the trials ended so far.
+    pub fn ended(&self) -> Ended {
+        self.ended
     }
 
     /// Id of the run.
@@ -174,6 +181,9 @@ impl Recorder {
 
     /// The end of a trial, or of the run.
     pub fn outcome(&mut self, trial: Option<i64>, status: Status, reason: &str, prepare_ns: Option<i64>) -> Result<()> {
+        if trial.is_some() {
+            self.ended.count(status);
+        }
         let stop_reason = Some(reason.to_owned());
         Ok(self.writer.outcome(&OutcomeRow { trial, at_ns: self.now_ns(), status, stop_reason, prepare_ns })?)
     }
