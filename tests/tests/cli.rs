@@ -192,6 +192,36 @@ fn help_shows_examples_and_a_closed_pipe_is_no_error() {
 }
 
 #[test]
+fn the_exit_code_belongs_to_the_answer_also_where_nobody_reads_it() {
+    let bench = two_runs();
+    let words = ["run", "double", "--set", "length=4096", "--replicates", "5", "--blocks", "20", "--implementation"];
+    bench.ok(&[&words[..], &["good,half-speed"]].concat());
+    let unread = |words: &[&str]| {
+        // The reader has gone before the program starts.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = bench.command(words).stdout(writer).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!told.contains("Broken pipe") && !told.contains("panicked"), "{words:?}: {told}");
+        output.status.code()
+    };
+    let gate = ["compare", "--baseline", "good", "--fail-on", "slower", "--format"];
+    for format in ["table", "json", "csv", "arrow", "parquet"] {
+        assert_eq!(unread(&[&gate[..], &[format]].concat()), Some(1), "{format}");
+    }
+    assert_eq!(unread(&[&words[..], &["panics"]].concat()), Some(4), "a run that measured nothing");
+    assert_eq!(unread(&["report", "latest~1", "--output", "r.md"]), Some(0));
+    for words in [&["store", "ls"][..], &["store", "verify"], &["schema"], &["list"], &["sql", "select 1"], &["--help"]]
+    {
+        assert_eq!(unread(words), Some(0), "{words:?}");
+    }
+    let victim = &files(&bench, "samples.parquet")[0];
+    let bytes = fs::read(victim).unwrap();
+    fs::write(victim, &bytes[..bytes.len() / 2]).unwrap();
+    assert_eq!(unread(&["store", "verify"]), Some(4), "a damaged store");
+}
+
+#[test]
 fn a_full_disk_is_an_error_that_says_so() {
     let bench = two_runs();
     let mut command = bench.command(&["sql", "--format", "csv", "select * from samples"]);

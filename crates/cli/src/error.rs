@@ -1,7 +1,7 @@
 //! Failures and exit codes.
 
 use std::fmt::Display;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 
 /// Something became slower, and the user asked to be told by the exit code.
 pub const EXIT_REGRESSION: u8 = 1;
@@ -21,9 +21,6 @@ pub enum Failure {
     /// Everything else, with the context of the command.
     #[error("{0}")]
     Other(String),
-    /// Whoever read the output has gone away.
-    #[error("the output was closed")]
-    Closed,
 }
 
 impl Failure {
@@ -42,21 +39,12 @@ impl Failure {
         match self {
             Self::NotComparable(_) => EXIT_NOT_COMPARABLE,
             Self::Other(_) => EXIT_ERROR,
-            Self::Closed => 0,
         }
     }
 
-    /// Tells the user, unless it is the user who has gone.
+    /// Tells the user.
     pub fn print(&self) {
-        if !matches!(self, Self::Closed) {
-            say(format_args!("error: {self}"));
-        }
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        if error.kind() == ErrorKind::BrokenPipe { Self::Closed } else { Self::Other(error.to_string()) }
+        say(format_args!("error: {self}"));
     }
 }
 
@@ -86,6 +74,7 @@ macro_rules! plain {
 }
 
 plain!(
+    std::io::Error,
     benchbook_calibrate::Error,
     benchbook_gate::RevisionError,
     benchbook_core::Error,

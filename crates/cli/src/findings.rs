@@ -27,7 +27,7 @@ pub fn show(rows: &[Row<'_>], format: Format) -> Result<(), Failure> {
         ])?;
         return output::print(&batch.schema(), &[batch], format);
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = output::out();
     for Row { level, area, text, remedy } in rows {
         writeln!(out, "{level:8} {area}: {text}")?;
         if let Some(remedy) = remedy {

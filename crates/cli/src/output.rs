@@ -1,6 +1,6 @@
 //! Answers in every format.
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -10,12 +10,38 @@ use crate::args::Format;
 use crate::batch::without_nesting;
 use crate::error::Failure;
 
+/// Stdout, whether or not anyone still reads it: the exit code belongs to the answer.
+pub struct Out(Stdout);
+
+/// Where answers go.
+pub fn out() -> Out {
+    Out(std::io::stdout())
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        read_or_not(self.0.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        read_or_not(self.0.flush(), ())
+    }
+}
+
+/// A closed pipe is the reader's wish, not an error.
+fn read_or_not<T>(written: std::io::Result<T>, unread: T) -> std::io::Result<T> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(unread),
+        other => other,
+    }
+}
+
 /// Prints batches to stdout.
 ///
 /// # Errors
 /// A type that the format cannot hold, or a stdout that cannot be written.
 pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Result<(), Failure> {
-    let mut out = BufWriter::new(std::io::stdout());
+    let mut out = BufWriter::new(out());
     match format {
         Format::Table => {
             let text = benchbook_show::table(schema, batches)?;
@@ -25,8 +51,8 @@ pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Res
             // Every row has every column, also where it is NULL.
             let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true);
             let mut writer = builder.build::<_, arrow::json::writer::JsonArray>(&mut out);
-            writer.write_batches(&batches.iter().collect::<Vec<_>>()).map_err(closed)?;
-            writer.finish().map_err(closed)?;
+            writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
+            writer.finish()?;
             drop(writer);
             writeln!(out)?;
         }
@@ -34,18 +60,18 @@ pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Res
             let (flat, batches) = without_nesting(schema, batches)?;
             let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(&mut out);
             // A header also when there are no rows.
-            writer.write(&RecordBatch::new_empty(flat)).map_err(closed)?;
+            writer.write(&RecordBatch::new_empty(flat))?;
             for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
-                writer.write(batch).map_err(closed)?;
+                writer.write(batch)?;
             }
         }
         Format::Arrow => {
             refuse_terminal("arrow")?;
             let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut out, schema)?;
             for batch in batches {
-                writer.write(batch).map_err(closed)?;
+                writer.write(batch)?;
             }
-            writer.finish().map_err(closed)?;
+            writer.finish()?;
         }
         Format::Parquet => {
             refuse_terminal("parquet")?;
@@ -65,9 +91,4 @@ fn refuse_terminal(format: &str) -> Result<(), Failure> {
         return Err(Failure::say(format!("{format} is binary: send it to a file with `> answer.{format}`")));
     }
     Ok(())
-}
-
-/// A closed pipe is the reader's wish, not an error.
-fn closed(error: arrow::error::ArrowError) -> Failure {
-    if error.to_string().contains("Broken pipe") { Failure::Closed } else { error.into() }
 }

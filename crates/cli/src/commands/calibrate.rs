@@ -74,7 +74,7 @@ fn tell(store: &str, machine: &RunRow, format: Format) -> Result<(), Failure> {
     let batch = text_batch(&columns)?;
     output::print(&batch.schema(), &[batch], format)?;
     if format == Format::Table {
-        let mut out = std::io::stdout().lock();
+        let mut out = output::out();
         let verdicts: u64 = found.iter().map(|one| one.verdicts).sum();
         writeln!(
             out,

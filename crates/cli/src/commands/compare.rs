@@ -38,7 +38,7 @@ fn show(comparison: &Comparison, format: Format) -> Result<(), Failure> {
     }
     // Elsewhere than on a terminal lines stay whole.
     let table = fitted(cells, std::io::stdout().is_terminal());
-    let mut out = std::io::stdout().lock();
+    let mut out = output::out();
     writeln!(out, "{note}\n{table}\n{}.", counts(answer))?;
     for warning in warnings {
         writeln!(out, "Warning: {warning}.")?;

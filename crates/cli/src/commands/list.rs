@@ -40,7 +40,7 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
         ("Devices", Topic::Devices),
         ("Named queries", Topic::Queries),
     ] {
-        writeln!(std::io::stdout(), "{title}")?;
+        writeln!(output::out(), "{title}")?;
         let batch = batch(topic, Some(&known))?;
         output::print(&batch.schema(), &[batch], format)?;
     }

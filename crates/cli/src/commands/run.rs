@@ -17,6 +17,7 @@ use benchbook_show::duration;
 use crate::args::RunArgs;
 use crate::error::{EXIT_ERROR, Failure, say};
 use crate::interrupt::interrupt_flag;
+use crate::output;
 use crate::progress::Bar;
 
 /// Measures what the arguments say.
@@ -138,7 +139,7 @@ fn of_workloads(workloads: &[String], arguments: &RunArgs) -> Result<Plan, Failu
 
 fn dry_run(plan: &Plan, cells: &[Cell]) -> Result<u8, Failure> {
     let text = toml::to_string(plan).map_err(|error| Failure::while_doing("the plan as TOML", error))?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::out();
     writeln!(out, "{text}")?;
     for cell in cells {
         let variants: Vec<String> = cell.variants.iter().map(ToString::to_string).collect();
@@ -149,7 +150,7 @@ fn dry_run(plan: &Plan, cells: &[Cell]) -> Result<u8, Failure> {
 
 fn tell(summary: &RunSummary, store: &str) -> Result<u8, Failure> {
     let RunSummary { folder, interrupted, .. } = summary;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::out();
     writeln!(out, "{summary}\nrecorded in {}", folder.display())?;
     if !summary.measured_nothing() {
         let option = if store == "results" { String::new() } else { format!(" --store {store}") };

@@ -50,7 +50,7 @@ fn state(state: &RunState) -> String {
 fn check(location: &str, format: Format) -> Result<u8, Failure> {
     let damaged = verify(&Store::open(location)?)?;
     if damaged.is_empty() && format == Format::Table {
-        writeln!(std::io::stdout(), "every file is as it was written")?;
+        writeln!(output::out(), "every file is as it was written")?;
         return Ok(0);
     }
     let batch = text_batch(&[
@@ -66,7 +66,7 @@ fn mend(location: &str, format: Format) -> Result<u8, Failure> {
     Store::open(location)?;
     let repaired = repair(&LocalStore::create_or_open(local_path(location)?)?)?;
     if repaired.is_empty() && format == Format::Table {
-        writeln!(std::io::stdout(), "nothing to repair")?;
+        writeln!(output::out(), "nothing to repair")?;
         return Ok(0);
     }
     let batch = text_batch(&[
@@ -80,7 +80,7 @@ fn mend(location: &str, format: Format) -> Result<u8, Failure> {
 
 fn join(from: &str, into: &str) -> Result<u8, Failure> {
     let merged = merge(&Store::open(from)?, &LocalStore::create_or_open(local_path(into)?)?)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::out();
     writeln!(out, "{} runs copied, {} were here already", merged.copied, merged.identical)?;
     for damaged in &merged.left_out {
         writeln!(out, "left out: {}: {}", damaged.path, damaged.reason)?;

@@ -21,6 +21,7 @@ use crate::args::{FailOn, GateArgs};
 use crate::commands::run::local_path;
 use crate::error::{Failure, say};
 use crate::interrupt::interrupt_flag;
+use crate::output;
 
 /// The wanted half-width of each ratio: half the practical margin.
 const HALF_WIDTH: f64 = 0.005;
@@ -81,7 +82,7 @@ pub fn gate(store: &str, arguments: &GateArgs) -> Result<u8, Failure> {
         report.write(file).map_err(|error| Failure::while_doing(&file.display().to_string(), error))?;
     }
     let outcome = report.outcome();
-    writeln!(std::io::stdout().lock(), "{}", report.text())?;
+    writeln!(output::out(), "{}", report.text())?;
     Ok(exit_code(outcome, arguments.fail_on.contains(&FailOn::Undecided)))
 }
 

@@ -12,6 +12,7 @@ use minijinja::{AutoEscape, Environment, context};
 use super::content::Content;
 use crate::args::ReportArgs;
 use crate::error::{Failure, say};
+use crate::output::out;
 
 /// Writes the report of a run.
 pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
@@ -34,7 +35,7 @@ pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
     if let Some(folder) = &arguments.figures {
         export(folder, &drawn)?;
     }
-    writeln!(std::io::stdout(), "{}\nreport of run {} in {}", content.headline, content.run.run_id, output.display())?;
+    writeln!(out(), "{}\nreport of run {} in {}", content.headline, content.run.run_id, output.display())?;
     Ok(0)
 }
 
