@@ -144,6 +144,25 @@ fn bad_input_is_named_and_ends_with_4() {
 }
 
 #[test]
+fn a_store_is_the_same_for_whoever_names_it() {
+    let bench = Bench::faulty();
+    let run = ["run", "double", "--quick", "--replicates", "1", "--blocks", "3", "--implementation", "good"];
+    let url = format!("file://{}/my%20store", bench.folder().canonicalize().unwrap().display());
+    bench.ok(&[&["--store", &url][..], &run].concat());
+    assert!(bench.folder().join("my store").is_dir());
+    for store in [url.as_str(), "my store"] {
+        assert_eq!(bench.ok(&["--store", store, "store", "ls", "--format", "csv"]).lines().count(), 2, "{store}");
+    }
+    // A variable that is set to nothing is not set.
+    let output = bench.command(&run).env("BENCHBOOK_STORE", "").output().unwrap();
+    assert!(output.status.success() && bench.store().is_dir(), "{output:?}");
+    bench.fails(&["--store", "", "store", "ls"], 4, &["not a benchbook store"]);
+    for tag in ["v1~1", "latest-one", "0190"] {
+        bench.fails(&[&run[..], &["--tag", tag]].concat(), 4, &["cannot name a run", tag]);
+    }
+}
+
+#[test]
 fn unlike_environments_are_refused_with_3_unless_forced() {
     let bench = Bench::faulty();
     let words = ["run", "double", "--quick", "--replicates", "2", "--blocks", "3", "--implementation", "good"];

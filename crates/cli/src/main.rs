@@ -16,18 +16,16 @@ mod progress;
 use std::process::ExitCode;
 use std::thread::{Builder, JoinHandle};
 
-use clap::Parser;
-
 use args::{Cli, Command};
 use benchbook_measure::worker_main;
 use error::{EXIT_ERROR, Failure};
 
 fn main() -> ExitCode {
     // As a worker of known work this program is started by itself.
-    if std::env::args().nth(1).as_deref() == Some("serve") {
+    if std::env::args_os().nth(1).is_some_and(|word| word == "serve") {
         return worker_main(benchbook_calibrate::set_threads, benchbook_calibrate::host);
     }
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();

@@ -76,7 +76,7 @@ impl Hello {
 /// # Errors
 /// [`Error::NoWorker`] with the place where it was looked for.
 pub fn worker_program() -> Result<PathBuf> {
-    if let Some(named) = std::env::var_os("BENCHBOOK_WORKER") {
+    if let Some(named) = std::env::var_os("BENCHBOOK_WORKER").filter(|named| !named.is_empty()) {
         let named = PathBuf::from(named);
         return if named.is_file() { Ok(named) } else { Err(Error::NoWorker(named)) };
     }

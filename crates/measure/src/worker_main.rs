@@ -18,7 +18,9 @@ const USAGE: &str = "benchbook starts this program itself; by hand: benchbook-wo
 ///
 /// `set_threads` runs before anything else, since a pool that has started keeps its size.
 pub fn worker_main(set_threads: impl FnOnce(usize) -> Result<(), String>, host: impl FnOnce() -> Host) -> ExitCode {
-    let served = parse(std::env::args().skip(1)).and_then(|arguments| {
+    // Text that is not UTF-8 is no word of the controller's either.
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let served = parse(words).and_then(|arguments| {
         set_threads(arguments.threads)?;
         serve(host(), arguments.parent).map_err(|error| error.to_string())
     });

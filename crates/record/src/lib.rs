@@ -44,7 +44,7 @@ pub use batch::{batch_of, rows_of};
 pub use describe::describe_schema;
 pub use environment::{Difference, environment_difference, same_machine};
 pub use error::{Error, Result};
-pub use local::LocalStore;
+pub use local::{LocalStore, folder_of};
 pub use merge::{Merged, merge};
 pub use repair::{Repaired, repair};
 pub use rows::{

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::folder::STAGING_PREFIX;
 use crate::manifest::sync_folder;
@@ -26,6 +27,22 @@ pub(crate) fn check_marker(location: &str, bytes: &[u8]) -> Result<()> {
     let marker: Marker = serde_json::from_slice(bytes)
         .map_err(|error| Error::Damaged { path: format!("{location}/{MARKER}"), reason: error.to_string() })?;
     version::check(&format!("the store `{location}`"), marker.schema_version)
+}
+
+/// The folder that a location means: a path, or a `file://` URL; nothing where the URL is of another kind.
+///
+/// # Errors
+/// A URL that is none, or that means no path on this machine.
+pub fn folder_of(location: &str) -> Result<Option<PathBuf>> {
+    if !location.contains("://") {
+        return Ok(Some(location.into()));
+    }
+    let refused = |reason: String| Error::Location { location: location.to_owned(), reason };
+    let url = Url::parse(location).map_err(|error| refused(error.to_string()))?;
+    if url.scheme() != "file" {
+        return Ok(None);
+    }
+    url.to_file_path().map(Some).map_err(|()| refused("it is not a path on this machine".into()))
 }
 
 /// The error for a location without a marker.

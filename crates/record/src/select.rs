@@ -38,6 +38,14 @@ pub(crate) fn choose(runs: &[RunEntry], selector: &str) -> Result<RunEntry> {
     let refuse_among = |fitting: Vec<&RunEntry>| {
         Err(Error::Ambiguous { selector: selector.to_owned(), candidates: list(fitting.into_iter()) })
     };
+    // A record may hold such a tag; it must not mean another run than it did.
+    let literal = runs.iter().rev().find(|run| back.is_some() && run.tags.iter().any(|tag| tag == selector));
+    if let Some(literal) = literal {
+        return match named.get(back.unwrap_or(0)) {
+            Some(other) if other.run_id != literal.run_id => refuse_among(vec![literal, *other]),
+            _ => Ok(literal.clone()),
+        };
+    }
     match (named.get(back.unwrap_or(0)), begun.as_slice()) {
         (Some(run), begun) if begun.iter().all(|other| other.run_id == run.run_id) => Ok((*run).clone()),
         (Some(run), begun) => refuse_among([*run].into_iter().chain(begun.iter().copied()).collect()),

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use url::Url;
 
 use crate::examine::{Examined, Look, examine};
-use crate::local::{MARKER, check_marker, no_marker};
+use crate::local::{MARKER, check_marker, folder_of, no_marker};
 use crate::place::Place;
 use crate::remote::Remote;
 use crate::{Error, Result, RunEntry, RunRow, Table, parallel, rows_of};
@@ -55,15 +55,11 @@ impl Store {
     }
 
     fn open_with(location: &str, handle: Option<Handle>) -> Result<Self> {
-        if !location.contains("://") {
-            return Self::local(location);
+        if let Some(folder) = folder_of(location)? {
+            return Self::local(folder);
         }
         let refused = |reason: String| Error::Location { location: location.to_owned(), reason };
         let url = Url::parse(location).map_err(|error| refused(error.to_string()))?;
-        if url.scheme() == "file" {
-            let path = url.to_file_path().map_err(|()| refused("it is not a path on this machine".into()))?;
-            return Self::local(path);
-        }
         // Text that is not UTF-8 is no option of an object store.
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

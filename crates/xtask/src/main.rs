@@ -28,7 +28,7 @@ use error::{Error, Result};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     match arguments::parse(&arguments).and_then(carry_out) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Ended(code)) => ExitCode::from(code),

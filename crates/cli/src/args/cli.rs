@@ -1,6 +1,6 @@
 //! The program and its commands.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
     CalibrateArgs, CompareArgs, DoctorArgs, GateArgs, KernelArgs, ListArgs, NotebookArgs, ReportArgs, RunArgs, SqlArgs,
@@ -28,6 +28,26 @@ pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// What this program was called with; a variable that is set to nothing counts as unset.
+    ///
+    /// # Errors
+    /// Words that are none of its own, or a call for help.
+    pub fn read() -> Result<Self, clap::Error> {
+        let matches = without_empty_variables(Self::command()).try_get_matches()?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let unset = |arg: clap::Arg| match arg.get_env().is_some_and(is_empty) {
+        true => arg.env(None::<&'static str>),
+        false => arg,
+    };
+    command.mut_args(unset).mut_subcommands(without_empty_variables)
 }
 
 /// What to do.

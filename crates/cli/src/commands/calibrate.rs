@@ -18,7 +18,7 @@ use crate::interrupt::interrupt_flag;
 use crate::output;
 use crate::progress::Bar;
 
-use super::run::local_path;
+use super::run::{command_line, local_path};
 
 /// Measures, then tells what all calibrations of this machine in the store show.
 pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> {
@@ -34,8 +34,7 @@ pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> 
     let mut asked = ProcessWorker::spawn(&program, 1, Arc::clone(&interrupted))?;
     let known = describe(&mut asked)?;
     let cells = expand(&plan, 1, &known, &mut asked as &mut dyn Executor)?;
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
-    let row = run_row(&plan, 1, asked.hello(), &known, &command)?;
+    let row = run_row(&plan, 1, asked.hello(), &known, &command_line())?;
     let machine = row.clone();
     drop(asked);
     let settings = RunSettings { store: &local, row, known: &known, interrupted: &interrupted, budget_start_ns };

@@ -1,13 +1,13 @@
 //! `benchbook run`.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use benchbook_calibrate::read;
 use benchbook_core::{CaseSpec, Plan, SamplingSpec, counted};
 use benchbook_measure::clock;
-use benchbook_measure::record::{LocalStore, RunRow, Store};
+use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of};
 use benchbook_measure::run::{Cell, RunSettings, RunSummary, expand, run as measure, run_row};
 use benchbook_measure::{all_threads, offer, spawner};
 
@@ -33,8 +33,7 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     }
     let store_path = local_path(store)?;
     let local = LocalStore::create_or_open(&store_path)?;
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
-    let row = run_row(&plan, threads, &offer.hello, &offer.known, &command)?;
+    let row = run_row(&plan, threads, &offer.hello, &offer.known, &command_line())?;
     if let Some(half_width) = plan.half_width {
         foresee(store, &row, half_width, cells.len())?;
     }
@@ -63,15 +62,16 @@ fn foresee(store: &str, row: &RunRow, half_width: f64, cases: usize) -> Result<(
     Ok(())
 }
 
+/// The words that this program was called with, as a run records them.
+pub fn command_line() -> String {
+    std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
 /// A store to write to is a folder.
-pub fn local_path(store: &str) -> Result<String, Failure> {
-    match store.split_once("://") {
-        None => Ok(store.to_owned()),
-        Some(("file", path)) => Ok(path.to_owned()),
-        Some((scheme, _)) => {
-            Err(Failure::say(format!("a store at {scheme}:// is read-only, name a folder with --store")))
-        }
-    }
+pub fn local_path(store: &str) -> Result<PathBuf, Failure> {
+    let scheme = store.split("://").next().unwrap_or_default();
+    folder_of(store)?
+        .ok_or_else(|| Failure::say(format!("a store at {scheme}:// is read-only, name a folder with --store")))
 }
 
 /// The plan that the arguments mean.

@@ -93,6 +93,21 @@ fn a_store_of_a_later_version_is_refused() {
 }
 
 #[test]
+fn writers_and_readers_take_a_location_for_the_same_folder() {
+    let scratch = scratch();
+    let folder = scratch.folder.path().canonicalize().unwrap().join("my store");
+    let url = url::Url::from_directory_path(&folder).unwrap();
+    assert!(url.as_str().contains("my%20store"), "{url}");
+    let path = folder_of(url.as_str()).unwrap().unwrap();
+    finished(&LocalStore::create_or_open(&path).unwrap(), &run_row());
+    assert_eq!(Store::open(url.as_str()).unwrap().runs().unwrap().len(), 1);
+    assert_eq!(Store::local(&folder).unwrap().runs().unwrap().len(), 1);
+    assert_eq!(folder_of("a b%20c").unwrap(), Some(PathBuf::from("a b%20c")), "a path is no URL");
+    assert_eq!(folder_of("s3://bucket/x").unwrap(), None);
+    assert!(folder_of("file://elsewhere/x").is_err());
+}
+
+#[test]
 fn a_store_opens_by_path_and_by_url() {
     let scratch = scratch();
     let run = run_row();

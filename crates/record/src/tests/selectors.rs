@@ -58,6 +58,18 @@ fn what_fits_nothing_or_too_much_lists_candidates() {
 }
 
 #[test]
+fn a_tag_that_looks_like_a_step_back_never_means_another_run() {
+    let mut runs = runs();
+    runs.push(entry("0192dd00", 4, &["v1~1"]));
+    assert_eq!(choose(&runs, "v1~1").unwrap().run_id, "0192dd00");
+    runs.extend([entry("0193ee00", 5, &["v1"]), entry("0194ff00", 6, &["v1"])]);
+    let error = choose(&runs, "v1~1").unwrap_err();
+    assert!(matches!(error, Error::Ambiguous { .. }), "{error}");
+    let message = error.to_string();
+    assert!(message.contains("0192dd00") && message.contains("0193ee00"), "{message}");
+}
+
+#[test]
 fn a_store_resolves_in_the_order_of_time() {
     let scratch = scratch();
     let newer = run_row();

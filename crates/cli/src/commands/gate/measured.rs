@@ -10,6 +10,7 @@ use benchbook_measure::record::{LocalStore, RunRow};
 use benchbook_measure::run::{Cell, RunSettings, RunSummary, run, run_row};
 use benchbook_measure::{Executor, Hello, ProcessWorker, clock};
 
+use crate::commands::run::command_line;
 use crate::error::Failure;
 use crate::progress::Bar;
 
@@ -31,8 +32,7 @@ pub struct Bench<'a> {
 impl Bench<'_> {
     /// The row of a run of this plan here.
     pub fn row(&self, plan: &Plan) -> Result<RunRow, Failure> {
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
-        Ok(run_row(plan, self.threads, &self.hello, &self.known, &command)?)
+        Ok(run_row(plan, self.threads, &self.hello, &self.known, &command_line())?)
     }
 
     /// Measures cells as the plan says; an interrupt is a failure, since half a gate judges nothing.

@@ -27,7 +27,7 @@ pub fn program() -> Result<PathBuf, String> {
 
 fn other(named: Option<OsString>, here: &Path) -> Result<PathBuf, String> {
     let folder = here.parent().unwrap_or(Path::new("."));
-    let places = match named {
+    let places = match named.filter(|named| !named.is_empty()) {
         Some(named) => vec![PathBuf::from(named)],
         // Test programs lie one folder below the programs they drive.
         None => vec![folder.join("benchbook-worker"), folder.join("../benchbook-worker")],
@@ -49,6 +49,7 @@ mod tests {
         for (named, here, part) in [
             (Some("/no/such/worker".into()), this.as_path(), "/no/such/worker"),
             (None, Path::new("/no/such/test"), "/no/such/benchbook-worker"),
+            (Some("".into()), Path::new("/no/such/test"), "/no/such/benchbook-worker"),
         ] {
             let message = other(named, here).unwrap_err();
             assert!(message.contains(part) && message.contains("BENCHBOOK_WORKER"), "{message}");
