@@ -13,6 +13,7 @@ pub mod environment;
 mod error;
 mod executor;
 mod handler;
+mod last_words;
 mod process;
 mod quiet;
 pub mod resource;

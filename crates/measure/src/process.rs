@@ -16,6 +16,7 @@ use benchbook_record::Isolation;
 
 use crate::allocator;
 use crate::executor::Executor;
+use crate::last_words::last_words;
 use crate::wire::{Receiver, Sender};
 use crate::{Error, Result};
 
@@ -34,8 +35,8 @@ const SLICE: Duration = Duration::from_millis(100);
 /// Bytes kept of a line.
 const KEPT_BYTES: usize = 2_000;
 
-/// Lines of a worker's stderr that are kept for the message about its end.
-const KEPT_LINES: usize = 20;
+/// Lines of a worker's stderr that are kept for the message about its end: a backtrace follows the cause.
+const KEPT_LINES: usize = 200;
 
 /// A worker process; it is ended when this is dropped, and dies with its controller.
 pub struct ProcessWorker {
@@ -214,8 +215,8 @@ impl ProcessWorker {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let lines = self.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(line) = lines.iter().rev().find(|line| !line.trim().is_empty()) {
-            reason += &format!("; its last words: {line}");
+        if let Some(words) = last_words(lines.iter().map(String::as_str)) {
+            reason += &format!("; its last words: {words}");
         }
         Error::WorkerLost { worker: format!("pid {}", self.child.id()), reason, hung }
     }
