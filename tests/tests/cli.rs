@@ -1,6 +1,8 @@
 //! The program as its users meet it.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -103,7 +105,7 @@ fn bad_input_is_named_and_ends_with_4() {
     fs::write(bench.folder().join("broken.toml"), "suite = \"x\"\n[[cases]\n").unwrap();
     fs::write(bench.folder().join("zero.toml"), "[[cases]]\nworkload = \"double\"\nparams = { length = 0 }\n").unwrap();
     fs::write(bench.folder().join("note.txt"), "hello").unwrap();
-    let cases: [(&[&str], &[&str]); 23] = [
+    let cases: [(&[&str], &[&str]); 25] = [
         (&["run", "duble"], &["did you mean `double`"]),
         (&["run", "double", "--implementation", "god"], &["did you mean `good`"]),
         (&["run", "double", "--set", "lenght=3"], &["did you mean `length`"]),
@@ -124,6 +126,11 @@ fn bad_input_is_named_and_ends_with_4() {
         (&["sql", "select tim_ns from results"], &["time_ns"]),
         (&["sql", "selekt 1"], &["selekt"]),
         (&["sql", "--query", "speedups"], &["speedup"]),
+        (
+            &["sql", "--query", "speedup", "--param", "run=first", "--param", "run=second"],
+            &["--param run is given twice", "leave one of them out"],
+        ),
+        (&["sql", "select 1", "--csv", "a=note.txt", "--csv", "a=note.txt"], &["--csv a is given twice"]),
         (&["compare", "latest~9"], &["latest"]),
         (&["report", "--output", "r.pdf"], &[".html, .md or .json"]),
         (&["frobnicate"], &["frobnicate"]),
@@ -141,6 +148,9 @@ fn bad_input_is_named_and_ends_with_4() {
         assert_eq!(ran.code, Some(4), "{statement}: {}", ran.stdout);
     }
     assert!(!bench.folder().join("x.csv").exists());
+    let output = bench.command(&[]).arg(OsStr::from_bytes(b"\xff")).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(4) && !told.contains("panicked"), "{told}");
 }
 
 #[test]

@@ -197,11 +197,11 @@ impl Params {
         }
     }
 
-    /// Checks names and types against `specs` and fills in the defaults.
+    /// Checks names and types against `specs`.
     ///
     /// # Errors
     /// An unknown name (with the nearest known one) or a value of the wrong type.
-    pub fn complete(mut self, workload: &str, specs: &[ParamSpec]) -> Result<Self> {
+    pub fn check(&self, workload: &str, specs: &[ParamSpec]) -> Result<()> {
         for (name, value) in &self.0 {
             let Some(spec) = specs.iter().find(|spec| spec.name == *name) else {
                 return Err(unknown("parameter", name, specs.iter().map(|spec| spec.name.as_str())));
@@ -218,6 +218,15 @@ impl Params {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// Checks names and types against `specs` and fills in the defaults.
+    ///
+    /// # Errors
+    /// As [`Params::check`].
+    pub fn complete(mut self, workload: &str, specs: &[ParamSpec]) -> Result<Self> {
+        self.check(workload, specs)?;
         for spec in specs {
             self.0.entry(spec.name.clone()).or_insert_with(|| spec.default.clone());
         }

@@ -83,7 +83,10 @@ pub trait Workload: Send + Sync {
     /// # Errors
     /// An unknown parameter, a wrong type, or values that make no sense together.
     fn case(&self, params: Params) -> Result<Case> {
-        let params = self.derive(params).complete(self.name(), &self.params())?;
+        let specs = self.params();
+        // Before others follow it, so that an error names what was given.
+        params.check(self.name(), &specs)?;
+        let params = self.derive(params).complete(self.name(), &specs)?;
         self.check(&params)?;
         Ok(Case { workload: self.name().to_owned(), name: self.case_name(&params), params })
     }

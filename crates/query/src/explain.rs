@@ -3,6 +3,7 @@
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 
+use crate::csv::is_plain;
 use crate::error::{Error, Position};
 use crate::nearest::nearest;
 
@@ -25,7 +26,7 @@ pub(crate) fn explain(error: DataFusionError, known: &Known) -> Error {
         }
         DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => {
-                let near = nearest(&field.name, valid_fields.iter().map(|field| &field.name));
+                let near = nearest(&field.name, valid_fields.iter().map(|field| &field.name)).map(written);
                 sql(format!("no column `{}` here", field.flat_name()), near)
             }
             SchemaError::AmbiguousReference { field } => {
@@ -58,6 +59,11 @@ pub(crate) fn explain(error: DataFusionError, known: &Known) -> Error {
         DataFusionError::ArrowError(arrow, _) => sql(arrow.to_string(), None),
         _ => Error::Engine(error),
     }
+}
+
+/// A name as SQL has to have it: what is not lower-case throughout needs quotes.
+fn written(name: String) -> String {
+    if is_plain(&name) { name } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// The innermost of nested planning messages, without the engine's advice on signatures.

@@ -14,3 +14,4 @@ pub use measuring::{CalibrateArgs, GateArgs, RunArgs};
 pub use notebooks::{
     KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,
 };
+pub use values::once;

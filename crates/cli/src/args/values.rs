@@ -1,8 +1,11 @@
 //! Values as people write them: durations, sizes, percentages, parameters.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use benchbook_core::CacheRegime;
+
+use crate::error::Failure;
 
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| format!("{error} (write 30s, 5m, 1h)"))?;
@@ -49,6 +52,21 @@ pub fn parse_cache(text: &str) -> Result<CacheRegime, String> {
 pub fn parse_pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+/// Values by name, each given once.
+///
+/// # Errors
+/// A name that is given twice: neither value is more likely to be meant. `instead` says what to write.
+pub fn once<T: Clone>(option: &str, pairs: &[(String, T)], instead: &str) -> Result<BTreeMap<String, T>, Failure> {
+    let mut values = BTreeMap::new();
+    for (name, value) in pairs {
+        if values.insert(name.clone(), value.clone()).is_some() {
+            let instead = instead.replace("NAME", name);
+            return Err(Failure::say(format!("{option} {name} is given twice, {instead}")));
+        }
+    }
+    Ok(values)
 }
 
 /// `seq_q=128,256` as an axis; each value is read as TOML would read it, and as text otherwise.

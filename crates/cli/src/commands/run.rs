@@ -14,7 +14,7 @@ use benchbook_measure::{all_threads, offer, spawner};
 use benchbook_query::Session;
 use benchbook_show::duration;
 
-use crate::args::RunArgs;
+use crate::args::{RunArgs, once};
 use crate::error::{EXIT_ERROR, Failure, say};
 use crate::interrupt::interrupt_flag;
 use crate::output;
@@ -120,12 +120,7 @@ fn plan(arguments: &RunArgs) -> Result<Plan, Failure> {
 /// A preset of each workload; `--set` replaces the preset by a sweep of its own.
 fn of_workloads(workloads: &[String], arguments: &RunArgs) -> Result<Plan, Failure> {
     let preset = if arguments.quick { "quick" } else { "default" };
-    let mut params = std::collections::BTreeMap::new();
-    for (name, axis) in &arguments.sets {
-        if params.insert(name.clone(), axis.clone()).is_some() {
-            return Err(Failure::say(format!("--set {name} is given twice, write {name}=A,B to sweep")));
-        }
-    }
+    let params = once("--set", &arguments.sets, "write NAME=A,B to sweep")?;
     let case = |workload: &String| CaseSpec {
         workload: workload.clone(),
         preset: params.is_empty().then(|| preset.to_owned()),

@@ -51,3 +51,11 @@ fn sizes_out_of_range_are_refused() {
         assert!(message.contains('k') && message.contains(&value.to_string()), "{message}");
     }
 }
+
+#[test]
+fn an_error_names_the_parameter_that_was_set() {
+    for value in [Value::Text("wide".into()), Value::Int(0)] {
+        let message = Matmul.case(Params::default().with("m", value)).unwrap_err().to_string();
+        assert!(message.contains("parameter `m`"), "{message}");
+    }
+}

@@ -82,6 +82,20 @@ fn errors_say_where_and_what_was_meant() {
 }
 
 #[test]
+fn a_name_that_needs_quotes_is_suggested_with_them() {
+    let fixture = Fixture::new();
+    let path = fixture.folder.path().join("mine.csv");
+    std::fs::write(&path, "Name,plain_1,two words\na,1,b\n").unwrap();
+    let mut session = fixture.session();
+    session.add_csv("mine", &path).unwrap();
+    for (asked, meant) in [("Name", "`\"Name\"`"), ("two_words", "`\"two words\"`"), ("plain_2", "`plain_1`")] {
+        let error = session.sql(&format!("SELECT {asked} FROM mine")).unwrap_err().to_string();
+        assert!(error.contains(&format!("did you mean {meant}?")), "{asked}: {error}");
+    }
+    assert_eq!(session.sql("SELECT \"Name\" FROM mine").unwrap().rows(), 1);
+}
+
+#[test]
 fn a_parameter_without_a_value_is_named() {
     let error = Fixture::new().session().sql("SELECT * FROM runs WHERE suite = $suite").unwrap_err();
     assert_eq!(error.to_string(), "give a value to `$suite`");

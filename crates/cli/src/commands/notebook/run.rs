@@ -7,7 +7,7 @@ use benchbook_kernel::{Interpreter, Settings, Surroundings, run_notebooks};
 
 use super::progress::Progress;
 use super::summary;
-use crate::args::{NotebookAction, NotebookArgs, NotebookRunArgs};
+use crate::args::{NotebookAction, NotebookArgs, NotebookRunArgs, once};
 use crate::error::{EXIT_ERROR, Failure, say};
 use crate::interrupt::interrupt_flag;
 
@@ -28,7 +28,7 @@ fn run(arguments: NotebookRunArgs) -> Result<u8, Failure> {
         python,
         kernel: arguments.kernel,
         quick: arguments.quick,
-        values: arguments.params,
+        values: once("--param", &arguments.params, "leave one of them out")?.into_iter().collect(),
         html: arguments.html,
         executed: arguments.executed,
         jobs: arguments.jobs,
