@@ -212,9 +212,11 @@ outputs AS (
         ON c.workload = s.workload AND c.case_name = s.case_name AND c.cache = s.cache AND c.variant = s.variant
 ),
 endings AS (
-    SELECT count(*) AS failed
+    SELECT
+        sum(CASE WHEN status = 'failed' THEN 1 ELSE 0 END) AS failed,
+        sum(CASE WHEN status = 'invalid' THEN 1 ELSE 0 END) AS invalid
     FROM outcomes
-    WHERE run_id = $run AND trial IS NOT NULL AND status IN ('failed', 'invalid')
+    WHERE run_id = $run AND trial IS NOT NULL
 ),
 flags AS (
     SELECT
@@ -231,7 +233,8 @@ flags AS (
             CASE WHEN t.unknown > 0 THEN CAST(t.unknown AS VARCHAR) || ' that cannot be judged' END,
             CASE WHEN t.more_memory > 0 THEN CAST(t.more_memory AS VARCHAR) || ' with more memory' END,
             CASE WHEN t.unkept > 0 THEN CAST(t.unkept AS VARCHAR) || ' without the memory saved' END,
-            CASE WHEN e.failed > 0 THEN 'trials failed or invalid: ' || CAST(e.failed AS VARCHAR) END
+            CASE WHEN e.failed > 0 THEN 'trials failed: ' || CAST(e.failed AS VARCHAR) END,
+            CASE WHEN e.invalid > 0 THEN 'trials invalid: ' || CAST(e.invalid AS VARCHAR) END
         ) AS words
     FROM runs r
     CROSS JOIN tally t

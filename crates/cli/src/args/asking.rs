@@ -71,7 +71,7 @@ pub struct CompareArgs {
     /// Compare runs from unlike environments all the same
     #[arg(long)]
     pub force: bool,
-    /// Exit with 1 if a candidate is slower, with 2 if something is undecided
+    /// Exit with 1 if a candidate is slower, with 2 if something is undecided, or lost since a side failed or is invalid
     #[arg(long, value_delimiter = ',', value_name = "slower,undecided", conflicts_with = "candidate")]
     pub fail_on: Vec<FailOn>,
     #[command(flatten)]
