@@ -54,10 +54,14 @@ impl Repository {
     }
 
     fn gate(&self, words: &[&str]) -> Ran {
+        let measured = ["--suite", "double", "--impl", "good", "--quick", "--device", "host", "--threads", "1"];
+        self.bare_gate(&[&measured[..], words].concat())
+    }
+
+    /// A gate that is not told what to measure.
+    fn bare_gate(&self, words: &[&str]) -> Ran {
         let store = self.bench.store();
-        let mut all =
-            vec!["--store", store.to_str().unwrap(), "gate", "--suite", "double", "--impl", "good", "--quick"];
-        all.extend(["--device", "host", "--threads", "1", "--cache", self.cache.path().to_str().unwrap()]);
+        let mut all = vec!["--store", store.to_str().unwrap(), "gate", "--cache", self.cache.path().to_str().unwrap()];
         all.extend(["--output", "gate.md", "--output", "gate.json"]);
         all.extend(words);
         let mut command = self.bench.command(&all);
@@ -153,6 +157,42 @@ fn what_cannot_be_compared_says_why_in_the_report_and_in_the_code() {
 }
 
 #[test]
+fn what_cannot_be_done_is_said_before_anything_is_built() {
+    let repository = Repository::new();
+    repository.plant("good");
+    repository.commit("now");
+    fs::write(repository.folder.path().join("plan.toml"), "[[cases]]\nworkload = \"double\"\n").unwrap();
+    let cases: [(&[&str], &str); 5] = [
+        (&["--suite", "plan.toml", "--impl", "good"], "--implementation belongs to workloads"),
+        (&["--suite", "plan.toml,double"], "give one plan file"),
+        (&["--suite", "double", "--threads", "5000"], "`threads` is over 1024"),
+        (&["--output", "no/such/folder/gate.md"], "its folder is missing"),
+        (&["--output", "gate.html"], ".md or .json"),
+    ];
+    for (words, part) in cases {
+        let ran = repository.bare_gate(&[&["--baseline", "now"], words].concat());
+        assert_eq!(ran.code, Some(4), "{words:?}: {}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains(part) && !ran.stderr.contains("building"), "{words:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_plan_file_is_quickened_and_its_devices_are_replaced() {
+    let repository = Repository::new();
+    repository.plant("good");
+    repository.commit("now");
+    let plan = "devices = [\"nowhere\"]\nthreads = 1\nsampling = { blocks = 21 }\n\
+                [[cases]]\nworkload = \"double\"\nparams = { length = 64 }\nimplementations = [\"good\"]\n";
+    fs::write(repository.folder.path().join("plan.toml"), plan).unwrap();
+    let ran = repository.bare_gate(&["--baseline", "now", "--suite", "plan.toml", "--device", "host", "--quick"]);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let text = repository.bench.sql("select plan from runs")[0]["plan"].as_str().unwrap().to_owned();
+    let plan: toml::Table = text.parse().unwrap();
+    assert_eq!(plan["devices"].as_array().unwrap()[..], [toml::Value::from("host")], "{text}");
+    assert_eq!(plan["sampling"]["blocks"].as_integer(), Some(20), "{text}");
+}
+
+#[test]
 fn a_recorded_run_is_a_sequential_baseline() {
     let repository = Repository::new();
     repository.plant("good");
@@ -160,7 +200,11 @@ fn a_recorded_run_is_a_sequential_baseline() {
     let words = ["run", "double", "--impl", "good", "--device", "host", "--threads", "1", "--replicates", "6"];
     repository.bench.ok(&[&words[..], &["--blocks", "10", "--tag", "recorded"]].concat());
     repository.plant("half-speed");
-    let ran = repository.gate(&["--baseline", "recorded"]);
+    let refused = repository.gate(&["--baseline", "recorded"]);
+    assert_eq!(refused.code, Some(4), "{}", refused.stdout);
+    let options = "leave out --suite, --quick, --implementation, --device, --threads";
+    assert!(refused.stderr.contains(options) && !refused.stderr.contains("building"), "{}", refused.stderr);
+    let ran = repository.bare_gate(&["--baseline", "recorded"]);
     let report = repository.report();
     let found = &report["comparisons"][0];
     // Whatever has changed between the two runs counts as a difference, so that it fails nobody, twice the work or not.
@@ -169,7 +213,7 @@ fn a_recorded_run_is_a_sequential_baseline() {
     assert!(found["first"]["ratio"].as_f64().unwrap() > 0.0, "{report:#}");
     assert_eq!((&found["flagged"], &found["measured_twice"]), (&false.into(), &false.into()), "{report:#}");
     assert!(ran.stdout.contains("sequential") && ran.stdout.contains("judges nothing"), "{}", ran.stdout);
-    let ran = repository.gate(&["--baseline", "recorded", "--fail-on", "undecided"]);
+    let ran = repository.bare_gate(&["--baseline", "recorded", "--fail-on", "undecided"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stdout);
     assert!(Path::new(&repository.bench.store()).is_dir());
 }

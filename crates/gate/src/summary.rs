@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use super::flagged::{Comparison, Label, Second};
 use super::markdown::markdown;
@@ -137,21 +138,48 @@ impl Report {
         markdown(self)
     }
 
-    /// Writes the report, as JSON where the file's name ends so and as Markdown elsewhere.
+    /// Whether [`Report::write`] can write this file, asked before anything is measured for it.
     ///
     /// # Errors
-    /// The system refuses; an older file is then left as it was.
+    /// Its name ends neither in `.md` nor in `.json`, it is a folder, or its folder is missing or cannot be written.
+    pub fn writable(file: &Path) -> io::Result<()> {
+        is_json(file)?;
+        if file.is_dir() {
+            return Err(io::Error::other("this is a folder, name a file in it"));
+        }
+        part_beside(file).map(drop)
+    }
+
+    /// Writes the report, as JSON or Markdown by the end of the file's name; a name without an end means Markdown.
+    ///
+    /// # Errors
+    /// Those of [`Report::writable`], or the disk is full; an older file is then left as it was.
     pub fn write(&self, file: &Path) -> io::Result<()> {
-        let is_json = file.extension().is_some_and(|extension| extension == "json");
-        let text = if is_json { format!("{:#}\n", self.json()) } else { markdown(self) };
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut part = tempfile::Builder::new().prefix(".gate").tempfile_in(folder)?;
+        let text = if is_json(file)? { format!("{:#}\n", self.json()) } else { markdown(self) };
+        let mut part = part_beside(file)?;
         part.write_all(text.as_bytes())?;
         // Temporary files are private; a report is not.
         std::fs::set_permissions(part.path(), PermissionsExt::from_mode(0o644))?;
         part.persist(file)?;
         Ok(())
     }
+}
+
+fn is_json(file: &Path) -> io::Result<bool> {
+    match file.extension() {
+        Some(extension) if extension == "json" => Ok(true),
+        Some(extension) if extension != "md" => Err(io::Error::other("the report of a gate is .md or .json")),
+        _ => Ok(false),
+    }
+}
+
+/// A temporary file that can take the place of `file`.
+fn part_beside(file: &Path) -> io::Result<NamedTempFile> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(io::Error::other("its folder is missing, make it first"));
+    }
+    tempfile::Builder::new().prefix(".gate").tempfile_in(folder)
 }
 
 /// The exit code: 0 passed, 1 regression, 2 undecided if that is to fail, 3 not comparable, 4 incomplete.

@@ -188,3 +188,24 @@ fn files_are_written_whole() {
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2);
     assert!(report.write(&folder.path().join("absent/gate.md")).is_err());
 }
+
+#[test]
+fn a_file_that_cannot_be_written_is_refused_beforehand() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(folder.path().join("folder.md")).expect("a folder");
+    for (name, part) in [
+        ("gate.html", ".md or .json"),
+        ("gate.md.txt", ".md or .json"),
+        ("absent/gate.md", "its folder is missing"),
+        ("folder.md", "this is a folder"),
+    ] {
+        let file = folder.path().join(name);
+        let told = Report::writable(&file).expect_err(name).to_string();
+        assert!(told.contains(part), "{name}: {told}");
+        assert!(regression().write(&file).is_err() && !file.is_file(), "{name}");
+    }
+    for name in ["gate.md", "gate.json", "summary"] {
+        Report::writable(&folder.path().join(name)).expect(name);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "asking leaves nothing");
+}

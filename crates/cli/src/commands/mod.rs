@@ -7,6 +7,7 @@ pub mod gate;
 pub mod kernel;
 pub mod list;
 pub mod notebook;
+mod plan_file;
 pub mod report;
 pub mod run;
 pub mod schema;

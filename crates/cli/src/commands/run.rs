@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use benchbook_calibrate::read;
-use benchbook_core::{CaseSpec, Plan, SamplingSpec, counted};
+use benchbook_core::{CaseSpec, Plan, counted};
 use benchbook_measure::clock;
 use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of};
 use benchbook_measure::run::{Cell, RunSettings, RunSummary, expand, run as measure, run_row};
@@ -14,6 +14,7 @@ use benchbook_measure::{all_threads, offer, spawner};
 use benchbook_query::Session;
 use benchbook_show::duration;
 
+use super::plan_file::{plan_file, quicken};
 use crate::args::{RunArgs, once};
 use crate::error::{EXIT_ERROR, Failure, say};
 use crate::interrupt::interrupt_flag;
@@ -76,23 +77,13 @@ pub fn local_path(store: &str) -> Result<PathBuf, Failure> {
 
 /// The plan that the arguments mean.
 fn plan(arguments: &RunArgs) -> Result<Plan, Failure> {
-    let is_plan = |target: &String| Path::new(target).extension().is_some_and(|extension| extension == "toml");
-    let mut plan = match arguments.targets.as_slice() {
-        [file] if is_plan(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| Failure::while_doing(file, error))?;
-            if !arguments.sets.is_empty() || !arguments.implementations.is_empty() {
-                return Err(Failure::say("--set and --implementation belong to workloads; a plan file has its own"));
-            }
-            Plan::from_toml(&text).map_err(|error| Failure::while_doing(file, error))?
-        }
-        targets if targets.iter().any(is_plan) => {
-            return Err(Failure::say("give one plan file, or names of workloads"));
-        }
-        workloads => of_workloads(workloads, arguments)?,
+    let own = [("--set", !arguments.sets.is_empty()), ("--implementation", !arguments.implementations.is_empty())];
+    let mut plan = match plan_file(&arguments.targets, &own)? {
+        Some(plan) => plan,
+        None => of_workloads(&arguments.targets, arguments)?,
     };
     if arguments.quick {
-        let SamplingSpec { blocks, min_sample_ns, warmup_ns, .. } = SamplingSpec::quick();
-        plan.sampling = SamplingSpec { blocks, min_sample_ns, warmup_ns, ..plan.sampling };
+        quicken(&mut plan.sampling);
     }
     if !arguments.device.is_empty() {
         plan.devices.clone_from(&arguments.device);

@@ -4,8 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use benchbook_core::message::Description;
-use benchbook_core::{Axis, CaseSpec, Plan, SamplingSpec, Value};
+use benchbook_core::{Axis, CaseSpec, Plan, Value};
 use benchbook_gate::{Report, Revision, RevisionError, Source, Workshop, exit_code, flagged};
 use benchbook_measure::record::{LocalStore, RunRow, Store};
 use benchbook_measure::run::{Cell, expand};
@@ -15,6 +14,7 @@ use benchbook_show::warnings;
 
 use super::answers::{confirm, endings, interleaved, missing};
 use super::measured::Bench;
+use super::plan::{complete, plan, refuse_other_than};
 use super::recorded::against_run;
 use super::sides::{Labels, case_label, pairs};
 use crate::args::{FailOn, GateArgs};
@@ -22,11 +22,6 @@ use crate::commands::run::local_path;
 use crate::error::{Failure, say};
 use crate::interrupt::interrupt_flag;
 use crate::output;
-
-/// The wanted half-width of each ratio: half the practical margin.
-const HALF_WIDTH: f64 = 0.005;
-/// Replicates of a quick gate, and of a pilot.
-const REPLICATES: u32 = 8;
 
 /// What the baseline turned out to be.
 enum Baseline {
@@ -38,9 +33,16 @@ enum Baseline {
 pub fn gate(store: &str, arguments: &GateArgs) -> Result<u8, Failure> {
     let interrupted = interrupt_flag("finishing the journal")?;
     let here = std::env::current_dir()?;
-    let local = LocalStore::create_or_open(local_path(store)?)?;
     let candidate = Revision::resolve(&here, arguments.candidate.as_deref())?;
+    let plan = plan(arguments)?;
+    for file in &arguments.output {
+        Report::writable(file).map_err(|error| Failure::while_doing(&file.display().to_string(), error))?;
+    }
+    let local = LocalStore::create_or_open(local_path(store)?)?;
     let baseline = baseline(&here, store, &arguments.baseline)?;
+    if let Baseline::Run(run) = &baseline {
+        refuse_other_than(&run.run_id, arguments)?;
+    }
     let mut report = Report {
         baseline: match &baseline {
             Baseline::Revision(revision) => revision.label.clone(),
@@ -70,19 +72,21 @@ pub fn gate(store: &str, arguments: &GateArgs) -> Result<u8, Failure> {
             let interrupted = Arc::clone(&interrupted);
             let mut bench = Bench { store: &local, hello, known, program, programs: Vec::new(), threads, interrupted };
             match (&baseline, before) {
-                (Baseline::Run(run), _) => against_run(&mut bench, &mut asked, store, run, &mut report)?,
+                (Baseline::Run(run), _) => against_run(&mut bench, &mut asked, store, arguments, run, &mut report)?,
                 (Baseline::Revision(_), Some(before)) => {
-                    against_revision(&mut bench, &mut asked, store, arguments, before, &mut report)?;
+                    against_revision(&mut bench, &mut asked, store, plan, arguments, before, &mut report)?;
                 }
                 (Baseline::Revision(_), None) => report.not_comparable = Some("the baseline has no worker".into()),
             }
         }
     }
-    for file in &arguments.output {
-        report.write(file).map_err(|error| Failure::while_doing(&file.display().to_string(), error))?;
-    }
+    let written = arguments.output.iter().try_for_each(|file| {
+        report.write(file).map_err(|error| Failure::while_doing(&file.display().to_string(), error))
+    });
     let outcome = report.outcome();
     writeln!(output::out(), "{}", report.text())?;
+    // A file that could not be written must not take the verdict with it.
+    written?;
     Ok(exit_code(outcome, arguments.fail_on.contains(&FailOn::Undecided)))
 }
 
@@ -136,11 +140,12 @@ fn against_revision(
     bench: &mut Bench<'_>,
     asked: &mut dyn Executor,
     store: &str,
+    mut plan: Plan,
     arguments: &GateArgs,
     before: Offer,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let plan = plan(arguments, &bench.known)?;
+    complete(&mut plan, arguments, &bench.known)?;
     bench.threads = plan.threads.unwrap_or(bench.threads);
     let labels = Labels::new(&report.baseline, &report.candidate);
     report.candidate.clone_from(&labels.candidate);
@@ -200,43 +205,6 @@ fn looks_slower(cell: &Cell, report: &Report, chosen: &[usize]) -> bool {
     let variant = variant.split('@').next().unwrap_or_default();
     let mut flagged = chosen.iter().filter_map(|index| report.comparisons.get(*index));
     flagged.any(|one| one.case == case && one.variant == variant)
-}
-
-/// What to measure: the named workloads or plan, by default every workload of the candidate.
-fn plan(arguments: &GateArgs, known: &Description) -> Result<Plan, Failure> {
-    let is_plan = |name: &String| Path::new(name).extension().is_some_and(|extension| extension == "toml");
-    let mut plan = match arguments.suite.as_slice() {
-        [file] if is_plan(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| Failure::while_doing(file, error))?;
-            Plan::from_toml(&text).map_err(|error| Failure::while_doing(file, error))?
-        }
-        names => {
-            let all: Vec<String> = known.workloads.iter().map(|workload| workload.name.clone()).collect();
-            let preset = if arguments.quick { "quick" } else { "default" };
-            let case = |workload: &String| CaseSpec {
-                workload: workload.clone(),
-                preset: Some(preset.into()),
-                params: [].into(),
-                implementations: arguments.implementations.clone(),
-            };
-            let names = if names.is_empty() { &all } else { names };
-            let mut plan = Plan::of("gate", names.iter().map(case).collect());
-            plan.replicates = REPLICATES;
-            if arguments.quick {
-                plan.sampling = SamplingSpec::quick();
-            } else {
-                plan.half_width = Some(HALF_WIDTH);
-            }
-            plan
-        }
-    };
-    plan.devices.extend(arguments.device.iter().cloned());
-    plan.threads = arguments.threads.or(plan.threads);
-    plan.time_s = arguments.time.map(|time| time.as_secs_f64()).or(plan.time_s);
-    plan.seed = arguments.seed.unwrap_or(plan.seed);
-    plan.sampling.keep_disturbed |= arguments.keep_disturbed;
-    plan.check()?;
-    Ok(plan)
 }
 
 fn same_bytes(a: &Path, b: &Path) -> bool {

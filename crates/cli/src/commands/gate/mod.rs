@@ -3,6 +3,7 @@
 mod answers;
 mod command;
 mod measured;
+mod plan;
 mod recorded;
 mod sides;
 

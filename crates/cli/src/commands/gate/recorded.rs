@@ -9,6 +9,8 @@ use benchbook_query::Session;
 
 use super::answers::sequential;
 use super::measured::Bench;
+use super::plan::limit;
+use crate::args::GateArgs;
 use crate::error::Failure;
 
 /// Compares a recorded run with the candidate, measured now. Nothing is measured a second time: beside the same old
@@ -17,11 +19,13 @@ pub fn against_run(
     bench: &mut Bench<'_>,
     asked: &mut dyn Executor,
     store: &str,
+    arguments: &GateArgs,
     recorded: &RunRow,
     report: &mut Report,
 ) -> Result<(), Failure> {
     let text = recorded.plan.as_deref().ok_or_else(|| Failure::say("the recorded run has no plan to measure again"))?;
-    let plan = Plan::from_toml(text)?;
+    let mut plan = Plan::from_toml(text)?;
+    limit(&mut plan, arguments);
     bench.threads = plan.threads.unwrap_or(bench.threads);
     report.sequential = true;
     report.warnings.push(format!(
