@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use benchbook_tests::{Bench, Ran, program};
+use benchbook_tests::{Bench, Ran, git, program};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,7 +30,7 @@ impl Repository {
 
     fn git(&self, words: &[&str]) {
         let who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"];
-        let status = Command::new("git").args(who).args(words).current_dir(self.folder.path()).status().unwrap();
+        let status = git("git", self.folder.path()).args(who).args(words).status().unwrap();
         assert!(status.success(), "git {words:?}");
     }
 
@@ -64,12 +64,15 @@ impl Repository {
         let mut all = vec!["--store", store.to_str().unwrap(), "gate", "--cache", self.cache.path().to_str().unwrap()];
         all.extend(["--output", "gate.md", "--output", "gate.json"]);
         all.extend(words);
-        let mut command = self.bench.command(&all);
+        ran(self.here(&all))
+    }
+
+    /// `benchbook` with these words, in the repository.
+    fn here(&self, words: &[&str]) -> Command {
+        let mut command = self.bench.command(words);
         // The repository's own target folder, not the one of the tests.
         command.current_dir(self.folder.path()).env_remove("CARGO_TARGET_DIR");
-        let output = command.output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        command
     }
 
     fn report(&self) -> Value {
@@ -79,6 +82,12 @@ impl Repository {
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap()
     }
+}
+
+fn ran(mut command: Command) -> Ran {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 #[test]
@@ -174,6 +183,28 @@ fn what_cannot_be_done_is_said_before_anything_is_built() {
         assert_eq!(ran.code, Some(4), "{words:?}: {}\n{}", ran.stdout, ran.stderr);
         assert!(ran.stderr.contains(part) && !ran.stderr.contains("building"), "{words:?}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn what_git_sets_for_a_hook_names_no_other_commit() {
+    let [here, other] = [Repository::new(), Repository::new()];
+    for (repository, tag) in [(&here, "here"), (&other, "other")] {
+        repository.plant("good");
+        repository.commit(tag);
+    }
+    let store = here.bench.store();
+    let words = ["--store", store.to_str().unwrap(), "run", "double", "--impl", "good", "--device", "host"];
+    let mut command = here.here(&[&words[..], &["--threads", "1", "--replicates", "1", "--blocks", "2"]].concat());
+    let of_other = |path: &str| other.folder.path().join(path);
+    command
+        .env("GIT_DIR", of_other(".git"))
+        .env("GIT_WORK_TREE", of_other(""))
+        .env("GIT_INDEX_FILE", of_other(".git/index"));
+    let ran = ran(command);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let head = git("git", here.folder.path()).args(["rev-parse", "HEAD"]).output().unwrap();
+    let recorded = here.bench.sql("select git_commit from runs");
+    assert_eq!(recorded[0]["git_commit"].as_str(), Some(String::from_utf8(head.stdout).unwrap().trim()));
 }
 
 #[test]

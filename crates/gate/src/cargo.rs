@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::error::{Result, RevisionError, io};
+use super::git_process::at_home;
 
 /// How often a wait looks whether someone asked for the end.
 const SLICE: Duration = Duration::from_millis(100);
@@ -33,7 +34,8 @@ pub(super) struct Built {
 
 /// Cargo in a folder, without what `cargo run` adds to the environment for the program that it runs.
 ///
-/// Build scripts watch some of these variables, and dependencies would be compiled again.
+/// Build scripts watch some of these variables, and dependencies would be compiled again. One that asks git for its
+/// commit asks that of the folder.
 pub(super) fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from));
     let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
@@ -42,6 +44,7 @@ pub(super) fn cargo(folder: &Path) -> Command {
             command.env_remove(name);
         }
     }
+    at_home(&mut command);
     command.current_dir(folder).stdin(Stdio::null());
     command
 }

@@ -2,9 +2,10 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use super::error::{Result, RevisionError, io};
+use super::git_process::git;
 
 /// A repository, by the top of its work tree.
 pub(super) struct Git {
@@ -69,19 +70,11 @@ pub(super) fn said(output: &Output) -> String {
 /// Hooks of the user's are for the user's own work; names that mean two things must be told.
 const SETTINGS: [&str; 3] = ["core.hooksPath=/dev/null", "core.fsmonitor=false", "core.warnAmbiguousRefs=true"];
 
-/// What git sets for hooks: here it would point every command at another tree or index.
-const OF_HOOKS: [&str; 6] =
-    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"];
-
 fn command(folder: &Path) -> Command {
-    let mut command = Command::new("git");
+    let mut command = git("git", folder);
     for setting in SETTINGS {
         command.args(["-c", setting]);
     }
-    for name in OF_HOOKS {
-        command.env_remove(name);
-    }
-    command.current_dir(folder).env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").stdin(Stdio::null());
     command
 }
 

@@ -7,6 +7,7 @@ mod cargo;
 mod error;
 mod flagged;
 mod git;
+mod git_process;
 mod markdown;
 mod revision;
 mod settings;

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 use super::build::Workshop;
+use super::git_process::git;
 
 /// A repository, a folder of workers and a build folder, all temporary.
 pub struct Planted {
@@ -68,13 +69,9 @@ impl Planted {
     }
 
     pub fn git(&self, arguments: &[&str]) -> String {
-        let output = Command::new("git")
+        let output = git("git", &self.repository())
             .args(["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"])
             .args(arguments)
-            .current_dir(self.repository())
-            .env_remove("GIT_DIR")
-            .env_remove("GIT_WORK_TREE")
-            .env_remove("GIT_INDEX_FILE")
             .output()
             .expect("git");
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

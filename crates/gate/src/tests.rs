@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::error::{Result, RevisionError};
+use super::git_process::git;
 use super::planted::{Planted, printed};
 use super::revision::{Revision, Source};
 
@@ -65,7 +66,7 @@ fn names_that_mean_nothing_say_what_to_do() {
 
     let shallow = planted.folder.path().join("shallow");
     let from = format!("file://{}", planted.repository().display());
-    let mut clone = Command::new("git");
+    let mut clone = git("git", planted.folder.path());
     clone.args(["clone", "--quiet", "--depth", "1", "--branch", "main", &from]).arg(&shallow);
     assert!(clone.output().expect("git").status.success());
     let error = Revision::resolve(&shallow, Some("HEAD~1")).expect_err("not fetched").to_string();
@@ -79,7 +80,7 @@ fn without_a_repository_or_a_commit() {
         let error = Revision::resolve(&place, None);
         assert!(matches!(&error, Err(RevisionError::NoRepository { .. })), "{error:?}");
     }
-    let init = Command::new("git").args(["init", "--quiet"]).current_dir(folder.path()).env_remove("GIT_DIR").output();
+    let init = git("git", folder.path()).args(["init", "--quiet"]).output();
     assert!(init.expect("git").status.success());
     let error = Revision::resolve(folder.path(), None).expect_err("no commit").to_string();
     assert!(error.contains("no commit yet"), "{error}");

@@ -10,6 +10,8 @@ mod conda;
 mod demo;
 mod error;
 mod evcxr;
+#[path = "../../gate/src/git_process.rs"]
+mod git_process;
 mod kernel;
 mod libtorch;
 mod packages;

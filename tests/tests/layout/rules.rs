@@ -97,6 +97,14 @@ fn breaches(rule: fn(&str, &str) -> Vec<String>) -> Vec<String> {
 }
 
 #[test]
+fn git_is_started_in_one_place() {
+    // The name of a program is a string, which `code_only` would blank.
+    let starts = |one: &Source| lines_with(&one.path, &one.text, &["Command::new(\"git\")"]);
+    none(&sources(&["crates", "tests"], &["rs"]).iter().flat_map(starts).collect::<Vec<_>>());
+    assert_eq!(lines_with("a.rs", "Command::new(\u{22}git\u{22})", &["Command::new(\"git\")"]).len(), 1);
+}
+
+#[test]
 fn time_is_read_in_one_place() {
     none(&breaches(time));
 }

@@ -1,8 +1,8 @@
 //! The top level holds what the design names, and dot files.
 
 use crate::sources::{none, root};
+use benchbook_tests::git;
 use std::collections::BTreeSet;
-use std::process::Command;
 
 const NAMES: [&str; 11] = [
     "Cargo.toml",
@@ -28,7 +28,7 @@ fn strangers(paths: &str) -> Vec<String> {
 #[test]
 fn the_top_level_holds_nothing_else() {
     // What a person leaves lying about is theirs; only what is committed is laid out.
-    let output = Command::new("git").args(["ls-files"]).current_dir(root()).output();
+    let output = git("git", &root()).args(["ls-files"]).output();
     match output {
         Ok(output) if output.status.success() => none(&strangers(&String::from_utf8_lossy(&output.stdout))),
         _ => println!("skipped: this is no git checkout, so nothing tells what belongs to it"),

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 
 use serde::Serialize;
+
+use super::git_process::git;
 
 /// Commit of the folder from which a run was started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -25,13 +27,10 @@ pub(super) struct Pending(io::Result<Child>);
 impl Pending {
     /// Starts the question; untracked files are left out, because listing them can take seconds.
     pub fn ask(program: &Path, folder: &Path) -> Self {
-        let child = Command::new(program)
+        let child = git(program, folder)
             .args(["-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch"])
             .args(["--untracked-files=no", "--ignore-submodules=dirty"])
-            .current_dir(folder)
             .env("GIT_OPTIONAL_LOCKS", "0")
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
@@ -110,10 +109,9 @@ mod tests {
     fn a_real_repository_before_and_after_a_change() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let run = |arguments: &[&str]| {
-            Command::new("git")
+            git("git", folder.path())
                 .args(["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"])
                 .args(arguments)
-                .current_dir(folder.path())
                 .output()
                 .is_ok_and(|output| output.status.success())
         };

@@ -12,6 +12,8 @@ mod cpuinfo;
 mod devices;
 mod frequency;
 mod git;
+#[path = "../../../gate/src/git_process.rs"]
+mod git_process;
 mod memory;
 mod nvml;
 #[cfg(test)]

@@ -1,27 +1,26 @@
 //! Names the machine and the day of a measurement.
 
+use crate::git_process::git;
 use crate::process;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// One line: day, revision, processor, its vectors, memory, system, compiler. What is not known is left out.
 pub fn describe(root: &Path) -> String {
-    let said = |program: &str, arguments: &[&str]| {
-        let mut command = process::command(program);
-        process::output(command.args(arguments).current_dir(root), "").ok().filter(|text| !text.is_empty())
-    };
+    let said = |command: &mut Command| process::output(command, "").ok().filter(|text| !text.is_empty());
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let cores = std::thread::available_parallelism().map(|cores| format!("{cores} logical processors"));
     let parts = [
-        said("date", &["-u", "+%F"]),
-        said("git", &["rev-parse", "--short", "HEAD"]).map(|revision| format!("revision {revision}")),
+        said(process::command("date").args(["-u", "+%F"])),
+        said(git("git", root).args(["rev-parse", "--short", "HEAD"])).map(|revision| format!("revision {revision}")),
         processor(&cpuinfo),
         vectors(&cpuinfo).map(str::to_owned),
         cores.ok(),
         memory(&meminfo),
-        said("uname", &["-sr"]),
-        said("rustc", &["--version"]),
+        said(process::command("uname").arg("-sr")),
+        said(process::command("rustc").arg("--version").current_dir(root)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
