@@ -195,6 +195,16 @@ fn good_notebooks_pass_and_leave_pages_and_copies() {
 }
 
 #[test]
+fn a_byte_order_mark_hides_no_notebook() {
+    let Some(desk) = desk() else { return };
+    desk.notebook("marked.ipynb", vec![code("print('read')")]);
+    let text = fs::read_to_string(desk.path("marked.ipynb")).expect("the notebook");
+    desk.file("marked.ipynb", &format!("\u{feff}{text}"));
+    desk.passes(&["marked.ipynb", "--executed", "copies"]);
+    assert_eq!(desk.written("copies/marked.ipynb"), ["read\n"]);
+}
+
+#[test]
 fn a_failed_cell_is_shown_with_its_source_and_the_others_still_run() {
     let Some(desk) = desk() else { return };
     let failing = "x = 1\nraise ValueError('so it goes')";
@@ -359,7 +369,7 @@ fn without_python_and_with_bad_options_nothing_is_run() {
     let bench = Bench::new();
     let run = |words: &[&str]| {
         let mut command = bench.command(&[&["notebook", "run"], words].concat());
-        for name in ["BENCHBOOK_PYTHON", "BENCHBOOK_VENV", "CONDA_PREFIX"] {
+        for name in ["BENCHBOOK_PYTHON", "BENCHBOOK_VENV", "VIRTUAL_ENV", "CONDA_PREFIX"] {
             command.env_remove(name);
         }
         let output = command.output().expect("benchbook starts");

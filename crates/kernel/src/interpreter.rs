@@ -9,8 +9,8 @@ use crate::surroundings::{Surroundings, is_program};
 const PYTHON: &str = "BENCHBOOK_PYTHON";
 /// Names the project's environment.
 const VENV: &str = "BENCHBOOK_VENV";
-/// Names the conda environment that is active.
-const CONDA: &str = "CONDA_PREFIX";
+/// Name the environment that is active: virtual, which may lie over conda's, and conda.
+const ACTIVE: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
 
 /// A Python that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Interpreter {
 
 impl Interpreter {
     /// The Python named by `asked`, else by `BENCHBOOK_PYTHON`, else that of the project's environment (`BENCHBOOK_VENV`, or `.venv`,
-    /// from the working directory upwards), else of the active conda environment.
+    /// from the working directory upwards), else of the active environment, virtual (`VIRTUAL_ENV`) or conda.
     ///
     /// # Errors
     /// There is none, or what is named is no program.
@@ -43,9 +43,10 @@ impl Interpreter {
             let looked_for = format!("{VENV}={}, which holds no bin/python", Path::new(venv).display());
             return Err(Error::NoPython { looked_for });
         }
-        let conda = here.variable(CONDA).map(|prefix| Path::new(prefix).join("bin/python"));
-        conda.filter(|program| is_program(program)).map(|program| Self { program }).ok_or_else(|| Error::NoPython {
-            looked_for: format!("no {PYTHON}, no .venv in {} or above it, no {CONDA}", here.folder().display()),
+        let mut active = ACTIVE.iter().filter_map(|name| Some(Path::new(here.variable(name)?).join("bin/python")));
+        active.find(|program| is_program(program)).map(|program| Self { program }).ok_or_else(|| {
+            let (folder, active) = (here.folder().display(), ACTIVE.join(", no "));
+            Error::NoPython { looked_for: format!("no {PYTHON}, no .venv in {folder} or above it, no {active}") }
         })
     }
 
@@ -88,8 +89,13 @@ mod tests {
         assert_eq!(find(&[(VENV, other.as_os_str()), conda_variable], &deep).expect("named"), python(&other));
         assert_eq!(find(&[(PYTHON, other_python.as_os_str())], &deep).expect("named"), python(&other));
         assert_eq!(find(&[conda_variable], root).expect("conda's"), python(&conda));
+        let activated = ("VIRTUAL_ENV", other.as_os_str());
+        assert_eq!(find(&[conda_variable, activated], root).expect("the inner one"), other_python);
+        assert_eq!(find(&[activated], &deep).expect("the clone's"), python(&venv));
+        let stale = ("VIRTUAL_ENV", std::ffi::OsStr::new("/gone"));
+        assert_eq!(find(&[stale, conda_variable], root).expect("conda's"), python(&conda));
         let error = find(&[], root).expect_err("none").to_string();
-        assert!(error.contains("cargo xtask setup") && error.contains(".venv"), "{error}");
+        assert!(["cargo xtask setup", ".venv", "VIRTUAL_ENV"].iter().all(|part| error.contains(part)), "{error}");
         let error = find(&[(VENV, "absent".as_ref()), conda_variable], &deep).expect_err("named and absent");
         assert!(error.to_string().contains("BENCHBOOK_VENV=absent"), "{error}");
         let error = find(&[(PYTHON, "absent".as_ref())], &deep).expect_err("named and absent").to_string();

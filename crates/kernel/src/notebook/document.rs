@@ -43,6 +43,8 @@ impl Document {
     /// It is no notebook.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |problem: String| Error::NotANotebook(problem);
+        // Editors of other systems put a byte order mark before it.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let whole: Value = serde_json::from_str(text).map_err(|error| wrong(format!("it is not JSON: {error}")))?;
         match whole["nbformat"].as_u64() {
             Some(FORMAT) => {}
@@ -91,6 +93,12 @@ mod tests {
         let (index, cell) = document.tagged("parameters").expect("prose does not count");
         assert_eq!((index, cell.source.as_str()), (1, "let a = 1;\nlet b = 2;"));
         assert_eq!(document.tagged("absent"), None);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_it() {
+        let document = Document::parse("\u{feff}{\"nbformat\": 4, \"cells\": []}").expect("a notebook");
+        assert_eq!(document.cells, []);
     }
 
     #[test]

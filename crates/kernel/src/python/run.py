@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import export
 import nbformat
@@ -47,7 +48,8 @@ class Events:
 def load(job):
     """The notebook with the parameters in it, or a failure that says what is wrong with the file."""
     try:
-        nb = nbformat.read(job["notebook"], as_version=4)
+        # Editors of other systems put a byte order mark before it.
+        nb = nbformat.reads(Path(job["notebook"]).read_text(encoding="utf-8-sig"), as_version=4)
         nbformat.validate(nb)
     except OSError as error:
         raise Failed("invalid", f"the notebook cannot be read: {error.strerror or error}") from error
