@@ -166,6 +166,17 @@ fn what_cannot_be_compared_says_why_in_the_report_and_in_the_code() {
 }
 
 #[test]
+fn another_project_is_told_first_what_to_use_instead() {
+    let repository = Repository::new();
+    fs::remove_dir_all(repository.folder.path().join("worker")).unwrap();
+    repository.commit("theirs");
+    let ran = repository.bare_gate(&["--baseline", "origin/main", "--output", "no/such/folder/gate.md"]);
+    assert_eq!(ran.code, Some(4), "{}", ran.stdout);
+    assert!(ran.stderr.contains("revisions of benchbook itself"), "{}", ran.stderr);
+    assert!(!repository.bench.store().exists(), "nothing was begun");
+}
+
+#[test]
 fn what_cannot_be_done_is_said_before_anything_is_built() {
     let repository = Repository::new();
     repository.plant("good");

@@ -29,7 +29,18 @@ pub enum RevisionError {
         /// What git said of the candidates.
         said: String,
     },
-    /// The revision is from before the worker program, or from another project.
+    /// The repository is another project's.
+    #[error(
+        "the gate compares revisions of benchbook itself, by their package `benchbook-worker`, and {folder} has none. \
+         Instead, let one worker of your own serve both versions of your code (`benchbook::worker_main`, see \
+         notebooks/03_your_own_kernel.ipynb) and name it in BENCHBOOK_WORKER: `benchbook run` measures them side by \
+         side, and `benchbook compare` says how they differ"
+    )]
+    Foreign {
+        /// Top of the repository.
+        folder: PathBuf,
+    },
+    /// The revision is from before the worker program.
     #[error("{revision} has no package `benchbook-worker` at the top of the repository: take a later revision")]
     NoWorkerPackage {
         /// The revision's label.

@@ -49,6 +49,22 @@ impl Revision {
         Ok(Self { commit, label: short, source: Source::Commit })
     }
 
+    /// Refuses the repository of another project: neither this revision nor `HEAD` has the worker's package.
+    ///
+    /// # Errors
+    /// [`RevisionError::Foreign`], or git fails.
+    pub fn check_project(&self, folder: &Path) -> Result<()> {
+        let git = Git::at(folder)?;
+        let package = r#"^name *= *["']benchbook-worker["']"#;
+        let words = ["grep", "--quiet", "--extended-regexp", "-e", package, self.files(), "HEAD", "--", "*Cargo.toml"];
+        let output = git.ask(&words)?;
+        match output.status.code() {
+            Some(0) => Ok(()),
+            Some(1) => Err(RevisionError::Foreign { folder: git.top }),
+            _ => Err(RevisionError::Git { command: "grep".into(), said: git::said(&output) }),
+        }
+    }
+
     /// The commit whose files are built.
     pub(super) fn files(&self) -> &str {
         match &self.source {

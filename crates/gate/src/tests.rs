@@ -87,6 +87,24 @@ fn without_a_repository_or_a_commit() {
 }
 
 #[test]
+fn another_projects_repository_says_what_to_use_instead() {
+    let planted = Planted::empty();
+    planted.write("Cargo.toml", "[package]\nname = \"theirs\"\nversion = \"0.1.0\"\n");
+    planted.commit("another project");
+    let check = |name| resolve(&planted, name).expect("a revision").check_project(&planted.repository());
+    for name in [None, Some("HEAD~1")] {
+        let error = check(name).expect_err("foreign").to_string();
+        for part in ["revisions of benchbook itself", "benchbook::worker_main", "BENCHBOOK_WORKER", "benchbook run"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+    planted.write("worker/Cargo.toml", "[package]\nname = 'benchbook-worker'\n");
+    check(None).expect("in the work tree, not yet committed");
+    planted.commit("ours");
+    check(Some("HEAD~1")).expect("of before the worker, in our repository");
+}
+
+#[test]
 fn the_work_tree_is_its_commit_unless_something_changed() {
     let planted = Planted::empty();
     planted.write("a", "1");

@@ -34,6 +34,7 @@ pub fn gate(store: &str, arguments: &GateArgs) -> Result<u8, Failure> {
     let interrupted = interrupt_flag("finishing the journal")?;
     let here = std::env::current_dir()?;
     let candidate = Revision::resolve(&here, arguments.candidate.as_deref())?;
+    candidate.check_project(&here)?;
     let plan = plan(arguments)?;
     for file in &arguments.output {
         Report::writable(file).map_err(|error| Failure::while_doing(&file.display().to_string(), error))?;
