@@ -235,6 +235,30 @@ fn a_plan_file_is_quickened_and_its_devices_are_replaced() {
 }
 
 #[test]
+fn beside_a_recorded_run_nothing_is_compiled_that_stands_built() {
+    let repository = Repository::new();
+    repository.plant("good");
+    repository.commit("now");
+    let words = ["run", "double", "--impl", "good", "--device", "host", "--threads", "1", "--replicates", "6"];
+    repository.bench.ok(&[&words[..], &["--blocks", "10", "--tag", "recorded"]].concat());
+    let mut build = Command::new("cargo");
+    build.args(["build", "--quiet", "--release"]).current_dir(repository.folder.path()).env_remove("CARGO_TARGET_DIR");
+    assert!(build.status().unwrap().success());
+    repository.commit("with its Cargo.lock");
+    // The reports of the first gate are changes to the work tree.
+    let candidates: [&[&str]; 2] = [&["--candidate", "HEAD"], &[]];
+    for candidate in candidates {
+        let ran = repository.bare_gate(&[&["--baseline", "recorded"], candidate].concat());
+        assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains("building the worker"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("Compiling"), "{}", ran.stderr);
+    }
+    repository.plant("half-speed");
+    let ran = repository.bare_gate(&["--baseline", "recorded"]);
+    assert!(ran.stderr.contains("Compiling"), "what has changed is compiled: {}", ran.stderr);
+}
+
+#[test]
 fn a_recorded_run_is_a_sequential_baseline() {
     let repository = Repository::new();
     repository.plant("good");

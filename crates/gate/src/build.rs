@@ -76,6 +76,43 @@ impl Workshop<'_> {
         Ok(kept)
     }
 
+    /// The worker of the work tree where the user's own build puts it: cargo compiles only what has changed since.
+    ///
+    /// That is the worker that `benchbook run` takes, so it is the one to compare with a run that was recorded; it is
+    /// no worker to compare with one of [`Workshop::worker_of`], whose settings differ.
+    ///
+    /// # Errors
+    /// [`RevisionError::NoWorkerPackage`], [`RevisionError::DoesNotBuild`], [`RevisionError::Interrupted`], or cargo is
+    /// missing.
+    pub fn worker_in_place(&self, revision: &Revision, progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
+        let top = Git::at(self.repository)?.top;
+        members(&top, revision)?;
+        let mut command = self.command(&top);
+        if let Some(folder) = &self.build_folder {
+            command.env("CARGO_BUILD_BUILD_DIR", folder);
+        }
+        if self.arguments.iter().any(|argument| argument == "--no-default-features")
+            && let Some(folder) = minimal_folder(&metadata(&top, revision)?)
+        {
+            command.env("CARGO_TARGET_DIR", folder);
+        }
+        executable(&self.build(&mut command, revision, progress)?, revision)
+    }
+
+    /// The build of a worker, to be told where it goes.
+    fn command(&self, source: &Path) -> Command {
+        let mut command = cargo(source);
+        command.args(["build", "--release", "--color", "never", "--package", WORKER, "--bin", WORKER]);
+        command.args(["--message-format", "json-render-diagnostics"]).args(&self.arguments);
+        command
+    }
+
+    /// Runs a build that has to work.
+    fn build(&self, command: &mut Command, revision: &Revision, progress: &mut dyn FnMut(&str)) -> Result<Built> {
+        let built = build(command, self.interrupted, progress)?;
+        if built.status.success() { Ok(built) } else { Err(does_not_build(revision, &built.said)) }
+    }
+
     /// The right to build, given back when the file is dropped.
     fn lock(&self, cache: &Path, progress: &mut dyn FnMut(&str)) -> Result<File> {
         let path = cache.join("lock");
@@ -108,28 +145,17 @@ impl Workshop<'_> {
         made: &Path,
         progress: &mut dyn FnMut(&str),
     ) -> Result<PathBuf> {
-        let none = || RevisionError::NoWorkerPackage { revision: revision.label.clone() };
-        if !source.join("Cargo.toml").is_file() {
-            return Err(none());
-        }
-        let members = packages(&metadata(source, revision)?);
-        if !members.iter().any(|name| name == WORKER) {
-            return Err(none());
-        }
+        let members = members(source, revision)?;
         let build_folder = match &self.build_folder {
             Some(folder) => folder.clone(),
             None => build_folder(&metadata(&git.top, revision)?).unwrap_or_else(|| git.top.join("target")),
         };
-        let mut command = cargo(source);
-        command.args(["build", "--release", "--color", "never", "--package", WORKER, "--bin", WORKER]);
-        command.args(["--message-format", "json-render-diagnostics"]).args(&self.arguments);
+        let mut command = self.command(source);
         command.env("CARGO_TARGET_DIR", made).env("CARGO_BUILD_BUILD_DIR", build_folder);
         apart(&mut command, &members);
-        let built = build(&mut command, self.interrupted, progress)?;
-        if !built.status.success() {
-            return Err(does_not_build(revision, &built.said));
-        }
-        executable(&built, source, revision)
+        let built = self.build(&mut command, revision, progress)?;
+        all_compiled(&built, source, revision)?;
+        executable(&built, revision)
     }
 }
 
@@ -156,9 +182,25 @@ fn metadata(folder: &Path, revision: &Revision) -> Result<Value> {
     serde_json::from_slice(&output.stdout).map_err(|error| io("cargo metadata")(error.into()))
 }
 
-fn packages(metadata: &Value) -> Vec<String> {
+/// The packages of the workspace at `folder`, the worker's among them.
+fn members(folder: &Path, revision: &Revision) -> Result<Vec<String>> {
+    let none = || RevisionError::NoWorkerPackage { revision: revision.label.clone() };
+    if !folder.join("Cargo.toml").is_file() {
+        return Err(none());
+    }
+    let metadata = metadata(folder, revision)?;
     let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    packages.iter().filter_map(|package| package["name"].as_str()).map(str::to_owned).collect()
+    let names: Vec<String> =
+        packages.iter().filter_map(|package| package["name"].as_str()).map(str::to_owned).collect();
+    if names.iter().any(|name| name == WORKER) { Ok(names) } else { Err(none()) }
+}
+
+/// Where `cargo xtask` puts what is built without libtorch: beside, not over, the rest.
+fn minimal_folder(metadata: &Value) -> Option<PathBuf> {
+    let target = Path::new(metadata["target_directory"].as_str()?);
+    let mut name = target.file_name()?.to_owned();
+    name.push("-minimal");
+    Some(target.with_file_name(name))
 }
 
 fn build_folder(metadata: &Value) -> Option<PathBuf> {
@@ -173,22 +215,28 @@ fn does_not_build(revision: &Revision, said: &[String]) -> RevisionError {
     RevisionError::DoesNotBuild { revision: revision.label.clone(), output }
 }
 
-/// Where the program lies, if everything of the revision was compiled now: its files have just been written.
-fn executable(built: &Built, source: &Path, revision: &Revision) -> Result<PathBuf> {
-    let mut found = None;
-    for message in built.messages.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        if message["reason"] != "compiler-artifact" {
-            continue;
-        }
+/// What cargo says of everything that the build consists of.
+fn artifacts(built: &Built) -> impl Iterator<Item = Value> {
+    let messages = built.messages.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages.filter(|message| message["reason"] == "compiler-artifact")
+}
+
+/// Refuses what was not compiled now of the revision, whose files have just been written.
+fn all_compiled(built: &Built, source: &Path, revision: &Revision) -> Result<()> {
+    for message in artifacts(built).filter(|message| message["fresh"] == true) {
         let manifest = message["manifest_path"].as_str().unwrap_or_default();
-        if Path::new(manifest).starts_with(source) && message["fresh"] == true {
+        if Path::new(manifest).starts_with(source) {
             let package = message["target"]["name"].as_str().unwrap_or(manifest).to_owned();
             return Err(RevisionError::Stale { revision: revision.label.clone(), package });
         }
-        if message["target"]["name"] == WORKER && message["executable"].is_string() {
-            found = message["executable"].as_str().map(PathBuf::from);
-        }
     }
+    Ok(())
+}
+
+/// Where the program lies.
+fn executable(built: &Built, revision: &Revision) -> Result<PathBuf> {
+    let mut workers = artifacts(built).filter(|message| message["target"]["name"] == WORKER);
+    let found = workers.find_map(|message| message["executable"].as_str().map(PathBuf::from));
     found.ok_or_else(|| RevisionError::NoWorkerPackage { revision: revision.label.clone() })
 }
 

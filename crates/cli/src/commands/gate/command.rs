@@ -111,13 +111,20 @@ type Sides = Result<(Option<Offer>, Offer), String>;
 
 fn sides(workshop: &Workshop<'_>, baseline: &Baseline, candidate: &Revision, threads: usize) -> Result<Sides, Failure> {
     let mut offers = Vec::new();
-    let revisions = match baseline {
-        Baseline::Revision(revision) => vec![revision, candidate],
-        Baseline::Run(_) => vec![candidate],
+    let (revisions, in_place) = match baseline {
+        Baseline::Revision(revision) => (vec![revision, candidate], false),
+        // Nothing stands beside it, so what the work tree's own build has left need not be compiled once more.
+        Baseline::Run(_) => (vec![candidate], Revision::resolve(workshop.repository, None)? == *candidate),
     };
     for revision in revisions {
         say(format_args!("building the worker of {}", revision.label));
-        let program = match workshop.worker_of(revision, &mut |line| say(format_args!("  {line}"))) {
+        let mut tell = |line: &str| say(format_args!("  {line}"));
+        let built = if in_place {
+            workshop.worker_in_place(revision, &mut tell)
+        } else {
+            workshop.worker_of(revision, &mut tell)
+        };
+        let program = match built {
             Ok(program) => program,
             Err(error @ (RevisionError::DoesNotBuild { .. } | RevisionError::NoWorkerPackage { .. })) => {
                 return Ok(Err(error.to_string()));
