@@ -214,6 +214,7 @@ fn help_shows_examples_and_a_closed_pipe_is_no_error() {
         let help = bench.ok(&[command, "--help"]);
         assert!(help.contains("Example"), "{command} --help shows no example");
     }
+    assert!(bench.ok(&["gate", "--help"]).contains("build.rs"), "whose code a gate runs");
     let mut child =
         bench.command(&["sql", "--format", "csv", "select * from generate_series(1, 2000000)"]).spawn().unwrap();
     drop(child.stdout.take());

@@ -69,7 +69,7 @@ impl Workshop<'_> {
         let _lock = self.lock(&cache, progress)?;
         if !kept.is_file() {
             let worktree = Worktree::add(&git, cache.join("source"), revision.files())?;
-            worktree.share_libtorch()?;
+            worktree.share_libtorch(&revision.label)?;
             let made = self.program(&git, revision, &worktree.path, &cache.join("made"), progress)?;
             keep(&made, &folder)?;
         }

@@ -46,6 +46,14 @@ pub enum RevisionError {
         /// The revision's label.
         revision: String,
     },
+    /// What should be the folder of cargo's configuration is something else, such as a link that leads elsewhere.
+    #[error(
+        "`.cargo` of {revision} is no folder, so its build cannot learn where libtorch lies: take another revision"
+    )]
+    NoPlaceForLibtorch {
+        /// The revision's label.
+        revision: String,
+    },
     /// Cargo could not build the worker of the revision.
     #[error("the worker of {revision} does not build:\n{output}")]
     DoesNotBuild {

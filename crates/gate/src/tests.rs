@@ -248,6 +248,28 @@ fn the_repositorys_libtorch_is_used_without_being_part_of_it() {
 }
 
 #[test]
+fn links_of_a_revision_lead_nobody_out_of_its_worktree() {
+    let planted = Planted::new();
+    let outside = planted.folder.path().join("outside");
+    std::fs::create_dir(&outside).expect("a folder");
+    let link = |to: &str, at: &str| std::os::unix::fs::symlink(outside.join(to), planted.repository().join(at));
+    link("", ".cargo").expect("a link");
+    planted.commit("its folder is a link");
+    std::fs::remove_file(planted.repository().join(".cargo")).expect("the link");
+    std::fs::create_dir(planted.repository().join(".cargo")).expect("a folder");
+    link("absent.toml", ".cargo/libtorch.toml").expect("a link");
+    planted.git(&["add", "--force", ".cargo/libtorch.toml"]);
+    planted.commit("its note is a link to nothing");
+    std::fs::remove_file(planted.repository().join(".cargo/libtorch.toml")).expect("the link");
+    planted.write(".cargo/libtorch.toml", "[env]\n");
+    let refused = worker(&planted, Some("HEAD~1"));
+    assert!(matches!(refused, Err(RevisionError::NoPlaceForLibtorch { .. })), "{refused:?}");
+    assert_eq!(printed(&worker(&planted, Some("HEAD")).expect("built")), "1");
+    assert_eq!(std::fs::read_dir(&outside).expect("a folder").count(), 0, "nothing was written there");
+    assert!(tidy(&planted));
+}
+
+#[test]
 fn two_at_once_wait_for_each_other() {
     let planted = Planted::new();
     planted.number(2);

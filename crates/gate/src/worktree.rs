@@ -1,8 +1,10 @@
 //! The files of a commit in a folder of their own, gone when done.
 
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::error::{Result, io};
+use super::error::{Result, RevisionError, io};
 use super::git::Git;
 
 /// A checked-out commit; the folder and git's note of it go when this is dropped.
@@ -24,16 +26,28 @@ impl<'a> Worktree<'a> {
     }
 
     /// Gives the files the same libtorch as the repository: the note of its place is not under version control.
-    pub fn share_libtorch(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`RevisionError::NoPlaceForLibtorch`], or the system refuses.
+    pub fn share_libtorch(&self, label: &str) -> Result<()> {
         let note = Path::new(".cargo/libtorch.toml");
         let (from, to) = (self.git.top.join(note), self.path.join(note));
-        if !from.is_file() || to.exists() {
+        if !from.is_file() {
             return Ok(());
         }
+        let text = std::fs::read(&from).map_err(io(from.display()))?;
         let folder = self.path.join(".cargo");
-        std::fs::create_dir_all(&folder).map_err(io(folder.display()))?;
-        std::fs::copy(&from, &to).map_err(io(from.display()))?;
-        Ok(())
+        // A revision may hold links that lead out of the worktree: neither is followed.
+        let made = match folder.symlink_metadata() {
+            Ok(known) if known.is_dir() => Ok(()),
+            Ok(_) => return Err(RevisionError::NoPlaceForLibtorch { revision: label.to_owned() }),
+            Err(_) => std::fs::create_dir(&folder),
+        };
+        made.map_err(io(folder.display()))?;
+        match File::create_new(&to).and_then(|mut file| file.write_all(&text)) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(io(to.display())(error)),
+            _ => Ok(()),
+        }
     }
 }
 

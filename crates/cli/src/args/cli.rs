@@ -88,6 +88,8 @@ Examples:
 
 What looks slower is measured again in fresh processes, and only that second estimate counts. A recorded run as
 the baseline is described and judges nothing: never 1.
+To build a revision is to run what it says, such as its build scripts (build.rs), and to measure it runs its kernels,
+all with your rights: gate only revisions whose authors you trust.
 Exit codes: 0 nothing is slower, 1 regression, 2 undecided (only with --fail-on undecided), 3 not comparable,
 4 a case that had to be answered has no answer, and everything else")]
     Gate(GateArgs),

@@ -126,9 +126,11 @@ fn sides(workshop: &Workshop<'_>, baseline: &Baseline, candidate: &Revision, thr
         };
         let program = match built {
             Ok(program) => program,
-            Err(error @ (RevisionError::DoesNotBuild { .. } | RevisionError::NoWorkerPackage { .. })) => {
-                return Ok(Err(error.to_string()));
-            }
+            Err(
+                error @ (RevisionError::DoesNotBuild { .. }
+                | RevisionError::NoWorkerPackage { .. }
+                | RevisionError::NoPlaceForLibtorch { .. }),
+            ) => return Ok(Err(error.to_string())),
             Err(other) => return Err(other.into()),
         };
         match offer_of(program, threads) {
