@@ -8,3 +8,4 @@ mod rules;
 mod sources;
 mod top;
 mod units;
+mod workflows;
