@@ -15,9 +15,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How much of what a failed browser printed goes into the error, in characters.
 const TAIL: usize = 600;
 
-const FLAGS: [&str; 12] = [
+const FLAGS: [&str; 11] = [
     "--headless",
-    "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
     "--no-default-browser-check",
@@ -121,7 +120,7 @@ impl Browser {
         let mut data = OsString::from("--user-data-dir=");
         data.push(profile.path().join("profile"));
         let mut command = Command::new(&self.program);
-        command.args(FLAGS).arg(data).args(arguments).arg(file_url(&page));
+        command.args(FLAGS).args(sandbox(of_root(profile.path())?)).arg(data).args(arguments).arg(file_url(&page));
         command.stdin(Stdio::null()).stdout(File::create(&out)?).stderr(File::create(&err)?);
         own_group(&mut command);
         let child = command.spawn().map_err(|e| self.failed("it did not start", e.to_string()))?;
@@ -148,6 +147,23 @@ impl Browser {
             std::thread::sleep(LOOK_AGAIN);
         }
     }
+}
+
+/// Chromium has no sandbox for root, and starts there only without; everyone else keeps it.
+fn sandbox(root: bool) -> Option<&'static str> {
+    root.then_some("--no-sandbox")
+}
+
+/// Whether whoever has just made this folder is root.
+#[cfg(unix)]
+fn of_root(folder: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(folder.metadata()?.uid() == 0)
+}
+
+#[cfg(not(unix))]
+fn of_root(_: &Path) -> std::io::Result<bool> {
+    Ok(false)
 }
 
 /// The file of a program: a path as it stands, a bare name as `PATH` has it.
@@ -244,6 +260,25 @@ mod tests {
         assert_eq!(found(Some(folder.path().join("mine").into())), Some(folder.path().join("mine")));
         assert_eq!(found(Some("google-chrome".into())), None, "a file that may not be run is no browser");
         assert_eq!(found(Some("".into())), Some(folder.path().join("chromium")));
+    }
+
+    #[test]
+    fn only_root_goes_without_the_sandbox() {
+        assert_eq!([false, true].map(sandbox), [None, Some("--no-sandbox")]);
+        assert!(!FLAGS.iter().any(|flag| flag.contains("sandbox")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_browser_is_told_so() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let page = folder.path().join("page.html");
+        std::fs::write(&page, "").expect("writable");
+        // It prints what it is called with.
+        let told = Browser::at("/bin/echo").dom(&page).expect("words");
+        let root = folder.path().metadata().expect("ours").uid() == 0;
+        assert_eq!(told.contains("--no-sandbox"), root, "{told}");
     }
 
     #[test]
