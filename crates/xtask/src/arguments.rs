@@ -11,7 +11,8 @@ Verbs
   setup    checks the machine, installs the Python packages of environment.yml, finds libtorch
   demo     sets up, builds, measures attention on this CPU, compares, writes report.html,
            runs the first two notebooks
-  lab      sets up, builds, opens JupyterLab with the kernel Rust (benchbook)
+  lab      sets up, builds, opens JupyterLab with the kernel Rust (benchbook); what follows `--`
+           goes to JupyterLab (in a container whose port is published: -- --ip 0.0.0.0)
   test     sets up, builds, runs every test; what follows `--` goes to the tests (a filter, say)
   bench    sets up, builds, measures benchbook itself, writes datasets/bench.md
   help     shows this
@@ -86,7 +87,7 @@ pub enum Request {
     Help,
     Setup(Options),
     Demo(Options),
-    Lab(Options),
+    Lab(Options, Vec<String>),
     Test(Options, Vec<String>),
     Bench(Options, Choice),
 }
@@ -122,14 +123,14 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             _ => return Err(Error::Usage(format!("`{verb}` knows no `{argument}`"))),
         }
     }
-    if !theirs.is_empty() && verb != "test" {
+    if !theirs.is_empty() && !["lab", "test"].contains(&verb.as_str()) {
         return Err(Error::Usage(format!("`{verb}` passes nothing on, so it takes no `--`")));
     }
     match verb.as_str() {
         "help" | "--help" | "-h" => Ok(Request::Help),
         "setup" => Ok(Request::Setup(options)),
         "demo" => Ok(Request::Demo(options)),
-        "lab" => Ok(Request::Lab(options)),
+        "lab" => Ok(Request::Lab(options, theirs)),
         "test" => Ok(Request::Test(options, theirs)),
         "bench" => {
             if !choice.any() {
@@ -158,6 +159,10 @@ mod tests {
         assert_eq!(
             parsed("test -- stats --exact")?,
             Request::Test(Options::default(), vec!["stats".into(), "--exact".into()])
+        );
+        assert_eq!(
+            parsed("lab -- --ip 0.0.0.0")?,
+            Request::Lab(Options::default(), vec!["--ip".into(), "0.0.0.0".into()])
         );
         let one = Choice { sql: true, ..Choice::default() };
         assert_eq!(parsed("bench --sql")?, Request::Bench(Options::default(), one));

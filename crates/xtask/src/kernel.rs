@@ -4,9 +4,13 @@ use crate::arguments::Options;
 use crate::error::Result;
 use crate::evcxr;
 use crate::process;
+use crate::python::Python;
 use crate::setup::{self, Ready};
 use crate::snapshot;
 use crate::step::State;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
 /// Makes the kernel of what is built now, and tells Jupyter of it.
 pub fn ready(ready: &mut Ready, options: &Options) -> Result<()> {
@@ -23,14 +27,40 @@ pub fn ready(ready: &mut Ready, options: &Options) -> Result<()> {
     })
 }
 
-/// `lab`: JupyterLab on the notebooks.
-pub fn lab(options: &Options) -> Result<()> {
+/// `lab`: JupyterLab on the notebooks; it gets the arguments in `more`.
+pub fn lab(options: &Options, more: &[String]) -> Result<()> {
     let mut all = setup::ready(options)?;
     setup::built(&mut all)?;
     ready(&mut all, options)?;
     all.steps.account();
-    let mut lab = process::command(&all.python.executable);
-    lab.args(["-m", "jupyterlab", "notebooks/01_first_measurement.ipynb"]).current_dir(&all.workspace.root);
+    let root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    let mut lab = jupyterlab(&all.python, root, more);
+    lab.current_dir(&all.workspace.root);
     println!("\n   $ {}\n   the kernel is called Rust (benchbook); Ctrl-C here ends JupyterLab", process::line(&lab));
     process::run(&mut lab, "see JupyterLab's message above")
+}
+
+/// JupyterLab refuses to run as root, who is often the only user of a container, unless it is told to.
+fn jupyterlab(python: &Python, root: bool, more: &[String]) -> Command {
+    let mut lab = process::command(&python.executable);
+    lab.args(["-m", "jupyterlab", "notebooks/01_first_measurement.ipynb"]);
+    lab.args(root.then_some("--allow-root")).args(more);
+    lab
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_allowed_and_others_need_no_leave() {
+        let python = Python::in_folder("venv".into());
+        let line = |root, more: &[&str]| {
+            let more: Vec<String> = more.iter().map(|word| (*word).to_owned()).collect();
+            process::line(&jupyterlab(&python, root, &more))
+        };
+        let notebook = "venv/bin/python -m jupyterlab notebooks/01_first_measurement.ipynb";
+        assert_eq!(line(false, &[]), notebook);
+        assert_eq!(line(true, &["--ip", "0.0.0.0"]), format!("{notebook} --allow-root --ip 0.0.0.0"));
+    }
 }

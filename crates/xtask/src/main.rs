@@ -49,7 +49,7 @@ fn carry_out(request: Request) -> Result<()> {
         }
         Request::Setup(options) => setup::command(&options),
         Request::Demo(options) => demo::command(&options),
-        Request::Lab(options) => kernel::lab(&options),
+        Request::Lab(options, more) => kernel::lab(&options, &more),
         Request::Test(options, filter) => test::command(&options, &filter),
         Request::Bench(options, choice) => bench::command(&options, choice),
     }
