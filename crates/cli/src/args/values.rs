@@ -72,6 +72,10 @@ pub fn once<T: Clone>(option: &str, pairs: &[(String, T)], instead: &str) -> Res
 /// `seq_q=128,256` as an axis; each value is read as TOML would read it, and as text otherwise.
 pub fn parse_axis(text: &str) -> Result<(String, benchbook_core::Axis), String> {
     let (name, values) = parse_pair(text)?;
+    let names = |word: &str| word.split_once('=').is_some_and(|(name, _)| is_name(name.trim()));
+    if values.split(',').skip(1).any(names) {
+        return Err(format!("give each parameter a --set of its own: {}", apart(text)));
+    }
     let one = |word: &str| {
         let document = format!("v = {word}").parse::<toml::Table>().ok();
         let value = document.and_then(|mut table| table.remove("v"));
@@ -79,6 +83,21 @@ pub fn parse_axis(text: &str) -> Result<(String, benchbook_core::Axis), String> 
     };
     let list = toml::Value::Array(values.split(',').map(|word| one(word.trim())).collect());
     Ok((name, benchbook_core::Axis::try_from(list)?))
+}
+
+fn is_name(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// `a=1,2,b=3` as it should have been written: `--set a=1,2 --set b=3`.
+fn apart(text: &str) -> String {
+    let mut options = String::new();
+    for word in text.split(',') {
+        let start = if word.contains('=') { " --set " } else { "," };
+        options += start;
+        options += word.trim();
+    }
+    options.trim_start().to_owned()
 }
 
 #[cfg(test)]
@@ -92,6 +111,21 @@ mod tests {
         }
         for text in ["", "%", "0", "-1%", "100%", "nan", "inf"] {
             assert!(parse_percent(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn two_parameters_are_no_sweep_of_one() {
+        for text in ["batch=4,heads=12", "batch=4, heads=12"] {
+            assert_eq!(
+                parse_axis(text),
+                Err("give each parameter a --set of its own: --set batch=4 --set heads=12".into())
+            );
+        }
+        let told = parse_axis("batch=4,8,heads=12").unwrap_err();
+        assert!(told.ends_with("--set batch=4,8 --set heads=12"), "{told}");
+        for fine in ["batch=4,8", "program=a", "about=x==y", "about=a,<=b"] {
+            assert!(parse_axis(fine).is_ok(), "{fine}");
         }
     }
 
