@@ -22,7 +22,7 @@ const SCHEMA: u32 = 1;
 pub struct Manifest {
     /// Version of the layout.
     pub schema: u32,
-    /// 16 hexadecimal digits of the library's BLAKE3 hash; also the name of the folder.
+    /// 16 hexadecimal digits of the library's SHA-256 hash; also the name of the folder.
     pub build_id: String,
     /// Version of benchbook.
     pub benchbook_version: String,

@@ -9,8 +9,6 @@ use crate::workspace::Workspace;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::hash::Hasher;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -21,7 +19,7 @@ const WORKER: &str = "benchbook-worker";
 /// Builds the library for notebooks and keeps it in a folder named by its content.
 pub fn take(workspace: &Workspace, python: &Python, minimal: bool) -> Result<(PathBuf, State)> {
     let built = build(workspace)?;
-    let id = content_id(&built.library)?;
+    let id = content_id(workspace, python, &built.library)?;
     let all = workspace.target.join("notebook");
     let folder = all.join(&id);
     let state = if folder.join("snapshot.json").is_file() { State::UpToDate } else { State::Done };
@@ -86,18 +84,12 @@ fn read_messages(messages: &str) -> Option<Built> {
     Some(Built { library: library?, parts })
 }
 
-/// A name for a build: equal libraries have equal names, others practically never.
-fn content_id(library: &Path) -> Result<String> {
-    let mut file = File::open(library).named("read", library)?;
-    let mut hasher = std::hash::DefaultHasher::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut buffer).named("read", library)?;
-        if read == 0 {
-            return Ok(format!("{:016x}", hasher.finish()));
-        }
-        hasher.write(&buffer[..read]);
-    }
+/// The name of a build, from the program that checks it at each start of a kernel.
+fn content_id(workspace: &Workspace, python: &Python, library: &Path) -> Result<String> {
+    let program = "import sys; sys.path.insert(0, sys.argv[1]); import start; print(start.content_id(sys.argv[2]))";
+    let mut ask = process::command(&python.executable);
+    ask.args(["-B", "-c", program]).arg(workspace.root.join("crates/kernel/src/python")).arg(library);
+    process::output(&mut ask, "`cargo xtask setup` brings the Python packages up to date")
 }
 
 fn describe(id: &str, library: &Path, python: &Python, minimal: bool) -> Result<Value> {

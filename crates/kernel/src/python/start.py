@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import hashlib
 import json
 import os
 import signal
@@ -63,7 +64,22 @@ def check(snapshot):
     if found != size:
         state = "is missing" if found is None else f"has {found} bytes where {size} belong"
         raise Refused(f"the library of this kernel {state} ({library}); {AGAIN}")
+    try:
+        found = content_id(library)
+    except OSError as error:
+        raise Refused(f"the library of this kernel cannot be read ({library}: {error.strerror}); {AGAIN}") from error
+    if found != build:
+        raise Refused(f"the library of this kernel is not as it was built: its content is {found} ({library}); {AGAIN}")
     return rustc
+
+
+def content_id(library):
+    """The name of a build: equal libraries have equal names, others practically never."""
+    digest, buffer = hashlib.sha256(), bytearray(1 << 20)
+    with open(library, "rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(memoryview(buffer)[:count])
+    return digest.hexdigest()[:16]
 
 
 def rustc_here():
