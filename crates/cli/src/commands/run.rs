@@ -1,7 +1,7 @@
 //! `benchbook run`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use benchbook_calibrate::read;
