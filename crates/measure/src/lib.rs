@@ -4,6 +4,7 @@
 
 mod allocations;
 mod allocator;
+mod bounded;
 mod caught;
 mod changing;
 pub mod clock;

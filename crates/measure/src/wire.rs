@@ -2,20 +2,23 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use benchbook_core::message::{Disturbance, PROTOCOL, Reply, Sampled};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bounded::Bounded;
 use crate::{Error, Result};
 
 /// Key of the protocol's version in the stream's metadata.
-const PROTOCOL_KEY: &str = "benchbook.protocol";
+pub(crate) const PROTOCOL_KEY: &str = "benchbook.protocol";
 
 /// The columns of a sample; null in every other message. `disturbed` counts from 1 in [`Disturbance::ALL`].
 const SAMPLE_COLUMNS: [&str; 7] =
@@ -114,8 +117,14 @@ impl<W: Write> Sender<W> {
     }
 }
 
+/// What arrow reads; a panic of its is no end of ours.
+fn caught<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T> {
+    let read = catch_unwind(AssertUnwindSafe(read));
+    read.map_err(|_| Error::Message("arrow panicked at it".into()))?.map_err(message_error)
+}
+
 /// Reads messages from a pipe.
-pub struct Receiver<R: Read>(StreamReader<R>);
+pub struct Receiver<R: Read>(StreamReader<Bounded<R>>);
 
 impl<R: Read> Receiver<R> {
     /// Waits for the stream to open and checks its version.
@@ -123,7 +132,7 @@ impl<R: Read> Receiver<R> {
     /// # Errors
     /// The pipe is closed, what comes is not a stream of messages, or of another version.
     pub fn new(pipe: R) -> Result<Self> {
-        let reader = StreamReader::try_new(pipe, None).map_err(message_error)?;
+        let reader = caught(|| StreamReader::try_new(Bounded::new(pipe), None))?;
         let version = reader.schema().metadata().get(PROTOCOL_KEY).and_then(|text| text.parse().ok()).unwrap_or(0);
         if version != PROTOCOL {
             return Err(Error::Protocol { worker: version, ours: PROTOCOL });
@@ -136,11 +145,7 @@ impl<R: Read> Receiver<R> {
     /// # Errors
     /// What comes is not a message.
     pub fn receive<T: Wire>(&mut self) -> Result<Option<T>> {
-        let Some(batch) = self.0.next() else { return Ok(None) };
-        let batch = batch.map_err(message_error)?;
-        if batch.num_rows() != 1 {
-            return Err(Error::Message(format!("a batch of {} rows", batch.num_rows())));
-        }
+        let Some(batch) = caught(|| self.0.next().transpose())? else { return Ok(None) };
         let bodies = batch.column(0).as_string::<i32>();
         let body = bodies.is_valid(0).then(|| bodies.value(0));
         let number = |i: usize| {
@@ -155,7 +160,10 @@ impl<R: Read> Receiver<R> {
                 started_ns: number(2)?,
                 cpu_user_ns: number(3)?,
                 cpu_system_ns: number(4)?,
-                disturbed: usize::try_from(number(5)? - 1).ok().and_then(|place| Disturbance::ALL.get(place)).copied(),
+                disturbed: usize::try_from(number(5)?.wrapping_sub(1))
+                    .ok()
+                    .and_then(|place| Disturbance::ALL.get(place))
+                    .copied(),
                 rested: number(6) != Some(0),
             })
         })();
