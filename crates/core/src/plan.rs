@@ -299,6 +299,16 @@ impl Plan {
         if self.sampling.blocks == 0 {
             return wrong("`sampling.blocks` is 0, at least 1 is needed");
         }
+        let numbers = [
+            ("seed", self.seed),
+            ("sampling.blocks", self.sampling.blocks),
+            ("sampling.min_sample_ns", self.sampling.min_sample_ns),
+            ("sampling.warmup_ns", self.sampling.warmup_ns),
+            ("sampling.timeout_ns", self.sampling.timeout_ns),
+        ];
+        if let Some((name, _)) = numbers.iter().find(|(_, number)| i64::try_from(*number).is_err()) {
+            return wrong(&format!("`{name}` is over {}, which neither TOML nor the record can hold", i64::MAX));
+        }
         if self.sampling.timeout_ns < LEAST_TIMEOUT_NS {
             return wrong("`sampling.timeout_ns` is under 100 ms: every worker would be ended at once");
         }
@@ -366,6 +376,21 @@ mod tests {
         for tag in ["v1", "v1~", "v1~a", "f32", "2024", "0.5", "010-fast", "run 1", "a-b", "feature/x"] {
             let text = format!("tags = [\"{tag}\"]\n[[cases]]\nworkload = \"matmul\"\n");
             assert!(Plan::from_toml(&text).is_ok(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn what_the_record_cannot_hold_is_refused() {
+        let plan = Plan::quick("x");
+        assert!(plan.clone().seed(i64::MAX as u64).check().is_ok());
+        for (plan, part) in [
+            (plan.clone().seed(1 << 63), "`seed` is over"),
+            (plan.clone().blocks(u64::MAX), "`sampling.blocks` is over"),
+            (plan.clone().min_sample_ns(1 << 63), "`sampling.min_sample_ns` is over"),
+            (Plan { sampling: SamplingSpec { timeout_ns: u64::MAX, ..plan.sampling.clone() }, ..plan }, "timeout_ns"),
+        ] {
+            let error = plan.check().unwrap_err().to_string();
+            assert!(error.contains(part), "{part}: {error}");
         }
     }
 

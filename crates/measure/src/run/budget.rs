@@ -11,7 +11,7 @@ const WARMUP_SHARE: f64 = 0.125;
 impl Budget {
     /// A budget of `seconds` from `start_ns` on; without one, groups take what they need.
     pub fn new(start_ns: i64, seconds: Option<f64>) -> Self {
-        Self { end_ns: seconds.map(|seconds| start_ns + (seconds * 1e9) as i64) }
+        Self { end_ns: seconds.map(|seconds| start_ns.saturating_add((seconds * 1e9) as i64)) }
     }
 
     /// Whether the time is used up.
@@ -50,6 +50,13 @@ mod tests {
         assert_eq!(budget.deadline_ns(12_000_000_000, 2), Some(12_000_000_000));
         assert_eq!(Budget::new(0, None).deadline_ns(5, 1), None);
         assert!(budget.is_used_up(10_000_000_000) && !budget.is_used_up(9_999_999_999));
+    }
+
+    #[test]
+    fn three_hundred_years_are_not_over_at_once() {
+        let budget = Budget::new(5_000_000_000, Some(300.0 * 365.25 * 86_400.0));
+        assert!(!budget.is_used_up(6_000_000_000));
+        assert!(budget.deadline_ns(6_000_000_000, 2).is_some_and(|deadline| deadline > 1 << 61));
     }
 
     #[test]

@@ -189,8 +189,8 @@ fn prepare(
 
 /// Seed of the inputs in a replicate: the same for all variants, another in the next.
 fn input_seed(seed: u64, replicate: u32) -> u64 {
-    // Far apart, so that the next run's seed does not give the same inputs.
-    seed.wrapping_add(u64::from(replicate % INPUT_SEEDS) << 32)
+    // Far apart, so that the next run's seed does not give the same inputs; the record keeps 63 bits.
+    seed.wrapping_add(u64::from(replicate % INPUT_SEEDS) << 32) & i64::MAX.cast_unsigned()
 }
 
 /// Measures what a call adds to memory in a process that keeps nothing; that there is no figure is no failure of the trial.
