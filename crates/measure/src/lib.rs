@@ -21,6 +21,7 @@ pub mod resource;
 pub mod run;
 pub mod sampler;
 mod serve;
+mod threads;
 mod wire;
 mod worker_main;
 mod workers;

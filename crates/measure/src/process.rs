@@ -14,14 +14,10 @@ use std::time::Duration;
 use benchbook_core::message::{Reply, Request};
 use benchbook_record::Isolation;
 
-use crate::allocator;
 use crate::executor::Executor;
 use crate::last_words::last_words;
 use crate::wire::{Receiver, Sender};
-use crate::{Error, Result};
-
-/// Environment variables that size thread pools; a worker gets the plan's number in each.
-const THREAD_VARIABLES: [&str; 4] = ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"];
+use crate::{Error, Result, allocator, threads};
 
 /// How long a fresh worker may take to say hello: libtorch alone needs half a second.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
@@ -111,9 +107,7 @@ impl ProcessWorker {
             ["serve".into(), "--threads".into(), threads.to_string().into(), "--parent".into(), parent.into()];
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for name in THREAD_VARIABLES {
-            command.env(name, threads.to_string());
-        }
+        threads::give(&mut command, threads);
         if let Some(settings) = allocator_settings {
             command.env(allocator::VARIABLE, settings);
         }

@@ -18,9 +18,9 @@ use super::order::Order;
 use super::pilot::Pilot;
 use super::recorder::Recorder;
 use super::stages::{Stage, measure_stage, pilot_share, second_stage};
-use crate::Result;
 use crate::disturbance::Moment;
 use crate::executor::Spawn;
+use crate::{Result, threads};
 
 /// What a run needs beside its plan.
 pub struct RunSettings<'a> {
@@ -188,6 +188,11 @@ pub fn run(
     for device in settings.known.devices.iter().filter(|device| device.unavailable.is_some()) {
         let reason = device.unavailable.as_deref().unwrap_or_default();
         shared.recorder.event(None, Level::Info, "device_unavailable", &format!("{}: {reason}", device.name))?;
+    }
+    let withheld = threads::withheld();
+    if !withheld.is_empty() {
+        let text = format!("workers do not get {}: each has as many threads as its variant says", withheld.join(", "));
+        shared.note(None, Level::Warning, "variables_withheld", &text)?;
     }
     let mut stage = Stage::first(plan, cells.len());
     let mut pilots: Vec<Pilot> = cells.iter().map(|_| Pilot::default()).collect();
