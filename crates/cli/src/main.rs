@@ -18,7 +18,7 @@ use std::thread::{Builder, JoinHandle};
 
 use args::{Cli, Command};
 use benchbook_measure::worker_main;
-use error::{EXIT_ERROR, Failure};
+use error::{EXIT_ERROR, Failure, say};
 
 fn main() -> ExitCode {
     // As a worker of known work this program is started by itself.
@@ -41,7 +41,15 @@ fn main() -> ExitCode {
             failure.print();
             ExitCode::from(failure.code())
         }
-        Ok(Err(_)) | Err(_) => ExitCode::from(EXIT_ERROR),
+        // The panic has been told.
+        Ok(Err(_)) => ExitCode::from(EXIT_ERROR),
+        Err(error) => {
+            let room = STACK_BYTES >> 20;
+            say(format_args!(
+                "error: there is no address space for a stack of {room} MiB ({error}): raise `ulimit -v`"
+            ));
+            ExitCode::from(EXIT_ERROR)
+        }
     }
 }
 
