@@ -46,6 +46,9 @@ pub enum Error {
         /// Whether it lived and did not answer in time.
         hung: bool,
     },
+    /// The run was ended from outside while a worker was waited for.
+    #[error("interrupted before the worker had answered")]
+    Interrupted,
     /// A message that is not one.
     #[error("a message cannot be read: {0}")]
     Message(String),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, BufWriter};
+use std::io::{self, BufRead, BufReader, BufWriter, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -13,6 +13,9 @@ use std::time::Duration;
 
 use benchbook_core::message::{Reply, Request};
 use benchbook_record::Isolation;
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
 
 use crate::executor::Executor;
 use crate::last_words::last_words;
@@ -28,6 +31,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often a wait looks whether the run was interrupted.
 const SLICE: Duration = Duration::from_millis(100);
 
+/// How long the end of a worker and its last words may come after its pipe is closed.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// Bytes kept of a line.
 const KEPT_BYTES: usize = 2_000;
 
@@ -40,10 +46,14 @@ pub struct ProcessWorker {
     sender: Option<Sender<BufWriter<ChildStdin>>>,
     replies: Channel<Result<Reply>>,
     stderr: Arc<Mutex<VecDeque<String>>>,
+    /// Closed once all of stderr has been read.
+    heard: Channel<()>,
     interrupted: Arc<AtomicBool>,
     hello: Hello,
     program: PathBuf,
     threads: usize,
+    /// How it ended, once it has been waited for.
+    ended: Option<ExitStatus>,
 }
 
 /// What a worker says of its build.
@@ -88,7 +98,7 @@ impl ProcessWorker {
     /// Starts `program` and waits for its greeting; once `interrupted` is set, no answer is waited for long.
     ///
     /// # Errors
-    /// [`Error::Spawn`], [`Error::Protocol`], or [`Error::WorkerLost`] when it does not greet.
+    /// [`Error::Spawn`], [`Error::Protocol`], [`Error::NotAWorker`] when it does not greet, or [`Error::Interrupted`].
     pub fn spawn(program: &Path, threads: usize, interrupted: Arc<AtomicBool>) -> Result<Self> {
         // Settings of the user's own stand, and are recorded.
         let settings = std::env::var_os(allocator::VARIABLE).is_none().then_some(allocator::SETTINGS);
@@ -122,18 +132,20 @@ impl ProcessWorker {
 
         let kept = Arc::new(Mutex::new(VecDeque::new()));
         let lines = Arc::clone(&kept);
+        let (listening, heard) = mpsc::channel();
         std::thread::spawn(move || {
-            // Bytes, not text: a library may print anything, and a closed pipe would break it.
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line[..line.len().min(KEPT_BYTES)]).into_owned();
+            let mut stderr = BufReader::new(stderr);
+            while let Ok(Some(line)) = next_line(&mut stderr) {
                 let mut lines = lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 if lines.len() == KEPT_LINES {
                     lines.pop_front();
                 }
                 lines.push_back(line);
             }
+            drop(listening);
         });
-        let (send, replies) = mpsc::channel();
+        // One that talks on and on waits until it is heard.
+        let (send, replies) = mpsc::sync_channel(1);
         std::thread::spawn(move || {
             let mut receiver = match Receiver::new(BufReader::new(stdout)) {
                 Ok(receiver) => receiver,
@@ -149,8 +161,18 @@ impl ProcessWorker {
 
         let hello = Hello { version: String::new(), profile: String::new(), debug_assertions: false };
         let (sender, program_path) = (None, program.to_owned());
-        let mut worker =
-            Self { child, sender, replies, stderr: kept, interrupted, hello, program: program_path, threads };
+        let mut worker = Self {
+            child,
+            sender,
+            replies,
+            stderr: kept,
+            heard,
+            interrupted,
+            hello,
+            program: program_path,
+            threads,
+            ended: None,
+        };
         // One that ends before it reads is no worker either.
         let sender = Sender::new(BufWriter::new(stdin))
             .map_err(|error| no_worker(program, worker.lost(&error.to_string(), false)))?;
@@ -181,7 +203,8 @@ impl ProcessWorker {
             if self.interrupted.load(Ordering::Relaxed) {
                 since_interrupt += slice;
                 if since_interrupt >= GRACE {
-                    return Err(self.lost("it was ended because the run was interrupted", false));
+                    self.end();
+                    return Err(Error::Interrupted);
                 }
             }
         };
@@ -199,15 +222,16 @@ impl ProcessWorker {
     /// Ends the worker and says what is known of why; `hung` if it lived and did not answer.
     fn lost(&mut self, what: &str, hung: bool) -> Error {
         let mut reason = what.to_owned();
-        if let Some(status) = self.own_end(if hung { Duration::ZERO } else { Duration::from_millis(300) }) {
+        let by_itself = self.ends_within(if hung { Duration::ZERO } else { PATIENCE });
+        if let Some(status) = self.end().filter(|_| by_itself) {
             match status.signal() {
                 Some(9) => reason += " by signal 9 (someone ended it, perhaps the system for lack of memory)",
                 Some(signal) => reason += &format!(" by signal {signal}"),
                 None => reason += &format!(" with {status}"),
             }
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // Whoever has left the group may keep it open for ever.
+        let _ = self.heard.recv_timeout(PATIENCE);
         let lines = self.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(words) = last_words(lines.iter().map(String::as_str)) {
             reason += &format!("; its last words: {words}");
@@ -215,20 +239,51 @@ impl ProcessWorker {
         Error::WorkerLost { worker: format!("pid {}", self.child.id()), reason, hung }
     }
 
-    /// How the worker ended by itself; a closed pipe may be seen a little before the end.
-    fn own_end(&mut self, patience: Duration) -> Option<ExitStatus> {
+    /// Number of the process, which is that of its group too.
+    fn number(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Whether the worker ends by itself within `patience`; a closed pipe may be seen a little before the end.
+    fn ends_within(&self, patience: Duration) -> bool {
+        // It stays to be waited for: until then nobody else can get its number.
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         let pause = Duration::from_millis(5);
         let mut waited = Duration::ZERO;
-        loop {
-            match self.child.try_wait() {
-                Ok(None) if waited < patience => {
-                    std::thread::sleep(pause);
-                    waited += pause;
-                }
-                status => return status.ok().flatten(),
+        while matches!(waitid(Id::Pid(self.number()), look), Ok(WaitStatus::StillAlive)) {
+            if waited >= patience {
+                return false;
             }
+            std::thread::sleep(pause);
+            waited += pause;
+        }
+        true
+    }
+
+    /// Ends the worker with all that it has started, and waits for it; how it ended.
+    fn end(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            let _ = killpg(self.number(), Signal::SIGKILL);
+            self.ended = self.child.wait().ok();
+        }
+        self.ended
+    }
+}
+
+/// The next line without its end, cut to `KEPT_BYTES`; nothing once there is no more.
+///
+/// Bytes, not text: a library may print anything, as much as it likes, and a closed pipe would break it.
+fn next_line(stderr: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    stderr.by_ref().take(KEPT_BYTES as u64).read_until(b'\n', &mut line)?;
+    match line.last() {
+        None => return Ok(None),
+        Some(b'\n') => line.truncate(line.len() - 1),
+        Some(_) => {
+            stderr.skip_until(b'\n')?;
         }
     }
+    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
 }
 
 /// A program that ends or talks before it greets is most likely something else.
@@ -241,6 +296,10 @@ fn no_worker(program: &Path, error: Error) -> Error {
 
 impl Executor for ProcessWorker {
     fn request(&mut self, request: Request, timeout: Duration) -> Result<Reply> {
+        if let Ok(early) = self.replies.try_recv() {
+            let what = early.map_or_else(|error| error.to_string(), |_| "it spoke without being asked".into());
+            return Err(self.lost(&what, false));
+        }
         let sent = match &mut self.sender {
             Some(sender) => sender.send(&request),
             None => Err(Error::Message("the pipe is closed".into())),
@@ -268,7 +327,23 @@ impl Executor for ProcessWorker {
 impl Drop for ProcessWorker {
     fn drop(&mut self) {
         // It holds nothing worth saving: what it measured has been sent.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_and_the_rest_of_them_is_passed_over() {
+        let long = "x".repeat(KEPT_BYTES);
+        let text = format!("one\n\n{long}\n{long}y\n{long}yz\nlast");
+        let mut stderr = BufReader::with_capacity(7, text.as_bytes());
+        let mut lines = Vec::new();
+        while let Some(line) = next_line(&mut stderr).unwrap() {
+            lines.push(line);
+        }
+        assert_eq!(lines, ["one", "", long.as_str(), long.as_str(), long.as_str(), "last"]);
     }
 }

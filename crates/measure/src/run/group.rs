@@ -347,11 +347,13 @@ fn failed(
         }
         Ok(Reply::Failed { message }) => (Status::Failed, "trial_failed", message),
         Ok(other) => (Status::Failed, "protocol", format!("unexpected reply {other:?}")),
+        Err(Error::Interrupted | Error::WorkerLost { .. } | Error::NotAWorker { .. }) if shared.interrupted() => {
+            workers.remove(variant);
+            shared.cut_short = true;
+            return shared.recorder.outcome(Some(trial), Status::Interrupted, "interrupted", prepare_ns);
+        }
         Err(error @ Error::WorkerLost { hung, .. }) => {
             workers.remove(variant);
-            if shared.interrupted() {
-                return shared.recorder.outcome(Some(trial), Status::Interrupted, "interrupted", prepare_ns);
-            }
             if hung {
                 shared.give_up(variant);
             }
