@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use benchbook_core::{Plan, Variant};
-use benchbook_measure::run::{Observer, RunSettings, Silent, describe, expand, run, run_row};
+use benchbook_measure::run::{Expanded, Observer, RunSettings, Silent, describe, expand, run, run_row};
 use benchbook_measure::{Executor, Hello, Offer, all_threads, clock, offer, spawner};
 
 use crate::display::Lines;
@@ -24,13 +24,20 @@ impl Lab {
         let plan = &as_asked(plan);
         plan.check()?;
         let threads = plan.threads.unwrap_or_else(all_threads);
-        let Offer { program, hello, known, mut asked } = offer(threads)?;
-        let cells = expand(plan, threads, &known, &mut asked)?;
+        let never = Arc::new(AtomicBool::new(false));
+        let Offer { program, hello, known, mut asked } = offer(threads, &never)?;
+        let Expanded { cells, left_out } = expand(plan, threads, &known, &mut asked)?;
         let row = run_row(plan, threads, &hello, &known, "notebook")?;
         // The worker that answered questions goes before anything is measured.
         drop(asked);
-        let never = Arc::new(AtomicBool::new(false));
-        let settings = RunSettings { store: &self.store, row, known: &known, interrupted: &never, budget_start_ns };
+        let settings = RunSettings {
+            store: &self.store,
+            row,
+            known: &known,
+            interrupted: &never,
+            budget_start_ns,
+            left_out: &left_out,
+        };
         let mut spawn = spawner(program, Arc::clone(&never));
         Ok(Run::new(run(plan, &cells, settings, &mut spawn, observer.as_mut())?))
     }
@@ -50,11 +57,18 @@ impl Lab {
         let plan = Plan { replicates: 1, half_width: None, ..as_asked(plan) };
         let mut here = self.here.clone();
         let known = describe(&mut here)?;
-        let cells = expand(&plan, threads, &known, &mut here)?;
+        let Expanded { cells, left_out } = expand(&plan, threads, &known, &mut here)?;
         let hello = Hello::of_this_process();
         let row = run_row(&plan, threads, &hello, &known, "in process")?;
         let never = AtomicBool::new(false);
-        let settings = RunSettings { store: &self.store, row, known: &known, interrupted: &never, budget_start_ns };
+        let settings = RunSettings {
+            store: &self.store,
+            row,
+            known: &known,
+            interrupted: &never,
+            budget_start_ns,
+            left_out: &left_out,
+        };
         let mut spawn = |_: &Variant| Ok(Box::new(self.here.clone()) as Box<dyn Executor>);
         Ok(Run::new(run(&plan, &cells, settings, &mut spawn, observer.as_mut())?))
     }

@@ -78,8 +78,15 @@ pub enum Reply {
     },
     /// Answer to [`Request::Describe`].
     Description(Box<Description>),
-    /// Answer to [`Request::Resolve`].
+    /// Answer to [`Request::Resolve`] where every combination is a case.
     Cases(Vec<Case>),
+    /// Answer to [`Request::Resolve`] where some combinations make no sense.
+    PossibleCases {
+        /// The others.
+        cases: Vec<Case>,
+        /// What makes no sense, and why.
+        impossible: Vec<(Params, String)>,
+    },
     /// Answer to [`Request::Prepare`]: the trial can be sampled.
     Prepared(Prepared),
     /// Answer to [`Request::Sample`].

@@ -160,17 +160,25 @@ impl Handler {
             }
         };
         let mut cases = Vec::new();
+        let mut impossible: Vec<(Params, String)> = Vec::new();
         for base in bases {
             for overriding in &combinations {
                 let mut params = base.clone();
                 params.0.extend(overriding.0.clone());
-                let case = workload.case(params).map_err(|error| error.to_string())?;
-                if !cases.contains(&case) {
-                    cases.push(case);
+                // A name or a type that the workload does not have is a slip, and no combination is right with it.
+                params.clone().complete(workload.name(), &workload.params()).map_err(text)?;
+                match workload.case(params.clone()) {
+                    Ok(case) if cases.contains(&case) => {}
+                    Ok(case) => cases.push(case),
+                    Err(error) => impossible.push((params, text(error))),
                 }
             }
         }
-        Ok(Reply::Cases(cases))
+        match impossible.first() {
+            None => Ok(Reply::Cases(cases)),
+            Some((_, reason)) if cases.is_empty() => Err(reason.clone()),
+            Some(_) => Ok(Reply::PossibleCases { cases, impossible }),
+        }
     }
 
     fn found(&self, trial: &Trial) -> Result<Found<'_>, String> {

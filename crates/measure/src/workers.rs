@@ -24,20 +24,20 @@ pub struct Offer {
     pub asked: ProcessWorker,
 }
 
-/// Starts a worker and asks what it offers.
+/// Starts a worker and asks what it offers; once `interrupted` is set, it is not waited for long.
 ///
 /// # Errors
 /// There is no worker program, or it does not answer.
-pub fn offer(threads: usize) -> Result<Offer> {
-    offer_of(worker_program()?, threads)
+pub fn offer(threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Offer> {
+    offer_of(worker_program()?, threads, interrupted)
 }
 
-/// Starts a worker of this program and asks what it offers.
+/// Starts a worker of this program and asks what it offers; once `interrupted` is set, it is not waited for long.
 ///
 /// # Errors
 /// It cannot be started, is no worker, or speaks another version of the protocol.
-pub fn offer_of(program: PathBuf, threads: usize) -> Result<Offer> {
-    let mut asked = ProcessWorker::spawn(&program, threads, Arc::default())?;
+pub fn offer_of(program: PathBuf, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Offer> {
+    let mut asked = ProcessWorker::spawn(&program, threads, Arc::clone(interrupted))?;
     let known = describe(&mut asked)?;
     Ok(Offer { program, hello: asked.hello().clone(), known, asked })
 }

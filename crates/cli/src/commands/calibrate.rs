@@ -6,7 +6,7 @@ use std::sync::Arc;
 use benchbook_calibrate::{Calibration, SECONDS, SUITE, plan, read};
 use benchbook_core::counted;
 use benchbook_measure::record::{LocalStore, RunRow, Store};
-use benchbook_measure::run::{RunSettings, describe, expand, run as measure, run_row};
+use benchbook_measure::run::{Expanded, RunSettings, describe, expand, run as measure, run_row};
 use benchbook_measure::{Executor, ProcessWorker, clock, spawner};
 use benchbook_query::Session;
 use benchbook_show::duration;
@@ -33,11 +33,18 @@ pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> 
     let program = std::env::current_exe()?;
     let mut asked = ProcessWorker::spawn(&program, 1, Arc::clone(&interrupted))?;
     let known = describe(&mut asked)?;
-    let cells = expand(&plan, 1, &known, &mut asked as &mut dyn Executor)?;
+    let Expanded { cells, left_out } = expand(&plan, 1, &known, &mut asked as &mut dyn Executor)?;
     let row = run_row(&plan, 1, asked.hello(), &known, &command_line())?;
     let machine = row.clone();
     drop(asked);
-    let settings = RunSettings { store: &local, row, known: &known, interrupted: &interrupted, budget_start_ns };
+    let settings = RunSettings {
+        store: &local,
+        row,
+        known: &known,
+        interrupted: &interrupted,
+        budget_start_ns,
+        left_out: &left_out,
+    };
     let mut bar = Bar::new();
     let summary = measure(&plan, &cells, settings, &mut spawner(program, Arc::clone(&interrupted)), &mut bar);
     bar.clear();

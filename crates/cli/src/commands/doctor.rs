@@ -1,6 +1,7 @@
 //! `benchbook doctor`.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub fn doctor(store: &str, arguments: &DoctorArgs) -> Result<u8, Failure> {
     let usage = Usage::between(&before, &Activity::read(Path::new("/")), now_ns() - started);
     let clock = ClockQuality::measure(now_ns);
     let browser = Browser::find().ok();
-    let offered = offer(all_threads()).map_err(|failure| failure.to_string());
+    let offered = offer(all_threads(), &Arc::default()).map_err(|failure| failure.to_string());
     let worker = match &offered {
         Ok(offer) => WorkerAnswer::Answered {
             profile: &offer.hello.profile,

@@ -1,6 +1,7 @@
 //! `benchbook list`.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use benchbook_core::message::Description;
@@ -25,7 +26,7 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
             return Ok(0);
         }
         let needs_worker = !matches!(topic, Topic::Queries | Topic::Functions | Topic::Claims);
-        let known = if needs_worker { Some(offer(all_threads())?.known) } else { None };
+        let known = if needs_worker { Some(offer(all_threads(), &Arc::default())?.known) } else { None };
         let batch = batch(topic, known.as_ref())?;
         output::print(&batch.schema(), &[batch], format)?;
         return Ok(0);
@@ -33,7 +34,7 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
     if format != Format::Table {
         return Err(Failure::say("--format needs one topic, such as `benchbook list workloads --format json`"));
     }
-    let known = offer(all_threads())?.known;
+    let known = offer(all_threads(), &Arc::default())?.known;
     for (title, topic) in [
         ("Workloads", Topic::Workloads),
         ("Implementations", Topic::Implementations),

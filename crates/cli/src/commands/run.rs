@@ -8,7 +8,7 @@ use benchbook_calibrate::read;
 use benchbook_core::{CaseSpec, Plan, counted};
 use benchbook_measure::clock;
 use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of};
-use benchbook_measure::run::{Cell, RunSettings, RunSummary, expand, run as measure, run_row};
+use benchbook_measure::run::{Expanded, RunSettings, RunSummary, expand, run as measure, run_row};
 use benchbook_measure::{all_threads, offer, spawner};
 
 use benchbook_query::Session;
@@ -27,11 +27,12 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     let interrupted = interrupt_flag("finishing the journal")?;
     let plan = plan(&arguments)?;
     let threads = plan.threads.unwrap_or_else(all_threads);
-    let mut offer = offer(threads)?;
-    let cells = expand(&plan, threads, &offer.known, &mut offer.asked)?;
+    let mut offer = offer(threads, &interrupted)?;
+    let expanded = expand(&plan, threads, &offer.known, &mut offer.asked)?;
     if arguments.dry_run {
-        return dry_run(&plan, &cells);
+        return dry_run(&plan, &expanded);
     }
+    let Expanded { cells, left_out } = expanded;
     let store_path = local_path(store)?;
     let local = LocalStore::create_or_open(&store_path)?;
     let row = run_row(&plan, threads, &offer.hello, &offer.known, &command_line())?;
@@ -40,7 +41,14 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     }
     // The worker that answered questions goes before anything is measured.
     drop(offer.asked);
-    let settings = RunSettings { store: &local, row, known: &offer.known, interrupted: &interrupted, budget_start_ns };
+    let settings = RunSettings {
+        store: &local,
+        row,
+        known: &offer.known,
+        interrupted: &interrupted,
+        budget_start_ns,
+        left_out: &left_out,
+    };
     let mut bar = Bar::new();
     let mut spawn = spawner(offer.program.clone(), Arc::clone(&interrupted));
     let summary = measure(&plan, &cells, settings, &mut spawn, &mut bar);
@@ -123,13 +131,16 @@ fn of_workloads(workloads: &[String], arguments: &RunArgs) -> Result<Plan, Failu
     Ok(Plan::of(&suite, workloads.iter().map(case).collect()))
 }
 
-fn dry_run(plan: &Plan, cells: &[Cell]) -> Result<u8, Failure> {
+fn dry_run(plan: &Plan, Expanded { cells, left_out }: &Expanded) -> Result<u8, Failure> {
     let text = toml::to_string(plan).map_err(|error| Failure::while_doing("the plan as TOML", error))?;
     let mut out = output::out();
     writeln!(out, "{text}")?;
     for cell in cells {
         let variants: Vec<String> = cell.variants.iter().map(ToString::to_string).collect();
         writeln!(out, "# {} {}: {}", cell.case.workload, cell.case.name, variants.join(", "))?;
+    }
+    for text in left_out {
+        writeln!(out, "# {text}")?;
     }
     Ok(0)
 }

@@ -1,18 +1,16 @@
 //! A run from its first row to its last.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use benchbook_core::message::Description;
-use benchbook_core::{Plan, Variant, counted};
+use benchbook_core::{Case, Plan, Variant, counted};
 use benchbook_record::{Level, LocalStore, RunRow, Status};
 
 use super::budget::Budget;
 use super::ended::Ended;
 use super::expand::Cell;
-
 use super::observer::{Observer, Progress};
 use super::order::Order;
 use super::pilot::Pilot;
@@ -21,6 +19,9 @@ use super::stages::{Stage, measure_stage, pilot_share, second_stage};
 use crate::disturbance::Moment;
 use crate::executor::Spawn;
 use crate::{Result, threads};
+
+/// Of what is left out, as much is told; a sweep may leave out thousands, and all stand in the record.
+const MOST_TOLD: usize = 10;
 
 /// What a run needs beside its plan.
 pub struct RunSettings<'a> {
@@ -34,6 +35,8 @@ pub struct RunSettings<'a> {
     pub interrupted: &'a AtomicBool,
     /// Reading of the clock at which the time budget began.
     pub budget_start_ns: i64,
+    /// What the plan asks for and the cells do not have, each with its reason.
+    pub left_out: &'a [String],
 }
 
 /// How a run went.
@@ -91,7 +94,7 @@ pub(super) struct Shared<'a> {
     pub out_of_time: u64,
     known: &'a Description,
     interrupted: &'a AtomicBool,
-    given_up: HashSet<Variant>,
+    given_up: Vec<(Case, Variant)>,
     pub cut_short: bool,
     trials: i64,
     blocks: i64,
@@ -117,10 +120,11 @@ impl Shared<'_> {
         self.plan.half_width.is_some() && replicate < self.plan.first_replicates()
     }
 
-    /// Whether a variant is not even set up, and why: it has hung before, or the time was used up when its group began.
-    pub fn skip(&mut self, variant: &Variant, group_started_ns: i64) -> Option<(Status, &'static str)> {
-        if self.given_up.contains(variant) {
-            return Some((Status::Failed, "it hung before in this run, so it was not tried again"));
+    /// Whether a variant is not even set up on a case, and why: it has hung there before, or the time was used up when the
+    /// group began.
+    pub fn skip(&mut self, case: &Case, variant: &Variant, group_started_ns: i64) -> Option<(Status, &'static str)> {
+        if self.given_up.iter().any(|(of, hung)| of == case && hung == variant) {
+            return Some((Status::Failed, "it hung on this case before in this run, so it was not tried again"));
         }
         if self.budget.is_used_up(group_started_ns) {
             self.out_of_time += 1;
@@ -129,9 +133,9 @@ impl Shared<'_> {
         None
     }
 
-    /// Does not try a variant again in this run: each try would cost the whole timeout.
-    pub fn give_up(&mut self, variant: &Variant) {
-        self.given_up.insert(variant.clone());
+    /// Does not try a variant on a case again in this run: each try would cost the whole timeout.
+    pub fn give_up(&mut self, case: &Case, variant: &Variant) {
+        self.given_up.push((case.clone(), variant.clone()));
     }
 
     /// The engine that a variant of a workload runs on, and its version.
@@ -175,7 +179,7 @@ pub fn run(
         out_of_time: 0,
         known: settings.known,
         interrupted: settings.interrupted,
-        given_up: HashSet::new(),
+        given_up: Vec::new(),
         cut_short: false,
         trials: 0,
         blocks: 0,
@@ -188,6 +192,15 @@ pub fn run(
     for device in settings.known.devices.iter().filter(|device| device.unavailable.is_some()) {
         let reason = device.unavailable.as_deref().unwrap_or_default();
         shared.recorder.event(None, Level::Info, "device_unavailable", &format!("{}: {reason}", device.name))?;
+    }
+    for (place, text) in settings.left_out.iter().enumerate() {
+        shared.recorder.event(None, Level::Warning, "left_out", text)?;
+        if place < MOST_TOLD {
+            shared.observer.progress(Progress::Note(text));
+        }
+    }
+    if let Some(more) = settings.left_out.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+        shared.observer.progress(Progress::Note(&format!("{more} more are left out: see `events`")));
     }
     let withheld = threads::withheld();
     if !withheld.is_empty() {

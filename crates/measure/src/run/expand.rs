@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use benchbook_core::message::{Description, Reply, Request};
-use benchbook_core::{Case, Plan, Variant, unknown};
+use benchbook_core::message::{Description, ImplementationInfo, Reply, Request};
+use benchbook_core::{Case, CaseSpec, Params, Plan, Variant, unknown};
 
 use crate::executor::Executor;
 use crate::{Error, Result};
@@ -31,14 +31,23 @@ pub fn describe(executor: &mut dyn Executor) -> Result<Description> {
     }
 }
 
-/// The cells of a plan.
+/// What a plan means on this machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expanded {
+    /// What can be measured.
+    pub cells: Vec<Cell>,
+    /// What the plan asks for beside that, each with the reason why it cannot be measured.
+    pub left_out: Vec<String>,
+}
+
+/// The cells of a plan, and what it asks for that cannot be one.
 ///
 /// # Errors
-/// Unknown names (with the nearest), impossible parameters, absent devices, or nothing to measure.
-pub fn expand(plan: &Plan, threads: usize, known: &Description, executor: &mut dyn Executor) -> Result<Vec<Cell>> {
+/// Unknown names (with the nearest), absent devices, or nothing to measure, with the reasons.
+pub fn expand(plan: &Plan, threads: usize, known: &Description, executor: &mut dyn Executor) -> Result<Expanded> {
     plan.check()?;
     let devices = devices(plan, known)?;
-    let mut cells = Vec::new();
+    let (mut cells, mut left_out) = (Vec::new(), Vec::new());
     for spec in &plan.cases {
         let request = Request::Resolve {
             workload: spec.workload.clone(),
@@ -47,36 +56,18 @@ pub fn expand(plan: &Plan, threads: usize, known: &Description, executor: &mut d
         };
         let cases = match executor.request(request, LOOKUP_TIMEOUT)? {
             Reply::Cases(cases) => cases,
+            Reply::PossibleCases { cases, impossible } => {
+                let text =
+                    |(params, why): (Params, String)| format!("{} with {params} is left out: {why}", spec.workload);
+                left_out.extend(impossible.into_iter().map(text));
+                cases
+            }
             Reply::Failed { message } => return Err(Error::Refused(message)),
             other => return Err(Error::Message(format!("asked for cases, got {other:?}"))),
         };
-        let of_workload: Vec<_> = known.implementations.iter().filter(|i| i.workload == spec.workload).collect();
-        if let Some(name) = spec.implementations.iter().find(|name| of_workload.iter().all(|i| i.name != **name)) {
-            return Err(unknown("implementation", name, of_workload.iter().map(|i| i.name.as_str())).into());
-        }
-        let mut variants = Vec::new();
-        for implementation in of_workload {
-            if !spec.implementations.is_empty() && !spec.implementations.contains(&implementation.name) {
-                continue;
-            }
-            for device in implementation.devices.iter().filter(|device| devices.contains(device)) {
-                variants.extend(plan.dtypes.iter().map(|dtype| Variant {
-                    implementation: implementation.name.clone(),
-                    device: device.clone(),
-                    dtype: *dtype,
-                    threads,
-                    build: None,
-                }));
-            }
-        }
+        let variants = variants(spec, plan, &devices, threads, known, &mut left_out)?;
         if variants.is_empty() {
-            let asked = if spec.implementations.is_empty() {
-                "no implementation".into()
-            } else {
-                spec.implementations.join(", ")
-            };
-            let text = format!("{asked} of {} does not run on {}", spec.workload, devices.join(", "));
-            return Err(benchbook_core::Error::Plan(text).into());
+            continue;
         }
         for case in cases {
             let cell = Cell { case, variants: variants.clone() };
@@ -85,7 +76,62 @@ pub fn expand(plan: &Plan, threads: usize, known: &Description, executor: &mut d
             }
         }
     }
-    Ok(cells)
+    if cells.is_empty() {
+        return Err(benchbook_core::Error::Plan(left_out.join("; ")).into());
+    }
+    Ok(Expanded { cells, left_out })
+}
+
+/// The variants of one workload; those that it is asked for and cannot have are added to `left_out`.
+fn variants(
+    spec: &CaseSpec,
+    plan: &Plan,
+    devices: &[String],
+    threads: usize,
+    known: &Description,
+    left_out: &mut Vec<String>,
+) -> Result<Vec<Variant>> {
+    let (workload, names) = (&spec.workload, &spec.implementations);
+    let of_workload = || known.implementations.iter().filter(move |i| i.workload == *workload);
+    for name in names.iter().filter(|name| of_workload().all(|i| i.name != **name)) {
+        known_elsewhere(name, plan, known)?;
+        left_out.push(format!("{workload} has no implementation `{name}`"));
+    }
+    let chosen: Vec<_> = of_workload().filter(|i| names.is_empty() || names.contains(&i.name)).collect();
+    let mut variants = Vec::new();
+    for implementation in &chosen {
+        for device in implementation.devices.iter().filter(|device| devices.contains(device)) {
+            variants.extend(plan.dtypes.iter().map(|dtype| Variant {
+                implementation: implementation.name.clone(),
+                device: device.clone(),
+                dtype: *dtype,
+                threads,
+                build: None,
+            }));
+        }
+    }
+    if variants.is_empty() && names.is_empty() {
+        left_out.push(format!("no implementation of {workload} runs on {}", devices.join(", ")));
+    } else if variants.is_empty() && !chosen.is_empty() {
+        let asked: Vec<&str> = chosen.iter().map(|i| i.name.as_str()).collect();
+        left_out.push(format!("{} of {workload} does not run on {}", asked.join(", "), devices.join(", ")));
+    }
+    Ok(variants)
+}
+
+/// Refuses the name of an implementation that no workload has of which it is asked: the same names may be asked of several.
+fn known_elsewhere(name: &str, plan: &Plan, known: &Description) -> Result<()> {
+    let asked = |i: &&ImplementationInfo| {
+        let mut asked = plan.cases.iter().filter(|spec| spec.implementations.iter().any(|one| one == name));
+        asked.any(|spec| spec.workload == i.workload)
+    };
+    let mut names: Vec<&str> = known.implementations.iter().filter(asked).map(|i| i.name.as_str()).collect();
+    if names.contains(&name) {
+        return Ok(());
+    }
+    names.sort_unstable();
+    names.dedup();
+    Err(unknown("implementation", name, names).into())
 }
 
 /// The devices that a plan means: those it names, or all that are here.

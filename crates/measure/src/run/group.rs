@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use benchbook_core::message::{Prepared, Reply, Request, Trial};
-use benchbook_core::{Plan, Variant};
+use benchbook_core::{Case, Plan, Variant};
 use benchbook_record::{Isolation, Level, Phase, Status};
 
 use super::budget::Budget;
@@ -89,7 +89,7 @@ pub fn measure_group(
     let stop_reason = blocks(shared, workers, cell, &mut live, deadline, place, &mut measured)?;
     measured.blocks_ns = clock::now_ns() - blocks_started;
     for trial in live {
-        finish(shared, workers, &trial, stop_reason)?;
+        finish(shared, workers, &cell.case, &trial, stop_reason)?;
     }
     Ok(measured)
 }
@@ -137,7 +137,7 @@ fn prepare(
         engine: shared.engine(&cell.case.workload, variant),
         replicate: place.replicate,
     };
-    if let Some((status, reason)) = shared.skip(variant, started) {
+    if let Some((status, reason)) = shared.skip(&cell.case, variant, started) {
         shared.recorder.trial(&trial, &runner, None)?;
         shared.recorder.outcome(Some(number), status, reason, None)?;
         return Ok(None);
@@ -153,7 +153,7 @@ fn prepare(
         Ok(Reply::Prepared(prepared)) => prepared,
         other => {
             shared.recorder.trial(&trial, &runner, None)?;
-            return failed(shared, workers, &trial.variant, number, other, None).map(|()| None);
+            return failed(shared, workers, &cell.case, variant, number, other, None).map(|()| None);
         }
     };
     shared.recorder.trial(&trial, &runner, Some(&prepared))?;
@@ -254,7 +254,9 @@ fn blocks(
         for (position, index) in shared.order.next(live.len()).into_iter().enumerate() {
             let trial = &mut live[index];
             let Some(worker) = workers.get_mut(&trial.variant) else { continue };
-            match worker.request(Request::Sample { trial: trial.trial }, timeout(shared.plan)) {
+            let asked_ns = clock::now_ns();
+            let reply = worker.request(Request::Sample { trial: trial.trial }, timeout(shared.plan));
+            match reply.map(|reply| believed(reply, asked_ns, clock::now_ns())) {
                 Ok(Reply::Sampled(sample)) => {
                     let valid = shared.recorder.sample(trial.trial, trial.samples, block, position, &sample)?;
                     shared.recorder.tick()?;
@@ -270,7 +272,7 @@ fn blocks(
                 }
                 other => {
                     let (number, prepare_ns) = (trial.trial, trial.prepare_ns);
-                    failed(shared, workers, &trial.variant, number, other, Some(prepare_ns))?;
+                    failed(shared, workers, &cell.case, &trial.variant, number, other, Some(prepare_ns))?;
                     broken.push(number);
                 }
             }
@@ -284,8 +286,25 @@ fn blocks(
     Ok("failed")
 }
 
+/// A reply; in place of a sample that cannot have been taken between these readings of the clock, that it failed.
+fn believed(reply: Reply, asked_ns: i64, answered_ns: i64) -> Reply {
+    let Reply::Sampled(sample) = reply else { return reply };
+    let began = (asked_ns..=answered_ns).contains(&sample.started_ns);
+    if began && sample.elapsed_ns <= answered_ns - sample.started_ns && sample.iterations >= 1 {
+        return reply;
+    }
+    let message = format!(
+        "its worker told of a sample of {} ns in {} calls, begun {:.3} ms after it was asked for; the answer came after {:.3} ms",
+        sample.elapsed_ns,
+        sample.iterations,
+        (sample.started_ns as f64 - asked_ns as f64) / 1e6,
+        (answered_ns - asked_ns) as f64 / 1e6
+    );
+    Reply::Failed { message }
+}
+
 /// The check after timing, the memory, and the end of a trial.
-fn finish(shared: &mut Shared<'_>, workers: &mut Workers, live: &Live, stop_reason: &str) -> Result<()> {
+fn finish(shared: &mut Shared<'_>, workers: &mut Workers, case: &Case, live: &Live, stop_reason: &str) -> Result<()> {
     let Some(worker) = workers.get_mut(&live.variant) else { return Ok(()) };
     match worker.request(Request::Finish { trial: live.trial }, timeout(shared.plan)) {
         Ok(Reply::Finished { check }) => {
@@ -303,7 +322,7 @@ fn finish(shared: &mut Shared<'_>, workers: &mut Workers, live: &Live, stop_reas
             let status = if stop_reason == "interrupted" { Status::Interrupted } else { Status::Ok };
             shared.recorder.outcome(Some(live.trial), status, stop_reason, Some(live.prepare_ns))
         }
-        other => failed(shared, workers, &live.variant, live.trial, other, Some(live.prepare_ns)),
+        other => failed(shared, workers, case, &live.variant, live.trial, other, Some(live.prepare_ns)),
     }
 }
 
@@ -336,6 +355,7 @@ fn wrong(
 fn failed(
     shared: &mut Shared<'_>,
     workers: &mut Workers,
+    case: &Case,
     variant: &Variant,
     trial: i64,
     reply: Result<Reply>,
@@ -355,7 +375,7 @@ fn failed(
         Err(error @ Error::WorkerLost { hung, .. }) => {
             workers.remove(variant);
             if hung {
-                shared.give_up(variant);
+                shared.give_up(case, variant);
             }
             (Status::Failed, "worker_lost", error.to_string())
         }

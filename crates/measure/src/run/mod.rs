@@ -14,7 +14,7 @@ mod stages;
 
 pub use controller::{RunSettings, RunSummary, run};
 pub use ended::Ended;
-pub use expand::{Cell, describe, expand};
+pub use expand::{Cell, Expanded, describe, expand};
 pub use observer::{Observer, Progress, Silent};
 pub use recorder::MEASURES;
 pub use row::run_row;

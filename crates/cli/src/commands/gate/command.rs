@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use benchbook_core::{Axis, CaseSpec, Plan, Value};
 use benchbook_gate::{Report, Revision, RevisionError, Source, Workshop, exit_code, flagged};
 use benchbook_measure::record::{LocalStore, RunRow, Store};
-use benchbook_measure::run::{Cell, expand};
+use benchbook_measure::run::{Cell, Expanded, expand};
 use benchbook_measure::{Executor, Offer, all_threads, offer_of};
 use benchbook_query::Session;
 use benchbook_show::warnings;
@@ -67,7 +68,7 @@ pub fn gate(store: &str, arguments: &GateArgs) -> Result<u8, Failure> {
         interrupted: &interrupted,
     };
     let threads = arguments.threads.unwrap_or_else(all_threads);
-    match sides(&workshop, &baseline, &candidate, threads)? {
+    match sides(&workshop, &baseline, &candidate, threads, &interrupted)? {
         Err(reason) => report.not_comparable = Some(reason),
         Ok((before, Offer { program, hello, known, mut asked })) => {
             let interrupted = Arc::clone(&interrupted);
@@ -109,7 +110,13 @@ fn baseline(here: &Path, store: &str, name: &str) -> Result<Baseline, Failure> {
 /// The offers of both sides; in words why there can be no comparison.
 type Sides = Result<(Option<Offer>, Offer), String>;
 
-fn sides(workshop: &Workshop<'_>, baseline: &Baseline, candidate: &Revision, threads: usize) -> Result<Sides, Failure> {
+fn sides(
+    workshop: &Workshop<'_>,
+    baseline: &Baseline,
+    candidate: &Revision,
+    threads: usize,
+    interrupted: &Arc<AtomicBool>,
+) -> Result<Sides, Failure> {
     let mut offers = Vec::new();
     let (revisions, in_place) = match baseline {
         Baseline::Revision(revision) => (vec![revision, candidate], false),
@@ -133,7 +140,7 @@ fn sides(workshop: &Workshop<'_>, baseline: &Baseline, candidate: &Revision, thr
             ) => return Ok(Err(error.to_string())),
             Err(other) => return Err(other.into()),
         };
-        match offer_of(program, threads) {
+        match offer_of(program, threads, interrupted) {
             Ok(offer) => offers.push(offer),
             Err(error @ (benchbook_measure::Error::Protocol { .. } | benchbook_measure::Error::NotAWorker { .. })) => {
                 return Ok(Err(format!("the worker of {}: {error}", revision.label)));
@@ -164,7 +171,8 @@ fn against_revision(
     if same_bytes(&before.program, &bench.program) {
         report.warnings.push("both sides are the same program, byte by byte: this measures nothing but noise".into());
     }
-    let cells = expand(&plan, bench.threads, &bench.known, asked)?;
+    let Expanded { cells, left_out } = expand(&plan, bench.threads, &bench.known, asked)?;
+    report.warnings.extend(left_out);
     let (cells, left_out) = pairs(&cells, &labels, &before.known, &bench.known);
     report.left_out = left_out;
     report.machine = machine(&bench.row(&plan)?);

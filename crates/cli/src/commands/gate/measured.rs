@@ -43,6 +43,8 @@ impl Bench<'_> {
             known: &self.known,
             interrupted: &self.interrupted,
             budget_start_ns: clock::now_ns(),
+            // They stand in the report.
+            left_out: &[],
         };
         let mut spawn = |variant: &Variant| -> benchbook_measure::Result<Box<dyn Executor>> {
             let of_build = |(label, _): &&(String, PathBuf)| Some(label) == variant.build.as_ref();

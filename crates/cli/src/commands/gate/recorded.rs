@@ -4,7 +4,7 @@ use benchbook_core::Plan;
 use benchbook_gate::Report;
 use benchbook_measure::Executor;
 use benchbook_measure::record::{RunRow, Store, environment_difference};
-use benchbook_measure::run::expand;
+use benchbook_measure::run::{Expanded, expand};
 use benchbook_query::Session;
 
 use super::answers::sequential;
@@ -39,7 +39,8 @@ pub fn against_run(
         report.not_comparable = Some(format!("the environments differ in {}", list.join(", ")));
         return Ok(());
     }
-    let cells = expand(&plan, bench.threads, &bench.known, asked)?;
+    let Expanded { cells, left_out } = expand(&plan, bench.threads, &bench.known, asked)?;
+    report.warnings.extend(left_out);
     let measured = bench.measure(&Plan { tags: vec!["gate".into()], ..plan }, &cells)?;
     let session = Session::open(&Store::open(store)?)?;
     report.comparisons = sequential(&session, &recorded.run_id, &measured.run_id)?;

@@ -1,0 +1,104 @@
+//! What a plan means where not all that it names exists.
+
+use std::time::Duration;
+
+use benchbook_core::message::{Description, DeviceInfo, ImplementationInfo, Reply, Request};
+use benchbook_core::{Case, CaseSpec, Params, Plan, Value};
+use benchbook_measure::record::Isolation;
+use benchbook_measure::run::{Expanded, expand};
+use benchbook_measure::{Executor, Result};
+
+/// Knows one case of every workload, and that one other is impossible where parameters are given.
+struct Resolver;
+
+impl Executor for Resolver {
+    fn request(&mut self, request: Request, _timeout: Duration) -> Result<Reply> {
+        let Request::Resolve { workload, combinations, .. } = request else { panic!("nobody asks {request:?}") };
+        let cases = vec![Case { workload, name: "c".into(), params: Params::default() }];
+        if combinations == [Params::default()] {
+            return Ok(Reply::Cases(cases));
+        }
+        let impossible = vec![(Params::default().with("size", Value::Int(0)), "too small".into())];
+        Ok(Reply::PossibleCases { cases, impossible })
+    }
+
+    fn isolation(&self) -> Isolation {
+        Isolation::Process
+    }
+
+    fn pid(&self) -> Option<u32> {
+        None
+    }
+}
+
+fn expanded(plan: &Plan) -> Result<Expanded> {
+    let implementation = |(workload, name, device): (&str, &str, &str)| ImplementationInfo {
+        name: name.into(),
+        workload: workload.into(),
+        about: String::new(),
+        devices: vec![device.into()],
+        engines: Vec::new(),
+        catalogue: Vec::new(),
+    };
+    let device = |name: &str| DeviceInfo {
+        name: name.into(),
+        engine: String::new(),
+        engine_version: String::new(),
+        unavailable: None,
+    };
+    let known = Description {
+        workloads: Vec::new(),
+        implementations: [("attention", "naive", "a"), ("attention", "fused", "a"), ("matmul", "blocked", "b")]
+            .map(implementation)
+            .into(),
+        devices: ["a", "b"].map(device).into(),
+        build: Vec::new(),
+        thread_pools: Vec::new(),
+    };
+    expand(plan, 1, &known, &mut Resolver)
+}
+
+fn plan(workloads: &[&str], implementations: &[&str]) -> Plan {
+    let spec = |workload: &&str| CaseSpec {
+        workload: (*workload).into(),
+        preset: None,
+        params: [].into(),
+        implementations: implementations.iter().map(|name| (*name).into()).collect(),
+    };
+    Plan::of("expand", workloads.iter().map(spec).collect())
+}
+
+/// The implementations that are measured, and what is left out.
+fn meant(plan: &Plan) -> (Vec<String>, Vec<String>) {
+    let Expanded { cells, left_out } = expanded(plan).unwrap();
+    let variants = cells.into_iter().flat_map(|cell| cell.variants);
+    (variants.map(|variant| variant.implementation).collect(), left_out)
+}
+
+#[test]
+fn a_name_may_be_that_of_one_workload_of_several() {
+    let (measured, left_out) = meant(&plan(&["attention", "matmul"], &["fused"]));
+    assert_eq!((measured, left_out), (vec!["fused".into()], vec!["matmul has no implementation `fused`".into()]));
+    let both = meant(&plan(&["attention", "matmul"], &["fused", "blocked"]));
+    assert_eq!((both.0, both.1.len()), (vec!["fused".into(), "blocked".into()], 2));
+    let error = expanded(&plan(&["attention", "matmul"], &["fusd"])).unwrap_err().to_string();
+    assert!(error.contains("did you mean `fused`"), "{error}");
+    let error = expanded(&plan(&["matmul"], &["fused"])).unwrap_err().to_string();
+    assert!(error.contains("unknown implementation `fused`"), "{error}");
+}
+
+#[test]
+fn a_workload_that_does_not_run_on_a_device_leaves_the_others() {
+    let (measured, left_out) = meant(&plan(&["attention", "matmul"], &[]).devices(["b"]));
+    assert_eq!(measured, ["blocked"]);
+    assert_eq!(left_out, ["no implementation of attention runs on b"]);
+    let error = expanded(&plan(&["attention"], &["naive"]).devices(["b"])).unwrap_err().to_string();
+    assert!(error.contains("naive of attention does not run on b"), "{error}");
+}
+
+#[test]
+fn what_is_impossible_is_named_beside_what_is_measured() {
+    let (measured, left_out) = meant(&plan(&["matmul"], &[]).param("size", [0, 1]));
+    assert_eq!(measured, ["blocked"]);
+    assert_eq!(left_out, ["matmul with size=0 is left out: too small"]);
+}
