@@ -5,15 +5,16 @@ use benchbook_core::{
     Subject, Support, Work, Workload,
 };
 
-/// Names of the kernels, each after its fault; the first two have none, the third does its work twice. The last three are
-/// right and cheat: one keeps its first result, one those of inputs that it knows, one makes a single call of many.
-pub const FAULTS: [&str; 16] = [
+/// Names of the kernels, each after its fault; the first two have none, the third does its work twice, and one is right
+/// unless its input is long. The last three are right and cheat: one keeps its first result, one those of inputs that it knows, one makes a single call of many.
+pub const FAULTS: [&str; 17] = [
     "good",
     "twin",
     "half-speed",
     "panics",
     "panics-later",
     "hangs",
+    "hangs-when-long",
     "aborts",
     "nan",
     "wrong",
@@ -28,6 +29,9 @@ pub const FAULTS: [&str; 16] = [
 
 /// What a call that remembers costs more than one that does not, the first time: remembering pays only for long work.
 const LONG: usize = 200;
+
+/// Elements beyond which an input is long.
+const LONG_INPUT: usize = 1_000;
 
 /// Single calls after which a kernel that goes wrong later does so. Checks and the warm-up make 62 or 63 of them and each hot
 /// sample one, so this lies among the samples.
@@ -176,14 +180,14 @@ impl Subject for Call {
                     std::hint::black_box(step);
                 }
             }
-            let factor = match (self.fault, self.single_calls > LATER) {
-                ("panics", _) | ("panics-later", true) => panic!("a kernel panics on purpose"),
-                ("hangs", true) => loop {
+            let factor = match (self.fault, self.single_calls > LATER, self.x.data.len() > LONG_INPUT) {
+                ("panics", ..) | ("panics-later", true, _) => panic!("a kernel panics on purpose"),
+                ("hangs", true, _) | ("hangs-when-long", _, true) => loop {
                     std::hint::spin_loop();
                 },
-                ("aborts", true) => std::process::abort(),
-                ("nan", _) => f32::NAN,
-                ("wrong", _) | ("wrong-later", true) => 2.1,
+                ("aborts", true, _) => std::process::abort(),
+                ("nan", ..) => f32::NAN,
+                ("wrong", ..) | ("wrong-later", true, _) => 2.1,
                 _ => 2.0,
             };
             for (output, x) in self.output.data.iter_mut().zip(&self.x.data) {

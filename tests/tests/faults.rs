@@ -25,6 +25,7 @@ fn every_fault_is_an_outcome_and_the_run_goes_on() {
         ("panics", "failed", "a kernel panics on purpose"),
         ("panics-later", "failed", "a kernel panics on purpose"),
         ("hangs", "failed", "no answer for 3.0 s"),
+        ("hangs-when-long", "ok", "blocks"),
         ("aborts", "failed", "signal 6"),
         ("nan", "wrong", "inf"),
         ("wrong", "wrong", "scaled error"),
@@ -55,7 +56,7 @@ fn every_fault_is_an_outcome_and_the_run_goes_on() {
 
     let valid = bench.sql("select distinct implementation from results where valid order by 1");
     let names: Vec<_> = valid.iter().map(|row| row["implementation"].as_str().unwrap()).collect();
-    assert_eq!(names, ["good", "half-speed", "prints", "twin"], "only right kernels have a speed");
+    assert_eq!(names, ["good", "half-speed", "hangs-when-long", "prints", "twin"], "only right kernels have a speed");
     let never = bench.sql("select count(*) as n from results where implementation in ('nan', 'wrong')");
     assert_eq!(never[0]["n"], 0, "a wrong kernel is not even sampled");
 
@@ -100,6 +101,44 @@ fn a_device_that_is_absent_is_refused_by_name_and_left_out_otherwise() {
     bench.ok(&["run", "double", "--quick", "--replicates", "1", "--implementation", "good,twin", "--blocks", "4"]);
     let events = bench.sql("select message from events where kind = 'device_unavailable'");
     assert_eq!(events[0]["message"], "moon: no rocket");
+}
+
+/// Few blocks of one replicate of `good` and of what else is named, on these lengths.
+fn lengths<'a>(lengths: &'a str, implementations: &'a str) -> Vec<&'a str> {
+    let words = ["run", "double", "--quick", "--blocks", "4", "--set", lengths, "--implementation", implementations];
+    words.to_vec()
+}
+
+#[test]
+fn a_case_that_hangs_takes_no_other_with_it() {
+    let bench = Bench::faulty();
+    let words = lengths("length=64,128,6144", "good,hangs-when-long");
+    bench.ok(&[&words[..], &["--replicates", "2", "--timeout", "3s"]].concat());
+    let rows = bench.sql(
+        "select t.case_name, o.status, count(*) as n from outcomes o \
+         join trials t on t.run_id = o.run_id and t.trial = o.trial \
+         where t.implementation = 'hangs-when-long' group by 1, 2 order by 1",
+    );
+    let text =
+        |row: &serde_json::Value| format!("{} {} {}", row["case_name"], row["status"], row["n"]).replace('"', "");
+    assert_eq!(rows.iter().map(text).collect::<Vec<_>>(), ["n128 ok 2", "n6144 failed 2", "n64 ok 2"]);
+    let skipped = bench.sql("select stop_reason from outcomes where stop_reason like '%not tried again%'");
+    assert_eq!(skipped.len(), 1, "the case costs the timeout once");
+}
+
+#[test]
+fn what_is_impossible_in_a_sweep_is_named_and_the_rest_is_measured() {
+    let bench = Bench::faulty();
+    let words = lengths("length=0,64,-1,128", "good");
+    let ran = bench.run(&[&words[..], &["--replicates", "1"]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("double with length=0 is left out") && ran.stderr.contains("at least 1"), "{ran:?}");
+    let cases = bench.sql("select distinct case_name from trials order by 1");
+    assert_eq!(cases.iter().map(|row| row["case_name"].as_str().unwrap()).collect::<Vec<_>>(), ["n128", "n64"]);
+    let left_out = bench.sql("select message from events where kind = 'left_out'");
+    assert_eq!(left_out.len(), 2, "{left_out:?}");
+    // What no combination is right with is a slip.
+    bench.fails(&lengths("length=64,abc", "good"), 4, &["`abc` is not a whole number"]);
 }
 
 #[test]

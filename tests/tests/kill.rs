@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use benchbook_tests::{Bench, Ran};
+use benchbook_tests::{Bench, LOOK, Ran, alive, children, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rand::{RngExt, SeedableRng};
@@ -19,35 +19,10 @@ const KILLS: usize = 100;
 const LONG: [&str; 8] =
     ["run", "double", "--replicates", "1", "--implementation", "good,twin", "--blocks", "100000000"];
 
-/// Time between two looks, so that looking takes no core from what is looked at.
-const LOOK: Duration = Duration::from_millis(2);
-
-/// Processes whose parent is `parent`.
-fn children(parent: u32) -> BTreeSet<i32> {
-    // A child belongs to the thread that started it.
-    let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-    let texts = threads.map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
-    texts.flat_map(|text| text.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<i32>>()).collect()
-}
-
-fn alive(id: i32) -> bool {
-    // A zombie has ended; only its parent has not asked yet.
-    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
-}
-
 /// Bytes in the journals that are not Parquet yet.
 fn written(bench: &Bench) -> u64 {
     let runs = fs::read_dir(bench.store()).into_iter().flatten().flatten();
     runs.filter_map(|run| fs::metadata(run.path().join("journal.bbj")).ok()).map(|file| file.len()).sum()
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !done() {
-        assert!(started.elapsed() < Duration::from_secs(30), "{what} did not happen within 30 s");
-        std::thread::sleep(LOOK);
-    }
 }
 
 fn start(bench: &Bench) -> Child {

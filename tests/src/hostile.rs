@@ -1,0 +1,79 @@
+//! Workers that misbehave before they measure anything: on the wire, on stderr, and with processes of their own.
+
+use std::collections::HashMap;
+use std::io::{Result, Write};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use arrow::array::{Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::ipc::writer::StreamWriter;
+use benchbook_core::message::PROTOCOL;
+
+/// The variable that says how a worker misbehaves.
+pub const HOSTILE: &str = "BENCHBOOK_TEST_WORKER";
+
+/// Bytes on stderr without an end of line, in writes of a mebibyte.
+const CHATTER_MIB: usize = 2_560;
+
+/// Longer than anybody waits.
+const LONG: Duration = Duration::from_secs(120);
+
+/// Misbehaves in the way that is named, and ends.
+///
+/// # Errors
+/// A pipe is closed.
+///
+/// # Panics
+/// If there is no way of that name.
+pub fn misbehave(way: &str) -> Result<()> {
+    let (mut out, mut stderr) = (std::io::stdout().lock(), std::io::stderr().lock());
+    match way {
+        "is-silent" => sleep(LONG),
+        "claims-length" => {
+            out.write_all(&[0xff; 4])?;
+            out.write_all(&i32::MAX.to_le_bytes())?;
+            out.flush()?;
+            sleep(LONG);
+        }
+        "has-other-columns" => {
+            out.write_all(&other_columns())?;
+            out.flush()?;
+            sleep(LONG);
+        }
+        "chatters" => {
+            let mebibyte = vec![b'x'; 1 << 20];
+            for _ in 0..CHATTER_MIB {
+                stderr.write_all(&mebibyte)?;
+            }
+        }
+        "leaves-child" => {
+            let mut child = Command::new("sleep");
+            child.arg("600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            writeln!(stderr, "child {}", child.spawn()?.id())?;
+        }
+        "tells-variables" => {
+            let mut names: Vec<String> = std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
+            names
+                .retain(|name| ["OMP_", "MKL_", "KMP_", "GOMP_", "RAYON_"].iter().any(|start| name.starts_with(start)));
+            names.sort();
+            writeln!(stderr, "{}", names.join(" "))?;
+        }
+        other => panic!("no worker misbehaves like `{other}`"),
+    }
+    Ok(())
+}
+
+/// A stream in the right version whose text is a number.
+fn other_columns() -> Vec<u8> {
+    let metadata = HashMap::from([("benchbook.protocol".to_owned(), PROTOCOL.to_string())]);
+    let schema = Arc::new(Schema::new(vec![Field::new("body", DataType::Int64, true)]).with_metadata(metadata));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from(vec![7]))]);
+    let mut bytes = Vec::new();
+    let mut writer = StreamWriter::try_new(&mut bytes, &schema).expect("memory can be written");
+    writer.write(&batch.expect("it fits its columns")).expect("memory can be written");
+    drop(writer);
+    bytes
+}

@@ -1,0 +1,154 @@
+//! Workers that misbehave: the controller says what they did, and neither falls, waits nor grows with them.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+
+use benchbook_tests::{Bench, HOSTILE, alive, children, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// `benchbook` with a worker that misbehaves like this.
+fn beside(bench: &Bench, way: &str, words: &[&str]) -> Command {
+    let mut command = bench.command(words);
+    command.env(HOSTILE, way);
+    command
+}
+
+/// The same command with so much address space, in KiB.
+fn within(kib: u32, command: &Command) -> Command {
+    let mut limited = Command::new("sh");
+    limited.arg("-c").arg(format!("ulimit -v {kib} && exec \"$0\" \"$@\"")).arg(command.get_program());
+    limited.args(command.get_args()).current_dir(command.get_current_dir().expect("a folder of its own"));
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited.stdin(Stdio::null());
+    limited
+}
+
+/// Runs a command, which must end with 4 by itself; what it complained of.
+fn complaint(mut command: Command) -> String {
+    let output = command.output().expect("it starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), output.status.signal()), (Some(4), None), "{stderr}");
+    assert!(!stderr.contains("panicked at"), "{stderr}");
+    stderr
+}
+
+#[test]
+fn what_is_no_message_is_named() {
+    let bench = Bench::faulty();
+    for (way, part) in [
+        ("claims-length", "claims a length of 2147483647 bytes"),
+        ("has-other-columns", "other columns than a message"),
+    ] {
+        let stderr = complaint(beside(&bench, way, &["run", "double"]));
+        assert!(stderr.contains("did not greet as a worker") && stderr.contains(part), "{way}: {stderr}");
+    }
+}
+
+#[test]
+fn gigabytes_without_an_end_of_line_are_not_kept() {
+    let bench = Bench::faulty();
+    // Kept whole they take 4 GiB, since a buffer doubles as it grows.
+    let stderr = complaint(within(4 << 20, &beside(&bench, "chatters", &["run", "double"])));
+    assert!(stderr.contains("its last words: xxx"), "{stderr}");
+    assert!(stderr.len() < 10_000, "{} bytes", stderr.len());
+}
+
+#[test]
+fn a_child_of_a_worker_does_not_outlive_it() {
+    let bench = Bench::faulty();
+    let stderr = complaint(beside(&bench, "leaves-child", &["run", "double"]));
+    let (_, rest) = stderr.split_once("its last words: child ").expect(&stderr);
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    let child: i32 = digits.parse().expect("a number");
+    wait_until("the end of the worker's child", || !alive(child));
+}
+
+#[test]
+fn ctrl_c_is_heard_while_a_worker_starts() {
+    let bench = Bench::faulty();
+    let mut controller = beside(&bench, "is-silent", &["run", "double"]).spawn().unwrap();
+    let mut workers = children(controller.id());
+    wait_until("the start of a worker", || {
+        workers = children(controller.id());
+        !workers.is_empty()
+    });
+    kill(Pid::from_raw(controller.id().cast_signed()), Signal::SIGINT).unwrap();
+    wait_until("the end of the program", || !alive(controller.id().cast_signed()));
+    let output = controller.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("interrupted before the worker had answered"), "{stderr}");
+    wait_until("the end of the worker", || workers.iter().all(|worker| !alive(*worker)));
+}
+
+#[test]
+fn no_variable_takes_threads_from_a_worker() {
+    let bench = Bench::faulty();
+    let mut command = beside(&bench, "tells-variables", &["run", "double", "--threads", "2"]);
+    for (name, value) in [
+        ("OMP_THREAD_LIMIT", "1"),
+        ("OMP_THREAD_LIMIT_ALL", "1"),
+        ("OMP_PROC_BIND", "true"),
+        ("OMP_NUM_THREADS", "1"),
+        ("MKL_DYNAMIC", "true"),
+        ("KMP_HW_SUBSET", "1c"),
+        ("GOMP_CPU_AFFINITY", "0"),
+        ("RAYON_NUM_THREADS", "1"),
+        ("OMP_WAIT_POLICY", "passive"),
+    ] {
+        command.env(name, value);
+    }
+    let stderr = complaint(command);
+    let (_, told) = stderr.split_once("its last words: ").expect(&stderr);
+    let told: Vec<&str> = told.split(';').next().unwrap_or_default().split_whitespace().collect();
+    for set in ["OMP_NUM_THREADS=2", "MKL_NUM_THREADS=2", "RAYON_NUM_THREADS=2", "OMP_WAIT_POLICY=passive"] {
+        assert!(told.contains(&set), "{set}: {told:?}");
+    }
+    let limits = ["OMP_THREAD_LIMIT", "OMP_PROC_BIND", "MKL_DYNAMIC", "KMP_HW_SUBSET", "GOMP_CPU_AFFINITY"];
+    assert!(!told.iter().any(|one| limits.iter().any(|limit| one.starts_with(limit))), "{told:?}");
+}
+
+#[test]
+fn a_variable_that_workers_do_not_get_is_named() {
+    let bench = Bench::faulty();
+    let words = ["run", "double", "--quick", "--replicates", "1", "--blocks", "3", "--implementation", "good"];
+    let output = bench.command(&words).env("OMP_THREAD_LIMIT", "1").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let events = bench.sql("select message from events where kind = 'variables_withheld'");
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert!(events[0]["message"].as_str().unwrap().contains("OMP_THREAD_LIMIT"), "{events:?}");
+}
+
+#[test]
+fn too_little_address_space_is_named() {
+    let bench = Bench::faulty();
+    let stderr = complaint(within(1_000_000, &bench.command(&["list"])));
+    assert!(stderr.contains("no address space") && stderr.contains("ulimit -v"), "{stderr}");
+}
+
+#[test]
+fn a_seed_that_cannot_be_recorded_is_refused() {
+    let bench = Bench::faulty();
+    bench.fails(&["run", "double", "--seed", "9223372036854775808"], 4, &["`seed` is over 9223372036854775807"]);
+    let words = ["run", "double", "--quick", "--replicates", "3", "--blocks", "3", "--implementation", "good"];
+    bench.ok(&[&words[..], &["--seed", "9223372036854775807"]].concat());
+    let negative = bench.sql(
+        "select count(*) as n from trials t join runs r on r.run_id = t.run_id where t.input_seed < 0 or r.seed < 0",
+    );
+    assert_eq!(negative[0]["n"], 0);
+}
+
+#[test]
+fn three_hundred_years_are_time_enough() {
+    let bench = Bench::faulty();
+    let words = ["run", "double", "--quick", "--replicates", "1", "--blocks", "3", "--implementation", "good"];
+    bench.ok(&[&words[..], &["--time", "293y"]].concat());
+    let ends = bench.sql("select distinct stop_reason from outcomes where trial is not null");
+    assert_eq!(ends.iter().map(|row| row["stop_reason"].as_str().unwrap()).collect::<Vec<_>>(), ["blocks"]);
+}
