@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::panic::PanicHookInfo;
 use std::thread;
 
+use benchbook_core::for_people;
 use benchbook_show::escaped;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -37,7 +38,7 @@ pub fn begin() -> std::io::Result<()> {
 
 /// Shows why a cell failed.
 pub fn failed(kind: &str, error: &dyn Display) {
-    let message = error.to_string();
+    let message = for_people(&error.to_string());
     let note = serde_json::json!({ "kind": kind, "message": message }).to_string();
     Bundle {
         html: format!("<div class=\"benchbook-error\"><pre>{}</pre></div>\n", escaped(&message)),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use benchbook_core::counted;
+use benchbook_core::{counted, for_people};
 use benchbook_record::{LocalStore, RunState, Store, merge as copy_runs};
 
 use crate::{Lab, Result, notebook};
@@ -48,7 +48,8 @@ pub(crate) fn tell_of_interrupted(lab: &Lab) -> Result<()> {
     for run in interrupted.drain(earlier..) {
         let blocks = counted(blocks.get(&run.run_id).copied().unwrap_or(0), "block");
         // A notebook that is gone cannot be told.
-        let _ = writeln!(out, "run {} was interrupted after {blocks}: what was written is kept", run.run_id);
+        let run = for_people(&run.run_id);
+        let _ = writeln!(out, "run {run} was interrupted after {blocks}: what was written is kept");
     }
     if earlier > 0 {
         let _ = writeln!(out, "and {earlier} earlier; `benchbook store ls` lists them");
@@ -76,7 +77,7 @@ pub(crate) fn merge(lab: &Lab, from: &Path) -> Result<usize> {
         let mut out = std::io::stdout().lock();
         for damaged in &merged.left_out {
             // A notebook that is gone cannot be told.
-            let _ = writeln!(out, "left out {damaged}");
+            let _ = writeln!(out, "left out {}", for_people(&damaged.to_string()));
         }
     }
     Ok(merged.copied)

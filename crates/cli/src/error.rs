@@ -1,7 +1,8 @@
 //! Failures and exit codes.
 
 use std::fmt::Display;
-use std::io::Write;
+
+pub use crate::people::say;
 
 /// Something became slower, and the user asked to be told by the exit code.
 pub const EXIT_REGRESSION: u8 = 1;
@@ -46,11 +47,6 @@ impl Failure {
     pub fn print(&self) {
         say(format_args!("error: {self}"));
     }
-}
-
-/// Tells a person something on stderr; whether anyone listens must not matter to a measurement.
-pub fn say(text: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 impl From<benchbook_show::Error> for Failure {

@@ -6,6 +6,7 @@ use crate::args::Format;
 use crate::batch::text_batch;
 use crate::error::Failure;
 use crate::output;
+use crate::people::people;
 
 /// One finding: level, area, text, and what to do about it.
 pub struct Row<'a> {
@@ -27,7 +28,7 @@ pub fn show(rows: &[Row<'_>], format: Format) -> Result<(), Failure> {
         ])?;
         return output::print(&batch.schema(), &[batch], format);
     }
-    let mut out = output::out();
+    let mut out = people();
     for Row { level, area, text, remedy } in rows {
         writeln!(out, "{level:8} {area}: {text}")?;
         if let Some(remedy) = remedy {

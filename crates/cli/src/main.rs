@@ -11,6 +11,7 @@ mod error;
 mod findings;
 mod interrupt;
 mod output;
+mod people;
 mod progress;
 
 use std::process::ExitCode;
@@ -27,10 +28,14 @@ fn main() -> ExitCode {
     }
     let cli = match Cli::read() {
         Ok(cli) => cli,
+        // Help and version are answers; everything else is a usage error, which repeats the words that it got.
+        Err(error) if error.use_stderr() => {
+            people::say(error.render().to_string().trim_end());
+            return ExitCode::from(EXIT_ERROR);
+        }
         Err(error) => {
             let _ = error.print();
-            // Help and version are answers; everything else is a usage error.
-            return if error.use_stderr() { ExitCode::from(EXIT_ERROR) } else { ExitCode::SUCCESS };
+            return ExitCode::SUCCESS;
         }
     };
     // A thread with room: a statement with thousands of terms is planned by recursion.

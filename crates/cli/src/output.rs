@@ -1,6 +1,6 @@
 //! Answers in every format.
 
-use std::io::{BufWriter, ErrorKind, IsTerminal, Stdout, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -9,39 +9,21 @@ use parquet::arrow::ArrowWriter;
 use crate::args::Format;
 use crate::batch::without_nesting;
 use crate::error::Failure;
-
-/// Stdout, whether or not anyone still reads it: the exit code belongs to the answer.
-pub struct Out(Stdout);
-
-/// Where answers go.
-pub fn out() -> Out {
-    Out(std::io::stdout())
-}
-
-impl Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        read_or_not(self.0.write(bytes), bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        read_or_not(self.0.flush(), ())
-    }
-}
-
-/// A closed pipe is the reader's wish, not an error.
-fn read_or_not<T>(written: std::io::Result<T>, unread: T) -> std::io::Result<T> {
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(unread),
-        other => other,
-    }
-}
+use crate::people::{out, people};
 
 /// Prints batches to stdout.
 ///
 /// # Errors
 /// A type that the format cannot hold, or a stdout that cannot be written.
 pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Result<(), Failure> {
-    let mut out = BufWriter::new(out());
+    // Programs get what was written; a terminal would obey it.
+    let exact = match format {
+        Format::Table => false,
+        Format::Json | Format::Csv => !std::io::stdout().is_terminal(),
+        Format::Arrow | Format::Parquet => true,
+    };
+    let mut out: Box<dyn Write + Send> =
+        if exact { Box::new(BufWriter::new(out())) } else { Box::new(people()) };
     match format {
         Format::Table => {
             let text = benchbook_show::table(schema, batches)?;

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use benchbook_core::counted;
+use benchbook_core::{counted, on_one_line};
 use benchbook_measure::run::{Observer, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -43,9 +43,12 @@ impl Observer for Bar {
                 self.groups = groups;
                 self.bar.set_length(groups as u64);
             }
-            Progress::Preparing { case, variant, .. } => self.bar.set_message(format!("{case}: preparing {variant}")),
+            Progress::Preparing { case, variant, .. } => {
+                self.bar.set_message(on_one_line(&format!("{case}: preparing {variant}")));
+            }
             Progress::Block { case, replicate, block, blocks, .. } => {
-                self.bar.set_message(format!("{case}: replicate {replicate}, block {block} of {blocks}"));
+                let text = format!("{case}: replicate {replicate}, block {block} of {blocks}");
+                self.bar.set_message(on_one_line(&text));
             }
             Progress::GroupDone { done } => {
                 self.bar.set_position(done as u64);

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use benchbook_core::for_people;
+
 use crate::handler::Host;
 use crate::serve::serve;
 
@@ -28,7 +30,7 @@ pub fn worker_main(set_threads: impl FnOnce(usize) -> Result<(), String>, host: 
         Ok(()) => ExitCode::SUCCESS,
         #[expect(clippy::print_stderr, reason = "the last words of a program; its controller reads them")]
         Err(message) => {
-            eprintln!("benchbook-worker: {message}");
+            eprintln!("benchbook-worker: {}", for_people(&message));
             ExitCode::from(4)
         }
     }

@@ -3,6 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use benchbook_core::on_one_line;
 
 use crate::Result;
 use crate::number::{duration, number};
@@ -50,7 +51,7 @@ impl Cells {
     }
 }
 
-/// The first `take` values of a column as text, without characters that would move a cursor.
+/// The first `take` values of a column as text, each on one line for people.
 ///
 /// # Errors
 /// A type that has no text.
@@ -61,9 +62,7 @@ pub fn texts(column: &ArrayRef, take: usize) -> Result<Vec<String>> {
     }
     let options = FormatOptions::default();
     let formatter = ArrayFormatter::try_new(column.as_ref(), &options)?;
-    // Control characters would move the cursor or colour the terminal.
-    let clean = |text: String| text.replace(|c: char| c.is_control(), " ");
-    Ok((0..take).map(|row| clean(formatter.value(row).to_string())).collect())
+    Ok((0..take).map(|row| on_one_line(&formatter.value(row).to_string())).collect())
 }
 
 /// A column's name without its unit, and the unit.

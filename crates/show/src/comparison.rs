@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use benchbook_core::baseline_of;
+use benchbook_core::{baseline_of, on_one_line};
 use benchbook_query::{Answer, Session};
 use benchbook_record::environment_difference;
 
@@ -78,8 +78,8 @@ pub fn warnings(session: &Session, run_id: &str) -> Result<Vec<String>> {
     ))?;
     let messages = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
     let all = gaps(session, run_id)?.into_iter().chain(messages.map(str::to_owned));
-    // Names come from the store: control characters would move the cursor or colour the terminal.
-    Ok(all.map(|text| text.replace(|c: char| c.is_control(), " ")).collect())
+    // A line each, whatever the names in it hold.
+    Ok(all.map(|text| on_one_line(&text)).collect())
 }
 
 /// What others are compared with when nobody names it: see [`baseline_of`].

@@ -2,6 +2,7 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use benchbook_core::on_one_line;
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table};
 
@@ -18,7 +19,7 @@ const MOST_ROWS: usize = 1_000;
 pub fn table(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String> {
     let mut table = Table::new();
     table.load_preset(UTF8_BORDERS_ONLY);
-    table.set_header(schema.fields().iter().map(|field| Cell::new(field.name())));
+    table.set_header(schema.fields().iter().map(|field| Cell::new(on_one_line(field.name()))));
     for (index, field) in schema.fields().iter().enumerate() {
         if field.data_type().is_numeric()
             && let Some(column) = table.column_mut(index)
@@ -51,7 +52,7 @@ pub fn fitted(cells: &Cells, fit: bool) -> Table {
     if fit {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
-    table.set_header(&cells.header);
+    table.set_header(cells.header.iter().map(|name| on_one_line(name)));
     for (index, numeric) in cells.numeric.iter().enumerate() {
         if *numeric && let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -65,7 +66,7 @@ pub fn fitted(cells: &Cells, fit: bool) -> Table {
                 Cell::new(format!("= {said}")).fg(Color::Blue)
             }
             "undecided" => Cell::new("? undecided").fg(Color::DarkGrey),
-            _ => Cell::new(text),
+            _ => Cell::new(on_one_line(text)),
         }));
     }
     table

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use benchbook_core::for_people;
 use benchbook_show::{STYLE, escaped};
 
 /// A result as HTML and as plain text, and as plotly's JSON where it is one figure.
@@ -28,7 +29,9 @@ impl Bundle {
     pub fn emit(&self) {
         let mut out = std::io::stdout().lock();
         let styled = format!("<style>{STYLE}</style>\n{}", self.html);
-        let mut parts = vec![("text/html", styled.as_str()), ("text/plain", self.text.as_str())];
+        // Jupyter's console is a terminal.
+        let text = for_people(&self.text);
+        let mut parts = vec![("text/html", styled.as_str()), ("text/plain", text.as_str())];
         parts.extend(self.plotly.as_deref().map(|json| ("application/vnd.plotly.v1+json", json)));
         parts.extend(self.note.as_ref().map(|(mime, json)| (*mime, json.as_str())));
         for (mime, content) in parts {

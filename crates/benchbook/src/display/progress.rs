@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use benchbook_core::counted;
+use benchbook_core::{counted, for_people};
 use benchbook_measure::clock;
 use benchbook_measure::run::{Observer, Progress};
 
@@ -21,7 +21,7 @@ impl Lines {
         self.told_at_ns = clock::now_ns();
         let mut out = std::io::stdout().lock();
         // Whether anyone reads must not matter to a measurement.
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        let _ = writeln!(out, "{}", for_people(line)).and_then(|()| out.flush());
     }
 }
 

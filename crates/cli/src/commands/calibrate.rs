@@ -16,6 +16,7 @@ use crate::batch::text_batch;
 use crate::error::{EXIT_ERROR, Failure};
 use crate::interrupt::interrupt_flag;
 use crate::output;
+use crate::people::people;
 use crate::progress::Bar;
 
 use super::run::{command_line, local_path};
@@ -80,7 +81,7 @@ fn tell(store: &str, machine: &RunRow, format: Format) -> Result<(), Failure> {
     let batch = text_batch(&columns)?;
     output::print(&batch.schema(), &[batch], format)?;
     if format == Format::Table {
-        let mut out = output::out();
+        let mut out = people();
         let verdicts: u64 = found.iter().map(|one| one.verdicts).sum();
         writeln!(
             out,

@@ -9,6 +9,7 @@ use benchbook_show::{Comparison, across, counts, fitted, gated, undecided, withi
 use crate::args::{CompareArgs, FailOn, Format};
 use crate::error::{EXIT_REGRESSION, EXIT_UNDECIDED, Failure};
 use crate::output;
+use crate::people::people;
 
 /// Compares variants within a run, or two runs.
 pub fn compare(location: &str, arguments: &CompareArgs) -> Result<u8, Failure> {
@@ -38,8 +39,10 @@ fn show(comparison: &Comparison, format: Format) -> Result<(), Failure> {
     }
     // Elsewhere than on a terminal lines stay whole.
     let table = fitted(cells, std::io::stdout().is_terminal());
-    let mut out = output::out();
-    writeln!(out, "{note}\n{table}\n{}.", counts(answer))?;
+    let mut out = people();
+    writeln!(out, "{note}")?;
+    out.ours(table)?;
+    writeln!(out, "{}.", counts(answer))?;
     for warning in warnings {
         writeln!(out, "Warning: {warning}.")?;
     }

@@ -7,7 +7,7 @@ use benchbook_kernel::{Finding, InstallRequest, Level, Surroundings, examine, in
 use crate::args::{KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs};
 use crate::error::{EXIT_ERROR, Failure};
 use crate::findings::{Row, show};
-use crate::output;
+use crate::people::people;
 
 /// Installs the kernel, or says what it needs.
 pub fn kernel(arguments: KernelArgs) -> Result<u8, Failure> {
@@ -22,7 +22,7 @@ fn put(arguments: KernelInstallArgs) -> Result<u8, Failure> {
     let request = InstallRequest { prefix, user, snapshot, python, evcxr };
     let installed = install(&Surroundings::here()?, &request)?;
     let (kernelspec, snapshot) = (&installed.kernelspec, &installed.snapshot);
-    let mut out = output::out();
+    let mut out = people();
     let done = if installed.written.is_empty() { "is up to date" } else { "is installed" };
     writeln!(out, "the kernel Rust (benchbook) {done} in {}", kernelspec.folder.display())?;
     writeln!(out, "it loads build {} from {}", snapshot.manifest().build_id, snapshot.folder().display())?;

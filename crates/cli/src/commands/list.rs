@@ -14,6 +14,7 @@ use crate::batch::text_batch;
 use crate::coverage::{self, Available, Claim};
 use crate::error::Failure;
 use crate::output;
+use crate::people::people;
 
 /// Shows what exists.
 pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
@@ -41,7 +42,7 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
         ("Devices", Topic::Devices),
         ("Named queries", Topic::Queries),
     ] {
-        writeln!(output::out(), "{title}")?;
+        writeln!(people(), "{title}")?;
         let batch = batch(topic, Some(&known))?;
         output::print(&batch.schema(), &[batch], format)?;
     }

@@ -18,7 +18,7 @@ use super::plan_file::{plan_file, quicken};
 use crate::args::{RunArgs, once};
 use crate::error::{EXIT_ERROR, Failure, say};
 use crate::interrupt::interrupt_flag;
-use crate::output;
+use crate::people::people;
 use crate::progress::Bar;
 
 /// Measures what the arguments say.
@@ -133,7 +133,7 @@ fn of_workloads(workloads: &[String], arguments: &RunArgs) -> Result<Plan, Failu
 
 fn dry_run(plan: &Plan, Expanded { cells, left_out }: &Expanded) -> Result<u8, Failure> {
     let text = toml::to_string(plan).map_err(|error| Failure::while_doing("the plan as TOML", error))?;
-    let mut out = output::out();
+    let mut out = people();
     writeln!(out, "{text}")?;
     for cell in cells {
         let variants: Vec<String> = cell.variants.iter().map(ToString::to_string).collect();
@@ -147,7 +147,7 @@ fn dry_run(plan: &Plan, Expanded { cells, left_out }: &Expanded) -> Result<u8, F
 
 fn tell(summary: &RunSummary, store: &str) -> Result<u8, Failure> {
     let RunSummary { folder, interrupted, .. } = summary;
-    let mut out = output::out();
+    let mut out = people();
     writeln!(out, "{summary}\nrecorded in {}", folder.display())?;
     if !summary.measured_nothing() {
         let option = if store == "results" { String::new() } else { format!(" --store {store}") };

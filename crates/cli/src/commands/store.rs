@@ -10,6 +10,7 @@ use crate::args::{Format, StoreAction, StoreArgs};
 use crate::batch::text_batch;
 use crate::error::{EXIT_ERROR, Failure};
 use crate::output;
+use crate::people::people;
 
 /// Lists, verifies, repairs or merges.
 pub fn store(location: &str, arguments: StoreArgs) -> Result<u8, Failure> {
@@ -50,7 +51,7 @@ fn state(state: &RunState) -> String {
 fn check(location: &str, format: Format) -> Result<u8, Failure> {
     let damaged = verify(&Store::open(location)?)?;
     if damaged.is_empty() && format == Format::Table {
-        writeln!(output::out(), "every file is as it was written")?;
+        writeln!(people(), "every file is as it was written")?;
         return Ok(0);
     }
     let batch = text_batch(&[
@@ -66,7 +67,7 @@ fn mend(location: &str, format: Format) -> Result<u8, Failure> {
     Store::open(location)?;
     let repaired = repair(&LocalStore::create_or_open(local_path(location)?)?)?;
     if repaired.is_empty() && format == Format::Table {
-        writeln!(output::out(), "nothing to repair")?;
+        writeln!(people(), "nothing to repair")?;
         return Ok(0);
     }
     let batch = text_batch(&[
@@ -80,7 +81,7 @@ fn mend(location: &str, format: Format) -> Result<u8, Failure> {
 
 fn join(from: &str, into: &str) -> Result<u8, Failure> {
     let merged = merge(&Store::open(from)?, &LocalStore::create_or_open(local_path(into)?)?)?;
-    let mut out = output::out();
+    let mut out = people();
     writeln!(out, "{} runs copied, {} were here already", merged.copied, merged.identical)?;
     for damaged in &merged.left_out {
         writeln!(out, "left out: {}: {}", damaged.path, damaged.reason)?;

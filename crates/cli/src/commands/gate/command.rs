@@ -22,7 +22,7 @@ use crate::args::{FailOn, GateArgs};
 use crate::commands::run::local_path;
 use crate::error::{Failure, say};
 use crate::interrupt::interrupt_flag;
-use crate::output;
+use crate::people::people;
 
 /// What the baseline turned out to be.
 enum Baseline {
@@ -86,7 +86,7 @@ pub fn gate(store: &str, arguments: &GateArgs) -> Result<u8, Failure> {
         report.write(file).map_err(|error| Failure::while_doing(&file.display().to_string(), error))
     });
     let outcome = report.outcome();
-    writeln!(output::out(), "{}", report.text())?;
+    writeln!(people(), "{}", report.text())?;
     // A file that could not be written must not take the verdict with it.
     written?;
     Ok(exit_code(outcome, arguments.fail_on.contains(&FailOn::Undecided)))

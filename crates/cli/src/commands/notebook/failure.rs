@@ -1,28 +1,17 @@
 //! Why a notebook failed, for a person: file, cell, source, error.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
+use benchbook_core::{for_people, on_one_line};
 use benchbook_kernel::{Failure, FailureKind, Report};
 
 /// Lines shown of a long source: so many of its beginning and of its end.
 const FIRST_LINES: usize = 30;
 const LAST_LINES: usize = 5;
 
-/// Text without what would move the cursor or change the colours of a terminal.
-pub fn clean(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
-}
-
-/// The same of a file's name, which may hold anything.
-pub fn clean_name(file: &Path) -> String {
-    clean(&file.display().to_string()).replace(['\n', '\t'], "\u{fffd}")
-}
-
 /// Everything that went wrong with a notebook.
 pub fn describe(report: &Report) -> String {
-    let file = clean_name(&report.notebook);
+    let file = on_one_line(&report.notebook.display().to_string());
     let one = |failure| describe_one(&file, report.cells, failure);
     report.failures.iter().map(one).collect::<Vec<_>>().join("\n")
 }
@@ -36,7 +25,7 @@ fn describe_one(file: &str, cells: usize, failure: &Failure) -> String {
     if let Some(source) = &failure.source {
         let _ = write!(text, "\n{}", numbered(source));
     }
-    for line in clean(failure.message.trim_end()).lines() {
+    for line in for_people(failure.message.trim_end()).lines() {
         let _ = write!(text, "\n    {line}");
     }
     text
@@ -59,7 +48,7 @@ fn what(kind: FailureKind) -> &'static str {
 
 /// The lines with their numbers; of many, the first and the last.
 fn numbered(source: &str) -> String {
-    let source = clean(source);
+    let source = for_people(source);
     let lines: Vec<&str> = source.lines().collect();
     let line = |number: usize| format!("{:6} | {}", number + 1, lines[number]);
     if lines.len() <= FIRST_LINES + LAST_LINES + 1 {

@@ -5,12 +5,12 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use benchbook_core::counted;
+use benchbook_core::{counted, on_one_line};
 use benchbook_kernel::{Event, Observer, Report};
 use benchbook_show::duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::failure::{clean, clean_name, describe};
+use super::failure::describe;
 use crate::error::say;
 
 /// The longest beginning of a cell that is shown, in characters.
@@ -34,7 +34,7 @@ impl Progress {
     /// Bars on a terminal, plain lines where stderr is something else.
     pub fn of(files: &[PathBuf]) -> Self {
         let state = |file: &PathBuf| State {
-            name: clean_name(file),
+            name: on_one_line(&file.display().to_string()),
             cells: 0,
             line: String::new(),
             bar: ProgressBar::hidden(),
@@ -70,7 +70,7 @@ impl Observer for Progress {
                 }
             }
             Event::Cell { index, line, .. } => {
-                state.line = clean(line).chars().take(LINE_CHARS).collect();
+                state.line = on_one_line(line).chars().take(LINE_CHARS).collect();
                 state.bar.set_position(*index as u64);
                 state.bar.set_message(state.line.clone());
             }

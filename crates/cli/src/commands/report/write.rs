@@ -12,7 +12,7 @@ use minijinja::{AutoEscape, Environment, context};
 use super::content::Content;
 use crate::args::ReportArgs;
 use crate::error::{Failure, say};
-use crate::output::out;
+use crate::people::out;
 
 /// Writes the report of a run.
 pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
