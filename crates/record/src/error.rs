@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use arrow::error::ArrowError;
+use benchbook_core::without_passwords;
 
 use crate::{SCHEMA_VERSION, Table};
 
@@ -104,7 +105,7 @@ pub enum Error {
     #[error(transparent)]
     Unknown(#[from] benchbook_core::Error),
     /// An object store refused.
-    #[error("cannot read `{location}`: {cause}")]
+    #[error("cannot read `{location}`: {}", without_passwords(&cause.to_string()))]
     Remote {
         /// The store's location.
         location: String,

@@ -3,6 +3,7 @@
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
+use benchbook_core::without_passwords;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::parse_url_opts;
@@ -58,7 +59,8 @@ impl Store {
         if let Some(folder) = folder_of(location)? {
             return Self::local(folder);
         }
-        let refused = |reason: String| Error::Location { location: location.to_owned(), reason };
+        let told = without_passwords(location);
+        let refused = |reason: String| Error::Location { location: told.clone(), reason: without_passwords(&reason) };
         let url = Url::parse(location).map_err(|error| refused(error.to_string()))?;
         // Text that is not UTF-8 is no option of an object store.
         let variables =
@@ -71,7 +73,7 @@ impl Store {
             let (store, prefix) = parse_url_opts(&url, options.clone()).map_err(|error| refused(error.to_string()))?;
             Ok(Arc::new(PrefixStore::new(store, prefix)))
         };
-        Self::remote(location, connect()?, connect()?, handle)
+        Self::remote(&told, connect()?, connect()?, handle)
     }
 
     /// Opens the store in a folder.
@@ -131,7 +133,7 @@ impl Store {
         Ok(Self { inner: Arc::new(Inner { location, place, object_store, root }) })
     }
 
-    /// Where the store is: the full path of its folder, or its URL as given.
+    /// Where the store is: the full path of its folder, or its URL without a password.
     pub fn location(&self) -> &str {
         &self.inner.location
     }
