@@ -24,5 +24,6 @@ mod tests;
 pub use build::Workshop;
 pub use error::{Result, RevisionError};
 pub use flagged::{Comparison, Estimate, Label, SEQUENTIAL, Second, flagged};
+pub use markdown::plain;
 pub use revision::{Revision, Source};
-pub use summary::{LeftOut, Missing, Outcome, Report, exit_code};
+pub use summary::{LeftOut, Missing, Outcome, Report, exit_code, write_whole};

@@ -227,14 +227,16 @@ fn folded(title: &str, inside: &str) -> String {
     format!("\n<details><summary>{}</summary>\n\n{inside}\n</details>\n", plain(title))
 }
 
-/// Text that stays text in Markdown, in a cell and in HTML: no markup, no mention of a person, no new line.
-pub(super) fn plain(text: &str) -> String {
+/// Text that stays text in Markdown, in a cell and in HTML: no markup, no mention of a person, no new line, no other
+/// direction of reading.
+pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '&' | '<' | '>' | '"' | '|' | '`' | '*' | '[' | ']' | '\\' | '~' | '#' | '@' => {
                 let _ = write!(plain, "&#{};", c as u32);
             }
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => plain.push(' '),
             c if c.is_control() => plain.push(' '),
             c => plain.push(c),
         }

@@ -1,5 +1,6 @@
 //! What a gate found: its outcome, its files, its exit code.
 
+use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -156,13 +157,19 @@ impl Report {
     /// Those of [`Report::writable`], or the disk is full; an older file is then left as it was.
     pub fn write(&self, file: &Path) -> io::Result<()> {
         let text = if is_json(file)? { format!("{:#}\n", self.json()) } else { markdown(self) };
-        let mut part = part_beside(file)?;
-        part.write_all(text.as_bytes())?;
-        // Temporary files are private; a report is not.
-        std::fs::set_permissions(part.path(), PermissionsExt::from_mode(0o644))?;
-        part.persist(file)?;
-        Ok(())
+        write_whole(file, text.as_bytes())
     }
+}
+
+/// Writes a file whole or not at all, for whom the umask lets read it.
+///
+/// # Errors
+/// The system refuses; an older file is then left as it was.
+pub fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut part = part_beside(file)?;
+    part.write_all(bytes)?;
+    part.persist(file)?;
+    Ok(())
 }
 
 fn is_json(file: &Path) -> io::Result<bool> {
@@ -179,7 +186,9 @@ fn part_beside(file: &Path) -> io::Result<NamedTempFile> {
     if !folder.is_dir() {
         return Err(io::Error::other("its folder is missing, make it first"));
     }
-    tempfile::Builder::new().prefix(".gate").tempfile_in(folder)
+    // Temporary files are private; a report is as any other file.
+    let mode = Permissions::from_mode(0o666);
+    tempfile::Builder::new().prefix(".report").permissions(mode).tempfile_in(folder)
 }
 
 /// The exit code: 0 passed, 1 regression, 2 undecided if that is to fail, 3 not comparable, 4 incomplete.

@@ -1,9 +1,9 @@
 //! Files that are there whole or not at all.
 
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-
-use tempfile::NamedTempFile;
 
 use crate::error::{Named, Result};
 
@@ -14,11 +14,10 @@ pub(crate) fn write_if_changed(path: &Path, content: &[u8]) -> Result<bool> {
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).named("make the folder", folder)?;
-    let mut file = NamedTempFile::new_in(folder).named("write to", folder)?;
+    // A temporary file is private; what is installed may be read by whom the umask lets.
+    let mode = Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder).named("write to", folder)?;
     file.write_all(content).named("write", path)?;
-    // A temporary file is private; what is installed may be read by every user of the environment.
-    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(readable).named("write", path)?;
     file.persist(path).map_err(|error| error.error).named("write", path)?;
     Ok(true)
 }

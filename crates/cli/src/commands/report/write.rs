@@ -1,18 +1,20 @@
 //! A report as HTML, Markdown or JSON.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use benchbook_charts::{Browser, Figure, document, script_once};
+use benchbook_gate::{plain, write_whole};
 use benchbook_measure::record::Store;
 use benchbook_query::Session;
 use benchbook_show::figures;
-use minijinja::{AutoEscape, Environment, context};
+use minijinja::{AutoEscape, Environment, context, escape_formatter};
 
 use super::content::Content;
 use crate::args::ReportArgs;
 use crate::error::{Failure, say};
-use crate::people::out;
+use crate::people::people;
 
 /// Writes the report of a run.
 pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
@@ -28,14 +30,14 @@ pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
     };
     let text = match kind {
         Kind::Json => serde_json::to_string_pretty(&content)?,
-        Kind::Markdown => render(MARKDOWN, AutoEscape::None, &content, &[])?,
+        Kind::Markdown => render(MARKDOWN, AutoEscape::Custom("markdown"), &content, &[])?,
         Kind::Html => render(HTML, AutoEscape::Html, &content, &drawn)?,
     };
     replace(output, text.as_bytes())?;
     if let Some(folder) = &arguments.figures {
         export(folder, &drawn)?;
     }
-    writeln!(out(), "{}\nreport of run {} in {}", content.headline, content.run.run_id, output.display())?;
+    writeln!(people(), "{}\nreport of run {} in {}", content.headline, content.run.run_id, output.display())?;
     Ok(0)
 }
 
@@ -86,7 +88,11 @@ fn render(
 ) -> Result<String, Failure> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(move |_| escape);
-    environment.add_filter("cell", |text: String| text.replace('|', "\\|").replace('\n', " "));
+    // Whatever a template shows is text, in Markdown as in HTML.
+    environment.set_formatter(|out, state, value| match state.auto_escape() {
+        AutoEscape::Custom(_) => out.write_str(&plain(&value.to_string())).map_err(minijinja::Error::from),
+        _ => escape_formatter(out, state, value),
+    });
     let wrong = |error: minijinja::Error| Failure::while_doing("the report's template", error);
     environment.add_template(name, template).map_err(wrong)?;
     let divs: Vec<String> =
@@ -100,13 +106,5 @@ fn render(
 
 /// Writes a file whole or not at all, so that a full disk leaves the old report.
 fn replace(output: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let wrong = |error: std::io::Error| Failure::while_doing(&output.display().to_string(), error);
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".report").tempfile_in(folder).map_err(wrong)?;
-    file.write_all(bytes).map_err(wrong)?;
-    // Temporary files are private; a report is not.
-    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    std::fs::set_permissions(file.path(), readable).map_err(wrong)?;
-    file.persist(output).map_err(|error| wrong(error.error))?;
-    Ok(())
+    write_whole(output, bytes).map_err(|error| Failure::while_doing(&output.display().to_string(), error))
 }
