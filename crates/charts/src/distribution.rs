@@ -10,10 +10,10 @@ use plotly::{Scatter, Trace};
 use crate::columns::{Columns, Names};
 use crate::error::Result;
 use crate::figure::Figure;
-use crate::frame::{Frame, axis, no_data, paper_text, value_axis};
+use crate::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, paper_text, value_axis};
 use crate::palette::{Style, style};
 use crate::strip::{fair_limit, jitter, quartiles, thinned, widths};
-use crate::text::{count, counted, label, line, significant};
+use crate::text::{broken, count, counted, height, label, line, significant};
 use crate::units::TimeUnit;
 
 const TITLE: &str = "Distribution of time per iteration";
@@ -25,6 +25,7 @@ pub const MAX_POINTS_PER_FIGURE: usize = 60_000;
 /// Strips in one figure; further ones are left out, and the figure says so.
 pub const MAX_STRIPS: usize = 120;
 
+/// Height of a strip without its label, and 1 on its axis.
 const STRIP_PX: f64 = 62.0;
 /// Between two panels: tick labels and axis title of one, heading of the next.
 const GAP_PX: f64 = 86.0;
@@ -92,15 +93,22 @@ pub fn distribution(batches: &[RecordBatch]) -> Result<Figure> {
         frame.notes.push("thinned evenly by rank where marked, extremes kept; boxes use every sample".to_owned());
     }
 
-    frame.heading_px = if cases.is_some() { HEADING_PX } else { 0.0 };
-    let gaps = GAP_PX * (panels.len() - 1) as f64;
-    frame.plot_px = STRIP_PX * sizes.len() as f64 + gaps;
+    let headings = panels.iter().filter_map(|panel| panel.case.as_deref()).map(heading);
+    let heading_lines = headings.map(|heading| height(&heading)).max();
+    let more_px = LABEL_PX * heading_lines.map_or(0, |lines| lines - 1) as f64;
+    frame.heading_px = heading_lines.map_or(0.0, |_| HEADING_PX + more_px);
+    let gap_px = GAP_PX + more_px;
+    let gaps = gap_px * (panels.len() - 1) as f64;
+    let labels = panels.iter().flat_map(|panel| panel.strips.iter().map(|strip| strip_label(strip, &variants, limit)));
+    let lines = labels.map(|label| height(&label)).max().unwrap_or(1);
+    let pitch = 1.0 + lines as f64 * LABEL_PX / STRIP_PX;
+    frame.plot_px = STRIP_PX * pitch * sizes.len() as f64 + gaps;
     let mut top_px = 0.0;
     for (number, panel) in panels.iter().enumerate() {
-        let height_px = STRIP_PX * panel.strips.len() as f64;
+        let height_px = STRIP_PX * pitch * panel.strips.len() as f64;
         let domain = [1.0 - (top_px + height_px) / frame.plot_px, 1.0 - top_px / frame.plot_px];
-        draw_panel(&mut frame, panel, &variants, number, domain, limit);
-        top_px += height_px + GAP_PX;
+        draw_panel(&mut frame, panel, &variants, number, (domain, pitch), limit);
+        top_px += height_px + gap_px;
     }
     frame.figure()
 }
@@ -148,22 +156,29 @@ fn keep_first(panels: &mut Vec<Panel>, most: usize) -> usize {
     total
 }
 
-fn draw_panel(frame: &mut Frame, panel: &Panel, variants: &Names, number: usize, domain: [f64; 2], limit: usize) {
+/// Draws the strips `pitch` apart, each below its label.
+fn draw_panel(
+    frame: &mut Frame,
+    panel: &Panel,
+    variants: &Names,
+    number: usize,
+    (domain, pitch): ([f64; 2], f64),
+    limit: usize,
+) {
     let suffix = if number == 0 { String::new() } else { (number + 1).to_string() };
     let (x_name, y_name) = (format!("x{suffix}"), format!("y{suffix}"));
     let scale = Scale::of(panel);
-    let mut labels = Vec::new();
-    for (row, strip) in panel.strips.iter().enumerate() {
+    let places: Vec<f64> = (0..panel.strips.len()).map(|row| pitch * row as f64).collect();
+    for (place, strip) in places.iter().zip(&panel.strips) {
         let name = &variants.distinct[strip.variant];
-        let shown = strip.sorted_ns.len().min(limit);
-        labels.push(strip_label(name, shown, strip));
-        frame.traces.extend(strip_traces(strip, name, row as f64, limit, &scale, [&x_name, &y_name]));
+        frame.annotations.push(above_row(&strip_label(strip, variants, limit), place - 0.42, 0.0).y_ref(&y_name));
+        frame.traces.extend(strip_traces(strip, name, *place, limit, &scale, [&x_name, &y_name]));
     }
-    let rows = panel.strips.len() as f64;
+    let last = places.last().copied().unwrap_or(0.0);
     let y_axis = axis("")
-        .range(vec![rows - 0.5, -0.5])
-        .tick_values((0..panel.strips.len()).map(|row| row as f64).collect())
-        .tick_text(labels)
+        .range(vec![last + 0.5, 0.5 - pitch])
+        .tick_values(places)
+        .show_tick_labels(false)
         .show_grid(false)
         .fixed_range(true)
         .domain(&domain)
@@ -171,8 +186,9 @@ fn draw_panel(frame: &mut Frame, panel: &Panel, variants: &Names, number: usize,
     frame.axes.push((format!("xaxis{suffix}"), scale.axis().domain(&[0.0, 1.0]).anchor(&y_name)));
     frame.axes.push((format!("yaxis{suffix}"), y_axis));
     if let Some(case) = &panel.case {
-        let heading = format!("<b>{}</b>", line(case));
-        frame.annotations.push(paper_text(&heading, 0.0, domain[1]).x_anchor(Anchor::Left).y_anchor(Anchor::Bottom));
+        frame
+            .annotations
+            .push(paper_text(&heading(case), 0.0, domain[1]).x_anchor(Anchor::Left).y_anchor(Anchor::Bottom));
     }
 }
 
@@ -218,14 +234,21 @@ impl Scale {
     }
 }
 
-fn strip_label(name: &str, shown: usize, strip: &Strip) -> String {
+fn heading(case: &str) -> String {
+    format!("<b>{}</b>", broken(case, LABEL_CHARS))
+}
+
+fn strip_label(strip: &Strip, variants: &Names, limit: usize) -> String {
     let all = strip.sorted_ns.len();
+    let shown = all.min(limit);
     let size = match all {
         0 => strip.reason.as_ref().map_or_else(|| "no data".to_owned(), |reason| format!("no data: {}", label(reason))),
         _ if shown < all => format!("{} of {} shown", count(shown), count(all)),
         _ => format!("n = {}", count(all)),
     };
-    format!("{}<br><span style=\"font-size:11px\">{size}</span>", label(name))
+    let name = broken(&variants.distinct[strip.variant], LABEL_CHARS);
+    let apart = if name.chars().count() + size.len() < LABEL_CHARS { " " } else { "<br>" };
+    format!("{name}{apart}<span style=\"font-size:11px\">{size}</span>")
 }
 
 /// Points above the middle of the row, box below it, median line through both.

@@ -1,3 +1,58 @@
+// Breaks the texts of a figure that are wider than a narrow page, and makes the figure higher by what that takes.
+function benchbookFit(figure, width) {
+  const { layout } = figure;
+  const pen = document.createElement("canvas").getContext("2d");
+  const plain = (text) => text.replace(/<[^>]*>/g, "").replace(/&#?\w+;/g, "x");
+  // After a space or a slash that is in no tag; a word that is too long itself, anywhere.
+  const broken = (text, room, font) => {
+    pen.font = font;
+    const wide = (line) => pen.measureText(plain(line).trimEnd()).width > room;
+    const words = (line) => line.split(/(?<=[ /])(?![^<]*>)/)
+      .flatMap((word) => wide(word) && !/[<&]/.test(word) ? word.match(/.{1,20}/g) : [word]);
+    const fold = (line) => words(line).reduce((lines, word) => {
+      const longer = (lines.at(-1) ?? "") + word;
+      return lines.length && wide(longer) ? [...lines, word] : [...lines.slice(0, -1), longer];
+    }, []);
+    return text.split("<br>").flatMap(fold).join("<br>");
+  };
+  const lines = (text) => text.split("<br>").length;
+  const family = layout.font.family ?? "system-ui, sans-serif";
+  const { l, r, t, b } = layout.margin;
+  const plot = layout.height - t - b;
+  const grow = (side, px) => {
+    layout.margin[side] += px;
+    layout.height += px;
+  };
+
+  // The heading in bold, the notes in small below it.
+  const [heading, ...notes] = layout.title.text.split("<br>");
+  const small = notes.map((note) => broken(note, width - 24, `13px ${family}`));
+  layout.title.text = [broken(heading, width - 24, `bold 18px ${family}`), ...small].join("<br>");
+  grow("t", 22 * (lines(layout.title.text) - 1 - notes.length));
+
+  // Ticks and title of a vertical axis stand left of the plot.
+  const inside = width - l - r - (layout.yaxis?.title?.text ? 40 : 0);
+  for (const axis of Object.keys(layout).filter((name) => name.startsWith("xaxis")).map((name) => layout[name])) {
+    if (!axis.title?.text) continue;
+    if (axis.anchor) {
+      // Between panels there is no room for a second line.
+      axis.title.font.size = 12;
+      continue;
+    }
+    axis.title.text = broken(axis.title.text, inside, `14px ${family}`);
+    const more = 19 * (lines(axis.title.text) - 1);
+    grow("b", more);
+    layout.legend.y -= more / plot;
+  }
+  let legend = 0;
+  for (const trace of figure.data) {
+    if (!layout.showlegend || trace.showlegend === false || !trace.name) continue;
+    trace.name = broken(trace.name, inside - 64, `14px ${family}`);
+    legend += 7 + 19 * lines(trace.name);
+  }
+  grow("b", Math.max(0, legend + 58 - b));
+}
+
 // Draws the figure of one div from the JSON beside it, in the text colour of the page, and follows that colour.
 function benchbookDraw(id) {
   const place = document.getElementById(id);
@@ -5,6 +60,11 @@ function benchbookDraw(id) {
   const draw = async () => {
     const figure = JSON.parse(document.getElementById(id + "-data").textContent);
     figure.layout.font.color = ink();
+    const width = place.clientWidth;
+    if (width > 0 && width < 640) {
+      benchbookFit(figure, width);
+      place.style.height = figure.layout.height + "px";
+    }
     place.replaceChildren();
     await Plotly.newPlot(place, figure.data, figure.layout, figure.config);
     place.dataset.drawn = "yes";

@@ -3,8 +3,8 @@
 use plotly::common::{Anchor, ExponentFormat, Font, Label, Orientation, Pad, Reference, Title};
 use plotly::configuration::{DisplayModeBar, ModeBarButtonName};
 use plotly::layout::{
-    Annotation, Axis, AxisType, DragMode, HoverMode, ItemSizing, Legend, Margin, ModeBar, Shape, ShapeLayer, ShapeLine,
-    ShapeType,
+    Annotation, Axis, AxisType, DragMode, HAlign, HoverMode, ItemSizing, Legend, Margin, ModeBar, Shape, ShapeLayer,
+    ShapeLine, ShapeType,
 };
 use plotly::{Configuration, Layout, Trace};
 use serde_json::{Value, json, to_value};
@@ -19,6 +19,10 @@ use crate::units::TimeUnit;
 const AXIS_PX: f64 = 58.0;
 const LEGEND_ROW_PX: f64 = 26.0;
 const NOTE_PX: f64 = 19.0;
+/// Characters in a line of a label inside of the plot: a phone shows as many.
+pub(crate) const LABEL_CHARS: usize = 34;
+/// Height of such a line.
+pub(crate) const LABEL_PX: f64 = 18.0;
 
 /// The parts of a figure, before plotly sees them.
 pub(crate) struct Frame {
@@ -37,8 +41,6 @@ pub(crate) struct Frame {
     pub heading_px: f64,
     /// Height of the area between the margins, in pixels.
     pub plot_px: f64,
-    /// Margin on the right, in pixels.
-    pub right_px: f64,
 }
 
 impl Frame {
@@ -53,7 +55,6 @@ impl Frame {
             legend_rows: 0,
             heading_px: 0.0,
             plot_px: 320.0,
-            right_px: 24.0,
         }
     }
 
@@ -68,14 +69,7 @@ impl Frame {
             .height(height as usize)
             .auto_size(true)
             .font(font(14).color(INK))
-            .margin(
-                Margin::new()
-                    .top(top as usize)
-                    .bottom(bottom as usize)
-                    .left(24)
-                    .right(self.right_px as usize)
-                    .auto_expand(true),
-            )
+            .margin(Margin::new().top(top as usize).bottom(bottom as usize).left(24).right(24).auto_expand(true))
             .paper_background_color("rgba(0,0,0,0)")
             .plot_background_color("rgba(0,0,0,0)")
             .title(
@@ -191,6 +185,17 @@ pub(crate) fn value_axis(title: &str, low: f64, high: f64, log: bool) -> Axis {
 /// Text placed in fractions of the plot area.
 pub(crate) fn paper_text(text: &str, x: f64, y: f64) -> Annotation {
     Annotation::new().text(text).show_arrow(false).x_ref("paper").y_ref("paper").x(x).y(y).font(font(14))
+}
+
+/// A label at the left end of the plot, `shift_px` above a row: beside the plot it would leave a phone no room for it.
+pub(crate) fn above_row(text: &str, row: f64, shift_px: f64) -> Annotation {
+    paper_text(text, 0.0, row)
+        .y_ref("y")
+        .x_anchor(Anchor::Left)
+        .align(HAlign::Left)
+        .y_anchor(Anchor::Bottom)
+        .y_shift(shift_px)
+        .font(font(13))
 }
 
 /// A vertical line over the whole height of the plot at `x`.

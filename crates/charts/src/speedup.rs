@@ -3,20 +3,22 @@
 use arrow::array::RecordBatch;
 use plotly::Scatter;
 use plotly::common::{Anchor, HoverInfo, Line, Marker, MarkerSymbol, Mode};
-use plotly::layout::Annotation;
 
 use crate::columns::Columns;
 use crate::error::{Error, Result};
 use crate::figure::Figure;
-use crate::frame::{Frame, axis, font, no_data, paper_text, value_axis, vertical_rule};
+use crate::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, value_axis, vertical_rule};
 use crate::palette::{BLUE, GREEN, GREY, VERMILLION};
-use crate::text::{count, fixed, label, line, significant};
+use crate::text::{broken, count, fixed, height, label, line, significant};
 use crate::whiskers::{Direction, Whisker, drawable, level_text, whiskers};
 
 const TITLE: &str = "Speedup";
 /// Rows in one figure; further ones are left out, and the figure says so.
 const MAX_ROWS: usize = 200;
-const ROW_PX: f64 = 32.0;
+/// Height of a row without the text above it.
+const ROW_PX: f64 = 28.0;
+/// Between the middle of a row and the text above it.
+const CLEAR_PX: f64 = 9.0;
 
 /// The words a comparison ends with, and how each looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,28 +102,49 @@ pub fn speedup(batches: &[RecordBatch]) -> Result<Figure> {
         ));
         rows.truncate(MAX_ROWS);
     }
-    let (places, tick_values, tick_text) = arrange(&rows);
-    let slots = tick_values.iter().copied().fold(0.0, f64::max) + 1.0;
-    frame.plot_px = ROW_PX * slots.max(3.0);
+    let (places, headings) = arrange(&rows);
+    let labels = labels(&rows);
+    let told: Vec<String> = rows.iter().map(ratio_text).collect();
+    // Either every ratio stands in the line of its label, or every one in a line of its own.
+    let beside = labels
+        .iter()
+        .zip(&told)
+        .all(|(label, told)| height(label) == 1 && label.chars().count() + told.chars().count() < LABEL_CHARS);
+    let lines = labels.iter().map(|label| height(label)).max().unwrap_or(1) + usize::from(!beside);
+    let row_px = ROW_PX + LABEL_PX * lines as f64;
+    let slots = places.iter().copied().fold(0.0, f64::max) + 1.0;
+    frame.plot_px = row_px * slots;
 
     let drawn =
         rows.iter().flat_map(|r| r.ratio.into_iter().chain(r.interval.into_iter().flat_map(|(low, high)| [low, high])));
     let (low, high) = drawn.fold((0.9, 1.1), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
     let over = baseline.map_or_else(|| "the baseline".to_owned(), |name| label(&name));
     frame.axes.push(("xaxis".to_owned(), value_axis(&format!("speedup over {over} (×, log scale)"), low, high, true)));
-    let y_axis =
-        axis("").range(vec![slots - 0.4, -0.6]).tick_values(tick_values).tick_text(tick_text).fixed_range(true);
+    // A row's text stands above its middle.
+    let below = 0.5 * ROW_PX / row_px;
+    let y_axis = axis("")
+        .range(vec![slots - 1.0 + below, below - 1.0])
+        .tick_values(places.clone())
+        .show_tick_labels(false)
+        .fixed_range(true);
     frame.axes.push(("yaxis".to_owned(), y_axis));
     frame.shapes.push(vertical_rule(1.0));
 
     for verdict in Verdict::ALL {
         draw_verdict(&mut frame, &rows, &places, verdict);
     }
-    let told: Vec<String> = rows.iter().map(ratio_text).collect();
-    let widest = told.iter().map(|t| t.chars().count()).max().unwrap_or(0);
-    frame.right_px = 28.0 + 7.6 * widest as f64;
-    for (told, place) in told.iter().zip(&places) {
-        frame.annotations.push(beside(told, *place));
+    for (case, place) in headings {
+        frame.annotations.push(above_row(&format!("<b>{}</b>", broken(case, LABEL_CHARS)), place, -CLEAR_PX));
+    }
+    for ((label, told), place) in labels.iter().zip(&told).zip(&places) {
+        let ratio = above_row(told, *place, CLEAR_PX);
+        if beside {
+            frame.annotations.push(above_row(label, *place, CLEAR_PX));
+            frame.annotations.push(ratio.x(1.0).x_anchor(Anchor::Right));
+        } else {
+            frame.annotations.push(above_row(label, *place, CLEAR_PX + LABEL_PX));
+            frame.annotations.push(ratio);
+        }
     }
     frame.figure()
 }
@@ -159,26 +182,31 @@ fn read(columns: &Columns<'_>) -> Result<(Vec<Row>, Option<String>)> {
     Ok((rows, single))
 }
 
-/// The place of each row down the figure, and the ticks: cases become headings where both cases and candidates differ.
-fn arrange(rows: &[Row]) -> (Vec<f64>, Vec<f64>, Vec<String>) {
-    let one_case = rows.iter().all(|r| r.case == rows[0].case);
-    let one_candidate = rows.iter().all(|r| r.candidate == rows[0].candidate);
-    let (mut places, mut ticks, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+/// The place of each row down the figure, and of each heading: cases are ones where both cases and candidates differ.
+fn arrange(rows: &[Row]) -> (Vec<f64>, Vec<(&str, f64)>) {
+    let with_headings = !one(rows, |row| &row.case) && !one(rows, |row| &row.candidate);
+    let (mut places, mut headings) = (Vec::new(), Vec::<(&str, f64)>::new());
     let mut next = 0.0;
-    let mut heading: Option<&str> = None;
     for row in rows {
-        if !one_case && !one_candidate && heading != Some(&row.case) {
-            heading = Some(&row.case);
-            ticks.push(next);
-            texts.push(format!("<b>{}</b>", label(&row.case)));
+        if with_headings && headings.last().is_none_or(|(case, _)| *case != row.case) {
+            headings.push((row.case.as_str(), next));
             next += 1.0;
         }
         places.push(next);
-        ticks.push(next);
-        texts.push(label(if one_candidate && !one_case { &row.case } else { &row.candidate }));
         next += 1.0;
     }
-    (places, ticks, texts)
+    (places, headings)
+}
+
+/// What stands above each row: the case where it alone differs, the candidate elsewhere.
+fn labels(rows: &[Row]) -> Vec<String> {
+    let by_case = one(rows, |row| &row.candidate) && !one(rows, |row| &row.case);
+    rows.iter().map(|row| broken(if by_case { &row.case } else { &row.candidate }, LABEL_CHARS)).collect()
+}
+
+/// Whether all rows have the same of something.
+fn one(rows: &[Row], of: fn(&Row) -> &String) -> bool {
+    rows.windows(2).all(|pair| of(&pair[0]) == of(&pair[1]))
 }
 
 fn draw_verdict(frame: &mut Frame, rows: &[Row], places: &[f64], verdict: Verdict) {
@@ -229,11 +257,6 @@ fn ratio_text(row: &Row) -> String {
         Some((low, _)) => format!("{}× [{1}, {1}]", significant(ratio, 4), significant(low, 4)),
         None => format!("{}×, no interval", significant(ratio, 4)),
     }
-}
-
-/// Text to the right of the plot, in line with a row.
-fn beside(told: &str, place: f64) -> Annotation {
-    paper_text(told, 1.0, place).y_ref("y").x_anchor(Anchor::Left).x_shift(10.0).font(font(13))
 }
 
 #[cfg(test)]

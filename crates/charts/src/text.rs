@@ -10,6 +10,35 @@ pub(crate) fn label(text: &str) -> String {
     literal(&shortened(text, LABEL))
 }
 
+/// A name as a plotly label in lines of at most `most` characters.
+pub(crate) fn broken(text: &str, most: usize) -> String {
+    lines(&shortened(text, LABEL), most).iter().map(|line| literal(line)).collect::<Vec<_>>().join("<br>")
+}
+
+/// Number of lines of a label.
+pub(crate) fn height(label: &str) -> usize {
+    1 + label.matches("<br>").count()
+}
+
+/// Lines of at most `most` characters (≥ 1), broken after spaces and slashes, and within a longer word.
+fn lines(text: &str, most: usize) -> Vec<String> {
+    let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
+    for word in text.split_inclusive([' ', '/']) {
+        let length = word.trim_end_matches(' ').chars().count();
+        for (place, c) in word.chars().enumerate() {
+            let full = if place == 0 { used + length > most } else { used >= most && c != ' ' };
+            if full && used > 0 {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            line.push(c);
+            used += 1;
+        }
+    }
+    lines.push(line);
+    lines.into_iter().map(|line| line.trim_end_matches(' ').to_owned()).collect()
+}
+
 /// A line of text (a title, a hover text) of at most 140 characters, shown literally.
 pub(crate) fn line(text: &str) -> String {
     literal(&shortened(text, LINE))
@@ -141,6 +170,19 @@ mod tests {
         assert_eq!(short.chars().count(), LABEL);
         assert!(short.starts_with("aaa") && short.ends_with("zzz") && short.contains('…'));
         assert_eq!(label(&"é".repeat(LABEL)), "é".repeat(LABEL));
+    }
+
+    #[test]
+    fn broken_labels_keep_every_word() {
+        assert_eq!(broken("a/b", 34), "a/b");
+        assert_eq!(broken("block-sparse/libtorch-mkl/f32/2t", 20), "block-sparse/<br>libtorch-mkl/f32/2t");
+        assert_eq!(broken("one two three", 7), "one two<br>three");
+        assert_eq!(broken("<&>aaaa", 3), "&lt;&amp;&gt;<br>aaa<br>a");
+        assert_eq!(height(&broken("one two three", 7)), 2);
+        for most in 1..12 {
+            let longest = lines("ab  cdefghi/j klm", most).iter().map(|line| line.chars().count()).max();
+            assert!(longest.is_some_and(|longest| longest <= most), "{most}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::common::{batch, browser, figures, floats, integers, text};
 use arrow::array::RecordBatch;
-use benchbook_charts::{Browser, Figure, distribution, document, scaling, speedup};
+use benchbook_charts::{Browser, Figure, distribution, document, history, scaling, script_once, speedup};
 use serde_json::Value;
 
 /// Counts, once all is drawn, what is in each figure; the browser's own DOM is asked, so scripts do not count.
@@ -11,10 +11,16 @@ addEventListener("load", () => setTimeout(() => {
   const told = {};
   for (const place of document.querySelectorAll(".benchbook-figure")) {
     const count = (what) => place.querySelectorAll(what).length;
+    const box = place.getBoundingClientRect();
+    const leaves = (text) => {
+      const { left, right, top, bottom, width } = text.getBoundingClientRect();
+      return width > 0 && (left < box.left - 1 || right > box.right + 1 || top < box.top - 1 || bottom > box.bottom + 1);
+    };
     told[place.id] = {
       drawn: place.dataset.drawn, svgs: count(".main-svg"), points: count(".point"), lines: count("path.js-line"),
       scripts: count("script"), inks: getComputedStyle(place.querySelector("text")).fill,
       texts: [...place.querySelectorAll("text")].map((t) => t.textContent),
+      cut: [...place.querySelectorAll("text")].filter(leaves).map((t) => t.textContent),
     };
   }
   document.getElementById("counts").textContent = encodeURIComponent(JSON.stringify(told));
@@ -23,10 +29,15 @@ addEventListener("load", () => setTimeout(() => {
 
 /// What the browser finds in a document of these figures.
 fn drawn(browser: &Browser, figures: &[Figure]) -> Value {
+    seen(browser, &document("drawn", figures, COUNT))
+}
+
+/// What the browser finds in a page.
+fn seen(browser: &Browser, html: &str) -> Value {
     let folder = tempfile::tempdir().expect("a temporary folder");
     // A name that must be escaped in a URL.
     let page = folder.path().join("a page #1?.html");
-    std::fs::write(&page, document("drawn", figures, COUNT)).expect("written");
+    std::fs::write(&page, html).expect("written");
     let dom = browser.dom(&page).expect("the browser runs");
     let counts = dom
         .rsplit_once("<pre id=\"counts\">")
@@ -65,6 +76,57 @@ fn every_figure_is_drawn() {
     assert!(told["figure-3"]["lines"].as_u64() >= Some(2), "{}", told["figure-3"]);
     assert!(texts(&told["figure-3"]).contains(&"flash: n^1.93 [1.88, 1.98]"));
     assert!(texts(&told["figure-2"]).contains(&"1.52× [1.40, 1.71]"));
+}
+
+#[test]
+fn a_phone_shows_every_text_whole() {
+    let Some(browser) = browser() else { return };
+    let long =
+        ["block-sparse-flash-attention/libtorch-mkl/f32/2t", "fused/flex/f32/2t", "block-sparse/libtorch-mkl/bf16/2t"];
+    let case = "attention b4 h16 s4096 d128 causal, with a block mask";
+    let cases = || text([case, case, "s64"]);
+    let times = || floats([1.234_5e6, 2.345_6e6, 0.4e6]);
+    let figures: Vec<Figure> = [
+        distribution(&[batch(vec![("case_name", cases()), ("variant", text(long)), ("time_ns", times())])]),
+        speedup(&[batch(vec![
+            ("case_name", cases()),
+            ("candidate", text(long)),
+            ("baseline", text(["naive/libtorch-mkl/f32/2t"; 3])),
+            ("ratio", floats([1.234_56, 0.987_65, 3.0])),
+            ("low", floats([1.233_1, 0.912_34, 2.9])),
+            ("high", floats([1.236_2, 1.012_34, 3.1])),
+            ("verdict", text(["faster", "undecided", "equivalent in the processes seen"])),
+        ])]),
+        scaling(&[batch(vec![
+            ("variant", text([long[0], long[0], long[2]])),
+            ("x", integers([128, 256, 128])),
+            ("time_ns", times()),
+            ("exponent", floats([1.93; 3])),
+            ("exponent_low", floats([1.88; 3])),
+            ("exponent_high", floats([1.98; 3])),
+        ])]),
+        history(&[batch(vec![("variant", text(long)), ("run_number", integers([1, 2, 3])), ("time_ns", times())])]),
+    ]
+    .into_iter()
+    .map(|figure| figure.expect("drawn"))
+    .collect();
+    // A phone's 360 CSS pixels without the margins of a page; a desktop beside it.
+    for width_px in [328, 1000] {
+        let ids = (1..).map(|number| format!("figure-{number}"));
+        let divs: String = figures.iter().zip(ids).map(|(figure, id)| figure.html_div(&id)).collect();
+        let head = "<!doctype html><meta charset=\"utf-8\">";
+        let page = format!("{head}{}<main style=\"width:{width_px}px\">{divs}</main>{COUNT}", script_once());
+        let told = seen(&browser, &page);
+        for id in ["figure-1", "figure-2", "figure-3", "figure-4"] {
+            assert_eq!(told[id]["drawn"], "yes", "{id}");
+            assert_eq!(told[id]["cut"], serde_json::json!([]), "{id} at {width_px} px");
+        }
+        let words =
+            [("figure-1", "libtorch-mkl/f32/2t"), ("figure-2", "1.2346× [1.2331, 1.2362]"), ("figure-3", "n^1.93")];
+        for (id, word) in words {
+            assert!(texts(&told[id]).iter().any(|text| text.contains(word)), "{id}: {}", told[id]);
+        }
+    }
 }
 
 #[test]

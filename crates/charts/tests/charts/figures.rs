@@ -111,7 +111,7 @@ fn every_sample_is_drawn_and_what_is_left_out_is_counted() {
     let figure = distribution(&[samples()]).expect("drawn");
     assert_eq!(markers(&figure), 28);
     assert!(says(&figure, "3 samples left out"));
-    assert!(says(&figure, "torch<br>") && says(&figure, "no data"));
+    assert!(says(&figure, "torch <span") && says(&figure, "no data"));
     assert!(says(&figure, "time per iteration (µs)") && says(&figure, "time per iteration (ms)"));
 }
 
