@@ -19,7 +19,7 @@ pub use cells::{Cells, texts};
 pub use comparison::{Comparison, across, default_baseline, nothing_to_compare, paired_speedup, warnings, within};
 pub use error::{Error, Result};
 pub use figures::{distribution_figure, figures, history_figures, scaling_figures, speedup_figure};
-pub use html::{STYLE, escaped, table as html_table};
+pub use html::{SCRIPT, STYLE, escaped, table as html_table};
 pub use number::{duration, number};
 pub use row::{Row, rows};
 pub use terminal::{fitted, table};

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use benchbook_core::for_people;
-use benchbook_show::{STYLE, escaped};
+use benchbook_show::{SCRIPT, STYLE, escaped};
 
 /// A result as HTML and as plain text, and as plotly's JSON where it is one figure.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,7 +28,9 @@ impl Bundle {
     /// Sends the bundle to the notebook.
     pub fn emit(&self) {
         let mut out = std::io::stdout().lock();
-        let styled = format!("<style>{STYLE}</style>\n{}", self.html);
+        let has_table = self.html.contains("benchbook-table");
+        let script = if has_table { format!("<script>{SCRIPT}</script>\n") } else { String::new() };
+        let styled = format!("<style>{STYLE}</style>\n{}{script}", self.html);
         // Jupyter's console is a terminal.
         let text = for_people(&self.text);
         let mut parts = vec![("text/html", styled.as_str()), ("text/plain", text.as_str())];
