@@ -47,7 +47,14 @@ fn the_main_line_from_measuring_to_reporting() {
     let html = fs::read_to_string(bench.folder().join("r.html")).unwrap();
     let page: String = html.split("<script>").map(|part| part.rsplit("</script>").next().unwrap()).collect();
     assert!(page.contains("<table>") && page.len() < html.len() / 4, "what is left is the page without plotly.js");
-    assert!(!page.contains("src=") && !page.contains("href="), "the report loads something");
+    let elsewhere = page.replace("href=\"#", "");
+    assert!(!elsewhere.contains("src=") && !elsewhere.contains("href="), "the report loads something");
+    let places = ["<p class=\"first\">", "<nav", "class=\"headline\"", "<table>"].map(|part| page.find(part).unwrap());
+    assert!(places.is_sorted(), "date, machine and contents stand first: {places:?}");
+    let date = json["facts"].as_array().unwrap().iter().find(|fact| fact[0] == "Started").unwrap()[1].as_str().unwrap();
+    assert!(page[places[0]..places[1]].contains(date), "{date}");
+    let linked: Vec<&str> = page.split("<a href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(linked.len() > 4 && linked.iter().all(|id| page.contains(&format!("id=\"{id}\""))), "{linked:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use benchbook_charts::{Browser, Figure, document, script_once};
 use benchbook_gate::{plain, write_whole};
 use benchbook_measure::record::Store;
 use benchbook_query::Session;
-use benchbook_show::figures;
+use benchbook_show::{SCRIPT, STYLE, figures, html_table};
 use minijinja::{AutoEscape, Environment, context, escape_formatter};
 
 use super::content::Content;
@@ -97,10 +97,13 @@ fn render(
     environment.add_template(name, template).map_err(wrong)?;
     let divs: Vec<String> =
         figures.iter().enumerate().map(|(index, figure)| figure.html_div(&format!("figure-{}", index + 1))).collect();
+    let tables: Vec<String> = content.sections.iter().map(|section| html_table(&section.cells, "", &[])).collect();
     let script = if figures.is_empty() { String::new() } else { script_once() };
     environment
         .get_template(name)
-        .and_then(|template| template.render(context! { content, divs, script }))
+        .and_then(|template| {
+            template.render(context! { content, divs, tables, script, style => STYLE, table_script => SCRIPT })
+        })
         .map_err(wrong)
 }
 
