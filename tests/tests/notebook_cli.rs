@@ -205,6 +205,24 @@ fn a_byte_order_mark_hides_no_notebook() {
 }
 
 #[test]
+fn a_page_begins_with_date_machine_and_contents() {
+    let Some(desk) = desk() else { return };
+    let prose = "# Title\n\n## First part\n\n## `Second` part\n";
+    let prose = json!({ "cell_type": "markdown", "metadata": {}, "source": prose });
+    desk.notebook("parts.ipynb", vec![prose, code("1")]).passes(&["parts.ipynb", "--html", "out"]);
+    let page = fs::read_to_string(desk.path("out/parts.html")).expect("a page");
+    let (begin, _) = page.split_once("<h1").expect("the title");
+    let (_, begin) = begin.split_once("<main>").expect("the page");
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").expect("Linux");
+    for part in [" CPUs · Linux ", kernel.trim(), ">First part</a>", ">Second part</a>"] {
+        assert!(begin.contains(part), "{part}: {begin}");
+    }
+    let links: Vec<&str> = begin.split("<a href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(links.len(), 2);
+    assert!(links.iter().all(|id| page.contains(&format!("<h2 id=\"{id}\""))), "{links:?}");
+}
+
+#[test]
 fn a_failed_cell_is_shown_with_its_source_and_the_others_still_run() {
     let Some(desk) = desk() else { return };
     let failing = "x = 1\nraise ValueError('so it goes')";

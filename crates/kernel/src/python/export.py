@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import platform
 import re
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from traitlets.config import Config
 HERE = Path(__file__).resolve().parent
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 LIGHT, DARK = "default", "github-dark"
+CONTENTS = '<nav class="first" aria-label="contents">'
 # Scripts and widgets of other libraries are left out: they want the network.
 PREFERRED = ["text/html", PLOTLY_MIME, "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
 
@@ -116,14 +119,32 @@ def page(nb, job, failed):
     resources = {
         "metadata": {"path": job["cwd"]},
         "title": title(nb, job),
+        "ran": ran(),
         "style": (HERE / "template" / "page.css").read_text(encoding="utf-8") + code_style(),
         "plotly": Path(job["plotly_js"]).read_text(encoding="utf-8") if figures else "",
         # nbconvert copies this, and cannot copy an exception.
         "failed": failed and {"place": failed.place, "index": failed.index, "message": failed.message},
     }
     html, _ = exporter.from_notebook_node(nb, resources)
+    html = html.replace(CONTENTS, f"{CONTENTS}{contents(html)}", 1)
     # Prose links to the notebook beside it; its page lies beside this page.
     return re.sub(r'(<a href="[^":/?#]+)\.ipynb(["#])', r"\1.html\2", html)
+
+
+def contents(html):
+    """A link to each section of the prose."""
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', html)
+    return "".join(f'<a href="#{place}">{re.sub("<[^>]*>", "", text)}</a>' for place, text in headings)
+
+
+def ran():
+    """When and on what machine, in a line."""
+    processor = platform.machine()
+    with contextlib.suppress(OSError):
+        names = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+        processor = names.group(1) if names else processor
+    cpus = len(os.sched_getaffinity(0))
+    return f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z} · {processor}, {cpus} CPUs · {platform.system()} {platform.release()}"
 
 
 def title(nb, job):
