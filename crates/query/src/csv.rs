@@ -1,7 +1,6 @@
 //! CSV files as tables: read whole, each column with the type that all of its values have.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// The bytes of a file.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|source| Error::CsvUnread { path: path.to_owned(), source })
+    benchbook_record::read_bytes(path).map_err(|source| Error::CsvUnread { path: path.to_owned(), source })
 }
 
 /// The rows of a CSV file with a header; an empty cell is NULL, a column without values is text.

@@ -120,7 +120,7 @@ pub fn named_queries_in(folder: &Path) -> Result<Vec<NamedQuery>> {
             continue;
         };
         if path.extension().is_some_and(|extension| extension == "sql") {
-            let sql = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
+            let sql = benchbook_record::read_text(&path).map_err(|error| failed(&path, error))?;
             queries.push(parse(name, &sql, &path)?);
         }
     }

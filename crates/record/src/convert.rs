@@ -10,6 +10,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 
 use crate::digest::Hashing;
+use crate::file;
 use crate::journal::{self, Ending, JOURNAL};
 use crate::manifest::{Manifest, ManifestFile};
 use crate::parquet_file::properties;
@@ -41,7 +42,7 @@ struct Output {
 impl Output {
     fn create(folder: &Path, table: Table, disk: &Disk) -> Result<Self> {
         let path = folder.join(table.file_name());
-        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        let file = file::create(&path).map_err(Error::io("create", &path))?;
         let handle = file.try_clone().map_err(Error::io("open", &path))?;
         let writer = ArrowWriter::try_new(Hashing::new(disk(handle)), table.schema(), Some(properties()))
             .map_err(refused(&path))?;
@@ -107,8 +108,8 @@ fn write_tables(
     outputs: &mut BTreeMap<Table, Output>,
 ) -> Result<(Summary, Ending)> {
     let path = folder.join(JOURNAL);
-    let file = File::open(&path).map_err(Error::io("open", &path))?;
-    let total_bytes = file.metadata().map_err(Error::io("read", &path))?.len();
+    let file = file::open_bounded(&path).map_err(Error::io("open", &path))?;
+    let total_bytes = file.limit();
     let mut summary = Summary::unknown(run_id);
     let reader = BufReader::with_capacity(1 << 16, file);
     let name = path.display().to_string();

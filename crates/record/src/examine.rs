@@ -7,6 +7,7 @@ use std::sync::{LazyLock, Mutex};
 use arrow::record_batch::RecordBatch;
 
 use crate::digest::Hashing;
+use crate::file::SMALL_BYTES;
 use crate::folder::run_folder;
 use crate::journal::{self, DAMAGED_JOURNAL, Ending, JOURNAL};
 use crate::manifest::{MANIFEST, Manifest, ManifestFile};
@@ -89,10 +90,18 @@ pub(crate) fn examine(place: &Place, location: &str, listing: &Listing, look: Lo
 
 fn look_at(place: &Place, location: &str, listing: &Listing, look: Look, found: &mut Examined) -> Result<()> {
     parse_run_id(&listing.run_id)?;
+    if !listing.refused.is_empty() {
+        listing.refused.iter().for_each(|(path, reason)| found.blame(path, reason));
+        return Ok(());
+    }
     let folder = run_folder(&listing.run_id);
-    if listing.files.contains_key(MANIFEST) {
+    if let Some(info) = listing.files.get(MANIFEST) {
         let path = format!("{folder}/{MANIFEST}");
-        match Manifest::from_bytes(&path, &place.read(&path)?) {
+        let manifest = match info.size_bytes {
+            0..=SMALL_BYTES => Manifest::from_bytes(&path, &place.read(&path)?),
+            size => Err(Error::Damaged { path: path.clone(), reason: format!("it has {size} bytes, far too many") }),
+        };
+        match manifest {
             Ok(manifest) if manifest.run_id == listing.run_id => {
                 return look_at_files(place, location, listing, manifest, look, found);
             }

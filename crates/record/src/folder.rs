@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::file;
 use crate::journal::JOURNAL;
 use crate::manifest::{MANIFEST, sync_folder};
 use crate::{Error, Result};
@@ -67,11 +68,12 @@ impl Drop for Staging {
 
 /// An error if the run is there already, live or not.
 pub(crate) fn refuse_existing(folder: &Path, run_id: &str) -> Result<()> {
-    if !folder.exists() {
+    // A link that leads nowhere has taken the name too.
+    if fs::symlink_metadata(folder).is_err() {
         return Ok(());
     }
     let live =
-        !folder.join(MANIFEST).exists() && File::open(folder.join(JOURNAL)).is_ok_and(|journal| is_locked(&journal));
+        !folder.join(MANIFEST).exists() && file::open(&folder.join(JOURNAL)).is_ok_and(|journal| is_locked(&journal));
     let run_id = run_id.to_owned();
     Err(if live { Error::Busy { run_id } } else { Error::Exists { run_id } })
 }
@@ -103,7 +105,7 @@ pub(crate) fn is_locked(file: &File) -> bool {
 
 /// Takes the lock of a dead journal, or nothing if a writer holds it.
 pub(crate) fn lock_dead(path: &Path) -> Result<Option<File>> {
-    let file = match File::open(path) {
+    let file = match file::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(Error::Io { doing: "open", path: path.display().to_string(), cause }),

@@ -1,6 +1,6 @@
 //! A store in a local folder, the only kind that is written to.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::file;
 use crate::folder::STAGING_PREFIX;
 use crate::manifest::sync_folder;
 use crate::{Error, Result, SCHEMA_VERSION, Store, version};
@@ -69,7 +70,7 @@ impl LocalStore {
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let location = path.display().to_string();
         let marker = path.join(MARKER);
-        match fs::read(&marker) {
+        match file::read_small(&marker) {
             Ok(bytes) => check_marker(&location, &bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Another process may be making the same folder a store at this moment.
@@ -114,7 +115,7 @@ fn write_marker(folder: &Path, marker: &Path) -> Result<()> {
     bytes.push(b'\n');
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     let draft = folder.join(format!("{STAGING_PREFIX}marker-{}-{count}", std::process::id()));
-    File::create(&draft)
+    file::create(&draft)
         .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&draft, marker))
         .map_err(Error::io("write", marker))?;

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::file;
 use crate::sink::Disk;
 use crate::{Error, Result, SCHEMA_VERSION, Table, version};
 
@@ -95,7 +96,7 @@ impl Manifest {
     pub(crate) fn write(&self, folder: &Path, disk: &Disk) -> Result<()> {
         let bytes = self.to_bytes()?;
         let (path, draft) = (folder.join(MANIFEST), folder.join("manifest.json.new"));
-        let file = File::create(&draft).map_err(Error::io("create", &draft))?;
+        let file = file::create(&draft).map_err(Error::io("create", &draft))?;
         let handle = file.try_clone().map_err(Error::io("open", &draft))?;
         let written = disk(file).write_all(&bytes).and_then(|()| handle.sync_all());
         if let Err(cause) = written.and_then(|()| fs::rename(&draft, &path)) {

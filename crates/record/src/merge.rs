@@ -1,7 +1,6 @@
 //! Bringing the runs of one store into another.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Write;
 
 use arrow::compute::concat_batches;
@@ -9,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::digest::Hashing;
 use crate::examine::{Examined, Look};
+use crate::file;
 use crate::folder::{Staging, create_locked, run_folder};
 use crate::journal::JOURNAL;
 use crate::manifest::MANIFEST;
@@ -69,7 +69,7 @@ fn copy(from: &Store, run: &Examined, into: &LocalStore) -> Result<()> {
     for (name, digest) in names {
         let source = format!("{}/{name}", run_folder(run_id));
         let path = staging.path().join(name);
-        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        let file = file::create(&path).map_err(Error::io("create", &path))?;
         let mut to = Hashing::new(file.try_clone().map_err(Error::io("open", &path))?);
         from.place().copy(&source, &mut to)?;
         to.flush().and_then(|()| file.sync_all()).map_err(Error::io("write", &path))?;

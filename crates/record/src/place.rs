@@ -1,14 +1,15 @@
 //! The two kinds of places a store can be in, as one.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use arrow::record_batch::RecordBatch;
 
-use crate::folder::{RUN_PREFIX, is_locked};
+use crate::file;
+use crate::folder::{RUN_PREFIX, is_locked, run_folder};
 use crate::remote::Remote;
 use crate::{Error, Result, parquet_file};
 
@@ -28,6 +29,8 @@ pub(crate) struct FileInfo {
 pub(crate) struct Listing {
     pub(crate) run_id: String,
     pub(crate) files: BTreeMap<String, FileInfo>,
+    /// Links, pipes and the like, by path relative to the store: what each is. Nothing of such a run is read.
+    pub(crate) refused: BTreeMap<String, String>,
 }
 
 /// A journal opened for reading.
@@ -57,11 +60,11 @@ impl Place {
     /// The files of one run's folder now.
     pub(crate) fn listing(&self, run_id: &str) -> Result<Listing> {
         match self {
-            Self::Local(root) => local_listing(&root.join(format!("{RUN_PREFIX}{run_id}")), run_id),
+            Self::Local(root) => local_listing(root, run_id),
             Self::Remote(remote) => Ok(remote_listings(remote)?
                 .into_iter()
                 .find(|listing| listing.run_id == run_id)
-                .unwrap_or_else(|| Listing { run_id: run_id.to_owned(), files: BTreeMap::new() })),
+                .unwrap_or_else(|| Listing { run_id: run_id.to_owned(), ..Listing::default() })),
         }
     }
 
@@ -70,7 +73,7 @@ impl Place {
         match self {
             Self::Local(root) => {
                 let path = root.join(path);
-                let file = File::open(&path).map_err(Error::io("open", &path))?;
+                let file = file::open_bounded(&path).map_err(Error::io("open", &path))?;
                 let mut file = BufReader::with_capacity(1 << 17, file);
                 io::copy(&mut file, to).map_err(Error::io("copy", &path))?;
                 Ok(())
@@ -91,7 +94,7 @@ impl Place {
         match self {
             Self::Local(root) => {
                 let file = root.join(path);
-                parquet_file::read(path, File::open(&file).map_err(Error::io("open", &file))?)
+                parquet_file::read(path, file::open(&file).map_err(Error::io("open", &file))?)
             }
             Self::Remote(remote) => remote.parquet(path),
         }
@@ -102,9 +105,11 @@ impl Place {
         match self {
             Self::Local(root) => {
                 let path = root.join(path);
-                let file = File::open(&path).map_err(Error::io("open", &path))?;
+                let file = file::open(&path).map_err(Error::io("open", &path))?;
+                // In this order: of a writer that is dead now, every byte is there.
                 let live = is_locked(&file);
-                let size_bytes = file.metadata().map_err(Error::io("read", &path))?.len();
+                let file = file::bounded(file).map_err(Error::io("read", &path))?;
+                let size_bytes = file.limit();
                 let reader = Box::new(BufReader::with_capacity(1 << 16, file));
                 Ok(OpenJournal { reader, size_bytes, live })
             }
@@ -122,32 +127,47 @@ fn local_listings(root: &Path) -> Result<Vec<Listing>> {
         let entry = entry.map_err(Error::io("read", root))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if let Some(run_id) = name.strip_prefix(RUN_PREFIX) {
-            listings.push(local_listing(&entry.path(), run_id)?);
+            listings.push(local_listing(root, run_id)?);
         }
     }
     Ok(listings)
 }
 
-fn local_listing(folder: &Path, run_id: &str) -> Result<Listing> {
-    let mut listing = Listing { run_id: run_id.to_owned(), files: BTreeMap::new() };
+/// The files of one run's folder in the store at `root`.
+pub(crate) fn local_listing(root: &Path, run_id: &str) -> Result<Listing> {
+    let name = run_folder(run_id);
+    let folder = &root.join(&name);
+    let mut listing = Listing { run_id: run_id.to_owned(), ..Listing::default() };
     let now = SystemTime::now();
+    if folder.is_symlink() {
+        listing.refused.insert(name, "it is a symbolic link, not a folder".into());
+        return Ok(listing);
+    }
     // A file under a run's name is a run without files, and is named as one.
     if !folder.is_dir() {
         return Ok(listing);
     }
     for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
         let entry = entry.map_err(Error::io("read", folder))?;
-        let metadata = match fs::metadata(entry.path()) {
+        // That of a link itself.
+        let metadata = match entry.metadata() {
             Ok(metadata) => metadata,
             // A journal goes away when its run ends.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(cause) => return Err(Error::Io { doing: "read", path: entry.path().display().to_string(), cause }),
         };
+        let file = entry.file_name().to_string_lossy().into_owned();
+        if let Err(what) = file::regular(&metadata) {
+            // What lies in a folder of someone's own is not looked for.
+            if !metadata.is_dir() {
+                listing.refused.insert(format!("{name}/{file}"), what.to_string());
+            }
+            continue;
+        }
         let changed = metadata.modified().ok();
         let settled = changed.filter(|at| now.duration_since(*at).is_ok_and(|age| age >= SETTLED_AFTER));
         let stamp = settled.and_then(|at| Some(at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_nanos().to_string()));
-        let name = entry.file_name().to_string_lossy().into_owned();
-        listing.files.insert(name, FileInfo { size_bytes: metadata.len(), stamp });
+        listing.files.insert(file, FileInfo { size_bytes: metadata.len(), stamp });
     }
     Ok(listing)
 }

@@ -1,15 +1,16 @@
 //! Ending what a dead writer could not.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::convert::convert;
 use crate::examine::{Look, examine};
+use crate::file;
 use crate::folder::{RUN_PREFIX, STAGING_PREFIX, is_locked, lock_dead};
 use crate::journal::{DAMAGED_JOURNAL, Ending, JOURNAL};
 use crate::manifest::{MANIFEST, sync_folder};
+use crate::place::local_listing;
 use crate::sink::{Disk, disk};
 use crate::{Error, LocalStore, Result};
 
@@ -25,13 +26,26 @@ pub struct Repaired {
     pub action: String,
     /// What of the journal could not be read.
     pub left_out: Option<String>,
+    /// Whether nothing was done, for the reason in `left_out`.
+    pub untouched: bool,
+}
+
+impl Repaired {
+    fn done(run_id: &str, action: &str, left_out: Option<String>) -> Self {
+        Self { run_id: run_id.to_owned(), action: action.to_owned(), left_out, untouched: false }
+    }
+
+    fn not_done(run_id: &str, reason: String) -> Self {
+        Self { untouched: true, ..Self::done(run_id, "left it as it is", Some(reason)) }
+    }
 }
 
 /// Turns the journals of dead runs into Parquet and removes what crashes left over.
 ///
 /// Live runs are not touched, and neither is a journal whose header is damaged or of a later
 /// version. A journal that is damaged in the middle is kept beside its Parquet files under another
-/// name. A second repair finds nothing to do.
+/// name. A second repair finds nothing to do, but for runs that it must leave as they are: one that holds a link, or
+/// whatever else is no regular file, since writing there could change what is not the store's.
 ///
 /// # Errors
 /// The disk refuses; runs repaired before stay repaired.
@@ -53,10 +67,15 @@ pub(crate) fn repair_on(store: &LocalStore, disk: &Disk) -> Result<Vec<Repaired>
             if !in_use(&path) {
                 let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
                 removed.map_err(Error::io("remove", &path))?;
-                done.push(Repaired { run_id: name, action: "removed a run that never began".into(), left_out: None });
+                done.push(Repaired::done(&name, "removed a run that never began", None));
             }
-        } else if let Some(run_id) = name.strip_prefix(RUN_PREFIX).filter(|_| path.is_dir()) {
-            done.extend(repair_run(store, &path, run_id, disk)?);
+        } else if let Some(run_id) = name.strip_prefix(RUN_PREFIX) {
+            let refused = local_listing(store.path(), run_id)?.refused.pop_first();
+            match refused {
+                Some((path, what)) => done.push(Repaired::not_done(run_id, format!("{path}: {what}"))),
+                None if path.is_dir() => done.extend(repair_run(store, &path, run_id, disk)?),
+                None => {}
+            }
         }
     }
     Ok(done)
@@ -65,18 +84,17 @@ pub(crate) fn repair_on(store: &LocalStore, disk: &Disk) -> Result<Vec<Repaired>
 /// Whether someone may still be making this folder.
 pub(crate) fn in_use(path: &Path) -> bool {
     let locked = fs::read_dir(path).is_ok_and(|mut files| {
-        files.any(|file| file.is_ok_and(|file| File::open(file.path()).is_ok_and(|file| is_locked(&file))))
+        files.any(|file| file.is_ok_and(|file| file::open(&file.path()).is_ok_and(|file| is_locked(&file))))
     });
-    let age =
-        fs::metadata(path).and_then(|metadata| metadata.modified()).map(|at| SystemTime::now().duration_since(at));
+    let found = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+    let age = found.map(|at| SystemTime::now().duration_since(at));
     locked || !matches!(age, Ok(Ok(age)) if age >= STAGING_DEAD_AFTER)
 }
 
 fn repair_run(store: &LocalStore, folder: &Path, run_id: &str, disk: &Disk) -> Result<Option<Repaired>> {
     let journal = folder.join(JOURNAL);
     let Some(lock) = lock_dead(&journal)? else { return Ok(None) };
-    let repaired =
-        |action: &str, left_out| Ok(Some(Repaired { run_id: run_id.to_owned(), action: action.to_owned(), left_out }));
+    let repaired = |action: &str, left_out| Ok(Some(Repaired::done(run_id, action, left_out)));
     if folder.join(MANIFEST).exists() && is_whole(store, run_id)? {
         remove(&journal)?;
         sync_folder(folder)?;
@@ -86,6 +104,8 @@ fn repair_run(store: &LocalStore, folder: &Path, run_id: &str, disk: &Disk) -> R
         Ok(converted) => converted,
         // Its header cannot be used: a person may know more.
         Err(Error::Damaged { .. }) => return Ok(None),
+        // One run that no Parquet can be made of keeps nobody from the others.
+        Err(error @ Error::Format { .. }) => return Ok(Some(Repaired::not_done(run_id, error.to_string()))),
         Err(error) => return Err(error),
     };
     if matches!(ending, Ending::Damaged(_)) {
@@ -110,10 +130,5 @@ fn is_whole(store: &LocalStore, run_id: &str) -> Result<bool> {
 }
 
 fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::Io { doing: "remove", path: path.display().to_string(), cause: error })
-        }
-        _ => Ok(()),
-    }
+    file::remove(path).map_err(Error::io("remove", path))
 }

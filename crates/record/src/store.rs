@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use url::Url;
 
 use crate::examine::{Examined, Look, examine};
+use crate::file::read_small;
 use crate::local::{MARKER, check_marker, folder_of, no_marker};
 use crate::place::Place;
 use crate::remote::Remote;
@@ -88,7 +89,7 @@ impl Store {
             return Err(Error::NotAStore { location, reason });
         }
         let root = path.canonicalize().map_err(Error::io("open", path))?;
-        let marker = match std::fs::read(root.join(MARKER)) {
+        let marker = match read_small(&root.join(MARKER)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(no_marker(&location)),
             Err(cause) => {
@@ -178,7 +179,7 @@ impl Store {
             .place()
             .listing(run_id)
             .map_err(|error| if error.is_absent() { self.no_such_run(run_id) } else { error })?;
-        if listing.files.is_empty() {
+        if listing.files.is_empty() && listing.refused.is_empty() {
             return Err(self.no_such_run(run_id));
         }
         let look = Look { keep_batches: true, trust_cache: true };

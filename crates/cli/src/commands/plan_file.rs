@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use benchbook_core::{Plan, SamplingSpec};
+use benchbook_measure::record::read_text;
 
 use crate::error::Failure;
 
@@ -18,7 +19,7 @@ pub fn plan_file(targets: &[String], of_workloads: &[(&str, bool)]) -> Result<Op
     if let Some((option, _)) = of_workloads.iter().find(|(_, given)| *given) {
         return Err(Failure::say(format!("{option} belongs to workloads; a plan file has its own")));
     }
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::while_doing(file, error))?;
+    let text = read_text(Path::new(file)).map_err(|error| Failure::while_doing(file, error))?;
     Plan::from_toml(&text).map(Some).map_err(|error| Failure::while_doing(file, error))
 }
 

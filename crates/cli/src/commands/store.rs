@@ -76,7 +76,7 @@ fn mend(location: &str, format: Format) -> Result<u8, Failure> {
         ("left_out", repaired.iter().map(|run| run.left_out.clone().unwrap_or_default()).collect()),
     ])?;
     output::print(&batch.schema(), &[batch], format)?;
-    Ok(0)
+    Ok(if repaired.iter().any(|run| run.untouched) { EXIT_ERROR } else { 0 })
 }
 
 fn join(from: &str, into: &str) -> Result<u8, Failure> {

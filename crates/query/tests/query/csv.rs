@@ -1,7 +1,7 @@
 //! CSV files as tables beside those of the store.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::datatypes::DataType;
 
@@ -77,6 +77,8 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(matches!(error, Error::CsvUnread { .. }) && error.to_string().contains("absent.csv"), "{error}");
     let error = session.add_csv("added", fixture.folder.path()).unwrap_err();
     assert!(matches!(error, Error::CsvUnread { .. }), "{error}");
+    let error = session.add_csv("added", Path::new("/dev/null")).unwrap_err();
+    assert!(matches!(error, Error::CsvUnread { .. }) && error.to_string().contains("it is a device"), "{error}");
     assert!(session.sql("SELECT * FROM added").is_err());
 }
 
