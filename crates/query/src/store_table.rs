@@ -123,7 +123,8 @@ impl StoreTable {
             partitioned.object_meta.location = file.source.path.clone();
             partitioned
         });
-        let rows = files.iter().map(|file| usize::try_from(file.source.rows).unwrap_or(usize::MAX)).sum::<usize>();
+        let rows = files.iter().map(|file| usize::try_from(file.source.rows).unwrap_or(usize::MAX));
+        let rows = rows.fold(0, usize::saturating_add);
         let mut statistics = Statistics::new_unknown(table_schema.table_schema());
         statistics.num_rows = Precision::Exact(rows);
         statistics.total_byte_size = Precision::Inexact(rows.saturating_mul(ROW_BYTES));

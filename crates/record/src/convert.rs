@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 
+use crate::caught::caught;
 use crate::digest::Hashing;
 use crate::file;
 use crate::journal::{self, Ending, JOURNAL};
@@ -70,7 +71,8 @@ impl Output {
 /// The journal has no usable header, or writing fails: what was written is removed again.
 pub(crate) fn convert(folder: &Path, run_id: &str, disk: &Disk) -> Result<(Manifest, Ending)> {
     let mut outputs = BTreeMap::new();
-    let written = write_tables(folder, run_id, disk, &mut outputs).and_then(|(summary, ending)| {
+    let written = caught(|| -> Result<(Manifest, Ending)> {
+        let (summary, ending) = write_tables(folder, run_id, disk, &mut outputs)?;
         let tables = std::mem::take(&mut outputs);
         let files =
             tables.into_iter().map(|(table, output): (Table, Output)| output.close(table)).collect::<Result<_>>()?;
@@ -91,6 +93,8 @@ pub(crate) fn convert(folder: &Path, run_id: &str, disk: &Disk) -> Result<(Manif
         manifest.write(folder, disk)?;
         Ok((manifest, ending))
     });
+    let path = folder.join(JOURNAL).display().to_string();
+    let written = written.unwrap_or_else(|reason| Err(Error::Format { doing: "convert", path, reason }));
     if written.is_err() {
         drop(outputs);
         for table in Table::ALL {
@@ -118,9 +122,9 @@ fn write_tables(
         reader,
         total_bytes,
         run_id,
+        &mut summary,
         |_| true,
         |table, batch| {
-            summary.learn(table, &batch)?;
             if !outputs.contains_key(&table) {
                 outputs.insert(table, Output::create(folder, table, disk)?);
             }

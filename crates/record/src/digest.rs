@@ -14,6 +14,11 @@ impl<W: Write> Hashing<W> {
         Self { inner, hasher: blake3::Hasher::new(), len: 0 }
     }
 
+    /// What the bytes were passed on to.
+    pub(crate) fn inner(&self) -> &W {
+        &self.inner
+    }
+
     /// Length in bytes and checksum in lower-case hexadecimal of what was written.
     pub(crate) fn result(&self) -> (u64, String) {
         (self.len, self.hasher.finalize().to_hex().to_string())

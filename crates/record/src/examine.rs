@@ -1,7 +1,6 @@
 //! One run as it stands: its state, what may be read of it, and what may not.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 use std::sync::{LazyLock, Mutex};
 
 use arrow::record_batch::RecordBatch;
@@ -9,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use crate::digest::Hashing;
 use crate::file::SMALL_BYTES;
 use crate::folder::run_folder;
+use crate::footer::Tail;
 use crate::journal::{self, DAMAGED_JOURNAL, Ending, JOURNAL};
 use crate::manifest::{MANIFEST, Manifest, ManifestFile};
 use crate::place::{FileInfo, Listing, Place};
@@ -152,10 +152,17 @@ fn look_at_files(
         };
         if info.size_bytes != file.size_bytes {
             found.blame(&path, format!("it has {} bytes instead of {}", info.size_bytes, file.size_bytes));
-        } else if digest(place, location, &path, info, look.trust_cache)? != file.blake3 {
+            continue;
+        }
+        let content = content(place, location, &path, info, look.trust_cache)?;
+        if content.blake3 != file.blake3 {
             found.blame(&path, "it fails its checksum");
-        } else {
-            found.parquet.push((file.table()?, file));
+            continue;
+        }
+        match content.rows {
+            Some(rows) if rows == file.rows => found.parquet.push((file.table()?, file)),
+            Some(rows) => found.blame(&path, format!("it has {rows} rows, its manifest says {}", file.rows)),
+            None => found.blame(&path, "its footer does not say how many rows it has"),
         }
     }
     Ok(())
@@ -167,8 +174,8 @@ fn look_at_journal(place: &Place, listing: &Listing, look: Look, found: &mut Exa
     let mut summary = Summary::unknown(&listing.run_id);
     let wanted = |table| look.keep_batches || matches!(table, Table::Runs | Table::Outcomes);
     let batches = &mut found.batches;
-    let ending = journal::read(&path, open.reader, open.size_bytes, &listing.run_id, wanted, |table, batch| {
-        summary.learn(table, &batch)?;
+    let run_id = &listing.run_id;
+    let ending = journal::read(&path, open.reader, open.size_bytes, run_id, &mut summary, wanted, |table, batch| {
         if look.keep_batches && batch.num_rows() > 0 {
             batches.entry(table).or_default().push(batch);
         }
@@ -189,20 +196,29 @@ fn look_at_journal(place: &Place, listing: &Listing, look: Look, found: &mut Exa
 }
 
 type Key = (String, String, u64, String);
-static DIGESTS: LazyLock<Mutex<HashMap<Key, String>>> = LazyLock::new(Mutex::default);
+static CONTENTS: LazyLock<Mutex<HashMap<Key, Content>>> = LazyLock::new(Mutex::default);
 
-/// The checksum of a file, from the cache where the file has not changed since.
-fn digest(place: &Place, location: &str, path: &str, info: &FileInfo, trust_cache: bool) -> Result<String> {
+/// What a Parquet file's own bytes say.
+#[derive(Debug, Clone)]
+struct Content {
+    blake3: String,
+    /// Nothing where its footer makes no sense.
+    rows: Option<u64>,
+}
+
+/// The content of a file, from the cache where the file has not changed since.
+fn content(place: &Place, location: &str, path: &str, info: &FileInfo, trust_cache: bool) -> Result<Content> {
     let key = info.stamp.as_ref().map(|stamp| (location.to_owned(), path.to_owned(), info.size_bytes, stamp.clone()));
-    let cache = || DIGESTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let cache = || CONTENTS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if trust_cache && let Some(known) = key.as_ref().and_then(|key| cache().get(key).cloned()) {
         return Ok(known);
     }
-    let mut hashing = Hashing::new(io::sink());
+    let mut hashing = Hashing::new(Tail::default());
     place.copy(path, &mut hashing)?;
-    let (_, digest) = hashing.result();
+    let (_, blake3) = hashing.result();
+    let content = Content { blake3, rows: hashing.inner().rows() };
     if let Some(key) = key {
-        cache().insert(key, digest.clone());
+        cache().insert(key, content.clone());
     }
-    Ok(digest)
+    Ok(content)
 }

@@ -7,7 +7,6 @@
 
 use std::io::{self, Read};
 
-use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use arrow::record_batch::RecordBatch;
 use uuid::Uuid;
@@ -59,22 +58,21 @@ fn encode_at(
     writer.write(batch)?;
     writer.finish()?;
     drop(writer);
-    let payload = start + FRAME_HEADER_LEN;
-    let len = u32::try_from(out.len() - payload)
+    seal(table, &mut out[start..])
+}
+
+/// Fills in the header that stands before the payload of a frame.
+pub(crate) fn seal(table: Table, frame: &mut [u8]) -> Result<(), arrow::error::ArrowError> {
+    let (head, payload) = frame.split_at_mut(FRAME_HEADER_LEN);
+    let len = u32::try_from(payload.len())
         .map_err(|_| arrow::error::ArrowError::InvalidArgumentError("a frame is longer than 4 GiB".into()))?;
-    let crc = crc32fast::hash(&out[payload..]);
-    let head = &mut out[start..payload];
+    let crc = crc32fast::hash(payload);
     head[0] = table.code();
     head[1..5].copy_from_slice(&len.to_le_bytes());
     head[5..9].copy_from_slice(&crc.to_le_bytes());
     let head_crc = crc32fast::hash(&head[..9]);
     head[9..].copy_from_slice(&head_crc.to_le_bytes());
     Ok(())
-}
-
-/// The batches in a frame's payload.
-pub(crate) fn decode(payload: &[u8]) -> Result<Vec<RecordBatch>, arrow::error::ArrowError> {
-    StreamReader::try_new(payload, None)?.collect()
 }
 
 /// What the header says.
@@ -117,7 +115,8 @@ fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+/// The four bytes at `at`, little-endian.
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes[at..at + 4].iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte))
 }
 

@@ -5,7 +5,10 @@ use std::io::Read;
 use arrow::record_batch::RecordBatch;
 
 use crate::batch::RunIds;
-use crate::frame::{FRAME_HEADER_LEN, HEADER_LEN, Step, decode, read_frame, read_header};
+use crate::caught::caught;
+use crate::frame::{FRAME_HEADER_LEN, HEADER_LEN, Step, read_frame, read_header};
+use crate::state::Summary;
+use crate::stream::decode;
 use crate::{Error, Result, Table, version};
 
 /// Name of the journal in a run's folder.
@@ -37,7 +40,8 @@ impl Ending {
     }
 }
 
-/// Hands every batch of the tables in `wanted` to `take`, with the columns of [`Table::schema`].
+/// Hands every batch of the tables in `wanted` to `take`, with the columns of [`Table::schema`]; `summary` learns
+/// from them first.
 ///
 /// `path` and `total_bytes` serve the messages only: a live journal may have grown since.
 ///
@@ -48,6 +52,7 @@ pub(crate) fn read(
     mut reader: impl Read,
     total_bytes: u64,
     run_id: &str,
+    summary: &mut Summary,
     wanted: impl Fn(Table) -> bool,
     mut take: impl FnMut(Table, RecordBatch) -> Result<()>,
 ) -> Result<Ending> {
@@ -79,22 +84,39 @@ pub(crate) fn read(
                 return Ok(Ending::Damaged(format!("{reason}, {rest} bytes from byte {at} are left out")));
             }
         };
-        if wanted(frame.table) {
-            let batches = match whole_batches(frame.table, &frame.payload, header.version, &mut ids) {
+        let (table, len) = (frame.table, FRAME_HEADER_LEN + frame.payload.len());
+        if wanted(table) {
+            let batches = caught(|| whole_batches(table, frame.payload, header.version, &mut ids, summary))
+                .and_then(|batches| batches.map_err(|error| error.to_string()));
+            let batches = match batches {
                 Ok(batches) => batches,
                 Err(reason) => {
+                    let reason = format!("a frame of `{table}` cannot be read: {reason}");
                     return Ok(Ending::Damaged(format!("{reason}, {rest} bytes from byte {at} are left out")));
                 }
             };
             for batch in batches {
-                take(frame.table, batch)?;
+                take(table, batch)?;
             }
         }
-        at += (FRAME_HEADER_LEN + frame.payload.len()) as u64;
+        at += len as u64;
     }
 }
 
-fn whole_batches(table: Table, payload: &[u8], version: u64, ids: &mut RunIds) -> Result<Vec<RecordBatch>> {
-    let bodies = decode(payload).map_err(|cause| Error::Rows { table, cause })?;
-    bodies.iter().map(|body| version::upgrade(table, version, ids.complete(table, body)?)).collect()
+fn whole_batches(
+    table: Table,
+    payload: Vec<u8>,
+    version: u64,
+    ids: &mut RunIds,
+    summary: &mut Summary,
+) -> Result<Vec<RecordBatch>> {
+    let bodies = decode(table, payload).map_err(|cause| Error::Rows { table, cause })?;
+    let batches = bodies
+        .iter()
+        .map(|body| version::upgrade(table, version, ids.complete(table, body)?))
+        .collect::<Result<Vec<_>>>()?;
+    for batch in &batches {
+        summary.learn(table, batch)?;
+    }
+    Ok(batches)
 }

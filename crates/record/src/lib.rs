@@ -6,6 +6,7 @@
 //! what it leaves out. Nothing here computes a statistic, and nothing is rewritten in place.
 
 mod batch;
+mod caught;
 mod columns;
 mod convert;
 mod describe;
@@ -15,6 +16,7 @@ mod error;
 mod examine;
 mod file;
 mod folder;
+mod footer;
 mod frame;
 mod journal;
 mod local;
@@ -33,6 +35,7 @@ mod sink;
 mod snapshot;
 mod state;
 mod store;
+mod stream;
 mod table;
 mod verify;
 mod version;
@@ -42,6 +45,7 @@ mod writer;
 mod tests;
 
 pub use batch::{batch_of, rows_of};
+pub use caught::panics_are_caught;
 pub use describe::describe_schema;
 pub use environment::{Difference, environment_difference, same_machine};
 pub use error::{Error, Result};

@@ -3,6 +3,7 @@
 //! It is written last, by rename, so its presence decides that the Parquet files count. Its own
 //! checksum is that of its bytes with the checksum's digits replaced by zeros.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -51,7 +52,7 @@ impl ManifestFile {
 }
 
 /// The checksum of a manifest's bytes, without the digits of the checksum itself.
-fn checksum(bytes: &[u8], digits: &str) -> Option<String> {
+pub(crate) fn checksum(bytes: &[u8], digits: &str) -> Option<String> {
     let at = bytes.windows(DIGITS).position(|window| window == digits.as_bytes())?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(&bytes[..at]).update(&[b'0'; DIGITS]).update(&bytes[at + DIGITS..]);
@@ -84,9 +85,14 @@ impl Manifest {
         }
         version::check(path, value["schema_version"].as_u64().unwrap_or_default())?;
         let manifest: Self = serde_json::from_value(value).map_err(|error| damaged(&error.to_string()))?;
+        let mut tables = BTreeSet::new();
         for file in &manifest.files {
-            if file.table()?.file_name() != file.name {
+            let table = file.table()?;
+            if table.file_name() != file.name {
                 return Err(damaged(&format!("it names a strange file `{}`", file.name)));
+            }
+            if !tables.insert(table) {
+                return Err(damaged(&format!("it names `{}` twice", file.name)));
             }
         }
         Ok(manifest)

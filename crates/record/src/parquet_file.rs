@@ -7,6 +7,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
 use parquet::schema::types::ColumnPath;
 
+use crate::caught::caught;
 use crate::{Error, Result};
 
 /// Columns whose values hardly repeat: a dictionary would only cost time.
@@ -28,6 +29,11 @@ pub(crate) fn properties() -> WriterProperties {
 
 /// Every batch of a Parquet file.
 pub(crate) fn read(path: &str, input: impl ChunkReader + 'static) -> Result<Vec<RecordBatch>> {
+    let refused = |reason| Err(Error::Format { doing: "read", path: path.to_owned(), reason });
+    caught(|| batches(path, input)).unwrap_or_else(refused)
+}
+
+fn batches(path: &str, input: impl ChunkReader + 'static) -> Result<Vec<RecordBatch>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(input).map_err(Error::format("read", path))?;
     // The reader's batches lack the metadata of the file's schema.
     let schema = builder.schema().clone();

@@ -7,8 +7,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::{body_of, body_schema};
-use crate::frame::{FRAME_HEADER_LEN, HEADER_LEN, decode, encode, header, header_of};
+use crate::frame::{FRAME_HEADER_LEN, HEADER_LEN, encode, header, header_of};
 use crate::journal::{Ending, read};
+use crate::state::Summary;
+use crate::stream::decode;
 
 const RUN: &str = "0190a000-0000-7000-8000-000000000001";
 
@@ -23,6 +25,7 @@ fn read_all(bytes: &[u8]) -> (Vec<(Table, RecordBatch)>, Ending) {
         Cursor::new(bytes),
         bytes.len() as u64,
         RUN,
+        &mut Summary::unknown(RUN),
         |_| true,
         |table, batch| {
             batches.push((table, batch));
@@ -177,7 +180,7 @@ proptest! {
         let rows: Vec<EventRow> = texts.iter().map(|text| event_row(text)).collect();
         let mut bytes = Vec::new();
         encode(Table::Events, &body_of(Table::Events, &rows).unwrap(), &mut bytes).unwrap();
-        let decoded = decode(&bytes[FRAME_HEADER_LEN..]).unwrap();
+        let decoded = decode(Table::Events, bytes[FRAME_HEADER_LEN..].to_vec()).unwrap();
         prop_assert_eq!(decoded.len(), 1);
         prop_assert_eq!(decoded[0].schema(), body_schema(Table::Events));
         let back: Vec<EventRow> = rows_of(&decoded[0]).unwrap();

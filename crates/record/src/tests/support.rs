@@ -4,9 +4,11 @@ pub(super) use std::collections::BTreeMap;
 pub(super) use std::fs;
 pub(super) use std::path::{Path, PathBuf};
 
+use arrow::record_batch::RecordBatch;
 pub(super) use benchbook_core::{CacheRegime, DType, Params, Value};
 pub(super) use tempfile::TempDir;
 
+use crate::frame::{FRAME_HEADER_LEN, encode, seal};
 pub(super) use crate::*;
 
 /// A store in a folder that goes away with it.
@@ -137,6 +139,21 @@ pub(super) fn count(snapshot: &Snapshot, table: Table) -> u64 {
     let parquet = snapshot.parquet.iter().filter(|file| file.table == table).map(|file| file.rows);
     let batches = snapshot.batches.get(&table).into_iter().flatten().map(|batch| batch.num_rows() as u64);
     parquet.chain(batches).sum()
+}
+
+/// A frame with `payload`, its checksums right.
+pub(super) fn frame(table: Table, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0; FRAME_HEADER_LEN];
+    frame.extend_from_slice(payload);
+    seal(table, &mut frame).unwrap();
+    frame
+}
+
+/// The payload of the frame that a writer makes of `body`.
+pub(super) fn payload(table: Table, body: &RecordBatch) -> Vec<u8> {
+    let mut frame = Vec::new();
+    encode(table, body, &mut frame).unwrap();
+    frame.split_off(FRAME_HEADER_LEN)
 }
 
 pub(super) fn flip(path: &Path, byte: usize, bit: usize) {
