@@ -4,6 +4,7 @@ mod create;
 mod damage;
 mod facts;
 mod full_disk;
+mod fuzz;
 mod hostile;
 mod journal;
 mod links;
