@@ -4,12 +4,19 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::concat_batches;
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Format;
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
 use datafusion::datasource::MemTable;
 
 use crate::error::{Error, Result};
+use crate::infer::typed;
+
+/// A column of text holds no more.
+const MOST_BYTES: usize = i32::MAX as usize;
 
 /// The bytes of a file.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
@@ -18,36 +25,123 @@ pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
 
 /// The rows of a CSV file with a header; an empty cell is NULL, a column without values is text.
 pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<MemTable> {
-    let bad = |reason: String| Error::Csv { path: path.to_owned(), reason };
+    let rows = rows(bytes).map_err(|reason| Error::Csv { path: path.to_owned(), reason })?;
+    Ok(MemTable::try_new(rows.schema(), vec![vec![rows]])?)
+}
+
+fn rows(bytes: &[u8]) -> std::result::Result<RecordBatch, String> {
     if bytes.trim_ascii().is_empty() {
-        return Err(bad("it is empty, its first line must name the columns".to_owned()));
+        return Err("it is empty, its first line must name the columns".to_owned());
     }
-    let (inferred, _) =
-        Format::default().with_header(true).infer_schema(bytes, None).map_err(|error| bad(error.to_string()))?;
-    let mut names = HashSet::new();
-    for field in inferred.fields() {
-        if field.name().trim().is_empty() {
-            return Err(bad("a column has no name".to_owned()));
-        }
-        if !names.insert(field.name()) {
-            return Err(bad(format!("two columns are called `{}`", field.name())));
-        }
+    if bytes.len() > MOST_BYTES {
+        return Err("it is longer than 2 GiB, split it".to_owned());
     }
-    let fields = inferred.fields().iter().map(|field| match field.data_type() {
-        DataType::Null => Field::new(field.name(), DataType::Utf8, true),
-        _ => field.as_ref().clone(),
-    });
+    let names = names(bytes)?;
+    let texts = texts(bytes, &names).map_err(|error| error.to_string())?;
+    let columns: Vec<ArrayRef> = texts.columns().iter().map(|column| typed(column.as_string::<i32>())).collect();
+    let fields = names.iter().zip(&columns).map(|(name, column)| Field::new(name, column.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let rows = ReaderBuilder::new(Arc::clone(&schema))
-        .with_header(true)
-        .build(bytes)
-        .and_then(|reader| reader.collect::<std::result::Result<Vec<_>, _>>())
-        .map_err(|error| bad(error.to_string()))?;
-    Ok(MemTable::try_new(schema, vec![rows])?)
+    RecordBatch::try_new(schema, columns).map_err(|error| error.to_string())
+}
+
+/// The names of the columns, each of them once.
+fn names(bytes: &[u8]) -> std::result::Result<Vec<String>, String> {
+    // Looks at every row, since its errors name the line.
+    let inferred = Format::default().with_header(true).infer_schema(bytes, None).map_err(|error| error.to_string())?.0;
+    let names: Vec<String> = inferred.fields().iter().map(|field| field.name().clone()).collect();
+    let mut seen = HashSet::new();
+    for name in &names {
+        if name.trim().is_empty() {
+            return Err("a column has no name".to_owned());
+        }
+        if !seen.insert(name) {
+            return Err(format!("two columns are called `{name}`"));
+        }
+    }
+    Ok(names)
+}
+
+/// Every cell as it was written.
+fn texts(bytes: &[u8], names: &[String]) -> std::result::Result<RecordBatch, ArrowError> {
+    let fields: Vec<Field> = names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let reader = ReaderBuilder::new(Arc::clone(&schema)).with_header(true).build(bytes)?;
+    concat_batches(&schema, &reader.collect::<std::result::Result<Vec<_>, _>>()?)
 }
 
 /// Whether SQL finds a table of that name without quotes.
 pub(crate) fn is_plain(name: &str) -> bool {
     let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     name.chars().all(word) && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::compute::cast;
+    use arrow::datatypes::{Float64Type, Int64Type};
+
+    use super::*;
+
+    /// Bytes below `below`, the same for the same seed.
+    struct Bytes(u64);
+
+    impl Bytes {
+        fn below(&mut self, below: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % below
+        }
+    }
+
+    /// Whether a value says all that was written.
+    fn keeps(column: &ArrayRef, row: usize, written: &str) -> bool {
+        match column.data_type() {
+            DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string() == written,
+            DataType::Float64 => {
+                let (value, wanted) = (column.as_primitive::<Float64Type>().value(row), written.parse::<f64>());
+                let word = written.ends_with("inf") || written.eq_ignore_ascii_case("nan");
+                wanted.is_ok_and(|wanted| wanted.to_bits() == value.to_bits()) && (value.is_finite() || word)
+            }
+            DataType::Boolean => column.as_boolean().value(row) == written.eq_ignore_ascii_case("true"),
+            DataType::Utf8 => column.as_string::<i32>().value(row) == written,
+            _ => {
+                let shown = cast(column, &DataType::Utf8).unwrap();
+                written.starts_with(&shown.as_string::<i32>().value(row)[..10])
+            }
+        }
+    }
+
+    /// Whether a table of the bytes keeps them; nothing where they are no table.
+    fn is_kept(text: &[u8]) -> Option<bool> {
+        let table = rows(text).ok()?;
+        let written = texts(text, &names(text).unwrap()).unwrap();
+        let is_kept = |(column, cells): (&ArrayRef, &ArrayRef)| {
+            let cells = cells.as_string::<i32>();
+            (column.len(), column.null_count()) == (cells.len(), cells.null_count())
+                && (0..cells.len()).all(|row| cells.is_null(row) || keeps(column, row, cells.value(row)))
+        };
+        Some(table.columns().iter().zip(written.columns()).all(is_kept))
+    }
+
+    #[test]
+    fn no_bytes_are_lost_and_none_end_it() {
+        let alphabets: [&[u8]; 4] = [b"0123456789e.-+", b"truefalsTF01", b"2026-01-31T:09 .Z", b"nainfNaN-."];
+        let marks = b",\n\"\r;\0\xff\xc3\xa9";
+        let mut random = Bytes(13);
+        for round in 0..4_000 {
+            let alphabet = alphabets[round % alphabets.len()];
+            let mut text = b"a,b\n".to_vec();
+            for _ in 0..random.below(3) {
+                for end in [b',', b'\n'] {
+                    text.extend((0..random.below(9)).map(|_| alphabet[random.below(alphabet.len())]));
+                    text.push(end);
+                }
+            }
+            assert_eq!(is_kept(&text), Some(true), "{}", String::from_utf8_lossy(&text));
+            for _ in 0..=random.below(4) {
+                let place = random.below(text.len());
+                text[place] = marks[random.below(marks.len())];
+            }
+            assert_ne!(is_kept(&text), Some(false), "{}", String::from_utf8_lossy(&text));
+        }
+    }
 }

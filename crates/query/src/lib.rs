@@ -13,6 +13,7 @@ mod error;
 mod explain;
 mod facts;
 mod functions;
+mod infer;
 mod left_out;
 mod named;
 mod nearest;

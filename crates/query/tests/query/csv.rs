@@ -43,6 +43,17 @@ fn columns_have_the_type_of_their_values() {
 }
 
 #[test]
+fn nothing_that_was_written_is_lost() {
+    let text = b"commit,case,seed\n12e4567,007,9223372036854775808\n1234567,12,1\n";
+    let (_fixture, session) = added(text).unwrap();
+    let answer = session.sql("SELECT * FROM added ORDER BY commit").unwrap();
+    let words = |words: [&str; 2]| words.map(|word| Some(word.to_owned()));
+    assert_eq!(texts(&answer, "commit"), words(["1234567", "12e4567"]));
+    assert_eq!(texts(&answer, "case"), words(["12", "007"]));
+    assert_eq!(texts(&answer, "seed"), words(["1", "9223372036854775808"]));
+}
+
+#[test]
 fn a_header_alone_is_a_table_without_rows() {
     for text in [&b"a,b\n"[..], b"a,b"] {
         let (_fixture, session) = added(text).unwrap();
