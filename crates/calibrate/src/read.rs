@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
 use benchbook_measure::record::RunRow;
-use benchbook_query::{EqualPrograms, Session};
+use benchbook_query::{EqualPrograms, Session, quoted};
 use benchbook_stats::plan::{Components, Costs, components, detectable_after, half_width_after};
 use benchbook_stats::{median, std_dev};
 
@@ -90,7 +90,7 @@ pub fn read(session: &Session, like: &RunRow) -> Result<Vec<Calibration>> {
 /// What a replicate and a block have cost, by case: from the first request of a replicate to its first sample, and
 /// from a sample to the next one of the same trial.
 fn costs(session: &Session, runs: &[String]) -> Result<BTreeMap<String, Costs>> {
-    let quoted: Vec<String> = runs.iter().map(|run_id| format!("'{run_id}'")).collect();
+    let runs: Vec<String> = runs.iter().map(|run_id| quoted(run_id)).collect();
     let answer = session.sql(&format!(
         "WITH one AS (SELECT t.run_id, t.case_name, t.replicate, t.trial, max(o.prepare_ns) AS prepare_ns, \
          CAST(max(s.started_ns) - min(s.started_ns) AS DOUBLE) / nullif(count(*) - 1, 0) AS block_ns \
@@ -98,7 +98,7 @@ fn costs(session: &Session, runs: &[String]) -> Result<BTreeMap<String, Costs>> 
          JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial WHERE t.run_id IN ({}) \
          GROUP BY t.run_id, t.case_name, t.replicate, t.trial) \
          SELECT case_name, 2 * avg(prepare_ns) AS process_ns, avg(block_ns) AS block_ns FROM one GROUP BY case_name",
-        quoted.join(", ")
+        runs.join(", ")
     ))?;
     let mut costs = BTreeMap::new();
     for batch in &answer.batches {

@@ -10,6 +10,7 @@ use benchbook_stats::{clopper_pearson, median, quantile};
 use datafusion::common::exec_datafusion_err;
 
 use crate::error::Result;
+use crate::quote::quoted;
 use crate::session::Session;
 
 /// The suite of every calibration run.
@@ -106,7 +107,7 @@ impl Session {
     /// A store that cannot be read.
     pub fn calibration_runs(&self, like: &RunRow) -> Result<Vec<String>> {
         let mut found = Vec::new();
-        for run_id in self.run_ids(&format!("suite = '{CALIBRATION}'"))? {
+        for run_id in self.run_ids(&format!("suite = {}", quoted(CALIBRATION)))? {
             if same_machine(&self.store().run_row(&run_id)?, like) {
                 found.push(run_id);
             }
@@ -122,12 +123,12 @@ impl Session {
         if runs.is_empty() {
             return Ok(Vec::new());
         }
-        let quoted: Vec<String> = runs.iter().map(|run_id| format!("'{run_id}'")).collect();
+        let runs: Vec<String> = runs.iter().map(|run_id| quoted(run_id)).collect();
         let answer = self.sql(&format!(
             "SELECT case_name, run_id, replicate, log_ratio, baseline_time_ns FROM pairs WHERE run_id IN ({}) \
              AND baseline_implementation = 'plain' AND candidate_implementation = 'extra' \
              ORDER BY run_id, replicate, block",
-            quoted.join(", ")
+            runs.join(", ")
         ))?;
         let mut cases: BTreeMap<String, EqualPrograms> = BTreeMap::new();
         for batch in &answer.batches {
@@ -148,7 +149,7 @@ impl Session {
     /// What the calibrations of every machine show, with a run of it; only of machines where some are doubtful.
     pub(crate) fn doubtful_machines(&self) -> Result<Vec<(RunRow, Vec<Accuracy>)>> {
         let mut machines: Vec<(RunRow, Vec<String>)> = Vec::new();
-        for run_id in self.run_ids(&format!("suite = '{CALIBRATION}'"))? {
+        for run_id in self.run_ids(&format!("suite = {}", quoted(CALIBRATION)))? {
             let row = self.store().run_row(&run_id)?;
             match machines.iter_mut().find(|(known, _)| same_machine(known, &row)) {
                 Some((_, runs)) => runs.push(run_id),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use benchbook_core::{baseline_of, on_one_line};
-use benchbook_query::{Answer, Session};
+use benchbook_query::{Answer, Session, quoted};
 use benchbook_record::environment_difference;
 
 use crate::cells::Cells;
@@ -74,7 +74,8 @@ pub fn paired_speedup(session: &Session, run_id: &str, baseline: &str) -> Result
 /// A store that cannot be read.
 pub fn warnings(session: &Session, run_id: &str) -> Result<Vec<String>> {
     let answer = session.sql(&format!(
-        "select message from events where run_id = '{run_id}' and kind in ('budget_exhausted', 'not_planned') order by at_ns"
+        "select message from events where run_id = {} and kind in ('budget_exhausted', 'not_planned') order by at_ns",
+        quoted(run_id)
     ))?;
     let messages = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
     let all = gaps(session, run_id)?.into_iter().chain(messages.map(str::to_owned));
@@ -87,7 +88,8 @@ pub fn warnings(session: &Session, run_id: &str) -> Result<Vec<String>> {
 /// # Errors
 /// [`Error::Nothing`] for a run without trials.
 pub fn default_baseline(session: &Session, run_id: &str) -> Result<String> {
-    let answer = session.sql(&format!("select distinct implementation from trials where run_id = '{run_id}'"))?;
+    let answer =
+        session.sql(&format!("select distinct implementation from trials where run_id = {}", quoted(run_id)))?;
     let names = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
     baseline_of(names)
         .map(str::to_owned)
@@ -99,7 +101,8 @@ pub fn default_baseline(session: &Session, run_id: &str) -> Result<String> {
 /// # Errors
 /// A store that cannot be read.
 pub fn nothing_to_compare(session: &Session, run_id: &str, baseline: &str) -> Result<Error> {
-    let answer = session.sql(&format!("select distinct variant from trials where run_id = '{run_id}' order by 1"))?;
+    let answer =
+        session.sql(&format!("select distinct variant from trials where run_id = {} order by 1", quoted(run_id)))?;
     let names = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
     let variants = names.collect::<Vec<_>>().join(", ");
     let text = format!("run {run_id} has nothing to compare with `{baseline}`; its variants are {variants}");
@@ -136,8 +139,9 @@ pub fn across(session: &Session, baseline: &str, candidate: &str, anyway: bool) 
     }
     let share = session.sql(&format!(
         "select 1 from trials a join trials b on a.workload = b.workload and a.case_name = b.case_name \
-         and a.implementation = b.implementation and a.device = b.device and a.dtype = b.dtype where a.run_id = '{}' and b.run_id = '{}' limit 1",
-        a.run_id, b.run_id
+         and a.implementation = b.implementation and a.device = b.device and a.dtype = b.dtype where a.run_id = {} and b.run_id = {} limit 1",
+        quoted(&a.run_id),
+        quoted(&b.run_id)
     ))?;
     if share.rows() == 0 {
         return Err(Error::NotComparable(

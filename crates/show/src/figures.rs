@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use benchbook_charts::{Figure, distribution, speedup};
-use benchbook_query::{Answer, Session};
+use benchbook_query::{Answer, Session, quoted};
 
 use crate::Result;
 use crate::gaps::lost;
@@ -45,7 +45,8 @@ pub fn speedup_figure(compared: &Answer) -> Result<Figure> {
 pub fn distribution_figure(session: &Session, run_id: &str) -> Result<Option<Figure>> {
     let samples = session.sql(&format!(
         "select workload || ' ' || case_name || case when cache = 'cold' then ' cold' else '' end as case_name, \
-         variant, time_ns, cast(null as varchar) as reason from results where run_id = '{run_id}' and valid"
+         variant, time_ns, cast(null as varchar) as reason from results where run_id = {} and valid",
+        quoted(run_id)
     ))?;
     if samples.rows() == 0 {
         return Ok(None);

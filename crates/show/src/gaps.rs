@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use benchbook_core::{CaseSpec, Planned, Value};
-use benchbook_query::Session;
+use benchbook_query::{Session, quoted};
 use benchbook_record::RunState;
 
 use crate::Result;
@@ -112,11 +112,12 @@ pub(crate) fn lost(session: &Session, run_id: &str) -> Result<Vec<[String; 3]>> 
 
 /// Replicates of every case and variant that has a trial.
 fn measured(session: &Session, run_id: &str) -> Result<Vec<Case>> {
+    let id = quoted(run_id);
     let answer = session.sql(&format!(
         "with counted as ( \
              select trial, sum(case when valid then 1 else 0 end) as usable, \
                  max(case when not valid then invalid_reason end) as reason \
-             from results where run_id = '{run_id}' group by trial \
+             from results where run_id = {id} group by trial \
          ), told as ( \
              select t.workload, t.variant, t.replicate, t.trial, \
                  case when t.cache = 'cold' then t.case_name || ' cold' else t.case_name end as label, \
@@ -128,7 +129,7 @@ fn measured(session: &Session, run_id: &str) -> Result<Vec<Case>> {
              from trials t \
              left join counted c on c.trial = t.trial \
              left join outcomes o on o.run_id = t.run_id and o.trial = t.trial \
-             where t.run_id = '{run_id}' \
+             where t.run_id = {id} \
          ) \
          select workload, label, variant, why, count(distinct replicate) as replicates \
          from told group by workload, label, variant, why order by min(trial)"
@@ -215,7 +216,8 @@ fn absent(case: &Case, cases: &[Case], planned: Option<&Planned>) -> Vec<String>
 /// Cases and implementations that the plan names and no trial has.
 fn never_begun(session: &Session, run_id: &str, specs: &[CaseSpec]) -> Result<Vec<String>> {
     let answer = session.sql(&format!(
-        "select distinct workload, implementation, other_params(params, '') as params from trials where run_id = '{run_id}'"
+        "select distinct workload, implementation, other_params(params, '') as params from trials where run_id = {}",
+        quoted(run_id)
     ))?;
     let text = |row: Row<'_>, name: &str| row.text(name).unwrap_or_default();
     let trials: Vec<[String; 3]> =

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Field, Int64Type, Schema};
 use benchbook_charts::{Figure, scaling};
-use benchbook_query::Session;
+use benchbook_query::{Session, quoted, quoted_name};
 
 use crate::Result;
 
@@ -89,10 +89,11 @@ fn swept(session: &Session, run_id: &str) -> Result<BTreeMap<String, Vec<String>
     if params.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let counts: Vec<String> = params.iter().map(|name| format!("count(distinct \"{name}\")")).collect();
+    let counts: Vec<String> = params.iter().map(|name| format!("count(distinct {})", quoted_name(name))).collect();
     let counted = session.sql(&format!(
-        "select workload, {} from results where run_id = '{run_id}' group by workload",
-        counts.join(", ")
+        "select workload, {} from results where run_id = {} group by workload",
+        counts.join(", "),
+        quoted(run_id)
     ))?;
     let mut swept = BTreeMap::new();
     for batch in &counted.batches {

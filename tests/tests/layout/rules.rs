@@ -92,6 +92,15 @@ fn silenced(path: &str, code: &str) -> Vec<String> {
     lines_with(path, &squeezed, &["#[allow(", "#![allow(", ",allow(", "#[ignore"])
 }
 
+/// A value between the marks of an SQL literal, where a quotation mark in it would end the literal.
+fn pasted(path: &str, text: &str) -> Vec<String> {
+    let asks = ["query", "show", "calibrate", "cli", "benchbook"].map(|name| format!("crates/{name}/"));
+    if is_test(path) || !asks.iter().any(|folder| path.starts_with(folder)) {
+        return Vec::new();
+    }
+    lines_with(path, text, &["= '{", "('{", "distinct \\\"{"])
+}
+
 fn length(path: &str, text: &str) -> Vec<String> {
     let lines = text.lines().count();
     if lines > LINES { vec![format!("{path} has {lines} lines, more than {LINES}")] } else { Vec::new() }
@@ -149,6 +158,15 @@ fn nothing_is_silenced_or_ignored() {
 fn files_are_short() {
     let all = sources(&["crates", "tests", "queries"], &["rs", "py", "sql"]);
     none(&all.iter().flat_map(|source| length(&source.path, &source.text)).collect::<Vec<_>>());
+}
+
+#[test]
+fn text_in_sql_is_quoted() {
+    let all = sources(&["crates"], &["rs"]);
+    none(&all.iter().flat_map(|source| pasted(&source.path, &source.text)).collect::<Vec<_>>());
+    for text in ["format!(\"where run_id = '{run_id}'\")", "\"x IN ('{a}')\"", r#""count(distinct \"{name}\")""#] {
+        assert_eq!(pasted("crates/show/src/gaps.rs", text).len(), 1, "{text}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use benchbook_core::counted;
 use benchbook_measure::record::{LocalStore, RunRow, Store};
 use benchbook_measure::run::{Expanded, RunSettings, describe, expand, run as measure, run_row};
 use benchbook_measure::{Executor, ProcessWorker, clock, spawner};
-use benchbook_query::Session;
+use benchbook_query::{Session, quoted};
 use benchbook_show::duration;
 
 use crate::args::{CalibrateArgs, Format};
@@ -57,7 +57,7 @@ pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> 
 /// Calibration runs that the store already has.
 fn earlier(store: &str) -> Result<usize, Failure> {
     let session = Session::open(&Store::open(store)?)?;
-    Ok(session.sql(&format!("SELECT run_id FROM runs WHERE suite = '{SUITE}'"))?.rows())
+    Ok(session.sql(&format!("SELECT run_id FROM runs WHERE suite = {}", quoted(SUITE)))?.rows())
 }
 
 fn tell(store: &str, machine: &RunRow, format: Format) -> Result<(), Failure> {

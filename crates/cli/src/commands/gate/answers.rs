@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use benchbook_gate::{Comparison, Estimate, Label, LeftOut, Missing, SEQUENTIAL, Second};
-use benchbook_query::Session;
+use benchbook_query::{Session, quoted};
 use benchbook_show::{Row, rows};
 
 use super::sides::Labels;
@@ -11,11 +11,11 @@ use crate::error::Failure;
 
 /// The paired comparisons of a run between its two builds.
 pub fn interleaved(session: &Session, run_id: &str, labels: &Labels) -> Result<Vec<Comparison>, Failure> {
-    let Labels { baseline, candidate } = labels;
+    let [run_id, baseline, candidate] = [run_id, &labels.baseline, &labels.candidate].map(quoted);
     let answer = session.sql(&format!(
         "SELECT workload || ' ' || case_name AS case_label, split_part(candidate, '@', 1) AS variant, speedup, low, \
          high, verdict, said, reason, scope, minimum_detectable_effect, replicates FROM verdicts \
-         WHERE run_id = '{run_id}' AND baseline_build = '{baseline}' AND candidate_build = '{candidate}' \
+         WHERE run_id = {run_id} AND baseline_build = {baseline} AND candidate_build = {candidate} \
          AND split_part(baseline, '@', 1) = split_part(candidate, '@', 1) ORDER BY 1, 2"
     ))?;
     Ok(rows(&answer).filter_map(pair).collect())
@@ -72,10 +72,11 @@ pub fn confirm(comparisons: &mut [Comparison], chosen: &[usize], seconds: &[Comp
 
 /// Why trials of a run ended badly: by case and whole variant.
 pub fn endings(session: &Session, run_id: &str) -> Result<BTreeMap<(String, String), String>, Failure> {
+    let run_id = quoted(run_id);
     let answer = session.sql(&format!(
         "SELECT t.workload || ' ' || t.case_name AS case_label, t.variant, o.status || ': ' || o.stop_reason AS why \
          FROM trials t JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial \
-         WHERE t.run_id = '{run_id}' AND o.status <> 'ok' ORDER BY t.trial DESC"
+         WHERE t.run_id = {run_id} AND o.status <> 'ok' ORDER BY t.trial DESC"
     ))?;
     Ok(rows(&answer)
         .filter_map(|row| Some(((row.text("case_label")?, row.text("variant")?), row.text("why")?)))

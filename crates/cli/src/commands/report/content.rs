@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use benchbook_measure::record::{RunRow, Store};
-use benchbook_query::{Answer, Session};
+use benchbook_query::{Answer, Session, quoted};
 use benchbook_show::{Cells, counts, default_baseline, nothing_to_compare, paired, paired_speedup, warnings, weak};
 use serde::Serialize;
 
@@ -112,8 +112,9 @@ fn checks(session: &Session, run_id: &str) -> Result<Answer, Failure> {
         "select t.workload, t.case_name, t.variant, count(*) as checks, \
          sum(case when c.passed then 0 else 1 end) as failed, max(c.max_scaled_error) as max_scaled_error, \
          max(c.tolerance) as tolerance, min(c.rows_checked) as rows_checked \
-         from checks c join trials t on t.run_id = c.run_id and t.trial = c.trial where c.run_id = '{run_id}' \
-         group by t.workload, t.case_name, t.variant order by 1, 2, 3"
+         from checks c join trials t on t.run_id = c.run_id and t.trial = c.trial where c.run_id = {} \
+         group by t.workload, t.case_name, t.variant order by 1, 2, 3",
+        quoted(run_id)
     ))?)
 }
 
@@ -121,13 +122,14 @@ fn endings(session: &Session, run_id: &str) -> Result<Answer, Failure> {
     Ok(session.sql(&format!(
         "select t.case_name, t.variant, t.replicate, o.status, o.stop_reason \
          from outcomes o join trials t on t.run_id = o.run_id and t.trial = o.trial \
-         where o.run_id = '{run_id}' and o.status <> 'ok' order by o.trial"
+         where o.run_id = {} and o.status <> 'ok' order by o.trial",
+        quoted(run_id)
     ))?)
 }
 
 fn events(session: &Session, run_id: &str) -> Result<Answer, Failure> {
-    Ok(session
-        .sql(&format!("select at_ns, level, kind, message from events where run_id = '{run_id}' order by at_ns"))?)
+    let sql = "select at_ns, level, kind, message from events where run_id =";
+    Ok(session.sql(&format!("{sql} {} order by at_ns", quoted(run_id)))?)
 }
 
 /// How the run ended, how many comparisons ended how, and what the checks say: never more than is known.
@@ -137,7 +139,7 @@ fn headline(session: &Session, run_id: &str, compared: &Answer) -> Result<String
         let batch = answer.batches.iter().find(|batch| batch.num_rows() > 0);
         Ok(batch.map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0)))
     };
-    let of_run = format!("where run_id = '{run_id}'");
+    let of_run = format!("where run_id = {}", quoted(run_id));
     let interrupted =
         count(&format!("select count(*) from outcomes {of_run} and trial is null and status = 'ok'"))? == 0;
     let checks = count(&format!("select count(*) from checks {of_run}"))?;
