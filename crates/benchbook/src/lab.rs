@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use benchbook_charts::Figure;
 use benchbook_core::{Implementation, Registry};
 use benchbook_measure::InProcess;
-use benchbook_query::{Answer, Session};
+use benchbook_query::{Answer, Session, default_memory_bytes};
 use benchbook_record::{LocalStore, Store};
 use benchbook_show::{
     Comparison, across, distribution_figure, history_figures, scaling_figures, speedup_figure, within,
@@ -21,6 +22,8 @@ pub struct Lab {
     pub(crate) here: InProcess,
     /// CSV files that stand beside the store, by the name of their table.
     csvs: Mutex<BTreeMap<String, PathBuf>>,
+    /// What a question may take.
+    memory_bytes: AtomicU64,
 }
 
 impl Lab {
@@ -40,7 +43,8 @@ impl Lab {
     /// As [`Lab::open`].
     pub fn with(store: impl AsRef<Path>, extend: impl FnOnce(&mut Registry)) -> Result<Self> {
         let (store, here) = (opened::shared(store.as_ref())?, InProcess::new(host(extend)));
-        let lab = Self { store, here, csvs: Mutex::default() };
+        let memory_bytes = AtomicU64::new(default_memory_bytes());
+        let lab = Self { store, here, csvs: Mutex::default(), memory_bytes };
         opened::tell_of_interrupted(&lab)?;
         Ok(lab)
     }
@@ -70,6 +74,12 @@ impl Lab {
         let mut csvs = self.csvs.lock().unwrap_or_else(PoisonError::into_inner);
         csvs.insert(name.to_owned(), path.to_owned());
         Ok(())
+    }
+
+    /// Lets every later question take this much memory, in bytes, instead of a quarter of the machine's. One that takes
+    /// more is an error, and the notebook goes on.
+    pub fn memory(&self, bytes: u64) {
+        self.memory_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// Answers a statement over everything recorded so far.
@@ -167,7 +177,7 @@ impl Lab {
     }
 
     pub(crate) fn session(&self) -> Result<Session> {
-        let mut session = Session::open(&self.reader()?)?;
+        let mut session = Session::open_within(&self.reader()?, self.memory_bytes.load(Ordering::Relaxed))?;
         for (name, path) in self.csvs.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             session.add_csv(name, path)?;
         }
@@ -184,6 +194,17 @@ mod tests {
     fn total(lab: &Lab) -> i64 {
         let answer = lab.sql("select sum(a) from extra").unwrap();
         answer.batches[0].column(0).as_primitive::<Int64Type>().value(0)
+    }
+
+    #[test]
+    fn a_question_without_end_leaves_the_lab_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Lab::open(folder.path().join("store")).unwrap();
+        lab.memory(64 << 20);
+        let endless = "select a.value + b.value as x from range(0, 5000) a cross join range(0, 5000) b order by x";
+        let error = lab.sql(endless).unwrap_err().to_string();
+        assert!(error.contains("more than 64 MiB of memory"), "{error}");
+        assert_eq!(lab.sql("select 1").unwrap().rows(), 1);
     }
 
     #[test]

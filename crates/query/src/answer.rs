@@ -1,8 +1,11 @@
 //! What a query gives.
 
-use arrow::array::RecordBatch;
+use std::collections::HashSet;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::DFSchema;
 use datafusion::error::DataFusionError;
 
 use crate::left_out::LeftOut;
@@ -10,7 +13,7 @@ use crate::left_out::LeftOut;
 /// The rows of a query, and what they leave out.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The columns; text is plain Utf8.
+    /// The columns; text is plain Utf8, and no two have one name.
     pub schema: SchemaRef,
     /// The rows.
     pub batches: Vec<RecordBatch>,
@@ -24,13 +27,14 @@ impl Answer {
         self.batches.iter().map(RecordBatch::num_rows).sum()
     }
 
-    pub(crate) fn new(schema: &Schema, batches: &[RecordBatch], left_out: LeftOut) -> Result<Self, DataFusionError> {
-        let fields = schema.fields().iter().map(|field| match field.data_type() {
-            DataType::Utf8View => field.as_ref().clone().with_data_type(DataType::Utf8),
-            _ => field.as_ref().clone(),
-        });
-        let fields: Vec<_> = fields.collect();
-        let schema = SchemaRef::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+    /// The rows with plain text of `limit_bytes` at most; what was left out is to be filled in.
+    pub(crate) fn new(schema: &DFSchema, batches: &[RecordBatch], limit_bytes: u64) -> Result<Self, DataFusionError> {
+        // Rows share the text of a view, and each gets its own copy.
+        let texts = batches.iter().flat_map(RecordBatch::columns).map(text_bytes).sum::<u64>();
+        if texts > limit_bytes {
+            return Err(DataFusionError::ResourcesExhausted(format!("{texts} bytes of text")));
+        }
+        let schema = plain(schema);
         let batches = batches
             .iter()
             .map(|batch| {
@@ -39,15 +43,37 @@ impl Answer {
                 Ok(batch_of(&schema, columns.collect::<Result<_, _>>()?, batch.num_rows())?)
             })
             .collect::<Result<_, DataFusionError>>()?;
-        Ok(Self { schema, batches, left_out })
+        Ok(Self { schema, batches, left_out: LeftOut::default() })
     }
 }
 
-fn batch_of(
-    schema: &SchemaRef,
-    columns: Vec<arrow::array::ArrayRef>,
-    rows: usize,
-) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
+/// The bytes that a column of views takes as plain text.
+fn text_bytes(column: &ArrayRef) -> u64 {
+    let views = column.as_string_view_opt();
+    views.map_or(0, |views| views.iter().flatten().map(|text| text.len() as u64).sum())
+}
+
+/// The schema with plain text; of columns of one name, all but the first are called by their table too.
+fn plain(schema: &DFSchema) -> SchemaRef {
+    let mut seen = HashSet::new();
+    let fields = schema.iter().map(|(table, field)| {
+        let mut name = field.name().clone();
+        if let Some(table) = table.filter(|_| seen.contains(&name)) {
+            name = format!("{}.{name}", table.table());
+        }
+        while !seen.insert(name.clone()) {
+            name.push('_');
+        }
+        let kind = match field.data_type() {
+            DataType::Utf8View => DataType::Utf8,
+            other => other.clone(),
+        };
+        field.as_ref().clone().with_name(name).with_data_type(kind)
+    });
+    SchemaRef::new(Schema::new_with_metadata(fields.collect::<Vec<Field>>(), schema.metadata().clone()))
+}
+
+fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)
 }

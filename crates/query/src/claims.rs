@@ -8,12 +8,11 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::csv::ReaderBuilder;
 use arrow::datatypes::{DataType, Field, Float64Type, Schema};
 use datafusion::datasource::MemTable;
-use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
 use crate::answer::Answer;
 use crate::error::{Error, Result};
-use crate::left_out::LeftOut;
+use crate::memory::default_memory_bytes;
 use crate::wait::Threads;
 
 /// The table's name.
@@ -89,11 +88,10 @@ pub fn claims() -> Result<Answer> {
         let context = SessionContext::new();
         context.register_table(TABLE, table)?;
         let frame = context.sql(JUDGED).await?;
-        let schema = frame.schema().as_arrow().clone();
-        Ok::<_, DataFusionError>((schema, frame.collect().await?))
+        let schema = frame.schema().clone();
+        Answer::new(&schema, &frame.collect().await?, default_memory_bytes())
     };
-    let (schema, batches) = Threads::start()?.wait(asked)?;
-    Ok(Answer::new(&schema, &batches, LeftOut::default())?)
+    Ok(Threads::start(default_memory_bytes())?.wait(asked)??)
 }
 
 /// The claims that come with benchbook, as a table.

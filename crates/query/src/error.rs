@@ -137,6 +137,22 @@ pub enum Error {
     /// The threads that run queries cannot be started.
     #[error("cannot start the threads of the query engine: {0}")]
     Threads(#[from] std::io::Error),
+    /// The question takes more memory than it may.
+    #[error(
+        "the question takes more than {} of memory: ask for fewer rows or columns at a time, or let it take more \
+         (`benchbook sql --memory`, `Lab::memory` in a notebook)",
+        size(*limit_bytes)
+    )]
+    Memory {
+        /// What it may take, in bytes.
+        limit_bytes: u64,
+    },
+    /// The query engine panicked.
+    #[error("the query engine cannot do this, try another way to ask: {message}")]
+    Panic {
+        /// What the panic said.
+        message: String,
+    },
     /// The query engine failed.
     #[error("the query engine failed: {0}")]
     Engine(#[from] datafusion::error::DataFusionError),
@@ -144,6 +160,12 @@ pub enum Error {
 
 fn at(position: Option<Position>) -> String {
     position.map(|position| format!(" at {position}")).unwrap_or_default()
+}
+
+/// `1.5 GiB`, or `64 MiB` where it is less than one.
+fn size(bytes: u64) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    if mib < 1024.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

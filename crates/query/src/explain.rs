@@ -6,11 +6,14 @@ use datafusion::error::DataFusionError;
 use crate::csv::is_plain;
 use crate::error::{Error, Position};
 use crate::nearest::nearest;
+use crate::quote::quoted_name;
 
 /// Names that a query may use.
 pub(crate) struct Known {
     pub(crate) tables: Vec<String>,
     pub(crate) functions: Vec<String>,
+    /// The memory that the query may take.
+    pub(crate) limit_bytes: u64,
 }
 
 /// The error of planning or running a query, with its position and the nearest name where one is near.
@@ -35,6 +38,9 @@ pub(crate) fn explain(error: DataFusionError, known: &Known) -> Error {
             other => sql(other.to_string(), None),
         },
         DataFusionError::Plan(message) => {
+            if let Some(words) = misfit(message) {
+                return sql(words, None);
+            }
             if let Some(table) = between(message, "table '", "' not found") {
                 let name = table.rsplit('.').next().unwrap_or(table);
                 return sql(format!("no table or view `{name}`"), nearest(name, &known.tables));
@@ -56,6 +62,11 @@ pub(crate) fn explain(error: DataFusionError, known: &Known) -> Error {
         }
         DataFusionError::NotImplemented(message) | DataFusionError::Configuration(message) => sql(plain(message), None),
         DataFusionError::Execution(message) => sql(plain(message), None),
+        DataFusionError::ResourcesExhausted(_) => Error::Memory { limit_bytes: known.limit_bytes },
+        DataFusionError::Internal(message) => match misfit(message) {
+            Some(words) => sql(words, None),
+            None => Error::Engine(error),
+        },
         DataFusionError::ArrowError(arrow, _) => sql(arrow.to_string(), None),
         _ => Error::Engine(error),
     }
@@ -63,7 +74,21 @@ pub(crate) fn explain(error: DataFusionError, known: &Known) -> Error {
 
 /// A name as SQL has to have it: what is not lower-case throughout needs quotes.
 fn written(name: String) -> String {
-    if is_plain(&name) { name } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+    if is_plain(&name) { name } else { quoted_name(&name) }
+}
+
+/// A function and arguments that none of its signatures takes, which the engine calls a bug of its own.
+fn misfit(message: &str) -> Option<String> {
+    let function = between(message, "Function '", "' failed to match any signature")?;
+    let function = function.rsplit('\'').next().unwrap_or(function);
+    let words = match between(message, "but received ", " (DataType") {
+        Some("String") => {
+            format!("`{function}` takes no text: write {function}(CAST(… AS DOUBLE)) where it holds numbers")
+        }
+        Some(kind) => format!("`{function}` takes nothing of the type {kind}"),
+        None => format!("`{function}` does not take these arguments"),
+    };
+    Some(words)
 }
 
 /// The innermost of nested planning messages, without the engine's advice on signatures.

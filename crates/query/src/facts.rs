@@ -1,15 +1,15 @@
 //! What is known of each trial, gathered once: its run, its parameters, and whether it may be used.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
-use arrow::compute::{concat_batches, take};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
+use arrow::compute::{concat_batches, filter_record_batch, take};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use benchbook_record::{CAUTIOUS_PILOT, Damaged, pilot_of};
+use benchbook_record::{CAUTIOUS_PILOT, Damaged, Table, pilot_of};
 use datafusion::common::{Result, exec_err};
 
-use crate::params::Params;
+use crate::params::{Params, Value};
 use crate::validity::Validity;
 
 /// Why no sample of a trial may be used; NULL if they may.
@@ -21,6 +21,9 @@ pub(crate) const VARIANT_NUMBER: &str = "variant_number";
 /// Replicates of the pilot that fixed the number of all; NULL where it was fixed beforehand, the most cautious
 /// where the plan of the run cannot be read.
 pub(crate) const PILOT: &str = "pilot";
+
+/// The longest text of a trial.
+const MOST_TEXT_BYTES: usize = 1 << 16;
 
 /// Columns of `trials` that stand in `results` before the parameters, and after them.
 const BEFORE: [&str; 2] = ["workload", "case_name"];
@@ -47,6 +50,8 @@ pub(crate) struct Facts {
     pub(crate) params: Vec<String>,
     /// Whether a trial may not be used.
     pub(crate) any_bad: bool,
+    /// Trials of runs that no view has, since a text of theirs is too long.
+    pub(crate) left_out: Vec<Damaged>,
 }
 
 /// The tables that [`Facts`] are gathered from, each as one list of batches.
@@ -64,7 +69,8 @@ pub(crate) struct Sources {
 
 impl Facts {
     pub(crate) fn gather(sources: &Sources, damaged: &[Damaged]) -> Result<Self> {
-        let trials = first_of_each(&concat_batches(&sources.trials_schema, &sources.trials)?)?;
+        let (trials, left_out) = without_long_texts(&sources.trials)?;
+        let trials = first_of_each(&concat_batches(&sources.trials_schema, &trials)?)?;
         let runs = concat_batches(&sources.runs_schema, &sources.runs)?;
         let run_ids = text(&trials, "run_id")?;
         let numbers = ints(&trials, "trial")?;
@@ -115,7 +121,7 @@ impl Facts {
             columns.iter().map(|(name, values)| Field::new(name, values.data_type().clone(), true)).collect();
         let arrays = columns.into_iter().map(|(_, values)| values).collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
-        Ok(Self { batch, params: names, any_bad })
+        Ok(Self { batch, params: names, any_bad, left_out })
     }
 
     /// The words by which a variant can be named: variants and implementations, in order.
@@ -129,6 +135,39 @@ impl Facts {
         names.dedup();
         names
     }
+}
+
+/// The trials of all runs but those with a longer text than any name or value of a parameter has: every sample would
+/// carry it along.
+fn without_long_texts(batches: &[RecordBatch]) -> Result<(Vec<RecordBatch>, Vec<Damaged>)> {
+    let mut runs = BTreeSet::new();
+    for batch in batches {
+        let (run_ids, params) = (text(batch, "run_id")?, Params::of(column(batch, "params")?.as_map())?);
+        let texts: Vec<&StringViewArray> =
+            batch.columns().iter().filter_map(|column| column.as_string_view_opt()).collect();
+        let is_long = |row: &usize| {
+            let of_param = |(name, value): (&str, Value<'_>)| {
+                name.len() > MOST_TEXT_BYTES || matches!(value, Value::Text(text) if text.len() > MOST_TEXT_BYTES)
+            };
+            let of_column =
+                |column: &&StringViewArray| column.is_valid(*row) && column.value(*row).len() > MOST_TEXT_BYTES;
+            texts.iter().any(of_column) || params.row(*row).any(of_param)
+        };
+        runs.extend((0..batch.num_rows()).filter(is_long).map(|row| run_ids.value(row).to_owned()));
+    }
+    if runs.is_empty() {
+        return Ok((batches.to_vec(), Vec::new()));
+    }
+    let mut kept = Vec::with_capacity(batches.len());
+    for batch in batches {
+        let fits: BooleanArray = text(batch, "run_id")?.iter().map(|id| id.map(|id| !runs.contains(id))).collect();
+        kept.push(filter_record_batch(batch, &fits)?);
+    }
+    let damaged = |run_id: String| Damaged {
+        path: format!("run_id={run_id}/{}", Table::Trials.file_name()),
+        reason: format!("a text of it is longer than {MOST_TEXT_BYTES} bytes: the views have none of its samples"),
+    };
+    Ok((kept, runs.into_iter().map(damaged).collect()))
 }
 
 /// The trials without repetitions of (run_id, trial), which would double every sample.

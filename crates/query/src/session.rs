@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::explain::{Known, explain};
 use crate::facts::Facts;
 use crate::left_out::{self, ALL_MARKS, Invalid, LeftOut, OWN_MARKS};
-use crate::named::{NamedQuery, named_queries, named_queries_in};
+use crate::memory::default_memory_bytes;
+use crate::named::{NamedQuery, named_queries, named_queries_in, parse};
 use crate::nearest::nearest;
 use crate::noise::Noise;
 use crate::tables::{self, Tables, VERDICTS, VIEWS};
@@ -51,13 +52,21 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Opens a session over a snapshot of `store`.
+    /// Opens a session over a snapshot of `store`; a question of it may take a quarter of the machine's memory.
     ///
     /// # Errors
     /// [`Error::Record`] where the store cannot be read; a damaged file is left out and named instead.
     pub fn open(store: &Store) -> Result<Self> {
+        Self::open_within(store, default_memory_bytes())
+    }
+
+    /// As [`Session::open`], where a question may take `limit_bytes` of memory.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_within(store: &Store, limit_bytes: u64) -> Result<Self> {
         let snapshot = store.snapshot()?;
-        let context = tables::context(&snapshot)?;
+        let context = tables::context(&snapshot, limit_bytes)?;
         let tables = tables::register(&context, &snapshot)?;
         context.register_table(TableReference::bare(claims::TABLE), Arc::new(claims::embedded()?))?;
         Ok(Self {
@@ -71,7 +80,7 @@ impl Session {
             queries: named_queries()?,
             csvs: BTreeSet::from([claims::TABLE.to_owned()]),
             store: store.clone(),
-            threads: Threads::start()?,
+            threads: Threads::start(limit_bytes)?,
         })
     }
 
@@ -129,9 +138,23 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Sql`] with position and nearest name, [`Error::ReadOnly`] for a statement that would
-    /// change something, [`Error::MissingParameter`] for a `$parameter`.
+    /// change something, [`Error::MissingParameter`] for a `$parameter`, [`Error::Memory`] for one that takes more
+    /// than it may, [`Error::Panic`] for one that the engine cannot bear.
     pub fn sql(&self, sql: &str) -> Result<Answer> {
         self.answer(sql, Bound::default())
+    }
+
+    /// Answers a query with the values given to the parameters that its header declares, as in the file `name` of
+    /// a named query; one without values needs no header.
+    ///
+    /// # Errors
+    /// [`Error::QueryFile`] for values without a header, and those of [`Session::named`].
+    pub fn script(&self, name: &str, sql: &str, params: &BTreeMap<String, String>) -> Result<Answer> {
+        match parse(name, sql, Path::new(name)) {
+            Ok(query) => self.ask(&query, params),
+            Err(_) if params.is_empty() => self.sql(sql),
+            Err(error) => Err(error),
+        }
     }
 
     /// Answers a named query with the values given to its parameters.
@@ -148,6 +171,10 @@ impl Session {
                 known: names().collect(),
             });
         };
+        self.ask(query, params)
+    }
+
+    fn ask(&self, query: &NamedQuery, params: &BTreeMap<String, String>) -> Result<Answer> {
         let bound = bind(query, params, &self.store, || self.facts())?;
         self.answer(&query.sql, bound)
     }
@@ -176,13 +203,28 @@ impl Session {
                 return Ok(Err(missing));
             }
             let frame = self.context.execute_logical_plan(plan).await?;
-            let schema = frame.schema().as_arrow().clone();
-            Ok::<_, DataFusionError>(Ok((schema, frame.collect().await?)))
+            let schema = frame.schema().clone();
+            let batches = frame.collect().await?;
+            Ok::<_, DataFusionError>(Ok(Answer::new(&schema, &batches, self.threads.limit_bytes())?))
         };
-        let outcome = self.threads.wait(run).map_err(|error| explain(error, &self.known(&state)))?;
-        let (schema, batches) = outcome.map_err(|names| Error::MissingParameter { names })?;
-        let samples = if reads_views { left_out::sum(self.invalid()?, bound.runs.as_deref()) } else { BTreeMap::new() };
-        Ok(Answer::new(&schema, &batches, LeftOut { samples, damaged: self.damaged.clone() })?)
+        let mut answer = self.wait(&state, run)?.map_err(|names| Error::MissingParameter { names })?;
+        let mut damaged = self.damaged.clone();
+        let mut samples = BTreeMap::new();
+        if reads_views {
+            damaged.extend(self.facts()?.left_out.iter().cloned());
+            samples = left_out::sum(self.invalid()?, bound.runs.as_deref());
+        }
+        answer.left_out = LeftOut { samples, damaged };
+        Ok(answer)
+    }
+
+    /// Runs `future` to its end, its errors in words.
+    fn wait<T: Send>(
+        &self,
+        state: &SessionState,
+        future: impl Future<Output = std::result::Result<T, DataFusionError>> + Send,
+    ) -> Result<T> {
+        self.threads.wait(future)?.map_err(|error| explain(error, &self.known(state)))
     }
 
     fn parse(&self, state: &SessionState, sql: &str) -> Result<Statement> {
@@ -209,13 +251,8 @@ impl Session {
         if let Some(facts) = &*slot {
             return Ok(Arc::clone(facts));
         }
-        let facts = self.threads.wait(tables::register_views(
-            &self.context,
-            &self.tables,
-            &self.damaged,
-            &self.live,
-            &self.noise,
-        ))?;
+        let read = tables::register_views(&self.context, &self.tables, &self.damaged, &self.live, &self.noise);
+        let facts = self.wait(&self.context.state(), read)?;
         Ok(Arc::clone(slot.insert(Arc::new(facts))))
     }
 
@@ -225,7 +262,7 @@ impl Session {
             return Ok(invalid);
         }
         let sql = if self.facts()?.any_bad { ALL_MARKS } else { OWN_MARKS };
-        let batches = self.threads.wait(async { self.context.sql(sql).await?.collect().await })?;
+        let batches = self.wait(&self.context.state(), async { self.context.sql(sql).await?.collect().await })?;
         let invalid = left_out::read(&batches)?;
         Ok(self.invalid.get_or_init(|| invalid))
     }
@@ -240,7 +277,7 @@ impl Session {
             .chain(state.window_functions().keys())
             .cloned()
             .collect();
-        Known { tables, functions }
+        Known { tables, functions, limit_bytes: self.threads.limit_bytes() }
     }
 }
 

@@ -9,7 +9,10 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::{Result, TableReference};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -29,13 +32,20 @@ const FACTS: &str = "Facts";
 /// The tables of a snapshot.
 pub(crate) type Tables = BTreeMap<Table, Arc<dyn TableProvider>>;
 
-/// A context that knows the functions of this crate and nothing outside the store.
-pub(crate) fn context(snapshot: &Snapshot) -> Result<SessionContext> {
+/// A context that knows the functions of this crate and nothing outside the store, and whose questions take no more
+/// memory than that.
+pub(crate) fn context(snapshot: &Snapshot, limit_bytes: u64) -> Result<SessionContext> {
     let mut config =
         SessionConfig::new().with_information_schema(true).with_default_catalog_and_schema("benchbook", "store");
     config.options_mut().sql_parser.collect_spans = true;
+    // Nothing is written, so that what does not fit in memory fails and is not spilled.
+    let no_files = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+    let pool = GreedyMemoryPool::new(usize::try_from(limit_bytes).unwrap_or(usize::MAX));
+    let runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(no_files).build_arc()?;
     let state = SessionStateBuilder::new_with_default_features()
         .with_config(config)
+        .with_runtime_env(runtime)
         .with_analyzer_rule(Arc::new(BlockOrder))
         .build();
     let context = SessionContext::new_with_state(state);

@@ -1,49 +1,115 @@
 //! Waiting for the engine from ordinary code, inside or outside another runtime.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
+use std::pin::pin;
 use std::sync::OnceLock;
+use std::task::Poll;
 use std::thread;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::caught::{caught, told_by_an_error};
+use crate::error::{Error, Result};
+use crate::memory::spent;
+
 /// The threads of all sessions of the process: cells of a notebook open one after the other.
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
-/// The threads of a session.
+/// The threads of a session, and the memory that one of its questions may take.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Threads(&'static Runtime);
+pub(crate) struct Threads {
+    runtime: &'static Runtime,
+    limit_bytes: u64,
+}
 
 impl Threads {
-    pub(crate) fn start() -> std::io::Result<Self> {
+    pub(crate) fn start(limit_bytes: u64) -> std::io::Result<Self> {
         if let Some(runtime) = RUNTIME.get() {
-            return Ok(Self(runtime));
+            return Ok(Self { runtime, limit_bytes });
         }
-        let made = Builder::new_multi_thread().enable_all().build()?;
+        let made = Builder::new_multi_thread().enable_all().on_thread_start(|| _ = told_by_an_error(true)).build()?;
         // Where two threads come at once, the one that is late lets its own runtime go.
         if let Err(second) = RUNTIME.set(made) {
             second.shutdown_background();
         }
         match RUNTIME.get() {
-            Some(runtime) => Ok(Self(runtime)),
+            Some(runtime) => Ok(Self { runtime, limit_bytes }),
             None => Err(std::io::Error::other("the runtime was not kept")),
         }
     }
 
+    /// Memory that a question may take, in bytes.
+    pub(crate) fn limit_bytes(&self) -> u64 {
+        self.limit_bytes
+    }
+
     /// Runs `future` to its end. A thread that already drives a runtime may not wait for another,
     /// so a helper thread does it there.
-    pub(crate) fn wait<F>(&self, future: F) -> F::Output
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where it takes more than it may, [`Error::Panic`] where it panics.
+    pub(crate) fn wait<F>(&self, future: F) -> Result<F::Output>
     where
         F: Future + Send,
         F::Output: Send,
     {
-        let runtime = self.0;
-        if Handle::try_current().is_err() {
-            return runtime.block_on(future);
+        let Self { runtime, limit_bytes } = *self;
+        let spent = spent(limit_bytes);
+        let watched = async move {
+            let mut asked = pin!(future);
+            let mut spent = pin!(spent);
+            poll_fn(|context| match asked.as_mut().poll(context) {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                Poll::Pending => spent.as_mut().poll(context).map(|()| None),
+            })
+            .await
+        };
+        let run = || caught(|| runtime.block_on(watched));
+        let outcome = if Handle::try_current().is_err() {
+            run()
+        } else {
+            thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(|panic| resume_unwind(panic)))
+        };
+        let output = outcome.map_err(|message| Error::Panic { message })?;
+        output.ok_or(Error::Memory { limit_bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn threads() -> Threads {
+        Threads::start(64 << 20).unwrap()
+    }
+
+    #[test]
+    fn a_panic_is_an_error_wherever_it_happens() {
+        let here = threads().wait(async { Vec::<u8>::new()[black_box(3)] });
+        let on_a_thread = threads().wait(async {
+            match tokio::spawn(async { Vec::<u8>::new()[black_box(4)] }).await {
+                Ok(byte) => byte,
+                Err(error) => resume_unwind(error.into_panic()),
+            }
+        });
+        for (outcome, part) in [(here, "index is 3"), (on_a_thread, "index is 4")] {
+            let error = outcome.unwrap_err();
+            assert!(matches!(&error, Error::Panic { message } if message.contains(part)), "{error:?}");
         }
-        thread::scope(|scope| match scope.spawn(|| runtime.block_on(future)).join() {
-            Ok(output) => output,
-            Err(panic) => resume_unwind(panic),
-        })
+        assert_eq!(threads().wait(async { 7 }).unwrap(), 7, "the threads go on");
+    }
+
+    #[test]
+    fn memory_that_no_pool_counts_is_seen() {
+        let waited = threads().wait(async {
+            let held = vec![1_u8; 256 << 20];
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            black_box(held).len()
+        });
+        assert!(matches!(waited, Err(Error::Memory { limit_bytes: 67_108_864 })), "{waited:?}");
     }
 }

@@ -6,6 +6,7 @@ mod csv;
 mod damage;
 mod functions;
 mod kernels;
+mod limits;
 mod lost;
 mod named;
 mod refused;
