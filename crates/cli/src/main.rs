@@ -10,6 +10,7 @@ mod coverage;
 mod error;
 mod findings;
 mod interrupt;
+mod left_out;
 mod output;
 mod people;
 mod progress;

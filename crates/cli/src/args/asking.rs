@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::FormatArgs;
-use super::values::parse_pair;
+use super::values::{parse_memory, parse_pair};
 
 /// What `list` can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,18 +40,27 @@ pub struct ListArgs {
 /// Arguments of `sql`.
 #[derive(Debug, Args)]
 pub struct SqlArgs {
-    /// The statement
-    #[arg(required_unless_present = "query", conflicts_with = "query")]
+    /// The statement; `-` reads it from stdin
+    #[arg(required_unless_present_any = ["query", "file"], conflicts_with_all = ["query", "file"])]
     pub statement: Option<String>,
     /// A named query (`benchbook list queries`)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
     pub query: Option<String>,
-    /// A parameter of the named query; may be given again
-    #[arg(long = "param", value_name = "NAME=VALUE", conflicts_with = "statement", value_parser = parse_pair)]
+    /// A file with the statement; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// A parameter of the named query, or of a statement with the header of one; may be given again
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_pair)]
     pub params: Vec<(String, String)>,
     /// A CSV file with a header as a table of that name; may be given again
     #[arg(long = "csv", value_name = "NAME=FILE", value_parser = parse_pair)]
     pub csvs: Vec<(String, String)>,
+    /// Memory that the answer may take (2GiB, or 50% of the machine's) [default: 25%]
+    #[arg(long, value_name = "SIZE|PERCENT", value_parser = parse_memory)]
+    pub memory: Option<u64>,
+    /// Exit with 4 where a damaged file of the store was left out
+    #[arg(long)]
+    pub strict: bool,
     #[command(flatten)]
     pub format: FormatArgs,
 }
@@ -74,6 +83,9 @@ pub struct CompareArgs {
     /// Exit with 1 if a candidate is slower, with 2 if something is undecided, or lost since a side failed or is invalid
     #[arg(long, value_delimiter = ',', value_name = "slower,undecided", conflicts_with = "candidate")]
     pub fail_on: Vec<FailOn>,
+    /// Exit with 4 where a damaged file of the store was left out
+    #[arg(long)]
+    pub strict: bool,
     #[command(flatten)]
     pub format: FormatArgs,
 }
@@ -102,6 +114,9 @@ pub struct ReportArgs {
     /// Also write each chart by itself: JSON and HTML, and SVG and PNG where there is a browser
     #[arg(long, value_name = "DIR")]
     pub figures: Option<PathBuf>,
+    /// Exit with 4 where a damaged file of the store was left out
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// Arguments of `doctor`.

@@ -4,7 +4,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
     CalibrateArgs, CompareArgs, DoctorArgs, GateArgs, KernelArgs, ListArgs, NotebookArgs, ReportArgs, RunArgs, SqlArgs,
-    StoreArgs,
+    StoreArgs, words::words,
 };
 
 /// Honest measurement of deep-learning optimizations: paired, interleaved, judged, or undecided.
@@ -36,7 +36,7 @@ impl Cli {
     /// # Errors
     /// Words that are none of its own, or a call for help.
     pub fn read() -> Result<Self, clap::Error> {
-        let matches = without_empty_variables(Self::command()).try_get_matches()?;
+        let matches = without_empty_variables(Self::command()).try_get_matches_from(words(std::env::args_os()))?;
         Self::from_arg_matches(&matches)
     }
 }
@@ -70,6 +70,7 @@ Examples:
 Examples:
   benchbook sql \"select case_name, variant, replicate_median(time_ns, replicate) from results group by all\"
   benchbook sql --query speedup --param baseline=naive
+  benchbook sql --file my.sql
   benchbook sql --format parquet \"select * from samples\" > samples.parquet")]
     Sql(SqlArgs),
     /// Compare variants within a run (paired), or two runs (unpaired, sequential)

@@ -6,6 +6,7 @@ mod format;
 mod measuring;
 mod notebooks;
 mod values;
+mod words;
 
 pub use asking::{CompareArgs, DoctorArgs, FailOn, ListArgs, ReportArgs, SqlArgs, StoreAction, StoreArgs, Topic};
 pub use cli::{Cli, Command};

@@ -41,6 +41,14 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     if size == 0 { Err("must be more than nothing".into()) } else { Ok(size) }
 }
 
+/// `2GiB`, or `50%` of the memory of this machine: a number of bytes.
+pub fn parse_memory(text: &str) -> Result<u64, String> {
+    if text.trim_end().ends_with('%') {
+        return Ok((parse_percent(text)? * benchbook_query::machine_memory_bytes() as f64) as u64);
+    }
+    parse_size(text).map_err(|error| format!("{error}, or a share of the machine's memory such as 50%"))
+}
+
 pub fn parse_cache(text: &str) -> Result<CacheRegime, String> {
     match text {
         "hot" => Ok(CacheRegime::Hot),
@@ -126,6 +134,16 @@ mod tests {
         assert!(told.ends_with("--set batch=4,8 --set heads=12"), "{told}");
         for fine in ["batch=4,8", "program=a", "about=x==y", "about=a,<=b"] {
             assert!(parse_axis(fine).is_ok(), "{fine}");
+        }
+    }
+
+    #[test]
+    fn memory_is_a_size_or_a_share() {
+        assert_eq!(parse_memory("2GiB"), Ok(2 << 30));
+        let (all, half) = (benchbook_query::machine_memory_bytes(), parse_memory("50 %").unwrap());
+        assert!(half.abs_diff(all / 2) <= 1, "{half} of {all}");
+        for text in ["0", "100%", "much"] {
+            assert!(parse_memory(text).is_err(), "{text}");
         }
     }
 

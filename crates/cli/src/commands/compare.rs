@@ -8,6 +8,7 @@ use benchbook_show::{Comparison, across, counts, fitted, gated, undecided, withi
 
 use crate::args::{CompareArgs, FailOn, Format};
 use crate::error::{EXIT_REGRESSION, EXIT_UNDECIDED, Failure};
+use crate::left_out;
 use crate::output;
 use crate::people::people;
 
@@ -19,7 +20,8 @@ pub fn compare(location: &str, arguments: &CompareArgs) -> Result<u8, Failure> {
         Some(candidate) => across(&session, &arguments.run, candidate, arguments.force).map_err(with_force)?,
     };
     show(&comparison, arguments.format.format)?;
-    Ok(exit_code(&comparison.answer, &arguments.fail_on))
+    let code = exit_code(&comparison.answer, &arguments.fail_on);
+    Ok(left_out::tell(&comparison.answer.left_out, arguments.strict, code))
 }
 
 /// Adds the option that overrides a refusal for unlike environments.
@@ -45,9 +47,6 @@ fn show(comparison: &Comparison, format: Format) -> Result<(), Failure> {
     writeln!(out, "{}.", counts(answer))?;
     for warning in warnings {
         writeln!(out, "Warning: {warning}.")?;
-    }
-    if !answer.left_out.is_empty() {
-        writeln!(out, "{}", answer.left_out)?;
     }
     Ok(())
 }

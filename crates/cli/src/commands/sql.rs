@@ -1,12 +1,15 @@
 //! `benchbook sql`.
 
+use std::fs::read_to_string;
+use std::io::read_to_string as read_all;
 use std::path::Path;
 
 use benchbook_measure::record::Store;
-use benchbook_query::Session;
+use benchbook_query::{Session, default_memory_bytes};
 
-use crate::args::{Format, SqlArgs, once};
-use crate::error::{Failure, say};
+use crate::args::{SqlArgs, once};
+use crate::error::Failure;
+use crate::left_out;
 use crate::output;
 
 /// What to do about a name that is given twice.
@@ -14,20 +17,36 @@ const ONE: &str = "leave one of them out";
 
 /// Answers a statement or a named query.
 pub fn sql(store: &str, arguments: &SqlArgs) -> Result<u8, Failure> {
-    let mut session = Session::open(&Store::open(store)?)?;
+    let memory_bytes = arguments.memory.unwrap_or_else(default_memory_bytes);
+    let mut session = Session::open_within(&Store::open(store)?, memory_bytes)?;
     for (name, file) in once("--csv", &arguments.csvs, ONE)? {
         session.add_csv(&name, Path::new(&file))?;
     }
-    let answer = match (&arguments.statement, &arguments.query) {
-        (Some(statement), _) => session.sql(statement)?,
-        (None, Some(name)) => session.named(name, &once("--param", &arguments.params, ONE)?)?,
-        (None, None) => return Err(Failure::say("give a statement, or a named query with --query")),
+    let params = once("--param", &arguments.params, ONE)?;
+    let answer = match &arguments.query {
+        Some(name) => session.named(name, &params)?,
+        None => {
+            let (name, statement) = statement(arguments)?;
+            session.script(&name, &statement, &params)?
+        }
     };
     output::print(&answer.schema, &answer.batches, arguments.format.format)?;
-    if arguments.format.format == Format::Table {
-        for line in answer.left_out.to_string().lines() {
-            say(line);
+    Ok(left_out::tell(&answer.left_out, arguments.strict, 0))
+}
+
+/// The statement and where it stands: on the command line, in a file, or on stdin.
+fn statement(arguments: &SqlArgs) -> Result<(String, String), Failure> {
+    match (&arguments.file, arguments.statement.as_deref()) {
+        (Some(file), _) if file != Path::new("-") => {
+            let name = file.display().to_string();
+            let text = read_to_string(file).map_err(|error| Failure::while_doing(&name, error))?;
+            Ok((name, text))
         }
+        (Some(_), _) | (None, Some("-")) => {
+            let text = read_all(std::io::stdin()).map_err(|error| Failure::while_doing("stdin", error))?;
+            Ok(("stdin".to_owned(), text))
+        }
+        (None, Some(statement)) => Ok(("the statement".to_owned(), statement.to_owned())),
+        (None, None) => Err(Failure::say("give a statement, a file with --file, or a named query with --query")),
     }
-    Ok(0)
 }

@@ -14,6 +14,7 @@ use minijinja::{AutoEscape, Environment, context, escape_formatter};
 use super::content::Content;
 use crate::args::ReportArgs;
 use crate::error::{Failure, say};
+use crate::left_out;
 use crate::people::people;
 
 /// Writes the report of a run.
@@ -38,7 +39,7 @@ pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
         export(folder, &drawn)?;
     }
     writeln!(people(), "{}\nreport of run {} in {}", content.headline, content.run.run_id, output.display())?;
-    Ok(0)
+    Ok(left_out::tell(&content.compared.left_out, arguments.strict, 0))
 }
 
 /// Writes each figure by itself; pictures need a browser, and their absence is said, not an error.
