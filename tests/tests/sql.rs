@@ -94,3 +94,24 @@ fn what_would_take_all_memory_ends_with_4() {
     }
     bench.fails(&["sql", "--memory", "much", "select 1"], 4, &["50%"]);
 }
+
+#[test]
+fn a_word_is_looked_for_in_the_catalogue_and_a_run_by_time_and_workload() {
+    let bench = one_run();
+    let mamba = bench.ok(&["list", "mamba", "--format", "csv"]);
+    let scan = mamba.lines().find(|line| line.contains(",SM1,")).unwrap();
+    assert!(scan.contains("selective scan") && scan.contains("not yet: "), "{scan}");
+    assert!(bench.ok(&["list", "double"]).contains("workload"), "what is here is found too");
+    bench.fails(&["list", "worklods"], 4, &["did you mean `workloads`"]);
+
+    let listed = |words: &[&str]| {
+        let words = [&["store", "ls", "--format", "csv"][..], words].concat();
+        bench.ok(&words).lines().count() - 1
+    };
+    assert_eq!((listed(&[]), listed(&["--since", "7d", "--workload", "double"])), (1, 1));
+    bench.fails(&["store", "ls", "--workload", "dubble"], 4, &["did you mean `double`"]);
+    assert_eq!(bench.run(&["store", "ls", "--strict"]).code, Some(0));
+    damage(&bench, "trials.parquet");
+    assert_eq!(bench.run(&["store", "ls", "--strict"]).code, Some(4));
+    bench.fails(&["compare", "2 days ago", "latest"], 4, &["no run had begun by then"]);
+}

@@ -20,10 +20,25 @@ pub struct Difference {
     pub b: String,
 }
 
+/// Two lists that share so many words are told by what only one has.
+const LONG: usize = 8;
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} / {}", self.what, self.a, self.b)
+        let [a, b] = [&self.a, &self.b].map(|words| words.split_whitespace().collect::<Vec<_>>());
+        let shared = a.iter().filter(|word| b.contains(word)).count();
+        let (only_a, only_b) = (only(&a, &b), only(&b, &a));
+        if shared < LONG || only_a == only_b {
+            return write!(f, "{}: {} / {}", self.what, self.a, self.b);
+        }
+        write!(f, "{}: {only_a} / {only_b}, beside {shared} that both have", self.what)
     }
+}
+
+/// The words of one list that another lacks.
+fn only(these: &[&str], those: &[&str]) -> String {
+    let words: Vec<&str> = these.iter().filter(|word| !those.contains(word)).copied().collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(" ") }
 }
 
 fn known<T: ToString>(value: Option<&T>) -> String {

@@ -5,6 +5,7 @@
 //! checksums. A [`Store`] reads runs in every state, from a folder or an object store, and names
 //! what it leaves out. Nothing here computes a statistic, and nothing is rewritten in place.
 
+mod ago;
 mod batch;
 mod caught;
 mod columns;
@@ -57,7 +58,7 @@ pub use rows::{
     CheckRow, EventRow, Isolation, Level, MeasureRow, OutcomeRow, Phase, Provenance, SampleRow, Status, TelemetryRow,
     TrialRow,
 };
-pub use run::{CAUTIOUS_PILOT, DeviceRow, RunRow, pilot_of};
+pub use run::{CAUTIOUS_PILOT, DeviceRow, RunRow, now_ns, pilot_of};
 pub use schema::{DOC_KEY, SCHEMA_VERSION, UNIT_KEY, VERSION_KEY};
 pub use snapshot::{ParquetFile, Snapshot};
 pub use state::{Damaged, RunEntry, RunFile, RunState};

@@ -95,6 +95,11 @@ pub fn pilot_of(plan: &str) -> Option<i64> {
     planned.pilot.then_some(i64::from(planned.replicates))
 }
 
+/// Now, as runs are dated: in nanoseconds since 1970 UTC.
+pub fn now_ns() -> i64 {
+    Utc::now().timestamp_nanos_opt().unwrap_or(i64::MAX)
+}
+
 impl RunRow {
     /// A run of `suite` that begins now, with a fresh UUIDv7.
     pub fn new(suite: &str) -> Self {

@@ -1,6 +1,7 @@
-//! Runs by name: `latest`, `latest~2`, a tag, an id, the beginning of an id.
+//! Runs by name: `latest`, `latest~2`, `2 days ago`, a tag, an id, the beginning of an id.
 
-use crate::{Error, Result, RunEntry, Store};
+use crate::ago::{ago, begun_by};
+use crate::{Error, Result, RunEntry, Store, now_ns};
 
 /// How many runs an error lists at most.
 const LISTED: usize = 8;
@@ -9,8 +10,8 @@ impl Store {
     /// The run that `selector` names.
     ///
     /// `latest` is the newest run and `latest~N` the N-th before it; a tag is the newest run that
-    /// carries it and `tag~N` the N-th such run before; everything else is an id or the beginning
-    /// of exactly one.
+    /// carries it and `tag~N` the N-th such run before; `2 days ago` is the newest run that had begun
+    /// by then; everything else is an id or the beginning of exactly one.
     ///
     /// # Errors
     /// No run fits, or several do: the message lists candidates. The store cannot be listed.
@@ -23,6 +24,9 @@ impl Store {
 pub(crate) fn choose(runs: &[RunEntry], selector: &str) -> Result<RunEntry> {
     if let Some(run) = runs.iter().find(|run| run.run_id == selector) {
         return Ok(run.clone());
+    }
+    if let Some(span) = ago(selector) {
+        return begun_by(runs, selector, now_ns().saturating_sub(span));
     }
     let (name, back) = match selector.rsplit_once('~').and_then(|(name, back)| Some((name, back.parse().ok()?))) {
         Some((name, back)) => (name, Some(back)),

@@ -1,11 +1,12 @@
 //! Arguments of the commands that ask a store or look at the machine.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::FormatArgs;
-use super::values::{parse_memory, parse_pair};
+use super::values::{parse_duration, parse_memory, parse_pair};
 
 /// What `list` can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,8 +32,11 @@ pub enum Topic {
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// What to show; without it, all but functions, variants, coverage and claims
-    pub topic: Option<Topic>,
+    /// What to show: workloads, implementations, variants, devices, queries, functions, coverage or claims; other
+    /// words are looked for in names and titles, those of the catalogue too [default: all but variants, functions,
+    /// coverage and claims]
+    #[arg(value_name = "TOPIC|WORD")]
+    pub words: Vec<String>,
     #[command(flatten)]
     pub format: FormatArgs,
 }
@@ -134,12 +138,28 @@ pub struct StoreArgs {
     pub action: StoreAction,
 }
 
+/// Arguments of `store ls`.
+#[derive(Debug, Args)]
+pub struct LsArgs {
+    /// Only runs that began within this time (90m, 7d)
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub since: Option<Duration>,
+    /// Only runs with a trial of this workload, and damaged ones of which that cannot be told
+    #[arg(long, value_name = "NAME")]
+    pub workload: Option<String>,
+    /// Exit with 4 where a damaged file of the store was left out
+    #[arg(long)]
+    pub strict: bool,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
 /// What to do with a store.
 #[derive(Debug, Subcommand)]
 pub enum StoreAction {
     /// List the runs
-    #[command(after_help = "Example:\n  benchbook store ls")]
-    Ls(FormatArgs),
+    #[command(after_help = "Examples:\n  benchbook store ls\n  benchbook store ls --since 7d --workload attention")]
+    Ls(LsArgs),
     /// Check every checksum
     #[command(after_help = "Example:\n  benchbook --store datasets/demo store verify")]
     Verify(FormatArgs),

@@ -62,7 +62,7 @@ Examples:
     Run(RunArgs),
     /// Show what can be measured, asked, what of the catalogue works, and what became of published claims
     #[command(
-        after_help = "Examples:\n  benchbook list\n  benchbook list claims\n  benchbook list coverage --format csv"
+        after_help = "Examples:\n  benchbook list\n  benchbook list claims\n  benchbook list coverage --format csv\n  benchbook list mamba"
     )]
     List(ListArgs),
     /// Ask the store in SQL, or by a named query
@@ -78,8 +78,10 @@ Examples:
 Examples:
   benchbook compare latest --baseline naive
   benchbook compare latest~1 latest
+  benchbook compare \"2 days ago\" latest
 
-Runs are named by id, a unique start of it, a tag, `latest`, or `latest~1` for the one before.")]
+Runs are named by id, a unique start of it, a tag, `latest`, `latest~1` for the one before, or \"2 days ago\" for
+the newest that had begun by then.")]
     Compare(CompareArgs),
     /// Build two revisions, measure them side by side, and fail where something became slower
     #[command(after_help = "\

@@ -8,7 +8,9 @@ mod notebooks;
 mod values;
 mod words;
 
-pub use asking::{CompareArgs, DoctorArgs, FailOn, ListArgs, ReportArgs, SqlArgs, StoreAction, StoreArgs, Topic};
+pub use asking::{
+    CompareArgs, DoctorArgs, FailOn, ListArgs, LsArgs, ReportArgs, SqlArgs, StoreAction, StoreArgs, Topic,
+};
 pub use cli::{Cli, Command};
 pub use format::{Format, FormatArgs};
 pub use measuring::{CalibrateArgs, GateArgs, RunArgs};

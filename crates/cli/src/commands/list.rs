@@ -7,19 +7,33 @@ use arrow::array::RecordBatch;
 use benchbook_core::message::Description;
 use benchbook_measure::{all_threads, offer};
 use benchbook_show::{Row, number, rows};
-use clap::CommandFactory;
+use clap::{CommandFactory, ValueEnum};
 
 use crate::args::{Cli, Format, ListArgs, Topic};
 use crate::batch::text_batch;
+use crate::coverage::report::CoverageRow;
 use crate::coverage::{self, Available, Claim};
 use crate::error::Failure;
 use crate::output;
 use crate::people::people;
 
+use super::search::search;
+
 /// Shows what exists.
 pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
     let format = arguments.format.format;
-    if let Some(topic) = arguments.topic {
+    let topic = match arguments.words.as_slice() {
+        [word] => Topic::from_str(word, false).ok(),
+        _ => None,
+    };
+    if topic.is_none() && !arguments.words.is_empty() {
+        let known = offer(all_threads())?.known;
+        let topics: Vec<String> = Topic::value_variants().iter().filter_map(topic_name).collect();
+        let batch = search(&arguments.words, &known, &coverage_of(&known)?, &topics)?;
+        output::print(&batch.schema(), &[batch], format)?;
+        return Ok(0);
+    }
+    if let Some(topic) = topic {
         if topic == Topic::Claims && format != Format::Table {
             // Programs get every column, numbers as such.
             let answer = benchbook_query::claims()?;
@@ -47,6 +61,10 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
         output::print(&batch.schema(), &[batch], format)?;
     }
     Ok(0)
+}
+
+fn topic_name(topic: &Topic) -> Option<String> {
+    Some(topic.to_possible_value()?.get_name().to_owned())
 }
 
 fn batch(topic: Topic, known: Option<&Description>) -> Result<RecordBatch, Failure> {
@@ -174,7 +192,8 @@ fn commands() -> Vec<String> {
     with_options.collect()
 }
 
-fn coverage_rows(known: &Description) -> Result<RecordBatch, Failure> {
+/// Every row of the catalogue, with what this program has of it.
+fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
     let columns = benchbook_measure::record::Table::ALL.into_iter().flat_map(|table| {
         let fields =
             table.schema().fields().iter().map(|field| format!("{table}.{}", field.name())).collect::<Vec<_>>();
@@ -197,7 +216,11 @@ fn coverage_rows(known: &Description) -> Result<RecordBatch, Failure> {
         measures: benchbook_measure::run::MEASURES.map(str::to_owned).into(),
         charts: ["distribution", "speedup", "scaling", "history"].map(str::to_owned).into(),
     };
-    let rows = coverage::coverage(&available).map_err(|error| Failure::while_doing("the catalogue", error))?;
+    coverage::coverage(&available).map_err(|error| Failure::while_doing("the catalogue", error))
+}
+
+fn coverage_rows(known: &Description) -> Result<RecordBatch, Failure> {
+    let rows = coverage_of(known)?;
     text_batch(&[
         column("id", &rows, |row| row.id.clone()),
         column("section", &rows, |row| row.section.clone()),

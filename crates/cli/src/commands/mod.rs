@@ -11,5 +11,6 @@ mod plan_file;
 pub mod report;
 pub mod run;
 pub mod schema;
+mod search;
 pub mod sql;
 pub mod store;

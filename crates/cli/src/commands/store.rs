@@ -1,12 +1,16 @@
 //! `benchbook store`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use benchbook_measure::record::{LocalStore, RunState, Store, merge, repair, verify};
+use benchbook_core::unknown;
+use benchbook_measure::record::{LocalStore, RunState, Store, merge, now_ns, repair, verify};
+use benchbook_query::Session;
+use benchbook_show::rows;
 use chrono::{DateTime, SecondsFormat};
 
 use super::run::local_path;
-use crate::args::{Format, StoreAction, StoreArgs};
+use crate::args::{Format, LsArgs, StoreAction, StoreArgs};
 use crate::batch::text_batch;
 use crate::error::{EXIT_ERROR, Failure};
 use crate::output;
@@ -15,15 +19,31 @@ use crate::people::people;
 /// Lists, verifies, repairs or merges.
 pub fn store(location: &str, arguments: StoreArgs) -> Result<u8, Failure> {
     match arguments.action {
-        StoreAction::Ls(format) => ls(location, format.format),
+        StoreAction::Ls(arguments) => ls(location, &arguments),
         StoreAction::Verify(format) => check(location, format.format),
         StoreAction::Repair(format) => mend(location, format.format),
         StoreAction::Merge { from } => join(&from, location),
     }
 }
 
-fn ls(location: &str, format: Format) -> Result<u8, Failure> {
-    let runs = Store::open(location)?.runs()?;
+fn ls(location: &str, arguments: &LsArgs) -> Result<u8, Failure> {
+    let store = Store::open(location)?;
+    let mut runs = store.runs()?;
+    if let Some(since) = arguments.since {
+        let span = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+        runs.retain(|run| run.started_at_ns >= now_ns().saturating_sub(span));
+    }
+    if let Some(workload) = &arguments.workload {
+        let known = workloads(&store)?;
+        let names: BTreeSet<&str> = known.values().flatten().map(String::as_str).collect();
+        if !names.contains(workload.as_str()) {
+            return Err(unknown("workload in this store", workload, names).into());
+        }
+        runs.retain(|run| match known.get(&run.run_id) {
+            Some(names) => names.contains(workload),
+            None => matches!(run.state, RunState::Damaged(_)),
+        });
+    }
     let bytes = |files: &[benchbook_measure::record::RunFile]| files.iter().map(|file| file.size_bytes).sum::<u64>();
     let batch = text_batch(&[
         ("run_id", runs.iter().map(|run| run.run_id.clone()).collect()),
@@ -33,8 +53,19 @@ fn ls(location: &str, format: Format) -> Result<u8, Failure> {
         ("state", runs.iter().map(|run| state(&run.state)).collect()),
         ("size", runs.iter().map(|run| indicatif::HumanBytes(bytes(&run.files)).to_string()).collect()),
     ])?;
-    output::print(&batch.schema(), &[batch], format)?;
-    Ok(0)
+    output::print(&batch.schema(), &[batch], arguments.format.format)?;
+    let damaged = runs.iter().any(|run| matches!(run.state, RunState::Damaged(_)));
+    Ok(if damaged && arguments.strict { EXIT_ERROR } else { 0 })
+}
+
+/// The workloads of each run that has a trial, by its id.
+fn workloads(store: &Store) -> Result<BTreeMap<String, BTreeSet<String>>, Failure> {
+    let answer = Session::open(store)?.sql("SELECT DISTINCT run_id, workload FROM trials")?;
+    let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in rows(&answer) {
+        known.entry(row.text("run_id").unwrap_or_default()).or_default().extend(row.text("workload"));
+    }
+    Ok(known)
 }
 
 fn moment(ns: i64) -> String {

@@ -32,6 +32,21 @@ fn a_row_with_a_foreign_field_is_refused() {
 }
 
 #[test]
+fn of_long_lists_a_difference_tells_what_only_one_has() {
+    let flags = |more: &[&str]| {
+        let shared = (0..24).map(|number| format!("flag{number}"));
+        shared.chain(more.iter().map(|word| (*word).to_owned())).collect::<Vec<_>>()
+    };
+    let run = |more: &[&str]| RunRow { cpu_features: flags(more), ..run_row() };
+    let told = |a: &[&str], b: &[&str]| environment_difference(&run(a), &run(b))[0].to_string();
+    assert_eq!(told(&["avx512f", "amx"], &[]), "cpu features: amx avx512f / none, beside 24 that both have");
+    assert_eq!(told(&["avx2"], &["neon"]), "cpu features: avx2 / neon, beside 24 that both have");
+    let few = RunRow { cpu_model: Some("A B".into()), ..run_row() };
+    let other = RunRow { cpu_model: Some("A C".into()), ..run_row() };
+    assert_eq!(environment_difference(&few, &other)[0].to_string(), "cpu model: A B / A C");
+}
+
+#[test]
 fn runs_of_one_environment_compare_and_others_say_why_not() {
     let run = RunRow { kernel: Some("6.8.0-45".into()), ..run_row() };
     let same = RunRow {

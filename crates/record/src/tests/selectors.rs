@@ -80,3 +80,21 @@ fn a_store_resolves_in_the_order_of_time() {
     assert_eq!(store.resolve("latest").unwrap().run_id, newer.run_id);
     assert_eq!(store.resolve("latest~1").unwrap().run_id, older.run_id);
 }
+
+#[test]
+fn a_time_before_now_is_the_run_that_was_newest_then() {
+    let scratch = scratch();
+    let newer = run_row();
+    let at = |hours| newer.started_at - chrono::TimeDelta::hours(hours);
+    let older = RunRow { started_at: at(30), ..run_row() };
+    let oldest = RunRow { started_at: at(80), ..run_row() };
+    for row in [&newer, &older, &oldest] {
+        finished(&scratch.store, row);
+    }
+    let store = scratch.store.reader().unwrap();
+    for (selector, row) in [("1 day ago", &older), ("36h ago", &oldest), ("2 days ago", &oldest), ("0s ago", &newer)] {
+        assert_eq!(store.resolve(selector).unwrap().run_id, row.run_id, "{selector}");
+    }
+    let error = store.resolve("2 weeks ago").unwrap_err();
+    assert!(matches!(error, Error::NoRun { .. }) && error.to_string().contains(&oldest.run_id), "{error}");
+}
