@@ -19,18 +19,10 @@ use std::process::ExitCode;
 use std::thread::{Builder, JoinHandle};
 
 use args::{Cli, Command};
-use benchbook_measure::record::panics_are_caught;
 use benchbook_measure::worker_main;
 use error::{EXIT_ERROR, Failure, say};
 
 fn main() -> ExitCode {
-    let tell = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        // What a damaged file makes a library do is named as damage.
-        if !panics_are_caught() {
-            tell(panic);
-        }
-    }));
     // As a worker of known work this program is started by itself.
     if std::env::args_os().nth(1).is_some_and(|word| word == "serve") {
         return worker_main(benchbook_calibrate::set_threads, benchbook_calibrate::host);

@@ -22,8 +22,7 @@ pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Res
         Format::Json | Format::Csv => !std::io::stdout().is_terminal(),
         Format::Arrow | Format::Parquet => true,
     };
-    let mut out: Box<dyn Write + Send> =
-        if exact { Box::new(BufWriter::new(out())) } else { Box::new(people()) };
+    let mut out: Box<dyn Write + Send> = if exact { Box::new(BufWriter::new(out())) } else { Box::new(people()) };
     match format {
         Format::Table => {
             let text = benchbook_show::table(schema, batches)?;

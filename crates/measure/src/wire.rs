@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
@@ -119,8 +118,8 @@ impl<W: Write> Sender<W> {
 
 /// What arrow reads; a panic of its is no end of ours.
 fn caught<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T> {
-    let read = catch_unwind(AssertUnwindSafe(read));
-    read.map_err(|_| Error::Message("arrow panicked at it".into()))?.map_err(message_error)
+    let read = benchbook_record::caught(read);
+    read.map_err(|panic| Error::Message(format!("arrow panicked at it: {panic}")))?.map_err(message_error)
 }
 
 /// Reads messages from a pipe.

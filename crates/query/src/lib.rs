@@ -7,7 +7,6 @@
 mod answer;
 mod bind;
 mod calibration;
-mod caught;
 mod claims;
 mod csv;
 mod error;

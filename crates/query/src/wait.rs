@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use std::task::Poll;
 use std::thread;
 
+use benchbook_record::{caught, told_by_an_error};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::caught::{caught, told_by_an_error};
 use crate::error::{Error, Result};
 use crate::memory::spent;
 

@@ -1,29 +1,62 @@
-//! Panics of libraries on what others wrote: errors, not the end of the program.
+//! Panics of libraries as words: what they make of a hostile file or statement must not end a program.
 
 use std::any::Any;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
 
 thread_local! {
-    static CATCHING: Cell<bool> = const { Cell::new(false) };
+    /// Whether a panic of this thread is told by an error, and by nothing else.
+    static TOLD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a panic of this thread now would become an error that names a damaged file.
-///
-/// A panic hook asks this before it tells anyone.
+/// Whether a panic of this thread now is told by an error; a panic hook that replaces ours asks this first.
 pub fn panics_are_caught() -> bool {
-    CATCHING.get()
+    TOLD.get()
 }
 
-/// What `f` gives, or why a library gave up in it.
-pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> Result<T, String> {
-    let outer = CATCHING.replace(true);
-    let done = catch_unwind(AssertUnwindSafe(f));
-    CATCHING.set(outer);
-    done.map_err(|panic| format!("it makes no sense: {}", said(panic.as_ref())))
+/// Keeps panics of this thread off the terminal, or no longer; says whether it did so before.
+pub fn told_by_an_error(told: bool) -> bool {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !TOLD.get() {
+                others(panic);
+            }
+        }));
+    });
+    TOLD.replace(told)
 }
 
-fn said(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+/// The output, or what a panic said.
+///
+/// # Errors
+/// It panicked.
+pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    let before = told_by_an_error(true);
+    // What was begun goes with the call; what a library keeps is behind locks that a panic does not poison.
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    told_by_an_error(before);
+    outcome.map_err(|panic| words(panic.as_ref()))
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    text.unwrap_or_else(|| "it gave no reason".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_its_words() {
+        assert_eq!(caught(|| 1), Ok(1));
+        let number = std::hint::black_box(7);
+        assert_eq!(caught(|| -> u8 { panic!("at {number}") }), Err("at 7".to_owned()));
+        assert_eq!(caught(|| -> u8 { panic!("plain") }), Err("plain".to_owned()));
+        assert!(!TOLD.get());
+    }
 }

@@ -46,7 +46,7 @@ mod writer;
 mod tests;
 
 pub use batch::{batch_of, rows_of};
-pub use caught::panics_are_caught;
+pub use caught::{caught, panics_are_caught, told_by_an_error};
 pub use describe::describe_schema;
 pub use environment::{Difference, environment_difference, same_machine};
 pub use error::{Error, Result};
