@@ -11,63 +11,75 @@ unsafe impl Vector for __m256 {
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
+        // SAFETY: copies a number into registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe { _mm256_set1_ps(value) }
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller promises that a register's worth of numbers can be read at `from`, aligned or not.
         unsafe { _mm256_loadu_ps(from) }
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller promises that a register's worth of numbers can be written at `to`, aligned or not.
         unsafe { _mm256_storeu_ps(to, self) }
     }
 
     #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        // SAFETY: adds a product in registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe { _mm256_fmadd_ps(self, b, c) }
     }
 
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: adds registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe { _mm256_add_ps(self, other) }
     }
 
     #[inline(always)]
     unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: subtracts registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe { _mm256_sub_ps(self, other) }
     }
 
     #[inline(always)]
     unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: multiplies registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe { _mm256_mul_ps(self, other) }
     }
 
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         // The instruction gives its second operand where either is NaN.
+        // SAFETY: compares registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe { _mm256_max_ps(other, self) }
     }
 
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
         // As for `max`.
+        // SAFETY: compares registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe { _mm256_min_ps(other, self) }
     }
 
     #[inline(always)]
     unsafe fn div(self, other: Self) -> Self {
+        // SAFETY: divides registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe { _mm256_div_ps(self, other) }
     }
 
     #[inline(always)]
     unsafe fn floor(self) -> Self {
+        // SAFETY: rounds a register, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe { _mm256_floor_ps(self) }
     }
 
     #[inline(always)]
     unsafe fn look_up(self, from: *const f32, step: usize) -> Self {
+        // SAFETY: the caller promises lanes that name places which can be read, within 31 bits.
         unsafe {
             let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
             let rows = _mm256_mullo_epi32(_mm256_cvttps_epi32(self), _mm256_set1_epi32(step as i32));
@@ -77,6 +89,7 @@ unsafe impl Vector for __m256 {
 
     #[inline(always)]
     unsafe fn exp2(self) -> Self {
+        // SAFETY: arithmetic on registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe {
             // Clamped above too: infinity comes from the exponent 128 by itself.
             let within = _mm256_min_ps(_mm256_set1_ps(128.0), _mm256_max_ps(_mm256_set1_ps(LEAST), self));
@@ -101,6 +114,7 @@ unsafe impl Vector for __m256 {
 
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
+        // SAFETY: adds the lanes of a register, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe {
             let four = _mm_add_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -110,6 +124,7 @@ unsafe impl Vector for __m256 {
 
     #[inline(always)]
     unsafe fn largest(self) -> f32 {
+        // SAFETY: compares the lanes of a register, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe {
             let four = _mm_max_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self));
             let two = _mm_max_ps(four, _mm_movehl_ps(four, four));

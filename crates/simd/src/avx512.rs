@@ -11,63 +11,75 @@ unsafe impl Vector for __m512 {
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
+        // SAFETY: copies a number into registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_set1_ps(value) }
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller promises that a register's worth of numbers can be read at `from`, aligned or not.
         unsafe { _mm512_loadu_ps(from) }
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller promises that a register's worth of numbers can be written at `to`, aligned or not.
         unsafe { _mm512_storeu_ps(to, self) }
     }
 
     #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        // SAFETY: adds a product in registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_fmadd_ps(self, b, c) }
     }
 
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: adds registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_add_ps(self, other) }
     }
 
     #[inline(always)]
     unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: subtracts registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_sub_ps(self, other) }
     }
 
     #[inline(always)]
     unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: multiplies registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_mul_ps(self, other) }
     }
 
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         // The instruction gives its second operand where either is NaN.
+        // SAFETY: compares registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_max_ps(other, self) }
     }
 
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
         // As for `max`.
+        // SAFETY: compares registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_min_ps(other, self) }
     }
 
     #[inline(always)]
     unsafe fn div(self, other: Self) -> Self {
+        // SAFETY: divides registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_div_ps(self, other) }
     }
 
     #[inline(always)]
     unsafe fn floor(self) -> Self {
+        // SAFETY: rounds a register, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_roundscale_ps::<0x09>(self) }
     }
 
     #[inline(always)]
     unsafe fn look_up(self, from: *const f32, step: usize) -> Self {
+        // SAFETY: the caller promises lanes that name places which can be read, within 31 bits.
         unsafe {
             let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
             let rows = _mm512_mullo_epi32(_mm512_cvttps_epi32(self), _mm512_set1_epi32(step as i32));
@@ -77,6 +89,7 @@ unsafe impl Vector for __m512 {
 
     #[inline(always)]
     unsafe fn exp2(self) -> Self {
+        // SAFETY: arithmetic on registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe {
             let whole = _mm512_roundscale_ps::<0x08>(self);
             let rest = _mm512_sub_ps(self, whole);
@@ -93,11 +106,13 @@ unsafe impl Vector for __m512 {
 
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
+        // SAFETY: adds the lanes of a register, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_reduce_add_ps(self) }
     }
 
     #[inline(always)]
     unsafe fn largest(self) -> f32 {
+        // SAFETY: compares the lanes of a register, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_reduce_max_ps(self) }
     }
 }

@@ -25,11 +25,13 @@ unsafe impl Vector for Four {
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller promises that four numbers can be read at `from`, aligned or not.
         Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller promises that four numbers can be written at `to`, aligned or not.
         unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
     }
 
@@ -76,6 +78,7 @@ unsafe impl Vector for Four {
 
     #[inline(always)]
     unsafe fn look_up(self, from: *const f32, step: usize) -> Self {
+        // SAFETY: the caller promises whole lanes, and that what they name can be read.
         Self(std::array::from_fn(|lane| unsafe { *from.add(self.0[lane] as usize * step + lane) }))
     }
 
