@@ -4,7 +4,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 20] = [
+const EDGES: [(&str, &[&str]); 22] = [
     ("benchbook-core", &[]),
     ("benchbook-stats", &[]),
     ("benchbook-record", &["benchbook-core"]),
@@ -12,7 +12,8 @@ const EDGES: [(&str, &[&str]); 20] = [
     ("benchbook-measure", &["benchbook-core", "benchbook-record", "benchbook-stats"]),
     ("benchbook-calibrate", &["benchbook-core", "benchbook-measure", "benchbook-query", "benchbook-stats"]),
     ("benchbook-simd", &[]),
-    ("benchbook-kernels", &["benchbook-core", "benchbook-simd"]),
+    ("benchbook-workloads", &["benchbook-core"]),
+    ("benchbook-kernels", &["benchbook-core", "benchbook-simd", "benchbook-workloads"]),
     ("benchbook-engines", &["benchbook-core"]),
     ("benchbook-charts", &[]),
     ("benchbook-show", &["benchbook-charts", "benchbook-core", "benchbook-query", "benchbook-record"]),
@@ -20,6 +21,10 @@ const EDGES: [(&str, &[&str]); 20] = [
     ("benchbook-gate", &[]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
+    (
+        "benchbook-first",
+        &["benchbook-core", "benchbook-measure", "benchbook-simd", "benchbook-stats", "benchbook-workloads"],
+    ),
     ("benchbook-worker", &["benchbook-measure", "benchbook-kernels", "benchbook-engines"]),
     (
         "benchbook-cli",
@@ -62,9 +67,10 @@ const OUTSIDE: [(&str, &[&str]); 6] = [
 ];
 
 /// A crate, and what it never knows.
-const NEVER: [(&str, &[&str]); 4] = [
+const NEVER: [(&str, &[&str]); 5] = [
     ("benchbook-core", &["arrow", "parquet", "chrono", "tokio", "object_store", "tempfile"]),
     ("benchbook-stats", &["arrow", "parquet", "chrono", "tokio"]),
+    ("benchbook-workloads", &["arrow", "parquet", "chrono"]),
     ("benchbook-kernels", &["arrow", "parquet", "chrono"]),
     ("benchbook-engines", &["arrow", "parquet", "chrono"]),
 ];

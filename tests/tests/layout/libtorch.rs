@@ -1,4 +1,4 @@
-//! Who is linked with burn and libtorch, and who must start without.
+//! Who is linked with burn and libtorch, and who must do without.
 
 use crate::sources::{cargo, none};
 
@@ -17,6 +17,15 @@ fn tree(arguments: &[&str]) -> String {
 #[test]
 fn the_program_benchbook_links_neither_burn_nor_libtorch() {
     none(&heavy(&tree(&["--package", "benchbook-cli"])));
+}
+
+#[test]
+fn the_first_look_waits_for_nothing_that_takes_long_to_compile() {
+    let tree = tree(&["--package", "benchbook-first"]);
+    none(&heavy(&tree));
+    let slow = |name: &&str| ["plotly", "sqlparser", "minijinja"].contains(name) || name.starts_with("datafusion");
+    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
+    none(&names.filter(slow).map(str::to_owned).collect::<Vec<_>>());
 }
 
 #[test]

@@ -13,7 +13,7 @@ const FEW_KEYS: f64 = 4096.0;
 /// An average of n numbers is √n smaller than they are, and what a scaled error is measured by shrinks with it, while what
 /// rounding adds does not. Not so in f64, where the average itself is rounded when it is read back, and little else.
 pub fn tolerance_of_average(dtype: DType, keys: i64) -> f64 {
-    let product = crate::matmul::tolerance(dtype);
+    let product = crate::tolerance(dtype);
     if dtype == DType::F64 { product } else { product * (keys as f64 / FEW_KEYS).sqrt().max(1.0) }
 }
 

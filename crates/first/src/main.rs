@@ -1,0 +1,62 @@
+//! `benchbook-first`: measures attention while burn, libtorch and DataFusion are still to be built, and shows what it found.
+//!
+//! It is its own worker; its run is recorded as any other, and what it says of it comes from `benchbook-stats`.
+
+mod attention;
+mod found;
+mod page;
+mod run;
+
+use std::error::Error;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use benchbook_core::Registry;
+use benchbook_measure::{CountingAllocator, Host, worker_main};
+use benchbook_workloads::attention::Attention;
+
+use crate::attention::OnSlices;
+use crate::found::Record;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+/// The exit code of everything that goes wrong, as of `benchbook`.
+const EXIT_ERROR: u8 = 4;
+
+fn main() -> ExitCode {
+    let Some(first) = std::env::args_os().nth(1) else {
+        return said("give the folder of a store: `benchbook-first results` measures attention into it".into());
+    };
+    if first == "serve" {
+        return worker_main(set_threads, host);
+    }
+    look(Path::new(&first)).map_or_else(said, |()| ExitCode::SUCCESS)
+}
+
+/// Measures into a store and shows what was found.
+fn look(store: &Path) -> Result<(), Box<dyn Error>> {
+    let done = run::measured(store)?;
+    let record = Record::read(&done.folder)?;
+    let rows: Vec<_> = done.cases.iter().map(|case| record.of_case(case)).collect();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}\n{}recorded in {}", page::table(&rows), page::chart(&rows), done.folder.display())?;
+    Ok(())
+}
+
+fn said(error: Box<dyn Error>) -> ExitCode {
+    // Where nobody reads it, the exit code says enough.
+    let _ = writeln!(std::io::stderr(), "error: {error}");
+    ExitCode::from(EXIT_ERROR)
+}
+
+fn set_threads(threads: usize) -> Result<(), String> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| error.to_string())
+}
+
+fn host() -> Host {
+    let mut registry = Registry::default();
+    registry.workload(Attention).implementation(OnSlices::Naive).implementation(OnSlices::Fused);
+    Host::new(registry, |_| None, Vec::new(), Vec::new)
+}
