@@ -9,8 +9,8 @@ Usage: cargo xtask VERB [OPTIONS]
 
 Verbs
   setup    checks the machine, installs the Python packages of environment.yml, finds libtorch
-  demo     sets up, builds, measures attention on this CPU, compares, writes report.html,
-           runs the first two notebooks
+  demo     shows a first measurement within minutes, then sets up, builds, measures attention
+           on this CPU, compares, writes report.html, runs the first two notebooks
   lab      sets up, builds, opens JupyterLab with the kernel Rust (benchbook); what follows `--`
            goes to JupyterLab (in a container whose port is published: -- --ip 0.0.0.0)
   test     sets up, builds, runs every test; what follows `--` goes to the tests (a filter, say)

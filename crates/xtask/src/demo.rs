@@ -1,8 +1,9 @@
-//! `demo`: from a fresh clone to a report, with every command shown.
+//! `demo`: from a fresh clone to a first table, then to a report, with every command shown.
 
 use crate::arguments::Options;
 use crate::error::Result;
 use crate::kernel;
+use crate::look;
 use crate::process;
 use crate::setup;
 use crate::step::State;
@@ -36,9 +37,16 @@ const REPORT: &str = "report.html";
 const PAGES: &str = "notebook-pages";
 
 pub fn command(options: &Options) -> Result<()> {
-    let mut ready = setup::ready(options)?;
-    setup::built(&mut ready)?;
+    let mut begun = setup::begin(options)?;
+    let first = look::take(&mut begun)?;
+    let mut ready = setup::complete(begun, options)?;
+    let whole = setup::built(&mut ready)?;
     kernel::ready(&mut ready, options)?;
+    if let Some(first) = first {
+        ready.steps.reached("everything");
+        let (count, again) = (first.count(), whole.again(&first).len());
+        ready.steps.note(format!("of {count} files that the first look compiled, {again} were compiled again"));
+    }
     let workspace = &ready.workspace;
     for (title, arguments, fine) in COMMANDS {
         ready.steps.take(title, || {

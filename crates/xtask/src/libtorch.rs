@@ -9,19 +9,22 @@ use crate::workspace::Workspace;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Writes `.cargo/libtorch.toml`, which `.cargo/config.toml` includes, if it says something else.
-pub fn configure(workspace: &Workspace, python: &Python, packages: &Packages) -> Result<((), State)> {
+/// Writes `.cargo/libtorch.toml`, which `.cargo/config.toml` includes, if it says something else; torch need not be there yet.
+pub fn configure(workspace: &Workspace, python: &Python) -> Result<State> {
+    let host = process::output(process::command("rustc").arg("-vV"), "install Rust")?;
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or("x86_64-unknown-linux-gnu");
+    write_if_changed(&workspace.root.join(".cargo/libtorch.toml"), &content(&folder(python)?, host))
+}
+
+/// Refuses a torch of another version than the one that everything is built for.
+pub fn check(python: &Python, packages: &Packages) -> Result<((), State)> {
     let torch = folder(python)?;
     let about = torch.join("version.py");
     let said = fs::read_to_string(&about).named("read", &about)?;
     let needed = packages.torch().unwrap_or_default();
     right_version(&said, needed, python)?;
-    let host = process::output(process::command("rustc").arg("-vV"), "install Rust")?;
-    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or("x86_64-unknown-linux-gnu");
-    let path = workspace.root.join(".cargo/libtorch.toml");
-    let state = write_if_changed(&path, &content(&torch, host))?;
     println!("   libtorch {needed} in {}", torch.display());
-    Ok(((), state))
+    Ok(((), State::UpToDate))
 }
 
 /// The folder of libtorch, inside the package.

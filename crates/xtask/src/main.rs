@@ -14,6 +14,7 @@ mod evcxr;
 mod git_process;
 mod kernel;
 mod libtorch;
+mod look;
 mod packages;
 mod process;
 mod python;
@@ -22,6 +23,8 @@ mod setup;
 mod snapshot;
 mod step;
 mod test;
+mod timings;
+mod units;
 mod venv;
 mod workspace;
 

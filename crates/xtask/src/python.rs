@@ -38,18 +38,23 @@ impl Python {
     }
 }
 
-/// Finds or makes the environment, and brings its packages to what `environment.yml` says.
-pub fn prepare(workspace: &Workspace, packages: &Packages, options: &Options) -> Result<(Python, State)> {
+/// Finds the environment or makes one, which may still lack packages.
+pub fn environment(workspace: &Workspace, packages: &Packages, options: &Options) -> Result<Python> {
     let python = match conda::active(&packages.name) {
         Some(folder) => Python::in_folder(folder),
         None if options.conda => conda::environment(workspace, packages, options)?,
         None => venv::environment(&workspace.venv(), packages)?,
     };
     supported(&python, packages)?;
-    let state =
-        install(&python, &packages.requirements(options.minimal), packages.torch().filter(|_| !options.minimal))?;
+    Ok(python)
+}
+
+/// Brings the environment's packages to what `environment.yml` says.
+pub fn fill(python: &Python, packages: &Packages, options: &Options) -> Result<((), State)> {
+    let torch = packages.torch().filter(|_| !options.minimal);
+    let state = install(python, &packages.requirements(options.minimal), torch)?;
     println!("   Python packages in {}", python.folder.display());
-    Ok((python, state))
+    Ok(((), state))
 }
 
 fn supported(python: &Python, packages: &Packages) -> Result<()> {

@@ -8,6 +8,8 @@ use crate::process;
 use crate::python::{self, Python};
 use crate::requirements;
 use crate::step::{State, Steps};
+use crate::timings;
+use crate::units::{self, Built};
 use crate::workspace::Workspace;
 
 /// A clone that is set up.
@@ -24,8 +26,22 @@ pub fn command(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// A clone whose machine was checked; its Python environment may still lack packages.
+pub struct Begun {
+    pub workspace: Workspace,
+    pub steps: Steps,
+    packages: Packages,
+    python: Python,
+}
+
 /// Checks the machine, prepares Python, finds libtorch.
 pub fn ready(options: &Options) -> Result<Ready> {
+    complete(begin(options)?, options)
+}
+
+/// Checks the machine, finds or makes the Python environment, and tells cargo where libtorch is going to be: it is part of
+/// what every unit is compiled with, so that nothing may be compiled before.
+pub fn begin(options: &Options) -> Result<Begun> {
     let mut steps = Steps::default();
     steps.take("Compilers", || {
         println!("   {}", requirements::compilers(options.minimal)?);
@@ -33,21 +49,42 @@ pub fn ready(options: &Options) -> Result<Ready> {
     })?;
     let workspace = Workspace::find(options)?;
     let packages = Packages::read(&workspace.root.join("environment.yml"))?;
-    let python = steps.take("Python packages", || python::prepare(&workspace, &packages, options))?;
+    let python = steps.take("Python environment", || {
+        let python = python::environment(&workspace, &packages, options)?;
+        if !options.minimal {
+            libtorch::configure(&workspace, &python)?;
+        }
+        Ok((python, State::Done))
+    })?;
+    Ok(Begun { workspace, steps, packages, python })
+}
+
+/// Installs the Python packages and looks whether libtorch is the right one.
+pub fn complete(begun: Begun, options: &Options) -> Result<Ready> {
+    let Begun { workspace, mut steps, packages, python } = begun;
+    steps.take("Python packages", || python::fill(&python, &packages, options))?;
     if !options.minimal {
-        steps.take("libtorch", || libtorch::configure(&workspace, &python, &packages))?;
+        steps.take("libtorch", || libtorch::check(&python, &packages))?;
     }
     Ok(Ready { workspace, python, steps })
 }
 
 /// Builds the programs; cargo itself tells what is up to date.
-pub fn built(ready: &mut Ready) -> Result<()> {
+pub fn built(ready: &mut Ready) -> Result<Built> {
     let Ready { workspace, steps, .. } = ready;
-    steps.take("Programs", || {
+    let first_time = !workspace.has("benchbook");
+    let built = steps.take("Programs", || {
         let mut build = workspace.cargo("build");
+        if first_time {
+            build.arg("--timings");
+        }
         println!("   $ {}", process::line(&build));
         println!("   the first build compiles about 500 packages: up to an hour on 2 cores, then seconds");
-        process::run(&mut build, "see the compiler's message above; `cargo xtask setup` checks the machine")?;
-        Ok(((), State::Done))
-    })
+        let remedy = "see the compiler's message above; `cargo xtask setup` checks the machine";
+        Ok((units::build(&mut build, remedy)?, State::Done))
+    })?;
+    if first_time {
+        steps.compiled(timings::newest(&workspace.target));
+    }
+    Ok(built)
 }

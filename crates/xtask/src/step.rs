@@ -1,6 +1,7 @@
 //! Says what is being done and how long it took.
 
 use crate::error::Result;
+use crate::timings::{self, Seconds};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -9,12 +10,21 @@ use std::time::{Duration, Instant};
 pub enum State {
     Done,
     UpToDate,
+    Failed,
 }
+
+/// Crates that the account names.
+const CRATES: usize = 5;
 
 /// The steps taken so far, for the account at the end.
 #[derive(Default)]
 pub struct Steps {
     taken: Vec<(String, State, Duration)>,
+    started: Option<Instant>,
+    /// What was there, and how long after the start.
+    reached: Vec<(String, Duration)>,
+    compiled: Seconds,
+    notes: Vec<String>,
 }
 
 impl Steps {
@@ -23,17 +33,48 @@ impl Steps {
         println!("── {title}");
         flush();
         let started = Instant::now();
-        let (value, state) = work()?;
+        self.started.get_or_insert(started);
+        let done = work();
         let took = started.elapsed();
-        println!("   {}", ending(state, took));
-        flush();
-        self.taken.push((title.to_owned(), state, took));
-        Ok(value)
+        match done {
+            Ok((value, state)) => {
+                println!("   {}", ending(state, took));
+                flush();
+                self.taken.push((title.to_owned(), state, took));
+                Ok(value)
+            }
+            Err(error) => {
+                self.taken.push((title.to_owned(), State::Failed, took));
+                self.account();
+                Err(error)
+            }
+        }
     }
 
-    /// Prints every step with its time.
+    /// Remembers how long after the start something was there.
+    pub fn reached(&mut self, what: &str) {
+        let after = self.started.map(|started| started.elapsed()).unwrap_or_default();
+        self.reached.push((what.to_owned(), after));
+    }
+
+    /// Adds what a build says of its crates.
+    pub fn compiled(&mut self, seconds: Seconds) {
+        for (name, took) in seconds {
+            *self.compiled.entry(name).or_default() += took;
+        }
+    }
+
+    /// A sentence for the account.
+    pub fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    /// Prints every step with its time, when what was reached, and which crates took longest.
     pub fn account(&self) {
         println!("\n{}", table(&self.taken));
+        for line in closing(&self.reached, &self.compiled).iter().chain(&self.notes) {
+            println!("   {line}");
+        }
         flush();
     }
 }
@@ -48,13 +89,29 @@ fn ending(state: State, took: Duration) -> String {
     match state {
         State::Done => format!("done in {}", duration(took)),
         State::UpToDate => format!("up to date ({})", duration(took)),
+        State::Failed => format!("failed after {}", duration(took)),
     }
+}
+
+fn closing(reached: &[(String, Duration)], compiled: &Seconds) -> Vec<String> {
+    let mut lines: Vec<String> =
+        reached.iter().map(|(what, after)| format!("{what} was there after {}", duration(*after))).collect();
+    if !compiled.is_empty() {
+        let one = |(name, took): (&str, f64)| format!("{name} {}", duration(Duration::from_secs_f64(took.max(0.0))));
+        let crates: Vec<String> = timings::longest(compiled, CRATES).into_iter().map(one).collect();
+        lines.push(format!("longest to compile, each on about one core: {}", crates.join(", ")));
+    }
+    lines
 }
 
 fn table(taken: &[(String, State, Duration)]) -> String {
     let width = taken.iter().map(|(title, ..)| title.chars().count()).max().unwrap_or(0);
     let line = |(title, state, took): &(String, State, Duration)| {
-        let note = if *state == State::UpToDate { "  up to date" } else { "" };
+        let note = match state {
+            State::Done => "",
+            State::UpToDate => "  up to date",
+            State::Failed => "  failed",
+        };
         format!("   {title:<width$}  {:>12}{note}", duration(*took))
     };
     taken.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -81,6 +138,24 @@ mod tests {
         assert_eq!(duration(Duration::from_millis(12_340)), "12.3 s");
         assert_eq!(duration(Duration::from_millis(119_600)), "2 min 00 s");
         assert_eq!(duration(Duration::from_secs(754)), "12 min 34 s");
+    }
+
+    #[test]
+    fn the_account_says_when_what_was_there_and_what_took_longest() {
+        let reached = [("the first table".to_owned(), Duration::from_secs(500))];
+        let compiled = ["a", "b", "c", "d", "e", "f"].into_iter().zip([9.0, 200.0, 7.0, 6.0, 5.0, 4.0]);
+        let lines = closing(&reached, &compiled.map(|(name, took)| (name.to_owned(), took)).collect());
+        assert_eq!(lines[0], "the first table was there after 8 min 20 s");
+        assert!(lines[1].ends_with("b 3 min 20 s, a 9.0 s, c 7.0 s, d 6.0 s, e 5.0 s"), "{}", lines[1]);
+        assert!(closing(&[], &Seconds::new()).is_empty());
+    }
+
+    #[test]
+    fn a_step_that_fails_is_in_the_account() {
+        let mut steps = Steps::default();
+        let failed: Result<()> = steps.take("Programs", || Err(crate::error::Error::Ended(1)));
+        assert!(failed.is_err());
+        assert!(table(&steps.taken).ends_with("failed"), "{}", table(&steps.taken));
     }
 
     #[test]

@@ -58,6 +58,11 @@ impl Workspace {
         path.strip_prefix(&self.root).map(Path::to_owned).unwrap_or(path)
     }
 
+    /// Whether a program was built at any time.
+    pub fn has(&self, name: &str) -> bool {
+        self.target.join("release").join(name).is_file()
+    }
+
     /// A command that runs a built program in the root.
     pub fn run(&self, name: &str) -> Command {
         let mut command = process::command(self.program(name));
