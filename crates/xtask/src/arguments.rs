@@ -13,7 +13,8 @@ Verbs
            on this CPU, compares, writes report.html, runs the first two notebooks
   lab      sets up, builds, opens JupyterLab with the kernel Rust (benchbook); what follows `--`
            goes to JupyterLab (in a container whose port is published: -- --ip 0.0.0.0)
-  test     sets up, builds, runs every test; what follows `--` goes to the tests (a filter, say)
+  test     sets up, builds, runs every test, then rustfmt and clippy; what follows `--` goes to the
+           tests (a filter, say), and the style is then left alone
   bench    sets up, builds, measures benchbook itself, writes datasets/bench.md
   help     shows this
 

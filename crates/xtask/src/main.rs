@@ -22,6 +22,7 @@ mod requirements;
 mod setup;
 mod snapshot;
 mod step;
+mod style;
 mod test;
 mod timings;
 mod units;

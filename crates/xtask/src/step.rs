@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::timings::{self, Seconds};
+use std::cell::Cell;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 pub enum State {
     Done,
     UpToDate,
+    Skipped,
     Failed,
 }
 
@@ -25,6 +27,16 @@ pub struct Steps {
     reached: Vec<(String, Duration)>,
     compiled: Seconds,
     notes: Vec<String>,
+    accounted: Cell<bool>,
+}
+
+/// Who fails on the way says all the same what the time went to.
+impl Drop for Steps {
+    fn drop(&mut self) {
+        if !self.accounted.get() && self.taken.iter().any(|(_, state, _)| *state == State::Failed) {
+            self.account();
+        }
+    }
 }
 
 impl Steps {
@@ -45,7 +57,6 @@ impl Steps {
             }
             Err(error) => {
                 self.taken.push((title.to_owned(), State::Failed, took));
-                self.account();
                 Err(error)
             }
         }
@@ -71,6 +82,7 @@ impl Steps {
 
     /// Prints every step with its time, when what was reached, and which crates took longest.
     pub fn account(&self) {
+        self.accounted.set(true);
         println!("\n{}", table(&self.taken));
         for line in closing(&self.reached, &self.compiled).iter().chain(&self.notes) {
             println!("   {line}");
@@ -89,6 +101,7 @@ fn ending(state: State, took: Duration) -> String {
     match state {
         State::Done => format!("done in {}", duration(took)),
         State::UpToDate => format!("up to date ({})", duration(took)),
+        State::Skipped => "skipped".to_owned(),
         State::Failed => format!("failed after {}", duration(took)),
     }
 }
@@ -110,6 +123,7 @@ fn table(taken: &[(String, State, Duration)]) -> String {
         let note = match state {
             State::Done => "",
             State::UpToDate => "  up to date",
+            State::Skipped => "  skipped",
             State::Failed => "  failed",
         };
         format!("   {title:<width$}  {:>12}{note}", duration(*took))

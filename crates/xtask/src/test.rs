@@ -1,4 +1,4 @@
-//! `test`: every test of the workspace, and their sum as the last line.
+//! `test`: every test of the workspace, then the style; the sum of the tests is the last line.
 
 use crate::arguments::Options;
 use crate::closing::Total;
@@ -7,6 +7,7 @@ use crate::kernel;
 use crate::process;
 use crate::setup::{self, Ready};
 use crate::step::State;
+use crate::style;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ExitStatus, Stdio};
 
@@ -15,13 +16,15 @@ pub fn command(options: &Options, filter: &[String]) -> Result<()> {
     setup::built(&mut ready)?;
     kernel::ready(&mut ready, options)?;
     let (total, status) = run(&mut ready, filter)?;
+    // Who asks for some tests wants their answer.
+    let style = if filter.is_empty() { style::check(&mut ready) } else { Ok(()) };
     ready.steps.account();
     if total.programs == 0 {
         println!("\nno test program was built or run: see the message above");
     } else {
         println!("\n{}", total.line(status.success()));
     }
-    if status.success() { Ok(()) } else { Err(Error::Ended(code(status))) }
+    if status.success() { style } else { Err(Error::Ended(code(status))) }
 }
 
 /// Runs the tests, shows their output as it comes, and adds up their closing lines.

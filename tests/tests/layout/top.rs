@@ -4,7 +4,7 @@ use crate::sources::{none, root};
 use benchbook_tests::git;
 use std::collections::BTreeSet;
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "Cargo.toml",
     "Cargo.lock",
     "crates",
@@ -15,6 +15,8 @@ const NAMES: [&str; 11] = [
     "environment.yml",
     "README.md",
     "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
     "LICENSE",
 ];
 

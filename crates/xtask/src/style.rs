@@ -1,0 +1,64 @@
+//! The style that CI asks for: rustfmt's form, and no warning of clippy's.
+
+use crate::error::Result;
+use crate::process;
+use crate::setup::Ready;
+use crate::step::{State, Steps};
+use crate::workspace::cargo;
+use std::process::Command;
+
+/// Looks at both, also where the first is not content.
+///
+/// Clippy needs the metadata of every dependency, which no build leaves behind: minutes the first time, then seconds.
+pub fn check(ready: &mut Ready) -> Result<()> {
+    let Ready { workspace, steps, .. } = ready;
+    let mut format = process::command(cargo());
+    format.args(["fmt", "--all", "--check"]).current_dir(&workspace.root);
+    let mut lints = workspace.cargo("clippy");
+    lints.args(["--all-targets", "--", "-D", "warnings"]);
+    let format = step(steps, "rustfmt", has("rustfmt", "fmt"), &mut format, "`cargo fmt --all` puts it into form");
+    let lints = step(steps, "clippy", has("clippy", "clippy"), &mut lints, "see clippy's messages above");
+    format.and(lints)
+}
+
+/// A step that is skipped where the toolchain's component is absent and cannot be had.
+fn step(steps: &mut Steps, component: &str, has: bool, command: &mut Command, remedy: &str) -> Result<()> {
+    steps.take(component, || {
+        if !has {
+            println!("   not checked: this toolchain has no {component}, and `rustup component add {component}` fails");
+            return Ok(((), State::Skipped));
+        }
+        println!("   $ {}", process::line(command));
+        process::run(command, remedy)?;
+        Ok(((), State::Done))
+    })
+}
+
+fn has(component: &str, tool: &str) -> bool {
+    present(tool) || (add(component) && present(tool))
+}
+
+fn present(tool: &str) -> bool {
+    let mut command = process::command(cargo());
+    command.args([tool, "--version"]).output().is_ok_and(|output| output.status.success())
+}
+
+fn add(component: &str) -> bool {
+    let mut command = process::command("rustup");
+    command.args(["component", "add", component]).output().is_ok_and(|output| output.status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absent_is_skipped_and_said_and_what_fails_fails() {
+        let mut steps = Steps::default();
+        let mut never = Command::new("false");
+        assert!(!present("no-such-tool"));
+        assert!(step(&mut steps, "rustfmt", false, &mut never, "").is_ok());
+        let failed = step(&mut steps, "rustfmt", true, &mut never, "do better").expect_err("`false` fails");
+        assert!(failed.to_string().contains("do better"), "{failed}");
+    }
+}
