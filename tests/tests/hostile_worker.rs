@@ -72,7 +72,7 @@ fn a_child_of_a_worker_does_not_outlive_it() {
 #[test]
 fn ctrl_c_is_heard_while_a_worker_starts() {
     let bench = Bench::faulty();
-    let mut controller = beside(&bench, "is-silent", &["run", "double"]).spawn().unwrap();
+    let controller = beside(&bench, "is-silent", &["run", "double"]).spawn().unwrap();
     let mut workers = children(controller.id());
     wait_until("the start of a worker", || {
         workers = children(controller.id());

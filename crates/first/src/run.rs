@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use benchbook_core::{Axis, CaseSpec, Plan, SamplingSpec, Value};
 use benchbook_measure::record::LocalStore;
-use benchbook_measure::run::{RunSettings, Silent, expand, run, run_row};
+use benchbook_measure::run::{Expanded, RunSettings, Silent, expand, run, run_row};
 use benchbook_measure::{all_threads, clock, offer_of, spawner};
 
 /// Tokens of the cases.
@@ -43,13 +43,20 @@ pub fn measured(store: &Path) -> Result<Done, Box<dyn Error>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let (plan, threads) = (plan(), all_threads());
     let local = LocalStore::create_or_open(store)?;
-    let mut offer = offer_of(std::env::current_exe()?, threads)?;
-    let cells = expand(&plan, threads, &offer.known, &mut offer.asked)?;
+    let mut offer = offer_of(std::env::current_exe()?, threads, &interrupted)?;
+    let Expanded { cells, left_out } = expand(&plan, threads, &offer.known, &mut offer.asked)?;
     let command = std::env::args().collect::<Vec<_>>().join(" ");
     let row = run_row(&plan, threads, &offer.hello, &offer.known, &command)?;
     // The worker that answered questions goes before anything is measured.
     drop(offer.asked);
-    let settings = RunSettings { store: &local, row, known: &offer.known, interrupted: &interrupted, budget_start_ns };
+    let settings = RunSettings {
+        store: &local,
+        row,
+        known: &offer.known,
+        interrupted: &interrupted,
+        budget_start_ns,
+        left_out: &left_out,
+    };
     let mut spawn = spawner(offer.program.clone(), Arc::clone(&interrupted));
     let summary = run(&plan, &cells, settings, &mut spawn, &mut Silent)?;
     Ok(Done { folder: summary.folder, cases: cells.into_iter().map(|cell| cell.case.name).collect() })

@@ -90,13 +90,13 @@ fn measured(cases: &[&str], lie: fn(Sampled) -> Sampled) -> RunSummary {
 #[test]
 fn a_case_that_hangs_is_given_up_alone() {
     let summary = measured(&["hangs", "a", "b"], |sample| sample);
-    assert_eq!((summary.failed, summary.samples), (2, 2 * 2 * BLOCKS));
+    assert_eq!((summary.ended.failed, summary.samples), (2, 2 * 2 * BLOCKS));
 }
 
 #[test]
 fn a_sample_that_the_controllers_clock_belies_fails_its_trial() {
     let honest = measured(&["a"], |sample| sample);
-    assert_eq!((honest.failed, honest.samples), (0, 2 * BLOCKS));
+    assert_eq!((honest.ended.failed, honest.samples), (0, 2 * BLOCKS));
     let lies: [fn(Sampled) -> Sampled; 5] = [
         |sample| Sampled { elapsed_ns: i64::MAX, ..sample },
         |sample| Sampled { elapsed_ns: sample.elapsed_ns + 3_600_000_000_000, ..sample },
@@ -106,6 +106,6 @@ fn a_sample_that_the_controllers_clock_belies_fails_its_trial() {
     ];
     for (place, lie) in lies.into_iter().enumerate() {
         let summary = measured(&["a"], lie);
-        assert_eq!((summary.failed, summary.samples), (2, 0), "lie {place}");
+        assert_eq!((summary.ended.failed, summary.samples), (2, 0), "lie {place}");
     }
 }

@@ -21,7 +21,7 @@ impl Built {
     }
 
     /// Files of an earlier build that this one did not find: it has compiled them again, or others in their place.
-    pub fn again<'a>(&self, earlier: &'a Self) -> Vec<&'a str> {
+    pub fn again<'a>(&'a self, earlier: &'a Self) -> Vec<&'a str> {
         earlier.all.difference(&self.fresh).map(String::as_str).collect()
     }
 }

@@ -27,7 +27,7 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
         _ => None,
     };
     if topic.is_none() && !arguments.words.is_empty() {
-        let known = offer(all_threads())?.known;
+        let known = offer(all_threads(), &Arc::default())?.known;
         let topics: Vec<String> = Topic::value_variants().iter().filter_map(topic_name).collect();
         let batch = search(&arguments.words, &known, &coverage_of(&known)?, &topics)?;
         output::print(&batch.schema(), &[batch], format)?;

@@ -1,6 +1,5 @@
 //! A report as HTML, Markdown or JSON.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
