@@ -44,8 +44,8 @@ mod tests {
     use super::*;
 
     /// Readings of a process whose second thread has worked so long.
-    fn readings(second: &[i64]) -> impl FnMut() -> BTreeMap<i32, i64> {
-        let mut second = second.to_vec().into_iter();
+    fn readings(second: &[i64]) -> impl FnMut() -> BTreeMap<i32, i64> + '_ {
+        let mut second = second.iter().copied();
         move || BTreeMap::from([(1, 5_000_000), (2, second.next().unwrap())])
     }
 

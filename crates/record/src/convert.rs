@@ -1,6 +1,7 @@
 //! A journal becomes Parquet files and a manifest.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -125,10 +126,11 @@ fn write_tables(
         &mut summary,
         |_| true,
         |table, batch| {
-            if !outputs.contains_key(&table) {
-                outputs.insert(table, Output::create(folder, table, disk)?);
-            }
-            outputs.get_mut(&table).map_or(Ok(()), |output| output.write(&batch))
+            let output = match outputs.entry(table) {
+                Entry::Vacant(place) => place.insert(Output::create(folder, table, disk)?),
+                Entry::Occupied(output) => output.into_mut(),
+            };
+            output.write(&batch)
         },
     )?;
     if let Ending::Unreadable(reason) = ending {

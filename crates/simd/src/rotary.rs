@@ -23,7 +23,7 @@ impl Rotary {
     /// # Errors
     /// An odd `head_dim`.
     pub fn new(positions: usize, head_dim: usize, base: f64) -> Result<Self> {
-        if head_dim % 2 != 0 {
+        if !head_dim.is_multiple_of(2) {
             return Err(Error::Shape(format!("head_dim {head_dim} is odd: numbers are rotated in pairs")));
         }
         let half = head_dim / 2;
@@ -53,7 +53,7 @@ impl Rotary {
     pub fn rotate(&self, seq: usize, first: usize, from: &[f32], to: &mut [f32]) -> Result<()> {
         let width = 2 * self.half;
         expect_len("the rotated numbers", &[from.len()], to.len())?;
-        if from.len() % (seq * width).max(1) != 0 {
+        if !from.len().is_multiple_of((seq * width).max(1)) {
             return Err(Error::Shape(format!("{} numbers are no whole number of [{seq}, {width}]", from.len())));
         }
         if first + seq > self.positions() {

@@ -146,7 +146,7 @@ impl Team {
         let mut looks = 0_usize;
         while self.state.load(Ordering::Acquire) & AT_WORK != 0 {
             looks += 1;
-            if looks % LOOKS == 0 {
+            if looks.is_multiple_of(LOOKS) {
                 thread::yield_now();
             }
             std::hint::spin_loop();

@@ -195,9 +195,7 @@ fn commands() -> Vec<String> {
 /// Every row of the catalogue, with what this program has of it.
 fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
     let columns = benchbook_measure::record::Table::ALL.into_iter().flat_map(|table| {
-        let fields =
-            table.schema().fields().iter().map(|field| format!("{table}.{}", field.name())).collect::<Vec<_>>();
-        fields
+        table.schema().fields().iter().map(|field| format!("{table}.{}", field.name())).collect::<Vec<_>>()
     });
     let claims = benchbook_query::claims()?;
     let claims = rows(&claims).map(|row| {

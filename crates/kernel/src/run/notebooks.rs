@@ -313,7 +313,7 @@ echo '{"event":"done","ok":true,"seconds":1,"shown":[{"cell":0,"declared":["tabl
         let folder = Folder::new();
         let file = folder.notebook("good.ipynb");
         let settings = Settings { quick: true, values: vec![("seed".into(), "5".into())], ..folder.settings() };
-        let report = run(&[file.clone()], &settings).remove(0);
+        let report = run(std::slice::from_ref(&file), &settings).remove(0);
         let told = std::fs::read_to_string(report.html.expect("written")).expect("text");
         let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
         assert_eq!(told["inject"], "let quick: bool = true;\nlet seed: i64 = 5;\n");
@@ -348,7 +348,8 @@ echo '{"event":"done","ok":true,"seconds":1,"shown":[{"cell":0,"declared":["tabl
         let folder = Folder::new();
         let file = folder.notebook("good.ipynb");
         let settings = Settings { executed: Some(folder.0.path().into()), ..folder.settings() };
-        let error = run_with(&Scripts::stand_in(RUN), &[file.clone()], &settings, &AtomicBool::new(false), &Silent);
+        let error =
+            run_with(&Scripts::stand_in(RUN), std::slice::from_ref(&file), &settings, &AtomicBool::new(false), &Silent);
         assert!(matches!(error, Err(Error::Overwrites { .. })));
         assert_eq!(std::fs::read_to_string(file).expect("text"), NOTEBOOK);
     }

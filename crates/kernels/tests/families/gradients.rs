@@ -103,7 +103,7 @@ fn a_large_case_is_checked_by_whole_heads() {
     let reference = AttentionGradients.reference(&params, &inputs, 3);
     let whole = 8 * 1024 + 2 * 4 * 1024;
     assert_eq!(reference.shape, [whole, 64]);
-    assert!(reference.rows.len() < whole && reference.rows.len() % 1024 == 0, "{} rows", reference.rows.len());
+    assert!(reference.rows.len() < whole && reference.rows.len().is_multiple_of(1024), "{} rows", reference.rows.len());
     assert!(reference.rows.windows(2).all(|pair| pair[0] < pair[1]), "rows ascend");
     let wrong = HostArray::new(vec![whole, 64], vec![1.0; whole * 64]);
     assert!(reference.compare(&wrong).max_scaled_error > 0.1);

@@ -89,6 +89,7 @@ pub(super) fn import<const N: usize>(columns: &[ArrayRef], mut visit: impl FnMut
         counts.push(as_uint64_array(&side[0])?.values());
         rest.push((as_float64_array(&side[1])?.values(), as_float64_array(&side[2])?.values()));
     }
+    #[expect(clippy::needless_range_loop, reason = "a row of several columns")]
     for row in 0..columns[0].len() {
         let sides = std::array::from_fn(|side| Moments {
             n: counts[side][row],

@@ -38,7 +38,7 @@ impl Cache<'_> {
         if block == 0 {
             return Err(Error::Shape("blocks of 0 keys hold nothing".into()));
         }
-        if numbers % each != 0 {
+        if !numbers.is_multiple_of(each) {
             let shape = [heads.kv_heads, block, heads.head_dim];
             return Err(Error::Shape(format!("a pool of {numbers} numbers is no whole number of blocks {shape:?}")));
         }

@@ -59,7 +59,7 @@ pub unsafe fn score<V: Vector>(head_dim: usize, count: usize, key: *const f32, r
 /// The CPU has `V`'s instruction set, and `count` is at most [`KEYS`].
 #[inline(always)]
 pub unsafe fn soften<V: Vector>(count: usize, row: &mut Row) -> f32 {
-    debug_assert!(row.weights.len() >= KEYS && KEYS % V::LANES == 0);
+    debug_assert!(row.weights.len() >= KEYS && KEYS.is_multiple_of(V::LANES));
     let padded = count.next_multiple_of(V::LANES);
     row.weights[count..padded].fill(f32::NEG_INFINITY);
     let weights = row.weights.as_mut_ptr();

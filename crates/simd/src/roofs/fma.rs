@@ -15,7 +15,7 @@ pub const CHAINS: usize = 384;
 /// # Errors
 /// Numbers that are no whole tasks or not as many as results, an instruction set that is absent.
 pub fn multiply_add(isa: Isa, steps: usize, [factor, term]: [f32; 2], from: &[f32], out: &mut [f32]) -> Result<()> {
-    if from.len() % CHAINS != 0 {
+    if !from.len().is_multiple_of(CHAINS) {
         return Err(Error::Shape(format!("{} numbers are no whole number of tasks of {CHAINS}", from.len())));
     }
     expect_len("the results", &[from.len()], out.len())?;

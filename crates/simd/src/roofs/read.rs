@@ -18,7 +18,7 @@ const SHARES: usize = 4;
 /// # Errors
 /// Numbers that are no whole blocks or not as many as there are sums, an instruction set that is absent.
 pub fn sums(isa: Isa, from: &[f32], out: &mut [f32]) -> Result<()> {
-    if from.len() % SUMMED != 0 {
+    if !from.len().is_multiple_of(SUMMED) {
         return Err(Error::Shape(format!("{} numbers are no whole number of blocks of {SUMMED}", from.len())));
     }
     expect_len("the sums", &[from.len() / SUMMED], out.len())?;

@@ -58,10 +58,8 @@ proptest! {
 
     #[test]
     fn one_sample_never_gives_nan_nor_panics(x in sample(), p in level()) {
-        for answer in [mean(&x), variance(&x), std_dev(&x), median(&x), quantile(&x, p), mad(&x), geometric_mean(&x)] {
-            if let Ok(value) = answer {
-                finite("a description", &[value]);
-            }
+        for value in [mean(&x), variance(&x), std_dev(&x), median(&x), quantile(&x, p), mad(&x), geometric_mean(&x)].into_iter().flatten() {
+            finite("a description", &[value]);
         }
         if let Ok(fences) = tukey_fences(&x) {
             finite("fences", &[fences.low, fences.high]);
@@ -98,10 +96,8 @@ proptest! {
                 probability("mann_whitney", test.p);
             }
         }
-        for answer in [cohens_d(&x, &y), hedges_g(&x, &y)] {
-            if let Ok(value) = answer {
-                finite("an effect size", &[value]);
-            }
+        for value in [cohens_d(&x, &y), hedges_g(&x, &y)].into_iter().flatten() {
+            finite("an effect size", &[value]);
         }
         interval("ratio_interval", ratio_interval(&x, &y, p));
         let draws = Resamples::seeded(60, 3);
