@@ -92,22 +92,17 @@ pub(super) struct Shared<'a> {
     pub order: Order,
     pub budget: Budget,
     pub out_of_time: u64,
+    pub trials: i64,
     known: &'a Description,
     interrupted: &'a AtomicBool,
     given_up: Vec<(Case, Variant)>,
     pub cut_short: bool,
-    trials: i64,
     blocks: i64,
 }
 
 impl Shared<'_> {
     pub fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
-    }
-
-    pub fn next_trial(&mut self) -> i64 {
-        self.trials += 1;
-        self.trials - 1
     }
 
     pub fn next_block(&mut self) -> i64 {
@@ -177,11 +172,11 @@ pub fn run(
         order: Order::new(plan.seed),
         budget: Budget::new(settings.budget_start_ns, plan.time_s.map(|seconds| seconds * pilot_share(plan))),
         out_of_time: 0,
+        trials: 0,
         known: settings.known,
         interrupted: settings.interrupted,
         given_up: Vec::new(),
         cut_short: false,
-        trials: 0,
         blocks: 0,
     };
     let watched = match Moment::now().sources().as_slice() {

@@ -58,6 +58,8 @@ pub struct Place {
     pub replicate: u32,
     /// Undisturbed blocks wanted.
     pub blocks: u64,
+    /// Number of the trial of the cell's first variant; the others follow.
+    pub first_trial: i64,
 }
 
 /// Measures one case in one replicate.
@@ -121,7 +123,8 @@ fn prepare(
     (started, warmup_ns): (i64, u64),
 ) -> Result<Option<Live>> {
     let variant = &cell.variants[index];
-    let number = shared.next_trial();
+    let number = place.first_trial + index as i64;
+    shared.trials += 1;
     let trial = Trial {
         trial: number,
         case: cell.case.clone(),

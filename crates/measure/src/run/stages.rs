@@ -62,6 +62,7 @@ pub fn measure_stage(
     stage: &mut Stage,
     pilots: &mut [Pilot],
 ) -> Result<bool> {
+    let first_trials = first_trials(shared.plan, cells);
     let last = stage.cells.iter().map(|share| share.replicates).max().unwrap_or(0);
     for replicate in stage.from..last {
         let mut workers = Workers::new();
@@ -74,8 +75,10 @@ pub fn measure_stage(
             if shared.interrupted() {
                 return Ok(false);
             }
-            let place = Place { group: stage.done, groups_left, replicate, blocks: share.blocks };
-            let measured = measure_group(shared, &mut workers, spawn, &cells[index], &place)?;
+            let cell = &cells[index];
+            let first_trial = first_trials[index] + i64::from(replicate) * cell.variants.len() as i64;
+            let place = Place { group: stage.done, groups_left, replicate, blocks: share.blocks, first_trial };
+            let measured = measure_group(shared, &mut workers, spawn, cell, &place)?;
             pilots[index].push(measured);
             stage.done += 1;
             groups_left -= 1;
@@ -83,6 +86,20 @@ pub fn measure_stage(
         }
     }
     Ok(true)
+}
+
+/// Number of the first trial of each cell. Trials are numbered as the plan lists them, by case, then by replicate, then
+/// by variant, whatever the order in which they are measured: who sorts by them shows the order of the plan.
+fn first_trials(plan: &Plan, cells: &[Cell]) -> Vec<i64> {
+    let most = if plan.half_width.is_some() { plan.most_replicates } else { 0 };
+    let replicates = i64::from(most.max(plan.first_replicates()));
+    let mut next = 0;
+    let first = |cell: &Cell| {
+        let first = next;
+        next += replicates * cell.variants.len() as i64;
+        first
+    };
+    cells.iter().map(first).collect()
 }
 
 /// Fixes, once, how many replicates each cell gets for the half-width that is wanted.
