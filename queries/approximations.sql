@@ -21,6 +21,7 @@ figures AS (
         t.case_name,
         t.cache,
         t.variant,
+        min(t.trial) AS first_trial,
         median(m.value) FILTER (WHERE m.name = 'sparsity_reached') AS sparsity_reached,
         median(m.value) FILTER (WHERE m.name = 'compute_saved') AS compute_saved,
         median(m.value) FILTER (WHERE m.name = 'relative_error') AS relative_error
@@ -38,7 +39,8 @@ both AS (
         f.sparsity_reached,
         f.compute_saved,
         f.relative_error,
-        t.median_ns
+        t.median_ns,
+        min(f.first_trial) OVER (PARTITION BY f.workload, f.case_name, f.cache) AS first_trial
     FROM figures f
     LEFT JOIN times t
         ON t.workload = f.workload AND t.case_name = f.case_name AND t.cache = f.cache AND t.variant = f.variant
@@ -62,4 +64,4 @@ SELECT
 FROM both b
 LEFT JOIN exact e ON e.workload = b.workload AND e.case_name = b.case_name AND e.cache = b.cache
 WHERE b.relative_error IS NOT NULL
-ORDER BY b.workload, b.case_name, b.cache, b.relative_error, b.variant
+ORDER BY b.first_trial, b.relative_error, b.variant

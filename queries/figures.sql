@@ -3,6 +3,17 @@
 -- param name text = %: names of figures, `%` for any part of one
 --
 -- One figure a trial, so n counts replicates; modelled ones follow from the case and do not vary.
+WITH of_run AS (
+    SELECT
+        trial,
+        workload,
+        case_name,
+        cache,
+        variant,
+        min(trial) OVER (PARTITION BY workload, case_name, cache) AS first_trial
+    FROM trials
+    WHERE run_id = $run
+)
 SELECT
     t.workload,
     t.case_name,
@@ -17,7 +28,7 @@ SELECT
     m.unit,
     m.provenance
 FROM measures m
-JOIN trials t ON t.run_id = m.run_id AND t.trial = m.trial
-WHERE m.run_id = $run AND t.run_id = $run AND m.sample IS NULL AND m.name LIKE CAST($name AS VARCHAR)
+JOIN of_run t ON t.trial = m.trial
+WHERE m.run_id = $run AND m.sample IS NULL AND m.name LIKE CAST($name AS VARCHAR)
 GROUP BY t.workload, t.case_name, t.cache, m.name, t.variant, m.device, m.unit, m.provenance
-ORDER BY t.workload, t.case_name, t.cache, m.name, t.variant, m.device
+ORDER BY min(t.first_trial), m.name, t.variant, m.device

@@ -101,7 +101,11 @@ gathered AS (
     WHERE t.run_id = $run
 ),
 adjusted AS (
-    SELECT *, q_value(drift_p) OVER () AS drift_q FROM gathered
+    SELECT
+        *,
+        q_value(drift_p) OVER () AS drift_q,
+        min(trial) OVER (PARTITION BY workload, case_name, cache) AS first_trial
+    FROM gathered
 ),
 worded AS (
     SELECT
@@ -139,4 +143,4 @@ SELECT
     warmup_settled,
     CASE WHEN words <> '' THEN words END AS note
 FROM worded
-ORDER BY workload, case_name, cache, variant, replicate, trial
+ORDER BY first_trial, variant, replicate, trial

@@ -10,4 +10,4 @@ SELECT
 FROM results
 WHERE run_id = $run AND NOT valid
 GROUP BY workload, case_name, variant, replicate, invalid_reason
-ORDER BY workload, case_name, variant, replicate, reason
+ORDER BY min(trial), reason

@@ -109,6 +109,12 @@ timed AS (
         CASE roof WHEN 'arithmetic' THEN flops / peak_gflops WHEN 'memory' THEN bytes / memory_gb_s END AS roof_ns,
         CASE roof WHEN 'arithmetic' THEN peak_spread WHEN 'memory' THEN memory_spread END AS roof_spread
     FROM held
+),
+places AS (
+    SELECT workload, case_name, cache, min(trial) AS first_trial
+    FROM trials
+    WHERE run_id = $run
+    GROUP BY workload, case_name, cache
 )
 SELECT
     workload,
@@ -127,4 +133,5 @@ SELECT
     memory_gb_s,
     memory_bytes
 FROM timed
-ORDER BY workload, case_name, cache, of_the_roof DESC, variant
+JOIN places USING (workload, case_name, cache)
+ORDER BY first_trial, of_the_roof DESC, variant

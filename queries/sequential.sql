@@ -44,6 +44,8 @@ begun AS (
         t.case_name,
         t.cache,
         t.implementation || '/' || t.device || '/' || t.dtype AS variant,
+        min(CASE WHEN t.run_id = $candidate THEN t.trial END) AS candidate_trial,
+        min(t.trial) AS first_trial,
         max(CASE WHEN t.run_id = $baseline THEN coalesce(nullif(o.status, 'ok'), 'unchecked') END) AS baseline_status,
         max(CASE WHEN t.run_id = $candidate THEN coalesce(nullif(o.status, 'ok'), 'unchecked') END) AS candidate_status
     FROM trials t
@@ -55,6 +57,11 @@ begun AS (
 beside AS (
     SELECT
         b.*,
+        -- A case stands where the candidate's plan has it, or else the baseline's.
+        coalesce(
+            min(b.candidate_trial) OVER (PARTITION BY b.workload, b.case_name, b.cache),
+            min(b.first_trial) OVER (PARTITION BY b.workload, b.case_name, b.cache)
+        ) AS place,
         r.baseline_ns,
         r.candidate_ns,
         r.speedup,
@@ -95,4 +102,4 @@ SELECT
     candidate_replicates,
     'unpaired, sequential' AS scope
 FROM beside
-ORDER BY workload, case_name, cache, variant
+ORDER BY place, workload, case_name, cache, coalesce(candidate_trial, first_trial), variant

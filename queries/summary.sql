@@ -50,6 +50,7 @@ begun AS (
         t.case_name,
         t.cache,
         t.variant,
+        min(t.trial) AS first_trial,
         first_value(coalesce(nullif(o.status, 'ok'), 'unchecked') ORDER BY t.trial) AS status
     FROM trials t
     LEFT JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial AND o.run_id = $run
@@ -74,4 +75,4 @@ SELECT
 FROM begun b
 LEFT JOIN times t
     ON t.workload = b.workload AND t.case_name = b.case_name AND t.cache = b.cache AND t.variant = b.variant
-ORDER BY b.workload, b.case_name, b.cache, b.variant
+ORDER BY b.first_trial

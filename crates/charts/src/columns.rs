@@ -1,5 +1,6 @@
 //! Named columns out of record batches, whatever width their numbers and kind their strings have.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -18,7 +19,7 @@ pub(crate) struct Columns<'a> {
     batches: &'a [RecordBatch],
 }
 
-/// A column of names: the distinct ones in natural order, and for each row the place of its name among them.
+/// A column of names: the distinct ones in order, and for each row the place of its name among them.
 pub(crate) struct Names {
     pub distinct: Vec<String>,
     pub of_row: Vec<usize>,
@@ -54,7 +55,9 @@ impl<'a> Columns<'a> {
                 of_row.push(place);
             }
         }
-        Ok(sorted(distinct, &of_row))
+        let names = Names { distinct, of_row };
+        // So that a figure does not depend on the order of rows.
+        Ok(names.sorted(|a, b| natural(&names.distinct[a], &names.distinct[b])))
     }
 
     /// The numbers of a column, NULL as `None`; NaN and infinities stay what they are.
@@ -83,6 +86,19 @@ impl<'a> Columns<'a> {
         Ok(Some(names.of_row.iter().map(text).collect()))
     }
 
+    /// As [`Columns::optional_names`], in the order of the least number that stands in the column `place` beside a name,
+    /// and in natural order where there is no such column.
+    pub fn placed_names(&self, column: &'static str, place: &'static str) -> Result<Option<Names>> {
+        let (Some(names), Some(places)) = (self.optional_names(column)?, self.optional_numbers(place)?) else {
+            return self.optional_names(column);
+        };
+        let mut least = vec![f64::INFINITY; names.distinct.len()];
+        for (name, place) in names.of_row.iter().zip(places) {
+            least[*name] = place.unwrap_or(f64::INFINITY).min(least[*name]);
+        }
+        Ok(Some(names.sorted(|a, b| least[a].total_cmp(&least[b]))))
+    }
+
     /// As [`Columns::numbers`]; `None` where no batch has the column.
     pub fn optional_numbers(&self, column: &'static str) -> Result<Option<Vec<Option<f64>>>> {
         self.has(column).then(|| self.numbers(column)).transpose()
@@ -109,6 +125,20 @@ impl Names {
     pub fn of(&self, row: usize) -> &str {
         &self.distinct[self.of_row[row]]
     }
+
+    /// The same names in another order, of equal ones as they stand.
+    fn sorted(&self, compare: impl Fn(usize, usize) -> Ordering) -> Self {
+        let mut order: Vec<usize> = (0..self.distinct.len()).collect();
+        order.sort_by(|&a, &b| compare(a, b));
+        let mut rank = vec![0; order.len()];
+        for (new, &old) in order.iter().enumerate() {
+            rank[old] = new;
+        }
+        Self {
+            distinct: order.iter().map(|&old| self.distinct[old].clone()).collect(),
+            of_row: self.of_row.iter().map(|&old| rank[old]).collect(),
+        }
+    }
 }
 
 fn is_text(data_type: &DataType) -> bool {
@@ -116,20 +146,6 @@ fn is_text(data_type: &DataType) -> bool {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
         DataType::Dictionary(_, values) => is_text(values),
         _ => false,
-    }
-}
-
-/// The same names in natural order, so that a figure does not depend on the order of rows.
-fn sorted(distinct: Vec<String>, of_row: &[usize]) -> Names {
-    let mut order: Vec<usize> = (0..distinct.len()).collect();
-    order.sort_by(|&a, &b| natural(&distinct[a], &distinct[b]));
-    let mut rank = vec![0; distinct.len()];
-    for (new, &old) in order.iter().enumerate() {
-        rank[old] = new;
-    }
-    Names {
-        distinct: order.iter().map(|&old| distinct[old].clone()).collect(),
-        of_row: of_row.iter().map(|&old| rank[old]).collect(),
     }
 }
 
@@ -158,6 +174,19 @@ mod tests {
         assert_eq!(names.distinct, ["(no name)", "a", "b9", "b10"]);
         let rows: Vec<&str> = (0..6).map(|row| names.of(row)).collect();
         assert_eq!(rows, ["b9", "(no name)", "a", "b10", "(no name)", "b9"]);
+    }
+
+    #[test]
+    fn names_stand_where_their_places_say() {
+        let places: ArrayRef = Arc::new(Int32Array::from(vec![Some(7), Some(3), None, Some(1)]));
+        let names: ArrayRef = Arc::new(StringArray::from(vec!["s64", "s256", "s64", "s512"]));
+        let columns = [("case_name", names, true), ("case_place", places, true)];
+        let placed = [RecordBatch::try_from_iter_with_nullable(columns).expect("two columns make a batch")];
+        let of = |place| Columns::new("speedup", &placed).placed_names("case_name", place).expect("text");
+        let names = of("case_place").expect("the column is there");
+        assert_eq!(names.distinct, ["s512", "s256", "s64"]);
+        assert_eq!((0..4).map(|row| names.of(row)).collect::<Vec<_>>(), ["s64", "s256", "s64", "s512"]);
+        assert_eq!(of("no such column").expect("the names are there").distinct, ["s64", "s256", "s512"]);
     }
 
     #[test]

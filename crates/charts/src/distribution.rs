@@ -48,8 +48,9 @@ struct Panel {
 
 /// Draws every sample.
 ///
-/// Columns: `variant` (text), `time_ns` (number, nanoseconds per iteration), optionally `reason` (text) and `case_name` (text): one panel a case, each with
-/// a time axis of its own (logarithmic where its times span a factor of 20). One row a sample; rows may come in any order.
+/// Columns: `variant` (text), `time_ns` (number, nanoseconds per iteration), optionally `reason` (text), `case_name` (text): one panel a
+/// case, each with a time axis of its own (logarithmic where its times span a factor of 20), and `case_place` (number, by which cases are
+/// ordered). One row a sample; rows may come in any order.
 /// Times that are NULL, not finite or negative are left out and counted in the figure; one with a reason is no sample: it says why its
 /// strip has none. Strips above [`MAX_POINTS_PER_STRIP`] samples
 /// (or a fair share of [`MAX_POINTS_PER_FIGURE`]) are thinned by rank, the 50 most extreme points of each end kept; boxes use all samples.
@@ -63,7 +64,7 @@ pub fn distribution(batches: &[RecordBatch]) -> Result<Figure> {
     }
     let variants = columns.names("variant")?;
     let times = columns.numbers("time_ns")?;
-    let cases = columns.optional_names("case_name")?;
+    let cases = columns.placed_names("case_name", "case_place")?;
     let reasons = columns.optional_texts("reason")?;
     let (mut panels, left_out) = panels(&variants, cases.as_ref(), &times, reasons.as_deref());
     if panels.iter().flat_map(|p| &p.strips).all(|s| s.sorted_ns.is_empty()) {
@@ -113,7 +114,7 @@ pub fn distribution(batches: &[RecordBatch]) -> Result<Figure> {
     frame.figure()
 }
 
-/// The strips by case and variant, in natural order, and how many times could not be used.
+/// The strips by case and variant, in their order, and how many times could not be used.
 fn panels(
     variants: &Names,
     cases: Option<&Names>,

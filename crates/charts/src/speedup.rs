@@ -73,8 +73,8 @@ struct Row {
 /// Draws ratios with their intervals.
 ///
 /// Columns: `candidate` (text), `ratio`, `low`, `high` (numbers; ratio > 1 means the candidate is faster), `verdict` (faster, slower,
-/// equivalent, equivalent in the processes seen, undecided, or NULL for none), optionally `case_name` (text), `baseline` (text),
-/// `reason` (text) and `level` (number, 0.95 for 95 %).
+/// equivalent, equivalent in the processes seen, undecided, or NULL for none), optionally `case_name` (text), `case_place`
+/// (number, by which cases are ordered), `baseline` (text), `reason` (text) and `level` (number, 0.95 for 95 %).
 /// One row a comparison. A ratio that is NULL, not finite or not positive stays as a row that says so, with its reason; an interval with such an end is
 /// not drawn, and the row says so.
 ///
@@ -149,12 +149,12 @@ pub fn speedup(batches: &[RecordBatch]) -> Result<Figure> {
     frame.figure()
 }
 
-/// The rows in natural order of case and candidate, and the baseline where there is one only.
+/// The rows in the order of cases, and of candidates by name, and the baseline where there is one only.
 fn read(columns: &Columns<'_>) -> Result<(Vec<Row>, Option<String>)> {
     let candidates = columns.names("candidate")?;
     let [ratios, lows, highs] = [columns.numbers("ratio")?, columns.numbers("low")?, columns.numbers("high")?];
     let verdicts = columns.names("verdict")?;
-    let cases = columns.optional_names("case_name")?;
+    let cases = columns.placed_names("case_name", "case_place")?;
     let baselines = columns.optional_names("baseline")?;
     let reasons = columns.optional_texts("reason")?;
     let single = baselines.as_ref().filter(|b| b.distinct.len() == 1).map(|b| b.distinct[0].clone());

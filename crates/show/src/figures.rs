@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use benchbook_charts::{Figure, distribution, speedup};
 use benchbook_query::{Answer, Session, quoted};
 
 use crate::Result;
-use crate::gaps::lost;
+use crate::gaps::{Lost, lost};
 use crate::scaling;
 
 pub use crate::history::figures as history_figures;
@@ -34,7 +34,7 @@ pub fn figures(session: &Session, run_id: &str, compared: &Answer) -> Result<Vec
 /// # Errors
 /// Columns that cannot be drawn.
 pub fn speedup_figure(compared: &Answer) -> Result<Figure> {
-    let names = [("speedup", "ratio"), ("verdict", "code"), ("said", "verdict")];
+    let names = [("speedup", "ratio"), ("verdict", "code"), ("said", "verdict"), ("first_trial", "case_place")];
     Ok(speedup(&scaling::renamed(&compared.batches, &names)?)?)
 }
 
@@ -45,21 +45,23 @@ pub fn speedup_figure(compared: &Answer) -> Result<Figure> {
 pub fn distribution_figure(session: &Session, run_id: &str) -> Result<Option<Figure>> {
     let samples = session.sql(&format!(
         "select workload || ' ' || case_name || case when cache = 'cold' then ' cold' else '' end as case_name, \
-         variant, time_ns, cast(null as varchar) as reason from results where run_id = {} and valid",
+         trial as case_place, variant, time_ns, cast(null as varchar) as reason from results \
+         where run_id = {} and valid",
         quoted(run_id)
     ))?;
     if samples.rows() == 0 {
         return Ok(None);
     }
     let lost = lost(session, run_id)?;
-    let column = |of: fn(&[String; 3]) -> &String| -> ArrayRef {
-        Arc::new(lost.iter().map(of).map(Some).collect::<StringArray>())
-    };
-    let columns: [(&str, ArrayRef); 4] = [
-        ("case_name", column(|[case, ..]| case)),
-        ("variant", column(|[_, variant, _]| variant)),
+    let column =
+        |of: fn(&Lost) -> &String| -> ArrayRef { Arc::new(lost.iter().map(of).map(Some).collect::<StringArray>()) };
+    let places = lost.iter().map(|lost| Some(lost.first_trial)).collect::<Int64Array>();
+    let columns: [(&str, ArrayRef); 5] = [
+        ("case_name", column(|lost| &lost.case)),
+        ("case_place", Arc::new(places)),
+        ("variant", column(|lost| &lost.variant)),
         ("time_ns", Arc::new(Float64Array::new_null(lost.len()))),
-        ("reason", column(|[.., reason]| reason)),
+        ("reason", column(|lost| &lost.why)),
     ];
     let mut batches = samples.batches;
     batches.push(RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))?);

@@ -17,6 +17,7 @@ const MOST_NAMES: usize = 4;
 struct Case {
     workload: String,
     name: String,
+    first_trial: i64,
     variants: Vec<Variant>,
 }
 
@@ -95,16 +96,28 @@ pub(crate) fn gaps(session: &Session, run_id: &str) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Case, variant and reason of everything that was begun and has no valid sample.
+/// A variant of a case that was begun and has no valid sample.
+pub(crate) struct Lost {
+    /// The workload and the case.
+    pub case: String,
+    /// The first trial of the case.
+    pub first_trial: i64,
+    /// The name of the variant.
+    pub variant: String,
+    /// How many replicates ended how.
+    pub why: String,
+}
+
+/// Everything that was begun and has no valid sample.
 ///
 /// # Errors
 /// A store that cannot be read.
-pub(crate) fn lost(session: &Session, run_id: &str) -> Result<Vec<[String; 3]>> {
+pub(crate) fn lost(session: &Session, run_id: &str) -> Result<Vec<Lost>> {
     let mut lost = Vec::new();
-    for Case { workload, name, variants } in measured(session, run_id)? {
+    for Case { workload, name, first_trial, variants } in measured(session, run_id)? {
         for variant in variants.into_iter().filter(|variant| variant.usable == 0) {
             let why = reasons(&variant, 0);
-            lost.push([format!("{workload} {name}"), variant.name, why]);
+            lost.push(Lost { case: format!("{workload} {name}"), first_trial, variant: variant.name, why });
         }
     }
     Ok(lost)
@@ -131,7 +144,7 @@ fn measured(session: &Session, run_id: &str) -> Result<Vec<Case>> {
              left join outcomes o on o.run_id = t.run_id and o.trial = t.trial \
              where t.run_id = {id} \
          ) \
-         select workload, label, variant, why, count(distinct replicate) as replicates \
+         select workload, label, variant, why, count(distinct replicate) as replicates, min(trial) as first_trial \
          from told group by workload, label, variant, why order by min(trial)"
     ))?;
     let mut cases: Vec<Case> = Vec::new();
@@ -139,10 +152,11 @@ fn measured(session: &Session, run_id: &str) -> Result<Vec<Case>> {
         let text = |name: &str| row.text(name).unwrap_or_default();
         let (workload, name, variant) = (text("workload"), text("label"), text("variant"));
         let count = row.integer("replicates").and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
+        let first_trial = row.integer("first_trial").unwrap_or_default();
         let case = place(
             &mut cases,
             |case| case.workload == workload && case.name == name,
-            || Case { workload: workload.clone(), name: name.clone(), variants: Vec::new() },
+            || Case { workload: workload.clone(), name: name.clone(), first_trial, variants: Vec::new() },
         );
         let variant = place(
             &mut case.variants,

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use benchbook_charts::{Figure, history};
-use benchbook_query::Session;
+use benchbook_query::{Session, quoted};
 
 use crate::Result;
+use crate::row::{Row, rows};
 use crate::scaling::renamed;
 
 /// Fewer runs show no history.
@@ -15,8 +16,8 @@ const LEAST_RUNS: usize = 5;
 /// What the runs of a figure share.
 const SHARED: [&str; 4] = ["environment_id", "workload", "case_name", "cache"];
 
-/// Time over the runs of the store, one figure for each case of a run whose environment has at least five runs of
-/// one variant of it.
+/// Time over the runs of the store: one figure for each case of a run, in the order of its plan, whose environment has at
+/// least five runs of one variant of it.
 ///
 /// # Errors
 /// A store that cannot be read.
@@ -32,6 +33,9 @@ pub fn figures(session: &Session, run_id: &str) -> Result<Vec<Figure>> {
     for (row, place) in (0..all.num_rows()).zip(0_u32..) {
         cases.entry(shared.iter().map(|column| value(column, row)).collect()).or_default().push(place);
     }
+    let mut cases: Vec<(Vec<String>, Vec<u32>)> = cases.into_iter().collect();
+    let planned = planned(session, run_id)?;
+    cases.sort_by_key(|(case, _)| planned.iter().position(|one| case.get(1..) == Some(&one[..])));
     let mut figures = Vec::new();
     for (case, rows) in cases {
         let rows = take_record_batch(&all, &UInt32Array::from(rows))?;
@@ -40,6 +44,17 @@ pub fn figures(session: &Session, run_id: &str) -> Result<Vec<Figure>> {
         }
     }
     Ok(figures)
+}
+
+/// Workload, case and cache regime of a run's cases, as its plan lists them.
+fn planned(session: &Session, run_id: &str) -> Result<Vec<[String; 3]>> {
+    let answer = session.sql(&format!(
+        "select workload, case_name, cache from trials where run_id = {} \
+         group by workload, case_name, cache order by min(trial)",
+        quoted(run_id)
+    ))?;
+    let case = |row: Row<'_>| ["workload", "case_name", "cache"].map(|name| row.text(name).unwrap_or_default());
+    Ok(rows(&answer).map(case).collect())
 }
 
 /// Whether the rows of a case hold that run, and enough runs of one variant.

@@ -65,19 +65,19 @@ fn a_case_is_held_by_the_lower_roof_of_its_own_threads() {
     let answer = named(&fixture.session(), "roofline", &[("run", "kernels")]);
     assert_eq!(
         texts(&answer, "workload").into_iter().flatten().collect::<Vec<_>>(),
-        ["attention", "copying", "decoding", "four threads", "half", "small"]
+        ["attention", "decoding", "copying", "four threads", "half", "small"]
     );
     let text = |name| texts(&answer, name).into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>();
     assert_eq!(text("roof"), ["arithmetic", "memory", "memory", "", "", "memory"]);
     let of_the_roof = floats(&answer, "of_the_roof");
-    for (at, wanted) in [(0, 100.0 / 400.0), (1, 32.0 / 32.0), (2, 160.0 / 640.0), (5, 50.0 / 640.0)] {
+    for (at, wanted) in [(0, 100.0 / 400.0), (1, 160.0 / 640.0), (2, 32.0 / 32.0), (5, 50.0 / 640.0)] {
         assert_near(of_the_roof[at].unwrap(), wanted, "of the roof");
     }
     assert_eq!(of_the_roof[3], None, "roofs of two threads say nothing of four");
     assert_eq!(of_the_roof[4], None, "arithmetic in f32 says nothing of another");
     assert_near(floats(&answer, "peak_gflops")[0].unwrap(), 20.0, "the newer roof, its best sample");
     let memory = [1, 2, 5].map(|at| floats(&answer, "memory_gb_s")[at].unwrap());
-    for (found, wanted) in memory.into_iter().zip([2.0, 4.0, 2.0]) {
+    for (found, wanted) in memory.into_iter().zip([4.0, 2.0, 2.0]) {
         assert_near(found, wanted, "the working set that is nearest by ratio");
     }
     assert_near(floats(&answer, "roof_spread")[0].unwrap(), 1.0 / 101.0, "from the best sample to the median");
@@ -91,7 +91,7 @@ fn a_case_is_held_by_the_lower_roof_of_its_own_threads() {
     // A copy that is faster than every read shows that reads are no roof of memory, and takes their place.
     fixture.tagged("copied", |writer| write(writer, 0, work("copy", 0.0, 64.0), 17));
     let answer = named(&fixture.session(), "roofline", &[("run", "kernels")]);
-    assert_near(floats(&answer, "memory_gb_s")[1].unwrap(), 4.0, "the faster of the two");
+    assert_near(floats(&answer, "memory_gb_s")[2].unwrap(), 4.0, "the faster of the two");
 }
 
 #[test]

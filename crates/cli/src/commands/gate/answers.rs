@@ -16,7 +16,7 @@ pub fn interleaved(session: &Session, run_id: &str, labels: &Labels) -> Result<V
         "SELECT workload || ' ' || case_name AS case_label, split_part(candidate, '@', 1) AS variant, speedup, low, \
          high, verdict, said, reason, scope, minimum_detectable_effect, replicates FROM verdicts \
          WHERE run_id = {run_id} AND baseline_build = {baseline} AND candidate_build = {candidate} \
-         AND split_part(baseline, '@', 1) = split_part(candidate, '@', 1) ORDER BY 1, 2"
+         AND split_part(baseline, '@', 1) = split_part(candidate, '@', 1) ORDER BY first_trial, variant"
     ))?;
     Ok(rows(&answer).filter_map(pair).collect())
 }

@@ -113,7 +113,7 @@ fn checks(session: &Session, run_id: &str) -> Result<Answer, Failure> {
          sum(case when c.passed then 0 else 1 end) as failed, max(c.max_scaled_error) as max_scaled_error, \
          max(c.tolerance) as tolerance, min(c.rows_checked) as rows_checked \
          from checks c join trials t on t.run_id = c.run_id and t.trial = c.trial where c.run_id = {} \
-         group by t.workload, t.case_name, t.variant order by 1, 2, 3",
+         group by t.workload, t.case_name, t.variant order by min(t.trial)",
         quoted(run_id)
     ))?)
 }
