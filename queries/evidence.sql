@@ -8,7 +8,10 @@
 -- take the mean of each replicate as one value and ignore the pairing: they describe, the verdict does
 -- not use them.
 WITH family AS (
-    SELECT *, count(p_value) OVER (PARTITION BY coalesce(baseline_build, baseline)) AS tests
+    SELECT
+        *,
+        count(p_value) OVER (PARTITION BY coalesce(baseline_build, baseline)) AS tests,
+        min(apart) OVER (PARTITION BY workload, case_name, cache, baseline_implementation, candidate) AS least_apart
     FROM verdicts
     WHERE run_id = $run
         -- Of builds, the family is all comparisons with that build.
@@ -96,5 +99,7 @@ LEFT JOIN unpaired u
     AND u.baseline = c.baseline
     AND u.candidate = c.candidate
 -- The baseline's implementation on another device is no candidate: each pair stands once.
-WHERE (c.baseline = $baseline OR c.baseline_implementation = $baseline) AND c.candidate_implementation <> $baseline
+WHERE (c.baseline = $baseline OR c.baseline_implementation = $baseline)
+    AND c.candidate_implementation <> $baseline
+    AND c.apart = c.least_apart
 ORDER BY c.first_trial, c.baseline, c.candidate

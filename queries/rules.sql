@@ -31,18 +31,32 @@ WITH settings AS (
 ),
 -- From trials, not from pairs: what failed has no samples, but has to be told.
 subjects AS (
-    SELECT run_id, workload, case_name, cache, variant, implementation, min(trial) AS first_trial
-    FROM trials
-    WHERE run_id = $run
-    GROUP BY run_id, workload, case_name, cache, variant, implementation
+    SELECT
+        t.run_id, t.workload, t.case_name, t.cache, t.variant, t.implementation, t.device, t.dtype,
+        min(t.trial) AS first_trial,
+        min(CASE WHEN o.status = 'unsupported' THEN 1 ELSE 0 END) AS unsupported
+    FROM trials t
+    LEFT JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial AND o.run_id = $run
+    WHERE t.run_id = $run
+    GROUP BY t.run_id, t.workload, t.case_name, t.cache, t.variant, t.implementation, t.device, t.dtype
 ),
-sides AS (
-    SELECT b.run_id, b.workload, b.case_name, b.cache, b.variant AS baseline, c.variant AS candidate, b.first_trial
+all_sides AS (
+    SELECT
+        b.run_id, b.workload, b.case_name, b.cache, b.variant AS baseline, c.variant AS candidate, b.first_trial,
+        -- What cannot do a case is no baseline where another can.
+        CASE WHEN b.device = c.device THEN 0 ELSE 2 END + CASE WHEN b.dtype = c.dtype THEN 0 ELSE 1 END
+            + 4 * b.unsupported AS apart
     FROM subjects b
     JOIN subjects c ON c.workload = b.workload AND c.case_name = b.case_name AND c.cache = b.cache
     WHERE (b.variant = $baseline OR b.implementation = $baseline)
         AND c.implementation <> $baseline
         AND c.variant <> b.variant
+),
+beside AS (
+    SELECT *, min(apart) OVER (PARTITION BY workload, case_name, cache, candidate) AS least_apart FROM all_sides
+),
+sides AS (
+    SELECT run_id, workload, case_name, cache, baseline, candidate, first_trial FROM beside WHERE apart = least_apart
 ),
 judged AS (
     SELECT

@@ -85,6 +85,13 @@ impl fmt::Display for Variant {
     }
 }
 
+impl Variant {
+    /// How unlike two variants run: 2 for another device, 1 for another dtype, both together 3.
+    pub fn apart(&self, other: &Self) -> u8 {
+        2 * u8::from(self.device != other.device) + u8::from(self.dtype != other.dtype)
+    }
+}
+
 /// The implementation that others are compared with when nobody names it: `naive` where it is among them, else the
 /// first by name; nothing where there is none.
 pub fn baseline_of<'a>(implementations: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

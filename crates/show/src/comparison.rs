@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use benchbook_core::{baseline_of, on_one_line};
+use benchbook_core::on_one_line;
 use benchbook_query::{Answer, Session, quoted};
 use benchbook_record::environment_difference;
 
+use crate::by::By;
 use crate::cells::Cells;
 use crate::gaps::gaps;
 use crate::scaling::with_text;
@@ -32,17 +33,31 @@ pub struct Comparison {
 /// # Errors
 /// An unknown run, or [`Error::Nothing`] where it has nothing beside the baseline.
 pub fn within(session: &Session, run: &str, baseline: Option<&str>) -> Result<Comparison> {
+    within_by(session, run, By::Implementation, baseline)
+}
+
+/// Compares the variants of a run that differ in one thing, paired block by block; the baseline is an implementation or
+/// a whole variant, a device, or a dtype.
+///
+/// # Errors
+/// As [`within`].
+pub fn within_by(session: &Session, run: &str, by: By, baseline: Option<&str>) -> Result<Comparison> {
     let run = session.store().resolve(run)?;
     let baseline = match baseline {
         Some(named) => named.to_owned(),
-        None => default_baseline(session, &run.run_id)?,
+        None => by.baseline(session, &run.run_id)?,
     };
-    let answer = paired_speedup(session, &run.run_id, &baseline)?;
+    let given = [("run", run.run_id.as_str()), ("baseline", baseline.as_str()), ("by", by.name())];
+    let answer = session.named("speedup", &params(&given))?;
     if !verdicts::compared(&answer) {
         return Err(nothing_to_compare(session, &run.run_id, &baseline)?);
     }
+    let beside = match by {
+        By::Implementation => format!("baseline {baseline}"),
+        By::Device | By::Dtype => format!("each implementation beside itself by {}, baseline {baseline}", by.name()),
+    };
     let note = format!(
-        "Run {}: paired blocks, baseline {baseline}. A speedup above 1 means that the candidate is faster;\n\
+        "Run {}: paired blocks, {beside}. A speedup above 1 means that the candidate is faster;\n\
          verdicts hold at 95 % over all comparisons, equivalence means within 1 %.",
         run.run_id
     );
@@ -83,17 +98,12 @@ pub fn warnings(session: &Session, run_id: &str) -> Result<Vec<String>> {
     Ok(all.map(|text| on_one_line(&text)).collect())
 }
 
-/// What others are compared with when nobody names it: see [`baseline_of`].
+/// What others are compared with when nobody names it: `naive` where a run has it, else the first by name.
 ///
 /// # Errors
 /// [`Error::Nothing`] for a run without trials.
 pub fn default_baseline(session: &Session, run_id: &str) -> Result<String> {
-    let answer =
-        session.sql(&format!("select distinct implementation from trials where run_id = {}", quoted(run_id)))?;
-    let names = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
-    baseline_of(names)
-        .map(str::to_owned)
-        .ok_or_else(|| Error::Nothing(format!("run {run_id} has no trials, there is nothing to compare")))
+    By::Implementation.baseline(session, run_id)
 }
 
 /// The error to say that a run has nothing beside its baseline, with what it has and why it lacks the rest.

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use benchbook_show::By;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::FormatArgs;
-use super::values::{parse_duration, parse_memory, parse_pair};
+use super::values::{parse_by, parse_duration, parse_memory, parse_pair};
 
 /// What `list` can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,9 +79,20 @@ pub struct CompareArgs {
     /// The candidate run: the two are then compared as unpaired and sequential
     #[arg(value_name = "CANDIDATE_RUN", conflicts_with = "baseline")]
     pub candidate: Option<String>,
-    /// Within one run: the implementation, or whole variant, that the others are compared with
+    /// Within one run: the implementation, or whole variant, that the others are compared with; of an implementation the
+    /// variant on the same device and in the same dtype, where there is one
     #[arg(long, value_name = "NAME")]
     pub baseline: Option<String>,
+    /// What differs between the two sides: each implementation beside the baseline, or beside itself on another device
+    /// or in another dtype; the baseline is then a device or a dtype
+    #[arg(
+        long,
+        default_value = "implementation",
+        value_name = "implementation|device|dtype",
+        value_parser = parse_by,
+        conflicts_with = "candidate"
+    )]
+    pub by: By,
     /// Compare runs from unlike environments all the same
     #[arg(long)]
     pub force: bool,

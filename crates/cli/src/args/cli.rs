@@ -77,6 +77,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   benchbook compare latest --baseline naive
+  benchbook compare latest --by dtype
   benchbook compare latest~1 latest
   benchbook compare \"2 days ago\" latest
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use benchbook_core::CacheRegime;
+use benchbook_show::By;
 
 use crate::error::Failure;
 
@@ -55,6 +56,10 @@ pub fn parse_cache(text: &str) -> Result<CacheRegime, String> {
         "cold" => Ok(CacheRegime::Cold),
         _ => Err("hot or cold".into()),
     }
+}
+
+pub fn parse_by(text: &str) -> Result<By, String> {
+    By::ALL.into_iter().find(|by| by.name() == text).ok_or_else(|| By::ALL.map(By::name).join(" or "))
 }
 
 pub fn parse_pair(text: &str) -> Result<(String, String), String> {

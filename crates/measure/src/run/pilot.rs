@@ -30,13 +30,20 @@ pub struct Sides {
 
 /// The comparisons of a cell that are shown when nobody names a baseline, which is `of_run` in the whole run.
 ///
+/// A candidate is compared with the variant of the baseline on its own device and in its own dtype, where there is one.
 /// Two builds are compared variant by variant, the first being the baseline. A cell in which nothing has the run's
 /// baseline, or nothing else, is compared by its own, or by its first variant.
 pub fn comparisons(variants: &[Variant], of_run: Option<&str>) -> Vec<Sides> {
     let with = |is_baseline: &dyn Fn(usize) -> bool| -> Vec<Sides> {
         let (baselines, candidates): (Vec<usize>, Vec<usize>) = (0..variants.len()).partition(|at| is_baseline(*at));
-        let of = |baseline| candidates.iter().map(move |candidate| Sides { baseline, candidate: *candidate });
-        baselines.into_iter().flat_map(of).collect()
+        let apart =
+            |sides: &Sides| variants.get(sides.baseline).zip(variants.get(sides.candidate)).map(|(b, c)| b.apart(c));
+        let of = |candidate: usize| {
+            let all: Vec<Sides> = baselines.iter().map(|baseline| Sides { baseline: *baseline, candidate }).collect();
+            let least = all.iter().map(apart).min();
+            all.into_iter().filter(|sides| Some(apart(sides)) == least).collect::<Vec<Sides>>()
+        };
+        candidates.into_iter().flat_map(of).collect()
     };
     let implemented = |name: Option<&str>| with(&|at| variants.get(at).map(|v| v.implementation.as_str()) == name);
     if variants.iter().all(|variant| variant.build.is_none()) {
@@ -92,6 +99,11 @@ impl Pilot {
         let text = |error: benchbook_stats::Error| format!("the pilot bears no plan: {error}");
         let found = components(&series).map_err(text)?;
         allocate(&found, costs, limits).map_err(text)
+    }
+
+    /// What the pilot has taken, in nanoseconds.
+    pub fn spent_ns(&self) -> f64 {
+        self.costs().1
     }
 
     /// Mean costs of a replicate, and what the pilot has taken altogether.
@@ -190,9 +202,11 @@ mod tests {
         // Registered first is not compared with.
         let three = ["flash", "naive", "torch"].map(|name| variant(name, "flex", None));
         assert_eq!(places(&three, "naive"), [(1, 0), (1, 2)]);
-        // On two devices it is two baselines, and no candidate.
-        let devices = [variant("flash", "a", None), variant("naive", "a", None), variant("naive", "b", None)];
-        assert_eq!(places(&devices, "naive"), [(1, 0), (2, 0)]);
+        // On two devices it is two baselines, and no candidate: each is compared with the one on its own device, or with
+        // both where it has none there.
+        let devices = [("flash", "a"), ("naive", "a"), ("naive", "b"), ("flash", "b"), ("torch", "c")];
+        let devices = devices.map(|(name, device)| variant(name, device, None));
+        assert_eq!(places(&devices, "naive"), [(1, 0), (2, 3), (1, 4), (2, 4)]);
         // A cell without the run's baseline has its own.
         let others = ["torch", "flash"].map(|name| variant(name, "flex", None));
         assert_eq!(places(&others, "naive"), [(1, 0)]);

@@ -28,10 +28,13 @@ pub fn measure(ready: &Ready) -> Result<String> {
         let mut run = ready.workspace.run("benchbook");
         process::run(run.arg("--store").arg(folder.join("store")).arg("run").arg(&path), "see its message above")?;
         for rival in RIVALS {
-            let baseline = format!("baseline={rival}");
-            // Of the latest run; one in bf16 has no product to compare.
-            let query = ["sql", "--query", "speedup", "--param", &baseline, "--format", "json"];
-            let said = ask(ready, &folder, &query)?;
+            // On all of its devices, not only on the candidate's own; a run in bf16 has no product to compare.
+            let paired = format!(
+                "select * from verdicts where run_id = (select run_id from runs order by started_at desc limit 1) \
+                 and baseline_implementation = '{rival}' and candidate_implementation <> '{rival}' \
+                 order by first_trial, baseline, candidate"
+            );
+            let said = ask(ready, &folder, &["sql", "--format", "json", &paired])?;
             compared.extend(rows(&said).filter(|row| row["speedup"].is_number()).cloned());
         }
         figures.extend(rows(&ask(ready, &folder, &ROOFLINE)?).cloned());
