@@ -273,10 +273,62 @@ fn a_dry_run_prints_the_plan_and_measures_nothing() {
     let bench = Bench::faulty();
     let text = bench.ok(&["run", "double", "--set", "length=16,32", "--dry-run"]);
     assert!(text.contains("# double n16") && text.contains("# double n32"), "{text}");
+    assert!(text.contains("# takes at least ") && text.contains(" trials"), "{text}");
     assert!(!bench.store().exists());
     let plan: String = text.lines().filter(|line| !line.starts_with("# ")).map(|line| format!("{line}\n")).collect();
     fs::write(bench.folder().join("plan.toml"), plan).unwrap();
     assert_eq!(bench.ok(&["run", "plan.toml", "--dry-run"]), text, "the plan as printed is the plan");
+}
+
+#[test]
+fn tables_keep_to_the_width_that_is_asked_for() {
+    let bench = two_runs();
+    let words = ["run", "double", "--quick", "--set", "length=64,128", "--replicates", "5", "--blocks", "5"];
+    bench.ok(&[&words[..], &["--implementation", "good,twin"]].concat());
+    let at = |width: &str, words: &[&str]| {
+        let output = bench.command(words).env("COLUMNS", width).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let samples = "select * from samples limit 3";
+    let asked: [&[&str]; 5] = [
+        &["compare", "--baseline", "good"],
+        &["list"],
+        &["store", "ls"],
+        &["sql", samples],
+        &["sql", "--query", "runs"],
+    ];
+    for words in asked {
+        let text = at("80", words);
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 80, "{words:?} is {widest} wide:\n{text}");
+    }
+    assert!(at("80", &["sql", samples]).contains("left out, --wide shows all"), "a lost column is told");
+    let wide = at("80", &["sql", samples, "--wide"]);
+    assert!(wide.contains("invalid_reason") && !wide.contains("left out"), "{wide}");
+    let compared = at("80", &["compare", "--baseline", "good"]);
+    let told = compared.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("In every row:") && told.contains("scope across replicates"), "{compared}");
+}
+
+#[test]
+fn cases_stand_in_the_order_of_the_plan() {
+    let bench = Bench::faulty();
+    let wanted = ["n4096", "n64", "n1024", "n128", "n256", "n32"];
+    let words =
+        ["run", "double", "--quick", "--set", "length=4096,64,1024,128,256,32", "--replicates", "2", "--blocks", "3"];
+    bench.ok(&[&words[..], &["--implementation", "good,twin"]].concat());
+    for query in ["summary", "speedup", "checks", "health"] {
+        let baseline: &[&str] = if query == "speedup" { &["--param", "baseline=good"] } else { &[] };
+        let text = bench.ok(&[&["sql", "--query", query, "--format", "json"][..], baseline].concat());
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let mut cases: Vec<&str> = rows.iter().filter_map(|row| row["case_name"].as_str()).collect();
+        cases.dedup();
+        assert_eq!(cases, wanted, "{query}");
+    }
+    bench.ok(&["report", "--output", "r.html"]);
+    let html = fs::read_to_string(bench.folder().join("r.html")).unwrap();
+    let places = wanted.map(|case| html.find(&format!(">double {case}<")).expect(case));
+    assert!(places.is_sorted(), "{places:?}");
 }
 
 #[test]

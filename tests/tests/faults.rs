@@ -83,7 +83,7 @@ fn a_gate_sees_what_failed_and_a_run_of_nothing_else_is_no_success() {
     let rows: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
     let lost = rows.iter().find(|row| row["candidate"].as_str().unwrap().starts_with("panics/")).unwrap();
     assert_eq!((&lost["verdict"], &lost["reason"]), (&"undecided".into(), &"candidate-failed".into()));
-    let gated = bench.run(&[&compare[..], &["--fail-on", "slower,undecided"]].concat());
+    let gated = bench.run(&[&compare[..], &["--wide", "--fail-on", "slower,undecided"]].concat());
     assert_eq!(gated.code, Some(2), "{}", gated.stdout);
     assert!(gated.stdout.contains("candidate failed"), "{}", gated.stdout);
 

@@ -4,9 +4,10 @@ use std::io::{BufWriter, IsTerminal, Write};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use comfy_table::Table;
 use parquet::arrow::ArrowWriter;
 
-use crate::args::Format;
+use crate::args::{Format, FormatArgs};
 use crate::batch::without_nesting;
 use crate::error::Failure;
 use crate::people::{out, people};
@@ -15,7 +16,8 @@ use crate::people::{out, people};
 ///
 /// # Errors
 /// A type that the format cannot hold, or a stdout that cannot be written.
-pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Result<(), Failure> {
+pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: impl Into<FormatArgs>) -> Result<(), Failure> {
+    let FormatArgs { format, wide } = format.into();
     // Programs get what was written; a terminal would obey it.
     let exact = match format {
         Format::Table => false,
@@ -25,7 +27,7 @@ pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Res
     let mut out: Box<dyn Write + Send> = if exact { Box::new(BufWriter::new(out())) } else { Box::new(people()) };
     match format {
         Format::Table => {
-            let text = benchbook_show::table(schema, batches)?;
+            let text = benchbook_show::table(schema, batches, width(wide))?;
             writeln!(out, "{text}")?;
         }
         Format::Json => {
@@ -65,6 +67,12 @@ pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: Format) -> Res
     }
     out.flush()?;
     Ok(())
+}
+
+/// The width that a table keeps to: the terminal's, or what COLUMNS says; nothing where neither tells, or for all of it.
+pub fn width(wide: bool) -> Option<usize> {
+    let told = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok().filter(|width| *width > 0);
+    if wide { None } else { Table::new().width().map(usize::from).or_else(told) }
 }
 
 fn refuse_terminal(format: &str) -> Result<(), Failure> {

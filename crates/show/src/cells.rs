@@ -25,15 +25,33 @@ impl Cells {
     /// # Errors
     /// A column of a type that has no text.
     pub fn of(schema: &SchemaRef, batches: &[RecordBatch], most: usize) -> Result<Self> {
+        let heading = |name: &str| unit_of(name).0.replace('_', " ");
+        Self::read(schema, batches, most, heading, readable)
+    }
+
+    /// The same with the names and numbers as they are.
+    ///
+    /// # Errors
+    /// A column of a type that has no text.
+    pub(crate) fn exact(schema: &SchemaRef, batches: &[RecordBatch], most: usize) -> Result<Self> {
+        Self::read(schema, batches, most, str::to_owned, |_, column, take| texts(column, take))
+    }
+
+    fn read(
+        schema: &SchemaRef,
+        batches: &[RecordBatch],
+        most: usize,
+        heading: impl Fn(&str) -> String,
+        text: impl Fn(&str, &ArrayRef, usize) -> Result<Vec<String>>,
+    ) -> Result<Self> {
         let fields = schema.fields();
-        let header = fields.iter().map(|field| unit_of(field.name()).0.replace('_', " ")).collect();
+        let header = fields.iter().map(|field| heading(field.name())).collect();
         let numeric = fields.iter().map(|field| field.data_type().is_numeric()).collect();
         let mut rows = Vec::new();
         for batch in batches {
             let take = batch.num_rows().min(most - rows.len());
-            let columns =
-                batch.columns().iter().zip(fields).map(|(column, field)| readable(field.name(), column, take));
-            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            let columns = batch.columns().iter().zip(fields).map(|(column, field)| text(field.name(), column, take));
+            let columns = columns.collect::<Result<Vec<_>>>()?;
             rows.extend((0..take).map(|row| columns.iter().map(|column| column[row].clone()).collect()));
         }
         Ok(Self { header, numeric, rows })
@@ -43,11 +61,16 @@ impl Cells {
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         if let Some(index) = self.header.iter().position(|header| header == name) {
-            self.header.remove(index);
-            self.numeric.remove(index);
-            self.rows.iter_mut().for_each(|row| drop(row.remove(index)));
+            self.remove(index);
         }
         self
+    }
+
+    /// Takes a column away, and gives its name.
+    pub(crate) fn remove(&mut self, index: usize) -> String {
+        self.numeric.remove(index);
+        self.rows.iter_mut().for_each(|row| drop(row.remove(index)));
+        self.header.remove(index)
     }
 }
 

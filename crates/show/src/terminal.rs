@@ -2,72 +2,206 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use benchbook_core::on_one_line;
+use benchbook_core::{counted, on_one_line};
 use comfy_table::presets::UTF8_BORDERS_ONLY;
-use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, Color, Table};
 
 use crate::Result;
-use crate::cells::{Cells, texts};
+use crate::cells::Cells;
+use crate::comparison::Comparison;
+use crate::fit::{Fit, Spare, folded, wrapped};
+use crate::ranks::{Rank, ranks};
+use crate::verdicts::lost;
 
 /// Rows shown of a long answer; the table says how many there are.
 const MOST_ROWS: usize = 1_000;
 
-/// An aligned table with its number of rows; numbers to the right.
+/// Columns of a comparison that go where there is no room for all.
+const SPARE: Spare =
+    Spare { first: &["scope", "CPUs in use", "blocks", "could see", "why"], last: &["baseline time", "time"] };
+
+/// The same where a comparison is lost: its reason stays.
+const SPARE_WITH_LOST: Spare = Spare { first: &["scope", "CPUs in use", "blocks", "could see"], ..SPARE };
+
+/// An answer as a table with its number of rows, as it is but for its columns; within `width` characters, whole
+/// without one.
 ///
 /// # Errors
 /// A column of a type that has no text.
-pub fn table(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<String> {
-    let mut table = Table::new();
-    table.load_preset(UTF8_BORDERS_ONLY);
-    table.set_header(schema.fields().iter().map(|field| Cell::new(on_one_line(field.name()))));
-    for (index, field) in schema.fields().iter().enumerate() {
-        if field.data_type().is_numeric()
-            && let Some(column) = table.column_mut(index)
-        {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+pub fn table(schema: &SchemaRef, batches: &[RecordBatch], width: Option<usize>) -> Result<String> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let mut shown = 0;
-    for batch in batches {
-        let take = batch.num_rows().min(MOST_ROWS - shown);
-        let columns = batch.columns().iter().map(|column| texts(column, take)).collect::<Result<Vec<_>, _>>()?;
-        for row in 0..take {
-            table.add_row(columns.iter().map(|column| Cell::new(&column[row])));
-        }
-        shown += take;
-    }
-    let count = match (shown == rows, rows) {
-        (true, 1) => String::from("1 row"),
-        (true, _) => format!("{rows} rows"),
-        (false, _) => format!("{shown} of {rows} rows; add a limit, or take --format csv for all"),
+    let cells = Cells::exact(schema, batches, MOST_ROWS)?;
+    let shown = cells.rows.len();
+    let count = if shown == rows {
+        counted(rows, "row")
+    } else {
+        format!("{shown} of {rows} rows; add a limit, or take --format csv for all")
     };
-    Ok(format!("{table}\n{count}"))
+    Ok(format!("{}\n{count}", drawn(cells, width, Spare::default(), |_, _| None)))
 }
 
-/// Cells as an aligned table with coloured verdicts; `fit` breaks long cells to the width of the terminal.
-pub fn fitted(cells: &Cells, fit: bool) -> Table {
+/// Cells as a table with coloured verdicts, whole.
+pub fn fitted(cells: &Cells) -> String {
+    drawn(marked(cells), None, Spare::default(), |_, _| None)
+}
+
+/// A comparison as a table within `width` characters, whole without one. On a terminal the shortest time of each case is
+/// cyan and the longest magenta, and a line says so.
+pub fn comparison(comparison: &Comparison, width: Option<usize>) -> String {
+    let ranks = ranks(&comparison.answer);
+    let rank = |row: usize, column: &str| {
+        let [baseline, candidate] = ranks.get(row)?;
+        match column {
+            "baseline time" => *baseline,
+            "time" => *candidate,
+            _ => None,
+        }
+    };
+    let color = |row: usize, column: &str| {
+        rank(row, column).map(|rank| match rank {
+            Rank::Shortest => Color::Cyan,
+            Rank::Longest => Color::Magenta,
+        })
+    };
+    let spare = if lost(&comparison.answer) { SPARE_WITH_LOST } else { SPARE };
+    let table = drawn(marked(&comparison.cells), width, spare, color);
+    let is_colored = Table::new().should_style() && ranks.iter().flatten().any(Option::is_some);
+    if is_colored { format!("{table}\nThe shortest time of each case is cyan, the longest magenta.") } else { table }
+}
+
+/// The cells with a symbol before each verdict.
+fn marked(cells: &Cells) -> Cells {
+    let mark = |text: &String| match text.as_str() {
+        "faster" => "▲ faster".to_owned(),
+        "slower" => "▼ slower".to_owned(),
+        said @ ("equivalent" | "equivalent in the processes seen") => format!("= {said}"),
+        "undecided" => "? undecided".to_owned(),
+        _ => text.clone(),
+    };
+    Cells { rows: cells.rows.iter().map(|row| row.iter().map(mark).collect()).collect(), ..cells.clone() }
+}
+
+fn verdict_color(text: &str) -> Option<Color> {
+    match text {
+        "▲ faster" => Some(Color::Green),
+        "▼ slower" => Some(Color::Red),
+        "= equivalent" | "= equivalent in the processes seen" => Some(Color::Blue),
+        "? undecided" => Some(Color::DarkGrey),
+        _ => None,
+    }
+}
+
+/// The table, before it what all rows share, after it what was left out; `color` knows rows by number and columns by
+/// name.
+fn drawn(cells: Cells, width: Option<usize>, spare: Spare, color: impl Fn(usize, &str) -> Option<Color>) -> String {
+    let clean = |texts: Vec<String>| texts.iter().map(|text| on_one_line(text)).collect::<Vec<_>>();
+    let (header, rows) = (clean(cells.header), cells.rows.into_iter().map(clean).collect());
+    let cells = Cells { header, rows, numeric: cells.numeric };
+    let Fit { cells, widths, shared, left_out } = Fit::of(cells, width, spare);
     let mut table = Table::new();
     table.load_preset(UTF8_BORDERS_ONLY);
-    if fit {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-    }
-    table.set_header(cells.header.iter().map(|name| on_one_line(name)));
+    table.set_header(cells.header.iter().zip(&widths).map(|(name, width)| Cell::new(folded(name, *width, false))));
     for (index, numeric) in cells.numeric.iter().enumerate() {
         if *numeric && let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    for row in &cells.rows {
-        table.add_row(row.iter().map(|text| match text.as_str() {
-            "faster" => Cell::new("▲ faster").fg(Color::Green),
-            "slower" => Cell::new("▼ slower").fg(Color::Red),
-            said @ ("equivalent" | "equivalent in the processes seen") => {
-                Cell::new(format!("= {said}")).fg(Color::Blue)
+    for (number, row) in cells.rows.iter().enumerate() {
+        let cell = |(index, text): (usize, &String)| {
+            let cell = Cell::new(folded(text, widths[index], cells.numeric[index]));
+            match color(number, &cells.header[index]).or_else(|| verdict_color(text)) {
+                Some(color) => cell.fg(color),
+                None => cell,
             }
-            "undecided" => Cell::new("? undecided").fg(Color::DarkGrey),
-            _ => Cell::new(on_one_line(text)),
-        }));
+        };
+        table.add_row(row.iter().enumerate().map(cell));
     }
-    table
+    let prose = |text: String| match width {
+        Some(width) => wrapped(&text, width),
+        None => text,
+    };
+    let mut parts = Vec::new();
+    if !shared.is_empty() {
+        parts.push(prose(format!("In every row: {}.", shared.join(", "))));
+    }
+    parts.push(table.to_string());
+    if !left_out.is_empty() {
+        let (count, names) = (counted(left_out.len(), "column"), left_out.join(", "));
+        parts.push(prose(format!("{count} left out, --wide shows all: {names}")));
+    }
+    parts.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array, StringArray};
+    use benchbook_query::Answer;
+
+    use super::*;
+    use crate::verdicts::paired;
+
+    fn cells() -> Cells {
+        let header =
+            ["case", "baseline", "candidate", "baseline time", "time", "speedup", "verdict", "blocks", "scope"];
+        let row = |case: &str, candidate: &str| {
+            let times = ["12.34 ms", "1.234 ms", "10.00×"];
+            let rest = ["equivalent in the processes seen", "100 in 5 replicates", "across replicates"];
+            let names = [case, "naive/libtorch/f32/2t", candidate];
+            [&names[..], &times, &rest].concat().into_iter().map(str::to_owned).collect::<Vec<String>>()
+        };
+        Cells {
+            header: header.map(str::to_owned).to_vec(),
+            numeric: header.map(|name| matches!(name, "baseline time" | "time" | "speedup")).to_vec(),
+            rows: vec![row("attention s256 causal", "burn-attention/libtorch/f32/2t"), row("attention s64", "flash")],
+        }
+    }
+
+    #[test]
+    fn a_comparison_keeps_to_its_width_and_breaks_no_word() {
+        for width in [80, 100, 120, 200] {
+            let text = drawn(marked(&cells()), Some(width), SPARE, |_, _| None);
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= width, "{widest} of {width}:\n{text}");
+            assert!(text.starts_with("In every row: baseline naive/libtorch/f32/2t"), "{text}");
+            for word in ["attention", "causal", "burn-attention/", "12.34 ms", "1.234 ms", "equivalent", "processes"] {
+                assert!(text.contains(word), "{word} at {width}:\n{text}");
+            }
+        }
+        let narrow = drawn(marked(&cells()), Some(70), SPARE, |_, _| None);
+        assert!(narrow.contains("1 column left out, --wide shows") && narrow.contains("baseline time"), "{narrow}");
+        let whole = drawn(marked(&cells()), None, SPARE, |_, _| None);
+        assert!(whole.contains("naive/libtorch/f32/2t") && !whole.contains("left out"), "{whole}");
+    }
+
+    #[test]
+    fn what_is_lost_says_why_in_a_narrow_terminal_too() {
+        let text = |values: [&str; 2]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
+        let columns = [
+            ("workload", text(["attention"; 2])),
+            ("case_name", text(["b1 h8 s2048 d64 causal"; 2])),
+            ("baseline", text(["naive/libtorch/f32/2t"; 2])),
+            ("candidate", text(["burn-attention/libtorch/f32/2t", "fused/flex/f32/2t"])),
+            ("speedup", Arc::new(Float64Array::from(vec![Some(1.5), None])) as ArrayRef),
+            ("said", text(["faster", "undecided"])),
+            ("reason", text(["direction-excludes-one", "candidate-failed"])),
+        ];
+        let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)));
+        let batch = batch.unwrap();
+        let answer = Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() };
+        let cells = paired(&answer);
+        let text = comparison(&Comparison { note: String::new(), warnings: Vec::new(), answer, cells }, Some(80));
+        assert!(text.contains("failed") && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn no_name_gives_a_terminal_orders() {
+        let hostile = "\u{1b}[31m\nred".to_owned();
+        let cells = Cells { header: vec![hostile.clone()], numeric: vec![false], rows: vec![vec![hostile]] };
+        for width in [None, Some(80)] {
+            let text = drawn(cells.clone(), width, SPARE, |_, _| None);
+            assert!(!text.contains('\u{1b}') && text.lines().all(|line| !line.starts_with("red")), "{text:?}");
+        }
+    }
 }

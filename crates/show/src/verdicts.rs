@@ -28,7 +28,7 @@ impl Row<'_> {
     }
 
     /// The case, with its workload and the cold regime where they need saying.
-    fn case(&self) -> String {
+    pub(crate) fn case(&self) -> String {
         let cold = if self.word("cache") == "cold" { " cold" } else { "" };
         format!("{} {}{cold}", self.word("workload"), self.word("case_name"))
     }
@@ -45,12 +45,14 @@ impl Row<'_> {
     }
 }
 
-/// Paired comparisons within a run; the least detectable change is given as a share.
+/// Paired comparisons within a run, with the times behind each ratio; the least detectable change is given as a share.
 pub fn paired(answer: &Answer) -> Cells {
     let header = [
         "case",
         "baseline",
         "candidate",
+        "baseline time",
+        "time",
         "speedup",
         "95 % interval",
         "verdict",
@@ -68,6 +70,8 @@ pub fn paired(answer: &Answer) -> Cells {
             row.case(),
             row.word("baseline"),
             row.word("candidate"),
+            time(row.float("baseline_ns")),
+            time(row.float("candidate_ns")),
             row.ratio(),
             row.interval(),
             row.word("said"),
@@ -81,7 +85,8 @@ pub fn paired(answer: &Answer) -> Cells {
             row.word("scope").replace('-', " "),
         ]
     };
-    table(&header, &["speedup", "95 % interval", "could see"], rows(answer).map(row).collect())
+    let numeric = ["baseline time", "time", "speedup", "95 % interval", "could see"];
+    table(&header, &numeric, rows(answer).map(row).collect())
 }
 
 /// Two runs, unpaired and sequential.
@@ -98,7 +103,6 @@ pub fn sequential(answer: &Answer) -> Cells {
         "Welch p",
         "replicates",
     ];
-    let time = |ns: Option<f64>| ns.map_or_else(|| "not measured".into(), duration);
     let row = |row: Row<'_>| {
         vec![
             row.case(),
@@ -114,6 +118,10 @@ pub fn sequential(answer: &Answer) -> Cells {
         ]
     };
     table(&header, &["baseline", "candidate", "speedup", "95 % interval", "Welch p"], rows(answer).map(row).collect())
+}
+
+fn time(ns: Option<f64>) -> String {
+    ns.map_or_else(|| "not measured".into(), duration)
 }
 
 fn table(header: &[&str], numeric: &[&str], rows: Vec<Vec<String>>) -> Cells {
@@ -143,6 +151,11 @@ pub fn gated(answer: &Answer, verdict: &str) -> bool {
 /// Whether a comparison rests on too little to gate.
 pub fn weak(answer: &Answer) -> bool {
     rows(answer).any(|row| row.is_compared() && !row.may_gate())
+}
+
+/// Whether any comparison is lost: it has a reason in place of a ratio.
+pub(crate) fn lost(answer: &Answer) -> bool {
+    rows(answer).any(|row| !row.is_compared())
 }
 
 /// Whether anything was compared: the others are lost, each a row with its reason.
@@ -178,7 +191,9 @@ mod tests {
         let seen = "equivalent in the processes seen";
         let some = answer(&[("faster", "faster"), ("equivalent", "equivalent"), ("equivalent", seen)]);
         assert_eq!(counts(&some), format!("3 comparisons: 1 faster, 0 slower, 2 {seen}, 0 undecided"));
-        let verdicts: Vec<String> = paired(&some).rows.into_iter().map(|row| row[5].clone()).collect();
+        let cells = paired(&some);
+        let column = cells.header.iter().position(|name| name == "verdict").unwrap();
+        let verdicts: Vec<String> = cells.rows.into_iter().map(|row| row[column].clone()).collect();
         assert_eq!(verdicts, ["faster", "equivalent", seen]);
         let all = answer(&[("equivalent", "equivalent")]);
         assert_eq!(counts(&all), "1 comparison: 0 faster, 0 slower, 1 equivalent, 0 undecided");

@@ -3,13 +3,16 @@
 use benchbook_charts::Figure;
 use benchbook_core::counted;
 use benchbook_query::Answer;
-use benchbook_show::{Cells, Comparison, counts, fitted, html_table};
+use benchbook_show::{Cells, Comparison, comparison_table, counts, fitted, html_table};
 use uuid::Uuid;
 
 use super::{Bundle, Stack};
 
 /// Rows of an answer that a cell shows.
 const MOST_ROWS: usize = 100;
+
+/// Characters in a line of a comparison's plain text, which a notebook shows where it cannot show HTML.
+const MOST_COLUMNS: usize = 120;
 
 /// Something that a cell can show as its last expression.
 pub trait Show {
@@ -52,7 +55,7 @@ impl Show for Answer {
         under.extend(self.left_out.to_string().lines().map(str::to_owned));
         Bundle {
             html: html_table(&cells, "", &under),
-            text: format!("{}\n{}", fitted(&cells, false), under.join("\n")),
+            text: format!("{}\n{}", fitted(&cells), under.join("\n")),
             ..Bundle::default()
         }
     }
@@ -65,7 +68,7 @@ impl Show for Comparison {
         under.extend(self.answer.left_out.to_string().lines().map(str::to_owned));
         Bundle {
             html: html_table(&self.cells, "benchbook-comparison", &under),
-            text: format!("{}\n{}", fitted(&self.cells, false), under.join("\n")),
+            text: format!("{}\n{}", comparison_table(self, Some(MOST_COLUMNS)), under.join("\n")),
             ..Bundle::default()
         }
     }

@@ -8,6 +8,15 @@ pub struct FormatArgs {
     /// How to print; arrow and parquet go to stdout as files
     #[arg(long, default_value = "table", value_name = "FORMAT")]
     pub format: Format,
+    /// Show every column of a table, however wide it becomes
+    #[arg(long)]
+    pub wide: bool,
+}
+
+impl From<Format> for FormatArgs {
+    fn from(format: Format) -> Self {
+        Self { format, wide: false }
+    }
 }
 
 /// A way to print.

@@ -11,7 +11,7 @@ use benchbook_measure::{Executor, ProcessWorker, clock, spawner};
 use benchbook_query::{Session, quoted};
 use benchbook_show::duration;
 
-use crate::args::{CalibrateArgs, Format};
+use crate::args::{CalibrateArgs, Format, FormatArgs};
 use crate::batch::text_batch;
 use crate::error::{EXIT_ERROR, Failure};
 use crate::interrupt::interrupt_flag;
@@ -50,7 +50,7 @@ pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> 
     let summary = measure(&plan, &cells, settings, &mut spawner(program, Arc::clone(&interrupted)), &mut bar);
     bar.clear();
     let summary = summary?;
-    tell(store, &machine, arguments.format.format)?;
+    tell(store, &machine, arguments.format)?;
     Ok(if summary.measured_nothing() || summary.interrupted { EXIT_ERROR } else { 0 })
 }
 
@@ -60,7 +60,7 @@ fn earlier(store: &str) -> Result<usize, Failure> {
     Ok(session.sql(&format!("SELECT run_id FROM runs WHERE suite = {}", quoted(SUITE)))?.rows())
 }
 
-fn tell(store: &str, machine: &RunRow, format: Format) -> Result<(), Failure> {
+fn tell(store: &str, machine: &RunRow, format: FormatArgs) -> Result<(), Failure> {
     let session = Session::open(&Store::open(store)?)?;
     let found = read(&session, machine)?;
     let column = |show: fn(&Calibration) -> String| found.iter().map(show).collect::<Vec<_>>();
@@ -80,7 +80,7 @@ fn tell(store: &str, machine: &RunRow, format: Format) -> Result<(), Failure> {
     }
     let batch = text_batch(&columns)?;
     output::print(&batch.schema(), &[batch], format)?;
-    if format == Format::Table {
+    if format.format == Format::Table {
         let mut out = people();
         let verdicts: u64 = found.iter().map(|one| one.verdicts).sum();
         writeln!(

@@ -1,12 +1,12 @@
 //! `benchbook compare`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use benchbook_measure::record::Store;
 use benchbook_query::{Answer, Session};
-use benchbook_show::{Comparison, across, counts, fitted, gated, undecided, within};
+use benchbook_show::{Comparison, across, comparison_table, counts, gated, undecided, within_by, wrapped};
 
-use crate::args::{CompareArgs, FailOn, Format};
+use crate::args::{CompareArgs, FailOn, Format, FormatArgs};
 use crate::error::{EXIT_REGRESSION, EXIT_UNDECIDED, Failure};
 use crate::left_out;
 use crate::output;
@@ -16,10 +16,10 @@ use crate::people::people;
 pub fn compare(location: &str, arguments: &CompareArgs) -> Result<u8, Failure> {
     let session = Session::open(&Store::open(location)?)?;
     let comparison = match &arguments.candidate {
-        None => within(&session, &arguments.run, arguments.baseline.as_deref())?,
+        None => within_by(&session, &arguments.run, arguments.by, arguments.baseline.as_deref())?,
         Some(candidate) => across(&session, &arguments.run, candidate, arguments.force).map_err(with_force)?,
     };
-    show(&comparison, arguments.format.format)?;
+    show(&comparison, arguments.format)?;
     let code = exit_code(&comparison.answer, &arguments.fail_on);
     Ok(left_out::tell(&comparison.answer.left_out, arguments.strict, code))
 }
@@ -34,19 +34,27 @@ fn with_force(error: benchbook_show::Error) -> Failure {
     }
 }
 
-fn show(comparison: &Comparison, format: Format) -> Result<(), Failure> {
-    let Comparison { note, warnings, answer, cells } = comparison;
-    if format != Format::Table {
+/// The width of the table where nobody reads along, and so nobody can say how wide.
+const PIPED: usize = 120;
+
+fn show(comparison: &Comparison, format: FormatArgs) -> Result<(), Failure> {
+    let Comparison { note, warnings, answer, .. } = comparison;
+    if format.format != Format::Table {
         return output::print(&answer.schema, &answer.batches, format);
     }
+    let told = output::width(false);
     // Elsewhere than on a terminal lines stay whole.
-    let table = fitted(cells, std::io::stdout().is_terminal());
+    let prose = |text: String| match told {
+        Some(width) => wrapped(&text, width),
+        None => text,
+    };
+    let width = (!format.wide).then(|| told.unwrap_or(PIPED));
     let mut out = people();
-    writeln!(out, "{note}")?;
-    out.ours(table)?;
-    writeln!(out, "{}.", counts(answer))?;
+    writeln!(out, "{}", prose(note.clone()))?;
+    out.ours(comparison_table(comparison, width))?;
+    writeln!(out, "{}", prose(format!("{}.", counts(answer))))?;
     for warning in warnings {
-        writeln!(out, "Warning: {warning}.")?;
+        writeln!(out, "{}", prose(format!("Warning: {warning}.")))?;
     }
     Ok(())
 }

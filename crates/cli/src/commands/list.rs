@@ -21,7 +21,7 @@ use super::search::search;
 
 /// Shows what exists.
 pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
-    let format = arguments.format.format;
+    let format = arguments.format;
     let topic = match arguments.words.as_slice() {
         [word] => Topic::from_str(word, false).ok(),
         _ => None,
@@ -34,7 +34,7 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
         return Ok(0);
     }
     if let Some(topic) = topic {
-        if topic == Topic::Claims && format != Format::Table {
+        if topic == Topic::Claims && format.format != Format::Table {
             // Programs get every column, numbers as such.
             let answer = benchbook_query::claims()?;
             output::print(&answer.schema, &answer.batches, format)?;
@@ -46,7 +46,7 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
         output::print(&batch.schema(), &[batch], format)?;
         return Ok(0);
     }
-    if format != Format::Table {
+    if format.format != Format::Table {
         return Err(Failure::say("--format needs one topic, such as `benchbook list workloads --format json`"));
     }
     let known = offer(all_threads(), &Arc::default())?.known;

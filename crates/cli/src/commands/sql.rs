@@ -30,7 +30,7 @@ pub fn sql(store: &str, arguments: &SqlArgs) -> Result<u8, Failure> {
             session.script(&name, &statement, &params)?
         }
     };
-    output::print(&answer.schema, &answer.batches, arguments.format.format)?;
+    output::print(&answer.schema, &answer.batches, arguments.format)?;
     Ok(left_out::tell(&answer.left_out, arguments.strict, 0))
 }
 

@@ -10,7 +10,7 @@ use benchbook_show::rows;
 use chrono::{DateTime, SecondsFormat};
 
 use super::run::local_path;
-use crate::args::{Format, LsArgs, StoreAction, StoreArgs};
+use crate::args::{Format, FormatArgs, LsArgs, StoreAction, StoreArgs};
 use crate::batch::text_batch;
 use crate::error::{EXIT_ERROR, Failure};
 use crate::output;
@@ -20,8 +20,8 @@ use crate::people::people;
 pub fn store(location: &str, arguments: StoreArgs) -> Result<u8, Failure> {
     match arguments.action {
         StoreAction::Ls(arguments) => ls(location, &arguments),
-        StoreAction::Verify(format) => check(location, format.format),
-        StoreAction::Repair(format) => mend(location, format.format),
+        StoreAction::Verify(format) => check(location, format),
+        StoreAction::Repair(format) => mend(location, format),
         StoreAction::Merge { from } => join(&from, location),
     }
 }
@@ -53,7 +53,7 @@ fn ls(location: &str, arguments: &LsArgs) -> Result<u8, Failure> {
         ("state", runs.iter().map(|run| state(&run.state)).collect()),
         ("size", runs.iter().map(|run| indicatif::HumanBytes(bytes(&run.files)).to_string()).collect()),
     ])?;
-    output::print(&batch.schema(), &[batch], arguments.format.format)?;
+    output::print(&batch.schema(), &[batch], arguments.format)?;
     let damaged = runs.iter().any(|run| matches!(run.state, RunState::Damaged(_)));
     Ok(if damaged && arguments.strict { EXIT_ERROR } else { 0 })
 }
@@ -79,9 +79,9 @@ fn state(state: &RunState) -> String {
     }
 }
 
-fn check(location: &str, format: Format) -> Result<u8, Failure> {
+fn check(location: &str, format: FormatArgs) -> Result<u8, Failure> {
     let damaged = verify(&Store::open(location)?)?;
-    if damaged.is_empty() && format == Format::Table {
+    if damaged.is_empty() && format.format == Format::Table {
         writeln!(people(), "every file is as it was written")?;
         return Ok(0);
     }
@@ -93,11 +93,11 @@ fn check(location: &str, format: Format) -> Result<u8, Failure> {
     Ok(if damaged.is_empty() { 0 } else { EXIT_ERROR })
 }
 
-fn mend(location: &str, format: Format) -> Result<u8, Failure> {
+fn mend(location: &str, format: FormatArgs) -> Result<u8, Failure> {
     // Opened for reading first: a repair must not make a store where there is none.
     Store::open(location)?;
     let repaired = repair(&LocalStore::create_or_open(local_path(location)?)?)?;
-    if repaired.is_empty() && format == Format::Table {
+    if repaired.is_empty() && format.format == Format::Table {
         writeln!(people(), "nothing to repair")?;
         return Ok(0);
     }
