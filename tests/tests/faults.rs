@@ -186,6 +186,10 @@ fn disturbed_samples_are_marked_and_too_many_make_a_trial_invalid() {
     let marked = bench.sql("select count(*) as n from samples where invalid_reason = 'preempted' and not valid");
     assert!(marked[0]["n"].as_i64().unwrap() > 0, "{marked:?} {}", String::from_utf8_lossy(&ran.stderr));
     assert!(rows.iter().any(|row| row["status"] == "invalid"), "{rows:?}");
+    // One line tells of all of it, and what to do.
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    let told: Vec<&str> = stderr.lines().filter(|line| line.contains("disturbed by the machine")).collect();
+    assert!(told.len() == 1 && told[0].contains("left out") && told[0].contains("--keep-disturbed"), "{told:?}");
     // What is invalid is a typed answer, and nothing of it is compared.
     let used = bench.sql("select count(*) as n from results where valid and invalid_reason is not null");
     assert_eq!(used[0]["n"], 0);

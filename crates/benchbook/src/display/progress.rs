@@ -4,39 +4,29 @@ use std::io::Write;
 
 use benchbook_core::{counted, for_people};
 use benchbook_measure::clock;
-use benchbook_measure::run::{Observer, Progress};
-
-/// Least time between two lines, in nanoseconds.
-const QUIET_NS: i64 = 2_000_000_000;
+use benchbook_measure::run::{Observer, Pace, Progress};
 
 /// Tells of a run on standard output.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
-    groups: usize,
-    told_at_ns: i64,
-}
-
-impl Lines {
-    fn say(&mut self, line: &str) {
-        self.told_at_ns = clock::now_ns();
-        let mut out = std::io::stdout().lock();
-        // Whether anyone reads must not matter to a measurement.
-        let _ = writeln!(out, "{}", for_people(line)).and_then(|()| out.flush());
-    }
-}
+pub(crate) struct Lines(Pace);
 
 impl Observer for Lines {
     fn progress(&mut self, progress: Progress<'_>) {
+        let now_ns = clock::now_ns();
+        let line = self.0.take(&progress, now_ns);
         match progress {
-            Progress::Started { run_id, groups, trials } => {
-                self.groups = groups;
-                self.say(&format!("run {run_id}: {}", counted(trials, "trial")));
-            }
-            Progress::GroupDone { done } if clock::now_ns() - self.told_at_ns >= QUIET_NS => {
-                self.say(&format!("  {done} of {} cases and replicates", self.groups));
-            }
-            Progress::Note(text) => self.say(&format!("note: {text}")),
+            Progress::Started { run_id, trials, .. } => say(&format!("run {run_id}: {}", counted(trials, "trial"))),
+            Progress::Note(text) => say(&format!("note: {text}")),
             _ => {}
         }
+        if let Some(line) = line.filter(|_| self.0.is_due(now_ns)) {
+            say(&format!("  {line}"));
+        }
     }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // Whether anyone reads must not matter to a measurement.
+    let _ = writeln!(out, "{}", for_people(line)).and_then(|()| out.flush());
 }

@@ -8,11 +8,10 @@ use benchbook_calibrate::read;
 use benchbook_core::{CaseSpec, Plan, counted};
 use benchbook_measure::clock;
 use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of};
-use benchbook_measure::run::{Expanded, RunSettings, RunSummary, expand, run as measure, run_row};
+use benchbook_measure::run::{Expanded, RunSettings, RunSummary, about, expand, forecast, run as measure, run_row};
 use benchbook_measure::{all_threads, offer, spawner};
 
 use benchbook_query::Session;
-use benchbook_show::duration;
 
 use super::plan_file::{plan_file, quicken};
 use crate::args::{RunArgs, once};
@@ -37,6 +36,7 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     let local = LocalStore::create_or_open(&store_path)?;
     let row = run_row(&plan, threads, &offer.hello, &offer.known, &command_line())?;
     if let Some(half_width) = plan.half_width {
+        say(format_args!("this {}", forecast(&plan, &cells)));
         foresee(store, &row, half_width, cells.len())?;
     }
     // The worker that answered questions goes before anything is measured.
@@ -61,7 +61,7 @@ fn foresee(store: &str, row: &RunRow, half_width: f64, cases: usize) -> Result<(
     let calibrations = read(&Session::open(&Store::open(store)?)?, row)?;
     let longest = calibrations.iter().filter_map(|one| one.seconds_for(half_width)).reduce(f64::max);
     if let Some(seconds) = longest {
-        let total = duration(1e9 * seconds * cases as f64);
+        let total = about(1e9 * seconds * cases as f64);
         say(format_args!(
             "by its calibration this machine takes {total} or more for {} to ± {:.2} %",
             counted(cases, "case"),
@@ -142,6 +142,7 @@ fn dry_run(plan: &Plan, Expanded { cells, left_out }: &Expanded) -> Result<u8, F
     for text in left_out {
         writeln!(out, "# {text}")?;
     }
+    writeln!(out, "# {}", forecast(plan, cells))?;
     Ok(0)
 }
 

@@ -1,27 +1,62 @@
 //! Sharing the time of a run among its groups.
 
+use benchbook_core::counted;
+
+use super::pace::about;
+
 /// What is left of a run's time, shared equally among the groups that are left.
 pub struct Budget {
-    end_ns: Option<i64>,
+    start_ns: i64,
+    /// The budget of the whole run.
+    seconds: Option<f64>,
+    /// The share of it that may be used.
+    share: f64,
 }
 
 /// Share of a group's time that warm-up is given, all variants together; it may take four times as long to settle.
 const WARMUP_SHARE: f64 = 0.125;
 
 impl Budget {
-    /// A budget of `seconds` from `start_ns` on; without one, groups take what they need.
-    pub fn new(start_ns: i64, seconds: Option<f64>) -> Self {
-        Self { end_ns: seconds.map(|seconds| start_ns.saturating_add((seconds * 1e9) as i64)) }
+    /// A share of a budget of `seconds` from `start_ns` on; without one, groups take what they need.
+    pub fn new(start_ns: i64, seconds: Option<f64>, share: f64) -> Self {
+        Self { start_ns, seconds, share }
+    }
+
+    fn end_ns(&self) -> Option<i64> {
+        self.seconds.map(|seconds| self.start_ns.saturating_add((seconds * self.share * 1e9) as i64))
     }
 
     /// Whether the time is used up.
     pub fn is_used_up(&self, now_ns: i64) -> bool {
-        self.end_ns.is_some_and(|end| now_ns >= end)
+        self.end_ns().is_some_and(|end| now_ns >= end)
+    }
+
+    /// Whether it is a part of the run's budget.
+    pub fn is_part(&self) -> bool {
+        self.share < 1.0
+    }
+
+    /// Why so many trials were cut short, in words: the whole budget was used up at `now_ns`, or only their shares of it.
+    pub fn spent(&self, now_ns: i64, trials: u64) -> String {
+        let seconds = self.seconds.unwrap_or_default();
+        let trials = counted(usize::try_from(trials).unwrap_or(usize::MAX), "trial");
+        let took = (now_ns - self.start_ns).max(0) as f64;
+        if took >= seconds * 1e9 {
+            return format!(
+                "the budget of {seconds} s is used up: {trials} with fewer blocks than planned, or none; give more time, \
+                 or fewer cases, replicates or blocks"
+            );
+        }
+        format!(
+            "{trials} used up their share of the budget of {seconds} s and have fewer blocks than planned, or none; the \
+             run took {}, since others needed less than theirs: more time gives each a larger share",
+            about(took)
+        )
     }
 
     /// What is left at `now_ns`, in nanoseconds.
     pub fn left_ns(&self, now_ns: i64) -> Option<i64> {
-        Some((self.end_ns? - now_ns).max(0))
+        Some((self.end_ns()? - now_ns).max(0))
     }
 
     /// When a group that begins now must end, with `groups_left` to go, itself included.
@@ -44,19 +79,32 @@ mod tests {
 
     #[test]
     fn time_that_a_group_leaves_goes_to_the_others() {
-        let budget = Budget::new(0, Some(10.0));
+        let budget = Budget::new(0, Some(10.0), 1.0);
         assert_eq!(budget.deadline_ns(0, 5), Some(2_000_000_000));
         assert_eq!(budget.deadline_ns(1_000_000_000, 4), Some(3_250_000_000));
         assert_eq!(budget.deadline_ns(12_000_000_000, 2), Some(12_000_000_000));
-        assert_eq!(Budget::new(0, None).deadline_ns(5, 1), None);
+        assert_eq!(Budget::new(0, None, 1.0).deadline_ns(5, 1), None);
         assert!(budget.is_used_up(10_000_000_000) && !budget.is_used_up(9_999_999_999));
     }
 
     #[test]
     fn three_hundred_years_are_not_over_at_once() {
-        let budget = Budget::new(5_000_000_000, Some(300.0 * 365.25 * 86_400.0));
+        let budget = Budget::new(5_000_000_000, Some(300.0 * 365.25 * 86_400.0), 1.0);
         assert!(!budget.is_used_up(6_000_000_000));
         assert!(budget.deadline_ns(6_000_000_000, 2).is_some_and(|deadline| deadline > 1 << 61));
+    }
+
+    #[test]
+    fn a_budget_is_called_used_up_only_where_it_is() {
+        let budget = Budget::new(1_000_000_000, Some(180.0), 1.0);
+        let early = budget.spent(58_000_000_000, 3);
+        assert!(early.starts_with("3 trials used up their share of the budget of 180 s"), "{early}");
+        assert!(early.contains("the run took 57 s") && !early.contains("is used up"), "{early}");
+        let late = budget.spent(181_000_000_000, 1);
+        assert!(late.starts_with("the budget of 180 s is used up: 1 trial with fewer blocks"), "{late}");
+        let pilot = Budget::new(0, Some(10.0), 0.4);
+        assert!(pilot.is_part() && !budget.is_part());
+        assert!(pilot.is_used_up(4_000_000_000) && !pilot.is_used_up(3_999_999_999));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use benchbook_core::{Case, Plan, Variant, counted};
 use benchbook_record::{Level, LocalStore, RunRow, Status};
 
 use super::budget::Budget;
+use super::disturbed::Disturbed;
 use super::ended::Ended;
 use super::expand::Cell;
 use super::observer::{Observer, Progress};
@@ -18,7 +19,7 @@ use super::recorder::Recorder;
 use super::stages::{Stage, measure_stage, pilot_share, second_stage};
 use crate::disturbance::Moment;
 use crate::executor::Spawn;
-use crate::{Result, threads};
+use crate::{Result, clock, threads};
 
 /// Of what is left out, as much is told; a sweep may leave out thousands, and all stand in the record.
 const MOST_TOLD: usize = 10;
@@ -91,6 +92,7 @@ pub(super) struct Shared<'a> {
     pub observer: &'a mut dyn Observer,
     pub order: Order,
     pub budget: Budget,
+    pub disturbed: Disturbed,
     pub out_of_time: u64,
     pub trials: i64,
     known: &'a Description,
@@ -123,7 +125,12 @@ impl Shared<'_> {
         }
         if self.budget.is_used_up(group_started_ns) {
             self.out_of_time += 1;
-            return Some((Status::Interrupted, "time: the budget was used up before it began"));
+            let reason = if self.budget.is_part() {
+                "time: the pilot's share of the budget was used up before it began"
+            } else {
+                "time: the budget was used up before it began"
+            };
+            return Some((Status::Interrupted, reason));
         }
         None
     }
@@ -170,7 +177,8 @@ pub fn run(
         recorder,
         observer,
         order: Order::new(plan.seed),
-        budget: Budget::new(settings.budget_start_ns, plan.time_s.map(|seconds| seconds * pilot_share(plan))),
+        budget: Budget::new(settings.budget_start_ns, plan.time_s, pilot_share(plan)),
+        disturbed: Disturbed::default(),
         out_of_time: 0,
         trials: 0,
         known: settings.known,
@@ -206,7 +214,7 @@ pub fn run(
     let mut pilots: Vec<Pilot> = cells.iter().map(|_| Pilot::default()).collect();
     let mut complete = measure_stage(&mut shared, spawn, cells, &mut stage, &mut pilots)?;
     if let (true, Some(half_width)) = (complete, plan.half_width) {
-        shared.budget = Budget::new(settings.budget_start_ns, plan.time_s);
+        shared.budget = Budget::new(settings.budget_start_ns, plan.time_s, 1.0);
         stage.cells = second_stage(&mut shared, cells, &pilots, half_width)?;
         stage.from = first;
         shared.observer.progress(Progress::Planned { groups: stage.done + stage.left() });
@@ -219,12 +227,17 @@ pub fn run(
 
 fn end(mut shared: Shared<'_>, run_id: String, interrupted: bool) -> Result<RunSummary> {
     if shared.out_of_time > 0 {
-        let seconds = shared.plan.time_s.unwrap_or_default();
-        let text = format!(
-            "the budget of {seconds} s is exhausted: {} trials have fewer blocks than planned",
-            shared.out_of_time
-        );
+        let text = shared.budget.spent(clock::now_ns(), shared.out_of_time);
         shared.note(None, Level::Warning, "budget_exhausted", &text)?;
+    }
+    let disturbed = [
+        ("disturbed", shared.disturbed.words(shared.recorder.samples())),
+        ("not_at_rest", shared.disturbed.restless_words()),
+    ];
+    for (kind, text) in disturbed {
+        if let Some(text) = text {
+            shared.note(None, Level::Warning, kind, &text)?;
+        }
     }
     let (status, reason) = if interrupted { (Status::Interrupted, "interrupted") } else { (Status::Ok, "complete") };
     shared.recorder.outcome(None, status, reason, None)?;

@@ -218,10 +218,11 @@ fn memory(shared: &mut Shared<'_>, workers: &mut Workers, trial: &Trial) -> Resu
     shared.recorder.event(Some(trial.trial), Level::Warning, "memory_not_measured", &text)
 }
 
-/// Notes, once a trial, that a variant's process goes on working after its answer.
+/// Records, once a trial, that a variant's process goes on working after its answer; the run tells of all at its end.
 fn restless(shared: &mut Shared<'_>, trial: i64, variant: &Variant) -> Result<()> {
+    shared.disturbed.restless(variant.to_string());
     let text = format!("{variant}: its process does not come to rest after a call, which may disturb the others");
-    shared.note(Some(trial), Level::Warning, "not_at_rest", &text)
+    shared.recorder.event(Some(trial), Level::Warning, "not_at_rest", &text)
 }
 
 /// Interleaved blocks until the wanted number, the deadline, or an interrupt; says which. A block with a
@@ -261,8 +262,12 @@ fn blocks(
             let reply = worker.request(Request::Sample { trial: trial.trial }, timeout(shared.plan));
             match reply.map(|reply| believed(reply, asked_ns, clock::now_ns())) {
                 Ok(Reply::Sampled(sample)) => {
-                    let valid = shared.recorder.sample(trial.trial, trial.samples, block, position, &sample)?;
+                    let left_out = shared.recorder.sample(trial.trial, trial.samples, block, position, &sample)?;
                     shared.recorder.tick()?;
+                    let valid = left_out.is_none();
+                    if let Some(reason) = left_out {
+                        shared.disturbed.sample(&format!("{} {}", cell.case.workload, cell.case.name), reason);
+                    }
                     trial.samples += 1;
                     if !sample.rested && !std::mem::replace(&mut trial.restless, true) {
                         restless(shared, trial.trial, &trial.variant)?;
@@ -329,7 +334,8 @@ fn finish(shared: &mut Shared<'_>, workers: &mut Workers, case: &Case, live: &Li
     }
 }
 
-/// Records that more than half of the samples were disturbed: what is left of such a trial is no fair choice.
+/// Records that more than half of the samples were disturbed: what is left of such a trial is no fair choice. The run
+/// tells of all such trials at its end.
 fn invalid(shared: &mut Shared<'_>, live: &Live) -> Result<()> {
     let text = format!(
         "{} of {} samples of {} were disturbed by the machine: the trial is invalid, measure on a quieter one",
@@ -337,7 +343,8 @@ fn invalid(shared: &mut Shared<'_>, live: &Live) -> Result<()> {
         live.samples,
         live.variant
     );
-    shared.note(Some(live.trial), Level::Warning, "invalid", &text)?;
+    shared.disturbed.trial();
+    shared.recorder.event(Some(live.trial), Level::Warning, "invalid", &text)?;
     shared.recorder.outcome(Some(live.trial), Status::Invalid, &text, Some(live.prepare_ns))
 }
 

@@ -2,11 +2,14 @@
 
 mod budget;
 mod controller;
+mod disturbed;
 mod ended;
 mod expand;
+mod forecast;
 mod group;
 mod observer;
 mod order;
+mod pace;
 mod pilot;
 mod recorder;
 mod row;
@@ -15,6 +18,8 @@ mod stages;
 pub use controller::{RunSettings, RunSummary, run};
 pub use ended::Ended;
 pub use expand::{Cell, Expanded, describe, expand};
+pub use forecast::forecast;
 pub use observer::{Observer, Progress, Silent};
+pub use pace::{Pace, about};
 pub use recorder::MEASURES;
 pub use row::run_row;

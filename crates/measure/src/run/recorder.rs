@@ -136,8 +136,15 @@ impl Recorder {
         Ok(passed)
     }
 
-    /// A sample at its place in a block; whether it is valid.
-    pub fn sample(&mut self, trial: i64, number: i64, block: i64, position: usize, sample: &Sampled) -> Result<bool> {
+    /// A sample at its place in a block; why it is left out, where it is.
+    pub fn sample(
+        &mut self,
+        trial: i64,
+        number: i64,
+        block: i64,
+        position: usize,
+        sample: &Sampled,
+    ) -> Result<Option<&'static str>> {
         // A clock that ran backwards or stood still for a whole sample has measured nothing.
         let invalid_reason = match sample.disturbed {
             _ if sample.elapsed_ns <= 0 => Some("no_time_passed"),
@@ -158,7 +165,7 @@ impl Recorder {
             invalid_reason,
         })?;
         self.samples += 1;
-        Ok(valid)
+        Ok(invalid_reason.filter(|_| !valid))
     }
 
     /// A figure of a trial.

@@ -7,6 +7,7 @@ use super::controller::Shared;
 use super::expand::Cell;
 use super::group::{Place, Workers, measure_group};
 use super::observer::Progress;
+use super::pace::about;
 use super::pilot::{Pilot, comparisons};
 use crate::executor::Spawn;
 use crate::{Result, clock};
@@ -109,12 +110,14 @@ pub fn second_stage(shared: &mut Shared<'_>, cells: &[Cell], pilots: &[Pilot], h
     let variants = cells.iter().flat_map(|cell| &cell.variants);
     let baseline = baseline_of(variants.map(|variant| variant.implementation.as_str()));
     let mut shares = Vec::with_capacity(cells.len());
+    let mut rest_ns = 0.0;
     for (cell, pilot) in cells.iter().zip(pilots) {
         let name = format!("{} {}", cell.case.workload, cell.case.name);
         let none = Share { replicates: first, blocks: shared.plan.sampling.blocks };
         shares.push(match pilot.plan(shared.plan, half_width, left_ns, &comparisons(&cell.variants, baseline)) {
             Ok(planned) => {
                 let replicates = u32::try_from(planned.replicates).unwrap_or(u32::MAX).max(first);
+                rest_ns += (planned.cost_ns - pilot.spent_ns()).max(0.0);
                 let expected = 100.0 * planned.half_width.exp_m1();
                 let text = format!(
                     "{name}: {replicates} replicates of {} blocks, expected half-width {expected:.2} %",
@@ -133,6 +136,11 @@ pub fn second_stage(shared: &mut Shared<'_>, cells: &[Cell], pilots: &[Pilot], h
                 none
             }
         });
+    }
+    let more: usize = shares.iter().map(|share| (share.replicates - first) as usize).sum();
+    if more > 0 {
+        let text = format!("the pilot is over: {more} more cases and replicates take about {}", about(rest_ns));
+        shared.observer.progress(Progress::Note(&text));
     }
     Ok(shares)
 }

@@ -1,0 +1,128 @@
+//! How far a run has come and how long the rest takes, for whoever shows progress.
+
+use benchbook_core::on_one_line;
+
+use super::observer::Progress;
+
+/// Characters of a line at most, so that it stays one in a terminal of 80 columns.
+const LINE: usize = 79;
+/// Least time between two lines of a log, in nanoseconds, and as a share of the time so far.
+const QUIET_NS: i64 = 2_000_000_000;
+const QUIET_SHARE: i64 = 4;
+
+/// Follows a run from block to block.
+#[derive(Debug, Default)]
+pub struct Pace {
+    started_ns: i64,
+    told_ns: i64,
+    groups: usize,
+    /// Groups done, with the share of blocks of the one that is being measured.
+    done: f64,
+}
+
+impl Pace {
+    /// Takes what a run tells at `now_ns` on the clock; gives one line where the run has moved on.
+    pub fn take(&mut self, progress: &Progress<'_>, now_ns: i64) -> Option<String> {
+        let what = match progress {
+            Progress::Started { groups, .. } => {
+                *self = Self { started_ns: now_ns, told_ns: now_ns, groups: *groups, done: 0.0 };
+                return None;
+            }
+            Progress::Planned { groups } => {
+                self.groups = *groups;
+                return None;
+            }
+            Progress::Note(_) => return None,
+            Progress::Preparing { group, case, variant } => {
+                self.done = *group as f64;
+                format!("{case}: preparing {variant}")
+            }
+            Progress::Block { group, case, replicate, block, blocks } => {
+                self.done = *group as f64 + (*block as f64 / (*blocks).max(1) as f64).min(1.0);
+                format!("{case}: replicate {}, block {block} of {blocks}", replicate + 1)
+            }
+            Progress::GroupDone { done } => {
+                self.done = *done as f64;
+                format!("{done} of {} cases and replicates", self.groups)
+            }
+        };
+        let share = 100.0 * self.done / self.groups.max(1) as f64;
+        let left = self.left_ns(now_ns).map_or_else(|| "…".to_owned(), about);
+        // Names come from plans: they must not move a cursor.
+        let line = on_one_line(&format!("{share:3.0} %, {left} left, {what}"));
+        let is_long = line.chars().count() > LINE;
+        Some(if is_long { line.chars().take(LINE - 1).chain(['…']).collect() } else { line })
+    }
+
+    /// The time that is left, in nanoseconds, where the rest goes as what is done went; nothing before the first block.
+    pub fn left_ns(&self, now_ns: i64) -> Option<f64> {
+        let rest = (self.groups as f64 - self.done).max(0.0);
+        (self.done > 0.0).then(|| (now_ns - self.started_ns).max(0) as f64 * rest / self.done)
+    }
+
+    /// Whether a log may have another line: seldom, and the longer the run, the more seldom.
+    pub fn is_due(&mut self, now_ns: i64) -> bool {
+        let quiet = QUIET_NS.max((now_ns - self.started_ns) / QUIET_SHARE);
+        let due = now_ns - self.told_ns >= quiet;
+        if due {
+            self.told_ns = now_ns;
+        }
+        due
+    }
+}
+
+/// A time in nanoseconds, as people say how long something takes: `12 s`, `4 min 10 s`, `2 h 5 min`.
+pub fn about(ns: f64) -> String {
+    // A time beyond any run is as long as this.
+    let seconds = (ns / 1e9).clamp(0.0, 1e12).round() as u64;
+    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: i64 = 1_000_000_000;
+
+    #[test]
+    fn a_line_has_the_share_and_the_time_left_in_80_columns() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.take(&Progress::Started { run_id: "r", groups: 4, trials: 8 }, S), None);
+        let preparing = Progress::Preparing { group: 0, case: "s64", variant: "naive/flex/f32/2t" };
+        assert_eq!(pace.take(&preparing, S).unwrap(), "  0 %, … left, s64: preparing naive/flex/f32/2t");
+        let hostile = Progress::Preparing { group: 0, case: "s\u{1b}[2J\n", variant: "naive/flex/f32/2t" };
+        assert!(!pace.take(&hostile, S).unwrap().contains(['\u{1b}', '\n']));
+        let case = "b1 h8 s2048 d64 causal, and a name that is far too long for any terminal of its width";
+        for (case, whole) in [("s64", true), (case, false)] {
+            let block = Progress::Block { group: 1, case, replicate: 0, block: 10, blocks: 20 };
+            let line = pace.take(&block, 31 * S).unwrap();
+            // One and a half of four groups took 30 s.
+            assert!(line.starts_with(" 38 %, 50 s left, ") && line.chars().count() < 80, "{line}");
+            assert_eq!(line.ends_with("s64: replicate 1, block 10 of 20"), whole, "{line}");
+        }
+        assert_eq!(pace.take(&Progress::Planned { groups: 8 }, 31 * S), None);
+        let line = pace.take(&Progress::GroupDone { done: 4 }, 61 * S).unwrap();
+        assert_eq!(line, " 50 %, 1 min 0 s left, 4 of 8 cases and replicates");
+    }
+
+    #[test]
+    fn a_log_gets_fewer_lines_the_longer_the_run() {
+        let mut pace = Pace::default();
+        pace.take(&Progress::Started { run_id: "r", groups: 1, trials: 1 }, 0);
+        let lines = |pace: &mut Pace, seconds: std::ops::Range<i64>| seconds.filter(|at| pace.is_due(*at * S)).count();
+        assert_eq!(lines(&mut pace, 0..9), 4);
+        assert!(lines(&mut pace, 9..3_600) < 30);
+    }
+
+    #[test]
+    fn times_are_told_roughly() {
+        let cases = [(0.2e9, "0 s"), (59.6e9, "1 min 0 s"), (250e9, "4 min 10 s"), (7_500e9, "2 h 5 min")];
+        for (ns, text) in cases {
+            assert_eq!(about(ns), text);
+        }
+    }
+}
