@@ -78,7 +78,7 @@ fn infinities_denormals_and_large_numbers_answer_as_arithmetic_does() {
 #[test]
 fn an_instruction_set_that_is_absent_is_refused() {
     let Some(absent) = Isa::ALL.into_iter().find(|isa| !isa.present()) else {
-        println!("this processor has every instruction set: nothing to refuse");
+        // This processor has every instruction set: there is nothing to refuse.
         return;
     };
     let product = Product { size: [1, 1, 1], left: &[2.0], right: &[3.0], isa: absent };
