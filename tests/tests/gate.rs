@@ -244,7 +244,7 @@ fn beside_a_recorded_run_nothing_is_compiled_that_stands_built() {
     let mut build = Command::new("cargo");
     build.args(["build", "--quiet", "--release"]).current_dir(repository.folder.path()).env_remove("CARGO_TARGET_DIR");
     assert!(build.status().unwrap().success());
-    repository.commit("with its Cargo.lock");
+    repository.commit("locked");
     // The reports of the first gate are changes to the work tree.
     let candidates: [&[&str]; 2] = [&["--candidate", "HEAD"], &[]];
     for candidate in candidates {

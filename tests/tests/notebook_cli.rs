@@ -331,12 +331,12 @@ fn several_run_at_once_and_names_do_not_collide() {
             "import pathlib, time\npathlib.Path('../{own}').touch()\nwhile not pathlib.Path('../{other}').exists(): time.sleep(0.05)"
         ))
     };
-    desk.notebook("a/same name <script>.ipynb", vec![meets("one", "two"), code("print('first')")]);
-    desk.notebook("b/same name <script>.ipynb", vec![meets("two", "one"), code("print('second')")]);
+    desk.notebook("a/same name <script>.ipynb", vec![meets("one", "two"), code("print('text of a')")]);
+    desk.notebook("b/same name <script>.ipynb", vec![meets("two", "one"), code("print('text of b')")]);
     let files = ["a/same name <script>.ipynb", "b/same name <script>.ipynb"];
     let ran = desk.passes(&[&files[..], &["--jobs", "2", "--html", "out"]].concat());
     assert!(ran.stderr.contains("disturb each other's measurements"), "{}", ran.stderr);
-    for (name, text, other) in [("a", "first", "second"), ("b", "second", "first")] {
+    for (name, text, other) in [("a", "text of a", "text of b"), ("b", "text of b", "text of a")] {
         let page = fs::read_to_string(desk.path(&format!("out/{name}-same name <script>.html"))).expect("a page");
         assert!(page.contains(text) && !page.contains(other), "{name}");
         assert!(!page.contains("<script>.ipynb") && !page.contains("name <script>"), "names are escaped");
