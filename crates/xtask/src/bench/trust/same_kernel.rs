@@ -19,10 +19,10 @@ pub const GOAL: &str = "same-kernel";
 pub const KERNELS: [(&str, &str); 3] = [("naive", "flex"), ("fused", "flex"), ("torch-sdpa", "libtorch")];
 
 /// Sequences of a run's cases; each is a comparison.
-const SEQUENCES: [u32; 5] = [64, 128, 256, 512, 1024];
+const SEQUENCES: [u32; 4] = [64, 128, 256, 512];
 
 /// Runs of each kernel, quiet and beside a neighbour.
-const RUNS: u64 = 20;
+const RUNS: u64 = 25;
 
 /// Comparisons of a kernel in a condition, all its runs together.
 pub const COMPARISONS: usize = RUNS as usize * SEQUENCES.len();

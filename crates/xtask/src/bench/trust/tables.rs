@@ -70,7 +70,7 @@ fn false_positives(ledger: &Ledger) -> String {
 
 fn same_kernels(ledger: &Ledger) -> String {
     let mut lines = vec![
-        "**The same kernel on both sides**, on two threads, five replicates, cases of s64 to s1024: called faster or slower."
+        "**The same kernel on both sides**, on two threads, five replicates, cases of s64 to s512, a few of s1024: called faster or slower."
             .into(),
         String::new(),
         "| kernel | quiet | beside a noisy neighbour |".to_owned(),
