@@ -1,6 +1,6 @@
 //! What has to be run for a claim.
 
-use super::entry::{Entry, MEASURED};
+use super::entry::{Entry, MEASURED, TIME};
 
 /// Fresh processes of every variant, where they can differ.
 const REPLICATES: u32 = 8;
@@ -22,6 +22,10 @@ pub fn plan(entry: &Entry) -> String {
         "suite = \"claims\"\nreplicates = {replicates}\ntime_s = {SECONDS}\ndevices = {devices:?}\n\n\
          [sampling]\nblocks = 12\nmin_sample_ns = 5000000\nwarmup_ns = 100000000\n"
     );
+    // Such as memory: whoever else had the processors does not change it.
+    if entry.figure != TIME {
+        text += "keep_disturbed = true\n";
+    }
     for (params, implementations) in cases {
         let params: Vec<String> = params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         text += &format!(
@@ -43,6 +47,7 @@ mod tests {
             params: Values::from([("n".into(), "8".into()), ("t".into(), "\"x\"".into())]),
             candidate: "ours".into(),
             baselines: vec!["theirs".into()],
+            figure: TIME.into(),
             provenance: MEASURED.into(),
             devices: vec!["flex".into()],
             ..Entry::default()
@@ -55,6 +60,9 @@ mod tests {
         let case = "implementations = [\"ours\", \"theirs\"]\nparams = { n = 8, t = \"x\" }\n";
         assert!(plan.ends_with(case) && plan.contains("replicates = 8\n"), "{plan}");
         assert!(plan.contains("devices = [\"flex\"]"), "{plan}");
+        assert!(!plan.contains("keep_disturbed"), "{plan}");
+        let figure = super::plan(&Entry { figure: "worker_bytes".into(), ..entry() });
+        assert!(figure.contains("[sampling]\n") && figure.contains("keep_disturbed = true\n\n[[cases]]"), "{figure}");
         let modelled = super::plan(&Entry { provenance: "modelled".into(), ..entry() });
         assert!(modelled.contains("replicates = 1\n"), "{modelled}");
     }
