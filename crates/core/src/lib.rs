@@ -18,6 +18,7 @@ mod planned;
 mod reference;
 mod registry;
 mod suggest;
+mod tag;
 mod variant;
 mod workload;
 

@@ -25,8 +25,17 @@ pub(crate) fn choose(runs: &[RunEntry], selector: &str) -> Result<RunEntry> {
     if let Some(run) = runs.iter().find(|run| run.run_id == selector) {
         return Ok(run.clone());
     }
+    let refuse_among = |fitting: Vec<&RunEntry>| {
+        Err(Error::Ambiguous { selector: selector.to_owned(), candidates: list(fitting.into_iter()) })
+    };
+    // A record may hold a tag that reads as a moment or a step back; it must not mean another run than it did.
+    let literal = runs.iter().rev().find(|run| run.tags.iter().any(|tag| tag == selector));
     if let Some(span) = ago(selector) {
-        return begun_by(runs, selector, now_ns().saturating_sub(span));
+        return match (literal, begun_by(runs, selector, now_ns().saturating_sub(span))) {
+            (Some(literal), Ok(other)) if other.run_id != literal.run_id => refuse_among(vec![literal, &other]),
+            (Some(literal), _) => Ok(literal.clone()),
+            (None, begun) => begun,
+        };
     }
     let (name, back) = match selector.rsplit_once('~').and_then(|(name, back)| Some((name, back.parse().ok()?))) {
         Some((name, back)) => (name, Some(back)),
@@ -39,12 +48,7 @@ pub(crate) fn choose(runs: &[RunEntry], selector: &str) -> Result<RunEntry> {
         None if !name.is_empty() => runs.iter().rev().filter(|run| run.run_id.starts_with(name)).collect(),
         _ => Vec::new(),
     };
-    let refuse_among = |fitting: Vec<&RunEntry>| {
-        Err(Error::Ambiguous { selector: selector.to_owned(), candidates: list(fitting.into_iter()) })
-    };
-    // A record may hold such a tag; it must not mean another run than it did.
-    let literal = runs.iter().rev().find(|run| back.is_some() && run.tags.iter().any(|tag| tag == selector));
-    if let Some(literal) = literal {
+    if let Some(literal) = literal.filter(|_| back.is_some()) {
         return match named.get(back.unwrap_or(0)) {
             Some(other) if other.run_id != literal.run_id => refuse_among(vec![literal, *other]),
             _ => Ok(literal.clone()),

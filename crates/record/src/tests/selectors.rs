@@ -70,6 +70,23 @@ fn a_tag_that_looks_like_a_step_back_never_means_another_run() {
 }
 
 #[test]
+fn a_tag_that_looks_like_a_moment_never_means_another_run() {
+    let now = crate::now_ns();
+    let minutes_ago = |minutes: i64| now - minutes * 60_000_000_000;
+    let mut runs = vec![entry("0190aa00", minutes_ago(90), &["1h ago"])];
+    // The run that was the newest then is the one that carries the tag.
+    assert_eq!(choose(&runs, "1h ago").unwrap().run_id, "0190aa00");
+    runs.push(entry("0190bb00", minutes_ago(75), &[]));
+    let error = choose(&runs, "1h ago").unwrap_err();
+    assert!(matches!(error, Error::Ambiguous { .. }), "{error}");
+    let message = error.to_string();
+    assert!(message.contains("0190aa00") && message.contains("0190bb00"), "{message}");
+    // None had begun by then.
+    runs = vec![entry("0190cc00", minutes_ago(1), &["2 days ago"])];
+    assert_eq!(choose(&runs, "2 days ago").unwrap().run_id, "0190cc00");
+}
+
+#[test]
 fn a_store_resolves_in_the_order_of_time() {
     let scratch = scratch();
     let newer = run_row();
