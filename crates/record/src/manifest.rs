@@ -17,6 +17,9 @@ use crate::{Error, Result, SCHEMA_VERSION, Table, version};
 /// Name of the manifest in a run's folder.
 pub(crate) const MANIFEST: &str = "manifest.json";
 
+/// Name of a manifest that is still being written.
+pub(crate) const MANIFEST_DRAFT: &str = "manifest.json.new";
+
 const DIGITS: usize = 64;
 
 /// What a finished run holds.
@@ -101,7 +104,7 @@ impl Manifest {
     /// Writes the manifest into `folder`, whole or not at all.
     pub(crate) fn write(&self, folder: &Path, disk: &Disk) -> Result<()> {
         let bytes = self.to_bytes()?;
-        let (path, draft) = (folder.join(MANIFEST), folder.join("manifest.json.new"));
+        let (path, draft) = (folder.join(MANIFEST), folder.join(MANIFEST_DRAFT));
         let file = file::create(&draft).map_err(Error::io("create", &draft))?;
         let handle = file.try_clone().map_err(Error::io("open", &draft))?;
         let written = disk(file).write_all(&bytes).and_then(|()| handle.sync_all());

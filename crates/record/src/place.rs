@@ -10,8 +10,10 @@ use arrow::record_batch::RecordBatch;
 
 use crate::file;
 use crate::folder::{RUN_PREFIX, is_locked, run_folder};
+use crate::journal::{DAMAGED_JOURNAL, JOURNAL};
+use crate::manifest::{MANIFEST, MANIFEST_DRAFT};
 use crate::remote::Remote;
-use crate::{Error, Result, parquet_file};
+use crate::{Error, Result, Table, parquet_file};
 
 /// A file that was changed this recently may change again without a new time stamp.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
@@ -29,7 +31,8 @@ pub(crate) struct FileInfo {
 pub(crate) struct Listing {
     pub(crate) run_id: String,
     pub(crate) files: BTreeMap<String, FileInfo>,
-    /// Links, pipes and the like, by path relative to the store: what each is. Nothing of such a run is read.
+    /// Links, pipes, folders in the place of a file and the like, by path relative to the store: what each is. Nothing of
+    /// such a run is read.
     pub(crate) refused: BTreeMap<String, String>,
 }
 
@@ -159,7 +162,7 @@ pub(crate) fn local_listing(root: &Path, run_id: &str) -> Result<Listing> {
         let file = entry.file_name().to_string_lossy().into_owned();
         if let Err(what) = file::regular(&metadata) {
             // What lies in a folder of someone's own is not looked for.
-            if !metadata.is_dir() {
+            if !metadata.is_dir() || is_ours(&file) {
                 listing.refused.insert(format!("{name}/{file}"), what.to_string());
             }
             continue;
@@ -170,6 +173,12 @@ pub(crate) fn local_listing(root: &Path, run_id: &str) -> Result<Listing> {
         listing.files.insert(file, FileInfo { size_bytes: metadata.len(), stamp });
     }
     Ok(listing)
+}
+
+/// Whether a file of a run has this name.
+fn is_ours(name: &str) -> bool {
+    [JOURNAL, DAMAGED_JOURNAL, MANIFEST, MANIFEST_DRAFT].contains(&name)
+        || Table::ALL.iter().any(|table| table.file_name() == name)
 }
 
 fn remote_listings(remote: &Remote) -> Result<Vec<Listing>> {

@@ -45,10 +45,11 @@ impl Repaired {
 /// Live runs are not touched, and neither is a journal whose header is damaged or of a later
 /// version. A journal that is damaged in the middle is kept beside its Parquet files under another
 /// name. A second repair finds nothing to do, but for runs that it must leave as they are: one that holds a link, or
-/// whatever else is no regular file, since writing there could change what is not the store's.
+/// whatever else is no regular file, since writing there could change what is not the store's. A run that cannot be
+/// repaired keeps nobody from the others, and says why.
 ///
 /// # Errors
-/// The disk refuses; runs repaired before stay repaired.
+/// The folder of the store cannot be read.
 pub fn repair(store: &LocalStore) -> Result<Vec<Repaired>> {
     repair_on(store, &disk())
 }
@@ -63,22 +64,35 @@ pub(crate) fn repair_on(store: &LocalStore, disk: &Disk) -> Result<Vec<Repaired>
     names.sort_unstable();
     for name in names {
         let path = store.path().join(&name);
-        if name.starts_with(STAGING_PREFIX) {
-            if !in_use(&path) {
-                let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-                removed.map_err(Error::io("remove", &path))?;
-                done.push(Repaired::done(&name, "removed a run that never began", None));
-            }
-        } else if let Some(run_id) = name.strip_prefix(RUN_PREFIX) {
-            let refused = local_listing(store.path(), run_id)?.refused.pop_first();
-            match refused {
-                Some((path, what)) => done.push(Repaired::not_done(run_id, format!("{path}: {what}"))),
-                None if path.is_dir() => done.extend(repair_run(store, &path, run_id, disk)?),
-                None => {}
-            }
-        }
+        let run_id = name.strip_prefix(RUN_PREFIX);
+        let repaired = match run_id {
+            Some(run_id) => repair_folder(store, &path, run_id, disk),
+            None if name.starts_with(STAGING_PREFIX) => remove_unborn(&path, &name),
+            None => Ok(None),
+        };
+        let not_done = |error: Error| Some(Repaired::not_done(run_id.unwrap_or(&name), error.to_string()));
+        done.extend(repaired.unwrap_or_else(not_done));
     }
     Ok(done)
+}
+
+/// Removes the folder of a run that never began.
+fn remove_unborn(path: &Path, name: &str) -> Result<Option<Repaired>> {
+    if in_use(path) {
+        return Ok(None);
+    }
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.map_err(Error::io("remove", path))?;
+    Ok(Some(Repaired::done(name, "removed a run that never began", None)))
+}
+
+fn repair_folder(store: &LocalStore, folder: &Path, run_id: &str, disk: &Disk) -> Result<Option<Repaired>> {
+    let refused = local_listing(store.path(), run_id)?.refused.pop_first();
+    match refused {
+        Some((path, what)) => Ok(Some(Repaired::not_done(run_id, format!("{path}: {what}")))),
+        None if folder.is_dir() => repair_run(store, folder, run_id, disk),
+        None => Ok(None),
+    }
 }
 
 /// Whether someone may still be making this folder.
@@ -104,8 +118,6 @@ fn repair_run(store: &LocalStore, folder: &Path, run_id: &str, disk: &Disk) -> R
         Ok(converted) => converted,
         // Its header cannot be used: a person may know more.
         Err(Error::Damaged { .. }) => return Ok(None),
-        // One run that no Parquet can be made of keeps nobody from the others.
-        Err(error @ Error::Format { .. }) => return Ok(Some(Repaired::not_done(run_id, error.to_string()))),
         Err(error) => return Err(error),
     };
     if matches!(ending, Ending::Damaged(_)) {

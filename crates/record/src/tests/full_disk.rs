@@ -80,7 +80,7 @@ fn whatever_the_room_what_was_written_survives() {
         }
         assert_eq!(before.parquet, [], "{room} bytes");
         assert!([0, 10].contains(&count(&before, Table::Samples)), "{room} bytes");
-        if repair_on(&scratch.store, &disk).is_err() {
+        if repair_on(&scratch.store, &disk).unwrap().iter().any(|run| run.untouched) {
             assert_eq!(verify(&store).unwrap(), [], "{room} bytes: a repair that fails leaves it as it was");
         }
         repair(&scratch.store).unwrap();
@@ -91,6 +91,19 @@ fn whatever_the_room_what_was_written_survives() {
         assert_eq!(verify(&store).unwrap(), [], "{room} bytes");
     }
     assert!(failures > 20, "the steps must fall into every stage, {total} bytes in all");
+}
+
+#[test]
+fn a_run_that_cannot_be_repaired_keeps_nobody_from_the_others() {
+    let scratch = scratch();
+    dead(&scratch.store, &run_row());
+    dead(&scratch.store, &run_row());
+    let (disk, _) = small(0);
+    let repaired = repair_on(&scratch.store, &disk).unwrap();
+    let told =
+        |run: &Repaired| run.untouched && run.left_out.as_ref().is_some_and(|why| why.contains("free some space"));
+    assert!(repaired.len() == 2 && repaired.iter().all(told), "{repaired:?}");
+    assert!(repair(&scratch.store).unwrap().iter().all(|run| !run.untouched));
 }
 
 #[test]

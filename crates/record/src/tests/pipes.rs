@@ -1,4 +1,4 @@
-//! Pipes and devices where files should be: refused at once, since reading them may never end.
+//! Pipes, devices and folders where files should be: refused at once, since reading them may never end.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -19,15 +19,21 @@ fn in_time<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     receive.recv_timeout(Duration::from_secs(60)).expect("an answer")
 }
 
+fn folder(path: &Path) {
+    fs::create_dir(path).unwrap();
+}
+
 #[test]
-fn a_pipe_in_a_run_is_named_and_the_rest_answers() {
-    for name in ["journal.bbj", "manifest.json", "manifest.json.new", "samples.parquet"] {
+fn what_is_no_file_in_a_run_is_named_and_the_rest_answers() {
+    let names = ["journal.bbj", "journal.bbj.damaged", "manifest.json", "manifest.json.new", "samples.parquet"];
+    let planted: [(fn(&Path), &str); 2] = [(pipe, "named pipe"), (folder, "a folder")];
+    for (name, (plant, what)) in names.into_iter().flat_map(|name| planted.map(|planted| (name, planted))) {
         let (scratch, into) = (scratch(), scratch());
         let held = run_row();
         let folder = dead(&scratch.store, &held);
         finished(&scratch.store, &run_row());
         let _ = fs::remove_file(folder.join(name));
-        pipe(&folder.join(name));
+        plant(&folder.join(name));
         let (store, other) = (scratch.store.clone(), into.store.clone());
         let (snapshot, findings, repaired, merged) = in_time(move || {
             let reader = store.reader().unwrap();
@@ -37,7 +43,7 @@ fn a_pipe_in_a_run_is_named_and_the_rest_answers() {
         let path = format!("run_id={}/{name}", held.run_id);
         assert_eq!(snapshot.damaged.len(), 1, "{name}");
         assert_eq!(snapshot.damaged[0].path, path);
-        assert!(snapshot.damaged[0].reason.contains("named pipe"), "{}", snapshot.damaged[0]);
+        assert!(snapshot.damaged[0].reason.contains(what), "{}", snapshot.damaged[0]);
         assert!(findings.contains(&snapshot.damaged[0]), "{name}");
         assert_eq!(count(&snapshot, Table::Samples), 10, "{name}");
         assert!(repaired.len() == 1 && repaired[0].untouched, "{repaired:?}");
