@@ -142,6 +142,22 @@ fn what_is_impossible_in_a_sweep_is_named_and_the_rest_is_measured() {
 }
 
 #[test]
+fn an_entry_of_which_nothing_is_possible_leaves_the_others() {
+    let bench = Bench::faulty();
+    let entry = |lengths: &str| {
+        format!("[[cases]]\nworkload = \"double\"\nimplementations = [\"good\"]\nparams = {{ length = {lengths} }}\n")
+    };
+    let plan = format!("replicates = 1\n[sampling]\nblocks = 4\n{}{}", entry("[0, 0]"), entry("64"));
+    std::fs::write(bench.folder().join("plan.toml"), plan).unwrap();
+    bench.ok(&["run", "plan.toml", "--quick"]);
+    let cases = bench.sql("select distinct case_name from trials");
+    assert_eq!(cases.iter().map(|row| row["case_name"].as_str().unwrap()).collect::<Vec<_>>(), ["n64"]);
+    let left_out = bench.sql("select message from events where kind = 'left_out'");
+    assert_eq!(left_out.len(), 1, "{left_out:?}");
+    bench.fails(&lengths("length=0,-1", "good"), 4, &["length=0 is left out", "length=-1 is left out", "at least 1"]);
+}
+
+#[test]
 fn the_order_of_a_block_is_random_and_follows_from_the_seed() {
     let bench = Bench::faulty();
     for seed in ["7", "7", "8"] {

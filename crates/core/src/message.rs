@@ -80,7 +80,8 @@ pub enum Reply {
     Description(Box<Description>),
     /// Answer to [`Request::Resolve`] where every combination is a case.
     Cases(Vec<Case>),
-    /// Answer to [`Request::Resolve`] where some combinations make no sense.
+    /// Answer to [`Request::Resolve`] where some combinations make no sense, apart from [`Reply::Cases`] because older
+    /// workers, which a gate measures too, know that one alone.
     PossibleCases {
         /// The others.
         cases: Vec<Case>,

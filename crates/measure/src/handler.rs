@@ -159,6 +159,7 @@ impl Handler {
                 found.map(|preset| preset.cases.clone()).ok_or_else(|| unknown("preset", &name, names).to_string())?
             }
         };
+        let specs = workload.params();
         let mut cases = Vec::new();
         let mut impossible: Vec<(Params, String)> = Vec::new();
         for base in bases {
@@ -166,19 +167,16 @@ impl Handler {
                 let mut params = base.clone();
                 params.0.extend(overriding.0.clone());
                 // A name or a type that the workload does not have is a slip, and no combination is right with it.
-                params.clone().complete(workload.name(), &workload.params()).map_err(text)?;
+                params.check(workload.name(), &specs).map_err(text)?;
                 match workload.case(params.clone()) {
                     Ok(case) if cases.contains(&case) => {}
                     Ok(case) => cases.push(case),
+                    Err(_) if impossible.iter().any(|(known, _)| *known == params) => {}
                     Err(error) => impossible.push((params, text(error))),
                 }
             }
         }
-        match impossible.first() {
-            None => Ok(Reply::Cases(cases)),
-            Some((_, reason)) if cases.is_empty() => Err(reason.clone()),
-            Some(_) => Ok(Reply::PossibleCases { cases, impossible }),
-        }
+        Ok(if impossible.is_empty() { Reply::Cases(cases) } else { Reply::PossibleCases { cases, impossible } })
     }
 
     fn found(&self, trial: &Trial) -> Result<Found<'_>, String> {
