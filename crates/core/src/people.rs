@@ -23,19 +23,21 @@ fn is_order(c: char) -> bool {
 #[must_use]
 pub fn without_passwords(text: &str) -> String {
     let mut told = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>');
-        let (url, others) = after.split_at(after.find(is_end).unwrap_or(after.len()));
-        told += before;
-        match password(url) {
-            Some((from, to)) => told.extend([&url[..from], "***", &url[to..]]),
-            None => told += url,
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>');
+    for mut rest in text.split_inclusive(is_end) {
+        while let Some(at) = rest.find("://") {
+            let (before, after) = rest.split_at(at + 3);
+            told += before;
+            rest = after;
+            if let Some((from, to)) = password(after) {
+                told.extend([&after[..from], "***"]);
+                // Another URL may follow in the same word.
+                rest = &after[to..];
+            }
         }
-        rest = others;
+        told += rest;
     }
-    told + rest
+    told
 }
 
 /// Where the password stands in what follows the `://` of a URL.
@@ -70,6 +72,8 @@ mod tests {
             ("`http://me:s:e@c@host:80/a`: no", "`http://me:***@host:80/a`: no"),
             ("http://me:to/k?e#n@host/a", "http://me:***@host/a"),
             ("http://:secret@host and ftp://a:secret@b", "http://:***@host and ftp://a:***@b"),
+            ("https://a:p@h/x,https://b:q@i", "https://a:***@h/x,https://b:***@i"),
+            ("https://h/x,https://b:q@i,http://j:80", "https://h/x,https://b:***@i,http://j:80"),
             ("http://host:80/a@b", "http://host:80/a@b"),
             ("s3://bucket/prefix", "s3://bucket/prefix"),
             ("http://me@host:80/", "http://me@host:80/"),

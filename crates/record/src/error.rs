@@ -153,6 +153,14 @@ impl Error {
         move |reason| Self::Format { doing, path: path.to_string(), reason: reason.to_string() }
     }
 
+    /// An [`Error::Location`] as a function for `map_err`; it tells no password.
+    pub(crate) fn location<E: Display>(location: &str) -> impl FnOnce(E) -> Self {
+        move |reason| Self::Location {
+            location: without_passwords(location),
+            reason: without_passwords(&reason.to_string()),
+        }
+    }
+
     /// Whether this says that a file is absent.
     pub(crate) fn is_absent(&self) -> bool {
         match self {

@@ -38,12 +38,11 @@ pub fn folder_of(location: &str) -> Result<Option<PathBuf>> {
     if !location.contains("://") {
         return Ok(Some(location.into()));
     }
-    let refused = |reason: String| Error::Location { location: location.to_owned(), reason };
-    let url = Url::parse(location).map_err(|error| refused(error.to_string()))?;
+    let url = Url::parse(location).map_err(Error::location(location))?;
     if url.scheme() != "file" {
         return Ok(None);
     }
-    url.to_file_path().map(Some).map_err(|()| refused("it is not a path on this machine".into()))
+    url.to_file_path().map(Some).map_err(|()| Error::location(location)("it is not a path on this machine"))
 }
 
 /// The error for a location without a marker.

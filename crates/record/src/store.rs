@@ -61,8 +61,7 @@ impl Store {
             return Self::local(folder);
         }
         let told = without_passwords(location);
-        let refused = |reason: String| Error::Location { location: told.clone(), reason: without_passwords(&reason) };
-        let url = Url::parse(location).map_err(|error| refused(error.to_string()))?;
+        let url = Url::parse(location).map_err(Error::location(location))?;
         // Text that is not UTF-8 is no option of an object store.
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -71,7 +70,7 @@ impl Store {
             options.push(("allow_http".into(), "true".into()));
         }
         let connect = || -> Result<Arc<dyn ObjectStore>> {
-            let (store, prefix) = parse_url_opts(&url, options.clone()).map_err(|error| refused(error.to_string()))?;
+            let (store, prefix) = parse_url_opts(&url, options.clone()).map_err(Error::location(location))?;
             Ok(Arc::new(PrefixStore::new(store, prefix)))
         };
         Self::remote(&told, connect()?, connect()?, handle)

@@ -108,6 +108,16 @@ fn writers_and_readers_take_a_location_for_the_same_folder() {
 }
 
 #[test]
+fn a_location_that_cannot_be_opened_tells_no_password() {
+    for location in ["s3://me:secret@host:99999/x", "http://me:secret@[/x"] {
+        for error in [folder_of(location).unwrap_err(), Store::open(location).unwrap_err()] {
+            let told = format!("{error} {error:?}");
+            assert!(told.contains("me:***@") && !told.contains("secret"), "{told}");
+        }
+    }
+}
+
+#[test]
 fn a_store_opens_by_path_and_by_url() {
     let scratch = scratch();
     let run = run_row();
