@@ -24,7 +24,7 @@ pub fn against_run(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let text = recorded.plan.as_deref().ok_or_else(|| Failure::say("the recorded run has no plan to measure again"))?;
-    let mut plan = Plan::from_toml(text)?;
+    let mut plan = Plan::from_record(text)?;
     limit(&mut plan, arguments);
     bench.threads = plan.threads.unwrap_or(bench.threads);
     report.sequential = true;
