@@ -43,6 +43,7 @@ fn a_statement_comes_from_the_line_a_file_or_stdin() {
     let asked = ["sql", "--file", "q.sql", "--param", "baseline=good", "--format", "csv"];
     assert!(bench.ok(&asked).contains("twin/host/f32"));
     bench.fails(&["sql", "--file", "absent.sql"], 4, &["absent.sql"]);
+    bench.fails(&["sql", "--file", "/dev/null"], 4, &["/dev/null", "not a regular file"]);
     bench.fails(&["sql", "--file", "q.sql", "select 1"], 4, &["cannot be used with"]);
     bench.fails(&["sql", "--formt", "csv", "select 1"], 4, &["--format"]);
 }

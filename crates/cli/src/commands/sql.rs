@@ -1,10 +1,9 @@
 //! `benchbook sql`.
 
-use std::fs::read_to_string;
-use std::io::read_to_string as read_all;
+use std::io::read_to_string;
 use std::path::Path;
 
-use benchbook_measure::record::Store;
+use benchbook_measure::record::{Store, read_text};
 use benchbook_query::{Session, default_memory_bytes};
 
 use crate::args::{SqlArgs, once};
@@ -39,11 +38,11 @@ fn statement(arguments: &SqlArgs) -> Result<(String, String), Failure> {
     match (&arguments.file, arguments.statement.as_deref()) {
         (Some(file), _) if file != Path::new("-") => {
             let name = file.display().to_string();
-            let text = read_to_string(file).map_err(|error| Failure::while_doing(&name, error))?;
+            let text = read_text(file).map_err(|error| Failure::while_doing(&name, error))?;
             Ok((name, text))
         }
         (Some(_), _) | (None, Some("-")) => {
-            let text = read_all(std::io::stdin()).map_err(|error| Failure::while_doing("stdin", error))?;
+            let text = read_to_string(std::io::stdin()).map_err(|error| Failure::while_doing("stdin", error))?;
             Ok(("stdin".to_owned(), text))
         }
         (None, Some(statement)) => Ok(("the statement".to_owned(), statement.to_owned())),

@@ -31,10 +31,16 @@ impl Document {
     /// Reads a notebook.
     ///
     /// # Errors
-    /// The file cannot be read, or it is no notebook.
+    /// The file cannot be read, is a folder, a pipe or a device, or is no notebook.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).named("read", path)?;
-        Self::parse(&text)
+        let text = std::fs::metadata(path).and_then(|found| {
+            // A pipe or a device might never end.
+            if !found.is_file() {
+                return Err(std::io::Error::other("it is not a regular file"));
+            }
+            std::fs::read_to_string(path)
+        });
+        Self::parse(&text.named("read", path)?)
     }
 
     /// Reads a notebook's text.
@@ -118,5 +124,9 @@ mod tests {
         }
         let error = Document::read(Path::new("/no/such.ipynb")).expect_err("absent").to_string();
         assert!(error.contains("/no/such.ipynb"), "{error}");
+        for special in ["/dev/null", "/"] {
+            let error = Document::read(Path::new(special)).expect_err(special).to_string();
+            assert!(error.contains(special) && error.contains("not a regular file"), "{error}");
+        }
     }
 }
