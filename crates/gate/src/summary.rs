@@ -142,12 +142,10 @@ impl Report {
     /// Whether [`Report::write`] can write this file, asked before anything is measured for it.
     ///
     /// # Errors
-    /// Its name ends neither in `.md` nor in `.json`, it is a folder, or its folder is missing or cannot be written.
+    /// Its name ends neither in `.md` nor in `.json`, it is there and no regular file, or its folder is missing or cannot be
+    /// written.
     pub fn writable(file: &Path) -> io::Result<()> {
         is_json(file)?;
-        if file.is_dir() {
-            return Err(io::Error::other("this is a folder, name a file in it"));
-        }
         part_beside(file).map(drop)
     }
 
@@ -164,7 +162,7 @@ impl Report {
 /// Writes a file whole or not at all, for whom the umask lets read it.
 ///
 /// # Errors
-/// The system refuses; an older file is then left as it was.
+/// There is something else than a regular file, or the system refuses; an older file is then left as it was.
 pub fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut part = part_beside(file)?;
     part.write_all(bytes)?;
@@ -180,8 +178,15 @@ fn is_json(file: &Path) -> io::Result<bool> {
     }
 }
 
-/// A temporary file that can take the place of `file`.
+/// A temporary file that can take the place of `file`, and of nothing else.
 fn part_beside(file: &Path) -> io::Result<NamedTempFile> {
+    match file.symlink_metadata() {
+        Ok(found) if found.is_dir() => return Err(io::Error::other("this is a folder, name a file in it")),
+        Ok(found) if !found.is_file() => {
+            return Err(io::Error::other("this is a link, a pipe or a device, name a file of your own"));
+        }
+        _ => {}
+    }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         return Err(io::Error::other("its folder is missing, make it first"));

@@ -193,11 +193,15 @@ fn files_are_written_whole() {
 fn a_file_that_cannot_be_written_is_refused_beforehand() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::create_dir(folder.path().join("folder.md")).expect("a folder");
+    std::os::unix::fs::symlink("/dev/null", folder.path().join("link.md")).expect("a link");
+    std::os::unix::net::UnixListener::bind(folder.path().join("socket.md")).expect("a socket");
     for (name, part) in [
         ("gate.html", ".md or .json"),
         ("gate.md.txt", ".md or .json"),
         ("absent/gate.md", "its folder is missing"),
         ("folder.md", "this is a folder"),
+        ("link.md", "a pipe or a device"),
+        ("socket.md", "a pipe or a device"),
     ] {
         let file = folder.path().join(name);
         let told = Report::writable(&file).expect_err(name).to_string();
@@ -207,5 +211,5 @@ fn a_file_that_cannot_be_written_is_refused_beforehand() {
     for name in ["gate.md", "gate.json", "summary"] {
         Report::writable(&folder.path().join(name)).expect(name);
     }
-    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "asking leaves nothing");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 3, "asking leaves nothing");
 }
