@@ -38,18 +38,3 @@ pub fn at_home(command: &mut Command) {
         command.env_remove(name);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_of_a_hook_is_handed_down() {
-        let command = git("git", Path::new("."));
-        let removed: Vec<&OsStr> =
-            command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
-        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"] {
-            assert!(removed.contains(&OsStr::new(name)), "{name}: {removed:?}");
-        }
-    }
-}

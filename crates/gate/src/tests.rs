@@ -1,7 +1,8 @@
 //! Revisions of small repositories, named and built.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -314,5 +315,14 @@ fn with<'a>(workshop: &super::build::Workshop<'a>) -> super::build::Workshop<'a>
         build_folder: workshop.build_folder.clone(),
         arguments: workshop.arguments.clone(),
         ..*workshop
+    }
+}
+
+#[test]
+fn nothing_of_a_hook_is_handed_down_to_git() {
+    let command = git("git", Path::new("."));
+    let removed: Vec<&OsStr> = command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"] {
+        assert!(removed.contains(&OsStr::new(name)), "{name}: {removed:?}");
     }
 }
