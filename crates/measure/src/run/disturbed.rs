@@ -53,7 +53,10 @@ impl Disturbed {
         }
         let lost = match self.trials {
             0 => String::new(),
-            trials => format!("; {} lost more than half and count for nothing", counted(trials, "trial")),
+            trials => {
+                let counts = if trials == 1 { "counts" } else { "count" };
+                format!("; {} lost more than half and {counts} for nothing", counted(trials, "trial"))
+            }
         };
         Some(format!(
             "{} of {all} samples were disturbed by the machine and left out ({}), in {}{lost}: measure on a quieter one, \
@@ -67,8 +70,12 @@ impl Disturbed {
     /// Whose processes do not come to rest; nothing where all do.
     pub fn restless_words(&self) -> Option<String> {
         let names: Vec<&str> = self.restless.iter().map(String::as_str).collect();
-        let text = "does not come to rest after a call, which may disturb the others";
-        (!names.is_empty()).then(|| format!("{}: its process {text}", names.join(", ")))
+        let who = match names.len() {
+            0 => return None,
+            1 => "its process does",
+            _ => "their processes do",
+        };
+        Some(format!("{}: {who} not come to rest after a call, which may disturb the others", names.join(", ")))
     }
 }
 
@@ -89,11 +96,17 @@ mod tests {
         assert_eq!(
             words,
             "13 of 200 samples were disturbed by the machine and left out (no time passed 1, starved 12), in attention \
-             s64, attention s128, attention s256, attention s512, 2 more; 1 trial lost more than half and count for \
+             s64, attention s128, attention s256, attention s512, 2 more; 1 trial lost more than half and counts for \
              nothing: measure on a quieter one, or use them all the same (--keep-disturbed)"
         );
         disturbed.restless("a/flex/f32/2t".into());
         disturbed.restless("a/flex/f32/2t".into());
         assert!(disturbed.restless_words().unwrap().starts_with("a/flex/f32/2t: its process does not"));
+        disturbed.restless("b/flex/f32/2t".into());
+        assert!(
+            disturbed.restless_words().unwrap().starts_with("a/flex/f32/2t, b/flex/f32/2t: their processes do not")
+        );
+        disturbed.trial();
+        assert!(disturbed.words(200).unwrap().contains("; 2 trials lost more than half and count for nothing"));
     }
 }
