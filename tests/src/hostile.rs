@@ -1,6 +1,7 @@
 //! Workers that misbehave before they measure anything: on the wire, on stderr, and with processes of their own.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{Result, Write};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -14,6 +15,9 @@ use benchbook_core::message::PROTOCOL;
 
 /// The variable that says how a worker misbehaves.
 pub const HOSTILE: &str = "BENCHBOOK_TEST_WORKER";
+
+/// The way of a worker that answers its first question and reads no more.
+pub const STOPS_READING: &str = "stops-reading";
 
 /// Bytes on stderr without an end of line, in writes of a mebibyte.
 const CHATTER_MIB: usize = 2_560;
@@ -64,6 +68,18 @@ pub fn misbehave(way: &str) -> Result<()> {
         other => panic!("no worker misbehaves like `{other}`"),
     }
     Ok(())
+}
+
+/// Keeps whoever serves in this process from reading any further, and makes the file `stopped` then; the thread pools
+/// that a worker names in its first answer.
+///
+/// # Panics
+/// If the file cannot be made.
+pub fn stop_reading() -> Vec<(String, usize)> {
+    let locked = std::thread::spawn(|| std::mem::forget(std::io::stdin().lock()));
+    locked.join().expect("nobody reads meanwhile");
+    File::create("stopped").expect("a folder of its own");
+    Vec::new()
 }
 
 /// A stream in the right version whose text is a number.

@@ -12,5 +12,5 @@ pub use bench::{Bench, Ran, program};
 pub use cells::{cell, environment, look, script, showing};
 pub use faulty::{FAULTS, register_faulty};
 pub use git_process::git;
-pub use hostile::{HOSTILE, misbehave};
+pub use hostile::{HOSTILE, STOPS_READING, misbehave, stop_reading};
 pub use processes::{LOOK, alive, children, wait_until};

@@ -1,9 +1,9 @@
 //! Workers that misbehave: the controller says what they did, and neither falls, waits nor grows with them.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use benchbook_tests::{Bench, HOSTILE, alive, children, wait_until};
+use benchbook_tests::{Bench, HOSTILE, STOPS_READING, alive, children, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -73,11 +73,25 @@ fn a_child_of_a_worker_does_not_outlive_it() {
 fn ctrl_c_is_heard_while_a_worker_starts() {
     let bench = Bench::faulty();
     let controller = beside(&bench, "is-silent", &["run", "double"]).spawn().unwrap();
-    let mut workers = children(controller.id());
-    wait_until("the start of a worker", || {
-        workers = children(controller.id());
-        !workers.is_empty()
-    });
+    wait_until("the start of a worker", || !children(controller.id()).is_empty());
+    hears_ctrl_c(controller);
+}
+
+#[test]
+fn ctrl_c_is_heard_while_a_worker_does_not_read() {
+    let bench = Bench::faulty();
+    // The question what these cases are is longer than a pipe holds.
+    let lengths: Vec<String> = (1..=20_000).map(|length| length.to_string()).collect();
+    let plan = format!("[[cases]]\nworkload = \"double\"\nparams = {{ length = [{}] }}\n", lengths.join(", "));
+    std::fs::write(bench.folder().join("plan.toml"), plan).unwrap();
+    let controller = beside(&bench, STOPS_READING, &["run", "plan.toml"]).spawn().unwrap();
+    wait_until("the first answer of a worker", || bench.folder().join("stopped").exists());
+    hears_ctrl_c(controller);
+}
+
+/// Interrupts a program that waits for a worker: both end, and it says why.
+fn hears_ctrl_c(controller: Child) {
+    let workers = children(controller.id());
     kill(Pid::from_raw(controller.id().cast_signed()), Signal::SIGINT).unwrap();
     wait_until("the end of the program", || !alive(controller.id().cast_signed()));
     let output = controller.wait_with_output().unwrap();

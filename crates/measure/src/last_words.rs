@@ -1,5 +1,10 @@
 //! What a program that has ended said of the cause, out of the last lines of its stderr.
 
+use std::io::{self, BufRead, Read};
+
+/// Bytes kept of a line.
+const KEPT_BYTES: usize = 2_000;
+
 /// What begins a message about the end of a program; an abort after a panic adds nothing to the panic.
 const CAUSES: [&str; 4] = ["panicked at ", "memory allocation of ", "terminate called", "fatal runtime error"];
 const NO_CAUSE: [&str; 1] = ["panic in a function that cannot unwind"];
@@ -11,9 +16,9 @@ const MOST_LINES: usize = 3;
 /// The message about the cause, in one line, else the last line; nothing where nothing was said.
 pub(crate) fn last_words<'a>(lines: impl Iterator<Item = &'a str>) -> Option<String> {
     let lines: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
-    let begins = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
-    let follows = |place: usize| lines.get(place + 1).is_some_and(|next| begins(next, &NO_CAUSE));
-    let is_cause = |place: &usize| begins(lines[*place], &CAUSES) && !follows(*place);
+    let has = |line: &str, words: &[&str]| words.iter().any(|word| line.contains(word));
+    let follows = |place: usize| lines.get(place + 1).is_some_and(|next| has(next, &NO_CAUSE));
+    let is_cause = |place: &usize| has(lines[*place], &CAUSES) && !follows(*place);
     let told = |line: &&&str| !HINTS.iter().any(|hint| line.starts_with(hint));
     match (0..lines.len()).rev().find(is_cause) {
         Some(first) => {
@@ -24,9 +29,39 @@ pub(crate) fn last_words<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Str
     }
 }
 
+/// The next line without its end, cut to `KEPT_BYTES`; nothing once there is no more.
+///
+/// Bytes, not text: a library may print anything, as much as it likes, and a closed pipe would break it.
+pub(crate) fn next_line(stderr: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    stderr.by_ref().take(KEPT_BYTES as u64).read_until(b'\n', &mut line)?;
+    match line.last() {
+        None => return Ok(None),
+        Some(b'\n') => line.truncate(line.len() - 1),
+        Some(_) => {
+            stderr.skip_until(b'\n')?;
+        }
+    }
+    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::BufReader;
+
     use super::*;
+
+    #[test]
+    fn lines_are_cut_and_the_rest_of_them_is_passed_over() {
+        let long = "x".repeat(KEPT_BYTES);
+        let text = format!("one\n\n{long}\n{long}y\n{long}yz\nlast");
+        let mut stderr = BufReader::with_capacity(7, text.as_bytes());
+        let mut lines = Vec::new();
+        while let Some(line) = next_line(&mut stderr).unwrap() {
+            lines.push(line);
+        }
+        assert_eq!(lines, ["one", "", long.as_str(), long.as_str(), long.as_str(), "last"]);
+    }
 
     #[test]
     fn the_cause_is_kept_and_the_hint_is_not() {

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, BufWriter, Read};
+use std::io::{BufReader, BufWriter};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver as Channel, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use crate::executor::Executor;
-use crate::last_words::last_words;
+use crate::last_words::{last_words, next_line};
 use crate::wire::{Receiver, Sender};
 use crate::{Error, Result, allocator, threads};
 
@@ -34,16 +34,13 @@ const SLICE: Duration = Duration::from_millis(100);
 /// How long the end of a worker and its last words may come after its pipe is closed.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Bytes kept of a line.
-const KEPT_BYTES: usize = 2_000;
-
 /// Lines of a worker's stderr that are kept for the message about its end: a backtrace follows the cause.
 const KEPT_LINES: usize = 200;
 
 /// A worker process; it is ended when this is dropped, and dies with its controller.
 pub struct ProcessWorker {
     child: Child,
-    sender: Option<Sender<BufWriter<ChildStdin>>>,
+    requests: mpsc::Sender<Request>,
     replies: Channel<Result<Reply>>,
     stderr: Arc<Mutex<VecDeque<String>>>,
     /// Closed once all of stderr has been read.
@@ -130,6 +127,12 @@ impl ProcessWorker {
             return Err(spawn_error(std::io::Error::other("its pipes are missing")));
         };
 
+        // Who does not read holds up a thread, and not whoever looks at the time and at Ctrl-C.
+        let (requests, asked) = mpsc::channel::<Request>();
+        std::thread::spawn(move || {
+            let Ok(mut sender) = Sender::new(BufWriter::new(stdin)) else { return };
+            while asked.recv().is_ok_and(|request| sender.send(&request).is_ok()) {}
+        });
         let kept = Arc::new(Mutex::new(VecDeque::new()));
         let lines = Arc::clone(&kept);
         let (listening, heard) = mpsc::channel();
@@ -160,23 +163,18 @@ impl ProcessWorker {
         });
 
         let hello = Hello { version: String::new(), profile: String::new(), debug_assertions: false };
-        let (sender, program_path) = (None, program.to_owned());
         let mut worker = Self {
             child,
-            sender,
+            requests,
             replies,
             stderr: kept,
             heard,
             interrupted,
             hello,
-            program: program_path,
+            program: program.to_owned(),
             threads,
             ended: None,
         };
-        // One that ends before it reads is no worker either.
-        let sender = Sender::new(BufWriter::new(stdin))
-            .map_err(|error| no_worker(program, worker.lost(&error.to_string(), false)))?;
-        worker.sender = Some(sender);
         match worker.receive(HELLO_TIMEOUT).map_err(|error| no_worker(program, error))? {
             Reply::Hello { version, profile, debug_assertions, .. } => {
                 worker.hello = Hello { version, profile, debug_assertions };
@@ -270,22 +268,6 @@ impl ProcessWorker {
     }
 }
 
-/// The next line without its end, cut to `KEPT_BYTES`; nothing once there is no more.
-///
-/// Bytes, not text: a library may print anything, as much as it likes, and a closed pipe would break it.
-fn next_line(stderr: &mut impl BufRead) -> io::Result<Option<String>> {
-    let mut line = Vec::new();
-    stderr.by_ref().take(KEPT_BYTES as u64).read_until(b'\n', &mut line)?;
-    match line.last() {
-        None => return Ok(None),
-        Some(b'\n') => line.truncate(line.len() - 1),
-        Some(_) => {
-            stderr.skip_until(b'\n')?;
-        }
-    }
-    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
-}
-
 /// A program that ends or talks before it greets is most likely something else.
 fn no_worker(program: &Path, error: Error) -> Error {
     match error {
@@ -300,12 +282,9 @@ impl Executor for ProcessWorker {
             let what = early.map_or_else(|error| error.to_string(), |_| "it spoke without being asked".into());
             return Err(self.lost(&what, false));
         }
-        let sent = match &mut self.sender {
-            Some(sender) => sender.send(&request),
-            None => Err(Error::Message("the pipe is closed".into())),
-        };
-        match sent {
+        match self.requests.send(request) {
             Ok(()) => self.receive(timeout),
+            // The thread has found the pipe closed.
             Err(_) => Err(self.lost("it ended", false)),
         }
     }
@@ -328,22 +307,5 @@ impl Drop for ProcessWorker {
     fn drop(&mut self) {
         // It holds nothing worth saving: what it measured has been sent.
         self.end();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_cut_and_the_rest_of_them_is_passed_over() {
-        let long = "x".repeat(KEPT_BYTES);
-        let text = format!("one\n\n{long}\n{long}y\n{long}yz\nlast");
-        let mut stderr = BufReader::with_capacity(7, text.as_bytes());
-        let mut lines = Vec::new();
-        while let Some(line) = next_line(&mut stderr).unwrap() {
-            lines.push(line);
-        }
-        assert_eq!(lines, ["one", "", long.as_str(), long.as_str(), long.as_str(), "last"]);
     }
 }

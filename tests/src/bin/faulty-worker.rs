@@ -4,21 +4,24 @@ use std::process::ExitCode;
 
 use benchbook_core::Registry;
 use benchbook_measure::{Host, worker_main};
-use benchbook_tests::{HOSTILE, misbehave};
+use benchbook_tests::{HOSTILE, STOPS_READING, misbehave, stop_reading};
 
 fn main() -> ExitCode {
-    if let Ok(way) = std::env::var(HOSTILE) {
+    let way = std::env::var(HOSTILE).ok();
+    let reads = way.as_deref() != Some(STOPS_READING);
+    if let Some(way) = way.filter(|_| reads) {
         // Nobody listens any more where it fails.
         let _ = misbehave(&way);
         return ExitCode::FAILURE;
     }
     worker_main(
         |_| Ok(()),
-        || {
+        move || {
             let mut registry = Registry::default();
             benchbook_tests::register_faulty(&mut registry);
             let probe = |device: &str| (device == "moon").then(|| "no rocket".to_owned());
-            Host::new(registry, probe, Vec::new(), Vec::new)
+            let pools: fn() -> Vec<(String, usize)> = if reads { Vec::new } else { stop_reading };
+            Host::new(registry, probe, Vec::new(), pools)
         },
     )
 }
