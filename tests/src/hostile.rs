@@ -1,7 +1,7 @@
 //! Workers that misbehave before they measure anything: on the wire, on stderr, and with processes of their own.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs;
 use std::io::{Result, Write};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -54,9 +54,7 @@ pub fn misbehave(way: &str) -> Result<()> {
             }
         }
         "leaves-child" => {
-            let mut child = Command::new("sleep");
-            child.arg("600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            writeln!(stderr, "child {}", child.spawn()?.id())?;
+            writeln!(stderr, "child {}", start_child()?)?;
         }
         "tells-variables" => {
             let mut names: Vec<String> = std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
@@ -70,15 +68,23 @@ pub fn misbehave(way: &str) -> Result<()> {
     Ok(())
 }
 
-/// Keeps whoever serves in this process from reading any further, and makes the file `stopped` then; the thread pools
-/// that a worker names in its first answer.
+/// A process that lives longer than anybody waits; its number.
+fn start_child() -> Result<u32> {
+    let mut child = Command::new("sleep");
+    child.arg("600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(child.spawn()?.id())
+}
+
+/// Keeps whoever serves in this process from reading any further, and starts a child, whose number then stands in the
+/// file `stopped`; the thread pools that a worker names in its first answer.
 ///
 /// # Panics
-/// If the file cannot be made.
+/// If the child cannot be started or the file not be written.
 pub fn stop_reading() -> Vec<(String, usize)> {
     let locked = std::thread::spawn(|| std::mem::forget(std::io::stdin().lock()));
     locked.join().expect("nobody reads meanwhile");
-    File::create("stopped").expect("a folder of its own");
+    let child = start_child().expect("a program of every system");
+    fs::write("stopped", format!("{child}\n")).expect("a folder of its own");
     Vec::new()
 }
 

@@ -85,8 +85,31 @@ fn ctrl_c_is_heard_while_a_worker_does_not_read() {
     let plan = format!("[[cases]]\nworkload = \"double\"\nparams = {{ length = [{}] }}\n", lengths.join(", "));
     std::fs::write(bench.folder().join("plan.toml"), plan).unwrap();
     let controller = beside(&bench, STOPS_READING, &["run", "plan.toml"]).spawn().unwrap();
-    wait_until("the first answer of a worker", || bench.folder().join("stopped").exists());
+    child_of_worker(&bench);
     hears_ctrl_c(controller);
+}
+
+#[test]
+fn a_child_of_a_worker_does_not_outlive_a_controller_that_is_killed() {
+    let bench = Bench::faulty();
+    let mut controller = beside(&bench, STOPS_READING, &["run", "double"]).spawn().unwrap();
+    let child = child_of_worker(&bench);
+    let workers = children(controller.id());
+    assert!(alive(child) && !workers.is_empty());
+    controller.kill().unwrap();
+    controller.wait().unwrap();
+    wait_until("the end of the worker", || workers.iter().all(|worker| !alive(*worker)));
+    wait_until("the end of the worker's child", || !alive(child));
+}
+
+/// The number of the child of a worker that stops reading, once it has.
+fn child_of_worker(bench: &Bench) -> i32 {
+    let mut text = String::new();
+    wait_until("the first answer of a worker", || {
+        text = std::fs::read_to_string(bench.folder().join("stopped")).unwrap_or_default();
+        text.ends_with('\n')
+    });
+    text.trim().parse().expect("a number")
 }
 
 /// Interrupts a program that waits for a worker: both end, and it says why.

@@ -1,12 +1,14 @@
 //! The worker's side of the pipe.
+#![expect(unsafe_code, reason = "a handler of a signal can be set in no other way")]
 
+use std::ffi::c_int;
 use std::io::{BufReader, BufWriter};
 use std::os::fd::AsFd;
 
 use benchbook_core::message::{PROTOCOL, Reply, Request};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
-use nix::unistd::{dup2_stdout, getppid};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
+use nix::unistd::{Pid, dup2_stdout, getpgrp, getpid, getppid};
 
 use crate::handler::{Handler, Host};
 use crate::process::Hello;
@@ -38,15 +40,29 @@ pub fn serve(host: Host, parent: Option<u32>) -> Result<()> {
     Ok(())
 }
 
-/// Asks the system to end this process when `parent` ends, however that happens.
+/// Asks the system to end this process when `parent` ends, however that happens, with all that it has started.
 fn die_with(parent: Option<u32>) -> Result<()> {
     let Some(parent) = parent else { return Ok(()) };
     let wrong = |source: std::io::Error| Error::Io { what: "tying the worker's life to its controller's", source };
-    set_pdeathsig(Signal::SIGKILL).map_err(|error| wrong(error.into()))?;
+    let mut signal = Signal::SIGKILL;
+    // That of someone who starts a worker by hand may hold other processes.
+    if getpgrp() == getpid() {
+        let action = SigAction::new(SigHandler::Handler(end_group), SaFlags::empty(), SigSet::empty());
+        // SAFETY: the handler makes one system call, `kill`, which a handler may make, and touches no memory of ours.
+        unsafe { sigaction(Signal::SIGTERM, &action) }.map_err(|error| wrong(error.into()))?;
+        signal = Signal::SIGTERM;
+    }
+    set_pdeathsig(signal).map_err(|error| wrong(error.into()))?;
     // The parent may have ended before the request was in force.
     if getppid().as_raw().cast_unsigned() == parent {
         Ok(())
     } else {
         Err(wrong(std::io::Error::other("the controller is gone already")))
     }
+}
+
+/// Ends the group of this process, itself included.
+extern "C" fn end_group(_signal: c_int) {
+    // Nobody is left who could be told of a refusal.
+    let _ = kill(Pid::from_raw(0), Signal::SIGKILL);
 }
