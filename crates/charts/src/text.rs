@@ -54,10 +54,12 @@ fn literal(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '%' => out.push_str("&#37;"),
             '$' => out.push_str("&#36;"),
-            // Control and text-direction characters would break lines or reorder what is read.
-            c if c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}') => {
-                out.push('\u{FFFD}')
+            // Control and text-direction characters would break lines or reorder what is read: the same as in
+            // `core::people`, on which this crate cannot depend.
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                out.push('\u{fffd}')
             }
+            c if c.is_control() => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -161,6 +163,8 @@ mod tests {
     fn labels_are_literal() {
         assert_eq!(label("<b>a</b> & %{x} $y$"), "&lt;b&gt;a&lt;/b&gt; &amp; &#37;{x} &#36;y&#36;");
         assert_eq!(label("two\nlines\u{202E}x"), "two\u{FFFD}lines\u{FFFD}x");
+        let turns = "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";
+        assert_eq!(label(turns), "\u{fffd}".repeat(12));
     }
 
     #[test]

@@ -63,6 +63,8 @@ mod tests {
             "a\u{fffd}[31mred\u{fffd}]0;title\u{fffd} \u{fffd}2J\u{fffd}\u{fffd}olleh\u{fffd}\n\tµ é 日本"
         );
         assert_eq!(on_one_line("two\nlines\u{1b}c"), "two lines\u{fffd}c");
+        let turns = "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";
+        assert_eq!(for_people(turns), "\u{fffd}".repeat(12));
     }
 
     #[test]

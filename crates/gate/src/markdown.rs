@@ -236,7 +236,8 @@ pub fn plain(text: &str) -> String {
             '&' | '<' | '>' | '"' | '|' | '`' | '*' | '[' | ']' | '\\' | '~' | '#' | '@' => {
                 let _ = write!(plain, "&#{};", c as u32);
             }
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => plain.push(' '),
+            // The same as in `core::people`, on which this crate cannot depend.
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => plain.push(' '),
             c if c.is_control() => plain.push(' '),
             c => plain.push(c),
         }

@@ -146,6 +146,8 @@ fn outcomes_and_exit_codes() {
 #[test]
 fn names_stay_names() {
     assert_eq!(plain("a|b <img> `x` @you #1\nc_d"), "a&#124;b &#60;img&#62; &#96;x&#96; &#64;you &#35;1 c_d");
+    let turns = "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";
+    assert_eq!(plain(turns), " ".repeat(12));
     let mut odd = regression();
     let name = "|<script>alert(1)</script>\n| `@all` |";
     for one in &mut odd.comparisons {

@@ -1,5 +1,7 @@
 //! Load average and other processes.
 
+use benchbook_core::on_one_line;
+
 use super::finding::{Area, Finding, Level};
 use super::usage::Usage;
 use crate::environment::Cpu;
@@ -44,7 +46,8 @@ fn processes(usage: &Usage) -> Vec<Finding> {
         .iter()
         .take(MOST_NAMED)
         .map(|process| {
-            let (id, name) = (process.id, printable(&process.name));
+            // A process chooses its own name, which a terminal might obey.
+            let (id, name) = (process.id, on_one_line(&process.name));
             Finding::new(
                 Area::Processes,
                 Level::Warning,
@@ -76,11 +79,6 @@ fn hidden(usage: &Usage) -> Option<Finding> {
         )
         .remedy("`top` on the host shows those of other containers; builds start many short processes"),
     )
-}
-
-/// A process chooses its own name: control characters would reach the terminal.
-fn printable(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -119,11 +117,11 @@ mod tests {
     #[test]
     fn the_busiest_are_named_and_the_rest_counted() {
         assert_eq!(processes(&usage())[0].level, Level::Good);
-        let process = |id, cpus| BusyProcess { id, name: "a\u{1b}[2J".into(), cpus };
+        let process = |id, cpus| BusyProcess { id, name: "a\u{1b}[2J\u{202e}".into(), cpus };
         let busy = vec![process(1, 3.0), process(2, 1.0), process(3, 0.9), process(4, 0.5), process(5, 0.05)];
         let findings = processes(&Usage { busy, ..usage() });
         assert_eq!(findings.len(), MOST_NAMED + 1);
-        assert!(findings[0].text.contains("process 1 (a?[2J) keeps 3.0 CPUs"), "{}", findings[0].text);
+        assert!(findings[0].text.contains("process 1 (a\u{fffd}[2J\u{fffd}) keeps 3.0 CPUs"), "{}", findings[0].text);
         assert!(findings[0].remedy.as_deref().is_some_and(|remedy| remedy.contains("kill -STOP 1`")));
         assert!(findings[MOST_NAMED].text.ends_with("these: 1"));
     }
