@@ -28,7 +28,7 @@ pub fn live() -> bool {
 /// The system gives no thread.
 pub fn begin() -> std::io::Result<()> {
     std::panic::set_hook(Box::new(|panic| {
-        if !benchbook_measure::panics_are_caught() && !benchbook_record::panics_are_caught() {
+        if !benchbook_measure::kernel_panics_are_caught() && !benchbook_record::panics_are_caught() {
             failed("panic", &said(panic));
         }
     }));

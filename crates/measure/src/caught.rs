@@ -7,7 +7,7 @@ static RUNNING: AtomicUsize = AtomicUsize::new(0);
 /// Whether a panic now, on whatever thread, would be recorded as a kernel's failure.
 ///
 /// A panic hook asks this before it tells anyone.
-pub fn panics_are_caught() -> bool {
+pub fn kernel_panics_are_caught() -> bool {
     RUNNING.load(Ordering::Relaxed) > 0
 }
 

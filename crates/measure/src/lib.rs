@@ -29,7 +29,7 @@ mod workers;
 pub use allocations::{Allocated, CountingAllocator, allocated};
 pub use benchbook_core as core;
 pub use benchbook_record as record;
-pub use caught::panics_are_caught;
+pub use caught::kernel_panics_are_caught;
 pub use error::{Error, Result};
 pub use executor::{Executor, InProcess, Spawn};
 pub use handler::{Handler, Host};
