@@ -8,6 +8,7 @@ use benchbook_core::message::{Prepared, Reply, Request, Trial};
 use benchbook_core::{Case, Plan, Variant};
 use benchbook_record::{Isolation, Level, Phase, Status};
 
+use super::believed::believed;
 use super::budget::Budget;
 use super::controller::Shared;
 use super::expand::Cell;
@@ -292,23 +293,6 @@ fn blocks(
         shared.observer.progress(Progress::Block { group, case, replicate, block: done, blocks: wanted });
     }
     Ok("failed")
-}
-
-/// A reply; in place of a sample that cannot have been taken between these readings of the clock, that it failed.
-fn believed(reply: Reply, asked_ns: i64, answered_ns: i64) -> Reply {
-    let Reply::Sampled(sample) = reply else { return reply };
-    let began = (asked_ns..=answered_ns).contains(&sample.started_ns);
-    if began && sample.elapsed_ns <= answered_ns - sample.started_ns && sample.iterations >= 1 {
-        return reply;
-    }
-    let message = format!(
-        "its worker told of a sample of {} ns in {} calls, begun {:.3} ms after it was asked for; the answer came after {:.3} ms",
-        sample.elapsed_ns,
-        sample.iterations,
-        (sample.started_ns as f64 - asked_ns as f64) / 1e6,
-        (answered_ns - asked_ns) as f64 / 1e6
-    );
-    Reply::Failed { message }
 }
 
 /// The check after timing, the memory, and the end of a trial.

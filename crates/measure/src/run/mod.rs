@@ -1,5 +1,6 @@
 //! A run: from a plan to a finished record.
 
+mod believed;
 mod budget;
 mod controller;
 mod disturbed;
