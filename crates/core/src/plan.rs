@@ -230,8 +230,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Reads the plan of a recorded run, to measure it again. It has no tags: they name that run, which may be older than
-    /// the rules for tags.
+    /// Reads the plan of a recorded run, to measure it again. It has no tags: they name that run, which may be older
+    /// than the rules for tags.
     ///
     /// # Errors
     /// As [`Plan::from_toml`].

@@ -31,8 +31,8 @@ pub(crate) struct FileInfo {
 pub(crate) struct Listing {
     pub(crate) run_id: String,
     pub(crate) files: BTreeMap<String, FileInfo>,
-    /// Links, pipes, folders in the place of a file and the like, by path relative to the store: what each is. Nothing of
-    /// such a run is read.
+    /// Links, pipes, folders in the place of a file and the like, by path relative to the store: what each is. Nothing
+    /// of such a run is read.
     pub(crate) refused: BTreeMap<String, String>,
 }
 
