@@ -1,11 +1,9 @@
 //! The conda environment, for people who use one.
 
-use crate::arguments::Options;
 use crate::error::{Error, Result};
 use crate::packages::Packages;
 use crate::process;
-use crate::python::{self, Python};
-use crate::workspace::Workspace;
+use crate::python::Python;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,8 +16,8 @@ fn ours(folder: &Path, name: &str) -> Option<PathBuf> {
     (folder.file_name()? == name).then(|| folder.to_owned())
 }
 
-/// The conda environment by its name; made from `environment.yml` if there is none.
-pub fn environment(workspace: &Workspace, packages: &Packages, options: &Options) -> Result<Python> {
+/// The conda environment by its name; if there is none, made with Python and pip, which installs the rest later.
+pub fn environment(packages: &Packages) -> Result<Python> {
     let conda =
         ["conda", "mamba"].into_iter().find(|name| process::exists(name)).ok_or_else(|| Error::Requirement {
             problem: "--conda was given, but neither `conda` nor `mamba` runs".to_owned(),
@@ -28,29 +26,21 @@ pub fn environment(workspace: &Workspace, packages: &Packages, options: &Options
     if let Some(folder) = find(conda, &packages.name)? {
         return Ok(Python::in_folder(folder));
     }
-    let mut create = create(conda, packages, options);
-    create.current_dir(&workspace.root);
+    let mut create = create(conda, packages);
     println!("   $ {}", process::line(&create));
     process::run(&mut create, "see conda's message above, or leave --conda away: then the packages go to .venv")?;
     let folder = find(conda, &packages.name)?.ok_or_else(|| Error::Requirement {
         problem: format!("`{conda}` made no environment `{}`", packages.name),
         remedy: format!("see `{conda} env list`"),
     })?;
-    let made = Python::in_folder(folder);
-    if !options.minimal {
-        // conda has had pip install the whole list.
-        python::stamp(&made, &packages.requirements(false))?;
-    }
-    Ok(made)
+    Ok(Python::in_folder(folder))
 }
 
-fn create(conda: &str, packages: &Packages, options: &Options) -> Command {
+fn create(conda: &str, packages: &Packages) -> Command {
     let mut command = process::command(conda);
-    if options.minimal {
-        command.args(["create", "--yes", "--name", &packages.name]).args(&packages.conda);
-    } else {
-        command.args(["env", "create", "--file", "environment.yml"]);
-    }
+    command.args(["create", "--yes", "--name", &packages.name]);
+    command.args(packages.channels.iter().flat_map(|channel| ["--channel", channel]));
+    command.args(&packages.conda);
     command
 }
 
@@ -89,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn minimal_asks_conda_for_python_and_pip_only() {
+    fn conda_is_asked_for_python_and_pip_only() {
         let packages = Packages {
             name: "b".into(),
+            channels: vec!["conda-forge".into()],
             conda: vec!["python>=3.10".into(), "pip".into()],
             pip: vec!["torch==2.9.0".into()],
         };
-        let line = |minimal| process::line(&create("conda", &packages, &Options { minimal, conda: true }));
-        assert_eq!(line(false), "conda env create --file environment.yml");
-        assert_eq!(line(true), "conda create --yes --name b 'python>=3.10' pip");
+        let line = process::line(&create("conda", &packages));
+        assert_eq!(line, "conda create --yes --name b --channel conda-forge 'python>=3.10' pip");
     }
 }

@@ -9,6 +9,8 @@ use std::path::Path;
 pub struct Packages {
     /// The name of the conda environment.
     pub name: String,
+    /// Where conda finds what it installs.
+    pub channels: Vec<String>,
     /// What conda itself installs: Python and pip.
     pub conda: Vec<String>,
     /// What pip installs, one requirement each, in pip's own notation.
@@ -32,6 +34,8 @@ impl Packages {
             .as_mapping_get("dependencies")
             .and_then(Yaml::as_sequence)
             .ok_or("the list `dependencies:` is missing")?;
+        let channels = document.as_mapping_get("channels").and_then(Yaml::as_sequence);
+        let channels = channels.into_iter().flatten().filter_map(|one| Some(one.as_str()?.to_owned())).collect();
         let (mut conda, mut pip) = (Vec::new(), Vec::new());
         for dependency in dependencies {
             if let Some(one) = dependency.as_str() {
@@ -47,7 +51,7 @@ impl Packages {
         if pip.is_empty() {
             return Err("the list `pip:` is missing or empty".to_owned());
         }
-        Ok(Self { name, conda, pip })
+        Ok(Self { name, channels, conda, pip })
     }
 
     /// The requirements for pip; without torch if `minimal`.
@@ -93,11 +97,12 @@ mod tests {
     fn our_own_list_is_read() -> std::result::Result<(), String> {
         let packages = Packages::parse(OURS)?;
         assert_eq!(packages.name, "benchbook");
+        assert_eq!(packages.channels, ["conda-forge"]);
         assert_eq!(packages.torch(), Some("2.9.0"));
         assert_eq!(packages.python(), Some(((3, 10), (3, 15))));
         assert_eq!(packages.conda.iter().map(|one| package(one)).collect::<Vec<_>>(), ["python", "pip"]);
         let names: Vec<_> = packages.pip.iter().map(|one| package(one)).collect();
-        for needed in ["jupyterlab", "nbclient", "nbconvert", "plotly", "numpy", "setuptools", "torch", "duckdb"] {
+        for needed in "jupyterlab nbclient nbconvert plotly numpy setuptools torch duckdb pandas pyarrow".split(' ') {
             assert!(names.contains(&needed), "{needed}");
         }
         assert!(packages.pip.iter().all(|one| one.contains("==")), "every package is pinned");

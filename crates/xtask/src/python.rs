@@ -42,7 +42,7 @@ impl Python {
 pub fn environment(workspace: &Workspace, packages: &Packages, options: &Options) -> Result<Python> {
     let python = match conda::active(&packages.name) {
         Some(folder) => Python::in_folder(folder),
-        None if options.conda => conda::environment(workspace, packages, options)?,
+        None if options.conda => conda::environment(packages)?,
         None => venv::environment(&workspace.venv(), packages)?,
     };
     supported(&python, packages)?;
@@ -98,12 +98,6 @@ fn install(python: &Python, wanted: &[&str], torch: Option<&str>) -> Result<Stat
     )?;
     fs::rename(&list, &stamp).named("write", &stamp)?;
     Ok(State::Done)
-}
-
-/// Remembers that the environment holds these requirements already.
-pub fn stamp(python: &Python, installed: &[&str]) -> Result<()> {
-    let path = python.folder.join(STAMP);
-    fs::write(&path, installed.join("\n") + "\n").named("write", path)
 }
 
 /// Whether every wanted requirement was installed, word for word.
