@@ -45,7 +45,8 @@ pub fn command(options: &Options) -> Result<()> {
     if let Some(first) = first {
         ready.steps.reached("everything");
         let (count, again) = (first.count(), whole.again(&first).len());
-        ready.steps.note(format!("of {count} files that the first look compiled, {again} were compiled again"));
+        let text = format!("of {count} files that the first look compiled, {again} were compiled again");
+        ready.steps.notes.push(text);
     }
     let workspace = &ready.workspace;
     for (title, arguments, fine) in COMMANDS {

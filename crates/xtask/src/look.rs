@@ -3,9 +3,10 @@
 use crate::error::Result;
 use crate::process;
 use crate::setup::Begun;
-use crate::step::State;
+use crate::step::{State, Steps};
 use crate::timings;
 use crate::units::{self, Built};
+use std::process::Command;
 
 const PROGRAM: &str = "benchbook-first";
 
@@ -24,14 +25,37 @@ pub fn take(begun: &mut Begun) -> Result<Option<Built>> {
         Ok((built, State::Done))
     })?;
     steps.compiled(timings::newest(&workspace.target));
-    steps.take("First look: attention by its formula and by our kernel", || {
-        let mut look = workspace.run(PROGRAM);
-        look.arg("results");
-        println!("   $ {}\n", process::line(&look));
-        process::run(&mut look, "see its message above")?;
-        Ok(((), State::Done))
-    })?;
-    steps.reached("the first table");
+    measure(steps, workspace.run(PROGRAM).arg("results"));
     println!("   next: burn, libtorch, SQL and notebooks, which take most of the time");
     Ok(Some(built))
+}
+
+/// Shows the first table; a failure is noted and ends nothing, since what follows does not need it.
+fn measure(steps: &mut Steps, look: &mut Command) {
+    let looked = steps.take("First look: attention by its formula and by our kernel", || {
+        println!("   $ {}\n", process::line(look));
+        process::run(look, "see its message above")?;
+        Ok(((), State::Done))
+    });
+    match looked {
+        Ok(()) => steps.reached("the first table"),
+        Err(error) => {
+            println!("   {error}; going on without it");
+            steps.notes.push("the first look failed: see its message above".to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_look_that_fails_is_noted_and_ends_nothing() {
+        let mut steps = Steps::default();
+        measure(&mut steps, &mut Command::new("true"));
+        assert!(steps.notes.is_empty(), "{:?}", steps.notes);
+        measure(&mut steps, &mut Command::new("false"));
+        assert_eq!(steps.notes, ["the first look failed: see its message above"]);
+    }
 }

@@ -26,7 +26,8 @@ pub struct Steps {
     /// What was there, and how long after the start.
     reached: Vec<(String, Duration)>,
     compiled: Seconds,
-    notes: Vec<String>,
+    /// Sentences for the account.
+    pub notes: Vec<String>,
     accounted: Cell<bool>,
 }
 
@@ -73,11 +74,6 @@ impl Steps {
         for (name, took) in seconds {
             *self.compiled.entry(name).or_default() += took;
         }
-    }
-
-    /// A sentence for the account.
-    pub fn note(&mut self, text: String) {
-        self.notes.push(text);
     }
 
     /// Prints every step with its time, when what was reached, and which crates took longest.

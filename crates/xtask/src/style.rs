@@ -21,8 +21,11 @@ pub fn check(ready: &mut Ready) -> Result<()> {
     format.and(lints)
 }
 
-/// A step that is skipped where the toolchain's component is absent and cannot be had.
+/// A step that is skipped where the toolchain's component is absent and cannot be had; the account says so too.
 fn step(steps: &mut Steps, component: &str, has: bool, command: &mut Command, remedy: &str) -> Result<()> {
+    if !has {
+        steps.notes.push(format!("style: not checked, {component} is missing"));
+    }
     steps.take(component, || {
         if !has {
             println!("   not checked: this toolchain has no {component}, and `rustup component add {component}` fails");
@@ -58,7 +61,9 @@ mod tests {
         let mut never = Command::new("false");
         assert!(!present("no-such-tool"));
         assert!(step(&mut steps, "rustfmt", false, &mut never, "").is_ok());
+        assert_eq!(steps.notes, ["style: not checked, rustfmt is missing"]);
         let failed = step(&mut steps, "rustfmt", true, &mut never, "do better").expect_err("`false` fails");
         assert!(failed.to_string().contains("do better"), "{failed}");
+        assert_eq!(steps.notes.len(), 1, "what fails was checked");
     }
 }
