@@ -45,7 +45,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{batch_of, rows_of};
+pub use batch::{batch_of, rows_in, rows_of};
 pub use caught::{caught, panics_are_caught, told_by_an_error};
 pub use describe::describe_schema;
 pub use environment::{Difference, environment_difference, same_machine};

@@ -21,6 +21,18 @@ fn table_of(store: &Store, table: Table) -> RecordBatch {
 }
 
 #[test]
+fn the_rows_of_a_folder_are_those_that_were_written() {
+    let scratch = scratch();
+    let folder = finished(&scratch.store, &run_row());
+    let outcomes: Vec<OutcomeRow> = rows_in(&folder, Table::Outcomes).unwrap();
+    assert_eq!(outcomes, [outcome_row(Some(0), Status::Ok), outcome_row(None, Status::Ok)]);
+    assert!(rows_in::<TelemetryRow>(&folder, Table::Telemetry).unwrap().is_empty(), "a table without rows has no file");
+    fs::write(folder.join("outcomes.parquet"), "PAR1, and no more of it, PAR1").unwrap();
+    let error = rows_in::<OutcomeRow>(&folder, Table::Outcomes).unwrap_err().to_string();
+    assert!(error.contains("outcomes.parquet"), "{error}");
+}
+
+#[test]
 fn the_journal_and_the_parquet_files_hold_the_same_rows() {
     let scratch = scratch();
     let run = run_row();
