@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use benchbook_core::{Plan, Variant};
-use benchbook_measure::run::{Expanded, Observer, RunSettings, Silent, describe, expand, run, run_row};
+use benchbook_measure::run::{
+    Expanded, Observer, RunSettings, Silent, describe, expand, keeps_disturbed, run, run_row,
+};
 use benchbook_measure::{Executor, Hello, Offer, all_threads, clock, offer, spawner};
 
 use crate::display::Lines;
@@ -76,10 +78,8 @@ impl Lab {
 
 /// The plan, its disturbed samples kept where `BENCHBOOK_KEEP_DISTURBED` says so, as the program does.
 fn as_asked(plan: &Plan) -> Plan {
-    let asked = std::env::var("BENCHBOOK_KEEP_DISTURBED").unwrap_or_default();
-    let keep = !["", "0", "false", "no", "off", "n", "f"].contains(&asked.to_ascii_lowercase().as_str());
     let mut plan = plan.clone();
-    plan.sampling.keep_disturbed |= keep;
+    plan.sampling.keep_disturbed |= keeps_disturbed();
     plan
 }
 

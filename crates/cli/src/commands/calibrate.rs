@@ -6,7 +6,7 @@ use std::sync::Arc;
 use benchbook_calibrate::{Calibration, SECONDS, SUITE, plan, read};
 use benchbook_core::counted;
 use benchbook_measure::record::{LocalStore, RunRow, Store};
-use benchbook_measure::run::{Expanded, RunSettings, describe, expand, run as measure, run_row};
+use benchbook_measure::run::{Expanded, RunSettings, command_line, describe, expand, run as measure, run_row};
 use benchbook_measure::{Executor, ProcessWorker, clock, spawner};
 use benchbook_query::{Session, quoted};
 use benchbook_show::duration;
@@ -19,7 +19,7 @@ use crate::output;
 use crate::people::people;
 use crate::progress::Bar;
 
-use super::run::{command_line, local_path};
+use super::run::local_path;
 
 /// Measures, then tells what all calibrations of this machine in the store show.
 pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> {

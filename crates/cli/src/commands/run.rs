@@ -8,7 +8,9 @@ use benchbook_calibrate::read;
 use benchbook_core::{CaseSpec, Plan, counted};
 use benchbook_measure::clock;
 use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of};
-use benchbook_measure::run::{Expanded, RunSettings, RunSummary, about, expand, forecast, run as measure, run_row};
+use benchbook_measure::run::{
+    Expanded, RunSettings, RunSummary, about, command_line, expand, forecast, run as measure, run_row,
+};
 use benchbook_measure::{all_threads, offer, spawner};
 
 use benchbook_query::Session;
@@ -69,11 +71,6 @@ fn foresee(store: &str, row: &RunRow, half_width: f64, cases: usize) -> Result<(
         ));
     }
     Ok(())
-}
-
-/// The words that this program was called with, as a run records them.
-pub fn command_line() -> String {
-    std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
 /// A store to write to is a folder.

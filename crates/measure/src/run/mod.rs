@@ -1,5 +1,6 @@
 //! A run: from a plan to a finished record.
 
+mod asked;
 mod believed;
 mod budget;
 mod controller;
@@ -16,6 +17,7 @@ mod recorder;
 mod row;
 mod stages;
 
+pub use asked::{command_line, keeps_disturbed};
 pub use controller::{RunSettings, RunSummary, run};
 pub use ended::Ended;
 pub use expand::{Cell, Expanded, describe, expand};

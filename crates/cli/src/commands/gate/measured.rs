@@ -7,10 +7,9 @@ use std::sync::atomic::AtomicBool;
 use benchbook_core::message::Description;
 use benchbook_core::{Plan, Variant};
 use benchbook_measure::record::{LocalStore, RunRow};
-use benchbook_measure::run::{Cell, RunSettings, RunSummary, run, run_row};
+use benchbook_measure::run::{Cell, RunSettings, RunSummary, command_line, run, run_row};
 use benchbook_measure::{Executor, Hello, ProcessWorker, clock};
 
-use crate::commands::run::command_line;
 use crate::error::Failure;
 use crate::progress::Bar;
 
