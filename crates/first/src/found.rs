@@ -1,16 +1,12 @@
 //! What the record of the run holds: times, and ratios of paired blocks.
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fs::File;
 use std::path::Path;
 
-use benchbook_measure::record::{Status, Table, rows_of};
+use benchbook_measure::record::{Result, Status, Table, rows_in};
 use benchbook_stats::verdict::Rules;
 use benchbook_stats::{Interval, geometric_mean, log_ratios, mean, median, paired_ratio};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 /// The implementations that are compared: the baseline, then the candidate.
 pub const SIDES: [&str; 2] = ["naive", "fused"];
@@ -69,10 +65,10 @@ impl Record {
     /// Reads the run in a folder.
     ///
     /// # Errors
-    /// A file is absent or cannot be read.
-    pub fn read(folder: &Path) -> Result<Self, Box<dyn Error>> {
-        let (trials, outcomes) = (rows(folder, Table::Trials)?, rows(folder, Table::Outcomes)?);
-        Ok(Self { trials, outcomes, samples: rows(folder, Table::Samples)? })
+    /// A file cannot be read.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let (trials, outcomes) = (rows_in(folder, Table::Trials)?, rows_in(folder, Table::Outcomes)?);
+        Ok(Self { trials, outcomes, samples: rows_in(folder, Table::Samples)? })
     }
 
     /// What is known of a case.
@@ -121,16 +117,6 @@ fn log_ratios_of([baseline, candidate]: &[Processes; 2]) -> Vec<f64> {
         mean(&log_ratios(&candidate, &baseline).ok()?).ok()
     };
     baseline.iter().filter_map(of_process).collect()
-}
-
-fn rows<T: DeserializeOwned>(folder: &Path, table: Table) -> Result<Vec<T>, Box<dyn Error>> {
-    let path = folder.join(table.file_name());
-    let file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut rows = Vec::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
-        rows.extend(rows_of::<T>(&batch?)?);
-    }
-    Ok(rows)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod page;
 mod run;
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,7 +17,8 @@ use benchbook_measure::{CountingAllocator, Host, worker_main};
 use benchbook_workloads::attention::Attention;
 
 use crate::attention::OnSlices;
-use crate::found::Record;
+use crate::found::{Record, Row};
+use crate::run::Done;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -40,8 +41,20 @@ fn look(store: &Path) -> Result<(), Box<dyn Error>> {
     let done = run::measured(store)?;
     let record = Record::read(&done.folder)?;
     let rows: Vec<_> = done.cases.iter().map(|case| record.of_case(case)).collect();
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}\n{}recorded in {}", page::table(&rows), page::chart(&rows), done.folder.display())?;
+    show(std::io::stdout().lock(), &rows, &done)
+}
+
+/// Shows what was found; an error where that is nothing.
+fn show(mut out: impl Write, rows: &[Row], done: &Done) -> Result<(), Box<dyn Error>> {
+    let text = format!("{}\n{}recorded in {}", page::table(rows), page::chart(rows), done.folder.display());
+    match writeln!(out, "{text}") {
+        // A closed pipe is the reader's wish: all is in the record.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        written => written?,
+    }
+    if done.measured_nothing {
+        return Err("nothing could be measured: the table says why, the record says it of each trial".into());
+    }
     Ok(())
 }
 
@@ -59,4 +72,33 @@ fn host() -> Host {
     let mut registry = Registry::default();
     registry.workload(Attention).implementation(OnSlices::Naive).implementation(OnSlices::Fused);
     Host::new(registry, |_| None, Vec::new(), Vec::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Standard output that nobody reads any more.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_output_is_no_error_and_nothing_measured_is_one_after_the_table() {
+        let done = |measured_nothing| Done { folder: "results/run_id=1".into(), cases: Vec::new(), measured_nothing };
+        assert!(show(Closed, &[], &done(false)).is_ok());
+        assert!(show(Closed, &[], &done(true)).is_err());
+        let mut out = Vec::new();
+        let error = show(&mut out, &[], &done(true)).expect_err("nothing was measured").to_string();
+        assert!(error.contains("nothing could be measured"), "{error}");
+        assert!(String::from_utf8_lossy(&out).contains("recorded in results/run_id=1"));
+    }
 }

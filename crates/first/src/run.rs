@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use benchbook_core::{Axis, CaseSpec, Plan, SamplingSpec, Value};
 use benchbook_measure::record::LocalStore;
-use benchbook_measure::run::{Expanded, RunSettings, Silent, expand, run, run_row};
+use benchbook_measure::run::{Expanded, RunSettings, Silent, command_line, expand, keeps_disturbed, run, run_row};
 use benchbook_measure::{all_threads, clock, offer_of, spawner};
 
 /// Tokens of the cases.
@@ -22,6 +22,8 @@ pub struct Done {
     pub folder: PathBuf,
     /// Its cases, in the order of the plan.
     pub cases: Vec<String>,
+    /// Whether no trial has a result that may be used.
+    pub measured_nothing: bool,
 }
 
 fn plan() -> Plan {
@@ -31,7 +33,8 @@ fn plan() -> Plan {
         params: [("seq_q".to_owned(), Axis(LENGTHS.map(Value::Int).to_vec()))].into(),
         implementations: Vec::new(),
     };
-    Plan { sampling: SamplingSpec { blocks: BLOCKS, ..SamplingSpec::quick() }, ..Plan::of("first-look", vec![case]) }
+    let sampling = SamplingSpec { blocks: BLOCKS, keep_disturbed: keeps_disturbed(), ..SamplingSpec::quick() };
+    Plan { sampling, ..Plan::of("first-look", vec![case]) }
 }
 
 /// Measures the plan by workers of this very program.
@@ -45,8 +48,7 @@ pub fn measured(store: &Path) -> Result<Done, Box<dyn Error>> {
     let local = LocalStore::create_or_open(store)?;
     let mut offer = offer_of(std::env::current_exe()?, threads, &interrupted)?;
     let Expanded { cells, left_out } = expand(&plan, threads, &offer.known, &mut offer.asked)?;
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
-    let row = run_row(&plan, threads, &offer.hello, &offer.known, &command)?;
+    let row = run_row(&plan, threads, &offer.hello, &offer.known, &command_line())?;
     // The worker that answered questions goes before anything is measured.
     drop(offer.asked);
     let settings = RunSettings {
@@ -59,5 +61,7 @@ pub fn measured(store: &Path) -> Result<Done, Box<dyn Error>> {
     };
     let mut spawn = spawner(offer.program.clone(), Arc::clone(&interrupted));
     let summary = run(&plan, &cells, settings, &mut spawn, &mut Silent)?;
-    Ok(Done { folder: summary.folder, cases: cells.into_iter().map(|cell| cell.case.name).collect() })
+    let measured_nothing = summary.measured_nothing();
+    let cases = cells.into_iter().map(|cell| cell.case.name).collect();
+    Ok(Done { folder: summary.folder, cases, measured_nothing })
 }
