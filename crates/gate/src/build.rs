@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::cargo::{Built, build, cargo};
 use super::error::{Result, RevisionError, io};
 use super::git::Git;
+use super::minimal::minimal_target;
 use super::revision::{Revision, Source};
 use super::settings::settings;
 use super::worktree::Worktree;
@@ -195,12 +196,9 @@ fn members(folder: &Path, revision: &Revision) -> Result<Vec<String>> {
     if names.iter().any(|name| name == WORKER) { Ok(names) } else { Err(none()) }
 }
 
-/// Where `cargo xtask` puts what is built without libtorch: beside, not over, the rest.
+/// Where `cargo xtask` puts what is built without libtorch.
 fn minimal_folder(metadata: &Value) -> Option<PathBuf> {
-    let target = Path::new(metadata["target_directory"].as_str()?);
-    let mut name = target.file_name()?.to_owned();
-    name.push("-minimal");
-    Some(target.with_file_name(name))
+    minimal_target(Path::new(metadata["target_directory"].as_str()?))
 }
 
 fn build_folder(metadata: &Value) -> Option<PathBuf> {

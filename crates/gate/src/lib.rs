@@ -9,6 +9,7 @@ mod flagged;
 mod git;
 mod git_process;
 mod markdown;
+mod minimal;
 mod revision;
 mod settings;
 mod summary;

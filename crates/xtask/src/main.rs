@@ -15,6 +15,8 @@ mod git_process;
 mod kernel;
 mod libtorch;
 mod look;
+#[path = "../../gate/src/minimal.rs"]
+mod minimal;
 mod packages;
 mod process;
 mod python;

@@ -2,6 +2,7 @@
 
 use crate::arguments::Options;
 use crate::error::{Error, Named, Result};
+use crate::minimal::minimal_target;
 use crate::process;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -81,16 +82,9 @@ pub fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-/// Without libtorch everything has other features, so it is built beside, not over, the rest.
 fn target_folder(usual: &Path, minimal: bool) -> PathBuf {
-    match usual.file_name() {
-        Some(name) if minimal => {
-            let mut name = name.to_owned();
-            name.push("-minimal");
-            usual.with_file_name(name)
-        }
-        _ => usual.to_owned(),
-    }
+    let beside = if minimal { minimal_target(usual) } else { None };
+    beside.unwrap_or_else(|| usual.to_owned())
 }
 
 #[cfg(test)]
