@@ -12,6 +12,9 @@ const WORDS: [&str; 4] = ["NaN", "nan", "inf", "-inf"];
 /// A float has no more digits worth keeping: what is longer stays text.
 const MOST_DIGITS: usize = 40;
 
+/// Characters of a short commit hash as git prints it: fewer are a number.
+const HASH_CHARS: usize = 7;
+
 /// The values in the type that all of them have; text where another type would lose something of one.
 pub(crate) fn typed(texts: &StringArray) -> ArrayRef {
     let all = |fits: fn(&str) -> bool| texts.iter().flatten().all(fits);
@@ -86,9 +89,10 @@ fn significant_digits(text: &str) -> Option<String> {
     (all_digits && !no_digits && !padded).then(|| format!("{whole}{fraction}").trim_start_matches('0').to_owned())
 }
 
-/// Digits, an `e` and digits.
+/// Digits, an `e` and digits, as many as a hash has.
 fn may_be_a_hash(text: &str) -> bool {
-    text.split_once('e').is_some_and(|(before, after)| is_digits(before) && is_digits(after))
+    text.len() >= HASH_CHARS
+        && text.split_once('e').is_some_and(|(before, after)| is_digits(before) && is_digits(after))
 }
 
 fn is_digits(text: &str) -> bool {
@@ -124,11 +128,13 @@ mod tests {
     #[test]
     fn a_type_is_given_only_where_it_loses_nothing() {
         let time = DataType::Timestamp(TimeUnit::Nanosecond, None);
-        let cases: [(&[&str], DataType); 28] = [
+        let cases: [(&[&str], DataType); 30] = [
             (&["1", "-2", "9223372036854775807"], DataType::Int64),
             (&["12e4567"], DataType::Utf8),
             (&["1234567", "12e4567"], DataType::Utf8),
             (&["1234567", "1234e56"], DataType::Utf8),
+            (&["1e9", "2e9"], DataType::Float64),
+            (&["1234567", "123e45"], DataType::Float64),
             (&["1e-3", "NaN", "2"], DataType::Float64),
             (&["1e16", "0.5"], DataType::Float64),
             (&["007", "12"], DataType::Utf8),

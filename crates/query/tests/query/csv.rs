@@ -36,6 +36,8 @@ fn columns_have_the_type_of_their_values() {
     assert_eq!(floats(&answer, "extra"), [Some(0.0), Some(0.05)]);
     assert_eq!(ints(&answer, "seed"), [Some(1), Some(2)]);
     assert!(floats(&answer, "low")[1].unwrap().is_nan());
+    let (_fixture, powers) = added(b"flops\n1e9\n3e9\n").unwrap();
+    assert_eq!(one(&powers, "SELECT avg(flops) FROM added"), Some(2e9));
     assert_eq!(texts(&answer, "note"), [Some("x, y".to_owned()), None]);
     assert_eq!(texts(&answer, "nothing"), [None, None]);
     let sql = "SELECT count(*) FROM added a LEFT JOIN runs r ON r.suite = a.tool WHERE binomial_low(a.seed, 10) > 0";
