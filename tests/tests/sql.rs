@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -69,6 +70,20 @@ fn a_damaged_file_is_told_beside_every_format_and_ends_with_4_if_asked() {
             assert!(ran.stderr.contains("samples.parquet"), "{format}: {}", ran.stderr);
             assert!(!ran.stdout.is_empty(), "the rest answers");
         }
+    }
+}
+
+#[test]
+fn a_name_in_the_store_stays_on_its_line() {
+    let bench = one_run();
+    let folder = fs::read_dir(bench.store()).unwrap().flatten().map(|entry| entry.path()).find(|path| path.is_dir());
+    symlink("/dev/null", folder.unwrap().join("a\nleft out b\u{202e}")).unwrap();
+    let sql = "select count(*) as n from samples";
+    let other = bench.folder().join("other");
+    let merged = bench.run(&["--store", other.to_str().unwrap(), "store", "merge", "results"]);
+    for told in [bench.run(&["sql", sql]).stderr, merged.stdout] {
+        let line = told.lines().find(|line| line.starts_with("left out"));
+        assert!(line.is_some_and(|line| line.contains("/a left out b\u{fffd}: ")), "{told}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use benchbook_core::{counted, for_people};
+use benchbook_core::{counted, for_people, on_one_line};
 use benchbook_record::{LocalStore, RunState, Store, merge as copy_runs};
 
 use crate::{Lab, Result, notebook};
@@ -77,7 +77,7 @@ pub(crate) fn merge(lab: &Lab, from: &Path) -> Result<usize> {
         let mut out = std::io::stdout().lock();
         for damaged in &merged.left_out {
             // A notebook that is gone cannot be told.
-            let _ = writeln!(out, "left out {}", for_people(&damaged.to_string()));
+            let _ = writeln!(out, "left out {}", on_one_line(&damaged.to_string()));
         }
     }
     Ok(merged.copied)

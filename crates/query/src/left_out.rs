@@ -29,17 +29,22 @@ impl LeftOut {
     pub fn sample_count(&self) -> u64 {
         self.samples.values().sum()
     }
-}
 
-impl fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What was left out, one text each; names in them come from the store and may hold anything, new lines included.
+    pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::with_capacity(self.damaged.len() + 1);
         if !self.samples.is_empty() {
             let reasons: Vec<String> = self.samples.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
             lines.push(format!("{} samples are not valid: {}", self.sample_count(), reasons.join(", ")));
         }
         lines.extend(self.damaged.iter().map(|file| format!("left out {}: {}", file.path, file.reason)));
-        f.write_str(&lines.join("\n"))
+        lines
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().join("\n"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What each kind of result looks like.
 
 use benchbook_charts::Figure;
-use benchbook_core::counted;
+use benchbook_core::{counted, on_one_line};
 use benchbook_query::Answer;
 use benchbook_show::{Cells, Comparison, comparison_table, counts, fitted, html_table};
 use uuid::Uuid;
@@ -52,7 +52,7 @@ impl Show for Answer {
         } else {
             format!("{shown} of {all} rows; narrow the question, or take `.batches` for all")
         }];
-        under.extend(self.left_out.to_string().lines().map(str::to_owned));
+        under.extend(self.left_out.lines().iter().map(|line| on_one_line(line)));
         Bundle {
             html: html_table(&cells, "", &under),
             text: format!("{}\n{}", fitted(&cells), under.join("\n")),
@@ -65,7 +65,7 @@ impl Show for Comparison {
     fn bundle(&self) -> Bundle {
         let mut under = vec![counts(&self.answer), self.note.clone()];
         under.extend(self.warnings.iter().map(|warning| format!("Warning: {warning}.")));
-        under.extend(self.answer.left_out.to_string().lines().map(str::to_owned));
+        under.extend(self.answer.left_out.lines().iter().map(|line| on_one_line(line)));
         Bundle {
             html: html_table(&self.cells, "benchbook-comparison", &under),
             text: format!("{}\n{}", comparison_table(self, Some(MOST_COLUMNS)), under.join("\n")),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use benchbook_core::unknown;
+use benchbook_core::{on_one_line, unknown};
 use benchbook_measure::record::{LocalStore, RunState, Store, merge, now_ns, repair, verify};
 use benchbook_query::Session;
 use benchbook_show::rows;
@@ -115,7 +115,7 @@ fn join(from: &str, into: &str) -> Result<u8, Failure> {
     let mut out = people();
     writeln!(out, "{} runs copied, {} were here already", merged.copied, merged.identical)?;
     for damaged in &merged.left_out {
-        writeln!(out, "left out: {}: {}", damaged.path, damaged.reason)?;
+        writeln!(out, "left out: {}", on_one_line(&damaged.to_string()))?;
     }
     Ok(if merged.left_out.is_empty() { 0 } else { EXIT_ERROR })
 }
