@@ -118,6 +118,16 @@ fn a_word_is_looked_for_in_the_catalogue_and_a_run_by_time_and_workload() {
     let scan = mamba.lines().find(|line| line.contains(",SM1,")).unwrap();
     assert!(scan.contains("selective scan") && scan.contains("not yet: "), "{scan}");
     assert!(bench.ok(&["list", "double"]).contains("workload"), "what is here is found too");
+    for (words, kind, part) in [
+        (&["moon"][..], "device,moon,", "unavailable: no rocket"),
+        (&["good/moon"], "variant,good/moon/f32/", "of double"),
+        (&["claims", "fa3"], "claim,fa3-speed,", "FlashAttention-3"),
+        (&["workloads", "double"], "workload,double,", "works"),
+        (&["queries", "speedup"], "query,speedup,", "works"),
+    ] {
+        let found = bench.ok(&[&["list", "--format", "csv"][..], words].concat());
+        assert!(found.lines().any(|line| line.starts_with(kind) && line.contains(part)), "{words:?}: {found}");
+    }
     bench.fails(&["list", "worklods"], 4, &["did you mean `workloads`"]);
 
     let listed = |words: &[&str]| {

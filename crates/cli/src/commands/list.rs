@@ -109,19 +109,24 @@ fn implementations(known: &Description) -> Result<RecordBatch, Failure> {
     ])
 }
 
-fn variants(known: &Description) -> Result<RecordBatch, Failure> {
+/// Every implementation on every device: workload, label, and why it cannot run here.
+pub fn variants_of(known: &Description) -> Vec<(String, String, Option<String>)> {
     let mut rows = Vec::new();
     for implementation in &known.implementations {
         for device in known.devices.iter().filter(|device| implementation.devices.contains(&device.name)) {
-            let here = device.unavailable.clone().unwrap_or_else(|| "here".into());
             let variant = format!("{}/{}/f32/{}t", implementation.name, device.name, all_threads());
-            rows.push((implementation.workload.clone(), variant, here));
+            rows.push((implementation.workload.clone(), variant, device.unavailable.clone()));
         }
     }
+    rows
+}
+
+fn variants(known: &Description) -> Result<RecordBatch, Failure> {
+    let rows = variants_of(known);
     text_batch(&[
         column("workload", &rows, |row| row.0.clone()),
         column("variant", &rows, |row| row.1.clone()),
-        column("available", &rows, |row| row.2.clone()),
+        column("available", &rows, |row| row.2.clone().unwrap_or_else(|| "here".into())),
     ])
 }
 
