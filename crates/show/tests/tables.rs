@@ -2,7 +2,7 @@
 //! and in CI failed.
 
 use benchbook_charts::Browser;
-use benchbook_show::{Cells, SCRIPT, STYLE, html_table};
+use benchbook_show::{Cells, SCRIPT, STYLE, escaped, html_table};
 use serde_json::{Value, json};
 
 /// What JupyterLab says of every table in an output.
@@ -42,14 +42,25 @@ const LOOK: &str = r#"<script>addEventListener("load", () => {
   document.body.append(place);
 });</script>"#;
 
-fn said() -> Option<Value> {
-    let browser = match Browser::find() {
-        Ok(browser) => browser,
-        Err(error) => {
+fn browser() -> Option<Browser> {
+    Browser::find()
+        .inspect_err(|error| {
             assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI must have a browser: {error}");
-            return None;
-        }
-    };
+        })
+        .ok()
+}
+
+/// What a page leaves in the element `said`, as JSON.
+fn seen(browser: &Browser, body: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    std::fs::write(&page, format!("<!doctype html><meta charset=\"utf-8\">{body}")).unwrap();
+    let dom = browser.dom(&page).unwrap();
+    let said = dom.rsplit_once("<pre id=\"said\">").and_then(|(_, rest)| rest.split_once("</pre>")).unwrap().0;
+    serde_json::from_str(said).unwrap()
+}
+
+fn said(browser: &Browser) -> Value {
     let rows = [
         ("s512", "1.500 ms"),
         ("s64", "999.0 ns"),
@@ -73,18 +84,32 @@ fn said() -> Option<Value> {
         "<div style=\"width:300px\"><div class=\"jp-OutputArea-output jp-RenderedHTMLCommon\"><style>{STYLE}</style>{table}\
          <script>{SCRIPT}</script><script>{SCRIPT}</script></div></div>"
     );
-    let folder = tempfile::tempdir().unwrap();
-    let page = folder.path().join("page.html");
-    let html = format!("<!doctype html><meta charset=\"utf-8\"><style>{NOTEBOOK}</style><body>{output}{LOOK}");
-    std::fs::write(&page, html).unwrap();
-    let dom = browser.dom(&page).unwrap();
-    let said = dom.rsplit_once("<pre id=\"said\">").and_then(|(_, rest)| rest.split_once("</pre>")).unwrap().0;
-    Some(serde_json::from_str(said).unwrap())
+    seen(browser, &format!("<style>{NOTEBOOK}</style><body>{output}{LOOK}"))
+}
+
+#[test]
+fn on_a_phone_a_long_name_leaves_room_for_the_others() {
+    let Some(browser) = browser() else { return };
+    let name = "attention b4 h16 s4096 d128 causal, with a block mask and a window";
+    let cells = Cells {
+        header: ["case", "time"].map(str::to_owned).to_vec(),
+        numeric: vec![false, true],
+        rows: vec![vec![name.to_owned(), "1.500 ms".to_owned()]],
+    };
+    let page = format!("<!doctype html><style>{STYLE}</style>{}", html_table(&cells, "", &[]));
+    let measure = "<pre id=\"said\"></pre><script>addEventListener('load', () => {
+        const cell = document.querySelector('iframe').contentDocument.querySelector('td');
+        document.getElementById('said').textContent = cell.getBoundingClientRect().width;
+    });</script>";
+    let frame = format!("<iframe style=\"width:360px\" srcdoc=\"{}\"></iframe>{measure}", escaped(&page));
+    let width_px = seen(&browser, &frame).as_f64().unwrap();
+    assert!(width_px < 180.0, "{width_px} of 360 pixels");
 }
 
 #[test]
 fn a_table_sorts_filters_and_keeps_its_first_column() {
-    let Some(said) = said() else { return };
+    let Some(browser) = browser() else { return };
+    let said = said(&browser);
     let as_it_came = "s512 s64 s1024 s128 s16 s256 s2048 s32";
     assert_eq!(said["first"], as_it_came);
     let rising = "999.0 ns 1.000 µs 20.00 µs 1.500 ms 3.000 ms 2.000 s  not measured";
