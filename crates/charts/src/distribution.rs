@@ -13,7 +13,7 @@ use crate::figure::Figure;
 use crate::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, paper_text, value_axis};
 use crate::palette::{Style, style};
 use crate::strip::{fair_limit, jitter, quartiles, thinned, widths};
-use crate::text::{broken, count, counted, height, label, line, significant};
+use crate::text::{because, broken, count, counted, height, label, line, significant};
 use crate::units::TimeUnit;
 
 const TITLE: &str = "Distribution of time per iteration";
@@ -243,7 +243,9 @@ fn strip_label(strip: &Strip, variants: &Names, limit: usize) -> String {
     let all = strip.sorted_ns.len();
     let shown = all.min(limit);
     let size = match all {
-        0 => strip.reason.as_ref().map_or_else(|| "no data".to_owned(), |reason| format!("no data: {}", label(reason))),
+        0 => {
+            strip.reason.as_ref().map_or_else(|| "no data".to_owned(), |reason| because("no data", reason, LABEL_CHARS))
+        }
         _ if shown < all => format!("{} of {} shown", count(shown), count(all)),
         _ => format!("n = {}", count(all)),
     };

@@ -57,23 +57,39 @@ function benchbookFit(figure, width) {
 function benchbookDraw(id) {
   const place = document.getElementById(id);
   const ink = () => getComputedStyle(place).color;
+  const narrow = (px) => px > 0 && px < 640;
+  const { height } = place.style;
+  let width;
   const draw = async () => {
     const figure = JSON.parse(document.getElementById(id + "-data").textContent);
     figure.layout.font.color = ink();
-    const width = place.clientWidth;
-    if (width > 0 && width < 640) {
+    width = place.clientWidth;
+    place.style.height = height;
+    if (narrow(width)) {
       benchbookFit(figure, width);
       place.style.height = figure.layout.height + "px";
     }
+    if (place.dataset.drawn) Plotly.purge(place);
     place.replaceChildren();
     await Plotly.newPlot(place, figure.data, figure.layout, figure.config);
     place.dataset.drawn = "yes";
+  };
+  const failed = (error) => {
+    place.dataset.drawn = "no";
+    place.textContent = "This figure could not be drawn: " + error;
+  };
+  draw().then(() => {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       Plotly.relayout(place, { "font.color": ink() });
     });
-  };
-  draw().catch((error) => {
-    place.dataset.drawn = "no";
-    place.textContent = "This figure could not be drawn: " + error;
-  });
+    // Lines for one narrow width are cut in another; plotly fits the plot itself, 100 ms after the page has changed.
+    let soon;
+    addEventListener("resize", () => {
+      clearTimeout(soon);
+      soon = setTimeout(() => {
+        const now = place.clientWidth;
+        if (now > 0 && now !== width && (narrow(now) || narrow(width))) draw().catch(failed);
+      }, 150);
+    });
+  }).catch(failed);
 }

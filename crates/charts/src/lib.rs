@@ -34,4 +34,4 @@ pub use history::history;
 pub use page::{document, plotly_js, script_once};
 pub use scaling::scaling;
 pub use speedup::speedup;
-pub use text::html as escape_html;
+pub use text::{html as escape_html, in_lines};

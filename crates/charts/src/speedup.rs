@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::figure::Figure;
 use crate::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, value_axis, vertical_rule};
 use crate::palette::{BLUE, GREEN, GREY, VERMILLION};
-use crate::text::{broken, count, fixed, height, label, line, significant};
+use crate::text::{because, broken, count, fixed, height, label, line, significant};
 use crate::whiskers::{Direction, Whisker, drawable, level_text, whiskers};
 
 const TITLE: &str = "Speedup";
@@ -106,11 +106,11 @@ pub fn speedup(batches: &[RecordBatch]) -> Result<Figure> {
     let labels = labels(&rows);
     let told: Vec<String> = rows.iter().map(ratio_text).collect();
     // Either every ratio stands in the line of its label, or every one in a line of its own.
-    let beside = labels
-        .iter()
-        .zip(&told)
-        .all(|(label, told)| height(label) == 1 && label.chars().count() + told.chars().count() < LABEL_CHARS);
-    let lines = labels.iter().map(|label| height(label)).max().unwrap_or(1) + usize::from(!beside);
+    let beside = labels.iter().zip(&told).all(|(label, told)| {
+        height(label) + height(told) == 2 && label.chars().count() + told.chars().count() < LABEL_CHARS
+    });
+    let of_row = |(label, told): (&String, &String)| height(label) + if beside { 0 } else { height(told) };
+    let lines = labels.iter().zip(&told).map(of_row).max().unwrap_or(1);
     let row_px = ROW_PX + LABEL_PX * lines as f64;
     let slots = places.iter().copied().fold(0.0, f64::max) + 1.0;
     frame.plot_px = row_px * slots;
@@ -142,7 +142,7 @@ pub fn speedup(batches: &[RecordBatch]) -> Result<Figure> {
             frame.annotations.push(above_row(label, *place, CLEAR_PX));
             frame.annotations.push(ratio.x(1.0).x_anchor(Anchor::Right));
         } else {
-            frame.annotations.push(above_row(label, *place, CLEAR_PX + LABEL_PX));
+            frame.annotations.push(above_row(label, *place, CLEAR_PX + LABEL_PX * height(told) as f64));
             frame.annotations.push(ratio);
         }
     }
@@ -247,7 +247,7 @@ fn ratio_text(row: &Row) -> String {
         return row
             .reason
             .as_ref()
-            .map_or_else(|| "no ratio".to_owned(), |reason| format!("no ratio: {}", label(reason)));
+            .map_or_else(|| "no ratio".to_owned(), |reason| because("no ratio", reason, LABEL_CHARS));
     };
     match row.interval {
         Some((low, high)) if high > low => {
@@ -282,6 +282,14 @@ mod tests {
         assert_eq!(ratio_text(&row(152.4, 140.1, 170.2)), "152× [140, 170]");
         assert_eq!(ratio_text(&row(2.0, 2.0, 2.0)), "2× [2, 2]");
         assert_eq!(ratio_text(&row(2.0, f64::NAN, 2.0)), "2×, no interval");
+    }
+
+    #[test]
+    fn a_long_reason_has_lines() {
+        let reason = Some("the candidate was ended after 300 s without a word".to_owned());
+        let told = ratio_text(&Row { ratio: None, reason, ..row(1.0, 0.9, 1.1) });
+        assert!(told.starts_with("no ratio: the candidate was ended<br>"), "{told}");
+        assert!(told.split("<br>").all(|line| line.chars().count() <= LABEL_CHARS), "{told}");
     }
 
     #[test]

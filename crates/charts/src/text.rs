@@ -12,7 +12,16 @@ pub(crate) fn label(text: &str) -> String {
 
 /// A name as a plotly label in lines of at most `most` characters.
 pub(crate) fn broken(text: &str, most: usize) -> String {
-    lines(&shortened(text, LABEL), most).iter().map(|line| literal(line)).collect::<Vec<_>>().join("<br>")
+    literal_lines(&shortened(text, LABEL), most)
+}
+
+/// `what: reason` in lines of at most `most` characters, with at most 48 characters of the reason.
+pub(crate) fn because(what: &str, reason: &str, most: usize) -> String {
+    literal_lines(&format!("{what}: {}", shortened(reason, LABEL)), most)
+}
+
+fn literal_lines(text: &str, most: usize) -> String {
+    in_lines(pieces(text, most), most).iter().map(|line| literal(line)).collect::<Vec<_>>().join("<br>")
 }
 
 /// Number of lines of a label.
@@ -20,23 +29,33 @@ pub(crate) fn height(label: &str) -> usize {
     1 + label.matches("<br>").count()
 }
 
-/// Lines of at most `most` characters (≥ 1), broken after spaces and slashes, and within a longer word.
-fn lines(text: &str, most: usize) -> Vec<String> {
-    let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
-    for word in text.split_inclusive([' ', '/']) {
-        let length = word.trim_end_matches(' ').chars().count();
-        for (place, c) in word.chars().enumerate() {
-            let full = if place == 0 { used + length > most } else { used >= most && c != ' ' };
-            if full && used > 0 {
-                lines.push(std::mem::take(&mut line));
-                used = 0;
-            }
-            line.push(c);
-            used += 1;
+/// Pieces of at most `most` characters (≥ 1), cut after spaces and slashes, and within a longer word.
+fn pieces(text: &str, most: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    for mut word in text.split_inclusive([' ', '/']) {
+        while word.trim_end().chars().count() > most {
+            let (piece, rest) = word.split_at(word.char_indices().nth(most).map_or(word.len(), |(at, _)| at));
+            pieces.push(piece);
+            word = rest;
+        }
+        pieces.push(word);
+    }
+    pieces
+}
+
+/// The pieces of a text in lines of at most `most` characters; a longer piece stands whole.
+pub fn in_lines<'a>(pieces: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for piece in pieces {
+        if line.is_empty() || line.chars().count() + piece.trim_end().chars().count() <= most {
+            line.push_str(piece);
+        } else {
+            lines.push(line.trim_end().to_owned());
+            line = piece.trim_start().to_owned();
         }
     }
-    lines.push(line);
-    lines.into_iter().map(|line| line.trim_end_matches(' ').to_owned()).collect()
+    lines.push(line.trim_end().to_owned());
+    lines
 }
 
 /// A line of text (a title, a hover text) of at most 140 characters, shown literally.
@@ -183,8 +202,10 @@ mod tests {
         assert_eq!(broken("one two three", 7), "one two<br>three");
         assert_eq!(broken("<&>aaaa", 3), "&lt;&amp;&gt;<br>aaa<br>a");
         assert_eq!(height(&broken("one two three", 7)), 2);
+        assert_eq!(because("no data", "it was ended", 12), "no data: it<br>was ended");
         for most in 1..12 {
-            let longest = lines("ab  cdefghi/j klm", most).iter().map(|line| line.chars().count()).max();
+            let lines = in_lines(pieces("ab  cdefghi/j klm", most), most);
+            let longest = lines.iter().map(|line| line.chars().count()).max();
             assert!(longest.is_some_and(|longest| longest <= most), "{most}");
         }
     }

@@ -1,5 +1,7 @@
 //! Which columns of a table are shown, and how wide, so that it keeps to the width of a terminal.
 
+use benchbook_charts::in_lines;
+
 use crate::cells::Cells;
 
 /// Where a cell may be broken: between words, and within the name of a variant.
@@ -102,20 +104,7 @@ fn breaks(numeric: bool) -> &'static [char] {
 }
 
 fn broken(text: &str, width: usize, at: &[char]) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for paragraph in text.split('\n') {
-        let mut line = String::new();
-        for piece in pieces(paragraph, at) {
-            if line.is_empty() || length(&line) + length(piece.trim_end()) <= width {
-                line.push_str(piece);
-            } else {
-                lines.push(line.trim_end().to_owned());
-                line = piece.trim_start().to_owned();
-            }
-        }
-        lines.push(line.trim_end().to_owned());
-    }
-    lines.join("\n")
+    text.split('\n').flat_map(|paragraph| in_lines(pieces(paragraph, at), width)).collect::<Vec<_>>().join("\n")
 }
 
 /// The pieces between which a line may be broken; a single character goes with what follows it.

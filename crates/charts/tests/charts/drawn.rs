@@ -1,9 +1,10 @@
 //! Every figure drawn by a real browser. Without one: skipped, and in CI failed.
 
 use crate::common::{batch, browser, figures, floats, integers, text};
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use benchbook_charts::{Browser, Figure, distribution, document, history, scaling, script_once, speedup};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Counts, once all is drawn, what is in each figure; the browser's own DOM is asked, so scripts do not count.
 const COUNT: &str = r##"<pre id="counts"></pre><script>
@@ -78,24 +79,33 @@ fn every_figure_is_drawn() {
     assert!(texts(&told["figure-2"]).contains(&"1.52× [1.40, 1.71]"));
 }
 
-#[test]
-fn a_phone_shows_every_text_whole() {
-    let Some(browser) = browser() else { return };
+/// One figure of each kind with the longest names, and a row that has only a reason.
+fn long_texts() -> Vec<Figure> {
     let long =
         ["block-sparse-flash-attention/libtorch-mkl/f32/2t", "fused/flex/f32/2t", "block-sparse/libtorch-mkl/bf16/2t"];
     let case = "attention b4 h16 s4096 d128 causal, with a block mask";
-    let cases = || text([case, case, "s64"]);
     let times = || floats([1.234_5e6, 2.345_6e6, 0.4e6]);
-    let figures: Vec<Figure> = [
-        distribution(&[batch(vec![("case_name", cases()), ("variant", text(long)), ("time_ns", times())])]),
+    let cases = || text([case, case, "s64", "s64"]);
+    let variants = || text([long[0], long[1], long[2], long[0]]);
+    let reasons = || -> ArrayRef {
+        Arc::new(StringArray::from(vec![None, None, None, Some("the worker was ended after 300 s without an answer")]))
+    };
+    [
+        distribution(&[batch(vec![
+            ("case_name", cases()),
+            ("variant", variants()),
+            ("time_ns", floats([Some(1.234_5e6), Some(2.345_6e6), Some(0.4e6), None])),
+            ("reason", reasons()),
+        ])]),
         speedup(&[batch(vec![
             ("case_name", cases()),
-            ("candidate", text(long)),
-            ("baseline", text(["naive/libtorch-mkl/f32/2t"; 3])),
-            ("ratio", floats([1.234_56, 0.987_65, 3.0])),
-            ("low", floats([1.233_1, 0.912_34, 2.9])),
-            ("high", floats([1.236_2, 1.012_34, 3.1])),
-            ("verdict", text(["faster", "undecided", "equivalent in the processes seen"])),
+            ("candidate", variants()),
+            ("baseline", text(["naive/libtorch-mkl/f32/2t"; 4])),
+            ("ratio", floats([Some(1.234_56), Some(0.987_65), Some(3.0), None])),
+            ("low", floats([Some(1.233_1), Some(0.912_34), Some(2.9), None])),
+            ("high", floats([Some(1.236_2), Some(1.012_34), Some(3.1), None])),
+            ("verdict", text(["faster", "undecided", "equivalent in the processes seen", "undecided"])),
+            ("reason", reasons()),
         ])]),
         scaling(&[batch(vec![
             ("variant", text([long[0], long[0], long[2]])),
@@ -109,20 +119,37 @@ fn a_phone_shows_every_text_whole() {
     ]
     .into_iter()
     .map(|figure| figure.expect("drawn"))
-    .collect();
-    // A phone's 360 CSS pixels without the margins of a page; a desktop beside it.
-    for width_px in [328, 1000] {
+    .collect()
+}
+
+#[test]
+fn a_phone_shows_every_text_whole_and_so_it_does_when_turned() {
+    let Some(browser) = browser() else { return };
+    let figures = long_texts();
+    // A phone's 360 CSS pixels without the margins of a page, held upright or turned; a desktop beside it.
+    for (first_px, then_px) in [(328, 328), (1000, 1000), (1000, 328), (328, 1000), (600, 328)] {
         let ids = (1..).map(|number| format!("figure-{number}"));
         let divs: String = figures.iter().zip(ids).map(|(figure, id)| figure.html_div(&id)).collect();
         let head = "<!doctype html><meta charset=\"utf-8\">";
-        let page = format!("{head}{}<main style=\"width:{width_px}px\">{divs}</main>{COUNT}", script_once());
-        let told = seen(&browser, &page);
+        let turn = format!(
+            "<script>addEventListener('load', () => setTimeout(() => {{
+                document.querySelector('main').style.width = '{then_px}px';
+                dispatchEvent(new Event('resize'));
+            }}, 100));</script>"
+        );
+        let main = format!("<main style=\"width:{first_px}px\">{divs}</main>");
+        let told = seen(&browser, &format!("{head}{}{main}{turn}{COUNT}", script_once()));
         for id in ["figure-1", "figure-2", "figure-3", "figure-4"] {
             assert_eq!(told[id]["drawn"], "yes", "{id}");
-            assert_eq!(told[id]["cut"], serde_json::json!([]), "{id} at {width_px} px");
+            assert_eq!(told[id]["cut"], serde_json::json!([]), "{id} at {first_px}, then {then_px} px");
         }
-        let words =
-            [("figure-1", "libtorch-mkl/f32/2t"), ("figure-2", "1.2346× [1.2331, 1.2362]"), ("figure-3", "n^1.93")];
+        let words = [
+            ("figure-1", "libtorch-mkl/f32/2t"),
+            ("figure-1", "no data: the worker was ended"),
+            ("figure-2", "1.2346× [1.2331, 1.2362]"),
+            ("figure-2", "no ratio: the worker was ended"),
+            ("figure-3", "n^1.93"),
+        ];
         for (id, word) in words {
             assert!(texts(&told[id]).iter().any(|text| text.contains(word)), "{id}: {}", told[id]);
         }
