@@ -63,7 +63,7 @@ fn stands(line: &str, word: &str) -> bool {
 }
 
 fn time(path: &str, code: &str) -> Vec<String> {
-    // Tests wait with a deadline; what they assert is never a speed.
+    // Tests wait with a deadline; what they assert of a time comes from a record.
     if is_test(path) || allowed(path, &MAY_READ_TIME) {
         return Vec::new();
     }
