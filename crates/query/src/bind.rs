@@ -45,10 +45,14 @@ pub(crate) fn bind(
     if !missing.is_empty() {
         return Err(Error::MissingParameter { names: missing });
     }
+    let of = |name: &str| {
+        let param = query.params.iter().find(|param| param.name == name);
+        param.and_then(|param| given.get(name).or(param.default.as_ref()))
+    };
     let mut bound = Bound::default();
     for param in &query.params {
         let asked = given.get(&param.name);
-        let Some(text) = asked.or(param.default.as_ref()) else {
+        let Some(text) = of(&param.name) else {
             continue;
         };
         let value = match param.kind {
@@ -57,13 +61,25 @@ pub(crate) fn bind(
                 bound.runs.get_or_insert_default().extend(run_id.clone());
                 ScalarValue::Utf8(run_id)
             }
-            ParamKind::Variant => in_store("variant or implementation", text, facts()?.variants())?,
+            ParamKind::Variant => {
+                let (what, columns) = named_by(of("by"));
+                in_store(what, text, facts()?.names(columns))?
+            }
             ParamKind::Parameter => in_store("parameter", text, facts()?.params.clone())?,
             _ => plain(param, text)?,
         };
         bound.values.push((param.name.clone(), value));
     }
     Ok(bound)
+}
+
+/// What a side of a comparison is named by where the two sides differ `by` this, and the columns with such names.
+fn named_by(by: Option<&String>) -> (&'static str, &'static [&'static str]) {
+    match by.map(String::as_str) {
+        Some("device") => ("device", &["device"]),
+        Some("dtype") => ("dtype", &["dtype"]),
+        _ => ("variant or implementation", &["variant", "implementation"]),
+    }
 }
 
 /// The id of a run; none where the default selects a run of a store without runs.

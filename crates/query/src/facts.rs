@@ -124,10 +124,10 @@ impl Facts {
         Ok(Self { batch, params: names, any_bad, left_out })
     }
 
-    /// The words by which a variant can be named: variants, implementations, devices and dtypes, in order.
-    pub(crate) fn variants(&self) -> Vec<String> {
-        let mut names: Vec<String> = ["variant", "implementation", "device", "dtype"]
-            .into_iter()
+    /// The different texts of these columns, in order.
+    pub(crate) fn names(&self, columns: &[&str]) -> Vec<String> {
+        let mut names: Vec<String> = columns
+            .iter()
             .filter_map(|name| self.batch.column_by_name(name)?.as_string_view_opt())
             .flat_map(|column| column.iter().flatten().map(str::to_owned))
             .collect();

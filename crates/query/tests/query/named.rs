@@ -154,6 +154,17 @@ fn a_baseline_is_the_variant_on_the_same_device_where_there_is_one() {
         |by: &str, baseline: &str| session.named("speedup", &given(&[("by", by), ("baseline", baseline)])).unwrap();
     assert_eq!(pairs(&by("device", "flex")), ["naive/flex/f32 naive/libtorch/f32"]);
     assert_eq!(pairs(&by("dtype", "f32")), ["flash/flex/f32 flash/flex/bf16"]);
+    // A name of another kind is none of these, and no empty table.
+    let refused: [(&[(&str, &str)], &str); 4] = [
+        (&[("baseline", "flex")], "no variant or implementation `flex`"),
+        (&[("by", "device"), ("baseline", "flx")], "no device `flx` in this store; did you mean `flex`?"),
+        (&[("by", "device")], "no device `naive` in this store; there are flex, libtorch, moon"),
+        (&[("by", "dtype"), ("baseline", "flex")], "no dtype `flex` in this store; there are bf16, f32"),
+    ];
+    for (params, told) in refused {
+        let error = session.named("speedup", &given(params)).unwrap_err().to_string();
+        assert!(error.starts_with(told), "{params:?}: {error}");
+    }
 }
 
 #[test]
