@@ -35,12 +35,7 @@ impl By {
     /// # Errors
     /// [`Error::Nothing`] for a run without trials.
     pub(crate) fn baseline(self, session: &Session, run_id: &str) -> Result<String> {
-        let column = self.name();
-        let answer = session.sql(&format!(
-            "select distinct {column} as name from trials where run_id = {} order by 1",
-            quoted(run_id)
-        ))?;
-        let names: Vec<String> = rows(&answer).filter_map(|row| row.text("name")).collect();
+        let names = distinct(session, run_id, self.name())?;
         let usual = match self {
             Self::Implementation => baseline_of(names.iter().map(String::as_str)),
             Self::Device => names.iter().map(String::as_str).find(|name| *name == "flex"),
@@ -49,4 +44,11 @@ impl By {
         let nothing = || Error::Nothing(format!("run {run_id} has no trials, there is nothing to compare"));
         usual.map(str::to_owned).or_else(|| names.first().cloned()).ok_or_else(nothing)
     }
+}
+
+/// The values of a column of the trials of a run, in order.
+pub(crate) fn distinct(session: &Session, run_id: &str, column: &str) -> Result<Vec<String>> {
+    let answer = session
+        .sql(&format!("select distinct {column} as name from trials where run_id = {} order by 1", quoted(run_id)))?;
+    Ok(rows(&answer).filter_map(|row| row.text("name")).collect())
 }

@@ -8,7 +8,7 @@ use benchbook_core::on_one_line;
 use benchbook_query::{Answer, Session, quoted};
 use benchbook_record::environment_difference;
 
-use crate::by::By;
+use crate::by::{By, distinct};
 use crate::cells::Cells;
 use crate::gaps::gaps;
 use crate::scaling::with_text;
@@ -49,8 +49,8 @@ pub fn within_by(session: &Session, run: &str, by: By, baseline: Option<&str>) -
     };
     let given = [("run", run.run_id.as_str()), ("baseline", baseline.as_str()), ("by", by.name())];
     let answer = session.named("speedup", &params(&given))?;
-    if !verdicts::compared(&answer) {
-        return Err(nothing_to_compare(session, &run.run_id, &baseline)?);
+    if answer.rows() == 0 {
+        return Err(nothing_to_compare(session, &run.run_id, by, &baseline)?);
     }
     let beside = match by {
         By::Implementation => format!("baseline {baseline}"),
@@ -110,12 +110,14 @@ pub fn default_baseline(session: &Session, run_id: &str) -> Result<String> {
 ///
 /// # Errors
 /// A store that cannot be read.
-pub fn nothing_to_compare(session: &Session, run_id: &str, baseline: &str) -> Result<Error> {
-    let answer =
-        session.sql(&format!("select distinct variant from trials where run_id = {} order by 1", quoted(run_id)))?;
-    let names = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
-    let variants = names.collect::<Vec<_>>().join(", ");
-    let text = format!("run {run_id} has nothing to compare with `{baseline}`; its variants are {variants}");
+pub fn nothing_to_compare(session: &Session, run_id: &str, by: By, baseline: &str) -> Result<Error> {
+    let (column, sides) = match by {
+        By::Implementation => ("variant", "variants"),
+        By::Device => ("device", "devices"),
+        By::Dtype => ("dtype", "dtypes"),
+    };
+    let names = distinct(session, run_id, column)?.join(", ");
+    let text = format!("run {run_id} has nothing to compare with `{baseline}`; its {sides} are {names}");
     Ok(Error::Nothing([vec![text], warnings(session, run_id)?].concat().join("\n")))
 }
 

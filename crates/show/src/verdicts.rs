@@ -37,6 +37,11 @@ impl Row<'_> {
         self.float("speedup").map_or_else(String::new, |ratio| format!("{ratio:.3}×"))
     }
 
+    /// A time of the blocks that are compared; a lost comparison has none, and its reason says why.
+    fn time(&self, name: &str) -> String {
+        self.float(name).map_or_else(String::new, duration)
+    }
+
     fn interval(&self) -> String {
         match (self.float("low"), self.float("high")) {
             (Some(low), Some(high)) => format!("{low:.3} – {high:.3}"),
@@ -70,8 +75,8 @@ pub fn paired(answer: &Answer) -> Cells {
             row.case(),
             row.word("baseline"),
             row.word("candidate"),
-            time(row.float("baseline_ns")),
-            time(row.float("candidate_ns")),
+            row.time("baseline_ns"),
+            row.time("candidate_ns"),
             row.ratio(),
             row.interval(),
             row.word("said"),
@@ -156,11 +161,6 @@ pub fn weak(answer: &Answer) -> bool {
 /// Whether any comparison is lost: it has a reason in place of a ratio.
 pub(crate) fn lost(answer: &Answer) -> bool {
     rows(answer).any(|row| !row.is_compared())
-}
-
-/// Whether anything was compared: the others are lost, each a row with its reason.
-pub(crate) fn compared(answer: &Answer) -> bool {
-    rows(answer).any(|row| row.is_compared())
 }
 
 /// Whether anything is undecided, lost, or decided on too little to gate.

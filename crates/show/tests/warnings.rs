@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use benchbook_query::Session;
 use benchbook_record::{CheckRow, LocalStore, OutcomeRow, Phase, RunRow, RunWriter, SampleRow, Status, TrialRow};
-use benchbook_show::{default_baseline, figures, gated, undecided, warnings, weak, within};
+use benchbook_show::{By, default_baseline, figures, gated, undecided, warnings, weak, within, within_by};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -140,7 +140,7 @@ fn a_killed_run_is_named_with_all_that_it_lacks() {
 }
 
 #[test]
-fn a_run_of_unchecked_trials_compares_nothing_and_says_why() {
+fn a_run_of_unchecked_trials_is_undecided_and_says_why() {
     let fixture = Fixture::new();
     let mut writer = fixture.writer(PLAN);
     for (number, name) in [(0, "naive"), (1, "flash")] {
@@ -149,12 +149,28 @@ fn a_run_of_unchecked_trials_compares_nothing_and_says_why() {
     writer.flush().unwrap();
     let run_id = writer.run_id().to_owned();
     drop(writer);
-    let error = within(&fixture.session(), &run_id, None).unwrap_err().to_string();
-    for part in
-        ["nothing to compare with `naive`", "interrupted", "flash/flex/f32/2t is missing in attention s1 (1 unchecked"]
-    {
-        assert!(error.contains(part), "{part}: {error}");
+    let comparison = within(&fixture.session(), &run_id, None).unwrap();
+    let row = comparison.cells.rows[0].join(" | ");
+    assert!(comparison.cells.rows.len() == 1 && row.contains("undecided"), "{row}");
+    assert!(row.contains("baseline unchecked, candidate unchecked") && undecided(&comparison.answer), "{row}");
+    let told = comparison.warnings.join("\n");
+    for part in ["interrupted", "flash/flex/f32/2t is missing in attention s1 (1 unchecked"] {
+        assert!(told.contains(part), "{part}: {told}");
     }
+}
+
+#[test]
+fn what_has_nothing_beside_it_says_what_there_is() {
+    let fixture = Fixture::new();
+    let run_id = whole(&fixture, PLAN, &[1, 2]);
+    let session = fixture.session();
+    let error = |by, baseline| within_by(&session, &run_id, by, baseline).unwrap_err().to_string();
+    let asked = error(By::Device, Some("naive"));
+    assert!(asked.contains("no device `naive`") && asked.contains("there are flex"), "{asked}");
+    let device = error(By::Device, None);
+    assert!(device.contains("nothing to compare with `flex`; its devices are flex"), "{device}");
+    let dtype = error(By::Dtype, None);
+    assert!(dtype.contains("nothing to compare with `f32`; its dtypes are f32"), "{dtype}");
 }
 
 #[test]
@@ -174,6 +190,7 @@ fn a_case_that_is_lost_is_a_row_of_every_table_and_chart() {
     let shown: Vec<String> = comparison.cells.rows.iter().map(|row| row.join(" | ")).collect();
     assert!(shown.len() == 2 && shown[0].contains("s1") && shown[0].contains("faster"), "{shown:?}");
     assert!(["s2", "undecided", "baseline unchecked"].iter().all(|part| shown[1].contains(part)), "{shown:?}");
+    assert!(!shown[1].contains("not measured"), "flash was measured, in blocks that have no pair: {shown:?}");
     let answer = &comparison.answer;
     assert!(undecided(answer), "a gate for what is undecided does not pass");
     assert!(!gated(answer, "slower") && !weak(answer), "what was compared rests on five replicates");

@@ -6,7 +6,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use benchbook_measure::record::{RunRow, Store};
 use benchbook_query::{Answer, Session, quoted};
-use benchbook_show::{Cells, counts, default_baseline, nothing_to_compare, paired, paired_speedup, warnings, weak};
+use benchbook_show::{By, Cells, counts, default_baseline, nothing_to_compare, paired, paired_speedup, warnings, weak};
 use serde::Serialize;
 
 use crate::error::Failure;
@@ -62,7 +62,7 @@ impl Content {
         };
         let compared = paired_speedup(session, &entry.run_id, &baseline)?;
         if compared.rows() == 0 && asked {
-            return Err(nothing_to_compare(session, &entry.run_id, &baseline)?.into());
+            return Err(nothing_to_compare(session, &entry.run_id, By::Implementation, &baseline)?.into());
         }
         let mut left_out = warnings(session, &entry.run_id)?;
         left_out.extend(compared.left_out.to_string().lines().map(str::to_owned));

@@ -72,12 +72,12 @@ impl Asker {
         let said = process::output(ask().args(compare), remedy);
         let wall_s = started.elapsed().as_secs_f64();
         // A run without a valid pair is an answer too: that nothing can be said.
-        let Ok(said) = said else {
-            return Ok(Answer { wall_s, ..undecided("nothing to compare") });
-        };
+        let nothing = Answer { wall_s, ..undecided("nothing to compare") };
+        let Ok(said) = said else { return Ok(nothing) };
         let rows = parse(&said)?;
         let row = &rows[0];
         let number = |name: &str| row[name].as_f64();
+        let Some(speedup) = number("speedup") else { return Ok(nothing) };
         // benchbook gives time without over time with the extra share.
         let low = number("high").map_or(0.0, |high| 1.0 / high);
         let high = number("low").map_or(1e9, |low| 1.0 / low);
@@ -92,7 +92,7 @@ impl Asker {
         Ok(Answer {
             significant: direction != "none",
             direction: direction.into(),
-            ratio: number("speedup").map_or(1.0, |ratio| 1.0 / ratio),
+            ratio: 1.0 / speedup,
             low,
             high,
             wall_s,
