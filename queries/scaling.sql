@@ -16,6 +16,7 @@ WITH samples_at AS (
         other_params(t.params, CAST($x AS VARCHAR) || ',' || CAST($along AS VARCHAR)) AS fixed,
         param(t.params, CAST($x AS VARCHAR)) AS x,
         r.replicate,
+        r.trial,
         r.time_ns
     FROM results r
     JOIN trials t ON t.run_id = r.run_id AND t.trial = r.trial
@@ -29,6 +30,7 @@ replicates AS (
         fixed,
         x,
         replicate,
+        min(trial) AS first_trial,
         count(*) AS n,
         order_summary(time_ns)['median'] AS time_ns
     FROM samples_at
@@ -42,6 +44,7 @@ points AS (
         cache,
         fixed,
         x,
+        min(first_trial) AS first_trial,
         count(*) AS replicates,
         sum(n) AS n,
         replicate_median(time_ns, replicate) AS time_ns,
@@ -49,6 +52,9 @@ points AS (
         replicate_high(time_ns, replicate) AS high_ns
     FROM replicates
     GROUP BY workload, variant, cache, fixed, x
+),
+placed AS (
+    SELECT *, min(first_trial) OVER (PARTITION BY workload, cache, fixed) AS place FROM points
 ),
 lines AS (
     SELECT workload, variant, cache, fixed, replicate, count(*) AS sizes, power_exponent(x, time_ns) AS exponent
@@ -85,7 +91,7 @@ SELECT
     f.exponent,
     f.exponent_low,
     f.exponent_high
-FROM points p
+FROM placed p
 JOIN fits f
     ON f.workload = p.workload AND f.variant = p.variant AND f.cache = p.cache AND f.fixed = p.fixed
-ORDER BY p.workload, p.fixed, p.cache, p.variant, p.x
+ORDER BY p.place, p.variant, p.x

@@ -56,6 +56,16 @@ fn notebooks_are_committed_without_outputs_and_short() {
     }
 }
 
+#[test]
+fn notebooks_show_cases_in_the_order_of_the_plan() {
+    let by_name = |line: &&str| line.rsplit_once("order by").is_some_and(|(_, keys)| keys.contains("case_name"));
+    for path in notebooks() {
+        let text = fs::read_to_string(&path).unwrap();
+        let sorted: Vec<&str> = text.lines().filter(by_name).collect();
+        assert!(sorted.is_empty(), "{} sorts cases as text: {sorted:?}", path.display());
+    }
+}
+
 /// What the cells of a notebook declare to show, of one kind.
 fn declared(path: &Path, kind: &str) -> u64 {
     let notebook: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();

@@ -14,7 +14,8 @@ use crate::Result;
 /// A line through fewer points says nothing about an exponent.
 const LEAST_POINTS: usize = 3;
 
-/// Time against size, one figure for each workload and set of fixed parameters with at least three sizes.
+/// Time against size, one figure for each workload and set of fixed parameters with at least three sizes, in the order
+/// of the plan.
 ///
 /// # Errors
 /// A store that cannot be read.
@@ -34,9 +35,12 @@ pub fn figures(session: &Session, run_id: &str) -> Result<Vec<Figure>> {
         let all = concat_batches(&answer.schema, &answer.batches)?;
         let text = |name: &str| all.column_by_name(name).and_then(|column| column.as_string_opt::<i32>().cloned());
         let (Some(workloads), Some(fixed)) = (text("workload"), text("fixed")) else { continue };
-        let mut groups: Vec<&str> = fixed.iter().flatten().collect();
-        groups.sort_unstable();
-        groups.dedup();
+        let mut groups: Vec<&str> = Vec::new();
+        for group in fixed.iter().flatten() {
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
         for group in groups {
             let mask: BooleanArray = (0..all.num_rows())
                 .map(|row| Some(workloads.value(row) == workload && fixed.value(row) == group))

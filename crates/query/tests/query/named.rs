@@ -195,6 +195,22 @@ fn answers_are_in_the_order_of_trials() {
 }
 
 #[test]
+fn lines_of_a_sweep_are_in_the_order_of_trials() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for (number, (heads, size)) in (0..).zip([64, 1024].into_iter().flat_map(|h| [1, 2, 3].map(|s| (h, s)))) {
+            let params = json!({"heads": {"int": heads}, "size": {"int": size}});
+            add(writer, &trial(number, "naive", &format!("h{heads} s{size}"), 0, params));
+            writer.sample(&sample(number, 0, number, 1_000 * size)).unwrap();
+        }
+    });
+    let answer = fixture.session().named("scaling", &given(&[("x", "size"), ("along", "")])).unwrap();
+    let mut lines: Vec<String> = texts(&answer, "fixed").into_iter().flatten().collect();
+    lines.dedup();
+    assert_eq!(lines, ["heads=64", "heads=1024"]);
+}
+
+#[test]
 fn summary() {
     let fixture = fixture();
     let answer = fixture.session().named("summary", &given(&[])).unwrap();
