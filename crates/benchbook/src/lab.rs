@@ -11,7 +11,7 @@ use benchbook_measure::InProcess;
 use benchbook_query::{Answer, Session, default_memory_bytes};
 use benchbook_record::{LocalStore, Store};
 use benchbook_show::{
-    Comparison, across, distribution_figure, history_figures, scaling_figures, speedup_figure, within,
+    By, Comparison, across, distribution_figure, history_figures, scaling_figures, speedup_figure, within_by,
 };
 
 use crate::{Error, Result, host, offer, opened};
@@ -104,7 +104,16 @@ impl Lab {
     /// # Errors
     /// An unknown run, or a run with nothing beside the baseline.
     pub fn compare(&self, run: impl AsRef<str>, baseline: &str) -> Result<Comparison> {
-        Ok(within(&self.session()?, run.as_ref(), Some(baseline))?)
+        self.compare_by(run, By::Implementation, baseline)
+    }
+
+    /// As [`Lab::compare`], where the baseline may be a device or a dtype: each implementation then stands beside itself
+    /// there.
+    ///
+    /// # Errors
+    /// As [`Lab::compare`].
+    pub fn compare_by(&self, run: impl AsRef<str>, by: By, baseline: &str) -> Result<Comparison> {
+        Ok(within_by(&self.session()?, run.as_ref(), by, Some(baseline))?)
     }
 
     /// Compares two runs, unpaired and sequential: descriptive, never *equivalent*.
@@ -190,6 +199,8 @@ mod tests {
     use super::*;
     use arrow::array::AsArray;
     use arrow::datatypes::Int64Type;
+    use benchbook_record::{RunRow, RunWriter, TrialRow};
+    use serde_json::json;
 
     fn total(lab: &Lab) -> i64 {
         let answer = lab.sql("select sum(a) from extra").unwrap();
@@ -205,6 +216,27 @@ mod tests {
         let error = lab.sql(endless).unwrap_err().to_string();
         assert!(error.contains("more than 64 MiB of memory"), "{error}");
         assert_eq!(lab.sql("select 1").unwrap().rows(), 1);
+    }
+
+    #[test]
+    fn an_implementation_stands_beside_itself_on_another_device() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Lab::open(folder.path().join("store")).unwrap();
+        let mut writer = RunWriter::create(&lab.store, &RunRow::new("test")).unwrap();
+        for (trial, device) in [(0, "flex"), (1, "moon")] {
+            let row: TrialRow = serde_json::from_value(json!({
+                "trial": trial, "workload": "attention", "case_name": "a", "params": {},
+                "variant": format!("naive/{device}/f32/2t"), "implementation": "naive", "device": device,
+                "dtype": "f32", "threads": 2, "replicate": 0, "isolation": "process", "input_seed": 7, "cache": "hot",
+            }))
+            .unwrap();
+            writer.trial(&row).unwrap();
+        }
+        writer.finish().unwrap();
+        let compared = lab.compare_by("latest", By::Device, "flex").unwrap();
+        assert_eq!(compared.answer.rows(), 1);
+        assert!(compared.note.contains("beside itself by device, baseline flex"), "{}", compared.note);
+        assert!(lab.compare("latest", "naive").is_err(), "by implementation there is nothing beside it");
     }
 
     #[test]

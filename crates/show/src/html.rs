@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 pub use benchbook_charts::escape_html as escaped;
+use benchbook_query::Answer;
 
 use crate::cells::Cells;
+use crate::ranks::{self, Rank};
 
 /// The look of tables and messages; lines and shades are half transparent, so the page's own colours shine through.
 pub const STYLE: &str = include_str!("table.css");
@@ -20,6 +22,23 @@ const FILTER_FROM: usize = 8;
 /// Every text is escaped; verdicts carry a symbol as well as a colour. Where [`SCRIPT`] runs, the header sorts and a
 /// field filters.
 pub fn table(cells: &Cells, class: &str, under: &[String]) -> String {
+    ranked(cells, class, under, |_, _| None)
+}
+
+/// As [`table`], of the cells of a comparison: a symbol stands before the shortest and the longest time of each case, and
+/// a line says so.
+pub fn comparison(cells: &Cells, answer: &Answer, under: &[String]) -> String {
+    let rank = ranks::cells(answer);
+    let has_ranks = (0..cells.rows.len()).any(|row| cells.header.iter().any(|name| rank(row, name).is_some()));
+    let legend = has_ranks.then(|| {
+        let [(shortest, _), (longest, _)] = [Rank::Shortest, Rank::Longest].map(look);
+        format!("{shortest} is the shortest time of each case, {longest} the longest.")
+    });
+    let under: Vec<String> = legend.into_iter().chain(under.iter().cloned()).collect();
+    ranked(cells, "benchbook-comparison", &under, rank)
+}
+
+fn ranked(cells: &Cells, class: &str, under: &[String], rank: impl Fn(usize, &str) -> Option<Rank>) -> String {
     let filter =
         "<div class=\"benchbook-filter\"><label>Filter <input type=\"search\"></label> <output></output></div>";
     let filter = if cells.rows.len() < FILTER_FROM { "" } else { filter };
@@ -34,10 +53,10 @@ pub fn table(cells: &Cells, class: &str, under: &[String]) -> String {
         let _ = write!(html, "<th{side} scope=\"col\" aria-sort=\"none\"><button type=\"button\">{name}</button></th>");
     }
     html += "</tr></thead><tbody>\n";
-    for row in &cells.rows {
+    for (number, row) in cells.rows.iter().enumerate() {
         html += "<tr>";
-        for (text, numeric) in row.iter().zip(&cells.numeric) {
-            let _ = write!(html, "<td{}>{}</td>", side(*numeric), cell(text));
+        for ((text, numeric), name) in row.iter().zip(&cells.numeric).zip(&cells.header) {
+            let _ = write!(html, "<td{}>{}</td>", side(*numeric), cell(text, rank(number, name)));
         }
         html += "</tr>\n";
     }
@@ -48,7 +67,18 @@ pub fn table(cells: &Cells, class: &str, under: &[String]) -> String {
     html + "</div>\n"
 }
 
-fn cell(text: &str) -> String {
+/// The symbol and the class of a rank.
+fn look(rank: Rank) -> (&'static str, &'static str) {
+    match rank {
+        Rank::Shortest => ("↓", "shortest"),
+        Rank::Longest => ("↑", "longest"),
+    }
+}
+
+fn cell(text: &str, rank: Option<Rank>) -> String {
+    if let Some((symbol, class)) = rank.map(look) {
+        return format!("<span class=\"rank {class}\">{symbol} {}</span>", escaped(text));
+    }
     let symbol = match text {
         "faster" => "▲",
         "slower" => "▼",
@@ -62,7 +92,12 @@ fn cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+
     use super::*;
+    use crate::verdicts::{paired, sequential};
 
     fn cells(rows: &[[&str; 2]]) -> Cells {
         Cells {
@@ -77,6 +112,25 @@ mod tests {
         let html = table(&cells(&[["<script>alert(1)</script>", "\"1\" & '2'"]]), "", &["<b>".into()]);
         assert!(!html.contains("<script") && !html.contains("<b>") && html.contains("na&lt;me"), "{html}");
         assert!(html.contains("&quot;1&quot; &amp; &#39;2&#39;"), "{html}");
+    }
+
+    #[test]
+    fn the_ends_of_a_case_have_a_symbol_and_a_line_says_which() {
+        let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+        let number = |value: f64| Arc::new(Float64Array::from(vec![value])) as ArrayRef;
+        let columns = [("case_name", text("a")), ("baseline_ns", number(9e6)), ("candidate_ns", number(3e6))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let answer = Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() };
+        let html = comparison(&paired(&answer), &answer, &["said".into()]);
+        for part in [
+            "<td class=\"n\"><span class=\"rank longest\">↑ 9.000 ms</span></td>",
+            "<td class=\"n\"><span class=\"rank shortest\">↓ 3.000 ms</span></td>",
+            "<p>↓ is the shortest time of each case, ↑ the longest.</p><p>said</p>",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
+        let two_runs = comparison(&sequential(&answer), &answer, &[]);
+        assert!(two_runs.contains("9.000 ms") && !two_runs.contains("rank") && !two_runs.contains('↓'), "{two_runs}");
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub use comparison::{
 pub use error::{Error, Result};
 pub use figures::{distribution_figure, figures, history_figures, scaling_figures, speedup_figure};
 pub use fit::wrapped;
-pub use html::{SCRIPT, STYLE, escaped, table as html_table};
+pub use html::{SCRIPT, STYLE, comparison as comparison_html, escaped, table as html_table};
 pub use number::{duration, number};
 pub use row::{Row, rows};
-pub use terminal::{comparison as comparison_table, fitted, table};
+pub use terminal::{WIDE, comparison as comparison_table, fitted, table};
 pub use verdicts::{counts, gated, paired, sequential, undecided, weak};

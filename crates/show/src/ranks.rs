@@ -13,8 +13,21 @@ pub(crate) enum Rank {
     Longest,
 }
 
+/// The ranks of a comparison's cells, by row and name of the column.
+pub(crate) fn cells(answer: &Answer) -> impl Fn(usize, &str) -> Option<Rank> {
+    let ranks = ranks(answer);
+    move |row, column| {
+        let [baseline, candidate] = ranks.get(row)?;
+        match column {
+            "baseline time" => *baseline,
+            "time" => *candidate,
+            _ => None,
+        }
+    }
+}
+
 /// The ranks of baseline and candidate in each row of a comparison; nothing for those between, and where all are equal.
-pub(crate) fn ranks(answer: &Answer) -> Vec<[Option<Rank>; 2]> {
+fn ranks(answer: &Answer) -> Vec<[Option<Rank>; 2]> {
     let times: Vec<(String, [Option<f64>; 2])> =
         rows(answer).map(|row| (row.case(), ["baseline_ns", "candidate_ns"].map(|name| row.float(name)))).collect();
     let mut ends: BTreeMap<&str, (f64, f64)> = BTreeMap::new();

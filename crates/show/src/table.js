@@ -7,8 +7,9 @@
   const UNITS = { ns: 1, "µs": 1e3, ms: 1e6, s: 1e9, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
   const NEXT = { none: "ascending", ascending: "descending", descending: "none" };
   const natural = new Intl.Collator("en", { numeric: true });
+  // A mark may stand before it.
   const number = (text) => {
-    const found = /^([-+−]?[\d.]+(?:e[-+]?\d+)?) ?(\S*)/.exec(text);
+    const found = /^(?:[↓↑] )?([-+−]?[\d.]+(?:e[-+]?\d+)?) ?(\S*)/.exec(text);
     return found ? Number(found[1].replace("−", "-")) * (UNITS[found[2]] ?? 1) : NaN;
   };
 

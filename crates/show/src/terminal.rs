@@ -10,11 +10,14 @@ use crate::Result;
 use crate::cells::Cells;
 use crate::comparison::Comparison;
 use crate::fit::{Fit, Spare, folded, wrapped};
-use crate::ranks::{Rank, ranks};
+use crate::ranks::{self, Rank};
 use crate::verdicts::lost;
 
 /// Rows shown of a long answer; the table says how many there are.
 const MOST_ROWS: usize = 1_000;
+
+/// How the program shows the columns that had no room.
+pub const WIDE: &str = "--wide shows all";
 
 /// Columns of a comparison that go where there is no room for all.
 const SPARE: Spare =
@@ -37,7 +40,7 @@ pub fn table(schema: &SchemaRef, batches: &[RecordBatch], width: Option<usize>) 
     } else {
         format!("{shown} of {rows} rows; add a limit, or take --format csv for all")
     };
-    Ok(format!("{}\n{count}", drawn(cells, width, Spare::default(), |_, _| None)))
+    Ok(format!("{}\n{count}", drawn(cells, width.map(|width| (width, WIDE)), Spare::default(), |_, _| None)))
 }
 
 /// Cells as a table with coloured verdicts, whole.
@@ -45,28 +48,30 @@ pub fn fitted(cells: &Cells) -> String {
     drawn(marked(cells), None, Spare::default(), |_, _| None)
 }
 
-/// A comparison as a table within `width` characters, whole without one. On a terminal the shortest time of each case is
-/// cyan and the longest magenta, and a line says so.
-pub fn comparison(comparison: &Comparison, width: Option<usize>) -> String {
-    let ranks = ranks(&comparison.answer);
-    let rank = |row: usize, column: &str| {
-        let [baseline, candidate] = ranks.get(row)?;
-        match column {
-            "baseline time" => *baseline,
-            "time" => *candidate,
-            _ => None,
-        }
-    };
+/// A comparison as a table within a number of characters, whole without one; beside the number stands where the columns
+/// are that had no room. On a terminal the shortest time of each case is cyan and the longest magenta, and a line says so.
+pub fn comparison(comparison: &Comparison, within: Option<(usize, &str)>) -> String {
+    ranked(comparison, within, Table::new().should_style())
+}
+
+fn ranked(comparison: &Comparison, within: Option<(usize, &str)>, in_color: bool) -> String {
+    let rank = ranks::cells(&comparison.answer);
+    // Only cells that are shown are asked for their colour.
+    let is_shown = std::cell::Cell::new(false);
     let color = |row: usize, column: &str| {
-        rank(row, column).map(|rank| match rank {
+        let rank = rank(row, column)?;
+        is_shown.set(true);
+        Some(match rank {
             Rank::Shortest => Color::Cyan,
             Rank::Longest => Color::Magenta,
         })
     };
     let spare = if lost(&comparison.answer) { SPARE_WITH_LOST } else { SPARE };
-    let table = drawn(marked(&comparison.cells), width, spare, color);
-    let is_colored = Table::new().should_style() && ranks.iter().flatten().any(Option::is_some);
-    if is_colored { format!("{table}\nThe shortest time of each case is cyan, the longest magenta.") } else { table }
+    let table = drawn(marked(&comparison.cells), within, spare, color);
+    match in_color && is_shown.get() {
+        true => format!("{table}\nThe shortest time of each case is cyan, the longest magenta."),
+        false => table,
+    }
 }
 
 /// The cells with a symbol before each verdict.
@@ -91,9 +96,15 @@ fn verdict_color(text: &str) -> Option<Color> {
     }
 }
 
-/// The table, before it what all rows share, after it what was left out; `color` knows rows by number and columns by
-/// name.
-fn drawn(cells: Cells, width: Option<usize>, spare: Spare, color: impl Fn(usize, &str) -> Option<Color>) -> String {
+/// The table, before it what all rows share, after it what was left out and where it is; `color` knows rows by number
+/// and columns by name.
+fn drawn(
+    cells: Cells,
+    within: Option<(usize, &str)>,
+    spare: Spare,
+    color: impl Fn(usize, &str) -> Option<Color>,
+) -> String {
+    let (width, all) = within.unzip();
     let clean = |texts: Vec<String>| texts.iter().map(|text| on_one_line(text)).collect::<Vec<_>>();
     let (header, rows) = (clean(cells.header), cells.rows.into_iter().map(clean).collect());
     let cells = Cells { header, rows, numeric: cells.numeric };
@@ -127,7 +138,7 @@ fn drawn(cells: Cells, width: Option<usize>, spare: Spare, color: impl Fn(usize,
     parts.push(table.to_string());
     if !left_out.is_empty() {
         let (count, names) = (counted(left_out.len(), "column"), left_out.join(", "));
-        parts.push(prose(format!("{count} left out, --wide shows all: {names}")));
+        parts.push(prose(format!("{count} left out, {}: {names}", all.unwrap_or_default())));
     }
     parts.join("\n")
 }
@@ -161,7 +172,7 @@ mod tests {
     #[test]
     fn a_comparison_keeps_to_its_width_and_breaks_no_word() {
         for width in [80, 100, 120, 200] {
-            let text = drawn(marked(&cells()), Some(width), SPARE, |_, _| None);
+            let text = drawn(marked(&cells()), Some((width, WIDE)), SPARE, |_, _| None);
             let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
             assert!(widest <= width, "{widest} of {width}:\n{text}");
             assert!(text.starts_with("In every row: baseline naive/libtorch/f32/2t"), "{text}");
@@ -169,7 +180,7 @@ mod tests {
                 assert!(text.contains(word), "{word} at {width}:\n{text}");
             }
         }
-        let narrow = drawn(marked(&cells()), Some(70), SPARE, |_, _| None);
+        let narrow = drawn(marked(&cells()), Some((70, WIDE)), SPARE, |_, _| None);
         assert!(narrow.contains("1 column left out, --wide shows") && narrow.contains("baseline time"), "{narrow}");
         let whole = drawn(marked(&cells()), None, SPARE, |_, _| None);
         assert!(whole.contains("naive/libtorch/f32/2t") && !whole.contains("left out"), "{whole}");
@@ -191,16 +202,42 @@ mod tests {
         let batch = batch.unwrap();
         let answer = Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() };
         let cells = paired(&answer);
-        let text = comparison(&Comparison { note: String::new(), warnings: Vec::new(), answer, cells }, Some(80));
+        let text =
+            comparison(&Comparison { note: String::new(), warnings: Vec::new(), answer, cells }, Some((80, WIDE)));
         assert!(text.contains("failed") && text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn colours_are_explained_where_a_time_is_shown() {
+        let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+        let number = |value: f64| Arc::new(Float64Array::from(vec![value])) as ArrayRef;
+        let columns = [
+            ("case_name", text("s512")),
+            ("baseline", text("naive/libtorch/f32/2t")),
+            ("candidate", text("burn-attention/libtorch/f32/2t")),
+            ("baseline_ns", number(9e6)),
+            ("candidate_ns", number(3e6)),
+            ("speedup", number(3.0)),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let answer = Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() };
+        let (note, warnings, cells) = (String::new(), Vec::new(), paired(&answer));
+        let comparison = Comparison { note, warnings, answer, cells };
+        let explained = |width: usize, in_color: bool| {
+            let text = ranked(&comparison, Some((width, WIDE)), in_color);
+            (text.contains("3.000 ms"), text.contains("cyan"))
+        };
+        assert_eq!(explained(200, true), (true, true));
+        assert_eq!(explained(200, false), (true, false));
+        assert_eq!(explained(40, true), (false, false));
     }
 
     #[test]
     fn no_name_gives_a_terminal_orders() {
         let hostile = "\u{1b}[31m\nred".to_owned();
         let cells = Cells { header: vec![hostile.clone()], numeric: vec![false], rows: vec![vec![hostile]] };
-        for width in [None, Some(80)] {
-            let text = drawn(cells.clone(), width, SPARE, |_, _| None);
+        for within in [None, Some((80, WIDE))] {
+            let text = drawn(cells.clone(), within, SPARE, |_, _| None);
             assert!(!text.contains('\u{1b}') && text.lines().all(|line| !line.starts_with("red")), "{text:?}");
         }
     }

@@ -63,7 +63,7 @@ fn seen(browser: &Browser, body: &str) -> Value {
 fn said(browser: &Browser) -> Value {
     let rows = [
         ("s512", "1.500 ms"),
-        ("s64", "999.0 ns"),
+        ("s64", "↓ 999.0 ns"),
         ("s1024", "2.000 s"),
         ("s128", ""),
         ("s16", "20.00 µs"),
@@ -112,13 +112,13 @@ fn a_table_sorts_filters_and_keeps_its_first_column() {
     let said = said(&browser);
     let as_it_came = "s512 s64 s1024 s128 s16 s256 s2048 s32";
     assert_eq!(said["first"], as_it_came);
-    let rising = "999.0 ns 1.000 µs 20.00 µs 1.500 ms 3.000 ms 2.000 s  not measured";
-    let falling = "2.000 s 3.000 ms 1.500 ms 20.00 µs 1.000 µs 999.0 ns  not measured";
+    let rising = "↓ 999.0 ns 1.000 µs 20.00 µs 1.500 ms 3.000 ms 2.000 s  not measured";
+    let falling = "2.000 s 3.000 ms 1.500 ms 20.00 µs 1.000 µs ↓ 999.0 ns  not measured";
     let expected = json!([
         ["ascending none none", "s16 s32 s64 s128 s256 s512 s1024 s2048"],
         ["none ascending none", rising],
         ["none descending none", falling],
-        ["none none none", "1.500 ms 999.0 ns 2.000 s  20.00 µs 3.000 ms not measured 1.000 µs"],
+        ["none none none", "1.500 ms ↓ 999.0 ns 2.000 s  20.00 µs 3.000 ms not measured 1.000 µs"],
     ]);
     assert_eq!(said["sorted"], expected);
     let filtered =

@@ -3,7 +3,7 @@
 use benchbook_charts::Figure;
 use benchbook_core::{counted, on_one_line};
 use benchbook_query::Answer;
-use benchbook_show::{Cells, Comparison, comparison_table, counts, fitted, html_table};
+use benchbook_show::{Cells, Comparison, comparison_html, comparison_table, counts, fitted, html_table};
 use uuid::Uuid;
 
 use super::{Bundle, Stack};
@@ -13,6 +13,9 @@ const MOST_ROWS: usize = 100;
 
 /// Characters in a line of a comparison's plain text, which a notebook shows where it cannot show HTML.
 const MOST_COLUMNS: usize = 120;
+
+/// Where a notebook has the columns that had no room there.
+const ALL_COLUMNS: &str = "`.cells` has all";
 
 /// Something that a cell can show as its last expression.
 pub trait Show {
@@ -67,8 +70,8 @@ impl Show for Comparison {
         under.extend(self.warnings.iter().map(|warning| format!("Warning: {warning}.")));
         under.extend(self.answer.left_out.lines().iter().map(|line| on_one_line(line)));
         Bundle {
-            html: html_table(&self.cells, "benchbook-comparison", &under),
-            text: format!("{}\n{}", comparison_table(self, Some(MOST_COLUMNS)), under.join("\n")),
+            html: comparison_html(&self.cells, &self.answer, &under),
+            text: format!("{}\n{}", comparison_table(self, Some((MOST_COLUMNS, ALL_COLUMNS))), under.join("\n")),
             ..Bundle::default()
         }
     }
@@ -90,5 +93,32 @@ impl Show for Figure {
 impl Show for Stack {
     fn bundle(&self) -> Bundle {
         self.joined()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use benchbook_show::paired;
+
+    use super::*;
+
+    #[test]
+    fn a_comparison_as_text_names_no_option_of_the_program() {
+        let columns = [
+            ("workload", "attention"),
+            ("case_name", "b1 h8 s2048 d64 causal"),
+            ("baseline", "naive/libtorch/f32/2t"),
+            ("candidate", "burn-attention/libtorch/f32/2t"),
+            ("reason", "direction-excludes-one"),
+        ];
+        let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+        let batch = RecordBatch::try_from_iter(columns.map(|(name, value)| (name, text(value)))).unwrap();
+        let answer = Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() };
+        let (note, warnings, cells) = (String::new(), Vec::new(), paired(&answer));
+        let text = Comparison { note, warnings, answer, cells }.bundle().text;
+        assert!(text.contains("left out, `.cells` has all: ") && !text.contains("--wide"), "{text}");
     }
 }

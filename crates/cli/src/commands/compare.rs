@@ -4,7 +4,7 @@ use std::io::Write;
 
 use benchbook_measure::record::Store;
 use benchbook_query::{Answer, Session};
-use benchbook_show::{Comparison, across, comparison_table, counts, gated, undecided, within_by, wrapped};
+use benchbook_show::{Comparison, WIDE, across, comparison_table, counts, gated, undecided, within_by, wrapped};
 
 use crate::args::{CompareArgs, FailOn, Format, FormatArgs};
 use crate::error::{EXIT_REGRESSION, EXIT_UNDECIDED, Failure};
@@ -48,10 +48,10 @@ fn show(comparison: &Comparison, format: FormatArgs) -> Result<(), Failure> {
         Some(width) => wrapped(&text, width),
         None => text,
     };
-    let width = (!format.wide).then(|| told.unwrap_or(PIPED));
+    let within = (!format.wide).then(|| (told.unwrap_or(PIPED), WIDE));
     let mut out = people();
     writeln!(out, "{}", prose(note.clone()))?;
-    out.ours(comparison_table(comparison, width))?;
+    out.ours(comparison_table(comparison, within))?;
     writeln!(out, "{}", prose(format!("{}.", counts(answer))))?;
     for warning in warnings {
         writeln!(out, "{}", prose(format!("Warning: {warning}.")))?;

@@ -14,6 +14,9 @@ use crate::error::Failure;
 /// Rows of one table in a report.
 const MOST_ROWS: usize = 500;
 
+/// The heading of the paired comparisons.
+pub const COMPARISON: &str = "Comparison";
+
 /// A titled table with a sentence that says how to read it.
 #[derive(Debug, Serialize)]
 pub struct Section {
@@ -72,7 +75,7 @@ impl Content {
                 "Paired block by block with {baseline}. A speedup above 1 means that the candidate is faster; verdicts \
                  hold at 95 % over all comparisons, equivalence means within 1 %, and the last columns say what this run could have seen."
             );
-            sections.push(Section { title: "Comparison", about, cells: paired(&compared) });
+            sections.push(Section { title: COMPARISON, about, cells: paired(&compared) });
         }
         let mut add = |title, about: String, answer: &Answer| -> Result<(), Failure> {
             if answer.rows() > MOST_ROWS {

@@ -7,10 +7,10 @@ use benchbook_charts::{Browser, Figure, document, script_once};
 use benchbook_gate::{plain, write_whole};
 use benchbook_measure::record::Store;
 use benchbook_query::Session;
-use benchbook_show::{SCRIPT, STYLE, figures, html_table};
+use benchbook_show::{SCRIPT, STYLE, comparison_html, figures, html_table};
 use minijinja::{AutoEscape, Environment, context, escape_formatter};
 
-use super::content::Content;
+use super::content::{COMPARISON, Content, Section};
 use crate::args::ReportArgs;
 use crate::error::{Failure, say};
 use crate::left_out;
@@ -97,7 +97,11 @@ fn render(
     environment.add_template(name, template).map_err(wrong)?;
     let divs: Vec<String> =
         figures.iter().enumerate().map(|(index, figure)| figure.html_div(&format!("figure-{}", index + 1))).collect();
-    let tables: Vec<String> = content.sections.iter().map(|section| html_table(&section.cells, "", &[])).collect();
+    let table = |section: &Section| match section.title {
+        COMPARISON => comparison_html(&section.cells, &content.compared, &[]),
+        _ => html_table(&section.cells, "", &[]),
+    };
+    let tables: Vec<String> = content.sections.iter().map(table).collect();
     let script = if figures.is_empty() { String::new() } else { script_once() };
     environment
         .get_template(name)
