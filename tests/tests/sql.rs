@@ -112,6 +112,26 @@ fn what_would_take_all_memory_ends_with_4() {
 }
 
 #[test]
+fn a_variable_says_what_every_command_may_take() {
+    let bench = one_run();
+    let told = |memory: &str, words: &[&str]| {
+        let output = bench.command(words).env("BENCHBOOK_MEMORY", memory).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let compare = ["compare", "--baseline", "good"];
+    let report = ["report", "--baseline", "good", "--output", "r.md"];
+    let ls = ["store", "ls", "--workload", "double"];
+    let sql = ["sql", "select 1"];
+    for words in [&compare[..], &report, &ls, &sql] {
+        let (code, text) = told("much", words);
+        assert!(code == Some(4) && text.contains("a share of the machine's memory such as 50%"), "{words:?}: {text}");
+        assert_eq!(told("", words).0, Some(0), "{words:?}: set to nothing is unset");
+    }
+    let (code, text) = told("1", &compare);
+    assert!(code == Some(4) && text.contains("BENCHBOOK_MEMORY=8GiB"), "{text}");
+}
+
+#[test]
 fn a_word_is_looked_for_in_the_catalogue_and_a_run_by_time_and_workload() {
     let bench = one_run();
     let mamba = bench.ok(&["list", "mamba", "--format", "csv"]);

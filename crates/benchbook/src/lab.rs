@@ -32,7 +32,7 @@ impl Lab {
     /// Labs of one folder share one store.
     ///
     /// # Errors
-    /// The folder holds something else, or cannot be written.
+    /// The folder holds something else, or cannot be written; `BENCHBOOK_MEMORY` says no amount.
     pub fn open(store: impl AsRef<Path>) -> Result<Self> {
         Self::with(store, |_| ())
     }
@@ -43,7 +43,7 @@ impl Lab {
     /// As [`Lab::open`].
     pub fn with(store: impl AsRef<Path>, extend: impl FnOnce(&mut Registry)) -> Result<Self> {
         let (store, here) = (opened::shared(store.as_ref())?, InProcess::new(host(extend)));
-        let memory_bytes = AtomicU64::new(default_memory_bytes());
+        let memory_bytes = AtomicU64::new(default_memory_bytes()?);
         let lab = Self { store, here, csvs: Mutex::default(), memory_bytes };
         opened::tell_of_interrupted(&lab)?;
         Ok(lab)
@@ -76,8 +76,8 @@ impl Lab {
         Ok(())
     }
 
-    /// Lets every later question take this much memory, in bytes, instead of a quarter of the machine's. One that takes
-    /// more is an error, and the notebook goes on.
+    /// Lets every later question take this much memory, in bytes, instead of what the variable `BENCHBOOK_MEMORY` says or
+    /// a quarter of the machine's. One that takes more is an error, and the notebook goes on.
     pub fn memory(&self, bytes: u64) {
         self.memory_bytes.store(bytes, Ordering::Relaxed);
     }

@@ -81,17 +81,17 @@ const OF_MEASURED: [&str; 4] = ["low", "high", "replicates", "machine"];
 /// `verdict`, `reason`, `machine`, `how`.
 ///
 /// # Errors
-/// [`Error::Claims`] if the embedded table has a mistake, which a test rules out.
+/// [`Error::Claims`] if the embedded table has a mistake, which a test rules out; [`Error::MemoryVariable`].
 pub fn claims() -> Result<Answer> {
-    let table = Arc::new(embedded()?);
+    let (table, limit_bytes) = (Arc::new(embedded()?), default_memory_bytes()?);
     let asked = async {
         let context = SessionContext::new();
         context.register_table(TABLE, table)?;
         let frame = context.sql(JUDGED).await?;
         let schema = frame.schema().clone();
-        Answer::new(&schema, &frame.collect().await?, default_memory_bytes())
+        Answer::new(&schema, &frame.collect().await?, limit_bytes)
     };
-    Ok(Threads::start(default_memory_bytes())?.wait(asked)??)
+    Ok(Threads::start(limit_bytes)?.wait(asked)??)
 }
 
 /// The claims that come with benchbook, as a table.

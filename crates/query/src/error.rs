@@ -140,12 +140,20 @@ pub enum Error {
     /// The question takes more memory than it may.
     #[error(
         "the question takes more than {} of memory: ask for fewer rows or columns at a time, or let it take more \
-         (`benchbook sql --memory`, `Lab::memory` in a notebook)",
+         (BENCHBOOK_MEMORY=8GiB or =50%, `benchbook sql --memory`, `Lab::memory` in a notebook)",
         size(*limit_bytes)
     )]
     Memory {
         /// What it may take, in bytes.
         limit_bytes: u64,
+    },
+    /// The variable for what a question may take says no amount.
+    #[error("BENCHBOOK_MEMORY is `{value}`: {reason}")]
+    MemoryVariable {
+        /// What it says.
+        value: String,
+        /// What to write instead.
+        reason: String,
     },
     /// The query engine panicked.
     #[error("the query engine cannot do this, try another way to ask: {message}")]

@@ -4,6 +4,7 @@
 //! A [`Session`] is a snapshot: what was recorded when it was opened. Samples are read as a query
 //! needs them; the facts of trials are gathered once, when a view is first named.
 
+mod amounts;
 mod answer;
 mod bind;
 mod calibration;
@@ -28,13 +29,14 @@ mod validity;
 mod views;
 mod wait;
 
+pub use amounts::{parse_percent, parse_size};
 pub use answer::Answer;
 pub use calibration::{Accuracy, ByReplicate, CALIBRATION, CALIBRATION_GROUP, EqualPrograms};
 pub use claims::claims;
 pub use error::{Error, Position, Result};
 pub use functions::{FunctionInfo, functions};
 pub use left_out::LeftOut;
-pub use memory::{default_memory_bytes, machine_memory_bytes};
+pub use memory::{default_memory_bytes, parse_memory};
 pub use named::{NamedQuery, ParamKind, QueryParam, named_queries, named_queries_in};
 pub use quote::{quoted, quoted_name};
 pub use session::Session;

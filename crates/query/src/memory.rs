@@ -1,7 +1,16 @@
-//! How much memory a question may take: a share of the machine's.
+//! How much memory a question may take: what a person says, else a share of the machine's.
 
-use std::fs;
+use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
+
+use benchbook_record::{Root, memory_limit_bytes};
+
+use crate::amounts::{parse_percent, parse_size};
+use crate::error::{Error, Result};
+
+/// The variable that says what a question may take.
+const VARIABLE: &str = "BENCHBOOK_MEMORY";
 
 /// The share of the machine's memory that a question may take where nobody says another: one in so many.
 const SHARE: u64 = 4;
@@ -12,22 +21,49 @@ const UNKNOWN_BYTES: u64 = 4 << 30;
 /// How often the memory of this process is looked at while a question is answered.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The memory of this machine, or of the container that the process is in, in bytes.
-pub fn machine_memory_bytes() -> u64 {
-    let machine = kib("/proc/meminfo", "MemTotal:").unwrap_or(UNKNOWN_BYTES);
-    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
-    container.map_or(machine, |container: u64| machine.min(container))
+/// The memory of this machine, or what a control group of this process (container, batch job) may use of it, in bytes.
+fn machine_memory_bytes(root: Root<'_>) -> u64 {
+    let machine = kib(root, "proc/meminfo", "MemTotal:").unwrap_or(UNKNOWN_BYTES);
+    memory_limit_bytes(root).map_or(machine, |limit| machine.min(limit))
 }
 
-/// What a question may take where nobody says more, in bytes: a quarter of the machine's memory.
-pub fn default_memory_bytes() -> u64 {
-    machine_memory_bytes() / SHARE
+fn this_machine() -> Root<'static> {
+    Root(Path::new("/"))
+}
+
+/// `2GiB`, or `50%` of the memory of this machine: a number of bytes.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_memory(text: &str) -> std::result::Result<u64, String> {
+    if text.trim_end().ends_with('%') {
+        return Ok((parse_percent(text)? * machine_memory_bytes(this_machine()) as f64) as u64);
+    }
+    parse_size(text).map_err(|error| format!("{error}, or a share of the machine's memory such as 50%"))
+}
+
+/// What a question may take where it is not told, in bytes: what the variable `BENCHBOOK_MEMORY` says, else a quarter of
+/// the machine's memory.
+///
+/// # Errors
+/// [`Error::MemoryVariable`] where the variable says neither a size nor a share.
+pub fn default_memory_bytes() -> Result<u64> {
+    told(std::env::var_os(VARIABLE))
+}
+
+/// What the variable says; one that is set to nothing counts as unset.
+fn told(variable: Option<OsString>) -> Result<u64> {
+    let Some(value) = variable.filter(|value| !value.is_empty()) else {
+        return Ok(machine_memory_bytes(this_machine()) / SHARE);
+    };
+    let value = value.to_string_lossy().into_owned();
+    parse_memory(&value).map_err(|reason| Error::MemoryVariable { value, reason })
 }
 
 /// Ends once this process holds more than `limit_bytes` above what it holds now: the engine counts what its sorts,
 /// joins and groups hold, and not what a window, a function on text or the decoding of a file takes.
 pub(crate) fn spent(limit_bytes: u64) -> impl Future<Output = ()> + Send {
-    let held = || kib("/proc/self/status", "VmRSS:").unwrap_or_default();
+    let held = || kib(this_machine(), "proc/self/status", "VmRSS:").unwrap_or_default();
     let before = held();
     async move {
         while held().saturating_sub(before) <= limit_bytes {
@@ -37,21 +73,63 @@ pub(crate) fn spent(limit_bytes: u64) -> impl Future<Output = ()> + Send {
 }
 
 /// A figure in kB of a file of the system, in bytes.
-fn kib(file: &str, name: &str) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
+fn kib(root: Root<'_>, file: &str, name: &str) -> Option<u64> {
+    let text = root.text(file)?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn a_process_holds_less_than_its_machine_has() {
-        let held = kib("/proc/self/status", "VmRSS:").unwrap();
-        assert!(held > 1 << 20 && held < machine_memory_bytes(), "{held} of {}", machine_memory_bytes());
-        assert_eq!(default_memory_bytes(), machine_memory_bytes() / SHARE);
-        assert_eq!(kib("/proc/meminfo", "NoSuchThing:"), None);
+        let (held, all) =
+            (kib(this_machine(), "proc/self/status", "VmRSS:").unwrap(), machine_memory_bytes(this_machine()));
+        assert!(held > 1 << 20 && held < all, "{held} of {all}");
+        assert_eq!(kib(this_machine(), "proc/meminfo", "NoSuchThing:"), None);
+    }
+
+    #[test]
+    fn a_limit_of_any_group_above_the_process_counts() {
+        let wanted = [
+            ("0::/user.slice/job\n", "sys/fs/cgroup/user.slice/memory.max"),
+            ("4:memory:/docker/abc\n", "sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes"),
+        ];
+        for (groups, limit) in wanted {
+            let folder = tempfile::tempdir().unwrap();
+            let write = |path: &str, text: &str| {
+                let path = folder.path().join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            };
+            write("proc/meminfo", "MemTotal:       8388608 kB\n");
+            write("proc/self/cgroup", groups);
+            assert_eq!(machine_memory_bytes(Root(folder.path())), 8 << 30);
+            write(limit, "1073741824\n");
+            assert_eq!(machine_memory_bytes(Root(folder.path())), 1 << 30, "{limit}");
+        }
+    }
+
+    #[test]
+    fn memory_is_a_size_or_a_share() {
+        assert_eq!(parse_memory("2GiB"), Ok(2 << 30));
+        let (all, half) = (machine_memory_bytes(this_machine()), parse_memory("50 %").unwrap());
+        assert!(half.abs_diff(all / 2) <= 1, "{half} of {all}");
+        for text in ["0", "100%", "much"] {
+            assert!(parse_memory(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_variable_says_it_for_every_command() {
+        let quarter = machine_memory_bytes(this_machine()) / SHARE;
+        assert_eq!((told(None).unwrap(), told(Some("".into())).unwrap()), (quarter, quarter));
+        assert_eq!(told(Some("3MiB".into())).unwrap(), 3 << 20);
+        let error = told(Some("much".into())).unwrap_err().to_string();
+        assert!(error.starts_with("BENCHBOOK_MEMORY is `much`: write a size such as"), "{error}");
     }
 }

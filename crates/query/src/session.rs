@@ -52,12 +52,13 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Opens a session over a snapshot of `store`; a question of it may take a quarter of the machine's memory.
+    /// Opens a session over a snapshot of `store`; a question of it may take [`default_memory_bytes`].
     ///
     /// # Errors
     /// [`Error::Record`] where the store cannot be read; a damaged file is left out and named instead.
+    /// [`Error::MemoryVariable`] where it cannot be read what a question may take.
     pub fn open(store: &Store) -> Result<Self> {
-        Self::open_within(store, default_memory_bytes())
+        Self::open_within(store, default_memory_bytes()?)
     }
 
     /// As [`Session::open`], where a question may take `limit_bytes` of memory.

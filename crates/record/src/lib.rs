@@ -8,6 +8,7 @@
 mod ago;
 mod batch;
 mod caught;
+mod cgroup;
 mod columns;
 mod convert;
 mod describe;
@@ -28,6 +29,7 @@ mod parquet_file;
 mod place;
 mod remote;
 mod repair;
+mod root;
 mod rows;
 mod run;
 mod schema;
@@ -47,6 +49,7 @@ mod tests;
 
 pub use batch::{batch_of, rows_in, rows_of};
 pub use caught::{caught, panics_are_caught, told_by_an_error};
+pub use cgroup::{cpu_quota, memory_limit_bytes};
 pub use describe::describe_schema;
 pub use environment::{Difference, environment_difference, same_machine};
 pub use error::{Error, Result};
@@ -54,6 +57,7 @@ pub use file::{read_bytes, read_text};
 pub use local::{LocalStore, folder_of};
 pub use merge::{Merged, merge};
 pub use repair::{Repaired, repair};
+pub use root::Root;
 pub use rows::{
     CheckRow, EventRow, Isolation, Level, MeasureRow, OutcomeRow, Phase, Provenance, SampleRow, Status, TelemetryRow,
     TrialRow,

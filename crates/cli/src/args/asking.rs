@@ -60,8 +60,9 @@ pub struct SqlArgs {
     /// A CSV file with a header as a table of that name; may be given again
     #[arg(long = "csv", value_name = "NAME=FILE", value_parser = parse_pair)]
     pub csvs: Vec<(String, String)>,
-    /// Memory that the answer may take (2GiB, or 50% of the machine's) [default: 25%]
-    #[arg(long, value_name = "SIZE|PERCENT", value_parser = parse_memory)]
+    /// Memory that the answer may take (2GiB, or 50% of the machine's); the variable holds for every command
+    /// [default: 25%]
+    #[arg(long, env = "BENCHBOOK_MEMORY", value_name = "SIZE|PERCENT", value_parser = parse_memory)]
     pub memory: Option<u64>,
     /// Exit with 4 where a damaged file of the store was left out
     #[arg(long)]

@@ -4,7 +4,7 @@ use std::io::read_to_string;
 use std::path::Path;
 
 use benchbook_measure::record::{Store, read_text};
-use benchbook_query::{Session, default_memory_bytes};
+use benchbook_query::Session;
 
 use crate::args::{SqlArgs, once};
 use crate::error::Failure;
@@ -16,8 +16,11 @@ const ONE: &str = "leave one of them out";
 
 /// Answers a statement or a named query.
 pub fn sql(store: &str, arguments: &SqlArgs) -> Result<u8, Failure> {
-    let memory_bytes = arguments.memory.unwrap_or_else(default_memory_bytes);
-    let mut session = Session::open_within(&Store::open(store)?, memory_bytes)?;
+    let store = Store::open(store)?;
+    let mut session = match arguments.memory {
+        Some(bytes) => Session::open_within(&store, bytes)?,
+        None => Session::open(&store)?,
+    };
     for (name, file) in once("--csv", &arguments.csvs, ONE)? {
         session.add_csv(&name, Path::new(&file))?;
     }

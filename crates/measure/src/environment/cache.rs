@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Root;
 use super::cpu_set::CpuSet;
-use super::root::Root;
 
 /// Bytes of last-level cache that the CPUs can use, summed over its instances; nothing if unknown.
 ///

@@ -6,13 +6,13 @@ use std::thread;
 
 use serde::Serialize;
 
+use super::Root;
 use super::cpu::Cpu;
 use super::cpuinfo;
 use super::devices::Devices;
 use super::git::{Git, Pending};
 use super::memory::Memory;
 use super::nvml::query_gpus;
-use super::root::Root;
 use super::system::System;
 use super::variables::{speed_variables, variables_of_this_process};
 use super::versions::Versions;

@@ -1,12 +1,12 @@
 //! Everything about the processor.
 
+use benchbook_record::cpu_quota;
 use serde::Serialize;
 
+use super::Root;
 use super::cache;
-use super::cgroup;
 use super::cpuinfo::CpuInfo;
 use super::frequency::Frequency;
-use super::root::Root;
 use super::topology::Topology;
 
 /// The processor as this process may use it; nothing where the system does not say.
@@ -32,7 +32,7 @@ impl Cpu {
         Self {
             frequency: Frequency::read(root, &topology.allowed),
             last_level_cache_bytes: cache::last_level_bytes(root, &topology.allowed).or(cpuinfo.cache_bytes),
-            quota: cgroup::cpu_quota(root),
+            quota: cpu_quota(root),
             model: cpuinfo.model,
             features: cpuinfo.features,
             topology,

@@ -1,9 +1,9 @@
 //! Main memory.
 
+use benchbook_record::memory_limit_bytes;
 use serde::Serialize;
 
-use super::cgroup;
-use super::root::Root;
+use super::Root;
 
 /// Main memory, in bytes; nothing where the system does not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -17,7 +17,7 @@ pub struct Memory {
 impl Memory {
     pub(super) fn read(root: Root<'_>) -> Self {
         let total_bytes = MemoryFigures::read(root).total_bytes;
-        let limit_bytes = cgroup::memory_bytes(root).filter(|&limit| total_bytes.is_none_or(|total| limit < total));
+        let limit_bytes = memory_limit_bytes(root).filter(|&limit| total_bytes.is_none_or(|total| limit < total));
         Self { total_bytes, limit_bytes }
     }
 }

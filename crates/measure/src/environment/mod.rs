@@ -5,7 +5,6 @@
 
 mod cache;
 mod capture;
-mod cgroup;
 mod cpu;
 mod cpu_set;
 mod cpuinfo;
@@ -18,7 +17,6 @@ mod memory;
 mod nvml;
 #[cfg(test)]
 pub(crate) mod planted;
-mod root;
 mod row;
 mod system;
 mod topology;
@@ -26,6 +24,7 @@ mod variables;
 mod versions;
 mod virtualisation;
 
+pub(crate) use benchbook_record::Root;
 pub use capture::{CaptureSettings, Environment, capture};
 pub use cpu::Cpu;
 pub use cpu_set::CpuSet;
@@ -35,7 +34,6 @@ pub use git::Git;
 pub use memory::Memory;
 pub(crate) use memory::MemoryFigures;
 pub use nvml::query_gpus;
-pub(crate) use root::Root;
 pub use system::System;
 pub use topology::Topology;
 pub use variables::{speed_variables, variables_of_this_process};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::root::Root;
+use super::Root;
 
 /// The operating system; nothing where it does not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

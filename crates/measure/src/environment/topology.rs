@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::Root;
 use super::cpu_set::CpuSet;
 use super::cpuinfo::CpuInfo;
-use super::root::Root;
 
 /// Which CPUs there are and which this process may use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

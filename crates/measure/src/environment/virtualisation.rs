@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::root::Root;
+use super::Root;
 
 /// What lies between the process and the hardware.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -10,7 +10,7 @@ const LONGEST_BYTES: u64 = 8 << 20;
 
 /// A folder that stands for `/`; every path is relative to it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Root<'a>(pub &'a Path);
+pub struct Root<'a>(pub &'a Path);
 
 impl Root<'_> {
     /// The text of a file without surrounding white space and NUL; nothing if absent or empty.

@@ -1,9 +1,9 @@
 //! Limits that a control group (container, batch job) sets, in version 1 and version 2.
 
-use super::root::Root;
+use crate::root::Root;
 
 /// CPU time that the group may use, in CPUs: the least quota on the way up; nothing if unlimited.
-pub(super) fn cpu_quota(root: Root<'_>) -> Option<f64> {
+pub fn cpu_quota(root: Root<'_>) -> Option<f64> {
     let unified = folders(root, "").filter_map(|folder| {
         let text = root.text(&format!("{folder}/cpu.max"))?;
         let (quota, period) = text.split_once(char::is_whitespace)?;
@@ -16,7 +16,7 @@ pub(super) fn cpu_quota(root: Root<'_>) -> Option<f64> {
 }
 
 /// Memory that the group may use, in bytes: the least limit on the way up; nothing if unlimited.
-pub(super) fn memory_bytes(root: Root<'_>) -> Option<u64> {
+pub fn memory_limit_bytes(root: Root<'_>) -> Option<u64> {
     // Version 1 writes "unlimited" as a number near 2^63.
     const UNLIMITED: u64 = 1 << 60;
     let unified = folders(root, "").filter_map(|folder| root.number(&format!("{folder}/memory.max")));
@@ -64,43 +64,60 @@ fn folders(root: Root<'_>, controller: &str) -> impl Iterator<Item = String> + u
 
 #[cfg(test)]
 mod tests {
-    use super::super::planted::Tree;
+    use std::fs;
+
+    use tempfile::TempDir;
+
     use super::*;
+
+    /// A folder that stands for `/`, with these files.
+    fn tree(files: &[(&str, &str)]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
+    }
 
     #[test]
     fn version_2_takes_the_least_on_the_way_up() {
-        let tree = Tree::new()
-            .file("proc/self/cgroup", "0::/user.slice/job\n")
-            .file("sys/fs/cgroup/user.slice/cpu.max", "250000 100000\n")
-            .file("sys/fs/cgroup/user.slice/memory.max", "max\n")
-            .file("sys/fs/cgroup/user.slice/job/cpu.max", "max 100000\n")
-            .file("sys/fs/cgroup/user.slice/job/memory.max", "2147483648\n");
+        let tree = tree(&[
+            ("proc/self/cgroup", "0::/user.slice/job\n"),
+            ("sys/fs/cgroup/user.slice/cpu.max", "250000 100000\n"),
+            ("sys/fs/cgroup/user.slice/memory.max", "max\n"),
+            ("sys/fs/cgroup/user.slice/job/cpu.max", "max 100000\n"),
+            ("sys/fs/cgroup/user.slice/job/memory.max", "2147483648\n"),
+        ]);
         let root = Root(tree.path());
         assert_eq!(cpu_quota(root), Some(2.5));
-        assert_eq!(memory_bytes(root), Some(2 << 30));
+        assert_eq!(memory_limit_bytes(root), Some(2 << 30));
     }
 
     #[test]
     fn version_1_with_joined_controllers() {
-        let tree = Tree::new()
-            .file("proc/self/cgroup", "4:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n")
-            .file("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "150000\n")
-            .file("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n")
-            .file("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+        let tree = tree(&[
+            ("proc/self/cgroup", "4:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n"),
+            ("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "150000\n"),
+            ("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n"),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+        ]);
         let root = Root(tree.path());
         assert_eq!(cpu_quota(root), Some(1.5));
-        assert_eq!(memory_bytes(root), None);
+        assert_eq!(memory_limit_bytes(root), None);
     }
 
     #[test]
     fn no_limit_and_nonsense_are_no_limit() {
         for (quota, period) in [("-1", "100000"), ("0", "100000"), ("1000", "0"), ("x", "y")] {
-            let tree = Tree::new()
-                .file("proc/self/cgroup", "3:cpu:/../up\nnonsense\n")
-                .file("sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota)
-                .file("sys/fs/cgroup/cpu/cpu.cfs_period_us", period);
+            let tree = tree(&[
+                ("proc/self/cgroup", "3:cpu:/../up\nnonsense\n"),
+                ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota),
+                ("sys/fs/cgroup/cpu/cpu.cfs_period_us", period),
+            ]);
             assert_eq!(cpu_quota(Root(tree.path())), None, "{quota}/{period}");
         }
-        assert_eq!(cpu_quota(Root(Tree::new().path())), None);
+        assert_eq!(cpu_quota(Root(tree(&[]).path())), None);
     }
 }
