@@ -5,7 +5,8 @@
 -- Each replicate counts once, by the mean of its valid samples. The interval is Welch's on the
 -- logarithm of the ratio of means (delta method, 95 %); drift between the runs counts as a
 -- difference, so that nothing is ever called equivalent. Below five replicates of either it is undecided.
--- What has no valid sample in one of them is not in both; its reason says what became of which side.
+-- What has no valid sample in one of them is not in both; its reason says what became of which side
+-- (the view unusable).
 WITH replicate_means AS (
     SELECT
         workload,
@@ -46,11 +47,13 @@ begun AS (
         t.implementation || '/' || t.device || '/' || t.dtype AS variant,
         min(CASE WHEN t.run_id = $candidate THEN t.trial END) AS candidate_trial,
         min(t.trial) AS first_trial,
-        max(CASE WHEN t.run_id = $baseline THEN coalesce(nullif(o.status, 'ok'), 'unchecked') END) AS baseline_status,
-        max(CASE WHEN t.run_id = $candidate THEN coalesce(nullif(o.status, 'ok'), 'unchecked') END) AS candidate_status
+        first_value(coalesce(u.reason, 'no-valid-sample') ORDER BY t.trial) FILTER (WHERE t.run_id = $baseline)
+            AS baseline_lost,
+        first_value(coalesce(u.reason, 'no-valid-sample') ORDER BY t.trial) FILTER (WHERE t.run_id = $candidate)
+            AS candidate_lost
     FROM trials t
-    LEFT JOIN outcomes o
-        ON o.run_id = t.run_id AND o.trial = t.trial AND o.run_id IN ($baseline, $candidate)
+    LEFT JOIN unusable u
+        ON u.run_id = t.run_id AND u.trial = t.trial AND u.run_id IN ($baseline, $candidate)
     WHERE t.run_id IN ($baseline, $candidate)
     GROUP BY t.workload, t.case_name, t.cache, t.implementation, t.device, t.dtype
 ),
@@ -92,8 +95,8 @@ SELECT
     nullif(
         concat_ws(
             ', ',
-            CASE WHEN baseline_replicates = 0 THEN 'baseline-' || coalesce(baseline_status, 'missing') END,
-            CASE WHEN candidate_replicates = 0 THEN 'candidate-' || coalesce(candidate_status, 'missing') END
+            CASE WHEN baseline_replicates = 0 THEN 'baseline-' || coalesce(baseline_lost, 'missing') END,
+            CASE WHEN candidate_replicates = 0 THEN 'candidate-' || coalesce(candidate_lost, 'missing') END
         ),
         ''
     ) AS reason,

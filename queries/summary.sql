@@ -6,7 +6,8 @@
 -- for processes started anew. Below five replicates there is none, for the reason given. mean_ns and
 -- mad_ns (unscaled) are averages over the replicates; outliers lie outside Tukey's fences of their
 -- replicate and are counted, not dropped. A variant without a valid sample is a row of no replicate; its
--- reason is what the first of its trials ended with.
+-- reason is what became of the first of its trials (the view unusable). What a variant says it cannot do
+-- (unsupported) has no row.
 WITH replicates AS (
     SELECT
         workload,
@@ -51,9 +52,9 @@ begun AS (
         t.cache,
         t.variant,
         min(t.trial) AS first_trial,
-        first_value(coalesce(nullif(o.status, 'ok'), 'unchecked') ORDER BY t.trial) AS status
+        first_value(coalesce(u.reason, 'no-valid-sample') ORDER BY t.trial) AS reason
     FROM trials t
-    LEFT JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial AND o.run_id = $run
+    LEFT JOIN unusable u ON u.run_id = t.run_id AND u.trial = t.trial AND u.run_id = $run
     WHERE t.run_id = $run
     GROUP BY t.workload, t.case_name, t.cache, t.variant
 )
@@ -67,7 +68,7 @@ SELECT
     t.median_ns,
     t.median_low_ns,
     t.median_high_ns,
-    CASE WHEN t.replicates IS NULL THEN b.status ELSE t.reason END AS reason,
+    CASE WHEN t.replicates IS NULL THEN b.reason ELSE t.reason END AS reason,
     t.mean_ns,
     t.mad_ns,
     coalesce(t.outliers, 0) AS outliers,
@@ -75,4 +76,5 @@ SELECT
 FROM begun b
 LEFT JOIN times t
     ON t.workload = b.workload AND t.case_name = b.case_name AND t.cache = b.cache AND t.variant = b.variant
+WHERE t.replicates IS NOT NULL OR b.reason <> 'unsupported'
 ORDER BY b.first_trial

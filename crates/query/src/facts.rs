@@ -10,10 +10,12 @@ use benchbook_record::{CAUTIOUS_PILOT, Damaged, Table, pilot_of};
 use datafusion::common::{Result, exec_err};
 
 use crate::params::{Params, Value};
-use crate::validity::Validity;
+use crate::validity::{Validity, word};
 
 /// Why no sample of a trial may be used; NULL if they may.
 pub(crate) const TRIAL_REASON: &str = "trial_reason";
+/// The same as a word for people.
+pub(crate) const TRIAL_LOST: &str = "trial_lost";
 /// Number of the trial's run, case, replicate and cache regime: equal where blocks may be paired.
 pub(crate) const PAIR_GROUP: &str = "pair_group";
 /// Number of the variant.
@@ -44,7 +46,7 @@ const AFTER: [&str; 11] = [
 /// The trials of a store, one row each.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    /// run_id, trial, started_at, suite, trials' columns, parameters, and the four columns above.
+    /// run_id, trial, started_at, suite, trials' columns, parameters, and the five columns above.
     pub(crate) batch: RecordBatch,
     /// The columns of the parameters, in order.
     pub(crate) params: Vec<String>,
@@ -96,7 +98,7 @@ impl Facts {
             columns.push((name.into(), Arc::clone(column(&trials, name)?)));
         }
         let mut fixed: HashSet<&str> = crate::views::RESULT_COLUMNS.iter().copied().collect();
-        fixed.extend([TRIAL_REASON, PAIR_GROUP, VARIANT_NUMBER, PILOT]);
+        fixed.extend([TRIAL_REASON, TRIAL_LOST, PAIR_GROUP, VARIANT_NUMBER, PILOT]);
         let mut names = Vec::with_capacity(params.len());
         for (name, values) in params {
             // The writer refuses such names; a foreign store must not hide a column either.
@@ -108,6 +110,8 @@ impl Facts {
             columns.push((name.into(), Arc::clone(column(&trials, name)?)));
         }
         let any_bad = reasons.iter().any(Option::is_some);
+        let words = reasons.iter().map(|reason| reason.map(word)).collect::<StringViewArray>();
+        columns.push((TRIAL_LOST.into(), Arc::new(words)));
         columns.push((TRIAL_REASON.into(), Arc::new(reasons.into_iter().collect::<StringViewArray>())));
         columns
             .push((PAIR_GROUP.into(), number_of(&trials, &["run_id", "workload", "case_name", "replicate", "cache"])?));

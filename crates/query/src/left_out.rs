@@ -12,8 +12,8 @@ use datafusion::common::Result;
 /// Samples that may not be used, and files that could not be read.
 #[derive(Debug, Clone, Default)]
 pub struct LeftOut {
-    /// How many samples of the runs in question are not valid, by reason. Filled where a query reads
-    /// `results`, `pairs` or `verdicts`.
+    /// How many samples of the runs in question are not valid, by reason. Filled where a query reads a
+    /// view.
     pub samples: BTreeMap<String, u64>,
     /// Files of the store that are damaged: nothing of them is in the answer.
     pub damaged: Vec<Damaged>,

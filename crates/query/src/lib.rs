@@ -1,5 +1,5 @@
-//! SQL over a store: eight tables, the views `results`, `pairs` and `verdicts`, statistics as functions, named
-//! queries, and the table of published claims. Nothing here writes to a store.
+//! SQL over a store: eight tables, the views `results`, `pairs`, `unusable` and `verdicts`, statistics as functions,
+//! named queries, and the table of published claims. Nothing here writes to a store.
 //!
 //! A [`Session`] is a snapshot: what was recorded when it was opened. Samples are read as a query
 //! needs them; the facts of trials are gathered once, when a view is first named.

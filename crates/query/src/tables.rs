@@ -24,8 +24,10 @@ use crate::store_table::StoreTable;
 use crate::views;
 
 /// The names of the views.
-pub(crate) const VIEWS: [&str; 3] = ["results", "pairs", VERDICTS];
+pub(crate) const VIEWS: [&str; 4] = ["results", "pairs", "unusable", VERDICTS];
 pub(crate) const VERDICTS: &str = "verdicts";
+/// Trials of which no sample may be used, each with what became of it: every table says it in these words.
+const UNUSABLE: &str = "SELECT run_id, trial, trial_lost AS reason FROM \"Facts\" WHERE trial_lost IS NOT NULL";
 /// What `verdicts.sql` calls the facts of all trials; no table of a user's can have this name.
 const FACTS: &str = "Facts";
 
@@ -105,15 +107,19 @@ pub(crate) async fn register_views(
     let provider: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(facts.batch.schema(), partitions)?);
     let samples = &tables[&Table::Samples];
     let view = |plan: LogicalPlan| Arc::new(ViewTable::new(plan, None));
-    let [results, pairs, verdicts] = VIEWS;
+    let [results, pairs, unusable, verdicts] = VIEWS;
     context.register_table(results, view(views::results(samples, &provider, &facts.params)?))?;
     context.register_table(pairs, view(views::pairs(samples, &provider)?))?;
     // Its plan keeps the function and the facts; nobody else may use them.
     context.register_udf(ScalarUDF::from(UsualDifference::new(Arc::clone(noise))));
     context.register_table(TableReference::bare(FACTS), Arc::clone(&provider))?;
-    let plan = context.state().create_logical_plan(include_str!("verdicts.sql")).await;
+    let (lost, plan) = {
+        let state = context.state();
+        (state.create_logical_plan(UNUSABLE).await, state.create_logical_plan(include_str!("verdicts.sql")).await)
+    };
     context.deregister_table(TableReference::bare(FACTS))?;
     context.deregister_udf(UsualDifference::NAME);
+    context.register_table(unusable, view(lost?))?;
     context.register_table(verdicts, view(plan?))?;
     Ok(facts)
 }

@@ -101,6 +101,14 @@ impl<'a> Validity<'a> {
     }
 }
 
+/// What became of a trial that may not be used, in the one word that every table has for it.
+pub(crate) fn word(reason: &str) -> String {
+    match reason {
+        "trial_wrong" | "check_failed_before" | "check_failed_after" => "wrong".to_owned(),
+        other => other.trim_start_matches("trial_").replace('_', "-"),
+    }
+}
+
 /// Runs whose checks or outcomes cannot be read: their samples cannot be trusted.
 fn unreadable(damaged: &[Damaged]) -> HashMap<String, &'static str> {
     let tables = [(Table::Checks, "checks_unreadable"), (Table::Outcomes, "outcomes_unreadable")];

@@ -14,19 +14,12 @@ WITH subjects AS (
         implementation,
         min(trial) AS first_trial,
         -- What the first of its trials ended with, where none of them may be used.
-        CASE WHEN count(trial_reason) = count(*) THEN first_value(trial_reason ORDER BY trial) END AS reason
+        CASE WHEN count(trial_lost) = count(*) THEN first_value(trial_lost ORDER BY trial) END AS lost
     FROM "Facts"
     GROUP BY run_id, workload, case_name, cache, variant, implementation
 ),
-worded AS (
-    SELECT
-        *,
-        CASE
-            WHEN reason IN ('trial_wrong', 'check_failed_before', 'check_failed_after') THEN 'wrong'
-            ELSE replace(replace(reason, 'trial_', ''), '_', '-')
-        END AS lost
-    FROM subjects
-    WHERE coalesce(reason <> 'trial_unsupported', true)
+able AS (
+    SELECT * FROM subjects WHERE coalesce(lost <> 'unsupported', true)
 ),
 sides AS (
     SELECT
@@ -72,8 +65,8 @@ sides AS (
         CAST(NULL AS DOUBLE) AS baseline_cpus,
         CAST(NULL AS DOUBLE) AS candidate_cpus,
         CAST(nullif(concat_ws(', ', 'baseline-' || b.lost, 'candidate-' || c.lost), '') AS VARCHAR) AS lost
-    FROM worded b
-    JOIN worded c
+    FROM able b
+    JOIN able c
         ON c.run_id = b.run_id AND c.workload = b.workload AND c.case_name = b.case_name AND c.cache = b.cache
     WHERE b.variant <> c.variant
         -- Of builds, only the same variant stands in the same blocks.

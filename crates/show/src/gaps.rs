@@ -13,6 +13,9 @@ use crate::row::{Row, rows};
 const MOST_LINES: usize = 10;
 const MOST_NAMES: usize = 4;
 
+/// Why a replicate is missing whose trial was cut off before its first check, or is not there at all.
+const NOT_BEGUN: &str = "not begun";
+
 /// A case with its variants, in the order of their first trials.
 struct Case {
     workload: String,
@@ -134,14 +137,10 @@ fn measured(session: &Session, run_id: &str) -> Result<Vec<Case>> {
          ), told as ( \
              select t.workload, t.variant, t.replicate, t.trial, \
                  case when t.cache = 'cold' then t.case_name || ' cold' else t.case_name end as label, \
-                 case \
-                     when c.usable > 0 then null \
-                     when o.status in ('failed', 'wrong', 'unsupported', 'invalid') then o.status \
-                     else coalesce(c.reason, nullif(o.status, 'ok'), 'no samples') \
-                 end as why \
+                 case when c.usable > 0 then null else coalesce(u.reason, c.reason, 'no samples') end as why \
              from trials t \
              left join counted c on c.trial = t.trial \
-             left join outcomes o on o.run_id = t.run_id and o.trial = t.trial \
+             left join unusable u on u.run_id = t.run_id and u.trial = t.trial and u.run_id = {id} \
              where t.run_id = {id} \
          ) \
          select workload, label, variant, why, count(distinct replicate) as replicates, min(trial) as first_trial \
@@ -165,7 +164,7 @@ fn measured(session: &Session, run_id: &str) -> Result<Vec<Case>> {
         );
         match row.text("why") {
             None => variant.usable += count,
-            Some(why) => *variant.unusable.entry(why.replace('_', " ")).or_default() += count,
+            Some(why) => *variant.unusable.entry(why.replace(['_', '-'], " ")).or_default() += count,
         }
     }
     Ok(cases)
@@ -191,7 +190,7 @@ fn short_of(cases: &[Case], planned: Option<&Planned>, cut: bool) -> Vec<(Gap, V
         let there =
             case.variants.iter().map(|variant| (variant.name.clone(), variant.usable, reasons(variant, expected)));
         let absent = if cut { absent(case, cases, planned) } else { Vec::new() };
-        let absent = absent.into_iter().map(|name| (name, 0, format!("{expected} not begun")));
+        let absent = absent.into_iter().map(|name| (name, 0, format!("{expected} {NOT_BEGUN}")));
         for (variant, usable, why) in there.chain(absent).filter(|(_, usable, _)| *usable < expected) {
             let gap = Gap { workload: case.workload.clone(), variant, usable, expected, why };
             match gaps.iter_mut().find(|(known, _)| *known == gap) {
@@ -204,9 +203,11 @@ fn short_of(cases: &[Case], planned: Option<&Planned>, cut: bool) -> Vec<(Gap, V
 }
 
 fn reasons(variant: &Variant, expected: usize) -> String {
-    let not_begun = expected.saturating_sub(variant.begun());
-    let known = variant.unusable.iter().map(|(why, count)| format!("{count} {why}"));
-    known.chain((not_begun > 0).then(|| format!("{not_begun} not begun"))).collect::<Vec<_>>().join(", ")
+    let cut = variant.unusable.get(NOT_BEGUN).copied().unwrap_or_default();
+    let not_begun = cut + expected.saturating_sub(variant.begun());
+    let others = variant.unusable.iter().filter(|(why, _)| why.as_str() != NOT_BEGUN);
+    let known = others.map(|(why, count)| format!("{count} {why}"));
+    known.chain((not_begun > 0).then(|| format!("{not_begun} {NOT_BEGUN}"))).collect::<Vec<_>>().join(", ")
 }
 
 /// Variants that other cases of the workload have, where the plan asks for the same ones in all of them.

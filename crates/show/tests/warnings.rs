@@ -35,7 +35,7 @@ impl Fixture {
     }
 }
 
-/// Writes a trial with five samples and its checks in these phases.
+/// Writes a trial with five samples and its checks in these phases; without a check it has no sample.
 fn add(writer: &mut RunWriter, number: i64, name: &str, size: i64, replicate: i64, phases: &[Phase]) {
     let row: TrialRow = serde_json::from_value(json!({
         "trial": number, "workload": "attention", "case_name": format!("s{size}"), "params": {"size": {"int": size}},
@@ -56,7 +56,7 @@ fn add(writer: &mut RunWriter, number: i64, name: &str, size: i64, replicate: i6
         };
         writer.check(&check).unwrap();
     }
-    for index in 0..5 {
+    for index in (0..5).filter(|_| !phases.is_empty()) {
         let elapsed_ns = if name == "naive" { 2_000 } else { 1_000 } + 10 * index + replicate;
         let row = SampleRow {
             trial: number,
@@ -218,6 +218,25 @@ fn a_variant_that_one_case_lacks_is_missing_unless_the_plan_asks_so() {
     let apart = "[[cases]]\nworkload = \"attention\"\nparams = { size = 1 }\n[[cases]]\nworkload = \"attention\"\n\
                  params = { size = 2 }\nimplementations = [\"naive\"]\n";
     assert_eq!(lacking(apart), [""; 0]);
+}
+
+#[test]
+fn a_trial_that_was_cut_off_before_its_first_check_is_not_begun() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer(&format!("replicates = 7\n{PLAN}"));
+    for number in 0..4 {
+        replicate(&mut writer, number, &[1]);
+    }
+    add(&mut writer, 90, "naive", 1, 4, &BOTH);
+    add(&mut writer, 91, "flash", 1, 4, &[]);
+    let (at_ns, status) = (9, Status::Interrupted);
+    writer.outcome(&OutcomeRow { trial: Some(91), at_ns, status, stop_reason: None, prepare_ns: None }).unwrap();
+    end(&mut writer, Status::Interrupted);
+    let run_id = writer.run_id().to_owned();
+    writer.finish().unwrap();
+    let told = fixture.warnings(&run_id);
+    let wanted = "flash/flex/f32/2t has 4 of 7 replicates in attention s1 (3 not begun)";
+    assert!(told.iter().any(|line| line == wanted), "{told:?}");
 }
 
 #[test]

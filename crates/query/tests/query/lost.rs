@@ -148,6 +148,23 @@ fn times_name_what_has_none() {
 }
 
 #[test]
+fn every_table_has_one_word_for_what_became_of_a_trial() {
+    let fixture = Fixture::new();
+    let [cut, skipped, unable] = [CASES[4], CASES[5], CASES[7]];
+    let before = run(&fixture, "before", &[cut, skipped].map(|(case, ..)| (case, Fate::Fine, Fate::Fine)));
+    let after = run(&fixture, "after", &[cut, skipped, unable]);
+    let session = fixture.session();
+    let words = texts(&session.sql("SELECT DISTINCT reason FROM unusable ORDER BY 1").unwrap(), "reason");
+    assert_eq!(words, ["not-begun", "unchecked", "unsupported"].map(|word| Some(word.to_owned())));
+    // In the order of trials: naive before flash. What a variant says it cannot do has no row.
+    let times = texts(&named(&session, "summary", &[("run", &after)]), "reason");
+    assert_eq!(times, [None, Some("unchecked"), None, Some("not-begun"), None].map(|word| word.map(str::to_owned)));
+    let across = named(&session, "sequential", &[("baseline", &before), ("candidate", &after)]);
+    let told: Vec<String> = texts(&across, "reason").into_iter().flatten().take(2).collect();
+    assert_eq!(told, ["candidate-unchecked", "candidate-not-begun"]);
+}
+
+#[test]
 fn two_runs_name_what_became_of_either_side() {
     let fixture = Fixture::new();
     let before = run(&fixture, "before", &[CASES[0], CASES[3]]);
