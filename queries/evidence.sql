@@ -10,8 +10,7 @@
 WITH family AS (
     SELECT
         *,
-        count(p_value) OVER (PARTITION BY coalesce(baseline_build, baseline)) AS tests,
-        min(apart) OVER (PARTITION BY workload, case_name, cache, baseline_implementation, candidate) AS least_apart
+        count(p_value) OVER (PARTITION BY coalesce(baseline_build, baseline)) AS tests
     FROM verdicts
     WHERE run_id = $run
         -- Of builds, the family is all comparisons with that build.
@@ -101,5 +100,5 @@ LEFT JOIN unpaired u
 -- The baseline's implementation on another device is no candidate: each pair stands once.
 WHERE (c.baseline = $baseline OR c.baseline_implementation = $baseline)
     AND c.candidate_implementation <> $baseline
-    AND c.apart = c.least_apart
+    AND (c.nearest OR c.baseline = $baseline)
 ORDER BY c.first_trial, c.baseline, c.candidate

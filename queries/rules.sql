@@ -29,38 +29,16 @@ WITH settings AS (
         CAST($least_memory_bytes AS DOUBLE) AS least_memory_bytes,
         CAST($most_error AS DOUBLE) AS most_error
 ),
--- From trials, not from pairs: what failed has no samples, but has to be told.
+-- From trials, not from checks: what failed has none, but has to be told.
 subjects AS (
-    SELECT
-        t.run_id, t.workload, t.case_name, t.cache, t.variant, t.implementation, t.device, t.dtype,
-        min(t.trial) AS first_trial,
-        min(CASE WHEN o.status = 'unsupported' THEN 1 ELSE 0 END) AS unsupported
-    FROM trials t
-    LEFT JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial AND o.run_id = $run
-    WHERE t.run_id = $run
-    GROUP BY t.run_id, t.workload, t.case_name, t.cache, t.variant, t.implementation, t.device, t.dtype
-),
-all_sides AS (
-    SELECT
-        b.run_id, b.workload, b.case_name, b.cache, b.variant AS baseline, c.variant AS candidate, b.first_trial,
-        -- What cannot do a case is no baseline where another can.
-        CASE WHEN b.device = c.device THEN 0 ELSE 2 END + CASE WHEN b.dtype = c.dtype THEN 0 ELSE 1 END
-            + 4 * b.unsupported AS apart
-    FROM subjects b
-    JOIN subjects c ON c.workload = b.workload AND c.case_name = b.case_name AND c.cache = b.cache
-    WHERE (b.variant = $baseline OR b.implementation = $baseline)
-        AND c.implementation <> $baseline
-        AND c.variant <> b.variant
-),
-beside AS (
-    SELECT *, min(apart) OVER (PARTITION BY workload, case_name, cache, candidate) AS least_apart FROM all_sides
-),
-sides AS (
-    SELECT run_id, workload, case_name, cache, baseline, candidate, first_trial FROM beside WHERE apart = least_apart
+    SELECT workload, case_name, cache, variant
+    FROM trials
+    WHERE run_id = $run
+    GROUP BY workload, case_name, cache, variant
 ),
 judged AS (
     SELECT
-        workload, case_name, cache, baseline, candidate, speedup, low, high, said, scope,
+        run_id, workload, case_name, cache, baseline, candidate, first_trial, speedup, low, high, said, scope,
         -- What has nothing to compare is told as such, not as undecided.
         CASE WHEN speedup IS NOT NULL THEN verdict END AS verdict,
         CASE reason WHEN 'fdr' THEN 'may be chance' ELSE replace(reason, '-', ' ') END AS reason,
@@ -68,7 +46,10 @@ judged AS (
         reason IN ('fdr', 'noisy-machine') AS doubtful,
         coalesce(scope = 'across-replicates', false) AS across
     FROM verdicts
-    WHERE run_id = $run AND (baseline = $baseline OR baseline_implementation = $baseline)
+    WHERE run_id = $run
+        AND (baseline = $baseline OR baseline_implementation = $baseline)
+        AND candidate_implementation <> $baseline
+        AND (nearest OR baseline = $baseline)
 ),
 peaks AS (
     SELECT
@@ -106,19 +87,15 @@ facts AS (
     SELECT
         p.*,
         s.*,
-        j.speedup, j.low, j.high, j.across, j.doubtful, j.verdict, j.said, j.reason,
         -- What the verdict is bound to, where that is less than processes started anew.
-        CASE WHEN j.across OR j.scope IS NULL THEN '' ELSE ', ' || replace(j.scope, '-', ' ') || ' only' END AS bounds,
+        CASE WHEN p.across OR p.scope IS NULL THEN '' ELSE ', ' || replace(p.scope, '-', ' ') || ' only' END AS bounds,
         b.added_bytes AS baseline_bytes,
         m.added_bytes AS candidate_bytes,
         m.added_bytes / nullif(b.added_bytes, 0) AS memory_ratio,
         c.error, c.checks, c.wrong,
         c.tolerance * s.most_error AS most_scaled_error
-    FROM sides p
+    FROM judged p
     CROSS JOIN settings s
-    LEFT JOIN judged j
-        ON j.workload = p.workload AND j.case_name = p.case_name AND j.cache = p.cache
-        AND j.baseline = p.baseline AND j.candidate = p.candidate
     LEFT JOIN memory b
         ON b.workload = p.workload AND b.case_name = p.case_name AND b.cache = p.cache AND b.variant = p.baseline
     LEFT JOIN memory m

@@ -13,30 +13,6 @@
 -- The cpus are the processors in use on average while a sample ran: fewer than threads is no fault where
 -- a part of the work is done by one, and a starved pool where it is not. A comparison that is lost has
 -- no ratio; its reason says what became of which side: failed, wrong, invalid, unchecked, not begun.
-WITH compared AS (
-    SELECT *
-    FROM verdicts
-    WHERE run_id = $run
-        AND (
-            -- The baseline's implementation on another device is no candidate: each pair stands once.
-            ($by = 'implementation'
-                AND (baseline = $baseline OR baseline_implementation = $baseline)
-                AND candidate_implementation <> $baseline)
-            OR ($by = 'device'
-                AND baseline_device = $baseline
-                AND candidate_device <> $baseline
-                AND baseline_implementation = candidate_implementation
-                AND baseline_dtype = candidate_dtype)
-            OR ($by = 'dtype'
-                AND baseline_dtype = $baseline
-                AND candidate_dtype <> $baseline
-                AND baseline_implementation = candidate_implementation
-                AND baseline_device = candidate_device)
-        )
-),
-beside AS (
-    SELECT *, min(apart) OVER (PARTITION BY workload, case_name, cache, candidate) AS least_apart FROM compared
-)
 SELECT
     run_id,
     workload,
@@ -62,6 +38,23 @@ SELECT
     candidate_cpus,
     q_value,
     category
-FROM beside
-WHERE apart = least_apart
+FROM verdicts
+WHERE run_id = $run
+    AND (
+        -- The baseline's implementation on another device is no candidate: each pair stands once.
+        ($by = 'implementation'
+            AND (baseline = $baseline OR baseline_implementation = $baseline)
+            AND candidate_implementation <> $baseline
+            AND (nearest OR baseline = $baseline))
+        OR ($by = 'device'
+            AND baseline_device = $baseline
+            AND candidate_device <> $baseline
+            AND baseline_implementation = candidate_implementation
+            AND baseline_dtype = candidate_dtype)
+        OR ($by = 'dtype'
+            AND baseline_dtype = $baseline
+            AND candidate_dtype <> $baseline
+            AND baseline_implementation = candidate_implementation
+            AND baseline_device = candidate_device)
+    )
 ORDER BY first_trial, baseline, candidate

@@ -3,7 +3,8 @@
 -- A verdict is one of a family: all comparisons of the run with the same baseline, whatever a query asks of
 -- them; between two builds, with the same build. A condition on the run or the baseline reaches the samples.
 -- A pair without a common block is a row too, undecided, with what became of its sides as the reason. A variant
--- that says it cannot do a case (unsupported) is not one of its sides.
+-- that says it cannot do a case (unsupported) is not one of its sides. The nearest baseline of an implementation is
+-- its variant on the candidate's device and in its dtype where there is one, or else as many of them as are as near.
 WITH subjects AS (
     SELECT
         run_id,
@@ -12,14 +13,40 @@ WITH subjects AS (
         cache,
         variant,
         implementation,
+        device,
+        dtype,
         min(trial) AS first_trial,
         -- What the first of its trials ended with, where none of them may be used.
         CASE WHEN count(trial_lost) = count(*) THEN first_value(trial_lost ORDER BY trial) END AS lost
     FROM "Facts"
-    GROUP BY run_id, workload, case_name, cache, variant, implementation
+    GROUP BY run_id, workload, case_name, cache, variant, implementation, device, dtype
 ),
 able AS (
     SELECT * FROM subjects WHERE coalesce(lost <> 'unsupported', true)
+),
+met AS (
+    SELECT
+        b.run_id,
+        b.workload,
+        b.case_name,
+        b.cache,
+        b.variant AS baseline,
+        c.variant AS candidate,
+        b.implementation AS baseline_implementation,
+        c.implementation AS candidate_implementation,
+        b.first_trial AS baseline_trial,
+        -- How unlike the two run: on another device, in another dtype.
+        CASE WHEN b.device = c.device THEN 0 ELSE 2 END + CASE WHEN b.dtype = c.dtype THEN 0 ELSE 1 END AS apart,
+        CAST(nullif(concat_ws(', ', 'baseline-' || b.lost, 'candidate-' || c.lost), '') AS VARCHAR) AS lost
+    FROM able b
+    JOIN able c
+        ON c.run_id = b.run_id AND c.workload = b.workload AND c.case_name = b.case_name AND c.cache = b.cache
+    WHERE b.variant <> c.variant
+        -- Of builds, only the same variant stands in the same blocks.
+        AND (
+            (split_part(b.variant, '@', 2) = '' AND split_part(c.variant, '@', 2) = '')
+            OR split_part(b.variant, '@', 1) = split_part(c.variant, '@', 1)
+        )
 ),
 sides AS (
     SELECT
@@ -41,20 +68,22 @@ sides AS (
         baseline_elapsed_ns,
         baseline_cpus,
         candidate_cpus,
+        CAST(NULL AS BIGINT) AS apart,
+        CAST(NULL AS BIGINT) AS least_apart,
         CAST(NULL AS VARCHAR) AS lost
     FROM pairs
     UNION ALL
     -- Every pair once more, without a number: where it has no other row, it has nothing to compare.
     SELECT
-        b.run_id,
-        b.workload,
-        b.case_name,
-        b.cache,
-        b.variant AS baseline,
-        c.variant AS candidate,
-        b.implementation AS baseline_implementation,
-        c.implementation AS candidate_implementation,
-        b.first_trial AS baseline_trial,
+        run_id,
+        workload,
+        case_name,
+        cache,
+        baseline,
+        candidate,
+        baseline_implementation,
+        candidate_implementation,
+        baseline_trial,
         CAST(NULL AS BIGINT) AS replicate,
         CAST(NULL AS BIGINT) AS block,
         CAST(NULL AS BIGINT) AS pilot,
@@ -64,16 +93,11 @@ sides AS (
         CAST(NULL AS BIGINT) AS baseline_elapsed_ns,
         CAST(NULL AS DOUBLE) AS baseline_cpus,
         CAST(NULL AS DOUBLE) AS candidate_cpus,
-        CAST(nullif(concat_ws(', ', 'baseline-' || b.lost, 'candidate-' || c.lost), '') AS VARCHAR) AS lost
-    FROM able b
-    JOIN able c
-        ON c.run_id = b.run_id AND c.workload = b.workload AND c.case_name = b.case_name AND c.cache = b.cache
-    WHERE b.variant <> c.variant
-        -- Of builds, only the same variant stands in the same blocks.
-        AND (
-            (split_part(b.variant, '@', 2) = '' AND split_part(c.variant, '@', 2) = '')
-            OR split_part(b.variant, '@', 1) = split_part(c.variant, '@', 1)
-        )
+        apart,
+        min(apart) OVER (PARTITION BY run_id, workload, case_name, cache, baseline_implementation, candidate)
+            AS least_apart,
+        lost
+    FROM met
 ),
 evidence AS (
     SELECT
@@ -99,6 +123,8 @@ evidence AS (
         avg(baseline_cpus) AS baseline_cpus,
         avg(candidate_cpus) AS candidate_cpus,
         paired_summary(log_ratio, replicate) AS alone,
+        max(apart) AS apart,
+        max(least_apart) AS least_apart,
         max(lost) AS lost
     FROM sides
     GROUP BY
@@ -140,9 +166,7 @@ SELECT
     candidate_device,
     baseline_dtype,
     candidate_dtype,
-    -- How unlike the two run: on another device, in another dtype.
-    CASE WHEN baseline_device = candidate_device THEN 0 ELSE 2 END
-        + CASE WHEN baseline_dtype = candidate_dtype THEN 0 ELSE 1 END AS apart,
+    (apart = least_apart) AS nearest,
     first_trial,
     baseline_ns,
     candidate_ns,

@@ -114,6 +114,10 @@ fn a_comparison_that_is_lost_is_an_undecided_row_with_the_reason() {
     assert_eq!(texts(&answer, "said")[1].as_deref(), Some("undecided"));
     // Every way to a verdict has the same rows, and what is lost changes no other verdict.
     assert_eq!(texts(&named(&session, "evidence", &[]), "case_name"), texts(&answer, "case_name"));
+    let mut ruled = texts(&named(&session, "rules", &[]), "case_name");
+    ruled.dedup();
+    assert_eq!(ruled.pop(), Some(None), "the last row is of the whole");
+    assert_eq!(ruled, texts(&answer, "case_name"));
     run(&fixture, "alone", &CASES[..1]);
     let alone = named(&fixture.session(), "speedup", &[("run", "alone")]);
     for name in ["speedup", "low", "high", "q_value"] {

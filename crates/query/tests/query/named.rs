@@ -144,6 +144,9 @@ fn a_baseline_is_the_variant_on_the_same_device_where_there_is_one() {
     let judged: Vec<&String> =
         all.iter().zip(&names).filter(|(_, rule)| rule.as_deref() == Some("category")).map(|(pair, _)| pair).collect();
     assert_eq!(judged, wanted.iter().collect::<Vec<_>>());
+    let nearest = "SELECT baseline, candidate FROM verdicts WHERE nearest AND baseline_implementation = 'naive' \
+                   AND candidate_implementation <> 'naive' ORDER BY first_trial, baseline, candidate";
+    assert_eq!(pairs(&session.sql(nearest).unwrap()), wanted);
     // The times of the blocks that are compared stand beside the ratio.
     let (before, after) = (floats(&speedup, "baseline_ns"), floats(&speedup, "candidate_ns"));
     assert!((100_014.0..100_020.0).contains(&before[1].unwrap()), "{before:?}");
