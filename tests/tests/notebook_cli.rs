@@ -1,5 +1,6 @@
 //! `benchbook notebook run`, end to end, with the Python kernel of the project's environment in place of ours: what is tried
 //! here is the running of notebooks, which is the same for every kernel.
+#![expect(clippy::print_stdout, reason = "what is not tested here has to be seen")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

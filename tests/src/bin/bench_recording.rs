@@ -1,6 +1,7 @@
 //! Times samples through the writer to the written journal, for `cargo xtask bench --recording`.
 //!
 //! Arguments: a folder, samples a round, rounds. Each round prints `SAMPLES NANOSECONDS`.
+#![expect(clippy::print_stdout, reason = "it is what the program is for")]
 
 use benchbook_measure::clock::now_ns;
 use benchbook_record::{LocalStore, RunRow, RunWriter, SampleRow};

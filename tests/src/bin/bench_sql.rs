@@ -1,6 +1,7 @@
 //! Answers one SQL question over a store, once for each line of input, for `cargo xtask bench --sql`.
 //!
 //! Arguments: folder of the store, SQL. Each answer: nanoseconds, rows, sum of `speedup`, peak bytes.
+#![expect(clippy::print_stdout, reason = "it is what the program is for")]
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;

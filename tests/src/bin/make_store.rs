@@ -2,6 +2,7 @@
 //!
 //! Arguments: folder of the store, samples, trials. Trials are two builds of fifty variants, as many
 //! cases as it takes; every block holds one sample of each trial, as in a real run.
+#![expect(clippy::print_stdout, reason = "it is what the program is for")]
 
 use benchbook_core::{CacheRegime, DType, Params};
 use benchbook_record::{
