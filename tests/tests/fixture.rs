@@ -95,10 +95,9 @@ fn every_way_to_a_verdict_leads_to_the_same() {
     let compared = rows(&["compare", "demo", "--baseline", "naive"]);
     let view = rows(&[
         "sql",
-        "select * from (select v.*, min(v.apart) over (partition by v.run_id, v.case_name, v.candidate) as least_apart \
-         from verdicts v join runs r on r.run_id = v.run_id where array_has(r.tags, 'demo') \
-         and v.baseline_implementation = 'naive' and v.candidate_implementation <> 'naive') n \
-         where apart = least_apart order by first_trial, baseline, candidate",
+        "select v.* from verdicts v join runs r on r.run_id = v.run_id where array_has(r.tags, 'demo') \
+         and v.baseline_implementation = 'naive' and v.candidate_implementation <> 'naive' and v.nearest \
+         order by first_trial, baseline, candidate",
     ]);
     let judged: Vec<_> = rules.iter().filter(|row| row["rule"] == "category").collect();
     assert_eq!([view.len(), compared.len(), evidence.len(), judged.len()], [speedup.len(); 4]);
