@@ -19,12 +19,13 @@ const ELSEWHERE: [(&str, &str); 4] = [
 /// Commands whose answer depends on the machine, and the codes that they may end with.
 const CODES: [(&str, &[i32]); 2] = [("benchbook doctor", &[0, 4]), ("benchbook gate", &[0, 1])];
 
-/// The program with less to do: measurements as printed, on one device, with few blocks.
+/// The program with less to do: measurements as printed, on one device, with few blocks, in little time.
 const SHORTER: &str = r#"#!/bin/sh
 case "$*" in
-    *--half-width*) exec "$PROGRAM" "$@" --device flex --blocks 5 --most-replicates 8 ;;
-    "run "*) exec "$PROGRAM" "$@" --device flex --blocks 5 ;;
-    "gate "*) exec "$PROGRAM" "$@" --device flex --implementation naive,fused ;;
+    "run "*--time*) exec "$PROGRAM" "$@" --device flex --blocks 5 ;;
+    *--half-width*) exec "$PROGRAM" "$@" --device flex --blocks 5 --most-replicates 8 --time 8s ;;
+    "run "*) exec "$PROGRAM" "$@" --device flex --blocks 5 --time 8s ;;
+    "gate "*) exec "$PROGRAM" "$@" --device flex --implementation naive,fused --time 15s ;;
     calibrate) exec "$PROGRAM" "$@" --time 4s ;;
     *) exec "$PROGRAM" "$@" ;;
 esac
