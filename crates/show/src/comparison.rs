@@ -57,7 +57,7 @@ pub fn within_by(session: &Session, run: &str, by: By, baseline: Option<&str>) -
         By::Device | By::Dtype => format!("each implementation beside itself by {}, baseline {baseline}", by.name()),
     };
     let note = format!(
-        "Run {}: paired blocks, {beside}. A speedup above 1 means that the candidate is faster;\n\
+        "Run {}: paired blocks, {beside}. A speedup above 1 means that the candidate is faster; \
          verdicts hold at 95 % over all comparisons, equivalence means within 1 %.",
         run.run_id
     );
