@@ -71,7 +71,9 @@ function benchbookDraw(id) {
     }
     if (place.dataset.drawn) Plotly.purge(place);
     place.replaceChildren();
-    await Plotly.newPlot(place, figure.data, figure.layout, figure.config);
+    // The buttons would lie on the heading.
+    const config = { ...figure.config, ...(narrow(width) && { displayModeBar: false }) };
+    await Plotly.newPlot(place, figure.data, figure.layout, config);
     place.dataset.drawn = "yes";
   };
   const failed = (error) => {

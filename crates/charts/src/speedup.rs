@@ -166,7 +166,7 @@ fn read(columns: &Columns<'_>) -> Result<(Vec<Row>, Option<String>)> {
     for row in order {
         let candidate = candidates.of(row).to_owned();
         let candidate = match &baselines {
-            Some(b) if single.is_none() => format!("{candidate} over {}", b.of(row)),
+            Some(b) if single.is_none() => format!("{candidate} over {}", apart(&candidate, b.of(row))),
             _ => candidate,
         };
         let ratio = ratios[row].filter(|r| r.is_finite() && *r > 0.0);
@@ -180,6 +180,14 @@ fn read(columns: &Columns<'_>) -> Result<(Vec<Row>, Option<String>)> {
         });
     }
     Ok((rows, single))
+}
+
+/// The baseline without what follows its name, where the candidate has the same: `naive` beside `fused/flex/f32/2t`.
+fn apart<'a>(candidate: &str, baseline: &'a str) -> &'a str {
+    match (candidate.split_once('/'), baseline.split_once('/')) {
+        (Some((_, ours)), Some((name, theirs))) if ours == theirs => name,
+        _ => baseline,
+    }
 }
 
 /// The place of each row down the figure, and of each heading: cases are ones where both cases and candidates differ.
@@ -282,6 +290,13 @@ mod tests {
         assert_eq!(ratio_text(&row(152.4, 140.1, 170.2)), "152× [140, 170]");
         assert_eq!(ratio_text(&row(2.0, 2.0, 2.0)), "2× [2, 2]");
         assert_eq!(ratio_text(&row(2.0, f64::NAN, 2.0)), "2×, no interval");
+    }
+
+    #[test]
+    fn a_label_names_what_differs() {
+        assert_eq!(apart("fused/flex/f32/2t", "naive/flex/f32/2t"), "naive");
+        assert_eq!(apart("fused/flex/f32/2t", "naive/libtorch/f32/2t"), "naive/libtorch/f32/2t");
+        assert_eq!(apart("fused", "naive"), "naive");
     }
 
     #[test]
