@@ -415,7 +415,7 @@ fn a_library_of_the_same_size_that_was_not_built_is_refused() {
     let checks = "import pathlib, sys\nsys.path.insert(0, sys.argv[1])\nimport start\n\
                   try: print('takes', start.check(pathlib.Path(sys.argv[2])))\n\
                   except start.Refused as refused: print('refuses', refused)";
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/kernel/src/python");
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/jupyter/src/python");
     // A build is named by the SHA-256 of its library.
     let build = "ba7816bf8f01cfea";
     let about = json!({ "schema": 1, "build_id": build, "rustc": "rustc 1", "library": "a.so", "library_bytes": 3 });

@@ -77,7 +77,7 @@ plain!(
     benchbook_measure::record::Error,
     benchbook_query::Error,
     benchbook_measure::Error,
-    benchbook_kernel::Error,
+    benchbook_jupyter::Error,
     benchbook_charts::Error,
     arrow::error::ArrowError,
     parquet::errors::ParquetError,

@@ -88,7 +88,7 @@ fn read_messages(messages: &str) -> Option<Built> {
 fn content_id(workspace: &Workspace, python: &Python, library: &Path) -> Result<String> {
     let program = "import sys; sys.path.insert(0, sys.argv[1]); import start; print(start.content_id(sys.argv[2]))";
     let mut ask = process::command(&python.executable);
-    ask.args(["-B", "-c", program]).arg(workspace.root.join("crates/kernel/src/python")).arg(library);
+    ask.args(["-B", "-c", program]).arg(workspace.root.join("crates/jupyter/src/python")).arg(library);
     process::output(&mut ask, "`cargo xtask setup` brings the Python packages up to date")
 }
 

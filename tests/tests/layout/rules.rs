@@ -16,7 +16,7 @@ const MAY_READ_TIME: [(&str, &str); 9] = [
     ("crates/record/src/repair.rs", "leaves alone a folder that is still being made"),
     ("crates/charts/src/browser.rs", "ends a browser that hangs"),
     ("tests/rivals/", "programs of other tools, with clocks of their own"),
-    ("crates/kernel/src/run/notebooks.rs", "tells how long a notebook took; measures nothing"),
+    ("crates/jupyter/src/run/notebooks.rs", "tells how long a notebook took; measures nothing"),
 ];
 
 /// Writes to the terminal: the file or folder, and why it may.
@@ -204,7 +204,7 @@ fn a_notebook_keeps_memory_as_a_worker_does() {
         let source = all.iter().find(|source| source.path == path).expect(path);
         source.text.split('"').find(|part| part.starts_with("glibc.malloc.")).expect("settings of glibc")
     };
-    assert_eq!(settings("crates/measure/src/allocator.rs"), settings("crates/kernel/src/kernelspec.rs"));
+    assert_eq!(settings("crates/measure/src/allocator.rs"), settings("crates/jupyter/src/kernelspec.rs"));
 }
 
 #[test]

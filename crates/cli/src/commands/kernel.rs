@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use benchbook_kernel::{Finding, InstallRequest, Level, Surroundings, examine, install, worst};
+use benchbook_jupyter::{Finding, InstallRequest, Level, Surroundings, examine, install, worst};
 
 use crate::args::{KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs};
 use crate::error::{EXIT_ERROR, Failure};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use benchbook_core::{for_people, on_one_line};
-use benchbook_kernel::{Failure, FailureKind, Report};
+use benchbook_jupyter::{Failure, FailureKind, Report};
 
 /// Lines shown of a long source: so many of its beginning and of its end.
 const FIRST_LINES: usize = 30;

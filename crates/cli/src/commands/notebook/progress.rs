@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use benchbook_core::{counted, on_one_line};
-use benchbook_kernel::{Event, Observer, Report};
+use benchbook_jupyter::{Event, Observer, Report};
 use benchbook_show::duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 

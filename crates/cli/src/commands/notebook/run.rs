@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use benchbook_kernel::{Interpreter, Settings, Surroundings, run_notebooks};
+use benchbook_jupyter::{Interpreter, Settings, Surroundings, run_notebooks};
 
 use super::progress::Progress;
 use super::summary;

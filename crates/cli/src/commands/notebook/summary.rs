@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use benchbook_kernel::{Failure as Why, Report, Shown};
+use benchbook_jupyter::{Failure as Why, Report, Shown};
 use benchbook_show::duration;
 
 use crate::args::Format;
