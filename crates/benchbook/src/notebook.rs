@@ -1,4 +1,4 @@
-//! What a kernel does once, before the first cell; a program needs none of it.
+//! What a Jupyter kernel does once, before the first cell; a program needs none of it.
 
 use std::any::Any;
 use std::fmt::Display;
@@ -22,7 +22,8 @@ pub fn live() -> bool {
     std::env::var_os("EVCXR_IS_RUNTIME").is_some()
 }
 
-/// Makes a failure one readable message, and ends this process, and the workers with it, when its kernel has ended.
+/// Makes a failure one readable message, and ends this process, and the workers with it, when its Jupyter kernel has
+/// ended.
 ///
 /// # Errors
 /// The system gives no thread.
@@ -60,13 +61,13 @@ fn said(panic: &PanicHookInfo<'_>) -> String {
     }
 }
 
-/// Waits for the end of the kernel, which holds the other end of our standard input.
+/// Waits for the end of the Jupyter kernel, which holds the other end of our standard input.
 fn end_with_kernel() {
     let input = std::io::stdin();
     let mut watched = [PollFd::new(input.as_fd(), PollFlags::empty())];
     // Nothing is asked for, so that only the other end's closing wakes us.
     while let Err(nix::errno::Errno::EINTR) = poll(&mut watched, PollTimeout::NONE) {}
-    // A cell that runs for ever would outlive its kernel. Nobody is left to be told if this fails.
+    // A cell that runs for ever would outlive its Jupyter kernel. Nobody is left to be told if this fails.
     let _ = kill(Pid::this(), Signal::SIGKILL);
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a kernel could not be installed or a notebook not be run.
+/// Why a Jupyter kernel could not be installed or a notebook not be run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,7 +31,7 @@ pub enum Error {
         /// The compiler of this machine.
         here: String,
     },
-    /// A program that the kernel needs is not there.
+    /// A program that the Jupyter kernel needs is not there.
     #[error("{name} was not found ({looked_for}): {remedy}")]
     NoProgram {
         /// The program.

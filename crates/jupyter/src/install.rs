@@ -1,4 +1,4 @@
-//! Puts the kernel where Jupyter finds it.
+//! Puts the Jupyter kernel where Jupyter finds it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,19 +14,19 @@ use crate::toolchain::Toolchain;
 const START_PY: &str = include_str!("python/start.py");
 /// What `start.py` imports from beside it.
 const RELAY: (&str, &str) = ("relay.py", include_str!("python/relay.py"));
-/// Jupyter serves it beside the kernel's logo, so that live figures need no network.
+/// Jupyter serves it beside the logo of the Jupyter kernel, so that live figures need no network.
 const PLOTLY: &str = "plotly.min.js";
 
 /// What to install, and where; what is left out is looked for.
 #[derive(Debug, Clone, Default)]
 pub struct InstallRequest {
-    /// The environment that gets the kernel.
+    /// The environment that gets the Jupyter kernel.
     pub prefix: Option<PathBuf>,
     /// The user's own Jupyter folder gets it instead.
     pub user: bool,
-    /// The snapshot that the kernel loads.
+    /// The snapshot that the Jupyter kernel loads.
     pub snapshot: Option<PathBuf>,
-    /// The Python that starts the kernel.
+    /// The Python that starts the Jupyter kernel.
     pub python: Option<PathBuf>,
     /// The evcxr_jupyter that runs it.
     pub evcxr: Option<PathBuf>,
@@ -37,7 +37,7 @@ pub struct InstallRequest {
 pub struct Installed {
     /// The kernelspec.
     pub kernelspec: Kernelspec,
-    /// The snapshot that the kernel loads.
+    /// The snapshot that the Jupyter kernel loads.
     pub snapshot: Snapshot,
     /// The files that had to be written, in this order.
     pub written: Vec<PathBuf>,
@@ -46,7 +46,7 @@ pub struct Installed {
 /// Writes the kernelspec and evcxr's start-up files; writes nothing that is there already.
 ///
 /// # Errors
-/// Something that the kernel needs is missing or does not fit, or its place is taken by another kernel.
+/// Something that the Jupyter kernel needs is missing or does not fit, or its place is taken by another Jupyter kernel.
 pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installed> {
     let snapshot = Snapshot::find(here, request.snapshot.as_deref())?;
     snapshot.check_toolchain(&Toolchain::find(here)?)?;
@@ -62,7 +62,7 @@ pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installe
         (folder.join(RELAY.0), RELAY.1.into()),
         (folder.join(START), START_PY.into()),
         (folder.join(PLOTLY), benchbook_charts::plotly_js().into()),
-        // Last: Jupyter sees the kernel once everything else of it is there.
+        // Last: Jupyter finds the kernelspec once everything else of it is there.
         (folder.join(FILE), content(&snapshot, &python.program, &evcxr)?),
     ];
     let mut written = Vec::new();

@@ -1,4 +1,4 @@
-//! What tells Jupyter of the kernel: a folder with `kernel.json`.
+//! The description of the Jupyter kernel: a folder with `kernel.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,15 +8,15 @@ use crate::error::{Error, Named, Result};
 use crate::snapshot::Snapshot;
 use crate::surroundings::Surroundings;
 
-/// The kernel's name, and that of its folder.
+/// The Jupyter kernel's name, and that of its folder.
 pub(crate) const NAME: &str = "benchbook";
 /// The file that Jupyter reads.
 pub(crate) const FILE: &str = "kernel.json";
-/// The kernel's start, run by the environment's Python.
+/// The Jupyter kernel's start, run by the environment's Python.
 pub(crate) const START: &str = "start.py";
-/// Names the snapshot in the kernel's environment.
+/// Names the snapshot in the Jupyter kernel's environment.
 const SNAPSHOT: &str = "BENCHBOOK_SNAPSHOT";
-/// Names evcxr_jupyter in the kernel's environment.
+/// Names evcxr_jupyter in the Jupyter kernel's environment.
 const EVCXR: &str = "BENCHBOOK_EVCXR";
 /// The start-up files of evcxr, inside the snapshot.
 pub(crate) const CONFIG: &str = "config";
@@ -26,7 +26,7 @@ pub(crate) const CONFIG: &str = "config";
 pub struct Kernelspec {
     /// Its folder.
     pub folder: PathBuf,
-    /// The snapshot that the kernel loads.
+    /// The snapshot that the Jupyter kernel loads.
     pub snapshot: PathBuf,
     /// The Python that starts it.
     pub python: PathBuf,

@@ -29,7 +29,7 @@ pub(crate) fn environment(folder: &Path) -> PathBuf {
     python
 }
 
-/// A machine with everything that the kernel needs.
+/// A machine with everything that the Jupyter kernel needs.
 pub(crate) struct Machine {
     root: tempfile::TempDir,
 }

@@ -1,4 +1,4 @@
-//! The library as it was built once: a folder that a kernel uses for its whole life.
+//! The library as it was built once: a folder that a Jupyter kernel uses for its whole life.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::toolchain::{Toolchain, short};
 pub(crate) const MANIFEST: &str = "snapshot.json";
 /// Names the newest snapshot, beside them all.
 pub(crate) const CURRENT: &str = "current";
-/// Locked by every kernel that uses the snapshot, so that none is removed under it.
+/// Locked by every Jupyter kernel that uses the snapshot, so that none is removed under it.
 pub(crate) const LOCK: &str = "lock";
 /// The layout that this program reads.
 const SCHEMA: u32 = 1;

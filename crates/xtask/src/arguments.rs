@@ -11,8 +11,8 @@ Verbs
   setup    checks the machine, installs the Python packages of environment.yml, finds libtorch
   demo     shows a first measurement within minutes, then sets up, builds, measures attention
            on this CPU, compares, writes report.html, runs the first two notebooks
-  lab      sets up, builds, opens JupyterLab with the kernel Rust (benchbook); what follows `--`
-           goes to JupyterLab (in a container whose port is published: -- --ip 0.0.0.0)
+  lab      sets up, builds, opens JupyterLab with the Jupyter kernel Rust (benchbook); what
+           follows `--` goes to JupyterLab (in a container whose port is published: -- --ip 0.0.0.0)
   test     sets up, builds, runs every test, then rustfmt and clippy; what follows `--` goes to the
            tests (a filter, say), and the style is then left alone
   bench    sets up, builds, measures benchbook itself, writes datasets/bench.md

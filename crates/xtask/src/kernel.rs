@@ -1,4 +1,4 @@
-//! The kernel *Rust (benchbook)*: evcxr, a snapshot of the library, and Jupyter's description of both.
+//! The Jupyter kernel *Rust (benchbook)*: evcxr, a snapshot of the library, and Jupyter's description of both.
 
 use crate::arguments::Options;
 use crate::error::Result;
@@ -12,7 +12,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
-/// Makes the kernel of what is built now, and tells Jupyter of it.
+/// Makes the Jupyter kernel of what is built now, and tells Jupyter of it.
 pub fn ready(ready: &mut Ready, options: &Options) -> Result<()> {
     let Ready { workspace, python, steps } = ready;
     let evcxr = steps.take("Jupyter kernel for Rust", || evcxr::install(workspace, python))?;

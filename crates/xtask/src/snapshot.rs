@@ -1,4 +1,4 @@
-//! One build of the library, kept whole for kernels: what is built later changes nothing in it.
+//! One build of the library, kept whole for Jupyter kernels: what is built later changes nothing in it.
 
 use crate::error::{Error, Named, Result};
 use crate::libtorch;
@@ -24,7 +24,7 @@ pub fn take(workspace: &Workspace, python: &Python, minimal: bool) -> Result<(Pa
     let folder = all.join(&id);
     let state = if folder.join("snapshot.json").is_file() { State::UpToDate } else { State::Done };
     if state == State::Done {
-        // Made beside and renamed, so that no kernel ever meets half of one.
+        // Made beside and renamed, so that no Jupyter kernel ever meets half of one.
         let making = all.join(format!("making-{}", std::process::id()));
         let _ = fs::remove_dir_all(&making);
         fill(&making, &built, &describe(&id, &built.library, python, minimal)?, workspace)?;
@@ -84,7 +84,7 @@ fn read_messages(messages: &str) -> Option<Built> {
     Some(Built { library: library?, parts })
 }
 
-/// The name of a build, from the program that checks it at each start of a kernel.
+/// The name of a build, from the program that checks it at each start of a Jupyter kernel.
 fn content_id(workspace: &Workspace, python: &Python, library: &Path) -> Result<String> {
     let program = "import sys; sys.path.insert(0, sys.argv[1]); import start; print(start.content_id(sys.argv[2]))";
     let mut ask = process::command(&python.executable);
@@ -129,14 +129,14 @@ fn fill(folder: &Path, built: &Built, about: &Value, workspace: &Workspace) -> R
     fs::write(folder.join("snapshot.json"), text).named("write", folder.join("snapshot.json"))
 }
 
-/// Removes the snapshots that no kernel uses, but for the newest.
+/// Removes the snapshots that no Jupyter kernel uses, but for the newest.
 fn remove_unused(all: &Path, newest: &str) -> Result<()> {
     for entry in fs::read_dir(all).named("read", all)? {
         let folder = entry.named("read", all)?.path();
         if !folder.is_dir() || folder.ends_with(newest) {
             continue;
         }
-        // A running kernel holds the lock for as long as it lives.
+        // A running Jupyter kernel holds the lock for as long as it lives.
         let free = File::open(folder.join("lock")).map_or(true, |lock| lock.try_lock().is_ok());
         if free {
             fs::remove_dir_all(&folder).named("remove", &folder)?;

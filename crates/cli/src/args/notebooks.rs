@@ -17,13 +17,13 @@ pub struct KernelArgs {
     pub action: KernelAction,
 }
 
-/// What to do with the kernel.
+/// What to do with the Jupyter kernel.
 #[derive(Debug, Subcommand)]
 pub enum KernelAction {
-    /// Tell Jupyter of the kernel, with the newest snapshot of the library
+    /// Install the Jupyter kernel, with the newest snapshot of the library
     #[command(after_help = "Examples:\n  benchbook kernel install\n  benchbook kernel install --user")]
     Install(KernelInstallArgs),
-    /// Say what the kernel needs, what of it is missing here, and how to get it
+    /// Say what the Jupyter kernel needs, what of it is missing here, and how to get it
     #[command(after_help = "Example:\n  benchbook kernel doctor")]
     Doctor(KernelDoctorArgs),
 }
@@ -31,7 +31,7 @@ pub enum KernelAction {
 /// Arguments of `kernel install`.
 #[derive(Debug, Args)]
 pub struct KernelInstallArgs {
-    /// The environment that gets the kernel [default: the project's Python environment]
+    /// The environment that gets the Jupyter kernel [default: the project's Python environment]
     #[arg(long, value_name = "DIR")]
     pub prefix: Option<PathBuf>,
     /// Give it to your own Jupyter folder, for every environment
@@ -40,7 +40,7 @@ pub struct KernelInstallArgs {
     /// The snapshot of the library [default: the newest]
     #[arg(long, value_name = "DIR")]
     pub snapshot: Option<PathBuf>,
-    /// The Python that starts the kernel [default: the project's]
+    /// The Python that starts the Jupyter kernel [default: the project's]
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
     /// The evcxr_jupyter that runs it [default: beside Python, or on PATH]
@@ -69,7 +69,7 @@ pub struct NotebookArgs {
 /// What to do with notebooks.
 #[derive(Debug, Subcommand)]
 pub enum NotebookAction {
-    /// Run notebooks from the first cell to the last, each in a fresh kernel
+    /// Run notebooks from the first cell to the last, each in a fresh Jupyter kernel
     #[command(after_help = "\
 Examples:
   benchbook notebook run notebooks/01_first_measurement.ipynb --quick
@@ -107,7 +107,7 @@ pub struct NotebookRunArgs {
     /// Fail where a cell does not show the figures and tables that its metadata declares
     #[arg(long)]
     pub check: bool,
-    /// The Jupyter kernel
+    /// The name of the Jupyter kernel
     #[arg(long, value_name = "NAME", default_value = "benchbook")]
     pub kernel: String,
     /// Most that one cell may write

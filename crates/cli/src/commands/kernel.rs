@@ -9,7 +9,7 @@ use crate::error::{EXIT_ERROR, Failure};
 use crate::findings::{Row, show};
 use crate::people::people;
 
-/// Installs the kernel, or says what it needs.
+/// Installs the Jupyter kernel, or says what it needs.
 pub fn kernel(arguments: KernelArgs) -> Result<u8, Failure> {
     match arguments.action {
         KernelAction::Install(arguments) => put(arguments),

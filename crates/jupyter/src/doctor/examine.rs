@@ -1,4 +1,4 @@
-//! Looks at everything that a kernel needs.
+//! Looks at everything that a Jupyter kernel needs.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::snapshot::Snapshot;
 use crate::surroundings::{Surroundings, is_program};
 use crate::toolchain::{Toolchain, short};
 
-/// Builds a snapshot and installs the kernel.
+/// Builds a snapshot and installs the Jupyter kernel.
 const LAB: &str = "cargo xtask lab";
 /// Makes the Python environment.
 const SETUP: &str = "cargo xtask setup";
@@ -21,7 +21,8 @@ const RUST_SRC: &str = "rustup component add rust-src";
 const RUST: &str = "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh";
 const CC: &str = "apt-get install gcc libc6-dev (Debian, Ubuntu), or your system's C compiler";
 
-/// Packages that the environment needs: to show notebooks, run them, export them, and to say why a kernel did not start.
+/// Packages that the environment needs: to show notebooks, run them, export them, and to say why a Jupyter kernel did
+/// not start.
 const PACKAGES: [&str; 4] = ["jupyterlab", "nbclient", "nbconvert", "ipykernel"];
 /// Prints the version of each package that is there.
 const ASK_VERSIONS: &str = "\
@@ -30,7 +31,7 @@ for name in sys.argv[1:]:
     try: print(name, metadata.version(name))
     except metadata.PackageNotFoundError: pass";
 
-/// What a kernel needs, in the order in which it is needed; the snapshot is the one named, or the newest.
+/// What a Jupyter kernel needs, in the order in which it is needed; the snapshot is the one named, or the newest.
 #[must_use]
 pub fn examine(here: &Surroundings, snapshot: Option<&Path>) -> Vec<Finding> {
     let snapshot = Snapshot::find(here, snapshot);

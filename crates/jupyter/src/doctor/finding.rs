@@ -9,7 +9,7 @@ pub enum Level {
     Good,
     /// It works, perhaps not as expected.
     Warning,
-    /// The kernel cannot start, or a cell cannot run.
+    /// The Jupyter kernel cannot start, or a cell cannot run.
     Problem,
 }
 
@@ -44,7 +44,7 @@ pub enum Area {
     Python,
     /// The program that runs cells.
     Evcxr,
-    /// What tells Jupyter of the kernel.
+    /// The description of the Jupyter kernel.
     Kernelspec,
 }
 

@@ -1,4 +1,4 @@
-//! What a kernel needs, what of it is here, and how to get the rest.
+//! What a Jupyter kernel needs, what of it is here, and how to get the rest.
 
 mod examine;
 mod finding;

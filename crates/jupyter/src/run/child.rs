@@ -187,7 +187,7 @@ impl LastWords {
             let _closed_at_the_end: mpsc::Sender<()> = closed_by_reader;
             let mut reader = BufReader::new(stderr);
             let mut line = Vec::new();
-            // In pieces, since a kernel may write without a line's end for ever.
+            // In pieces, since a Jupyter kernel may write without a line's end for ever.
             while matches!(reader.by_ref().take(KEPT_BYTES as u64).read_until(b'\n', &mut line), Ok(1..)) {
                 let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
                 if lines.len() == KEPT_LINES {

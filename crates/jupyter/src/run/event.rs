@@ -42,7 +42,7 @@ pub enum Event {
     Done {
         /// Whether all went well.
         ok: bool,
-        /// How long it all took, the kernel's start included.
+        /// How long it all took, the Jupyter kernel's start included.
         seconds: f64,
         /// What each cell that shows something has shown.
         shown: Vec<Shown>,
@@ -76,12 +76,13 @@ pub enum FailureKind {
     Timeout,
     /// A cell wrote too much.
     Output,
-    /// The kernel ended.
+    /// The Jupyter kernel ended.
     Dead,
     /// The file is no notebook, or does not take what it is given.
     Invalid,
-    /// The kernel could not be started.
-    Kernel,
+    /// The Jupyter kernel could not be started.
+    #[serde(rename = "kernel")]
+    JupyterKernel,
     /// The process that runs the notebook failed.
     Runner,
     /// Someone asked for the end.
@@ -101,7 +102,7 @@ impl FailureKind {
             Self::Output => "output",
             Self::Dead => "dead",
             Self::Invalid => "invalid",
-            Self::Kernel => "kernel",
+            Self::JupyterKernel => "kernel",
             Self::Runner => "runner",
             Self::Interrupted => "interrupted",
             Self::Check => "check",

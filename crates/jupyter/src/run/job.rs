@@ -25,7 +25,8 @@ impl Job {
         notebook.parent().unwrap_or(Path::new("/")).to_owned()
     }
 
-    /// The longest silence that a healthy `run.py` may keep: a cell, its late output, and a slow start of the kernel.
+    /// The longest silence that a healthy `run.py` may keep: a cell, its late output, and a slow start of the Jupyter
+    /// kernel.
     pub(super) fn patience(&self) -> Duration {
         const START: Duration = Duration::from_secs(900);
         Duration::try_from_secs_f64(2.0 * self.cell_timeout_s).unwrap_or(Duration::MAX).saturating_add(START)

@@ -22,8 +22,8 @@ use crate::notebook::{Document, injected};
 pub struct Settings {
     /// The Python that runs them.
     pub python: Interpreter,
-    /// The kernel's name.
-    pub kernel: String,
+    /// The Jupyter kernel's name.
+    pub jupyter_kernel: String,
     /// Whether the parameter `quick` is set where there is one.
     pub quick: bool,
     /// Values of parameters by name.
@@ -58,7 +58,7 @@ struct Task {
     executed: Option<PathBuf>,
 }
 
-/// Runs every notebook, each in a process and a kernel of its own; a failed one does not stop the others.
+/// Runs every notebook, each in a process and a Jupyter kernel of its own; a failed one does not stop the others.
 ///
 /// After each, and also once `interrupted` is set, nothing that it started is left.
 ///
@@ -170,7 +170,7 @@ fn job(scripts: &Scripts, task: &Task, settings: &Settings) -> Result<Job> {
         inject: injected(&document, settings.quick, &settings.values)?,
         cwd: Job::folder_of(&task.file),
         notebook: task.file.clone(),
-        kernel: settings.kernel.clone(),
+        kernel: settings.jupyter_kernel.clone(),
         cell_timeout_s: settings.cell_timeout.as_secs_f64(),
         max_output_bytes: settings.max_output_bytes,
         executed: task.executed.clone(),
@@ -261,7 +261,7 @@ echo '{"event":"done","ok":true,"seconds":1,"shown":[{"cell":0,"declared":["tabl
         fn settings(&self) -> Settings {
             Settings {
                 python: Interpreter { program: "/bin/sh".into() },
-                kernel: "benchbook".into(),
+                jupyter_kernel: "benchbook".into(),
                 quick: false,
                 values: Vec::new(),
                 html: Some(self.0.path().join("out")),

@@ -1,7 +1,7 @@
 //! Ends everything that a job has started, wherever it has moved to.
 //!
-//! Kernels run in sessions of their own and may leave their parents, so neither a process group nor the tree of parents
-//! finds them all; the job's mark in their environment does.
+//! Jupyter kernels run in sessions of their own and may leave their parents, so neither a process group nor the tree of
+//! parents finds them all; the job's mark in their environment does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -13,7 +13,7 @@ pub struct Report {
     pub cells: usize,
     /// Cells that ran well.
     pub cells_done: usize,
-    /// How long it took, the kernel's start included.
+    /// How long it took, the Jupyter kernel's start included.
     pub seconds: f64,
     /// What went wrong; the first is the cause.
     pub failures: Vec<Failure>,

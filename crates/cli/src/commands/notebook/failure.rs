@@ -39,7 +39,7 @@ fn what(kind: FailureKind) -> &'static str {
         FailureKind::Output => "too much output",
         FailureKind::Dead => "the kernel died",
         FailureKind::Invalid => "it cannot be run",
-        FailureKind::Kernel => "no kernel",
+        FailureKind::JupyterKernel => "no kernel",
         FailureKind::Runner => "the runner failed",
         FailureKind::Interrupted => "interrupted",
         FailureKind::Check => "it does not show what it declares",
@@ -89,7 +89,7 @@ a/b.ipynb: failed, an error in cell 3 of 7, In [3]
     help";
         assert_eq!(told, expected);
         let message = "there is no kernel".to_owned();
-        let told = describe(&report(Failure { kind: FailureKind::Kernel, cell: None, source: None, message }));
+        let told = describe(&report(Failure { kind: FailureKind::JupyterKernel, cell: None, source: None, message }));
         assert_eq!(told, "a/b.ipynb: failed, no kernel\n    there is no kernel");
     }
 

@@ -26,7 +26,7 @@ fn run(arguments: NotebookRunArgs) -> Result<u8, Failure> {
     }
     let settings = Settings {
         python,
-        kernel: arguments.kernel,
+        jupyter_kernel: arguments.kernel,
         quick: arguments.quick,
         values: once("--param", &arguments.params, "leave one of them out")?.into_iter().collect(),
         html: arguments.html,
