@@ -4,10 +4,10 @@
 //! it, [`examine`] says what is missing for that, and [`run_notebooks`] runs notebooks headless: one Python process each,
 //! and nothing that it started outlives it. This crate knows neither burn nor Arrow.
 
-mod atomic;
 mod doctor;
 mod error;
 mod evcxr;
+mod finding;
 mod install;
 mod interpreter;
 mod kernelspec;
@@ -17,10 +17,10 @@ mod planted;
 mod run;
 mod snapshot;
 mod surroundings;
-mod toolchain;
 
-pub use doctor::{Area, Finding, Level, examine, worst};
+pub use doctor::examine;
 pub use error::{Error, Result};
+pub use finding::{Area, Finding, Level, worst};
 pub use install::{InstallRequest, Installed, install};
 pub use interpreter::Interpreter;
 pub use kernelspec::Kernelspec;

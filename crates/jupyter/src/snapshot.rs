@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Named, Result};
+use crate::evcxr::{Toolchain, short};
 use crate::surroundings::{Surroundings, is_program};
-use crate::toolchain::{Toolchain, short};
 
 /// Describes a snapshot, inside it.
 pub(crate) const MANIFEST: &str = "snapshot.json";

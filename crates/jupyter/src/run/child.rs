@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::event::Event;
+use super::messages::Event;
 use super::processes::{MARK, end_all};
 
 /// How often a wait looks whether the child still lives and whether someone asked for the end.

@@ -1,19 +1,17 @@
 //! Runs notebooks, some at once, and tells how each went.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::checks::unkept;
 use super::child::{Ended, Ending, drive};
-use super::event::{Event, FailureKind};
-use super::job::Job;
-use super::names::file_stems;
-use super::report::{Failure, Report};
+use super::messages::{Event, FailureKind, Job};
+use super::report::{Failure, Report, unkept};
 use super::scripts::Scripts;
-use crate::error::{Error, Named, Result};
+use super::tasks::{Task, tasks};
+use crate::error::{Named, Result};
 use crate::interpreter::Interpreter;
 use crate::notebook::{Document, injected};
 
@@ -50,14 +48,6 @@ pub trait Observer: Sync {
     fn finished(&self, notebook: usize, report: &Report);
 }
 
-/// A notebook and where its files go.
-struct Task {
-    named: PathBuf,
-    file: PathBuf,
-    html: Option<PathBuf>,
-    executed: Option<PathBuf>,
-}
-
 /// Runs every notebook, each in a process and a Jupyter kernel of its own; a failed one does not stop the others.
 ///
 /// After each, and also once `interrupted` is set, nothing that it started is left.
@@ -80,7 +70,7 @@ fn run_with(
     interrupted: &AtomicBool,
     observer: &dyn Observer,
 ) -> Result<Vec<Report>> {
-    let tasks = tasks(notebooks, settings)?;
+    let tasks = tasks(notebooks, settings.html.as_deref(), settings.executed.as_deref())?;
     let next = AtomicUsize::new(0);
     let reports = Mutex::new(Vec::new());
     let work = || {
@@ -100,34 +90,6 @@ fn run_with(
     let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     reports.sort_by_key(|(index, _)| *index);
     Ok(reports.into_iter().map(|(_, report)| report).collect())
-}
-
-fn tasks(notebooks: &[PathBuf], settings: &Settings) -> Result<Vec<Task>> {
-    // A file that is not there keeps its name and fails when its turn comes.
-    let file = |named: &PathBuf| named.canonicalize().or_else(|_| std::path::absolute(named));
-    let files = notebooks.iter().map(|named| file(named).named("find", named)).collect::<Result<Vec<_>>>()?;
-    let stems = file_stems(&files);
-    let (html, executed) = (folder(settings.html.as_deref())?, folder(settings.executed.as_deref())?);
-    let task = |((named, file), stem): ((&PathBuf, &PathBuf), String)| {
-        let task = Task {
-            named: named.clone(),
-            file: file.clone(),
-            html: html.as_ref().map(|folder| folder.join(format!("{stem}.html"))),
-            executed: executed.as_ref().map(|folder| folder.join(format!("{stem}.ipynb"))),
-        };
-        match task.executed.as_ref().filter(|copy| files.contains(copy)) {
-            Some(copy) => Err(Error::Overwrites { notebook: copy.clone() }),
-            None => Ok(task),
-        }
-    };
-    notebooks.iter().zip(&files).zip(stems).map(task).collect()
-}
-
-/// The folder, made where it is absent, without links.
-fn folder(asked: Option<&Path>) -> Result<Option<PathBuf>> {
-    let Some(asked) = asked else { return Ok(None) };
-    std::fs::create_dir_all(asked).named("make the folder", asked)?;
-    asked.canonicalize().named("find", asked).map(Some)
 }
 
 fn run_one(
@@ -215,6 +177,7 @@ fn run_job(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     const NOTEBOOK: &str = r#"{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [
         {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "let seed: i64 = 3;\nlet quick: bool = false;"}]}"#;

@@ -83,15 +83,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn good(area: Area, text: impl Into<String>) -> Self {
+    pub(crate) fn good(area: Area, text: impl Into<String>) -> Self {
         Self { area, level: Level::Good, text: text.into(), remedy: None }
     }
 
-    pub(super) fn warning(area: Area, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn warning(area: Area, text: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { area, level: Level::Warning, text: text.into(), remedy: Some(remedy.into()) }
     }
 
-    pub(super) fn problem(area: Area, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn problem(area: Area, text: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { area, level: Level::Problem, text: text.into(), remedy: Some(remedy.into()) }
     }
 }

@@ -1,16 +1,15 @@
-//! Looks at everything that a Jupyter kernel needs.
+//! What a Jupyter kernel needs, what of it is here, and how to get the rest.
 
 use std::path::Path;
 
-use super::finding::{Area, Finding};
 use crate::error::{Error, Result};
-use crate::evcxr;
+use crate::evcxr::{self, Toolchain, short};
+use crate::finding::{Area, Finding};
 use crate::install::starts_as_this_version;
 use crate::interpreter::Interpreter;
 use crate::kernelspec::Kernelspec;
 use crate::snapshot::Snapshot;
 use crate::surroundings::{Surroundings, is_program};
-use crate::toolchain::{Toolchain, short};
 
 /// Builds a snapshot and installs the Jupyter kernel.
 const LAB: &str = "cargo xtask lab";
@@ -161,8 +160,8 @@ fn told(here: &Surroundings, environment: Option<&Path>, newest: Option<&Snapsho
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::{Level, worst};
     use super::*;
+    use crate::finding::{Level, worst};
     use crate::install::{InstallRequest, install};
     use crate::planted::{BUILD_ID, Machine, program};
 

@@ -1,10 +1,49 @@
-//! Names of the files that are made from notebooks: no two notebooks share one.
+//! The notebooks that are run, and the files that are made from them: no two notebooks share one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, Named, Result};
+
+/// A notebook and where its files go.
+pub(super) struct Task {
+    pub named: PathBuf,
+    pub file: PathBuf,
+    pub html: Option<PathBuf>,
+    pub executed: Option<PathBuf>,
+}
+
+/// A task for each notebook, in their order; the folders of pages and copies are made.
+pub(super) fn tasks(notebooks: &[PathBuf], html: Option<&Path>, executed: Option<&Path>) -> Result<Vec<Task>> {
+    // A file that is not there keeps its name and fails when its turn comes.
+    let file = |named: &PathBuf| named.canonicalize().or_else(|_| std::path::absolute(named));
+    let files = notebooks.iter().map(|named| file(named).named("find", named)).collect::<Result<Vec<_>>>()?;
+    let stems = file_stems(&files);
+    let (html, executed) = (folder(html)?, folder(executed)?);
+    let task = |((named, file), stem): ((&PathBuf, &PathBuf), String)| {
+        let task = Task {
+            named: named.clone(),
+            file: file.clone(),
+            html: html.as_ref().map(|folder| folder.join(format!("{stem}.html"))),
+            executed: executed.as_ref().map(|folder| folder.join(format!("{stem}.ipynb"))),
+        };
+        match task.executed.as_ref().filter(|copy| files.contains(copy)) {
+            Some(copy) => Err(Error::Overwrites { notebook: copy.clone() }),
+            None => Ok(task),
+        }
+    };
+    notebooks.iter().zip(&files).zip(stems).map(task).collect()
+}
+
+/// The folder, made where it is absent, without links.
+fn folder(asked: Option<&Path>) -> Result<Option<PathBuf>> {
+    let Some(asked) = asked else { return Ok(None) };
+    std::fs::create_dir_all(asked).named("make the folder", asked)?;
+    asked.canonicalize().named("find", asked).map(Some)
+}
+
 /// A name without ending for each notebook: its own, with its folder's before it where others have the same.
-pub(super) fn file_stems(notebooks: &[PathBuf]) -> Vec<String> {
+fn file_stems(notebooks: &[PathBuf]) -> Vec<String> {
     let own = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut count = BTreeMap::<String, usize>::new();
     for notebook in notebooks {
