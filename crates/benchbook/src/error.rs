@@ -21,7 +21,7 @@ pub enum Error {
     Measure(#[from] benchbook_measure::Error),
     /// Tables, comparisons, figures.
     #[error(transparent)]
-    Show(#[from] benchbook_show::Error),
+    Show(#[from] benchbook_report::Error),
     /// Charts.
     #[error(transparent)]
     Charts(#[from] benchbook_charts::Error),

@@ -10,7 +10,7 @@ use benchbook_core::{Implementation, Registry};
 use benchbook_measure::InProcess;
 use benchbook_query::{Answer, Session, default_memory_bytes};
 use benchbook_record::{LocalStore, Store};
-use benchbook_show::{
+use benchbook_report::{
     By, Comparison, across, distribution_figure, history_figures, scaling_figures, speedup_figure, within_by,
 };
 
@@ -148,7 +148,7 @@ impl Lab {
         let session = self.session()?;
         let run_id = session.store().resolve(run.as_ref())?.run_id;
         let figure = distribution_figure(&session, &run_id)?;
-        figure.ok_or_else(|| Error::Show(benchbook_show::Error::Nothing(format!("run {run_id} has no valid sample"))))
+        figure.ok_or_else(|| Error::Show(benchbook_report::Error::Nothing(format!("run {run_id} has no valid sample"))))
     }
 
     /// Time against size on log–log axes with the fitted exponent: a figure for each workload and set of other

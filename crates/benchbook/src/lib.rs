@@ -21,7 +21,7 @@ pub use benchbook_kernels as kernels;
 pub use benchbook_measure as measure;
 pub use benchbook_query as query;
 pub use benchbook_record as record;
-pub use benchbook_show as show;
+pub use benchbook_report as show;
 pub use benchbook_stats as stats;
 pub use burn;
 pub use datafusion;

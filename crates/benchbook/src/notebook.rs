@@ -7,7 +7,7 @@ use std::panic::PanicHookInfo;
 use std::thread;
 
 use benchbook_core::for_people;
-use benchbook_show::escaped;
+use benchbook_report::escaped;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

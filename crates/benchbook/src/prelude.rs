@@ -5,7 +5,7 @@ pub use benchbook_core::{CacheRegime, CaseSpec, DType, Params, Plan, Registry, V
 pub use benchbook_kernels::attention::AttentionInputs;
 pub use benchbook_kernels::{attention, matmul};
 pub use benchbook_query::Answer;
-pub use benchbook_show::{By, Comparison};
+pub use benchbook_report::{By, Comparison};
 pub use burn::tensor::{Bool, Tensor};
 
 pub use crate::{Error, Lab, Result, Run, Show, Stack, arrow, burn, charts, datafusion, plotly, stack, stats};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use benchbook_measure::run::RunSummary;
-use benchbook_show::escaped;
+use benchbook_report::escaped;
 
 use crate::display::{Bundle, Show};
 

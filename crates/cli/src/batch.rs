@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use benchbook_show::texts;
+use benchbook_report::texts;
 
 use crate::error::Failure;
 
@@ -43,6 +43,6 @@ mod tests {
     #[test]
     fn escape_sequences_do_not_reach_the_terminal() {
         let batch = text_batch(&[("name", vec!["a\u{1b}[31mred".into()])]).unwrap();
-        assert!(!benchbook_show::table(&batch.schema(), &[batch], None).unwrap().contains('\u{1b}'));
+        assert!(!benchbook_report::table(&batch.schema(), &[batch], None).unwrap().contains('\u{1b}'));
     }
 }

@@ -49,10 +49,10 @@ impl Failure {
     }
 }
 
-impl From<benchbook_show::Error> for Failure {
-    fn from(error: benchbook_show::Error) -> Self {
+impl From<benchbook_report::Error> for Failure {
+    fn from(error: benchbook_report::Error) -> Self {
         match error {
-            benchbook_show::Error::NotComparable(text) => Self::NotComparable(text),
+            benchbook_report::Error::NotComparable(text) => Self::NotComparable(text),
             other => Self::Other(other.to_string()),
         }
     }

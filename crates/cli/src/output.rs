@@ -27,7 +27,7 @@ pub fn print(schema: &SchemaRef, batches: &[RecordBatch], format: impl Into<Form
     let mut out: Box<dyn Write + Send> = if exact { Box::new(BufWriter::new(out())) } else { Box::new(people()) };
     match format {
         Format::Table => {
-            let text = benchbook_show::table(schema, batches, width(wide))?;
+            let text = benchbook_report::table(schema, batches, width(wide))?;
             writeln!(out, "{text}")?;
         }
         Format::Json => {

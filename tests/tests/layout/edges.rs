@@ -16,7 +16,7 @@ const EDGES: [(&str, &[&str]); 22] = [
     ("benchbook-kernels", &["benchbook-core", "benchbook-simd", "benchbook-workloads"]),
     ("benchbook-engines", &["benchbook-core"]),
     ("benchbook-charts", &[]),
-    ("benchbook-show", &["benchbook-charts", "benchbook-core", "benchbook-query", "benchbook-record"]),
+    ("benchbook-report", &["benchbook-charts", "benchbook-core", "benchbook-query", "benchbook-record"]),
     ("benchbook-jupyter", &["benchbook-charts"]),
     ("benchbook-gate", &[]),
     ("benchbook", LIBRARIES),
@@ -35,7 +35,7 @@ const EDGES: [(&str, &[&str]); 22] = [
             "benchbook-measure",
             "benchbook-query",
             "benchbook-charts",
-            "benchbook-show",
+            "benchbook-report",
             "benchbook-jupyter",
         ],
     ),
@@ -53,7 +53,7 @@ const LIBRARIES: &[&str] = &[
     "benchbook-kernels",
     "benchbook-engines",
     "benchbook-charts",
-    "benchbook-show",
+    "benchbook-report",
 ];
 
 /// A library from outside, and the only crates that may name it.

@@ -94,7 +94,7 @@ fn silenced(path: &str, code: &str) -> Vec<String> {
 
 /// A value between the marks of an SQL literal, where a quotation mark in it would end the literal.
 fn pasted(path: &str, text: &str) -> Vec<String> {
-    let asks = ["query", "show", "calibrate", "cli", "benchbook"].map(|name| format!("crates/{name}/"));
+    let asks = ["query", "report", "calibrate", "cli", "benchbook"].map(|name| format!("crates/{name}/"));
     if is_test(path) || !asks.iter().any(|folder| path.starts_with(folder)) {
         return Vec::new();
     }
@@ -165,7 +165,7 @@ fn text_in_sql_is_quoted() {
     let all = sources(&["crates"], &["rs"]);
     none(&all.iter().flat_map(|source| pasted(&source.path, &source.text)).collect::<Vec<_>>());
     for text in ["format!(\"where run_id = '{run_id}'\")", "\"x IN ('{a}')\"", r#""count(distinct \"{name}\")""#] {
-        assert_eq!(pasted("crates/show/src/gaps.rs", text).len(), 1, "{text}");
+        assert_eq!(pasted("crates/report/src/comparison/gaps.rs", text).len(), 1, "{text}");
     }
 }
 

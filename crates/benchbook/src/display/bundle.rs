@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use benchbook_core::for_people;
-use benchbook_show::{SCRIPT, STYLE, escaped};
+use benchbook_report::{SCRIPT, STYLE, escaped};
 
 /// A result as HTML and as plain text, and as plotly's JSON where it is one figure.
 #[derive(Debug, Clone, Default, PartialEq)]

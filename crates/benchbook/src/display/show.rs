@@ -3,7 +3,7 @@
 use benchbook_charts::Figure;
 use benchbook_core::{counted, on_one_line};
 use benchbook_query::Answer;
-use benchbook_show::{Cells, Comparison, comparison_html, comparison_table, counts, fitted, html_table};
+use benchbook_report::{Cells, Comparison, comparison_html, comparison_table, counts, fitted, html_table};
 use uuid::Uuid;
 
 use super::{Bundle, Stack};
@@ -101,7 +101,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{ArrayRef, RecordBatch, StringArray};
-    use benchbook_show::paired;
+    use benchbook_report::paired;
 
     use super::*;
 

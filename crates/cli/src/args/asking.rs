@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use benchbook_show::By;
+use benchbook_report::By;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::FormatArgs;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use benchbook_core::CacheRegime;
 pub use benchbook_query::{parse_memory, parse_percent, parse_size};
-use benchbook_show::By;
+use benchbook_report::By;
 
 use crate::error::Failure;
 

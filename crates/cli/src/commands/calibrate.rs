@@ -9,7 +9,7 @@ use benchbook_measure::record::{LocalStore, RunRow, Store};
 use benchbook_measure::run::{Expanded, RunSettings, command_line, describe, expand, run as measure, run_row};
 use benchbook_measure::{Executor, ProcessWorker, clock, spawner};
 use benchbook_query::{Session, quoted};
-use benchbook_show::duration;
+use benchbook_report::duration;
 
 use crate::args::{CalibrateArgs, Format, FormatArgs};
 use crate::batch::text_batch;

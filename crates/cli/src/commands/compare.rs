@@ -4,7 +4,7 @@ use std::io::Write;
 
 use benchbook_measure::record::Store;
 use benchbook_query::{Answer, Session};
-use benchbook_show::{Comparison, WIDE, across, comparison_table, counts, gated, undecided, within_by, wrapped};
+use benchbook_report::{Comparison, WIDE, across, comparison_table, counts, gated, undecided, within_by, wrapped};
 
 use crate::args::{CompareArgs, FailOn, Format, FormatArgs};
 use crate::error::{EXIT_REGRESSION, EXIT_UNDECIDED, Failure};
@@ -25,9 +25,9 @@ pub fn compare(location: &str, arguments: &CompareArgs) -> Result<u8, Failure> {
 }
 
 /// Adds the option that overrides a refusal for unlike environments.
-fn with_force(error: benchbook_show::Error) -> Failure {
+fn with_force(error: benchbook_report::Error) -> Failure {
     match error {
-        benchbook_show::Error::NotComparable(text) if text.contains("differ in") => {
+        benchbook_report::Error::NotComparable(text) if text.contains("differ in") => {
             Failure::NotComparable(format!("{text}\n--force compares them all the same"))
         }
         other => other.into(),

@@ -14,7 +14,7 @@ use benchbook_measure::record::{RunRow, Store};
 use benchbook_measure::{all_threads, offer};
 
 use benchbook_query::Session;
-use benchbook_show::duration;
+use benchbook_report::duration;
 
 use super::calibrate::share;
 use crate::args::DoctorArgs;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use benchbook_core::message::Description;
 use benchbook_measure::{all_threads, offer};
-use benchbook_show::{Row, number, rows};
+use benchbook_report::{Row, number, rows};
 use clap::{CommandFactory, ValueEnum};
 
 use crate::args::{Cli, Format, ListArgs, Topic};

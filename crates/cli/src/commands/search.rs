@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 use benchbook_core::message::Description;
 use benchbook_core::unknown;
-use benchbook_show::rows;
+use benchbook_report::rows;
 
 use super::list::variants_of;
 use crate::batch::text_batch;

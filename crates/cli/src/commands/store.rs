@@ -6,7 +6,7 @@ use std::io::Write;
 use benchbook_core::{on_one_line, unknown};
 use benchbook_measure::record::{LocalStore, RunState, Store, merge, now_ns, repair, verify};
 use benchbook_query::Session;
-use benchbook_show::rows;
+use benchbook_report::rows;
 use chrono::{DateTime, SecondsFormat};
 
 use super::run::local_path;

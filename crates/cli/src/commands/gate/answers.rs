@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use benchbook_gate::{Comparison, Estimate, Label, LeftOut, Missing, SEQUENTIAL, Second};
 use benchbook_query::{Session, quoted};
-use benchbook_show::{Row, rows};
+use benchbook_report::{Row, rows};
 
 use super::sides::Labels;
 use crate::error::Failure;

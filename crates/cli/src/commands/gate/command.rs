@@ -11,7 +11,7 @@ use benchbook_measure::record::{LocalStore, RunRow, Store};
 use benchbook_measure::run::{Cell, Expanded, expand};
 use benchbook_measure::{Executor, Offer, all_threads, offer_of};
 use benchbook_query::Session;
-use benchbook_show::warnings;
+use benchbook_report::warnings;
 
 use super::answers::{confirm, endings, interleaved, missing};
 use super::measured::Bench;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use benchbook_core::{counted, on_one_line};
 use benchbook_jupyter::{Event, Observer, Report};
-use benchbook_show::duration;
+use benchbook_report::duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::failure::describe;

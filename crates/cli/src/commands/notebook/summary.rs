@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use benchbook_jupyter::{Failure as Why, Report, Shown};
-use benchbook_show::duration;
+use benchbook_report::duration;
 
 use crate::args::Format;
 use crate::batch::text_batch;

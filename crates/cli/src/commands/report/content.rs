@@ -6,7 +6,9 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use benchbook_measure::record::{RunRow, Store};
 use benchbook_query::{Answer, Session, quoted};
-use benchbook_show::{By, Cells, counts, default_baseline, nothing_to_compare, paired, paired_speedup, warnings, weak};
+use benchbook_report::{
+    By, Cells, counts, default_baseline, nothing_to_compare, paired, paired_speedup, warnings, weak,
+};
 use serde::Serialize;
 
 use crate::error::Failure;

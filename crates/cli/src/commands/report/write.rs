@@ -7,7 +7,7 @@ use benchbook_charts::{Browser, Figure, document, script_once};
 use benchbook_gate::{plain, write_whole};
 use benchbook_measure::record::Store;
 use benchbook_query::Session;
-use benchbook_show::{SCRIPT, STYLE, comparison_html, figures, html_table};
+use benchbook_report::{SCRIPT, STYLE, comparison_html, figures, html_table};
 use minijinja::{AutoEscape, Environment, context, escape_formatter};
 
 use super::content::{COMPARISON, Content, Section};

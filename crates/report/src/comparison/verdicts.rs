@@ -3,9 +3,8 @@
 use benchbook_core::counted;
 use benchbook_query::Answer;
 
-use crate::cells::Cells;
-use crate::number::duration;
 use crate::row::{Row, rows};
+use crate::text::{Cells, duration};
 
 impl Row<'_> {
     /// Text; absent and NULL are empty.

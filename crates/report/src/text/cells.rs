@@ -5,8 +5,8 @@ use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use benchbook_core::on_one_line;
 
+use super::number::{duration, number};
 use crate::Result;
-use crate::number::{duration, number};
 
 /// An answer as text cells, times and sizes in readable units: to be read, not to be computed with.
 #[derive(Debug, Clone, serde::Serialize)]

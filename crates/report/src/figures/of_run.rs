@@ -6,12 +6,9 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use benchbook_charts::{Figure, distribution, speedup};
 use benchbook_query::{Answer, Session, quoted};
 
+use super::{history_figures, scaling, scaling_figures};
 use crate::Result;
-use crate::gaps::{Lost, lost};
-use crate::scaling;
-
-pub use crate::history::figures as history_figures;
-pub use crate::scaling::figures as scaling_figures;
+use crate::comparison::gaps::{Lost, lost};
 
 /// The figures of a run: the comparison, scaling where something was swept, every sample, and the history of its
 /// cases where the store has one.

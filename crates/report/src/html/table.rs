@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 pub use benchbook_charts::escape_html as escaped;
 use benchbook_query::Answer;
 
-use crate::cells::Cells;
-use crate::ranks::{self, Rank};
+use crate::comparison::ranks::{self, Rank};
+use crate::text::Cells;
 
 /// The look of tables and messages; lines and shades are half transparent, so the page's own colours shine through.
 pub const STYLE: &str = include_str!("table.css");
@@ -97,7 +97,7 @@ mod tests {
     use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 
     use super::*;
-    use crate::verdicts::{paired, sequential};
+    use crate::comparison::{paired, sequential};
 
     fn cells(rows: &[[&str; 2]]) -> Cells {
         Cells {

@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use benchbook_query::Session;
 use benchbook_record::{CheckRow, LocalStore, OutcomeRow, Phase, RunRow, RunWriter, SampleRow, Status, TrialRow};
-use benchbook_show::{By, default_baseline, figures, gated, undecided, warnings, weak, within, within_by};
+use benchbook_report::{By, default_baseline, figures, gated, undecided, warnings, weak, within, within_by};
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -2,7 +2,7 @@
 
 use benchbook_charts::in_lines;
 
-use crate::cells::Cells;
+use super::cells::Cells;
 
 /// Where a cell may be broken: between words, and within the name of a variant.
 const BREAKS: [char; 2] = [' ', '/'];

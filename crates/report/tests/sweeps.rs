@@ -2,7 +2,7 @@
 
 use benchbook_query::Session;
 use benchbook_record::{CheckRow, LocalStore, Phase, RunRow, RunWriter, SampleRow, TrialRow};
-use benchbook_show::scaling_figures;
+use benchbook_report::scaling_figures;
 use serde_json::{Value, json};
 
 /// A trial with one sample of so many microseconds.

@@ -7,9 +7,9 @@ use arrow::compute::{concat_batches, take_record_batch};
 use benchbook_charts::{Figure, history};
 use benchbook_query::{Session, quoted};
 
+use super::scaling::renamed;
 use crate::Result;
 use crate::row::{Row, rows};
-use crate::scaling::renamed;
 
 /// Fewer runs show no history.
 const LEAST_RUNS: usize = 5;

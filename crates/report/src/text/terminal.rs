@@ -6,12 +6,12 @@ use benchbook_core::{counted, on_one_line};
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Cell, CellAlignment, Color, Table};
 
+use super::cells::Cells;
+use super::fit::{Fit, Spare, folded, wrapped};
 use crate::Result;
-use crate::cells::Cells;
 use crate::comparison::Comparison;
-use crate::fit::{Fit, Spare, folded, wrapped};
-use crate::ranks::{self, Rank};
-use crate::verdicts::lost;
+use crate::comparison::ranks::{self, Rank};
+use crate::comparison::verdicts::lost;
 
 /// Rows shown of a long answer; the table says how many there are.
 const MOST_ROWS: usize = 1_000;
@@ -151,7 +151,7 @@ mod tests {
     use benchbook_query::Answer;
 
     use super::*;
-    use crate::verdicts::paired;
+    use crate::comparison::paired;
 
     fn cells() -> Cells {
         let header =

@@ -2,7 +2,7 @@
 //! and in CI failed.
 
 use benchbook_charts::Browser;
-use benchbook_show::{Cells, SCRIPT, STYLE, escaped, html_table};
+use benchbook_report::{Cells, SCRIPT, STYLE, escaped, html_table};
 use serde_json::{Value, json};
 
 /// What JupyterLab says of every table in an output.

@@ -8,11 +8,11 @@ use benchbook_core::on_one_line;
 use benchbook_query::{Answer, Session, quoted};
 use benchbook_record::environment_difference;
 
-use crate::by::{By, distinct};
-use crate::cells::Cells;
-use crate::gaps::gaps;
-use crate::scaling::with_text;
-use crate::verdicts;
+use super::by::{By, distinct};
+use super::gaps::gaps;
+use super::verdicts;
+use crate::figures::scaling::with_text;
+use crate::text::Cells;
 use crate::{Error, Result};
 
 /// A comparison and how to read it.
