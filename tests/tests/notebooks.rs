@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use benchbook_charts::Browser;
+use benchbook_report::charts::Browser;
 use benchbook_tests::{Bench, environment, look, program};
 use serde_json::Value;
 

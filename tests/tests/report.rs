@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use benchbook_charts::Browser;
+use benchbook_report::charts::Browser;
 use benchbook_tests::Bench;
 
 /// A browser; without one the test fails in CI and says elsewhere why it is skipped.

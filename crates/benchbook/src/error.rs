@@ -24,5 +24,5 @@ pub enum Error {
     Show(#[from] benchbook_report::Error),
     /// Charts.
     #[error(transparent)]
-    Charts(#[from] benchbook_charts::Error),
+    Charts(#[from] benchbook_report::charts::Error),
 }

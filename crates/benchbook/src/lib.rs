@@ -15,13 +15,13 @@ pub mod prelude;
 mod run;
 
 pub use arrow;
-pub use benchbook_charts as charts;
 pub use benchbook_core as core;
 pub use benchbook_kernels as kernels;
 pub use benchbook_measure as measure;
 pub use benchbook_query as query;
 pub use benchbook_record as record;
 pub use benchbook_report as show;
+pub use benchbook_report::charts;
 pub use benchbook_stats as stats;
 pub use burn;
 pub use datafusion;

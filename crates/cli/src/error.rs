@@ -78,7 +78,7 @@ plain!(
     benchbook_query::Error,
     benchbook_measure::Error,
     benchbook_jupyter::Error,
-    benchbook_charts::Error,
+    benchbook_report::charts::Error,
     arrow::error::ArrowError,
     parquet::errors::ParquetError,
     serde_json::Error

@@ -62,8 +62,8 @@ pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installe
         (config.join("prelude.rs"), PRELUDE.into()),
         (folder.join(RELAY.0), RELAY.1.into()),
         (folder.join(START), START_PY.into()),
-        (folder.join(PLOTLY), benchbook_charts::plotly_js().into()),
-        // Last: Jupyter finds the kernelspec once everything else of it is there.
+        (folder.join(PLOTLY), benchbook_report::charts::plotly_js().into()),
+        // Last: Jupyter sees the kernel once everything else of it is there.
         (folder.join(FILE), content(&snapshot, &python.program, &evcxr)?),
     ];
     let mut written = Vec::new();

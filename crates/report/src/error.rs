@@ -21,7 +21,7 @@ pub enum Error {
     Query(#[from] benchbook_query::Error),
     /// A chart.
     #[error(transparent)]
-    Charts(#[from] benchbook_charts::Error),
+    Charts(#[from] crate::charts::Error),
     /// Columns that have other types than a view expects.
     #[error(transparent)]
     Arrow(#[from] arrow::error::ArrowError),

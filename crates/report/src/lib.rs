@@ -1,7 +1,8 @@
-//! What people see of answers: text with units, tables for terminals and pages, comparisons, the figures of a run.
+//! What people see: text with units, tables for terminals and pages, charts, comparisons, the figures of a run.
 //!
 //! Statistics come in with the answers; nothing is computed here, measured or printed.
 
+pub mod charts;
 mod comparison;
 mod error;
 mod figures;

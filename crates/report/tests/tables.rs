@@ -1,7 +1,7 @@
 //! Tables in a browser: what a click and a word do to them, beside the styles of a notebook. Without a browser: skipped,
 //! and in CI failed.
 
-use benchbook_charts::Browser;
+use benchbook_report::charts::Browser;
 use benchbook_report::{Cells, SCRIPT, STYLE, escaped, html_table};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 22] = [
+const EDGES: [(&str, &[&str]); 21] = [
     ("benchbook-core", &[]),
     ("benchbook-stats", &[]),
     ("benchbook-record", &["benchbook-core"]),
@@ -15,9 +15,8 @@ const EDGES: [(&str, &[&str]); 22] = [
     ("benchbook-workloads", &["benchbook-core"]),
     ("benchbook-kernels", &["benchbook-core", "benchbook-simd", "benchbook-workloads"]),
     ("benchbook-engines", &["benchbook-core"]),
-    ("benchbook-charts", &[]),
-    ("benchbook-report", &["benchbook-charts", "benchbook-core", "benchbook-query", "benchbook-record"]),
-    ("benchbook-jupyter", &["benchbook-charts"]),
+    ("benchbook-report", &["benchbook-core", "benchbook-query", "benchbook-record"]),
+    ("benchbook-jupyter", &["benchbook-report"]),
     ("benchbook-gate", &[]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
@@ -34,7 +33,6 @@ const EDGES: [(&str, &[&str]); 22] = [
             "benchbook-gate",
             "benchbook-measure",
             "benchbook-query",
-            "benchbook-charts",
             "benchbook-report",
             "benchbook-jupyter",
         ],
@@ -52,7 +50,6 @@ const LIBRARIES: &[&str] = &[
     "benchbook-measure",
     "benchbook-kernels",
     "benchbook-engines",
-    "benchbook-charts",
     "benchbook-report",
 ];
 
@@ -61,7 +58,7 @@ const OUTSIDE: [(&str, &[&str]); 6] = [
     ("burn", &["benchbook-kernels", "benchbook", "benchbook-tests"]),
     ("tch", &["benchbook-engines"]),
     ("datafusion", &["benchbook-query", "benchbook"]),
-    ("plotly", &["benchbook-charts", "benchbook"]),
+    ("plotly", &["benchbook-report", "benchbook"]),
     ("statrs", &["benchbook-stats"]),
     ("nvml-wrapper", &["benchbook-measure"]),
 ];

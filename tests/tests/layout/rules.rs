@@ -14,7 +14,7 @@ const MAY_READ_TIME: [(&str, &str); 9] = [
     ("crates/record/src/writer.rs", "writes the journal out each second"),
     ("crates/record/src/place.rs", "trusts a checksum only of a file that has not changed for a while"),
     ("crates/record/src/repair.rs", "leaves alone a folder that is still being made"),
-    ("crates/charts/src/browser.rs", "ends a browser that hangs"),
+    ("crates/report/src/charts/browser.rs", "ends a browser that hangs"),
     ("tests/rivals/", "programs of other tools, with clocks of their own"),
     ("crates/jupyter/src/run/notebooks.rs", "tells how long a notebook took; measures nothing"),
 ];

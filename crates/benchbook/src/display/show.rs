@@ -1,8 +1,8 @@
 //! What each kind of result looks like.
 
-use benchbook_charts::Figure;
 use benchbook_core::{counted, on_one_line};
 use benchbook_query::Answer;
+use benchbook_report::charts::Figure;
 use benchbook_report::{Cells, Comparison, comparison_html, comparison_table, counts, fitted, html_table};
 use uuid::Uuid;
 

@@ -24,7 +24,7 @@ pub(super) struct Scripts(TempDir);
 
 impl Scripts {
     pub(super) fn lay_out() -> Result<Self> {
-        let files = FILES.into_iter().chain([(PLOTLY, benchbook_charts::plotly_js())]);
+        let files = FILES.into_iter().chain([(PLOTLY, benchbook_report::charts::plotly_js())]);
         Self::of(files)
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
-use benchbook_charts::{Figure, history};
 use benchbook_query::{Session, quoted};
 
 use super::scaling::renamed;
 use crate::Result;
+use crate::charts::{Figure, history};
 use crate::row::{Row, rows};
 
 /// Fewer runs show no history.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use benchbook_charts::{Figure, distribution, speedup};
 use benchbook_query::{Answer, Session, quoted};
 
 use super::{history_figures, scaling, scaling_figures};
 use crate::Result;
+use crate::charts::{Figure, distribution, speedup};
 use crate::comparison::gaps::{Lost, lost};
 
 /// The figures of a run: the comparison, scaling where something was swept, every sample, and the history of its

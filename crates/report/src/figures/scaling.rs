@@ -6,10 +6,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Field, Int64Type, Schema};
-use benchbook_charts::{Figure, scaling};
 use benchbook_query::{Session, quoted, quoted_name};
 
 use crate::Result;
+use crate::charts::{Figure, scaling};
 
 /// A line through fewer points says nothing about an exponent.
 const LEAST_POINTS: usize = 3;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-pub use benchbook_charts::escape_html as escaped;
 use benchbook_query::Answer;
 
+pub use crate::charts::escape_html as escaped;
 use crate::comparison::ranks::{self, Rank};
 use crate::text::Cells;
 

@@ -1,8 +1,7 @@
 //! Which columns of a table are shown, and how wide, so that it keeps to the width of a terminal.
 
-use benchbook_charts::in_lines;
-
 use super::cells::Cells;
+use crate::charts::in_lines;
 
 /// Where a cell may be broken: between words, and within the name of a variant.
 const BREAKS: [char; 2] = [' ', '/'];

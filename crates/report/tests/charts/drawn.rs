@@ -2,7 +2,7 @@
 
 use crate::common::{batch, browser, figures, floats, integers, text};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use benchbook_charts::{Browser, Figure, distribution, document, history, scaling, script_once, speedup};
+use benchbook_report::charts::{Browser, Figure, distribution, document, history, scaling, script_once, speedup};
 use serde_json::Value;
 use std::sync::Arc;
 

@@ -9,11 +9,11 @@ use plotly::layout::{
 use plotly::{Configuration, Layout, Trace};
 use serde_json::{Value, json, to_value};
 
-use crate::error::Result;
-use crate::figure::Figure;
-use crate::palette::{BLUE, GRID, INK, RULE};
-use crate::text;
-use crate::units::TimeUnit;
+use super::error::Result;
+use super::figure::Figure;
+use super::palette::{BLUE, GRID, INK, RULE};
+use super::text;
+use super::units::TimeUnit;
 
 /// Pixels between the plot and the legend below it: tick labels and the axis title.
 const AXIS_PX: f64 = 58.0;

@@ -7,8 +7,8 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 
-use crate::error::{Error, Result};
-use crate::order::natural;
+use super::error::{Error, Result};
+use super::order::natural;
 
 /// What stands where a name is NULL or empty.
 const UNNAMED: &str = "(no name)";

@@ -4,13 +4,13 @@ use arrow::array::RecordBatch;
 use plotly::Scatter;
 use plotly::common::{Anchor, HoverInfo, Line, Marker, MarkerSymbol, Mode};
 
-use crate::columns::Columns;
-use crate::error::{Error, Result};
-use crate::figure::Figure;
-use crate::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, value_axis, vertical_rule};
-use crate::palette::{BLUE, GREEN, GREY, VERMILLION};
-use crate::text::{because, broken, count, fixed, height, label, line, significant};
-use crate::whiskers::{Direction, Whisker, drawable, level_text, whiskers};
+use super::columns::Columns;
+use super::error::{Error, Result};
+use super::figure::Figure;
+use super::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, value_axis, vertical_rule};
+use super::palette::{BLUE, GREEN, GREY, VERMILLION};
+use super::text::{because, broken, count, fixed, height, label, line, significant};
+use super::whiskers::{Direction, Whisker, drawable, level_text, whiskers};
 
 const TITLE: &str = "Speedup";
 /// Rows in one figure; further ones are left out, and the figure says so.

@@ -2,7 +2,7 @@
 
 use crate::common::{batch, comparisons, floats, samples, sizes, text};
 use arrow::array::RecordBatch;
-use benchbook_charts::{
+use benchbook_report::charts::{
     Error, Figure, MAX_POINTS_PER_FIGURE, MAX_POINTS_PER_STRIP, MAX_STRIPS, distribution, scaling, speedup,
 };
 use serde_json::Value;

@@ -7,14 +7,14 @@ use plotly::common::{Anchor, Fill, HoverInfo, Line, Marker, Mode};
 use plotly::layout::Axis;
 use plotly::{Scatter, Trace};
 
-use crate::columns::{Columns, Names};
-use crate::error::Result;
-use crate::figure::Figure;
-use crate::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, paper_text, value_axis};
-use crate::palette::{Style, style};
-use crate::strip::{fair_limit, jitter, quartiles, thinned, widths};
-use crate::text::{because, broken, count, counted, height, label, line, significant};
-use crate::units::TimeUnit;
+use super::columns::{Columns, Names};
+use super::error::Result;
+use super::figure::Figure;
+use super::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, paper_text, value_axis};
+use super::palette::{Style, style};
+use super::strip::{fair_limit, jitter, quartiles, thinned, widths};
+use super::text::{because, broken, count, counted, height, label, line, significant};
+use super::units::TimeUnit;
 
 const TITLE: &str = "Distribution of time per iteration";
 

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::browser::Browser;
-use crate::error::Result;
-use crate::figure::Figure;
-use crate::page::{plotly_js, script_once};
+use super::browser::Browser;
+use super::error::Result;
+use super::figure::Figure;
+use super::page::{plotly_js, script_once};
 
 /// Width of pictures in CSS pixels.
 const WIDTH_PX: u32 = 1000;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::figure::Figure;
-use crate::text;
+use super::figure::Figure;
+use super::text;
 
 const SCRIPT: &str = concat!(include_str!("draw.js"), include_str!("cell.js"));
 /// Points of one line of a figure's text.

@@ -5,15 +5,15 @@ use plotly::Scatter;
 use plotly::common::{HoverInfo, Line, Mode};
 use plotly::layout::Axis;
 
-use crate::columns::{Columns, Names};
-use crate::error::{Error, Result};
-use crate::figure::Figure;
-use crate::frame::{self, Frame, no_data, value_axis};
-use crate::marks::{Marks, marks};
-use crate::palette::{Style, style};
-use crate::text::{counted, fixed, label, line, significant};
-use crate::units::TimeUnit;
-use crate::whiskers::{Direction, Whisker, drawable, level_text, whiskers};
+use super::columns::{Columns, Names};
+use super::error::{Error, Result};
+use super::figure::Figure;
+use super::frame::{self, Frame, no_data, value_axis};
+use super::marks::{Marks, marks};
+use super::palette::{Style, style};
+use super::text::{counted, fixed, label, line, significant};
+use super::units::TimeUnit;
+use super::whiskers::{Direction, Whisker, drawable, level_text, whiskers};
 
 const TITLE: &str = "Scaling of time per iteration";
 /// Up to this many sizes are named one by one below the axis.

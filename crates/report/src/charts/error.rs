@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The result of this crate's functions.
+/// The result of what draws.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a figure or a picture of it could not be made.

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::common::figures;
-use benchbook_charts::{Browser, Error};
+use benchbook_report::charts::{Browser, Error};
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browsers").join(name)

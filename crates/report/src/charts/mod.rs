@@ -4,7 +4,7 @@
 //! size on log–log axes) and [`history`] (time over the runs of a store). A [`Figure`] gives plotly JSON, a piece of HTML
 //! for a page of the caller's own, and, where a browser is present, PNG and SVG. [`document`] makes a whole page that
 //! works offline.
-//! Statistics come in as columns: this crate only lays out what it is given.
+//! Statistics come in as columns: nothing here does more than lay out what it is given.
 
 mod browser;
 mod cell;

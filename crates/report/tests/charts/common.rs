@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use benchbook_charts::{Browser, Figure, distribution, scaling, speedup};
+use benchbook_report::charts::{Browser, Figure, distribution, scaling, speedup};
 
 /// A batch of named columns, all nullable.
 pub fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {

@@ -2,7 +2,7 @@
 
 use crate::common::{batch, browser, floats, integers, text};
 use arrow::array::RecordBatch;
-use benchbook_charts::{Error, Figure, document, history};
+use benchbook_report::charts::{Error, Figure, document, history};
 use serde_json::Value;
 
 /// Twenty runs of two variants: flash gets a tenth slower at run 11, naive stays.

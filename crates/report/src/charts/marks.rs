@@ -3,8 +3,8 @@
 use plotly::Scatter;
 use plotly::common::{HoverInfo, Line, Marker, Mode};
 
-use crate::frame::Frame;
-use crate::palette::Style;
+use super::frame::Frame;
+use super::palette::Style;
 
 /// What is drawn of a variant.
 pub(crate) struct Marks<'a> {

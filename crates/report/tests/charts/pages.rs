@@ -1,7 +1,7 @@
 //! Pages: plotly.js once, nothing from the network, text that stays text.
 
 use crate::common::figures;
-use benchbook_charts::{document, plotly_js, script_once};
+use benchbook_report::charts::{document, plotly_js, script_once};
 
 const BANNER: &str = "* plotly.js v3.";
 

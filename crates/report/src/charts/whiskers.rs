@@ -52,7 +52,7 @@ pub(crate) fn level_text(levels: Option<&[Option<f64>]>) -> String {
     let mut given = levels.into_iter().flatten().flatten();
     match given.next() {
         Some(&level) if level > 0.0 && level < 1.0 && given.all(|&other| other == level) => {
-            format!("{}\u{a0}&#37; interval", crate::text::significant(level * 100.0, 4))
+            format!("{}\u{a0}&#37; interval", super::text::significant(level * 100.0, 4))
         }
         _ => "interval".to_owned(),
     }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::frame::title_text;
-use crate::text;
+use super::frame::title_text;
+use super::text;
 
 /// A figure ready to be shown: plotly's `data`, `layout` and `config`.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +71,7 @@ impl Figure {
         }
     }
 
-    /// A `div`, its data, and a call that draws it, for a page that has [`script_once`](crate::script_once) before it.
+    /// A `div`, its data, and a call that draws it, for a page that has [`script_once`](super::script_once) before it.
     ///
     /// `id` must be unique in the page; characters other than ASCII letters, digits, `-` and `_` become `-`.
     /// Once drawn, the div has `data-drawn="yes"`; if drawing fails it shows the error and has `data-drawn="no"`.

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use plotly::Plot;
 
-use crate::figure::Figure;
-use crate::text;
+use super::figure::Figure;
+use super::text;
 
 /// The scripts that plotly embeds come as HTML: the first element is plotly.js, the second MathJax, which no figure uses.
 static PLOTLY_JS: LazyLock<String> = LazyLock::new(|| {

@@ -5,14 +5,14 @@ use plotly::Scatter;
 use plotly::common::{Anchor, HoverInfo, Line, LineShape, Marker, MarkerSymbol, Mode};
 use plotly::layout::{Annotation, Axis};
 
-use crate::columns::{Columns, Names};
-use crate::error::Result;
-use crate::figure::Figure;
-use crate::frame::{self, Frame, font, no_data, value_axis};
-use crate::marks::{Marks, marks};
-use crate::palette::{INK, Style, style};
-use crate::text::{counted, label, line, significant};
-use crate::units::TimeUnit;
+use super::columns::{Columns, Names};
+use super::error::Result;
+use super::figure::Figure;
+use super::frame::{self, Frame, font, no_data, value_axis};
+use super::marks::{Marks, marks};
+use super::palette::{INK, Style, style};
+use super::text::{counted, label, line, significant};
+use super::units::TimeUnit;
 
 const TITLE: &str = "Time per iteration over the runs";
 /// Up to this many runs are named one by one below the axis.
