@@ -3,14 +3,12 @@
 mod bench;
 mod cells;
 mod faulty;
-#[path = "../../crates/gate/src/git_process.rs"]
-mod git_process;
 mod hostile;
 mod processes;
 
 pub use bench::{Bench, Ran, program};
+pub use benchbook_measure::environment::git_process::git;
 pub use cells::{cell, environment, look, script, showing};
 pub use faulty::{FAULTS, register_faulty};
-pub use git_process::git;
 pub use hostile::{HOSTILE, STOPS_READING, misbehave, stop_reading};
 pub use processes::{LOOK, alive, children, wait_until};

@@ -72,7 +72,7 @@ macro_rules! plain {
 plain!(
     std::io::Error,
     benchbook_calibrate::Error,
-    benchbook_gate::RevisionError,
+    crate::revisions::RevisionError,
     benchbook_core::Error,
     benchbook_measure::record::Error,
     benchbook_query::Error,

@@ -14,6 +14,7 @@ mod left_out;
 mod output;
 mod people;
 mod progress;
+mod revisions;
 
 use std::process::ExitCode;
 use std::thread::{Builder, JoinHandle};

@@ -1,4 +1,5 @@
-//! What people see: text with units, tables for terminals and pages, charts, comparisons, the figures of a run.
+//! What people see: text with units, tables for terminals and pages, charts, comparisons, the figures of a run, and
+//! what a gate says.
 //!
 //! Statistics come in with the answers; nothing is computed here, measured or printed.
 
@@ -6,6 +7,7 @@ pub mod charts;
 mod comparison;
 mod error;
 mod figures;
+pub mod gate;
 mod html;
 mod row;
 mod text;

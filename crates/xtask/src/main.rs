@@ -10,12 +10,12 @@ mod conda;
 mod demo;
 mod error;
 mod evcxr;
-#[path = "../../gate/src/git_process.rs"]
+#[path = "../../measure/src/environment/git_process.rs"]
 mod git_process;
 mod kernel;
 mod libtorch;
 mod look;
-#[path = "../../gate/src/minimal.rs"]
+#[path = "../../cli/src/revisions/minimal.rs"]
 mod minimal;
 mod packages;
 mod process;

@@ -4,7 +4,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 21] = [
+const EDGES: [(&str, &[&str]); 20] = [
     ("benchbook-core", &[]),
     ("benchbook-stats", &[]),
     ("benchbook-record", &["benchbook-core"]),
@@ -17,7 +17,6 @@ const EDGES: [(&str, &[&str]); 21] = [
     ("benchbook-engines", &["benchbook-core"]),
     ("benchbook-report", &["benchbook-core", "benchbook-query", "benchbook-record"]),
     ("benchbook-jupyter", &["benchbook-report"]),
-    ("benchbook-gate", &[]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
     (
@@ -30,7 +29,6 @@ const EDGES: [(&str, &[&str]); 21] = [
         &[
             "benchbook-calibrate",
             "benchbook-core",
-            "benchbook-gate",
             "benchbook-measure",
             "benchbook-query",
             "benchbook-report",

@@ -11,8 +11,7 @@ mod cpuinfo;
 mod devices;
 mod frequency;
 mod git;
-#[path = "../../../gate/src/git_process.rs"]
-mod git_process;
+pub mod git_process;
 mod memory;
 mod nvml;
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use benchbook_gate::{Comparison, Estimate, Label, LeftOut, Missing, SEQUENTIAL, Second};
 use benchbook_query::{Session, quoted};
+use benchbook_report::gate::{Comparison, Estimate, Label, LeftOut, Missing, SEQUENTIAL, Second};
 use benchbook_report::{Row, rows};
 
 use super::sides::Labels;

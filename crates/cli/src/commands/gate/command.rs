@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use benchbook_core::{Axis, CaseSpec, Plan, Value};
-use benchbook_gate::{Report, Revision, RevisionError, Source, Workshop, exit_code, flagged};
 use benchbook_measure::record::{LocalStore, RunRow, Store};
 use benchbook_measure::run::{Cell, Expanded, expand};
 use benchbook_measure::{Executor, Offer, all_threads, offer_of};
 use benchbook_query::Session;
+use benchbook_report::gate::{Report, exit_code, flagged};
 use benchbook_report::warnings;
 
 use super::answers::{confirm, endings, interleaved, missing};
@@ -23,6 +23,7 @@ use crate::commands::run::local_path;
 use crate::error::{Failure, say};
 use crate::interrupt::interrupt_flag;
 use crate::people::people;
+use crate::revisions::{Revision, RevisionError, Source, Workshop};
 
 /// What the baseline turned out to be.
 enum Baseline {

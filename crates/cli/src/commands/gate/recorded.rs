@@ -1,11 +1,11 @@
 //! A gate whose baseline is a recorded run: the candidate is measured now, by the same plan, and described.
 
 use benchbook_core::Plan;
-use benchbook_gate::Report;
 use benchbook_measure::Executor;
 use benchbook_measure::record::{RunRow, Store, environment_difference};
 use benchbook_measure::run::{Expanded, expand};
 use benchbook_query::Session;
+use benchbook_report::gate::Report;
 
 use super::answers::sequential;
 use super::measured::Bench;

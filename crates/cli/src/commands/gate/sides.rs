@@ -2,8 +2,8 @@
 
 use benchbook_core::Variant;
 use benchbook_core::message::Description;
-use benchbook_gate::{LeftOut, Missing};
 use benchbook_measure::run::Cell;
+use benchbook_report::gate::{LeftOut, Missing};
 
 /// The labels under which the two builds stand in variants.
 pub struct Labels {

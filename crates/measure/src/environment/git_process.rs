@@ -1,6 +1,6 @@
 //! Git as a child that looks at the folder it is started in, whoever started this program.
 //!
-//! Compiled into each crate that asks git something: they have no other crate in common.
+//! Compiled into `xtask` too, which uses no crate of this workspace.
 
 use std::ffi::OsStr;
 use std::path::Path;

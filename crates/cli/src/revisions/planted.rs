@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
+use benchbook_measure::environment::git_process::git;
 use tempfile::TempDir;
 
 use super::build::Workshop;
-use super::git_process::git;
 
 /// A repository, a folder of workers and a build folder, all temporary.
 pub struct Planted {

@@ -1,6 +1,6 @@
 //! Where what is built without libtorch lies.
 //!
-//! Compiled into `xtask` too, which builds there: it has no other crate in common with this one.
+//! Compiled into `xtask` too, which builds there and uses no crate of this workspace.
 
 use std::path::{Path, PathBuf};
 

@@ -7,8 +7,9 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
+use benchbook_measure::environment::git_process::git;
+
 use super::error::{Result, RevisionError};
-use super::git_process::git;
 use super::planted::{Planted, printed};
 use super::revision::{Revision, Source};
 

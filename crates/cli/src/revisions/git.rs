@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use benchbook_measure::environment::git_process::git;
+
 use super::error::{Result, RevisionError, io};
-use super::git_process::git;
 
 /// A repository, by the top of its work tree.
 pub(super) struct Git {

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use benchbook_measure::environment::git_process::at_home;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::error::{Result, RevisionError, io};
-use super::git_process::at_home;
 
 /// How often a wait looks whether someone asked for the end.
 const SLICE: Duration = Duration::from_millis(100);
