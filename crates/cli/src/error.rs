@@ -71,7 +71,6 @@ macro_rules! plain {
 
 plain!(
     std::io::Error,
-    benchbook_calibrate::Error,
     crate::revisions::RevisionError,
     benchbook_core::Error,
     benchbook_measure::record::Error,

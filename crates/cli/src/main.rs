@@ -20,13 +20,13 @@ use std::process::ExitCode;
 use std::thread::{Builder, JoinHandle};
 
 use args::{Cli, Command};
-use benchbook_measure::worker_main;
+use benchbook_measure::{known_work, worker_main};
 use error::{EXIT_ERROR, Failure, say};
 
 fn main() -> ExitCode {
     // As a worker of known work this program is started by itself.
     if std::env::args_os().nth(1).is_some_and(|word| word == "serve") {
-        return worker_main(benchbook_calibrate::set_threads, benchbook_calibrate::host);
+        return worker_main(known_work::set_threads, known_work::host);
     }
     let cli = match Cli::read() {
         Ok(cli) => cli,

@@ -16,6 +16,12 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Record(#[from] benchbook_record::Error),
+    /// The samples of a calibration have another shape than expected.
+    #[error("the calibration's samples cannot be read: {0}")]
+    Calibration(String),
+    /// The samples of a calibration bear no figure.
+    #[error("the calibration bears no figure: {0}")]
+    Statistics(#[from] benchbook_stats::Error),
     /// SQL.
     #[error(transparent)]
     Query(#[from] benchbook_query::Error),

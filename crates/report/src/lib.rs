@@ -1,8 +1,9 @@
-//! What people see: text with units, tables for terminals and pages, charts, comparisons, the figures of a run, and
-//! what a gate says.
+//! What people see: text with units, tables for terminals and pages, charts, comparisons, the figures of a run, what a
+//! gate says and what calibrations show.
 //!
-//! Statistics come in with the answers; nothing is computed here, measured or printed.
+//! Statistics come in with the answers, but for those of [`calibration`]; nothing is measured here or printed.
 
+pub mod calibration;
 pub mod charts;
 mod comparison;
 mod error;

@@ -14,7 +14,7 @@ mod share;
 mod side;
 mod tango_report;
 mod welch;
-#[path = "../../../crates/calibrate/src/work.rs"]
+#[path = "../../../crates/measure/src/known_work/work.rs"]
 mod work;
 
 pub use answer::{Answer, Direction, Estimate, Took, tell};

@@ -4,18 +4,17 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 20] = [
+const EDGES: [(&str, &[&str]); 19] = [
     ("benchbook-core", &[]),
     ("benchbook-stats", &[]),
     ("benchbook-record", &["benchbook-core"]),
     ("benchbook-query", &["benchbook-record", "benchbook-stats"]),
     ("benchbook-measure", &["benchbook-core", "benchbook-record", "benchbook-stats"]),
-    ("benchbook-calibrate", &["benchbook-core", "benchbook-measure", "benchbook-query", "benchbook-stats"]),
     ("benchbook-simd", &[]),
     ("benchbook-workloads", &["benchbook-core"]),
     ("benchbook-kernels", &["benchbook-core", "benchbook-simd", "benchbook-workloads"]),
     ("benchbook-engines", &["benchbook-core"]),
-    ("benchbook-report", &["benchbook-core", "benchbook-query", "benchbook-record"]),
+    ("benchbook-report", &["benchbook-core", "benchbook-query", "benchbook-record", "benchbook-stats"]),
     ("benchbook-jupyter", &["benchbook-report"]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
@@ -26,14 +25,7 @@ const EDGES: [(&str, &[&str]); 20] = [
     ("benchbook-worker", &["benchbook-measure", "benchbook-kernels", "benchbook-engines"]),
     (
         "benchbook-cli",
-        &[
-            "benchbook-calibrate",
-            "benchbook-core",
-            "benchbook-measure",
-            "benchbook-query",
-            "benchbook-report",
-            "benchbook-jupyter",
-        ],
+        &["benchbook-core", "benchbook-measure", "benchbook-query", "benchbook-report", "benchbook-jupyter"],
     ),
     ("benchbook-tests", LIBRARIES),
     ("xtask", &[]),

@@ -94,7 +94,7 @@ fn silenced(path: &str, code: &str) -> Vec<String> {
 
 /// A value between the marks of an SQL literal, where a quotation mark in it would end the literal.
 fn pasted(path: &str, text: &str) -> Vec<String> {
-    let asks = ["query", "report", "calibrate", "cli", "benchbook"].map(|name| format!("crates/{name}/"));
+    let asks = ["query", "report", "cli", "benchbook"].map(|name| format!("crates/{name}/"));
     if is_test(path) || !asks.iter().any(|folder| path.starts_with(folder)) {
         return Vec::new();
     }

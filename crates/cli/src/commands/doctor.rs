@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-use benchbook_calibrate::{Calibration, SECONDS, read};
 use benchbook_measure::clock::now_ns;
 use benchbook_measure::doctor::{Activity, ClockQuality, Finding, Level, Observations, Usage, WorkerAnswer, examine};
 use benchbook_measure::environment::{CaptureSettings, Environment, capture};
 use benchbook_measure::record::{RunRow, Store};
 use benchbook_measure::{all_threads, offer};
+use benchbook_report::calibration::{Calibration, SECONDS, read};
 use benchbook_report::charts::Browser;
 
 use benchbook_query::Session;

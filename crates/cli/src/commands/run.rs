@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use benchbook_calibrate::read;
 use benchbook_core::{CaseSpec, Plan, counted};
 use benchbook_measure::clock;
 use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of};
@@ -14,6 +13,7 @@ use benchbook_measure::run::{
 use benchbook_measure::{all_threads, offer, spawner};
 
 use benchbook_query::Session;
+use benchbook_report::calibration::read;
 
 use super::plan_file::{plan_file, quicken};
 use crate::args::{RunArgs, once};

@@ -1,11 +1,11 @@
 //! What a worker of known work offers.
 
 use benchbook_core::{Registry, Workload};
-use benchbook_measure::Host;
 
-use crate::gemm::Gemm;
-use crate::implementation::Known;
-use crate::steps::Steps;
+use super::gemm::Gemm;
+use super::implementation::Known;
+use super::steps::Steps;
+use crate::Host;
 
 /// Known work behind the worker protocol.
 pub fn host() -> Host {

@@ -1,25 +1,25 @@
-//! `benchbook calibrate`: equal programs against each other on this machine.
+//! From a time to what equal programs show in it.
 
 use std::io::Write;
 use std::sync::Arc;
 
-use benchbook_calibrate::{Calibration, SECONDS, SUITE, plan, read};
 use benchbook_core::counted;
 use benchbook_measure::record::{LocalStore, RunRow, Store};
 use benchbook_measure::run::{Expanded, RunSettings, command_line, describe, expand, run as measure, run_row};
 use benchbook_measure::{Executor, ProcessWorker, clock, spawner};
-use benchbook_query::{Session, quoted};
+use benchbook_query::{CALIBRATION, Session, quoted};
+use benchbook_report::calibration::{Calibration, SECONDS, read};
 use benchbook_report::duration;
 
+use super::plan::plan;
 use crate::args::{CalibrateArgs, Format, FormatArgs};
 use crate::batch::text_batch;
+use crate::commands::run::local_path;
 use crate::error::{EXIT_ERROR, Failure};
 use crate::interrupt::interrupt_flag;
 use crate::output;
 use crate::people::people;
 use crate::progress::Bar;
-
-use super::run::local_path;
 
 /// Measures, then tells what all calibrations of this machine in the store show.
 pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> {
@@ -57,7 +57,7 @@ pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> 
 /// Calibration runs that the store already has.
 fn earlier(store: &str) -> Result<usize, Failure> {
     let session = Session::open(&Store::open(store)?)?;
-    Ok(session.sql(&format!("SELECT run_id FROM runs WHERE suite = {}", quoted(SUITE)))?.rows())
+    Ok(session.sql(&format!("SELECT run_id FROM runs WHERE suite = {}", quoted(CALIBRATION)))?.rows())
 }
 
 fn tell(store: &str, machine: &RunRow, format: FormatArgs) -> Result<(), Failure> {

@@ -1,8 +1,7 @@
 //! Equal programs against each other: the run behind a calibration.
 
 use benchbook_core::{CaseSpec, Plan, SamplingSpec, Value};
-pub use benchbook_query::CALIBRATION as SUITE;
-use benchbook_query::CALIBRATION_GROUP as GROUP;
+use benchbook_query::{CALIBRATION, CALIBRATION_GROUP};
 
 /// Blocks of each replicate.
 const BLOCKS: u64 = 20;
@@ -15,7 +14,7 @@ const REPLICATE_S: f64 = 0.8;
 /// A plan that measures equal programs for about `seconds`, in samples of about 0.1, 1 and 10 ms: replicates for
 /// whole verdicts.
 pub fn plan(seconds: f64, seed: u64) -> Plan {
-    let groups = (seconds / REPLICATE_S / GROUP as f64).floor().clamp(2.0, 2_000.0);
+    let groups = (seconds / REPLICATE_S / CALIBRATION_GROUP as f64).floor().clamp(2.0, 2_000.0);
     let case = CaseSpec {
         workload: "known-steps".into(),
         preset: Some("default".into()),
@@ -24,7 +23,7 @@ pub fn plan(seconds: f64, seed: u64) -> Plan {
     };
     Plan {
         seed,
-        replicates: groups as u32 * GROUP as u32,
+        replicates: groups as u32 * CALIBRATION_GROUP as u32,
         threads: Some(1),
         // A loaded machine takes longer for each replicate; a bound all the same.
         time_s: Some(3.0 * seconds.max(10.0)),
@@ -34,7 +33,7 @@ pub fn plan(seconds: f64, seed: u64) -> Plan {
             warmup_ns: WARMUP_NS,
             ..SamplingSpec::default()
         },
-        ..Plan::of(SUITE, vec![case])
+        ..Plan::of(CALIBRATION, vec![case])
     }
 }
 

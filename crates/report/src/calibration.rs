@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
-use benchbook_measure::record::RunRow;
 use benchbook_query::{EqualPrograms, Session, quoted};
+use benchbook_record::RunRow;
 use benchbook_stats::plan::{Components, Costs, components, detectable_after, half_width_after};
 use benchbook_stats::{median, std_dev};
 
@@ -165,5 +165,5 @@ fn floats(column: &arrow::array::ArrayRef) -> Result<&arrow::array::Float64Array
 }
 
 fn shape(what: &str) -> Error {
-    Error::Shape(format!("{what} was expected"))
+    Error::Calibration(format!("{what} was expected"))
 }

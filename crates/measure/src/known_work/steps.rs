@@ -6,7 +6,7 @@ use benchbook_core::{
     DType, Error, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Subject, Value, Work, Workload,
 };
 
-use crate::work::{INCREMENT, MULTIPLIER, dependent};
+use super::work::{INCREMENT, MULTIPLIER, dependent};
 
 /// Dependent steps of a generator; `extra` is the share that the implementation of that name does on top.
 pub struct Steps;

@@ -6,7 +6,7 @@ use benchbook_core::{
 };
 use gemm::{Parallelism, gemm};
 
-use crate::steps::{check_extra, extra_spec, percent};
+use super::steps::{check_extra, extra_spec, percent};
 
 /// Square matrix multiplication in fp32 on one thread.
 pub struct Gemm;

@@ -2,8 +2,8 @@
 
 use benchbook_core::{DType, Error, Implementation, Inputs, Params, Result, Setting, Subject, Support};
 
-use crate::gemm::Calls;
-use crate::steps::Walk;
+use super::gemm::Calls;
+use super::steps::Walk;
 
 /// The device of work that needs no library of tensors.
 pub const DEVICE: &str = "cpu";
