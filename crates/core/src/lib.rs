@@ -28,7 +28,7 @@ pub use figure::Figure;
 pub use host::{HostArray, Inputs};
 pub use implementation::{Implementation, Setting, Subject, Support};
 pub use params::{Kind, ParamSpec, Params, Value};
-pub use people::{for_people, on_one_line, without_passwords};
+pub use people::{for_people, is_order, on_one_line, without_passwords};
 pub use plan::{Axis, CacheRegime, CaseSpec, Plan, SMALLEST_PILOT, SamplingSpec};
 pub use planned::Planned;
 pub use reference::{Comparison, Reference, sample_rows};

@@ -4,7 +4,7 @@
 /// `\u{fffd}`, and passwords in URLs become `***`. New lines and tabs stay.
 #[must_use]
 pub fn for_people(text: &str) -> String {
-    without_passwords(text).replace(is_order, "\u{fffd}")
+    without_passwords(text).replace(|c: char| is_order(c) && !matches!(c, '\n' | '\t'), "\u{fffd}")
 }
 
 /// The same on one line, for a name or a cell.
@@ -13,10 +13,12 @@ pub fn on_one_line(text: &str) -> String {
     without_passwords(text).replace(['\n', '\t'], " ").replace(is_order, "\u{fffd}")
 }
 
-fn is_order(c: char) -> bool {
+/// Whether a terminal obeys a character, new lines and tabs too, or it turns the direction of reading.
+#[must_use]
+pub fn is_order(c: char) -> bool {
     let turns_direction =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns_direction || (c.is_control() && c != '\n' && c != '\t')
+    turns_direction || c.is_control()
 }
 
 /// Text with `***` in place of the passwords of its URLs.

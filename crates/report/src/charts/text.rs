@@ -1,5 +1,7 @@
 //! Text made safe for the three places it goes to (plotly labels, HTML, JSON inside a script), and numbers as text.
 
+use benchbook_core::is_order;
+
 /// Longest label on an axis or in a legend, in characters.
 const LABEL: usize = 48;
 /// Longest title or hover text, in characters.
@@ -73,12 +75,8 @@ fn literal(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '%' => out.push_str("&#37;"),
             '$' => out.push_str("&#36;"),
-            // Control and text-direction characters would break lines or reorder what is read: the same as in
-            // `core::people`, on which this crate cannot depend.
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                out.push('\u{fffd}')
-            }
-            c if c.is_control() => out.push('\u{fffd}'),
+            // It would break lines or reorder what is read.
+            c if is_order(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use benchbook_core::is_order;
+
 use super::flagged::{Comparison, Estimate, Label, Second};
 use super::summary::{Missing, Outcome, Report, change};
 
@@ -236,9 +238,7 @@ pub fn plain(text: &str) -> String {
             '&' | '<' | '>' | '"' | '|' | '`' | '*' | '[' | ']' | '\\' | '~' | '#' | '@' => {
                 let _ = write!(plain, "&#{};", c as u32);
             }
-            // The same as in `core::people`, on which this crate cannot depend.
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => plain.push(' '),
-            c if c.is_control() => plain.push(' '),
+            c if is_order(c) => plain.push(' '),
             c => plain.push(c),
         }
     }
