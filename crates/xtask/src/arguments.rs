@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 
+/// What `cargo xtask help` shows.
 pub const HELP: &str = "\
 Sets up, shows, tests and measures benchbook. Every verb can be run again at any time.
 
@@ -54,18 +55,23 @@ pub struct Options {
 /// Which of the program's own figures to measure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choice {
+    /// Samples a second.
     pub recording: bool,
+    /// Grouped statistics beside DuckDB.
     pub sql: bool,
+    /// Start to finish of the program.
     pub startup: bool,
+    /// Cells of a notebook.
     pub notebook: bool,
-    /// Beside stock evcxr.
+    /// Cells beside stock evcxr.
     pub stock: bool,
     /// Our kernels beside libtorch's.
     pub kernels: bool,
     /// Published claims.
     pub claims: bool,
-    /// Verdicts on known ratios, for so many minutes.
+    /// Verdicts on known ratios.
     pub trust: bool,
+    /// How long `trust` goes on.
     pub minutes: f64,
 }
 
@@ -83,16 +89,32 @@ impl Choice {
     }
 }
 
+/// What is asked for: a verb with its options.
 #[derive(Debug, PartialEq)]
 pub enum Request {
+    /// Show [`HELP`].
     Help,
+    /// Prepare everything that a build needs.
     Setup(Options),
+    /// Show benchbook off.
     Demo(Options),
+    /// Open JupyterLab, with these arguments of its own.
     Lab(Options, Vec<String>),
+    /// Run the tests, with these arguments of their own.
     Test(Options, Vec<String>),
+    /// Measure benchbook itself.
     Bench(Options, Choice),
 }
 
+/// What follows the program's name on the command line.
+pub fn given() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// Reads a verb and what follows it.
+///
+/// # Errors
+/// There is no such verb, or it has no such option.
 pub fn parse(arguments: &[String]) -> Result<Request> {
     let Some((verb, rest)) = arguments.split_first() else {
         return Ok(Request::Help);

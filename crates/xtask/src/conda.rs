@@ -1,11 +1,11 @@
 //! The conda environment, for people who use one.
 
-use crate::error::{Error, Result};
 use crate::packages::Packages;
-use crate::process;
-use crate::python::Python;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use xtask::error::{Error, Result};
+use xtask::process;
+use xtask::python::Python;
 
 /// The active conda environment's folder, if it is ours by its name.
 pub fn active(name: &str) -> Option<PathBuf> {

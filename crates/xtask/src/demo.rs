@@ -1,12 +1,12 @@
 //! `demo`: from a fresh clone to a first table, then to a report, with every command shown.
 
-use crate::arguments::Options;
-use crate::error::Result;
 use crate::kernel;
 use crate::look;
-use crate::process;
 use crate::setup;
-use crate::step::State;
+use xtask::arguments::Options;
+use xtask::error::Result;
+use xtask::process;
+use xtask::step::State;
 
 /// What the demo runs, in order: title, arguments of `benchbook`, the exit codes that are no failure.
 const COMMANDS: [(&str, &[&str], &[i32]); 6] = [

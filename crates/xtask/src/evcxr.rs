@@ -1,12 +1,12 @@
 //! The standard Jupyter kernel for Rust, in the project's Python environment.
 
-use crate::error::{Named, Result};
-use crate::process;
-use crate::python::Python;
-use crate::step::State;
-use crate::workspace::{Workspace, cargo};
 use std::fs;
 use std::path::{Path, PathBuf};
+use xtask::error::{Named, Result};
+use xtask::process;
+use xtask::python::Python;
+use xtask::step::State;
+use xtask::workspace::{Workspace, cargo};
 
 /// The version that the start-up file and the runner are written for.
 const VERSION: &str = "0.22.0";

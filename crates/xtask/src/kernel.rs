@@ -1,16 +1,17 @@
 //! The Jupyter kernel *Rust (benchbook)*: evcxr, a snapshot of the library, and Jupyter's description of both.
 
-use crate::arguments::Options;
-use crate::error::Result;
 use crate::evcxr;
-use crate::process;
-use crate::python::Python;
-use crate::setup::{self, Ready};
+use crate::setup;
 use crate::snapshot;
-use crate::step::State;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
+use xtask::arguments::Options;
+use xtask::error::Result;
+use xtask::process;
+use xtask::python::Python;
+use xtask::step::State;
+use xtask::workspace::Ready;
 
 /// Makes the Jupyter kernel of what is built now, and tells Jupyter of it.
 pub fn ready(ready: &mut Ready, options: &Options) -> Result<()> {

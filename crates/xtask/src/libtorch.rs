@@ -1,35 +1,30 @@
 //! Tells cargo where libtorch is: the one inside the Python package torch.
 
-use crate::error::{Error, Named, Result};
 use crate::packages::Packages;
-use crate::process;
-use crate::python::{self, Python};
-use crate::step::State;
-use crate::workspace::Workspace;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use xtask::error::{Error, Named, Result};
+use xtask::process;
+use xtask::python::Python;
+use xtask::step::State;
+use xtask::workspace::Workspace;
 
 /// Writes `.cargo/libtorch.toml`, which `.cargo/config.toml` includes, if it says something else; torch need not be there yet.
 pub fn configure(workspace: &Workspace, python: &Python) -> Result<State> {
     let host = process::output(process::command("rustc").arg("-vV"), "install Rust")?;
     let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or("x86_64-unknown-linux-gnu");
-    write_if_changed(&workspace.root.join(".cargo/libtorch.toml"), &content(&folder(python)?, host))
+    write_if_changed(&workspace.root.join(".cargo/libtorch.toml"), &content(&python.torch()?, host))
 }
 
 /// Refuses a torch of another version than the one that everything is built for.
 pub fn check(python: &Python, packages: &Packages) -> Result<((), State)> {
-    let torch = folder(python)?;
+    let torch = python.torch()?;
     let about = torch.join("version.py");
     let said = fs::read_to_string(&about).named("read", &about)?;
     let needed = packages.torch().unwrap_or_default();
     right_version(&said, needed, python)?;
     println!("   libtorch {needed} in {}", torch.display());
     Ok(((), State::UpToDate))
-}
-
-/// The folder of libtorch, inside the package.
-pub fn folder(python: &Python) -> Result<PathBuf> {
-    Ok(python::site_packages(python)?.join("torch"))
 }
 
 /// pip's wheels carry no mark that the build of torch-sys checks, so it is checked here.

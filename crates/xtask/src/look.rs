@@ -1,12 +1,12 @@
 //! The first look: attention measured in minutes, by a program that waits for neither burn nor torch.
 
-use crate::error::Result;
-use crate::process;
 use crate::setup::Begun;
-use crate::step::{State, Steps};
-use crate::timings;
 use crate::units::{self, Built};
 use std::process::Command;
+use xtask::error::Result;
+use xtask::process;
+use xtask::step::{State, Steps};
+use xtask::timings;
 
 const PROGRAM: &str = "benchbook-first";
 

@@ -3,52 +3,34 @@
 //! Built before anything else on a new machine, so it stays on std and two small crates.
 #![expect(clippy::print_stdout, reason = "telling what it does is this program's job")]
 
-mod arguments;
 mod bench;
 mod closing;
 mod conda;
 mod demo;
-mod error;
+mod environment;
 mod evcxr;
-#[path = "../../measure/src/environment/git_process.rs"]
-mod git_process;
 mod kernel;
 mod libtorch;
 mod look;
-#[path = "../../cli/src/revisions/minimal.rs"]
-mod minimal;
 mod packages;
-mod process;
-mod python;
 mod requirements;
 mod setup;
 mod snapshot;
-mod step;
 mod style;
 mod test;
-mod timings;
 mod units;
 mod venv;
-mod workspace;
 
-use arguments::Request;
-use error::{Error, Result};
 use std::process::ExitCode;
+use xtask::arguments::{self, Request};
+use xtask::error::{Result, exit_code};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    match arguments::parse(&arguments).and_then(carry_out) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Error::Ended(code)) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("\nerror: {error}");
-            ExitCode::from(4)
-        }
-    }
+    exit_code(carry_out(&arguments::given()))
 }
 
-fn carry_out(request: Request) -> Result<()> {
-    match request {
+fn carry_out(words: &[String]) -> Result<()> {
+    match arguments::parse(words)? {
         Request::Help => {
             print!("{}", arguments::HELP);
             Ok(())
@@ -57,6 +39,6 @@ fn carry_out(request: Request) -> Result<()> {
         Request::Demo(options) => demo::command(&options),
         Request::Lab(options, more) => kernel::lab(&options, &more),
         Request::Test(options, filter) => test::command(&options, &filter),
-        Request::Bench(options, choice) => bench::command(&options, choice),
+        Request::Bench(options, choice) => bench::command(&options, choice, &words[1..]),
     }
 }

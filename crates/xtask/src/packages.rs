@@ -1,8 +1,8 @@
 //! `environment.yml`: the one list of Python packages, for conda and for pip.
 
-use crate::error::{Error, Named, Result};
 use saphyr::{LoadableYamlNode, Yaml};
 use std::path::Path;
+use xtask::error::{Error, Named, Result};
 
 /// What `environment.yml` asks for.
 #[derive(Debug, PartialEq, Eq)]

@@ -40,17 +40,26 @@ pub fn line(command: &Command) -> String {
 }
 
 /// Runs a command whose output the person sees; `remedy` says what to do where it fails.
+///
+/// # Errors
+/// It does not start, or it fails.
 pub fn run(command: &mut Command, remedy: &str) -> Result<()> {
     let status = status(command, remedy)?;
     if status.success() { Ok(()) } else { Err(failed(command, status, remedy)) }
 }
 
 /// Runs a command whose output the person sees, and gives its ending back.
+///
+/// # Errors
+/// It does not start.
 pub fn status(command: &mut Command, remedy: &str) -> Result<ExitStatus> {
     command.stdin(Stdio::null()).status().map_err(|source| cannot_start(command, &source, remedy))
 }
 
 /// The standard output of a command, without the white space around it.
+///
+/// # Errors
+/// It does not start, or it fails.
 pub fn output(command: &mut Command, remedy: &str) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().map_err(|source| cannot_start(command, &source, remedy))?;
     if output.status.success() {
@@ -60,6 +69,18 @@ pub fn output(command: &mut Command, remedy: &str) -> Result<String> {
         let remedy = if said.trim().is_empty() { remedy.to_owned() } else { format!("{}\n  {remedy}", said.trim()) };
         Err(failed(command, output.status, &remedy))
     }
+}
+
+/// The ending of a child that tells itself what went wrong.
+///
+/// # Errors
+/// The exit code to pass on; a signal has none.
+pub fn passed_on(status: ExitStatus) -> Result<()> {
+    if status.success() {
+        return Ok(());
+    }
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0);
+    Err(Error::Ended(code.unwrap_or(101)))
 }
 
 /// Why a command that was started did not do its work.
@@ -108,6 +129,14 @@ mod tests {
         let message =
             run(Command::new("sh").args(["-c", "kill -9 $$"]), "more memory").expect_err("killed").to_string();
         assert!(message.contains("was stopped"), "{message}");
+    }
+
+    #[test]
+    fn the_exit_code_of_a_child_is_passed_on() {
+        let ended = |script: &str| passed_on(status(Command::new("sh").args(["-c", script]), "")?);
+        assert!(ended("exit 0").is_ok());
+        assert!(matches!(ended("exit 3"), Err(Error::Ended(3))));
+        assert!(matches!(ended("kill -9 $$"), Err(Error::Ended(101))));
     }
 
     #[test]

@@ -1,131 +1,41 @@
-//! The Python environment: made if absent, filled from `environment.yml`, left alone if up to date.
+//! A Python environment that exists.
 
-use crate::arguments::Options;
-use crate::conda;
-use crate::error::{Error, Named, Result};
-use crate::packages::{Packages, version};
+use crate::error::Result;
 use crate::process;
-use crate::requirements;
-use crate::step::State;
-use crate::venv;
-use crate::workspace::Workspace;
-use std::fs;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-
-/// Holds the requirements that were installed, in the environment that has them.
-const STAMP: &str = "benchbook-packages.txt";
 
 /// A Python environment that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Python {
     /// The environment's folder.
     pub folder: PathBuf,
+    /// Its Python.
     pub executable: PathBuf,
 }
 
 impl Python {
+    /// The environment in this folder.
     pub fn in_folder(folder: PathBuf) -> Self {
         Self { executable: folder.join("bin/python"), folder }
     }
 
     /// Runs a line of Python and gives its output.
+    ///
+    /// # Errors
+    /// The Python does not start, or the line fails.
     pub fn say(&self, program: &str) -> Result<String> {
         process::output(
             process::command(&self.executable).args(["-c", program]),
             "remove the environment's folder and run this again",
         )
     }
-}
 
-/// Finds the environment or makes one, which may still lack packages.
-pub fn environment(workspace: &Workspace, packages: &Packages, options: &Options) -> Result<Python> {
-    let python = match conda::active(&packages.name) {
-        Some(folder) => Python::in_folder(folder),
-        None if options.conda => conda::environment(packages)?,
-        None => venv::environment(&workspace.venv(), packages)?,
-    };
-    supported(&python, packages)?;
-    Ok(python)
-}
-
-/// Brings the environment's packages to what `environment.yml` says.
-pub fn fill(python: &Python, packages: &Packages, options: &Options) -> Result<((), State)> {
-    let torch = packages.torch().filter(|_| !options.minimal);
-    let state = install(python, &packages.requirements(options.minimal), torch)?;
-    println!("   Python packages in {}", python.folder.display());
-    Ok(((), state))
-}
-
-fn supported(python: &Python, packages: &Packages) -> Result<()> {
-    let said = python.say("import sys; print('%d.%d' % sys.version_info[:2])")?;
-    match (version(&said), packages.python()) {
-        (Some(this), Some((first, beyond))) if !(first..beyond).contains(&this) => Err(Error::Requirement {
-            problem: format!("{} is Python {said}, which environment.yml does not allow", python.executable.display()),
-            remedy: format!("remove {} and run this again", python.folder.display()),
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Installs what the stamp does not list; `torch` is the version to make room for, where it is wanted.
-fn install(python: &Python, wanted: &[&str], torch: Option<&str>) -> Result<State> {
-    let stamp = python.folder.join(STAMP);
-    let installed = fs::read_to_string(&stamp).unwrap_or_default();
-    let has_torch = || site_packages(python).is_ok_and(|site| site.join("torch/lib").is_dir());
-    if covers(&installed, wanted) && (torch.is_none() || has_torch()) {
-        return Ok(State::UpToDate);
-    }
-    if torch.is_some() && !has_torch() {
-        requirements::room_for_torch(&python.folder)?;
-        println!("   torch and the libraries that it brings are about 7 GB: this takes some minutes");
-    }
-    // Without its stamp an environment that is left half filled is filled again.
-    let _ = fs::remove_file(&stamp);
-    let list = python.folder.join("benchbook-wanted.txt");
-    fs::write(&list, wanted.join("\n") + "\n").named("write", &list)?;
-    let mut pip = process::command(&python.executable);
-    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
-    if !std::io::stdout().is_terminal() {
-        // In a log the bars of a hundred downloads are noise.
-        pip.arg("--quiet");
-    }
-    pip.arg("--requirement").arg(&list);
-    println!("   $ {}", process::line(&pip));
-    process::run(
-        &mut pip,
-        "see pip's message above; where a download failed, run this again: what was installed is kept",
-    )?;
-    fs::rename(&list, &stamp).named("write", &stamp)?;
-    Ok(State::Done)
-}
-
-/// Whether every wanted requirement was installed, word for word.
-fn covers(installed: &str, wanted: &[&str]) -> bool {
-    wanted.iter().all(|one| installed.lines().any(|line| line == *one))
-}
-
-/// The folder of the environment's packages.
-pub fn site_packages(python: &Python) -> Result<PathBuf> {
-    let said = python.say("import sysconfig; print(sysconfig.get_path('platlib'))")?;
-    Ok(Path::new(&said).to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_full_environment_covers_a_minimal_list_and_not_the_reverse() {
-        let full = "numpy==2.4.6\ntorch==2.9.0\n";
-        assert!(covers(full, &["numpy==2.4.6"]));
-        assert!(covers(full, &["torch==2.9.0", "numpy==2.4.6"]));
-        assert!(!covers("numpy==2.4.6\n", &["numpy==2.4.6", "torch==2.9.0"]));
-    }
-
-    #[test]
-    fn another_version_is_not_covered() {
-        assert!(!covers("numpy==2.4.6\n", &["numpy==2.4"]));
-        assert!(!covers("", &["numpy==2.4.6"]));
+    /// The folder of the package torch, which libtorch is a part of; whether it is there or not.
+    ///
+    /// # Errors
+    /// Those of [`Self::say`].
+    pub fn torch(&self) -> Result<PathBuf> {
+        let said = self.say("import sysconfig; print(sysconfig.get_path('platlib'))")?;
+        Ok(Path::new(&said).join("torch"))
     }
 }

@@ -1,9 +1,9 @@
 //! What a machine must have before anything can be built.
 
-use crate::error::{Error, Result};
 use crate::packages::{Version, version};
-use crate::process;
 use std::path::Path;
+use xtask::error::{Error, Result};
+use xtask::process;
 
 /// What torch and the libraries that it brings take on disk, with room to unpack them.
 const TORCH_BYTES: u64 = 10_000_000_000;

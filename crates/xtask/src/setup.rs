@@ -1,23 +1,17 @@
 //! `setup`: everything that a build needs, and `built`, the build itself.
 
-use crate::arguments::Options;
-use crate::error::Result;
+use crate::environment;
 use crate::libtorch;
 use crate::packages::Packages;
-use crate::process;
-use crate::python::{self, Python};
 use crate::requirements;
-use crate::step::{State, Steps};
-use crate::timings;
 use crate::units::{self, Built};
-use crate::workspace::Workspace;
-
-/// A clone that is set up.
-pub struct Ready {
-    pub workspace: Workspace,
-    pub python: Python,
-    pub steps: Steps,
-}
+use xtask::arguments::Options;
+use xtask::error::Result;
+use xtask::process;
+use xtask::python::Python;
+use xtask::step::{State, Steps};
+use xtask::timings;
+use xtask::workspace::{Ready, Workspace};
 
 pub fn command(options: &Options) -> Result<()> {
     let ready = ready(options)?;
@@ -50,7 +44,7 @@ pub fn begin(options: &Options) -> Result<Begun> {
     let workspace = Workspace::find(options)?;
     let packages = Packages::read(&workspace.root.join("environment.yml"))?;
     let python = steps.take("Python environment", || {
-        let python = python::environment(&workspace, &packages, options)?;
+        let python = environment::find(&workspace, &packages, options)?;
         if !options.minimal {
             libtorch::configure(&workspace, &python)?;
         }
@@ -62,7 +56,7 @@ pub fn begin(options: &Options) -> Result<Begun> {
 /// Installs the Python packages and looks whether libtorch is the right one.
 pub fn complete(begun: Begun, options: &Options) -> Result<Ready> {
     let Begun { workspace, mut steps, packages, python } = begun;
-    steps.take("Python packages", || python::fill(&python, &packages, options))?;
+    steps.take("Python packages", || environment::fill(&python, &packages, options))?;
     if !options.minimal {
         steps.take("libtorch", || libtorch::check(&python, &packages))?;
     }

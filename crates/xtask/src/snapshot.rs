@@ -1,16 +1,15 @@
 //! One build of the library, kept whole for Jupyter kernels: what is built later changes nothing in it.
 
-use crate::error::{Error, Named, Result};
-use crate::libtorch;
-use crate::process;
-use crate::python::Python;
-use crate::step::State;
-use crate::workspace::Workspace;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use xtask::error::{Error, Named, Result};
+use xtask::process;
+use xtask::python::Python;
+use xtask::step::State;
+use xtask::workspace::Workspace;
 
 const PACKAGE: &str = "benchbook-notebook";
 const LIBRARY: &str = "libbenchbook_notebook.so";
@@ -94,7 +93,7 @@ fn content_id(workspace: &Workspace, python: &Python, library: &Path) -> Result<
 
 fn describe(id: &str, library: &Path, python: &Python, minimal: bool) -> Result<Value> {
     let said = |arguments: &[&str]| process::output(process::command("rustc").args(arguments), "install Rust");
-    let libtorch = if minimal { None } else { Some(libtorch::folder(python)?.join("lib")) };
+    let libtorch = if minimal { None } else { Some(python.torch()?.join("lib")) };
     Ok(json!({
         "schema": 1,
         "build_id": id,

@@ -9,9 +9,13 @@ use std::time::{Duration, Instant};
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// The work was done.
     Done,
+    /// There was nothing to do.
     UpToDate,
+    /// It could not be done, and need not be.
     Skipped,
+    /// It went wrong.
     Failed,
 }
 
@@ -42,6 +46,9 @@ impl Drop for Steps {
 
 impl Steps {
     /// Announces a step, takes it, tells its time.
+    ///
+    /// # Errors
+    /// Those of the work.
     pub fn take<T>(&mut self, title: &str, work: impl FnOnce() -> Result<(T, State)>) -> Result<T> {
         println!("── {title}");
         flush();

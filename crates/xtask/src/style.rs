@@ -1,11 +1,10 @@
 //! The style that CI asks for: rustfmt's form, and no warning of clippy's.
 
-use crate::error::Result;
-use crate::process;
-use crate::setup::Ready;
-use crate::step::{State, Steps};
-use crate::workspace::cargo;
 use std::process::Command;
+use xtask::error::Result;
+use xtask::process;
+use xtask::step::{State, Steps};
+use xtask::workspace::{Ready, cargo};
 
 /// Looks at both, also where the first is not content.
 ///

@@ -1,15 +1,16 @@
 //! `test`: every test of the workspace, then the style; the sum of the tests is the last line.
 
-use crate::arguments::Options;
 use crate::closing::Total;
-use crate::error::{Error, Named, Result};
 use crate::kernel;
-use crate::process;
-use crate::setup::{self, Ready};
-use crate::step::State;
+use crate::setup;
 use crate::style;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ExitStatus, Stdio};
+use xtask::arguments::Options;
+use xtask::error::{Named, Result};
+use xtask::process;
+use xtask::step::State;
+use xtask::workspace::Ready;
 
 pub fn command(options: &Options, filter: &[String]) -> Result<()> {
     let mut ready = setup::ready(options)?;
@@ -24,7 +25,7 @@ pub fn command(options: &Options, filter: &[String]) -> Result<()> {
     } else {
         println!("\n{}", total.line(status.success()));
     }
-    if status.success() { style } else { Err(Error::Ended(code(status))) }
+    process::passed_on(status).and(style)
 }
 
 /// Runs the tests, shows their output as it comes, and adds up their closing lines.
@@ -52,9 +53,4 @@ fn run(ready: &mut Ready, filter: &[String]) -> Result<(Total, ExitStatus)> {
         let status = child.wait().named("wait for", "the tests")?;
         Ok(((total, status), State::Done))
     })
-}
-
-/// The exit code to pass on; a signal has none.
-fn code(status: ExitStatus) -> u8 {
-    status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(101)
 }

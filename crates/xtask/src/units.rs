@@ -1,10 +1,10 @@
 //! What a build compiled and what it found compiled, by cargo's own messages.
 
-use crate::error::Result;
-use crate::process;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
+use xtask::error::Result;
+use xtask::process;
 
 /// The files of a build: libraries, proc macros and programs, each named by its unit.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! A virtual environment of Python's own kind.
 
-use crate::error::{Error, Result};
 use crate::packages::Packages;
-use crate::process;
-use crate::python::Python;
 use crate::requirements;
 use std::path::Path;
+use xtask::error::{Error, Result};
+use xtask::process;
+use xtask::python::Python;
 
 /// The environment in this folder; made, or made anew where its Python no longer runs.
 pub fn environment(folder: &Path, packages: &Packages) -> Result<Python> {

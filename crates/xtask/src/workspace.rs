@@ -4,22 +4,47 @@ use crate::arguments::Options;
 use crate::error::{Error, Named, Result};
 use crate::minimal::minimal_target;
 use crate::process;
+use crate::python::Python;
+use crate::step::Steps;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// A clone that is set up.
+pub struct Ready {
+    /// The clone.
+    pub workspace: Workspace,
+    /// Its Python environment.
+    pub python: Python,
+    /// What was done so far.
+    pub steps: Steps,
+}
+
 /// The clone, and the folder that its build goes to.
 pub struct Workspace {
+    /// The clone.
     pub root: PathBuf,
+    /// What cargo builds.
     pub target: PathBuf,
     minimal: bool,
 }
 
 impl Workspace {
+    /// The clone that this package lies in.
+    ///
+    /// # Errors
+    /// It is gone, or cargo does not know it.
     pub fn find(options: &Options) -> Result<Self> {
         // Clones may share a target directory, so the folder at run time comes before the one at build time.
         let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-        let beside = Path::new(&own).join("../..");
-        let root = beside.canonicalize().named("find", beside)?;
+        Self::at(&Path::new(&own).join("../.."), options)
+    }
+
+    /// The clone in a folder.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn at(folder: &Path, options: &Options) -> Result<Self> {
+        let root = folder.canonicalize().named("find", folder)?;
         let mut metadata = process::command(cargo());
         metadata.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(&root);
         let said = process::output(&mut metadata, "run `cargo xtask` inside the clone")?;
@@ -78,6 +103,7 @@ impl Workspace {
     }
 }
 
+/// The cargo that runs this program, or the one on PATH.
 pub fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }

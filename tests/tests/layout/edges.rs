@@ -4,7 +4,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 19] = [
+const EDGES: [(&str, &[&str]); 20] = [
     ("benchbook-core", &[]),
     ("benchbook-stats", &[]),
     ("benchbook-record", &["benchbook-core"]),
@@ -29,6 +29,7 @@ const EDGES: [(&str, &[&str]); 19] = [
     ),
     ("benchbook-tests", LIBRARIES),
     ("xtask", &[]),
+    ("benchbook-bench", &["xtask"]),
     ("workspace-hack", &[]),
 ];
 

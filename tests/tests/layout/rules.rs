@@ -7,9 +7,10 @@ use crate::sources::{Source, none, sources};
 const LINES: usize = 500;
 
 /// Reads time elsewhere than in `measure::clock`: the file or folder, and why it may.
-const MAY_READ_TIME: [(&str, &str); 9] = [
+const MAY_READ_TIME: [(&str, &str); 10] = [
     ("crates/measure/src/clock.rs", "this is the clock"),
-    ("crates/xtask/", "tells how long set-up takes, and times whole processes"),
+    ("crates/xtask/", "tells how long set-up takes"),
+    ("crates/bench/", "times whole processes, and ends when its minutes are over"),
     ("crates/record/src/run.rs", "dates a run; measures nothing"),
     ("crates/record/src/writer.rs", "writes the journal out each second"),
     ("crates/record/src/place.rs", "trusts a checksum only of a file that has not changed for a while"),
@@ -20,8 +21,9 @@ const MAY_READ_TIME: [(&str, &str); 9] = [
 ];
 
 /// Writes to the terminal: the file or folder, and why it may.
-const MAY_PRINT: [(&str, &str); 4] = [
+const MAY_PRINT: [(&str, &str); 5] = [
     ("crates/xtask/", "speaks to a person"),
+    ("crates/bench/", "speaks to a person"),
     ("crates/measure/src/worker_main.rs", "the last words of the program benchbook-worker"),
     ("crates/benchbook/src/notebook.rs", "hands a cell's own `eprintln!` on"),
     ("tests/", "tests print why they skip, programs of the benchmark print figures"),

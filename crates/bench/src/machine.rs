@@ -1,10 +1,10 @@
 //! Names the machine and the day of a measurement.
 
 use crate::git_process::git;
-use crate::process;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use xtask::process;
 
 /// One line: day, revision, processor, its vectors, memory, system, compiler. What is not known is left out.
 pub fn describe(root: &Path) -> String {

@@ -1,9 +1,9 @@
 //! A process that answers the same question whenever it is asked, and times itself.
 
-use crate::error::{Error, Named, Result};
-use crate::process;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use xtask::error::{Error, Named, Result};
+use xtask::process;
 
 /// What a peer says of one answer.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,13 +1,13 @@
 //! Asking a tool: each as its users would, on the same work, quiet or beside a noisy neighbour.
 
 use super::experiment::{Answer, Experiment};
-use crate::bench::ask::answer as parse;
-use crate::error::{Named, Result};
-use crate::process;
+use crate::ask::answer as parse;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Instant;
+use xtask::error::{Named, Result};
+use xtask::process;
 
 /// Half-width of benchbook's interval that ends a run early: half of the practical margin of 1 %.
 const HALF_WIDTH: f64 = 0.005;

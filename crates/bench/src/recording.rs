@@ -1,9 +1,9 @@
 //! How many samples a second reach the written journal.
 
-use super::figures::{at_least, median, quantile};
-use crate::error::{Error, Named, Result};
-use crate::process;
-use crate::setup::Ready;
+use crate::figures::{at_least, median, quantile};
+use xtask::error::{Error, Named, Result};
+use xtask::process;
+use xtask::workspace::Ready;
 
 const SAMPLES: u64 = 10_000_000;
 const ROUNDS: u64 = 7;

@@ -1,22 +1,21 @@
 //! Runs the chosen measurements, one section of the table each.
 
-use super::{claims, kernels, machine, notebook, recording, sql, startup, table, trust};
-use crate::arguments::{Choice, Options};
-use crate::error::{Named, Result};
-use crate::kernel;
-use crate::setup::{self, Ready};
-use crate::step::State;
+use crate::{claims, kernels, machine, notebook, recording, sql, startup, table, trust};
 use std::fs;
+use std::path::Path;
+use xtask::arguments::{Choice, Options};
+use xtask::error::{Named, Result};
+use xtask::python::Python;
+use xtask::step::{State, Steps};
+use xtask::workspace::{Ready, Workspace};
 
 /// A measurement's heading and what is said below it.
 type Measured = fn(&Ready, Choice) -> Result<String>;
 
 pub fn command(options: &Options, choice: Choice) -> Result<()> {
-    let mut ready = setup::ready(options)?;
-    setup::built(&mut ready)?;
-    if choice.notebook || choice.stock {
-        kernel::ready(&mut ready, options)?;
-    }
+    let workspace = Workspace::at(Path::new("."), options)?;
+    let python = Python::in_folder(workspace.venv());
+    let mut ready = Ready { workspace, python, steps: Steps::default() };
     let all: [(bool, &str, Measured); 8] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),

@@ -4,7 +4,7 @@ use super::experiment::{Answer, Experiment};
 use super::ledger::{Ledger, MOST_STEAL};
 use super::same_kernel;
 use super::schedule::TOOLS;
-use crate::bench::figures::{median, quantile};
+use crate::figures::{median, quantile};
 
 /// All tables.
 pub fn all(ledger: &Ledger) -> String {

@@ -3,14 +3,14 @@
 use super::ask::{Asker, undecided};
 use super::experiment::{Answer, Experiment};
 use super::ledger::{Ledger, as_asked};
-use crate::bench::ask::{answer as parse, number, rows, text};
-use crate::error::{Named, Result};
-use crate::process;
+use crate::ask::{answer as parse, number, rows, text};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Instant;
+use xtask::error::{Named, Result};
+use xtask::process;
 
 /// What the experiments are for.
 pub const GOAL: &str = "same-kernel";

@@ -1,13 +1,12 @@
 //! Start to finish of the program, as a person waits for it.
 
-use super::figures::{at_most, median, quantile};
-use crate::error::{Error, Result};
-use crate::process;
-use crate::setup::Ready;
-use crate::workspace::Workspace;
+use crate::figures::{at_most, median, quantile};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use xtask::error::{Error, Result};
+use xtask::process;
+use xtask::workspace::{Ready, Workspace};
 
 const STARTS: usize = 40;
 

@@ -1,13 +1,13 @@
 //! Our kernels beside their rivals at their best, in the same blocks, and below the roofs that were measured with them.
 
-use super::ask::{self, number, rows, text};
-use super::goals;
-use crate::error::{Error, Named, Result};
-use crate::process;
-use crate::setup::Ready;
+use crate::ask::{self, number, rows, text};
+use crate::goals;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use xtask::error::{Error, Named, Result};
+use xtask::process;
+use xtask::workspace::Ready;
 
 const PLANS: [(&str, &str); 2] =
     [("kernels.toml", include_str!("kernels.toml")), ("kernels_bf16.toml", include_str!("kernels_bf16.toml"))];

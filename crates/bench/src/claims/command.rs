@@ -5,14 +5,14 @@ use super::ledger::Ledger;
 use super::measured::{Interval, Measured, decisive};
 use super::plan::plan;
 use super::question::question;
-use crate::bench::ask::{ask, number, rows, text};
-use crate::bench::machine;
-use crate::error::{Error, Named, Result};
-use crate::process;
-use crate::setup::Ready;
+use crate::ask::{ask, number, rows, text};
+use crate::machine;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use xtask::error::{Error, Named, Result};
+use xtask::process;
+use xtask::workspace::Ready;
 
 /// Where the claims stand.
 const LEDGER: &str = "datasets/claims.csv";

@@ -1,10 +1,10 @@
 //! The experiments done so far: one line each, appended as they end.
 
 use super::experiment::{Answer, Experiment, HEADER};
-use crate::error::{Error, Named, Result};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use xtask::error::{Error, Named, Result};
 
 /// Share of steal beyond which an experiment was not quiet, whatever its outcome.
 pub const MOST_STEAL: f64 = 0.02;

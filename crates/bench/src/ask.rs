@@ -1,9 +1,9 @@
 //! Answers of the program, read as JSON.
 
-use crate::error::{Error, Result};
-use crate::process;
 use serde_json::Value;
 use std::process::Command;
+use xtask::error::{Error, Result};
+use xtask::process;
 
 /// What the program answers with `--format json`.
 ///

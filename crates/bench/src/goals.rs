@@ -1,6 +1,6 @@
 //! What our kernels are to reach: the speed of the rival at its best, and a share of the roof.
 
-use super::ask::{number, text};
+use crate::ask::{number, text};
 use serde_json::Value;
 
 /// Implementations that are ours.

@@ -1,12 +1,12 @@
 //! Grouped statistics over ten million samples, beside DuckDB on the same files.
 
-use super::figures::{at_most, median};
-use super::peer::{Answer, Peer};
-use crate::error::{Error, Named, Result};
-use crate::process;
-use crate::setup::Ready;
+use crate::figures::{at_most, median};
+use crate::peer::{Answer, Peer};
 use std::fs;
 use std::path::{Path, PathBuf};
+use xtask::error::{Error, Named, Result};
+use xtask::process;
+use xtask::workspace::Ready;
 
 const SAMPLES: u64 = 10_000_000;
 const TRIALS: u64 = 1_000;
@@ -82,7 +82,7 @@ fn same(ours: Answer, theirs: Answer) -> Result<()> {
             "benchbook and DuckDB disagree: {} groups with sum {}, {} groups with sum {}",
             ours.rows, ours.sum, theirs.rows, theirs.sum
         ),
-        remedy: "the two queries in crates/xtask/src/bench must ask the same".to_owned(),
+        remedy: "the two queries in crates/bench/src must ask the same".to_owned(),
     })
 }
 

@@ -72,7 +72,7 @@ fn urgency(one: &Experiment) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::trust::experiment::Answer;
+    use crate::trust::experiment::Answer;
 
     #[test]
     fn what_is_done_is_not_asked_again_and_tools_take_turns() {

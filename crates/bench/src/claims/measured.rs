@@ -1,7 +1,7 @@
 //! What a run says of a claim: one row of the answer, chosen and put into words.
 
 use super::entry::{Entry, MEASURED, TIME};
-use crate::bench::ask::{number, rows, text};
+use crate::ask::{number, rows, text};
 use serde_json::Value;
 
 /// Fresh processes below which there is no verdict, as for every comparison.

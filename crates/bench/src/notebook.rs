@@ -1,17 +1,16 @@
 //! Cells of a notebook: how soon they answer, beside stock evcxr, and whether they measure what the program measures.
 
-use super::ask::ask;
-use super::figures::{at_most, median, quantile};
-use crate::error::{Error, Named, Result};
-use crate::libtorch;
-use crate::process;
-use crate::setup::Ready;
+use crate::ask::ask;
+use crate::figures::{at_most, median, quantile};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
+use xtask::error::{Error, Named, Result};
+use xtask::process;
+use xtask::workspace::Ready;
 
 const SCRIPT: &str = include_str!("notebook.py");
 const ROUNDS: u32 = 5;
@@ -77,7 +76,7 @@ fn stock(ready: &Ready) -> Result<Value> {
     let built = ready.workspace.target.join("evcxr-stock");
     let config = built.join("no-config");
     fs::create_dir_all(&config).named("create", &config)?;
-    let torch = libtorch::folder(&ready.python)?;
+    let torch = ready.python.torch()?;
     let facade = ready.workspace.root.join("crates/benchbook");
     let libdir = process::output(process::command("rustc").args(["--print", "target-libdir"]), "install Rust")?;
     let spec = json!({

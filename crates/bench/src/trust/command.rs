@@ -3,12 +3,12 @@
 use super::ask::Asker;
 use super::ledger::Ledger;
 use super::{same_kernel, schedule, tables};
-use crate::bench::machine;
-use crate::error::{Named, Result};
-use crate::process;
-use crate::setup::Ready;
+use crate::machine;
 use std::fs;
 use std::time::{Duration, Instant};
+use xtask::error::{Named, Result};
+use xtask::process;
+use xtask::workspace::{Ready, cargo};
 
 /// Where the experiments accumulate.
 pub const LEDGER: &str = "datasets/trust.csv";
@@ -18,7 +18,7 @@ pub fn measure(ready: &Ready, minutes: f64) -> Result<String> {
     let root = &ready.workspace.root;
     let rivals = ready.workspace.target.join("rivals");
     println!("   the rivals are compiled in {}", rivals.display());
-    let mut build = process::command(crate::workspace::cargo());
+    let mut build = process::command(cargo());
     build.current_dir(root.join("tests/rivals")).args(["build", "--release"]).env("CARGO_TARGET_DIR", &rivals);
     process::run(&mut build, "see the compiler's message above")?;
     let folder = ready.workspace.target.join("bench/trust");

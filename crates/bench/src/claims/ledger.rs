@@ -2,9 +2,9 @@
 
 use super::entry::MEASURED;
 use super::measured::{Interval, Measured};
-use crate::error::{Error, Named, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
+use xtask::error::{Error, Named, Result};
 
 /// Columns: ten by hand, then seven of what became of it.
 const HEADER: &str = "claim,catalogue,kind,statement,source,quantity,claimed_low,claimed_high,needs,unjudged,\
@@ -89,9 +89,9 @@ fn significant(figure: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::claims::entry::{Entry, TIME, entries};
+    use crate::claims::entry::{Entry, TIME, entries};
 
-    const COMMITTED: &str = include_str!("../../../../../datasets/claims.csv");
+    const COMMITTED: &str = include_str!("../../../../datasets/claims.csv");
 
     #[test]
     fn what_is_written_by_hand_stays_as_it_is() -> std::result::Result<(), String> {

@@ -1,0 +1,12 @@
+//! What `xtask` shares with `benchbook-bench`, the program behind its verb `bench`.
+#![expect(clippy::print_stdout, reason = "telling what it does is this program's job")]
+
+pub mod arguments;
+pub mod error;
+#[path = "../../gate/src/minimal.rs"]
+mod minimal;
+pub mod process;
+pub mod python;
+pub mod step;
+pub mod timings;
+pub mod workspace;
