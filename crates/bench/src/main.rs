@@ -5,7 +5,6 @@
 
 mod ask;
 mod claims;
-mod command;
 mod figures;
 #[path = "../../gate/src/git_process.rs"]
 mod git_process;
@@ -17,12 +16,18 @@ mod peer;
 mod recording;
 mod sql;
 mod startup;
-mod table;
 mod trust;
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
-use xtask::arguments::{self, Request};
-use xtask::error::{Result, exit_code};
+use xtask::arguments::{self, Choice, Options, Request};
+use xtask::error::{Named, Result, exit_code};
+use xtask::step::{State, Steps};
+use xtask::workspace::{Python, Ready, Workspace};
+
+/// The head of `datasets/bench.md`, whose sections are one measurement each, with its machine and day.
+const TITLE: &str = "# benchbook's own speed\n\nMeasured by `cargo xtask bench`, ratios side by side in one run.\n";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::iter::once("bench".to_owned()).chain(arguments::given()).collect();
@@ -31,9 +36,80 @@ fn main() -> ExitCode {
 
 fn carry_out(words: &[String]) -> Result<()> {
     if let Request::Bench(options, choice) = arguments::parse(words)? {
-        command::command(&options, choice)
+        measure(&options, choice)
     } else {
         print!("{}", arguments::HELP);
         Ok(())
+    }
+}
+
+/// A measurement's heading and what is said below it.
+type Measured = fn(&Ready, Choice) -> Result<String>;
+
+/// Runs the chosen measurements, one section of the file each.
+fn measure(options: &Options, choice: Choice) -> Result<()> {
+    let workspace = Workspace::at(Path::new("."), options)?;
+    let python = Python::in_folder(workspace.venv());
+    let mut ready = Ready { workspace, python, steps: Steps::default() };
+    let all: [(bool, &str, Measured); 8] = [
+        (choice.recording, "Recording", |ready, _| recording::measure(ready)),
+        (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
+        (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
+        (choice.notebook, "Notebooks", |ready, _| notebook::measure(ready)),
+        (choice.stock, "Notebooks beside stock evcxr", |ready, _| notebook::beside_stock(ready)),
+        (choice.kernels, "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
+        (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
+        (choice.trust, "Trust", |ready, choice| trust::measure(ready, choice.minutes)),
+    ];
+    let path = ready.workspace.root.join("datasets/bench.md");
+    let mut text = fs::read_to_string(&path).unwrap_or_else(|_| TITLE.to_owned());
+    for (_, heading, measure) in all.into_iter().filter(|(chosen, ..)| *chosen) {
+        let mut steps = std::mem::take(&mut ready.steps);
+        let body = steps.take(heading, || Ok((measure(&ready, choice)?, State::Done)))?;
+        ready.steps = steps;
+        println!("\n{body}\n");
+        text = with_section(&text, heading, &format!("{}\n\n{body}", machine::describe(&ready.workspace.root)));
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).named("create", folder)?;
+    }
+    fs::write(&path, text).named("write", &path)?;
+    ready.steps.account();
+    println!("\nwritten to {}", path.display());
+    Ok(())
+}
+
+/// The text with this section's body, in place of an older one or at the end.
+fn with_section(text: &str, heading: &str, body: &str) -> String {
+    let line = format!("## {heading}");
+    let section = format!("{line}\n\n{}\n", body.trim());
+    let mut parts: Vec<String> = vec![String::new()];
+    for row in text.lines() {
+        if row.starts_with("## ") {
+            parts.push(String::new());
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push_str(row);
+            part.push('\n');
+        }
+    }
+    match parts.iter_mut().find(|part| part.lines().next() == Some(&line)) {
+        Some(part) => *part = section,
+        None => parts.push(section),
+    }
+    parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_is_added_then_replaced() {
+        let one = with_section(TITLE, "A", "first");
+        let two = with_section(&one, "B", "other");
+        let three = with_section(&two, "A", "second\n\n| x |");
+        assert_eq!(three, format!("{TITLE}\n## A\n\nsecond\n\n| x |\n\n## B\n\nother\n"));
+        assert_eq!(with_section(&three, "B", "other"), three);
     }
 }

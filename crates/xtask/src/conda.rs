@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use xtask::error::{Error, Result};
 use xtask::process;
-use xtask::python::Python;
+use xtask::workspace::Python;
 
 /// The active conda environment's folder, if it is ours by its name.
 pub fn active(name: &str) -> Option<PathBuf> {

@@ -1,14 +1,18 @@
 //! `demo`: from a fresh clone to a first table, then to a report, with every command shown.
 
 use crate::kernel;
-use crate::look;
-use crate::setup;
+use crate::setup::{self, Begun};
+use crate::units::{self, Built};
+use std::process::Command;
 use xtask::arguments::Options;
 use xtask::error::Result;
 use xtask::process;
-use xtask::step::State;
+use xtask::step::{State, Steps};
 
-/// What the demo runs, in order: title, arguments of `benchbook`, the exit codes that are no failure.
+/// The program of the first look.
+const FIRST: &str = "benchbook-first";
+
+/// What the demo runs then, in order: title, arguments of `benchbook`, the exit codes that are no failure.
 const COMMANDS: [(&str, &[&str], &[i32]); 6] = [
     ("Measure attention on this CPU", &["run", "attention", "--quick", "--set", LENGTHS, "--blocks", "10"], &[0]),
     ("Ask with SQL", &["sql", "--query", "speedup", "--param", "baseline=naive"], &[0]),
@@ -38,7 +42,7 @@ const PAGES: &str = "notebook-pages";
 
 pub fn command(options: &Options) -> Result<()> {
     let mut begun = setup::begin(options)?;
-    let first = look::take(&mut begun)?;
+    let first = first_look(&mut begun)?;
     let mut ready = setup::complete(begun, options)?;
     let whole = setup::built(&mut ready)?;
     kernel::ready(&mut ready, options)?;
@@ -72,4 +76,55 @@ pub fn command(options: &Options) -> Result<()> {
         workspace.program("benchbook").display()
     );
     Ok(())
+}
+
+/// Builds a program that waits for neither burn nor torch, and measures attention by it; nothing where everything has been
+/// built before, since then the demo is quick itself.
+fn first_look(begun: &mut Begun) -> Result<Option<Built>> {
+    let Begun { workspace, steps, .. } = begun;
+    if workspace.has("benchbook") {
+        return Ok(None);
+    }
+    let built = steps.take("Program for a first look", || {
+        let mut build = workspace.one("build", FIRST);
+        build.arg("--timings");
+        println!("   $ {}", process::line(&build));
+        println!("   about 200 packages, which the whole build uses too: ten minutes on 2 cores, once");
+        let built = units::build(&mut build, "see the compiler's message above")?;
+        Ok((built, State::Done))
+    })?;
+    steps.compiled(&workspace.target);
+    measure(steps, workspace.run(FIRST).arg("results"));
+    println!("   next: burn, libtorch, SQL and notebooks, which take most of the time");
+    Ok(Some(built))
+}
+
+/// Shows the first table; a failure is noted and ends nothing, since what follows does not need it.
+fn measure(steps: &mut Steps, look: &mut Command) {
+    let looked = steps.take("First look: attention by its formula and by our kernel", || {
+        println!("   $ {}\n", process::line(look));
+        process::run(look, "see its message above")?;
+        Ok(((), State::Done))
+    });
+    match looked {
+        Ok(()) => steps.reached("the first table"),
+        Err(error) => {
+            println!("   {error}; going on without it");
+            steps.notes.push("the first look failed: see its message above".to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_look_that_fails_is_noted_and_ends_nothing() {
+        let mut steps = Steps::default();
+        measure(&mut steps, &mut Command::new("true"));
+        assert!(steps.notes.is_empty(), "{:?}", steps.notes);
+        measure(&mut steps, &mut Command::new("false"));
+        assert_eq!(steps.notes, ["the first look failed: see its message above"]);
+    }
 }

@@ -3,15 +3,14 @@
 use crate::conda;
 use crate::packages::{Packages, version};
 use crate::requirements;
-use crate::venv;
 use std::fs;
 use std::io::IsTerminal;
+use std::path::Path;
 use xtask::arguments::Options;
 use xtask::error::{Error, Named, Result};
 use xtask::process;
-use xtask::python::Python;
 use xtask::step::State;
-use xtask::workspace::Workspace;
+use xtask::workspace::{Python, Workspace};
 
 /// Holds the requirements that were installed, in the environment that has them.
 const STAMP: &str = "benchbook-packages.txt";
@@ -21,10 +20,38 @@ pub fn find(workspace: &Workspace, packages: &Packages, options: &Options) -> Re
     let python = match conda::active(&packages.name) {
         Some(folder) => Python::in_folder(folder),
         None if options.conda => conda::environment(packages)?,
-        None => venv::environment(&workspace.venv(), packages)?,
+        None => venv(&workspace.venv(), packages)?,
     };
     supported(&python, packages)?;
     Ok(python)
+}
+
+/// The virtual environment in this folder; made, or made anew where its Python no longer runs.
+fn venv(folder: &Path, packages: &Packages) -> Result<Python> {
+    let python = Python::in_folder(folder.to_owned());
+    if runs(&python) {
+        return Ok(python);
+    }
+    let range = packages.python().unwrap_or(((3, 10), (3, 15)));
+    let (base, _) = requirements::python(range)?;
+    let mut make = process::command(&base);
+    make.args(["-m", "venv", "--clear"]).arg(folder);
+    println!("   $ {}", process::line(&make));
+    process::run(
+        &mut make,
+        "Debian and Ubuntu keep this module in a package of its own: `apt-get install python3-venv`",
+    )?;
+    if runs(&python) {
+        return Ok(python);
+    }
+    Err(Error::Requirement {
+        problem: format!("the new environment in {} has no Python with pip", folder.display()),
+        remedy: "Debian and Ubuntu: `apt-get install python3-venv`; then run this again".to_owned(),
+    })
+}
+
+fn runs(python: &Python) -> bool {
+    python.executable.exists() && python.say("import pip").is_ok()
 }
 
 /// Brings the environment's packages to what `environment.yml` says.

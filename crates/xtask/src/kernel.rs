@@ -1,22 +1,24 @@
 //! The Jupyter kernel *Rust (benchbook)*: evcxr, a snapshot of the library, and Jupyter's description of both.
 
-use crate::evcxr;
 use crate::setup;
 use crate::snapshot;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::process::Command;
 use xtask::arguments::Options;
-use xtask::error::Result;
+use xtask::error::{Named, Result};
 use xtask::process;
-use xtask::python::Python;
 use xtask::step::State;
-use xtask::workspace::Ready;
+use xtask::workspace::{Python, Ready, Workspace, cargo};
+
+/// The version of evcxr_jupyter that the start-up file and the runner are written for.
+const VERSION: &str = "0.22.0";
 
 /// Makes the Jupyter kernel of what is built now, and tells Jupyter of it.
 pub fn ready(ready: &mut Ready, options: &Options) -> Result<()> {
     let Ready { workspace, python, steps } = ready;
-    let evcxr = steps.take("Jupyter kernel for Rust", || evcxr::install(workspace, python))?;
+    let evcxr = steps.take("Jupyter kernel for Rust", || evcxr(workspace, python))?;
     let snapshot = steps.take("Library for notebooks", || snapshot::take(workspace, python, options.minimal))?;
     steps.take("Kernel Rust (benchbook)", || {
         let mut install = workspace.run("benchbook");
@@ -26,6 +28,30 @@ pub fn ready(ready: &mut Ready, options: &Options) -> Result<()> {
         process::run(&mut install, "`benchbook kernel doctor` says what is missing")?;
         Ok(((), State::Done))
     })
+}
+
+/// Installs evcxr_jupyter beside Python, unless it is there.
+fn evcxr(workspace: &Workspace, python: &Python) -> Result<(PathBuf, State)> {
+    let program = python.folder.join("bin/evcxr_jupyter");
+    let listed = fs::read_to_string(python.folder.join(".crates.toml")).unwrap_or_default();
+    if program.is_file() && lists(&listed) {
+        return Ok((program, State::UpToDate));
+    }
+    let built = workspace.target.join("evcxr");
+    let mut install = process::command(cargo());
+    install.args(["install", "evcxr_jupyter", "--version", VERSION, "--locked", "--root"]).arg(&python.folder);
+    // Outside the clone, whose settings are for benchbook.
+    install.env("CARGO_TARGET_DIR", &built).current_dir(&python.folder);
+    println!("   $ {}", process::line(&install));
+    println!("   about 350 packages: ten minutes on 2 cores, once");
+    process::run(&mut install, "see cargo's message above; where a download failed, run this again")?;
+    fs::remove_dir_all(&built).named("remove", &built)?;
+    Ok((program, State::Done))
+}
+
+/// Whether cargo's list of what it installed names this version.
+fn lists(installed: &str) -> bool {
+    installed.contains(&format!("\"evcxr_jupyter {VERSION} ("))
 }
 
 /// `lab`: JupyterLab on the notebooks; it gets the arguments in `more`.
@@ -63,5 +89,16 @@ mod tests {
         let notebook = "venv/bin/python -m jupyterlab notebooks/01_first_measurement.ipynb";
         assert_eq!(line(false, &[]), notebook);
         assert_eq!(line(true, &["--ip", "0.0.0.0"]), format!("{notebook} --allow-root --ip 0.0.0.0"));
+    }
+
+    #[test]
+    fn cargo_lists_what_it_installed() {
+        let list = |version| {
+            format!(
+                "[v1]\n\"evcxr_jupyter {version} (registry+https://github.com/rust-lang/crates.io-index)\" = [\"evcxr_jupyter\"]\n"
+            )
+        };
+        assert!(lists(&list("0.22.0")));
+        assert!(!lists(&list("0.21.1")) && !lists(""));
     }
 }

@@ -6,7 +6,5 @@ pub mod error;
 #[path = "../../gate/src/minimal.rs"]
 mod minimal;
 pub mod process;
-pub mod python;
 pub mod step;
-pub mod timings;
 pub mod workspace;

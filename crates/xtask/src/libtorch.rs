@@ -5,9 +5,8 @@ use std::fs;
 use std::path::Path;
 use xtask::error::{Error, Named, Result};
 use xtask::process;
-use xtask::python::Python;
 use xtask::step::State;
-use xtask::workspace::Workspace;
+use xtask::workspace::{Python, Workspace};
 
 /// Writes `.cargo/libtorch.toml`, which `.cargo/config.toml` includes, if it says something else; torch need not be there yet.
 pub fn configure(workspace: &Workspace, python: &Python) -> Result<State> {

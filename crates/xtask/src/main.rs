@@ -3,15 +3,11 @@
 //! Built before anything else on a new machine, so it stays on std and two small crates.
 #![expect(clippy::print_stdout, reason = "telling what it does is this program's job")]
 
-mod bench;
-mod closing;
 mod conda;
 mod demo;
 mod environment;
-mod evcxr;
 mod kernel;
 mod libtorch;
-mod look;
 mod packages;
 mod requirements;
 mod setup;
@@ -19,11 +15,11 @@ mod snapshot;
 mod style;
 mod test;
 mod units;
-mod venv;
 
 use std::process::ExitCode;
-use xtask::arguments::{self, Request};
+use xtask::arguments::{self, Choice, Options, Request};
 use xtask::error::{Result, exit_code};
+use xtask::process;
 
 fn main() -> ExitCode {
     exit_code(carry_out(&arguments::given()))
@@ -39,6 +35,22 @@ fn carry_out(words: &[String]) -> Result<()> {
         Request::Demo(options) => demo::command(&options),
         Request::Lab(options, more) => kernel::lab(&options, &more),
         Request::Test(options, filter) => test::command(&options, &filter),
-        Request::Bench(options, choice) => bench::command(&options, choice, &words[1..]),
+        Request::Bench(options, choice) => bench(&options, choice, &words[1..]),
     }
+}
+
+/// `bench`: sets up, builds, and runs the program that measures benchbook itself; it gets `words`, the arguments behind
+/// the verb.
+fn bench(options: &Options, choice: Choice, words: &[String]) -> Result<()> {
+    let mut ready = setup::ready(options)?;
+    setup::built(&mut ready)?;
+    if choice.notebook || choice.stock {
+        kernel::ready(&mut ready, options)?;
+    }
+    ready.steps.account();
+    println!();
+    let mut bench = ready.workspace.run("benchbook-bench");
+    // An environment of conda's lies elsewhere than the usual one.
+    bench.args(words).env("BENCHBOOK_VENV", &ready.python.folder);
+    process::passed_on(process::status(&mut bench, "see the compiler's message above")?)
 }

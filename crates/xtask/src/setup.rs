@@ -8,10 +8,8 @@ use crate::units::{self, Built};
 use xtask::arguments::Options;
 use xtask::error::Result;
 use xtask::process;
-use xtask::python::Python;
 use xtask::step::{State, Steps};
-use xtask::timings;
-use xtask::workspace::{Ready, Workspace};
+use xtask::workspace::{Python, Ready, Workspace};
 
 pub fn command(options: &Options) -> Result<()> {
     let ready = ready(options)?;
@@ -78,7 +76,7 @@ pub fn built(ready: &mut Ready) -> Result<Built> {
         Ok((units::build(&mut build, remedy)?, State::Done))
     })?;
     if first_time {
-        steps.compiled(timings::newest(&workspace.target));
+        steps.compiled(&workspace.target);
     }
     Ok(built)
 }

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use xtask::error::{Error, Named, Result};
 use xtask::process;
-use xtask::python::Python;
 use xtask::step::State;
-use xtask::workspace::Workspace;
+use xtask::workspace::{Python, Workspace};
 
 const PACKAGE: &str = "benchbook-notebook";
 const LIBRARY: &str = "libbenchbook_notebook.so";

@@ -1,9 +1,11 @@
-//! Says what is being done and how long it took.
+//! Says what is being done, how long it took, and which crates took longest to compile.
 
 use crate::error::Result;
-use crate::timings::{self, Seconds};
+use serde_json::Value;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How a step ended.
@@ -18,6 +20,9 @@ pub enum State {
     /// It went wrong.
     Failed,
 }
+
+/// Seconds of each crate, its build script included.
+type Seconds = BTreeMap<String, f64>;
 
 /// Crates that the account names.
 const CRATES: usize = 5;
@@ -76,9 +81,9 @@ impl Steps {
         self.reached.push((what.to_owned(), after));
     }
 
-    /// Adds what a build says of its crates.
-    pub fn compiled(&mut self, seconds: Seconds) {
-        for (name, took) in seconds {
+    /// Adds what the newest build with `--timings` into this target folder says of its crates.
+    pub fn compiled(&mut self, target: &Path) {
+        for (name, took) in newest(target) {
             *self.compiled.entry(name).or_default() += took;
         }
     }
@@ -114,7 +119,7 @@ fn closing(reached: &[(String, Duration)], compiled: &Seconds) -> Vec<String> {
         reached.iter().map(|(what, after)| format!("{what} was there after {}", duration(*after))).collect();
     if !compiled.is_empty() {
         let one = |(name, took): (&str, f64)| format!("{name} {}", duration(Duration::from_secs_f64(took.max(0.0))));
-        let crates: Vec<String> = timings::longest(compiled, CRATES).into_iter().map(one).collect();
+        let crates: Vec<String> = longest(compiled, CRATES).into_iter().map(one).collect();
         lines.push(format!("longest to compile, each on about one core: {}", crates.join(", ")));
     }
     lines
@@ -135,7 +140,7 @@ fn table(taken: &[(String, State, Duration)]) -> String {
 }
 
 /// A length of time as people say it.
-pub fn duration(time: Duration) -> String {
+fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 99.95 {
         format!("{seconds:.1} s")
@@ -143,6 +148,33 @@ pub fn duration(time: Duration) -> String {
         let whole = seconds.round() as u64;
         format!("{} min {:02} s", whole / 60, whole % 60)
     }
+}
+
+/// Cargo's own report of the newest build with `--timings`; nothing where there is none.
+fn newest(target: &Path) -> Seconds {
+    let report = std::fs::read_to_string(target.join("cargo-timings/cargo-timing.html"));
+    report.map_or_else(|_| Seconds::new(), |html| read(&html))
+}
+
+/// The units stand in the page as JSON.
+fn read(html: &str) -> Seconds {
+    let mut seconds = Seconds::new();
+    let Some((_, data)) = html.split_once("UNIT_DATA = ") else { return seconds };
+    let units = serde_json::Deserializer::from_str(data).into_iter::<Value>().next().and_then(std::result::Result::ok);
+    for unit in units.as_ref().and_then(Value::as_array).into_iter().flatten() {
+        if let (Some(name), Some(took)) = (unit["name"].as_str(), unit["duration"].as_f64()) {
+            *seconds.entry(name.to_owned()).or_default() += took;
+        }
+    }
+    seconds
+}
+
+/// The crates that took longest, longest first.
+fn longest(seconds: &Seconds, count: usize) -> Vec<(&str, f64)> {
+    let mut all: Vec<_> = seconds.iter().map(|(name, took)| (name.as_str(), *took)).collect();
+    all.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    all.truncate(count);
+    all
 }
 
 #[cfg(test)]
@@ -183,5 +215,22 @@ mod tests {
         ];
         let expected = "   machine                 1.0 s\n   Python packages    2 min 10 s  up to date";
         assert_eq!(table(&taken), expected);
+    }
+
+    #[test]
+    fn the_report_is_added_up_by_crate() {
+        let html = "<script>\nconst UNIT_DATA = [\n  {\"i\": 0, \"name\": \"a\", \"duration\": 1.5},\n  {\"i\": 1, \"name\": \"b\", \
+                    \"duration\": 9.0},\n  {\"i\": 2, \"name\": \"a\", \"duration\": 2.0}\n];\nconst CONCURRENCY_DATA = [];";
+        let seconds = read(html);
+        assert_eq!(longest(&seconds, 9), [("b", 9.0), ("a", 3.5)]);
+        assert_eq!(longest(&seconds, 1), [("b", 9.0)]);
+    }
+
+    #[test]
+    fn a_page_that_is_made_otherwise_says_nothing() {
+        for html in ["", "UNIT_DATA = ", "UNIT_DATA = [{]", "UNIT_DATA = 3;", "UNIT_DATA = [{\"name\": 1}];"] {
+            assert!(read(html).is_empty(), "{html}");
+        }
+        assert!(newest(Path::new("/no/such/folder")).is_empty());
     }
 }

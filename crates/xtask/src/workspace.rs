@@ -1,10 +1,9 @@
-//! Where things lie, and how cargo is called.
+//! Where things lie, and how cargo and Python are called.
 
 use crate::arguments::Options;
 use crate::error::{Error, Named, Result};
 use crate::minimal::minimal_target;
 use crate::process;
-use crate::python::Python;
 use crate::step::Steps;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -111,6 +110,42 @@ pub fn cargo() -> PathBuf {
 fn target_folder(usual: &Path, minimal: bool) -> PathBuf {
     let beside = if minimal { minimal_target(usual) } else { None };
     beside.unwrap_or_else(|| usual.to_owned())
+}
+
+/// A Python environment that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Python {
+    /// The environment's folder.
+    pub folder: PathBuf,
+    /// Its Python.
+    pub executable: PathBuf,
+}
+
+impl Python {
+    /// The environment in this folder.
+    pub fn in_folder(folder: PathBuf) -> Self {
+        Self { executable: folder.join("bin/python"), folder }
+    }
+
+    /// Runs a line of Python and gives its output.
+    ///
+    /// # Errors
+    /// The Python does not start, or the line fails.
+    pub fn say(&self, program: &str) -> Result<String> {
+        process::output(
+            process::command(&self.executable).args(["-c", program]),
+            "remove the environment's folder and run this again",
+        )
+    }
+
+    /// The folder of the package torch, which libtorch is a part of; whether it is there or not.
+    ///
+    /// # Errors
+    /// Those of [`Self::say`].
+    pub fn torch(&self) -> Result<PathBuf> {
+        let said = self.say("import sysconfig; print(sysconfig.get_path('platlib'))")?;
+        Ok(Path::new(&said).join("torch"))
+    }
 }
 
 #[cfg(test)]

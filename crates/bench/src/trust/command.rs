@@ -1,7 +1,7 @@
 //! Runs what is missing of the experiments, and tells what all of them show.
 
 use super::ask::Asker;
-use super::ledger::Ledger;
+use super::experiment::Ledger;
 use super::{same_kernel, schedule, tables};
 use crate::machine;
 use std::fs;

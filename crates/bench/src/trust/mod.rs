@@ -3,7 +3,6 @@
 mod ask;
 mod command;
 mod experiment;
-mod ledger;
 mod same_kernel;
 mod schedule;
 mod tables;

@@ -1,8 +1,7 @@
 //! Real kernels on all processors against themselves: the program's own gate, with one revision on both sides.
 
 use super::ask::{Asker, undecided};
-use super::experiment::{Answer, Experiment};
-use super::ledger::{Ledger, as_asked};
+use super::experiment::{Answer, Experiment, Ledger, as_asked};
 use crate::ask::{answer as parse, number, rows, text};
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,6 @@
 //! Which experiments the proof takes, and in which order those that are left come.
 
-use super::experiment::Experiment;
-use super::ledger::{Ledger, as_asked};
+use super::experiment::{Experiment, Ledger, as_asked};
 
 /// Every tool that is asked.
 pub const TOOLS: [&str; 4] = ["benchbook", "criterion", "tango", "sequential"];

@@ -1,7 +1,6 @@
 //! What the experiments show, each figure with its exact interval.
 
-use super::experiment::{Answer, Experiment};
-use super::ledger::{Ledger, MOST_STEAL};
+use super::experiment::{Answer, Experiment, Ledger, MOST_STEAL};
 use super::same_kernel;
 use super::schedule::TOOLS;
 use crate::figures::{median, quantile};
