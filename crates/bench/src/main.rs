@@ -6,7 +6,7 @@
 mod ask;
 mod claims;
 mod figures;
-#[path = "../../gate/src/git_process.rs"]
+#[path = "../../measure/src/environment/git_process.rs"]
 mod git_process;
 mod goals;
 mod kernels;

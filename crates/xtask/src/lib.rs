@@ -3,7 +3,7 @@
 
 pub mod arguments;
 pub mod error;
-#[path = "../../gate/src/minimal.rs"]
+#[path = "../../cli/src/revisions/minimal.rs"]
 mod minimal;
 pub mod process;
 pub mod step;
