@@ -7,7 +7,6 @@
 //! the candidate is faster.
 
 mod bootstrap;
-mod category;
 pub mod change;
 mod check;
 mod describe;
@@ -18,24 +17,23 @@ pub mod fit;
 mod hypothesis;
 mod interval;
 mod moments;
-mod multiple;
 pub mod plan;
-mod scale;
 pub mod serial;
 pub mod simulate;
 pub mod verdict;
 
 pub use bootstrap::{Resamples, Statistic, bca, bca_paired_ratio, bca_ratio};
-pub use category::{Category, category};
 pub use describe::{
     Fences, geometric_mean, mad, mean, median, outliers, quantile, quantile_in_place, std_dev, tukey_fences, variance,
 };
-pub use effect::{cohens_d, cohens_d_from, hedges_g, hedges_g_from};
+pub use effect::{Category, category, cohens_d, cohens_d_from, hedges_g, hedges_g_from};
 pub use error::{Error, Result};
-pub use hypothesis::{Method, RankTest, Test, Zeros, mann_whitney, welch_from, welch_t, wilcoxon_signed_rank};
+pub use hypothesis::{
+    Method, RankTest, Test, Zeros, benjamini_hochberg, false_coverage_level, mann_whitney, welch_from, welch_t,
+    wilcoxon_signed_rank,
+};
 pub use interval::{
     Interval, clopper_pearson, log_ratios, mean_interval, mean_interval_from, median_coverage, median_interval,
     paired_ratio, ratio_interval, ratio_interval_from, replicate_interval, student_interval,
 };
 pub use moments::Moments;
-pub use multiple::{benjamini_hochberg, false_coverage_level};

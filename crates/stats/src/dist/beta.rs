@@ -1,10 +1,10 @@
-//! The regularised incomplete beta function.
+//! The regularised incomplete beta function, the gamma functions that it needs, and the binomial distribution.
 //!
 //! statrs stops its continued fraction after 140 terms, which is too early beyond some ten thousand
 //! degrees of freedom, takes 1 - x by subtraction and subtracts large log gammas. Here the fraction
 //! runs until it converges, on x and 1 - x given apart, with a prefactor in logarithms.
 
-use super::gamma::ln_beta;
+use statrs::function::gamma::ln_gamma;
 
 /// Terms after which the fraction is taken as it stands: it needs about √max(a, b) of them.
 const MOST_TERMS: u32 = 1_000_000;
@@ -58,6 +58,77 @@ fn fraction(a: f64, b: f64, x: f64) -> f64 {
     value
 }
 
+/// Above this the Stirling series below is exact to double precision.
+const LARGE: f64 = 10.0;
+
+/// ln Γ(z) less its leading Stirling terms, for z ≥ 10: the series DLMF 5.11.1.
+fn stirling_rest(z: f64) -> f64 {
+    let w = 1.0 / (z * z);
+    let series = 1.0 / 12.0
+        - w * (1.0 / 360.0 - w * (1.0 / 1260.0 - w * (1.0 / 1680.0 - w * (1.0 / 1188.0 - w * 691.0 / 360_360.0))));
+    series / z
+}
+
+/// ln Γ(a) - ln Γ(a + b) for positive a and b.
+pub(crate) fn ln_gamma_ratio(a: f64, b: f64) -> f64 {
+    if a < LARGE {
+        return ln_gamma(a) - ln_gamma(a + b);
+    }
+    stirling_rest(a) - stirling_rest(a + b) - (a - 0.5) * (b / a).ln_1p() - b * (a + b).ln() + b
+}
+
+/// ln B(a, b) for positive a and b (after DiDonato & Morris 1992, section 3).
+pub(crate) fn ln_beta(a: f64, b: f64) -> f64 {
+    let (small, large) = if a < b { (a, b) } else { (b, a) };
+    if small < LARGE {
+        return ln_gamma(small) + ln_gamma_ratio(large, small);
+    }
+    let half_ln_two_pi = 0.5 * (2.0 * std::f64::consts::PI).ln();
+    half_ln_two_pi + stirling_rest(small) + stirling_rest(large)
+        - stirling_rest(small + large)
+        - (small - 0.5) * (large / small).ln_1p()
+        - (large - 0.5) * (small / large).ln_1p()
+        - 0.5 * (small + large).ln()
+}
+
+/// P(X ≤ k) for X ~ Binomial(n, 1/2), by I_{1/2}(n - k, k + 1) (DLMF 8.17.5).
+pub(crate) fn fair_coin_at_most(k: u64, n: u64) -> f64 {
+    if k >= n {
+        return 1.0;
+    }
+    let ln_half = -std::f64::consts::LN_2;
+    regularized((n - k) as f64, (k + 1) as f64, Point { x: 0.5, y: 0.5, ln_x: ln_half, ln_y: ln_half })
+}
+
+/// How near to a certainty or an impossibility a probability is searched, in logits.
+const LOGITS: (f64, f64) = (-745.0, 40.0);
+
+/// The probability p with P(X ≥ k) = `tail` for X ~ Binomial(n, p), 1 ≤ k ≤ n, as (p, 1 - p): the root
+/// of I_p(k, n - k + 1) = `tail` (DLMF 8.17.5) by bisection of the logit, so that both ends keep their
+/// digits.
+pub(crate) fn least_probability(k: u64, n: u64, tail: f64) -> (f64, f64) {
+    let (a, b) = (k as f64, (n - k + 1) as f64);
+    let at = |logit: f64| {
+        let (ln_x, ln_y) = (-(-logit).exp().ln_1p(), -logit.exp().ln_1p());
+        // Beyond the exponential's range ln(1 + e^-z) is -z.
+        let ln_x = if ln_x.is_finite() { ln_x } else { logit };
+        Point { x: ln_x.exp(), y: ln_y.exp(), ln_x, ln_y }
+    };
+    let (mut low, mut high) = LOGITS;
+    loop {
+        let middle = low.midpoint(high);
+        if middle <= low || middle >= high {
+            let point = at(middle);
+            return (point.x, point.y);
+        }
+        if regularized(a, b, at(middle)) < tail {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +155,34 @@ mod tests {
             let sum = regularized(a, b, at(x)) + regularized(b, a, swapped);
             assert!((sum - 1.0).abs() < 1e-9, "{a} {b} {x}: {sum}");
         }
+    }
+
+    #[test]
+    fn both_sides_of_the_threshold_agree() {
+        for (a, b) in [(9.999_999_9, 0.5), (10.000_000_1, 0.5), (12.0, 11.0), (10.5, 200.0)] {
+            let plain = ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b);
+            assert!((ln_beta(a, b) - plain).abs() < 1e-12, "a = {a}, b = {b}");
+        }
+    }
+
+    #[test]
+    fn integers_give_factorials() {
+        // B(20, 30) = 19! 29! / 49!
+        let exact: f64 = (1..=19).map(|i| f64::from(i).ln() - f64::from(i + 30).ln()).sum::<f64>() - 30_f64.ln();
+        assert!((ln_beta(20.0, 30.0) - exact).abs() < 1e-13);
+    }
+
+    #[test]
+    fn small_counts_are_exact() {
+        assert!((fair_coin_at_most(0, 10) * 1024.0 - 1.0).abs() < 1e-12);
+        assert!((fair_coin_at_most(2, 10) * 1024.0 - 56.0).abs() < 1e-10);
+        assert_eq!(fair_coin_at_most(10, 10), 1.0);
+    }
+
+    #[test]
+    fn ten_million_throws_are_symmetric() {
+        let below = fair_coin_at_most(4_999_999, 10_000_000);
+        let centre = 1.0 / (std::f64::consts::PI * 5e6).sqrt();
+        assert!((2.0 * below + centre - 1.0).abs() < 1e-8, "{below}");
     }
 }

@@ -1,4 +1,4 @@
-//! The standard normal distribution.
+//! The standard normal distribution, and what is approximated by it: the chi-square distribution.
 //!
 //! statrs's erfc is right to 1e-10 in relative terms out to its underflow (checked against mpmath), its
 //! inverse to double precision.
@@ -36,6 +36,14 @@ pub(crate) fn quantile(p: f64) -> f64 {
     -SQRT_2 * erfc_inv(2.0 * p)
 }
 
+/// The x with P(χ² ≤ x) = p for p in (0, 1) and `df` ≥ 1, by the cube of Wilson & Hilferty, *The
+/// Distribution of Chi-Square* (1931). At p = 0.2 it is right to 1 % from two degrees of freedom and to
+/// 15 % at one: enough to inflate a variance that is not known any better.
+pub(crate) fn chi_squared_quantile(p: f64, df: f64) -> f64 {
+    let spread = 2.0 / (9.0 * df);
+    df * (1.0 - spread + quantile(p) * spread.sqrt()).max(0.0).powi(3)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +61,20 @@ mod tests {
     fn quantile_and_probability_are_inverse() {
         for p in [1e-12, 1e-3, 0.025, 0.3, 0.5, 0.8, 0.999] {
             assert!((at_most(quantile(p)) / p - 1.0).abs() < 2e-10, "p = {p}");
+        }
+    }
+
+    #[test]
+    fn chi_squared_agrees_with_what_is_known() {
+        // Two degrees of freedom: -2 ln(1 - p). The others: scipy.stats.chi2.ppf(0.2, df).
+        for (df, exact, error) in [
+            (1.0, 0.064_184_754_667_301_5, 0.15),
+            (2.0, -2.0 * 0.8_f64.ln(), 0.01),
+            (7.0, 3.822_321_878_926_2, 0.01),
+            (39.0, 31.441_027_8, 0.01),
+        ] {
+            let got = chi_squared_quantile(0.2, df);
+            assert!((got / exact - 1.0).abs() < error, "df = {df}: {got}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Student's t distribution.
 
-use super::beta::{Point, regularized};
-use super::gamma::ln_beta;
+use super::beta::{Point, ln_beta, regularized};
 use super::normal;
 
 /// P(|T| > |t|) with `df` degrees of freedom: I_x(df/2, 1/2) at x = df / (df + t²) (Abramowitz &

@@ -1,7 +1,6 @@
 //! The Wilcoxon signed-rank test.
 
-use super::ranks::Ranks;
-use super::{Method, RankTest};
+use super::{Method, RankTest, Ranks};
 use crate::dist::normal;
 use crate::{Error, Result, check};
 

@@ -1,11 +1,8 @@
 //! Whether a series drifts, and how far.
 
-use super::autocorrelation::{deviations, lagged_sum};
-use super::chunks::chunk_means;
-use super::ranks::{Place, places};
-use crate::describe::{median, median_unchecked};
+use super::{chunk_means, deviations, lagged_sum};
+use crate::describe::{median, median_unchecked, scaled};
 use crate::dist::student;
-use crate::scale::scaled;
 use crate::{Error, Result, check};
 
 /// Longer series are thinned to at most so many chunk means: the pairs of all are compared.
@@ -113,6 +110,32 @@ fn inflation(correlation: f64, n: usize) -> f64 {
     1.0 + 2.0 * terms.map(|(lag, power)| triples(n - lag) * power).sum::<f64>() / triples(n)
 }
 
+/// Where a value lies in ascending order.
+#[derive(Clone, Copy)]
+struct Place {
+    /// How many values are smaller.
+    below: usize,
+    /// How many values are smaller or equal, itself among them.
+    at_most: usize,
+}
+
+impl Place {
+    /// The rank from 1; tied values share the mean of their ranks.
+    fn mid_rank(self) -> f64 {
+        (self.below + self.at_most + 1) as f64 / 2.0
+    }
+}
+
+/// The place of each finite value, in the order given.
+fn places(values: &[f64]) -> Vec<Place> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    // By `<` and `<=`, so that 0 and -0 are tied.
+    let place =
+        |v: &f64| Place { below: sorted.partition_point(|s| s < v), at_most: sorted.partition_point(|s| s <= v) };
+    values.iter().map(place).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +170,11 @@ mod tests {
         assert_eq!(drift(&[7.0; 30]), Ok(Drift { share: 0.0, p_value: 1.0 }));
         assert_eq!(drift(&[7.0; 3]), Err(Error::TooFew { needed: 10, got: 3 }));
         assert!(matches!(drift(&[-7.0; 30]), Err(Error::Degenerate { .. })));
+    }
+
+    #[test]
+    fn ties_share_their_mean_rank() {
+        let ranks: Vec<f64> = places(&[3.0, 1.0, 3.0, 0.0, -0.0, 3.0]).into_iter().map(Place::mid_rank).collect();
+        assert_eq!(ranks, [5.0, 3.0, 5.0, 1.5, 1.5, 5.0]);
     }
 }

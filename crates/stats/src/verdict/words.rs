@@ -1,6 +1,42 @@
-//! Why a verdict is what it is.
+//! The words of a verdict: what it says, why, how far it reaches, and what so many processes can have missed.
 
+use crate::{Error, Result, check};
 use std::fmt;
+
+/// What a comparison says of the candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Label {
+    /// The candidate takes less time.
+    Faster,
+    /// The candidate takes more time.
+    Slower,
+    /// Any difference lies inside the practical margin.
+    Equivalent,
+    /// The data allow none of the others.
+    Undecided,
+}
+
+impl Label {
+    /// Every label.
+    pub const ALL: [Self; 4] = [Self::Faster, Self::Slower, Self::Equivalent, Self::Undecided];
+
+    /// The label as tables and queries show it.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::Equivalent => "equivalent",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.text())
+    }
+}
 
 /// The reason for a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,5 +139,88 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.code())
+    }
+}
+
+/// What the spread behind a verdict was taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Over enough replicates: the verdict holds for processes started anew.
+    AcrossReplicates,
+    /// Over the blocks of too few replicates: how much processes differ is not counted.
+    TooFewReplicates,
+    /// Over the blocks of one process: another process may say otherwise.
+    WithinOneProcess,
+    /// Over unpaired samples of runs taken one after the other: descriptive, drift included.
+    Sequential,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 4] =
+        [Self::AcrossReplicates, Self::TooFewReplicates, Self::WithinOneProcess, Self::Sequential];
+
+    /// The stable code, as tables and queries show it.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AcrossReplicates => "across-replicates",
+            Self::TooFewReplicates => "too-few-replicates",
+            Self::WithinOneProcess => "within-one-process",
+            Self::Sequential => "sequential",
+        }
+    }
+
+    /// The scope in words.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::AcrossReplicates => "across replicates",
+            Self::TooFewReplicates => "within too few replicates",
+            Self::WithinOneProcess => "within one process",
+            Self::Sequential => "unpaired, sequential",
+        }
+    }
+
+    /// Whether a verdict of this scope may stop a build: only across replicates.
+    #[must_use]
+    pub fn may_gate(self) -> bool {
+        self == Self::AcrossReplicates
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+/// Replicates from which `equivalent` is said without a reservation: a slow mode of more than 13 % of all processes
+/// would have shown.
+pub const SEEN_REPLICATES: usize = 22;
+
+/// The share of slow processes from which on `replicates` processes exclude a slow mode at `level`.
+///
+/// A mode that a process has with probability p is missed by all of R processes with probability (1 − p)^R, so that
+/// the bound is 1 − (1 − level)^(1/R): 45 % for 5 replicates at 95 %, 13 % for 22.
+///
+/// # Errors
+/// [`Error::TooFew`] for no replicate, [`Error::OutOfRange`] for the level.
+pub fn unseen_share(replicates: usize, level: f64) -> Result<f64> {
+    check::level(level)?;
+    if replicates == 0 {
+        return Err(Error::TooFew { needed: 1, got: 0 });
+    }
+    Ok(-((1.0 - level).ln() / replicates as f64).exp_m1())
+}
+
+impl Label {
+    /// The verdict on so many replicates in words, with what it cannot have seen: what people read.
+    #[must_use]
+    pub fn said(self, replicates: usize) -> &'static str {
+        match self {
+            Self::Equivalent if replicates < SEEN_REPLICATES => "equivalent in the processes seen",
+            label => label.text(),
+        }
     }
 }
