@@ -8,18 +8,14 @@ mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-mod element;
 mod error;
 mod isa;
 mod matmul;
-mod pieces;
+mod memory;
 mod portable;
-mod prefetch;
 mod roofs;
 mod rotary;
-mod scratch;
 mod team;
-mod tile;
 mod vector;
 
 pub use attention::{
@@ -27,9 +23,9 @@ pub use attention::{
     WithTiles, attention, attention_backward, attention_with_program, attention_with_sums, contextual_attention,
     decode, projected_attention,
 };
-pub use element::Element;
 pub use error::{Error, Result};
 pub use isa::Isa;
 pub use matmul::{Product, matmul};
+pub use memory::Element;
 pub use roofs::{CHAINS, SUMMED, multiply_add, sums};
 pub use rotary::{Rotary, rotary_attention};

@@ -2,7 +2,7 @@
 
 use crate::attention::{Attend, attention};
 use crate::error::{Error, Result, expect_len};
-use crate::scratch::scratch;
+use crate::memory::scratch;
 use crate::team::share;
 
 /// Angles for positions and pairs of numbers (Su et al., arXiv 2104.09864, section 3.2.2), computed once.

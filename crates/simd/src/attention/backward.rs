@@ -7,7 +7,7 @@ use super::step::KEYS;
 use super::{Attend, Heads};
 use crate::error::{Result, expect_len};
 use crate::isa::with_isa;
-use crate::scratch::scratch;
+use crate::memory::scratch;
 use crate::team::share;
 
 /// What the forward pass left, and the gradient that comes from above.

@@ -6,10 +6,9 @@ use super::decode::decode;
 use super::isa;
 use super::program::{Program, Running};
 use super::{Attend, Cache, Heads};
-use crate::element::Element;
 use crate::error::{Result, expect_len};
 use crate::isa::with_isa;
-use crate::scratch::scratch;
+use crate::memory::{Element, scratch};
 use crate::team::share;
 
 /// Up to so many queries, keys are read for one query at a time.

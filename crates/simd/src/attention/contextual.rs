@@ -8,7 +8,7 @@ use super::walk::{MOST_POSITIONS, Walk};
 use super::{Attend, Heads};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
-use crate::scratch::scratch;
+use crate::memory::scratch;
 use crate::team::share;
 
 /// What is attended to what, causally, and what positions add.

@@ -8,11 +8,9 @@ use super::few::Row;
 use super::isa::{self, Rows};
 use super::step::{KEYS, LOWEST};
 use super::{Attend, Heads};
-use crate::element::Element;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::with_isa;
-use crate::prefetch::Soon;
-use crate::scratch::scratch;
+use crate::memory::{Element, Soon, scratch};
 use crate::team::share;
 
 /// Keys of a part at least: shorter ones cost more to start than they save.

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per run, not once per product")]
 
 use super::step::KEYS;
-use crate::prefetch::Soon;
+use crate::memory::Soon;
 use crate::vector::Vector;
 
 /// Registers of sums that are kept at once.

@@ -1,8 +1,7 @@
 //! Keys of one tile against the queries of two registers, backwards.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per tile, not once per product")]
 
-use crate::tile::{Strided, Sums, multiply, zero};
-use crate::vector::Vector;
+use crate::vector::{Strided, Sums, Vector, multiply, zero};
 
 /// `to[row] += Σ_step left(row, step) · right[step]` for `rows` rows and `columns` columns, a multiple of two registers.
 ///

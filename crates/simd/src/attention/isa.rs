@@ -10,7 +10,7 @@ use super::grad_step;
 use super::step::{KEYS, State, gather, score, soften};
 use super::walk::{MOST_POSITIONS, Walk, advance};
 use crate::portable::Four;
-use crate::tile::Strided;
+use crate::vector::Strided;
 
 /// One query against one run of keys.
 pub trait Rows {

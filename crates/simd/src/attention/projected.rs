@@ -7,10 +7,8 @@ use super::{Attend, Heads, Projections, attention};
 use crate::error::{Result, expect_len};
 use crate::isa::with_isa;
 use crate::matmul::isa::{self, Tile};
-use crate::matmul::pack::{self, LEFT_ROW};
-use crate::matmul::panels::Rows;
-use crate::pieces::Pieces;
-use crate::scratch::scratch;
+use crate::matmul::pack::{self, LEFT_ROW, Rows};
+use crate::memory::{Pieces, scratch};
 use crate::team::share;
 
 /// Registers' worth of queries that attention takes at a time.

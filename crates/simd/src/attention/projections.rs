@@ -5,8 +5,7 @@ use super::Heads;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::matmul::isa::{self, Tile};
-use crate::matmul::pack::STEPS;
-use crate::matmul::panels::Panels;
+use crate::matmul::pack::{Panels, STEPS};
 
 /// Weights as matrices, row-major; `hidden` is `heads · head_dim`.
 #[derive(Debug, Clone, Copy)]

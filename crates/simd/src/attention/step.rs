@@ -1,8 +1,7 @@
 //! Keys of one tile against the queries of two registers: scores, online softmax, values.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per call, not once per product")]
 
-use crate::tile::{Strided, Sums, multiply, zero};
-use crate::vector::Vector;
+use crate::vector::{Strided, Sums, Vector, multiply, zero};
 
 /// Keys in a tile.
 pub const KEYS: usize = 64;

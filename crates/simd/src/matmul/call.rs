@@ -7,11 +7,9 @@ use super::isa::{self, Target, Tile};
 use super::pack;
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
-use crate::pieces::Pieces;
-use crate::prefetch::Soon;
-use crate::scratch::{LINE, scratch};
+use crate::memory::{LINE, Pieces, Soon, scratch};
 use crate::team::share;
-use crate::tile::Strided;
+use crate::vector::Strided;
 
 /// Steps of a block at most: the more there are, the less often sums are written and read again.
 const DEPTH: usize = 512;

@@ -5,11 +5,9 @@
 use std::arch::x86_64::{__m256, __m512};
 
 use super::pack::LEFT_ROW;
+use crate::memory::{LINE, Soon};
 use crate::portable::Four;
-use crate::prefetch::Soon;
-use crate::scratch::LINE;
-use crate::tile::{Strided, multiply, zero};
-use crate::vector::Vector;
+use crate::vector::{Strided, Vector, multiply, zero};
 
 /// Where a tile of a product goes.
 #[derive(Clone, Copy)]

@@ -4,10 +4,9 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
 
+use crate::memory::Soon;
 use crate::portable::Four;
-use crate::prefetch::Soon;
-use crate::tile::{Sums, zero};
-use crate::vector::Vector;
+use crate::vector::{Sums, Vector, zero};
 
 /// The arithmetic and the reads of an instruction set.
 pub trait Roof {

@@ -4,5 +4,4 @@ mod common;
 mod contextual;
 mod projected;
 mod right;
-mod rotary;
 mod ugly;

@@ -1,0 +1,198 @@
+//! Numbers in memory: what they are, where a thread keeps those between calls, how several threads write parts of one
+//! slice, and a hint of what is read next.
+#![expect(unsafe_code, reason = "lines read as numbers, pieces that need not lie together, a hint that reads nothing")]
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use half::bf16;
+
+/// A number that inputs and results consist of.
+pub trait Element: Copy + Send + Sync + 'static {
+    /// Whether a tile must be widened into memory of its own before it can be computed with.
+    const WIDENED: bool;
+
+    /// Exactly.
+    fn wide(self) -> f32;
+
+    /// To the nearest, ties to even.
+    fn narrow(number: f32) -> Self;
+
+    /// The same numbers as `f32`: themselves, or widened into `room`, which is as long where [`Self::WIDENED`].
+    fn tile<'a>(from: &'a [Self], room: &'a mut [f32]) -> &'a [f32];
+}
+
+impl Element for f32 {
+    const WIDENED: bool = false;
+
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        self
+    }
+
+    #[inline(always)]
+    fn narrow(number: f32) -> Self {
+        number
+    }
+
+    #[inline(always)]
+    fn tile<'a>(from: &'a [Self], _room: &'a mut [f32]) -> &'a [f32] {
+        from
+    }
+}
+
+impl Element for bf16 {
+    const WIDENED: bool = true;
+
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        self.to_f32()
+    }
+
+    #[inline(always)]
+    fn narrow(number: f32) -> Self {
+        Self::from_f32(number)
+    }
+
+    #[inline(always)]
+    fn tile<'a>(from: &'a [Self], room: &'a mut [f32]) -> &'a [f32] {
+        let room = &mut room[..from.len()];
+        for (to, from) in room.iter_mut().zip(from) {
+            // The upper half of an f32, NaN included.
+            *to = f32::from_bits(u32::from(from.to_bits()) << 16);
+        }
+        room
+    }
+}
+
+/// Numbers in a cache line.
+pub const LINE: usize = 16;
+
+#[repr(C, align(64))]
+#[derive(Clone, Copy)]
+struct Line([f32; LINE]);
+
+thread_local! {
+    /// Memory that nobody uses now; the last one was in use last.
+    static KEPT: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls `with` on this thread's scratch, cut into parts of `lengths` numbers, each at a cache line.
+///
+/// What the parts hold is what some call before left there. A call within `with` on the same thread, as when a thread
+/// that waits takes another task, gets memory of its own, which is kept too.
+pub fn scratch<R, const N: usize>(lengths: [usize; N], with: impl FnOnce([&mut [f32]; N]) -> R) -> R {
+    let lines = lengths.map(|length| length.div_ceil(LINE));
+    let mut kept = KEPT.with(|kept| kept.borrow_mut().pop()).unwrap_or_default();
+    let wanted = lines.iter().sum();
+    if kept.len() < wanted {
+        kept.resize(wanted, Line([0.0; LINE]));
+    }
+    let mut rest = flat(&mut kept);
+    let parts = std::array::from_fn(|part| {
+        let (mine, others) = std::mem::take(&mut rest).split_at_mut(lines[part] * LINE);
+        rest = others;
+        &mut mine[..lengths[part]]
+    });
+    let result = with(parts);
+    KEPT.with(|all| all.borrow_mut().push(kept));
+    result
+}
+
+/// The numbers of the lines.
+fn flat(lines: &mut [Line]) -> &mut [f32] {
+    // SAFETY: a line is 16 numbers and nothing else, without padding, since 16 · 4 is its alignment.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
+}
+
+/// Lends a slice to tasks, each of which writes numbers of its own.
+pub struct Pieces<'a> {
+    start: *mut f32,
+    length: usize,
+    lent: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: numbers can be written from any thread, and whoever takes a piece promises that nobody else has it.
+unsafe impl Sync for Pieces<'_> {}
+
+impl<'a> Pieces<'a> {
+    pub fn new(all: &'a mut [f32]) -> Self {
+        Self { start: all.as_mut_ptr(), length: all.len(), lent: PhantomData }
+    }
+
+    /// # Safety
+    /// Nobody has another piece of these numbers while this one is in use.
+    pub unsafe fn piece(&self, at: Range<usize>) -> &'a mut [f32] {
+        assert!(at.start <= at.end && at.end <= self.length, "{at:?} of {}", self.length);
+        // SAFETY: within the slice, which is lent for 'a, and apart from all other pieces.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(at.start), at.len()) }
+    }
+
+    /// Where number `at` lies; whoever writes there answers for it.
+    pub fn pointer(&self, at: usize) -> *mut f32 {
+        assert!(at < self.length, "{at} of {}", self.length);
+        self.start.wrapping_add(at)
+    }
+}
+
+/// Where numbers lie that are read soon.
+#[derive(Debug, Clone, Copy)]
+pub struct Soon {
+    start: *const i8,
+    /// Bytes of a number.
+    size: usize,
+}
+
+impl Soon {
+    /// `numbers`, from the first on.
+    pub fn of<T>(numbers: &[T]) -> Self {
+        Self::at(numbers.as_ptr())
+    }
+
+    /// The same by a pointer, which is not read.
+    pub fn at<T>(start: *const T) -> Self {
+        Self { start: start.cast(), size: size_of::<T>() }
+    }
+
+    /// Asks for the cache line of number `index`, where the processor takes such hints. It may lie behind the last one.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub fn ask(self, index: usize) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint, which neither reads nor faults, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(self.start.wrapping_add(index * self.size)) }
+    }
+
+    /// As above.
+    #[cfg(not(target_arch = "x86_64"))]
+    #[inline(always)]
+    pub fn ask(self, _index: usize) {
+        let Self { start: _, size: _ } = self;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_aligned_apart_and_kept() {
+        let addresses = || {
+            scratch([3, 17], |[a, b]| {
+                assert_eq!((a.len(), b.len()), (3, 17));
+                a.fill(1.0);
+                b.fill(2.0);
+                assert_eq!(a.as_ptr() as usize % 64, 0);
+                assert_eq!(b.as_ptr() as usize % 64, 0);
+                let inner = scratch([3], |[c]| {
+                    c.fill(9.0);
+                    c.as_ptr() as usize
+                });
+                assert!(a.iter().all(|x| *x == 1.0) && b.iter().all(|x| *x == 2.0));
+                [a.as_ptr() as usize, inner]
+            })
+        };
+        assert_eq!(addresses(), addresses(), "both memories are kept, in their order");
+    }
+}
