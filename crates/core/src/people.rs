@@ -1,4 +1,4 @@
-//! Text for people: it gives a terminal no orders and tells no password.
+//! Text for people: it gives a terminal no orders, tells no password, and counts with a noun.
 
 /// Text as a person may see it: characters that a terminal obeys, or that turn the direction of reading, become
 /// `\u{fffd}`, and passwords in URLs become `***`. New lines and tabs stay.
@@ -50,6 +50,11 @@ fn password(url: &str) -> Option<(usize, usize)> {
     // A password may hold a slash that nobody has escaped.
     let to = authority.rfind('@').or_else(|| url.rfind('@').filter(|_| !is_port))?;
     (from <= to).then_some((from, to))
+}
+
+/// A count and its noun, with an s unless it is one: `1 trial`, `2 trials`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

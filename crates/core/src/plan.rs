@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::tag::no_name;
+use crate::names::no_name;
 use crate::{DType, Error, Params, Result, Value};
 
 /// Whether every call sees the same input, or inputs that have left the caches.

@@ -1,8 +1,8 @@
-//! Problems to solve.
+//! Problems to solve, and figures of a case or of a kernel that are no times.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DType, Figure, Inputs, ParamSpec, Params, Reference, Result};
+use crate::{DType, Inputs, ParamSpec, Params, Reference, Result};
 
 /// The work that solving one case takes, by the usual count for its problem.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -89,5 +89,30 @@ pub trait Workload: Send + Sync {
         let params = self.derive(params).complete(self.name(), &specs)?;
         self.check(&params)?;
         Ok(Case { workload: self.name().to_owned(), name: self.case_name(&params), params })
+    }
+}
+
+/// A figure that is recorded with a trial, as a row of `measures`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// Its name in SQL (`fragmentation_share`).
+    pub name: String,
+    /// The value.
+    pub value: f64,
+    /// Its unit (`bytes`, `share`, `count`).
+    pub unit: String,
+    /// Whether it was measured, rather than computed from what is known of the case.
+    pub measured: bool,
+}
+
+impl Figure {
+    /// A figure that follows from the case.
+    pub fn modelled(name: &str, value: f64, unit: &str) -> Self {
+        Self { name: name.into(), value, unit: unit.into(), measured: false }
+    }
+
+    /// A figure that was measured.
+    pub fn measured(name: &str, value: f64, unit: &str) -> Self {
+        Self { measured: true, ..Self::modelled(name, value, unit) }
     }
 }
