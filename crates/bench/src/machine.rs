@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use xtask::process;
 
+/// Before the numbers that tell processors of one model name apart.
+const FAMILY: &str = " (family ";
+
 /// One line: day, revision, processor, its vectors, memory, system, compiler. What is not known is left out.
 pub fn describe(root: &Path) -> String {
     let said = |command: &mut Command| process::output(command, "").ok().filter(|text| !text.is_empty());
@@ -16,7 +19,7 @@ pub fn describe(root: &Path) -> String {
         said(process::command("date").args(["-u", "+%F"])),
         said(git("git", root).args(["rev-parse", "--short", "HEAD"])).map(|revision| format!("revision {revision}")),
         processor(&cpuinfo),
-        vectors(&cpuinfo).map(str::to_owned),
+        vectors(&cpuinfo),
         cores.ok(),
         memory(&meminfo),
         said(process::command("uname").arg("-sr")),
@@ -26,29 +29,55 @@ pub fn describe(root: &Path) -> String {
 }
 
 /// The model of this machine's processor, and how many of them there are.
-pub fn processors() -> String {
+fn processors() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processor(&cpuinfo).unwrap_or_else(|| std::env::consts::ARCH.to_owned());
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     format!("{cores} x {model}")
 }
 
-/// As [`processors`], with the widest vectors that kernels can use there.
-pub fn processors_with_vectors() -> String {
+/// As [`processors`], with what tells processors of one model name apart: family and model by their numbers, and what
+/// kernels can use there.
+pub fn processors_in_full() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let vectors = vectors(&cpuinfo).map(|vectors| format!(" with {vectors}"));
-    processors() + &vectors.unwrap_or_default()
+    in_full(&processors(), &cpuinfo)
 }
 
-fn vectors(cpuinfo: &str) -> Option<&'static str> {
-    let flags = cpuinfo.lines().find(|line| line.starts_with("flags"))?;
-    let known = [("avx512f", "AVX-512"), ("avx2", "AVX2")];
-    known.into_iter().find(|(flag, _)| flags.split_whitespace().any(|word| word == *flag)).map(|(_, name)| name)
+fn in_full(processors: &str, cpuinfo: &str) -> String {
+    let numbers = field(cpuinfo, "cpu family").zip(field(cpuinfo, "model"));
+    let numbers = numbers.map(|(family, model)| format!("{FAMILY}{family} model {model})"));
+    let vectors = vectors(cpuinfo).map(|vectors| format!(" with {vectors}"));
+    format!("{processors}{}{}", numbers.unwrap_or_default(), vectors.unwrap_or_default())
+}
+
+/// What [`processors`] says of a machine that is named in full.
+pub fn in_brief(name: &str) -> &str {
+    name.split_once(FAMILY).map_or(name, |(brief, _)| brief)
+}
+
+/// The widest vectors, and matrices, that kernels can use.
+fn vectors(cpuinfo: &str) -> Option<String> {
+    let flags = field(cpuinfo, "flags")?;
+    let has = |flag: &str| flags.split_whitespace().any(|word| word == flag);
+    let widest = if has("avx512f") {
+        Some("AVX-512")
+    } else if has("avx2") {
+        Some("AVX2")
+    } else {
+        None
+    };
+    let names: Vec<&str> = widest.into_iter().chain(has("amx_tile").then_some("AMX")).collect();
+    (!names.is_empty()).then(|| names.join(" and "))
 }
 
 fn processor(cpuinfo: &str) -> Option<String> {
-    let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
+    field(cpuinfo, "model name").map(str::to_owned)
+}
+
+/// What the first processor says under a name.
+fn field<'a>(cpuinfo: &'a str, name: &str) -> Option<&'a str> {
+    let mut fields = cpuinfo.lines().filter_map(|line| line.split_once(':'));
+    fields.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
 }
 
 fn memory(meminfo: &str) -> Option<String> {
@@ -72,9 +101,18 @@ mod tests {
         assert_eq!(processor("processor\t: 0\nmodel name\t: Fast CPU @ 2GHz\n"), Some("Fast CPU @ 2GHz".to_owned()));
         assert_eq!(memory("MemTotal:       25165824 kB\nMemFree: 1 kB"), Some("24 GiB memory".to_owned()));
         assert_eq!(processor(""), None);
-        assert_eq!(vectors("flags\t: fpu avx2 avx512f\n"), Some("AVX-512"));
-        assert_eq!(vectors("flags\t: fpu avx2\n"), Some("AVX2"));
+        assert_eq!(vectors("flags\t: fpu avx2 avx512f\n").as_deref(), Some("AVX-512"));
+        assert_eq!(vectors("flags\t: fpu avx2\n").as_deref(), Some("AVX2"));
         assert_eq!(vectors("flags\t: fpu\n"), None);
         assert_eq!(memory("MemTotal: many"), None);
+    }
+
+    #[test]
+    fn processors_of_one_model_name_are_told_apart() {
+        let cpuinfo = "cpu family\t: 6\nmodel\t\t: 167\nmodel name\t: Xeon(R)\nflags\t\t: avx2 avx512f amx_tile\n";
+        let full = in_full("2 x Xeon(R)", cpuinfo);
+        assert_eq!(full, "2 x Xeon(R) (family 6 model 167) with AVX-512 and AMX");
+        assert_eq!([in_brief(&full), in_brief("2 x Xeon(R)")], ["2 x Xeon(R)"; 2]);
+        assert_eq!(in_full("2 x Xeon(R)", "flags\t\t: fpu\n"), "2 x Xeon(R)");
     }
 }

@@ -27,7 +27,7 @@ const KINDS: [(&str, &str); 3] =
 /// Measures one claim after the other; each is written as soon as it is there.
 pub fn measure(ready: &Ready) -> Result<String> {
     let folder = ready.workspace.target.join("bench/claims");
-    let machine = machine::processors_with_vectors();
+    let machine = machine::processors_in_full();
     let mut ledger = Ledger::open(&ready.workspace.root.join(LEDGER))?;
     let entries = entry::entries().map_err(|problem| Error::Content { path: "claims.yaml".into(), problem })?;
     let (mut last, mut left_out) = (None, Vec::new());

@@ -22,8 +22,6 @@ pub struct Asker {
     pub rivals: PathBuf,
     /// benchbook's runs go here, and away after each experiment.
     pub store: PathBuf,
-    /// This machine's processor.
-    pub machine: String,
 }
 
 impl Asker {
@@ -35,13 +33,13 @@ impl Asker {
         Ok(self.beside(experiment.noisy, experiment.seed, ask)?.remove(0))
     }
 
-    /// Asks quietly or beside a neighbour; what the host took meanwhile, and this machine, stand in the answers.
+    /// Asks quietly or beside a neighbour; what the host took meanwhile stands in the answers.
     pub fn beside(&self, noisy: bool, seed: u64, ask: impl FnOnce() -> Result<Vec<Answer>>) -> Result<Vec<Answer>> {
         let _neighbour = if noisy { Some(self.neighbour(seed)?) } else { None };
         let before = ticks();
         let answers = ask()?;
         let steal = stolen(&before, &ticks());
-        Ok(answers.into_iter().map(|answer| Answer { steal, machine: self.machine.clone(), ..answer }).collect())
+        Ok(answers.into_iter().map(|answer| Answer { steal, ..answer }).collect())
     }
 
     /// A process that loads a core in bursts until it is dropped.

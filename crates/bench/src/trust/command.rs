@@ -1,7 +1,7 @@
 //! Runs what is missing of the experiments, and tells what all of them show.
 
 use super::ask::Asker;
-use super::experiment::Ledger;
+use super::ledger::Ledger;
 use super::{same_kernel, schedule, tables};
 use crate::machine;
 use std::fs;
@@ -27,9 +27,9 @@ pub fn measure(ready: &Ready, minutes: f64) -> Result<String> {
         program: root.join(ready.workspace.program("benchbook")),
         rivals: rivals.join("release"),
         store: folder,
-        machine: machine::processors(),
     };
-    let mut ledger = Ledger::open(&root.join(LEDGER), &asker.machine)?;
+    let mut ledger = Ledger::open(&root.join(LEDGER), &machine::processors_in_full())?;
+    println!("   this machine: {}", ledger.machine());
     let end = Instant::now() + Duration::from_secs_f64(60.0 * minutes);
     let sweeps = same_kernel::left(&ledger);
     println!("   {} runs of real kernels against themselves are left", sweeps.len());

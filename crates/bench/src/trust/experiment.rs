@@ -1,10 +1,6 @@
-//! One experiment, its answer, and the ledger of those done so far: one line each, appended as they end.
+//! One experiment, its answer, and both as a line of the ledger.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use xtask::error::{Error, Named, Result};
 
 /// What a tool is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,21 +33,26 @@ pub struct Answer {
     pub wall_s: f64,
     /// Share of the processors' time that the host gave to others meanwhile.
     pub steal: f64,
-    /// The processor that it ran on.
+    /// The machine that it ran on; nothing until it stands in the ledger.
     pub machine: String,
     /// benchbook's verdict and reason; the others' own words.
     pub note: String,
 }
 
 /// Columns of the ledger.
-const HEADER: &str =
+pub const HEADER: &str =
     "goal,tool,noisy,work,extra,seconds,replicates,seed,significant,direction,ratio,low,high,wall_s,steal,machine,note";
 
+/// A text that stands in one cell.
+pub fn cell(text: &str) -> String {
+    text.replace([',', '\n', '"'], ";")
+}
+
 impl Experiment {
-    fn line(&self, answer: &Answer) -> String {
+    pub fn line(&self, answer: &Answer) -> String {
         let Self { goal, tool, noisy, work, extra, seconds, replicates, seed } = self;
         let Answer { significant, direction, ratio, low, high, wall_s, steal, machine, note } = answer;
-        let [machine, note] = [machine, note].map(|text| text.replace([',', '\n', '"'], ";"));
+        let [machine, note] = [machine, note].map(|text| cell(text));
         format!(
             "{goal},{tool},{noisy},{work},{extra},{seconds},{replicates},{seed},{significant},{direction},{ratio:.6},\
              {low:.6},{high:.6},{wall_s:.3},{steal:.4},{machine},{note}"
@@ -59,7 +60,7 @@ impl Experiment {
     }
 
     /// Nothing for a line that is not whole, as after a power cut.
-    fn parse(line: &str) -> Option<(Self, Answer)> {
+    pub fn parse(line: &str) -> Option<(Self, Answer)> {
         let words: Vec<&str> = line.split(',').collect();
         let [
             goal,
@@ -129,58 +130,6 @@ impl fmt::Display for Experiment {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:.4} [{:.4}, {:.4}] in {:.1} s", self.direction, self.ratio, self.low, self.high, self.wall_s)
-    }
-}
-
-/// Share of steal beyond which an experiment was not quiet, whatever its outcome.
-pub const MOST_STEAL: f64 = 0.02;
-
-/// Whether an experiment had the quiet that it asked for; noise may come from anywhere.
-pub fn as_asked(experiment: &Experiment, answer: &Answer) -> bool {
-    experiment.noisy || answer.steal <= MOST_STEAL
-}
-
-/// A file of experiments.
-pub struct Ledger {
-    path: PathBuf,
-    file: File,
-    pub done: Vec<(Experiment, Answer)>,
-}
-
-impl Ledger {
-    /// Reads what is there and opens the end; a line that was cut short is left out.
-    ///
-    /// # Errors
-    /// What another machine measured is not gone on with, and a file that cannot be written.
-    pub fn open(path: &Path, machine: &str) -> Result<Self> {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let done: Vec<(Experiment, Answer)> = text.lines().skip(1).filter_map(Experiment::parse).collect();
-        if let Some((_, other)) = done.iter().find(|(_, answer)| answer.machine != machine) {
-            let problem = format!("it was measured on another machine ({}): put it away first", other.machine);
-            return Err(Error::Content { path: path.to_owned(), problem });
-        }
-        if text.lines().next() != Some(HEADER) || !text.ends_with('\n') {
-            let lines: Vec<String> = done.iter().map(|(experiment, answer)| experiment.line(answer) + "\n").collect();
-            fs::write(path, format!("{HEADER}\n{}", lines.concat())).named("write", path)?;
-        }
-        let file = OpenOptions::new().append(true).open(path).named("open", path)?;
-        Ok(Self { path: path.to_owned(), file, done })
-    }
-
-    pub fn append(&mut self, experiment: &Experiment, answer: &Answer) -> Result<()> {
-        writeln!(self.file, "{}", experiment.line(answer)).named("write", &self.path)?;
-        self.done.push((experiment.clone(), answer.clone()));
-        Ok(())
-    }
-
-    /// Answers to what `wanted` chooses; those that were asked for in quiet and did not have it are left out.
-    pub fn of(&self, wanted: impl Fn(&Experiment) -> bool) -> Vec<(&Experiment, &Answer)> {
-        self.done.iter().filter(|(e, a)| wanted(e) && as_asked(e, a)).map(|(e, a)| (e, a)).collect()
-    }
-
-    /// Quiet experiments during which the host gave too much of the processors to others.
-    pub fn disturbed(&self) -> usize {
-        self.done.iter().filter(|(experiment, answer)| !as_asked(experiment, answer)).count()
     }
 }
 

@@ -3,6 +3,7 @@
 mod ask;
 mod command;
 mod experiment;
+mod ledger;
 mod same_kernel;
 mod schedule;
 mod tables;

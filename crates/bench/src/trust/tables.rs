@@ -1,28 +1,39 @@
 //! What the experiments show, each figure with its exact interval.
 
-use super::experiment::{Answer, Experiment, Ledger, MOST_STEAL};
+use super::experiment::{Answer, Experiment};
+use super::ledger::{Ledger, MOST_STEAL, Machine};
 use super::same_kernel;
 use super::schedule::TOOLS;
 use crate::figures::{median, quantile};
+use crate::machine::in_brief;
 
-/// All tables.
+/// All tables, for each machine by itself.
 pub fn all(ledger: &Ledger) -> String {
+    let machines = ledger.machines();
+    let several = "Each machine has tables and goals of its own; the day and the revision are those of the last one that \
+                   measured.";
+    let told = machines.iter().map(of_machine);
+    (machines.len() > 1).then(|| several.to_owned()).into_iter().chain(told).collect::<Vec<_>>().join("\n\n")
+}
+
+fn of_machine(machine: &Machine<'_>) -> String {
     [
-        conditions(ledger),
-        false_positives(ledger),
-        same_kernels(ledger),
-        power(ledger),
-        curve(ledger),
-        coverage(ledger),
-        time(ledger),
+        format!("### {}", machine.name),
+        conditions(machine),
+        false_positives(machine),
+        same_kernels(machine),
+        power(machine),
+        curve(machine),
+        coverage(machine),
+        time(machine),
     ]
     .join("\n\n")
 }
 
 /// How quiet it was.
-fn conditions(ledger: &Ledger) -> String {
+fn conditions(machine: &Machine<'_>) -> String {
     let steal = |noisy: bool| {
-        let rows = ledger.of(|e| e.noisy == noisy);
+        let rows = machine.of(|e| e.noisy == noisy);
         let shares: Vec<f64> = rows.iter().map(|(_, a)| a.steal).collect();
         format!(
             "{} experiments, {:.1} % (at most {:.1} %)",
@@ -31,19 +42,23 @@ fn conditions(ledger: &Ledger) -> String {
             100.0 * quantile(&shares, 1.0)
         )
     };
+    let older = match machine.older() {
+        0 => String::new(),
+        rows => format!("\n{rows} of its rows are older, and only say `{}`.", in_brief(machine.name)),
+    };
     format!(
         "Share of the processors that the host of this virtual machine took meanwhile, median: quiet {}; beside our own \
-         neighbour {}.\n{} experiments that were to be quiet are left out, because the host took more than {} %.",
+         neighbour {}.\n{} experiments that were to be quiet are left out, because the host took more than {} %.{older}",
         steal(false),
         steal(true),
-        ledger.disturbed(),
+        machine.disturbed(),
         100.0 * MOST_STEAL
     )
 }
 
 type Rows<'a> = Vec<(&'a Experiment, &'a Answer)>;
 
-fn false_positives(ledger: &Ledger) -> String {
+fn false_positives(machine: &Machine<'_>) -> String {
     let mut lines = vec![
         "**False positives**: equal programs, 2 s a run; a tool that keeps its 5 % calls about 1 in 20 different."
             .into(),
@@ -53,7 +68,7 @@ fn false_positives(ledger: &Ledger) -> String {
     ];
     for tool in TOOLS {
         let cell = |noisy: bool| {
-            let rows = ledger.of(|e| e.goal == "false-positives" && e.tool == tool && e.noisy == noisy);
+            let rows = machine.of(|e| e.goal == "false-positives" && e.tool == tool && e.noisy == noisy);
             let text = rate(&rows, |_, a| a.significant);
             if tool == "benchbook" && rows.len() >= 200 {
                 let wrong = rows.iter().filter(|(_, a)| a.significant).count();
@@ -67,7 +82,7 @@ fn false_positives(ledger: &Ledger) -> String {
     lines.join("\n")
 }
 
-fn same_kernels(ledger: &Ledger) -> String {
+fn same_kernels(machine: &Machine<'_>) -> String {
     let mut lines = vec![
         "**The same kernel on both sides**, on two threads, five replicates, cases of s64 to s512, a few of s1024: called faster or slower."
             .into(),
@@ -77,7 +92,7 @@ fn same_kernels(ledger: &Ledger) -> String {
     ];
     for (kernel, device) in same_kernel::KERNELS {
         let cell = |noisy: bool| {
-            let rows = ledger.of(|e| e.goal == same_kernel::GOAL && e.noisy == noisy && e.work.starts_with(kernel));
+            let rows = machine.of(|e| e.goal == same_kernel::GOAL && e.noisy == noisy && e.work.starts_with(kernel));
             let text = rate(&rows, |_, a| a.significant);
             let compared = rows.iter().filter(|(_, a)| !a.note.contains("nothing to compare")).count();
             let wrong = rows.iter().filter(|(_, a)| a.significant).count();
@@ -92,7 +107,7 @@ fn same_kernels(ledger: &Ledger) -> String {
     lines.join("\n")
 }
 
-fn power(ledger: &Ledger) -> String {
+fn power(machine: &Machine<'_>) -> String {
     let mut lines = vec![
         "**Power**: the slower side is found, within 10 s.".into(),
         String::new(),
@@ -101,7 +116,7 @@ fn power(ledger: &Ledger) -> String {
     ];
     for tool in TOOLS {
         let cell = |what: &str, extra: f64| {
-            let rows = ledger.of(|e| e.goal == what && e.tool == tool && same(e.extra, extra));
+            let rows = machine.of(|e| e.goal == what && e.tool == tool && same(e.extra, extra));
             let text = rate(&rows, |_, a| a.direction == "slower" && a.significant);
             if tool == "benchbook" && what == "power" && rows.len() >= 40 {
                 let found = rows.iter().filter(|(_, a)| a.direction == "slower").count();
@@ -120,7 +135,7 @@ fn power(ledger: &Ledger) -> String {
     lines.join("\n")
 }
 
-fn curve(ledger: &Ledger) -> String {
+fn curve(machine: &Machine<'_>) -> String {
     let times = [1.0, 2.0, 5.0, 10.0];
     let mut lines = vec![
         "**+1 % over time**, quiet: found, and median half-width of the interval.".into(),
@@ -130,7 +145,7 @@ fn curve(ledger: &Ledger) -> String {
     ];
     for tool in TOOLS {
         let cells = times.map(|seconds| {
-            let rows = ledger.of(|e| e.tool == tool && !e.noisy && same(e.extra, 0.01) && same(e.seconds, seconds));
+            let rows = machine.of(|e| e.tool == tool && !e.noisy && same(e.extra, 0.01) && same(e.seconds, seconds));
             let widths: Vec<f64> = rows.iter().map(|(_, a)| a.half_width()).collect();
             match rows.len() {
                 0 => "not measured".into(),
@@ -146,7 +161,7 @@ fn curve(ledger: &Ledger) -> String {
     lines.join("\n")
 }
 
-fn coverage(ledger: &Ledger) -> String {
+fn coverage(machine: &Machine<'_>) -> String {
     let mut lines = vec![
         "**Coverage** of 95 % intervals: how often they hold the true ratio. benchbook's runs of 5 replicates have a fixed\n\
          number, those of 10 and 20 begin with a pilot whose spread fixes how many follow; the others are all their runs of\n\
@@ -157,7 +172,7 @@ fn coverage(ledger: &Ledger) -> String {
         "|---|---|".to_owned(),
     ];
     for replicates in [5, 10, 20] {
-        let rows = ledger.of(|e| e.goal == "coverage" && e.replicates == replicates);
+        let rows = machine.of(|e| e.goal == "coverage" && e.replicates == replicates);
         let held = rows.iter().filter(|(e, a)| a.covers(1.0 + e.extra)).count();
         let verdict = if rows.len() >= 200 {
             format!("; {}", goal((183..=197).contains(&held), "183 to 197 of 200"))
@@ -171,7 +186,7 @@ fn coverage(ledger: &Ledger) -> String {
     }
     for tool in TOOLS {
         for noisy in [false, true] {
-            let rows = ledger.of(|e| {
+            let rows = machine.of(|e| {
                 !["coverage", same_kernel::GOAL].contains(&e.goal.as_str()) && e.tool == tool && e.noisy == noisy
             });
             let name = if noisy { "noisy" } else { "quiet" };
@@ -182,7 +197,7 @@ fn coverage(ledger: &Ledger) -> String {
 }
 
 /// Time to a half-width: the wall time of the quiet runs that reached it.
-fn time(ledger: &Ledger) -> String {
+fn time(machine: &Machine<'_>) -> String {
     const WANTED: f64 = 0.005;
     let mut lines = vec![
         format!(
@@ -195,7 +210,7 @@ fn time(ledger: &Ledger) -> String {
     ];
     for tool in TOOLS {
         let found = [1.0, 2.0, 5.0, 10.0].into_iter().find_map(|seconds| {
-            let rows = ledger.of(|e| e.tool == tool && !e.noisy && same(e.extra, 0.01) && same(e.seconds, seconds));
+            let rows = machine.of(|e| e.tool == tool && !e.noisy && same(e.extra, 0.01) && same(e.seconds, seconds));
             let reached = rows.iter().filter(|(_, a)| a.half_width() <= WANTED).count();
             let walls: Vec<f64> = rows.iter().map(|(_, a)| a.wall_s).collect();
             (2 * reached > rows.len()).then(|| (seconds, rate(&rows, |_, a| a.half_width() <= WANTED), median(&walls)))
@@ -260,6 +275,28 @@ fn goal(met: bool, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::experiment::HEADER;
+    use std::fs;
+
+    #[test]
+    fn every_machine_has_its_own_goals() {
+        let of = |machine: &str, wrong: u64| -> String {
+            let row = |seed: u64| {
+                let answer = format!("{},none,1.0,0.9,1.1,2.0,0.0", seed <= wrong);
+                format!("false-positives,benchbook,false,dependent,0,2,0,{seed},{answer},{machine},\n")
+            };
+            (1..=200).map(row).collect()
+        };
+        let path = std::env::temp_dir().join(format!("benchbook-tables-{}.csv", std::process::id()));
+        fs::write(&path, format!("{HEADER}\n{}{}", of("2 x A", 15), of("4 x B", 16))).expect("written");
+        let here = all(&Ledger::open(&path, "2 x A (family 1 model 2)").expect("a ledger"));
+        fs::remove_file(&path).expect("removed");
+        let (first, second) = here.split_once("### 4 x B\n").expect("both machines");
+        assert!(first.contains("### 2 x A (family 1 model 2)\n") && first.contains("only say `2 x A`"), "{first}");
+        let judged = |told: &str| told.lines().find(|line| line.contains("goal at most 15")).map(str::to_owned);
+        assert!(judged(first).is_some_and(|row| row.contains("15 of 200") && row.contains(": met")), "{first}");
+        assert!(judged(second).is_some_and(|row| row.contains("16 of 200") && row.contains("missed")), "{second}");
+    }
 
     #[test]
     fn intervals_are_exact() {

@@ -1,0 +1,220 @@
+//! The experiments done so far, on any number of machines: one line each, appended as they end.
+
+use super::experiment::{Answer, Experiment, HEADER, cell};
+use crate::machine::in_brief;
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use xtask::error::{Named, Result};
+
+/// Share of steal beyond which an experiment was not quiet, whatever its outcome.
+pub const MOST_STEAL: f64 = 0.02;
+
+/// Whether an experiment had the quiet that it asked for; noise may come from anywhere.
+fn as_asked(experiment: &Experiment, answer: &Answer) -> bool {
+    experiment.noisy || answer.steal <= MOST_STEAL
+}
+
+/// A file of experiments.
+pub struct Ledger {
+    path: PathBuf,
+    file: File,
+    /// This machine, as new rows name it.
+    machine: String,
+    /// What rows name, and this machine.
+    names: BTreeSet<String>,
+    rows: Vec<(Experiment, Answer)>,
+}
+
+impl Ledger {
+    /// Reads what is there and opens the end; a line that was cut short is left out.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn open(path: &Path, machine: &str) -> Result<Self> {
+        let text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            read => read.named("read", path)?,
+        };
+        let rows: Vec<(Experiment, Answer)> = text.lines().skip(1).filter_map(Experiment::parse).collect();
+        if text.lines().next() != Some(HEADER) || !text.ends_with('\n') {
+            replace(path, &rows)?;
+        }
+        let machine = cell(machine);
+        let names = rows.iter().map(|(_, answer)| answer.machine.clone()).chain([machine.clone()]).collect();
+        Ok(Self { path: path.to_owned(), file: end(path)?, machine, names, rows })
+    }
+
+    /// This machine, as new rows name it.
+    pub fn machine(&self) -> &str {
+        &self.machine
+    }
+
+    /// Writes this machine's answer.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append(&mut self, experiment: &Experiment, answer: &Answer) -> Result<()> {
+        let answer = Answer { machine: self.machine.clone(), ..answer.clone() };
+        writeln!(self.file, "{}", experiment.line(&answer)).named("write", &self.path)?;
+        self.rows.push((experiment.clone(), answer));
+        Ok(())
+    }
+
+    /// Whether this machine has given the answer, in the quiet that it needs.
+    pub fn has(&self, one: &Experiment) -> bool {
+        self.rows.iter().any(|(done, answer)| done == one && as_asked(done, answer) && self.is_ours(answer))
+    }
+
+    /// Every machine that has rows, in the order of its first one.
+    pub fn machines(&self) -> Vec<Machine<'_>> {
+        let mut machines: Vec<Machine<'_>> = Vec::new();
+        for (experiment, answer) in &self.rows {
+            let name = self.machine_of(answer);
+            match machines.iter_mut().find(|machine| machine.name == name) {
+                Some(machine) => machine.rows.push((experiment, answer)),
+                None => machines.push(Machine { name, rows: vec![(experiment, answer)] }),
+            }
+        }
+        machines
+    }
+
+    fn is_ours(&self, answer: &Answer) -> bool {
+        self.machine_of(answer) == self.machine
+    }
+
+    /// The name of the machine that gave the answer. An older row has it in brief, and is of the machine with that name in
+    /// full; where there are several of them, it is of none.
+    fn machine_of<'a>(&'a self, answer: &'a Answer) -> &'a str {
+        let named = answer.machine.as_str();
+        let mut full = self.names.iter().filter(|name| *name != named && in_brief(name) == named);
+        match (full.next(), full.next()) {
+            (Some(only), None) => only,
+            _ => named,
+        }
+    }
+}
+
+/// The rows of one machine.
+pub struct Machine<'a> {
+    pub name: &'a str,
+    rows: Vec<(&'a Experiment, &'a Answer)>,
+}
+
+impl<'a> Machine<'a> {
+    /// Answers to what `wanted` chooses; those that were asked for in quiet and did not have it are left out.
+    pub fn of(&self, wanted: impl Fn(&Experiment) -> bool) -> Vec<(&'a Experiment, &'a Answer)> {
+        self.rows.iter().copied().filter(|&(e, a)| wanted(e) && as_asked(e, a)).collect()
+    }
+
+    /// Quiet experiments during which the host gave too much of the processors to others.
+    pub fn disturbed(&self) -> usize {
+        self.rows.iter().filter(|(experiment, answer)| !as_asked(experiment, answer)).count()
+    }
+
+    /// Rows that name the machine in brief.
+    pub fn older(&self) -> usize {
+        self.rows.iter().filter(|(_, answer)| answer.machine != self.name).count()
+    }
+}
+
+/// The end of the file, to write on from there.
+fn end(path: &Path) -> Result<File> {
+    OpenOptions::new().append(true).open(path).named("open", path)
+}
+
+/// Puts a file of these rows in the place of another in one step, so that a crash leaves one of the two.
+fn replace(path: &Path, rows: &[(Experiment, Answer)]) -> Result<()> {
+    let lines: Vec<String> = rows.iter().map(|(experiment, answer)| experiment.line(answer) + "\n").collect();
+    let beside = path.with_extension(format!("csv-{}", std::process::id()));
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(format!("{HEADER}\n{}", lines.concat()).as_bytes())?;
+        file.sync_all()
+    });
+    written.named("write", &beside)?;
+    fs::rename(&beside, path).named("write", path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::ask::undecided;
+
+    const BRIEF: &str = "2 x Epic";
+    const FULL: &str = "2 x Epic (family 25 model 17) with AVX-512";
+    const NEWER: &str = "2 x Epic (family 26 model 2) with AVX-512";
+    const OTHER: &str = "2 x Xeon (family 6 model 167) with AVX-512 and AMX";
+
+    fn line(goal: &str, tool: &str, machine: &str) -> String {
+        let answer = "true,slower,1.050000,1.040000,1.060000,1.500,0.0000";
+        format!("{goal},{tool},false,dependent,0.05,10,0,1,{answer},{machine},a note\n")
+    }
+
+    /// A file of these lines, of its own.
+    fn file(name: &str, lines: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("benchbook-{name}-{}.csv", std::process::id()));
+        fs::write(&path, format!("{HEADER}\n{lines}")).expect("written");
+        path
+    }
+
+    fn experiment(line: &str) -> Experiment {
+        Experiment::parse(line.trim_end()).expect("a row").0
+    }
+
+    /// Machines with the number of their rows.
+    fn counted(ledger: &Ledger) -> Vec<(&str, usize)> {
+        ledger.machines().iter().map(|machine| (machine.name, machine.of(|_| true).len())).collect()
+    }
+
+    #[test]
+    fn machines_stand_side_by_side() -> Result<()> {
+        let first = line("power", "benchbook", FULL);
+        let path = file("side-by-side", &first);
+        let mut ledger = Ledger::open(&path, OTHER)?;
+        let one = experiment(&first);
+        assert!(!ledger.has(&one));
+        ledger.append(&one, &undecided("x"))?;
+        assert!(ledger.has(&one));
+        let again = Ledger::open(&path, FULL)?;
+        assert!(again.has(&one));
+        assert_eq!(counted(&again), [(FULL, 1), (OTHER, 1)]);
+        assert!(fs::read_to_string(&path).named("read", &path)?.starts_with(&format!("{HEADER}\n{first}")));
+        fs::remove_file(&path).named("remove", &path)
+    }
+
+    #[test]
+    fn an_older_row_is_of_the_only_machine_that_it_can_be_of() -> Result<()> {
+        let old = line("power", "benchbook", BRIEF);
+        let path = file("older", &old);
+        let has = |machine: &str| -> Result<bool> { Ok(Ledger::open(&path, machine)?.has(&experiment(&old))) };
+        assert_eq!([has(BRIEF)?, has(FULL)?, has(NEWER)?, has(OTHER)?], [true, true, true, false]);
+        let ledger = Ledger::open(&path, FULL)?;
+        assert_eq!(counted(&ledger), [(FULL, 1)]);
+        assert_eq!(ledger.machines()[0].older(), 1);
+        let new = line("coverage", "benchbook", FULL);
+        fs::write(&path, format!("{HEADER}\n{old}{new}")).named("write", &path)?;
+        assert_eq!([has(FULL)?, has(NEWER)?], [true, false], "it could be of either");
+        assert_eq!(counted(&Ledger::open(&path, OTHER)?), [(FULL, 2)]);
+        assert_eq!(counted(&Ledger::open(&path, NEWER)?), [(BRIEF, 1), (FULL, 1)]);
+        fs::remove_file(&path).named("remove", &path)
+    }
+
+    #[test]
+    fn a_name_with_a_comma_is_known_again() -> Result<()> {
+        let path = file("comma", "");
+        let one = experiment(&line("power", "benchbook", "x"));
+        Ledger::open(&path, "2 x Xeon (Skylake, IBRS)")?.append(&one, &undecided("x"))?;
+        assert!(Ledger::open(&path, "2 x Xeon (Skylake, IBRS)")?.has(&one));
+        fs::remove_file(&path).named("remove", &path)
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_left_alone() {
+        let path = std::env::temp_dir().join(format!("benchbook-unread-{}.csv", std::process::id()));
+        fs::write(&path, b"\xff\n").expect("written");
+        assert!(Ledger::open(&path, FULL).is_err_and(|error| error.to_string().contains("could not read")));
+        assert_eq!(fs::read(&path).expect("read"), b"\xff\n");
+        fs::remove_file(&path).expect("removed");
+    }
+}
