@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 
 fn carry_out(words: &[String]) -> Result<()> {
     if let Request::Bench(options, choice) = arguments::parse(words)? {
-        measure(&options, choice)
+        measure(&options, &choice)
     } else {
         print!("{}", arguments::HELP);
         Ok(())
@@ -44,10 +44,10 @@ fn carry_out(words: &[String]) -> Result<()> {
 }
 
 /// A measurement's heading and what is said below it.
-type Measured = fn(&Ready, Choice) -> Result<String>;
+type Measured = fn(&Ready, &Choice) -> Result<String>;
 
 /// Runs the chosen measurements, one section of the file each.
-fn measure(options: &Options, choice: Choice) -> Result<()> {
+fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let workspace = Workspace::at(Path::new("."), options)?;
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
@@ -59,7 +59,7 @@ fn measure(options: &Options, choice: Choice) -> Result<()> {
         (choice.stock, "Notebooks beside stock evcxr", |ready, _| notebook::beside_stock(ready)),
         (choice.kernels, "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
-        (choice.trust, "Trust", |ready, choice| trust::measure(ready, choice.minutes)),
+        (choice.trust, "Trust", trust::measure),
     ];
     let path = ready.workspace.root.join("datasets/bench.md");
     let mut text = fs::read_to_string(&path).unwrap_or_else(|_| TITLE.to_owned());

@@ -32,6 +32,11 @@ Options of bench (without any: the first four)
   --claims     published claims, into datasets/claims.csv: half an hour; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
   --minutes N  with --trust: go on for so long (60), the rest another time
+  --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
+               false-positives, curve, real-kernel, same-kernel
+  --tool TOOL  with --trust: only these tools: benchbook, criterion, tango, sequential
+  --again      with --trust: first removes what this machine has answered for these goals by these tools,
+               because what was measured has changed; go on without it
   --stock      cells beside stock evcxr, which first compiles the library again (an hour); only where asked for
 
 Environment variables
@@ -53,7 +58,7 @@ pub struct Options {
 }
 
 /// Which of the program's own figures to measure.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
     /// Samples a second.
     pub recording: bool,
@@ -73,17 +78,24 @@ pub struct Choice {
     pub trust: bool,
     /// How long `trust` goes on.
     pub minutes: f64,
+    /// Goals of such experiments; none for all.
+    pub only: Vec<String>,
+    /// Tools that are asked; none for all.
+    pub tools: Vec<String>,
+    /// Whether this machine's answers to them go first.
+    pub again: bool,
 }
 
 impl Default for Choice {
     fn default() -> Self {
-        let [recording, sql, startup, notebook, stock, kernels, claims, trust] = [false; 8];
-        Self { recording, sql, startup, notebook, stock, kernels, claims, trust, minutes: 60.0 }
+        let [recording, sql, startup, notebook, stock, kernels, claims, trust, again] = [false; 9];
+        let (only, tools) = (Vec::new(), Vec::new());
+        Self { recording, sql, startup, notebook, stock, kernels, claims, trust, minutes: 60.0, only, tools, again }
     }
 }
 
 impl Choice {
-    fn any(self) -> bool {
+    fn any(&self) -> bool {
         let usual = self.recording || self.sql || self.startup || self.notebook;
         usual || self.stock || self.kernels || self.claims || self.trust
     }
@@ -139,12 +151,18 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--kernels", "bench") => choice.kernels = true,
             ("--claims", "bench") => choice.claims = true,
             ("--trust", "bench") => choice.trust = true,
+            ("--only", "bench") => choice.only = words(argument, ours.next())?,
+            ("--tool", "bench") => choice.tools = words(argument, ours.next())?,
+            ("--again", "bench") => choice.again = true,
             ("--minutes", "bench") => {
                 let minutes = ours.next().and_then(|word| word.parse().ok()).filter(|minutes: &f64| *minutes > 0.0);
                 choice.minutes = minutes.ok_or_else(|| Error::Usage("`--minutes` takes a number above 0".into()))?;
             }
             _ => return Err(Error::Usage(format!("`{verb}` knows no `{argument}`"))),
         }
+    }
+    if !choice.trust && (choice.again || !choice.only.is_empty() || !choice.tools.is_empty()) {
+        return Err(Error::Usage("`--only`, `--tool` and `--again` belong to `--trust`".into()));
     }
     if !theirs.is_empty() && !["lab", "test"].contains(&verb.as_str()) {
         return Err(Error::Usage(format!("`{verb}` passes nothing on, so it takes no `--`")));
@@ -163,6 +181,15 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
         }
         _ => Err(Error::Usage(format!("there is no verb `{verb}`"))),
     }
+}
+
+/// The words of an option such as `--only power,coverage`.
+fn words(option: &str, list: Option<&String>) -> Result<Vec<String>> {
+    let words: Vec<String> = list.into_iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
+    if words.is_empty() || words.iter().any(|word| word.is_empty() || word.starts_with('-')) {
+        return Err(Error::Usage(format!("`{option}` takes words with commas between them")));
+    }
+    Ok(words)
 }
 
 #[cfg(test)]
@@ -206,6 +233,20 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_the_proof_can_be_chosen_and_measured_again() -> Result<()> {
+        let again = Choice {
+            trust: true,
+            only: vec!["power".into(), "coverage".into()],
+            tools: vec!["benchbook".into()],
+            again: true,
+            ..Choice::default()
+        };
+        let line = "bench --again --only power,coverage --tool benchbook --trust";
+        assert_eq!(parsed(line)?, Request::Bench(Options::default(), again));
+        Ok(())
+    }
+
+    #[test]
     fn what_is_unknown_is_named() {
         for (line, named) in [
             ("fly", "`fly`"),
@@ -213,6 +254,10 @@ mod tests {
             ("demo --sql", "`--sql`"),
             ("setup -- x", "`--`"),
             ("bench --minutes x", "above 0"),
+            ("bench --sql --again", "belong to `--trust`"),
+            ("bench --trust --only", "`--only` takes words"),
+            ("bench --trust --only power,", "`--only` takes words"),
+            ("bench --trust --tool --again", "`--tool` takes words"),
         ] {
             let message = parsed(line).expect_err(line).to_string();
             assert!(message.contains(named) && message.contains("cargo xtask help"), "{message}");

@@ -2,10 +2,12 @@
 
 use super::ask::Asker;
 use super::ledger::Ledger;
+use super::selection::Selection;
 use super::{same_kernel, schedule, tables};
 use crate::machine;
 use std::fs;
 use std::time::{Duration, Instant};
+use xtask::arguments::Choice;
 use xtask::error::{Named, Result};
 use xtask::process;
 use xtask::workspace::{Ready, cargo};
@@ -13,8 +15,10 @@ use xtask::workspace::{Ready, cargo};
 /// Where the experiments accumulate.
 pub const LEDGER: &str = "datasets/trust.csv";
 
-/// Runs what is missing of the experiments for at most `minutes`, then tells what all of them show.
-pub fn measure(ready: &Ready, minutes: f64) -> Result<String> {
+/// Runs what is missing of the chosen experiments for as long as is given, then tells what all of them show.
+pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
+    let Choice { minutes, only, tools, again, .. } = choice;
+    let selection = Selection::new(only, tools)?;
     let root = &ready.workspace.root;
     let rivals = ready.workspace.target.join("rivals");
     println!("   the rivals are compiled in {}", rivals.display());
@@ -30,12 +34,16 @@ pub fn measure(ready: &Ready, minutes: f64) -> Result<String> {
     };
     let mut ledger = Ledger::open(&root.join(LEDGER), &machine::processors_in_full())?;
     println!("   this machine: {}", ledger.machine());
+    if *again {
+        println!("   {} of its rows are removed, to be measured again", ledger.put_away(&selection)?);
+    }
+    let later = if *again { "run this again without `--again`" } else { "run this again" };
     let end = Instant::now() + Duration::from_secs_f64(60.0 * minutes);
-    let sweeps = same_kernel::left(&ledger);
+    let sweeps = same_kernel::left(&ledger, &selection);
     println!("   {} runs of real kernels against themselves are left", sweeps.len());
     for (number, sweep) in sweeps.iter().enumerate() {
         if Instant::now() > end {
-            println!("   {} of them are for another time: run this again", sweeps.len() - number);
+            println!("   {} of them are for another time: {later}", sweeps.len() - number);
             break;
         }
         for (experiment, answer) in sweep.ask(&asker, root)? {
@@ -43,11 +51,11 @@ pub fn measure(ready: &Ready, minutes: f64) -> Result<String> {
             ledger.append(&experiment, &answer)?;
         }
     }
-    let left = schedule::left(&ledger);
-    println!("   {} experiments are left of the whole, {minutes} minutes are given", left.len());
+    let left = schedule::left(&ledger, &selection);
+    println!("   {} other experiments are left, {minutes} minutes are given", left.len());
     for (number, experiment) in left.iter().enumerate() {
         if Instant::now() + Duration::from_secs_f64(experiment.seconds) > end {
-            println!("   {} of them are for another time: run this again", left.len() - number);
+            println!("   {} of them are for another time: {later}", left.len() - number);
             break;
         }
         let answer = asker.ask(experiment)?;

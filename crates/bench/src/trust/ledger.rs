@@ -1,6 +1,7 @@
 //! The experiments done so far, on any number of machines: one line each, appended as they end.
 
 use super::experiment::{Answer, Experiment, HEADER, cell};
+use super::selection::Selection;
 use crate::machine::in_brief;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -60,6 +61,19 @@ impl Ledger {
         writeln!(self.file, "{}", experiment.line(&answer)).named("write", &self.path)?;
         self.rows.push((experiment.clone(), answer));
         Ok(())
+    }
+
+    /// Takes this machine's rows of the selection out of the file, and says how many they were.
+    ///
+    /// # Errors
+    /// The file cannot be written; it is then as it was.
+    pub fn put_away(&mut self, selection: &Selection) -> Result<usize> {
+        let goes = |(one, answer): &(Experiment, Answer)| selection.takes(one) && self.is_ours(answer);
+        let (gone, kept): (Vec<_>, Vec<_>) = self.rows.iter().cloned().partition(goes);
+        replace(&self.path, &kept)?;
+        self.file = end(&self.path)?;
+        self.rows = kept;
+        Ok(gone.len())
     }
 
     /// Whether this machine has given the answer, in the quiet that it needs.
@@ -197,6 +211,25 @@ mod tests {
         assert_eq!([has(FULL)?, has(NEWER)?], [true, false], "it could be of either");
         assert_eq!(counted(&Ledger::open(&path, OTHER)?), [(FULL, 2)]);
         assert_eq!(counted(&Ledger::open(&path, NEWER)?), [(BRIEF, 1), (FULL, 1)]);
+        fs::remove_file(&path).named("remove", &path)
+    }
+
+    #[test]
+    fn only_what_this_machine_measured_is_put_away() -> Result<()> {
+        let [old, other] = [BRIEF, OTHER].map(|machine| line("power", "benchbook", machine));
+        let (new, tool) = (line("power", "benchbook", FULL), line("power", "tango", FULL));
+        let goal = line("coverage", "benchbook", FULL);
+        let path = file("put-away", &format!("{old}{other}{new}{tool}{goal}"));
+        let mut ledger = Ledger::open(&path, FULL)?;
+        let selection = Selection::new(&["power".to_owned()], &["benchbook".to_owned()])?;
+        assert_eq!(ledger.put_away(&selection)?, 2);
+        let read = || fs::read_to_string(&path).named("read", &path);
+        assert_eq!(read()?, format!("{HEADER}\n{other}{tool}{goal}"));
+        assert!(!ledger.has(&experiment(&new)) && ledger.has(&experiment(&tool)));
+        ledger.append(&experiment(&new), &undecided("x"))?;
+        assert_eq!(read()?.lines().count(), 5, "the answer goes to the file that is there");
+        assert_eq!(ledger.put_away(&Selection::default())?, 3);
+        assert_eq!(read()?, format!("{HEADER}\n{other}"));
         fs::remove_file(&path).named("remove", &path)
     }
 

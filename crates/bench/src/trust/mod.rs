@@ -6,6 +6,7 @@ mod experiment;
 mod ledger;
 mod same_kernel;
 mod schedule;
+mod selection;
 mod tables;
 
 pub use command::measure;

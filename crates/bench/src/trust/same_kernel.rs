@@ -3,6 +3,7 @@
 use super::ask::{Asker, undecided};
 use super::experiment::{Answer, Experiment};
 use super::ledger::Ledger;
+use super::selection::Selection;
 use crate::ask::{answer as parse, number, rows, text};
 use std::collections::BTreeMap;
 use std::fs;
@@ -116,14 +117,14 @@ fn judged(row: &serde_json::Value) -> Answer {
     }
 }
 
-/// The runs that this machine has left, kernels and conditions in turn.
-pub fn left(ledger: &Ledger) -> Vec<Sweep> {
+/// The runs of the selection that this machine has left, kernels and conditions in turn.
+pub fn left(ledger: &Ledger, selection: &Selection) -> Vec<Sweep> {
     let mut sweeps = Vec::new();
     for seed in 1..=RUNS {
         for noisy in [false, true] {
             for (kernel, device) in KERNELS {
                 let sweep = Sweep { kernel, device, noisy, seed };
-                if sweep.experiments().iter().any(|one| !ledger.has(one)) {
+                if sweep.experiments().iter().any(|one| selection.takes(one) && !ledger.has(one)) {
                     sweeps.push(sweep);
                 }
             }
@@ -140,7 +141,8 @@ mod tests {
     fn every_condition_gets_its_comparisons_and_what_is_done_is_not_asked_again() {
         let path = std::env::temp_dir().join(format!("benchbook-same-kernel-{}.csv", std::process::id()));
         let mut ledger = Ledger::open(&path, "cpu").expect("a ledger");
-        let first = left(&ledger);
+        let all = Selection::default();
+        let first = left(&ledger, &all);
         let of = |kernel: &str, noisy: bool| {
             let sweeps = first.iter().filter(|sweep| sweep.kernel == kernel && sweep.noisy == noisy);
             sweeps.flat_map(Sweep::experiments).count()
@@ -150,7 +152,7 @@ mod tests {
         for one in first[0].experiments() {
             ledger.append(&one, &undecided("x")).expect("written");
         }
-        assert_eq!(left(&ledger).len(), first.len() - 1);
+        assert_eq!(left(&ledger, &all).len(), first.len() - 1);
         std::fs::remove_file(&path).expect("removed");
     }
 

@@ -2,6 +2,8 @@
 
 use super::experiment::Experiment;
 use super::ledger::Ledger;
+use super::same_kernel;
+use super::selection::Selection;
 
 /// Every tool that is asked.
 pub const TOOLS: [&str; 4] = ["benchbook", "criterion", "tango", "sequential"];
@@ -39,15 +41,27 @@ fn all() -> Vec<Series> {
     series
 }
 
-/// What this machine has left, the series that is furthest behind first, so that tools take turns all the time.
+/// What experiments are for.
+pub fn goals() -> Vec<String> {
+    let mut goals = vec![same_kernel::GOAL.to_owned()];
+    for Series { experiment, .. } in all() {
+        if !goals.contains(&experiment.goal) {
+            goals.push(experiment.goal);
+        }
+    }
+    goals
+}
+
+/// What this machine has left of the selection, the series that is furthest behind first, so that tools take turns all
+/// the time.
 ///
 /// What a goal is set for comes sooner, so that an early end leaves the least important open.
-pub fn left(ledger: &Ledger) -> Vec<Experiment> {
+pub fn left(ledger: &Ledger, selection: &Selection) -> Vec<Experiment> {
     let mut open: Vec<(f64, usize, Experiment)> = Vec::new();
     for (place, Series { experiment, count }) in all().into_iter().enumerate() {
         for seed in 1..=count {
             let one = Experiment { seed, ..experiment.clone() };
-            if !ledger.has(&one) {
+            if selection.takes(&one) && !ledger.has(&one) {
                 open.push((urgency(&one) * seed as f64 / count as f64, place, one));
             }
         }
@@ -78,7 +92,8 @@ mod tests {
     fn what_is_done_is_not_asked_again_and_tools_take_turns() {
         let path = std::env::temp_dir().join(format!("benchbook-ledger-{}.csv", std::process::id()));
         let mut ledger = Ledger::open(&path, "cpu").expect("a ledger");
-        let first = left(&ledger);
+        let all = Selection::default();
+        let first = left(&ledger, &all);
         for tool in TOOLS {
             let early = first.iter().take(first.len() / 4).filter(|one| one.tool == tool).count();
             assert!(early >= 20, "{tool}: {early}");
@@ -95,7 +110,7 @@ mod tests {
             note: String::new(),
         };
         first.iter().take(10).for_each(|one| ledger.append(one, &answer).expect("written"));
-        let again = |machine| left(&Ledger::open(&path, machine).expect("read again"));
+        let again = |machine| left(&Ledger::open(&path, machine).expect("read again"), &all);
         assert_eq!(again("cpu"), first[10..]);
         assert_eq!(again("other cpu"), first, "another machine has not answered");
         std::fs::remove_file(&path).expect("removed");
