@@ -98,7 +98,7 @@ fn top_left(inputs: &AttentionInputs) -> Tensor<4> {
 /// What the worker says of a planted kernel on a case.
 fn prepare(trap: Trap, device: &str, params: &[(&str, Value)]) -> Reply {
     let mut registry = Registry::default();
-    registry.workload(benchbook_kernels::attention::Attention).implementation(Planted(trap));
+    registry.workload(benchbook_workloads::attention::Attention).implementation(Planted(trap));
     let params = params.iter().fold(Params::default(), |params, (name, value)| params.with(name, value.clone()));
     let case = registry.case("attention", params).unwrap();
     let variant =
@@ -152,6 +152,7 @@ fn burns_own_traps_on_libtorch_are_caught() {
 #[test]
 fn torch_sdpa_is_right_on_every_kind_of_case() {
     let mut registry = Registry::default();
+    benchbook_workloads::register(&mut registry);
     benchbook_kernels::register(&mut registry);
     benchbook_engines::register(&mut registry);
     let sdpa = registry.find_implementation("attention", "torch-sdpa").unwrap();

@@ -8,6 +8,7 @@ use benchbook_measure::Host;
 /// The library's kernels and engines, with whatever `extend` adds.
 pub fn host(extend: impl FnOnce(&mut Registry)) -> Host {
     let mut registry = Registry::default();
+    benchbook_workloads::register(&mut registry);
     benchbook_kernels::register(&mut registry);
     benchbook_engines::register(&mut registry);
     extend(&mut registry);

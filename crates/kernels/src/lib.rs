@@ -1,4 +1,4 @@
-//! Workloads and their implementations on burn, one folder a family, each with its reference.
+//! Implementations on burn, one folder a family.
 //!
 //! Nothing here reads a clock: a kernel is prepared and called, never timed.
 

@@ -1,55 +1,43 @@
-//! The one place that lists what there is.
+//! The one place that lists the implementations.
 
 use benchbook_core::Registry;
+use benchbook_workloads::attention::ring::Layout;
 
-use crate::attention::ring::{Layout, RingSplit, Workers};
+use crate::attention::ring::{RingSplit, Workers};
 use crate::{arithmetic, attention, matmul, memory};
 
-/// Registers every workload and every implementation on burn.
+/// Registers every implementation on burn; their workloads must be registered too.
 pub fn register(registry: &mut Registry) {
     registry
-        .workload(attention::Attention)
         .implementation(attention::Naive)
         .implementation(attention::BurnAttention)
         .implementation(attention::Fused)
-        .workload(attention::gradients::AttentionGradients)
         .implementation(attention::gradients::Autodiff)
         .implementation(attention::gradients::FusedGradients)
-        .workload(attention::paged::PagedAttention)
         .implementation(attention::paged::Gathered)
         .implementation(attention::paged::Paged)
-        .workload(attention::program::ProgrammableAttention)
         .implementation(attention::program::Composed)
         .implementation(attention::program::Closures)
-        .workload(attention::window::WindowAttention)
         .implementation(attention::window::ComposedWindow)
         .implementation(attention::window::FusedWindow)
-        .workload(attention::contextual::ContextualAttention)
         .implementation(attention::contextual::ComposedContextual)
         .implementation(attention::contextual::FusedContextual)
-        .workload(attention::projected::ProjectedAttention)
         .implementation(attention::projected::Chain)
         .implementation(attention::projected::FusedProjected)
-        .workload(attention::ring::RingAttention)
         .implementation(attention::ring::Whole)
         .implementation(RingSplit { by: Workers::Threads, layout: Layout::Contiguous })
         .implementation(RingSplit { by: Workers::Threads, layout: Layout::Zigzag })
         .implementation(RingSplit { by: Workers::Processes, layout: Layout::Contiguous })
         .implementation(RingSplit { by: Workers::Processes, layout: Layout::Zigzag })
-        .workload(attention::sparse::SparseAttention)
         .implementation(attention::sparse::Method::Dense)
         .implementation(attention::sparse::Method::Threshold)
         .implementation(attention::sparse::Method::BlockSparse)
         .implementation(attention::sparse::Method::Learned)
         .implementation(attention::sparse::Method::Adaptive)
-        .workload(matmul::Matmul)
         .implementation(matmul::Burn)
         .implementation(matmul::Tiled)
-        .workload(memory::Copy)
         .implementation(memory::Chunks)
-        .workload(memory::Read)
         .implementation(memory::Sums)
-        .workload(arithmetic::Fma)
         .implementation(arithmetic::Chains);
 }
 

@@ -25,6 +25,7 @@ fn set_threads(threads: usize) -> Result<(), String> {
 
 fn host() -> Host {
     let mut registry = Registry::default();
+    benchbook_workloads::register(&mut registry);
     benchbook_kernels::register(&mut registry);
     benchbook_engines::register(&mut registry);
     let facts = [benchbook_kernels::build_facts(), benchbook_engines::build_facts()].concat();

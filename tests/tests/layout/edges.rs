@@ -22,7 +22,7 @@ const EDGES: [(&str, &[&str]); 20] = [
         "benchbook-first",
         &["benchbook-core", "benchbook-measure", "benchbook-simd", "benchbook-stats", "benchbook-workloads"],
     ),
-    ("benchbook-worker", &["benchbook-measure", "benchbook-kernels", "benchbook-engines"]),
+    ("benchbook-worker", &["benchbook-measure", "benchbook-workloads", "benchbook-kernels", "benchbook-engines"]),
     (
         "benchbook-cli",
         &["benchbook-core", "benchbook-measure", "benchbook-query", "benchbook-report", "benchbook-jupyter"],
@@ -39,6 +39,7 @@ const LIBRARIES: &[&str] = &[
     "benchbook-record",
     "benchbook-query",
     "benchbook-measure",
+    "benchbook-workloads",
     "benchbook-kernels",
     "benchbook-engines",
     "benchbook-report",

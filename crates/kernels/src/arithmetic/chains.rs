@@ -4,12 +4,15 @@ use std::hint::black_box;
 
 use benchbook_core::{DType, Error, HostArray, Implementation, Inputs, Params, Result, Setting, Subject, Support};
 use benchbook_simd::{Isa, multiply_add};
+use benchbook_workloads::roofs::{CHAINS, FACTOR, STEPS, TERM};
 
-use super::workload::{FACTOR, STEPS, TERM};
 use crate::attention::fused_engine;
 
 /// As many independent chains as hide the latency of a multiply-add.
 pub struct Chains;
+
+// A task of the problem is what the kernel keeps in registers.
+const _: () = assert!(CHAINS == benchbook_simd::CHAINS);
 
 impl Implementation for Chains {
     fn name(&self) -> &'static str {

@@ -14,8 +14,6 @@ pub mod ring;
 pub mod sparse;
 pub mod window;
 
-pub use benchbook_workloads::attention::Attention;
-use benchbook_workloads::attention::{reference, sizes};
 pub use burn_attention::BurnAttention;
 pub use custom::custom;
 pub use fused::Fused;

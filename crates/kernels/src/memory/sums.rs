@@ -3,12 +3,16 @@
 use std::hint::black_box;
 
 use benchbook_core::{DType, Error, HostArray, Implementation, Inputs, Params, Result, Setting, Subject, Support};
-use benchbook_simd::{Isa, SUMMED, sums};
+use benchbook_simd::{Isa, sums};
+use benchbook_workloads::roofs::SUMMED;
 
 use crate::attention::fused_engine;
 
 /// Two stretches at a time, asked for ahead.
 pub struct Sums;
+
+// A block of the problem is what the kernel adds up.
+const _: () = assert!(SUMMED == benchbook_simd::SUMMED);
 
 impl Implementation for Sums {
     fn name(&self) -> &'static str {

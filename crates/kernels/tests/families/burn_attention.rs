@@ -1,7 +1,8 @@
 //! Which path burn's attention takes, seen in the last bits of its output.
 
 use benchbook_core::{DType, HostArray, Implementation, Setting, Value, Workload};
-use benchbook_kernels::attention::{Attention, BurnAttention};
+use benchbook_kernels::attention::BurnAttention;
+use benchbook_workloads::attention::Attention;
 use burn::backend::flex::FlexTensor;
 use burn::backend::flex::ops::attention::{attention_flash, attention_naive};
 use burn::tensor::TensorData;

@@ -1,7 +1,8 @@
 //! Matrix multiplication against its reference.
 
 use benchbook_core::{DType, Implementation, Params, Setting, Support, Value, Workload};
-use benchbook_kernels::matmul::{Burn, Matmul, Tiled};
+use benchbook_kernels::matmul::{Burn, Tiled};
+use benchbook_workloads::matmul::Matmul;
 use proptest::prelude::*;
 
 proptest! {
@@ -29,33 +30,5 @@ proptest! {
                 prop_assert!(error <= Matmul.tolerance(&case.params, dtype), "{} on {device} {dtype}: {error}", one.name());
             }
         }
-    }
-}
-
-#[test]
-fn a_known_product() {
-    // [1 2; 3 4] · [5 6; 7 8] = [19 22; 43 50], by hand.
-    let params = Matmul.case(Params::default().with("m", Value::Int(2))).unwrap().params;
-    let mut inputs = Matmul.inputs(&params, 0);
-    inputs.0.get_mut("a").unwrap().data = vec![1.0, 2.0, 3.0, 4.0];
-    inputs.0.get_mut("b").unwrap().data = vec![5.0, 6.0, 7.0, 8.0];
-    assert_eq!(Matmul.reference(&params, &inputs, 0).values, [19.0, 22.0, 43.0, 50.0]);
-    let work = Matmul.work(&params, DType::F32);
-    assert_eq!((work.flops, work.bytes), (16.0, 48.0));
-}
-
-#[test]
-fn sizes_out_of_range_are_refused() {
-    for value in [0, -1, i64::MAX] {
-        let message = Matmul.case(Params::default().with("k", Value::Int(value))).unwrap_err().to_string();
-        assert!(message.contains('k') && message.contains(&value.to_string()), "{message}");
-    }
-}
-
-#[test]
-fn an_error_names_the_parameter_that_was_set() {
-    for value in [Value::Text("wide".into()), Value::Int(0)] {
-        let message = Matmul.case(Params::default().with("m", value)).unwrap_err().to_string();
-        assert!(message.contains("parameter `m`"), "{message}");
     }
 }

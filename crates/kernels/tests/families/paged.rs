@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{DType, Params, Value, Workload};
-use benchbook_kernels::attention::paged::{Gathered, Paged, PagedAttention};
+use benchbook_core::DType;
+use benchbook_kernels::attention::paged::{Gathered, Paged};
 use benchbook_kernels::fused::{Options, Pages, paged_attention};
+use benchbook_workloads::attention::PagedAttention;
 use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 
@@ -29,20 +30,6 @@ proptest! {
 }
 
 #[test]
-fn what_is_lost_follows_from_lengths_and_blocks() {
-    let params = case(
-        &PagedAttention,
-        &[("batch", 1), ("heads", 1), ("kv_heads", 1), ("context", 100), ("head_dim", 2), ("block", 16)],
-    );
-    let figures = PagedAttention.figures(&params, &PagedAttention.inputs(&params, 1));
-    // A hundred keys in seven blocks of sixteen.
-    assert!((figures[0].value - (1.0 - 100.0 / 112.0)).abs() < 1e-12 && figures[0].unit == "share");
-    assert!(figures[1].value.abs() < 1e-12, "the one sequence has the whole context");
-    let work = PagedAttention.work(&params, DType::F32);
-    assert_eq!((work.flops, work.bytes), (800.0, 4.0 * (400.0 + 4.0)));
-}
-
-#[test]
 fn wrong_tables_and_shapes_are_refused_with_their_place() {
     let device = Device::flex();
     let (query, pool) = (Tensor::<4>::ones([2, 4, 1, 8], &device), Tensor::<4>::ones([5, 2, 4, 8], &device));
@@ -60,15 +47,5 @@ fn wrong_tables_and_shapes_are_refused_with_their_place() {
     ] {
         let message = asked(pool, table, lengths).unwrap_err().to_string();
         assert!(message.contains(part) && message.contains("[2, 4, 1, 8]"), "{message}");
-    }
-}
-
-#[test]
-fn impossible_cases_are_refused() {
-    for (name, value, part) in
-        [("block", 5000, "more than context"), ("kv_heads", 3, "does not divide"), ("batch", 0, "not a size")]
-    {
-        let message = PagedAttention.case(Params::default().with(name, Value::Int(value))).unwrap_err().to_string();
-        assert!(message.contains(part), "{message}");
     }
 }

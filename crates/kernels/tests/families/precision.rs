@@ -39,6 +39,7 @@ impl Implementation for InF32<'_> {
 #[test]
 fn arithmetic_in_f32_fails_where_f64_is_asked_for_and_f64_passes() {
     let mut registry = Registry::default();
+    benchbook_workloads::register(&mut registry);
     benchbook_kernels::register(&mut registry);
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for implementation in registry.implementations() {

@@ -3,7 +3,9 @@
 //! Processes need a worker program: the end-to-end tests run them.
 
 use benchbook_core::{DType, Figure, Implementation, Params, Setting, Support, Value, Workload};
-use benchbook_kernels::attention::ring::{Layout, RingAttention, RingSplit, Whole, Workers};
+use benchbook_kernels::attention::ring::{RingSplit, Whole, Workers};
+use benchbook_workloads::attention::RingAttention;
+use benchbook_workloads::attention::ring::Layout;
 use proptest::prelude::*;
 
 use crate::common::{case, wrong};
@@ -83,40 +85,7 @@ fn a_worker_holds_the_same_when_sequence_and_workers_grow_together() {
 }
 
 #[test]
-fn two_million_positions_fit() {
-    let params = params([1, 1, 1 << 21, 16, 32], true);
-    let figures = RingAttention.figures(&params, &Default::default());
-    let (one, whole) = (value(&figures, "worker_bytes_model", false), value(&figures, "whole_bytes_model", false));
-    // Six blocks of 65536 positions and 16 numbers, the logarithms of sums, and a run of 1024 queries.
-    assert_eq!(one, 4.0 * (6.0 * 65_536.0 * 16.0 + 65_536.0 + 1024.0 * 17.0));
-    assert_eq!(whole, 4.0 * 4.0 * 16.0 * f64::from(1 << 21));
-    assert!(32.0 * one < 24.0 * f64::from(1 << 30), "{one} each");
-    assert!(RingAttention.work(&params, DType::F32).flops > 1e14);
-}
-
-#[test]
-fn the_defaults_keep_a_workers_part() {
-    let preset = RingAttention.presets().pop().unwrap();
-    let parts = preset.cases.into_iter().map(|given| {
-        let params = RingAttention.case(given).unwrap().params;
-        params.int("seq") / params.int("workers")
-    });
-    assert!(preset.name == "default" && parts.eq([4096; 4]));
-}
-
-#[test]
-fn impossible_cases_are_refused() {
-    for (sizes, part) in [
-        (vec![("workers", 0)], "not a size"),
-        (vec![("workers", 9), ("seq", 8)], "give 1 to 8"),
-        (vec![("workers", 257)], "give 1 to 256"),
-        (vec![("kv_heads", 3)], "does not divide"),
-        (vec![("seq", 1 << 24)], "10^13"),
-    ] {
-        let params = sizes.iter().fold(Params::default(), |all, (name, size)| all.with(name, Value::Int(*size)));
-        let message = RingAttention.case(params).unwrap_err().to_string();
-        assert!(message.contains(part), "{message}");
-    }
+fn half_precision_is_refused() {
     let params = params([1, 1, 8, 4, 2], true);
     for implementation in [&Whole as &dyn Implementation, &THREADS[0], &PROCESSES] {
         assert!(matches!(implementation.supports("flex", DType::Bf16, &params), Support::No(_)));

@@ -1,10 +1,11 @@
 //! Sparse attention: each way against its own definition, and what it loses against the whole.
 
 use benchbook_core::{DType, Implementation, Params, Setting, Value, Workload};
-use benchbook_kernels::attention::sparse::{Method, SparseAttention};
+use benchbook_kernels::attention::sparse::Method;
+use benchbook_workloads::attention::SparseAttention;
 use proptest::prelude::*;
 
-use crate::common::{case, wrong};
+use crate::common::wrong;
 
 fn sparse(sizes: &[(&str, i64)], sparsity: f64, structure: &str) -> Params {
     let sized = sizes.iter().fold(Params::default(), |all, (name, size)| all.with(name, Value::Int(*size)));
@@ -75,15 +76,4 @@ fn nothing_left_out_loses_nothing_and_more_left_out_loses_more() {
         }
         assert!(lost(0.5) < lost(0.9), "{method:?}");
     }
-}
-
-#[test]
-fn impossible_cases_are_refused() {
-    let message =
-        |name: &str, value: Value| SparseAttention.case(Params::default().with(name, value)).unwrap_err().to_string();
-    assert!(message("sparsity", Value::Float(1.0)).contains("no share"));
-    assert!(message("sparsity", Value::Float(f64::NAN)).contains("NaN"));
-    assert!(message("structure", Value::Text("topic".into())).contains("topics, random"));
-    assert!(message("seq", Value::Int(0)).contains("not a size"));
-    assert_eq!(case(&SparseAttention, &[("seq", 100)]).size("seq"), 100);
 }

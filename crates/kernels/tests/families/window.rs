@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{Params, Value, Workload};
-use benchbook_kernels::attention::window::{ComposedWindow, FusedWindow, WindowAttention};
+use benchbook_kernels::attention::window::{ComposedWindow, FusedWindow};
 use benchbook_kernels::fused::{Options, Rotary, rotary_attention};
+use benchbook_workloads::attention::WindowAttention;
 use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 
@@ -26,20 +26,7 @@ proptest! {
 }
 
 #[test]
-fn the_share_that_is_seen_follows_from_the_window() {
-    let share = |window: i64| {
-        let sizes = [("batch", 1), ("heads", 1), ("kv_heads", 1), ("seq", 8), ("head_dim", 4), ("window_size", window)];
-        let params = case(&WindowAttention, &sizes);
-        64.0 * WindowAttention.figures(&params, &WindowAttention.inputs(&params, 1))[0].value
-    };
-    // One key each; one, then two; all that causality leaves.
-    assert_eq!((share(1), share(2), share(8), share(100)), (8.0, 15.0, 36.0, 36.0));
-}
-
-#[test]
 fn what_does_not_fit_is_refused() {
-    let odd = WindowAttention.case(Params::default().with("head_dim", Value::Int(7))).unwrap_err().to_string();
-    assert!(odd.contains("odd"), "{odd}");
     let device = Device::flex();
     let of = |seq: usize| Tensor::<4>::ones([1, 2, seq, 8], &device);
     let rotary = Arc::new(Rotary::new(10, 8, 10_000.0).unwrap());

@@ -1,7 +1,23 @@
-//! Scaled dot-product attention: the problem, and what its relatives share with it.
+//! Attention: scaled dot-product attention, its relatives, and what their references share.
 
+mod contextual;
+mod gradients;
+mod paged;
+pub mod program;
+mod projected;
 pub mod reference;
-pub mod sizes;
-mod workload;
+pub mod ring;
+mod sdpa;
+mod sizes;
+mod sparse;
+pub mod window;
 
-pub use workload::Attention;
+pub use contextual::ContextualAttention;
+pub use gradients::AttentionGradients;
+pub use paged::PagedAttention;
+pub use program::ProgrammableAttention;
+pub use projected::ProjectedAttention;
+pub use ring::RingAttention;
+pub use sdpa::Attention;
+pub use sparse::SparseAttention;
+pub use window::WindowAttention;

@@ -3,10 +3,7 @@
 mod composed;
 mod inputs;
 mod kernel;
-mod reference;
-mod workload;
 
 pub use composed::ComposedContextual;
 pub use inputs::ContextualInputs;
 pub use kernel::FusedContextual;
-pub use workload::ContextualAttention;

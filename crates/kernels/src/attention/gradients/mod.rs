@@ -3,10 +3,7 @@
 mod autodiff;
 mod fused;
 mod inputs;
-mod reference;
-mod workload;
 
 pub use autodiff::Autodiff;
 pub use fused::FusedGradients;
 pub use inputs::GradientInputs;
-pub use workload::AttentionGradients;

@@ -1,10 +1,10 @@
 //! Programs as operations on whole score matrices.
 
 use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject};
+use benchbook_workloads::attention::program::{CAP, seen, slope};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
-use super::programs::{CAP, seen, slope};
 use crate::subject::{NamedInputs, Rows};
 use crate::tensor::{upload, upload_numbers};
 use crate::{CPU_DEVICES, TensorSubject, matmul, open};

@@ -3,9 +3,6 @@
 mod closures;
 mod composed;
 mod programs;
-mod reference;
-mod workload;
 
 pub use closures::Closures;
 pub use composed::Composed;
-pub use workload::ProgrammableAttention;

@@ -4,36 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use benchbook_core::Params;
+use benchbook_workloads::attention::program::{CAP, document, slope};
 
 use crate::fused::{Place, Program, WithTiles};
-
-/// Names of the programs.
-pub const NAMES: [&str; 3] = ["alibi", "softcap", "document"];
-
-/// The bound of `softcap`, as Gemma 2's (arXiv 2408.00118, section 2).
-pub const CAP: f32 = 20.0;
-
-/// Documents that are packed into a sequence, of equal length but for the last.
-pub const DOCUMENTS: usize = 4;
-
-/// The slope of ALiBi for a head: 2^(−8 (head + 1) / heads) (Press et al., arXiv 2108.12409, section 3).
-pub fn slope(head: usize, heads: usize) -> f64 {
-    (-8.0 * (head + 1) as f64 / heads as f64).exp2()
-}
-
-/// The document that a position belongs to.
-pub fn document(position: usize, seq: usize) -> usize {
-    position / seq.div_ceil(DOCUMENTS)
-}
-
-/// Whether a query sees a key: `alibi` and `document` are causal, a document sees nothing of another.
-pub fn seen(program: &str, query: usize, key: usize, seq: usize) -> bool {
-    match program {
-        "alibi" => key <= query,
-        "document" => key <= query && document(key, seq) == document(query, seq),
-        _ => true,
-    }
-}
 
 /// The program of a case.
 pub fn program(params: &Params) -> Arc<dyn Program> {

@@ -1,6 +1,7 @@
 //! All workers of a ring, as their subject sees them.
 
-use super::layout::{Ring, place};
+use benchbook_workloads::attention::ring::{Ring, place};
+
 use super::order::{Broken, Order, Reply, Used, Which};
 
 /// Rows of an input that are written at once.

@@ -3,11 +3,9 @@
 mod crew;
 mod folder;
 mod held;
-mod layout;
 mod member;
 mod memory;
 mod merge;
-mod model;
 mod order;
 mod processes;
 mod program;
@@ -19,10 +17,7 @@ mod subject;
 mod threads;
 mod whole;
 mod wire;
-mod workload;
 
-pub use layout::Layout;
 pub use member::member_main;
 pub use split::{RingSplit, Workers};
 pub use whole::Whole;
-pub use workload::RingAttention;

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use benchbook_workloads::attention::ring::Ring;
+
 use super::crew::{Crew, Hand};
 use super::folder::Folder;
-use super::layout::Ring;
 use super::order::{Broken, Order, Reply};
 use super::program::WORD;
 use super::shard::Input;

@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use benchbook_simd::{Attend, Heads, Isa, attention_with_sums};
+use benchbook_workloads::attention::ring::{QUERIES, Ring};
 
 use super::held::bytes;
-use super::layout::Ring;
 use super::merge::merge;
-use super::model::QUERIES;
 use super::order::{Broken, Which};
 
 /// What one worker owns. Every buffer has room for the longest shard.

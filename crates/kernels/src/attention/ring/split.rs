@@ -1,11 +1,10 @@
 //! Ring attention by threads and by processes.
 
 use benchbook_core::{DType, Error, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_workloads::attention::ring::{Layout, Ring, cut, ring};
 
-use super::layout::{Layout, Ring, cut};
 use super::shard::Input;
 use super::subject::RingSubject;
-use super::workload::ring;
 use super::{processes, program, threads};
 use crate::attention::fused_engine;
 

@@ -1,9 +1,9 @@
 //! A ring as a thing to time.
 
 use benchbook_core::{Error, Figure, HostArray, Result, Subject};
+use benchbook_workloads::attention::ring::Ring;
 
 use super::crew::{Crew, Hand};
-use super::layout::Ring;
 use super::order::{Used, Which};
 
 /// Lets all workers compute, on one copy of the inputs after the other.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
+use benchbook_workloads::attention::ring::Ring;
+
 use super::crew::{Crew, Hand};
 use super::held::{Held, bytes};
-use super::layout::Ring;
 use super::order::{Broken, Order, Reply, Used};
 use super::round::{Link, serve};
 use super::shard::{Input, Shard};
@@ -113,8 +114,8 @@ impl Link for Channels {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layout::Layout;
-    use super::super::model::worker_bytes;
+    use benchbook_workloads::attention::ring::{Layout, worker_bytes};
+
     use super::super::order::Which;
     use super::*;
 

@@ -2,7 +2,8 @@
 
 use std::io::{self, Error, Read, Write};
 
-use super::layout::{Layout, Ring};
+use benchbook_workloads::attention::ring::{Layout, Ring};
+
 use super::order::{Broken, Order, Reply, Used, Which};
 
 /// The first word of a worker that is ready; a program that does not begin with it is none, or of another version.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use benchbook_core::{HostArray, Params, Value};
+use benchbook_core::{HostArray, Params, Value, Workload};
 use benchbook_simd::Heads;
+use benchbook_workloads::attention::SparseAttention;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::inputs::sparse_inputs;
 use super::room::{BLOCK, POOLS, Room};
 
 /// Positions of a training sequence.
@@ -73,7 +73,7 @@ impl Gate {
 fn sequence(params: &Params, seed: u64, device: &Device) -> [Tensor<3>; 3] {
     let (h, d, blocks) = (params.size("heads"), params.size("head_dim"), SEQ / BLOCK);
     let params = params.clone().with("batch", Value::Int(1)).with("seq", Value::Int(SEQ as i64));
-    let inputs = sparse_inputs(&params, seed);
+    let inputs = SparseAttention.inputs(&params, seed);
     let (query, key) = (inputs.get("query"), inputs.get("key"));
     let mut room = Room::default();
     let heads = Heads { batch: 1, heads: h, kv_heads: h, seq_q: SEQ, seq_kv: SEQ, head_dim: d };

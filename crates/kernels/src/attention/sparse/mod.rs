@@ -3,12 +3,9 @@
 mod blocks;
 mod gate;
 mod implementations;
-mod inputs;
 mod kernel;
 mod reference;
 mod room;
 mod threshold;
-mod workload;
 
 pub use implementations::Method;
-pub use workload::SparseAttention;

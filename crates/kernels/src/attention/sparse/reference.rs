@@ -1,6 +1,7 @@
 //! What each way of leaving scores out must give, by plain loops in `f64`, from its definition.
 
 use benchbook_core::{Inputs, Params, Reference, sample_rows};
+use benchbook_workloads::attention::reference::{average, dot};
 use rayon::prelude::*;
 
 use super::blocks::count_kept;
@@ -8,7 +9,6 @@ use super::gate::Gate;
 use super::implementations::Method;
 use super::room::BLOCK;
 use super::threshold::deviations;
-use crate::attention::reference::{average, dot};
 
 /// Multiply-adds spent on a reference at most; above it, a seeded subset of rows is computed.
 const BUDGET: usize = 1 << 27;

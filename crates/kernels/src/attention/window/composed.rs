@@ -1,10 +1,10 @@
 //! Rotation and window as tensor operations.
 
 use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject};
+use benchbook_workloads::attention::window::BASE;
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 
 use super::WindowInputs;
-use super::workload::BASE;
 use crate::attention::AttentionInputs;
 use crate::attention::naive::{self, attend};
 use crate::subject::{NamedInputs, Rows};

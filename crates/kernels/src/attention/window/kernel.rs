@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use benchbook_core::{DType, Error, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_workloads::attention::window::BASE;
 use burn::tensor::Tensor;
 
 use super::WindowInputs;
-use super::workload::BASE;
 use crate::attention::fused_engine;
 use crate::fused::Rotary;
 use crate::subject::{NamedInputs, Rows};

@@ -1,11 +1,11 @@
-//! The problem: attention of a sequence to itself, from its positions to what becomes of them.
+//! Attention with the projections around it: of a sequence to itself, from its positions to what becomes of them.
 
 use benchbook_core::{
-    DType, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
+    DType, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload, sample_rows,
 };
+use rayon::prelude::*;
 
-use super::reference::projected_rows;
-use crate::attention::sizes::{check_kv_heads, check_scores, check_sizes, follow, wrong};
+use super::sizes::{check_kv_heads, check_scores, check_sizes, follow, wrong};
 
 /// Multi-head attention with its projections (Vaswani et al., arXiv 1706.03762, section 3.2.2), without biases:
 /// y = Attention(x W_q, x W_k, x W_v) W_out.
@@ -110,7 +110,7 @@ impl Workload for ProjectedAttention {
     }
 
     fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
-        crate::matmul::tolerance(dtype)
+        crate::tolerance(dtype)
     }
 
     fn figures(&self, params: &Params, _inputs: &Inputs) -> Vec<Figure> {
@@ -126,4 +126,74 @@ fn operations(params: &Params) -> [f64; 2] {
     // Position i sees i + 1 of them.
     let pairs = if params.flag("causal") { seq * (seq + 1.0) / 2.0 } else { seq * seq };
     [4.0 * batch * seq * hidden * (hidden + kv), 4.0 * batch * hidden * pairs]
+}
+
+/// Multiply-adds spent on keys and values, and as many on rows; above it, seeded subsets of sequences and of their rows are
+/// computed.
+const BUDGET: usize = 1 << 27;
+
+/// Rows of the right answer; a row is one position of one sequence.
+///
+/// A row needs the keys and values of its whole sequence, which cost seq · hidden · kv_heads · head_dim twice: those of the
+/// first and the last sequence are always computed.
+fn projected_rows(params: &Params, inputs: &Inputs, seed: u64) -> Reference {
+    let [batch, heads, kv_heads, seq, d] =
+        ["batch", "heads", "kv_heads", "seq", "head_dim"].map(|name| params.size(name));
+    let (hidden, kv) = (heads * d, kv_heads * d);
+    let of = |name: &str| &inputs.get(name).data[..];
+    let input = of("input");
+    let sequences = sample_rows(batch, (BUDGET / (2 * seq * hidden * kv)).max(1), seed);
+    let limit = (BUDGET / (2 * hidden * (hidden + seq))).max(16);
+    let rows: Vec<usize> = sample_rows(sequences.len() * seq, limit, seed);
+
+    // Of the sequences that were chosen, one after another: `[sequences, seq, kv_heads, head_dim]`.
+    let project = |weights: &[f32]| -> Vec<f64> {
+        let one = |at: usize| {
+            let row = sequences[at / seq] * seq + at % seq;
+            times(input[row * hidden..][..hidden].iter().map(|x| f64::from(*x)), weights, kv)
+        };
+        (0..sequences.len() * seq).into_par_iter().flat_map_iter(one).collect()
+    };
+    let (keys, values) = (project(of("w_key")), project(of("w_value")));
+
+    let one = |at: &usize| -> Vec<f64> {
+        let (sequence, i) = (at / seq, at % seq);
+        let row = sequences[sequence] * seq + i;
+        let query = times(input[row * hidden..][..hidden].iter().map(|x| f64::from(*x)), of("w_query"), hidden);
+        let seen = if params.flag("causal") { i + 1 } else { seq };
+        let gathered = query.chunks_exact(d).enumerate().flat_map(|(head, query)| {
+            let place = |j: usize| (sequence * seq + j) * kv + head / (heads / kv_heads) * d;
+            let score = |j: usize| {
+                let pairs = query.iter().zip(&keys[place(j)..]);
+                pairs.map(|(query, key)| query * key).sum::<f64>() / (d as f64).sqrt()
+            };
+            let scores: Vec<f64> = (0..seen).map(score).collect();
+            average(&scores, d, |j| &values[place(j)..])
+        });
+        times(gathered, of("w_out"), hidden)
+    };
+    let found = rows.par_iter().flat_map_iter(one).collect();
+    let rows = rows.into_iter().map(|at| sequences[at / seq] * seq + at % seq).collect();
+    Reference { shape: vec![batch, seq, hidden], rows, values: found }
+}
+
+/// A row times `weights` `[_, columns]`.
+fn times(row: impl Iterator<Item = f64>, weights: &[f32], columns: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; columns];
+    for (left, right) in row.zip(weights.chunks_exact(columns)) {
+        sums.iter_mut().zip(right).for_each(|(sum, right)| *sum += left * f64::from(*right));
+    }
+    sums
+}
+
+/// Values weighted by the softmax of their scores: `value(j)` begins with the `head_dim` numbers of value `j`.
+fn average<'a>(scores: &[f64], head_dim: usize, value: impl Fn(usize) -> &'a [f64]) -> Vec<f64> {
+    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = scores.iter().map(|score| (score - largest).exp()).sum();
+    let mut sums = vec![0.0; head_dim];
+    for (j, score) in scores.iter().enumerate() {
+        let weight = (score - largest).exp() / total;
+        sums.iter_mut().zip(value(j)).for_each(|(sum, number)| *sum += weight * number);
+    }
+    sums
 }

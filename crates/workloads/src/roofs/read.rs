@@ -1,15 +1,17 @@
-//! The problem: numbers that are read.
+//! What memory gives at best: numbers that are read.
 
 use benchbook_core::{
     DType, Error, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
 };
-use benchbook_simd::SUMMED;
 
 /// The sums of a buffer's blocks, which need every number once: the bytes a second that a kernel of this working set can read
 /// at best, from whichever cache holds it.
 ///
 /// Input: `from` `[blocks, 16384]`. Result: `[blocks]`.
 pub struct Read;
+
+/// Numbers of a block.
+pub const SUMMED: usize = 16_384;
 
 /// KiB of a block of `f32`.
 const BLOCK: i64 = SUMMED as i64 / 256;

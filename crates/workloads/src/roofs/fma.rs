@@ -1,15 +1,17 @@
-//! The problem: multiply-adds, and nothing else.
+//! What arithmetic gives at best: multiply-adds, and nothing else.
 
 use benchbook_core::{
     DType, Error, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
 };
-use benchbook_simd::CHAINS;
 
 /// Chains of multiply-adds `x = x · factor + term` that never leave their registers: the operations a second that other
 /// kernels can reach at best (the roof of Williams et al., "Roofline", CACM 52(4), 2009, section 3).
 ///
 /// Input: `from` `[tasks, 384]`.
 pub struct Fma;
+
+/// Chains of a task.
+pub const CHAINS: usize = 384;
 
 /// Steps of a chain.
 pub const STEPS: usize = 4096;
@@ -73,7 +75,7 @@ impl Workload for Fma {
     /// Each of 4,096 steps rounds by half a unit in the last place at most.
     fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
         match dtype {
-            DType::F64 => crate::matmul::tolerance(dtype),
+            DType::F64 => crate::tolerance(dtype),
             _ => STEPS as f64 * f64::from(f32::EPSILON) / 2.0,
         }
     }

@@ -1,4 +1,4 @@
-//! The problem: a copy.
+//! What memory gives at best where it is also written: a copy.
 
 use benchbook_core::{
     DType, Error, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload, sample_rows,

@@ -1,10 +1,9 @@
-//! The problem: attention, of which only a share of the scores may be computed.
+//! Sparse attention: only a share of the scores may be computed.
 
-use benchbook_core::{DType, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload};
+use benchbook_core::{DType, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload};
 
-use super::inputs::{STRUCTURES, sparse_inputs};
-use crate::attention::reference::attention_rows;
-use crate::attention::sizes::{check_scores, check_sizes, wrong};
+use super::reference::attention_rows;
+use super::sizes::{check_scores, check_sizes, wrong};
 
 /// Attention `[batch, heads, seq, head_dim]` to every key, and a share of the scores that an implementation should leave
 /// out.
@@ -16,6 +15,18 @@ use crate::attention::sizes::{check_scores, check_sizes, wrong};
 pub struct SparseAttention;
 
 const SIZES: [&str; 4] = ["batch", "heads", "seq", "head_dim"];
+
+/// What inputs are made of.
+const STRUCTURES: [&str; 2] = ["topics", "random"];
+
+/// Topics of a head.
+const TOPICS: usize = 16;
+
+/// Positions that a topic lasts: no multiple of a block, so that blocks are mixed.
+const STRETCH: usize = 96;
+
+/// How much of a query or key is its topic, beside noise of variance 1.
+const SHARE: f32 = 0.8;
 
 impl Workload for SparseAttention {
     fn name(&self) -> &'static str {
@@ -69,8 +80,23 @@ impl Workload for SparseAttention {
         format!("{structure} b{batch} h{heads} s{seq} d{head_dim} {sparsity} % out")
     }
 
+    /// Noise, plus a topic in the structure `topics`.
     fn inputs(&self, params: &Params, seed: u64) -> Inputs {
-        sparse_inputs(params, seed)
+        let [batch, heads, seq, d] = SIZES.map(|name| params.size(name));
+        let shape = vec![batch, heads, seq, d];
+        let mut inputs = Inputs::default();
+        for (stream, name) in ["query", "key", "value"].into_iter().enumerate() {
+            inputs.0.insert(name, HostArray::normal(shape.clone(), seed, stream as u64 + 1));
+        }
+        if params.text("structure") == "topics" {
+            let topics = HostArray::normal(vec![batch * heads, TOPICS, d], seed, 4);
+            for name in ["query", "key"] {
+                if let Some(array) = inputs.0.get_mut(name) {
+                    add_topics(array, &topics, seq, d);
+                }
+            }
+        }
+        inputs
     }
 
     fn reference(&self, params: &Params, inputs: &Inputs, seed: u64) -> Reference {
@@ -89,6 +115,16 @@ impl Workload for SparseAttention {
     }
 
     fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
-        crate::matmul::tolerance(dtype)
+        crate::tolerance(dtype)
+    }
+}
+
+fn add_topics(array: &mut HostArray, topics: &HostArray, seq: usize, d: usize) {
+    for (row, numbers) in array.data.chunks_exact_mut(d).enumerate() {
+        let (unit, position) = (row / seq, row % seq);
+        // Seven and sixteen share no factor: every topic comes back, far from where it was.
+        let topic = position / STRETCH * 7 % TOPICS;
+        let of_topic = &topics.data[(unit * TOPICS + topic) * d..];
+        numbers.iter_mut().zip(of_topic).for_each(|(number, topic)| *number += SHARE * topic);
     }
 }

@@ -1,0 +1,24 @@
+//! The one place that lists the problems.
+
+use benchbook_core::Registry;
+
+use crate::matmul::Matmul;
+use crate::{attention, roofs};
+
+/// Registers every workload.
+pub fn register(registry: &mut Registry) {
+    registry
+        .workload(attention::Attention)
+        .workload(attention::AttentionGradients)
+        .workload(attention::PagedAttention)
+        .workload(attention::ProgrammableAttention)
+        .workload(attention::WindowAttention)
+        .workload(attention::ContextualAttention)
+        .workload(attention::ProjectedAttention)
+        .workload(attention::RingAttention)
+        .workload(attention::SparseAttention)
+        .workload(Matmul)
+        .workload(roofs::Copy)
+        .workload(roofs::Read)
+        .workload(roofs::Fma);
+}

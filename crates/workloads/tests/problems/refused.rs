@@ -1,0 +1,75 @@
+//! What no workload takes, with the reason.
+
+use benchbook_core::{Params, Value, Workload};
+use benchbook_workloads::attention::{
+    Attention, ContextualAttention, PagedAttention, ProgrammableAttention, ProjectedAttention, RingAttention,
+    SparseAttention, WindowAttention,
+};
+use benchbook_workloads::matmul::Matmul;
+use benchbook_workloads::roofs;
+
+fn int(name: &str, value: i64) -> Params {
+    Params::default().with(name, Value::Int(value))
+}
+
+fn text(name: &str, value: &str) -> Params {
+    Params::default().with(name, Value::Text(value.into()))
+}
+
+/// Asks for a case that is impossible; every one of `parts` must stand in the reason.
+#[track_caller]
+fn refused(workload: &dyn Workload, given: Params, parts: &[&str]) {
+    let message = workload.case(given.clone()).unwrap_err().to_string();
+    assert!(parts.iter().all(|part| message.contains(part)), "{} {given}: {message}", workload.name());
+}
+
+#[test]
+fn attention() {
+    refused(&Attention, int("heads", 0), &["heads"]);
+    refused(&Attention, int("heads", -8), &["-8"]);
+    refused(&Attention, int("kv_heads", 3), &["3 does not divide heads 8"]);
+    let fewer_keys = int("seq_q", 64).with("seq_kv", Value::Int(32)).with("causal", Value::Bool(true));
+    refused(&Attention, fewer_keys, &["64 queries"]);
+    refused(&Attention, int("head_dimm", 64), &["head_dim"]);
+    refused(&Attention, Params::default().with("seq_q", Value::Float(1.5)), &["`1.5` is not a whole number"]);
+    refused(&Attention, int("seq_q", 1 << 24).with("seq_kv", Value::Int(1 << 24)), &["10^13"]);
+    refused(&Attention, int("seq_q", i64::MAX), &["not a size"]);
+}
+
+#[test]
+fn relatives_of_attention() {
+    refused(&ContextualAttention, int("positions", 0), &["0 is not a size"]);
+    refused(&ContextualAttention, int("kv_heads", 3), &["does not divide"]);
+    refused(&PagedAttention, int("block", 5000), &["more than context"]);
+    refused(&PagedAttention, int("kv_heads", 3), &["does not divide"]);
+    refused(&PagedAttention, int("batch", 0), &["not a size"]);
+    refused(&ProgrammableAttention, text("program", "alibbi"), &["alibbi", "alibi, softcap, document"]);
+    refused(&ProgrammableAttention, int("seq", 0), &["not a size"]);
+    refused(&ProjectedAttention, int("seq", 0), &["not a size"]);
+    refused(&ProjectedAttention, int("kv_heads", 3), &["does not divide"]);
+    refused(&ProjectedAttention, int("head_dim", 5000), &["heads × head_dim is 40000"]);
+    refused(&RingAttention, int("workers", 0), &["not a size"]);
+    refused(&RingAttention, int("workers", 9).with("seq", Value::Int(8)), &["give 1 to 8"]);
+    refused(&RingAttention, int("workers", 257), &["give 1 to 256"]);
+    refused(&RingAttention, int("kv_heads", 3), &["does not divide"]);
+    refused(&RingAttention, int("seq", 1 << 24), &["10^13"]);
+    for (share, part) in [(1.0, "no share"), (f64::NAN, "NaN")] {
+        refused(&SparseAttention, Params::default().with("sparsity", Value::Float(share)), &[part]);
+    }
+    refused(&SparseAttention, text("structure", "topic"), &["topics, random"]);
+    refused(&SparseAttention, int("seq", 0), &["not a size"]);
+    refused(&WindowAttention, int("head_dim", 7), &["odd"]);
+}
+
+#[test]
+fn products_and_roofs() {
+    for value in [0, -1, i64::MAX] {
+        refused(&Matmul, int("k", value), &["k", &value.to_string()]);
+    }
+    // Others follow it: the error names what was given.
+    refused(&Matmul, text("m", "wide"), &["parameter `m`"]);
+    refused(&Matmul, int("m", 0), &["parameter `m`"]);
+    refused(&roofs::Copy, int("mib", 0), &["not a size"]);
+    refused(&roofs::Read, int("kib", 65), &["not a size"]);
+    refused(&roofs::Fma, int("tasks", 0), &["not a size"]);
+}
