@@ -8,7 +8,6 @@ use benchbook_tests::Bench;
 fn registry() -> Registry {
     let mut registry = Registry::default();
     benchbook_workloads::register(&mut registry);
-    benchbook_kernels::register(&mut registry);
     benchbook_engines::register(&mut registry);
     registry
 }

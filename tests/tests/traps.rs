@@ -7,8 +7,8 @@ use benchbook_core::{
     CacheRegime, DType, HostArray, Implementation, Inputs, Params, Registry, Result, Setting, Subject, Support, Value,
     Variant,
 };
-use benchbook_kernels::attention::AttentionInputs;
-use benchbook_kernels::{TensorSubject, open};
+use benchbook_engines::flex::attention::AttentionInputs;
+use benchbook_engines::flex::{TensorSubject, open};
 use benchbook_measure::{Executor, Host, InProcess};
 use burn::tensor::Tensor;
 use burn::tensor::module::attention;
@@ -153,7 +153,6 @@ fn burns_own_traps_on_libtorch_are_caught() {
 fn torch_sdpa_is_right_on_every_kind_of_case() {
     let mut registry = Registry::default();
     benchbook_workloads::register(&mut registry);
-    benchbook_kernels::register(&mut registry);
     benchbook_engines::register(&mut registry);
     let sdpa = registry.find_implementation("attention", "torch-sdpa").unwrap();
     let grouped = [("kv_heads", Value::Int(2)), ("seq_q", Value::Int(33))];

@@ -9,31 +9,22 @@ use benchbook_measure::Host;
 pub fn host(extend: impl FnOnce(&mut Registry)) -> Host {
     let mut registry = Registry::default();
     benchbook_workloads::register(&mut registry);
-    benchbook_kernels::register(&mut registry);
     benchbook_engines::register(&mut registry);
     extend(&mut registry);
-    let facts = [benchbook_kernels::build_facts(), benchbook_engines::build_facts()].concat();
-    Host::new(registry, probe, facts, benchbook_engines::thread_pools).with_settle(benchbook_engines::settle)
-}
-
-/// Why a device cannot be used here.
-fn probe(device: &str) -> Option<String> {
-    benchbook_kernels::probe(device).or_else(|| benchbook_engines::probe(device))
+    let facts = benchbook_engines::build_facts();
+    Host::new(registry, benchbook_engines::probe, facts, benchbook_engines::thread_pools)
+        .with_settle(benchbook_engines::settle)
 }
 
 /// The `main` of a worker program with kernels of your own beside the library's.
 ///
 /// Point `BENCHBOOK_WORKER` at the program, and `benchbook run` measures them in fresh processes.
 pub fn worker_main(extend: impl FnOnce(&mut Registry)) -> ExitCode {
-    if let Some(code) = benchbook_kernels::attention::ring::member_main() {
+    if let Some(code) = benchbook_engines::ring::member_main() {
         return code;
     }
-    let set_threads = |threads| {
-        benchbook_engines::set_threads(threads);
-        benchbook_kernels::set_threads(threads)
-    };
     benchbook_engines::own_process();
-    benchbook_measure::worker_main(set_threads, || host(extend))
+    benchbook_measure::worker_main(benchbook_engines::set_threads, || host(extend))
 }
 
 #[cfg(test)]

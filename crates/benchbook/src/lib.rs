@@ -16,7 +16,7 @@ mod run;
 
 pub use arrow;
 pub use benchbook_core as core;
-pub use benchbook_kernels as kernels;
+pub use benchbook_engines::flex as kernels;
 pub use benchbook_measure as measure;
 pub use benchbook_query as query;
 pub use benchbook_record as record;

@@ -53,8 +53,7 @@ impl Lab {
         let budget_start_ns = clock::now_ns();
         plan.check()?;
         let threads = plan.threads.unwrap_or_else(rayon::current_num_threads);
-        benchbook_kernels::set_threads(threads).map_err(benchbook_core::Error::Plan)?;
-        benchbook_engines::set_threads(threads);
+        benchbook_engines::set_threads(threads).map_err(benchbook_core::Error::Plan)?;
         // One process is one replicate, however many are asked for.
         let plan = Plan { replicates: 1, half_width: None, ..as_asked(plan) };
         let mut here = self.here.clone();

@@ -1,8 +1,8 @@
 //! What a notebook's first cell imports.
 
 pub use benchbook_core::{CacheRegime, CaseSpec, DType, Params, Plan, Registry, Value};
-pub use benchbook_kernels::attention::AttentionInputs;
-pub use benchbook_kernels::{attention, matmul};
+pub use benchbook_engines::flex::attention::AttentionInputs;
+pub use benchbook_engines::flex::{attention, matmul};
 pub use benchbook_query::Answer;
 pub use benchbook_report::charts::Figure;
 pub use benchbook_report::{By, Comparison};

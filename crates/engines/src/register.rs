@@ -1,45 +1,79 @@
-//! The one place that lists the engines.
+//! The one place that lists the engines and their implementations.
 
 use benchbook_core::Registry;
+use benchbook_workloads::attention::ring::Layout;
+
+use crate::flex::{self, arithmetic, attention, matmul, memory};
+#[cfg(feature = "libtorch")]
+use crate::libtorch;
+use crate::ring::{RingSplit, Workers};
 
 /// Registers every engine's implementations; their workloads must be registered too.
 pub fn register(registry: &mut Registry) {
+    registry
+        .implementation(attention::Naive)
+        .implementation(attention::BurnAttention)
+        .implementation(attention::Fused)
+        .implementation(attention::gradients::Autodiff)
+        .implementation(attention::gradients::FusedGradients)
+        .implementation(attention::paged::Gathered)
+        .implementation(attention::paged::Paged)
+        .implementation(attention::program::Composed)
+        .implementation(attention::program::Closures)
+        .implementation(attention::window::ComposedWindow)
+        .implementation(attention::window::FusedWindow)
+        .implementation(attention::contextual::ComposedContextual)
+        .implementation(attention::contextual::FusedContextual)
+        .implementation(attention::projected::Chain)
+        .implementation(attention::projected::FusedProjected)
+        .implementation(attention::Whole)
+        .implementation(RingSplit { by: Workers::Threads, layout: Layout::Contiguous })
+        .implementation(RingSplit { by: Workers::Threads, layout: Layout::Zigzag })
+        .implementation(RingSplit { by: Workers::Processes, layout: Layout::Contiguous })
+        .implementation(RingSplit { by: Workers::Processes, layout: Layout::Zigzag })
+        .implementation(attention::sparse::Method::Dense)
+        .implementation(attention::sparse::Method::Threshold)
+        .implementation(attention::sparse::Method::BlockSparse)
+        .implementation(attention::sparse::Method::Learned)
+        .implementation(attention::sparse::Method::Adaptive)
+        .implementation(matmul::Burn)
+        .implementation(matmul::Tiled)
+        .implementation(memory::Chunks)
+        .implementation(memory::Sums)
+        .implementation(arithmetic::Chains);
     #[cfg(feature = "libtorch")]
     registry
-        .implementation(crate::libtorch::SDPA)
-        .implementation(crate::libtorch::SDPA_GRADIENTS)
-        .implementation(crate::libtorch::SDPA_PAGED)
-        .implementation(crate::libtorch::SDPA_PROGRAM)
-        .implementation(crate::libtorch::SDPA_PROJECTED)
-        .implementation(crate::libtorch::SDPA_WINDOW)
-        .implementation(crate::libtorch::MM);
-    #[cfg(not(feature = "libtorch"))]
-    let _ = registry;
+        .implementation(libtorch::SDPA)
+        .implementation(libtorch::SDPA_GRADIENTS)
+        .implementation(libtorch::SDPA_PAGED)
+        .implementation(libtorch::SDPA_PROGRAM)
+        .implementation(libtorch::SDPA_PROJECTED)
+        .implementation(libtorch::SDPA_WINDOW)
+        .implementation(libtorch::MM);
 }
 
 /// Gives every engine's thread pool this many threads.
-pub fn set_threads(threads: usize) {
+///
+/// # Errors
+/// A pool has already been started with another number.
+pub fn set_threads(threads: usize) -> Result<(), String> {
     #[cfg(feature = "libtorch")]
-    crate::libtorch::set_threads(threads);
-    #[cfg(not(feature = "libtorch"))]
-    let _ = threads;
+    libtorch::set_threads(threads);
+    flex::set_threads(threads)
 }
 
 /// Says that this process serves one variant alone, as a worker does.
 pub fn own_process() {
     #[cfg(feature = "libtorch")]
-    crate::libtorch::own_process();
+    libtorch::own_process();
 }
 
-/// Why an engine cannot serve `device` in this process; nothing where it can, or where the device is no engine's.
+/// Why no engine can serve `device` in this process; nothing where one can.
 pub fn probe(device: &str) -> Option<String> {
+    let why = flex::probe(device);
     #[cfg(feature = "libtorch")]
-    return crate::libtorch::probe(device);
-    #[cfg(not(feature = "libtorch"))]
-    {
-        let _ = device;
-        None
-    }
+    let why = why.or_else(|| libtorch::probe(device));
+    why
 }
 
 /// Makes this process one of `device` before any kernel runs on it, and names the instructions that the engine behind it
@@ -49,7 +83,7 @@ pub fn probe(device: &str) -> Option<String> {
 /// The device cannot be used here, or the process is another's already.
 pub fn settle(device: &str) -> Result<Option<String>, String> {
     #[cfg(feature = "libtorch")]
-    return crate::libtorch::settle(device);
+    return libtorch::settle(device);
     #[cfg(not(feature = "libtorch"))]
     {
         let _ = device;
@@ -60,15 +94,16 @@ pub fn settle(device: &str) -> Result<Option<String>, String> {
 /// The thread pools of the engines and their sizes now.
 pub fn thread_pools() -> Vec<(String, usize)> {
     #[cfg(feature = "libtorch")]
-    return crate::libtorch::thread_pools();
+    return libtorch::thread_pools();
     #[cfg(not(feature = "libtorch"))]
     Vec::new()
 }
 
-/// Versions of the engines in this build.
+/// Compile-time facts of the engines that change their speed.
 pub fn build_facts() -> Vec<(String, String)> {
     #[cfg(feature = "libtorch")]
-    return vec![("libtorch".into(), crate::libtorch::VERSION.into())];
+    let libtorch: Option<(String, String)> = Some(("libtorch".into(), libtorch::VERSION.into()));
     #[cfg(not(feature = "libtorch"))]
-    Vec::new()
+    let libtorch = None;
+    flex::build_facts().into_iter().chain(libtorch).collect()
 }

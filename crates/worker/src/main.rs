@@ -11,28 +11,18 @@ use benchbook_measure::{CountingAllocator, Host, worker_main};
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> ExitCode {
-    if let Some(code) = benchbook_kernels::attention::ring::member_main() {
+    if let Some(code) = benchbook_engines::ring::member_main() {
         return code;
     }
     benchbook_engines::own_process();
-    worker_main(set_threads, host)
-}
-
-fn set_threads(threads: usize) -> Result<(), String> {
-    benchbook_engines::set_threads(threads);
-    benchbook_kernels::set_threads(threads)
+    worker_main(benchbook_engines::set_threads, host)
 }
 
 fn host() -> Host {
     let mut registry = Registry::default();
     benchbook_workloads::register(&mut registry);
-    benchbook_kernels::register(&mut registry);
     benchbook_engines::register(&mut registry);
-    let facts = [benchbook_kernels::build_facts(), benchbook_engines::build_facts()].concat();
-    Host::new(registry, probe, facts, benchbook_engines::thread_pools).with_settle(benchbook_engines::settle)
-}
-
-/// Why a device cannot be used here.
-fn probe(device: &str) -> Option<String> {
-    benchbook_kernels::probe(device).or_else(|| benchbook_engines::probe(device))
+    let facts = benchbook_engines::build_facts();
+    Host::new(registry, benchbook_engines::probe, facts, benchbook_engines::thread_pools)
+        .with_settle(benchbook_engines::settle)
 }

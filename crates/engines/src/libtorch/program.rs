@@ -1,6 +1,7 @@
 //! Programs that `scaled_dot_product_attention` takes as a mask to add.
 
 use benchbook_core::{DType, Inputs, Params, Setting, Support};
+use benchbook_workloads::attention::program::DOCUMENTS;
 use tch::{TchError, Tensor};
 
 use super::array::{upload_attended, upload_numbers};
@@ -17,9 +18,6 @@ pub const SDPA_PROGRAM: Torch<Call, 1> = Torch {
     inputs: prepared,
     call: attend,
 };
-
-/// Documents of a sequence, as the workload has them.
-const DOCUMENTS: usize = 4;
 
 pub struct Call {
     query: Tensor,

@@ -1,6 +1,7 @@
 //! Rotary positions and a window around `scaled_dot_product_attention`.
 
 use benchbook_core::{DType, Inputs, Params, Setting};
+use benchbook_workloads::attention::window::BASE;
 use tch::{Kind, TchError, Tensor};
 
 use super::array::{upload_attended, upload_numbers};
@@ -17,9 +18,6 @@ pub const SDPA_WINDOW: Torch<Call, 1> = Torch {
     inputs: prepared,
     call: attend,
 };
-
-/// The base of the angles, as the workload has it.
-const BASE: f64 = 10_000.0;
 
 pub struct Call {
     query: Tensor,

@@ -1,0 +1,159 @@
+//! A burn function as a thing to time.
+
+use std::hint::black_box;
+
+use benchbook_core::{Error, Figure, HostArray, Result, Subject};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::flex::tensor::download;
+
+/// A tensor of which whole rows of the last axis can be overwritten: one, or all.
+pub trait Rows {
+    /// Overwrites rows, `first` and what follows; in place, where nobody else holds the tensor.
+    ///
+    /// # Panics
+    /// If there are no such rows, or `values` holds several and not all.
+    fn write(&mut self, first: usize, values: &[f32]);
+}
+
+impl<const D: usize> Rows for Tensor<D> {
+    fn write(&mut self, first: usize, values: &[f32]) {
+        let dims = self.dims();
+        let mut ranges = dims.map(|length| 0..length);
+        if values.len() < dims.iter().product() {
+            assert_eq!(values.len(), dims[D - 1], "one row, or all");
+            let mut left = first;
+            for axis in (0..D - 1).rev() {
+                ranges[axis] = left % dims[axis]..left % dims[axis] + 1;
+                left /= dims[axis];
+            }
+        }
+        let shape = ranges.clone().map(|range| range.len());
+        let value = Tensor::from_data(TensorData::new(values.to_vec(), shape), (&self.device(), self.dtype()));
+        self.inplace(|tensor| tensor.slice_assign(ranges, value));
+    }
+}
+
+/// Inputs of a call, each under the name that its workload gives it.
+pub trait NamedInputs {
+    /// The input called `name`, where the call takes it as it is.
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows>;
+}
+
+/// Tensors of one rank, in the order of their names.
+pub fn find<'a, const D: usize>(
+    names: &[&str],
+    tensors: impl IntoIterator<Item = &'a mut Tensor<D>>,
+    name: &str,
+) -> Option<&'a mut dyn Rows> {
+    let found = names.iter().zip(tensors).find(|(known, _)| **known == name);
+    found.map(|(_, tensor)| tensor as &mut dyn Rows)
+}
+
+/// Calls a function of burn tensors on copies of its inputs in turn and keeps the last results, `N` of them.
+pub struct TensorSubject<I, const D: usize, const N: usize = 1> {
+    implementation: &'static str,
+    device_name: String,
+    device: Device,
+    inputs: Vec<I>,
+    next: usize,
+    call: Box<dyn Fn(&I) -> Result<[Tensor<D>; N]>>,
+    output: Option<[Tensor<D>; N]>,
+    failure: Option<Error>,
+    figures: Vec<Figure>,
+}
+
+impl<I, const D: usize> TensorSubject<I, D> {
+    /// A subject that calls `call` on each of `inputs` in turn, on `device`.
+    pub fn new(
+        implementation: &'static str,
+        device_name: &str,
+        device: Device,
+        inputs: Vec<I>,
+        call: impl Fn(&I) -> Tensor<D> + 'static,
+    ) -> Self {
+        Self::checked(implementation, device_name, device, inputs, move |input: &I| Ok(call(input)))
+    }
+
+    /// The same for a function that may refuse its inputs; what it says comes with the next [`Subject::sync`].
+    pub fn checked(
+        implementation: &'static str,
+        device_name: &str,
+        device: Device,
+        inputs: Vec<I>,
+        call: impl Fn(&I) -> Result<Tensor<D>> + 'static,
+    ) -> Self {
+        Self::several(implementation, device_name, device, inputs, move |input: &I| Ok([call(input)?]))
+    }
+}
+
+impl<I, const D: usize, const N: usize> TensorSubject<I, D, N> {
+    /// As [`TensorSubject::checked`], for a function that gives several tensors, which the host reads one after another as
+    /// rows of the last axis.
+    pub fn several(
+        implementation: &'static str,
+        device_name: &str,
+        device: Device,
+        inputs: Vec<I>,
+        call: impl Fn(&I) -> Result<[Tensor<D>; N]> + 'static,
+    ) -> Self {
+        let (device_name, call) = (device_name.to_owned(), Box::new(call));
+        let (output, failure, figures) = (None, None, Vec::new());
+        Self { implementation, device_name, device, inputs, next: 0, call, output, failure, figures }
+    }
+
+    /// The same, with what the implementation has to say of itself on this case.
+    #[must_use]
+    pub fn with_figures(self, figures: Vec<Figure>) -> Self {
+        Self { figures, ..self }
+    }
+
+    fn error(&self, reason: String) -> Error {
+        Error::Implementation { implementation: self.implementation.into(), device: self.device_name.clone(), reason }
+    }
+}
+
+impl<I: NamedInputs, const D: usize, const N: usize> Subject for TensorSubject<I, D, N> {
+    fn run(&mut self, iterations: u64) {
+        for _ in 0..iterations {
+            match black_box((self.call)(black_box(&self.inputs[self.next]))) {
+                Ok(output) => self.output = Some(output),
+                Err(error) => drop(self.failure.get_or_insert(error)),
+            }
+            self.next = if self.next + 1 == self.inputs.len() { 0 } else { self.next + 1 };
+        }
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.device.sync().map_err(|error| self.error(format!("the device reports a failure: {error:?}")))?;
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
+        let mut written = false;
+        for copy in &mut self.inputs {
+            if let Some(rows) = copy.input(input) {
+                rows.write(first, values);
+                written = true;
+            }
+        }
+        Ok(written)
+    }
+
+    fn allocates_in_rust(&self) -> bool {
+        self.device == Device::flex()
+    }
+
+    fn output(&mut self) -> Result<HostArray> {
+        let outputs = self.output.clone().ok_or_else(|| self.error("nothing has run yet".into()))?;
+        if let Some(strange) = outputs.iter().map(Tensor::device).find(|device| *device != self.device) {
+            return Err(self.error(format!("the result lies on {strange:?}, not on {:?}", self.device)));
+        }
+        let parts: Result<_, String> = outputs.into_iter().map(download).collect();
+        Ok(HostArray::stacked(parts.map_err(|reason| self.error(reason))?))
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        self.figures.clone()
+    }
+}

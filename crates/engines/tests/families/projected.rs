@@ -1,0 +1,69 @@
+//! Attention with its projections: the implementations against the reference, and what they refuse.
+
+use benchbook_core::{Params, Value};
+use benchbook_engines::flex::attention::projected::{Chain, FusedProjected};
+use benchbook_engines::flex::fused::{projected_attention, projections};
+use benchbook_workloads::attention::ProjectedAttention;
+use burn::tensor::{Device, Tensor};
+use proptest::prelude::*;
+
+use crate::common::{case, wrong};
+
+fn projected(sizes: &[(&str, i64)], causal: bool) -> Params {
+    case(&ProjectedAttention, sizes).with("causal", Value::Bool(causal))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn implementations_agree_with_the_reference(
+        (batch, kv_heads, group) in (1_i64..4, 1_i64..3, 1_i64..4),
+        (seq, head_dim) in (1_i64..200, 1_i64..40),
+        causal in any::<bool>(),
+    ) {
+        let sizes = [("batch", batch), ("heads", kv_heads * group), ("kv_heads", kv_heads), ("seq", seq),
+            ("head_dim", head_dim)];
+        let params = projected(&sizes, causal);
+        prop_assert_eq!(wrong(&ProjectedAttention, &[&Chain, &FusedProjected], &params, 1e-5), None);
+    }
+}
+
+#[test]
+fn several_long_sequences_are_right() {
+    let params = projected(&[("batch", 5), ("heads", 8), ("kv_heads", 4), ("seq", 512), ("head_dim", 64)], true);
+    assert_eq!(wrong(&ProjectedAttention, &[&Chain, &FusedProjected], &params, 1e-5), None);
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    let device = Device::flex();
+    let of = |rows: usize, columns: usize| Tensor::<2>::ones([rows, columns], &device);
+    let (square, narrow) = (of(24, 24), of(24, 12));
+    let asked = |heads: [usize; 2], [query, key, value, out]: [&Tensor<2>; 4]| {
+        projections(heads, [query, key, value, out]).map_err(|error| error.to_string())
+    };
+    let weights = asked([4, 2], [&square, &narrow, &narrow, &square]).unwrap();
+    for (heads, weights) in [
+        ([4, 2], [&square, &of(12, 24), &narrow, &square]),
+        ([4, 4], [&square, &narrow, &narrow, &square]),
+        ([5, 1], [&square, &narrow, &narrow, &square]),
+        ([0, 0], [&square, &narrow, &narrow, &square]),
+        ([4, 2], [&square, &narrow, &narrow, &of(24, 23)]),
+    ] {
+        let message = asked(heads, weights).unwrap_err();
+        assert!(message.contains("do not fit") && message.contains("[24, 24]"), "{message}");
+    }
+    // Eight numbers a head: 16 of them are two thirds of a group.
+    let uneven = of(24, 16);
+    let message = asked([3, 2], [&square, &uneven, &uneven, &square]).unwrap_err();
+    assert!(message.contains("3 query heads cannot share 2"), "{message}");
+
+    let input = |width: usize| Tensor::<3>::ones([2, 3, width], &device);
+    assert_eq!(projected_attention(input(24), &weights, true).unwrap().dims(), [2, 3, 24]);
+    let message = projected_attention(input(23), &weights, true).unwrap_err().to_string();
+    assert!(message.contains("[2, 3, 23]") && message.contains("24"), "{message}");
+    let tracked = Tensor::<3>::ones([2, 3, 24], &device.autodiff());
+    let message = projected_attention(tracked, &weights, true).unwrap_err().to_string();
+    assert!(message.contains("gradients"), "{message}");
+}
