@@ -3,7 +3,7 @@
 use benchbook_core::Registry;
 use benchbook_workloads::attention::ring::Layout;
 
-use crate::flex::{self, arithmetic, attention, matmul, memory};
+use crate::flex::{self, attention, matmul, roofs};
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
 use crate::ring::{RingSplit, Workers};
@@ -38,9 +38,9 @@ pub fn register(registry: &mut Registry) {
         .implementation(attention::sparse::Method::Adaptive)
         .implementation(matmul::Burn)
         .implementation(matmul::Tiled)
-        .implementation(memory::Chunks)
-        .implementation(memory::Sums)
-        .implementation(arithmetic::Chains);
+        .implementation(roofs::Chunks)
+        .implementation(roofs::Sums)
+        .implementation(roofs::Chains);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

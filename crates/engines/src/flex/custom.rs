@@ -5,9 +5,8 @@ use std::sync::Arc;
 use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
 use burn::tensor::{Device, Tensor};
 
-use crate::flex::matmul::burn_engine;
 use crate::flex::subject::NamedInputs;
-use crate::flex::{CPU_DEVICES, TensorSubject, open};
+use crate::flex::{CPU_DEVICES, TensorSubject, burn_engine, open};
 
 /// Puts `copies` copies of a workload's inputs on a device.
 type Upload<I> = fn(&Setting, &Device, &Params, &Inputs) -> Vec<I>;

@@ -1,4 +1,24 @@
-//! What runs behind the devices of burn: its threads, and what is known of its build.
+//! What runs behind the devices of burn: names, versions, threads.
+
+use benchbook_simd::Isa;
+
+/// The engine behind one of burn's devices and its version; behind it the instructions of its products, where it chooses
+/// them as our own kernels do (gemm-common 0.19, `init_gemm_fn`).
+pub fn burn_engine(device: &str) -> (String, String) {
+    match device {
+        "flex" if cfg!(target_arch = "x86_64") => {
+            ("burn-flex".to_owned(), format!("0.22.1 gemm {}", Isa::detect().name()))
+        }
+        "flex" => ("burn-flex".to_owned(), "0.22.1".to_owned()),
+        _ => ("burn-tch".to_owned(), "0.22.1".to_owned()),
+    }
+}
+
+/// Engine and version of the hand-written kernels: the instruction set is what makes them fast.
+pub(crate) fn fused_engine() -> (String, String) {
+    let isa = Isa::detect().name();
+    ("benchbook-simd".to_owned(), format!("{} {isa}", env!("CARGO_PKG_VERSION")))
+}
 
 /// Gives rayon's global pool, on which flex computes, this many threads.
 ///

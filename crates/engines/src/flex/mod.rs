@@ -1,17 +1,17 @@
-//! burn on CPUs, and our own kernels as operations on its tensors: implementations, one folder a family.
+//! burn on CPUs, and our own kernels as operations on its tensors: implementations, a file a problem.
 
-pub mod arithmetic;
 pub mod attention;
 mod custom;
 mod device;
 mod engine;
 pub mod fused;
 pub mod matmul;
-pub mod memory;
+pub mod roofs;
 mod subject;
 pub mod tensor;
 
 pub use custom::Custom;
 pub use device::{CPU_DEVICES, open, probe};
-pub use engine::{build_facts, set_threads};
+pub(crate) use engine::fused_engine;
+pub use engine::{build_facts, burn_engine, set_threads};
 pub use subject::{NamedInputs, Rows, TensorSubject};

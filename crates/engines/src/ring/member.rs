@@ -7,14 +7,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver};
 
-use super::folder::socket;
-use super::held::bytes;
-use super::memory::Memory;
+use super::memory::{Memory, bytes};
 use super::order::{Broken, Order, Reply, Used};
 use super::program::{self, WORD};
 use super::round::{Link, serve};
 use super::shard::{Input, Shard, room};
-use super::sockets::Sockets;
+use super::sockets::{Sockets, socket};
 use super::wire;
 
 /// The `main` of a worker of the ring, if this program was started as one: its exit code. Nothing otherwise.

@@ -1,8 +1,39 @@
-//! Memory of a worker that is a process of its own.
+//! Bytes that a worker holds: counted by threads, and watched where the worker is a process of its own.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::order::Used;
+
+/// Counts the bytes that one worker holds, and the most at once.
+#[derive(Debug, Default)]
+pub struct Held {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Held {
+    /// It holds so many more.
+    pub fn take(&self, bytes: usize) {
+        let now = self.now.fetch_add(bytes, Ordering::SeqCst) + bytes;
+        self.most.fetch_max(now, Ordering::SeqCst);
+    }
+
+    /// It has handed so many on.
+    pub fn give(&self, bytes: usize) {
+        self.now.fetch_sub(bytes, Ordering::SeqCst);
+    }
+
+    /// The most that it has held at once.
+    pub fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+}
+
+/// Bytes of a buffer, unused room included.
+pub fn bytes(buffer: &Vec<f32>) -> usize {
+    buffer.capacity() * size_of::<f32>()
+}
 
 /// Bytes of its buffers, and what was resident before they came.
 #[derive(Debug)]

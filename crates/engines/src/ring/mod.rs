@@ -1,8 +1,6 @@
 //! Ring attention: one sequence over several workers, as threads and as processes, without burn.
 
 mod crew;
-mod folder;
-mod held;
 mod member;
 mod memory;
 mod merge;
@@ -13,7 +11,6 @@ mod round;
 mod shard;
 mod sockets;
 mod split;
-mod subject;
 mod threads;
 mod wire;
 

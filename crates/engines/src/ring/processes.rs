@@ -8,10 +8,10 @@ use std::time::Duration;
 use benchbook_workloads::attention::ring::Ring;
 
 use super::crew::{Crew, Hand};
-use super::folder::Folder;
 use super::order::{Broken, Order, Reply};
 use super::program::WORD;
 use super::shard::Input;
+use super::sockets::Folder;
 use super::wire;
 
 /// A worker process; it is ended when this is dropped, and ends itself when this process does.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use benchbook_simd::{Attend, Heads, Isa, attention_with_sums};
 use benchbook_workloads::attention::ring::{QUERIES, Ring};
 
-use super::held::bytes;
+use super::memory::bytes;
 use super::merge::merge;
 use super::order::{Broken, Which};
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use benchbook_workloads::attention::ring::Ring;
 
 use super::crew::{Crew, Hand};
-use super::held::{Held, bytes};
+use super::memory::{Held, bytes};
 use super::order::{Broken, Order, Reply, Used};
 use super::round::{Link, serve};
 use super::shard::{Input, Shard};

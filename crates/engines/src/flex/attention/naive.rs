@@ -6,7 +6,7 @@ use burn::tensor::{Bool, Tensor};
 
 use super::AttentionInputs;
 use crate::flex::subject::{NamedInputs, Rows};
-use crate::flex::{CPU_DEVICES, TensorSubject, matmul, open};
+use crate::flex::{CPU_DEVICES, TensorSubject, burn_engine, open};
 
 /// Matmul, mask, softmax, matmul: the scores `[batch, heads, seq_q, seq_kv]` live in memory.
 ///
@@ -53,7 +53,7 @@ impl Implementation for Naive {
     }
 
     fn engine(&self, device: &str) -> (String, String) {
-        matmul::burn_engine(device)
+        burn_engine(device)
     }
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {

@@ -3,9 +3,9 @@
 use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
 use burn::tensor::Tensor;
 
-use crate::flex::attention::{AttentionInputs, fused_engine};
+use super::AttentionInputs;
 use crate::flex::tensor::upload;
-use crate::flex::{TensorSubject, fused, open};
+use crate::flex::{TensorSubject, fused, fused_engine, open};
 
 /// Our fused attention in one worker, which holds the whole sequence: what a ring is compared with. All its threads
 /// share it.

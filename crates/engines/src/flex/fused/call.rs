@@ -1,6 +1,9 @@
 //! Our own kernels, called with burn's tensors.
 
+use std::sync::Arc;
+
 use benchbook_core::{Error, Result};
+use benchbook_simd::{Program, Rotary};
 use burn::backend::Dispatch;
 use burn::tensor::{Bool, DType, Tensor};
 
@@ -64,6 +67,50 @@ pub fn attention_gradients(
     let [query, key, value, grad] = [query, key, value, grad].map(Tensor::into_dispatch);
     let (query, key, value) = Dispatch::fused_attention_gradients(query, key, value, grad, options);
     Ok([query, key, value].map(Tensor::from_dispatch))
+}
+
+/// As [`attention`], with what `program` makes of each score before the softmax: a closure
+/// `|score, place| …` that gets scale · q·k, where −∞ hides a key (the idea of FlexAttention: Dong et al.,
+/// arXiv 2412.05496).
+///
+/// # Errors
+/// As of [`attention`].
+pub fn programmable_attention(
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+    program: &Arc<dyn Program>,
+    options: Options,
+) -> Result<Tensor<4>> {
+    fit([&query, &key, &value], options, &[DType::F32, DType::BF16])?;
+    let [query, key, value] = [query, key, value].map(Tensor::into_dispatch);
+    Ok(Tensor::from_dispatch(Dispatch::programmable_attention(query, key, value, Arc::clone(program), options)))
+}
+
+/// As [`attention`], with queries and keys turned by their positions first (Su et al., arXiv 2104.09864), in `f32`.
+/// The last query stands at the position of the last key.
+///
+/// # Errors
+/// As of [`attention`]; more queries than keys, or positions that `rotary` has no angles for.
+pub fn rotary_attention(
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+    rotary: &Arc<Rotary>,
+    options: Options,
+) -> Result<Tensor<4>> {
+    fit([&query, &key, &value], options, &[DType::F32])?;
+    let ([_, _, seq_q, head_dim], seq_kv) = (query.dims(), key.dims()[2]);
+    if seq_q > seq_kv || seq_kv > rotary.positions() || head_dim != rotary.head_dim() {
+        let problem = format!(
+            "{seq_q} queries and {seq_kv} keys of width {head_dim} need as many positions of that width, there are {} of {}",
+            rotary.positions(),
+            rotary.head_dim()
+        );
+        return Err(wrong("rotary attention", problem));
+    }
+    let [query, key, value] = [query, key, value].map(Tensor::into_dispatch);
+    Ok(Tensor::from_dispatch(Dispatch::rotary_attention(query, key, value, Arc::clone(rotary), options)))
 }
 
 /// Refuses tensors that do not go together, with their shapes.

@@ -8,7 +8,8 @@ use benchbook_simd::Heads;
 use benchbook_workloads::attention::SparseAttention;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::room::{BLOCK, POOLS, Room};
+use super::blocks::{BLOCK, POOLS, Room};
+use crate::flex::tensor::download;
 
 /// Positions of a training sequence.
 const SEQ: usize = 512;
@@ -121,6 +122,6 @@ fn train(params: &Params) -> Result<Gate, String> {
         let by = mean.clone().div_scalar(first) / (square.clone().div_scalar(second).sqrt().add_scalar(1e-8));
         weights = weights - by.mul_scalar(RATE);
     }
-    let trained = crate::flex::tensor::download(weights)?;
+    let trained = download(weights)?;
     Ok(Gate { weights: trained.data.into_iter().map(f64::from).collect() })
 }

@@ -2,10 +2,8 @@
 
 mod blocks;
 mod gate;
-mod implementations;
-mod kernel;
+mod methods;
 mod reference;
-mod room;
 mod threshold;
 
-pub use implementations::Method;
+pub use methods::Method;

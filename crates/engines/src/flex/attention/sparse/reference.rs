@@ -4,10 +4,9 @@ use benchbook_core::{Inputs, Params, Reference, sample_rows};
 use benchbook_workloads::attention::reference::{average, dot};
 use rayon::prelude::*;
 
-use super::blocks::count_kept;
+use super::blocks::{BLOCK, count_kept};
 use super::gate::Gate;
-use super::implementations::Method;
-use super::room::BLOCK;
+use super::methods::Method;
 use super::threshold::deviations;
 
 /// Multiply-adds spent on a reference at most; above it, a seeded subset of rows is computed.

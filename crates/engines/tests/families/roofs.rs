@@ -1,8 +1,7 @@
 //! The roofs: a copy is the same numbers, each is read, and every step of a chain is done.
 
 use benchbook_core::{DType, Implementation, Setting, Workload};
-use benchbook_engines::flex::arithmetic::Chains;
-use benchbook_engines::flex::memory::{Chunks, Sums};
+use benchbook_engines::flex::roofs::{Chains, Chunks, Sums};
 use benchbook_workloads::roofs::{Copy, Fma, Read};
 
 use crate::common::{case, wrong};
