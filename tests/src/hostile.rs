@@ -22,6 +22,9 @@ pub const STOPS_READING: &str = "stops-reading";
 /// Bytes on stderr without an end of line, in writes of a mebibyte.
 const CHATTER_MIB: usize = 2_560;
 
+/// The file in the folder of a worker that holds the number of what it has started.
+pub const CHILD: &str = "child";
+
 /// Longer than anybody waits.
 const LONG: Duration = Duration::from_secs(120);
 
@@ -56,6 +59,10 @@ pub fn misbehave(way: &str) -> Result<()> {
         "leaves-child" => {
             writeln!(stderr, "child {}", start_child()?)?;
         }
+        "leaves-group" => {
+            fs::write(CHILD, start_outside_group()?)?;
+            sleep(LONG);
+        }
         "tells-variables" => {
             let mut names: Vec<String> = std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
             names
@@ -75,8 +82,15 @@ fn start_child() -> Result<u32> {
     Ok(child.spawn()?.id())
 }
 
+/// A process in a session of its own whose parent has ended, which lives longer than anybody waits; its number as a line.
+fn start_outside_group() -> Result<Vec<u8>> {
+    let mut setsid = Command::new("setsid");
+    setsid.args(["--fork", "sh", "-c", "echo $$; exec >/dev/null 2>&1; sleep 600; exit"]).stdin(Stdio::null());
+    Ok(setsid.output()?.stdout)
+}
+
 /// Keeps whoever serves in this process from reading any further, and starts a child, whose number then stands in the
-/// file `stopped`; the thread pools that a worker names in its first answer.
+/// file [`CHILD`]; the thread pools that a worker names in its first answer.
 ///
 /// # Panics
 /// If the child cannot be started or the file not be written.
@@ -84,7 +98,7 @@ pub fn stop_reading() -> Vec<(String, usize)> {
     let locked = std::thread::spawn(|| std::mem::forget(std::io::stdin().lock()));
     locked.join().expect("nobody reads meanwhile");
     let child = start_child().expect("a program of every system");
-    fs::write("stopped", format!("{child}\n")).expect("a folder of its own");
+    fs::write(CHILD, format!("{child}\n")).expect("a folder of its own");
     Vec::new()
 }
 

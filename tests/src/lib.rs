@@ -10,5 +10,5 @@ pub use bench::{Bench, Ran, program};
 pub use benchbook_measure::environment::git_process::git;
 pub use cells::{cell, environment, look, script, showing};
 pub use faulty::{FAULTS, register_faulty};
-pub use hostile::{HOSTILE, STOPS_READING, misbehave, stop_reading};
+pub use hostile::{CHILD, HOSTILE, STOPS_READING, misbehave, stop_reading};
 pub use processes::{LOOK, alive, children, wait_until};

@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 
-use benchbook_tests::{Bench, HOSTILE, STOPS_READING, alive, children, wait_until};
+use benchbook_tests::{Bench, CHILD, HOSTILE, STOPS_READING, alive, children, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -70,6 +70,17 @@ fn a_child_of_a_worker_does_not_outlive_it() {
 }
 
 #[test]
+fn what_leaves_the_group_of_a_worker_does_not_outlive_it() {
+    let bench = Bench::faulty();
+    let controller = beside(&bench, "leaves-group", &["run", "double"]).spawn().unwrap();
+    let outside = child_of_worker(&bench);
+    assert!(children(controller.id()).iter().all(|worker| !children(worker.cast_unsigned()).contains(&outside)));
+    assert!(alive(outside), "it lives as long as its worker does");
+    hears_ctrl_c(controller);
+    wait_until("the end of what left the group", || !alive(outside));
+}
+
+#[test]
 fn ctrl_c_is_heard_while_a_worker_starts() {
     let bench = Bench::faulty();
     let controller = beside(&bench, "is-silent", &["run", "double"]).spawn().unwrap();
@@ -102,11 +113,11 @@ fn a_child_of_a_worker_does_not_outlive_a_controller_that_is_killed() {
     wait_until("the end of the worker's child", || !alive(child));
 }
 
-/// The number of the child of a worker that stops reading, once it has.
+/// The number of what a worker has started, once it has.
 fn child_of_worker(bench: &Bench) -> i32 {
     let mut text = String::new();
-    wait_until("the first answer of a worker", || {
-        text = std::fs::read_to_string(bench.folder().join("stopped")).unwrap_or_default();
+    wait_until("what a worker starts", || {
+        text = std::fs::read_to_string(bench.folder().join(CHILD)).unwrap_or_default();
         text.ends_with('\n')
     });
     text.trim().parse().expect("a number")

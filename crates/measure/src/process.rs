@@ -19,8 +19,12 @@ use nix::unistd::Pid;
 
 use crate::executor::Executor;
 use crate::last_words::{last_words, next_line};
+use crate::marked::Mark;
 use crate::wire::{Receiver, Sender};
 use crate::{Error, Result, allocator, threads};
+
+/// The variable that finds what a worker has started, also where that has left the worker's group.
+const MARK: &str = "BENCHBOOK_WORKER_MARK";
 
 /// How long a fresh worker may take to say hello: libtorch alone needs half a second.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
@@ -40,6 +44,7 @@ const KEPT_LINES: usize = 200;
 /// A worker process; it is ended when this is dropped, and dies with its controller.
 pub struct ProcessWorker {
     child: Child,
+    mark: Mark,
     requests: mpsc::Sender<Request>,
     replies: Channel<Result<Reply>>,
     stderr: Arc<Mutex<VecDeque<String>>>,
@@ -118,6 +123,8 @@ impl ProcessWorker {
         if let Some(settings) = allocator_settings {
             command.env(allocator::VARIABLE, settings);
         }
+        let mark = Mark::new(MARK);
+        mark.put_on(&mut command);
         // A group of its own, so that Ctrl-C reaches the controller alone, which then ends the run in order.
         command.process_group(0);
         let spawn_error = |source| Error::Spawn { program: program.to_owned(), source };
@@ -165,6 +172,7 @@ impl ProcessWorker {
         let hello = Hello { version: String::new(), profile: String::new(), debug_assertions: false };
         let mut worker = Self {
             child,
+            mark,
             requests,
             replies,
             stderr: kept,
@@ -228,7 +236,7 @@ impl ProcessWorker {
                 None => reason += &format!(" with {status}"),
             }
         }
-        // Whoever has left the group may keep it open for ever.
+        // Whoever has left the group and cleared its environment may keep it open for ever.
         let _ = self.heard.recv_timeout(PATIENCE);
         let lines = self.stderr.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(words) = last_words(lines.iter().map(String::as_str)) {
@@ -263,6 +271,8 @@ impl ProcessWorker {
         if self.ended.is_none() {
             let _ = killpg(self.number(), Signal::SIGKILL);
             self.ended = self.child.wait().ok();
+            // What has left the group; one that this user may not end stays.
+            self.mark.end_all();
         }
         self.ended
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::environment::{MemoryFigures, Root};
+use crate::stat::Process;
 
 /// Counters at one moment; two of them make a [`Usage`](super::Usage).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,16 +29,6 @@ pub(super) struct CpuTicks {
     pub total: u64,
 }
 
-/// A process and its CPU time, in ticks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Process {
-    pub name: String,
-    pub parent: u32,
-    pub ticks: u64,
-    /// Tells a process from a later one with the same number.
-    pub started: u64,
-}
-
 impl Activity {
     /// Reads `proc` below a root folder (`/`); what cannot be read is left empty.
     #[must_use]
@@ -47,14 +38,7 @@ impl Activity {
         Self {
             load: load.and_then(|text| text.split_whitespace().next()?.parse().ok()),
             cpus: root.text("proc/stat").as_deref().and_then(cpu_ticks),
-            processes: root
-                .names("proc")
-                .iter()
-                .filter_map(|name| {
-                    let id: u32 = name.parse().ok()?;
-                    Some((id, process(&root.text(&format!("proc/{id}/stat"))?)?))
-                })
-                .collect(),
+            processes: Process::all(root),
             own: root.text("proc/self/stat").and_then(|text| text.split_whitespace().next()?.parse().ok()),
             memory: MemoryFigures::read(root),
         }
@@ -90,34 +74,10 @@ fn cpu_ticks(text: &str) -> Option<CpuTicks> {
     Some(CpuTicks { busy, steal, total: busy.saturating_add(waiting).saturating_add(steal) })
 }
 
-/// `/proc/<id>/stat`; a name may hold spaces and parentheses, so fields count from the last `)`.
-fn process(text: &str) -> Option<Process> {
-    let (head, tail) = text.rsplit_once(')')?;
-    let name = head.split_once('(')?.1.to_owned();
-    let fields: Vec<&str> = tail.split_whitespace().collect();
-    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    Some(Process {
-        name,
-        parent: fields.get(1)?.parse().ok()?,
-        ticks: number(11)?.saturating_add(number(12)?),
-        started: number(19)?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::environment::planted::Tree;
-
-    #[test]
-    fn names_with_parentheses_and_short_lines() {
-        let text = "7 (a) b (c) S 3 7 7 0 -1 4 0 0 0 0 11 22 0 0 20 0 1 0 99 5 6";
-        let read = process(text).expect("a process");
-        assert_eq!(read, Process { name: "a) b (c".into(), parent: 3, ticks: 33, started: 99 });
-        for broken in ["", "7", "7 (a)", "7 (a) S 3", "7 (a) S x 7 7 0 -1 4 0 0 0 0 11 22 0 0 20 0 1 0 99"] {
-            assert_eq!(process(broken), None, "{broken:?}");
-        }
-    }
 
     #[test]
     fn guests_are_not_counted_twice_and_old_kernels_have_no_steal() {

@@ -1,0 +1,62 @@
+//! A process as the system shows it in `/proc/<id>/stat`.
+
+use std::collections::BTreeMap;
+
+use crate::environment::Root;
+
+/// A process and its CPU time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub name: String,
+    /// One that has ended stays listed until its parent has asked how.
+    pub lives: bool,
+    pub parent: u32,
+    /// CPU time, in ticks.
+    pub ticks: u64,
+    /// Tells a process from a later one with the same number.
+    pub started: u64,
+}
+
+impl Process {
+    /// Each process below a root folder (`/`), by its number; those that cannot be read are left out.
+    pub fn all(root: Root<'_>) -> BTreeMap<u32, Self> {
+        let ids = root.names("proc");
+        ids.iter().filter_map(|name| name.parse().ok()).filter_map(|id| Some((id, Self::read(root, id)?))).collect()
+    }
+
+    /// The process with this number; nothing where there is none.
+    pub fn read(root: Root<'_>, id: u32) -> Option<Self> {
+        parse(&root.text(&format!("proc/{id}/stat"))?)
+    }
+}
+
+/// A name may hold spaces and parentheses, so fields count from the last `)`.
+fn parse(text: &str) -> Option<Process> {
+    let (head, tail) = text.rsplit_once(')')?;
+    let name = head.split_once('(')?.1.to_owned();
+    let fields: Vec<&str> = tail.split_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    Some(Process {
+        name,
+        lives: !matches!(*fields.first()?, "Z" | "X"),
+        parent: fields.get(1)?.parse().ok()?,
+        ticks: number(11)?.saturating_add(number(12)?),
+        started: number(19)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_parentheses_and_short_lines() {
+        let text = "7 (a) b (c) S 3 7 7 0 -1 4 0 0 0 0 11 22 0 0 20 0 1 0 99 5 6";
+        let wanted = Process { name: "a) b (c".into(), lives: true, parent: 3, ticks: 33, started: 99 };
+        assert_eq!(parse(text).as_ref(), Some(&wanted));
+        assert_eq!(parse(&text.replace(" S ", " Z ")), Some(Process { lives: false, ..wanted }));
+        for broken in ["", "7", "7 (a)", "7 (a) S 3", "7 (a) S x 7 7 0 -1 4 0 0 0 0 11 22 0 0 20 0 1 0 99"] {
+            assert_eq!(parse(broken), None, "{broken:?}");
+        }
+    }
+}
