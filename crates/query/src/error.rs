@@ -21,6 +21,10 @@ impl fmt::Display for Position {
     }
 }
 
+/// How a question may take more memory.
+pub(crate) const MORE_MEMORY: &str =
+    "let it take more (BENCHBOOK_MEMORY=8GiB or =50%, `benchbook sql --memory`, `Lab::memory` in a notebook)";
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -139,9 +143,9 @@ pub enum Error {
     Threads(#[from] std::io::Error),
     /// The question takes more memory than it may.
     #[error(
-        "the question takes more than {} of memory: ask for fewer rows or columns at a time, or let it take more \
-         (BENCHBOOK_MEMORY=8GiB or =50%, `benchbook sql --memory`, `Lab::memory` in a notebook)",
-        size(*limit_bytes)
+        "the question takes more than {} of memory: ask for fewer rows or columns at a time, or {}",
+        size(*limit_bytes),
+        MORE_MEMORY
     )]
     Memory {
         /// What it may take, in bytes.
@@ -171,7 +175,7 @@ fn at(position: Option<Position>) -> String {
 }
 
 /// `1.5 GiB`, or `64 MiB` where it is less than one.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let mib = bytes as f64 / f64::from(1 << 20);
     if mib < 1024.0 { format!("{mib:.0} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
 }

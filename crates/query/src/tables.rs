@@ -10,7 +10,7 @@ use datafusion::common::{Result, TableReference};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
@@ -18,7 +18,7 @@ use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::facts::{Facts, Sources};
-use crate::functions::{BlockOrder, FamilyPlanner, aggregates, scalars, windows};
+use crate::functions::{BlockOrder, FamilyPlanner, aggregates, bound, scalars, windows};
 use crate::noise::{Noise, UsualDifference};
 use crate::store_table::StoreTable;
 use crate::views;
@@ -42,9 +42,9 @@ pub(crate) fn context(snapshot: &Snapshot, limit_bytes: u64) -> Result<SessionCo
     config.options_mut().sql_parser.collect_spans = true;
     // Nothing is written, so that what does not fit in memory fails and is not spilled.
     let no_files = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
-    let pool = GreedyMemoryPool::new(usize::try_from(limit_bytes).unwrap_or(usize::MAX));
+    let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(usize::try_from(limit_bytes).unwrap_or(usize::MAX)));
     let runtime =
-        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(no_files).build_arc()?;
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::clone(&pool)).with_disk_manager_builder(no_files).build_arc()?;
     let state = SessionStateBuilder::new_with_default_features()
         .with_config(config)
         .with_runtime_env(runtime)
@@ -54,6 +54,7 @@ pub(crate) fn context(snapshot: &Snapshot, limit_bytes: u64) -> Result<SessionCo
     {
         let state = context.state_ref();
         let mut state = state.write();
+        bound(&mut *state, &pool, limit_bytes)?;
         for aggregate in aggregates() {
             datafusion::execution::FunctionRegistry::register_udaf(&mut *state, Arc::clone(aggregate))?;
         }

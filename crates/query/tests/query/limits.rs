@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use benchbook_query::{Error, Session};
 use serde_json::json;
 
-use crate::common::{Fixture, add, ints, one, sample, texts, trial};
+use crate::common::{Fixture, add, ints, one, one_text, sample, texts, trial};
 
 #[test]
 fn a_question_that_takes_too_much_memory_is_an_error() {
@@ -21,6 +21,73 @@ fn a_question_that_takes_too_much_memory_is_an_error() {
         assert!(error.to_string().contains("more than 64 MiB of memory"), "{error}");
     }
     assert_eq!(one(&session, "SELECT count(*) FROM range(0, 5000)"), Some(5000.0), "the session goes on");
+}
+
+#[test]
+fn a_function_that_would_make_too_much_is_refused_before_it_is_called() {
+    let fixture = Fixture::new();
+    // More than the tests beside it take.
+    let session = Session::open_within(&fixture.store.reader().unwrap(), 192 << 20).unwrap();
+    for (function, call) in [
+        ("repeat", "repeat('x', 10000000000)"),
+        ("repeat", "repeat(CAST(value AS VARCHAR), 20000)"),
+        // A constant, which is written out for each row.
+        ("repeat", "repeat('x', 50000)"),
+        ("lpad", "lpad('x', 100000000)"),
+        ("rpad", "rpad('x', 100000000, 'ab')"),
+        ("replace", "replace(repeat('a', 250), 'a', repeat('b', 250))"),
+        ("regexp_replace", "regexp_replace(repeat('a', 250), 'a', repeat('b', 250), 'g')"),
+        ("range", "range(0, 6000)"),
+        ("range", "range(3 * value)"),
+        ("generate_series", "generate_series(0, 20000, 3)"),
+        ("generate_series", "generate_series(DATE '2000-01-01', DATE '2020-01-01', INTERVAL '1' DAY)"),
+        ("generate_series", "generate_series(TIMESTAMP '2020-01-01', TIMESTAMP '2020-12-01', INTERVAL '1' HOUR)"),
+        ("array_repeat", "list_repeat('x', 10000)"),
+        ("array_resize", "array_resize([1], 4000, 7)"),
+        ("array_to_string", "array_to_string(range(0, 250), repeat(',', 250))"),
+        ("array_replace_all", "array_replace_all(array_repeat('a', 300), 'a', repeat('b', 300))"),
+    ] {
+        let error = session.sql(&format!("SELECT {call} AS x FROM range(0, 5000)")).unwrap_err().to_string();
+        let start = format!("`{function}` would take ");
+        assert!(error.starts_with(&start) && error.contains("may take 192 MiB in all"), "{call}: {error}");
+        assert!(error.contains("BENCHBOOK_MEMORY=8GiB"), "{call}: {error}");
+    }
+    let error = session.sql("SELECT repeat('x', 10000000000)").unwrap_err().to_string();
+    assert!(error.starts_with("`repeat` would take 9.3 GiB of memory at once"), "{error}");
+    assert_eq!(one(&session, "SELECT length(repeat('x', 1000000))"), Some(1e6), "the session goes on");
+}
+
+#[test]
+fn a_function_that_is_watched_answers_as_ever() {
+    let session = Fixture::new().session();
+    for (call, wanted) in [
+        ("repeat('ab', 3)", "ababab"),
+        ("lpad('7', 3, '0')", "007"),
+        ("rpad('é', 3) || '.'", "é  ."),
+        ("replace('a-b', '-', ' ')", "a b"),
+        (r"regexp_replace('run-12', '([a-z]+)-([0-9]+)', '\2 \1')", "12 run"),
+        ("array_to_string(range(1, 4), ', ')", "1, 2, 3"),
+        ("array_to_string(generate_series(3), ' ')", "0 1 2 3"),
+        ("array_join(list_repeat('x', 2), ' ')", "x x"),
+        ("array_to_string(array_resize([1], 3, 7), ' ')", "1 7 7"),
+        ("array_to_string(list_replace([1, 2, 2], 2, 5), ' ')", "1 5 2"),
+        ("array_to_string(array_replace_n([2, 2, 2], 2, 5, 2), ' ')", "5 5 2"),
+        ("array_to_string(array_replace_all([1, 2, 2], 2, 5), ' ')", "1 5 5"),
+    ] {
+        assert_eq!(one_text(&session, &format!("SELECT {call}")).as_deref(), Some(wanted), "{call}");
+    }
+    assert_eq!(one_text(&session, "SELECT repeat(CAST(NULL AS VARCHAR), 3)"), None);
+    let days = "array_length(range(DATE '2026-01-01', DATE '2026-03-01', INTERVAL '1' DAY))";
+    let numbers = "(SELECT value, lpad(CAST(value AS VARCHAR), 4, '0') AS text FROM range(0, 5000))";
+    for (sql, wanted) in [
+        (format!("SELECT {days}"), 59.0),
+        ("SELECT sum(x) FROM (SELECT unnest(range(0, 1000)) AS x)".to_owned(), 499_500.0),
+        (format!("SELECT count(*) FROM {numbers} WHERE text = lpad('7', 4, '0')"), 1.0),
+        (format!("SELECT count(*) FROM (SELECT replace(text, '0', '') AS k FROM {numbers} GROUP BY k)"), 3_736.0),
+        (format!("SELECT count(*) FROM {numbers} a JOIN {numbers} b ON a.text = b.text"), 5_000.0),
+    ] {
+        assert_eq!(one(&session, &sql), Some(wanted), "{sql}");
+    }
 }
 
 #[test]
