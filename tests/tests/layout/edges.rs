@@ -14,7 +14,7 @@ const EDGES: [(&str, &[&str]); 19] = [
     ("benchbook-workloads", &["benchbook-core"]),
     ("benchbook-engines", &["benchbook-core", "benchbook-simd", "benchbook-workloads"]),
     ("benchbook-report", &["benchbook-core", "benchbook-query", "benchbook-record", "benchbook-stats"]),
-    ("benchbook-jupyter", &["benchbook-report"]),
+    ("benchbook-jupyter", &["benchbook-measure", "benchbook-report"]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
     (

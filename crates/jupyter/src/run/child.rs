@@ -10,11 +10,12 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use uuid::Uuid;
+use benchbook_measure::Mark;
 
 use super::messages::Event;
-use super::processes::{MARK, end_all};
 
+/// The variable that finds what a job has started, also where that has left its session and its parent.
+const MARK: &str = "BENCHBOOK_NOTEBOOK_JOB";
 /// How often a wait looks whether the child still lives and whether someone asked for the end.
 const SLICE: Duration = Duration::from_millis(50);
 /// How long a `run.py` that is done may take to go.
@@ -42,7 +43,7 @@ pub(super) enum Ending {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub how: Ending,
-    pub left: Vec<i32>,
+    pub left: Vec<u32>,
 }
 
 /// A line of `run.py`.
@@ -61,9 +62,10 @@ pub(super) fn drive(
     interrupted: &AtomicBool,
     hear: &mut dyn FnMut(Event),
 ) -> Ended {
-    let mark = Uuid::now_v7().to_string();
+    let mark = Mark::new(MARK);
     let mut command = Command::new(python);
-    command.arg(script).current_dir(folder).env(MARK, &mark);
+    command.arg(script).current_dir(folder);
+    mark.put_on(&mut command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own, so that Ctrl-C reaches this program alone, which then ends the jobs.
     command.process_group(0);
@@ -86,7 +88,7 @@ pub(super) fn drive(
     };
     // Its own end first, so that it starts nothing more; then everything that it has started.
     let _ = child.kill();
-    let left = end_all(&mark);
+    let left = mark.end_all();
     let status = child.wait().ok();
     let how = how.unwrap_or_else(|what| Ending::Broken(explain(what, status, last_words)));
     Ended { how, left }
@@ -256,7 +258,7 @@ mod tests {
         };
         let (shell, run) = (Path::new("/bin/sh"), scripts.run());
         let ended = drive(shell, &run, Path::new("/"), "{\"the\": \"job\"}", patience, interrupted, &mut hear);
-        assert_eq!(ended.left, Vec::<i32>::new());
+        assert_eq!(ended.left, Vec::<u32>::new());
         (ended, heard)
     }
 

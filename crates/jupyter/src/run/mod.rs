@@ -3,7 +3,6 @@
 mod child;
 mod messages;
 mod notebooks;
-mod processes;
 mod report;
 mod scripts;
 mod tasks;
