@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use benchbook_core::message::Description;
 use benchbook_core::{Case, Plan, Variant, counted};
-use benchbook_record::{Level, LocalStore, RunRow, Status};
+use benchbook_record::{Level, LocalStore, RunRow};
 
 use super::budget::Budget;
 use super::disturbed::Disturbed;
@@ -17,6 +17,7 @@ use super::order::Order;
 use super::pilot::Pilot;
 use super::recorder::Recorder;
 use super::stages::{Stage, measure_stage, pilot_share, second_stage};
+use super::stop::StopReason;
 use crate::disturbance::Moment;
 use crate::executor::Spawn;
 use crate::{Result, clock, threads};
@@ -119,18 +120,13 @@ impl Shared<'_> {
 
     /// Whether a variant is not even set up on a case, and why: it has hung there before, or the time was used up when the
     /// group began.
-    pub fn skip(&mut self, case: &Case, variant: &Variant, group_started_ns: i64) -> Option<(Status, &'static str)> {
+    pub fn skip(&mut self, case: &Case, variant: &Variant, group_started_ns: i64) -> Option<StopReason> {
         if self.given_up.iter().any(|(of, hung)| of == case && hung == variant) {
-            return Some((Status::Failed, "it hung on this case before in this run, so it was not tried again"));
+            return Some(StopReason::HungBefore);
         }
         if self.budget.is_used_up(group_started_ns) {
             self.out_of_time += 1;
-            let reason = if self.budget.is_part() {
-                "time: the pilot's share of the budget was used up before it began"
-            } else {
-                "time: the budget was used up before it began"
-            };
-            return Some((Status::Interrupted, reason));
+            return Some(StopReason::NotBegun { pilot: self.budget.is_part() });
         }
         None
     }
@@ -239,8 +235,8 @@ fn end(mut shared: Shared<'_>, run_id: String, interrupted: bool) -> Result<RunS
             shared.note(None, Level::Warning, kind, &text)?;
         }
     }
-    let (status, reason) = if interrupted { (Status::Interrupted, "interrupted") } else { (Status::Ok, "complete") };
-    shared.recorder.outcome(None, status, reason, None)?;
+    let reason = if interrupted { StopReason::Interrupted } else { StopReason::Complete };
+    shared.recorder.outcome(None, &reason, None)?;
     let (trials, blocks, samples) = (shared.trials, shared.blocks, shared.recorder.samples());
     let (ended, out_of_time) = (shared.recorder.ended(), shared.out_of_time);
     let folder = shared.recorder.finish()?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use benchbook_core::message::{Prepared, Reply, Request, Trial};
 use benchbook_core::{Case, Plan, Variant};
-use benchbook_record::{Isolation, Level, Phase, Status};
+use benchbook_record::{Isolation, Level, Phase};
 
 use super::believed::believed;
 use super::budget::Budget;
@@ -15,6 +15,7 @@ use super::expand::Cell;
 use super::observer::Progress;
 use super::pilot::Measured;
 use super::recorder::Runner;
+use super::stop::StopReason;
 use crate::executor::{Executor, Spawn};
 use crate::handler::PEAK_ADDED;
 use crate::{Error, Result, clock};
@@ -89,10 +90,12 @@ pub fn measure_group(
     let mut measured = Measured { log_times: vec![Vec::new(); cell.variants.len()], ..Measured::default() };
     let blocks_started = clock::now_ns();
     measured.setup_ns = blocks_started - started;
-    let stop_reason = blocks(shared, workers, cell, &mut live, deadline, place, &mut measured)?;
+    let stop = blocks(shared, workers, cell, &mut live, deadline, place, &mut measured)?;
     measured.blocks_ns = clock::now_ns() - blocks_started;
-    for trial in live {
-        finish(shared, workers, &cell.case, &trial, stop_reason)?;
+    if let Some(stop) = stop {
+        for trial in live {
+            finish(shared, workers, &cell.case, &trial, &stop)?;
+        }
     }
     Ok(measured)
 }
@@ -141,9 +144,9 @@ fn prepare(
         engine: shared.engine(&cell.case.workload, variant),
         replicate: place.replicate,
     };
-    if let Some((status, reason)) = shared.skip(&cell.case, variant, started) {
+    if let Some(reason) = shared.skip(&cell.case, variant, started) {
         shared.recorder.trial(&trial, &runner, None)?;
-        shared.recorder.outcome(Some(number), status, reason, None)?;
+        shared.recorder.outcome(Some(number), &reason, None)?;
         return Ok(None);
     }
     let reply = match worker_of(workers, spawn, variant) {
@@ -226,8 +229,8 @@ fn restless(shared: &mut Shared<'_>, trial: i64, variant: &Variant) -> Result<()
     shared.recorder.event(Some(trial), Level::Warning, "not_at_rest", &text)
 }
 
-/// Interleaved blocks until the wanted number, the deadline, or an interrupt; says which. A block with a
-/// disturbed sample is followed by one more, up to twice the number.
+/// Interleaved blocks until the wanted number, the deadline, or an interrupt; says which, and nothing where each trial
+/// has come to an end of its own. A block with a disturbed sample is followed by one more, up to twice the number.
 fn blocks(
     shared: &mut Shared<'_>,
     workers: &mut Workers,
@@ -236,22 +239,22 @@ fn blocks(
     deadline: Option<i64>,
     place: &Place,
     measured: &mut Measured,
-) -> Result<&'static str> {
+) -> Result<Option<StopReason>> {
     let wanted = place.blocks;
     let mut done = 0;
     while !live.is_empty() {
         if done >= wanted {
-            return Ok("blocks");
+            return Ok(Some(StopReason::Blocks));
         }
         if measured.blocks >= MOST_BLOCKS * wanted {
-            return Ok("disturbed");
+            return Ok(Some(StopReason::Disturbed));
         }
         if shared.interrupted() {
             shared.cut_short = true;
-            return Ok("interrupted");
+            return Ok(Some(StopReason::Interrupted));
         }
         if measured.blocks >= MIN_BLOCKS && deadline.is_some_and(|deadline| clock::now_ns() >= deadline) {
-            return Ok("time");
+            return Ok(Some(StopReason::Time));
         }
         let block = shared.next_block();
         let mut broken = Vec::new();
@@ -292,11 +295,11 @@ fn blocks(
         let (group, replicate, case) = (place.group, place.replicate, cell.case.name.as_str());
         shared.observer.progress(Progress::Block { group, case, replicate, block: done, blocks: wanted });
     }
-    Ok("failed")
+    Ok(None)
 }
 
 /// The check after timing, the memory, and the end of a trial.
-fn finish(shared: &mut Shared<'_>, workers: &mut Workers, case: &Case, live: &Live, stop_reason: &str) -> Result<()> {
+fn finish(shared: &mut Shared<'_>, workers: &mut Workers, case: &Case, live: &Live, stop: &StopReason) -> Result<()> {
     let Some(worker) = workers.get_mut(&live.variant) else { return Ok(()) };
     match worker.request(Request::Finish { trial: live.trial }, timeout(shared.plan)) {
         Ok(Reply::Finished { check }) => {
@@ -305,31 +308,25 @@ fn finish(shared: &mut Shared<'_>, workers: &mut Workers, case: &Case, live: &Li
                 return wrong(shared, live.trial, &live.variant, error, live.tolerance, Some(live.prepare_ns));
             }
             // A pilot takes a share of the time; what it is short of, the second stage makes up for.
-            if stop_reason == "time" && !shared.is_pilot(live.replicate) {
+            if *stop == StopReason::Time && !shared.is_pilot(live.replicate) {
                 shared.out_of_time += 1;
             }
             if 2 * live.valid < live.samples {
                 return invalid(shared, live);
             }
-            let status = if stop_reason == "interrupted" { Status::Interrupted } else { Status::Ok };
-            shared.recorder.outcome(Some(live.trial), status, stop_reason, Some(live.prepare_ns))
+            shared.recorder.outcome(Some(live.trial), stop, Some(live.prepare_ns))
         }
         other => failed(shared, workers, case, &live.variant, live.trial, other, Some(live.prepare_ns)),
     }
 }
 
-/// Records that more than half of the samples were disturbed: what is left of such a trial is no fair choice. The run
-/// tells of all such trials at its end.
+/// Records that more than half of the samples were disturbed; the run tells of all such trials at its end.
 fn invalid(shared: &mut Shared<'_>, live: &Live) -> Result<()> {
-    let text = format!(
-        "{} of {} samples of {} were disturbed by the machine: the trial is invalid, measure on a quieter one",
-        live.samples - live.valid,
-        live.samples,
-        live.variant
-    );
+    let (variant, samples) = (live.variant.clone(), live.samples);
+    let reason = StopReason::Invalid { variant, disturbed: samples - live.valid, samples };
     shared.disturbed.trial();
-    shared.recorder.event(Some(live.trial), Level::Warning, "invalid", &text)?;
-    shared.recorder.outcome(Some(live.trial), Status::Invalid, &text, Some(live.prepare_ns))
+    shared.recorder.event(Some(live.trial), Level::Warning, "invalid", &reason.to_string())?;
+    shared.recorder.outcome(Some(live.trial), &reason, Some(live.prepare_ns))
 }
 
 fn wrong(
@@ -340,9 +337,9 @@ fn wrong(
     tolerance: f64,
     prepare_ns: Option<i64>,
 ) -> Result<()> {
-    let text = format!("{variant} is wrong: scaled error {error:.3e}, allowed {tolerance:.0e}");
-    shared.note(Some(trial), Level::Error, "wrong_output", &text)?;
-    shared.recorder.outcome(Some(trial), Status::Wrong, &text, prepare_ns)
+    let reason = StopReason::Wrong { variant: variant.clone(), error, tolerance };
+    shared.note(Some(trial), Level::Error, "wrong_output", &reason.to_string())?;
+    shared.recorder.outcome(Some(trial), &reason, prepare_ns)
 }
 
 /// Records why a trial cannot go on; a lost worker is forgotten, so that the next trial gets a fresh one.
@@ -355,27 +352,27 @@ fn failed(
     reply: Result<Reply>,
     prepare_ns: Option<i64>,
 ) -> Result<()> {
-    let (status, kind, text) = match reply {
+    let (kind, text) = match reply {
         Ok(Reply::Unsupported { reason }) => {
-            return shared.recorder.outcome(Some(trial), Status::Unsupported, &reason, None);
+            return shared.recorder.outcome(Some(trial), &StopReason::Unsupported(reason), None);
         }
-        Ok(Reply::Failed { message }) => (Status::Failed, "trial_failed", message),
-        Ok(other) => (Status::Failed, "protocol", format!("unexpected reply {other:?}")),
+        Ok(Reply::Failed { message }) => ("trial_failed", message),
+        Ok(other) => ("protocol", format!("unexpected reply {other:?}")),
         Err(Error::Interrupted | Error::WorkerLost { .. } | Error::NotAWorker { .. }) if shared.interrupted() => {
             workers.remove(variant);
             shared.cut_short = true;
-            return shared.recorder.outcome(Some(trial), Status::Interrupted, "interrupted", prepare_ns);
+            return shared.recorder.outcome(Some(trial), &StopReason::Interrupted, prepare_ns);
         }
         Err(error @ Error::WorkerLost { hung, .. }) => {
             workers.remove(variant);
             if hung {
                 shared.give_up(case, variant);
             }
-            (Status::Failed, "worker_lost", error.to_string())
+            ("worker_lost", error.to_string())
         }
-        Err(error @ Error::NotAWorker { .. }) => (Status::Failed, "worker_lost", error.to_string()),
+        Err(error @ Error::NotAWorker { .. }) => ("worker_lost", error.to_string()),
         Err(other) => return Err(other),
     };
     shared.note(Some(trial), Level::Error, kind, &format!("{variant}: {text}"))?;
-    shared.recorder.outcome(Some(trial), status, &text, prepare_ns)
+    shared.recorder.outcome(Some(trial), &StopReason::Failed(text), prepare_ns)
 }

@@ -16,6 +16,7 @@ mod pilot;
 mod recorder;
 mod row;
 mod stages;
+mod stop;
 
 pub use asked::{command_line, keeps_disturbed};
 pub use controller::{RunSettings, RunSummary, run};

@@ -4,12 +4,13 @@ use benchbook_core::message::{Disturbance, Prepared, Sampled, Trial};
 use benchbook_core::{Comparison, Figure};
 use benchbook_record::{
     CheckRow, EventRow, Isolation, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow, RunWriter,
-    SampleRow, Status, TrialRow,
+    SampleRow, TrialRow,
 };
 
 use chrono::DateTime;
 
 use super::ended::Ended;
+use super::stop::StopReason;
 use crate::Result;
 use crate::clock;
 use crate::handler::PEAK_ADDED;
@@ -187,11 +188,11 @@ impl Recorder {
     }
 
     /// The end of a trial, or of the run.
-    pub fn outcome(&mut self, trial: Option<i64>, status: Status, reason: &str, prepare_ns: Option<i64>) -> Result<()> {
+    pub fn outcome(&mut self, trial: Option<i64>, reason: &StopReason, prepare_ns: Option<i64>) -> Result<()> {
+        let (status, stop_reason) = (reason.status(), Some(reason.to_string()));
         if trial.is_some() {
             self.ended.count(status);
         }
-        let stop_reason = Some(reason.to_owned());
         Ok(self.writer.outcome(&OutcomeRow { trial, at_ns: self.now_ns(), status, stop_reason, prepare_ns })?)
     }
 
