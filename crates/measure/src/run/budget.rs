@@ -3,6 +3,7 @@
 use benchbook_core::counted;
 
 use super::pace::about;
+use super::stop::StopReason;
 
 /// What is left of a run's time, shared equally among the groups that are left.
 pub struct Budget {
@@ -11,6 +12,8 @@ pub struct Budget {
     seconds: Option<f64>,
     /// The share of it that may be used.
     share: f64,
+    /// Trials that it has cut short, or that were not begun.
+    short: u64,
 }
 
 /// Share of a group's time that warm-up is given, all variants together; it may take four times as long to settle.
@@ -19,39 +22,62 @@ const WARMUP_SHARE: f64 = 0.125;
 impl Budget {
     /// A share of a budget of `seconds` from `start_ns` on; without one, groups take what they need.
     pub fn new(start_ns: i64, seconds: Option<f64>, share: f64) -> Self {
-        Self { start_ns, seconds, share }
+        Self { start_ns, seconds, share, short: 0 }
     }
 
     fn end_ns(&self) -> Option<i64> {
         self.seconds.map(|seconds| self.start_ns.saturating_add((seconds * self.share * 1e9) as i64))
     }
 
+    /// Allows the whole of it.
+    pub fn allow_all(&mut self) {
+        self.share = 1.0;
+    }
+
     /// Whether the time is used up.
-    pub fn is_used_up(&self, now_ns: i64) -> bool {
+    fn is_used_up(&self, now_ns: i64) -> bool {
         self.end_ns().is_some_and(|end| now_ns >= end)
     }
 
-    /// Whether it is a part of the run's budget.
-    pub fn is_part(&self) -> bool {
-        self.share < 1.0
+    /// Why a trial is not begun, where the time was used up when its group began.
+    pub fn not_begun(&mut self, group_started_ns: i64) -> Option<StopReason> {
+        if !self.is_used_up(group_started_ns) {
+            return None;
+        }
+        self.short += 1;
+        Some(StopReason::NotBegun { pilot: self.share < 1.0 })
     }
 
-    /// Why so many trials were cut short, in words: the whole budget was used up at `now_ns`, or only their shares of it.
-    pub fn spent(&self, now_ns: i64, trials: u64) -> String {
+    /// Counts a trial that has fewer blocks than planned for lack of time.
+    pub fn cut_short(&mut self) {
+        self.short += 1;
+    }
+
+    /// Trials that were cut short, or not begun.
+    pub fn short(&self) -> u64 {
+        self.short
+    }
+
+    /// Why trials were cut short, in words, where any was: the whole budget was used up at `now_ns`, or only their shares
+    /// of it.
+    pub fn spent(&self, now_ns: i64) -> Option<String> {
+        if self.short == 0 {
+            return None;
+        }
         let seconds = self.seconds.unwrap_or_default();
-        let trials = counted(usize::try_from(trials).unwrap_or(usize::MAX), "trial");
+        let trials = counted(usize::try_from(self.short).unwrap_or(usize::MAX), "trial");
         let took = (now_ns - self.start_ns).max(0) as f64;
         if took >= seconds * 1e9 {
-            return format!(
+            return Some(format!(
                 "the budget of {seconds} s is used up: {trials} with fewer blocks than planned, or none; give more time, \
                  or fewer cases, replicates or blocks"
-            );
+            ));
         }
-        format!(
+        Some(format!(
             "{trials} used up their share of the budget of {seconds} s and have fewer blocks than planned, or none; the \
              run took {}: more time gives each a larger share",
             about(took)
-        )
+        ))
     }
 
     /// What is left at `now_ns`, in nanoseconds.
@@ -96,16 +122,28 @@ mod tests {
 
     #[test]
     fn a_budget_is_called_used_up_only_where_it_is() {
-        let budget = Budget::new(1_000_000_000, Some(180.0), 1.0);
-        let early = budget.spent(58_000_000_000, 3);
+        let mut budget = Budget::new(1_000_000_000, Some(180.0), 1.0);
+        assert_eq!(budget.spent(181_000_000_000), None, "all had time enough");
+        budget.cut_short();
+        let late = budget.spent(181_000_000_000).unwrap();
+        assert!(late.starts_with("the budget of 180 s is used up: 1 trial with fewer blocks"), "{late}");
+        budget.cut_short();
+        budget.cut_short();
+        let early = budget.spent(58_000_000_000).unwrap();
         assert!(early.starts_with("3 trials used up their share of the budget of 180 s"), "{early}");
         // Whether others needed less, or the run was interrupted, is not known here.
         assert!(early.contains("; the run took 57 s: more time") && !early.contains("is used up"), "{early}");
-        let late = budget.spent(181_000_000_000, 1);
-        assert!(late.starts_with("the budget of 180 s is used up: 1 trial with fewer blocks"), "{late}");
-        let pilot = Budget::new(0, Some(10.0), 0.4);
-        assert!(pilot.is_part() && !budget.is_part());
-        assert!(pilot.is_used_up(4_000_000_000) && !pilot.is_used_up(3_999_999_999));
+    }
+
+    #[test]
+    fn a_pilot_ends_with_its_share_and_the_rest_is_for_what_follows() {
+        let mut budget = Budget::new(0, Some(10.0), 0.4);
+        assert_eq!(budget.not_begun(3_999_999_999), None);
+        assert_eq!(budget.not_begun(4_000_000_000), Some(StopReason::NotBegun { pilot: true }));
+        budget.allow_all();
+        assert_eq!((budget.not_begun(4_000_000_000), budget.left_ns(4_000_000_000)), (None, Some(6_000_000_000)));
+        assert_eq!(budget.not_begun(10_000_000_000), Some(StopReason::NotBegun { pilot: false }));
+        assert_eq!(budget.short(), 2);
     }
 
     #[test]

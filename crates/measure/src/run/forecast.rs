@@ -3,8 +3,8 @@
 use benchbook_core::{Plan, SamplingSpec, counted};
 
 use super::expand::Cell;
-use super::group::MIN_BLOCKS;
 use super::pace::about;
+use super::schedule::MIN_BLOCKS;
 
 /// How long the cells of a plan take at least, and at most where it has a budget, in a sentence.
 ///

@@ -8,13 +8,16 @@ mod disturbed;
 mod ended;
 mod expand;
 mod forecast;
+mod given_up;
 mod group;
+mod interrupt;
 mod observer;
-mod order;
 mod pace;
 mod pilot;
 mod recorder;
 mod row;
+mod running;
+mod schedule;
 mod stages;
 mod stop;
 

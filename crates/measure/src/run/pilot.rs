@@ -3,7 +3,7 @@
 use benchbook_core::{Plan, Variant, baseline_of};
 use benchbook_stats::plan::{Costs, Limits, Planned, allocate, components};
 
-use super::group::MIN_BLOCKS;
+use super::schedule::MIN_BLOCKS;
 
 /// Confidence level of the interval whose half-width is wanted.
 const LEVEL: f64 = 0.95;

@@ -1,7 +1,7 @@
-//! What a run writes, in the units and on the clock of the record.
+//! What a run writes, in the units and on the clock of the record, and what of it somebody who waits is told.
 
-use benchbook_core::message::{Disturbance, Prepared, Sampled, Trial};
-use benchbook_core::{Comparison, Figure};
+use benchbook_core::message::{Description, Disturbance, Prepared, Sampled, Trial};
+use benchbook_core::{Comparison, Figure, Variant};
 use benchbook_record::{
     CheckRow, EventRow, Isolation, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow, RunWriter,
     SampleRow, TrialRow,
@@ -9,7 +9,9 @@ use benchbook_record::{
 
 use chrono::DateTime;
 
+use super::disturbed::Disturbed;
 use super::ended::Ended;
+use super::observer::{Observer, Progress};
 use super::stop::StopReason;
 use crate::Result;
 use crate::clock;
@@ -26,12 +28,17 @@ pub const MEASURES: [&str; 7] = [
     "allocated_bytes",
 ];
 
-/// Writes the rows of one run.
-pub struct Recorder {
+/// Writes the rows of one run, and tells of it.
+pub struct Recorder<'a> {
+    /// What the machine disturbed.
+    pub disturbed: Disturbed,
     writer: RunWriter,
+    observer: &'a mut dyn Observer,
+    known: &'a Description,
     origin_ns: i64,
     build: Option<String>,
     keep_disturbed: bool,
+    trials: i64,
     samples: u64,
     ended: Ended,
 }
@@ -42,15 +49,19 @@ pub struct Runner {
     pub pid: Option<u32>,
     /// Whether it is.
     pub isolation: Isolation,
-    /// Engine behind the device and its version.
-    pub engine: Option<(String, String)>,
     /// Replicate, from 0.
     pub replicate: u32,
 }
 
-impl Recorder {
-    /// Opens the run in the store; its clock starts now.
-    pub fn create(store: &LocalStore, run: &RunRow, keep_disturbed: bool) -> Result<Self> {
+impl<'a> Recorder<'a> {
+    /// Opens the run in the store, by workers that offer what is `known`; its clock starts now.
+    pub fn create(
+        store: &LocalStore,
+        run: &RunRow,
+        keep_disturbed: bool,
+        known: &'a Description,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self> {
         // The origin of the run's clock and the moment it is named by are read together.
         let (origin_ns, started_at) = (clock::now_ns(), DateTime::from_timestamp_nanos(clock::utc_ns()));
         let run = &RunRow { started_at, ..run.clone() };
@@ -59,12 +70,28 @@ impl Recorder {
         let dirty = if run.git_dirty == Some(true) { "+dirty" } else { "" };
         let profile = run.build_profile.as_deref().unwrap_or("unknown");
         let build = Some(format!("{revision}{dirty} {profile}"));
-        Ok(Self { writer, origin_ns, build, keep_disturbed, samples: 0, ended: Ended::default() })
+        Ok(Self {
+            disturbed: Disturbed::default(),
+            writer,
+            observer,
+            known,
+            origin_ns,
+            build,
+            keep_disturbed,
+            trials: 0,
+            samples: 0,
+            ended: Ended::default(),
+        })
     }
 
     /// Nanoseconds since the run began.
-    pub fn now_ns(&self) -> i64 {
+    fn now_ns(&self) -> i64 {
         clock::now_ns() - self.origin_ns
+    }
+
+    /// Trials written so far.
+    pub fn trials(&self) -> i64 {
+        self.trials
     }
 
     /// Samples written so far.
@@ -82,9 +109,29 @@ impl Recorder {
         self.writer.run_id()
     }
 
+    /// Tells that the run exists, and how much it is going to measure.
+    pub fn started(&mut self, groups: usize, trials: usize) {
+        self.observer.progress(Progress::Started { run_id: self.writer.run_id(), groups, trials });
+    }
+
+    /// Tells of progress, which is not recorded.
+    pub fn progress(&mut self, progress: Progress<'_>) {
+        self.observer.progress(progress);
+    }
+
+    /// The engine that a variant of a workload runs on, and its version.
+    fn engine(&self, workload: &str, variant: &Variant) -> Option<(String, String)> {
+        let known = &self.known.implementations;
+        let found = known.iter().find(|i| i.workload == workload && i.name == variant.implementation)?;
+        let device = found.devices.iter().position(|device| *device == variant.device)?;
+        found.engines.get(device).cloned()
+    }
+
     /// A trial, before its first sample.
     pub fn trial(&mut self, trial: &Trial, runner: &Runner, prepared: Option<&Prepared>) -> Result<()> {
+        self.trials += 1;
         let (case, variant) = (&trial.case, &trial.variant);
+        let (engine, engine_version) = self.engine(&case.workload, variant).unzip();
         self.writer.trial(&TrialRow {
             trial: trial.trial,
             workload: case.workload.clone(),
@@ -96,11 +143,9 @@ impl Recorder {
             dtype: variant.dtype,
             threads: variant.threads as i64,
             build: variant.build.clone().or_else(|| self.build.clone()),
-            engine: runner.engine.as_ref().map(|(name, _)| name.clone()),
+            engine,
             // What ran says more than what was to run.
-            engine_version: prepared
-                .and_then(|prepared| prepared.engine_version.clone())
-                .or_else(|| runner.engine.as_ref().map(|(_, version)| version.clone())),
+            engine_version: prepared.and_then(|prepared| prepared.engine_version.clone()).or(engine_version),
             replicate: i64::from(runner.replicate),
             isolation: runner.isolation,
             worker: runner.pid.map(i64::from),
@@ -194,6 +239,46 @@ impl Recorder {
             self.ended.count(status);
         }
         Ok(self.writer.outcome(&OutcomeRow { trial, at_ns: self.now_ns(), status, stop_reason, prepare_ns })?)
+    }
+
+    /// The end of a trial whose output a check found wrong.
+    pub fn wrong(
+        &mut self,
+        trial: i64,
+        variant: &Variant,
+        (error, tolerance): (f64, f64),
+        prepare_ns: i64,
+    ) -> Result<()> {
+        let reason = StopReason::Wrong { variant: variant.clone(), error, tolerance };
+        self.note(Some(trial), Level::Error, "wrong_output", &reason.to_string())?;
+        self.outcome(Some(trial), &reason, Some(prepare_ns))
+    }
+
+    /// The end of a trial of which too many samples were disturbed; the run tells of all such trials at its end.
+    pub fn invalid(
+        &mut self,
+        trial: i64,
+        variant: &Variant,
+        (disturbed, samples): (i64, i64),
+        prepare_ns: i64,
+    ) -> Result<()> {
+        let reason = StopReason::Invalid { variant: variant.clone(), disturbed, samples };
+        self.disturbed.trial();
+        self.event(Some(trial), Level::Warning, "invalid", &reason.to_string())?;
+        self.outcome(Some(trial), &reason, Some(prepare_ns))
+    }
+
+    /// That a variant's process goes on working after its answer; the run tells of all such variants at its end.
+    pub fn restless(&mut self, trial: i64, variant: &Variant) -> Result<()> {
+        self.disturbed.restless(variant.to_string());
+        let text = format!("{variant}: its process does not come to rest after a call, which may disturb the others");
+        self.event(Some(trial), Level::Warning, "not_at_rest", &text)
+    }
+
+    /// Something that happened, also told to whoever waits.
+    pub fn note(&mut self, trial: Option<i64>, level: Level, kind: &str, text: &str) -> Result<()> {
+        self.progress(Progress::Note(text));
+        self.event(trial, level, kind, text)
     }
 
     /// Something that happened.
