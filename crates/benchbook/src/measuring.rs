@@ -1,13 +1,7 @@
 //! Runs: in fresh worker processes, or in this one.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-use benchbook_core::{Plan, Variant};
-use benchbook_measure::run::{
-    Expanded, Observer, RunSettings, Silent, describe, expand, keeps_disturbed, run, run_row,
-};
-use benchbook_measure::{Executor, Hello, Offer, all_threads, clock, offer, spawner};
+use benchbook_core::Plan;
+use benchbook_measure::run::{Observer, Silent, Start, keeps_disturbed};
 
 use crate::display::Lines;
 use crate::{Lab, Result, Run, notebook};
@@ -22,26 +16,8 @@ impl Lab {
     /// A plan that cannot be run here, a worker that cannot be started, or a store that cannot be written.
     pub fn run(&self, plan: &Plan) -> Result<Run> {
         let mut observer = observer();
-        let budget_start_ns = clock::now_ns();
-        let plan = &as_asked(plan);
-        plan.check()?;
-        let threads = plan.threads.unwrap_or_else(all_threads);
-        let never = Arc::new(AtomicBool::new(false));
-        let Offer { program, hello, known, mut asked } = offer(threads, &never)?;
-        let Expanded { cells, left_out } = expand(plan, threads, &known, &mut asked)?;
-        let row = run_row(plan, threads, &hello, &known, "notebook")?;
-        // The worker that answered questions goes before anything is measured.
-        drop(asked);
-        let settings = RunSettings {
-            store: &self.store,
-            row,
-            known: &known,
-            interrupted: &never,
-            budget_start_ns,
-            left_out: &left_out,
-        };
-        let mut spawn = spawner(program, Arc::clone(&never));
-        Ok(Run::new(run(plan, &cells, settings, &mut spawn, observer.as_mut())?))
+        let mut ready = Start::new(as_asked(plan)).command("notebook").workers()?;
+        Ok(Run::new(ready.run(&self.store, observer.as_mut())?))
     }
 
     /// Measures a plan in this process, kernels of yours included: its verdicts hold *within one process* only.
@@ -50,28 +26,13 @@ impl Lab {
     /// A plan that cannot be run here, or a store that cannot be written.
     pub fn run_here(&self, plan: &Plan) -> Result<Run> {
         let mut observer = observer();
-        let budget_start_ns = clock::now_ns();
+        // One process is one replicate, however many are asked for.
+        let start = Start::new(Plan { replicates: 1, half_width: None, ..as_asked(plan) }).command("in process");
         plan.check()?;
         let threads = plan.threads.unwrap_or_else(rayon::current_num_threads);
         benchbook_engines::set_threads(threads).map_err(benchbook_core::Error::Plan)?;
-        // One process is one replicate, however many are asked for.
-        let plan = Plan { replicates: 1, half_width: None, ..as_asked(plan) };
-        let mut here = self.here.clone();
-        let known = describe(&mut here)?;
-        let Expanded { cells, left_out } = expand(&plan, threads, &known, &mut here)?;
-        let hello = Hello::of_this_process();
-        let row = run_row(&plan, threads, &hello, &known, "in process")?;
-        let never = AtomicBool::new(false);
-        let settings = RunSettings {
-            store: &self.store,
-            row,
-            known: &known,
-            interrupted: &never,
-            budget_start_ns,
-            left_out: &left_out,
-        };
-        let mut spawn = |_: &Variant| Ok(Box::new(self.here.clone()) as Box<dyn Executor>);
-        Ok(Run::new(run(&plan, &cells, settings, &mut spawn, observer.as_mut())?))
+        let mut ready = start.here(&self.here, threads)?;
+        Ok(Run::new(ready.run(&self.store, observer.as_mut())?))
     }
 }
 

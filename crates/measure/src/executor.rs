@@ -8,15 +8,15 @@ use benchbook_core::Variant;
 use benchbook_core::message::{Reply, Request};
 use benchbook_record::Isolation;
 
+use crate::Result;
 use crate::handler::{Handler, Host};
-use crate::{Error, Result};
 
 /// Carries out one request at a time.
 pub trait Executor {
     /// Sends a request and waits for its reply.
     ///
     /// # Errors
-    /// [`Error::WorkerLost`] when the worker has died, hung for longer than `timeout`, or talks
+    /// [`crate::Error::WorkerLost`] when the worker has died, hung for longer than `timeout`, or talks
     /// nonsense: it is then of no further use.
     fn request(&mut self, request: Request, timeout: Duration) -> Result<Reply>;
 
@@ -73,12 +73,12 @@ pub trait Spawn {
     /// A fresh executor for a variant: its pools have the variant's threads, it comes from the variant's build.
     ///
     /// # Errors
-    /// [`Error::Spawn`] when no worker can be started.
+    /// [`crate::Error::Spawn`] when no worker can be started.
     fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>>;
 }
 
-impl<F: FnMut(&Variant) -> Result<Box<dyn Executor>>> Spawn for F {
-    fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>, Error> {
-        self(variant)
+impl Spawn for InProcess {
+    fn spawn(&mut self, _variant: &Variant) -> Result<Box<dyn Executor>> {
+        Ok(Box::new(self.clone()))
     }
 }

@@ -28,16 +28,15 @@ mod stat;
 mod threads;
 mod wire;
 mod worker_main;
-mod workers;
 
 pub use allocations::{Allocated, CountingAllocator, allocated};
 pub use benchbook_core as core;
 pub use benchbook_record as record;
 pub use caught::kernel_panics_are_caught;
 pub use error::{Error, Result};
-pub use executor::{Executor, InProcess, Spawn};
+pub use executor::{Executor, InProcess};
 pub use handler::{Handler, Host};
 pub use marked::Mark;
 pub use process::{Hello, ProcessWorker, worker_program};
+pub use run::offer::{Offer, all_threads, offer, offer_of};
 pub use worker_main::worker_main;
-pub use workers::{Offer, all_threads, offer, offer_of, spawner};

@@ -2,16 +2,10 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use benchbook_core::{CaseSpec, Plan, counted};
-use benchbook_measure::clock;
 use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of};
-use benchbook_measure::run::{
-    Expanded, RunSettings, RunSummary, about, command_line, expand, forecast, run as measure, run_row,
-};
-use benchbook_measure::{all_threads, offer, spawner};
-
+use benchbook_measure::run::{Ready, RunSummary, Start, about, forecast};
 use benchbook_query::Session;
 use benchbook_report::calibration::read;
 
@@ -24,36 +18,18 @@ use crate::progress::Bar;
 
 /// Measures what the arguments say.
 pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
-    let budget_start_ns = clock::now_ns();
     let interrupted = interrupt_flag("finishing the journal")?;
-    let plan = plan(&arguments)?;
-    let threads = plan.threads.unwrap_or_else(all_threads);
-    let mut offer = offer(threads, &interrupted)?;
-    let expanded = expand(&plan, threads, &offer.known, &mut offer.asked)?;
+    let mut ready = Start::new(plan(&arguments)?).interrupted(&interrupted).workers()?;
     if arguments.dry_run {
-        return dry_run(&plan, &expanded);
+        return dry_run(&ready);
     }
-    let Expanded { cells, left_out } = expanded;
-    let store_path = local_path(store)?;
-    let local = LocalStore::create_or_open(&store_path)?;
-    let row = run_row(&plan, threads, &offer.hello, &offer.known, &command_line())?;
-    if let Some(half_width) = plan.half_width {
-        say(format_args!("this {}", forecast(&plan, &cells)));
-        foresee(store, &row, half_width, cells.len())?;
+    let local = LocalStore::create_or_open(local_path(store)?)?;
+    if let Some(half_width) = ready.plan.half_width {
+        say(format_args!("this {}", forecast(&ready.plan, &ready.cells)));
+        foresee(store, &ready.row()?, half_width, ready.cells.len())?;
     }
-    // The worker that answered questions goes before anything is measured.
-    drop(offer.asked);
-    let settings = RunSettings {
-        store: &local,
-        row,
-        known: &offer.known,
-        interrupted: &interrupted,
-        budget_start_ns,
-        left_out: &left_out,
-    };
     let mut bar = Bar::new();
-    let mut spawn = spawner(offer.program.clone(), Arc::clone(&interrupted));
-    let summary = measure(&plan, &cells, settings, &mut spawn, &mut bar);
+    let summary = ready.run(&local, &mut bar);
     bar.clear();
     tell(&summary?, store)
 }
@@ -128,7 +104,7 @@ fn of_workloads(workloads: &[String], arguments: &RunArgs) -> Result<Plan, Failu
     Ok(Plan::of(&suite, workloads.iter().map(case).collect()))
 }
 
-fn dry_run(plan: &Plan, Expanded { cells, left_out }: &Expanded) -> Result<u8, Failure> {
+fn dry_run(Ready { plan, cells, left_out, .. }: &Ready) -> Result<u8, Failure> {
     let text = toml::to_string(plan).map_err(|error| Failure::while_doing("the plan as TOML", error))?;
     let mut out = people();
     writeln!(out, "{text}")?;

@@ -1,12 +1,10 @@
 //! From a time to what equal programs show in it.
 
 use std::io::Write;
-use std::sync::Arc;
 
 use benchbook_core::counted;
 use benchbook_measure::record::{LocalStore, RunRow, Store};
-use benchbook_measure::run::{Expanded, RunSettings, command_line, describe, expand, run as measure, run_row};
-use benchbook_measure::{Executor, ProcessWorker, clock, spawner};
+use benchbook_measure::run::Start;
 use benchbook_query::{CALIBRATION, Session, quoted};
 use benchbook_report::calibration::{Calibration, SECONDS, read};
 use benchbook_report::duration;
@@ -23,7 +21,6 @@ use crate::progress::Bar;
 
 /// Measures, then tells what all calibrations of this machine in the store show.
 pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> {
-    let budget_start_ns = clock::now_ns();
     let interrupted = interrupt_flag("finishing the journal")?;
     let local = LocalStore::create_or_open(local_path(store)?)?;
     // Another order each time, so that runs add up.
@@ -31,23 +28,10 @@ pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> 
     let mut plan = plan(arguments.time.as_secs_f64(), seed);
     plan.sampling.keep_disturbed = arguments.keep_disturbed;
     // This program holds known work itself and starts in milliseconds.
-    let program = std::env::current_exe()?;
-    let mut asked = ProcessWorker::spawn(&program, 1, Arc::clone(&interrupted))?;
-    let known = describe(&mut asked)?;
-    let Expanded { cells, left_out } = expand(&plan, 1, &known, &mut asked as &mut dyn Executor)?;
-    let row = run_row(&plan, 1, asked.hello(), &known, &command_line())?;
-    let machine = row.clone();
-    drop(asked);
-    let settings = RunSettings {
-        store: &local,
-        row,
-        known: &known,
-        interrupted: &interrupted,
-        budget_start_ns,
-        left_out: &left_out,
-    };
+    let mut ready = Start::new(plan).interrupted(&interrupted).workers_of(std::env::current_exe()?)?;
+    let machine = ready.row()?;
     let mut bar = Bar::new();
-    let summary = measure(&plan, &cells, settings, &mut spawner(program, Arc::clone(&interrupted)), &mut bar);
+    let summary = ready.run(&local, &mut bar);
     bar.clear();
     let summary = summary?;
     tell(store, &machine, arguments.format)?;

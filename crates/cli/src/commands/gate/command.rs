@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicBool;
 
 use benchbook_core::{Axis, CaseSpec, Plan, Value};
 use benchbook_measure::record::{LocalStore, RunRow, Store};
-use benchbook_measure::run::{Cell, Expanded, expand};
-use benchbook_measure::{Executor, Offer, all_threads, offer_of};
+use benchbook_measure::run::Cell;
+use benchbook_measure::{Offer, all_threads, offer_of};
 use benchbook_query::Session;
 use benchbook_report::gate::{Report, exit_code, flagged};
 use benchbook_report::warnings;
@@ -71,13 +71,12 @@ pub fn gate(store: &str, arguments: &GateArgs) -> Result<u8, Failure> {
     let threads = arguments.threads.unwrap_or_else(all_threads);
     match sides(&workshop, &baseline, &candidate, threads, &interrupted)? {
         Err(reason) => report.not_comparable = Some(reason),
-        Ok((before, Offer { program, hello, known, mut asked })) => {
-            let interrupted = Arc::clone(&interrupted);
-            let mut bench = Bench { store: &local, hello, known, program, programs: Vec::new(), threads, interrupted };
+        Ok((before, after)) => {
+            let bench = Bench { store: &local, interrupted: &interrupted };
             match (&baseline, before) {
-                (Baseline::Run(run), _) => against_run(&mut bench, &mut asked, store, arguments, run, &mut report)?,
+                (Baseline::Run(run), _) => against_run(&bench, after, store, arguments, run, &mut report)?,
                 (Baseline::Revision(_), Some(before)) => {
-                    against_revision(&mut bench, &mut asked, store, plan, arguments, before, &mut report)?;
+                    against_revision(&bench, (before, after), store, plan, arguments, &mut report)?;
                 }
                 (Baseline::Revision(_), None) => report.not_comparable = Some("the baseline has no worker".into()),
             }
@@ -155,36 +154,33 @@ fn sides(
 
 /// Measures both builds in interleaved blocks; flagged cases are measured once more on fresh replicates.
 fn against_revision(
-    bench: &mut Bench<'_>,
-    asked: &mut dyn Executor,
+    bench: &Bench<'_>,
+    (before, after): (Offer, Offer),
     store: &str,
     mut plan: Plan,
     arguments: &GateArgs,
-    before: Offer,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    complete(&mut plan, arguments, &bench.known)?;
-    bench.threads = plan.threads.unwrap_or(bench.threads);
+    complete(&mut plan, arguments, &after.known)?;
     let labels = Labels::new(&report.baseline, &report.candidate);
     report.candidate.clone_from(&labels.candidate);
-    bench.programs =
-        vec![(labels.baseline.clone(), before.program.clone()), (labels.candidate.clone(), bench.program.clone())];
-    if same_bytes(&before.program, &bench.program) {
+    if same_bytes(&before.program, &after.program) {
         report.warnings.push("both sides are the same program, byte by byte: this measures nothing but noise".into());
     }
-    let Expanded { cells, left_out } = expand(&plan, bench.threads, &bench.known, asked)?;
-    report.warnings.extend(left_out);
-    let (cells, left_out) = pairs(&cells, &labels, &before.known, &bench.known);
-    report.left_out = left_out;
-    report.machine = machine(&bench.row(&plan)?);
+    let programs = [(&labels.baseline, &before), (&labels.candidate, &after)];
+    let builds = programs.map(|(label, offer)| (label.clone(), offer.program.clone())).into();
+    let mut ready = bench.start(&plan).offered(after, builds)?;
+    report.warnings.append(&mut ready.left_out);
+    (ready.cells, report.left_out) = pairs(&ready.cells, &labels, &before.known, ready.known());
+    report.machine = machine(&ready.row()?);
     // Workers that answered questions go before anything is measured.
     drop(before);
-    let first = bench.measure(&Plan { tags: vec!["gate".into()], ..plan.clone() }, &cells)?;
+    let first = bench.measure(&mut ready)?;
     let session = Session::open(&Store::open(store)?)?;
     report.comparisons = interleaved(&session, &first.run_id, &labels)?;
     report.warnings.extend(warnings(&session, &first.run_id)?);
     let ends = endings(&session, &first.run_id)?;
-    for cell in &cells {
+    for cell in &ready.cells {
         let case = case_label(cell);
         let variant = cell.variants.first().map(ToString::to_string).unwrap_or_default();
         let variant = variant.split('@').next().unwrap_or_default();
@@ -197,10 +193,10 @@ fn against_revision(
         return Ok(());
     }
     say(format_args!("measuring again what looks slower: {} of {}", chosen.len(), report.comparisons.len()));
-    let again: Vec<Cell> = cells.into_iter().filter(|cell| looks_slower(cell, report, &chosen)).collect();
-    let cases = again.iter().map(spec).collect();
-    let fresh = Plan { seed: plan.seed ^ 1, tags: vec!["gate-again".into()], cases, ..plan };
-    let second = bench.measure(&fresh, &again)?;
+    ready.cells.retain(|cell| looks_slower(cell, report, &chosen));
+    let cases = ready.cells.iter().map(spec).collect();
+    ready.plan = Plan { seed: plan.seed ^ 1, tags: vec!["gate-again".into()], cases, ..plan };
+    let second = bench.measure(&mut ready)?;
     let session = Session::open(&Store::open(store)?)?;
     let seconds = interleaved(&session, &second.run_id, &labels)?;
     report.warnings.extend(warnings(&session, &second.run_id)?);

@@ -1,9 +1,8 @@
 //! A gate whose baseline is a recorded run: the candidate is measured now, by the same plan, and described.
 
 use benchbook_core::Plan;
-use benchbook_measure::Executor;
+use benchbook_measure::Offer;
 use benchbook_measure::record::{RunRow, Store, environment_difference};
-use benchbook_measure::run::{Expanded, expand};
 use benchbook_query::Session;
 use benchbook_report::gate::Report;
 
@@ -16,8 +15,8 @@ use crate::error::Failure;
 /// Compares a recorded run with the candidate, measured now. Nothing is measured a second time: beside the same old
 /// baseline that would confirm whatever has changed since, and no such comparison judges.
 pub fn against_run(
-    bench: &mut Bench<'_>,
-    asked: &mut dyn Executor,
+    bench: &Bench<'_>,
+    candidate: Offer,
     store: &str,
     arguments: &GateArgs,
     recorded: &RunRow,
@@ -26,22 +25,22 @@ pub fn against_run(
     let text = recorded.plan.as_deref().ok_or_else(|| Failure::say("the recorded run has no plan to measure again"))?;
     let mut plan = Plan::from_record(text)?;
     limit(&mut plan, arguments);
-    bench.threads = plan.threads.unwrap_or(bench.threads);
     report.sequential = true;
     report.warnings.push(format!(
         "the baseline is run {}, recorded earlier: unpaired, sequential. Drift since then counts as a difference, so that this \
          gate fails nobody",
         recorded.run_id
     ));
-    let differences = environment_difference(recorded, &bench.row(&plan)?);
+    let start = bench.start(&plan);
+    let differences = environment_difference(recorded, &start.row(&candidate)?);
     if !differences.is_empty() {
         let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
         report.not_comparable = Some(format!("the environments differ in {}", list.join(", ")));
         return Ok(());
     }
-    let Expanded { cells, left_out } = expand(&plan, bench.threads, &bench.known, asked)?;
-    report.warnings.extend(left_out);
-    let measured = bench.measure(&Plan { tags: vec!["gate".into()], ..plan }, &cells)?;
+    let mut ready = start.offered(candidate, Vec::new())?;
+    report.warnings.append(&mut ready.left_out);
+    let measured = bench.measure(&mut ready)?;
     let session = Session::open(&Store::open(store)?)?;
     report.comparisons = sequential(&session, &recorded.run_id, &measured.run_id)?;
     Ok(())

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use benchbook_core::message::{Description, DeviceInfo, ImplementationInfo, Reply, Request};
 use benchbook_core::{Case, CaseSpec, Params, Plan, Value};
-use benchbook_measure::record::Isolation;
-use benchbook_measure::run::{Expanded, expand};
-use benchbook_measure::{Executor, Result};
+use benchbook_record::Isolation;
+
+use crate::run::expand::{Expanded, expand};
+use crate::{Executor, Result};
 
 /// Knows one case of every workload, and that one other is impossible where parameters are given.
 struct Resolver;

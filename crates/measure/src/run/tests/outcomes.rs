@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use benchbook_core::message::{Description, Prepared, Reply, Request, Sampled};
 use benchbook_core::{Case, CaseSpec, Comparison, DType, Params, Plan, Variant};
-use benchbook_measure::record::{Isolation, LocalStore, RunRow};
-use benchbook_measure::run::{Cell, RunSettings, RunSummary, Silent, run};
-use benchbook_measure::{Error, Executor, Result, clock};
+use benchbook_record::{Isolation, LocalStore, RunRow};
+
+use crate::executor::Spawn;
+use crate::run::controller::{RunSettings, run};
+use crate::run::{Cell, RunSummary, Silent};
+use crate::{Error, Executor, Result, clock};
 
 const BLOCKS: u64 = 3;
 
@@ -53,6 +56,12 @@ impl Executor for Fake {
     }
 }
 
+impl Spawn for Fake {
+    fn spawn(&mut self, _variant: &Variant) -> Result<Box<dyn Executor>> {
+        Ok(Box::new(Self { lie: self.lie }))
+    }
+}
+
 /// Two replicates of one variant on these cases.
 fn measured(cases: &[&str], lie: fn(Sampled) -> Sampled) -> RunSummary {
     let folder = tempfile::tempdir().unwrap();
@@ -83,8 +92,7 @@ fn measured(cases: &[&str], lie: fn(Sampled) -> Sampled) -> RunSummary {
         budget_start_ns: clock::now_ns(),
         left_out: &[],
     };
-    let mut spawn = |_: &Variant| Ok(Box::new(Fake { lie }) as Box<dyn Executor>);
-    run(&plan, &cells, settings, &mut spawn, &mut Silent).unwrap()
+    run(&plan, &cells, settings, &mut Fake { lie }, &mut Silent).unwrap()
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! Worker programs, as a run needs them: one worker to ask, and fresh ones to measure.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use benchbook_core::Variant;
+use benchbook_core::message::Description;
+
+use super::expand::describe;
+use crate::Result;
+use crate::executor::{Executor, Spawn};
+use crate::process::{Hello, ProcessWorker, worker_program};
+
+/// The worker program, what it offers, and one live worker to ask further.
+pub struct Offer {
+    /// Where the program lies.
+    pub program: PathBuf,
+    /// What it says of its build.
+    pub hello: Hello,
+    /// What it offers.
+    pub known: Description,
+    /// A worker to ask.
+    pub asked: ProcessWorker,
+}
+
+/// Starts a worker and asks what it offers; once `interrupted` is set, it is not waited for long.
+///
+/// # Errors
+/// There is no worker program, or it does not answer.
+pub fn offer(threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Offer> {
+    offer_of(worker_program()?, threads, interrupted)
+}
+
+/// Starts a worker of this program and asks what it offers; once `interrupted` is set, it is not waited for long.
+///
+/// # Errors
+/// It cannot be started, is no worker, or speaks another version of the protocol.
+pub fn offer_of(program: PathBuf, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Offer> {
+    let mut asked = ProcessWorker::spawn(&program, threads, Arc::clone(interrupted))?;
+    let known = describe(&mut asked)?;
+    Ok(Offer { program, hello: asked.hello().clone(), known, asked })
+}
+
+/// Starts fresh workers.
+pub struct Programs {
+    /// Whose workers run the variants of no build.
+    pub program: PathBuf,
+    /// Whose workers run those of a build, by its label.
+    pub builds: Vec<(String, PathBuf)>,
+    /// Once it is set, nobody waits long for a worker any more.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+impl Programs {
+    fn of(&self, variant: &Variant) -> &Path {
+        let of_build = |(label, _): &&(String, PathBuf)| Some(label) == variant.build.as_ref();
+        self.builds.iter().find(of_build).map_or(self.program.as_path(), |(_, program)| program.as_path())
+    }
+}
+
+impl Spawn for Programs {
+    fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>> {
+        Ok(Box::new(ProcessWorker::spawn(self.of(variant), variant.threads, Arc::clone(&self.interrupted))?))
+    }
+}
+
+/// Threads when nobody names a number: every core this process may use.
+pub fn all_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use benchbook_core::DType;
+
+    use super::*;
+
+    #[test]
+    fn a_build_has_its_own_program() {
+        let programs = Programs {
+            program: "all".into(),
+            builds: vec![("old".into(), "of-old".into()), ("new".into(), "of-new".into())],
+            interrupted: Arc::default(),
+        };
+        let of = |build: Option<&str>| {
+            let (implementation, device, build) = ("i".into(), "d".into(), build.map(str::to_owned));
+            programs.of(&Variant { implementation, device, dtype: DType::F32, threads: 1, build }).to_owned()
+        };
+        let found = [None, Some("new"), Some("old"), Some("other")].map(of);
+        assert_eq!(found, ["all", "of-new", "of-old", "all"].map(PathBuf::from));
+    }
+}

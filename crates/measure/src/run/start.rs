@@ -1,0 +1,166 @@
+//! The one way to start a run, whoever asks for it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use benchbook_core::Plan;
+use benchbook_core::message::Description;
+use benchbook_record::{LocalStore, RunRow};
+
+use super::asked::command_line;
+use super::controller::{RunSettings, RunSummary, run};
+use super::expand::{Cell, Expanded, describe, expand};
+use super::observer::Observer;
+use super::offer::{Offer, Programs, all_threads, offer_of};
+use super::row::run_row;
+use crate::executor::{Executor, InProcess, Spawn};
+use crate::process::{Hello, worker_program};
+use crate::{Result, clock};
+
+/// A run that is asked for: its plan, in which words it was asked for, and how it may be ended.
+///
+/// Say who measures, and it is [`Ready`].
+pub struct Start {
+    plan: Plan,
+    command: String,
+    interrupted: Arc<AtomicBool>,
+    budget_start_ns: i64,
+}
+
+/// Who measures: what they are, what they offer, and how many threads each variant gets.
+struct Crew {
+    hello: Hello,
+    known: Description,
+    threads: usize,
+    spawn: Box<dyn Spawn>,
+}
+
+impl Start {
+    /// A run of `plan` that this program was called for; its time budget begins now.
+    pub fn new(plan: Plan) -> Self {
+        Self { plan, command: command_line(), interrupted: Arc::default(), budget_start_ns: clock::now_ns() }
+    }
+
+    /// The words that stand in `runs.command` where nobody has called a program.
+    #[must_use]
+    pub fn command(self, words: &str) -> Self {
+        Self { command: words.to_owned(), ..self }
+    }
+
+    /// A flag that ends the run in order once it is set from outside.
+    #[must_use]
+    pub fn interrupted(self, flag: &Arc<AtomicBool>) -> Self {
+        Self { interrupted: Arc::clone(flag), ..self }
+    }
+
+    /// Measured by fresh processes of the worker program.
+    ///
+    /// # Errors
+    /// There is no worker program; what else [`Start::workers_of`] says.
+    pub fn workers(self) -> Result<Ready> {
+        self.plan.check()?;
+        self.workers_of(worker_program()?)
+    }
+
+    /// Measured by fresh processes of this program.
+    ///
+    /// # Errors
+    /// A plan that cannot be run here; a program that cannot be started, is no worker, or speaks another version of the
+    /// protocol.
+    pub fn workers_of(self, program: PathBuf) -> Result<Ready> {
+        // For a plan that nobody can run, nobody is started.
+        self.plan.check()?;
+        let offer = offer_of(program, self.threads(), &self.interrupted)?;
+        self.offered(offer, Vec::new())
+    }
+
+    /// Measured by fresh processes of a program that was asked before, and variants of one of `builds` by those of the
+    /// program beside its label.
+    ///
+    /// # Errors
+    /// A plan that cannot be run here, or the worker that was asked is lost.
+    pub fn offered(self, offer: Offer, builds: Vec<(String, PathBuf)>) -> Result<Ready> {
+        // The worker that answers questions goes before anything is measured.
+        let Offer { program, hello, known, mut asked } = offer;
+        let spawn = Box::new(Programs { program, builds, interrupted: Arc::clone(&self.interrupted) });
+        let threads = self.threads();
+        self.ready(&mut asked, Crew { hello, known, threads, spawn })
+    }
+
+    /// Measured in this process, whose pools have so many threads.
+    ///
+    /// # Errors
+    /// A plan that cannot be run here.
+    pub fn here(self, here: &InProcess, threads: usize) -> Result<Ready> {
+        let mut asked = here.clone();
+        let (hello, known) = (Hello::of_this_process(), describe(&mut asked)?);
+        self.ready(&mut asked, Crew { hello, known, threads, spawn: Box::new(here.clone()) })
+    }
+
+    /// The row of `runs`, were it measured by these.
+    ///
+    /// # Errors
+    /// A plan that cannot be written as TOML.
+    pub fn row(&self, offer: &Offer) -> Result<RunRow> {
+        run_row(&self.plan, self.threads(), &offer.hello, &offer.known, &self.command)
+    }
+
+    fn threads(&self) -> usize {
+        self.plan.threads.unwrap_or_else(all_threads)
+    }
+
+    fn ready(self, asked: &mut dyn Executor, crew: Crew) -> Result<Ready> {
+        let Self { plan, command, interrupted, budget_start_ns } = self;
+        let Expanded { cells, left_out } = expand(&plan, crew.threads, &crew.known, asked)?;
+        Ok(Ready { plan, cells, left_out, crew, command, interrupted, budget_start_ns: Some(budget_start_ns) })
+    }
+}
+
+/// A plan as it is going to be measured.
+pub struct Ready {
+    /// The plan, as it will stand in the record.
+    pub plan: Plan,
+    /// What is measured.
+    pub cells: Vec<Cell>,
+    /// What the plan asks for beside that, each with its reason: recorded, and the first of it told.
+    pub left_out: Vec<String>,
+    crew: Crew,
+    command: String,
+    interrupted: Arc<AtomicBool>,
+    /// Reading of the clock at which the budget of the next run began.
+    budget_start_ns: Option<i64>,
+}
+
+impl Ready {
+    /// What those who measure offer.
+    pub fn known(&self) -> &Description {
+        &self.crew.known
+    }
+
+    /// The row of `runs`.
+    ///
+    /// # Errors
+    /// A plan that cannot be written as TOML.
+    pub fn row(&self) -> Result<RunRow> {
+        let Crew { hello, known, threads, .. } = &self.crew;
+        run_row(&self.plan, *threads, hello, known, &self.command)
+    }
+
+    /// Measures the cells and records them; the time budget of a second run begins with it.
+    ///
+    /// # Errors
+    /// The record cannot be written, or no worker can be started. A kernel that fails is an outcome of its trial; the run
+    /// goes on.
+    pub fn run(&mut self, store: &LocalStore, observer: &mut dyn Observer) -> Result<RunSummary> {
+        let settings = RunSettings {
+            store,
+            row: self.row()?,
+            known: &self.crew.known,
+            interrupted: &self.interrupted,
+            budget_start_ns: self.budget_start_ns.take().unwrap_or_else(clock::now_ns),
+            left_out: &self.left_out,
+        };
+        run(&self.plan, &self.cells, settings, self.crew.spawn.as_mut(), observer)
+    }
+}
