@@ -15,6 +15,9 @@ fn read(clock: ClockId) -> Option<i64> {
     Some(time.tv_sec() * 1_000_000_000 + time.tv_nsec())
 }
 
+/// The clock that a run goes by: [`now_ns`], or one that a test moves. Work is timed by [`time`] alone.
+pub type Now<'a> = &'a dyn Fn() -> i64;
+
 /// Nanoseconds of the system's monotonic clock, the same in every process of a machine.
 pub fn now_ns() -> i64 {
     // The call fails only for a clock that does not exist; this one always does.

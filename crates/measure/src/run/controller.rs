@@ -20,6 +20,7 @@ use super::running::Running;
 use super::schedule::Schedule;
 use super::stages::{Stage, measure_stage, pilot_share, second_stage};
 use super::stop::StopReason;
+use crate::clock::Now;
 use crate::disturbance::Moment;
 use crate::executor::Spawn;
 use crate::{Result, threads};
@@ -41,6 +42,8 @@ pub struct RunSettings<'a> {
     pub budget_start_ns: i64,
     /// What the plan asks for and the cells do not have, each with its reason.
     pub left_out: &'a [String],
+    /// The clock to go by.
+    pub now: Now<'a>,
 }
 
 /// How a run went.
@@ -100,8 +103,8 @@ pub fn run(
     spawn: &mut dyn Spawn,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary> {
-    let RunSettings { store, row, known, interrupted, budget_start_ns, left_out } = settings;
-    let recorder = Recorder::create(store, &row, plan.sampling.keep_disturbed, known, observer)?;
+    let RunSettings { store, row, known, interrupted, budget_start_ns, left_out, now } = settings;
+    let recorder = Recorder::create(store, &row, plan.sampling.keep_disturbed, known, observer, now)?;
     let mut run = Running {
         plan,
         recorder,
@@ -110,6 +113,7 @@ pub fn run(
         given_up: GivenUp::default(),
         interrupt: Interrupt::new(interrupted),
         spawn,
+        now,
     };
     let first = plan.first_replicates();
     let groups = cells.len() * first as usize;

@@ -14,7 +14,7 @@ use super::ended::Ended;
 use super::observer::{Observer, Progress};
 use super::stop::StopReason;
 use crate::Result;
-use crate::clock;
+use crate::clock::{self, Now};
 use crate::handler::PEAK_ADDED;
 
 /// Names of the figures that a run records of each trial.
@@ -35,6 +35,7 @@ pub struct Recorder<'a> {
     writer: RunWriter,
     observer: &'a mut dyn Observer,
     known: &'a Description,
+    now: Now<'a>,
     origin_ns: i64,
     build: Option<String>,
     keep_disturbed: bool,
@@ -54,16 +55,17 @@ pub struct Runner {
 }
 
 impl<'a> Recorder<'a> {
-    /// Opens the run in the store, by workers that offer what is `known`; its clock starts now.
+    /// Opens the run in the store, by workers that offer what is `known`; its time starts now.
     pub fn create(
         store: &LocalStore,
         run: &RunRow,
         keep_disturbed: bool,
         known: &'a Description,
         observer: &'a mut dyn Observer,
+        now: Now<'a>,
     ) -> Result<Self> {
-        // The origin of the run's clock and the moment it is named by are read together.
-        let (origin_ns, started_at) = (clock::now_ns(), DateTime::from_timestamp_nanos(clock::utc_ns()));
+        // The origin of the run's time and the moment it is named by are read together.
+        let (origin_ns, started_at) = (now(), DateTime::from_timestamp_nanos(clock::utc_ns()));
         let run = &RunRow { started_at, ..run.clone() };
         let writer = RunWriter::create(store, run)?;
         let revision = run.git_commit.as_deref().map_or("unversioned", |commit| &commit[..commit.len().min(12)]);
@@ -75,6 +77,7 @@ impl<'a> Recorder<'a> {
             writer,
             observer,
             known,
+            now,
             origin_ns,
             build,
             keep_disturbed,
@@ -86,7 +89,7 @@ impl<'a> Recorder<'a> {
 
     /// Nanoseconds since the run began.
     fn now_ns(&self) -> i64 {
-        clock::now_ns() - self.origin_ns
+        (self.now)() - self.origin_ns
     }
 
     /// Trials written so far.

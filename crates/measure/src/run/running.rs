@@ -7,7 +7,7 @@ use super::given_up::GivenUp;
 use super::interrupt::Interrupt;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
-use crate::clock;
+use crate::clock::Now;
 use crate::executor::Spawn;
 
 /// What the stages, groups and trials of a run work with.
@@ -26,11 +26,13 @@ pub struct Running<'a> {
     pub interrupt: Interrupt<'a>,
     /// Who starts the workers.
     pub spawn: &'a mut dyn Spawn,
+    /// What time it is.
+    pub now: Now<'a>,
 }
 
 impl Running<'_> {
     /// The reading of the clock.
     pub fn now_ns(&self) -> i64 {
-        clock::now_ns()
+        (self.now)()
     }
 }

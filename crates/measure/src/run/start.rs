@@ -29,11 +29,11 @@ pub struct Start {
 }
 
 /// Who measures: what they are, what they offer, and how many threads each variant gets.
-struct Crew {
-    hello: Hello,
-    known: Description,
-    threads: usize,
-    spawn: Box<dyn Spawn>,
+pub(super) struct Crew {
+    pub hello: Hello,
+    pub known: Description,
+    pub threads: usize,
+    pub spawn: Box<dyn Spawn>,
 }
 
 impl Start {
@@ -110,7 +110,8 @@ impl Start {
         self.plan.threads.unwrap_or_else(all_threads)
     }
 
-    fn ready(self, asked: &mut dyn Executor, crew: Crew) -> Result<Ready> {
+    /// Measured by these, one of whom can be asked.
+    pub(super) fn ready(self, asked: &mut dyn Executor, crew: Crew) -> Result<Ready> {
         let Self { plan, command, interrupted, budget_start_ns } = self;
         let Expanded { cells, left_out } = expand(&plan, crew.threads, &crew.known, asked)?;
         Ok(Ready { plan, cells, left_out, crew, command, interrupted, budget_start_ns: Some(budget_start_ns) })
@@ -160,6 +161,7 @@ impl Ready {
             interrupted: &self.interrupted,
             budget_start_ns: self.budget_start_ns.take().unwrap_or_else(clock::now_ns),
             left_out: &self.left_out,
+            now: &clock::now_ns,
         };
         run(&self.plan, &self.cells, settings, self.crew.spawn.as_mut(), observer)
     }

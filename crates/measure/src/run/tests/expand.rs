@@ -10,7 +10,7 @@ use crate::run::expand::{Expanded, expand};
 use crate::{Executor, Result};
 
 /// Knows one case of every workload, and that one other is impossible where parameters are given.
-struct Resolver;
+pub(super) struct Resolver;
 
 impl Executor for Resolver {
     fn request(&mut self, request: Request, _timeout: Duration) -> Result<Reply> {
@@ -32,7 +32,8 @@ impl Executor for Resolver {
     }
 }
 
-fn expanded(plan: &Plan) -> Result<Expanded> {
+/// What it is said to offer.
+pub(super) fn known() -> Description {
     let implementation = |(workload, name, device): (&str, &str, &str)| ImplementationInfo {
         name: name.into(),
         workload: workload.into(),
@@ -47,7 +48,7 @@ fn expanded(plan: &Plan) -> Result<Expanded> {
         engine_version: String::new(),
         unavailable: None,
     };
-    let known = Description {
+    Description {
         workloads: Vec::new(),
         implementations: [("attention", "naive", "a"), ("attention", "fused", "a"), ("matmul", "blocked", "b")]
             .map(implementation)
@@ -55,11 +56,14 @@ fn expanded(plan: &Plan) -> Result<Expanded> {
         devices: ["a", "b"].map(device).into(),
         build: Vec::new(),
         thread_pools: Vec::new(),
-    };
-    expand(plan, 1, &known, &mut Resolver)
+    }
 }
 
-fn plan(workloads: &[&str], implementations: &[&str]) -> Plan {
+fn expanded(plan: &Plan) -> Result<Expanded> {
+    expand(plan, 1, &known(), &mut Resolver)
+}
+
+pub(super) fn plan(workloads: &[&str], implementations: &[&str]) -> Plan {
     let spec = |workload: &&str| CaseSpec {
         workload: (*workload).into(),
         preset: None,

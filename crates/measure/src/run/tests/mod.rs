@@ -1,4 +1,10 @@
 //! What a run makes of plans and of workers, without a process.
 
+mod budgets;
+mod disturbed;
+mod endings;
 mod expand;
-mod outcomes;
+mod mock;
+mod order;
+mod second_stage;
+mod start;

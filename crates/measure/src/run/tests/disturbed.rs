@@ -1,0 +1,68 @@
+//! What becomes of blocks that the machine has disturbed.
+
+use benchbook_core::message::{Disturbance, Reply, Sampled};
+use benchbook_record::Status;
+
+use super::mock::{Call, Mock, Seen, cells, plan, sampled, seen};
+
+/// Ten blocks of these implementations, the samples disturbed that `is_disturbed` says.
+fn disturbed(keep: bool, implementations: &[&str], is_disturbed: fn(&Call) -> bool) -> Seen {
+    let mut plan = plan(1, 10);
+    plan.sampling.keep_disturbed = keep;
+    let script = move |_: &Mock, call: &Call, reply: Reply| {
+        let disturbed = is_disturbed(call).then_some(Disturbance::Preempted);
+        Ok(sampled(reply, |sample| Sampled { disturbed, ..sample }))
+    };
+    seen(&plan, &cells(&["a"], implementations), script)
+}
+
+/// Samples that may be used, and those that are called disturbed.
+fn counts(seen: &Seen) -> (usize, usize) {
+    let valid = seen.samples.iter().filter(|sample| sample.valid).count();
+    let marked = seen.samples.iter().filter(|sample| sample.invalid_reason.as_deref() == Some("preempted")).count();
+    (valid, marked)
+}
+
+#[test]
+fn a_disturbed_block_is_replaced() {
+    let seen = disturbed(false, &["x"], |call| call.sample < 3);
+    assert_eq!((seen.summary.blocks, counts(&seen)), (13, (10, 3)));
+    assert_eq!(seen.ends("a", "x"), [(Status::Ok, "blocks")]);
+    let words = "3 of 13 samples were disturbed by the machine and left out (preempted 3), in w a: measure on";
+    assert!(seen.heard.notes.iter().any(|note| note.starts_with(words)), "{:?}", seen.heard.notes);
+}
+
+#[test]
+fn a_block_in_which_one_variant_is_disturbed_is_replaced_for_all() {
+    let seen = disturbed(false, &["x", "y"], |call| call.implementation == "x" && call.sample == 4);
+    assert_eq!((seen.taken("a", "x"), seen.taken("a", "y")), (vec![11], vec![11]));
+    assert_eq!(counts(&seen), (21, 1));
+}
+
+#[test]
+fn where_disturbed_samples_are_kept_nothing_is_replaced() {
+    let seen = disturbed(true, &["x"], |call| call.sample < 3);
+    assert_eq!((seen.summary.blocks, counts(&seen)), (10, (10, 3)));
+    assert_eq!(seen.ends("a", "x"), [(Status::Ok, "blocks")]);
+}
+
+#[test]
+fn no_more_than_twice_the_blocks_are_taken() {
+    // One of the two is disturbed in each block, so that each has half of its samples.
+    let seen = disturbed(false, &["x", "y"], |call| call.sample % 2 == usize::from(call.implementation == "y"));
+    assert_eq!((seen.summary.blocks, counts(&seen)), (20, (20, 20)));
+    for implementation in ["x", "y"] {
+        assert_eq!(seen.ends("a", implementation), [(Status::Ok, "disturbed")]);
+    }
+}
+
+#[test]
+fn a_trial_with_more_disturbed_samples_than_others_is_invalid() {
+    let seen = disturbed(false, &["x"], |call| call.sample % 3 > 0);
+    let words = "13 of 20 samples of x/d/f32/1t were disturbed by the machine: the trial is invalid, measure on a \
+                 quieter one";
+    assert_eq!(seen.ends("a", "x"), [(Status::Invalid, words)]);
+    assert_eq!((seen.summary.ended.invalid, seen.summary.measured_nothing()), (1, true));
+    assert!(seen.events.iter().any(|event| event.kind == "invalid" && event.message == words));
+    assert!(seen.heard.notes.iter().any(|note| note.contains("1 trial lost more than half")), "{:?}", seen.heard.notes);
+}

@@ -1,0 +1,330 @@
+//! A run without processes and without waiting: executors that follow a script, on a clock that only they move.
+
+use std::cell::{self, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use benchbook_core::message::{Description, Prepared, Reply, Request, Sampled, Trial};
+use benchbook_core::{Case, CaseSpec, Comparison, DType, Params, Plan, Variant};
+use benchbook_record::{EventRow, Isolation, LocalStore, OutcomeRow, RunRow, Status, Table, rows_in};
+use serde::Deserialize;
+
+use crate::Result;
+use crate::executor::{Executor, Spawn};
+use crate::run::controller::{RunSettings, run};
+use crate::run::{Cell, Observer, Progress, RunSummary};
+
+/// What the clock shows when a run and its budget begin.
+const START_NS: i64 = 5_000_000_000;
+
+/// How long a sample takes where the script says nothing else.
+const SAMPLE_NS: i64 = 1_000_000;
+
+/// What a run asks of an executor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    Prepare,
+    Sample,
+    Finish,
+}
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    pub asked: Asked,
+    pub trial: i64,
+    pub case: String,
+    pub implementation: String,
+    /// How often the implementation was prepared on the case before this trial.
+    pub replicate: usize,
+    /// Samples of the trial that were asked for before.
+    pub sample: usize,
+}
+
+/// Makes of a request and the usual reply what is answered.
+type Script = dyn Fn(&Mock, &Call, Reply) -> Result<Reply>;
+
+/// What the executors of a run share.
+pub struct Mock {
+    now_ns: cell::Cell<i64>,
+    interrupted: AtomicBool,
+    calls: RefCell<Vec<Call>>,
+    /// Implementations for which an executor was started.
+    spawned: RefCell<Vec<String>>,
+    script: Box<Script>,
+}
+
+impl Mock {
+    /// Ends the run from outside.
+    pub fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+    }
+
+    /// Requests that an implementation has had so far, that under way included.
+    pub fn asked(&self, implementation: &str) -> usize {
+        self.calls.borrow().iter().filter(|call| call.implementation == implementation).count()
+    }
+
+    /// The same sample, had it taken so long; other replies are as they were.
+    pub fn lasting(&self, reply: Reply, ns: i64) -> Reply {
+        sampled(reply, |sample| {
+            self.now_ns.set(self.now_ns.get() + ns - sample.elapsed_ns);
+            Sampled { elapsed_ns: ns, ..sample }
+        })
+    }
+}
+
+/// The reply with another sample; other replies are as they were.
+pub fn sampled(reply: Reply, change: impl FnOnce(Sampled) -> Sampled) -> Reply {
+    match reply {
+        Reply::Sampled(sample) => Reply::Sampled(change(sample)),
+        other => other,
+    }
+}
+
+/// The script of executors that all goes well with.
+pub fn usual(_mock: &Mock, _call: &Call, reply: Reply) -> Result<Reply> {
+    Ok(reply)
+}
+
+/// Starts executors that follow the script.
+pub struct Mocks(Rc<Mock>);
+
+impl Mocks {
+    pub fn new(script: impl Fn(&Mock, &Call, Reply) -> Result<Reply> + 'static) -> Self {
+        Self(Rc::new(Mock {
+            now_ns: cell::Cell::new(START_NS),
+            interrupted: AtomicBool::new(false),
+            calls: RefCell::default(),
+            spawned: RefCell::default(),
+            script: Box::new(script),
+        }))
+    }
+}
+
+impl Spawn for Mocks {
+    fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>> {
+        self.0.spawned.borrow_mut().push(variant.implementation.clone());
+        Ok(Box::new(MockWorker { mock: Rc::clone(&self.0), trials: HashMap::new() }))
+    }
+}
+
+struct MockWorker {
+    mock: Rc<Mock>,
+    /// The next request of each trial that was prepared.
+    trials: HashMap<i64, Call>,
+}
+
+impl MockWorker {
+    /// A trial that is prepared.
+    fn first(&self, trial: Trial) -> Call {
+        let (case, implementation) = (trial.case.name, trial.variant.implementation);
+        let calls = self.mock.calls.borrow();
+        let before = calls.iter().filter(|one| one.asked == Asked::Prepare);
+        let replicate = before.filter(|one| one.case == case && one.implementation == implementation).count();
+        Call { asked: Asked::Prepare, trial: trial.trial, case, implementation, replicate, sample: 0 }
+    }
+}
+
+impl Executor for MockWorker {
+    fn request(&mut self, request: Request, _timeout: Duration) -> Result<Reply> {
+        let check = Comparison { max_abs_error: 0.0, max_scaled_error: 0.0, rows_checked: 1 };
+        let (call, reply) = match request {
+            Request::Prepare(trial) => {
+                let call = self.first(*trial);
+                self.trials.insert(call.trial, call.clone());
+                let prepared = Prepared {
+                    check,
+                    tolerance: 1.0,
+                    flops: 1.0,
+                    bytes: 1.0,
+                    iterations: 1,
+                    warmup_iterations: 1,
+                    settled: None,
+                    prepare_ns: 1,
+                    memory_elsewhere: false,
+                    rested: true,
+                    copies: 1,
+                    engine_version: None,
+                    figures: Vec::new(),
+                };
+                (call, Reply::Prepared(prepared))
+            }
+            Request::Sample { trial } => {
+                let next = self.trials.get_mut(&trial).expect("what is sampled was prepared");
+                let call = Call { asked: Asked::Sample, ..next.clone() };
+                next.sample += 1;
+                let started_ns = self.mock.now_ns.replace(self.mock.now_ns.get() + SAMPLE_NS);
+                let sample = Sampled {
+                    iterations: 1,
+                    elapsed_ns: SAMPLE_NS,
+                    started_ns,
+                    cpu_user_ns: 0,
+                    cpu_system_ns: 0,
+                    disturbed: None,
+                    rested: true,
+                };
+                (call, Reply::Sampled(sample))
+            }
+            Request::Finish { trial } => {
+                let last = self.trials.remove(&trial).expect("what is finished was prepared");
+                (Call { asked: Asked::Finish, ..last }, Reply::Finished { check })
+            }
+            other => panic!("nobody asks {other:?}"),
+        };
+        self.mock.calls.borrow_mut().push(call.clone());
+        (self.mock.script)(&self.mock, &call, reply)
+    }
+
+    fn isolation(&self) -> Isolation {
+        Isolation::Process
+    }
+
+    fn pid(&self) -> Option<u32> {
+        None
+    }
+}
+
+/// What a run tells.
+#[derive(Debug, Default)]
+pub struct Heard {
+    pub notes: Vec<String>,
+    /// Groups of the whole run, once that is planned.
+    pub planned: Option<usize>,
+    /// Groups that are done.
+    pub done: usize,
+}
+
+impl Observer for Heard {
+    fn progress(&mut self, progress: Progress<'_>) {
+        match progress {
+            Progress::Note(text) => self.notes.push(text.to_owned()),
+            Progress::Planned { groups } => self.planned = Some(groups),
+            Progress::GroupDone { done } => self.done = done,
+            _ => {}
+        }
+    }
+}
+
+/// A row of `trials`.
+#[derive(Debug, Deserialize)]
+pub struct TrialIs {
+    pub trial: i64,
+    pub case_name: String,
+    pub implementation: String,
+    pub replicate: i64,
+}
+
+/// A row of `samples`.
+#[derive(Debug, Deserialize)]
+pub struct SampleIs {
+    pub trial: i64,
+    pub block: i64,
+    pub position: usize,
+    pub valid: bool,
+    pub invalid_reason: Option<String>,
+}
+
+/// All that is to be seen of a run.
+pub struct Seen {
+    pub summary: RunSummary,
+    pub heard: Heard,
+    pub calls: Vec<Call>,
+    pub spawned: Vec<String>,
+    pub trials: Vec<TrialIs>,
+    pub samples: Vec<SampleIs>,
+    pub events: Vec<EventRow>,
+    outcomes: Vec<OutcomeRow>,
+}
+
+impl Seen {
+    /// How a trial ended, or the run, and in which words.
+    pub fn end(&self, trial: Option<i64>) -> (Status, &str) {
+        let ends: Vec<&OutcomeRow> = self.outcomes.iter().filter(|row| row.trial == trial).collect();
+        assert_eq!(ends.len(), 1, "{trial:?} ends once: {ends:?}");
+        (ends[0].status, ends[0].stop_reason.as_deref().unwrap_or_default())
+    }
+
+    fn trials_of(&self, case: &str, implementation: &str) -> Vec<i64> {
+        let of = |one: &&TrialIs| one.case_name == case && one.implementation == implementation;
+        self.trials.iter().filter(of).map(|one| one.trial).collect()
+    }
+
+    /// How the trials of an implementation on a case ended, by replicate.
+    pub fn ends(&self, case: &str, implementation: &str) -> Vec<(Status, &str)> {
+        self.trials_of(case, implementation).into_iter().map(|trial| self.end(Some(trial))).collect()
+    }
+
+    /// Samples of the trials of an implementation on a case, by replicate.
+    pub fn taken(&self, case: &str, implementation: &str) -> Vec<usize> {
+        let samples = |trial| self.samples.iter().filter(|one| one.trial == trial).count();
+        self.trials_of(case, implementation).into_iter().map(samples).collect()
+    }
+
+    /// How often an implementation was asked on a case.
+    pub fn asked(&self, asked: Asked, case: &str, implementation: &str) -> usize {
+        let of = |one: &&Call| one.asked == asked && one.case == case && one.implementation == implementation;
+        self.calls.iter().filter(of).count()
+    }
+}
+
+/// A plan of so many replicates and blocks.
+pub fn plan(replicates: u32, blocks: u64) -> Plan {
+    let spec = CaseSpec { workload: "w".into(), preset: None, params: [].into(), implementations: Vec::new() };
+    Plan::of("mock", vec![spec]).replicates(replicates).blocks(blocks)
+}
+
+/// A cell for each case, each with these implementations.
+pub fn cells(cases: &[&str], implementations: &[&str]) -> Vec<Cell> {
+    let variant = |name: &&str| Variant {
+        implementation: (*name).into(),
+        device: "d".into(),
+        dtype: DType::F32,
+        threads: 1,
+        build: None,
+    };
+    let cell = |name: &&str| Cell {
+        case: Case { workload: "w".into(), name: (*name).into(), params: Params::default() },
+        variants: implementations.iter().map(variant).collect(),
+    };
+    cases.iter().map(cell).collect()
+}
+
+/// Measures cells by executors that follow the script.
+pub fn seen(plan: &Plan, cells: &[Cell], script: impl Fn(&Mock, &Call, Reply) -> Result<Reply> + 'static) -> Seen {
+    let mut mocks = Mocks::new(script);
+    let mock = Rc::clone(&mocks.0);
+    let folder = tempfile::tempdir().unwrap();
+    let store = LocalStore::create_or_open(folder.path().join("results")).unwrap();
+    let known = Description {
+        workloads: Vec::new(),
+        implementations: Vec::new(),
+        devices: Vec::new(),
+        build: Vec::new(),
+        thread_pools: Vec::new(),
+    };
+    let settings = RunSettings {
+        store: &store,
+        row: RunRow::new("mock"),
+        known: &known,
+        interrupted: &mock.interrupted,
+        budget_start_ns: START_NS,
+        left_out: &[],
+        now: &|| mock.now_ns.get(),
+    };
+    let mut heard = Heard::default();
+    let summary = run(plan, cells, settings, &mut mocks, &mut heard).unwrap();
+    let (calls, spawned) = (mock.calls.take(), mock.spawned.take());
+    Seen {
+        heard,
+        calls,
+        spawned,
+        trials: rows_in(&summary.folder, Table::Trials).unwrap(),
+        samples: rows_in(&summary.folder, Table::Samples).unwrap(),
+        events: rows_in(&summary.folder, Table::Events).unwrap(),
+        outcomes: rows_in(&summary.folder, Table::Outcomes).unwrap(),
+        summary,
+    }
+}
