@@ -1,6 +1,6 @@
 //! Ways to solve a workload.
 
-use crate::{DType, Figure, HostArray, Inputs, Params, Reference, Result};
+use crate::{Array, DType, Figure, Inputs, Parameters, Params, Problem, Reference, Result};
 
 /// Where and how an implementation is asked to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Support {
     }
 }
 
-/// One way to solve a workload.
+/// One way to solve a workload. Engines hold them as rows of a table, see [`Row`].
 pub trait Implementation: Send + Sync {
     /// The name in plans, SQL and tables.
     fn name(&self) -> &'static str;
@@ -54,10 +54,8 @@ pub trait Implementation: Send + Sync {
     /// Names of the devices it runs on, present on this machine or not.
     fn devices(&self) -> Vec<&'static str>;
 
-    /// Whether it can take a case in a dtype on one of its devices; any unless said otherwise.
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
-    }
+    /// Whether it can take a case in a dtype on one of its devices.
+    fn supports(&self, device: &str, dtype: DType, params: &Params) -> Support;
 
     /// Version of the engine underneath, for the record (`burn-flex 0.22.1`).
     fn engine(&self, device: &str) -> (String, String);
@@ -75,6 +73,107 @@ pub trait Implementation: Send + Sync {
     }
 }
 
+/// A row of an engine's table: one way to solve the problem `P`. What several rows share is a function, named once.
+pub struct Row<P: Problem> {
+    /// The name in plans, SQL and tables.
+    pub name: &'static str,
+    /// One line of help, with the source (paper and section, or the library followed).
+    pub about: &'static str,
+    /// Rows of the catalogue that it makes work.
+    pub catalogue: &'static [&'static str],
+    /// Names of the devices it runs on.
+    pub devices: &'static [&'static str],
+    /// Dtypes that it is written for.
+    pub dtypes: &'static [DType],
+    /// Engine and version behind a device.
+    pub engine: fn(device: &str) -> (String, String),
+    /// What else keeps it from a case, where its dtypes do not.
+    pub supports: fn(DType, &P::Params) -> Support,
+    /// See [`Implementation::prepare`]; the first is the name of this row, for errors.
+    pub prepare: fn(&'static str, &Setting, &P::Params, &Inputs) -> Result<Box<dyn Subject>>,
+    /// See [`Implementation::approximation`].
+    pub approximation: fn(&P::Params, &Inputs, u64) -> Option<Reference>,
+}
+
+impl<P: Problem> Row<P> {
+    /// A row that takes every case in these dtypes, and makes no row of the catalogue work.
+    pub const fn new(
+        name: &'static str,
+        about: &'static str,
+        devices: &'static [&'static str],
+        dtypes: &'static [DType],
+        engine: fn(&str) -> (String, String),
+        prepare: fn(&'static str, &Setting, &P::Params, &Inputs) -> Result<Box<dyn Subject>>,
+    ) -> Self {
+        let supports = |_, _: &P::Params| Support::Yes;
+        let approximation = |_: &P::Params, _: &Inputs, _| None;
+        Self { name, about, catalogue: &[], devices, dtypes, engine, supports, prepare, approximation }
+    }
+
+    /// The same, making these rows of the catalogue work.
+    #[must_use]
+    pub const fn catalogue(mut self, ids: &'static [&'static str]) -> Self {
+        self.catalogue = ids;
+        self
+    }
+
+    /// The same, kept from some cases.
+    #[must_use]
+    pub const fn only(mut self, supports: fn(DType, &P::Params) -> Support) -> Self {
+        self.supports = supports;
+        self
+    }
+
+    /// The same, of an approximation.
+    #[must_use]
+    pub const fn approximating(mut self, answer: fn(&P::Params, &Inputs, u64) -> Option<Reference>) -> Self {
+        self.approximation = answer;
+        self
+    }
+}
+
+impl<P: Problem> Implementation for Row<P> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn workload(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn about(&self) -> &'static str {
+        self.about
+    }
+
+    fn catalogue(&self) -> &'static [&'static str] {
+        self.catalogue
+    }
+
+    fn devices(&self) -> Vec<&'static str> {
+        self.devices.to_vec()
+    }
+
+    fn supports(&self, _device: &str, dtype: DType, params: &Params) -> Support {
+        match (Support::of(self.dtypes, dtype), P::Params::read(P::NAME, params)) {
+            (Support::Yes, Ok(params)) => (self.supports)(dtype, &params),
+            (no @ Support::No(_), _) => no,
+            (_, Err(error)) => Support::No(error.to_string()),
+        }
+    }
+
+    fn engine(&self, device: &str) -> (String, String) {
+        (self.engine)(device)
+    }
+
+    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
+        (self.prepare)(self.name, setting, &P::Params::read(P::NAME, params)?, inputs)
+    }
+
+    fn approximation(&self, params: &Params, inputs: &Inputs, seed: u64) -> Option<Reference> {
+        (self.approximation)(&P::Params::read(P::NAME, params).ok()?, inputs, seed)
+    }
+}
+
 /// A prepared implementation: the thing that is timed.
 pub trait Subject {
     /// Calls the kernel `iterations` times; with several input copies, each call takes the next.
@@ -86,11 +185,11 @@ pub trait Subject {
     /// The device reports a failed launch.
     fn sync(&mut self) -> Result<()>;
 
-    /// The result of the last call, read back from the device.
+    /// The results of the last call by name, read back from the device: as many as the reference has, in its order.
     ///
     /// # Errors
-    /// Nothing has run yet, the read failed, or the result lies on another device than asked for.
-    fn output(&mut self) -> Result<HostArray>;
+    /// Nothing has run yet, the read failed, or a result lies on another device than asked for.
+    fn outputs(&mut self) -> Result<Vec<Array>>;
 
     /// Overwrites whole rows of an input's last axis, `first` and what follows, in place, in each copy of the inputs: what is
     /// called next computes from them. `false` where it holds no such input.

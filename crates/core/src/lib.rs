@@ -4,11 +4,14 @@
 //! [`Variant`] what a comparison compares, a [`Plan`] which trials to measure. Nothing here knows
 //! burn, a clock, or a file.
 
+mod array;
+mod dtype;
 mod error;
-mod host;
 mod implementation;
+mod inputs;
 pub mod message;
 mod names;
+mod parameters;
 mod params;
 mod people;
 mod plan;
@@ -19,15 +22,18 @@ mod registry;
 mod variant;
 mod workload;
 
+pub use array::{Array, Element, NoArray};
+pub use dtype::DType;
 pub use error::{Error, Result};
-pub use host::{HostArray, Inputs};
-pub use implementation::{Implementation, Setting, Subject, Support};
+pub use implementation::{Implementation, Row, Setting, Subject, Support};
+pub use inputs::Inputs;
 pub use names::{nearest, unknown};
+pub use parameters::{Parameter, Parameters, RESERVED, Within, read_one};
 pub use params::{Kind, ParamSpec, Params, Value};
 pub use people::{counted, for_people, is_order, on_one_line, without_passwords};
 pub use plan::{Axis, CacheRegime, CaseSpec, Plan, SMALLEST_PILOT, SamplingSpec};
 pub use planned::Planned;
-pub use reference::{Comparison, Reference, sample_rows};
+pub use reference::{Answer, Check, Comparison, LEAST_SCALE, Reference, sample_rows};
 pub use registry::Registry;
-pub use variant::{DType, Variant, baseline_of};
-pub use workload::{Case, Figure, Preset, Work, Workload};
+pub use variant::{Variant, baseline_of};
+pub use workload::{Case, Figure, Posed, Preset, Problem, Work, Workload};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, unknown};
+use crate::{Error, Result, Within, unknown};
 
 /// The type of a parameter; one parameter name has one type across all workloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,27 +109,30 @@ pub struct ParamSpec {
     pub default: Value,
     /// One line of help.
     pub doc: String,
+    /// What it may be, where that is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
 }
 
 impl ParamSpec {
     /// An integer parameter.
     pub fn int(name: &str, default: i64, doc: &str) -> Self {
-        Self { name: name.into(), default: Value::Int(default), doc: doc.into() }
+        Self { name: name.into(), default: Value::Int(default), doc: doc.into(), within: None }
     }
 
     /// A parameter that is a number with a fraction.
     pub fn float(name: &str, default: f64, doc: &str) -> Self {
-        Self { name: name.into(), default: Value::Float(default), doc: doc.into() }
+        Self { name: name.into(), default: Value::Float(default), doc: doc.into(), within: None }
     }
 
     /// A parameter that is a word.
     pub fn text(name: &str, default: &str, doc: &str) -> Self {
-        Self { name: name.into(), default: Value::Text(default.into()), doc: doc.into() }
+        Self { name: name.into(), default: Value::Text(default.into()), doc: doc.into(), within: None }
     }
 
     /// A boolean parameter.
     pub fn bool(name: &str, default: bool, doc: &str) -> Self {
-        Self { name: name.into(), default: Value::Bool(default), doc: doc.into() }
+        Self { name: name.into(), default: Value::Bool(default), doc: doc.into(), within: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be measured: workloads and their implementations.
 
-use crate::{Case, Error, Implementation, ParamSpec, Params, Result, Workload, unknown};
+use crate::{Case, Error, Implementation, ParamSpec, Params, RESERVED, Result, Workload, unknown};
 
 /// Workloads and implementations by name.
 ///
@@ -15,10 +15,16 @@ impl Registry {
     /// Adds a workload.
     ///
     /// # Panics
-    /// If the name is taken, or a parameter has another type in another workload.
+    /// If the name is taken, a parameter has another type in another workload, or a name that a column of `results` has.
     pub fn workload(&mut self, workload: impl Workload + 'static) -> &mut Self {
         assert!(self.workloads.iter().all(|w| w.name() != workload.name()), "workload {} twice", workload.name());
         for spec in workload.params() {
+            assert!(
+                !RESERVED.contains(&spec.name.as_str()),
+                "parameter {} of {}: a column is called so",
+                spec.name,
+                workload.name()
+            );
             if let Some(other) = self.param_specs().find(|other| other.name == spec.name) {
                 assert_eq!(other.default.kind(), spec.default.kind(), "parameter {} has two types", spec.name);
             }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DType, Inputs, ParamSpec, Params, Reference, Result};
+use crate::{DType, Error, Inputs, ParamSpec, Parameters, Params, Reference, Result};
 
 /// The work that solving one case takes, by the usual count for its problem.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -33,62 +33,154 @@ pub struct Preset {
     pub cases: Vec<Params>,
 }
 
-/// A problem with parameters, seeded inputs, a reference, work counts and tolerances.
-pub trait Workload: Send + Sync {
+/// A problem with typed parameters: all that is known of it, in one file, before anybody solves it. Each is a [`Workload`].
+pub trait Problem: Send + Sync + 'static {
     /// The name in plans, SQL and tables.
-    fn name(&self) -> &'static str;
+    const NAME: &'static str;
 
     /// One line of help.
+    const ABOUT: &'static str;
+
+    /// Its parameters, see [`parameters!`](crate::parameters).
+    type Params: Parameters;
+
+    /// The cases measured when a user names none.
+    fn presets() -> Vec<Preset>;
+
+    /// Fills in what depends on other parameters (`seq_kv` follows `seq_q`).
+    fn derive(given: Params) -> Params {
+        given
+    }
+
+    /// Refuses parameters that make no sense together.
+    ///
+    /// # Errors
+    /// The name of one of them, with what would be right.
+    fn check(_params: &Self::Params) -> Result<(), (&'static str, String)> {
+        Ok(())
+    }
+
+    /// A readable label, unique for the parameters that differ from their defaults.
+    fn label(params: &Self::Params) -> String;
+
+    /// The inputs of a case, the same on every machine for one seed.
+    fn inputs(params: &Self::Params, seed: u64) -> Inputs;
+
+    /// The right answer in `f64`, by plain loops that share no code with any implementation.
+    fn reference(params: &Self::Params, inputs: &Inputs, seed: u64) -> Reference;
+
+    /// What one call costs at least.
+    fn work(params: &Self::Params, dtype: DType) -> Work;
+
+    /// The largest error allowed in a case, as a share of the reference's largest absolute value.
+    fn tolerance(params: &Self::Params, dtype: DType) -> f64;
+
+    /// What else is known of a case, beside its work.
+    fn figures(_params: &Self::Params, _inputs: &Inputs) -> Vec<Figure> {
+        Vec::new()
+    }
+}
+
+/// A workload as the registry holds it: a [`Problem`] whose parameters came as names and values.
+pub trait Workload: Send + Sync {
+    /// See [`Problem::NAME`].
+    fn name(&self) -> &'static str;
+
+    /// See [`Problem::ABOUT`].
     fn about(&self) -> &'static str;
 
     /// Its parameters with their defaults.
     fn params(&self) -> Vec<ParamSpec>;
 
-    /// The cases measured when a user names none.
+    /// See [`Problem::presets`].
     fn presets(&self) -> Vec<Preset>;
-
-    /// Refuses parameters that make no sense together.
-    ///
-    /// # Errors
-    /// [`crate::Error::Param`] naming the parameter and what would be right.
-    fn check(&self, params: &Params) -> Result<()>;
-
-    /// A readable label, unique for the parameters that differ from their defaults.
-    fn case_name(&self, params: &Params) -> String;
-
-    /// The inputs of a case, the same on every machine for one seed.
-    fn inputs(&self, params: &Params, seed: u64) -> Inputs;
-
-    /// The right answer in `f64`, by plain loops that share no code with any implementation.
-    fn reference(&self, params: &Params, inputs: &Inputs, seed: u64) -> Reference;
-
-    /// What one call costs at least.
-    fn work(&self, params: &Params, dtype: DType) -> Work;
-
-    /// The largest error allowed in a case, as a share of the reference's largest absolute value.
-    fn tolerance(&self, params: &Params, dtype: DType) -> f64;
-
-    /// What else is known of a case, beside its work.
-    fn figures(&self, _params: &Params, _inputs: &Inputs) -> Vec<Figure> {
-        Vec::new()
-    }
-
-    /// Fills in defaults that depend on other parameters (`seq_kv` follows `seq_q`).
-    fn derive(&self, given: Params) -> Params {
-        given
-    }
 
     /// A case from parameters: names and types checked, defaults filled in.
     ///
     /// # Errors
     /// An unknown parameter, a wrong type, or values that make no sense together.
+    fn case(&self, params: Params) -> Result<Case>;
+
+    /// The problem of one case.
+    ///
+    /// # Errors
+    /// An unknown parameter, or a value that it cannot have.
+    fn pose(&self, params: &Params) -> Result<Box<dyn Posed>>;
+}
+
+/// A problem whose parameters are known.
+pub trait Posed: Send + Sync {
+    /// See [`Problem::inputs`].
+    fn inputs(&self, seed: u64) -> Inputs;
+
+    /// See [`Problem::reference`].
+    fn reference(&self, inputs: &Inputs, seed: u64) -> Reference;
+
+    /// See [`Problem::work`].
+    fn work(&self, dtype: DType) -> Work;
+
+    /// See [`Problem::tolerance`].
+    fn tolerance(&self, dtype: DType) -> f64;
+
+    /// See [`Problem::figures`].
+    fn figures(&self, inputs: &Inputs) -> Vec<Figure>;
+}
+
+impl<P: Problem> Workload for P {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn about(&self) -> &'static str {
+        P::ABOUT
+    }
+
+    fn params(&self) -> Vec<ParamSpec> {
+        P::Params::specs()
+    }
+
+    fn presets(&self) -> Vec<Preset> {
+        P::presets()
+    }
+
     fn case(&self, params: Params) -> Result<Case> {
-        let specs = self.params();
         // Before others follow it, so that an error names what was given.
-        params.check(self.name(), &specs)?;
-        let params = self.derive(params).complete(self.name(), &specs)?;
-        self.check(&params)?;
-        Ok(Case { workload: self.name().to_owned(), name: self.case_name(&params), params })
+        params.check(P::NAME, &P::Params::specs())?;
+        let typed = P::Params::read(P::NAME, &P::derive(params))?;
+        P::check(&typed).map_err(|(name, reason)| Error::Param {
+            workload: P::NAME.to_owned(),
+            name: name.to_owned(),
+            reason,
+        })?;
+        Ok(Case { workload: P::NAME.to_owned(), name: P::label(&typed), params: typed.params() })
+    }
+
+    fn pose(&self, params: &Params) -> Result<Box<dyn Posed>> {
+        Ok(Box::new(OneCase::<P>(P::Params::read(P::NAME, params)?)))
+    }
+}
+
+struct OneCase<P: Problem>(P::Params);
+
+impl<P: Problem> Posed for OneCase<P> {
+    fn inputs(&self, seed: u64) -> Inputs {
+        P::inputs(&self.0, seed)
+    }
+
+    fn reference(&self, inputs: &Inputs, seed: u64) -> Reference {
+        P::reference(&self.0, inputs, seed)
+    }
+
+    fn work(&self, dtype: DType) -> Work {
+        P::work(&self.0, dtype)
+    }
+
+    fn tolerance(&self, dtype: DType) -> f64 {
+        P::tolerance(&self.0, dtype)
+    }
+
+    fn figures(&self, inputs: &Inputs) -> Vec<Figure> {
+        P::figures(&self.0, inputs)
     }
 }
 
