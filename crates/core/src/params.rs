@@ -148,6 +148,15 @@ impl Params {
         self
     }
 
+    /// The same parameters; `name` has the value given for `source`, unless it has one of its own.
+    #[must_use]
+    pub fn following(self, name: &str, source: &str) -> Self {
+        match self.0.get(source).cloned() {
+            Some(value) if !self.0.contains_key(name) => self.with(name, value),
+            _ => self,
+        }
+    }
+
     /// The value of an integer parameter that its workload has already checked.
     ///
     /// # Panics

@@ -47,6 +47,10 @@ pub trait Problem: Send + Sync + 'static {
     /// The cases measured when a user names none.
     fn presets() -> Vec<Preset>;
 
+    /// Cases on which a wrong kernel shows and a right one takes milliseconds: one element, sizes that fill no tile, nearly
+    /// everything hidden, the ends of ranges. A conformance test runs every implementation on them.
+    fn ugly() -> Vec<Self::Params>;
+
     /// Fills in what depends on other parameters (`seq_kv` follows `seq_q`).
     fn derive(given: Params) -> Params {
         given
@@ -95,6 +99,9 @@ pub trait Workload: Send + Sync {
     /// See [`Problem::presets`].
     fn presets(&self) -> Vec<Preset>;
 
+    /// See [`Problem::ugly`].
+    fn ugly(&self) -> Vec<Params>;
+
     /// A case from parameters: names and types checked, defaults filled in.
     ///
     /// # Errors
@@ -141,6 +148,10 @@ impl<P: Problem> Workload for P {
 
     fn presets(&self) -> Vec<Preset> {
         P::presets()
+    }
+
+    fn ugly(&self) -> Vec<Params> {
+        P::ugly().iter().map(Parameters::params).collect()
     }
 
     fn case(&self, params: Params) -> Result<Case> {
