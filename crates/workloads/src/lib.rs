@@ -6,6 +6,7 @@ pub mod attention;
 pub mod matmul;
 mod register;
 pub mod roofs;
+mod rows;
 mod tolerance;
 
 pub use register::register;

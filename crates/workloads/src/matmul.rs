@@ -1,101 +1,74 @@
 //! Matrix multiplication: C = A·B.
 
-use benchbook_core::{
-    DType, Error, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload, sample_rows,
-};
-use rayon::prelude::*;
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Work};
+
+use crate::rows::by_rows;
 
 /// Dense matrix multiplication: `a` `[m, k]` times `b` `[k, n]` gives `[m, n]`.
 pub struct Matmul;
 
-impl Workload for Matmul {
-    fn name(&self) -> &'static str {
-        "matmul"
+benchbook_core::parameters! {
+    /// Parameters of [`Matmul`].
+    pub struct MatmulParams {
+        /// rows of the result
+        m: usize = 512, 1..=1 << 17;
+        /// columns of the result; follows m unless set
+        n: usize = 512, 1..=1 << 17;
+        /// length of the sums; follows m unless set
+        k: usize = 512, 1..=1 << 17;
     }
+}
 
-    fn about(&self) -> &'static str {
-        "dense matrix multiplication, [m, k] times [k, n]"
-    }
+impl Problem for Matmul {
+    const NAME: &'static str = "matmul";
+    const ABOUT: &'static str = "dense matrix multiplication, [m, k] times [k, n]";
+    type Params = MatmulParams;
 
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![
-            ParamSpec::int("m", 512, "rows of the result"),
-            ParamSpec::int("n", 512, "columns of the result; follows m unless set"),
-            ParamSpec::int("k", 512, "length of the sums; follows m unless set"),
-        ]
-    }
-
-    fn presets(&self) -> Vec<Preset> {
-        let square = |size: i64| Params::default().with("m", Value::Int(size));
+    fn presets() -> Vec<Preset> {
+        let square = |size: i64| Params::default().with("m", size.into());
         vec![
             Preset { name: "quick", cases: [128, 256, 512].map(square).into() },
             Preset { name: "default", cases: [128, 256, 512, 1024, 2048].map(square).into() },
         ]
     }
 
-    fn derive(&self, mut given: Params) -> Params {
-        if let Some(value) = given.0.get("m").cloned() {
-            for name in ["n", "k"] {
-                given.0.entry(name.into()).or_insert_with(|| value.clone());
-            }
-        }
-        given
+    fn ugly() -> Vec<MatmulParams> {
+        let sizes = [[1, 1, 1], [3, 17, 33], [17, 33, 3], [1, 3, 67], [129, 67, 1], [67, 130, 257], [1, 1 << 17, 1]];
+        sizes.map(|[m, n, k]| MatmulParams { m, n, k }).into()
     }
 
-    fn check(&self, params: &Params) -> Result<()> {
-        for name in ["m", "n", "k"] {
-            let value = params.int(name);
-            if !(1..=1 << 17).contains(&value) {
-                let reason = format!("{value} is not a size, give 1 to 131072");
-                return Err(Error::Param { workload: self.name().into(), name: name.into(), reason });
-            }
-        }
-        Ok(())
+    fn derive(given: Params) -> Params {
+        given.following("n", "m").following("k", "m")
     }
 
-    fn case_name(&self, params: &Params) -> String {
-        let [m, n, k] = ["m", "n", "k"].map(|name| params.int(name));
+    fn label(params: &MatmulParams) -> String {
+        let MatmulParams { m, n, k } = *params;
         if m == n && n == k { format!("{m}³") } else { format!("{m}×{k}·{k}×{n}") }
     }
 
-    fn inputs(&self, params: &Params, seed: u64) -> Inputs {
-        let [m, n, k] = ["m", "n", "k"].map(|name| params.size(name));
-        let mut inputs = Inputs::default();
-        inputs.0.insert("a", HostArray::normal(vec![m, k], seed, 1));
-        inputs.0.insert("b", HostArray::normal(vec![k, n], seed, 2));
-        inputs
+    fn inputs(params: &MatmulParams, seed: u64) -> Inputs {
+        let MatmulParams { m, n, k } = *params;
+        Inputs::from([("a", Array::normal(vec![m, k], seed, 1)), ("b", Array::normal(vec![k, n], seed, 2))])
     }
 
-    fn reference(&self, params: &Params, inputs: &Inputs, seed: u64) -> Reference {
-        matmul_rows(params, inputs, seed)
+    fn reference(params: &MatmulParams, inputs: &Inputs, seed: u64) -> Reference {
+        let MatmulParams { m, n, k } = *params;
+        let [a, b] = ["a", "b"].map(|name| inputs.numbers(name));
+        by_rows(vec![m, n], n * k, seed, |row| {
+            let mut sums = vec![0.0; n];
+            for (left, right) in a[row * k..][..k].iter().zip(b.chunks_exact(n)) {
+                sums.iter_mut().zip(right).for_each(|(sum, right)| *sum += f64::from(*left) * f64::from(*right));
+            }
+            sums
+        })
     }
 
-    fn work(&self, params: &Params, dtype: DType) -> Work {
-        let [m, n, k] = ["m", "n", "k"].map(|name| params.int(name) as f64);
+    fn work(params: &MatmulParams, dtype: DType) -> Work {
+        let [m, n, k] = [params.m, params.n, params.k].map(|size| size as f64);
         Work { flops: 2.0 * m * n * k, bytes: (m * k + k * n + m * n) * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
+    fn tolerance(_params: &MatmulParams, dtype: DType) -> f64 {
         crate::tolerance(dtype)
     }
-}
-
-/// Multiply-adds spent on a reference at most; above it, a seeded subset of rows is computed.
-const BUDGET: usize = 1 << 27;
-
-/// Rows of the right answer.
-fn matmul_rows(params: &Params, inputs: &Inputs, seed: u64) -> Reference {
-    let [m, n, k] = ["m", "n", "k"].map(|name| params.size(name));
-    let (a, b) = (inputs.get("a"), inputs.get("b"));
-    let rows = sample_rows(m, (BUDGET / (n * k)).max(16), seed);
-    let one = |row: &usize| -> Vec<f64> {
-        let mut sums = vec![0.0; n];
-        for (p, left) in a.data[row * k..][..k].iter().enumerate() {
-            let right = &b.data[p * n..][..n];
-            sums.iter_mut().zip(right).for_each(|(sum, right)| *sum += f64::from(*left) * f64::from(*right));
-        }
-        sums
-    };
-    let values = rows.par_iter().flat_map_iter(one).collect();
-    Reference { shape: vec![m, n], rows, values }
 }

@@ -2,6 +2,9 @@
 
 use benchbook_core::DType;
 
+/// Keys over which an average may be taken at a product's tolerance.
+const FEW_KEYS: f64 = 4096.0;
+
 /// The largest scaled error that a computation in `dtype` may show.
 ///
 /// Rule VA of the catalogue: 1e-5 of the reference's largest value in fp32, 1 % where the precision was changed.
@@ -13,6 +16,15 @@ pub fn tolerance(dtype: DType) -> f64 {
     match dtype {
         DType::F64 => 6e-8,
         DType::F32 => 1e-5,
-        DType::F16 | DType::Bf16 => 1e-2,
+        _ => 1e-2,
     }
+}
+
+/// The tolerance of an average over `keys` values.
+///
+/// An average of n numbers is √n smaller than they are, and what a scaled error is measured by shrinks with it, while what
+/// rounding adds does not. Not so in f64, where the average itself is rounded when it is read back, and little else.
+pub fn tolerance_of_average(dtype: DType, keys: usize) -> f64 {
+    let product = tolerance(dtype);
+    if dtype == DType::F64 { product } else { product * (keys as f64 / FEW_KEYS).sqrt().max(1.0) }
 }

@@ -1,12 +1,10 @@
 //! Programmable attention: a program changes scores and hides keys.
 
-use benchbook_core::{
-    DType, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload, sample_rows,
-};
-use rayon::prelude::*;
+use benchbook_core::{DType, Figure, Inputs, Params, Preset, Problem, Reference, Work};
 
 use super::reference::{average, dot};
-use super::sizes::{check_scores, check_sizes, wrong};
+use super::sizes::{check_scores, draw};
+use crate::rows::by_rows;
 
 /// Attention with a score modification and a block mask (the idea of FlexAttention: Dong et al., arXiv 2412.05496).
 ///
@@ -14,8 +12,6 @@ use super::sizes::{check_scores, check_sizes, wrong};
 /// scores bounded by a tanh (arXiv 2408.00118); `document`, four documents packed into a sequence, causal within each.
 /// Inputs: `query`, `key`, `value` `[batch, heads, seq, head_dim]`.
 pub struct ProgrammableAttention;
-
-const SIZES: [&str; 4] = ["batch", "heads", "seq", "head_dim"];
 
 /// Names of the programs.
 const NAMES: [&str; 3] = ["alibi", "softcap", "document"];
@@ -26,29 +22,29 @@ pub const CAP: f32 = 20.0;
 /// Documents that are packed into a sequence, of equal length but for the last.
 pub const DOCUMENTS: usize = 4;
 
-impl Workload for ProgrammableAttention {
-    fn name(&self) -> &'static str {
-        "programmable-attention"
+benchbook_core::parameters! {
+    /// Parameters of [`ProgrammableAttention`].
+    pub struct ProgrammableAttentionParams {
+        /// sequences in the batch
+        batch: usize = 1, 1..=1 << 20;
+        /// heads
+        heads: usize = 8, 1..=1 << 20;
+        /// queries and keys of a sequence
+        seq: usize = 512, 1..=1 << 20;
+        /// width of a head
+        head_dim: usize = 64, 1..=1 << 20;
+        /// what becomes of scores: alibi, softcap or document
+        program: String = "alibi".to_owned(), NAMES;
     }
+}
 
-    fn about(&self) -> &'static str {
-        "attention whose scores a program changes: ALiBi, a soft cap, packed documents"
-    }
+impl Problem for ProgrammableAttention {
+    const NAME: &'static str = "programmable-attention";
+    const ABOUT: &'static str = "attention whose scores a program changes: ALiBi, a soft cap, packed documents";
+    type Params = ProgrammableAttentionParams;
 
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![
-            ParamSpec::int("batch", 1, "sequences in the batch"),
-            ParamSpec::int("heads", 8, "heads"),
-            ParamSpec::int("seq", 512, "queries and keys of a sequence"),
-            ParamSpec::int("head_dim", 64, "width of a head"),
-            ParamSpec::text("program", "alibi", "what becomes of scores: alibi, softcap or document"),
-        ]
-    }
-
-    fn presets(&self) -> Vec<Preset> {
-        let of = |name: &str, seq: i64| {
-            Params::default().with("program", Value::Text(name.into())).with("seq", Value::Int(seq))
-        };
+    fn presets() -> Vec<Preset> {
+        let of = |name: &str, seq: i64| Params::default().with("program", name.into()).with("seq", seq.into());
         let full = NAMES.into_iter().flat_map(|name| [of(name, 512), of(name, 2048)]).collect();
         vec![
             Preset { name: "quick", cases: NAMES.map(|name| of(name, 256)).into() },
@@ -56,46 +52,69 @@ impl Workload for ProgrammableAttention {
         ]
     }
 
-    fn check(&self, params: &Params) -> Result<()> {
-        check_sizes(self.name(), params, &SIZES, 1 << 20)?;
-        let program = params.text("program");
-        if !NAMES.contains(&program) {
-            let reason = format!("there is no `{program}`, give one of {}", NAMES.join(", "));
-            return wrong(self.name(), "program", reason);
-        }
-        check_scores(self.name(), params, ["batch", "heads", "seq", "seq"])
+    fn ugly() -> Vec<ProgrammableAttentionParams> {
+        // In three positions each is a document of its own, and hides all others.
+        let sizes = [[1, 1, 1, 1], [1, 3, 3, 17], [1, 5, 67, 33], [2, 2, 130, 65]];
+        let of = |name: &str, [batch, heads, seq, head_dim]: [usize; 4]| ProgrammableAttentionParams {
+            batch,
+            heads,
+            seq,
+            head_dim,
+            program: name.to_owned(),
+        };
+        NAMES.into_iter().flat_map(|name| sizes.map(|sizes| of(name, sizes))).collect()
     }
 
-    fn case_name(&self, params: &Params) -> String {
-        let [batch, heads, seq, head_dim] = SIZES.map(|name| params.int(name));
-        format!("{} b{batch} h{heads} s{seq} d{head_dim}", params.text("program"))
+    fn check(params: &ProgrammableAttentionParams) -> Result<(), (&'static str, String)> {
+        check_scores("seq", [params.batch, params.heads, params.seq, params.seq])
     }
 
-    fn inputs(&self, params: &Params, seed: u64) -> Inputs {
-        let shape = SIZES.map(|name| params.size(name));
-        let mut inputs = Inputs::default();
-        for (stream, name) in ["query", "key", "value"].into_iter().enumerate() {
-            inputs.0.insert(name, HostArray::normal(shape.into(), seed, stream as u64 + 1));
-        }
-        inputs
+    fn label(params: &ProgrammableAttentionParams) -> String {
+        let ProgrammableAttentionParams { batch, heads, seq, head_dim, program } = params;
+        format!("{program} b{batch} h{heads} s{seq} d{head_dim}")
     }
 
-    fn reference(&self, params: &Params, inputs: &Inputs, seed: u64) -> Reference {
-        program_rows(params, inputs, seed)
+    fn inputs(params: &ProgrammableAttentionParams, seed: u64) -> Inputs {
+        let shape = [params.batch, params.heads, params.seq, params.head_dim];
+        draw(shape, shape, seed)
     }
 
-    fn work(&self, params: &Params, dtype: DType) -> Work {
-        let [batch, heads, seq, head_dim] = SIZES.map(|name| params.int(name) as f64);
+    /// By plain loops; a row is one query of one head of one sequence.
+    fn reference(params: &ProgrammableAttentionParams, inputs: &Inputs, seed: u64) -> Reference {
+        let ProgrammableAttentionParams { batch, heads, seq, head_dim: d, .. } = *params;
+        let program = params.program.as_str();
+        let [query, key, value] = ["query", "key", "value"].map(|name| inputs.numbers(name));
+        let scale = 1.0 / (d as f64).sqrt();
+        by_rows(vec![batch, heads, seq, d], 2 * seq * d, seed, |row| {
+            let (head, i) = (row / seq % heads, row % seq);
+            let kv = row - i;
+            let keys: Vec<usize> = (0..seq).filter(|j| seen(program, i, *j, seq)).collect();
+            let score = |j: &usize| {
+                let plain = scale * dot(&query[row * d..][..d], &key[(kv + j) * d..]);
+                match program {
+                    "alibi" => plain - slope(head, heads) * (i as f64 - *j as f64),
+                    "softcap" => f64::from(CAP) * (plain / f64::from(CAP)).tanh(),
+                    _ => plain,
+                }
+            };
+            let scores: Vec<f64> = keys.iter().map(score).collect();
+            average(&scores, d, |at| &value[(kv + keys[at]) * d..])
+        })
+    }
+
+    fn work(params: &ProgrammableAttentionParams, dtype: DType) -> Work {
+        let ProgrammableAttentionParams { batch, heads, seq, head_dim, .. } = *params;
+        let [batch, heads, seq, head_dim] = [batch, heads, seq, head_dim].map(|size| size as f64);
         let bytes = 4.0 * batch * heads * seq * head_dim * dtype.bytes() as f64;
         Work { flops: 4.0 * batch * heads * visible(params) * head_dim, bytes }
     }
 
-    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
+    fn tolerance(_params: &ProgrammableAttentionParams, dtype: DType) -> f64 {
         crate::tolerance(dtype)
     }
 
-    fn figures(&self, params: &Params, _inputs: &Inputs) -> Vec<Figure> {
-        vec![Figure::modelled("visible_scores", visible(params) / (params.int("seq") as f64).powi(2), "share")]
+    fn figures(params: &ProgrammableAttentionParams, _inputs: &Inputs) -> Vec<Figure> {
+        vec![Figure::modelled("visible_scores", visible(params) / (params.seq as f64).powi(2), "share")]
     }
 }
 
@@ -119,42 +138,12 @@ pub fn seen(program: &str, query: usize, key: usize, seq: usize) -> bool {
 }
 
 /// Scores of one head that are not hidden.
-fn visible(params: &Params) -> f64 {
-    let (seq, program) = (params.size("seq"), params.text("program"));
+fn visible(params: &ProgrammableAttentionParams) -> f64 {
+    let (seq, program) = (params.seq, params.program.as_str());
     if seen(program, 0, seq - 1, seq) {
         return (seq as f64).powi(2);
     }
     // What a query sees is one stretch that ends with itself.
     let first = |query: usize| if program == "document" { query - query % seq.div_ceil(DOCUMENTS) } else { 0 };
     (0..seq).map(|query| (query + 1 - first(query)) as f64).sum()
-}
-
-/// Multiply-adds spent on a reference at most; above it, a seeded subset of rows is computed.
-const BUDGET: usize = 1 << 27;
-
-/// Rows of the right answer; a row is one query of one head of one sequence.
-fn program_rows(params: &Params, inputs: &Inputs, seed: u64) -> Reference {
-    let [batch, heads, seq, d] = ["batch", "heads", "seq", "head_dim"].map(|name| params.size(name));
-    let program = params.text("program");
-    let (query, key, value) = (inputs.get("query"), inputs.get("key"), inputs.get("value"));
-    let scale = 1.0 / (d as f64).sqrt();
-    let rows = sample_rows(batch * heads * seq, (BUDGET / (2 * seq * d)).max(16), seed);
-    let one = |row: &usize| -> Vec<f64> {
-        let (head, i) = (row / seq % heads, row % seq);
-        let kv = row - i;
-        let mine = &query.data[row * d..][..d];
-        let keys: Vec<usize> = (0..seq).filter(|j| seen(program, i, *j, seq)).collect();
-        let score = |j: &usize| {
-            let plain = scale * dot(mine, &key.data[(kv + j) * d..]);
-            match program {
-                "alibi" => plain - slope(head, heads) * (i as f64 - *j as f64),
-                "softcap" => f64::from(CAP) * (plain / f64::from(CAP)).tanh(),
-                _ => plain,
-            }
-        };
-        let scores: Vec<f64> = keys.iter().map(score).collect();
-        average(&scores, d, |at| &value.data[(kv + keys[at]) * d..])
-    };
-    let values = rows.par_iter().flat_map_iter(one).collect();
-    Reference { shape: vec![batch, heads, seq, d], rows, values }
 }

@@ -1,71 +1,49 @@
-//! What the parameters of every attention workload must be.
+//! What the problems of attention make of their sizes: refusals, labels, inputs, and scores.
 
-use benchbook_core::{DType, Error, Params, Result};
+use benchbook_core::{Array, Inputs};
 
 /// Scores of a case at most.
 const MOST_SCORES: f64 = 1e13;
-
-/// Keys over which an average may be taken at a product's tolerance.
-const FEW_KEYS: f64 = 4096.0;
-
-/// The tolerance of an average over `keys` values.
-///
-/// An average of n numbers is √n smaller than they are, and what a scaled error is measured by shrinks with it, while what
-/// rounding adds does not. Not so in f64, where the average itself is rounded when it is read back, and little else.
-pub fn tolerance_of_average(dtype: DType, keys: i64) -> f64 {
-    let product = crate::tolerance(dtype);
-    if dtype == DType::F64 { product } else { product * (keys as f64 / FEW_KEYS).sqrt().max(1.0) }
-}
-
-/// A parameter that is not given takes the value of another.
-pub fn follow(mut given: Params, name: &str, source: &str) -> Params {
-    if let (None, Some(value)) = (given.0.get(name), given.0.get(source).cloned()) {
-        given = given.with(name, value);
-    }
-    given
-}
-
-/// Refuses a parameter, with the reason.
-///
-/// # Errors
-/// Always.
-pub fn wrong(workload: &str, name: &str, reason: String) -> Result<()> {
-    Err(Error::Param { workload: workload.into(), name: name.into(), reason })
-}
-
-/// Refuses sizes that are none.
-///
-/// # Errors
-/// A parameter of `names` that is not within 1 and `most`.
-pub fn check_sizes(workload: &str, params: &Params, names: &[&str], most: i64) -> Result<()> {
-    for name in names {
-        let value = params.int(name);
-        if !(1..=most).contains(&value) {
-            return wrong(workload, name, format!("{value} is not a size, give 1 to {most}"));
-        }
-    }
-    Ok(())
-}
 
 /// Refuses `kv_heads` that `heads` cannot share evenly.
 ///
 /// # Errors
 /// `kv_heads` does not divide `heads`.
-pub fn check_kv_heads(workload: &str, params: &Params) -> Result<()> {
-    let (heads, kv_heads) = (params.int("heads"), params.int("kv_heads"));
-    if heads % kv_heads != 0 {
-        return wrong(workload, "kv_heads", format!("{kv_heads} does not divide heads {heads}"));
+pub fn check_kv_heads(heads: usize, kv_heads: usize) -> Result<(), (&'static str, String)> {
+    if heads.is_multiple_of(kv_heads) {
+        return Ok(());
     }
-    Ok(())
+    Err(("kv_heads", format!("{kv_heads} does not divide heads {heads}")))
 }
 
-/// Refuses more scores than any machine computes in a day.
+/// Refuses more scores than any machine computes in a day, and names the parameter `name`.
 ///
 /// # Errors
-/// The product of `names` is over 10^13.
-pub fn check_scores(workload: &str, params: &Params, names: [&str; 4]) -> Result<()> {
-    if names.map(|name| params.int(name) as f64).into_iter().product::<f64>() > MOST_SCORES {
-        return wrong(workload, names[2], format!("{} is over 10^13 scores", names.join(" × ")));
+/// The product of batch, heads, queries and keys is over 10^13.
+pub fn check_scores(name: &'static str, sizes: [usize; 4]) -> Result<(), (&'static str, String)> {
+    let scores: f64 = sizes.map(|size| size as f64).iter().product();
+    if scores <= MOST_SCORES {
+        return Ok(());
     }
-    Ok(())
+    Err((name, format!("batch × heads × queries × keys is {scores:.1e}, over 10^13 scores")))
+}
+
+/// Heads in a label: those of keys and values only where they are fewer.
+pub fn label(heads: usize, kv_heads: usize) -> String {
+    if kv_heads == heads { format!("h{heads}") } else { format!("h{heads} kv{kv_heads}") }
+}
+
+/// Queries, and keys and values, of these shapes, standard normal.
+pub fn draw(query: [usize; 4], key: [usize; 4], seed: u64) -> Inputs {
+    Inputs::from([
+        ("query", Array::normal(query.into(), seed, 1)),
+        ("key", Array::normal(key.into(), seed, 2)),
+        ("value", Array::normal(key.into(), seed, 3)),
+    ])
+}
+
+/// Scores of one head; under causality query `i` sees `i + 1 + seq_kv − seq_q` keys.
+pub fn scores(seq_q: usize, seq_kv: usize, causal: bool) -> f64 {
+    let [queries, keys] = [seq_q, seq_kv].map(|size| size as f64);
+    if causal { queries * (keys - queries) + queries * (queries + 1.0) / 2.0 } else { queries * keys }
 }

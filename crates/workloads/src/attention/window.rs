@@ -1,12 +1,10 @@
 //! Sliding-window attention with rotary positions: causal attention to the last keys alone.
 
-use benchbook_core::{
-    DType, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload, sample_rows,
-};
-use rayon::prelude::*;
+use benchbook_core::{DType, Figure, Inputs, Params, Preset, Problem, Reference, Work};
 
-use super::reference::average;
-use super::sizes::{check_kv_heads, check_scores, check_sizes, follow, wrong};
+use super::reference::{average, dot};
+use super::sizes::{check_kv_heads, check_scores, draw, label};
+use crate::rows::by_rows;
 
 /// Sliding-window attention (Beltagy et al., arXiv 2004.05150, section 3.1; as in Mistral 7B, arXiv 2310.06825, section 2)
 /// with rotary position embedding (Su et al., arXiv 2104.09864).
@@ -15,124 +13,123 @@ use super::sizes::{check_kv_heads, check_scores, check_sizes, follow, wrong};
 /// rotated: the rotation is part of the problem. Query `i` sees keys `i − window + 1` to `i`.
 pub struct WindowAttention;
 
-const SIZES: [&str; 6] = ["batch", "heads", "kv_heads", "seq", "head_dim", "window_size"];
-
 /// The base of the angles, as in the paper.
 pub const BASE: f64 = 10_000.0;
 
-impl Workload for WindowAttention {
-    fn name(&self) -> &'static str {
-        "window-attention"
+benchbook_core::parameters! {
+    /// Parameters of [`WindowAttention`].
+    pub struct WindowAttentionParams {
+        /// sequences in the batch
+        batch: usize = 1, 1..=1 << 20;
+        /// query heads
+        heads: usize = 8, 1..=1 << 20;
+        /// key and value heads; follows heads unless set
+        kv_heads: usize = 8, 1..=1 << 20;
+        /// queries and keys of a sequence
+        seq: usize = 512, 1..=1 << 20;
+        /// width of a head, even
+        head_dim: usize = 64, 1..=1 << 20;
+        /// keys that a query sees at most, its own included
+        window_size: usize = 128, 1..=1 << 20;
     }
+}
 
-    fn about(&self) -> &'static str {
-        "causal attention to a window of keys, with rotary position embedding"
-    }
+impl Problem for WindowAttention {
+    const NAME: &'static str = "window-attention";
+    const ABOUT: &'static str = "causal attention to a window of keys, with rotary position embedding";
+    type Params = WindowAttentionParams;
 
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![
-            ParamSpec::int("batch", 1, "sequences in the batch"),
-            ParamSpec::int("heads", 8, "query heads"),
-            ParamSpec::int("kv_heads", 8, "key and value heads; follows heads unless set"),
-            ParamSpec::int("seq", 512, "queries and keys of a sequence"),
-            ParamSpec::int("head_dim", 64, "width of a head, even"),
-            ParamSpec::int("window_size", 128, "keys that a query sees at most, its own included"),
-        ]
-    }
-
-    fn presets(&self) -> Vec<Preset> {
-        let of = |seq: i64, window: i64| {
-            Params::default().with("seq", Value::Int(seq)).with("window_size", Value::Int(window))
-        };
+    fn presets() -> Vec<Preset> {
+        let of = |seq: i64, window: i64| Params::default().with("seq", seq.into()).with("window_size", window.into());
         vec![
             Preset { name: "quick", cases: vec![of(512, 64), of(512, 512)] },
             Preset { name: "default", cases: [64, 256, 1024, 2048].map(|window| of(2048, window)).into() },
         ]
     }
 
-    fn derive(&self, given: Params) -> Params {
-        follow(given, "kv_heads", "heads")
+    fn ugly() -> Vec<WindowAttentionParams> {
+        let of = |batch, [heads, kv_heads, seq, head_dim, window_size]: [usize; 5]| WindowAttentionParams {
+            batch,
+            heads,
+            kv_heads,
+            seq,
+            head_dim,
+            window_size,
+        };
+        vec![
+            of(1, [1, 1, 1, 2, 1]),
+            // Everything but the own key is hidden.
+            of(1, [3, 1, 67, 34, 1]),
+            of(2, [4, 2, 67, 18, 17]),
+            of(1, [2, 2, 130, 66, 129]),
+            of(1, [1, 1, 33, 34, 1 << 20]),
+        ]
     }
 
-    fn check(&self, params: &Params) -> Result<()> {
-        check_sizes(self.name(), params, &SIZES, 1 << 20)?;
-        check_kv_heads(self.name(), params)?;
-        if params.int("head_dim") % 2 != 0 {
-            let reason = format!("{} is odd: numbers are rotated in pairs", params.int("head_dim"));
-            return wrong(self.name(), "head_dim", reason);
+    fn derive(given: Params) -> Params {
+        given.following("kv_heads", "heads")
+    }
+
+    fn check(params: &WindowAttentionParams) -> Result<(), (&'static str, String)> {
+        let WindowAttentionParams { batch, heads, kv_heads, seq, head_dim, .. } = *params;
+        check_kv_heads(heads, kv_heads)?;
+        if !head_dim.is_multiple_of(2) {
+            return Err(("head_dim", format!("{head_dim} is odd: numbers are rotated in pairs")));
         }
-        check_scores(self.name(), params, ["batch", "heads", "seq", "seq"])
+        check_scores("seq", [batch, heads, seq, seq])
     }
 
-    fn case_name(&self, params: &Params) -> String {
-        let [batch, heads, kv_heads, seq, head_dim, window] = SIZES.map(|name| params.int(name));
-        let kv = if kv_heads == heads { String::new() } else { format!(" kv{kv_heads}") };
-        format!("b{batch} h{heads}{kv} s{seq} d{head_dim} window {window}")
+    fn label(params: &WindowAttentionParams) -> String {
+        let WindowAttentionParams { batch, heads, kv_heads, seq, head_dim, window_size } = *params;
+        format!("b{batch} {} s{seq} d{head_dim} window {window_size}", label(heads, kv_heads))
     }
 
-    fn inputs(&self, params: &Params, seed: u64) -> Inputs {
-        let [batch, heads, kv_heads, seq, head_dim, _] = SIZES.map(|name| params.size(name));
-        let mut inputs = Inputs::default();
-        for (stream, (name, heads)) in
-            [("query", heads), ("key", kv_heads), ("value", kv_heads)].into_iter().enumerate()
-        {
-            let shape = vec![batch, heads, seq, head_dim];
-            inputs.0.insert(name, HostArray::normal(shape, seed, stream as u64 + 1));
-        }
-        inputs
+    fn inputs(params: &WindowAttentionParams, seed: u64) -> Inputs {
+        let WindowAttentionParams { batch, heads, kv_heads, seq, head_dim, .. } = *params;
+        draw([batch, heads, seq, head_dim], [batch, kv_heads, seq, head_dim], seed)
     }
 
-    fn reference(&self, params: &Params, inputs: &Inputs, seed: u64) -> Reference {
-        window_rows(params, inputs, seed)
+    /// By plain loops; a row is one query of one head of one sequence.
+    fn reference(params: &WindowAttentionParams, inputs: &Inputs, seed: u64) -> Reference {
+        let WindowAttentionParams { batch, heads, kv_heads, seq, head_dim: d, window_size } = *params;
+        let [query, key, value] = ["query", "key", "value"].map(|name| inputs.numbers(name));
+        let scale = 1.0 / (d as f64).sqrt();
+        // Turning a key costs three times its two products.
+        by_rows(vec![batch, heads, seq, d], 8 * window_size.min(seq) * d, seed, |row| {
+            let (b, h, i) = (row / (heads * seq), row / seq % heads, row % seq);
+            let kv = (b * kv_heads + h / (heads / kv_heads)) * seq;
+            let first = (i + 1).saturating_sub(window_size);
+            let mine = turned(&query[row * d..][..d], i);
+            let score = |j: usize| scale * dot(&mine, &turned(&key[(kv + j) * d..][..d], j));
+            let scores: Vec<f64> = (first..=i).map(score).collect();
+            average(&scores, d, |j| &value[(kv + first + j) * d..])
+        })
     }
 
-    fn work(&self, params: &Params, dtype: DType) -> Work {
-        let [batch, heads, kv_heads, seq, head_dim, _] = SIZES.map(|name| params.int(name) as f64);
+    fn work(params: &WindowAttentionParams, dtype: DType) -> Work {
+        let visible = visible(params);
+        let WindowAttentionParams { batch, heads, kv_heads, seq, head_dim, .. } = *params;
+        let [batch, heads, kv_heads, seq, head_dim] = [batch, heads, kv_heads, seq, head_dim].map(|size| size as f64);
         // Three operations a number for the rotation of queries and keys.
         let rotation = 3.0 * batch * (heads + kv_heads) * seq * head_dim;
         let bytes = 2.0 * batch * (heads + kv_heads) * seq * head_dim * dtype.bytes() as f64;
-        Work { flops: 4.0 * batch * heads * visible(params) * head_dim + rotation, bytes }
+        Work { flops: 4.0 * batch * heads * visible * head_dim + rotation, bytes }
     }
 
-    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
+    fn tolerance(_params: &WindowAttentionParams, dtype: DType) -> f64 {
         crate::tolerance(dtype)
     }
 
-    fn figures(&self, params: &Params, _inputs: &Inputs) -> Vec<Figure> {
-        vec![Figure::modelled("visible_scores", visible(params) / (params.int("seq") as f64).powi(2), "share")]
+    fn figures(params: &WindowAttentionParams, _inputs: &Inputs) -> Vec<Figure> {
+        vec![Figure::modelled("visible_scores", visible(params) / (params.seq as f64).powi(2), "share")]
     }
 }
 
 /// Scores of one head that are not hidden.
-fn visible(params: &Params) -> f64 {
-    let (seq, window) = (params.int("seq") as f64, params.int("window_size").min(params.int("seq")) as f64);
+fn visible(params: &WindowAttentionParams) -> f64 {
+    let [seq, window] = [params.seq, params.window_size.min(params.seq)].map(|size| size as f64);
     // The first queries see fewer: 1, 2, … up to the window.
     window * (window + 1.0) / 2.0 + (seq - window) * window
-}
-
-/// Multiply-adds spent on a reference at most; above it, a seeded subset of rows is computed.
-const BUDGET: usize = 1 << 26;
-
-/// Rows of the right answer; a row is one query of one head of one sequence.
-fn window_rows(params: &Params, inputs: &Inputs, seed: u64) -> Reference {
-    let [batch, heads, kv_heads, seq, d, window] =
-        ["batch", "heads", "kv_heads", "seq", "head_dim", "window_size"].map(|name| params.size(name));
-    let (query, key, value) = (inputs.get("query"), inputs.get("key"), inputs.get("value"));
-    let scale = 1.0 / (d as f64).sqrt();
-    let rows = sample_rows(batch * heads * seq, (BUDGET / (4 * window.min(seq) * d)).max(16), seed);
-    let one = |row: &usize| -> Vec<f64> {
-        let (b, h, i) = (row / (heads * seq), row / seq % heads, row % seq);
-        let kv = (b * kv_heads + h / (heads / kv_heads)) * seq;
-        let seen = (i + 1).saturating_sub(window)..i + 1;
-        let mine = turned(&query.data[row * d..][..d], i);
-        let score = |j: usize| {
-            scale * mine.iter().zip(turned(&key.data[(kv + j) * d..][..d], j)).map(|(q, k)| q * k).sum::<f64>()
-        };
-        let scores: Vec<f64> = seen.clone().map(score).collect();
-        average(&scores, d, |j| &value.data[(kv + seen.start + j) * d..])
-    };
-    let values = rows.par_iter().flat_map_iter(one).collect();
-    Reference { shape: vec![batch, heads, seq, d], rows, values }
 }
 
 /// A vector at its position: pair (i, i + d/2) turned by position · base^(−2 i / d).

@@ -1,8 +1,6 @@
 //! What memory gives at best where it is also written: a copy.
 
-use benchbook_core::{
-    DType, Error, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload, sample_rows,
-};
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Work, sample_rows};
 
 /// A copy of an array, from memory to memory (McCalpin, STREAM benchmark, 1995, kernel *Copy*): bytes read and bytes
 /// written both count.
@@ -17,63 +15,57 @@ const ROWS: usize = 256;
 /// Rows that are looked at: NaN is looked for in all.
 const CHECKED: usize = 4096;
 
-impl Workload for Copy {
-    fn name(&self) -> &'static str {
-        "copy"
+benchbook_core::parameters! {
+    /// Parameters of [`Copy`].
+    pub struct CopyParams {
+        /// size in MiB of f32; other dtypes take as many numbers
+        mib: usize = 64, 1..=1 << 13;
     }
+}
 
-    fn about(&self) -> &'static str {
-        "a copy from memory to memory: the bandwidth that other kernels can reach at best"
-    }
+impl Problem for Copy {
+    const NAME: &'static str = "copy";
+    const ABOUT: &'static str = "a copy from memory to memory: the bandwidth that other kernels can reach at best";
+    type Params = CopyParams;
 
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![ParamSpec::int("mib", 64, "size in MiB of f32; other dtypes take as many numbers")]
-    }
-
-    fn presets(&self) -> Vec<Preset> {
-        let of = |mib: i64| Params::default().with("mib", Value::Int(mib));
+    fn presets() -> Vec<Preset> {
+        let of = |mib: i64| Params::default().with("mib", mib.into());
         vec![
             Preset { name: "quick", cases: vec![of(64)] },
             Preset { name: "default", cases: [1, 8, 64, 256].map(of).into() },
         ]
     }
 
-    fn check(&self, params: &Params) -> Result<()> {
-        let mib = params.int("mib");
-        if (1..=1 << 13).contains(&mib) {
-            return Ok(());
-        }
-        let reason = format!("{mib} is not a size, give 1 to 8192");
-        Err(Error::Param { workload: self.name().into(), name: "mib".into(), reason })
+    fn ugly() -> Vec<CopyParams> {
+        [1, 3].map(|mib| CopyParams { mib }).into()
     }
 
-    fn case_name(&self, params: &Params) -> String {
-        format!("{} MiB", params.int("mib"))
+    fn label(params: &CopyParams) -> String {
+        format!("{} MiB", params.mib)
     }
 
-    fn inputs(&self, params: &Params, seed: u64) -> Inputs {
-        let mut inputs = Inputs::default();
-        inputs.0.insert("from", HostArray::normal(vec![params.size("mib"), ROWS, ROW], seed, 1));
-        inputs
+    fn inputs(params: &CopyParams, seed: u64) -> Inputs {
+        Inputs::from([("from", Array::normal(vec![params.mib, ROWS, ROW], seed, 1))])
     }
 
-    fn reference(&self, _params: &Params, inputs: &Inputs, seed: u64) -> Reference {
+    fn reference(_params: &CopyParams, inputs: &Inputs, seed: u64) -> Reference {
         let from = inputs.get("from");
         let rows = sample_rows(from.rows(), CHECKED, seed);
-        let row = |row: &usize| from.data[row * ROW..][..ROW].iter().map(|number| f64::from(*number));
-        Reference { shape: from.shape.clone(), values: rows.iter().flat_map(row).collect(), rows }
+        let row = |row: &usize| from.of::<f32>()[row * ROW..][..ROW].iter().map(|number| f64::from(*number));
+        let values = rows.iter().flat_map(row).collect();
+        Reference::of(from.shape().to_vec(), rows, values)
     }
 
-    fn work(&self, params: &Params, dtype: DType) -> Work {
-        let numbers = (params.size("mib") * ROWS * ROW) as f64;
+    fn work(params: &CopyParams, dtype: DType) -> Work {
+        let numbers = (params.mib * ROWS * ROW) as f64;
         Work { flops: 0.0, bytes: 2.0 * numbers * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
+    fn tolerance(_params: &CopyParams, dtype: DType) -> f64 {
         match dtype {
             DType::F64 | DType::F32 => 0.0,
             // Inputs are rounded before the copy: half a unit of 10 or 7 bits of the largest number.
-            DType::F16 | DType::Bf16 => 1e-2,
+            _ => 1e-2,
         }
     }
 }

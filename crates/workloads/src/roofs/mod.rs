@@ -4,6 +4,6 @@ mod copy;
 mod fma;
 mod read;
 
-pub use copy::Copy;
-pub use fma::{CHAINS, FACTOR, Fma, STEPS, TERM};
-pub use read::{Read, SUMMED};
+pub use copy::{Copy, CopyParams};
+pub use fma::{CHAINS, FACTOR, Fma, FmaParams, STEPS, TERM};
+pub use read::{Read, ReadParams, SUMMED};

@@ -1,36 +1,34 @@
 //! Attention: the reference against PyTorch.
 
-use benchbook_core::{HostArray, Inputs, Params, Value, Workload};
-use benchbook_workloads::attention::Attention;
+use benchbook_core::{Array, Inputs, Problem};
+use benchbook_workloads::attention::{Attention, AttentionParams};
 
-const NAMES: [(&str, bool); 3] = [("query", true), ("key", false), ("value", false)];
+use crate::numbers;
 
-fn params(json: &serde_json::Value) -> Params {
-    let pairs = json.as_object().unwrap().iter().map(|(name, value)| {
-        let value = value.as_bool().map_or_else(|| Value::Int(value.as_i64().unwrap()), Value::Bool);
-        (name.clone(), value)
-    });
-    Params(pairs.collect())
-}
-
-fn floats(json: &serde_json::Value) -> Vec<f64> {
-    json.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
-}
-
-fn inputs(params: &Params, json: &serde_json::Value) -> Inputs {
-    let array = |name: &str, shape: Vec<usize>| {
-        HostArray::new(shape, floats(&json[name]).into_iter().map(|value| value as f32).collect())
-    };
-    let [batch, heads, kv_heads, seq_q, seq_kv, head_dim] =
-        ["batch", "heads", "kv_heads", "seq_q", "seq_kv", "head_dim"].map(|name| params.size(name));
-    let mut inputs = Inputs::default();
-    for (name, is_query) in NAMES {
-        let shape =
-            if is_query { vec![batch, heads, seq_q, head_dim] } else { vec![batch, kv_heads, seq_kv, head_dim] };
-        inputs.0.insert(name, array(name, shape));
+fn params(json: &serde_json::Value) -> AttentionParams {
+    let size = |name: &str| json[name].as_u64().unwrap() as usize;
+    let flag = |name: &str| json[name].as_bool().unwrap();
+    AttentionParams {
+        batch: size("batch"),
+        heads: size("heads"),
+        kv_heads: size("kv_heads"),
+        seq_q: size("seq_q"),
+        seq_kv: size("seq_kv"),
+        head_dim: size("head_dim"),
+        causal: flag("causal"),
+        masked: flag("masked"),
     }
-    if params.flag("masked") {
-        inputs.0.insert("mask", array("mask", vec![batch, 1, seq_q, seq_kv]));
+}
+
+/// Inputs of the shapes that the problem gives, with the numbers of the fixture.
+fn inputs(params: &AttentionParams, json: &serde_json::Value) -> Inputs {
+    let mut inputs = Attention::inputs(params, 0);
+    for name in ["query", "key", "value"] {
+        inputs.get_mut(name).unwrap().write(0, &numbers(&json[name], |number| number as f32));
+    }
+    if params.masked {
+        let shape = inputs.get("mask").shape().to_vec();
+        inputs.insert("mask", Array::flags(shape, numbers(&json["mask"], |number| number != 0.0)));
     }
     inputs
 }
@@ -41,13 +39,13 @@ fn the_reference_agrees_with_pytorch() {
     let cases = fixture["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 5);
     for case in cases {
-        let params = Attention.case(params(&case["params"])).unwrap().params;
-        let reference = Attention.reference(&params, &inputs(&params, case), 0);
-        let expected = floats(&case["output"]);
-        assert_eq!(reference.values.len(), expected.len());
-        for (got, want) in reference.values.iter().zip(expected) {
+        let params = params(&case["params"]);
+        let reference = Attention::reference(&params, &inputs(&params, case), 0);
+        let expected = numbers(&case["output"], |number| number);
+        assert_eq!(reference.answers[0].values.len(), expected.len());
+        for (got, want) in reference.answers[0].values.iter().zip(expected) {
             // Both are float64 sums of at most nine terms of order one.
-            assert!((got - want).abs() < 1e-13, "{params}: {got} against {want}");
+            assert!((got - want).abs() < 1e-13, "{params:?}: {got} against {want}");
         }
     }
 }

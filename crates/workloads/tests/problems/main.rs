@@ -1,16 +1,23 @@
-//! The problems: references against PyTorch, counts by hand, labels, and what is refused.
+//! The problems: references against PyTorch, counts by hand, labels, what is refused, and what every one of them gives.
 
 mod attention;
 mod gradients;
 mod labels;
 mod matmul;
+mod posed;
 mod refused;
 mod work;
 
-use benchbook_core::{Params, Value, Workload};
+use benchbook_core::Registry;
 
-/// The parameters of a case with these sizes.
-fn case(workload: &dyn Workload, sizes: &[(&str, i64)]) -> Params {
-    let params = sizes.iter().fold(Params::default(), |all, (name, size)| all.with(name, Value::Int(*size)));
-    workload.case(params).unwrap().params
+/// Every problem.
+fn registry() -> Registry {
+    let mut registry = Registry::default();
+    benchbook_workloads::register(&mut registry);
+    registry
+}
+
+/// The numbers of a fixture.
+fn numbers<T>(json: &serde_json::Value, of: impl Fn(f64) -> T) -> Vec<T> {
+    json.as_array().unwrap().iter().map(|value| of(value.as_f64().unwrap())).collect()
 }

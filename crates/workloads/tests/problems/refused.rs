@@ -30,34 +30,39 @@ fn attention() {
     refused(&Attention, int("kv_heads", 3), &["3 does not divide heads 8"]);
     let fewer_keys = int("seq_q", 64).with("seq_kv", Value::Int(32)).with("causal", Value::Bool(true));
     refused(&Attention, fewer_keys, &["64 queries"]);
-    refused(&Attention, int("head_dimm", 64), &["head_dim"]);
+    refused(&Attention, int("head_dimm", 64), &["did you mean `head_dim`?"]);
     refused(&Attention, Params::default().with("seq_q", Value::Float(1.5)), &["`1.5` is not a whole number"]);
     refused(&Attention, int("seq_q", 1 << 24).with("seq_kv", Value::Int(1 << 24)), &["10^13"]);
-    refused(&Attention, int("seq_q", i64::MAX), &["not a size"]);
+    refused(&Attention, int("seq_q", i64::MAX), &["out of range, give 1 to 16777216"]);
 }
 
 #[test]
 fn relatives_of_attention() {
-    refused(&ContextualAttention, int("positions", 0), &["0 is not a size"]);
+    refused(&ContextualAttention, int("positions", 0), &["0 is out of range, give 1 to 1048576"]);
     refused(&ContextualAttention, int("kv_heads", 3), &["does not divide"]);
-    refused(&PagedAttention, int("block", 5000), &["more than context"]);
+    refused(&PagedAttention, int("block_size", 5000), &["more than context"]);
+    let many = int("batch", 1 << 16).with("context", Value::Int(1 << 16)).with("head_dim", Value::Int(1));
+    refused(&PagedAttention, many.clone().with("heads", Value::Int(4)), &["10^10"]);
+    let blocks = many.with("heads", Value::Int(1)).with("block_size", Value::Int(1));
+    refused(&PagedAttention, blocks, &["block_size", "10^9 blocks"]);
     refused(&PagedAttention, int("kv_heads", 3), &["does not divide"]);
-    refused(&PagedAttention, int("batch", 0), &["not a size"]);
-    refused(&ProgrammableAttention, text("program", "alibbi"), &["alibbi", "alibi, softcap, document"]);
-    refused(&ProgrammableAttention, int("seq", 0), &["not a size"]);
-    refused(&ProjectedAttention, int("seq", 0), &["not a size"]);
+    refused(&PagedAttention, int("batch", 0), &["out of range"]);
+    refused(&ProgrammableAttention, text("program", "alibbi"), &["alibbi", "did you mean `alibi`?"]);
+    refused(&ProgrammableAttention, int("seq", 0), &["out of range"]);
+    refused(&ProjectedAttention, int("seq", 0), &["out of range"]);
     refused(&ProjectedAttention, int("kv_heads", 3), &["does not divide"]);
     refused(&ProjectedAttention, int("head_dim", 5000), &["heads × head_dim is 40000"]);
-    refused(&RingAttention, int("workers", 0), &["not a size"]);
+    refused(&RingAttention, int("workers", 0), &["out of range"]);
     refused(&RingAttention, int("workers", 9).with("seq", Value::Int(8)), &["give 1 to 8"]);
     refused(&RingAttention, int("workers", 257), &["give 1 to 256"]);
     refused(&RingAttention, int("kv_heads", 3), &["does not divide"]);
     refused(&RingAttention, int("seq", 1 << 24), &["10^13"]);
-    for (share, part) in [(1.0, "no share"), (f64::NAN, "NaN")] {
+    for (share, part) in [(1.0, "give 0 to below 1"), (f64::NAN, "NaN")] {
         refused(&SparseAttention, Params::default().with("sparsity", Value::Float(share)), &[part]);
     }
-    refused(&SparseAttention, text("structure", "topic"), &["topics, random"]);
-    refused(&SparseAttention, int("seq", 0), &["not a size"]);
+    refused(&SparseAttention, text("structure", "topic"), &["did you mean `topics`?"]);
+    refused(&SparseAttention, text("structure", "x"), &["there is no `x`, give one of topics, random"]);
+    refused(&SparseAttention, int("seq", 0), &["out of range"]);
     refused(&WindowAttention, int("head_dim", 7), &["odd"]);
 }
 
@@ -69,7 +74,7 @@ fn products_and_roofs() {
     // Others follow it: the error names what was given.
     refused(&Matmul, text("m", "wide"), &["parameter `m`"]);
     refused(&Matmul, int("m", 0), &["parameter `m`"]);
-    refused(&roofs::Copy, int("mib", 0), &["not a size"]);
-    refused(&roofs::Read, int("kib", 65), &["not a size"]);
-    refused(&roofs::Fma, int("tasks", 0), &["not a size"]);
+    refused(&roofs::Copy, int("mib", 0), &["out of range"]);
+    refused(&roofs::Read, int("kib", 65), &["65 is no multiple of 64"]);
+    refused(&roofs::Fma, int("tasks", 0), &["out of range"]);
 }

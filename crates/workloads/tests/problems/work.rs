@@ -1,18 +1,18 @@
 //! Work and figures of cases, counted by hand.
 
-use benchbook_core::{DType, Figure, Value, Workload};
+use benchbook_core::{DType, Figure, Inputs, Problem, Workload};
 use benchbook_workloads::attention::{
-    ContextualAttention, PagedAttention, ProgrammableAttention, ProjectedAttention, RingAttention, WindowAttention,
+    ContextualAttention, ContextualAttentionParams, PagedAttention, PagedAttentionParams, ProgrammableAttention,
+    ProgrammableAttentionParams, ProjectedAttention, ProjectedAttentionParams, RingAttention, RingAttentionParams,
+    WindowAttention, WindowAttentionParams,
 };
-use benchbook_workloads::roofs::{Copy, Fma, Read};
-
-use crate::case;
+use benchbook_workloads::roofs::{Copy, CopyParams, Fma, FmaParams, Read, ReadParams};
 
 #[test]
 fn contextual_work_grows_with_the_positions_that_can_be_reached() {
-    let work = |positions: i64| {
-        let sizes = [("heads", 1), ("kv_heads", 1), ("seq", 8), ("head_dim", 4), ("positions", positions)];
-        ContextualAttention.work(&case(&ContextualAttention, &sizes), DType::F32).flops
+    let work = |positions: usize| {
+        let params = ContextualAttentionParams { batch: 1, heads: 1, kv_heads: 1, seq: 8, head_dim: 4, positions };
+        ContextualAttention::work(&params, DType::F32).flops
     };
     // 36 scores of 4 · 4 + 10 operations; 8 queries, 2 · 4 operations a row of the embedding.
     assert_eq!((work(1), work(9)), (36.0 * 26.0 + 64.0, 36.0 * 26.0 + 9.0 * 64.0));
@@ -21,25 +21,21 @@ fn contextual_work_grows_with_the_positions_that_can_be_reached() {
 
 #[test]
 fn what_pages_lose_follows_from_lengths_and_blocks() {
-    let params = case(
-        &PagedAttention,
-        &[("batch", 1), ("heads", 1), ("kv_heads", 1), ("context", 100), ("head_dim", 2), ("block", 16)],
-    );
-    let figures = PagedAttention.figures(&params, &PagedAttention.inputs(&params, 1));
+    let params = PagedAttentionParams { batch: 1, heads: 1, kv_heads: 1, context: 100, head_dim: 2, block_size: 16 };
+    let figures = PagedAttention::figures(&params, &Inputs::default());
     // A hundred keys in seven blocks of sixteen.
     assert!((figures[0].value - (1.0 - 100.0 / 112.0)).abs() < 1e-12 && figures[0].unit == "share");
     assert!(figures[1].value.abs() < 1e-12, "the one sequence has the whole context");
-    let work = PagedAttention.work(&params, DType::F32);
+    let work = PagedAttention::work(&params, DType::F32);
     assert_eq!((work.flops, work.bytes), (800.0, 4.0 * (400.0 + 4.0)));
 }
 
 #[test]
 fn the_share_that_is_seen_follows_from_the_program() {
     let share = |program: &str| {
-        let sizes = [("batch", 1), ("heads", 2), ("seq", 8), ("head_dim", 4)];
-        let params = case(&ProgrammableAttention, &sizes).with("program", Value::Text(program.into()));
-        let inputs = ProgrammableAttention.inputs(&params, 1);
-        64.0 * ProgrammableAttention.figures(&params, &inputs)[0].value
+        let program = program.to_owned();
+        let params = ProgrammableAttentionParams { batch: 1, heads: 2, seq: 8, head_dim: 4, program };
+        64.0 * ProgrammableAttention::figures(&params, &Inputs::default())[0].value
     };
     // Eight queries; four documents of two, which see one and two keys.
     assert_eq!((share("softcap"), share("alibi"), share("document")), (64.0, 36.0, 12.0));
@@ -47,10 +43,9 @@ fn the_share_that_is_seen_follows_from_the_program() {
 
 #[test]
 fn the_share_that_is_seen_follows_from_the_window() {
-    let share = |window: i64| {
-        let sizes = [("batch", 1), ("heads", 1), ("kv_heads", 1), ("seq", 8), ("head_dim", 4), ("window_size", window)];
-        let params = case(&WindowAttention, &sizes);
-        64.0 * WindowAttention.figures(&params, &WindowAttention.inputs(&params, 1))[0].value
+    let share = |window_size: usize| {
+        let params = WindowAttentionParams { batch: 1, heads: 1, kv_heads: 1, seq: 8, head_dim: 4, window_size };
+        64.0 * WindowAttention::figures(&params, &Inputs::default())[0].value
     };
     // One key each; one, then two; all that causality leaves.
     assert_eq!((share(1), share(2), share(8), share(100)), (8.0, 15.0, 36.0, 36.0));
@@ -58,37 +53,34 @@ fn the_share_that_is_seen_follows_from_the_window() {
 
 #[test]
 fn projected_work_is_four_products_and_attention() {
-    let sizes = [("batch", 2), ("heads", 4), ("kv_heads", 2), ("seq", 3), ("head_dim", 5)];
-    let projected = |causal: bool| case(&ProjectedAttention, &sizes).with("causal", Value::Bool(causal));
-    let work = |causal: bool| ProjectedAttention.work(&projected(causal), DType::F32);
+    let params =
+        |causal: bool| ProjectedAttentionParams { batch: 2, heads: 4, kv_heads: 2, seq: 3, head_dim: 5, causal };
+    let work = |causal: bool| ProjectedAttention::work(&params(causal), DType::F32);
     // Six rows of 20 numbers by 20 + 10 + 10 + 20 columns; 9 pairs, or 6, in each of 2 × 4 heads of 5.
     let products = 2.0 * 6.0 * 20.0 * 60.0;
     assert_eq!(work(false).flops, products + 4.0 * 8.0 * 9.0 * 5.0);
     assert_eq!(work(true).flops, products + 4.0 * 8.0 * 6.0 * 5.0);
     assert_eq!(work(true).bytes, 4.0 * (2.0 * 6.0 * 20.0 + 20.0 * 60.0));
-    let params = projected(false);
-    let figure = &ProjectedAttention.figures(&params, &ProjectedAttention.inputs(&params, 1))[0];
+    let figure = &ProjectedAttention::figures(&params(false), &Inputs::default())[0];
     assert_eq!((figure.name.as_str(), figure.value), ("projection_share", products / (products + 1440.0)));
 }
 
 #[test]
 fn a_sample_of_sequences_and_rows_is_the_whole_answer_in_part() {
     // Keys and values of a sequence cost as much as the budget: one is drawn, with the first and the last.
-    let sizes = [("batch", 5), ("heads", 8), ("kv_heads", 4), ("seq", 512), ("head_dim", 64)];
-    let params = case(&ProjectedAttention, &sizes).with("causal", Value::Bool(true));
-    let inputs = ProjectedAttention.inputs(&params, 9);
-    let reference = ProjectedAttention.reference(&params, &inputs, 9);
-    assert_eq!(reference.shape, [5, 512, 512]);
-    assert_eq!((reference.rows[0], reference.rows[reference.rows.len() - 1]), (0, 5 * 512 - 1));
-    assert!(reference.rows.len() < 5 * 512 && reference.values.len() == reference.rows.len() * 512);
-    assert!(reference.rows.is_sorted());
+    let params = ProjectedAttentionParams { batch: 5, heads: 8, kv_heads: 4, seq: 512, head_dim: 64, causal: true };
+    let inputs = ProjectedAttention::inputs(&params, 9);
+    let answer = ProjectedAttention::reference(&params, &inputs, 9).answers.remove(0);
+    assert_eq!(answer.shape, [5, 512, 512]);
+    assert_eq!((answer.rows[0], answer.rows[answer.rows.len() - 1]), (0, 5 * 512 - 1));
+    assert!(answer.rows.len() < 5 * 512 && answer.values.len() == answer.rows.len() * 512);
+    assert!(answer.rows.is_sorted());
 }
 
 #[test]
 fn two_million_positions_fit_into_a_ring() {
-    let sizes = [("heads", 1), ("kv_heads", 1), ("seq", 1 << 21), ("head_dim", 16), ("workers", 32)];
-    let params = case(&RingAttention, &sizes).with("causal", Value::Bool(true));
-    let figures = RingAttention.figures(&params, &Default::default());
+    let params = RingAttentionParams { heads: 1, kv_heads: 1, seq: 1 << 21, head_dim: 16, causal: true, workers: 32 };
+    let figures = RingAttention::figures(&params, &Inputs::default());
     let value = |name: &str| {
         let found: Vec<&Figure> = figures.iter().filter(|figure| figure.name == name).collect();
         assert!(found.len() == 1 && !found[0].measured && found[0].unit == "bytes", "{name}: {found:?}");
@@ -99,7 +91,7 @@ fn two_million_positions_fit_into_a_ring() {
     assert_eq!(one, 4.0 * (6.0 * 65_536.0 * 16.0 + 65_536.0 + 1024.0 * 17.0));
     assert_eq!(whole, 4.0 * 4.0 * 16.0 * f64::from(1 << 21));
     assert!(32.0 * one < 24.0 * f64::from(1 << 30), "{one} each");
-    assert!(RingAttention.work(&params, DType::F32).flops > 1e14);
+    assert!(RingAttention::work(&params, DType::F32).flops > 1e14);
 }
 
 #[test]
@@ -114,10 +106,10 @@ fn the_defaults_of_a_ring_keep_a_workers_part() {
 
 #[test]
 fn roofs_count_what_moves() {
-    assert_eq!(Copy.work(&case(&Copy, &[("mib", 3)]), DType::F32).bytes, 2.0 * 3.0 * 1_048_576.0);
-    assert_eq!(Read.work(&case(&Read, &[("kib", 5 * 64)]), DType::F32).bytes, 5.0 * 65_536.0);
-    let params = case(&Fma, &[("tasks", 3)]);
-    assert_eq!(Fma.work(&params, DType::F32).flops, 2.0 * 4096.0 * 3.0 * 384.0);
+    assert_eq!(Copy::work(&CopyParams { mib: 3 }, DType::F32).bytes, 2.0 * 3.0 * 1_048_576.0);
+    assert_eq!(Read::work(&ReadParams { kib: 5 * 64 }, DType::F32).bytes, 5.0 * 65_536.0);
+    let params = FmaParams { tasks: 3 };
+    assert_eq!(Fma::work(&params, DType::F32).flops, 2.0 * 4096.0 * 3.0 * 384.0);
     let one_step = f64::exp(-1.0) / 4096.0;
-    assert!(Fma.tolerance(&params, DType::F32) < 4.0 * one_step, "a few missing steps must show");
+    assert!(Fma::tolerance(&params, DType::F32) < 4.0 * one_step, "a few missing steps must show");
 }

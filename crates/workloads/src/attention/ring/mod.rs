@@ -4,4 +4,4 @@ mod layout;
 mod problem;
 
 pub use layout::{Layout, Ring, cut, place};
-pub use problem::{QUERIES, RingAttention, ring, worker_bytes};
+pub use problem::{QUERIES, RingAttention, RingAttentionParams, ring, worker_bytes};

@@ -1,12 +1,10 @@
 //! The problem: attention of one long sequence, split over workers, and how much memory that takes.
 
-use benchbook_core::{
-    DType, Figure, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Value, Work, Workload,
-};
+use benchbook_core::{DType, Figure, Inputs, Params, Preset, Problem, Reference, Work};
 
 use super::{Layout, Ring};
-use crate::attention::reference::attention_rows;
-use crate::attention::sizes::{check_kv_heads, check_scores, check_sizes, follow, wrong};
+use crate::attention::sizes::{check_kv_heads, check_scores, draw, label, scores};
+use crate::attention::{Attention, AttentionParams};
 
 /// Attention of one sequence that is split over workers, none of which holds all of it (Liu et al., arXiv 2310.01889).
 ///
@@ -14,13 +12,8 @@ use crate::attention::sizes::{check_kv_heads, check_scores, check_sizes, follow,
 /// position at most. The modelled memory is that of one copy of the inputs, which is what the hot regime keeps.
 pub struct RingAttention;
 
-const SIZES: [&str; 5] = ["heads", "kv_heads", "seq", "head_dim", "workers"];
-
-/// Workers at most: each is a thread or a process.
-const MOST_WORKERS: i64 = 256;
-
 /// Positions of a worker in the default cases.
-const SHARD: i64 = 4096;
+const SHARD: usize = 4096;
 
 /// Queries that are computed together at most: what they give is merged into the result before the next ones.
 pub const QUERIES: usize = 1024;
@@ -28,91 +21,101 @@ pub const QUERIES: usize = 1024;
 /// Bytes of a number.
 const NUMBER: usize = size_of::<f32>();
 
-impl Workload for RingAttention {
-    fn name(&self) -> &'static str {
-        "ring-attention"
+benchbook_core::parameters! {
+    /// Parameters of [`RingAttention`].
+    pub struct RingAttentionParams {
+        /// query heads
+        heads: usize = 2, 1..=1 << 24;
+        /// key and value heads; follows heads unless set
+        kv_heads: usize = 2, 1..=1 << 24;
+        /// queries and keys of the sequence
+        seq: usize = SHARD, 1..=1 << 24;
+        /// width of a head
+        head_dim: usize = 32, 1..=1 << 24;
+        /// a query sees no key after its own position
+        causal: bool = true;
+        /// workers that the sequence is split over
+        workers: usize = 2, 1..=256;
     }
+}
 
-    fn about(&self) -> &'static str {
-        "attention of one long sequence, split over workers with a memory of their own"
-    }
+impl Problem for RingAttention {
+    const NAME: &'static str = "ring-attention";
+    const ABOUT: &'static str = "attention of one long sequence, split over workers with a memory of their own";
+    type Params = RingAttentionParams;
 
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![
-            ParamSpec::int("heads", 2, "query heads"),
-            ParamSpec::int("kv_heads", 2, "key and value heads; follows heads unless set"),
-            ParamSpec::int("seq", SHARD, "queries and keys of the sequence"),
-            ParamSpec::int("head_dim", 32, "width of a head"),
-            ParamSpec::bool("causal", true, "a query sees no key after its own position"),
-            ParamSpec::int("workers", 2, "workers that the sequence is split over"),
-        ]
-    }
-
-    fn presets(&self) -> Vec<Preset> {
-        let of = |seq: i64, workers: i64| {
-            Params::default().with("seq", Value::Int(seq)).with("workers", Value::Int(workers))
-        };
+    fn presets() -> Vec<Preset> {
+        let of = |seq: i64, workers: i64| Params::default().with("seq", seq.into()).with("workers", workers.into());
         vec![
             Preset { name: "quick", cases: vec![of(256, 2), of(512, 4)] },
             // The sequence grows, a worker's part of it does not.
-            Preset { name: "default", cases: [1, 2, 4, 8].map(|workers| of(SHARD * workers, workers)).into() },
+            Preset { name: "default", cases: [1, 2, 4, 8].map(|workers| of(SHARD as i64 * workers, workers)).into() },
         ]
     }
 
-    fn derive(&self, given: Params) -> Params {
-        follow(given, "kv_heads", "heads")
+    fn ugly() -> Vec<RingAttentionParams> {
+        let of = |causal, [heads, kv_heads, seq, head_dim, workers]: [usize; 5]| RingAttentionParams {
+            heads,
+            kv_heads,
+            seq,
+            head_dim,
+            causal,
+            workers,
+        };
+        vec![
+            of(true, [1, 1, 1, 1, 1]),
+            // The first worker has one key, and nobody has two.
+            of(true, [2, 2, 3, 17, 3]),
+            of(false, [2, 1, 5, 33, 4]),
+            of(true, [3, 1, 67, 17, 3]),
+            of(true, [1, 1, QUERIES + 1, 17, 1]),
+        ]
     }
 
-    fn check(&self, params: &Params) -> Result<()> {
-        check_sizes(self.name(), params, &SIZES, 1 << 24)?;
-        check_kv_heads(self.name(), params)?;
-        let (seq, workers) = (params.int("seq"), params.int("workers"));
-        if workers > seq.min(MOST_WORKERS) {
-            let most = seq.min(MOST_WORKERS);
-            let reason = format!("{workers} workers for seq {seq}: give 1 to {most}");
-            return wrong(self.name(), "workers", reason);
+    fn derive(given: Params) -> Params {
+        given.following("kv_heads", "heads")
+    }
+
+    fn check(params: &RingAttentionParams) -> Result<(), (&'static str, String)> {
+        let RingAttentionParams { heads, kv_heads, seq, workers, .. } = *params;
+        check_kv_heads(heads, kv_heads)?;
+        if workers > seq {
+            return Err(("workers", format!("{workers} workers for seq {seq}: give 1 to {seq}")));
         }
-        let one = params.clone().with("batch", Value::Int(1));
-        check_scores(self.name(), &one, ["batch", "heads", "seq", "seq"])
+        check_scores("seq", [1, heads, seq, seq])
     }
 
-    fn case_name(&self, params: &Params) -> String {
-        let [heads, kv_heads, seq, head_dim, workers] = SIZES.map(|name| params.int(name));
-        let kv = if kv_heads == heads { String::new() } else { format!(" kv{kv_heads}") };
-        let causal = if params.flag("causal") { " causal" } else { "" };
-        format!("h{heads}{kv} s{seq} d{head_dim}{causal} workers {workers}")
+    fn label(params: &RingAttentionParams) -> String {
+        let RingAttentionParams { heads, kv_heads, seq, head_dim, causal, workers } = *params;
+        let causal = if causal { " causal" } else { "" };
+        format!("{} s{seq} d{head_dim}{causal} workers {workers}", label(heads, kv_heads))
     }
 
-    fn inputs(&self, params: &Params, seed: u64) -> Inputs {
-        let [heads, kv_heads, seq, head_dim, _] = SIZES.map(|name| params.size(name));
-        let mut inputs = Inputs::default();
-        for (stream, (name, heads)) in
-            [("query", heads), ("key", kv_heads), ("value", kv_heads)].into_iter().enumerate()
-        {
-            let shape = vec![1, heads, seq, head_dim];
-            inputs.0.insert(name, HostArray::normal(shape, seed, stream as u64 + 1));
-        }
-        inputs
+    fn inputs(params: &RingAttentionParams, seed: u64) -> Inputs {
+        let RingAttentionParams { heads, kv_heads, seq, head_dim, .. } = *params;
+        draw([1, heads, seq, head_dim], [1, kv_heads, seq, head_dim], seed)
     }
 
-    fn reference(&self, params: &Params, inputs: &Inputs, seed: u64) -> Reference {
-        let seq = Value::Int(params.int("seq"));
-        let plain = params.clone().with("batch", Value::Int(1)).with("masked", Value::Bool(false));
-        attention_rows(&plain.with("seq_q", seq.clone()).with("seq_kv", seq), inputs, seed)
+    fn reference(params: &RingAttentionParams, inputs: &Inputs, seed: u64) -> Reference {
+        let RingAttentionParams { heads, kv_heads, seq, head_dim, causal, .. } = *params;
+        let (seq_q, seq_kv) = (seq, seq);
+        let whole = AttentionParams { batch: 1, heads, kv_heads, seq_q, seq_kv, head_dim, causal, masked: false };
+        Attention::reference(&whole, inputs, seed)
     }
 
-    fn work(&self, params: &Params, dtype: DType) -> Work {
-        let [heads, kv_heads, seq, head_dim, _] = SIZES.map(|name| params.int(name) as f64);
-        let pairs = if params.flag("causal") { seq * (seq + 1.0) / 2.0 } else { seq * seq };
+    fn work(params: &RingAttentionParams, dtype: DType) -> Work {
+        let pairs = scores(params.seq, params.seq, params.causal);
+        let RingAttentionParams { heads, kv_heads, seq, head_dim, .. } = *params;
+        let [heads, kv_heads, seq, head_dim] = [heads, kv_heads, seq, head_dim].map(|size| size as f64);
         let elements = 2.0 * head_dim * seq * (heads + kv_heads);
         Work { flops: 4.0 * heads * pairs * head_dim, bytes: elements * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, _params: &Params, dtype: DType) -> f64 {
+    fn tolerance(_params: &RingAttentionParams, dtype: DType) -> f64 {
         crate::tolerance(dtype)
     }
 
-    fn figures(&self, params: &Params, _inputs: &Inputs) -> Vec<Figure> {
+    fn figures(params: &RingAttentionParams, _inputs: &Inputs) -> Vec<Figure> {
         // Every layout takes the same.
         let ring = ring(params, Layout::Contiguous);
         vec![
@@ -123,9 +126,9 @@ impl Workload for RingAttention {
 }
 
 /// The ring of a case.
-pub fn ring(params: &Params, layout: Layout) -> Ring {
-    let [heads, kv_heads, seq, head_dim, workers] = SIZES.map(|name| params.size(name));
-    Ring { heads, kv_heads, seq, head_dim, workers, causal: params.flag("causal"), layout }
+pub fn ring(params: &RingAttentionParams, layout: Layout) -> Ring {
+    let RingAttentionParams { heads, kv_heads, seq, head_dim, causal, workers } = *params;
+    Ring { heads, kv_heads, seq, head_dim, workers, causal, layout }
 }
 
 /// Bytes that one worker holds at its highest: O(seq / workers), whatever the whole sequence.
