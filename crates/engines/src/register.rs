@@ -1,6 +1,6 @@
 //! The one place that lists the engines and their implementations.
 
-use benchbook_core::Registry;
+use benchbook_core::{Problem, Registry, Row};
 use benchbook_workloads::attention::ring::Layout;
 
 use crate::flex::{self, attention, matmul, roofs};
@@ -10,37 +10,23 @@ use crate::ring::{RingSplit, Workers};
 
 /// Registers every engine's implementations; their workloads must be registered too.
 pub fn register(registry: &mut Registry) {
+    add(registry, attention::ROWS);
+    add(registry, attention::gradients::ROWS);
+    add(registry, attention::paged::ROWS);
+    add(registry, attention::program::ROWS);
+    add(registry, attention::window::ROWS);
+    add(registry, attention::contextual::ROWS);
     registry
-        .implementation(attention::Naive)
-        .implementation(attention::BurnAttention)
-        .implementation(attention::Fused)
-        .implementation(attention::gradients::Autodiff)
-        .implementation(attention::gradients::FusedGradients)
-        .implementation(attention::paged::Gathered)
-        .implementation(attention::paged::Paged)
-        .implementation(attention::program::Composed)
-        .implementation(attention::program::Closures)
-        .implementation(attention::window::ComposedWindow)
-        .implementation(attention::window::FusedWindow)
-        .implementation(attention::contextual::ComposedContextual)
-        .implementation(attention::contextual::FusedContextual)
         .implementation(attention::projected::Chain)
-        .implementation(attention::projected::FusedProjected)
-        .implementation(attention::Whole)
+        .implementation(attention::projected::FUSED)
+        .implementation(attention::WHOLE)
         .implementation(RingSplit { by: Workers::Threads, layout: Layout::Contiguous })
         .implementation(RingSplit { by: Workers::Threads, layout: Layout::Zigzag })
         .implementation(RingSplit { by: Workers::Processes, layout: Layout::Contiguous })
-        .implementation(RingSplit { by: Workers::Processes, layout: Layout::Zigzag })
-        .implementation(attention::sparse::Method::Dense)
-        .implementation(attention::sparse::Method::Threshold)
-        .implementation(attention::sparse::Method::BlockSparse)
-        .implementation(attention::sparse::Method::Learned)
-        .implementation(attention::sparse::Method::Adaptive)
-        .implementation(matmul::Burn)
-        .implementation(matmul::Tiled)
-        .implementation(roofs::Chunks)
-        .implementation(roofs::Sums)
-        .implementation(roofs::Chains);
+        .implementation(RingSplit { by: Workers::Processes, layout: Layout::Zigzag });
+    add(registry, attention::sparse::ROWS);
+    add(registry, matmul::ROWS);
+    registry.implementation(roofs::MEMCPY).implementation(roofs::SUMS).implementation(roofs::FMA_CHAINS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)
@@ -50,6 +36,13 @@ pub fn register(registry: &mut Registry) {
         .implementation(libtorch::SDPA_PROJECTED)
         .implementation(libtorch::SDPA_WINDOW)
         .implementation(libtorch::MM);
+}
+
+/// Adds the rows of a table.
+fn add<P: Problem, const N: usize>(registry: &mut Registry, rows: [Row<P>; N]) {
+    for row in rows {
+        registry.implementation(row);
+    }
 }
 
 /// Gives every engine's thread pool this many threads.

@@ -2,43 +2,42 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
-use burn::tensor::{Device, Tensor};
+use benchbook_core::{DType, Implementation, Inputs, Parameters, Params, Problem, Result, Setting, Subject, Support};
+use burn::tensor::Tensor;
 
-use crate::flex::subject::NamedInputs;
-use crate::flex::{CPU_DEVICES, TensorSubject, burn_engine, open};
+use crate::flex::subject::{NamedInputs, prepare};
+use crate::flex::tensor::Target;
+use crate::flex::{CPU_DEVICES, burn_engine};
 
-/// Puts `copies` copies of a workload's inputs on a device.
-type Upload<I> = fn(&Setting, &Device, &Params, &Inputs) -> Vec<I>;
+/// Puts one copy of the inputs of `P` on a device.
+type Upload<P, I> = fn(&Target, &<P as Problem>::Params, &Inputs) -> Result<I>;
 
-/// An implementation that calls a function of burn tensors on inputs of type `I`.
-pub struct Custom<I, const D: usize> {
+/// An implementation of `P` that calls a function of burn tensors on inputs of type `I`.
+pub struct Custom<P: Problem, I, const D: usize> {
     name: &'static str,
-    workload: &'static str,
-    upload: Upload<I>,
+    upload: Upload<P, I>,
     call: Arc<dyn Fn(&I) -> Tensor<D> + Send + Sync>,
 }
 
-impl<I, const D: usize> Custom<I, D> {
-    /// An implementation of `workload` called `name`.
+impl<P: Problem, I, const D: usize> Custom<P, I, D> {
+    /// An implementation called `name`.
     pub(crate) fn new(
-        workload: &'static str,
         name: &str,
-        upload: Upload<I>,
+        upload: Upload<P, I>,
         call: impl Fn(&I) -> Tensor<D> + Send + Sync + 'static,
     ) -> Self {
         // Names live as long as the process, as those of the library do; a notebook has few.
-        Self { name: Box::leak(name.into()), workload, upload, call: Arc::new(call) }
+        Self { name: Box::leak(name.into()), upload, call: Arc::new(call) }
     }
 }
 
-impl<I: NamedInputs + 'static, const D: usize> Implementation for Custom<I, D> {
+impl<P: Problem, I: NamedInputs + 'static, const D: usize> Implementation for Custom<P, I, D> {
     fn name(&self) -> &'static str {
         self.name
     }
 
     fn workload(&self) -> &'static str {
-        self.workload
+        P::NAME
     }
 
     fn about(&self) -> &'static str {
@@ -49,14 +48,16 @@ impl<I: NamedInputs + 'static, const D: usize> Implementation for Custom<I, D> {
         CPU_DEVICES.to_vec()
     }
 
+    fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
+        Support::of(&DType::FLOATS, dtype)
+    }
+
     fn engine(&self, device: &str) -> (String, String) {
         burn_engine(device)
     }
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let copies = (self.upload)(setting, &device, params, inputs);
-        let call = Arc::clone(&self.call);
-        Ok(Box::new(TensorSubject::new(self.name, &setting.device, device, copies, move |inputs| call(inputs))))
+        let (params, call) = (P::Params::read(P::NAME, params)?, Arc::clone(&self.call));
+        prepare(self.name, setting, &params, inputs, self.upload, move |inputs: &I| Ok([call(inputs)]))
     }
 }

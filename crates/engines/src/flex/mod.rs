@@ -1,4 +1,4 @@
-//! burn on CPUs, and our own kernels as operations on its tensors: implementations, a file a problem.
+//! burn on CPUs, and our own kernels as operations on its tensors: tables of implementations, a file a problem.
 
 pub mod attention;
 mod custom;
@@ -7,6 +7,7 @@ mod engine;
 pub mod fused;
 pub mod matmul;
 pub mod roofs;
+mod row;
 mod subject;
 pub mod tensor;
 
@@ -14,4 +15,4 @@ pub use custom::Custom;
 pub use device::{CPU_DEVICES, open, probe};
 pub(crate) use engine::fused_engine;
 pub use engine::{build_facts, burn_engine, set_threads};
-pub use subject::{NamedInputs, Rows, TensorSubject};
+pub use subject::{NamedInputs, Rows, TensorSubject, prepare};

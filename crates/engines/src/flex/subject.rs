@@ -2,10 +2,10 @@
 
 use std::hint::black_box;
 
-use benchbook_core::{Error, Figure, HostArray, Result, Subject};
+use benchbook_core::{Array, Error, Figure, Inputs, Result, Setting, Subject};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::flex::tensor::download;
+use crate::flex::tensor::{Target, download};
 
 /// A tensor of which whole rows of the last axis can be overwritten: one, or all.
 pub trait Rows {
@@ -40,6 +40,13 @@ pub trait NamedInputs {
     fn input(&mut self, name: &str) -> Option<&mut dyn Rows>;
 }
 
+/// Inputs, and what was made of them or of the case before timing.
+impl<I: NamedInputs, M> NamedInputs for (I, M) {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.0.input(name)
+    }
+}
+
 /// Tensors of one rank, in the order of their names.
 pub fn find<'a, const D: usize>(
     names: &[&str],
@@ -51,46 +58,22 @@ pub fn find<'a, const D: usize>(
 }
 
 /// Calls a function of burn tensors on copies of its inputs in turn and keeps the last results, `N` of them.
-pub struct TensorSubject<I, const D: usize, const N: usize = 1> {
+pub struct TensorSubject<I, const D: usize, const N: usize> {
     implementation: &'static str,
     device_name: String,
     device: Device,
     inputs: Vec<I>,
     next: usize,
     call: Box<dyn Fn(&I) -> Result<[Tensor<D>; N]>>,
-    output: Option<[Tensor<D>; N]>,
+    outputs: Option<[Tensor<D>; N]>,
     failure: Option<Error>,
     figures: Vec<Figure>,
 }
 
-impl<I, const D: usize> TensorSubject<I, D> {
-    /// A subject that calls `call` on each of `inputs` in turn, on `device`.
-    pub fn new(
-        implementation: &'static str,
-        device_name: &str,
-        device: Device,
-        inputs: Vec<I>,
-        call: impl Fn(&I) -> Tensor<D> + 'static,
-    ) -> Self {
-        Self::checked(implementation, device_name, device, inputs, move |input: &I| Ok(call(input)))
-    }
-
-    /// The same for a function that may refuse its inputs; what it says comes with the next [`Subject::sync`].
-    pub fn checked(
-        implementation: &'static str,
-        device_name: &str,
-        device: Device,
-        inputs: Vec<I>,
-        call: impl Fn(&I) -> Result<Tensor<D>> + 'static,
-    ) -> Self {
-        Self::several(implementation, device_name, device, inputs, move |input: &I| Ok([call(input)?]))
-    }
-}
-
 impl<I, const D: usize, const N: usize> TensorSubject<I, D, N> {
-    /// As [`TensorSubject::checked`], for a function that gives several tensors, which the host reads one after another as
-    /// rows of the last axis.
-    pub fn several(
+    /// A subject that calls `call` on each of `inputs` in turn, on `device`. What `call` refuses comes with the next
+    /// [`Subject::sync`].
+    pub fn new(
         implementation: &'static str,
         device_name: &str,
         device: Device,
@@ -98,8 +81,26 @@ impl<I, const D: usize, const N: usize> TensorSubject<I, D, N> {
         call: impl Fn(&I) -> Result<[Tensor<D>; N]> + 'static,
     ) -> Self {
         let (device_name, call) = (device_name.to_owned(), Box::new(call));
-        let (output, failure, figures) = (None, None, Vec::new());
-        Self { implementation, device_name, device, inputs, next: 0, call, output, failure, figures }
+        let (outputs, failure, figures) = (None, None, Vec::new());
+        Self { implementation, device_name, device, inputs, next: 0, call, outputs, failure, figures }
+    }
+
+    /// The same on the device of `setting`, with as many copies of the inputs as it asks for: `upload` puts one there, in
+    /// memory of its own.
+    ///
+    /// # Errors
+    /// The device is absent, or what `upload` says.
+    pub fn uploaded<P>(
+        implementation: &'static str,
+        setting: &Setting,
+        params: &P,
+        inputs: &Inputs,
+        upload: impl Fn(&Target, &P, &Inputs) -> Result<I>,
+        call: impl Fn(&I) -> Result<[Tensor<D>; N]> + 'static,
+    ) -> Result<Self> {
+        let target = Target::of(setting)?;
+        let copies: Result<Vec<I>> = (0..setting.copies).map(|_| upload(&target, params, inputs)).collect();
+        Ok(Self::new(implementation, &setting.device, target.device, copies?, call))
     }
 
     /// The same, with what the implementation has to say of itself on this case.
@@ -113,11 +114,26 @@ impl<I, const D: usize, const N: usize> TensorSubject<I, D, N> {
     }
 }
 
+/// What a row is prepared by that names how to upload one copy of the inputs, and the call.
+///
+/// # Errors
+/// As of [`TensorSubject::uploaded`].
+pub fn prepare<P, I: NamedInputs + 'static, const D: usize, const N: usize>(
+    implementation: &'static str,
+    setting: &Setting,
+    params: &P,
+    inputs: &Inputs,
+    upload: impl Fn(&Target, &P, &Inputs) -> Result<I>,
+    call: impl Fn(&I) -> Result<[Tensor<D>; N]> + 'static,
+) -> Result<Box<dyn Subject>> {
+    Ok(Box::new(TensorSubject::uploaded(implementation, setting, params, inputs, upload, call)?))
+}
+
 impl<I: NamedInputs, const D: usize, const N: usize> Subject for TensorSubject<I, D, N> {
     fn run(&mut self, iterations: u64) {
         for _ in 0..iterations {
             match black_box((self.call)(black_box(&self.inputs[self.next]))) {
-                Ok(output) => self.output = Some(output),
+                Ok(outputs) => self.outputs = Some(outputs),
                 Err(error) => drop(self.failure.get_or_insert(error)),
             }
             self.next = if self.next + 1 == self.inputs.len() { 0 } else { self.next + 1 };
@@ -144,13 +160,13 @@ impl<I: NamedInputs, const D: usize, const N: usize> Subject for TensorSubject<I
         self.device == Device::flex()
     }
 
-    fn output(&mut self) -> Result<HostArray> {
-        let outputs = self.output.clone().ok_or_else(|| self.error("nothing has run yet".into()))?;
+    fn outputs(&mut self) -> Result<Vec<Array>> {
+        let outputs = self.outputs.clone().ok_or_else(|| self.error("nothing has run yet".into()))?;
         if let Some(strange) = outputs.iter().map(Tensor::device).find(|device| *device != self.device) {
             return Err(self.error(format!("the result lies on {strange:?}, not on {:?}", self.device)));
         }
-        let parts: Result<_, String> = outputs.into_iter().map(download).collect();
-        Ok(HostArray::stacked(parts.map_err(|reason| self.error(reason))?))
+        let arrays: Result<_, String> = outputs.into_iter().map(download).collect();
+        arrays.map_err(|reason| self.error(reason))
     }
 
     fn figures(&self) -> Vec<Figure> {

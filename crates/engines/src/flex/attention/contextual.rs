@@ -1,51 +1,48 @@
 //! Contextual positions: as tensor operations, and in a hand-written kernel.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{DType, Inputs, Result, Row};
+use benchbook_workloads::attention::{ContextualAttention, ContextualAttentionParams};
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Bool, DType as BurnDType, Device, Tensor};
 
-use crate::flex::subject::{NamedInputs, Rows, find};
-use crate::flex::tensor::{burn_dtype, upload};
-use crate::flex::{CPU_DEVICES, TensorSubject, burn_engine, fused, fused_engine, open};
+use super::sdpa::attended;
+use crate::flex::fused;
+use crate::flex::row::{burn_row, fused_row};
+use crate::flex::subject::{NamedInputs, Rows, prepare};
+use crate::flex::tensor::Target;
+
+/// Implementations of `contextual-attention`.
+pub const ROWS: [Row<ContextualAttention>; 2] = [COMPOSED, FUSED];
 
 /// Inputs of one call.
-pub struct ContextualInputs {
-    /// `[batch, heads, seq, head_dim]`
-    pub query: Tensor<4>,
-    /// `[batch, kv_heads, seq, head_dim]`
-    pub key: Tensor<4>,
-    /// `[batch, kv_heads, seq, head_dim]`
-    pub value: Tensor<4>,
+struct ContextualInputs {
+    attended: [Tensor<4>; 3],
     /// `[positions, head_dim]`, shared by all heads.
-    pub embedding: Tensor<2>,
+    embedding: Tensor<2>,
 }
 
 impl NamedInputs for ContextualInputs {
     fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
-        if name == "embedding" {
-            return Some(&mut self.embedding);
-        }
-        find(&["query", "key", "value"], [&mut self.query, &mut self.key, &mut self.value], name)
+        if name == "embedding" { Some(&mut self.embedding) } else { self.attended.input(name) }
     }
 }
 
-impl ContextualInputs {
-    /// `setting.copies` copies of the inputs on `device`, each in memory of its own.
-    pub fn upload(setting: &Setting, device: &Device, inputs: &Inputs) -> Vec<Self> {
-        let tensor = |name: &str| upload(inputs.get(name), device, setting.dtype);
-        let embedding = || upload(inputs.get("embedding"), device, setting.dtype);
-        let one =
-            |_| Self { query: tensor("query"), key: tensor("key"), value: tensor("value"), embedding: embedding() };
-        (0..setting.copies).map(one).collect()
-    }
+fn upload(on: &Target, _params: &ContextualAttentionParams, inputs: &Inputs) -> Result<ContextualInputs> {
+    Ok(ContextualInputs { attended: attended(on, inputs), embedding: on.upload(inputs.get("embedding")) })
 }
 
 /// Sigmoid, a cumulative sum over reversed keys, two gathers and an interpolation, each on all scores in memory. The mask is
 /// made before timing.
-pub struct ComposedContextual;
+///
+/// Positions are of no use in 16 bits: beyond 32, `bf16` knows no number between two that differ by a quarter.
+pub const COMPOSED: Row<ContextualAttention> = burn_row::<ContextualAttention>(
+    "composed",
+    "gates, their sums, lookups and interpolation as tensor operations, all scores in memory",
+    &[DType::F64, DType::F32],
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, masked, by_burn),
+);
 
-struct Prepared {
-    inputs: ContextualInputs,
+struct Made {
     /// `[1, 1, seq, seq]`, true where a key is hidden.
     hidden: Tensor<4, Bool>,
     /// What gates are added up in. libtorch adds `f32` up in `f64` by itself. flex adds in the tensor's own dtype, and the
@@ -53,52 +50,15 @@ struct Prepared {
     sums: BurnDType,
 }
 
-impl NamedInputs for Prepared {
-    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
-        self.inputs.input(name)
-    }
+fn masked(on: &Target, params: &ContextualAttentionParams, inputs: &Inputs) -> Result<(ContextualInputs, Made)> {
+    // burn's tril_mask is true outside of the lower triangle.
+    let hidden = Tensor::<2, Bool>::tril_mask([params.seq, params.seq], 0, &on.device).unsqueeze::<4>();
+    let sums = if on.device == Device::flex() { BurnDType::F64 } else { on.dtype };
+    Ok((upload(on, params, inputs)?, Made { hidden, sums }))
 }
 
-impl Implementation for ComposedContextual {
-    fn name(&self) -> &'static str {
-        "composed"
-    }
-
-    fn workload(&self) -> &'static str {
-        "contextual-attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "gates, their sums, lookups and interpolation as tensor operations, all scores in memory"
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        CPU_DEVICES.to_vec()
-    }
-
-    /// Positions are of no use in 16 bits: beyond 32, `bf16` knows no number between two that differ by a quarter.
-    fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        Support::of(&[DType::F64, DType::F32], dtype)
-    }
-
-    fn engine(&self, device: &str) -> (String, String) {
-        burn_engine(device)
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let seq = params.size("seq");
-        let sums = if setting.device == "flex" { BurnDType::F64 } else { burn_dtype(setting.dtype) };
-        // burn's tril_mask is true outside of the lower triangle.
-        let hidden = || Tensor::<2, Bool>::tril_mask([seq, seq], 0, &device).unsqueeze::<4>();
-        let one = |inputs| Prepared { inputs, hidden: hidden(), sums };
-        let copies = ContextualInputs::upload(setting, &device, inputs).into_iter().map(one).collect();
-        Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, by_burn)))
-    }
-}
-
-fn by_burn(Prepared { inputs, hidden, sums }: &Prepared) -> Tensor<4> {
-    let ContextualInputs { query, key, value, embedding } = inputs;
+fn by_burn((inputs, Made { hidden, sums }): &(ContextualInputs, Made)) -> Result<[Tensor<4>; 1]> {
+    let ContextualInputs { attended: [query, key, value], embedding } = inputs;
     let [batch, heads, seq, head_dim] = query.dims();
     let kv_heads = key.dims()[1];
     // Query heads that share keys, one below the other.
@@ -109,7 +69,7 @@ fn by_burn(Prepared { inputs, hidden, sums }: &Prepared) -> Tensor<4> {
     let scores = scores.mask_fill(hidden.clone().expand([batch, heads, seq, seq]), f32::NEG_INFINITY);
     let scores = scores.clone() + added(query, embedding, &scores, *sums);
     let weights = softmax(scores, 3).reshape([batch, kv_heads, heads / kv_heads * seq, seq]);
-    weights.matmul(value.clone()).reshape([batch, heads, seq, head_dim])
+    Ok([weights.matmul(value.clone()).reshape([batch, heads, seq, head_dim])])
 }
 
 /// What positions add to each score.
@@ -129,45 +89,15 @@ fn added(query: &Tensor<4>, embedding: &Tensor<2>, scores: &Tensor<4>, sums: Bur
 
 /// Fused attention that visits keys from the last to the first: gates add up on the way, in registers, and neither scores nor
 /// positions are ever in memory beyond a tile.
-pub struct FusedContextual;
+pub const FUSED: Row<ContextualAttention> = fused_row::<ContextualAttention>(
+    "fused",
+    "hand-written: keys from the last to the first, gates added up in registers, online softmax (arXiv 2405.18719)",
+    &[DType::F32],
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, upload, by_hand),
+)
+.catalogue(&["AT10"]);
 
-impl Implementation for FusedContextual {
-    fn name(&self) -> &'static str {
-        "fused"
-    }
-
-    fn workload(&self) -> &'static str {
-        "contextual-attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "hand-written: keys from the last to the first, gates added up in registers, online softmax (arXiv 2405.18719)"
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["AT10"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["flex"]
-    }
-
-    fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        Support::of(&[DType::F32], dtype)
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        fused_engine()
-    }
-
-    fn prepare(&self, setting: &Setting, _params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let copies = ContextualInputs::upload(setting, &device, inputs);
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, by_hand)))
-    }
-}
-
-fn by_hand(inputs: &ContextualInputs) -> Result<Tensor<4>> {
-    let [query, key, value] = [&inputs.query, &inputs.key, &inputs.value].map(Tensor::clone);
-    fused::contextual_attention(query, key, value, inputs.embedding.clone(), None)
+fn by_hand(inputs: &ContextualInputs) -> Result<[Tensor<4>; 1]> {
+    let [query, key, value] = inputs.attended.clone();
+    Ok([fused::contextual_attention(query, key, value, inputs.embedding.clone(), None)?])
 }

@@ -11,6 +11,6 @@ pub mod sparse;
 mod whole;
 pub mod window;
 
-pub use naive::Naive;
-pub use sdpa::{AttentionInputs, BurnAttention, Fused, custom};
-pub use whole::Whole;
+pub use naive::NAIVE;
+pub use sdpa::{AttentionInputs, BURN_ATTENTION, FUSED, ROWS, custom};
+pub use whole::WHOLE;

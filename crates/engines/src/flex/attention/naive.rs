@@ -1,79 +1,53 @@
 //! Attention that materialises its scores.
 
-use benchbook_core::{Implementation, Inputs, Params, Result, Setting, Subject};
+use benchbook_core::{DType, Inputs, Result, Row};
+use benchbook_workloads::attention::{Attention, AttentionParams};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
 
 use super::AttentionInputs;
-use crate::flex::subject::{NamedInputs, Rows};
-use crate::flex::{CPU_DEVICES, TensorSubject, burn_engine, open};
+use crate::flex::row::burn_row;
+use crate::flex::subject::prepare;
+use crate::flex::tensor::Target;
 
-/// Matmul, mask, softmax, matmul: the scores `[batch, heads, seq_q, seq_kv]` live in memory.
+/// Matmul, mask, softmax, matmul: the scores `[batch, heads, seq_q, seq_kv]` live in memory. Every hidden position, causal
+/// ones included, is in one mask made before timing.
 ///
 /// Source: Vaswani et al., arXiv 1706.03762, equation 1.
-pub struct Naive;
+pub const NAIVE: Row<Attention> = burn_row::<Attention>(
+    "naive",
+    "matmul, softmax, matmul with the scores in memory (arXiv 1706.03762, eq. 1)",
+    &DType::FLOATS,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, masked, by_burn),
+)
+.catalogue(&["AT1"]);
 
-/// The inputs with every hidden position, causal ones included, in one mask made before timing.
-pub(super) struct Prepared {
-    inputs: AttentionInputs,
-    hidden: Option<Tensor<4, Bool>>,
+/// Inputs, and `[batch or 1, 1, seq_q, seq_kv]`, true where a key is hidden.
+type Masked = (AttentionInputs, Option<Tensor<4, Bool>>);
+
+fn masked(on: &Target, params: &AttentionParams, inputs: &Inputs) -> Result<Masked> {
+    let inputs = AttentionInputs::upload(on, params, inputs)?;
+    let hidden = hidden([&inputs.query, &inputs.key], inputs.mask.as_ref(), inputs.causal);
+    Ok((inputs, hidden))
 }
 
-impl NamedInputs for Prepared {
-    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
-        self.inputs.input(name)
-    }
+fn by_burn((inputs, hidden): &Masked) -> Result<[Tensor<4>; 1]> {
+    Ok([attend(inputs.attended(), hidden.as_ref())])
 }
 
-impl Prepared {
-    pub(super) fn new(inputs: AttentionInputs) -> Self {
-        Self { hidden: hidden(&inputs), inputs }
-    }
-}
-
-impl Implementation for Naive {
-    fn name(&self) -> &'static str {
-        "naive"
-    }
-
-    fn workload(&self) -> &'static str {
-        "attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "matmul, softmax, matmul with the scores in memory (arXiv 1706.03762, eq. 1)"
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["AT1"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        CPU_DEVICES.to_vec()
-    }
-
-    fn engine(&self, device: &str) -> (String, String) {
-        burn_engine(device)
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let copies = AttentionInputs::upload(setting, &device, params, inputs);
-        let prepared = copies.into_iter().map(Prepared::new).collect();
-        Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, prepared, attend)))
-    }
-}
-
-/// Where a key is hidden from a query, by the mask or by causality.
-fn hidden(inputs: &AttentionInputs) -> Option<Tensor<4, Bool>> {
-    let [_, _, seq_q, _] = inputs.query.dims();
-    let [_, _, seq_kv, _] = inputs.key.dims();
-    let causal = inputs.causal.then(|| {
+/// Where a key is hidden from a query, by the mask or by causality; nothing where none is.
+pub(super) fn hidden(
+    [query, key]: [&Tensor<4>; 2],
+    mask: Option<&Tensor<4, Bool>>,
+    causal: bool,
+) -> Option<Tensor<4, Bool>> {
+    let ([_, _, seq_q, _], [_, _, seq_kv, _]) = (query.dims(), key.dims());
+    let causal = causal.then(|| {
         let offset = seq_kv as i64 - seq_q as i64;
         // burn's tril_mask is true outside the lower triangle.
-        Tensor::<2, Bool>::tril_mask([seq_q, seq_kv], offset, &inputs.query.device()).unsqueeze::<4>()
+        Tensor::<2, Bool>::tril_mask([seq_q, seq_kv], offset, &query.device()).unsqueeze::<4>()
     });
-    match (&inputs.mask, causal) {
+    match (mask, causal) {
         (Some(mask), Some(causal)) => Some(mask.clone().bool_or(causal.expand(mask.dims()))),
         (Some(mask), None) => Some(mask.clone()),
         (None, causal) => causal,
@@ -94,14 +68,13 @@ fn repeat_heads(tensor: &Tensor<4>, heads: usize) -> Tensor<4> {
         .reshape([batch, heads, seq, head_dim])
 }
 
-pub(super) fn attend(prepared: &Prepared) -> Tensor<4> {
-    let inputs = &prepared.inputs;
-    let [_, heads, _, head_dim] = inputs.query.dims();
-    let key = repeat_heads(&inputs.key, heads);
-    let value = repeat_heads(&inputs.value, heads);
-    let query = inputs.query.clone().mul_scalar(1.0 / (head_dim as f64).sqrt());
+pub(super) fn attend([query, key, value]: [&Tensor<4>; 3], hidden: Option<&Tensor<4, Bool>>) -> Tensor<4> {
+    let [_, heads, _, head_dim] = query.dims();
+    let key = repeat_heads(key, heads);
+    let value = repeat_heads(value, heads);
+    let query = query.clone().mul_scalar(1.0 / (head_dim as f64).sqrt());
     let mut scores = query.matmul(key.swap_dims(2, 3));
-    if let Some(hidden) = &prepared.hidden {
+    if let Some(hidden) = hidden {
         let hidden = hidden.clone().expand(scores.dims());
         scores = scores.mask_fill(hidden, f32::NEG_INFINITY);
     }

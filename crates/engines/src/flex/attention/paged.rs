@@ -2,26 +2,29 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use benchbook_core::{DType, Inputs, Result, Row};
+use benchbook_workloads::attention::{PagedAttention, PagedAttentionParams};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 
-use super::AttentionInputs;
-use super::naive::{Prepared, attend};
-use crate::flex::fused::Pages;
-use crate::flex::subject::{NamedInputs, Rows, find};
-use crate::flex::tensor::upload;
-use crate::flex::{CPU_DEVICES, TensorSubject, burn_engine, fused, fused_engine, open};
+use super::naive::attend;
+use crate::flex::fused::{self, Pages};
+use crate::flex::row::{burn_row, fused_row};
+use crate::flex::subject::{NamedInputs, Rows, find, prepare};
+use crate::flex::tensor::Target;
+
+/// Implementations of `paged-attention`.
+pub const ROWS: [Row<PagedAttention>; 2] = [GATHERED, PAGED];
 
 /// Inputs of one call.
-pub struct PagedInputs {
+struct PagedInputs {
     /// `[batch, heads, 1, head_dim]`
-    pub query: Tensor<4>,
-    /// `[blocks, kv_heads, block, head_dim]`
-    pub key_pool: Tensor<4>,
-    /// `[blocks, kv_heads, block, head_dim]`
-    pub value_pool: Tensor<4>,
+    query: Tensor<4>,
+    /// `[blocks, kv_heads, block_size, head_dim]`
+    key_pool: Tensor<4>,
+    /// `[blocks, kv_heads, block_size, head_dim]`
+    value_pool: Tensor<4>,
     /// Who has which block; on the host, where a scheduler keeps it.
-    pub pages: Arc<Pages>,
+    pages: Arc<Pages>,
 }
 
 impl NamedInputs for PagedInputs {
@@ -31,84 +34,44 @@ impl NamedInputs for PagedInputs {
     }
 }
 
-impl PagedInputs {
-    /// `setting.copies` copies of the inputs on `device`, each in memory of its own.
-    pub fn upload(setting: &Setting, device: &Device, inputs: &Inputs) -> Vec<Self> {
-        let tensor = |name: &str| upload(inputs.get(name), device, setting.dtype);
-        let pages = Arc::new(Pages {
-            table: inputs.get("table").data.iter().map(|entry| *entry as i32).collect(),
-            lengths: inputs.get("lengths").data.iter().map(|length| *length as usize).collect(),
-        });
-        let one = |_| Self {
-            query: tensor("query"),
-            key_pool: tensor("key_pool"),
-            value_pool: tensor("value_pool"),
-            pages: Arc::clone(&pages),
-        };
-        (0..setting.copies).map(one).collect()
-    }
+fn upload(on: &Target, _params: &PagedAttentionParams, inputs: &Inputs) -> Result<PagedInputs> {
+    let [query, key_pool, value_pool] = ["query", "key_pool", "value_pool"].map(|name| on.upload(inputs.get(name)));
+    let pages = Pages {
+        table: inputs.get("table").of::<i32>().to_vec(),
+        lengths: inputs.get("lengths").of::<i32>().iter().map(|length| *length as usize).collect(),
+    };
+    Ok(PagedInputs { query, key_pool, value_pool, pages: Arc::new(pages) })
 }
 
 /// Copies the blocks of each sequence together, then attends with the rest masked: what one does without a kernel for it.
-pub struct Gathered;
+pub const GATHERED: Row<PagedAttention> = burn_row::<PagedAttention>(
+    "gathered",
+    "blocks gathered into one array by burn's select, then matmul, softmax, matmul with a mask",
+    &DType::FLOATS,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, indexed, by_burn),
+);
 
-/// Inputs with the table as indices on the device, and the places behind each sequence's last key hidden.
-struct Indexed {
-    inputs: PagedInputs,
+/// The table as indices on the device, and the places behind each sequence's last key hidden.
+struct Places {
     /// `[batch · entries]`
     blocks: Tensor<1, Int>,
-    /// `[batch, 1, 1, entries · block]`
+    /// `[batch, 1, 1, entries · block_size]`
     hidden: Tensor<4, Bool>,
 }
 
-impl NamedInputs for Indexed {
-    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
-        self.inputs.input(name)
-    }
-}
-
-impl Implementation for Gathered {
-    fn name(&self) -> &'static str {
-        "gathered"
-    }
-
-    fn workload(&self) -> &'static str {
-        "paged-attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "blocks gathered into one array by burn's select, then matmul, softmax, matmul with a mask"
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        CPU_DEVICES.to_vec()
-    }
-
-    fn engine(&self, device: &str) -> (String, String) {
-        burn_engine(device)
-    }
-
-    fn prepare(&self, setting: &Setting, _params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let copies = PagedInputs::upload(setting, &device, inputs).into_iter().map(indexed).collect();
-        Ok(Box::new(TensorSubject::new(self.name(), &setting.device, device, copies, by_burn)))
-    }
-}
-
-fn indexed(inputs: PagedInputs) -> Indexed {
-    let device = inputs.query.device();
-    let (batch, block) = (inputs.pages.lengths.len(), inputs.key_pool.dims()[2]);
-    let keys = inputs.pages.table.len() / batch * block;
+fn indexed(on: &Target, params: &PagedAttentionParams, inputs: &Inputs) -> Result<(PagedInputs, Places)> {
+    let inputs = upload(on, params, inputs)?;
+    let Pages { table, lengths } = &*inputs.pages;
+    let (batch, keys) = (lengths.len(), table.len() / lengths.len() * params.block_size);
     // Where a sequence has no block, any will do: its keys are hidden.
-    let blocks: Vec<i32> = inputs.pages.table.iter().map(|entry| (*entry).max(0)).collect();
-    let blocks = Tensor::from_data(TensorData::new(blocks, [batch * keys / block]), &device);
-    let hidden = inputs.pages.lengths.iter().flat_map(|length| (0..keys).map(move |key| key >= *length)).collect();
-    let hidden = Tensor::from_data(TensorData::new::<bool, _>(hidden, [batch, 1, 1, keys]), &device);
-    Indexed { inputs, blocks, hidden }
+    let blocks: Vec<i32> = table.iter().map(|entry| (*entry).max(0)).collect();
+    let blocks = Tensor::from_data(TensorData::new(blocks, [table.len()]), &on.device);
+    let hidden = lengths.iter().flat_map(|length| (0..keys).map(move |key| key >= *length)).collect();
+    let hidden = Tensor::from_data(TensorData::new::<bool, _>(hidden, [batch, 1, 1, keys]), &on.device);
+    Ok((inputs, Places { blocks, hidden }))
 }
 
-fn by_burn(indexed: &Indexed) -> Tensor<4> {
-    let Indexed { inputs, blocks, hidden } = indexed;
+fn by_burn((inputs, Places { blocks, hidden }): &(PagedInputs, Places)) -> Result<[Tensor<4>; 1]> {
     let [_, kv_heads, block, head_dim] = inputs.key_pool.dims();
     let [batch, _, _, keys] = hidden.dims();
     let together = |pool: &Tensor<4>| {
@@ -116,55 +79,20 @@ fn by_burn(indexed: &Indexed) -> Tensor<4> {
         let blocks = gathered.reshape([batch, keys / block, kv_heads, block, head_dim]).swap_dims(1, 2);
         blocks.reshape([batch, kv_heads, keys, head_dim])
     };
-    attend(&Prepared::new(AttentionInputs {
-        query: inputs.query.clone(),
-        key: together(&inputs.key_pool),
-        value: together(&inputs.value_pool),
-        mask: Some(hidden.clone()),
-        causal: false,
-    }))
+    let (key, value) = (together(&inputs.key_pool), together(&inputs.value_pool));
+    Ok([attend([&inputs.query, &key, &value], Some(hidden))])
 }
 
 /// Hand-written: follows the table block by block, every key read once, the keys of a head shared among threads.
-pub struct Paged;
+pub const PAGED: Row<PagedAttention> = fused_row::<PagedAttention>(
+    "paged",
+    "hand-written: follows the block table, reads every key where it lies (PagedAttention, arXiv 2309.06180)",
+    &[DType::F32, DType::Bf16],
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, upload, by_hand),
+)
+.catalogue(&["AT9"]);
 
-impl Implementation for Paged {
-    fn name(&self) -> &'static str {
-        "paged"
-    }
-
-    fn workload(&self) -> &'static str {
-        "paged-attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "hand-written: follows the block table, reads every key where it lies (PagedAttention, arXiv 2309.06180)"
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["AT9"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["flex"]
-    }
-
-    fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        Support::of(&[DType::F32, DType::Bf16], dtype)
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        fused_engine()
-    }
-
-    fn prepare(&self, setting: &Setting, _params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let copies = PagedInputs::upload(setting, &device, inputs);
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, by_hand)))
-    }
-}
-
-fn by_hand(inputs: &PagedInputs) -> Result<Tensor<4>> {
+fn by_hand(inputs: &PagedInputs) -> Result<[Tensor<4>; 1]> {
     let [query, key_pool, value_pool] = [&inputs.query, &inputs.key_pool, &inputs.value_pool].map(Tensor::clone);
-    fused::paged_attention(query, key_pool, value_pool, &inputs.pages, fused::Options::default())
+    Ok([fused::paged_attention(query, key_pool, value_pool, &inputs.pages, fused::Options::default())?])
 }

@@ -2,58 +2,45 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{DType, Implementation, Inputs, Params, Result, Row, Setting, Subject, Support};
 use benchbook_simd::Projections;
+use benchbook_workloads::attention::{ProjectedAttention, ProjectedAttentionParams};
 use burn::tensor::{Bool, Device, Tensor};
 
-use super::AttentionInputs;
-use super::naive::{self, attend};
-use crate::flex::subject::{NamedInputs, Rows, find};
-use crate::flex::tensor::upload;
-use crate::flex::{CPU_DEVICES, TensorSubject, burn_engine, fused, fused_engine, open};
+use super::naive::attend;
+use crate::flex::row::{burn_row, fused_row};
+use crate::flex::subject::{NamedInputs, Rows, find, prepare};
+use crate::flex::tensor::Target;
+use crate::flex::{fused, fused_engine};
 
 /// Inputs of one call; `hidden` is `heads · head_dim`.
-pub struct ProjectedInputs {
+struct ProjectedInputs {
     /// `[batch, seq, hidden]`
-    pub input: Tensor<3>,
-    /// `[hidden, heads · head_dim]`
-    pub query: Tensor<2>,
-    /// `[hidden, kv_heads · head_dim]`
-    pub key: Tensor<2>,
-    /// `[hidden, kv_heads · head_dim]`
-    pub value: Tensor<2>,
-    /// `[heads · head_dim, hidden]`
-    pub out: Tensor<2>,
+    input: Tensor<3>,
+    /// `[hidden, heads · head_dim]`, `[hidden, kv_heads · head_dim]` twice, and `[heads · head_dim, hidden]`: the weights of
+    /// query, key, value and out.
+    weights: [Tensor<2>; 4],
     /// Query heads, and key and value heads.
-    pub heads: [usize; 2],
+    heads: [usize; 2],
     /// Whether a position sees none after itself.
-    pub causal: bool,
+    causal: bool,
 }
+
+/// Names of the weights.
+const WEIGHTS: [&str; 4] = ["w_query", "w_key", "w_value", "w_out"];
 
 impl NamedInputs for ProjectedInputs {
     fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
-        if name == "input" {
-            return Some(&mut self.input);
-        }
-        let weights = [&mut self.query, &mut self.key, &mut self.value, &mut self.out];
-        find(&["w_query", "w_key", "w_value", "w_out"], weights, name)
+        if name == "input" { Some(&mut self.input) } else { find(&WEIGHTS, &mut self.weights, name) }
     }
 }
 
-impl ProjectedInputs {
-    /// `setting.copies` copies of the inputs on `device`, each in memory of its own.
-    pub fn upload(setting: &Setting, device: &Device, params: &Params, inputs: &Inputs) -> Vec<Self> {
-        let weights = |name: &str| upload::<2>(inputs.get(name), device, setting.dtype);
-        let one = |_| Self {
-            input: upload(inputs.get("input"), device, setting.dtype),
-            query: weights("w_query"),
-            key: weights("w_key"),
-            value: weights("w_value"),
-            out: weights("w_out"),
-            heads: ["heads", "kv_heads"].map(|name| params.size(name)),
-            causal: params.flag("causal"),
-        };
-        (0..setting.copies).map(one).collect()
+fn upload(on: &Target, params: &ProjectedAttentionParams, inputs: &Inputs) -> ProjectedInputs {
+    ProjectedInputs {
+        input: on.upload(inputs.get("input")),
+        weights: WEIGHTS.map(|name| on.upload(inputs.get(name))),
+        heads: [params.heads, params.kv_heads],
+        causal: params.causal,
     }
 }
 
@@ -63,90 +50,84 @@ impl ProjectedInputs {
 /// are burn's, with all scores in memory; what causality hides is in a mask made before timing.
 pub struct Chain;
 
-struct Masked {
-    inputs: ProjectedInputs,
-    /// `[batch, 1, seq, seq]`
-    hidden: Option<Tensor<4, Bool>>,
-}
+/// [`Chain`] where it has burn's parts.
+const CHAIN: Row<ProjectedAttention> = burn_row::<ProjectedAttention>(
+    "chain",
+    "matmul three times, transposed, attention, transposed, matmul: hand-written parts on flex, burn's on libtorch",
+    &DType::FLOATS,
+    |name, setting, params, inputs| {
+        let call = if setting.device == "flex" { by_hand } else { by_burn };
+        prepare(name, setting, params, inputs, masked, call)
+    },
+);
 
-impl NamedInputs for Masked {
-    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
-        self.inputs.input(name)
-    }
-}
-
+/// A row does not know a device's limits: on `flex`, it is those of our own parts.
 impl Implementation for Chain {
     fn name(&self) -> &'static str {
-        "chain"
+        CHAIN.name
     }
 
     fn workload(&self) -> &'static str {
-        "projected-attention"
+        CHAIN.workload()
     }
 
     fn about(&self) -> &'static str {
-        "matmul three times, transposed, attention, transposed, matmul: hand-written parts on flex, burn's on libtorch"
+        CHAIN.about
     }
 
     fn devices(&self) -> Vec<&'static str> {
-        CPU_DEVICES.to_vec()
+        CHAIN.devices()
     }
 
-    fn supports(&self, device: &str, dtype: DType, _params: &Params) -> Support {
-        if device == "flex" { Support::of(&[DType::F32], dtype) } else { Support::Yes }
+    fn supports(&self, device: &str, dtype: DType, params: &Params) -> Support {
+        if device == "flex" { Support::of(&[DType::F32], dtype) } else { CHAIN.supports(device, dtype, params) }
     }
 
     fn engine(&self, device: &str) -> (String, String) {
-        if device == "flex" { fused_engine() } else { burn_engine(device) }
+        if device == "flex" { fused_engine() } else { CHAIN.engine(device) }
     }
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let ours = setting.device == "flex";
-        let one = |inputs: ProjectedInputs| {
-            let hidden = (inputs.causal && !ours).then(|| hidden(&inputs, &device));
-            Masked { inputs, hidden }
-        };
-        let copies = ProjectedInputs::upload(setting, &device, params, inputs).into_iter().map(one).collect();
-        let call = if ours { by_hand } else { by_burn };
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, call)))
+        CHAIN.prepare(setting, params, inputs)
     }
 }
 
-fn hidden(inputs: &ProjectedInputs, device: &Device) -> Tensor<4, Bool> {
-    let [batch, seq, _] = inputs.input.dims();
-    // burn's tril_mask is true outside the lower triangle.
-    Tensor::<2, Bool>::tril_mask([seq, seq], 0, device).unsqueeze::<4>().expand([batch, 1, seq, seq])
+/// Inputs, and for burn's parts `[batch, 1, seq, seq]`, true where a position is hidden.
+type Masked = (ProjectedInputs, Option<Tensor<4, Bool>>);
+
+fn masked(on: &Target, params: &ProjectedAttentionParams, inputs: &Inputs) -> Result<Masked> {
+    let hidden = (params.causal && on.device != Device::flex()).then(|| {
+        let (batch, seq) = (params.batch, params.seq);
+        // burn's tril_mask is true outside the lower triangle.
+        Tensor::<2, Bool>::tril_mask([seq, seq], 0, &on.device).unsqueeze::<4>().expand([batch, 1, seq, seq])
+    });
+    Ok((upload(on, params, inputs), hidden))
 }
 
-fn by_hand(Masked { inputs, .. }: &Masked) -> Result<Tensor<3>> {
+fn by_hand((inputs, _): &Masked) -> Result<[Tensor<3>; 1]> {
     let options = fused::Options { causal: inputs.causal, ..Default::default() };
     chain(inputs, fused::matmul, |[query, key, value]| fused::attention(query, key, value, None, options))
 }
 
-fn by_burn(Masked { inputs, hidden }: &Masked) -> Result<Tensor<3>> {
+fn by_burn((inputs, hidden): &Masked) -> Result<[Tensor<3>; 1]> {
     let multiply = |left: Tensor<2>, right: Tensor<2>| Ok(left.matmul(right));
-    chain(inputs, multiply, |[query, key, value]| {
-        let inputs = AttentionInputs { query, key, value, mask: hidden.clone(), causal: false };
-        Ok(attend(&naive::Prepared::new(inputs)))
-    })
+    chain(inputs, multiply, |tensors| Ok(attend(tensors.each_ref(), hidden.as_ref())))
 }
 
 fn chain(
     inputs: &ProjectedInputs,
     multiply: impl Fn(Tensor<2>, Tensor<2>) -> Result<Tensor<2>>,
     attend: impl Fn([Tensor<4>; 3]) -> Result<Tensor<4>>,
-) -> Result<Tensor<3>> {
+) -> Result<[Tensor<3>; 1]> {
     let [batch, seq, width] = inputs.input.dims();
-    let [heads, kv_heads] = inputs.heads;
+    let ([heads, kv_heads], [query, key, value, out]) = (inputs.heads, &inputs.weights);
     let project = |weights: &Tensor<2>, count: usize| -> Result<Tensor<4>> {
         let all = multiply(inputs.input.clone().reshape([batch * seq, width]), weights.clone())?;
         Ok(all.reshape([batch, seq, count, width / heads]).swap_dims(1, 2))
     };
-    let (query, key) = (project(&inputs.query, heads)?, project(&inputs.key, kv_heads)?);
-    let attended = attend([query, key, project(&inputs.value, kv_heads)?])?;
+    let attended = attend([project(query, heads)?, project(key, kv_heads)?, project(value, kv_heads)?])?;
     let together = attended.swap_dims(1, 2).reshape([batch * seq, width]);
-    Ok(multiply(together, inputs.out.clone())?.reshape([batch, seq, width]))
+    Ok([multiply(together, out.clone())?.reshape([batch, seq, width])])
 }
 
 /// A block of positions goes all the way while it is in the cache: its queries are projected, attend, and are projected out.
@@ -156,7 +137,13 @@ fn chain(
 /// while the chain's products pack theirs in every call: that counts where sequences are short. And the chain allocates its
 /// intermediates, whose pages cost what the allocator makes of them. Each block reads the keys and values of every head, so
 /// where those of a sequence are larger than the cache, the chain, which takes head after head, may be faster.
-pub struct FusedProjected;
+pub const FUSED: Row<ProjectedAttention> = fused_row::<ProjectedAttention>(
+    "fused",
+    "hand-written: a block of positions is projected, attends and is projected out in the cache, weights packed once",
+    &[DType::F32],
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, packed, in_one),
+)
+.catalogue(&["AT11"]);
 
 struct Packed {
     input: Tensor<3>,
@@ -171,48 +158,11 @@ impl NamedInputs for Packed {
     }
 }
 
-impl Implementation for FusedProjected {
-    fn name(&self) -> &'static str {
-        "fused"
-    }
-
-    fn workload(&self) -> &'static str {
-        "projected-attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "hand-written: a block of positions is projected, attends and is projected out in the cache, weights packed once"
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["AT11"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["flex"]
-    }
-
-    fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        Support::of(&[DType::F32], dtype)
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        fused_engine()
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let all = ProjectedInputs::upload(setting, &device, params, inputs).into_iter();
-        let copies: Vec<Packed> = all.map(packed).collect::<Result<_>>()?;
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, in_one)))
-    }
+fn packed(on: &Target, params: &ProjectedAttentionParams, inputs: &Inputs) -> Result<Packed> {
+    let ProjectedInputs { input, weights, heads, causal } = upload(on, params, inputs);
+    Ok(Packed { input, weights: fused::projections(heads, weights.each_ref())?, causal })
 }
 
-fn packed(inputs: ProjectedInputs) -> Result<Packed> {
-    let ProjectedInputs { input, query, key, value, out, heads, causal } = inputs;
-    Ok(Packed { input, weights: fused::projections(heads, [&query, &key, &value, &out])?, causal })
-}
-
-fn in_one(packed: &Packed) -> Result<Tensor<3>> {
-    fused::projected_attention(packed.input.clone(), &packed.weights, packed.causal)
+fn in_one(packed: &Packed) -> Result<[Tensor<3>; 1]> {
+    Ok([fused::projected_attention(packed.input.clone(), &packed.weights, packed.causal)?])
 }

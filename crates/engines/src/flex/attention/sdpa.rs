@@ -1,13 +1,19 @@
 //! Scaled dot-product attention: its inputs on a device, burn's, ours, and your own.
 
-use benchbook_core::{DType, Figure, Implementation, Inputs, Params, Result, Setting, Subject, Support};
+use benchbook_core::{DType, Figure, Inputs, Result, Row};
+use benchbook_workloads::attention::{Attention, AttentionParams};
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Bool, Tensor};
 
-use crate::flex::subject::{NamedInputs, Rows, find};
-use crate::flex::tensor::{upload, upload_mask};
-use crate::flex::{Custom, TensorSubject, burn_engine, fused, fused_engine, open};
+use super::naive::NAIVE;
+use crate::flex::row::fused_row;
+use crate::flex::subject::{NamedInputs, Rows, find, prepare};
+use crate::flex::tensor::Target;
+use crate::flex::{Custom, TensorSubject, burn_engine, fused};
+
+/// Implementations of `attention`.
+pub const ROWS: [Row<Attention>; 3] = [NAIVE, BURN_ATTENTION, FUSED];
 
 /// Inputs of one attention call on a device.
 pub struct AttentionInputs {
@@ -35,18 +41,30 @@ impl NamedInputs for [Tensor<4>; 3] {
     }
 }
 
+/// Query, key and value on a device.
+pub(super) fn attended(on: &Target, inputs: &Inputs) -> [Tensor<4>; 3] {
+    ["query", "key", "value"].map(|name| on.upload(inputs.get(name)))
+}
+
 impl AttentionInputs {
-    /// `setting.copies` copies of the inputs on `device`, each in memory of its own.
-    pub fn upload(setting: &Setting, device: &Device, params: &Params, inputs: &Inputs) -> Vec<Self> {
-        let tensor = |name: &str| upload(inputs.get(name), device, setting.dtype);
-        let one = |_| Self {
-            query: tensor("query"),
-            key: tensor("key"),
-            value: tensor("value"),
-            mask: params.flag("masked").then(|| upload_mask(inputs.get("mask"), device)),
-            causal: params.flag("causal"),
-        };
-        (0..setting.copies).map(one).collect()
+    /// One copy of the inputs of a case.
+    ///
+    /// # Errors
+    /// None: it is one of the functions that may refuse a case.
+    pub fn upload(on: &Target, params: &AttentionParams, inputs: &Inputs) -> Result<Self> {
+        let mask = params.masked.then(|| on.upload_mask(inputs.get("mask")));
+        Ok(Self { mask, ..Self::unmasked(on, inputs, params.causal) })
+    }
+
+    /// One copy of the inputs of a case without a mask.
+    pub(super) fn unmasked(on: &Target, inputs: &Inputs, causal: bool) -> Self {
+        let [query, key, value] = attended(on, inputs);
+        Self { query, key, value, mask: None, causal }
+    }
+
+    /// Query, key and value.
+    pub(super) fn attended(&self) -> [&Tensor<4>; 3] {
+        [&self.query, &self.key, &self.value]
     }
 }
 
@@ -57,91 +75,42 @@ impl AttentionInputs {
 ///
 /// Only on `flex`: on libtorch burn hands its mask over with the opposite meaning and aligns
 /// `causal` to the top left, so the library's own call stands there as `torch-sdpa`.
-pub struct BurnAttention;
+pub const BURN_ATTENTION: Row<Attention> = Row::<Attention>::new(
+    "burn-attention",
+    "burn's own attention: a head's scores in memory up to 256 Ki, tiles above (arXiv 2307.08691; burn-flex 0.22.1)",
+    &["flex"],
+    &DType::FLOATS,
+    burn_engine,
+    |name, setting, params, inputs| {
+        let subject = TensorSubject::uploaded(name, setting, params, inputs, AttentionInputs::upload, by_burn)?;
+        let flash = params.seq_q * params.seq_kv > SCORES_IN_MEMORY;
+        Ok(Box::new(subject.with_figures(vec![Figure::modelled("flash_path", f64::from(flash), "bool")])))
+    },
+);
 
 /// Scores of a head that burn-flex keeps in memory at most: `NAIVE_SCORE_BUDGET` of its `ops::attention`.
 const SCORES_IN_MEMORY: usize = 256 * 1024;
 
-impl Implementation for BurnAttention {
-    fn name(&self) -> &'static str {
-        "burn-attention"
-    }
-
-    fn workload(&self) -> &'static str {
-        "attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "burn's own attention: a head's scores in memory up to 256 Ki, tiles above (arXiv 2307.08691; burn-flex 0.22.1)"
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["flex"]
-    }
-
-    fn engine(&self, device: &str) -> (String, String) {
-        burn_engine(device)
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let copies = AttentionInputs::upload(setting, &device, params, inputs);
-        let subject = TensorSubject::new(self.name(), &setting.device, device, copies, by_burn);
-        let flash = params.size("seq_q") * params.size("seq_kv") > SCORES_IN_MEMORY;
-        Ok(Box::new(subject.with_figures(vec![Figure::modelled("flash_path", f64::from(flash), "bool")])))
-    }
-}
-
-fn by_burn(inputs: &AttentionInputs) -> Tensor<4> {
+fn by_burn(inputs: &AttentionInputs) -> Result<[Tensor<4>; 1]> {
     let options = AttentionModuleOptions { is_causal: inputs.causal, ..Default::default() };
-    let (query, key, value) = (inputs.query.clone(), inputs.key.clone(), inputs.value.clone());
-    attention(query, key, value, inputs.mask.clone(), None, options)
+    let [query, key, value] = inputs.attended().map(Tensor::clone);
+    Ok([attention(query, key, value, inputs.mask.clone(), None, options)])
 }
 
 /// Hand-written for CPUs: queries as columns of registers, tiles of keys from the cache, online softmax (Dao,
 /// arXiv 2307.08691, algorithm 1); few queries read every key once (FlashDecoding).
-pub struct Fused;
+pub const FUSED: Row<Attention> = fused_row::<Attention>(
+    "fused",
+    "hand-written fused attention: AVX-512, AVX2 or portable, tiles of keys, online softmax (arXiv 2307.08691)",
+    &[DType::F32, DType::Bf16],
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, AttentionInputs::upload, by_hand),
+)
+.catalogue(&["AT5"]);
 
-impl Implementation for Fused {
-    fn name(&self) -> &'static str {
-        "fused"
-    }
-
-    fn workload(&self) -> &'static str {
-        "attention"
-    }
-
-    fn about(&self) -> &'static str {
-        "hand-written fused attention: AVX-512, AVX2 or portable, tiles of keys, online softmax (arXiv 2307.08691)"
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["AT5"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["flex"]
-    }
-
-    fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        Support::of(&[DType::F32, DType::Bf16], dtype)
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        fused_engine()
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let copies = AttentionInputs::upload(setting, &device, params, inputs);
-        Ok(Box::new(TensorSubject::checked(self.name(), &setting.device, device, copies, by_hand)))
-    }
-}
-
-fn by_hand(inputs: &AttentionInputs) -> Result<Tensor<4>> {
-    let AttentionInputs { query, key, value, mask, causal } = inputs;
-    let options = fused::Options { causal: *causal, ..Default::default() };
-    fused::attention(query.clone(), key.clone(), value.clone(), mask.clone(), options)
+pub(super) fn by_hand(inputs: &AttentionInputs) -> Result<[Tensor<4>; 1]> {
+    let options = fused::Options { causal: inputs.causal, ..Default::default() };
+    let [query, key, value] = inputs.attended().map(Tensor::clone);
+    Ok([fused::attention(query, key, value, inputs.mask.clone(), options)?])
 }
 
 /// An implementation of `attention` from a function that gives `[batch, heads, seq_q, head_dim]`.
@@ -151,6 +120,6 @@ fn by_hand(inputs: &AttentionInputs) -> Result<Tensor<4>> {
 pub fn custom(
     name: &str,
     call: impl Fn(&AttentionInputs) -> Tensor<4> + Send + Sync + 'static,
-) -> Custom<AttentionInputs, 4> {
-    Custom::new("attention", name, AttentionInputs::upload, call)
+) -> Custom<Attention, AttentionInputs, 4> {
+    Custom::<Attention, _, 4>::new(name, AttentionInputs::upload, call)
 }

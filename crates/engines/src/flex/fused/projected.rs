@@ -62,9 +62,9 @@ pub fn projections(
     }
     let mut read = Vec::with_capacity(all.len());
     for weights in all {
-        read.push(download(weights.clone()).map_err(wrong)?.data);
+        read.push(download(weights.clone()).map_err(wrong)?);
     }
-    let [query, key, value, out] = [&read[0], &read[1], &read[2], &read[3]];
+    let [query, key, value, out] = [0_usize, 1, 2, 3].map(|place| read[place].of::<f32>());
     let weights = Weights { heads, kv_heads, head_dim, query, key, value, out };
     Projections::new(&weights, Isa::detect()).map(Arc::new).map_err(|error| wrong(error.to_string()))
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use benchbook_core::{HostArray, Params, Value, Workload};
+use benchbook_core::{Array, Problem};
 use benchbook_simd::Heads;
-use benchbook_workloads::attention::SparseAttention;
+use benchbook_workloads::attention::{SparseAttention, SparseAttentionParams};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::blocks::{BLOCK, POOLS, Room};
@@ -36,9 +36,9 @@ pub struct Gate {
 
 impl Gate {
     /// The gate for a case, trained at the first call in this process; the same in every process.
-    pub fn of(params: &Params) -> Result<Arc<Self>, String> {
+    pub fn of(params: &SparseAttentionParams) -> Result<Arc<Self>, String> {
         static TRAINED: Mutex<BTreeMap<String, Arc<Gate>>> = Mutex::new(BTreeMap::new());
-        let key = format!("{} {} {}", params.text("structure"), params.int("heads"), params.int("head_dim"));
+        let key = format!("{} {} {}", params.structure, params.heads, params.head_dim);
         let mut trained = TRAINED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gate) = trained.get(&key) {
             return Ok(Arc::clone(gate));
@@ -71,18 +71,19 @@ impl Gate {
 
 /// One training sequence: pooled queries `[heads, blocks, head_dim]`, pooled keys `[heads, 3 · head_dim, blocks]`, and the
 /// logarithm of the attention between blocks `[heads, blocks, blocks]`, less its mean over a row.
-fn sequence(params: &Params, seed: u64, device: &Device) -> [Tensor<3>; 3] {
-    let (h, d, blocks) = (params.size("heads"), params.size("head_dim"), SEQ / BLOCK);
-    let params = params.clone().with("batch", Value::Int(1)).with("seq", Value::Int(SEQ as i64));
-    let inputs = SparseAttention.inputs(&params, seed);
+fn sequence(params: &SparseAttentionParams, seed: u64, device: &Device) -> [Tensor<3>; 3] {
+    let (h, d, blocks) = (params.heads, params.head_dim, SEQ / BLOCK);
+    let inputs = SparseAttention::inputs(&SparseAttentionParams { batch: 1, seq: SEQ, ..params.clone() }, seed);
     let (query, key) = (inputs.get("query"), inputs.get("key"));
     let mut room = Room::default();
     let heads = Heads { batch: 1, heads: h, kv_heads: h, seq_q: SEQ, seq_kv: SEQ, head_dim: d };
-    room.pool(&heads, &query.data, &key.data);
+    room.pool(&heads, query.of(), key.of());
     let floats = |numbers: &[f64]| numbers.iter().map(|number| *number as f32).collect::<Vec<_>>();
     let pooled_query = Tensor::from_data(TensorData::new(floats(&room.query), [h, blocks, d]), device);
     let pooled_key = Tensor::<3>::from_data(TensorData::new(floats(&room.key), [h, blocks, POOLS * d]), device);
-    let whole = |array: &HostArray| Tensor::<3>::from_data(TensorData::new(array.data.clone(), [h, SEQ, d]), device);
+    let whole = |array: &Array| -> Tensor<3> {
+        Tensor::from_data(TensorData::new(array.of::<f32>().to_vec(), [h, SEQ, d]), device)
+    };
     let scores = whole(query).matmul(whole(key).swap_dims(1, 2)).div_scalar((d as f64).sqrt());
     let weight = scores.exp().reshape([h, blocks, BLOCK, blocks, BLOCK]);
     let mass: Tensor<3> = weight.sum_dim(4).sum_dim(2).reshape([h, blocks, blocks]);
@@ -95,8 +96,8 @@ fn centred(rows: Tensor<3>) -> Tensor<3> {
 }
 
 /// Least squares between the gate and the logarithm of the attention, by Adam, from means alone.
-fn train(params: &Params) -> Result<Gate, String> {
-    let d = params.size("head_dim");
+fn train(params: &SparseAttentionParams) -> Result<Gate, String> {
+    let d = params.head_dim;
     let device = Device::flex().autodiff();
     let all: Vec<[Tensor<3>; 3]> = (0..SEQUENCES).map(|index| sequence(params, SEED + index, &device)).collect();
     let scale = (d as f64).sqrt().recip();
@@ -122,6 +123,5 @@ fn train(params: &Params) -> Result<Gate, String> {
         let by = mean.clone().div_scalar(first) / (square.clone().div_scalar(second).sqrt().add_scalar(1e-8));
         weights = weights - by.mul_scalar(RATE);
     }
-    let trained = download(weights)?;
-    Ok(Gate { weights: trained.data.into_iter().map(f64::from).collect() })
+    Ok(Gate { weights: download(weights)?.to_f64() })
 }

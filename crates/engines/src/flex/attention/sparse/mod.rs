@@ -6,4 +6,4 @@ mod methods;
 mod reference;
 mod threshold;
 
-pub use methods::Method;
+pub use methods::ROWS;

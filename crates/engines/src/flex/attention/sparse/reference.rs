@@ -1,6 +1,7 @@
 //! What each way of leaving scores out must give, by plain loops in `f64`, from its definition.
 
-use benchbook_core::{Inputs, Params, Reference, sample_rows};
+use benchbook_core::{Inputs, Reference, sample_rows};
+use benchbook_workloads::attention::SparseAttentionParams;
 use benchbook_workloads::attention::reference::{average, dot};
 use rayon::prelude::*;
 
@@ -16,7 +17,7 @@ const BUDGET: usize = 1 << 27;
 const NEAR: f64 = 1e-4;
 
 struct Problem<'a> {
-    params: &'a Params,
+    params: &'a SparseAttentionParams,
     query: &'a [f32],
     key: &'a [f32],
     seq: usize,
@@ -25,11 +26,10 @@ struct Problem<'a> {
 }
 
 /// Rows of what `method` must give; a row is one query of one head of one sequence. Nothing for what leaves nothing out.
-pub fn sparse_rows(method: Method, params: &Params, inputs: &Inputs, seed: u64) -> Option<Reference> {
-    let [batch, heads, seq, d] = ["batch", "heads", "seq", "head_dim"].map(|name| params.size(name));
-    let of = |name: &str| &inputs.get(name).data[..];
-    let problem = Problem { params, query: of("query"), key: of("key"), seq, d, scale: 1.0 / (d as f64).sqrt() };
-    let value = of("value");
+pub fn sparse_rows(method: Method, params: &SparseAttentionParams, inputs: &Inputs, seed: u64) -> Option<Reference> {
+    let SparseAttentionParams { batch, heads, seq, head_dim: d, sparsity, .. } = *params;
+    let [query, key, value] = ["query", "key", "value"].map(|name| inputs.numbers(name));
+    let problem = Problem { params, query, key, seq, d, scale: 1.0 / (d as f64).sqrt() };
     let chosen = match method {
         Method::Dense => return None,
         Method::Threshold => Vec::new(),
@@ -40,7 +40,7 @@ pub fn sparse_rows(method: Method, params: &Params, inputs: &Inputs, seed: u64) 
         let (unit, i) = (row / seq, row % seq);
         let mut scores = problem.scores(*row);
         if method == Method::Threshold {
-            hide_low(&mut scores, i, deviations(params.float("sparsity")))?;
+            hide_low(&mut scores, i, deviations(sparsity))?;
         } else {
             let blocks = seq.div_ceil(BLOCK);
             let kept = &chosen[(unit * blocks + i / BLOCK) * blocks..][..blocks];
@@ -51,7 +51,7 @@ pub fn sparse_rows(method: Method, params: &Params, inputs: &Inputs, seed: u64) 
         Some((*row, average(&scores, d, |j| &value[(unit * seq + j) * d..])))
     };
     let (rows, values): (Vec<usize>, Vec<Vec<f64>>) = sampled.par_iter().filter_map(one).unzip();
-    Some(Reference { shape: vec![batch, heads, seq, d], rows, values: values.concat() })
+    Some(Reference::of(vec![batch, heads, seq, d], rows, values.concat()))
 }
 
 /// Hides scores below the threshold of their row, the own key `i` excepted; nothing where one is too near to tell.
@@ -82,7 +82,7 @@ impl Problem<'_> {
 
     /// Which pairs of blocks are kept, `[units, blocks, blocks]`; nothing where there is no gate.
     fn chosen(&self, method: Method, units: usize) -> Option<Vec<bool>> {
-        let sparsity = self.params.float("sparsity");
+        let sparsity = self.params.sparsity;
         let gate = if method == Method::Learned { Some(Gate::of(self.params).ok()?) } else { None };
         let blocks = self.seq.div_ceil(BLOCK);
         let mut rows: Vec<Vec<f64>> = Vec::new();

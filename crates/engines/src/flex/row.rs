@@ -1,0 +1,28 @@
+//! What the rows of a table share here: devices and engine.
+
+use benchbook_core::{DType, Inputs, Problem, Result, Row, Setting, Subject};
+
+use crate::flex::{CPU_DEVICES, burn_engine, fused_engine};
+
+/// See [`Row::prepare`].
+type Prepare<P> = fn(&'static str, &Setting, &<P as Problem>::Params, &Inputs) -> Result<Box<dyn Subject>>;
+
+/// A row of burn's operations, on each of its devices.
+pub const fn burn_row<P: Problem>(
+    name: &'static str,
+    about: &'static str,
+    dtypes: &'static [DType],
+    prepare: Prepare<P>,
+) -> Row<P> {
+    Row::new(name, about, &CPU_DEVICES, dtypes, burn_engine, prepare)
+}
+
+/// A row of one of our own kernels.
+pub const fn fused_row<P: Problem>(
+    name: &'static str,
+    about: &'static str,
+    dtypes: &'static [DType],
+    prepare: Prepare<P>,
+) -> Row<P> {
+    Row::new(name, about, &["flex"], dtypes, |_| fused_engine(), prepare)
+}
