@@ -1,10 +1,17 @@
-//! What the test of every family does: a case, an implementation on a device, its error.
+//! What the tests of the families do: a case, an implementation on a device, its error.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Setting, Support, Value, Workload};
-use burn::tensor::bf16;
+use benchbook_core::{DType, Implementation, Inputs, Params, Registry, Setting, Support, Value, Workload};
 
 /// Seed of all inputs.
-const SEED: u64 = 9;
+pub const SEED: u64 = 9;
+
+/// Everything that this build registers.
+pub fn registry() -> Registry {
+    let mut registry = Registry::default();
+    benchbook_workloads::register(&mut registry);
+    benchbook_engines::register(&mut registry);
+    registry
+}
 
 /// The parameters of a case with these sizes.
 pub fn case(workload: &dyn Workload, sizes: &[(&str, i64)]) -> Params {
@@ -12,56 +19,29 @@ pub fn case(workload: &dyn Workload, sizes: &[(&str, i64)]) -> Params {
     workload.case(params).unwrap().params
 }
 
-/// The inputs of a case, rounded where the dtype rounds them: what is left is the error of the computation.
-fn inputs(workload: &dyn Workload, params: &Params, dtype: DType) -> Inputs {
-    let mut inputs = workload.inputs(params, SEED);
-    let numbers =
-        inputs.0.iter_mut().filter(|(name, _)| ["query", "key", "value"].iter().any(|part| name.starts_with(part)));
-    if dtype == DType::Bf16 {
-        numbers.flat_map(|(_, array)| &mut array.data).for_each(|number| *number = bf16::from_f32(*number).to_f32());
-    }
-    inputs
+/// Asks for an implementation on one thread, with two copies of the inputs.
+pub fn setting(device: &str, dtype: DType) -> Setting {
+    Setting { device: device.into(), dtype, threads: 1, copies: 2 }
 }
 
-/// Largest error of an implementation, as a share of the largest right answer.
+/// Largest error of an implementation on these inputs of a complete case, as a share of the largest right answer.
 pub fn error(
     workload: &dyn Workload,
     implementation: &dyn Implementation,
-    device: &str,
-    dtype: DType,
+    setting: &Setting,
     params: &Params,
+    inputs: &Inputs,
 ) -> f64 {
-    let params = &workload.case(params.clone()).unwrap().params;
-    let inputs = inputs(workload, params, dtype);
-    let reference = implementation
-        .approximation(params, &inputs, SEED)
-        .unwrap_or_else(|| workload.reference(params, &inputs, SEED));
-    let setting = Setting { device: device.into(), dtype, threads: 1, copies: 2 };
-    assert_eq!(implementation.supports(device, dtype, params), Support::Yes);
-    let mut subject = implementation.prepare(&setting, params, &inputs).unwrap();
-    assert!(subject.output().is_err(), "there is no result before the first call");
-    subject.run(3);
+    assert_eq!(implementation.supports(&setting.device, setting.dtype, params), Support::Yes);
+    let approximation = implementation.approximation(params, inputs, SEED);
+    let right = approximation.unwrap_or_else(|| workload.pose(params).unwrap().reference(inputs, SEED));
+    let mut subject = implementation.prepare(setting, params, inputs).unwrap();
+    subject.run(1);
     subject.sync().unwrap();
-    reference.compare(&subject.output().unwrap()).max_scaled_error
-}
-
-/// The first implementation, on any device of this machine, that is not within `bound` in `f32`.
-pub fn wrong(
-    workload: &dyn Workload,
-    implementations: &[&dyn Implementation],
-    params: &Params,
-    bound: f64,
-) -> Option<String> {
-    for implementation in implementations {
-        for device in implementation.devices() {
-            if benchbook_engines::probe(device).is_some() {
-                continue;
-            }
-            let error = error(workload, *implementation, device, DType::F32, params);
-            if error.is_nan() || error > bound {
-                return Some(format!("{} on {device}, {params}: {error}", implementation.name()));
-            }
-        }
-    }
-    None
+    let found = right.compare(&subject.outputs().unwrap());
+    let shares = right.answers.iter().zip(found).map(|(answer, found)| {
+        found.max_abs_error / answer.values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()))
+    });
+    // Not `f64::max`, which would lose what is no number.
+    shares.fold(0.0, |largest, share| if share <= largest { largest } else { share })
 }

@@ -1,13 +1,12 @@
-//! Every family of workloads against its references.
+//! Every implementation against its reference, and what is special to a family.
 
-mod attention;
 mod burn_attention;
 mod common;
+mod conformance;
 mod contextual;
 mod fused;
-mod gradients;
-mod matmul;
 mod paged;
+mod planted;
 mod precision;
 mod program;
 mod projected;

@@ -1,38 +1,20 @@
-//! Attention with its projections: the implementations against the reference, and what they refuse.
+//! Attention with its projections: many blocks of positions, and what the kernel refuses.
 
-use benchbook_core::{Params, Value};
-use benchbook_engines::flex::attention::projected::{Chain, FusedProjected};
+use benchbook_core::{DType, Implementation, Value, Workload};
+use benchbook_engines::flex::attention::projected::FUSED;
 use benchbook_engines::flex::fused::{projected_attention, projections};
 use benchbook_workloads::attention::ProjectedAttention;
 use burn::tensor::{Device, Tensor};
-use proptest::prelude::*;
 
-use crate::common::{case, wrong};
-
-fn projected(sizes: &[(&str, i64)], causal: bool) -> Params {
-    case(&ProjectedAttention, sizes).with("causal", Value::Bool(causal))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn implementations_agree_with_the_reference(
-        (batch, kv_heads, group) in (1_i64..4, 1_i64..3, 1_i64..4),
-        (seq, head_dim) in (1_i64..200, 1_i64..40),
-        causal in any::<bool>(),
-    ) {
-        let sizes = [("batch", batch), ("heads", kv_heads * group), ("kv_heads", kv_heads), ("seq", seq),
-            ("head_dim", head_dim)];
-        let params = projected(&sizes, causal);
-        prop_assert_eq!(wrong(&ProjectedAttention, &[&Chain, &FusedProjected], &params, 1e-5), None);
-    }
-}
+use crate::common::{SEED, case, error, setting};
 
 #[test]
 fn several_long_sequences_are_right() {
-    let params = projected(&[("batch", 5), ("heads", 8), ("kv_heads", 4), ("seq", 512), ("head_dim", 64)], true);
-    assert_eq!(wrong(&ProjectedAttention, &[&Chain, &FusedProjected], &params, 1e-5), None);
+    let sizes = [("batch", 5), ("heads", 8), ("kv_heads", 4), ("seq", 512), ("head_dim", 64)];
+    let params = case(&ProjectedAttention, &sizes).with("causal", Value::Bool(true));
+    let inputs = ProjectedAttention.pose(&params).unwrap().inputs(SEED);
+    let error = error(&ProjectedAttention, &FUSED, &setting("flex", DType::F32), &params, &inputs);
+    assert!(error <= 1e-5, "{} is off by {error:e}", FUSED.name());
 }
 
 #[test]

@@ -1,29 +1,9 @@
-//! Windows and rotations: the implementations against the reference.
+//! Windows and rotations: what the kernel refuses.
 
 use std::sync::Arc;
 
-use benchbook_engines::flex::attention::window::{ComposedWindow, FusedWindow};
 use benchbook_engines::flex::fused::{Options, Rotary, rotary_attention};
-use benchbook_workloads::attention::WindowAttention;
 use burn::tensor::{Device, Tensor};
-use proptest::prelude::*;
-
-use crate::common::{case, wrong};
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn implementations_agree_with_the_reference(
-        (batch, kv_heads, group) in (1_i64..3, 1_i64..3, 1_i64..4),
-        (seq, half) in (1_i64..200, 1_i64..20),
-        window in 1_i64..220,
-    ) {
-        let params = case(&WindowAttention, &[("batch", batch), ("heads", kv_heads * group), ("kv_heads", kv_heads),
-            ("seq", seq), ("head_dim", 2 * half), ("window_size", window)]);
-        prop_assert_eq!(wrong(&WindowAttention, &[&ComposedWindow, &FusedWindow], &params, 2e-5), None);
-    }
-}
 
 #[test]
 fn what_does_not_fit_is_refused() {

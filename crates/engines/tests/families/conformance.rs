@@ -1,0 +1,203 @@
+//! One test for every implementation: right on the ugly cases of its problem, in every dtype and on every device that it
+//! takes, also on inputs that are overwritten.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use benchbook_core::{
+    Array, Case, DType, Implementation, Inputs, Params, Posed, Reference, Registry, Setting, Subject, Support, Workload,
+};
+
+use crate::common::{SEED, registry, setting};
+
+/// Rings of processes need a worker program: the end-to-end tests run them.
+const ELSEWHERE: [&str; 2] = ["ring-processes", "zigzag-processes"];
+
+/// Inputs of a case: as they are drawn, or with rows of one of them overwritten.
+struct Variation {
+    overwritten: Option<String>,
+    inputs: Inputs,
+}
+
+/// The inputs that everybody gets, and for each of real numbers the same with its first and last row overwritten.
+fn variations(drawn: Inputs) -> Vec<Variation> {
+    let of = |name: String| Variation { inputs: overwritten(&drawn, &name), overwritten: Some(name) };
+    let others: Vec<Variation> = drawn.real().into_iter().map(of).collect();
+    [Variation { overwritten: None, inputs: drawn }].into_iter().chain(others).collect()
+}
+
+/// The first and the last row of an input in each other's place, with their signs changed.
+fn overwritten(inputs: &Inputs, name: &str) -> Inputs {
+    let array = inputs.get(name);
+    let negated = |row: usize| -> Vec<f32> { row_of(array, row).iter().map(|number| -number).collect() };
+    let (first, last) = (negated(0), negated(array.rows() - 1));
+    let mut changed = array.clone();
+    changed.write(0, &last);
+    changed.write(array.rows() - 1, &first);
+    let mut inputs = inputs.clone();
+    inputs.insert(name, changed);
+    inputs
+}
+
+fn row_of(array: &Array, row: usize) -> &[f32] {
+    &array.of::<f32>()[row * array.width()..][..array.width()]
+}
+
+/// Overwrites the first and the last row of an input by those of `array`; `false` where it cannot be overwritten.
+fn write_ends(subject: &mut dyn Subject, name: &str, array: &Array) -> Result<bool, String> {
+    let mut write = |row: usize| subject.write(name, row, row_of(array, row)).map_err(|error| error.to_string());
+    Ok(write(0)? && write(array.rows() - 1)?)
+}
+
+/// What is wrong with outputs; nothing where nothing is.
+fn near(right: &Reference, outputs: &[Array], tolerance: f64) -> Result<(), String> {
+    if outputs.len() != right.answers.len() {
+        return Err(format!("it gives {} outputs, not {}", outputs.len(), right.answers.len()));
+    }
+    for (answer, output) in right.answers.iter().zip(outputs) {
+        if output.shape() != answer.shape {
+            return Err(format!("`{}` has shape {:?}, not {:?}", answer.name, output.shape(), answer.shape));
+        }
+        let error = answer.compare(output).max_scaled_error;
+        if error.is_nan() || error > tolerance {
+            return Err(format!("`{}` is off by {error:e}, allowed are {tolerance:e}", answer.name));
+        }
+    }
+    Ok(())
+}
+
+/// A case in which implementations are examined.
+struct Task {
+    case: Case,
+    posed: Box<dyn Posed>,
+    variations: Vec<Variation>,
+    /// What is right on each of the variations.
+    rights: Vec<Reference>,
+}
+
+impl Task {
+    fn of(workload: &dyn Workload, given: &Params) -> benchbook_core::Result<Self> {
+        let case = workload.case(given.clone())?;
+        let posed = workload.pose(&case.params)?;
+        let variations = variations(posed.inputs(SEED));
+        let rights = variations.iter().map(|one| posed.reference(&one.inputs, SEED)).collect();
+        Ok(Self { case, posed, variations, rights })
+    }
+
+    /// What an implementation must give on each of the variations.
+    fn rights(&self, implementation: &dyn Implementation) -> Vec<Reference> {
+        let of = |(one, right): (&Variation, &Reference)| {
+            let approximation = implementation.approximation(&self.case.params, &one.inputs, SEED);
+            approximation.unwrap_or_else(|| right.clone())
+        };
+        self.variations.iter().zip(&self.rights).map(of).collect()
+    }
+
+    /// Whether an implementation takes the case, and what is wrong with it then.
+    fn examine(
+        &self,
+        implementation: &dyn Implementation,
+        setting: &Setting,
+        rights: &[Reference],
+    ) -> Result<bool, String> {
+        match implementation.supports(&setting.device, setting.dtype, &self.case.params) {
+            Support::No(reason) if reason.trim().is_empty() => Err("it refuses without a reason".into()),
+            Support::No(_) => Ok(false),
+            Support::Yes => catch_unwind(AssertUnwindSafe(|| self.run(implementation, setting, rights)))
+                .unwrap_or_else(|panic| Err(format!("it panics: {}", said(panic.as_ref()))))
+                .map(|()| true),
+        }
+    }
+
+    fn run(&self, implementation: &dyn Implementation, setting: &Setting, rights: &[Reference]) -> Result<(), String> {
+        let text = |error: benchbook_core::Error| error.to_string();
+        let (drawn, tolerance) = (&self.variations[0].inputs, self.posed.tolerance(setting.dtype));
+        let mut subject = implementation.prepare(setting, &self.case.params, drawn).map_err(text)?;
+        if subject.outputs().is_ok() {
+            return Err("it has outputs before the first call".into());
+        }
+        for (Variation { overwritten, inputs }, right) in self.variations.iter().zip(rights) {
+            if let Some(name) = overwritten
+                && !write_ends(subject.as_mut(), name, inputs.get(name))?
+            {
+                continue;
+            }
+            // An odd number: the last call is on one of the two copies, and next time on the other.
+            subject.run(3);
+            subject.sync().map_err(text)?;
+            let found = near(right, &subject.outputs().map_err(text)?, tolerance);
+            if let Some(name) = overwritten {
+                found.map_err(|wrong| format!("with rows of `{name}` overwritten, {wrong}"))?;
+                write_ends(subject.as_mut(), name, drawn.get(name))?;
+            } else {
+                found?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+/// The devices of an implementation that this machine has, in every dtype.
+fn settings(implementation: &dyn Implementation) -> Vec<Setting> {
+    let here = implementation.devices().into_iter().filter(|device| benchbook_engines::probe(device).is_none());
+    here.flat_map(|device| DType::ALL.map(|dtype| setting(device, dtype))).collect()
+}
+
+/// What is wrong with the implementations of a workload in these cases, a line each that names implementation, dtype, device
+/// and case.
+pub fn breaches(registry: &Registry, workload: &dyn Workload, cases: &[Params]) -> Vec<String> {
+    let (name, mut found) = (workload.name(), Vec::new());
+    let mut tasks = Vec::new();
+    for given in cases {
+        match Task::of(workload, given) {
+            Ok(task) => tasks.push(task),
+            Err(error) => found.push(format!("{name} has no case {given}: {error}")),
+        }
+    }
+    let implementations = registry.implementations().filter(|one| one.workload() == name);
+    for implementation in implementations.filter(|one| !ELSEWHERE.contains(&one.name())) {
+        let (settings, mut taken) = (settings(implementation), 0);
+        for task in &tasks {
+            let rights = task.rights(implementation);
+            for setting in &settings {
+                match task.examine(implementation, setting, &rights) {
+                    Ok(takes) => taken += usize::from(takes),
+                    Err(wrong) => {
+                        let Setting { device, dtype, .. } = setting;
+                        let place = format!("{name} {} in {dtype} on {device}", implementation.name());
+                        found.push(format!("{place}, {}: {wrong}", task.case.name));
+                        taken += 1;
+                    }
+                }
+            }
+        }
+        if taken == 0 && !settings.is_empty() {
+            found.push(format!("{name} {} takes no case at all", implementation.name()));
+        }
+    }
+    found
+}
+
+/// Panics with what is wrong with the implementations of a workload in these cases.
+pub fn all_right(workload: &dyn Workload, cases: &[Params]) {
+    let found = breaches(&registry(), workload, cases);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn every_implementation_is_right_on_every_ugly_case() {
+    let registry = registry();
+    let of = |workload: &dyn Workload| {
+        let cases = workload.ugly();
+        assert!(!cases.is_empty(), "{} has no ugly case", workload.name());
+        breaches(&registry, workload, &cases)
+    };
+    let found: Vec<String> = registry.workloads().flat_map(of).collect();
+    assert!(found.is_empty(), "{} are wrong:\n{}", found.len(), found.join("\n"));
+}
