@@ -13,7 +13,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// What was called otherwise once, in stores, plans and scripts that are still there: the old name and today's.
-const RENAMED: [(&str, &str); 1] = [("flash", "burn-attention")];
+const RENAMED: [(&str, &str); 2] = [("flash", "burn-attention"), ("block", "block_size")];
 
 /// The error for a name that is not among `known`: what it is called today, the nearest match, or the whole list.
 pub fn unknown<'a>(what: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
@@ -82,6 +82,8 @@ mod tests {
         let known = ["naive", "burn-attention", "flush"];
         assert_eq!(told(&known), "unknown implementation `flash`, it is called `burn-attention` now");
         assert_eq!(told(&["naive", "flush"]), "unknown implementation `flash`, did you mean `flush`?");
+        let told = unknown("parameter", "block", ["batch", "block_size"]).to_string();
+        assert_eq!(told, "unknown parameter `block`, it is called `block_size` now");
     }
 
     #[test]
