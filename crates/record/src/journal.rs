@@ -110,10 +110,10 @@ fn whole_batches(
     ids: &mut RunIds,
     summary: &mut Summary,
 ) -> Result<Vec<RecordBatch>> {
-    let bodies = decode(table, payload).map_err(|cause| Error::Rows { table, cause })?;
+    let bodies = decode(table, version, payload).map_err(|cause| Error::Rows { table, cause })?;
     let batches = bodies
         .iter()
-        .map(|body| version::upgrade(table, version, ids.complete(table, body)?))
+        .map(|body| version::upgrade(table, version, &ids.complete(table, body)?))
         .collect::<Result<Vec<_>>>()?;
     for batch in &batches {
         summary.learn(table, batch)?;

@@ -12,7 +12,7 @@ use crate::file;
 use crate::folder::{Staging, create_locked, run_folder};
 use crate::journal::JOURNAL;
 use crate::manifest::MANIFEST;
-use crate::{Damaged, Error, LocalStore, Result, RunState, Store, Table};
+use crate::{Damaged, Error, LocalStore, Result, RunState, Store, Table, version};
 
 /// What a merge did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -119,8 +119,7 @@ fn rows(store: &Store, run: &Examined, table: Table) -> Result<RecordBatch> {
     let mut batches = run.batches.get(&table).cloned().unwrap_or_default();
     if let Some((_, file)) = run.parquet.iter().find(|(candidate, _)| *candidate == table) {
         for batch in store.place().parquet(&format!("{}/{}", run_folder(&run.entry.run_id), file.name))? {
-            let batch = RecordBatch::try_new(table.schema(), batch.columns().to_vec());
-            batches.push(batch.map_err(|cause| Error::Rows { table, cause })?);
+            batches.push(version::upgrade_file(table, &batch)?);
         }
     }
     concat_batches(&table.schema(), &batches).map_err(|cause| Error::Rows { table, cause })

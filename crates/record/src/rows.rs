@@ -187,9 +187,12 @@ pub struct CheckRow {
     pub trial: i64,
     /// When the check was made.
     pub phase: Phase,
+    /// Name of the output; none: the only one, whose name was not told.
+    #[serde(default)]
+    pub output: Option<String>,
     /// Largest |a − b|.
     pub max_abs_error: f64,
-    /// Largest |a − b| over the largest |reference|.
+    /// Largest |a − b| over the largest |reference| of its row.
     pub max_scaled_error: f64,
     /// Largest scaled error that passes.
     pub tolerance: f64,

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use crate::Table;
 
 /// Version of the schema that this build writes; every version up to it can be read.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Key of the schema's metadata that holds [`SCHEMA_VERSION`] in every file.
 pub const VERSION_KEY: &str = "benchbook.schema_version";
@@ -228,8 +228,10 @@ fn checks() -> Vec<Column> {
         run_id(),
         trial(),
         text("phase", "before or after the timing"),
+        text("output", "name of the output; null: the only one, whose name was not told (version 1)").nullable(),
         float("max_abs_error", "largest |a - b|"),
-        float("max_scaled_error", "largest |a - b| over the largest |reference|").unit("ratio"),
+        float("max_scaled_error", "largest |a - b| over the largest |reference| of its row (version 1: of all)")
+            .unit("ratio"),
         float("tolerance", "largest scaled error that passes").unit("ratio"),
         flag("passed", "whether the output was right"),
         int("rows_checked", "rows of the output that were compared").unit("count"),

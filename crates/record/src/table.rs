@@ -17,7 +17,7 @@ pub enum Table {
     Outcomes,
     /// A row is a figure that is not a time.
     Measures,
-    /// A row is a correctness check.
+    /// A row is a correctness check of an output.
     Checks,
     /// A row is a reading of the machine.
     Telemetry,
@@ -60,7 +60,7 @@ impl Table {
             Self::Samples => "a sample: one timed measurement in a block",
             Self::Outcomes => "the ending of a trial, or of the whole run where trial is null",
             Self::Measures => "a figure that is not a time: peak memory, clock resolution",
-            Self::Checks => "a correctness check of a trial, before or after its timing",
+            Self::Checks => "a correctness check of an output of a trial, before or after its timing",
             Self::Telemetry => "a reading of the machine while the run went on",
             Self::Events => "something that happened",
         }

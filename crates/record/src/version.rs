@@ -1,14 +1,18 @@
 //! Older versions of the schema: the only place where they are read.
 //!
 //! A new version adds its number here together with the change that turns a batch of the version
-//! before into one of its own; journals and manifests carry the number they were written under.
+//! before into one of its own; journals, manifests and Parquet files carry the number they were written under.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
+use arrow::array::new_null_array;
+use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 
-use crate::{Error, Result, SCHEMA_VERSION, Table};
+use crate::{Error, Result, SCHEMA_VERSION, Table, VERSION_KEY};
+
+/// Columns that are younger than their table, with the version that brought each.
+const ADDED: [(u64, Table, &str); 1] = [(2, Table::Checks, "output")];
 
 /// Refuses what a later benchbook wrote, and numbers that never were a version.
 pub(crate) fn check(what: &str, version: u64) -> Result<()> {
@@ -29,17 +33,32 @@ pub(crate) fn same_columns(found: &Schema, wanted: &Schema) -> bool {
     found.fields().len() == wanted.fields().len() && found.fields().iter().zip(wanted.fields()).all(same)
 }
 
-/// A batch of `table` written under `version`, with the columns of [`SCHEMA_VERSION`].
-///
-/// Version 1 is the first, so today this only checks that the columns are those of the table.
-pub(crate) fn upgrade(table: Table, version: u64, batch: RecordBatch) -> Result<RecordBatch> {
+/// The columns of today's `schema` that `table` had under `version`.
+pub(crate) fn columns_of(table: Table, version: u64, schema: &Schema) -> SchemaRef {
+    let younger =
+        |name: &str| ADDED.iter().any(|(since, of, added)| version < *since && *of == table && *added == name);
+    let fields = schema.fields().iter().filter(|field| !younger(field.name())).cloned();
+    Arc::new(Schema::new_with_metadata(fields.collect::<Fields>(), schema.metadata().clone()))
+}
+
+/// A batch of `table` written under `version`, with the columns of [`SCHEMA_VERSION`]; those that came later are null.
+pub(crate) fn upgrade(table: Table, version: u64, batch: &RecordBatch) -> Result<RecordBatch> {
     check(table.name(), version)?;
     let schema = table.schema();
-    if !same_columns(&batch.schema(), &schema) {
+    if !same_columns(&batch.schema(), &columns_of(table, version, &schema)) {
         return Err(Error::Damaged {
             path: table.name().to_owned(),
             reason: format!("its columns are not those of schema version {version}"),
         });
     }
-    RecordBatch::try_new(schema, batch.columns().to_vec()).map_err(|cause| Error::Rows { table, cause })
+    let absent = |field: &Field| new_null_array(field.data_type(), batch.num_rows());
+    let column = |field: &Arc<Field>| batch.column_by_name(field.name()).cloned().unwrap_or_else(|| absent(field));
+    let columns = schema.fields().iter().map(column).collect();
+    RecordBatch::try_new(schema, columns).map_err(|cause| Error::Rows { table, cause })
+}
+
+/// A batch of a Parquet file of `table`, whose schema names its version.
+pub(crate) fn upgrade_file(table: Table, batch: &RecordBatch) -> Result<RecordBatch> {
+    let version = batch.schema_ref().metadata().get(VERSION_KEY).and_then(|text| text.parse().ok());
+    upgrade(table, version.unwrap_or_default(), batch)
 }

@@ -48,6 +48,7 @@ fn add(writer: &mut RunWriter, number: i64, name: &str, size: i64, replicate: i6
         let check = CheckRow {
             trial: number,
             phase: *phase,
+            output: None,
             max_abs_error: 0.0,
             max_scaled_error: 0.0,
             tolerance: 1.0,

@@ -40,6 +40,7 @@ fn facts(writer: &mut RunWriter, number: i64, added_mib: f64, error: f64) {
         let check = CheckRow {
             trial: number,
             phase,
+            output: None,
             max_abs_error: error,
             max_scaled_error: error,
             tolerance: TOLERANCE,

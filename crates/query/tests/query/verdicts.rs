@@ -66,6 +66,7 @@ fn side(writer: &mut RunWriter, number: i64, (name, build): (&str, Option<&str>)
         let check = CheckRow {
             trial: number,
             phase,
+            output: None,
             max_abs_error: 0.0,
             max_scaled_error: 0.0,
             tolerance: 1e-5,

@@ -82,10 +82,12 @@ fn a_file_is_not_a_store_either() {
 fn a_store_of_a_later_version_is_refused() {
     let scratch = scratch();
     let marker = scratch.store.path().join("benchbook-store.json");
-    let text = fs::read_to_string(&marker).unwrap().replace("\"schema_version\": 1", "\"schema_version\": 2");
+    let later = SCHEMA_VERSION + 1;
+    let says = |version: u32| format!("\"schema_version\": {version}");
+    let text = fs::read_to_string(&marker).unwrap().replace(&says(SCHEMA_VERSION), &says(later));
     fs::write(&marker, text).unwrap();
     for error in [scratch.store.reader().unwrap_err(), LocalStore::create_or_open(scratch.store.path()).unwrap_err()] {
-        assert!(matches!(error, Error::Newer { found: 2, .. }), "{error}");
+        assert!(matches!(error, Error::Newer { found, .. } if found == u64::from(later)), "{error}");
         assert!(error.to_string().contains("update benchbook"));
     }
     fs::write(&marker, "{").unwrap();

@@ -7,7 +7,7 @@ fn the_schema_names_every_column_with_its_meaning() {
     let text = describe_schema();
     for table in Table::ALL {
         let schema = table.schema();
-        assert_eq!(schema.metadata()[VERSION_KEY], "1");
+        assert_eq!(schema.metadata()[VERSION_KEY], SCHEMA_VERSION.to_string());
         assert_eq!(schema.field(0).name(), "run_id");
         assert_eq!(Table::from_name(table.name()).unwrap(), table);
         for field in schema.fields() {

@@ -13,6 +13,9 @@ use crate::frame::u32_at;
 use crate::manifest::Manifest;
 use crate::stream::decode;
 
+/// The version that this build writes.
+const NOW: u64 = SCHEMA_VERSION as u64;
+
 fn samples() -> Vec<u8> {
     let rows: Vec<SampleRow> = (0..5).map(|sample| sample_row(0, sample)).collect();
     payload(Table::Samples, &body_of(Table::Samples, &rows).unwrap())
@@ -100,8 +103,8 @@ fn a_compressed_frame_is_refused() {
         drop(writer);
         payload
     };
-    assert_eq!(decode(Table::Events, write(None)).unwrap(), std::slice::from_ref(&body));
-    let error = decode(Table::Events, write(Some(CompressionType::ZSTD))).unwrap_err();
+    assert_eq!(decode(Table::Events, NOW, write(None)).unwrap(), std::slice::from_ref(&body));
+    let error = decode(Table::Events, NOW, write(Some(CompressionType::ZSTD))).unwrap_err();
     assert!(error.to_string().contains("no plain batch"), "{error}");
 }
 

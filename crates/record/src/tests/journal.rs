@@ -180,7 +180,7 @@ proptest! {
         let rows: Vec<EventRow> = texts.iter().map(|text| event_row(text)).collect();
         let mut bytes = Vec::new();
         encode(Table::Events, &body_of(Table::Events, &rows).unwrap(), &mut bytes).unwrap();
-        let decoded = decode(Table::Events, bytes[FRAME_HEADER_LEN..].to_vec()).unwrap();
+        let decoded = decode(Table::Events, u64::from(SCHEMA_VERSION), bytes[FRAME_HEADER_LEN..].to_vec()).unwrap();
         prop_assert_eq!(decoded.len(), 1);
         prop_assert_eq!(decoded[0].schema(), body_schema(Table::Events));
         let back: Vec<EventRow> = rows_of(&decoded[0]).unwrap();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn copy_folder(from: &Path, to: &LocalStore) -> PathBuf {
+pub(super) fn copy_folder(from: &Path, to: &LocalStore) -> PathBuf {
     let target = to.path().join(from.file_name().unwrap());
     fs::create_dir(&target).unwrap();
     for file in fs::read_dir(from).unwrap() {

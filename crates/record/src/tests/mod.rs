@@ -16,5 +16,6 @@ mod round_trip;
 mod selectors;
 mod states;
 mod support;
+mod versions;
 
 use support::*;

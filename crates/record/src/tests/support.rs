@@ -91,6 +91,7 @@ pub(super) fn check_row(trial: i64) -> CheckRow {
     CheckRow {
         trial,
         phase: Phase::Before,
+        output: Some("key_grad".into()),
         max_abs_error: f64::INFINITY,
         max_scaled_error: f64::NAN,
         tolerance: 1e-4,
