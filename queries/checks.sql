@@ -1,7 +1,7 @@
 -- title: Correctness checks of every trial, before and after timing
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
 --
--- used is the largest scaled error as a share of the tolerance: above 1 the check failed.
+-- A row for each output. used is the largest scaled error as a share of the tolerance: above 1 the check failed.
 WITH of_run AS (
     SELECT
         t.workload,
@@ -9,6 +9,7 @@ WITH of_run AS (
         t.variant,
         t.replicate,
         c.phase,
+        c.output,
         c.passed,
         c.max_abs_error,
         c.max_scaled_error,
@@ -25,6 +26,7 @@ SELECT
     variant,
     replicate,
     phase,
+    output,
     passed,
     max_abs_error,
     max_scaled_error,
@@ -32,4 +34,4 @@ SELECT
     max_scaled_error / nullif(tolerance, 0) AS used,
     rows_checked
 FROM of_run
-ORDER BY first_trial, variant, replicate, phase DESC
+ORDER BY first_trial, variant, replicate, phase DESC, output

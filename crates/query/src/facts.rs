@@ -101,7 +101,7 @@ impl Facts {
         fixed.extend([TRIAL_REASON, TRIAL_LOST, PAIR_GROUP, VARIANT_NUMBER, PILOT]);
         let mut names = Vec::with_capacity(params.len());
         for (name, values) in params {
-            // The writer refuses such names; a foreign store must not hide a column either.
+            // No workload may have such a name; older and foreign stores do, and must not hide a column.
             let name = if fixed.contains(name.as_str()) { format!("param_{name}") } else { name };
             names.push(name.clone());
             columns.push((name, values));

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+/// The fixed columns of `results`; the parameters follow `case_name`.
+pub(crate) use benchbook_record::RESERVED as RESULT_COLUMNS;
 use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
 use datafusion::datasource::provider_as_source;
@@ -11,34 +13,6 @@ use datafusion::functions::math::expr_fn::ln;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, cast, col, lit, when};
 
 use crate::facts::{PAIR_GROUP, PILOT, TRIAL_REASON, VARIANT_NUMBER};
-
-/// The fixed columns of `results`; the parameters follow `case_name`.
-pub(crate) const RESULT_COLUMNS: [&str; 24] = [
-    "run_id",
-    "started_at",
-    "suite",
-    "workload",
-    "case_name",
-    "variant",
-    "implementation",
-    "device",
-    "dtype",
-    "threads",
-    "build",
-    "engine",
-    "replicate",
-    "isolation",
-    "cache",
-    "trial",
-    "block",
-    "position",
-    "sample",
-    "time_ns",
-    "flops",
-    "bytes",
-    "valid",
-    "invalid_reason",
-];
 
 /// The columns of `pairs`.
 pub(crate) const PAIR_COLUMNS: [&str; 20] = [

@@ -48,6 +48,7 @@ mod writer;
 mod tests;
 
 pub use batch::{batch_of, rows_in, rows_of};
+pub use benchbook_core::RESERVED;
 pub use caught::{caught, panics_are_caught, told_by_an_error};
 pub use cgroup::{cpu_quota, memory_limit_bytes};
 pub use describe::describe_schema;

@@ -1,7 +1,7 @@
 //! The views: what is valid, how parameters become columns, which samples are paired.
 
 use crate::common::{Fixture, add, assert_near, check, flags, floats, ints, one, sample, texts, trial};
-use benchbook_record::{OutcomeRow, Phase, RunRow, RunWriter, Status};
+use benchbook_record::{CheckRow, OutcomeRow, Phase, RunRow, RunWriter, Status};
 use serde_json::json;
 
 fn outcome(trial: Option<i64>, status: Status) -> OutcomeRow {
@@ -104,6 +104,31 @@ fn a_trial_without_both_checks_is_unchecked_unless_it_is_still_running() {
 }
 
 #[test]
+fn one_wrong_output_of_several_is_enough() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for (number, wrong) in [(0, None), (1, Some("key_grad")), (2, Some("value_grad"))] {
+            writer.trial(&trial(number, "fused", "a", number, json!({}))).unwrap();
+            for phase in [Phase::Before, Phase::After] {
+                for output in ["query_grad", "key_grad", "value_grad"] {
+                    let passed = phase == Phase::Before || wrong != Some(output);
+                    let check = CheckRow { output: Some(output.into()), ..check(number, phase, passed) };
+                    writer.check(&check).unwrap();
+                }
+            }
+            writer.sample(&sample(number, 0, number, 50)).unwrap();
+        }
+    });
+    let session = fixture.session();
+    let reasons = texts(&session.sql("SELECT invalid_reason FROM results ORDER BY trial").unwrap(), "invalid_reason");
+    let wrong = Some("check_failed_after".to_owned());
+    assert_eq!(reasons, [None, wrong.clone(), wrong]);
+    let checks = session.named("checks", &[].into()).unwrap();
+    let outputs = ["key_grad", "query_grad", "value_grad"].map(|name| Some(name.to_owned()));
+    assert_eq!((checks.rows(), &texts(&checks, "output")[..3]), (18, &outputs[..]));
+}
+
+#[test]
 fn left_out_counts_marks_of_samples_alone() {
     let fixture = Fixture::new();
     fixture.run(|writer| {
@@ -126,17 +151,21 @@ fn every_parameter_is_a_typed_column() {
         add(writer, &trial(0, "naive", "a", 0, json!({"heads": {"int": 8}, "causal": {"bool": true}})));
         let others = json!({"heads": {"int": 4}, "scale": {"float": 0.5}, "kind": {"text": "x"}, "trial": {"int": 1}});
         add(writer, &trial(1, "flash", "b", 0, others));
+        // As `paged-attention` was recorded once.
+        add(writer, &trial(2, "paged", "c", 0, json!({"block": {"int": 16}})));
         writer.sample(&sample(0, 0, 0, 5)).unwrap();
         writer.sample(&sample(1, 0, 0, 5)).unwrap();
+        writer.sample(&sample(2, 0, 0, 5)).unwrap();
     });
     let session = fixture.session();
     let answer = session.sql("SELECT * FROM results ORDER BY trial").unwrap();
-    assert_eq!(ints(&answer, "heads"), [Some(8), Some(4)]);
-    assert_eq!(flags(&answer, "causal"), [Some(true), None]);
-    assert_eq!(floats(&answer, "scale"), [None, Some(0.5)]);
-    assert_eq!(texts(&answer, "kind"), [None, Some("x".into())]);
+    assert_eq!(ints(&answer, "heads"), [Some(8), Some(4), None]);
+    assert_eq!(flags(&answer, "causal"), [Some(true), None, None]);
+    assert_eq!(floats(&answer, "scale"), [None, Some(0.5), None]);
+    assert_eq!(texts(&answer, "kind"), [None, Some("x".into()), None]);
     // A parameter that bears the name of a fixed column hides nothing.
-    assert_eq!(ints(&answer, "param_trial"), [None, Some(1)]);
+    assert_eq!(ints(&answer, "param_trial"), [None, Some(1), None]);
+    assert_eq!((ints(&answer, "param_block"), ints(&answer, "block")), (vec![None, None, Some(16)], vec![Some(0); 3]));
     let names: Vec<&str> = answer.schema.fields().iter().map(|field| field.name().as_str()).collect();
     let wanted = [
         "run_id",
@@ -144,6 +173,7 @@ fn every_parameter_is_a_typed_column() {
         "suite",
         "workload",
         "case_name",
+        "param_block",
         "causal",
         "heads",
         "kind",
@@ -176,7 +206,8 @@ fn every_parameter_is_a_typed_column() {
     assert_eq!((names[0], names[names.len() - 1]), ("run_id", "invalid_reason"));
     assert_eq!(one(&session, "SELECT param(params, 'scale') FROM trials WHERE trial = 1"), Some(0.5));
     let others = session.sql("SELECT other_params(params, 'heads') AS p FROM trials ORDER BY trial").unwrap();
-    assert_eq!(texts(&others, "p"), [Some("causal=true".into()), Some("kind=x scale=0.5 trial=1".into())]);
+    let others = texts(&others, "p");
+    assert_eq!(others.iter().flatten().collect::<Vec<_>>(), ["causal=true", "kind=x scale=0.5 trial=1", "block=16"]);
 }
 
 #[test]
