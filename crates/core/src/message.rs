@@ -94,8 +94,9 @@ pub enum Reply {
     Sampled(Sampled),
     /// Answer to [`Request::Finish`].
     Finished {
-        /// The check after timing.
-        check: Comparison,
+        /// The check after timing, see [`Prepared::check`].
+        #[serde(with = "one_or_many")]
+        check: Vec<Comparison>,
     },
     /// Answer to [`Request::Memory`].
     Memory {
@@ -117,8 +118,10 @@ pub enum Reply {
 /// What a worker says of a trial that is ready.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prepared {
-    /// The check before timing.
-    pub check: Comparison,
+    /// The check before timing, a comparison for each output. One alone travels without a list around it, as workers say it
+    /// that know only one output.
+    #[serde(with = "one_or_many")]
+    pub check: Vec<Comparison>,
     /// The largest scaled error that passes.
     pub tolerance: f64,
     /// Floating-point operations of one call.
@@ -148,6 +151,32 @@ pub struct Prepared {
     /// What else workload and implementation say of the trial.
     #[serde(default)]
     pub figures: Vec<Figure>,
+}
+
+/// A list that travels as its element where it has only one, as programs read and say it that know no list there.
+mod one_or_many {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Said<T> {
+        One(T),
+        Many(Vec<T>),
+    }
+
+    pub fn serialize<T: Serialize, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+        match list {
+            [one] => one.serialize(serializer),
+            many => many.serialize(serializer),
+        }
+    }
+
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+        Ok(match Said::deserialize(deserializer)? {
+            Said::One(one) => vec![one],
+            Said::Many(many) => many,
+        })
+    }
 }
 
 /// One timed sample; times are nanoseconds of the system's monotonic clock.

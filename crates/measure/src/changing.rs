@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 /// The inputs of a trial as its subject holds them, of which a row changes before each sample.
 pub struct Changing {
     inputs: Inputs,
-    names: Vec<&'static str>,
+    names: Vec<String>,
     rng: ChaCha8Rng,
 }
 
@@ -19,8 +19,8 @@ impl Changing {
     pub fn new(inputs: Inputs, seed: u64, subject: &mut dyn Subject) -> Result<Self> {
         let mut names = Vec::new();
         for name in inputs.real() {
-            let array = inputs.get(name);
-            if subject.write(name, 0, &array.data[..array.width()])? {
+            let array = inputs.get(&name);
+            if subject.write(&name, 0, &array.of::<f32>()[..array.width()])? {
                 names.push(name);
             }
         }
@@ -61,10 +61,10 @@ impl Changing {
         if self.names.is_empty() {
             return Ok(());
         }
-        let name = self.names[self.rng.random_range(0..self.names.len())];
-        let Some(array) = self.inputs.0.get_mut(name) else { return Ok(()) };
+        let name = &self.names[self.rng.random_range(0..self.names.len())];
+        let Some(array) = self.inputs.get_mut(name) else { return Ok(()) };
         let (width, row) = (array.width(), self.rng.random_range(0..array.rows()));
-        let values = &mut array.data[row * width..(row + 1) * width];
+        let values = &mut array.of_mut::<f32>()[row * width..(row + 1) * width];
         change(values);
         subject.write(name, row, values).map(drop)
     }
@@ -75,9 +75,9 @@ impl Changing {
     /// The subject refuses.
     pub fn replace(&mut self, mut others: Inputs, subject: &mut dyn Subject) -> Result<()> {
         for name in &self.names {
-            if let Some(other) = others.0.remove(name) {
-                subject.write(name, 0, &other.data)?;
-                self.inputs.0.insert(name, other);
+            if let Some(other) = others.remove(name) {
+                subject.write(name, 0, other.of())?;
+                self.inputs.insert(name, other);
             }
         }
         Ok(())
@@ -87,10 +87,10 @@ impl Changing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use benchbook_core::HostArray;
+    use benchbook_core::Array;
 
     /// Holds one of two inputs.
-    struct Holder(HostArray);
+    struct Holder(Array);
 
     impl Subject for Holder {
         fn run(&mut self, _iterations: u64) {}
@@ -99,8 +99,8 @@ mod tests {
             Ok(())
         }
 
-        fn output(&mut self) -> Result<HostArray> {
-            Ok(self.0.clone())
+        fn outputs(&mut self) -> Result<Vec<Array>> {
+            Ok(vec![self.0.clone()])
         }
 
         fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
@@ -112,8 +112,8 @@ mod tests {
     }
 
     fn inputs(seed: u64) -> Inputs {
-        let array = |stream| HostArray::normal(vec![3, 4], seed, stream);
-        Inputs([("x", array(1)), ("y", array(2)), ("table", HostArray::new(vec![1], vec![2.0]))].into())
+        let array = |stream| Array::normal(vec![3, 4], seed, stream);
+        Inputs::from([("x", array(1)), ("y", array(2)), ("table", Array::new(vec![1], &[2_i32]))])
     }
 
     #[test]

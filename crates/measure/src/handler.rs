@@ -7,8 +7,8 @@ use benchbook_core::message::{
     Description, DeviceInfo, ImplementationInfo, Prepared, Reply, Request, Sampled, Trial, WorkloadInfo,
 };
 use benchbook_core::{
-    CacheRegime, Figure, Implementation, Inputs, Params, Reference, Registry, Setting, Subject, Support, Workload,
-    unknown,
+    CacheRegime, Comparison, Figure, Implementation, Inputs, Params, Posed, Reference, Registry, Setting, Subject,
+    Support, Workload, unknown,
 };
 
 use crate::allocations::{Allocated, allocated};
@@ -71,6 +71,7 @@ pub struct Handler {
 
 struct Live {
     trial: Trial,
+    posed: Box<dyn Posed>,
     subject: Box<dyn Subject>,
     changing: Changing,
     reference: Reference,
@@ -203,6 +204,7 @@ impl Handler {
         let started = clock::now_ns();
         let (case, variant) = (&trial.case, &trial.variant);
         let (workload, implementation) = self.found(trial)?;
+        let posed = workload.pose(&case.params).map_err(text)?;
         if let Support::No(reason) = implementation.supports(&variant.device, variant.dtype, &case.params) {
             return Ok(Reply::Unsupported { reason });
         }
@@ -210,7 +212,7 @@ impl Handler {
             let reason = format!("{} has no code for {}", variant.implementation, variant.device);
             return Ok(Reply::Unsupported { reason });
         }
-        let inputs = workload.inputs(&case.params, trial.input_seed);
+        let inputs = posed.inputs(trial.input_seed);
         let copies = match self.copies(trial, &inputs) {
             Ok(copies) => copies,
             Err(reason) => return Ok(Reply::Unsupported { reason }),
@@ -218,7 +220,7 @@ impl Handler {
         let instructions = (self.host.settle)(&variant.device)?;
         let engine_version = [implementation.engine(&variant.device).1].into_iter().chain(instructions);
         let mut subject = implementation.prepare(&setting(trial, copies), &case.params, &inputs).map_err(text)?;
-        let mut figures = workload.figures(&case.params, &inputs);
+        let mut figures = posed.figures(&inputs);
         // Where memory comes from Rust's allocator, all of a call's is seen in the first one, what it keeps included.
         let countable = subject.allocates_in_rust();
         let first = countable.then(|| allocated(|| subject.run(1))).flatten();
@@ -226,21 +228,22 @@ impl Handler {
             subject.run(1);
         }
         subject.sync().map_err(text)?;
-        let output = subject.output().map_err(text)?;
+        let outputs = subject.outputs().map_err(text)?;
         figures.extend(first.map(|first| Figure::measured(PEAK_ADDED, first.peak_bytes as f64, "bytes")));
-        let exact = workload.reference(&case.params, &inputs, trial.input_seed);
+        let exact = posed.reference(&inputs, trial.input_seed);
         let approximation = implementation.approximation(&case.params, &inputs, trial.input_seed);
         if approximation.is_some() {
             // JSON has no infinity: an output of another shape fails its check below.
-            let distance = Some(exact.distance(&output)).filter(|distance| distance.is_finite());
+            let distance = Some(exact.distance(&outputs)).filter(|distance| distance.is_finite());
             figures.extend(distance.map(|distance| Figure::measured("relative_error", distance, "share")));
         }
         let reference = approximation.unwrap_or(exact);
-        let check = reference.compare(&output);
-        drop(output);
-        let tolerance = workload.tolerance(&case.params, variant.dtype);
+        let check = reference.compare(&outputs);
+        drop(outputs);
+        let tolerance = posed.tolerance(variant.dtype);
+        let right = passes(&check, tolerance);
         figures.extend(subject.figures());
-        let work = workload.work(&case.params, variant.dtype);
+        let work = posed.work(variant.dtype);
         let mut prepared = Prepared {
             check,
             tolerance,
@@ -257,10 +260,10 @@ impl Handler {
             figures,
         };
         // No speed for a wrong kernel: it is not even warmed up.
-        if check.max_scaled_error <= tolerance {
+        if right {
             let changing = Changing::new(inputs, trial.input_seed, subject.as_mut()).map_err(text)?;
             let watch = Watch::new(variant.threads).with_processes(subject.processes());
-            let mut live = Live { trial: trial.clone(), subject, changing, reference, iterations: 1, watch };
+            let mut live = Live { trial: trial.clone(), posed, subject, changing, reference, iterations: 1, watch };
             self.warm_up(&mut live, countable, &mut prepared)?;
             self.live.insert(trial.trial, live);
         }
@@ -292,7 +295,7 @@ impl Handler {
     fn memory(&mut self, trial: &Trial) -> Result<Reply, String> {
         let (workload, implementation) = self.found(trial)?;
         (self.host.settle)(&trial.variant.device)?;
-        let inputs = workload.inputs(&trial.case.params, trial.input_seed);
+        let inputs = workload.pose(&trial.case.params).map_err(text)?.inputs(trial.input_seed);
         let copies = self.copies(trial, &inputs)?;
         let mut subject = implementation.prepare(&setting(trial, copies), &trial.case.params, &inputs).map_err(text)?;
         drop(inputs);
@@ -328,24 +331,28 @@ impl Handler {
 
     /// Checks a trial on inputs that it was not timed on, where it can be given any.
     fn finish(&mut self, trial: i64) -> Result<Reply, String> {
-        let Live { trial, mut subject, mut changing, mut reference, .. } = self.take(trial)?;
-        let (workload, implementation) = self.found(&trial)?;
-        let params = &trial.case.params;
+        let Live { trial, posed, mut subject, mut changing, mut reference, .. } = self.take(trial)?;
+        let (_, implementation) = self.found(&trial)?;
         if changing.any() {
-            changing.replace(workload.inputs(params, !trial.input_seed), subject.as_mut()).map_err(text)?;
+            changing.replace(posed.inputs(!trial.input_seed), subject.as_mut()).map_err(text)?;
             let (inputs, seed) = (changing.inputs(), trial.input_seed);
-            let approximation = implementation.approximation(params, inputs, seed);
-            reference = approximation.unwrap_or_else(|| workload.reference(params, inputs, seed));
+            let approximation = implementation.approximation(&trial.case.params, inputs, seed);
+            reference = approximation.unwrap_or_else(|| posed.reference(inputs, seed));
             subject.run(1);
             subject.sync().map_err(text)?;
         }
-        let output = subject.output().map_err(text)?;
-        Ok(Reply::Finished { check: reference.compare(&output) })
+        let outputs = subject.outputs().map_err(text)?;
+        Ok(Reply::Finished { check: reference.compare(&outputs) })
     }
 }
 
 /// Name of the figure of what a call adds to memory at its highest, beside its inputs.
 pub(crate) const PEAK_ADDED: &str = "peak_added_bytes";
+
+/// Whether every output is right; where nothing was compared, nothing is.
+pub(crate) fn passes(check: &[Comparison], tolerance: f64) -> bool {
+    !check.is_empty() && check.iter().all(|output| output.max_scaled_error <= tolerance)
+}
 
 fn text(error: benchbook_core::Error) -> String {
     error.to_string()
@@ -418,5 +425,20 @@ mod tests {
         assert_eq!(cold_copies(1 << 20, 32 << 20), 128);
         assert_eq!(cold_copies(1 << 30, 32 << 20), 2);
         assert_eq!(cold_copies(0, 1), 4);
+    }
+
+    #[test]
+    fn every_output_has_to_be_right() {
+        let check = |errors: &[f64]| {
+            let one = |error: &f64| Comparison {
+                output: None,
+                max_abs_error: 0.0,
+                max_scaled_error: *error,
+                rows_checked: 1,
+            };
+            passes(&errors.iter().map(one).collect::<Vec<_>>(), 0.5)
+        };
+        assert_eq!([check(&[0.5]), check(&[0.0, 0.5, 0.1])], [true; 2]);
+        assert_eq!([check(&[]), check(&[0.0, 0.6]), check(&[f64::INFINITY, 0.0]), check(&[f64::NAN])], [false; 4]);
     }
 }

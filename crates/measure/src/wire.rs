@@ -172,6 +172,7 @@ impl<R: Read> Receiver<R> {
 
 #[cfg(test)]
 mod tests {
+    use benchbook_core::Comparison;
     use benchbook_core::message::Request;
 
     use super::*;
@@ -199,6 +200,20 @@ mod tests {
             assert_eq!(receiver.receive::<Reply>().unwrap(), Some(reply));
         }
         assert_eq!(receiver.receive::<Reply>().unwrap(), None);
+    }
+
+    #[test]
+    fn a_check_of_one_output_is_said_as_workers_say_it_that_know_no_other() {
+        let told = r#"{"finished":{"check":{"max_abs_error":0.5,"max_scaled_error":null,"rows_checked":3}}}"#;
+        let one = Comparison { output: None, max_abs_error: 0.5, max_scaled_error: f64::INFINITY, rows_checked: 3 };
+        let reply = Reply::Finished { check: vec![one.clone()] };
+        assert_eq!(reply.body().unwrap().as_deref(), Some(told));
+        assert_eq!(Reply::from_parts(Some(told), None).unwrap(), reply);
+        let named = |name: &str| Comparison { output: Some(name.into()), ..one.clone() };
+        let several = Reply::Finished { check: vec![named("query_grad"), named("key_grad")] };
+        let body = several.body().unwrap().unwrap();
+        assert!(body.starts_with(r#"{"finished":{"check":[{"output":"query_grad","#), "{body}");
+        assert_eq!(Reply::from_parts(Some(&body), None).unwrap(), several);
     }
 
     #[test]

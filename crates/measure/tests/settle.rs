@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use benchbook_core::message::{Reply, Request, Trial};
 use benchbook_core::{
-    CacheRegime, DType, HostArray, Implementation, Inputs, ParamSpec, Params, Preset, Reference, Registry, Result,
-    Setting, Subject, Variant, Work, Workload,
+    Array, CacheRegime, DType, Inputs, Params, Preset, Problem, Reference, Registry, Result, Row, Subject, Variant,
+    Work,
 };
 use benchbook_measure::{Executor, Host, InProcess};
 
@@ -20,76 +20,55 @@ fn seen(what: &str) {
 
 struct One;
 
-impl Workload for One {
-    fn name(&self) -> &'static str {
-        "one"
+benchbook_core::parameters! {
+    /// Parameters of [`One`].
+    struct OneParams {
+        /// the number
+        number: usize = 1;
     }
+}
 
-    fn about(&self) -> &'static str {
-        "the number one"
-    }
+impl Problem for One {
+    const NAME: &'static str = "one";
+    const ABOUT: &'static str = "the number one";
+    type Params = OneParams;
 
-    fn params(&self) -> Vec<ParamSpec> {
+    fn presets() -> Vec<Preset> {
         Vec::new()
     }
 
-    fn presets(&self) -> Vec<Preset> {
-        Vec::new()
-    }
-
-    fn check(&self, _params: &Params) -> Result<()> {
-        Ok(())
-    }
-
-    fn case_name(&self, _params: &Params) -> String {
+    fn label(_params: &OneParams) -> String {
         "one".into()
     }
 
-    fn inputs(&self, _params: &Params, _seed: u64) -> Inputs {
+    fn inputs(_params: &OneParams, _seed: u64) -> Inputs {
         Inputs::default()
     }
 
-    fn reference(&self, _params: &Params, _inputs: &Inputs, _seed: u64) -> Reference {
-        Reference { shape: vec![1], rows: vec![0], values: vec![1.0] }
+    fn reference(params: &OneParams, _inputs: &Inputs, _seed: u64) -> Reference {
+        Reference::of(vec![1], vec![0], vec![params.number as f64])
     }
 
-    fn work(&self, _params: &Params, _dtype: DType) -> Work {
+    fn work(_params: &OneParams, _dtype: DType) -> Work {
         Work { flops: 1.0, bytes: 0.0 }
     }
 
-    fn tolerance(&self, _params: &Params, _dtype: DType) -> f64 {
+    fn tolerance(_params: &OneParams, _dtype: DType) -> f64 {
         0.0
     }
 }
 
-struct Plain;
-
-impl Implementation for Plain {
-    fn name(&self) -> &'static str {
-        "plain"
-    }
-
-    fn workload(&self) -> &'static str {
-        "one"
-    }
-
-    fn about(&self) -> &'static str {
-        "for this test"
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["here", "there"]
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        ("engine".into(), "1.2".into())
-    }
-
-    fn prepare(&self, setting: &Setting, _params: &Params, _inputs: &Inputs) -> Result<Box<dyn Subject>> {
+const PLAIN: Row<One> = Row::<One>::new(
+    "plain",
+    "for this test",
+    &["here", "there"],
+    &[DType::F32],
+    |_| ("engine".into(), "1.2".into()),
+    |_, setting, _, _| {
         seen(&format!("prepared on {}", setting.device));
         Ok(Box::new(Output))
-    }
-}
+    },
+);
 
 struct Output;
 
@@ -104,8 +83,8 @@ impl Subject for Output {
         Ok(())
     }
 
-    fn output(&mut self) -> Result<HostArray> {
-        Ok(HostArray::new(vec![1], vec![1.0]))
+    fn outputs(&mut self) -> Result<Vec<Array>> {
+        Ok(vec![Array::new(vec![1], &[1.0_f32])])
     }
 }
 
@@ -116,7 +95,7 @@ fn settle(device: &str) -> std::result::Result<Option<String>, String> {
 
 fn prepare(device: &str, host: fn(Host) -> Host) -> Reply {
     let mut registry = Registry::default();
-    registry.workload(One).implementation(Plain);
+    registry.workload(One).implementation(PLAIN);
     let case = registry.case("one", Params::default()).unwrap();
     let variant =
         Variant { implementation: "plain".into(), device: device.into(), dtype: DType::F32, threads: 1, build: None };

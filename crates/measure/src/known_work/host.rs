@@ -1,26 +1,22 @@
 //! What a worker of known work offers.
 
-use benchbook_core::{Registry, Workload};
+use benchbook_core::Registry;
 
-use super::gemm::Gemm;
-use super::implementation::Known;
-use super::steps::Steps;
+use super::gemm::{self, Gemm};
+use super::steps::{self, Steps};
 use crate::Host;
 
 /// Known work behind the worker protocol.
 pub fn host() -> Host {
     let mut registry = Registry::default();
-    register(&mut registry, Steps);
-    register(&mut registry, Gemm);
-    Host::new(registry, |_| None, Vec::new(), Vec::new)
-}
-
-fn register(registry: &mut Registry, workload: impl Workload + 'static) {
-    let name = workload.name();
-    registry.workload(workload);
-    for extra in [false, true] {
-        registry.implementation(Known { workload: name, extra });
+    registry.workload(Steps).workload(Gemm);
+    for row in steps::ROWS {
+        registry.implementation(row);
     }
+    for row in gemm::ROWS {
+        registry.implementation(row);
+    }
+    Host::new(registry, |_| None, Vec::new(), Vec::new)
 }
 
 /// Known work runs on the measuring thread alone, so there is nothing to set.

@@ -2,80 +2,74 @@
 
 use std::hint::black_box;
 
-use benchbook_core::{
-    DType, Error, HostArray, Inputs, ParamSpec, Params, Preset, Reference, Result, Subject, Value, Work, Workload,
-};
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Result, Row, Subject, Value, Work};
 
+use super::implementation::{extra, plain};
 use super::work::{INCREMENT, MULTIPLIER, dependent};
 
 /// Dependent steps of a generator; `extra` is the share that the implementation of that name does on top.
 pub struct Steps;
 
+benchbook_core::parameters! {
+    /// Parameters of [`Steps`].
+    pub struct StepsParams {
+        /// steps of one call
+        steps: usize = 20_000, 1..=1 << 40;
+        /// share of work that the implementation `extra` does on top
+        extra: f64 = 0.0;
+    }
+}
+
+/// As asked, and with the extra share.
+pub const ROWS: [Row<Steps>; 2] = [
+    plain::<Steps>(|_, _, params, _| Ok(Box::new(Walk::new(params, 0.0)))),
+    extra::<Steps>(|_, _, params, _| Ok(Box::new(Walk::new(params, params.extra)))),
+];
+
 /// Where the generator begins.
 const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Refuses a share with which nothing could be known.
-pub fn check_extra(workload: &str, params: &Params) -> Result<()> {
-    let extra = params.float("extra");
+pub fn check_extra(extra: f64) -> Result<(), (&'static str, String)> {
     if (0.0..=10.0).contains(&extra) {
         return Ok(());
     }
-    let reason = format!("{extra} is no share, give 0 to 10 (0.05: 5 % more)");
-    Err(Error::Param { workload: workload.into(), name: "extra".into(), reason })
+    Err(("extra", format!("{extra} is no share, give 0 to 10 (0.05: 5 % more)")))
 }
 
-/// The parameter that the implementation `extra` reads.
-pub fn extra_spec() -> ParamSpec {
-    ParamSpec::float("extra", 0.0, "share of work that the implementation `extra` does on top")
-}
+impl Problem for Steps {
+    const NAME: &'static str = "known-steps";
+    const ABOUT: &'static str = "steps of a generator that each need the one before: their number fixes the time";
+    type Params = StepsParams;
 
-impl Workload for Steps {
-    fn name(&self) -> &'static str {
-        "known-steps"
-    }
-
-    fn about(&self) -> &'static str {
-        "steps of a generator that each need the one before: their number fixes the time"
-    }
-
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![ParamSpec::int("steps", 20_000, "steps of one call"), extra_spec()]
-    }
-
-    fn presets(&self) -> Vec<Preset> {
+    fn presets() -> Vec<Preset> {
         let of = |steps: i64| Params::default().with("steps", Value::Int(steps));
         ["quick", "default"].map(|name| Preset { name, cases: [60_000, 600_000, 6_000_000].map(of).into() }).into()
     }
 
-    fn check(&self, params: &Params) -> Result<()> {
-        let steps = params.int("steps");
-        if !(1..=1 << 40).contains(&steps) {
-            let reason = format!("{steps} is no number of steps, give at least 1");
-            return Err(Error::Param { workload: self.name().into(), name: "steps".into(), reason });
-        }
-        check_extra(self.name(), params)
+    fn check(params: &StepsParams) -> Result<(), (&'static str, String)> {
+        check_extra(params.extra)
     }
 
-    fn case_name(&self, params: &Params) -> String {
-        let (steps, extra) = (params.int("steps"), params.float("extra"));
-        if extra > 0.0 { format!("{steps} steps, +{} %", percent(extra)) } else { format!("{steps} steps") }
+    fn label(StepsParams { steps, extra }: &StepsParams) -> String {
+        if *extra > 0.0 { format!("{steps} steps, +{} %", percent(*extra)) } else { format!("{steps} steps") }
     }
 
-    fn inputs(&self, _params: &Params, _seed: u64) -> Inputs {
+    fn inputs(_params: &StepsParams, _seed: u64) -> Inputs {
         Inputs::default()
     }
 
-    fn reference(&self, params: &Params, _inputs: &Inputs, _seed: u64) -> Reference {
-        let state = jump(params.int("steps").unsigned_abs(), SEED);
-        Reference { shape: vec![4], rows: vec![0], values: pieces(state).map(f64::from).into() }
+    fn reference(params: &StepsParams, _inputs: &Inputs, _seed: u64) -> Reference {
+        let state = jump(params.steps as u64, SEED);
+        Reference::of(vec![4], vec![0], pieces(state).map(f64::from).into())
     }
 
-    fn work(&self, params: &Params, _dtype: DType) -> Work {
-        Work { flops: 2.0 * params.int("steps") as f64, bytes: 0.0 }
+    fn work(params: &StepsParams, _dtype: DType) -> Work {
+        Work { flops: 2.0 * params.steps as f64, bytes: 0.0 }
     }
 
     /// Integers have no rounding.
-    fn tolerance(&self, _params: &Params, _dtype: DType) -> f64 {
+    fn tolerance(_params: &StepsParams, _dtype: DType) -> f64 {
         0.0
     }
 }
@@ -108,7 +102,7 @@ fn pieces(state: u64) -> [f32; 4] {
 }
 
 /// Steps that are timed; the extra ones follow from where the asked ones ended.
-pub struct Walk {
+struct Walk {
     steps: u64,
     extra: u64,
     state: u64,
@@ -116,8 +110,8 @@ pub struct Walk {
 
 impl Walk {
     /// Steps of a case with a share on top.
-    pub fn new(params: &Params, share: f64) -> Self {
-        let steps = params.int("steps").unsigned_abs();
+    fn new(params: &StepsParams, share: f64) -> Self {
+        let steps = params.steps as u64;
         Self { steps, extra: (steps as f64 * share).round() as u64, state: 0 }
     }
 }
@@ -134,8 +128,8 @@ impl Subject for Walk {
         Ok(())
     }
 
-    fn output(&mut self) -> Result<HostArray> {
-        Ok(HostArray::new(vec![4], pieces(self.state).into()))
+    fn outputs(&mut self) -> Result<Vec<Array>> {
+        Ok(vec![Array::new(vec![4], &pieces(self.state))])
     }
 }
 

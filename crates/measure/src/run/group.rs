@@ -160,7 +160,7 @@ impl Group<'_, '_> {
         self.run.recorder.trial(&trial, &runner, Some(&prepared))?;
         let Prepared { check, tolerance, prepare_ns, settled, memory_elsewhere, rested, .. } = prepared;
         if !self.run.recorder.check(number, Phase::Before, &check, tolerance)? {
-            self.run.recorder.wrong(number, variant, (check.max_scaled_error, tolerance), prepare_ns)?;
+            self.run.recorder.wrong(number, variant, (&check, tolerance), prepare_ns)?;
             return Ok(None);
         }
         if memory_elsewhere && place.replicate < MEMORY_REPLICATES {
@@ -290,8 +290,7 @@ impl Group<'_, '_> {
         };
         let recorder = &mut self.run.recorder;
         if !recorder.check(live.trial, Phase::After, &check, live.tolerance)? {
-            let found = (check.max_scaled_error, live.tolerance);
-            return recorder.wrong(live.trial, &live.variant, found, live.prepare_ns);
+            return recorder.wrong(live.trial, &live.variant, (&check, live.tolerance), live.prepare_ns);
         }
         // A pilot takes a share of the time; what it is short of, the second stage makes up for.
         let is_pilot = plan.half_width.is_some() && self.place.replicate < plan.first_replicates();

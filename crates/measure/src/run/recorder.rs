@@ -15,7 +15,7 @@ use super::observer::{Observer, Progress};
 use super::stop::StopReason;
 use crate::Result;
 use crate::clock::{self, Now};
-use crate::handler::PEAK_ADDED;
+use crate::handler::{PEAK_ADDED, passes};
 
 /// Names of the figures that a run records of each trial.
 pub const MEASURES: [&str; 7] = [
@@ -170,19 +170,21 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    /// A correctness check.
-    pub fn check(&mut self, trial: i64, phase: Phase, check: &Comparison, tolerance: f64) -> Result<bool> {
-        let passed = check.max_scaled_error <= tolerance;
-        self.writer.check(&CheckRow {
-            trial,
-            phase,
-            max_abs_error: check.max_abs_error,
-            max_scaled_error: check.max_scaled_error,
-            tolerance,
-            passed,
-            rows_checked: check.rows_checked as i64,
-        })?;
-        Ok(passed)
+    /// A correctness check, each output by itself; whether all are right.
+    pub fn check(&mut self, trial: i64, phase: Phase, check: &[Comparison], tolerance: f64) -> Result<bool> {
+        for output in check {
+            self.writer.check(&CheckRow {
+                trial,
+                phase,
+                output: output.output.clone(),
+                max_abs_error: output.max_abs_error,
+                max_scaled_error: output.max_scaled_error,
+                tolerance,
+                passed: output.max_scaled_error <= tolerance,
+                rows_checked: output.rows_checked as i64,
+            })?;
+        }
+        Ok(passes(check, tolerance))
     }
 
     /// A sample at its place in a block; why it is left out, where it is.
@@ -249,10 +251,13 @@ impl<'a> Recorder<'a> {
         &mut self,
         trial: i64,
         variant: &Variant,
-        (error, tolerance): (f64, f64),
+        (check, tolerance): (&[Comparison], f64),
         prepare_ns: i64,
     ) -> Result<()> {
-        let reason = StopReason::Wrong { variant: variant.clone(), error, tolerance };
+        let worst = check.iter().max_by(|a, b| a.max_scaled_error.total_cmp(&b.max_scaled_error));
+        let error = worst.map_or(f64::INFINITY, |worst| worst.max_scaled_error);
+        let output = worst.filter(|_| check.len() > 1).and_then(|worst| worst.output.clone());
+        let reason = StopReason::Wrong { variant: variant.clone(), output, error, tolerance };
         self.note(Some(trial), Level::Error, "wrong_output", &reason.to_string())?;
         self.outcome(Some(trial), &reason, Some(prepare_ns))
     }

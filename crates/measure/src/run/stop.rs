@@ -33,6 +33,8 @@ pub enum StopReason {
     Wrong {
         /// Whose output.
         variant: Variant,
+        /// Which one, where there are several: the worst.
+        output: Option<String>,
         /// Its scaled error.
         error: f64,
         /// The largest one that passes.
@@ -76,8 +78,9 @@ impl fmt::Display for StopReason {
             Self::NotBegun { pilot: false } => "time: the budget was used up before it began",
             Self::HungBefore => "it hung on this case before in this run, so it was not tried again",
             Self::Unsupported(words) | Self::Failed(words) => words.as_str(),
-            Self::Wrong { variant, error, tolerance } => {
-                return write!(f, "{variant} is wrong: scaled error {error:.3e}, allowed {tolerance:.0e}");
+            Self::Wrong { variant, output, error, tolerance } => {
+                let of = output.as_ref().map_or_else(String::new, |output| format!(" of `{output}`"));
+                return write!(f, "{variant} is wrong: scaled error{of} {error:.3e}, allowed {tolerance:.0e}");
             }
             Self::Invalid { variant, disturbed, samples } => {
                 return write!(
@@ -100,7 +103,9 @@ mod tests {
     fn stores_hold_these_words() {
         let variant =
             Variant { implementation: "i".into(), device: "d".into(), dtype: DType::F32, threads: 2, build: None };
-        let wrong = StopReason::Wrong { variant: variant.clone(), error: 0.0125, tolerance: 1e-4 };
+        let wrong = StopReason::Wrong { variant: variant.clone(), output: None, error: 0.0125, tolerance: 1e-4 };
+        let one =
+            StopReason::Wrong { variant: variant.clone(), output: Some("grad".into()), error: 0.0125, tolerance: 1e-4 };
         let invalid = StopReason::Invalid { variant, disturbed: 7, samples: 12 };
         let held = [
             (StopReason::Complete, Status::Ok, "complete"),
@@ -126,6 +131,7 @@ mod tests {
             (StopReason::Unsupported("no masks".into()), Status::Unsupported, "no masks"),
             (StopReason::Failed("it ended".into()), Status::Failed, "it ended"),
             (wrong, Status::Wrong, "i/d/f32/2t is wrong: scaled error 1.250e-2, allowed 1e-4"),
+            (one, Status::Wrong, "i/d/f32/2t is wrong: scaled error of `grad` 1.250e-2, allowed 1e-4"),
             (
                 invalid,
                 Status::Invalid,

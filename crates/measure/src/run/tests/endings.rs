@@ -8,7 +8,7 @@ use super::mock::{Asked, Call, Mock, Seen, cells, plan, sampled, seen, usual};
 use crate::{Error, Result};
 
 /// A check that fails: the tolerance is 1.
-const WRONG: Comparison = Comparison { max_abs_error: 2.0, max_scaled_error: 2.0, rows_checked: 1 };
+const WRONG: Comparison = Comparison { output: None, max_abs_error: 2.0, max_scaled_error: 2.0, rows_checked: 1 };
 
 /// One replicate of three blocks of `x` and `y` on one case, by a script of `x`; `y` goes well.
 fn beside(script: fn(&Mock, &Call, Reply) -> Result<Reply>) -> Seen {
@@ -42,7 +42,7 @@ fn all_goes_well() {
 fn who_is_wrong_before_timing_is_not_timed() {
     let seen = beside(|_, _, reply| {
         Ok(match reply {
-            Reply::Prepared(prepared) => Reply::Prepared(Prepared { check: WRONG, ..prepared }),
+            Reply::Prepared(prepared) => Reply::Prepared(Prepared { check: vec![WRONG], ..prepared }),
             other => other,
         })
     });
@@ -55,7 +55,7 @@ fn who_is_wrong_before_timing_is_not_timed() {
 #[test]
 fn who_is_wrong_after_timing_is_wrong() {
     let seen =
-        beside(|_, call, reply| Ok(if call.asked == Asked::Finish { Reply::Finished { check: WRONG } } else { reply }));
+        beside(|_, call, reply| Ok(if call.asked == Asked::Finish { Reply::Finished { check: vec![WRONG] } } else { reply }));
     let words = "x/d/f32/1t is wrong: scaled error 2.000e0, allowed 1e0";
     assert_eq!((seen.ends("a", "x"), seen.taken("a", "x")), (vec![(Status::Wrong, words)], vec![3]));
 }
