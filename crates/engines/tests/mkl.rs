@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use benchbook_core::message::SAME_PATH;
-use benchbook_core::{DType, HostArray, Inputs, Params, Registry, Setting};
+use benchbook_core::{Array, DType, Inputs, Params, Registry, Setting};
 use benchbook_engines::{own_process, probe, register, settle};
 
 /// Set in the process that is one test's alone.
@@ -27,18 +27,16 @@ fn error(device: &str) -> f64 {
     register(&mut registry);
     let mm = registry.find_implementation("matmul", "torch-mm").unwrap();
     let [m, n, k] = [70, 90, 110];
-    let (a, b) = (HostArray::normal(vec![m, k], 1, 0), HostArray::normal(vec![k, n], 1, 1));
-    let right = |row: usize, column: usize| -> f64 {
-        (0..k).map(|i| f64::from(a.data[row * k + i]) * f64::from(b.data[i * n + column])).sum()
-    };
+    let inputs = Inputs::from([("a", Array::normal(vec![m, k], 1, 0)), ("b", Array::normal(vec![k, n], 1, 1))]);
+    let (a, b) = (inputs.get("a").to_f64(), inputs.get("b").to_f64());
+    let right = |row: usize, column: usize| -> f64 { (0..k).map(|i| a[row * k + i] * b[i * n + column]).sum() };
     let right: Vec<f64> = (0..m * n).map(|place| right(place / n, place % n)).collect();
-    let inputs = Inputs([("a", a.clone()), ("b", b.clone())].into());
     let setting = Setting { device: device.into(), dtype: DType::F32, threads: 2, copies: 1 };
     let mut subject = mm.prepare(&setting, &Params::default(), &inputs).unwrap();
     subject.run(1);
-    let found = subject.output().unwrap();
+    let found = subject.outputs().unwrap().remove(0).to_f64();
     let largest = right.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-    let off = right.iter().zip(&found.data).map(|(right, found)| (right - f64::from(*found)).abs());
+    let off = right.iter().zip(&found).map(|(right, found)| (right - found).abs());
     off.fold(0.0, f64::max) / largest
 }
 

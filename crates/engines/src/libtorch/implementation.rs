@@ -1,65 +1,50 @@
-//! A function of torch tensors as an implementation.
+//! A call of PyTorch as a row of the engine's table.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Setting, Subject, Support};
-use tch::TchError;
+use benchbook_core::{DType, Inputs, Problem, Result, Row, Setting, Subject};
+use tch::{TchError, Tensor};
 
 use super::mkl::DEVICES;
-use super::subject::{Call, NamedInputs, TorchSubject, torch_error};
+use super::subject::{TorchSubject, torch_error};
 use super::version::engine;
 
-/// PyTorch's own code for a workload, without burn in between (EN1): what it needs, made before timing, and the call.
-pub struct Torch<I, const N: usize> {
-    /// The name in plans, SQL and tables.
-    pub name: &'static str,
-    /// The workload it solves.
-    pub workload: &'static str,
-    /// What is called, in a line.
-    pub about: &'static str,
-    /// Whether it can take a case.
-    pub supports: fn(DType, &Params) -> Support,
-    /// What one call needs, on the device.
-    pub inputs: fn(&Setting, &Params, &Inputs) -> Result<I, TchError>,
-    /// The call.
-    pub call: Call<I, N>,
+/// PyTorch's own code for a problem, without burn in between (EN1): what a call needs, made before timing, and the call, which
+/// gives `N` results.
+pub trait Call<const N: usize>: Sized + 'static {
+    /// What it solves.
+    type Problem: Problem;
+
+    /// What a call needs, on the device.
+    ///
+    /// # Errors
+    /// Torch refuses.
+    fn prepared(
+        setting: &Setting,
+        params: &<Self::Problem as Problem>::Params,
+        inputs: &Inputs,
+    ) -> Result<Self, TchError>;
+
+    /// The call: a result for each answer of the reference, in its order.
+    ///
+    /// # Errors
+    /// Torch refuses.
+    fn call(&self) -> Result<[Tensor; N], TchError>;
+
+    /// The input called `name`, or a view of it, where the call takes it as it is.
+    fn input(&self, name: &str) -> Option<Tensor>;
 }
 
-impl<I: NamedInputs + 'static, const N: usize> Implementation for Torch<I, N> {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn workload(&self) -> &'static str {
-        self.workload
-    }
-
-    fn about(&self) -> &'static str {
-        self.about
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["EN1"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        DEVICES.to_vec()
-    }
-
-    fn supports(&self, _device: &str, dtype: DType, params: &Params) -> Support {
-        (self.supports)(dtype, params)
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        engine()
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let copies: Result<Vec<_>, _> = (0..setting.copies).map(|_| (self.inputs)(setting, params, inputs)).collect();
-        let copies = copies.map_err(|error| torch_error(self.name, &setting.device, error))?;
-        Ok(Box::new(TorchSubject::new(self.name, &setting.device, copies, self.call)))
-    }
+/// The row of a call: what is called, in a line.
+pub const fn row<C: Call<N>, const N: usize>(name: &'static str, about: &'static str) -> Row<C::Problem> {
+    Row::<C::Problem>::new(name, about, &DEVICES, &DType::FLOATS, engine, subject::<C, N>).catalogue(&["EN1"])
 }
 
-/// Takes every case.
-pub fn any(_dtype: DType, _params: &Params) -> Support {
-    Support::Yes
+fn subject<C: Call<N>, const N: usize>(
+    name: &'static str,
+    setting: &Setting,
+    params: &<C::Problem as Problem>::Params,
+    inputs: &Inputs,
+) -> Result<Box<dyn Subject>> {
+    let copies: Result<Vec<C>, _> = (0..setting.copies).map(|_| C::prepared(setting, params, inputs)).collect();
+    let copies = copies.map_err(|error| torch_error(name, &setting.device, error))?;
+    Ok(Box::new(TorchSubject::new(name, &setting.device, copies)))
 }

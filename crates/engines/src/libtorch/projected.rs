@@ -1,26 +1,23 @@
 //! Attention with its projections: products around `scaled_dot_product_attention`.
 
-use benchbook_core::{Inputs, Params, Setting};
+use benchbook_core::{Inputs, Row, Setting};
+use benchbook_workloads::attention::{ProjectedAttention, ProjectedAttentionParams};
 use tch::{TchError, Tensor};
 
 use super::array::upload;
-use super::implementation::{Torch, any};
-use super::subject::{NamedInputs, find};
+use super::implementation::{Call, row};
+use super::subject::find;
 
 /// What one writes in PyTorch (EN1): one product for queries, keys and values with their weights side by side, as
 /// `torch.nn.MultiheadAttention` has them, views of it as heads, fused attention, one product.
 ///
 /// Weights are put side by side before timing.
-pub const SDPA_PROJECTED: Torch<Call, 1> = Torch {
-    name: "torch-sdpa",
-    workload: "projected-attention",
-    about: "libtorch 2.9.0 matmul for q, k and v at once, scaled_dot_product_attention, matmul, without burn in between",
-    supports: any,
-    inputs: prepared,
-    call: attend,
-};
+pub const SDPA_PROJECTED: Row<ProjectedAttention> = row::<Projected, 1>(
+    "torch-sdpa",
+    "libtorch 2.9.0 matmul for q, k and v at once, scaled_dot_product_attention, matmul, without burn in between",
+);
 
-pub struct Call {
+pub struct Projected {
     /// `[batch, seq, hidden]`
     input: Tensor,
     /// `[hidden, (heads + 2 · kv_heads) · head_dim]`
@@ -32,7 +29,36 @@ pub struct Call {
     causal: bool,
 }
 
-impl NamedInputs for Call {
+impl Call<1> for Projected {
+    type Problem = ProjectedAttention;
+
+    fn prepared(setting: &Setting, params: &ProjectedAttentionParams, inputs: &Inputs) -> Result<Self, TchError> {
+        let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
+        let weights = [tensor("w_query")?, tensor("w_key")?, tensor("w_value")?];
+        Ok(Self {
+            input: tensor("input")?,
+            weights: Tensor::f_cat(&weights, 1)?,
+            out: tensor("w_out")?,
+            heads: params.heads as i64,
+            kv_heads: params.kv_heads as i64,
+            causal: params.causal,
+        })
+    }
+
+    fn call(&self) -> Result<[Tensor; 1], TchError> {
+        let Self { input, weights, out, heads, kv_heads, causal } = self;
+        let (batch, seq, hidden) = input.size3()?;
+        let head_dim = hidden / heads;
+        let all =
+            input.f_matmul(weights)?.f_reshape([batch, seq, heads + 2 * kv_heads, head_dim])?.f_transpose(1, 2)?;
+        let (query, key) = (all.f_narrow(1, 0, *heads)?, all.f_narrow(1, *heads, *kv_heads)?);
+        let value = all.f_narrow(1, heads + kv_heads, *kv_heads)?;
+        let (mask, grouped) = (None::<Tensor>, heads != kv_heads);
+        let attended = Tensor::f_scaled_dot_product_attention(&query, &key, &value, mask, 0.0, *causal, None, grouped)?;
+        let together = attended.f_transpose(1, 2)?.f_reshape([batch, seq, hidden])?;
+        Ok([together.f_matmul(out)?])
+    }
+
     fn input(&self, name: &str) -> Option<Tensor> {
         let (all, one) = (self.heads + 2 * self.kv_heads, self.weights.size()[1]);
         let columns = |from: i64, heads: i64| self.weights.narrow(1, from * one / all, heads * one / all);
@@ -43,30 +69,4 @@ impl NamedInputs for Call {
             _ => find(&["input", "w_out"], &[&self.input, &self.out], name),
         }
     }
-}
-
-fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {
-    let tensor = |name: &str| upload(inputs.get(name), setting.dtype);
-    let weights = [tensor("w_query")?, tensor("w_key")?, tensor("w_value")?];
-    Ok(Call {
-        input: tensor("input")?,
-        weights: Tensor::f_cat(&weights, 1)?,
-        out: tensor("w_out")?,
-        heads: params.int("heads"),
-        kv_heads: params.int("kv_heads"),
-        causal: params.flag("causal"),
-    })
-}
-
-fn attend(call: &Call) -> Result<[Tensor; 1], TchError> {
-    let Call { input, weights, out, heads, kv_heads, causal } = call;
-    let (batch, seq, hidden) = input.size3()?;
-    let head_dim = hidden / heads;
-    let all = input.f_matmul(weights)?.f_reshape([batch, seq, heads + 2 * kv_heads, head_dim])?.f_transpose(1, 2)?;
-    let (query, key) = (all.f_narrow(1, 0, *heads)?, all.f_narrow(1, *heads, *kv_heads)?);
-    let value = all.f_narrow(1, heads + kv_heads, *kv_heads)?;
-    let (mask, grouped) = (None::<Tensor>, heads != kv_heads);
-    let attended = Tensor::f_scaled_dot_product_attention(&query, &key, &value, mask, 0.0, *causal, None, grouped)?;
-    let together = attended.f_transpose(1, 2)?.f_reshape([batch, seq, hidden])?;
-    Ok([together.f_matmul(out)?])
 }

@@ -3,26 +3,20 @@
 use std::fmt::Display;
 use std::hint::black_box;
 
-use benchbook_core::{Error, HostArray, Result, Subject};
+use benchbook_core::{Array, Error, Result, Subject};
 use tch::{Device, TchError, Tensor};
 
 use super::array::download;
+use super::implementation::Call;
 
-/// Calls a function of torch tensors on copies of its inputs in turn and keeps the last results, `N` of them.
-pub struct TorchSubject<I, const N: usize> {
+/// Makes a call on copies of its inputs in turn and keeps the last results, `N` of them.
+pub struct TorchSubject<C, const N: usize> {
     implementation: &'static str,
     device: String,
-    inputs: Vec<I>,
+    copies: Vec<C>,
     next: usize,
-    call: Call<I, N>,
-    output: Option<[Tensor; N]>,
+    outputs: Option<[Tensor; N]>,
     failure: Option<TchError>,
-}
-
-/// Inputs of a call, each under the name that its workload gives it.
-pub trait NamedInputs {
-    /// The input called `name`, or a view of it, where the call takes it as it is.
-    fn input(&self, name: &str) -> Option<Tensor>;
 }
 
 /// A second handle on the tensor of that name.
@@ -40,18 +34,15 @@ fn overwrite(tensor: &Tensor, first: usize, values: &[f32]) -> Result<(), TchErr
     rows.f_narrow(0, first as i64, values.size()[0])?.f_copy_(&values).map(drop)
 }
 
-/// Gives `N` results, which the host reads as one array: as it is where it is one, else rows one after another.
-pub type Call<I, const N: usize> = fn(&I) -> Result<[Tensor; N], TchError>;
-
 /// An error of an implementation on a device of libtorch.
 pub fn torch_error(implementation: &str, device: &str, reason: impl Display) -> Error {
     Error::Implementation { implementation: implementation.into(), device: device.into(), reason: reason.to_string() }
 }
 
-impl<I, const N: usize> TorchSubject<I, N> {
-    /// A subject that calls `call` on each of `inputs` in turn, without recording gradients.
-    pub fn new(implementation: &'static str, device: &str, inputs: Vec<I>, call: Call<I, N>) -> Self {
-        Self { implementation, device: device.to_owned(), inputs, next: 0, call, output: None, failure: None }
+impl<C, const N: usize> TorchSubject<C, N> {
+    /// A subject that makes each of these calls in turn, without recording gradients.
+    pub fn new(implementation: &'static str, device: &str, copies: Vec<C>) -> Self {
+        Self { implementation, device: device.to_owned(), copies, next: 0, outputs: None, failure: None }
     }
 
     fn error(&self, reason: impl Display) -> Error {
@@ -59,15 +50,15 @@ impl<I, const N: usize> TorchSubject<I, N> {
     }
 }
 
-impl<I: NamedInputs, const N: usize> Subject for TorchSubject<I, N> {
+impl<C: Call<N>, const N: usize> Subject for TorchSubject<C, N> {
     fn run(&mut self, iterations: u64) {
         let _no_gradients = tch::no_grad_guard();
         for _ in 0..iterations {
-            match black_box((self.call)(black_box(&self.inputs[self.next]))) {
-                Ok(output) => self.output = Some(output),
+            match black_box(black_box(&self.copies[self.next]).call()) {
+                Ok(outputs) => self.outputs = Some(outputs),
                 Err(error) => drop(self.failure.get_or_insert(error)),
             }
-            self.next = if self.next + 1 == self.inputs.len() { 0 } else { self.next + 1 };
+            self.next = if self.next + 1 == self.copies.len() { 0 } else { self.next + 1 };
         }
     }
 
@@ -78,7 +69,7 @@ impl<I: NamedInputs, const N: usize> Subject for TorchSubject<I, N> {
     fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
         let _no_gradients = tch::no_grad_guard();
         let mut written = false;
-        for tensor in self.inputs.iter().filter_map(|copy| copy.input(input)) {
+        for tensor in self.copies.iter().filter_map(|copy| copy.input(input)) {
             overwrite(&tensor, first, values).map_err(|error| self.error(error))?;
             written = true;
         }
@@ -89,15 +80,15 @@ impl<I: NamedInputs, const N: usize> Subject for TorchSubject<I, N> {
         false
     }
 
-    fn output(&mut self) -> Result<HostArray> {
-        match &self.output {
+    fn outputs(&mut self) -> Result<Vec<Array>> {
+        match &self.outputs {
             None => Err(self.error("nothing has run yet")),
             Some(outputs) if outputs.iter().any(|output| output.device() != Device::Cpu) => {
                 Err(self.error("the result does not lie on the CPU"))
             }
             Some(outputs) => {
-                let parts: Result<_, TchError> = outputs.iter().map(download).collect();
-                Ok(HostArray::stacked(parts.map_err(|error| self.error(error))?))
+                let arrays: Result<_, TchError> = outputs.iter().map(download).collect();
+                arrays.map_err(|error| self.error(error))
             }
         }
     }

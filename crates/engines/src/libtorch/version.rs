@@ -4,6 +4,6 @@
 pub const VERSION: &str = "2.9.0";
 
 /// The engine's name and version, for the record.
-pub fn engine() -> (String, String) {
+pub fn engine(_device: &str) -> (String, String) {
     ("libtorch".into(), VERSION.into())
 }

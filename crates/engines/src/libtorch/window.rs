@@ -1,25 +1,22 @@
 //! Rotary positions and a window around `scaled_dot_product_attention`.
 
-use benchbook_core::{DType, Inputs, Params, Setting};
+use benchbook_core::{DType, Inputs, Row, Setting};
 use benchbook_workloads::attention::window::BASE;
+use benchbook_workloads::attention::{WindowAttention, WindowAttentionParams};
 use tch::{Kind, TchError, Tensor};
 
 use super::array::{upload_attended, upload_numbers};
-use super::implementation::{Torch, any};
-use super::subject::{NamedInputs, find};
+use super::implementation::{Call, row};
+use super::subject::find;
 
 /// What one writes in PyTorch (EN1): the rotation as operations on halves of each vector, the window as a boolean mask for
 /// fused attention, made before timing, as angles are. Where the window hides nothing, `is_causal` takes the mask's place.
-pub const SDPA_WINDOW: Torch<Call, 1> = Torch {
-    name: "torch-sdpa",
-    workload: "window-attention",
-    about: "libtorch 2.9.0 rotation by tensor operations, scaled_dot_product_attention with the window as a mask",
-    supports: any,
-    inputs: prepared,
-    call: attend,
-};
+pub const SDPA_WINDOW: Row<WindowAttention> = row::<Window, 1>(
+    "torch-sdpa",
+    "libtorch 2.9.0 rotation by tensor operations, scaled_dot_product_attention with the window as a mask",
+);
 
-pub struct Call {
+pub struct Window {
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -32,28 +29,37 @@ pub struct Call {
     grouped: bool,
 }
 
-impl NamedInputs for Call {
+impl Call<1> for Window {
+    type Problem = WindowAttention;
+
+    fn prepared(setting: &Setting, params: &WindowAttentionParams, inputs: &Inputs) -> Result<Self, TchError> {
+        let [query, key, value] = upload_attended(setting, inputs)?;
+        Ok(Self {
+            query,
+            key,
+            value,
+            cos: angles(params, setting.dtype, f64::cos)?,
+            sin: angles(params, setting.dtype, f64::sin)?,
+            keep: keep(params.seq as i64, params.window_size as i64)?,
+            grouped: params.heads != params.kv_heads,
+        })
+    }
+
+    fn call(&self) -> Result<[Tensor; 1], TchError> {
+        let Self { query, key, value, cos, sin, keep, grouped } = self;
+        let (query, key) = (rotated(query, cos, sin)?, rotated(key, cos, sin)?);
+        let causal = keep.is_none();
+        Ok([Tensor::f_scaled_dot_product_attention(&query, &key, value, keep.as_ref(), 0.0, causal, None, *grouped)?])
+    }
+
     fn input(&self, name: &str) -> Option<Tensor> {
         find(&["query", "key", "value"], &[&self.query, &self.key, &self.value], name)
     }
 }
 
-fn prepared(setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Call, TchError> {
-    let [query, key, value] = upload_attended(setting, inputs)?;
-    Ok(Call {
-        query,
-        key,
-        value,
-        cos: angles(params, setting.dtype, f64::cos)?,
-        sin: angles(params, setting.dtype, f64::sin)?,
-        keep: keep(params.int("seq"), params.int("window_size"))?,
-        grouped: params.int("heads") != params.int("kv_heads"),
-    })
-}
-
 /// `of` position · base^(−2 i / head_dim), in `f64` before it is rounded.
-fn angles(params: &Params, dtype: DType, of: fn(f64) -> f64) -> Result<Tensor, TchError> {
-    let (seq, half) = (params.size("seq"), params.size("head_dim") / 2);
+fn angles(params: &WindowAttentionParams, dtype: DType, of: fn(f64) -> f64) -> Result<Tensor, TchError> {
+    let (seq, half) = (params.seq, params.head_dim / 2);
     let angle = |index: usize| (index / half) as f64 * BASE.powf(-((index % half) as f64) / half as f64);
     upload_numbers((0..seq * half).map(|index| of(angle(index))), &[seq as i64, half as i64], dtype)
 }
@@ -65,13 +71,6 @@ fn keep(seq: i64, window: i64) -> Result<Option<Tensor>, TchError> {
     }
     let all = Tensor::f_ones([seq, seq], (Kind::Bool, tch::Device::Cpu))?;
     Ok(Some(all.f_tril(0)?.f_triu(1 - window)?))
-}
-
-fn attend(call: &Call) -> Result<[Tensor; 1], TchError> {
-    let Call { query, key, value, cos, sin, keep, grouped } = call;
-    let (query, key) = (rotated(query, cos, sin)?, rotated(key, cos, sin)?);
-    let causal = keep.is_none();
-    Ok([Tensor::f_scaled_dot_product_attention(&query, &key, value, keep.as_ref(), 0.0, causal, None, *grouped)?])
 }
 
 /// Number i and number i + head_dim / 2 are a pair, as GPT-NeoX and Llama have it.
