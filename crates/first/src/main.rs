@@ -16,7 +16,7 @@ use benchbook_core::Registry;
 use benchbook_measure::{CountingAllocator, Host, worker_main};
 use benchbook_workloads::attention::Attention;
 
-use crate::attention::OnSlices;
+use crate::attention::{FUSED, NAIVE};
 use crate::found::{Record, Row};
 use crate::run::Done;
 
@@ -70,7 +70,7 @@ fn set_threads(threads: usize) -> Result<(), String> {
 
 fn host() -> Host {
     let mut registry = Registry::default();
-    registry.workload(Attention).implementation(OnSlices::Naive).implementation(OnSlices::Fused);
+    registry.workload(Attention).implementation(NAIVE).implementation(FUSED);
     Host::new(registry, |_| None, Vec::new(), Vec::new)
 }
 
