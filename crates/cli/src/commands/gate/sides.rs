@@ -1,7 +1,7 @@
 //! The two sides of a gate as cells: each variant of a case beside itself, once from each build.
 
-use benchbook_core::Variant;
 use benchbook_core::message::Description;
+use benchbook_core::{Case, Variant};
 use benchbook_measure::run::Cell;
 use benchbook_report::gate::{LeftOut, Missing};
 
@@ -31,17 +31,17 @@ pub fn pairs(
     for cell in cells {
         for variant in &cell.variants {
             let of = |build: &str| Variant { build: Some(build.to_owned()), ..variant.clone() };
-            if knows(baseline, &cell.case.workload, variant) {
-                let variants = vec![of(&labels.baseline), of(&labels.candidate)];
-                paired.push(Cell { case: cell.case.clone(), variants });
-            } else {
-                left_out.push(LeftOut {
-                    case: case_label(cell),
-                    variant: variant.to_string(),
-                    missing: Missing::New,
-                    why: format!("{} does not have it", labels.baseline),
-                });
-            }
+            let why = match wanted(baseline, &cell.case) {
+                _ if !knows(baseline, &cell.case.workload, variant) => format!("{} does not have it", labels.baseline),
+                Some(name) => format!("{} needs the parameter `{name}`, which is no more", labels.baseline),
+                None => {
+                    let variants = vec![of(&labels.baseline), of(&labels.candidate)];
+                    paired.push(Cell { case: cell.case.clone(), variants });
+                    continue;
+                }
+            };
+            let (case, variant) = (case_label(cell), variant.to_string());
+            left_out.push(LeftOut { case, variant, missing: Missing::New, why });
         }
     }
     for one in &baseline.implementations {
@@ -64,6 +64,12 @@ pub fn case_label(cell: &Cell) -> String {
     format!("{} {}", cell.case.workload, cell.case.name)
 }
 
+/// A parameter that a build's workload has and a case of today does not give, as after a renaming.
+fn wanted<'a>(description: &'a Description, case: &Case) -> Option<&'a str> {
+    let workload = description.workloads.iter().find(|workload| workload.name == case.workload)?;
+    workload.params.iter().map(|spec| spec.name.as_str()).find(|name| !case.params.0.contains_key(*name))
+}
+
 fn knows(description: &Description, workload: &str, variant: &Variant) -> bool {
     let named =
         |i: &&benchbook_core::message::ImplementationInfo| i.workload == workload && i.name == variant.implementation;
@@ -73,8 +79,8 @@ fn knows(description: &Description, workload: &str, variant: &Variant) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use benchbook_core::message::ImplementationInfo;
-    use benchbook_core::{Case, DType, Params};
+    use benchbook_core::message::{ImplementationInfo, WorkloadInfo};
+    use benchbook_core::{DType, ParamSpec, Params, Value};
 
     fn offers(names: &[&str]) -> Description {
         let implementation = |name: &&str| ImplementationInfo {
@@ -108,6 +114,25 @@ mod tests {
         assert_eq!((paired.len(), names), (1, vec!["a/cpu/f32/1t@abc".into(), "a/cpu/f32/1t@def+dirty".into()]));
         let missing: Vec<_> = left_out.iter().map(|one| (one.variant.as_str(), one.missing)).collect();
         assert_eq!(missing, [("new/cpu/f32/1t", Missing::New), ("gone", Missing::Gone)]);
+    }
+
+    #[test]
+    fn what_the_other_build_calls_by_another_name_is_left_out_with_the_reason() {
+        let workload = |params: &[&str]| WorkloadInfo {
+            name: "w".into(),
+            about: String::new(),
+            presets: Vec::new(),
+            params: params.iter().map(|name| ParamSpec::int(name, 1, "")).collect(),
+        };
+        let known = |params: &[&str]| Description { workloads: vec![workload(params)], ..offers(&["a"]) };
+        let params = Params::default().with("block_size", Value::Int(16)).with("more", Value::Int(1));
+        let case = Case { workload: "w".into(), name: "c".into(), params };
+        let cells = [Cell { case, variants: vec![variant("a")] }];
+        let labels = Labels::new("abc", "def");
+        let compared = |baseline: &[&str]| pairs(&cells, &labels, &known(baseline), &known(&["block_size", "more"]));
+        assert_eq!(compared(&["block_size"]).0.len(), 1, "what it does not know has its default");
+        let (paired, left_out) = compared(&["block"]);
+        assert!(paired.is_empty() && left_out[0].why.contains("`block`"), "{}", left_out[0].why);
     }
 
     #[test]
