@@ -107,6 +107,19 @@ fn every_format_holds_the_same_rows() {
 }
 
 #[test]
+fn what_parameters_may_be_is_listed_and_one_that_was_renamed_is_named() {
+    let bench = Bench::new();
+    let told = "unknown parameter `block`, it is called `block_size` now";
+    bench.fails(&["run", "paged-attention", "--set", "block=16"], 4, &[told]);
+    let text = bench.ok(&["list", "workloads", "--format", "json"]);
+    let workloads: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let ranges = |name: &str| workloads.iter().find(|row| row["workload"] == name).unwrap()["ranges"].clone();
+    assert_eq!(ranges("matmul"), "m=1..=131072 n=1..=131072 k=1..=131072");
+    let program = ranges("programmable-attention");
+    assert!(program.as_str().unwrap().contains("program=alibi|softcap|document"), "{program}");
+}
+
+#[test]
 fn bad_input_is_named_and_ends_with_4() {
     let bench = two_runs();
     fs::write(bench.folder().join("broken.toml"), "suite = \"x\"\n[[cases]\n").unwrap();
@@ -116,7 +129,7 @@ fn bad_input_is_named_and_ends_with_4() {
         (&["run", "duble"], &["did you mean `double`"]),
         (&["run", "double", "--implementation", "god"], &["did you mean `good`"]),
         (&["run", "double", "--set", "lenght=3"], &["did you mean `length`"]),
-        (&["run", "double", "--set", "length=0"], &["length", "at least 1"]),
+        (&["run", "double", "--set", "length=0"], &["length", "give 1 to"]),
         (&["run", "double", "--set", "length=abc"], &["`abc` is not a whole number", "such as"]),
         (&["run", "double", "--set", "length=1", "--set", "length=2"], &["given twice"]),
         (&["run", "double", "--time", "0s"], &["--time"]),

@@ -1,6 +1,8 @@
 //! What a notebook's first cell imports.
 
-pub use benchbook_core::{CacheRegime, CaseSpec, DType, Params, Plan, Registry, Value};
+pub use benchbook_core::{
+    Array, CacheRegime, CaseSpec, DType, Params, Plan, Problem, Registry, Row, Value, parameters,
+};
 pub use benchbook_engines::flex::attention::AttentionInputs;
 pub use benchbook_engines::flex::{attention, matmul};
 pub use benchbook_query::Answer;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use benchbook_core::Within;
 use benchbook_core::message::Description;
 use benchbook_measure::{all_threads, offer};
 use benchbook_report::{Row, number, rows};
@@ -94,8 +95,21 @@ fn workloads(known: &Description) -> Result<RecordBatch, Failure> {
         column("parameters", items, |item| {
             item.params.iter().map(|spec| format!("{}={}", spec.name, spec.default)).collect::<Vec<_>>().join(" ")
         }),
+        column("ranges", items, |item| {
+            let told = item.params.iter().filter_map(|spec| Some((&spec.name, spec.within.as_ref()?)));
+            told.map(|(name, within)| format!("{name}={}", range(within))).collect::<Vec<_>>().join(" ")
+        }),
         column("presets", items, |item| item.presets.join(" ")),
     ])
+}
+
+/// What a parameter may be, in the notation of Rust.
+fn range(within: &Within) -> String {
+    match within {
+        Within::Whole(least, most) => format!("{least}..={most}"),
+        Within::Below(least, end) => format!("{least}..{end}"),
+        Within::Words(words) => words.join("|"),
+    }
 }
 
 fn implementations(known: &Description) -> Result<RecordBatch, Failure> {
