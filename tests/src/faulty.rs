@@ -3,8 +3,8 @@
 use std::io::Write as _;
 
 use benchbook_core::{
-    DType, Error, HostArray, Implementation, Inputs, ParamSpec, Params, Preset, Reference, Registry, Result, Setting,
-    Subject, Support, Work, Workload,
+    Array, DType, Error, Inputs, Params, Preset, Problem, Reference, Registry, Result, Row, Setting, Subject, Support,
+    Work,
 };
 
 /// Names of the kernels, each after its fault; the first two have none, the third does its work twice, and one is right
@@ -43,105 +43,72 @@ const LATER: u64 = 72;
 pub fn register_faulty(registry: &mut Registry) {
     registry.workload(Double);
     for fault in FAULTS {
-        registry.implementation(Faulty(fault));
+        registry.implementation(row(fault));
     }
 }
 
 /// The problem: twice the input.
 struct Double;
 
-impl Workload for Double {
-    fn name(&self) -> &'static str {
-        "double"
+benchbook_core::parameters! {
+    /// Parameters of [`Double`].
+    struct DoubleParams {
+        /// elements
+        length: usize = 256, 1..=1 << 40;
     }
+}
 
-    fn about(&self) -> &'static str {
-        "twice the input"
-    }
+impl Problem for Double {
+    const NAME: &'static str = "double";
+    const ABOUT: &'static str = "twice the input";
+    type Params = DoubleParams;
 
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![ParamSpec::int("length", 256, "elements")]
-    }
-
-    fn presets(&self) -> Vec<Preset> {
+    fn presets() -> Vec<Preset> {
         ["quick", "default"].map(|name| Preset { name, cases: vec![Params::default()] }).into()
     }
 
-    fn check(&self, params: &Params) -> Result<()> {
-        if params.int("length") < 1 {
-            let reason = "give at least 1".into();
-            return Err(Error::Param { workload: "double".into(), name: "length".into(), reason });
-        }
-        Ok(())
+    fn label(params: &DoubleParams) -> String {
+        format!("n{}", params.length)
     }
 
-    fn case_name(&self, params: &Params) -> String {
-        format!("n{}", params.int("length"))
+    fn inputs(params: &DoubleParams, seed: u64) -> Inputs {
+        Inputs::from([("x", Array::normal(vec![params.length], seed, 0))])
     }
 
-    fn inputs(&self, params: &Params, seed: u64) -> Inputs {
-        Inputs([("x", HostArray::normal(vec![params.size("length")], seed, 0))].into())
+    fn reference(params: &DoubleParams, inputs: &Inputs, _seed: u64) -> Reference {
+        let values = inputs.numbers("x").iter().map(|x| 2.0 * f64::from(*x)).collect();
+        Reference::of(vec![params.length], vec![0], values)
     }
 
-    fn reference(&self, _params: &Params, inputs: &Inputs, _seed: u64) -> Reference {
-        let x = inputs.get("x");
-        Reference {
-            shape: x.shape.clone(),
-            rows: vec![0],
-            values: x.data.iter().map(|x| 2.0 * f64::from(*x)).collect(),
-        }
-    }
-
-    fn work(&self, params: &Params, dtype: DType) -> Work {
-        let n = params.int("length") as f64;
+    fn work(params: &DoubleParams, dtype: DType) -> Work {
+        let n = params.length as f64;
         Work { flops: n, bytes: 2.0 * n * dtype.bytes() as f64 }
     }
 
-    fn tolerance(&self, _params: &Params, _dtype: DType) -> f64 {
+    fn tolerance(_params: &DoubleParams, _dtype: DType) -> f64 {
         1e-6
     }
 }
 
 /// A kernel with the fault that it is named after.
-struct Faulty(&'static str);
+fn row(fault: &'static str) -> Row<Double> {
+    let engine = |_: &str| ("test".to_owned(), "1".to_owned());
+    let row = Row::<Double>::new(fault, "a kernel for tests", &["host", "moon"], &DType::FLOATS, engine, prepare);
+    if fault == "unsupported" { row.only(|_, _| Support::No("it never does".into())) } else { row }
+}
 
-impl Implementation for Faulty {
-    fn name(&self) -> &'static str {
-        self.0
+fn prepare(
+    name: &'static str,
+    _setting: &Setting,
+    _params: &DoubleParams,
+    inputs: &Inputs,
+) -> Result<Box<dyn Subject>> {
+    if name == "absent" {
+        let reason = "the engine is not installed".into();
+        return Err(Error::Implementation { implementation: "absent".into(), device: "host".into(), reason });
     }
-
-    fn workload(&self) -> &'static str {
-        "double"
-    }
-
-    fn about(&self) -> &'static str {
-        "a kernel for tests"
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["host", "moon"]
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        if self.0 == "unsupported" { Support::No("it never does".into()) } else { Support::Yes }
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        ("test".into(), "1".into())
-    }
-
-    fn prepare(&self, _setting: &Setting, _params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        if self.0 == "absent" {
-            let reason = "the engine is not installed".into();
-            return Err(Error::Implementation { implementation: "absent".into(), device: "host".into(), reason });
-        }
-        let x = inputs.get("x").clone();
-        Ok(Box::new(Call { fault: as_planted(self.0), single_calls: 0, output: x.clone(), known: None, x }))
-    }
+    let x = inputs.numbers("x").to_vec();
+    Ok(Box::new(Call { fault: as_planted(name), single_calls: 0, output: x.clone(), known: None, x }))
 }
 
 /// What the kernel `good` is in this build of the worker: tests of gates plant a fault by this variable.
@@ -154,9 +121,9 @@ fn as_planted(name: &'static str) -> &'static str {
 struct Call {
     fault: &'static str,
     single_calls: u64,
-    x: HostArray,
-    output: HostArray,
-    known: Option<HostArray>,
+    x: Vec<f32>,
+    output: Vec<f32>,
+    known: Option<Vec<f32>>,
 }
 
 impl Subject for Call {
@@ -178,11 +145,11 @@ impl Subject for Call {
             }
             if ["keeps-first", "remembers-inputs"].contains(&self.fault) {
                 self.known = Some(self.x.clone());
-                for step in 0..LONG * self.x.data.len() {
+                for step in 0..LONG * self.x.len() {
                     std::hint::black_box(step);
                 }
             }
-            let factor = match (self.fault, self.single_calls > LATER, self.x.data.len() > LONG_INPUT) {
+            let factor = match (self.fault, self.single_calls > LATER, self.x.len() > LONG_INPUT) {
                 ("panics", ..) | ("panics-later", true, _) => panic!("a kernel panics on purpose"),
                 ("hangs", true, _) | ("hangs-when-long", _, true) => loop {
                     std::hint::spin_loop();
@@ -192,7 +159,7 @@ impl Subject for Call {
                 ("wrong", ..) | ("wrong-later", true, _) => 2.1,
                 _ => 2.0,
             };
-            for (output, x) in self.output.data.iter_mut().zip(&self.x.data) {
+            for (output, x) in self.output.iter_mut().zip(&self.x) {
                 *output = std::hint::black_box(factor * x);
             }
         }
@@ -205,12 +172,13 @@ impl Subject for Call {
         Ok(())
     }
 
-    fn write(&mut self, _input: &str, first: usize, values: &[f32]) -> Result<bool> {
-        self.x.write(first, values);
+    fn write(&mut self, _input: &str, _first: usize, values: &[f32]) -> Result<bool> {
+        // The input has one row.
+        self.x.copy_from_slice(values);
         Ok(true)
     }
 
-    fn output(&mut self) -> Result<HostArray> {
-        Ok(self.output.clone())
+    fn outputs(&mut self) -> Result<Vec<Array>> {
+        Ok(vec![Array::new(vec![self.output.len()], &self.output)])
     }
 }

@@ -1,5 +1,6 @@
 //! The committed store: version 1 of the record, as measured, read by everything that is later.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use benchbook_tests::Bench;
@@ -16,9 +17,34 @@ fn ok(words: &[&str]) -> String {
 #[test]
 fn every_checksum_of_the_committed_store_holds() {
     assert!(ok(&["store", "verify"]).contains("every file is as it was written"));
-    let marker = std::fs::read_to_string(demo().join("benchbook-store.json")).unwrap();
+    let marker = fs::read_to_string(demo().join("benchbook-store.json")).unwrap();
     let marker: serde_json::Value = serde_json::from_str(&marker).unwrap();
     assert_eq!(marker["schema_version"], 1);
+}
+
+#[test]
+fn runs_of_today_stand_beside_those_of_version_1() {
+    let bench = Bench::faulty();
+    for run in fs::read_dir(demo()).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+        let folder = bench.store().join(run.file_name().unwrap());
+        fs::create_dir_all(&folder).unwrap();
+        for file in fs::read_dir(&run).unwrap().flatten() {
+            fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+        }
+    }
+    fs::copy(demo().join("benchbook-store.json"), bench.store().join("benchbook-store.json")).unwrap();
+    bench.ok(&["run", "double", "--quick", "--replicates", "1", "--blocks", "3", "--implementation", "good"]);
+    let checks = bench.sql(
+        "select t.workload = 'double' as today, count(*) as n, count(c.output) as named \
+         from checks c join trials t on t.run_id = c.run_id and t.trial = c.trial group by 1 order by 1",
+    );
+    let counts = |row: usize| (checks[row]["n"].as_u64().unwrap(), checks[row]["named"].as_u64().unwrap());
+    assert!(checks.len() == 2 && counts(0).0 > 100 && counts(0).1 == 0, "{checks:?}");
+    assert_eq!(counts(1), (2, 2), "one trial, before and after");
+    let unnamed = bench.sql("select count(*) as n from checks where output is null");
+    assert_eq!(unnamed[0]["n"], checks[0]["n"], "{unnamed:?}");
+    assert!(bench.ok(&["store", "verify"]).contains("every file is as it was written"));
+    assert!(bench.ok(&["schema"]).contains("benchbook schema version 2"));
 }
 
 /// The rows that `sql` answers with.
@@ -114,7 +140,7 @@ fn every_way_to_a_verdict_leads_to_the_same() {
 
 #[test]
 fn the_examples_of_the_readme_work() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
     assert!(readme.contains("compare demo --baseline naive/flex/f32/2t"));
     let table = ok(&["compare", "demo", "--baseline", "naive/flex/f32/2t", "--wide"]);
     let shown: Vec<&str> = readme.lines().filter(|line| line.starts_with("| attention ")).collect();

@@ -3,102 +3,65 @@
 use std::time::Duration;
 
 use benchbook_core::message::{Reply, Request, Trial};
-use benchbook_core::{
-    CacheRegime, DType, HostArray, Implementation, Inputs, Params, Registry, Result, Setting, Subject, Support, Value,
-    Variant,
-};
+use benchbook_core::{CacheRegime, DType, Inputs, Params, Registry, Result, Row, Setting, Subject, Value, Variant};
 use benchbook_engines::flex::attention::AttentionInputs;
-use benchbook_engines::flex::{TensorSubject, open};
+use benchbook_engines::flex::tensor::Target;
+use benchbook_engines::flex::{self, TensorSubject, open};
 use benchbook_measure::{Executor, Host, InProcess};
+use benchbook_workloads::attention::{Attention, AttentionParams};
 use burn::tensor::Tensor;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 
 /// burn's attention with a mistake that someone who ports a kernel makes.
-#[derive(Clone, Copy)]
-enum Trap {
-    /// None: shows that the others fail for their mistake alone.
-    Right,
-    /// The mask means *keep*, as torch has it.
-    InvertedMask,
-    /// Causality aligned to the top left, as torch has it.
-    TopLeftCausal,
-    /// The result computed on another device than asked for.
-    OtherDevice,
-}
+type Trap = fn(&'static str, &Setting, &AttentionParams, &Inputs) -> Result<Box<dyn Subject>>;
 
-struct Planted(Trap);
+/// No mistake: shows that the others fail for theirs alone.
+const RIGHT: Trap =
+    |name, setting, params, inputs| flex::prepare(name, setting, params, inputs, AttentionInputs::upload, right);
 
-impl Implementation for Planted {
-    fn name(&self) -> &'static str {
-        "planted"
-    }
+/// The mask means *keep*, as torch has it.
+const INVERTED_MASK: Trap =
+    |name, setting, params, inputs| flex::prepare(name, setting, params, inputs, AttentionInputs::upload, inverted);
 
-    fn workload(&self) -> &'static str {
-        "attention"
-    }
+/// Causality aligned to the top left, as torch has it.
+const TOP_LEFT_CAUSAL: Trap =
+    |name, setting, params, inputs| flex::prepare(name, setting, params, inputs, AttentionInputs::upload, top_left);
 
-    fn about(&self) -> &'static str {
-        "a trap"
-    }
+/// The result computed on another device than asked for.
+const OTHER_DEVICE: Trap = |name, setting, params, inputs| {
+    let copies = vec![AttentionInputs::upload(&Target::of(setting)?, params, inputs)?];
+    let elsewhere = open(if setting.device == "flex" { "libtorch" } else { "flex" })?;
+    Ok(Box::new(TensorSubject::new(name, &setting.device, elsewhere, copies, right)))
+};
 
-    fn catalogue(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["flex", "libtorch"]
-    }
-
-    fn supports(&self, _device: &str, _dtype: DType, _params: &Params) -> Support {
-        Support::Yes
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        ("burn".into(), "0".into())
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let device = open(&setting.device)?;
-        let copies = AttentionInputs::upload(setting, &device, params, inputs);
-        let call = match self.0 {
-            Trap::Right => right,
-            Trap::InvertedMask => inverted,
-            Trap::TopLeftCausal => top_left,
-            Trap::OtherDevice => {
-                let elsewhere = open(if setting.device == "flex" { "libtorch" } else { "flex" })?;
-                return Ok(Box::new(TensorSubject::new("planted", &setting.device, elsewhere, copies, right)));
-            }
-        };
-        Ok(Box::new(TensorSubject::new("planted", &setting.device, device, copies, call)))
-    }
-}
-
-fn right(inputs: &AttentionInputs) -> Tensor<4> {
+fn right(inputs: &AttentionInputs) -> Result<[Tensor<4>; 1]> {
     let AttentionInputs { query, key, value, mask, causal } = inputs;
     let options = AttentionModuleOptions { is_causal: *causal, ..Default::default() };
-    attention(query.clone(), key.clone(), value.clone(), mask.clone(), None, options)
+    Ok([attention(query.clone(), key.clone(), value.clone(), mask.clone(), None, options)])
 }
 
-fn inverted(inputs: &AttentionInputs) -> Tensor<4> {
+fn inverted(inputs: &AttentionInputs) -> Result<[Tensor<4>; 1]> {
     let AttentionInputs { query, key, value, mask, .. } = inputs;
     let mask = mask.clone().map(|mask| mask.bool_not());
-    attention(query.clone(), key.clone(), value.clone(), mask, None, AttentionModuleOptions::default())
+    Ok([attention(query.clone(), key.clone(), value.clone(), mask, None, AttentionModuleOptions::default())])
 }
 
-fn top_left(inputs: &AttentionInputs) -> Tensor<4> {
+fn top_left(inputs: &AttentionInputs) -> Result<[Tensor<4>; 1]> {
     let AttentionInputs { query, key, value, .. } = inputs;
     let seq_q = query.dims()[2];
     // With alignment to the top left, the first seq_q keys are all that any query sees.
     let (key, value) = (key.clone().narrow(2, 0, seq_q), value.clone().narrow(2, 0, seq_q));
     let options = AttentionModuleOptions { is_causal: true, ..Default::default() };
-    attention(query.clone(), key, value, None, None, options)
+    Ok([attention(query.clone(), key, value, None, None, options)])
 }
 
 /// What the worker says of a planted kernel on a case.
 fn prepare(trap: Trap, device: &str, params: &[(&str, Value)]) -> Reply {
     let mut registry = Registry::default();
-    registry.workload(benchbook_workloads::attention::Attention).implementation(Planted(trap));
+    let engine = |_: &str| ("burn".to_owned(), "0".to_owned());
+    let planted = Row::<Attention>::new("planted", "a trap", &["flex", "libtorch"], &DType::FLOATS, engine, trap);
+    registry.workload(Attention).implementation(planted);
     let params = params.iter().fold(Params::default(), |params, (name, value)| params.with(name, value.clone()));
     let case = registry.case("attention", params).unwrap();
     let variant =
@@ -111,7 +74,7 @@ fn prepare(trap: Trap, device: &str, params: &[(&str, Value)]) -> Reply {
 
 fn scaled_error(trap: Trap, device: &str, params: &[(&str, Value)]) -> (f64, f64) {
     match prepare(trap, device, params) {
-        Reply::Prepared(prepared) => (prepared.check.max_scaled_error, prepared.tolerance),
+        Reply::Prepared(prepared) => (prepared.check[0].max_scaled_error, prepared.tolerance),
         other => panic!("{other:?}"),
     }
 }
@@ -122,17 +85,17 @@ const LONGER: [(&str, Value); 3] =
 
 #[test]
 fn an_inverted_mask_is_wrong() {
-    let (error, tolerance) = scaled_error(Trap::Right, "flex", &MASKED);
+    let (error, tolerance) = scaled_error(RIGHT, "flex", &MASKED);
     assert!(error <= tolerance, "{error}");
-    let (error, tolerance) = scaled_error(Trap::InvertedMask, "flex", &MASKED);
+    let (error, tolerance) = scaled_error(INVERTED_MASK, "flex", &MASKED);
     assert!(error > 1_000.0 * tolerance, "{error}");
 }
 
 #[test]
 fn causality_aligned_to_the_top_left_is_wrong() {
-    let (error, tolerance) = scaled_error(Trap::Right, "flex", &LONGER);
+    let (error, tolerance) = scaled_error(RIGHT, "flex", &LONGER);
     assert!(error <= tolerance, "{error}");
-    let (error, tolerance) = scaled_error(Trap::TopLeftCausal, "flex", &LONGER);
+    let (error, tolerance) = scaled_error(TOP_LEFT_CAUSAL, "flex", &LONGER);
     assert!(error > 1_000.0 * tolerance, "{error}");
 }
 
@@ -140,10 +103,10 @@ fn causality_aligned_to_the_top_left_is_wrong() {
 #[test]
 fn burns_own_traps_on_libtorch_are_caught() {
     let square = [("seq_q", Value::Int(40)), ("causal", Value::Bool(true))];
-    let (error, tolerance) = scaled_error(Trap::Right, "libtorch", &square);
+    let (error, tolerance) = scaled_error(RIGHT, "libtorch", &square);
     assert!(error <= tolerance, "without a trap it is right: {error}");
     for params in [&MASKED[..], &LONGER] {
-        let (error, tolerance) = scaled_error(Trap::Right, "libtorch", params);
+        let (error, tolerance) = scaled_error(RIGHT, "libtorch", params);
         assert!(error > 1_000.0 * tolerance, "burn-tch 0.22.1 mended {params:?}? scaled error {error}");
     }
 }
@@ -165,13 +128,12 @@ fn torch_sdpa_is_right_on_every_kind_of_case() {
     for params in [&MASKED[..], &LONGER, &grouped, &both, &[("causal", Value::Bool(true))]] {
         let params = params.iter().fold(Params::default(), |params, (name, value)| params.with(name, value.clone()));
         let case = registry.case("attention", params).unwrap();
-        let workload = registry.find_workload("attention").unwrap();
-        let inputs = workload.inputs(&case.params, 1);
+        let posed = registry.find_workload("attention").unwrap().pose(&case.params).unwrap();
+        let inputs = posed.inputs(1);
         let setting = Setting { device: "libtorch".into(), dtype: DType::F32, threads: 1, copies: 2 };
         let mut subject = sdpa.prepare(&setting, &case.params, &inputs).unwrap();
         subject.run(3);
-        let output: HostArray = subject.output().unwrap();
-        let error = workload.reference(&case.params, &inputs, 1).compare(&output).max_scaled_error;
+        let error = posed.reference(&inputs, 1).compare(&subject.outputs().unwrap())[0].max_scaled_error;
         assert!(error <= 1e-5, "{}: {error}", case.name);
     }
 }
@@ -180,7 +142,7 @@ fn torch_sdpa_is_right_on_every_kind_of_case() {
 #[test]
 fn a_result_on_another_device_is_an_error() {
     for device in ["flex", "libtorch"] {
-        match prepare(Trap::OtherDevice, device, &[("seq_q", Value::Int(8))]) {
+        match prepare(OTHER_DEVICE, device, &[("seq_q", Value::Int(8))]) {
             Reply::Failed { message } => assert!(message.contains("lies on"), "{message}"),
             other => panic!("{other:?}"),
         }
