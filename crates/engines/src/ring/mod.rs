@@ -15,4 +15,4 @@ mod threads;
 mod wire;
 
 pub use member::member_main;
-pub use split::{RingSplit, Workers};
+pub use split::ROWS;

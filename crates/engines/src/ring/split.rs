@@ -1,9 +1,8 @@
 //! Ring attention by threads and by processes, as something to time.
 
-use benchbook_core::{
-    DType, Error, Figure, HostArray, Implementation, Inputs, Params, Result, Setting, Subject, Support,
-};
+use benchbook_core::{Array, DType, Error, Figure, Inputs, Result, Row, Setting, Subject};
 use benchbook_workloads::attention::ring::{Layout, Ring, cut, ring};
+use benchbook_workloads::attention::{RingAttention, RingAttentionParams};
 
 use super::crew::{Crew, Hand};
 use super::order::{Used, Which};
@@ -13,88 +12,69 @@ use crate::flex::fused_engine;
 
 /// Ring attention (Liu et al., arXiv 2310.01889, section 3, algorithm 1): each worker owns a shard of queries, keys and
 /// values and computes alone on one thread, whatever the number of threads asked for; blocks of keys and values go round.
-pub struct RingSplit {
-    /// What a worker is.
-    pub by: Workers,
-    /// How the sequence is dealt out.
-    pub layout: Layout,
+pub const ROWS: [Row<RingAttention>; 4] = [RING_THREADS, ZIGZAG_THREADS, RING_PROCESSES, ZIGZAG_PROCESSES];
+
+/// By threads: blocks move.
+const RING_THREADS: Row<RingAttention> = row(
+    "ring-threads",
+    "ring attention by threads, a contiguous part each (arXiv 2310.01889, algorithm 1)",
+    |name, setting, params, inputs| by_threads(name, setting, ring(params, Layout::Contiguous), inputs),
+);
+
+/// By threads, under causality with the same work for each.
+const ZIGZAG_THREADS: Row<RingAttention> = row(
+    "zigzag-threads",
+    "ring attention by threads, causal work dealt out evenly (arXiv 2407.21783, section 3.3.2)",
+    |name, setting, params, inputs| by_threads(name, setting, ring(params, Layout::Zigzag), inputs),
+);
+
+/// By processes: blocks travel through Unix sockets while they are computed with.
+const RING_PROCESSES: Row<RingAttention> = row(
+    "ring-processes",
+    "ring attention by processes with sockets (arXiv 2310.01889, algorithm 1)",
+    |name, setting, params, inputs| by_processes(name, setting, ring(params, Layout::Contiguous), inputs),
+);
+
+/// By processes, under causality with the same work for each.
+const ZIGZAG_PROCESSES: Row<RingAttention> = row(
+    "zigzag-processes",
+    "ring attention by processes, causal work dealt out evenly (arXiv 2407.21783, section 3.3.2)",
+    |name, setting, params, inputs| by_processes(name, setting, ring(params, Layout::Zigzag), inputs),
+);
+
+const fn row(
+    name: &'static str,
+    about: &'static str,
+    prepare: fn(&'static str, &Setting, &RingAttentionParams, &Inputs) -> Result<Box<dyn Subject>>,
+) -> Row<RingAttention> {
+    Row::<RingAttention>::new(name, about, &["flex"], &[DType::F32], |_| fused_engine(), prepare).catalogue(&["AT4"])
 }
 
-/// What a worker of a ring is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Workers {
-    /// Threads: blocks move.
-    Threads,
-    /// Processes: blocks travel through Unix sockets while they are computed with.
-    Processes,
+fn by_threads(name: &'static str, setting: &Setting, ring: Ring, inputs: &Inputs) -> Result<Box<dyn Subject>> {
+    let part = |worker| part(&ring, worker, setting.copies, inputs);
+    subject(name, setting, ring, threads::start(ring, part))
 }
 
-impl Implementation for RingSplit {
-    fn name(&self) -> &'static str {
-        match (self.by, self.layout) {
-            (Workers::Threads, Layout::Contiguous) => "ring-threads",
-            (Workers::Threads, Layout::Zigzag) => "zigzag-threads",
-            (Workers::Processes, Layout::Contiguous) => "ring-processes",
-            (Workers::Processes, Layout::Zigzag) => "zigzag-processes",
-        }
-    }
+fn by_processes(name: &'static str, setting: &Setting, ring: Ring, inputs: &Inputs) -> Result<Box<dyn Subject>> {
+    let part = |worker| part(&ring, worker, setting.copies, inputs);
+    subject(name, setting, ring, program::program().and_then(|program| processes::start(ring, &program, part)))
+}
 
-    fn workload(&self) -> &'static str {
-        "ring-attention"
-    }
-
-    fn about(&self) -> &'static str {
-        match (self.by, self.layout) {
-            (Workers::Threads, Layout::Contiguous) => {
-                "ring attention by threads, a contiguous part each (arXiv 2310.01889, algorithm 1)"
-            }
-            (Workers::Threads, Layout::Zigzag) => {
-                "ring attention by threads, causal work dealt out evenly (arXiv 2407.21783, section 3.3.2)"
-            }
-            (Workers::Processes, Layout::Contiguous) => {
-                "ring attention by processes with sockets (arXiv 2310.01889, algorithm 1)"
-            }
-            (Workers::Processes, Layout::Zigzag) => {
-                "ring attention by processes, causal work dealt out evenly (arXiv 2407.21783, section 3.3.2)"
-            }
-        }
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        &["AT4"]
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["flex"]
-    }
-
-    fn supports(&self, _device: &str, dtype: DType, _params: &Params) -> Support {
-        Support::of(&[DType::F32], dtype)
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        fused_engine()
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let ring = ring(params, self.layout);
-        let part = |worker| part(&ring, worker, setting.copies, inputs);
-        let (name, device, copies) = (self.name(), &setting.device, setting.copies);
-        let subject: std::result::Result<Box<dyn Subject>, String> = match self.by {
-            Workers::Threads => threads::start(ring, part)
-                .map(|crew| Box::new(RingSubject::new(name, device, ring, crew, copies)) as Box<dyn Subject>),
-            Workers::Processes => program::program()
-                .and_then(|program| processes::start(ring, &program, part))
-                .map(|crew| Box::new(RingSubject::new(name, device, ring, crew, copies)) as Box<dyn Subject>),
-        };
-        subject.map_err(|reason| Error::Implementation { implementation: name.into(), device: device.clone(), reason })
-    }
+fn subject<H: Hand + 'static>(
+    name: &'static str,
+    setting: &Setting,
+    ring: Ring,
+    crew: Result<Crew<H>, String>,
+) -> Result<Box<dyn Subject>> {
+    let Setting { device, copies, .. } = setting;
+    let refused = |reason| Error::Implementation { implementation: name.into(), device: device.clone(), reason };
+    Ok(Box::new(RingSubject::new(name, device, ring, crew.map_err(refused)?, *copies)))
 }
 
 /// A worker's part of the inputs, once for each copy.
 fn part(ring: &Ring, worker: usize, copies: usize, inputs: &Inputs) -> Vec<Input> {
     let pieces = ring.pieces(worker);
-    let add = |name: &str, to: &mut Vec<f32>| cut(&inputs.get(name).data, [ring.seq, ring.head_dim], &pieces, to);
+    let add = |name: &str, to: &mut Vec<f32>| cut(inputs.numbers(name), [ring.seq, ring.head_dim], &pieces, to);
     let one = |_| {
         let mut input = Input::room(ring);
         add("query", &mut input.query);
@@ -145,14 +125,14 @@ impl<H: Hand> Subject for RingSubject<H> {
         }
     }
 
-    fn output(&mut self) -> Result<HostArray> {
+    fn outputs(&mut self) -> Result<Vec<Array>> {
         self.sync()?;
         if self.last.is_none() {
             return Err(self.error("nothing has run yet"));
         }
         let Ring { heads, seq, head_dim, .. } = self.ring;
         let data = self.crew.output().map_err(|reason| self.error(reason))?;
-        Ok(HostArray::new(vec![1, heads, seq, head_dim], data))
+        Ok(vec![Array::new(vec![1, heads, seq, head_dim], &data)])
     }
 
     fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
