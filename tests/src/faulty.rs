@@ -67,6 +67,10 @@ impl Problem for Double {
         ["quick", "default"].map(|name| Preset { name, cases: vec![Params::default()] }).into()
     }
 
+    fn ugly() -> Vec<DoubleParams> {
+        [1, 67, LONG_INPUT + 1].map(|length| DoubleParams { length }).into()
+    }
+
     fn label(params: &DoubleParams) -> String {
         format!("n{}", params.length)
     }

@@ -37,6 +37,10 @@ impl Problem for One {
         Vec::new()
     }
 
+    fn ugly() -> Vec<OneParams> {
+        vec![OneParams::default()]
+    }
+
     fn label(_params: &OneParams) -> String {
         "one".into()
     }

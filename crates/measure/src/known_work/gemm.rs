@@ -37,6 +37,10 @@ impl Problem for Gemm {
         ["quick", "default"].map(|name| Preset { name, cases: vec![case.clone()] }).into()
     }
 
+    fn ugly() -> Vec<GemmParams> {
+        [(1, 0.0), (3, 10.0), (67, 0.05)].map(|(m, extra)| GemmParams { m, extra }).into()
+    }
+
     fn check(params: &GemmParams) -> Result<(), (&'static str, String)> {
         check_extra(params.extra)
     }

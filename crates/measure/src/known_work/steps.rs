@@ -47,6 +47,10 @@ impl Problem for Steps {
         ["quick", "default"].map(|name| Preset { name, cases: [60_000, 600_000, 6_000_000].map(of).into() }).into()
     }
 
+    fn ugly() -> Vec<StepsParams> {
+        [(1, 0.0), (3, 10.0), (1 << 16, 0.05)].map(|(steps, extra)| StepsParams { steps, extra }).into()
+    }
+
     fn check(params: &StepsParams) -> Result<(), (&'static str, String)> {
         check_extra(params.extra)
     }
