@@ -142,7 +142,7 @@ impl Array {
     pub fn of_mut<T: Element>(&mut self) -> &mut [T] {
         assert_eq!(self.dtype, T::DTYPE, "these are elements of another type");
         let length = self.bytes().len();
-        bytemuck::cast_slice_mut(&mut bytemuck::cast_slice_mut(&mut self.words)[..length])
+        bytemuck::cast_slice_mut(&mut bytemuck::cast_slice_mut::<u64, u8>(&mut self.words)[..length])
     }
 
     /// The flags.

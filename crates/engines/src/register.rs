@@ -1,12 +1,11 @@
 //! The one place that lists the engines and their implementations.
 
 use benchbook_core::{Problem, Registry, Row};
-use benchbook_workloads::attention::ring::Layout;
 
 use crate::flex::{self, attention, matmul, roofs};
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
-use crate::ring::{RingSplit, Workers};
+use crate::ring;
 
 /// Registers every engine's implementations; their workloads must be registered too.
 pub fn register(registry: &mut Registry) {
@@ -19,11 +18,8 @@ pub fn register(registry: &mut Registry) {
     registry
         .implementation(attention::projected::Chain)
         .implementation(attention::projected::FUSED)
-        .implementation(attention::WHOLE)
-        .implementation(RingSplit { by: Workers::Threads, layout: Layout::Contiguous })
-        .implementation(RingSplit { by: Workers::Threads, layout: Layout::Zigzag })
-        .implementation(RingSplit { by: Workers::Processes, layout: Layout::Contiguous })
-        .implementation(RingSplit { by: Workers::Processes, layout: Layout::Zigzag });
+        .implementation(attention::WHOLE);
+    add(registry, ring::ROWS);
     add(registry, attention::sparse::ROWS);
     add(registry, matmul::ROWS);
     registry.implementation(roofs::MEMCPY).implementation(roofs::SUMS).implementation(roofs::FMA_CHAINS);
