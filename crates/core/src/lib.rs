@@ -33,7 +33,7 @@ pub use params::{Kind, ParamSpec, Params, Value};
 pub use people::{counted, for_people, is_order, on_one_line, without_passwords};
 pub use plan::{Axis, CacheRegime, CaseSpec, Plan, SMALLEST_PILOT, SamplingSpec};
 pub use planned::Planned;
-pub use reference::{Answer, Check, Comparison, LEAST_SCALE, Reference, sample_rows};
+pub use reference::{Answer, Check, Comparison, Reference, sample_rows};
 pub use registry::Registry;
 pub use variant::{Variant, baseline_of};
 pub use workload::{Case, Figure, Posed, Preset, Problem, Work, Workload};

@@ -65,7 +65,7 @@ pub struct Comparison {
     /// Largest |a − b|; infinite where the output holds a NaN or the shapes differ.
     #[serde(with = "infinite")]
     pub max_abs_error: f64,
-    /// Largest |a − b| over the largest |reference| of its row, see [`Answer::compare`].
+    /// Largest |a − b| over the scale of its row, see [`Answer::compare`].
     #[serde(with = "infinite")]
     pub max_scaled_error: f64,
     /// Number of rows compared.
@@ -85,11 +85,12 @@ mod infinite {
     }
 }
 
-/// The share of an output's largest value that each row counts as at least: a row near zero is judged by the output.
-///
-/// So an error may be the tolerance times the largest value of its row, or, absolutely, a sixteenth of the tolerance times
-/// the largest value of all.
-pub const LEAST_SCALE: f64 = 1.0 / 16.0;
+/// How much larger than its largest value the scale of a row is, where the output has larger ones: a chain of operations in
+/// 16 bits is off by more of a row than of the output.
+const OF_ROW: f64 = 4.0;
+
+/// The share of an output's largest value that the scale of a row is at least: a row near zero is judged by the output.
+const LEAST_SCALE: f64 = 1.0 / 16.0;
 
 /// A seeded choice of at most `limit` of `rows` rows, ascending; always the first and the last.
 ///
@@ -166,8 +167,9 @@ impl Answer {
 
     /// Compares an output with this answer.
     ///
-    /// The error of a number is scaled by the largest value of its row, and at least by [`LEAST_SCALE`] of the output's:
-    /// small rows do not hide behind large ones. A check that knows only right and wrong is off by 0 or by infinity.
+    /// An error is a share of the output's largest value, and, relative to its row, of four times the largest value there, but
+    /// not less than a sixteenth of the output's (absolutely): small rows do not hide behind large ones. A check that knows
+    /// only right and wrong is off by 0 or by infinity.
     pub fn compare(&self, output: &Array) -> Comparison {
         if let Check::Draws { critical, control } = &self.check {
             return self.drawn(output, *critical, control);
@@ -177,11 +179,11 @@ impl Answer {
         let rows_checked = held.min(self.rows.len()) as u64;
         let Some(rows) = self.pairs(output) else { return self.wrong(rows_checked) };
         let largest = |pairs: &[(f64, f64)]| pairs.iter().fold(0.0_f64, |max, (_, right)| max.max(right.abs()));
-        let least = LEAST_SCALE * rows.iter().map(|row| largest(row)).fold(0.0, f64::max);
+        let most = rows.iter().map(|row| largest(row)).fold(0.0, f64::max);
         let (mut max_abs_error, mut max_scaled_error) = (0.0_f64, 0.0_f64);
         for (place, row) in rows.iter().enumerate() {
             let off = row.iter().fold(0.0_f64, |max, (got, right)| max.max((got - right).abs()));
-            let scale = largest(row).max(least);
+            let scale = (OF_ROW * largest(row)).clamp(LEAST_SCALE * most, most);
             let scaled = match &self.check {
                 Check::Near | Check::Draws { .. } => {
                     if scale > 0.0 {
@@ -267,10 +269,16 @@ mod tests {
     }
 
     #[test]
-    fn error_is_scaled_by_the_largest_value_of_its_row() {
+    fn error_is_scaled_by_its_row_and_by_no_more_than_the_output() {
         let comparison = reference().compare(&array(&[3, 2], &[1.0, 2.5, 9.0, 9.0, -4.0, 0.0])).remove(0);
-        assert_eq!((comparison.max_abs_error, comparison.max_scaled_error), (0.5, 0.25));
+        assert_eq!((comparison.max_abs_error, comparison.max_scaled_error), (0.5, 0.125));
         assert_eq!((comparison.rows_checked, comparison.output.as_deref()), (2, Some("output")));
+        let row = changed(|answer| answer.values[..2].copy_from_slice(&[0.25, 0.5]));
+        assert_eq!(
+            scaled(&row, &array(&[3, 2], &[0.25, 1.0, 9.0, 9.0, -4.0, 0.0])),
+            0.25,
+            "four times the row's largest"
+        );
         // A row near zero is judged by a sixteenth of the largest value.
         let small = changed(|answer| answer.values[..2].copy_from_slice(&[1e-9, 0.0]));
         assert_eq!(scaled(&small, &array(&[3, 2], &[1e-9, 0.5, 9.0, 9.0, -4.0, 0.0])), 2.0);

@@ -96,7 +96,7 @@ impl Content {
             "What a call holds at its highest beside its inputs: the median over the replicates, between the lowest and the highest. A variant whose memory cannot be counted has no row. The ratio is to the baseline's, with its interval over replicates.".into(),
             &memory(session, &entry.run_id, &baseline)?,
         )?;
-        let about = "Largest error over all replicates and outputs, as a share of the largest value of its row.";
+        let about = "Largest error over all replicates and outputs, as a share of the largest value, or of four times the row's where that is less.";
         add("Correctness", about.into(), &checks(session, &entry.run_id)?)?;
         add("Not measured", "Trials that did not end well, and why.".into(), &endings(session, &entry.run_id)?)?;
         add("Events", "What happened during the run.".into(), &events(session, &entry.run_id)?)?;
