@@ -5,6 +5,7 @@ use benchbook_core::{DType, Figure, Inputs, Params, Preset, Problem, Reference, 
 use super::reference::{average, dot};
 use super::sizes::{check_scores, draw};
 use crate::rows::by_rows;
+use crate::tolerance::tolerance_of_scores;
 
 /// Attention with a score modification and a block mask (the idea of FlexAttention: Dong et al., arXiv 2412.05496).
 ///
@@ -110,7 +111,7 @@ impl Problem for ProgrammableAttention {
     }
 
     fn tolerance(_params: &ProgrammableAttentionParams, dtype: DType) -> f64 {
-        crate::tolerance(dtype)
+        tolerance_of_scores(dtype)
     }
 
     fn figures(params: &ProgrammableAttentionParams, _inputs: &Inputs) -> Vec<Figure> {

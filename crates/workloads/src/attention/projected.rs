@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::reference::{average, dot};
 use super::sizes::{check_kv_heads, check_scores, label, scores};
 use crate::rows::BUDGET;
+use crate::tolerance::tolerance_of_scores;
 
 /// Multi-head attention with its projections (Vaswani et al., arXiv 1706.03762, section 3.2.2), without biases:
 /// y = Attention(x W_q, x W_k, x W_v) W_out.
@@ -162,7 +163,7 @@ impl Problem for ProjectedAttention {
     }
 
     fn tolerance(_params: &ProjectedAttentionParams, dtype: DType) -> f64 {
-        crate::tolerance(dtype)
+        tolerance_of_scores(dtype)
     }
 
     fn figures(params: &ProjectedAttentionParams, _inputs: &Inputs) -> Vec<Figure> {
