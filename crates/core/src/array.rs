@@ -267,14 +267,14 @@ mod tests {
     fn eight_bit_floats_have_the_values_of_their_standard() {
         // OCP OFP8, table 2.
         let of = |dtype, code| Array::from_bytes(dtype, vec![1], &[code]).unwrap().to_f64()[0];
-        assert_eq!(of(DType::F8e4m3, 0b0_1111_110), 448.0);
-        assert_eq!(of(DType::F8e4m3, 0b0_0001_000), 2.0_f64.powi(-6));
-        assert_eq!(of(DType::F8e4m3, 0b1_0000_001), -2.0_f64.powi(-9));
-        assert!(of(DType::F8e4m3, 0b0_1111_111).is_nan());
-        assert_eq!(of(DType::F8e5m2, 0b0_11110_11), 57344.0);
-        assert_eq!(of(DType::F8e5m2, 0b0_00000_01), 2.0_f64.powi(-16));
-        assert_eq!(of(DType::F8e5m2, 0b1_11111_00), f64::NEG_INFINITY);
-        assert!(of(DType::F8e5m2, 0b0_11111_01).is_nan());
+        assert_eq!(of(DType::F8e4m3, 0b0111_1110), 448.0);
+        assert_eq!(of(DType::F8e4m3, 0b0000_1000), 2.0_f64.powi(-6));
+        assert_eq!(of(DType::F8e4m3, 0b1000_0001), -2.0_f64.powi(-9));
+        assert!(of(DType::F8e4m3, 0b0111_1111).is_nan());
+        assert_eq!(of(DType::F8e5m2, 0b0111_1011), 57344.0);
+        assert_eq!(of(DType::F8e5m2, 0b0000_0001), 2.0_f64.powi(-16));
+        assert_eq!(of(DType::F8e5m2, 0b1111_1100), f64::NEG_INFINITY);
+        assert!(of(DType::F8e5m2, 0b0111_1101).is_nan());
     }
 
     #[test]

@@ -54,8 +54,9 @@ fn who_is_wrong_before_timing_is_not_timed() {
 
 #[test]
 fn who_is_wrong_after_timing_is_wrong() {
-    let seen =
-        beside(|_, call, reply| Ok(if call.asked == Asked::Finish { Reply::Finished { check: vec![WRONG] } } else { reply }));
+    let seen = beside(|_, call, reply| {
+        Ok(if call.asked == Asked::Finish { Reply::Finished { check: vec![WRONG] } } else { reply })
+    });
     let words = "x/d/f32/1t is wrong: scaled error 2.000e0, allowed 1e0";
     assert_eq!((seen.ends("a", "x"), seen.taken("a", "x")), (vec![(Status::Wrong, words)], vec![3]));
 }
