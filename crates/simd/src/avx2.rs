@@ -88,6 +88,17 @@ unsafe impl Vector for __m256 {
     }
 
     #[inline(always)]
+    unsafe fn nibbles(from: *const u8) -> Self {
+        // SAFETY: the caller promises four bytes at `from`, aligned or not; the rest is arithmetic on registers.
+        unsafe {
+            let bytes = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(from.cast::<i32>().read_unaligned()));
+            // A byte lies in a pair of lanes: its high nibble moves to where the second lane begins.
+            let pairs = _mm256_or_si256(bytes, _mm256_slli_epi64::<28>(bytes));
+            _mm256_cvtepi32_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(15)))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn exp2(self) -> Self {
         // SAFETY: arithmetic on registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe {

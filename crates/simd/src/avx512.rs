@@ -88,6 +88,17 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn nibbles(from: *const u8) -> Self {
+        // SAFETY: the caller promises eight bytes at `from`, aligned or not; the rest is arithmetic on registers.
+        unsafe {
+            let bytes = _mm512_cvtepu8_epi64(_mm_loadl_epi64(from.cast()));
+            // A byte lies in a pair of lanes: its high nibble moves to where the second lane begins.
+            let pairs = _mm512_or_si512(bytes, _mm512_slli_epi64::<28>(bytes));
+            _mm512_cvtepi32_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(15)))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn exp2(self) -> Self {
         // SAFETY: arithmetic on registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe {

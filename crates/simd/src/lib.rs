@@ -25,7 +25,7 @@ pub use attention::{
 };
 pub use error::{Error, Result};
 pub use isa::Isa;
-pub use matmul::{Product, matmul};
+pub use matmul::{Int4Weights, Product, matmul, matmul_int4, matmul_int4_loop};
 pub use memory::Element;
 pub use roofs::{CHAINS, SUMMED, multiply_add, sums};
 pub use rotary::{Rotary, rotary_attention};

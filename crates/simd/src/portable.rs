@@ -83,6 +83,13 @@ unsafe impl Vector for Four {
     }
 
     #[inline(always)]
+    unsafe fn nibbles(from: *const u8) -> Self {
+        // SAFETY: the caller promises that two bytes can be read at `from`.
+        let [first, second] = unsafe { from.cast::<[u8; 2]>().read_unaligned() };
+        Self([first & 15, first >> 4, second & 15, second >> 4].map(f32::from))
+    }
+
+    #[inline(always)]
     unsafe fn exp2(self) -> Self {
         Self(self.0.map(|x| {
             if x < LEAST {

@@ -73,6 +73,12 @@ pub unsafe trait Vector: Copy {
     /// Lanes are whole numbers, not negative, whose products with `step` are below 2³¹, and what they name can be read.
     unsafe fn look_up(self, from: *const f32, step: usize) -> Self;
 
+    /// Lane `l` of the result is the unsigned integer of four bits in nibble `l` at `from`, the low one of a byte first.
+    ///
+    /// # Safety
+    /// `LANES / 2` bytes can be read at `from`, aligned or not.
+    unsafe fn nibbles(from: *const u8) -> Self;
+
     /// 2 to the power of each lane, within 2 units of the last place; 0 below −126, NaN stays NaN.
     ///
     /// # Safety

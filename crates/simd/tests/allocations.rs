@@ -5,8 +5,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
-    Attend, Contextual, Heads, Isa, Product, Projected, Projections, Weights, attention, contextual_attention, matmul,
-    projected_attention,
+    Attend, Contextual, Heads, Int4Weights, Isa, Product, Projected, Projections, Weights, attention,
+    contextual_attention, matmul, matmul_int4, projected_attention,
 };
 
 struct Counting;
@@ -75,6 +75,10 @@ fn kernels_reuse_their_scratch() {
     let ask = Product { size: [300, 700, 200], left: &left, right: &right, isa };
     let found = allocations(|| matmul(&ask, &mut product).unwrap());
     assert_eq!(found, 0, "matmul: allocations in {CALLS} calls");
+    let (codes, scales) = (vec![0x5a; 700 * 100], vec![0.25; 22 * 200]);
+    let packed = Int4Weights { codes: &codes, scales: &scales, group: 32 };
+    let found = allocations(|| matmul_int4(isa, [300, 700, 200], &left, &packed, &mut product).unwrap());
+    assert_eq!(found, 0, "matmul by four bits: allocations in {CALLS} calls");
     // From a thread of rayon's pool, whose own queues take memory now and then, once in some dozens of jobs.
     let found = rayon::scope(|_| allocations(|| matmul(&ask, &mut product).unwrap()));
     assert!(found <= CALLS / 6, "matmul within the pool: {found} allocations in {CALLS} calls");

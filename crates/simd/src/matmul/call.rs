@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::isa::{self, Target, Tile};
-use super::pack;
+use super::pack::{self, Right};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::{LINE, Pieces, Soon, scratch};
@@ -43,29 +43,56 @@ pub struct Product<'a> {
 /// # Errors
 /// Slices of the wrong length, or an instruction set that is absent.
 pub fn matmul(product: &Product, out: &mut [f32]) -> Result<()> {
-    let [m, k, n] = product.size;
-    expect_len("the left factor", &[m, k], product.left.len())?;
-    expect_len("the right factor", &[k, n], product.right.len())?;
-    expect_len("the result", &[m, n], out.len())?;
-    if k == 0 {
-        out.fill(0.0);
-        return Ok(());
+    let Product { size, left, right, isa } = *product;
+    expect_len("the right factor", &size[1..], right.len())?;
+    self::product(isa, &Factors { size, left, right }, out)
+}
+
+/// Two factors of which the right one, whose size was checked, lies in whatever way `R` packs it from.
+pub struct Factors<'a, R: ?Sized> {
+    /// See [`Product::size`].
+    pub size: [usize; 3],
+    /// `[m, k]`
+    pub left: &'a [f32],
+    /// `[k, n]`
+    pub right: &'a R,
+}
+
+impl<R: ?Sized> Factors<'_, R> {
+    /// Checks lengths, and says whether there is anything to compute: sums of no steps are zero.
+    ///
+    /// # Errors
+    /// Slices of the wrong length.
+    pub fn begin(&self, out: &mut [f32]) -> Result<bool> {
+        let [m, k, n] = self.size;
+        expect_len("the left factor", &[m, k], self.left.len())?;
+        expect_len("the result", &[m, n], out.len())?;
+        if k == 0 {
+            out.fill(0.0);
+        }
+        Ok(k > 0 && !out.is_empty())
     }
-    if out.is_empty() {
-        return Ok(());
+}
+
+/// The product of two factors, see [`matmul`].
+///
+/// # Errors
+/// A left factor or result of the wrong length, or an instruction set that is absent.
+pub fn product<R: Right + ?Sized>(isa: Isa, factors: &Factors<R>, out: &mut [f32]) -> Result<()> {
+    if factors.begin(out)? {
+        with_isa!(isa, |tile| run(&tile, factors, out));
     }
-    with_isa!(product.isa, |tile| run(&tile, product, out));
     Ok(())
 }
 
-fn run<T: Tile + Sync>(tile: &T, product: &Product, out: &mut [f32]) {
-    let [m, _, n] = product.size;
+fn run<T: Tile + Sync, R: Right + ?Sized>(tile: &T, factors: &Factors<R>, out: &mut [f32]) {
+    let [m, _, n] = factors.size;
     let [rows, columns] = task_size::<T>([m, n], rayon::current_num_threads());
     let across = n.div_ceil(columns);
     let out = Pieces::new(out);
     share(0..m.div_ceil(rows) * across, |task| {
         let (row, column) = (task / across * rows, task % across * columns);
-        block(tile, product, row..m.min(row + rows), column..n.min(column + columns), &out);
+        block(tile, factors, row..m.min(row + rows), column..n.min(column + columns), &out);
     });
 }
 
@@ -79,25 +106,31 @@ fn task_size<T: Tile>([m, n]: [usize; 2], threads: usize) -> [usize; 2] {
 }
 
 /// The rows `rows` and columns `columns` of the product, which are this task's alone.
-fn block<T: Tile>(tile: &T, product: &Product, rows: Range<usize>, columns: Range<usize>, out: &Pieces) {
-    let [m, k, n] = product.size;
+fn block<T: Tile, R: Right + ?Sized>(
+    tile: &T,
+    factors: &Factors<R>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    out: &Pieces,
+) {
+    let [m, k, n] = factors.size;
     let depth = k.div_ceil(k.div_ceil(DEPTH)).next_multiple_of(LINE);
     let panels = columns.len().div_ceil(T::COLUMNS);
     scratch([depth * panels * T::COLUMNS, T::ROWS * LEFT_ROW], |[right, left]| {
         for step in (0..k).step_by(depth) {
             let steps = depth.min(k - step);
             let right = &mut right[..steps * panels * T::COLUMNS];
-            pack::columns(tile, product.right, n, [step, steps], columns.start, right);
+            pack::columns(tile, factors.right, n, [step, steps], columns.start, right);
             for row in rows.clone().step_by(T::ROWS) {
                 let count = T::ROWS.min(rows.end - row);
-                let from = left_tile(product, [row, count], [step, steps], left);
+                let from = left_tile(factors, [row, count], [step, steps], left);
                 for (panel, right) in right.chunks_exact(steps * T::COLUMNS).enumerate() {
                     let column = columns.start + panel * T::COLUMNS;
                     let size = [count, T::COLUMNS.min(n - column)];
                     let to = Target { start: out.pointer(row * n + column), per_row: n, size, fresh: step == 0 };
                     // Rows of the next tile.
                     let soon = [panel, panel + panels]
-                        .map(|next| Soon::of(&product.left[(row + T::ROWS + next).min(m - 1) * k + step..]));
+                        .map(|next| Soon::of(&factors.left[(row + T::ROWS + next).min(m - 1) * k + step..]));
                     // SAFETY: `from` has these rows and steps; rows and columns of the result are this task's.
                     unsafe { tile.add_at(from, right, to, soon) }
                 }
@@ -108,9 +141,14 @@ fn block<T: Tile>(tile: &T, product: &Product, rows: Range<usize>, columns: Rang
 
 /// `count` rows of the left factor from `row` on, `steps` numbers of each from `step` on: where they lie, if they lie
 /// together, and else copied into `room`.
-fn left_tile(product: &Product, [row, count]: [usize; 2], [step, steps]: [usize; 2], room: &mut [f32]) -> Strided {
-    let k = product.size[1];
-    let rows = &product.left[row * k..][..count * k];
+fn left_tile<R: ?Sized>(
+    factors: &Factors<R>,
+    [row, count]: [usize; 2],
+    [step, steps]: [usize; 2],
+    room: &mut [f32],
+) -> Strided {
+    let k = factors.size[1];
+    let rows = &factors.left[row * k..][..count * k];
     if steps == k {
         return Strided { start: rows.as_ptr(), per_row: k, per_step: 1 };
     }

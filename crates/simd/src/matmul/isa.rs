@@ -4,6 +4,7 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
 
+use super::int4::{Int4Weights, ZERO};
 use super::pack::LEFT_ROW;
 use crate::memory::{LINE, Soon};
 use crate::portable::Four;
@@ -44,6 +45,10 @@ pub trait Tile {
 
     /// Packs panels `[panels, steps, COLUMNS]` from the first columns of `steps` rows, `per_row` numbers apart.
     fn pack(&self, from: &[f32], per_row: usize, steps: usize, to: &mut [f32]);
+
+    /// The same from weights of `columns` columns that are packed otherwise: `steps` of their rows from `step` on, columns from
+    /// `first` on.
+    fn unpack(&self, from: &Int4Weights, columns: usize, steps: [usize; 2], first: usize, to: &mut [f32]);
 
     /// The same as [`Self::add`] for factors that lie anywhere. Meanwhile, as many numbers are asked for at each of `soon` as there are steps.
     ///
@@ -109,6 +114,40 @@ unsafe fn pack<V: Vector>(from: &[f32], per_row: usize, steps: usize, to: &mut [
     }
 }
 
+/// # Safety
+/// The CPU has `V`'s instruction set; these rows of `from` are there, and so are the columns of the panels from `first` on,
+/// which is even.
+#[inline(always)]
+unsafe fn unpack<V: Vector>(
+    from: &Int4Weights,
+    columns: usize,
+    [step, steps]: [usize; 2],
+    first: usize,
+    to: &mut [f32],
+) {
+    let (wide, per_row) = (2 * V::LANES, columns.div_ceil(2));
+    let panels = to.len() / (steps * wide);
+    let ahead = Soon::at(from.codes.as_ptr().wrapping_add(AHEAD * per_row));
+    for row in 0..steps {
+        let codes_at = (step + row) * per_row + first / 2;
+        let scales_at = (step + row) / from.group * columns + first;
+        // SAFETY: as promised.
+        unsafe {
+            let middle = V::splat(ZERO);
+            let (codes, scales) = (from.codes.as_ptr().add(codes_at), from.scales.as_ptr().add(scales_at));
+            for panel in 0..panels {
+                let to = to.as_mut_ptr().add((panel * steps + row) * wide);
+                ahead.ask(codes_at + panel * V::LANES);
+                for side in [0, V::LANES] {
+                    let column = panel * wide + side;
+                    let weights = V::nibbles(codes.add(column / 2)).sub(middle);
+                    weights.mul(V::load(scales.add(column))).store(to.add(side));
+                }
+            }
+        }
+    }
+}
+
 macro_rules! tile {
     ($name:ident, $vector:ty, $rows:literal, [$($fewer:literal)*] $(, $feature:literal)?) => {
         /// Made only where the instruction set was detected.
@@ -125,6 +164,12 @@ macro_rules! tile {
             unsafe fn panels(from: &[f32], per_row: usize, steps: usize, to: &mut [f32]) {
                 // SAFETY: as promised by the caller below.
                 unsafe { pack::<$vector>(from, per_row, steps, to) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn unpacked(from: &Int4Weights, columns: usize, steps: [usize; 2], first: usize, to: &mut [f32]) {
+                // SAFETY: as promised by the caller below.
+                unsafe { unpack::<$vector>(from, columns, steps, first, to) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -149,6 +194,22 @@ macro_rules! tile {
                 assert!(from.len() >= (steps - 1) * per_row + across);
                 // SAFETY: the CPU has the instruction set, and each of the rows has all columns.
                 unsafe { Self::panels(from, per_row, steps, to) }
+            }
+
+            fn unpack(
+                &self,
+                from: &Int4Weights,
+                columns: usize,
+                [step, steps]: [usize; 2],
+                first: usize,
+                to: &mut [f32],
+            ) {
+                let (across, end) = (to.len() / steps, step + steps);
+                assert!(first % 2 == 0 && first + across <= columns && to.len() % (steps * Self::COLUMNS) == 0);
+                assert!(from.codes.len() >= end * columns.div_ceil(2));
+                assert!(from.scales.len() >= end.div_ceil(from.group) * columns);
+                // SAFETY: the CPU has the instruction set, and all of these rows and columns are there.
+                unsafe { Self::unpacked(from, columns, [step, steps], first, to) }
             }
 
             unsafe fn add_at(&self, left: Strided, right: &[f32], to: Target, soon: [Soon; 2]) {

@@ -1,7 +1,9 @@
 //! Matrix multiplication.
 
 mod call;
+mod int4;
 pub(crate) mod isa;
 pub(crate) mod pack;
 
 pub use call::{Product, matmul};
+pub use int4::{Int4Weights, matmul_int4, matmul_int4_loop};

@@ -12,11 +12,32 @@ pub const STEPS: usize = 256;
 /// of two apart would share the same few lines of the cache.
 pub const LEFT_ROW: usize = STEPS + 16;
 
-/// Packs panels of a tile's columns of a row-major matrix `[_, columns]`, `steps` rows from `step` on, as
-/// `[panels, steps, COLUMNS]`; columns that the matrix does not have are zero.
-pub fn columns<T: Tile>(
+/// A matrix `[_, columns]` that is the right factor of a product: numbers as they are, or what numbers are made of.
+pub trait Right: Sync {
+    /// Packs whole panels of a tile's columns, `steps` rows from `step` on, columns from `first` on, as
+    /// `[panels, steps, COLUMNS]`.
+    fn panels<T: Tile>(&self, tile: &T, columns: usize, steps: [usize; 2], first: usize, to: &mut [f32]);
+
+    /// The last numbers of row `row`, as many as `to` takes.
+    fn last(&self, columns: usize, row: usize, to: &mut [f32]);
+}
+
+impl Right for [f32] {
+    fn panels<T: Tile>(&self, tile: &T, columns: usize, [step, steps]: [usize; 2], first: usize, to: &mut [f32]) {
+        tile.pack(&self[step * columns + first..], columns, steps, to);
+    }
+
+    fn last(&self, columns: usize, row: usize, to: &mut [f32]) {
+        let line = &self[row * columns..][..columns];
+        to.copy_from_slice(&line[columns - to.len()..]);
+    }
+}
+
+/// Packs panels of a tile's columns of a right factor `[_, columns]`, `steps` rows from `step` on, as
+/// `[panels, steps, COLUMNS]`; columns that it does not have are zero.
+pub fn columns<T: Tile, R: Right + ?Sized>(
     tile: &T,
-    from: &[f32],
+    from: &R,
     columns: usize,
     [step, steps]: [usize; 2],
     first: usize,
@@ -24,11 +45,10 @@ pub fn columns<T: Tile>(
 ) {
     let whole = (columns - first) / T::COLUMNS;
     let (whole, rest) = to.split_at_mut(to.len().min(whole * steps * T::COLUMNS));
-    tile.pack(&from[step * columns + first..], columns, steps, whole);
+    from.panels(tile, columns, [step, steps], first, whole);
     for (row, to) in rest.chunks_exact_mut(T::COLUMNS).enumerate() {
-        let line = &from[(step + row) * columns..][..columns];
         let (real, beyond) = to.split_at_mut((columns - first) % T::COLUMNS);
-        real.copy_from_slice(&line[columns - real.len()..]);
+        from.last(columns, step + row, real);
         beyond.fill(0.0);
     }
 }

@@ -2,6 +2,7 @@
 
 mod common;
 mod contextual;
+mod int4;
 mod projected;
 mod right;
 mod ugly;

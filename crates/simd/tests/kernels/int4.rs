@@ -1,0 +1,110 @@
+//! Products by weights of four bits: the same bits as by these weights in `f32`, and what is refused.
+
+use benchbook_simd::{Int4Weights, Isa, Product, matmul, matmul_int4, matmul_int4_loop};
+use proptest::prelude::*;
+
+use crate::common::{numbers, present};
+
+/// Random codes, two to a byte, rows of `n` of them; where `n` is odd, the last nibble of a row is no code.
+fn codes(k: usize, n: usize, seed: u64) -> Vec<u8> {
+    numbers(k * n.div_ceil(2), seed).iter().map(|number| ((number + 1.0) * 127.9) as u8).collect()
+}
+
+/// The weights as numbers, by their definition.
+fn dense(weights: &Int4Weights, [k, n]: [usize; 2]) -> Vec<f32> {
+    let one = |step: usize, column: usize| {
+        let byte = weights.codes[step * n.div_ceil(2) + column / 2];
+        let code = if column % 2 == 0 { byte % 16 } else { byte / 16 };
+        weights.scales[step / weights.group * n + column] * (f32::from(code) - 8.0)
+    };
+    (0..k).flat_map(|step| (0..n).map(move |column| one(step, column))).collect()
+}
+
+/// Panics where a sum of `k` products is farther from the right one than `k` roundings of products and sums can take it
+/// (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
+fn near(name: &str, [m, k, n]: [usize; 3], [left, right, out]: [&[f32]; 3]) {
+    let unit = 2.0_f64.powi(-24);
+    for (row, column) in (0..m).flat_map(|row| (0..n).map(move |column| (row, column))) {
+        let product = |step: usize| f64::from(left[row * k + step]) * f64::from(right[step * n + column]);
+        let (right, most) =
+            (0..k).map(product).fold((0.0_f64, 0.0_f64), |(sum, most), one| (sum + one, most + one.abs()));
+        let found = f64::from(out[row * n + column]);
+        assert!(
+            (found - right).abs() <= 1.01 * k as f64 * unit * most,
+            "{name} at {row}, {column}: {found} for {right}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_product_by_codes_has_the_bits_of_one_by_their_numbers(
+        // One block, several blocks of steps, and several blocks of columns.
+        (m, k, n) in prop_oneof![
+            (0..70_usize, 0..300_usize, 0..90_usize),
+            (0..30_usize, 500..1200_usize, 0..90_usize),
+            (0..30_usize, 0..90_usize, 250..900_usize),
+        ],
+        group in 1..80_usize,
+        seed in any::<u64>(),
+    ) {
+        let (left, codes) = (numbers(m * k, seed), codes(k, n, !seed));
+        let scales = numbers(k.div_ceil(group) * n, seed ^ 1);
+        let weights = Int4Weights { codes: &codes, scales: &scales, group };
+        let (size, right) = ([m, k, n], dense(&weights, [k, n]));
+        for isa in present() {
+            let [mut by_codes, mut by_numbers] = [(); 2].map(|()| vec![f32::NAN; m * n]);
+            matmul_int4(isa, size, &left, &weights, &mut by_codes).unwrap();
+            matmul(&Product { size, left: &left, right: &right, isa }, &mut by_numbers).unwrap();
+            prop_assert_eq!(&by_codes, &by_numbers, "{}", isa.name());
+            near(isa.name(), size, [&left, &right, &by_codes]);
+        }
+        let mut out = vec![f32::NAN; m * n];
+        matmul_int4_loop(size, &left, &weights, &mut out).unwrap();
+        near("the loop", size, [&left, &right, &out]);
+    }
+}
+
+#[test]
+fn the_low_nibble_comes_first() {
+    // Two steps, three columns, a scale for both steps: [1 −8 7; 0 2 −1] times 0.5, 1 and 2.
+    let weights = Int4Weights { codes: &[0x09, 0xff, 0xa8, 0x07], scales: &[0.5, 1.0, 2.0], group: 2 };
+    for isa in present() {
+        let mut out = [0.0; 3];
+        matmul_int4(isa, [1, 2, 3], &[1.0, 10.0], &weights, &mut out).unwrap();
+        assert_eq!(out, [0.5, 12.0, -6.0], "{}", isa.name());
+    }
+}
+
+#[test]
+fn weights_that_are_no_factor_are_refused() {
+    let (codes, scales) = ([0x88_u8; 10], [1.0_f32; 9]);
+    let asked = |codes: &[u8], scales: &[f32], group: usize, left: usize| {
+        let weights = Int4Weights { codes, scales, group };
+        let (left, mut out) = (vec![1.0; left], [f32::NAN; 6]);
+        let both = [
+            matmul_int4(Isa::Portable, [2, 5, 3], &left, &weights, &mut out),
+            matmul_int4_loop([2, 5, 3], &left, &weights, &mut out),
+        ];
+        both.map(|answer| answer.map_err(|error| error.to_string()))
+    };
+    assert_eq!(asked(&codes, &scales, 2, 10), [Ok(()), Ok(())]);
+    for (answers, part) in [
+        (
+            asked(&codes[1..], &scales, 2, 10),
+            "the codes of the right factor holds 9 numbers, its shape [5, 2] needs 10",
+        ),
+        (
+            asked(&codes, &scales[3..], 2, 10),
+            "the scales of the right factor holds 6 numbers, its shape [3, 3] needs 9",
+        ),
+        (asked(&codes, &scales, 0, 10), "a group of 0 steps"),
+        (asked(&codes, &scales, 2, 9), "the left factor holds 9 numbers"),
+    ] {
+        for answer in answers {
+            assert!(answer.clone().is_err_and(|said| said.contains(part)), "{part}: {answer:?}");
+        }
+    }
+}
