@@ -1,9 +1,11 @@
 //! Problems: their parameters, inputs from a seed, references, counts of work and tolerances, without any engine.
 //!
-//! Each is one file and one line in `register.rs`; the references of a family share a module.
+//! Each is one file and one line in `register.rs`; the references of a family share a module. Formats that an implementation
+//! puts weights into before it is timed have a module too, since they say what is right then.
 
 pub mod attention;
 pub mod matmul;
+pub mod precision;
 mod register;
 pub mod roofs;
 mod rows;
