@@ -8,6 +8,7 @@ pub mod fused;
 pub mod matmul;
 pub mod roofs;
 mod row;
+mod slices;
 mod subject;
 pub mod tensor;
 

@@ -2,12 +2,13 @@
 
 use std::hint::black_box;
 
-use benchbook_core::{Array, DType, Error, Inputs, Result, Row, Setting, Subject};
+use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
 use benchbook_simd::{Isa, multiply_add, sums};
 use benchbook_workloads::roofs::{CHAINS, Copy, FACTOR, Fma, Read, STEPS, SUMMED, TERM};
 use rayon::prelude::*;
 
 use crate::flex::row::fused_row;
+use crate::flex::slices::{Named, Slices};
 
 // What the problems name a block and a task is what the kernels take at once.
 const _: () = assert!(SUMMED == benchbook_simd::SUMMED && CHAINS == benchbook_simd::CHAINS);
@@ -58,21 +59,7 @@ pub const FMA_CHAINS: Row<Fma> = fused_row::<Fma>(
     },
 );
 
-/// What a kernel makes of the numbers of `from`, in room for its result.
-type Kernel = dyn Fn(&[f32], &mut [f32]) -> benchbook_simd::Result<()>;
-
-/// Calls a kernel on copies of its input in turn, each with room for a result.
-struct Slices {
-    name: &'static str,
-    device: String,
-    pairs: Vec<[Array; 2]>,
-    next: usize,
-    last: Option<usize>,
-    kernel: Box<Kernel>,
-    wrong: Option<String>,
-}
-
-/// A kernel as something to time; `shape` is that of its result.
+/// A kernel of the numbers of `from` as something to time; `shape` is that of its result.
 fn prepare(
     name: &'static str,
     setting: &Setting,
@@ -80,44 +67,7 @@ fn prepare(
     shape: Vec<usize>,
     kernel: impl Fn(&[f32], &mut [f32]) -> benchbook_simd::Result<()> + 'static,
 ) -> Result<Box<dyn Subject>> {
-    let room = Array::new(shape.clone(), &vec![0.0_f32; shape.iter().product()]);
-    let pairs = (0..setting.copies).map(|_| [inputs.get("from").clone(), room.clone()]).collect();
-    let (device, kernel) = (setting.device.clone(), Box::new(kernel));
-    Ok(Box::new(Slices { name, device, pairs, next: 0, last: None, kernel, wrong: None }))
-}
-
-impl Slices {
-    fn error(&self, reason: &str) -> Error {
-        Error::Implementation { implementation: self.name.into(), device: self.device.clone(), reason: reason.into() }
-    }
-}
-
-impl Subject for Slices {
-    fn run(&mut self, iterations: u64) {
-        for _ in 0..iterations {
-            let [from, to] = &mut self.pairs[self.next];
-            if let Err(error) = (self.kernel)(black_box(from.of::<f32>()), to.of_mut::<f32>()) {
-                self.wrong = Some(error.to_string());
-            }
-            black_box(to);
-            self.last = Some(self.next);
-            self.next = (self.next + 1) % self.pairs.len();
-        }
-    }
-
-    fn sync(&mut self) -> Result<()> {
-        self.wrong.as_deref().map_or(Ok(()), |wrong| Err(self.error(wrong)))
-    }
-
-    fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
-        for [from, _] in self.pairs.iter_mut().filter(|_| input == "from") {
-            from.write(first, values);
-        }
-        Ok(input == "from")
-    }
-
-    fn outputs(&mut self) -> Result<Vec<Array>> {
-        let last = self.last.ok_or_else(|| self.error("nothing has run yet"))?;
-        Ok(vec![self.pairs[last][1].clone()])
-    }
+    let from = Named("from", inputs.get("from").clone());
+    let kernel = move |from: &Named, to: &mut [f32]| kernel(from.1.of::<f32>(), to);
+    Ok(Box::new(Slices::new(name, setting, from, shape, kernel)))
 }

@@ -47,6 +47,23 @@ impl<I: NamedInputs, M> NamedInputs for (I, M) {
     }
 }
 
+/// Overwrites rows of the input called `name` in every copy of the inputs; `false` where they hold no such input.
+pub fn write_rows<'a, I: NamedInputs + 'a>(
+    copies: impl IntoIterator<Item = &'a mut I>,
+    name: &str,
+    first: usize,
+    values: &[f32],
+) -> bool {
+    let mut written = false;
+    for copy in copies {
+        if let Some(rows) = copy.input(name) {
+            rows.write(first, values);
+            written = true;
+        }
+    }
+    written
+}
+
 /// Tensors of one rank, in the order of their names.
 pub fn find<'a, const D: usize>(
     names: &[&str],
@@ -146,14 +163,7 @@ impl<I: NamedInputs, const D: usize, const N: usize> Subject for TensorSubject<I
     }
 
     fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
-        let mut written = false;
-        for copy in &mut self.inputs {
-            if let Some(rows) = copy.input(input) {
-                rows.write(first, values);
-                written = true;
-            }
-        }
-        Ok(written)
+        Ok(write_rows(&mut self.inputs, input, first, values))
     }
 
     fn allocates_in_rust(&self) -> bool {
