@@ -141,7 +141,8 @@ fn what_runs_on_flex_names_its_instructions() {
         ["AVX-512", "AVX2", "portable"].iter().any(|name| version.ends_with(name))
     };
     let elsewhere = cfg!(not(target_arch = "x86_64"));
-    assert!(rows.len() == 2 && rows.iter().all(|row| named(row) || elsewhere), "{rows:?}");
+    // burn, our own kernels, and a loop of ours that is portable on every processor.
+    assert!(rows.len() >= 2 && rows.iter().all(|row| named(row) || elsewhere), "{rows:?}");
     let library = bench.sql("select libraries['burn-flex'] as version from runs");
     assert_eq!(library[0]["version"], "0.22.1", "runs are compared by it");
 }

@@ -16,8 +16,16 @@ pub fn burn_engine(device: &str) -> (String, String) {
 
 /// Engine and version of the hand-written kernels: the instruction set is what makes them fast.
 pub(crate) fn fused_engine() -> (String, String) {
-    let isa = Isa::detect().name();
-    ("benchbook-simd".to_owned(), format!("{} {isa}", env!("CARGO_PKG_VERSION")))
+    engine_on(Isa::detect())
+}
+
+/// The same of a plain loop, which the compiler makes of what every processor has.
+pub(crate) fn plain_engine() -> (String, String) {
+    engine_on(Isa::Portable)
+}
+
+fn engine_on(isa: Isa) -> (String, String) {
+    ("benchbook-simd".to_owned(), format!("{} {}", env!("CARGO_PKG_VERSION"), isa.name()))
 }
 
 /// Gives rayon's global pool, on which flex computes, this many threads.

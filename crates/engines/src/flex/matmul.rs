@@ -1,4 +1,4 @@
-//! Matrix multiplication: burn's, ours, and your own.
+//! Matrix multiplication: burn's, ours, by weights of four bits, and your own.
 
 use benchbook_core::{DType, Inputs, Result, Row};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
@@ -7,10 +7,10 @@ use burn::tensor::Tensor;
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::{NamedInputs, Rows, find, prepare};
 use crate::flex::tensor::Target;
-use crate::flex::{Custom, fused};
+use crate::flex::{Custom, fused, int4};
 
 /// Implementations of `matmul`.
-pub const ROWS: [Row<Matmul>; 2] = [BURN, TILED];
+pub const ROWS: [Row<Matmul>; 4] = [BURN, TILED, int4::LOOP, int4::DEQUANT];
 
 /// `Tensor::matmul`.
 pub const BURN: Row<Matmul> = burn_row::<Matmul>(

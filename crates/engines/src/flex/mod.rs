@@ -5,6 +5,7 @@ mod custom;
 mod device;
 mod engine;
 pub mod fused;
+pub mod int4;
 pub mod matmul;
 pub mod roofs;
 mod row;

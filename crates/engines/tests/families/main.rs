@@ -5,6 +5,7 @@ mod common;
 mod conformance;
 mod contextual;
 mod fused;
+mod int4;
 mod paged;
 mod planted;
 mod precision;
