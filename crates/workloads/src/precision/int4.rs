@@ -99,7 +99,7 @@ mod tests {
         assert_eq!((one.codes.to_f64(), one.scales.of::<f32>()), (vec![15.0, 0.0, 9.0, 8.0, 8.0, 10.0], &[1.0][..]));
         assert_eq!(one.dequantised().of::<f32>(), [7.0, -8.0, 1.0, 0.0, 0.0, 2.0]);
         // Two columns in groups of two rows, the last of one: the first nibble of a byte is the low one.
-        let wide = Array::new(vec![3, 2], &[7.5, 3.0, 1.0, -15.0, -30.0, 0.0]);
+        let wide = Array::new(vec![3, 2], &[7.5_f32, 3.0, 1.0, -15.0, -30.0, 0.0]);
         let wide = Int4::quantised(&wide, 2);
         assert_eq!(wide.codes.bytes(), [0xaf, 0x09, 0x80]);
         assert_eq!((wide.scales.shape(), wide.scales.of::<f32>()), (&[2, 2][..], &[1.0, 2.0, 4.0, 1.0][..]));
