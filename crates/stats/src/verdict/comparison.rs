@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 /// time), the blocks of each replicate in the order in which they were measured.
 ///
 /// From `rules.student_replicates` replicates on, the interval is Student's over replicate means, wider
-/// where `rules.pilot` says that their number was planned from some of them.
+/// where `rules.pilot` says that their number was planned from some of them. Means that do not vary at all are
+/// exact where `rules.exact` says so, and tell nothing elsewhere.
 /// With fewer, the verdict is `undecided` and has no p-value. Its interval describes these processes alone: the
 /// error is that of a circular block bootstrap within each, its multiplier Student's by the number of blocks.
 ///
@@ -51,7 +52,7 @@ fn across(replicates: &[&[f64]], blocks: usize, rules: &Rules) -> Result<Verdict
     let evidence = Evidence { log_ratio, scope: Scope::AcrossReplicates, replicates: count, blocks };
     let planned = rules.pilot.map_or(1.0, |pilot| inflation(pilot, count));
     let squared_error = check::number(moments.variance_of_mean()? * planned)?;
-    let mut verdict = if squared_error > 0.0 {
+    let mut verdict = if squared_error > 0.0 || rules.exact {
         evidence.decide(squared_error.sqrt(), (count - 1) as f64, rules)?
     } else {
         evidence.undecided(Reason::NoVariation)?
@@ -152,14 +153,16 @@ impl Evidence {
         })
     }
 
-    /// The verdict from the standard error of the log ratio, above zero, and its degrees of freedom.
+    /// The verdict from the standard error of the log ratio and its degrees of freedom; an error of zero is exact.
     fn decide(self, standard_error: f64, df: f64, rules: &Rules) -> Result<Verdict> {
         let reach = student::critical(rules.level, df) * standard_error;
         let size_reach = student::critical(rules.size_level, df) * standard_error;
         let direction = Interval::around(self.log_ratio, reach, rules.level)?.exp()?;
         let size = Interval::around(self.log_ratio, size_reach, rules.size_level)?.exp()?;
         // Where the error is so small that t overflows, p is 0 or 1 all the same.
-        let t_of = |distance: f64| (distance / standard_error).clamp(f64::MIN, f64::MAX);
+        let t_of = |distance: f64| {
+            if distance == 0.0 { 0.0 } else { (distance / standard_error).clamp(f64::MIN, f64::MAX) }
+        };
         let p_value = student::two_sided(t_of(self.log_ratio), df);
         let equivalence_p = student::above(t_of(rules.log_margin() - self.log_ratio.abs()), df);
         let (label, reason) = self.label(p_value, equivalence_p, size_reach, rules);

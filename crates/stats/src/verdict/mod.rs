@@ -42,6 +42,9 @@ pub struct Rules {
     /// count as well: widens the intervals across replicates as that needs. `None` where the number was fixed
     /// before anything was measured.
     pub pilot: Option<usize>,
+    /// Whether ratios that do not vary at all are exact, as those of counted bytes or of a computed error are: the
+    /// interval then is the ratio itself. Of times they are the sign of a clock that is too coarse, and tell nothing.
+    pub exact: bool,
 }
 
 impl Default for Rules {
@@ -57,6 +60,7 @@ impl Default for Rules {
             draws: 4_000,
             seed: 0,
             pilot: None,
+            exact: false,
         }
     }
 }
@@ -86,7 +90,8 @@ impl Rules {
 }
 
 /// The outcome of a comparison. Ratios are baseline time / candidate time: above 1 says that the
-/// candidate is faster. Bounds are `None` where the data tell nothing of their own spread.
+/// candidate is faster. Those of another metric are turned so that above 1 the candidate is better. Bounds are
+/// `None` where the data tell nothing of their own spread.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
     /// What the comparison says.

@@ -131,6 +131,37 @@ fn data_that_say_nothing_of_their_spread_are_undecided() {
 }
 
 #[test]
+fn what_is_exact_needs_no_spread() {
+    let of = |log_ratio: f64, replicates: i64| {
+        let blocks: Vec<(i64, f64)> = (0..replicates).map(|replicate| (replicate, log_ratio)).collect();
+        paired_verdict(&blocks, &Rules { exact: true, ..Rules::default() }).unwrap()
+    };
+    for (log_ratio, label, p_value, equivalence_p) in [
+        (2.0_f64.ln(), Label::Faster, 0.0, 1.0),
+        (-(2.0_f64.ln()), Label::Slower, 0.0, 1.0),
+        (0.0, Label::Equivalent, 1.0, 0.0),
+        (1.005_f64.ln(), Label::Equivalent, 0.0, 0.0),
+        (1.02_f64.ln(), Label::Faster, 0.0, 1.0),
+    ] {
+        let verdict = of(log_ratio, 5);
+        assert_eq!((verdict.label, verdict.scope), (label, Scope::AcrossReplicates), "{log_ratio}");
+        assert_eq!((verdict.p_value, verdict.equivalence_p), (Some(p_value), Some(equivalence_p)), "{log_ratio}");
+        assert_eq!((verdict.low, verdict.size_high), (Some(verdict.ratio), Some(verdict.ratio)));
+        assert_eq!((verdict.minimum_detectable_effect, verdict.standard_error), (Some(0.0), Some(0.0)));
+        close(verdict.ratio, log_ratio.exp(), 1e-15, "ratio");
+    }
+    // At the margin itself neither is excluded.
+    let edge = of(0.01_f64.ln_1p(), 5);
+    assert_eq!((edge.label, edge.equivalence_p), (Label::Faster, Some(0.5)));
+    assert!(of(0.0, 12).hierarchical.is_none(), "there is nothing to draw from");
+    // Few processes are few, and values that vary are judged as all others.
+    assert_eq!(of(0.5, 4).label, Label::Undecided);
+    let varied = replicates(&[0.10, 0.11, 0.12, 0.09, 0.10]);
+    let exact = paired_verdict(&varied, &Rules { exact: true, ..Rules::default() }).unwrap();
+    assert_eq!(exact, paired_verdict(&varied, &Rules::default()).unwrap());
+}
+
+#[test]
 fn replicates_count_alike_whatever_their_blocks() {
     let mut blocks = replicates(&[0.10, 0.11, 0.12, 0.09, 0.10]);
     blocks.extend((0..100).map(|_| (0, 0.10)));

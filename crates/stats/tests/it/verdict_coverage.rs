@@ -41,6 +41,27 @@ fn students_interval_over_replicates_covers_exactly() {
 }
 
 #[test]
+fn one_value_a_replicate_is_covered_exactly() {
+    // What is measured once in a process: its bytes, its error, its time to the first step. The values of both sides
+    // are log-normal and share what the process is like, so that the log ratios are normal.
+    let trials = 10_000;
+    for replicates in [5, 8, 22] {
+        let got = share(trials, |g| {
+            let shared = normals(replicates, g);
+            let of = |mean: f64, own: Vec<f64>| -> Vec<f64> {
+                own.iter().zip(&shared).map(|(z, s)| (mean + 0.3 * s + 0.04 * z).exp()).collect()
+            };
+            let (baseline, candidate) = (of(9.0, normals(replicates, g)), of(8.9, normals(replicates, g)));
+            let pairs = (0_i64..).zip(baseline.iter().zip(&candidate));
+            let blocks: Vec<(i64, f64)> = pairs.map(|(replicate, (b, c))| (replicate, (b / c).ln())).collect();
+            let rules = Rules { exact: true, hierarchical_replicates: usize::MAX, ..Rules::default() };
+            covers(&paired_verdict(&blocks, &rules).unwrap(), 0.1_f64.exp())
+        });
+        assert!((got - 0.95).abs() <= binomial_bound(0.95, trials), "{replicates}: {got}");
+    }
+}
+
+#[test]
 fn equivalent_is_said_wrongly_at_most_once_in_twenty() {
     // At a true difference of exactly the margin, two one-sided tests at 5 % err at most 5 % of the
     // time; here the other test never matters, so the rate is 5 % itself.
