@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::place::Place;
 use crate::{Error, Result, Table};
 
-static BODIES: LazyLock<[SchemaRef; 8]> = LazyLock::new(|| Table::ALL.map(build_body));
+static BODIES: LazyLock<[SchemaRef; Table::ALL.len()]> = LazyLock::new(|| Table::ALL.map(build_body));
 
 /// The columns of a journal's frame: those of the table without `run_id` (but for `runs`) and
 /// without metadata, which the reader puts back.

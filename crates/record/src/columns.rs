@@ -18,7 +18,7 @@ const GROUP_ROWS: usize = 256;
 
 /// A column of integers that may be unknown.
 #[derive(Debug, Default)]
-struct Optional {
+pub(crate) struct Optional {
     values: Vec<i64>,
     known: Vec<bool>,
 }
@@ -29,7 +29,12 @@ impl Optional {
         self.known.extend(rows.iter().map(|row| value(row).is_some()));
     }
 
-    fn take(&mut self) -> ArrayRef {
+    pub(crate) fn push(&mut self, value: Option<i64>) {
+        self.values.push(value.unwrap_or_default());
+        self.known.push(value.is_some());
+    }
+
+    pub(crate) fn take(&mut self) -> ArrayRef {
         let nulls = Some(NullBuffer::from(std::mem::take(&mut self.known))).filter(|nulls| nulls.null_count() > 0);
         Arc::new(Int64Array::new(std::mem::take(&mut self.values).into(), nulls))
     }

@@ -37,6 +37,7 @@ mod select;
 mod sink;
 mod snapshot;
 mod state;
+mod steps;
 mod store;
 mod stream;
 mod table;
@@ -60,8 +61,8 @@ pub use merge::{Merged, merge};
 pub use repair::{Repaired, repair};
 pub use root::Root;
 pub use rows::{
-    CheckRow, EventRow, Isolation, Level, MeasureRow, OutcomeRow, Phase, Provenance, SampleRow, Status, TelemetryRow,
-    TrialRow,
+    CheckRow, EventRow, Isolation, Level, MeasureRow, OutcomeRow, Phase, Provenance, SampleRow, Status, StepRow,
+    StepValueRow, TelemetryRow, TrialRow,
 };
 pub use run::{CAUTIOUS_PILOT, DeviceRow, RunRow, now_ns, pilot_of};
 pub use schema::{DOC_KEY, SCHEMA_VERSION, UNIT_KEY, VERSION_KEY};

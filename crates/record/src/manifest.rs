@@ -91,7 +91,7 @@ impl Manifest {
         let mut tables = BTreeSet::new();
         for file in &manifest.files {
             let table = file.table()?;
-            if table.file_name() != file.name {
+            if table.file_name() != file.name || !version::has(u64::from(manifest.schema_version), table) {
                 return Err(damaged(&format!("it names a strange file `{}`", file.name)));
             }
             if !tables.insert(table) {

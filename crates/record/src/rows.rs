@@ -235,3 +235,38 @@ pub struct EventRow {
     /// What happened, for a person.
     pub message: String,
 }
+
+/// A row of `steps`: plain numbers, so that buffering one costs a few stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRow {
+    /// Number of the trial in its run.
+    pub trial: i64,
+    /// Number of the sample in its trial.
+    pub sample: i64,
+    /// Number of the step in its sample, from 0.
+    pub step: i64,
+    /// When the step began, in nanoseconds since the run's start.
+    pub started_ns: i64,
+    /// Elapsed time of the step, in nanoseconds.
+    pub elapsed_ns: i64,
+    /// Tokens that the step made; none: it makes none.
+    #[serde(default)]
+    pub tokens: Option<i64>,
+}
+
+/// A row of `step_values`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepValueRow {
+    /// Number of the trial in its run.
+    pub trial: i64,
+    /// Number of the sample in its trial.
+    pub sample: i64,
+    /// Number of the step in its sample, from 0.
+    pub step: i64,
+    /// What the step says of itself.
+    pub name: String,
+    /// How much, in `unit`.
+    pub value: f64,
+    /// Unit of `value`.
+    pub unit: String,
+}

@@ -19,7 +19,7 @@ pub const UNIT_KEY: &str = "unit";
 /// Key of a field's metadata that holds its meaning in one line.
 pub const DOC_KEY: &str = "doc";
 
-static SCHEMAS: LazyLock<[SchemaRef; 8]> = LazyLock::new(|| Table::ALL.map(build));
+static SCHEMAS: LazyLock<[SchemaRef; Table::ALL.len()]> = LazyLock::new(|| Table::ALL.map(build));
 
 impl Table {
     /// The Arrow schema: units and meanings in the fields' metadata, the version in the schema's.
@@ -104,6 +104,14 @@ fn trial() -> Column {
     int("trial", "number of the trial in its run")
 }
 
+fn sample() -> Column {
+    int("sample", "number of the sample in its trial")
+}
+
+fn step() -> Column {
+    int("step", "number of the step in its sample, from 0")
+}
+
 fn build(table: Table) -> SchemaRef {
     let columns = match table {
         Table::Runs => runs(),
@@ -114,6 +122,8 @@ fn build(table: Table) -> SchemaRef {
         Table::Checks => checks(),
         Table::Telemetry => telemetry(),
         Table::Events => events(),
+        Table::Steps => steps(),
+        Table::StepValues => step_values(),
     };
     let fields: Fields = columns.into_iter().map(|column| column.0).collect();
     let version = HashMap::from([(VERSION_KEY.to_owned(), SCHEMA_VERSION.to_string())]);
@@ -186,7 +196,7 @@ fn samples() -> Vec<Column> {
     vec![
         run_id(),
         trial(),
-        int("sample", "number of the sample in its trial"),
+        sample(),
         int("block", "number of the block, unique in a run and shared by the trials it pairs"),
         int("position", "place of the trial in the random order of its block"),
         int("iterations", "calls in the sample").unit("count"),
@@ -258,5 +268,29 @@ fn events() -> Vec<Column> {
         text("level", "info, warning or error"),
         text("kind", "what kind of event, one word"),
         text("message", "what happened, for a person"),
+    ]
+}
+
+fn steps() -> Vec<Column> {
+    vec![
+        run_id(),
+        trial(),
+        sample(),
+        step(),
+        ns("started_ns", "when the step began, since runs.started_at on the monotonic clock"),
+        ns("elapsed_ns", "elapsed time of the step"),
+        int("tokens", "tokens that the step made; null: it makes none").unit("count").nullable(),
+    ]
+}
+
+fn step_values() -> Vec<Column> {
+    vec![
+        run_id(),
+        trial(),
+        sample(),
+        step(),
+        text("name", "what the step says of itself: loss, accepted"),
+        float("value", "how much, in the unit beside it"),
+        text("unit", "unit of the value"),
     ]
 }

@@ -23,11 +23,15 @@ pub enum Table {
     Telemetry,
     /// A row is something that happened.
     Events,
+    /// A row is one turn of a loop with state: a token, a training step.
+    Steps,
+    /// A row is a number that a step says of itself.
+    StepValues,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Runs,
         Self::Trials,
         Self::Samples,
@@ -36,6 +40,8 @@ impl Table {
         Self::Checks,
         Self::Telemetry,
         Self::Events,
+        Self::Steps,
+        Self::StepValues,
     ];
 
     /// The name in SQL and the stem of its Parquet files.
@@ -49,6 +55,8 @@ impl Table {
             Self::Checks => "checks",
             Self::Telemetry => "telemetry",
             Self::Events => "events",
+            Self::Steps => "steps",
+            Self::StepValues => "step_values",
         }
     }
 
@@ -63,6 +71,8 @@ impl Table {
             Self::Checks => "a correctness check of an output of a trial, before or after its timing",
             Self::Telemetry => "a reading of the machine while the run went on",
             Self::Events => "something that happened",
+            Self::Steps => "a step: one turn of the loop that a sample is, a token or a training step",
+            Self::StepValues => "a number that a step says of itself: its loss, the tokens that were accepted",
         }
     }
 

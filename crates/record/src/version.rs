@@ -14,6 +14,9 @@ use crate::{Error, Result, SCHEMA_VERSION, Table, VERSION_KEY};
 /// Columns that are younger than their table, with the version that brought each.
 const ADDED: [(u64, Table, &str); 1] = [(2, Table::Checks, "output")];
 
+/// Tables that are younger than the record, with the version that brought each.
+const ADDED_TABLES: [(u64, Table); 2] = [(2, Table::Steps), (2, Table::StepValues)];
+
 /// Refuses what a later benchbook wrote, and numbers that never were a version.
 pub(crate) fn check(what: &str, version: u64) -> Result<()> {
     if version > u64::from(SCHEMA_VERSION) {
@@ -23,6 +26,11 @@ pub(crate) fn check(what: &str, version: u64) -> Result<()> {
         return Err(Error::Damaged { path: what.to_owned(), reason: "schema version 0 does not exist".into() });
     }
     Ok(())
+}
+
+/// Whether a run of `version` can have rows of `table`.
+pub(crate) fn has(version: u64, table: Table) -> bool {
+    ADDED_TABLES.iter().all(|(since, added)| version >= *since || *added != table)
 }
 
 /// Whether both have the same columns, whatever stands in their metadata.
@@ -44,6 +52,10 @@ pub(crate) fn columns_of(table: Table, version: u64, schema: &Schema) -> SchemaR
 /// A batch of `table` written under `version`, with the columns of [`SCHEMA_VERSION`]; those that came later are null.
 pub(crate) fn upgrade(table: Table, version: u64, batch: &RecordBatch) -> Result<RecordBatch> {
     check(table.name(), version)?;
+    if !has(version, table) {
+        let reason = format!("schema version {version} has no such table");
+        return Err(Error::Damaged { path: table.name().to_owned(), reason });
+    }
     let schema = table.schema();
     if !same_columns(&batch.schema(), &columns_of(table, version, &schema)) {
         return Err(Error::Damaged {

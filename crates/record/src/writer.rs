@@ -15,9 +15,10 @@ use crate::frame::{encode, header};
 use crate::journal::JOURNAL;
 use crate::manifest::sync_folder;
 use crate::sink::{Disk, Sink, disk};
+use crate::steps::{StepColumns, StepValueColumns};
 use crate::{
-    CheckRow, Error, EventRow, LocalStore, MeasureRow, OutcomeRow, Result, RunRow, SampleRow, Table, TelemetryRow,
-    TrialRow,
+    CheckRow, Error, EventRow, LocalStore, MeasureRow, OutcomeRow, Result, RunRow, SampleRow, StepRow, StepValueRow,
+    Table, TelemetryRow, TrialRow,
 };
 
 /// What was buffered is written out when this long has passed since the last time.
@@ -47,6 +48,8 @@ pub struct RunWriter {
     written_at: Instant,
     trials: Vec<TrialRow>,
     samples: SampleColumns,
+    steps: StepColumns,
+    step_values: StepValueColumns,
     measures: Vec<MeasureRow>,
     checks: Vec<CheckRow>,
     telemetry: Vec<TelemetryRow>,
@@ -95,6 +98,8 @@ impl RunWriter {
             written_at: Instant::now(),
             trials: Vec::new(),
             samples: SampleColumns::new(),
+            steps: StepColumns::default(),
+            step_values: StepValueColumns::default(),
             measures: Vec::new(),
             checks: Vec::new(),
             telemetry: Vec::new(),
@@ -123,6 +128,22 @@ impl RunWriter {
     #[inline]
     pub fn sample(&mut self, row: &SampleRow) -> Result<()> {
         if self.samples.push(row) { self.flush() } else { Ok(()) }
+    }
+
+    /// Buffers a step of a sample; each 65,536 of them are written out as a frame, after the samples.
+    ///
+    /// # Errors
+    /// As [`RunWriter::sample`].
+    pub fn step(&mut self, row: &StepRow) -> Result<()> {
+        if self.steps.push(row) { self.flush() } else { Ok(()) }
+    }
+
+    /// Buffers a number that a step says of itself, as [`RunWriter::step`] does the step.
+    ///
+    /// # Errors
+    /// As [`RunWriter::sample`].
+    pub fn step_value(&mut self, row: &StepValueRow) -> Result<()> {
+        if self.step_values.push(row) { self.flush() } else { Ok(()) }
     }
 
     /// Buffers a trial; it reaches the journal before its samples.
@@ -197,6 +218,12 @@ impl RunWriter {
         drain(Table::Trials, &mut self.trials, &mut self.out)?;
         if self.samples.rows() > 0 {
             encode(Table::Samples, &self.samples.take()?, &mut self.out)?;
+        }
+        if self.steps.rows() > 0 {
+            encode(Table::Steps, &self.steps.take()?, &mut self.out)?;
+        }
+        if self.step_values.rows() > 0 {
+            encode(Table::StepValues, &self.step_values.take()?, &mut self.out)?;
         }
         drain(Table::Checks, &mut self.checks, &mut self.out)?;
         drain(Table::Measures, &mut self.measures, &mut self.out)?;

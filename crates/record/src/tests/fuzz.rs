@@ -81,6 +81,8 @@ fn payloads() -> Vec<(Table, Vec<u8>)> {
         (Table::Outcomes, body_of(Table::Outcomes, &[outcome_row(Some(0), Status::Ok), outcome_row(None, Status::Ok)])),
         (Table::Checks, body_of(Table::Checks, &[check_row(0)])),
         (Table::Events, body_of(Table::Events, &[event_row("one"), event_row("two")])),
+        (Table::Steps, body_of(Table::Steps, &[step_row(0, 0), step_row(0, 1), step_row(1, 0)])),
+        (Table::StepValues, body_of(Table::StepValues, &[step_value_row(0, 2.5), step_value_row(1, f64::INFINITY)])),
     ];
     bodies.into_iter().map(|(table, body)| (table, payload(table, &body.unwrap()))).collect()
 }

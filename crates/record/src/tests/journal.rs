@@ -10,6 +10,7 @@ use crate::batch::{body_of, body_schema};
 use crate::frame::{FRAME_HEADER_LEN, HEADER_LEN, encode, header, header_of};
 use crate::journal::{Ending, read};
 use crate::state::Summary;
+use crate::steps::{StepColumns, StepValueColumns};
 use crate::stream::decode;
 
 const RUN: &str = "0190a000-0000-7000-8000-000000000001";
@@ -145,6 +146,17 @@ fn any_sample() -> impl Strategy<Value = SampleRow> {
     })
 }
 
+fn any_step() -> impl Strategy<Value = (StepRow, StepValueRow)> {
+    (any::<[i64; 5]>(), any::<Option<i64>>(), any::<[String; 2]>(), any::<f64>()).prop_map(
+        |([trial, sample, step, started_ns, elapsed_ns], tokens, [name, unit], value)| {
+            (
+                StepRow { trial, sample, step, started_ns, elapsed_ns, tokens },
+                StepValueRow { trial, sample, step, name, value, unit },
+            )
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -173,6 +185,28 @@ proptest! {
         let (batches, ending) = read_all(&bytes[..cut]);
         prop_assert_eq!(batches.len(), 1);
         prop_assert!(matches!(ending, Ending::Torn(_)));
+    }
+
+    /// And so do the columnar paths of steps and of their values.
+    #[test]
+    fn steps_survive_the_journal(rows in prop::collection::vec(any_step(), 1..60)) {
+        let (steps, values): (Vec<StepRow>, Vec<StepValueRow>) = rows.into_iter().unzip();
+        let (mut of_steps, mut of_values) = (StepColumns::default(), StepValueColumns::default());
+        prop_assert!(!steps.iter().any(|row| of_steps.push(row)) && !values.iter().any(|row| of_values.push(row)));
+        let bodies = [(Table::Steps, of_steps.take().unwrap()), (Table::StepValues, of_values.take().unwrap())];
+        prop_assert_eq!((of_steps.rows(), of_values.rows()), (0, 0));
+        prop_assert_eq!(&bodies[0].1, &body_of(Table::Steps, &steps).unwrap());
+        prop_assert_eq!(&bodies[1].1, &body_of(Table::StepValues, &values).unwrap());
+
+        let mut bytes = header(id()).to_vec();
+        bodies.iter().for_each(|(table, body)| encode(*table, body, &mut bytes).unwrap());
+        let (batches, ending) = read_all(&bytes);
+        prop_assert_eq!(ending, Ending::Clean);
+        let wanted = [
+            (Table::Steps, batch_of(Table::Steps, RUN, &steps).unwrap()),
+            (Table::StepValues, batch_of(Table::StepValues, RUN, &values).unwrap()),
+        ];
+        prop_assert_eq!(&batches[..], &wanted[..]);
     }
 
     #[test]

@@ -59,6 +59,11 @@ fn the_journal_and_the_parquet_files_hold_the_same_rows() {
             provenance: Provenance::Measured,
         })
         .unwrap();
+    for step in 0..3 {
+        writer.step(&step_row(0, step)).unwrap();
+    }
+    writer.step_value(&step_value_row(0, 2.5)).unwrap();
+    writer.step_value(&step_value_row(1, f64::NAN)).unwrap();
     writer.flush().unwrap();
     let store = scratch.store.reader().unwrap();
     let live: Vec<RecordBatch> = Table::ALL.map(|table| table_of(&store, table)).into();
@@ -79,6 +84,11 @@ fn the_journal_and_the_parquet_files_hold_the_same_rows() {
     let checks = &ended[Table::Checks as usize];
     let float = |name: &str| checks.column_by_name(name).unwrap().as_primitive::<Float64Type>().value(0);
     assert!(float("max_scaled_error").is_nan() && float("max_abs_error").is_infinite());
+
+    let steps: Vec<StepRow> = rows_of(&ended[Table::Steps as usize]).unwrap();
+    assert_eq!(steps, [step_row(0, 0), step_row(0, 1), step_row(0, 2)]);
+    let values = ended[Table::StepValues as usize].column_by_name("value").unwrap().as_primitive::<Float64Type>();
+    assert!(values.value(0) == 2.5 && values.value(1).is_nan(), "a loss that is lost is told");
 
     let trials: Vec<TrialRow> = rows_of(&ended[Table::Trials as usize]).unwrap();
     assert_eq!(trials, [trial_row(0)]);
@@ -111,6 +121,32 @@ fn frames_of_many_samples_become_one_file() {
     assert_eq!(count(&snapshot, Table::Samples), samples as u64);
     let trials = table_of(&scratch.store.reader().unwrap(), Table::Trials);
     assert_eq!(trials.num_rows(), 1);
+}
+
+#[test]
+fn steps_go_out_by_frames_and_are_read_of_the_run_that_has_them() {
+    let scratch = scratch();
+    let without = finished(&scratch.store, &run_row());
+    let mut writer = RunWriter::create(&scratch.store, &run_row()).unwrap();
+    writer.trial(&trial_row(0)).unwrap();
+    let rows = crate::columns::FRAME_ROWS as i64 + 3;
+    let journal = writer.path().join("journal.bbj");
+    let size = || std::fs::metadata(&journal).unwrap().len();
+    let before = size();
+    (0..rows).for_each(|step| writer.step(&step_row(0, step)).unwrap());
+    let stepped = size();
+    assert!(stepped > before + 65_536 * 40, "a full frame went out by itself");
+    (0..rows).for_each(|step| writer.step_value(&step_value_row(step, step as f64)).unwrap());
+    assert!(size() > stepped + 65_536 * 40, "and so did one of their values");
+    let folder = writer.finish().unwrap();
+    let steps: Vec<StepRow> = rows_in(&folder, Table::Steps).unwrap();
+    assert_eq!((steps.len() as i64, steps[65_536]), (rows, step_row(0, 65_536)));
+    let values: Vec<StepValueRow> = rows_in(&folder, Table::StepValues).unwrap();
+    assert_eq!((values.len() as i64, &values[7]), (rows, &step_value_row(7, 7.0)));
+    assert!(rows_in::<StepRow>(&without, Table::Steps).unwrap().is_empty());
+    let store = scratch.store.reader().unwrap();
+    assert_eq!(verify(&store).unwrap(), []);
+    assert_eq!(count(&store.snapshot().unwrap(), Table::Steps), rows as u64);
 }
 
 #[test]

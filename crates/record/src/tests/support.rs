@@ -83,6 +83,21 @@ pub(super) fn sample_row(trial: i64, sample: i64) -> SampleRow {
     }
 }
 
+pub(super) fn step_row(sample: i64, step: i64) -> StepRow {
+    StepRow {
+        trial: 0,
+        sample,
+        step,
+        started_ns: 5_000 * sample + 100 * step,
+        elapsed_ns: 90 + step,
+        tokens: (step % 2 == 0).then_some(1),
+    }
+}
+
+pub(super) fn step_value_row(step: i64, value: f64) -> StepValueRow {
+    StepValueRow { trial: 0, sample: 0, step, name: "loss".into(), value, unit: "nats".into() }
+}
+
 pub(super) fn outcome_row(trial: Option<i64>, status: Status) -> OutcomeRow {
     OutcomeRow { trial, at_ns: 9, status, stop_reason: Some("blocks".into()), prepare_ns: None }
 }

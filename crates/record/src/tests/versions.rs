@@ -11,7 +11,7 @@ use super::merge::copy_folder;
 use super::*;
 use crate::batch::body_of;
 use crate::frame::{encode, header_of};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, ManifestFile};
 use crate::parquet_file::properties;
 use crate::place::Place;
 
@@ -103,6 +103,57 @@ fn a_journal_has_the_columns_of_its_version_and_no_others() {
     let snapshot = scratch.store.reader().unwrap().snapshot().unwrap();
     assert_eq!(count(&snapshot, Table::Trials), 1, "what comes before is read");
     assert!(snapshot.damaged[0].reason.contains("its columns are not those"), "{}", snapshot.damaged[0]);
+}
+
+#[test]
+fn steps_are_of_runs_that_can_have_them() {
+    let (mixed, other) = (scratch(), scratch());
+    let (old, new) = (run_row(), run_row());
+    let folder = interrupted_in_version_1(&mixed.store, &old);
+    let mut writer = RunWriter::create(&mixed.store, &new).unwrap();
+    writer.step(&step_row(0, 0)).unwrap();
+    writer.step_value(&step_value_row(0, 2.5)).unwrap();
+    writer.flush().unwrap();
+    copy_folder(writer.path(), &other.store);
+    drop(writer);
+    let store = mixed.store.reader().unwrap();
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.damaged, [], "version 1 lacks nothing");
+    assert_eq!((count(&snapshot, Table::Steps), count(&snapshot, Table::StepValues)), (1, 1));
+    assert_eq!(repair(&mixed.store).unwrap().len(), 2);
+    assert_eq!(verify(&store).unwrap(), []);
+    assert!(rows_in::<StepRow>(&folder, Table::Steps).unwrap().is_empty());
+    let merged = merge(&other.store.reader().unwrap(), &mixed.store).unwrap();
+    assert_eq!((merged.copied, merged.identical), (0, 1), "a journal with steps and its Parquet files are one run");
+}
+
+#[test]
+fn a_table_that_came_later_is_none_of_version_1() {
+    let scratch = scratch();
+    let run = run_row();
+    let journal = interrupted_in_version_1(&scratch.store, &run).join("journal.bbj");
+    let mut bytes = fs::read(&journal).unwrap();
+    encode(Table::Steps, &body_of(Table::Steps, &[step_row(0, 0)]).unwrap(), &mut bytes).unwrap();
+    fs::write(&journal, bytes).unwrap();
+    let snapshot = scratch.store.reader().unwrap().snapshot().unwrap();
+    assert_eq!((count(&snapshot, Table::Checks), count(&snapshot, Table::Steps)), (2, 0));
+    assert!(snapshot.damaged[0].reason.contains("schema version 1 has no such table"), "{}", snapshot.damaged[0]);
+
+    let file = ManifestFile {
+        table: "steps".into(),
+        name: "steps.parquet".into(),
+        rows: 1,
+        size_bytes: 1,
+        blake3: String::new(),
+    };
+    let read = |schema_version| {
+        let files = vec![file.clone()];
+        let manifest = Manifest { schema_version, run_id: run.run_id.clone(), files, ..Manifest::default() };
+        Manifest::from_bytes("manifest", &manifest.to_bytes().unwrap())
+    };
+    let error = read(1).unwrap_err().to_string();
+    assert!(error.contains("a strange file `steps.parquet`"), "{error}");
+    assert!(read(2).is_ok());
 }
 
 #[test]
