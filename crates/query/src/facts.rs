@@ -7,7 +7,9 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBat
 use arrow::compute::{concat_batches, filter_record_batch, take};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use benchbook_record::{CAUTIOUS_PILOT, Damaged, Table, pilot_of};
+use datafusion::catalog::TableProvider;
 use datafusion::common::{Result, exec_err};
+use datafusion::datasource::MemTable;
 
 use crate::params::{Params, Value};
 use crate::validity::{Validity, word};
@@ -126,6 +128,11 @@ impl Facts {
         let arrays = columns.into_iter().map(|(_, values)| values).collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
         Ok(Self { batch, params: names, any_bad, left_out })
+    }
+
+    /// The facts as a table.
+    pub(crate) fn table(&self) -> Result<Arc<dyn TableProvider>> {
+        Ok(Arc::new(MemTable::try_new(self.batch.schema(), vec![vec![self.batch.clone()]])?))
     }
 
     /// The different texts of these columns, in order.

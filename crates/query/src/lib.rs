@@ -1,8 +1,9 @@
-//! SQL over a store: eight tables, the views `results`, `pairs`, `unusable` and `verdicts`, statistics as functions,
-//! named queries, and the table of published claims. Nothing here writes to a store.
+//! SQL over a store: ten tables, the views `results`, `pairs`, `unusable` and `verdicts`, their like for metrics other
+//! than time (`metric_values`, `metric_pairs` and `metric_verdicts`), statistics as functions, named queries, and the
+//! table of published claims. Nothing here writes to a store.
 //!
 //! A [`Session`] is a snapshot: what was recorded when it was opened. Samples are read as a query
-//! needs them; the facts of trials are gathered once, when a view is first named.
+//! needs them; the facts of trials and the values of metrics are gathered once, when a view of theirs is first named.
 
 mod amounts;
 mod answer;
@@ -17,6 +18,7 @@ mod functions;
 mod infer;
 mod left_out;
 mod memory;
+mod metrics;
 mod named;
 mod nearest;
 mod noise;
@@ -26,6 +28,7 @@ mod session;
 mod store_table;
 mod tables;
 mod validity;
+mod verdicts;
 mod views;
 mod wait;
 
@@ -37,6 +40,7 @@ pub use error::{Error, Position, Result};
 pub use functions::{FunctionInfo, functions};
 pub use left_out::LeftOut;
 pub use memory::{default_memory_bytes, parse_memory};
+pub use metrics::TIME;
 pub use named::{NamedQuery, ParamKind, QueryParam, named_queries, named_queries_in};
 pub use quote::{quoted, quoted_name};
 pub use session::Session;

@@ -79,7 +79,7 @@ pub struct NamedQuery {
 }
 
 /// The queries that come with benchbook, by file name.
-pub(crate) const EMBEDDED: [(&str, &str); 16] = [
+pub(crate) const EMBEDDED: [(&str, &str); 18] = [
     ("approximations", include_str!("../../../queries/approximations.sql")),
     ("checks", include_str!("../../../queries/checks.sql")),
     ("claims", include_str!("../../../queries/claims.sql")),
@@ -89,12 +89,14 @@ pub(crate) const EMBEDDED: [(&str, &str); 16] = [
     ("history", include_str!("../../../queries/history.sql")),
     ("left_out", include_str!("../../../queries/left_out.sql")),
     ("memory", include_str!("../../../queries/memory.sql")),
+    ("metrics", include_str!("../../../queries/metrics.sql")),
     ("roofline", include_str!("../../../queries/roofline.sql")),
     ("rules", include_str!("../../../queries/rules.sql")),
     ("runs", include_str!("../../../queries/runs.sql")),
     ("scaling", include_str!("../../../queries/scaling.sql")),
     ("sequential", include_str!("../../../queries/sequential.sql")),
     ("speedup", include_str!("../../../queries/speedup.sql")),
+    ("steps", include_str!("../../../queries/steps.sql")),
     ("summary", include_str!("../../../queries/summary.sql")),
 ];
 

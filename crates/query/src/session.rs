@@ -21,6 +21,7 @@ use crate::explain::{Known, explain};
 use crate::facts::Facts;
 use crate::left_out::{self, ALL_MARKS, Invalid, LeftOut, OWN_MARKS};
 use crate::memory::default_memory_bytes;
+use crate::metrics::{self, METRIC_VIEWS, TIME};
 use crate::named::{NamedQuery, named_queries, named_queries_in, parse};
 use crate::nearest::nearest;
 use crate::noise::Noise;
@@ -37,6 +38,9 @@ pub struct Session {
     /// Runs whose writer was at work.
     live: HashSet<String>,
     facts: Mutex<Option<Arc<Facts>>>,
+    /// Whether the views of metrics are there, with these margins.
+    metrics: Mutex<bool>,
+    margins: BTreeMap<String, f64>,
     noise: Arc<OnceLock<Noise>>,
     invalid: OnceLock<Vec<Invalid>>,
     queries: Vec<NamedQuery>,
@@ -76,6 +80,8 @@ impl Session {
             damaged: snapshot.damaged,
             live: live(snapshot.states),
             facts: Mutex::default(),
+            metrics: Mutex::default(),
+            margins: BTreeMap::new(),
             noise: Arc::default(),
             invalid: OnceLock::new(),
             queries: named_queries()?,
@@ -111,7 +117,7 @@ impl Session {
         if !csv::is_plain(name) {
             return refused("write a lower-case letter, then lower-case letters, digits or _");
         }
-        if Table::ALL.iter().any(|table| table.name() == name) || VIEWS.contains(&name) {
+        if ours().any(|known| known == name) {
             return refused("the store has a table or view of that name");
         }
         let bytes = csv::bytes(path)?;
@@ -122,6 +128,24 @@ impl Session {
         self.context.deregister_table(TableReference::bare(name))?;
         self.context.register_table(TableReference::bare(name), Arc::new(table))?;
         self.csvs.insert(name.to_owned());
+        Ok(())
+    }
+
+    /// Calls values of a metric equivalent up to this share, whatever the metric says of itself.
+    ///
+    /// # Errors
+    /// [`Error::BadParameter`] for [`TIME`], whose margin is fixed, and for a margin that is not above 0.
+    pub fn set_margin(&mut self, metric: &str, margin: f64) -> Result<()> {
+        let refused =
+            |expected| Err(Error::BadParameter { name: "margin".into(), value: margin.to_string(), expected });
+        if metric == TIME {
+            return refused("that of another metric: that of time is 1 %");
+        }
+        if !(margin > 0.0 && margin.is_finite()) {
+            return refused("a share above 0, as 0.01");
+        }
+        self.margins.insert(metric.to_owned(), margin);
+        *self.metrics.get_mut().unwrap_or_else(PoisonError::into_inner) = false;
         Ok(())
     }
 
@@ -183,9 +207,13 @@ impl Session {
     fn answer(&self, sql: &str, bound: Bound) -> Result<Answer> {
         let state = self.context.state();
         let statement = self.parse(&state, sql)?;
-        let reads_views = self.reads(&state, &statement, &VIEWS)?;
+        let reads_metrics = self.reads(&state, &statement, &METRIC_VIEWS)?;
+        let reads_views = reads_metrics || self.reads(&state, &statement, &VIEWS)?;
         if reads_views {
             self.facts()?;
+        }
+        if reads_metrics {
+            self.metrics()?;
         }
         if self.noise.get().is_none() && self.reads(&state, &statement, &[VERDICTS])? {
             // Where two threads come at once, both have read the same.
@@ -257,6 +285,18 @@ impl Session {
         Ok(Arc::clone(slot.insert(Arc::new(facts))))
     }
 
+    /// Gathers the values of metrics and registers their views, unless they are there.
+    fn metrics(&self) -> Result<()> {
+        let facts = self.facts()?;
+        let mut registered = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*registered {
+            let read = metrics::register(&self.context, &facts, &self.margins, &self.noise);
+            self.wait(&self.context.state(), read)?;
+            *registered = true;
+        }
+        Ok(())
+    }
+
     /// Counts of samples that are not valid, taken once.
     fn invalid(&self) -> Result<&[Invalid]> {
         if let Some(invalid) = self.invalid.get() {
@@ -269,8 +309,7 @@ impl Session {
     }
 
     fn known(&self, state: &SessionState) -> Known {
-        let tables = Table::ALL.iter().map(|table| table.name()).chain(VIEWS).map(str::to_owned);
-        let tables = tables.chain(self.csvs.iter().cloned()).collect();
+        let tables = ours().map(str::to_owned).chain(self.csvs.iter().cloned()).collect();
         let functions = state
             .aggregate_functions()
             .keys()
@@ -280,6 +319,11 @@ impl Session {
             .collect();
         Known { tables, functions, limit_bytes: self.threads.limit_bytes() }
     }
+}
+
+/// The names of the tables and views of a store.
+fn ours() -> impl Iterator<Item = &'static str> {
+    Table::ALL.into_iter().map(Table::name).chain(VIEWS).chain(METRIC_VIEWS)
 }
 
 /// The runs whose writer is at work.

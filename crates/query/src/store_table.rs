@@ -41,7 +41,7 @@ struct Journal {
     batches: Vec<RecordBatch>,
 }
 
-/// One of the eight tables.
+/// A table of the record.
 ///
 /// `run_id` is the same throughout a file, so it is never decoded: it is a partition column, and
 /// a condition on it leaves whole files unopened.

@@ -6,30 +6,27 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::RecordBatch;
 use benchbook_record::{Snapshot, Table};
 use datafusion::catalog::TableProvider;
-use datafusion::common::{Result, TableReference};
-use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::facts::{Facts, Sources};
 use crate::functions::{BlockOrder, FamilyPlanner, aggregates, bound, scalars, windows};
-use crate::noise::{Noise, UsualDifference};
+use crate::noise::Noise;
 use crate::store_table::StoreTable;
+use crate::verdicts::{FACTS, of_times, planned, view};
 use crate::views;
 
-/// The names of the views.
+/// The names of the views of times.
 pub(crate) const VIEWS: [&str; 4] = ["results", "pairs", "unusable", VERDICTS];
 pub(crate) const VERDICTS: &str = "verdicts";
 /// Trials of which no sample may be used, each with what became of it: every table says it in these words.
 const UNUSABLE: &str = "SELECT run_id, trial, trial_lost AS reason FROM \"Facts\" WHERE trial_lost IS NOT NULL";
-/// What `verdicts.sql` calls the facts of all trials; no table of a user's can have this name.
-const FACTS: &str = "Facts";
 
 /// The tables of a snapshot.
 pub(crate) type Tables = BTreeMap<Table, Arc<dyn TableProvider>>;
@@ -72,7 +69,7 @@ pub(crate) fn context(snapshot: &Snapshot, limit_bytes: u64) -> Result<SessionCo
     Ok(context)
 }
 
-/// Registers the eight tables; one without rows is there with its schema.
+/// Registers the tables of the record; one without rows is there with its schema.
 pub(crate) fn register(context: &SessionContext, snapshot: &Snapshot) -> Result<Tables> {
     let url = ObjectStoreUrl::parse(snapshot.root.as_str())?;
     let mut tables = Tables::new();
@@ -104,24 +101,14 @@ pub(crate) async fn register_views(
         live: live.clone(),
     };
     let facts = Facts::gather(&sources, damaged)?;
-    let partitions = vec![vec![facts.batch.clone()]];
-    let provider: Arc<dyn TableProvider> = Arc::new(MemTable::try_new(facts.batch.schema(), partitions)?);
+    let provider = facts.table()?;
     let samples = &tables[&Table::Samples];
-    let view = |plan: LogicalPlan| Arc::new(ViewTable::new(plan, None));
     let [results, pairs, unusable, verdicts] = VIEWS;
     context.register_table(results, view(views::results(samples, &provider, &facts.params)?))?;
     context.register_table(pairs, view(views::pairs(samples, &provider)?))?;
-    // Its plan keeps the function and the facts; nobody else may use them.
-    context.register_udf(ScalarUDF::from(UsualDifference::new(Arc::clone(noise))));
-    context.register_table(TableReference::bare(FACTS), Arc::clone(&provider))?;
-    let (lost, plan) = {
-        let state = context.state();
-        (state.create_logical_plan(UNUSABLE).await, state.create_logical_plan(include_str!("verdicts.sql")).await)
-    };
-    context.deregister_table(TableReference::bare(FACTS))?;
-    context.deregister_udf(UsualDifference::NAME);
-    context.register_table(unusable, view(lost?))?;
-    context.register_table(verdicts, view(plan?))?;
+    let lost = planned(context, UNUSABLE, &[(FACTS, Arc::clone(&provider))]).await?;
+    context.register_table(unusable, view(lost))?;
+    context.register_table(verdicts, view(of_times(context, &provider, noise).await?))?;
     Ok(facts)
 }
 

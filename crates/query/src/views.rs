@@ -1,5 +1,5 @@
-//! The views `results` and `pairs` as logical plans over `samples` and the facts of trials; `verdicts.sql` stands
-//! on `pairs`.
+//! The views `results` and `pairs` as logical plans over `samples` and the facts of trials; `verdicts` stands on
+//! `pairs`.
 
 use std::sync::Arc;
 
@@ -13,9 +13,10 @@ use datafusion::functions::math::expr_fn::ln;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, cast, col, lit, when};
 
 use crate::facts::{PAIR_GROUP, PILOT, TRIAL_REASON, VARIANT_NUMBER};
+use crate::metrics::TIME;
 
 /// The columns of `pairs`.
-pub(crate) const PAIR_COLUMNS: [&str; 20] = [
+pub(crate) const PAIR_COLUMNS: [&str; 21] = [
     "run_id",
     "workload",
     "case_name",
@@ -36,6 +37,7 @@ pub(crate) const PAIR_COLUMNS: [&str; 20] = [
     "candidate_time_ns",
     "log_ratio",
     "pilot",
+    "metric",
 ];
 
 /// Columns of `results` that are columns of `samples`.
@@ -139,6 +141,7 @@ pub(crate) fn pairs(samples: &Provider, facts: &Provider) -> Result<LogicalPlan>
             "baseline" => of("b", "variant"),
             "candidate" => of("c", "variant"),
             "log_ratio" => ln(of("b", "time_ns") / of("c", "time_ns")),
+            "metric" => lit(TIME),
             _ => match (name.strip_prefix("baseline_"), name.strip_prefix("candidate_")) {
                 (Some(column), _) => of("b", column),
                 (_, Some(column)) => of("c", column),

@@ -1,4 +1,5 @@
-//! Gives the paired family the order of blocks and the size of the pilot where the rows carry them.
+//! Gives the paired family the order of blocks, the size of the pilot, the margin and whether ratios are exact, where
+//! the rows carry them.
 
 use std::sync::Arc;
 
@@ -8,14 +9,13 @@ use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
 
-const SUMMARY: &str = "paired_summary";
-const BLOCK: &str = "block";
-const PILOT: &str = "pilot";
+use super::paired::PAIRED;
 
-/// Adds the columns `block` and `pilot` that stand beside `log_ratio` as arguments where they are not given.
+/// Adds the columns that stand beside `log_ratio` as arguments where they are not given.
 ///
 /// Blocks of one process are resampled in the order they were run, but rows reach an aggregate in
-/// any order. An interval is wider where a pilot has fixed the number of replicates.
+/// any order. An interval is wider where a pilot has fixed the number of replicates. A metric other than time states
+/// its margin.
 #[derive(Debug)]
 pub(crate) struct BlockOrder;
 
@@ -71,7 +71,9 @@ fn with_block(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
         return None;
     };
     let given = function.params.args.len();
-    if function.func.name() != SUMMARY || !(3..5).contains(&given) {
+    // The level stands before them.
+    let missing = PAIRED.optional.get(given.checked_sub(PAIRED.arguments.len() + 1)?..)?;
+    if function.func.name() != PAIRED.summary || missing.is_empty() {
         return None;
     }
     let relation = {
@@ -80,9 +82,10 @@ fn with_block(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
         let first = relations.next()?;
         relations.all(|other| other == first).then_some(first)?
     };
-    for name in [BLOCK, PILOT].into_iter().skip(given - 3) {
-        let column = Column::new(relation.clone(), name);
-        if schema.maybe_index_of_column(&column).is_none() {
+    for argument in missing {
+        let column = Column::new(relation.clone(), argument.name);
+        let kind = schema.maybe_index_of_column(&column).map(|index| schema.field(index).data_type());
+        if kind != Some(&argument.kind.data_type()) {
             break;
         }
         function.params.args.push(Expr::Column(column));

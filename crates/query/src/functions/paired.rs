@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Array, Int64Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Field};
 use benchbook_stats::verdict::{Label, Rules, Scope, paired_verdict};
 use datafusion::common::Result;
-use datafusion::common::cast::{as_float64_array, as_int64_array};
+use datafusion::common::cast::{as_boolean_array, as_float64_array, as_int64_array};
 
 use super::cells::Cell;
 use super::family::{Argument, Family, Kind, Output, Short};
@@ -22,7 +22,12 @@ pub(super) static PAIRED: Family = Family {
     summary: "paired_summary",
     arguments: &[Argument { name: "log_ratio", kind: Kind::Float }, Argument { name: "replicate", kind: Kind::Int }],
     level: true,
-    optional: &[Argument { name: "block", kind: Kind::Int }, Argument { name: "pilot", kind: Kind::Int }],
+    optional: &[
+        Argument { name: "block", kind: Kind::Int },
+        Argument { name: "pilot", kind: Kind::Int },
+        Argument { name: "margin", kind: Kind::Float },
+        Argument { name: "exact", kind: Kind::Flag },
+    ],
     outputs: &[
         Output { name: "speedup", kind: Kind::Float },
         Output { name: "low", kind: Kind::Float },
@@ -68,8 +73,8 @@ pub(super) static PAIRED: Family = Family {
             name: "paired_verdict",
             field: "verdict",
             level: true,
-            doc: "faster, slower, equivalent (within 1 %) or undecided, of this comparison alone: the view verdicts \
-                  judges it as one of its run. Undecided below 5 replicates.",
+            doc: "faster, slower, equivalent (within the margin, 1 %) or undecided, of this comparison alone: the view \
+                  verdicts judges it as one of its run. Undecided below 5 replicates.",
         },
         Short {
             name: "paired_reason",
@@ -111,8 +116,10 @@ pub(super) static PAIRED: Family = Family {
     ],
     doc: "Speedup of paired blocks with its interval, verdict, reason, minimum detectable effect, p-value and \
           standard error. Replicates of fewer than 5 are resampled in the order of `block`; a `pilot` of so many \
-          replicates, where it fixed the number of all, widens the interval. Both stand after the level, or are the \
-          columns of these names beside log_ratio. Keeps every block.",
+          replicates, where it fixed the number of all, widens the interval; `margin` is the share up to which both \
+          are equivalent, 0.01 where it is not given; where `exact` is true, ratios that do not vary are exact and \
+          not the sign of a coarse clock. They stand after the level, or are the columns of these names beside \
+          log_ratio. Keeps every block.",
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -123,14 +130,25 @@ struct Block {
     log_ratio: f64,
 }
 
-/// State of `paired_summary`: the blocks, in no order.
+/// State of `paired_summary`: the blocks, in no order, and what a metric says of all of them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct PairedState(Vec<Block>);
+pub(crate) struct PairedState {
+    blocks: Vec<Block>,
+    /// The narrowest margin that was given.
+    margin: Option<f64>,
+    /// Whether every block is exact; nothing where none says it.
+    exact: Option<bool>,
+}
 
 impl PairedState {
+    fn narrow(&mut self, margin: Option<f64>, exact: Option<bool>) {
+        self.margin = [self.margin, margin].into_iter().flatten().reduce(f64::min);
+        self.exact = [self.exact, exact].into_iter().flatten().reduce(|one, other| one && other);
+    }
+
     /// The blocks by replicate in the order they were run, and whether that order is known.
     fn in_order(&self) -> (Vec<(i64, f64)>, bool) {
-        let mut blocks = self.0.clone();
+        let mut blocks = self.blocks.clone();
         let known = blocks.iter().all(|block| block.block.is_some());
         // The ratio breaks ties, so that the result never depends on the order of arrival.
         blocks.sort_unstable_by(|a, b| {
@@ -139,12 +157,15 @@ impl PairedState {
         });
         (blocks.into_iter().map(|block| (block.replicate, block.log_ratio)).collect(), known)
     }
-}
 
-impl PairedState {
     /// The least pilot that any block belongs to: it widens the interval most.
     fn pilot(&self) -> Option<usize> {
-        self.0.iter().filter_map(|block| usize::try_from(block.pilot?).ok()).min()
+        self.blocks.iter().filter_map(|block| usize::try_from(block.pilot?).ok()).min()
+    }
+
+    fn rules(&self, level: f64) -> Rules {
+        let usual = Rules { level, pilot: self.pilot(), exact: self.exact.unwrap_or_default(), ..Rules::default() };
+        Rules { margin: self.margin.unwrap_or(usual.margin), ..usual }
     }
 }
 
@@ -159,6 +180,8 @@ impl State for PairedState {
             lists::field("blocks", DataType::Int64),
             lists::field("pilots", DataType::Int64),
             lists::field("log_ratios", DataType::Float64),
+            Field::new("margin", DataType::Float64, true),
+            Field::new("exact", DataType::Boolean, true),
         ]
     }
 
@@ -167,13 +190,20 @@ impl State for PairedState {
         let replicate = as_int64_array(&arguments[1])?;
         let block = arguments.get(3).map(|column| as_int64_array(column)).transpose()?;
         let pilot = arguments.get(4).map(|column| as_int64_array(column)).transpose()?;
+        let margin = arguments.get(5).map(|column| as_float64_array(column)).transpose()?;
+        let exact = arguments.get(6).map(|column| as_boolean_array(column)).transpose()?;
         rows.each(&[log_ratio, replicate], |row, group| {
-            states[group].0.push(Block {
+            let state = &mut states[group];
+            state.blocks.push(Block {
                 replicate: replicate.value(row),
                 block: block.filter(|block| block.is_valid(row)).map(|block| block.value(row)),
                 pilot: pilot.filter(|pilot| pilot.is_valid(row)).map(|pilot| pilot.value(row)),
                 log_ratio: log_ratio.value(row),
             });
+            state.narrow(
+                margin.filter(|margin| margin.is_valid(row)).map(|margin| margin.value(row)),
+                exact.filter(|exact| exact.is_valid(row)).map(|exact| exact.value(row)),
+            );
         });
         Ok(())
     }
@@ -191,8 +221,14 @@ impl State for PairedState {
         let first = start(&columns[0])?;
         let (block_start, pilot_start, ratio_start) = (start(&columns[1])?, start(&columns[2])?, start(&columns[3])?);
         let at = |list: &Int64Array, index: usize| list.is_valid(index).then(|| list.value(index));
-        for (group, range) in groups.iter().zip(ranges) {
-            states[*group].0.extend(range.map(|index| Block {
+        let (margins, exacts) = (as_float64_array(&columns[4])?, as_boolean_array(&columns[5])?);
+        for (row, (group, range)) in groups.iter().zip(ranges).enumerate() {
+            let state = &mut states[*group];
+            state.narrow(
+                margins.is_valid(row).then(|| margins.value(row)),
+                exacts.is_valid(row).then(|| exacts.value(row)),
+            );
+            state.blocks.extend(range.map(|index| Block {
                 replicate: replicates.value(index),
                 block: at(blocks, index - first + block_start),
                 pilot: at(pilots, index - first + pilot_start),
@@ -203,9 +239,9 @@ impl State for PairedState {
     }
 
     fn export(states: &[Self]) -> Result<Vec<ArrayRef>> {
-        lists::check(states.iter().map(|state| state.0.len()).sum())?;
-        let all = || states.iter().flat_map(|state| &state.0);
-        let lengths = || states.iter().map(|state| state.0.len());
+        lists::check(states.iter().map(|state| state.blocks.len()).sum())?;
+        let all = || states.iter().flat_map(|state| &state.blocks);
+        let lengths = || states.iter().map(|state| state.blocks.len());
         let replicates: Int64Array = all().map(|block| Some(block.replicate)).collect();
         let blocks: Int64Array = all().map(|block| block.block).collect();
         let pilots: Int64Array = all().map(|block| block.pilot).collect();
@@ -215,6 +251,8 @@ impl State for PairedState {
             lists::column(lengths(), Arc::new(blocks))?,
             lists::column(lengths(), Arc::new(pilots))?,
             lists::column(lengths(), Arc::new(log_ratios))?,
+            Arc::new(states.iter().map(|state| state.margin).collect::<Float64Array>()),
+            Arc::new(states.iter().map(|state| state.exact).collect::<BooleanArray>()),
         ])
     }
 
@@ -223,7 +261,7 @@ impl State for PairedState {
         let mut replicates: Vec<i64> = blocks.iter().map(|block| block.0).collect();
         replicates.dedup();
         let counts = [Cell::count(replicates.len()), Cell::count(blocks.len())];
-        let verdict = match paired_verdict(&blocks, &Rules { level, pilot: self.pilot(), ..Rules::default() }) {
+        let verdict = match paired_verdict(&blocks, &self.rules(level)) {
             Ok(verdict) => verdict,
             Err(error) => return without_verdict(None, reason::word(&error), counts),
         };
@@ -254,7 +292,7 @@ impl State for PairedState {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Block>()
+        self.blocks.capacity() * size_of::<Block>()
     }
 }
 

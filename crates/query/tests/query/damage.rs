@@ -27,7 +27,8 @@ fn flip(path: &std::path::Path) {
 fn an_empty_store_has_every_table_and_view() {
     let fixture = Fixture::new();
     let session = fixture.session();
-    for table in Table::ALL.iter().map(|table| table.name()).chain(["results", "pairs"]) {
+    let views = ["results", "pairs", "verdicts", "metric_values", "metric_pairs", "metric_verdicts"];
+    for table in Table::ALL.iter().map(|table| table.name()).chain(views) {
         let answer = session.sql(&format!("SELECT * FROM {table}")).unwrap();
         assert_eq!(answer.rows(), 0, "{table}");
         assert!(answer.schema.fields().len() > 5, "{table}");

@@ -8,6 +8,7 @@ mod functions;
 mod kernels;
 mod limits;
 mod lost;
+mod metrics;
 mod named;
 mod refused;
 mod replicates;

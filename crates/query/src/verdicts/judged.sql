@@ -1,28 +1,15 @@
--- The view `verdicts`: a row for each ordered pair of variants of a run and case.
+-- What the views `verdicts` and `metric_verdicts` show: a row for each ordered pair of variants of a run and case, for
+-- each metric.
 --
--- A verdict is one of a family: all comparisons of the run with the same baseline, whatever a query asks of
--- them; between two builds, with the same build. A condition on the run or the baseline reaches the samples.
+-- "Subjects" are the variants of each case with a metric, and what became of those that have no value of it; "Pairs"
+-- are the log ratios of the pairs. A verdict is one of a family: all comparisons of the run with the same baseline, by
+-- the same metric, whatever a query asks of them; between two builds, with the same build. A condition on the run or
+-- the baseline reaches the samples.
 -- A pair without a common block is a row too, undecided, with what became of its sides as the reason. A variant
 -- that says it cannot do a case (unsupported) is not one of its sides. The nearest baseline of an implementation is
 -- its variant on the candidate's device and in its dtype where there is one, or else as many of them as are as near.
-WITH subjects AS (
-    SELECT
-        run_id,
-        workload,
-        case_name,
-        cache,
-        variant,
-        implementation,
-        device,
-        dtype,
-        min(trial) AS first_trial,
-        -- What the first of its trials ended with, where none of them may be used.
-        CASE WHEN count(trial_lost) = count(*) THEN first_value(trial_lost ORDER BY trial) END AS lost
-    FROM "Facts"
-    GROUP BY run_id, workload, case_name, cache, variant, implementation, device, dtype
-),
-able AS (
-    SELECT * FROM subjects WHERE coalesce(lost <> 'unsupported', true)
+WITH able AS (
+    SELECT * FROM "Subjects" WHERE coalesce(lost <> 'unsupported', true)
 ),
 met AS (
     SELECT
@@ -30,6 +17,7 @@ met AS (
         b.workload,
         b.case_name,
         b.cache,
+        b.metric,
         b.variant AS baseline,
         c.variant AS candidate,
         b.implementation AS baseline_implementation,
@@ -40,7 +28,11 @@ met AS (
         CAST(nullif(concat_ws(', ', 'baseline-' || b.lost, 'candidate-' || c.lost), '') AS VARCHAR) AS lost
     FROM able b
     JOIN able c
-        ON c.run_id = b.run_id AND c.workload = b.workload AND c.case_name = b.case_name AND c.cache = b.cache
+        ON c.run_id = b.run_id
+        AND c.workload = b.workload
+        AND c.case_name = b.case_name
+        AND c.cache = b.cache
+        AND c.metric = b.metric
     WHERE b.variant <> c.variant
         -- Of builds, only the same variant stands in the same blocks.
         AND (
@@ -54,6 +46,7 @@ sides AS (
         workload,
         case_name,
         cache,
+        metric,
         baseline,
         candidate,
         baseline_implementation,
@@ -62,16 +55,18 @@ sides AS (
         replicate,
         block,
         pilot,
+        margin,
+        exact,
         log_ratio,
-        baseline_time_ns,
-        candidate_time_ns,
+        baseline_value,
+        candidate_value,
         baseline_elapsed_ns,
         baseline_cpus,
         candidate_cpus,
         CAST(NULL AS BIGINT) AS apart,
         CAST(NULL AS BIGINT) AS least_apart,
-        CAST(NULL AS VARCHAR) AS lost
-    FROM pairs
+        lost
+    FROM "Pairs"
     UNION ALL
     -- Every pair once more, without a number: where it has no other row, it has nothing to compare.
     SELECT
@@ -79,6 +74,7 @@ sides AS (
         workload,
         case_name,
         cache,
+        metric,
         baseline,
         candidate,
         baseline_implementation,
@@ -87,14 +83,16 @@ sides AS (
         CAST(NULL AS BIGINT) AS replicate,
         CAST(NULL AS BIGINT) AS block,
         CAST(NULL AS BIGINT) AS pilot,
+        CAST(NULL AS DOUBLE) AS margin,
+        CAST(NULL AS BOOLEAN) AS exact,
         CAST(NULL AS DOUBLE) AS log_ratio,
-        CAST(NULL AS DOUBLE) AS baseline_time_ns,
-        CAST(NULL AS DOUBLE) AS candidate_time_ns,
+        CAST(NULL AS DOUBLE) AS baseline_value,
+        CAST(NULL AS DOUBLE) AS candidate_value,
         CAST(NULL AS BIGINT) AS baseline_elapsed_ns,
         CAST(NULL AS DOUBLE) AS baseline_cpus,
         CAST(NULL AS DOUBLE) AS candidate_cpus,
         apart,
-        min(apart) OVER (PARTITION BY run_id, workload, case_name, cache, baseline_implementation, candidate)
+        min(apart) OVER (PARTITION BY run_id, workload, case_name, cache, metric, baseline_implementation, candidate)
             AS least_apart,
         lost
     FROM met
@@ -105,6 +103,7 @@ evidence AS (
         workload,
         case_name,
         cache,
+        metric,
         baseline,
         candidate,
         baseline_implementation,
@@ -117,8 +116,9 @@ evidence AS (
         split_part(baseline, '/', 3) AS baseline_dtype,
         split_part(candidate, '/', 3) AS candidate_dtype,
         min(baseline_trial) AS first_trial,
-        replicate_summary(baseline_time_ns, replicate)['median'] AS baseline_ns,
-        replicate_summary(candidate_time_ns, replicate)['median'] AS candidate_ns,
+        -- What is zero somewhere has no geometric mean.
+        coalesce(replicate_summary(baseline_value, replicate)['median'], avg(baseline_value)) AS baseline_value,
+        coalesce(replicate_summary(candidate_value, replicate)['median'], avg(candidate_value)) AS candidate_value,
         avg(CAST(baseline_elapsed_ns AS DOUBLE)) AS sample_ns,
         avg(baseline_cpus) AS baseline_cpus,
         avg(candidate_cpus) AS candidate_cpus,
@@ -132,6 +132,7 @@ evidence AS (
         workload,
         case_name,
         cache,
+        metric,
         baseline,
         candidate,
         baseline_implementation,
@@ -141,13 +142,14 @@ judged AS (
     SELECT
         *,
         suite_verdict(alone, usual_difference(run_id, sample_ns))
-            OVER (PARTITION BY run_id, baseline, baseline_implementation) AS beside
+            OVER (PARTITION BY run_id, metric, baseline, baseline_implementation) AS beside
     FROM evidence
     WHERE baseline_build IS NULL
     UNION ALL
     SELECT
         *,
-        suite_verdict(alone, usual_difference(run_id, sample_ns)) OVER (PARTITION BY run_id, baseline_build) AS beside
+        suite_verdict(alone, usual_difference(run_id, sample_ns))
+            OVER (PARTITION BY run_id, metric, baseline_build) AS beside
     FROM evidence
     WHERE baseline_build IS NOT NULL
 )
@@ -156,6 +158,7 @@ SELECT
     workload,
     case_name,
     cache,
+    metric,
     baseline,
     candidate,
     baseline_implementation,
@@ -168,9 +171,9 @@ SELECT
     candidate_dtype,
     (apart = least_apart) AS nearest,
     first_trial,
-    baseline_ns,
-    candidate_ns,
-    alone['speedup'] AS speedup,
+    baseline_value,
+    candidate_value,
+    alone['speedup'] AS ratio,
     alone['low'] AS low,
     alone['high'] AS high,
     alone['size_low'] AS size_low,
@@ -193,6 +196,5 @@ SELECT
     alone['p_value'] AS p_value,
     beside['q_value'] AS q_value,
     alone['equivalence_p'] AS equivalence_p,
-    beside['equivalence_q'] AS equivalence_q,
-    speedup_category(alone['speedup']) AS category
+    beside['equivalence_q'] AS equivalence_q
 FROM judged

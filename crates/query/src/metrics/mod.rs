@@ -1,0 +1,96 @@
+//! Metrics beside the time of samples: what a trial used, how far off it was, how its steps went. There is one value a
+//! trial (`values.sql`); values are paired by replicate, and judged by the text that judges times.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringViewArray};
+use datafusion::catalog::TableProvider;
+use datafusion::common::Result;
+use datafusion::datasource::MemTable;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::collect;
+use datafusion::prelude::SessionContext;
+
+use crate::facts::Facts;
+use crate::noise::Noise;
+use crate::verdicts::{FACTS, judged, planned, view};
+
+/// The metric of the views `pairs` and `verdicts`: the time of samples.
+pub const TIME: &str = "time";
+
+/// The names of the views of all other metrics.
+pub(crate) const METRIC_VIEWS: [&str; 3] = ["metric_values", "metric_pairs", "metric_verdicts"];
+
+const LOWER: &str = "lower";
+const HIGHER: &str = "higher";
+
+/// Which side of a metric is better, and the share up to which two values are equivalent. Of a metric that does not
+/// stand here nobody knows the better side, and its margin is that of times.
+const RULES: [(&str, &str, f64); 11] = [
+    ("peak_added_bytes", LOWER, 0.01),
+    // An error matters by its order of magnitude.
+    ("relative_error", LOWER, 0.1),
+    ("perplexity", LOWER, 0.01),
+    ("loss", LOWER, 0.01),
+    ("accuracy", HIGHER, 0.01),
+    ("accepted", HIGHER, 0.01),
+    ("time_to_first_step", LOWER, 0.01),
+    ("step_time", LOWER, 0.01),
+    // A hundredth of the steps decides it.
+    ("step_time_p99", LOWER, 0.05),
+    ("tokens_per_second", HIGHER, 0.01),
+    ("steps_to", LOWER, 0.05),
+];
+
+/// Gathers the values of all metrics and registers the views; those that are there give way.
+pub(crate) async fn register(
+    context: &SessionContext,
+    facts: &Facts,
+    margins: &BTreeMap<String, f64>,
+    noise: &Arc<OnceLock<Noise>>,
+) -> Result<()> {
+    for name in METRIC_VIEWS {
+        context.deregister_table(name)?;
+    }
+    let [values, pairs, verdicts] = METRIC_VIEWS;
+    let facts = facts.table()?;
+    let private = [(FACTS, Arc::clone(&facts)), ("Rules", rules(margins)?)];
+    let plan = planned(context, include_str!("values.sql"), &private).await?;
+    context.register_table(values, gathered(context, plan).await?)?;
+    let plan = planned(context, include_str!("pairs.sql"), &[(FACTS, Arc::clone(&facts))]).await?;
+    context.register_table(pairs, view(plan))?;
+
+    let kinds = view(planned(context, include_str!("kinds.sql"), &[]).await?);
+    let private = [(FACTS, facts), ("Kinds", Arc::clone(&kinds))];
+    let subjects = planned(context, include_str!("subjects.sql"), &private).await?;
+    let sides = planned(context, include_str!("sides.sql"), &[]).await?;
+    let judged = view(judged(context, subjects, sides, noise).await?);
+    let plan = planned(context, include_str!("verdicts.sql"), &[("Judged", judged), ("Kinds", kinds)]).await?;
+    context.register_table(verdicts, view(plan))?;
+    Ok(())
+}
+
+/// "Rules": name, better and margin of every metric that has a rule or was given a margin.
+fn rules(margins: &BTreeMap<String, f64>) -> Result<Arc<dyn TableProvider>> {
+    let is_stated = |name: &str| RULES.iter().any(|(known, ..)| *known == name);
+    let stated = RULES.map(|(name, better, margin)| (name, Some(better), *margins.get(name).unwrap_or(&margin)));
+    let given =
+        margins.iter().filter(|(name, _)| !is_stated(name)).map(|(name, margin)| (name.as_str(), None, *margin));
+    let all: Vec<(&str, Option<&str>, f64)> = stated.into_iter().chain(given).collect();
+    let columns: [(&str, ArrayRef, bool); 3] = [
+        ("name", Arc::new(all.iter().map(|rule| Some(rule.0)).collect::<StringViewArray>()), false),
+        ("better", Arc::new(all.iter().map(|rule| rule.1).collect::<StringViewArray>()), true),
+        ("margin", Arc::new(Float64Array::from_iter_values(all.iter().map(|rule| rule.2))), false),
+    ];
+    let rows = RecordBatch::try_from_iter_with_nullable(columns)?;
+    Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?))
+}
+
+/// The rows of a plan, as a table.
+async fn gathered(context: &SessionContext, plan: LogicalPlan) -> Result<Arc<dyn TableProvider>> {
+    let plan = context.execute_logical_plan(plan).await?.create_physical_plan().await?;
+    let schema = plan.schema();
+    let rows = collect(plan, context.task_ctx()).await?;
+    Ok(Arc::new(MemTable::try_new(schema, vec![rows])?))
+}

@@ -1,0 +1,111 @@
+-- The view `metric_pairs`: all ordered pairs of variants in a replicate, one row for each metric.
+--
+-- The log ratio is above 0 where the candidate has less of the metric, or more of one of which more is better. Equal
+-- values have a ratio of 1, also where both are 0. Where a value of any replicate can have no ratio, because it is not
+-- a number, is not above 0, or was never reached, the pair has none at all (`lost` says why): those that are left would
+-- be the ones that went well.
+WITH sides AS (
+    SELECT
+        v.run_id,
+        v.workload,
+        v.case_name,
+        v.cache,
+        v.replicate,
+        v.variant,
+        v.implementation,
+        v.trial,
+        v.metric,
+        v.value,
+        v.unit,
+        v.better,
+        v.margin,
+        f.pair_group,
+        f.variant_number,
+        f.pilot,
+        CASE
+            WHEN v.value IS NULL THEN 'not-reached'
+            WHEN isnan(v.value) OR abs(v.value) > 1e300 THEN 'not-finite'
+        END AS spoiled
+    FROM metric_values v
+    JOIN "Facts" f ON f.run_id = v.run_id AND f.trial = v.trial
+    WHERE v.lost IS NULL
+),
+beside AS (
+    SELECT
+        b.run_id,
+        b.workload,
+        b.case_name,
+        b.cache,
+        b.replicate,
+        b.variant AS baseline,
+        c.variant AS candidate,
+        b.implementation AS baseline_implementation,
+        c.implementation AS candidate_implementation,
+        b.trial AS baseline_trial,
+        c.trial AS candidate_trial,
+        b.value AS baseline_value,
+        c.value AS candidate_value,
+        CASE
+            WHEN b.value = c.value THEN 0.0
+            WHEN b.value <= 0 OR c.value <= 0 THEN NULL
+            WHEN b.better = 'higher' THEN ln(c.value) - ln(b.value)
+            ELSE ln(b.value) - ln(c.value)
+        END AS log_ratio,
+        b.pilot,
+        b.metric,
+        b.unit,
+        b.better,
+        b.margin,
+        coalesce(b.spoiled, CASE WHEN b.value <= 0 AND b.value <> c.value THEN 'not-positive' END) AS baseline_spoiled,
+        coalesce(c.spoiled, CASE WHEN c.value <= 0 AND b.value <> c.value THEN 'not-positive' END) AS candidate_spoiled
+    FROM sides b
+    JOIN sides c
+        ON c.run_id = b.run_id AND c.pair_group = b.pair_group AND c.metric = b.metric AND c.unit = b.unit
+    WHERE b.variant_number <> c.variant_number
+),
+told AS (
+    SELECT
+        *,
+        max(
+            CAST(
+                nullif(concat_ws(', ', 'baseline-' || baseline_spoiled, 'candidate-' || candidate_spoiled), '') AS VARCHAR
+            )
+        ) OVER (
+            PARTITION BY
+                run_id,
+                workload,
+                case_name,
+                cache,
+                metric,
+                baseline,
+                candidate,
+                baseline_implementation,
+                candidate_implementation
+        ) AS lost
+    FROM beside
+)
+SELECT
+    run_id,
+    workload,
+    case_name,
+    cache,
+    replicate,
+    replicate AS block,
+    baseline,
+    candidate,
+    baseline_implementation,
+    candidate_implementation,
+    baseline_trial,
+    candidate_trial,
+    baseline_value,
+    candidate_value,
+    CASE WHEN lost IS NULL THEN log_ratio END AS log_ratio,
+    pilot,
+    metric,
+    unit,
+    better,
+    margin,
+    -- A time that does not vary is the sign of a coarse clock; a count that does not is exact.
+    unit NOT IN ('ns', '1/s') AS exact,
+    lost
+FROM told

@@ -1,0 +1,142 @@
+-- The table `metric_values`: one number for each trial and metric beside the time of samples, whatever became of the
+-- trial (`lost` says it). Three sources:
+--
+-- A measure of the whole trial, under its own name. Bytes are the sum over devices, other measures the largest. What
+-- only says how the trial was measured is no metric.
+-- Steps of valid samples: the time from the start of a sample to the end of its first step, the median time and the
+-- 99th percentile of the other steps, and the tokens of all steps over their time.
+-- Values of steps: NAME_last is that of the last step of a sample, NAME_mean the mean over its steps, both the median
+-- over the samples. Where a measure NAME_threshold says how far to go, steps_to_NAME is how many steps it took; where a
+-- sample never got there, the trial has a row without a value.
+WITH measured AS (
+    SELECT run_id, trial, name, device, unit, max(value) AS value
+    FROM measures
+    WHERE sample IS NULL
+        AND name NOT IN ('warmup_iterations', 'warmup_settled', 'input_copies', 'inputs_change')
+    GROUP BY run_id, trial, name, device, unit
+),
+timed AS (
+    SELECT
+        st.run_id,
+        st.trial,
+        st.step,
+        st.tokens,
+        CAST(st.elapsed_ns AS DOUBLE) AS elapsed_ns,
+        CAST(st.started_ns + st.elapsed_ns - sa.started_ns AS DOUBLE) AS ended_ns
+    FROM steps st
+    JOIN samples sa ON sa.run_id = st.run_id AND sa.trial = st.trial AND sa.sample = st.sample
+    WHERE sa.valid AND sa.iterations > 0
+),
+of_steps AS (
+    SELECT
+        run_id,
+        trial,
+        median(CASE WHEN step = 0 THEN ended_ns END) AS first_ns,
+        median(CASE WHEN step > 0 THEN elapsed_ns END) AS step_ns,
+        percentile_cont(CASE WHEN step > 0 THEN elapsed_ns END, 0.99) AS p99_ns,
+        1e9 * CAST(sum(tokens) AS DOUBLE) / nullif(sum(elapsed_ns), 0.0) AS tokens_per_second
+    FROM timed
+    GROUP BY run_id, trial
+),
+stepped AS (
+    SELECT
+        s.run_id,
+        s.trial,
+        k.metric,
+        k.unit,
+        CASE k.metric
+            WHEN 'time_to_first_step' THEN s.first_ns
+            WHEN 'step_time' THEN s.step_ns
+            WHEN 'step_time_p99' THEN s.p99_ns
+            ELSE s.tokens_per_second
+        END AS value
+    FROM of_steps s
+    CROSS JOIN (
+        VALUES ('time_to_first_step', 'ns'), ('step_time', 'ns'), ('step_time_p99', 'ns'), ('tokens_per_second', '1/s')
+    ) AS k(metric, unit)
+),
+thresholds AS (
+    SELECT run_id, trial, name, max(value) AS value FROM measured GROUP BY run_id, trial, name
+),
+of_samples AS (
+    SELECT
+        v.run_id,
+        v.trial,
+        v.sample,
+        v.name,
+        max(v.unit) AS unit,
+        last_value(v.value ORDER BY v.step) AS last_one,
+        avg(v.value) AS mean,
+        max(t.value) AS threshold,
+        min(
+            CASE
+                WHEN isnan(v.value) THEN NULL
+                WHEN r.better = 'higher' AND v.value >= t.value THEN v.step + 1
+                WHEN coalesce(r.better, 'lower') = 'lower' AND v.value <= t.value THEN v.step + 1
+            END
+        ) AS steps
+    FROM step_values v
+    JOIN samples sa ON sa.run_id = v.run_id AND sa.trial = v.trial AND sa.sample = v.sample
+    LEFT JOIN thresholds t ON t.run_id = v.run_id AND t.trial = v.trial AND t.name = concat(v.name, '_threshold')
+    LEFT JOIN "Rules" r ON r.name = v.name
+    WHERE sa.valid AND sa.iterations > 0
+    GROUP BY v.run_id, v.trial, v.sample, v.name
+),
+of_values AS (
+    SELECT
+        run_id,
+        trial,
+        name,
+        max(unit) AS unit,
+        median(last_one) AS last_one,
+        median(mean) AS mean,
+        count(threshold) AS asked,
+        CASE WHEN count(steps) = count(*) THEN median(CAST(steps AS DOUBLE)) END AS steps
+    FROM of_samples
+    GROUP BY run_id, trial, name
+),
+told AS (
+    SELECT
+        run_id,
+        trial,
+        name AS metric,
+        name AS ruled_by,
+        unit,
+        CASE WHEN unit = 'bytes' THEN sum(value) ELSE max(value) END AS value
+    FROM measured
+    GROUP BY run_id, trial, name, unit
+    UNION ALL
+    SELECT run_id, trial, metric, metric AS ruled_by, unit, value FROM stepped WHERE value IS NOT NULL
+    UNION ALL
+    SELECT
+        v.run_id,
+        v.trial,
+        CASE k.kind WHEN 'steps' THEN concat('steps_to_', v.name) ELSE concat(v.name, '_', k.kind) END AS metric,
+        CASE k.kind WHEN 'steps' THEN 'steps_to' ELSE v.name END AS ruled_by,
+        CASE k.kind WHEN 'steps' THEN 'count' ELSE v.unit END AS unit,
+        CASE k.kind WHEN 'last' THEN v.last_one WHEN 'mean' THEN v.mean ELSE v.steps END AS value
+    FROM of_values v
+    CROSS JOIN (VALUES ('last'), ('mean'), ('steps')) AS k(kind)
+    WHERE k.kind <> 'steps' OR v.asked > 0
+)
+SELECT
+    f.run_id,
+    f.workload,
+    f.case_name,
+    f.cache,
+    f.variant,
+    f.implementation,
+    f.device,
+    f.dtype,
+    f.replicate,
+    f.trial,
+    t.metric,
+    t.value,
+    t.unit,
+    coalesce(own.better, base.better) AS better,
+    coalesce(own.margin, base.margin, 0.01) AS margin,
+    f.trial_lost AS lost
+FROM told t
+JOIN "Facts" f ON f.run_id = t.run_id AND f.trial = t.trial
+LEFT JOIN "Rules" own ON own.name = t.metric
+LEFT JOIN "Rules" base ON base.name = t.ruled_by
