@@ -125,7 +125,7 @@ fn bad_input_is_named_and_ends_with_4() {
     fs::write(bench.folder().join("broken.toml"), "suite = \"x\"\n[[cases]\n").unwrap();
     fs::write(bench.folder().join("zero.toml"), "[[cases]]\nworkload = \"double\"\nparams = { length = 0 }\n").unwrap();
     fs::write(bench.folder().join("note.txt"), "hello").unwrap();
-    let cases: [(&[&str], &[&str]); 25] = [
+    let cases: [(&[&str], &[&str]); 28] = [
         (&["run", "duble"], &["did you mean `double`"]),
         (&["run", "double", "--implementation", "god"], &["did you mean `good`"]),
         (&["run", "double", "--set", "lenght=3"], &["did you mean `length`"]),
@@ -152,6 +152,12 @@ fn bad_input_is_named_and_ends_with_4() {
         ),
         (&["sql", "select 1", "--csv", "a=note.txt", "--csv", "a=note.txt"], &["--csv a is given twice"]),
         (&["compare", "latest~9"], &["latest"]),
+        (
+            &["compare", "--baseline", "good", "--metric", "tme"],
+            &["no metric `tme`; did you mean `time`?; it has time"],
+        ),
+        (&["compare", "--baseline", "good", "--metric", "time", "--margin", "2%"], &["that of time is 1 %"]),
+        (&["compare", "--baseline", "good", "--margin", "2%"], &["--metric"]),
         (&["report", "--output", "r.pdf"], &[".html, .md or .json"]),
         (&["frobnicate"], &["frobnicate"]),
     ];

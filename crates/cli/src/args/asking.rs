@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use benchbook_query::TIME;
 use benchbook_report::By;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::FormatArgs;
-use super::values::{parse_by, parse_duration, parse_memory, parse_pair};
+use super::values::{parse_by, parse_duration, parse_memory, parse_pair, parse_percent};
 
 /// What `list` can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -94,10 +95,17 @@ pub struct CompareArgs {
         conflicts_with = "candidate"
     )]
     pub by: By,
+    /// What is compared: the time, or another metric that the run has, such as peak_added_bytes
+    #[arg(long, default_value = TIME, value_name = "METRIC", conflicts_with = "candidate")]
+    pub metric: String,
+    /// The difference up to which two values of that metric are equivalent [default: what the metric states, mostly 1%]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent, requires = "metric", conflicts_with = "candidate")]
+    pub margin: Option<f64>,
     /// Compare runs from unlike environments all the same
     #[arg(long)]
     pub force: bool,
-    /// Exit with 1 if a candidate is slower, with 2 if something is undecided, or lost since a side failed or is invalid
+    /// Exit with 1 if a candidate is slower (by another metric worse), with 2 if something is undecided, or lost since a
+    /// side failed or is invalid
     #[arg(long, value_delimiter = ',', value_name = "slower,undecided", conflicts_with = "candidate")]
     pub fail_on: Vec<FailOn>,
     /// Exit with 4 where a damaged file of the store was left out

@@ -78,6 +78,7 @@ Examples:
 Examples:
   benchbook compare latest --baseline naive
   benchbook compare latest --by dtype
+  benchbook compare latest --metric peak_added_bytes --baseline naive
   benchbook compare latest~1 latest
   benchbook compare \"2 days ago\" latest
 

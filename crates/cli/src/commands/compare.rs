@@ -4,7 +4,7 @@ use std::io::Write;
 
 use benchbook_measure::record::Store;
 use benchbook_query::{Answer, Session};
-use benchbook_report::{Comparison, WIDE, across, comparison_table, counts, gated, undecided, within_by, wrapped};
+use benchbook_report::{Comparison, WIDE, across, comparison_table, counts, gated, undecided, within_metric, wrapped};
 
 use crate::args::{CompareArgs, FailOn, Format, FormatArgs};
 use crate::error::{EXIT_REGRESSION, EXIT_UNDECIDED, Failure};
@@ -14,9 +14,15 @@ use crate::people::people;
 
 /// Compares variants within a run, or two runs.
 pub fn compare(location: &str, arguments: &CompareArgs) -> Result<u8, Failure> {
-    let session = Session::open(&Store::open(location)?)?;
+    let mut session = Session::open(&Store::open(location)?)?;
+    if let Some(margin) = arguments.margin {
+        session.set_margin(&arguments.metric, margin)?;
+    }
     let comparison = match &arguments.candidate {
-        None => within_by(&session, &arguments.run, arguments.by, arguments.baseline.as_deref())?,
+        None => {
+            let baseline = arguments.baseline.as_deref();
+            within_metric(&session, &arguments.run, arguments.by, baseline, &arguments.metric)?
+        }
         Some(candidate) => across(&session, &arguments.run, candidate, arguments.force).map_err(with_force)?,
     };
     show(&comparison, arguments.format)?;
@@ -63,7 +69,8 @@ fn show(comparison: &Comparison, format: FormatArgs) -> Result<(), Failure> {
 ///
 /// A verdict that does not rest on replicates gates nothing: it counts as undecided.
 fn exit_code(answer: &Answer, fail_on: &[FailOn]) -> u8 {
-    if fail_on.contains(&FailOn::Slower) && gated(answer, "slower") {
+    let is_worse = ["slower", "worse"].into_iter().any(|word| gated(answer, word));
+    if fail_on.contains(&FailOn::Slower) && is_worse {
         EXIT_REGRESSION
     } else if fail_on.contains(&FailOn::Undecided) && undecided(answer) {
         EXIT_UNDECIDED

@@ -35,7 +35,7 @@ impl By {
     /// # Errors
     /// [`Error::Nothing`] for a run without trials.
     pub(crate) fn baseline(self, session: &Session, run_id: &str) -> Result<String> {
-        let names = distinct(session, run_id, self.name())?;
+        let names = distinct(session, "trials", run_id, self.name())?;
         let usual = match self {
             Self::Implementation => baseline_of(names.iter().map(String::as_str)),
             Self::Device => names.iter().map(String::as_str).find(|name| *name == "flex"),
@@ -46,9 +46,9 @@ impl By {
     }
 }
 
-/// The values of a column of the trials of a run, in order.
-pub(crate) fn distinct(session: &Session, run_id: &str, column: &str) -> Result<Vec<String>> {
+/// The values of a column of a table that belong to a run, in order.
+pub(crate) fn distinct(session: &Session, table: &str, run_id: &str, column: &str) -> Result<Vec<String>> {
     let answer = session
-        .sql(&format!("select distinct {column} as name from trials where run_id = {} order by 1", quoted(run_id)))?;
+        .sql(&format!("select distinct {column} as name from {table} where run_id = {} order by 1", quoted(run_id)))?;
     Ok(rows(&answer).filter_map(|row| row.text("name")).collect())
 }

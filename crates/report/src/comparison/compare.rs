@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use benchbook_core::on_one_line;
-use benchbook_query::{Answer, Session, quoted};
+use benchbook_core::{nearest, on_one_line};
+use benchbook_query::{Answer, Session, TIME, quoted};
 use benchbook_record::environment_difference;
 
 use super::by::{By, distinct};
@@ -42,13 +42,29 @@ pub fn within(session: &Session, run: &str, baseline: Option<&str>) -> Result<Co
 /// # Errors
 /// As [`within`].
 pub fn within_by(session: &Session, run: &str, by: By, baseline: Option<&str>) -> Result<Comparison> {
+    within_metric(session, run, by, baseline, TIME)
+}
+
+/// As [`within_by`], by any metric: the time of samples ([`TIME`]), paired block by block, or one that has a value in
+/// each replicate, paired by replicate.
+///
+/// # Errors
+/// As [`within`], and [`Error::Nothing`] for a metric that the run does not have.
+pub fn within_metric(session: &Session, run: &str, by: By, baseline: Option<&str>, metric: &str) -> Result<Comparison> {
     let run = session.store().resolve(run)?;
+    let of_time = metric == TIME;
+    if !of_time {
+        refuse_unknown(session, &run.run_id, metric)?;
+    }
     let baseline = match baseline {
         Some(named) => named.to_owned(),
         None => by.baseline(session, &run.run_id)?,
     };
     let given = [("run", run.run_id.as_str()), ("baseline", baseline.as_str()), ("by", by.name())];
-    let answer = session.named("speedup", &params(&given))?;
+    let answer = match of_time {
+        true => session.named("speedup", &params(&given))?,
+        false => session.named("metrics", &params(&[&given[..], &[("metric", metric)]].concat()))?,
+    };
     if answer.rows() == 0 {
         return Err(nothing_to_compare(session, &run.run_id, by, &baseline)?);
     }
@@ -56,13 +72,31 @@ pub fn within_by(session: &Session, run: &str, by: By, baseline: Option<&str>) -
         By::Implementation => format!("baseline {baseline}"),
         By::Device | By::Dtype => format!("each implementation beside itself by {}, baseline {baseline}", by.name()),
     };
-    let note = format!(
-        "Run {}: paired blocks, {beside}. A speedup above 1 means that the candidate is faster; \
-         verdicts hold at 95 % over all comparisons, equivalence means within 1 %.",
-        run.run_id
-    );
+    let (note, cells) = match of_time {
+        true => (
+            format!(
+                "paired blocks, {beside}. A speedup above 1 means that the candidate is faster; \
+                 verdicts hold at 95 % over all comparisons, equivalence means within 1 %."
+            ),
+            verdicts::paired(&answer),
+        ),
+        false => (verdicts::reading(&answer, &beside), verdicts::metrics(&answer)),
+    };
+    let note = format!("Run {}: {note}", run.run_id);
     let warnings = warnings(session, &run.run_id)?;
-    Ok(Comparison { note, cells: verdicts::paired(&answer), answer: with_warnings(answer, &warnings)?, warnings })
+    Ok(Comparison { note, cells, answer: with_warnings(answer, &warnings)?, warnings })
+}
+
+/// Refuses a metric that a run does not have, with the nearest and all that it has.
+fn refuse_unknown(session: &Session, run_id: &str, metric: &str) -> Result<()> {
+    let others = distinct(session, "metric_values", run_id, "metric")?;
+    if others.iter().any(|known| known == metric) {
+        return Ok(());
+    }
+    let known: Vec<&str> = std::iter::once(TIME).chain(others.iter().map(String::as_str)).collect();
+    let near = nearest(metric, known.iter().copied());
+    let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    Err(Error::Nothing(format!("run {run_id} has no metric `{metric}`{hint}; it has {}", known.join(", "))))
 }
 
 /// The answer with the warnings in a column of their own: NULL where there are none.
@@ -80,6 +114,15 @@ fn with_warnings(answer: Answer, warnings: &[String]) -> Result<Answer> {
 /// A store that cannot be read.
 pub fn paired_speedup(session: &Session, run_id: &str, baseline: &str) -> Result<Answer> {
     Ok(session.named("speedup", &params(&[("run", run_id), ("baseline", baseline)]))?)
+}
+
+/// The comparisons of a run with a baseline by every metric, beside time, that is known to have a better side; no rows
+/// where there are none.
+///
+/// # Errors
+/// A store that cannot be read.
+pub fn paired_metrics(session: &Session, run_id: &str, baseline: &str) -> Result<Answer> {
+    Ok(session.named("metrics", &params(&[("run", run_id), ("baseline", baseline), ("stated", "true")]))?)
 }
 
 /// What a reader of any table of a run must know: that it was interrupted, what of its plan is missing, that its
@@ -116,7 +159,7 @@ pub fn nothing_to_compare(session: &Session, run_id: &str, by: By, baseline: &st
         By::Device => ("device", "devices"),
         By::Dtype => ("dtype", "dtypes"),
     };
-    let names = distinct(session, run_id, column)?.join(", ");
+    let names = distinct(session, "trials", run_id, column)?.join(", ");
     let text = format!("run {run_id} has nothing to compare with `{baseline}`; its {sides} are {names}");
     Ok(Error::Nothing([vec![text], warnings(session, run_id)?].concat().join("\n")))
 }

@@ -8,6 +8,7 @@ pub(crate) mod verdicts;
 
 pub use by::By;
 pub use compare::{
-    Comparison, across, default_baseline, nothing_to_compare, paired_speedup, warnings, within, within_by,
+    Comparison, across, default_baseline, nothing_to_compare, paired_metrics, paired_speedup, warnings, within,
+    within_by, within_metric,
 };
-pub use verdicts::{counts, gated, paired, sequential, undecided, weak};
+pub use verdicts::{counts, gated, metrics, paired, sequential, undecided, weak};

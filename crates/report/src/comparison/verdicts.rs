@@ -1,10 +1,13 @@
 //! Comparisons as people read them: one ratio with its interval, a verdict, and what could have been seen.
 
 use benchbook_core::counted;
-use benchbook_query::Answer;
+use benchbook_query::{Answer, TIME};
 
 use crate::row::{Row, rows};
-use crate::text::{Cells, duration};
+use crate::text::{Cells, duration, number, size};
+
+/// What is said of times.
+const TIMES: [&str; 2] = ["faster", "slower"];
 
 impl Row<'_> {
     /// Text; absent and NULL are empty.
@@ -17,9 +20,13 @@ impl Row<'_> {
         self.integer(name).and_then(|count| usize::try_from(count).ok()).unwrap_or_default()
     }
 
-    /// Whether there is a ratio; what is lost has none.
+    /// The ratio of times, or of another metric; what is lost has none.
+    fn effect(&self) -> Option<f64> {
+        self.float("speedup").or_else(|| self.float("ratio"))
+    }
+
     fn is_compared(&self) -> bool {
-        self.float("speedup").is_some()
+        self.effect().is_some()
     }
 
     fn may_gate(&self) -> bool {
@@ -33,12 +40,43 @@ impl Row<'_> {
     }
 
     fn ratio(&self) -> String {
-        self.float("speedup").map_or_else(String::new, |ratio| format!("{ratio:.3}×"))
+        self.effect().map_or_else(String::new, |ratio| format!("{ratio:.3}×"))
     }
 
     /// A time of the blocks that are compared; a lost comparison has none, and its reason says why.
     fn time(&self, name: &str) -> String {
         self.float(name).map_or_else(String::new, duration)
+    }
+
+    /// A value of a metric in its unit; empty where there is none.
+    fn value(&self, name: &str) -> String {
+        let Some(value) = self.float(name) else { return String::new() };
+        match self.word("unit").as_str() {
+            "ns" => duration(value),
+            "bytes" => size(value),
+            "1/s" => format!("{}/s", number(value)),
+            "count" | "ratio" | "bool" | "" => number(value),
+            unit => format!("{} {unit}", number(value)),
+        }
+    }
+
+    /// The least change that would have been found, as a share: the effect is on the logarithm, so that 0.1 is a change
+    /// by a factor of e^0.1.
+    fn could_see(&self) -> String {
+        let least = self.float("minimum_detectable_effect");
+        least.map_or_else(|| "unknown".into(), |effect| format!("{:.1} %", 100.0 * effect.exp_m1()))
+    }
+
+    /// What is said of the two directions: of times, of what has a better side, and of what is known to have none.
+    fn directions(&self) -> [&'static str; 2] {
+        let metric = self.word("metric");
+        if metric.is_empty() || metric == TIME || self.word("unit") == "ns" {
+            TIMES
+        } else if self.text("better").is_some() {
+            ["better", "worse"]
+        } else {
+            ["less", "more"]
+        }
     }
 
     fn interval(&self) -> String {
@@ -67,9 +105,6 @@ pub fn paired(answer: &Answer) -> Cells {
         "scope",
     ];
     let row = |row: Row<'_>| {
-        // The effect is on the logarithm: 0.1 is a change by a factor of e^0.1.
-        let could_see =
-            row.float("minimum_detectable_effect").map(|effect| format!("{:.1} %", 100.0 * effect.exp_m1()));
         vec![
             row.case(),
             row.word("baseline"),
@@ -80,7 +115,7 @@ pub fn paired(answer: &Answer) -> Cells {
             row.interval(),
             row.word("said"),
             row.word("reason").replace('-', " "),
-            could_see.unwrap_or_else(|| "unknown".into()),
+            row.could_see(),
             match (row.float("baseline_cpus"), row.float("candidate_cpus")) {
                 (Some(baseline), Some(candidate)) => format!("{baseline:.2} and {candidate:.2}"),
                 _ => "unknown".into(),
@@ -91,6 +126,61 @@ pub fn paired(answer: &Answer) -> Cells {
     };
     let numeric = ["baseline time", "time", "speedup", "95 % interval", "could see"];
     table(&header, &numeric, rows(answer).map(row).collect())
+}
+
+/// Paired comparisons by metrics other than time, with the values behind each ratio.
+pub fn metrics(answer: &Answer) -> Cells {
+    let header = [
+        "case",
+        "metric",
+        "baseline",
+        "candidate",
+        "baseline value",
+        "value",
+        "ratio",
+        "95 % interval",
+        "verdict",
+        "why",
+        "could see",
+        "values",
+        "scope",
+    ];
+    let row = |row: Row<'_>| {
+        vec![
+            row.case(),
+            row.word("metric"),
+            row.word("baseline"),
+            row.word("candidate"),
+            row.value("baseline_value"),
+            row.value("candidate_value"),
+            row.ratio(),
+            row.interval(),
+            row.word("said"),
+            row.word("reason").replace('-', " "),
+            row.could_see(),
+            row.count("replicates").to_string(),
+            row.word("scope").replace('-', " "),
+        ]
+    };
+    let numeric = ["baseline value", "value", "ratio", "95 % interval", "could see", "values"];
+    table(&header, &numeric, rows(answer).map(row).collect())
+}
+
+/// How to read comparisons by one metric; `beside` says with what each is compared.
+pub(crate) fn reading(answer: &Answer, beside: &str) -> String {
+    let Some(row) = rows(answer).next() else { return String::new() };
+    let (metric, unit) = (row.word("metric"), row.word("unit"));
+    let above = match row.word("better").as_str() {
+        "higher" => "more, which is better",
+        "lower" => "less, which is better",
+        _ => "less",
+    };
+    let margin = number(100.0 * row.float("margin").unwrap_or_default());
+    format!(
+        "{metric} ({unit}), one value in a replicate, paired by replicate, {beside}. A ratio above 1 means that the \
+         candidate has {above}; verdicts hold at 95 % over all comparisons of this metric, equivalence means within \
+         {margin} %."
+    )
 }
 
 /// Two runs, unpaired and sequential.
@@ -139,7 +229,8 @@ fn table(header: &[&str], numeric: &[&str], rows: Vec<Vec<String>>) -> Cells {
 /// How many comparisons ended how, in words.
 pub fn counts(answer: &Answer) -> String {
     let ended: Vec<(String, String)> = rows(answer).map(|row| (row.word("verdict"), row.word("said"))).collect();
-    let words = ["faster", "slower", "equivalent", "undecided"].map(|verdict| {
+    let [less, more] = rows(answer).next().map_or(TIMES, |row| row.directions());
+    let words = [less, more, "equivalent", "undecided"].map(|verdict| {
         let said: Vec<&str> = ended.iter().filter(|one| one.0 == verdict).map(|one| one.1.as_str()).collect();
         // Where some were seen in fewer processes than others, the longer word holds for all.
         format!("{} {}", said.len(), said.iter().max_by_key(|said| said.len()).unwrap_or(&verdict))

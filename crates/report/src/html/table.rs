@@ -80,8 +80,8 @@ fn cell(text: &str, rank: Option<Rank>) -> String {
         return format!("<span class=\"rank {class}\">{symbol} {}</span>", escaped(text));
     }
     let symbol = match text {
-        "faster" => "▲",
-        "slower" => "▼",
+        "faster" | "better" => "▲",
+        "slower" | "worse" => "▼",
         "equivalent" | "equivalent in the processes seen" => "=",
         "undecided" => "?",
         _ => return escaped(text),
@@ -150,6 +150,8 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("<span class=\"v faster\">▲ faster</span>"), "{html}");
+        let html = table(&cells(&[["worse", "2 GiB"], ["less", "1"]]), "benchbook-comparison", &[]);
+        assert!(html.contains("<span class=\"v worse\">▼ worse</span>") && html.contains("<td>less</td>"), "{html}");
         let html = table(&cells(&[["equivalent in the processes seen", "1"]]), "benchbook-comparison", &[]);
         let seen = "<span class=\"v equivalent\">= equivalent in the processes seen</span>";
         assert!(html.contains(seen), "{html}");

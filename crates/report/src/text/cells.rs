@@ -5,7 +5,7 @@ use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use benchbook_core::on_one_line;
 
-use super::number::{duration, number};
+use super::number::{duration, number, size};
 use crate::Result;
 
 /// An answer as text cells, times and sizes in readable units: to be read, not to be computed with.
@@ -102,7 +102,7 @@ fn unit_of(name: &str) -> (&str, &str) {
 fn readable(name: &str, column: &ArrayRef, take: usize) -> Result<Vec<String>> {
     let show: fn(f64) -> String = match unit_of(name).1 {
         "_ns" => duration,
-        "_bytes" => |bytes| indicatif::BinaryBytes(bytes.max(0.0) as u64).to_string(),
+        "_bytes" => size,
         _ => return texts(column, take),
     };
     let floats = arrow::compute::cast(column, &DataType::Float64)?;

@@ -7,5 +7,6 @@ mod terminal;
 
 pub use cells::{Cells, texts};
 pub use fit::wrapped;
+pub(crate) use number::size;
 pub use number::{duration, number};
 pub use terminal::{WIDE, comparison, fitted, table};

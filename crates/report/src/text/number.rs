@@ -19,6 +19,11 @@ pub fn duration(ns: f64) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
+/// Bytes as a size.
+pub fn size(bytes: f64) -> String {
+    indicatif::BinaryBytes(bytes.max(0.0) as u64).to_string()
+}
+
 /// A float for people: six significant digits, whole numbers whole.
 pub fn number(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 {

@@ -20,11 +20,13 @@ const MOST_ROWS: usize = 1_000;
 pub const WIDE: &str = "--wide shows all";
 
 /// Columns of a comparison that go where there is no room for all.
-const SPARE: Spare =
-    Spare { first: &["scope", "CPUs in use", "blocks", "could see", "why"], last: &["baseline time", "time"] };
+const SPARE: Spare = Spare {
+    first: &["scope", "CPUs in use", "blocks", "values", "could see", "why"],
+    last: &["baseline time", "time", "baseline value", "value"],
+};
 
 /// The same where a comparison is lost: its reason stays.
-const SPARE_WITH_LOST: Spare = Spare { first: &["scope", "CPUs in use", "blocks", "could see"], ..SPARE };
+const SPARE_WITH_LOST: Spare = Spare { first: &["scope", "CPUs in use", "blocks", "values", "could see"], ..SPARE };
 
 /// An answer as a table with its number of rows, as it is but for its columns; within `width` characters, whole
 /// without one.
@@ -77,8 +79,8 @@ fn ranked(comparison: &Comparison, within: Option<(usize, &str)>, in_color: bool
 /// The cells with a symbol before each verdict.
 fn marked(cells: &Cells) -> Cells {
     let mark = |text: &String| match text.as_str() {
-        "faster" => "▲ faster".to_owned(),
-        "slower" => "▼ slower".to_owned(),
+        up @ ("faster" | "better") => format!("▲ {up}"),
+        down @ ("slower" | "worse") => format!("▼ {down}"),
         said @ ("equivalent" | "equivalent in the processes seen") => format!("= {said}"),
         "undecided" => "? undecided".to_owned(),
         _ => text.clone(),
@@ -88,8 +90,8 @@ fn marked(cells: &Cells) -> Cells {
 
 fn verdict_color(text: &str) -> Option<Color> {
     match text {
-        "▲ faster" => Some(Color::Green),
-        "▼ slower" => Some(Color::Red),
+        "▲ faster" | "▲ better" => Some(Color::Green),
+        "▼ slower" | "▼ worse" => Some(Color::Red),
         "= equivalent" | "= equivalent in the processes seen" => Some(Color::Blue),
         "? undecided" => Some(Color::DarkGrey),
         _ => None,

@@ -7,7 +7,8 @@ use arrow::datatypes::Int64Type;
 use benchbook_measure::record::{RunRow, Store};
 use benchbook_query::{Answer, Session, quoted};
 use benchbook_report::{
-    By, Cells, counts, default_baseline, nothing_to_compare, paired, paired_speedup, warnings, weak,
+    By, Cells, counts, default_baseline, metrics, nothing_to_compare, paired, paired_metrics, paired_speedup, warnings,
+    weak,
 };
 use serde::Serialize;
 
@@ -78,6 +79,15 @@ impl Content {
                  hold at 95 % over all comparisons, equivalence means within 1 %, and the last columns say what this run could have seen."
             );
             sections.push(Section { title: COMPARISON, about, cells: paired(&compared) });
+        }
+        let beside = paired_metrics(session, &entry.run_id, &baseline)?;
+        if beside.rows() > 0 {
+            let about = format!(
+                "What is known beside the times of each trial, paired by replicate with {baseline}: one value in a \
+                 replicate. A ratio above 1 means that the candidate is better; verdicts hold at 95 % over all \
+                 comparisons of a metric, and equivalence means within its own margin."
+            );
+            sections.push(Section { title: "Metrics", about, cells: metrics(&beside) });
         }
         let mut add = |title, about: String, answer: &Answer| -> Result<(), Failure> {
             if answer.rows() > MOST_ROWS {
