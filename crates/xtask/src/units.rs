@@ -42,10 +42,14 @@ fn read(messages: &str) -> Built {
         if message["reason"] != "compiler-artifact" {
             continue;
         }
-        for file in message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            built.all.insert(file.to_owned());
+        let files: Vec<&str> =
+            message["filenames"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        // A library that is asked for by name is called otherwise than one that another needs; its metadata is not.
+        let metadata = files.iter().find(|file| file.ends_with(".rmeta"));
+        for file in metadata.map_or(&files[..], std::slice::from_ref) {
+            built.all.insert((*file).to_owned());
             if message["fresh"] == true {
-                built.fresh.insert(file.to_owned());
+                built.fresh.insert((*file).to_owned());
             }
         }
     }
@@ -69,5 +73,15 @@ mod tests {
         let otherwise = read(&format!("{}{}", message("a-2", false), message("b-1", true)));
         assert_eq!(otherwise.again(&first), ["/t/a-1.rlib", "/t/c-1.rlib"], "others in their place");
         assert!(first.again(&Built::default()).is_empty());
+    }
+
+    #[test]
+    fn a_library_is_the_same_whoever_asks_for_it() {
+        let message = |files: &str, fresh: bool| {
+            format!("{{\"reason\":\"compiler-artifact\",\"filenames\":[{files}],\"fresh\":{fresh}}}\n")
+        };
+        let needed = read(&message("\"/t/deps/liba-1.rlib\",\"/t/deps/liba-1.rmeta\"", false));
+        let asked_for = read(&message("\"/t/liba.rlib\",\"/t/deps/liba-1.rmeta\"", true));
+        assert_eq!((needed.count(), asked_for.again(&needed)), (1, vec![]));
     }
 }
