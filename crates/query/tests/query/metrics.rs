@@ -259,7 +259,7 @@ fn each_metric_is_a_family_of_its_own() {
             for case in 0..4 {
                 for (is_candidate, name) in SIDES {
                     add(writer, &trial(number, name, &format!("case={case}"), replicate, json!({})));
-                    let log_ratio = if is_candidate { weak(replicate) } else { 0.0 };
+                    let log_ratio: f64 = if is_candidate { weak(replicate) } else { 0.0 };
                     if case == 0 {
                         measure(writer, number, "perplexity", 9.0 / log_ratio.exp(), "ratio");
                     }
