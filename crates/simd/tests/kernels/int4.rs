@@ -14,7 +14,7 @@ fn codes(k: usize, n: usize, seed: u64) -> Vec<u8> {
 fn dense(weights: &Int4Weights, [k, n]: [usize; 2]) -> Vec<f32> {
     let one = |step: usize, column: usize| {
         let byte = weights.codes[step * n.div_ceil(2) + column / 2];
-        let code = if column % 2 == 0 { byte % 16 } else { byte / 16 };
+        let code = if column.is_multiple_of(2) { byte % 16 } else { byte / 16 };
         weights.scales[step / weights.group * n + column] * (f32::from(code) - 8.0)
     };
     (0..k).flat_map(|step| (0..n).map(move |column| one(step, column))).collect()
