@@ -114,28 +114,6 @@ pub struct ParamSpec {
     pub within: Option<Within>,
 }
 
-impl ParamSpec {
-    /// An integer parameter.
-    pub fn int(name: &str, default: i64, doc: &str) -> Self {
-        Self { name: name.into(), default: Value::Int(default), doc: doc.into(), within: None }
-    }
-
-    /// A parameter that is a number with a fraction.
-    pub fn float(name: &str, default: f64, doc: &str) -> Self {
-        Self { name: name.into(), default: Value::Float(default), doc: doc.into(), within: None }
-    }
-
-    /// A parameter that is a word.
-    pub fn text(name: &str, default: &str, doc: &str) -> Self {
-        Self { name: name.into(), default: Value::Text(default.into()), doc: doc.into(), within: None }
-    }
-
-    /// A boolean parameter.
-    pub fn bool(name: &str, default: bool, doc: &str) -> Self {
-        Self { name: name.into(), default: Value::Bool(default), doc: doc.into(), within: None }
-    }
-}
-
 /// Parameter values by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Params(pub BTreeMap<String, Value>);
@@ -154,58 +132,6 @@ impl Params {
         match self.0.get(source).cloned() {
             Some(value) if !self.0.contains_key(name) => self.with(name, value),
             _ => self,
-        }
-    }
-
-    /// The value of an integer parameter that its workload has already checked.
-    ///
-    /// # Panics
-    /// If the parameter is absent or of another type: [`Params::complete`] rules both out.
-    pub fn int(&self, name: &str) -> i64 {
-        match self.0.get(name) {
-            Some(Value::Int(value)) => *value,
-            other => panic!("parameter `{name}` is {other:?}, not an integer"),
-        }
-    }
-
-    /// The value of an integer parameter as a size; negative values have been refused before.
-    ///
-    /// # Panics
-    /// As [`Params::int`], and if the value is negative.
-    pub fn size(&self, name: &str) -> usize {
-        usize::try_from(self.int(name)).unwrap_or_else(|_| panic!("parameter `{name}` is negative"))
-    }
-
-    /// The value of a parameter with a fraction that its workload has already checked.
-    ///
-    /// # Panics
-    /// As [`Params::int`].
-    pub fn float(&self, name: &str) -> f64 {
-        match self.0.get(name) {
-            Some(Value::Float(value)) => *value,
-            other => panic!("parameter `{name}` is {other:?}, not a number with a fraction"),
-        }
-    }
-
-    /// The value of a boolean parameter that its workload has already checked.
-    ///
-    /// # Panics
-    /// As [`Params::int`].
-    pub fn flag(&self, name: &str) -> bool {
-        match self.0.get(name) {
-            Some(Value::Bool(value)) => *value,
-            other => panic!("parameter `{name}` is {other:?}, not true or false"),
-        }
-    }
-
-    /// The value of a parameter that is a word, which its workload has already checked.
-    ///
-    /// # Panics
-    /// As [`Params::int`].
-    pub fn text(&self, name: &str) -> &str {
-        match self.0.get(name) {
-            Some(Value::Text(value)) => value,
-            other => panic!("parameter `{name}` is {other:?}, not a text"),
         }
     }
 
@@ -231,18 +157,6 @@ impl Params {
             }
         }
         Ok(())
-    }
-
-    /// Checks names and types against `specs` and fills in the defaults.
-    ///
-    /// # Errors
-    /// As [`Params::check`].
-    pub fn complete(mut self, workload: &str, specs: &[ParamSpec]) -> Result<Self> {
-        self.check(workload, specs)?;
-        for spec in specs {
-            self.0.entry(spec.name.clone()).or_insert_with(|| spec.default.clone());
-        }
-        Ok(self)
     }
 }
 

@@ -319,7 +319,7 @@ mod tests {
         .unwrap();
         let combinations = plan.cases[0].combinations();
         assert_eq!(combinations.len(), 4);
-        assert!(combinations.iter().all(|params| params.int("heads") == 8));
+        assert!(combinations.iter().all(|params| params.0["heads"] == Value::Int(8)));
         assert_eq!(plan.replicates, 5);
     }
 

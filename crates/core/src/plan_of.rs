@@ -140,7 +140,7 @@ mod tests {
     fn values_take_their_type_from_rust() {
         let plan = Plan::quick("x").param("a", [1]).param("b", [0.5]).param("c", ["text"]).param("d", [true]);
         let combination = &plan.cases[0].combinations()[0];
-        assert_eq!(combination.int("a"), 1);
+        assert_eq!(combination.0["a"], Value::Int(1));
         assert_eq!(combination.0["b"], Value::Float(0.5));
         assert_eq!(combination.0["c"], Value::Text("text".into()));
         assert_eq!(combination.0["d"], Value::Bool(true));

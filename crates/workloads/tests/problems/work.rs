@@ -1,6 +1,6 @@
 //! Work and figures of cases, counted by hand.
 
-use benchbook_core::{DType, Figure, Inputs, Problem, Workload};
+use benchbook_core::{DType, Figure, Inputs, Parameters, Problem, Workload};
 use benchbook_workloads::attention::{
     ContextualAttention, ContextualAttentionParams, PagedAttention, PagedAttentionParams, ProgrammableAttention,
     ProgrammableAttentionParams, ProjectedAttention, ProjectedAttentionParams, RingAttention, RingAttentionParams,
@@ -99,7 +99,8 @@ fn the_defaults_of_a_ring_keep_a_workers_part() {
     let preset = RingAttention.presets().pop().unwrap();
     let parts = preset.cases.into_iter().map(|given| {
         let params = RingAttention.case(given).unwrap().params;
-        params.int("seq") / params.int("workers")
+        let RingAttentionParams { seq, workers, .. } = RingAttentionParams::read(RingAttention::NAME, &params).unwrap();
+        seq / workers
     });
     assert!(preset.name == "default" && parts.eq([4096; 4]));
 }

@@ -118,11 +118,13 @@ mod tests {
 
     #[test]
     fn what_the_other_build_calls_by_another_name_is_left_out_with_the_reason() {
+        let one =
+            |name: &&str| ParamSpec { name: (*name).into(), default: Value::Int(1), doc: String::new(), within: None };
         let workload = |params: &[&str]| WorkloadInfo {
             name: "w".into(),
             about: String::new(),
             presets: Vec::new(),
-            params: params.iter().map(|name| ParamSpec::int(name, 1, "")).collect(),
+            params: params.iter().map(one).collect(),
         };
         let known = |params: &[&str]| Description { workloads: vec![workload(params)], ..offers(&["a"]) };
         let params = Params::default().with("block_size", Value::Int(16)).with("more", Value::Int(1));
