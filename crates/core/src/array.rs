@@ -58,14 +58,19 @@ impl Array {
         Self { dtype: DType::Bool, ..Self::new(shape, &bytes) }
     }
 
+    /// Bytes of an array of this dtype and shape; nothing where the shape does not multiply out.
+    pub fn bytes_of(dtype: DType, shape: &[usize]) -> Option<usize> {
+        let (outer, width) = shape.split_last().map_or((&[][..], 1), |(width, outer)| (outer, *width));
+        let rows = outer.iter().try_fold(1_usize, |rows, length| rows.checked_mul(*length))?;
+        dtype.bytes_of(rows, width)
+    }
+
     /// An array from bytes that come from elsewhere.
     ///
     /// # Errors
     /// A shape that does not multiply out, or another number of bytes than it takes; flags that are neither 0 nor 1.
     pub fn from_bytes(dtype: DType, shape: Vec<usize>, bytes: &[u8]) -> Result<Self, NoArray> {
-        let (outer, width) = shape.split_last().map_or((&[][..], 1), |(width, outer)| (outer, *width));
-        let rows = outer.iter().try_fold(1_usize, |rows, length| rows.checked_mul(*length));
-        let wanted = rows.and_then(|rows| dtype.bytes_of(rows, width));
+        let wanted = Self::bytes_of(dtype, &shape);
         let flags = dtype != DType::Bool || bytes.iter().all(|byte| *byte < 2);
         if wanted != Some(bytes.len()) || !flags {
             return Err(NoArray { bytes: bytes.len(), dtype, shape, wanted });

@@ -11,6 +11,7 @@ mod implementation;
 mod inputs;
 pub mod message;
 mod names;
+mod number;
 mod parameters;
 mod params;
 mod people;

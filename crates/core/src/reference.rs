@@ -1,5 +1,7 @@
 //! The right answer, and how far an implementation is from it.
 
+use std::borrow::Cow;
+
 use rand::SeedableRng;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +23,7 @@ pub struct Reference {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// Name of the output (`output`, `query_grad`).
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Shape of the full output.
     pub shape: Vec<usize>,
     /// Which rows of the output `values` holds, ascending.
@@ -33,9 +35,11 @@ pub struct Answer {
 }
 
 /// What makes an output right.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Check {
     /// Each number is near enough, see [`Answer::compare`].
+    #[default]
     Near,
     /// Each number is the same.
     Exact,
@@ -43,15 +47,19 @@ pub enum Check {
     /// two best logits differ by less than is told from rounding.
     Greedy {
         /// By how much the best logit of each row held is above the second.
+        #[serde(with = "crate::number::list")]
         gaps: Vec<f64>,
         /// The smallest difference that counts.
+        #[serde(with = "crate::number")]
         least: f64,
     },
     /// Draws of categories, whatever their order: χ² of their counts beside the probabilities in `values`.
     Draws {
         /// The largest χ² that passes, from the error rate of the test.
+        #[serde(with = "crate::number")]
         critical: f64,
         /// Probabilities that the draws do not have: a test that accepts them tells nothing.
+        #[serde(with = "crate::number::list")]
         control: Vec<f64>,
     },
 }
@@ -110,7 +118,7 @@ pub fn sample_rows(rows: usize, limit: usize, seed: u64) -> Vec<usize> {
 impl Reference {
     /// The rows of the only output.
     pub fn of(shape: Vec<usize>, rows: Vec<usize>, values: Vec<f64>) -> Self {
-        Self { answers: vec![Answer { name: "output", shape, rows, values, check: Check::Near }] }
+        Self { answers: vec![Answer { name: "output".into(), shape, rows, values, check: Check::Near }] }
     }
 
     /// Compares each output with its answer; one that is missing, or too many, is infinitely wrong.
@@ -142,7 +150,7 @@ impl Reference {
 
 impl Answer {
     fn wrong(&self, rows_checked: u64) -> Comparison {
-        let output = Some(self.name.to_owned());
+        let output = Some(self.name.to_string());
         Comparison { output, max_abs_error: f64::INFINITY, max_scaled_error: f64::INFINITY, rows_checked }
     }
 
@@ -204,7 +212,7 @@ impl Answer {
             max_abs_error = max_abs_error.max(off);
             max_scaled_error = max_scaled_error.max(scaled);
         }
-        Comparison { output: Some(self.name.to_owned()), max_abs_error, max_scaled_error, rows_checked }
+        Comparison { output: Some(self.name.to_string()), max_abs_error, max_scaled_error, rows_checked }
     }
 
     /// χ² of draws: right where it is small beside the true probabilities and large beside the others.
@@ -223,7 +231,7 @@ impl Answer {
         let beside = |probabilities: &[f64]| chi_square(&counts, probabilities, draws.len() as f64);
         let (right, other) = (beside(&self.values), beside(control));
         let max_scaled_error = if right <= critical && other > critical { 0.0 } else { f64::INFINITY };
-        let output = Some(self.name.to_owned());
+        let output = Some(self.name.to_string());
         Comparison { output, max_abs_error: right, max_scaled_error, rows_checked: draws.len() as u64 }
     }
 
@@ -286,8 +294,8 @@ mod tests {
 
     #[test]
     fn every_output_is_checked_on_its_own_scale() {
-        let answer = |name, values: [f64; 2]| Answer {
-            name,
+        let answer = |name: &'static str, values: [f64; 2]| Answer {
+            name: name.into(),
             shape: vec![1, 2],
             rows: vec![0],
             values: values.into(),
@@ -342,7 +350,7 @@ mod tests {
     #[test]
     fn greedy_tokens_may_differ_where_the_reference_itself_hardly_knows() {
         let tokens = Answer {
-            name: "tokens",
+            name: "tokens".into(),
             shape: vec![3, 1],
             rows: vec![0, 1, 2],
             values: vec![7.0, 8.0, 9.0],
@@ -357,7 +365,7 @@ mod tests {
     fn draws_pass_where_they_fit_and_where_the_test_could_have_failed() {
         // χ² of one degree of freedom exceeds 10.8 with a probability of 0.001.
         let fair = |control: [f64; 2]| Answer {
-            name: "draws",
+            name: "draws".into(),
             shape: vec![1000],
             rows: vec![0],
             values: vec![0.5, 0.5],

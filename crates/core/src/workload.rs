@@ -201,6 +201,7 @@ pub struct Figure {
     /// Its name in SQL (`fragmentation_share`).
     pub name: String,
     /// The value.
+    #[serde(with = "crate::number")]
     pub value: f64,
     /// Its unit (`bytes`, `share`, `count`).
     pub unit: String,

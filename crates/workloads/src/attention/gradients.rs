@@ -107,7 +107,7 @@ impl Problem for AttentionGradients {
         let chosen = sample_rows(units, limit, seed);
         let solved: Vec<[Vec<f64>; 3]> = chosen.par_iter().map(|unit| of_unit(params, inputs, *unit)).collect();
         let answer = |which: usize, name: &'static str, shape: [usize; 4], length: usize| Answer {
-            name,
+            name: name.into(),
             shape: shape.into(),
             rows: chosen.iter().flat_map(|unit| unit * length..(unit + 1) * length).collect(),
             values: solved.iter().flat_map(|gradients| gradients[which].iter().copied()).collect(),

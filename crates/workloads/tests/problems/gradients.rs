@@ -25,7 +25,7 @@ fn the_reference_agrees_with_pytorch() {
         let reference = AttentionGradients::reference(&params, &inputs, 0);
         assert_eq!(reference.answers.len(), 3);
         for answer in reference.answers {
-            let expected = numbers(&case[answer.name], |number| number);
+            let expected = numbers(&case[&*answer.name], |number| number);
             assert_eq!(answer.values.len(), expected.len());
             for (got, want) in answer.values.iter().zip(expected) {
                 // Both are float64 sums of a few dozen terms of order one.
@@ -51,7 +51,7 @@ fn the_reference_agrees_with_finite_differences() {
         let answers = AttentionGradients::reference(&params, &inputs, 11).answers;
         assert_eq!(answers.len(), 3);
         for (name, answer) in ["query", "key", "value"].into_iter().zip(answers) {
-            assert_eq!((answer.name, answer.shape.as_slice()), (&*format!("{name}_grad"), inputs.get(name).shape()));
+            assert_eq!((&*answer.name, answer.shape.as_slice()), (&*format!("{name}_grad"), inputs.get(name).shape()));
             assert_eq!(answer.values.len(), inputs.get(name).len());
             for (index, right) in answer.values.iter().enumerate() {
                 let moved = |step: f32| {
