@@ -11,7 +11,6 @@ use std::time::Duration;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::ipc::writer::StreamWriter;
-use benchbook_core::message::PROTOCOL;
 
 /// The variable that says how a worker misbehaves.
 pub const HOSTILE: &str = "BENCHBOOK_TEST_WORKER";
@@ -102,9 +101,9 @@ pub fn stop_reading() -> Vec<(String, usize)> {
     Vec::new()
 }
 
-/// A stream in the right version whose text is a number.
+/// A stream of protocol 2 whose text is a number.
 fn other_columns() -> Vec<u8> {
-    let metadata = HashMap::from([("benchbook.protocol".to_owned(), PROTOCOL.to_string())]);
+    let metadata = HashMap::from([("benchbook.protocol".to_owned(), "2".to_owned())]);
     let schema = Arc::new(Schema::new(vec![Field::new("body", DataType::Int64, true)]).with_metadata(metadata));
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from(vec![7]))]);
     let mut bytes = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use benchbook_core::message::{
-    Description, DeviceInfo, ImplementationInfo, Prepared, Reply, Request, Sampled, Trial, WorkloadInfo,
+    Description, DeviceInfo, ImplementationInfo, InputsFrom, Prepared, Reply, Request, Sampled, Trial, WorkloadInfo,
 };
 use benchbook_core::{
     CacheRegime, Comparison, Figure, Implementation, Inputs, Params, Posed, Reference, Registry, Setting, Subject,
@@ -127,6 +127,7 @@ impl Handler {
             devices: implementation.devices().into_iter().map(Into::into).collect(),
             engines: implementation.devices().into_iter().map(|device| implementation.engine(device)).collect(),
             catalogue: implementation.catalogue().iter().map(|id| (*id).to_owned()).collect(),
+            inputs: InputsFrom::Made,
         };
         let mut devices: Vec<DeviceInfo> = Vec::new();
         for implementation in registry.implementations() {

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod environment;
 mod error;
 mod executor;
+pub mod frame;
 mod handler;
 pub mod known_work;
 mod last_words;

@@ -5,14 +5,14 @@ use std::ffi::c_int;
 use std::io::{BufReader, BufWriter};
 use std::os::fd::AsFd;
 
-use benchbook_core::message::{PROTOCOL, Reply, Request};
+use benchbook_core::message::{Reply, Request};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::unistd::{Pid, dup2_stdout, getpgrp, getpid, getppid};
 
 use crate::handler::{Handler, Host};
 use crate::process::Hello;
-use crate::wire::{Receiver, Sender};
+use crate::wire::{PROTOCOL, Receiver, Sender};
 use crate::{Error, Result};
 
 /// Serves requests from stdin until it closes, as the child of process `parent`.

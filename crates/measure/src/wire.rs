@@ -9,12 +9,15 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
-use benchbook_core::message::{Disturbance, PROTOCOL, Reply, Sampled};
+use benchbook_core::message::{Disturbance, Reply, Sampled};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bounded::Bounded;
 use crate::{Error, Result};
+
+/// Version of the protocol on these streams.
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// Key of the protocol's version in the stream's metadata.
 pub(crate) const PROTOCOL_KEY: &str = "benchbook.protocol";

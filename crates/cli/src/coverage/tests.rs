@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use benchbook_core::message::{DeviceInfo, ImplementationInfo};
+use benchbook_core::message::{DeviceInfo, ImplementationInfo, InputsFrom};
 
 use super::catalogue::Catalogue;
 use super::error::Error;
@@ -37,6 +37,7 @@ fn implementation(workload: &str, name: &str, devices: &str, catalogue: &str) ->
         devices: words(devices),
         engines: Vec::new(),
         catalogue: words(catalogue),
+        inputs: InputsFrom::Made,
     }
 }
 

@@ -79,7 +79,7 @@ fn knows(description: &Description, workload: &str, variant: &Variant) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use benchbook_core::message::{ImplementationInfo, WorkloadInfo};
+    use benchbook_core::message::{ImplementationInfo, InputsFrom, WorkloadInfo};
     use benchbook_core::{DType, ParamSpec, Params, Value};
 
     fn offers(names: &[&str]) -> Description {
@@ -90,6 +90,7 @@ mod tests {
             devices: vec!["cpu".into()],
             engines: Vec::new(),
             catalogue: Vec::new(),
+            inputs: InputsFrom::Made,
         };
         Description {
             workloads: Vec::new(),

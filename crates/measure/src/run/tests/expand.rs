@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use benchbook_core::message::{Description, DeviceInfo, ImplementationInfo, Reply, Request};
+use benchbook_core::message::{Description, DeviceInfo, ImplementationInfo, InputsFrom, Reply, Request};
 use benchbook_core::{Case, CaseSpec, Params, Plan, Value};
 use benchbook_record::Isolation;
 
@@ -41,6 +41,7 @@ pub(super) fn known() -> Description {
         devices: vec![device.into()],
         engines: Vec::new(),
         catalogue: Vec::new(),
+        inputs: InputsFrom::Made,
     };
     let device = |name: &str| DeviceInfo {
         name: name.into(),
