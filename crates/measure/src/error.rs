@@ -5,7 +5,8 @@ use std::path::PathBuf;
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Errors of measuring. A kernel that fails is not one of them: it is an outcome in the record.
+/// Errors of measuring. What a kernel cannot do, or fails at, is one of them only on its way to the run, which makes it an
+/// outcome in the record.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -46,6 +47,15 @@ pub enum Error {
         /// Whether it lived and did not answer in time.
         hung: bool,
     },
+    /// The implementation cannot take a case here, in its own words.
+    #[error("{0}")]
+    Unsupported(String),
+    /// What was asked for could not be done; the worker goes on.
+    #[error("{0}")]
+    Failed(String),
+    /// The worker answered something else than it was asked.
+    #[error("unexpected reply {0}")]
+    Unexpected(String),
     /// The run was ended from outside while a worker was waited for.
     #[error("interrupted before the worker had answered")]
     Interrupted,

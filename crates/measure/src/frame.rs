@@ -96,6 +96,11 @@ pub fn write(
     written.map_err(|source| Error::Io { what: "writing a message", source })
 }
 
+/// Arrays as they are written.
+pub(crate) fn parts(arrays: &[(String, Array)]) -> Vec<(&str, &Array)> {
+    arrays.iter().map(|(name, array)| (name.as_str(), array)).collect()
+}
+
 /// Where each of these arrays begins in a file that holds them.
 pub(crate) fn places(arrays: &[(&str, &Array)]) -> impl Iterator<Item = u64> {
     arrays.iter().scan(0, |next, (_, array)| {

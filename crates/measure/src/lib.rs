@@ -18,15 +18,18 @@ pub mod frame;
 mod handler;
 pub mod known_work;
 mod last_words;
+pub mod link;
 mod marked;
 mod process;
 mod quiet;
+pub mod references;
 pub mod resource;
 pub mod run;
 pub mod sampler;
 mod serve;
 mod stat;
 mod threads;
+mod waiting;
 mod wire;
 mod worker_main;
 

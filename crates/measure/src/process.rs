@@ -6,8 +6,8 @@ use std::io::{BufReader, BufWriter};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver as Channel, RecvTimeoutError};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver as Channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use nix::unistd::Pid;
 use crate::executor::Executor;
 use crate::last_words::{last_words, next_line};
 use crate::marked::Mark;
+use crate::waiting::{Gone, wait};
 use crate::wire::{Receiver, Sender};
 use crate::{Error, Result, allocator, threads};
 
@@ -28,12 +29,6 @@ const MARK: &str = "BENCHBOOK_WORKER_MARK";
 
 /// How long a fresh worker may take to say hello: libtorch alone needs half a second.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long an interrupted run waits for the answer under way.
-const GRACE: Duration = Duration::from_secs(2);
-
-/// How often a wait looks whether the run was interrupted.
-const SLICE: Duration = Duration::from_millis(100);
 
 /// How long the end of a worker and its last words may come after its pipe is closed.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -198,30 +193,18 @@ impl ProcessWorker {
     }
 
     fn receive(&mut self, timeout: Duration) -> Result<Reply> {
-        let (mut waited, mut since_interrupt) = (Duration::ZERO, Duration::ZERO);
-        let received = loop {
-            let slice = SLICE.min(timeout.saturating_sub(waited));
-            match self.replies.recv_timeout(slice) {
-                Err(RecvTimeoutError::Timeout) if slice.is_zero() => break Err(RecvTimeoutError::Timeout),
-                Err(RecvTimeoutError::Timeout) => waited += slice,
-                received => break received,
-            }
-            if self.interrupted.load(Ordering::Relaxed) {
-                since_interrupt += slice;
-                if since_interrupt >= GRACE {
-                    self.end();
-                    return Err(Error::Interrupted);
-                }
-            }
-        };
-        match received {
+        match wait(&self.replies, timeout, &self.interrupted) {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error @ Error::Protocol { .. })) => Err(error),
             Ok(Err(error)) => Err(self.lost(&error.to_string(), false)),
-            Err(RecvTimeoutError::Timeout) => {
+            Err(Gone::Interrupted) => {
+                self.end();
+                Err(Error::Interrupted)
+            }
+            Err(Gone::Late) => {
                 Err(self.lost(&format!("no answer for {:.1} s, so it was ended", timeout.as_secs_f64()), true))
             }
-            Err(RecvTimeoutError::Disconnected) => Err(self.lost("it ended", false)),
+            Err(Gone::Closed) => Err(self.lost("it ended", false)),
         }
     }
 

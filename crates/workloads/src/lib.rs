@@ -13,3 +13,6 @@ mod tolerance;
 
 pub use register::register;
 pub use tolerance::tolerance;
+
+/// A digest of the code of this crate and of `benchbook-core`: answers that other code has computed are not ours.
+pub const CODE_DIGEST: &str = env!("BENCHBOOK_CODE_DIGEST");

@@ -1,0 +1,294 @@
+//! The right answers, computed once in a run and shared by all its variants and replicates.
+
+mod cache;
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use benchbook_core::message::{AnswerInfo, Ask, Facts, Others, Say};
+use benchbook_core::{Answer, Array, Check, DType, Inputs, Params, Posed, Reference, Registry};
+
+use crate::caught::Caught;
+use crate::frame::Arrays;
+use crate::link::{Link, unexpected};
+use crate::waiting::{Gone, wait};
+use crate::{Error, Result, clock};
+use cache::Cache;
+
+/// Answers that are held in memory at most, in bytes; the oldest goes first.
+const MOST_HELD_BYTES: usize = 256 << 20;
+
+/// How long an answer takes at least that is kept between runs, in nanoseconds.
+const KEPT_FROM_NS: i64 = 50_000_000;
+
+/// Answers that all executors of a run share.
+pub type Shared = Rc<RefCell<References>>;
+
+/// The right answers, by workload, parameters and seed.
+///
+/// The problems that a program links it solves itself. Those of others are asked of the worker that owns them.
+pub struct References {
+    problems: Registry,
+    /// Digest of the code of these problems.
+    code: String,
+    cache: Option<Cache>,
+    kept_from_ns: i64,
+    interrupted: Arc<AtomicBool>,
+    held: VecDeque<(String, Rc<Reference>)>,
+    facts: HashMap<String, Facts>,
+}
+
+/// A case, as what is known of it depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Name of the workload.
+    pub workload: &'a str,
+    /// Every parameter of it.
+    pub params: &'a Params,
+    /// What is computed in, which the answer does not depend on.
+    pub dtype: DType,
+    /// Seed of the inputs.
+    pub seed: u64,
+}
+
+impl References {
+    /// Answers to `problems`, whose code has the digest `code`; what took long is kept in the user's cache under it. Once
+    /// `interrupted` is set, none is waited for long.
+    pub fn new(problems: Registry, code: &str, interrupted: &Arc<AtomicBool>) -> Self {
+        let cache = if code.is_empty() { None } else { Cache::of_user() };
+        Self {
+            problems,
+            code: code.to_owned(),
+            cache,
+            kept_from_ns: KEPT_FROM_NS,
+            interrupted: Arc::clone(interrupted),
+            held: VecDeque::new(),
+            facts: HashMap::new(),
+        }
+    }
+
+    /// Of a program that links no problem.
+    pub fn none() -> Self {
+        Self::new(Registry::default(), "", &Arc::default())
+    }
+
+    /// The same for all executors of a run.
+    pub fn shared(self) -> Shared {
+        Rc::new(RefCell::new(self))
+    }
+
+    /// The problems that the program links.
+    pub fn problems(&self) -> &Registry {
+        &self.problems
+    }
+
+    /// The right answer to a case with the inputs of its seed, but for the `others`; and the time that it took now, in
+    /// nanoseconds: 0 where it was known.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where nobody knows it, or it panics; [`Error::Interrupted`]; the owner is lost.
+    pub fn answer(
+        &mut self,
+        question: &Question<'_>,
+        others: Option<&Others>,
+        owner: &mut dyn Link,
+        timeout: Duration,
+    ) -> Result<(Rc<Reference>, i64)> {
+        let key = question.key(others);
+        if let Some((_, known)) = self.held.iter().find(|(held, _)| *held == key) {
+            return Ok((Rc::clone(known), 0));
+        }
+        let started_ns = clock::now_ns();
+        let reference = match self.posed(question) {
+            Some(posed) => self.computed(posed, question, others.cloned(), key.clone())?,
+            None => {
+                let (workload, params) = (question.workload.to_owned(), question.params.clone());
+                let ask = Ask::Reference { workload, params, seed: question.seed, others: others.cloned() };
+                match owner.ask(&ask, &[], timeout)? {
+                    (Say::Answers { answers }, numbers) => heard(answers, numbers)?,
+                    (other, _) => return Err(unexpected(other)),
+                }
+            }
+        };
+        let reference = Rc::new(reference);
+        self.hold(key, &reference);
+        Ok((reference, clock::now_ns() - started_ns))
+    }
+
+    /// What is known of a case beside its answers.
+    ///
+    /// # Errors
+    /// As of [`References::answer`].
+    pub fn facts(&mut self, question: &Question<'_>, owner: &mut dyn Link, timeout: Duration) -> Result<Facts> {
+        let key = question.key_of_facts();
+        if let Some(known) = self.facts.get(&key) {
+            return Ok(known.clone());
+        }
+        let Question { workload, params, dtype, seed } = *question;
+        let facts = match self.posed(question) {
+            Some(posed) => self.wait_for(move || facts_of(posed.as_ref(), &posed.inputs(seed), dtype))?,
+            None => {
+                let ask = Ask::Pose { workload: workload.to_owned(), params: params.clone(), dtype, seed };
+                match owner.ask(&ask, &[], timeout)? {
+                    (Say::Posed(facts), _) => facts,
+                    (other, _) => return Err(unexpected(other)),
+                }
+            }
+        };
+        self.facts.insert(key, facts.clone());
+        Ok(facts)
+    }
+
+    /// The inputs of a case, for a worker that cannot make them.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where this program does not know the workload either; [`Error::Interrupted`].
+    pub fn inputs(&self, question: &Question<'_>) -> Result<Inputs> {
+        let seed = question.seed;
+        match self.posed(question) {
+            Some(posed) => self.wait_for(move || posed.inputs(seed)),
+            None => Err(Error::Failed(format!(
+                "its worker wants the inputs of `{}` to be sent, and this program does not know that workload",
+                question.workload
+            ))),
+        }
+    }
+
+    /// The case, where this program links its problem, and the problem has these parameters.
+    fn posed(&self, question: &Question<'_>) -> Option<Box<dyn Posed>> {
+        self.problems.find_workload(question.workload).ok()?.pose(question.params).ok()
+    }
+
+    fn computed(
+        &mut self,
+        posed: Box<dyn Posed>,
+        question: &Question<'_>,
+        others: Option<Others>,
+        key: String,
+    ) -> Result<Reference> {
+        let (cache, code, kept_from_ns) = (self.cache.clone(), self.code.clone(), self.kept_from_ns);
+        let (dtype, seed, is_first) = (question.dtype, question.seed, others.is_none());
+        let (reference, facts) = self.wait_for(move || {
+            let inputs = inputs_of(posed.as_ref(), seed, others.as_ref());
+            let facts = facts_of(posed.as_ref(), &inputs, dtype);
+            let kept = cache.map(|cache| cache.entry(&code, &key, &inputs));
+            if let Some(reference) = kept.as_ref().and_then(cache::Entry::read) {
+                return (reference, facts);
+            }
+            let started_ns = clock::now_ns();
+            let reference = posed.reference(&inputs, seed);
+            if let Some(kept) = kept.filter(|_| clock::now_ns() - started_ns >= kept_from_ns) {
+                // Where it cannot be kept, it is computed again.
+                let _ = kept.write(&reference);
+            }
+            (reference, facts)
+        })?;
+        if is_first {
+            self.facts.insert(question.key_of_facts(), facts);
+        }
+        Ok(reference)
+    }
+
+    /// Works on another thread, so that Ctrl-C is heard meanwhile; a panic is a failure.
+    fn wait_for<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let _caught = Caught::begin();
+        let (send, done) = mpsc::channel();
+        std::thread::spawn(move || drop(send.send(benchbook_record::caught(work))));
+        match wait(&done, Duration::MAX, &self.interrupted) {
+            Ok(Ok(what)) => Ok(what),
+            Ok(Err(panic)) => Err(Error::Failed(format!("the reference panicked: {panic}"))),
+            Err(Gone::Interrupted) => Err(Error::Interrupted),
+            Err(Gone::Late | Gone::Closed) => Err(Error::Failed("the reference ended without an answer".into())),
+        }
+    }
+
+    fn hold(&mut self, key: String, reference: &Rc<Reference>) {
+        self.held.push_back((key, Rc::clone(reference)));
+        let size = |(_, reference): &(String, Rc<Reference>)| size_of(reference);
+        let mut total: usize = self.held.iter().map(size).sum();
+        while total > MOST_HELD_BYTES
+            && self.held.len() > 1
+            && let Some(oldest) = self.held.pop_front()
+        {
+            total -= size(&oldest);
+        }
+    }
+}
+
+impl Question<'_> {
+    fn key(&self, others: Option<&Others>) -> String {
+        format!("{} {:?} {} {others:?}", self.workload, self.params, self.seed)
+    }
+
+    fn key_of_facts(&self) -> String {
+        format!("{} {}", self.dtype, self.key(None))
+    }
+}
+
+/// Bytes of an answer's numbers, about.
+fn size_of(reference: &Reference) -> usize {
+    let more = |check: &Check| match check {
+        Check::Near | Check::Exact => 0,
+        Check::Greedy { gaps: more, .. } | Check::Draws { control: more, .. } => more.len(),
+    };
+    reference.answers.iter().map(|one| 8 * (one.values.len() + one.rows.len() + more(&one.check))).sum()
+}
+
+/// The inputs of a seed, but for those of another.
+pub(crate) fn inputs_of(posed: &dyn Posed, seed: u64, others: Option<&Others>) -> Inputs {
+    let mut inputs = posed.inputs(seed);
+    let Some(others) = others else { return inputs };
+    let mut of_others = posed.inputs(others.seed);
+    for name in &others.inputs {
+        if let Some(array) = of_others.remove(name) {
+            inputs.insert(name, array);
+        }
+    }
+    inputs
+}
+
+/// What a problem knows of its case.
+pub(crate) fn facts_of(posed: &dyn Posed, inputs: &Inputs, dtype: DType) -> Facts {
+    Facts {
+        work: posed.work(dtype),
+        tolerance: posed.tolerance(dtype),
+        input_bytes: inputs.bytes(dtype.bytes()),
+        figures: posed.figures(inputs),
+    }
+}
+
+/// An answer as it travels: what is said of it, and its numbers.
+pub(crate) fn told(reference: &Reference) -> (Vec<AnswerInfo>, Arrays) {
+    let one = |answer: &Answer| {
+        let Answer { name, shape, rows, values, check } = answer;
+        let info =
+            AnswerInfo { name: name.to_string(), shape: shape.clone(), rows: rows.clone(), check: check.clone() };
+        (info, (name.to_string(), Array::new(vec![values.len()], values)))
+    };
+    reference.answers.iter().map(one).unzip()
+}
+
+/// An answer that has come.
+pub(crate) fn heard(answers: Vec<AnswerInfo>, numbers: Arrays) -> Result<Reference> {
+    if answers.len() != numbers.len() {
+        let words = format!("{} answers have {} arrays of numbers", answers.len(), numbers.len());
+        return Err(Error::Failed(words));
+    }
+    let one = |(info, (name, array)): (AnswerInfo, (String, Array))| {
+        if info.name != name || array.dtype() != DType::F64 {
+            let words = format!("the numbers of the answer `{}` are `{name}` in {}", info.name, array.dtype());
+            return Err(Error::Failed(words));
+        }
+        let AnswerInfo { name, shape, rows, check } = info;
+        Ok(Answer { name: name.into(), shape, rows, values: array.of().to_vec(), check })
+    };
+    let answers = answers.into_iter().zip(numbers).map(one).collect::<Result<_>>()?;
+    Ok(Reference { answers })
+}
+
+#[cfg(test)]
+mod tests;
