@@ -35,9 +35,9 @@ const LONG: usize = 200;
 /// Elements beyond which an input is long.
 const LONG_INPUT: usize = 1_000;
 
-/// Single calls after which a kernel that goes wrong later does so. Checks and the warm-up make 62 or 63 of them and each hot
-/// sample one, so this lies among the samples.
-const LATER: u64 = 72;
+/// Single calls after which a kernel that goes wrong later does so. Checks and the warm-up make 32 or 33 of them and each hot
+/// sample one or two, so this lies among the samples.
+const LATER: u64 = 48;
 
 /// Registers the workload `double` and a kernel for each fault.
 pub fn register_faulty(registry: &mut Registry) {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use benchbook_core::message::{Reply, Request, Trial};
 use benchbook_core::{CacheRegime, DType, Inputs, Params, Registry, Result, Row, Setting, Subject, Value, Variant};
 use benchbook_engines::flex::attention::AttentionInputs;
 use benchbook_engines::flex::tensor::Target;
 use benchbook_engines::flex::{self, TensorSubject, open};
-use benchbook_measure::{Executor, Host, InProcess};
+use benchbook_measure::{Executor, Host, InProcess, Prepared, References, Trial};
 use benchbook_workloads::attention::{Attention, AttentionParams};
 use burn::tensor::Tensor;
 use burn::tensor::module::attention;
@@ -57,7 +56,7 @@ fn top_left(inputs: &AttentionInputs) -> Result<[Tensor<4>; 1]> {
 }
 
 /// What the worker says of a planted kernel on a case.
-fn prepare(trap: Trap, device: &str, params: &[(&str, Value)]) -> Reply {
+fn prepare(trap: Trap, device: &str, params: &[(&str, Value)]) -> benchbook_measure::Result<Prepared> {
     let mut registry = Registry::default();
     let engine = |_: &str| ("burn".to_owned(), "0".to_owned());
     let planted = Row::<Attention>::new("planted", "a trap", &["flex", "libtorch"], &DType::FLOATS, engine, trap);
@@ -66,17 +65,15 @@ fn prepare(trap: Trap, device: &str, params: &[(&str, Value)]) -> Reply {
     let case = registry.case("attention", params).unwrap();
     let variant =
         Variant { implementation: "planted".into(), device: device.into(), dtype: DType::F32, threads: 1, build: None };
-    let trial =
-        Trial { trial: 0, case, variant, cache: CacheRegime::Hot, input_seed: 3, min_sample_ns: 1, warmup_ns: 0 };
-    let mut here = InProcess::new(Host::new(registry, |_| None, Vec::new(), Vec::new));
-    here.request(Request::Prepare(Box::new(trial)), Duration::MAX).unwrap()
+    let (cache, sent) = (CacheRegime::Hot, false);
+    let trial = Trial { trial: 0, case, variant, cache, input_seed: 3, min_sample_ns: 1, warmup_ns: 0, sent };
+    let here = InProcess::new(Host::new(registry, |_| None, Vec::new(), Vec::new));
+    here.executor(&References::none().shared()).prepare(&trial, Duration::MAX)
 }
 
 fn scaled_error(trap: Trap, device: &str, params: &[(&str, Value)]) -> (f64, f64) {
-    match prepare(trap, device, params) {
-        Reply::Prepared(prepared) => (prepared.check[0].max_scaled_error, prepared.tolerance),
-        other => panic!("{other:?}"),
-    }
+    let prepared = prepare(trap, device, params).unwrap();
+    (prepared.check[0].max_scaled_error, prepared.tolerance)
 }
 
 const MASKED: [(&str, Value); 2] = [("seq_q", Value::Int(40)), ("masked", Value::Bool(true))];
@@ -143,7 +140,7 @@ fn torch_sdpa_is_right_on_every_kind_of_case() {
 fn a_result_on_another_device_is_an_error() {
     for device in ["flex", "libtorch"] {
         match prepare(OTHER_DEVICE, device, &[("seq_q", Value::Int(8))]) {
-            Reply::Failed { message } => assert!(message.contains("lies on"), "{message}"),
+            Err(benchbook_measure::Error::Failed(message)) => assert!(message.contains("lies on"), "{message}"),
             other => panic!("{other:?}"),
         }
     }

@@ -29,14 +29,13 @@ pub fn worker_main(extend: impl FnOnce(&mut Registry)) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use benchbook_measure::InProcess;
-    use benchbook_measure::run::describe;
+    use benchbook_measure::{InProcess, Offers};
 
     use super::*;
 
     #[test]
     fn what_needs_a_process_of_its_own_is_not_here() {
-        let known = describe(&mut InProcess::new(host(|_| ()))).expect("it answers");
+        let known = InProcess::new(host(|_| ())).describe().expect("it answers");
         let why = |name: &str| known.devices.iter().find(|device| device.name == name).expect(name).unavailable.clone();
         assert_eq!(why("flex"), None);
         assert!(why("libtorch-mkl").is_some(), "its path is chosen once in a process");

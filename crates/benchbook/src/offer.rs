@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use benchbook_measure::run::describe;
+use benchbook_measure::Offers;
 use benchbook_query::Answer;
 
 use crate::{Lab, Result};
 
 /// Implementations by workload and device.
 pub(crate) fn list(lab: &Lab) -> Result<Answer> {
-    let known = describe(&mut lab.here.clone())?;
+    let known = lab.here.clone().describe()?;
     let why: BTreeMap<_, _> =
         known.devices.iter().map(|device| (device.name.as_str(), device.unavailable.as_deref())).collect();
     let mut columns: [Vec<&str>; 5] = Default::default();

@@ -5,8 +5,6 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use benchbook_core::Figure;
-
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
@@ -74,15 +72,6 @@ pub struct Allocated {
     pub bytes: u64,
     /// The most that was held at once beyond what was held at the start.
     pub peak_bytes: u64,
-}
-
-impl Allocated {
-    /// The same as figures of a call.
-    pub(crate) fn figures(self) -> [Figure; 2] {
-        let Self { count, bytes, .. } = self;
-        [("allocations", count, "count"), ("allocated_bytes", bytes, "bytes")]
-            .map(|(name, value, unit)| Figure::measured(name, value as f64, unit))
-    }
 }
 
 /// What all threads of this process allocate during `call`; nothing where its allocator is not [`CountingAllocator`].

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{DirEntry, read_dir};
 
-use benchbook_core::message::Sampled;
+use benchbook_core::message::Ran;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
@@ -33,7 +33,7 @@ pub fn utc_ns() -> i64 {
 ///
 /// The clock of the process does not serve: what a thread has done on another processor enters it with that processor's next
 /// tick, milliseconds later. That of a thread is exact (`clockid_t` of a thread: Linux, `posix-timers_types.h`).
-pub fn thread_cpu_ns() -> BTreeMap<i32, i64> {
+fn thread_cpu_ns() -> BTreeMap<i32, i64> {
     /// Per thread, and what the scheduler has counted.
     const OF_THREAD: i32 = 4 | 2;
     let of = |entry: DirEntry| {
@@ -43,7 +43,12 @@ pub fn thread_cpu_ns() -> BTreeMap<i32, i64> {
     read_dir("/proc/self/task").into_iter().flatten().flatten().filter_map(of).collect()
 }
 
-/// Processor time of other processes so far, all their threads, in nanoseconds; one that has ended counts as nothing.
+/// Processor time of the thread that asks so far, in nanoseconds.
+pub(crate) fn this_thread_cpu_ns() -> i64 {
+    read(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap_or(0)
+}
+
+/// Processor time of processes so far, all their threads, in nanoseconds; one that has ended counts as nothing.
 pub fn cpu_ns_of(processes: &[u32]) -> i64 {
     let of = |id: &u32| read(clock_getcpuclockid(Pid::from_raw(id.cast_signed())).ok()?);
     processes.iter().filter_map(of).sum()
@@ -73,14 +78,13 @@ fn grown(before: &BTreeMap<i32, i64>, after: &BTreeMap<i32, i64>) -> i64 {
     after.iter().map(|(thread, ns)| (ns - before.get(thread).unwrap_or(&0)).max(0)).sum()
 }
 
-/// An exact sum in the parts in which it was counted coarsely; all of it user time where nothing was counted.
-fn parted(exact: i64, user: i64, system: i64) -> (i64, i64) {
-    let system = (exact as f64 * system as f64 / (user + system).max(1) as f64).round() as i64;
-    (exact - system, system)
+/// The part of an exact sum that the system took, where both parts were counted coarsely.
+fn system_of(exact: i64, user: i64, system: i64) -> i64 {
+    (exact as f64 * system as f64 / (user + system).max(1) as f64).round() as i64
 }
 
 /// Times `iterations` calls: nothing but the calls lies between the two readings of the clock.
-pub fn time(work: &mut dyn FnMut(u64), iterations: u64) -> Sampled {
+pub fn time(work: &mut dyn FnMut(u64), iterations: u64) -> Ran {
     let threads_before = thread_cpu_ns();
     let (user_before, system_before) = cpu_ns();
     let started_ns = now_ns();
@@ -88,16 +92,8 @@ pub fn time(work: &mut dyn FnMut(u64), iterations: u64) -> Sampled {
     let elapsed_ns = now_ns() - started_ns;
     let exact = grown(&threads_before, &thread_cpu_ns());
     let (user_after, system_after) = cpu_ns();
-    let (cpu_user_ns, cpu_system_ns) = parted(exact, user_after - user_before, system_after - system_before);
-    Sampled {
-        iterations: iterations.cast_signed(),
-        elapsed_ns,
-        started_ns,
-        cpu_user_ns,
-        cpu_system_ns,
-        disturbed: None,
-        rested: true,
-    }
+    let system_ns = system_of(exact, user_after - user_before, system_after - system_before);
+    Ran { iterations, started_ns, elapsed_ns, cpu_ns: Some(exact), system_ns: Some(system_ns) }
 }
 
 #[cfg(test)]
@@ -108,8 +104,8 @@ mod tests {
 
     #[test]
     fn processor_time_is_exact_in_sum_and_counted_in_its_parts() {
-        assert_eq!(parted(1000, 3, 1), (750, 250));
-        assert_eq!(parted(1000, 0, 0), (1000, 0));
+        assert_eq!(system_of(1000, 3, 1), 250);
+        assert_eq!(system_of(1000, 0, 0), 0);
         let before = BTreeMap::from([(1, 100), (2, 50)]);
         assert_eq!(grown(&before, &BTreeMap::from([(1, 160), (3, 7)])), 67);
     }

@@ -1,71 +1,161 @@
-//! Whoever carries out requests: a worker process, or this process.
+//! Whoever measures trials: a worker process, or this process.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
-use benchbook_core::Variant;
-use benchbook_core::message::{Reply, Request};
+use benchbook_core::message::Description;
+use benchbook_core::{CacheRegime, Case, Comparison, Figure, Params, Variant};
 use benchbook_record::Isolation;
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::handler::{Handler, Host};
+use crate::disturbance::Disturbance;
 
-/// Carries out one request at a time.
+/// How long a worker may think about names and parameters.
+pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Name of the figure of what a call adds to memory at its highest, beside its inputs.
+pub(crate) const PEAK_ADDED: &str = "peak_added_bytes";
+
+/// Name of the figure of the time that both checks of a trial have waited for right answers; 0 where they were known.
+pub(crate) const REFERENCE_NS: &str = "reference_ns";
+
+/// Measures trials, a step at a time.
+///
+/// What a kernel cannot do is [`crate::Error::Unsupported`], and what it fails at [`crate::Error::Failed`]: its trial ends,
+/// and the executor goes on. After [`crate::Error::WorkerLost`] it is of no further use.
 pub trait Executor {
-    /// Sends a request and waits for its reply.
+    /// Sets up a trial, checks it, warms it up, and chooses its iterations. One that is wrong cannot be sampled.
     ///
     /// # Errors
-    /// [`crate::Error::WorkerLost`] when the worker has died, hung for longer than `timeout`, or talks
-    /// nonsense: it is then of no further use.
-    fn request(&mut self, request: Request, timeout: Duration) -> Result<Reply>;
+    /// As described above.
+    fn prepare(&mut self, trial: &Trial, timeout: Duration) -> Result<Prepared>;
+
+    /// Takes one sample of a prepared trial.
+    ///
+    /// # Errors
+    /// As described above.
+    fn sample(&mut self, trial: i64, timeout: Duration) -> Result<Sampled>;
+
+    /// Checks a trial once more and drops it.
+    ///
+    /// # Errors
+    /// As described above.
+    fn finish(&mut self, trial: i64, timeout: Duration) -> Result<Finished>;
+
+    /// What a call of a trial adds to the memory of a process that keeps nothing of what it frees, at its highest, in bytes;
+    /// nothing where it cannot be read.
+    ///
+    /// # Errors
+    /// As described above.
+    fn memory(&mut self, trial: &Trial, timeout: Duration) -> Result<Option<u64>>;
 
     /// Whether a replicate has a process of its own.
     fn isolation(&self) -> Isolation;
 
     /// Process id of the worker, where there is one.
     fn pid(&self) -> Option<u32>;
-
-    /// A fresh process like this one that gives back at once what it frees, so that its resident memory tells what is in
-    /// use; nothing where this is no process.
-    ///
-    /// # Errors
-    /// It cannot be started.
-    fn keeping_nothing(&self) -> Result<Option<Box<dyn Executor>>> {
-        Ok(None)
-    }
 }
 
-/// Runs kernels in this process: for notebooks, where a kernel is a closure of the user's.
-///
-/// A kernel that hangs cannot be ended here; the timeout does not apply.
-#[derive(Clone)]
-pub struct InProcess(Rc<RefCell<Handler>>);
-
-impl InProcess {
-    /// An executor of what `host` offers; its clones share it.
-    pub fn new(host: Host) -> Self {
-        Self(Rc::new(RefCell::new(Handler::new(host))))
-    }
-
-    /// Adds workloads and implementations to what is offered.
-    pub fn extend(&self, extend: impl FnOnce(&mut benchbook_core::Registry)) {
-        self.0.borrow_mut().extend(extend);
-    }
+/// A trial, as an executor needs to know it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Number of the trial in its run.
+    pub trial: i64,
+    /// What to solve.
+    pub case: Case,
+    /// How.
+    pub variant: Variant,
+    /// Hot or cold inputs.
+    pub cache: CacheRegime,
+    /// Seed of the inputs.
+    pub input_seed: u64,
+    /// Least length of a sample in nanoseconds.
+    pub min_sample_ns: u64,
+    /// Least length of the warm-up in nanoseconds.
+    pub warmup_ns: u64,
+    /// Whether the inputs are sent to the worker, which cannot make them.
+    #[serde(skip)]
+    pub sent: bool,
 }
 
-impl Executor for InProcess {
-    fn request(&mut self, request: Request, _timeout: Duration) -> Result<Reply> {
-        Ok(self.0.borrow_mut().handle(request))
-    }
+/// What is known of a trial that is ready.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// The check before timing, a comparison for each output.
+    #[serde(with = "crate::old::one_or_many")]
+    pub check: Vec<Comparison>,
+    /// The largest scaled error that passes.
+    pub tolerance: f64,
+    /// Floating-point operations of one call.
+    pub flops: f64,
+    /// Bytes one call must move at least.
+    pub bytes: f64,
+    /// Calls per sample.
+    pub iterations: u64,
+    /// Calls made during warm-up.
+    pub warmup_iterations: u64,
+    /// Whether the times of the warm-up had settled at its end; nothing where its calls were too few to say.
+    pub settled: Option<bool>,
+    /// From the request to readiness, in nanoseconds.
+    pub prepare_ns: i64,
+    /// Whether what a call adds to memory can be seen in a process alone that keeps nothing of what it frees.
+    #[serde(default)]
+    pub memory_elsewhere: bool,
+    /// Whether the process came to rest.
+    #[serde(default = "yes")]
+    pub rested: bool,
+    /// Copies of the inputs that calls rotate through.
+    pub copies: u64,
+    /// Version of the engine with the instructions that it took, known where it ran; nothing from a worker that does not
+    /// tell.
+    #[serde(default)]
+    pub engine_version: Option<String>,
+    /// What else is known of the trial.
+    #[serde(default)]
+    pub figures: Vec<Figure>,
+    /// Time spent on the right answers, in nanoseconds; nothing where the worker has computed them itself.
+    #[serde(skip)]
+    pub reference_ns: Option<i64>,
+}
 
-    fn isolation(&self) -> Isolation {
-        Isolation::InProcess
-    }
+/// One timed sample; times are nanoseconds of the system's monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sampled {
+    /// Calls in the sample.
+    pub iterations: i64,
+    /// Elapsed time of all calls.
+    pub elapsed_ns: i64,
+    /// When the sample began.
+    pub started_ns: i64,
+    /// User time of all threads during the sample. The sum with system time is exact (by the threads' own clocks), its parts
+    /// are as the system counts them, at ticks.
+    pub cpu_user_ns: i64,
+    /// System time of all threads during the sample.
+    pub cpu_system_ns: i64,
+    /// What else happened meanwhile that spoils the sample.
+    pub disturbed: Option<Disturbance>,
+    /// Whether the process came to rest afterwards: if not, it disturbs what comes next.
+    #[serde(default = "yes")]
+    pub rested: bool,
+}
 
-    fn pid(&self) -> Option<u32> {
-        None
-    }
+/// What is not said by workers that do not know of it.
+fn yes() -> bool {
+    true
+}
+
+/// What has come of the check after timing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// A comparison for each output.
+    pub check: Vec<Comparison>,
+    /// Time spent on the right answers, in nanoseconds; nothing where the worker has computed them itself.
+    pub reference_ns: Option<i64>,
+}
+
+/// Whether every output is right; where nothing was compared, nothing is.
+pub(crate) fn passes(check: &[Comparison], tolerance: f64) -> bool {
+    !check.is_empty() && check.iter().all(|output| output.max_scaled_error <= tolerance)
 }
 
 /// Makes executors: a fresh process for each variant and replicate, or this one for all.
@@ -77,8 +167,46 @@ pub trait Spawn {
     fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>>;
 }
 
-impl Spawn for InProcess {
-    fn spawn(&mut self, _variant: &Variant) -> Result<Box<dyn Executor>> {
-        Ok(Box::new(self.clone()))
+/// Whoever can be asked what there is to measure.
+pub trait Offers {
+    /// What exists and what of it runs here.
+    ///
+    /// # Errors
+    /// The worker is lost.
+    fn describe(&mut self) -> Result<Description>;
+
+    /// The cases that parameters mean, each in the place of those of a preset.
+    ///
+    /// # Errors
+    /// [`crate::Error::Refused`] for unknown names and wrong types; the worker is lost.
+    fn resolve(&mut self, workload: &str, preset: Option<&str>, combinations: &[Params]) -> Result<Cases>;
+}
+
+/// What parameters mean.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Cases {
+    /// Those that are cases.
+    pub cases: Vec<Case>,
+    /// Those that make no sense, and why.
+    pub impossible: Vec<(Params, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_output_has_to_be_right() {
+        let check = |errors: &[f64]| {
+            let one = |error: &f64| Comparison {
+                output: None,
+                max_abs_error: 0.0,
+                max_scaled_error: *error,
+                rows_checked: 1,
+            };
+            passes(&errors.iter().map(one).collect::<Vec<_>>(), 0.5)
+        };
+        assert_eq!([check(&[0.5]), check(&[0.0, 0.5, 0.1])], [true; 2]);
+        assert_eq!([check(&[]), check(&[0.0, 0.6]), check(&[f64::INFINITY, 0.0]), check(&[f64::NAN])], [false; 4]);
     }
 }

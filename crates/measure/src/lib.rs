@@ -1,46 +1,51 @@
-//! Measuring: the clock, the sampler, the workers, and the run that interleaves them.
+//! Measuring: the clock, the workers, who drives them, and the run that interleaves them.
 //!
 //! Work is timed in [`clock`] and nowhere else. No kernel is known here by name but the work of known length in
 //! [`known_work`], against which the measuring itself is measured.
 
 mod allocations;
 mod allocator;
-mod bounded;
 mod caught;
-mod changing;
 pub mod clock;
 pub mod disturbance;
 pub mod doctor;
+mod driver;
 pub mod environment;
 mod error;
 mod executor;
 pub mod frame;
-mod handler;
+mod host;
+mod in_process;
 pub mod known_work;
 mod last_words;
 pub mod link;
 mod marked;
+mod old;
+mod parcel;
 mod process;
 mod quiet;
 pub mod references;
+mod resolve;
 pub mod resource;
 pub mod run;
-pub mod sampler;
 mod serve;
 mod stat;
+mod supervised;
 mod threads;
 mod waiting;
-mod wire;
 mod worker_main;
 
 pub use allocations::{Allocated, CountingAllocator, allocated};
 pub use benchbook_core as core;
 pub use benchbook_record as record;
 pub use caught::kernel_panics_are_caught;
+pub use driver::Driver;
 pub use error::{Error, Result};
-pub use executor::{Executor, InProcess};
-pub use handler::{Handler, Host};
+pub use executor::{Cases, Executor, Finished, Offers, Prepared, Sampled, Spawn, Trial};
+pub use host::Host;
+pub use in_process::InProcess;
 pub use marked::Mark;
-pub use process::{Hello, ProcessWorker, worker_program};
+pub use process::{Hello, Pipe, ProcessWorker, worker_program};
+pub use references::References;
 pub use run::offer::{Offer, all_threads, offer, offer_of};
 pub use worker_main::worker_main;

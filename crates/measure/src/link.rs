@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use benchbook_core::Array;
-use benchbook_core::message::{Ask, Say};
+use benchbook_core::message::{Ask, Description, Say};
+use benchbook_core::{Array, Params};
 use benchbook_record::Isolation;
+use nix::unistd::gettid;
 
+use crate::executor::{Cases, LOOKUP_TIMEOUT, Offers};
 use crate::frame::Arrays;
 use crate::{Error, Result};
 
@@ -17,6 +19,13 @@ pub struct Caller {
     pub process: u32,
     /// Number of the thread.
     pub thread: u32,
+}
+
+impl Caller {
+    /// The thread that asks.
+    pub fn this_thread() -> Self {
+        Self { process: std::process::id(), thread: gettid().as_raw().cast_unsigned() }
+    }
 }
 
 /// Carries one message at a time.
@@ -50,5 +59,30 @@ pub(crate) fn unexpected(say: Say) -> Error {
         Say::Unsupported { reason } => Error::Unsupported(reason),
         Say::Failed { message } => Error::Failed(message),
         other => Error::Unexpected(format!("{other:?}")),
+    }
+}
+
+impl<L: Link + ?Sized> Offers for L {
+    fn describe(&mut self) -> Result<Description> {
+        match self.ask(&Ask::Describe, &[], LOOKUP_TIMEOUT)? {
+            (Say::Description(description), _) => Ok(*description),
+            (other, _) => Err(refused(other)),
+        }
+    }
+
+    fn resolve(&mut self, workload: &str, preset: Option<&str>, combinations: &[Params]) -> Result<Cases> {
+        let (preset, combinations) = (preset.map(str::to_owned), combinations.to_vec());
+        match self.ask(&Ask::Resolve { workload: workload.to_owned(), preset, combinations }, &[], LOOKUP_TIMEOUT)? {
+            (Say::Cases { cases, impossible }, _) => Ok(Cases { cases, impossible }),
+            (other, _) => Err(refused(other)),
+        }
+    }
+}
+
+/// What an answer means that is not the one to a question about names and parameters.
+fn refused(say: Say) -> Error {
+    match unexpected(say) {
+        Error::Failed(message) => Error::Refused(message),
+        other => other,
     }
 }

@@ -43,6 +43,11 @@ impl Mark {
         command.env(self.variable, &self.value);
     }
 
+    /// Whether a process has the mark.
+    pub fn bears(&self, id: u32) -> bool {
+        self.is_on(Root(Path::new("/")), id)
+    }
+
     /// Kills every process with this mark and what these have started, until no more are found; the numbers of those
     /// that cannot be ended.
     ///

@@ -5,19 +5,19 @@ use std::ffi::c_int;
 use std::io::{BufReader, BufWriter};
 use std::os::fd::AsFd;
 
-use benchbook_core::message::{Reply, Request};
+use benchbook_core::message::{Ask, PROTOCOL, Say};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::unistd::{Pid, dup2_stdout, getpgrp, getpid, getppid};
 
-use crate::handler::{Handler, Host};
+use crate::frame::{Arrays, Reader, parts, write};
+use crate::host::{Host, Worker};
 use crate::process::Hello;
-use crate::wire::{PROTOCOL, Receiver, Sender};
 use crate::{Error, Result};
 
-/// Serves requests from stdin until it closes, as the child of process `parent`.
+/// Does what is asked through stdin until that closes, as the child of process `parent`.
 ///
-/// What a kernel prints goes to stderr: stdout belongs to the protocol.
+/// What a kernel prints goes to stderr: stdout belongs to the frames.
 ///
 /// # Errors
 /// A closed pipe, or a controller of another version.
@@ -29,13 +29,18 @@ pub fn serve(host: Host, parent: Option<u32>) -> Result<()> {
     dup2_stdout(std::io::stderr())
         .map_err(|error| Error::Io { what: "sending stdout to stderr", source: error.into() })?;
 
-    let mut sender = Sender::new(BufWriter::new(std::fs::File::from(pipe)))?;
+    let mut pipe = BufWriter::new(std::fs::File::from(pipe));
     let Hello { version, profile, debug_assertions } = Hello::of_this_process();
-    sender.send(&Reply::Hello { protocol: PROTOCOL, version, pid: std::process::id(), profile, debug_assertions })?;
-    let mut receiver = Receiver::new(BufReader::new(std::io::stdin()))?;
-    let mut handler = Handler::new(host);
-    while let Some(request) = receiver.receive::<Request>()? {
-        sender.send(&handler.handle(request))?;
+    let pid = std::process::id();
+    write(&mut pipe, &Say::Hello { protocol: PROTOCOL, version, pid, profile, debug_assertions }, &[], None)?;
+    let mut reader = Reader::new(BufReader::new(std::io::stdin()));
+    let mut worker = Worker::new(host);
+    while let Some(frame) = reader.receive()? {
+        let (say, arrays) = match frame.message::<Ask>() {
+            Ok((ask, arrays)) => worker.answer(ask, arrays),
+            Err(error) => (Say::Failed { message: error.to_string() }, Arrays::new()),
+        };
+        write(&mut pipe, &say, &parts(&arrays), None)?;
     }
     Ok(())
 }

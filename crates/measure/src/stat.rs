@@ -10,11 +10,15 @@ pub(crate) struct Process {
     pub name: String,
     /// One that has ended stays listed until its parent has asked how.
     pub lives: bool,
+    /// Whether it has a processor, or waits for one.
+    pub runs: bool,
     pub parent: u32,
     /// CPU time, in ticks.
     pub ticks: u64,
     /// Tells a process from a later one with the same number.
     pub started: u64,
+    /// Where it runs, or ran last.
+    pub processor: Option<usize>,
 }
 
 impl Process {
@@ -26,7 +30,12 @@ impl Process {
 
     /// The process with this number; nothing where there is none.
     pub fn read(root: Root<'_>, id: u32) -> Option<Self> {
-        parse(&root.text(&format!("proc/{id}/stat"))?)
+        Self::at(root, &format!("proc/{id}/stat"))
+    }
+
+    /// The process, or the thread of one, that such a file describes.
+    pub fn at(root: Root<'_>, path: &str) -> Option<Self> {
+        parse(&root.text(path)?)
     }
 }
 
@@ -36,12 +45,15 @@ fn parse(text: &str) -> Option<Process> {
     let name = head.split_once('(')?.1.to_owned();
     let fields: Vec<&str> = tail.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let state = *fields.first()?;
     Some(Process {
         name,
-        lives: !matches!(*fields.first()?, "Z" | "X"),
+        lives: !matches!(state, "Z" | "X"),
+        runs: state == "R",
         parent: fields.get(1)?.parse().ok()?,
         ticks: number(11)?.saturating_add(number(12)?),
         started: number(19)?,
+        processor: number(36).and_then(|number| usize::try_from(number).ok()),
     })
 }
 
@@ -52,8 +64,12 @@ mod tests {
     #[test]
     fn names_with_parentheses_and_short_lines() {
         let text = "7 (a) b (c) S 3 7 7 0 -1 4 0 0 0 0 11 22 0 0 20 0 1 0 99 5 6";
-        let wanted = Process { name: "a) b (c".into(), lives: true, parent: 3, ticks: 33, started: 99 };
+        let (name, processor) = ("a) b (c".into(), None);
+        let wanted = Process { name, lives: true, runs: false, parent: 3, ticks: 33, started: 99, processor };
         assert_eq!(parse(text).as_ref(), Some(&wanted));
+        let long = format!("{text}{} 11 0 0", " 0".repeat(14));
+        assert_eq!(parse(&long), Some(Process { processor: Some(11), ..wanted.clone() }));
+        assert_eq!(parse(&text.replace(" S ", " R ")), Some(Process { runs: true, ..wanted.clone() }));
         assert_eq!(parse(&text.replace(" S ", " Z ")), Some(Process { lives: false, ..wanted }));
         for broken in ["", "7", "7 (a)", "7 (a) S 3", "7 (a) S x 7 7 0 -1 4 0 0 0 0 11 22 0 0 20 0 1 0 99"] {
             assert_eq!(parse(broken), None, "{broken:?}");

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use benchbook_core::for_people;
 
-use crate::handler::Host;
+use crate::host::Host;
 use crate::serve::serve;
 
 /// What a controller asks of a worker at its start.

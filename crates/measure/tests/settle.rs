@@ -4,12 +4,11 @@ use std::hint::black_box;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use benchbook_core::message::{Reply, Request, Trial};
 use benchbook_core::{
     Array, CacheRegime, DType, Inputs, Params, Preset, Problem, Reference, Registry, Result, Row, Subject, Variant,
     Work,
 };
-use benchbook_measure::{Executor, Host, InProcess};
+use benchbook_measure::{Error, Executor, Host, InProcess, Prepared, References, Trial};
 
 /// What happened, in order.
 static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -97,24 +96,21 @@ fn settle(device: &str) -> std::result::Result<Option<String>, String> {
     if device == "here" { Ok(Some("fast path".into())) } else { Err("another device was first".into()) }
 }
 
-fn prepare(device: &str, host: fn(Host) -> Host) -> Reply {
+fn prepare(device: &str, host: fn(Host) -> Host) -> benchbook_measure::Result<Prepared> {
     let mut registry = Registry::default();
     registry.workload(One).implementation(PLAIN);
     let case = registry.case("one", Params::default()).unwrap();
     let variant =
         Variant { implementation: "plain".into(), device: device.into(), dtype: DType::F32, threads: 1, build: None };
-    let trial =
-        Trial { trial: 0, case, variant, cache: CacheRegime::Hot, input_seed: 1, min_sample_ns: 1, warmup_ns: 0 };
-    let mut here = InProcess::new(host(Host::new(registry, |_| None, Vec::new(), Vec::new)));
-    here.request(Request::Prepare(Box::new(trial)), Duration::MAX).unwrap()
+    let (cache, sent) = (CacheRegime::Hot, false);
+    let trial = Trial { trial: 0, case, variant, cache, input_seed: 1, min_sample_ns: 1, warmup_ns: 0, sent };
+    let here = InProcess::new(host(Host::new(registry, |_| None, Vec::new(), Vec::new)));
+    here.executor(&References::none().shared()).prepare(&trial, Duration::MAX)
 }
 
 /// The version of the engine that a trial on `here` tells.
 fn version(host: fn(Host) -> Host) -> Option<String> {
-    match prepare("here", host) {
-        Reply::Prepared(prepared) => prepared.engine_version,
-        other => panic!("{other:?}"),
-    }
+    prepare("here", host).unwrap().engine_version
 }
 
 #[test]
@@ -123,7 +119,7 @@ fn a_device_is_settled_first_and_the_trial_tells_what_ran() {
     SEEN.lock().unwrap().clear();
     assert_eq!(version(|host| host.with_settle(settle)).as_deref(), Some("1.2 fast path"));
     match prepare("there", |host| host.with_settle(settle)) {
-        Reply::Failed { message } => assert_eq!(message, "another device was first"),
+        Err(Error::Failed(message)) => assert_eq!(message, "another device was first"),
         other => panic!("{other:?}"),
     }
     let order = ["settled on here", "prepared on here", "settled on there"];

@@ -1,6 +1,6 @@
 //! `benchbook-worker`: kernels and engines behind the worker protocol.
 //!
-//! It is started by `benchbook`, speaks Arrow IPC on stdin and stdout, and writes to no store.
+//! It is started by `benchbook`, speaks in frames on stdin and stdout, and writes to no store.
 
 use std::process::ExitCode;
 

@@ -11,7 +11,7 @@ pub fn host() -> Host {
     Host::new(registry(), |_| None, Vec::new(), Vec::new)
 }
 
-fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     let mut registry = Registry::default();
     registry.workload(Steps).workload(Gemm);
     for row in steps::ROWS {
@@ -36,7 +36,7 @@ mod tests {
     use benchbook_core::{DType, Setting};
 
     use super::*;
-    use crate::handler::passes;
+    use crate::executor::passes;
 
     #[test]
     fn known_work_is_right_on_every_ugly_case() {

@@ -8,4 +8,6 @@ mod implementation;
 mod steps;
 mod work;
 
+#[cfg(test)]
+pub(crate) use host::registry;
 pub use host::{host, set_threads};

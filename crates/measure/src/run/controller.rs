@@ -23,6 +23,7 @@ use super::stop::StopReason;
 use crate::clock::Now;
 use crate::disturbance::Moment;
 use crate::executor::Spawn;
+use crate::link::Caller;
 use crate::{Result, threads};
 
 /// Of what is left out, as much is told; a sweep may leave out thousands, and all stand in the record.
@@ -136,7 +137,7 @@ pub fn run(
 
 /// Records and tells what is known before anything is measured.
 fn begin(recorder: &mut Recorder<'_>, known: &Description, left_out: &[String]) -> Result<()> {
-    let watched = match Moment::now().sources().as_slice() {
+    let watched = match Moment::now(Caller::this_thread()).sources().as_slice() {
         [] => "this system tells nothing of what disturbs a sample: none is marked".to_owned(),
         sources => format!("samples are marked that these show to be disturbed: {}", sources.join(", ")),
     };

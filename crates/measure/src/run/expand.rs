@@ -1,12 +1,11 @@
 //! From a plan to the cases and variants it means on this machine.
 
-use std::time::Duration;
+use benchbook_core::message::{Description, ImplementationInfo};
+use benchbook_core::{Case, CaseSpec, Plan, Registry, Variant, unknown};
 
-use benchbook_core::message::{Description, ImplementationInfo, Reply, Request};
-use benchbook_core::{Case, CaseSpec, Params, Plan, Variant, unknown};
-
-use crate::executor::Executor;
-use crate::{Error, Result};
+use crate::Result;
+use crate::executor::{Cases, Offers};
+use crate::resolve::resolve;
 
 /// A case with the variants that are compared on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,20 +14,6 @@ pub struct Cell {
     pub case: Case,
     /// The variants, in the order of registration.
     pub variants: Vec<Variant>,
-}
-
-/// How long a worker may think about names and parameters.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What exists in a worker and what of it runs here.
-///
-/// # Errors
-/// The worker is lost.
-pub fn describe(executor: &mut dyn Executor) -> Result<Description> {
-    match executor.request(Request::Describe, LOOKUP_TIMEOUT)? {
-        Reply::Description(description) => Ok(*description),
-        other => Err(Error::Message(format!("asked for a description, got {other:?}"))),
-    }
 }
 
 /// What a plan means on this machine.
@@ -40,31 +25,26 @@ pub struct Expanded {
     pub left_out: Vec<String>,
 }
 
-/// The cells of a plan, and what it asks for that cannot be one.
+/// The cells of a plan, and what it asks for that cannot be one. The workloads that a worker owns it knows best; `problems`
+/// are those that this program links.
 ///
 /// # Errors
 /// Unknown names (with the nearest), absent devices, or nothing to measure, with the reasons.
-pub fn expand(plan: &Plan, threads: usize, known: &Description, executor: &mut dyn Executor) -> Result<Expanded> {
+pub fn expand(
+    plan: &Plan,
+    threads: usize,
+    known: &Description,
+    problems: &Registry,
+    asked: &mut dyn Offers,
+) -> Result<Expanded> {
     plan.check()?;
     let devices = devices(plan, known)?;
     let (mut cells, mut left_out) = (Vec::new(), Vec::new());
     for spec in &plan.cases {
-        let request = Request::Resolve {
-            workload: spec.workload.clone(),
-            preset: spec.preset.clone(),
-            combinations: spec.combinations(),
-        };
-        let cases = match executor.request(request, LOOKUP_TIMEOUT)? {
-            Reply::Cases(cases) => cases,
-            Reply::PossibleCases { cases, impossible } => {
-                let text =
-                    |(params, why): (Params, String)| format!("{} with {params} is left out: {why}", spec.workload);
-                left_out.extend(impossible.into_iter().map(text));
-                cases
-            }
-            Reply::Failed { message } => return Err(Error::Refused(message)),
-            other => return Err(Error::Message(format!("asked for cases, got {other:?}"))),
-        };
+        let Cases { cases, impossible } = cases(spec, known, problems, asked)?;
+        for (params, why) in impossible {
+            left_out.push(format!("{} with {params} is left out: {why}", spec.workload));
+        }
         let variants = variants(spec, plan, &devices, threads, known, &mut left_out)?;
         if variants.is_empty() {
             continue;
@@ -80,6 +60,23 @@ pub fn expand(plan: &Plan, threads: usize, known: &Description, executor: &mut d
         return Err(benchbook_core::Error::Plan(left_out.join("; ")).into());
     }
     Ok(Expanded { cells, left_out })
+}
+
+/// The cases of one workload.
+fn cases(spec: &CaseSpec, known: &Description, problems: &Registry, asked: &mut dyn Offers) -> Result<Cases> {
+    let (name, preset, combinations) = (spec.workload.as_str(), spec.preset.as_deref(), spec.combinations());
+    if known.workloads.iter().any(|workload| workload.name == name) {
+        return asked.resolve(name, preset, &combinations);
+    }
+    let solved = |name: &str| known.implementations.iter().any(|i| i.workload == name);
+    match problems.find_workload(name) {
+        Ok(workload) if solved(name) => Ok(resolve(workload, preset, &combinations)?),
+        _ => {
+            let owned = known.workloads.iter().map(|workload| workload.name.as_str());
+            let linked = problems.workloads().map(|workload| workload.name()).filter(|name| solved(name));
+            Err(unknown("workload", name, owned.chain(linked)).into())
+        }
+    }
 }
 
 /// The variants of one workload; those that it is asked for and cannot have are added to `left_out`.

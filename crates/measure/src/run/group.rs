@@ -5,10 +5,8 @@ use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use benchbook_core::Variant;
-use benchbook_core::message::{Prepared, Reply, Request, Trial};
 use benchbook_record::{Isolation, Level, Phase};
 
-use super::believed::believed;
 use super::budget::Budget;
 use super::expand::Cell;
 use super::observer::Progress;
@@ -17,8 +15,8 @@ use super::recorder::Runner;
 use super::running::Running;
 use super::schedule::MIN_BLOCKS;
 use super::stop::StopReason;
-use crate::executor::{Executor, Spawn};
-use crate::handler::PEAK_ADDED;
+use crate::driver::believed;
+use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Spawn, Trial};
 use crate::{Error, Result};
 
 /// Replicates whose memory is measured in a process of its own, which takes a second or so: it hardly varies.
@@ -57,6 +55,8 @@ struct Live {
     valid: i64,
     tolerance: f64,
     prepare_ns: i64,
+    /// Time spent on right answers so far, where it is known.
+    reference_ns: Option<i64>,
     /// Whether its process was seen to go on working after an answer.
     restless: bool,
 }
@@ -135,6 +135,7 @@ impl Group<'_, '_> {
             input_seed: input_seed(plan.seed, place.replicate),
             min_sample_ns: plan.sampling.min_sample_ns,
             warmup_ns,
+            sent: self.run.recorder.sends(&case.workload, variant),
         };
         let mut runner = Runner { pid: None, isolation: Isolation::Process, replicate: place.replicate };
         let skipped = self.run.given_up.reason(case, variant).or_else(|| self.run.budget.not_begun(started_ns));
@@ -143,23 +144,21 @@ impl Group<'_, '_> {
             self.run.recorder.outcome(Some(number), &reason, None)?;
             return Ok(None);
         }
-        let reply = match worker_of(self.workers, self.run.spawn, variant) {
-            Ok(worker) => {
-                (runner.pid, runner.isolation) = (worker.pid(), worker.isolation());
-                worker.request(Request::Prepare(Box::new(trial.clone())), timeout)
-            }
-            Err(error) => Err(error),
-        };
-        let prepared = match reply {
-            Ok(Reply::Prepared(prepared)) => prepared,
-            other => {
+        let prepared = worker_of(self.workers, self.run.spawn, variant).and_then(|worker| {
+            (runner.pid, runner.isolation) = (worker.pid(), worker.isolation());
+            worker.prepare(&trial, timeout)
+        });
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
                 self.run.recorder.trial(&trial, &runner, None)?;
-                return self.failed(number, variant, other, None).map(|()| None);
+                return self.failed(number, variant, error, None).map(|()| None);
             }
         };
         self.run.recorder.trial(&trial, &runner, Some(&prepared))?;
-        let Prepared { check, tolerance, prepare_ns, settled, memory_elsewhere, rested, .. } = prepared;
+        let Prepared { check, tolerance, prepare_ns, settled, memory_elsewhere, rested, reference_ns, .. } = prepared;
         if !self.run.recorder.check(number, Phase::Before, &check, tolerance)? {
+            self.run.recorder.references(number, reference_ns)?;
             self.run.recorder.wrong(number, variant, (&check, tolerance), prepare_ns)?;
             return Ok(None);
         }
@@ -173,27 +172,28 @@ impl Group<'_, '_> {
             let text = format!("{variant}: its times had not settled when the warm-up ended, at four times its length");
             self.run.recorder.event(Some(number), Level::Warning, "not_settled", &text)?;
         }
-        let variant = variant.clone();
-        Ok(Some(Live { trial: number, variant, index, samples: 0, valid: 0, tolerance, prepare_ns, restless: !rested }))
+        Ok(Some(Live {
+            trial: number,
+            variant: variant.clone(),
+            index,
+            samples: 0,
+            valid: 0,
+            tolerance,
+            prepare_ns,
+            reference_ns,
+            restless: !rested,
+        }))
     }
 
     /// Measures what a call adds to memory in a process that keeps nothing; that there is no figure is no failure of the
     /// trial.
     fn memory(&mut self, trial: &Trial) -> Result<()> {
         let timeout = self.timeout();
-        let Some(worker) = self.workers.get(&trial.variant) else { return Ok(()) };
-        let asked = worker.keeping_nothing().and_then(|alone| {
-            let ask = |mut alone: Box<dyn Executor>| alone.request(Request::Memory(Box::new(trial.clone())), timeout);
-            alone.map(ask).transpose()
-        });
-        let reason = match asked {
-            Ok(None | Some(Reply::Memory { peak_added_bytes: None })) => return Ok(()),
-            Ok(Some(Reply::Memory { peak_added_bytes: Some(bytes) })) => {
-                return self.run.recorder.measure(trial.trial, PEAK_ADDED, bytes as f64, "bytes");
-            }
-            Ok(Some(Reply::Failed { message })) => message,
-            Ok(Some(other)) => format!("unexpected reply {other:?}"),
-            Err(error) => error.to_string(),
+        let Some(worker) = self.workers.get_mut(&trial.variant) else { return Ok(()) };
+        let reason = match worker.memory(trial, timeout) {
+            Ok(None) => return Ok(()),
+            Ok(Some(bytes)) => return self.run.recorder.measure(trial.trial, PEAK_ADDED, bytes as f64, "bytes"),
+            Err(error) => error,
         };
         let text = format!("{}: its memory was not measured: {reason}", trial.variant);
         self.run.recorder.event(Some(trial.trial), Level::Warning, "memory_not_measured", &text)
@@ -252,11 +252,14 @@ impl Group<'_, '_> {
         let timeout = self.timeout();
         let asked_ns = self.run.now_ns();
         let Some(worker) = self.workers.get_mut(&trial.variant) else { return Ok(Some(true)) };
-        let reply = worker.request(Request::Sample { trial: trial.trial }, timeout);
-        let sample = match reply.map(|reply| believed(reply, asked_ns, self.run.now_ns())) {
-            Ok(Reply::Sampled(sample)) => sample,
-            other => {
-                self.failed(trial.trial, &trial.variant, other, Some(trial.prepare_ns))?;
+        let sample = worker.sample(trial.trial, timeout).and_then(|sample| {
+            let between = asked_ns..=self.run.now_ns();
+            believed(sample.iterations, sample.started_ns, sample.elapsed_ns, &between).map(|()| sample)
+        });
+        let sample = match sample {
+            Ok(sample) => sample,
+            Err(error) => {
+                self.failed(trial.trial, &trial.variant, error, Some(&*trial))?;
                 return Ok(None);
             }
         };
@@ -284,11 +287,12 @@ impl Group<'_, '_> {
     fn finish(&mut self, live: &Live, stop: &StopReason) -> Result<()> {
         let (plan, timeout) = (self.run.plan, self.timeout());
         let Some(worker) = self.workers.get_mut(&live.variant) else { return Ok(()) };
-        let check = match worker.request(Request::Finish { trial: live.trial }, timeout) {
-            Ok(Reply::Finished { check }) => check,
-            other => return self.failed(live.trial, &live.variant, other, Some(live.prepare_ns)),
+        let Finished { check, reference_ns } = match worker.finish(live.trial, timeout) {
+            Ok(finished) => finished,
+            Err(error) => return self.failed(live.trial, &live.variant, error, Some(live)),
         };
         let recorder = &mut self.run.recorder;
+        recorder.references(live.trial, live.reference_ns.zip(reference_ns).map(|(before, after)| before + after))?;
         if !recorder.check(live.trial, Phase::After, &check, live.tolerance)? {
             return recorder.wrong(live.trial, &live.variant, (&check, live.tolerance), live.prepare_ns);
         }
@@ -305,28 +309,28 @@ impl Group<'_, '_> {
     }
 
     /// Records why a trial cannot go on; a lost worker is forgotten, so that the next trial gets a fresh one.
-    fn failed(&mut self, trial: i64, variant: &Variant, reply: Result<Reply>, prepare_ns: Option<i64>) -> Result<()> {
-        let (kind, text) = match reply {
-            Ok(Reply::Unsupported { reason }) => {
+    fn failed(&mut self, trial: i64, variant: &Variant, error: Error, live: Option<&Live>) -> Result<()> {
+        let prepare_ns = live.map(|live| live.prepare_ns);
+        self.run.recorder.references(trial, live.and_then(|live| live.reference_ns))?;
+        let (kind, text) = match error {
+            Error::Unsupported(reason) => {
                 return self.run.recorder.outcome(Some(trial), &StopReason::Unsupported(reason), None);
             }
-            Ok(Reply::Failed { message }) => ("trial_failed", message),
-            Ok(other) => ("protocol", format!("unexpected reply {other:?}")),
-            Err(Error::Interrupted | Error::WorkerLost { .. } | Error::NotAWorker { .. })
-                if self.run.interrupt.cuts() =>
-            {
+            Error::Failed(message) => ("trial_failed", message),
+            error @ Error::Unexpected(_) => ("protocol", error.to_string()),
+            Error::Interrupted | Error::WorkerLost { .. } | Error::NotAWorker { .. } if self.run.interrupt.cuts() => {
                 self.workers.remove(variant);
                 return self.run.recorder.outcome(Some(trial), &StopReason::Interrupted, prepare_ns);
             }
-            Err(error @ Error::WorkerLost { hung, .. }) => {
+            error @ Error::WorkerLost { hung, .. } => {
                 self.workers.remove(variant);
                 if hung {
                     self.run.given_up.add(&self.cell.case, variant);
                 }
                 ("worker_lost", error.to_string())
             }
-            Err(error @ Error::NotAWorker { .. }) => ("worker_lost", error.to_string()),
-            Err(other) => return Err(other),
+            error @ Error::NotAWorker { .. } => ("worker_lost", error.to_string()),
+            other => return Err(other),
         };
         self.run.recorder.note(Some(trial), Level::Error, kind, &format!("{variant}: {text}"))?;
         self.run.recorder.outcome(Some(trial), &StopReason::Failed(text), prepare_ns)

@@ -1,7 +1,6 @@
 //! A run: from a plan to a finished record.
 
 mod asked;
-mod believed;
 mod budget;
 mod controller;
 mod disturbed;
@@ -28,7 +27,7 @@ mod tests;
 pub use asked::keeps_disturbed;
 pub use controller::RunSummary;
 pub use ended::Ended;
-pub use expand::{Cell, describe};
+pub use expand::Cell;
 pub use forecast::forecast;
 pub use observer::{Observer, Progress, Silent};
 pub use pace::{Pace, about};

@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicBool;
 use benchbook_core::Variant;
 use benchbook_core::message::Description;
 
-use super::expand::describe;
 use crate::Result;
-use crate::executor::{Executor, Spawn};
+use crate::executor::{Executor, Offers, Spawn};
+use crate::in_process::InProcess;
 use crate::process::{Hello, ProcessWorker, worker_program};
+use crate::references::Shared;
 
 /// The worker program, what it offers, and one live worker to ask further.
 pub struct Offer {
@@ -37,8 +38,8 @@ pub fn offer(threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Offer> {
 /// # Errors
 /// It cannot be started, is no worker, or speaks another version of the protocol.
 pub fn offer_of(program: PathBuf, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Offer> {
-    let mut asked = ProcessWorker::spawn(&program, threads, Arc::clone(interrupted))?;
-    let known = describe(&mut asked)?;
+    let mut asked = ProcessWorker::spawn(&program, threads, interrupted)?;
+    let known = asked.describe()?;
     Ok(Offer { program, hello: asked.hello().clone(), known, asked })
 }
 
@@ -50,6 +51,8 @@ pub struct Programs {
     pub builds: Vec<(String, PathBuf)>,
     /// Once it is set, nobody waits long for a worker any more.
     pub interrupted: Arc<AtomicBool>,
+    /// The right answers.
+    pub references: Shared,
 }
 
 impl Programs {
@@ -61,7 +64,22 @@ impl Programs {
 
 impl Spawn for Programs {
     fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>> {
-        Ok(Box::new(ProcessWorker::spawn(self.of(variant), variant.threads, Arc::clone(&self.interrupted))?))
+        let worker = ProcessWorker::spawn(self.of(variant), variant.threads, &self.interrupted)?;
+        Ok(worker.executor(&self.references))
+    }
+}
+
+/// Measures everything in this process.
+pub struct Here {
+    /// The kernels.
+    pub here: InProcess,
+    /// The right answers.
+    pub references: Shared,
+}
+
+impl Spawn for Here {
+    fn spawn(&mut self, _variant: &Variant) -> Result<Box<dyn Executor>> {
+        Ok(Box::new(self.here.executor(&self.references)))
     }
 }
 
@@ -75,6 +93,7 @@ mod tests {
     use benchbook_core::DType;
 
     use super::*;
+    use crate::references::References;
 
     #[test]
     fn a_build_has_its_own_program() {
@@ -82,6 +101,7 @@ mod tests {
             program: "all".into(),
             builds: vec![("old".into(), "of-old".into()), ("new".into(), "of-new".into())],
             interrupted: Arc::default(),
+            references: References::none().shared(),
         };
         let of = |build: Option<&str>| {
             let (implementation, device, build) = ("i".into(), "d".into(), build.map(str::to_owned));

@@ -1,6 +1,6 @@
 //! What a run writes, in the units and on the clock of the record, and what of it somebody who waits is told.
 
-use benchbook_core::message::{Description, Disturbance, Prepared, Sampled, Trial};
+use benchbook_core::message::{Description, ImplementationInfo, InputsFrom};
 use benchbook_core::{Comparison, Figure, Variant};
 use benchbook_record::{
     CheckRow, EventRow, Isolation, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow, RunWriter,
@@ -15,10 +15,11 @@ use super::observer::{Observer, Progress};
 use super::stop::StopReason;
 use crate::Result;
 use crate::clock::{self, Now};
-use crate::handler::{PEAK_ADDED, passes};
+use crate::disturbance::Disturbance;
+use crate::executor::{PEAK_ADDED, Prepared, REFERENCE_NS, Sampled, Trial, passes};
 
 /// Names of the figures that a run records of each trial.
-pub const MEASURES: [&str; 7] = [
+pub const MEASURES: [&str; 8] = [
     "warmup_iterations",
     "warmup_settled",
     "input_copies",
@@ -26,6 +27,7 @@ pub const MEASURES: [&str; 7] = [
     PEAK_ADDED,
     "allocations",
     "allocated_bytes",
+    REFERENCE_NS,
 ];
 
 /// Writes the rows of one run, and tells of it.
@@ -122,10 +124,20 @@ impl<'a> Recorder<'a> {
         self.observer.progress(progress);
     }
 
+    /// What the workers say of the implementation of a variant.
+    fn implementation(&self, workload: &str, variant: &Variant) -> Option<&'a ImplementationInfo> {
+        let known: &'a Description = self.known;
+        known.implementations.iter().find(|i| i.workload == workload && i.name == variant.implementation)
+    }
+
+    /// Whether the inputs of a variant have to be sent to its worker.
+    pub fn sends(&self, workload: &str, variant: &Variant) -> bool {
+        self.implementation(workload, variant).is_some_and(|found| found.inputs == InputsFrom::Sent)
+    }
+
     /// The engine that a variant of a workload runs on, and its version.
     fn engine(&self, workload: &str, variant: &Variant) -> Option<(String, String)> {
-        let known = &self.known.implementations;
-        let found = known.iter().find(|i| i.workload == workload && i.name == variant.implementation)?;
+        let found = self.implementation(workload, variant)?;
         let device = found.devices.iter().position(|device| *device == variant.device)?;
         found.engines.get(device).cloned()
     }
@@ -222,6 +234,11 @@ impl<'a> Recorder<'a> {
     /// A figure of a trial.
     pub fn measure(&mut self, trial: i64, name: &str, value: f64, unit: &str) -> Result<()> {
         self.figure(trial, &Figure::measured(name, value, unit))
+    }
+
+    /// The time that a trial's checks have waited for right answers, where it is known.
+    pub fn references(&mut self, trial: i64, ns: Option<i64>) -> Result<()> {
+        ns.map_or(Ok(()), |ns| self.measure(trial, REFERENCE_NS, ns as f64, "ns"))
     }
 
     /// A figure of a trial, with where it comes from.

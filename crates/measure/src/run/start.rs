@@ -1,21 +1,24 @@
 //! The one way to start a run, whoever asks for it.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use benchbook_core::Plan;
 use benchbook_core::message::Description;
+use benchbook_core::{Plan, Registry};
 use benchbook_record::{LocalStore, RunRow};
 
 use super::asked::command_line;
 use super::controller::{RunSettings, RunSummary, run};
-use super::expand::{Cell, Expanded, describe, expand};
+use super::expand::{Cell, Expanded, expand};
 use super::observer::Observer;
-use super::offer::{Offer, Programs, all_threads, offer_of};
+use super::offer::{Here, Offer, Programs, all_threads, offer_of};
 use super::row::run_row;
-use crate::executor::{Executor, InProcess, Spawn};
+use crate::executor::{Offers, Spawn};
+use crate::in_process::InProcess;
 use crate::process::{Hello, worker_program};
+use crate::references::{References, Shared};
 use crate::{Result, clock};
 
 /// A run that is asked for: its plan, in which words it was asked for, and how it may be ended.
@@ -26,6 +29,9 @@ pub struct Start {
     command: String,
     interrupted: Arc<AtomicBool>,
     budget_start_ns: i64,
+    problems: Registry,
+    /// Digest of the code of the problems.
+    code: String,
 }
 
 /// Who measures: what they are, what they offer, and how many threads each variant gets.
@@ -34,12 +40,27 @@ pub(super) struct Crew {
     pub known: Description,
     pub threads: usize,
     pub spawn: Box<dyn Spawn>,
+    pub references: Shared,
 }
 
 impl Start {
     /// A run of `plan` that this program was called for; its time budget begins now.
     pub fn new(plan: Plan) -> Self {
-        Self { plan, command: command_line(), interrupted: Arc::default(), budget_start_ns: clock::now_ns() }
+        Self {
+            plan,
+            command: command_line(),
+            interrupted: Arc::default(),
+            budget_start_ns: clock::now_ns(),
+            problems: Registry::default(),
+            code: String::new(),
+        }
+    }
+
+    /// The problems that this program links: it computes their right answers itself, and keeps between runs what took long,
+    /// under the digest `code` of their code. Those of other problems are asked of the worker that owns them.
+    #[must_use]
+    pub fn problems(self, problems: Registry, code: &str) -> Self {
+        Self { problems, code: code.to_owned(), ..self }
     }
 
     /// The words that stand in `runs.command` where nobody has called a program.
@@ -80,22 +101,30 @@ impl Start {
     ///
     /// # Errors
     /// A plan that cannot be run here, or the worker that was asked is lost.
-    pub fn offered(self, offer: Offer, builds: Vec<(String, PathBuf)>) -> Result<Ready> {
+    pub fn offered(mut self, offer: Offer, builds: Vec<(String, PathBuf)>) -> Result<Ready> {
         // The worker that answers questions goes before anything is measured.
         let Offer { program, hello, known, mut asked } = offer;
-        let spawn = Box::new(Programs { program, builds, interrupted: Arc::clone(&self.interrupted) });
+        let (references, interrupted) = (self.references(), Arc::clone(&self.interrupted));
+        let spawn = Box::new(Programs { program, builds, interrupted, references: Rc::clone(&references) });
         let threads = self.threads();
-        self.ready(&mut asked, Crew { hello, known, threads, spawn })
+        self.ready(&mut asked, Crew { hello, known, threads, spawn, references })
     }
 
     /// Measured in this process, whose pools have so many threads.
     ///
     /// # Errors
     /// A plan that cannot be run here.
-    pub fn here(self, here: &InProcess, threads: usize) -> Result<Ready> {
+    pub fn here(mut self, here: &InProcess, threads: usize) -> Result<Ready> {
         let mut asked = here.clone();
-        let (hello, known) = (Hello::of_this_process(), describe(&mut asked)?);
-        self.ready(&mut asked, Crew { hello, known, threads, spawn: Box::new(here.clone()) })
+        let (hello, known) = (Hello::of_this_process(), asked.describe()?);
+        let references = self.references();
+        let spawn = Box::new(Here { here: here.clone(), references: Rc::clone(&references) });
+        self.ready(&mut asked, Crew { hello, known, threads, spawn, references })
+    }
+
+    /// Right answers to the problems, which this then has no more.
+    fn references(&mut self) -> Shared {
+        References::new(std::mem::take(&mut self.problems), &self.code, &self.interrupted).shared()
     }
 
     /// The row of `runs`, were it measured by these.
@@ -111,9 +140,10 @@ impl Start {
     }
 
     /// Measured by these, one of whom can be asked.
-    pub(super) fn ready(self, asked: &mut dyn Executor, crew: Crew) -> Result<Ready> {
-        let Self { plan, command, interrupted, budget_start_ns } = self;
-        let Expanded { cells, left_out } = expand(&plan, crew.threads, &crew.known, asked)?;
+    pub(super) fn ready(self, asked: &mut dyn Offers, crew: Crew) -> Result<Ready> {
+        let Self { plan, command, interrupted, budget_start_ns, .. } = self;
+        let expanded = expand(&plan, crew.threads, &crew.known, crew.references.borrow().problems(), asked);
+        let Expanded { cells, left_out } = expanded?;
         Ok(Ready { plan, cells, left_out, crew, command, interrupted, budget_start_ns: Some(budget_start_ns) })
     }
 }

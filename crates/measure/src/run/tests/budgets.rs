@@ -1,10 +1,9 @@
 //! How a run shares its time, and what becomes of trials that have too little.
 
 use benchbook_core::Plan;
-use benchbook_core::message::Reply;
 use benchbook_record::Status;
 
-use super::mock::{Asked, Call, Mock, cells, plan, seen};
+use super::mock::{Asked, Call, Mock, Reply, cells, plan, seen};
 use crate::Result;
 
 const TENTH_NS: i64 = 100_000_000;

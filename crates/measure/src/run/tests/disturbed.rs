@@ -1,9 +1,10 @@
 //! What becomes of blocks that the machine has disturbed.
 
-use benchbook_core::message::{Disturbance, Reply, Sampled};
 use benchbook_record::Status;
 
-use super::mock::{Call, Mock, Seen, cells, plan, sampled, seen};
+use super::mock::{Call, Mock, Reply, Seen, cells, plan, sampled, seen};
+use crate::disturbance::Disturbance;
+use crate::executor::Sampled;
 
 /// Ten blocks of these implementations, the samples disturbed that `is_disturbed` says.
 fn disturbed(keep: bool, implementations: &[&str], is_disturbed: fn(&Call) -> bool) -> Seen {

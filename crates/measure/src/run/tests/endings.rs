@@ -1,10 +1,10 @@
 //! How trials and runs end, in which words, and what follows from it.
 
 use benchbook_core::Comparison;
-use benchbook_core::message::{Prepared, Reply, Sampled};
 use benchbook_record::{EventRow, Status};
 
-use super::mock::{Asked, Call, Mock, Seen, cells, plan, sampled, seen, usual};
+use super::mock::{Asked, Call, Mock, Reply, Seen, cells, plan, sampled, seen, usual};
+use crate::executor::{Finished, Prepared, Sampled};
 use crate::{Error, Result};
 
 /// A check that fails: the tolerance is 1.
@@ -55,7 +55,8 @@ fn who_is_wrong_before_timing_is_not_timed() {
 #[test]
 fn who_is_wrong_after_timing_is_wrong() {
     let seen = beside(|_, call, reply| {
-        Ok(if call.asked == Asked::Finish { Reply::Finished { check: vec![WRONG] } } else { reply })
+        let wrong = Finished { check: vec![WRONG], reference_ns: None };
+        Ok(if call.asked == Asked::Finish { Reply::Finished(wrong) } else { reply })
     });
     let words = "x/d/f32/1t is wrong: scaled error 2.000e0, allowed 1e0";
     assert_eq!((seen.ends("a", "x"), seen.taken("a", "x")), (vec![(Status::Wrong, words)], vec![3]));
@@ -63,7 +64,7 @@ fn who_is_wrong_after_timing_is_wrong() {
 
 #[test]
 fn what_cannot_be_done_is_unsupported_in_its_own_words() {
-    let seen = beside(|_, _, _| Ok(Reply::Unsupported { reason: "no masks".into() }));
+    let seen = beside(|_, _, _| Err(Error::Unsupported("no masks".into())));
     assert_eq!((seen.ends("a", "x"), seen.taken("a", "x")), (vec![(Status::Unsupported, "no masks")], vec![0]));
     assert!(!seen.heard.notes.iter().any(|note| note.contains("no masks")), "it is no failure: {:?}", seen.heard.notes);
 }
@@ -72,7 +73,7 @@ fn what_cannot_be_done_is_unsupported_in_its_own_words() {
 fn who_fails_goes_and_the_others_go_on() {
     let seen = beside(|_, call, reply| {
         let fails = call.asked == Asked::Sample && call.sample == 1;
-        Ok(if fails { Reply::Failed { message: "it broke".into() } } else { reply })
+        if fails { Err(Error::Failed("it broke".into())) } else { Ok(reply) }
     });
     assert_eq!((seen.ends("a", "x"), seen.taken("a", "x")), (vec![(Status::Failed, "it broke")], vec![1]));
     assert_eq!(seen.asked(Asked::Finish, "a", "x"), 0);
@@ -82,7 +83,7 @@ fn who_fails_goes_and_the_others_go_on() {
 
 #[test]
 fn who_answers_something_else_has_failed() {
-    let seen = beside(|_, _, _| Ok(Reply::Memory { peak_added_bytes: None }));
+    let seen = beside(|_, _, _| Ok(Reply::Finished(Finished { check: vec![WRONG], reference_ns: None })));
     let ends = seen.ends("a", "x");
     assert!(ends.len() == 1 && ends[0].0 == Status::Failed && ends[0].1.starts_with("unexpected reply"), "{ends:?}");
 }
@@ -188,4 +189,21 @@ fn a_sample_that_the_clock_of_the_run_belies_fails_its_trial() {
         assert_eq!((seen.summary.ended.failed, seen.summary.samples), (2, 0), "lie {place}");
         assert!(seen.ends("a", "x").iter().all(|(_, words)| words.contains("told of a sample")), "lie {place}");
     }
+}
+
+#[test]
+fn the_time_spent_on_right_answers_stands_once_however_a_trial_ends() {
+    let script = |_: &Mock, call: &Call, reply: Reply| match (call.implementation.as_str(), reply) {
+        ("wrong", Reply::Prepared(prepared)) => Ok(Reply::Prepared(Prepared { check: vec![WRONG], ..prepared })),
+        ("fails", Reply::Sampled(_)) => Err(Error::Failed("it broke".into())),
+        ("old", Reply::Prepared(prepared)) => Ok(Reply::Prepared(Prepared { reference_ns: None, ..prepared })),
+        (_, other) => Ok(other),
+    };
+    let seen = seen(&plan(1, 3), &cells(&["a"], &["right", "wrong", "fails", "old"]), script);
+    let times = |implementation: &str| {
+        let trial = seen.trials.iter().find(|one| one.implementation == implementation).unwrap().trial;
+        let of_trial = seen.measures.iter().filter(|one| one.trial == trial && one.name == "reference_ns");
+        of_trial.map(|one| one.value).collect::<Vec<f64>>()
+    };
+    assert_eq!(["right", "wrong", "fails", "old"].map(times), [vec![5.0], vec![2.0], vec![2.0], vec![]]);
 }

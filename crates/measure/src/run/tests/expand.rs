@@ -1,34 +1,27 @@
 //! What a plan means where not all that it names exists.
 
-use std::time::Duration;
+use benchbook_core::message::{Description, DeviceInfo, ImplementationInfo, InputsFrom, WorkloadInfo};
+use benchbook_core::{Case, CaseSpec, Params, Plan, Registry, Value};
 
-use benchbook_core::message::{Description, DeviceInfo, ImplementationInfo, InputsFrom, Reply, Request};
-use benchbook_core::{Case, CaseSpec, Params, Plan, Value};
-use benchbook_record::Isolation;
-
+use crate::executor::{Cases, Offers};
 use crate::run::expand::{Expanded, expand};
-use crate::{Executor, Result};
+use crate::{Result, known_work};
 
 /// Knows one case of every workload, and that one other is impossible where parameters are given.
 pub(super) struct Resolver;
 
-impl Executor for Resolver {
-    fn request(&mut self, request: Request, _timeout: Duration) -> Result<Reply> {
-        let Request::Resolve { workload, combinations, .. } = request else { panic!("nobody asks {request:?}") };
-        let cases = vec![Case { workload, name: "c".into(), params: Params::default() }];
+impl Offers for Resolver {
+    fn describe(&mut self) -> Result<Description> {
+        Ok(known())
+    }
+
+    fn resolve(&mut self, workload: &str, _preset: Option<&str>, combinations: &[Params]) -> Result<Cases> {
+        let cases = vec![Case { workload: workload.into(), name: "c".into(), params: Params::default() }];
         if combinations == [Params::default()] {
-            return Ok(Reply::Cases(cases));
+            return Ok(Cases { cases, impossible: Vec::new() });
         }
         let impossible = vec![(Params::default().with("size", Value::Int(0)), "too small".into())];
-        Ok(Reply::PossibleCases { cases, impossible })
-    }
-
-    fn isolation(&self) -> Isolation {
-        Isolation::Process
-    }
-
-    fn pid(&self) -> Option<u32> {
-        None
+        Ok(Cases { cases, impossible })
     }
 }
 
@@ -49,8 +42,10 @@ pub(super) fn known() -> Description {
         engine_version: String::new(),
         unavailable: None,
     };
+    let workload =
+        |name: &str| WorkloadInfo { name: name.into(), about: String::new(), presets: Vec::new(), params: Vec::new() };
     Description {
-        workloads: Vec::new(),
+        workloads: ["attention", "matmul"].map(workload).into(),
         implementations: [("attention", "naive", "a"), ("attention", "fused", "a"), ("matmul", "blocked", "b")]
             .map(implementation)
             .into(),
@@ -61,7 +56,7 @@ pub(super) fn known() -> Description {
 }
 
 fn expanded(plan: &Plan) -> Result<Expanded> {
-    expand(plan, 1, &known(), &mut Resolver)
+    expand(plan, 1, &known(), &Registry::default(), &mut Resolver)
 }
 
 pub(super) fn plan(workloads: &[&str], implementations: &[&str]) -> Plan {
@@ -107,4 +102,24 @@ fn what_is_impossible_is_named_beside_what_is_measured() {
     let (measured, left_out) = meant(&plan(&["matmul"], &[]).param("size", [0, 1]));
     assert_eq!(measured, ["blocked"]);
     assert_eq!(left_out, ["matmul with size=0 is left out: too small"]);
+}
+
+#[test]
+fn a_workload_that_the_worker_does_not_own_is_one_that_this_program_links() {
+    let mut known = known();
+    known
+        .implementations
+        .push(ImplementationInfo { workload: "known-gemm".into(), ..known.implementations[0].clone() });
+    let expanded = |name: &str| {
+        let plan = plan(&[name], &["naive"]).param("m", [3, 5, 0]);
+        expand(&plan, 1, &known, &known_work::registry(), &mut Resolver)
+    };
+    let Expanded { cells, left_out } = expanded("known-gemm").unwrap();
+    assert_eq!(cells.iter().map(|cell| cell.case.name.as_str()).collect::<Vec<_>>(), ["3³", "5³"]);
+    assert!(left_out.len() == 1 && left_out[0].starts_with("known-gemm with m=0"), "{left_out:?}");
+    let error = expanded("known-gem").unwrap_err().to_string();
+    assert!(error.contains("did you mean `known-gemm`"), "{error}");
+    // It is linked, and nobody solves it.
+    let error = expanded("known-steps").unwrap_err().to_string();
+    assert!(error.contains("unknown workload `known-steps`"), "{error}");
 }

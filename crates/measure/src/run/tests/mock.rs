@@ -6,15 +6,15 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use benchbook_core::message::{Description, Prepared, Reply, Request, Sampled, Trial};
+use benchbook_core::message::Description;
 use benchbook_core::{Case, CaseSpec, Comparison, DType, Params, Plan, Variant};
 use benchbook_record::{EventRow, Isolation, LocalStore, OutcomeRow, RunRow, Status, Table, rows_in};
 use serde::Deserialize;
 
-use crate::Result;
-use crate::executor::{Executor, Spawn};
+use crate::executor::{Executor, Finished, Prepared, Sampled, Spawn, Trial};
 use crate::run::controller::{RunSettings, run};
 use crate::run::{Cell, Observer, Progress, RunSummary};
+use crate::{Error, Result};
 
 /// What the clock shows when a run and its budget begin.
 const START_NS: i64 = 5_000_000_000;
@@ -41,6 +41,14 @@ pub struct Call {
     pub replicate: usize,
     /// Samples of the trial that were asked for before.
     pub sample: usize,
+}
+
+/// What comes of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    Prepared(Prepared),
+    Sampled(Sampled),
+    Finished(Finished),
 }
 
 /// Makes of a request and the usual reply what is answered.
@@ -126,56 +134,80 @@ impl MockWorker {
         let replicate = before.filter(|one| one.case == case && one.implementation == implementation).count();
         Call { asked: Asked::Prepare, trial: trial.trial, case, implementation, replicate, sample: 0 }
     }
+
+    fn answer(&self, call: Call, reply: Reply) -> Result<Reply> {
+        self.mock.calls.borrow_mut().push(call.clone());
+        (self.mock.script)(&self.mock, &call, reply)
+    }
+}
+
+/// A check that finds nothing wrong.
+fn right() -> Vec<Comparison> {
+    vec![Comparison { output: None, max_abs_error: 0.0, max_scaled_error: 0.0, rows_checked: 1 }]
+}
+
+/// What is answered in the place of something else.
+fn unexpected<T>(reply: &Reply) -> Result<T> {
+    Err(Error::Unexpected(format!("{reply:?}")))
 }
 
 impl Executor for MockWorker {
-    fn request(&mut self, request: Request, _timeout: Duration) -> Result<Reply> {
-        let check = vec![Comparison { output: None, max_abs_error: 0.0, max_scaled_error: 0.0, rows_checked: 1 }];
-        let (call, reply) = match request {
-            Request::Prepare(trial) => {
-                let call = self.first(*trial);
-                self.trials.insert(call.trial, call.clone());
-                let prepared = Prepared {
-                    check,
-                    tolerance: 1.0,
-                    flops: 1.0,
-                    bytes: 1.0,
-                    iterations: 1,
-                    warmup_iterations: 1,
-                    settled: None,
-                    prepare_ns: 1,
-                    memory_elsewhere: false,
-                    rested: true,
-                    copies: 1,
-                    engine_version: None,
-                    figures: Vec::new(),
-                };
-                (call, Reply::Prepared(prepared))
-            }
-            Request::Sample { trial } => {
-                let next = self.trials.get_mut(&trial).expect("what is sampled was prepared");
-                let call = Call { asked: Asked::Sample, ..next.clone() };
-                next.sample += 1;
-                let started_ns = self.mock.now_ns.replace(self.mock.now_ns.get() + SAMPLE_NS);
-                let sample = Sampled {
-                    iterations: 1,
-                    elapsed_ns: SAMPLE_NS,
-                    started_ns,
-                    cpu_user_ns: 0,
-                    cpu_system_ns: 0,
-                    disturbed: None,
-                    rested: true,
-                };
-                (call, Reply::Sampled(sample))
-            }
-            Request::Finish { trial } => {
-                let last = self.trials.remove(&trial).expect("what is finished was prepared");
-                (Call { asked: Asked::Finish, ..last }, Reply::Finished { check })
-            }
-            other => panic!("nobody asks {other:?}"),
+    fn prepare(&mut self, trial: &Trial, _timeout: Duration) -> Result<Prepared> {
+        let call = self.first(trial.clone());
+        self.trials.insert(call.trial, call.clone());
+        let prepared = Prepared {
+            check: right(),
+            tolerance: 1.0,
+            flops: 1.0,
+            bytes: 1.0,
+            iterations: 1,
+            warmup_iterations: 1,
+            settled: None,
+            prepare_ns: 1,
+            memory_elsewhere: false,
+            rested: true,
+            copies: 1,
+            engine_version: None,
+            figures: Vec::new(),
+            reference_ns: Some(2),
         };
-        self.mock.calls.borrow_mut().push(call.clone());
-        (self.mock.script)(&self.mock, &call, reply)
+        match self.answer(call, Reply::Prepared(prepared))? {
+            Reply::Prepared(prepared) => Ok(prepared),
+            other => unexpected(&other),
+        }
+    }
+
+    fn sample(&mut self, trial: i64, _timeout: Duration) -> Result<Sampled> {
+        let next = self.trials.get_mut(&trial).expect("what is sampled was prepared");
+        let call = Call { asked: Asked::Sample, ..next.clone() };
+        next.sample += 1;
+        let started_ns = self.mock.now_ns.replace(self.mock.now_ns.get() + SAMPLE_NS);
+        let sample = Sampled {
+            iterations: 1,
+            elapsed_ns: SAMPLE_NS,
+            started_ns,
+            cpu_user_ns: 0,
+            cpu_system_ns: 0,
+            disturbed: None,
+            rested: true,
+        };
+        match self.answer(call, Reply::Sampled(sample))? {
+            Reply::Sampled(sample) => Ok(sample),
+            other => unexpected(&other),
+        }
+    }
+
+    fn finish(&mut self, trial: i64, _timeout: Duration) -> Result<Finished> {
+        let last = self.trials.remove(&trial).expect("what is finished was prepared");
+        let call = Call { asked: Asked::Finish, ..last };
+        match self.answer(call, Reply::Finished(Finished { check: right(), reference_ns: Some(3) }))? {
+            Reply::Finished(finished) => Ok(finished),
+            other => unexpected(&other),
+        }
+    }
+
+    fn memory(&mut self, trial: &Trial, _timeout: Duration) -> Result<Option<u64>> {
+        panic!("nobody asks for the memory of {trial:?}")
     }
 
     fn isolation(&self) -> Isolation {
@@ -227,6 +259,14 @@ pub struct SampleIs {
     pub invalid_reason: Option<String>,
 }
 
+/// A row of `measures`.
+#[derive(Debug, Deserialize)]
+pub struct MeasureIs {
+    pub trial: i64,
+    pub name: String,
+    pub value: f64,
+}
+
 /// All that is to be seen of a run.
 pub struct Seen {
     pub summary: RunSummary,
@@ -235,6 +275,7 @@ pub struct Seen {
     pub spawned: Vec<String>,
     pub trials: Vec<TrialIs>,
     pub samples: Vec<SampleIs>,
+    pub measures: Vec<MeasureIs>,
     pub events: Vec<EventRow>,
     outcomes: Vec<OutcomeRow>,
 }
@@ -323,6 +364,7 @@ pub fn seen(plan: &Plan, cells: &[Cell], script: impl Fn(&Mock, &Call, Reply) ->
         spawned,
         trials: rows_in(&summary.folder, Table::Trials).unwrap(),
         samples: rows_in(&summary.folder, Table::Samples).unwrap(),
+        measures: rows_in(&summary.folder, Table::Measures).unwrap(),
         events: rows_in(&summary.folder, Table::Events).unwrap(),
         outcomes: rows_in(&summary.folder, Table::Outcomes).unwrap(),
         summary,

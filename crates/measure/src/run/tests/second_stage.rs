@@ -1,10 +1,9 @@
 //! What a pilot leads to.
 
 use benchbook_core::Plan;
-use benchbook_core::message::Reply;
 use benchbook_record::Status;
 
-use super::mock::{Call, Mock, Seen, cells, plan, seen};
+use super::mock::{Call, Mock, Reply, Seen, cells, plan, seen};
 use crate::Result;
 
 /// Replicates of the pilot, and blocks of each.

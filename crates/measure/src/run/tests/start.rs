@@ -6,13 +6,19 @@ use benchbook_record::{EventRow, LocalStore, Table, rows_in};
 use super::expand::{Resolver, known, plan};
 use super::mock::{Heard, Mocks, sampled};
 use crate::clock;
+use crate::executor::Sampled;
 use crate::process::Hello;
+use crate::references::References;
 use crate::run::start::{Crew, Ready, Start};
 
 /// A plan of two blocks whose sweep has an impossible case, measured by executors that go by the system's clock.
 fn ready(plan: Plan) -> Ready {
-    let spawn = Mocks::new(|_, _, reply| Ok(sampled(reply, |_| clock::time(&mut |_| std::thread::yield_now(), 1))));
-    let crew = Crew { hello: Hello::of_this_process(), known: known(), threads: 3, spawn: Box::new(spawn) };
+    let spawn = Mocks::new(|_, _, reply| {
+        let ran = clock::time(&mut |_| std::thread::yield_now(), 1);
+        Ok(sampled(reply, |sample| Sampled { elapsed_ns: ran.elapsed_ns, started_ns: ran.started_ns, ..sample }))
+    });
+    let references = References::none().shared();
+    let crew = Crew { hello: Hello::of_this_process(), known: known(), threads: 3, spawn: Box::new(spawn), references };
     Start::new(plan).command("asked for in words").ready(&mut Resolver, crew).unwrap()
 }
 

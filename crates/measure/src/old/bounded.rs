@@ -125,12 +125,13 @@ mod tests {
     use arrow::array::{RecordBatch, new_null_array};
     use arrow::datatypes::{DataType, Field, Schema};
     use arrow::ipc::writer::StreamWriter;
-    use benchbook_core::message::{Reply, Sampled};
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
+    use super::super::message::Reply;
+    use super::super::wire::{PROTOCOL, PROTOCOL_KEY, Receiver, Sender};
     use crate::Result;
-    use crate::wire::{PROTOCOL, PROTOCOL_KEY, Receiver, Sender};
+    use crate::executor::Sampled;
 
     /// Damaged streams that are read.
     const ROUNDS: usize = 20_000;

@@ -9,11 +9,13 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
-use benchbook_core::message::{Disturbance, Reply, Sampled};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::bounded::Bounded;
+use super::bounded::Bounded;
+use super::message::{Reply, Request};
+use crate::disturbance::Disturbance;
+use crate::executor::Sampled;
 use crate::{Error, Result};
 
 /// Version of the protocol on these streams.
@@ -55,7 +57,7 @@ fn from_json<T: DeserializeOwned>(body: Option<&str>) -> Result<T> {
     serde_json::from_str(body.ok_or_else(|| Error::Message("it is empty".into()))?).map_err(message_error)
 }
 
-impl Wire for benchbook_core::message::Request {
+impl Wire for Request {
     fn body(&self) -> Result<Option<String>> {
         to_json(self)
     }
@@ -119,6 +121,13 @@ impl<W: Write> Sender<W> {
     }
 }
 
+impl Sender<Vec<u8>> {
+    /// The bytes of what was sent since the last time.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self.0.get_mut())
+    }
+}
+
 /// What arrow reads; a panic of its is no end of ours.
 fn caught<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T> {
     let read = benchbook_record::caught(read);
@@ -137,7 +146,7 @@ impl<R: Read> Receiver<R> {
         let reader = caught(|| StreamReader::try_new(Bounded::new(pipe), None))?;
         let version = reader.schema().metadata().get(PROTOCOL_KEY).and_then(|text| text.parse().ok()).unwrap_or(0);
         if version != PROTOCOL {
-            return Err(Error::Protocol { worker: version, ours: PROTOCOL });
+            return Err(Error::Protocol { worker: version, ours: benchbook_core::message::PROTOCOL });
         }
         Ok(Self(reader))
     }
@@ -176,7 +185,6 @@ impl<R: Read> Receiver<R> {
 #[cfg(test)]
 mod tests {
     use benchbook_core::Comparison;
-    use benchbook_core::message::Request;
 
     use super::*;
 

@@ -1,0 +1,401 @@
+//! What else the machine did while a sample was taken, as the system tells it of a worker from outside.
+
+mod moment;
+
+use benchbook_core::message::Ran;
+use serde::{Deserialize, Serialize};
+
+use crate::executor::Sampled;
+use crate::link::Caller;
+use crate::quiet::wait_for_rest;
+use crate::{Result, clock};
+pub use moment::Moment;
+use moment::{TICK_NS, busy_ns, grown};
+
+/// Nanoseconds that a single thread may wait for a processor before its sample is spoilt, however long that is: a share of
+/// it would keep in long samples what is left out of short ones.
+const MOST_WAITING_NS: f64 = 20_000.0;
+
+/// Share of a sample that it may wait on top: what a system does for itself all the time.
+const WAITING_BESIDE: f64 = 0.001;
+
+/// Share of what the threads of a pool usually have of the processors, below which a sample is spoilt.
+const LEAST_SHARE: f64 = 0.9;
+
+/// Looks at a trial from which one knows what is usual.
+const LEAST_LOOKS: usize = 5;
+
+/// Length of a sample, in nanoseconds, from which on its processor time may be read from outside.
+const LEAST_COARSE_NS: i64 = 20_000_000;
+
+/// Busy time over which load is judged: ticks are coarse, forty of them tell a third from a half.
+const WINDOW_NS: f64 = (40 * TICK_NS) as f64;
+
+/// Share of the busy time that must be the kernel's own.
+const LEAST_OWN: f64 = 0.65;
+
+/// What spoils a sample, as the system tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disturbance {
+    /// The processor slowed itself down for heat or power.
+    Throttled,
+    /// Another guest of the host had a processor of this machine.
+    Stolen,
+    /// The process was ready but had to wait for a processor: something else ran there.
+    Preempted,
+    /// Other programs took a good part of the processors, seen over many samples.
+    Loaded,
+    /// The measuring thread was moved to another processor.
+    Migrated,
+    /// The threads of a pool had less of the processors than in other samples of the trial.
+    Starved,
+}
+
+impl Disturbance {
+    /// Every disturbance, in the order in which they came to be.
+    pub const ALL: [Self; 6] =
+        [Self::Throttled, Self::Stolen, Self::Preempted, Self::Loaded, Self::Migrated, Self::Starved];
+
+    /// The word that stands in `samples.invalid_reason`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Stolen => "stolen",
+            Self::Preempted => "preempted",
+            Self::Loaded => "loaded",
+            Self::Migrated => "migrated",
+            Self::Starved => "starved",
+        }
+    }
+}
+
+/// What others take of the processors while a worker measures, over all its trials: a single one is too short to tell.
+#[derive(Debug, Default)]
+pub struct Load {
+    /// Busy time of the machine in nanoseconds; what lies further back counts less.
+    busy_ns: f64,
+    /// The same of the worker.
+    own_ns: f64,
+}
+
+impl Load {
+    fn add(&mut self, busy_ns: f64, own_ns: f64) {
+        let kept = (-busy_ns / WINDOW_NS).exp();
+        // However long a look was, it weighs no more than the window.
+        let new = if busy_ns > 0.0 { (1.0 - kept) * WINDOW_NS / busy_ns } else { 1.0 };
+        self.busy_ns = kept * self.busy_ns + new * busy_ns;
+        self.own_ns = kept * self.own_ns + new * own_ns;
+    }
+
+    /// Whether others had a good part of the processors.
+    fn is_high(&self) -> bool {
+        2.0 * self.busy_ns >= WINDOW_NS && self.own_ns < LEAST_OWN * self.busy_ns
+    }
+}
+
+/// Watches the samples of one trial.
+///
+/// One thread says exactly how long it waited. The threads of a pool wait for each other and yield, so with several it is
+/// their processor time that tells: beside that of the same trial's other samples, whether they were spread over the
+/// processors; beside that of the whole machine, what other programs took ([`Load`]).
+#[derive(Debug)]
+pub struct Watch {
+    threads: usize,
+    caller: Caller,
+    /// Processes that compute for the caller's.
+    processes: Vec<u32>,
+    /// Processor time over elapsed time and threads, of the warm-up and of the samples so far, ascending.
+    shares: Vec<f64>,
+}
+
+impl Watch {
+    /// A watch over samples of `threads` threads; where other `processes` compute too, their processor time is the sample's
+    /// own, counted as user time.
+    #[must_use]
+    pub fn new(threads: usize, caller: Caller, processes: Vec<u32>) -> Self {
+        Self { threads, caller, processes, shares: Vec::new() }
+    }
+
+    /// Takes a sample, with so many calls right before it that are not timed, waits until its processes have come to rest,
+    /// and says what disturbed it.
+    ///
+    /// # Errors
+    /// As of `sample`.
+    pub fn take(&mut self, load: &mut Load, before: u64, sample: impl FnOnce() -> Result<Ran>) -> Result<Sampled> {
+        let caller = self.caller;
+        let of_caller = || clock::cpu_ns_of(&[caller.process]);
+        let (earlier, at_rest) = (Moment::now(caller), of_caller());
+        let (theirs, ours) = (clock::cpu_ns_of(&self.processes), self.ours_ns());
+        let ran = sample()?;
+        let later = earlier.later(caller);
+        let (theirs, ours) = ((clock::cpu_ns_of(&self.processes) - theirs).max(0), self.ours_ns() - ours);
+        let rested = self.rest();
+        let timed = ran.iterations.max(1) as f64 / (ran.iterations.max(1) + before) as f64;
+        // What a worker does not tell itself is what its process took from one rest to the next.
+        let of_all = |ns: i64| (timed * ns as f64) as i64;
+        let cpu_ns = ran.cpu_ns.unwrap_or_else(|| of_all((of_caller() - at_rest).max(0))) + of_all(theirs);
+        let is_told = ran.cpu_ns.is_some() || ran.elapsed_ns >= LEAST_COARSE_NS;
+        let own_ns = cpu_ns as f64 / timed + ours.max(0) as f64;
+        let told = Ran { cpu_ns: is_told.then_some(cpu_ns), ..ran };
+        let cpu_system_ns = ran.system_ns.unwrap_or(0).clamp(0, cpu_ns.max(0));
+        Ok(Sampled {
+            iterations: ran.iterations.cast_signed(),
+            elapsed_ns: ran.elapsed_ns,
+            started_ns: ran.started_ns,
+            cpu_user_ns: cpu_ns - cpu_system_ns,
+            cpu_system_ns,
+            disturbed: self.judge(load, &earlier, &later, &told, own_ns),
+            rested,
+        })
+    }
+
+    /// Looks at work that is no sample, such as a warm-up: what others take meanwhile they take from the samples too.
+    pub fn observe<T>(&mut self, load: &mut Load, work: impl FnOnce(&mut Self) -> T) -> T {
+        let own_ns = |watch: &Self| {
+            watch.ours_ns() + clock::cpu_ns_of(&[watch.caller.process]) + clock::cpu_ns_of(&watch.processes)
+        };
+        let (earlier, own_before) = (Moment::now(self.caller), own_ns(self));
+        let result = work(self);
+        let own_ns = (own_ns(self) - own_before).max(0);
+        load.add(busy_ns(&earlier, &earlier.later(self.caller)), own_ns as f64);
+        result
+    }
+
+    /// Waits until all processes that compute have come to rest; whether they have.
+    pub fn rest(&self) -> bool {
+        wait_for_rest(&[&[self.caller.process][..], &self.processes[..]].concat())
+    }
+
+    /// Whether several threads of one process have to be spread over the processors: other processes' time is read apart.
+    #[must_use]
+    pub fn is_of_a_pool(&self) -> bool {
+        self.threads > 1 && self.processes.is_empty()
+    }
+
+    /// Processor time of this process so far, where the worker is another one.
+    fn ours_ns(&self) -> i64 {
+        let this = std::process::id();
+        if this == self.caller.process { 0 } else { clock::cpu_ns_of(&[this]) }
+    }
+
+    /// Share of the processors that the threads had, where it is known: all at most, however long they spun while clocks
+    /// were read.
+    fn share(&self, ran: &Ran) -> Option<f64> {
+        let all_ns = ran.elapsed_ns.max(1) as f64 * self.threads.max(1) as f64;
+        ran.cpu_ns.map(|own_ns| (own_ns as f64 / all_ns).min(1.0))
+    }
+
+    /// Whether the threads were spread over the processors as they are in the best quarter of what was seen of the trial.
+    #[must_use]
+    pub fn is_spread(&self, ran: &Ran) -> bool {
+        let seen = self.shares.len();
+        let unknown = !self.is_of_a_pool() || seen < LEAST_LOOKS;
+        unknown || self.share(ran).is_none_or(|share| share >= LEAST_SHARE * self.shares[seen * 3 / 4])
+    }
+
+    /// The same, and remembers it for what follows.
+    pub fn spread(&mut self, ran: &Ran) -> bool {
+        if let Some(share) = self.share(ran) {
+            self.shares.insert(self.shares.partition_point(|known| *known < share), share);
+        }
+        self.is_spread(ran)
+    }
+
+    /// What has happened between two moments that spoils a sample; the gravest, where there are several.
+    fn judge(
+        &mut self,
+        load: &mut Load,
+        earlier: &Moment,
+        later: &Moment,
+        ran: &Ran,
+        own_ns: f64,
+    ) -> Option<Disturbance> {
+        let spread = self.spread(ran);
+        load.add(busy_ns(earlier, later), own_ns);
+        // A thread that runs waits, or is moved, only where it gives way. Else it has woken up late or elsewhere to be asked,
+        // which is over before anything is timed.
+        let gave_way = earlier.gave_way.zip(later.gave_way).is_none_or(|(then, now)| now > then);
+        let moved = gave_way && matches!((earlier.cpu, later.cpu), (Some(then), Some(now)) if then != now);
+        let waited = if gave_way { grown(later.waited_ns, earlier.waited_ns) as f64 } else { 0.0 };
+        if grown(later.throttled, earlier.throttled) > 0 {
+            Some(Disturbance::Throttled)
+        } else if grown(later.stolen_ticks, earlier.stolen_ticks) > 0 {
+            Some(Disturbance::Stolen)
+        } else if self.threads == 1 && waited > MOST_WAITING_NS + WAITING_BESIDE * ran.elapsed_ns as f64 {
+            Some(Disturbance::Preempted)
+        } else if !spread {
+            Some(Disturbance::Starved)
+        } else if self.threads > 1 && load.is_high() {
+            Some(Disturbance::Loaded)
+        } else {
+            // A pool goes on wherever its caller runs.
+            (moved && self.threads == 1).then_some(Disturbance::Migrated)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALM: Moment = Moment {
+        cpu: Some(1),
+        waited_ns: Some(100),
+        gave_way: Some(7),
+        busy_ticks: Some(9),
+        stolen_ticks: Some(5),
+        throttled: Some(2),
+    };
+    const RAN: Ran =
+        Ran { iterations: 1, started_ns: 0, elapsed_ns: 1_000_000, cpu_ns: Some(1_000_000), system_ns: None };
+
+    fn watch(threads: usize) -> Watch {
+        Watch::new(threads, Caller::this_thread(), Vec::new())
+    }
+
+    /// What is said of a sample that took so much processor time.
+    fn judged(watch: &mut Watch, load: &mut Load, later: &Moment, ran: &Ran) -> Option<Disturbance> {
+        watch.judge(load, &CALM, later, ran, ran.cpu_ns.unwrap_or(0) as f64)
+    }
+
+    #[test]
+    fn each_disturbance_is_named_and_the_gravest_first() {
+        let since = |later: Moment| judged(&mut watch(1), &mut Load::default(), &later, &RAN);
+        let gave_way = Moment { gave_way: Some(8), ..CALM };
+        assert_eq!(since(CALM), None);
+        assert_eq!(since(Moment { waited_ns: Some(20_000), ..gave_way }), None, "20 µs");
+        assert_eq!(since(Moment { waited_ns: Some(30_000), ..gave_way }), Some(Disturbance::Preempted));
+        assert_eq!(since(Moment { cpu: Some(0), ..gave_way }), Some(Disturbance::Migrated));
+        assert_eq!(
+            since(Moment { stolen_ticks: Some(6), waited_ns: Some(1 << 30), ..gave_way }),
+            Some(Disturbance::Stolen)
+        );
+        let throttled = Moment { cpu: Some(0), throttled: Some(3), stolen_ticks: Some(6), ..gave_way };
+        assert_eq!(since(throttled), Some(Disturbance::Throttled));
+    }
+
+    #[test]
+    fn who_wakes_up_late_or_elsewhere_was_not_disturbed() {
+        let since = |later: Moment| judged(&mut watch(1), &mut Load::default(), &later, &RAN);
+        assert_eq!(since(Moment { waited_ns: Some(1 << 30), cpu: Some(0), ..CALM }), None);
+        // Where the system does not tell who gave way, everybody may have.
+        let untold = Moment { waited_ns: Some(1 << 30), gave_way: None, ..CALM };
+        assert_eq!(since(untold), Some(Disturbance::Preempted));
+    }
+
+    #[test]
+    fn a_long_sample_keeps_no_more_of_a_wait_than_a_short_one() {
+        let waited = |elapsed_ns: i64, waited_ns: u64| {
+            let ran = Ran { elapsed_ns, ..RAN };
+            let later = Moment { waited_ns: Some(100 + waited_ns), gave_way: Some(8), ..CALM };
+            judged(&mut watch(1), &mut Load::default(), &later, &ran)
+        };
+        for elapsed_ns in [1_000_000, 10_000_000, 100_000_000] {
+            assert_eq!(waited(elapsed_ns, 1_000_000), Some(Disturbance::Preempted), "a slice of another, {elapsed_ns}");
+            assert_eq!(waited(elapsed_ns, 15_000), None);
+        }
+    }
+
+    #[test]
+    fn others_are_found_over_all_trials_of_a_worker() {
+        // A tick of the machine a sample, of 2 ms of two processors: a trial of 100 samples is shorter than the window.
+        let ran = |own_ns| Ran { elapsed_ns: 5_000_000, cpu_ns: Some(own_ns), ..RAN };
+        let busy = Moment { busy_ticks: Some(10), waited_ns: Some(1 << 30), cpu: Some(0), gave_way: Some(8), ..CALM };
+        let mut load = Load::default();
+        let mut trial = |own_ns: i64| {
+            let mut watch = watch(2);
+            (0..20).map(|_| judged(&mut watch, &mut load, &busy, &ran(own_ns))).collect::<Vec<_>>()
+        };
+        assert!(trial(9_500_000).iter().all(Option::is_none), "all but a twentieth is its own");
+        assert!(trial(9_500_000).iter().all(Option::is_none));
+        let loaded: Vec<_> = (0..4).flat_map(|_| trial(5_000_000)).collect();
+        assert_eq!(loaded[0], None, "too early to tell");
+        assert!(loaded[60..].iter().all(|one| *one == Some(Disturbance::Loaded)), "{loaded:?}");
+    }
+
+    #[test]
+    fn a_warm_up_says_what_others_take_before_the_first_sample() {
+        let mut load = Load::default();
+        load.add(800e6, 390e6);
+        assert!(load.is_high());
+        load.add(1600e6, 1590e6);
+        assert!(!load.is_high());
+    }
+
+    #[test]
+    fn a_pool_on_one_processor_is_starved_however_the_machine_counts() {
+        let of = |watch: &mut Watch, own_ns: i64| {
+            judged(watch, &mut Load::default(), &CALM, &Ran { cpu_ns: Some(own_ns), ..RAN })
+        };
+        let mut spread = watch(2);
+        assert_eq!(of(&mut spread, 1_000_000), None, "too early to tell");
+        assert!((0..20).all(|at| of(&mut spread, 1_960_000 + at * 1_000).is_none()));
+        assert_eq!(of(&mut spread, 1_000_000), Some(Disturbance::Starved));
+        assert_eq!(of(&mut spread, 1_700_000), Some(Disturbance::Starved));
+        assert_eq!(of(&mut spread, 1_850_000), None);
+        assert!(spread.is_spread(&Ran { cpu_ns: None, ..RAN }), "what is not told says nothing");
+        // Threads that spin on while clocks are read have no more than all processors.
+        let mut spinning = watch(2);
+        assert!((0..10).all(|_| of(&mut spinning, 9_000_000).is_none()));
+        assert_eq!(of(&mut spinning, 1_990_000), None);
+        // What works on one thread most of the time is not starved on one.
+        let mut single = watch(2);
+        assert!((0..20).all(|at| of(&mut single, 1_050_000 + at * 1_000).is_none()));
+    }
+
+    #[test]
+    fn processes_that_compute_for_a_kernel_are_its_own() {
+        let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let processes = vec![child.id()];
+        let long_enough = 20_000_000;
+        let mut watch = Watch::new(2, Caller::this_thread(), processes.clone());
+        let sampled = watch.take(&mut Load::default(), 0, || {
+            let end = clock::cpu_ns_of(&processes) + long_enough;
+            while clock::cpu_ns_of(&processes) < end {}
+            Ok(RAN)
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let sampled = sampled.unwrap();
+        assert!(sampled.cpu_user_ns >= 1_000_000 + long_enough, "{}", sampled.cpu_user_ns);
+        assert!(!sampled.rested, "it works on");
+        assert_eq!(clock::cpu_ns_of(&processes), 0, "it has ended");
+    }
+
+    #[test]
+    fn what_a_worker_does_not_tell_is_what_its_process_took() {
+        let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let caller = Caller { process: child.id(), thread: child.id() };
+        let taken = |elapsed_ns: i64| {
+            let mut watch = Watch::new(2, caller, Vec::new());
+            let sampled = watch.take(&mut Load::default(), 1, || {
+                let end = clock::cpu_ns_of(&[caller.process]) + 20_000_000;
+                while clock::cpu_ns_of(&[caller.process]) < end {}
+                Ok(Ran { elapsed_ns, cpu_ns: None, system_ns: None, ..RAN })
+            });
+            (sampled.unwrap(), watch.shares.len())
+        };
+        let (short, long) = (taken(LEAST_COARSE_NS - 1), taken(LEAST_COARSE_NS));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(short.0.cpu_user_ns >= 10_000_000, "half of the calls were timed: {:?}", short.0);
+        assert_eq!((short.1, long.1), (0, 1), "of a short sample it tells too little to judge by");
+    }
+
+    #[test]
+    fn a_machine_that_tells_nothing_disturbs_nothing() {
+        let silent = Moment {
+            cpu: None,
+            waited_ns: None,
+            gave_way: None,
+            busy_ticks: None,
+            stolen_ticks: None,
+            throttled: None,
+        };
+        for threads in [1, 2] {
+            assert_eq!(watch(threads).judge(&mut Load::default(), &silent, &CALM, &RAN, 1e6), None);
+            assert_eq!(watch(threads).judge(&mut Load::default(), &CALM, &silent, &RAN, 1e6), None);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Inputs that change while a trial is timed: a kernel that remembers its answer gives a wrong one, or computes it anew.
+
+use benchbook_core::Array;
+use benchbook_core::message::{Place, Writable};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{Error, Result};
+
+/// Numbers of a row at most.
+const MOST_WIDTH: usize = 1 << 28;
+
+/// Numbers that are drawn for a row; a longer one repeats them.
+const MOST_DRAWN: usize = 1 << 16;
+
+/// Streams of numbers before this are those of inputs.
+const FIRST_STREAM: u64 = 1 << 32;
+
+/// The inputs of a trial that a worker can overwrite, of which a row changes before each sample.
+pub struct Changing {
+    writable: Vec<Writable>,
+    seed: u64,
+    rng: ChaCha8Rng,
+    /// Changes so far.
+    changes: u64,
+    /// What was written last.
+    last: Option<(Place, Array)>,
+}
+
+impl Changing {
+    /// Changes of what a worker says that it can overwrite, which follow from `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] for an input that has no rows, or rows beyond any memory.
+    pub fn new(writable: Vec<Writable>, seed: u64) -> Result<Self> {
+        let strange =
+            |one: &&Writable| one.rows == 0 || !(1..=MOST_WIDTH).contains(&one.width) || !one.scale.is_normal();
+        if let Some(Writable { input, rows, width, scale }) = writable.iter().find(strange) {
+            let words = format!("its worker can overwrite {rows} rows of {width} numbers of size {scale} in `{input}`");
+            return Err(Error::Failed(words));
+        }
+        Ok(Self { writable, seed, rng: ChaCha8Rng::seed_from_u64(seed), changes: 0, last: None })
+    }
+
+    /// Names of what can change.
+    pub fn names(&self) -> Vec<String> {
+        self.writable.iter().map(|one| one.input.clone()).collect()
+    }
+
+    /// Another row and what takes its place: normal values of the size that the input's have. Nothing where nothing can
+    /// change.
+    pub fn change(&mut self) -> Option<(&Place, &Array)> {
+        if self.writable.is_empty() {
+            return None;
+        }
+        let Writable { input, rows, width, scale } = &self.writable[self.rng.random_range(0..self.writable.len())];
+        let row = self.rng.random_range(0..*rows);
+        let (drawn, scale) = ((*width).min(MOST_DRAWN), *scale as f32);
+        let drawn = Array::normal(vec![drawn], self.seed, FIRST_STREAM + self.changes);
+        let values: Vec<f32> = drawn.of::<f32>().iter().map(|value| scale * value).cycle().take(*width).collect();
+        self.changes += 1;
+        self.last = Some((Place { input: input.clone(), row }, Array::new(vec![*width], &values)));
+        self.again()
+    }
+
+    /// The same row as the last time, and what it holds already.
+    pub fn again(&self) -> Option<(&Place, &Array)> {
+        self.last.as_ref().map(|(place, values)| (place, values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writable(input: &str, rows: usize, width: usize, scale: f64) -> Writable {
+        Writable { input: input.into(), rows, width, scale }
+    }
+
+    fn changes(seed: u64) -> Vec<(Place, Array)> {
+        let mut changing = Changing::new(vec![writable("x", 3, 4, 1.0), writable("y", 1, 200_000, 0.5)], seed).unwrap();
+        let owned = |(place, values): (&Place, &Array)| (place.clone(), values.clone());
+        (0..20).filter_map(|_| changing.change().map(owned)).collect()
+    }
+
+    #[test]
+    fn rows_change_and_never_to_what_was_before() {
+        let all = changes(7);
+        assert_eq!(all.len(), 20);
+        for (place, (changed, values)) in all.iter().enumerate() {
+            assert!(all[..place].iter().all(|(_, before)| before != values), "change {place}");
+            let (rows, width) = if changed.input == "x" { (3, 4) } else { (1, 200_000) };
+            assert!(changed.row < rows && values.shape() == [width]);
+        }
+        assert!(["x", "y"].iter().all(|name| all.iter().any(|(place, _)| place.input == *name)));
+        assert_eq!(changes(7), all);
+        assert_ne!(changes(8), all);
+    }
+
+    #[test]
+    fn what_changes_keeps_its_size() {
+        let all = changes(3);
+        let (_, values) = all.iter().find(|(place, _)| place.input == "y").unwrap();
+        let square = values.to_f64().iter().map(|value| value.powi(2)).sum::<f64>() / 200_000.0;
+        // The standard error of 0.25 χ²/n over 65536 numbers is 0.0014; five of them are a chance below 1e-6.
+        assert!((square - 0.25).abs() < 0.007, "{square}");
+    }
+
+    #[test]
+    fn what_is_written_again_is_what_is_there() {
+        let mut changing = Changing::new(vec![writable("x", 3, 4, 1.0)], 7).unwrap();
+        assert_eq!(changing.again(), None);
+        let (place, values) = changing.change().map(|(place, values)| (place.clone(), values.clone())).unwrap();
+        assert_eq!(changing.again(), Some((&place, &values)));
+        let mut fixed = Changing::new(Vec::new(), 7).unwrap();
+        assert_eq!((fixed.change(), fixed.names().len()), (None, 0));
+    }
+
+    #[test]
+    fn what_no_worker_can_hold_is_refused() {
+        for (rows, width, scale) in [(0, 4, 1.0), (3, 0, 1.0), (3, 1 << 62, 1.0), (3, 4, f64::NAN), (3, 4, 0.0)] {
+            let refused = Changing::new(vec![writable("x", rows, width, scale)], 7);
+            assert!(matches!(refused, Err(Error::Failed(words)) if words.contains("`x`")), "{rows} {width} {scale}");
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! The measuring of trials by a worker that does no more than it is told: to prepare, to write a row, to make so many calls.
+//!
+//! Everything that decides is here, the same for a worker in any language and for this process.
+
+mod believed;
+mod changing;
+mod sampler;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use benchbook_core::message::{Ask, MemoryFrom, Others, Prepare, Ran, Say};
+use benchbook_core::{Array, CacheRegime, Figure, Inputs, Reference};
+use benchbook_record::Isolation;
+
+pub(crate) use self::believed::believed;
+use self::changing::Changing;
+use self::sampler::{Work, Write};
+use crate::disturbance::{Load, Watch};
+use crate::environment::{CaptureSettings, capture};
+use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, Trial, passes};
+use crate::frame::Arrays;
+use crate::link::{Link, unexpected};
+use crate::references::{Question, Shared, heard};
+use crate::{Error, Result, clock};
+
+/// Copies of the inputs beyond which the cold regime is refused: each is an allocation of its own.
+const MOST_COPIES: usize = 100_000;
+
+/// Last-level cache assumed where the system does not tell its size.
+const ASSUMED_CACHE_BYTES: u64 = 64 << 20;
+
+/// Measures by a worker at the other end of a link.
+pub struct Driver {
+    link: Box<dyn Link>,
+    references: Shared,
+    live: HashMap<i64, Live>,
+    load: Load,
+}
+
+/// A trial that can be sampled.
+struct Live {
+    trial: Trial,
+    changing: Changing,
+    watch: Watch,
+    iterations: u64,
+    reference: Rc<Reference>,
+    /// Whether the reference is that of an approximation, which its worker tells.
+    approximates: bool,
+}
+
+impl Driver {
+    /// Measures by the worker at the other end of `link`, checked against these answers.
+    pub fn new(link: Box<dyn Link>, references: &Shared) -> Self {
+        Self { link, references: Rc::clone(references), live: HashMap::new(), load: Load::default() }
+    }
+
+    /// How often the inputs of a trial are copied.
+    fn copies(&mut self, trial: &Trial, timeout: Duration) -> Result<usize> {
+        if trial.cache == CacheRegime::Hot {
+            return Ok(1);
+        }
+        let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), timeout)?;
+        let copies = cold_copies(facts.input_bytes, last_level_cache_bytes());
+        if copies > MOST_COPIES {
+            let words =
+                format!("{copies} copies of so small an input would be needed to leave the caches, measure it hot");
+            return Err(Error::Unsupported(words));
+        }
+        Ok(copies)
+    }
+
+    /// The inputs of a seed, where they are sent.
+    fn sent(&self, trial: &Trial, seed: u64) -> Result<Option<Inputs>> {
+        if !trial.sent {
+            return Ok(None);
+        }
+        self.references.borrow().inputs(&Question { seed, ..question(trial) }).map(Some)
+    }
+
+    fn answer(&mut self, trial: &Trial, others: Option<&Others>, timeout: Duration) -> Result<(Rc<Reference>, i64)> {
+        self.references.borrow_mut().answer(&question(trial), others, self.link.as_mut(), timeout)
+    }
+
+    /// What a trial gives where it is right, with the inputs of this seed, if it is an approximation.
+    fn approximation(&mut self, trial: i64, seed: u64, timeout: Duration) -> Result<Option<Rc<Reference>>> {
+        match self.link.ask(&Ask::Approximation { trial, seed }, &[], timeout)? {
+            (Say::Answers { answers }, numbers) => Ok(Some(Rc::new(heard(answers, numbers)?))),
+            (Say::None, _) => Ok(None),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+
+    /// Checks what a worker has prepared, and warms it up where it is right.
+    fn ready(
+        &mut self,
+        trial: &Trial,
+        copies: usize,
+        (said, outputs): (Say, Arrays),
+        timeout: Duration,
+    ) -> Result<(Prepared, Option<Live>)> {
+        let Say::Prepared { engine_version, figures: of_worker, writable, processes, memory, peak_added_bytes } = said
+        else {
+            return Err(unexpected(said));
+        };
+        let (exact, reference_ns) = self.answer(trial, None, timeout)?;
+        let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), timeout)?;
+        let approximation = self.approximation(trial.trial, trial.input_seed, timeout)?;
+        let outputs = in_order(&exact, outputs)?;
+        let mut figures = facts.figures;
+        figures.extend(peak_added_bytes.map(|bytes| Figure::measured(PEAK_ADDED, bytes as f64, "bytes")));
+        if approximation.is_some() {
+            // An output of another shape fails its check below.
+            let distance = Some(exact.distance(&outputs)).filter(|distance| distance.is_finite());
+            figures.extend(distance.map(|distance| Figure::measured("relative_error", distance, "share")));
+        }
+        figures.extend(of_worker);
+        let approximates = approximation.is_some();
+        let reference = approximation.unwrap_or(exact);
+        let check = reference.compare(&outputs);
+        drop(outputs);
+        let right = passes(&check, facts.tolerance);
+        let mut prepared = Prepared {
+            check,
+            tolerance: facts.tolerance,
+            flops: facts.work.flops,
+            bytes: facts.work.bytes,
+            iterations: 1,
+            warmup_iterations: 1,
+            settled: None,
+            prepare_ns: 0,
+            memory_elsewhere: memory == Some(MemoryFrom::Resident),
+            rested: true,
+            copies: copies as u64,
+            engine_version,
+            figures,
+            reference_ns: Some(reference_ns),
+        };
+        let watch = Watch::new(trial.variant.threads, self.link.caller(), processes);
+        // No speed for a wrong kernel: it is not even warmed up.
+        let live = if right {
+            let changing = Changing::new(writable, trial.input_seed)?;
+            let mut live = Live { trial: trial.clone(), changing, watch, iterations: 1, reference, approximates };
+            self.warm_up(&mut live, &mut prepared, timeout)?;
+            prepared.rested = live.watch.rest();
+            Some(live)
+        } else {
+            prepared.rested = watch.rest();
+            None
+        };
+        Ok((prepared, live))
+    }
+
+    /// Calls a right kernel until its times have settled, and sees that it does what it is told.
+    fn warm_up(&mut self, live: &mut Live, prepared: &mut Prepared, timeout: Duration) -> Result<()> {
+        let Live { trial, changing, watch, iterations, .. } = live;
+        let changes = f64::from(u8::from(!changing.names().is_empty()));
+        prepared.figures.push(Figure::measured("inputs_change", changes, "bool"));
+        let mut calls = Calls { link: self.link.as_mut(), changing, trial: trial.trial, timeout };
+        let warm = sampler::warm_up(&mut calls, trial.warmup_ns, trial.min_sample_ns, watch, &mut self.load)?;
+        // Warm, and not timed.
+        prepared.figures.extend(calls.allocations()?);
+        if let Some(suspicion) = sampler::suspicion(&mut calls, warm.iterations)? {
+            return Err(Error::Failed(suspicion));
+        }
+        prepared.iterations = warm.iterations;
+        prepared.warmup_iterations = warm.done;
+        prepared.settled = warm.settled;
+        *iterations = warm.iterations;
+        Ok(())
+    }
+
+    /// Takes a trial out; whoever finds it well puts it back.
+    fn take(&mut self, trial: i64) -> Result<Live> {
+        self.live.remove(&trial).ok_or_else(|| Error::Failed(format!("trial {trial} has not been prepared")))
+    }
+
+    /// What has come of a step of a trial; a failed one frees its memory.
+    fn or_dropped<T>(&mut self, result: Result<T>, trial: i64, timeout: Duration) -> Result<T> {
+        let is_lost = |error: &Error| matches!(error, Error::WorkerLost { .. } | Error::Interrupted);
+        if result.as_ref().is_err_and(|error| !is_lost(error)) {
+            self.link.ask(&Ask::Drop { trial }, &[], timeout)?;
+        }
+        result
+    }
+
+    /// Checks a trial on inputs that it was not timed on, where it can be given any.
+    fn finished(&mut self, live: Live, timeout: Duration) -> Result<Finished> {
+        let Live { trial: of, changing, mut reference, approximates, .. } = live;
+        let (trial, seed) = (of.trial, !of.input_seed);
+        let others = Others { seed, inputs: changing.names() };
+        let mut reference_ns = 0;
+        if approximates && !others.inputs.is_empty() {
+            let told = self.approximation(trial, seed, timeout)?;
+            reference = told.ok_or_else(|| Error::Failed("its worker calls it an approximation no more".into()))?;
+        } else if !others.inputs.is_empty() {
+            (reference, reference_ns) = self.answer(&of, Some(&others), timeout)?;
+        }
+        let inputs = self.sent(&of, seed)?;
+        let mut arrays = named(inputs.as_ref());
+        arrays.retain(|(name, _)| others.inputs.iter().any(|other| other == name));
+        let (said, outputs) = self.link.ask(&Ask::Finish { trial, seed }, &arrays, timeout)?;
+        if said != Say::Finished {
+            return Err(unexpected(said));
+        }
+        let check = reference.compare(&in_order(&reference, outputs)?);
+        Ok(Finished { check, reference_ns: Some(reference_ns) })
+    }
+}
+
+impl Executor for Driver {
+    fn prepare(&mut self, trial: &Trial, timeout: Duration) -> Result<Prepared> {
+        let started_ns = clock::now_ns();
+        let copies = self.copies(trial, timeout)?;
+        let inputs = self.sent(trial, trial.input_seed)?;
+        let ask = Ask::Prepare(Box::new(asked(trial, copies)));
+        let said = self.link.ask(&ask, &named(inputs.as_ref()), timeout)?;
+        drop(inputs);
+        let ready = self.ready(trial, copies, said, timeout);
+        let (mut prepared, live) = self.or_dropped(ready, trial.trial, timeout)?;
+        match live {
+            Some(live) => drop(self.live.insert(trial.trial, live)),
+            None => drop(self.link.ask(&Ask::Drop { trial: trial.trial }, &[], timeout)?),
+        }
+        prepared.prepare_ns = clock::now_ns() - started_ns;
+        Ok(prepared)
+    }
+
+    fn sample(&mut self, trial: i64, timeout: Duration) -> Result<Sampled> {
+        let mut live = self.take(trial)?;
+        let Live { trial: of, changing, watch, iterations, .. } = &mut live;
+        let mut calls = Calls { link: self.link.as_mut(), changing, trial, timeout };
+        let sampled = match of.cache {
+            CacheRegime::Hot => sampler::sample_hot(&mut calls, *iterations, watch, &mut self.load),
+            CacheRegime::Cold => sampler::sample_cold(&mut calls, *iterations, watch, &mut self.load),
+        };
+        let sampled = self.or_dropped(sampled, trial, timeout)?;
+        self.live.insert(trial, live);
+        Ok(sampled)
+    }
+
+    fn finish(&mut self, trial: i64, timeout: Duration) -> Result<Finished> {
+        let live = self.take(trial)?;
+        let finished = self.finished(live, timeout);
+        self.or_dropped(finished, trial, timeout)
+    }
+
+    fn memory(&mut self, trial: &Trial, timeout: Duration) -> Result<Option<u64>> {
+        let Some(mut alone) = self.link.keeping_nothing()? else { return Ok(None) };
+        let copies = self.copies(trial, timeout)?;
+        let inputs = self.sent(trial, trial.input_seed)?;
+        let ask = Ask::Memory(Box::new(asked(trial, copies)));
+        match alone.ask(&ask, &named(inputs.as_ref()), timeout)? {
+            (Say::Memory { peak_added_bytes }, _) => Ok(peak_added_bytes),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+
+    fn isolation(&self) -> Isolation {
+        self.link.isolation()
+    }
+
+    fn pid(&self) -> Option<u32> {
+        (self.isolation() == Isolation::Process).then(|| self.link.caller().process)
+    }
+}
+
+/// Calls of a prepared trial.
+struct Calls<'a> {
+    link: &'a mut dyn Link,
+    changing: &'a mut Changing,
+    trial: i64,
+    timeout: Duration,
+}
+
+impl Calls<'_> {
+    /// What one call allocates, where it is counted.
+    fn allocations(&mut self) -> Result<Vec<Figure>> {
+        match self.link.ask(&Ask::Allocations { trial: self.trial }, &[], self.timeout)? {
+            (Say::Allocations { count, bytes }, _) => {
+                let figures = [("allocations", count, "count"), ("allocated_bytes", bytes, "bytes")];
+                Ok(figures.map(|(name, value, unit)| Figure::measured(name, value as f64, unit)).into())
+            }
+            (Say::None, _) => Ok(Vec::new()),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+}
+
+impl Work for Calls<'_> {
+    fn run(&mut self, iterations: u64, before: u64, write: Write) -> Result<Ran> {
+        let row = match write {
+            Write::Nothing => None,
+            Write::New => self.changing.change(),
+            Write::Again => self.changing.again(),
+        };
+        let values: Vec<(&str, &Array)> = row.map(|(_, values)| ("values", values)).into_iter().collect();
+        let write = row.map(|(place, _)| place.clone());
+        let ask = Ask::Run { trial: self.trial, iterations, before, write };
+        let asked_ns = clock::now_ns();
+        let (said, _) = self.link.ask(&ask, &values, self.timeout)?;
+        let between = asked_ns..=clock::now_ns();
+        let Say::Ran(ran) = said else { return Err(unexpected(said)) };
+        if ran.iterations != iterations {
+            let words = format!("its worker was asked for {iterations} calls and told of {}", ran.iterations);
+            return Err(Error::Failed(words));
+        }
+        believed(ran.iterations.cast_signed(), ran.started_ns, ran.elapsed_ns, &between)?;
+        Ok(ran)
+    }
+}
+
+fn question(trial: &Trial) -> Question<'_> {
+    let Trial { case, variant, input_seed, .. } = trial;
+    Question { workload: &case.workload, params: &case.params, dtype: variant.dtype, seed: *input_seed }
+}
+
+fn asked(trial: &Trial, copies: usize) -> Prepare {
+    let Trial { case, variant, .. } = trial;
+    Prepare {
+        trial: trial.trial,
+        workload: case.workload.clone(),
+        case: case.name.clone(),
+        params: case.params.clone(),
+        implementation: variant.implementation.clone(),
+        device: variant.device.clone(),
+        dtype: variant.dtype,
+        threads: variant.threads,
+        copies,
+        seed: trial.input_seed,
+    }
+}
+
+/// Inputs as they are sent, where they are.
+fn named(inputs: Option<&Inputs>) -> Vec<(&str, &Array)> {
+    inputs.into_iter().flat_map(Inputs::iter).collect()
+}
+
+/// Outputs, which stand in the order of their answers and have the names of these, if any.
+fn in_order(reference: &Reference, outputs: Arrays) -> Result<Vec<Array>> {
+    for ((name, _), answer) in outputs.iter().zip(&reference.answers) {
+        if !name.is_empty() && answer.name != *name {
+            let words = format!("its worker calls an output `{name}` whose answer is called `{}`", answer.name);
+            return Err(Error::Failed(words));
+        }
+    }
+    Ok(outputs.into_iter().map(|(_, output)| output).collect())
+}
+
+/// Copies of the inputs that together fill at least four times the last-level cache.
+fn cold_copies(input_bytes: usize, last_level_cache_bytes: usize) -> usize {
+    last_level_cache_bytes.saturating_mul(4).div_ceil(input_bytes.max(1)).max(2)
+}
+
+fn last_level_cache_bytes() -> usize {
+    static BYTES: OnceLock<usize> = OnceLock::new();
+    *BYTES.get_or_init(|| {
+        let found = capture(&CaptureSettings::planted("/")).cpu.last_level_cache_bytes;
+        usize::try_from(found.unwrap_or(ASSUMED_CACHE_BYTES)).unwrap_or(usize::MAX)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,364 @@
+//! A worker: what it offers, and what it does where it is asked, in a process of its own or in this one.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use benchbook_core::message::{
+    Ask, Description, DeviceInfo, ImplementationInfo, InputsFrom, MemoryFrom, Others, Place, Prepare, Say,
+    WorkloadInfo, Writable,
+};
+use benchbook_core::{
+    Array, DType, Implementation, Inputs, Params, Posed, Reference, Registry, Setting, Subject, Support, Workload,
+};
+
+use crate::allocations::{Allocated, allocated};
+use crate::caught::{Caught, panic_text};
+use crate::clock;
+use crate::frame::Arrays;
+use crate::references::{facts_of, inputs_of, told};
+use crate::resolve::resolve;
+use crate::resource::MemoryWatch;
+
+/// What a program with kernels knows of itself.
+pub struct Host {
+    registry: Registry,
+    probe: fn(&str) -> Option<String>,
+    build: Vec<(String, String)>,
+    engine_pools: fn() -> Vec<(String, usize)>,
+    settle: Settle,
+}
+
+/// Makes this process one of a device, and names the instructions that the library behind it takes there.
+type Settle = fn(&str) -> Result<Option<String>, String>;
+
+impl Host {
+    /// What `registry` offers; `probe` says why a device cannot be used here (nothing when it can),
+    /// `build` names compile-time facts that change speed, `engine_pools` the engines' thread pools.
+    pub fn new(
+        registry: Registry,
+        probe: fn(&str) -> Option<String>,
+        build: Vec<(String, String)>,
+        engine_pools: fn() -> Vec<(String, usize)>,
+    ) -> Self {
+        Self { registry, probe, build, engine_pools, settle: |_| Ok(None) }
+    }
+
+    /// The same, `settle` asked about the device of each trial before anything of it runs: some things a library chooses
+    /// once for a process.
+    #[must_use]
+    pub fn with_settle(self, settle: Settle) -> Self {
+        Self { settle, ..self }
+    }
+}
+
+/// An answer, and the arrays that go with it.
+type Said = (Say, Arrays);
+
+/// Does what it is asked, one thing at a time; a panic of a kernel is a failure, not the end.
+pub(crate) struct Worker {
+    host: Host,
+    live: HashMap<i64, Live>,
+}
+
+/// A trial that is prepared.
+struct Live {
+    posed: Box<dyn Posed>,
+    subject: Box<dyn Subject>,
+    /// What the trial is.
+    asked: Prepare,
+    /// Names of the inputs whose rows can be overwritten.
+    writable: Vec<String>,
+    /// What an approximation gives where it is right.
+    approximation: Option<Reference>,
+}
+
+/// The workload and the implementation that a trial names.
+type Found<'a> = (&'a dyn Workload, &'a dyn Implementation);
+
+impl Worker {
+    /// A worker of what `host` offers.
+    pub fn new(host: Host) -> Self {
+        Self { host, live: HashMap::new() }
+    }
+
+    /// Adds workloads and implementations to what is offered.
+    pub fn extend(&mut self, extend: impl FnOnce(&mut Registry)) {
+        extend(&mut self.host.registry);
+    }
+
+    /// Does what is asked.
+    pub fn answer(&mut self, ask: Ask, arrays: Arrays) -> Said {
+        let failed = |message: String| (Say::Failed { message }, Arrays::new());
+        let _caught = Caught::begin();
+        match catch_unwind(AssertUnwindSafe(|| self.done(ask, arrays))) {
+            Ok(Ok(said)) => said,
+            Ok(Err(message)) => failed(message),
+            Err(panic) => failed(format!("the kernel panicked: {}", panic_text(panic.as_ref()))),
+        }
+    }
+
+    fn done(&mut self, ask: Ask, arrays: Arrays) -> Result<Said, String> {
+        let say = match ask {
+            Ask::Prepare(asked) => return self.prepare(*asked),
+            Ask::Finish { trial, seed } => return self.finish(trial, seed),
+            Ask::Reference { workload, params, seed, others } => {
+                return self.reference(&workload, &params, seed, others.as_ref());
+            }
+            Ask::Approximation { trial, seed } => return self.approximation(trial, seed),
+            Ask::Describe => Say::Description(Box::new(self.describe())),
+            Ask::Resolve { workload, preset, combinations } => {
+                let workload = self.host.registry.find_workload(&workload).map_err(text)?;
+                let found = resolve(workload, preset.as_deref(), &combinations).map_err(text)?;
+                Say::Cases { cases: found.cases, impossible: found.impossible }
+            }
+            Ask::Pose { workload, params, dtype, seed } => {
+                let posed = self.posed(&workload, &params)?;
+                Say::Posed(facts_of(posed.as_ref(), &posed.inputs(seed), dtype))
+            }
+            Ask::Run { trial, iterations, before, write } => {
+                self.run(trial, iterations, before, write.as_ref(), &arrays)?
+            }
+            Ask::Allocations { trial } => self.allocations(trial)?,
+            Ask::Memory(asked) => self.memory(&asked)?,
+            Ask::Drop { trial } => {
+                self.live.remove(&trial);
+                Say::Dropped
+            }
+        };
+        Ok((say, Arrays::new()))
+    }
+
+    fn describe(&self) -> Description {
+        let registry = &self.host.registry;
+        let workload = |workload: &dyn Workload| WorkloadInfo {
+            name: workload.name().into(),
+            about: workload.about().into(),
+            presets: workload.presets().iter().map(|preset| preset.name.to_owned()).collect(),
+            params: workload.params(),
+        };
+        let implementation = |implementation: &dyn Implementation| ImplementationInfo {
+            name: implementation.name().into(),
+            workload: implementation.workload().into(),
+            about: implementation.about().into(),
+            devices: implementation.devices().into_iter().map(Into::into).collect(),
+            engines: implementation.devices().into_iter().map(|device| implementation.engine(device)).collect(),
+            catalogue: implementation.catalogue().iter().map(|id| (*id).to_owned()).collect(),
+            inputs: InputsFrom::Made,
+        };
+        let mut devices: Vec<DeviceInfo> = Vec::new();
+        for implementation in registry.implementations() {
+            for device in implementation.devices() {
+                if devices.iter().all(|known| known.name != device) {
+                    let (engine, engine_version) = implementation.engine(device);
+                    let unavailable = (self.host.probe)(device);
+                    devices.push(DeviceInfo { name: device.into(), engine, engine_version, unavailable });
+                }
+            }
+        }
+        let mut thread_pools = vec![("rayon".to_owned(), rayon::current_num_threads())];
+        thread_pools.extend((self.host.engine_pools)());
+        Description {
+            workloads: registry.workloads().map(workload).collect(),
+            implementations: registry.implementations().map(implementation).collect(),
+            devices,
+            build: self.host.build.clone(),
+            thread_pools,
+        }
+    }
+
+    fn posed(&self, workload: &str, params: &Params) -> Result<Box<dyn Posed>, String> {
+        self.host.registry.find_workload(workload).and_then(|workload| workload.pose(params)).map_err(text)
+    }
+
+    fn found(&self, asked: &Prepare) -> Result<Found<'_>, String> {
+        let registry = &self.host.registry;
+        let found = registry.find_implementation(&asked.workload, &asked.implementation).map_err(text)?;
+        Ok((registry.find_workload(&asked.workload).map_err(text)?, found))
+    }
+
+    fn reference(&self, workload: &str, params: &Params, seed: u64, others: Option<&Others>) -> Result<Said, String> {
+        let posed = self.posed(workload, params)?;
+        Ok(answers(&posed.reference(&inputs_of(posed.as_ref(), seed, others), seed)))
+    }
+
+    fn prepare(&mut self, asked: Prepare) -> Result<Said, String> {
+        let (workload, implementation) = self.found(&asked)?;
+        let posed = workload.pose(&asked.params).map_err(text)?;
+        let unsupported = |reason: String| Ok((Say::Unsupported { reason }, Arrays::new()));
+        if let Support::No(reason) = implementation.supports(&asked.device, asked.dtype, &asked.params) {
+            return unsupported(reason);
+        }
+        if !implementation.devices().contains(&asked.device.as_str()) {
+            return unsupported(format!("{} has no code for {}", asked.implementation, asked.device));
+        }
+        let inputs = posed.inputs(asked.seed);
+        let instructions = (self.host.settle)(&asked.device)?;
+        let engine_version = [implementation.engine(&asked.device).1].into_iter().chain(instructions);
+        let engine_version = Some(engine_version.collect::<Vec<_>>().join(" "));
+        let mut subject = implementation.prepare(&setting(&asked), &asked.params, &inputs).map_err(text)?;
+        // Where memory comes from Rust's allocator, all of a call's is seen in the first one, what it keeps included.
+        let first = subject.allocates_in_rust().then(|| allocated(|| subject.run(1))).flatten();
+        if first.is_none() {
+            subject.run(1);
+        }
+        subject.sync().map_err(text)?;
+        let outputs = subject.outputs().map_err(text)?;
+        let processes = subject.processes();
+        let memory = match &first {
+            Some(_) => Some(MemoryFrom::Counted),
+            None => processes.is_empty().then_some(MemoryFrom::Resident),
+        };
+        let writable = writable(&inputs, subject.as_mut())?;
+        let figures = subject.figures();
+        let approximation = implementation.approximation(&asked.params, &inputs, asked.seed);
+        let names = writable.iter().map(|one| one.input.clone()).collect();
+        let trial = asked.trial;
+        self.live.insert(trial, Live { posed, subject, asked, writable: names, approximation });
+        let peak_added_bytes = first.map(|first| first.peak_bytes);
+        let say = Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes };
+        Ok((say, unnamed(outputs)))
+    }
+
+    fn approximation(&self, trial: i64, seed: u64) -> Result<Said, String> {
+        let live = self.live.get(&trial).ok_or_else(|| unprepared(trial))?;
+        let Some(first) = &live.approximation else { return Ok((Say::None, Arrays::new())) };
+        if seed == live.asked.seed {
+            return Ok(answers(first));
+        }
+        let (_, implementation) = self.found(&live.asked)?;
+        let others = Others { seed, inputs: live.writable.clone() };
+        let inputs = inputs_of(live.posed.as_ref(), live.asked.seed, Some(&others));
+        let answer = implementation.approximation(&live.asked.params, &inputs, live.asked.seed);
+        Ok(answer.map_or_else(|| (Say::None, Arrays::new()), |answer| answers(&answer)))
+    }
+
+    fn run(
+        &mut self,
+        trial: i64,
+        iterations: u64,
+        before: u64,
+        write: Option<&Place>,
+        arrays: &[(String, Array)],
+    ) -> Result<Say, String> {
+        let mut live = self.take(trial)?;
+        let subject = live.subject.as_mut();
+        if let Some(Place { input, row }) = write {
+            let values = arrays.iter().find(|(name, array)| name == "values" && array.dtype() == DType::F32);
+            let (_, values) = values.ok_or("there are no `values` in f32 to write")?;
+            if !subject.write(input, *row, values.of()).map_err(text)? {
+                return Err(format!("nothing can be written to an input `{input}`"));
+            }
+        }
+        let mut failure = None;
+        let mut calls = |count: u64| {
+            subject.run(count);
+            if let Err(error) = subject.sync() {
+                failure.get_or_insert(error);
+            }
+        };
+        if before > 0 {
+            calls(before);
+        }
+        let ran = clock::time(&mut calls, iterations);
+        if let Some(error) = failure {
+            return Err(text(error));
+        }
+        self.live.insert(trial, live);
+        Ok(Say::Ran(ran))
+    }
+
+    fn allocations(&mut self, trial: i64) -> Result<Say, String> {
+        let mut live = self.take(trial)?;
+        let subject = live.subject.as_mut();
+        let (counts, mut synced) = (subject.allocates_in_rust(), Ok(()));
+        let call = || {
+            subject.run(1);
+            synced = subject.sync();
+        };
+        let found = if counts { allocated(call) } else { None };
+        synced.map_err(text)?;
+        self.live.insert(trial, live);
+        Ok(found.map_or(Say::None, |Allocated { count, bytes, .. }| Say::Allocations { count, bytes }))
+    }
+
+    /// Calls a trial once more, with inputs that it was not timed on, where it can be given any.
+    fn finish(&mut self, trial: i64, seed: u64) -> Result<Said, String> {
+        let Live { posed, mut subject, writable, .. } = self.take(trial)?;
+        if !writable.is_empty() {
+            let others = posed.inputs(seed);
+            for name in &writable {
+                subject.write(name, 0, others.get(name).of()).map_err(text)?;
+            }
+            subject.run(1);
+            subject.sync().map_err(text)?;
+        }
+        Ok((Say::Finished, unnamed(subject.outputs().map_err(text)?)))
+    }
+
+    /// What a call adds to resident memory, which tells only in a process that gives back at once what it frees.
+    fn memory(&mut self, asked: &Prepare) -> Result<Say, String> {
+        let (workload, implementation) = self.found(asked)?;
+        (self.host.settle)(&asked.device)?;
+        let inputs = workload.pose(&asked.params).map_err(text)?.inputs(asked.seed);
+        let mut subject = implementation.prepare(&setting(asked), &asked.params, &inputs).map_err(text)?;
+        drop(inputs);
+        let mut call = || {
+            subject.run(1);
+            subject.sync().map_err(text)
+        };
+        // The first call loads code too.
+        call()?;
+        let watch = MemoryWatch::start();
+        call()?;
+        let added = |watch: MemoryWatch| Some(watch.peak_bytes()?.saturating_sub(watch.resident_before_bytes()));
+        Ok(Say::Memory { peak_added_bytes: watch.and_then(added) })
+    }
+
+    /// Takes a trial out; whoever finds it well puts it back, so that a failed one frees its memory.
+    fn take(&mut self, trial: i64) -> Result<Live, String> {
+        self.live.remove(&trial).ok_or_else(|| unprepared(trial))
+    }
+}
+
+fn unprepared(trial: i64) -> String {
+    format!("trial {trial} has not been prepared")
+}
+
+fn text(error: benchbook_core::Error) -> String {
+    error.to_string()
+}
+
+fn setting(asked: &Prepare) -> Setting {
+    let Prepare { device, dtype, threads, copies, .. } = asked;
+    Setting { device: device.clone(), dtype: *dtype, threads: *threads, copies: *copies }
+}
+
+/// Outputs in the order of their answers, which name them.
+fn unnamed(outputs: Vec<Array>) -> Arrays {
+    outputs.into_iter().map(|output| (String::new(), output)).collect()
+}
+
+fn answers(reference: &Reference) -> Said {
+    let (answers, numbers) = told(reference);
+    (Say::Answers { answers }, numbers)
+}
+
+/// The inputs of real numbers that a subject can overwrite: each is asked to hold what it holds already.
+fn writable(inputs: &Inputs, subject: &mut dyn Subject) -> Result<Vec<Writable>, String> {
+    let mut found = Vec::new();
+    for name in inputs.real() {
+        let array = inputs.get(&name);
+        let (rows, width, numbers) = (array.rows(), array.width(), array.of::<f32>());
+        if !array.is_empty() && subject.write(&name, 0, &numbers[..width]).map_err(text)? {
+            found.push(Writable { input: name, rows, width, scale: scale_of(numbers) });
+        }
+    }
+    Ok(found)
+}
+
+/// The root of the mean square of numbers; 1 where that is nothing to multiply by.
+fn scale_of(numbers: &[f32]) -> f64 {
+    let squares: f64 = numbers.iter().map(|number| f64::from(*number).powi(2)).sum();
+    let scale = (squares / numbers.len().max(1) as f64).sqrt();
+    if scale.is_normal() { scale } else { 1.0 }
+}

@@ -1,0 +1,274 @@
+//! A worker process: its pipes, its last words and its end.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{BufReader, BufWriter, Cursor, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+
+use crate::frame::{Frame, Reader};
+use crate::last_words::{last_words, next_line};
+use crate::marked::Mark;
+use crate::waiting::{Gone, wait};
+use crate::{Error, Result, allocator, old, threads};
+
+/// The variable that finds what a worker has started, also where that has left the worker's group.
+const MARK: &str = "BENCHBOOK_WORKER_MARK";
+
+/// How long the end of a worker and its last words may come after its pipe is closed.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Lines of a worker's stderr that are kept for the message about its end: a backtrace follows the cause.
+const KEPT_LINES: usize = 200;
+
+/// What a worker says.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// A frame.
+    Frame(Frame),
+    /// A message of protocol 2.
+    Old(old::Reply),
+}
+
+/// A worker process; it is ended when this is dropped, and dies with its controller.
+pub(crate) struct Process {
+    child: Child,
+    mark: Mark,
+    asked: mpsc::Sender<Vec<u8>>,
+    said: Receiver<Result<Said>>,
+    stderr: Arc<Mutex<VecDeque<String>>>,
+    /// Closed once all of stderr has been read.
+    heard: Receiver<()>,
+    interrupted: Arc<AtomicBool>,
+    /// The program and what stands before the words of its controller.
+    words: Vec<OsString>,
+    threads: usize,
+    /// How it ended, once it has been waited for.
+    ended: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Starts a program, named with the words before those of its controller; once `interrupted` is set, nothing that it
+    /// says is waited for long.
+    ///
+    /// # Errors
+    /// [`Error::Spawn`].
+    pub fn start(words: &[OsString], threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Self> {
+        // Settings of the user's own stand, and are recorded.
+        let settings = std::env::var_os(allocator::VARIABLE).is_none().then_some(allocator::SETTINGS);
+        Self::start_with(words, threads, interrupted, settings)
+    }
+
+    /// A fresh process of the same program that keeps nothing of what it frees.
+    ///
+    /// # Errors
+    /// [`Error::Spawn`].
+    pub fn keeping_nothing(&self) -> Result<Self> {
+        Self::start_with(&self.words, self.threads, &self.interrupted, Some(allocator::KEEPING_NOTHING))
+    }
+
+    fn start_with(
+        words: &[OsString],
+        threads: usize,
+        interrupted: &Arc<AtomicBool>,
+        allocator_settings: Option<&str>,
+    ) -> Result<Self> {
+        let (program, before) =
+            words.split_first().map_or((PathBuf::new(), words), |(program, before)| (program.into(), before));
+        let mut command = Command::new(&program);
+        command.args(before).args(["serve", "--threads", &threads.to_string()]);
+        command.args(["--parent", &std::process::id().to_string()]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        threads::give(&mut command, threads);
+        if let Some(settings) = allocator_settings {
+            command.env(allocator::VARIABLE, settings);
+        }
+        let mark = Mark::new(MARK);
+        mark.put_on(&mut command);
+        // A group of its own, so that Ctrl-C reaches the controller alone, which then ends the run in order.
+        command.process_group(0);
+        let spawn_error = |source| Error::Spawn { program: program.clone(), source };
+        let mut child = command.spawn().map_err(spawn_error)?;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(spawn_error(std::io::Error::other("its pipes are missing")));
+        };
+
+        // Who does not read holds up a thread, and not whoever looks at the time and at Ctrl-C.
+        let (asked, to_ask) = mpsc::channel::<Vec<u8>>();
+        std::thread::spawn(move || {
+            let mut pipe = BufWriter::new(stdin);
+            let mut write = |bytes: Vec<u8>| pipe.write_all(&bytes).and_then(|()| pipe.flush());
+            while to_ask.recv().is_ok_and(|bytes| write(bytes).is_ok()) {}
+        });
+        let kept = Arc::new(Mutex::new(VecDeque::new()));
+        let lines = Arc::clone(&kept);
+        let (listening, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut stderr = BufReader::new(stderr);
+            while let Ok(Some(line)) = next_line(&mut stderr) {
+                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+                if lines.len() == KEPT_LINES {
+                    lines.pop_front();
+                }
+                lines.push_back(line);
+            }
+            drop(listening);
+        });
+        // One that talks on and on waits until it is heard.
+        let (say, said) = mpsc::sync_channel(1);
+        std::thread::spawn(move || listen(stdout, &say));
+        Ok(Self {
+            child,
+            mark,
+            asked,
+            said,
+            stderr: kept,
+            heard,
+            interrupted: Arc::clone(interrupted),
+            words: words.to_vec(),
+            threads,
+            ended: None,
+        })
+    }
+
+    /// Sends a message to one that has said all that it was asked for.
+    ///
+    /// # Errors
+    /// [`Error::WorkerLost`].
+    pub fn send(&mut self, bytes: Vec<u8>) -> Result<()> {
+        if let Ok(early) = self.said.try_recv() {
+            let what = early.map_or_else(|error| error.to_string(), |_| "it spoke without being asked".into());
+            return Err(self.lost(&what, false));
+        }
+        // The thread has found the pipe closed.
+        self.asked.send(bytes).map_err(|_| self.lost("it ended", false))
+    }
+
+    /// What it says within `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::WorkerLost`], [`Error::Protocol`] or [`Error::Interrupted`].
+    pub fn receive(&mut self, timeout: Duration) -> Result<Said> {
+        match wait(&self.said, timeout, &self.interrupted) {
+            Ok(Ok(said)) => Ok(said),
+            Ok(Err(error @ Error::Protocol { .. })) => Err(error),
+            Ok(Err(error)) => Err(self.lost(&error.to_string(), false)),
+            Err(Gone::Interrupted) => {
+                self.end();
+                Err(Error::Interrupted)
+            }
+            Err(Gone::Late) => {
+                Err(self.lost(&format!("no answer for {:.1} s, so it was ended", timeout.as_secs_f64()), true))
+            }
+            Err(Gone::Closed) => Err(self.lost("it ended", false)),
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether a process is one that it has started.
+    pub fn has_started(&self, id: u32) -> bool {
+        self.mark.bears(id)
+    }
+
+    /// Ends the worker and says what is known of why; `hung` if it lived and did not answer.
+    pub fn lost(&mut self, what: &str, hung: bool) -> Error {
+        let mut reason = what.to_owned();
+        let by_itself = self.ends_within(if hung { Duration::ZERO } else { PATIENCE });
+        if let Some(status) = self.end().filter(|_| by_itself) {
+            match status.signal() {
+                Some(9) => reason += " by signal 9 (someone ended it, perhaps the system for lack of memory)",
+                Some(signal) => reason += &format!(" by signal {signal}"),
+                None => reason += &format!(" with {status}"),
+            }
+        }
+        // Whoever has left the group and cleared its environment may keep it open for ever.
+        let _ = self.heard.recv_timeout(PATIENCE);
+        let lines = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(words) = last_words(lines.iter().map(String::as_str)) {
+            reason += &format!("; its last words: {words}");
+        }
+        Error::WorkerLost { worker: format!("pid {}", self.child.id()), reason, hung }
+    }
+
+    /// Number of the process, which is that of its group too.
+    fn number(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Whether the worker ends by itself within `patience`; a closed pipe may be seen a little before the end.
+    fn ends_within(&self, patience: Duration) -> bool {
+        // It stays to be waited for: until then nobody else can get its number.
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let pause = Duration::from_millis(5);
+        let mut waited = Duration::ZERO;
+        while matches!(waitid(Id::Pid(self.number()), look), Ok(WaitStatus::StillAlive)) {
+            if waited >= patience {
+                return false;
+            }
+            std::thread::sleep(pause);
+            waited += pause;
+        }
+        true
+    }
+
+    /// Ends the worker with all that it has started, and waits for it; how it ended.
+    fn end(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            let _ = killpg(self.number(), Signal::SIGKILL);
+            self.ended = self.child.wait().ok();
+            // What has left the group; one that this user may not end stays.
+            self.mark.end_all();
+        }
+        self.ended
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It holds nothing worth saving: what it measured has been sent.
+        self.end();
+    }
+}
+
+/// Reads what a worker says, by the protocol that its first bytes are of, for as long as somebody listens.
+fn listen(stdout: impl Read, say: &mpsc::SyncSender<Result<Said>>) {
+    let mut pipe = BufReader::new(stdout);
+    let mut first = Vec::new();
+    // What cannot be read here cannot be read below, which tells.
+    let _ = pipe.by_ref().take(old::FIRST_BYTES.len() as u64).read_to_end(&mut first);
+    let is_old = first == old::FIRST_BYTES;
+    let pipe = Cursor::new(first).chain(pipe);
+    if is_old {
+        match old::Receiver::new(pipe) {
+            Ok(mut receiver) => tell(say, || Ok(receiver.receive()?.map(Said::Old))),
+            Err(error) => drop(say.send(Err(error))),
+        }
+    } else {
+        let mut reader = Reader::new(pipe);
+        tell(say, || Ok(reader.receive()?.map(Said::Frame)));
+    }
+}
+
+/// Passes on what comes, up to the first error.
+fn tell(say: &mpsc::SyncSender<Result<Said>>, mut next: impl FnMut() -> Result<Option<Said>>) {
+    while let Some(said) = next().transpose() {
+        let broken = said.is_err();
+        if say.send(said).is_err() || broken {
+            return;
+        }
+    }
+}
