@@ -1,6 +1,6 @@
 //! Runs: in fresh worker processes, or in this one.
 
-use benchbook_core::Plan;
+use benchbook_core::{Plan, Registry};
 use benchbook_measure::run::{Observer, Silent, Start, keeps_disturbed};
 
 use crate::display::Lines;
@@ -16,7 +16,7 @@ impl Lab {
     /// A plan that cannot be run here, a worker that cannot be started, or a store that cannot be written.
     pub fn run(&self, plan: &Plan) -> Result<Run> {
         let mut observer = observer();
-        let mut ready = Start::new(as_asked(plan)).command("notebook").workers()?;
+        let mut ready = start(as_asked(plan)).command("notebook").workers()?;
         Ok(Run::new(ready.run(&self.store, observer.as_mut())?))
     }
 
@@ -27,13 +27,20 @@ impl Lab {
     pub fn run_here(&self, plan: &Plan) -> Result<Run> {
         let mut observer = observer();
         // One process is one replicate, however many are asked for.
-        let start = Start::new(Plan { replicates: 1, half_width: None, ..as_asked(plan) }).command("in process");
+        let start = start(Plan { replicates: 1, half_width: None, ..as_asked(plan) }).command("in process");
         plan.check()?;
         let threads = plan.threads.unwrap_or_else(rayon::current_num_threads);
         benchbook_engines::set_threads(threads).map_err(benchbook_core::Error::Plan)?;
         let mut ready = start.here(&self.here, threads)?;
         Ok(Run::new(ready.run(&self.store, observer.as_mut())?))
     }
+}
+
+/// A run whose right answers this process computes, for the library's own problems.
+fn start(plan: Plan) -> Start {
+    let mut problems = Registry::default();
+    benchbook_workloads::register(&mut problems);
+    Start::new(plan).problems(problems, benchbook_workloads::CODE_DIGEST)
 }
 
 /// The plan, its disturbed samples kept where `BENCHBOOK_KEEP_DISTURBED` says so, as the program does.

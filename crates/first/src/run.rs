@@ -3,9 +3,11 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use benchbook_core::{Axis, CaseSpec, Plan, SamplingSpec, Value};
+use benchbook_core::{Axis, CaseSpec, Plan, Registry, SamplingSpec, Value};
 use benchbook_measure::record::LocalStore;
 use benchbook_measure::run::{Silent, Start, keeps_disturbed};
+use benchbook_workloads::CODE_DIGEST;
+use benchbook_workloads::attention::Attention;
 
 /// Tokens of the cases.
 const LENGTHS: [i64; 2] = [512, 1024];
@@ -40,7 +42,10 @@ fn plan() -> Plan {
 /// The store cannot be written, or no worker can be started.
 pub fn measured(store: &Path) -> Result<Done, Box<dyn Error>> {
     let local = LocalStore::create_or_open(store)?;
-    let mut ready = Start::new(plan()).workers_of(std::env::current_exe()?)?;
+    let mut problems = Registry::default();
+    problems.workload(Attention);
+    let start = Start::new(plan()).problems(problems, CODE_DIGEST);
+    let mut ready = start.workers_of(std::env::current_exe()?)?;
     let summary = ready.run(&local, &mut Silent)?;
     let measured_nothing = summary.measured_nothing();
     let cases = ready.cells.into_iter().map(|cell| cell.case.name).collect();

@@ -24,7 +24,14 @@ const EDGES: [(&str, &[&str]); 19] = [
     ("benchbook-worker", &["benchbook-measure", "benchbook-workloads", "benchbook-engines"]),
     (
         "benchbook-cli",
-        &["benchbook-core", "benchbook-measure", "benchbook-query", "benchbook-report", "benchbook-jupyter"],
+        &[
+            "benchbook-core",
+            "benchbook-measure",
+            "benchbook-query",
+            "benchbook-report",
+            "benchbook-jupyter",
+            "benchbook-workloads",
+        ],
     ),
     ("benchbook-tests", LIBRARIES),
     ("xtask", &[]),

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use benchbook_core::{CaseSpec, Plan, counted};
+use benchbook_core::{CaseSpec, Plan, Registry, counted};
 use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of};
 use benchbook_measure::run::{Ready, RunSummary, Start, about, forecast};
 use benchbook_query::Session;
@@ -19,7 +19,7 @@ use crate::progress::Bar;
 /// Measures what the arguments say.
 pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     let interrupted = interrupt_flag("finishing the journal")?;
-    let mut ready = Start::new(plan(&arguments)?).interrupted(&interrupted).workers()?;
+    let mut ready = start(plan(&arguments)?).interrupted(&interrupted).workers()?;
     if arguments.dry_run {
         return dry_run(&ready);
     }
@@ -32,6 +32,13 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     let summary = ready.run(&local, &mut bar);
     bar.clear();
     tell(&summary?, store)
+}
+
+/// A run of a plan whose right answers this program computes.
+pub fn start(plan: Plan) -> Start {
+    let mut problems = Registry::default();
+    benchbook_workloads::register(&mut problems);
+    Start::new(plan).problems(problems, benchbook_workloads::CODE_DIGEST)
 }
 
 /// Says what a wanted half-width takes, where calibrations of this machine tell.

@@ -7,6 +7,7 @@ use benchbook_core::Plan;
 use benchbook_measure::record::LocalStore;
 use benchbook_measure::run::{Ready, RunSummary, Start};
 
+use crate::commands::run::start;
 use crate::error::Failure;
 use crate::progress::Bar;
 
@@ -19,7 +20,7 @@ pub struct Bench<'a> {
 impl Bench<'_> {
     /// A run of this plan, tagged as a gate's.
     pub fn start(&self, plan: &Plan) -> Start {
-        Start::new(Plan { tags: vec!["gate".into()], ..plan.clone() }).interrupted(self.interrupted)
+        start(Plan { tags: vec!["gate".into()], ..plan.clone() }).interrupted(self.interrupted)
     }
 
     /// Measures what is ready; an interrupt is a failure, since half a gate judges nothing.
