@@ -45,6 +45,11 @@ impl Bench {
         Self::with_worker("faulty-worker")
     }
 
+    /// A store to come, and kernels of a build that speaks protocol 2.
+    pub fn old() -> Self {
+        Self::with_worker("old-worker")
+    }
+
     fn with_worker(name: &str) -> Self {
         Self { folder: TempDir::new().expect("a temporary folder"), worker: program(name) }
     }
@@ -63,6 +68,8 @@ impl Bench {
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(program("benchbook"));
         command.args(words).current_dir(self.folder()).env("BENCHBOOK_WORKER", &self.worker);
+        // What one test keeps no other knows, and nothing stays behind.
+        command.env("XDG_CACHE_HOME", self.folder().join("cache"));
         // Tests run beside each other: what disturbs samples is tested by itself.
         command.env("BENCHBOOK_KEEP_DISTURBED", "1");
         command.env_remove("BENCHBOOK_STORE").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

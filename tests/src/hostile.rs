@@ -44,6 +44,23 @@ pub fn misbehave(way: &str) -> Result<()> {
             out.flush()?;
             sleep(LONG);
         }
+        "claims-body" => {
+            out.write_all(&frame(b"bbw3", 2, 1 << 63, b"{}"))?;
+            out.flush()?;
+            sleep(LONG);
+        }
+        "ends-in-header" => out.write_all(&frame(b"bbw3", 100, 0, b"{\"say\": "))?,
+        "is-of-tomorrow" => {
+            out.write_all(&frame(b"bbw4", 2, 0, b"{}"))?;
+            out.flush()?;
+            sleep(LONG);
+        }
+        "greets-of-tomorrow" => {
+            let header = br#"{"say": "hello", "protocol": 4, "mood": "new"}"#;
+            out.write_all(&frame(b"bbw3", header.len() as u32, 0, header))?;
+            out.flush()?;
+            sleep(LONG);
+        }
         "has-other-columns" => {
             out.write_all(&other_columns())?;
             out.flush()?;
@@ -72,6 +89,11 @@ pub fn misbehave(way: &str) -> Result<()> {
         other => panic!("no worker misbehaves like `{other}`"),
     }
     Ok(())
+}
+
+/// A frame that claims these lengths.
+fn frame(magic: &[u8; 4], header_bytes: u32, body_bytes: u64, rest: &[u8]) -> Vec<u8> {
+    [&magic[..], &header_bytes.to_le_bytes(), &body_bytes.to_le_bytes(), rest].concat()
 }
 
 /// A process that lives longer than anybody waits; its number.

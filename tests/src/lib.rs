@@ -4,6 +4,7 @@ mod bench;
 mod cells;
 mod faulty;
 mod hostile;
+mod old;
 mod processes;
 
 pub use bench::{Bench, Ran, program};
@@ -11,4 +12,5 @@ pub use benchbook_measure::environment::git_process::git;
 pub use cells::{cell, environment, look, script, showing};
 pub use faulty::{FAULTS, register_faulty};
 pub use hostile::{CHILD, HOSTILE, STOPS_READING, misbehave, stop_reading};
+pub use old::serve_old;
 pub use processes::{LOOK, alive, children, wait_until};

@@ -36,7 +36,12 @@ impl Repository {
 
     /// A worker that becomes the faulty one, its kernel `good` as planted.
     fn plant(&self, fault: &str) {
-        let worker = program("faulty-worker");
+        self.plant_worker("faulty-worker", fault);
+    }
+
+    /// A worker that becomes the program of this name.
+    fn plant_worker(&self, name: &str, fault: &str) {
+        let worker = program(name);
         self.write(&format!(
             "use std::os::unix::process::CommandExt;\nfn main() {{\n    let error = std::process::Command::new({worker:?})\
              .args(std::env::args().skip(1)).env(\"BENCHBOOK_TEST_GOOD\", {fault:?}).exec();\n    panic!(\"{{error}}\");\n}}\n"
@@ -282,4 +287,34 @@ fn a_recorded_run_is_a_sequential_baseline() {
     let ran = repository.bare_gate(&["--baseline", "recorded", "--fail-on", "undecided"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stdout);
     assert!(Path::new(&repository.bench.store()).is_dir());
+}
+
+#[test]
+fn builds_on_both_sides_of_a_change_of_protocols_are_compared() {
+    let repository = Repository::new();
+    repository.plant_worker("old-worker", "");
+    repository.commit("before");
+    repository.plant("good");
+    let ran = repository.gate(&["--baseline", "before"]);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let report = repository.report();
+    assert!(report["not_comparable"].is_null(), "{report:#}");
+    let ratio = report["comparisons"][0]["first"]["ratio"].as_f64().unwrap();
+    assert!(ratio > 1.0, "the old one has more to do: {ratio}");
+    let versions = repository.bench.sql("select count(*) as n from outcomes where trial is not null and status = 'ok'");
+    assert!(versions[0]["n"].as_i64() >= Some(10), "{versions:?}");
+}
+
+#[test]
+fn an_old_worker_measures_by_itself() {
+    let bench = Bench::old();
+    bench.ok(&["run", "double", "--set", "length=64,128", "--replicates", "1", "--blocks", "4", "--device", "host"]);
+    let rows = bench.sql(
+        "select case_name, implementation, count(*) as n, sum(case when valid then 1 else 0 end) as valid \
+         from results group by 1, 2 order by 1",
+    );
+    let text = |row: &Value| format!("{} {} {} {}", row["case_name"], row["implementation"], row["n"], row["valid"]);
+    assert_eq!(rows.iter().map(text).collect::<Vec<_>>(), ["\"n128\" \"good\" 4 4", "\"n64\" \"good\" 4 4"]);
+    let none = bench.sql("select * from measures where name = 'reference_ns'");
+    assert!(none.is_empty(), "it has its own answers: {none:?}");
 }

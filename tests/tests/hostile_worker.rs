@@ -42,11 +42,22 @@ fn complaint(mut command: Command) -> String {
 fn what_is_no_message_is_named() {
     let bench = Bench::faulty();
     for (way, part) in [
+        ("claims-body", "its body claims 9223372036854775808 bytes"),
+        ("ends-in-header", "it ends within a frame"),
         ("claims-length", "claims a length of 2147483647 bytes"),
         ("has-other-columns", "other columns than a message"),
     ] {
         let stderr = complaint(beside(&bench, way, &["run", "double"]));
         assert!(stderr.contains("did not greet as a worker") && stderr.contains(part), "{way}: {stderr}");
+    }
+}
+
+#[test]
+fn a_worker_of_tomorrow_is_told_from_a_broken_one() {
+    let bench = Bench::faulty();
+    for way in ["is-of-tomorrow", "greets-of-tomorrow"] {
+        let stderr = complaint(beside(&bench, way, &["run", "double"]));
+        assert!(stderr.contains("the worker speaks protocol 4, this program 3"), "{way}: {stderr}");
     }
 }
 
