@@ -29,6 +29,18 @@ pub enum Error {
         /// What is known of its end.
         reason: String,
     },
+    /// A worker of another program cannot be had.
+    #[error(
+        "the worker `{name}` ({command}) cannot be had: {reason}; `benchbook worker check` looks at all that it does"
+    )]
+    Foreign {
+        /// What people call it.
+        name: String,
+        /// What starts it.
+        command: String,
+        /// What it did, or what is in its way.
+        reason: String,
+    },
     /// The worker speaks another version of the protocol.
     #[error("the worker speaks protocol {worker}, this program {ours}: build both from one revision")]
     Protocol {

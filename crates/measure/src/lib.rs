@@ -47,5 +47,6 @@ pub use in_process::InProcess;
 pub use marked::Mark;
 pub use process::{Hello, Pipe, ProcessWorker, worker_program};
 pub use references::References;
+pub use run::beside::Foreign;
 pub use run::offer::{Offer, all_threads, offer, offer_of};
 pub use worker_main::worker_main;

@@ -7,8 +7,8 @@ use benchbook_query::TIME;
 use benchbook_report::By;
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::FormatArgs;
 use super::values::{parse_by, parse_duration, parse_memory, parse_pair, parse_percent};
+use super::{BesideArgs, FormatArgs};
 
 /// What `list` can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,6 +39,8 @@ pub struct ListArgs {
     /// coverage and claims]
     #[arg(value_name = "TOPIC|WORD")]
     pub words: Vec<String>,
+    #[command(flatten)]
+    pub beside: BesideArgs,
     #[command(flatten)]
     pub format: FormatArgs,
 }

@@ -58,7 +58,8 @@ pub enum Command {
 Examples:
   benchbook run attention --quick
   benchbook run matmul --set m=256,512 --device flex,libtorch --time 30s
-  benchbook run plan.toml")]
+  benchbook run plan.toml
+  benchbook run matmul --quick --worker \"numpy=python3 tests/python/worker.py\"")]
     Run(RunArgs),
     /// Show what can be measured, asked, what of the catalogue works, and what became of published claims
     #[command(

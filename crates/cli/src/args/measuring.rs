@@ -7,7 +7,7 @@ use benchbook_core::{CacheRegime, DType};
 use clap::Args;
 
 use super::values::{parse_axis, parse_cache, parse_duration, parse_percent};
-use super::{FailOn, FormatArgs};
+use super::{BesideArgs, FailOn, FormatArgs};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -66,6 +66,8 @@ pub struct RunArgs {
     /// Print the plan as TOML and what it means here, and measure nothing
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub beside: BesideArgs,
 }
 
 /// Arguments of `gate`.

@@ -7,6 +7,7 @@ mod measuring;
 mod notebooks;
 mod values;
 mod words;
+mod workers;
 
 pub use asking::{
     CompareArgs, DoctorArgs, FailOn, ListArgs, LsArgs, ReportArgs, SqlArgs, StoreAction, StoreArgs, Topic,
@@ -18,3 +19,4 @@ pub use notebooks::{
     KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,
 };
 pub use values::once;
+pub use workers::BesideArgs;

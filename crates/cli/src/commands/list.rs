@@ -28,7 +28,7 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
         _ => None,
     };
     if topic.is_none() && !arguments.words.is_empty() {
-        let known = offer(all_threads(), &Arc::default())?.known;
+        let known = offered(arguments)?;
         let topics: Vec<String> = Topic::value_variants().iter().filter_map(topic_name).collect();
         let batch = search(&arguments.words, &known, &coverage_of(&known)?, &topics)?;
         output::print(&batch.schema(), &[batch], format)?;
@@ -42,7 +42,7 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
             return Ok(0);
         }
         let needs_worker = !matches!(topic, Topic::Queries | Topic::Functions | Topic::Claims);
-        let known = if needs_worker { Some(offer(all_threads(), &Arc::default())?.known) } else { None };
+        let known = if needs_worker { Some(offered(arguments)?) } else { None };
         let batch = batch(topic, known.as_ref())?;
         output::print(&batch.schema(), &[batch], format)?;
         return Ok(0);
@@ -50,7 +50,7 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
     if format.format != Format::Table {
         return Err(Failure::say("--format needs one topic, such as `benchbook list workloads --format json`"));
     }
-    let known = offer(all_threads(), &Arc::default())?.known;
+    let known = offered(arguments)?;
     for (title, topic) in [
         ("Workloads", Topic::Workloads),
         ("Implementations", Topic::Implementations),
@@ -62,6 +62,13 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
         output::print(&batch.schema(), &[batch], format)?;
     }
     Ok(0)
+}
+
+/// What there is to measure.
+fn offered(arguments: &ListArgs) -> Result<Description, Failure> {
+    let (threads, interrupted) = (all_threads(), Arc::default());
+    let offered = offer(threads, &interrupted)?.beside(&arguments.beside.foreign()?, threads, &interrupted)?;
+    Ok(offered.known)
 }
 
 fn topic_name(topic: &Topic) -> Option<String> {

@@ -318,7 +318,9 @@ impl Group<'_, '_> {
             }
             Error::Failed(message) => ("trial_failed", message),
             error @ Error::Unexpected(_) => ("protocol", error.to_string()),
-            Error::Interrupted | Error::WorkerLost { .. } | Error::NotAWorker { .. } if self.run.interrupt.cuts() => {
+            Error::Interrupted | Error::WorkerLost { .. } | Error::NotAWorker { .. } | Error::Foreign { .. }
+                if self.run.interrupt.cuts() =>
+            {
                 self.workers.remove(variant);
                 return self.run.recorder.outcome(Some(trial), &StopReason::Interrupted, prepare_ns);
             }
@@ -329,7 +331,7 @@ impl Group<'_, '_> {
                 }
                 ("worker_lost", error.to_string())
             }
-            error @ Error::NotAWorker { .. } => ("worker_lost", error.to_string()),
+            error @ (Error::NotAWorker { .. } | Error::Foreign { .. }) => ("worker_lost", error.to_string()),
             other => return Err(other),
         };
         self.run.recorder.note(Some(trial), Level::Error, kind, &format!("{variant}: {text}"))?;

@@ -1,6 +1,7 @@
 //! A run: from a plan to a finished record.
 
 mod asked;
+pub(crate) mod beside;
 mod budget;
 mod controller;
 mod disturbed;

@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicBool;
 use benchbook_core::Variant;
 use benchbook_core::message::Description;
 
+use super::beside::{Foreign, Joined};
 use crate::Result;
+use crate::driver::Driver;
 use crate::executor::{Executor, Offers, Spawn};
 use crate::in_process::InProcess;
 use crate::process::{Hello, ProcessWorker, worker_program};
@@ -23,6 +25,21 @@ pub struct Offer {
     pub known: Description,
     /// A worker to ask.
     pub asked: ProcessWorker,
+    /// Workers of other programs, which offer a part of what is known.
+    pub beside: Vec<Joined>,
+}
+
+impl Offer {
+    /// The same beside workers of other programs; once `interrupted` is set, these are not waited for long.
+    ///
+    /// # Errors
+    /// [`crate::Error::Foreign`] for one that cannot be had.
+    pub fn beside(mut self, workers: &[Foreign], threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Self> {
+        for worker in workers {
+            self.beside.push(worker.join(&mut self.known, threads, interrupted)?);
+        }
+        Ok(self)
+    }
 }
 
 /// Starts a worker and asks what it offers; once `interrupted` is set, it is not waited for long.
@@ -40,7 +57,7 @@ pub fn offer(threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Offer> {
 pub fn offer_of(program: PathBuf, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Offer> {
     let mut asked = ProcessWorker::spawn(&program, threads, interrupted)?;
     let known = asked.describe()?;
-    Ok(Offer { program, hello: asked.hello().clone(), known, asked })
+    Ok(Offer { program, hello: asked.hello().clone(), known, asked, beside: Vec::new() })
 }
 
 /// Starts fresh workers.
@@ -49,6 +66,8 @@ pub struct Programs {
     pub program: PathBuf,
     /// Whose workers run those of a build, by its label.
     pub builds: Vec<(String, PathBuf)>,
+    /// Workers of other programs, each with the devices whose variants it runs.
+    pub beside: Vec<(Foreign, Vec<String>)>,
     /// Once it is set, nobody waits long for a worker any more.
     pub interrupted: Arc<AtomicBool>,
     /// The right answers.
@@ -60,10 +79,19 @@ impl Programs {
         let of_build = |(label, _): &&(String, PathBuf)| Some(label) == variant.build.as_ref();
         self.builds.iter().find(of_build).map_or(self.program.as_path(), |(_, program)| program.as_path())
     }
+
+    /// The worker of another program that has the device of a variant.
+    fn foreign(&self, variant: &Variant) -> Option<&Foreign> {
+        self.beside.iter().find(|(_, devices)| devices.contains(&variant.device)).map(|(worker, _)| worker)
+    }
 }
 
 impl Spawn for Programs {
     fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>> {
+        if let Some(worker) = self.foreign(variant) {
+            let pipe = worker.start(variant.threads, &self.interrupted)?;
+            return Ok(Box::new(Driver::new(Box::new(pipe), &self.references)));
+        }
         let worker = ProcessWorker::spawn(self.of(variant), variant.threads, &self.interrupted)?;
         Ok(worker.executor(&self.references))
     }
@@ -96,10 +124,12 @@ mod tests {
     use crate::references::References;
 
     #[test]
-    fn a_build_has_its_own_program() {
+    fn a_build_has_its_own_program_and_a_device_may_have_its_own_worker() {
+        let foreign = Foreign { name: "other".into(), command: "other --fast".into() };
         let programs = Programs {
             program: "all".into(),
             builds: vec![("old".into(), "of-old".into()), ("new".into(), "of-new".into())],
+            beside: vec![(foreign.clone(), vec!["abacus".into()])],
             interrupted: Arc::default(),
             references: References::none().shared(),
         };
@@ -109,5 +139,10 @@ mod tests {
         };
         let found = [None, Some("new"), Some("old"), Some("other")].map(of);
         assert_eq!(found, ["all", "of-new", "of-old", "all"].map(PathBuf::from));
+        let on = |device: &str| {
+            let (implementation, device) = ("i".into(), device.into());
+            programs.foreign(&Variant { implementation, device, dtype: DType::F32, threads: 1, build: None })
+        };
+        assert_eq!([on("abacus"), on("d")], [Some(&foreign), None]);
     }
 }

@@ -127,7 +127,9 @@ impl<'a> Recorder<'a> {
     /// What the workers say of the implementation of a variant.
     fn implementation(&self, workload: &str, variant: &Variant) -> Option<&'a ImplementationInfo> {
         let known: &'a Description = self.known;
-        known.implementations.iter().find(|i| i.workload == workload && i.name == variant.implementation)
+        // Workers of two programs may call theirs by one name; a device belongs to one of them.
+        let is_of = |i: &&ImplementationInfo| i.workload == workload && i.devices.contains(&variant.device);
+        known.implementations.iter().filter(is_of).find(|i| i.name == variant.implementation)
     }
 
     /// Whether the inputs of a variant have to be sent to its worker.

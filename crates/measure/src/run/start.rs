@@ -10,6 +10,7 @@ use benchbook_core::{Plan, Registry};
 use benchbook_record::{LocalStore, RunRow};
 
 use super::asked::command_line;
+use super::beside::{Foreign, Joined, Owners};
 use super::controller::{RunSettings, RunSummary, run};
 use super::expand::{Cell, Expanded, expand};
 use super::observer::Observer;
@@ -32,6 +33,8 @@ pub struct Start {
     problems: Registry,
     /// Digest of the code of the problems.
     code: String,
+    /// Workers of other programs.
+    beside: Vec<Foreign>,
 }
 
 /// Who measures: what they are, what they offer, and how many threads each variant gets.
@@ -53,6 +56,7 @@ impl Start {
             budget_start_ns: clock::now_ns(),
             problems: Registry::default(),
             code: String::new(),
+            beside: Vec::new(),
         }
     }
 
@@ -61,6 +65,12 @@ impl Start {
     #[must_use]
     pub fn problems(self, problems: Registry, code: &str) -> Self {
         Self { problems, code: code.to_owned(), ..self }
+    }
+
+    /// Workers of other programs, in any language, that measure what they offer beside those of the worker program.
+    #[must_use]
+    pub fn beside(self, workers: Vec<Foreign>) -> Self {
+        Self { beside: workers, ..self }
     }
 
     /// The words that stand in `runs.command` where nobody has called a program.
@@ -93,6 +103,7 @@ impl Start {
         // For a plan that nobody can run, nobody is started.
         self.plan.check()?;
         let offer = offer_of(program, self.threads(), &self.interrupted)?;
+        let offer = offer.beside(&self.beside, self.threads(), &self.interrupted)?;
         self.offered(offer, Vec::new())
     }
 
@@ -102,12 +113,14 @@ impl Start {
     /// # Errors
     /// A plan that cannot be run here, or the worker that was asked is lost.
     pub fn offered(mut self, offer: Offer, builds: Vec<(String, PathBuf)>) -> Result<Ready> {
-        // The worker that answers questions goes before anything is measured.
-        let Offer { program, hello, known, mut asked } = offer;
+        // The workers that answer questions go before anything is measured.
+        let Offer { program, hello, known, mut asked, beside: mut joined } = offer;
+        let beside = joined.iter().map(Joined::place).collect();
         let (references, interrupted) = (self.references(), Arc::clone(&self.interrupted));
-        let spawn = Box::new(Programs { program, builds, interrupted, references: Rc::clone(&references) });
+        let spawn = Box::new(Programs { program, builds, beside, interrupted, references: Rc::clone(&references) });
         let threads = self.threads();
-        self.ready(&mut asked, Crew { hello, known, threads, spawn, references })
+        let mut owners = Owners { program: &mut asked, beside: &mut joined };
+        self.ready(&mut owners, Crew { hello, known, threads, spawn, references })
     }
 
     /// Measured in this process, whose pools have so many threads.

@@ -1,0 +1,118 @@
+//! Workers of other programs, in any language, beside the worker program of a run.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use benchbook_core::Params;
+use benchbook_core::message::Description;
+
+use crate::executor::{Cases, Offers};
+use crate::process::Pipe;
+use crate::{Error, Result};
+
+/// A worker of another program, which speaks the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// What people call it.
+    pub name: String,
+    /// The command that starts it, as one writes it in a shell; the words that every worker gets from its controller follow.
+    pub command: String,
+}
+
+/// A worker of another program that has said what it offers, and can be asked further.
+pub struct Joined {
+    foreign: Foreign,
+    devices: Vec<String>,
+    workloads: Vec<String>,
+    asked: Pipe,
+}
+
+impl Foreign {
+    /// Starts it and waits for its greeting; once `interrupted` is set, it is not waited for long.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] with what it did instead, or [`Error::Interrupted`].
+    pub fn start(&self, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Pipe> {
+        // In the place of the shell, so that a worker is the child of its controller.
+        let line = format!("exec {} \"$@\"", self.command);
+        let words = ["sh", "-c", line.as_str(), "sh"].map(OsString::from);
+        Pipe::start(&words, threads, interrupted).map(|(pipe, _)| pipe).map_err(|error| match error {
+            Error::Interrupted => Error::Interrupted,
+            Error::NotAWorker { reason, .. } => self.wrong(format!("it did not greet as a worker: {reason}")),
+            Error::Protocol { worker, ours } => {
+                self.wrong(format!("it speaks version {worker} of the wire, and this program version {ours}"))
+            }
+            other => self.wrong(other.to_string()),
+        })
+    }
+
+    /// Starts it, and adds what it offers to what is `known`.
+    ///
+    /// # Errors
+    /// As of [`Foreign::start`], and where it has a device or a workload of a name that another worker has.
+    pub fn join(&self, known: &mut Description, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Joined> {
+        let mut asked = self.start(threads, interrupted)?;
+        let Description { workloads, implementations, devices, build, thread_pools } =
+            asked.describe().map_err(|error| match error {
+                Error::WorkerLost { reason, .. } => self.wrong(reason),
+                Error::Interrupted => Error::Interrupted,
+                other => self.wrong(other.to_string()),
+            })?;
+        let joined = Joined {
+            foreign: self.clone(),
+            devices: devices.iter().map(|device| device.name.clone()).collect(),
+            workloads: workloads.iter().map(|workload| workload.name.clone()).collect(),
+            asked,
+        };
+        let (devices_of_others, workloads_of_others) = (&known.devices, &known.workloads);
+        let is_device = |name: &&String| devices_of_others.iter().any(|device| device.name == **name);
+        if let Some(name) = joined.devices.iter().find(is_device) {
+            return Err(self.wrong(format!("another worker has a device `{name}` too: call it by a name of its own")));
+        }
+        let is_workload = |name: &&String| workloads_of_others.iter().any(|workload| workload.name == **name);
+        if let Some(name) = joined.workloads.iter().find(is_workload) {
+            let words = "another worker owns a workload";
+            return Err(self.wrong(format!("{words} `{name}`: an implementation may solve it without owning it")));
+        }
+        known.workloads.extend(workloads);
+        known.implementations.extend(implementations);
+        known.devices.extend(devices);
+        known.build.extend(build);
+        known.thread_pools.extend(thread_pools);
+        Ok(joined)
+    }
+
+    fn wrong(&self, reason: String) -> Error {
+        Error::Foreign { name: self.name.clone(), command: self.command.clone(), reason }
+    }
+}
+
+impl Joined {
+    /// The worker, and the devices that are its own.
+    pub fn place(&self) -> (Foreign, Vec<String>) {
+        (self.foreign.clone(), self.devices.clone())
+    }
+}
+
+/// Asks about a workload who owns it.
+pub struct Owners<'a> {
+    /// Who owns what nobody else does.
+    pub program: &'a mut dyn Offers,
+    /// Who owns some.
+    pub beside: &'a mut [Joined],
+}
+
+impl Offers for Owners<'_> {
+    fn describe(&mut self) -> Result<Description> {
+        self.program.describe()
+    }
+
+    fn resolve(&mut self, workload: &str, preset: Option<&str>, combinations: &[Params]) -> Result<Cases> {
+        let owner = self.beside.iter_mut().find(|joined| joined.workloads.iter().any(|owned| owned == workload));
+        match owner {
+            Some(joined) => joined.asked.resolve(workload, preset, combinations),
+            None => self.program.resolve(workload, preset, combinations),
+        }
+    }
+}
