@@ -6,6 +6,7 @@ mod faulty;
 mod hostile;
 mod old;
 mod processes;
+mod python;
 
 pub use bench::{Bench, Ran, program};
 pub use benchbook_measure::environment::git_process::git;
@@ -14,3 +15,4 @@ pub use faulty::{FAULTS, register_faulty};
 pub use hostile::{CHILD, HOSTILE, STOPS_READING, misbehave, stop_reading};
 pub use old::serve_old;
 pub use processes::{LOOK, alive, children, wait_until};
+pub use python::python_with;

@@ -1,13 +1,12 @@
 //! `benchbook notebook run`, end to end, with the Python kernel of the project's environment in place of ours: what is tried
 //! here is the running of notebooks, which is the same for every kernel.
-#![expect(clippy::print_stdout, reason = "what is not tested here has to be seen")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use benchbook_tests::{Bench, Ran};
+use benchbook_tests::{Bench, Ran, python_with};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -35,26 +34,9 @@ struct Desk {
     python: PathBuf,
 }
 
-/// The project's Python; without it the test is skipped, but not in CI.
+/// A desk with the project's Python; without it the test is skipped, but not in CI.
 fn desk() -> Option<Desk> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let venv = root.join(variable("BENCHBOOK_VENV").unwrap_or_else(|| ".venv".into())).join("bin/python");
-    let conda = variable("CONDA_PREFIX").map(|prefix| prefix.join("bin/python"));
-    let packages = "import ipykernel, nbclient, nbconvert";
-    let works = |python: &PathBuf| {
-        let output = Command::new(python).args(["-c", packages]).output();
-        output.is_ok_and(|output| output.status.success())
-    };
-    let found = variable("BENCHBOOK_PYTHON").into_iter().chain([venv]).chain(conda).find(works);
-    assert!(
-        found.is_some() || std::env::var_os("CI").is_none(),
-        "CI needs the Python environment: `cargo xtask setup`"
-    );
-    if found.is_none() {
-        println!("skipped: there is no Python with nbclient, `cargo xtask setup` makes one");
-    }
-    Some(Desk { bench: Bench::new(), python: found? })
+    Some(Desk { bench: Bench::new(), python: python_with("ipykernel, nbclient, nbconvert")? })
 }
 
 fn code(source: &str) -> Value {

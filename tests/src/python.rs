@@ -1,0 +1,29 @@
+//! The Python of the project, for what is tested with it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The project's Python that has these packages; without one a test is skipped, but not in CI.
+///
+/// # Panics
+/// In CI, where it must be there.
+pub fn python_with(packages: &str) -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let venv = root.join(variable("BENCHBOOK_VENV").unwrap_or_else(|| ".venv".into())).join("bin/python");
+    let conda = variable("CONDA_PREFIX").map(|prefix| prefix.join("bin/python"));
+    let line = format!("import {packages}");
+    let works = |python: &PathBuf| {
+        let output = Command::new(python).args(["-c", &line]).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let found = variable("BENCHBOOK_PYTHON").into_iter().chain([venv]).chain(conda).find(works);
+    assert!(
+        found.is_some() || std::env::var_os("CI").is_none(),
+        "CI needs the Python environment with {packages}: `cargo xtask setup`"
+    );
+    if found.is_none() {
+        eprintln!("skipped: there is no Python with {packages}, `cargo xtask setup` makes one");
+    }
+    found
+}
