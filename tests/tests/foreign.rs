@@ -1,8 +1,8 @@
-//! Workers of other programs: one in Python beside our own.
+//! Workers of other programs: one in Python beside our own, and one with each fault.
 
 use std::path::Path;
 
-use benchbook_tests::{Bench, python_with};
+use benchbook_tests::{Bench, program, python_with};
 use serde_json::Value;
 
 /// The line that starts a Python script of the tests; nothing where no Python has numpy.
@@ -81,4 +81,82 @@ fn a_worker_in_python_takes_the_dtypes_that_it_has() {
     let here = |row: &&Value| row["variant"].as_str().is_some_and(|variant| variant.starts_with("numpy/numpy/"));
     assert_eq!(listed.iter().find(here).map(|row| &row["available"]), Some(&"here".into()));
     assert!(listed.len() > 1, "our own stand beside it");
+}
+
+/// What `worker check` finds, as rows.
+fn check(bench: &Bench, line: &str, code: i32) -> Vec<Value> {
+    let ran = bench.run(&["worker", "check", line, "--threads", "1", "--format", "json"]);
+    assert_eq!(ran.code, Some(code), "{line}\n{}\n{}", ran.stdout, ran.stderr);
+    serde_json::from_str(&ran.stdout).expect("JSON rows")
+}
+
+#[test]
+fn a_worker_that_is_right_passes_every_check() {
+    let Some(line) = script("worker.py") else { return };
+    let bench = Bench::new();
+    let rows = check(&bench, &line, 0);
+    assert!(rows.len() >= 12 && rows.iter().all(|row| row["level"] == "passed"), "{rows:#?}");
+    // Our own are held to the same: one that makes its inputs itself, and one that owns its workload too.
+    for name in ["benchbook-worker", "faulty-worker"] {
+        let rows = check(&bench, &format!("'{}'", program(name).display()), 0);
+        assert!(rows.iter().all(|row| row["level"] == "passed"), "{name}: {rows:#?}");
+    }
+    let text = bench.ok(&["worker", "check", &line, "--workload", "matmul"]);
+    assert!(text.lines().all(|line| line.starts_with("passed ")), "{text}");
+    let help = bench.ok(&["worker", "check", "--help"]);
+    let example = help.split("worker check \"python3 ").nth(1).and_then(|rest| rest.split('"').next()).expect(&help);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    assert!(example.ends_with("worker.py") && root.join(example).is_file(), "its example is this worker: {example}");
+    let ran = bench.run(&["worker", "check", &line, "--workload", "matmull"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stdout);
+    assert!(ran.stdout.contains("did you mean `matmul`?") && ran.stdout.contains("skipped"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_worker_that_is_wrong_is_told_what_it_does_wrong() {
+    let Some(line) = script("wrong_worker.py") else { return };
+    let bench = Bench::new();
+    for (fault, about, part) in [
+        ("describes-no-device", "description", "a device `numpy` that `devices` does not hold"),
+        ("answers-anything", "unknown", "asked to `sing`, which nobody can, it answers `none`"),
+        ("ends-at-the-unknown", "unknown", "it ended with exit status: 3"),
+        ("wrong-length", "outputs", "its arrays take 4 bytes, and its body has 0"),
+        ("no-output", "outputs", "it gives 0 outputs, and 1 is the right number"),
+        ("other-shape", "outputs", "its `output` has the shape [1], and [1, 1] is right"),
+        ("other-dtype", "outputs", "its `output` is f64, and f32 was asked for"),
+        ("other-values", "outputs", "its `output` is off by"),
+        ("refuses-what-it-has-not", "none", "it answers `failed` (no such thing) and not `none`"),
+        ("missing-field", "calls", "missing field `elapsed_ns`"),
+        ("other-clock", "calls", "begun -9999"),
+        ("fewer-calls", "calls", "asked for 1 calls and told of 0"),
+        ("prints", "calls", "it begins with \"one \" and not with `bbw3`"),
+        ("old-results", "inputs", "after its inputs were replaced: its `output` is off by"),
+        ("forgets-a-copy", "inputs", "after its inputs were replaced: its `output` is off by"),
+        ("never-rests", "rest", "a thread still works"),
+        ("drops-nothing", "drop", "asked for a call of a trial that it has dropped, it answers `ran`"),
+        ("one-call", "trial", "it leaves calls out"),
+        ("outlives-its-controller", "end", "it still runs"),
+    ] {
+        let rows = check(&bench, &format!("{line} {fault}"), 1);
+        let row = rows.iter().find(|row| row["area"] == about).expect(about);
+        let found = row["finding"].as_str().unwrap();
+        assert!(row["level"] == "failed" && found.contains(part), "{fault}: {rows:#?}");
+        assert!(row["remedy"].as_str().is_some_and(|promise| !promise.is_empty()), "{fault}: {row}");
+        assert_eq!(rows[0]["level"], "passed", "{fault}: it greets as it should");
+    }
+}
+
+#[test]
+fn what_is_no_worker_is_told_so() {
+    let bench = Bench::new();
+    for (line, part) in [
+        ("echo I am a worker", "it begins with \"I am\" and not with `bbw3`"),
+        ("/no/such/program", "it ended with exit status: 127"),
+        ("true", "it ended"),
+    ] {
+        let rows = check(&bench, line, 1);
+        assert_eq!((&rows[0]["area"], &rows[0]["level"]), (&"greeting".into(), &"failed".into()), "{rows:#?}");
+        assert!(rows[0]["finding"].as_str().unwrap().contains(part), "{line}: {rows:#?}");
+        assert!(rows[1..].iter().all(|row| row["level"] == "skipped"), "{rows:#?}");
+    }
 }

@@ -77,6 +77,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Store(arguments) => commands::store::store(&cli.store, arguments),
         Command::Kernel(arguments) => commands::kernel::kernel(arguments),
         Command::Notebook(arguments) => commands::notebook::notebook(arguments),
+        Command::Worker(arguments) => commands::worker::worker(arguments),
         Command::Schema => commands::schema::schema(),
     }
 }

@@ -7,6 +7,7 @@ mod allocations;
 mod allocator;
 mod caught;
 pub mod clock;
+pub mod conformance;
 pub mod disturbance;
 pub mod doctor;
 mod driver;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use benchbook_core::message::{Ask, Description, PROTOCOL, Say};
 use benchbook_core::{Array, Params};
 use benchbook_record::Isolation;
+use serde::Serialize;
 
 use crate::driver::Driver;
 use crate::executor::{Cases, Executor, Offers};
@@ -174,23 +175,41 @@ impl Pipe {
             Err(error) => Err(process.lost(&error.to_string(), false)),
         }
     }
-}
 
-impl Link for Pipe {
-    fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)> {
-        // A row travels with the question. Inputs may be large, and lie where a worker can map them.
-        let in_body = arrays.is_empty() || matches!(ask, Ask::Run { .. });
+    /// Says anything, with arrays in the frame or in a file, and waits for the answer.
+    ///
+    /// # Errors
+    /// As of [`Link::ask`].
+    pub(crate) fn exchange(
+        &mut self,
+        message: &impl Serialize,
+        arrays: &[(&str, &Array)],
+        in_body: bool,
+        timeout: Duration,
+    ) -> Result<(Say, Arrays)> {
         let packed = if in_body { None } else { Some(Parcel::pack(arrays)) };
         let parcel =
             packed.transpose().map_err(|error| Error::Failed(format!("its inputs cannot be sent: {error}")))?;
         let mut bytes = Vec::new();
-        let written = frame::write(&mut bytes, ask, arrays, parcel.as_ref().map(Parcel::path));
+        let written = frame::write(&mut bytes, message, arrays, parcel.as_ref().map(Parcel::path));
         written.map_err(|error| Error::Failed(error.to_string()))?;
         self.process.send(bytes)?;
         match self.process.receive(timeout)? {
             Said::Frame(frame) => frame.message().map_err(|error| self.process.lost(&error.to_string(), false)),
             Said::Old(_) => Err(self.process.lost("it changed its protocol", false)),
         }
+    }
+
+    /// Leaves the worker to itself; whether it ends within `patience`.
+    pub(crate) fn ends_alone(mut self, patience: Duration) -> bool {
+        self.process.hang_up(patience)
+    }
+}
+
+impl Link for Pipe {
+    fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)> {
+        // A row travels with the question. Inputs may be large, and lie where a worker can map them.
+        self.exchange(ask, arrays, arrays.is_empty() || matches!(ask, Ask::Run { .. }), timeout)
     }
 
     fn caller(&self) -> Caller {

@@ -174,6 +174,13 @@ impl Process {
         }
     }
 
+    /// Closes the pipe to it; whether it then ends by itself within `patience`.
+    pub fn hang_up(&mut self, patience: Duration) -> bool {
+        // Whoever writes to the pipe ends with the other end of this channel.
+        self.asked = mpsc::channel().0;
+        self.ends_within(patience)
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -4,7 +4,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
     CalibrateArgs, CompareArgs, DoctorArgs, GateArgs, KernelArgs, ListArgs, NotebookArgs, ReportArgs, RunArgs, SqlArgs,
-    StoreArgs, words::words,
+    StoreArgs, WorkerArgs, words::words,
 };
 
 /// Honest measurement of deep-learning optimizations: paired, interleaved, judged, or undecided.
@@ -19,7 +19,8 @@ Examples:
   benchbook sql \"select variant, replicate_median(time_ns, replicate) from results group by variant\"
   benchbook report --output report.html
 
-Exit codes: 0 fine, 1 regression, 2 undecided (only if asked), 3 not comparable, 4 everything else"
+Exit codes: 0 fine, 1 regression or a worker that fails its check, 2 undecided (only if asked), 3 not comparable,
+4 everything else"
 )]
 pub struct Cli {
     /// Folder or URL of the store
@@ -126,6 +127,9 @@ Runs add up: each one of the same machine in the store narrows the figures. `ben
     /// Run notebooks without a person before them
     #[command(after_help = "Example:\n  benchbook notebook run notebooks/*.ipynb --quick --html pages")]
     Notebook(NotebookArgs),
+    /// Look at a worker of another program, in any language
+    #[command(after_help = "Example:\n  benchbook worker check \"python3 tests/python/worker.py\"")]
+    Worker(WorkerArgs),
     /// Print the tables of the record, their columns and units
     #[command(after_help = "Example:\n  benchbook schema")]
     Schema,

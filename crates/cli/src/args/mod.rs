@@ -19,4 +19,4 @@ pub use notebooks::{
     KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,
 };
 pub use values::once;
-pub use workers::BesideArgs;
+pub use workers::{BesideArgs, WorkerAction, WorkerArgs, WorkerCheckArgs};

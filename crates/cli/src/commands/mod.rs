@@ -14,3 +14,4 @@ pub mod schema;
 mod search;
 pub mod sql;
 pub mod store;
+pub mod worker;

@@ -37,9 +37,14 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
 
 /// A run of a plan whose right answers this program computes.
 pub fn start(plan: Plan) -> Start {
+    Start::new(plan).problems(problems(), benchbook_workloads::CODE_DIGEST)
+}
+
+/// The problems that this program knows.
+pub fn problems() -> Registry {
     let mut problems = Registry::default();
     benchbook_workloads::register(&mut problems);
-    Start::new(plan).problems(problems, benchbook_workloads::CODE_DIGEST)
+    problems
 }
 
 /// Says what a wanted half-width takes, where calibrations of this machine tell.

@@ -11,12 +11,12 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use benchbook_core::message::{Ask, MemoryFrom, Others, Prepare, Ran, Say};
+use benchbook_core::message::{Ask, MemoryFrom, Others, Place, Prepare, Ran, Say};
 use benchbook_core::{Array, CacheRegime, Figure, Inputs, Reference};
 use benchbook_record::Isolation;
 
 pub(crate) use self::believed::believed;
-use self::changing::Changing;
+pub(crate) use self::changing::Changing;
 use self::sampler::{Work, Write};
 use crate::disturbance::{Load, Watch};
 use crate::environment::{CaptureSettings, capture};
@@ -296,28 +296,39 @@ impl Work for Calls<'_> {
             Write::New => self.changing.change(),
             Write::Again => self.changing.again(),
         };
-        let values: Vec<(&str, &Array)> = row.map(|(_, values)| ("values", values)).into_iter().collect();
-        let write = row.map(|(place, _)| place.clone());
-        let ask = Ask::Run { trial: self.trial, iterations, before, write };
-        let asked_ns = clock::now_ns();
-        let (said, _) = self.link.ask(&ask, &values, self.timeout)?;
-        let between = asked_ns..=clock::now_ns();
-        let Say::Ran(ran) = said else { return Err(unexpected(said)) };
-        if ran.iterations != iterations {
-            let words = format!("its worker was asked for {iterations} calls and told of {}", ran.iterations);
-            return Err(Error::Failed(words));
-        }
-        believed(ran.iterations.cast_signed(), ran.started_ns, ran.elapsed_ns, &between)?;
-        Ok(ran)
+        run(self.link, self.trial, iterations, before, row, self.timeout)
     }
 }
 
-fn question(trial: &Trial) -> Question<'_> {
+/// Asks for calls of a prepared trial, after a row is written to its inputs, and believes what can be true.
+pub(crate) fn run(
+    link: &mut dyn Link,
+    trial: i64,
+    iterations: u64,
+    before: u64,
+    row: Option<(&Place, &Array)>,
+    timeout: Duration,
+) -> Result<Ran> {
+    let values: Vec<(&str, &Array)> = row.map(|(_, values)| ("values", values)).into_iter().collect();
+    let ask = Ask::Run { trial, iterations, before, write: row.map(|(place, _)| place.clone()) };
+    let asked_ns = clock::now_ns();
+    let (said, _) = link.ask(&ask, &values, timeout)?;
+    let between = asked_ns..=clock::now_ns();
+    let Say::Ran(ran) = said else { return Err(unexpected(said)) };
+    if ran.iterations != iterations {
+        let words = format!("its worker was asked for {iterations} calls and told of {}", ran.iterations);
+        return Err(Error::Failed(words));
+    }
+    believed(ran.iterations.cast_signed(), ran.started_ns, ran.elapsed_ns, &between)?;
+    Ok(ran)
+}
+
+pub(crate) fn question(trial: &Trial) -> Question<'_> {
     let Trial { case, variant, input_seed, .. } = trial;
     Question { workload: &case.workload, params: &case.params, dtype: variant.dtype, seed: *input_seed }
 }
 
-fn asked(trial: &Trial, copies: usize) -> Prepare {
+pub(crate) fn asked(trial: &Trial, copies: usize) -> Prepare {
     let Trial { case, variant, .. } = trial;
     Prepare {
         trial: trial.trial,
@@ -334,7 +345,7 @@ fn asked(trial: &Trial, copies: usize) -> Prepare {
 }
 
 /// Inputs as they are sent, where they are.
-fn named(inputs: Option<&Inputs>) -> Vec<(&str, &Array)> {
+pub(crate) fn named(inputs: Option<&Inputs>) -> Vec<(&str, &Array)> {
     inputs.into_iter().flat_map(Inputs::iter).collect()
 }
 
