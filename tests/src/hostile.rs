@@ -92,7 +92,7 @@ pub fn misbehave(way: &str) -> Result<()> {
 }
 
 /// A frame that claims these lengths.
-fn frame(magic: &[u8; 4], header_bytes: u32, body_bytes: u64, rest: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(magic: &[u8; 4], header_bytes: u32, body_bytes: u64, rest: &[u8]) -> Vec<u8> {
     [&magic[..], &header_bytes.to_le_bytes(), &body_bytes.to_le_bytes(), rest].concat()
 }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod cells;
 mod faulty;
+mod foreign;
 mod hostile;
 mod old;
 mod processes;
@@ -12,6 +13,7 @@ pub use bench::{Bench, Ran, program};
 pub use benchbook_measure::environment::git_process::git;
 pub use cells::{cell, environment, look, script, showing};
 pub use faulty::{FAULTS, register_faulty};
+pub use foreign::{OF_TOMORROW, SPEAKS, WAYS, speak};
 pub use hostile::{CHILD, HOSTILE, STOPS_READING, misbehave, stop_reading};
 pub use old::serve_old;
 pub use processes::{LOOK, alive, children, wait_until};

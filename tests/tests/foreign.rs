@@ -1,14 +1,19 @@
-//! Workers of other programs: one in Python beside our own, and one with each fault.
+//! Workers of other programs: one in Python beside our own, one with each fault, and some that talk nonsense.
 
 use std::path::Path;
 
-use benchbook_tests::{Bench, program, python_with};
+use benchbook_tests::{Bench, OF_TOMORROW, SPEAKS, WAYS, program, python_with};
 use serde_json::Value;
 
 /// The line that starts a Python script of the tests; nothing where no Python has numpy.
 fn script(name: &str) -> Option<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name);
     Some(format!("'{}' '{}'", python_with("numpy")?.display(), script.display()))
+}
+
+/// The line that starts a worker that talks nonsense.
+fn speaks(way: &str) -> String {
+    format!("'{}' {SPEAKS} {way}", program("faulty-worker").display())
 }
 
 /// How the trials of each variant have ended: status, reason and number.
@@ -159,4 +164,51 @@ fn what_is_no_worker_is_told_so() {
         assert!(rows[0]["finding"].as_str().unwrap().contains(part), "{line}: {rows:#?}");
         assert!(rows[1..].iter().all(|row| row["level"] == "skipped"), "{rows:#?}");
     }
+    let rows = check(&bench, &speaks(OF_TOMORROW), 1);
+    assert!(rows[0]["finding"].as_str().unwrap().contains("it speaks version 4 of the wire"), "{rows:#?}");
+}
+
+#[test]
+fn nonsense_of_a_worker_is_an_outcome_of_its_trial_and_the_run_goes_on() {
+    let bench = Bench::new();
+    let ways: Vec<&str> = WAYS.iter().map(|(way, _)| *way).collect();
+    let (devices, names) = (format!("flex,{}", ways.join(",")), format!("tiled,{}", ways.join(",")));
+    let workers: Vec<String> = ways.iter().map(|way| format!("{way}={}", speaks(way))).collect();
+    let mut words = vec!["run", "matmul", "--set", "m=16", "--quick", "--replicates", "2", "--blocks", "3"];
+    words.extend(["--device", &devices, "--implementation", &names]);
+    words.extend(workers.iter().flat_map(|worker| ["--worker", worker.as_str()]));
+    let said = bench.ok(&words);
+    let rows = outcomes(&bench);
+    for (way, part) in WAYS {
+        let of_way = |row: &&Value| row["implementation"] == way;
+        let wanted = if part == "inf" { "wrong" } else { "failed" };
+        let trials: i64 = rows.iter().filter(of_way).filter_map(|row| row["n"].as_i64()).sum();
+        assert_eq!(trials, 2, "{way}: {rows:#?}");
+        for row in rows.iter().filter(of_way) {
+            let reason = row["stop_reason"].as_str().unwrap();
+            assert!(row["status"] == wanted && reason.contains(part), "{way}: {row}");
+        }
+    }
+    let tiled: Vec<&Value> = rows.iter().filter(|row| row["implementation"] == "tiled").collect();
+    assert_eq!((tiled.len(), &tiled[0]["status"], &tiled[0]["n"]), (1, &"ok".into(), &2.into()), "{said}");
+    let samples = bench.sql("select count(*) as n, count(distinct implementation) as implementations from results");
+    assert_eq!((&samples[0]["n"], &samples[0]["implementations"]), (&6.into(), &1.into()), "nothing is lost");
+    bench.ok(&["store", "verify"]);
+}
+
+#[test]
+fn a_worker_that_cannot_be_had_is_named_before_anything_is_measured() {
+    let bench = Bench::new();
+    let with = |workers: &[&str], parts: &[&str]| {
+        let mut words = vec!["run", "matmul", "--set", "m=16", "--quick"];
+        words.extend(workers.iter().flat_map(|worker| ["--worker", *worker]));
+        bench.fails(&words, 4, parts);
+    };
+    let (nan, tomorrow) = (format!("nan={}", speaks("nan")), format!("new={}", speaks(OF_TOMORROW)));
+    let again = format!("again={}", speaks("nan"));
+    with(&[&tomorrow], &["the worker `new`", "it speaks version 4 of the wire, and this program version 3"]);
+    with(&["lost=/no/such/program"], &["the worker `lost`", "exit status: 127", "benchbook worker check"]);
+    with(&[&nan, &again], &["the worker `again`", "another worker has a device `nan` too"]);
+    with(&[&nan, &nan], &["--worker nan is given twice"]);
+    assert!(!bench.store().exists(), "nothing was recorded");
 }

@@ -4,9 +4,16 @@ use std::process::ExitCode;
 
 use benchbook_core::Registry;
 use benchbook_measure::{Host, worker_main};
-use benchbook_tests::{HOSTILE, STOPS_READING, misbehave, stop_reading};
+use benchbook_tests::{HOSTILE, SPEAKS, STOPS_READING, misbehave, speak, stop_reading};
 
 fn main() -> ExitCode {
+    if let [_, word, way, ..] = std::env::args().collect::<Vec<_>>().as_slice()
+        && word == SPEAKS
+    {
+        // As below.
+        let _ = speak(way);
+        return ExitCode::FAILURE;
+    }
     let way = std::env::var(HOSTILE).ok();
     let reads = way.as_deref() != Some(STOPS_READING);
     if let Some(way) = way.filter(|_| reads) {
