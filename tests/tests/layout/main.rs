@@ -10,4 +10,5 @@ mod rules;
 mod sources;
 mod top;
 mod units;
+mod walk;
 mod workflows;
