@@ -42,7 +42,7 @@ fn a_worker_in_python_is_measured_beside_our_own() {
          having count(distinct variant) = 2)",
     );
     assert_eq!(blocks[0]["n"], 20, "every block has both");
-    let compared = bench.ok(&["compare", "--baseline", "tiled"]);
+    let compared = bench.ok(&["compare", "--baseline", "tiled", "--wide"]);
     assert!(compared.contains("paired blocks") && compared.contains("numpy/numpy/f32/1t"), "{compared}");
     let checks = bench.sql(
         "select c.phase, c.output, count(*) as n from checks c join trials t on t.run_id = c.run_id and t.trial = c.trial \
