@@ -65,8 +65,9 @@ fn prepare(trap: Trap, device: &str, params: &[(&str, Value)]) -> benchbook_meas
     let case = registry.case("attention", params).unwrap();
     let variant =
         Variant { implementation: "planted".into(), device: device.into(), dtype: DType::F32, threads: 1, build: None };
-    let (cache, sent) = (CacheRegime::Hot, false);
-    let trial = Trial { trial: 0, case, variant, cache, input_seed: 3, min_sample_ns: 1, warmup_ns: 0, sent };
+    let (cache, sent, approximates) = (CacheRegime::Hot, false, false);
+    let trial =
+        Trial { trial: 0, case, variant, cache, input_seed: 3, min_sample_ns: 1, warmup_ns: 0, sent, approximates };
     let here = InProcess::new(Host::new(registry, |_| None, Vec::new(), Vec::new));
     here.executor(&References::none().shared()).prepare(&trial, Duration::MAX)
 }

@@ -66,12 +66,20 @@ pub trait Implementation: Send + Sync {
     /// The device is absent, or the inputs do not fit on it.
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>>;
 
+    /// Whether it is an approximation in some cases: only then is it asked for [`Implementation::approximation`].
+    fn approximates(&self) -> bool {
+        false
+    }
+
     /// What an approximation must give exactly: the right answer to the problem that it puts in place of the workload's.
     /// It is checked against this; its distance from the workload's own answer is recorded as a figure.
     fn approximation(&self, _params: &Params, _inputs: &Inputs, _seed: u64) -> Option<Reference> {
         None
     }
 }
+
+/// What an approximation gives where it is right, of parameters, inputs and their seed.
+pub type Approximation<P> = fn(&<P as Problem>::Params, &Inputs, u64) -> Option<Reference>;
 
 /// A row of an engine's table: one way to solve the problem `P`. What several rows share is a function, named once.
 pub struct Row<P: Problem> {
@@ -91,8 +99,8 @@ pub struct Row<P: Problem> {
     pub supports: fn(DType, &P::Params) -> Support,
     /// See [`Implementation::prepare`]; the first is the name of this row, for errors.
     pub prepare: fn(&'static str, &Setting, &P::Params, &Inputs) -> Result<Box<dyn Subject>>,
-    /// See [`Implementation::approximation`].
-    pub approximation: fn(&P::Params, &Inputs, u64) -> Option<Reference>,
+    /// See [`Implementation::approximation`]; nothing where it approximates in no case.
+    pub approximation: Option<Approximation<P>>,
 }
 
 impl<P: Problem> Row<P> {
@@ -106,8 +114,7 @@ impl<P: Problem> Row<P> {
         prepare: fn(&'static str, &Setting, &P::Params, &Inputs) -> Result<Box<dyn Subject>>,
     ) -> Self {
         let supports = |_, _: &P::Params| Support::Yes;
-        let approximation = |_: &P::Params, _: &Inputs, _| None;
-        Self { name, about, catalogue: &[], devices, dtypes, engine, supports, prepare, approximation }
+        Self { name, about, catalogue: &[], devices, dtypes, engine, supports, prepare, approximation: None }
     }
 
     /// The same, making these rows of the catalogue work.
@@ -126,8 +133,8 @@ impl<P: Problem> Row<P> {
 
     /// The same, of an approximation.
     #[must_use]
-    pub const fn approximating(mut self, answer: fn(&P::Params, &Inputs, u64) -> Option<Reference>) -> Self {
-        self.approximation = answer;
+    pub const fn approximating(mut self, answer: Approximation<P>) -> Self {
+        self.approximation = Some(answer);
         self
     }
 }
@@ -169,8 +176,12 @@ impl<P: Problem> Implementation for Row<P> {
         (self.prepare)(self.name, setting, &P::Params::read(P::NAME, params)?, inputs)
     }
 
+    fn approximates(&self) -> bool {
+        self.approximation.is_some()
+    }
+
     fn approximation(&self, params: &Params, inputs: &Inputs, seed: u64) -> Option<Reference> {
-        (self.approximation)(&P::Params::read(P::NAME, params).ok()?, inputs, seed)
+        (self.approximation?)(&P::Params::read(P::NAME, params).ok()?, inputs, seed)
     }
 }
 

@@ -26,7 +26,7 @@ mod workload;
 pub use array::{Array, Element, NoArray};
 pub use dtype::DType;
 pub use error::{Error, Result};
-pub use implementation::{Implementation, Row, Setting, Subject, Support};
+pub use implementation::{Approximation, Implementation, Row, Setting, Subject, Support};
 pub use inputs::Inputs;
 pub use names::{nearest, unknown};
 pub use parameters::{Parameter, Parameters, RESERVED, Within, read_one};

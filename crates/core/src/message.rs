@@ -358,6 +358,17 @@ pub struct ImplementationInfo {
     /// Who makes its inputs.
     #[serde(default)]
     pub inputs: InputsFrom,
+    /// Whether it is an approximation in some cases, and tells what it gives where it is right ([`Ask::Approximation`]). One
+    /// whose inputs are sent is none: nobody could say of what it is one.
+    #[serde(default)]
+    pub approximates: bool,
+}
+
+impl ImplementationInfo {
+    /// Whether what it says of itself is a standard of rightness.
+    pub fn may_approximate(&self) -> bool {
+        self.approximates && self.inputs == InputsFrom::Made
+    }
 }
 
 /// Who makes the inputs of an implementation.

@@ -76,6 +76,9 @@ pub struct Trial {
     /// Whether the inputs are sent to the worker, which cannot make them.
     #[serde(skip)]
     pub sent: bool,
+    /// Whether its worker may say what it gives where it is right, since it is an approximation.
+    #[serde(skip)]
+    pub approximates: bool,
 }
 
 /// What is known of a trial that is ready.

@@ -144,6 +144,7 @@ impl Worker {
             engines: implementation.devices().into_iter().map(|device| implementation.engine(device)).collect(),
             catalogue: implementation.catalogue().iter().map(|id| (*id).to_owned()).collect(),
             inputs: InputsFrom::Made,
+            approximates: implementation.approximates(),
         };
         let mut devices: Vec<DeviceInfo> = Vec::new();
         for implementation in registry.implementations() {

@@ -102,8 +102,9 @@ fn prepare(device: &str, host: fn(Host) -> Host) -> benchbook_measure::Result<Pr
     let case = registry.case("one", Params::default()).unwrap();
     let variant =
         Variant { implementation: "plain".into(), device: device.into(), dtype: DType::F32, threads: 1, build: None };
-    let (cache, sent) = (CacheRegime::Hot, false);
-    let trial = Trial { trial: 0, case, variant, cache, input_seed: 1, min_sample_ns: 1, warmup_ns: 0, sent };
+    let (cache, sent, approximates) = (CacheRegime::Hot, false, false);
+    let trial =
+        Trial { trial: 0, case, variant, cache, input_seed: 1, min_sample_ns: 1, warmup_ns: 0, sent, approximates };
     let here = InProcess::new(host(Host::new(registry, |_| None, Vec::new(), Vec::new)));
     here.executor(&References::none().shared()).prepare(&trial, Duration::MAX)
 }

@@ -38,6 +38,7 @@ fn implementation(workload: &str, name: &str, devices: &str, catalogue: &str) ->
         engines: Vec::new(),
         catalogue: words(catalogue),
         inputs: InputsFrom::Made,
+        approximates: false,
     }
 }
 

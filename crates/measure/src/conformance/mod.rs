@@ -152,7 +152,8 @@ impl Walk {
             self.cases_of_problem(&one.workload)?
         };
         let (implementation, device) = (one.name.clone(), device.name.clone());
-        Ok(Chosen { implementation, device, sent: one.inputs == InputsFrom::Sent, cases })
+        let (sent, approximates) = (one.inputs == InputsFrom::Sent, one.may_approximate());
+        Ok(Chosen { implementation, device, sent, approximates, cases })
     }
 
     /// Cases on which a wrong kernel shows, and one as people measure it at the end.

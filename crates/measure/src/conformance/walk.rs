@@ -8,12 +8,12 @@ use std::time::Duration;
 use benchbook_core::message::{Ask, MemoryFrom, Others, Say, Writable};
 use benchbook_core::{Array, CacheRegime, Case, Check, DType, Inputs, Reference, Variant, counted};
 
-use crate::driver::{asked, named, question};
+use crate::driver::{approximation_of, asked, named, question};
 use crate::executor::Trial;
 use crate::frame::Arrays;
 use crate::link::{Link, unexpected};
 use crate::process::Pipe;
-use crate::references::{Question, References, Shared, heard};
+use crate::references::{Question, References, Shared};
 use crate::run::beside::Foreign;
 use crate::{Error, Result};
 
@@ -77,6 +77,7 @@ pub struct Chosen {
     pub implementation: String,
     pub device: String,
     pub sent: bool,
+    pub approximates: bool,
     pub cases: Vec<Case>,
 }
 
@@ -148,7 +149,7 @@ impl Walk {
 
     /// A trial with a number of its own.
     pub fn trial(&mut self, case: &Case, dtype: DType) -> Option<Trial> {
-        let Chosen { implementation, device, sent, .. } = self.chosen.clone()?;
+        let Chosen { implementation, device, sent, approximates, .. } = self.chosen.clone()?;
         self.trials += 1;
         Some(Trial {
             trial: self.trials,
@@ -159,6 +160,7 @@ impl Walk {
             min_sample_ns: MIN_SAMPLE_NS,
             warmup_ns: WARMUP_NS,
             sent,
+            approximates,
         })
     }
 
@@ -171,16 +173,18 @@ impl Walk {
     /// The right answer to a trial, with the inputs of another seed where these take their place, and the error that passes.
     pub fn right(&mut self, trial: &Trial, others: Option<&Others>) -> Result<(Rc<Reference>, f64)> {
         let seed = others.map_or(SEED, |others| others.seed);
-        let approximation = match self.ask(&Ask::Approximation { trial: trial.trial, seed })? {
-            (Say::Answers { answers }, numbers) => Some(Rc::new(heard(answers, numbers)?)),
-            // What else it answers is examined by itself.
-            _ => None,
-        };
+        let told =
+            if trial.approximates { Some(self.ask(&Ask::Approximation { trial: trial.trial, seed })?) } else { None };
         let shared = Rc::clone(&self.references);
         let mut references = shared.borrow_mut();
         self.with(|pipe, timeout| {
             let tolerance = references.facts(&question(trial), pipe, timeout)?.tolerance;
             let (exact, _) = references.answer(&question(trial), others, pipe, timeout)?;
+            let approximation = match told {
+                Some((Say::Answers { answers }, numbers)) => Some(approximation_of(&exact, answers, numbers)?),
+                // What else it answers is examined by itself.
+                _ => None,
+            };
             Ok((approximation.unwrap_or(exact), tolerance))
         })
     }

@@ -7,12 +7,13 @@ mod changing;
 mod sampler;
 
 use std::collections::HashMap;
+use std::mem::discriminant;
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use benchbook_core::message::{Ask, MemoryFrom, Others, Place, Prepare, Ran, Say};
-use benchbook_core::{Array, CacheRegime, Figure, Inputs, Reference};
+use benchbook_core::message::{AnswerInfo, Ask, MemoryFrom, Others, Place, Prepare, Ran, Say};
+use benchbook_core::{Answer, Array, CacheRegime, Figure, Inputs, Reference};
 use benchbook_record::Isolation;
 
 pub(crate) use self::believed::believed;
@@ -84,10 +85,19 @@ impl Driver {
         self.references.borrow_mut().answer(&question(trial), others, self.link.as_mut(), timeout)
     }
 
-    /// What a trial gives where it is right, with the inputs of this seed, if it is an approximation.
-    fn approximation(&mut self, trial: i64, seed: u64, timeout: Duration) -> Result<Option<Rc<Reference>>> {
-        match self.link.ask(&Ask::Approximation { trial, seed }, &[], timeout)? {
-            (Say::Answers { answers }, numbers) => Ok(Some(Rc::new(heard(answers, numbers)?))),
+    /// What a trial gives where it is right, with the inputs of this seed, if it is an approximation of what is `exact`.
+    fn approximation(
+        &mut self,
+        trial: &Trial,
+        seed: u64,
+        exact: &Reference,
+        timeout: Duration,
+    ) -> Result<Option<Rc<Reference>>> {
+        if !trial.approximates {
+            return Ok(None);
+        }
+        match self.link.ask(&Ask::Approximation { trial: trial.trial, seed }, &[], timeout)? {
+            (Say::Answers { answers }, numbers) => approximation_of(exact, answers, numbers).map(Some),
             (Say::None, _) => Ok(None),
             (other, _) => Err(unexpected(other)),
         }
@@ -107,14 +117,17 @@ impl Driver {
         };
         let (exact, reference_ns) = self.answer(trial, None, timeout)?;
         let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), timeout)?;
-        let approximation = self.approximation(trial.trial, trial.input_seed, timeout)?;
+        let approximation = self.approximation(trial, trial.input_seed, &exact, timeout)?;
         let outputs = in_order(&exact, outputs)?;
         let mut figures = facts.figures;
         figures.extend(peak_added_bytes.map(|bytes| Figure::measured(PEAK_ADDED, bytes as f64, "bytes")));
         if approximation.is_some() {
-            // An output of another shape fails its check below.
-            let distance = Some(exact.distance(&outputs)).filter(|distance| distance.is_finite());
-            figures.extend(distance.map(|distance| Figure::measured("relative_error", distance, "share")));
+            let distance = exact.distance(&outputs);
+            if !distance.is_finite() {
+                let words = "its outputs are no approximation: they are infinitely far from the right answer";
+                return Err(Error::Failed(words.into()));
+            }
+            figures.push(Figure::measured("relative_error", distance, "share"));
         }
         figures.extend(of_worker);
         let approximates = approximation.is_some();
@@ -193,7 +206,7 @@ impl Driver {
         let others = Others { seed, inputs: changing.names() };
         let mut reference_ns = 0;
         if approximates && !others.inputs.is_empty() {
-            let told = self.approximation(trial, seed, timeout)?;
+            let told = self.approximation(&of, seed, &reference, timeout)?;
             reference = told.ok_or_else(|| Error::Failed("its worker calls it an approximation no more".into()))?;
         } else if !others.inputs.is_empty() {
             (reference, reference_ns) = self.answer(&of, Some(&others), timeout)?;
@@ -347,6 +360,22 @@ pub(crate) fn asked(trial: &Trial, copies: usize) -> Prepare {
 /// Inputs as they are sent, where they are.
 pub(crate) fn named(inputs: Option<&Inputs>) -> Vec<(&str, &Array)> {
     inputs.into_iter().flat_map(Inputs::iter).collect()
+}
+
+/// What an approximation gives where it is right, as its worker tells it: it has the form of what is `exact`, so that only
+/// the numbers are its own.
+///
+/// # Errors
+/// [`Error::Failed`] where it has not.
+pub(crate) fn approximation_of(exact: &Reference, answers: Vec<AnswerInfo>, numbers: Arrays) -> Result<Rc<Reference>> {
+    let told = heard(answers, numbers)?;
+    let is_alike = |(one, other): (&Answer, &Answer)| {
+        one.name == other.name && one.shape == other.shape && discriminant(&one.check) == discriminant(&other.check)
+    };
+    if told.answers.len() == exact.answers.len() && told.answers.iter().zip(&exact.answers).all(is_alike) {
+        return Ok(Rc::new(told));
+    }
+    Err(Error::Failed("its worker approximates something that has other outputs, or is checked in another way".into()))
 }
 
 /// Outputs, which stand in the order of their answers and have the names of these, if any.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use benchbook_core::message::{AnswerInfo, Facts, Place};
+use benchbook_core::message::{Facts, Place};
 use benchbook_core::{
     Case, Check, DType, Error as CoreError, Params, Preset, Problem, Registry, Row, Setting, Subject, Support, Variant,
     Work as Counts,
@@ -208,6 +208,7 @@ fn trial(number: i64, implementation: &str) -> Trial {
         min_sample_ns: 1,
         warmup_ns: 0,
         sent: false,
+        approximates: implementation == "approximates",
     }
 }
 
@@ -242,7 +243,7 @@ fn a_trial_is_prepared_sampled_and_checked() {
     assert!(sampled.iter().all(|one| one.iterations as u64 == prepared.iterations && one.elapsed_ns > 0));
     let finished = driver.finish(3, LONG).unwrap();
     assert!(passes(&finished.check, prepared.tolerance) && finished.reference_ns.is_some_and(|ns| ns > 0));
-    let asked = ["prepare", "reference", "pose", "approximation", "run", "allocations", "run", "reference", "finish"];
+    let asked = ["prepare", "reference", "pose", "run", "allocations", "run", "reference", "finish"];
     assert_eq!(words(&heard), asked);
     let heard = heard.take();
     // The second answer is to the inputs that were written, and to the table of the first.
@@ -286,7 +287,7 @@ fn what_this_program_links_is_no_matter_of_the_worker_and_its_inputs_can_be_sent
     let prepared = driver.prepare(&Trial { sent: true, ..trial(0, "right") }, LONG).unwrap();
     assert!(passes(&prepared.check, prepared.tolerance));
     driver.finish(0, LONG).unwrap();
-    assert_eq!(words(&heard), ["prepare", "approximation", "run", "allocations", "run", "finish"]);
+    assert_eq!(words(&heard), ["prepare", "run", "allocations", "run", "finish"]);
     let sent = |word: fn(&Ask) -> bool| {
         heard.borrow().iter().find(|(ask, _)| word(ask)).map(|(_, names)| names.clone()).unwrap()
     };
@@ -373,7 +374,7 @@ fn a_wrong_kernel_is_not_timed_and_not_kept() {
         let (mut driver, heard) = tapped(&references, change);
         let prepared = driver.prepare(&trial(0, "right"), LONG).unwrap();
         assert!(!passes(&prepared.check, prepared.tolerance), "{place}: {prepared:?}");
-        assert_eq!(words(&heard), ["prepare", "approximation", "drop"], "{place}");
+        assert_eq!(words(&heard), ["prepare", "drop"], "{place}");
         assert!(driver.sample(0, LONG).is_err());
     }
 }
@@ -447,4 +448,65 @@ fn an_answer_that_holds_nothing_passes_nothing() {
     });
     let prepared = driver.prepare(&trial(0, "right"), LONG).unwrap();
     assert_eq!(prepared.check[0].max_scaled_error, f64::INFINITY);
+}
+
+#[test]
+fn a_worker_sets_its_own_standard_only_where_it_said_so_and_of_the_same_form() {
+    // Whatever is asked of it, it calls what it has given right.
+    let references = || References::new(registry(), "", &std::sync::Arc::default()).shared();
+    let (mut driver, heard) = tapped(&references(), |_, say, arrays| match say {
+        Say::None => {
+            let (name, shape, rows) = ("output".to_owned(), SHAPE.to_vec(), vec![0]);
+            let answers = vec![AnswerInfo { name: name.clone(), shape, rows, check: Check::Near }];
+            (Say::Answers { answers }, vec![(name, Array::new(vec![3], &[0.0_f64; 3]))])
+        }
+        Say::Prepared { .. } => (say, vec![(String::new(), Array::new(SHAPE.to_vec(), &[0.0_f32; 12]))]),
+        other => (other, arrays),
+    });
+    let prepared = driver.prepare(&trial(0, "right"), LONG).unwrap();
+    assert!(!passes(&prepared.check, prepared.tolerance), "{prepared:?}");
+    assert!(!words(&heard).contains(&"approximation".to_owned()));
+    let lies: [(Change, &str); 4] = [
+        (
+            |_, say, arrays| match say {
+                Say::Answers { mut answers } => {
+                    answers[0].shape = vec![12];
+                    (Say::Answers { answers }, arrays)
+                }
+                other => (other, arrays),
+            },
+            "has other outputs",
+        ),
+        (
+            |_, say, arrays| match say {
+                Say::Answers { mut answers } => {
+                    answers[0].check = Check::Greedy { gaps: vec![0.0; 4], least: 1.0 };
+                    (Say::Answers { answers }, arrays)
+                }
+                other => (other, arrays),
+            },
+            "is checked in another way",
+        ),
+        (
+            |_, say, _| match say {
+                Say::Answers { .. } => (Say::Answers { answers: Vec::new() }, Arrays::new()),
+                other => (other, Arrays::new()),
+            },
+            "has other outputs",
+        ),
+        (
+            |_, say, arrays| {
+                let nan = |(name, array): (String, Array)| (name, Array::new(array.shape().to_vec(), &[f32::NAN; 12]));
+                let is_prepared = matches!(say, Say::Prepared { .. });
+                (say, if is_prepared { arrays.into_iter().map(nan).collect() } else { arrays })
+            },
+            "infinitely far",
+        ),
+    ];
+    for (change, part) in lies {
+        let (mut driver, heard) = tapped(&references(), change);
+        let failed = driver.prepare(&trial(0, "approximates"), LONG);
+        assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains(part)), "{part}: {failed:?}");
+        assert_eq!(words(&heard).last().map(String::as_str), Some("drop"));
+    }
 }

@@ -136,6 +136,7 @@ impl Group<'_, '_> {
             min_sample_ns: plan.sampling.min_sample_ns,
             warmup_ns,
             sent: self.run.recorder.sends(&case.workload, variant),
+            approximates: self.run.recorder.approximates(&case.workload, variant),
         };
         let mut runner = Runner { pid: None, isolation: Isolation::Process, replicate: place.replicate };
         let skipped = self.run.given_up.reason(case, variant).or_else(|| self.run.budget.not_begun(started_ns));

@@ -137,6 +137,11 @@ impl<'a> Recorder<'a> {
         self.implementation(workload, variant).is_some_and(|found| found.inputs == InputsFrom::Sent)
     }
 
+    /// Whether the worker of a variant may say what it gives where it is right.
+    pub fn approximates(&self, workload: &str, variant: &Variant) -> bool {
+        self.implementation(workload, variant).is_some_and(ImplementationInfo::may_approximate)
+    }
+
     /// The engine that a variant of a workload runs on, and its version.
     fn engine(&self, workload: &str, variant: &Variant) -> Option<(String, String)> {
         let found = self.implementation(workload, variant)?;

@@ -91,6 +91,7 @@ mod tests {
             engines: Vec::new(),
             catalogue: Vec::new(),
             inputs: InputsFrom::Made,
+            approximates: false,
         };
         Description {
             workloads: Vec::new(),

@@ -35,6 +35,7 @@ pub(super) fn known() -> Description {
         engines: Vec::new(),
         catalogue: Vec::new(),
         inputs: InputsFrom::Made,
+        approximates: false,
     };
     let device = |name: &str| DeviceInfo {
         name: name.into(),
