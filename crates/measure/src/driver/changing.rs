@@ -23,6 +23,8 @@ pub struct Changing {
     rng: ChaCha8Rng,
     /// Changes so far.
     changes: u64,
+    /// What is written next, where it is drawn already.
+    next: Option<(Place, Array)>,
     /// What was written last.
     last: Option<(Place, Array)>,
 }
@@ -39,7 +41,7 @@ impl Changing {
             let words = format!("its worker can overwrite {rows} rows of {width} numbers of size {scale} in `{input}`");
             return Err(Error::Failed(words));
         }
-        Ok(Self { writable, seed, rng: ChaCha8Rng::seed_from_u64(seed), changes: 0, last: None })
+        Ok(Self { writable, seed, rng: ChaCha8Rng::seed_from_u64(seed), changes: 0, next: None, last: None })
     }
 
     /// Names of what can change.
@@ -50,8 +52,15 @@ impl Changing {
     /// Another row and what takes its place: normal values of the size that the input's have. Nothing where nothing can
     /// change.
     pub fn change(&mut self) -> Option<(&Place, &Array)> {
-        if self.writable.is_empty() {
-            return None;
+        self.draw();
+        self.last = self.next.take();
+        self.again()
+    }
+
+    /// Draws the next change ahead, which takes longer than a short call.
+    pub fn draw(&mut self) {
+        if self.writable.is_empty() || self.next.is_some() {
+            return;
         }
         let Writable { input, rows, width, scale } = &self.writable[self.rng.random_range(0..self.writable.len())];
         let row = self.rng.random_range(0..*rows);
@@ -59,8 +68,7 @@ impl Changing {
         let drawn = Array::normal(vec![drawn], self.seed, FIRST_STREAM + self.changes);
         let values: Vec<f32> = drawn.of::<f32>().iter().map(|value| scale * value).cycle().take(*width).collect();
         self.changes += 1;
-        self.last = Some((Place { input: input.clone(), row }, Array::new(vec![*width], &values)));
-        self.again()
+        self.next = Some((Place { input: input.clone(), row }, Array::new(vec![*width], &values)));
     }
 
     /// The same row as the last time, and what it holds already.
@@ -94,6 +102,10 @@ mod tests {
         }
         assert!(["x", "y"].iter().all(|name| all.iter().any(|(place, _)| place.input == *name)));
         assert_eq!(changes(7), all);
+        let mut ahead = Changing::new(vec![writable("x", 3, 4, 1.0), writable("y", 1, 200_000, 0.5)], 7).unwrap();
+        ahead.draw();
+        ahead.draw();
+        assert_eq!(ahead.change(), Some((&all[0].0, &all[0].1)), "it is the same whenever it is drawn");
         assert_ne!(changes(8), all);
     }
 
@@ -111,7 +123,8 @@ mod tests {
         let mut changing = Changing::new(vec![writable("x", 3, 4, 1.0)], 7).unwrap();
         assert_eq!(changing.again(), None);
         let (place, values) = changing.change().map(|(place, values)| (place.clone(), values.clone())).unwrap();
-        assert_eq!(changing.again(), Some((&place, &values)));
+        changing.draw();
+        assert_eq!(changing.again(), Some((&place, &values)), "what is drawn ahead is not there yet");
         let mut fixed = Changing::new(Vec::new(), 7).unwrap();
         assert_eq!(fixed.names().len(), 0);
         assert_eq!(fixed.change(), None);

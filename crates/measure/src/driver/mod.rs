@@ -303,6 +303,10 @@ impl Calls<'_> {
 }
 
 impl Work for Calls<'_> {
+    fn draw(&mut self) {
+        self.changing.draw();
+    }
+
     fn run(&mut self, iterations: u64, before: u64, write: Write) -> Result<Ran> {
         let row = match write {
             Write::Nothing => None,

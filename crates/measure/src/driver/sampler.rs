@@ -48,7 +48,10 @@ pub enum Write {
 
 /// A kernel as the sampler sees it.
 pub trait Work {
-    /// Writes to its inputs, calls it `before` times, and times `iterations` calls more.
+    /// Draws what is written next, ahead of what is timed.
+    fn draw(&mut self) {}
+
+    /// Calls it `before` times, writes to its inputs, and times `iterations` calls more.
     ///
     /// # Errors
     /// It fails, or whoever calls it is lost.
@@ -148,16 +151,18 @@ fn settled(per_call: &[f64]) -> Option<bool> {
 /// # Errors
 /// As of [`Work::run`].
 pub fn sample_hot(work: &mut dyn Work, iterations: u64, watch: &mut Watch, load: &mut Load) -> Result<Sampled> {
-    // A call as long as the sample is kept apart from it: what disturbs the one is no matter of the other.
-    let before = u64::from(iterations > 1);
-    if before == 0 || watch.is_of_a_pool() {
-        let mut calls = 1;
+    work.draw();
+    let part = (iterations / LOOKS_IN_SAMPLE).max(1);
+    let mut before = 1;
+    if watch.is_of_a_pool() {
         for _ in 0..MOST_LOOKS {
-            if watch.is_spread(&work.run(calls, 0, Write::Nothing)?) {
+            if watch.is_spread(&work.run(before, 0, Write::Nothing)?) {
                 break;
             }
-            calls = (iterations / LOOKS_IN_SAMPLE).max(1);
+            before = part;
         }
+        // Threads that have waited for the next question sleep: they are woken up in the one that is timed.
+        before = part;
     }
     watch.take(load, before, || work.run(iterations, before, Write::New))
 }
@@ -167,6 +172,7 @@ pub fn sample_hot(work: &mut dyn Work, iterations: u64, watch: &mut Watch, load:
 /// # Errors
 /// As of [`Work::run`].
 pub fn sample_cold(work: &mut dyn Work, iterations: u64, watch: &mut Watch, load: &mut Load) -> Result<Sampled> {
+    work.draw();
     watch.take(load, 0, || work.run(iterations, 0, Write::New))
 }
 
@@ -183,6 +189,7 @@ pub fn suspicion(work: &mut dyn Work, iterations: u64) -> Result<Option<String>>
         return Ok(None);
     }
     let doubled = short_of(LEAST_DOUBLING, || {
+        work.draw();
         Ok([time(work, iterations, Write::New)?, time(work, 2 * iterations, Write::Nothing)?])
     })?;
     if let Some(ratio) = doubled {
@@ -191,13 +198,22 @@ pub fn suspicion(work: &mut dyn Work, iterations: u64) -> Result<Option<String>>
             2 * iterations
         )));
     }
-    // A row is written before both, so that they differ in nothing but what they may know.
-    let again = short_of(LEAST_AGAIN, || Ok([time(work, 1, Write::New)?, time(work, 1, Write::Again)?]))?;
+    let again = short_of(LEAST_AGAIN, || new_and_known(work))?;
     Ok(again.map(|ratio| {
         format!(
             "a call with inputs that it knows takes {ratio:.2} of the time of one with new ones: it remembers results"
         )
     }))
+}
+
+/// Times of a call with new inputs and of one with known ones. A call and the same row come before both, so that they differ
+/// in nothing but what they may know.
+fn new_and_known(work: &mut dyn Work) -> Result<[f64; 2]> {
+    work.draw();
+    work.run(1, 0, Write::Nothing)?;
+    let new = time(work, 1, Write::New)?;
+    work.run(1, 0, Write::Nothing)?;
+    Ok([new, time(work, 1, Write::Again)?])
 }
 
 fn time(work: &mut dyn Work, calls: u64, write: Write) -> Result<f64> {
@@ -313,7 +329,7 @@ mod tests {
 
     #[test]
     fn the_timed_region_holds_exactly_the_iterations() {
-        for (threads, iterations, asked) in [(1, 7, vec![1, 7]), (1, 1, vec![1, 1]), (2, 7, vec![1, 1, 7])] {
+        for (threads, iterations, asked) in [(1, 7, vec![1, 7]), (1, 1, vec![1, 1]), (2, 40, vec![1, 5, 40])] {
             let mut calls = Vec::new();
             let mut work = Calls(|n: u64| calls.push(n));
             let sample = sample_hot(&mut work, iterations, &mut watch(threads), &mut Load::default()).unwrap();
@@ -323,6 +339,43 @@ mod tests {
         let mut calls = Vec::new();
         let sample = sample_cold(&mut Calls(|n: u64| calls.push(n)), 7, &mut watch(1), &mut Load::default()).unwrap();
         assert_eq!((calls, sample.iterations), (vec![7], 7));
+    }
+
+    /// Notes what it is told to do.
+    #[derive(Default)]
+    struct Told(Vec<(u64, u64, Write)>, u32);
+
+    impl Work for Told {
+        fn draw(&mut self) {
+            self.1 += 1;
+        }
+
+        fn run(&mut self, iterations: u64, before: u64, write: Write) -> Result<Ran> {
+            assert!(write != Write::New || self.1 > 0, "it is drawn before it is written");
+            self.0.push((iterations, before, write));
+            Ok(clock::time(&mut |_| (), iterations))
+        }
+    }
+
+    #[test]
+    fn calls_that_are_not_timed_come_in_the_same_question() {
+        for (threads, iterations, before) in [(1, 7, 1), (1, 1, 1), (2, 80, 10), (2, 1, 1)] {
+            let mut told = Told::default();
+            sample_hot(&mut told, iterations, &mut watch(threads), &mut Load::default()).unwrap();
+            assert_eq!(told.0.last(), Some(&(iterations, before, Write::New)));
+            assert_eq!(told.0.len(), threads, "a pool is looked at first");
+        }
+        let mut told = Told::default();
+        sample_cold(&mut told, 7, &mut watch(2), &mut Load::default()).unwrap();
+        assert_eq!(told.0, [(7, 0, Write::New)]);
+    }
+
+    #[test]
+    fn a_call_comes_before_each_of_a_pair() {
+        let mut told = Told::default();
+        new_and_known(&mut told).unwrap();
+        let (call, new, again) = ((1, 0, Write::Nothing), (1, 0, Write::New), (1, 0, Write::Again));
+        assert_eq!(told.0, [call, new, call, again]);
     }
 
     #[test]
