@@ -103,9 +103,9 @@ class Worker:
 
     def run(self, ask, arrays):
         trial, write = self.trials[ask["trial"]], ask.get("write")
+        trial.call(ask["before"])
         for copy in trial.copies if write else []:
             copy[write["input"]][write["row"]] = arrays["values"]
-        trial.call(ask["before"])
         processor = processor_ns()
         started = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         trial.call(ask["iterations"])

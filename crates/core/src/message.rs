@@ -64,10 +64,10 @@ pub enum Ask {
         trial: i64,
         /// Calls that are timed, together.
         iterations: u64,
-        /// Calls right before, which are not timed.
+        /// Calls before anything is overwritten, which are not timed.
         #[serde(default)]
         before: u64,
-        /// What the array `values` overwrites in every copy of the inputs, before anything is called.
+        /// What the array `values` overwrites in every copy of the inputs, right before the calls that are timed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         write: Option<Place>,
     },

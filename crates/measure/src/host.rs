@@ -243,6 +243,10 @@ impl Worker {
     ) -> Result<Say, String> {
         let mut live = self.take(trial)?;
         let subject = live.subject.as_mut();
+        if before > 0 {
+            call(subject, before)?;
+        }
+        // After these calls, so that the first one that is timed sees new inputs.
         if let Some(Place { input, row }) = write {
             let values = arrays.iter().find(|(name, array)| name == "values" && array.dtype() == DType::F32);
             let (_, values) = values.ok_or("there are no `values` in f32 to write")?;
@@ -250,20 +254,9 @@ impl Worker {
                 return Err(format!("nothing can be written to an input `{input}`"));
             }
         }
-        let mut failure = None;
-        let mut calls = |count: u64| {
-            subject.run(count);
-            if let Err(error) = subject.sync() {
-                failure.get_or_insert(error);
-            }
-        };
-        if before > 0 {
-            calls(before);
-        }
-        let ran = clock::time(&mut calls, iterations);
-        if let Some(error) = failure {
-            return Err(text(error));
-        }
+        let mut done = Ok(());
+        let ran = clock::time(&mut |count| done = call(subject, count), iterations);
+        done?;
         self.live.insert(trial, live);
         Ok(Say::Ran(ran))
     }
@@ -303,14 +296,10 @@ impl Worker {
         let inputs = workload.pose(&asked.params).map_err(text)?.inputs(asked.seed);
         let mut subject = implementation.prepare(&setting(asked), &asked.params, &inputs).map_err(text)?;
         drop(inputs);
-        let mut call = || {
-            subject.run(1);
-            subject.sync().map_err(text)
-        };
         // The first call loads code too.
-        call()?;
+        call(subject.as_mut(), 1)?;
         let watch = MemoryWatch::start();
-        call()?;
+        call(subject.as_mut(), 1)?;
         let added = |watch: MemoryWatch| Some(watch.peak_bytes()?.saturating_sub(watch.resident_before_bytes()));
         Ok(Say::Memory { peak_added_bytes: watch.and_then(added) })
     }
@@ -319,6 +308,12 @@ impl Worker {
     fn take(&mut self, trial: i64) -> Result<Live, String> {
         self.live.remove(&trial).ok_or_else(|| unprepared(trial))
     }
+}
+
+/// Calls a kernel so often, and waits until its device has finished.
+fn call(subject: &mut dyn Subject, count: u64) -> Result<(), String> {
+    subject.run(count);
+    subject.sync().map_err(text)
 }
 
 fn unprepared(trial: i64) -> String {
