@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use crate::frame::{Frame, Reader};
 use crate::last_words::{last_words, next_line};
 use crate::marked::Mark;
-use crate::waiting::{Gone, wait};
+use crate::waiting::{Gone, Interruption, wait};
 use crate::{Error, Result, allocator, old, threads};
 
 /// The variable that finds what a worker has started, also where that has left the worker's group.
@@ -48,7 +48,7 @@ pub(crate) struct Process {
     stderr: Arc<Mutex<VecDeque<String>>>,
     /// Closed once all of stderr has been read.
     heard: Receiver<()>,
-    interrupted: Arc<AtomicBool>,
+    interruption: Interruption,
     /// The program and what stands before the words of its controller.
     words: Vec<OsString>,
     threads: usize,
@@ -65,7 +65,7 @@ impl Process {
     pub fn start(words: &[OsString], threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Self> {
         // Settings of the user's own stand, and are recorded.
         let settings = std::env::var_os(allocator::VARIABLE).is_none().then_some(allocator::SETTINGS);
-        Self::start_with(words, threads, interrupted, settings)
+        Self::start_with(words, threads, Interruption::of(interrupted), settings)
     }
 
     /// A fresh process of the same program that keeps nothing of what it frees.
@@ -73,13 +73,13 @@ impl Process {
     /// # Errors
     /// [`Error::Spawn`].
     pub fn keeping_nothing(&self) -> Result<Self> {
-        Self::start_with(&self.words, self.threads, &self.interrupted, Some(allocator::KEEPING_NOTHING))
+        Self::start_with(&self.words, self.threads, self.interruption.clone(), Some(allocator::KEEPING_NOTHING))
     }
 
     fn start_with(
         words: &[OsString],
         threads: usize,
-        interrupted: &Arc<AtomicBool>,
+        interruption: Interruption,
         allocator_settings: Option<&str>,
     ) -> Result<Self> {
         let (program, before) =
@@ -134,7 +134,7 @@ impl Process {
             said,
             stderr: kept,
             heard,
-            interrupted: Arc::clone(interrupted),
+            interruption,
             words: words.to_vec(),
             threads,
             ended: None,
@@ -159,7 +159,7 @@ impl Process {
     /// # Errors
     /// [`Error::WorkerLost`], [`Error::Protocol`] or [`Error::Interrupted`].
     pub fn receive(&mut self, timeout: Duration) -> Result<Said> {
-        match wait(&self.said, timeout, &self.interrupted) {
+        match wait(&self.said, timeout, &self.interruption) {
             Ok(Ok(said)) => Ok(said),
             Ok(Err(error @ Error::Protocol { .. })) => Err(error),
             Ok(Err(error)) => Err(self.lost(&error.to_string(), false)),

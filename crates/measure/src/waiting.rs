@@ -1,11 +1,15 @@
 //! Waiting for another thread, with an ear for Ctrl-C.
 
+use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-/// How long an interrupted run waits for the answer under way.
-const GRACE: Duration = Duration::from_secs(2);
+use crate::clock;
+
+/// How long an interrupted run waits for answers, all together, in nanoseconds.
+const GRACE_NS: i64 = 2_000_000_000;
 
 /// How often a wait looks whether the run was interrupted.
 const SLICE: Duration = Duration::from_millis(100);
@@ -21,22 +25,61 @@ pub(crate) enum Gone {
     Closed,
 }
 
-/// What comes within `timeout`; once `interrupted` is set, it is not waited for long.
-pub(crate) fn wait<T>(from: &Receiver<T>, timeout: Duration, interrupted: &AtomicBool) -> Result<T, Gone> {
-    let (mut waited, mut since_interrupt) = (Duration::ZERO, Duration::ZERO);
+/// The flag by which a run learns that it is to end, and since when whoever waits has seen it set.
+#[derive(Debug, Clone)]
+pub(crate) struct Interruption {
+    asked: Arc<AtomicBool>,
+    since_ns: Cell<Option<i64>>,
+}
+
+impl Interruption {
+    /// Follows this flag.
+    pub fn of(asked: &Arc<AtomicBool>) -> Self {
+        Self { asked: Arc::clone(asked), since_ns: Cell::new(None) }
+    }
+
+    /// Whether the run was to end so long ago that nothing is waited for any more, however soon it would come.
+    fn is_over(&self) -> bool {
+        if !self.asked.load(Ordering::Relaxed) {
+            return false;
+        }
+        let now_ns = clock::now_ns();
+        let since_ns = self.since_ns.get().unwrap_or(now_ns);
+        self.since_ns.set(Some(since_ns));
+        now_ns - since_ns >= GRACE_NS
+    }
+}
+
+/// The moment by which a step of a trial has to be done, whatever it takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(i64);
+
+impl Deadline {
+    /// So long after now.
+    pub fn after(timeout: Duration) -> Self {
+        let timeout_ns = i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX);
+        Self(clock::now_ns().saturating_add(timeout_ns))
+    }
+
+    /// What is left of the time.
+    pub fn left(self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(clock::now_ns()).max(0).cast_unsigned())
+    }
+}
+
+/// What comes within `timeout`; once a run is interrupted, nothing is waited for long.
+pub(crate) fn wait<T>(from: &Receiver<T>, timeout: Duration, interruption: &Interruption) -> Result<T, Gone> {
+    let mut waited = Duration::ZERO;
     loop {
+        if interruption.is_over() {
+            return Err(Gone::Interrupted);
+        }
         let slice = SLICE.min(timeout.saturating_sub(waited));
         match from.recv_timeout(slice) {
             Ok(what) => return Ok(what),
             Err(RecvTimeoutError::Disconnected) => return Err(Gone::Closed),
             Err(RecvTimeoutError::Timeout) if slice.is_zero() => return Err(Gone::Late),
             Err(RecvTimeoutError::Timeout) => waited += slice,
-        }
-        if interrupted.load(Ordering::Relaxed) {
-            since_interrupt += slice;
-            if since_interrupt >= GRACE {
-                return Err(Gone::Interrupted);
-            }
         }
     }
 }
@@ -49,13 +92,30 @@ mod tests {
 
     #[test]
     fn a_wait_ends_with_what_comes_or_with_the_reason() {
-        let (calm, interrupted) = (AtomicBool::new(false), AtomicBool::new(true));
+        let [calm, interrupted] = [false, true].map(|asked| Interruption::of(&Arc::new(AtomicBool::new(asked))));
         let (send, from) = channel();
         assert_eq!(wait(&from, Duration::from_millis(1), &calm), Err(Gone::Late));
         send.send(7).unwrap();
         assert_eq!(wait(&from, Duration::MAX, &interrupted), Ok(7), "what is there is taken");
         assert_eq!(wait(&from, Duration::MAX, &interrupted), Err(Gone::Interrupted));
+        send.send(8).unwrap();
+        assert_eq!(
+            wait(&from, Duration::MAX, &interrupted),
+            Err(Gone::Interrupted),
+            "many quick answers take long too"
+        );
+        assert_eq!(wait(&from, Duration::MAX, &calm), Ok(8));
         drop(send);
         assert_eq!(wait(&from, Duration::MAX, &calm), Err(Gone::Closed));
+    }
+
+    #[test]
+    fn what_is_left_of_a_time_becomes_less_and_ends() {
+        let (soon, never) = (Deadline::after(Duration::from_millis(5)), Deadline::after(Duration::MAX));
+        let first = soon.left();
+        assert!(first <= Duration::from_millis(5) && never.left() > Duration::from_secs(1 << 30));
+        while !soon.left().is_zero() {
+            assert!(soon.left() <= first);
+        }
     }
 }

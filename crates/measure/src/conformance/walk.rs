@@ -166,7 +166,7 @@ impl Walk {
 
     /// The inputs of a seed, where they are sent.
     pub fn sent(&self, trial: &Trial, seed: u64) -> Result<Option<Inputs>> {
-        let inputs = || self.references.borrow().inputs(&Question { seed, ..question(trial) });
+        let inputs = || self.references.borrow().inputs(&Question { seed, ..question(trial) }, self.timeout);
         trial.sent.then(inputs).transpose()
     }
 

@@ -25,6 +25,7 @@ use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, Trial, 
 use crate::frame::Arrays;
 use crate::link::{Link, unexpected};
 use crate::references::{Question, Shared, heard};
+use crate::waiting::Deadline;
 use crate::{Error, Result, clock};
 
 /// Copies of the inputs beyond which the cold regime is refused: each is an allocation of its own.
@@ -32,6 +33,9 @@ const MOST_COPIES: usize = 100_000;
 
 /// Last-level cache assumed where the system does not tell its size.
 const ASSUMED_CACHE_BYTES: u64 = 64 << 20;
+
+/// How long a worker may take at least to drop a trial, also where all the time of a step is gone.
+const LEAST_TO_DROP: Duration = Duration::from_secs(1);
 
 /// Measures by a worker at the other end of a link.
 pub struct Driver {
@@ -59,11 +63,11 @@ impl Driver {
     }
 
     /// How often the inputs of a trial are copied.
-    fn copies(&mut self, trial: &Trial, timeout: Duration) -> Result<usize> {
+    fn copies(&mut self, trial: &Trial, deadline: Deadline) -> Result<usize> {
         if trial.cache == CacheRegime::Hot {
             return Ok(1);
         }
-        let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), timeout)?;
+        let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), deadline.left())?;
         let copies = cold_copies(facts.input_bytes, last_level_cache_bytes());
         if copies > MOST_COPIES {
             let words =
@@ -74,15 +78,15 @@ impl Driver {
     }
 
     /// The inputs of a seed, where they are sent.
-    fn sent(&self, trial: &Trial, seed: u64) -> Result<Option<Inputs>> {
+    fn sent(&self, trial: &Trial, seed: u64, deadline: Deadline) -> Result<Option<Inputs>> {
         if !trial.sent {
             return Ok(None);
         }
-        self.references.borrow().inputs(&Question { seed, ..question(trial) }).map(Some)
+        self.references.borrow().inputs(&Question { seed, ..question(trial) }, deadline.left()).map(Some)
     }
 
-    fn answer(&mut self, trial: &Trial, others: Option<&Others>, timeout: Duration) -> Result<(Rc<Reference>, i64)> {
-        self.references.borrow_mut().answer(&question(trial), others, self.link.as_mut(), timeout)
+    fn answer(&mut self, trial: &Trial, others: Option<&Others>, deadline: Deadline) -> Result<(Rc<Reference>, i64)> {
+        self.references.borrow_mut().answer(&question(trial), others, self.link.as_mut(), deadline.left())
     }
 
     /// What a trial gives where it is right, with the inputs of this seed, if it is an approximation of what is `exact`.
@@ -91,12 +95,12 @@ impl Driver {
         trial: &Trial,
         seed: u64,
         exact: &Reference,
-        timeout: Duration,
+        deadline: Deadline,
     ) -> Result<Option<Rc<Reference>>> {
         if !trial.approximates {
             return Ok(None);
         }
-        match self.link.ask(&Ask::Approximation { trial: trial.trial, seed }, &[], timeout)? {
+        match self.link.ask(&Ask::Approximation { trial: trial.trial, seed }, &[], deadline.left())? {
             (Say::Answers { answers }, numbers) => approximation_of(exact, answers, numbers).map(Some),
             (Say::None, _) => Ok(None),
             (other, _) => Err(unexpected(other)),
@@ -109,15 +113,15 @@ impl Driver {
         trial: &Trial,
         copies: usize,
         (said, outputs): (Say, Arrays),
-        timeout: Duration,
+        deadline: Deadline,
     ) -> Result<(Prepared, Option<Live>)> {
         let Say::Prepared { engine_version, figures: of_worker, writable, processes, memory, peak_added_bytes } = said
         else {
             return Err(unexpected(said));
         };
-        let (exact, reference_ns) = self.answer(trial, None, timeout)?;
-        let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), timeout)?;
-        let approximation = self.approximation(trial, trial.input_seed, &exact, timeout)?;
+        let (exact, reference_ns) = self.answer(trial, None, deadline)?;
+        let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), deadline.left())?;
+        let approximation = self.approximation(trial, trial.input_seed, &exact, deadline)?;
         let outputs = in_order(&exact, outputs)?;
         let mut figures = facts.figures;
         figures.extend(peak_added_bytes.map(|bytes| Figure::measured(PEAK_ADDED, bytes as f64, "bytes")));
@@ -156,7 +160,7 @@ impl Driver {
         let live = if right {
             let changing = Changing::new(writable, trial.input_seed)?;
             let mut live = Live { trial: trial.clone(), changing, watch, iterations: 1, reference, approximates };
-            self.warm_up(&mut live, &mut prepared, timeout)?;
+            self.warm_up(&mut live, &mut prepared, deadline)?;
             prepared.rested = live.watch.rest();
             Some(live)
         } else {
@@ -167,11 +171,11 @@ impl Driver {
     }
 
     /// Calls a right kernel until its times have settled, and sees that it does what it is told.
-    fn warm_up(&mut self, live: &mut Live, prepared: &mut Prepared, timeout: Duration) -> Result<()> {
+    fn warm_up(&mut self, live: &mut Live, prepared: &mut Prepared, deadline: Deadline) -> Result<()> {
         let Live { trial, changing, watch, iterations, .. } = live;
         let changes = f64::from(u8::from(!changing.names().is_empty()));
         prepared.figures.push(Figure::measured("inputs_change", changes, "bool"));
-        let mut calls = Calls { link: self.link.as_mut(), changing, trial: trial.trial, timeout };
+        let mut calls = Calls { link: self.link.as_mut(), changing, trial: trial.trial, deadline };
         let warm = sampler::warm_up(&mut calls, trial.warmup_ns, trial.min_sample_ns, watch, &mut self.load)?;
         // Warm, and not timed.
         prepared.figures.extend(calls.allocations()?);
@@ -191,30 +195,37 @@ impl Driver {
     }
 
     /// What has come of a step of a trial; a failed one frees its memory.
-    fn or_dropped<T>(&mut self, result: Result<T>, trial: i64, timeout: Duration) -> Result<T> {
-        let is_lost = |error: &Error| matches!(error, Error::WorkerLost { .. } | Error::Interrupted);
-        if result.as_ref().is_err_and(|error| !is_lost(error)) {
-            self.link.ask(&Ask::Drop { trial }, &[], timeout)?;
+    fn or_dropped<T>(&mut self, result: Result<T>, trial: i64, deadline: Deadline) -> Result<T> {
+        let error = match result {
+            Err(error) if !matches!(error, Error::WorkerLost { .. } | Error::Interrupted) => error,
+            other => return other,
+        };
+        match self.link.ask(&Ask::Drop { trial }, &[], deadline.left().max(LEAST_TO_DROP)) {
+            // Why it failed is the first of the two.
+            Err(Error::WorkerLost { worker, reason, hung }) => {
+                Err(Error::WorkerLost { worker, reason: format!("{error}; and then {reason}"), hung })
+            }
+            Err(Error::Interrupted) => Err(Error::Interrupted),
+            Err(_) | Ok(_) => Err(error),
         }
-        result
     }
 
     /// Checks a trial on inputs that it was not timed on, where it can be given any.
-    fn finished(&mut self, live: Live, timeout: Duration) -> Result<Finished> {
+    fn finished(&mut self, live: Live, deadline: Deadline) -> Result<Finished> {
         let Live { trial: of, changing, mut reference, approximates, .. } = live;
         let (trial, seed) = (of.trial, !of.input_seed);
         let others = Others { seed, inputs: changing.names() };
         let mut reference_ns = 0;
         if approximates && !others.inputs.is_empty() {
-            let told = self.approximation(&of, seed, &reference, timeout)?;
+            let told = self.approximation(&of, seed, &reference, deadline)?;
             reference = told.ok_or_else(|| Error::Failed("its worker calls it an approximation no more".into()))?;
         } else if !others.inputs.is_empty() {
-            (reference, reference_ns) = self.answer(&of, Some(&others), timeout)?;
+            (reference, reference_ns) = self.answer(&of, Some(&others), deadline)?;
         }
-        let inputs = self.sent(&of, seed)?;
+        let inputs = self.sent(&of, seed, deadline)?;
         let mut arrays = named(inputs.as_ref());
         arrays.retain(|(name, _)| others.inputs.iter().any(|other| other == name));
-        let (said, outputs) = self.link.ask(&Ask::Finish { trial, seed }, &arrays, timeout)?;
+        let (said, outputs) = self.link.ask(&Ask::Finish { trial, seed }, &arrays, deadline.left())?;
         if said != Say::Finished {
             return Err(unexpected(said));
         }
@@ -226,46 +237,51 @@ impl Driver {
 impl Executor for Driver {
     fn prepare(&mut self, trial: &Trial, timeout: Duration) -> Result<Prepared> {
         let started_ns = clock::now_ns();
-        let copies = self.copies(trial, timeout)?;
-        let inputs = self.sent(trial, trial.input_seed)?;
+        let deadline = Deadline::after(timeout);
+        let copies = self.copies(trial, deadline)?;
+        let inputs = self.sent(trial, trial.input_seed, deadline)?;
         let ask = Ask::Prepare(Box::new(asked(trial, copies)));
-        let said = self.link.ask(&ask, &named(inputs.as_ref()), timeout)?;
+        let said = self.link.ask(&ask, &named(inputs.as_ref()), deadline.left())?;
         drop(inputs);
-        let ready = self.ready(trial, copies, said, timeout);
-        let (mut prepared, live) = self.or_dropped(ready, trial.trial, timeout)?;
+        let ready = self.ready(trial, copies, said, deadline);
+        let (mut prepared, live) = self.or_dropped(ready, trial.trial, deadline)?;
         match live {
             Some(live) => drop(self.live.insert(trial.trial, live)),
-            None => drop(self.link.ask(&Ask::Drop { trial: trial.trial }, &[], timeout)?),
+            // That it is wrong is known, also where its worker is lost by now: the next question finds that out.
+            None => drop(self.link.ask(&Ask::Drop { trial: trial.trial }, &[], deadline.left().max(LEAST_TO_DROP))),
         }
         prepared.prepare_ns = clock::now_ns() - started_ns;
         Ok(prepared)
     }
 
     fn sample(&mut self, trial: i64, timeout: Duration) -> Result<Sampled> {
+        let deadline = Deadline::after(timeout);
         let mut live = self.take(trial)?;
         let Live { trial: of, changing, watch, iterations, .. } = &mut live;
-        let mut calls = Calls { link: self.link.as_mut(), changing, trial, timeout };
+        let mut calls = Calls { link: self.link.as_mut(), changing, trial, deadline };
         let sampled = match of.cache {
             CacheRegime::Hot => sampler::sample_hot(&mut calls, *iterations, watch, &mut self.load),
             CacheRegime::Cold => sampler::sample_cold(&mut calls, *iterations, watch, &mut self.load),
         };
-        let sampled = self.or_dropped(sampled, trial, timeout)?;
+        let sampled = self.or_dropped(sampled, trial, deadline)?;
         self.live.insert(trial, live);
         Ok(sampled)
     }
 
     fn finish(&mut self, trial: i64, timeout: Duration) -> Result<Finished> {
+        let deadline = Deadline::after(timeout);
         let live = self.take(trial)?;
-        let finished = self.finished(live, timeout);
-        self.or_dropped(finished, trial, timeout)
+        let finished = self.finished(live, deadline);
+        self.or_dropped(finished, trial, deadline)
     }
 
     fn memory(&mut self, trial: &Trial, timeout: Duration) -> Result<Option<u64>> {
         let Some(mut alone) = self.link.keeping_nothing()? else { return Ok(None) };
-        let copies = self.copies(trial, timeout)?;
-        let inputs = self.sent(trial, trial.input_seed)?;
+        let deadline = Deadline::after(timeout);
+        let copies = self.copies(trial, deadline)?;
+        let inputs = self.sent(trial, trial.input_seed, deadline)?;
         let ask = Ask::Memory(Box::new(asked(trial, copies)));
-        match alone.ask(&ask, &named(inputs.as_ref()), timeout)? {
+        match alone.ask(&ask, &named(inputs.as_ref()), deadline.left())? {
             (Say::Memory { peak_added_bytes }, _) => Ok(peak_added_bytes),
             (other, _) => Err(unexpected(other)),
         }
@@ -285,13 +301,13 @@ struct Calls<'a> {
     link: &'a mut dyn Link,
     changing: &'a mut Changing,
     trial: i64,
-    timeout: Duration,
+    deadline: Deadline,
 }
 
 impl Calls<'_> {
     /// What one call allocates, where it is counted.
     fn allocations(&mut self) -> Result<Vec<Figure>> {
-        match self.link.ask(&Ask::Allocations { trial: self.trial }, &[], self.timeout)? {
+        match self.link.ask(&Ask::Allocations { trial: self.trial }, &[], self.deadline.left())? {
             (Say::Allocations { count, bytes }, _) => {
                 let figures = [("allocations", count, "count"), ("allocated_bytes", bytes, "bytes")];
                 Ok(figures.map(|(name, value, unit)| Figure::measured(name, value as f64, unit)).into())
@@ -313,7 +329,7 @@ impl Work for Calls<'_> {
             Write::New => self.changing.change(),
             Write::Again => self.changing.again(),
         };
-        run(self.link, self.trial, iterations, before, row, self.timeout)
+        run(self.link, self.trial, iterations, before, row, self.deadline.left())
     }
 }
 

@@ -521,3 +521,72 @@ fn the_first_call_that_is_timed_sees_what_was_written() {
     let Say::Ran(ran) = said else { panic!("{said:?}") };
     assert!(ran.elapsed_ns >= 50_000, "it works that long where it does not remember: {ran:?}");
 }
+
+/// A worker in this process of whom one knows how long it was given for each answer.
+struct Timed(InProcess, Rc<RefCell<Vec<Duration>>>);
+
+impl Link for Timed {
+    fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)> {
+        self.1.borrow_mut().push(timeout);
+        self.0.ask(ask, arrays, timeout)
+    }
+
+    fn caller(&self) -> Caller {
+        self.0.caller()
+    }
+
+    fn isolation(&self) -> Isolation {
+        self.0.isolation()
+    }
+}
+
+#[test]
+fn all_questions_of_a_step_share_its_time() {
+    let given = Rc::<RefCell<Vec<Duration>>>::default();
+    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    let mut driver = Driver::new(Box::new(Timed(worker, Rc::clone(&given))), &References::none().shared());
+    let steps: [fn(&mut Driver); 3] = [
+        |driver| drop(driver.prepare(&trial(0, "right"), LONG).unwrap()),
+        |driver| drop(driver.sample(0, LONG).unwrap()),
+        |driver| drop(driver.finish(0, LONG).unwrap()),
+    ];
+    let mut firsts = Vec::new();
+    for step in steps {
+        step(&mut driver);
+        let given = given.take();
+        assert!(given[0] <= LONG && given.windows(2).all(|pair| pair[1] < pair[0]), "{given:?}");
+        firsts.push(given[0]);
+    }
+    assert!(firsts.iter().all(|first| *first > LONG / 2), "each has its own: {firsts:?}");
+}
+
+/// A worker in this process that is lost when it is to drop a trial.
+struct LostAtDrop(InProcess);
+
+impl Link for LostAtDrop {
+    fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)> {
+        match ask {
+            Ask::Drop { .. } => {
+                Err(Error::WorkerLost { worker: "pid 1".into(), reason: "it ended".into(), hung: false })
+            }
+            other => self.0.ask(other, arrays, timeout),
+        }
+    }
+
+    fn caller(&self) -> Caller {
+        self.0.caller()
+    }
+
+    fn isolation(&self) -> Isolation {
+        self.0.isolation()
+    }
+}
+
+#[test]
+fn the_first_reason_is_told_where_a_worker_is_lost_at_the_end() {
+    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    let mut driver = Driver::new(Box::new(LostAtDrop(worker)), &References::none().shared());
+    let lost = driver.prepare(&trial(0, "absent"), LONG);
+    let told = |reason: &str| reason.contains("it is not installed; and then it ended");
+    assert!(matches!(&lost, Err(Error::WorkerLost { reason, .. }) if told(reason)), "{lost:?}");
+}

@@ -15,7 +15,7 @@ use benchbook_core::{Answer, Array, Check, DType, Inputs, Params, Posed, Referen
 use crate::caught::Caught;
 use crate::frame::Arrays;
 use crate::link::{Link, unexpected};
-use crate::waiting::{Gone, wait};
+use crate::waiting::{Gone, Interruption, wait};
 use crate::{Error, Result, clock};
 use cache::Cache;
 
@@ -37,7 +37,7 @@ pub struct References {
     code: String,
     cache: Option<Cache>,
     kept_from_ns: i64,
-    interrupted: Arc<AtomicBool>,
+    interruption: Interruption,
     held: VecDeque<(String, Rc<Reference>)>,
     facts: HashMap<String, Facts>,
 }
@@ -65,7 +65,7 @@ impl References {
             code: code.to_owned(),
             cache,
             kept_from_ns: KEPT_FROM_NS,
-            interrupted: Arc::clone(interrupted),
+            interruption: Interruption::of(interrupted),
             held: VecDeque::new(),
             facts: HashMap::new(),
         }
@@ -104,7 +104,7 @@ impl References {
         }
         let started_ns = clock::now_ns();
         let reference = match self.posed(question) {
-            Some(posed) => self.computed(posed, question, others.cloned(), key.clone())?,
+            Some(posed) => self.computed(posed, question, others.cloned(), key.clone(), timeout)?,
             None => {
                 let (workload, params) = (question.workload.to_owned(), question.params.clone());
                 let ask = Ask::Reference { workload, params, seed: question.seed, others: others.cloned() };
@@ -130,7 +130,7 @@ impl References {
         }
         let Question { workload, params, dtype, seed } = *question;
         let facts = match self.posed(question) {
-            Some(posed) => self.wait_for(move || facts_of(posed.as_ref(), &posed.inputs(seed), dtype))?,
+            Some(posed) => self.wait_for(timeout, move || facts_of(posed.as_ref(), &posed.inputs(seed), dtype))?,
             None => {
                 let ask = Ask::Pose { workload: workload.to_owned(), params: params.clone(), dtype, seed };
                 match owner.ask(&ask, &[], timeout)? {
@@ -147,10 +147,10 @@ impl References {
     ///
     /// # Errors
     /// [`Error::Failed`] where this program does not know the workload either; [`Error::Interrupted`].
-    pub fn inputs(&self, question: &Question<'_>) -> Result<Inputs> {
+    pub fn inputs(&self, question: &Question<'_>, timeout: Duration) -> Result<Inputs> {
         let seed = question.seed;
         match self.posed(question) {
-            Some(posed) => self.wait_for(move || posed.inputs(seed)),
+            Some(posed) => self.wait_for(timeout, move || posed.inputs(seed)),
             None => Err(Error::Failed(format!(
                 "its worker wants the inputs of `{}` to be sent, and this program does not know that workload",
                 question.workload
@@ -169,10 +169,11 @@ impl References {
         question: &Question<'_>,
         others: Option<Others>,
         key: String,
+        timeout: Duration,
     ) -> Result<Reference> {
         let (cache, code, kept_from_ns) = (self.cache.clone(), self.code.clone(), self.kept_from_ns);
         let (dtype, seed, is_first) = (question.dtype, question.seed, others.is_none());
-        let (reference, facts) = self.wait_for(move || {
+        let (reference, facts) = self.wait_for(timeout, move || {
             let inputs = inputs_of(posed.as_ref(), seed, others.as_ref());
             let facts = facts_of(posed.as_ref(), &inputs, dtype);
             let kept = cache.map(|cache| cache.entry(&code, &key, &inputs));
@@ -193,16 +194,20 @@ impl References {
         Ok(reference)
     }
 
-    /// Works on another thread, so that Ctrl-C is heard meanwhile; a panic is a failure.
-    fn wait_for<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    /// Works on another thread, so that Ctrl-C is heard meanwhile; a panic is a failure, and so is what takes too long.
+    fn wait_for<T: Send + 'static>(&self, timeout: Duration, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let _caught = Caught::begin();
         let (send, done) = mpsc::channel();
         std::thread::spawn(move || drop(send.send(benchbook_record::caught(work))));
-        match wait(&done, Duration::MAX, &self.interrupted) {
+        match wait(&done, timeout, &self.interruption) {
             Ok(Ok(what)) => Ok(what),
             Ok(Err(panic)) => Err(Error::Failed(format!("the reference panicked: {panic}"))),
             Err(Gone::Interrupted) => Err(Error::Interrupted),
-            Err(Gone::Late | Gone::Closed) => Err(Error::Failed("the reference ended without an answer".into())),
+            Err(Gone::Late) => {
+                let seconds = timeout.as_secs_f64();
+                Err(Error::Failed(format!("the right answer was not known after {seconds:.1} s, all that was left")))
+            }
+            Err(Gone::Closed) => Err(Error::Failed("the reference ended without an answer".into())),
         }
     }
 

@@ -137,7 +137,7 @@ fn inputs_may_be_those_of_another_seed_in_part() {
     let (mut references, params) = (references(), length(3));
     let others = Others { seed: 9, inputs: vec!["b".into(), "absent".into()] };
     let (mixed, _) = known(&mut references, &question(&params, 1), Some(&others)).unwrap();
-    let of = |seed| references.inputs(&question(&params, seed)).unwrap();
+    let of = |seed| references.inputs(&question(&params, seed), Duration::MAX).unwrap();
     let (first, other) = (of(1), of(9));
     let sum = f64::from(first.numbers("a")[0] + other.numbers("b")[0]);
     assert_eq!(mixed.answers[0].values[0], sum);
@@ -171,10 +171,19 @@ fn a_reference_that_panics_is_a_failure() {
 #[test]
 fn an_interrupted_run_waits_for_no_reference() {
     // It waits for another thread, which comes to nothing.
-    let references = References { interrupted: Arc::new(AtomicBool::new(true)), ..references() };
+    let interruption = Interruption::of(&Arc::new(AtomicBool::new(true)));
+    let references = References { interruption, ..references() };
     let (hold, held) = mpsc::channel::<()>();
-    let waited = references.wait_for(move || held.recv().is_ok());
+    let waited = references.wait_for(Duration::MAX, move || held.recv().is_ok());
     assert!(matches!(waited, Err(Error::Interrupted)), "{waited:?}");
+    drop(hold);
+}
+
+#[test]
+fn a_reference_that_takes_too_long_is_a_failure() {
+    let (hold, held) = mpsc::channel::<()>();
+    let waited = references().wait_for(Duration::from_millis(1), move || held.recv().is_ok());
+    assert!(matches!(&waited, Err(Error::Failed(words)) if words.contains("not known after 0.0 s")), "{waited:?}");
     drop(hold);
 }
 
@@ -203,7 +212,7 @@ fn who_owns_a_workload_is_asked_for_what_this_program_does_not_link() {
         assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains(part)), "{part}: {failed:?}");
     }
     assert!(matches!(ask((Say::Finished, Vec::new())), Err(Error::Unexpected(_))));
-    assert!(references().inputs(&theirs).is_err(), "nobody can send them");
+    assert!(references().inputs(&theirs, Duration::MAX).is_err(), "nobody can send them");
     // A workload of the same name with other parameters is another one.
     let strange = Params::default().with("width", 1_i64.into());
     let posed = Say::Posed(Facts {
