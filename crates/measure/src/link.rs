@@ -1,5 +1,6 @@
 //! The way to a worker: through pipes to another process, or by a call in this one.
 
+use std::path::Path;
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, Description, Say};
@@ -7,8 +8,10 @@ use benchbook_core::{Array, Params};
 use benchbook_record::Isolation;
 use nix::unistd::gettid;
 
+use crate::environment::Root;
 use crate::executor::{Cases, LOOKUP_TIMEOUT, Offers};
 use crate::frame::Arrays;
+use crate::stat::Process;
 use crate::{Error, Result};
 
 /// The thread that makes a worker's calls, which is the first of its process: what is read of it from outside tells what
@@ -39,6 +42,11 @@ pub trait Link {
 
     /// Who makes the calls.
     fn caller(&self) -> Caller;
+
+    /// Whether the worker has started a process.
+    fn has_started(&self, process: u32) -> bool {
+        Process::descends(Root(Path::new("/")), process, self.caller().process)
+    }
 
     /// Whether a replicate has a process of its own.
     fn isolation(&self) -> Isolation;

@@ -216,6 +216,10 @@ impl Link for Pipe {
         Caller { process: self.id, thread: self.id }
     }
 
+    fn has_started(&self, process: u32) -> bool {
+        self.process.has_started(process)
+    }
+
     fn isolation(&self) -> Isolation {
         Isolation::Process
     }

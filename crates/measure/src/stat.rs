@@ -1,8 +1,12 @@
 //! A process as the system shows it in `/proc/<id>/stat`.
 
 use std::collections::BTreeMap;
+use std::iter::successors;
 
 use crate::environment::Root;
+
+/// Processes above one that are looked at.
+const MOST_GENERATIONS: usize = 64;
 
 /// A process and its CPU time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,12 @@ impl Process {
         Self::at(root, &format!("proc/{id}/stat"))
     }
 
+    /// Whether a process is a child of another, or of one that descends from it.
+    pub fn descends(root: Root<'_>, id: u32, from: u32) -> bool {
+        let parent = |id: &u32| Self::read(root, *id).map(|process| process.parent);
+        successors(parent(&id), parent).take(MOST_GENERATIONS).any(|above| above == from)
+    }
+
     /// The process, or the thread of one, that such a file describes.
     pub fn at(root: Root<'_>, path: &str) -> Option<Self> {
         parse(&root.text(path)?)
@@ -60,6 +70,17 @@ fn parse(text: &str) -> Option<Process> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::environment::planted::Tree;
+
+    #[test]
+    fn who_has_started_whom_is_followed_up_to_the_first() {
+        let stat = |parent: u32| format!("7 (a) S {parent}{} 7", " 0".repeat(17));
+        let tree = [(10, 1), (11, 10), (12, 11), (13, 1), (14, 14)]
+            .into_iter()
+            .fold(Tree::new(), |tree, (id, parent)| tree.file(&format!("proc/{id}/stat"), &stat(parent)));
+        let descends = |id: u32| Process::descends(Root(tree.path()), id, 10);
+        assert_eq!([12, 11, 10, 13, 14, 15].map(descends), [true, true, false, false, false, false]);
+    }
 
     #[test]
     fn names_with_parentheses_and_short_lines() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufReader, BufWriter, Cursor, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver};
@@ -15,11 +15,12 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
+use crate::environment::Root;
 use crate::frame::{Frame, Reader};
 use crate::last_words::{last_words, next_line};
 use crate::marked::Mark;
 use crate::waiting::{Gone, Interruption, wait};
-use crate::{Error, Result, allocator, old, threads};
+use crate::{Error, Result, allocator, old, stat, threads};
 
 /// The variable that finds what a worker has started, also where that has left the worker's group.
 const MARK: &str = "BENCHBOOK_WORKER_MARK";
@@ -186,9 +187,9 @@ impl Process {
         self.child.id()
     }
 
-    /// Whether a process is one that it has started.
+    /// Whether a process is one that it has started, wherever that has moved to.
     pub fn has_started(&self, id: u32) -> bool {
-        self.mark.bears(id)
+        self.mark.bears(id) || stat::Process::descends(Root(Path::new("/")), id, self.id())
     }
 
     /// Ends the worker and says what is known of why; `hung` if it lived and did not answer.

@@ -11,7 +11,7 @@ use benchbook_core::{Case, DType, Params, counted, unknown};
 use serde_json::json;
 
 use self::walk::{Chosen, SEED, Step, Stop, Walk, fault, told, wrong};
-use crate::driver::{Changing, Driver, asked, named, run};
+use crate::driver::{Changing, Driver, asked, named, own_processes, run};
 use crate::executor::{Executor, Offers, passes};
 use crate::link::Link;
 use crate::quiet::wait_for_rest;
@@ -257,8 +257,11 @@ impl Walk {
     }
 
     fn rests(&mut self) -> Step {
-        let mut processes = self.ready()?.processes;
-        processes.push(self.with(|pipe, _| Ok(pipe.caller().process))?);
+        let claimed = self.ready()?.processes;
+        let processes = self.with(|pipe, _| {
+            let caller = pipe.caller().process;
+            Ok([own_processes(&*pipe, claimed), vec![caller]].concat())
+        })?;
         if wait_for_rest(&processes) {
             return Ok(());
         }

@@ -34,6 +34,9 @@ const MOST_COPIES: usize = 100_000;
 /// Last-level cache assumed where the system does not tell its size.
 const ASSUMED_CACHE_BYTES: u64 = 64 << 20;
 
+/// Other processes of a trial at most.
+const MOST_PROCESSES: usize = 256;
+
 /// How long a worker may take at least to drop a trial, also where all the time of a step is gone.
 const LEAST_TO_DROP: Duration = Duration::from_secs(1);
 
@@ -155,6 +158,7 @@ impl Driver {
             figures,
             reference_ns: Some(reference_ns),
         };
+        let processes = own_processes(self.link.as_ref(), processes);
         let watch = Watch::new(trial.variant.threads, self.link.caller(), processes);
         // No speed for a wrong kernel: it is not even warmed up.
         let live = if right {
@@ -354,6 +358,16 @@ pub(crate) fn run(
     }
     believed(ran.iterations.cast_signed(), ran.started_ns, ran.elapsed_ns, &between)?;
     Ok(ran)
+}
+
+/// The processes that compute for a trial, of those that its worker names: others are no matter of it.
+pub(crate) fn own_processes(link: &dyn Link, mut processes: Vec<u32>) -> Vec<u32> {
+    let caller = link.caller().process;
+    processes.sort_unstable();
+    processes.dedup();
+    processes.truncate(MOST_PROCESSES);
+    processes.retain(|id| *id != caller && link.has_started(*id));
+    processes
 }
 
 pub(crate) fn question(trial: &Trial) -> Question<'_> {

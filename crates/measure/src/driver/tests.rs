@@ -590,3 +590,15 @@ fn the_first_reason_is_told_where_a_worker_is_lost_at_the_end() {
     let told = |reason: &str| reason.contains("it is not installed; and then it ended");
     assert!(matches!(&lost, Err(Error::WorkerLost { reason, .. }) if told(reason)), "{lost:?}");
 }
+
+#[test]
+fn a_worker_has_no_processes_but_those_that_it_has_started() {
+    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let (this, above) = (std::process::id(), std::os::unix::process::parent_id());
+    let named = vec![1, child.id(), this, above, child.id(), u32::MAX];
+    assert_eq!(own_processes(&worker, named), [child.id()]);
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert!(own_processes(&worker, (2..=1_000_000).collect()).len() <= MOST_PROCESSES);
+}
