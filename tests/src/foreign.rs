@@ -12,7 +12,7 @@ use crate::hostile::frame;
 pub const SPEAKS: &str = "speaks";
 
 /// Ways of such a worker, each with a part of what is said of it; the last two give outputs that are wrong.
-pub const WAYS: [(&str, &str); 14] = [
+pub const WAYS: [(&str, &str); 16] = [
     ("half-a-header", "it ends within a frame"),
     ("no-json", "expected value at line 1"),
     ("no-frame", "it begins with \"prep\" and not with `bbw3`"),
@@ -25,6 +25,8 @@ pub const WAYS: [(&str, &str); 14] = [
     ("other-message", "unexpected reply Dropped"),
     ("unknown-message", "unknown variant `thinking`"),
     ("later-of-tomorrow", "it speaks version 4 of the wire, and this program version 3"),
+    ("more-than-right", "its body claims 1073741824 bytes"),
+    ("speaks-anew", "the worker speaks protocol 4, this program 3"),
     ("nan", "inf"),
     ("flat", "inf"),
 ];
@@ -75,6 +77,15 @@ fn nonsense(way: &str) -> Vec<u8> {
         "below-zero" => prepared(&json!([-16, -16]), 1.0),
         "other-message" => said(&json!({ "say": "dropped" })),
         "unknown-message" => said(&json!({ "say": "thinking" })),
+        "more-than-right" => {
+            let header = json!({
+                "say": "prepared",
+                "arrays": [{ "name": "output", "dtype": "f32", "shape": [1 << 14, 1 << 14] }],
+            });
+            let header = header.to_string();
+            frame(b"bbw3", header.len() as u32, 1 << 30, header.as_bytes())
+        }
+        "speaks-anew" => frame(b"bbw4", 2, 0, b"{}"),
         "nan" => prepared(&json!([16, 16]), f32::NAN),
         "flat" => prepared(&json!([256]), 1.0),
         other => panic!("no worker speaks like `{other}`"),

@@ -5,6 +5,8 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use benchbook_core::message::PROTOCOL;
 use benchbook_core::{Array, DType};
@@ -20,7 +22,7 @@ const MAGIC: &[u8; 4] = b"bbw3";
 /// Bytes of a header at most: the cases of a large sweep take some millions.
 const MOST_HEADER_BYTES: u64 = 16 << 20;
 
-/// Bytes of all arrays of a frame at most.
+/// Bytes of all arrays of a frame at most, whatever was asked.
 const MOST_BODY_BYTES: u64 = 64 << 30;
 
 /// Arrays that lie in a file begin at multiples of this, so that they can be mapped.
@@ -111,12 +113,21 @@ pub(crate) fn places(arrays: &[(&str, &Array)]) -> impl Iterator<Item = u64> {
 }
 
 /// Reads frames from a pipe.
-pub struct Reader<R>(R);
+pub struct Reader<R> {
+    pipe: R,
+    /// Bytes of all arrays of the next frame at most.
+    most_body_bytes: Arc<AtomicU64>,
+}
 
 impl<R: Read> Reader<R> {
     /// A reader of what comes through a pipe.
     pub fn new(pipe: R) -> Self {
-        Self(pipe)
+        Self::bounded(pipe, &Arc::new(AtomicU64::new(MOST_BODY_BYTES)))
+    }
+
+    /// The same of frames whose arrays have so many bytes at most, which changes with what is asked.
+    pub(crate) fn bounded(pipe: R, most_body_bytes: &Arc<AtomicU64>) -> Self {
+        Self { pipe, most_body_bytes: Arc::clone(most_body_bytes) }
     }
 
     /// The next frame; nothing where the pipe is closed instead.
@@ -137,7 +148,8 @@ impl<R: Read> Reader<R> {
             _ => {}
         }
         let header_bytes = bounded("header", u32::from_le_bytes(self.number()?).into(), MOST_HEADER_BYTES)?;
-        let body_bytes = bounded("body", u64::from_le_bytes(self.number()?), MOST_BODY_BYTES)?;
+        let most_body_bytes = self.most_body_bytes.load(Ordering::Relaxed).min(MOST_BODY_BYTES);
+        let body_bytes = bounded("body", u64::from_le_bytes(self.number()?), most_body_bytes)?;
         let mut header: Map<String, Value> = serde_json::from_slice(&self.bytes(header_bytes)?).map_err(unreadable)?;
         let described: Vec<Described> =
             header.remove("arrays").map_or(Ok(Vec::new()), serde_json::from_value).map_err(unreadable)?;
@@ -157,7 +169,7 @@ impl<R: Read> Reader<R> {
     /// So many bytes, or as many as come before the pipe is closed.
     fn some(&mut self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let read = self.0.by_ref().take(count).read_to_end(&mut bytes);
+        let read = self.pipe.by_ref().take(count).read_to_end(&mut bytes);
         read.map_err(|source| Error::Io { what: "reading a message", source })?;
         Ok(bytes)
     }
@@ -332,6 +344,17 @@ mod tests {
         assert!(array(json!([1.5]), "f32").contains("invalid type"));
         assert!(array(json!([1]), "f33").contains("unknown variant `f33`"));
         assert!(refusal(&claiming(&json!([1]), &[])).contains("expected a map"));
+    }
+
+    #[test]
+    fn a_frame_brings_no_more_than_was_asked_for() {
+        let bytes = frame(&Say::Finished, &[("", &Array::new(vec![2], &[1_i32, 2]))]);
+        let twice = [bytes.clone(), bytes].concat();
+        let most = Arc::new(AtomicU64::new(8));
+        let mut reader = Reader::bounded(twice.as_slice(), &most);
+        assert!(reader.receive().is_ok_and(|frame| frame.is_some()));
+        most.store(7, Ordering::Relaxed);
+        assert!(reader.receive().unwrap_err().to_string().contains("its body claims 8 bytes, 7 are the most"));
     }
 
     #[test]

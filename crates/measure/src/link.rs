@@ -40,6 +40,9 @@ pub trait Link {
     /// further use.
     fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)>;
 
+    /// Lets answers that bring arrays bring so many bytes from now on: more of them end the worker.
+    fn expect(&mut self, _most_bytes: u64) {}
+
     /// Who makes the calls.
     fn caller(&self) -> Caller;
 

@@ -24,6 +24,9 @@ use crate::{Error, Result};
 /// How long a fresh worker may take to say hello: libtorch alone needs half a second.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Bytes of arrays that an answer may bring where nobody has said how many are right.
+const UNTOLD_BYTES: u64 = 1 << 30;
+
 /// What a worker says of its build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello {
@@ -139,6 +142,8 @@ pub struct Pipe {
     process: Process,
     /// Where it computes: in this process, or in one that it has started.
     id: u32,
+    /// Bytes of arrays that an answer may bring which has any.
+    most_bytes: u64,
 }
 
 impl Pipe {
@@ -169,7 +174,7 @@ impl Pipe {
         match frame.message::<Say>().map(|(say, _)| say) {
             Ok(Say::Hello { version, pid, profile, debug_assertions, .. }) => {
                 let id = if process.has_started(pid) { pid } else { process.id() };
-                Ok((Self { process, id }, Hello { version, profile, debug_assertions }))
+                Ok((Self { process, id, most_bytes: UNTOLD_BYTES }, Hello { version, profile, debug_assertions }))
             }
             Ok(other) => Err(process.lost(&format!("it greeted with {other:?}"), false)),
             Err(error) => Err(process.lost(&error.to_string(), false)),
@@ -208,8 +213,15 @@ impl Pipe {
 
 impl Link for Pipe {
     fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)> {
+        let brings_arrays =
+            matches!(ask, Ask::Prepare(_) | Ask::Finish { .. } | Ask::Reference { .. } | Ask::Approximation { .. });
+        self.process.expect(if brings_arrays { self.most_bytes } else { 0 });
         // A row travels with the question. Inputs may be large, and lie where a worker can map them.
         self.exchange(ask, arrays, arrays.is_empty() || matches!(ask, Ask::Run { .. }), timeout)
+    }
+
+    fn expect(&mut self, most_bytes: u64) {
+        self.most_bytes = most_bytes;
     }
 
     fn caller(&self) -> Caller {

@@ -6,7 +6,7 @@ use std::io::{BufReader, BufWriter, Cursor, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -46,6 +46,10 @@ pub(crate) struct Process {
     mark: Mark,
     asked: mpsc::Sender<Vec<u8>>,
     said: Receiver<Result<Said>>,
+    /// Bytes of arrays that its next frame may bring.
+    most_bytes: Arc<AtomicU64>,
+    /// Whether it has said something already.
+    has_spoken: bool,
     stderr: Arc<Mutex<VecDeque<String>>>,
     /// Closed once all of stderr has been read.
     heard: Receiver<()>,
@@ -127,12 +131,16 @@ impl Process {
         });
         // One that talks on and on waits until it is heard.
         let (say, said) = mpsc::sync_channel(1);
-        std::thread::spawn(move || listen(stdout, &say));
+        let most_bytes = Arc::new(AtomicU64::new(0));
+        let most = Arc::clone(&most_bytes);
+        std::thread::spawn(move || listen(stdout, &most, &say));
         Ok(Self {
             child,
             mark,
             asked,
             said,
+            most_bytes,
+            has_spoken: false,
             stderr: kept,
             heard,
             interruption,
@@ -155,14 +163,22 @@ impl Process {
         self.asked.send(bytes).map_err(|_| self.lost("it ended", false))
     }
 
+    /// Lets the frame that answers the next message bring so many bytes of arrays.
+    pub fn expect(&self, most_bytes: u64) {
+        self.most_bytes.store(most_bytes, Ordering::Relaxed);
+    }
+
     /// What it says within `timeout`.
     ///
     /// # Errors
-    /// [`Error::WorkerLost`], [`Error::Protocol`] or [`Error::Interrupted`].
+    /// [`Error::WorkerLost`], [`Error::Interrupted`], or [`Error::Protocol`] where its first words are of another version.
     pub fn receive(&mut self, timeout: Duration) -> Result<Said> {
         match wait(&self.said, timeout, &self.interruption) {
-            Ok(Ok(said)) => Ok(said),
-            Ok(Err(error @ Error::Protocol { .. })) => Err(error),
+            Ok(Ok(said)) => {
+                self.has_spoken = true;
+                Ok(said)
+            }
+            Ok(Err(error @ Error::Protocol { .. })) if !self.has_spoken => Err(error),
             Ok(Err(error)) => Err(self.lost(&error.to_string(), false)),
             Err(Gone::Interrupted) => {
                 self.end();
@@ -253,7 +269,7 @@ impl Drop for Process {
 }
 
 /// Reads what a worker says, by the protocol that its first bytes are of, for as long as somebody listens.
-fn listen(stdout: impl Read, say: &mpsc::SyncSender<Result<Said>>) {
+fn listen(stdout: impl Read, most_bytes: &Arc<AtomicU64>, say: &mpsc::SyncSender<Result<Said>>) {
     let mut pipe = BufReader::new(stdout);
     let mut first = Vec::new();
     // What cannot be read here cannot be read below, which tells.
@@ -266,7 +282,7 @@ fn listen(stdout: impl Read, say: &mpsc::SyncSender<Result<Said>>) {
             Err(error) => drop(say.send(Err(error))),
         }
     } else {
-        let mut reader = Reader::new(pipe);
+        let mut reader = Reader::bounded(pipe, most_bytes);
         tell(say, || Ok(reader.receive()?.map(Said::Frame)));
     }
 }

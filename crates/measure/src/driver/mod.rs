@@ -37,6 +37,9 @@ const ASSUMED_CACHE_BYTES: u64 = 64 << 20;
 /// Other processes of a trial at most.
 const MOST_PROCESSES: usize = 256;
 
+/// Bytes that outputs may have beside those that are right.
+const SLACK_BYTES: u64 = 1 << 20;
+
 /// How long a worker may take at least to drop a trial, also where all the time of a step is gone.
 const LEAST_TO_DROP: Duration = Duration::from_secs(1);
 
@@ -103,6 +106,7 @@ impl Driver {
         if !trial.approximates {
             return Ok(None);
         }
+        self.link.expect(most_bytes(exact));
         match self.link.ask(&Ask::Approximation { trial: trial.trial, seed }, &[], deadline.left())? {
             (Say::Answers { answers }, numbers) => approximation_of(exact, answers, numbers).map(Some),
             (Say::None, _) => Ok(None),
@@ -110,20 +114,19 @@ impl Driver {
         }
     }
 
-    /// Checks what a worker has prepared, and warms it up where it is right.
-    fn ready(
-        &mut self,
-        trial: &Trial,
-        copies: usize,
-        (said, outputs): (Say, Arrays),
-        deadline: Deadline,
-    ) -> Result<(Prepared, Option<Live>)> {
+    /// Has a worker prepare a trial, checks it, and warms it up where it is right.
+    fn ready(&mut self, trial: &Trial, copies: usize, deadline: Deadline) -> Result<(Prepared, Option<Live>)> {
+        let (exact, reference_ns) = self.answer(trial, None, deadline)?;
+        let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), deadline.left())?;
+        let inputs = self.sent(trial, trial.input_seed, deadline)?;
+        self.link.expect(most_bytes(&exact));
+        let ask = Ask::Prepare(Box::new(asked(trial, copies)));
+        let (said, outputs) = self.link.ask(&ask, &named(inputs.as_ref()), deadline.left())?;
+        drop(inputs);
         let Say::Prepared { engine_version, figures: of_worker, writable, processes, memory, peak_added_bytes } = said
         else {
             return Err(unexpected(said));
         };
-        let (exact, reference_ns) = self.answer(trial, None, deadline)?;
-        let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), deadline.left())?;
         let approximation = self.approximation(trial, trial.input_seed, &exact, deadline)?;
         let outputs = in_order(&exact, outputs)?;
         let mut figures = facts.figures;
@@ -226,6 +229,7 @@ impl Driver {
         } else if !others.inputs.is_empty() {
             (reference, reference_ns) = self.answer(&of, Some(&others), deadline)?;
         }
+        self.link.expect(most_bytes(&reference));
         let inputs = self.sent(&of, seed, deadline)?;
         let mut arrays = named(inputs.as_ref());
         arrays.retain(|(name, _)| others.inputs.iter().any(|other| other == name));
@@ -243,11 +247,7 @@ impl Executor for Driver {
         let started_ns = clock::now_ns();
         let deadline = Deadline::after(timeout);
         let copies = self.copies(trial, deadline)?;
-        let inputs = self.sent(trial, trial.input_seed, deadline)?;
-        let ask = Ask::Prepare(Box::new(asked(trial, copies)));
-        let said = self.link.ask(&ask, &named(inputs.as_ref()), deadline.left())?;
-        drop(inputs);
-        let ready = self.ready(trial, copies, said, deadline);
+        let ready = self.ready(trial, copies, deadline);
         let (mut prepared, live) = self.or_dropped(ready, trial.trial, deadline)?;
         match live {
             Some(live) => drop(self.live.insert(trial.trial, live)),
@@ -410,6 +410,14 @@ pub(crate) fn approximation_of(exact: &Reference, answers: Vec<AnswerInfo>, numb
         return Ok(Rc::new(told));
     }
     Err(Error::Failed("its worker approximates something that has other outputs, or is checked in another way".into()))
+}
+
+/// Bytes of outputs and of answers at most where this is the right one: twice as many numbers in eight bytes each, so that
+/// outputs of another shape are wrong and not the end of their worker.
+fn most_bytes(reference: &Reference) -> u64 {
+    let numbers = |answer: &Answer| answer.shape.iter().fold(1_u64, |all, axis| all.saturating_mul(*axis as u64));
+    let all = reference.answers.iter().map(numbers).fold(0, u64::saturating_add);
+    all.saturating_mul(16).saturating_add(SLACK_BYTES)
 }
 
 /// Outputs, which stand in the order of their answers and have the names of these, if any.

@@ -243,7 +243,7 @@ fn a_trial_is_prepared_sampled_and_checked() {
     assert!(sampled.iter().all(|one| one.iterations as u64 == prepared.iterations && one.elapsed_ns > 0));
     let finished = driver.finish(3, LONG).unwrap();
     assert!(passes(&finished.check, prepared.tolerance) && finished.reference_ns.is_some_and(|ns| ns > 0));
-    let asked = ["prepare", "reference", "pose", "run", "allocations", "run", "reference", "finish"];
+    let asked = ["reference", "pose", "prepare", "run", "allocations", "run", "reference", "finish"];
     assert_eq!(words(&heard), asked);
     let heard = heard.take();
     // The second answer is to the inputs that were written, and to the table of the first.
@@ -601,4 +601,11 @@ fn a_worker_has_no_processes_but_those_that_it_has_started() {
     drop(child.stdin.take());
     child.wait().unwrap();
     assert!(own_processes(&worker, (2..=1_000_000).collect()).len() <= MOST_PROCESSES);
+}
+
+#[test]
+fn outputs_may_be_about_as_large_as_the_right_ones() {
+    let reference = |shape: Vec<usize>| most_bytes(&Reference::of(shape, vec![0], vec![0.0]));
+    assert_eq!(reference(SHAPE.to_vec()), 12 * 16 + SLACK_BYTES);
+    assert_eq!(reference(vec![usize::MAX, usize::MAX]), u64::MAX);
 }

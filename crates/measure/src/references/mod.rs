@@ -22,6 +22,9 @@ use cache::Cache;
 /// Answers that are held in memory at most, in bytes; the oldest goes first.
 const MOST_HELD_BYTES: usize = 256 << 20;
 
+/// Bytes of an answer that is asked of who owns the workload at most: more could not be held beside others.
+const MOST_OWNED_BYTES: u64 = MOST_HELD_BYTES as u64;
+
 /// How long an answer takes at least that is kept between runs, in nanoseconds.
 const KEPT_FROM_NS: i64 = 50_000_000;
 
@@ -107,6 +110,7 @@ impl References {
             Some(posed) => self.computed(posed, question, others.cloned(), key.clone(), timeout)?,
             None => {
                 let (workload, params) = (question.workload.to_owned(), question.params.clone());
+                owner.expect(MOST_OWNED_BYTES);
                 let ask = Ask::Reference { workload, params, seed: question.seed, others: others.cloned() };
                 match owner.ask(&ask, &[], timeout)? {
                     (Say::Answers { answers }, numbers) => heard(answers, numbers)?,
