@@ -15,7 +15,7 @@ use crate::allocations::{Allocated, allocated};
 use crate::caught::{Caught, panic_text};
 use crate::clock;
 use crate::frame::Arrays;
-use crate::references::{facts_of, inputs_of, told};
+use crate::references::{facts_of, inputs_of, rows_of, told};
 use crate::resolve::resolve;
 use crate::resource::MemoryWatch;
 
@@ -342,19 +342,10 @@ fn answers(reference: &Reference) -> Said {
 /// The inputs of real numbers that a subject can overwrite: each is asked to hold what it holds already.
 fn writable(inputs: &Inputs, subject: &mut dyn Subject) -> Result<Vec<Writable>, String> {
     let mut found = Vec::new();
-    for name in inputs.real() {
-        let array = inputs.get(&name);
-        let (rows, width, numbers) = (array.rows(), array.width(), array.of::<f32>());
-        if !array.is_empty() && subject.write(&name, 0, &numbers[..width]).map_err(text)? {
-            found.push(Writable { input: name, rows, width, scale: scale_of(numbers) });
+    for one in rows_of(inputs) {
+        if subject.write(&one.input, 0, &inputs.numbers(&one.input)[..one.width]).map_err(text)? {
+            found.push(one);
         }
     }
     Ok(found)
-}
-
-/// The root of the mean square of numbers; 1 where that is nothing to multiply by.
-fn scale_of(numbers: &[f32]) -> f64 {
-    let squares: f64 = numbers.iter().map(|number| f64::from(*number).powi(2)).sum();
-    let scale = (squares / numbers.len().max(1) as f64).sqrt();
-    if scale.is_normal() { scale } else { 1.0 }
 }

@@ -237,7 +237,7 @@ impl Walk {
     fn takes_new_inputs(&mut self) -> Step {
         let ready = self.ready()?;
         let (trial, seed) = (ready.trial.trial, !SEED);
-        let mut changing = Changing::new(ready.writable, SEED)?;
+        let mut changing = Changing::new(self.writable(&ready.trial, ready.writable)?, SEED)?;
         for _ in 0..ROWS {
             self.with(|pipe, timeout| run(pipe, trial, 1, 0, changing.change(), timeout))?;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use benchbook_core::message::{Ask, MemoryFrom, Others, Say, Writable};
 use benchbook_core::{Array, CacheRegime, Case, Check, DType, Inputs, Reference, Variant, counted};
 
-use crate::driver::{approximation_of, asked, named, question};
+use crate::driver::{approximation_of, as_known, asked, named, question};
 use crate::executor::Trial;
 use crate::frame::Arrays;
 use crate::link::{Link, unexpected};
@@ -187,6 +187,13 @@ impl Walk {
             };
             Ok((approximation.unwrap_or(exact), tolerance))
         })
+    }
+
+    /// What it says that it can overwrite, as far as that can be.
+    pub fn writable(&mut self, trial: &Trial, told: Vec<Writable>) -> Result<Vec<Writable>> {
+        let shared = Rc::clone(&self.references);
+        let facts = self.with(|pipe, timeout| shared.borrow_mut().facts(&question(trial), pipe, timeout))?;
+        as_known(told, shared.borrow().rows(&question(trial)), facts.input_bytes)
     }
 
     /// A trial to try things with.

@@ -10,6 +10,9 @@ use crate::{Error, Result};
 /// Numbers of a row at most.
 const MOST_WIDTH: usize = 1 << 28;
 
+/// The same where nobody but the worker knows the inputs.
+const MOST_TOLD_WIDTH: usize = 1 << 26;
+
 /// Numbers that are drawn for a row; a longer one repeats them.
 const MOST_DRAWN: usize = 1 << 16;
 
@@ -37,9 +40,8 @@ impl Changing {
     pub fn new(writable: Vec<Writable>, seed: u64) -> Result<Self> {
         let strange =
             |one: &&Writable| one.rows == 0 || !(1..=MOST_WIDTH).contains(&one.width) || !one.scale.is_normal();
-        if let Some(Writable { input, rows, width, scale }) = writable.iter().find(strange) {
-            let words = format!("its worker can overwrite {rows} rows of {width} numbers of size {scale} in `{input}`");
-            return Err(Error::Failed(words));
+        if let Some(one) = writable.iter().find(strange) {
+            return Err(impossible(one));
         }
         Ok(Self { writable, seed, rng: ChaCha8Rng::seed_from_u64(seed), changes: 0, next: None, last: None })
     }
@@ -75,6 +77,33 @@ impl Changing {
     pub fn again(&self) -> Option<(&Place, &Array)> {
         self.last.as_ref().map(|(place, values)| (place, values))
     }
+}
+
+/// What a worker says that it can overwrite, as `ours` where this program makes the inputs too; else they have
+/// `input_bytes`, which hold all of it.
+///
+/// # Errors
+/// [`Error::Failed`] for an input of another form, or of none.
+pub fn as_known(told: Vec<Writable>, ours: Option<&[Writable]>, input_bytes: usize) -> Result<Vec<Writable>> {
+    let one = |told: Writable| match ours {
+        Some(ours) => {
+            let is_same = |own: &&Writable| own.input == told.input && own.rows == told.rows && own.width == told.width;
+            ours.iter().find(is_same).cloned().ok_or_else(|| impossible(&told))
+        }
+        // A number has a byte at least.
+        None if told.width <= MOST_TOLD_WIDTH
+            && told.rows.checked_mul(told.width).is_some_and(|numbers| numbers <= input_bytes) =>
+        {
+            Ok(told)
+        }
+        None => Err(impossible(&told)),
+    };
+    told.into_iter().map(one).collect()
+}
+
+fn impossible(Writable { input, rows, width, scale }: &Writable) -> Error {
+    let words = format!("its worker can overwrite {rows} rows of {width} numbers of size {scale} in `{input}`");
+    Error::Failed(words)
 }
 
 #[cfg(test)]
@@ -128,6 +157,21 @@ mod tests {
         let mut fixed = Changing::new(Vec::new(), 7).unwrap();
         assert_eq!(fixed.names().len(), 0);
         assert_eq!(fixed.change(), None);
+    }
+
+    #[test]
+    fn rows_are_those_of_the_inputs_or_no_more_than_they_can_hold() {
+        let told = |rows: usize, width: usize| vec![writable("x", rows, width, 9.0)];
+        let ours = [writable("x", 3, 4, 0.5)];
+        assert_eq!(as_known(told(3, 4), Some(&ours), 0).unwrap(), ours, "its size is ours too");
+        for (rows, width) in [(4, 3), (3, 5), (1, 4)] {
+            assert!(as_known(told(rows, width), Some(&ours), 1 << 40).is_err(), "{rows} rows of {width}");
+        }
+        assert!(as_known(vec![writable("y", 3, 4, 1.0)], Some(&ours), 1 << 40).is_err());
+        assert_eq!(as_known(told(3, 4), None, 12).unwrap(), told(3, 4));
+        for (rows, width, bytes) in [(3, 4, 11), (usize::MAX, 2, usize::MAX), (1, MOST_TOLD_WIDTH + 1, usize::MAX)] {
+            assert!(as_known(told(rows, width), None, bytes).is_err(), "{rows} rows of {width} in {bytes} bytes");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use benchbook_core::{Answer, Array, CacheRegime, Figure, Inputs, Reference};
 use benchbook_record::Isolation;
 
 pub(crate) use self::believed::believed;
-pub(crate) use self::changing::Changing;
+pub(crate) use self::changing::{Changing, as_known};
 use self::sampler::{Work, Write};
 use crate::disturbance::{Load, Watch};
 use crate::environment::{CaptureSettings, capture};
@@ -165,6 +165,7 @@ impl Driver {
         let watch = Watch::new(trial.variant.threads, self.link.caller(), processes);
         // No speed for a wrong kernel: it is not even warmed up.
         let live = if right {
+            let writable = as_known(writable, self.references.borrow().rows(&question(trial)), facts.input_bytes)?;
             let changing = Changing::new(writable, trial.input_seed)?;
             let mut live = Live { trial: trial.clone(), changing, watch, iterations: 1, reference, approximates };
             self.warm_up(&mut live, &mut prepared, deadline)?;

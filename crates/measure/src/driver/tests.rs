@@ -609,3 +609,18 @@ fn outputs_may_be_about_as_large_as_the_right_ones() {
     assert_eq!(reference(SHAPE.to_vec()), 12 * 16 + SLACK_BYTES);
     assert_eq!(reference(vec![usize::MAX, usize::MAX]), u64::MAX);
 }
+
+#[test]
+fn a_row_of_another_form_than_the_inputs_have_is_not_written() {
+    let references = References::new(registry(), "", &std::sync::Arc::default()).shared();
+    let (mut driver, heard) = tapped(&references, |_, say, arrays| match say {
+        Say::Prepared { engine_version, figures, mut writable, processes, memory, peak_added_bytes } => {
+            writable[0].width = 2;
+            (Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes }, arrays)
+        }
+        other => (other, arrays),
+    });
+    let failed = driver.prepare(&trial(0, "right"), LONG);
+    assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains("4 rows of 2 numbers")), "{failed:?}");
+    assert!(!words(&heard).contains(&"run".to_owned()));
+}

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use benchbook_core::message::{AnswerInfo, Ask, Facts, Others, Say};
+use benchbook_core::message::{AnswerInfo, Ask, Facts, Others, Say, Writable};
 use benchbook_core::{Answer, Array, Check, DType, Inputs, Params, Posed, Reference, Registry};
 
 use crate::caught::Caught;
@@ -42,7 +42,14 @@ pub struct References {
     kept_from_ns: i64,
     interruption: Interruption,
     held: VecDeque<(String, Rc<Reference>)>,
-    facts: HashMap<String, Facts>,
+    known: HashMap<String, Known>,
+}
+
+/// What is known of a case beside its answers.
+struct Known {
+    facts: Facts,
+    /// What may be overwritten of its inputs, where this program makes them.
+    rows: Option<Vec<Writable>>,
 }
 
 /// A case, as what is known of it depends on it.
@@ -70,7 +77,7 @@ impl References {
             kept_from_ns: KEPT_FROM_NS,
             interruption: Interruption::of(interrupted),
             held: VecDeque::new(),
-            facts: HashMap::new(),
+            known: HashMap::new(),
         }
     }
 
@@ -129,22 +136,28 @@ impl References {
     /// As of [`References::answer`].
     pub fn facts(&mut self, question: &Question<'_>, owner: &mut dyn Link, timeout: Duration) -> Result<Facts> {
         let key = question.key_of_facts();
-        if let Some(known) = self.facts.get(&key) {
-            return Ok(known.clone());
+        if let Some(known) = self.known.get(&key) {
+            return Ok(known.facts.clone());
         }
         let Question { workload, params, dtype, seed } = *question;
-        let facts = match self.posed(question) {
-            Some(posed) => self.wait_for(timeout, move || facts_of(posed.as_ref(), &posed.inputs(seed), dtype))?,
+        let known = match self.posed(question) {
+            Some(posed) => self.wait_for(timeout, move || Known::of(posed.as_ref(), &posed.inputs(seed), dtype))?,
             None => {
                 let ask = Ask::Pose { workload: workload.to_owned(), params: params.clone(), dtype, seed };
                 match owner.ask(&ask, &[], timeout)? {
-                    (Say::Posed(facts), _) => facts,
+                    (Say::Posed(facts), _) => Known { facts, rows: None },
                     (other, _) => return Err(unexpected(other)),
                 }
             }
         };
-        self.facts.insert(key, facts.clone());
+        let facts = known.facts.clone();
+        self.known.insert(key, known);
         Ok(facts)
+    }
+
+    /// What may be overwritten of the inputs of a case, where this program makes them and the facts of the case are known.
+    pub fn rows(&self, question: &Question<'_>) -> Option<&[Writable]> {
+        self.known.get(&question.key_of_facts())?.rows.as_deref()
     }
 
     /// The inputs of a case, for a worker that cannot make them.
@@ -177,12 +190,12 @@ impl References {
     ) -> Result<Reference> {
         let (cache, code, kept_from_ns) = (self.cache.clone(), self.code.clone(), self.kept_from_ns);
         let (dtype, seed, is_first) = (question.dtype, question.seed, others.is_none());
-        let (reference, facts) = self.wait_for(timeout, move || {
+        let (reference, known) = self.wait_for(timeout, move || {
             let inputs = inputs_of(posed.as_ref(), seed, others.as_ref());
-            let facts = facts_of(posed.as_ref(), &inputs, dtype);
+            let known = Known::of(posed.as_ref(), &inputs, dtype);
             let kept = cache.map(|cache| cache.entry(&code, &key, &inputs));
             if let Some(reference) = kept.as_ref().and_then(cache::Entry::read) {
-                return (reference, facts);
+                return (reference, known);
             }
             let started_ns = clock::now_ns();
             let reference = posed.reference(&inputs, seed);
@@ -190,10 +203,10 @@ impl References {
                 // Where it cannot be kept, it is computed again.
                 let _ = kept.write(&reference);
             }
-            (reference, facts)
+            (reference, known)
         })?;
         if is_first {
-            self.facts.insert(question.key_of_facts(), facts);
+            self.known.insert(question.key_of_facts(), known);
         }
         Ok(reference)
     }
@@ -238,6 +251,12 @@ impl Question<'_> {
     }
 }
 
+impl Known {
+    fn of(posed: &dyn Posed, inputs: &Inputs, dtype: DType) -> Self {
+        Self { facts: facts_of(posed, inputs, dtype), rows: Some(rows_of(inputs)) }
+    }
+}
+
 /// Bytes of an answer's numbers, about.
 fn size_of(reference: &Reference) -> usize {
     let more = |check: &Check| match check {
@@ -268,6 +287,23 @@ pub(crate) fn facts_of(posed: &dyn Posed, inputs: &Inputs, dtype: DType) -> Fact
         input_bytes: inputs.bytes(dtype.bytes()),
         figures: posed.figures(inputs),
     }
+}
+
+/// The inputs of real numbers, any row of which may be overwritten.
+pub(crate) fn rows_of(inputs: &Inputs) -> Vec<Writable> {
+    let one = |input: String| {
+        let array = inputs.get(&input);
+        let (rows, width, numbers) = (array.rows(), array.width(), array.of::<f32>());
+        (!array.is_empty()).then(|| Writable { input, rows, width, scale: scale_of(numbers) })
+    };
+    inputs.real().into_iter().filter_map(one).collect()
+}
+
+/// The root of the mean square of numbers; 1 where that is nothing to multiply by.
+fn scale_of(numbers: &[f32]) -> f64 {
+    let squares: f64 = numbers.iter().map(|number| f64::from(*number).powi(2)).sum();
+    let scale = (squares / numbers.len().max(1) as f64).sqrt();
+    if scale.is_normal() { scale } else { 1.0 }
 }
 
 /// An answer as it travels: what is said of it, and its numbers.
