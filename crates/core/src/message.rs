@@ -288,7 +288,7 @@ pub enum MemoryFrom {
 }
 
 /// Calls that were timed together; times are nanoseconds of `CLOCK_MONOTONIC`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ran {
     /// How many.
     pub iterations: u64,
@@ -302,6 +302,19 @@ pub struct Ran {
     /// The part of it that the system took, as the system counts it, at ticks.
     #[serde(default)]
     pub system_ns: Option<i64>,
+    /// How long the thread that makes the calls has waited for a processor meanwhile, as it reads it itself, right before
+    /// and right after; nothing where it does not tell.
+    #[serde(default)]
+    pub waited_ns: Option<u64>,
+    /// The processor on which that thread ran right before.
+    #[serde(default)]
+    pub cpu_before: Option<usize>,
+    /// The processor on which it ran right after.
+    #[serde(default)]
+    pub cpu_after: Option<usize>,
+    /// How often the first of the two has slowed down for heat meanwhile.
+    #[serde(default)]
+    pub throttled: Option<u64>,
 }
 
 /// What exists in a worker, and what of it runs on this machine.

@@ -9,6 +9,8 @@ use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
+use crate::disturbance::Own;
+
 /// What a clock shows, in nanoseconds; nothing where there is no such clock.
 fn read(clock: ClockId) -> Option<i64> {
     let time = clock_gettime(clock).ok()?;
@@ -85,6 +87,7 @@ fn system_of(exact: i64, user: i64, system: i64) -> i64 {
 
 /// Times `iterations` calls: nothing but the calls lies between the two readings of the clock.
 pub fn time(work: &mut dyn FnMut(u64), iterations: u64) -> Ran {
+    let own = Own::now();
     let threads_before = thread_cpu_ns();
     let (user_before, system_before) = cpu_ns();
     let started_ns = now_ns();
@@ -93,7 +96,8 @@ pub fn time(work: &mut dyn FnMut(u64), iterations: u64) -> Ran {
     let exact = grown(&threads_before, &thread_cpu_ns());
     let (user_after, system_after) = cpu_ns();
     let system_ns = system_of(exact, user_after - user_before, system_after - system_before);
-    Ran { iterations, started_ns, elapsed_ns, cpu_ns: Some(exact), system_ns: Some(system_ns) }
+    let (cpu_ns, system_ns) = (Some(exact), Some(system_ns));
+    own.tell(Ran { iterations, started_ns, elapsed_ns, cpu_ns, system_ns, ..Ran::default() })
 }
 
 #[cfg(test)]
@@ -108,6 +112,13 @@ mod tests {
         assert_eq!(system_of(1000, 0, 0), 0);
         let before = BTreeMap::from([(1, 100), (2, 50)]);
         assert_eq!(grown(&before, &BTreeMap::from([(1, 160), (3, 7)])), 67);
+    }
+
+    #[test]
+    fn who_times_tells_what_has_happened_to_its_thread() {
+        let ran = time(&mut |_| std::hint::spin_loop(), 1);
+        let told = std::fs::exists("/proc/thread-self/schedstat").unwrap();
+        assert_eq!((ran.waited_ns.is_some(), ran.cpu_before.is_some(), ran.cpu_after.is_some()), (told, true, true));
     }
 
     #[test]

@@ -273,7 +273,15 @@ mod tests {
             copies: 3,
             seed: u64::MAX,
         };
-        let ran = Ran { iterations: 1 << 33, started_ns: -5, elapsed_ns: i64::MAX, cpu_ns: None, system_ns: Some(1) };
+        let ran = Ran {
+            iterations: 1 << 33,
+            started_ns: -5,
+            elapsed_ns: i64::MAX,
+            system_ns: Some(1),
+            waited_ns: Some(u64::MAX),
+            cpu_after: Some(7),
+            ..Ran::default()
+        };
         let mut bytes = frame(
             &Ask::Prepare(Box::new(prepare.clone())),
             &[("table", &table), ("packed", &packed), ("empty", &empty)],
@@ -295,7 +303,7 @@ mod tests {
         let (version, profile) = ("1".into(), "release".into());
         assert_eq!(hello, Say::Hello { protocol: 3, version, pid: 9, profile, debug_assertions: false });
         let ran = said(json!({"say": "ran", "elapsed_ns": 4, "started_ns": 3, "iterations": 2}));
-        let wanted = Ran { iterations: 2, started_ns: 3, elapsed_ns: 4, cpu_ns: None, system_ns: None };
+        let wanted = Ran { iterations: 2, started_ns: 3, elapsed_ns: 4, ..Ran::default() };
         assert_eq!(ran, Say::Ran(wanted));
         let unknown = first(&claiming(&json!({"say": "sing"}), &[])).unwrap().unwrap().message::<Say>();
         assert!(unknown.unwrap_err().to_string().contains("unknown variant `sing`"));

@@ -10,6 +10,7 @@ use crate::link::Caller;
 use crate::quiet::wait_for_rest;
 use crate::{Result, clock};
 pub use moment::Moment;
+pub(crate) use moment::Own;
 use moment::{TICK_NS, busy_ns, grown};
 
 /// Nanoseconds that a single thread may wait for a processor before its sample is spoilt, however long that is: a share of
@@ -213,12 +214,17 @@ impl Watch {
     ) -> Option<Disturbance> {
         let spread = self.spread(ran);
         load.add(busy_ns(earlier, later), own_ns);
-        // A thread that runs waits, or is moved, only where it gives way. Else it has woken up late or elsewhere to be asked,
-        // which is over before anything is timed.
+        // What the worker has read right around the clock is of nothing else. From outside, a thread that runs waits, or is
+        // moved, only where it gives way: else it has woken up late or elsewhere to be asked, before anything is timed.
         let gave_way = earlier.gave_way.zip(later.gave_way).is_none_or(|(then, now)| now > then);
-        let moved = gave_way && matches!((earlier.cpu, later.cpu), (Some(then), Some(now)) if then != now);
-        let waited = if gave_way { grown(later.waited_ns, earlier.waited_ns) as f64 } else { 0.0 };
-        if grown(later.throttled, earlier.throttled) > 0 {
+        let differ = |(then, now): (usize, usize)| then != now;
+        let moved = ran
+            .cpu_before
+            .zip(ran.cpu_after)
+            .map_or_else(|| gave_way && earlier.cpu.zip(later.cpu).is_some_and(differ), differ);
+        let seen_waiting = || if gave_way { grown(later.waited_ns, earlier.waited_ns) } else { 0 };
+        let waited = ran.waited_ns.unwrap_or_else(seen_waiting) as f64;
+        if ran.throttled.unwrap_or_else(|| grown(later.throttled, earlier.throttled)) > 0 {
             Some(Disturbance::Throttled)
         } else if grown(later.stolen_ticks, earlier.stolen_ticks) > 0 {
             Some(Disturbance::Stolen)
@@ -247,8 +253,17 @@ mod tests {
         stolen_ticks: Some(5),
         throttled: Some(2),
     };
-    const RAN: Ran =
-        Ran { iterations: 1, started_ns: 0, elapsed_ns: 1_000_000, cpu_ns: Some(1_000_000), system_ns: None };
+    const RAN: Ran = Ran {
+        iterations: 1,
+        started_ns: 0,
+        elapsed_ns: 1_000_000,
+        cpu_ns: Some(1_000_000),
+        system_ns: None,
+        waited_ns: None,
+        cpu_before: None,
+        cpu_after: None,
+        throttled: None,
+    };
 
     fn watch(threads: usize) -> Watch {
         Watch::new(threads, Caller::this_thread(), Vec::new())
@@ -282,6 +297,17 @@ mod tests {
         // Where the system does not tell who gave way, everybody may have.
         let untold = Moment { waited_ns: Some(1 << 30), gave_way: None, ..CALM };
         assert_eq!(since(untold), Some(Disturbance::Preempted));
+    }
+
+    #[test]
+    fn what_a_worker_has_read_around_the_clock_is_believed_before_what_is_seen_from_outside() {
+        let own = Ran { waited_ns: Some(0), cpu_before: Some(1), cpu_after: Some(1), throttled: Some(0), ..RAN };
+        let of = |later: &Moment, ran: Ran| judged(&mut watch(1), &mut Load::default(), later, &ran);
+        let outside = Moment { waited_ns: Some(1 << 30), cpu: Some(0), throttled: Some(3), gave_way: Some(8), ..CALM };
+        assert_eq!(of(&outside, own), None, "that was before or after");
+        assert_eq!(of(&CALM, Ran { waited_ns: Some(30_000), ..own }), Some(Disturbance::Preempted));
+        assert_eq!(of(&CALM, Ran { cpu_after: Some(0), ..own }), Some(Disturbance::Migrated));
+        assert_eq!(of(&CALM, Ran { throttled: Some(1), ..own }), Some(Disturbance::Throttled));
     }
 
     #[test]

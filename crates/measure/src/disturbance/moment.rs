@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use benchbook_core::message::Ran;
+use nix::sched::sched_getcpu;
+
 use crate::environment::Root;
 use crate::link::Caller;
 use crate::stat::Process;
@@ -60,6 +63,44 @@ impl Moment {
             (self.cpu.is_some(), "migration"),
         ];
         known.into_iter().filter_map(|(known, name)| known.then_some(name)).collect()
+    }
+}
+
+/// What the thread that makes calls sees of itself, read right before and right after them: from outside one also sees what
+/// happens where it wakes up and answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Own {
+    cpu: Option<usize>,
+    waited_ns: Option<u64>,
+    throttled: Option<u64>,
+}
+
+impl Own {
+    /// What it sees now. Read it outside of what is timed.
+    pub fn now() -> Self {
+        let cpu = sched_getcpu().ok();
+        Self::read(Root(Path::new("/")), cpu, cpu)
+    }
+
+    fn read(root: Root<'_>, cpu: Option<usize>, heated: Option<usize>) -> Self {
+        let waited_ns = root.text("proc/thread-self/schedstat").as_deref().and_then(second);
+        Self { cpu, waited_ns, throttled: heated.and_then(|cpu| throttled(root, cpu)) }
+    }
+
+    /// Calls, with what the thread has seen from this moment until now.
+    pub fn tell(&self, ran: Ran) -> Ran {
+        self.told(&Self::read(Root(Path::new("/")), sched_getcpu().ok(), self.cpu), ran)
+    }
+
+    fn told(&self, later: &Self, ran: Ran) -> Ran {
+        let growth = |now: Option<u64>, then: Option<u64>| now.zip(then).map(|_| grown(now, then));
+        Ran {
+            waited_ns: growth(later.waited_ns, self.waited_ns),
+            cpu_before: self.cpu,
+            cpu_after: later.cpu,
+            throttled: growth(later.throttled, self.throttled),
+            ..ran
+        }
     }
 }
 
@@ -135,6 +176,23 @@ mod tests {
         assert_eq!(read.sources().len(), 5);
         let beside = Moment::read(root, caller, Some(2));
         assert_eq!(beside, Moment { throttled: Some(8), ..expected }, "a counter of another processor is no measure");
+    }
+
+    #[test]
+    fn a_thread_tells_what_it_has_seen_of_itself() {
+        let of = |waited: &str, heat: &str| {
+            Tree::new()
+                .file("proc/thread-self/schedstat", waited)
+                .file("sys/devices/system/cpu/cpu3/thermal_throttle/core_throttle_count", heat)
+        };
+        let (then, now) = (of("90 42 3\n", "4\n"), of("95 50 4\n", "6\n"));
+        let earlier = Own::read(Root(then.path()), Some(3), Some(3));
+        let told = earlier.told(&Own::read(Root(now.path()), Some(2), Some(3)), Ran::default());
+        let wanted =
+            Ran { waited_ns: Some(8), cpu_before: Some(3), cpu_after: Some(2), throttled: Some(2), ..Ran::default() };
+        assert_eq!(told, wanted);
+        let silent = Own::read(Root(Path::new("/no/such/root")), None, None);
+        assert_eq!(silent.told(&earlier, Ran::default()), Ran { cpu_after: Some(3), ..Ran::default() });
     }
 
     #[test]
