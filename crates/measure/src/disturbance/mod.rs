@@ -26,8 +26,8 @@ const LEAST_SHARE: f64 = 0.9;
 /// Looks at a trial from which one knows what is usual.
 const LEAST_LOOKS: usize = 5;
 
-/// Length of a sample, in nanoseconds, from which on its processor time may be read from outside.
-const LEAST_COARSE_NS: i64 = 20_000_000;
+/// Length of a sample, in nanoseconds, from which on it is judged by a processor time that was read from outside: ten ticks.
+const LEAST_COARSE_NS: i64 = 100_000_000;
 
 /// Busy time over which load is judged: ticks are coarse, forty of them tell a third from a half.
 const WINDOW_NS: f64 = (40 * TICK_NS) as f64;
@@ -108,6 +108,8 @@ pub struct Watch {
     processes: Vec<u32>,
     /// Processor time over elapsed time and threads, of the warm-up and of the samples so far, ascending.
     shares: Vec<f64>,
+    /// Whether the worker tells its processor time.
+    tells: bool,
 }
 
 impl Watch {
@@ -115,7 +117,7 @@ impl Watch {
     /// own, counted as user time.
     #[must_use]
     pub fn new(threads: usize, caller: Caller, processes: Vec<u32>) -> Self {
-        Self { threads, caller, processes, shares: Vec::new() }
+        Self { threads, caller, processes, shares: Vec::new(), tells: true }
     }
 
     /// Takes a sample, with so many calls right before it that are not timed, waits until its processes have come to rest,
@@ -126,27 +128,34 @@ impl Watch {
     pub fn take(&mut self, load: &mut Load, before: u64, sample: impl FnOnce() -> Result<Ran>) -> Result<Sampled> {
         let caller = self.caller;
         let of_caller = || clock::cpu_ns_of(&[caller.process]);
+        if !self.tells {
+            // What is read from outside is exact only where nothing runs.
+            self.rest();
+        }
         let (earlier, at_rest) = (Moment::now(caller), of_caller());
         let (theirs, ours) = (clock::cpu_ns_of(&self.processes), self.ours_ns());
         let ran = sample()?;
-        let later = earlier.later(caller);
-        let (theirs, ours) = ((clock::cpu_ns_of(&self.processes) - theirs).max(0), self.ours_ns() - ours);
+        // What is busy between two moments is held beside what the worker takes between the same ones.
+        let (later, of_worker) = (earlier.later(caller), (of_caller() - at_rest).max(0));
+        let (theirs, ours) = ((clock::cpu_ns_of(&self.processes) - theirs).max(0), (self.ours_ns() - ours).max(0));
+        let own_ns = (of_worker + theirs + ours) as f64;
         let rested = self.rest();
         let timed = ran.iterations.max(1) as f64 / (ran.iterations.max(1) + before) as f64;
         // What a worker does not tell itself is what its process took from one rest to the next.
         let of_all = |ns: i64| (timed * ns as f64) as i64;
         let cpu_ns = ran.cpu_ns.unwrap_or_else(|| of_all((of_caller() - at_rest).max(0))) + of_all(theirs);
         let is_told = ran.cpu_ns.is_some() || ran.elapsed_ns >= LEAST_COARSE_NS;
-        let own_ns = cpu_ns as f64 / timed + ours.max(0) as f64;
         let told = Ran { cpu_ns: is_told.then_some(cpu_ns), ..ran };
         let cpu_system_ns = ran.system_ns.unwrap_or(0).clamp(0, cpu_ns.max(0));
+        let disturbed = self.judge(load, &earlier, &later, &told, own_ns);
+        self.tells = ran.cpu_ns.is_some();
         Ok(Sampled {
             iterations: ran.iterations.cast_signed(),
             elapsed_ns: ran.elapsed_ns,
             started_ns: ran.started_ns,
             cpu_user_ns: cpu_ns - cpu_system_ns,
             cpu_system_ns,
-            disturbed: self.judge(load, &earlier, &later, &told, own_ns),
+            disturbed,
             rested,
         })
     }
@@ -195,8 +204,15 @@ impl Watch {
         unknown || self.share(ran).is_none_or(|share| share >= LEAST_SHARE * self.shares[seen * 3 / 4])
     }
 
+    /// Whether the worker tells its processor time: else it is read from outside, coarsely.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        self.tells
+    }
+
     /// The same, and remembers it for what follows.
     pub fn spread(&mut self, ran: &Ran) -> bool {
+        self.tells = ran.cpu_ns.is_some();
         if let Some(share) = self.share(ran) {
             self.shares.insert(self.shares.partition_point(|known| *known < share), share);
         }
@@ -243,6 +259,9 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     const CALM: Moment = Moment {
@@ -400,13 +419,39 @@ mod tests {
                 while clock::cpu_ns_of(&[caller.process]) < end {}
                 Ok(Ran { elapsed_ns, cpu_ns: None, system_ns: None, ..RAN })
             });
-            (sampled.unwrap(), watch.shares.len())
+            (sampled.unwrap(), watch.shares.len(), watch.tells())
         };
         let (short, long) = (taken(LEAST_COARSE_NS - 1), taken(LEAST_COARSE_NS));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(short.0.cpu_user_ns >= 10_000_000, "half of the calls were timed: {:?}", short.0);
         assert_eq!((short.1, long.1), (0, 1), "of a short sample it tells too little to judge by");
+        assert!(!short.2 && !long.2, "and who reads the record is told");
+    }
+
+    #[test]
+    fn load_is_what_the_worker_takes_between_the_moments_at_which_the_machine_is_read() {
+        let count = "read line; i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; read line";
+        let mut shell = Command::new("sh");
+        let mut child = shell.args(["-c", count]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let caller = Caller { process: child.id(), thread: child.id() };
+        let (mut watch, mut load, mut taken_ns) = (Watch::new(2, caller, Vec::new()), Load::default(), 0);
+        // It works far longer than its calls are timed, such as where it wakes up, reads clocks and spins afterwards.
+        let sampled = watch.take(&mut load, 0, || {
+            let before_ns = clock::cpu_ns_of(&[caller.process]);
+            child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+            assert_eq!(lines.next().unwrap().unwrap(), "done");
+            taken_ns = clock::cpu_ns_of(&[caller.process]) - before_ns;
+            Ok(Ran { elapsed_ns: 1_000, cpu_ns: Some(1_000), ..RAN })
+        });
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!(sampled.unwrap().cpu_user_ns, 1_000);
+        // How much it weighs in the window.
+        let busy_ns = -WINDOW_NS * (1.0 - load.busy_ns / WINDOW_NS).ln();
+        let weight = if load.busy_ns > 0.0 { load.busy_ns / busy_ns } else { 1.0 };
+        assert!(taken_ns > 1_000_000 && load.own_ns >= 0.99 * weight * taken_ns as f64, "{load:?} of {taken_ns}");
     }
 
     #[test]

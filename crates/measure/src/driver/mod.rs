@@ -185,6 +185,9 @@ impl Driver {
         prepared.figures.push(Figure::measured("inputs_change", changes, "bool"));
         let mut calls = Calls { link: self.link.as_mut(), changing, trial: trial.trial, deadline };
         let warm = sampler::warm_up(&mut calls, trial.warmup_ns, trial.min_sample_ns, watch, &mut self.load)?;
+        if !watch.tells() {
+            prepared.figures.push(Figure::measured("coarse_cpu_time", 1.0, "bool"));
+        }
         // Warm, and not timed.
         prepared.figures.extend(calls.allocations()?);
         if let Some(suspicion) = sampler::suspicion(&mut calls, warm.iterations)? {

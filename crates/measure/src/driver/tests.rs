@@ -624,3 +624,21 @@ fn a_row_of_another_form_than_the_inputs_have_is_not_written() {
     assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains("4 rows of 2 numbers")), "{failed:?}");
     assert!(!words(&heard).contains(&"run".to_owned()));
 }
+
+#[test]
+fn a_processor_time_that_is_read_from_outside_is_marked_as_coarse() {
+    for (change, coarse) in [
+        (unchanged as Change, None),
+        (
+            |_, say, arrays| match say {
+                Say::Ran(ran) => (Say::Ran(Ran { cpu_ns: None, system_ns: None, ..ran }), arrays),
+                other => (other, arrays),
+            },
+            Some(1.0),
+        ),
+    ] {
+        let (mut driver, _) = tapped(&References::none().shared(), change);
+        let prepared = driver.prepare(&trial(0, "right"), LONG).unwrap();
+        assert_eq!(figure(&prepared, "coarse_cpu_time"), coarse);
+    }
+}
