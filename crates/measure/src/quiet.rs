@@ -9,22 +9,25 @@ use std::time::Duration;
 
 use nix::unistd::gettid;
 
-use crate::clock;
+use crate::clock::{self, Now};
 use crate::environment::Root;
 use crate::stat::Process;
 
 /// Length of one look.
 const LOOK: Duration = Duration::from_millis(1);
-/// Processor time within a look that counts as rest.
+/// Processor time of a thread within a look that counts as rest.
 const REST_NS: i64 = 100_000;
-/// Looks before giving up: a library that never rests cannot be waited for.
-const MOST_LOOKS: u32 = 100;
+/// How long one looks before giving up, in nanoseconds: a library that never rests cannot be waited for. Where there are many
+/// threads, a look itself takes its time.
+const MOST_NS: i64 = 100_000_000;
 
 /// What is seen of processes.
 #[derive(Debug, Clone, Copy)]
 struct Look {
     /// Whether a thread runs, or would.
     runs: bool,
+    /// How many threads there are.
+    threads: i64,
     /// Processor time of all threads: exact where none runs.
     cpu_ns: i64,
 }
@@ -32,7 +35,7 @@ struct Look {
 /// Waits until every thread of these processes has rested for a millisecond, for a tenth of a second at most; whether they
 /// have. The thread that asks does not count.
 pub fn wait_for_rest(processes: &[u32]) -> bool {
-    wait_with(|| look(Root(Path::new("/")), processes), || sleep(LOOK)).is_some()
+    wait_with(|| look(Root(Path::new("/")), processes), || sleep(LOOK), &clock::now_ns).is_some()
 }
 
 fn look(root: Root<'_>, processes: &[u32]) -> Look {
@@ -40,21 +43,27 @@ fn look(root: Root<'_>, processes: &[u32]) -> Look {
     let runs = |thread: &String, path: String| {
         asks.as_ref() != Some(thread) && Process::at(root, &path).is_some_and(|found| found.runs)
     };
-    let works = |process: &u32| {
+    let (mut any, mut threads) = (false, 0);
+    for process in processes {
         let folder = format!("proc/{process}/task");
-        root.names(&folder).iter().any(|thread| runs(thread, format!("{folder}/{thread}/stat")))
-    };
+        let names = root.names(&folder);
+        threads += names.len() as i64;
+        any = any || names.iter().any(|thread| runs(thread, format!("{folder}/{thread}/stat")));
+    }
     let own_ns = if asks.is_some() { clock::this_thread_cpu_ns() } else { 0 };
-    Look { runs: processes.iter().any(works), cpu_ns: clock::cpu_ns_of(processes) - own_ns }
+    Look { runs: any, threads, cpu_ns: clock::cpu_ns_of(processes) - own_ns }
 }
 
-/// [`wait_for_rest`] with the looks and the pause passed in; returns the looks it took, nothing where they were too many.
-fn wait_with(mut look: impl FnMut() -> Look, mut pause: impl FnMut()) -> Option<u32> {
+/// [`wait_for_rest`] with the looks, the pause and the clock passed in; returns the looks it took, nothing where they took too
+/// long.
+fn wait_with(mut look: impl FnMut() -> Look, mut pause: impl FnMut(), now_ns: Now<'_>) -> Option<u32> {
+    let (end_ns, mut looks) = (now_ns() + MOST_NS, 0);
     let mut before = look();
-    for looks in 1..=MOST_LOOKS {
+    while now_ns() < end_ns {
         pause();
         let now = look();
-        if !before.runs && !now.runs && now.cpu_ns - before.cpu_ns < REST_NS {
+        looks += 1;
+        if !before.runs && !now.runs && now.cpu_ns - before.cpu_ns < REST_NS * now.threads.max(1) {
             return Some(looks);
         }
         before = now;
@@ -64,6 +73,7 @@ fn wait_with(mut look: impl FnMut() -> Look, mut pause: impl FnMut()) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::io::{BufRead, BufReader, Write};
     use std::process::{Command, Stdio};
 
@@ -75,7 +85,7 @@ mod tests {
         let mut seen = seen.iter();
         move || {
             let (runs, cpu_us) = *seen.next().unwrap();
-            Look { runs, cpu_ns: 1_000 * cpu_us }
+            Look { runs, threads: 1, cpu_ns: 1_000 * cpu_us }
         }
     }
 
@@ -83,14 +93,39 @@ mod tests {
     fn it_waits_for_the_end_of_the_spinning_and_no_longer() {
         // Between ticks the time of a thread that runs seems to stand still.
         let spinning = [(true, 0), (true, 0), (true, 4_000), (false, 4_300), (false, 4_310), (false, 4_320)];
-        assert_eq!(wait_with(looks(&spinning), || ()), Some(4));
+        assert_eq!(wait_with(looks(&spinning), || (), &|| 0), Some(4));
         let blinking = [(false, 0), (false, 150), (false, 300), (false, 301)];
-        assert_eq!(wait_with(looks(&blinking), || ()), Some(3), "it ran between the looks");
+        assert_eq!(wait_with(looks(&blinking), || (), &|| 0), Some(3), "it ran between the looks");
     }
 
     #[test]
     fn it_gives_up_on_what_never_rests_and_says_so() {
-        assert_eq!(wait_with(|| Look { runs: true, cpu_ns: 0 }, || ()), None);
+        // However long a look takes.
+        for look_ns in [1_000_000, 30_000_000] {
+            let (now_ns, looks) = (Cell::new(0), Cell::new(0));
+            let look = || {
+                now_ns.set(now_ns.get() + look_ns);
+                looks.set(looks.get() + 1);
+                Look { runs: true, threads: 1, cpu_ns: 0 }
+            };
+            assert_eq!(wait_with(look, || (), &|| now_ns.get()), None);
+            assert!(looks.get() <= 1 + MOST_NS / look_ns + 1, "{} looks of {look_ns} ns", looks.get());
+        }
+    }
+
+    #[test]
+    fn each_of_many_threads_may_blink() {
+        let blinking = |threads: i64| {
+            let mut cpu_ns = 0;
+            move || {
+                cpu_ns += 50_000 * 8;
+                Look { runs: false, threads, cpu_ns }
+            }
+        };
+        let clock = Cell::new(0);
+        let ticking = || clock.replace(clock.get() + 10_000_000);
+        assert_eq!(wait_with(blinking(8), || (), &ticking), Some(1));
+        assert_eq!(wait_with(blinking(1), || (), &ticking), None, "one that takes so much works");
     }
 
     #[test]
