@@ -10,8 +10,8 @@ use crate::link::Caller;
 use crate::quiet::wait_for_rest;
 use crate::{Result, clock};
 pub use moment::Moment;
-pub(crate) use moment::Own;
-use moment::{TICK_NS, busy_ns, grown};
+pub(crate) use moment::{Own, TICK_NS};
+use moment::{busy_ns, grown};
 
 /// Nanoseconds that a single thread may wait for a processor before its sample is spoilt, however long that is: a share of
 /// it would keep in long samples what is left out of short ones.

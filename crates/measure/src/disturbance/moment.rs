@@ -10,7 +10,7 @@ use crate::link::Caller;
 use crate::stat::Process;
 
 /// Nanoseconds of a tick of `/proc/stat`: USER_HZ is 100 on every Linux.
-pub(super) const TICK_NS: u64 = 10_000_000;
+pub(crate) const TICK_NS: u64 = 10_000_000;
 
 /// The state of the machine at one moment; what it does not tell is nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]

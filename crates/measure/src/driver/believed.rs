@@ -2,6 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+use benchbook_core::message::Ran;
+
+use crate::disturbance::TICK_NS;
 use crate::{Error, Result};
 
 /// Believes a worker that calls began and took as long as it says, where both lie between the moments at which it was asked
@@ -11,7 +14,7 @@ use crate::{Error, Result};
 /// [`Error::Failed`] where they cannot have.
 pub(crate) fn believed(iterations: i64, started_ns: i64, elapsed_ns: i64, between: &RangeInclusive<i64>) -> Result<()> {
     let (asked_ns, answered_ns) = (*between.start(), *between.end());
-    if between.contains(&started_ns) && elapsed_ns <= answered_ns - started_ns && iterations >= 1 {
+    if between.contains(&started_ns) && (1..=answered_ns - started_ns).contains(&elapsed_ns) && iterations >= 1 {
         return Ok(());
     }
     Err(Error::Failed(format!(
@@ -22,6 +25,25 @@ pub(crate) fn believed(iterations: i64, started_ns: i64, elapsed_ns: i64, betwee
     )))
 }
 
+/// Believes a worker that its threads had so much processor time: on each of the machine's processors the time that went by,
+/// and a tick, since their clocks are read a little before and after.
+///
+/// # Errors
+/// [`Error::Failed`] where they cannot have.
+pub(crate) fn believed_processor_time(ran: &Ran, processors: i64) -> Result<()> {
+    let Some(cpu_ns) = ran.cpu_ns else { return Ok(()) };
+    let most_ns = ran.elapsed_ns.saturating_add(TICK_NS.cast_signed()).saturating_mul(processors);
+    let system_ns = ran.system_ns.unwrap_or(0);
+    if (0..=most_ns).contains(&cpu_ns) && (0..=cpu_ns).contains(&system_ns) {
+        return Ok(());
+    }
+    Err(Error::Failed(format!(
+        "its worker told of {cpu_ns} ns of processor time, {system_ns} ns of them the system's, in a sample of {} ns on \
+         {processors} processors",
+        ran.elapsed_ns
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,12 +51,38 @@ mod tests {
     #[test]
     fn a_sample_lies_between_the_question_and_the_answer() {
         let told = |(started_ns, elapsed_ns, iterations)| believed(iterations, started_ns, elapsed_ns, &(100..=200));
-        for right in [(100, 100, 1), (150, 50, 3), (200, 0, 1)] {
+        for right in [(100, 100, 1), (150, 50, 3), (199, 1, 1)] {
             assert!(told(right).is_ok(), "{right:?}");
         }
-        for wrong in [(99, 1, 1), (201, 0, 1), (150, 51, 1), (150, i64::MAX, 1), (i64::MIN, 1, 1), (150, 1, 0)] {
+        for wrong in [
+            (99, 1, 1),
+            (201, 0, 1),
+            (150, 0, 1),
+            (150, -1, 1),
+            (150, 51, 1),
+            (150, i64::MAX, 1),
+            (i64::MIN, 1, 1),
+            (150, 1, 0),
+        ] {
             let error = told(wrong).unwrap_err().to_string();
             assert!(error.contains("told of a sample"), "{wrong:?}: {error}");
         }
+    }
+
+    #[test]
+    fn processors_give_no_more_than_the_time_that_went_by() {
+        let told = |cpu_ns: i64, system_ns: Option<i64>| {
+            let ran = Ran { elapsed_ns: 1_000_000, cpu_ns: Some(cpu_ns), system_ns, ..Ran::default() };
+            believed_processor_time(&ran, 2)
+        };
+        for right in [(0, None), (2_000_000, Some(2_000_000)), (22_000_000, Some(0))] {
+            assert!(told(right.0, right.1).is_ok(), "{right:?}");
+        }
+        for wrong in [(-1, None), (22_000_001, None), (5, Some(6)), (5, Some(-1)), (i64::MAX, None), (i64::MIN, None)] {
+            let error = told(wrong.0, wrong.1).unwrap_err().to_string();
+            assert!(error.contains("of processor time"), "{wrong:?}: {error}");
+        }
+        let untold = Ran { elapsed_ns: i64::MAX, ..Ran::default() };
+        assert!(believed_processor_time(&untold, i64::MAX).is_ok());
     }
 }

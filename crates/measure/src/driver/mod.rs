@@ -17,10 +17,11 @@ use benchbook_core::{Answer, Array, CacheRegime, Figure, Inputs, Reference};
 use benchbook_record::Isolation;
 
 pub(crate) use self::believed::believed;
+use self::believed::believed_processor_time;
 pub(crate) use self::changing::{Changing, as_known};
 use self::sampler::{Work, Write};
 use crate::disturbance::{Load, Watch};
-use crate::environment::{CaptureSettings, capture};
+use crate::environment::{CaptureSettings, Cpu, capture};
 use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, Trial, passes};
 use crate::frame::Arrays;
 use crate::link::{Link, unexpected};
@@ -361,6 +362,7 @@ pub(crate) fn run(
         return Err(Error::Failed(words));
     }
     believed(ran.iterations.cast_signed(), ran.started_ns, ran.elapsed_ns, &between)?;
+    believed_processor_time(&ran, processors())?;
     Ok(ran)
 }
 
@@ -441,11 +443,20 @@ fn cold_copies(input_bytes: usize, last_level_cache_bytes: usize) -> usize {
 }
 
 fn last_level_cache_bytes() -> usize {
-    static BYTES: OnceLock<usize> = OnceLock::new();
-    *BYTES.get_or_init(|| {
-        let found = capture(&CaptureSettings::planted("/")).cpu.last_level_cache_bytes;
-        usize::try_from(found.unwrap_or(ASSUMED_CACHE_BYTES)).unwrap_or(usize::MAX)
-    })
+    usize::try_from(cpu().last_level_cache_bytes.unwrap_or(ASSUMED_CACHE_BYTES)).unwrap_or(usize::MAX)
+}
+
+/// Processors of this machine; the most there can be where it does not tell.
+fn processors() -> i64 {
+    match cpu().topology.online.len() {
+        0 => i64::MAX,
+        online => online as i64,
+    }
+}
+
+fn cpu() -> &'static Cpu {
+    static CPU: OnceLock<Cpu> = OnceLock::new();
+    CPU.get_or_init(|| capture(&CaptureSettings::planted("/")).cpu)
 }
 
 #[cfg(test)]

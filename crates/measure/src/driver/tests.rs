@@ -385,13 +385,15 @@ fn what_a_worker_cannot_mean_fails_its_trial() {
     fn ran(say: Say, change: impl FnOnce(Ran) -> Ran) -> Say {
         if let Say::Ran(ran) = say { Say::Ran(change(ran)) } else { say }
     }
-    let lies: [(Change, &str); 9] = [
+    let lies: [(Change, &str); 11] = [
         (|_, say, arrays| (ran(say, |ran| Ran { iterations: ran.iterations + 1, ..ran }), arrays), "and told of"),
         (
             |_, say, arrays| (ran(say, |ran| Ran { started_ns: ran.started_ns - 1_000_000_000, ..ran }), arrays),
             "told of",
         ),
         (|_, say, arrays| (ran(say, |ran| Ran { elapsed_ns: 1 << 50, ..ran }), arrays), "told of a sample"),
+        (|_, say, arrays| (ran(say, |ran| Ran { elapsed_ns: 0, ..ran }), arrays), "told of a sample"),
+        (|_, say, arrays| (ran(say, |ran| Ran { cpu_ns: Some(-1), ..ran }), arrays), "of processor time"),
         (|ask, say, arrays| (if matches!(ask, Ask::Run { .. }) { Say::Finished } else { say }, arrays), "Finished"),
         (|ask, say, arrays| (if matches!(ask, Ask::Prepare(_)) { Say::Dropped } else { say }, arrays), "Dropped"),
         (
