@@ -1,0 +1,196 @@
+//! What a worker is believed, and how long it is waited for.
+
+use super::*;
+
+#[test]
+fn a_worker_sets_its_own_standard_only_where_it_said_so_and_of_the_same_form() {
+    // Whatever is asked of it, it calls what it has given right.
+    let references = || References::new(registry(), "", &std::sync::Arc::default()).shared();
+    let (mut driver, heard) = tapped(&references(), |_, say, arrays| match say {
+        Say::None => {
+            let (name, shape, rows) = ("output".to_owned(), SHAPE.to_vec(), vec![0]);
+            let answers = vec![AnswerInfo { name: name.clone(), shape, rows, check: Check::Near }];
+            (Say::Answers { answers }, vec![(name, Array::new(vec![3], &[0.0_f64; 3]))])
+        }
+        Say::Prepared { .. } => (say, vec![(String::new(), Array::new(SHAPE.to_vec(), &[0.0_f32; 12]))]),
+        other => (other, arrays),
+    });
+    let prepared = driver.prepare(&trial(0, "right"), LONG).unwrap();
+    assert!(!passes(&prepared.check, prepared.tolerance), "{prepared:?}");
+    assert!(!words(&heard).contains(&"approximation".to_owned()));
+    let lies: [(Change, &str); 4] = [
+        (
+            |_, say, arrays| match say {
+                Say::Answers { mut answers } => {
+                    answers[0].shape = vec![12];
+                    (Say::Answers { answers }, arrays)
+                }
+                other => (other, arrays),
+            },
+            "has other outputs",
+        ),
+        (
+            |_, say, arrays| match say {
+                Say::Answers { mut answers } => {
+                    answers[0].check = Check::Greedy { gaps: vec![0.0; 4], least: 1.0 };
+                    (Say::Answers { answers }, arrays)
+                }
+                other => (other, arrays),
+            },
+            "is checked in another way",
+        ),
+        (
+            |_, say, _| match say {
+                Say::Answers { .. } => (Say::Answers { answers: Vec::new() }, Arrays::new()),
+                other => (other, Arrays::new()),
+            },
+            "has other outputs",
+        ),
+        (
+            |_, say, arrays| {
+                let nan = |(name, array): (String, Array)| (name, Array::new(array.shape().to_vec(), &[f32::NAN; 12]));
+                let is_prepared = matches!(say, Say::Prepared { .. });
+                (say, if is_prepared { arrays.into_iter().map(nan).collect() } else { arrays })
+            },
+            "infinitely far",
+        ),
+    ];
+    for (change, part) in lies {
+        let (mut driver, heard) = tapped(&references(), change);
+        let failed = driver.prepare(&trial(0, "approximates"), LONG);
+        assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains(part)), "{part}: {failed:?}");
+        assert_eq!(words(&heard).last().map(String::as_str), Some("drop"));
+    }
+}
+
+#[test]
+fn the_first_call_that_is_timed_sees_what_was_written() {
+    let mut worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    worker.ask(&Ask::Prepare(Box::new(asked(&trial(0, "remembers"), 1))), &[], LONG).unwrap();
+    let (row, write) = (Array::new(vec![3], &[1.0_f32, 2.0, 3.0]), Some(Place { input: "x".into(), row: 1 }));
+    let (said, _) =
+        worker.ask(&Ask::Run { trial: 0, iterations: 1, before: 1, write }, &[("values", &row)], LONG).unwrap();
+    let Say::Ran(ran) = said else { panic!("{said:?}") };
+    assert!(ran.elapsed_ns >= 50_000, "it works that long where it does not remember: {ran:?}");
+}
+
+/// A worker in this process of whom one knows how long it was given for each answer.
+struct Timed(InProcess, Rc<RefCell<Vec<Duration>>>);
+
+impl Link for Timed {
+    fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)> {
+        self.1.borrow_mut().push(timeout);
+        self.0.ask(ask, arrays, timeout)
+    }
+
+    fn caller(&self) -> Caller {
+        self.0.caller()
+    }
+
+    fn isolation(&self) -> Isolation {
+        self.0.isolation()
+    }
+}
+
+#[test]
+fn all_questions_of_a_step_share_its_time() {
+    let given = Rc::<RefCell<Vec<Duration>>>::default();
+    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    let mut driver = Driver::new(Box::new(Timed(worker, Rc::clone(&given))), &References::none().shared());
+    let steps: [fn(&mut Driver); 3] = [
+        |driver| drop(driver.prepare(&trial(0, "right"), LONG).unwrap()),
+        |driver| drop(driver.sample(0, LONG).unwrap()),
+        |driver| drop(driver.finish(0, LONG).unwrap()),
+    ];
+    let mut firsts = Vec::new();
+    for step in steps {
+        step(&mut driver);
+        let given = given.take();
+        assert!(given[0] <= LONG && given.windows(2).all(|pair| pair[1] < pair[0]), "{given:?}");
+        firsts.push(given[0]);
+    }
+    assert!(firsts.iter().all(|first| *first > LONG / 2), "each has its own: {firsts:?}");
+}
+
+/// A worker in this process that is lost when it is to drop a trial.
+struct LostAtDrop(InProcess);
+
+impl Link for LostAtDrop {
+    fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)> {
+        match ask {
+            Ask::Drop { .. } => {
+                Err(Error::WorkerLost { worker: "pid 1".into(), reason: "it ended".into(), hung: false })
+            }
+            other => self.0.ask(other, arrays, timeout),
+        }
+    }
+
+    fn caller(&self) -> Caller {
+        self.0.caller()
+    }
+
+    fn isolation(&self) -> Isolation {
+        self.0.isolation()
+    }
+}
+
+#[test]
+fn the_first_reason_is_told_where_a_worker_is_lost_at_the_end() {
+    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    let mut driver = Driver::new(Box::new(LostAtDrop(worker)), &References::none().shared());
+    let lost = driver.prepare(&trial(0, "absent"), LONG);
+    let told = |reason: &str| reason.contains("it is not installed; and then it ended");
+    assert!(matches!(&lost, Err(Error::WorkerLost { reason, .. }) if told(reason)), "{lost:?}");
+}
+
+#[test]
+fn a_worker_has_no_processes_but_those_that_it_has_started() {
+    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let (this, above) = (std::process::id(), std::os::unix::process::parent_id());
+    let named = vec![1, child.id(), this, above, child.id(), u32::MAX];
+    assert_eq!(own_processes(&worker, named), [child.id()]);
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert!(own_processes(&worker, (2..=1_000_000).collect()).len() <= MOST_PROCESSES);
+}
+
+#[test]
+fn outputs_may_be_about_as_large_as_the_right_ones() {
+    let reference = |shape: Vec<usize>| most_bytes(&Reference::of(shape, vec![0], vec![0.0]));
+    assert_eq!(reference(SHAPE.to_vec()), 12 * 16 + SLACK_BYTES);
+    assert_eq!(reference(vec![usize::MAX, usize::MAX]), u64::MAX);
+}
+
+#[test]
+fn a_row_of_another_form_than_the_inputs_have_is_not_written() {
+    let references = References::new(registry(), "", &std::sync::Arc::default()).shared();
+    let (mut driver, heard) = tapped(&references, |_, say, arrays| match say {
+        Say::Prepared { engine_version, figures, mut writable, processes, memory, peak_added_bytes } => {
+            writable[0].width = 2;
+            (Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes }, arrays)
+        }
+        other => (other, arrays),
+    });
+    let failed = driver.prepare(&trial(0, "right"), LONG);
+    assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains("4 rows of 2 numbers")), "{failed:?}");
+    assert!(!words(&heard).contains(&"run".to_owned()));
+}
+
+#[test]
+fn a_processor_time_that_is_read_from_outside_is_marked_as_coarse() {
+    for (change, coarse) in [
+        (unchanged as Change, None),
+        (
+            |_, say, arrays| match say {
+                Say::Ran(ran) => (Say::Ran(Ran { cpu_ns: None, system_ns: None, ..ran }), arrays),
+                other => (other, arrays),
+            },
+            Some(1.0),
+        ),
+    ] {
+        let (mut driver, _) = tapped(&References::none().shared(), change);
+        let prepared = driver.prepare(&trial(0, "right"), LONG).unwrap();
+        assert_eq!(figure(&prepared, "coarse_cpu_time"), coarse);
+    }
+}
