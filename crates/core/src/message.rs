@@ -193,6 +193,9 @@ pub enum Say {
         /// What the first call added to memory at its highest, in bytes, where it is counted.
         #[serde(default)]
         peak_added_bytes: Option<u64>,
+        /// Digest of the inputs that it has made, if it tells: a build that makes others has other right answers.
+        #[serde(default)]
+        inputs: Option<String>,
     },
     /// Answer to [`Ask::Prepare`]: the implementation cannot take this case here, and says why.
     Unsupported {

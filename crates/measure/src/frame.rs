@@ -251,6 +251,7 @@ mod tests {
             processes: vec![5],
             memory: None,
             peak_added_bytes: Some(64),
+            inputs: Some("digest".into()),
         };
         [frame(&run, &[("values", &row)]), frame(&prepared, &[("", &flags), ("more", &row)]), frame(&Say::None, &[])]
             .concat()

@@ -15,7 +15,7 @@ use crate::allocations::{Allocated, allocated};
 use crate::caught::{Caught, panic_text};
 use crate::clock;
 use crate::frame::Arrays;
-use crate::references::{facts_of, inputs_of, rows_of, told};
+use crate::references::{digest_of, facts_of, inputs_of, rows_of, told};
 use crate::resolve::resolve;
 use crate::resource::MemoryWatch;
 
@@ -216,7 +216,8 @@ impl Worker {
         let trial = asked.trial;
         self.live.insert(trial, Live { posed, subject, asked, writable: names, approximation });
         let peak_added_bytes = first.map(|first| first.peak_bytes);
-        let say = Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes };
+        let inputs = Some(digest_of(&inputs));
+        let say = Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes, inputs };
         Ok((say, unnamed(outputs)))
     }
 

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use benchbook_core::message::{AnswerInfo, Ask, MemoryFrom, Others, Place, Prepare, Ran, Say};
+use benchbook_core::message::{AnswerInfo, Ask, Facts, MemoryFrom, Others, Place, Prepare, Ran, Say};
 use benchbook_core::{Answer, Array, CacheRegime, Figure, Inputs, Reference};
 use benchbook_record::Isolation;
 
@@ -61,6 +61,8 @@ struct Live {
     reference: Rc<Reference>,
     /// Whether the reference is that of an approximation, which its worker tells.
     approximates: bool,
+    /// Whether its worker makes other inputs than this program.
+    otherwise: bool,
 }
 
 impl Driver {
@@ -74,7 +76,7 @@ impl Driver {
         if trial.cache == CacheRegime::Hot {
             return Ok(1);
         }
-        let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), deadline.left())?;
+        let facts = self.facts(&question(trial), deadline)?;
         let copies = cold_copies(facts.input_bytes, last_level_cache_bytes());
         if copies > MOST_COPIES {
             let words =
@@ -92,8 +94,27 @@ impl Driver {
         self.references.borrow().inputs(&Question { seed, ..question(trial) }, deadline.left()).map(Some)
     }
 
-    fn answer(&mut self, trial: &Trial, others: Option<&Others>, deadline: Deadline) -> Result<(Rc<Reference>, i64)> {
-        self.references.borrow_mut().answer(&question(trial), others, self.link.as_mut(), deadline.left())
+    fn answer(
+        &mut self,
+        question: &Question<'_>,
+        others: Option<&Others>,
+        deadline: Deadline,
+    ) -> Result<(Rc<Reference>, i64)> {
+        self.references.borrow_mut().answer(question, others, self.link.as_mut(), deadline.left())
+    }
+
+    fn facts(&mut self, question: &Question<'_>, deadline: Deadline) -> Result<Facts> {
+        self.references.borrow_mut().facts(question, self.link.as_mut(), deadline.left())
+    }
+
+    /// Whether a worker has made other inputs than this program makes, which an earlier build may.
+    fn makes_others(&self, trial: &Trial, digest: Option<&str>) -> Result<bool> {
+        let references = self.references.borrow();
+        let differs = digest.zip(references.digest(&question(trial))).is_some_and(|(theirs, ours)| theirs != ours);
+        if differs && trial.variant.build.is_none() {
+            return Err(Error::Failed("its worker has made other inputs than this program makes from the seed".into()));
+        }
+        Ok(differs && !trial.sent)
     }
 
     /// What a trial gives where it is right, with the inputs of this seed, if it is an approximation of what is `exact`.
@@ -117,17 +138,32 @@ impl Driver {
 
     /// Has a worker prepare a trial, checks it, and warms it up where it is right.
     fn ready(&mut self, trial: &Trial, copies: usize, deadline: Deadline) -> Result<(Prepared, Option<Live>)> {
-        let (exact, reference_ns) = self.answer(trial, None, deadline)?;
-        let facts = self.references.borrow_mut().facts(&question(trial), self.link.as_mut(), deadline.left())?;
+        let (mut exact, mut reference_ns) = self.answer(&question(trial), None, deadline)?;
+        let mut facts = self.facts(&question(trial), deadline)?;
         let inputs = self.sent(trial, trial.input_seed, deadline)?;
         self.link.expect(most_bytes(&exact));
         let ask = Ask::Prepare(Box::new(asked(trial, copies)));
         let (said, outputs) = self.link.ask(&ask, &named(inputs.as_ref()), deadline.left())?;
         drop(inputs);
-        let Say::Prepared { engine_version, figures: of_worker, writable, processes, memory, peak_added_bytes } = said
+        let Say::Prepared {
+            engine_version,
+            figures: of_worker,
+            writable,
+            processes,
+            memory,
+            peak_added_bytes,
+            inputs: digest,
+        } = said
         else {
             return Err(unexpected(said));
         };
+        let otherwise = self.makes_others(trial, digest.as_deref())?;
+        if otherwise {
+            let question = Question { otherwise, ..question(trial) };
+            let (own, own_ns) = self.answer(&question, None, deadline)?;
+            facts = self.facts(&question, deadline)?;
+            (exact, reference_ns) = (own, reference_ns + own_ns);
+        }
         let approximation = self.approximation(trial, trial.input_seed, &exact, deadline)?;
         let outputs = in_order(&exact, outputs)?;
         let mut figures = facts.figures;
@@ -166,9 +202,14 @@ impl Driver {
         let watch = Watch::new(trial.variant.threads, self.link.caller(), processes);
         // No speed for a wrong kernel: it is not even warmed up.
         let live = if right {
-            let writable = as_known(writable, self.references.borrow().rows(&question(trial)), facts.input_bytes)?;
+            let writable = as_known(
+                writable,
+                self.references.borrow().rows(&Question { otherwise, ..question(trial) }),
+                facts.input_bytes,
+            )?;
             let changing = Changing::new(writable, trial.input_seed)?;
-            let mut live = Live { trial: trial.clone(), changing, watch, iterations: 1, reference, approximates };
+            let mut live =
+                Live { trial: trial.clone(), changing, watch, iterations: 1, reference, approximates, otherwise };
             self.warm_up(&mut live, &mut prepared, deadline)?;
             prepared.rested = live.watch.rest();
             Some(live)
@@ -224,7 +265,7 @@ impl Driver {
 
     /// Checks a trial on inputs that it was not timed on, where it can be given any.
     fn finished(&mut self, live: Live, deadline: Deadline) -> Result<Finished> {
-        let Live { trial: of, changing, mut reference, approximates, .. } = live;
+        let Live { trial: of, changing, mut reference, approximates, otherwise, .. } = live;
         let (trial, seed) = (of.trial, !of.input_seed);
         let others = Others { seed, inputs: changing.names() };
         let mut reference_ns = 0;
@@ -232,7 +273,8 @@ impl Driver {
             let told = self.approximation(&of, seed, &reference, deadline)?;
             reference = told.ok_or_else(|| Error::Failed("its worker calls it an approximation no more".into()))?;
         } else if !others.inputs.is_empty() {
-            (reference, reference_ns) = self.answer(&of, Some(&others), deadline)?;
+            let question = Question { otherwise, ..question(&of) };
+            (reference, reference_ns) = self.answer(&question, Some(&others), deadline)?;
         }
         self.link.expect(most_bytes(&reference));
         let inputs = self.sent(&of, seed, deadline)?;
@@ -378,7 +420,14 @@ pub(crate) fn own_processes(link: &dyn Link, mut processes: Vec<u32>) -> Vec<u32
 
 pub(crate) fn question(trial: &Trial) -> Question<'_> {
     let Trial { case, variant, input_seed, .. } = trial;
-    Question { workload: &case.workload, params: &case.params, dtype: variant.dtype, seed: *input_seed }
+    Question {
+        workload: &case.workload,
+        params: &case.params,
+        dtype: variant.dtype,
+        seed: *input_seed,
+        of: (variant.build.as_deref(), &variant.device),
+        otherwise: false,
+    }
 }
 
 pub(crate) fn asked(trial: &Trial, copies: usize) -> Prepare {

@@ -4,7 +4,7 @@ mod trust;
 
 use std::cell::RefCell;
 
-use benchbook_core::message::{Facts, Place};
+use benchbook_core::message::Place;
 use benchbook_core::{
     Case, Check, DType, Error as CoreError, Params, Preset, Problem, Registry, Row, Setting, Subject, Support, Variant,
     Work as Counts,
@@ -415,9 +415,28 @@ fn what_a_worker_cannot_mean_fails_its_trial() {
         ),
         (
             |_, say, arrays| match say {
-                Say::Prepared { engine_version, figures, mut writable, processes, memory, peak_added_bytes } => {
+                Say::Prepared {
+                    engine_version,
+                    figures,
+                    mut writable,
+                    processes,
+                    memory,
+                    peak_added_bytes,
+                    inputs,
+                } => {
                     writable[0].width = 1 << 62;
-                    (Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes }, arrays)
+                    (
+                        Say::Prepared {
+                            engine_version,
+                            figures,
+                            writable,
+                            processes,
+                            memory,
+                            peak_added_bytes,
+                            inputs,
+                        },
+                        arrays,
+                    )
                 }
                 other => (other, arrays),
             },

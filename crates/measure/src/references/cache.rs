@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use benchbook_core::Reference;
 use benchbook_core::message::AnswerInfo;
-use benchbook_core::{Inputs, Reference};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -59,20 +59,12 @@ impl Cache {
         Self { folder, most_bytes }
     }
 
-    /// The place of the answer that code of this digest gives to a question with these inputs.
-    pub fn entry(&self, code: &str, question: &str, inputs: &Inputs) -> Entry {
+    /// The place of the answer that code of this digest gives to a question with inputs of that digest.
+    pub fn entry(&self, code: &str, question: &str, inputs: &str) -> Entry {
         let mut hasher = blake3::Hasher::new();
-        let mut part = |bytes: &[u8]| {
-            hasher.update(&(bytes.len() as u64).to_le_bytes());
-            hasher.update(bytes);
-        };
-        part(&VERSION.to_le_bytes());
-        part(code.as_bytes());
-        part(question.as_bytes());
-        for (name, array) in inputs.iter() {
-            part(name.as_bytes());
-            part(format!("{} {:?}", array.dtype(), array.shape()).as_bytes());
-            part(array.bytes());
+        for part in [VERSION.to_le_bytes().as_slice(), code.as_bytes(), question.as_bytes(), inputs.as_bytes()] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
         }
         Entry { cache: self.clone(), name: hasher.finalize().to_hex().to_string() }
     }
@@ -156,9 +148,10 @@ fn touch(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use benchbook_core::{Array, Check};
+    use benchbook_core::{Array, Check, Inputs};
 
     use super::*;
+    use crate::references::digest_of;
 
     fn reference(values: Vec<f64>) -> Reference {
         let mut reference = Reference::of(vec![1, values.len()], vec![0], values);
@@ -179,7 +172,7 @@ mod tests {
     #[test]
     fn an_answer_is_kept_under_all_that_it_depends_on() {
         let (_folder, cache) = cache(MOST_BYTES);
-        let entry = cache.entry("code", "question", &inputs());
+        let entry = cache.entry("code", "question", &digest_of(&inputs()));
         assert_eq!(entry.read(), None);
         let answer = reference(vec![0.1, f64::NEG_INFINITY]);
         entry.write(&answer).unwrap();
@@ -189,19 +182,19 @@ mod tests {
         others[1].insert("a", Array::new(vec![3, 2], inputs().numbers("a")));
         others[2].insert("b", Array::new(vec![0], &[0_u8; 0]));
         for other in &others {
-            assert_eq!(cache.entry("code", "question", other).read(), None);
+            assert_eq!(cache.entry("code", "question", &digest_of(other)).read(), None);
         }
-        assert_eq!(cache.entry("newer code", "question", &inputs()).read(), None);
-        assert_eq!(cache.entry("code", "another question", &inputs()).read(), None);
+        assert_eq!(cache.entry("newer code", "question", &digest_of(&inputs())).read(), None);
+        assert_eq!(cache.entry("code", "another question", &digest_of(&inputs())).read(), None);
     }
 
     #[test]
     fn what_is_truncated_damaged_or_foreign_is_not_believed_and_is_replaced() {
         let (_folder, cache) = cache(MOST_BYTES);
-        let (entry, answer) = (cache.entry("code", "question", &inputs()), reference(vec![1.0, 2.0, 3.0]));
+        let (entry, answer) = (cache.entry("code", "question", &digest_of(&inputs())), reference(vec![1.0, 2.0, 3.0]));
         entry.write(&answer).unwrap();
         let whole = fs::read(entry.path()).unwrap();
-        let other = cache.entry("code", "other", &inputs());
+        let other = cache.entry("code", "other", &digest_of(&inputs()));
         other.write(&reference(vec![9.0])).unwrap();
         let damaged = (0..whole.len()).map(|at| {
             let mut bytes = whole.clone();
@@ -224,12 +217,13 @@ mod tests {
     fn what_was_not_used_for_longest_makes_room() {
         let answer = reference(vec![0.0; 100]);
         let (_folder, all) = cache(MOST_BYTES);
-        let entries: Vec<Entry> = ["a", "b", "c"].map(|question| all.entry("code", question, &inputs())).into();
+        let entries: Vec<Entry> =
+            ["a", "b", "c"].map(|question| all.entry("code", question, &digest_of(&inputs()))).into();
         entries[0].write(&answer).unwrap();
         let size = fs::metadata(entries[0].path()).unwrap().len();
         // Two fit.
         let small = Cache { most_bytes: 2 * size + size / 2, ..all.clone() };
-        let [a, b, c] = ["a", "b", "c"].map(|question| small.entry("code", question, &inputs()));
+        let [a, b, c] = ["a", "b", "c"].map(|question| small.entry("code", question, &digest_of(&inputs())));
         b.write(&answer).unwrap();
         fs::write(all.folder.join("notes.txt"), vec![0; 10_000]).unwrap();
         let hour = Duration::from_secs(3_600);
@@ -242,8 +236,8 @@ mod tests {
         assert_eq!((a.read().is_some(), b.read().is_some(), c.read().is_some()), (true, false, true));
         assert!(all.folder.join("notes.txt").is_file(), "what others have put there stays");
         let tiny = Cache { most_bytes: size - 1, ..all.clone() };
-        tiny.entry("code", "d", &inputs()).write(&answer).unwrap();
-        assert_eq!(all.entry("code", "d", &inputs()).read(), None, "it is larger than all may be");
+        tiny.entry("code", "d", &digest_of(&inputs())).write(&answer).unwrap();
+        assert_eq!(all.entry("code", "d", &digest_of(&inputs())).read(), None, "it is larger than all may be");
         assert!(a.read().is_some() && c.read().is_some(), "and nothing makes room for it");
     }
 

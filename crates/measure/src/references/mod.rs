@@ -48,8 +48,15 @@ pub struct References {
 /// What is known of a case beside its answers.
 struct Known {
     facts: Facts,
-    /// What may be overwritten of its inputs, where this program makes them.
-    rows: Option<Vec<Writable>>,
+    /// Of its inputs, where this program makes them.
+    here: Option<Here>,
+}
+
+/// What is known of inputs that this program makes.
+struct Here {
+    /// What may be overwritten of them.
+    rows: Vec<Writable>,
+    digest: String,
 }
 
 /// A case, as what is known of it depends on it.
@@ -63,6 +70,10 @@ pub struct Question<'a> {
     pub dtype: DType,
     /// Seed of the inputs.
     pub seed: u64,
+    /// Build and device of the worker that is asked: workloads of one name in two workers need not be the same.
+    pub of: (Option<&'a str>, &'a str),
+    /// Whether that worker makes other inputs than this program, so that it alone knows the answer.
+    pub otherwise: bool,
 }
 
 impl References {
@@ -108,12 +119,13 @@ impl References {
         owner: &mut dyn Link,
         timeout: Duration,
     ) -> Result<(Rc<Reference>, i64)> {
-        let key = question.key(others);
+        let posed = self.posed(question)?;
+        let key = question.key(others, posed.is_none());
         if let Some((_, known)) = self.held.iter().find(|(held, _)| *held == key) {
             return Ok((Rc::clone(known), 0));
         }
         let started_ns = clock::now_ns();
-        let reference = match self.posed(question) {
+        let reference = match posed {
             Some(posed) => self.computed(posed, question, others.cloned(), key.clone(), timeout)?,
             None => {
                 let (workload, params) = (question.workload.to_owned(), question.params.clone());
@@ -135,17 +147,18 @@ impl References {
     /// # Errors
     /// As of [`References::answer`].
     pub fn facts(&mut self, question: &Question<'_>, owner: &mut dyn Link, timeout: Duration) -> Result<Facts> {
-        let key = question.key_of_facts();
+        let posed = self.posed(question)?;
+        let key = question.key_of_facts(posed.is_none());
         if let Some(known) = self.known.get(&key) {
             return Ok(known.facts.clone());
         }
-        let Question { workload, params, dtype, seed } = *question;
-        let known = match self.posed(question) {
+        let Question { workload, params, dtype, seed, .. } = *question;
+        let known = match posed {
             Some(posed) => self.wait_for(timeout, move || Known::of(posed.as_ref(), &posed.inputs(seed), dtype))?,
             None => {
                 let ask = Ask::Pose { workload: workload.to_owned(), params: params.clone(), dtype, seed };
                 match owner.ask(&ask, &[], timeout)? {
-                    (Say::Posed(facts), _) => Known { facts, rows: None },
+                    (Say::Posed(facts), _) => Known { facts: believed(facts)?, here: None },
                     (other, _) => return Err(unexpected(other)),
                 }
             }
@@ -157,7 +170,16 @@ impl References {
 
     /// What may be overwritten of the inputs of a case, where this program makes them and the facts of the case are known.
     pub fn rows(&self, question: &Question<'_>) -> Option<&[Writable]> {
-        self.known.get(&question.key_of_facts())?.rows.as_deref()
+        self.here(question).map(|here| here.rows.as_slice())
+    }
+
+    /// Digest of the inputs of a case, where this program makes them and the facts of the case are known.
+    pub fn digest(&self, question: &Question<'_>) -> Option<&str> {
+        self.here(question).map(|here| here.digest.as_str())
+    }
+
+    fn here(&self, question: &Question<'_>) -> Option<&Here> {
+        self.known.get(&question.key_of_facts(question.otherwise))?.here.as_ref()
     }
 
     /// The inputs of a case, for a worker that cannot make them.
@@ -166,7 +188,7 @@ impl References {
     /// [`Error::Failed`] where this program does not know the workload either; [`Error::Interrupted`].
     pub fn inputs(&self, question: &Question<'_>, timeout: Duration) -> Result<Inputs> {
         let seed = question.seed;
-        match self.posed(question) {
+        match self.posed(question)? {
             Some(posed) => self.wait_for(timeout, move || posed.inputs(seed)),
             None => Err(Error::Failed(format!(
                 "its worker wants the inputs of `{}` to be sent, and this program does not know that workload",
@@ -175,9 +197,15 @@ impl References {
         }
     }
 
-    /// The case, where this program links its problem, and the problem has these parameters.
-    fn posed(&self, question: &Question<'_>) -> Option<Box<dyn Posed>> {
-        self.problems.find_workload(question.workload).ok()?.pose(question.params).ok()
+    /// The case, where this program links its problem.
+    fn posed(&self, question: &Question<'_>) -> Result<Option<Box<dyn Posed>>> {
+        match self.problems.find_workload(question.workload) {
+            Ok(workload) if !question.otherwise => {
+                // Another problem of the same name would be checked by whoever solves it.
+                workload.pose(question.params).map(Some).map_err(|error| Error::Failed(error.to_string()))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn computed(
@@ -193,7 +221,8 @@ impl References {
         let (reference, known) = self.wait_for(timeout, move || {
             let inputs = inputs_of(posed.as_ref(), seed, others.as_ref());
             let known = Known::of(posed.as_ref(), &inputs, dtype);
-            let kept = cache.map(|cache| cache.entry(&code, &key, &inputs));
+            let digest = known.here.as_ref().map_or("", |here| here.digest.as_str());
+            let kept = cache.map(|cache| cache.entry(&code, &key, digest));
             if let Some(reference) = kept.as_ref().and_then(cache::Entry::read) {
                 return (reference, known);
             }
@@ -206,7 +235,7 @@ impl References {
             (reference, known)
         })?;
         if is_first {
-            self.known.insert(question.key_of_facts(), known);
+            self.known.insert(question.key_of_facts(false), known);
         }
         Ok(reference)
     }
@@ -242,19 +271,30 @@ impl References {
 }
 
 impl Question<'_> {
-    fn key(&self, others: Option<&Others>) -> String {
-        format!("{} {:?} {} {others:?}", self.workload, self.params, self.seed)
+    /// Names an answer; where it is asked of a worker, it is that worker's own.
+    fn key(&self, others: Option<&Others>, is_asked: bool) -> String {
+        let of = is_asked.then_some(self.of);
+        format!("{} {:?} {} {others:?} {of:?}", self.workload, self.params, self.seed)
     }
 
-    fn key_of_facts(&self) -> String {
-        format!("{} {}", self.dtype, self.key(None))
+    fn key_of_facts(&self, is_asked: bool) -> String {
+        format!("{} {}", self.dtype, self.key(None, is_asked))
     }
 }
 
 impl Known {
     fn of(posed: &dyn Posed, inputs: &Inputs, dtype: DType) -> Self {
-        Self { facts: facts_of(posed, inputs, dtype), rows: Some(rows_of(inputs)) }
+        let here = Here { rows: rows_of(inputs), digest: digest_of(inputs) };
+        Self { facts: facts_of(posed, inputs, dtype), here: Some(here) }
     }
+}
+
+/// What a worker says of a case, where it can be.
+fn believed(facts: Facts) -> Result<Facts> {
+    if facts.tolerance.is_finite() && facts.tolerance >= 0.0 {
+        return Ok(facts);
+    }
+    Err(Error::Failed(format!("its worker lets an error of {} pass, and that is no tolerance", facts.tolerance)))
 }
 
 /// Bytes of an answer's numbers, about.
@@ -287,6 +327,19 @@ pub(crate) fn facts_of(posed: &dyn Posed, inputs: &Inputs, dtype: DType) -> Fact
         input_bytes: inputs.bytes(dtype.bytes()),
         figures: posed.figures(inputs),
     }
+}
+
+/// A digest of inputs: of their names, their form and every byte.
+pub(crate) fn digest_of(inputs: &Inputs) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, array) in inputs.iter() {
+        let form = format!("{} {:?}", array.dtype(), array.shape());
+        for part in [name.as_bytes(), form.as_bytes(), array.bytes()] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 /// The inputs of real numbers, any row of which may be overwritten.

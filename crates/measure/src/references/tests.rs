@@ -96,7 +96,7 @@ fn length(length: i64) -> Params {
 }
 
 fn question(params: &Params, seed: u64) -> Question<'_> {
-    Question { workload: "counted", params, dtype: DType::F32, seed }
+    Question { workload: "counted", params, dtype: DType::F32, seed, of: (None, "cpu"), otherwise: false }
 }
 
 fn times(length: usize) -> u32 {
@@ -213,16 +213,43 @@ fn who_owns_a_workload_is_asked_for_what_this_program_does_not_link() {
     }
     assert!(matches!(ask((Say::Finished, Vec::new())), Err(Error::Unexpected(_))));
     assert!(references().inputs(&theirs, Duration::MAX).is_err(), "nobody can send them");
-    // A workload of the same name with other parameters is another one.
+    let facts = |tolerance: f64| {
+        let work = Work { flops: 1.0, bytes: 2.0 };
+        let posed = Say::Posed(Facts { work, tolerance, input_bytes: 3, figures: Vec::new() });
+        references().facts(&theirs, &mut Owner(vec![(posed, Vec::new())]), Duration::MAX)
+    };
+    assert_eq!(facts(0.0).unwrap().input_bytes, 3);
+    for tolerance in [f64::INFINITY, f64::NAN, -0.5] {
+        assert!(matches!(facts(tolerance), Err(Error::Failed(words)) if words.contains("no tolerance")), "{tolerance}");
+    }
+}
+
+#[test]
+fn who_gives_a_problem_of_ours_other_parameters_is_not_asked_for_the_answer() {
     let strange = Params::default().with("width", 1_i64.into());
-    let posed = Say::Posed(Facts {
-        work: Work { flops: 1.0, bytes: 2.0 },
-        tolerance: 0.5,
-        input_bytes: 3,
-        figures: Vec::new(),
-    });
-    let facts = references().facts(&question(&strange, 1), &mut Owner(vec![(posed, Vec::new())]), Duration::MAX);
-    assert_eq!(facts.unwrap().input_bytes, 3);
+    let question = question(&strange, 1);
+    let facts = references().facts(&question, &mut Owner(Vec::new()), Duration::MAX);
+    assert!(matches!(facts, Err(Error::Failed(_))), "{facts:?}");
+    let answer = known(&mut references(), &question, None);
+    assert!(matches!(answer, Err(Error::Failed(_))), "{answer:?}");
+}
+
+#[test]
+fn what_a_worker_answers_is_its_own() {
+    let (mut references, params) = (references(), length(2));
+    let mut ask = |of: (Option<&str>, &str), number: f64, workload: &str, otherwise: bool| {
+        let info = AnswerInfo { name: "x".into(), shape: vec![1], rows: vec![0], check: Check::Exact };
+        let answer = (Say::Answers { answers: vec![info] }, vec![("x".to_owned(), Array::new(vec![1], &[number]))]);
+        let question = Question { workload, of, otherwise, ..question(&params, 1) };
+        let found = references.answer(&question, None, &mut Owner(vec![answer]), Duration::MAX).unwrap();
+        found.0.answers[0].values[0]
+    };
+    assert_eq!(ask((None, "cpu"), 1.0, "theirs", false), 1.0);
+    assert_eq!(ask((None, "cpu"), 2.0, "theirs", false), 1.0, "it is known");
+    assert_eq!(ask((Some("old"), "cpu"), 3.0, "theirs", false), 3.0);
+    assert_eq!(ask((None, "gpu"), 4.0, "theirs", false), 4.0);
+    // One that makes other inputs alone knows what is right with them.
+    assert_eq!(ask((Some("old"), "cpu"), 5.0, "counted", true), 5.0);
 }
 
 #[test]

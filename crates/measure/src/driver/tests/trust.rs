@@ -166,9 +166,9 @@ fn outputs_may_be_about_as_large_as_the_right_ones() {
 fn a_row_of_another_form_than_the_inputs_have_is_not_written() {
     let references = References::new(registry(), "", &std::sync::Arc::default()).shared();
     let (mut driver, heard) = tapped(&references, |_, say, arrays| match say {
-        Say::Prepared { engine_version, figures, mut writable, processes, memory, peak_added_bytes } => {
+        Say::Prepared { engine_version, figures, mut writable, processes, memory, peak_added_bytes, inputs } => {
             writable[0].width = 2;
-            (Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes }, arrays)
+            (Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes, inputs }, arrays)
         }
         other => (other, arrays),
     });
@@ -193,4 +193,26 @@ fn a_processor_time_that_is_read_from_outside_is_marked_as_coarse() {
         let prepared = driver.prepare(&trial(0, "right"), LONG).unwrap();
         assert_eq!(figure(&prepared, "coarse_cpu_time"), coarse);
     }
+}
+
+#[test]
+fn a_build_that_makes_other_inputs_is_checked_by_its_own_answers() {
+    let other: Change = |_, say, arrays| match say {
+        Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes, .. } => {
+            let inputs = Some("another".to_owned());
+            (Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes, inputs }, arrays)
+        }
+        other => (other, arrays),
+    };
+    let references = || References::new(registry(), "", &std::sync::Arc::default()).shared();
+    let (mut driver, heard) = tapped(&references(), other);
+    let mut of_build = trial(0, "right");
+    of_build.variant.build = Some("old".into());
+    driver.prepare(&of_build, LONG).unwrap();
+    driver.finish(0, LONG).unwrap();
+    let asked = ["prepare", "reference", "pose", "run", "allocations", "run", "reference", "finish"];
+    assert_eq!(words(&heard), asked);
+    let (mut driver, _) = tapped(&references(), other);
+    let failed = driver.prepare(&trial(0, "right"), LONG);
+    assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains("other inputs")), "{failed:?}");
 }
