@@ -2,9 +2,10 @@
 #![expect(unsafe_code, reason = "a handler of a signal can be set in no other way")]
 
 use std::ffi::c_int;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Write};
 use std::os::fd::AsFd;
 
+use benchbook_core::Array;
 use benchbook_core::message::{Ask, PROTOCOL, Say};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
@@ -40,9 +41,20 @@ pub fn serve(host: Host, parent: Option<u32>) -> Result<()> {
             Ok((ask, arrays)) => worker.answer(ask, arrays),
             Err(error) => (Say::Failed { message: error.to_string() }, Arrays::new()),
         };
-        write(&mut pipe, &say, &parts(&arrays), None)?;
+        send(&mut pipe, &say, &arrays)?;
     }
     Ok(())
+}
+
+/// Sends an answer, or, where it is larger than a frame may be, why it cannot be sent.
+fn send(pipe: &mut impl Write, say: &Say, arrays: &[(String, Array)]) -> Result<()> {
+    match write(pipe, say, &parts(arrays), None) {
+        Err(Error::Message(reason)) => {
+            let failed = Say::Failed { message: format!("what is answered cannot be sent: {reason}") };
+            write(pipe, &failed, &[], None)
+        }
+        other => other,
+    }
 }
 
 /// Asks the system to end this process when `parent` ends, however that happens, with all that it has started.
@@ -70,4 +82,21 @@ fn die_with(parent: Option<u32>) -> Result<()> {
 extern "C" fn end_group(_signal: c_int) {
     // Nobody is left who could be told of a refusal.
     let _ = kill(Pid::from_raw(0), Signal::SIGKILL);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_beyond_a_frame_is_a_failure_and_not_the_end() {
+        let mut pipe = Vec::new();
+        send(&mut pipe, &Say::Failed { message: "x".repeat(17 << 20) }, &[]).unwrap();
+        send(&mut pipe, &Say::Dropped, &[]).unwrap();
+        let mut reader = Reader::new(pipe.as_slice());
+        let mut next = || reader.receive().unwrap().unwrap().message::<Say>().unwrap().0;
+        let failed = next();
+        assert!(matches!(&failed, Say::Failed { message } if message.contains("its header claims")), "{failed:?}");
+        assert_eq!(next(), Say::Dropped);
+    }
 }
