@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// What references are computed by: the problems, and the words that they are written in.
 const FOLDERS: [&str; 2] = ["src", "../core/src"];
 
+/// What else they are computed by: the versions of all libraries.
+const LOCK: &str = "../../Cargo.lock";
+
 fn main() -> Result<()> {
     let mut digest = OFFSET;
     for folder in FOLDERS {
@@ -18,6 +21,8 @@ fn main() -> Result<()> {
             digest = fnv(digest, &fs::read(file)?);
         }
     }
+    println!("cargo:rerun-if-changed={LOCK}");
+    digest = fnv(digest, &fs::read(LOCK)?);
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-env=BENCHBOOK_CODE_DIGEST={digest:032x}");
     Ok(())

@@ -49,8 +49,8 @@ struct Kept {
 impl Cache {
     /// The cache of this user; nothing where there is no home.
     pub fn of_user() -> Option<Self> {
-        let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let base = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))?;
+        let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let base = base(named("XDG_CACHE_HOME"), named("HOME"))?;
         Some(Self::at(base.join("benchbook/references"), MOST_BYTES))
     }
 
@@ -83,11 +83,20 @@ impl Cache {
             if total <= self.most_bytes {
                 break;
             }
-            fs::remove_file(path)?;
-            total -= size;
+            match fs::remove_file(path) {
+                // Another run has made room too.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => total -= size,
+            }
         }
         Ok(())
     }
+}
+
+/// Where caches lie; a variable that is no absolute path is not set (XDG Base Directory Specification 0.8).
+fn base(cache: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = |path: Option<PathBuf>| path.filter(|path| path.is_absolute());
+    absolute(cache).or_else(|| Some(absolute(home)?.join(".cache")))
 }
 
 /// Whether a file has a name as ours have.
@@ -239,6 +248,17 @@ mod tests {
         tiny.entry("code", "d", &digest_of(&inputs())).write(&answer).unwrap();
         assert_eq!(all.entry("code", "d", &digest_of(&inputs())).read(), None, "it is larger than all may be");
         assert!(a.read().is_some() && c.read().is_some(), "and nothing makes room for it");
+    }
+
+    #[test]
+    fn a_cache_lies_at_an_absolute_path_or_nowhere() {
+        let base = |cache: &str, home: &str| base(Some(cache.into()), Some(home.into()));
+        assert_eq!(base("/c", "/h"), Some("/c".into()));
+        for cache in ["", "c", "./c", "~/c"] {
+            assert_eq!(base(cache, "/h"), Some("/h/.cache".into()), "{cache}");
+        }
+        assert_eq!(base("c", "h"), None);
+        assert_eq!(super::base(None, None), None);
     }
 
     #[test]
