@@ -6,6 +6,7 @@ mod believed;
 mod changing;
 mod sampler;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::mem::discriminant;
 use std::rc::Rc;
@@ -49,7 +50,7 @@ pub struct Driver {
     link: Box<dyn Link>,
     references: Shared,
     live: HashMap<i64, Live>,
-    load: Load,
+    load: Rc<RefCell<Load>>,
 }
 
 /// A trial that can be sampled.
@@ -68,7 +69,13 @@ struct Live {
 impl Driver {
     /// Measures by the worker at the other end of `link`, checked against these answers.
     pub fn new(link: Box<dyn Link>, references: &Shared) -> Self {
-        Self { link, references: Rc::clone(references), live: HashMap::new(), load: Load::default() }
+        Self { link, references: Rc::clone(references), live: HashMap::new(), load: Rc::default() }
+    }
+
+    /// The same, which sees what others take of the processors together with other executors of its process.
+    #[must_use]
+    pub(crate) fn sharing(self, load: &Rc<RefCell<Load>>) -> Self {
+        Self { load: Rc::clone(load), ..self }
     }
 
     /// How often the inputs of a trial are copied.
@@ -226,7 +233,8 @@ impl Driver {
         let changes = f64::from(u8::from(!changing.names().is_empty()));
         prepared.figures.push(Figure::measured("inputs_change", changes, "bool"));
         let mut calls = Calls { link: self.link.as_mut(), changing, trial: trial.trial, deadline };
-        let warm = sampler::warm_up(&mut calls, trial.warmup_ns, trial.min_sample_ns, watch, &mut self.load)?;
+        let warm =
+            sampler::warm_up(&mut calls, trial.warmup_ns, trial.min_sample_ns, watch, &mut self.load.borrow_mut())?;
         if !watch.tells() {
             prepared.figures.push(Figure::measured("coarse_cpu_time", 1.0, "bool"));
         }
@@ -311,8 +319,8 @@ impl Executor for Driver {
         let Live { trial: of, changing, watch, iterations, .. } = &mut live;
         let mut calls = Calls { link: self.link.as_mut(), changing, trial, deadline };
         let sampled = match of.cache {
-            CacheRegime::Hot => sampler::sample_hot(&mut calls, *iterations, watch, &mut self.load),
-            CacheRegime::Cold => sampler::sample_cold(&mut calls, *iterations, watch, &mut self.load),
+            CacheRegime::Hot => sampler::sample_hot(&mut calls, *iterations, watch, &mut self.load.borrow_mut()),
+            CacheRegime::Cold => sampler::sample_cold(&mut calls, *iterations, watch, &mut self.load.borrow_mut()),
         };
         let sampled = self.or_dropped(sampled, trial, deadline)?;
         self.live.insert(trial, live);

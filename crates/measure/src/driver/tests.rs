@@ -2,8 +2,6 @@
 
 mod trust;
 
-use std::cell::RefCell;
-
 use benchbook_core::message::Place;
 use benchbook_core::{
     Case, Check, DType, Error as CoreError, Params, Preset, Problem, Registry, Row, Setting, Subject, Support, Variant,

@@ -216,3 +216,12 @@ fn a_build_that_makes_other_inputs_is_checked_by_its_own_answers() {
     let failed = driver.prepare(&trial(0, "right"), LONG);
     assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains("other inputs")), "{failed:?}");
 }
+
+#[test]
+fn executors_of_one_process_see_the_same_load() {
+    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    let references = References::none().shared();
+    let (one, other) = (worker.executor(&references), worker.clone().executor(&references));
+    assert!(Rc::ptr_eq(&one.load, &other.load));
+    assert!(!Rc::ptr_eq(&one.load, &Driver::new(Box::new(worker), &references).load));
+}
