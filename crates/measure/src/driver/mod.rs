@@ -2,21 +2,23 @@
 //!
 //! Everything that decides is here, the same for a worker in any language and for this process.
 
+mod answers;
 mod believed;
 mod changing;
 mod sampler;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::mem::discriminant;
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use benchbook_core::message::{AnswerInfo, Ask, Facts, MemoryFrom, Others, Place, Prepare, Ran, Say};
-use benchbook_core::{Answer, Array, CacheRegime, Figure, Inputs, Reference};
+use benchbook_core::message::{Ask, Facts, MemoryFrom, Others, Place, Prepare, Ran, Say};
+use benchbook_core::{Array, CacheRegime, Figure, Inputs, Reference};
 use benchbook_record::Isolation;
 
+pub(crate) use self::answers::approximation_of;
+use self::answers::{in_order, most_bytes};
 pub(crate) use self::believed::believed;
 use self::believed::believed_processor_time;
 pub(crate) use self::changing::{Changing, as_known};
@@ -26,7 +28,7 @@ use crate::environment::{CaptureSettings, Cpu, capture};
 use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, Trial, passes};
 use crate::frame::Arrays;
 use crate::link::{Link, unexpected};
-use crate::references::{Question, Shared, heard};
+use crate::references::{Question, Shared};
 use crate::waiting::Deadline;
 use crate::{Error, Result, clock};
 
@@ -38,9 +40,6 @@ const ASSUMED_CACHE_BYTES: u64 = 64 << 20;
 
 /// Other processes of a trial at most.
 const MOST_PROCESSES: usize = 256;
-
-/// Bytes that outputs may have beside those that are right.
-const SLACK_BYTES: u64 = 1 << 20;
 
 /// How long a worker may take at least to drop a trial, also where all the time of a step is gone.
 const LEAST_TO_DROP: Duration = Duration::from_secs(1);
@@ -457,41 +456,6 @@ pub(crate) fn asked(trial: &Trial, copies: usize) -> Prepare {
 /// Inputs as they are sent, where they are.
 pub(crate) fn named(inputs: Option<&Inputs>) -> Vec<(&str, &Array)> {
     inputs.into_iter().flat_map(Inputs::iter).collect()
-}
-
-/// What an approximation gives where it is right, as its worker tells it: it has the form of what is `exact`, so that only
-/// the numbers are its own.
-///
-/// # Errors
-/// [`Error::Failed`] where it has not.
-pub(crate) fn approximation_of(exact: &Reference, answers: Vec<AnswerInfo>, numbers: Arrays) -> Result<Rc<Reference>> {
-    let told = heard(answers, numbers)?;
-    let is_alike = |(one, other): (&Answer, &Answer)| {
-        one.name == other.name && one.shape == other.shape && discriminant(&one.check) == discriminant(&other.check)
-    };
-    if told.answers.len() == exact.answers.len() && told.answers.iter().zip(&exact.answers).all(is_alike) {
-        return Ok(Rc::new(told));
-    }
-    Err(Error::Failed("its worker approximates something that has other outputs, or is checked in another way".into()))
-}
-
-/// Bytes of outputs and of answers at most where this is the right one: twice as many numbers in eight bytes each, so that
-/// outputs of another shape are wrong and not the end of their worker.
-fn most_bytes(reference: &Reference) -> u64 {
-    let numbers = |answer: &Answer| answer.shape.iter().fold(1_u64, |all, axis| all.saturating_mul(*axis as u64));
-    let all = reference.answers.iter().map(numbers).fold(0, u64::saturating_add);
-    all.saturating_mul(16).saturating_add(SLACK_BYTES)
-}
-
-/// Outputs, which stand in the order of their answers and have the names of these, if any.
-fn in_order(reference: &Reference, outputs: Arrays) -> Result<Vec<Array>> {
-    for ((name, _), answer) in outputs.iter().zip(&reference.answers) {
-        if !name.is_empty() && answer.name != *name {
-            let words = format!("its worker calls an output `{name}` whose answer is called `{}`", answer.name);
-            return Err(Error::Failed(words));
-        }
-    }
-    Ok(outputs.into_iter().map(|(_, output)| output).collect())
 }
 
 /// Copies of the inputs that together fill at least four times the last-level cache.

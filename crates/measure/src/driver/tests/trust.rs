@@ -98,9 +98,15 @@ fn all_questions_of_a_step_share_its_time() {
     let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
     let mut driver = Driver::new(Box::new(Timed(worker, Rc::clone(&given))), &References::none().shared());
     let steps: [fn(&mut Driver); 3] = [
-        |driver| drop(driver.prepare(&trial(0, "right"), LONG).unwrap()),
-        |driver| drop(driver.sample(0, LONG).unwrap()),
-        |driver| drop(driver.finish(0, LONG).unwrap()),
+        |driver| {
+            driver.prepare(&trial(0, "right"), LONG).unwrap();
+        },
+        |driver| {
+            driver.sample(0, LONG).unwrap();
+        },
+        |driver| {
+            driver.finish(0, LONG).unwrap();
+        },
     ];
     let mut firsts = Vec::new();
     for step in steps {
@@ -153,13 +159,6 @@ fn a_worker_has_no_processes_but_those_that_it_has_started() {
     drop(child.stdin.take());
     child.wait().unwrap();
     assert!(own_processes(&worker, (2..=1_000_000).collect()).len() <= MOST_PROCESSES);
-}
-
-#[test]
-fn outputs_may_be_about_as_large_as_the_right_ones() {
-    let reference = |shape: Vec<usize>| most_bytes(&Reference::of(shape, vec![0], vec![0.0]));
-    assert_eq!(reference(SHAPE.to_vec()), 12 * 16 + SLACK_BYTES);
-    assert_eq!(reference(vec![usize::MAX, usize::MAX]), u64::MAX);
 }
 
 #[test]
