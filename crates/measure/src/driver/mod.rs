@@ -26,7 +26,6 @@ use self::sampler::{Work, Write};
 use crate::disturbance::{Load, Watch};
 use crate::environment::{CaptureSettings, Cpu, capture};
 use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, Trial, passes};
-use crate::frame::Arrays;
 use crate::link::{Link, unexpected};
 use crate::references::{Question, Shared};
 use crate::waiting::Deadline;
