@@ -2,6 +2,7 @@
 
 mod trust;
 
+use crate::frame::Arrays;
 use benchbook_core::message::{AnswerInfo, Place};
 use benchbook_core::{
     Case, Check, DType, Error as CoreError, Params, Preset, Problem, Registry, Row, Setting, Subject, Support, Variant,

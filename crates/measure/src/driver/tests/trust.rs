@@ -1,6 +1,7 @@
 //! What a worker is believed, and how long it is waited for.
 
 use super::*;
+use crate::frame::Arrays;
 
 #[test]
 fn a_worker_sets_its_own_standard_only_where_it_said_so_and_of_the_same_form() {
