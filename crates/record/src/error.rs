@@ -110,7 +110,7 @@ pub enum Error {
         /// The store's location.
         location: String,
         /// The object store's answer.
-        cause: object_store::Error,
+        cause: io::Error,
     },
     /// Rows that do not fit their table, or cannot be read back.
     #[error("rows of `{table}` do not fit their schema: {cause}")]
@@ -164,8 +164,7 @@ impl Error {
     /// Whether this says that a file is absent.
     pub(crate) fn is_absent(&self) -> bool {
         match self {
-            Self::Io { cause, .. } => cause.kind() == io::ErrorKind::NotFound,
-            Self::Remote { cause, .. } => matches!(cause, object_store::Error::NotFound { .. }),
+            Self::Io { cause, .. } | Self::Remote { cause, .. } => cause.kind() == io::ErrorKind::NotFound,
             _ => false,
         }
     }

@@ -81,7 +81,7 @@ impl Remote {
     }
 
     fn failed(&self) -> impl Fn(object_store::Error) -> Error {
-        |cause| Error::Remote { location: self.location.clone(), cause }
+        |cause| Error::Remote { location: self.location.clone(), cause: cause.into() }
     }
 
     pub(crate) fn list(&self) -> Result<Vec<ObjectMeta>> {

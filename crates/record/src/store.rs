@@ -97,7 +97,7 @@ impl Store {
         };
         check_marker(&location, &marker)?;
         let object_store = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|cause| Error::Remote { location: location.clone(), cause })?;
+            .map_err(|cause| Error::Remote { location: location.clone(), cause: cause.into() })?;
         Self::assemble(root.display().to_string(), Place::Local(root), Arc::new(object_store))
     }
 
