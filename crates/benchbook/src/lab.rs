@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use benchbook_core::{Implementation, Registry};
 use benchbook_measure::InProcess;
 use benchbook_query::{Answer, Session, default_memory_bytes};
-use benchbook_record::{LocalStore, Store};
+use benchbook_record::{LocalStore, Readable, Store};
 use benchbook_report::charts::Figure;
 use benchbook_report::{
     By, Comparison, across, distribution_figure, history_figures, scaling_figures, speedup_figure, within_by,

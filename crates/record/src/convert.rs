@@ -13,11 +13,10 @@ use parquet::errors::ParquetError;
 use crate::caught::caught;
 use crate::digest::Hashing;
 use crate::file;
-use crate::journal::{self, Ending, JOURNAL};
+use crate::journal::{self, Ending, JOURNAL, Summary};
 use crate::manifest::{Manifest, ManifestFile};
 use crate::parquet_file::properties;
 use crate::sink::{Disk, Sink};
-use crate::state::Summary;
 use crate::{Error, Result, Table};
 
 /// The system's own answer where it is the system that refused.

@@ -7,12 +7,11 @@ use arrow::record_batch::RecordBatch;
 
 use crate::digest::Hashing;
 use crate::file::SMALL_BYTES;
-use crate::folder::run_folder;
+use crate::folder::{MANIFEST, run_folder};
 use crate::footer::Tail;
-use crate::journal::{self, DAMAGED_JOURNAL, Ending, JOURNAL};
-use crate::manifest::{MANIFEST, Manifest, ManifestFile};
+use crate::journal::{self, DAMAGED_JOURNAL, Ending, JOURNAL, Summary};
+use crate::manifest::{Manifest, ManifestFile};
 use crate::place::{FileInfo, Listing, Place};
-use crate::state::Summary;
 use crate::writer::parse_run_id;
 use crate::{Damaged, Error, Result, RunEntry, RunFile, RunState, Table};
 

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use crate::file;
 use crate::journal::JOURNAL;
-use crate::manifest::{MANIFEST, sync_folder};
 use crate::{Error, Result};
 
 /// What the name of a run's folder begins with; the run id follows.
 pub(crate) const RUN_PREFIX: &str = "run_id=";
+
+/// Name of the manifest in a run's folder.
+pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// What the name of a folder begins with while it is being made.
 pub(crate) const STAGING_PREFIX: &str = ".new-";
@@ -121,4 +123,9 @@ pub(crate) fn lock_dead(path: &Path) -> Result<Option<File>> {
         }
     }
     Ok(None)
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }

@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use crate::file;
-use crate::folder::STAGING_PREFIX;
-use crate::manifest::sync_folder;
-use crate::{Error, Result, SCHEMA_VERSION, Store, version};
+use crate::folder::{STAGING_PREFIX, sync_folder};
+use crate::{Error, Result, SCHEMA_VERSION, version};
 
 /// Name of the file that makes a folder a store.
 pub(crate) const MARKER: &str = "benchbook-store.json";
@@ -28,29 +26,6 @@ pub(crate) fn check_marker(location: &str, bytes: &[u8]) -> Result<()> {
     let marker: Marker = serde_json::from_slice(bytes)
         .map_err(|error| Error::Damaged { path: format!("{location}/{MARKER}"), reason: error.to_string() })?;
     version::check(&format!("the store `{location}`"), marker.schema_version)
-}
-
-/// The folder that a location means: a path, or a `file://` URL; nothing where the URL is of another kind.
-///
-/// # Errors
-/// A URL that is none, or that means no path on this machine.
-pub fn folder_of(location: &str) -> Result<Option<PathBuf>> {
-    if !location.contains("://") {
-        return Ok(Some(location.into()));
-    }
-    let url = Url::parse(location).map_err(Error::location(location))?;
-    if url.scheme() != "file" {
-        return Ok(None);
-    }
-    url.to_file_path().map(Some).map_err(|()| Error::location(location)("it is not a path on this machine"))
-}
-
-/// The error for a location without a marker.
-pub(crate) fn no_marker(location: &str) -> Error {
-    Error::NotAStore {
-        location: location.to_owned(),
-        reason: format!("it has no {MARKER}; name the folder that `benchbook run --store` wrote to, or run one there"),
-    }
 }
 
 /// A store that can be written to.
@@ -93,14 +68,6 @@ impl LocalStore {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The same store for reading.
-    ///
-    /// # Errors
-    /// As [`Store::local`].
-    pub fn reader(&self) -> Result<Store> {
-        Store::local(&self.path)
     }
 }
 

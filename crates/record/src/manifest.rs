@@ -4,18 +4,16 @@
 //! checksum is that of its bytes with the checksum's digits replaced by zeros.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::file;
+use crate::folder::{MANIFEST, sync_folder};
 use crate::sink::Disk;
 use crate::{Error, Result, SCHEMA_VERSION, Table, version};
-
-/// Name of the manifest in a run's folder.
-pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// Name of a manifest that is still being written.
 pub(crate) const MANIFEST_DRAFT: &str = "manifest.json.new";
@@ -132,9 +130,4 @@ impl Default for Manifest {
             checksum: String::new(),
         }
     }
-}
-
-/// Makes the names in a folder durable.
-pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }

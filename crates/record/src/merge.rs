@@ -9,10 +9,9 @@ use arrow::record_batch::RecordBatch;
 use crate::digest::Hashing;
 use crate::examine::{Examined, Look};
 use crate::file;
-use crate::folder::{Staging, create_locked, run_folder};
+use crate::folder::{MANIFEST, Staging, create_locked, run_folder};
 use crate::journal::JOURNAL;
-use crate::manifest::MANIFEST;
-use crate::{Damaged, Error, LocalStore, Result, RunState, Store, Table, version};
+use crate::{Damaged, Error, LocalStore, Readable, Result, RunState, Store, Table, version};
 
 /// What a merge did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

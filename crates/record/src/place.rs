@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 use arrow::record_batch::RecordBatch;
 
 use crate::file;
-use crate::folder::{RUN_PREFIX, is_locked, run_folder};
+use crate::folder::{MANIFEST, RUN_PREFIX, is_locked, run_folder};
 use crate::journal::{DAMAGED_JOURNAL, JOURNAL};
-use crate::manifest::{MANIFEST, MANIFEST_DRAFT};
+use crate::manifest::MANIFEST_DRAFT;
 use crate::remote::Remote;
 use crate::{Error, Result, Table, parquet_file};
 

@@ -7,12 +7,11 @@ use std::time::{Duration, SystemTime};
 use crate::convert::convert;
 use crate::examine::{Look, examine};
 use crate::file;
-use crate::folder::{RUN_PREFIX, STAGING_PREFIX, is_locked, lock_dead};
+use crate::folder::{MANIFEST, RUN_PREFIX, STAGING_PREFIX, is_locked, lock_dead, sync_folder};
 use crate::journal::{DAMAGED_JOURNAL, Ending, JOURNAL};
-use crate::manifest::{MANIFEST, sync_folder};
 use crate::place::local_listing;
 use crate::sink::{Disk, disk};
-use crate::{Error, LocalStore, Result};
+use crate::{Error, LocalStore, Readable, Result};
 
 /// A folder in the making has no lock for an instant; an old one without a lock is dead.
 const STAGING_DEAD_AFTER: Duration = Duration::from_secs(60);

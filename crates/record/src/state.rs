@@ -2,11 +2,7 @@
 
 use std::fmt;
 
-use arrow::record_batch::RecordBatch;
 use chrono::DateTime;
-use uuid::Uuid;
-
-use crate::{OutcomeRow, Result, RunRow, Status, Table, rows_of};
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,47 +84,5 @@ impl fmt::Display for RunEntry {
             write!(f, ", tags {}", self.tags.join(" "))?;
         }
         f.write_str(")")
-    }
-}
-
-/// What a listing says of a run, gathered from its rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Summary {
-    pub(crate) started_at_ns: i64,
-    pub(crate) suite: String,
-    pub(crate) tags: Vec<String>,
-    pub(crate) finished: bool,
-}
-
-impl Summary {
-    /// All that the id tells.
-    pub(crate) fn unknown(run_id: &str) -> Self {
-        let started = Uuid::parse_str(run_id).ok().and_then(|id| id.get_timestamp()).map(|stamp| stamp.to_unix());
-        let nanos = started.and_then(|(seconds, nanos)| {
-            i64::try_from(seconds).ok()?.checked_mul(1_000_000_000)?.checked_add(i64::from(nanos))
-        });
-        Self { started_at_ns: nanos.unwrap_or_default(), suite: String::new(), tags: Vec::new(), finished: false }
-    }
-
-    /// Takes in a batch of `runs` or `outcomes`.
-    pub(crate) fn learn(&mut self, table: Table, batch: &RecordBatch) -> Result<()> {
-        match table {
-            Table::Runs => {
-                for run in rows_of::<RunRow>(batch)? {
-                    self.started_at_ns = run.started_at.timestamp_nanos_opt().unwrap_or(self.started_at_ns);
-                    self.suite = run.suite;
-                    self.tags = run.tags;
-                }
-            }
-            Table::Outcomes => {
-                for outcome in rows_of::<OutcomeRow>(batch)? {
-                    if outcome.trial.is_none() {
-                        self.finished = outcome.status != Status::Interrupted;
-                    }
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }

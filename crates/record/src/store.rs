@@ -1,6 +1,6 @@
 //! A store as its readers see it.
 
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use benchbook_core::without_passwords;
@@ -14,10 +14,10 @@ use url::Url;
 
 use crate::examine::{Examined, Look, examine};
 use crate::file::read_small;
-use crate::local::{MARKER, check_marker, folder_of, no_marker};
+use crate::local::{MARKER, check_marker};
 use crate::place::Place;
 use crate::remote::Remote;
-use crate::{Error, Result, RunEntry, RunRow, Table, parallel, rows_of};
+use crate::{Error, LocalStore, Result, RunEntry, RunRow, Table, parallel, rows_of};
 
 /// A folder or object-store prefix of runs, for reading only.
 ///
@@ -34,6 +34,21 @@ struct Inner {
     // Not the one that `place` reads through: its connections belong to another runtime.
     object_store: Arc<dyn ObjectStore>,
     root: Url,
+}
+
+/// A store that is written to, for reading.
+pub trait Readable {
+    /// The same store for reading.
+    ///
+    /// # Errors
+    /// As [`Store::local`].
+    fn reader(&self) -> Result<Store>;
+}
+
+impl Readable for LocalStore {
+    fn reader(&self) -> Result<Store> {
+        Store::local(self.path())
+    }
 }
 
 impl Store {
@@ -203,5 +218,28 @@ impl Store {
     fn no_such_run(&self, run_id: &str) -> Error {
         let candidates = format!("the store {} has no such run; `benchbook store ls` lists its runs", self.location());
         Error::NoRun { selector: run_id.to_owned(), candidates }
+    }
+}
+
+/// The folder that a location means: a path, or a `file://` URL; nothing where the URL is of another kind.
+///
+/// # Errors
+/// A URL that is none, or that means no path on this machine.
+pub fn folder_of(location: &str) -> Result<Option<PathBuf>> {
+    if !location.contains("://") {
+        return Ok(Some(location.into()));
+    }
+    let url = Url::parse(location).map_err(Error::location(location))?;
+    if url.scheme() != "file" {
+        return Ok(None);
+    }
+    url.to_file_path().map(Some).map_err(|()| Error::location(location)("it is not a path on this machine"))
+}
+
+/// The error for a location without a marker.
+fn no_marker(location: &str) -> Error {
+    Error::NotAStore {
+        location: location.to_owned(),
+        reason: format!("it has no {MARKER}; name the folder that `benchbook run --store` wrote to, or run one there"),
     }
 }

@@ -3,9 +3,8 @@
 use std::fs;
 
 use crate::examine::Look;
-use crate::folder::{STAGING_PREFIX, run_folder};
+use crate::folder::{MANIFEST, STAGING_PREFIX, run_folder};
 use crate::journal::JOURNAL;
-use crate::manifest::MANIFEST;
 use crate::place::Place;
 use crate::{Damaged, Error, Result, RunState, Store, Table};
 

@@ -1,7 +1,7 @@
 //! Comparisons by a metric other than time, as people read them.
 
 use benchbook_query::{Session, TIME};
-use benchbook_record::{CheckRow, LocalStore, MeasureRow, Phase, Provenance, RunRow, RunWriter, TrialRow};
+use benchbook_record::{CheckRow, LocalStore, MeasureRow, Phase, Provenance, Readable, RunRow, RunWriter, TrialRow};
 use benchbook_report::{
     By, Comparison, comparison_table, counts, gated, metrics, paired_metrics, undecided, within_by, within_metric,
 };

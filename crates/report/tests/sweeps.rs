@@ -1,7 +1,7 @@
 //! Figures of a sweep: in the order of the plan, with names as text whatever they hold.
 
 use benchbook_query::Session;
-use benchbook_record::{CheckRow, LocalStore, Phase, RunRow, RunWriter, SampleRow, TrialRow};
+use benchbook_record::{CheckRow, LocalStore, Phase, Readable, RunRow, RunWriter, SampleRow, TrialRow};
 use benchbook_report::scaling_figures;
 use serde_json::{Value, json};
 

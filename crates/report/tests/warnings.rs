@@ -2,7 +2,9 @@
 
 use arrow::array::{Array, AsArray};
 use benchbook_query::Session;
-use benchbook_record::{CheckRow, LocalStore, OutcomeRow, Phase, RunRow, RunWriter, SampleRow, Status, TrialRow};
+use benchbook_record::{
+    CheckRow, LocalStore, OutcomeRow, Phase, Readable, RunRow, RunWriter, SampleRow, Status, TrialRow,
+};
 use benchbook_report::{By, default_baseline, figures, gated, undecided, warnings, weak, within, within_by};
 use serde_json::json;
 use tempfile::TempDir;

@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use benchbook_query::{Answer, Session};
-use benchbook_record::{CheckRow, LocalStore, Phase, RunRow, RunWriter, SampleRow, TrialRow};
+use benchbook_record::{CheckRow, LocalStore, Phase, Readable, RunRow, RunWriter, SampleRow, TrialRow};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use benchbook_query::{Error, Session};
+use benchbook_record::Readable;
 use serde_json::json;
 
 use crate::common::{Fixture, add, ints, one, one_text, sample, texts, trial};

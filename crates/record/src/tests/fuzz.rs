@@ -10,9 +10,8 @@ use super::*;
 use crate::batch::body_of;
 use crate::footer::Tail;
 use crate::frame::header;
-use crate::journal::{Ending, read};
+use crate::journal::{Ending, Summary, read};
 use crate::manifest::{Manifest, checksum};
-use crate::state::Summary;
 
 const RUN: &str = "0190a000-0000-7000-8000-000000000001";
 

@@ -8,8 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::batch::{body_of, body_schema};
 use crate::frame::{FRAME_HEADER_LEN, HEADER_LEN, encode, header, header_of};
-use crate::journal::{Ending, read};
-use crate::state::Summary;
+use crate::journal::{Ending, Summary, read};
 use crate::steps::{StepColumns, StepValueColumns};
 use crate::stream::decode;
 

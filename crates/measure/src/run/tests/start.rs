@@ -1,7 +1,7 @@
 //! What a run is started with stands in its record.
 
 use benchbook_core::Plan;
-use benchbook_record::{EventRow, LocalStore, Table, rows_in};
+use benchbook_record::{EventRow, LocalStore, Readable, Table, rows_in};
 
 use super::expand::{Resolver, known, plan};
 use super::mock::{Heard, Mocks, sampled};
