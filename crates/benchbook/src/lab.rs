@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use arrow::array::AsArray;
     use arrow::datatypes::Int64Type;
-    use benchbook_record::{RunRow, RunWriter, TrialRow};
+    use benchbook_record::{RunRow, RunWriter, TrialRow, to_parquet};
     use serde_json::json;
 
     fn total(lab: &Lab) -> i64 {
@@ -232,7 +232,7 @@ mod tests {
             .unwrap();
             writer.trial(&row).unwrap();
         }
-        writer.finish().unwrap();
+        writer.finish(to_parquet).unwrap();
         let compared = lab.compare_by("latest", By::Device, "flex").unwrap();
         assert_eq!(compared.answer.rows(), 1);
         assert!(compared.note.contains("beside itself by device, baseline flex"), "{}", compared.note);

@@ -2,6 +2,7 @@
 
 use benchbook_core::{Plan, Registry};
 use benchbook_measure::run::{Observer, Silent, Start, keeps_disturbed};
+use benchbook_record::to_parquet;
 
 use crate::display::Lines;
 use crate::{Lab, Result, Run, notebook};
@@ -40,7 +41,7 @@ impl Lab {
 fn start(plan: Plan) -> Start {
     let mut problems = Registry::default();
     benchbook_workloads::register(&mut problems);
-    Start::new(plan).problems(problems, benchbook_workloads::CODE_DIGEST)
+    Start::new(plan, to_parquet).problems(problems, benchbook_workloads::CODE_DIGEST)
 }
 
 /// The plan, its disturbed samples kept where `BENCHBOOK_KEEP_DISTURBED` says so, as the program does.

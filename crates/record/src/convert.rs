@@ -13,11 +13,12 @@ use parquet::errors::ParquetError;
 use crate::caught::caught;
 use crate::digest::Hashing;
 use crate::file;
+use crate::folder::sync_folder;
 use crate::journal::{self, Ending, JOURNAL, Summary};
 use crate::manifest::{Manifest, ManifestFile};
 use crate::parquet_file::properties;
 use crate::sink::{Disk, Sink};
-use crate::{Error, Result, Table};
+use crate::{Ended, Error, Result, Table};
 
 /// The system's own answer where it is the system that refused.
 fn refused(path: &Path) -> impl FnOnce(ParquetError) -> Error {
@@ -62,6 +63,17 @@ impl Output {
         let (size_bytes, blake3) = self.writer.inner().result();
         Ok(ManifestFile { table: table.name().into(), name: table.file_name(), rows: self.rows, size_bytes, blake3 })
     }
+}
+
+/// Keeps a run that has ended as one Parquet file a table beside a manifest of checksums; the journal goes.
+///
+/// # Errors
+/// The disk refuses; the journal is then still there.
+pub fn to_parquet(ended: &Ended<'_>) -> Result<()> {
+    convert(ended.folder, ended.run_id, ended.disk)?;
+    let path = ended.folder.join(JOURNAL);
+    fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    sync_folder(ended.folder)
 }
 
 /// Turns the whole frames of the journal in `folder` into Parquet files and writes the manifest;

@@ -1,8 +1,7 @@
 //! The record of benchbook: schemas, a crash-safe journal, Parquet, and stores of runs.
 //!
-//! A run is written through a [`RunWriter`]: rows go to a journal of checksummed Arrow frames, and
-//! [`RunWriter::finish`] turns the journal into one Parquet file a table beside a manifest of
-//! checksums. A [`Store`] reads runs in every state, from a folder or an object store, and names
+//! A run is written through a [`RunWriter`]: rows go to a journal of checksummed Arrow frames, and at
+//! the end [`to_parquet`] turns the journal into one Parquet file a table beside a manifest of checksums. A [`Store`] reads runs in every state, from a folder or an object store, and names
 //! what it leaves out. Nothing here computes a statistic, and nothing is rewritten in place.
 
 mod ago;
@@ -52,6 +51,7 @@ pub use batch::{batch_of, rows_in, rows_of};
 pub use benchbook_core::RESERVED;
 pub use caught::{caught, panics_are_caught, told_by_an_error};
 pub use cgroup::{cpu_quota, memory_limit_bytes};
+pub use convert::to_parquet;
 pub use describe::describe_schema;
 pub use environment::{Difference, environment_difference, same_machine};
 pub use error::{Error, Result};
@@ -71,4 +71,4 @@ pub use state::{Damaged, RunEntry, RunFile, RunState};
 pub use store::{Readable, Store, folder_of};
 pub use table::Table;
 pub use verify::verify;
-pub use writer::RunWriter;
+pub use writer::{Ended, Keep, RunWriter, as_journal};

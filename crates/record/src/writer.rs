@@ -1,6 +1,6 @@
-//! Writing a run: rows are buffered, frames go to the journal, the end makes Parquet of it.
+//! Writing a run: rows are buffered, and frames go to the journal.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,9 @@ use uuid::Uuid;
 
 use crate::batch::body_of;
 use crate::columns::SampleColumns;
-use crate::convert::convert;
-use crate::folder::{Staging, create_locked, refuse_existing, run_folder};
+use crate::folder::{Staging, create_locked, refuse_existing, run_folder, sync_folder};
 use crate::frame::{encode, header};
 use crate::journal::JOURNAL;
-use crate::manifest::sync_folder;
 use crate::sink::{Disk, Sink, disk};
 use crate::steps::{StepColumns, StepValueColumns};
 use crate::{
@@ -27,6 +25,28 @@ const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// Reads the text of a run id; only the canonical form names a folder.
 pub(crate) fn parse_run_id(text: &str) -> Result<Uuid> {
     Uuid::parse_str(text).ok().filter(|id| id.to_string() == text).ok_or_else(|| Error::RunId(text.to_owned()))
+}
+
+/// A run that has ended: its journal is whole and on the disk, and its writer still holds the lock.
+#[derive(Clone, Copy)]
+pub struct Ended<'a> {
+    /// The run.
+    pub run_id: &'a str,
+    /// The run's folder.
+    pub folder: &'a Path,
+    /// What is written through.
+    pub disk: &'a Disk,
+}
+
+/// What becomes of the journal of a run that has ended.
+pub type Keep = fn(&Ended<'_>) -> Result<()>;
+
+/// Keeps a run as its journal: readers take it for whole, and `benchbook store repair` makes Parquet of it.
+///
+/// # Errors
+/// The disk refuses.
+pub fn as_journal(ended: &Ended<'_>) -> Result<()> {
+    sync_folder(ended.folder)
 }
 
 /// The one writer of a run; it holds the lock of the run's journal while it lives.
@@ -256,18 +276,14 @@ impl RunWriter {
         Ok(())
     }
 
-    /// Ends the run: writes out everything, turns the journal into Parquet files and a manifest,
-    /// removes the journal. Returns the run's folder.
+    /// Ends the run: writes out everything and does with the journal what `keep` does. Returns the run's folder.
     ///
     /// # Errors
     /// The disk refuses; the journal is then still there, and `benchbook store repair` ends the work.
-    pub fn finish(mut self) -> Result<PathBuf> {
+    pub fn finish(mut self, keep: Keep) -> Result<PathBuf> {
         self.flush()?;
-        let path = self.folder.join(JOURNAL);
-        self.file.sync_all().map_err(Error::io("sync", &path))?;
-        convert(&self.folder, &self.run_id, &self.disk)?;
-        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
-        sync_folder(&self.folder)?;
+        self.file.sync_all().map_err(Error::io("sync", &self.folder.join(JOURNAL)))?;
+        keep(&Ended { run_id: &self.run_id, folder: &self.folder, disk: &self.disk })?;
         Ok(self.folder.clone())
     }
 }

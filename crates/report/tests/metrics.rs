@@ -1,7 +1,9 @@
 //! Comparisons by a metric other than time, as people read them.
 
 use benchbook_query::{Session, TIME};
-use benchbook_record::{CheckRow, LocalStore, MeasureRow, Phase, Provenance, Readable, RunRow, RunWriter, TrialRow};
+use benchbook_record::{
+    CheckRow, LocalStore, MeasureRow, Phase, Provenance, Readable, RunRow, RunWriter, TrialRow, to_parquet,
+};
 use benchbook_report::{
     By, Comparison, comparison_table, counts, gated, metrics, paired_metrics, undecided, within_by, within_metric,
 };
@@ -24,7 +26,7 @@ fn store(folder: &TempDir, replicates: i64) -> (LocalStore, String) {
         }
     }
     let run_id = writer.run_id().to_owned();
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     (store, run_id)
 }
 

@@ -1,7 +1,7 @@
 //! Figures of a sweep: in the order of the plan, with names as text whatever they hold.
 
 use benchbook_query::Session;
-use benchbook_record::{CheckRow, LocalStore, Phase, Readable, RunRow, RunWriter, SampleRow, TrialRow};
+use benchbook_record::{CheckRow, LocalStore, Phase, Readable, RunRow, RunWriter, SampleRow, TrialRow, to_parquet};
 use benchbook_report::scaling_figures;
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn titles(trials: &[(Value, i64)]) -> Vec<String> {
     for (number, (params, micros)) in (0..).zip(trials) {
         write(&mut writer, number, params, *micros);
     }
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     let session = Session::open(&store.reader().unwrap()).unwrap();
     let figures = scaling_figures(&session, &run_id).unwrap();
     figures.iter().map(|figure| figure.title().to_owned()).collect()

@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray};
 use benchbook_query::Session;
 use benchbook_record::{
-    CheckRow, LocalStore, OutcomeRow, Phase, Readable, RunRow, RunWriter, SampleRow, Status, TrialRow,
+    CheckRow, LocalStore, OutcomeRow, Phase, Readable, RunRow, RunWriter, SampleRow, Status, TrialRow, to_parquet,
 };
 use benchbook_report::{By, default_baseline, figures, gated, undecided, warnings, weak, within, within_by};
 use serde_json::json;
@@ -101,7 +101,7 @@ fn whole(fixture: &Fixture, plan: &str, sizes: &[i64]) -> String {
     }
     end(&mut writer, Status::Ok);
     let run_id = writer.run_id().to_owned();
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     run_id
 }
 
@@ -187,7 +187,7 @@ fn a_case_that_is_lost_is_a_row_of_every_table_and_chart() {
     }
     end(&mut writer, Status::Ok);
     let run_id = writer.run_id().to_owned();
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     let session = fixture.session();
     let comparison = within(&session, &run_id, None).unwrap();
     let shown: Vec<String> = comparison.cells.rows.iter().map(|row| row.join(" | ")).collect();
@@ -213,7 +213,7 @@ fn a_variant_that_one_case_lacks_is_missing_unless_the_plan_asks_so() {
         }
         end(&mut writer, Status::Interrupted);
         let run_id = writer.run_id().to_owned();
-        writer.finish().unwrap();
+        writer.finish(to_parquet).unwrap();
         fixture.warnings(&run_id)[1..].to_vec()
     };
     let missing = "flash/flex/f32/2t is missing in attention s2 (5 not begun)";
@@ -236,7 +236,7 @@ fn a_trial_that_was_cut_off_before_its_first_check_is_not_begun() {
     writer.outcome(&OutcomeRow { trial: Some(91), at_ns, status, stop_reason: None, prepare_ns: None }).unwrap();
     end(&mut writer, Status::Interrupted);
     let run_id = writer.run_id().to_owned();
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     let told = fixture.warnings(&run_id);
     let wanted = "flash/flex/f32/2t has 4 of 7 replicates in attention s1 (3 not begun)";
     assert!(told.iter().any(|line| line == wanted), "{told:?}");

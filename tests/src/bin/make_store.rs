@@ -6,7 +6,7 @@
 
 use benchbook_core::{CacheRegime, DType, Params};
 use benchbook_record::{
-    CheckRow, Isolation, LocalStore, OutcomeRow, Phase, RunRow, RunWriter, SampleRow, Status, TrialRow,
+    CheckRow, Isolation, LocalStore, OutcomeRow, Phase, RunRow, RunWriter, SampleRow, Status, TrialRow, to_parquet,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         writer.outcome(&ended(Some(number), started_ns))?;
     }
     writer.outcome(&ended(None, started_ns))?;
-    let run = writer.finish()?;
+    let run = writer.finish(to_parquet)?;
     println!("{samples} samples, {trials} trials in {}", run.display());
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use benchbook_core::{CaseSpec, Plan, Registry, counted};
-use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of};
+use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of, to_parquet};
 use benchbook_measure::run::{Ready, RunSummary, Start, about, forecast};
 use benchbook_query::Session;
 use benchbook_report::calibration::read;
@@ -37,7 +37,7 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
 
 /// A run of a plan whose right answers this program computes.
 pub fn start(plan: Plan) -> Start {
-    Start::new(plan).problems(problems(), benchbook_workloads::CODE_DIGEST)
+    Start::new(plan, to_parquet).problems(problems(), benchbook_workloads::CODE_DIGEST)
 }
 
 /// The problems that this program knows.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use benchbook_core::message::Description;
 use benchbook_core::{Plan, counted};
-use benchbook_record::{Level, LocalStore, RunRow};
+use benchbook_record::{Keep, Level, LocalStore, RunRow};
 
 use super::budget::Budget;
 use super::ended::Ended;
@@ -33,6 +33,8 @@ const MOST_TOLD: usize = 10;
 pub struct RunSettings<'a> {
     /// Where to write.
     pub store: &'a LocalStore,
+    /// What becomes of the journal at the end.
+    pub keep: Keep,
     /// The machine and the command, as they will stand in `runs`.
     pub row: RunRow,
     /// What the workers offer.
@@ -104,7 +106,7 @@ pub fn run(
     spawn: &mut dyn Spawn,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary> {
-    let RunSettings { store, row, known, interrupted, budget_start_ns, left_out, now } = settings;
+    let RunSettings { store, keep, row, known, interrupted, budget_start_ns, left_out, now } = settings;
     let recorder = Recorder::create(store, &row, plan.sampling.keep_disturbed, known, observer, now)?;
     let mut run = Running {
         plan,
@@ -132,7 +134,7 @@ pub fn run(
         complete = measure_stage(&mut run, cells, &mut stage, &mut pilots)?;
     }
     let interrupted = !complete || run.interrupt.has_cut();
-    end(run, interrupted)
+    end(run, interrupted, keep)
 }
 
 /// Records and tells what is known before anything is measured.
@@ -164,7 +166,7 @@ fn begin(recorder: &mut Recorder<'_>, known: &Description, left_out: &[String]) 
 }
 
 /// Records and tells what has come of it all, and closes the record.
-fn end(run: Running<'_>, interrupted: bool) -> Result<RunSummary> {
+fn end(run: Running<'_>, interrupted: bool, keep: Keep) -> Result<RunSummary> {
     let now_ns = run.now_ns();
     let Running { mut recorder, schedule, budget, .. } = run;
     let told = [
@@ -182,6 +184,6 @@ fn end(run: Running<'_>, interrupted: bool) -> Result<RunSummary> {
     let (run_id, trials, samples, ended) =
         (recorder.run_id().to_owned(), recorder.trials(), recorder.samples(), recorder.ended());
     let (blocks, out_of_time) = (schedule.blocks(), budget.short());
-    let folder = recorder.finish()?;
+    let folder = recorder.finish(keep)?;
     Ok(RunSummary { run_id, folder, trials, ended, blocks, samples, out_of_time, interrupted })
 }

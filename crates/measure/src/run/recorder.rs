@@ -1,12 +1,13 @@
 //! What a run writes, in the units and on the clock of the record, and what of it somebody who waits is told.
 
+use std::path::PathBuf;
+
 use benchbook_core::message::{Description, ImplementationInfo, InputsFrom};
 use benchbook_core::{Comparison, Figure, Variant};
 use benchbook_record::{
-    CheckRow, EventRow, Isolation, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow, RunWriter,
-    SampleRow, TrialRow,
+    CheckRow, EventRow, Isolation, Keep, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow,
+    RunWriter, SampleRow, TrialRow,
 };
-
 use chrono::DateTime;
 
 use super::disturbed::Disturbed;
@@ -324,8 +325,8 @@ impl<'a> Recorder<'a> {
         Ok(self.writer.tick()?)
     }
 
-    /// Turns the journal into Parquet; returns the run's folder.
-    pub fn finish(self) -> Result<std::path::PathBuf> {
-        Ok(self.writer.finish()?)
+    /// Closes the record, whose journal becomes what `keep` makes of it; returns the run's folder.
+    pub fn finish(self, keep: Keep) -> Result<PathBuf> {
+        Ok(self.writer.finish(keep)?)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use benchbook_core::message::Description;
 use benchbook_core::{Plan, Registry};
-use benchbook_record::{LocalStore, RunRow};
+use benchbook_record::{Keep, LocalStore, RunRow};
 
 use super::asked::command_line;
 use super::beside::{Foreign, Joined, Owners};
@@ -27,6 +27,7 @@ use crate::{Result, clock};
 /// Say who measures, and it is [`Ready`].
 pub struct Start {
     plan: Plan,
+    keep: Keep,
     command: String,
     interrupted: Arc<AtomicBool>,
     budget_start_ns: i64,
@@ -47,10 +48,12 @@ pub(super) struct Crew {
 }
 
 impl Start {
-    /// A run of `plan` that this program was called for; its time budget begins now.
-    pub fn new(plan: Plan) -> Self {
+    /// A run of `plan` that this program was called for; its time budget begins now. What becomes of its journal at the
+    /// end, `keep` says.
+    pub fn new(plan: Plan, keep: Keep) -> Self {
         Self {
             plan,
+            keep,
             command: command_line(),
             interrupted: Arc::default(),
             budget_start_ns: clock::now_ns(),
@@ -154,10 +157,10 @@ impl Start {
 
     /// Measured by these, one of whom can be asked.
     pub(super) fn ready(self, asked: &mut dyn Offers, crew: Crew) -> Result<Ready> {
-        let Self { plan, command, interrupted, budget_start_ns, .. } = self;
+        let Self { plan, keep, command, interrupted, budget_start_ns, .. } = self;
         let expanded = expand(&plan, crew.threads, &crew.known, crew.references.borrow().problems(), asked);
         let Expanded { cells, left_out } = expanded?;
-        Ok(Ready { plan, cells, left_out, crew, command, interrupted, budget_start_ns: Some(budget_start_ns) })
+        Ok(Ready { plan, keep, cells, left_out, crew, command, interrupted, budget_start_ns: Some(budget_start_ns) })
     }
 }
 
@@ -169,6 +172,7 @@ pub struct Ready {
     pub cells: Vec<Cell>,
     /// What the plan asks for beside that, each with its reason: recorded, and the first of it told.
     pub left_out: Vec<String>,
+    keep: Keep,
     crew: Crew,
     command: String,
     interrupted: Arc<AtomicBool>,
@@ -199,6 +203,7 @@ impl Ready {
     pub fn run(&mut self, store: &LocalStore, observer: &mut dyn Observer) -> Result<RunSummary> {
         let settings = RunSettings {
             store,
+            keep: self.keep,
             row: self.row()?,
             known: &self.crew.known,
             interrupted: &self.interrupted,

@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use benchbook_query::{Answer, Session};
-use benchbook_record::{CheckRow, LocalStore, Phase, Readable, RunRow, RunWriter, SampleRow, TrialRow};
+use benchbook_record::{CheckRow, LocalStore, Phase, Readable, RunRow, RunWriter, SampleRow, TrialRow, to_parquet};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -30,7 +30,7 @@ impl Fixture {
         let mut writer = self.writer(tag);
         let run_id = writer.run_id().to_owned();
         write(&mut writer);
-        writer.finish().expect("the run is written");
+        writer.finish(to_parquet).expect("the run is written");
         run_id
     }
 

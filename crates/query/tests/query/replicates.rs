@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::common::{Fixture, add, assert_near, floats, ints, one, one_text, sample, texts, trial};
 use benchbook_query::{Answer, Session};
-use benchbook_record::{RunRow, RunWriter};
+use benchbook_record::{RunRow, RunWriter, to_parquet};
 use benchbook_stats::simulate::{Model, Noise, Simulator};
 use benchbook_stats::{geometric_mean, mean_interval, median, replicate_interval};
 use serde_json::json;
@@ -174,7 +174,7 @@ fn width(fixture: &Fixture, tag: &str, plan: Option<&str>) -> f64 {
             }
         }
     }
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     let speedup = named(&fixture.session(), "speedup", &[("run", tag)]);
     floats(&speedup, "high")[0].unwrap() / floats(&speedup, "low")[0].unwrap()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::common::{Fixture, Numbers, add, assert_near, flags, floats, ints, sample, texts, trial};
 use benchbook_query::{Answer, Session};
-use benchbook_record::{MeasureRow, Provenance, RunRow, RunWriter};
+use benchbook_record::{MeasureRow, Provenance, RunRow, RunWriter, to_parquet};
 use serde_json::json;
 
 const REPLICATES: i64 = 6;
@@ -234,7 +234,7 @@ fn run_with(fixture: &Fixture, flash_ns: i64, environment_id: Option<&str>) {
             writer.sample(&sample(number, index, index, time + index - 1)).unwrap();
         }
     }
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::common::{Fixture, assert_near, floats, sample, texts, trial};
 use benchbook_query::{Answer, Session};
-use benchbook_record::{CheckRow, Phase, RunRow, RunWriter};
+use benchbook_record::{CheckRow, Phase, RunRow, RunWriter, to_parquet};
 use serde_json::json;
 
 const REPLICATES: i64 = 6;
@@ -50,7 +50,7 @@ fn write(
         }
     }
     let run_id = writer.run_id().to_owned();
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     run_id
 }
 

@@ -11,7 +11,7 @@ fn a_second_writer_is_refused_while_the_first_lives_and_after() {
     assert!(matches!(error, Error::Busy { .. }), "{error}");
     assert!(error.to_string().contains("another process"));
     fill(&mut first, 3).unwrap();
-    first.finish().unwrap();
+    first.finish(to_parquet).unwrap();
     let error = RunWriter::create(&scratch.store, &run).unwrap_err();
     assert!(matches!(error, Error::Exists { .. }), "{error}");
     assert_eq!(count(&scratch.store.reader().unwrap().snapshot().unwrap(), Table::Samples), 3);

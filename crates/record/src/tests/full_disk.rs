@@ -49,7 +49,7 @@ fn needed() -> u64 {
     let (disk, left) = small(u64::MAX);
     let mut writer = RunWriter::create_on(&scratch.store, &run_row(), disk).unwrap();
     fill(&mut writer, 10).unwrap();
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     u64::MAX - left.load(Ordering::Relaxed)
 }
 
@@ -63,7 +63,7 @@ fn whatever_the_room_what_was_written_survives() {
         let (disk, _) = small(room);
         let written = RunWriter::create_on(&scratch.store, &run, disk.clone()).and_then(|mut writer| {
             fill(&mut writer, 10)?;
-            writer.finish()
+            writer.finish(to_parquet)
         });
         let store = scratch.store.reader().unwrap();
         let Err(error) = written else {
@@ -125,7 +125,7 @@ fn room_that_comes_back_lets_the_run_go_on() {
     left.store(u64::MAX, Ordering::Relaxed);
     writer.sample(&sample_row(0, 1)).unwrap();
     writer.outcome(&outcome_row(None, Status::Ok)).unwrap();
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     let snapshot = store.snapshot().unwrap();
     assert_eq!((count(&snapshot, Table::Samples), snapshot.damaged.len()), (2, 0), "each row once");
     assert_eq!(snapshot.states[&run.run_id], RunState::Finished);

@@ -73,7 +73,7 @@ fn a_run_that_ends_writes_through_no_link() {
     for name in ["samples.parquet", "events.parquet", "manifest.json.new", "manifest.json"] {
         symlink(&thesis, writer.path().join(name)).unwrap();
     }
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     assert_eq!(fs::read_to_string(&thesis).unwrap(), TEXT);
     let store = scratch.store.reader().unwrap();
     assert_eq!(verify(&store).unwrap(), []);

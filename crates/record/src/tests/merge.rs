@@ -52,7 +52,7 @@ fn one_id_with_two_contents_stops_the_merge_before_it_starts() {
     finished(&a.store, &run);
     let mut writer = RunWriter::create(&b.store, &run).unwrap();
     fill(&mut writer, 11).unwrap();
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     let error = merge(&a.store.reader().unwrap(), &b.store).unwrap_err();
     assert!(matches!(&error, Error::Conflict { run_id, what } if *run_id == run.run_id && what.contains("samples")));
     assert!(error.to_string().contains("nothing was merged"));

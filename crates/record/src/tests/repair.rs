@@ -31,7 +31,7 @@ fn a_live_run_is_never_touched() {
     fill(&mut writer, 3).unwrap();
     assert_eq!(repair(&scratch.store).unwrap(), []);
     writer.sample(&sample_row(0, 3)).unwrap();
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     assert_eq!(count(&scratch.store.reader().unwrap().snapshot().unwrap(), Table::Samples), 4);
     assert_eq!(repair(&scratch.store).unwrap(), []);
 }

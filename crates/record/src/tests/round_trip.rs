@@ -67,7 +67,7 @@ fn the_journal_and_the_parquet_files_hold_the_same_rows() {
     writer.flush().unwrap();
     let store = scratch.store.reader().unwrap();
     let live: Vec<RecordBatch> = Table::ALL.map(|table| table_of(&store, table)).into();
-    let folder = writer.finish().unwrap();
+    let folder = writer.finish(to_parquet).unwrap();
     assert!(!folder.join("journal.bbj").exists());
     let ended: Vec<RecordBatch> = Table::ALL.map(|table| table_of(&store, table)).into();
     assert_eq!(live, ended);
@@ -116,7 +116,7 @@ fn frames_of_many_samples_become_one_file() {
     }
     let journal = writer.path().join("journal.bbj");
     assert!(std::fs::metadata(&journal).unwrap().len() > 2 * 65_536 * 70, "two full frames went out by themselves");
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     let snapshot = scratch.store.reader().unwrap().snapshot().unwrap();
     assert_eq!(count(&snapshot, Table::Samples), samples as u64);
     let trials = table_of(&scratch.store.reader().unwrap(), Table::Trials);
@@ -138,7 +138,7 @@ fn steps_go_out_by_frames_and_are_read_of_the_run_that_has_them() {
     assert!(stepped > before + 65_536 * 40, "a full frame went out by itself");
     (0..rows).for_each(|step| writer.step_value(&step_value_row(step, step as f64)).unwrap());
     assert!(size() > stepped + 65_536 * 40, "and so did one of their values");
-    let folder = writer.finish().unwrap();
+    let folder = writer.finish(to_parquet).unwrap();
     let steps: Vec<StepRow> = rows_in(&folder, Table::Steps).unwrap();
     assert_eq!((steps.len() as i64, steps[65_536]), (rows, step_row(0, 65_536)));
     let values: Vec<StepValueRow> = rows_in(&folder, Table::StepValues).unwrap();

@@ -18,7 +18,7 @@ fn a_run_is_live_then_finished() {
     assert_eq!(state(&scratch.store, &run), RunState::Live, "its outcome is there, its writer too");
     let snapshot = scratch.store.reader().unwrap().snapshot().unwrap();
     assert_eq!((count(&snapshot, Table::Samples), snapshot.damaged.len()), (4, 0));
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     assert_eq!(state(&scratch.store, &run), RunState::Finished);
     let entry = scratch.store.reader().unwrap().resolve("latest").unwrap();
     assert_eq!((entry.suite.as_str(), entry.tags.as_slice()), ("attention", &["nightly".to_owned()][..]));
@@ -58,8 +58,26 @@ fn the_outcome_of_the_run_decides_when_nobody_writes() {
     let run = run_row();
     let mut writer = RunWriter::create(&scratch.store, &run).unwrap();
     writer.outcome(&outcome_row(Some(0), Status::Ok)).unwrap();
-    writer.finish().unwrap();
+    writer.finish(to_parquet).unwrap();
     assert_eq!(state(&scratch.store, &run), RunState::Interrupted, "the end of a trial is not that of the run");
+}
+
+#[test]
+fn a_run_kept_as_its_journal_has_ended_and_may_become_parquet_later() {
+    let scratch = scratch();
+    let run = run_row();
+    let mut writer = RunWriter::create(&scratch.store, &run).unwrap();
+    fill(&mut writer, 10).unwrap();
+    let folder = writer.finish(as_journal).unwrap();
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing but the journal");
+    assert_eq!(state(&scratch.store, &run), RunState::Finished);
+    let store = scratch.store.reader().unwrap();
+    let before = store.snapshot().unwrap();
+    assert_eq!((count(&before, Table::Samples), verify(&store).unwrap()), (10, Vec::new()));
+    assert_eq!(repair(&scratch.store).unwrap().len(), 1);
+    let after = store.snapshot().unwrap();
+    assert!(Table::ALL.into_iter().all(|table| count(&before, table) == count(&after, table)));
+    assert_eq!((state(&scratch.store, &run), after.batches.len()), (RunState::Finished, 0));
 }
 
 #[test]

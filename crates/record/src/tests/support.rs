@@ -137,7 +137,7 @@ pub(super) fn fill(writer: &mut RunWriter, samples: i64) -> Result<()> {
 pub(super) fn finished(store: &LocalStore, run: &RunRow) -> PathBuf {
     let mut writer = RunWriter::create(store, run).unwrap();
     fill(&mut writer, 10).unwrap();
-    writer.finish().unwrap()
+    writer.finish(to_parquet).unwrap()
 }
 
 /// A run whose writer died after everything but the run's own outcome was written.

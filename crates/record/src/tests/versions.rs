@@ -67,7 +67,7 @@ fn checked(store: &LocalStore, run: &RunRow) -> PathBuf {
     writer.trial(&trial_row(0)).unwrap();
     writer.check(&check()).unwrap();
     writer.outcome(&outcome_row(None, Status::Ok)).unwrap();
-    writer.finish().unwrap()
+    writer.finish(to_parquet).unwrap()
 }
 
 #[test]

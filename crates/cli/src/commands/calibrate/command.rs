@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use benchbook_core::counted;
-use benchbook_measure::record::{LocalStore, RunRow, Store};
+use benchbook_measure::record::{LocalStore, RunRow, Store, to_parquet};
 use benchbook_measure::run::Start;
 use benchbook_query::{CALIBRATION, Session, quoted};
 use benchbook_report::calibration::{Calibration, SECONDS, read};
@@ -28,7 +28,7 @@ pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> 
     let mut plan = plan(arguments.time.as_secs_f64(), seed);
     plan.sampling.keep_disturbed = arguments.keep_disturbed;
     // This program holds known work itself and starts in milliseconds.
-    let mut ready = Start::new(plan).interrupted(&interrupted).workers_of(std::env::current_exe()?)?;
+    let mut ready = Start::new(plan, to_parquet).interrupted(&interrupted).workers_of(std::env::current_exe()?)?;
     let machine = ready.row()?;
     let mut bar = Bar::new();
     let summary = ready.run(&local, &mut bar);

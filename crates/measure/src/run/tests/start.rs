@@ -1,7 +1,7 @@
 //! What a run is started with stands in its record.
 
 use benchbook_core::Plan;
-use benchbook_record::{EventRow, LocalStore, Readable, Table, rows_in};
+use benchbook_record::{EventRow, LocalStore, Readable, Table, rows_in, to_parquet};
 
 use super::expand::{Resolver, known, plan};
 use super::mock::{Heard, Mocks, sampled};
@@ -19,7 +19,7 @@ fn ready(plan: Plan) -> Ready {
     });
     let references = References::none().shared();
     let crew = Crew { hello: Hello::of_this_process(), known: known(), threads: 3, spawn: Box::new(spawn), references };
-    Start::new(plan).command("asked for in words").ready(&mut Resolver, crew).unwrap()
+    Start::new(plan, to_parquet).command("asked for in words").ready(&mut Resolver, crew).unwrap()
 }
 
 fn sweep() -> Plan {
