@@ -45,6 +45,10 @@ fn what_the_first_look_shows_is_what_its_record_says() {
         assert!(shown.lines().any(|line| line.starts_with(case) && line.contains(told)), "{case}: {told}\n{shown}");
     }
     assert!(bench.ok(&["store", "verify"]).contains("every file is as it was written"));
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&bench.ok(&["store", "ls", "--format", "json"])).unwrap();
+    assert_eq!(listed[0]["state"], "finished", "its journal is a whole record: {listed:?}");
+    assert!(bench.ok(&["store", "repair", "--format", "json"]).contains("turned the journal into Parquet"));
+    assert_eq!(bench.sql("select implementation, count(*) as n from trials group by 1 order by 1"), trials);
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Record {
     /// Reads the run in a folder.
     ///
     /// # Errors
-    /// A file cannot be read.
+    /// Its journal cannot be read.
     pub fn read(folder: &Path) -> Result<Self> {
         let (trials, outcomes) = (rows_in(folder, Table::Trials)?, rows_in(folder, Table::Outcomes)?);
         Ok(Self { trials, outcomes, samples: rows_in(folder, Table::Samples)? })

@@ -1,10 +1,10 @@
-//! The run: two lengths, fresh processes, the usual record.
+//! The run: two lengths, fresh processes, and the usual record, which stays a journal.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use benchbook_core::{Axis, CaseSpec, Plan, Registry, SamplingSpec, Value};
-use benchbook_measure::record::{LocalStore, to_parquet};
+use benchbook_measure::record::{LocalStore, as_journal};
 use benchbook_measure::run::{Silent, Start, keeps_disturbed};
 use benchbook_workloads::CODE_DIGEST;
 use benchbook_workloads::attention::Attention;
@@ -44,7 +44,7 @@ pub fn measured(store: &Path) -> Result<Done, Box<dyn Error>> {
     let local = LocalStore::create_or_open(store)?;
     let mut problems = Registry::default();
     problems.workload(Attention);
-    let start = Start::new(plan(), to_parquet).problems(problems, CODE_DIGEST);
+    let start = Start::new(plan(), as_journal).problems(problems, CODE_DIGEST);
     let mut ready = start.workers_of(std::env::current_exe()?)?;
     let summary = ready.run(&local, &mut Silent)?;
     let measured_nothing = summary.measured_nothing();

@@ -1,6 +1,5 @@
 //! Rows as Arrow batches and back.
 
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, StringArray};
@@ -10,7 +9,6 @@ use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::place::Place;
 use crate::{Error, Result, Table};
 
 static BODIES: LazyLock<[SchemaRef; Table::ALL.len()]> = LazyLock::new(|| Table::ALL.map(build_body));
@@ -96,17 +94,4 @@ pub fn rows_of<T: DeserializeOwned>(batch: &RecordBatch) -> Result<Vec<T>> {
         .into_iter()
         .collect::<Result<_, _>>()
         .map_err(Error::format("read rows of", "a batch"))
-}
-
-/// Every row of a table in the folder of a run that has ended; none where there is no file, as of a table without rows.
-///
-/// # Errors
-/// The file is a link or no regular file, is damaged, or has other rows.
-pub fn rows_in<T: DeserializeOwned>(folder: &Path, table: Table) -> Result<Vec<T>> {
-    let batches = match Place::Local(folder.to_owned()).parquet(&table.file_name()) {
-        Err(error) if error.is_absent() => Vec::new(),
-        read => read?,
-    };
-    let rows = batches.iter().map(rows_of).collect::<Result<Vec<Vec<T>>>>()?;
-    Ok(rows.into_iter().flatten().collect())
 }

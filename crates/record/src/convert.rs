@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
@@ -123,29 +123,17 @@ fn write_tables(
     disk: &Disk,
     outputs: &mut BTreeMap<Table, Output>,
 ) -> Result<(Summary, Ending)> {
-    let path = folder.join(JOURNAL);
-    let file = file::open_bounded(&path).map_err(Error::io("open", &path))?;
-    let total_bytes = file.limit();
     let mut summary = Summary::unknown(run_id);
-    let reader = BufReader::with_capacity(1 << 16, file);
-    let name = path.display().to_string();
-    let ending = journal::read(
-        &name,
-        reader,
-        total_bytes,
-        run_id,
-        &mut summary,
-        |_| true,
-        |table, batch| {
-            let output = match outputs.entry(table) {
-                Entry::Vacant(place) => place.insert(Output::create(folder, table, disk)?),
-                Entry::Occupied(output) => output.into_mut(),
-            };
-            output.write(&batch)
-        },
-    )?;
+    let take = |table: Table, batch: RecordBatch| {
+        let output = match outputs.entry(table) {
+            Entry::Vacant(place) => place.insert(Output::create(folder, table, disk)?),
+            Entry::Occupied(output) => output.into_mut(),
+        };
+        output.write(&batch)
+    };
+    let ending = journal::read_in(folder, run_id, &mut summary, |_| true, take)?;
     if let Ending::Unreadable(reason) = ending {
-        return Err(Error::Damaged { path: name, reason });
+        return Err(Error::Damaged { path: folder.join(JOURNAL).display().to_string(), reason });
     }
     Ok((summary, ending))
 }

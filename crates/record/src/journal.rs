@@ -1,15 +1,18 @@
 //! Reading a journal: every whole frame, and what was left out after the last of them.
 
-use std::io::Read;
+use std::io::{BufReader, Read};
+use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::batch::RunIds;
 use crate::caught::caught;
+use crate::folder::RUN_PREFIX;
 use crate::frame::{FRAME_HEADER_LEN, HEADER_LEN, Step, read_frame, read_header};
 use crate::stream::decode;
-use crate::{Error, OutcomeRow, Result, RunRow, Status, Table, rows_of, version};
+use crate::{Error, OutcomeRow, Result, RunRow, Status, Table, file, rows_of, version};
 
 /// Name of the journal in a run's folder.
 pub(crate) const JOURNAL: &str = "journal.bbj";
@@ -142,6 +145,45 @@ pub(crate) fn read(
             }
         }
         at += len as u64;
+    }
+}
+
+/// As [`read`], of the journal in the folder of a run.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_in(
+    folder: &Path,
+    run_id: &str,
+    summary: &mut Summary,
+    wanted: impl Fn(Table) -> bool,
+    take: impl FnMut(Table, RecordBatch) -> Result<()>,
+) -> Result<Ending> {
+    let path = folder.join(JOURNAL);
+    let file = file::open_bounded(&path).map_err(Error::io("open", &path))?;
+    let total_bytes = file.limit();
+    let reader = BufReader::with_capacity(1 << 16, file);
+    read(&path.display().to_string(), reader, total_bytes, run_id, summary, wanted, take)
+}
+
+/// Every row of a table in the journal of a run, whose folder this is, as they were written.
+///
+/// # Errors
+/// There is no journal, a part of it cannot be read, or its rows are others.
+pub fn rows_in<T: DeserializeOwned>(folder: &Path, table: Table) -> Result<Vec<T>> {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let run_id = name.strip_prefix(RUN_PREFIX).unwrap_or_default();
+    let mut rows = Vec::new();
+    let take = |_: Table, batch: RecordBatch| -> Result<()> {
+        rows.extend(rows_of::<T>(&batch)?);
+        Ok(())
+    };
+    let ending = read_in(folder, run_id, &mut Summary::unknown(run_id), |one| one == table, take)?;
+    match ending.left_out() {
+        None => Ok(rows),
+        Some(reason) => {
+            Err(Error::Damaged { path: folder.join(JOURNAL).display().to_string(), reason: reason.to_owned() })
+        }
     }
 }
 

@@ -47,7 +47,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{batch_of, rows_in, rows_of};
+pub use batch::{batch_of, rows_of};
 pub use benchbook_core::RESERVED;
 pub use caught::{caught, panics_are_caught, told_by_an_error};
 pub use cgroup::{cpu_quota, memory_limit_bytes};
@@ -56,6 +56,7 @@ pub use describe::describe_schema;
 pub use environment::{Difference, environment_difference, same_machine};
 pub use error::{Error, Result};
 pub use file::{read_bytes, read_text};
+pub use journal::rows_in;
 pub use local::LocalStore;
 pub use merge::{Merged, merge};
 pub use repair::{Repaired, repair};

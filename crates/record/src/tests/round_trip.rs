@@ -21,15 +21,23 @@ fn table_of(store: &Store, table: Table) -> RecordBatch {
 }
 
 #[test]
-fn the_rows_of_a_folder_are_those_that_were_written() {
+fn the_rows_of_a_journal_are_those_that_were_written() {
     let scratch = scratch();
-    let folder = finished(&scratch.store, &run_row());
+    let mut writer = RunWriter::create(&scratch.store, &run_row()).unwrap();
+    fill(&mut writer, 10).unwrap();
+    let folder = writer.finish(as_journal).unwrap();
     let outcomes: Vec<OutcomeRow> = rows_in(&folder, Table::Outcomes).unwrap();
     assert_eq!(outcomes, [outcome_row(Some(0), Status::Ok), outcome_row(None, Status::Ok)]);
-    assert!(rows_in::<TelemetryRow>(&folder, Table::Telemetry).unwrap().is_empty(), "a table without rows has no file");
-    fs::write(folder.join("outcomes.parquet"), "PAR1, and no more of it, PAR1").unwrap();
-    let error = rows_in::<OutcomeRow>(&folder, Table::Outcomes).unwrap_err().to_string();
-    assert!(error.contains("outcomes.parquet"), "{error}");
+    assert!(rows_in::<TelemetryRow>(&folder, Table::Telemetry).unwrap().is_empty(), "there are none");
+    let (journal, other) = (folder.join("journal.bbj"), scratch.store.path().join("run_id=other"));
+    let bytes = fs::read(&journal).unwrap();
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("journal.bbj"), &bytes).unwrap();
+    fs::write(&journal, &bytes[..bytes.len() - 3]).unwrap();
+    for (folder, part) in [(&folder, "its last frame is torn"), (&other, "it belongs to run")] {
+        let error = rows_in::<OutcomeRow>(folder, Table::Outcomes).unwrap_err().to_string();
+        assert!(error.contains("journal.bbj") && error.contains(part), "{error}");
+    }
 }
 
 #[test]
@@ -138,13 +146,13 @@ fn steps_go_out_by_frames_and_are_read_of_the_run_that_has_them() {
     assert!(stepped > before + 65_536 * 40, "a full frame went out by itself");
     (0..rows).for_each(|step| writer.step_value(&step_value_row(step, step as f64)).unwrap());
     assert!(size() > stepped + 65_536 * 40, "and so did one of their values");
-    let folder = writer.finish(to_parquet).unwrap();
-    let steps: Vec<StepRow> = rows_in(&folder, Table::Steps).unwrap();
-    assert_eq!((steps.len() as i64, steps[65_536]), (rows, step_row(0, 65_536)));
-    let values: Vec<StepValueRow> = rows_in(&folder, Table::StepValues).unwrap();
-    assert_eq!((values.len() as i64, &values[7]), (rows, &step_value_row(7, 7.0)));
-    assert!(rows_in::<StepRow>(&without, Table::Steps).unwrap().is_empty());
+    writer.finish(to_parquet).unwrap();
     let store = scratch.store.reader().unwrap();
+    let steps: Vec<StepRow> = rows_of(&table_of(&store, Table::Steps)).unwrap();
+    assert_eq!((steps.len() as i64, steps[65_536]), (rows, step_row(0, 65_536)));
+    let values: Vec<StepValueRow> = rows_of(&table_of(&store, Table::StepValues)).unwrap();
+    assert_eq!((values.len() as i64, &values[7]), (rows, &step_value_row(7, 7.0)));
+    assert!(!without.join("steps.parquet").exists());
     assert_eq!(verify(&store).unwrap(), []);
     assert_eq!(count(&store.snapshot().unwrap(), Table::Steps), rows as u64);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use benchbook_core::message::Description;
 use benchbook_core::{Case, CaseSpec, Comparison, DType, Params, Plan, Variant};
-use benchbook_record::{EventRow, Isolation, LocalStore, OutcomeRow, RunRow, Status, Table, rows_in, to_parquet};
+use benchbook_record::{EventRow, Isolation, LocalStore, OutcomeRow, RunRow, Status, Table, as_journal, rows_in};
 use serde::Deserialize;
 
 use crate::executor::{Executor, Finished, Prepared, Sampled, Spawn, Trial};
@@ -348,7 +348,7 @@ pub fn seen(plan: &Plan, cells: &[Cell], script: impl Fn(&Mock, &Call, Reply) ->
     };
     let settings = RunSettings {
         store: &store,
-        keep: to_parquet,
+        keep: as_journal,
         row: RunRow::new("mock"),
         known: &known,
         interrupted: &mock.interrupted,

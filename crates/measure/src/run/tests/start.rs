@@ -1,7 +1,9 @@
 //! What a run is started with stands in its record.
 
+use std::path::Path;
+
 use benchbook_core::Plan;
-use benchbook_record::{EventRow, LocalStore, Readable, Table, rows_in, to_parquet};
+use benchbook_record::{EventRow, LocalStore, RunRow, Table, as_journal, rows_in};
 
 use super::expand::{Resolver, known, plan};
 use super::mock::{Heard, Mocks, sampled};
@@ -19,11 +21,16 @@ fn ready(plan: Plan) -> Ready {
     });
     let references = References::none().shared();
     let crew = Crew { hello: Hello::of_this_process(), known: known(), threads: 3, spawn: Box::new(spawn), references };
-    Start::new(plan, to_parquet).command("asked for in words").ready(&mut Resolver, crew).unwrap()
+    Start::new(plan, as_journal).command("asked for in words").ready(&mut Resolver, crew).unwrap()
 }
 
 fn sweep() -> Plan {
     plan(&["matmul"], &[]).param("size", [0, 1]).replicates(1).blocks(2).tag("t")
+}
+
+/// The row of the run in a folder.
+fn recorded(folder: &Path) -> RunRow {
+    rows_in(folder, Table::Runs).unwrap().remove(0)
 }
 
 #[test]
@@ -36,7 +43,7 @@ fn a_run_is_recorded_with_its_plan_its_words_and_what_is_left_out() {
     let mut heard = Heard::default();
     let summary = ready.run(&store, &mut heard).unwrap();
     assert_eq!((summary.ended.ok, summary.samples), (1, 2));
-    let row = store.reader().unwrap().run_row(&summary.run_id).unwrap();
+    let row = recorded(&summary.folder);
     assert_eq!((row.command.as_deref(), row.threads), (Some("asked for in words"), Some(3)));
     assert_eq!(Plan::from_toml(row.plan.as_deref().unwrap()).unwrap(), sweep());
     let events: Vec<EventRow> = rows_in(&summary.folder, Table::Events).unwrap();
@@ -55,7 +62,7 @@ fn what_is_ready_is_measured_again_as_it_then_is() {
     let mut heard = Heard::default();
     let second = ready.run(&store, &mut heard).unwrap();
     assert_ne!(first.run_id, second.run_id);
-    assert_eq!(store.reader().unwrap().run_row(&second.run_id).unwrap().tags, ["again"]);
+    assert_eq!(recorded(&second.folder).tags, ["again"]);
     let told: Vec<&String> = heard.notes.iter().filter(|note| note.ends_with("left out")).collect();
     assert_eq!(told.len(), 10, "a sweep may leave out thousands");
     assert!(heard.notes.iter().any(|note| note == "3 more are left out: see `events`"), "{:?}", heard.notes);
