@@ -7,18 +7,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
+use benchbook_journal::folder::sync_folder;
+use benchbook_journal::reader::{self, Ending, JOURNAL, Summary};
+use benchbook_journal::{Disk, Sink, file};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 
-use crate::caught::caught;
 use crate::digest::Hashing;
-use crate::file;
-use crate::folder::sync_folder;
-use crate::journal::{self, Ending, JOURNAL, Summary};
 use crate::manifest::{Manifest, ManifestFile};
 use crate::parquet_file::properties;
-use crate::sink::{Disk, Sink};
-use crate::{Ended, Error, Result, Table};
+use crate::{Ended, Error, Result, Table, caught};
 
 /// The system's own answer where it is the system that refused.
 fn refused(path: &Path) -> impl FnOnce(ParquetError) -> Error {
@@ -131,7 +129,7 @@ fn write_tables(
         };
         output.write(&batch)
     };
-    let ending = journal::read_in(folder, run_id, &mut summary, |_| true, take)?;
+    let ending = reader::read_in(folder, run_id, &mut summary, |_| true, take)?;
     if let Ending::Unreadable(reason) = ending {
         return Err(Error::Damaged { path: folder.join(JOURNAL).display().to_string(), reason });
     }

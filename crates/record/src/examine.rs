@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, Mutex};
 
 use arrow::record_batch::RecordBatch;
+use benchbook_journal::file::SMALL_BYTES;
+use benchbook_journal::folder::{MANIFEST, run_folder};
+use benchbook_journal::parse_run_id;
+use benchbook_journal::reader::{self, DAMAGED_JOURNAL, Ending, JOURNAL, Summary};
 
 use crate::digest::Hashing;
-use crate::file::SMALL_BYTES;
-use crate::folder::{MANIFEST, run_folder};
 use crate::footer::Tail;
-use crate::journal::{self, DAMAGED_JOURNAL, Ending, JOURNAL, Summary};
 use crate::manifest::{Manifest, ManifestFile};
 use crate::place::{FileInfo, Listing, Place};
-use crate::writer::parse_run_id;
 use crate::{Damaged, Error, Result, RunEntry, RunFile, RunState, Table};
 
 /// How closely to look.
@@ -174,7 +174,7 @@ fn look_at_journal(place: &Place, listing: &Listing, look: Look, found: &mut Exa
     let wanted = |table| look.keep_batches || matches!(table, Table::Runs | Table::Outcomes);
     let batches = &mut found.batches;
     let run_id = &listing.run_id;
-    let ending = journal::read(&path, open.reader, open.size_bytes, run_id, &mut summary, wanted, |table, batch| {
+    let ending = reader::read(&path, open.reader, open.size_bytes, run_id, &mut summary, wanted, |table, batch| {
         if look.keep_batches && batch.num_rows() > 0 {
             batches.entry(table).or_default().push(batch);
         }

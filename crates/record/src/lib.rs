@@ -1,26 +1,16 @@
-//! The record of benchbook: schemas, a crash-safe journal, Parquet, and stores of runs.
+//! The record of benchbook: Parquet, and stores of runs, above the journal that they begin as.
 //!
-//! A run is written through a [`RunWriter`]: rows go to a journal of checksummed Arrow frames, and at
-//! the end [`to_parquet`] turns the journal into one Parquet file a table beside a manifest of checksums. A [`Store`] reads runs in every state, from a folder or an object store, and names
+//! A run is written through a [`RunWriter`] of `benchbook-journal`, whose names stand here too: rows go to a journal of
+//! checksummed Arrow frames, and at the end [`to_parquet`] turns the journal into one Parquet file a table beside a
+//! manifest of checksums. A [`Store`] reads runs in every state, from a folder or an object store, and names
 //! what it leaves out. Nothing here computes a statistic, and nothing is rewritten in place.
 
 mod ago;
-mod batch;
-mod caught;
-mod cgroup;
-mod columns;
 mod convert;
 mod describe;
 mod digest;
-mod environment;
-mod error;
 mod examine;
-mod file;
-mod folder;
 mod footer;
-mod frame;
-mod journal;
-mod local;
 mod manifest;
 mod merge;
 mod parallel;
@@ -28,48 +18,28 @@ mod parquet_file;
 mod place;
 mod remote;
 mod repair;
-mod root;
-mod rows;
-mod run;
-mod schema;
 mod select;
-mod sink;
 mod snapshot;
 mod state;
-mod steps;
 mod store;
-mod stream;
-mod table;
 mod verify;
-mod version;
-mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub use batch::{batch_of, rows_of};
 pub use benchbook_core::RESERVED;
-pub use caught::{caught, panics_are_caught, told_by_an_error};
-pub use cgroup::{cpu_quota, memory_limit_bytes};
+pub use benchbook_journal::{
+    CAUTIOUS_PILOT, CheckRow, DOC_KEY, DeviceRow, Difference, Ended, Error, EventRow, Isolation, Keep, Level,
+    LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, Result, Root, RunRow, RunWriter, SCHEMA_VERSION, SampleRow,
+    Status, StepRow, StepValueRow, Table, TelemetryRow, TrialRow, UNIT_KEY, VERSION_KEY, as_journal, batch_of, caught,
+    cpu_quota, environment_difference, memory_limit_bytes, now_ns, panics_are_caught, pilot_of, read_bytes, read_text,
+    rows_in, rows_of, same_machine, told_by_an_error,
+};
 pub use convert::to_parquet;
 pub use describe::describe_schema;
-pub use environment::{Difference, environment_difference, same_machine};
-pub use error::{Error, Result};
-pub use file::{read_bytes, read_text};
-pub use journal::rows_in;
-pub use local::LocalStore;
 pub use merge::{Merged, merge};
 pub use repair::{Repaired, repair};
-pub use root::Root;
-pub use rows::{
-    CheckRow, EventRow, Isolation, Level, MeasureRow, OutcomeRow, Phase, Provenance, SampleRow, Status, StepRow,
-    StepValueRow, TelemetryRow, TrialRow,
-};
-pub use run::{CAUTIOUS_PILOT, DeviceRow, RunRow, now_ns, pilot_of};
-pub use schema::{DOC_KEY, SCHEMA_VERSION, UNIT_KEY, VERSION_KEY};
 pub use snapshot::{ParquetFile, Snapshot};
 pub use state::{Damaged, RunEntry, RunFile, RunState};
 pub use store::{Readable, Store, folder_of};
-pub use table::Table;
 pub use verify::verify;
-pub use writer::{Ended, Keep, RunWriter, as_journal};

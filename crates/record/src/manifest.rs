@@ -8,12 +8,11 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use benchbook_journal::folder::{MANIFEST, sync_folder};
+use benchbook_journal::{Disk, file, version};
 use serde::{Deserialize, Serialize};
 
-use crate::file;
-use crate::folder::{MANIFEST, sync_folder};
-use crate::sink::Disk;
-use crate::{Error, Result, SCHEMA_VERSION, Table, version};
+use crate::{Error, Result, SCHEMA_VERSION, Table};
 
 /// Name of a manifest that is still being written.
 pub(crate) const MANIFEST_DRAFT: &str = "manifest.json.new";

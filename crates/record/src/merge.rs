@@ -5,13 +5,13 @@ use std::io::Write;
 
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
+use benchbook_journal::folder::{MANIFEST, Staging, create_locked, run_folder};
+use benchbook_journal::reader::JOURNAL;
+use benchbook_journal::{file, version};
 
 use crate::digest::Hashing;
 use crate::examine::{Examined, Look};
-use crate::file;
-use crate::folder::{MANIFEST, Staging, create_locked, run_folder};
-use crate::journal::JOURNAL;
-use crate::{Damaged, Error, LocalStore, Readable, Result, RunState, Store, Table, version};
+use crate::{Damaged, Error, LocalStore, Readable, Result, RunState, Store, Table};
 
 /// What a merge did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

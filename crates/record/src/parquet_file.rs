@@ -7,8 +7,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
 use parquet::schema::types::ColumnPath;
 
-use crate::caught::caught;
-use crate::{Error, Result};
+use crate::{Error, Result, caught};
 
 /// Columns whose values hardly repeat: a dictionary would only cost time.
 const WITHOUT_DICTIONARY: [&str; 5] = ["sample", "elapsed_ns", "started_ns", "cpu_user_ns", "cpu_system_ns"];

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use arrow::record_batch::RecordBatch;
+use benchbook_journal::file;
+use benchbook_journal::folder::{MANIFEST, RUN_PREFIX, is_locked, run_folder};
+use benchbook_journal::reader::{DAMAGED_JOURNAL, JOURNAL};
 
-use crate::file;
-use crate::folder::{MANIFEST, RUN_PREFIX, is_locked, run_folder};
-use crate::journal::{DAMAGED_JOURNAL, JOURNAL};
 use crate::manifest::MANIFEST_DRAFT;
 use crate::remote::Remote;
 use crate::{Error, Result, Table, parquet_file};

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use benchbook_journal::folder::{MANIFEST, RUN_PREFIX, STAGING_PREFIX, is_locked, lock_dead, sync_folder};
+use benchbook_journal::reader::{DAMAGED_JOURNAL, Ending, JOURNAL};
+use benchbook_journal::{Disk, disk, file};
+
 use crate::convert::convert;
 use crate::examine::{Look, examine};
-use crate::file;
-use crate::folder::{MANIFEST, RUN_PREFIX, STAGING_PREFIX, is_locked, lock_dead, sync_folder};
-use crate::journal::{DAMAGED_JOURNAL, Ending, JOURNAL};
 use crate::place::local_listing;
-use crate::sink::{Disk, disk};
 use crate::{Error, LocalStore, Readable, Result};
 
 /// A folder in the making has no lock for an instant; an old one without a lock is dead.

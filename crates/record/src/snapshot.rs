@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use benchbook_journal::folder::run_folder;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use url::Url;
 
 use crate::examine::Look;
-use crate::folder::run_folder;
 use crate::{Damaged, Result, RunState, Store, Table};
 
 /// A Parquet file whose checksum was right.

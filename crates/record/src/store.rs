@@ -4,6 +4,9 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use benchbook_core::without_passwords;
+use benchbook_journal::file::read_small;
+use benchbook_journal::folder::run_folder;
+use benchbook_journal::{MARKER, check_marker};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::parse_url_opts;
@@ -13,8 +16,6 @@ use tokio::runtime::Handle;
 use url::Url;
 
 use crate::examine::{Examined, Look, examine};
-use crate::file::read_small;
-use crate::local::{MARKER, check_marker};
 use crate::place::Place;
 use crate::remote::Remote;
 use crate::{Error, LocalStore, Result, RunEntry, RunRow, Table, parallel, rows_of};
@@ -199,7 +200,7 @@ impl Store {
         let look = Look { keep_batches: true, trust_cache: true };
         let found = examine(self.place(), self.location(), &listing, look);
         let batches = match found.parquet.iter().find(|(table, _)| *table == Table::Runs) {
-            Some((_, file)) => self.place().parquet(&format!("{}/{}", crate::folder::run_folder(run_id), file.name))?,
+            Some((_, file)) => self.place().parquet(&format!("{}/{}", run_folder(run_id), file.name))?,
             None => found.batches.get(&Table::Runs).cloned().unwrap_or_default(),
         };
         let mut rows = Vec::new();
@@ -207,7 +208,7 @@ impl Store {
             rows.extend(rows_of::<RunRow>(batch)?);
         }
         rows.into_iter().next().ok_or_else(|| Error::Damaged {
-            path: crate::folder::run_folder(run_id),
+            path: run_folder(run_id),
             reason: found
                 .damaged
                 .first()

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use benchbook_journal::folder::{MANIFEST, STAGING_PREFIX, run_folder};
+use benchbook_journal::reader::JOURNAL;
+
 use crate::examine::Look;
-use crate::folder::{MANIFEST, STAGING_PREFIX, run_folder};
-use crate::journal::JOURNAL;
 use crate::place::Place;
 use crate::{Damaged, Error, Result, RunState, Store, Table};
 

@@ -4,10 +4,11 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 19] = [
+const EDGES: [(&str, &[&str]); 20] = [
     ("benchbook-core", &[]),
     ("benchbook-stats", &[]),
-    ("benchbook-record", &["benchbook-core"]),
+    ("benchbook-journal", &["benchbook-core"]),
+    ("benchbook-record", &["benchbook-core", "benchbook-journal"]),
     ("benchbook-query", &["benchbook-record", "benchbook-stats"]),
     ("benchbook-measure", &["benchbook-core", "benchbook-record", "benchbook-stats"]),
     ("benchbook-simd", &[]),

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use benchbook_journal::{Disk, Sink};
+
 use super::*;
 use crate::repair::repair_on;
-use crate::sink::{Disk, Sink};
 
 struct Small {
     file: File,

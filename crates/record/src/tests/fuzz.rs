@@ -4,13 +4,13 @@
 use std::io::{Cursor, Write};
 use std::process::Command;
 
+use benchbook_journal::body_of;
+use benchbook_journal::frame::header;
+use benchbook_journal::reader::{Ending, Summary, read};
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::batch::body_of;
 use crate::footer::Tail;
-use crate::frame::header;
-use crate::journal::{Ending, Summary, read};
 use crate::manifest::{Manifest, checksum};
 
 const RUN: &str = "0190a000-0000-7000-8000-000000000001";

@@ -4,14 +4,14 @@ use std::io::Write;
 
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow::ipc::{CompressionType, root_as_message};
+use benchbook_journal::body_of;
+use benchbook_journal::file::SMALL_BYTES;
+use benchbook_journal::frame::u32_at;
+use benchbook_journal::stream::decode;
 
 use super::*;
-use crate::batch::body_of;
-use crate::file::SMALL_BYTES;
 use crate::footer::Tail;
-use crate::frame::u32_at;
 use crate::manifest::Manifest;
-use crate::stream::decode;
 
 /// The version that this build writes.
 const NOW: u64 = SCHEMA_VERSION as u64;

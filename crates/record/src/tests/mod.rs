@@ -6,7 +6,6 @@ mod facts;
 mod full_disk;
 mod fuzz;
 mod hostile;
-mod journal;
 mod links;
 mod merge;
 mod pipes;

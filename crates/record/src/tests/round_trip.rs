@@ -118,7 +118,7 @@ fn frames_of_many_samples_become_one_file() {
     let scratch = scratch();
     let mut writer = RunWriter::create(&scratch.store, &run_row()).unwrap();
     writer.trial(&trial_row(0)).unwrap();
-    let samples = 2 * crate::columns::FRAME_ROWS as i64 + 17;
+    let samples = 2 * benchbook_journal::FRAME_ROWS as i64 + 17;
     for sample in 0..samples {
         writer.sample(&sample_row(0, sample)).unwrap();
     }
@@ -137,7 +137,7 @@ fn steps_go_out_by_frames_and_are_read_of_the_run_that_has_them() {
     let without = finished(&scratch.store, &run_row());
     let mut writer = RunWriter::create(&scratch.store, &run_row()).unwrap();
     writer.trial(&trial_row(0)).unwrap();
-    let rows = crate::columns::FRAME_ROWS as i64 + 3;
+    let rows = benchbook_journal::FRAME_ROWS as i64 + 3;
     let journal = writer.path().join("journal.bbj");
     let size = || std::fs::metadata(&journal).unwrap().len();
     let before = size();

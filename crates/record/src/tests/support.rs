@@ -6,9 +6,9 @@ pub(super) use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
 pub(super) use benchbook_core::{CacheRegime, DType, Params, Value};
+use benchbook_journal::frame::{FRAME_HEADER_LEN, encode, seal};
 pub(super) use tempfile::TempDir;
 
-use crate::frame::{FRAME_HEADER_LEN, encode, seal};
 pub(super) use crate::*;
 
 /// A store in a folder that goes away with it.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::record_batch::RecordBatch;
+use benchbook_journal::body_of;
+use benchbook_journal::frame::{encode, header_of};
 use parquet::arrow::ArrowWriter;
 
 use super::merge::copy_folder;
 use super::*;
-use crate::batch::body_of;
-use crate::frame::{encode, header_of};
 use crate::manifest::{Manifest, ManifestFile};
 use crate::parquet_file::properties;
 use crate::place::Place;
@@ -98,8 +98,8 @@ fn a_journal_has_the_columns_of_its_version_and_no_others() {
     let run = run_row();
     let folder = interrupted_in_version_1(&scratch.store, &run);
     let bytes = fs::read(folder.join("journal.bbj")).unwrap();
-    let mut today = crate::frame::header(uuid::Uuid::parse_str(&run.run_id).unwrap()).to_vec();
-    today.extend_from_slice(&bytes[crate::frame::HEADER_LEN..]);
+    let mut today = benchbook_journal::frame::header(uuid::Uuid::parse_str(&run.run_id).unwrap()).to_vec();
+    today.extend_from_slice(&bytes[benchbook_journal::frame::HEADER_LEN..]);
     fs::write(folder.join("journal.bbj"), today).unwrap();
     let snapshot = scratch.store.reader().unwrap().snapshot().unwrap();
     assert_eq!(count(&snapshot, Table::Trials), 1, "what comes before is read");

@@ -11,7 +11,7 @@ use crate::batch::body_schema;
 use crate::{Error, Result, SampleRow, Table};
 
 /// Samples of one frame.
-pub(crate) const FRAME_ROWS: usize = 65_536;
+pub const FRAME_ROWS: usize = 65_536;
 
 /// Samples that are spread at once; a whole number of groups makes a frame.
 const GROUP_ROWS: usize = 256;

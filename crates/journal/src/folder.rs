@@ -8,31 +8,36 @@ use std::thread;
 use std::time::Duration;
 
 use crate::file;
-use crate::journal::JOURNAL;
+use crate::reader::JOURNAL;
 use crate::{Error, Result};
 
 /// What the name of a run's folder begins with; the run id follows.
-pub(crate) const RUN_PREFIX: &str = "run_id=";
+pub const RUN_PREFIX: &str = "run_id=";
 
 /// Name of the manifest in a run's folder.
-pub(crate) const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 
 /// What the name of a folder begins with while it is being made.
-pub(crate) const STAGING_PREFIX: &str = ".new-";
+pub const STAGING_PREFIX: &str = ".new-";
 
 /// The folder of a run, relative to its store.
-pub(crate) fn run_folder(run_id: &str) -> String {
+pub fn run_folder(run_id: &str) -> String {
     format!("{RUN_PREFIX}{run_id}")
 }
 
 /// A run's folder that readers do not see yet; removed unless it is committed.
-pub(crate) struct Staging {
+#[derive(Debug)]
+pub struct Staging {
     path: PathBuf,
     committed: bool,
 }
 
 impl Staging {
-    pub(crate) fn new(store: &Path, run_id: &str) -> Result<Self> {
+    /// A folder in the making in the store at `store`.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn new(store: &Path, run_id: &str) -> Result<Self> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let count = COUNTER.fetch_add(1, Ordering::Relaxed);
         let path = store.join(format!("{STAGING_PREFIX}{run_id}-{}-{count}", std::process::id()));
@@ -40,12 +45,16 @@ impl Staging {
         Ok(Self { path, committed: false })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Makes the folder visible as that of `run_id`: the only moment at which two writers can meet.
-    pub(crate) fn commit(mut self, store: &Path, run_id: &str) -> Result<PathBuf> {
+    ///
+    /// # Errors
+    /// The run is there already, or the disk refuses.
+    pub fn commit(mut self, store: &Path, run_id: &str) -> Result<PathBuf> {
         let folder = store.join(run_folder(run_id));
         if let Err(cause) = fs::rename(&self.path, &folder) {
             return Err(match refuse_existing(&folder, run_id) {
@@ -81,7 +90,10 @@ pub(crate) fn refuse_existing(folder: &Path, run_id: &str) -> Result<()> {
 }
 
 /// Creates a file that this handle alone may write, locked before anyone can see it.
-pub(crate) fn create_locked(path: &Path, run_id: &str) -> Result<File> {
+///
+/// # Errors
+/// Another handle holds the lock, or the disk refuses.
+pub fn create_locked(path: &Path, run_id: &str) -> Result<File> {
     let file =
         OpenOptions::new().read(true).append(true).create_new(true).open(path).map_err(Error::io("create", path))?;
     match file.try_lock() {
@@ -92,7 +104,7 @@ pub(crate) fn create_locked(path: &Path, run_id: &str) -> Result<File> {
 }
 
 /// Whether another handle holds the lock of a journal.
-pub(crate) fn is_locked(file: &File) -> bool {
+pub fn is_locked(file: &File) -> bool {
     match file.try_lock_shared() {
         Ok(()) => {
             // Closing the file would do the same, later.
@@ -106,7 +118,10 @@ pub(crate) fn is_locked(file: &File) -> bool {
 }
 
 /// Takes the lock of a dead journal, or nothing if a writer holds it.
-pub(crate) fn lock_dead(path: &Path) -> Result<Option<File>> {
+///
+/// # Errors
+/// The disk refuses.
+pub fn lock_dead(path: &Path) -> Result<Option<File>> {
     let file = match file::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -126,6 +141,9 @@ pub(crate) fn lock_dead(path: &Path) -> Result<Option<File>> {
 }
 
 /// Makes the names in a folder durable.
-pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// The disk refuses.
+pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }

@@ -12,7 +12,7 @@ use crate::{SCHEMA_VERSION, Table};
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Errors of the record.
+/// Errors of the record, of its stores and of what is read from elsewhere too.
 ///
 /// Messages are lower-case fragments, complete in themselves; the program adds the context.
 #[derive(Debug, thiserror::Error)]
@@ -144,17 +144,17 @@ fn hint(cause: &io::Error) -> &'static str {
 
 impl Error {
     /// An [`Error::Io`] as a function for `map_err`.
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { doing, path: path.display().to_string(), cause }
     }
 
     /// An [`Error::Format`] as a function for `map_err`.
-    pub(crate) fn format<E: Display>(doing: &'static str, path: impl Display) -> impl FnOnce(E) -> Self {
+    pub fn format<E: Display>(doing: &'static str, path: impl Display) -> impl FnOnce(E) -> Self {
         move |reason| Self::Format { doing, path: path.to_string(), reason: reason.to_string() }
     }
 
     /// An [`Error::Location`] as a function for `map_err`; it tells no password.
-    pub(crate) fn location<E: Display>(location: &str) -> impl FnOnce(E) -> Self {
+    pub fn location<E: Display>(location: &str) -> impl FnOnce(E) -> Self {
         move |reason| Self::Location {
             location: without_passwords(location),
             reason: without_passwords(&reason.to_string()),
@@ -162,7 +162,7 @@ impl Error {
     }
 
     /// Whether this says that a file is absent.
-    pub(crate) fn is_absent(&self) -> bool {
+    pub fn is_absent(&self) -> bool {
         match self {
             Self::Io { cause, .. } | Self::Remote { cause, .. } => cause.kind() == io::ErrorKind::NotFound,
             _ => false,

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 /// No file of a store that is read at once is larger, in bytes.
-pub(crate) const SMALL_BYTES: u64 = 16 << 20;
+pub const SMALL_BYTES: u64 = 16 << 20;
 
 /// Whether the numbers below are the system's; elsewhere the looks before and after opening must do.
 const KNOWN: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
@@ -17,8 +17,11 @@ const NON_BLOCKING: i32 = if KNOWN { 0o4000 } else { 0 };
 /// `O_NOFOLLOW`: a link that has just taken the file's place is not followed.
 const NO_FOLLOW: i32 = if KNOWN { 0o400_000 } else { 0 };
 
-/// An error that says what the entry is, unless it is a regular file.
-pub(crate) fn regular(found: &Metadata) -> io::Result<()> {
+/// Says what the entry is, unless it is a regular file.
+///
+/// # Errors
+/// It is none.
+pub fn regular(found: &Metadata) -> io::Result<()> {
     if found.is_file() {
         return Ok(());
     }
@@ -37,7 +40,10 @@ fn word(kind: FileType) -> &'static str {
 }
 
 /// Opens a file of a store for reading; nothing but a regular file, never through a link.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// It is something else, or the system refuses.
+pub fn open(path: &Path) -> io::Result<File> {
     open_found(path, &fs::symlink_metadata(path)?, NO_FOLLOW)
 }
 
@@ -50,18 +56,27 @@ fn open_found(path: &Path, found: &Metadata, flags: i32) -> io::Result<File> {
 }
 
 /// A file up to the size that it has now, which is the limit of what comes back.
-pub(crate) fn bounded(file: File) -> io::Result<Take<File>> {
+///
+/// # Errors
+/// The system refuses.
+pub fn bounded(file: File) -> io::Result<Take<File>> {
     let size_bytes = file.metadata()?.len();
     Ok(file.take(size_bytes))
 }
 
 /// As [`open`], [`bounded`].
-pub(crate) fn open_bounded(path: &Path) -> io::Result<Take<File>> {
+///
+/// # Errors
+/// As [`open`].
+pub fn open_bounded(path: &Path) -> io::Result<Take<File>> {
     bounded(open(path)?)
 }
 
 /// A whole file of a store, where it is small.
-pub(crate) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+/// As [`open`], or it is larger than [`SMALL_BYTES`].
+pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = open_bounded(path)?;
     if file.limit() > SMALL_BYTES {
         let reason = format!("it has {} bytes, more than {SMALL_BYTES}", file.limit());
@@ -91,7 +106,10 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 }
 
 /// Removes a file, or a link and not what it leads to; what is absent is removed already.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The system refuses.
+pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -99,7 +117,10 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Creates a file under a name that nothing has; what had it is removed, never written through.
-pub(crate) fn create(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// The system refuses.
+pub fn create(path: &Path) -> io::Result<File> {
     remove(path)?;
     OpenOptions::new().write(true).create_new(true).open(path)
 }

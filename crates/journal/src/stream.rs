@@ -17,14 +17,14 @@ use crate::{Table, version};
 /// What each message begins with; the length of its metadata follows.
 const MARKER: [u8; 4] = [0xff; 4];
 
-/// The batches in a frame's payload, with the columns of [`body_schema`] that `version` had.
+/// The batches in a frame's payload, with the columns that a frame of the table had under `version`.
 ///
 /// # Errors
 /// The payload is not what [`crate::frame::encode`] writes.
 ///
 /// # Panics
 /// Arrow does on some metadata that makes no sense: the caller catches it.
-pub(crate) fn decode(table: Table, version: u64, mut payload: Vec<u8>) -> Result<Vec<RecordBatch>, ArrowError> {
+pub fn decode(table: Table, version: u64, mut payload: Vec<u8>) -> Result<Vec<RecordBatch>, ArrowError> {
     // The batches keep it.
     payload.shrink_to_fit();
     let schema = version::columns_of(table, version, &body_schema(table));

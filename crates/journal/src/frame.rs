@@ -15,17 +15,17 @@ use crate::{Error, Result, SCHEMA_VERSION, Table};
 
 const MAGIC: [u8; 4] = *b"BBJ\x1a";
 /// Length of the journal's header in bytes.
-pub(crate) const HEADER_LEN: usize = 32;
+pub const HEADER_LEN: usize = 32;
 /// Length of a frame's header in bytes.
-pub(crate) const FRAME_HEADER_LEN: usize = 13;
+pub const FRAME_HEADER_LEN: usize = 13;
 
 /// The header of a journal of `run_id` in the version this build writes.
-pub(crate) fn header(run_id: Uuid) -> [u8; HEADER_LEN] {
+pub fn header(run_id: Uuid) -> [u8; HEADER_LEN] {
     header_of(run_id, SCHEMA_VERSION)
 }
 
 /// The header of a journal in any version.
-pub(crate) fn header_of(run_id: Uuid, version: u32) -> [u8; HEADER_LEN] {
+pub fn header_of(run_id: Uuid, version: u32) -> [u8; HEADER_LEN] {
     let mut bytes = [0; HEADER_LEN];
     bytes[..4].copy_from_slice(&MAGIC);
     bytes[4..8].copy_from_slice(&version.to_le_bytes());
@@ -36,7 +36,10 @@ pub(crate) fn header_of(run_id: Uuid, version: u32) -> [u8; HEADER_LEN] {
 }
 
 /// Appends a frame with `batch` to `out`.
-pub(crate) fn encode(table: Table, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
+///
+/// # Errors
+/// Arrow refuses the rows, or they fill more than 4 GiB.
+pub fn encode(table: Table, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
     let start = out.len();
     let written = encode_at(table, batch, out, start);
     if written.is_err() {
@@ -61,8 +64,14 @@ fn encode_at(
     seal(table, &mut out[start..])
 }
 
-/// Fills in the header that stands before the payload of a frame.
-pub(crate) fn seal(table: Table, frame: &mut [u8]) -> Result<(), arrow::error::ArrowError> {
+/// Fills in the header that stands before the payload of a frame, for which there is room.
+///
+/// # Errors
+/// The payload is longer than 4 GiB.
+///
+/// # Panics
+/// If there is no room for the header.
+pub fn seal(table: Table, frame: &mut [u8]) -> Result<(), arrow::error::ArrowError> {
     let (head, payload) = frame.split_at_mut(FRAME_HEADER_LEN);
     let len = u32::try_from(payload.len())
         .map_err(|_| arrow::error::ArrowError::InvalidArgumentError("a frame is longer than 4 GiB".into()))?;
@@ -116,7 +125,10 @@ fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
 }
 
 /// The four bytes at `at`, little-endian.
-pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+///
+/// # Panics
+/// If there are not so many.
+pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes[at..at + 4].iter().rev().fold(0, |value, byte| value << 8 | u32::from(*byte))
 }
 

@@ -11,7 +11,7 @@ use crate::batch::body_of;
 use crate::columns::SampleColumns;
 use crate::folder::{Staging, create_locked, refuse_existing, run_folder, sync_folder};
 use crate::frame::{encode, header};
-use crate::journal::JOURNAL;
+use crate::reader::JOURNAL;
 use crate::sink::{Disk, Sink, disk};
 use crate::steps::{StepColumns, StepValueColumns};
 use crate::{
@@ -23,7 +23,10 @@ use crate::{
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads the text of a run id; only the canonical form names a folder.
-pub(crate) fn parse_run_id(text: &str) -> Result<Uuid> {
+///
+/// # Errors
+/// It is another form, or none.
+pub fn parse_run_id(text: &str) -> Result<Uuid> {
     Uuid::parse_str(text).ok().filter(|id| id.to_string() == text).ok_or_else(|| Error::RunId(text.to_owned()))
 }
 
@@ -93,7 +96,10 @@ impl RunWriter {
     }
 
     /// As [`RunWriter::create`], writing through `disk`.
-    pub(crate) fn create_on(store: &LocalStore, run: &RunRow, disk: Disk) -> Result<Self> {
+    ///
+    /// # Errors
+    /// As [`RunWriter::create`].
+    pub fn create_on(store: &LocalStore, run: &RunRow, disk: Disk) -> Result<Self> {
         let id = parse_run_id(&run.run_id)?;
         refuse_existing(&store.path().join(run_folder(&run.run_id)), &run.run_id)?;
         let mut run = run.clone();

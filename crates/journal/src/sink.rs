@@ -5,12 +5,12 @@ use std::io::Write;
 use std::sync::Arc;
 
 /// A file behind whatever stands for the disk.
-pub(crate) type Sink = Box<dyn Write + Send>;
+pub type Sink = Box<dyn Write + Send>;
 
 /// Turns an opened file into the sink that is written to.
-pub(crate) type Disk = Arc<dyn Fn(File) -> Sink + Send + Sync>;
+pub type Disk = Arc<dyn Fn(File) -> Sink + Send + Sync>;
 
 /// The real disk.
-pub(crate) fn disk() -> Disk {
+pub fn disk() -> Disk {
     Arc::new(|file: File| -> Sink { Box::new(file) })
 }

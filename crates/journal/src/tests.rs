@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::batch::{body_of, body_schema};
 use crate::frame::{FRAME_HEADER_LEN, HEADER_LEN, encode, header, header_of};
-use crate::journal::{Ending, Summary, read};
+use crate::reader::{Ending, Summary, read};
 use crate::steps::{StepColumns, StepValueColumns};
 use crate::stream::decode;
 
@@ -16,6 +16,26 @@ const RUN: &str = "0190a000-0000-7000-8000-000000000001";
 
 fn id() -> uuid::Uuid {
     uuid::Uuid::parse_str(RUN).unwrap()
+}
+
+fn event_row(message: &str) -> EventRow {
+    EventRow { at_ns: 1, trial: None, level: Level::Warning, kind: "governor".into(), message: message.into() }
+}
+
+fn sample_row(sample: i64) -> SampleRow {
+    SampleRow {
+        trial: 0,
+        sample,
+        block: sample,
+        position: 0,
+        iterations: 3,
+        elapsed_ns: 1_000 + sample,
+        started_ns: 5_000 * sample,
+        cpu_user_ns: (sample % 2 == 0).then_some(900),
+        cpu_system_ns: Some(1),
+        valid: sample != 4,
+        invalid_reason: (sample == 4).then_some("clock_stepped"),
+    }
 }
 
 fn read_all(bytes: &[u8]) -> (Vec<(Table, RecordBatch)>, Ending) {
@@ -45,9 +65,10 @@ fn journal() -> (Vec<u8>, Vec<usize>) {
     };
     add(Table::Events, body_of(Table::Events, &[event_row("one")]).unwrap(), &mut out);
     let mut samples = crate::columns::SampleColumns::new();
-    (0..5).for_each(|sample| assert!(!samples.push(&sample_row(0, sample))));
+    (0..5).for_each(|sample| assert!(!samples.push(&sample_row(sample))));
     add(Table::Samples, samples.take().unwrap(), &mut out);
-    add(Table::Outcomes, body_of(Table::Outcomes, &[outcome_row(None, Status::Ok)]).unwrap(), &mut out);
+    let end = OutcomeRow { trial: None, at_ns: 9, status: Status::Ok, stop_reason: None, prepare_ns: None };
+    add(Table::Outcomes, body_of(Table::Outcomes, &[end]).unwrap(), &mut out);
     (out, whole)
 }
 

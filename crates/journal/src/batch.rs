@@ -27,7 +27,10 @@ fn build_body(table: Table) -> SchemaRef {
 }
 
 /// Serde rows of `table` (without `run_id`) as the body of a journal's frame.
-pub(crate) fn body_of<T: Serialize>(table: Table, rows: &[T]) -> Result<RecordBatch> {
+///
+/// # Errors
+/// The rows are not those of the table.
+pub fn body_of<T: Serialize>(table: Table, rows: &[T]) -> Result<RecordBatch> {
     let refused = |cause| Error::Rows { table, cause };
     let schema = body_schema(table);
     let mut decoder = ReaderBuilder::new(schema.clone())

@@ -17,8 +17,11 @@ const ADDED: [(u64, Table, &str); 1] = [(2, Table::Checks, "output")];
 /// Tables that are younger than the record, with the version that brought each.
 const ADDED_TABLES: [(u64, Table); 2] = [(2, Table::Steps), (2, Table::StepValues)];
 
-/// Refuses what a later benchbook wrote, and numbers that never were a version.
-pub(crate) fn check(what: &str, version: u64) -> Result<()> {
+/// Refuses what a later benchbook wrote, and numbers that never were a version; `what` carries the number.
+///
+/// # Errors
+/// It is such a number.
+pub fn check(what: &str, version: u64) -> Result<()> {
     if version > u64::from(SCHEMA_VERSION) {
         return Err(Error::Newer { what: what.to_owned(), found: version });
     }
@@ -29,7 +32,7 @@ pub(crate) fn check(what: &str, version: u64) -> Result<()> {
 }
 
 /// Whether a run of `version` can have rows of `table`.
-pub(crate) fn has(version: u64, table: Table) -> bool {
+pub fn has(version: u64, table: Table) -> bool {
     ADDED_TABLES.iter().all(|(since, added)| version >= *since || *added != table)
 }
 
@@ -69,8 +72,11 @@ pub(crate) fn upgrade(table: Table, version: u64, batch: &RecordBatch) -> Result
     RecordBatch::try_new(schema, columns).map_err(|cause| Error::Rows { table, cause })
 }
 
-/// A batch of a Parquet file of `table`, whose schema names its version.
-pub(crate) fn upgrade_file(table: Table, batch: &RecordBatch) -> Result<RecordBatch> {
+/// A batch of a Parquet file of `table`, whose schema names its version, as [`SCHEMA_VERSION`] has it.
+///
+/// # Errors
+/// Its columns are not those of its version.
+pub fn upgrade_file(table: Table, batch: &RecordBatch) -> Result<RecordBatch> {
     let version = batch.schema_ref().metadata().get(VERSION_KEY).and_then(|text| text.parse().ok());
     upgrade(table, version.unwrap_or_default(), batch)
 }

@@ -12,7 +12,7 @@ use crate::folder::{STAGING_PREFIX, sync_folder};
 use crate::{Error, Result, SCHEMA_VERSION, version};
 
 /// Name of the file that makes a folder a store.
-pub(crate) const MARKER: &str = "benchbook-store.json";
+pub const MARKER: &str = "benchbook-store.json";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
@@ -22,7 +22,10 @@ struct Marker {
 }
 
 /// Checks the bytes of a store's marker.
-pub(crate) fn check_marker(location: &str, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// They are none, or a later benchbook wrote them.
+pub fn check_marker(location: &str, bytes: &[u8]) -> Result<()> {
     let marker: Marker = serde_json::from_slice(bytes)
         .map_err(|error| Error::Damaged { path: format!("{location}/{MARKER}"), reason: error.to_string() })?;
     version::check(&format!("the store `{location}`"), marker.schema_version)

@@ -15,14 +15,14 @@ use crate::stream::decode;
 use crate::{Error, OutcomeRow, Result, RunRow, Status, Table, file, rows_of, version};
 
 /// Name of the journal in a run's folder.
-pub(crate) const JOURNAL: &str = "journal.bbj";
+pub const JOURNAL: &str = "journal.bbj";
 
 /// Name under which a damaged journal is kept once its whole frames are Parquet.
-pub(crate) const DAMAGED_JOURNAL: &str = "journal.bbj.damaged";
+pub const DAMAGED_JOURNAL: &str = "journal.bbj.damaged";
 
 /// How a journal ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub enum Ending {
     /// At a boundary: every byte was read.
     Clean,
     /// Within a frame: the writer died while writing it, or writes it now.
@@ -35,7 +35,7 @@ pub(crate) enum Ending {
 
 impl Ending {
     /// What was left out, if anything was.
-    pub(crate) fn left_out(&self) -> Option<&str> {
+    pub fn left_out(&self) -> Option<&str> {
         match self {
             Self::Clean => None,
             Self::Torn(reason) | Self::Damaged(reason) | Self::Unreadable(reason) => Some(reason),
@@ -45,16 +45,20 @@ impl Ending {
 
 /// What a listing says of a run, gathered from its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Summary {
-    pub(crate) started_at_ns: i64,
-    pub(crate) suite: String,
-    pub(crate) tags: Vec<String>,
-    pub(crate) finished: bool,
+pub struct Summary {
+    /// When it began, in nanoseconds since 1970 UTC.
+    pub started_at_ns: i64,
+    /// Name of its plan.
+    pub suite: String,
+    /// Names given by the user.
+    pub tags: Vec<String>,
+    /// Whether the run has an outcome other than `interrupted`.
+    pub finished: bool,
 }
 
 impl Summary {
     /// All that the id tells.
-    pub(crate) fn unknown(run_id: &str) -> Self {
+    pub fn unknown(run_id: &str) -> Self {
         let started = Uuid::parse_str(run_id).ok().and_then(|id| id.get_timestamp()).map(|stamp| stamp.to_unix());
         let nanos = started.and_then(|(seconds, nanos)| {
             i64::try_from(seconds).ok()?.checked_mul(1_000_000_000)?.checked_add(i64::from(nanos))
@@ -63,7 +67,7 @@ impl Summary {
     }
 
     /// Takes in a batch of `runs` or `outcomes`.
-    pub(crate) fn learn(&mut self, table: Table, batch: &RecordBatch) -> Result<()> {
+    fn learn(&mut self, table: Table, batch: &RecordBatch) -> Result<()> {
         match table {
             Table::Runs => {
                 for run in rows_of::<RunRow>(batch)? {
@@ -92,7 +96,7 @@ impl Summary {
 ///
 /// # Errors
 /// The file cannot be read, or `take` fails; damage is not an error but an [`Ending`].
-pub(crate) fn read(
+pub fn read(
     path: &str,
     mut reader: impl Read,
     total_bytes: u64,
@@ -152,7 +156,7 @@ pub(crate) fn read(
 ///
 /// # Errors
 /// As [`read`].
-pub(crate) fn read_in(
+pub fn read_in(
     folder: &Path,
     run_id: &str,
     summary: &mut Summary,
