@@ -75,7 +75,7 @@ plain!(
     std::io::Error,
     crate::revisions::RevisionError,
     benchbook_core::Error,
-    benchbook_measure::record::Error,
+    benchbook_record::Error,
     benchbook_query::Error,
     benchbook_measure::Error,
     benchbook_jupyter::Error,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use benchbook_measure::record::{Result, Status, Table, rows_in};
+use benchbook_measure::journal::{Result, Status, Table, rows_in};
 use benchbook_stats::verdict::Rules;
 use benchbook_stats::{Interval, geometric_mean, log_ratios, mean, median, paired_ratio};
 use serde::Deserialize;

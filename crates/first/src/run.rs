@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use benchbook_core::{Axis, CaseSpec, Plan, Registry, SamplingSpec, Value};
-use benchbook_measure::record::{LocalStore, as_journal};
+use benchbook_measure::journal::{LocalStore, as_journal};
 use benchbook_measure::run::{Silent, Start, keeps_disturbed};
 use benchbook_workloads::CODE_DIGEST;
 use benchbook_workloads::attention::Attention;

@@ -82,7 +82,7 @@ pub enum Error {
     Plan(#[from] benchbook_core::Error),
     /// The record could not be written.
     #[error(transparent)]
-    Record(#[from] benchbook_record::Error),
+    Record(#[from] benchbook_journal::Error),
     /// The interrupt handler, a pipe or the like failed.
     #[error("{what}: {source}")]
     Io {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use benchbook_core::message::Description;
 use benchbook_core::{CacheRegime, Case, Comparison, Figure, Params, Variant};
-use benchbook_record::Isolation;
+use benchbook_journal::Isolation;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;

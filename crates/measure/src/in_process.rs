@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use benchbook_core::message::{Ask, Say};
 use benchbook_core::{Array, Registry};
-use benchbook_record::Isolation;
+use benchbook_journal::Isolation;
 
 use crate::Result;
 use crate::disturbance::Load;

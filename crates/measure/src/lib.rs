@@ -38,7 +38,7 @@ mod worker_main;
 
 pub use allocations::{Allocated, CountingAllocator, allocated};
 pub use benchbook_core as core;
-pub use benchbook_record as record;
+pub use benchbook_journal as journal;
 pub use caught::kernel_panics_are_caught;
 pub use driver::Driver;
 pub use error::{Error, Result};

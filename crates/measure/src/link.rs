@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use benchbook_core::message::{Ask, Description, Say};
 use benchbook_core::{Array, Params};
-use benchbook_record::Isolation;
+use benchbook_journal::Isolation;
 use nix::unistd::gettid;
 
 use crate::environment::Root;

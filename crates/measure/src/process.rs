@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use benchbook_core::message::{Ask, Description, PROTOCOL, Say};
 use benchbook_core::{Array, Params};
-use benchbook_record::Isolation;
+use benchbook_journal::Isolation;
 use serde::Serialize;
 
 use crate::driver::Driver;

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use benchbook_measure::record::Store;
 use benchbook_query::{Answer, Session};
+use benchbook_record::Store;
 use benchbook_report::{Comparison, WIDE, across, comparison_table, counts, gated, undecided, within_metric, wrapped};
 
 use crate::args::{CompareArgs, FailOn, Format, FormatArgs};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use benchbook_measure::clock::now_ns;
 use benchbook_measure::doctor::{Activity, ClockQuality, Finding, Level, Observations, Usage, WorkerAnswer, examine};
 use benchbook_measure::environment::{CaptureSettings, Environment, capture};
-use benchbook_measure::record::{RunRow, Store};
 use benchbook_measure::{all_threads, offer};
+use benchbook_record::{RunRow, Store};
 use benchbook_report::calibration::{Calibration, SECONDS, read};
 use benchbook_report::charts::Browser;
 

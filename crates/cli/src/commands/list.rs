@@ -220,7 +220,7 @@ fn commands() -> Vec<String> {
 
 /// Every row of the catalogue, with what this program has of it.
 fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
-    let columns = benchbook_measure::record::Table::ALL.into_iter().flat_map(|table| {
+    let columns = benchbook_record::Table::ALL.into_iter().flat_map(|table| {
         table.schema().fields().iter().map(|field| format!("{table}.{}", field.name())).collect::<Vec<_>>()
     });
     let claims = benchbook_query::claims()?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use benchbook_core::{Plan, SamplingSpec};
-use benchbook_measure::record::read_text;
+use benchbook_record::read_text;
 
 use crate::error::Failure;
 

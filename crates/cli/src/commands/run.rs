@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use benchbook_core::{CaseSpec, Plan, Registry, counted};
-use benchbook_measure::record::{LocalStore, RunRow, Store, folder_of, to_parquet};
 use benchbook_measure::run::{Ready, RunSummary, Start, about, forecast};
 use benchbook_query::Session;
+use benchbook_record::{LocalStore, RunRow, Store, folder_of, to_parquet};
 use benchbook_report::calibration::read;
 
 use super::plan_file::{plan_file, quicken};

@@ -7,6 +7,6 @@ use crate::people::people;
 
 /// Prints the tables of the record.
 pub fn schema() -> Result<u8, Failure> {
-    writeln!(people(), "{}", benchbook_measure::record::describe_schema().trim_end())?;
+    writeln!(people(), "{}", benchbook_record::describe_schema().trim_end())?;
     Ok(0)
 }

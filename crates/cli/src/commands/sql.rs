@@ -3,8 +3,8 @@
 use std::io::read_to_string;
 use std::path::Path;
 
-use benchbook_measure::record::{Store, read_text};
 use benchbook_query::Session;
+use benchbook_record::{Store, read_text};
 
 use crate::args::{SqlArgs, once};
 use crate::error::Failure;

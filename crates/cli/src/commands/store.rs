@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use benchbook_core::{on_one_line, unknown};
-use benchbook_measure::record::{LocalStore, RunState, Store, merge, now_ns, repair, verify};
 use benchbook_query::Session;
+use benchbook_record::{LocalStore, RunState, Store, merge, now_ns, repair, verify};
 use benchbook_report::rows;
 use chrono::{DateTime, SecondsFormat};
 
@@ -44,7 +44,7 @@ fn ls(location: &str, arguments: &LsArgs) -> Result<u8, Failure> {
             None => matches!(run.state, RunState::Damaged(_)),
         });
     }
-    let bytes = |files: &[benchbook_measure::record::RunFile]| files.iter().map(|file| file.size_bytes).sum::<u64>();
+    let bytes = |files: &[benchbook_record::RunFile]| files.iter().map(|file| file.size_bytes).sum::<u64>();
     let batch = text_batch(&[
         ("run_id", runs.iter().map(|run| run.run_id.clone()).collect()),
         ("started_at", runs.iter().map(|run| moment(run.started_at_ns)).collect()),

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use benchbook_core::message::{Ask, Facts, MemoryFrom, Others, Place, Prepare, Ran, Say};
 use benchbook_core::{Array, CacheRegime, Figure, Inputs, Reference};
-use benchbook_record::Isolation;
+use benchbook_journal::Isolation;
 
 pub(crate) use self::answers::approximation_of;
 use self::answers::{in_order, most_bytes};

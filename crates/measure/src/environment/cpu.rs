@@ -1,6 +1,6 @@
 //! Everything about the processor.
 
-use benchbook_record::cpu_quota;
+use benchbook_journal::cpu_quota;
 use serde::Serialize;
 
 use super::Root;

@@ -1,6 +1,6 @@
 //! Main memory.
 
-use benchbook_record::memory_limit_bytes;
+use benchbook_journal::memory_limit_bytes;
 use serde::Serialize;
 
 use super::Root;

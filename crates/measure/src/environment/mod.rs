@@ -23,7 +23,7 @@ mod variables;
 mod versions;
 mod virtualisation;
 
-pub(crate) use benchbook_record::Root;
+pub(crate) use benchbook_journal::Root;
 pub use capture::{CaptureSettings, Environment, capture};
 pub use cpu::Cpu;
 pub use cpu_set::CpuSet;

@@ -1,6 +1,6 @@
 //! The environment as columns of `runs`.
 
-use benchbook_record::{DeviceRow, RunRow};
+use benchbook_journal::{DeviceRow, RunRow};
 
 use super::capture::Environment;
 

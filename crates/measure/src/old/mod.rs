@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use benchbook_core::Params;
 use benchbook_core::message::Description;
-use benchbook_record::Isolation;
+use benchbook_journal::Isolation;
 
 pub(crate) use self::message::{Reply, Request, one_or_many};
 use self::wire::Sender;

@@ -130,7 +130,7 @@ impl Sender<Vec<u8>> {
 
 /// What arrow reads; a panic of its is no end of ours.
 fn caught<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T> {
-    let read = benchbook_record::caught(read);
+    let read = benchbook_journal::caught(read);
     read.map_err(|panic| Error::Message(format!("arrow panicked at it: {panic}")))?.map_err(message_error)
 }
 

@@ -113,7 +113,7 @@ impl Entry {
     pub fn read(&self) -> Option<Reference> {
         let path = self.path();
         fs::metadata(&path).ok().filter(|found| found.len() <= self.cache.most_bytes)?;
-        let bytes = benchbook_record::read_bytes(&path).ok()?;
+        let bytes = benchbook_journal::read_bytes(&path).ok()?;
         let (checksum, frame) = bytes.split_first_chunk::<{ blake3::OUT_LEN }>()?;
         if blake3::hash(frame) != *checksum {
             return None;

@@ -244,7 +244,7 @@ impl References {
     fn wait_for<T: Send + 'static>(&self, timeout: Duration, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let _caught = Caught::begin();
         let (send, done) = mpsc::channel();
-        std::thread::spawn(move || drop(send.send(benchbook_record::caught(work))));
+        std::thread::spawn(move || drop(send.send(benchbook_journal::caught(work))));
         match wait(&done, timeout, &self.interruption) {
             Ok(Ok(what)) => Ok(what),
             Ok(Err(panic)) => Err(Error::Failed(format!("the reference panicked: {panic}"))),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use benchbook_core::{Preset, Problem, Work};
-use benchbook_record::Isolation;
+use benchbook_journal::Isolation;
 
 use super::*;
 use crate::link::Caller;

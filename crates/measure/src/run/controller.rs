@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use benchbook_core::message::Description;
 use benchbook_core::{Plan, counted};
-use benchbook_record::{Keep, Level, LocalStore, RunRow};
+use benchbook_journal::{Keep, Level, LocalStore, RunRow};
 
 use super::budget::Budget;
 use super::ended::Ended;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use benchbook_record::Status;
+use benchbook_journal::Status;
 
 /// Trials by how they ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use benchbook_core::Variant;
-use benchbook_record::{Isolation, Level, Phase};
+use benchbook_journal::{Isolation, Level, Phase};
 
 use super::budget::Budget;
 use super::expand::Cell;

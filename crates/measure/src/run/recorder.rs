@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use benchbook_core::message::{Description, ImplementationInfo, InputsFrom};
 use benchbook_core::{Comparison, Figure, Variant};
-use benchbook_record::{
+use benchbook_journal::{
     CheckRow, EventRow, Isolation, Keep, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow,
     RunWriter, SampleRow, TrialRow,
 };

@@ -2,7 +2,7 @@
 
 use benchbook_core::message::Description;
 use benchbook_core::{Error as CoreError, Plan};
-use benchbook_record::RunRow;
+use benchbook_journal::RunRow;
 
 use crate::Result;
 use crate::environment::{CaptureSettings, capture};

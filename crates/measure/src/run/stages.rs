@@ -1,7 +1,7 @@
 //! The stages of a run: the replicates that are asked for, then those that a wanted half-width takes.
 
 use benchbook_core::{Plan, baseline_of};
-use benchbook_record::Level;
+use benchbook_journal::Level;
 
 use super::expand::Cell;
 use super::group::{Place, Workers, measure_group};

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use benchbook_core::message::Description;
 use benchbook_core::{Plan, Registry};
-use benchbook_record::{Keep, LocalStore, RunRow};
+use benchbook_journal::{Keep, LocalStore, RunRow};
 
 use super::asked::command_line;
 use super::beside::{Foreign, Joined, Owners};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use benchbook_core::Variant;
-use benchbook_record::Status;
+use benchbook_journal::Status;
 
 /// Why a trial, or the run itself, has ended.
 #[derive(Debug, Clone, PartialEq)]

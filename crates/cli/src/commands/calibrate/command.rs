@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use benchbook_core::counted;
-use benchbook_measure::record::{LocalStore, RunRow, Store, to_parquet};
 use benchbook_measure::run::Start;
 use benchbook_query::{CALIBRATION, Session, quoted};
+use benchbook_record::{LocalStore, RunRow, Store, to_parquet};
 use benchbook_report::calibration::{Calibration, SECONDS, read};
 use benchbook_report::duration;
 

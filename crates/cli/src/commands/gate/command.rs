@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use benchbook_core::{Axis, CaseSpec, Plan, Value};
-use benchbook_measure::record::{LocalStore, RunRow, Store};
 use benchbook_measure::run::Cell;
 use benchbook_measure::{Offer, all_threads, offer_of};
 use benchbook_query::Session;
+use benchbook_record::{LocalStore, RunRow, Store};
 use benchbook_report::gate::{Report, exit_code, flagged};
 use benchbook_report::warnings;
 

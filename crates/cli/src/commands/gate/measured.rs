@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use benchbook_core::Plan;
-use benchbook_measure::record::LocalStore;
 use benchbook_measure::run::{Ready, RunSummary, Start};
+use benchbook_record::LocalStore;
 
 use crate::commands::run::start;
 use crate::error::Failure;

@@ -2,8 +2,8 @@
 
 use benchbook_core::Plan;
 use benchbook_measure::Offer;
-use benchbook_measure::record::{RunRow, Store, environment_difference};
 use benchbook_query::Session;
+use benchbook_record::{RunRow, Store, environment_difference};
 use benchbook_report::gate::Report;
 
 use super::answers::sequential;

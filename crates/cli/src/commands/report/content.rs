@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use benchbook_measure::record::{RunRow, Store};
 use benchbook_query::{Answer, Session, quoted};
+use benchbook_record::{RunRow, Store};
 use benchbook_report::{
     By, Cells, counts, default_baseline, metrics, nothing_to_compare, paired, paired_metrics, paired_speedup, warnings,
     weak,

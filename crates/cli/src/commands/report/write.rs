@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use benchbook_measure::record::Store;
 use benchbook_query::Session;
+use benchbook_record::Store;
 use benchbook_report::charts::{Browser, Figure, document, script_once};
 use benchbook_report::gate::{plain, write_whole};
 use benchbook_report::{SCRIPT, STYLE, comparison_html, figures, html_table};

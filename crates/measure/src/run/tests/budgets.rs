@@ -1,7 +1,7 @@
 //! How a run shares its time, and what becomes of trials that have too little.
 
 use benchbook_core::Plan;
-use benchbook_record::Status;
+use benchbook_journal::Status;
 
 use super::mock::{Asked, Call, Mock, Reply, cells, plan, seen};
 use crate::Result;

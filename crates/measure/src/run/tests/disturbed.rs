@@ -1,6 +1,6 @@
 //! What becomes of blocks that the machine has disturbed.
 
-use benchbook_record::Status;
+use benchbook_journal::Status;
 
 use super::mock::{Call, Mock, Reply, Seen, cells, plan, sampled, seen};
 use crate::disturbance::Disturbance;

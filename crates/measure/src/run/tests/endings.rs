@@ -1,7 +1,7 @@
 //! How trials and runs end, in which words, and what follows from it.
 
 use benchbook_core::Comparison;
-use benchbook_record::{EventRow, Status};
+use benchbook_journal::{EventRow, Status};
 
 use super::mock::{Asked, Call, Mock, Reply, Seen, cells, plan, sampled, seen, usual};
 use crate::executor::{Finished, Prepared, Sampled};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use benchbook_core::message::Description;
 use benchbook_core::{Case, CaseSpec, Comparison, DType, Params, Plan, Variant};
-use benchbook_record::{EventRow, Isolation, LocalStore, OutcomeRow, RunRow, Status, Table, as_journal, rows_in};
+use benchbook_journal::{EventRow, Isolation, LocalStore, OutcomeRow, RunRow, Status, Table, as_journal, rows_in};
 use serde::Deserialize;
 
 use crate::executor::{Executor, Finished, Prepared, Sampled, Spawn, Trial};

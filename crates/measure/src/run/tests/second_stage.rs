@@ -1,7 +1,7 @@
 //! What a pilot leads to.
 
 use benchbook_core::Plan;
-use benchbook_record::Status;
+use benchbook_journal::Status;
 
 use super::mock::{Call, Mock, Reply, Seen, cells, plan, seen};
 use crate::Result;

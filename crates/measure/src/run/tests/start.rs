@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use benchbook_core::Plan;
-use benchbook_record::{EventRow, LocalStore, RunRow, Table, as_journal, rows_in};
+use benchbook_journal::{EventRow, LocalStore, RunRow, Table, as_journal, rows_in};
 
 use super::expand::{Resolver, known, plan};
 use super::mock::{Heard, Mocks, sampled};
