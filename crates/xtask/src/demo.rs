@@ -89,7 +89,7 @@ fn first_look(begun: &mut Begun) -> Result<Option<Built>> {
         let mut build = workspace.one("build", FIRST);
         build.arg("--timings");
         println!("   $ {}", process::line(&build));
-        println!("   about 200 packages, which the whole build uses too: ten minutes on 2 cores, once");
+        println!("   about 180 packages, which the whole build uses too: less than ten minutes on 2 cores, once");
         let built = units::build(&mut build, "see the compiler's message above")?;
         Ok((built, State::Done))
     })?;

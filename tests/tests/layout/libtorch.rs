@@ -2,12 +2,22 @@
 
 use crate::sources::{cargo, none};
 
+const SLOW: [&str; 10] =
+    ["plotly", "sqlparser", "minijinja", "parquet", "object_store", "reqwest", "hyper", "rustls", "ring", "tokio"];
+
 /// Packages of a tree that a program without kernels may not be linked with.
 fn heavy(tree: &str) -> Vec<String> {
     let heavy =
         |name: &str| name == "tch" || name == "torch-sys" || name.starts_with("burn") || name.starts_with("cubecl");
     let names = tree.lines().filter_map(|line| line.split_whitespace().next());
     names.filter(|name| heavy(name)).map(str::to_owned).collect()
+}
+
+/// Packages of a tree that the first table need not wait for: SQL, charts, Parquet and object stores.
+fn slow(tree: &str) -> Vec<String> {
+    let slow = |name: &&str| SLOW.contains(name) || name.starts_with("datafusion");
+    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
+    names.filter(slow).map(str::to_owned).collect()
 }
 
 fn tree(arguments: &[&str]) -> String {
@@ -23,9 +33,7 @@ fn the_program_benchbook_links_neither_burn_nor_libtorch() {
 fn the_first_look_waits_for_nothing_that_takes_long_to_compile() {
     let tree = tree(&["--package", "benchbook-first"]);
     none(&heavy(&tree));
-    let slow = |name: &&str| ["plotly", "sqlparser", "minijinja"].contains(name) || name.starts_with("datafusion");
-    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
-    none(&names.filter(slow).map(str::to_owned).collect::<Vec<_>>());
+    none(&slow(&tree));
 }
 
 #[test]
@@ -42,6 +50,10 @@ fn a_planted_link_is_found() {
     let worker = heavy(&tree(&["--package", "benchbook-worker"]));
     for name in ["burn", "tch", "torch-sys"] {
         assert!(worker.iter().any(|found| found == name), "{name}: {worker:?}");
+    }
+    let program = slow(&tree(&["--package", "benchbook-cli"]));
+    for name in SLOW {
+        assert!(program.iter().any(|found| found == name), "{name}: {program:?}");
     }
     assert_eq!(heavy("benchbook-cli v0.1.0 (/x)\nburnish v1.0.0\narrow v59.0.0 (*)"), ["burnish"]);
 }
