@@ -78,27 +78,8 @@ pub struct NamedQuery {
     pub sql: String,
 }
 
-/// The queries that come with benchbook, by file name.
-pub(crate) const EMBEDDED: [(&str, &str); 18] = [
-    ("approximations", include_str!("../../../queries/approximations.sql")),
-    ("checks", include_str!("../../../queries/checks.sql")),
-    ("claims", include_str!("../../../queries/claims.sql")),
-    ("evidence", include_str!("../../../queries/evidence.sql")),
-    ("figures", include_str!("../../../queries/figures.sql")),
-    ("health", include_str!("../../../queries/health.sql")),
-    ("history", include_str!("../../../queries/history.sql")),
-    ("left_out", include_str!("../../../queries/left_out.sql")),
-    ("memory", include_str!("../../../queries/memory.sql")),
-    ("metrics", include_str!("../../../queries/metrics.sql")),
-    ("roofline", include_str!("../../../queries/roofline.sql")),
-    ("rules", include_str!("../../../queries/rules.sql")),
-    ("runs", include_str!("../../../queries/runs.sql")),
-    ("scaling", include_str!("../../../queries/scaling.sql")),
-    ("sequential", include_str!("../../../queries/sequential.sql")),
-    ("speedup", include_str!("../../../queries/speedup.sql")),
-    ("steps", include_str!("../../../queries/steps.sql")),
-    ("summary", include_str!("../../../queries/summary.sql")),
-];
+/// The queries that come with benchbook, by file name: every file of `queries/`, as `build.rs` found them.
+const EMBEDDED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/queries.rs"));
 
 /// The queries that come with benchbook, by name.
 ///
