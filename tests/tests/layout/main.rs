@@ -2,6 +2,7 @@
 //! breach as well as on the workspace itself.
 #![expect(clippy::print_stdout, reason = "what is not tested here has to be seen")]
 
+mod additions;
 mod arguments;
 mod code;
 mod edges;
