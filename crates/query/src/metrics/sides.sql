@@ -1,25 +1,7 @@
 -- "Pairs" of the view `metric_verdicts`: a metric has no length of a sample, and uses no processors.
 SELECT
-    run_id,
-    workload,
-    case_name,
-    cache,
-    metric,
-    baseline,
-    candidate,
-    baseline_implementation,
-    candidate_implementation,
-    baseline_trial,
-    replicate,
-    block,
-    pilot,
-    margin,
-    exact,
-    log_ratio,
-    baseline_value,
-    candidate_value,
+    *,
     CAST(NULL AS BIGINT) AS baseline_elapsed_ns,
     CAST(NULL AS DOUBLE) AS baseline_cpus,
-    CAST(NULL AS DOUBLE) AS candidate_cpus,
-    lost
+    CAST(NULL AS DOUBLE) AS candidate_cpus
 FROM metric_pairs

@@ -1,25 +1,9 @@
 -- "Pairs" of the view `verdicts`: the margin is that of the rules, and times that do not vary are no exact ones.
 SELECT
-    run_id,
-    workload,
-    case_name,
-    cache,
-    metric,
-    baseline,
-    candidate,
-    baseline_implementation,
-    candidate_implementation,
-    baseline_trial,
-    replicate,
-    block,
-    pilot,
-    CAST(NULL AS DOUBLE) AS margin,
-    CAST(NULL AS BOOLEAN) AS exact,
-    log_ratio,
+    *,
     baseline_time_ns AS baseline_value,
     candidate_time_ns AS candidate_value,
-    baseline_elapsed_ns,
-    baseline_cpus,
-    candidate_cpus,
+    CAST(NULL AS DOUBLE) AS margin,
+    CAST(NULL AS BOOLEAN) AS exact,
     CAST(NULL AS VARCHAR) AS lost
 FROM pairs
