@@ -267,6 +267,9 @@ impl Session {
 
     /// Whether one of these views, or the list of tables, is named.
     fn reads(&self, state: &SessionState, statement: &Statement, views: &[&str]) -> Result<bool> {
+        if let Statement::Explain(explain) = statement {
+            return self.reads(state, &explain.statement, views);
+        }
         if !matches!(statement, Statement::Statement(inner) if matches!(**inner, ast::Statement::Query(_))) {
             return Ok(true);
         }
