@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use benchbook_core::Registry;
+use benchbook_record::{Table, TrialRow, rows_in};
 use benchbook_tests::Bench;
 
 fn demo() -> PathBuf {
@@ -28,6 +30,46 @@ fn every_checksum_of_the_committed_stores_holds() {
         let marker: serde_json::Value = serde_json::from_str(&marker).unwrap();
         assert_eq!(marker["schema_version"], version);
     }
+}
+
+/// What a store answers, row by row.
+fn asked(store: &Path, words: &[&str]) -> Vec<serde_json::Value> {
+    let store = ["--store", store.to_str().expect("a path in UTF-8"), "sql", "--format", "json"];
+    serde_json::from_str(&Bench::new().ok(&[&store[..], words].concat())).unwrap()
+}
+
+#[test]
+fn recorded_cases_have_the_labels_that_they_had() {
+    let mut registry = Registry::default();
+    benchbook_workloads::register(&mut registry);
+    for store in [version_1(), demo().with_file_name("ring"), demo()] {
+        let runs = fs::read_dir(&store).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+        let trials: Vec<TrialRow> = runs.flat_map(|run| rows_in::<TrialRow>(&run, Table::Trials).unwrap()).collect();
+        assert!(trials.len() > 1, "{}", store.display());
+        for trial in trials {
+            let case = registry.case(&trial.workload, trial.params).unwrap();
+            assert_eq!(case.name, trial.case_name, "{} in {}", trial.workload, store.display());
+        }
+    }
+}
+
+#[test]
+fn a_run_of_version_1_answers_to_the_names_that_it_knew() {
+    let store = version_1();
+    for query in ["checks", "figures", "health", "history", "left_out", "runs", "summary"] {
+        asked(&store, &["--query", query]);
+    }
+    for query in ["memory", "speedup"] {
+        asked(&store, &["--query", query, "--param", "baseline=burn"]);
+    }
+    let pairs = "select count(*) as n from pairs p join verdicts v on v.run_id = p.run_id and v.case_name = p.case_name \
+                 and v.baseline = p.baseline and v.candidate = p.candidate where v.reason is null or v.speedup > 0";
+    assert!(asked(&store, &[pairs])[0]["n"].as_u64().unwrap() > 100);
+    let columns = "select time_ns, m, n, k, case_name, variant from results where valid limit 1";
+    assert_eq!(asked(&store, &[columns]).len(), 1);
+    let store = store.to_str().expect("a path in UTF-8");
+    let compared = Bench::new().ok(&["--store", store, "compare", "--baseline", "burn"]);
+    assert!(compared.contains("tiled/flex"), "{compared}");
 }
 
 #[test]
