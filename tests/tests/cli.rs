@@ -120,6 +120,24 @@ fn what_parameters_may_be_is_listed_and_one_that_was_renamed_is_named() {
 }
 
 #[test]
+fn parameters_are_refused_alike_in_a_plan_and_on_the_line() {
+    let bench = Bench::faulty();
+    for (in_plan, on_line, parts) in [
+        ("lenght = 3", "lenght=3", ["unknown parameter `lenght`", "did you mean `length`?"]),
+        ("length = \"abc\"", "length=abc", ["`abc` is not a whole number", "give one such as 256"]),
+        ("length = 0.5", "length=0.5", ["`0.5` is not a whole number", "give one such as 256"]),
+        ("length = true", "length=true", ["`true` is not a whole number", "give one such as 256"]),
+        ("length = 0", "length=0", ["0 is out of range", "give 1 to 1099511627776"]),
+    ] {
+        let plan = format!("[[cases]]\nworkload = \"double\"\nparams = {{ {in_plan} }}\n");
+        fs::write(bench.folder().join("plan.toml"), plan).unwrap();
+        bench.fails(&["run", "plan.toml"], 4, &parts);
+        bench.fails(&["run", "double", "--set", on_line], 4, &parts);
+    }
+    assert!(!bench.store().exists(), "nothing was measured");
+}
+
+#[test]
 fn bad_input_is_named_and_ends_with_4() {
     let bench = two_runs();
     fs::write(bench.folder().join("broken.toml"), "suite = \"x\"\n[[cases]\n").unwrap();
