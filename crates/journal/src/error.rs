@@ -36,7 +36,8 @@ pub enum Error {
     },
     /// Written by a later version of benchbook.
     #[error(
-        "{what} has schema version {found}, this benchbook reads versions up to {SCHEMA_VERSION}: update benchbook"
+        "{what} has schema version {found}, this benchbook reads versions up to {SCHEMA_VERSION}: update benchbook (a \
+         notebook has the library that it began with: `cargo xtask lab`, and restart its Jupyter kernel)"
     )]
     Newer {
         /// What carries the version.
