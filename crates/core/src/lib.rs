@@ -29,7 +29,7 @@ pub use error::{Error, Result};
 pub use implementation::{Approximation, Implementation, Row, Setting, Subject, Support};
 pub use inputs::Inputs;
 pub use names::{nearest, unknown};
-pub use parameters::{Parameter, Parameters, RESERVED, Within, read_one};
+pub use parameters::{Parameter, Parameters, RESERVED, Within, assert_not_reserved, read_one};
 pub use params::{Kind, ParamSpec, Params, Value};
 pub use people::{counted, for_people, is_order, on_one_line, without_passwords};
 pub use plan::{Axis, CacheRegime, CaseSpec, Plan, SMALLEST_PILOT, SamplingSpec};

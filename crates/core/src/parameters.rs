@@ -34,6 +34,26 @@ pub const RESERVED: [&str; 24] = [
     "invalid_reason",
 ];
 
+/// What [`parameters!`](crate::parameters) asks of each name while it is compiled.
+///
+/// # Panics
+/// The name is one of [`RESERVED`].
+pub const fn assert_not_reserved(name: &str) {
+    let mut place = 0;
+    while place < RESERVED.len() {
+        assert!(!equal(name.as_bytes(), RESERVED[place].as_bytes()), "a column of `results` has this name already");
+        place += 1;
+    }
+}
+
+const fn equal(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
 /// Values that a parameter may have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -165,6 +185,18 @@ pub fn read_one<T: Parameter>(workload: &str, specs: &[ParamSpec], name: &str, p
 /// assert_eq!((sizes.m, sizes.transposed), (64, false));
 /// assert_eq!(Sizes::specs()[0].doc, "rows of the left factor");
 /// ```
+///
+/// A name of [`RESERVED`](crate::RESERVED) does not compile:
+///
+/// ```compile_fail
+/// benchbook_core::parameters! {
+///     /// Sizes of a cache.
+///     pub struct Sizes {
+///         /// tokens of a page
+///         block: usize = 16, 1..=64;
+///     }
+/// }
+/// ```
 #[macro_export]
 macro_rules! parameters {
     (
@@ -178,6 +210,10 @@ macro_rules! parameters {
         $vis struct $name {
             $($(#[doc = $doc])+ pub $field: $kind,)+
         }
+
+        const _: () = {
+            $($crate::assert_not_reserved(stringify!($field));)+
+        };
 
         impl Default for $name {
             fn default() -> Self {
@@ -244,6 +280,15 @@ mod tests {
         let sizes = Sizes { m: 7, kind: "striped".into(), ..Sizes::default() };
         assert_eq!(Sizes::read("w", &sizes.params()).unwrap(), sizes);
         assert_eq!(Sizes::read("w", &Params::default()).unwrap(), Sizes::default());
+    }
+
+    #[test]
+    #[should_panic(expected = "a column of `results` has this name already")]
+    fn a_name_of_a_column_is_refused() {
+        for free in ["block_size", "bloc", "blocks", ""] {
+            crate::assert_not_reserved(free);
+        }
+        crate::assert_not_reserved("block");
     }
 
     #[test]
