@@ -11,7 +11,7 @@ use super::sdpa::Sdpa;
 /// PyTorch's own fused attention and its gradients, without burn in between (EN1).
 pub const SDPA_GRADIENTS: Row<AttentionGradients> = row::<Step, 3>(
     "torch-sdpa",
-    "libtorch 2.9.0 scaled_dot_product_attention and its autograd, called without burn in between",
+    "libtorch's scaled_dot_product_attention and its autograd, called without burn in between",
 )
 .only(supported);
 

@@ -9,8 +9,7 @@ use super::implementation::{Call, row};
 use super::subject::find;
 
 /// `torch.mm` without burn in between (EN1).
-pub const MM: Row<Matmul> =
-    row::<[Tensor; 2], 1>("torch-mm", "libtorch 2.9.0 torch.mm, called without burn in between");
+pub const MM: Row<Matmul> = row::<[Tensor; 2], 1>("torch-mm", "libtorch's torch.mm, called without burn in between");
 
 impl Call<1> for [Tensor; 2] {
     type Problem = Matmul;

@@ -12,7 +12,7 @@ use super::subject::find;
 /// together, once, and what lies behind the last key of a sequence is masked. Indices and mask are made before timing.
 pub const SDPA_PAGED: Row<PagedAttention> = row::<Pages, 1>(
     "torch-sdpa",
-    "libtorch 2.9.0 index_select of the blocks, scaled_dot_product_attention with the padding masked",
+    "libtorch's index_select of the blocks, scaled_dot_product_attention with the padding masked",
 );
 
 pub struct Pages {

@@ -13,7 +13,7 @@ use super::subject::find;
 /// timing. A soft cap bends scores, so it cannot be said this way.
 pub const SDPA_PROGRAM: Row<ProgrammableAttention> = row::<Added, 1>(
     "torch-sdpa",
-    "libtorch 2.9.0 scaled_dot_product_attention, the program as an array that is added to scores",
+    "libtorch's scaled_dot_product_attention, the program as an array that is added to scores",
 )
 .only(supported);
 

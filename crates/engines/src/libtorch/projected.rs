@@ -14,7 +14,7 @@ use super::subject::find;
 /// Weights are put side by side before timing.
 pub const SDPA_PROJECTED: Row<ProjectedAttention> = row::<Projected, 1>(
     "torch-sdpa",
-    "libtorch 2.9.0 matmul for q, k and v at once, scaled_dot_product_attention, matmul, without burn in between",
+    "libtorch's matmul for q, k and v at once, scaled_dot_product_attention, matmul, without burn in between",
 );
 
 pub struct Projected {

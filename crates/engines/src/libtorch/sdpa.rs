@@ -13,7 +13,7 @@ use super::subject::find;
 /// torch's boolean mask means *keep*, and its `is_causal` is aligned to the top left: so the mask is
 /// inverted here, and causality with seq_q ≠ seq_kv is written into it.
 pub const SDPA: Row<Attention> =
-    row::<Sdpa, 1>("torch-sdpa", "libtorch 2.9.0 scaled_dot_product_attention, called without burn in between");
+    row::<Sdpa, 1>("torch-sdpa", "libtorch's scaled_dot_product_attention, called without burn in between");
 
 pub struct Sdpa {
     pub query: Tensor,

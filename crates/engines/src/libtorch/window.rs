@@ -13,7 +13,7 @@ use super::subject::find;
 /// fused attention, made before timing, as angles are. Where the window hides nothing, `is_causal` takes the mask's place.
 pub const SDPA_WINDOW: Row<WindowAttention> = row::<Window, 1>(
     "torch-sdpa",
-    "libtorch 2.9.0 rotation by tensor operations, scaled_dot_product_attention with the window as a mask",
+    "libtorch's rotation by tensor operations, scaled_dot_product_attention with the window as a mask",
 );
 
 pub struct Window {

@@ -77,7 +77,7 @@ impl AttentionInputs {
 /// `causal` to the top left, so the library's own call stands there as `torch-sdpa`.
 pub const BURN_ATTENTION: Row<Attention> = Row::<Attention>::new(
     "burn-attention",
-    "burn's own attention: a head's scores in memory up to 256 Ki, tiles above (arXiv 2307.08691; burn-flex 0.22.1)",
+    "burn's own attention: a head's scores in memory up to 256 Ki, tiles above (arXiv 2307.08691; burn-flex)",
     &["flex"],
     &DType::FLOATS,
     burn_engine,
