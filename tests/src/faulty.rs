@@ -98,7 +98,7 @@ impl Problem for Double {
 fn row(fault: &'static str) -> Row<Double> {
     let engine = |_: &str| ("test".to_owned(), "1".to_owned());
     let row = Row::<Double>::new(fault, "a kernel for tests", &["host", "moon"], &DType::FLOATS, engine, prepare);
-    if fault == "unsupported" { row.only(|_, _| Support::No("it never does".into())) } else { row }
+    if fault == "unsupported" { row.only(|_, _, _| Support::No("it never does".into())) } else { row }
 }
 
 fn prepare(

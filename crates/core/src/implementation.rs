@@ -95,8 +95,8 @@ pub struct Row<P: Problem> {
     pub dtypes: &'static [DType],
     /// Engine and version behind a device.
     pub engine: fn(device: &str) -> (String, String),
-    /// What else keeps it from a case, where its dtypes do not.
-    pub supports: fn(DType, &P::Params) -> Support,
+    /// What else keeps it from a case on a device, where its dtypes do not.
+    pub supports: fn(&str, DType, &P::Params) -> Support,
     /// See [`Implementation::prepare`]; the first is the name of this row, for errors.
     pub prepare: fn(&'static str, &Setting, &P::Params, &Inputs) -> Result<Box<dyn Subject>>,
     /// See [`Implementation::approximation`]; nothing where it approximates in no case.
@@ -113,7 +113,7 @@ impl<P: Problem> Row<P> {
         engine: fn(&str) -> (String, String),
         prepare: fn(&'static str, &Setting, &P::Params, &Inputs) -> Result<Box<dyn Subject>>,
     ) -> Self {
-        let supports = |_, _: &P::Params| Support::Yes;
+        let supports = |_: &str, _: DType, _: &P::Params| Support::Yes;
         Self { name, about, catalogue: &[], devices, dtypes, engine, supports, prepare, approximation: None }
     }
 
@@ -126,7 +126,7 @@ impl<P: Problem> Row<P> {
 
     /// The same, kept from some cases.
     #[must_use]
-    pub const fn only(mut self, supports: fn(DType, &P::Params) -> Support) -> Self {
+    pub const fn only(mut self, supports: fn(&str, DType, &P::Params) -> Support) -> Self {
         self.supports = supports;
         self
     }
@@ -160,9 +160,9 @@ impl<P: Problem> Implementation for Row<P> {
         self.devices.to_vec()
     }
 
-    fn supports(&self, _device: &str, dtype: DType, params: &Params) -> Support {
+    fn supports(&self, device: &str, dtype: DType, params: &Params) -> Support {
         match (Support::of(self.dtypes, dtype), P::Params::read(P::NAME, params)) {
-            (Support::Yes, Ok(params)) => (self.supports)(dtype, &params),
+            (Support::Yes, Ok(params)) => (self.supports)(device, dtype, &params),
             (no @ Support::No(_), _) => no,
             (_, Err(error)) => Support::No(error.to_string()),
         }

@@ -15,10 +15,8 @@ pub fn register(registry: &mut Registry) {
     add(registry, attention::program::ROWS);
     add(registry, attention::window::ROWS);
     add(registry, attention::contextual::ROWS);
-    registry
-        .implementation(attention::projected::Chain)
-        .implementation(attention::projected::FUSED)
-        .implementation(attention::WHOLE);
+    add(registry, attention::projected::ROWS);
+    registry.implementation(attention::WHOLE);
     add(registry, ring::ROWS);
     add(registry, attention::sparse::ROWS);
     add(registry, matmul::ROWS);

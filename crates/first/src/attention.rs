@@ -39,7 +39,7 @@ fn engine(_device: &str) -> (String, String) {
     ("benchbook-simd".to_owned(), format!("{} {}", env!("CARGO_PKG_VERSION"), Isa::detect().name()))
 }
 
-fn plain(_dtype: DType, params: &AttentionParams) -> Support {
+fn plain(_device: &str, _dtype: DType, params: &AttentionParams) -> Support {
     if params.causal || params.masked || params.kv_heads != params.heads {
         return Support::No("the first look measures plain attention alone".into());
     }

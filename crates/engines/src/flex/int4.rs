@@ -46,7 +46,7 @@ pub const DEQUANT: Row<Matmul> = fused_row::<Matmul>(
 )
 .approximating(answer);
 
-fn short(_: DType, params: &MatmulParams) -> Support {
+fn short(_device: &str, _dtype: DType, params: &MatmulParams) -> Support {
     let products = params.m * params.n * params.k;
     if products <= MOST {
         return Support::Yes;

@@ -20,7 +20,7 @@ pub struct Step {
     grad: Tensor,
 }
 
-fn supported(dtype: DType, _params: &AttentionGradientsParams) -> Support {
+fn supported(_device: &str, dtype: DType, _params: &AttentionGradientsParams) -> Support {
     match dtype {
         DType::F32 | DType::F64 => Support::Yes,
         other => Support::No(format!("gradients in {other} need a scaled loss, which this comparison has not")),

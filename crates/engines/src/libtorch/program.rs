@@ -25,7 +25,7 @@ pub struct Added {
     added: Tensor,
 }
 
-fn supported(_dtype: DType, params: &ProgrammableAttentionParams) -> Support {
+fn supported(_device: &str, _dtype: DType, params: &ProgrammableAttentionParams) -> Support {
     match params.program.as_str() {
         "alibi" | "document" => Support::Yes,
         other => {

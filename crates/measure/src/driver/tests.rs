@@ -146,7 +146,7 @@ fn registry() -> Registry {
     for name in ["right", "fixed", "remembers", "panics-late", "absent"] {
         registry.implementation(Row { name, ..ROW });
     }
-    registry.implementation(Row { name: "never", ..ROW }.only(|_, _| Support::No("it never does".into())));
+    registry.implementation(Row { name: "never", ..ROW }.only(|_, _, _| Support::No("it never does".into())));
     // Right for what it puts in the place of the problem, which has no term.
     registry.implementation(Row { name: "approximates", ..ROW }.approximating(|params, inputs, seed| {
         let mut inputs = inputs.clone();

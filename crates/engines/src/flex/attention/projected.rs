@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Result, Row, Setting, Subject, Support};
+use benchbook_core::{DType, Inputs, Result, Row, Support};
 use benchbook_simd::Projections;
 use benchbook_workloads::attention::{ProjectedAttention, ProjectedAttentionParams};
 use burn::tensor::{Bool, Device, Tensor};
 
 use super::naive::attend;
-use crate::flex::row::{burn_row, fused_row};
+use crate::flex::row::fused_row;
 use crate::flex::subject::{NamedInputs, Rows, find, prepare};
 use crate::flex::tensor::Target;
-use crate::flex::{fused, fused_engine};
+use crate::flex::{CPU_DEVICES, burn_engine, fused, fused_engine};
 
 /// Inputs of one call; `hidden` is `heads · head_dim`.
 struct ProjectedInputs {
@@ -25,6 +25,9 @@ struct ProjectedInputs {
     /// Whether a position sees none after itself.
     causal: bool,
 }
+
+/// Attention with its projections on the tensors of burn.
+pub const ROWS: [Row<ProjectedAttention>; 2] = [CHAIN, FUSED];
 
 /// Names of the weights.
 const WEIGHTS: [&str; 4] = ["w_query", "w_key", "w_value", "w_out"];
@@ -48,49 +51,18 @@ fn upload(on: &Target, params: &ProjectedAttentionParams, inputs: &Inputs) -> Pr
 ///
 /// On `flex` products and attention are our own, so that what fusion gains is not what better parts gain. On `libtorch` they
 /// are burn's, with all scores in memory; what causality hides is in a mask made before timing.
-pub struct Chain;
-
-/// [`Chain`] where it has burn's parts.
-const CHAIN: Row<ProjectedAttention> = burn_row::<ProjectedAttention>(
+pub const CHAIN: Row<ProjectedAttention> = Row::<ProjectedAttention>::new(
     "chain",
     "matmul three times, transposed, attention, transposed, matmul: hand-written parts on flex, burn's on libtorch",
+    &CPU_DEVICES,
     &DType::FLOATS,
+    |device| if device == "flex" { fused_engine() } else { burn_engine(device) },
     |name, setting, params, inputs| {
         let call = if setting.device == "flex" { by_hand } else { by_burn };
         prepare(name, setting, params, inputs, masked, call)
     },
-);
-
-/// A row does not know a device's limits: on `flex`, it is those of our own parts.
-impl Implementation for Chain {
-    fn name(&self) -> &'static str {
-        CHAIN.name
-    }
-
-    fn workload(&self) -> &'static str {
-        CHAIN.workload()
-    }
-
-    fn about(&self) -> &'static str {
-        CHAIN.about
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        CHAIN.devices()
-    }
-
-    fn supports(&self, device: &str, dtype: DType, params: &Params) -> Support {
-        if device == "flex" { Support::of(&[DType::F32], dtype) } else { CHAIN.supports(device, dtype, params) }
-    }
-
-    fn engine(&self, device: &str) -> (String, String) {
-        if device == "flex" { fused_engine() } else { CHAIN.engine(device) }
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        CHAIN.prepare(setting, params, inputs)
-    }
-}
+)
+.only(|device, dtype, _| if device == "flex" { Support::of(&[DType::F32], dtype) } else { Support::Yes });
 
 /// Inputs, and for burn's parts `[batch, 1, seq, seq]`, true where a position is hidden.
 type Masked = (ProjectedInputs, Option<Tensor<4, Bool>>);
@@ -133,7 +105,7 @@ fn chain(
 /// A block of positions goes all the way while it is in the cache: its queries are projected, attend, and are projected out.
 /// Keys and values are projected to where attention reads them, so nothing is transposed.
 ///
-/// Two things beside fusion tell it from [`Chain`]. Weights are packed before timing, since a model's weights stay,
+/// Two things beside fusion tell it from [`CHAIN`]. Weights are packed before timing, since a model's weights stay,
 /// while the chain's products pack theirs in every call: that counts where sequences are short. And the chain allocates its
 /// intermediates, whose pages cost what the allocator makes of them. Each block reads the keys and values of every head, so
 /// where those of a sequence are larger than the cache, the chain, which takes head after head, may be faster.
