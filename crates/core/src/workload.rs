@@ -64,8 +64,10 @@ pub trait Problem: Send + Sync + 'static {
         Ok(())
     }
 
-    /// A readable label, unique for the parameters that differ from their defaults.
-    fn label(params: &Self::Params) -> String;
+    /// A readable label, another one for each other case. History finds runs by it, so it never changes.
+    fn label(params: &Self::Params) -> String {
+        params.params().to_string()
+    }
 
     /// The inputs of a case, the same on every machine for one seed.
     fn inputs(params: &Self::Params, seed: u64) -> Inputs;
@@ -218,5 +220,62 @@ impl Figure {
     /// A figure that was measured.
     pub fn measured(name: &str, value: f64, unit: &str) -> Self {
         Self { measured: true, ..Self::modelled(name, value, unit) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Array;
+
+    crate::parameters! {
+        /// For the tests.
+        struct Sizes {
+            /// rows
+            rows: usize = 4, 1..=8;
+            /// kind
+            kind: String = "plain".to_owned(), ["plain", "striped"];
+        }
+    }
+
+    struct Plain;
+
+    impl Problem for Plain {
+        const NAME: &'static str = "plain";
+        const ABOUT: &'static str = "a problem that says no more than it must";
+        type Params = Sizes;
+
+        fn presets() -> Vec<Preset> {
+            Vec::new()
+        }
+
+        fn ugly() -> Vec<Sizes> {
+            Vec::new()
+        }
+
+        fn inputs(params: &Sizes, seed: u64) -> Inputs {
+            Inputs::from([("x", Array::normal(vec![params.rows], seed, 1))])
+        }
+
+        fn reference(params: &Sizes, _inputs: &Inputs, _seed: u64) -> Reference {
+            Reference::of(vec![params.rows], vec![0], vec![0.0; params.rows])
+        }
+
+        fn work(_params: &Sizes, _dtype: DType) -> Work {
+            Work { flops: 0.0, bytes: 0.0 }
+        }
+
+        fn tolerance(_params: &Sizes, _dtype: DType) -> f64 {
+            0.0
+        }
+    }
+
+    #[test]
+    fn a_label_follows_from_the_parameters() {
+        let label = |params: Params| Plain.case(params).unwrap().name;
+        assert_eq!(label(Params::default()), "kind=plain rows=4");
+        let given = Params::default().with("rows", 8.into()).with("kind", "striped".into());
+        assert_eq!(label(given), "kind=striped rows=8");
+        assert!(Plain.case(Params::default().with("rows", 9.into())).is_err());
     }
 }

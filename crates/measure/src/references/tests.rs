@@ -42,10 +42,6 @@ impl Problem for Counted {
         if params.length < COMPUTED.len() { Ok(()) } else { Err(("length", "too long".into())) }
     }
 
-    fn label(params: &CountedParams) -> String {
-        params.length.to_string()
-    }
-
     fn inputs(params: &CountedParams, seed: u64) -> Inputs {
         let array = |stream| Array::normal(vec![params.length], seed, stream);
         Inputs::from([("a", array(1)), ("b", array(2))])
