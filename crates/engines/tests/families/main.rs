@@ -6,6 +6,7 @@ mod conformance;
 mod contextual;
 mod fused;
 mod int4;
+mod names;
 mod paged;
 mod planted;
 mod precision;
