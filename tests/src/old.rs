@@ -93,6 +93,7 @@ fn answer(body: &Value) -> Value {
         return json!({"prepared": {
             "check": check, "tolerance": 1e-6, "flops": 256.0, "bytes": 2048.0, "iterations": CALLS,
             "warmup_iterations": 1, "settled": null, "prepare_ns": 1, "copies": 1,
+            "figures": [{"name": "visible_scores", "value": 0.5, "unit": "share", "measured": false}],
         }});
     }
     if body.get("finish").is_some() {

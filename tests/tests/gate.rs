@@ -317,4 +317,7 @@ fn an_old_worker_measures_by_itself() {
     assert_eq!(rows.iter().map(text).collect::<Vec<_>>(), ["\"n128\" \"good\" 4 4", "\"n64\" \"good\" 4 4"]);
     let none = bench.sql("select * from measures where name = 'reference_ns'");
     assert!(none.is_empty(), "it has its own answers: {none:?}");
+    let known = bench.sql("select value, provenance from measures where name = 'visible_scores'");
+    let known: Vec<_> = known.iter().map(|row| (row["value"].as_f64(), row["provenance"].as_str())).collect();
+    assert_eq!(known, [(Some(0.5), Some("modelled")); 2], "what it knows beside times, by its own word for it");
 }
