@@ -10,7 +10,7 @@ mod processes;
 mod python;
 
 pub use bench::{Bench, Ran, program};
-pub use benchbook_measure::environment::git_process::git;
+pub use benchbook_process::git;
 pub use cells::{cell, environment, look, script, showing};
 pub use faulty::{FAULTS, register_faulty};
 pub use foreign::{OF_TOMORROW, SPEAKS, WAYS, speak};

@@ -1,6 +1,6 @@
 //! Names the machine and the day of a measurement.
 
-use crate::git_process::git;
+use benchbook_process::git;
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -6,8 +6,6 @@
 mod ask;
 mod claims;
 mod figures;
-#[path = "../../measure/src/environment/git_process.rs"]
-mod git_process;
 mod goals;
 mod kernels;
 mod machine;

@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
+
+use benchbook_process::output;
 
 use crate::error::{Error, Named, Result};
+
+/// How long a question to a program may take: the first start of a Python reads hundreds of files.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// How much of what a failed program said goes into the error, in characters.
 const TAIL: usize = 600;
@@ -67,12 +73,12 @@ impl Surroundings {
     /// What a program prints, without the white space around it.
     pub(crate) fn output(&self, program: &Path, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().envs(&self.variables).current_dir(&self.folder).stdin(Stdio::null());
+        command.args(arguments).env_clear().envs(&self.variables).current_dir(&self.folder);
         let failed = |said: String| {
             let command = format!("{} {}", program.display(), arguments.join(" "));
             Error::Command { command, said }
         };
-        let output = command.output().map_err(|error| failed(error.to_string()))?;
+        let output = output(&mut command, LIMIT).map_err(|error| failed(error.to_string()))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
         }

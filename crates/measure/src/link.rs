@@ -6,12 +6,11 @@ use std::time::Duration;
 use benchbook_core::message::{Ask, Description, Say};
 use benchbook_core::{Array, Params};
 use benchbook_journal::Isolation;
+use benchbook_process::Process;
 use nix::unistd::gettid;
 
-use crate::environment::Root;
 use crate::executor::{Cases, LOOKUP_TIMEOUT, Offers};
 use crate::frame::Arrays;
-use crate::stat::Process;
 use crate::{Error, Result};
 
 /// The thread that makes a worker's calls, which is the first of its process: what is read of it from outside tells what
@@ -48,7 +47,7 @@ pub trait Link {
 
     /// Whether the worker has started a process.
     fn has_started(&self, process: u32) -> bool {
-        Process::descends(Root(Path::new("/")), process, self.caller().process)
+        Process::descends(Path::new("/"), process, self.caller().process)
     }
 
     /// Whether a replicate has a process of its own.

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use benchbook_process::Process;
 use nix::unistd::gettid;
 
 use crate::clock::{self, Now};
 use crate::environment::Root;
-use crate::stat::Process;
 
 /// Length of one look.
 const LOOK: Duration = Duration::from_millis(1);
@@ -41,7 +41,7 @@ pub fn wait_for_rest(processes: &[u32]) -> bool {
 fn look(root: Root<'_>, processes: &[u32]) -> Look {
     let asks = processes.contains(&std::process::id()).then(|| gettid().to_string());
     let runs = |thread: &String, path: String| {
-        asks.as_ref() != Some(thread) && Process::at(root, &path).is_some_and(|found| found.runs)
+        asks.as_ref() != Some(thread) && Process::at(root.0, &path).is_some_and(|found| found.runs)
     };
     let (mut any, mut threads) = (false, 0);
     for process in processes {
@@ -148,7 +148,7 @@ mod tests {
         let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(shell.stdout.take().unwrap()).lines();
         assert_eq!(lines.next().unwrap().unwrap(), "on");
-        let busy: Vec<u32> = Process::all(Root(Path::new("/")))
+        let busy: Vec<u32> = Process::all(Path::new("/"))
             .into_iter()
             .filter_map(|(id, process)| (process.parent == shell.id()).then_some(id))
             .collect();

@@ -1,26 +1,20 @@
-//! A worker process: its pipes, its last words and its end.
+//! A worker process: what is asked of it, what it says, and why it is lost.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufReader, BufWriter, Cursor, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
+use benchbook_process::{LastWords, Mark, Supervised, last_words};
 
-use crate::environment::Root;
 use crate::frame::{Frame, Reader};
-use crate::last_words::{last_words, next_line};
-use crate::marked::Mark;
 use crate::waiting::{Gone, Interruption, wait};
-use crate::{Error, Result, allocator, old, stat, threads};
+use crate::{Error, Result, allocator, old, threads};
 
 /// The variable that finds what a worker has started, also where that has left the worker's group.
 const MARK: &str = "BENCHBOOK_WORKER_MARK";
@@ -42,23 +36,18 @@ pub(crate) enum Said {
 
 /// A worker process; it is ended when this is dropped, and dies with its controller.
 pub(crate) struct Process {
-    child: Child,
-    mark: Mark,
+    child: Supervised,
     asked: mpsc::Sender<Vec<u8>>,
     said: Receiver<Result<Said>>,
     /// Bytes of arrays that its next frame may bring.
     most_bytes: Arc<AtomicU64>,
     /// Whether it has said something already.
     has_spoken: bool,
-    stderr: Arc<Mutex<VecDeque<String>>>,
-    /// Closed once all of stderr has been read.
-    heard: Receiver<()>,
+    stderr: LastWords,
     interruption: Interruption,
     /// The program and what stands before the words of its controller.
     words: Vec<OsString>,
     threads: usize,
-    /// How it ended, once it has been waited for.
-    ended: Option<ExitStatus>,
 }
 
 impl Process {
@@ -97,14 +86,10 @@ impl Process {
         if let Some(settings) = allocator_settings {
             command.env(allocator::VARIABLE, settings);
         }
-        let mark = Mark::new(MARK);
-        mark.put_on(&mut command);
-        // A group of its own, so that Ctrl-C reaches the controller alone, which then ends the run in order.
-        command.process_group(0);
         let spawn_error = |source| Error::Spawn { program: program.clone(), source };
-        let mut child = command.spawn().map_err(spawn_error)?;
-        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
+        let mut child = Supervised::start(command, Mark::new(MARK)).map_err(spawn_error)?;
+        let pipes = (child.take_stdin(), child.take_stdout(), child.take_stderr());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(spawn_error(std::io::Error::other("its pipes are missing")));
         };
 
@@ -115,20 +100,6 @@ impl Process {
             let mut write = |bytes: Vec<u8>| pipe.write_all(&bytes).and_then(|()| pipe.flush());
             while to_ask.recv().is_ok_and(|bytes| write(bytes).is_ok()) {}
         });
-        let kept = Arc::new(Mutex::new(VecDeque::new()));
-        let lines = Arc::clone(&kept);
-        let (listening, heard) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut stderr = BufReader::new(stderr);
-            while let Ok(Some(line)) = next_line(&mut stderr) {
-                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-                if lines.len() == KEPT_LINES {
-                    lines.pop_front();
-                }
-                lines.push_back(line);
-            }
-            drop(listening);
-        });
         // One that talks on and on waits until it is heard.
         let (say, said) = mpsc::sync_channel(1);
         let most_bytes = Arc::new(AtomicU64::new(0));
@@ -136,17 +107,14 @@ impl Process {
         std::thread::spawn(move || listen(stdout, &most, &say));
         Ok(Self {
             child,
-            mark,
             asked,
             said,
             most_bytes,
             has_spoken: false,
-            stderr: kept,
-            heard,
+            stderr: LastWords::keep(stderr, KEPT_LINES),
             interruption,
             words: words.to_vec(),
             threads,
-            ended: None,
         })
     }
 
@@ -181,7 +149,7 @@ impl Process {
             Ok(Err(error @ Error::Protocol { .. })) if !self.has_spoken => Err(error),
             Ok(Err(error)) => Err(self.lost(&error.to_string(), false)),
             Err(Gone::Interrupted) => {
-                self.end();
+                self.child.end();
                 Err(Error::Interrupted)
             }
             Err(Gone::Late) => {
@@ -195,7 +163,7 @@ impl Process {
     pub fn hang_up(&mut self, patience: Duration) -> bool {
         // Whoever writes to the pipe ends with the other end of this channel.
         self.asked = mpsc::channel().0;
-        self.ends_within(patience)
+        self.child.ends_within(patience)
     }
 
     /// Its process id.
@@ -205,66 +173,25 @@ impl Process {
 
     /// Whether a process is one that it has started, wherever that has moved to.
     pub fn has_started(&self, id: u32) -> bool {
-        self.mark.bears(id) || stat::Process::descends(Root(Path::new("/")), id, self.id())
+        self.child.has_started(id)
     }
 
     /// Ends the worker and says what is known of why; `hung` if it lived and did not answer.
     pub fn lost(&mut self, what: &str, hung: bool) -> Error {
         let mut reason = what.to_owned();
-        let by_itself = self.ends_within(if hung { Duration::ZERO } else { PATIENCE });
-        if let Some(status) = self.end().filter(|_| by_itself) {
+        let by_itself = self.child.ends_within(if hung { Duration::ZERO } else { PATIENCE });
+        if let Some(status) = self.child.end().status.filter(|_| by_itself) {
             match status.signal() {
                 Some(9) => reason += " by signal 9 (someone ended it, perhaps the system for lack of memory)",
                 Some(signal) => reason += &format!(" by signal {signal}"),
                 None => reason += &format!(" with {status}"),
             }
         }
-        // Whoever has left the group and cleared its environment may keep it open for ever.
-        let _ = self.heard.recv_timeout(PATIENCE);
-        let lines = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.stderr.lines(PATIENCE);
         if let Some(words) = last_words(lines.iter().map(String::as_str)) {
             reason += &format!("; its last words: {words}");
         }
         Error::WorkerLost { worker: format!("pid {}", self.child.id()), reason, hung }
-    }
-
-    /// Number of the process, which is that of its group too.
-    fn number(&self) -> Pid {
-        Pid::from_raw(self.child.id().cast_signed())
-    }
-
-    /// Whether the worker ends by itself within `patience`; a closed pipe may be seen a little before the end.
-    fn ends_within(&self, patience: Duration) -> bool {
-        // It stays to be waited for: until then nobody else can get its number.
-        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        let pause = Duration::from_millis(5);
-        let mut waited = Duration::ZERO;
-        while matches!(waitid(Id::Pid(self.number()), look), Ok(WaitStatus::StillAlive)) {
-            if waited >= patience {
-                return false;
-            }
-            std::thread::sleep(pause);
-            waited += pause;
-        }
-        true
-    }
-
-    /// Ends the worker with all that it has started, and waits for it; how it ended.
-    fn end(&mut self) -> Option<ExitStatus> {
-        if self.ended.is_none() {
-            let _ = killpg(self.number(), Signal::SIGKILL);
-            self.ended = self.child.wait().ok();
-            // What has left the group; one that this user may not end stays.
-            self.mark.end_all();
-        }
-        self.ended
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It holds nothing worth saving: what it measured has been sent.
-        self.end();
     }
 }
 

@@ -3,8 +3,6 @@
 
 pub mod arguments;
 pub mod error;
-#[path = "../../cli/src/revisions/minimal.rs"]
-mod minimal;
 pub mod process;
 pub mod step;
 pub mod workspace;

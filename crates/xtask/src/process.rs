@@ -1,28 +1,17 @@
-//! Runs other programs.
+//! Runs other programs. What a person watches stays in the person's group, where Ctrl-C reaches it.
 
 use crate::error::{Error, Result};
+use benchbook_process::without_cargo;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 /// A command without what `cargo run` adds to the environment for the program that it runs.
-///
-/// Build scripts watch some of these variables, and would run again whenever a build is started from here.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(set_by_cargo_run) {
-            command.env_remove(name);
-        }
-    }
+    without_cargo(&mut command);
     command
-}
-
-fn set_by_cargo_run(name: &str) -> bool {
-    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
-    // LIBTORCH comes from the [env] of .cargo/libtorch.toml as it was before this run.
-    let names = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "LIBTORCH"];
-    prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.contains(&name)
 }
 
 /// The command as a person would type it.
@@ -61,7 +50,8 @@ pub fn status(command: &mut Command, remedy: &str) -> Result<ExitStatus> {
 /// # Errors
 /// It does not start, or it fails.
 pub fn output(command: &mut Command, remedy: &str) -> Result<String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|source| cannot_start(command, &source, remedy))?;
+    let output = benchbook_process::output(command, Duration::MAX);
+    let output = output.map_err(|source| cannot_start(command, &source, remedy))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     } else {
@@ -137,15 +127,5 @@ mod tests {
         assert!(ended("exit 0").is_ok());
         assert!(matches!(ended("exit 3"), Err(Error::Ended(3))));
         assert!(matches!(ended("kill -9 $$"), Err(Error::Ended(101))));
-    }
-
-    #[test]
-    fn what_cargo_run_adds_is_recognised() {
-        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "LIBTORCH"] {
-            assert!(set_by_cargo_run(name), "{name}");
-        }
-        for name in ["CARGO_TARGET_DIR", "CARGO_HOME", "CARGO", "PATH", "LIBTORCH_STATIC"] {
-            assert!(!set_by_cargo_run(name), "{name}");
-        }
     }
 }

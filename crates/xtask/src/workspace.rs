@@ -2,9 +2,9 @@
 
 use crate::arguments::Options;
 use crate::error::{Error, Named, Result};
-use crate::minimal::minimal_target;
 use crate::process;
 use crate::step::Steps;
+use benchbook_process::minimal_target;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -6,12 +6,12 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use benchbook_process::{minimal_target, output};
 use serde_json::Value;
 
 use super::cargo::{Built, build, cargo};
 use super::error::{Result, RevisionError, io};
 use super::git::Git;
-use super::minimal::minimal_target;
 use super::revision::{Revision, Source};
 use super::settings::settings;
 use super::worktree::Worktree;
@@ -21,6 +21,9 @@ const WORKER: &str = "benchbook-worker";
 
 /// Lines of cargo's output that are kept of a build that fails.
 const KEPT_LINES: usize = 40;
+
+/// How long cargo may take to describe a workspace: it may wait for another that downloads.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// How often a wait for another gate looks whether it may go on.
 const SLICE: Duration = Duration::from_millis(100);
@@ -97,7 +100,7 @@ impl Workshop<'_> {
         {
             command.env("CARGO_TARGET_DIR", folder);
         }
-        executable(&self.build(&mut command, revision, progress)?, revision)
+        executable(&self.build(command, revision, progress)?, revision)
     }
 
     /// The build of a worker, to be told where it goes.
@@ -109,7 +112,7 @@ impl Workshop<'_> {
     }
 
     /// Runs a build that has to work.
-    fn build(&self, command: &mut Command, revision: &Revision, progress: &mut dyn FnMut(&str)) -> Result<Built> {
+    fn build(&self, command: Command, revision: &Revision, progress: &mut dyn FnMut(&str)) -> Result<Built> {
         let built = build(command, self.interrupted, progress)?;
         if built.status.success() { Ok(built) } else { Err(does_not_build(revision, &built.said)) }
     }
@@ -154,7 +157,7 @@ impl Workshop<'_> {
         let mut command = self.command(source);
         command.env("CARGO_TARGET_DIR", made).env("CARGO_BUILD_BUILD_DIR", build_folder);
         apart(&mut command, &members);
-        let built = self.build(&mut command, revision, progress)?;
+        let built = self.build(command, revision, progress)?;
         all_compiled(&built, source, revision)?;
         executable(&built, revision)
     }
@@ -175,7 +178,7 @@ fn apart(command: &mut Command, members: &[String]) {
 fn metadata(folder: &Path, revision: &Revision) -> Result<Value> {
     let mut command = cargo(folder);
     command.args(["metadata", "--no-deps", "--color", "never", "--format-version", "1"]);
-    let output = command.output().map_err(io("cargo could not be started, is it installed?"))?;
+    let output = output(&mut command, LIMIT).map_err(io("cargo could not be started, is it installed?"))?;
     let said = || String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect::<Vec<_>>();
     if !output.status.success() {
         return Err(does_not_build(revision, &said()));

@@ -1,21 +1,27 @@
 //! Cargo as a child that is listened to, and ended with everything that it started.
 
-use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use benchbook_measure::environment::git_process::at_home;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use benchbook_process::{Lines, Mark, Supervised, at_home, without_cargo};
 
 use super::error::{Result, RevisionError, io};
 
+/// The variable that finds what a build has started.
+const MARK: &str = "BENCHBOOK_BUILD_MARK";
+
+/// The longest line: a command of the linker, or all that is known of a crate.
+const LINE_BYTES: usize = 16 << 20;
+
 /// How often a wait looks whether someone asked for the end.
 const SLICE: Duration = Duration::from_millis(100);
+
+/// Such waits without a word, after the end of cargo, before no more words are expected.
+const MOST_LATE: u32 = 50;
 
 /// A line of cargo's.
 enum Line {
@@ -32,49 +38,33 @@ pub(super) struct Built {
     pub messages: Vec<String>,
 }
 
-/// Cargo in a folder, without what `cargo run` adds to the environment for the program that it runs.
-///
-/// Build scripts watch some of these variables, and dependencies would be compiled again. One that asks git for its
-/// commit asks that of the folder.
+/// Cargo in a folder, without what `cargo run` adds to the environment for the program that it runs. A build script that
+/// asks git for its commit asks that of the folder.
 pub(super) fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from));
-    let by_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| set_by_cargo_run(name, by_cargo)) {
-            command.env_remove(name);
-        }
-    }
+    without_cargo(&mut command);
     at_home(&mut command);
     command.current_dir(folder).stdin(Stdio::null());
     command
 }
 
-fn set_by_cargo_run(name: &str, by_cargo: bool) -> bool {
-    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
-    let names = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
-    // LIBTORCH of a program that cargo runs comes from the repository's own configuration, where it stands anyway.
-    prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.contains(&name) || (by_cargo && name == "LIBTORCH")
-}
-
 /// Runs a command to its end and gives every line of stderr to `progress`.
-///
-/// A pipe that nobody reads ends cargo at its next line, so that it does not outlive this program by much.
 ///
 /// # Errors
 /// [`RevisionError::Interrupted`] once the flag is set, or cargo cannot be started.
-pub(super) fn build(command: &mut Command, interrupted: &AtomicBool, progress: &mut dyn FnMut(&str)) -> Result<Built> {
-    // A group of its own, so that Ctrl-C reaches this program alone, which then ends the compilers too.
-    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut group = Group(command.spawn().map_err(io("cargo could not be started, is it installed?"))?);
+pub(super) fn build(mut command: Command, interrupted: &AtomicBool, progress: &mut dyn FnMut(&str)) -> Result<Built> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let started = Supervised::start(command, Mark::new(MARK));
+    let mut child = started.map_err(io("cargo could not be started, is it installed?"))?;
     let (send, lines) = mpsc::channel();
-    if let Some(stderr) = group.0.stderr.take() {
+    if let Some(stderr) = child.take_stderr() {
         listen(stderr, send.clone(), Line::Said);
     }
-    if let Some(stdout) = group.0.stdout.take() {
+    if let Some(stdout) = child.take_stdout() {
         listen(stdout, send.clone(), Line::Message);
     }
     drop(send);
-    let (mut said, mut messages) = (Vec::new(), Vec::new());
+    let (mut said, mut messages, mut late) = (Vec::new(), Vec::new(), 0);
     loop {
         if interrupted.load(Ordering::Relaxed) {
             return Err(RevisionError::Interrupted);
@@ -85,32 +75,24 @@ pub(super) fn build(command: &mut Command, interrupted: &AtomicBool, progress: &
                 said.push(line);
             }
             Ok(Line::Message(line)) => messages.push(line),
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => {
+                late += u32::from(child.ends_within(Duration::ZERO));
+                // A server that it has started may hold its pipes for ever.
+                if late == MOST_LATE {
+                    break;
+                }
+            }
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let status = group.0.wait().map_err(io("waiting for cargo"))?;
+    let status = child.wait().map_err(io("waiting for cargo"))?;
     Ok(Built { status, said, messages })
 }
 
-/// A child with its process group, which ends when this is dropped.
-struct Group(Child);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Once the child has been waited for, its number may belong to someone else.
-        if matches!(self.0.try_wait(), Ok(None)) {
-            if let Ok(id) = i32::try_from(self.0.id()) {
-                let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
-            }
-            let _ = self.0.wait();
-        }
-    }
-}
-
+/// Passes on each line of a pipe for as long as somebody listens.
 fn listen(pipe: impl Read + Send + 'static, to: mpsc::Sender<Line>, kind: fn(String) -> Line) {
     std::thread::spawn(move || {
-        for line in BufReader::new(pipe).split(b'\n').map_while(std::result::Result::ok) {
+        for line in Lines::of(pipe, LINE_BYTES) {
             if to.send(kind(String::from_utf8_lossy(&line).trim_end().to_owned())).is_err() {
                 return;
             }
@@ -128,7 +110,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 300 & echo $! >&2; wait"]);
         let mut started = String::new();
-        let ended = build(&mut command, &interrupted, &mut |line| {
+        let ended = build(command, &interrupted, &mut |line| {
             started = line.to_owned();
             interrupted.store(true, Ordering::Relaxed);
         });
@@ -144,13 +126,5 @@ mod tests {
             std::thread::sleep(SLICE);
         }
         panic!("{started} lives on");
-    }
-
-    #[test]
-    fn what_cargo_run_adds_is_recognised() {
-        assert!(set_by_cargo_run("CARGO_PKG_NAME", false) && set_by_cargo_run("LIBTORCH", true));
-        for name in ["CARGO_TARGET_DIR", "CARGO_HOME", "CARGO", "PATH", "LIBTORCH", "LIBTORCH_STATIC"] {
-            assert!(!set_by_cargo_run(name, false), "{name}");
-        }
     }
 }

@@ -3,10 +3,14 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use benchbook_measure::environment::git_process::git;
+use benchbook_process::git;
 
 use super::error::{Result, RevisionError, io};
+
+/// How long git may take: files of a revision are written to a slow disk.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// A repository, by the top of its work tree.
 pub(super) struct Git {
@@ -79,6 +83,7 @@ fn command(folder: &Path) -> Command {
     command
 }
 
-fn output(command: &mut Command) -> Result<Output> {
-    command.output().map_err(io("git could not be started, is it installed?"))
+/// What a command answers, whether it likes the question or not.
+pub(super) fn output(command: &mut Command) -> Result<Output> {
+    benchbook_process::output(command, LIMIT).map_err(io("git could not be started, is it installed?"))
 }

@@ -6,7 +6,6 @@ mod build;
 mod cargo;
 mod error;
 mod git;
-mod minimal;
 mod revision;
 mod settings;
 mod worktree;

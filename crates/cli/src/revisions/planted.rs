@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
-use benchbook_measure::environment::git_process::git;
+use benchbook_process::git;
 use tempfile::TempDir;
 
 use super::build::Workshop;

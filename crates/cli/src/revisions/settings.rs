@@ -2,8 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
+
+use benchbook_process::output;
 
 use super::error::{Result, io};
+
+/// How long the compiler may take: rustup may have to download it first.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Environment variables that compilers and build scripts heed.
 const PREFIXES: [&str; 7] =
@@ -26,7 +32,7 @@ pub(super) fn settings(top: &Path, arguments: &[String]) -> Result<String> {
         }
     };
     let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let version = Command::new(compiler).arg("-vV").current_dir(top).output();
+    let version = output(Command::new(compiler).arg("-vV").current_dir(top), LIMIT);
     add("rustc", &version.map_err(io("rustc could not be started, is it installed?"))?.stdout);
     for file in [Some(top.join(".cargo/libtorch.toml")), user_configuration()].into_iter().flatten() {
         add("file", &std::fs::read(file).unwrap_or_default());

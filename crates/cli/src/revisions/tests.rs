@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use benchbook_measure::environment::git_process::git;
+use benchbook_process::git;
 
 use super::error::{Result, RevisionError};
 use super::planted::{Planted, printed};

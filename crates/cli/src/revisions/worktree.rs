@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{Result, RevisionError, io};
-use super::git::Git;
+use super::git::{Git, expect, output};
 
 /// A checked-out commit; the folder and git's note of it go when this is dropped.
 pub(super) struct Worktree<'a> {
@@ -21,7 +21,7 @@ impl<'a> Worktree<'a> {
         let mut command = git.command();
         // With two --force, a path that git still has in its notes may be used again.
         command.args(["worktree", "add", "--quiet", "--force", "--force", "--detach"]).arg(&worktree.path).arg(commit);
-        super::git::expect(&mut command)?;
+        expect(&mut command)?;
         Ok(worktree)
     }
 
@@ -59,7 +59,7 @@ impl Drop for Worktree<'_> {
 
 /// Removes the folder, whatever state it is in; what is left of it meets the next `add`, which tells.
 fn remove(git: &Git, path: &Path) {
-    let _ = git.command().args(["worktree", "remove", "--force", "--force"]).arg(path).output();
+    let _ = output(git.command().args(["worktree", "remove", "--force", "--force"]).arg(path));
     let _ = std::fs::remove_dir_all(path);
-    let _ = git.command().args(["worktree", "prune"]).output();
+    let _ = output(git.command().args(["worktree", "prune"]));
 }

@@ -1,16 +1,14 @@
 //! One `run.py`: started, told its job, listened to, and ended with everything that it started.
 
-use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use benchbook_measure::Mark;
+use benchbook_process::{LastWords, Lines, Mark, Supervised};
 
 use super::messages::Event;
 
@@ -23,10 +21,11 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long its last words may take to arrive once it has ended.
 const SETTLE: Duration = Duration::from_secs(1);
 /// The longest line: the source of a cell and what was said about it.
-const LINE_BYTES: u64 = 64 << 20;
+const LINE_BYTES: usize = 64 << 20;
 /// What is kept of its standard error for the message about its end.
 const KEPT_LINES: usize = 20;
-const KEPT_BYTES: usize = 2_000;
+/// What is quoted of a line that is no event.
+const QUOTED_BYTES: usize = 2_000;
 
 /// How a `run.py` ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,36 +61,29 @@ pub(super) fn drive(
     interrupted: &AtomicBool,
     hear: &mut dyn FnMut(Event),
 ) -> Ended {
-    let mark = Mark::new(MARK);
     let mut command = Command::new(python);
     command.arg(script).current_dir(folder);
-    mark.put_on(&mut command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A group of its own, so that Ctrl-C reaches this program alone, which then ends the jobs.
-    command.process_group(0);
-    let mut child = match command.spawn() {
+    let mut child = match Supervised::start(command, Mark::new(MARK)) {
         Ok(child) => child,
         Err(error) => {
             let how = Ending::Broken(format!("{} could not be started: {error}", python.display()));
             return Ended { how, left: Vec::new() };
         }
     };
-    let last_words = child.stderr.take().map(LastWords::keep);
-    if let Some(mut stdin) = child.stdin.take() {
+    let last_words = child.take_stderr().map(|stderr| LastWords::keep(stderr, KEPT_LINES));
+    if let Some(mut stdin) = child.take_stdin() {
         let job = job.to_owned();
         // A child that ends early does not read all of it, which its end tells better.
         std::thread::spawn(move || drop(stdin.write_all(job.as_bytes())));
     }
-    let how = match child.stdout.take().map(listen) {
-        Some(lines) => follow(&mut child, &lines, patience, interrupted, hear),
+    let how = match child.take_stdout().map(listen) {
+        Some(lines) => follow(&child, &lines, patience, interrupted, hear),
         None => Ok(Ending::Broken("its standard output is missing".into())),
     };
-    // Its own end first, so that it starts nothing more; then everything that it has started.
-    let _ = child.kill();
-    let left = mark.end_all();
-    let status = child.wait().ok();
-    let how = how.unwrap_or_else(|what| Ending::Broken(explain(what, status, last_words)));
-    Ended { how, left }
+    let ended = child.end();
+    let how = how.unwrap_or_else(|what| Ending::Broken(explain(what, ended.status, last_words)));
+    Ended { how, left: ended.left.clone() }
 }
 
 /// What went wrong without a word of the child's own.
@@ -103,7 +95,7 @@ enum Trouble {
 }
 
 fn follow(
-    child: &mut Child,
+    child: &Supervised,
     lines: &Receiver<Said>,
     patience: Duration,
     interrupted: &AtomicBool,
@@ -127,9 +119,8 @@ fn follow(
                     std::thread::sleep(SLICE);
                 }
                 silent += SLICE;
-                let ended = matches!(child.try_wait(), Ok(Some(_)) | Err(_));
                 // A process that it left behind may hold the pipe open, so the end of lines is not waited for long.
-                gone = ended && (closed || silent >= SETTLE);
+                gone = child.ends_within(Duration::ZERO) && (closed || silent >= SETTLE);
             }
         }
         if done && (gone || silent >= GRACE) {
@@ -154,13 +145,7 @@ fn follow(
 fn listen(stdout: ChildStdout) -> Receiver<Said> {
     let (send, lines) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut reader = BufReader::new(stdout);
-        loop {
-            let mut line = Vec::new();
-            match reader.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
+        for line in Lines::of(stdout, LINE_BYTES) {
             let said = match serde_json::from_slice(&line) {
                 Ok(event) => Said::Event(event),
                 Err(_) => Said::Nonsense(shortened(&line)),
@@ -173,45 +158,8 @@ fn listen(stdout: ChildStdout) -> Receiver<Said> {
     lines
 }
 
-/// The end of what it writes to its standard error.
-struct LastWords {
-    kept: Arc<Mutex<VecDeque<String>>>,
-    /// Closed by the reader at the end of all words.
-    end: Receiver<()>,
-}
-
-impl LastWords {
-    fn keep(stderr: ChildStderr) -> Self {
-        let kept = Arc::new(Mutex::new(VecDeque::new()));
-        let (closed_by_reader, end) = mpsc::channel();
-        let lines = Arc::clone(&kept);
-        std::thread::spawn(move || {
-            let _closed_at_the_end: mpsc::Sender<()> = closed_by_reader;
-            let mut reader = BufReader::new(stderr);
-            let mut line = Vec::new();
-            // In pieces, since a Jupyter kernel may write without a line's end for ever.
-            while matches!(reader.by_ref().take(KEPT_BYTES as u64).read_until(b'\n', &mut line), Ok(1..)) {
-                let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-                if lines.len() == KEPT_LINES {
-                    lines.pop_front();
-                }
-                lines.push_back(shortened(&line));
-                line.clear();
-            }
-        });
-        Self { kept, end }
-    }
-
-    fn text(&self) -> String {
-        // Whoever else holds the pipe is not waited for long.
-        let _ = self.end.recv_timeout(SETTLE);
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().filter(|line| !line.trim().is_empty()).map(String::as_str).collect::<Vec<_>>().join("\n")
-    }
-}
-
 fn shortened(line: &[u8]) -> String {
-    String::from_utf8_lossy(&line[..line.len().min(KEPT_BYTES)]).trim_end().to_owned()
+    String::from_utf8_lossy(&line[..line.len().min(QUOTED_BYTES)]).trim_end().to_owned()
 }
 
 fn explain(trouble: Trouble, status: Option<ExitStatus>, last_words: Option<LastWords>) -> String {
@@ -231,9 +179,10 @@ fn explain(trouble: Trouble, status: Option<ExitStatus>, last_words: Option<Last
         }
         Trouble::Nonsense(line) => format!("the process that ran the notebook said what is no event: {line}"),
     };
-    let words = last_words.map(|words| words.text()).unwrap_or_default();
+    let words = last_words.map(|words| words.lines(SETTLE)).unwrap_or_default();
+    let words: Vec<&str> = words.iter().map(|line| line.trim_end()).filter(|line| !line.is_empty()).collect();
     if !words.is_empty() {
-        text += &format!("\nits last words:\n{words}");
+        text += &format!("\nits last words:\n{}", words.join("\n"));
     }
     text
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use benchbook_core::message::Ran;
+use benchbook_process::Process;
 use nix::sched::sched_getcpu;
 
 use crate::environment::Root;
 use crate::link::Caller;
-use crate::stat::Process;
 
 /// Nanoseconds of a tick of `/proc/stat`: USER_HZ is 100 on every Linux.
 pub(crate) const TICK_NS: u64 = 10_000_000;
@@ -40,7 +40,7 @@ impl Moment {
 
     fn read(root: Root<'_>, caller: Caller, heated: Option<usize>) -> Self {
         let thread = format!("proc/{}/task/{}", caller.process, caller.thread);
-        let cpu = Process::at(root, &format!("{thread}/stat")).and_then(|found| found.processor);
+        let cpu = Process::at(root.0, &format!("{thread}/stat")).and_then(|found| found.processor);
         let ticks: Vec<u64> = root.text("proc/stat").as_deref().map(ticks).unwrap_or_default();
         Self {
             cpu,

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use benchbook_process::Process;
+
 use crate::environment::{MemoryFigures, Root};
-use crate::stat::Process;
 
 /// Counters at one moment; two of them make a [`Usage`](super::Usage).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,7 +39,7 @@ impl Activity {
         Self {
             load: load.and_then(|text| text.split_whitespace().next()?.parse().ok()),
             cpus: root.text("proc/stat").as_deref().and_then(cpu_ticks),
-            processes: Process::all(root),
+            processes: Process::all(root.0),
             own: root.text("proc/self/stat").and_then(|text| text.split_whitespace().next()?.parse().ok()),
             memory: MemoryFigures::read(root),
         }

@@ -2,11 +2,15 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{Child, Output, Stdio};
+use std::process::Output;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
+use benchbook_process::{git, output};
 use serde::Serialize;
 
-use super::git_process::git;
+/// How long git may take: a repository on a slow disk is read as a whole.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Commit of the folder from which a run was started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -22,26 +26,25 @@ pub struct Git {
 }
 
 /// A question to git that is being answered while other things are read.
-pub(super) struct Pending(io::Result<Child>);
+pub(super) struct Pending(JoinHandle<io::Result<Output>>);
 
 impl Pending {
     /// Starts the question; untracked files are left out, because listing them can take seconds.
     pub fn ask(program: &Path, folder: &Path) -> Self {
-        let child = git(program, folder)
-            .args(["-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch"])
-            .args(["--untracked-files=no", "--ignore-submodules=dirty"])
-            .env("GIT_OPTIONAL_LOCKS", "0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        Self(child)
+        let mut command = git(program, folder);
+        command.args(["-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch"]);
+        command.args(["--untracked-files=no", "--ignore-submodules=dirty"]).env("GIT_OPTIONAL_LOCKS", "0");
+        Self(std::thread::spawn(move || output(&mut command, LIMIT)))
     }
 
     /// Waits for the answer.
     pub fn answer(self) -> Git {
-        match self.0.map(Child::wait_with_output) {
-            Ok(Ok(output)) => read(&output),
-            Ok(Err(error)) => missing(true, &format!("git gave no answer: {error}")),
+        let answer = self.0.join().unwrap_or_else(|_| Err(io::Error::other("the thread that asked it has panicked")));
+        match answer {
+            Ok(output) => read(&output),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                missing(true, &format!("git gave no answer: {error}"))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 missing(false, "git or the folder to look in is missing")
             }

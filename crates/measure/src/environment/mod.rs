@@ -11,7 +11,6 @@ mod cpuinfo;
 mod devices;
 mod frequency;
 mod git;
-pub mod git_process;
 mod memory;
 mod nvml;
 #[cfg(test)]

@@ -4,17 +4,14 @@
 //! every process inherits, finds both: so a server that builds programs ends what a build leaves behind.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use uuid::Uuid;
-
-use crate::environment::Root;
 use crate::stat::Process;
+use crate::supervised::kill;
 
 /// Pause between two looks: a process ends a little after it is killed.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -35,7 +32,9 @@ pub struct Mark {
 impl Mark {
     /// A value of the variable that no other process has.
     pub fn new(variable: &'static str) -> Self {
-        Self { variable, value: Uuid::now_v7().to_string() }
+        // Keys of 128 bits that the system has drawn, under which the same number never hashes alike.
+        let [left, right] = [0, 1].map(|_| RandomState::new().hash_one(std::process::id()));
+        Self { variable, value: format!("{}-{left:016x}{right:016x}", std::process::id()) }
     }
 
     /// Gives the mark to a process to come.
@@ -45,7 +44,7 @@ impl Mark {
 
     /// Whether a process has the mark.
     pub fn bears(&self, id: u32) -> bool {
-        self.is_on(Root(Path::new("/")), id)
+        self.is_on(Path::new("/"), id)
     }
 
     /// Kills every process with this mark and what these have started, until no more are found; the numbers of those
@@ -53,7 +52,7 @@ impl Mark {
     ///
     /// A process that has cleared its environment is found only as long as one above it has the mark.
     pub fn end_all(&self) -> Vec<u32> {
-        let root = Root(Path::new("/"));
+        let root = Path::new("/");
         let (mut left, mut empty) = (BTreeMap::new(), 0);
         for _ in 0..MOST_LOOKS {
             left = self.bearers(root);
@@ -68,7 +67,7 @@ impl Mark {
     }
 
     /// Processes with the mark, and their descendants even where these have shed it, by their numbers; when each began.
-    fn bearers(&self, root: Root<'_>) -> BTreeMap<u32, u64> {
+    fn bearers(&self, root: &Path) -> BTreeMap<u32, u64> {
         // Before any environment is read, so that what has a number by now is not taken for what had it then.
         let mut all = Process::all(root);
         all.remove(&std::process::id());
@@ -85,17 +84,17 @@ impl Mark {
     }
 
     /// Whether a process has the mark; one that has ended has no environment.
-    fn is_on(&self, root: Root<'_>, id: u32) -> bool {
-        let environment = std::fs::read(root.0.join(format!("proc/{id}/environ"))).unwrap_or_default();
+    fn is_on(&self, root: &Path, id: u32) -> bool {
+        let environment = std::fs::read(root.join(format!("proc/{id}/environ"))).unwrap_or_default();
         let entry = format!("{}={}", self.variable, self.value);
         environment.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
     }
 }
 
 /// Kills the process with this number where it is the one that began then; whether this user may.
-fn end(root: Root<'_>, id: u32, started: u64) -> bool {
+fn end(root: &Path, id: u32, started: u64) -> bool {
     let same = Process::read(root, id).is_some_and(|process| process.started == started);
-    !same || kill(Pid::from_raw(id.cast_signed()), Signal::SIGKILL) != Err(Errno::EPERM)
+    !same || !kill(id.cast_signed()).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 #[cfg(test)]
@@ -104,7 +103,7 @@ mod tests {
     use std::process::Stdio;
 
     use super::*;
-    use crate::environment::planted::Tree;
+    use crate::stat::planted::Tree;
 
     #[test]
     fn the_mark_and_its_descendants_are_found() {
@@ -124,7 +123,7 @@ mod tests {
         .fold(Tree::new(), |tree, (id, parent, state, environment)| plant(tree, id, parent, state, environment));
         let found = |value: &str, path: &Path| {
             let mark = Mark { variable: "MARK", value: value.into() };
-            mark.bearers(Root(path)).into_iter().collect::<Vec<_>>()
+            mark.bearers(path).into_iter().collect::<Vec<_>>()
         };
         assert_eq!(found("this", tree.path()), [(10, 7), (11, 7), (12, 7)]);
         assert!(found("absent", tree.path()).is_empty());
@@ -141,7 +140,7 @@ mod tests {
         let mut shell = shell.spawn().expect("a shell");
         let mut ready = String::new();
         BufReader::new(shell.stdout.take().expect("piped")).read_line(&mut ready).expect("it speaks");
-        let root = Root(Path::new("/"));
+        let root = Path::new("/");
         assert!(mark.bearers(root).len() >= 2);
         assert_eq!(mark.end_all(), Vec::<u32>::new());
         assert!(!shell.wait().expect("it ended").success());
@@ -151,7 +150,7 @@ mod tests {
     #[test]
     fn a_later_process_with_the_same_number_is_let_alone() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().expect("a program of every system");
-        let root = Root(Path::new("/"));
+        let root = Path::new("/");
         let started = Process::read(root, child.id()).expect("it runs").started;
         assert!(end(root, child.id(), started + 1));
         drop(child.stdin.take());

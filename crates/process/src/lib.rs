@@ -1,0 +1,17 @@
+//! Other processes: started, tied to this one, listened to within bounds, and ended with all that they have started.
+//!
+//! Nothing here knows benchbook, so that `xtask` can use it before anything else is built.
+
+mod answer;
+mod mark;
+mod stat;
+mod supervised;
+mod tools;
+mod words;
+
+pub use answer::output;
+pub use mark::Mark;
+pub use stat::Process;
+pub use supervised::{Ended, Supervised};
+pub use tools::{at_home, git, minimal_target, without_cargo};
+pub use words::{LastWords, Lines, last_words};
