@@ -1,17 +1,19 @@
 //! A headless Chromium, found by name, run in a profile of its own, and killed if it takes too long.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
+
+use benchbook_process::output;
 
 use super::error::{Error, Result};
 
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const VARIABLE: &str = "BENCHBOOK_BROWSER";
 const LIMIT: Duration = Duration::from_secs(60);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How much of what a failed browser printed goes into the error, in characters.
 const TAIL: usize = 600;
 
@@ -115,37 +117,19 @@ impl Browser {
     fn run(&self, page: &Path, arguments: &[OsString]) -> Result<String> {
         let page = page.canonicalize()?;
         let profile = tempfile::tempdir()?;
-        // Files rather than pipes: a helper process that outlives the browser cannot hold us up.
-        let (out, err) = (profile.path().join("out"), profile.path().join("err"));
         let mut data = OsString::from("--user-data-dir=");
         data.push(profile.path().join("profile"));
         let mut command = Command::new(&self.program);
         command.args(FLAGS).args(sandbox(of_root(profile.path())?)).arg(data).args(arguments).arg(file_url(&page));
-        command.stdin(Stdio::null()).stdout(File::create(&out)?).stderr(File::create(&err)?);
-        own_group(&mut command);
-        let child = command.spawn().map_err(|e| self.failed("it did not start", e.to_string()))?;
-        let status = self.wait(child)?;
-        if !status.success() {
-            let printed = std::fs::read(&err)?;
-            return Err(self.failed(&status.to_string(), String::from_utf8_lossy(&printed).into_owned()));
+        let output = output(&mut command, self.limit).map_err(|error| match error.kind() {
+            ErrorKind::TimedOut => Error::BrowserTimedOut { program: self.program.clone(), limit: self.limit },
+            _ => self.failed("it did not start", error.to_string()),
+        })?;
+        if !output.status.success() {
+            let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(self.failed(&output.status.to_string(), printed));
         }
-        Ok(String::from_utf8_lossy(&std::fs::read(&out)?).into_owned())
-    }
-
-    /// Waits for the browser's end; past the limit it and all its helpers are killed.
-    fn wait(&self, mut child: Child) -> Result<ExitStatus> {
-        let started = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait()? {
-                return Ok(status);
-            }
-            if started.elapsed() >= self.limit {
-                kill(&mut child)?;
-                child.wait()?;
-                return Err(Error::BrowserTimedOut { program: self.program.clone(), limit: self.limit });
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 
@@ -155,15 +139,8 @@ fn sandbox(root: bool) -> Option<&'static str> {
 }
 
 /// Whether whoever has just made this folder is root.
-#[cfg(unix)]
 fn of_root(folder: &Path) -> std::io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
     Ok(folder.metadata()?.uid() == 0)
-}
-
-#[cfg(not(unix))]
-fn of_root(_: &Path) -> std::io::Result<bool> {
-    Ok(false)
 }
 
 /// The file of a program: a path as it stands, a bare name as `PATH` has it.
@@ -175,40 +152,8 @@ fn on_path(name: &OsStr, path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| is_program(file))
 }
 
-#[cfg(unix)]
 fn is_program(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
     file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(file: &Path) -> bool {
-    file.is_file()
-}
-
-/// The browser's helpers share its process group, so that one signal reaches them all.
-#[cfg(unix)]
-fn own_group(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    command.process_group(0);
-}
-
-#[cfg(not(unix))]
-fn own_group(_: &mut Command) {}
-
-#[cfg(unix)]
-fn kill(child: &mut Child) -> std::io::Result<()> {
-    use nix::sys::signal::{Signal, killpg};
-    use nix::unistd::Pid;
-    match i32::try_from(child.id()) {
-        Ok(group) => killpg(Pid::from_raw(group), Signal::SIGKILL).map_err(std::io::Error::from),
-        Err(_) => child.kill(),
-    }
-}
-
-#[cfg(not(unix))]
-fn kill(child: &mut Child) -> std::io::Result<()> {
-    child.kill()
 }
 
 /// A `file:` URL of an absolute path, whatever characters it has.
@@ -242,10 +187,8 @@ mod tests {
         assert!(named.to_string().contains("BENCHBOOK_BROWSER=no-such-browser"), "{named}");
     }
 
-    #[cfg(unix)]
     #[test]
     fn the_variable_goes_before_the_names() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (name, mode) in [("chromium", 0o755), ("mine", 0o755), ("google-chrome", 0o644)] {
             let file = folder.path().join(name);
@@ -268,10 +211,8 @@ mod tests {
         assert!(!FLAGS.iter().any(|flag| flag.contains("sandbox")));
     }
 
-    #[cfg(unix)]
     #[test]
     fn the_browser_is_told_so() {
-        use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let page = folder.path().join("page.html");
         std::fs::write(&page, "").expect("writable");
