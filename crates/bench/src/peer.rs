@@ -1,7 +1,8 @@
 //! A process that answers the same question whenever it is asked, and times itself.
 
+use benchbook_process::Supervised;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use xtask::error::{Error, Named, Result};
 use xtask::process;
 
@@ -18,7 +19,7 @@ pub struct Answer {
 }
 
 pub struct Peer {
-    child: Child,
+    child: Supervised,
     name: String,
     ask: ChildStdin,
     hear: BufReader<ChildStdout>,
@@ -29,9 +30,10 @@ impl Peer {
     pub fn start(name: &str, mut command: Command) -> Result<Self> {
         let remedy = "run `cargo xtask setup` first";
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|source| process::cannot_start(&command, &source, remedy))?;
+        let started = Supervised::start_in_our_group(&mut command);
+        let mut child = started.map_err(|source| process::cannot_start(&command, &source, remedy))?;
         let name = name.to_owned();
-        match (child.stdin.take(), child.stdout.take()) {
+        match (child.take_stdin(), child.take_stdout()) {
             (Some(ask), Some(hear)) => Ok(Self { child, name, ask, hear: BufReader::new(hear) }),
             _ => Err(Error::Command { line: name, ending: "has no pipes".to_owned(), remedy: remedy.to_owned() }),
         }

@@ -2,9 +2,10 @@
 
 use super::experiment::{Answer, Experiment};
 use crate::ask::answer as parse;
+use benchbook_process::Supervised;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 use xtask::error::{Named, Result};
 use xtask::process;
@@ -43,11 +44,11 @@ impl Asker {
     }
 
     /// A process that loads a core in bursts until it is dropped.
-    fn neighbour(&self, seed: u64) -> Result<Neighbour> {
+    fn neighbour(&self, seed: u64) -> Result<Supervised> {
         let mut command = process::command(self.rivals.join("neighbour"));
         command.args(["--seed", &seed.to_string()]).stdin(Stdio::piped()).stdout(Stdio::null());
-        let child = command.spawn().map_err(|source| process::cannot_start(&command, &source, "build the rivals"))?;
-        Ok(Neighbour(child))
+        let started = Supervised::start_in_our_group(&mut command);
+        started.map_err(|source| process::cannot_start(&command, &source, "build the rivals"))
     }
 
     fn benchbook(&self, experiment: &Experiment) -> Result<Answer> {
@@ -170,14 +171,4 @@ fn stolen(before: &[u64], after: &[u64]) -> f64 {
     let grown: Vec<u64> = before.iter().zip(after).map(|(then, now)| now.saturating_sub(*then)).collect();
     let all: u64 = grown.iter().sum();
     grown.get(7).map_or(0.0, |stolen| *stolen as f64 / all.max(1) as f64)
-}
-
-/// Ends its process when dropped.
-struct Neighbour(Child);
-
-impl Drop for Neighbour {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

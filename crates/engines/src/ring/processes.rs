@@ -2,9 +2,10 @@
 
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use benchbook_process::Supervised;
 use benchbook_workloads::attention::ring::Ring;
 
 use super::crew::{Crew, Hand};
@@ -14,9 +15,12 @@ use super::shard::Input;
 use super::sockets::Folder;
 use super::wire;
 
+/// How long the end of a worker may come after its pipe is closed.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// A worker process; it is ended when this is dropped, and ends itself when this process does.
 pub struct Process {
-    child: Child,
+    child: Supervised,
     orders: ChildStdin,
     replies: BufReader<ChildStdout>,
     /// Numbers of its rows of the result.
@@ -58,8 +62,8 @@ impl Process {
     fn start(ring: &Ring, worker: usize, program: &Path, folder: &Path) -> io::Result<Self> {
         let mut command = Command::new(program);
         command.arg(WORD).arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn()?;
-        let pipes = child.stdin.take().zip(child.stdout.take());
+        let mut child = Supervised::start_in_our_group(&mut command)?;
+        let pipes = child.take_stdin().zip(child.take_stdout());
         let (orders, replies) = pipes.ok_or_else(|| io::Error::other("its pipes are missing"))?;
         let rows = ring.heads * ring.shard(worker) * ring.head_dim;
         Ok(Self { child, orders, replies: BufReader::new(replies), rows })
@@ -76,17 +80,6 @@ impl Process {
         }
         to.flush()
     }
-
-    /// How it ended, where it has: a closed pipe is seen a little before the end.
-    fn end(&mut self) -> Option<String> {
-        for _ in 0..100 {
-            match self.child.try_wait() {
-                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
-                ended => return ended.ok().flatten().map(|status| status.to_string()),
-            }
-        }
-        None
-    }
 }
 
 impl Hand for Process {
@@ -101,16 +94,9 @@ impl Hand for Process {
 
     fn reply(&mut self) -> Reply {
         wire::read_reply(&mut self.replies, self.rows).unwrap_or_else(|error| {
-            let end = self.end().map_or_else(|| "it is still there".to_owned(), |end| format!("it ended with {end}"));
+            let ended = self.child.ends_within(PATIENCE).then(|| self.child.end().status).flatten();
+            let end = ended.map_or_else(|| "it is still there".to_owned(), |status| format!("it ended with {status}"));
             Reply::Failed(Broken::Gone(format!("no answer from its process {}: {error}; {end}", self.child.id())))
         })
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It holds nothing worth saving.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
