@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// Runs a command to its end, without any input, and gives what it said: of each pipe 256 MiB at most. It ends with this
-/// process. One that takes longer than `limit` is ended with all that it has started; so is what it leaves behind and
-/// what holds its pipes.
+/// process. One that takes longer than `limit` is ended with all that it has started; so is what it leaves behind, where
+/// that holds its pipes.
 ///
 /// # Errors
 /// It cannot be started, or takes too long ([`io::ErrorKind::TimedOut`], with its last words).
