@@ -11,5 +11,6 @@ mod rules;
 mod sources;
 mod top;
 mod units;
+mod versions;
 mod walk;
 mod workflows;

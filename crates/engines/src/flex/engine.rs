@@ -7,10 +7,10 @@ use benchbook_simd::Isa;
 pub fn burn_engine(device: &str) -> (String, String) {
     match device {
         "flex" if cfg!(target_arch = "x86_64") => {
-            ("burn-flex".to_owned(), format!("0.22.1 gemm {}", Isa::detect().name()))
+            ("burn-flex".to_owned(), format!("{} gemm {}", env!("BURN_FLEX_VERSION"), Isa::detect().name()))
         }
-        "flex" => ("burn-flex".to_owned(), "0.22.1".to_owned()),
-        _ => ("burn-tch".to_owned(), "0.22.1".to_owned()),
+        "flex" => ("burn-flex".to_owned(), env!("BURN_FLEX_VERSION").to_owned()),
+        _ => ("burn-tch".to_owned(), env!("BURN_TCH_VERSION").to_owned()),
     }
 }
 
@@ -45,5 +45,8 @@ pub fn set_threads(threads: usize) -> Result<(), String> {
 
 /// Compile-time facts of these kernels that change their speed.
 pub fn build_facts() -> Vec<(String, String)> {
-    vec![("burn".into(), "0.22.1".into()), ("gemm".into(), "0.19, x86-v4".into())]
+    vec![
+        ("burn".into(), env!("BURN_VERSION").into()),
+        ("gemm".into(), concat!(env!("GEMM_VERSION"), ", x86-v4").into()),
+    ]
 }
