@@ -107,6 +107,10 @@ impl Subject for Prepared {
         Ok(true)
     }
 
+    fn allocates_in_rust(&self) -> bool {
+        true
+    }
+
     fn outputs(&mut self) -> Result<Vec<Array>> {
         if self.room.out.is_empty() {
             return Err(self.error("nothing has run yet".into()));

@@ -87,6 +87,10 @@ impl<I: NamedInputs> Subject for Slices<I> {
         Ok(write_rows(self.copies.iter_mut().map(|(inputs, _)| inputs), input, first, values))
     }
 
+    fn allocates_in_rust(&self) -> bool {
+        true
+    }
+
     fn outputs(&mut self) -> Result<Vec<Array>> {
         let last = self.last.ok_or_else(|| self.error("nothing has run yet"))?;
         Ok(vec![self.copies[last].1.clone()])

@@ -76,10 +76,6 @@ impl<C: Call<N>, const N: usize> Subject for TorchSubject<C, N> {
         Ok(written)
     }
 
-    fn allocates_in_rust(&self) -> bool {
-        false
-    }
-
     fn outputs(&mut self) -> Result<Vec<Array>> {
         match &self.outputs {
             None => Err(self.error("nothing has run yet")),

@@ -144,6 +144,10 @@ impl<H: Hand> Subject for RingSubject<H> {
         self.crew.processes()
     }
 
+    fn allocates_in_rust(&self) -> bool {
+        self.processes().is_empty()
+    }
+
     fn figures(&self) -> Vec<Figure> {
         let Some(Ok(used)) = &self.last else { return Vec::new() };
         let mut figures = vec![Figure::measured("worker_bytes", used.held as f64, "bytes")];

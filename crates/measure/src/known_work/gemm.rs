@@ -147,6 +147,10 @@ impl Subject for Calls {
         Ok(true)
     }
 
+    fn allocates_in_rust(&self) -> bool {
+        true
+    }
+
     fn outputs(&mut self) -> Result<Vec<Array>> {
         Ok(vec![Array::new(self.a.shape().to_vec(), &self.product)])
     }

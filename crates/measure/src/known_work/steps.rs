@@ -132,6 +132,10 @@ impl Subject for Walk {
         Ok(())
     }
 
+    fn allocates_in_rust(&self) -> bool {
+        true
+    }
+
     fn outputs(&mut self) -> Result<Vec<Array>> {
         Ok(vec![Array::new(vec![4], &pieces(self.state))])
     }
