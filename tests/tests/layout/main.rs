@@ -14,3 +14,4 @@ mod units;
 mod versions;
 mod walk;
 mod workflows;
+mod wrappers;

@@ -1,7 +1,7 @@
 //! Implementations that are wrong: the conformance test finds each, and says where.
 
 use benchbook_core::{
-    Array, DType, Implementation, Inputs, Params, Registry, Result, Setting, Subject, Support, Value,
+    Array, DType, Figure, Implementation, Inputs, Params, Reference, Registry, Result, Setting, Subject, Support, Value,
 };
 use benchbook_engines::flex::matmul::TILED;
 use benchbook_workloads::matmul::Matmul;
@@ -69,6 +69,10 @@ impl Implementation for Planted {
         "planted"
     }
 
+    fn catalogue(&self) -> &'static [&'static str] {
+        TILED.catalogue
+    }
+
     fn devices(&self) -> Vec<&'static str> {
         TILED.devices()
     }
@@ -87,6 +91,14 @@ impl Implementation for Planted {
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         Ok(Box::new(Faulty { fault: self.0, right: TILED.prepare(setting, params, inputs)? }))
+    }
+
+    fn approximates(&self) -> bool {
+        TILED.approximates()
+    }
+
+    fn approximation(&self, params: &Params, inputs: &Inputs, seed: u64) -> Option<Reference> {
+        TILED.approximation(params, inputs, seed)
     }
 }
 
@@ -122,6 +134,18 @@ impl Subject for Faulty {
 
     fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
         if self.fault == Fault::Deaf { Ok(true) } else { self.right.write(input, first, values) }
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        self.right.processes()
+    }
+
+    fn allocates_in_rust(&self) -> bool {
+        self.right.allocates_in_rust()
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        self.right.figures()
     }
 }
 

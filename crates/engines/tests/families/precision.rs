@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Registry, Result, Setting, Subject, Support, Workload};
+use benchbook_core::{
+    DType, Implementation, Inputs, Params, Reference, Registry, Result, Setting, Subject, Support, Workload,
+};
 use burn::tensor::bf16;
 
 use crate::common::{SEED, error, registry, setting};
@@ -23,6 +25,10 @@ impl Implementation for InF32<'_> {
         "another's kernel in f32, whatever it is asked for"
     }
 
+    fn catalogue(&self) -> &'static [&'static str] {
+        self.0.catalogue()
+    }
+
     fn devices(&self) -> Vec<&'static str> {
         self.0.devices()
     }
@@ -37,6 +43,14 @@ impl Implementation for InF32<'_> {
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         self.0.prepare(&Setting { dtype: DType::F32, ..setting.clone() }, params, inputs)
+    }
+
+    fn approximates(&self) -> bool {
+        self.0.approximates()
+    }
+
+    fn approximation(&self, params: &Params, inputs: &Inputs, seed: u64) -> Option<Reference> {
+        self.0.approximation(params, inputs, seed)
     }
 }
 

@@ -117,6 +117,10 @@ impl Subject for Way {
         Ok(true)
     }
 
+    fn allocates_in_rust(&self) -> bool {
+        true
+    }
+
     fn figures(&self) -> Vec<Figure> {
         vec![Figure::measured("own", 1.0, "count")]
     }
@@ -183,6 +187,18 @@ impl Link for Tapped {
 
     fn isolation(&self) -> Isolation {
         Isolation::Process
+    }
+
+    fn expect(&mut self, most_bytes: u64) {
+        self.worker.expect(most_bytes);
+    }
+
+    fn has_started(&self, process: u32) -> bool {
+        self.worker.has_started(process)
+    }
+
+    fn keeping_nothing(&self) -> Result<Option<Box<dyn Link>>> {
+        self.worker.keeping_nothing()
     }
 }
 

@@ -91,6 +91,18 @@ impl Link for Timed {
     fn isolation(&self) -> Isolation {
         self.0.isolation()
     }
+
+    fn expect(&mut self, most_bytes: u64) {
+        self.0.expect(most_bytes);
+    }
+
+    fn has_started(&self, process: u32) -> bool {
+        self.0.has_started(process)
+    }
+
+    fn keeping_nothing(&self) -> Result<Option<Box<dyn Link>>> {
+        self.0.keeping_nothing()
+    }
 }
 
 #[test]
@@ -138,6 +150,18 @@ impl Link for LostAtDrop {
 
     fn isolation(&self) -> Isolation {
         self.0.isolation()
+    }
+
+    fn expect(&mut self, most_bytes: u64) {
+        self.0.expect(most_bytes);
+    }
+
+    fn has_started(&self, process: u32) -> bool {
+        self.0.has_started(process)
+    }
+
+    fn keeping_nothing(&self) -> Result<Option<Box<dyn Link>>> {
+        self.0.keeping_nothing()
     }
 }
 
