@@ -2,10 +2,11 @@
 
 use crate::ask::ask;
 use crate::figures::{at_most, median, quantile};
+use benchbook_process::{Lines, Supervised};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 use xtask::error::{Error, Named, Result};
@@ -13,6 +14,8 @@ use xtask::process;
 use xtask::workspace::Ready;
 
 const SCRIPT: &str = include_str!("notebook.py");
+/// The longest line of that script.
+const LINE_BYTES: usize = 16 << 20;
 const ROUNDS: u32 = 5;
 /// Stock evcxr takes minutes a round.
 const STOCK_ROUNDS: u32 = 3;
@@ -105,13 +108,14 @@ fn run(ready: &Ready, job: &Value) -> Result<Vec<Value>> {
     let mut command = process::command(&ready.python.executable);
     command.args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let remedy = "see the message above; `benchbook kernel doctor` says what is missing";
-    let mut child = command.spawn().map_err(|source| process::cannot_start(&command, &source, remedy))?;
-    if let Some(mut input) = child.stdin.take() {
+    let started = Supervised::start_in_our_group(&mut command);
+    let mut child = started.map_err(|source| process::cannot_start(&command, &source, remedy))?;
+    if let Some(mut input) = child.take_stdin() {
         input.write_all(job.to_string().as_bytes()).named("write", "the job")?;
     }
     let mut said = Vec::new();
-    for line in child.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
-        let line = line.named("read", "the script's output")?;
+    for line in child.take_stdout().into_iter().flat_map(|output| Lines::of(output, LINE_BYTES)) {
+        let line = String::from_utf8_lossy(&line);
         println!("   {line}");
         said.extend(serde_json::from_str::<Value>(&line));
     }

@@ -53,8 +53,8 @@ impl Supervised {
         Ok(Self { child: command.spawn()?, mark: Some(mark), ended: None })
     }
 
-    /// Starts a child in the group of this process, where Ctrl-C and the end of the group reach it too. It starts nothing
-    /// itself, and ends by itself when its standard input does.
+    /// Starts a child in the group of this process, where Ctrl-C and the end of the group reach it too. What it starts is
+    /// not looked for, and it is not tied: it has to end by itself when its pipes do.
     ///
     /// The memory of this process is left as it is, which a measuring one needs: tying a child copies the tables of
     /// its pages.

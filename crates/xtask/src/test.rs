@@ -3,13 +3,17 @@
 use crate::kernel;
 use crate::setup;
 use crate::style;
-use std::io::{BufRead, BufReader, Write};
+use benchbook_process::{Lines, Supervised};
+use std::io::Write;
 use std::process::{ExitStatus, Stdio};
 use xtask::arguments::Options;
 use xtask::error::{Named, Result};
 use xtask::process;
 use xtask::step::State;
 use xtask::workspace::Ready;
+
+/// What is shown of a line at most.
+const LINE_BYTES: usize = 1 << 20;
 
 pub fn command(options: &Options, filter: &[String]) -> Result<()> {
     let mut ready = setup::ready(options)?;
@@ -40,11 +44,11 @@ fn run(ready: &mut Ready, filter: &[String]) -> Result<(Total, ExitStatus)> {
         // Tests that compare with Python use the environment that was set up.
         command.env("BENCHBOOK_PYTHON", &python.executable);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|source| process::cannot_start(&command, &source, "install cargo"))?;
+        let started = Supervised::start_in_our_group(&mut command);
+        let mut child = started.map_err(|source| process::cannot_start(&command, &source, "install cargo"))?;
         let mut total = Total::default();
         let mut shown = std::io::stdout().lock();
-        for line in child.stdout.take().map(BufReader::new).into_iter().flat_map(|output| output.split(b'\n')) {
-            let line = line.named("read", "the output of the tests")?;
+        for line in child.take_stdout().into_iter().flat_map(|output| Lines::of(output, LINE_BYTES)) {
             let line = String::from_utf8_lossy(&line);
             total.read(&line);
             writeln!(shown, "{line}").and_then(|()| shown.flush()).named("write", "standard output")?;

@@ -121,6 +121,26 @@ fn git_is_started_in_one_place() {
     assert_eq!(lines_with("a.rs", "Command::new(\u{22}git\u{22})", &["Command::new(\"git\")"]).len(), 1);
 }
 
+/// Starts, watches or ends a process by itself, outside of tests: the end of `process` would be missing there.
+fn processes(path: &str, code: &str) -> Vec<String> {
+    let code = code.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    if is_test(path) || path.starts_with("tests/") || path.starts_with("crates/process/") {
+        return Vec::new();
+    }
+    lines_with(
+        path,
+        code,
+        &[".spawn()", ".try_wait()", ".wait_with_output()", ".pre_exec(", "process_group(", "killpg("],
+    )
+}
+
+#[test]
+fn processes_are_started_and_ended_in_one_place() {
+    none(&breaches(processes));
+    let planted = "let child = command.spawn()?;\n\n#[cfg(test)]\nmod tests {\n    let child = command.spawn()?;\n}\n";
+    assert_eq!(processes("crates/report/src/picture.rs", planted), ["crates/report/src/picture.rs:1: .spawn()"]);
+}
+
 #[test]
 fn time_is_read_in_one_place() {
     none(&breaches(time));
