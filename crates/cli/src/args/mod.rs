@@ -2,7 +2,6 @@
 
 mod asking;
 mod cli;
-mod format;
 mod measuring;
 mod notebooks;
 mod values;
@@ -13,10 +12,9 @@ pub use asking::{
     CompareArgs, DoctorArgs, FailOn, ListArgs, LsArgs, ReportArgs, SqlArgs, StoreAction, StoreArgs, Topic,
 };
 pub use cli::{Cli, Command};
-pub use format::{Format, FormatArgs};
 pub use measuring::{CalibrateArgs, GateArgs, RunArgs};
 pub use notebooks::{
     KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,
 };
-pub use values::once;
+pub use values::{Format, FormatArgs, once};
 pub use workers::{BesideArgs, WorkerAction, WorkerArgs, WorkerCheckArgs};

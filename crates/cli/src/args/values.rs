@@ -1,4 +1,4 @@
-//! Values as people write them: durations, sizes, percentages, parameters.
+//! Values as people write them: durations, sizes, percentages, parameters, and how answers are printed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use benchbook_core::CacheRegime;
 pub use benchbook_query::{parse_memory, parse_percent, parse_size};
 use benchbook_report::By;
+use clap::{Args, ValueEnum};
 
 use crate::error::Failure;
 
@@ -75,6 +76,38 @@ fn apart(text: &str) -> String {
         options += word.trim();
     }
     options.trim_start().to_owned()
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct FormatArgs {
+    /// How to print; arrow and parquet go to stdout as files
+    #[arg(long, default_value = "table", value_name = "FORMAT")]
+    pub format: Format,
+    /// Show every column of a table, however wide it becomes
+    #[arg(long)]
+    pub wide: bool,
+}
+
+impl From<Format> for FormatArgs {
+    fn from(format: Format) -> Self {
+        Self { format, wide: false }
+    }
+}
+
+/// A way to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One JSON array of objects
+    Json,
+    /// Comma-separated with a header
+    Csv,
+    /// An Arrow IPC stream
+    Arrow,
+    /// A Parquet file
+    Parquet,
 }
 
 #[cfg(test)]
