@@ -1,10 +1,12 @@
-//! The program and its commands.
+//! The program, its commands, and its words, SQL that begins with a comment among them.
+
+use std::ffi::{OsStr, OsString};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
     CalibrateArgs, CompareArgs, DoctorArgs, GateArgs, KernelArgs, ListArgs, NotebookArgs, ReportArgs, RunArgs, SqlArgs,
-    StoreArgs, WorkerArgs, words::words,
+    StoreArgs, WorkerArgs,
 };
 
 /// Honest measurement of deep-learning optimizations: paired, interleaved, judged, or undecided.
@@ -43,7 +45,7 @@ impl Cli {
 }
 
 fn without_empty_variables(command: clap::Command) -> clap::Command {
-    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     let unset = |arg: clap::Arg| match arg.get_env().is_some_and(is_empty) {
         true => arg.env(None::<&'static str>),
         false => arg,
@@ -133,4 +135,43 @@ Runs add up: each one of the same machine in the store narrows the figures. `ben
     /// Print the tables of the record, their columns and units
     #[command(after_help = "Example:\n  benchbook schema")]
     Schema,
+}
+
+/// The words, with a space before each that begins with a comment of SQL: no option has white space in its name.
+fn words(given: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    given.map(|word| if is_comment(&word) { [" ".into(), word].into_iter().collect() } else { word })
+}
+
+fn is_comment(word: &OsStr) -> bool {
+    let option = word.to_str().and_then(|word| word.strip_prefix("--")).unwrap_or_default();
+    option.split('=').next().is_some_and(|name| name.contains(char::is_whitespace))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Format;
+
+    #[test]
+    fn a_statement_may_begin_with_a_comment() {
+        let sql = "-- title: Every run = all\n-- more\nSELECT 1";
+        for statement in [sql, "--\nSELECT 1", "--x\nSELECT 1", "/* x */ SELECT 1"] {
+            let given = ["benchbook", "sql", statement, "--format=csv"].map(OsString::from);
+            let Command::Sql(arguments) = Cli::try_parse_from(words(given.into_iter())).unwrap().command else {
+                panic!("{statement} is no statement")
+            };
+            assert_eq!(arguments.statement.unwrap().trim_start(), statement);
+            assert_eq!(arguments.format.format, Format::Csv);
+        }
+    }
+
+    #[test]
+    fn options_stay_options() {
+        for option in ["--format", "--tag=two words", "--param=x= y", "--", "-x", "-- "] {
+            let kept: Vec<OsString> = words([OsString::from(option)].into_iter()).collect();
+            assert_eq!(kept[0] == option, option != "-- ", "{option}");
+        }
+        let wrong = ["benchbook", "sql", "--formt", "csv", "select 1"].map(OsString::from);
+        assert!(Cli::try_parse_from(words(wrong.into_iter())).unwrap_err().to_string().contains("--format"));
+    }
 }

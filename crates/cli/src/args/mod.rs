@@ -5,7 +5,6 @@ mod cli;
 mod measuring;
 mod notebooks;
 mod values;
-mod words;
 mod workers;
 
 pub use asking::{
