@@ -3,9 +3,8 @@
 use std::io::Write;
 
 use crate::args::Format;
-use crate::batch::text_batch;
 use crate::error::Failure;
-use crate::output;
+use crate::output::{self, text_batch};
 use crate::people::people;
 
 /// One finding: level, area, text, and what to do about it.

@@ -4,13 +4,11 @@
 //! measured it learns from `benchbook-worker`.
 
 mod args;
-mod batch;
 mod commands;
 mod coverage;
 mod error;
 mod findings;
 mod interrupt;
-mod left_out;
 mod output;
 mod people;
 mod progress;

@@ -1,15 +1,18 @@
-//! Answers in every format.
+//! Answers in every format, those that no query made too, and what is told beside them.
 
 use std::io::{BufWriter, IsTerminal, Write};
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use benchbook_core::on_one_line;
+use benchbook_query::LeftOut;
+use benchbook_report::texts;
 use comfy_table::Table;
 use parquet::arrow::ArrowWriter;
 
 use crate::args::{Format, FormatArgs};
-use crate::batch::without_nesting;
-use crate::error::Failure;
+use crate::error::{EXIT_ERROR, Failure, say};
 use crate::people::{out, people};
 
 /// Prints batches to stdout.
@@ -80,4 +83,52 @@ fn refuse_terminal(format: &str) -> Result<(), Failure> {
         return Err(Failure::say(format!("{format} is binary: send it to a file with `> answer.{format}`")));
     }
     Ok(())
+}
+
+/// The same batches with lists, maps and structs as text, for formats without them.
+fn without_nesting(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<(SchemaRef, Vec<RecordBatch>), Failure> {
+    let flat = |field: &Field| match field.data_type() {
+        data_type if data_type.is_nested() => Field::new(field.name(), DataType::Utf8, true),
+        _ => field.clone(),
+    };
+    let schema = Arc::new(Schema::new(schema.fields().iter().map(|field| flat(field)).collect::<Vec<_>>()));
+    let column = |column: &ArrayRef| -> Result<ArrayRef, Failure> {
+        if !column.data_type().is_nested() {
+            return Ok(Arc::clone(column));
+        }
+        Ok(Arc::new(StringArray::from(texts(column, column.len())?)))
+    };
+    let batch = |batch: &RecordBatch| -> Result<RecordBatch, Failure> {
+        let columns = batch.columns().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
+    };
+    let batches = batches.iter().map(batch).collect::<Result<Vec<_>, _>>()?;
+    Ok((schema, batches))
+}
+
+/// A batch from named text columns, for answers that no query made.
+pub fn text_batch(columns: &[(&str, Vec<String>)]) -> Result<RecordBatch, Failure> {
+    let fields: Vec<Field> = columns.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, false)).collect();
+    let arrays = columns.iter().map(|(_, texts)| Arc::new(StringArray::from(texts.clone())) as ArrayRef).collect();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+}
+
+/// Tells what was left out on stderr; the exit code is that of an error where files were damaged and the user is
+/// `strict`, and `code` otherwise.
+pub fn tell_left_out(left_out: &LeftOut, strict: bool, code: u8) -> u8 {
+    for line in left_out.lines() {
+        say(on_one_line(&line));
+    }
+    if strict && !left_out.damaged.is_empty() { EXIT_ERROR } else { code }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        let batch = text_batch(&[("name", vec!["a\u{1b}[31mred".into()])]).unwrap();
+        assert!(!benchbook_report::table(&batch.schema(), &[batch], None).unwrap().contains('\u{1b}'));
+    }
 }

@@ -8,7 +8,6 @@ use benchbook_report::{Comparison, WIDE, across, comparison_table, counts, gated
 
 use crate::args::{CompareArgs, FailOn, Format, FormatArgs};
 use crate::error::{EXIT_REGRESSION, EXIT_UNDECIDED, Failure};
-use crate::left_out;
 use crate::output;
 use crate::people::people;
 
@@ -27,7 +26,7 @@ pub fn compare(location: &str, arguments: &CompareArgs) -> Result<u8, Failure> {
     };
     show(&comparison, arguments.format)?;
     let code = exit_code(&comparison.answer, &arguments.fail_on);
-    Ok(left_out::tell(&comparison.answer.left_out, arguments.strict, code))
+    Ok(output::tell_left_out(&comparison.answer.left_out, arguments.strict, code))
 }
 
 /// Adds the option that overrides a refusal for unlike environments.

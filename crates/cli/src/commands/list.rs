@@ -11,11 +11,10 @@ use benchbook_report::{Row, number, rows};
 use clap::{CommandFactory, ValueEnum};
 
 use crate::args::{Cli, Format, ListArgs, Topic};
-use crate::batch::text_batch;
 use crate::coverage::report::CoverageRow;
 use crate::coverage::{self, Available, Claim};
 use crate::error::Failure;
-use crate::output;
+use crate::output::{self, text_batch};
 use crate::people::people;
 
 use super::search::search;

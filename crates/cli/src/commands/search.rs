@@ -6,9 +6,9 @@ use benchbook_core::unknown;
 use benchbook_report::rows;
 
 use super::list::variants_of;
-use crate::batch::text_batch;
 use crate::coverage::report::CoverageRow;
 use crate::error::Failure;
+use crate::output::text_batch;
 
 /// One thing that a name or title was found in: topic, kind, name, title, status.
 type Found = [String; 5];

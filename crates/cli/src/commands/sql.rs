@@ -8,7 +8,6 @@ use benchbook_record::{Store, read_text};
 
 use crate::args::{SqlArgs, once};
 use crate::error::Failure;
-use crate::left_out;
 use crate::output;
 
 /// What to do about a name that is given twice.
@@ -33,7 +32,7 @@ pub fn sql(store: &str, arguments: &SqlArgs) -> Result<u8, Failure> {
         }
     };
     output::print(&answer.schema, &answer.batches, arguments.format)?;
-    Ok(left_out::tell(&answer.left_out, arguments.strict, 0))
+    Ok(output::tell_left_out(&answer.left_out, arguments.strict, 0))
 }
 
 /// The statement and where it stands: on the command line, in a file, or on stdin.

@@ -11,9 +11,8 @@ use chrono::{DateTime, SecondsFormat};
 
 use super::run::local_path;
 use crate::args::{Format, FormatArgs, LsArgs, StoreAction, StoreArgs};
-use crate::batch::text_batch;
 use crate::error::{EXIT_ERROR, Failure};
-use crate::output;
+use crate::output::{self, text_batch};
 use crate::people::people;
 
 /// Lists, verifies, repairs or merges.

@@ -11,11 +11,10 @@ use benchbook_report::duration;
 
 use super::plan::plan;
 use crate::args::{CalibrateArgs, Format, FormatArgs};
-use crate::batch::text_batch;
 use crate::commands::run::local_path;
 use crate::error::{EXIT_ERROR, Failure};
 use crate::interrupt::interrupt_flag;
-use crate::output;
+use crate::output::{self, text_batch};
 use crate::people::people;
 use crate::progress::Bar;
 

@@ -8,9 +8,8 @@ use benchbook_jupyter::{Failure as Why, Report, Shown};
 use benchbook_report::duration;
 
 use crate::args::Format;
-use crate::batch::text_batch;
 use crate::error::Failure;
-use crate::output;
+use crate::output::{self, text_batch};
 
 /// Prints a row for each notebook.
 pub fn print(reports: &[Report], format: Format) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ use minijinja::{AutoEscape, Environment, context, escape_formatter};
 use super::content::{COMPARISON, Content, Section};
 use crate::args::ReportArgs;
 use crate::error::{Failure, say};
-use crate::left_out;
+use crate::output::tell_left_out;
 use crate::people::people;
 
 /// Writes the report of a run.
@@ -38,7 +38,7 @@ pub fn report(location: &str, arguments: &ReportArgs) -> Result<u8, Failure> {
         export(folder, &drawn)?;
     }
     writeln!(people(), "{}\nreport of run {} in {}", content.headline, content.run.run_id, output.display())?;
-    Ok(left_out::tell(&content.compared.left_out, arguments.strict, 0))
+    Ok(tell_left_out(&content.compared.left_out, arguments.strict, 0))
 }
 
 /// Writes each figure by itself; pictures need a browser, and their absence is said, not an error.
