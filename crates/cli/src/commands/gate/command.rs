@@ -14,9 +14,8 @@ use benchbook_report::gate::{Report, exit_code, flagged};
 use benchbook_report::warnings;
 
 use super::answers::{confirm, endings, interleaved, missing};
-use super::measured::Bench;
+use super::measured::{Bench, against_run};
 use super::plan::{complete, plan, refuse_other_than};
-use super::recorded::against_run;
 use super::sides::{Labels, case_label, pairs};
 use crate::args::{FailOn, GateArgs};
 use crate::commands::run::local_path;

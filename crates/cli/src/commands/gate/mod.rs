@@ -4,7 +4,6 @@ mod answers;
 mod command;
 mod measured;
 mod plan;
-mod recorded;
 mod sides;
 
 pub use command::gate;
