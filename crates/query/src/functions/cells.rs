@@ -1,8 +1,9 @@
-//! Rows of a summary as an Arrow struct.
+//! Rows of a summary as an Arrow struct, and why a value of it is NULL.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, StructArray};
+use benchbook_stats::Error;
 
 use super::family::{Family, Kind};
 
@@ -44,6 +45,20 @@ impl Cell {
             Self::Text(value) => *value,
             _ => None,
         }
+    }
+}
+
+/// The word that stands in the `reason` field beside a NULL.
+pub(crate) fn reason(error: &Error) -> &'static str {
+    match error {
+        Error::TooFew { .. } => "too-few",
+        Error::NotFinite { .. } => "not-finite",
+        Error::NotPositive { .. } | Error::MeanNotPositive { .. } => "not-positive",
+        Error::Constant => "constant",
+        Error::TooSmall => "too-small",
+        Error::Ties => "ties",
+        Error::Overflow => "not-finite",
+        _ => "undefined",
     }
 }
 

@@ -16,7 +16,6 @@ mod planner;
 mod points;
 mod power;
 mod ranks;
-mod reason;
 mod replicates;
 mod series;
 mod state;

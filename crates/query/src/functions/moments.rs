@@ -8,9 +8,8 @@ use benchbook_stats::{Moments, mean_interval_from};
 use datafusion::common::Result;
 use datafusion::common::cast::{as_float64_array, as_uint64_array};
 
-use super::cells::Cell;
+use super::cells::{Cell, reason};
 use super::family::{Argument, Family, Kind, Output, Short};
-use super::reason;
 use super::state::{Rows, State};
 use super::summary::floats;
 
@@ -131,7 +130,7 @@ impl State for MeanState {
 
     fn finish(&self, level: f64) -> Vec<Cell> {
         let interval = mean_interval_from(&self.0, level);
-        let reason = interval.as_ref().err().map(reason::word);
+        let reason = interval.as_ref().err().map(reason);
         let bounds = interval.ok().map(|interval| (interval.low, interval.high));
         vec![
             Cell::Int(i64::try_from(self.0.n).ok()),
@@ -220,7 +219,7 @@ impl State for LogState {
 
     fn finish(&self, _level: f64) -> Vec<Cell> {
         let mean = self.logs.mean();
-        let reason = self.flaw.word().or_else(|| mean.as_ref().err().map(reason::word));
+        let reason = self.flaw.word().or_else(|| mean.as_ref().err().map(reason));
         vec![Cell::Int(i64::try_from(self.logs.n).ok()), Cell::Float(mean.ok().map(f64::exp)), Cell::Text(reason)]
     }
 }

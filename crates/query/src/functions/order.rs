@@ -8,10 +8,9 @@ use benchbook_stats::{mad, median, median_interval, outliers};
 use datafusion::common::Result;
 use datafusion::common::cast::as_float64_array;
 
-use super::cells::Cell;
+use super::cells::{Cell, reason};
 use super::family::{Argument, Family, Kind, Output, Short};
 use super::lists;
-use super::reason;
 use super::state::{Rows, State};
 use super::summary::floats;
 
@@ -100,7 +99,7 @@ impl State for OrderState {
     fn finish(&self, level: f64) -> Vec<Cell> {
         let x = self.0.as_slice();
         let interval = median_interval(x, level);
-        let reason = interval.as_ref().err().map(reason::word);
+        let reason = interval.as_ref().err().map(reason);
         let bounds = interval.ok().map(|interval| (interval.low, interval.high));
         vec![
             Cell::count(x.len()),

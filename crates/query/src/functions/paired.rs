@@ -8,10 +8,9 @@ use benchbook_stats::verdict::{Label, Rules, Scope, paired_verdict};
 use datafusion::common::Result;
 use datafusion::common::cast::{as_boolean_array, as_float64_array, as_int64_array};
 
-use super::cells::Cell;
+use super::cells::{Cell, reason};
 use super::family::{Argument, Family, Kind, Output, Short};
 use super::lists;
-use super::reason;
 use super::state::{Rows, State};
 use super::summary::floats;
 
@@ -263,7 +262,7 @@ impl State for PairedState {
         let counts = [Cell::count(replicates.len()), Cell::count(blocks.len())];
         let verdict = match paired_verdict(&blocks, &self.rules(level)) {
             Ok(verdict) => verdict,
-            Err(error) => return without_verdict(None, reason::word(&error), counts),
+            Err(error) => return without_verdict(None, reason(&error), counts),
         };
         // Only replicate means are free of the order of their blocks.
         if !ordered && verdict.scope != Scope::AcrossReplicates && verdict.standard_error.is_some() {

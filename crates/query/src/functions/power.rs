@@ -2,10 +2,9 @@
 
 use benchbook_stats::fit::power_law;
 
-use super::cells::Cell;
+use super::cells::{Cell, reason};
 use super::family::{Argument, Family, Kind, Output, Short};
 use super::points::OfPoints;
-use super::reason;
 
 static POWER: Family = Family {
     summary: "power_summary",
@@ -59,7 +58,7 @@ impl OfPoints for Power {
         points.sort_unstable_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
         let (x, y): (Vec<f64>, Vec<f64>) = points.iter().map(|[x, y]| (*x, *y)).unzip();
         let fit = power_law(&x, &y, level);
-        let reason = fit.as_ref().err().map(reason::word);
+        let reason = fit.as_ref().err().map(reason);
         let fit = fit.ok();
         vec![
             Cell::count(points.len()),

@@ -8,10 +8,9 @@ use benchbook_stats::{Method, mann_whitney};
 use datafusion::common::Result;
 use datafusion::common::cast::{as_boolean_array, as_float64_array};
 
-use super::cells::Cell;
+use super::cells::{Cell, reason};
 use super::family::{Argument, Family, Kind, Output, Short};
 use super::lists;
-use super::reason;
 use super::state::{Rows, State};
 use super::summary::floats;
 
@@ -84,7 +83,7 @@ impl State for RankState {
     fn finish(&self, _level: f64) -> Vec<Cell> {
         let [baseline, candidate] = &self.0;
         let test = mann_whitney(candidate, baseline, Method::Auto);
-        let reason = test.as_ref().err().map(reason::word);
+        let reason = test.as_ref().err().map(reason);
         let test = test.ok();
         vec![
             Cell::count(baseline.len()),

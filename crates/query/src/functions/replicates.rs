@@ -2,10 +2,9 @@
 
 use benchbook_stats::{geometric_mean, median, replicate_interval};
 
-use super::cells::Cell;
+use super::cells::{Cell, reason};
 use super::family::{Argument, Family, Kind, Output, Short};
 use super::points::OfPoints;
-use super::reason;
 
 static REPLICATES: Family = Family {
     summary: "replicate_summary",
@@ -70,7 +69,7 @@ impl OfPoints for Replicates {
         let medians: Result<Vec<f64>, _> = replicates.iter().map(|samples| median(samples)).collect();
         let typical = medians.clone().and_then(|medians| geometric_mean(&medians));
         let interval = medians.and_then(|medians| replicate_interval(&medians, level));
-        let reason = interval.as_ref().err().map(reason::word);
+        let reason = interval.as_ref().err().map(reason);
         let bounds = interval.ok().map(|interval| (interval.low, interval.high));
         vec![
             Cell::count(replicates.len()),

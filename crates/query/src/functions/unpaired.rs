@@ -7,10 +7,9 @@ use benchbook_stats::{cohens_d_from, hedges_g_from, ratio_interval_from, welch_f
 use datafusion::common::Result;
 use datafusion::common::cast::as_boolean_array;
 
-use super::cells::Cell;
+use super::cells::{Cell, reason};
 use super::family::{Argument, Family, Kind, Output, Short};
 use super::moments::{REASON, Sides, X, export, float, import, int, state_fields};
-use super::reason;
 use super::state::{Rows, State};
 use super::summary::floats;
 
@@ -126,7 +125,7 @@ impl State for UnpairedState {
     fn finish(&self, level: f64) -> Vec<Cell> {
         let [baseline, candidate] = &self.0;
         let ratio = ratio_interval_from(candidate, baseline, level);
-        let reason = ratio.as_ref().err().map(reason::word);
+        let reason = ratio.as_ref().err().map(reason);
         let means = baseline.mean().ok().zip(candidate.mean().ok());
         // The ratio itself needs no spread: one value on each side will do.
         let speedup = means.filter(|(b, c)| *b > 0.0 && *c > 0.0).map(|(b, c)| b / c);

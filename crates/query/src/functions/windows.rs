@@ -11,9 +11,8 @@ use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
 use datafusion::logical_expr::{PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
 
-use super::cells::{Cell, struct_array};
+use super::cells::{Cell, reason, struct_array};
 use super::family::{Argument, Family, Kind, Output};
-use super::reason;
 
 /// The struct that `change_point` gives.
 static CHANGE: Family = Family {
@@ -157,7 +156,7 @@ fn q_values(p_values: &Float64Array) -> Result<ArrayRef> {
 fn levels(values: &Float64Array) -> ArrayRef {
     let series: Vec<f64> = values.iter().flatten().collect();
     let found = change_points(&series, &Rules::default());
-    let reason = found.as_ref().err().map(reason::word);
+    let reason = found.as_ref().err().map(reason);
     let changes = found.unwrap_or_default();
     // A series too short for a change still has a level.
     let mut level = changes.first().map(|change| change.before).or_else(|| mean(&series).ok());
