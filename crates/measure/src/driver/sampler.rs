@@ -179,8 +179,8 @@ pub fn sample_cold(work: &mut dyn Work, iterations: u64, watch: &mut Watch, load
 /// Why a sample of so many calls would not tell what one takes, if it would not.
 ///
 /// Twice the calls must take nearly twice as long, and a call with inputs that it knows as long as one with new ones. It is
-/// the median of five pairs that tells, three times over, and the fastest of all: a machine that is busy accuses nobody. One
-/// call alone has nothing to leave out.
+/// the median of five pairs that tells, three times over, and the fastest of all: a machine that is busy accuses nobody. A
+/// median that is right ends it. One call alone has nothing to leave out.
 ///
 /// # Errors
 /// As of [`Work::run`].
@@ -220,16 +220,24 @@ fn time(work: &mut dyn Work, calls: u64, write: Write) -> Result<f64> {
     Ok(work.run(calls, 0, write)?.elapsed_ns.max(1) as f64)
 }
 
-/// The most that second times are of first ones, by medians of pairs and by the fastest, where that is below `least`.
+/// The most that second times are of first ones, by medians of pairs and by the fastest, where that is below `least`. No more
+/// pairs are taken than it takes to know that a median is not: one that is large enough acquits, whatever follows.
 fn short_of(least: f64, mut pair: impl FnMut() -> Result<[f64; 2]>) -> Result<Option<f64>> {
-    let pairs = (0..PAIRS * TRIES).map(|_| pair()).collect::<Result<Vec<[f64; 2]>>>()?;
-    let fastest = |side: usize| pairs.iter().map(|pair| pair[side]).fold(f64::INFINITY, f64::min);
-    let median = |pairs: &[[f64; 2]]| {
-        let mut ratios: Vec<f64> = pairs.iter().map(|[first, second]| second / first).collect();
+    let (mut fastest, mut most) = ([f64::INFINITY; 2], 0.0_f64);
+    for _ in 0..TRIES {
+        let mut ratios = Vec::with_capacity(PAIRS);
+        for _ in 0..PAIRS {
+            let [first, second] = pair()?;
+            fastest = [fastest[0].min(first), fastest[1].min(second)];
+            ratios.push(second / first);
+            if 2 * ratios.iter().filter(|ratio| **ratio >= least).count() > PAIRS {
+                return Ok(None);
+            }
+        }
         ratios.sort_by(f64::total_cmp);
-        ratios[ratios.len() / 2]
-    };
-    let most = pairs.chunks(PAIRS).map(median).fold(fastest(1) / fastest(0), f64::max);
+        most = most.max(ratios[PAIRS / 2]);
+    }
+    let most = most.max(fastest[1] / fastest[0]);
     Ok((most < least).then_some(most))
 }
 
@@ -432,5 +440,23 @@ mod tests {
         let busy = [[1.0, 2.1], [9.0, 2.0], [9.0, 2.0], [9.0, 2.0], [1.1, 9.0]];
         let mut pairs = busy.into_iter().cycle();
         assert_eq!(short_of(LEAST_DOUBLING, || Ok(pairs.next().unwrap())).unwrap(), None);
+    }
+
+    #[test]
+    fn who_is_acquitted_is_not_asked_further() {
+        let (right, short, busy) = ([1.0, 2.0], [1.0, 1.2], [9.0, 2.0]);
+        let of = |begin: &[[f64; 2]], rest: [f64; 2]| {
+            let (mut taken, mut pairs) = (0, begin.iter().copied().chain(std::iter::repeat(rest)));
+            let found = short_of(LEAST_DOUBLING, || {
+                taken += 1;
+                Ok(pairs.next().unwrap())
+            });
+            (found.unwrap(), taken)
+        };
+        assert_eq!(of(&[], right), (None, 3), "the median of five is known");
+        assert_eq!(of(&[busy, right, busy], right), (None, 5));
+        assert_eq!(of(&[right, busy, busy, right, busy], right), (None, 8));
+        assert_eq!(of(&[], short), (Some(1.2), 15));
+        assert_eq!(of(&[right, right, short, short, short], short), (Some(1.2), 15), "two of five are no median");
     }
 }
