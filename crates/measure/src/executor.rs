@@ -30,11 +30,17 @@ pub trait Executor {
     /// As described above.
     fn prepare(&mut self, trial: &Trial, timeout: Duration) -> Result<Prepared>;
 
-    /// Takes one sample of a prepared trial.
+    /// Gets ready for the next sample of a prepared trial as far as that disturbs nobody: others may come to rest meanwhile.
+    fn draw(&mut self, _trial: i64) {}
+
+    /// Takes one sample of a prepared trial. Everybody is at rest.
     ///
     /// # Errors
     /// As described above.
     fn sample(&mut self, trial: i64, timeout: Duration) -> Result<Sampled>;
+
+    /// Waits until all that it has stirred is at rest; whether it is. Where nothing has been done since the last time, it is.
+    fn rest(&mut self) -> bool;
 
     /// Checks a trial once more and drops it.
     ///
@@ -104,7 +110,7 @@ pub struct Prepared {
     /// Whether what a call adds to memory can be seen in a process alone that keeps nothing of what it frees.
     #[serde(default)]
     pub memory_elsewhere: bool,
-    /// Whether the process came to rest.
+    /// Whether the process came to rest, where its worker has waited for that itself.
     #[serde(default = "yes")]
     pub rested: bool,
     /// Copies of the inputs that calls rotate through.
@@ -137,7 +143,7 @@ pub struct Sampled {
     pub cpu_system_ns: i64,
     /// What else happened meanwhile that spoils the sample.
     pub disturbed: Option<Disturbance>,
-    /// Whether the process came to rest afterwards: if not, it disturbs what comes next.
+    /// Whether the process came to rest afterwards, where that was waited for: if not, it disturbs what comes next.
     #[serde(default = "yes")]
     pub rested: bool,
 }

@@ -13,8 +13,8 @@ use nix::unistd::gettid;
 use crate::clock::{self, Now};
 use crate::environment::Root;
 
-/// Length of one look.
-const LOOK: Duration = Duration::from_millis(1);
+/// From one look to the next, in nanoseconds.
+const LOOK_NS: i64 = 1_000_000;
 /// Processor time of a thread within a look that counts as rest.
 const REST_NS: i64 = 100_000;
 /// How long one looks before giving up, in nanoseconds: a library that never rests cannot be waited for. Where there are many
@@ -24,18 +24,43 @@ const MOST_NS: i64 = 100_000_000;
 /// What is seen of processes.
 #[derive(Debug, Clone, Copy)]
 struct Look {
+    /// When one has looked.
+    at_ns: i64,
     /// Whether a thread runs, or would.
     runs: bool,
+    /// Whether it is one process of one thread: where that waits, nothing is left that could work.
+    is_alone: bool,
     /// How many threads there are.
     threads: i64,
     /// Processor time of all threads: exact where none runs.
     cpu_ns: i64,
 }
 
-/// Waits until every thread of these processes has rested for a millisecond, for a tenth of a second at most; whether they
-/// have. The thread that asks does not count.
+/// Processes that have worked, with the first look at them: what one does until their rest is asked for is a part of the wait.
+#[derive(Debug)]
+pub struct Stirred {
+    processes: Vec<u32>,
+    first: Look,
+}
+
+impl Stirred {
+    /// Looks at processes that may still work.
+    pub fn now(processes: Vec<u32>) -> Self {
+        let first = look(Root(Path::new("/")), &processes);
+        Self { processes, first }
+    }
+
+    /// Waits until every thread of them has rested for a millisecond, for a tenth of a second at most; whether they have. The
+    /// thread that asks does not count, and one thread alone that waits rests.
+    pub fn rest(&self) -> bool {
+        let looks = || look(Root(Path::new("/")), &self.processes);
+        wait_with(self.first, looks, sleep, &clock::now_ns).is_some()
+    }
+}
+
+/// The same of processes that nobody has looked at yet.
 pub fn wait_for_rest(processes: &[u32]) -> bool {
-    wait_with(|| look(Root(Path::new("/")), processes), || sleep(LOOK), &clock::now_ns).is_some()
+    Stirred::now(processes.to_vec()).rest()
 }
 
 fn look(root: Root<'_>, processes: &[u32]) -> Look {
@@ -51,16 +76,27 @@ fn look(root: Root<'_>, processes: &[u32]) -> Look {
         any = any || names.iter().any(|thread| runs(thread, format!("{folder}/{thread}/stat")));
     }
     let own_ns = if asks.is_some() { clock::this_thread_cpu_ns() } else { 0 };
-    Look { runs: any, threads, cpu_ns: clock::cpu_ns_of(processes) - own_ns }
+    let cpu_ns = clock::cpu_ns_of(processes) - own_ns;
+    Look { at_ns: clock::now_ns(), runs: any, is_alone: processes.len() == 1 && threads == 1, threads, cpu_ns }
 }
 
-/// [`wait_for_rest`] with the looks, the pause and the clock passed in; returns the looks it took, nothing where they took too
-/// long.
-fn wait_with(mut look: impl FnMut() -> Look, mut pause: impl FnMut(), now_ns: Now<'_>) -> Option<u32> {
-    let (end_ns, mut looks) = (now_ns() + MOST_NS, 0);
-    let mut before = look();
+/// [`Stirred::rest`] with the looks, the pause and the clock passed in; returns the looks that it took beside the first, nothing
+/// where they took too long.
+fn wait_with(
+    first: Look,
+    mut look: impl FnMut() -> Look,
+    mut pause: impl FnMut(Duration),
+    now_ns: Now<'_>,
+) -> Option<u32> {
+    let (end_ns, mut looks, mut before) = (now_ns() + MOST_NS, 0, first);
     while now_ns() < end_ns {
-        pause();
+        if before.is_alone && !before.runs {
+            return Some(looks);
+        }
+        let left_ns = LOOK_NS - (now_ns() - before.at_ns);
+        if left_ns > 0 {
+            pause(Duration::from_nanos(left_ns.cast_unsigned()));
+        }
         let now = look();
         looks += 1;
         if !before.runs && !now.runs && now.cpu_ns - before.cpu_ns < REST_NS * now.threads.max(1) {
@@ -80,22 +116,53 @@ mod tests {
     use super::*;
     use crate::environment::planted::Tree;
 
-    /// Looks at a process: whether it runs, and its processor time in microseconds.
-    fn looks(seen: &[(bool, i64)]) -> impl FnMut() -> Look + '_ {
-        let mut seen = seen.iter();
-        move || {
-            let (runs, cpu_us) = *seen.next().unwrap();
-            Look { runs, threads: 1, cpu_ns: 1_000 * cpu_us }
-        }
+    /// A process of two threads, which has not been looked at before the clock began.
+    const TWO: Look = Look { at_ns: 0, runs: false, is_alone: false, threads: 2, cpu_ns: 0 };
+
+    /// How many looks it takes, by what each sees: whether it runs, and its processor time in microseconds.
+    fn looks(seen: &[(bool, i64)]) -> Option<u32> {
+        let mut seen = seen.iter().map(|(runs, cpu_us)| Look { runs: *runs, cpu_ns: 1_000 * cpu_us, ..TWO });
+        let first = seen.next().unwrap();
+        wait_with(first, || seen.next().unwrap(), |_| (), &|| 0)
     }
 
     #[test]
     fn it_waits_for_the_end_of_the_spinning_and_no_longer() {
         // Between ticks the time of a thread that runs seems to stand still.
         let spinning = [(true, 0), (true, 0), (true, 4_000), (false, 4_300), (false, 4_310), (false, 4_320)];
-        assert_eq!(wait_with(looks(&spinning), || (), &|| 0), Some(4));
-        let blinking = [(false, 0), (false, 150), (false, 300), (false, 301)];
-        assert_eq!(wait_with(looks(&blinking), || (), &|| 0), Some(3), "it ran between the looks");
+        assert_eq!(looks(&spinning), Some(4));
+        let blinking = [(false, 0), (false, 300), (false, 600), (false, 601)];
+        assert_eq!(looks(&blinking), Some(3), "it ran between the looks");
+    }
+
+    #[test]
+    fn what_is_done_since_the_first_look_is_a_part_of_the_wait() {
+        for (done_ns, left_ns) in [(0, 1_000_000), (400_000, 600_000), (2_000_000, 0)] {
+            let (now_ns, paused_ns) = (Cell::new(done_ns), Cell::new(0));
+            let look = || Look { at_ns: now_ns.get(), ..TWO };
+            let wait = |pause: Duration| {
+                let ns = i64::try_from(pause.as_nanos()).unwrap();
+                paused_ns.set(paused_ns.get() + ns);
+                now_ns.set(now_ns.get() + ns);
+            };
+            assert_eq!(wait_with(TWO, look, wait, &|| now_ns.get()), Some(1), "it is looked at once more");
+            assert_eq!(paused_ns.get(), left_ns, "after {done_ns} ns");
+        }
+    }
+
+    #[test]
+    fn one_thread_alone_that_waits_is_at_rest_and_one_that_runs_is_not() {
+        let alone = Look { is_alone: true, threads: 1, ..TWO };
+        let waits = |first: Look| wait_with(first, || alone, |_| (), &|| 0);
+        assert_eq!(waits(alone), Some(0));
+        assert_eq!(waits(Look { runs: true, ..alone }), Some(1));
+        let of = |processes: &[u32]| {
+            let stat = format!("9 (a) S 3{} 7{}", " 0".repeat(17), " 0".repeat(20));
+            let tree = ["8/task/8", "9/task/9", "7/task/7", "7/task/6"];
+            let tree = tree.iter().fold(Tree::new(), |tree, thread| tree.file(&format!("proc/{thread}/stat"), &stat));
+            look(Root(tree.path()), processes).is_alone
+        };
+        assert_eq!([of(&[8]), of(&[7]), of(&[8, 9])], [true, false, false], "two may wait for each other");
     }
 
     #[test]
@@ -106,9 +173,9 @@ mod tests {
             let look = || {
                 now_ns.set(now_ns.get() + look_ns);
                 looks.set(looks.get() + 1);
-                Look { runs: true, threads: 1, cpu_ns: 0 }
+                Look { at_ns: now_ns.get(), runs: true, ..TWO }
             };
-            assert_eq!(wait_with(look, || (), &|| now_ns.get()), None);
+            assert_eq!(wait_with(look(), look, |_| (), &|| now_ns.get()), None);
             assert!(looks.get() <= 1 + MOST_NS / look_ns + 1, "{} looks of {look_ns} ns", looks.get());
         }
     }
@@ -119,13 +186,13 @@ mod tests {
             let mut cpu_ns = 0;
             move || {
                 cpu_ns += 50_000 * 8;
-                Look { runs: false, threads, cpu_ns }
+                Look { threads, cpu_ns, ..TWO }
             }
         };
         let clock = Cell::new(0);
         let ticking = || clock.replace(clock.get() + 10_000_000);
-        assert_eq!(wait_with(blinking(8), || (), &ticking), Some(1));
-        assert_eq!(wait_with(blinking(1), || (), &ticking), None, "one that takes so much works");
+        assert_eq!(wait_with(TWO, blinking(8), |_| (), &ticking), Some(1));
+        assert_eq!(wait_with(TWO, blinking(2), |_| (), &ticking), None, "two that take so much work");
     }
 
     #[test]

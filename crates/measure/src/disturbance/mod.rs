@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::executor::Sampled;
 use crate::link::Caller;
-use crate::quiet::wait_for_rest;
+use crate::quiet::Stirred;
 use crate::{Result, clock};
 pub use moment::Moment;
 pub(crate) use moment::{Own, TICK_NS};
@@ -120,8 +120,8 @@ impl Watch {
         Self { threads, caller, processes, shares: Vec::new(), tells: true }
     }
 
-    /// Takes a sample, with so many calls right before it that are not timed, waits until its processes have come to rest,
-    /// and says what disturbed it.
+    /// Takes a sample, with so many calls right before it that are not timed, and says what disturbed it. Where the worker does
+    /// not tell its processor time, its processes come to rest before and after; else whoever is next has to wait for that.
     ///
     /// # Errors
     /// As of `sample`.
@@ -130,7 +130,7 @@ impl Watch {
         let of_caller = || clock::cpu_ns_of(&[caller.process]);
         if !self.tells {
             // What is read from outside is exact only where nothing runs.
-            self.rest();
+            self.stirred().rest();
         }
         let (earlier, at_rest) = (Moment::now(caller), of_caller());
         let (theirs, ours) = (clock::cpu_ns_of(&self.processes), self.ours_ns());
@@ -139,7 +139,7 @@ impl Watch {
         let (later, of_worker) = (earlier.later(caller), (of_caller() - at_rest).max(0));
         let (theirs, ours) = ((clock::cpu_ns_of(&self.processes) - theirs).max(0), (self.ours_ns() - ours).max(0));
         let own_ns = (of_worker + theirs + ours) as f64;
-        let rested = self.rest();
+        let rested = ran.cpu_ns.is_some() || self.stirred().rest();
         let timed = ran.iterations.max(1) as f64 / (ran.iterations.max(1) + before) as f64;
         // What a worker does not tell itself is what its process took from one rest to the next.
         let of_all = |ns: i64| (timed * ns as f64) as i64;
@@ -172,9 +172,9 @@ impl Watch {
         result
     }
 
-    /// Waits until all processes that compute have come to rest; whether they have.
-    pub fn rest(&self) -> bool {
-        wait_for_rest(&[&[self.caller.process][..], &self.processes[..]].concat())
+    /// All processes that compute, which may work on for a while.
+    pub fn stirred(&self) -> Stirred {
+        Stirred::now([&[self.caller.process][..], &self.processes[..]].concat())
     }
 
     /// Whether several threads of one process have to be spread over the processors: other processes' time is read apart.
@@ -400,11 +400,12 @@ mod tests {
             while clock::cpu_ns_of(&processes) < end {}
             Ok(RAN)
         });
+        let rested = watch.stirred().rest();
         child.kill().unwrap();
         child.wait().unwrap();
         let sampled = sampled.unwrap();
         assert!(sampled.cpu_user_ns >= 1_000_000 + long_enough, "{}", sampled.cpu_user_ns);
-        assert!(!sampled.rested, "it works on");
+        assert!(!rested, "it works on");
         assert_eq!(clock::cpu_ns_of(&processes), 0, "it has ended");
     }
 

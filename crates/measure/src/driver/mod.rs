@@ -27,6 +27,7 @@ use crate::disturbance::{Load, Watch};
 use crate::environment::{CaptureSettings, Cpu, capture};
 use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, Trial, passes};
 use crate::link::{Link, unexpected};
+use crate::quiet::Stirred;
 use crate::references::{Question, Shared};
 use crate::waiting::Deadline;
 use crate::{Error, Result, clock};
@@ -49,6 +50,8 @@ pub struct Driver {
     references: Shared,
     live: HashMap<i64, Live>,
     load: Rc<RefCell<Load>>,
+    /// What may still work after the last step.
+    stirred: Option<Stirred>,
 }
 
 /// A trial that can be sampled.
@@ -67,7 +70,7 @@ struct Live {
 impl Driver {
     /// Measures by the worker at the other end of `link`, checked against these answers.
     pub fn new(link: Box<dyn Link>, references: &Shared) -> Self {
-        Self { link, references: Rc::clone(references), live: HashMap::new(), load: Rc::default() }
+        Self { link, references: Rc::clone(references), live: HashMap::new(), load: Rc::default(), stirred: None }
     }
 
     /// The same, which sees what others take of the processors together with other executors of its process.
@@ -216,10 +219,10 @@ impl Driver {
             let mut live =
                 Live { trial: trial.clone(), changing, watch, iterations: 1, reference, approximates, otherwise };
             self.warm_up(&mut live, &mut prepared, deadline)?;
-            prepared.rested = live.watch.rest();
+            self.stirred = Some(live.watch.stirred());
             Some(live)
         } else {
-            prepared.rested = watch.rest();
+            self.stirred = Some(watch.stirred());
             None
         };
         Ok((prepared, live))
@@ -311,6 +314,12 @@ impl Executor for Driver {
         Ok(prepared)
     }
 
+    fn draw(&mut self, trial: i64) {
+        if let Some(live) = self.live.get_mut(&trial) {
+            live.changing.draw();
+        }
+    }
+
     fn sample(&mut self, trial: i64, timeout: Duration) -> Result<Sampled> {
         let deadline = Deadline::after(timeout);
         let mut live = self.take(trial)?;
@@ -321,8 +330,14 @@ impl Executor for Driver {
             CacheRegime::Cold => sampler::sample_cold(&mut calls, *iterations, watch, &mut self.load.borrow_mut()),
         };
         let sampled = self.or_dropped(sampled, trial, deadline)?;
+        // Else its rest was a part of the sample.
+        self.stirred = live.watch.tells().then(|| live.watch.stirred());
         self.live.insert(trial, live);
         Ok(sampled)
+    }
+
+    fn rest(&mut self) -> bool {
+        self.stirred.take().is_none_or(|stirred| stirred.rest())
     }
 
     fn finish(&mut self, trial: i64, timeout: Duration) -> Result<Finished> {

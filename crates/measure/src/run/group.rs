@@ -1,7 +1,7 @@
 //! One case in one replicate: its variants in interleaved blocks.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use benchbook_core::Variant;
@@ -57,8 +57,6 @@ struct Live {
     prepare_ns: i64,
     /// Time spent on right answers so far, where it is known.
     reference_ns: Option<i64>,
-    /// Whether its process was seen to go on working after an answer.
-    restless: bool,
 }
 
 /// Measures one case in one replicate.
@@ -67,7 +65,7 @@ pub fn measure_group(run: &mut Running<'_>, workers: &mut Workers, cell: &Cell, 
     let deadline_ns = run.budget.deadline_ns(started_ns, place.groups_left);
     let warmup_ns = Budget::warmup_ns(run.plan.sampling.warmup_ns, started_ns, deadline_ns, cell.variants.len());
     let order = run.schedule.shuffled(cell.variants.len());
-    let mut group = Group { run, workers, cell, place };
+    let mut group = Group { run, workers, cell, place, stirred: Vec::new(), restless: HashSet::new() };
     let mut live = Vec::new();
     for index in order {
         if group.run.interrupt.cuts() {
@@ -82,6 +80,7 @@ pub fn measure_group(run: &mut Running<'_>, workers: &mut Workers, cell: &Cell, 
     let blocks_started_ns = group.run.now_ns();
     measured.setup_ns = blocks_started_ns - started_ns;
     let stop = group.blocks(&mut live, deadline_ns, &mut measured)?;
+    group.rest()?;
     measured.blocks_ns = group.run.now_ns() - blocks_started_ns;
     if let Some(stop) = stop {
         for trial in &live {
@@ -115,9 +114,31 @@ struct Group<'g, 'r> {
     workers: &'g mut Workers,
     cell: &'g Cell,
     place: &'g Place,
+    /// Trials whose workers may still work after their last step.
+    stirred: Vec<(i64, Variant)>,
+    /// Trials whose processes were seen to go on working.
+    restless: HashSet<i64>,
 }
 
 impl Group<'_, '_> {
+    /// Waits until nothing works any more, which has to be so before a clock starts. It is not waited for before: whatever is
+    /// recorded and drawn after an answer is a part of the wait.
+    fn rest(&mut self) -> Result<()> {
+        for (trial, variant) in std::mem::take(&mut self.stirred) {
+            let rested = self.workers.get_mut(&variant).is_none_or(|worker| worker.rest());
+            self.rested(rested, trial, &variant)?;
+        }
+        Ok(())
+    }
+
+    /// Records, once a trial, that its process goes on working.
+    fn rested(&mut self, rested: bool, trial: i64, variant: &Variant) -> Result<()> {
+        if !rested && self.restless.insert(trial) {
+            self.run.recorder.restless(trial, variant)?;
+        }
+        Ok(())
+    }
+
     fn timeout(&self) -> Duration {
         Duration::from_nanos(self.run.plan.sampling.timeout_ns)
     }
@@ -145,6 +166,7 @@ impl Group<'_, '_> {
             self.run.recorder.outcome(Some(number), &reason, None)?;
             return Ok(None);
         }
+        self.rest()?;
         let prepared = worker_of(self.workers, self.run.spawn, variant).and_then(|worker| {
             (runner.pid, runner.isolation) = (worker.pid(), worker.isolation());
             worker.prepare(&trial, timeout)
@@ -156,6 +178,7 @@ impl Group<'_, '_> {
                 return self.failed(number, variant, error, None).map(|()| None);
             }
         };
+        self.stirred.push((number, variant.clone()));
         self.run.recorder.trial(&trial, &runner, Some(&prepared))?;
         let Prepared { check, tolerance, prepare_ns, settled, memory_elsewhere, rested, reference_ns, .. } = prepared;
         if !self.run.recorder.check(number, Phase::Before, &check, tolerance)? {
@@ -166,9 +189,7 @@ impl Group<'_, '_> {
         if memory_elsewhere && place.replicate < MEMORY_REPLICATES {
             self.memory(&trial)?;
         }
-        if !rested {
-            self.run.recorder.restless(number, variant)?;
-        }
+        self.rested(rested, number, variant)?;
         if settled == Some(false) {
             let text = format!("{variant}: its times had not settled when the warm-up ended, at four times its length");
             self.run.recorder.event(Some(number), Level::Warning, "not_settled", &text)?;
@@ -182,7 +203,6 @@ impl Group<'_, '_> {
             tolerance,
             prepare_ns,
             reference_ns,
-            restless: !rested,
         }))
     }
 
@@ -251,6 +271,10 @@ impl Group<'_, '_> {
         measured: &mut Measured,
     ) -> Result<Option<bool>> {
         let timeout = self.timeout();
+        if let Some(worker) = self.workers.get_mut(&trial.variant) {
+            worker.draw(trial.trial);
+        }
+        self.rest()?;
         let asked_ns = self.run.now_ns();
         let Some(worker) = self.workers.get_mut(&trial.variant) else { return Ok(Some(true)) };
         let sample = worker.sample(trial.trial, timeout).and_then(|sample| {
@@ -264,6 +288,7 @@ impl Group<'_, '_> {
                 return Ok(None);
             }
         };
+        self.stirred.push((trial.trial, trial.variant.clone()));
         let recorder = &mut self.run.recorder;
         let left_out = recorder.sample(trial.trial, trial.samples, block, position, &sample)?;
         recorder.tick()?;
@@ -273,10 +298,7 @@ impl Group<'_, '_> {
             recorder.disturbed.sample(&format!("{} {}", case.workload, case.name), reason);
         }
         trial.samples += 1;
-        // Once a trial.
-        if !sample.rested && !std::mem::replace(&mut trial.restless, true) {
-            recorder.restless(trial.trial, &trial.variant)?;
-        }
+        self.rested(sample.rested, trial.trial, &trial.variant)?;
         trial.valid += i64::from(valid);
         if valid && let Some(times) = measured.log_times.get_mut(trial.index) {
             times.push((block, (sample.elapsed_ns as f64 / sample.iterations.max(1) as f64).ln()));

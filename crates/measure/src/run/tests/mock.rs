@@ -22,6 +22,9 @@ const START_NS: i64 = 5_000_000_000;
 /// How long a sample takes where the script says nothing else.
 const SAMPLE_NS: i64 = 1_000_000;
 
+/// How long the rest of a process is waited for at most.
+const MOST_REST_NS: i64 = 100_000_000;
+
 /// What a run asks of an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
@@ -61,6 +64,14 @@ pub struct Mock {
     calls: RefCell<Vec<Call>>,
     /// Implementations for which an executor was started.
     spawned: RefCell<Vec<String>>,
+    /// Until when the processes of an implementation work on, although they have answered.
+    works_until_ns: RefCell<HashMap<String, i64>>,
+    /// How long it takes to get ready for a sample.
+    draw_ns: cell::Cell<i64>,
+    /// How long rest was waited for, all together.
+    waited_ns: cell::Cell<i64>,
+    /// Samples that began while a process worked which had not been waited for.
+    beside_work: cell::Cell<usize>,
     script: Box<Script>,
 }
 
@@ -73,6 +84,21 @@ impl Mock {
     /// Requests that an implementation has had so far, that under way included.
     pub fn asked(&self, implementation: &str) -> usize {
         self.calls.borrow().iter().filter(|call| call.implementation == implementation).count()
+    }
+
+    /// Lets the process of an implementation work on for so long after its answer.
+    pub fn works_on(&self, implementation: &str, ns: i64) {
+        let until_ns = self.now_ns.get().saturating_add(ns);
+        self.works_until_ns.borrow_mut().insert(implementation.to_owned(), until_ns);
+    }
+
+    /// Lets it take so long from now on to get ready for a sample.
+    pub fn draws_for(&self, ns: i64) {
+        self.draw_ns.set(ns);
+    }
+
+    fn pass(&self, ns: i64) {
+        self.now_ns.set(self.now_ns.get() + ns);
     }
 
     /// The same sample, had it taken so long; other replies are as they were.
@@ -107,6 +133,10 @@ impl Mocks {
             interrupted: AtomicBool::new(false),
             calls: RefCell::default(),
             spawned: RefCell::default(),
+            works_until_ns: RefCell::default(),
+            draw_ns: cell::Cell::default(),
+            waited_ns: cell::Cell::default(),
+            beside_work: cell::Cell::default(),
             script: Box::new(script),
         }))
     }
@@ -115,12 +145,14 @@ impl Mocks {
 impl Spawn for Mocks {
     fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>> {
         self.0.spawned.borrow_mut().push(variant.implementation.clone());
-        Ok(Box::new(MockWorker { mock: Rc::clone(&self.0), trials: HashMap::new() }))
+        let implementation = variant.implementation.clone();
+        Ok(Box::new(MockWorker { mock: Rc::clone(&self.0), implementation, trials: HashMap::new() }))
     }
 }
 
 struct MockWorker {
     mock: Rc<Mock>,
+    implementation: String,
     /// The next request of each trial that was prepared.
     trials: HashMap<i64, Call>,
 }
@@ -177,7 +209,13 @@ impl Executor for MockWorker {
         }
     }
 
+    fn draw(&mut self, _trial: i64) {
+        self.mock.pass(self.mock.draw_ns.get());
+    }
+
     fn sample(&mut self, trial: i64, _timeout: Duration) -> Result<Sampled> {
+        let works = self.mock.works_until_ns.borrow().values().any(|until_ns| *until_ns > self.mock.now_ns.get());
+        self.mock.beside_work.set(self.mock.beside_work.get() + usize::from(works));
         let next = self.trials.get_mut(&trial).expect("what is sampled was prepared");
         let call = Call { asked: Asked::Sample, ..next.clone() };
         next.sample += 1;
@@ -195,6 +233,15 @@ impl Executor for MockWorker {
             Reply::Sampled(sample) => Ok(sample),
             other => unexpected(&other),
         }
+    }
+
+    fn rest(&mut self) -> bool {
+        let Some(until_ns) = self.mock.works_until_ns.borrow_mut().remove(&self.implementation) else { return true };
+        let left_ns = until_ns.saturating_sub(self.mock.now_ns.get()).max(0);
+        let waited_ns = left_ns.min(MOST_REST_NS);
+        self.mock.pass(waited_ns);
+        self.mock.waited_ns.set(self.mock.waited_ns.get() + waited_ns);
+        left_ns == waited_ns
     }
 
     fn finish(&mut self, trial: i64, _timeout: Duration) -> Result<Finished> {
@@ -273,6 +320,10 @@ pub struct Seen {
     pub heard: Heard,
     pub calls: Vec<Call>,
     pub spawned: Vec<String>,
+    /// How long rest was waited for, all together.
+    pub waited_ns: i64,
+    /// Samples that began while a process worked which had not been waited for.
+    pub beside_work: usize,
     pub trials: Vec<TrialIs>,
     pub samples: Vec<SampleIs>,
     pub measures: Vec<MeasureIs>,
@@ -363,6 +414,8 @@ pub fn seen(plan: &Plan, cells: &[Cell], script: impl Fn(&Mock, &Call, Reply) ->
         heard,
         calls,
         spawned,
+        waited_ns: mock.waited_ns.get(),
+        beside_work: mock.beside_work.get(),
         trials: rows_in(&summary.folder, Table::Trials).unwrap(),
         samples: rows_in(&summary.folder, Table::Samples).unwrap(),
         measures: rows_in(&summary.folder, Table::Measures).unwrap(),

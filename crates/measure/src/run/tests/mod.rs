@@ -6,5 +6,6 @@ mod endings;
 mod expand;
 mod mock;
 mod order;
+mod rest;
 mod second_stage;
 mod start;
