@@ -48,6 +48,14 @@ pub trait Executor {
     /// As described above.
     fn finish(&mut self, trial: i64, timeout: Duration) -> Result<Finished>;
 
+    /// Starts the process that is asked for the next trial's memory: those of several executors start side by side.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    fn begin_memory(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// What a call of a trial adds to the memory of a process that keeps nothing of what it frees, at its highest, in bytes;
     /// nothing where it cannot be read.
     ///
@@ -169,11 +177,12 @@ pub(crate) fn passes(check: &[Comparison], tolerance: f64) -> bool {
 
 /// Makes executors: a fresh process for each variant and replicate, or this one for all.
 pub trait Spawn {
-    /// A fresh executor for a variant: its pools have the variant's threads, it comes from the variant's build.
+    /// A fresh executor for each of these variants, in their order: its pools have the variant's threads, it comes from the
+    /// variant's build. They start side by side.
     ///
     /// # Errors
-    /// [`crate::Error::Spawn`] when no worker can be started.
-    fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>>;
+    /// In its place, [`crate::Error::Spawn`] where no worker can be started, or that it has not greeted.
+    fn spawn(&mut self, variants: &[Variant]) -> Vec<Result<Box<dyn Executor>>>;
 }
 
 /// Whoever can be asked what there is to measure.

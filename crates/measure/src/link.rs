@@ -30,6 +30,9 @@ impl Caller {
     }
 }
 
+/// A process that starts: the way to it, once it has greeted.
+pub type Starting = Box<dyn FnOnce() -> Result<Box<dyn Link>>>;
+
 /// Carries one message at a time.
 pub trait Link {
     /// Asks, and waits for the answer.
@@ -53,12 +56,12 @@ pub trait Link {
     /// Whether a replicate has a process of its own.
     fn isolation(&self) -> Isolation;
 
-    /// The way to a fresh process like this one that gives back at once what it frees, so that its resident memory tells
-    /// what is in use; nothing where this is no process.
+    /// Starts a fresh process like this one that gives back at once what it frees, so that its resident memory tells what is in
+    /// use; nothing where this is no process.
     ///
     /// # Errors
     /// It cannot be started.
-    fn keeping_nothing(&self) -> Result<Option<Box<dyn Link>>> {
+    fn keeping_nothing(&self) -> Result<Option<Starting>> {
         Ok(None)
     }
 }

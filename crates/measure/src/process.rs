@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::driver::Driver;
 use crate::executor::{Cases, Executor, Offers};
 use crate::frame::{self, Arrays, Frame};
-use crate::link::{Caller, Link};
+use crate::link::{Caller, Link, Starting};
 use crate::old::OldWorker;
 use crate::parcel::Parcel;
 use crate::references::Shared;
@@ -65,6 +65,51 @@ pub fn worker_program() -> Result<PathBuf> {
     places.iter().find(|place| place.is_file()).cloned().ok_or_else(|| Error::NoWorker(places[0].clone()))
 }
 
+/// A worker process that has yet to greet: several start side by side.
+pub(crate) struct Fresh {
+    process: Process,
+    words: Vec<OsString>,
+}
+
+impl Fresh {
+    /// Starts a program, named with the words before those of its controller; once `interrupted` is set, no answer is waited for
+    /// long.
+    ///
+    /// # Errors
+    /// [`Error::Spawn`].
+    pub fn start(words: Vec<OsString>, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Self> {
+        let process = Process::start(&words, threads, interrupted)?;
+        Ok(Self { process, words })
+    }
+
+    /// The worker, once it has greeted.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`], [`Error::NotAWorker`] when it does not greet, or [`Error::Interrupted`].
+    pub fn worker(self) -> Result<ProcessWorker> {
+        let Self { mut process, words } = self;
+        let greeted = process.receive(HELLO_TIMEOUT).and_then(|said| match said {
+            Said::Frame(frame) => {
+                Pipe::greeted(process, frame).map(|(pipe, hello)| (Speaks::Frames(Box::new(pipe)), hello))
+            }
+            Said::Old(reply) => {
+                OldWorker::greeted(process, reply).map(|(old, hello)| (Speaks::Old(Box::new(old)), hello))
+            }
+        });
+        let (speaks, hello) = greeted.map_err(|error| no_worker(&words, error))?;
+        Ok(ProcessWorker { hello, speaks })
+    }
+
+    /// The way to it, once it has greeted; one that speaks protocol 2 is refused.
+    ///
+    /// # Errors
+    /// As of [`Fresh::worker`].
+    pub fn pipe(self) -> Result<Pipe> {
+        let Self { process, words } = self;
+        Pipe::greet(process).map_err(|error| no_worker(&words, error))
+    }
+}
+
 /// A worker process that has greeted; it is ended when this is dropped, and dies with its controller.
 pub struct ProcessWorker {
     hello: Hello,
@@ -84,18 +129,7 @@ impl ProcessWorker {
     /// # Errors
     /// [`Error::Spawn`], [`Error::Protocol`], [`Error::NotAWorker`] when it does not greet, or [`Error::Interrupted`].
     pub fn spawn(program: &Path, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Self> {
-        let words = [program.as_os_str().to_owned()];
-        let mut process = Process::start(&words, threads, interrupted)?;
-        let greeted = process.receive(HELLO_TIMEOUT).and_then(|said| match said {
-            Said::Frame(frame) => {
-                Pipe::greeted(process, frame).map(|(pipe, hello)| (Speaks::Frames(Box::new(pipe)), hello))
-            }
-            Said::Old(reply) => {
-                OldWorker::greeted(process, reply).map(|(old, hello)| (Speaks::Old(Box::new(old)), hello))
-            }
-        });
-        let (speaks, hello) = greeted.map_err(|error| no_worker(&words, error))?;
-        Ok(Self { hello, speaks })
+        Fresh::start(vec![program.as_os_str().to_owned()], threads, interrupted)?.worker()
     }
 
     /// What the worker said of its build.
@@ -147,18 +181,9 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    /// Starts a program, named with the words before those of its controller, and waits for its greeting.
-    ///
-    /// # Errors
-    /// As of [`ProcessWorker::spawn`]; one that speaks protocol 2 is refused.
-    pub fn start(words: &[OsString], threads: usize, interrupted: &Arc<AtomicBool>) -> Result<(Self, Hello)> {
-        let process = Process::start(words, threads, interrupted)?;
-        Self::greet(process).map_err(|error| no_worker(words, error))
-    }
-
-    fn greet(mut process: Process) -> Result<(Self, Hello)> {
+    fn greet(mut process: Process) -> Result<Self> {
         match process.receive(HELLO_TIMEOUT)? {
-            Said::Frame(frame) => Self::greeted(process, frame),
+            Said::Frame(frame) => Self::greeted(process, frame).map(|(pipe, _)| pipe),
             Said::Old(_) => Err(Error::Protocol { worker: crate::old::PROTOCOL, ours: PROTOCOL }),
         }
     }
@@ -236,8 +261,9 @@ impl Link for Pipe {
         Isolation::Process
     }
 
-    fn keeping_nothing(&self) -> Result<Option<Box<dyn Link>>> {
-        let (pipe, _) = Self::greet(self.process.keeping_nothing()?)?;
-        Ok(Some(Box::new(pipe)))
+    fn keeping_nothing(&self) -> Result<Option<Starting>> {
+        let process = self.process.keeping_nothing()?;
+        let greeted = move || -> Result<Box<dyn Link>> { Ok(Box::new(Self::greet(process)?)) };
+        Ok(Some(Box::new(greeted)))
     }
 }

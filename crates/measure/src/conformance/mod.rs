@@ -283,7 +283,7 @@ impl Walk {
         let inputs = self.sent(&ready.trial, SEED)?;
         let ask = Ask::Memory(Box::new(asked(&ready.trial, 1)));
         let said = self.with(|pipe, timeout| match pipe.keeping_nothing()? {
-            Some(mut alone) => alone.ask(&ask, &named(inputs.as_ref()), timeout).map(Some),
+            Some(starting) => starting()?.ask(&ask, &named(inputs.as_ref()), timeout).map(Some),
             None => Ok(None),
         });
         match said? {

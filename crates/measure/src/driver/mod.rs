@@ -26,7 +26,7 @@ use self::sampler::{Work, Write};
 use crate::disturbance::{Load, Watch};
 use crate::environment::{CaptureSettings, Cpu, capture};
 use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, Trial, passes};
-use crate::link::{Link, unexpected};
+use crate::link::{Link, Starting, unexpected};
 use crate::quiet::Stirred;
 use crate::references::{Question, Shared};
 use crate::waiting::Deadline;
@@ -52,6 +52,8 @@ pub struct Driver {
     load: Rc<RefCell<Load>>,
     /// What may still work after the last step.
     stirred: Option<Stirred>,
+    /// The process that is asked for the memory of the next trial.
+    alone: Option<Starting>,
 }
 
 /// A trial that can be sampled.
@@ -70,7 +72,8 @@ struct Live {
 impl Driver {
     /// Measures by the worker at the other end of `link`, checked against these answers.
     pub fn new(link: Box<dyn Link>, references: &Shared) -> Self {
-        Self { link, references: Rc::clone(references), live: HashMap::new(), load: Rc::default(), stirred: None }
+        let (references, live, load) = (Rc::clone(references), HashMap::new(), Rc::default());
+        Self { link, references, live, load, stirred: None, alone: None }
     }
 
     /// The same, which sees what others take of the processors together with other executors of its process.
@@ -347,8 +350,15 @@ impl Executor for Driver {
         self.or_dropped(finished, trial, deadline)
     }
 
+    fn begin_memory(&mut self) -> Result<()> {
+        self.alone = self.link.keeping_nothing()?;
+        Ok(())
+    }
+
     fn memory(&mut self, trial: &Trial, timeout: Duration) -> Result<Option<u64>> {
-        let Some(mut alone) = self.link.keeping_nothing()? else { return Ok(None) };
+        let begun = self.alone.take().map_or_else(|| self.link.keeping_nothing(), |begun| Ok(Some(begun)))?;
+        let Some(starting) = begun else { return Ok(None) };
+        let mut alone = starting()?;
         let deadline = Deadline::after(timeout);
         let copies = self.copies(trial, deadline)?;
         let inputs = self.sent(trial, trial.input_seed, deadline)?;

@@ -8,7 +8,7 @@ use benchbook_core::Params;
 use benchbook_core::message::Description;
 
 use crate::executor::{Cases, Offers};
-use crate::process::Pipe;
+use crate::process::{Fresh, Pipe};
 use crate::{Error, Result};
 
 /// A worker of another program, which speaks the wire.
@@ -34,10 +34,26 @@ impl Foreign {
     /// # Errors
     /// [`Error::Foreign`] with what it did instead, or [`Error::Interrupted`].
     pub fn start(&self, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Pipe> {
+        self.greeted(self.begin(threads, interrupted)?)
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] where there is no shell.
+    pub(crate) fn begin(&self, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Fresh> {
         // In the place of the shell, so that a worker is the child of its controller.
         let line = format!("exec {} \"$@\"", self.command);
         let words = ["sh", "-c", line.as_str(), "sh"].map(OsString::from);
-        Pipe::start(&words, threads, interrupted).map(|(pipe, _)| pipe).map_err(|error| match error {
+        Fresh::start(words.into(), threads, interrupted).map_err(|error| self.wrong(error.to_string()))
+    }
+
+    /// The way to one that was started, once it has greeted.
+    ///
+    /// # Errors
+    /// As of [`Foreign::start`].
+    pub(crate) fn greeted(&self, fresh: Fresh) -> Result<Pipe> {
+        fresh.pipe().map_err(|error| match error {
             Error::Interrupted => Error::Interrupted,
             Error::NotAWorker { reason, .. } => self.wrong(format!("it did not greet as a worker: {reason}")),
             Error::Protocol { worker, ours } => {

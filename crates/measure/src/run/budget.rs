@@ -35,7 +35,7 @@ impl Budget {
     }
 
     /// Whether the time is used up.
-    fn is_used_up(&self, now_ns: i64) -> bool {
+    pub fn is_used_up(&self, now_ns: i64) -> bool {
         self.end_ns().is_some_and(|end| now_ns >= end)
     }
 

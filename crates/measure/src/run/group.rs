@@ -1,6 +1,5 @@
 //! One case in one replicate: its variants in interleaved blocks.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use super::running::Running;
 use super::schedule::MIN_BLOCKS;
 use super::stop::StopReason;
 use crate::driver::believed;
-use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Spawn, Trial};
+use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Trial};
 use crate::{Error, Result};
 
 /// Replicates whose memory is measured in a process of its own, which takes a second or so: it hardly varies.
@@ -65,7 +64,17 @@ pub fn measure_group(run: &mut Running<'_>, workers: &mut Workers, cell: &Cell, 
     let deadline_ns = run.budget.deadline_ns(started_ns, place.groups_left);
     let warmup_ns = Budget::warmup_ns(run.plan.sampling.warmup_ns, started_ns, deadline_ns, cell.variants.len());
     let order = run.schedule.shuffled(cell.variants.len());
-    let mut group = Group { run, workers, cell, place, stirred: Vec::new(), restless: HashSet::new() };
+    let mut group = Group {
+        run,
+        workers,
+        cell,
+        place,
+        absent: HashMap::new(),
+        stirred: Vec::new(),
+        restless: HashSet::new(),
+        to_weigh: Vec::new(),
+    };
+    group.start(&order, started_ns);
     let mut live = Vec::new();
     for index in order {
         if group.run.interrupt.cuts() {
@@ -76,6 +85,7 @@ pub fn measure_group(run: &mut Running<'_>, workers: &mut Workers, cell: &Cell, 
         live.extend(group.prepare(index, started_ns, warmup_ns)?);
         group.run.recorder.tick()?;
     }
+    group.weigh()?;
     let mut measured = Measured { log_times: vec![Vec::new(); cell.variants.len()], ..Measured::default() };
     let blocks_started_ns = group.run.now_ns();
     measured.setup_ns = blocks_started_ns - started_ns;
@@ -90,18 +100,6 @@ pub fn measure_group(run: &mut Running<'_>, workers: &mut Workers, cell: &Cell, 
     Ok(measured)
 }
 
-/// The variant's worker, started where it has none yet.
-fn worker_of<'a>(
-    workers: &'a mut Workers,
-    spawn: &mut dyn Spawn,
-    variant: &Variant,
-) -> Result<&'a mut Box<dyn Executor>> {
-    Ok(match workers.entry(variant.clone()) {
-        Entry::Occupied(entry) => entry.into_mut(),
-        Entry::Vacant(entry) => entry.insert(spawn.spawn(variant)?),
-    })
-}
-
 /// Seed of the inputs in a replicate: the same for all variants, another in the next.
 fn input_seed(seed: u64, replicate: u32) -> u64 {
     // Far apart, so that the next run's seed does not give the same inputs; the record keeps 63 bits.
@@ -114,13 +112,47 @@ struct Group<'g, 'r> {
     workers: &'g mut Workers,
     cell: &'g Cell,
     place: &'g Place,
+    /// Why a variant has no worker.
+    absent: HashMap<Variant, Error>,
     /// Trials whose workers may still work after their last step.
     stirred: Vec<(i64, Variant)>,
     /// Trials whose processes were seen to go on working.
     restless: HashSet<i64>,
+    /// Trials whose memory is measured in a process of its own.
+    to_weigh: Vec<Trial>,
 }
 
 impl Group<'_, '_> {
+    /// Starts, side by side, the workers of variants that have none yet in this replicate and are tried.
+    fn start(&mut self, order: &[usize], started_ns: i64) {
+        if self.run.budget.is_used_up(started_ns) {
+            return;
+        }
+        let (cell, workers, given_up) = (self.cell, &*self.workers, &self.run.given_up);
+        let is_missing =
+            |variant: &&Variant| !workers.contains_key(*variant) && given_up.reason(&cell.case, variant).is_none();
+        let missing: Vec<Variant> =
+            order.iter().map(|index| &cell.variants[*index]).filter(is_missing).cloned().collect();
+        if missing.is_empty() {
+            return;
+        }
+        let started = self.run.spawn.spawn(&missing);
+        for (variant, worker) in missing.into_iter().zip(started) {
+            match worker {
+                Ok(worker) => drop(self.workers.insert(variant, worker)),
+                Err(error) => drop(self.absent.insert(variant, error)),
+            }
+        }
+    }
+
+    /// The worker of a variant, or why there is none.
+    fn worker(&mut self, variant: &Variant) -> Result<&mut Box<dyn Executor>> {
+        match self.absent.remove(variant) {
+            Some(error) => Err(error),
+            None => self.workers.get_mut(variant).ok_or_else(|| Error::Failed("it has no worker".into())),
+        }
+    }
+
     /// Waits until nothing works any more, which has to be so before a clock starts. It is not waited for before: whatever is
     /// recorded and drawn after an answer is a part of the wait.
     fn rest(&mut self) -> Result<()> {
@@ -167,7 +199,7 @@ impl Group<'_, '_> {
             return Ok(None);
         }
         self.rest()?;
-        let prepared = worker_of(self.workers, self.run.spawn, variant).and_then(|worker| {
+        let prepared = self.worker(variant).and_then(|worker| {
             (runner.pid, runner.isolation) = (worker.pid(), worker.isolation());
             worker.prepare(&trial, timeout)
         });
@@ -187,7 +219,7 @@ impl Group<'_, '_> {
             return Ok(None);
         }
         if memory_elsewhere && place.replicate < MEMORY_REPLICATES {
-            self.memory(&trial)?;
+            self.to_weigh.push(trial);
         }
         self.rested(rested, number, variant)?;
         if settled == Some(false) {
@@ -206,12 +238,27 @@ impl Group<'_, '_> {
         }))
     }
 
-    /// Measures what a call adds to memory in a process that keeps nothing; that there is no figure is no failure of the
-    /// trial.
-    fn memory(&mut self, trial: &Trial) -> Result<()> {
+    /// Measures what a call of each trial adds to memory in a process that keeps nothing, before any is timed: the processes
+    /// start side by side, and are asked in turn.
+    fn weigh(&mut self) -> Result<()> {
+        let trials = std::mem::take(&mut self.to_weigh);
+        let begin = |trial: &Trial| self.workers.get_mut(&trial.variant).map_or(Ok(()), |worker| worker.begin_memory());
+        let begun: Vec<Result<()>> = trials.iter().map(begin).collect();
+        for (trial, begun) in trials.iter().zip(begun) {
+            if self.run.interrupt.cuts() {
+                break;
+            }
+            self.memory(trial, begun)?;
+            self.run.recorder.tick()?;
+        }
+        Ok(())
+    }
+
+    /// Measures the memory of a trial whose process has begun to start; that there is no figure is no failure of the trial.
+    fn memory(&mut self, trial: &Trial, begun: Result<()>) -> Result<()> {
         let timeout = self.timeout();
         let Some(worker) = self.workers.get_mut(&trial.variant) else { return Ok(()) };
-        let reason = match worker.memory(trial, timeout) {
+        let reason = match begun.and_then(|()| worker.memory(trial, timeout)) {
             Ok(None) => return Ok(()),
             Ok(Some(bytes)) => return self.run.recorder.measure(trial.trial, PEAK_ADDED, bytes as f64, "bytes"),
             Err(error) => error,

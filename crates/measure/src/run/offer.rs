@@ -12,7 +12,7 @@ use crate::Result;
 use crate::driver::Driver;
 use crate::executor::{Executor, Offers, Spawn};
 use crate::in_process::InProcess;
-use crate::process::{Hello, ProcessWorker, worker_program};
+use crate::process::{Fresh, Hello, ProcessWorker, worker_program};
 use crate::references::Shared;
 
 /// The worker program, what it offers, and one live worker to ask further.
@@ -80,6 +80,22 @@ impl Programs {
         self.builds.iter().find(of_build).map_or(self.program.as_path(), |(_, program)| program.as_path())
     }
 
+    /// Starts the worker of a variant.
+    fn begin(&self, variant: &Variant) -> Result<Fresh> {
+        match self.foreign(variant) {
+            Some(worker) => worker.begin(variant.threads, &self.interrupted),
+            None => Fresh::start(vec![self.of(variant).into()], variant.threads, &self.interrupted),
+        }
+    }
+
+    /// Measures a variant by the worker that was started for it, once that has greeted.
+    fn executor(&self, variant: &Variant, fresh: Fresh) -> Result<Box<dyn Executor>> {
+        match self.foreign(variant) {
+            Some(worker) => Ok(Box::new(Driver::new(Box::new(worker.greeted(fresh)?), &self.references))),
+            None => Ok(fresh.worker()?.executor(&self.references)),
+        }
+    }
+
     /// The worker of another program that has the device of a variant.
     fn foreign(&self, variant: &Variant) -> Option<&Foreign> {
         self.beside.iter().find(|(_, devices)| devices.contains(&variant.device)).map(|(worker, _)| worker)
@@ -87,13 +103,11 @@ impl Programs {
 }
 
 impl Spawn for Programs {
-    fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>> {
-        if let Some(worker) = self.foreign(variant) {
-            let pipe = worker.start(variant.threads, &self.interrupted)?;
-            return Ok(Box::new(Driver::new(Box::new(pipe), &self.references)));
-        }
-        let worker = ProcessWorker::spawn(self.of(variant), variant.threads, &self.interrupted)?;
-        Ok(worker.executor(&self.references))
+    fn spawn(&mut self, variants: &[Variant]) -> Vec<Result<Box<dyn Executor>>> {
+        // All start before the first greeting is waited for.
+        let started: Vec<Result<Fresh>> = variants.iter().map(|variant| self.begin(variant)).collect();
+        let started = variants.iter().zip(started);
+        started.map(|(variant, fresh)| self.executor(variant, fresh?)).collect()
     }
 }
 
@@ -106,8 +120,9 @@ pub struct Here {
 }
 
 impl Spawn for Here {
-    fn spawn(&mut self, _variant: &Variant) -> Result<Box<dyn Executor>> {
-        Ok(Box::new(self.here.executor(&self.references)))
+    fn spawn(&mut self, variants: &[Variant]) -> Vec<Result<Box<dyn Executor>>> {
+        let here = |_: &Variant| -> Result<Box<dyn Executor>> { Ok(Box::new(self.here.executor(&self.references))) };
+        variants.iter().map(here).collect()
     }
 }
 

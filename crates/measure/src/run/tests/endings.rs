@@ -35,7 +35,10 @@ fn all_goes_well() {
     }
     assert_eq!((seen.summary.ended.ok, seen.summary.trials, seen.summary.blocks), (8, 8, 12));
     // A process for each variant in each replicate, whatever the number of cases.
-    assert_eq!(seen.spawned.len(), 4);
+    for started in &seen.spawned {
+        assert!(started.len() == 2 && started.iter().any(|one| one == "x") && started.iter().any(|one| one == "y"));
+    }
+    assert_eq!(seen.spawned.len(), 2, "side by side");
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn a_worker_that_is_lost_is_replaced_and_its_case_tried_again() {
     };
     let seen = seen(&plan(2, 2), &cells(&["a", "b"], &["x", "y"]), script);
     assert_eq!((seen.summary.ended.ok, seen.summary.ended.failed), (7, 1));
-    let started = |name: &str| seen.spawned.iter().filter(|one| *one == name).count();
+    let started = |name: &str| seen.spawned.iter().flatten().filter(|one| *one == name).count();
     assert_eq!((started("x"), started("y")), (3, 2), "one more, within the first replicate");
 }
 

@@ -25,12 +25,18 @@ const SAMPLE_NS: i64 = 1_000_000;
 /// How long the rest of a process is waited for at most.
 const MOST_REST_NS: i64 = 100_000_000;
 
+/// What a call adds to memory.
+pub const MEMORY_BYTES: u64 = 4_096;
+
 /// What a run asks of an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     Prepare,
     Sample,
     Finish,
+    /// To start the process that is asked for memory.
+    BeginMemory,
+    Memory,
 }
 
 /// A request.
@@ -62,8 +68,8 @@ pub struct Mock {
     now_ns: cell::Cell<i64>,
     interrupted: AtomicBool,
     calls: RefCell<Vec<Call>>,
-    /// Implementations for which an executor was started.
-    spawned: RefCell<Vec<String>>,
+    /// Implementations for which executors were started side by side.
+    spawned: RefCell<Vec<Vec<String>>>,
     /// Until when the processes of an implementation work on, although they have answered.
     works_until_ns: RefCell<HashMap<String, i64>>,
     /// How long it takes to get ready for a sample.
@@ -143,10 +149,13 @@ impl Mocks {
 }
 
 impl Spawn for Mocks {
-    fn spawn(&mut self, variant: &Variant) -> Result<Box<dyn Executor>> {
-        self.0.spawned.borrow_mut().push(variant.implementation.clone());
-        let implementation = variant.implementation.clone();
-        Ok(Box::new(MockWorker { mock: Rc::clone(&self.0), implementation, trials: HashMap::new() }))
+    fn spawn(&mut self, variants: &[Variant]) -> Vec<Result<Box<dyn Executor>>> {
+        let worker = |variant: &Variant| -> Result<Box<dyn Executor>> {
+            let implementation = variant.implementation.clone();
+            Ok(Box::new(MockWorker { mock: Rc::clone(&self.0), implementation, trials: HashMap::new() }))
+        };
+        self.0.spawned.borrow_mut().push(variants.iter().map(|variant| variant.implementation.clone()).collect());
+        variants.iter().map(worker).collect()
     }
 }
 
@@ -253,8 +262,17 @@ impl Executor for MockWorker {
         }
     }
 
+    fn begin_memory(&mut self) -> Result<()> {
+        let (case, implementation) = (String::new(), self.implementation.clone());
+        let call = Call { asked: Asked::BeginMemory, trial: -1, case, implementation, replicate: 0, sample: 0 };
+        self.mock.calls.borrow_mut().push(call);
+        Ok(())
+    }
+
     fn memory(&mut self, trial: &Trial, _timeout: Duration) -> Result<Option<u64>> {
-        panic!("nobody asks for the memory of {trial:?}")
+        let call = Call { asked: Asked::Memory, ..self.trials[&trial.trial].clone() };
+        self.mock.calls.borrow_mut().push(call);
+        Ok(Some(MEMORY_BYTES))
     }
 
     fn isolation(&self) -> Isolation {
@@ -319,7 +337,8 @@ pub struct Seen {
     pub summary: RunSummary,
     pub heard: Heard,
     pub calls: Vec<Call>,
-    pub spawned: Vec<String>,
+    /// Implementations for which executors were started side by side.
+    pub spawned: Vec<Vec<String>>,
     /// How long rest was waited for, all together.
     pub waited_ns: i64,
     /// Samples that began while a process worked which had not been waited for.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::mock::{Asked, Seen, cells, plan, seen, usual};
+use super::mock::{Asked, Call, MEMORY_BYTES, Mock, Reply, Seen, cells, plan, seen, usual};
+use crate::executor::{PEAK_ADDED, Prepared};
 
 /// The implementations that were asked, in order, in groups of `size` requests.
 fn asked(seen: &Seen, asked: Asked, size: usize) -> Vec<Vec<&str>> {
@@ -47,6 +48,26 @@ fn variants_are_prepared_in_a_random_order_too() {
     let seen = seen(&plan(40, 1), &cells(&["a"], &["x", "y"]), usual);
     let orders: BTreeSet<Vec<&str>> = asked(&seen, Asked::Prepare, 2).into_iter().collect();
     assert_eq!(orders, BTreeSet::from([vec!["x", "y"], vec!["y", "x"]]));
+}
+
+#[test]
+fn memory_is_measured_in_processes_that_start_side_by_side_before_anything_is_timed() {
+    let script = |_: &Mock, call: &Call, reply: Reply| {
+        let memory_elsewhere = call.implementation != "z";
+        Ok(match reply {
+            Reply::Prepared(prepared) => Reply::Prepared(Prepared { memory_elsewhere, ..prepared }),
+            other => other,
+        })
+    };
+    let seen = seen(&plan(6, 1), &cells(&["a"], &["x", "y", "z"]), script);
+    let (begin, memory) = ([Asked::BeginMemory; 2], [Asked::Memory; 2]);
+    let (before, after) = ([Asked::Prepare; 3], [[Asked::Sample; 3], [Asked::Finish; 3]].concat());
+    let weighed = [&before[..], &begin[..], &memory[..], &after[..]].concat();
+    let others = [&before[..], &after[..]].concat();
+    let expected = [weighed.repeat(5), others].concat();
+    assert_eq!(seen.calls.iter().map(|call| call.asked).collect::<Vec<_>>(), expected);
+    let of_memory = seen.measures.iter().filter(|one| one.name == PEAK_ADDED);
+    assert_eq!(of_memory.map(|one| one.value).collect::<Vec<_>>(), [MEMORY_BYTES as f64; 10]);
 }
 
 #[test]
