@@ -63,6 +63,10 @@ pub trait Executor {
     /// As described above.
     fn memory(&mut self, trial: &Trial, timeout: Duration) -> Result<Option<u64>>;
 
+    /// Begins to end its process, where it has one, so that several end side by side before each is dropped. It is of no further
+    /// use.
+    fn let_go(&mut self) {}
+
     /// Whether a replicate has a process of its own.
     fn isolation(&self) -> Isolation;
 

@@ -56,6 +56,9 @@ pub trait Link {
     /// Whether a replicate has a process of its own.
     fn isolation(&self) -> Isolation;
 
+    /// Begins to end the process at the other end, where there is one: it is of no further use.
+    fn let_go(&mut self) {}
+
     /// Starts a fresh process like this one that gives back at once what it frees, so that its resident memory tells what is in
     /// use; nothing where this is no process.
     ///

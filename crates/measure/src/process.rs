@@ -261,6 +261,10 @@ impl Link for Pipe {
         Isolation::Process
     }
 
+    fn let_go(&mut self) {
+        self.process.let_go();
+    }
+
     fn keeping_nothing(&self) -> Result<Option<Starting>> {
         let process = self.process.keeping_nothing()?;
         let greeted = move || -> Result<Box<dyn Link>> { Ok(Box::new(Self::greet(process)?)) };

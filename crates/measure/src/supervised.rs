@@ -193,6 +193,11 @@ impl Process {
         }
         Error::WorkerLost { worker: format!("pid {}", self.child.id()), reason, hung }
     }
+
+    /// Begins to end the worker with all that it has started: several end side by side before each is dropped.
+    pub fn let_go(&mut self) {
+        self.child.let_go();
+    }
 }
 
 /// Reads what a worker says, by the protocol that its first bytes are of, for as long as somebody listens.

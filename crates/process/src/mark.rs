@@ -23,7 +23,7 @@ const MOST_LOOKS: u32 = 2_000;
 const EMPTY_LOOKS: u32 = 2;
 
 /// A variable with a value of its own, for one process and all that it starts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Mark {
     variable: &'static str,
     value: String,

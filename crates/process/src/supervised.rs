@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::mark::Mark;
@@ -21,6 +22,8 @@ pub struct Supervised {
     child: Child,
     /// Of one with a group of its own.
     mark: Option<Mark>,
+    /// Ends what it has started, once that has begun; numbers of what could not be ended.
+    ending: Option<JoinHandle<Vec<u32>>>,
     /// Set once it has been waited for: from then on its number may be somebody else's.
     ended: Option<Ended>,
 }
@@ -44,13 +47,13 @@ impl Supervised {
     /// What the system says where it cannot be started.
     pub fn start(mut command: Command, mark: Mark) -> io::Result<Self> {
         set_apart(&mut command, &mark);
-        Ok(Self { child: start_for_long(command)?, mark: Some(mark), ended: None })
+        Ok(Self { child: start_for_long(command)?, mark: Some(mark), ending: None, ended: None })
     }
 
     /// As [`Supervised::start`], by a thread that does not end before the child.
     pub(crate) fn start_here(command: &mut Command, mark: Mark) -> io::Result<Self> {
         set_apart(command, &mark);
-        Ok(Self { child: command.spawn()?, mark: Some(mark), ended: None })
+        Ok(Self { child: command.spawn()?, mark: Some(mark), ending: None, ended: None })
     }
 
     /// Starts a child in the group of this process, where Ctrl-C and the end of the group reach it too. What it starts is
@@ -62,7 +65,7 @@ impl Supervised {
     /// # Errors
     /// What the system says where it cannot be started.
     pub fn start_in_our_group(command: &mut Command) -> io::Result<Self> {
-        Ok(Self { child: command.spawn()?, mark: None, ended: None })
+        Ok(Self { child: command.spawn()?, mark: None, ending: None, ended: None })
     }
 
     /// Its process id, which is that of its group too where it has one of its own.
@@ -115,18 +118,28 @@ impl Supervised {
         Ok(status)
     }
 
+    /// Begins to end it with all that it has started: several end side by side before each is waited for.
+    pub fn let_go(&mut self) {
+        if self.ended.is_some() || self.ending.is_some() {
+            return;
+        }
+        // What has ended by then cannot be killed, and need not be.
+        let _ = match &self.mark {
+            Some(_) => kill(-self.child.id().cast_signed()),
+            None => self.child.kill(),
+        };
+        // What has left the group; one that this user may not end stays.
+        self.ending = self.mark.clone().map(|mark| std::thread::spawn(move || mark.end_all()));
+    }
+
     /// Ends it with all that it has started, and waits for it.
     pub fn end(&mut self) -> &Ended {
-        let Self { child, mark, ended } = self;
+        self.let_go();
+        let Self { child, ending, ended, .. } = self;
         ended.get_or_insert_with(|| {
-            // What has ended by then cannot be killed, and need not be.
-            let _ = match mark {
-                Some(_) => kill(-child.id().cast_signed()),
-                None => child.kill(),
-            };
-            let status = child.wait().ok();
-            // What has left the group; one that this user may not end stays.
-            Ended { status, left: mark.as_ref().map_or_else(Vec::new, Mark::end_all) }
+            // Its number is its own until it has been waited for.
+            let left = ending.take().and_then(|ending| ending.join().ok()).unwrap_or_default();
+            Ended { status: child.wait().ok(), left }
         })
     }
 }

@@ -369,6 +369,10 @@ impl Executor for Driver {
         }
     }
 
+    fn let_go(&mut self) {
+        self.link.let_go();
+    }
+
     fn isolation(&self) -> Isolation {
         self.link.isolation()
     }

@@ -108,6 +108,10 @@ impl Executor for OldWorker {
         }
     }
 
+    fn let_go(&mut self) {
+        self.process.let_go();
+    }
+
     fn isolation(&self) -> Isolation {
         Isolation::Process
     }

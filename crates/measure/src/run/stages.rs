@@ -76,6 +76,7 @@ pub fn measure_stage(run: &mut Running<'_>, cells: &[Cell], stage: &mut Stage, p
             groups_left -= 1;
             run.recorder.progress(Progress::GroupDone { done: stage.done });
         }
+        workers.values_mut().for_each(|worker| worker.let_go());
     }
     Ok(true)
 }

@@ -39,6 +39,13 @@ pub enum Asked {
     Memory,
 }
 
+/// What becomes of an executor that nobody needs any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    LetGo,
+    Dropped,
+}
+
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
@@ -70,6 +77,8 @@ pub struct Mock {
     calls: RefCell<Vec<Call>>,
     /// Implementations for which executors were started side by side.
     spawned: RefCell<Vec<Vec<String>>>,
+    /// How executors end.
+    ends: RefCell<Vec<End>>,
     /// Until when the processes of an implementation work on, although they have answered.
     works_until_ns: RefCell<HashMap<String, i64>>,
     /// How long it takes to get ready for a sample.
@@ -139,6 +148,7 @@ impl Mocks {
             interrupted: AtomicBool::new(false),
             calls: RefCell::default(),
             spawned: RefCell::default(),
+            ends: RefCell::default(),
             works_until_ns: RefCell::default(),
             draw_ns: cell::Cell::default(),
             waited_ns: cell::Cell::default(),
@@ -275,12 +285,22 @@ impl Executor for MockWorker {
         Ok(Some(MEMORY_BYTES))
     }
 
+    fn let_go(&mut self) {
+        self.mock.ends.borrow_mut().push(End::LetGo);
+    }
+
     fn isolation(&self) -> Isolation {
         Isolation::Process
     }
 
     fn pid(&self) -> Option<u32> {
         None
+    }
+}
+
+impl Drop for MockWorker {
+    fn drop(&mut self) {
+        self.mock.ends.borrow_mut().push(End::Dropped);
     }
 }
 
@@ -339,6 +359,8 @@ pub struct Seen {
     pub calls: Vec<Call>,
     /// Implementations for which executors were started side by side.
     pub spawned: Vec<Vec<String>>,
+    /// How executors ended.
+    pub ends_of_workers: Vec<End>,
     /// How long rest was waited for, all together.
     pub waited_ns: i64,
     /// Samples that began while a process worked which had not been waited for.
@@ -433,6 +455,7 @@ pub fn seen(plan: &Plan, cells: &[Cell], script: impl Fn(&Mock, &Call, Reply) ->
         heard,
         calls,
         spawned,
+        ends_of_workers: mock.ends.take(),
         waited_ns: mock.waited_ns.get(),
         beside_work: mock.beside_work.get(),
         trials: rows_in(&summary.folder, Table::Trials).unwrap(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::mock::{Asked, Call, MEMORY_BYTES, Mock, Reply, Seen, cells, plan, seen, usual};
+use super::mock::{Asked, Call, End, MEMORY_BYTES, Mock, Reply, Seen, cells, plan, seen, usual};
 use crate::executor::{PEAK_ADDED, Prepared};
 
 /// The implementations that were asked, in order, in groups of `size` requests.
@@ -68,6 +68,13 @@ fn memory_is_measured_in_processes_that_start_side_by_side_before_anything_is_ti
     assert_eq!(seen.calls.iter().map(|call| call.asked).collect::<Vec<_>>(), expected);
     let of_memory = seen.measures.iter().filter(|one| one.name == PEAK_ADDED);
     assert_eq!(of_memory.map(|one| one.value).collect::<Vec<_>>(), [MEMORY_BYTES as f64; 10]);
+}
+
+#[test]
+fn workers_of_a_replicate_end_side_by_side() {
+    let seen = seen(&plan(2, 1), &cells(&["a", "b"], &["x", "y", "z"]), usual);
+    let expected = [[End::LetGo; 3], [End::Dropped; 3]].concat().repeat(2);
+    assert_eq!(seen.ends_of_workers, expected);
 }
 
 #[test]
