@@ -10,6 +10,10 @@ use crate::{Result, clock};
 /// Batches of which a warm-up consists at least, so that one can tell whether they have settled.
 const LEAST_BATCHES: usize = 20;
 
+/// Length of a batch from which on it need not be as long as a sample, in nanoseconds: reading the clocks of threads is little
+/// beside it.
+const LONG_BATCH_NS: f64 = 1e6;
+
 /// How many times longer than wanted a warm-up may become that has not settled.
 const MOST_EXTENSION: i64 = 4;
 
@@ -76,6 +80,9 @@ pub struct WarmUp {
 /// (Barrett et al., *Virtual Machine Warmup Blows Hot and Cold*, OOPSLA 2017), and until the threads are spread over the
 /// processors as in the best of them.
 ///
+/// A batch is as long as a sample, or, where that is longer than a millisecond, so long that those batches fill what is wanted:
+/// twenty samples of 5 ms would take twice the 50 ms that a quick plan wants.
+///
 /// The number of iterations is the smallest that makes a sample last `min_sample_ns` or a thousand steps of the
 /// clock, whichever is longer, judged by the fastest call seen.
 ///
@@ -90,10 +97,11 @@ pub fn warm_up(
 ) -> Result<WarmUp> {
     watch.observe(load, |watch| {
         let target = target_ns(min_sample_ns);
+        let least = batch_ns(warmup_ns, target);
         let mut time = |iterations: u64| -> Result<(i64, bool)> {
             let ran = work.run(iterations, 0, Write::Nothing)?;
             // Reading the clocks of threads takes longer than a short batch, which so tells nothing of its own.
-            let spread = ran.elapsed_ns as f64 >= target && watch.spread(&ran);
+            let spread = ran.elapsed_ns as f64 >= least && watch.spread(&ran);
             Ok((ran.elapsed_ns, spread))
         };
         warm_up_with(&mut time, warmup_ns, target)
@@ -105,19 +113,24 @@ fn target_ns(min_sample_ns: u64) -> f64 {
     min_sample_ns.cast_signed().max(CLOCK_STEPS * clock::observed_step_ns()) as f64
 }
 
+/// Length of a batch of a warm-up at least, where a sample has `target` nanoseconds.
+fn batch_ns(warmup_ns: u64, target: f64) -> f64 {
+    target.min(LONG_BATCH_NS.max(warmup_ns as f64 / LEAST_BATCHES as f64))
+}
+
 /// [`warm_up`] with the timing passed in: what a batch takes, and whether its threads were spread.
 fn warm_up_with(time: &mut dyn FnMut(u64) -> Result<(i64, bool)>, warmup_ns: u64, target: f64) -> Result<WarmUp> {
     let mut done = 0;
     let mut spent = 0;
     let mut batch = 1_u64;
     let mut per_call = Vec::new();
-    let wanted = warmup_ns.cast_signed();
+    let (wanted, least) = (warmup_ns.cast_signed(), batch_ns(warmup_ns, target));
     loop {
         let (elapsed, spread) = time(batch)?;
         let elapsed = elapsed.max(1);
         done += batch;
         spent += elapsed;
-        if (elapsed as f64) < target && batch < MOST_ITERATIONS {
+        if (elapsed as f64) < least && batch < MOST_ITERATIONS {
             batch *= 2;
             continue;
         }
@@ -310,6 +323,27 @@ mod tests {
         assert_eq!(settled(&step(30, 60)), Some(true));
         assert_eq!(settled(&step(0, LEAST_BATCHES)), Some(true));
         assert_eq!(settled(&step(10, 5)), None);
+    }
+
+    #[test]
+    fn a_warm_up_of_long_samples_takes_no_longer_than_it_has_to() {
+        for (warmup_ns, sample_ns, batch) in [
+            (50_000_000, 5_000_000, 2.5e6),
+            (10_000_000, 5_000_000, 1e6),
+            (200_000_000, 1_000_000, 1e6),
+            (10_000_000, 100_000, 1e5),
+        ] {
+            assert_eq!(batch_ns(warmup_ns, f64::from(sample_ns)), batch);
+        }
+        let mut spent = 0;
+        let time = |n: u64| {
+            spent += 100_000 * n.cast_signed();
+            (100_000 * n.cast_signed(), true)
+        };
+        let warm = warmed(time, 50_000_000, 5_000_000);
+        assert_eq!((warm.settled, warm.iterations), (Some(true), 50));
+        // Batches are doubled until they are long enough: each has less than 5 ms, and all before have less together.
+        assert!((50_000_000..105_000_000).contains(&spent), "{spent} ns");
     }
 
     #[test]
