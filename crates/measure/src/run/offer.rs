@@ -135,8 +135,42 @@ pub fn all_threads() -> usize {
 mod tests {
     use benchbook_core::DType;
 
+    use std::fs;
+
+    use benchbook_core::message::{PROTOCOL, Say};
+
     use super::*;
+    use crate::frame;
     use crate::references::References;
+
+    #[test]
+    fn all_workers_start_before_the_first_greeting_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (version, profile) = ("1".to_owned(), "release".to_owned());
+        let hello = Say::Hello { protocol: PROTOCOL, version, pid: 1, profile, debug_assertions: false };
+        let mut greeting = Vec::new();
+        frame::write(&mut greeting, &hello, &[], None).unwrap();
+        fs::write(folder.path().join("hello"), greeting).unwrap();
+        // Each greets once the other one has started.
+        let worker = |name: &str, other: &str| {
+            let waits = format!("touch {name}; until test -e {other}; do sleep 0.01; done; cat hello; exec cat");
+            let command = format!("sh -c 'cd \"{}\"; {waits}'", folder.path().display());
+            (Foreign { name: name.into(), command }, vec![name.to_owned()])
+        };
+        let mut programs = Programs {
+            program: "none".into(),
+            builds: Vec::new(),
+            beside: vec![worker("a", "b"), worker("b", "a")],
+            interrupted: Arc::default(),
+            references: References::none().shared(),
+        };
+        let variants = ["a", "b"].map(|device| {
+            let (implementation, device) = ("i".into(), device.into());
+            Variant { implementation, device, dtype: DType::F32, threads: 1, build: None }
+        });
+        let started = programs.spawn(&variants);
+        assert!(started.len() == 2 && started.iter().all(Result::is_ok));
+    }
 
     #[test]
     fn a_build_has_its_own_program_and_a_device_may_have_its_own_worker() {
