@@ -2,31 +2,33 @@
 //!
 //! Everything that decides is here, the same for a worker in any language and for this process.
 
+mod alone;
 mod answers;
 mod believed;
 mod changing;
+mod machine;
 mod sampler;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, Facts, MemoryFrom, Others, Place, Prepare, Ran, Say};
 use benchbook_core::{Array, CacheRegime, Figure, Inputs, Reference};
 use benchbook_journal::Isolation;
 
+use self::alone::Alone;
 pub(crate) use self::answers::approximation_of;
 use self::answers::{in_order, most_bytes};
 pub(crate) use self::believed::believed;
 use self::believed::believed_processor_time;
 pub(crate) use self::changing::{Changing, as_known};
+use self::machine::{cold_copies, last_level_cache_bytes, processors};
 use self::sampler::{Work, Write};
 use crate::disturbance::{Load, Watch};
-use crate::environment::{CaptureSettings, Cpu, capture};
 use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, Trial, passes};
-use crate::link::{Link, Starting, unexpected};
+use crate::link::{Link, unexpected};
 use crate::quiet::Stirred;
 use crate::references::{Question, Shared};
 use crate::waiting::Deadline;
@@ -34,9 +36,6 @@ use crate::{Error, Result, clock};
 
 /// Copies of the inputs beyond which the cold regime is refused: each is an allocation of its own.
 const MOST_COPIES: usize = 100_000;
-
-/// Last-level cache assumed where the system does not tell its size.
-const ASSUMED_CACHE_BYTES: u64 = 64 << 20;
 
 /// Other processes of a trial at most.
 const MOST_PROCESSES: usize = 256;
@@ -52,8 +51,7 @@ pub struct Driver {
     load: Rc<RefCell<Load>>,
     /// What may still work after the last step.
     stirred: Option<Stirred>,
-    /// The process that is asked for the memory of the next trial.
-    alone: Option<Starting>,
+    alone: Alone,
 }
 
 /// A trial that can be sampled.
@@ -73,7 +71,7 @@ impl Driver {
     /// Measures by the worker at the other end of `link`, checked against these answers.
     pub fn new(link: Box<dyn Link>, references: &Shared) -> Self {
         let (references, live, load) = (Rc::clone(references), HashMap::new(), Rc::default());
-        Self { link, references, live, load, stirred: None, alone: None }
+        Self { link, references, live, load, stirred: None, alone: Alone::default() }
     }
 
     /// The same, which sees what others take of the processors together with other executors of its process.
@@ -340,6 +338,7 @@ impl Executor for Driver {
     }
 
     fn rest(&mut self) -> bool {
+        self.alone.wait();
         self.stirred.take().is_none_or(|stirred| stirred.rest())
     }
 
@@ -351,19 +350,18 @@ impl Executor for Driver {
     }
 
     fn begin_memory(&mut self) -> Result<()> {
-        self.alone = self.link.keeping_nothing()?;
-        Ok(())
+        self.alone.begin(self.link.as_ref())
     }
 
     fn memory(&mut self, trial: &Trial, timeout: Duration) -> Result<Option<u64>> {
-        let begun = self.alone.take().map_or_else(|| self.link.keeping_nothing(), |begun| Ok(Some(begun)))?;
-        let Some(starting) = begun else { return Ok(None) };
-        let mut alone = starting()?;
+        let Some(mut alone) = self.alone.started(self.link.as_ref())? else { return Ok(None) };
         let deadline = Deadline::after(timeout);
         let copies = self.copies(trial, deadline)?;
         let inputs = self.sent(trial, trial.input_seed, deadline)?;
         let ask = Ask::Memory(Box::new(asked(trial, copies)));
-        match alone.ask(&ask, &named(inputs.as_ref()), deadline.left())? {
+        let said = alone.ask(&ask, &named(inputs.as_ref()), deadline.left());
+        self.alone.let_go(alone);
+        match said? {
             (Say::Memory { peak_added_bytes }, _) => Ok(peak_added_bytes),
             (other, _) => Err(unexpected(other)),
         }
@@ -484,28 +482,6 @@ pub(crate) fn asked(trial: &Trial, copies: usize) -> Prepare {
 /// Inputs as they are sent, where they are.
 pub(crate) fn named(inputs: Option<&Inputs>) -> Vec<(&str, &Array)> {
     inputs.into_iter().flat_map(Inputs::iter).collect()
-}
-
-/// Copies of the inputs that together fill at least four times the last-level cache.
-fn cold_copies(input_bytes: usize, last_level_cache_bytes: usize) -> usize {
-    last_level_cache_bytes.saturating_mul(4).div_ceil(input_bytes.max(1)).max(2)
-}
-
-fn last_level_cache_bytes() -> usize {
-    usize::try_from(cpu().last_level_cache_bytes.unwrap_or(ASSUMED_CACHE_BYTES)).unwrap_or(usize::MAX)
-}
-
-/// Processors of this machine; the most there can be where it does not tell.
-fn processors() -> i64 {
-    match cpu().topology.online.len() {
-        0 => i64::MAX,
-        online => online as i64,
-    }
-}
-
-fn cpu() -> &'static Cpu {
-    static CPU: OnceLock<Cpu> = OnceLock::new();
-    CPU.get_or_init(|| capture(&CaptureSettings::planted("/")).cpu)
 }
 
 #[cfg(test)]

@@ -258,6 +258,7 @@ impl Group<'_, '_> {
     fn memory(&mut self, trial: &Trial, begun: Result<()>) -> Result<()> {
         let timeout = self.timeout();
         let Some(worker) = self.workers.get_mut(&trial.variant) else { return Ok(()) };
+        self.stirred.push((trial.trial, trial.variant.clone()));
         let reason = match begun.and_then(|()| worker.memory(trial, timeout)) {
             Ok(None) => return Ok(()),
             Ok(Some(bytes)) => return self.run.recorder.measure(trial.trial, PEAK_ADDED, bytes as f64, "bytes"),
