@@ -14,6 +14,9 @@ const LEAST_BATCHES: usize = 20;
 /// beside it.
 const LONG_BATCH_NS: f64 = 1e6;
 
+/// How much longer than it has to be a batch is made whose calls were too few, so that the next ones are not too short again.
+const ROOM: f64 = 1.1;
+
 /// How many times longer than wanted a warm-up may become that has not settled.
 const MOST_EXTENSION: i64 = 4;
 
@@ -131,7 +134,9 @@ fn warm_up_with(time: &mut dyn FnMut(u64) -> Result<(i64, bool)>, warmup_ns: u64
         done += batch;
         spent += elapsed;
         if (elapsed as f64) < least && batch < MOST_ITERATIONS {
-            batch *= 2;
+            // No more calls than it takes: a batch of twice as many may be nearly twice as long as wanted.
+            let enough = (ROOM * batch as f64 * least / elapsed as f64).ceil() as u64;
+            batch = (2 * batch).min(enough).max(batch + 1);
             continue;
         }
         per_call.push(elapsed as f64 / batch as f64);
@@ -342,8 +347,8 @@ mod tests {
         };
         let warm = warmed(time, 50_000_000, 5_000_000);
         assert_eq!((warm.settled, warm.iterations), (Some(true), 50));
-        // Batches are doubled until they are long enough: each has less than 5 ms, and all before have less together.
-        assert!((50_000_000..105_000_000).contains(&spent), "{spent} ns");
+        // Twenty batches of 2.5 ms, a little more each, and less than two in those that were too short.
+        assert!((50_000_000..62_000_000).contains(&spent), "{spent} ns");
     }
 
     #[test]
