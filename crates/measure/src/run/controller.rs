@@ -116,6 +116,7 @@ pub fn run(
         given_up: GivenUp::default(),
         interrupt: Interrupt::new(interrupted),
         spawn,
+        let_go: Vec::new(),
         now,
     };
     let first = plan.first_replicates();

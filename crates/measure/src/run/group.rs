@@ -75,6 +75,8 @@ pub fn measure_group(run: &mut Running<'_>, workers: &mut Workers, cell: &Cell, 
         to_weigh: Vec::new(),
     };
     group.start(&order, started_ns);
+    // Each is waited for.
+    group.run.let_go.clear();
     let mut live = Vec::new();
     for index in order {
         if group.run.interrupt.cuts() {

@@ -8,7 +8,7 @@ use super::interrupt::Interrupt;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
 use crate::clock::Now;
-use crate::executor::Spawn;
+use crate::executor::{Executor, Spawn};
 
 /// What the stages, groups and trials of a run work with.
 pub struct Running<'a> {
@@ -26,6 +26,8 @@ pub struct Running<'a> {
     pub interrupt: Interrupt<'a>,
     /// Who starts the workers.
     pub spawn: &'a mut dyn Spawn,
+    /// Workers that end while those that follow start.
+    pub let_go: Vec<Box<dyn Executor>>,
     /// What time it is.
     pub now: Now<'a>,
 }

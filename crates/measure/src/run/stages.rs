@@ -76,7 +76,10 @@ pub fn measure_stage(run: &mut Running<'_>, cells: &[Cell], stage: &mut Stage, p
             groups_left -= 1;
             run.recorder.progress(Progress::GroupDone { done: stage.done });
         }
-        workers.values_mut().for_each(|worker| worker.let_go());
+        run.let_go.extend(workers.into_values().map(|mut worker| {
+            worker.let_go();
+            worker
+        }));
     }
     Ok(true)
 }

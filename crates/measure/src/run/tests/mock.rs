@@ -39,9 +39,10 @@ pub enum Asked {
     Memory,
 }
 
-/// What becomes of an executor that nobody needs any more.
+/// What becomes of an executor, from its start until nobody needs it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum Life {
+    Started,
     LetGo,
     Dropped,
 }
@@ -77,8 +78,8 @@ pub struct Mock {
     calls: RefCell<Vec<Call>>,
     /// Implementations for which executors were started side by side.
     spawned: RefCell<Vec<Vec<String>>>,
-    /// How executors end.
-    ends: RefCell<Vec<End>>,
+    /// How executors start and end.
+    lives: RefCell<Vec<Life>>,
     /// Until when the processes of an implementation work on, although they have answered.
     works_until_ns: RefCell<HashMap<String, i64>>,
     /// How long it takes to get ready for a sample.
@@ -148,7 +149,7 @@ impl Mocks {
             interrupted: AtomicBool::new(false),
             calls: RefCell::default(),
             spawned: RefCell::default(),
-            ends: RefCell::default(),
+            lives: RefCell::default(),
             works_until_ns: RefCell::default(),
             draw_ns: cell::Cell::default(),
             waited_ns: cell::Cell::default(),
@@ -162,6 +163,7 @@ impl Spawn for Mocks {
     fn spawn(&mut self, variants: &[Variant]) -> Vec<Result<Box<dyn Executor>>> {
         let worker = |variant: &Variant| -> Result<Box<dyn Executor>> {
             let implementation = variant.implementation.clone();
+            self.0.lives.borrow_mut().push(Life::Started);
             Ok(Box::new(MockWorker { mock: Rc::clone(&self.0), implementation, trials: HashMap::new() }))
         };
         self.0.spawned.borrow_mut().push(variants.iter().map(|variant| variant.implementation.clone()).collect());
@@ -286,7 +288,7 @@ impl Executor for MockWorker {
     }
 
     fn let_go(&mut self) {
-        self.mock.ends.borrow_mut().push(End::LetGo);
+        self.mock.lives.borrow_mut().push(Life::LetGo);
     }
 
     fn isolation(&self) -> Isolation {
@@ -300,7 +302,7 @@ impl Executor for MockWorker {
 
 impl Drop for MockWorker {
     fn drop(&mut self) {
-        self.mock.ends.borrow_mut().push(End::Dropped);
+        self.mock.lives.borrow_mut().push(Life::Dropped);
     }
 }
 
@@ -359,8 +361,8 @@ pub struct Seen {
     pub calls: Vec<Call>,
     /// Implementations for which executors were started side by side.
     pub spawned: Vec<Vec<String>>,
-    /// How executors ended.
-    pub ends_of_workers: Vec<End>,
+    /// How executors started and ended.
+    pub lives: Vec<Life>,
     /// How long rest was waited for, all together.
     pub waited_ns: i64,
     /// Samples that began while a process worked which had not been waited for.
@@ -455,7 +457,7 @@ pub fn seen(plan: &Plan, cells: &[Cell], script: impl Fn(&Mock, &Call, Reply) ->
         heard,
         calls,
         spawned,
-        ends_of_workers: mock.ends.take(),
+        lives: mock.lives.take(),
         waited_ns: mock.waited_ns.get(),
         beside_work: mock.beside_work.get(),
         trials: rows_in(&summary.folder, Table::Trials).unwrap(),

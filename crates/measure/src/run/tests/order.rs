@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::mock::{Asked, Call, End, MEMORY_BYTES, Mock, Reply, Seen, cells, plan, seen, usual};
+use super::mock::{Asked, Call, Life, MEMORY_BYTES, Mock, Reply, Seen, cells, plan, seen, usual};
 use crate::executor::{PEAK_ADDED, Prepared};
 
 /// The implementations that were asked, in order, in groups of `size` requests.
@@ -71,10 +71,10 @@ fn memory_is_measured_in_processes_that_start_side_by_side_before_anything_is_ti
 }
 
 #[test]
-fn workers_of_a_replicate_end_side_by_side() {
+fn workers_of_a_replicate_end_side_by_side_while_the_next_ones_start() {
     let seen = seen(&plan(2, 1), &cells(&["a", "b"], &["x", "y", "z"]), usual);
-    let expected = [[End::LetGo; 3], [End::Dropped; 3]].concat().repeat(2);
-    assert_eq!(seen.ends_of_workers, expected);
+    let [started, let_go, dropped] = [Life::Started, Life::LetGo, Life::Dropped].map(|life| [life; 3]);
+    assert_eq!(seen.lives, [started, let_go, started, dropped, let_go, dropped].concat());
 }
 
 #[test]
