@@ -12,7 +12,7 @@ use benchbook_core::{
 use super::*;
 use crate::host::Host;
 use crate::in_process::InProcess;
-use crate::link::Caller;
+use crate::link::{Caller, Starting};
 use crate::references::References;
 
 /// Rows and columns of the input.
@@ -197,7 +197,11 @@ impl Link for Tapped {
         self.worker.has_started(process)
     }
 
-    fn keeping_nothing(&self) -> Result<Option<Box<dyn Link>>> {
+    fn let_go(&mut self) {
+        self.worker.let_go();
+    }
+
+    fn keeping_nothing(&self) -> Result<Option<Starting>> {
         self.worker.keeping_nothing()
     }
 }

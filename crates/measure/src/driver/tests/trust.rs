@@ -100,7 +100,11 @@ impl Link for Timed {
         self.0.has_started(process)
     }
 
-    fn keeping_nothing(&self) -> Result<Option<Box<dyn Link>>> {
+    fn let_go(&mut self) {
+        self.0.let_go();
+    }
+
+    fn keeping_nothing(&self) -> Result<Option<Starting>> {
         self.0.keeping_nothing()
     }
 }
@@ -160,7 +164,11 @@ impl Link for LostAtDrop {
         self.0.has_started(process)
     }
 
-    fn keeping_nothing(&self) -> Result<Option<Box<dyn Link>>> {
+    fn let_go(&mut self) {
+        self.0.let_go();
+    }
+
+    fn keeping_nothing(&self) -> Result<Option<Starting>> {
         self.0.keeping_nothing()
     }
 }
