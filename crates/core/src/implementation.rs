@@ -1,6 +1,6 @@
 //! Ways to solve a workload.
 
-use crate::{Array, DType, Figure, Inputs, Parameters, Params, Problem, Reference, Result};
+use crate::{Array, DType, Figure, Inputs, Loop, Parameters, Params, Problem, Reference, Result};
 
 /// Where and how an implementation is asked to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +203,8 @@ pub trait Subject {
     fn outputs(&mut self) -> Result<Vec<Array>>;
 
     /// Overwrites whole rows of an input's last axis, `first` and what follows, in place, in each copy of the inputs: what is
-    /// called next computes from them. `false` where it holds no such input.
+    /// called next computes from them. Whole numbers (token ids) come as `f32` too, which holds them exactly. `false` where it
+    /// holds no such input.
     ///
     /// # Errors
     /// The device refuses.
@@ -225,6 +226,11 @@ pub trait Subject {
     /// What this kernel has to say of itself on this case, beside its times, once it has run.
     fn figures(&self) -> Vec<Figure> {
         Vec::new()
+    }
+
+    /// The loop that a call of it is, where the task of its case is [`Task::Steps`](crate::Task::Steps).
+    fn looped(&mut self) -> Option<&mut dyn Loop> {
+        None
     }
 }
 

@@ -20,6 +20,7 @@ mod plan_of;
 mod planned;
 mod reference;
 mod registry;
+mod task;
 mod variant;
 mod workload;
 
@@ -36,5 +37,6 @@ pub use plan::{Axis, CacheRegime, CaseSpec, Plan, SMALLEST_PILOT, SamplingSpec};
 pub use planned::Planned;
 pub use reference::{Answer, Check, Comparison, Reference, sample_rows};
 pub use registry::Registry;
+pub use task::{Loop, Looping, Step, StepsOf, Task, endless};
 pub use variant::{Variant, baseline_of};
 pub use workload::{Case, Figure, Posed, Preset, Problem, Work, Workload};

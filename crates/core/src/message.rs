@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Case, Check, DType, Figure, ParamSpec, Params, Work};
+use crate::{Case, Check, DType, Figure, ParamSpec, Params, Task, Work};
 
 /// Version of the wire; both sides must speak the same.
 pub const PROTOCOL: u32 = 3;
@@ -70,6 +70,9 @@ pub enum Ask {
         /// What the array `values` overwrites in every copy of the inputs, right before the calls that are timed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         write: Option<Place>,
+        /// Of a loop, which is the one call that is timed then, the most steps that it may make.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        steps: Option<usize>,
     },
     /// Count what a call of a prepared trial allocates.
     Allocations {
@@ -202,7 +205,7 @@ pub enum Say {
         /// Why.
         reason: String,
     },
-    /// Answer to [`Ask::Run`].
+    /// Answer to [`Ask::Run`]; of a loop, the arrays tell of its steps.
     Ran(Ran),
     /// Answer to [`Ask::Allocations`].
     Allocations {
@@ -243,6 +246,9 @@ pub struct Facts {
     pub tolerance: f64,
     /// Size of one copy of the inputs, in bytes.
     pub input_bytes: usize,
+    /// What one sample is.
+    #[serde(default)]
+    pub task: Task,
     /// What else is known.
     #[serde(default)]
     pub figures: Vec<Figure>,
@@ -274,6 +280,9 @@ pub struct Writable {
     /// The root of the mean square of its numbers, which what is written keeps.
     #[serde(default = "one")]
     pub scale: f64,
+    /// Of whole numbers, below what they stay, 2²⁴ at most: they are written as `f32` too, which holds them exactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<usize>,
 }
 
 fn one() -> f64 {

@@ -43,8 +43,9 @@ pub enum Check {
     Near,
     /// Each number is the same.
     Exact,
-    /// Greedy decoding, a token a row, the reference's tokens before it given: the same token, except where the reference's
-    /// two best logits differ by less than is told from rounding.
+    /// Greedy decoding, a token a row, the same tokens before it given: the same token, except where the reference's two best
+    /// logits differ by less than is told from rounding. After a row at which an output has gone the other way, the
+    /// reference is given the output's tokens ([`Problem::follow`](crate::Problem::follow)).
     Greedy {
         /// By how much the best logit of each row held is above the second.
         #[serde(with = "crate::number::list")]
@@ -128,6 +129,11 @@ impl Reference {
             _ => answer.wrong(0),
         };
         self.answers.iter().enumerate().map(one).collect()
+    }
+
+    /// The first row at which greedy decoding may go another way, where there is one.
+    pub fn first_tie(&self) -> Option<usize> {
+        self.answers.iter().filter_map(Answer::first_tie).min()
     }
 
     /// ‖outputs − reference‖ over ‖reference‖ (Euclidean, over the rows held): what an approximation loses.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DType, Error, Inputs, ParamSpec, Parameters, Params, Reference, Result};
+use crate::{Array, DType, Error, Inputs, ParamSpec, Parameters, Params, Reference, Result, Task};
 
 /// The work that solving one case takes, by the usual count for its problem.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -69,11 +69,29 @@ pub trait Problem: Send + Sync + 'static {
         params.params().to_string()
     }
 
+    /// What one sample of a case is.
+    fn task(_params: &Self::Params) -> Task {
+        Task::Call
+    }
+
     /// The inputs of a case, the same on every machine for one seed.
     fn inputs(params: &Self::Params, seed: u64) -> Inputs;
 
+    /// Inputs of whole numbers that may be any others, each with the number below which these are, 2²⁴ at most: token ids.
+    /// As real numbers do, they change before each sample.
+    fn tokens(_params: &Self::Params) -> Vec<(&'static str, usize)> {
+        Vec::new()
+    }
+
     /// The right answer in `f64`, by plain loops that share no code with any implementation.
     fn reference(params: &Self::Params, inputs: &Inputs, seed: u64) -> Reference;
+
+    /// The right answer beside outputs that have gone another way than the reference where both ways are right: at a tie of
+    /// greedy decoding, after which every token depends on the one that was taken. Nothing where that cannot be, or where
+    /// these are no such outputs.
+    fn follow(_params: &Self::Params, _inputs: &Inputs, _outputs: &[Array]) -> Option<Reference> {
+        None
+    }
 
     /// What one call costs at least.
     fn work(params: &Self::Params, dtype: DType) -> Work;
@@ -119,11 +137,20 @@ pub trait Workload: Send + Sync {
 
 /// A problem whose parameters are known.
 pub trait Posed: Send + Sync {
+    /// See [`Problem::task`].
+    fn task(&self) -> Task;
+
     /// See [`Problem::inputs`].
     fn inputs(&self, seed: u64) -> Inputs;
 
+    /// See [`Problem::tokens`].
+    fn tokens(&self) -> Vec<(&'static str, usize)>;
+
     /// See [`Problem::reference`].
     fn reference(&self, inputs: &Inputs, seed: u64) -> Reference;
+
+    /// See [`Problem::follow`].
+    fn follow(&self, inputs: &Inputs, outputs: &[Array]) -> Option<Reference>;
 
     /// See [`Problem::work`].
     fn work(&self, dtype: DType) -> Work;
@@ -176,12 +203,24 @@ impl<P: Problem> Workload for P {
 struct OneCase<P: Problem>(P::Params);
 
 impl<P: Problem> Posed for OneCase<P> {
+    fn task(&self) -> Task {
+        P::task(&self.0)
+    }
+
     fn inputs(&self, seed: u64) -> Inputs {
         P::inputs(&self.0, seed)
     }
 
+    fn tokens(&self) -> Vec<(&'static str, usize)> {
+        P::tokens(&self.0)
+    }
+
     fn reference(&self, inputs: &Inputs, seed: u64) -> Reference {
         P::reference(&self.0, inputs, seed)
+    }
+
+    fn follow(&self, inputs: &Inputs, outputs: &[Array]) -> Option<Reference> {
+        P::follow(&self.0, inputs, outputs)
     }
 
     fn work(&self, dtype: DType) -> Work {

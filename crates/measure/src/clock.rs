@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::{DirEntry, read_dir};
 
 use benchbook_core::message::Ran;
+use benchbook_core::{Loop, endless};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 use crate::disturbance::Own;
+use crate::steps::Room;
 
 /// What a clock shows, in nanoseconds; nothing where there is no such clock.
 fn read(clock: ClockId) -> Option<i64> {
@@ -87,12 +89,50 @@ fn system_of(exact: i64, user: i64, system: i64) -> i64 {
 
 /// Times `iterations` calls: nothing but the calls lies between the two readings of the clock.
 pub fn time(work: &mut dyn FnMut(u64), iterations: u64) -> Ran {
+    around(iterations, || {
+        let started_ns = now_ns();
+        work(iterations);
+        (started_ns, now_ns() - started_ns)
+    })
+}
+
+/// Times a loop that has begun, a step at a time: nothing but the step lies between the two readings of each, and nothing but
+/// the setting down of what it was lies between two steps. The loop takes the time from the first of all readings to the last.
+///
+/// # Errors
+/// A step fails, or there are more of them than `room` has room for.
+pub(crate) fn time_steps(looped: &mut dyn Loop, room: &mut Room) -> Result<Ran, String> {
+    room.clear();
+    let mut ended = Ok(());
+    let ran = around(1, || {
+        ended = steps(looped, room);
+        room.span()
+    });
+    ended.map(|()| ran)
+}
+
+/// Makes all steps of a loop.
+fn steps(looped: &mut dyn Loop, room: &mut Room) -> Result<(), String> {
+    for _ in 0..room.most() {
+        let values = room.values();
+        let started_ns = now_ns();
+        let made = looped.step(values);
+        let elapsed_ns = now_ns() - started_ns;
+        let made = made.map_err(|error| error.to_string())?;
+        room.set(started_ns, elapsed_ns, made.tokens);
+        if !made.more {
+            return Ok(());
+        }
+    }
+    Err(endless(room.most()))
+}
+
+/// What is timed, with what happened to this process meanwhile, which is read outside of it.
+fn around(iterations: u64, timed: impl FnOnce() -> (i64, i64)) -> Ran {
     let own = Own::now();
     let threads_before = thread_cpu_ns();
     let (user_before, system_before) = cpu_ns();
-    let started_ns = now_ns();
-    work(iterations);
-    let elapsed_ns = now_ns() - started_ns;
+    let (started_ns, elapsed_ns) = timed();
     let exact = grown(&threads_before, &thread_cpu_ns());
     let (user_after, system_after) = cpu_ns();
     let system_ns = system_of(exact, user_after - user_before, system_after - system_before);
@@ -103,6 +143,8 @@ pub fn time(work: &mut dyn FnMut(u64), iterations: u64) -> Ran {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::steps::Steps;
+    use benchbook_core::{Array, Step, StepsOf};
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
 
@@ -112,6 +154,38 @@ mod tests {
         assert_eq!(system_of(1000, 0, 0), 0);
         let before = BTreeMap::from([(1, 100), (2, 50)]);
         assert_eq!(grown(&before, &BTreeMap::from([(1, 160), (3, 7)])), 67);
+    }
+
+    /// A loop of so many steps, of a tenth of a millisecond each.
+    struct Spinning(usize);
+
+    impl Loop for Spinning {
+        fn begin(&mut self) {}
+
+        fn step(&mut self, values: &mut [f64]) -> benchbook_core::Result<Step> {
+            let end = now_ns() + 100_000;
+            while now_ns() < end {}
+            self.0 -= 1;
+            values[0] = self.0 as f64;
+            Ok(Step { tokens: 2, more: self.0 > 0 })
+        }
+
+        fn outputs(&mut self) -> benchbook_core::Result<Vec<Array>> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn each_step_is_timed_within_its_loop() {
+        let of = StepsOf { most: 4, tokens: Some(8), values: vec![("left".into(), "count".into())] };
+        let mut room = Room::new(&of);
+        let ran = time_steps(&mut Spinning(4), &mut room).unwrap();
+        let steps = Steps::heard(&of, room.told()).unwrap();
+        steps.believed(&of, &ran).unwrap();
+        assert!(steps.elapsed_ns.iter().all(|ns| *ns >= 100_000) && ran.elapsed_ns >= 400_000, "{steps:?}");
+        assert_eq!((ran.iterations, &steps.values[0].2[..]), (1, &[3.0, 2.0, 1.0, 0.0][..]));
+        let endless = time_steps(&mut Spinning(5), &mut room).unwrap_err();
+        assert!(endless.contains("more than 4 steps"), "{endless}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::disturbance::Disturbance;
+use crate::steps::Steps;
 
 /// How long a worker may think about names and parameters.
 pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
@@ -140,7 +141,7 @@ pub struct Prepared {
 }
 
 /// One timed sample; times are nanoseconds of the system's monotonic clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sampled {
     /// Calls in the sample.
     pub iterations: i64,
@@ -158,6 +159,9 @@ pub struct Sampled {
     /// Whether the process came to rest afterwards, where that was waited for: if not, it disturbs what comes next.
     #[serde(default = "yes")]
     pub rested: bool,
+    /// The steps of which it consists, where it is a loop.
+    #[serde(skip)]
+    pub steps: Option<Steps>,
 }
 
 /// What is not said by workers that do not know of it.

@@ -212,7 +212,7 @@ fn unreadable(error: impl std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use benchbook_core::message::{Ask, Place, Prepare, Ran, Say, Writable};
-    use benchbook_core::{Figure, Params};
+    use benchbook_core::{Figure, Params, StepsOf, Task};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -243,11 +243,17 @@ mod tests {
     /// A stream of frames of every kind of content.
     fn stream() -> Vec<u8> {
         let (row, flags) = (Array::new(vec![3], &[0.5_f32, -1.0, f32::NAN]), Array::flags(vec![2], [true, false]));
-        let run = Ask::Run { trial: 7, iterations: 3, before: 1, write: Some(Place { input: "x".into(), row: 2 }) };
+        let run = Ask::Run {
+            trial: 7,
+            iterations: 3,
+            before: 1,
+            write: Some(Place { input: "x".into(), row: 2 }),
+            steps: Some(4),
+        };
         let prepared = Say::Prepared {
             engine_version: Some("1.2".into()),
             figures: vec![Figure::measured("share", f64::INFINITY, "share")],
-            writable: vec![Writable { input: "x".into(), rows: 2, width: 3, scale: 0.25 }],
+            writable: vec![Writable { input: "x".into(), rows: 2, width: 3, scale: 0.25, below: Some(9) }],
             processes: vec![5],
             memory: None,
             peak_added_bytes: Some(64),
@@ -306,6 +312,20 @@ mod tests {
         let ran = said(json!({"say": "ran", "elapsed_ns": 4, "started_ns": 3, "iterations": 2}));
         let wanted = Ran { iterations: 2, started_ns: 3, elapsed_ns: 4, ..Ran::default() };
         assert_eq!(ran, Say::Ran(wanted));
+        let posed = |task: Value| {
+            let work = json!({"flops": 1.0, "bytes": 2.0});
+            let mut header = json!({"say": "posed", "work": work, "tolerance": 0.5, "input_bytes": 3});
+            header["task"] = task;
+            if header["task"].is_null() {
+                header.as_object_mut().unwrap().remove("task");
+            }
+            let Say::Posed(facts) = said(header) else { panic!("it is posed") };
+            facts.task
+        };
+        assert_eq!([posed(Value::Null), posed(json!("call"))], [Task::Call, Task::Call]);
+        let values = vec![("loss".to_owned(), "nats".to_owned())];
+        let steps = json!({"steps": {"most": 9, "values": [["loss", "nats"]]}});
+        assert_eq!(posed(steps), Task::Steps(StepsOf { most: 9, tokens: None, values }));
         let unknown = first(&claiming(&json!({"say": "sing"}), &[])).unwrap().unwrap().message::<Say>();
         assert!(unknown.unwrap_err().to_string().contains("unknown variant `sing`"));
         let missing = first(&claiming(&json!({"say": "ran"}), &[])).unwrap().unwrap().message::<Say>();

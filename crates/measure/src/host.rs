@@ -15,9 +15,10 @@ use crate::allocations::{Allocated, allocated};
 use crate::caught::{Caught, panic_text};
 use crate::clock;
 use crate::frame::Arrays;
-use crate::references::{digest_of, facts_of, inputs_of, rows_of, told};
+use crate::references::{digest_of, facts_of, inputs_of, numbers, rows_of, told};
 use crate::resolve::resolve;
 use crate::resource::MemoryWatch;
+use crate::steps::Room;
 
 /// What a program with kernels knows of itself.
 pub struct Host {
@@ -70,6 +71,8 @@ struct Live {
     writable: Vec<String>,
     /// What an approximation gives where it is right.
     approximation: Option<Reference>,
+    /// Where the steps of its loop are set down, if it is one.
+    room: Option<Room>,
 }
 
 /// The workload and the implementation that a trial names.
@@ -105,6 +108,9 @@ impl Worker {
                 return self.reference(&workload, &params, seed, others.as_ref());
             }
             Ask::Approximation { trial, seed } => return self.approximation(trial, seed),
+            Ask::Run { trial, iterations, before, write, .. } => {
+                return self.run(trial, iterations, before, write.as_ref(), &arrays);
+            }
             Ask::Describe => Say::Description(Box::new(self.describe())),
             Ask::Resolve { workload, preset, combinations } => {
                 let workload = self.host.registry.find_workload(&workload).map_err(text)?;
@@ -114,9 +120,6 @@ impl Worker {
             Ask::Pose { workload, params, dtype, seed } => {
                 let posed = self.posed(&workload, &params)?;
                 Say::Posed(facts_of(posed.as_ref(), &posed.inputs(seed), dtype))
-            }
-            Ask::Run { trial, iterations, before, write } => {
-                self.run(trial, iterations, before, write.as_ref(), &arrays)?
             }
             Ask::Allocations { trial } => self.allocations(trial)?,
             Ask::Memory(asked) => self.memory(&asked)?,
@@ -197,6 +200,11 @@ impl Worker {
         let engine_version = [implementation.engine(&asked.device).1].into_iter().chain(instructions);
         let engine_version = Some(engine_version.collect::<Vec<_>>().join(" "));
         let mut subject = implementation.prepare(&setting(&asked), &asked.params, &inputs).map_err(text)?;
+        let task = posed.task();
+        if task.steps().is_some() != subject.looped().is_some() {
+            return Err(format!("{} is no implementation of {task:?}", asked.implementation));
+        }
+        let room = task.steps().map(Room::new);
         // Where memory comes from Rust's allocator, all of a call's is seen in the first one, what it keeps included.
         let first = subject.allocates_in_rust().then(|| allocated(|| subject.run(1))).flatten();
         if first.is_none() {
@@ -209,12 +217,12 @@ impl Worker {
             Some(_) => Some(MemoryFrom::Counted),
             None => processes.is_empty().then_some(MemoryFrom::Resident),
         };
-        let writable = writable(&inputs, subject.as_mut())?;
+        let writable = writable(posed.as_ref(), &inputs, subject.as_mut())?;
         let figures = subject.figures();
         let approximation = implementation.approximation(&asked.params, &inputs, asked.seed);
         let names = writable.iter().map(|one| one.input.clone()).collect();
         let trial = asked.trial;
-        self.live.insert(trial, Live { posed, subject, asked, writable: names, approximation });
+        self.live.insert(trial, Live { posed, subject, asked, writable: names, approximation, room });
         let peak_added_bytes = first.map(|first| first.peak_bytes);
         let inputs = Some(digest_of(&inputs));
         let say = Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes, inputs };
@@ -241,11 +249,15 @@ impl Worker {
         before: u64,
         write: Option<&Place>,
         arrays: &[(String, Array)],
-    ) -> Result<Say, String> {
+    ) -> Result<Said, String> {
         let mut live = self.take(trial)?;
         let subject = live.subject.as_mut();
         if before > 0 {
             call(subject, before)?;
+        }
+        // Before anything is written, so that a loop cannot begin its work with new inputs outside of what is timed.
+        if let Some(looped) = subject.looped() {
+            looped.begin();
         }
         // After these calls, so that the first one that is timed sees new inputs.
         if let Some(Place { input, row }) = write {
@@ -255,11 +267,18 @@ impl Worker {
                 return Err(format!("nothing can be written to an input `{input}`"));
             }
         }
-        let mut done = Ok(());
-        let ran = clock::time(&mut |count| done = call(subject, count), iterations);
-        done?;
+        let (ran, steps) = match (subject.looped(), &mut live.room) {
+            (Some(looped), Some(room)) if iterations == 1 => (clock::time_steps(looped, room)?, room.told()),
+            (Some(_), _) => return Err(format!("a loop is timed alone, and {iterations} were asked for")),
+            (None, _) => {
+                let mut done = Ok(());
+                let ran = clock::time(&mut |count| done = call(subject, count), iterations);
+                done?;
+                (ran, Arrays::new())
+            }
+        };
         self.live.insert(trial, live);
-        Ok(Say::Ran(ran))
+        Ok((Say::Ran(ran), steps))
     }
 
     fn allocations(&mut self, trial: i64) -> Result<Say, String> {
@@ -282,7 +301,7 @@ impl Worker {
         if !writable.is_empty() {
             let others = posed.inputs(seed);
             for name in &writable {
-                subject.write(name, 0, others.get(name).of()).map_err(text)?;
+                subject.write(name, 0, &numbers(others.get(name))).map_err(text)?;
             }
             subject.run(1);
             subject.sync().map_err(text)?;
@@ -340,11 +359,11 @@ fn answers(reference: &Reference) -> Said {
     (Say::Answers { answers }, numbers)
 }
 
-/// The inputs of real numbers that a subject can overwrite: each is asked to hold what it holds already.
-fn writable(inputs: &Inputs, subject: &mut dyn Subject) -> Result<Vec<Writable>, String> {
+/// The inputs that a subject can overwrite: each is asked to hold what it holds already.
+fn writable(posed: &dyn Posed, inputs: &Inputs, subject: &mut dyn Subject) -> Result<Vec<Writable>, String> {
     let mut found = Vec::new();
-    for one in rows_of(inputs) {
-        if subject.write(&one.input, 0, &inputs.numbers(&one.input)[..one.width]).map_err(text)? {
+    for one in rows_of(posed, inputs) {
+        if subject.write(&one.input, 0, &numbers(inputs.get(&one.input))[..one.width]).map_err(text)? {
             found.push(one);
         }
     }

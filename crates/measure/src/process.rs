@@ -19,7 +19,7 @@ use crate::old::OldWorker;
 use crate::parcel::Parcel;
 use crate::references::Shared;
 use crate::supervised::{Process, Said};
-use crate::{Error, Result};
+use crate::{Error, Result, steps};
 
 /// How long a fresh worker may take to say hello: libtorch alone needs half a second.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
@@ -141,7 +141,7 @@ impl ProcessWorker {
     pub fn executor(self, references: &Shared) -> Box<dyn Executor> {
         match self.speaks {
             Speaks::Frames(pipe) => Box::new(Driver::new(pipe, references)),
-            Speaks::Old(old) => old,
+            Speaks::Old(old) => Box::new(old.beside(references)),
         }
     }
 
@@ -238,9 +238,11 @@ impl Pipe {
 
 impl Link for Pipe {
     fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)> {
-        let brings_arrays =
-            matches!(ask, Ask::Prepare(_) | Ask::Finish { .. } | Ask::Reference { .. } | Ask::Approximation { .. });
-        self.process.expect(if brings_arrays { self.most_bytes } else { 0 });
+        self.process.expect(match ask {
+            Ask::Prepare(_) | Ask::Finish { .. } | Ask::Reference { .. } | Ask::Approximation { .. } => self.most_bytes,
+            Ask::Run { steps: Some(most), .. } => steps::most_bytes(*most),
+            _ => 0,
+        });
         // A row travels with the question. Inputs may be large, and lie where a worker can map them.
         self.exchange(ask, arrays, arrays.is_empty() || matches!(ask, Ask::Run { .. }), timeout)
     }

@@ -93,7 +93,7 @@ const STEPS: [(&str, &str, fn(&mut Walk) -> Step); 12] = [
     ("unknown", "it answers `failed` to what it does not know, and goes on", Walk::refuses),
     ("outputs", "it prepares small cases, and their outputs are right", Walk::solves),
     ("none", "it answers `none` where it approximates nothing and counts no allocations", Walk::has_nothing_to_say),
-    ("calls", "it makes the calls that it is asked for, and times them by CLOCK_MONOTONIC", Walk::calls),
+    ("calls", "it makes the calls or the loop that it is asked for, and times them by CLOCK_MONOTONIC", Walk::calls),
     ("inputs", "it overwrites the inputs in every copy, and computes with the new ones", Walk::takes_new_inputs),
     ("rest", "it comes to rest after an answer", Walk::rests),
     ("memory", "it tells what a call adds to its memory, where it says that it can", Walk::tells_memory),
@@ -207,6 +207,7 @@ impl Walk {
                 // The last is the one that people measure.
                 self.taken = Some((case.clone(), dtype));
                 let (right, tolerance) = self.right(&ready.trial, None)?;
+                let right = self.followed(&ready.trial, None, right, &ready.outputs)?;
                 let off = fault(&ready.outputs, &right, dtype, tolerance);
                 fault_of_case = fault_of_case.or_else(|| off.map(|off| format!("{} in {dtype}: {off}", case.name)));
                 self.ask(&Ask::Drop { trial: ready.trial.trial })?;
@@ -230,9 +231,12 @@ impl Walk {
     }
 
     fn calls(&mut self) -> Step {
-        let trial = self.ready()?.trial.trial;
-        for iterations in CALLS {
-            self.with(|pipe, timeout| run(pipe, trial, iterations, 1, None, timeout))?;
+        let trial = self.ready()?.trial;
+        let of = self.loop_of(&trial)?;
+        // A loop is timed alone.
+        let most = if of.is_some() { 1 } else { u64::MAX };
+        for iterations in CALLS.into_iter().filter(|calls| *calls <= most) {
+            self.with(|pipe, timeout| run(pipe, trial.trial, [iterations, 1], None, of.as_ref(), timeout))?;
         }
         Ok(())
     }
@@ -240,9 +244,10 @@ impl Walk {
     fn takes_new_inputs(&mut self) -> Step {
         let ready = self.ready()?;
         let (trial, seed) = (ready.trial.trial, !SEED);
+        let of = self.loop_of(&ready.trial)?;
         let mut changing = Changing::new(self.writable(&ready.trial, ready.writable)?, SEED)?;
         for _ in 0..ROWS {
-            self.with(|pipe, timeout| run(pipe, trial, 1, 0, changing.change(), timeout))?;
+            self.with(|pipe, timeout| run(pipe, trial, [1, 0], changing.change(), of.as_ref(), timeout))?;
         }
         let inputs = changing.names();
         let others = (!inputs.is_empty()).then_some(Others { seed, inputs });
@@ -252,6 +257,7 @@ impl Walk {
         arrays.retain(|(name, _)| others.as_ref().is_some_and(|others| others.inputs.iter().any(|one| one == name)));
         match self.with(|pipe, timeout| pipe.ask(&Ask::Finish { trial, seed }, &arrays, timeout))? {
             (Say::Finished, outputs) => {
+                let right = self.followed(&ready.trial, others.as_ref(), right, &outputs)?;
                 let off = fault(&outputs, &right, ready.trial.variant.dtype, tolerance);
                 off.map_or(Ok(()), |off| wrong(format!("after its inputs were replaced: {off}")))
             }
@@ -269,7 +275,9 @@ impl Walk {
         let most_ns = MOST_UNREST_NS * self.threads as i64 + clock::cpu_ns_of(&processes);
         while !wait_for_rest(&processes) {
             if clock::cpu_ns_of(&processes) > most_ns {
-                return wrong("a tenth of a second after its answer a thread still works, which disturbs the other variants");
+                return wrong(
+                    "a tenth of a second after its answer a thread still works, which disturbs the other variants",
+                );
             }
         }
         Ok(())
@@ -298,7 +306,7 @@ impl Walk {
             (Say::Dropped, _) => {}
             (other, _) => return wrong(format!("asked to drop a trial, it answers {}", told(&other))),
         }
-        match self.ask(&Ask::Run { trial, iterations: 1, before: 0, write: None })? {
+        match self.ask(&Ask::Run { trial, iterations: 1, before: 0, write: None, steps: None })? {
             (Say::Failed { .. }, _) => Ok(()),
             (other, _) => {
                 wrong(format!("asked for a call of a trial that it has dropped, it answers {}", told(&other)))

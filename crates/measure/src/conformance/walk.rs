@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, MemoryFrom, Others, Say, Writable};
-use benchbook_core::{Array, CacheRegime, Case, Check, DType, Inputs, Reference, Variant, counted};
+use benchbook_core::{Array, CacheRegime, Case, Check, DType, Inputs, Reference, StepsOf, Variant, counted};
 
 use crate::driver::{approximation_of, as_known, asked, named, question};
 use crate::executor::Trial;
@@ -187,6 +187,29 @@ impl Walk {
             };
             Ok((approximation.unwrap_or(exact), tolerance))
         })
+    }
+
+    /// What is right beside outputs that may have gone another way than this at a tie.
+    pub fn followed(
+        &self,
+        trial: &Trial,
+        others: Option<&Others>,
+        right: Rc<Reference>,
+        outputs: &[(String, Array)],
+    ) -> Result<Rc<Reference>> {
+        if trial.approximates || right.first_tie().is_none() {
+            return Ok(right);
+        }
+        let outputs: Vec<Array> = outputs.iter().map(|(_, output)| output.clone()).collect();
+        let followed = self.references.borrow().follow(&question(trial), others, &outputs, self.timeout)?;
+        Ok(followed.map_or(right, Rc::new))
+    }
+
+    /// What the case of a trial says of its loop, if it is one.
+    pub fn loop_of(&mut self, trial: &Trial) -> Result<Option<StepsOf>> {
+        let shared = Rc::clone(&self.references);
+        let facts = self.with(|pipe, timeout| shared.borrow_mut().facts(&question(trial), pipe, timeout))?;
+        Ok(facts.task.steps().cloned())
     }
 
     /// What it says that it can overwrite, as far as that can be.

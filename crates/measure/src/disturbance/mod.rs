@@ -157,6 +157,7 @@ impl Watch {
             cpu_system_ns,
             disturbed,
             rested,
+            steps: None,
         })
     }
 

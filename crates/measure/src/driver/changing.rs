@@ -16,6 +16,9 @@ const MOST_TOLD_WIDTH: usize = 1 << 26;
 /// Numbers that are drawn for a row; a longer one repeats them.
 const MOST_DRAWN: usize = 1 << 16;
 
+/// What whole numbers stay below at most, so that `f32` holds each of them.
+const MOST_BELOW: usize = 1 << 24;
+
 /// Streams of numbers before this are those of inputs.
 const FIRST_STREAM: u64 = 1 << 32;
 
@@ -38,8 +41,10 @@ impl Changing {
     /// # Errors
     /// [`Error::Failed`] for an input that has no rows, or rows beyond any memory.
     pub fn new(writable: Vec<Writable>, seed: u64) -> Result<Self> {
-        let strange =
-            |one: &&Writable| one.rows == 0 || !(1..=MOST_WIDTH).contains(&one.width) || !one.scale.is_normal();
+        let strange = |one: &&Writable| {
+            let whole = one.below.is_none_or(|below| (1..=MOST_BELOW).contains(&below));
+            one.rows == 0 || !(1..=MOST_WIDTH).contains(&one.width) || !one.scale.is_normal() || !whole
+        };
         if let Some(one) = writable.iter().find(strange) {
             return Err(impossible(one));
         }
@@ -51,8 +56,8 @@ impl Changing {
         self.writable.iter().map(|one| one.input.clone()).collect()
     }
 
-    /// Another row and what takes its place: normal values of the size that the input's have. Nothing where nothing can
-    /// change.
+    /// Another row and what takes its place: normal values of the size that the input's have, or any whole numbers where it
+    /// holds such. Nothing where nothing can change.
     pub fn change(&mut self) -> Option<(&Place, &Array)> {
         self.draw();
         self.last = self.next.take();
@@ -64,11 +69,18 @@ impl Changing {
         if self.writable.is_empty() || self.next.is_some() {
             return;
         }
-        let Writable { input, rows, width, scale } = &self.writable[self.rng.random_range(0..self.writable.len())];
+        let Writable { input, rows, width, scale, below } =
+            &self.writable[self.rng.random_range(0..self.writable.len())];
         let row = self.rng.random_range(0..*rows);
         let (drawn, scale) = ((*width).min(MOST_DRAWN), *scale as f32);
-        let drawn = Array::normal(vec![drawn], self.seed, FIRST_STREAM + self.changes);
-        let values: Vec<f32> = drawn.of::<f32>().iter().map(|value| scale * value).cycle().take(*width).collect();
+        let drawn: Vec<f32> = match below {
+            Some(below) => (0..drawn).map(|_| self.rng.random_range(0..*below) as f32).collect(),
+            None => {
+                let drawn = Array::normal(vec![drawn], self.seed, FIRST_STREAM + self.changes);
+                drawn.of::<f32>().iter().map(|value| scale * value).collect()
+            }
+        };
+        let values: Vec<f32> = drawn.into_iter().cycle().take(*width).collect();
         self.changes += 1;
         self.next = Some((Place { input: input.clone(), row }, Array::new(vec![*width], &values)));
     }
@@ -101,7 +113,7 @@ pub fn as_known(told: Vec<Writable>, ours: Option<&[Writable]>, input_bytes: usi
     told.into_iter().map(one).collect()
 }
 
-fn impossible(Writable { input, rows, width, scale }: &Writable) -> Error {
+fn impossible(Writable { input, rows, width, scale, .. }: &Writable) -> Error {
     let words = format!("its worker can overwrite {rows} rows of {width} numbers of size {scale} in `{input}`");
     Error::Failed(words)
 }
@@ -111,7 +123,7 @@ mod tests {
     use super::*;
 
     fn writable(input: &str, rows: usize, width: usize, scale: f64) -> Writable {
-        Writable { input: input.into(), rows, width, scale }
+        Writable { input: input.into(), rows, width, scale, below: None }
     }
 
     fn changes(seed: u64) -> Vec<(Place, Array)> {
@@ -145,6 +157,23 @@ mod tests {
         let square = values.to_f64().iter().map(|value| value.powi(2)).sum::<f64>() / 200_000.0;
         // The standard error of 0.25 χ²/n over 65536 numbers is 0.0014; five of them are a chance below 1e-6.
         assert!((square - 0.25).abs() < 0.007, "{square}");
+    }
+
+    #[test]
+    fn token_ids_stay_below_what_they_are_and_take_all_of_it() {
+        let tokens = Writable { below: Some(3), ..writable("prompt", 1, 50, 1.0) };
+        let mut changing = Changing::new(vec![tokens.clone()], 7).unwrap();
+        let mut seen = [0; 3];
+        for _ in 0..20 {
+            let (_, values) = changing.change().unwrap();
+            values.of::<f32>().iter().for_each(|id| seen[*id as usize] += 1);
+            assert!(values.of::<f32>().iter().all(|id| id.fract() == 0.0));
+        }
+        // A third of a thousand each, with a standard deviation of 15.
+        assert!(seen.iter().all(|count| (233..433).contains(count)), "{seen:?}");
+        for below in [0, MOST_BELOW + 1] {
+            assert!(Changing::new(vec![Writable { below: Some(below), ..tokens.clone() }], 7).is_err(), "{below}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod alone;
 mod answers;
 mod believed;
+mod calls;
 mod changing;
 mod machine;
 mod sampler;
@@ -14,18 +15,18 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use benchbook_core::message::{Ask, Facts, MemoryFrom, Others, Place, Prepare, Ran, Say};
-use benchbook_core::{Array, CacheRegime, Figure, Inputs, Reference};
+use benchbook_core::message::{Ask, Facts, MemoryFrom, Others, Prepare, Say};
+use benchbook_core::{Array, CacheRegime, Figure, Inputs, Reference, Task};
 use benchbook_journal::Isolation;
 
 use self::alone::Alone;
 pub(crate) use self::answers::approximation_of;
 use self::answers::{in_order, most_bytes};
 pub(crate) use self::believed::believed;
-use self::believed::believed_processor_time;
+use self::calls::Calls;
+pub(crate) use self::calls::run;
 pub(crate) use self::changing::{Changing, as_known};
-use self::machine::{cold_copies, last_level_cache_bytes, processors};
-use self::sampler::{Work, Write};
+use self::machine::{cold_copies, last_level_cache_bytes};
 use crate::disturbance::{Load, Watch};
 use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, Trial, passes};
 use crate::link::{Link, unexpected};
@@ -39,6 +40,9 @@ const MOST_COPIES: usize = 100_000;
 
 /// Other processes of a trial at most.
 const MOST_PROCESSES: usize = 256;
+
+/// Name of the figure of the first step at which greedy decoding may go another way than the reference, from 0.
+const FIRST_TIE: &str = "first_tie";
 
 /// How long a worker may take at least to drop a trial, also where all the time of a step is gone.
 const LEAST_TO_DROP: Duration = Duration::from_secs(1);
@@ -65,6 +69,8 @@ struct Live {
     approximates: bool,
     /// Whether its worker makes other inputs than this program.
     otherwise: bool,
+    /// What one sample is.
+    task: Task,
 }
 
 impl Driver {
@@ -86,6 +92,10 @@ impl Driver {
             return Ok(1);
         }
         let facts = self.facts(&question(trial), deadline)?;
+        if facts.task != Task::Call {
+            let words = "a loop finds in the caches what its last step has left there, measure it hot";
+            return Err(Error::Unsupported(words.into()));
+        }
         let copies = cold_copies(facts.input_bytes, last_level_cache_bytes());
         if copies > MOST_COPIES {
             let words =
@@ -114,6 +124,24 @@ impl Driver {
 
     fn facts(&mut self, question: &Question<'_>, deadline: Deadline) -> Result<Facts> {
         self.references.borrow_mut().facts(question, self.link.as_mut(), deadline.left())
+    }
+
+    /// What is right beside these outputs: the reference, or what follows from a tie at which they may have gone another way.
+    fn followed(
+        &self,
+        question: &Question<'_>,
+        others: Option<&Others>,
+        reference: &Rc<Reference>,
+        outputs: &[Array],
+        approximates: bool,
+        deadline: Deadline,
+    ) -> Result<Rc<Reference>> {
+        // What an approximation is right beside its worker alone knows.
+        if approximates || reference.first_tie().is_none() {
+            return Ok(Rc::clone(reference));
+        }
+        let followed = self.references.borrow().follow(question, others, outputs, deadline.left())?;
+        Ok(followed.map_or_else(|| Rc::clone(reference), Rc::new))
     }
 
     /// Whether a worker has made other inputs than this program makes, which an earlier build may.
@@ -188,7 +216,11 @@ impl Driver {
         figures.extend(of_worker);
         let approximates = approximation.is_some();
         let reference = approximation.unwrap_or(exact);
-        let check = reference.compare(&outputs);
+        let first_tie = reference.first_tie().map(|step| Figure::modelled(FIRST_TIE, step as f64, "count"));
+        figures.extend(first_tie);
+        let of_worker = Question { otherwise, ..question(trial) };
+        let right = self.followed(&of_worker, None, &reference, &outputs, approximates, deadline)?;
+        let check = right.compare(&outputs);
         drop(outputs);
         let right = passes(&check, facts.tolerance);
         let mut prepared = Prepared {
@@ -211,14 +243,10 @@ impl Driver {
         let watch = Watch::new(trial.variant.threads, self.link.caller(), processes);
         // No speed for a wrong kernel: it is not even warmed up.
         let live = if right {
-            let writable = as_known(
-                writable,
-                self.references.borrow().rows(&Question { otherwise, ..question(trial) }),
-                facts.input_bytes,
-            )?;
+            let writable = as_known(writable, self.references.borrow().rows(&of_worker), facts.input_bytes)?;
             let changing = Changing::new(writable, trial.input_seed)?;
-            let mut live =
-                Live { trial: trial.clone(), changing, watch, iterations: 1, reference, approximates, otherwise };
+            let (trial, task) = (trial.clone(), facts.task);
+            let mut live = Live { trial, changing, watch, iterations: 1, reference, approximates, otherwise, task };
             self.warm_up(&mut live, &mut prepared, deadline)?;
             self.stirred = Some(live.watch.stirred());
             Some(live)
@@ -231,12 +259,13 @@ impl Driver {
 
     /// Calls a right kernel until its times have settled, and sees that it does what it is told.
     fn warm_up(&mut self, live: &mut Live, prepared: &mut Prepared, deadline: Deadline) -> Result<()> {
-        let Live { trial, changing, watch, iterations, .. } = live;
+        let Live { trial, changing, watch, iterations, task, .. } = live;
         let changes = f64::from(u8::from(!changing.names().is_empty()));
         prepared.figures.push(Figure::measured("inputs_change", changes, "bool"));
-        let mut calls = Calls { link: self.link.as_mut(), changing, trial: trial.trial, deadline };
-        let warm =
-            sampler::warm_up(&mut calls, trial.warmup_ns, trial.min_sample_ns, watch, &mut self.load.borrow_mut())?;
+        let (link, of) = (self.link.as_mut(), task.steps());
+        let mut calls = Calls { link, changing, trial: trial.trial, deadline, of, steps: None };
+        let min_sample_ns = of.is_none().then_some(trial.min_sample_ns);
+        let warm = sampler::warm_up(&mut calls, trial.warmup_ns, min_sample_ns, watch, &mut self.load.borrow_mut())?;
         if !watch.tells() {
             prepared.figures.push(Figure::measured("coarse_cpu_time", 1.0, "bool"));
         }
@@ -276,6 +305,7 @@ impl Driver {
     /// Checks a trial on inputs that it was not timed on, where it can be given any.
     fn finished(&mut self, live: Live, deadline: Deadline) -> Result<Finished> {
         let Live { trial: of, changing, mut reference, approximates, otherwise, .. } = live;
+        let of_worker = Question { otherwise, ..question(&of) };
         let (trial, seed) = (of.trial, !of.input_seed);
         let others = Others { seed, inputs: changing.names() };
         let mut reference_ns = 0;
@@ -283,8 +313,7 @@ impl Driver {
             let told = self.approximation(&of, seed, &reference, deadline)?;
             reference = told.ok_or_else(|| Error::Failed("its worker calls it an approximation no more".into()))?;
         } else if !others.inputs.is_empty() {
-            let question = Question { otherwise, ..question(&of) };
-            (reference, reference_ns) = self.answer(&question, Some(&others), deadline)?;
+            (reference, reference_ns) = self.answer(&of_worker, Some(&others), deadline)?;
         }
         self.link.expect(most_bytes(&reference));
         let inputs = self.sent(&of, seed, deadline)?;
@@ -294,7 +323,9 @@ impl Driver {
         if said != Say::Finished {
             return Err(unexpected(said));
         }
-        let check = reference.compare(&in_order(&reference, outputs)?);
+        let outputs = in_order(&reference, outputs)?;
+        let right = self.followed(&of_worker, Some(&others), &reference, &outputs, approximates, deadline)?;
+        let check = right.compare(&outputs);
         Ok(Finished { check, reference_ns: Some(reference_ns) })
     }
 }
@@ -324,17 +355,19 @@ impl Executor for Driver {
     fn sample(&mut self, trial: i64, timeout: Duration) -> Result<Sampled> {
         let deadline = Deadline::after(timeout);
         let mut live = self.take(trial)?;
-        let Live { trial: of, changing, watch, iterations, .. } = &mut live;
-        let mut calls = Calls { link: self.link.as_mut(), changing, trial, deadline };
-        let sampled = match of.cache {
+        let Live { trial: asked, changing, watch, iterations, task, .. } = &mut live;
+        let (link, of) = (self.link.as_mut(), task.steps());
+        let mut calls = Calls { link, changing, trial, deadline, of, steps: None };
+        let sampled = match asked.cache {
             CacheRegime::Hot => sampler::sample_hot(&mut calls, *iterations, watch, &mut self.load.borrow_mut()),
             CacheRegime::Cold => sampler::sample_cold(&mut calls, *iterations, watch, &mut self.load.borrow_mut()),
         };
+        let steps = calls.steps.take();
         let sampled = self.or_dropped(sampled, trial, deadline)?;
         // Else its rest was a part of the sample.
         self.stirred = live.watch.tells().then(|| live.watch.stirred());
         self.live.insert(trial, live);
-        Ok(sampled)
+        Ok(Sampled { steps, ..sampled })
     }
 
     fn rest(&mut self) -> bool {
@@ -378,67 +411,6 @@ impl Executor for Driver {
     fn pid(&self) -> Option<u32> {
         (self.isolation() == Isolation::Process).then(|| self.link.caller().process)
     }
-}
-
-/// Calls of a prepared trial.
-struct Calls<'a> {
-    link: &'a mut dyn Link,
-    changing: &'a mut Changing,
-    trial: i64,
-    deadline: Deadline,
-}
-
-impl Calls<'_> {
-    /// What one call allocates, where it is counted.
-    fn allocations(&mut self) -> Result<Vec<Figure>> {
-        match self.link.ask(&Ask::Allocations { trial: self.trial }, &[], self.deadline.left())? {
-            (Say::Allocations { count, bytes }, _) => {
-                let figures = [("allocations", count, "count"), ("allocated_bytes", bytes, "bytes")];
-                Ok(figures.map(|(name, value, unit)| Figure::measured(name, value as f64, unit)).into())
-            }
-            (Say::None, _) => Ok(Vec::new()),
-            (other, _) => Err(unexpected(other)),
-        }
-    }
-}
-
-impl Work for Calls<'_> {
-    fn draw(&mut self) {
-        self.changing.draw();
-    }
-
-    fn run(&mut self, iterations: u64, before: u64, write: Write) -> Result<Ran> {
-        let row = match write {
-            Write::Nothing => None,
-            Write::New => self.changing.change(),
-            Write::Again => self.changing.again(),
-        };
-        run(self.link, self.trial, iterations, before, row, self.deadline.left())
-    }
-}
-
-/// Asks for calls of a prepared trial, after a row is written to its inputs, and believes what can be true.
-pub(crate) fn run(
-    link: &mut dyn Link,
-    trial: i64,
-    iterations: u64,
-    before: u64,
-    row: Option<(&Place, &Array)>,
-    timeout: Duration,
-) -> Result<Ran> {
-    let values: Vec<(&str, &Array)> = row.map(|(_, values)| ("values", values)).into_iter().collect();
-    let ask = Ask::Run { trial, iterations, before, write: row.map(|(place, _)| place.clone()) };
-    let asked_ns = clock::now_ns();
-    let (said, _) = link.ask(&ask, &values, timeout)?;
-    let between = asked_ns..=clock::now_ns();
-    let Say::Ran(ran) = said else { return Err(unexpected(said)) };
-    if ran.iterations != iterations {
-        let words = format!("its worker was asked for {iterations} calls and told of {}", ran.iterations);
-        return Err(Error::Failed(words));
-    }
-    believed(ran.iterations.cast_signed(), ran.started_ns, ran.elapsed_ns, &between)?;
-    believed_processor_time(&ran, processors())?;
-    Ok(ran)
 }
 
 /// The processes that compute for a trial, of those that its worker names: others are no matter of it.

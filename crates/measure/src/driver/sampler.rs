@@ -87,19 +87,20 @@ pub struct WarmUp {
 /// twenty samples of 5 ms would take twice the 50 ms that a quick plan wants.
 ///
 /// The number of iterations is the smallest that makes a sample last `min_sample_ns` or a thousand steps of the
-/// clock, whichever is longer, judged by the fastest call seen.
+/// clock, whichever is longer, judged by the fastest call seen. Without `min_sample_ns` it is one: a loop is never made twice
+/// to fill a sample, since its steps would be those of two.
 ///
 /// # Errors
 /// As of [`Work::run`].
 pub fn warm_up(
     work: &mut dyn Work,
     warmup_ns: u64,
-    min_sample_ns: u64,
+    min_sample_ns: Option<u64>,
     watch: &mut Watch,
     load: &mut Load,
 ) -> Result<WarmUp> {
     watch.observe(load, |watch| {
-        let target = target_ns(min_sample_ns);
+        let target = min_sample_ns.map_or(0.0, target_ns);
         let least = batch_ns(warmup_ns, target);
         let mut time = |iterations: u64| -> Result<(i64, bool)> {
             let ran = work.run(iterations, 0, Write::Nothing)?;
@@ -297,6 +298,18 @@ mod tests {
     }
 
     #[test]
+    fn a_loop_is_never_made_twice_for_one_sample() {
+        let mut batches = Vec::new();
+        let mut time = |loops: u64| {
+            batches.push(loops);
+            Ok((1_000, true))
+        };
+        let warm = warm_up_with(&mut time, 30_000, 0.0).unwrap();
+        assert_eq!((warm.iterations, warm.done, warm.settled), (1, 30, Some(true)));
+        assert!(batches.iter().all(|loops| *loops == 1), "{batches:?}");
+    }
+
+    #[test]
     fn a_slow_first_call_does_not_shorten_the_samples() {
         let mut first = true;
         let time = |n: u64| {
@@ -366,7 +379,7 @@ mod tests {
             let end = clock::now_ns() + 1_000 * n.cast_signed();
             while clock::now_ns() < end {}
         });
-        let warm = warm_up(&mut work, 30_000_000, 1_000_000, &mut watch, &mut load).unwrap();
+        let warm = warm_up(&mut work, 30_000_000, Some(1_000_000), &mut watch, &mut load).unwrap();
         let mut judged = |_| watch.is_spread(&work.run(warm.iterations, 0, Write::Nothing).unwrap());
         assert!(
             (0..20).map(&mut judged).filter(|spread| *spread).count() > 10,

@@ -1,9 +1,10 @@
 //! What is asked of a worker, in which order, and what becomes of answers that cannot be right.
 
+mod steps;
 mod trust;
 
 use crate::frame::Arrays;
-use benchbook_core::message::{AnswerInfo, Place};
+use benchbook_core::message::{AnswerInfo, Place, Ran};
 use benchbook_core::{
     Case, Check, DType, Error as CoreError, Params, Preset, Problem, Registry, Row, Setting, Subject, Support, Variant,
     Work as Counts,

@@ -148,9 +148,10 @@ mod tests {
             cpu_system_ns: 7,
             disturbed: None,
             rested: true,
+            steps: None,
         };
         let mut bytes = Vec::new();
-        Sender::new(&mut bytes).unwrap().send(&Reply::Sampled(sample)).unwrap();
+        Sender::new(&mut bytes).unwrap().send(&Reply::Sampled(sample.clone())).unwrap();
         let start = bytes.len();
         let mut whole = Vec::new();
         let mut sender = Sender::new(&mut whole).unwrap();

@@ -15,6 +15,7 @@ use self::wire::Sender;
 pub(crate) use self::wire::{PROTOCOL, Receiver};
 use crate::executor::{Cases, Executor, Finished, LOOKUP_TIMEOUT, Offers, Prepared, Sampled, Trial};
 use crate::process::Hello;
+use crate::references::Shared;
 use crate::supervised::{Process, Said};
 use crate::{Error, Result};
 
@@ -25,6 +26,8 @@ pub(crate) const FIRST_BYTES: [u8; 4] = [0xff; 4];
 pub(crate) struct OldWorker {
     process: Process,
     sender: Sender<Vec<u8>>,
+    /// The problems of this program, some of which are loops.
+    problems: Option<Shared>,
 }
 
 impl OldWorker {
@@ -35,11 +38,16 @@ impl OldWorker {
     pub fn greeted(mut process: Process, reply: Reply) -> Result<(Self, Hello)> {
         match reply {
             Reply::Hello { version, profile, debug_assertions, .. } => {
-                let worker = Self { process, sender: Sender::new(Vec::new())? };
+                let worker = Self { process, sender: Sender::new(Vec::new())?, problems: None };
                 Ok((worker, Hello { version, profile, debug_assertions }))
             }
             other => Err(process.lost(&format!("it greeted with {other:?}"), false)),
         }
+    }
+
+    /// The same in a program that knows these problems.
+    pub fn beside(self, problems: &Shared) -> Self {
+        Self { problems: Some(Shared::clone(problems)), ..self }
     }
 
     fn request(&mut self, request: &Request, timeout: Duration) -> Result<Reply> {
@@ -71,6 +79,9 @@ fn refused(reply: Reply) -> Error {
 
 impl Executor for OldWorker {
     fn prepare(&mut self, trial: &Trial, timeout: Duration) -> Result<Prepared> {
+        if self.problems.as_ref().is_some_and(|problems| problems.borrow().is_loop(&trial.case)) {
+            return Err(Error::Unsupported("its worker speaks protocol 2, which knows no steps of a loop".into()));
+        }
         match self.request(&Request::Prepare(Box::new(trial.clone())), timeout)? {
             Reply::Prepared(prepared) => Ok(prepared),
             other => Err(unexpected(other)),

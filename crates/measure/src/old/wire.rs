@@ -77,7 +77,7 @@ impl Wire for Reply {
     }
 
     fn sample(&self) -> Option<Sampled> {
-        if let Self::Sampled(sample) = self { Some(*sample) } else { None }
+        if let Self::Sampled(sample) = self { Some(sample.clone()) } else { None }
     }
 
     fn from_parts(body: Option<&str>, sample: Option<Sampled>) -> Result<Self> {
@@ -176,6 +176,7 @@ impl<R: Read> Receiver<R> {
                     .and_then(|place| Disturbance::ALL.get(place))
                     .copied(),
                 rested: number(6) != Some(0),
+                steps: None,
             })
         })();
         T::from_parts(body, sample).map(Some)
@@ -198,8 +199,9 @@ mod tests {
             cpu_system_ns: 7,
             disturbed: None,
             rested: false,
+            steps: None,
         };
-        let disturbed = Disturbance::ALL.map(|one| Reply::Sampled(Sampled { disturbed: Some(one), ..sample }));
+        let disturbed = Disturbance::ALL.map(|one| Reply::Sampled(Sampled { disturbed: Some(one), ..sample.clone() }));
         let mut replies = vec![Reply::Sampled(sample), Reply::Failed { message: "a \"quoted\" Ω".into() }];
         replies.extend(disturbed);
         let mut bytes = Vec::new();

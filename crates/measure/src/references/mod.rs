@@ -2,6 +2,7 @@
 
 mod cache;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -10,13 +11,13 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use benchbook_core::message::{AnswerInfo, Ask, Facts, Others, Say, Writable};
-use benchbook_core::{Answer, Array, Check, DType, Inputs, Params, Posed, Reference, Registry};
+use benchbook_core::{Answer, Array, Case, Check, DType, Inputs, Params, Posed, Reference, Registry};
 
 use crate::caught::Caught;
 use crate::frame::Arrays;
 use crate::link::{Link, unexpected};
 use crate::waiting::{Gone, Interruption, wait};
-use crate::{Error, Result, clock};
+use crate::{Error, Result, clock, steps};
 use cache::Cache;
 
 /// Answers that are held in memory at most, in bytes; the oldest goes first.
@@ -140,6 +141,29 @@ impl References {
         let reference = Rc::new(reference);
         self.hold(key, &reference);
         Ok((reference, clock::now_ns() - started_ns))
+    }
+
+    /// The right answer beside these outputs, where they may have gone another way than the reference at a tie
+    /// ([`benchbook_core::Problem::follow`]); nothing where that cannot be, and of a problem that this program does not link.
+    ///
+    /// # Errors
+    /// As of [`References::answer`].
+    pub fn follow(
+        &self,
+        question: &Question<'_>,
+        others: Option<&Others>,
+        outputs: &[Array],
+        timeout: Duration,
+    ) -> Result<Option<Reference>> {
+        let Some(posed) = self.posed(question)? else { return Ok(None) };
+        let (seed, others, outputs) = (question.seed, others.cloned(), outputs.to_vec());
+        self.wait_for(timeout, move || posed.follow(&inputs_of(posed.as_ref(), seed, others.as_ref()), &outputs))
+    }
+
+    /// Whether a case of a problem that this program links is a loop.
+    pub fn is_loop(&self, case: &Case) -> bool {
+        let posed = self.problems.find_workload(&case.workload).and_then(|workload| workload.pose(&case.params));
+        posed.is_ok_and(|posed| posed.task().steps().is_some())
     }
 
     /// What is known of a case beside its answers.
@@ -284,13 +308,16 @@ impl Question<'_> {
 
 impl Known {
     fn of(posed: &dyn Posed, inputs: &Inputs, dtype: DType) -> Self {
-        let here = Here { rows: rows_of(inputs), digest: digest_of(inputs) };
+        let here = Here { rows: rows_of(posed, inputs), digest: digest_of(inputs) };
         Self { facts: facts_of(posed, inputs, dtype), here: Some(here) }
     }
 }
 
 /// What a worker says of a case, where it can be.
 fn believed(facts: Facts) -> Result<Facts> {
+    if let Some(words) = facts.task.steps().and_then(steps::impossible) {
+        return Err(Error::Failed(words));
+    }
     if facts.tolerance.is_finite() && facts.tolerance >= 0.0 {
         return Ok(facts);
     }
@@ -325,6 +352,7 @@ pub(crate) fn facts_of(posed: &dyn Posed, inputs: &Inputs, dtype: DType) -> Fact
         work: posed.work(dtype),
         tolerance: posed.tolerance(dtype),
         input_bytes: inputs.bytes(dtype.bytes()),
+        task: posed.task(),
         figures: posed.figures(inputs),
     }
 }
@@ -342,14 +370,25 @@ pub(crate) fn digest_of(inputs: &Inputs) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-/// The inputs of real numbers, any row of which may be overwritten.
-pub(crate) fn rows_of(inputs: &Inputs) -> Vec<Writable> {
-    let one = |input: String| {
+/// The inputs any row of which may be overwritten: those of real numbers, and those of token ids.
+pub(crate) fn rows_of(posed: &dyn Posed, inputs: &Inputs) -> Vec<Writable> {
+    let one = |(input, below): (String, Option<usize>)| {
         let array = inputs.get(&input);
-        let (rows, width, numbers) = (array.rows(), array.width(), array.of::<f32>());
-        (!array.is_empty()).then(|| Writable { input, rows, width, scale: scale_of(numbers) })
+        let (rows, width) = (array.rows(), array.width());
+        let scale = if below.is_none() { scale_of(array.of()) } else { 1.0 };
+        (!array.is_empty()).then_some(Writable { input, rows, width, scale, below })
     };
-    inputs.real().into_iter().filter_map(one).collect()
+    let real = inputs.real().into_iter().map(|name| (name, None));
+    let tokens = posed.tokens().into_iter().map(|(name, below)| (name.to_owned(), Some(below)));
+    real.chain(tokens).filter_map(one).collect()
+}
+
+/// The numbers of an input as they are written: whole ones below 2²⁴ lose nothing.
+pub(crate) fn numbers(array: &Array) -> Cow<'_, [f32]> {
+    match array.dtype() {
+        DType::F32 => Cow::Borrowed(array.of()),
+        _ => Cow::Owned(array.to_f64().into_iter().map(|number| number as f32).collect()),
+    }
 }
 
 /// The root of the mean square of numbers; 1 where that is nothing to multiply by.

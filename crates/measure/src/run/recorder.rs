@@ -6,7 +6,7 @@ use benchbook_core::message::{Description, ImplementationInfo, InputsFrom};
 use benchbook_core::{Comparison, Figure, Variant};
 use benchbook_journal::{
     CheckRow, EventRow, Isolation, Keep, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow,
-    RunWriter, SampleRow, TrialRow,
+    RunWriter, SampleRow, StepRow, StepValueRow, TrialRow,
 };
 use chrono::DateTime;
 
@@ -18,6 +18,7 @@ use crate::Result;
 use crate::clock::{self, Now};
 use crate::disturbance::Disturbance;
 use crate::executor::{PEAK_ADDED, Prepared, REFERENCE_NS, Sampled, Trial, passes};
+use crate::steps::Steps;
 
 /// Names of the figures that a run records of each trial.
 pub const MEASURES: [&str; 8] = [
@@ -236,7 +237,26 @@ impl<'a> Recorder<'a> {
             invalid_reason,
         })?;
         self.samples += 1;
+        if let Some(steps) = &sample.steps {
+            self.steps(trial, number, steps)?;
+        }
         Ok(invalid_reason.filter(|_| !valid))
+    }
+
+    /// The steps of a sample.
+    fn steps(&mut self, trial: i64, sample: i64, steps: &Steps) -> Result<()> {
+        for (step, started_ns, elapsed_ns, tokens) in steps.rows() {
+            let started_ns = started_ns - self.origin_ns;
+            self.writer.step(&StepRow { trial, sample, step, started_ns, elapsed_ns, tokens })?;
+        }
+        for (name, unit, values) in &steps.values {
+            for (step, value) in values.iter().enumerate() {
+                let (step, value) = (step as i64, *value);
+                let (name, unit) = (name.clone(), unit.clone());
+                self.writer.step_value(&StepValueRow { trial, sample, step, name, value, unit })?;
+            }
+        }
+        Ok(())
     }
 
     /// A figure of a trial.

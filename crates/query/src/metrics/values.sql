@@ -12,7 +12,7 @@ WITH measured AS (
     SELECT run_id, trial, name, device, unit, max(value) AS value
     FROM measures
     WHERE sample IS NULL
-        AND name NOT IN ('warmup_iterations', 'warmup_settled', 'input_copies', 'inputs_change', 'coarse_cpu_time')
+        AND name NOT IN ('warmup_iterations', 'warmup_settled', 'input_copies', 'inputs_change', 'coarse_cpu_time', 'first_tie')
     GROUP BY run_id, trial, name, device, unit
 ),
 timed AS (

@@ -69,8 +69,9 @@ fn the_first_call_that_is_timed_sees_what_was_written() {
     let mut worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
     worker.ask(&Ask::Prepare(Box::new(asked(&trial(0, "remembers"), 1))), &[], LONG).unwrap();
     let (row, write) = (Array::new(vec![3], &[1.0_f32, 2.0, 3.0]), Some(Place { input: "x".into(), row: 1 }));
-    let (said, _) =
-        worker.ask(&Ask::Run { trial: 0, iterations: 1, before: 1, write }, &[("values", &row)], LONG).unwrap();
+    let (said, _) = worker
+        .ask(&Ask::Run { trial: 0, iterations: 1, before: 1, write, steps: None }, &[("values", &row)], LONG)
+        .unwrap();
     let Say::Ran(ran) = said else { panic!("{said:?}") };
     assert!(ran.elapsed_ns >= 50_000, "it works that long where it does not remember: {ran:?}");
 }

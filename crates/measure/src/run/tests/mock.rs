@@ -249,6 +249,7 @@ impl Executor for MockWorker {
             cpu_system_ns: 0,
             disturbed: None,
             rested: true,
+            steps: None,
         };
         match self.answer(call, Reply::Sampled(sample))? {
             Reply::Sampled(sample) => Ok(sample),

@@ -9,3 +9,4 @@ mod order;
 mod rest;
 mod second_stage;
 mod start;
+mod steps;
