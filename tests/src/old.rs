@@ -77,9 +77,14 @@ fn answer(body: &Value) -> Value {
             "name": "good", "workload": "double", "about": "of old", "devices": ["host"], "engines": [["test", "1"]],
             "catalogue": [],
         });
+        // A loop, which was a workload of its own kind only later.
+        let looped = json!({
+            "name": "good", "workload": "greedy-decoding", "about": "of old", "devices": ["host"],
+            "engines": [["test", "1"]], "catalogue": [],
+        });
         let device = json!({"name": "host", "engine": "test", "engine_version": "1", "unavailable": null});
         return json!({"description": {
-            "workloads": [workload], "implementations": [good], "devices": [device], "build": [], "thread_pools": [],
+            "workloads": [workload], "implementations": [good, looped], "devices": [device], "build": [], "thread_pools": [],
         }});
     }
     if let Some(asked) = body.get("resolve") {

@@ -321,3 +321,13 @@ fn an_old_worker_measures_by_itself() {
     let known: Vec<_> = known.iter().map(|row| (row["value"].as_f64(), row["provenance"].as_str())).collect();
     assert_eq!(known, [(Some(0.5), Some("modelled")); 2], "what it knows beside times, by its own word for it");
 }
+
+#[test]
+fn an_old_worker_knows_no_loops() {
+    let bench = Bench::old();
+    bench.run(&["run", "greedy-decoding", "--quick", "--replicates", "1", "--blocks", "2", "--device", "host"]);
+    let ends = bench.sql("select distinct status, stop_reason from outcomes where trial is not null");
+    let reason = ends[0]["stop_reason"].as_str().unwrap();
+    assert_eq!((ends.len(), &ends[0]["status"]), (1, &"unsupported".into()), "{ends:?}");
+    assert!(reason.contains("protocol 2, which knows no steps of a loop"), "{reason}");
+}

@@ -2,7 +2,7 @@
 
 use benchbook_core::{Problem, Registry, Row};
 
-use crate::flex::{self, attention, matmul, roofs};
+use crate::flex::{self, attention, decoding, matmul, roofs};
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
 use crate::ring;
@@ -20,6 +20,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, ring::ROWS);
     add(registry, attention::sparse::ROWS);
     add(registry, matmul::ROWS);
+    add(registry, decoding::ROWS);
     registry.implementation(roofs::MEMCPY).implementation(roofs::SUMS).implementation(roofs::FMA_CHAINS);
     #[cfg(feature = "libtorch")]
     registry

@@ -2,6 +2,7 @@
 
 use benchbook_core::Registry;
 
+use crate::decoding::GreedyDecoding;
 use crate::matmul::Matmul;
 use crate::{attention, roofs};
 
@@ -20,5 +21,6 @@ pub fn register(registry: &mut Registry) {
         .workload(Matmul)
         .workload(roofs::Copy)
         .workload(roofs::Read)
-        .workload(roofs::Fma);
+        .workload(roofs::Fma)
+        .workload(GreedyDecoding);
 }

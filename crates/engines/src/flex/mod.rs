@@ -2,6 +2,7 @@
 
 pub mod attention;
 mod custom;
+pub mod decoding;
 mod device;
 mod engine;
 pub mod fused;

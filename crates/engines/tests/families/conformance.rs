@@ -5,7 +5,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use benchbook_core::{
-    Array, Case, DType, Implementation, Inputs, Params, Posed, Reference, Registry, Setting, Subject, Support, Workload,
+    Array, Case, DType, Implementation, Inputs, Params, Posed, Reference, Registry, Setting, StepsOf, Subject, Support,
+    Workload,
 };
 
 use crate::common::{SEED, registry, setting};
@@ -19,10 +20,15 @@ struct Variation {
     inputs: Inputs,
 }
 
-/// The inputs that everybody gets, and for each of real numbers the same with its first and last row overwritten.
-fn variations(drawn: Inputs) -> Vec<Variation> {
+/// The inputs that everybody gets, and for each of real numbers the same with its first and last row overwritten, for each of
+/// token ids with all of them.
+fn variations(drawn: Inputs, tokens: &[(&str, usize)]) -> Vec<Variation> {
     let of = |name: String| Variation { inputs: overwritten(&drawn, &name), overwritten: Some(name) };
-    let others: Vec<Variation> = drawn.real().into_iter().map(of).collect();
+    let ids = |(name, below): &(&str, usize)| Variation {
+        inputs: mirrored(&drawn, name, *below),
+        overwritten: Some((*name).to_owned()),
+    };
+    let others: Vec<Variation> = drawn.real().into_iter().map(of).chain(tokens.iter().map(ids)).collect();
     [Variation { overwritten: None, inputs: drawn }].into_iter().chain(others).collect()
 }
 
@@ -39,14 +45,44 @@ fn overwritten(inputs: &Inputs, name: &str) -> Inputs {
     inputs
 }
 
+/// Each token in the place of the one that is as far from the end as it is from the beginning.
+fn mirrored(inputs: &Inputs, name: &str, below: usize) -> Inputs {
+    let array = inputs.get(name);
+    let others: Vec<i32> = array.of::<i32>().iter().map(|id| below as i32 - 1 - id).collect();
+    let mut changed = inputs.clone();
+    changed.insert(name, Array::new(array.shape().to_vec(), &others));
+    changed
+}
+
 fn row_of(array: &Array, row: usize) -> &[f32] {
     &array.of::<f32>()[row * array.width()..][..array.width()]
 }
 
-/// Overwrites the first and the last row of an input by those of `array`; `false` where it cannot be overwritten.
+/// Overwrites the first and the last row of an input by those of `array`, or all token ids; `false` where it cannot be
+/// overwritten.
 fn write_ends(subject: &mut dyn Subject, name: &str, array: &Array) -> Result<bool, String> {
+    if array.dtype() != DType::F32 {
+        let ids: Vec<f32> = array.to_f64().iter().map(|id| *id as f32).collect();
+        return subject.write(name, 0, &ids).map_err(|error| error.to_string());
+    }
     let mut write = |row: usize| subject.write(name, row, row_of(array, row)).map_err(|error| error.to_string());
     Ok(write(0)? && write(array.rows() - 1)?)
+}
+
+/// Makes a loop a step at a time: it ends within the steps of its case, and makes the tokens that this wants.
+fn stepped(subject: &mut dyn Subject, of: &StepsOf) -> Result<(), String> {
+    let looped = subject.looped().ok_or("it is no loop")?;
+    let (mut values, mut tokens) = (vec![0.0; of.values.len()], 0);
+    looped.begin();
+    for _ in 0..of.most {
+        let made = looped.step(&mut values).map_err(|error| error.to_string())?;
+        tokens += made.tokens;
+        if !made.more {
+            let right = of.tokens.is_none_or(|wanted| wanted == tokens);
+            return if right { Ok(()) } else { Err(format!("its loop makes {tokens} tokens, not {:?}", of.tokens)) };
+        }
+    }
+    Err(format!("its loop goes on after {} steps", of.most))
 }
 
 /// What is wrong with outputs; nothing where nothing is.
@@ -79,7 +115,7 @@ impl Task {
     fn of(workload: &dyn Workload, given: &Params) -> benchbook_core::Result<Self> {
         let case = workload.case(given.clone())?;
         let posed = workload.pose(&case.params)?;
-        let variations = variations(posed.inputs(SEED));
+        let variations = variations(posed.inputs(SEED), &posed.tokens());
         let rights = variations.iter().map(|one| posed.reference(&one.inputs, SEED)).collect();
         Ok(Self { case, posed, variations, rights })
     }
@@ -116,16 +152,26 @@ impl Task {
         if subject.outputs().is_ok() {
             return Err("it has outputs before the first call".into());
         }
+        let task = self.posed.task();
+        if task.steps().is_some() != subject.looped().is_some() {
+            return Err(format!("it is no implementation of {task:?}"));
+        }
         for (Variation { overwritten, inputs }, right) in self.variations.iter().zip(rights) {
             if let Some(name) = overwritten
                 && !write_ends(subject.as_mut(), name, inputs.get(name))?
             {
                 continue;
             }
+            if let Some(of) = task.steps() {
+                stepped(subject.as_mut(), of)?;
+            }
             // An odd number: the last call is on one of the two copies, and next time on the other.
             subject.run(3);
             subject.sync().map_err(text)?;
-            let found = near(right, &subject.outputs().map_err(text)?, tolerance);
+            let outputs = subject.outputs().map_err(text)?;
+            // Where it has gone the other way at a tie, what follows is right beside its own tokens.
+            let followed = right.first_tie().and_then(|_| self.posed.follow(inputs, &outputs));
+            let found = near(followed.as_ref().unwrap_or(right), &outputs, tolerance);
             if let Some(name) = overwritten {
                 found.map_err(|wrong| format!("with rows of `{name}` overwritten, {wrong}"))?;
                 write_ends(subject.as_mut(), name, drawn.get(name))?;

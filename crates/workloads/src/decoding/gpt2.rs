@@ -1,0 +1,131 @@
+//! GPT-2 in `f64`, a position at a time (Radford et al., *Language Models are Unsupervised Multitask Learners*, 2019; the
+//! arithmetic is that of OpenAI's `gpt-2/src/model.py`).
+
+use benchbook_core::Inputs;
+
+use super::GreedyDecodingParams;
+
+/// What a layer norm adds to a variance.
+const EPSILON: f64 = 1e-5;
+
+/// A model that has seen some positions.
+pub struct Model<'a> {
+    params: &'a GreedyDecodingParams,
+    inputs: &'a Inputs,
+    /// Keys and values of each layer, `[positions, width]`.
+    keys: Vec<Vec<f64>>,
+    values: Vec<Vec<f64>>,
+    positions: usize,
+}
+
+impl<'a> Model<'a> {
+    /// A model that has seen nothing.
+    pub fn new(params: &'a GreedyDecodingParams, inputs: &'a Inputs) -> Self {
+        let empty = vec![Vec::new(); params.layers];
+        Self { params, inputs, keys: empty.clone(), values: empty, positions: 0 }
+    }
+
+    /// Takes the next token, and gives what the last layer norm makes of it, `[width]`.
+    pub fn advance(&mut self, token: usize) -> Vec<f64> {
+        let GreedyDecodingParams { layers, heads, width, .. } = *self.params;
+        let mut stream = self.row("wte", token, width);
+        add(&mut stream, &self.row("wpe", self.positions, width));
+        for layer in 0..layers {
+            let both = self.linear(["qkv", "qkv_bias"], layer, &self.norm(2 * layer, &stream), 3 * width);
+            self.keys[layer].extend_from_slice(&both[width..2 * width]);
+            self.values[layer].extend_from_slice(&both[2 * width..]);
+            let mixed = attention(&both[..width], &self.keys[layer], &self.values[layer], heads);
+            add(&mut stream, &self.linear(["merge", "merge_bias"], layer, &mixed, width));
+            let wide = self.linear(["up", "up_bias"], layer, &self.norm(2 * layer + 1, &stream), 4 * width);
+            let wide: Vec<f64> = wide.into_iter().map(gelu).collect();
+            add(&mut stream, &self.linear(["down", "down_bias"], layer, &wide, width));
+        }
+        self.positions += 1;
+        self.norm(2 * layers, &stream)
+    }
+
+    /// Logits of every token after what [`Model::advance`] gave, by the embedding that tokens come in by.
+    pub fn logits(&self, hidden: &[f64]) -> Vec<f64> {
+        (0..self.params.vocabulary).map(|token| dot(hidden, &self.row("wte", token, hidden.len()))).collect()
+    }
+
+    /// A row of an input.
+    fn row(&self, name: &str, row: usize, width: usize) -> Vec<f64> {
+        self.inputs.numbers(name)[row * width..][..width].iter().map(|number| f64::from(*number)).collect()
+    }
+
+    fn norm(&self, place: usize, x: &[f64]) -> Vec<f64> {
+        let count = x.len() as f64;
+        let mean = x.iter().sum::<f64>() / count;
+        let variance = x.iter().map(|number| (number - mean).powi(2)).sum::<f64>() / count;
+        let (gain, bias) = (self.row("norm_gain", place, x.len()), self.row("norm_bias", place, x.len()));
+        let scale = 1.0 / (variance + EPSILON).sqrt();
+        x.iter()
+            .zip(gain.iter().zip(&bias))
+            .map(|(number, (gain, bias))| (number - mean) * scale * gain + bias)
+            .collect()
+    }
+
+    /// `x · weight + bias` of a layer, whose weights are `[x, out]`.
+    fn linear(&self, [weight, bias]: [&str; 2], layer: usize, x: &[f64], out: usize) -> Vec<f64> {
+        let mut sums = self.row(bias, layer, out);
+        for (place, number) in x.iter().enumerate() {
+            let row = &self.inputs.numbers(weight)[(layer * x.len() + place) * out..][..out];
+            sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += number * f64::from(*weight));
+        }
+        sums
+    }
+}
+
+fn add(to: &mut [f64], other: &[f64]) {
+    to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The GELU by a hyperbolic tangent (Hendrycks & Gimpel, arXiv 1606.08415), as GPT-2 has it.
+fn gelu(x: f64) -> f64 {
+    0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+}
+
+/// The newest query over all positions so far, each head by itself.
+fn attention(query: &[f64], keys: &[f64], values: &[f64], heads: usize) -> Vec<f64> {
+    let (width, size) = (query.len(), query.len() / heads);
+    let mut mixed = vec![0.0; width];
+    for head in (0..width).step_by(size) {
+        let query = &query[head..][..size];
+        let scores: Vec<f64> =
+            keys.chunks_exact(width).map(|key| dot(query, &key[head..][..size]) / (size as f64).sqrt()).collect();
+        let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        for (weight, value) in weights.iter().zip(values.chunks_exact(width)) {
+            let to = mixed[head..][..size].iter_mut();
+            to.zip(&value[head..][..size]).for_each(|(to, value)| *to += weight / sum * value);
+        }
+    }
+    mixed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gelu_is_that_of_its_paper() {
+        // By Python's math.tanh.
+        for (x, y) in [(0.0, 0.0), (1.0, 0.841_191_990_608_276_8), (-2.0, -0.045_402_305_912_224_7)] {
+            assert!((gelu(x) - y).abs() < 1e-12, "{x}: {}", gelu(x));
+        }
+    }
+
+    #[test]
+    fn attention_by_hand() {
+        // Two heads of one number. The first sees equal scores, the second e to one.
+        let mixed = attention(&[0.0, 1.0], &[3.0, 1.0, 5.0, 0.0], &[1.0, 1.0, 3.0, 0.0], 2);
+        let e = std::f64::consts::E;
+        assert!((mixed[0] - 2.0).abs() < 1e-15 && (mixed[1] - e / (e + 1.0)).abs() < 1e-15, "{mixed:?}");
+    }
+}
