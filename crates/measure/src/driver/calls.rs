@@ -7,7 +7,7 @@ use benchbook_core::{Array, Figure, StepsOf};
 
 use super::believed::{believed, believed_processor_time};
 use super::changing::Changing;
-use super::processors;
+use super::machine::processors;
 use super::sampler::{Work, Write};
 use crate::link::{Link, unexpected};
 use crate::steps::Steps;

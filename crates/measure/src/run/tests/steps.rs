@@ -1,6 +1,6 @@
 //! Samples that are loops become rows of their steps.
 
-use benchbook_record::{StepRow, StepValueRow, Table, rows_in};
+use benchbook_journal::{StepRow, StepValueRow, Table, rows_in};
 
 use super::mock::{Call, Mock, Reply, cells, plan, sampled, seen};
 use crate::executor::Sampled;
