@@ -4,7 +4,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 20] = [
+const EDGES: [(&str, &[&str]); 21] = [
     ("benchbook-core", &[]),
     ("benchbook-stats", &[]),
     ("benchbook-process", &[]),
