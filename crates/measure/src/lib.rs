@@ -31,6 +31,7 @@ mod serve;
 mod steps;
 mod supervised;
 mod threads;
+mod user_cache;
 mod waiting;
 mod worker_main;
 

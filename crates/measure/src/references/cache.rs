@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{heard, told};
-use crate::clock;
 use crate::frame::{self, Reader, parts};
+use crate::{clock, user_cache};
 
 /// Version of the files.
 const VERSION: u64 = 1;
@@ -49,9 +49,7 @@ struct Kept {
 impl Cache {
     /// The cache of this user; nothing where there is no home.
     pub fn of_user() -> Option<Self> {
-        let named = |name: &str| std::env::var_os(name).map(PathBuf::from);
-        let base = base(named("XDG_CACHE_HOME"), named("HOME"))?;
-        Some(Self::at(base.join("benchbook/references"), MOST_BYTES))
+        Some(Self::at(user_cache::folder("references")?, MOST_BYTES))
     }
 
     /// A cache in a folder, which is made with the first answer.
@@ -91,12 +89,6 @@ impl Cache {
         }
         Ok(())
     }
-}
-
-/// Where caches lie; a variable that is no absolute path is not set (XDG Base Directory Specification 0.8).
-fn base(cache: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
-    let absolute = |path: Option<PathBuf>| path.filter(|path| path.is_absolute());
-    absolute(cache).or_else(|| Some(absolute(home)?.join(".cache")))
 }
 
 /// Whether a file has a name as ours have.
@@ -248,17 +240,6 @@ mod tests {
         tiny.entry("code", "d", &digest_of(&inputs())).write(&answer).unwrap();
         assert_eq!(all.entry("code", "d", &digest_of(&inputs())).read(), None, "it is larger than all may be");
         assert!(a.read().is_some() && c.read().is_some(), "and nothing makes room for it");
-    }
-
-    #[test]
-    fn a_cache_lies_at_an_absolute_path_or_nowhere() {
-        let base = |cache: &str, home: &str| base(Some(cache.into()), Some(home.into()));
-        assert_eq!(base("/c", "/h"), Some("/c".into()));
-        for cache in ["", "c", "./c", "~/c"] {
-            assert_eq!(base(cache, "/h"), Some("/h/.cache".into()), "{cache}");
-        }
-        assert_eq!(base("c", "h"), None);
-        assert_eq!(super::base(None, None), None);
     }
 
     #[test]
