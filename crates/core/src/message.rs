@@ -421,4 +421,8 @@ pub struct DeviceInfo {
     pub engine_version: String,
     /// Why it cannot be used here; nothing when it can.
     pub unavailable: Option<String>,
+    /// A folder of shared libraries that a process which serves this device alone is to find before all others: some take
+    /// the place of what only other devices need.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub libraries: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 
 use benchbook_core::message::{
     Ask, Description, DeviceInfo, ImplementationInfo, InputsFrom, MemoryFrom, Others, Place, Prepare, Say,
@@ -19,6 +20,7 @@ use crate::references::{digest_of, facts_of, inputs_of, numbers, rows_of, told};
 use crate::resolve::resolve;
 use crate::resource::MemoryWatch;
 use crate::steps::Room;
+use crate::user_cache;
 
 /// What a program with kernels knows of itself.
 pub struct Host {
@@ -27,10 +29,14 @@ pub struct Host {
     build: Vec<(String, String)>,
     engine_pools: fn() -> Vec<(String, usize)>,
     settle: Settle,
+    libraries: Libraries,
 }
 
 /// Makes this process one of a device, and names the instructions that the library behind it takes there.
 type Settle = fn(&str) -> Result<Option<String>, String>;
+
+/// The folder of shared libraries that a process of a device is to find before all others, made below another if need be.
+type Libraries = fn(&str, &Path) -> Option<PathBuf>;
 
 impl Host {
     /// What `registry` offers; `probe` says why a device cannot be used here (nothing when it can),
@@ -41,7 +47,7 @@ impl Host {
         build: Vec<(String, String)>,
         engine_pools: fn() -> Vec<(String, usize)>,
     ) -> Self {
-        Self { registry, probe, build, engine_pools, settle: |_| Ok(None) }
+        Self { registry, probe, build, engine_pools, settle: |_| Ok(None), libraries: |_, _| None }
     }
 
     /// The same, `settle` asked about the device of each trial before anything of it runs: some things a library chooses
@@ -49,6 +55,13 @@ impl Host {
     #[must_use]
     pub fn with_settle(self, settle: Settle) -> Self {
         Self { settle, ..self }
+    }
+
+    /// The same, whose processes of a device find those shared libraries before all others that `libraries` has for it: what
+    /// another device needs may take long to load.
+    #[must_use]
+    pub fn with_libraries(self, libraries: Libraries) -> Self {
+        Self { libraries, ..self }
     }
 }
 
@@ -149,13 +162,17 @@ impl Worker {
             inputs: InputsFrom::Made,
             approximates: implementation.approximates(),
         };
+        let below = user_cache::folder("libraries");
+        let libraries =
+            |device: &str| (self.host.libraries)(device, below.as_deref()?)?.into_os_string().into_string().ok();
         let mut devices: Vec<DeviceInfo> = Vec::new();
         for implementation in registry.implementations() {
             for device in implementation.devices() {
                 if devices.iter().all(|known| known.name != device) {
                     let (engine, engine_version) = implementation.engine(device);
                     let unavailable = (self.host.probe)(device);
-                    devices.push(DeviceInfo { name: device.into(), engine, engine_version, unavailable });
+                    let (name, libraries) = (device.into(), libraries(device));
+                    devices.push(DeviceInfo { name, engine, engine_version, unavailable, libraries });
                 }
             }
         }

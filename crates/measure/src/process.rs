@@ -18,7 +18,7 @@ use crate::link::{Caller, Link, Starting};
 use crate::old::OldWorker;
 use crate::parcel::Parcel;
 use crate::references::Shared;
-use crate::supervised::{Process, Said};
+use crate::supervised::{Launch, Process, Said};
 use crate::{Error, Result, steps};
 
 /// How long a fresh worker may take to say hello: libtorch alone needs half a second.
@@ -72,14 +72,13 @@ pub(crate) struct Fresh {
 }
 
 impl Fresh {
-    /// Starts a program, named with the words before those of its controller; once `interrupted` is set, no answer is waited for
-    /// long.
+    /// Starts a worker; once `interrupted` is set, no answer is waited for long.
     ///
     /// # Errors
     /// [`Error::Spawn`].
-    pub fn start(words: Vec<OsString>, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Self> {
-        let process = Process::start(&words, threads, interrupted)?;
-        Ok(Self { process, words })
+    pub fn start(launch: Launch, interrupted: &Arc<AtomicBool>) -> Result<Self> {
+        let words = launch.words.clone();
+        Ok(Self { process: Process::start(launch, interrupted)?, words })
     }
 
     /// The worker, once it has greeted.
@@ -124,12 +123,19 @@ enum Speaks {
 }
 
 impl ProcessWorker {
-    /// Starts `program` and waits for its greeting; once `interrupted` is set, no answer is waited for long.
+    /// Starts `program`, which finds the shared libraries in a folder before all others, and waits for its greeting; once
+    /// `interrupted` is set, no answer is waited for long.
     ///
     /// # Errors
     /// [`Error::Spawn`], [`Error::Protocol`], [`Error::NotAWorker`] when it does not greet, or [`Error::Interrupted`].
-    pub fn spawn(program: &Path, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Self> {
-        Fresh::start(vec![program.as_os_str().to_owned()], threads, interrupted)?.worker()
+    pub fn spawn(
+        program: &Path,
+        threads: usize,
+        libraries: Option<&Path>,
+        interrupted: &Arc<AtomicBool>,
+    ) -> Result<Self> {
+        let words = vec![program.as_os_str().to_owned()];
+        Fresh::start(Launch { words, threads, libraries: libraries.map(Path::to_owned) }, interrupted)?.worker()
     }
 
     /// What the worker said of its build.

@@ -14,7 +14,7 @@ use benchbook_process::{LastWords, Mark, Supervised, last_words};
 
 use crate::frame::{Frame, Reader};
 use crate::waiting::{Gone, Interruption, wait};
-use crate::{Error, Result, allocator, old, threads};
+use crate::{Error, Result, allocator, libraries, old, threads};
 
 /// The variable that finds what a worker has started, also where that has left the worker's group.
 const MARK: &str = "BENCHBOOK_WORKER_MARK";
@@ -34,6 +34,17 @@ pub(crate) enum Said {
     Old(old::Reply),
 }
 
+/// Which worker is started.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    /// The program and what stands before the words of its controller.
+    pub words: Vec<OsString>,
+    /// Threads of each of its pools.
+    pub threads: usize,
+    /// A folder of shared libraries that it finds before all others.
+    pub libraries: Option<PathBuf>,
+}
+
 /// A worker process; it is ended when this is dropped, and dies with its controller.
 pub(crate) struct Process {
     child: Supervised,
@@ -45,21 +56,18 @@ pub(crate) struct Process {
     has_spoken: bool,
     stderr: LastWords,
     interruption: Interruption,
-    /// The program and what stands before the words of its controller.
-    words: Vec<OsString>,
-    threads: usize,
+    launch: Launch,
 }
 
 impl Process {
-    /// Starts a program, named with the words before those of its controller; once `interrupted` is set, nothing that it
-    /// says is waited for long.
+    /// Starts a worker; once `interrupted` is set, nothing that it says is waited for long.
     ///
     /// # Errors
     /// [`Error::Spawn`].
-    pub fn start(words: &[OsString], threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Self> {
+    pub fn start(launch: Launch, interrupted: &Arc<AtomicBool>) -> Result<Self> {
         // Settings of the user's own stand, and are recorded.
         let settings = std::env::var_os(allocator::VARIABLE).is_none().then_some(allocator::SETTINGS);
-        Self::start_with(words, threads, Interruption::of(interrupted), settings)
+        Self::start_with(launch, Interruption::of(interrupted), settings)
     }
 
     /// A fresh process of the same program that keeps nothing of what it frees.
@@ -67,22 +75,20 @@ impl Process {
     /// # Errors
     /// [`Error::Spawn`].
     pub fn keeping_nothing(&self) -> Result<Self> {
-        Self::start_with(&self.words, self.threads, self.interruption.clone(), Some(allocator::KEEPING_NOTHING))
+        Self::start_with(self.launch.clone(), self.interruption.clone(), Some(allocator::KEEPING_NOTHING))
     }
 
-    fn start_with(
-        words: &[OsString],
-        threads: usize,
-        interruption: Interruption,
-        allocator_settings: Option<&str>,
-    ) -> Result<Self> {
-        let (program, before) =
-            words.split_first().map_or((PathBuf::new(), words), |(program, before)| (program.into(), before));
+    fn start_with(launch: Launch, interruption: Interruption, allocator_settings: Option<&str>) -> Result<Self> {
+        let Launch { words, threads, libraries } = &launch;
+        let program = words.first().map(PathBuf::from).unwrap_or_default();
         let mut command = Command::new(&program);
-        command.args(before).args(["serve", "--threads", &threads.to_string()]);
+        command.args(words.iter().skip(1)).args(["serve", "--threads", &threads.to_string()]);
         command.args(["--parent", &std::process::id().to_string()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        threads::give(&mut command, threads);
+        threads::give(&mut command, *threads);
+        if let Some(folder) = libraries {
+            libraries::give(&mut command, folder);
+        }
         if let Some(settings) = allocator_settings {
             command.env(allocator::VARIABLE, settings);
         }
@@ -113,8 +119,7 @@ impl Process {
             has_spoken: false,
             stderr: LastWords::keep(stderr, KEPT_LINES),
             interruption,
-            words: words.to_vec(),
-            threads,
+            launch,
         })
     }
 

@@ -48,6 +48,7 @@ fn device(name: &str, unavailable: Option<&str>) -> DeviceInfo {
         engine: "burn".into(),
         engine_version: "0.22.1".into(),
         unavailable: unavailable.map(str::to_owned),
+        libraries: None,
     }
 }
 

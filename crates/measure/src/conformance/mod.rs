@@ -2,6 +2,7 @@
 
 mod walk;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::link::Link;
 use crate::quiet::wait_for_rest;
 use crate::references::References;
 use crate::run::beside::Foreign;
-use crate::{Error, Result, clock};
+use crate::{Error, Result, clock, libraries};
 
 /// The dtypes that a worker is asked for, until it takes one.
 const DTYPES: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::Bf16];
@@ -154,9 +155,10 @@ impl Walk {
         } else {
             self.cases_of_problem(&one.workload)?
         };
+        let libraries = libraries::of(&known.devices, &device.name).map(Path::to_owned);
         let (implementation, device) = (one.name.clone(), device.name.clone());
         let (sent, approximates) = (one.inputs == InputsFrom::Sent, one.may_approximate());
-        Ok(Chosen { implementation, device, sent, approximates, cases })
+        Ok(Chosen { implementation, device, libraries, sent, approximates, cases })
     }
 
     /// Cases on which a wrong kernel shows, and one as people measure it at the end.
@@ -318,7 +320,8 @@ impl Walk {
         let Some((case, dtype)) = self.taken.clone() else { return Err(Stop::NotReached) };
         let Some(trial) = self.trial(&case, dtype) else { return Err(Stop::NotReached) };
         // A process of its own, as in a run.
-        let link = Box::new(self.worker.start(self.threads, &self.interrupted)?);
+        let libraries = self.chosen.as_ref().and_then(|chosen| chosen.libraries.as_deref());
+        let link = Box::new(self.worker.start(self.threads, libraries, &self.interrupted)?);
         let (mut driver, timeout) = (Driver::new(link, &self.references), self.timeout);
         let prepared = driver.prepare(&trial, timeout)?;
         if !passes(&prepared.check, prepared.tolerance) {

@@ -1,5 +1,6 @@
 //! An examination under way: the worker, and what is tried with it.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -76,6 +77,8 @@ pub struct Walk {
 pub struct Chosen {
     pub implementation: String,
     pub device: String,
+    /// The folder of shared libraries that the worker names for it.
+    pub libraries: Option<PathBuf>,
     pub sent: bool,
     pub approximates: bool,
     pub cases: Vec<Case>,
@@ -118,7 +121,7 @@ impl Walk {
     pub fn with<T>(&mut self, work: impl FnOnce(&mut Pipe, Duration) -> Result<T>) -> Result<T> {
         let pipe = match self.pipe.take() {
             Some(pipe) => pipe,
-            None => self.worker.start(self.threads, &self.interrupted)?,
+            None => self.worker.start(self.threads, None, &self.interrupted)?,
         };
         let done = work(self.pipe.insert(pipe), self.timeout);
         if matches!(done, Err(Error::WorkerLost { .. } | Error::Protocol { .. })) {

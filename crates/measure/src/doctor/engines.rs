@@ -22,9 +22,12 @@ pub(super) fn findings(description: &Description) -> Vec<Finding> {
 }
 
 fn device(device: &DeviceInfo) -> Finding {
-    let DeviceInfo { name, engine, engine_version, unavailable } = device;
+    let DeviceInfo { name, engine, engine_version, unavailable, libraries } = device;
     match unavailable {
-        None => Finding::new(Area::Engines, Level::Good, format!("{name} works ({engine} {engine_version})")),
+        None => {
+            let spared = if libraries.is_some() { ", its processes load no other engine" } else { "" };
+            Finding::new(Area::Engines, Level::Good, format!("{name} works ({engine} {engine_version}{spared})"))
+        }
         Some(reason) if reason.starts_with(SAME_PATH) => {
             Finding::new(Area::Engines, Level::Good, format!("{name} ({engine}) is left out: {reason}"))
         }

@@ -20,5 +20,6 @@ pub(super) fn device_info(name: &str, engine: &str, unavailable: Option<&str>) -
         engine: engine.into(),
         engine_version: "1.0.0".into(),
         unavailable: unavailable.map(str::to_owned),
+        libraries: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Workers of other programs, in any language, beside the worker program of a run.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -9,6 +10,7 @@ use benchbook_core::message::Description;
 
 use crate::executor::{Cases, Offers};
 use crate::process::{Fresh, Pipe};
+use crate::supervised::Launch;
 use crate::{Error, Result};
 
 /// A worker of another program, which speaks the wire.
@@ -29,23 +31,30 @@ pub struct Joined {
 }
 
 impl Foreign {
-    /// Starts it and waits for its greeting; once `interrupted` is set, it is not waited for long.
+    /// Starts it, with the shared libraries in a folder before all others, and waits for its greeting; once `interrupted` is
+    /// set, it is not waited for long.
     ///
     /// # Errors
     /// [`Error::Foreign`] with what it did instead, or [`Error::Interrupted`].
-    pub fn start(&self, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Pipe> {
-        self.greeted(self.begin(threads, interrupted)?)
+    pub fn start(&self, threads: usize, libraries: Option<&Path>, interrupted: &Arc<AtomicBool>) -> Result<Pipe> {
+        self.greeted(self.begin(threads, libraries, interrupted)?)
     }
 
-    /// Starts it.
+    /// Starts it, with the shared libraries in a folder before all others.
     ///
     /// # Errors
     /// [`Error::Foreign`] where there is no shell.
-    pub(crate) fn begin(&self, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Fresh> {
+    pub(crate) fn begin(
+        &self,
+        threads: usize,
+        libraries: Option<&Path>,
+        interrupted: &Arc<AtomicBool>,
+    ) -> Result<Fresh> {
         // In the place of the shell, so that a worker is the child of its controller.
         let line = format!("exec {} \"$@\"", self.command);
-        let words = ["sh", "-c", line.as_str(), "sh"].map(OsString::from);
-        Fresh::start(words.into(), threads, interrupted).map_err(|error| self.wrong(error.to_string()))
+        let words = ["sh", "-c", line.as_str(), "sh"].map(OsString::from).into();
+        let launch = Launch { words, threads, libraries: libraries.map(Path::to_owned) };
+        Fresh::start(launch, interrupted).map_err(|error| self.wrong(error.to_string()))
     }
 
     /// The way to one that was started, once it has greeted.
@@ -68,7 +77,7 @@ impl Foreign {
     /// # Errors
     /// As of [`Foreign::start`], and where it has a device or a workload of a name that another worker has.
     pub fn join(&self, known: &mut Description, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Joined> {
-        let mut asked = self.start(threads, interrupted)?;
+        let mut asked = self.start(threads, None, interrupted)?;
         let Description { workloads, implementations, devices, build, thread_pools } =
             asked.describe().map_err(|error| match error {
                 Error::WorkerLost { reason, .. } => self.wrong(reason),

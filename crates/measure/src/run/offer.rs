@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use benchbook_core::Variant;
-use benchbook_core::message::Description;
+use benchbook_core::message::{Description, DeviceInfo};
 
 use super::beside::{Foreign, Joined};
-use crate::Result;
 use crate::driver::Driver;
 use crate::executor::{Executor, Offers, Spawn};
 use crate::in_process::InProcess;
 use crate::process::{Fresh, Hello, ProcessWorker, worker_program};
 use crate::references::Shared;
+use crate::supervised::Launch;
+use crate::{Result, libraries};
 
 /// The worker program, what it offers, and one live worker to ask further.
 pub struct Offer {
@@ -29,7 +30,23 @@ pub struct Offer {
     pub beside: Vec<Joined>,
 }
 
+/// A program whose workers run the variants of one build.
+#[derive(Debug, Clone)]
+pub struct Build {
+    /// Label of the build.
+    pub label: String,
+    /// Where the program lies.
+    pub program: PathBuf,
+    /// What it says of its devices.
+    pub devices: Vec<DeviceInfo>,
+}
+
 impl Offer {
+    /// Its program as that of the build with this label.
+    pub fn build(&self, label: &str) -> Build {
+        Build { label: label.to_owned(), program: self.program.clone(), devices: self.known.devices.clone() }
+    }
+
     /// The same beside workers of other programs; once `interrupted` is set, these are not waited for long.
     ///
     /// # Errors
@@ -55,7 +72,8 @@ pub fn offer(threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Offer> {
 /// # Errors
 /// It cannot be started, is no worker, or speaks another version of the protocol.
 pub fn offer_of(program: PathBuf, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Offer> {
-    let mut asked = ProcessWorker::spawn(&program, threads, interrupted)?;
+    // It says what each device needs, and so it has everything.
+    let mut asked = ProcessWorker::spawn(&program, threads, None, interrupted)?;
     let known = asked.describe()?;
     Ok(Offer { program, hello: asked.hello().clone(), known, asked, beside: Vec::new() })
 }
@@ -64,8 +82,10 @@ pub fn offer_of(program: PathBuf, threads: usize, interrupted: &Arc<AtomicBool>)
 pub struct Programs {
     /// Whose workers run the variants of no build.
     pub program: PathBuf,
-    /// Whose workers run those of a build, by its label.
-    pub builds: Vec<(String, PathBuf)>,
+    /// What these workers and those of other programs say of their devices.
+    pub devices: Vec<DeviceInfo>,
+    /// Whose workers run those of a build.
+    pub builds: Vec<Build>,
     /// Workers of other programs, each with the devices whose variants it runs.
     pub beside: Vec<(Foreign, Vec<String>)>,
     /// Once it is set, nobody waits long for a worker any more.
@@ -75,17 +95,21 @@ pub struct Programs {
 }
 
 impl Programs {
-    fn of(&self, variant: &Variant) -> &Path {
-        let of_build = |(label, _): &&(String, PathBuf)| Some(label) == variant.build.as_ref();
-        self.builds.iter().find(of_build).map_or(self.program.as_path(), |(_, program)| program.as_path())
+    /// The program that runs a variant, and the libraries that its process finds before all others.
+    fn of(&self, variant: &Variant) -> (&Path, Option<&Path>) {
+        let build = self.builds.iter().find(|build| Some(&build.label) == variant.build.as_ref());
+        let (program, devices) = build.map_or((&self.program, &self.devices), |build| (&build.program, &build.devices));
+        (program.as_path(), libraries::of(devices, &variant.device))
     }
 
     /// Starts the worker of a variant.
     fn begin(&self, variant: &Variant) -> Result<Fresh> {
-        match self.foreign(variant) {
-            Some(worker) => worker.begin(variant.threads, &self.interrupted),
-            None => Fresh::start(vec![self.of(variant).into()], variant.threads, &self.interrupted),
+        let (program, libraries) = self.of(variant);
+        if let Some(worker) = self.foreign(variant) {
+            return worker.begin(variant.threads, libraries, &self.interrupted);
         }
+        let (words, libraries) = (vec![program.into()], libraries.map(Path::to_owned));
+        Fresh::start(Launch { words, threads: variant.threads, libraries }, &self.interrupted)
     }
 
     /// Measures a variant by the worker that was started for it, once that has greeted.
@@ -159,6 +183,7 @@ mod tests {
         };
         let mut programs = Programs {
             program: "none".into(),
+            devices: Vec::new(),
             builds: Vec::new(),
             beside: vec![worker("a", "b"), worker("b", "a")],
             interrupted: Arc::default(),
@@ -175,19 +200,36 @@ mod tests {
     #[test]
     fn a_build_has_its_own_program_and_a_device_may_have_its_own_worker() {
         let foreign = Foreign { name: "other".into(), command: "other --fast".into() };
+        let device = |libraries: Option<&str>| DeviceInfo {
+            name: "d".into(),
+            engine: String::new(),
+            engine_version: String::new(),
+            unavailable: None,
+            libraries: libraries.map(str::to_owned),
+        };
+        let build = |label: &str, libraries: Option<&str>| Build {
+            label: label.into(),
+            program: format!("of-{label}").into(),
+            devices: vec![device(libraries)],
+        };
         let programs = Programs {
             program: "all".into(),
-            builds: vec![("old".into(), "of-old".into()), ("new".into(), "of-new".into())],
+            devices: vec![device(Some("/of-all"))],
+            builds: vec![build("old", None), build("new", Some("/of-new"))],
             beside: vec![(foreign.clone(), vec!["abacus".into()])],
             interrupted: Arc::default(),
             references: References::none().shared(),
         };
         let of = |build: Option<&str>| {
             let (implementation, device, build) = ("i".into(), "d".into(), build.map(str::to_owned));
-            programs.of(&Variant { implementation, device, dtype: DType::F32, threads: 1, build }).to_owned()
+            let variant = Variant { implementation, device, dtype: DType::F32, threads: 1, build };
+            let (program, libraries) = programs.of(&variant);
+            (program.to_owned(), libraries.map(Path::to_owned))
         };
         let found = [None, Some("new"), Some("old"), Some("other")].map(of);
-        assert_eq!(found, ["all", "of-new", "of-old", "all"].map(PathBuf::from));
+        let is = |program: &str, libraries: Option<&str>| (PathBuf::from(program), libraries.map(PathBuf::from));
+        let all = is("all", Some("/of-all"));
+        assert_eq!(found, [all.clone(), is("of-new", Some("/of-new")), is("of-old", None), all]);
         let on = |device: &str| {
             let (implementation, device) = ("i".into(), device.into());
             programs.foreign(&Variant { implementation, device, dtype: DType::F32, threads: 1, build: None })

@@ -14,7 +14,7 @@ use super::beside::{Foreign, Joined, Owners};
 use super::controller::{RunSettings, RunSummary, run};
 use super::expand::{Cell, Expanded, expand};
 use super::observer::Observer;
-use super::offer::{Here, Offer, Programs, all_threads, offer_of};
+use super::offer::{Build, Here, Offer, Programs, all_threads, offer_of};
 use super::row::run_row;
 use crate::executor::{Offers, Spawn};
 use crate::in_process::InProcess;
@@ -110,17 +110,18 @@ impl Start {
         self.offered(offer, Vec::new())
     }
 
-    /// Measured by fresh processes of a program that was asked before, and variants of one of `builds` by those of the
-    /// program beside its label.
+    /// Measured by fresh processes of a program that was asked before, and variants of one of `builds` by those of its
+    /// program.
     ///
     /// # Errors
     /// A plan that cannot be run here, or the worker that was asked is lost.
-    pub fn offered(mut self, offer: Offer, builds: Vec<(String, PathBuf)>) -> Result<Ready> {
+    pub fn offered(mut self, offer: Offer, builds: Vec<Build>) -> Result<Ready> {
         // The workers that answer questions go before anything is measured.
         let Offer { program, hello, known, mut asked, beside: mut joined } = offer;
         let beside = joined.iter().map(Joined::place).collect();
         let (references, interrupted) = (self.references(), Arc::clone(&self.interrupted));
-        let spawn = Box::new(Programs { program, builds, beside, interrupted, references: Rc::clone(&references) });
+        let (devices, answers) = (known.devices.clone(), Rc::clone(&references));
+        let spawn = Box::new(Programs { program, devices, builds, beside, interrupted, references: answers });
         let threads = self.threads();
         let mut owners = Owners { program: &mut asked, beside: &mut joined };
         self.ready(&mut owners, Crew { hello, known, threads, spawn, references })

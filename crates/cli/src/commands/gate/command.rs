@@ -167,7 +167,7 @@ fn against_revision(
         report.warnings.push("both sides are the same program, byte by byte: this measures nothing but noise".into());
     }
     let programs = [(&labels.baseline, &before), (&labels.candidate, &after)];
-    let builds = programs.map(|(label, offer)| (label.clone(), offer.program.clone())).into();
+    let builds = programs.map(|(label, offer)| offer.build(label)).into();
     let mut ready = bench.start(&plan).offered(after, builds)?;
     report.warnings.append(&mut ready.left_out);
     (ready.cells, report.left_out) = pairs(&ready.cells, &labels, &before.known, ready.known());

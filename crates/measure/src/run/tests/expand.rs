@@ -42,6 +42,7 @@ pub(super) fn known() -> Description {
         engine: String::new(),
         engine_version: String::new(),
         unavailable: None,
+        libraries: None,
     };
     let workload =
         |name: &str| WorkloadInfo { name: name.into(), about: String::new(), presets: Vec::new(), params: Vec::new() };
