@@ -1,9 +1,14 @@
 //! libtorch's implementations against the references of their workloads.
 #![cfg(feature = "libtorch")]
 
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
 use benchbook_core::message::SAME_PATH;
 use benchbook_core::{DType, Params, Registry, Setting, Support, Value};
-use benchbook_tests::Bench;
+use benchbook_tests::{Bench, program};
 
 fn registry() -> Registry {
     let mut registry = Registry::default();
@@ -129,6 +134,42 @@ fn mkl_takes_the_path_of_its_device_and_the_record_says_which() {
         assert!(mkl.starts_with(SAME_PATH) || cfg!(not(target_arch = "x86_64")), "{mkl}");
         bench.fails(&["run", "matmul", "--device", "libtorch-mkl"], 4, &["libtorch-mkl", mkl]);
     }
+}
+
+/// Whether a worker that looks for its libraries there first has loaded libtorch when it greets.
+fn loads_libtorch(folder: &str) -> bool {
+    let mut worker = Command::new(program("benchbook-worker"));
+    worker.args(["serve", "--threads", "1"]).env("LD_LIBRARY_PATH", folder);
+    let mut worker = worker.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    worker.stdout.as_mut().unwrap().read_exact(&mut [0; 4]).unwrap();
+    let maps = fs::read_to_string(format!("/proc/{}/maps", worker.id())).unwrap();
+    // It ends with its input.
+    drop(worker.stdin.take());
+    worker.wait().unwrap();
+    maps.contains("/libtorch_cpu.so")
+}
+
+#[test]
+fn libtorch_is_loaded_by_who_measures_on_it_and_by_who_says_what_there_is() {
+    let bench = Bench::new();
+    let (wrapper, started) = (bench.folder().join("worker"), bench.folder().join("started"));
+    let (note, worker) = (started.display(), program("benchbook-worker"));
+    let script = format!("#!/bin/sh\necho \"$LD_LIBRARY_PATH\" >> '{note}'\nexec '{}' \"$@\"\n", worker.display());
+    fs::write(&wrapper, script).unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    for (device, loads) in [("flex", false), ("libtorch", true)] {
+        fs::write(&started, "").unwrap();
+        let what = ["run", "matmul", "--set", "m=64", "--implementation", "burn", "--device", device];
+        let words = [&what[..], &["--replicates", "1", "--blocks", "2", "--threads", "1"]].concat();
+        let ran = bench.command(&words).env("BENCHBOOK_WORKER", &wrapper).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        let folders = fs::read_to_string(&started).unwrap();
+        let each: Vec<bool> = folders.lines().map(loads_libtorch).collect();
+        assert!(each.len() >= 2 && each[0], "the first is asked what there is: {folders}");
+        assert!(each[1..].iter().all(|one| *one == loads), "{device}: {folders}");
+    }
+    let wrong = bench.sql("select count(*) as n from checks where not passed");
+    assert_eq!(wrong[0]["n"], 0);
 }
 
 #[test]

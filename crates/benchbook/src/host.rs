@@ -24,7 +24,8 @@ pub fn worker_main(extend: impl FnOnce(&mut Registry)) -> ExitCode {
         return code;
     }
     benchbook_engines::own_process();
-    benchbook_measure::worker_main(benchbook_engines::set_threads, || host(extend))
+    let spared = || host(extend).with_libraries(benchbook_engines::libraries);
+    benchbook_measure::worker_main(benchbook_engines::set_threads, spared)
 }
 
 #[cfg(test)]

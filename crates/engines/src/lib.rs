@@ -9,4 +9,4 @@ mod libtorch;
 mod register;
 pub mod ring;
 
-pub use register::{build_facts, own_process, probe, register, set_threads, settle, thread_pools};
+pub use register::{build_facts, libraries, own_process, probe, register, set_threads, settle, thread_pools};

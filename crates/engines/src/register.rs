@@ -1,5 +1,7 @@
 //! The one place that lists the engines and their implementations.
 
+use std::path::{Path, PathBuf};
+
 use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{self, attention, decoding, matmul, roofs};
@@ -76,6 +78,18 @@ pub fn settle(device: &str) -> Result<Option<String>, String> {
     {
         let _ = device;
         Ok(None)
+    }
+}
+
+/// The folder of shared libraries that a process of `device` is to find before all others, so that it loads no engine of
+/// other devices: made below another where it is not there yet.
+pub fn libraries(device: &str, below: &Path) -> Option<PathBuf> {
+    #[cfg(feature = "libtorch")]
+    return libtorch::libraries(device, below);
+    #[cfg(not(feature = "libtorch"))]
+    {
+        let _ = (device, below);
+        None
     }
 }
 

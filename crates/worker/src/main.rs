@@ -25,4 +25,5 @@ fn host() -> Host {
     let facts = benchbook_engines::build_facts();
     Host::new(registry, benchbook_engines::probe, facts, benchbook_engines::thread_pools)
         .with_settle(benchbook_engines::settle)
+        .with_libraries(benchbook_engines::libraries)
 }

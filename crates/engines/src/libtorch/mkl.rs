@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use benchbook_core::message::SAME_PATH;
 
+use super::stand_in::stands_in;
+
 /// libtorch as it is installed, and with the path that MKL keeps for Intel.
 pub const DEVICES: [&str; 2] = ["libtorch", FAST];
 
@@ -34,7 +36,8 @@ extern "C" fn mkl_serv_intel_cpu_true() -> c_int {
     if YES.load(Ordering::Relaxed) { 1 } else { ask(libc::RTLD_NEXT, QUESTION).unwrap_or(0) }
 }
 
-fn find(scope: *mut c_void, name: &CStr) -> Option<*mut c_void> {
+/// Where a symbol of that name lies that the programs and libraries of a scope define.
+pub fn find(scope: *mut c_void, name: &CStr) -> Option<*mut c_void> {
     // SAFETY: the scope is one of dlsym's own, the name ends with a zero.
     let found = unsafe { libc::dlsym(scope, name.as_ptr()) };
     (!found.is_null()).then_some(found)
@@ -55,6 +58,9 @@ pub fn own_process() {
 
 /// Why this process cannot be one of `device`; nothing where it can.
 pub fn probe(device: &str) -> Option<String> {
+    if DEVICES.contains(&device) && stands_in() {
+        return Some("this process was started for a device that needs no libtorch, and so without it".into());
+    }
     if device != FAST {
         return None;
     }

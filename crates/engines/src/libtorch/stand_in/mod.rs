@@ -1,0 +1,81 @@
+//! A library that stands in for libtorch in the processes of devices that need none.
+//!
+//! Whoever uses a tensor of burn is linked with libtorch, and the loader of programs spends 0.4 s and 370 MB on it before
+//! `main`. It takes a library from the folders of LD_LIBRARY_PATH first. Here is made what can lie there: one file under
+//! all names of libtorch, which defines what this program wants of them and does nothing.
+
+mod library;
+mod program;
+
+use std::ffi::CStr;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use self::library::library;
+use self::program::Program;
+use super::mkl::{DEVICES, find};
+
+/// The file to which the names of all libraries lead.
+const FILE: &str = "stand-in.so";
+
+/// What only a library that stands in defines.
+const MARK: &CStr = c"benchbook_stands_in_for_libtorch";
+
+const CALLED: &str = "libtorch was called in a process that was started without it, for a device that needs none\n";
+
+/// Whether libtorch is not there, and a library stands in for it.
+pub fn stands_in() -> bool {
+    find(libc::RTLD_DEFAULT, MARK).is_some()
+}
+
+/// The folder of libraries that a process of `device` is to find before all others, made below another where it is not
+/// there; nothing for a device of libtorch, or where this program cannot start with them.
+pub fn libraries(device: &str, below: &Path) -> Option<PathBuf> {
+    if DEVICES.contains(&device) {
+        return None;
+    }
+    let Program { libraries, versioned, mut symbols } = Program::of_this_process()?;
+    let (of_torch, others): (Vec<String>, Vec<String>) =
+        libraries.into_iter().partition(|name| name.starts_with("libtorch") || name.starts_with("libc10"));
+    // A name without a version could be one of theirs.
+    if of_torch.is_empty() || !others.iter().all(|other| versioned.contains(other)) {
+        return None;
+    }
+    symbols.push(MARK.to_str().ok()?.to_owned());
+    let bytes = library(&symbols, CALLED);
+    let mut hasher = DefaultHasher::new();
+    (&of_torch, &bytes).hash(&mut hasher);
+    let folder = below.join(format!("{:016x}", hasher.finish()));
+    let is_ready = || fs::read(folder.join(FILE)).is_ok_and(|found| found == bytes);
+    if !is_ready() {
+        let made = below.join(format!("{:016x}.{}", hasher.finish(), std::process::id()));
+        if make(&made, &of_torch, &bytes).is_ok() && starts_with(&made) {
+            // What stands there is damaged, or somebody has just been faster with the same.
+            let _ = fs::remove_dir_all(&folder);
+            let _ = fs::rename(&made, &folder);
+        }
+        let _ = fs::remove_dir_all(&made);
+    }
+    is_ready().then_some(folder)
+}
+
+fn make(folder: &Path, names: &[String], bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join(FILE), bytes)?;
+    names.iter().try_for_each(|name| symlink(FILE, folder.join(name)))
+}
+
+/// Whether the loader, asked to load this program and to do no more, takes the libraries in a folder and misses nothing.
+fn starts_with(folder: &Path) -> bool {
+    let mut loader = Command::new("/proc/self/exe");
+    loader.env("LD_LIBRARY_PATH", folder).stdin(Stdio::null());
+    loader.envs([("LD_TRACE_LOADED_OBJECTS", "1"), ("LD_WARN", "1"), ("LD_BIND_NOW", "1")]);
+    loader.output().is_ok_and(|output| {
+        let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        output.status.success() && said.contains(&*folder.to_string_lossy()) && !said.contains("undefined symbol")
+    })
+}
