@@ -32,8 +32,8 @@ fn spared(name: &str) -> (Output, String) {
     again.args([name, "--exact", "--nocapture"]).env(INSIDE, "1").env("LD_LIBRARY_PATH", folder);
     let output = again.output().unwrap();
     fs::remove_dir_all(below).unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    (output, said.into_owned())
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output, said)
 }
 
 /// The upper left element of a product of matrices of ones.
