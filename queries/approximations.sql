@@ -15,7 +15,7 @@ WITH times AS (
     WHERE run_id = $run AND valid
     GROUP BY workload, case_name, cache, variant
 ),
-figures AS (
+metrics AS (
     SELECT
         t.workload,
         t.case_name,
@@ -41,7 +41,7 @@ both AS (
         f.relative_error,
         t.median_ns,
         min(f.first_trial) OVER (PARTITION BY f.workload, f.case_name, f.cache) AS first_trial
-    FROM figures f
+    FROM metrics f
     LEFT JOIN times t
         ON t.workload = f.workload AND t.case_name = f.case_name AND t.cache = f.cache AND t.variant = f.variant
 ),

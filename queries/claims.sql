@@ -1,13 +1,13 @@
 -- title: Published claims beside what was measured here, each with its verdict
 --
 -- From the table `claims`, which comes with benchbook (datasets/claims.csv). Every claim is read in one
--- way, by the figures that it gives. A point (1.42 times: both ends are the same figure) holds within
--- 10 % of the figure; a range (2 to 3 times) holds from end to end; a bound (at least, at most) holds
+-- way, by the numbers that it gives. A point (1.42 times: both ends are the same number) holds within
+-- 10 % of the number; a range (2 to 3 times) holds from end to end; a bound (at least, at most) holds
 -- from its one end on. The whole 95 % interval over fresh processes decides: confirmed where all of it
 -- lies where the claim holds; where none of it does, exceeded if it lies beyond a point or a range on
 -- the better side (faster, less memory), and refuted otherwise; undecided in between, and below five
 -- processes. What is modelled or quoted was not measured: its verdict is one by definition. Not judged is
--- a claim that no figure here can decide, not testable here one that needs another machine; `reason`
+-- a claim that no number here can decide, not testable here one that needs another machine; `reason`
 -- says which. `kind` tells published claims from targets of their source and from inferences of ours.
 WITH read AS (
     SELECT

@@ -1,8 +1,8 @@
 -- title: What workloads and kernels say of themselves beside their times: memory, allocations, sparsity, errors
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
--- param name text = %: names of figures, `%` for any part of one
+-- param name text = %: names of metrics, `%` for any part of one
 --
--- One figure a trial, so n counts replicates; modelled ones follow from the case and do not vary.
+-- One value a trial, so n counts replicates; modelled ones follow from the case and do not vary.
 WITH of_run AS (
     SELECT
         trial,

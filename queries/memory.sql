@@ -6,7 +6,7 @@
 -- (scratch that is kept included), elsewhere measured in a process that keeps nothing of what it frees.
 -- Bytes are medians over the replicates, between the lowest and the highest. The ratio is of what was
 -- added in the same replicate: the geometric mean, with Student's interval over replicates (95 %),
--- NULL below five or where a replicate added nothing. Variants without a figure have no row. An implementation
+-- NULL below five or where a replicate added nothing. Variants without this metric have no row. An implementation
 -- as the baseline is its variant on the same device and in the same dtype where there is one.
 WITH peaks AS (
     SELECT

@@ -99,7 +99,7 @@ class Worker:
         trial = self.trials[ask["trial"]] = Trial(ask, inputs)
         trial.call(1)
         rows = [{"input": name, "rows": len(inputs[name]), "width": inputs[name].shape[1]} for name in "ab"]
-        return {"say": "prepared", "figures": [], "writable": rows, "processes": [], "memory": "resident"}, trial.outputs()
+        return {"say": "prepared", "metrics": [], "writable": rows, "processes": [], "memory": "resident"}, trial.outputs()
 
     def run(self, ask, arrays):
         trial, write = self.trials[ask["trial"]], ask.get("write")

@@ -68,7 +68,7 @@ fn share(row: &Value, ours: &Value) -> Option<String> {
 }
 
 /// Who exceeds a roof by more than the roof's own samples vary.
-pub fn exceeded(figures: &[Value]) -> Vec<String> {
+pub fn exceeded(rooflines: &[Value]) -> Vec<String> {
     let beyond = |row: &&Value| number(row, "of_the_roof") > 1.0 + number(row, "roof_spread");
     let said = |row: &Value| {
         format!(
@@ -81,7 +81,7 @@ pub fn exceeded(figures: &[Value]) -> Vec<String> {
             100.0 * number(row, "roof_spread"),
         )
     };
-    figures.iter().filter(beyond).map(said).collect()
+    rooflines.iter().filter(beyond).map(said).collect()
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
     let folder = ready.workspace.target.join("bench/kernels");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).named("create", &folder)?;
-    let (mut compared, mut figures) = (Vec::new(), Vec::new());
+    let (mut compared, mut rooflines) = (Vec::new(), Vec::new());
     for (name, plan) in PLANS {
         let path = folder.join(name);
         fs::write(&path, plan).named("write", &path)?;
@@ -37,9 +37,9 @@ pub fn measure(ready: &Ready) -> Result<String> {
             let said = ask(ready, &folder, &["sql", "--format", "json", &paired])?;
             compared.extend(rows(&said).filter(|row| row["speedup"].is_number()).cloned());
         }
-        figures.extend(rows(&ask(ready, &folder, &ROOFLINE)?).cloned());
+        rooflines.extend(rows(&ask(ready, &folder, &ROOFLINE)?).cloned());
     }
-    let wrong = goals::exceeded(&figures);
+    let wrong = goals::exceeded(&rooflines);
     if !wrong.is_empty() {
         return Err(Error::Requirement {
             problem: format!("a roof that a kernel exceeds is a wrong roof: {}", wrong.join("; ")),
@@ -62,7 +62,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
     ];
     for row in compared.iter().filter(|row| goals::ours(row) && at_its_best(row, &compared)) {
         let [candidate, baseline] = ["candidate", "baseline"].map(|side| text(row, side));
-        let [ours, rival] = [candidate, baseline].map(|variant| figure(&figures, row, variant));
+        let [ours, rival] = [candidate, baseline].map(|variant| roofline(&rooflines, row, variant));
         let goal = if matrix_units && candidate.contains("/bf16/") {
             "none: matrix units for bf16".to_owned()
         } else {
@@ -112,26 +112,26 @@ fn interval(row: &Value) -> String {
 }
 
 /// What the query `roofline` says of a variant on the case of `row`.
-fn figure<'a>(figures: &'a [Value], row: &Value, variant: &str) -> &'a Value {
+fn roofline<'a>(rooflines: &'a [Value], row: &Value, variant: &str) -> &'a Value {
     let same = |one: &&Value| {
         text(one, "variant") == variant && ["workload", "case_name"].iter().all(|name| one[*name] == row[*name])
     };
-    figures.iter().find(same).unwrap_or(&Value::Null)
+    rooflines.iter().find(same).unwrap_or(&Value::Null)
 }
 
 /// Time, throughput, and share of the roof.
-fn speed(figure: &Value) -> String {
-    if figure.is_null() {
+fn speed(roofline: &Value) -> String {
+    if roofline.is_null() {
         return "not measured".to_owned();
     }
-    let rate = if text(figure, "roof") == "memory" {
-        format!("{:.1} GB/s", number(figure, "gb_s"))
+    let rate = if text(roofline, "roof") == "memory" {
+        format!("{:.1} GB/s", number(roofline, "gb_s"))
     } else {
-        format!("{:.0} GFLOP/s", number(figure, "gflops"))
+        format!("{:.0} GFLOP/s", number(roofline, "gflops"))
     };
-    let share = number(figure, "of_the_roof");
+    let share = number(roofline, "of_the_roof");
     let share = if share.is_nan() { String::new() } else { format!(", {:.0} % of the roof", 100.0 * share) };
-    format!("{:.3} ms, {rate}{share}", number(figure, "median_ns") / 1e6)
+    format!("{:.3} ms, {rate}{share}", number(roofline, "median_ns") / 1e6)
 }
 
 fn ask(ready: &Ready, folder: &Path, words: &[&str]) -> Result<Value> {
@@ -177,14 +177,14 @@ mod tests {
     #[test]
     fn a_speed_stands_beside_its_roof() {
         let row = json!({ "workload": "attention", "case_name": "a" });
-        let figures = [
+        let rooflines = [
             json!({ "workload": "attention", "case_name": "b", "variant": "fused/flex", "median_ns": 1.0 }),
             json!({ "workload": "attention", "case_name": "a", "variant": "fused/flex", "median_ns": 2e6,
                     "roof": "memory", "gb_s": 15.04, "gflops": 7.0, "of_the_roof": 0.75 }),
             json!({ "workload": "attention", "case_name": "a", "variant": "torch-sdpa/libtorch", "median_ns": 2e6,
                     "roof": null, "gb_s": 15.0, "gflops": 7.2, "of_the_roof": null }),
         ];
-        let said = |variant| speed(figure(&figures, &row, variant));
+        let said = |variant| speed(roofline(&rooflines, &row, variant));
         assert_eq!(said("fused/flex"), "2.000 ms, 15.0 GB/s, 75 % of the roof");
         assert_eq!(said("torch-sdpa/libtorch"), "2.000 ms, 7 GFLOP/s");
         assert_eq!(said("nobody"), "not measured");

@@ -5,11 +5,11 @@
 
 mod ask;
 mod claims;
-mod figures;
 mod goals;
 mod kernels;
 mod machine;
 mod notebook;
+mod numbers;
 mod peer;
 mod recording;
 mod sql;

@@ -1,7 +1,7 @@
 //! Cells of a notebook: how soon they answer, beside stock evcxr, and whether they measure what the program measures.
 
 use crate::ask::ask;
-use crate::figures::{at_most, median, quantile};
+use crate::numbers::{at_most, median, quantile};
 use benchbook_process::{Lines, Supervised};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -183,8 +183,8 @@ fn equality(ready: &Ready, folder: &Path) -> Result<String> {
          select exp(avg(d)) as ratio, exp(ci_low(d, 0.9)) as low, exp(ci_high(d, 0.9)) as high from mean";
     let mut command = ready.workspace.run("benchbook");
     let rows = ask(command.arg("--store").arg(folder.join("store")).args(["sql", "--format", "json", sql]))?;
-    let figure = |name: &str| rows[0][name].as_f64().unwrap_or(f64::NAN);
-    let (ratio, low, high) = (figure("ratio"), figure("low"), figure("high"));
+    let value = |name: &str| rows[0][name].as_f64().unwrap_or(f64::NAN);
+    let (ratio, low, high) = (value("ratio"), value("low"), value("high"));
     let inside = low >= 1.0 - MARGIN && high <= 1.0 + MARGIN;
     let verdict = if inside {
         "*equivalent within 2 %*".to_owned()

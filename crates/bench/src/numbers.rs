@@ -1,4 +1,4 @@
-//! The few figures that a table of speeds needs.
+//! The few numbers that a table of speeds needs.
 
 /// Quantile by linear interpolation between order statistics (type 7); 0 of nothing.
 pub fn quantile(values: &[f64], p: f64) -> f64 {
@@ -17,7 +17,7 @@ pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// What a goal makes of a figure: met with how much to spare, or missed by how much.
+/// What a goal makes of a number: met with how much to spare, or missed by how much.
 pub fn at_most(value: f64, goal: f64, unit: &str) -> String {
     if value <= goal {
         format!("at most {goal}{unit}: met, {:.2}{unit} to spare", goal - value)
@@ -26,7 +26,7 @@ pub fn at_most(value: f64, goal: f64, unit: &str) -> String {
     }
 }
 
-/// The same for a figure that should be large.
+/// The same for a number that should be large.
 pub fn at_least(value: f64, goal: f64, unit: &str) -> String {
     if value >= goal {
         format!("at least {goal}{unit}: met, {:.2}{unit} above", value - goal)

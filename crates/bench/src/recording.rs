@@ -1,6 +1,6 @@
 //! How many samples a second reach the written journal.
 
-use crate::figures::{at_least, median, quantile};
+use crate::numbers::{at_least, median, quantile};
 use xtask::error::{Error, Named, Result};
 use xtask::process;
 use xtask::workspace::Ready;

@@ -1,6 +1,6 @@
 //! Grouped statistics over ten million samples, beside DuckDB on the same files.
 
-use crate::figures::{at_most, median};
+use crate::numbers::{at_most, median};
 use crate::peer::{Answer, Peer};
 use std::fs;
 use std::path::{Path, PathBuf};

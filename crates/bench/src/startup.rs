@@ -1,6 +1,6 @@
 //! Start to finish of the program, as a person waits for it.
 
-use crate::figures::{at_most, median, quantile};
+use crate::numbers::{at_most, median, quantile};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! Ways to solve a workload.
 
-use crate::{Array, DType, Figure, Inputs, Loop, Parameters, Params, Problem, Reference, Result};
+use crate::{Array, DType, Inputs, Loop, Metric, Parameters, Params, Problem, Reference, Result};
 
 /// Where and how an implementation is asked to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub trait Implementation: Send + Sync {
     }
 
     /// What an approximation must give exactly: the right answer to the problem that it puts in place of the workload's.
-    /// It is checked against this; its distance from the workload's own answer is recorded as a figure.
+    /// It is checked against this; its distance from the workload's own answer is recorded as a metric.
     fn approximation(&self, _params: &Params, _inputs: &Inputs, _seed: u64) -> Option<Reference> {
         None
     }
@@ -224,7 +224,7 @@ pub trait Subject {
     }
 
     /// What this kernel has to say of itself on this case, beside its times, once it has run.
-    fn figures(&self) -> Vec<Figure> {
+    fn metrics(&self) -> Vec<Metric> {
         Vec::new()
     }
 
@@ -258,6 +258,6 @@ mod tests {
         let mut mute = Mute;
         assert!(!mute.allocates_in_rust(), "what a library allocates would go uncounted");
         assert!(!mute.write("a", 0, &[1.0]).unwrap());
-        assert!(mute.processes().is_empty() && mute.figures().is_empty());
+        assert!(mute.processes().is_empty() && mute.metrics().is_empty());
     }
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Case, Check, DType, Figure, ParamSpec, Params, Task, Work};
+use crate::{Case, Check, DType, Metric, ParamSpec, Params, Task, Work};
 
 /// Version of the wire; both sides must speak the same.
 pub const PROTOCOL: u32 = 3;
@@ -183,7 +183,7 @@ pub enum Say {
         engine_version: Option<String>,
         /// What the implementation has to say of itself on this case.
         #[serde(default)]
-        figures: Vec<Figure>,
+        metrics: Vec<Metric>,
         /// Inputs whose rows can be overwritten in place.
         #[serde(default)]
         writable: Vec<Writable>,
@@ -251,7 +251,7 @@ pub struct Facts {
     pub task: Task,
     /// What else is known.
     #[serde(default)]
-    pub figures: Vec<Figure>,
+    pub metrics: Vec<Metric>,
 }
 
 /// What is said of an answer, beside its numbers.

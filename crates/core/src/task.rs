@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Array, Error, Figure, Result, Setting, Subject};
+use crate::{Array, Error, Metric, Result, Setting, Subject};
 
 /// What one sample of a case is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,8 +78,8 @@ pub trait Loop {
         true
     }
 
-    /// See [`Subject::figures`].
-    fn figures(&self) -> Vec<Figure> {
+    /// See [`Subject::metrics`].
+    fn metrics(&self) -> Vec<Metric> {
         Vec::new()
     }
 }
@@ -151,8 +151,8 @@ impl<L: Loop> Subject for Looping<L> {
         self.looped.allocates_in_rust()
     }
 
-    fn figures(&self) -> Vec<Figure> {
-        self.looped.figures()
+    fn metrics(&self) -> Vec<Metric> {
+        self.looped.metrics()
     }
 
     fn looped(&mut self) -> Option<&mut dyn Loop> {

@@ -1,4 +1,4 @@
-//! Problems to solve, and figures of a case or of a kernel that are no times.
+//! Problems to solve, and metrics of a case or of a kernel that are no times.
 
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +100,7 @@ pub trait Problem: Send + Sync + 'static {
     fn tolerance(params: &Self::Params, dtype: DType) -> f64;
 
     /// What else is known of a case, beside its work.
-    fn figures(_params: &Self::Params, _inputs: &Inputs) -> Vec<Figure> {
+    fn metrics(_params: &Self::Params, _inputs: &Inputs) -> Vec<Metric> {
         Vec::new()
     }
 }
@@ -158,8 +158,8 @@ pub trait Posed: Send + Sync {
     /// See [`Problem::tolerance`].
     fn tolerance(&self, dtype: DType) -> f64;
 
-    /// See [`Problem::figures`].
-    fn figures(&self, inputs: &Inputs) -> Vec<Figure>;
+    /// See [`Problem::metrics`].
+    fn metrics(&self, inputs: &Inputs) -> Vec<Metric>;
 }
 
 impl<P: Problem> Workload for P {
@@ -231,14 +231,14 @@ impl<P: Problem> Posed for OneCase<P> {
         P::tolerance(&self.0, dtype)
     }
 
-    fn figures(&self, inputs: &Inputs) -> Vec<Figure> {
-        P::figures(&self.0, inputs)
+    fn metrics(&self, inputs: &Inputs) -> Vec<Metric> {
+        P::metrics(&self.0, inputs)
     }
 }
 
-/// A figure that is recorded with a trial, as a row of `measures`.
+/// A metric that is recorded with a trial, as a row of `measures`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Figure {
+pub struct Metric {
     /// Its name in SQL (`fragmentation_share`).
     pub name: String,
     /// The value.
@@ -250,13 +250,13 @@ pub struct Figure {
     pub measured: bool,
 }
 
-impl Figure {
-    /// A figure that follows from the case.
+impl Metric {
+    /// A metric that follows from the case.
     pub fn modelled(name: &str, value: f64, unit: &str) -> Self {
         Self { name: name.into(), value, unit: unit.into(), measured: false }
     }
 
-    /// A figure that was measured.
+    /// A metric that was measured.
     pub fn measured(name: &str, value: f64, unit: &str) -> Self {
         Self { measured: true, ..Self::modelled(name, value, unit) }
     }

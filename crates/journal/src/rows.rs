@@ -31,7 +31,7 @@ pub enum Isolation {
     InProcess,
 }
 
-/// Where a figure comes from.
+/// Where a metric comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provenance {
@@ -176,7 +176,7 @@ pub struct MeasureRow {
     pub value: f64,
     /// Unit of `value`.
     pub unit: String,
-    /// Where the figure comes from.
+    /// Where the metric comes from.
     pub provenance: Provenance,
 }
 

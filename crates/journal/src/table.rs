@@ -15,7 +15,7 @@ pub enum Table {
     Samples,
     /// A row is the ending of a trial, or of the run where `trial` is null.
     Outcomes,
-    /// A row is a figure that is not a time.
+    /// A row is a metric of a trial or a sample that is not a time.
     Measures,
     /// A row is a correctness check of an output.
     Checks,
@@ -67,7 +67,7 @@ impl Table {
             Self::Trials => "a trial: one variant on one case in one replicate, written before its first sample",
             Self::Samples => "a sample: one timed measurement in a block",
             Self::Outcomes => "the ending of a trial, or of the whole run where trial is null",
-            Self::Measures => "a figure that is not a time: peak memory, clock resolution",
+            Self::Measures => "a metric that is not a time: peak memory, clock resolution",
             Self::Checks => "a correctness check of an output of a trial, before or after its timing",
             Self::Telemetry => "a reading of the machine while the run went on",
             Self::Events => "something that happened",

@@ -190,7 +190,7 @@ impl RunWriter {
         Ok(())
     }
 
-    /// Buffers a figure that is not a time.
+    /// Buffers a metric that is not a time.
     ///
     /// # Errors
     /// As [`RunWriter::trial`].

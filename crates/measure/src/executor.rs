@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use benchbook_core::message::Description;
-use benchbook_core::{CacheRegime, Case, Comparison, Figure, Params, Variant};
+use benchbook_core::{CacheRegime, Case, Comparison, Metric, Params, Variant};
 use benchbook_journal::Isolation;
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +14,10 @@ use crate::steps::Steps;
 /// How long a worker may think about names and parameters.
 pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Name of the figure of what a call adds to memory at its highest, beside its inputs.
+/// Name of the metric of what a call adds to memory at its highest, beside its inputs.
 pub(crate) const PEAK_ADDED: &str = "peak_added_bytes";
 
-/// Name of the figure of the time that both checks of a trial have waited for right answers; 0 where they were known.
+/// Name of the metric of the time that both checks of a trial have waited for right answers; 0 where they were known.
 pub(crate) const REFERENCE_NS: &str = "reference_ns";
 
 /// Measures trials, a step at a time.
@@ -132,9 +132,9 @@ pub struct Prepared {
     /// tell.
     #[serde(default)]
     pub engine_version: Option<String>,
-    /// What else is known of the trial.
-    #[serde(default)]
-    pub figures: Vec<Figure>,
+    /// What else is known of the trial; protocol 2 calls it `figures`.
+    #[serde(default, rename = "figures")]
+    pub metrics: Vec<Metric>,
     /// Time spent on the right answers, in nanoseconds; nothing where the worker has computed them itself.
     #[serde(skip)]
     pub reference_ns: Option<i64>,

@@ -212,7 +212,7 @@ fn unreadable(error: impl std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use benchbook_core::message::{Ask, Place, Prepare, Ran, Say, Writable};
-    use benchbook_core::{Figure, Params, StepsOf, Task};
+    use benchbook_core::{Metric, Params, StepsOf, Task};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -252,7 +252,7 @@ mod tests {
         };
         let prepared = Say::Prepared {
             engine_version: Some("1.2".into()),
-            figures: vec![Figure::measured("share", f64::INFINITY, "share")],
+            metrics: vec![Metric::measured("share", f64::INFINITY, "share")],
             writable: vec![Writable { input: "x".into(), rows: 2, width: 3, scale: 0.25, below: Some(9) }],
             processes: vec![5],
             memory: None,

@@ -235,14 +235,14 @@ impl Worker {
             None => processes.is_empty().then_some(MemoryFrom::Resident),
         };
         let writable = writable(posed.as_ref(), &inputs, subject.as_mut())?;
-        let figures = subject.figures();
+        let metrics = subject.metrics();
         let approximation = implementation.approximation(&asked.params, &inputs, asked.seed);
         let names = writable.iter().map(|one| one.input.clone()).collect();
         let trial = asked.trial;
         self.live.insert(trial, Live { posed, subject, asked, writable: names, approximation, room });
         let peak_added_bytes = first.map(|first| first.peak_bytes);
         let inputs = Some(digest_of(&inputs));
-        let say = Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes, inputs };
+        let say = Say::Prepared { engine_version, metrics, writable, processes, memory, peak_added_bytes, inputs };
         Ok((say, unnamed(outputs)))
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 /// Watches the peak of resident memory from a moment on.
 ///
 /// The kernel keeps one mark for each process: a watch that starts later moves it. Some kernels count
-/// in batches, so that a figure may be off by some hundred KiB, more on machines of many CPUs.
+/// in batches, so that a number may be off by some hundred KiB, more on machines of many CPUs.
 #[derive(Debug, Clone, Copy)]
 pub struct MemoryWatch {
     resident_before_bytes: u64,

@@ -1,4 +1,4 @@
-//! Published claims: where each was made, the figure that it gives, and what was measured here.
+//! Published claims: where each was made, the number that it gives, and what was measured here.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -50,7 +50,7 @@ const COLUMNS: [(&str, DataType); 17] = [
 /// What a row may be: only the first is counted as a published claim.
 const KINDS: [&str; 3] = ["published", "target", "inference"];
 
-/// What a figure may be of; `queries/claims.sql` says which of them are better when less.
+/// What a claimed number may be of; `queries/claims.sql` says which of them are better when less.
 const QUANTITIES: [&str; 13] = [
     "accuracy_lost",
     "accuracy_lost_ratio",
@@ -176,7 +176,7 @@ impl Row<'_> {
                 in_catalogue == (word("kind") != "inference"),
                 "published claims and targets have a row CL, inferences none",
             ),
-            (!ends.is_empty() || self.has("unjudged"), "gives neither a figure nor a reason why it is not judged"),
+            (!ends.is_empty() || self.has("unjudged"), "gives neither a number nor a reason why it is not judged"),
             (ends.is_sorted() && ends.iter().all(|end| end.is_finite()), "claimed_low must not exceed claimed_high"),
             (!(value && self.has("unjudged")), "what is not judged carries no value"),
             (value == PROVENANCES.contains(&word("provenance")), "a value is measured, modelled or quoted"),

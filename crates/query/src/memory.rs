@@ -72,7 +72,7 @@ pub(crate) fn spent(limit_bytes: u64) -> impl Future<Output = ()> + Send {
     }
 }
 
-/// A figure in kB of a file of the system, in bytes.
+/// A number in kB of a file of the system, in bytes.
 fn kib(root: Root<'_>, file: &str, name: &str) -> Option<u64> {
     let text = root.text(file)?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;

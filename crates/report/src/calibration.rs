@@ -6,7 +6,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
 use benchbook_query::{EqualPrograms, Session, quoted};
 use benchbook_record::RunRow;
-use benchbook_stats::plan::{Components, Costs, components, detectable_after, half_width_after};
+use benchbook_stats::plan::{Components, Costs, components, half_width_after, minimum_detectable_effect_after};
 use benchbook_stats::{median, std_dev};
 
 use crate::{Error, Result};
@@ -14,7 +14,7 @@ use crate::{Error, Result};
 /// Times for which the minimum detectable effect is given, in seconds.
 pub const SECONDS: [f64; 3] = [1.0, 10.0, 60.0];
 
-/// Power at which effects are said to be detectable.
+/// Power at which the minimum detectable effect is stated.
 const POWER: f64 = 0.9;
 
 /// Confidence level of every interval here.
@@ -41,8 +41,8 @@ pub struct Calibration {
     pub rate_high: f64,
     /// The difference between equal programs that 19 of 20 verdicts stay below, as a share.
     pub usual_difference: f64,
-    /// The effect that is found nine times in ten within each of [`SECONDS`], as a share.
-    pub detectable: [Option<f64>; 3],
+    /// The minimum detectable effect within each of [`SECONDS`], found nine times in ten, as a share.
+    pub minimum_detectable_effect: [Option<f64>; 3],
     /// What replicates and blocks vary and cost; nothing where the samples are too few to tell.
     pub spread: Option<(Components, Costs)>,
 }
@@ -81,7 +81,7 @@ pub fn read(session: &Session, like: &RunRow) -> Result<Vec<Calibration>> {
     let mut found = Vec::new();
     for programs in session.equal_programs(&runs)? {
         let costs = costs.get(&programs.case_name).copied();
-        found.extend(figures(programs, costs)?);
+        found.extend(shown(programs, costs)?);
     }
     found.sort_by(|a, b| a.sample_ns.total_cmp(&b.sample_ns));
     Ok(found)
@@ -112,8 +112,8 @@ fn costs(session: &Session, runs: &[String]) -> Result<BTreeMap<String, Costs>> 
     Ok(costs)
 }
 
-/// The figures of one case; nothing where it has no whole verdict.
-fn figures(programs: EqualPrograms, costs: Option<Costs>) -> Result<Option<Calibration>> {
+/// What one case shows; nothing where it has no whole verdict.
+fn shown(programs: EqualPrograms, costs: Option<Costs>) -> Result<Option<Calibration>> {
     let Some(accuracy) = programs.accuracy()? else { return Ok(None) };
     let spread = spread(&programs, costs);
     Ok(Some(Calibration {
@@ -126,7 +126,7 @@ fn figures(programs: EqualPrograms, costs: Option<Costs>) -> Result<Option<Calib
         rate_low: accuracy.rate_low,
         rate_high: accuracy.rate_high,
         usual_difference: accuracy.usual_difference,
-        detectable: detectable(spread.as_ref()),
+        minimum_detectable_effect: minimum_detectable_effect(spread.as_ref()),
         spread,
     }))
 }
@@ -149,10 +149,10 @@ fn spread(programs: &EqualPrograms, costs: Option<Costs>) -> Option<(Components,
     components(&replicates).ok().zip(costs)
 }
 
-fn detectable(spread: Option<&(Components, Costs)>) -> [Option<f64>; 3] {
+fn minimum_detectable_effect(spread: Option<&(Components, Costs)>) -> [Option<f64>; 3] {
     SECONDS.map(|seconds| {
         let (components, costs) = spread?;
-        detectable_after(components, costs, seconds * 1e9, LEVEL, POWER).ok().map(f64::exp_m1)
+        minimum_detectable_effect_after(components, costs, seconds * 1e9, LEVEL, POWER).ok().map(f64::exp_m1)
     })
 }
 

@@ -19,8 +19,8 @@ pub enum Error {
     /// The samples of a calibration have another shape than expected.
     #[error("the calibration's samples cannot be read: {0}")]
     Calibration(String),
-    /// The samples of a calibration bear no figure.
-    #[error("the calibration bears no figure: {0}")]
+    /// The samples of a calibration bear no number.
+    #[error("the calibration bears no number: {0}")]
     Statistics(#[from] benchbook_stats::Error),
     /// SQL.
     #[error(transparent)]

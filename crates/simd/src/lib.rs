@@ -19,8 +19,8 @@ mod team;
 mod vector;
 
 pub use attention::{
-    Attend, Cache, Contextual, Forward, Gradients, Heads, Paged, Place, Program, Projected, Projections, Weights,
-    WithTiles, attention, attention_backward, attention_with_program, attention_with_sums, contextual_attention,
+    Attend, Cache, Contextual, Forward, Gradients, Heads, Paged, Place, Projected, Projections, ScoreMod, Weights,
+    WithBlockMask, attention, attention_backward, attention_with_score_mod, attention_with_sums, contextual_attention,
     decode, projected_attention,
 };
 pub use error::{Error, Result};

@@ -3,7 +3,7 @@
 use crate::attention::{Attend, attention};
 use crate::error::{Error, Result, expect_len};
 use crate::memory::scratch;
-use crate::team::share;
+use crate::team::parallel_for;
 
 /// Angles for positions and pairs of numbers (Su et al., arXiv 2104.09864, section 3.2.2), computed once.
 ///
@@ -66,7 +66,7 @@ impl Rotary {
         if from.is_empty() {
             return Ok(());
         }
-        share(to.chunks_mut(seq * width).zip(from.chunks(seq * width)), |(to, from)| {
+        parallel_for(to.chunks_mut(seq * width).zip(from.chunks(seq * width)), |(to, from)| {
             for (row, (to, from)) in to.chunks_exact_mut(width).zip(from.chunks_exact(width)).enumerate() {
                 let angles = (first + row) * self.half..(first + row + 1) * self.half;
                 let angles = self.cos[angles.clone()].iter().zip(&self.sin[angles]);

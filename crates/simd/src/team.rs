@@ -53,7 +53,8 @@ struct Team {
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-/// Calls `work` with every task, on this thread and on as many more as rayon's pool has, and returns when all are done.
+/// A parallel for: calls `work` with every task, on this thread and on as many more as rayon's pool has, and returns
+/// when all are done.
 ///
 /// rayon wakes its threads for a call from outside of its pool, which takes longer than a small kernel. Helpers of this team
 /// look out for the next call for a while before they sleep, and one that wakes too late is not waited for. A call from
@@ -61,7 +62,7 @@ struct Team {
 ///
 /// # Panics
 /// As `work` does, in this thread, after the other tasks.
-pub fn share<I>(mut tasks: I, work: impl Fn(I::Item) + Sync)
+pub fn parallel_for<I>(mut tasks: I, work: impl Fn(I::Item) + Sync)
 where
     I: Iterator<Item: Send> + Send,
 {
@@ -212,7 +213,7 @@ mod tests {
     /// How often each of `count` tasks is done.
     fn done(count: usize) -> Vec<usize> {
         let times: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
-        share(0..count, |task| {
+        parallel_for(0..count, |task| {
             times[task].fetch_add(1, Ordering::Relaxed);
         });
         times.into_iter().map(AtomicUsize::into_inner).collect()
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn a_task_may_share_out_its_own() {
         let inner = Mutex::new(Vec::new());
-        share(0..8, |_| inner.lock().unwrap().push(done(5)));
+        parallel_for(0..8, |_| inner.lock().unwrap().push(done(5)));
         assert_eq!(inner.into_inner().unwrap(), vec![vec![1; 5]; 8]);
     }
 
@@ -245,7 +246,7 @@ mod tests {
         for _ in 0..50 {
             let finished = AtomicUsize::new(0);
             let failed = catch_unwind(AssertUnwindSafe(|| {
-                share(0..40, |task| {
+                parallel_for(0..40, |task| {
                     assert!(task != 7, "task seven");
                     finished.fetch_add(1, Ordering::Relaxed);
                 });
@@ -260,7 +261,7 @@ mod tests {
     #[test]
     fn what_failed_everywhere_is_said_once() {
         for _ in 0..50 {
-            let failed = catch_unwind(|| share(0..40, |task| assert!(task == usize::MAX, "every task")));
+            let failed = catch_unwind(|| parallel_for(0..40, |task| assert!(task == usize::MAX, "every task")));
             assert!(failed.is_err());
             assert_eq!(done(30), vec![1; 30]);
         }
@@ -280,7 +281,7 @@ mod tests {
         let needed = 2.min(rayon::current_num_threads());
         let both = std::sync::Barrier::new(needed);
         let ids = Mutex::new(std::collections::HashSet::new());
-        share(0..needed, |_| {
+        parallel_for(0..needed, |_| {
             both.wait();
             ids.lock().unwrap().insert(thread::current().id());
         });

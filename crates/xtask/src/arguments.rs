@@ -57,7 +57,7 @@ pub struct Options {
     pub conda: bool,
 }
 
-/// Which of the program's own figures to measure.
+/// Which of the program's own speeds and proofs to measure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
     /// Samples a second.

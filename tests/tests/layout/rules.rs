@@ -25,7 +25,7 @@ const MAY_PRINT: [(&str, &str); 5] = [
     ("crates/bench/", "speaks to a person"),
     ("crates/measure/src/worker_main.rs", "the last words of the program benchbook-worker"),
     ("crates/benchbook/src/notebook.rs", "hands a cell's own `eprintln!` on"),
-    ("tests/", "tests print why they skip, programs of the benchmark print figures"),
+    ("tests/", "tests print why they skip, programs of the benchmark print numbers"),
 ];
 
 /// The program's own way to its standard streams: all else goes through it.

@@ -40,7 +40,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
         match one(ready, &store, entry, speed) {
             Ok(measured) => {
                 let interval = measured.interval.map(|Interval { low, high, .. }| (low, high));
-                println!("   {name}: {}", figure(measured.value, interval));
+                println!("   {name}: {}", shown(measured.value, interval));
                 ledger.put(name, &measured, &machine)?;
                 last = Some(store);
             }
@@ -105,7 +105,7 @@ fn table(answer: &Value) -> String {
             text(row, "kind"),
             text(row, "quantity").replace('_', " "),
             text(row, "claimed"),
-            figure(number(row, "value"), low.is_finite().then_some((low, high))),
+            shown(number(row, "value"), low.is_finite().then_some((low, high))),
             text(row, "verdict"),
             text(row, "how"),
         ));
@@ -126,8 +126,8 @@ fn counts(answer: &Value, kind: &str, several: &str) -> Option<String> {
     (!told.is_empty()).then(|| format!("- {} {several}: {}.", verdicts.len(), told.join(", ")))
 }
 
-/// A figure with its interval; one without was not measured.
-fn figure(value: f64, interval: Option<(f64, f64)>) -> String {
+/// A value with its interval; one without was not measured.
+fn shown(value: f64, interval: Option<(f64, f64)>) -> String {
     match interval {
         Some((low, high)) => format!("{value:.3} ({low:.3} – {high:.3})"),
         None => format!("{value:.3}, not measured"),

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 const ENTRIES: &str = include_str!("claims.yaml");
 
-/// The figure that is compared where none is named.
+/// The metric that is compared where none is named.
 pub const TIME: &str = "time";
-/// The figure that `results` itself holds: bytes that the work must move.
+/// The metric that `results` itself holds: bytes that the work must move.
 pub const BYTES: &str = "bytes";
 
-/// The provenance of a figure that a run has measured; any other is the same in every run.
+/// The provenance of a metric that a run has measured; any other is the same in every run.
 pub const MEASURED: &str = "measured";
 
 /// Parameters, each value as TOML writes it.
@@ -26,10 +26,10 @@ pub struct Entry {
     /// Those of them that the baseline's case has otherwise.
     pub against: Values,
     pub candidate: String,
-    /// Empty where the figure stands for itself.
+    /// Empty where the metric stands for itself.
     pub baselines: Vec<String>,
     /// [`TIME`], [`BYTES`] or a name in the table `measures`.
-    pub figure: String,
+    pub metric: String,
     /// [`MEASURED`], or as `measures` has it.
     pub provenance: String,
     /// Empty for all that are here.
@@ -44,7 +44,7 @@ impl Entry {
 
     /// Whether both sides stand in the same blocks, so that their times are paired.
     pub fn is_paired(&self) -> bool {
-        self.figure == TIME && self.against.is_empty()
+        self.metric == TIME && self.against.is_empty()
     }
 }
 
@@ -66,7 +66,7 @@ fn parse(text: &str) -> Result<Vec<Entry>, String> {
 fn one(claim: &str, yaml: &Yaml<'_>) -> Result<Entry, String> {
     let mut entry = Entry {
         claim: claim.into(),
-        figure: TIME.into(),
+        metric: TIME.into(),
         provenance: MEASURED.into(),
         devices: vec!["flex".into()],
         ..Entry::default()
@@ -78,7 +78,7 @@ fn one(claim: &str, yaml: &Yaml<'_>) -> Result<Entry, String> {
             "against" => entry.against = values(value)?,
             "candidate" => entry.candidate = word(value)?,
             "baseline" => entry.baselines = words(value)?,
-            "figure" => entry.figure = word(value)?,
+            "metric" => entry.metric = word(value)?,
             "provenance" => entry.provenance = word(value)?,
             "devices" => entry.devices = words(value)?,
             other => return Err(format!("has `{other}`, which means nothing")),
@@ -96,7 +96,7 @@ fn one(claim: &str, yaml: &Yaml<'_>) -> Result<Entry, String> {
     if !entry.against.is_empty() && entry.baselines.is_empty() {
         entry.baselines = vec![entry.candidate.clone()];
     }
-    if entry.baselines.is_empty() && entry.figure == TIME {
+    if entry.baselines.is_empty() && entry.metric == TIME {
         return Err("needs a baseline: a time says nothing by itself".to_owned());
     }
     Ok(entry)
@@ -142,7 +142,7 @@ mod tests {
         let entry = parse(text)?.remove(0);
         let values: Vec<&str> = entry.params.values().map(String::as_str).collect();
         assert_eq!(values, ["true", "0.5", "8", "\"x\""]);
-        assert_eq!((entry.figure.as_str(), entry.is_paired()), (TIME, false));
+        assert_eq!((entry.metric.as_str(), entry.is_paired()), (TIME, false));
         assert_eq!(entry.provenance, MEASURED);
         assert_eq!((entry.baselines.join(" "), entry.devices.join(" ")), ("c".to_owned(), "flex".to_owned()));
         assert_eq!(entry.baseline_params()["n"], "1");

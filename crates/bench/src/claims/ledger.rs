@@ -28,13 +28,13 @@ impl Ledger {
         Ok(Self { path: path.to_owned(), lines })
     }
 
-    /// What the claim of this name gives a figure of.
+    /// What the claim of this name gives a number of.
     pub fn quantity(&self, name: &str) -> Option<&str> {
         let cells = cells(self.lines.iter().find(|line| cells(line).first() == Some(&name))?);
         cells.get(QUANTITY).copied()
     }
 
-    /// Puts a figure beside its claim, and the whole file on the disk.
+    /// Puts a number beside its claim, and the whole file on the disk.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -67,7 +67,7 @@ fn cells(line: &str) -> Vec<&str> {
     line.split(between).collect()
 }
 
-/// A line with a new figure; one without an interval was not measured, and has no machine either.
+/// A line with a new number; one without an interval was not measured, and has no machine either.
 fn with(line: &str, measured: &Measured, machine: &str) -> String {
     let by_hand = cells(line)[..BY_HAND].join(",");
     let plain = |text: &str| text.replace([',', '\n', '"'], ";");
@@ -81,9 +81,9 @@ fn with(line: &str, measured: &Measured, machine: &str) -> String {
     format!("{by_hand},{},{became},{}", significant(measured.value), plain(&measured.how))
 }
 
-/// Six digits, small figures with an exponent.
-fn significant(figure: f64) -> String {
-    if figure == 0.0 || figure.abs() >= 0.1 { format!("{figure:.5}") } else { format!("{figure:.5e}") }
+/// Six digits, small numbers with an exponent.
+fn significant(number: f64) -> String {
+    if number == 0.0 || number.abs() >= 0.1 { format!("{number:.5}") } else { format!("{number:.5e}") }
 }
 
 #[cfg(test)]
@@ -132,7 +132,7 @@ mod tests {
             let (claim, provenance, how) = (cells[0], cells[14], cells[16]);
             match entries.iter().find(|entry| entry.claim == claim) {
                 // What is quoted from a standard needs no run.
-                None => assert!(["", "quoted"].contains(&provenance), "{claim} has a figure, nothing says how"),
+                None => assert!(["", "quoted"].contains(&provenance), "{claim} has a number, nothing says how"),
                 Some(_) if provenance.is_empty() => {}
                 Some(entry) => {
                     assert_eq!(provenance, entry.provenance, "{claim}");
@@ -143,26 +143,26 @@ mod tests {
         Ok(())
     }
 
-    /// Whether what stands beside a figure names the entry's workload, figure and sides.
+    /// Whether what stands beside a number names the entry's workload, metric and sides.
     fn answers(how: &str, entry: &Entry) -> bool {
-        let figure = entry.figure == TIME || how.contains(&format!(" {} of ", entry.figure));
+        let metric = entry.metric == TIME || how.contains(&format!(" {} of ", entry.metric));
         let candidate = how.contains(&format!(" {}/", entry.candidate));
         let baseline = |name: &String| how.contains(&format!(" over {name}/"));
         // Each baseline on each device that has it.
         let of = how.rsplit_once("; the strongest of ").and_then(|(_, count)| count.parse().ok()).unwrap_or(1_usize);
         how.starts_with(&entry.workload)
-            && figure
+            && metric
             && candidate
             && (entry.baselines.is_empty() || entry.baselines.iter().any(baseline))
             && of >= entry.baselines.len()
     }
 
     #[test]
-    fn a_figure_for_another_question_is_found() {
-        let entry = |figure: &str, baselines: &[&str]| Entry {
+    fn a_metric_for_another_question_is_found() {
+        let entry = |metric: &str, baselines: &[&str]| Entry {
             workload: "w".into(),
             candidate: "c".into(),
-            figure: figure.into(),
+            metric: metric.into(),
             baselines: baselines.iter().map(|name| (*name).to_owned()).collect(),
             ..Entry::default()
         };

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// Fresh processes below which there is no verdict, as for every comparison.
 const FEWEST: u64 = 5;
 
-/// A figure, measured if it has an interval, modelled otherwise.
+/// A metric, measured if it has an interval, modelled otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     pub value: f64,
@@ -37,7 +37,7 @@ pub fn decisive(answer: &Value, entry: &Entry, speed: bool) -> Result<Measured, 
     }
     let provenance = text(row, "provenance");
     if provenance != entry.provenance {
-        return Err(format!("its figure is {provenance}, and claims.yaml says {}", entry.provenance));
+        return Err(format!("its metric is {provenance}, and claims.yaml says {}", entry.provenance));
     }
     let interval = if provenance == MEASURED { Some(interval(row)?) } else { None };
     Ok(Measured { value: number(row, "value"), interval, how: how(row, entry, found.len()) })
@@ -55,11 +55,11 @@ fn interval(row: &Value) -> Result<Interval, String> {
 fn how(row: &Value, entry: &Entry, baselines: usize) -> String {
     let [candidate, baseline, case, against] =
         ["candidate", "baseline", "case_name", "against"].map(|name| text(row, name));
-    let figure = if entry.figure == TIME { String::new() } else { format!("{} of ", entry.figure) };
+    let metric = if entry.metric == TIME { String::new() } else { format!("{} of ", entry.metric) };
     let sides = match (baseline, case == against) {
-        ("", _) => format!(" {case}: {figure}{candidate}"),
-        (_, true) => format!(" {case}: {figure}{candidate} over {baseline}"),
-        (_, false) => format!(": {figure}{candidate} on {case} over {baseline} on {against}"),
+        ("", _) => format!(" {case}: {metric}{candidate}"),
+        (_, true) => format!(" {case}: {metric}{candidate} over {baseline}"),
+        (_, false) => format!(": {metric}{candidate} on {case} over {baseline} on {against}"),
     };
     let strongest = if baselines > 1 { format!("; the strongest of {baselines}") } else { String::new() };
     format!("{}{sides}{strongest}", entry.workload)
@@ -77,8 +77,8 @@ mod tests {
         })
     }
 
-    fn entry(figure: &str, provenance: &str) -> Entry {
-        Entry { workload: "w".into(), figure: figure.into(), provenance: provenance.into(), ..Entry::default() }
+    fn entry(metric: &str, provenance: &str) -> Entry {
+        Entry { workload: "w".into(), metric: metric.into(), provenance: provenance.into(), ..Entry::default() }
     }
 
     #[test]
@@ -108,19 +108,19 @@ mod tests {
     }
 
     #[test]
-    fn a_modelled_figure_has_no_interval() -> Result<(), String> {
+    fn a_modelled_metric_has_no_interval() -> Result<(), String> {
         let mut modelled = row("", "n8", 0.5);
         modelled["provenance"] = "modelled".into();
         let answer = json!([modelled]);
         assert_eq!(decisive(&answer, &entry("share", "modelled"), false)?.interval, None);
         let measured = decisive(&answer, &entry("share", MEASURED), false);
-        assert!(measured.is_err_and(|problem| problem == "its figure is modelled, and claims.yaml says measured"));
+        assert!(measured.is_err_and(|problem| problem == "its metric is modelled, and claims.yaml says measured"));
         assert!(decisive(&json!([row("", "n8", 0.5)]), &entry("share", "modelled"), false).is_err());
         Ok(())
     }
 
     #[test]
-    fn cases_and_figures_are_named() -> Result<(), String> {
+    fn cases_and_metrics_are_named() -> Result<(), String> {
         let entry = entry("worker_bytes", MEASURED);
         let two = decisive(&json!([row("a/flex", "n1", 1.0)]), &entry, false)?;
         assert_eq!(two.how, "w: worker_bytes of c/flex on n8 over a/flex on n1");

@@ -23,7 +23,7 @@ pub fn plan(entry: &Entry) -> String {
          [sampling]\nblocks = 12\nmin_sample_ns = 5000000\nwarmup_ns = 100000000\n"
     );
     // Such as memory: whoever else had the processors does not change it.
-    if entry.figure != TIME {
+    if entry.metric != TIME {
         text += "keep_disturbed = true\n";
     }
     for (params, implementations) in cases {
@@ -47,7 +47,7 @@ mod tests {
             params: Values::from([("n".into(), "8".into()), ("t".into(), "\"x\"".into())]),
             candidate: "ours".into(),
             baselines: vec!["theirs".into()],
-            figure: TIME.into(),
+            metric: TIME.into(),
             provenance: MEASURED.into(),
             devices: vec!["flex".into()],
             ..Entry::default()
@@ -61,8 +61,11 @@ mod tests {
         assert!(plan.ends_with(case) && plan.contains("replicates = 8\n"), "{plan}");
         assert!(plan.contains("devices = [\"flex\"]"), "{plan}");
         assert!(!plan.contains("keep_disturbed"), "{plan}");
-        let figure = super::plan(&Entry { figure: "worker_bytes".into(), ..entry() });
-        assert!(figure.contains("[sampling]\n") && figure.contains("keep_disturbed = true\n\n[[cases]]"), "{figure}");
+        let counted = super::plan(&Entry { metric: "worker_bytes".into(), ..entry() });
+        assert!(
+            counted.contains("[sampling]\n") && counted.contains("keep_disturbed = true\n\n[[cases]]"),
+            "{counted}"
+        );
         let modelled = super::plan(&Entry { provenance: "modelled".into(), ..entry() });
         assert!(modelled.contains("replicates = 1\n"), "{modelled}");
     }

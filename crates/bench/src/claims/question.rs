@@ -40,8 +40,8 @@ fn matched(entry: &Entry, speed: bool) -> String {
         names.map(|(name, value)| format!(" AND param(t.params, {}) = {value}", quoted(name))).collect()
     };
     format!(
-        "WITH figures AS ({}), sides AS (SELECT t.replicate, t.variant, t.case_name, f.v, f.provenance, \
-         t.implementation = {}{} AS ours, t.implementation IN ({}){} AS theirs FROM figures f \
+        "WITH metrics AS ({}), sides AS (SELECT t.replicate, t.variant, t.case_name, f.v, f.provenance, \
+         t.implementation = {}{} AS ours, t.implementation IN ({}){} AS theirs FROM metrics f \
          JOIN trials t ON t.run_id = f.run_id AND t.trial = f.trial), \
          differences AS (SELECT c.variant AS candidate, b.variant AS baseline, c.case_name, b.case_name AS against, \
          {difference} AS d, c.provenance FROM sides c \
@@ -49,7 +49,7 @@ fn matched(entry: &Entry, speed: bool) -> String {
          SELECT candidate, baseline, case_name, against, exp({MIDDLE}) AS value, exp({LOW}) AS low, \
          exp({HIGH}) AS high, count(*) AS replicates, provenance FROM differences \
          GROUP BY candidate, baseline, case_name, against, provenance",
-        figures(&entry.figure, true),
+        metrics(&entry.metric, true),
         quoted(&entry.candidate),
         of(&entry.params),
         list(&entry.baselines),
@@ -57,14 +57,14 @@ fn matched(entry: &Entry, speed: bool) -> String {
     )
 }
 
-/// A figure that stands for itself.
+/// A metric that stands for itself.
 fn alone(entry: &Entry) -> String {
     format!(
-        "WITH figures AS ({}), one AS (SELECT t.variant AS candidate, t.case_name, f.v AS d, f.provenance FROM figures f \
+        "WITH metrics AS ({}), one AS (SELECT t.variant AS candidate, t.case_name, f.v AS d, f.provenance FROM metrics f \
          JOIN trials t ON t.run_id = f.run_id AND t.trial = f.trial WHERE t.implementation = {}) \
          SELECT candidate, '' AS baseline, case_name, case_name AS against, {MIDDLE} AS value, {LOW} AS low, \
          {HIGH} AS high, count(*) AS replicates, provenance FROM one GROUP BY candidate, case_name, provenance",
-        figures(&entry.figure, false),
+        metrics(&entry.metric, false),
         quoted(&entry.candidate),
     )
 }
@@ -74,8 +74,8 @@ const MIDDLE: &str = "CASE WHEN min(d) = max(d) THEN min(d) ELSE avg(d) END";
 const LOW: &str = "CASE WHEN min(d) = max(d) AND count(*) > 1 THEN min(d) ELSE ci_low(d) END";
 const HIGH: &str = "CASE WHEN min(d) = max(d) AND count(*) > 1 THEN max(d) ELSE ci_high(d) END";
 
-/// The figure `v` of each trial with valid samples, or its logarithm, with its provenance.
-fn figures(figure: &str, logarithm: bool) -> String {
+/// The metric `v` of each trial with valid samples, or its logarithm, with its provenance.
+fn metrics(metric: &str, logarithm: bool) -> String {
     let of = |value: &str| if logarithm { format!("avg(ln({value}))") } else { format!("avg({value})") };
     let results = |value: &str, provenance: &str| {
         let v = of(value);
@@ -83,7 +83,7 @@ fn figures(figure: &str, logarithm: bool) -> String {
             "SELECT run_id, trial, {v} AS v, '{provenance}' AS provenance FROM results WHERE valid GROUP BY run_id, trial"
         )
     };
-    match figure {
+    match metric {
         TIME => results("time_ns", MEASURED),
         // What the work must move is counted from its shapes.
         BYTES => results("bytes", "modelled"),
@@ -109,11 +109,11 @@ fn list(texts: &[String]) -> String {
 mod tests {
     use super::*;
 
-    fn entry(figure: &str, baselines: &[&str]) -> Entry {
+    fn entry(metric: &str, baselines: &[&str]) -> Entry {
         Entry {
             candidate: "ours".into(),
             baselines: baselines.iter().map(|name| (*name).to_owned()).collect(),
-            figure: figure.into(),
+            metric: metric.into(),
             params: Values::from([("n".into(), "8".into()), ("t".into(), "\"x\"".into())]),
             ..Entry::default()
         }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_alone_is_no_ratio() {
+    fn a_metric_alone_is_no_ratio() {
         let asked = question(&entry("relative_error", &[]), false);
         assert!(asked.contains("m.name = 'relative_error'") && !asked.contains("exp("), "{asked}");
         let modelled = question(&entry(BYTES, &["a"]), false);

@@ -1,11 +1,11 @@
-//! What the experiments show, each figure with its exact interval.
+//! What the experiments show, each rate with its exact interval.
 
 use super::experiment::{Answer, Experiment};
 use super::ledger::{Ledger, MOST_STEAL, Machine};
 use super::same_kernel;
 use super::schedule::TOOLS;
-use crate::figures::{median, quantile};
 use crate::machine::in_brief;
+use crate::numbers::{median, quantile};
 
 /// All tables, for each machine by itself.
 pub fn all(ledger: &Ledger) -> String {

@@ -27,7 +27,7 @@ pub enum Topic {
     Functions,
     /// Every row of the catalogue: works, or not yet
     Coverage,
-    /// Published claims: the figure, what was measured, the verdict
+    /// Published claims: the number, what was measured, the verdict
     Claims,
 }
 

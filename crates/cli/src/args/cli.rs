@@ -108,7 +108,7 @@ Examples:
   benchbook calibrate
   benchbook calibrate --time 10m
 
-Runs add up: each one of the same machine in the store narrows the figures. `benchbook doctor` shows them.")]
+Runs add up: each one of the same machine in the store narrows the intervals. `benchbook doctor` shows them.")]
     Calibrate(CalibrateArgs),
     /// Write a report: what was run, on what, tables, charts, checks, what was left out
     #[command(

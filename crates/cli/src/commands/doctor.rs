@@ -77,7 +77,7 @@ fn calibrated(store: &str, environment: &Environment) -> Vec<(Level, String, Opt
     let finding = |one: &Calibration| {
         let detectable = SECONDS
             .iter()
-            .zip(one.detectable)
+            .zip(one.minimum_detectable_effect)
             .filter_map(|(seconds, effect)| Some(format!("{} in {seconds:.0} s", share(effect?))));
         let text = format!(
             "samples of {}: noise {}; {} of {} verdicts on equal programs wrong ({} – {}); finds {}",

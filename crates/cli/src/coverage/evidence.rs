@@ -31,7 +31,7 @@ pub enum Kind {
     Column,
     /// A command, with one of its options where that matters: `run`, `run --quick`.
     Command,
-    /// A figure in the table `measures`.
+    /// A metric in the table `measures`.
     Measure,
     /// A device.
     Device,

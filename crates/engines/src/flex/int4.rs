@@ -1,10 +1,10 @@
 //! Matrix products by weights of four bits: the right factor is quantised and packed before anything is timed.
 //!
 //! Both rows solve another problem than the exact one, so they are checked against the product by the weights that their codes
-//! stand for, and their distance from the exact product is the figure `relative_error`. Weights are packed once, as those of
+//! stand for, and their distance from the exact product is the metric `relative_error`. Weights are packed once, as those of
 //! a model are: of the inputs, `a` can be overwritten and `b` cannot.
 
-use benchbook_core::{DType, Figure, Inputs, Problem, Reference, Result, Row, Setting, Subject, Support};
+use benchbook_core::{DType, Inputs, Metric, Problem, Reference, Result, Row, Setting, Subject, Support};
 use benchbook_simd::{Int4Weights, Isa, matmul_int4, matmul_int4_loop};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 use benchbook_workloads::precision::Int4;
@@ -78,7 +78,7 @@ fn prepare(
         kernel([m, k, n], left.1.of::<f32>(), &weights, out)
     };
     let subject = Slices::new(name, &setting, (Named("a", left), weights), vec![m, n], call);
-    Ok(Box::new(subject.with_figures(vec![Figure::modelled("weight_bytes", bytes as f64, "bytes")])))
+    Ok(Box::new(subject.with_metrics(vec![Metric::modelled("weight_bytes", bytes as f64, "bytes")])))
 }
 
 /// The product by the weights that the codes stand for.

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use benchbook_core::{Array, Error, Figure, Result, Setting, Subject};
+use benchbook_core::{Array, Error, Metric, Result, Setting, Subject};
 
 use crate::flex::subject::{NamedInputs, Rows, write_rows};
 
@@ -34,7 +34,7 @@ pub struct Slices<I> {
     last: Option<usize>,
     kernel: Box<Kernel<I>>,
     wrong: Option<String>,
-    figures: Vec<Figure>,
+    metrics: Vec<Metric>,
 }
 
 impl<I: Clone> Slices<I> {
@@ -49,15 +49,15 @@ impl<I: Clone> Slices<I> {
         let room = Array::new(shape.clone(), &vec![0.0_f32; shape.iter().product()]);
         let copies = (0..setting.copies).map(|_| (inputs.clone(), room.clone())).collect();
         let (device, kernel) = (setting.device.clone(), Box::new(kernel));
-        Self { implementation, device, copies, next: 0, last: None, kernel, wrong: None, figures: Vec::new() }
+        Self { implementation, device, copies, next: 0, last: None, kernel, wrong: None, metrics: Vec::new() }
     }
 }
 
 impl<I> Slices<I> {
     /// The same, with what the implementation has to say of itself on this case.
     #[must_use]
-    pub fn with_figures(self, figures: Vec<Figure>) -> Self {
-        Self { figures, ..self }
+    pub fn with_metrics(self, metrics: Vec<Metric>) -> Self {
+        Self { metrics, ..self }
     }
 
     fn error(&self, reason: &str) -> Error {
@@ -96,7 +96,7 @@ impl<I: NamedInputs> Subject for Slices<I> {
         Ok(vec![self.copies[last].1.clone()])
     }
 
-    fn figures(&self) -> Vec<Figure> {
-        self.figures.clone()
+    fn metrics(&self) -> Vec<Metric> {
+        self.metrics.clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use benchbook_core::{Array, Error, Figure, Inputs, Result, Setting, Subject};
+use benchbook_core::{Array, Error, Inputs, Metric, Result, Setting, Subject};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::flex::tensor::{Target, download};
@@ -84,7 +84,7 @@ pub struct TensorSubject<I, const D: usize, const N: usize> {
     call: Box<dyn Fn(&I) -> Result<[Tensor<D>; N]>>,
     outputs: Option<[Tensor<D>; N]>,
     failure: Option<Error>,
-    figures: Vec<Figure>,
+    metrics: Vec<Metric>,
 }
 
 impl<I, const D: usize, const N: usize> TensorSubject<I, D, N> {
@@ -98,8 +98,8 @@ impl<I, const D: usize, const N: usize> TensorSubject<I, D, N> {
         call: impl Fn(&I) -> Result<[Tensor<D>; N]> + 'static,
     ) -> Self {
         let (device_name, call) = (device_name.to_owned(), Box::new(call));
-        let (outputs, failure, figures) = (None, None, Vec::new());
-        Self { implementation, device_name, device, inputs, next: 0, call, outputs, failure, figures }
+        let (outputs, failure, metrics) = (None, None, Vec::new());
+        Self { implementation, device_name, device, inputs, next: 0, call, outputs, failure, metrics }
     }
 
     /// The same on the device of `setting`, with as many copies of the inputs as it asks for: `upload` puts one there, in
@@ -122,8 +122,8 @@ impl<I, const D: usize, const N: usize> TensorSubject<I, D, N> {
 
     /// The same, with what the implementation has to say of itself on this case.
     #[must_use]
-    pub fn with_figures(self, figures: Vec<Figure>) -> Self {
-        Self { figures, ..self }
+    pub fn with_metrics(self, metrics: Vec<Metric>) -> Self {
+        Self { metrics, ..self }
     }
 
     fn error(&self, reason: String) -> Error {
@@ -179,7 +179,7 @@ impl<I: NamedInputs, const D: usize, const N: usize> Subject for TensorSubject<I
         arrays.map_err(|reason| self.error(reason))
     }
 
-    fn figures(&self) -> Vec<Figure> {
-        self.figures.clone()
+    fn metrics(&self) -> Vec<Metric> {
+        self.metrics.clone()
     }
 }

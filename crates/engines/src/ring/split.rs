@@ -1,6 +1,6 @@
 //! Ring attention by threads and by processes, as something to time.
 
-use benchbook_core::{Array, DType, Error, Figure, Inputs, Result, Row, Setting, Subject};
+use benchbook_core::{Array, DType, Error, Inputs, Metric, Result, Row, Setting, Subject};
 use benchbook_workloads::attention::ring::{Layout, Ring, cut, ring};
 use benchbook_workloads::attention::{RingAttention, RingAttentionParams};
 
@@ -148,12 +148,12 @@ impl<H: Hand> Subject for RingSubject<H> {
         self.processes().is_empty()
     }
 
-    fn figures(&self) -> Vec<Figure> {
+    fn metrics(&self) -> Vec<Metric> {
         let Some(Ok(used)) = &self.last else { return Vec::new() };
-        let mut figures = vec![Figure::measured("worker_bytes", used.held as f64, "bytes")];
+        let mut metrics = vec![Metric::measured("worker_bytes", used.held as f64, "bytes")];
         if let Some(resident) = used.resident {
-            figures.push(Figure::measured("worker_resident_bytes", resident as f64, "bytes"));
+            metrics.push(Metric::measured("worker_resident_bytes", resident as f64, "bytes"));
         }
-        figures
+        metrics
     }
 }

@@ -52,8 +52,8 @@ fn the_path_that_is_recorded_is_the_one_that_burn_took() {
             };
             let taken = [of(attention_naive), of(attention_flash)].map(|path| path == found[0].of::<f32>());
             assert_eq!(taken, [!flash, flash], "{params}");
-            let figures = subject.figures();
-            assert_eq!((figures[0].name.as_str(), figures[0].value), ("flash_path", f64::from(flash)), "{params}");
+            let metrics = subject.metrics();
+            assert_eq!((metrics[0].name.as_str(), metrics[0].value), ("flash_path", f64::from(flash)), "{params}");
             let right = posed.reference(&inputs, SEED).compare(&found);
             assert!(right[0].max_scaled_error <= posed.tolerance(DType::F32), "{params}: {right:?}");
         }

@@ -47,10 +47,10 @@ fn weights_are_packed_once_and_their_bytes_are_told() {
         let mut subject = run(row, &setting, &params, &inputs);
         let mut write = |name: &str, width: usize| subject.write(name, 0, &vec![1.0; width]).unwrap();
         assert_eq!([write("a", 500), write("b", 333), write("c", 1)], [true, false, false], "{}", row.name);
-        let figures = subject.figures();
+        let metrics = subject.metrics();
         // 500 rows of 167 bytes, and 16 groups of 333 scales.
-        assert!(figures.len() == 1 && !figures[0].measured && figures[0].unit == "bytes", "{figures:?}");
-        assert_eq!((figures[0].name.as_str(), figures[0].value), ("weight_bytes", 500.0 * 167.0 + 16.0 * 333.0 * 4.0));
+        assert!(metrics.len() == 1 && !metrics[0].measured && metrics[0].unit == "bytes", "{metrics:?}");
+        assert_eq!((metrics[0].name.as_str(), metrics[0].value), ("weight_bytes", 500.0 * 167.0 + 16.0 * 333.0 * 4.0));
     }
 }
 

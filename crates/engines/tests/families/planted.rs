@@ -1,7 +1,7 @@
 //! Implementations that are wrong: the conformance test finds each, and says where.
 
 use benchbook_core::{
-    Array, DType, Figure, Implementation, Inputs, Params, Reference, Registry, Result, Setting, Subject, Support, Value,
+    Array, DType, Implementation, Inputs, Metric, Params, Reference, Registry, Result, Setting, Subject, Support, Value,
 };
 use benchbook_engines::flex::matmul::TILED;
 use benchbook_workloads::matmul::Matmul;
@@ -144,8 +144,8 @@ impl Subject for Faulty {
         self.right.allocates_in_rust()
     }
 
-    fn figures(&self) -> Vec<Figure> {
-        self.right.figures()
+    fn metrics(&self) -> Vec<Metric> {
+        self.right.metrics()
     }
 }
 

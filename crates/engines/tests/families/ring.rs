@@ -2,7 +2,7 @@
 //!
 //! Processes need a worker program: the end-to-end tests run them.
 
-use benchbook_core::{DType, Figure, Params, Setting, Value, Workload};
+use benchbook_core::{DType, Metric, Params, Setting, Value, Workload};
 use benchbook_workloads::attention::RingAttention;
 
 use crate::common::{case, registry};
@@ -18,9 +18,9 @@ fn long_shards_are_computed_in_runs() {
     all_right(&RingAttention, &[false, true].map(|causal| params([1, 1, 3001, 8, 2], causal)));
 }
 
-/// The only figure of this name.
-fn value(figures: &[Figure], name: &str, measured: bool) -> f64 {
-    let found: Vec<&Figure> = figures.iter().filter(|figure| figure.name == name).collect();
+/// The only metric of this name.
+fn value(metrics: &[Metric], name: &str, measured: bool) -> f64 {
+    let found: Vec<&Metric> = metrics.iter().filter(|metric| metric.name == name).collect();
     assert!(found.len() == 1 && found[0].measured == measured && found[0].unit == "bytes", "{name}: {found:?}");
     found[0].value
 }
@@ -32,11 +32,11 @@ fn bytes(implementation: &str, params: &Params) -> [f64; 2] {
     let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
     let ring = registry.find_implementation("ring-attention", implementation).unwrap();
     let mut subject = ring.prepare(&setting, params, &inputs).unwrap();
-    assert!(subject.figures().is_empty(), "nothing has been measured yet");
+    assert!(subject.metrics().is_empty(), "nothing has been measured yet");
     subject.run(2);
     subject.sync().unwrap();
-    let modelled = posed.figures(&inputs);
-    [value(&subject.figures(), "worker_bytes", true), value(&modelled, "worker_bytes_model", false)]
+    let modelled = posed.metrics(&inputs);
+    [value(&subject.metrics(), "worker_bytes", true), value(&modelled, "worker_bytes_model", false)]
 }
 
 #[test]

@@ -9,7 +9,7 @@ fn sparse(sizes: &[(&str, i64)], sparsity: f64, structure: &str) -> Params {
     case(&SparseAttention, sizes).with("sparsity", Value::Float(sparsity)).with("structure", structure.into())
 }
 
-/// Figures of a method, and its distance from the answer with every score.
+/// Metrics of a method, and its distance from the answer with every score.
 fn measured(method: &str, params: &Params) -> (f64, f64, f64) {
     let (registry, posed) = (registry(), SparseAttention.pose(params).unwrap());
     let inputs = posed.inputs(SEED);
@@ -17,8 +17,8 @@ fn measured(method: &str, params: &Params) -> (f64, f64, f64) {
     let mut subject = method.prepare(&setting("flex", DType::F32), params, &inputs).unwrap();
     subject.run(1);
     let distance = posed.reference(&inputs, SEED).distance(&subject.outputs().unwrap());
-    let figures = subject.figures();
-    let of = |name: &str| figures.iter().find(|figure| figure.name == name).unwrap().value;
+    let metrics = subject.metrics();
+    let of = |name: &str| metrics.iter().find(|metric| metric.name == name).unwrap().value;
     (of("sparsity_reached"), of("compute_saved"), distance)
 }
 

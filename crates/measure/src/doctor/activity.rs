@@ -5,7 +5,7 @@ use std::path::Path;
 
 use benchbook_process::Process;
 
-use crate::environment::{MemoryFigures, Root};
+use crate::environment::{MemInfo, Root};
 
 /// Counters at one moment; two of them make a [`Usage`](super::Usage).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Activity {
     /// The process that reads.
     pub(super) own: Option<u32>,
     /// Memory and swap.
-    pub(super) memory: MemoryFigures,
+    pub(super) memory: MemInfo,
 }
 
 /// CPU time since the machine started, in ticks.
@@ -41,7 +41,7 @@ impl Activity {
             cpus: root.text("proc/stat").as_deref().and_then(cpu_ticks),
             processes: Process::all(root.0),
             own: root.text("proc/self/stat").and_then(|text| text.split_whitespace().next()?.parse().ok()),
-            memory: MemoryFigures::read(root),
+            memory: MemInfo::read(root),
         }
     }
 

@@ -85,10 +85,10 @@ fn hidden(usage: &Usage) -> Option<Finding> {
 mod tests {
     use super::super::usage::BusyProcess;
     use super::*;
-    use crate::environment::{CpuSet, MemoryFigures, Topology};
+    use crate::environment::{CpuSet, MemInfo, Topology};
 
     fn usage() -> Usage {
-        Usage { load: None, busy: Vec::new(), hidden_cpus: None, steal: None, memory: MemoryFigures::default() }
+        Usage { load: None, busy: Vec::new(), hidden_cpus: None, steal: None, memory: MemInfo::default() }
     }
 
     #[test]

@@ -57,10 +57,10 @@ fn gib(bytes: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::MemoryFigures;
+    use crate::environment::MemInfo;
 
     fn usage(total: u64, available: u64, swap_used: u64) -> Usage {
-        let memory = MemoryFigures {
+        let memory = MemInfo {
             total_bytes: Some(total),
             available_bytes: Some(available),
             swap_total_bytes: Some(8 * GIB),
@@ -86,7 +86,7 @@ mod tests {
             assert_eq!(finding.remedy.is_none(), level == Level::Good);
         }
         let mut unknown = usage(0, 0, 0);
-        unknown.memory = MemoryFigures::default();
+        unknown.memory = MemInfo::default();
         assert!(findings(&Memory::default(), &unknown).is_empty());
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::activity::Activity;
-use crate::environment::MemoryFigures;
+use crate::environment::MemInfo;
 
 /// Readings closer than this say little: CPU time is counted in ticks of 10 ms.
 pub const SHORTEST_INTERVAL_NS: i64 = 200_000_000;
@@ -26,7 +26,7 @@ pub struct Usage {
     /// Share of the CPU time that the hypervisor took away (0 to 1); nothing if unknown.
     pub steal: Option<f64>,
     /// Memory and swap at the later reading.
-    pub(super) memory: MemoryFigures,
+    pub(super) memory: MemInfo,
 }
 
 /// A process that used CPU time.

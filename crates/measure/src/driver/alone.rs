@@ -1,4 +1,4 @@
-//! The process in which memory is measured: one for each figure, which keeps nothing of what it frees.
+//! The process in which memory is measured: one for each metric, which keeps nothing of what it frees.
 
 use crate::Result;
 use crate::link::{Link, Starting};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, Place, Ran, Say};
-use benchbook_core::{Array, Figure, StepsOf};
+use benchbook_core::{Array, Metric, StepsOf};
 
 use super::believed::{believed, believed_processor_time};
 use super::changing::Changing;
@@ -28,11 +28,11 @@ pub struct Calls<'a> {
 
 impl Calls<'_> {
     /// What one call allocates, where it is counted.
-    pub fn allocations(&mut self) -> Result<Vec<Figure>> {
+    pub fn allocations(&mut self) -> Result<Vec<Metric>> {
         match self.link.ask(&Ask::Allocations { trial: self.trial }, &[], self.deadline.left())? {
             (Say::Allocations { count, bytes }, _) => {
-                let figures = [("allocations", count, "count"), ("allocated_bytes", bytes, "bytes")];
-                Ok(figures.map(|(name, value, unit)| Figure::measured(name, value as f64, unit)).into())
+                let metrics = [("allocations", count, "count"), ("allocated_bytes", bytes, "bytes")];
+                Ok(metrics.map(|(name, value, unit)| Metric::measured(name, value as f64, unit)).into())
             }
             (Say::None, _) => Ok(Vec::new()),
             (other, _) => Err(unexpected(other)),

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, Facts, MemoryFrom, Others, Prepare, Say};
-use benchbook_core::{Array, CacheRegime, Figure, Inputs, Reference, Task};
+use benchbook_core::{Array, CacheRegime, Inputs, Metric, Reference, Task};
 use benchbook_journal::Isolation;
 
 use self::alone::Alone;
@@ -41,7 +41,7 @@ const MOST_COPIES: usize = 100_000;
 /// Other processes of a trial at most.
 const MOST_PROCESSES: usize = 256;
 
-/// Name of the figure of the first step at which greedy decoding may go another way than the reference, from 0.
+/// Name of the metric of the first step at which greedy decoding may go another way than the reference, from 0.
 const FIRST_TIE: &str = "first_tie";
 
 /// How long a worker may take at least to drop a trial, also where all the time of a step is gone.
@@ -184,7 +184,7 @@ impl Driver {
         drop(inputs);
         let Say::Prepared {
             engine_version,
-            figures: of_worker,
+            metrics: of_worker,
             writable,
             processes,
             memory,
@@ -203,21 +203,21 @@ impl Driver {
         }
         let approximation = self.approximation(trial, trial.input_seed, &exact, deadline)?;
         let outputs = in_order(&exact, outputs)?;
-        let mut figures = facts.figures;
-        figures.extend(peak_added_bytes.map(|bytes| Figure::measured(PEAK_ADDED, bytes as f64, "bytes")));
+        let mut metrics = facts.metrics;
+        metrics.extend(peak_added_bytes.map(|bytes| Metric::measured(PEAK_ADDED, bytes as f64, "bytes")));
         if approximation.is_some() {
             let distance = exact.distance(&outputs);
             if !distance.is_finite() {
                 let words = "its outputs are no approximation: they are infinitely far from the right answer";
                 return Err(Error::Failed(words.into()));
             }
-            figures.push(Figure::measured("relative_error", distance, "share"));
+            metrics.push(Metric::measured("relative_error", distance, "share"));
         }
-        figures.extend(of_worker);
+        metrics.extend(of_worker);
         let approximates = approximation.is_some();
         let reference = approximation.unwrap_or(exact);
-        let first_tie = reference.first_tie().map(|step| Figure::modelled(FIRST_TIE, step as f64, "count"));
-        figures.extend(first_tie);
+        let first_tie = reference.first_tie().map(|step| Metric::modelled(FIRST_TIE, step as f64, "count"));
+        metrics.extend(first_tie);
         let of_worker = Question { otherwise, ..question(trial) };
         let right = self.followed(&of_worker, None, &reference, &outputs, approximates, deadline)?;
         let check = right.compare(&outputs);
@@ -236,7 +236,7 @@ impl Driver {
             rested: true,
             copies: copies as u64,
             engine_version,
-            figures,
+            metrics,
             reference_ns: Some(reference_ns),
         };
         let processes = own_processes(self.link.as_ref(), processes);
@@ -261,16 +261,16 @@ impl Driver {
     fn warm_up(&mut self, live: &mut Live, prepared: &mut Prepared, deadline: Deadline) -> Result<()> {
         let Live { trial, changing, watch, iterations, task, .. } = live;
         let changes = f64::from(u8::from(!changing.names().is_empty()));
-        prepared.figures.push(Figure::measured("inputs_change", changes, "bool"));
+        prepared.metrics.push(Metric::measured("inputs_change", changes, "bool"));
         let (link, of) = (self.link.as_mut(), task.steps());
         let mut calls = Calls { link, changing, trial: trial.trial, deadline, of, steps: None };
         let min_sample_ns = of.is_none().then_some(trial.min_sample_ns);
         let warm = sampler::warm_up(&mut calls, trial.warmup_ns, min_sample_ns, watch, &mut self.load.borrow_mut())?;
         if !watch.tells() {
-            prepared.figures.push(Figure::measured("coarse_cpu_time", 1.0, "bool"));
+            prepared.metrics.push(Metric::measured("coarse_cpu_time", 1.0, "bool"));
         }
         // Warm, and not timed.
-        prepared.figures.extend(calls.allocations()?);
+        prepared.metrics.extend(calls.allocations()?);
         if let Some(suspicion) = sampler::suspicion(&mut calls, warm.iterations)? {
             return Err(Error::Failed(suspicion));
         }

@@ -67,8 +67,8 @@ impl Problem for Twice {
         1e-6
     }
 
-    fn figures(_params: &TwiceParams, inputs: &Inputs) -> Vec<Figure> {
-        vec![Figure::modelled("terms", inputs.get("table").len() as f64, "count")]
+    fn metrics(_params: &TwiceParams, inputs: &Inputs) -> Vec<Metric> {
+        vec![Metric::modelled("terms", inputs.get("table").len() as f64, "count")]
     }
 }
 
@@ -122,8 +122,8 @@ impl Subject for Way {
         true
     }
 
-    fn figures(&self) -> Vec<Figure> {
-        vec![Figure::measured("own", 1.0, "count")]
+    fn metrics(&self) -> Vec<Metric> {
+        vec![Metric::measured("own", 1.0, "count")]
     }
 }
 
@@ -242,9 +242,9 @@ fn words(heard: &Heard) -> Vec<String> {
     words
 }
 
-fn figure(prepared: &Prepared, name: &str) -> Option<f64> {
-    let mut of_name = prepared.figures.iter().filter(|figure| figure.name == name);
-    let found = of_name.next().map(|figure| figure.value);
+fn metric(prepared: &Prepared, name: &str) -> Option<f64> {
+    let mut of_name = prepared.metrics.iter().filter(|metric| metric.name == name);
+    let found = of_name.next().map(|metric| metric.value);
     assert_eq!(of_name.count(), 0, "{name} stands once");
     found
 }
@@ -258,8 +258,8 @@ fn a_trial_is_prepared_sampled_and_checked() {
     assert!(passes(&prepared.check, prepared.tolerance), "{prepared:?}");
     assert_eq!((prepared.flops, prepared.bytes, prepared.copies), (24.0, 96.0, 1));
     assert!(prepared.iterations > 1 && prepared.prepare_ns > 0 && prepared.memory_elsewhere);
-    let figures = ["terms", "own", "inputs_change", "relative_error"].map(|name| figure(&prepared, name));
-    assert_eq!(figures, [Some(1.0), Some(1.0), Some(1.0), None]);
+    let metrics = ["terms", "own", "inputs_change", "relative_error"].map(|name| metric(&prepared, name));
+    assert_eq!(metrics, [Some(1.0), Some(1.0), Some(1.0), None]);
     assert!(prepared.reference_ns.is_some_and(|ns| ns > 0));
     let sampled = [(); 3].map(|()| driver.sample(3, LONG).unwrap());
     assert!(sampled.iter().all(|one| one.iterations as u64 == prepared.iterations && one.elapsed_ns > 0));
@@ -294,7 +294,7 @@ fn an_answer_is_asked_for_once_by_all_who_share_it() {
         assert!(passes(&prepared.check, prepared.tolerance), "{implementation}: {prepared:?}");
         let first = implementation == "right";
         assert_eq!(prepared.reference_ns == Some(0), !first);
-        assert_eq!(figure(&prepared, "relative_error").is_some_and(|error| error > 0.5), !first, "its distance");
+        assert_eq!(metric(&prepared, "relative_error").is_some_and(|error| error > 0.5), !first, "its distance");
         let finished = driver.finish(0, LONG).unwrap();
         assert!(passes(&finished.check, prepared.tolerance), "{implementation}: {finished:?}");
         asked.push(heard.borrow().iter().filter(|(ask, _)| matches!(ask, Ask::Reference { .. })).count());
@@ -324,7 +324,7 @@ fn what_this_program_links_is_no_matter_of_the_worker_and_its_inputs_can_be_sent
 fn a_kernel_whose_inputs_nobody_can_overwrite_is_checked_by_its_last_call() {
     let (mut driver, heard) = tapped(&References::none().shared(), unchanged);
     let prepared = driver.prepare(&trial(0, "fixed"), LONG).unwrap();
-    assert_eq!(figure(&prepared, "inputs_change"), Some(0.0));
+    assert_eq!(metric(&prepared, "inputs_change"), Some(0.0));
     driver.sample(0, LONG).unwrap();
     let finished = driver.finish(0, LONG).unwrap();
     assert!(passes(&finished.check, prepared.tolerance));
@@ -437,7 +437,7 @@ fn what_a_worker_cannot_mean_fails_its_trial() {
             |_, say, arrays| match say {
                 Say::Prepared {
                     engine_version,
-                    figures,
+                    metrics,
                     mut writable,
                     processes,
                     memory,
@@ -448,7 +448,7 @@ fn what_a_worker_cannot_mean_fails_its_trial() {
                     (
                         Say::Prepared {
                             engine_version,
-                            figures,
+                            metrics,
                             writable,
                             processes,
                             memory,

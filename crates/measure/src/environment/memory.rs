@@ -16,34 +16,34 @@ pub struct Memory {
 
 impl Memory {
     pub(super) fn read(root: Root<'_>) -> Self {
-        let total_bytes = MemoryFigures::read(root).total_bytes;
+        let total_bytes = MemInfo::read(root).total_bytes;
         let limit_bytes = memory_limit_bytes(root).filter(|&limit| total_bytes.is_none_or(|total| limit < total));
         Self { total_bytes, limit_bytes }
     }
 }
 
-/// The figures of `/proc/meminfo` that are used here, in bytes.
+/// The numbers of `/proc/meminfo` that are used here, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct MemoryFigures {
+pub(crate) struct MemInfo {
     pub total_bytes: Option<u64>,
     pub available_bytes: Option<u64>,
     pub swap_total_bytes: Option<u64>,
     pub swap_free_bytes: Option<u64>,
 }
 
-impl MemoryFigures {
+impl MemInfo {
     pub fn read(root: Root<'_>) -> Self {
         let text = root.text("proc/meminfo").unwrap_or_default();
-        let figure = |name: &str| {
+        let number = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
             let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
             kibibytes.checked_mul(1024)
         };
         Self {
-            total_bytes: figure("MemTotal"),
-            available_bytes: figure("MemAvailable"),
-            swap_total_bytes: figure("SwapTotal"),
-            swap_free_bytes: figure("SwapFree"),
+            total_bytes: number("MemTotal"),
+            available_bytes: number("MemAvailable"),
+            swap_total_bytes: number("SwapTotal"),
+            swap_free_bytes: number("SwapFree"),
         }
     }
 }
@@ -54,15 +54,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_bytes_and_a_limit_counts_only_below_the_total() {
+    fn numbers_are_bytes_and_a_limit_counts_only_below_the_total() {
         let tree = Tree::new()
             .file("proc/meminfo", "MemTotal:       4096 kB\nMemAvailable: x kB\nSwapTotal: 0 kB\n")
             .file("proc/self/cgroup", "0::/\n")
             .file("sys/fs/cgroup/memory.max", "1048576\n");
-        let figures = MemoryFigures::read(Root(tree.path()));
-        assert_eq!(figures.total_bytes, Some(4 << 20));
-        assert_eq!(figures.available_bytes, None);
-        assert_eq!(figures.swap_total_bytes, Some(0));
+        let info = MemInfo::read(Root(tree.path()));
+        assert_eq!(info.total_bytes, Some(4 << 20));
+        assert_eq!(info.available_bytes, None);
+        assert_eq!(info.swap_total_bytes, Some(0));
         assert_eq!(Memory::read(Root(tree.path())).limit_bytes, Some(1 << 20));
         let large = tree.file("sys/fs/cgroup/memory.max", "8388608\n");
         assert_eq!(Memory::read(Root(large.path())).limit_bytes, None);

@@ -353,7 +353,7 @@ pub(crate) fn facts_of(posed: &dyn Posed, inputs: &Inputs, dtype: DType) -> Fact
         tolerance: posed.tolerance(dtype),
         input_bytes: inputs.bytes(dtype.bytes()),
         task: posed.task(),
-        figures: posed.figures(inputs),
+        metrics: posed.metrics(inputs),
     }
 }
 

@@ -211,7 +211,7 @@ fn who_owns_a_workload_is_asked_for_what_this_program_does_not_link() {
     assert!(references().inputs(&theirs, Duration::MAX).is_err(), "nobody can send them");
     let facts = |tolerance: f64| {
         let work = Work { flops: 1.0, bytes: 2.0 };
-        let posed = Say::Posed(Facts { work, tolerance, input_bytes: 3, task: Task::Call, figures: Vec::new() });
+        let posed = Say::Posed(Facts { work, tolerance, input_bytes: 3, task: Task::Call, metrics: Vec::new() });
         references().facts(&theirs, &mut Owner(vec![(posed, Vec::new())]), Duration::MAX)
     };
     assert_eq!(facts(0.0).unwrap().input_bytes, 3);

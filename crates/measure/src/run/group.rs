@@ -256,7 +256,7 @@ impl Group<'_, '_> {
         Ok(())
     }
 
-    /// Measures the memory of a trial whose process has begun to start; that there is no figure is no failure of the trial.
+    /// Measures the memory of a trial whose process has begun to start; that there is no metric is no failure of the trial.
     fn memory(&mut self, trial: &Trial, begun: Result<()>) -> Result<()> {
         let timeout = self.timeout();
         let Some(worker) = self.workers.get_mut(&trial.variant) else { return Ok(()) };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use benchbook_core::message::{Description, ImplementationInfo, InputsFrom};
-use benchbook_core::{Comparison, Figure, Variant};
+use benchbook_core::{Comparison, Metric, Variant};
 use benchbook_journal::{
     CheckRow, EventRow, Isolation, Keep, Level, LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, RunRow,
     RunWriter, SampleRow, StepRow, StepValueRow, TrialRow,
@@ -20,7 +20,7 @@ use crate::disturbance::Disturbance;
 use crate::executor::{PEAK_ADDED, Prepared, REFERENCE_NS, Sampled, Trial, passes};
 use crate::steps::Steps;
 
-/// Names of the figures that a run records of each trial.
+/// Names of the metrics that a run records of each trial.
 pub const MEASURES: [&str; 8] = [
     "warmup_iterations",
     "warmup_settled",
@@ -184,8 +184,8 @@ impl<'a> Recorder<'a> {
                 self.measure(trial.trial, "warmup_settled", f64::from(u8::from(settled)), "bool")?;
             }
             self.measure(trial.trial, "input_copies", prepared.copies as f64, "count")?;
-            for figure in &prepared.figures {
-                self.figure(trial.trial, figure)?;
+            for metric in &prepared.metrics {
+                self.metric(trial.trial, metric)?;
             }
         }
         Ok(())
@@ -259,9 +259,9 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    /// A figure of a trial.
+    /// A metric of a trial.
     pub fn measure(&mut self, trial: i64, name: &str, value: f64, unit: &str) -> Result<()> {
-        self.figure(trial, &Figure::measured(name, value, unit))
+        self.metric(trial, &Metric::measured(name, value, unit))
     }
 
     /// The time that a trial's checks have waited for right answers, where it is known.
@@ -269,8 +269,8 @@ impl<'a> Recorder<'a> {
         ns.map_or(Ok(()), |ns| self.measure(trial, REFERENCE_NS, ns as f64, "ns"))
     }
 
-    /// A figure of a trial, with where it comes from.
-    fn figure(&mut self, trial: i64, Figure { name, value, unit, measured }: &Figure) -> Result<()> {
+    /// A metric of a trial, with where it comes from.
+    fn metric(&mut self, trial: i64, Metric { name, value, unit, measured }: &Metric) -> Result<()> {
         Ok(self.writer.measure(&MeasureRow {
             trial,
             sample: None,

@@ -31,8 +31,8 @@ pub(super) static PAIRED: Family = Family {
         Output { name: "speedup", kind: Kind::Float },
         Output { name: "low", kind: Kind::Float },
         Output { name: "high", kind: Kind::Float },
-        Output { name: "size_low", kind: Kind::Float },
-        Output { name: "size_high", kind: Kind::Float },
+        Output { name: "equivalence_low", kind: Kind::Float },
+        Output { name: "equivalence_high", kind: Kind::Float },
         Output { name: "hierarchical_low", kind: Kind::Float },
         Output { name: "hierarchical_high", kind: Kind::Float },
         Output { name: "verdict", kind: Kind::Text },
@@ -45,6 +45,9 @@ pub(super) static PAIRED: Family = Family {
         Output { name: "standard_error", kind: Kind::Float },
         Output { name: "df", kind: Kind::Float },
         Output { name: "equivalence_p", kind: Kind::Float },
+        // The bounds of the equivalence interval by their names of old.
+        Output { name: "size_low", kind: Kind::Float },
+        Output { name: "size_high", kind: Kind::Float },
     ],
     shorts: &[
         Short {
@@ -85,7 +88,7 @@ pub(super) static PAIRED: Family = Family {
             name: "paired_mde",
             field: "mde",
             level: true,
-            doc: "The smallest effect that this many replicates detect 9 times in 10, as a fraction of the time.",
+            doc: "The minimum detectable effect, found 9 times in 10, as a fraction of the time.",
         },
         Short {
             name: "paired_scope",
@@ -273,8 +276,8 @@ impl State for PairedState {
             Cell::Float(Some(verdict.ratio)),
             Cell::Float(verdict.low),
             Cell::Float(verdict.high),
-            Cell::Float(verdict.size_low),
-            Cell::Float(verdict.size_high),
+            Cell::Float(verdict.equivalence_low),
+            Cell::Float(verdict.equivalence_high),
             Cell::Float(verdict.hierarchical.map(|interval| interval.low)),
             Cell::Float(verdict.hierarchical.map(|interval| interval.high)),
             Cell::Text(Some(verdict.label.text())),
@@ -287,6 +290,8 @@ impl State for PairedState {
             Cell::Float(verdict.standard_error),
             Cell::Float(verdict.df),
             Cell::Float(verdict.equivalence_p),
+            Cell::Float(verdict.equivalence_low),
+            Cell::Float(verdict.equivalence_high),
         ]
     }
 
@@ -316,6 +321,8 @@ fn without_verdict(speedup: Option<f64>, reason: &'static str, [replicates, bloc
         replicates,
         blocks,
         Cell::Text(None),
+        Cell::Float(None),
+        Cell::Float(None),
         Cell::Float(None),
         Cell::Float(None),
         Cell::Float(None),

@@ -43,8 +43,8 @@ SELECT
     ratio,
     low,
     high,
-    size_low,
-    size_high,
+    equivalence_low,
+    equivalence_high,
     coalesce(direction, verdict) AS verdict,
     coalesce(direction, said) AS said,
     -- There is one value in a replicate, and no block.
@@ -62,5 +62,8 @@ SELECT
     p_value,
     q_value,
     equivalence_p,
-    equivalence_q
+    equivalence_q,
+    -- The equivalence interval by its names of old.
+    equivalence_low AS size_low,
+    equivalence_high AS size_high
 FROM told

@@ -176,8 +176,8 @@ SELECT
     alone['speedup'] AS ratio,
     alone['low'] AS low,
     alone['high'] AS high,
-    alone['size_low'] AS size_low,
-    alone['size_high'] AS size_high,
+    alone['equivalence_low'] AS equivalence_low,
+    alone['equivalence_high'] AS equivalence_high,
     beside['verdict'] AS verdict,
     beside['said'] AS said,
     CASE

@@ -21,8 +21,8 @@ SELECT
     ratio AS speedup,
     low,
     high,
-    size_low,
-    size_high,
+    equivalence_low,
+    equivalence_high,
     verdict,
     said,
     reason,
@@ -39,6 +39,9 @@ SELECT
     q_value,
     equivalence_p,
     equivalence_q,
+    -- The equivalence interval by its names of old.
+    equivalence_low AS size_low,
+    equivalence_high AS size_high,
     speedup_category(ratio) AS category,
     metric
 FROM "Judged"

@@ -99,7 +99,7 @@ fn what_was_not_measured_is_told_apart() {
     for (claimed, reasons, became, verdict, reason) in [
         ("speed,2,", "an H100,", ",,,,,,", "not testable here", "needs an H100"),
         ("speed,2,", "an H100,", "3,2.9,3.1,8,measured,m,h", "confirmed", "needs an H100"),
-        ("speed,,", ",gives no figure", ",,,,,,", "not judged", "gives no figure"),
+        ("speed,,", ",gives no number", ",,,,,,", "not judged", "gives no number"),
         ("accuracy_lost,,0.01", "an H100,no model yet", ",,,,,,", "not judged", "no model yet"),
         ("speed,2,", ",", ",,,,,,", "not measured yet", ""),
         ("bits,4,4", ",", "3,,,,quoted,,a standard", "refuted by definition", ""),
@@ -122,7 +122,7 @@ fn what_is_claimed_is_told_in_words() {
     ] {
         assert_eq!(only(&judged(&format!("speed,{ends}"), ",", ",,,,,,"), "claimed"), told);
     }
-    assert_eq!(texts(&judged("speed,,", ",no figure", ",,,,,,"), "claimed"), [None]);
+    assert_eq!(texts(&judged("speed,,", ",no number", ",,,,,,"), "claimed"), [None]);
 }
 
 #[test]
@@ -157,8 +157,8 @@ fn a_table_with_a_mistake_is_refused_with_its_place() {
         (HEADER, vec![good.replace("speed", "")], "quantity `` is none of"),
         (HEADER, vec![row("CL1,inference", "speed,1,1,,", ",,,,,,")], "inferences none"),
         (HEADER, vec![row("AT1,published", "speed,1,1,,", ",,,,,,")], "published claims and targets have a row CL"),
-        (HEADER, vec![published("speed,,,,", ",,,,,,")], "neither a figure nor a reason"),
-        (HEADER, vec![published("speed,,,an H100,", ",,,,,,")], "neither a figure nor a reason"),
+        (HEADER, vec![published("speed,,,,", ",,,,,,")], "neither a number nor a reason"),
+        (HEADER, vec![published("speed,,,an H100,", ",,,,,,")], "neither a number nor a reason"),
         (HEADER, vec![published("speed,3,2,,", ",,,,,,")], "claimed_low must not exceed claimed_high"),
         (HEADER, vec![published("speed,1,1,,no model", "1,1,1,8,measured,m,h")], "not judged carries no value"),
         (HEADER, vec![published("speed,1,1,,", "1,1,1,8,,m,h")], "measured, modelled or quoted"),
@@ -211,11 +211,11 @@ fn numbers(statement: &str) -> Vec<f64> {
     words.filter_map(|word| word.trim_matches('.').parse().ok()).collect()
 }
 
-/// Whether a sentence gives the figure `end`: as it stands, as a share, as a share more or less, as its inverse, or as the
+/// Whether a sentence gives the number `end`: as it stands, as a share, as a share more or less, as its inverse, or as the
 /// difference of two of its numbers.
 fn gives(statement: &str, end: f64) -> bool {
     let numbers = numbers(statement);
-    let near = |figure: f64| (figure - end).abs() <= 1e-3 * end.abs();
+    let near = |number: f64| (number - end).abs() <= 1e-3 * end.abs();
     let alone = |n: &f64| [*n, n / 100.0, 1.0 + n / 100.0, 1.0 - n / 100.0, 1.0 / n].into_iter().any(near);
     let between = numbers.iter().any(|a| numbers.iter().any(|b| near(a - b)));
     let equal = ["the same", "the fastest", "no other"].iter().any(|words| statement.contains(words));

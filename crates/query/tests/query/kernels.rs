@@ -1,4 +1,4 @@
-//! The queries about kernels: roofs, approximations, figures.
+//! The queries about kernels: roofs, approximations, metrics.
 
 use std::collections::BTreeMap;
 
@@ -110,7 +110,7 @@ fn an_approximation_stands_beside_the_fastest_exact_variant_of_its_case() {
             (3, "relative_error", 0.2),
             (3, "sparsity_reached", 0.75),
         ] {
-            writer.measure(&figure(number, name, value)).unwrap();
+            writer.measure(&metric(number, name, value)).unwrap();
         }
     });
     let session = fixture.session();
@@ -121,9 +121,9 @@ fn an_approximation_stands_beside_the_fastest_exact_variant_of_its_case() {
     assert_eq!(floats(&answer, "compute_saved"), [Some(-0.1), None]);
     assert_eq!(floats(&answer, "of_exact"), [Some(1.25), Some(0.25)]);
 
-    let figures = named(&session, "figures", &[("run", &run), ("name", "%saved")]);
+    let metrics = named(&session, "figures", &[("run", &run), ("name", "%saved")]);
     assert_eq!(
-        (texts(&figures, "variant"), floats(&figures, "value")),
+        (texts(&metrics, "variant"), floats(&metrics, "value")),
         (vec![Some("threshold".into())], vec![Some(-0.1)])
     );
     assert_eq!(named(&session, "figures", &[]).rows(), 4);
@@ -131,12 +131,12 @@ fn an_approximation_stands_beside_the_fastest_exact_variant_of_its_case() {
 }
 
 #[test]
-fn figures_are_counted_over_replicates() {
+fn metrics_are_counted_over_replicates() {
     let fixture = Fixture::new();
     fixture.run(|writer| {
         for (number, value) in [(0, 10.0), (1, 30.0), (2, 11.0)] {
             write(writer, number, |row| row.replicate = number, 100);
-            writer.measure(&figure(number, "worker_bytes", value)).unwrap();
+            writer.measure(&metric(number, "worker_bytes", value)).unwrap();
         }
     });
     let answer = named(&fixture.session(), "figures", &[]);
@@ -146,7 +146,7 @@ fn figures_are_counted_over_replicates() {
     }
 }
 
-fn figure(trial: i64, name: &str, value: f64) -> MeasureRow {
+fn metric(trial: i64, name: &str, value: f64) -> MeasureRow {
     MeasureRow {
         trial,
         sample: None,

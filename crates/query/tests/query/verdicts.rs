@@ -147,7 +147,7 @@ fn the_answer_does_not_depend_on_how_one_asks() {
 #[test]
 fn equivalent_is_corrected_over_the_suite_and_says_what_it_cannot_see() {
     let fixture = Fixture::new();
-    // The size interval alone reaches 2.015 · 0.0097 / √5 = 0.0087 to either side, within ln 1.01: p = 0.035.
+    // The equivalence interval alone reaches 2.015 · 0.0097 / √5 = 0.0087 to either side, within ln 1.01: p = 0.035.
     suite(&fixture, "alone", &[0.0], 0.0097);
     suite(&fixture, "lost", &[0.0, STRONG, -STRONG, STRONG], 0.0097);
     suite(&fixture, "sure", &[0.0, STRONG, -STRONG, STRONG], 0.001);
@@ -269,4 +269,20 @@ fn the_view_is_listed_and_its_inner_function_is_nobody_elses() {
     assert!(error.contains("no function `usual_difference`"), "{error}");
     let error = session.sql("SELECT suite_verdict(1, 2) OVER ()").unwrap_err().to_string();
     assert!(error.contains("takes what paired_summary gives"), "{error}");
+}
+
+#[test]
+fn names_of_old_still_answer() {
+    let fixture = Fixture::new();
+    suite(&fixture, "alone", &[WEAK], 0.1);
+    let session = fixture.session();
+    let whole = view(&session, "true");
+    for (old, new) in [("size_low", "equivalence_low"), ("size_high", "equivalence_high")] {
+        assert!(floats(&whole, new).iter().all(Option::is_some), "{new}");
+        assert_eq!(floats(&whole, old), floats(&whole, new), "{old}");
+        let of = |name: &str| format!("paired_summary(log_ratio, replicate)['{name}']");
+        let both = session.sql(&format!("SELECT {} AS old, {} AS new FROM pairs", of(old), of(new))).unwrap();
+        assert_eq!(floats(&both, "old"), floats(&both, "new"), "{old}");
+    }
+    session.sql("SELECT size_low, size_high FROM metric_verdicts").unwrap();
 }

@@ -76,7 +76,8 @@ pub fn within_metric(session: &Session, run: &str, by: By, baseline: Option<&str
         true => (
             format!(
                 "paired blocks, {beside}. A speedup above 1 means that the candidate is faster; \
-                 verdicts hold at 95 % over all comparisons, equivalence means within 1 %."
+                 verdicts hold at 95 % over all comparisons, equivalence means within 1 %, MDE is the minimum \
+                 detectable effect."
             ),
             verdicts::paired(&answer),
         ),

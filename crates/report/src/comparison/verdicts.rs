@@ -60,9 +60,9 @@ impl Row<'_> {
         }
     }
 
-    /// The least change that would have been found, as a share: the effect is on the logarithm, so that 0.1 is a change
+    /// The minimum detectable effect, as a share: the effect is on the logarithm, so that 0.1 is a change
     /// by a factor of e^0.1.
-    fn could_see(&self) -> String {
+    fn minimum_detectable_effect(&self) -> String {
         let least = self.float("minimum_detectable_effect");
         least.map_or_else(|| "unknown".into(), |effect| format!("{:.1} %", 100.0 * effect.exp_m1()))
     }
@@ -87,7 +87,7 @@ impl Row<'_> {
     }
 }
 
-/// Paired comparisons within a run, with the times behind each ratio; the least detectable change is given as a share.
+/// Paired comparisons within a run, with the times behind each ratio; the minimum detectable effect is a share.
 pub fn paired(answer: &Answer) -> Cells {
     let header = [
         "case",
@@ -99,7 +99,7 @@ pub fn paired(answer: &Answer) -> Cells {
         "95 % interval",
         "verdict",
         "why",
-        "could see",
+        "MDE",
         "CPUs in use",
         "blocks",
         "scope",
@@ -115,7 +115,7 @@ pub fn paired(answer: &Answer) -> Cells {
             row.interval(),
             row.word("said"),
             row.word("reason").replace('-', " "),
-            row.could_see(),
+            row.minimum_detectable_effect(),
             match (row.float("baseline_cpus"), row.float("candidate_cpus")) {
                 (Some(baseline), Some(candidate)) => format!("{baseline:.2} and {candidate:.2}"),
                 _ => "unknown".into(),
@@ -124,7 +124,7 @@ pub fn paired(answer: &Answer) -> Cells {
             row.word("scope").replace('-', " "),
         ]
     };
-    let numeric = ["baseline time", "time", "speedup", "95 % interval", "could see"];
+    let numeric = ["baseline time", "time", "speedup", "95 % interval", "MDE"];
     table(&header, &numeric, rows(answer).map(row).collect())
 }
 
@@ -141,7 +141,7 @@ pub fn metrics(answer: &Answer) -> Cells {
         "95 % interval",
         "verdict",
         "why",
-        "could see",
+        "MDE",
         "values",
         "scope",
     ];
@@ -157,12 +157,12 @@ pub fn metrics(answer: &Answer) -> Cells {
             row.interval(),
             row.word("said"),
             row.word("reason").replace('-', " "),
-            row.could_see(),
+            row.minimum_detectable_effect(),
             row.count("replicates").to_string(),
             row.word("scope").replace('-', " "),
         ]
     };
-    let numeric = ["baseline value", "value", "ratio", "95 % interval", "could see", "values"];
+    let numeric = ["baseline value", "value", "ratio", "95 % interval", "MDE", "values"];
     table(&header, &numeric, rows(answer).map(row).collect())
 }
 

@@ -100,8 +100,8 @@ fn advice(report: &Report) -> String {
             )
         }
         Outcome::Undecided => format!(
-            "Nothing is known to be slower, but {} of {all} are undecided: the column *could see* says how small a change \
-             would have been found. More time or a quieter machine sees more.",
+            "Nothing is known to be slower, but {} of {all} are undecided: the column *MDE*, the minimum detectable \
+             effect, says how small a change would have been found. More time or a quieter machine sees more.",
             count(Label::Undecided)
         ),
         Outcome::Pass => format!(
@@ -115,12 +115,11 @@ fn advice(report: &Report) -> String {
 
 fn table(comparisons: &[&Comparison]) -> String {
     let twice = comparisons.iter().any(|one| one.is_flagged());
-    let mut header =
-        vec!["case", "variant", "verdict", "time", "95 % interval", "ratio", "could see", "replicates", "why"];
+    let mut header = vec!["case", "variant", "verdict", "time", "95 % interval", "ratio", "MDE", "replicates", "why"];
     if twice {
         header.push("first look, does not count");
     }
-    let numeric = ["time", "95 % interval", "ratio", "could see", "replicates"];
+    let numeric = ["time", "95 % interval", "ratio", "MDE", "replicates"];
     let mut rows: Vec<Vec<String>> = comparisons.iter().map(|one| row(one)).collect();
     rows.iter_mut().for_each(|row| row.truncate(header.len()));
     let numeric: Vec<bool> = header.iter().map(|name| numeric.contains(name)).collect();
@@ -148,7 +147,7 @@ fn row(one: &Comparison) -> Vec<String> {
         estimate(time),
         estimate(interval),
         estimate(ratio),
-        estimate(could_see),
+        estimate(minimum_detectable_effect),
         estimate(|estimate| estimate.replicates.to_string()),
         why,
         first,
@@ -178,8 +177,8 @@ fn interval(estimate: &Estimate) -> String {
     }
 }
 
-/// The least change that would have been seen; the effect is on the logarithm.
-fn could_see(estimate: &Estimate) -> String {
+/// The minimum detectable effect; the effect is on the logarithm.
+fn minimum_detectable_effect(estimate: &Estimate) -> String {
     let percent = estimate.minimum_detectable_effect.map(|effect| 100.0 * effect.exp_m1());
     percent.filter(|percent| percent.is_finite()).map_or_else(|| "unknown".into(), |percent| format!("{percent:.1} %"))
 }

@@ -21,12 +21,12 @@ pub const WIDE: &str = "--wide shows all";
 
 /// Columns of a comparison that go where there is no room for all.
 const SPARE: Spare = Spare {
-    first: &["scope", "CPUs in use", "blocks", "values", "could see", "why"],
+    first: &["scope", "CPUs in use", "blocks", "values", "MDE", "why"],
     last: &["baseline time", "time", "baseline value", "value"],
 };
 
 /// The same where a comparison is lost: its reason stays.
-const SPARE_WITH_LOST: Spare = Spare { first: &["scope", "CPUs in use", "blocks", "values", "could see"], ..SPARE };
+const SPARE_WITH_LOST: Spare = Spare { first: &["scope", "CPUs in use", "blocks", "values", "MDE"], ..SPARE };
 
 /// An answer as a table with its number of rows, as it is but for its columns; within `width` characters, whole
 /// without one.

@@ -8,7 +8,7 @@ use super::{Attend, Heads};
 use crate::error::{Result, expect_len};
 use crate::isa::with_isa;
 use crate::memory::scratch;
-use crate::team::share;
+use crate::team::parallel_for;
 
 /// What the forward pass left, and the gradient that comes from above.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +67,7 @@ fn run<S: Backwards + Sync>(steps: &S, call: &Attend, forward: &Forward, grads: 
     let (group, kv) = (heads / kv_heads, seq_kv * d);
     let all = grads.key.chunks_mut(kv).zip(grads.value.chunks_mut(kv));
     let all = all.zip(grads.query.chunks_mut(group * seq_q * d)).enumerate();
-    share(all, |(unit, ((key_grad, value_grad), query_grad))| {
+    parallel_for(all, |(unit, ((key_grad, value_grad), query_grad))| {
         key_grad.fill(0.0);
         value_grad.fill(0.0);
         for (index, query_grad) in query_grad.chunks_exact_mut(seq_q * d).enumerate() {

@@ -1,7 +1,7 @@
 //! A block of queries of one head against all the keys that they see.
 
 use super::Heads;
-use super::program::Running;
+use super::score_mod::Running;
 use super::step::{KEYS, LOWEST, State};
 use crate::memory::Element;
 
@@ -20,7 +20,7 @@ pub struct Head<'a, T> {
     /// Times log₂ e: weights are powers of two.
     pub scale: f32,
     pub hidden: Hidden<'a>,
-    pub program: Option<Running<'a>>,
+    pub score_mod: Option<Running<'a>>,
 }
 
 /// The arithmetic of an instruction set.
@@ -72,7 +72,7 @@ pub fn attend<S: Steps, T: Element>(
             let size = S::COLUMNS.min(first + count - begin);
             let visible = head.hidden.range(head.heads, begin, size);
             let queries = begin..begin + size;
-            let left_out = head.program.is_some_and(|program| !program.visits(&queries, &keys));
+            let left_out = head.score_mod.is_some_and(|score_mod| !score_mod.visits(&queries, &keys));
             if left_out || visible.end <= keys.start || keys.end <= visible.start {
                 continue;
             }
@@ -86,8 +86,8 @@ pub fn attend<S: Steps, T: Element>(
             if head.hidden.mask.is_some() || !head.hidden.sees_all(begin, size, &keys) {
                 head.hidden.hide(head.heads.seq_kv, begin, size, &keys, S::COLUMNS, state.weights);
             }
-            if let Some(program) = &head.program {
-                program.change(&queries, &keys, S::COLUMNS, state.weights);
+            if let Some(score_mod) = &head.score_mod {
+                score_mod.change(&queries, &keys, S::COLUMNS, state.weights);
             }
             steps.gather(d, value, &mut state);
         }

@@ -4,12 +4,12 @@
 use super::block::{GROUPS, Head, Steps, attend, lengths};
 use super::decode::decode;
 use super::isa;
-use super::program::{Program, Running};
+use super::score_mod::{Running, ScoreMod};
 use super::{Attend, Cache, Heads};
 use crate::error::{Result, expect_len};
 use crate::isa::with_isa;
 use crate::memory::{Element, scratch};
-use crate::team::share;
+use crate::team::parallel_for;
 
 /// Up to so many queries, keys are read for one query at a time.
 const FEW: usize = 4;
@@ -38,26 +38,26 @@ pub fn attention_with_sums<T: Element>(call: &Attend<T>, out: &mut [T], lse: &mu
     forward(call, out, Some(lse), None)
 }
 
-/// The same, with what `program` makes of each score.
+/// The same, with what `score_mod` makes of each score.
 ///
 /// # Errors
 /// As of [`attention`].
-pub fn attention_with_program<T: Element>(call: &Attend<T>, program: &dyn Program, out: &mut [T]) -> Result<()> {
-    forward(call, out, None, Some(program))
+pub fn attention_with_score_mod<T: Element>(call: &Attend<T>, score_mod: &dyn ScoreMod, out: &mut [T]) -> Result<()> {
+    forward(call, out, None, Some(score_mod))
 }
 
 fn forward<T: Element>(
     call: &Attend<T>,
     out: &mut [T],
     lse: Option<&mut [f32]>,
-    program: Option<&dyn Program>,
+    score_mod: Option<&dyn ScoreMod>,
 ) -> Result<()> {
     call.check()?;
     expect_len("the result", &call.heads.query(), out.len())?;
     if out.is_empty() {
         return Ok(());
     }
-    with_isa!(call.isa, |steps| run(&steps, call, out, lse, program));
+    with_isa!(call.isa, |steps| run(&steps, call, out, lse, score_mod));
     Ok(())
 }
 
@@ -66,13 +66,13 @@ fn run<'out, S: Steps + Sync, T: Element>(
     call: &Attend<T>,
     out: &'out mut [T],
     lse: Option<&'out mut [f32]>,
-    program: Option<&dyn Program>,
+    score_mod: Option<&dyn ScoreMod>,
 ) {
     let Heads { heads, seq_q, head_dim, .. } = call.heads;
     let block = GROUPS * S::COLUMNS;
     let one = |index: usize, number: usize, out: &mut [T], lse: Option<&mut [f32]>| {
-        let program = program.map(|program| Running { program, batch: index / heads, head: index % heads });
-        let mine = Head { program, ..call.head(index) };
+        let score_mod = score_mod.map(|score_mod| Running { score_mod, batch: index / heads, head: index % heads });
+        let mine = Head { score_mod, ..call.head(index) };
         let lengths = lengths::<T>(S::COLUMNS, head_dim);
         scratch(lengths, |parts| attend(steps, &mine, number * block, out, lse, parts));
     };
@@ -84,7 +84,7 @@ fn run<'out, S: Steps + Sync, T: Element>(
                 let blocks = out.chunks_mut(block * head_dim).enumerate().rev();
                 blocks.map(move |(number, out)| (index, number, out))
             };
-            share(all.flat_map(blocks), |(index, number, out)| one(index, number, out, None));
+            parallel_for(all.flat_map(blocks), |(index, number, out)| one(index, number, out, None));
         }
         Some(lse) => {
             let blocks = |((index, out), lse): ((usize, &'out mut [T]), &'out mut [f32])| {
@@ -92,7 +92,7 @@ fn run<'out, S: Steps + Sync, T: Element>(
                 blocks.map(move |(number, both)| (index, number, both))
             };
             let all = all.zip(lse.chunks_mut(seq_q)).flat_map(blocks);
-            share(all, |(index, number, (out, lse))| one(index, number, out, Some(lse)));
+            parallel_for(all, |(index, number, (out, lse))| one(index, number, out, Some(lse)));
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{Attend, Heads};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::scratch;
-use crate::team::share;
+use crate::team::parallel_for;
 
 /// What is attended to what, causally, and what positions add.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +82,7 @@ fn run<'out, S: Walks + Sync>(steps: &S, call: &Contextual, out: &'out mut [f32]
     let blocks = |(index, out): (usize, &'out mut [f32])| {
         out.chunks_mut(all * d).enumerate().map(move |(number, out)| (index, number, out))
     };
-    share(out.chunks_mut(seq_q * d).enumerate().flat_map(blocks), |(index, number, out)| {
+    parallel_for(out.chunks_mut(seq_q * d).enumerate().flat_map(blocks), |(index, number, out)| {
         let head = plain.head(index);
         scratch(lengths, |parts| one_block(steps, &head, call, number * all, out, parts));
     });

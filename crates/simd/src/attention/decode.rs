@@ -11,7 +11,7 @@ use super::{Attend, Heads};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::with_isa;
 use crate::memory::{Element, Soon, scratch};
-use crate::team::share;
+use crate::team::parallel_for;
 
 /// Keys of a part at least: shorter ones cost more to start than they save.
 const LEAST_PART: usize = 256;
@@ -66,10 +66,10 @@ fn run<S: Rows + Sync, T: Element>(steps: &S, call: &Attend<T>, cache: &Cache, o
                 }
             });
         };
-        return share(out.chunks_mut(rows * d).enumerate(), whole);
+        return parallel_for(out.chunks_mut(rows * d).enumerate(), whole);
     }
     scratch([units * parts * rows * width], |[gathered]| {
-        share(gathered.chunks_mut(rows * width).enumerate(), |(index, gathered)| {
+        parallel_for(gathered.chunks_mut(rows * width).enumerate(), |(index, gathered)| {
             let part = Part { unit: index / parts, of: parts, index: index % parts };
             scratch([rows * d, KEYS, room, room], |parts| one_part(steps, call, cache, part, gathered, parts));
         });

@@ -9,20 +9,20 @@ mod decode;
 mod few;
 mod grad_step;
 mod isa;
-mod program;
 mod projected;
 mod projections;
+mod score_mod;
 mod step;
 mod walk;
 
 pub use backward::{Forward, Gradients, attention_backward};
 pub use cache::{Cache, Paged};
-pub use call::{attention, attention_with_program, attention_with_sums};
+pub use call::{attention, attention_with_score_mod, attention_with_sums};
 pub use contextual::{Contextual, contextual_attention};
 pub use decode::decode;
-pub use program::{Place, Program, WithTiles};
 pub use projected::{Projected, projected_attention};
 pub use projections::{Projections, Weights};
+pub use score_mod::{Place, ScoreMod, WithBlockMask};
 
 use crate::error::{Error, Result, expect_len};
 use crate::isa::Isa;
@@ -139,7 +139,7 @@ impl<T: Element> Attend<'_, T> {
         }
     }
 
-    /// Query head `index` of all sequences' heads, with the key head that it shares; without a program.
+    /// Query head `index` of all sequences' heads, with the key head that it shares; without a score_mod.
     fn head(&self, index: usize) -> Head<'_, T> {
         let Heads { heads, kv_heads, seq_q, seq_kv, head_dim, .. } = self.heads;
         let kv = index / (heads / kv_heads) * seq_kv * head_dim;
@@ -150,7 +150,7 @@ impl<T: Element> Attend<'_, T> {
             value: &self.value[kv..][..seq_kv * head_dim],
             scale: self.scale() * std::f32::consts::LOG2_E,
             hidden: self.hidden(index / heads),
-            program: None,
+            score_mod: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::isa::with_isa;
 use crate::matmul::isa::{self, Tile};
 use crate::matmul::pack::{self, LEFT_ROW, Rows};
 use crate::memory::{Pieces, scratch};
-use crate::team::share;
+use crate::team::parallel_for;
 
 /// Registers' worth of queries that attention takes at a time.
 const GROUPS: usize = 4;
@@ -73,7 +73,7 @@ fn run<T: Tile + Sync>(tile: &T, call: &Projected, out: &mut [f32]) -> Result<()
             project(tile, call, rows, input, [&mut *key, &mut *value]);
             let kept = [&*key, &*value];
             let blocks = out.chunks_mut(rows * hidden).zip(input.chunks(rows * hidden)).enumerate();
-            share(blocks, |(block, (out, input))| {
+            parallel_for(blocks, |(block, (out, input))| {
                 if let Err(error) = one_block(tile, call, block * rows, input, kept, out) {
                     failed.get_or_init(|| error);
                 }
@@ -100,7 +100,7 @@ fn project<T: Tile + Sync>(tile: &T, call: &Projected, rows: usize, input: &[f32
     let (kv_heads, d, hidden) = (weights.kv_heads(), weights.head_dim(), weights.hidden());
     let positions = input.len() / hidden;
     let kept = kept.map(Pieces::new);
-    share(input.chunks(rows * hidden).enumerate(), |(block, input)| {
+    parallel_for(input.chunks(rows * hidden).enumerate(), |(block, input)| {
         let count = input.len() / hidden;
         scratch([count.next_multiple_of(T::ROWS) * LEFT_ROW], |[left]| {
             for run in weights.key.runs(0..hidden) {

@@ -8,7 +8,7 @@ use super::pack::{self, Right};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::{LINE, Pieces, Soon, scratch};
-use crate::team::share;
+use crate::team::parallel_for;
 use crate::vector::Strided;
 
 /// Steps of a block at most: the more there are, the less often sums are written and read again.
@@ -90,7 +90,7 @@ fn run<T: Tile + Sync, R: Right + ?Sized>(tile: &T, factors: &Factors<R>, out: &
     let [rows, columns] = task_size::<T>([m, n], rayon::current_num_threads());
     let across = n.div_ceil(columns);
     let out = Pieces::new(out);
-    share(0..m.div_ceil(rows) * across, |task| {
+    parallel_for(0..m.div_ceil(rows) * across, |task| {
         let (row, column) = (task / across * rows, task % across * columns);
         block(tile, factors, row..m.min(row + rows), column..n.min(column + columns), &out);
     });

@@ -5,7 +5,7 @@ use super::isa::Tile;
 use super::pack::Right;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::Isa;
-use crate::team::share;
+use crate::team::parallel_for;
 
 /// The code of zero: codes are unsigned, weights have both signs.
 pub const ZERO: f32 = 8.0;
@@ -83,7 +83,7 @@ pub fn matmul_int4_loop(size: [usize; 3], left: &[f32], right: &Int4Weights, out
     if !begun {
         return Ok(());
     }
-    share(out.chunks_exact_mut(n).zip(left.chunks_exact(k)), |(sums, factors)| {
+    parallel_for(out.chunks_exact_mut(n).zip(left.chunks_exact(k)), |(sums, factors)| {
         sums.fill(0.0);
         for (step, factor) in factors.iter().enumerate() {
             let (codes, scales) = right.row(n, step);

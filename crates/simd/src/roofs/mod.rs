@@ -5,7 +5,7 @@ mod isa;
 
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
-use crate::team::share;
+use crate::team::parallel_for;
 use isa::Roof;
 
 /// Numbers of a task: a whole number of what any instruction set works on at once.
@@ -26,7 +26,7 @@ pub fn multiply_add(isa: Isa, steps: usize, [factor, term]: [f32; 2], from: &[f3
 }
 
 fn run_chains<R: Roof + Sync>(roof: &R, steps: usize, [factor, term]: [f32; 2], from: &[f32], out: &mut [f32]) {
-    share(out.chunks_exact_mut(CHAINS).zip(from.chunks_exact(CHAINS)), |(task, from)| {
+    parallel_for(out.chunks_exact_mut(CHAINS).zip(from.chunks_exact(CHAINS)), |(task, from)| {
         task.copy_from_slice(from);
         task.chunks_exact_mut(R::WIDTH).for_each(|part| roof.chains(steps, factor, term, part));
     });
@@ -54,7 +54,7 @@ pub fn sums(isa: Isa, from: &[f32], out: &mut [f32]) -> Result<()> {
 
 fn run_sums<R: Roof + Sync>(roof: &R, from: &[f32], out: &mut [f32]) {
     let each = out.len().div_ceil(SHARES * rayon::current_num_threads()).max(1);
-    share(out.chunks_mut(each).zip(from.chunks(each * SUMMED)), |(out, from)| {
+    parallel_for(out.chunks_mut(each).zip(from.chunks(each * SUMMED)), |(out, from)| {
         out.iter_mut().zip(from.chunks_exact(SUMMED)).for_each(|(sum, block)| *sum = roof.sum(block));
     });
 }

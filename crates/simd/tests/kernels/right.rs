@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use benchbook_simd::{
-    Attend, Cache, Forward, Gradients, Heads, Isa, Paged, Place, Product, Program, Rotary, WithTiles, attention,
-    attention_backward, attention_with_program, attention_with_sums, decode, matmul,
+    Attend, Cache, Forward, Gradients, Heads, Isa, Paged, Place, Product, Rotary, ScoreMod, WithBlockMask, attention,
+    attention_backward, attention_with_score_mod, attention_with_sums, decode, matmul,
 };
 use proptest::prelude::*;
 
@@ -228,9 +228,9 @@ proptest! {
         };
         let half = Attend { scale: Some(0.5 / (d as f32).sqrt()), ..plain };
         for isa in present() {
-            for program in [&score as &dyn Program, &WithTiles { score, visits }] {
+            for score_mod in [&score as &dyn ScoreMod, &WithBlockMask { score_mod: score, block_mask: visits }] {
                 let mut out = vec![f32::NAN; plain.query.len()];
-                attention_with_program(&Attend { isa, ..half }, program, &mut out).unwrap();
+                attention_with_score_mod(&Attend { isa, ..half }, score_mod, &mut out).unwrap();
                 close(isa.name(), &out, &wanted, 1e-5);
             }
         }
@@ -238,7 +238,7 @@ proptest! {
 }
 
 #[test]
-fn a_program_learns_where_each_score_stands() {
+fn a_score_mod_learns_where_each_score_stands() {
     let heads = Heads { batch: 2, heads: 4, kv_heads: 2, seq_q: 40, seq_kv: 70, head_dim: 3 };
     let (query, key) = (vec![0.0; 2 * 4 * 40 * 3], vec![1.0; 2 * 2 * 70 * 3]);
     let value: Vec<f32> = (0..key.len()).map(|index| (index / 3 % 70) as f32).collect();
@@ -257,7 +257,7 @@ fn a_program_learns_where_each_score_stands() {
     let chosen = |at: Place| (at.query + 7 * at.head + 13 * at.batch) % 70;
     let only = move |_: f32, at: Place| if at.key == chosen(at) { 0.0 } else { f32::NEG_INFINITY };
     let mut out = vec![f32::NAN; query.len()];
-    attention_with_program(&call, &only, &mut out).unwrap();
+    attention_with_score_mod(&call, &only, &mut out).unwrap();
     for (index, number) in out.iter().enumerate() {
         let row = index / 3;
         let at = Place { batch: row / 160, head: row / 40 % 4, query: row % 40, key: 0 };

@@ -110,7 +110,13 @@ pub fn half_width_after(components: &Components, costs: &Costs, budget_ns: f64, 
 ///
 /// # Errors
 /// Those of [`allocate`], and [`Error::OutOfRange`] for a power outside [0.5, 1).
-pub fn detectable_after(components: &Components, costs: &Costs, budget_ns: f64, level: f64, power: f64) -> Result<f64> {
+pub fn minimum_detectable_effect_after(
+    components: &Components,
+    costs: &Costs,
+    budget_ns: f64,
+    level: f64,
+    power: f64,
+) -> Result<f64> {
     check::level(level)?;
     check::power(power)?;
     let multiplier = |r| student::critical(level, df(r)) + student::upper_quantile(1.0 - power, df(r));

@@ -5,7 +5,7 @@
 
 mod allocate;
 
-pub use allocate::{Costs, Limits, Planned, allocate, detectable_after, half_width_after};
+pub use allocate::{Costs, Limits, Planned, allocate, half_width_after, minimum_detectable_effect_after};
 
 use crate::bootstrap::series_mean;
 use crate::describe::mean_of;

@@ -140,8 +140,8 @@ impl Evidence {
             ratio: check::number(self.log_ratio.exp())?,
             low: None,
             high: None,
-            size_low: None,
-            size_high: None,
+            equivalence_low: None,
+            equivalence_high: None,
             minimum_detectable_effect: None,
             standard_error: None,
             df: None,
@@ -156,16 +156,16 @@ impl Evidence {
     /// The verdict from the standard error of the log ratio and its degrees of freedom; an error of zero is exact.
     fn decide(self, standard_error: f64, df: f64, rules: &Rules) -> Result<Verdict> {
         let reach = student::critical(rules.level, df) * standard_error;
-        let size_reach = student::critical(rules.size_level, df) * standard_error;
+        let equivalence_reach = student::critical(rules.equivalence_level, df) * standard_error;
         let direction = Interval::around(self.log_ratio, reach, rules.level)?.exp()?;
-        let size = Interval::around(self.log_ratio, size_reach, rules.size_level)?.exp()?;
+        let equivalence = Interval::around(self.log_ratio, equivalence_reach, rules.equivalence_level)?.exp()?;
         // Where the error is so small that t overflows, p is 0 or 1 all the same.
         let t_of = |distance: f64| {
             if distance == 0.0 { 0.0 } else { (distance / standard_error).clamp(f64::MIN, f64::MAX) }
         };
         let p_value = student::two_sided(t_of(self.log_ratio), df);
         let equivalence_p = student::above(t_of(rules.log_margin() - self.log_ratio.abs()), df);
-        let (label, reason) = self.label(p_value, equivalence_p, size_reach, rules);
+        let (label, reason) = self.label(p_value, equivalence_p, equivalence_reach, rules);
         // Fewer processes give no test that may enter a family.
         let tested = !self.is_few(rules);
         let detectable = reach + student::upper_quantile(1.0 - rules.power, df) * standard_error;
@@ -174,8 +174,8 @@ impl Evidence {
             reason,
             low: Some(direction.low),
             high: Some(direction.high),
-            size_low: Some(size.low),
-            size_high: Some(size.high),
+            equivalence_low: Some(equivalence.low),
+            equivalence_high: Some(equivalence.high),
             minimum_detectable_effect: Some(check::number(detectable)?),
             standard_error: Some(standard_error),
             df: Some(df),
@@ -194,7 +194,7 @@ impl Evidence {
         }
     }
 
-    fn label(self, p_value: f64, equivalence_p: f64, size_reach: f64, rules: &Rules) -> (Label, Reason) {
+    fn label(self, p_value: f64, equivalence_p: f64, equivalence_reach: f64, rules: &Rules) -> (Label, Reason) {
         if self.is_few(rules) {
             return (Label::Undecided, Reason::FewReplicates);
         }
@@ -203,7 +203,7 @@ impl Evidence {
                 (Label::Undecided, Reason::SequentialNeverEquivalent)
             }
             Some(said) => said,
-            None if size_reach > rules.log_margin() => (Label::Undecided, Reason::TooNoisy),
+            None if equivalence_reach > rules.log_margin() => (Label::Undecided, Reason::TooNoisy),
             None => (Label::Undecided, Reason::NearMargin),
         }
     }

@@ -1,8 +1,8 @@
 //! Verdicts: what a comparison may say, and why.
 //!
 //! Inference is on log ratios of paired blocks, averaged within a replicate. *Direction* holds where
-//! the interval of the ratio excludes 1; *size* holds where a narrower interval lies inside the
-//! practical margin (two one-sided tests, Schuirmann 1987). `equivalent` if size holds, else `faster`
+//! the interval of the ratio excludes 1; *equivalence* holds where a narrower interval lies inside the
+//! practical margin (two one-sided tests, Schuirmann 1987). `equivalent` if equivalence holds, else `faster`
 //! or `slower` if direction holds, else `undecided`. A comparison is one of a family, and [`judge`] has the last
 //! word on all of it.
 
@@ -21,8 +21,8 @@ use crate::{Error, Interval, Result, check};
 pub struct Rules {
     /// The confidence level of the direction interval: 0.95.
     pub level: f64,
-    /// The confidence level of the size interval: 0.90, for two one-sided tests at 5 %.
-    pub size_level: f64,
+    /// The confidence level of the equivalence interval: 0.90, for two one-sided tests at 5 %.
+    pub equivalence_level: f64,
     /// The power at which the minimum detectable effect is stated: 0.90.
     pub power: f64,
     /// The practical margin as a share: 0.01 calls ratios in [1/1.01, 1.01] equivalent. The same
@@ -51,7 +51,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             level: 0.95,
-            size_level: 0.90,
+            equivalence_level: 0.90,
             power: 0.90,
             margin: 0.01,
             student_replicates: 5,
@@ -73,7 +73,7 @@ impl Rules {
 
     fn check(&self) -> Result<()> {
         check::level(self.level)?;
-        check::inside("size_level", self.size_level)?;
+        check::inside("equivalence_level", self.equivalence_level)?;
         check::power(self.power)?;
         if !(self.margin > 0.0 && self.margin.is_finite()) {
             return Err(Error::OutOfRange { what: "margin", value: self.margin, range: "(0, ∞)" });
@@ -106,10 +106,10 @@ pub struct Verdict {
     pub low: Option<f64>,
     /// The upper bound of the direction interval of the ratio.
     pub high: Option<f64>,
-    /// The lower bound of the size interval of the ratio (90 % by default).
-    pub size_low: Option<f64>,
-    /// The upper bound of the size interval of the ratio.
-    pub size_high: Option<f64>,
+    /// The lower bound of the equivalence interval of the ratio (90 % by default).
+    pub equivalence_low: Option<f64>,
+    /// The upper bound of the equivalence interval of the ratio.
+    pub equivalence_high: Option<f64>,
     /// (t.975 + t.90) × the standard error, on the log ratio: for small values, the relative
     /// difference that would have been found with 90 % power.
     pub minimum_detectable_effect: Option<f64>,

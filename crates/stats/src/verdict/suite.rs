@@ -79,7 +79,7 @@ pub(super) fn allowed(
     equivalence: Option<f64>,
     rules: &Rules,
 ) -> Option<(Label, Reason)> {
-    if equivalence.is_some_and(|p| p <= (1.0 - rules.size_level) / 2.0) {
+    if equivalence.is_some_and(|p| p <= (1.0 - rules.equivalence_level) / 2.0) {
         return Some((Label::Equivalent, Reason::SizeWithinMargin));
     }
     let label = if log_ratio > 0.0 { Label::Faster } else { Label::Slower };

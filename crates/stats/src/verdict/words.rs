@@ -41,11 +41,11 @@ impl fmt::Display for Label {
 /// The reason for a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// `equivalent`: the size interval lies inside the margin.
+    /// `equivalent`: the equivalence interval lies inside the margin.
     SizeWithinMargin,
     /// `faster` or `slower`: the interval excludes a ratio of 1.
     DirectionExcludesOne,
-    /// `undecided`: the size interval is wider than the margin, so it could not lie inside.
+    /// `undecided`: the equivalence interval is wider than the margin, so it could not lie inside.
     TooNoisy,
     /// `undecided`: precise enough for the margin, but the interval straddles its edge and includes 1.
     NearMargin,

@@ -153,7 +153,7 @@ fn levels_lie_strictly_inside_the_unit_interval() {
             ("bca_ratio", bca_ratio(&GOOD, &GOOD, Statistic::Mean, level, &draws, &draws).err()),
             ("bca_paired_ratio", bca_paired_ratio(&GOOD, &GOOD, Statistic::Mean, level, &draws).err()),
             ("verdict", paired_verdict(&[(0, 0.1)], &Rules { level, ..Rules::default() }).err()),
-            ("size", paired_verdict(&[(0, 0.1)], &Rules { size_level: level, ..Rules::default() }).err()),
+            ("size", paired_verdict(&[(0, 0.1)], &Rules { equivalence_level: level, ..Rules::default() }).err()),
         ] {
             assert!(matches!(error, Some(Error::OutOfRange { .. })), "{name} at {level}: {error:?}");
         }

@@ -69,7 +69,9 @@ fn a_planned_number_of_replicates_widens_as_its_pilot_needs() {
     // 1 + 2 × 7 / (5 × 16), on the variance.
     close(planned.standard_error.unwrap() / fixed.standard_error.unwrap(), 1.175_f64.sqrt(), 1e-12, "widening");
     assert_eq!((planned.ratio, planned.df), (fixed.ratio, fixed.df));
-    assert!(planned.p_value > fixed.p_value && planned.low < fixed.low && planned.size_high > fixed.size_high);
+    assert!(
+        planned.p_value > fixed.p_value && planned.low < fixed.low && planned.equivalence_high > fixed.equivalence_high
+    );
     assert!(matches!(of(Some(4)), Err(Error::OutOfRange { what: "pilot", .. })));
 }
 

@@ -157,7 +157,7 @@ fn more_time_never_finds_less() {
     for step in 0..60 {
         let budget = 1.1e9 * 1.2_f64.powi(step);
         let width = half_width_after(&components, &c, budget, 0.95).unwrap();
-        let effect = detectable_after(&components, &c, budget, 0.95, 0.9).unwrap();
+        let effect = minimum_detectable_effect_after(&components, &c, budget, 0.95, 0.9).unwrap();
         assert!(width <= last.0 && effect <= last.1 && effect > width, "{budget}: {width} {effect}");
         last = (width, effect);
     }
@@ -201,7 +201,7 @@ fn what_cannot_be_planned_is_an_error() {
         assert_eq!(named(good, c, limits(0.01, Some(bad))), "budget_ns");
         assert_eq!(named(good, c, Limits { level: bad, ..l }), "level");
         assert!(half_width_after(&good, &c, bad, 0.95).is_err() && half_width_after(&good, &c, 1e9, bad).is_err());
-        assert!(detectable_after(&good, &c, 1e9, 0.95, bad).is_err());
+        assert!(minimum_detectable_effect_after(&good, &c, 1e9, 0.95, bad).is_err());
     }
     assert_eq!(named(good, c, limits(0.01, Some(1e8))), "budget_ns");
     assert_eq!(named(good, c, Limits { least_replicates: 1, ..l }), "least_replicates");
@@ -244,7 +244,8 @@ proptest! {
             prop_assert!(budget.is_none_or(|b| plan.cost_ns <= b) && (!plan.reached || plan.half_width <= half_width));
         }
         for time in [budget.unwrap_or(1e10), 1e11] {
-            for answer in [half_width_after(&c, &costs, time, level), detectable_after(&c, &costs, time, level, 0.9)] {
+            let effect = minimum_detectable_effect_after(&c, &costs, time, level, 0.9);
+            for answer in [half_width_after(&c, &costs, time, level), effect] {
                 prop_assert!(answer.map_or(true, |w| w.is_finite() && w >= 0.0));
             }
         }

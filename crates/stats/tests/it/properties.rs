@@ -118,7 +118,8 @@ proptest! {
         let rules = Rules { margin, draws: 100, ..Rules::default() };
         let blocks: Vec<(i64, f64)> = x.iter().enumerate().map(|(i, v)| (i as i64 % replicates, *v)).collect();
         for verdict in [paired_verdict(&blocks, &rules), sequential_verdict(&x, &y, &rules)].into_iter().flatten() {
-            let bounds = [verdict.low, verdict.high, verdict.size_low, verdict.size_high, verdict.minimum_detectable_effect,
+            let bounds = [verdict.low, verdict.high, verdict.equivalence_low, verdict.equivalence_high,
+                verdict.minimum_detectable_effect,
                 verdict.standard_error, verdict.df, verdict.p_value, verdict.equivalence_p];
             finite("a verdict", &[verdict.ratio]);
             bounds.into_iter().flatten().for_each(|b| finite("a verdict", &[b]));

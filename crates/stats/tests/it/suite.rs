@@ -155,8 +155,8 @@ fn a_suite_of_one_says_what_the_comparison_says() {
         let judged = judged(&alone);
         assert_eq!(judged[0].label, alone[0].label);
         assert_eq!((judged[0].q_value, judged[0].equivalence_q), (alone[0].p_value, alone[0].equivalence_p));
-        // The two one-sided tests and the size interval are the same thing.
-        let inside = alone[0].size_low.unwrap() >= 1.0 / 1.01 && alone[0].size_high.unwrap() <= 1.01;
+        // The two one-sided tests and the equivalence interval are the same thing.
+        let inside = alone[0].equivalence_low.unwrap() >= 1.0 / 1.01 && alone[0].equivalence_high.unwrap() <= 1.01;
         assert_eq!(alone[0].equivalence_p.unwrap() <= 0.05, inside);
     }
 }

@@ -1,4 +1,4 @@
-//! Verdicts: every label, reason and scope, and the figures behind them.
+//! Verdicts: every label, reason and scope, and the numbers behind them.
 
 use crate::help::{cases, close, generator, normals};
 use benchbook_stats::Error;
@@ -14,8 +14,8 @@ struct Case {
     minimum_detectable_effect: f64,
     low: f64,
     high: f64,
-    size_low: f64,
-    size_high: f64,
+    equivalence_low: f64,
+    equivalence_high: f64,
 }
 
 #[test]
@@ -29,8 +29,8 @@ fn verdicts_across_replicates_agree_with_the_fixture() {
             ("minimum detectable effect", got.minimum_detectable_effect, c.minimum_detectable_effect),
             ("low", got.low, c.low),
             ("high", got.high, c.high),
-            ("size low", got.size_low, c.size_low),
-            ("size high", got.size_high, c.size_high),
+            ("equivalence low", got.equivalence_low, c.equivalence_low),
+            ("equivalence high", got.equivalence_high, c.equivalence_high),
         ] {
             close(got.unwrap(), wanted, 1e-9, what);
         }
@@ -125,7 +125,7 @@ fn data_that_say_nothing_of_their_spread_are_undecided() {
         (of(&constant_means), Reason::NoVariation),
     ] {
         assert_eq!((verdict.label, verdict.reason), (Label::Undecided, reason));
-        assert_eq!((verdict.low, verdict.size_high, verdict.minimum_detectable_effect), (None, None, None));
+        assert_eq!((verdict.low, verdict.equivalence_high, verdict.minimum_detectable_effect), (None, None, None));
         assert!(verdict.ratio > 1.0);
     }
 }
@@ -146,7 +146,7 @@ fn what_is_exact_needs_no_spread() {
         let verdict = of(log_ratio, 5);
         assert_eq!((verdict.label, verdict.scope), (label, Scope::AcrossReplicates), "{log_ratio}");
         assert_eq!((verdict.p_value, verdict.equivalence_p), (Some(p_value), Some(equivalence_p)), "{log_ratio}");
-        assert_eq!((verdict.low, verdict.size_high), (Some(verdict.ratio), Some(verdict.ratio)));
+        assert_eq!((verdict.low, verdict.equivalence_high), (Some(verdict.ratio), Some(verdict.ratio)));
         assert_eq!((verdict.minimum_detectable_effect, verdict.standard_error), (Some(0.0), Some(0.0)));
         close(verdict.ratio, log_ratio.exp(), 1e-15, "ratio");
     }

@@ -1,6 +1,6 @@
 //! Decoding over a cache in blocks: one query a sequence against keys that lie in blocks of a pool.
 
-use benchbook_core::{Array, DType, Figure, Inputs, Params, Preset, Problem, Reference, Work};
+use benchbook_core::{Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Work};
 
 use super::reference::{average, dot};
 use super::sizes::{check_kv_heads, label};
@@ -140,13 +140,13 @@ impl Problem for PagedAttention {
 
     /// What is lost: slots of the sequences' last blocks, and, for comparison, of a cache that reserves the whole context
     /// for everyone.
-    fn figures(params: &PagedAttentionParams, _inputs: &Inputs) -> Vec<Figure> {
+    fn metrics(params: &PagedAttentionParams, _inputs: &Inputs) -> Vec<Metric> {
         let keys = lengths(params).iter().sum::<usize>() as f64;
         let paged = (blocks(params)[0] * params.block_size) as f64;
         let reserved = (params.batch * params.context) as f64;
         vec![
-            Figure::modelled("fragmentation_paged", 1.0 - keys / paged, "share"),
-            Figure::modelled("fragmentation_reserved", 1.0 - keys / reserved, "share"),
+            Metric::modelled("fragmentation_paged", 1.0 - keys / paged, "share"),
+            Metric::modelled("fragmentation_reserved", 1.0 - keys / reserved, "share"),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! Programmable attention: a program changes scores and hides keys.
 
-use benchbook_core::{DType, Figure, Inputs, Params, Preset, Problem, Reference, Work};
+use benchbook_core::{DType, Inputs, Metric, Params, Preset, Problem, Reference, Work};
 
 use super::reference::{average, dot};
 use super::sizes::{check_scores, draw};
@@ -114,8 +114,8 @@ impl Problem for ProgrammableAttention {
         tolerance_of_scores(dtype)
     }
 
-    fn figures(params: &ProgrammableAttentionParams, _inputs: &Inputs) -> Vec<Figure> {
-        vec![Figure::modelled("visible_scores", visible(params) / (params.seq as f64).powi(2), "share")]
+    fn metrics(params: &ProgrammableAttentionParams, _inputs: &Inputs) -> Vec<Metric> {
+        vec![Metric::modelled("visible_scores", visible(params) / (params.seq as f64).powi(2), "share")]
     }
 }
 

@@ -1,6 +1,6 @@
 //! Attention with the projections around it: of a sequence to itself, from its positions to what becomes of them.
 
-use benchbook_core::{Array, DType, Figure, Inputs, Params, Preset, Problem, Reference, Work, sample_rows};
+use benchbook_core::{Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Work, sample_rows};
 use rayon::prelude::*;
 
 use super::reference::{average, dot};
@@ -166,9 +166,9 @@ impl Problem for ProjectedAttention {
         tolerance_of_scores(dtype)
     }
 
-    fn figures(params: &ProjectedAttentionParams, _inputs: &Inputs) -> Vec<Figure> {
+    fn metrics(params: &ProjectedAttentionParams, _inputs: &Inputs) -> Vec<Metric> {
         let [projections, attention] = operations(params);
-        vec![Figure::modelled("projection_share", projections / (projections + attention), "share")]
+        vec![Metric::modelled("projection_share", projections / (projections + attention), "share")]
     }
 }
 

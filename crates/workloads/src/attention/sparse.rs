@@ -9,7 +9,7 @@ use super::{Attention, AttentionParams};
 /// out.
 ///
 /// The right answer is that of all scores. An implementation that leaves some out says which problem it solves instead and
-/// is checked against that; its distance from the right answer is its figure `relative_error`.
+/// is checked against that; its distance from the right answer is its metric `relative_error`.
 /// Inputs: `query`, `key`, `value`. With the structure `topics` a query's weight lies on few keys, as in trained models;
 /// with `random` it is spread, and nothing can be left out without loss.
 pub struct SparseAttention;

@@ -1,6 +1,6 @@
 //! Sliding-window attention with rotary positions: causal attention to the last keys alone.
 
-use benchbook_core::{DType, Figure, Inputs, Params, Preset, Problem, Reference, Work};
+use benchbook_core::{DType, Inputs, Metric, Params, Preset, Problem, Reference, Work};
 
 use super::reference::{average, dot};
 use super::sizes::{check_kv_heads, check_scores, draw, label};
@@ -120,8 +120,8 @@ impl Problem for WindowAttention {
         crate::tolerance(dtype)
     }
 
-    fn figures(params: &WindowAttentionParams, _inputs: &Inputs) -> Vec<Figure> {
-        vec![Figure::modelled("visible_scores", visible(params) / (params.seq as f64).powi(2), "share")]
+    fn metrics(params: &WindowAttentionParams, _inputs: &Inputs) -> Vec<Metric> {
+        vec![Metric::modelled("visible_scores", visible(params) / (params.seq as f64).powi(2), "share")]
     }
 }
 

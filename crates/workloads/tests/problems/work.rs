@@ -1,6 +1,6 @@
-//! Work and figures of cases, counted by hand.
+//! Work and metrics of cases, counted by hand.
 
-use benchbook_core::{DType, Figure, Inputs, Parameters, Problem, Workload};
+use benchbook_core::{DType, Inputs, Metric, Parameters, Problem, Workload};
 use benchbook_workloads::attention::{
     ContextualAttention, ContextualAttentionParams, PagedAttention, PagedAttentionParams, ProgrammableAttention,
     ProgrammableAttentionParams, ProjectedAttention, ProjectedAttentionParams, RingAttention, RingAttentionParams,
@@ -22,10 +22,10 @@ fn contextual_work_grows_with_the_positions_that_can_be_reached() {
 #[test]
 fn what_pages_lose_follows_from_lengths_and_blocks() {
     let params = PagedAttentionParams { batch: 1, heads: 1, kv_heads: 1, context: 100, head_dim: 2, block_size: 16 };
-    let figures = PagedAttention::figures(&params, &Inputs::default());
+    let metrics = PagedAttention::metrics(&params, &Inputs::default());
     // A hundred keys in seven blocks of sixteen.
-    assert!((figures[0].value - (1.0 - 100.0 / 112.0)).abs() < 1e-12 && figures[0].unit == "share");
-    assert!(figures[1].value.abs() < 1e-12, "the one sequence has the whole context");
+    assert!((metrics[0].value - (1.0 - 100.0 / 112.0)).abs() < 1e-12 && metrics[0].unit == "share");
+    assert!(metrics[1].value.abs() < 1e-12, "the one sequence has the whole context");
     let work = PagedAttention::work(&params, DType::F32);
     assert_eq!((work.flops, work.bytes), (800.0, 4.0 * (400.0 + 4.0)));
 }
@@ -35,7 +35,7 @@ fn the_share_that_is_seen_follows_from_the_program() {
     let share = |program: &str| {
         let program = program.to_owned();
         let params = ProgrammableAttentionParams { batch: 1, heads: 2, seq: 8, head_dim: 4, program };
-        64.0 * ProgrammableAttention::figures(&params, &Inputs::default())[0].value
+        64.0 * ProgrammableAttention::metrics(&params, &Inputs::default())[0].value
     };
     // Eight queries; four documents of two, which see one and two keys.
     assert_eq!((share("softcap"), share("alibi"), share("document")), (64.0, 36.0, 12.0));
@@ -45,7 +45,7 @@ fn the_share_that_is_seen_follows_from_the_program() {
 fn the_share_that_is_seen_follows_from_the_window() {
     let share = |window_size: usize| {
         let params = WindowAttentionParams { batch: 1, heads: 1, kv_heads: 1, seq: 8, head_dim: 4, window_size };
-        64.0 * WindowAttention::figures(&params, &Inputs::default())[0].value
+        64.0 * WindowAttention::metrics(&params, &Inputs::default())[0].value
     };
     // One key each; one, then two; all that causality leaves.
     assert_eq!((share(1), share(2), share(8), share(100)), (8.0, 15.0, 36.0, 36.0));
@@ -61,8 +61,8 @@ fn projected_work_is_four_products_and_attention() {
     assert_eq!(work(false).flops, products + 4.0 * 8.0 * 9.0 * 5.0);
     assert_eq!(work(true).flops, products + 4.0 * 8.0 * 6.0 * 5.0);
     assert_eq!(work(true).bytes, 4.0 * (2.0 * 6.0 * 20.0 + 20.0 * 60.0));
-    let figure = &ProjectedAttention::figures(&params(false), &Inputs::default())[0];
-    assert_eq!((figure.name.as_str(), figure.value), ("projection_share", products / (products + 1440.0)));
+    let metric = &ProjectedAttention::metrics(&params(false), &Inputs::default())[0];
+    assert_eq!((metric.name.as_str(), metric.value), ("projection_share", products / (products + 1440.0)));
 }
 
 #[test]
@@ -80,9 +80,9 @@ fn a_sample_of_sequences_and_rows_is_the_whole_answer_in_part() {
 #[test]
 fn two_million_positions_fit_into_a_ring() {
     let params = RingAttentionParams { heads: 1, kv_heads: 1, seq: 1 << 21, head_dim: 16, causal: true, workers: 32 };
-    let figures = RingAttention::figures(&params, &Inputs::default());
+    let metrics = RingAttention::metrics(&params, &Inputs::default());
     let value = |name: &str| {
-        let found: Vec<&Figure> = figures.iter().filter(|figure| figure.name == name).collect();
+        let found: Vec<&Metric> = metrics.iter().filter(|metric| metric.name == name).collect();
         assert!(found.len() == 1 && !found[0].measured && found[0].unit == "bytes", "{name}: {found:?}");
         found[0].value
     };

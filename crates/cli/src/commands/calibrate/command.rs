@@ -56,9 +56,9 @@ fn tell(store: &str, machine: &RunRow, format: FormatArgs) -> Result<(), Failure
         ("rate_95", column(|one| format!("{} – {}", share(one.rate_low), share(one.rate_high)))),
         ("usual_difference", column(|one| share(one.usual_difference))),
     ];
-    let names = SECONDS.map(|seconds| format!("detectable_in_{seconds:.0}s"));
+    let names = SECONDS.map(|seconds| format!("mde_in_{seconds:.0}s"));
     for (place, name) in names.iter().enumerate() {
-        let value = |one: &Calibration| one.detectable[place].map_or_else(|| "not known".into(), share);
+        let value = |one: &Calibration| one.minimum_detectable_effect[place].map_or_else(|| "not known".into(), share);
         columns.push((name, found.iter().map(value).collect()));
     }
     let batch = text_batch(&columns)?;
@@ -69,7 +69,7 @@ fn tell(store: &str, machine: &RunRow, format: FormatArgs) -> Result<(), Failure
         writeln!(
             out,
             "\n{} of equal programs at 95 %, five replicates each: a rate about 5 % is as it should be.\n\
-             detectable: the effect found nine times in ten within that time, processes included.",
+             mde: the minimum detectable effect, found nine times in ten within that time, processes included.",
             counted(usize::try_from(verdicts).unwrap_or(usize::MAX), "verdict")
         )?;
     }

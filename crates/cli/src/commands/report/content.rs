@@ -76,7 +76,8 @@ impl Content {
         if compared.rows() > 0 {
             let about = format!(
                 "Paired block by block with {baseline}. A speedup above 1 means that the candidate is faster; verdicts \
-                 hold at 95 % over all comparisons, equivalence means within 1 %, and the last columns say what this run could have seen."
+                 hold at 95 % over all comparisons, equivalence means within 1 %. MDE is the minimum \
+                 detectable effect."
             );
             sections.push(Section { title: COMPARISON, about, cells: paired(&compared) });
         }
@@ -110,7 +111,7 @@ impl Content {
         add("Correctness", about.into(), &checks(session, &entry.run_id)?)?;
         add("Not measured", "Trials that did not end well, and why.".into(), &endings(session, &entry.run_id)?)?;
         add("Events", "What happened during the run.".into(), &events(session, &entry.run_id)?)?;
-        add("Samples left out", "Samples that no figure above uses.".into(), &named("left_out")?)?;
+        add("Samples left out", "Samples that no number above uses.".into(), &named("left_out")?)?;
         let headline = headline(session, &entry.run_id, &compared)?;
         let state = entry.state.name().to_owned();
         Ok(Self { facts: facts(&row, &state), state, run: row, baseline, headline, sections, left_out, compared })

@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
 use super::sdpa::attended;
-use crate::flex::fused::{self, Place, Program, WithTiles};
+use crate::flex::fused::{self, Place, ScoreMod, WithBlockMask};
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::prepare;
 use crate::flex::tensor::Target;
@@ -75,24 +75,24 @@ pub const CLOSURES: Row<ProgrammableAttention> = fused_row::<ProgrammableAttenti
     "closures",
     "hand-written fused attention, a Rust closure for scores and one for tiles (FlexAttention's idea, arXiv 2412.05496)",
     &[DType::F32, DType::Bf16],
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, programmed, by_hand),
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, with_score_mod, by_hand),
 )
 .catalogue(&["AT8"]);
 
 /// Inputs, and the program as the kernel calls it.
-type Programmed = ([Tensor<4>; 3], Arc<dyn Program>);
+type WithScoreMod = ([Tensor<4>; 3], Arc<dyn ScoreMod>);
 
-fn programmed(on: &Target, params: &ProgrammableAttentionParams, inputs: &Inputs) -> Result<Programmed> {
-    Ok((attended(on, inputs), program(params)))
+fn with_score_mod(on: &Target, params: &ProgrammableAttentionParams, inputs: &Inputs) -> Result<WithScoreMod> {
+    Ok((attended(on, inputs), score_mod(params)))
 }
 
-fn by_hand((inputs, program): &Programmed) -> Result<[Tensor<4>; 1]> {
+fn by_hand((inputs, score_mod): &WithScoreMod) -> Result<[Tensor<4>; 1]> {
     let [query, key, value] = inputs.clone();
-    Ok([fused::programmable_attention(query, key, value, program, fused::Options::default())?])
+    Ok([fused::programmable_attention(query, key, value, score_mod, fused::Options::default())?])
 }
 
 /// The program of a case.
-fn program(params: &ProgrammableAttentionParams) -> Arc<dyn Program> {
+fn score_mod(params: &ProgrammableAttentionParams) -> Arc<dyn ScoreMod> {
     let (seq, heads) = (params.seq, params.heads);
     // Causal: a tile is left out where its first key comes after the last query.
     let causal = |queries: &Range<usize>, keys: &Range<usize>| keys.start < queries.end;
@@ -103,7 +103,7 @@ fn program(params: &ProgrammableAttentionParams) -> Arc<dyn Program> {
                 let distance = at.query as f32 - at.key as f32;
                 if distance < 0.0 { f32::NEG_INFINITY } else { score - slopes[at.head] * distance }
             };
-            Arc::new(WithTiles { score, visits: causal })
+            Arc::new(WithBlockMask { score_mod: score, block_mask: causal })
         }
         "document" => {
             let score = move |score: f32, at: Place| {
@@ -113,7 +113,7 @@ fn program(params: &ProgrammableAttentionParams) -> Arc<dyn Program> {
             let visits = move |queries: &Range<usize>, keys: &Range<usize>| {
                 keys.start < queries.end && document(keys.end - 1, seq) >= document(queries.start, seq)
             };
-            Arc::new(WithTiles { score, visits })
+            Arc::new(WithBlockMask { score_mod: score, block_mask: visits })
         }
         _ => Arc::new(|score: f32, _: Place| CAP * (score / CAP).tanh()),
     }

@@ -1,6 +1,6 @@
 //! Scaled dot-product attention: its inputs on a device, burn's, ours, and your own.
 
-use benchbook_core::{DType, Figure, Inputs, Result, Row};
+use benchbook_core::{DType, Inputs, Metric, Result, Row};
 use benchbook_workloads::attention::{Attention, AttentionParams};
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
@@ -68,7 +68,7 @@ impl AttentionInputs {
     }
 }
 
-/// burn's operation `attention`, whatever path it takes, which the figure `flash_path` records.
+/// burn's operation `attention`, whatever path it takes, which the metric `flash_path` records.
 ///
 /// burn-flex 0.22.1 keeps all scores of a head in memory up to 256 Ki of them (512 × 512). Only above that does it take
 /// tiles of the keys with an online softmax, which is flash attention (Dao, arXiv 2307.08691, section 3.1).
@@ -84,7 +84,7 @@ pub const BURN_ATTENTION: Row<Attention> = Row::<Attention>::new(
     |name, setting, params, inputs| {
         let subject = TensorSubject::uploaded(name, setting, params, inputs, AttentionInputs::upload, by_burn)?;
         let flash = params.seq_q * params.seq_kv > SCORES_IN_MEMORY;
-        Ok(Box::new(subject.with_figures(vec![Figure::modelled("flash_path", f64::from(flash), "bool")])))
+        Ok(Box::new(subject.with_metrics(vec![Metric::modelled("flash_path", f64::from(flash), "bool")])))
     },
 );
 

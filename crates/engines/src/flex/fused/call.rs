@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use benchbook_core::{Error, Result};
-use benchbook_simd::{Program, Rotary};
+use benchbook_simd::{Rotary, ScoreMod};
 use burn::backend::Dispatch;
 use burn::tensor::{Bool, DType, Tensor};
 
@@ -69,7 +69,7 @@ pub fn attention_gradients(
     Ok([query, key, value].map(Tensor::from_dispatch))
 }
 
-/// As [`attention`], with what `program` makes of each score before the softmax: a closure
+/// As [`attention`], with what `score_mod` makes of each score before the softmax: a closure
 /// `|score, place| …` that gets scale · q·k, where −∞ hides a key (the idea of FlexAttention: Dong et al.,
 /// arXiv 2412.05496).
 ///
@@ -79,12 +79,12 @@ pub fn programmable_attention(
     query: Tensor<4>,
     key: Tensor<4>,
     value: Tensor<4>,
-    program: &Arc<dyn Program>,
+    score_mod: &Arc<dyn ScoreMod>,
     options: Options,
 ) -> Result<Tensor<4>> {
     fit([&query, &key, &value], options, &[DType::F32, DType::BF16])?;
     let [query, key, value] = [query, key, value].map(Tensor::into_dispatch);
-    Ok(Tensor::from_dispatch(Dispatch::programmable_attention(query, key, value, Arc::clone(program), options)))
+    Ok(Tensor::from_dispatch(Dispatch::programmable_attention(query, key, value, Arc::clone(score_mod), options)))
 }
 
 /// As [`attention`], with queries and keys turned by their positions first (Su et al., arXiv 2104.09864), in `f32`.

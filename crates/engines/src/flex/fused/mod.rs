@@ -7,7 +7,7 @@ mod pages;
 mod projected;
 mod sparse;
 
-pub use benchbook_simd::{Place, Program, Projections, Rotary, WithTiles};
+pub use benchbook_simd::{Place, Projections, Rotary, ScoreMod, WithBlockMask};
 pub use call::{Options, attention, attention_gradients, matmul, programmable_attention, rotary_attention};
 pub use contextual::contextual_attention;
 pub use pages::{Pages, paged_attention};

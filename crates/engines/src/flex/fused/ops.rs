@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use benchbook_simd::{Attend, Element, Forward, Gradients, Heads, Isa, Product, Program, Rotary};
+use benchbook_simd::{Attend, Element, Forward, Gradients, Heads, Isa, Product, Rotary, ScoreMod};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{BoolTensor, FloatTensor};
 use burn::backend::{Backend, Flex, backend_extension};
@@ -30,12 +30,12 @@ pub trait FusedOps: Backend {
         options: Options,
     ) -> FloatTensor<Self>;
 
-    /// The same, with what a program makes of each score.
+    /// The same, with what a score_mod makes of each score.
     fn programmable_attention(
         query: FloatTensor<Self>,
         key: FloatTensor<Self>,
         value: FloatTensor<Self>,
-        program: Arc<dyn Program>,
+        score_mod: Arc<dyn ScoreMod>,
         options: Options,
     ) -> FloatTensor<Self>;
 
@@ -95,10 +95,10 @@ impl FusedOps for Flex {
         query: Given,
         key: Given,
         value: Given,
-        program: Arc<dyn Program>,
+        score_mod: Arc<dyn ScoreMod>,
         options: Options,
     ) -> Given {
-        attend([&query, &key, &value], None, Some(&*program), options)
+        attend([&query, &key, &value], None, Some(&*score_mod), options)
     }
 
     fn rotary_attention(query: Given, key: Given, value: Given, rotary: Arc<Rotary>, options: Options) -> Given {
@@ -148,24 +148,24 @@ impl FusedOps for Flex {
     }
 }
 
-fn attend(inputs: [&Given; 3], mask: Option<&[bool]>, program: Option<&dyn Program>, options: Options) -> Given {
+fn attend(inputs: [&Given; 3], mask: Option<&[bool]>, score_mod: Option<&dyn ScoreMod>, options: Options) -> Given {
     match inputs[0].dtype() {
-        DType::BF16 => attend_as::<bf16>(inputs, mask, program, options),
-        _ => attend_as::<f32>(inputs, mask, program, options),
+        DType::BF16 => attend_as::<bf16>(inputs, mask, score_mod, options),
+        _ => attend_as::<f32>(inputs, mask, score_mod, options),
     }
 }
 
 fn attend_as<T: Element + burn::tensor::Element + bytemuck::Pod>(
     inputs: [&Given; 3],
     mask: Option<&[bool]>,
-    program: Option<&dyn Program>,
+    score_mod: Option<&dyn ScoreMod>,
     options: Options,
 ) -> Given {
     let [query, key, value] = inputs.map(|tensor| tensor.to_contiguous());
     let call = call::<T>(&query, &key, &value, mask, options);
     let mut out = vec![<T as bytemuck::Zeroable>::zeroed(); call.query.len()];
-    let done = match program {
-        Some(program) => benchbook_simd::attention_with_program(&call, program, &mut out),
+    let done = match score_mod {
+        Some(score_mod) => benchbook_simd::attention_with_score_mod(&call, score_mod, &mut out),
         None => benchbook_simd::attention(&call, &mut out),
     };
     done.unwrap_or_else(|error| panic!("attention: {error}"));

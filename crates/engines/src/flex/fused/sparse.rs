@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use benchbook_core::Result;
-use benchbook_simd::{Attend, Program};
+use benchbook_simd::{Attend, ScoreMod};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{DType, Tensor};
@@ -14,11 +14,11 @@ use super::ops::{Given, call, tensor};
 
 /// Looks at queries and keys, and says what is to be computed.
 pub trait Select: Send + Sync {
-    /// Gives `then` the program of a call: what it hides is left out.
+    /// Gives `then` the score_mod of a call: what it hides is left out.
     ///
     /// # Errors
     /// Sizes that do not go together.
-    fn select(&self, call: &Attend, then: &mut dyn FnMut(&dyn Program)) -> benchbook_simd::Result<()>;
+    fn select(&self, call: &Attend, then: &mut dyn FnMut(&dyn ScoreMod)) -> benchbook_simd::Result<()>;
 
     /// Of a call's scores, the share that is left out; of all its operations, the share that is saved, what choosing costs
     /// included.
@@ -47,8 +47,8 @@ impl SparseOps for Flex {
         let call = call::<f32>(&query, &key, &value, None, options);
         let mut out = vec![0.0_f32; call.query.len()];
         let mut done = Ok(());
-        let chosen = select.select(&call, &mut |program| {
-            done = benchbook_simd::attention_with_program(&call, program, &mut out);
+        let chosen = select.select(&call, &mut |score_mod| {
+            done = benchbook_simd::attention_with_score_mod(&call, score_mod, &mut out);
         });
         chosen.and(done).unwrap_or_else(|error| panic!("sparse attention: {error}"));
         tensor(out, call.heads.query())

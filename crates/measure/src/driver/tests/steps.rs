@@ -154,8 +154,8 @@ fn a_sample_is_one_loop_and_brings_its_steps() {
     let (mut driver, heard) = looping(unchanged);
     let prepared = driver.prepare(&of("right", false), LONG).unwrap();
     assert!(passes(&prepared.check, prepared.tolerance), "{prepared:?}");
-    assert_eq!((prepared.iterations, figure(&prepared, "inputs_change")), (1, Some(1.0)));
-    assert_eq!(figure(&prepared, "first_tie"), None);
+    assert_eq!((prepared.iterations, metric(&prepared, "inputs_change")), (1, Some(1.0)));
+    assert_eq!(metric(&prepared, "first_tie"), None);
     heard.take();
     let sampled = driver.sample(0, LONG).unwrap();
     let steps = sampled.steps.unwrap();
@@ -260,7 +260,7 @@ fn after_a_tie_the_tokens_of_the_other_way_are_right() {
         let prepared = driver.prepare(&of(implementation, tie), LONG).unwrap();
         let place = format!("{implementation}, tie: {tie}");
         assert_eq!(passes(&prepared.check, prepared.tolerance), right, "{place}: {prepared:?}");
-        assert_eq!(figure(&prepared, "first_tie"), tie.then_some(0.0), "{place}");
+        assert_eq!(metric(&prepared, "first_tie"), tie.then_some(0.0), "{place}");
         if right {
             let finished = driver.finish(0, LONG).unwrap();
             assert!(passes(&finished.check, prepared.tolerance), "{place}: {finished:?}");

@@ -199,9 +199,9 @@ fn a_worker_has_no_processes_but_those_that_it_has_started() {
 fn a_row_of_another_form_than_the_inputs_have_is_not_written() {
     let references = References::new(registry(), "", &std::sync::Arc::default()).shared();
     let (mut driver, heard) = tapped(&references, |_, say, arrays| match say {
-        Say::Prepared { engine_version, figures, mut writable, processes, memory, peak_added_bytes, inputs } => {
+        Say::Prepared { engine_version, metrics, mut writable, processes, memory, peak_added_bytes, inputs } => {
             writable[0].width = 2;
-            (Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes, inputs }, arrays)
+            (Say::Prepared { engine_version, metrics, writable, processes, memory, peak_added_bytes, inputs }, arrays)
         }
         other => (other, arrays),
     });
@@ -224,16 +224,16 @@ fn a_processor_time_that_is_read_from_outside_is_marked_as_coarse() {
     ] {
         let (mut driver, _) = tapped(&References::none().shared(), change);
         let prepared = driver.prepare(&trial(0, "right"), LONG).unwrap();
-        assert_eq!(figure(&prepared, "coarse_cpu_time"), coarse);
+        assert_eq!(metric(&prepared, "coarse_cpu_time"), coarse);
     }
 }
 
 #[test]
 fn a_build_that_makes_other_inputs_is_checked_by_its_own_answers() {
     let other: Change = |_, say, arrays| match say {
-        Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes, .. } => {
+        Say::Prepared { engine_version, metrics, writable, processes, memory, peak_added_bytes, .. } => {
             let inputs = Some("another".to_owned());
-            (Say::Prepared { engine_version, figures, writable, processes, memory, peak_added_bytes, inputs }, arrays)
+            (Say::Prepared { engine_version, metrics, writable, processes, memory, peak_added_bytes, inputs }, arrays)
         }
         other => (other, arrays),
     };

@@ -221,7 +221,7 @@ impl Executor for MockWorker {
             rested: true,
             copies: 1,
             engine_version: None,
-            figures: Vec::new(),
+            metrics: Vec::new(),
             reference_ns: Some(2),
         };
         match self.answer(call, Reply::Prepared(prepared))? {

@@ -1,6 +1,6 @@
 //! The problem: attention of one long sequence, split over workers, and how much memory that takes.
 
-use benchbook_core::{DType, Figure, Inputs, Params, Preset, Problem, Reference, Work};
+use benchbook_core::{DType, Inputs, Metric, Params, Preset, Problem, Reference, Work};
 
 use super::{Layout, Ring};
 use crate::attention::sizes::{check_kv_heads, check_scores, draw, label, scores};
@@ -115,12 +115,12 @@ impl Problem for RingAttention {
         crate::tolerance(dtype)
     }
 
-    fn figures(params: &RingAttentionParams, _inputs: &Inputs) -> Vec<Figure> {
+    fn metrics(params: &RingAttentionParams, _inputs: &Inputs) -> Vec<Metric> {
         // Every layout takes the same.
         let ring = ring(params, Layout::Contiguous);
         vec![
-            Figure::modelled("worker_bytes_model", worker_bytes(&ring, 1) as f64, "bytes"),
-            Figure::modelled("whole_bytes_model", whole_bytes(&ring) as f64, "bytes"),
+            Metric::modelled("worker_bytes_model", worker_bytes(&ring, 1) as f64, "bytes"),
+            Metric::modelled("whole_bytes_model", whole_bytes(&ring) as f64, "bytes"),
         ]
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use benchbook_simd::{Attend, Heads, Place, Program};
+use benchbook_simd::{Attend, Heads, Place, ScoreMod};
 use rayon::prelude::*;
 
 use super::gate::Gate;
@@ -101,7 +101,7 @@ fn keep(worth: &[f64], sparsity: f64, order: &mut [usize], kept: &mut [bool]) {
 }
 
 impl Select for Blocks {
-    fn select(&self, call: &Attend, then: &mut dyn FnMut(&dyn Program)) -> benchbook_simd::Result<()> {
+    fn select(&self, call: &Attend, then: &mut dyn FnMut(&dyn ScoreMod)) -> benchbook_simd::Result<()> {
         let blocks = call.heads.seq_kv.div_ceil(BLOCK);
         self.choose(call, |kept| then(&Kept { kept, blocks, heads: call.heads.heads }));
         Ok(())
@@ -139,7 +139,7 @@ struct Kept<'a> {
     heads: usize,
 }
 
-impl Program for Kept<'_> {
+impl ScoreMod for Kept<'_> {
     fn changes(&self) -> bool {
         false
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use benchbook_core::{DType, Error, Figure, Inputs, Result, Row, Setting, Subject};
+use benchbook_core::{DType, Error, Inputs, Metric, Result, Row, Setting, Subject};
 use benchbook_simd::{Attend, Heads, Isa};
 use benchbook_workloads::attention::{SparseAttention, SparseAttentionParams};
 use burn::tensor::Tensor;
@@ -86,8 +86,8 @@ fn prepare(
     let left_out = select.as_ref().map(|select| select.left_out(&attend(params, inputs))).transpose();
     let left_out = left_out.map_err(|wrong| error(wrong.to_string()))?;
     let names = ["sparsity_reached", "compute_saved"];
-    let figures = left_out.into_iter().flat_map(|shares| names.into_iter().zip(shares));
-    let figures = figures.map(|(name, share)| Figure::measured(name, share, "share")).collect();
+    let metrics = left_out.into_iter().flat_map(|shares| names.into_iter().zip(shares));
+    let metrics = metrics.map(|(name, share)| Metric::measured(name, share, "share")).collect();
     let call = move |tensors: &[Tensor<4>; 3]| -> Result<[Tensor<4>; 1]> {
         let [query, key, value] = tensors.clone();
         Ok([match &select {
@@ -96,7 +96,7 @@ fn prepare(
         }])
     };
     let subject = TensorSubject::uploaded(name, setting, params, inputs, upload, call)?;
-    Ok(Box::new(subject.with_figures(figures)))
+    Ok(Box::new(subject.with_metrics(metrics)))
 }
 
 /// What chooses; nothing for what leaves nothing out.

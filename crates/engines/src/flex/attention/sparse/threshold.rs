@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use benchbook_simd::{Attend, Isa, Place, Product, Program, attention_with_program, matmul};
+use benchbook_simd::{Attend, Isa, Place, Product, ScoreMod, attention_with_score_mod, matmul};
 
 use crate::flex::fused::Select;
 
@@ -88,7 +88,7 @@ impl Moments {
 }
 
 impl Select for Threshold {
-    fn select(&self, call: &Attend, then: &mut dyn FnMut(&dyn Program)) -> benchbook_simd::Result<()> {
+    fn select(&self, call: &Attend, then: &mut dyn FnMut(&dyn ScoreMod)) -> benchbook_simd::Result<()> {
         let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
         room.fill(call, self.deviations)?;
         then(&Above { least: &room.least, heads: call.heads.heads, seq: call.heads.seq_q });
@@ -99,8 +99,8 @@ impl Select for Threshold {
         let mut out = vec![0.0; call.query.len()];
         let hidden = AtomicU64::new(0);
         let mut done = Ok(());
-        self.select(call, &mut |program| {
-            done = attention_with_program(call, &Counting { program, hidden: &hidden }, &mut out);
+        self.select(call, &mut |score_mod| {
+            done = attention_with_score_mod(call, &Counting { score_mod, hidden: &hidden }, &mut out);
         })?;
         done?;
         let [seq, d] = [call.heads.seq_kv, call.heads.head_dim].map(|size| size as f64);
@@ -111,14 +111,14 @@ impl Select for Threshold {
     }
 }
 
-/// The thresholds as a program.
+/// The thresholds as a score_mod.
 struct Above<'a> {
     least: &'a [f32],
     heads: usize,
     seq: usize,
 }
 
-impl Program for Above<'_> {
+impl ScoreMod for Above<'_> {
     fn change(&self, first: Place, scores: &mut [f32]) {
         let row = (first.batch * self.heads + first.head) * self.seq + first.query;
         // Nobody sees nothing: a query keeps its own key, where it is among these.
@@ -132,15 +132,15 @@ impl Program for Above<'_> {
     }
 }
 
-/// Counts what a program hides.
+/// Counts what a score_mod hides.
 struct Counting<'a> {
-    program: &'a dyn Program,
+    score_mod: &'a dyn ScoreMod,
     hidden: &'a AtomicU64,
 }
 
-impl Program for Counting<'_> {
+impl ScoreMod for Counting<'_> {
     fn change(&self, first: Place, scores: &mut [f32]) {
-        self.program.change(first, scores);
+        self.score_mod.change(first, scores);
         let hidden = scores.iter().filter(|score| **score == f32::NEG_INFINITY).count();
         self.hidden.fetch_add(hidden as u64, Ordering::Relaxed);
     }
