@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use benchbook_core::Registry;
-use benchbook_record::{Table, TrialRow, rows_in};
+use benchbook_core::{Params, Registry, Value};
 use benchbook_tests::Bench;
 
 fn demo() -> PathBuf {
@@ -43,14 +42,23 @@ fn recorded_cases_have_the_labels_that_they_had() {
     let mut registry = Registry::default();
     benchbook_workloads::register(&mut registry);
     for store in [version_1(), demo().with_file_name("ring"), demo()] {
-        let runs = fs::read_dir(&store).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
-        let trials: Vec<TrialRow> = runs.flat_map(|run| rows_in::<TrialRow>(&run, Table::Trials).unwrap()).collect();
-        assert!(trials.len() > 1, "{}", store.display());
-        for trial in trials {
-            let case = registry.case(&trial.workload, trial.params).unwrap();
-            assert_eq!(case.name, trial.case_name, "{} in {}", trial.workload, store.display());
+        let cases = asked(&store, &["select workload, case_name, params from trials"]);
+        assert!(cases.len() > 1, "{}", store.display());
+        for case in cases {
+            let [workload, name] = ["workload", "case_name"].map(|column| case[column].as_str().unwrap());
+            let found = registry.case(workload, params_of(&case["params"])).unwrap();
+            assert_eq!(found.name, name, "{workload} in {}", store.display());
         }
     }
+}
+
+/// Parameters as a store tells them: by name a value of each type, all but one of them absent.
+fn params_of(told: &serde_json::Value) -> Params {
+    told.as_object().unwrap().iter().fold(Params::default(), |params, (name, types)| {
+        let (kind, value) = types.as_object().unwrap().iter().find(|(_, value)| !value.is_null()).unwrap();
+        let value: Value = serde_json::from_value(serde_json::json!({ kind: value })).unwrap();
+        params.with(name, value)
+    })
 }
 
 #[test]
