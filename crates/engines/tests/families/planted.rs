@@ -1,7 +1,8 @@
 //! Implementations that are wrong: the conformance test finds each, and says where.
 
 use benchbook_core::{
-    Array, DType, Implementation, Inputs, Metric, Params, Reference, Registry, Result, Setting, Subject, Support, Value,
+    Array, DType, Implementation, Inputs, Loop, Metric, Params, Reference, Registry, Result, Setting, Subject, Support,
+    Value,
 };
 use benchbook_engines::flex::matmul::TILED;
 use benchbook_workloads::matmul::Matmul;
@@ -146,6 +147,10 @@ impl Subject for Faulty {
 
     fn metrics(&self) -> Vec<Metric> {
         self.right.metrics()
+    }
+
+    fn looped(&mut self) -> Option<&mut dyn Loop> {
+        self.right.looped()
     }
 }
 
