@@ -9,6 +9,7 @@ mod calls;
 mod changing;
 mod machine;
 mod sampler;
+mod suspicion;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -271,7 +272,7 @@ impl Driver {
         }
         // Warm, and not timed.
         prepared.metrics.extend(calls.allocations()?);
-        if let Some(suspicion) = sampler::suspicion(&mut calls, warm.iterations)? {
+        if let Some(suspicion) = suspicion::suspicion(&mut calls, warm.iterations)? {
             return Err(Error::Failed(suspicion));
         }
         prepared.iterations = warm.iterations;

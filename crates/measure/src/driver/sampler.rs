@@ -32,16 +32,6 @@ const LOOKS_IN_SAMPLE: u64 = 8;
 /// Looks before a sample begins all the same.
 const MOST_LOOKS: usize = 8;
 
-/// Pairs of times of which a median is taken, and how often.
-const PAIRS: usize = 5;
-const TRIES: usize = 3;
-
-/// How many times longer twice the calls take at least.
-const LEAST_DOUBLING: f64 = 1.7;
-
-/// Share of the time of a call with new inputs that one with known inputs takes at least.
-const LEAST_AGAIN: f64 = 0.5;
-
 /// What is written to the inputs of a kernel before it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Write {
@@ -193,71 +183,6 @@ pub fn sample_hot(work: &mut dyn Work, iterations: u64, watch: &mut Watch, load:
 pub fn sample_cold(work: &mut dyn Work, iterations: u64, watch: &mut Watch, load: &mut Load) -> Result<Sampled> {
     work.draw();
     watch.take(load, 0, || work.run(iterations, 0, Write::New))
-}
-
-/// Why a sample of so many calls would not tell what one takes, if it would not.
-///
-/// Twice the calls must take nearly twice as long, and a call with inputs that it knows as long as one with new ones. It is
-/// the median of five pairs that tells, three times over, and the fastest of all: a machine that is busy accuses nobody. A
-/// median that is right ends it. One call alone has nothing to leave out.
-///
-/// # Errors
-/// As of [`Work::run`].
-pub fn suspicion(work: &mut dyn Work, iterations: u64) -> Result<Option<String>> {
-    if iterations == 1 {
-        return Ok(None);
-    }
-    let doubled = short_of(LEAST_DOUBLING, || {
-        work.draw();
-        Ok([time(work, iterations, Write::New)?, time(work, 2 * iterations, Write::Nothing)?])
-    })?;
-    if let Some(ratio) = doubled {
-        return Ok(Some(format!(
-            "twice as many calls ({} instead of {iterations}) take only {ratio:.2} times as long: it leaves calls out",
-            2 * iterations
-        )));
-    }
-    let again = short_of(LEAST_AGAIN, || new_and_known(work))?;
-    Ok(again.map(|ratio| {
-        format!(
-            "a call with inputs that it knows takes {ratio:.2} of the time of one with new ones: it remembers results"
-        )
-    }))
-}
-
-/// Times of a call with new inputs and of one with known ones. A call and the same row come before both, so that they differ
-/// in nothing but what they may know.
-fn new_and_known(work: &mut dyn Work) -> Result<[f64; 2]> {
-    work.draw();
-    work.run(1, 0, Write::Nothing)?;
-    let new = time(work, 1, Write::New)?;
-    work.run(1, 0, Write::Nothing)?;
-    Ok([new, time(work, 1, Write::Again)?])
-}
-
-fn time(work: &mut dyn Work, calls: u64, write: Write) -> Result<f64> {
-    Ok(work.run(calls, 0, write)?.elapsed_ns.max(1) as f64)
-}
-
-/// The most that second times are of first ones, by medians of pairs and by the fastest, where that is below `least`. No more
-/// pairs are taken than it takes to know that a median is not: one that is large enough acquits, whatever follows.
-fn short_of(least: f64, mut pair: impl FnMut() -> Result<[f64; 2]>) -> Result<Option<f64>> {
-    let (mut fastest, mut most) = ([f64::INFINITY; 2], 0.0_f64);
-    for _ in 0..TRIES {
-        let mut ratios = Vec::with_capacity(PAIRS);
-        for _ in 0..PAIRS {
-            let [first, second] = pair()?;
-            fastest = [fastest[0].min(first), fastest[1].min(second)];
-            ratios.push(second / first);
-            if 2 * ratios.iter().filter(|ratio| **ratio >= least).count() > PAIRS {
-                return Ok(None);
-            }
-        }
-        ratios.sort_by(f64::total_cmp);
-        most = most.max(ratios[PAIRS / 2]);
-    }
-    let most = most.max(fastest[1] / fastest[0]);
-    Ok((most < least).then_some(most))
 }
 
 #[cfg(test)]
@@ -431,14 +356,6 @@ mod tests {
     }
 
     #[test]
-    fn a_call_comes_before_each_of_a_pair() {
-        let mut told = Told::default();
-        new_and_known(&mut told).unwrap();
-        let (call, new, again) = ((1, 0, Write::Nothing), (1, 0, Write::New), (1, 0, Write::Again));
-        assert_eq!(told.0, [call, new, call, again]);
-    }
-
-    #[test]
     fn a_warm_up_waits_for_a_pool_that_is_not_spread_and_ends_for_one_that_ignores_its_calls() {
         let mut spent = 0;
         let late = |n: u64| {
@@ -449,66 +366,5 @@ mod tests {
         assert!(spent > 15_000_000 && spent < 41_000_000, "{spent}");
         let ignoring = warmed(|_| (50, true), 1_000_000, 1_000_000);
         assert!(ignoring.iterations > 1, "{ignoring:?}");
-    }
-
-    /// Works for a while in each call, unless it has an excuse.
-    #[derive(Default)]
-    struct Worker {
-        ignores: bool,
-        remembers: bool,
-        known: bool,
-    }
-
-    impl Worker {
-        fn call(&mut self, iterations: u64) {
-            let calls = if self.ignores { 1 } else { iterations };
-            for _ in 0..calls {
-                if !(self.remembers && self.known) {
-                    let end = clock::now_ns() + 100_000;
-                    while clock::now_ns() < end {}
-                }
-                self.known = true;
-            }
-        }
-    }
-
-    impl Work for Worker {
-        fn run(&mut self, iterations: u64, _before: u64, write: Write) -> Result<Ran> {
-            self.known &= write != Write::New;
-            Ok(clock::time(&mut |n| self.call(n), iterations))
-        }
-    }
-
-    #[test]
-    fn who_leaves_calls_out_or_remembers_is_found() {
-        let suspected = |mut worker: Worker| suspicion(&mut worker, 10).unwrap();
-        assert_eq!(suspected(Worker::default()), None);
-        let ignores = suspected(Worker { ignores: true, ..Worker::default() }).unwrap();
-        assert!(ignores.contains("leaves calls out"), "{ignores}");
-        let remembers = suspected(Worker { remembers: true, ..Worker::default() }).unwrap();
-        assert!(remembers.contains("remembers") || remembers.contains("leaves calls out"), "{remembers}");
-        assert_eq!(suspicion(&mut Worker { ignores: true, ..Worker::default() }, 1).unwrap(), None);
-        // On a busy machine medians go astray; what is fastest does not.
-        let busy = [[1.0, 2.1], [9.0, 2.0], [9.0, 2.0], [9.0, 2.0], [1.1, 9.0]];
-        let mut pairs = busy.into_iter().cycle();
-        assert_eq!(short_of(LEAST_DOUBLING, || Ok(pairs.next().unwrap())).unwrap(), None);
-    }
-
-    #[test]
-    fn who_is_acquitted_is_not_asked_further() {
-        let (right, short, busy) = ([1.0, 2.0], [1.0, 1.2], [9.0, 2.0]);
-        let of = |begin: &[[f64; 2]], rest: [f64; 2]| {
-            let (mut taken, mut pairs) = (0, begin.iter().copied().chain(std::iter::repeat(rest)));
-            let found = short_of(LEAST_DOUBLING, || {
-                taken += 1;
-                Ok(pairs.next().unwrap())
-            });
-            (found.unwrap(), taken)
-        };
-        assert_eq!(of(&[], right), (None, 3), "the median of five is known");
-        assert_eq!(of(&[busy, right, busy], right), (None, 5));
-        assert_eq!(of(&[right, busy, busy, right, busy], right), (None, 8));
-        assert_eq!(of(&[], short), (Some(1.2), 15));
-        assert_eq!(of(&[right, right, short, short, short], short), (Some(1.2), 15), "two of five are no median");
     }
 }
