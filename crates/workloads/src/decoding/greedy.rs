@@ -151,10 +151,7 @@ impl Problem for GreedyDecoding {
 
     fn follow(params: &GreedyDecodingParams, inputs: &Inputs, outputs: &[Array]) -> Option<Reference> {
         let [output] = outputs else { return None };
-        let is_id = |id: &f64| id.fract() == 0.0 && (0.0..params.vocabulary as f64).contains(id);
-        let taken = output.to_f64();
-        let fits = output.shape() == [params.tokens, 1] && taken.iter().all(is_id);
-        fits.then(|| decoded(params, inputs, Some(&taken.iter().map(|id| *id as usize).collect::<Vec<_>>())))
+        (output.shape() == [params.tokens, 1]).then(|| decoded(params, inputs, Some(&output.to_f64())))
     }
 
     fn work(params: &GreedyDecodingParams, dtype: DType) -> Work {
@@ -186,13 +183,13 @@ struct Choice {
     best: usize,
     /// By how much the best logit is above the second.
     gap: f64,
-    /// The token after which the model goes on, and by how much its logit is below the best.
+    /// The token after which the model goes on, and by how much the logit of what was taken is below the best.
     taken: (usize, f64),
 }
 
 /// The tokens that the model makes; or, where others are `taken`, those that it makes after them. One of these is right where
-/// its logit is below the best by no more than rounding tells.
-fn decoded(params: &GreedyDecodingParams, inputs: &Inputs, taken: Option<&[usize]>) -> Reference {
+/// its logit is below the best by no more than rounding tells; a number that is no id is never right, and the best goes on.
+fn decoded(params: &GreedyDecodingParams, inputs: &Inputs, taken: Option<&[f64]>) -> Reference {
     let mut model = Model::new(params, inputs);
     let mut hidden = Vec::new();
     for id in inputs.get("prompt").of::<i32>() {
@@ -220,12 +217,17 @@ fn decoded(params: &GreedyDecodingParams, inputs: &Inputs, taken: Option<&[usize
 }
 
 /// The best token, the first where several are; it is taken unless another is.
-fn choice(logits: &[f64], taken: Option<usize>) -> Choice {
+fn choice(logits: &[f64], taken: Option<f64>) -> Choice {
     let best = (1..logits.len()).fold(0, |best, token| if logits[token] > logits[best] { token } else { best });
     let others = logits.iter().enumerate().filter(|(token, _)| *token != best).map(|(_, logit)| *logit);
     let second = others.fold(f64::NEG_INFINITY, f64::max);
-    let token = taken.unwrap_or(best);
-    Choice { best, gap: logits[best] - second, taken: (token, logits[best] - logits[token]) }
+    let is_id = |number: f64| number.fract() == 0.0 && (0.0..logits.len() as f64).contains(&number);
+    let taken = match taken {
+        None => (best, 0.0),
+        Some(id) if is_id(id) => (id as usize, logits[best] - logits[id as usize]),
+        Some(_) => (best, f64::INFINITY),
+    };
+    Choice { best, gap: logits[best] - second, taken }
 }
 
 #[cfg(test)]
@@ -269,10 +271,8 @@ mod tests {
         wrong[3] = (wrong[3] + 1) % params.vocabulary as i64;
         let followed = GreedyDecoding::follow(&params, &inputs, &[Array::new(vec![8, 1], &wrong)]).unwrap();
         assert_eq!(off(&followed, &wrong), f64::INFINITY, "a token that is not the best, whatever follows");
-        for strange in [vec![0_i64; 7], vec![params.vocabulary as i64; 8], vec![-1; 8]] {
-            let outputs = [Array::new(vec![strange.len(), 1], &strange)];
-            assert_eq!(GreedyDecoding::follow(&params, &inputs, &outputs), None);
-        }
+        let short = [Array::new(vec![7, 1], &[0_i64; 7])];
+        assert_eq!(GreedyDecoding::follow(&params, &inputs, &short), None);
         assert_eq!(GreedyDecoding::follow(&params, &inputs, &[]), None);
     }
 
@@ -297,5 +297,20 @@ mod tests {
         let third: Vec<i64> = taken.iter().map(|token| *token as i64).collect();
         let followed = GreedyDecoding::follow(&params, &inputs, &[Array::new(vec![params.tokens, 1], &third)]).unwrap();
         assert_eq!(off(&followed, &third), f64::INFINITY, "a tie lets no third token pass");
+    }
+
+    #[test]
+    fn what_is_no_id_is_infinitely_off_at_a_tie_too() {
+        let params = GreedyDecoding::ugly().pop().unwrap();
+        let inputs = GreedyDecoding::inputs(&params, SEED);
+        let reference = GreedyDecoding::reference(&params, &inputs, SEED);
+        let tie = reference.first_tie().unwrap();
+        for strange in [-1.0, 0.5, params.vocabulary as f64, f64::NAN] {
+            let mut taken = reference.answers[0].values.clone();
+            taken[tie] = strange;
+            let outputs = [Array::new(vec![params.tokens, 1], &taken)];
+            let followed = GreedyDecoding::follow(&params, &inputs, &outputs).unwrap();
+            assert_eq!(followed.compare(&outputs)[0].max_scaled_error, f64::INFINITY, "{strange}");
+        }
     }
 }
