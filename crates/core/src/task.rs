@@ -73,9 +73,14 @@ pub trait Loop {
         Ok(false)
     }
 
+    /// See [`Subject::processes`].
+    fn processes(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
     /// See [`Subject::allocates_in_rust`].
     fn allocates_in_rust(&self) -> bool {
-        true
+        false
     }
 
     /// See [`Subject::metrics`].
@@ -147,6 +152,10 @@ impl<L: Loop> Subject for Looping<L> {
         self.looped.write(input, first, values)
     }
 
+    fn processes(&self) -> Vec<u32> {
+        self.looped.processes()
+    }
+
     fn allocates_in_rust(&self) -> bool {
         self.looped.allocates_in_rust()
     }
@@ -194,6 +203,7 @@ mod tests {
     fn a_call_is_one_loop_and_one_that_does_not_end_fails() {
         let mut right = looping(Some(3));
         assert!(right.outputs().is_err(), "nothing has run yet");
+        assert!(!right.allocates_in_rust(), "what a library allocates would go uncounted");
         right.run(2);
         right.sync().unwrap();
         assert_eq!(right.outputs().unwrap(), [Array::new(vec![1], &[3_i64])]);

@@ -296,6 +296,10 @@ impl Loop for Decoder {
         Ok(vec![Array::new(vec![tokens.len(), 1], &tokens)])
     }
 
+    fn allocates_in_rust(&self) -> bool {
+        true
+    }
+
     fn write(&mut self, input: &str, _first: usize, values: &[f32]) -> Result<bool> {
         if input != "prompt" {
             return Ok(false);
