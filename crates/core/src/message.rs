@@ -182,7 +182,7 @@ pub enum Say {
         #[serde(default)]
         engine_version: Option<String>,
         /// What the implementation has to say of itself on this case.
-        #[serde(default)]
+        #[serde(default, alias = "figures")]
         metrics: Vec<Metric>,
         /// Inputs whose rows can be overwritten in place.
         #[serde(default)]
@@ -250,7 +250,7 @@ pub struct Facts {
     #[serde(default)]
     pub task: Task,
     /// What else is known.
-    #[serde(default)]
+    #[serde(default, alias = "figures")]
     pub metrics: Vec<Metric>,
 }
 

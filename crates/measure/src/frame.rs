@@ -326,6 +326,11 @@ mod tests {
         let values = vec![("loss".to_owned(), "nats".to_owned())];
         let steps = json!({"steps": {"most": 9, "values": [["loss", "nats"]]}});
         assert_eq!(posed(steps), Task::Steps(StepsOf { most: 9, tokens: None, values }));
+        let figures = json!([{"name": "x", "value": 1.0, "unit": "count", "measured": true}]);
+        let Say::Prepared { metrics, .. } = said(json!({"say": "prepared", "figures": figures})) else {
+            panic!("it is prepared");
+        };
+        assert_eq!(metrics, [Metric::measured("x", 1.0, "count")], "as earlier workers call them");
         let unknown = first(&claiming(&json!({"say": "sing"}), &[])).unwrap().unwrap().message::<Say>();
         assert!(unknown.unwrap_err().to_string().contains("unknown variant `sing`"));
         let missing = first(&claiming(&json!({"say": "ran"}), &[])).unwrap().unwrap().message::<Say>();
