@@ -180,7 +180,7 @@ mod tests {
         let of = StepsOf { most: 4, tokens: Some(8), values: vec![("left".into(), "count".into())] };
         let mut room = Room::new(&of);
         let ran = time_steps(&mut Spinning(4), &mut room).unwrap();
-        let steps = Steps::heard(&of, room.told()).unwrap();
+        let steps = Steps::heard(&of, &room.told()).unwrap();
         steps.believed(&of, &ran).unwrap();
         assert!(steps.elapsed_ns.iter().all(|ns| *ns >= 100_000) && ran.elapsed_ns >= 400_000, "{steps:?}");
         assert_eq!((ran.iterations, &steps.values[0].2[..]), (1, &[3.0, 2.0, 1.0, 0.0][..]));

@@ -55,22 +55,24 @@ impl Steps {
     /// The steps that have come as arrays.
     ///
     /// # Errors
-    /// [`Error::Failed`] where an array is missing, has another name, dtype or length than it should have, or where there are
-    /// more steps than the case allows.
-    pub(crate) fn heard(of: &StepsOf, arrays: Arrays) -> Result<Self> {
+    /// [`Error::Failed`] where an array is missing, comes twice, has another name, dtype or length than it should have, or where
+    /// there are more steps than the case allows.
+    pub(crate) fn heard(of: &StepsOf, arrays: &[(String, Array)]) -> Result<Self> {
         let mut steps = Self::default();
-        for (name, array) in arrays {
+        for (place, (name, array)) in arrays.iter().enumerate() {
+            if arrays[..place].iter().any(|(before, _)| before == name) {
+                return failed(format!("tells `{name}` of its steps twice"));
+            }
             match name.as_str() {
-                STARTED => steps.started_ns = list(&name, &array)?,
-                ELAPSED => steps.elapsed_ns = list(&name, &array)?,
-                TOKENS => steps.tokens = Some(list(&name, &array)?),
+                STARTED => steps.started_ns = list(name, array)?,
+                ELAPSED => steps.elapsed_ns = list(name, array)?,
+                TOKENS => steps.tokens = Some(list(name, array)?),
                 _ => {
-                    let known = of.values.iter().find(|(known, _)| *known == name);
+                    let known = of.values.iter().find(|(known, _)| known == name);
                     let Some((_, unit)) = known else {
                         return failed(format!("tells `{name}` of its steps, which the case does not name"));
                     };
-                    let values = list(&name, &array)?;
-                    steps.values.push((name, unit.clone(), values));
+                    steps.values.push((name.clone(), unit.clone(), list(name, array)?));
                 }
             }
         }
@@ -237,7 +239,7 @@ mod tests {
 
     #[test]
     fn what_is_set_down_arrives() {
-        let steps = Steps::heard(&of(None), arrays(&[(10, 3), (15, 4)])).unwrap();
+        let steps = Steps::heard(&of(None), &arrays(&[(10, 3), (15, 4)])).unwrap();
         assert_eq!((&steps.started_ns[..], &steps.elapsed_ns[..]), (&[10, 15][..], &[3, 4][..]));
         assert_eq!(steps.tokens, Some(vec![1, 1]));
         assert_eq!(steps.values, [("loss".to_owned(), "nats".to_owned(), vec![5.0, 7.5])]);
@@ -257,7 +259,7 @@ mod tests {
         let heard = |change: fn(&mut Arrays)| {
             let mut arrays = arrays(&[(10, 3), (15, 4)]);
             change(&mut arrays);
-            words(Steps::heard(&of(None), arrays))
+            words(Steps::heard(&of(None), &arrays))
         };
         assert_eq!(heard(|_| ()), "");
         for (change, part) in [
@@ -268,11 +270,13 @@ mod tests {
             (|arrays| arrays[0].1 = Array::new(vec![2], &[1.0_f64; 2]), "`started_ns` of its steps in f64"),
             (|arrays| arrays[1].1 = Array::new(vec![2, 1], &[1_i64; 2]), "of shape [2, 1]"),
             (|arrays| arrays[3].0 = "lost".into(), "tells `lost` of its steps"),
+            (|arrays| arrays.extend_from_within(1..2), "tells `elapsed_ns` of its steps twice"),
+            (|arrays| arrays.extend_from_within(3..), "tells `loss` of its steps twice"),
         ] {
             let said = heard(change);
             assert!(said.contains(part), "{part}: {said}");
         }
-        let long = words(Steps::heard(&of(None), arrays(&[(1, 1), (2, 1), (3, 1), (4, 1)])));
+        let long = words(Steps::heard(&of(None), &arrays(&[(1, 1), (2, 1), (3, 1), (4, 1)])));
         assert!(long.contains("tells of 4 steps, and 3 are the most"), "{long}");
     }
 
@@ -281,7 +285,7 @@ mod tests {
         let ran = Ran { iterations: 1, started_ns: 10, elapsed_ns: 20, ..Ran::default() };
         let believed = |tokens: Option<i64>, steps: &[(i64, i64)]| {
             let of = of(tokens);
-            words(Steps::heard(&of, arrays(steps)).and_then(|steps| steps.believed(&of, &ran)))
+            words(Steps::heard(&of, &arrays(steps)).and_then(|steps| steps.believed(&of, &ran)))
         };
         for right in [&[(10, 20)][..], &[(10, 5), (15, 15)], &[(12, 0), (12, 1), (20, 10)]] {
             assert_eq!(believed(None, right), "", "{right:?}");

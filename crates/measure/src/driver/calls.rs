@@ -80,7 +80,7 @@ pub(crate) fn run(
     believed(ran.iterations.cast_signed(), ran.started_ns, ran.elapsed_ns, &between)?;
     believed_processor_time(&ran, processors())?;
     let Some(of) = of else { return Ok((ran, None)) };
-    let steps = Steps::heard(of, arrays)?;
+    let steps = Steps::heard(of, &arrays)?;
     steps.believed(of, &ran)?;
     Ok((ran, Some(steps)))
 }
