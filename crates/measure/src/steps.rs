@@ -17,6 +17,10 @@ const MOST_STEPS: usize = 1 << 24;
 /// Numbers that a step tells of itself at most.
 pub(crate) const MOST_VALUES: usize = 61;
 
+/// Share of a loop, or nanoseconds a step where these are more, that may lie between steps: to set one down takes less.
+const MOST_BETWEEN: f64 = 0.02;
+const MOST_BETWEEN_NS: f64 = 20_000.0;
+
 /// Bytes that the arrays of a loop may have beside those of its steps, so that a few too many are told as such.
 const SLACK_BYTES: u64 = 1 << 20;
 
@@ -92,7 +96,8 @@ impl Steps {
     }
 
     /// Believes a worker that these are the steps of a loop which took as long as `ran` says: they lie within it, one after
-    /// another, and make as many tokens as the case wants.
+    /// another, with no time between them for other work, and make as many tokens as the case wants. Time for which the thread
+    /// has waited for a processor may lie anywhere: what tells of much of it is a disturbed sample.
     ///
     /// # Errors
     /// [`Error::Failed`] where they cannot be.
@@ -109,6 +114,15 @@ impl Steps {
                 return failed(format!("tells of a step {step} that began before {before}"));
             }
             earliest_ns = ended_ns;
+        }
+        // They lie in the loop, so that the sum is no longer than it is.
+        let between_ns = ran.elapsed_ns - self.elapsed_ns.iter().sum::<i64>();
+        let most_ns = (MOST_BETWEEN * ran.elapsed_ns as f64).max(MOST_BETWEEN_NS * self.elapsed_ns.len() as f64);
+        if between_ns as f64 > most_ns + ran.waited_ns.unwrap_or(0) as f64 {
+            let elapsed_ns = ran.elapsed_ns;
+            return failed(format!(
+                "tells of a loop of {elapsed_ns} ns, {between_ns} ns of which lie in none of its steps"
+            ));
         }
         let tokens = self.tokens.as_deref();
         let made = tokens.map(|tokens| tokens.iter().fold(0_i64, |sum, step| sum.saturating_add(*step)));
@@ -305,6 +319,24 @@ mod tests {
         assert_eq!(believed(Some(2), &[(10, 5), (15, 5)]), "");
         let fewer = believed(Some(3), &[(10, 5), (15, 5)]);
         assert!(fewer.contains("tells of 2 tokens, and the case wants 3"), "{fewer}");
+    }
+
+    #[test]
+    fn no_work_hides_between_steps() {
+        let between = |gap_ns: i64, count: i64, waited_ns: Option<u64>| {
+            let of = StepsOf { most: 100, ..of(None) };
+            let steps: Vec<(i64, i64)> = (0..count).map(|step| (step * (100_000 + gap_ns), 100_000)).collect();
+            let elapsed_ns = count * (100_000 + gap_ns);
+            let ran = Ran { iterations: 1, elapsed_ns, waited_ns, ..Ran::default() };
+            words(Steps::heard(&of, &arrays(&steps)).and_then(|steps| steps.believed(&of, &ran)))
+        };
+        for (gap_ns, count, waited_ns) in [(20_000, 1, None), (20_000, 90, None), (50_000, 90, Some(2_700_000))] {
+            assert_eq!(between(gap_ns, count, waited_ns), "", "{gap_ns} ns, {count} steps");
+        }
+        for (gap_ns, count, waited_ns) in [(20_001, 1, None), (30_000, 90, Some(0)), (50_000, 90, Some(2_600_000))] {
+            let said = between(gap_ns, count, waited_ns);
+            assert!(said.contains("lie in none of its steps"), "{gap_ns} ns, {count} steps: {said}");
+        }
     }
 
     #[test]
