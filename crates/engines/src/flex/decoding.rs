@@ -68,9 +68,6 @@ struct Layer {
     before_wide: Norm,
     up: Linear,
     down: Linear,
-    /// Of all positions, `[positions, width]`.
-    keys: Vec<f32>,
-    values: Vec<f32>,
 }
 
 /// A model in the middle of its text.
@@ -91,11 +88,15 @@ struct Decoder {
     ids: Vec<usize>,
     /// Positions whose keys and values are known.
     known: usize,
+    /// Empty before the first loop, so that what a call takes is seen in it.
     room: Room,
 }
 
 /// Memory for what a step computes, so that it allocates nothing.
+#[derive(Default)]
 struct Room {
+    /// Keys and values of all positions, each `[positions, width]`: of every layer where they are kept, else of one at a time.
+    kept: Vec<[Vec<f32>; 2]>,
     stream: Vec<f32>,
     normed: Vec<f32>,
     qkv: Vec<f32>,
@@ -103,6 +104,23 @@ struct Room {
     wide: Vec<f32>,
     scores: Vec<f32>,
     logits: Vec<f32>,
+}
+
+impl Room {
+    fn of(params: &GreedyDecodingParams, keeps: bool) -> Self {
+        let GreedyDecodingParams { layers, width, vocabulary, prompt, tokens, .. } = *params;
+        let room = |numbers: usize| vec![0.0; (prompt + tokens) * numbers];
+        Self {
+            kept: (0..if keeps { layers } else { 1 }).map(|_| [room(width), room(width)]).collect(),
+            stream: room(width),
+            normed: room(width),
+            qkv: room(3 * width),
+            mixed: room(width),
+            wide: room(4 * width),
+            scores: room(1),
+            logits: vec![0.0; vocabulary],
+        }
+    }
 }
 
 /// Row `row` of an input whose rows have so many numbers.
@@ -191,7 +209,6 @@ impl Decoder {
         keeps: bool,
     ) -> Self {
         let GreedyDecodingParams { layers, width, vocabulary, prompt, tokens, .. } = *params;
-        let positions = prompt + tokens;
         let layer = |layer: usize| Layer {
             before_attention: Norm::of(inputs, 2 * layer, width),
             qkv: Linear::of(inputs, ["qkv", "qkv_bias"], layer, [width, 3 * width]),
@@ -199,12 +216,9 @@ impl Decoder {
             before_wide: Norm::of(inputs, 2 * layer + 1, width),
             up: Linear::of(inputs, ["up", "up_bias"], layer, [width, 4 * width]),
             down: Linear::of(inputs, ["down", "down_bias"], layer, [4 * width, width]),
-            keys: vec![0.0; positions * width],
-            values: vec![0.0; positions * width],
         };
         let embedding = inputs.numbers("wte").to_vec();
         let by_columns = (0..width).flat_map(|place| embedding.iter().skip(place).step_by(width).copied()).collect();
-        let room = |numbers: usize| vec![0.0; positions * numbers];
         Self {
             implementation,
             device: device.to_owned(),
@@ -216,24 +230,16 @@ impl Decoder {
             logits: Linear { size: [width, vocabulary], weight: by_columns, bias: vec![0.0; vocabulary] },
             embedding,
             prompt: inputs.get("prompt").of::<i32>().iter().map(|id| *id as usize).collect(),
-            ids: Vec::with_capacity(positions),
+            ids: Vec::with_capacity(prompt + tokens),
             known: 0,
-            room: Room {
-                stream: room(width),
-                normed: room(width),
-                qkv: room(3 * width),
-                mixed: room(width),
-                wide: room(4 * width),
-                scores: room(1),
-                logits: vec![0.0; vocabulary],
-            },
+            room: Room::default(),
         }
     }
 
     /// The most likely token after those so far.
     fn next(&mut self) -> benchbook_simd::Result<usize> {
         let GreedyDecodingParams { heads, width, .. } = self.params;
-        let Room { stream, normed, qkv, mixed, wide, scores, logits } = &mut self.room;
+        let Room { kept, stream, normed, qkv, mixed, wide, scores, logits } = &mut self.room;
         let (first, end) = (self.known, self.ids.len());
         let rows = end - first;
         let (stream, normed) = (&mut stream[..rows * width], &mut normed[..rows * width]);
@@ -241,17 +247,18 @@ impl Decoder {
             to.copy_from_slice(&self.embedding[id * width..][..width]);
             add(to, &self.positions[place * width..][..width]);
         }
-        for layer in &mut self.layers {
+        for (number, layer) in self.layers.iter().enumerate() {
+            let [keys, values] = &mut kept[if self.keeps { number } else { 0 }];
             layer.before_attention.apply(stream, normed);
             layer.qkv.apply(rows, normed, qkv)?;
             for (both, place) in qkv.chunks_exact(3 * width).zip(first..end) {
-                layer.keys[place * width..][..width].copy_from_slice(&both[width..2 * width]);
-                layer.values[place * width..][..width].copy_from_slice(&both[2 * width..]);
+                keys[place * width..][..width].copy_from_slice(&both[width..2 * width]);
+                values[place * width..][..width].copy_from_slice(&both[2 * width..]);
             }
             let outs = mixed.chunks_exact_mut(width);
             for ((both, out), place) in qkv.chunks_exact(3 * width).zip(outs).zip(first..end) {
                 let seen = (place + 1) * width;
-                attend(&both[..width], [&layer.keys[..seen], &layer.values[..seen]], heads, scores, out);
+                attend(&both[..width], [&keys[..seen], &values[..seen]], heads, scores, out);
             }
             layer.merge.apply(rows, mixed, normed)?;
             add(stream, normed);
@@ -271,6 +278,9 @@ impl Decoder {
 
 impl Loop for Decoder {
     fn begin(&mut self) {
+        if self.room.kept.is_empty() {
+            self.room = Room::of(&self.params, self.keeps);
+        }
         self.ids.clear();
         self.known = 0;
     }
@@ -307,5 +317,29 @@ impl Loop for Decoder {
         // Of one row, so that this is all of it.
         self.prompt.iter_mut().zip(values).for_each(|(id, value)| *id = *value as usize);
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_taken_by_the_first_loop_and_for_one_layer_where_nothing_is_kept() {
+        let params = GreedyDecodingParams { layers: 3, prompt: 4, tokens: 3, ..GreedyDecodingParams::default() };
+        let inputs = GreedyDecoding::inputs(&params, 1);
+        let mut made = Vec::new();
+        for (keeps, layers) in [(true, 3), (false, 1)] {
+            let mut decoder = Decoder::new("decoder", "flex", &params, &inputs, keeps);
+            assert!(decoder.room.kept.is_empty() && decoder.room.wide.is_empty());
+            for _ in 0..2 {
+                decoder.begin();
+                while decoder.step(&mut []).unwrap().more {}
+            }
+            let numbers: usize = decoder.room.kept.iter().flatten().map(Vec::len).sum();
+            assert_eq!(numbers, layers * 2 * 7 * params.width);
+            made.push(decoder.outputs().unwrap());
+        }
+        assert_eq!(made[0], made[1]);
     }
 }
