@@ -23,6 +23,8 @@ fn calibrations_add_up_and_the_doctor_tells_them() {
     let second = rows(&bench.ok(&["calibrate", "--time", "4s", "--format", "json"]));
     let (before, after) = (verdicts(&first), verdicts(&second));
     assert!((1..=6).contains(&before) && after > before && after <= 12, "{before} then {after}: {second:?}");
+    let names = ["mde_in_10s", "detectable_in_10s"].map(|name| first[0][name].as_str());
+    assert!(names[0].is_some() && names[0] == names[1], "the earlier name answers too: {first:?}");
     let doctor = bench.run(&["doctor"]).stdout;
     assert!(doctor.contains("verdicts on equal programs wrong"), "{doctor}");
     let elsewhere = bench.run(&["--store", "another", "doctor"]).stdout;

@@ -56,8 +56,10 @@ fn tell(store: &str, machine: &RunRow, format: FormatArgs) -> Result<(), Failure
         ("rate_95", column(|one| format!("{} – {}", share(one.rate_low), share(one.rate_high)))),
         ("usual_difference", column(|one| share(one.usual_difference))),
     ];
-    let names = SECONDS.map(|seconds| format!("mde_in_{seconds:.0}s"));
-    for (place, name) in names.iter().enumerate() {
+    // Who reads JSON, CSV or Arrow finds these under their earlier names too.
+    let names = ["mde", "detectable"].map(|word| SECONDS.map(|seconds| format!("{word}_in_{seconds:.0}s")));
+    let shown = if format.format == Format::Table { &names[..1] } else { &names[..] };
+    for (place, name) in shown.iter().flat_map(|names| names.iter().enumerate()) {
         let value = |one: &Calibration| one.minimum_detectable_effect[place].map_or_else(|| "not known".into(), share);
         columns.push((name, found.iter().map(value).collect()));
     }
