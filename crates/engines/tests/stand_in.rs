@@ -2,7 +2,8 @@
 #![cfg(feature = "libtorch")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use benchbook_core::{Array, DType, Inputs, Params, Registry, Setting};
@@ -94,8 +95,28 @@ fn it_is_made_once_and_again_where_it_is_damaged() {
     assert_eq!(libraries("flex", &below), Some(folder.clone()));
     assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), made);
     fs::write(&file, &whole[..whole.len() / 2]).unwrap();
-    assert_eq!(libraries("flex", &below), Some(folder));
+    assert_eq!(libraries("flex", &below), Some(folder.clone()));
     assert_eq!(fs::read(&file).unwrap(), whole);
+    let allow = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let (link, strange) = (folder.join("libtorch_cpu.so"), folder.join("libstrange.so"));
+    let damages: [&dyn Fn(); 4] = [
+        &|| fs::remove_file(&link).unwrap(),
+        &|| {
+            fs::remove_file(&link).unwrap();
+            symlink("/lib/libstrange.so", &link).unwrap();
+        },
+        &|| fs::write(&strange, "anything").unwrap(),
+        &|| allow(&folder, 0o775),
+    ];
+    for damage in damages {
+        damage();
+        assert_eq!(libraries("flex", &below), Some(folder.clone()));
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("stand-in.so"));
+        assert!(!strange.exists() && fs::metadata(&folder).unwrap().permissions().mode() & 0o022 == 0);
+    }
+    allow(&below, 0o775);
+    assert_eq!(libraries("flex", &below), None, "where others can put libraries, none is taken");
+    allow(&below, 0o700);
     assert_eq!(fs::read_dir(&below).unwrap().count(), 1, "nothing else stays behind");
     assert_eq!(libraries("libtorch", &below), None);
     fs::remove_dir_all(&below).unwrap();

@@ -9,9 +9,9 @@ mod program;
 
 use std::ffi::CStr;
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -49,24 +49,54 @@ pub fn libraries(device: &str, below: &Path) -> Option<PathBuf> {
     let bytes = library(&symbols, CALLED);
     let mut hasher = DefaultHasher::new();
     (&of_torch, &bytes).hash(&mut hasher);
-    let folder = below.join(format!("{:016x}", hasher.finish()));
-    let is_ready = || fs::read(folder.join(FILE)).is_ok_and(|found| found == bytes);
+    let name = format!("{:016x}", hasher.finish());
+    let folder = below.join(&name);
+    make_folder(below).ok()?;
+    if !is_private(below) {
+        return None;
+    }
+    let is_ready = || is_private(&folder) && holds(&folder, &of_torch, &bytes) && starts_with(&folder);
     if !is_ready() {
-        let made = below.join(format!("{:016x}.{}", hasher.finish(), std::process::id()));
-        if make(&made, &of_torch, &bytes).is_ok() && starts_with(&made) {
-            // What stands there is damaged, or somebody has just been faster with the same.
-            let _ = fs::remove_dir_all(&folder);
+        // Drawn: programs in several containers may share the folder, and have the same numbers.
+        let beside = || below.join(format!("{name}.{:016x}", RandomState::new().hash_one(&name)));
+        let (made, damaged) = (beside(), beside());
+        let is_made = make(&made, &of_torch, &bytes).is_ok() && starts_with(&made);
+        // Where the first fails, somebody has just been faster with the same, or what stands there makes room.
+        if is_made && fs::rename(&made, &folder).is_err() && !is_ready() {
+            let _ = fs::rename(&folder, &damaged);
             let _ = fs::rename(&made, &folder);
         }
         let _ = fs::remove_dir_all(&made);
+        let _ = fs::remove_dir_all(&damaged);
     }
     is_ready().then_some(folder)
 }
 
 fn make(folder: &Path, names: &[String], bytes: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     fs::write(folder.join(FILE), bytes)?;
     names.iter().try_for_each(|name| symlink(FILE, folder.join(name)))
+}
+
+/// Makes a folder where it is not there, with those above it, into which no other user can put anything.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Whether a folder is this user's, and no other user can put anything into it: what lies there is run.
+fn is_private(folder: &Path) -> bool {
+    let (Ok(found), Ok(this)) = (fs::symlink_metadata(folder), fs::metadata("/proc/self")) else { return false };
+    found.is_dir() && found.uid() == this.uid() && found.mode() & 0o022 == 0
+}
+
+/// Whether a folder holds the library under all names, and nothing else.
+fn holds(folder: &Path, names: &[String], bytes: &[u8]) -> bool {
+    let file = folder.join(FILE);
+    let is_whole = fs::symlink_metadata(&file).is_ok_and(|found| found.is_file())
+        && fs::read(&file).is_ok_and(|found| found == bytes);
+    let leads_there = |name: &String| fs::read_link(folder.join(name)).is_ok_and(|to| to == Path::new(FILE));
+    let count = fs::read_dir(folder).map_or(0, Iterator::count);
+    is_whole && names.iter().all(leads_there) && count == names.len() + 1
 }
 
 /// Whether the loader, asked to load this program and to do no more, takes the libraries in a folder and misses nothing.
