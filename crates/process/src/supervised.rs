@@ -1,5 +1,5 @@
 //! A child with all that it has started: tied to this process, watched, and ended.
-#![expect(unsafe_code, reason = "std neither signals a group nor ties a child to its parent")]
+#![expect(unsafe_code, reason = "std signals no group, ties no child to its parent, and looks at none but to reap it")]
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -98,7 +98,7 @@ impl Supervised {
     pub fn ends_within(&self, patience: Duration) -> bool {
         let mut waited = Duration::ZERO;
         // It stays to be waited for: until then nobody else can get its number.
-        while self.ended.is_none() && Process::read(Path::new("/"), self.id()).is_some_and(|process| process.lives) {
+        while self.ended.is_none() && runs_on(self.id()) {
             if waited >= patience {
                 return false;
             }
@@ -148,6 +148,17 @@ impl Drop for Supervised {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Whether a child has yet to end, which is when the last of its threads does: the first may have ended before.
+fn runs_on(id: u32) -> bool {
+    // SAFETY: it holds numbers and pointers alone, all of which may be zero.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` is written to while the call lasts, and outlives it.
+    let asked = unsafe { libc::waitid(libc::P_PID, id, &raw mut info, options) };
+    // SAFETY: what is not written is zero, which is what a child that has not ended is told by.
+    asked == 0 && unsafe { info.si_pid() } == 0
 }
 
 /// A group and a mark for a command to come, and its end with this process.
@@ -252,6 +263,22 @@ mod tests {
         drop(child);
         assert!(lives(below), "nobody has ended it");
         kill(below.cast_signed()).expect("it lives");
+    }
+
+    #[test]
+    fn a_child_lives_as_long_as_the_last_of_its_threads() {
+        let mut python = Command::new("python3");
+        let script = "import ctypes, sys, threading\n\
+                      threading.Thread(target=sys.stdin.read).start()\n\
+                      ctypes.CDLL(None).pthread_exit(None)";
+        python.args(["-c", script]).stdin(Stdio::piped());
+        let mut child = Supervised::start(python, Mark::new("BENCHBOOK_TEST_SUPERVISED")).expect("python");
+        while lives(child.id()) {
+            std::thread::sleep(PAUSE);
+        }
+        assert!(!child.ends_within(Duration::ZERO), "its second thread reads");
+        drop(child.take_stdin());
+        assert!(child.ends_within(Duration::MAX));
     }
 
     #[test]
