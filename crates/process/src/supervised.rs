@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::mark::Mark;
@@ -128,18 +128,21 @@ impl Supervised {
             Some(_) => kill(-self.child.id().cast_signed()),
             None => self.child.kill(),
         };
-        // What has left the group; one that this user may not end stays.
-        self.ending = self.mark.clone().map(|mark| std::thread::spawn(move || mark.end_all()));
+        // What has left the group; one that this user may not end stays. Where there is no room for a thread, `end` does it.
+        self.ending = self.mark.clone().and_then(|mark| Builder::new().spawn(move || mark.end_all()).ok());
     }
 
     /// Ends it with all that it has started, and waits for it.
     pub fn end(&mut self) -> &Ended {
         self.let_go();
-        let Self { child, ending, ended, .. } = self;
+        let Self { child, mark, ending, ended } = self;
         ended.get_or_insert_with(|| {
             // Its number is its own until it has been waited for.
-            let left = ending.take().and_then(|ending| ending.join().ok()).unwrap_or_default();
-            Ended { status: child.wait().ok(), left }
+            let left = match ending.take() {
+                Some(ending) => ending.join().ok(),
+                None => mark.as_ref().map(Mark::end_all),
+            };
+            Ended { status: child.wait().ok(), left: left.unwrap_or_default() }
         })
     }
 }
