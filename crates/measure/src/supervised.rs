@@ -47,8 +47,9 @@ pub(crate) struct Launch {
 
 /// A worker process; it is ended when this is dropped, and dies with its controller.
 pub(crate) struct Process {
-    child: Supervised,
+    /// Closed before the child is waited for: one that this user may not end can then end by itself.
     asked: mpsc::Sender<Vec<u8>>,
+    child: Supervised,
     said: Receiver<Result<Said>>,
     /// Bytes of arrays that its next frame may bring.
     most_bytes: Arc<AtomicU64>,

@@ -16,6 +16,9 @@ use crate::stat::Process;
 /// How often a wait looks again.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// How long the end of a child is waited for that this user may not end.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// A child; it is ended when this is dropped.
 #[derive(Debug)]
 pub struct Supervised {
@@ -33,7 +36,7 @@ pub struct Supervised {
 pub struct Ended {
     /// Its exit status; nothing where the system does not tell.
     pub status: Option<ExitStatus>,
-    /// Numbers of the processes that it has started and that could not be ended.
+    /// Numbers of the processes that could not be ended: those that it has started, and its own.
     pub left: Vec<u32>,
 }
 
@@ -123,27 +126,33 @@ impl Supervised {
         if self.ended.is_some() || self.ending.is_some() {
             return;
         }
-        // What has ended by then cannot be killed, and need not be.
-        let _ = match &self.mark {
-            Some(_) => kill(-self.child.id().cast_signed()),
-            None => self.child.kill(),
-        };
+        // What has ended by then cannot be killed, and need not be; the child may have left its group.
+        let _ = self.mark.as_ref().map(|_| kill(-self.child.id().cast_signed()));
+        let _ = self.child.kill();
         // What has left the group; one that this user may not end stays. Where there is no room for a thread, `end` does it.
         self.ending = self.mark.clone().and_then(|mark| Builder::new().spawn(move || mark.end_all()).ok());
     }
 
-    /// Ends it with all that it has started, and waits for it.
+    /// Ends it with all that it has started, and waits for it; one that this user may not end has a second to do so by itself.
     pub fn end(&mut self) -> &Ended {
         self.let_go();
-        let Self { child, mark, ending, ended } = self;
-        ended.get_or_insert_with(|| {
-            // Its number is its own until it has been waited for.
-            let left = match ending.take() {
-                Some(ending) => ending.join().ok(),
-                None => mark.as_ref().map(Mark::end_all),
-            };
-            Ended { status: child.wait().ok(), left: left.unwrap_or_default() }
-        })
+        let ended = self.ended.take().unwrap_or_else(|| self.ended_by_us());
+        self.ended.insert(ended)
+    }
+
+    /// How it has ended that was let go. Its number is its own until it has been waited for.
+    fn ended_by_us(&mut self) -> Ended {
+        let left = match self.ending.take() {
+            Some(ending) => ending.join().ok(),
+            None => self.mark.as_ref().map(Mark::end_all),
+        };
+        let mut left = left.unwrap_or_default();
+        if self.child.kill().is_err() && !self.ends_within(LAST_PATIENCE) {
+            left.retain(|id| *id != self.id());
+            left.push(self.id());
+            return Ended { status: None, left };
+        }
+        Ended { status: self.child.wait().ok(), left }
     }
 }
 
@@ -253,6 +262,22 @@ mod tests {
         assert_eq!((ended.status.and_then(|status| status.signal()), ended.left), (Some(9), vec![]));
         assert!(!lives(below), "{below} has left the group");
         assert!(child.ends_within(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_child_that_has_left_its_group_without_its_mark_is_ended_too() {
+        let mut command = shell("exec env -i /bin/sh -c 'echo $$; exec sleep 600'");
+        // SAFETY: `getpgrp` takes nothing and cannot fail.
+        let ours = unsafe { libc::getpgrp() };
+        let leave = move || {
+            // SAFETY: `setpgid` takes numbers alone, and touches no memory of ours.
+            if unsafe { libc::setpgid(0, ours) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        };
+        // SAFETY: between fork and exec the closure makes one system call, allocates nothing and takes no lock.
+        unsafe { command.pre_exec(leave) };
+        let mut child = Supervised::start(command, Mark::new("BENCHBOOK_TEST_SUPERVISED")).expect("a shell");
+        assert_eq!(number(&mut child), child.id());
+        assert_eq!(child.end().status.and_then(|status| status.signal()), Some(9));
     }
 
     #[test]
