@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows benchbook, so that `xtask` can use it before anything else is built.
 
+mod affinity;
 mod answer;
 mod mark;
 mod stat;

@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use crate::affinity::Affinity;
 use crate::mark::Mark;
 use crate::stat::Process;
 
@@ -193,14 +194,17 @@ fn set_apart(command: &mut Command, mark: &Mark) {
 }
 
 /// Starts a child from a thread that lasts as long as this process: to the system, a child whose starting thread has ended
-/// has lost its parent.
+/// has lost its parent. The child runs on the processors of the thread that asks for it all the same.
 fn start_for_long(command: Command) -> io::Result<Child> {
-    type Job = (Command, Sender<io::Result<Child>>);
+    type Job = (Command, Option<Affinity>, Sender<io::Result<Child>>);
     static THREAD: OnceLock<Sender<Job>> = OnceLock::new();
     let thread = THREAD.get_or_init(|| {
         let (send, jobs) = mpsc::channel::<Job>();
         std::thread::spawn(move || {
-            for (mut command, answer) in jobs {
+            for (mut command, affinity, answer) in jobs {
+                if let Some(affinity) = affinity {
+                    affinity.give();
+                }
                 // Whoever has asked waits for it.
                 let _ = answer.send(command.spawn());
             }
@@ -209,7 +213,7 @@ fn start_for_long(command: Command) -> io::Result<Child> {
     });
     let gone = || io::Error::other("the thread that starts processes has ended");
     let (answer, started) = mpsc::channel();
-    thread.send((command, answer)).map_err(|_| gone())?;
+    thread.send((command, Affinity::of_this_thread(), answer)).map_err(|_| gone())?;
     started.recv().map_err(|_| gone())?
 }
 
