@@ -175,7 +175,13 @@ impl Watch {
 
     /// All processes that compute, which may work on for a while.
     pub fn stirred(&self) -> Stirred {
-        Stirred::now([&[self.caller.process][..], &self.processes[..]].concat())
+        Stirred::now(self.processes())
+    }
+
+    /// All processes that compute, that of the caller first.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        [&[self.caller.process][..], &self.processes[..]].concat()
     }
 
     /// Whether several threads of one process have to be spread over the processors: other processes' time is read apart.

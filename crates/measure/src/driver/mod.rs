@@ -54,7 +54,7 @@ pub struct Driver {
     references: Shared,
     live: HashMap<i64, Live>,
     load: Rc<RefCell<Load>>,
-    /// What may still work after the last step.
+    /// What may still work after the last step, or after the start.
     stirred: Option<Stirred>,
     alone: Alone,
 }
@@ -78,7 +78,8 @@ impl Driver {
     /// Measures by the worker at the other end of `link`, checked against these answers.
     pub fn new(link: Box<dyn Link>, references: &Shared) -> Self {
         let (references, live, load) = (Rc::clone(references), HashMap::new(), Rc::default());
-        Self { link, references, live, load, stirred: None, alone: Alone::default() }
+        let stirred = Some(Stirred::now(vec![link.caller().process]));
+        Self { link, references, live, load, stirred, alone: Alone::default() }
     }
 
     /// The same, which sees what others take of the processors together with other executors of its process.
@@ -252,8 +253,9 @@ impl Driver {
             let changing = Changing::new(writable, trial.input_seed)?;
             let (trial, task) = (trial.clone(), facts.task);
             let mut live = Live { trial, changing, watch, iterations: 1, reference, approximates, otherwise, task };
-            self.warm_up(&mut live, &mut prepared, deadline)?;
+            let warm = self.warm_up(&mut live, &mut prepared, deadline);
             self.stirred = Some(live.watch.stirred());
+            warm?;
             Some(live)
         } else {
             self.stirred = Some(watch.stirred());
@@ -284,6 +286,19 @@ impl Driver {
         prepared.settled = warm.settled;
         *iterations = warm.iterations;
         Ok(())
+    }
+
+    /// Prepares a trial, and drops it where it is wrong.
+    fn prepared(&mut self, trial: &Trial, deadline: Deadline) -> Result<Prepared> {
+        let copies = self.copies(trial, deadline)?;
+        let ready = self.ready(trial, copies, deadline);
+        let (prepared, live) = self.or_dropped(ready, trial.trial, deadline)?;
+        match live {
+            Some(live) => drop(self.live.insert(trial.trial, live)),
+            // That it is wrong is known, also where its worker is lost by now: the next question finds that out.
+            None => drop(self.link.ask(&Ask::Drop { trial: trial.trial }, &[], deadline.left().max(LEAST_TO_DROP))),
+        }
+        Ok(prepared)
     }
 
     /// Takes a trial out; whoever finds it well puts it back.
@@ -339,17 +354,12 @@ impl Driver {
 impl Executor for Driver {
     fn prepare(&mut self, trial: &Trial, timeout: Duration) -> Result<Prepared> {
         let started_ns = clock::now_ns();
-        let deadline = Deadline::after(timeout);
-        let copies = self.copies(trial, deadline)?;
-        let ready = self.ready(trial, copies, deadline);
-        let (mut prepared, live) = self.or_dropped(ready, trial.trial, deadline)?;
-        match live {
-            Some(live) => drop(self.live.insert(trial.trial, live)),
-            // That it is wrong is known, also where its worker is lost by now: the next question finds that out.
-            None => drop(self.link.ask(&Ask::Drop { trial: trial.trial }, &[], deadline.left().max(LEAST_TO_DROP))),
+        let prepared = self.prepared(trial, Deadline::after(timeout));
+        if prepared.is_err() {
+            // It may have failed at any step, after calls too.
+            self.stirred.get_or_insert_with(|| Stirred::now(vec![self.link.caller().process]));
         }
-        prepared.prepare_ns = clock::now_ns() - started_ns;
-        Ok(prepared)
+        prepared.map(|prepared| Prepared { prepare_ns: clock::now_ns() - started_ns, ..prepared })
     }
 
     fn draw(&mut self, trial: i64) {
@@ -369,9 +379,9 @@ impl Executor for Driver {
             CacheRegime::Cold => sampler::sample_cold(&mut calls, *iterations, watch, &mut self.load.borrow_mut()),
         };
         let steps = calls.steps.take();
-        let sampled = self.or_dropped(sampled, trial, deadline)?;
         // Else its rest was a part of the sample.
-        self.stirred = live.watch.tells().then(|| live.watch.stirred());
+        self.stirred = (sampled.is_err() || live.watch.tells()).then(|| live.watch.stirred());
+        let sampled = self.or_dropped(sampled, trial, deadline)?;
         self.live.insert(trial, live);
         Ok(Sampled { steps, ..sampled })
     }
@@ -384,7 +394,9 @@ impl Executor for Driver {
     fn finish(&mut self, trial: i64, timeout: Duration) -> Result<Finished> {
         let deadline = Deadline::after(timeout);
         let live = self.take(trial)?;
+        let processes = live.watch.processes();
         let finished = self.finished(live, deadline);
+        self.stirred = Some(Stirred::now(processes));
         self.or_dropped(finished, trial, deadline)
     }
 

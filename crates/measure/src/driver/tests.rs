@@ -1,5 +1,6 @@
 //! What is asked of a worker, in which order, and what becomes of answers that cannot be right.
 
+mod rest;
 mod steps;
 mod trust;
 

@@ -64,16 +64,8 @@ pub fn measure_group(run: &mut Running<'_>, workers: &mut Workers, cell: &Cell, 
     let deadline_ns = run.budget.deadline_ns(started_ns, place.groups_left);
     let warmup_ns = Budget::warmup_ns(run.plan.sampling.warmup_ns, started_ns, deadline_ns, cell.variants.len());
     let order = run.schedule.shuffled(cell.variants.len());
-    let mut group = Group {
-        run,
-        workers,
-        cell,
-        place,
-        absent: HashMap::new(),
-        stirred: Vec::new(),
-        restless: HashSet::new(),
-        to_weigh: Vec::new(),
-    };
+    let mut group =
+        Group { run, workers, cell, place, absent: HashMap::new(), restless: HashSet::new(), to_weigh: Vec::new() };
     group.start(&order, started_ns);
     // Each is waited for.
     group.run.let_go.clear();
@@ -116,10 +108,8 @@ struct Group<'g, 'r> {
     place: &'g Place,
     /// Why a variant has no worker.
     absent: HashMap<Variant, Error>,
-    /// Trials whose workers may still work after their last step.
-    stirred: Vec<(i64, Variant)>,
-    /// Trials whose processes were seen to go on working.
-    restless: HashSet<i64>,
+    /// Variants whose processes were seen to go on working.
+    restless: HashSet<Variant>,
     /// Trials whose memory is measured in a process of its own.
     to_weigh: Vec<Trial>,
 }
@@ -158,16 +148,19 @@ impl Group<'_, '_> {
     /// Waits until nothing works any more, which has to be so before a clock starts. It is not waited for before: whatever is
     /// recorded and drawn after an answer is a part of the wait.
     fn rest(&mut self) -> Result<()> {
-        for (trial, variant) in std::mem::take(&mut self.stirred) {
-            let rested = self.workers.get_mut(&variant).is_none_or(|worker| worker.rest());
-            self.rested(rested, trial, &variant)?;
+        // All are asked, also those of other cases and those that have failed: where nothing was done, that takes no time.
+        let asked = self.workers.iter_mut().map(|(variant, worker)| (variant, worker.rest()));
+        let restless: Vec<Variant> = asked.filter(|(_, rested)| !rested).map(|(variant, _)| variant.clone()).collect();
+        for variant in restless {
+            let index = self.cell.variants.iter().position(|one| *one == variant);
+            self.rested(false, index.map(|index| self.place.first_trial + index as i64), &variant)?;
         }
         Ok(())
     }
 
-    /// Records, once a trial, that its process goes on working.
-    fn rested(&mut self, rested: bool, trial: i64, variant: &Variant) -> Result<()> {
-        if !rested && self.restless.insert(trial) {
+    /// Records, once a variant, that its process goes on working, and of which trial that is.
+    fn rested(&mut self, rested: bool, trial: Option<i64>, variant: &Variant) -> Result<()> {
+        if !rested && self.restless.insert(variant.clone()) {
             self.run.recorder.restless(trial, variant)?;
         }
         Ok(())
@@ -212,7 +205,6 @@ impl Group<'_, '_> {
                 return self.failed(number, variant, error, None).map(|()| None);
             }
         };
-        self.stirred.push((number, variant.clone()));
         self.run.recorder.trial(&trial, &runner, Some(&prepared))?;
         let Prepared { check, tolerance, prepare_ns, settled, memory_elsewhere, rested, reference_ns, .. } = prepared;
         if !self.run.recorder.check(number, Phase::Before, &check, tolerance)? {
@@ -223,7 +215,7 @@ impl Group<'_, '_> {
         if memory_elsewhere && place.replicate < MEMORY_REPLICATES {
             self.to_weigh.push(trial);
         }
-        self.rested(rested, number, variant)?;
+        self.rested(rested, Some(number), variant)?;
         if settled == Some(false) {
             let text = format!("{variant}: its times had not settled when the warm-up ended, at four times its length");
             self.run.recorder.event(Some(number), Level::Warning, "not_settled", &text)?;
@@ -260,7 +252,6 @@ impl Group<'_, '_> {
     fn memory(&mut self, trial: &Trial, begun: Result<()>) -> Result<()> {
         let timeout = self.timeout();
         let Some(worker) = self.workers.get_mut(&trial.variant) else { return Ok(()) };
-        self.stirred.push((trial.trial, trial.variant.clone()));
         let reason = match begun.and_then(|()| worker.memory(trial, timeout)) {
             Ok(None) => return Ok(()),
             Ok(Some(bytes)) => return self.run.recorder.measure(trial.trial, PEAK_ADDED, bytes as f64, "bytes"),
@@ -338,7 +329,6 @@ impl Group<'_, '_> {
                 return Ok(None);
             }
         };
-        self.stirred.push((trial.trial, trial.variant.clone()));
         let recorder = &mut self.run.recorder;
         let left_out = recorder.sample(trial.trial, trial.samples, block, position, &sample)?;
         recorder.tick()?;
@@ -348,7 +338,7 @@ impl Group<'_, '_> {
             recorder.disturbed.sample(&format!("{} {}", case.workload, case.name), reason);
         }
         trial.samples += 1;
-        self.rested(sample.rested, trial.trial, &trial.variant)?;
+        self.rested(sample.rested, Some(trial.trial), &trial.variant)?;
         trial.valid += i64::from(valid);
         if valid && let Some(times) = measured.log_times.get_mut(trial.index) {
             times.push((block, (sample.elapsed_ns as f64 / sample.iterations.max(1) as f64).ln()));

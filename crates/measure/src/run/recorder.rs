@@ -322,10 +322,10 @@ impl<'a> Recorder<'a> {
     }
 
     /// That a variant's process goes on working after its answer; the run tells of all such variants at its end.
-    pub fn restless(&mut self, trial: i64, variant: &Variant) -> Result<()> {
+    pub fn restless(&mut self, trial: Option<i64>, variant: &Variant) -> Result<()> {
         self.disturbed.restless(variant.to_string());
         let text = format!("{variant}: its process does not come to rest after a call, which may disturb the others");
-        self.event(Some(trial), Level::Warning, "not_at_rest", &text)
+        self.event(trial, Level::Warning, "not_at_rest", &text)
     }
 
     /// Something that happened, also told to whoever waits.

@@ -86,7 +86,7 @@ pub struct Mock {
     draw_ns: cell::Cell<i64>,
     /// How long rest was waited for, all together.
     waited_ns: cell::Cell<i64>,
-    /// Samples that began while a process worked which had not been waited for.
+    /// Samples and preparations that began while a process worked which had not been waited for.
     beside_work: cell::Cell<usize>,
     script: Box<Script>,
 }
@@ -115,6 +115,12 @@ impl Mock {
 
     fn pass(&self, ns: i64) {
         self.now_ns.set(self.now_ns.get() + ns);
+    }
+
+    /// Looks whether somebody works.
+    fn clock_starts(&self) {
+        let works = self.works_until_ns.borrow().values().any(|until_ns| *until_ns > self.now_ns.get());
+        self.beside_work.set(self.beside_work.get() + usize::from(works));
     }
 
     /// The same sample, had it taken so long; other replies are as they were.
@@ -206,6 +212,7 @@ fn unexpected<T>(reply: &Reply) -> Result<T> {
 
 impl Executor for MockWorker {
     fn prepare(&mut self, trial: &Trial, _timeout: Duration) -> Result<Prepared> {
+        self.mock.clock_starts();
         let call = self.first(trial.clone());
         self.trials.insert(call.trial, call.clone());
         let prepared = Prepared {
@@ -235,8 +242,7 @@ impl Executor for MockWorker {
     }
 
     fn sample(&mut self, trial: i64, _timeout: Duration) -> Result<Sampled> {
-        let works = self.mock.works_until_ns.borrow().values().any(|until_ns| *until_ns > self.mock.now_ns.get());
-        self.mock.beside_work.set(self.mock.beside_work.get() + usize::from(works));
+        self.mock.clock_starts();
         let next = self.trials.get_mut(&trial).expect("what is sampled was prepared");
         let call = Call { asked: Asked::Sample, ..next.clone() };
         next.sample += 1;
@@ -366,7 +372,7 @@ pub struct Seen {
     pub lives: Vec<Life>,
     /// How long rest was waited for, all together.
     pub waited_ns: i64,
-    /// Samples that began while a process worked which had not been waited for.
+    /// Samples and preparations that began while a process worked which had not been waited for.
     pub beside_work: usize,
     pub trials: Vec<TrialIs>,
     pub samples: Vec<SampleIs>,

@@ -1,7 +1,7 @@
 //! Who is waited for before a clock starts, and for how long.
 
 use super::mock::{Asked, Call, Mock, Reply, Seen, cells, plan, seen};
-use crate::Result;
+use crate::{Error, Result};
 
 const MS: i64 = 1_000_000;
 
@@ -58,6 +58,32 @@ fn who_works_after_the_preparation_is_waited_for_before_the_next_preparation() {
     };
     let seen = seen(&plan(1, 2), &cells(&["a"], &["x", "y", "z"]), script);
     assert_eq!((seen.beside_work, seen.waited_ns), (0, 3 * WORKS_ON_NS));
+}
+
+#[test]
+fn who_works_on_after_it_has_failed_is_waited_for_too() {
+    for failing in [Asked::Prepare, Asked::Sample] {
+        let script = move |mock: &Mock, call: &Call, reply: Reply| {
+            if call.asked == failing && call.implementation == "x" {
+                mock.works_on("x", WORKS_ON_NS);
+                return Err(Error::Failed("it cannot".into()));
+            }
+            Ok(reply)
+        };
+        let seen = seen(&plan(1, 2), &cells(&["a"], &["x", "y", "z"]), script);
+        assert_eq!((seen.beside_work, seen.waited_ns), (0, WORKS_ON_NS), "{failing:?}");
+    }
+}
+
+#[test]
+fn who_works_on_after_its_last_check_is_waited_for_before_the_next_case() {
+    let script = |mock: &Mock, call: &Call, reply: Reply| {
+        if call.asked == Asked::Finish {
+            mock.works_on(&call.implementation, WORKS_ON_NS);
+        }
+        Ok(reply)
+    };
+    assert_eq!(seen(&plan(1, 2), &cells(&["a", "b"], &["x", "y"]), script).beside_work, 0);
 }
 
 #[test]
