@@ -19,10 +19,8 @@ use crate::old::OldWorker;
 use crate::parcel::Parcel;
 use crate::references::Shared;
 use crate::supervised::{Launch, Process, Said};
+use crate::waiting::Interruption;
 use crate::{Error, Result, steps};
-
-/// How long a fresh worker may take to say hello: libtorch alone needs half a second.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes of arrays that an answer may bring where nobody has said how many are right.
 const UNTOLD_BYTES: u64 = 1 << 30;
@@ -72,13 +70,13 @@ pub(crate) struct Fresh {
 }
 
 impl Fresh {
-    /// Starts a worker; once `interrupted` is set, no answer is waited for long.
+    /// Starts a worker; once the run is interrupted, no answer is waited for long.
     ///
     /// # Errors
     /// [`Error::Spawn`].
-    pub fn start(launch: Launch, interrupted: &Arc<AtomicBool>) -> Result<Self> {
+    pub fn start(launch: Launch, interruption: &Interruption) -> Result<Self> {
         let words = launch.words.clone();
-        Ok(Self { process: Process::start(launch, interrupted)?, words })
+        Ok(Self { process: Process::start(launch, interruption)?, words })
     }
 
     /// The worker, once it has greeted.
@@ -87,7 +85,7 @@ impl Fresh {
     /// [`Error::Protocol`], [`Error::NotAWorker`] when it does not greet, or [`Error::Interrupted`].
     pub fn worker(self) -> Result<ProcessWorker> {
         let Self { mut process, words } = self;
-        let greeted = process.receive(HELLO_TIMEOUT).and_then(|said| match said {
+        let greeted = process.greeting().and_then(|said| match said {
             Said::Frame(frame) => {
                 Pipe::greeted(process, frame).map(|(pipe, hello)| (Speaks::Frames(Box::new(pipe)), hello))
             }
@@ -135,7 +133,8 @@ impl ProcessWorker {
         interrupted: &Arc<AtomicBool>,
     ) -> Result<Self> {
         let words = vec![program.as_os_str().to_owned()];
-        Fresh::start(Launch { words, threads, libraries: libraries.map(Path::to_owned) }, interrupted)?.worker()
+        let launch = Launch { words, threads, libraries: libraries.map(Path::to_owned) };
+        Fresh::start(launch, &Interruption::of(interrupted))?.worker()
     }
 
     /// What the worker said of its build.
@@ -188,7 +187,7 @@ pub struct Pipe {
 
 impl Pipe {
     fn greet(mut process: Process) -> Result<Self> {
-        match process.receive(HELLO_TIMEOUT)? {
+        match process.greeting()? {
             Said::Frame(frame) => Self::greeted(process, frame).map(|(pipe, _)| pipe),
             Said::Old(_) => Err(Error::Protocol { worker: crate::old::PROTOCOL, ours: PROTOCOL }),
         }

@@ -6,18 +6,21 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use benchbook_process::{LastWords, Mark, Supervised, last_words};
 
 use crate::frame::{Frame, Reader};
-use crate::waiting::{Gone, Interruption, wait};
+use crate::waiting::{Deadline, Gone, Interruption, wait};
 use crate::{Error, Result, allocator, libraries, old, threads};
 
 /// The variable that finds what a worker has started, also where that has left the worker's group.
 const MARK: &str = "BENCHBOOK_WORKER_MARK";
+
+/// How long a fresh worker may take to say hello: libtorch alone needs half a second.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long the end of a worker and its last words may come after its pipe is closed.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -57,18 +60,20 @@ pub(crate) struct Process {
     has_spoken: bool,
     stderr: LastWords,
     interruption: Interruption,
+    /// When it has to have greeted: those that start side by side wait side by side.
+    hello: Deadline,
     launch: Launch,
 }
 
 impl Process {
-    /// Starts a worker; once `interrupted` is set, nothing that it says is waited for long.
+    /// Starts a worker; once the run is interrupted, nothing that it says is waited for long.
     ///
     /// # Errors
     /// [`Error::Spawn`].
-    pub fn start(launch: Launch, interrupted: &Arc<AtomicBool>) -> Result<Self> {
+    pub fn start(launch: Launch, interruption: &Interruption) -> Result<Self> {
         // Settings of the user's own stand, and are recorded.
         let settings = std::env::var_os(allocator::VARIABLE).is_none().then_some(allocator::SETTINGS);
-        Self::start_with(launch, Interruption::of(interrupted), settings)
+        Self::start_with(launch, interruption.clone(), settings)
     }
 
     /// A fresh process of the same program that keeps nothing of what it frees.
@@ -120,6 +125,7 @@ impl Process {
             has_spoken: false,
             stderr: LastWords::keep(stderr, KEPT_LINES),
             interruption,
+            hello: Deadline::after(HELLO_TIMEOUT),
             launch,
         })
     }
@@ -147,7 +153,20 @@ impl Process {
     /// # Errors
     /// [`Error::WorkerLost`], [`Error::Interrupted`], or [`Error::Protocol`] where its first words are of another version.
     pub fn receive(&mut self, timeout: Duration) -> Result<Said> {
-        match wait(&self.said, timeout, &self.interruption) {
+        self.receive_of(timeout, timeout)
+    }
+
+    /// Its first words.
+    ///
+    /// # Errors
+    /// As of [`Process::receive`].
+    pub fn greeting(&mut self) -> Result<Said> {
+        self.receive_of(self.hello.left(), HELLO_TIMEOUT)
+    }
+
+    /// What it says within what is left of `timeout`.
+    fn receive_of(&mut self, left: Duration, timeout: Duration) -> Result<Said> {
+        match wait(&self.said, left, &self.interruption) {
             Ok(Ok(said)) => {
                 self.has_spoken = true;
                 Ok(said)

@@ -1,9 +1,8 @@
 //! Waiting for another thread, with an ear for Ctrl-C.
 
-use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::clock;
@@ -25,17 +24,17 @@ pub(crate) enum Gone {
     Closed,
 }
 
-/// The flag by which a run learns that it is to end, and since when whoever waits has seen it set.
-#[derive(Debug, Clone)]
+/// The flag by which a run learns that it is to end, and since when it was seen to be set, by whichever of its clones.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Interruption {
     asked: Arc<AtomicBool>,
-    since_ns: Cell<Option<i64>>,
+    since_ns: Arc<OnceLock<i64>>,
 }
 
 impl Interruption {
     /// Follows this flag.
     pub fn of(asked: &Arc<AtomicBool>) -> Self {
-        Self { asked: Arc::clone(asked), since_ns: Cell::new(None) }
+        Self { asked: Arc::clone(asked), since_ns: Arc::default() }
     }
 
     /// Whether the run was to end so long ago that nothing is waited for any more, however soon it would come.
@@ -44,9 +43,7 @@ impl Interruption {
             return false;
         }
         let now_ns = clock::now_ns();
-        let since_ns = self.since_ns.get().unwrap_or(now_ns);
-        self.since_ns.set(Some(since_ns));
-        now_ns - since_ns >= GRACE_NS
+        now_ns - self.since_ns.get_or_init(|| now_ns) >= GRACE_NS
     }
 }
 
@@ -107,6 +104,13 @@ mod tests {
         assert_eq!(wait(&from, Duration::MAX, &calm), Ok(8));
         drop(send);
         assert_eq!(wait(&from, Duration::MAX, &calm), Err(Gone::Closed));
+    }
+
+    #[test]
+    fn the_grace_of_several_that_wait_in_turn_begins_with_the_first() {
+        let first = Interruption::of(&Arc::new(AtomicBool::new(true)));
+        let second = first.clone();
+        assert!(!first.is_over() && second.since_ns.get().is_some());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use benchbook_core::message::Description;
 use crate::executor::{Cases, Offers};
 use crate::process::{Fresh, Pipe};
 use crate::supervised::Launch;
+use crate::waiting::Interruption;
 use crate::{Error, Result};
 
 /// A worker of another program, which speaks the wire.
@@ -37,24 +38,19 @@ impl Foreign {
     /// # Errors
     /// [`Error::Foreign`] with what it did instead, or [`Error::Interrupted`].
     pub fn start(&self, threads: usize, libraries: Option<&Path>, interrupted: &Arc<AtomicBool>) -> Result<Pipe> {
-        self.greeted(self.begin(threads, libraries, interrupted)?)
+        self.greeted(self.begin(threads, libraries, &Interruption::of(interrupted))?)
     }
 
     /// Starts it, with the shared libraries in a folder before all others.
     ///
     /// # Errors
     /// [`Error::Foreign`] where there is no shell.
-    pub(crate) fn begin(
-        &self,
-        threads: usize,
-        libraries: Option<&Path>,
-        interrupted: &Arc<AtomicBool>,
-    ) -> Result<Fresh> {
+    pub(crate) fn begin(&self, threads: usize, libraries: Option<&Path>, interruption: &Interruption) -> Result<Fresh> {
         // In the place of the shell, so that a worker is the child of its controller.
         let line = format!("exec {} \"$@\"", self.command);
         let words = ["sh", "-c", line.as_str(), "sh"].map(OsString::from).into();
         let launch = Launch { words, threads, libraries: libraries.map(Path::to_owned) };
-        Fresh::start(launch, interrupted).map_err(|error| self.wrong(error.to_string()))
+        Fresh::start(launch, interruption).map_err(|error| self.wrong(error.to_string()))
     }
 
     /// The way to one that was started, once it has greeted.

@@ -14,6 +14,7 @@ use crate::in_process::InProcess;
 use crate::process::{Fresh, Hello, ProcessWorker, worker_program};
 use crate::references::Shared;
 use crate::supervised::Launch;
+use crate::waiting::Interruption;
 use crate::{Result, libraries};
 
 /// The worker program, what it offers, and one live worker to ask further.
@@ -88,8 +89,8 @@ pub struct Programs {
     pub builds: Vec<Build>,
     /// Workers of other programs, each with the devices whose variants it runs.
     pub beside: Vec<(Foreign, Vec<String>)>,
-    /// Once it is set, nobody waits long for a worker any more.
-    pub interrupted: Arc<AtomicBool>,
+    /// Once the run is interrupted, nobody waits long for a worker any more: for all of them together as for one.
+    pub(crate) interruption: Interruption,
     /// The right answers.
     pub references: Shared,
 }
@@ -106,10 +107,10 @@ impl Programs {
     fn begin(&self, variant: &Variant) -> Result<Fresh> {
         let (program, libraries) = self.of(variant);
         if let Some(worker) = self.foreign(variant) {
-            return worker.begin(variant.threads, libraries, &self.interrupted);
+            return worker.begin(variant.threads, libraries, &self.interruption);
         }
         let (words, libraries) = (vec![program.into()], libraries.map(Path::to_owned));
-        Fresh::start(Launch { words, threads: variant.threads, libraries }, &self.interrupted)
+        Fresh::start(Launch { words, threads: variant.threads, libraries }, &self.interruption)
     }
 
     /// Measures a variant by the worker that was started for it, once that has greeted.
@@ -186,7 +187,7 @@ mod tests {
             devices: Vec::new(),
             builds: Vec::new(),
             beside: vec![worker("a", "b"), worker("b", "a")],
-            interrupted: Arc::default(),
+            interruption: Interruption::default(),
             references: References::none().shared(),
         };
         let variants = ["a", "b"].map(|device| {
@@ -217,7 +218,7 @@ mod tests {
             devices: vec![device(Some("/of-all"))],
             builds: vec![build("old", None), build("new", Some("/of-new"))],
             beside: vec![(foreign.clone(), vec!["abacus".into()])],
-            interrupted: Arc::default(),
+            interruption: Interruption::default(),
             references: References::none().shared(),
         };
         let of = |build: Option<&str>| {

@@ -20,6 +20,7 @@ use crate::executor::{Offers, Spawn};
 use crate::in_process::InProcess;
 use crate::process::{Hello, worker_program};
 use crate::references::{References, Shared};
+use crate::waiting::Interruption;
 use crate::{Result, clock};
 
 /// A run that is asked for: its plan, in which words it was asked for, and how it may be ended.
@@ -119,9 +120,9 @@ impl Start {
         // The workers that answer questions go before anything is measured.
         let Offer { program, hello, known, mut asked, beside: mut joined } = offer;
         let beside = joined.iter().map(Joined::place).collect();
-        let (references, interrupted) = (self.references(), Arc::clone(&self.interrupted));
+        let (references, interruption) = (self.references(), Interruption::of(&self.interrupted));
         let (devices, answers) = (known.devices.clone(), Rc::clone(&references));
-        let spawn = Box::new(Programs { program, devices, builds, beside, interrupted, references: answers });
+        let spawn = Box::new(Programs { program, devices, builds, beside, interruption, references: answers });
         let threads = self.threads();
         let mut owners = Owners { program: &mut asked, beside: &mut joined };
         self.ready(&mut owners, Crew { hello, known, threads, spawn, references })
