@@ -357,7 +357,7 @@ impl Executor for Driver {
         let prepared = self.prepared(trial, Deadline::after(timeout));
         if prepared.is_err() {
             // It may have failed at any step, after calls too.
-            self.stirred.get_or_insert_with(|| Stirred::now(vec![self.link.caller().process]));
+            self.stirred.get_or_insert_with(|| Stirred::now(with_this_one(vec![self.link.caller().process])));
         }
         prepared.map(|prepared| Prepared { prepare_ns: clock::now_ns() - started_ns, ..prepared })
     }
@@ -396,7 +396,7 @@ impl Executor for Driver {
         let live = self.take(trial)?;
         let processes = live.watch.processes();
         let finished = self.finished(live, deadline);
-        self.stirred = Some(Stirred::now(processes));
+        self.stirred = Some(Stirred::now(if finished.is_err() { with_this_one(processes) } else { processes }));
         self.or_dropped(finished, trial, deadline)
     }
 
@@ -429,6 +429,13 @@ impl Executor for Driver {
     fn pid(&self) -> Option<u32> {
         (self.isolation() == Isolation::Process).then(|| self.link.caller().process)
     }
+}
+
+/// Processes that may work after a failure: in this one, a right answer that came too late may still be computed.
+fn with_this_one(mut processes: Vec<u32>) -> Vec<u32> {
+    processes.retain(|id| *id != std::process::id());
+    processes.push(std::process::id());
+    processes
 }
 
 /// The processes that compute for a trial, of those that its worker names: others are no matter of it.

@@ -30,6 +30,12 @@ fn whoever_fails_in_a_sample_is_waited_for() {
     assert!(driver.sample(0, LONG).is_err() && driver.stirred.is_some());
 }
 
+#[test]
+fn after_a_failure_this_process_is_waited_for_once() {
+    let this = std::process::id();
+    assert_eq!([vec![0], vec![this, 0], vec![this]].map(with_this_one), [vec![0, this], vec![0, this], vec![this]]);
+}
+
 /// A worker that is lost.
 struct Lost;
 
