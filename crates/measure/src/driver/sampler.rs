@@ -190,7 +190,7 @@ mod tests {
     use super::*;
     use crate::link::Caller;
 
-    /// Calls of this test's own.
+    /// Calls of this test's own thread: the other threads of the process are other tests.
     struct Calls<F>(F);
 
     impl<F: FnMut(u64)> Work for Calls<F> {
@@ -198,7 +198,9 @@ mod tests {
             if before > 0 {
                 (self.0)(before);
             }
-            Ok(clock::time(&mut self.0, iterations))
+            let before_ns = clock::this_thread_cpu_ns();
+            let ran = clock::time(&mut self.0, iterations);
+            Ok(Ran { cpu_ns: Some(clock::this_thread_cpu_ns() - before_ns), ..ran })
         }
     }
 

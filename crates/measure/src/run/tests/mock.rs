@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use benchbook_core::message::Description;
 use benchbook_core::{Case, CaseSpec, Comparison, DType, Params, Plan, Variant};
-use benchbook_journal::{EventRow, Isolation, LocalStore, OutcomeRow, RunRow, Status, Table, as_journal, rows_in};
+use benchbook_journal::{
+    EventRow, Isolation, LocalStore, OutcomeRow, RunRow, Status, StepRow, StepValueRow, Table, as_journal, rows_in,
+};
 use serde::Deserialize;
 
 use crate::executor::{Executor, Finished, Prepared, Sampled, Spawn, Trial};
@@ -379,6 +381,8 @@ pub struct Seen {
     pub measures: Vec<MeasureIs>,
     pub events: Vec<EventRow>,
     outcomes: Vec<OutcomeRow>,
+    pub steps: Vec<StepRow>,
+    pub step_values: Vec<StepValueRow>,
 }
 
 impl Seen {
@@ -472,6 +476,8 @@ pub fn seen(plan: &Plan, cells: &[Cell], script: impl Fn(&Mock, &Call, Reply) ->
         measures: rows_in(&summary.folder, Table::Measures).unwrap(),
         events: rows_in(&summary.folder, Table::Events).unwrap(),
         outcomes: rows_in(&summary.folder, Table::Outcomes).unwrap(),
+        steps: rows_in(&summary.folder, Table::Steps).unwrap(),
+        step_values: rows_in(&summary.folder, Table::StepValues).unwrap(),
         summary,
     }
 }

@@ -1,7 +1,5 @@
 //! Samples that are loops become rows of their steps.
 
-use benchbook_journal::{StepRow, StepValueRow, Table, rows_in};
-
 use super::mock::{Call, Mock, Reply, cells, plan, sampled, seen};
 use crate::executor::Sampled;
 use crate::steps::Steps;
@@ -20,14 +18,14 @@ fn the_steps_of_a_sample_stand_on_the_clock_of_the_run() {
         }))
     };
     let seen = seen(&plan(1, 2), &cells(&["a"], &["x"]), script);
-    let steps: Vec<StepRow> = rows_in(&seen.summary.folder, Table::Steps).unwrap();
+    let steps = &seen.steps;
     assert_eq!(steps.len(), 4, "two of each sample");
     let samples: Vec<i64> = steps.iter().map(|row| row.sample).collect();
     assert_eq!(samples, [0, 0, 1, 1]);
     assert_eq!(steps.iter().map(|row| row.tokens).collect::<Vec<_>>(), [Some(1), Some(2), Some(1), Some(2)]);
     // The mock's first sample begins with its run.
     assert_eq!((steps[0].started_ns, steps[1].started_ns, steps[1].elapsed_ns, steps[1].step), (0, 600, 400, 1));
-    let values: Vec<StepValueRow> = rows_in(&seen.summary.folder, Table::StepValues).unwrap();
+    let values = &seen.step_values;
     assert_eq!((values.len(), values[0].value, values[0].unit.as_str()), (4, 0.5, "nats"));
     assert!(values[1].value.is_nan() && (values[1].step, values[1].name.as_str()) == (1, "loss"));
 }
