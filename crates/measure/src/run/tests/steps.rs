@@ -12,7 +12,7 @@ fn the_steps_of_a_sample_stand_on_the_clock_of_the_run() {
                 started_ns: vec![sample.started_ns, sample.started_ns + 600],
                 elapsed_ns: vec![500, 400],
                 tokens: Some(vec![1, 2]),
-                values: vec![("loss".into(), "nats".into(), vec![0.5, f64::NAN])],
+                values: vec![("loss".into(), "nats".into(), vec![0.5, 0.25])],
             };
             Sampled { steps: Some(steps), ..sample }
         }))
@@ -27,5 +27,5 @@ fn the_steps_of_a_sample_stand_on_the_clock_of_the_run() {
     assert_eq!((steps[0].started_ns, steps[1].started_ns, steps[1].elapsed_ns, steps[1].step), (0, 600, 400, 1));
     let values = &seen.step_values;
     assert_eq!((values.len(), values[0].value, values[0].unit.as_str()), (4, 0.5, "nats"));
-    assert!(values[1].value.is_nan() && (values[1].step, values[1].name.as_str()) == (1, "loss"));
+    assert_eq!((values[1].step, values[1].name.as_str(), values[1].value), (1, "loss", 0.25));
 }
