@@ -2,7 +2,7 @@
 
 use crate::ask::ask;
 use crate::numbers::{at_most, median, quantile};
-use benchbook_process::{Lines, Supervised};
+use benchbook_process::Lines;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -108,8 +108,7 @@ fn run(ready: &Ready, job: &Value) -> Result<Vec<Value>> {
     let mut command = process::command(&ready.python.executable);
     command.args(["-c", SCRIPT]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let remedy = "see the message above; `benchbook kernel doctor` says what is missing";
-    let started = Supervised::start_in_our_group(&mut command);
-    let mut child = started.map_err(|source| process::cannot_start(&command, &source, remedy))?;
+    let mut child = process::start(&mut command, remedy)?;
     if let Some(mut input) = child.take_stdin() {
         input.write_all(job.to_string().as_bytes()).named("write", "the job")?;
     }

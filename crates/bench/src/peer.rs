@@ -30,8 +30,7 @@ impl Peer {
     pub fn start(name: &str, mut command: Command) -> Result<Self> {
         let remedy = "run `cargo xtask setup` first";
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let started = Supervised::start_in_our_group(&mut command);
-        let mut child = started.map_err(|source| process::cannot_start(&command, &source, remedy))?;
+        let mut child = process::start(&mut command, remedy)?;
         let name = name.to_owned();
         match (child.take_stdin(), child.take_stdout()) {
             (Some(ask), Some(hear)) => Ok(Self { child, name, ask, hear: BufReader::new(hear) }),

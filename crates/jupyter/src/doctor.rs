@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use benchbook_process::is_program;
+
 use crate::error::{Error, Result};
 use crate::evcxr::{self, Toolchain, short};
 use crate::finding::{Area, Finding};
@@ -9,7 +11,7 @@ use crate::install::starts_as_this_version;
 use crate::interpreter::Interpreter;
 use crate::kernelspec::Kernelspec;
 use crate::snapshot::Snapshot;
-use crate::surroundings::{Surroundings, is_program};
+use crate::surroundings::Surroundings;
 
 /// Builds a snapshot and installs the Jupyter kernel.
 const LAB: &str = "cargo xtask lab";

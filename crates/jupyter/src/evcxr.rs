@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use benchbook_process::is_program;
+
 use crate::error::{Error, Result};
-use crate::surroundings::{Surroundings, is_program};
+use crate::surroundings::Surroundings;
 
 pub(crate) const PROGRAM: &str = "evcxr_jupyter";
 /// The release that the snapshot's recipe was tried with.

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use benchbook_process::is_program;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Named, Result};
 use crate::evcxr::{Toolchain, short};
-use crate::surroundings::{Surroundings, is_program};
+use crate::surroundings::Surroundings;
 
 /// Describes a snapshot, inside it.
 pub(crate) const MANIFEST: &str = "snapshot.json";

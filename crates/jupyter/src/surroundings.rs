@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use benchbook_process::output;
+use benchbook_process::{is_program, output};
 
 use crate::error::{Error, Named, Result};
 
@@ -86,11 +85,6 @@ impl Surroundings {
         let skip = said.chars().count().saturating_sub(TAIL);
         Err(failed(format!("{}: {}", output.status, said.trim_end().chars().skip(skip).collect::<String>())))
     }
-}
-
-/// Whether a file is there that may be run.
-pub(crate) fn is_program(file: &Path) -> bool {
-    file.metadata().is_ok_and(|known| known.is_file() && known.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]

@@ -14,5 +14,5 @@ pub use answer::output;
 pub use mark::Mark;
 pub use stat::Process;
 pub use supervised::{Ended, Supervised};
-pub use tools::{at_home, git, minimal_target, without_cargo};
+pub use tools::{at_home, git, is_program, minimal_target, without_cargo};
 pub use words::{LastWords, Lines, last_words};

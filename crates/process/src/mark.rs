@@ -38,20 +38,15 @@ impl Mark {
     }
 
     /// Gives the mark to a process to come.
-    pub fn put_on(&self, command: &mut Command) {
+    pub(crate) fn put_on(&self, command: &mut Command) {
         command.env(self.variable, &self.value);
-    }
-
-    /// Whether a process has the mark.
-    pub fn bears(&self, id: u32) -> bool {
-        self.is_on(Path::new("/"), id)
     }
 
     /// Kills every process with this mark and what these have started, until no more are found; the numbers of those
     /// that cannot be ended.
     ///
     /// A process that has cleared its environment is found only as long as one above it has the mark.
-    pub fn end_all(&self) -> Vec<u32> {
+    pub(crate) fn end_all(&self) -> Vec<u32> {
         let root = Path::new("/");
         let (mut left, mut empty) = (BTreeMap::new(), 0);
         for _ in 0..MOST_LOOKS {
@@ -84,7 +79,7 @@ impl Mark {
     }
 
     /// Whether a process has the mark; one that has ended has no environment.
-    fn is_on(&self, root: &Path, id: u32) -> bool {
+    pub(crate) fn is_on(&self, root: &Path, id: u32) -> bool {
         let environment = std::fs::read(root.join(format!("proc/{id}/environ"))).unwrap_or_default();
         let entry = format!("{}={}", self.variable, self.value);
         environment.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())

@@ -94,7 +94,7 @@ impl Supervised {
 
     /// Whether a process is one that it has started, wherever that has moved to.
     pub fn has_started(&self, id: u32) -> bool {
-        let marked = self.mark.as_ref().is_some_and(|mark| mark.bears(id));
+        let marked = self.mark.as_ref().is_some_and(|mark| mark.is_on(Path::new("/"), id));
         marked || Process::descends(Path::new("/"), id, self.id())
     }
 

@@ -1,6 +1,7 @@
-//! Git and cargo as children that look at the folder they are started in, whoever started this program.
+//! Programs, and git and cargo as children that look at the folder they are started in, whoever started this program.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -21,6 +22,11 @@ const ELSEWHERE: [&str; 14] = [
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 ];
+
+/// Whether a file is there that may be run.
+pub fn is_program(file: &Path) -> bool {
+    file.metadata().is_ok_and(|known| known.is_file() && known.permissions().mode() & 0o111 != 0)
+}
 
 /// A git command about the repository around `folder`; it speaks English and asks nobody for a password.
 pub fn git(program: impl AsRef<OsStr>, folder: &Path) -> Command {

@@ -1,7 +1,7 @@
 //! Runs other programs. What a person watches stays in the person's group, where Ctrl-C reaches it.
 
 use crate::error::{Error, Result};
-use benchbook_process::without_cargo;
+use benchbook_process::{Supervised, without_cargo};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -43,6 +43,14 @@ pub fn run(command: &mut Command, remedy: &str) -> Result<()> {
 /// It does not start.
 pub fn status(command: &mut Command, remedy: &str) -> Result<ExitStatus> {
     command.stdin(Stdio::null()).status().map_err(|source| cannot_start(command, &source, remedy))
+}
+
+/// Starts a command in the person's group, to be listened to; it is ended when what comes back is dropped.
+///
+/// # Errors
+/// It does not start.
+pub fn start(command: &mut Command, remedy: &str) -> Result<Supervised> {
+    Supervised::start_in_our_group(command).map_err(|source| cannot_start(command, &source, remedy))
 }
 
 /// The standard output of a command, without the white space around it.

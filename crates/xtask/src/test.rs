@@ -3,7 +3,7 @@
 use crate::kernel;
 use crate::setup;
 use crate::style;
-use benchbook_process::{Lines, Supervised};
+use benchbook_process::Lines;
 use std::io::Write;
 use std::process::{ExitStatus, Stdio};
 use xtask::arguments::Options;
@@ -44,8 +44,7 @@ fn run(ready: &mut Ready, filter: &[String]) -> Result<(Total, ExitStatus)> {
         // Tests that compare with Python use the environment that was set up.
         command.env("BENCHBOOK_PYTHON", &python.executable);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let started = Supervised::start_in_our_group(&mut command);
-        let mut child = started.map_err(|source| process::cannot_start(&command, &source, "install cargo"))?;
+        let mut child = process::start(&mut command, "install cargo")?;
         let mut total = Total::default();
         let mut shown = std::io::stdout().lock();
         for line in child.take_stdout().into_iter().flat_map(|output| Lines::of(output, LINE_BYTES)) {

@@ -47,8 +47,7 @@ impl Asker {
     fn neighbour(&self, seed: u64) -> Result<Supervised> {
         let mut command = process::command(self.rivals.join("neighbour"));
         command.args(["--seed", &seed.to_string()]).stdin(Stdio::piped()).stdout(Stdio::null());
-        let started = Supervised::start_in_our_group(&mut command);
-        started.map_err(|source| process::cannot_start(&command, &source, "build the rivals"))
+        process::start(&mut command, "build the rivals")
     }
 
     fn benchbook(&self, experiment: &Experiment) -> Result<Answer> {

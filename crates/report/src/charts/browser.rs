@@ -2,12 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use benchbook_process::output;
+use benchbook_process::{is_program, output};
 
 use super::error::{Error, Result};
 
@@ -152,10 +152,6 @@ fn on_path(name: &OsStr, path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| is_program(file))
 }
 
-fn is_program(file: &Path) -> bool {
-    file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
-}
-
 /// A `file:` URL of an absolute path, whatever characters it has.
 fn file_url(page: &Path) -> String {
     let mut url = String::from("file://");
@@ -170,6 +166,8 @@ fn file_url(page: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
