@@ -22,7 +22,7 @@ mod run;
 mod schema;
 mod sink;
 mod steps;
-pub mod stream;
+mod stream;
 mod table;
 pub mod version;
 mod writer;

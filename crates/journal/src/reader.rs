@@ -152,22 +152,23 @@ pub fn read(
     }
 }
 
-/// As [`read`], of the journal in the folder of a run.
+/// As [`read`], of the journal in the folder of a run; what a listing says of it comes back too.
 ///
 /// # Errors
 /// As [`read`].
 pub fn read_in(
     folder: &Path,
     run_id: &str,
-    summary: &mut Summary,
     wanted: impl Fn(Table) -> bool,
     take: impl FnMut(Table, RecordBatch) -> Result<()>,
-) -> Result<Ending> {
+) -> Result<(Summary, Ending)> {
     let path = folder.join(JOURNAL);
     let file = file::open_bounded(&path).map_err(Error::io("open", &path))?;
     let total_bytes = file.limit();
     let reader = BufReader::with_capacity(1 << 16, file);
-    read(&path.display().to_string(), reader, total_bytes, run_id, summary, wanted, take)
+    let mut summary = Summary::unknown(run_id);
+    let ending = read(&path.display().to_string(), reader, total_bytes, run_id, &mut summary, wanted, take)?;
+    Ok((summary, ending))
 }
 
 /// Every row of a table in the journal of a run, whose folder this is, as they were written.
@@ -182,7 +183,7 @@ pub fn rows_in<T: DeserializeOwned>(folder: &Path, table: Table) -> Result<Vec<T
         rows.extend(rows_of::<T>(&batch)?);
         Ok(())
     };
-    let ending = read_in(folder, run_id, &mut Summary::unknown(run_id), |one| one == table, take)?;
+    let (_, ending) = read_in(folder, run_id, |one| one == table, take)?;
     match ending.left_out() {
         None => Ok(rows),
         Some(reason) => {

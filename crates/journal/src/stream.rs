@@ -24,7 +24,7 @@ const MARKER: [u8; 4] = [0xff; 4];
 ///
 /// # Panics
 /// Arrow does on some metadata that makes no sense: the caller catches it.
-pub fn decode(table: Table, version: u64, mut payload: Vec<u8>) -> Result<Vec<RecordBatch>, ArrowError> {
+pub(crate) fn decode(table: Table, version: u64, mut payload: Vec<u8>) -> Result<Vec<RecordBatch>, ArrowError> {
     // The batches keep it.
     payload.shrink_to_fit();
     let schema = version::columns_of(table, version, &body_schema(table));

@@ -2,6 +2,8 @@
 
 use std::io::Cursor;
 
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
 
@@ -240,4 +242,21 @@ proptest! {
         let back: Vec<EventRow> = rows_of(&decoded[0]).unwrap();
         prop_assert_eq!(back, rows);
     }
+}
+
+#[test]
+fn a_compressed_frame_is_refused() {
+    let body = body_of(Table::Events, &[event_row(&"long ".repeat(1000))]).unwrap();
+    let write = |compression| {
+        let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
+        let mut payload = Vec::new();
+        let mut writer = StreamWriter::try_new_with_options(&mut payload, &body.schema(), options).unwrap();
+        writer.write(&body).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        payload
+    };
+    assert_eq!(decode(Table::Events, u64::from(SCHEMA_VERSION), write(None)).unwrap(), std::slice::from_ref(&body));
+    let error = decode(Table::Events, u64::from(SCHEMA_VERSION), write(Some(CompressionType::ZSTD))).unwrap_err();
+    assert!(error.to_string().contains("no plain batch"), "{error}");
 }

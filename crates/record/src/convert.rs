@@ -121,7 +121,6 @@ fn write_tables(
     disk: &Disk,
     outputs: &mut BTreeMap<Table, Output>,
 ) -> Result<(Summary, Ending)> {
-    let mut summary = Summary::unknown(run_id);
     let take = |table: Table, batch: RecordBatch| {
         let output = match outputs.entry(table) {
             Entry::Vacant(place) => place.insert(Output::create(folder, table, disk)?),
@@ -129,7 +128,7 @@ fn write_tables(
         };
         output.write(&batch)
     };
-    let ending = reader::read_in(folder, run_id, &mut summary, |_| true, take)?;
+    let (summary, ending) = reader::read_in(folder, run_id, |_| true, take)?;
     if let Ending::Unreadable(reason) = ending {
         return Err(Error::Damaged { path: folder.join(JOURNAL).display().to_string(), reason });
     }

@@ -2,19 +2,14 @@
 
 use std::io::Write;
 
-use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
-use arrow::ipc::{CompressionType, root_as_message};
+use arrow::ipc::root_as_message;
 use benchbook_journal::body_of;
 use benchbook_journal::file::SMALL_BYTES;
 use benchbook_journal::frame::u32_at;
-use benchbook_journal::stream::decode;
 
 use super::*;
 use crate::footer::Tail;
 use crate::manifest::Manifest;
-
-/// The version that this build writes.
-const NOW: u64 = SCHEMA_VERSION as u64;
 
 fn samples() -> Vec<u8> {
     let rows: Vec<SampleRow> = (0..5).map(|sample| sample_row(0, sample)).collect();
@@ -89,23 +84,6 @@ fn a_frame_that_lies_is_damage_of_its_run_alone() {
         let after = store.snapshot().unwrap();
         assert_eq!((count(&after, Table::Samples), after.damaged.len()), (20, 1), "{what}");
     }
-}
-
-#[test]
-fn a_compressed_frame_is_refused() {
-    let body = body_of(Table::Events, &[event_row(&"long ".repeat(1000))]).unwrap();
-    let write = |compression| {
-        let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
-        let mut payload = Vec::new();
-        let mut writer = StreamWriter::try_new_with_options(&mut payload, &body.schema(), options).unwrap();
-        writer.write(&body).unwrap();
-        writer.finish().unwrap();
-        drop(writer);
-        payload
-    };
-    assert_eq!(decode(Table::Events, NOW, write(None)).unwrap(), std::slice::from_ref(&body));
-    let error = decode(Table::Events, NOW, write(Some(CompressionType::ZSTD))).unwrap_err();
-    assert!(error.to_string().contains("no plain batch"), "{error}");
 }
 
 #[test]
