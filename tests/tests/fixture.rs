@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use benchbook_core::{Params, Registry, Value};
+use benchbook_core::{Params, Value};
 use benchbook_tests::Bench;
 
 fn demo() -> PathBuf {
@@ -39,8 +39,7 @@ fn asked(store: &Path, words: &[&str]) -> Vec<serde_json::Value> {
 
 #[test]
 fn recorded_cases_have_the_labels_that_they_had() {
-    let mut registry = Registry::default();
-    benchbook_workloads::register(&mut registry);
+    let registry = benchbook_workloads::problems();
     for store in [version_1(), demo().with_file_name("ring"), demo()] {
         let cases = asked(&store, &["select workload, case_name, params from trials"]);
         assert!(cases.len() > 1, "{}", store.display());
@@ -107,7 +106,7 @@ fn runs_of_today_stand_beside_those_of_version_1() {
 
 /// The rows that `sql` answers with.
 fn rows(words: &[&str]) -> Vec<serde_json::Value> {
-    serde_json::from_str(&ok(&[&["sql", "--format", "json"], words].concat())).unwrap()
+    asked(&demo(), words)
 }
 
 /// The one number of an answer, called `n`.

@@ -1,6 +1,6 @@
 //! Runs: in fresh worker processes, or in this one.
 
-use benchbook_core::{Plan, Registry};
+use benchbook_core::Plan;
 use benchbook_measure::run::{Observer, Silent, Start, keeps_disturbed};
 use benchbook_record::to_parquet;
 
@@ -39,9 +39,7 @@ impl Lab {
 
 /// A run whose right answers this process computes, for the library's own problems.
 fn start(plan: Plan) -> Start {
-    let mut problems = Registry::default();
-    benchbook_workloads::register(&mut problems);
-    Start::new(plan, to_parquet).problems(problems, benchbook_workloads::CODE_DIGEST)
+    Start::new(plan, to_parquet).problems(benchbook_workloads::problems(), benchbook_workloads::CODE_DIGEST)
 }
 
 /// The plan, its disturbed samples kept where `BENCHBOOK_KEEP_DISTURBED` says so, as the program does.

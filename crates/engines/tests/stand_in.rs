@@ -84,9 +84,6 @@ fn whoever_calls_it_all_the_same_ends_with_a_word() {
 
 #[test]
 fn it_is_made_once_and_again_where_it_is_damaged() {
-    if inside() {
-        return;
-    }
     let below = below("made");
     let folder = libraries("flex", &below).unwrap();
     let file = folder.join("stand-in.so");

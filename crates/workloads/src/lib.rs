@@ -12,7 +12,7 @@ pub mod roofs;
 mod rows;
 mod tolerance;
 
-pub use register::register;
+pub use register::{problems, register};
 pub use tolerance::tolerance;
 
 /// A digest of the code of this crate and of `benchbook-core`: answers that other code has computed are not ours.

@@ -6,6 +6,13 @@ use crate::decoding::GreedyDecoding;
 use crate::matmul::Matmul;
 use crate::{attention, roofs};
 
+/// A registry of every workload, and of nothing else.
+pub fn problems() -> Registry {
+    let mut problems = Registry::default();
+    register(&mut problems);
+    problems
+}
+
 /// Registers every workload.
 pub fn register(registry: &mut Registry) {
     registry

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use benchbook_core::{CaseSpec, Plan, Registry, counted};
+use benchbook_core::{CaseSpec, Plan, counted};
 use benchbook_measure::run::{Ready, RunSummary, Start, about, forecast};
 use benchbook_query::Session;
 use benchbook_record::{LocalStore, RunRow, Store, folder_of, to_parquet};
@@ -37,14 +37,7 @@ pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
 
 /// A run of a plan whose right answers this program computes.
 pub fn start(plan: Plan) -> Start {
-    Start::new(plan, to_parquet).problems(problems(), benchbook_workloads::CODE_DIGEST)
-}
-
-/// The problems that this program knows.
-pub fn problems() -> Registry {
-    let mut problems = Registry::default();
-    benchbook_workloads::register(&mut problems);
-    problems
+    Start::new(plan, to_parquet).problems(benchbook_workloads::problems(), benchbook_workloads::CODE_DIGEST)
 }
 
 /// Says what a wanted half-width takes, where calibrations of this machine tell.

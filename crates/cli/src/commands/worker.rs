@@ -3,7 +3,6 @@
 use benchbook_measure::conformance::{Examined, Found, examine};
 use benchbook_measure::{Foreign, References, all_threads};
 
-use super::run::problems;
 use crate::args::{WorkerAction, WorkerArgs, WorkerCheckArgs};
 use crate::error::{EXIT_WRONG_WORKER, Failure};
 use crate::findings::{Row, show};
@@ -20,7 +19,7 @@ fn check(arguments: &WorkerCheckArgs) -> Result<u8, Failure> {
     let WorkerCheckArgs { command, workload, threads, timeout, format } = arguments;
     let interrupted = interrupt_flag("ending the worker")?;
     let worker = Foreign { name: "checked".into(), command: command.clone() };
-    let references = References::new(problems(), benchbook_workloads::CODE_DIGEST, &interrupted);
+    let references = References::new(benchbook_workloads::problems(), benchbook_workloads::CODE_DIGEST, &interrupted);
     let threads = threads.unwrap_or_else(all_threads);
     let examined = examine(&worker, workload.as_deref(), references, threads, *timeout, &interrupted)?;
     show(&examined.iter().map(row).collect::<Vec<_>>(), format.format)?;

@@ -61,5 +61,5 @@ impl Drop for Worktree<'_> {
 fn remove(git: &Git, path: &Path) {
     let _ = output(git.command().args(["worktree", "remove", "--force", "--force"]).arg(path));
     let _ = std::fs::remove_dir_all(path);
-    let _ = output(git.command().args(["worktree", "prune"]));
+    let _ = git.ask(&["worktree", "prune"]);
 }

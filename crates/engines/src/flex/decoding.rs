@@ -1,6 +1,6 @@
 //! Greedy decoding by GPT-2 on plain slices: with the keys and values of earlier positions kept, and without.
 
-use benchbook_core::{Array, DType, Error, Inputs, Loop, Looping, Problem, Result, Row, Setting, Step, Subject};
+use benchbook_core::{Array, DType, Error, Inputs, Loop, Looping, Result, Row, Setting, Step, Subject};
 use benchbook_simd::{Isa, Product, matmul};
 use benchbook_workloads::decoding::{GreedyDecoding, GreedyDecodingParams};
 
@@ -37,14 +37,8 @@ fn prepare(
     inputs: &Inputs,
     keeps: bool,
 ) -> Result<Box<dyn Subject>> {
-    let task = GreedyDecoding::task(params);
-    let error = |reason: &str| {
-        let (implementation, device) = (name.to_owned(), setting.device.clone());
-        Error::Implementation { implementation, device, reason: reason.into() }
-    };
-    let of = task.steps().ok_or_else(|| error("the workload is no loop"))?;
     let decoder = Decoder::new(name, &setting.device, params, inputs, keeps);
-    Ok(Box::new(Looping::new(name, setting, of, decoder)))
+    Ok(Box::new(Looping::new(name, setting, &GreedyDecoding::steps(params), decoder)))
 }
 
 /// `x · weight + bias`.
@@ -322,6 +316,8 @@ impl Loop for Decoder {
 
 #[cfg(test)]
 mod tests {
+    use benchbook_core::Problem;
+
     use super::*;
 
     #[test]

@@ -4,6 +4,7 @@
 use benchbook_core::Inputs;
 
 use super::GreedyDecodingParams;
+use crate::attention::reference::{average, dot};
 
 /// What a layer norm adds to a variance.
 const EPSILON: f64 = 1e-5;
@@ -46,7 +47,8 @@ impl<'a> Model<'a> {
 
     /// Logits of every token after what [`Model::advance`] gave, by the embedding that tokens come in by.
     pub fn logits(&self, hidden: &[f64]) -> Vec<f64> {
-        (0..self.params.vocabulary).map(|token| dot(hidden, &self.row("wte", token, hidden.len()))).collect()
+        let rows = self.inputs.numbers("wte").chunks_exact(hidden.len());
+        rows.map(|row| dot(hidden, row)).collect()
     }
 
     /// A row of an input.
@@ -81,10 +83,6 @@ fn add(to: &mut [f64], other: &[f64]) {
     to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 /// The GELU by a hyperbolic tangent (Hendrycks & Gimpel, arXiv 1606.08415), as GPT-2 has it.
 fn gelu(x: f64) -> f64 {
     0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
@@ -93,20 +91,13 @@ fn gelu(x: f64) -> f64 {
 /// The newest query over all positions so far, each head by itself.
 fn attention(query: &[f64], keys: &[f64], values: &[f64], heads: usize) -> Vec<f64> {
     let (width, size) = (query.len(), query.len() / heads);
-    let mut mixed = vec![0.0; width];
-    for head in (0..width).step_by(size) {
+    let of_head = |head: usize| {
         let query = &query[head..][..size];
-        let scores: Vec<f64> =
-            keys.chunks_exact(width).map(|key| dot(query, &key[head..][..size]) / (size as f64).sqrt()).collect();
-        let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let weights: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
-        let sum: f64 = weights.iter().sum();
-        for (weight, value) in weights.iter().zip(values.chunks_exact(width)) {
-            let to = mixed[head..][..size].iter_mut();
-            to.zip(&value[head..][..size]).for_each(|(to, value)| *to += weight / sum * value);
-        }
-    }
-    mixed
+        let score = |key: &[f64]| dot(query, &key[head..]) / (size as f64).sqrt();
+        let scores: Vec<f64> = keys.chunks_exact(width).map(score).collect();
+        average(&scores, size, |position| &values[position * width + head..])
+    };
+    (0..width).step_by(size).flat_map(of_head).collect()
 }
 
 #[cfg(test)]

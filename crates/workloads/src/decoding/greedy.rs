@@ -1,8 +1,6 @@
 //! Greedy decoding by a GPT-2 whose weights are drawn from a seed: the most likely token, again and again.
 
-use benchbook_core::{
-    Answer, Array, Check, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work,
-};
+use benchbook_core::{Answer, Array, Check, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Work};
 
 use super::gpt2::Model;
 
@@ -43,27 +41,26 @@ const LEAST_GAP: f64 = 1e-4;
 const EMBEDDED: f32 = 0.1;
 const PLACED: f32 = 0.4;
 
+impl GreedyDecoding {
+    /// The loop of a case, which makes a token a step.
+    pub fn steps(params: &GreedyDecodingParams) -> StepsOf {
+        StepsOf { most: params.tokens, tokens: Some(params.tokens as i64), values: Vec::new() }
+    }
+}
+
 impl Problem for GreedyDecoding {
     const NAME: &'static str = "greedy-decoding";
     const ABOUT: &'static str = "greedy decoding by a seeded GPT-2, a token a step";
     type Params = GreedyDecodingParams;
 
     fn presets() -> Vec<Preset> {
-        let case = |sizes: [(&str, i64); 5]| {
-            sizes.into_iter().fold(Params::default(), |params, (name, size)| params.with(name, Value::Int(size)))
-        };
-        let of = |heads, width, vocabulary, prompt, tokens| {
-            case([
-                ("heads", heads),
-                ("width", width),
-                ("vocabulary", vocabulary),
-                ("prompt", prompt),
-                ("tokens", tokens),
-            ])
+        let of = |sizes: [i64; 5]| {
+            let names = ["heads", "width", "vocabulary", "prompt", "tokens"];
+            names.into_iter().zip(sizes).fold(Params::default(), |params, (name, size)| params.with(name, size.into()))
         };
         vec![
-            Preset { name: "quick", cases: vec![of(4, 64, 512, 16, 16), of(4, 64, 512, 64, 32)] },
-            Preset { name: "default", cases: vec![of(4, 128, 1024, 64, 64), of(8, 256, 1024, 128, 64)] },
+            Preset { name: "quick", cases: vec![of([4, 64, 512, 16, 16]), of([4, 64, 512, 64, 32])] },
+            Preset { name: "default", cases: vec![of([4, 128, 1024, 64, 64]), of([8, 256, 1024, 128, 64])] },
         ]
     }
 
@@ -98,7 +95,7 @@ impl Problem for GreedyDecoding {
     }
 
     fn task(params: &GreedyDecodingParams) -> Task {
-        Task::Steps(StepsOf { most: params.tokens, tokens: Some(params.tokens as i64), values: Vec::new() })
+        Task::Steps(Self::steps(params))
     }
 
     fn inputs(params: &GreedyDecodingParams, seed: u64) -> Inputs {

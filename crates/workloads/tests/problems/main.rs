@@ -8,14 +8,7 @@ mod posed;
 mod refused;
 mod work;
 
-use benchbook_core::Registry;
-
-/// Every problem.
-fn registry() -> Registry {
-    let mut registry = Registry::default();
-    benchbook_workloads::register(&mut registry);
-    registry
-}
+use benchbook_workloads::problems as registry;
 
 /// The numbers of a fixture.
 fn numbers<T>(json: &serde_json::Value, of: impl Fn(f64) -> T) -> Vec<T> {

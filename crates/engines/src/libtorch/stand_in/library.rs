@@ -36,10 +36,8 @@ pub fn library(symbols: &[String], message: &str) -> Vec<u8> {
 
     let read_only = names_at + names.len();
     let dynamic_at = read_only.next_multiple_of(PAGE);
-    let (size_of_names, size_of_symbol) = (names.len(), SYMBOL);
     // DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT, DT_NULL
-    let dynamic =
-        [4, hashes_at, 5, names_at, 6, table_at, 10, size_of_names, 11, size_of_symbol, 0, 0].map(word).concat();
+    let dynamic = [4, hashes_at, 5, names_at, 6, table_at, 10, names.len(), 11, SYMBOL, 0, 0].map(word).concat();
 
     let mut bytes = header();
     // PT_LOAD twice, PT_DYNAMIC, and PT_GNU_STACK: the stack is not executed.

@@ -56,19 +56,20 @@ pub fn libraries(device: &str, below: &Path) -> Option<PathBuf> {
         return None;
     }
     let is_ready = || is_private(&folder) && holds(&folder, &of_torch, &bytes) && starts_with(&folder);
-    if !is_ready() {
-        // Drawn: programs in several containers may share the folder, and have the same numbers.
-        let beside = || below.join(format!("{name}.{:016x}", RandomState::new().hash_one(&name)));
-        let (made, damaged) = (beside(), beside());
-        let is_made = make(&made, &of_torch, &bytes).is_ok() && starts_with(&made);
-        // Where the first fails, somebody has just been faster with the same, or what stands there makes room.
-        if is_made && fs::rename(&made, &folder).is_err() && !is_ready() {
-            let _ = fs::rename(&folder, &damaged);
-            let _ = fs::rename(&made, &folder);
-        }
-        let _ = fs::remove_dir_all(&made);
-        let _ = fs::remove_dir_all(&damaged);
+    if is_ready() {
+        return Some(folder);
     }
+    // Drawn: programs in several containers may share the folder, and have the same numbers.
+    let beside = || below.join(format!("{name}.{:016x}", RandomState::new().hash_one(&name)));
+    let (made, damaged) = (beside(), beside());
+    let is_made = make(&made, &of_torch, &bytes).is_ok() && starts_with(&made);
+    // Where the first fails, somebody has just been faster with the same, or what stands there makes room.
+    if is_made && fs::rename(&made, &folder).is_err() && !is_ready() {
+        let _ = fs::rename(&folder, &damaged);
+        let _ = fs::rename(&made, &folder);
+    }
+    let _ = fs::remove_dir_all(&made);
+    let _ = fs::remove_dir_all(&damaged);
     is_ready().then_some(folder)
 }
 
