@@ -58,7 +58,7 @@ pub trait Executor {
     }
 
     /// What a call of a trial adds to the memory of a process that keeps nothing of what it frees, at its highest, in bytes;
-    /// nothing where it cannot be read.
+    /// nothing where it cannot be read. [`Executor::begin_memory`] goes before.
     ///
     /// # Errors
     /// As described above.
@@ -76,7 +76,7 @@ pub trait Executor {
 }
 
 /// A trial, as an executor needs to know it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trial {
     /// Number of the trial in its run.
     pub trial: i64,

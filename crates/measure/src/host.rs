@@ -301,13 +301,9 @@ impl Worker {
     fn allocations(&mut self, trial: i64) -> Result<Say, String> {
         let mut live = self.take(trial)?;
         let subject = live.subject.as_mut();
-        let (counts, mut synced) = (subject.allocates_in_rust(), Ok(()));
-        let call = || {
-            subject.run(1);
-            synced = subject.sync();
-        };
-        let found = if counts { allocated(call) } else { None };
-        synced.map_err(text)?;
+        let (counts, mut done) = (subject.allocates_in_rust(), Ok(()));
+        let found = if counts { allocated(|| done = call(subject, 1)) } else { None };
+        done?;
         self.live.insert(trial, live);
         Ok(found.map_or(Say::None, |Allocated { count, bytes, .. }| Say::Allocations { count, bytes }))
     }
@@ -320,8 +316,7 @@ impl Worker {
             for name in &writable {
                 subject.write(name, 0, &numbers(others.get(name))).map_err(text)?;
             }
-            subject.run(1);
-            subject.sync().map_err(text)?;
+            call(subject.as_mut(), 1)?;
         }
         Ok((Say::Finished, unnamed(subject.outputs().map_err(text)?)))
     }

@@ -82,7 +82,7 @@ impl<L: Link + ?Sized> Offers for L {
     fn describe(&mut self) -> Result<Description> {
         match self.ask(&Ask::Describe, &[], LOOKUP_TIMEOUT)? {
             (Say::Description(description), _) => Ok(*description),
-            (other, _) => Err(refused(other)),
+            (other, _) => Err(refused(unexpected(other))),
         }
     }
 
@@ -90,14 +90,14 @@ impl<L: Link + ?Sized> Offers for L {
         let (preset, combinations) = (preset.map(str::to_owned), combinations.to_vec());
         match self.ask(&Ask::Resolve { workload: workload.to_owned(), preset, combinations }, &[], LOOKUP_TIMEOUT)? {
             (Say::Cases { cases, impossible }, _) => Ok(Cases { cases, impossible }),
-            (other, _) => Err(refused(other)),
+            (other, _) => Err(refused(unexpected(other))),
         }
     }
 }
 
-/// What an answer means that is not the one to a question about names and parameters.
-fn refused(say: Say) -> Error {
-    match unexpected(say) {
+/// What an error means where the question was about names and parameters.
+pub(crate) fn refused(error: Error) -> Error {
+    match error {
         Error::Failed(message) => Error::Refused(message),
         other => other,
     }

@@ -15,7 +15,7 @@ const TOKENS: &str = "tokens";
 const MOST_STEPS: usize = 1 << 24;
 
 /// Numbers that a step tells of itself at most.
-pub(crate) const MOST_VALUES: usize = 61;
+const MOST_VALUES: usize = 61;
 
 /// Share of a loop, or nanoseconds a step where these are more, that may lie between steps: to set one down takes less.
 const MOST_BETWEEN: f64 = 0.02;

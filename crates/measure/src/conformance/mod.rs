@@ -73,7 +73,18 @@ pub fn examine(
     timeout: Duration,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Vec<Examined>> {
-    let mut walk = Walk::new(worker, workload, references, threads, timeout, interrupted);
+    let mut walk = Walk {
+        worker: worker.clone(),
+        workload: workload.map(str::to_owned),
+        references: references.shared(),
+        threads,
+        timeout,
+        interrupted: Arc::clone(interrupted),
+        pipe: None,
+        trials: 0,
+        chosen: None,
+        taken: None,
+    };
     let mut examined = Vec::new();
     for (about, promise, step) in STEPS {
         let found = match step(&mut walk) {
@@ -254,7 +265,7 @@ impl Walk {
         let inputs = changing.names();
         let others = (!inputs.is_empty()).then_some(Others { seed, inputs });
         let (right, tolerance) = self.right(&ready.trial, others.as_ref())?;
-        let sent = self.sent(&ready.trial, seed)?;
+        let sent = if others.is_some() { self.sent(&ready.trial, seed)? } else { None };
         let mut arrays = named(sent.as_ref());
         arrays.retain(|(name, _)| others.as_ref().is_some_and(|others| others.inputs.iter().any(|one| one == name)));
         match self.with(|pipe, timeout| pipe.ask(&Ask::Finish { trial, seed }, &arrays, timeout))? {

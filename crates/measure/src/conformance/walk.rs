@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use benchbook_core::message::{Ask, MemoryFrom, Others, Say, Writable};
+use benchbook_core::message::{Ask, Facts, MemoryFrom, Others, Say, Writable};
 use benchbook_core::{Array, CacheRegime, Case, Check, DType, Inputs, Reference, StepsOf, Variant, counted};
 
 use crate::driver::{approximation_of, as_known, asked, named, question};
@@ -14,7 +14,7 @@ use crate::executor::Trial;
 use crate::frame::Arrays;
 use crate::link::{Link, unexpected};
 use crate::process::Pipe;
-use crate::references::{Question, References, Shared};
+use crate::references::{Question, Shared};
 use crate::run::beside::Foreign;
 use crate::{Error, Result};
 
@@ -24,7 +24,7 @@ pub const SEED: u64 = 11;
 /// Copies of the inputs, of which one may be forgotten.
 const COPIES: usize = 2;
 
-/// How a trial is measured: as briefly as in a quick run.
+/// How a trial is measured: more briefly than in a quick run.
 const MIN_SAMPLE_NS: u64 = 1_000_000;
 const WARMUP_NS: u64 = 20_000_000;
 
@@ -94,29 +94,6 @@ pub struct Ready {
 }
 
 impl Walk {
-    /// Before the first step.
-    pub fn new(
-        worker: &Foreign,
-        workload: Option<&str>,
-        references: References,
-        threads: usize,
-        timeout: Duration,
-        interrupted: &Arc<AtomicBool>,
-    ) -> Self {
-        Self {
-            worker: worker.clone(),
-            workload: workload.map(str::to_owned),
-            references: references.shared(),
-            threads,
-            timeout,
-            interrupted: Arc::clone(interrupted),
-            pipe: None,
-            trials: 0,
-            chosen: None,
-            taken: None,
-        }
-    }
-
     /// Does something with the worker, which is started where there is none; one that is lost is forgotten.
     pub fn with<T>(&mut self, work: impl FnOnce(&mut Pipe, Duration) -> Result<T>) -> Result<T> {
         let pipe = match self.pipe.take() {
@@ -173,23 +150,27 @@ impl Walk {
         trial.sent.then(inputs).transpose()
     }
 
+    /// What is known of the case of a trial.
+    fn facts(&mut self, trial: &Trial) -> Result<Facts> {
+        let shared = Rc::clone(&self.references);
+        self.with(|pipe, timeout| shared.borrow_mut().facts(&question(trial), pipe, timeout))
+    }
+
     /// The right answer to a trial, with the inputs of another seed where these take their place, and the error that passes.
     pub fn right(&mut self, trial: &Trial, others: Option<&Others>) -> Result<(Rc<Reference>, f64)> {
         let seed = others.map_or(SEED, |others| others.seed);
         let told =
             if trial.approximates { Some(self.ask(&Ask::Approximation { trial: trial.trial, seed })?) } else { None };
+        let tolerance = self.facts(trial)?.tolerance;
         let shared = Rc::clone(&self.references);
-        let mut references = shared.borrow_mut();
-        self.with(|pipe, timeout| {
-            let tolerance = references.facts(&question(trial), pipe, timeout)?.tolerance;
-            let (exact, _) = references.answer(&question(trial), others, pipe, timeout)?;
-            let approximation = match told {
-                Some((Say::Answers { answers }, numbers)) => Some(approximation_of(&exact, answers, numbers)?),
-                // What else it answers is examined by itself.
-                _ => None,
-            };
-            Ok((approximation.unwrap_or(exact), tolerance))
-        })
+        let (exact, _) =
+            self.with(|pipe, timeout| shared.borrow_mut().answer(&question(trial), others, pipe, timeout))?;
+        let right = match told {
+            Some((Say::Answers { answers }, numbers)) => approximation_of(&exact, answers, numbers)?,
+            // What else it answers is examined by itself.
+            _ => exact,
+        };
+        Ok((right, tolerance))
     }
 
     /// What is right beside outputs that may have gone another way than this at a tie.
@@ -210,16 +191,13 @@ impl Walk {
 
     /// What the case of a trial says of its loop, if it is one.
     pub fn loop_of(&mut self, trial: &Trial) -> Result<Option<StepsOf>> {
-        let shared = Rc::clone(&self.references);
-        let facts = self.with(|pipe, timeout| shared.borrow_mut().facts(&question(trial), pipe, timeout))?;
-        Ok(facts.task.steps().cloned())
+        Ok(self.facts(trial)?.task.steps().cloned())
     }
 
     /// What it says that it can overwrite, as far as that can be.
     pub fn writable(&mut self, trial: &Trial, told: Vec<Writable>) -> Result<Vec<Writable>> {
-        let shared = Rc::clone(&self.references);
-        let facts = self.with(|pipe, timeout| shared.borrow_mut().facts(&question(trial), pipe, timeout))?;
-        as_known(told, shared.borrow().rows(&question(trial)), facts.input_bytes)
+        let input_bytes = self.facts(trial)?.input_bytes;
+        as_known(told, self.references.borrow().rows(&question(trial)), input_bytes)
     }
 
     /// A trial to try things with.

@@ -211,19 +211,24 @@ impl Watch {
         unknown || self.share(ran).is_none_or(|share| share >= LEAST_SHARE * self.shares[seen * 3 / 4])
     }
 
-    /// Whether the worker tells its processor time: else it is read from outside, coarsely.
-    #[must_use]
-    pub fn tells(&self) -> bool {
-        self.tells
-    }
-
     /// The same, and remembers it for what follows.
-    pub fn spread(&mut self, ran: &Ran) -> bool {
-        self.tells = ran.cpu_ns.is_some();
+    fn remember(&mut self, ran: &Ran) -> bool {
         if let Some(share) = self.share(ran) {
             self.shares.insert(self.shares.partition_point(|known| *known < share), share);
         }
         self.is_spread(ran)
+    }
+
+    /// The same of a batch of a warm-up, which says too whether its worker tells its processor time.
+    pub fn spread(&mut self, ran: &Ran) -> bool {
+        self.tells = ran.cpu_ns.is_some();
+        self.remember(ran)
+    }
+
+    /// Whether the worker tells its processor time: else it is read from outside, coarsely.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        self.tells
     }
 
     /// What has happened between two moments that spoils a sample; the gravest, where there are several.
@@ -235,7 +240,7 @@ impl Watch {
         ran: &Ran,
         own_ns: f64,
     ) -> Option<Disturbance> {
-        let spread = self.spread(ran);
+        let spread = self.remember(ran);
         load.add(busy_ns(earlier, later), own_ns);
         // What the worker has read right around the clock is of nothing else. From outside, a thread that runs waits, or is
         // moved, only where it gives way: else it has woken up late or elsewhere to be asked, before anything is timed.

@@ -22,16 +22,12 @@ impl Alone {
         Ok(())
     }
 
-    /// The way to a process that was asked nothing yet; nothing where there can be none.
+    /// The way to the process that was begun, which was asked nothing yet; nothing where there can be none.
     ///
     /// # Errors
-    /// It cannot be started, or does not greet.
-    pub fn started(&mut self, link: &dyn Link) -> Result<Option<Box<dyn Link>>> {
-        let next = match self.next.take() {
-            None => link.keeping_nothing()?,
-            begun => begun,
-        };
-        next.map(|starting| starting()).transpose()
+    /// It does not greet.
+    pub fn started(&mut self) -> Result<Option<Box<dyn Link>>> {
+        self.next.take().map(|starting| starting()).transpose()
     }
 
     /// Ends a process while others are asked.

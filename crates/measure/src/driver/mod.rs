@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, Facts, MemoryFrom, Others, Prepare, Say};
-use benchbook_core::{Array, CacheRegime, Inputs, Metric, Reference, Task};
+use benchbook_core::{Array, CacheRegime, Comparison, Inputs, Metric, Reference, Task};
 use benchbook_journal::Isolation;
 
 use self::alone::Alone;
@@ -128,25 +128,25 @@ impl Driver {
         self.references.borrow_mut().facts(question, self.link.as_mut(), deadline.left())
     }
 
-    /// What is right beside these outputs: the reference, or what follows from a tie at which they have gone another way; and
-    /// the time that it took, in nanoseconds.
-    fn followed(
+    /// These outputs beside what is right: the reference, or what follows from a tie at which they have gone another way; and
+    /// the time that the latter took, in nanoseconds.
+    fn checked(
         &self,
         question: &Question<'_>,
         others: Option<&Others>,
-        reference: &Rc<Reference>,
+        reference: &Reference,
         outputs: &[Array],
         approximates: bool,
         deadline: Deadline,
-    ) -> Result<(Rc<Reference>, i64)> {
-        let started_ns = clock::now_ns();
-        let same = || reference.compare(outputs).iter().all(|one| one.max_abs_error == 0.0);
+    ) -> Result<(Vec<Comparison>, i64)> {
+        let check = reference.compare(outputs);
         // What an approximation is right beside its worker alone knows, and who has gone the same way needs no other answer.
-        if approximates || reference.first_tie().is_none() || same() {
-            return Ok((Rc::clone(reference), 0));
+        if approximates || reference.first_tie().is_none() || check.iter().all(|one| one.max_abs_error == 0.0) {
+            return Ok((check, 0));
         }
+        let started_ns = clock::now_ns();
         let followed = self.references.borrow().follow(question, others, outputs, deadline.left())?;
-        Ok((followed.map_or_else(|| Rc::clone(reference), Rc::new), clock::now_ns() - started_ns))
+        Ok((followed.map_or(check, |right| right.compare(outputs)), clock::now_ns() - started_ns))
     }
 
     /// Whether a worker has made other inputs than this program makes, which an earlier build may.
@@ -200,10 +200,10 @@ impl Driver {
             return Err(unexpected(said));
         };
         let otherwise = self.makes_others(trial, digest.as_deref())?;
+        let posed = Question { otherwise, ..question(trial) };
         if otherwise {
-            let question = Question { otherwise, ..question(trial) };
-            let (own, own_ns) = self.answer(&question, None, deadline)?;
-            facts = self.facts(&question, deadline)?;
+            let (own, own_ns) = self.answer(&posed, None, deadline)?;
+            facts = self.facts(&posed, deadline)?;
             (exact, reference_ns) = (own, reference_ns + own_ns);
         }
         let approximation = self.approximation(trial, trial.input_seed, &exact, deadline)?;
@@ -223,10 +223,8 @@ impl Driver {
         let reference = approximation.unwrap_or(exact);
         let first_tie = reference.first_tie().map(|step| Metric::modelled(FIRST_TIE, step as f64, "count"));
         metrics.extend(first_tie);
-        let of_worker = Question { otherwise, ..question(trial) };
-        let (right, follow_ns) = self.followed(&of_worker, None, &reference, &outputs, approximates, deadline)?;
+        let (check, follow_ns) = self.checked(&posed, None, &reference, &outputs, approximates, deadline)?;
         reference_ns += follow_ns;
-        let check = right.compare(&outputs);
         drop(outputs);
         let right = passes(&check, facts.tolerance);
         let mut prepared = Prepared {
@@ -249,7 +247,7 @@ impl Driver {
         let watch = Watch::new(trial.variant.threads, self.link.caller(), processes);
         // No speed for a wrong kernel: it is not even warmed up.
         let live = if right {
-            let writable = as_known(writable, self.references.borrow().rows(&of_worker), facts.input_bytes)?;
+            let writable = as_known(writable, self.references.borrow().rows(&posed), facts.input_bytes)?;
             let changing = Changing::new(writable, trial.input_seed)?;
             let (trial, task) = (trial.clone(), facts.task);
             let mut live = Live { trial, changing, watch, iterations: 1, reference, approximates, otherwise, task };
@@ -325,7 +323,7 @@ impl Driver {
     /// Checks a trial on inputs that it was not timed on, where it can be given any.
     fn finished(&mut self, live: Live, deadline: Deadline) -> Result<Finished> {
         let Live { trial: of, changing, mut reference, approximates, otherwise, .. } = live;
-        let of_worker = Question { otherwise, ..question(&of) };
+        let posed = Question { otherwise, ..question(&of) };
         let (trial, seed) = (of.trial, !of.input_seed);
         let others = Others { seed, inputs: changing.names() };
         let mut reference_ns = 0;
@@ -333,10 +331,10 @@ impl Driver {
             let told = self.approximation(&of, seed, &reference, deadline)?;
             reference = told.ok_or_else(|| Error::Failed("its worker calls it an approximation no more".into()))?;
         } else if !others.inputs.is_empty() {
-            (reference, reference_ns) = self.answer(&of_worker, Some(&others), deadline)?;
+            (reference, reference_ns) = self.answer(&posed, Some(&others), deadline)?;
         }
         self.link.expect(most_bytes(&reference));
-        let inputs = self.sent(&of, seed, deadline)?;
+        let inputs = if others.inputs.is_empty() { None } else { self.sent(&of, seed, deadline)? };
         let mut arrays = named(inputs.as_ref());
         arrays.retain(|(name, _)| others.inputs.iter().any(|other| other == name));
         let (said, outputs) = self.link.ask(&Ask::Finish { trial, seed }, &arrays, deadline.left())?;
@@ -344,9 +342,7 @@ impl Driver {
             return Err(unexpected(said));
         }
         let outputs = in_order(&reference, outputs)?;
-        let (right, follow_ns) =
-            self.followed(&of_worker, Some(&others), &reference, &outputs, approximates, deadline)?;
-        let check = right.compare(&outputs);
+        let (check, follow_ns) = self.checked(&posed, Some(&others), &reference, &outputs, approximates, deadline)?;
         Ok(Finished { check, reference_ns: Some(reference_ns + follow_ns) })
     }
 }
@@ -405,7 +401,7 @@ impl Executor for Driver {
     }
 
     fn memory(&mut self, trial: &Trial, timeout: Duration) -> Result<Option<u64>> {
-        let Some(mut alone) = self.alone.started(self.link.as_ref())? else { return Ok(None) };
+        let Some(mut alone) = self.alone.started()? else { return Ok(None) };
         let deadline = Deadline::after(timeout);
         let copies = self.copies(trial, deadline)?;
         let inputs = self.sent(trial, trial.input_seed, deadline)?;

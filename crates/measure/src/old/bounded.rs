@@ -129,7 +129,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::super::message::Reply;
-    use super::super::wire::{PROTOCOL, PROTOCOL_KEY, Receiver, Sender};
+    use super::super::wire::{PROTOCOL, PROTOCOL_KEY, Receiver, SAMPLE, Sender};
     use crate::Result;
     use crate::executor::Sampled;
 
@@ -140,16 +140,7 @@ mod tests {
 
     /// A stream with a message of each kind, and where the last one begins.
     fn stream() -> (Vec<u8>, usize) {
-        let sample = Sampled {
-            iterations: 3,
-            elapsed_ns: 4,
-            started_ns: 5,
-            cpu_user_ns: 6,
-            cpu_system_ns: 7,
-            disturbed: None,
-            rested: true,
-            steps: None,
-        };
+        let sample = Sampled { rested: true, ..SAMPLE };
         let mut bytes = Vec::new();
         Sender::new(&mut bytes).unwrap().send(&Reply::Sampled(sample.clone())).unwrap();
         let start = bytes.len();
@@ -165,7 +156,7 @@ mod tests {
     fn read(bytes: &[u8]) -> Result<usize> {
         let mut receiver = Receiver::new(bytes)?;
         let mut count = 0;
-        while receiver.receive::<Reply>()?.is_some() {
+        while receiver.receive()?.is_some() {
             count += 1;
         }
         Ok(count)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::executor::{Prepared, Sampled, Trial};
 
 /// From the controller to a worker.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     /// What exists and what runs here?

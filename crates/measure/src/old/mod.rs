@@ -14,6 +14,7 @@ pub(crate) use self::message::{Reply, Request, one_or_many};
 use self::wire::Sender;
 pub(crate) use self::wire::{PROTOCOL, Receiver};
 use crate::executor::{Cases, Executor, Finished, LOOKUP_TIMEOUT, Offers, Prepared, Sampled, Trial};
+use crate::link::refused;
 use crate::process::Hello;
 use crate::references::Shared;
 use crate::supervised::{Process, Said};
@@ -66,14 +67,6 @@ fn unexpected(reply: Reply) -> Error {
         Reply::Unsupported { reason } => Error::Unsupported(reason),
         Reply::Failed { message } => Error::Failed(message),
         other => Error::Unexpected(format!("{other:?}")),
-    }
-}
-
-/// The same of a question about names and parameters.
-fn refused(reply: Reply) -> Error {
-    match unexpected(reply) {
-        Error::Failed(message) => Error::Refused(message),
-        other => other,
     }
 }
 
@@ -136,7 +129,7 @@ impl Offers for OldWorker {
     fn describe(&mut self) -> Result<Description> {
         match self.request(&Request::Describe, LOOKUP_TIMEOUT)? {
             Reply::Description(description) => Ok(*description),
-            other => Err(refused(other)),
+            other => Err(refused(unexpected(other))),
         }
     }
 
@@ -149,7 +142,7 @@ impl Offers for OldWorker {
         match self.request(&request, LOOKUP_TIMEOUT)? {
             Reply::Cases(cases) => Ok(Cases { cases, impossible: Vec::new() }),
             Reply::PossibleCases { cases, impossible } => Ok(Cases { cases, impossible }),
-            other => Err(refused(other)),
+            other => Err(refused(unexpected(other))),
         }
     }
 }

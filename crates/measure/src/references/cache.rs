@@ -60,10 +60,8 @@ impl Cache {
     /// The place of the answer that code of this digest gives to a question with inputs of that digest.
     pub fn entry(&self, code: &str, question: &str, inputs: &str) -> Entry {
         let mut hasher = blake3::Hasher::new();
-        for part in [VERSION.to_le_bytes().as_slice(), code.as_bytes(), question.as_bytes(), inputs.as_bytes()] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
+        let version = VERSION.to_le_bytes();
+        super::add(&mut hasher, &[&version, code.as_bytes(), question.as_bytes(), inputs.as_bytes()]);
         Entry { cache: self.clone(), name: hasher.finalize().to_hex().to_string() }
     }
 

@@ -178,7 +178,10 @@ impl References {
         }
         let Question { workload, params, dtype, seed, .. } = *question;
         let known = match posed {
-            Some(posed) => self.wait_for(timeout, move || Known::of(posed.as_ref(), &posed.inputs(seed), dtype))?,
+            Some(posed) => self.wait_for(timeout, move || {
+                let inputs = posed.inputs(seed);
+                Known::of(posed.as_ref(), &inputs, dtype, digest_of(&inputs))
+            })?,
             None => {
                 let ask = Ask::Pose { workload: workload.to_owned(), params: params.clone(), dtype, seed };
                 match owner.ask(&ask, &[], timeout)? {
@@ -241,12 +244,13 @@ impl References {
         timeout: Duration,
     ) -> Result<Reference> {
         let (cache, code, kept_from_ns) = (self.cache.clone(), self.code.clone(), self.kept_from_ns);
-        let (dtype, seed, is_first) = (question.dtype, question.seed, others.is_none());
+        let (dtype, seed) = (question.dtype, question.seed);
         let (reference, known) = self.wait_for(timeout, move || {
             let inputs = inputs_of(posed.as_ref(), seed, others.as_ref());
-            let known = Known::of(posed.as_ref(), &inputs, dtype);
-            let digest = known.here.as_ref().map_or("", |here| here.digest.as_str());
-            let kept = cache.map(|cache| cache.entry(&code, &key, digest));
+            let digest = digest_of(&inputs);
+            let kept = cache.map(|cache| cache.entry(&code, &key, &digest));
+            // What is known of a case is that of the inputs of its own seed.
+            let known = others.is_none().then(|| Known::of(posed.as_ref(), &inputs, dtype, digest));
             if let Some(reference) = kept.as_ref().and_then(cache::Entry::read) {
                 return (reference, known);
             }
@@ -258,7 +262,7 @@ impl References {
             }
             (reference, known)
         })?;
-        if is_first {
+        if let Some(known) = known {
             self.known.insert(question.key_of_facts(false), known);
         }
         Ok(reference)
@@ -307,8 +311,8 @@ impl Question<'_> {
 }
 
 impl Known {
-    fn of(posed: &dyn Posed, inputs: &Inputs, dtype: DType) -> Self {
-        let here = Here { rows: rows_of(posed, inputs), digest: digest_of(inputs) };
+    fn of(posed: &dyn Posed, inputs: &Inputs, dtype: DType, digest: String) -> Self {
+        let here = Here { rows: rows_of(posed, inputs), digest };
         Self { facts: facts_of(posed, inputs, dtype), here: Some(here) }
     }
 }
@@ -362,12 +366,16 @@ pub(crate) fn digest_of(inputs: &Inputs) -> String {
     let mut hasher = blake3::Hasher::new();
     for (name, array) in inputs.iter() {
         let form = format!("{} {:?}", array.dtype(), array.shape());
-        for part in [name.as_bytes(), form.as_bytes(), array.bytes()] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
+        add(&mut hasher, &[name.as_bytes(), form.as_bytes(), array.bytes()]);
     }
     hasher.finalize().to_hex().to_string()
+}
+
+/// Adds parts to a digest, each behind its length, which keeps neighbours apart.
+fn add(hasher: &mut blake3::Hasher, parts: &[&[u8]]) {
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
 }
 
 /// The inputs any row of which may be overwritten: those of real numbers, and those of token ids.

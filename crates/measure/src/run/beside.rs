@@ -50,7 +50,7 @@ impl Foreign {
         let line = format!("exec {} \"$@\"", self.command);
         let words = ["sh", "-c", line.as_str(), "sh"].map(OsString::from).into();
         let launch = Launch { words, threads, libraries: libraries.map(Path::to_owned) };
-        Fresh::start(launch, interruption).map_err(|error| self.wrong(error.to_string()))
+        Fresh::start(launch, interruption).map_err(|error| self.cannot(error))
     }
 
     /// The way to one that was started, once it has greeted.
@@ -58,14 +58,7 @@ impl Foreign {
     /// # Errors
     /// As of [`Foreign::start`].
     pub(crate) fn greeted(&self, fresh: Fresh) -> Result<Pipe> {
-        fresh.pipe().map_err(|error| match error {
-            Error::Interrupted => Error::Interrupted,
-            Error::NotAWorker { reason, .. } => self.wrong(format!("it did not greet as a worker: {reason}")),
-            Error::Protocol { worker, ours } => {
-                self.wrong(format!("it speaks version {worker} of the wire, and this program version {ours}"))
-            }
-            other => self.wrong(other.to_string()),
-        })
+        fresh.pipe().map_err(|error| self.cannot(error))
     }
 
     /// Starts it, and adds what it offers to what is `known`.
@@ -75,11 +68,7 @@ impl Foreign {
     pub fn join(&self, known: &mut Description, threads: usize, interrupted: &Arc<AtomicBool>) -> Result<Joined> {
         let mut asked = self.start(threads, None, interrupted)?;
         let Description { workloads, implementations, devices, build, thread_pools } =
-            asked.describe().map_err(|error| match error {
-                Error::WorkerLost { reason, .. } => self.wrong(reason),
-                Error::Interrupted => Error::Interrupted,
-                other => self.wrong(other.to_string()),
-            })?;
+            asked.describe().map_err(|error| self.cannot(error))?;
         let joined = Joined {
             foreign: self.clone(),
             devices: devices.iter().map(|device| device.name.clone()).collect(),
@@ -102,6 +91,19 @@ impl Foreign {
         known.build.extend(build);
         known.thread_pools.extend(thread_pools);
         Ok(joined)
+    }
+
+    /// Why it cannot be had, in words of its own.
+    fn cannot(&self, error: Error) -> Error {
+        match error {
+            Error::Interrupted => Error::Interrupted,
+            Error::WorkerLost { reason, .. } => self.wrong(reason),
+            Error::NotAWorker { reason, .. } => self.wrong(format!("it did not greet as a worker: {reason}")),
+            Error::Protocol { worker, ours } => {
+                self.wrong(format!("it speaks version {worker} of the wire, and this program version {ours}"))
+            }
+            other => self.wrong(other.to_string()),
+        }
     }
 
     fn wrong(&self, reason: String) -> Error {

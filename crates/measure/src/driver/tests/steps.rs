@@ -136,11 +136,7 @@ fn loops() -> Registry {
 }
 
 fn looping(change: Change) -> (Driver, Heard) {
-    let heard = Heard::default();
-    let worker = InProcess::new(Host::new(loops(), |_| None, Vec::new(), Vec::new));
-    let references = References::new(loops(), "", &std::sync::Arc::default()).shared();
-    let link = Tapped { worker, heard: Rc::clone(&heard), change };
-    (Driver::new(Box::new(link), &references), heard)
+    tapped_of(loops(), &linked(loops()), change)
 }
 
 fn of(implementation: &str, tie: bool) -> Trial {

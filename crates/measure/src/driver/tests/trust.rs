@@ -1,12 +1,11 @@
 //! What a worker is believed, and how long it is waited for.
 
 use super::*;
-use crate::frame::Arrays;
 
 #[test]
 fn a_worker_sets_its_own_standard_only_where_it_said_so_and_of_the_same_form() {
     // Whatever is asked of it, it calls what it has given right.
-    let references = || References::new(registry(), "", &std::sync::Arc::default()).shared();
+    let references = || linked(registry());
     let (mut driver, heard) = tapped(&references(), |_, say, arrays| match say {
         Say::None => {
             let (name, shape, rows) = ("output".to_owned(), SHAPE.to_vec(), vec![0]);
@@ -21,22 +20,20 @@ fn a_worker_sets_its_own_standard_only_where_it_said_so_and_of_the_same_form() {
     assert!(!words(&heard).contains(&"approximation".to_owned()));
     let lies: [(Change, &str); 4] = [
         (
-            |_, say, arrays| match say {
-                Say::Answers { mut answers } => {
+            |_, mut say, arrays| {
+                if let Say::Answers { answers } = &mut say {
                     answers[0].shape = vec![12];
-                    (Say::Answers { answers }, arrays)
                 }
-                other => (other, arrays),
+                (say, arrays)
             },
             "has other outputs",
         ),
         (
-            |_, say, arrays| match say {
-                Say::Answers { mut answers } => {
+            |_, mut say, arrays| {
+                if let Say::Answers { answers } = &mut say {
                     answers[0].check = Check::Greedy { gaps: vec![0.0; 4], least: 1.0 };
-                    (Say::Answers { answers }, arrays)
                 }
-                other => (other, arrays),
+                (say, arrays)
             },
             "is checked in another way",
         ),
@@ -66,7 +63,7 @@ fn a_worker_sets_its_own_standard_only_where_it_said_so_and_of_the_same_form() {
 
 #[test]
 fn the_first_call_that_is_timed_sees_what_was_written() {
-    let mut worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    let mut worker = worker(registry());
     worker.ask(&Ask::Prepare(Box::new(asked(&trial(0, "remembers"), 1))), &[], LONG).unwrap();
     let (row, write) = (Array::new(vec![3], &[1.0_f32, 2.0, 3.0]), Some(Place { input: "x".into(), row: 1 }));
     let (said, _) = worker
@@ -76,45 +73,14 @@ fn the_first_call_that_is_timed_sees_what_was_written() {
     assert!(ran.elapsed_ns >= 50_000, "it works that long where it does not remember: {ran:?}");
 }
 
-/// A worker in this process of whom one knows how long it was given for each answer.
-struct Timed(InProcess, Rc<RefCell<Vec<Duration>>>);
-
-impl Link for Timed {
-    fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)> {
-        self.1.borrow_mut().push(timeout);
-        self.0.ask(ask, arrays, timeout)
-    }
-
-    fn caller(&self) -> Caller {
-        self.0.caller()
-    }
-
-    fn isolation(&self) -> Isolation {
-        self.0.isolation()
-    }
-
-    fn expect(&mut self, most_bytes: u64) {
-        self.0.expect(most_bytes);
-    }
-
-    fn has_started(&self, process: u32) -> bool {
-        self.0.has_started(process)
-    }
-
-    fn let_go(&mut self) {
-        self.0.let_go();
-    }
-
-    fn keeping_nothing(&self) -> Result<Option<Starting>> {
-        self.0.keeping_nothing()
-    }
-}
-
 #[test]
 fn all_questions_of_a_step_share_its_time() {
     let given = Rc::<RefCell<Vec<Duration>>>::default();
-    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
-    let mut driver = Driver::new(Box::new(Timed(worker, Rc::clone(&given))), &References::none().shared());
+    let noted = Rc::clone(&given);
+    let mut driver = asked_by(registry(), &References::none().shared(), move |worker, ask, arrays, timeout| {
+        noted.borrow_mut().push(timeout);
+        worker.ask(ask, arrays, timeout)
+    });
     let steps: [fn(&mut Driver); 3] = [
         |driver| {
             driver.prepare(&trial(0, "right"), LONG).unwrap();
@@ -136,48 +102,13 @@ fn all_questions_of_a_step_share_its_time() {
     assert!(firsts.iter().all(|first| *first > LONG / 2), "each has its own: {firsts:?}");
 }
 
-/// A worker in this process that is lost when it is to drop a trial.
-struct LostAtDrop(InProcess);
-
-impl Link for LostAtDrop {
-    fn ask(&mut self, ask: &Ask, arrays: &[(&str, &Array)], timeout: Duration) -> Result<(Say, Arrays)> {
-        match ask {
-            Ask::Drop { .. } => {
-                Err(Error::WorkerLost { worker: "pid 1".into(), reason: "it ended".into(), hung: false })
-            }
-            other => self.0.ask(other, arrays, timeout),
-        }
-    }
-
-    fn caller(&self) -> Caller {
-        self.0.caller()
-    }
-
-    fn isolation(&self) -> Isolation {
-        self.0.isolation()
-    }
-
-    fn expect(&mut self, most_bytes: u64) {
-        self.0.expect(most_bytes);
-    }
-
-    fn has_started(&self, process: u32) -> bool {
-        self.0.has_started(process)
-    }
-
-    fn let_go(&mut self) {
-        self.0.let_go();
-    }
-
-    fn keeping_nothing(&self) -> Result<Option<Starting>> {
-        self.0.keeping_nothing()
-    }
-}
-
 #[test]
 fn the_first_reason_is_told_where_a_worker_is_lost_at_the_end() {
-    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
-    let mut driver = Driver::new(Box::new(LostAtDrop(worker)), &References::none().shared());
+    let asking = |worker: &mut InProcess, ask: &Ask, arrays: &[(&str, &Array)], timeout| match ask {
+        Ask::Drop { .. } => Err(Error::WorkerLost { worker: "pid 1".into(), reason: "it ended".into(), hung: false }),
+        other => worker.ask(other, arrays, timeout),
+    };
+    let mut driver = asked_by(registry(), &References::none().shared(), asking);
     let lost = driver.prepare(&trial(0, "absent"), LONG);
     let told = |reason: &str| reason.contains("it is not installed; and then it ended");
     assert!(matches!(&lost, Err(Error::WorkerLost { reason, .. }) if told(reason)), "{lost:?}");
@@ -185,7 +116,7 @@ fn the_first_reason_is_told_where_a_worker_is_lost_at_the_end() {
 
 #[test]
 fn a_worker_has_no_processes_but_those_that_it_has_started() {
-    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    let worker = worker(registry());
     let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
     let (this, above) = (std::process::id(), std::os::unix::process::parent_id());
     let named = vec![1, child.id(), this, above, child.id(), u32::MAX];
@@ -197,13 +128,12 @@ fn a_worker_has_no_processes_but_those_that_it_has_started() {
 
 #[test]
 fn a_row_of_another_form_than_the_inputs_have_is_not_written() {
-    let references = References::new(registry(), "", &std::sync::Arc::default()).shared();
-    let (mut driver, heard) = tapped(&references, |_, say, arrays| match say {
-        Say::Prepared { engine_version, metrics, mut writable, processes, memory, peak_added_bytes, inputs } => {
+    let references = linked(registry());
+    let (mut driver, heard) = tapped(&references, |_, mut say, arrays| {
+        if let Say::Prepared { writable, .. } = &mut say {
             writable[0].width = 2;
-            (Say::Prepared { engine_version, metrics, writable, processes, memory, peak_added_bytes, inputs }, arrays)
         }
-        other => (other, arrays),
+        (say, arrays)
     });
     let failed = driver.prepare(&trial(0, "right"), LONG);
     assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains("4 rows of 2 numbers")), "{failed:?}");
@@ -230,14 +160,13 @@ fn a_processor_time_that_is_read_from_outside_is_marked_as_coarse() {
 
 #[test]
 fn a_build_that_makes_other_inputs_is_checked_by_its_own_answers() {
-    let other: Change = |_, say, arrays| match say {
-        Say::Prepared { engine_version, metrics, writable, processes, memory, peak_added_bytes, .. } => {
-            let inputs = Some("another".to_owned());
-            (Say::Prepared { engine_version, metrics, writable, processes, memory, peak_added_bytes, inputs }, arrays)
+    let other: Change = |_, mut say, arrays| {
+        if let Say::Prepared { inputs, .. } = &mut say {
+            *inputs = Some("another".to_owned());
         }
-        other => (other, arrays),
+        (say, arrays)
     };
-    let references = || References::new(registry(), "", &std::sync::Arc::default()).shared();
+    let references = || linked(registry());
     let (mut driver, heard) = tapped(&references(), other);
     let mut of_build = trial(0, "right");
     of_build.variant.build = Some("old".into());
@@ -252,9 +181,23 @@ fn a_build_that_makes_other_inputs_is_checked_by_its_own_answers() {
 
 #[test]
 fn executors_of_one_process_see_the_same_load() {
-    let worker = InProcess::new(Host::new(registry(), |_| None, Vec::new(), Vec::new));
+    let worker = worker(registry());
     let references = References::none().shared();
     let (one, other) = (worker.executor(&references), worker.clone().executor(&references));
     assert!(Rc::ptr_eq(&one.load, &other.load));
     assert!(!Rc::ptr_eq(&one.load, &Driver::new(Box::new(worker), &references).load));
+}
+
+#[test]
+fn an_answer_that_holds_nothing_passes_nothing() {
+    let (mut driver, _) = tapped(&References::none().shared(), |_, say, arrays| match say {
+        Say::Answers { .. } => {
+            let (name, shape, rows) = ("output".to_owned(), SHAPE.to_vec(), vec![usize::MAX]);
+            let answers = vec![AnswerInfo { name: name.clone(), shape, rows, check: Check::Near }];
+            (Say::Answers { answers }, vec![(name, Array::new(vec![3], &[f64::NAN; 3]))])
+        }
+        other => (other, arrays),
+    });
+    let prepared = driver.prepare(&trial(0, "right"), LONG).unwrap();
+    assert_eq!(prepared.check[0].max_scaled_error, f64::INFINITY);
 }
