@@ -34,10 +34,15 @@ pub const WAYS: [(&str, &str); 16] = [
 /// The way of a worker that speaks another version from the beginning.
 pub const OF_TOMORROW: &str = "of-tomorrow";
 
+/// A message with this body, which it claims to have so many bytes.
+fn with_body(header: &Value, claimed: u64, body: &[u8]) -> Vec<u8> {
+    let text = header.to_string();
+    frame(b"bbw3", text.len() as u32, claimed, &[text.as_bytes(), body].concat())
+}
+
 /// A message without arrays.
 fn said(header: &Value) -> Vec<u8> {
-    let text = header.to_string();
-    frame(b"bbw3", text.len() as u32, 0, text.as_bytes())
+    with_body(header, 0, &[])
 }
 
 /// The header of the next question; nothing once the controller is gone.
@@ -55,12 +60,15 @@ fn question(input: &mut impl Read) -> Result<Option<Value>> {
     Ok(Some(serde_json::from_slice(&header)?))
 }
 
-/// That a trial is prepared, with 256 numbers as its output, said to have this shape.
+/// That a trial is prepared, with an output that is said to have this shape.
+fn of_shape(shape: &Value) -> Value {
+    json!({ "say": "prepared", "arrays": [{ "name": "output", "dtype": "f32", "shape": shape }] })
+}
+
+/// The same, with 256 numbers as that output.
 fn prepared(shape: &Value, number: f32) -> Vec<u8> {
-    let arrays = [json!({ "name": "output", "dtype": "f32", "shape": shape })];
-    let header = json!({ "say": "prepared", "arrays": arrays }).to_string();
     let body = number.to_le_bytes().repeat(256);
-    frame(b"bbw3", header.len() as u32, body.len() as u64, &[header.as_bytes(), body.as_slice()].concat())
+    with_body(&of_shape(shape), body.len() as u64, &body)
 }
 
 /// What is said where a trial of 16³ is asked for.
@@ -77,14 +85,7 @@ fn nonsense(way: &str) -> Vec<u8> {
         "below-zero" => prepared(&json!([-16, -16]), 1.0),
         "other-message" => said(&json!({ "say": "dropped" })),
         "unknown-message" => said(&json!({ "say": "thinking" })),
-        "more-than-right" => {
-            let header = json!({
-                "say": "prepared",
-                "arrays": [{ "name": "output", "dtype": "f32", "shape": [1 << 14, 1 << 14] }],
-            });
-            let header = header.to_string();
-            frame(b"bbw3", header.len() as u32, 1 << 30, header.as_bytes())
-        }
+        "more-than-right" => with_body(&of_shape(&json!([1 << 14, 1 << 14])), 1 << 30, &[]),
         "speaks-anew" => frame(b"bbw4", 2, 0, b"{}"),
         "nan" => prepared(&json!([16, 16]), f32::NAN),
         "flat" => prepared(&json!([256]), 1.0),

@@ -38,34 +38,15 @@ pub fn misbehave(way: &str) -> Result<()> {
     let (mut out, mut stderr) = (std::io::stdout().lock(), std::io::stderr().lock());
     match way {
         "is-silent" => sleep(LONG),
-        "claims-length" => {
-            out.write_all(&[0xff; 4])?;
-            out.write_all(&i32::MAX.to_le_bytes())?;
-            out.flush()?;
-            sleep(LONG);
-        }
-        "claims-body" => {
-            out.write_all(&frame(b"bbw3", 2, 1 << 63, b"{}"))?;
-            out.flush()?;
-            sleep(LONG);
-        }
+        "claims-length" => say_and_stay(&mut out, &[[0xff; 4], i32::MAX.to_le_bytes()].concat())?,
+        "claims-body" => say_and_stay(&mut out, &frame(b"bbw3", 2, 1 << 63, b"{}"))?,
         "ends-in-header" => out.write_all(&frame(b"bbw3", 100, 0, b"{\"say\": "))?,
-        "is-of-tomorrow" => {
-            out.write_all(&frame(b"bbw4", 2, 0, b"{}"))?;
-            out.flush()?;
-            sleep(LONG);
-        }
+        "is-of-tomorrow" => say_and_stay(&mut out, &frame(b"bbw4", 2, 0, b"{}"))?,
         "greets-of-tomorrow" => {
             let header = br#"{"say": "hello", "protocol": 4, "mood": "new"}"#;
-            out.write_all(&frame(b"bbw3", header.len() as u32, 0, header))?;
-            out.flush()?;
-            sleep(LONG);
+            say_and_stay(&mut out, &frame(b"bbw3", header.len() as u32, 0, header))?;
         }
-        "has-other-columns" => {
-            out.write_all(&other_columns())?;
-            out.flush()?;
-            sleep(LONG);
-        }
+        "has-other-columns" => say_and_stay(&mut out, &other_columns())?,
         "chatters" => {
             let mebibyte = vec![b'x'; 1 << 20];
             for _ in 0..CHATTER_MIB {
@@ -88,6 +69,14 @@ pub fn misbehave(way: &str) -> Result<()> {
         }
         other => panic!("no worker misbehaves like `{other}`"),
     }
+    Ok(())
+}
+
+/// Says this, and then nothing for longer than anybody waits.
+fn say_and_stay(out: &mut impl Write, bytes: &[u8]) -> Result<()> {
+    out.write_all(bytes)?;
+    out.flush()?;
+    sleep(LONG);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What CONTRIBUTING.md says that an addition takes is all that it takes: a file of its own, and a line in one list.
 
 use crate::code::code_only;
-use crate::sources::{Source, none, root, sources};
+use crate::sources::{Source, is_test, none, own, root, section, sources};
 
 /// A trait, the folder of its implementations, and the list that must name each of them.
 const LISTS: [(&str, &str, &str); 3] = [
@@ -32,11 +32,6 @@ fn stands(code: &str, name: &str) -> bool {
 fn after<'a>(code: &'a str, start: &str) -> Vec<&'a str> {
     let rests = code.match_indices(start).map(|(at, _)| &code[at + start.len()..]);
     rests.filter_map(|rest| words(rest).next().filter(|word| !word.is_empty())).collect()
-}
-
-/// The text of a file without its tests.
-fn own(text: &str) -> &str {
-    text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default()
 }
 
 /// Types that implement a trait in its folder and are not in its list.
@@ -78,8 +73,7 @@ fn named_workloads(all: &[Source]) -> Vec<String> {
     let names = names.filter_map(|rest| rest.split('"').nth(1)).filter(|name| !WORDS.contains(name));
     let names: Vec<&str> = names.collect();
     let carries = |one: &&Source| {
-        let test = one.path.contains("/tests/") || one.path.ends_with("/tests.rs");
-        !test && KNOW_NONE.iter().any(|name| one.path.starts_with(&format!("crates/{name}/")))
+        !is_test(&one.path) && KNOW_NONE.iter().any(|name| one.path.starts_with(&format!("crates/{name}/")))
     };
     let mut found = Vec::new();
     for Source { path, text } in all.iter().filter(carries) {
@@ -102,8 +96,7 @@ fn named_notebooks(tests: &[Source], notebooks: &[String]) -> Vec<String> {
 
 /// What the table of additions leads to, and is not there.
 fn absent(page: &str) -> Vec<String> {
-    let (_, rest) = page.split_once("\n## Add things\n").expect("a section of that title");
-    let rows = rest.split("\n## ").next().unwrap_or_default().lines().filter(|line| line.starts_with('|'));
+    let rows = section(page, "Add things").lines().filter(|line| line.starts_with('|'));
     let paths = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).filter(|span| span.contains('/'));
     let absent = paths.filter(|path| !root().join(path).exists());
     absent.map(|path| format!("CONTRIBUTING.md leads to {path}, which is not there")).collect()

@@ -9,15 +9,18 @@ const SLOW: [&str; 10] =
 fn heavy(tree: &str) -> Vec<String> {
     let heavy =
         |name: &str| name == "tch" || name == "torch-sys" || name.starts_with("burn") || name.starts_with("cubecl");
-    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
-    names.filter(|name| heavy(name)).map(str::to_owned).collect()
+    named(tree, heavy)
 }
 
 /// Packages of a tree that the first table need not wait for: SQL, charts, Parquet and object stores.
 fn slow(tree: &str) -> Vec<String> {
-    let slow = |name: &&str| SLOW.contains(name) || name.starts_with("datafusion");
+    named(tree, |name| SLOW.contains(&name) || name.starts_with("datafusion"))
+}
+
+/// Packages of a tree whose name is such a one.
+fn named(tree: &str, is: impl Fn(&str) -> bool) -> Vec<String> {
     let names = tree.lines().filter_map(|line| line.split_whitespace().next());
-    names.filter(slow).map(str::to_owned).collect()
+    names.filter(|name| is(name)).map(str::to_owned).collect()
 }
 
 fn tree(arguments: &[&str]) -> String {

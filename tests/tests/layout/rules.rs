@@ -1,7 +1,7 @@
 //! Rules on the text of the sources.
 
 use crate::code::code_only;
-use crate::sources::{Source, none, sources};
+use crate::sources::{Source, is_test, none, own, sources};
 
 /// The longest file; most have 100 to 300 lines.
 const LINES: usize = 500;
@@ -38,10 +38,6 @@ const STREAMS: [&str; 2] = ["stdout()", "stderr()"];
 /// What reads time, and what writes to the terminal.
 const TIME: [&str; 5] = ["Instant::now", "SystemTime::now", "clock_gettime", "Utc::now", "Local::now"];
 const PRINT: [&str; 5] = ["println!", "print!", "eprintln!", "eprint!", "dbg!"];
-
-fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.ends_with("/tests.rs")
-}
 
 fn allowed(path: &str, list: &[(&str, &str)]) -> bool {
     list.iter().any(|(place, _)| path.starts_with(place))
@@ -123,7 +119,7 @@ fn git_is_started_in_one_place() {
 
 /// Starts, watches or ends a process by itself, outside of tests: the end of `process` would be missing there.
 fn processes(path: &str, code: &str) -> Vec<String> {
-    let code = code.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let code = own(code);
     if is_test(path) || path.starts_with("tests/") || path.starts_with("crates/process/") {
         return Vec::new();
     }

@@ -34,6 +34,22 @@ pub fn sources(folders: &[&str], endings: &[&str]) -> Vec<Source> {
     found
 }
 
+/// Whether a file holds tests alone.
+pub fn is_test(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("/tests.rs")
+}
+
+/// The text of a file without its tests.
+pub fn own(text: &str) -> &str {
+    text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+}
+
+/// What a page says below the title of a section.
+pub fn section<'a>(page: &'a str, title: &str) -> &'a str {
+    let (_, rest) = page.split_once(&format!("\n## {title}\n")).expect("a section of that title");
+    rest.split("\n## ").next().unwrap_or_default()
+}
+
 /// Fails with every breach, one a line.
 pub fn none(breaches: &[String]) {
     assert!(breaches.is_empty(), "{} breaches:\n  {}", breaches.len(), breaches.join("\n  "));

@@ -1,6 +1,6 @@
 //! Versions come from `Cargo.lock`, from `environment.yml` and from the engines: a literal outlives what it names.
 
-use crate::sources::{Source, none, sources};
+use crate::sources::{Source, is_test, none, own, sources};
 
 /// Where a version stands as a literal, and why.
 const MAY_NAME: [(&str, &str); 2] = [
@@ -17,12 +17,10 @@ fn is_version(string: &str) -> bool {
 
 /// Lines of a file, without its tests, in which a string begins with a version.
 fn literals(Source { path, text }: &Source) -> Vec<String> {
-    let planted = ["/planted.rs", "/tests.rs"].iter().any(|end| path.ends_with(end)) || path.contains("/tests/");
-    if planted || MAY_NAME.iter().any(|(place, _)| path == place) {
+    if is_test(path) || path.ends_with("/planted.rs") || MAY_NAME.iter().any(|(place, _)| path == place) {
         return Vec::new();
     }
-    let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    let lines = code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+    let lines = own(text).lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
     let named = lines.filter(|(_, line)| line.split('"').skip(1).step_by(2).any(is_version));
     named.map(|(number, _)| format!("{path}:{}: a version as a literal", number + 1)).collect()
 }

@@ -1,12 +1,10 @@
 //! The walk through ARCHITECTURE.md names files that are there.
 
-use crate::sources::{none, root};
+use crate::sources::{none, root, section};
 
 /// The files that the section of this title names.
 fn named<'a>(page: &'a str, title: &str) -> Vec<&'a str> {
-    let (_, rest) = page.split_once(&format!("\n## {title}\n")).expect("a section of that title");
-    let section = rest.split("\n## ").next().unwrap_or_default();
-    section.split('`').skip(1).step_by(2).filter(|span| span.contains('/') && span.contains('.')).collect()
+    section(page, title).split('`').skip(1).step_by(2).filter(|span| span.contains('/') && span.contains('.')).collect()
 }
 
 /// Those of them that no crate has.
