@@ -7,7 +7,7 @@ use benchbook_core::message::Description;
 use super::clock::ClockQuality;
 use super::finding::Finding;
 use super::usage::Usage;
-use super::{build, clock, cores, engines, frequency, gpu, load, machine, memory, source, threads, tools, variables};
+use super::{build, clock, engines, load, machine, processor, threads, tools};
 use crate::environment::Environment;
 
 /// What was read before the rules are applied.
@@ -53,17 +53,17 @@ pub enum WorkerAnswer<'a> {
 pub fn examine(observations: &Observations<'_>) -> Vec<Finding> {
     let environment = observations.environment;
     let cpu = &environment.cpu;
-    let mut findings = frequency::findings(environment);
-    findings.extend(cores::findings(cpu));
+    let mut findings = processor::frequency(environment);
+    findings.extend(processor::findings(cpu));
     if let Some(usage) = observations.usage {
         findings.extend(load::findings(cpu, usage));
     }
     findings.extend(clock::findings(observations.clock, &environment.system));
     findings.extend(machine::findings(&environment.virtualisation, observations.usage));
     if let Some(usage) = observations.usage {
-        findings.extend(memory::findings(&environment.memory, usage));
+        findings.extend(machine::memory(&environment.memory, usage));
     }
-    findings.extend(gpu::findings(&environment.devices));
+    findings.extend(machine::graphics(&environment.devices));
     match observations.worker {
         WorkerAnswer::NotAsked => {
             findings.extend(threads::findings(cpu, &[], observations.threads));
@@ -78,8 +78,8 @@ pub fn examine(observations: &Observations<'_>) -> Vec<Finding> {
             findings.extend(engines::findings(description));
         }
     }
-    findings.extend(variables::findings(&environment.variables));
-    findings.extend(source::finding(&environment.git));
+    findings.extend(threads::variables(&environment.variables));
+    findings.extend(build::commit(&environment.git));
     findings.extend(tools::findings(&environment.git, observations.browser));
     findings
 }

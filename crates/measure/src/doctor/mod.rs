@@ -3,29 +3,22 @@
 //! Every rule is a pure function of what was read before: the captured environment, two readings of
 //! `/proc` with the time between them, the quality of the clock, and what the worker says of itself.
 
-mod activity;
 mod build;
 mod clock;
-mod cores;
 mod engines;
 mod examine;
 mod finding;
-mod frequency;
-mod gpu;
 mod load;
 mod machine;
-mod memory;
 #[cfg(test)]
 mod planted;
-mod source;
+mod processor;
 mod threads;
 mod tools;
 mod usage;
-mod variables;
 
-pub use activity::Activity;
 pub use clock::ClockQuality;
 pub use examine::{Observations, WorkerAnswer, examine};
 pub use finding::{Area, Finding, Level, worst};
 pub use tools::find_program;
-pub use usage::{BusyProcess, SHORTEST_INTERVAL_NS, Usage};
+pub use usage::{Activity, BusyProcess, SHORTEST_INTERVAL_NS, Usage};

@@ -4,8 +4,8 @@
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Result, Row, Subject, Value, Work};
 use gemm::{Parallelism, gemm};
 
-use super::implementation::{extra, plain};
 use super::steps::{check_extra, percent};
+use super::{extra, plain};
 
 /// Square matrix multiplication in fp32 on one thread.
 pub struct Gemm;

@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Result, Row, Subject, Value, Work};
 
-use super::implementation::{extra, plain};
 use super::work::{INCREMENT, MULTIPLIER, dependent};
+use super::{extra, plain};
 
 /// Dependent steps of a generator; `extra` is the share that the implementation of that name does on top.
 pub struct Steps;
