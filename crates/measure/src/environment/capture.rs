@@ -1,4 +1,4 @@
-//! All of it at once.
+//! All of it at once, and the versions of the program that asks.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,17 +6,14 @@ use std::thread;
 
 use serde::Serialize;
 
-use super::Root;
 use super::cpu::Cpu;
-use super::cpuinfo;
-use super::devices::Devices;
+use super::devices::{Devices, query_gpus};
 use super::git::{Git, Pending};
 use super::memory::Memory;
-use super::nvml::query_gpus;
 use super::system::System;
 use super::variables::{speed_variables, variables_of_this_process};
-use super::versions::Versions;
 use super::virtualisation::Virtualisation;
+use super::{Root, cpu};
 
 /// Where to look.
 #[derive(Debug, Clone)]
@@ -94,7 +91,7 @@ pub fn capture(settings: &CaptureSettings) -> Environment {
     let root = Root(&settings.root);
     thread::scope(|scope| {
         let gpus = scope.spawn(settings.gpus);
-        let cpuinfo = cpuinfo::parse(&root.text("proc/cpuinfo").unwrap_or_default());
+        let cpuinfo = cpu::cpuinfo(&root.text("proc/cpuinfo").unwrap_or_default());
         let virtualisation = Virtualisation::read(root, cpuinfo.hypervisor);
         Environment {
             system: System::read(root, &settings.os, &settings.architecture),
@@ -107,6 +104,29 @@ pub fn capture(settings: &CaptureSettings) -> Environment {
             devices: gpus.join().unwrap_or_else(|_| Devices::none("the graphics driver's library failed")),
         }
     })
+}
+
+/// What this program was built from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Versions {
+    /// Version of benchbook.
+    pub benchbook: String,
+    /// Version of the compiler, where the build script passed `BENCHBOOK_RUSTC_VERSION` on.
+    pub rustc: Option<String>,
+    /// Whether this program has debug assertions. The kernels are the worker's: it tells of its own.
+    pub debug_assertions: bool,
+}
+
+impl Versions {
+    /// Those of this program.
+    #[must_use]
+    pub fn of_this_program() -> Self {
+        Self {
+            benchbook: env!("CARGO_PKG_VERSION").to_owned(),
+            rustc: option_env!("BENCHBOOK_RUSTC_VERSION").map(str::to_owned),
+            debug_assertions: cfg!(debug_assertions),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::Root;
-use super::cpu_set::CpuSet;
+use super::topology::CpuSet;
 
 /// Governor and turbo of the CPUs that the process may use; nothing where the system does not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
