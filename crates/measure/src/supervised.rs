@@ -14,7 +14,7 @@ use benchbook_process::{LastWords, Mark, Supervised, last_words};
 
 use crate::frame::{Frame, Reader};
 use crate::waiting::{Deadline, Gone, Interruption, wait};
-use crate::{Error, Result, allocator, libraries, old, threads};
+use crate::{Error, Result, allocator, old, worker_env};
 
 /// The variable that finds what a worker has started, also where that has left the worker's group.
 const MARK: &str = "BENCHBOOK_WORKER_MARK";
@@ -91,9 +91,9 @@ impl Process {
         command.args(words.iter().skip(1)).args(["serve", "--threads", &threads.to_string()]);
         command.args(["--parent", &std::process::id().to_string()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        threads::give(&mut command, *threads);
+        worker_env::give_threads(&mut command, *threads);
         if let Some(folder) = libraries {
-            libraries::give(&mut command, folder);
+            worker_env::give_libraries(&mut command, folder);
         }
         if let Some(settings) = allocator_settings {
             command.env(allocator::VARIABLE, settings);

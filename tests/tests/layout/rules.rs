@@ -23,7 +23,7 @@ const MAY_READ_TIME: [(&str, &str); 9] = [
 const MAY_PRINT: [(&str, &str); 5] = [
     ("crates/xtask/", "speaks to a person"),
     ("crates/bench/", "speaks to a person"),
-    ("crates/measure/src/worker_main.rs", "the last words of the program benchbook-worker"),
+    ("crates/measure/src/serve.rs", "the last words of the program benchbook-worker"),
     ("crates/benchbook/src/notebook.rs", "hands a cell's own `eprintln!` on"),
     ("tests/", "tests print why they skip, programs of the benchmark print numbers"),
 ];

@@ -18,7 +18,7 @@ use crate::link::Link;
 use crate::quiet::wait_for_rest;
 use crate::references::References;
 use crate::run::beside::Foreign;
-use crate::{Error, Result, clock, libraries};
+use crate::{Error, Result, clock, worker_env};
 
 /// The dtypes that a worker is asked for, until it takes one.
 const DTYPES: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::Bf16];
@@ -166,7 +166,7 @@ impl Walk {
         } else {
             self.cases_of_problem(&one.workload)?
         };
-        let libraries = libraries::of(&known.devices, &device.name).map(Path::to_owned);
+        let libraries = worker_env::libraries_of(&known.devices, &device.name).map(Path::to_owned);
         let (implementation, device) = (one.name.clone(), device.name.clone());
         let (sent, approximates) = (one.inputs == InputsFrom::Sent, one.may_approximate());
         Ok(Chosen { implementation, device, libraries, sent, approximates, cases })

@@ -3,7 +3,6 @@
 //! Everything that decides is here, the same for a worker in any language and for this process.
 
 mod alone;
-mod answers;
 mod believed;
 mod calls;
 mod changing;
@@ -21,9 +20,8 @@ use benchbook_core::{Array, CacheRegime, Comparison, Inputs, Metric, Reference, 
 use benchbook_journal::Isolation;
 
 use self::alone::Alone;
-pub(crate) use self::answers::approximation_of;
-use self::answers::{in_order, most_bytes};
-pub(crate) use self::believed::believed;
+pub(crate) use self::believed::{approximation_of, believed};
+use self::believed::{in_order, most_bytes};
 use self::calls::Calls;
 pub(crate) use self::calls::run;
 pub(crate) use self::changing::{Changing, as_known};

@@ -13,8 +13,7 @@ use benchbook_core::{
 
 use super::*;
 use crate::host::Host;
-use crate::in_process::InProcess;
-use crate::link::{Caller, Starting};
+use crate::link::{Caller, InProcess, Starting};
 use crate::references::References;
 
 /// Rows and columns of the input.

@@ -24,7 +24,7 @@ use crate::clock::Now;
 use crate::disturbance::Moment;
 use crate::executor::Spawn;
 use crate::link::Caller;
-use crate::{Result, threads};
+use crate::{Result, worker_env};
 
 /// Of what is left out, as much is told; a sweep may leave out thousands, and all stand in the record.
 const MOST_TOLD: usize = 10;
@@ -158,7 +158,7 @@ fn begin(recorder: &mut Recorder<'_>, known: &Description, left_out: &[String]) 
     if let Some(more) = left_out.len().checked_sub(MOST_TOLD).filter(|more| *more > 0) {
         recorder.progress(Progress::Note(&format!("{more} more are left out: see `events`")));
     }
-    let withheld = threads::withheld();
+    let withheld = worker_env::withheld();
     if withheld.is_empty() {
         return Ok(());
     }

@@ -10,12 +10,12 @@ use benchbook_core::message::{Description, DeviceInfo};
 use super::beside::{Foreign, Joined};
 use crate::driver::Driver;
 use crate::executor::{Executor, Offers, Spawn};
-use crate::in_process::InProcess;
+use crate::link::InProcess;
 use crate::process::{Fresh, Hello, ProcessWorker, worker_program};
 use crate::references::Shared;
 use crate::supervised::Launch;
 use crate::waiting::Interruption;
-use crate::{Result, libraries};
+use crate::{Result, worker_env};
 
 /// The worker program, what it offers, and one live worker to ask further.
 pub struct Offer {
@@ -100,7 +100,7 @@ impl Programs {
     fn of(&self, variant: &Variant) -> (&Path, Option<&Path>) {
         let build = self.builds.iter().find(|build| Some(&build.label) == variant.build.as_ref());
         let (program, devices) = build.map_or((&self.program, &self.devices), |build| (&build.program, &build.devices));
-        (program.as_path(), libraries::of(devices, &variant.device))
+        (program.as_path(), worker_env::libraries_of(devices, &variant.device))
     }
 
     /// Starts the worker of a variant.

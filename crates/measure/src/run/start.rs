@@ -17,7 +17,7 @@ use super::observer::Observer;
 use super::offer::{Build, Here, Offer, Programs, all_threads, offer_of};
 use super::row::run_row;
 use crate::executor::{Offers, Spawn};
-use crate::in_process::InProcess;
+use crate::link::InProcess;
 use crate::process::{Hello, worker_program};
 use crate::references::{References, Shared};
 use crate::waiting::Interruption;
