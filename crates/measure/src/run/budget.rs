@@ -2,7 +2,7 @@
 
 use benchbook_core::counted;
 
-use super::pace::about;
+use super::progress::about;
 use super::stop::StopReason;
 
 /// What is left of a run's time, shared equally among the groups that are left.

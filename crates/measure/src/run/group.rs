@@ -8,11 +8,11 @@ use benchbook_journal::{Isolation, Level, Phase};
 
 use super::budget::Budget;
 use super::expand::Cell;
-use super::observer::Progress;
 use super::pilot::Measured;
+use super::progress::Progress;
 use super::recorder::Runner;
-use super::running::Running;
 use super::schedule::MIN_BLOCKS;
+use super::stages::Running;
 use super::stop::StopReason;
 use crate::driver::believed;
 use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Trial};

@@ -12,7 +12,7 @@ use chrono::DateTime;
 
 use super::disturbed::Disturbed;
 use super::ended::Ended;
-use super::observer::{Observer, Progress};
+use super::progress::{Observer, Progress};
 use super::stop::StopReason;
 use crate::Result;
 use crate::clock::{self, Now};

@@ -1,4 +1,4 @@
-//! The row of `runs`: everything known of the machine, the build and the command.
+//! The row of `runs`: everything known of the machine, the build and the command; and how this program was called.
 
 use benchbook_core::message::Description;
 use benchbook_core::{Error as CoreError, Plan};
@@ -30,4 +30,29 @@ pub fn run_row(plan: &Plan, threads: usize, hello: &Hello, known: &Description, 
     row.libraries.extend(engines.map(|device| (device.engine.clone(), version(&device.engine_version))));
     row.libraries.extend(known.build.iter().cloned());
     Ok(row)
+}
+
+/// The words that this program was called with, as a run records them.
+pub fn command_line() -> String {
+    std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether `BENCHBOOK_KEEP_DISTURBED` asks for disturbed samples to be kept, by the words that the program `benchbook` knows.
+pub fn keeps_disturbed() -> bool {
+    std::env::var("BENCHBOOK_KEEP_DISTURBED").is_ok_and(|asked| says_yes(&asked))
+}
+
+fn says_yes(asked: &str) -> bool {
+    !["", "0", "false", "no", "off", "n", "f"].contains(&asked.to_ascii_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_denial_says_yes() {
+        assert!(["1", "true", "YES", "x"].into_iter().all(says_yes));
+        assert!(!["", "0", "False", "no", "OFF"].into_iter().any(says_yes));
+    }
 }

@@ -1,15 +1,49 @@
-//! The stages of a run: the replicates that are asked for, then those that a wanted half-width takes.
+//! A run under way: its parts, none of which knows of another, and its stages: the replicates that are asked for, then those
+//! that a wanted half-width takes.
 
 use benchbook_core::{Plan, baseline_of};
 use benchbook_journal::Level;
 
+use super::budget::Budget;
 use super::expand::Cell;
 use super::group::{Place, Workers, measure_group};
-use super::observer::Progress;
-use super::pace::about;
 use super::pilot::{Pilot, comparisons};
-use super::running::Running;
+use super::progress::{Progress, about};
+use super::recorder::Recorder;
+use super::schedule::Schedule;
+use super::stop::{GivenUp, Interrupt};
 use crate::Result;
+use crate::clock::Now;
+use crate::executor::{Executor, Spawn};
+
+/// What the stages, groups and trials of a run work with.
+pub struct Running<'a> {
+    /// What is asked for.
+    pub plan: &'a Plan,
+    /// What is written, and told.
+    pub recorder: Recorder<'a>,
+    /// In which order, and by which numbers.
+    pub schedule: Schedule,
+    /// How much time there is.
+    pub budget: Budget,
+    /// What is not tried again.
+    pub given_up: GivenUp,
+    /// Whether it is to end.
+    pub interrupt: Interrupt<'a>,
+    /// Who starts the workers.
+    pub spawn: &'a mut dyn Spawn,
+    /// Workers that end while those that follow start.
+    pub let_go: Vec<Box<dyn Executor>>,
+    /// What time it is.
+    pub now: Now<'a>,
+}
+
+impl Running<'_> {
+    /// The reading of the clock.
+    pub fn now_ns(&self) -> i64 {
+        (self.now)()
+    }
+}
 
 /// Share of the time budget that a pilot may take; without a wanted half-width it is the whole run.
 pub fn pilot_share(plan: &Plan) -> f64 {

@@ -9,13 +9,12 @@ use benchbook_core::message::Description;
 use benchbook_core::{Plan, Registry};
 use benchbook_journal::{Keep, LocalStore, RunRow};
 
-use super::asked::command_line;
 use super::beside::{Foreign, Joined, Owners};
 use super::controller::{RunSettings, RunSummary, run};
 use super::expand::{Cell, Expanded, expand};
-use super::observer::Observer;
 use super::offer::{Build, Here, Offer, Programs, all_threads, offer_of};
-use super::row::run_row;
+use super::progress::Observer;
+use super::row::{command_line, run_row};
 use crate::executor::{Offers, Spawn};
 use crate::link::InProcess;
 use crate::process::{Hello, worker_program};

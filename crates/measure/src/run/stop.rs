@@ -1,8 +1,10 @@
-//! Why a trial or a run ends: the words in `outcomes.stop_reason`, and the status beside them.
+//! Why a trial or a run ends: the words in `outcomes.stop_reason` with the status beside them, what is not tried again, and how
+//! a run learns that it is to end.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use benchbook_core::Variant;
+use benchbook_core::{Case, Variant};
 use benchbook_journal::Status;
 
 /// Why a trial, or the run itself, has ended.
@@ -93,9 +95,56 @@ impl fmt::Display for StopReason {
     }
 }
 
+/// Variants that have hung on a case: each further try would cost the whole timeout.
+#[derive(Debug, Default)]
+pub struct GivenUp(Vec<(Case, Variant)>);
+
+impl GivenUp {
+    /// Does not try a variant on a case again.
+    pub fn add(&mut self, case: &Case, variant: &Variant) {
+        self.0.push((case.clone(), variant.clone()));
+    }
+
+    /// Why a variant is not tried on a case, where it is given up there.
+    pub fn reason(&self, case: &Case, variant: &Variant) -> Option<StopReason> {
+        self.0.iter().any(|(of, hung)| of == case && hung == variant).then_some(StopReason::HungBefore)
+    }
+}
+
+/// A flag that is set from outside, and whether anything was left out for it.
+#[derive(Debug)]
+pub struct Interrupt<'a> {
+    asked: &'a AtomicBool,
+    has_cut: bool,
+}
+
+impl<'a> Interrupt<'a> {
+    /// Follows this flag.
+    pub fn new(asked: &'a AtomicBool) -> Self {
+        Self { asked, has_cut: false }
+    }
+
+    /// Whether the flag is set.
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// The same where something would come next, which is then left out.
+    pub fn cuts(&mut self) -> bool {
+        let asked = self.is_asked();
+        self.has_cut |= asked;
+        asked
+    }
+
+    /// Whether anything was left out: an interrupt that came after all was done has ended nothing.
+    pub fn has_cut(&self) -> bool {
+        self.has_cut
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use benchbook_core::DType;
+    use benchbook_core::{DType, Params};
 
     use super::*;
 
@@ -142,5 +191,32 @@ mod tests {
         for (reason, status, words) in held {
             assert_eq!((reason.status(), reason.to_string().as_str()), (status, words));
         }
+    }
+
+    #[test]
+    fn a_variant_is_given_up_on_the_case_on_which_it_hung_and_no_other() {
+        let [a, b] = ["a", "b"].map(|name| Case { workload: "w".into(), name: name.into(), params: Params::default() });
+        let [one, two] = [1, 2].map(|threads| Variant {
+            implementation: "i".into(),
+            device: "d".into(),
+            dtype: DType::F32,
+            threads,
+            build: None,
+        });
+        let mut given_up = GivenUp::default();
+        assert_eq!(given_up.reason(&a, &one), None);
+        given_up.add(&a, &one);
+        assert_eq!(given_up.reason(&a, &one), Some(StopReason::HungBefore));
+        assert_eq!((given_up.reason(&a, &two), given_up.reason(&b, &one)), (None, None));
+    }
+
+    #[test]
+    fn a_flag_cuts_where_something_would_have_come_next() {
+        let asked = AtomicBool::new(false);
+        let mut interrupt = Interrupt::new(&asked);
+        assert!(!interrupt.cuts() && !interrupt.has_cut());
+        asked.store(true, Ordering::Relaxed);
+        assert!(interrupt.is_asked() && !interrupt.has_cut(), "nothing was to come");
+        assert!(interrupt.cuts() && interrupt.has_cut());
     }
 }
