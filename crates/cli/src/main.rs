@@ -7,8 +7,6 @@ mod args;
 mod commands;
 mod coverage;
 mod error;
-mod findings;
-mod interrupt;
 mod output;
 mod people;
 mod progress;
@@ -76,6 +74,6 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Kernel(arguments) => commands::kernel::kernel(arguments),
         Command::Notebook(arguments) => commands::notebook::notebook(arguments),
         Command::Worker(arguments) => commands::worker::worker(arguments),
-        Command::Schema => commands::schema::schema(),
+        Command::Schema => commands::sql::schema(),
     }
 }

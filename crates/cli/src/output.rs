@@ -1,4 +1,4 @@
-//! Answers in every format, those that no query made too, and what is told beside them.
+//! Answers in every format, those that no query made too, what a doctor has found, and what is told beside them.
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::sync::Arc;
@@ -120,6 +120,36 @@ pub fn tell_left_out(left_out: &LeftOut, strict: bool, code: u8) -> u8 {
         say(on_one_line(&line));
     }
     if strict && !left_out.damaged.is_empty() { EXIT_ERROR } else { code }
+}
+
+/// One finding: level, area, text, and what to do about it.
+pub struct Row<'a> {
+    pub level: &'a str,
+    pub area: &'a str,
+    pub text: &'a str,
+    pub remedy: Option<&'a str>,
+}
+
+/// Prints findings, each with its remedy.
+pub fn show(rows: &[Row<'_>], format: Format) -> Result<(), Failure> {
+    if format != Format::Table {
+        let column = |show: fn(&Row<'_>) -> String| rows.iter().map(show).collect();
+        let batch = text_batch(&[
+            ("level", column(|row| row.level.into())),
+            ("area", column(|row| row.area.into())),
+            ("finding", column(|row| row.text.into())),
+            ("remedy", column(|row| row.remedy.unwrap_or_default().into())),
+        ])?;
+        return print(&batch.schema(), &[batch], format);
+    }
+    let mut out = people();
+    for Row { level, area, text, remedy } in rows {
+        writeln!(out, "{level:8} {area}: {text}")?;
+        if let Some(remedy) = remedy {
+            writeln!(out, "         → {remedy}")?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
-//! Progress of a run: one line on a terminal, lines now and then elsewhere, always on stderr.
+//! While a run goes on: its progress, one line on a terminal, lines now and then elsewhere, always on stderr; and Ctrl-C, once to
+//! end in order, twice to end at once.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use benchbook_core::counted;
 use benchbook_measure::clock;
 use benchbook_measure::run::{Observer, Pace, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::error::say;
+use crate::error::{EXIT_ERROR, Failure, say};
 
 /// Shows a run as it goes.
 pub struct Bar {
@@ -56,4 +59,18 @@ impl Observer for Bar {
             say(format_args!("  {line}"));
         }
     }
+}
+
+/// A flag that Ctrl-C sets, `doing` said then; a second Ctrl-C ends the program at once.
+pub fn interrupt_flag(doing: &'static str) -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&flag);
+    let handler = move || {
+        if seen.swap(true, Ordering::Relaxed) {
+            std::process::exit(EXIT_ERROR.into());
+        }
+        say(format_args!("interrupted: {doing}, once more to stop at once"));
+    };
+    ctrlc::set_handler(handler).map_err(|error| Failure::while_doing("listening for Ctrl-C", error))?;
+    Ok(flag)
 }

@@ -19,7 +19,7 @@ use benchbook_report::duration;
 use super::calibrate::share;
 use crate::args::DoctorArgs;
 use crate::error::{EXIT_ERROR, Failure};
-use crate::findings::{Row, show};
+use crate::output::{Row, show};
 
 /// The false-positive rate that verdicts at 95 % promise.
 const NOMINAL_RATE: f64 = 0.05;

@@ -6,7 +6,7 @@ use benchbook_jupyter::{Finding, InstallRequest, Level, Surroundings, examine, i
 
 use crate::args::{KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs};
 use crate::error::{EXIT_ERROR, Failure};
-use crate::findings::{Row, show};
+use crate::output::{Row, show};
 use crate::people::people;
 
 /// Installs the Jupyter kernel, or says what it needs.

@@ -11,8 +11,7 @@ use benchbook_report::{Row, number, rows};
 use clap::{CommandFactory, ValueEnum};
 
 use crate::args::{Cli, Format, ListArgs, Topic};
-use crate::coverage::report::CoverageRow;
-use crate::coverage::{self, Available, Claim};
+use crate::coverage::{self, Available, Claim, CoverageRow};
 use crate::error::Failure;
 use crate::output::{self, text_batch};
 use crate::people::people;

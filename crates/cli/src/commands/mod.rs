@@ -1,4 +1,4 @@
-//! The commands, one a file.
+//! The commands, one a file or folder.
 
 pub mod calibrate;
 pub mod compare;
@@ -7,10 +7,8 @@ pub mod gate;
 pub mod kernel;
 pub mod list;
 pub mod notebook;
-mod plan_file;
 pub mod report;
 pub mod run;
-pub mod schema;
 mod search;
 pub mod sql;
 pub mod store;

@@ -1,20 +1,18 @@
-//! `benchbook run`.
+//! `benchbook run`, and plan files where workloads may be named too, for all that measures.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use benchbook_core::{CaseSpec, Plan, counted};
+use benchbook_core::{CaseSpec, Plan, SamplingSpec, counted};
 use benchbook_measure::run::{Ready, RunSummary, Start, about, forecast};
 use benchbook_query::Session;
-use benchbook_record::{LocalStore, RunRow, Store, folder_of, to_parquet};
+use benchbook_record::{LocalStore, RunRow, Store, folder_of, read_text, to_parquet};
 use benchbook_report::calibration::read;
 
-use super::plan_file::{plan_file, quicken};
 use crate::args::{RunArgs, once};
 use crate::error::{EXIT_ERROR, Failure, say};
-use crate::interrupt::interrupt_flag;
 use crate::people::people;
-use crate::progress::Bar;
+use crate::progress::{Bar, interrupt_flag};
 
 /// Measures what the arguments say.
 pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
@@ -135,4 +133,28 @@ fn tell(summary: &RunSummary, store: &str) -> Result<u8, Failure> {
     }
     // A run in which nothing could be measured has not done what it was asked.
     Ok(if summary.measured_nothing() || *interrupted { EXIT_ERROR } else { 0 })
+}
+
+/// The plan in a file, or nothing where all of `targets` are names of workloads.
+///
+/// `of_workloads` are the options that a plan file has in itself, and whether each was given.
+pub fn plan_file(targets: &[String], of_workloads: &[(&str, bool)]) -> Result<Option<Plan>, Failure> {
+    let is_plan = |target: &&String| Path::new(target).extension().is_some_and(|extension| extension == "toml");
+    let Some(file) = targets.iter().find(is_plan) else { return Ok(None) };
+    if targets.len() > 1 {
+        return Err(Failure::say("give one plan file, or names of workloads"));
+    }
+    if let Some((option, _)) = of_workloads.iter().find(|(_, given)| *given) {
+        return Err(Failure::say(format!("{option} belongs to workloads; a plan file has its own")));
+    }
+    let text = read_text(Path::new(file)).map_err(|error| Failure::while_doing(file, error))?;
+    Plan::from_toml(&text).map(Some).map_err(|error| Failure::while_doing(file, error))
+}
+
+/// Few blocks of short samples; what a plan says of disturbances and of answers that take long stays.
+pub fn quicken(sampling: &mut SamplingSpec) {
+    let SamplingSpec { blocks, min_sample_ns, warmup_ns, .. } = SamplingSpec::quick();
+    sampling.blocks = blocks;
+    sampling.min_sample_ns = min_sample_ns;
+    sampling.warmup_ns = warmup_ns;
 }

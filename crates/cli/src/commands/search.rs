@@ -6,7 +6,7 @@ use benchbook_core::unknown;
 use benchbook_report::rows;
 
 use super::list::variants_of;
-use crate::coverage::report::CoverageRow;
+use crate::coverage::CoverageRow;
 use crate::error::Failure;
 use crate::output::text_batch;
 

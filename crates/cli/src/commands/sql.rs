@@ -1,6 +1,6 @@
-//! `benchbook sql`.
+//! `benchbook sql`, and `benchbook schema`: the tables that it asks.
 
-use std::io::read_to_string;
+use std::io::{Write, read_to_string};
 use std::path::Path;
 
 use benchbook_query::Session;
@@ -9,6 +9,7 @@ use benchbook_record::{Store, read_text};
 use crate::args::{SqlArgs, once};
 use crate::error::Failure;
 use crate::output;
+use crate::people::people;
 
 /// What to do about a name that is given twice.
 const ONE: &str = "leave one of them out";
@@ -50,4 +51,10 @@ fn statement(arguments: &SqlArgs) -> Result<(String, String), Failure> {
         (None, Some(statement)) => Ok(("the statement".to_owned(), statement.to_owned())),
         (None, None) => Err(Failure::say("give a statement, a file with --file, or a named query with --query")),
     }
+}
+
+/// Prints the tables of the record.
+pub fn schema() -> Result<u8, Failure> {
+    writeln!(people(), "{}", benchbook_record::describe_schema().trim_end())?;
+    Ok(0)
 }

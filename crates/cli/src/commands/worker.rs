@@ -5,8 +5,8 @@ use benchbook_measure::{Foreign, References, all_threads};
 
 use crate::args::{WorkerAction, WorkerArgs, WorkerCheckArgs};
 use crate::error::{EXIT_WRONG_WORKER, Failure};
-use crate::findings::{Row, show};
-use crate::interrupt::interrupt_flag;
+use crate::output::{Row, show};
+use crate::progress::interrupt_flag;
 
 /// Looks at a worker of another program.
 pub fn worker(arguments: WorkerArgs) -> Result<u8, Failure> {

@@ -6,8 +6,8 @@ use benchbook_core::message::ImplementationInfo;
 use benchbook_core::unknown;
 use serde::Deserialize;
 
-use super::error::{Error, Result};
 use super::evidence::{Evidence, Kind};
+use super::{Error, Result};
 
 const TABLE: &str = include_str!("catalogue.toml");
 

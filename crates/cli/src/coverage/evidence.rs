@@ -6,7 +6,7 @@ use benchbook_core::message::ImplementationInfo;
 use benchbook_core::unknown;
 use serde::Deserialize;
 
-use super::report::{Available, Claim};
+use super::{Available, Claim};
 
 /// One thing that must exist: `implementation`, `claim`, or a kind and a name as in `function:welch_p`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

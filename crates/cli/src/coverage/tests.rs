@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use benchbook_core::message::{DeviceInfo, ImplementationInfo, InputsFrom};
 
 use super::catalogue::Catalogue;
-use super::error::Error;
 use super::evidence::{Evidence, Kind};
-use super::report::{Available, Claim, CoverageRow, Status, coverage, coverage_of};
+use super::{Available, Claim, CoverageRow, Error, Status, coverage, coverage_of};
 
 const FUNCTIONS: &str = "ci_low ci_high replicate_low replicate_high mad geomean outliers welch_p cohens_d hedges_g \
     mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \

@@ -9,12 +9,10 @@ use std::time::Duration;
 use benchbook_process::{minimal_target, output};
 use serde_json::Value;
 
-use super::cargo::{Built, build, cargo};
+use super::cargo::{Built, build, cargo, settings};
 use super::error::{Result, RevisionError, io};
-use super::git::Git;
+use super::git::{Git, Worktree};
 use super::revision::{Revision, Source};
-use super::settings::settings;
-use super::worktree::Worktree;
 
 /// Name of the package and of the program.
 const WORKER: &str = "benchbook-worker";

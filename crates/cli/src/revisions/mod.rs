@@ -7,8 +7,6 @@ mod cargo;
 mod error;
 mod git;
 mod revision;
-mod settings;
-mod worktree;
 
 #[cfg(test)]
 mod planted;

@@ -1,22 +1,20 @@
-//! From a time to what equal programs show in it.
+//! `benchbook calibrate`: equal programs against each other on this machine.
 
 use std::io::Write;
 
-use benchbook_core::counted;
+use benchbook_core::{CaseSpec, Plan, SamplingSpec, Value, counted};
 use benchbook_measure::run::Start;
-use benchbook_query::{CALIBRATION, Session, quoted};
+use benchbook_query::{CALIBRATION, CALIBRATION_GROUP, Session, quoted};
 use benchbook_record::{LocalStore, RunRow, Store, to_parquet};
 use benchbook_report::calibration::{Calibration, SECONDS, read};
 use benchbook_report::duration;
 
-use super::plan::plan;
+use super::run::local_path;
 use crate::args::{CalibrateArgs, Format, FormatArgs};
-use crate::commands::run::local_path;
 use crate::error::{EXIT_ERROR, Failure};
-use crate::interrupt::interrupt_flag;
 use crate::output::{self, text_batch};
 use crate::people::people;
-use crate::progress::Bar;
+use crate::progress::{Bar, interrupt_flag};
 
 /// Measures, then tells what all calibrations of this machine in the store show.
 pub fn calibrate(store: &str, arguments: &CalibrateArgs) -> Result<u8, Failure> {
@@ -89,4 +87,52 @@ pub fn share(value: f64) -> String {
         2
     };
     format!("{percent:.digits$} %")
+}
+
+/// Blocks of each replicate.
+const BLOCKS: u64 = 20;
+/// A sample is one call: the number of steps alone decides how long it lasts.
+const LEAST_SAMPLE_NS: u64 = 1;
+const WARMUP_NS: u64 = 20_000_000;
+/// What a replicate of the three lengths takes, about, in seconds.
+const REPLICATE_S: f64 = 0.8;
+
+/// A plan that measures equal programs for about `seconds`, in samples of about 0.1, 1 and 10 ms: replicates for
+/// whole verdicts.
+fn plan(seconds: f64, seed: u64) -> Plan {
+    let groups = (seconds / REPLICATE_S / CALIBRATION_GROUP as f64).floor().clamp(2.0, 2_000.0);
+    let case = CaseSpec {
+        workload: "known-steps".into(),
+        preset: Some("default".into()),
+        params: [("extra".to_owned(), benchbook_core::Axis(vec![Value::Float(0.0)]))].into(),
+        implementations: Vec::new(),
+    };
+    Plan {
+        seed,
+        replicates: groups as u32 * CALIBRATION_GROUP as u32,
+        threads: Some(1),
+        // A loaded machine takes longer for each replicate; a bound all the same.
+        time_s: Some(3.0 * seconds.max(10.0)),
+        sampling: SamplingSpec {
+            blocks: BLOCKS,
+            min_sample_ns: LEAST_SAMPLE_NS,
+            warmup_ns: WARMUP_NS,
+            ..SamplingSpec::default()
+        },
+        ..Plan::of(CALIBRATION, vec![case])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicates_come_in_whole_verdicts_and_never_too_few() {
+        for (seconds, replicates) in [(0.0, 10), (60.0, 75), (1e12, 10_000)] {
+            let plan = plan(seconds, 1);
+            assert_eq!(plan.replicates, replicates);
+            assert!(plan.check().is_ok(), "{:?}", plan.check());
+        }
+    }
 }
