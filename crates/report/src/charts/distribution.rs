@@ -10,11 +10,10 @@ use plotly::{Scatter, Trace};
 use super::columns::{Columns, Names};
 use super::error::Result;
 use super::figure::Figure;
-use super::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, paper_text, value_axis};
+use super::frame::{Frame, LABEL_CHARS, LABEL_PX, TimeUnit, above_row, axis, no_data, paper_text, value_axis};
 use super::palette::{Style, style};
 use super::strip::{fair_limit, jitter, quartiles, thinned, widths};
 use super::text::{because, broken, count, counted, height, label, line, significant};
-use super::units::TimeUnit;
 
 const TITLE: &str = "Distribution of time per iteration";
 

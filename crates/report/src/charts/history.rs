@@ -8,11 +8,10 @@ use plotly::layout::{Annotation, Axis};
 use super::columns::{Columns, Names};
 use super::error::Result;
 use super::figure::Figure;
-use super::frame::{self, Frame, font, no_data, value_axis};
+use super::frame::{self, Frame, TimeUnit, font, no_data, value_axis};
 use super::marks::{Marks, marks};
 use super::palette::{INK, Style, style};
 use super::text::{counted, label, line, significant};
-use super::units::TimeUnit;
 
 const TITLE: &str = "Time per iteration over the runs";
 /// Up to this many runs are named one by one below the axis.

@@ -7,7 +7,6 @@
 //! Statistics come in as columns: nothing here does more than lay out what it is given.
 
 mod browser;
-mod cell;
 mod columns;
 mod distribution;
 mod error;
@@ -18,13 +17,10 @@ mod marks;
 mod order;
 mod page;
 mod palette;
-mod picture;
 mod scaling;
 mod speedup;
 mod strip;
 mod text;
-mod units;
-mod whiskers;
 
 pub use browser::Browser;
 pub use distribution::{MAX_POINTS_PER_FIGURE, MAX_POINTS_PER_STRIP, MAX_STRIPS, distribution};

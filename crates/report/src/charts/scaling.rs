@@ -8,12 +8,10 @@ use plotly::layout::Axis;
 use super::columns::{Columns, Names};
 use super::error::{Error, Result};
 use super::figure::Figure;
-use super::frame::{self, Frame, no_data, value_axis};
-use super::marks::{Marks, marks};
+use super::frame::{self, Frame, TimeUnit, no_data, value_axis};
+use super::marks::{Direction, Marks, Whisker, drawable, level_text, marks, whiskers};
 use super::palette::{Style, style};
 use super::text::{counted, fixed, label, line, significant};
-use super::units::TimeUnit;
-use super::whiskers::{Direction, Whisker, drawable, level_text, whiskers};
 
 const TITLE: &str = "Scaling of time per iteration";
 /// Up to this many sizes are named one by one below the axis.

@@ -8,9 +8,9 @@ use super::columns::Columns;
 use super::error::{Error, Result};
 use super::figure::Figure;
 use super::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, value_axis, vertical_rule};
+use super::marks::{Direction, Whisker, drawable, level_text, whiskers};
 use super::palette::{BLUE, GREEN, GREY, VERMILLION};
 use super::text::{because, broken, count, fixed, height, label, line, significant};
-use super::whiskers::{Direction, Whisker, drawable, level_text, whiskers};
 
 const TITLE: &str = "Speedup";
 /// Rows in one figure; further ones are left out, and the figure says so.

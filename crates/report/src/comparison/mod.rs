@@ -1,14 +1,12 @@
 //! Comparisons within a run and of two runs: their rows, what they lack, and their verdicts as people read them.
 
-mod by;
 mod compare;
 pub(crate) mod gaps;
 pub(crate) mod ranks;
 pub(crate) mod verdicts;
 
-pub use by::By;
 pub use compare::{
-    Comparison, across, default_baseline, nothing_to_compare, paired_metrics, paired_speedup, warnings, within,
+    By, Comparison, across, default_baseline, nothing_to_compare, paired_metrics, paired_speedup, warnings, within,
     within_by, within_metric,
 };
 pub use verdicts::{counts, gated, metrics, paired, sequential, undecided, weak};

@@ -5,7 +5,7 @@ use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use benchbook_core::on_one_line;
 
-use super::number::{duration, number, size};
+use super::{duration, number, size};
 use crate::Result;
 
 /// An answer as text cells, times and sizes in readable units: to be read, not to be computed with.

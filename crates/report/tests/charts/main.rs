@@ -1,7 +1,5 @@
 //! What figures hold, what pages hold, and what a real browser draws of them.
 
-#[cfg(unix)]
-mod bad_browser;
 mod common;
 mod drawn;
 mod figures;
