@@ -1,9 +1,16 @@
-//! The library's kernels and engines, and a worker of them.
+//! The library's kernels and engines, a worker of them, and what this process can measure of them, as a table.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use benchbook_core::Registry;
-use benchbook_measure::Host;
+use benchbook_measure::{Host, Offers};
+use benchbook_query::Answer;
+
+use crate::{Lab, Result};
 
 /// The library's kernels and engines, with whatever `extend` adds.
 pub fn host(extend: impl FnOnce(&mut Registry)) -> Host {
@@ -28,9 +35,29 @@ pub fn worker_main(extend: impl FnOnce(&mut Registry)) -> ExitCode {
     benchbook_measure::worker_main(benchbook_engines::set_threads, spared)
 }
 
+/// Implementations by workload and device.
+pub(crate) fn list(lab: &Lab) -> Result<Answer> {
+    let known = lab.here.clone().describe()?;
+    let why: BTreeMap<_, _> =
+        known.devices.iter().map(|device| (device.name.as_str(), device.unavailable.as_deref())).collect();
+    let mut columns: [Vec<&str>; 5] = Default::default();
+    for one in &known.implementations {
+        for device in &one.devices {
+            let available = why.get(device.as_str()).copied().flatten().unwrap_or("available");
+            let row = [one.workload.as_str(), &one.name, device, available, &one.about];
+            columns.iter_mut().zip(row).for_each(|(column, text)| column.push(text));
+        }
+    }
+    let names = ["workload", "implementation", "device", "status", "about"];
+    let schema = Arc::new(Schema::new(names.map(|name| Field::new(name, DataType::Utf8, false)).to_vec()));
+    let arrays = columns.map(|column| Arc::new(StringArray::from(column)) as ArrayRef).to_vec();
+    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(benchbook_report::Error::from)?;
+    Ok(Answer { schema, batches: vec![batch], left_out: Default::default() })
+}
+
 #[cfg(test)]
 mod tests {
-    use benchbook_measure::{InProcess, Offers};
+    use benchbook_measure::InProcess;
 
     use super::*;
 

@@ -14,7 +14,7 @@ use benchbook_report::{
     By, Comparison, across, distribution_figure, history_figures, scaling_figures, speedup_figure, within_by,
 };
 
-use crate::{Error, Result, host, offer, opened};
+use crate::{Error, Result, host, opened};
 
 /// A store, and the kernels of this process.
 pub struct Lab {
@@ -61,7 +61,7 @@ impl Lab {
     /// # Errors
     /// Never in practice: the kernels of this process always answer.
     pub fn list(&self) -> Result<Answer> {
-        offer::list(self)
+        host::list(self)
     }
 
     /// Lets every later question ask a CSV file with a header as the table `name`; it is read anew each time.

@@ -1,11 +1,61 @@
-//! A run that has ended, as a notebook keeps it.
+//! Runs, in fresh worker processes or in this one, and what is told of one.
 
 use std::fmt;
 
-use benchbook_measure::run::RunSummary;
+use benchbook_core::Plan;
+use benchbook_measure::run::{Observer, RunSummary, Silent, Start, keeps_disturbed};
+use benchbook_record::to_parquet;
 use benchbook_report::escaped;
 
-use crate::display::{Bundle, Show};
+use crate::display::{Bundle, Lines, Show};
+use crate::{Lab, Result, notebook};
+
+impl Lab {
+    /// Measures a plan in fresh worker processes, with replicates: its verdicts may gate.
+    ///
+    /// The workers have the library's kernels; one of yours needs a worker program of yours
+    /// ([`worker_main`](crate::worker_main), named in `BENCHBOOK_WORKER`), or [`Lab::run_here`].
+    ///
+    /// # Errors
+    /// A plan that cannot be run here, a worker that cannot be started, or a store that cannot be written.
+    pub fn run(&self, plan: &Plan) -> Result<Run> {
+        let mut observer = observer();
+        let mut ready = start(as_asked(plan)).command("notebook").workers()?;
+        Ok(Run::new(ready.run(&self.store, observer.as_mut())?))
+    }
+
+    /// Measures a plan in this process, kernels of yours included: its verdicts hold *within one process* only.
+    ///
+    /// # Errors
+    /// A plan that cannot be run here, or a store that cannot be written.
+    pub fn run_here(&self, plan: &Plan) -> Result<Run> {
+        let mut observer = observer();
+        // One process is one replicate, however many are asked for.
+        let start = start(Plan { replicates: 1, half_width: None, ..as_asked(plan) }).command("in process");
+        plan.check()?;
+        let threads = plan.threads.unwrap_or_else(rayon::current_num_threads);
+        benchbook_engines::set_threads(threads).map_err(benchbook_core::Error::Plan)?;
+        let mut ready = start.here(&self.here, threads)?;
+        Ok(Run::new(ready.run(&self.store, observer.as_mut())?))
+    }
+}
+
+/// A run whose right answers this process computes, for the library's own problems.
+fn start(plan: Plan) -> Start {
+    Start::new(plan, to_parquet).problems(benchbook_workloads::problems(), benchbook_workloads::CODE_DIGEST)
+}
+
+/// The plan, its disturbed samples kept where `BENCHBOOK_KEEP_DISTURBED` says so, as the program does.
+fn as_asked(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.sampling.keep_disturbed |= keeps_disturbed();
+    plan
+}
+
+/// Lines in a notebook, nothing in a program.
+fn observer() -> Box<dyn Observer> {
+    if notebook::live() { Box::new(Lines::default()) } else { Box::new(Silent) }
+}
 
 /// A run that has ended; it names itself wherever a run is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

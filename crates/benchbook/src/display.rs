@@ -1,0 +1,246 @@
+//! What a cell shows: one bundle of HTML, plotly's JSON and plain text; and the progress of a run, as lines now and then.
+
+use std::io::Write;
+
+use benchbook_core::{counted, for_people, on_one_line};
+use benchbook_measure::clock;
+use benchbook_measure::run::{Observer, Pace, Progress};
+use benchbook_query::Answer;
+use benchbook_report::charts::Figure;
+use benchbook_report::{
+    Cells, Comparison, SCRIPT, STYLE, comparison_html, comparison_table, counts, escaped, fitted, html_table,
+};
+use uuid::Uuid;
+
+/// A result as HTML and as plain text, and as plotly's JSON where it is one figure.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Bundle {
+    /// A piece of HTML without the style that all pieces share.
+    pub html: String,
+    /// The same as plain text.
+    pub text: String,
+    /// `{data, layout, config}` of a lone figure.
+    pub plotly: Option<String>,
+    /// What a runner must know: the MIME type and its JSON.
+    pub note: Option<(&'static str, String)>,
+}
+
+impl Bundle {
+    /// Text alone.
+    pub fn of_text(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { html: format!("<pre>{}</pre>\n", escaped(&text)), text, ..Self::default() }
+    }
+
+    /// Sends the bundle to the notebook.
+    pub fn emit(&self) {
+        let mut out = std::io::stdout().lock();
+        let has_table = self.html.contains("benchbook-table");
+        let script = if has_table { format!("<script>{SCRIPT}</script>\n") } else { String::new() };
+        let styled = format!("<style>{STYLE}</style>\n{}{script}", self.html);
+        // Jupyter's console is a terminal.
+        let text = for_people(&self.text);
+        let mut parts = vec![("text/html", styled.as_str()), ("text/plain", text.as_str())];
+        parts.extend(self.plotly.as_deref().map(|json| ("application/vnd.plotly.v1+json", json)));
+        parts.extend(self.note.as_ref().map(|(mime, json)| (*mime, json.as_str())));
+        for (mime, content) in parts {
+            // A notebook that is gone cannot be told that it is gone.
+            let _ = writeln!(out, "EVCXR_BEGIN_CONTENT {mime}\n{}\nEVCXR_END_CONTENT", harmless(content));
+        }
+        let _ = out.flush();
+    }
+}
+
+/// No line of a content may look like the end of it.
+fn harmless(content: &str) -> String {
+    let line = |line: &str| if line.starts_with("EVCXR_") { format!(" {line}") } else { line.to_owned() };
+    content.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Rows of an answer that a cell shows.
+const MOST_ROWS: usize = 100;
+
+/// Characters in a line of a comparison's plain text, which a notebook shows where it cannot show HTML.
+const MOST_COLUMNS: usize = 120;
+
+/// Where a notebook has the columns that had no room there.
+const ALL_COLUMNS: &str = "`.cells` has all";
+
+/// Something that a cell can show as its last expression.
+pub trait Show {
+    /// The result in every form.
+    fn bundle(&self) -> Bundle;
+
+    /// What evcxr calls on the last expression of a cell.
+    fn evcxr_display(&self) {
+        self.bundle().emit();
+    }
+}
+
+impl<T: Show + ?Sized> Show for &T {
+    fn bundle(&self) -> Bundle {
+        (**self).bundle()
+    }
+}
+
+impl<T: Show> Show for Vec<T> {
+    fn bundle(&self) -> Bundle {
+        if self.is_empty() {
+            return Bundle::of_text("nothing to show");
+        }
+        Stack::of(self.iter().map(Show::bundle).collect()).bundle()
+    }
+}
+
+impl Show for Answer {
+    fn bundle(&self) -> Bundle {
+        let cells = match Cells::of(&self.schema, &self.batches, MOST_ROWS) {
+            Ok(cells) => cells,
+            Err(error) => return Bundle::of_text(format!("this answer cannot be shown: {error}")),
+        };
+        let (shown, all) = (cells.rows.len(), self.rows());
+        let mut under = vec![if shown == all {
+            counted(all, "row")
+        } else {
+            format!("{shown} of {all} rows; narrow the question, or take `.batches` for all")
+        }];
+        under.extend(self.left_out.lines().iter().map(|line| on_one_line(line)));
+        Bundle {
+            html: html_table(&cells, "", &under),
+            text: format!("{}\n{}", fitted(&cells), under.join("\n")),
+            ..Bundle::default()
+        }
+    }
+}
+
+impl Show for Comparison {
+    fn bundle(&self) -> Bundle {
+        let mut under = vec![counts(&self.answer), self.note.clone()];
+        under.extend(self.warnings.iter().map(|warning| format!("Warning: {warning}.")));
+        under.extend(self.answer.left_out.lines().iter().map(|line| on_one_line(line)));
+        Bundle {
+            html: comparison_html(&self.cells, &self.answer, &under),
+            text: format!("{}\n{}", comparison_table(self, Some((MOST_COLUMNS, ALL_COLUMNS))), under.join("\n")),
+            ..Bundle::default()
+        }
+    }
+}
+
+impl Show for Figure {
+    fn bundle(&self) -> Bundle {
+        // Unique in a page that may hold the cells of several sessions.
+        let id = format!("figure-{}", Uuid::now_v7().simple());
+        Bundle {
+            html: self.html_cell(&id),
+            text: self.text(),
+            plotly: Some(self.json_of_fixed_size()),
+            ..Bundle::default()
+        }
+    }
+}
+
+impl Show for Stack {
+    fn bundle(&self) -> Bundle {
+        self.joined()
+    }
+}
+
+/// Results one under the other; [`stack!`](crate::stack) makes it.
+#[derive(Debug, Clone, Default)]
+pub struct Stack(Vec<Bundle>);
+
+impl Stack {
+    /// These bundles, from top to bottom.
+    pub fn of(bundles: Vec<Bundle>) -> Self {
+        Self(bundles)
+    }
+
+    /// All of them as one bundle.
+    fn joined(&self) -> Bundle {
+        if let [only] = self.0.as_slice() {
+            return only.clone();
+        }
+        // Plotly's JSON holds one figure and would hide the rest.
+        let join = |part: fn(&Bundle) -> &str, between: &str| self.0.iter().map(part).collect::<Vec<_>>().join(between);
+        Bundle { html: join(|one| &one.html, ""), text: join(|one| &one.text, "\n"), ..Bundle::default() }
+    }
+}
+
+/// Shows several results in one cell: `stack![lab.compare("latest", "naive")?, lab.speedup("latest", "naive")?]`.
+#[macro_export]
+macro_rules! stack {
+    ($($one:expr),+ $(,)?) => {
+        $crate::Stack::of(vec![$($crate::Show::bundle(&$one)),+])
+    };
+}
+
+/// Tells of a run on standard output.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(Pace);
+
+impl Observer for Lines {
+    fn progress(&mut self, progress: Progress<'_>) {
+        let now_ns = clock::now_ns();
+        let line = self.0.take(&progress, now_ns);
+        match progress {
+            Progress::Started { run_id, trials, .. } => say(&format!("run {run_id}: {}", counted(trials, "trial"))),
+            Progress::Note(text) => say(&format!("note: {text}")),
+            _ => {}
+        }
+        if let Some(line) = line.filter(|_| self.0.is_due(now_ns)) {
+            say(&format!("  {line}"));
+        }
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // Whether anyone reads must not matter to a measurement.
+    let _ = writeln!(out, "{}", for_people(line)).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use benchbook_report::paired;
+
+    use super::*;
+
+    #[test]
+    fn a_content_cannot_end_itself() {
+        assert_eq!(harmless("a\nEVCXR_END_CONTENT\nb"), "a\n EVCXR_END_CONTENT\nb");
+    }
+
+    #[test]
+    fn text_is_escaped() {
+        assert_eq!(Bundle::of_text("<script>").html, "<pre>&lt;script&gt;</pre>\n");
+    }
+
+    #[test]
+    fn a_comparison_as_text_names_no_option_of_the_program() {
+        let columns = [
+            ("workload", "attention"),
+            ("case_name", "b1 h8 s2048 d64 causal"),
+            ("baseline", "naive/libtorch/f32/2t"),
+            ("candidate", "burn-attention/libtorch/f32/2t"),
+            ("reason", "direction-excludes-one"),
+        ];
+        let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+        let batch = RecordBatch::try_from_iter(columns.map(|(name, value)| (name, text(value)))).unwrap();
+        let answer = Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() };
+        let (note, warnings, cells) = (String::new(), Vec::new(), paired(&answer));
+        let text = Comparison { note, warnings, answer, cells }.bundle().text;
+        assert!(text.contains("left out, `.cells` has all: ") && !text.contains("--wide"), "{text}");
+    }
+
+    #[test]
+    fn a_stack_holds_all_and_one_alone_is_itself() {
+        let [a, b] = ["a", "b"].map(Bundle::of_text);
+        let both = Stack::of(vec![a.clone(), b]).joined();
+        assert_eq!((both.text.as_str(), both.html.as_str()), ("a\nb", "<pre>a</pre>\n<pre>b</pre>\n"));
+        let figure = Bundle { plotly: Some("{}".into()), ..a };
+        assert_eq!(Stack::of(vec![figure.clone()]).joined(), figure);
+    }
+}
