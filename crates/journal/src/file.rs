@@ -1,9 +1,11 @@
-//! Files that others may have put there: opened without waiting, read no further than they go, created anew.
+//! Files that others may have put there: opened without waiting, read no further than they go, created anew; and where
+//! bytes go: a file, or in tests a disk that is full after so many of them.
 
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
-use std::io::{self, Read, Take};
+use std::io::{self, Read, Take, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
 /// No file of a store that is read at once is larger, in bytes.
 pub const SMALL_BYTES: u64 = 16 << 20;
@@ -123,4 +125,15 @@ pub fn remove(path: &Path) -> io::Result<()> {
 pub fn create(path: &Path) -> io::Result<File> {
     remove(path)?;
     OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// A file behind whatever stands for the disk.
+pub type Sink = Box<dyn Write + Send>;
+
+/// Turns an opened file into the sink that is written to.
+pub type Disk = Arc<dyn Fn(File) -> Sink + Send + Sync>;
+
+/// The real disk.
+pub fn disk() -> Disk {
+    Arc::new(|file: File| -> Sink { Box::new(file) })
 }

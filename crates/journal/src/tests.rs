@@ -9,9 +9,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::{body_of, body_schema};
+use crate::columns::{StepColumns, StepValueColumns};
 use crate::frame::{FRAME_HEADER_LEN, HEADER_LEN, encode, header, header_of};
 use crate::reader::{Ending, Summary, read};
-use crate::steps::{StepColumns, StepValueColumns};
 use crate::stream::decode;
 
 const RUN: &str = "0190a000-0000-7000-8000-000000000001";

@@ -8,12 +8,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::batch::body_of;
-use crate::columns::SampleColumns;
+use crate::columns::{SampleColumns, StepColumns, StepValueColumns};
+use crate::file::{Disk, Sink, disk};
 use crate::folder::{Staging, create_locked, refuse_existing, run_folder, sync_folder};
 use crate::frame::{encode, header};
 use crate::reader::JOURNAL;
-use crate::sink::{Disk, Sink, disk};
-use crate::steps::{StepColumns, StepValueColumns};
 use crate::{
     CheckRow, Error, EventRow, LocalStore, MeasureRow, OutcomeRow, Result, RunRow, SampleRow, StepRow, StepValueRow,
     Table, TelemetryRow, TrialRow,

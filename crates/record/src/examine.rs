@@ -1,19 +1,21 @@
-//! One run as it stands: its state, what may be read of it, and what may not.
+//! One run as it stands: its state, what may be read of it, and what may not; and a whole store from its first byte to its
+//! last.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::sync::{LazyLock, Mutex};
 
 use arrow::record_batch::RecordBatch;
 use benchbook_journal::file::SMALL_BYTES;
-use benchbook_journal::folder::{MANIFEST, run_folder};
+use benchbook_journal::folder::{MANIFEST, STAGING_PREFIX, run_folder};
 use benchbook_journal::parse_run_id;
 use benchbook_journal::reader::{self, DAMAGED_JOURNAL, Ending, JOURNAL, Summary};
 
 use crate::digest::Hashing;
-use crate::footer::Tail;
 use crate::manifest::{Manifest, ManifestFile};
+use crate::parquet_file::Tail;
 use crate::place::{FileInfo, Listing, Place};
-use crate::{Damaged, Error, Result, RunEntry, RunFile, RunState, Table};
+use crate::{Damaged, Error, Result, RunEntry, RunFile, RunState, Store, Table};
 
 /// How closely to look.
 #[derive(Debug, Clone, Copy)]
@@ -220,4 +222,39 @@ fn content(place: &Place, location: &str, path: &str, info: &FileInfo, trust_cac
         cache().insert(key, content.clone());
     }
     Ok(content)
+}
+
+/// Reads every file of every run again, whatever was computed before, and names all that is
+/// damaged, torn, missing or left over.
+///
+/// # Errors
+/// The store cannot be listed.
+pub fn verify(store: &Store) -> Result<Vec<Damaged>> {
+    let mut findings = Vec::new();
+    for found in store.examine(Look { keep_batches: true, trust_cache: false })? {
+        findings.extend(found.damaged);
+        let live = found.entry.state == RunState::Live;
+        let has = |name: &str| found.entry.files.iter().any(|file| file.name == name);
+        let folder = run_folder(&found.entry.run_id);
+        let left_over = |name: String| Damaged {
+            path: format!("{folder}/{name}"),
+            reason: "it is left over from a write that did not end, `benchbook store repair` ends it".into(),
+        };
+        if has(MANIFEST) && has(JOURNAL) {
+            findings.push(left_over(JOURNAL.into()));
+        } else if has(JOURNAL) && !live {
+            findings.extend(Table::ALL.map(Table::file_name).into_iter().filter(|name| has(name)).map(left_over));
+        }
+    }
+    if let Place::Local(root) = store.place() {
+        for entry in fs::read_dir(root).map_err(Error::io("read", root))? {
+            let entry = entry.map_err(Error::io("read", root))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(STAGING_PREFIX) && !crate::repair::in_use(&entry.path()) {
+                let reason = "it is a run that never began, `benchbook store repair` removes it".into();
+                findings.push(Damaged { path: name, reason });
+            }
+        }
+    }
+    Ok(findings)
 }

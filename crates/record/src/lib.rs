@@ -5,12 +5,10 @@
 //! manifest of checksums. A [`Store`] reads runs in every state, from a folder or an object store, and names
 //! what it leaves out. Nothing here computes a statistic, and nothing is rewritten in place.
 
-mod ago;
 mod convert;
 mod describe;
 mod digest;
 mod examine;
-mod footer;
 mod manifest;
 mod merge;
 mod parallel;
@@ -20,9 +18,7 @@ mod remote;
 mod repair;
 mod select;
 mod snapshot;
-mod state;
 mod store;
-mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -37,9 +33,8 @@ pub use benchbook_journal::{
 };
 pub use convert::to_parquet;
 pub use describe::describe_schema;
+pub use examine::verify;
 pub use merge::{Merged, merge};
 pub use repair::{Repaired, repair};
-pub use snapshot::{ParquetFile, Snapshot};
-pub use state::{Damaged, RunEntry, RunFile, RunState};
+pub use snapshot::{Damaged, ParquetFile, RunEntry, RunFile, RunState, Snapshot};
 pub use store::{Readable, Store, folder_of};
-pub use verify::verify;

@@ -10,8 +10,8 @@ use benchbook_journal::reader::{Ending, Summary, read};
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::footer::Tail;
 use crate::manifest::{Manifest, checksum};
+use crate::parquet_file::Tail;
 
 const RUN: &str = "0190a000-0000-7000-8000-000000000001";
 

@@ -8,8 +8,8 @@ use benchbook_journal::file::SMALL_BYTES;
 use benchbook_journal::frame::u32_at;
 
 use super::*;
-use crate::footer::Tail;
 use crate::manifest::Manifest;
+use crate::parquet_file::Tail;
 
 fn samples() -> Vec<u8> {
     let rows: Vec<SampleRow> = (0..5).map(|sample| sample_row(0, sample)).collect();

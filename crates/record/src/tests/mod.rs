@@ -6,14 +6,13 @@ mod facts;
 mod full_disk;
 mod fuzz;
 mod hostile;
-mod links;
 mod merge;
-mod pipes;
 mod remote;
 mod repair;
 mod round_trip;
 mod selectors;
 mod states;
+mod strangers;
 mod support;
 mod versions;
 
