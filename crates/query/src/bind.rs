@@ -9,7 +9,7 @@ use datafusion::common::ScalarValue;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::named::{NamedQuery, ParamKind, QueryParam};
-use crate::nearest::nearest;
+use crate::names::nearest;
 
 /// Values by name, and the runs that the query looks at, if it has such parameters.
 #[derive(Debug, Default)]

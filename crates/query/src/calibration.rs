@@ -10,7 +10,7 @@ use benchbook_stats::{clopper_pearson, median, quantile};
 use datafusion::common::exec_datafusion_err;
 
 use crate::error::Result;
-use crate::quote::quoted;
+use crate::names::quoted;
 use crate::session::Session;
 
 /// The suite of every calibration run.

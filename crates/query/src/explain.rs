@@ -5,8 +5,7 @@ use datafusion::error::DataFusionError;
 
 use crate::csv::is_plain;
 use crate::error::{Error, Position};
-use crate::nearest::nearest;
-use crate::quote::quoted_name;
+use crate::names::{nearest, quoted_name};
 
 /// Names that a query may use.
 pub(crate) struct Known {

@@ -5,7 +5,6 @@
 //! A [`Session`] is a snapshot: what was recorded when it was opened. Samples are read as a query
 //! needs them; the facts of trials and the values of metrics are gathered once, when a view of theirs is first named.
 
-mod amounts;
 mod answer;
 mod bind;
 mod calibration;
@@ -16,14 +15,12 @@ mod explain;
 mod facts;
 mod functions;
 mod infer;
-mod left_out;
 mod memory;
 mod metrics;
 mod named;
-mod nearest;
+mod names;
 mod noise;
 mod params;
-mod quote;
 mod session;
 mod store_table;
 mod tables;
@@ -32,15 +29,13 @@ mod verdicts;
 mod views;
 mod wait;
 
-pub use amounts::{parse_percent, parse_size};
-pub use answer::Answer;
+pub use answer::{Answer, LeftOut};
 pub use calibration::{Accuracy, ByReplicate, CALIBRATION, CALIBRATION_GROUP, EqualPrograms};
 pub use claims::claims;
 pub use error::{Error, Position, Result};
 pub use functions::{FunctionInfo, functions};
-pub use left_out::LeftOut;
-pub use memory::{default_memory_bytes, parse_memory};
+pub use memory::{default_memory_bytes, parse_memory, parse_percent, parse_size};
 pub use metrics::TIME;
 pub use named::{NamedQuery, ParamKind, QueryParam, named_queries, named_queries_in};
-pub use quote::{quoted, quoted_name};
+pub use names::{quoted, quoted_name};
 pub use session::Session;

@@ -1,4 +1,5 @@
-//! How much memory a question may take: what a person says, else a share of the machine's.
+//! How much memory a question may take: what a person says, else a share of the machine's; and shares and sizes as people
+//! write them.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -6,7 +7,6 @@ use std::time::Duration;
 
 use benchbook_record::{Root, memory_limit_bytes};
 
-use crate::amounts::{parse_percent, parse_size};
 use crate::error::{Error, Result};
 
 /// The variable that says what a question may take.
@@ -79,6 +79,41 @@ fn kib(root: Root<'_>, file: &str, name: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// `0.5%` or `0.5 %` as a share.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_percent(text: &str) -> std::result::Result<f64, String> {
+    let number = text.trim().strip_suffix('%').unwrap_or(text).trim();
+    match number.parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(percent / 100.0),
+        _ => Err("write a percentage above 0, such as 0.5%".into()),
+    }
+}
+
+/// `500`, `64kB`, `10MB`, `1GiB`: a number of bytes.
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_size(text: &str) -> std::result::Result<u64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("kb", 1_000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("b", 1),
+        ("", 1),
+    ];
+    let text = text.trim().to_ascii_lowercase();
+    let wrong = || "write a size such as 500kB, 10MB or 1GiB".to_owned();
+    let (digits, unit) =
+        UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit))).ok_or_else(wrong)?;
+    let size = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(*unit)).ok_or_else(wrong)?;
+    if size == 0 { Err("must be more than nothing".into()) } else { Ok(size) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -131,5 +166,26 @@ mod tests {
         assert_eq!(told(Some("3MiB".into())).unwrap(), 3 << 20);
         let error = told(Some("much".into())).unwrap_err().to_string();
         assert!(error.starts_with("BENCHBOOK_MEMORY is `much`: write a size such as"), "{error}");
+    }
+
+    #[test]
+    fn percentages_are_shares() {
+        for (text, share) in [("0.5%", 0.005), ("1 %", 0.01), ("2", 0.02)] {
+            assert_eq!(parse_percent(text), Ok(share), "{text}");
+        }
+        for text in ["", "%", "0", "-1%", "100%", "nan", "inf"] {
+            assert!(parse_percent(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        let cases = [("500", 500), ("64 kB", 64_000), ("10MB", 10_000_000), ("1GiB", 1 << 30), ("7b", 7)];
+        for (text, bytes) in cases {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "MB", "-1", "1.5MB", "0", "10 TB", "99999999999999999999", "99999999999999GB"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
     }
 }

@@ -12,21 +12,20 @@ use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 
-use crate::answer::Answer;
+use crate::answer::{ALL_MARKS, Answer, Invalid, LeftOut, OWN_MARKS};
 use crate::bind::{Bound, bind};
-use crate::claims;
 use crate::csv;
 use crate::error::{Error, Result};
 use crate::explain::{Known, explain};
 use crate::facts::Facts;
-use crate::left_out::{self, ALL_MARKS, Invalid, LeftOut, OWN_MARKS};
 use crate::memory::default_memory_bytes;
 use crate::metrics::{self, METRIC_VIEWS, TIME};
 use crate::named::{NamedQuery, named_queries, named_queries_in, parse};
-use crate::nearest::nearest;
+use crate::names::nearest;
 use crate::noise::Noise;
 use crate::tables::{self, Tables, VERDICTS, VIEWS};
 use crate::wait::Threads;
+use crate::{answer, claims};
 
 /// SQL over what a store held when the session was opened.
 ///
@@ -241,7 +240,7 @@ impl Session {
         let mut samples = BTreeMap::new();
         if reads_views {
             damaged.extend(self.facts()?.left_out.iter().cloned());
-            samples = left_out::sum(self.invalid()?, bound.runs.as_deref());
+            samples = answer::by_reason(self.invalid()?, bound.runs.as_deref());
         }
         answer.left_out = LeftOut { samples, damaged };
         Ok(answer)
@@ -307,7 +306,7 @@ impl Session {
         }
         let sql = if self.facts()?.any_bad { ALL_MARKS } else { OWN_MARKS };
         let batches = self.wait(&self.context.state(), async { self.context.sql(sql).await?.collect().await })?;
-        let invalid = left_out::read(&batches)?;
+        let invalid = answer::invalid(&batches)?;
         Ok(self.invalid.get_or_init(|| invalid))
     }
 

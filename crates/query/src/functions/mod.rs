@@ -1,8 +1,6 @@
 //! Statistics as SQL functions: one state for a family, its members planned as fields of it.
 
-mod block_order;
 mod catalogue;
-mod cells;
 mod family;
 mod growing;
 mod growth;
@@ -24,8 +22,7 @@ mod summary;
 mod unpaired;
 mod windows;
 
-pub(crate) use block_order::BlockOrder;
 pub use catalogue::{FunctionInfo, functions};
 pub(crate) use catalogue::{aggregates, scalars, windows};
 pub(crate) use growing::bound;
-pub(crate) use planner::FamilyPlanner;
+pub(crate) use planner::{BlockOrder, FamilyPlanner};

@@ -8,8 +8,7 @@ use benchbook_stats::verdict::{Label, Rules, Scope, paired_verdict};
 use datafusion::common::Result;
 use datafusion::common::cast::{as_boolean_array, as_float64_array, as_int64_array};
 
-use super::cells::{Cell, reason};
-use super::family::{Argument, Family, Kind, Output, Short};
+use super::family::{Argument, Cell, Family, Kind, Output, Short, reason};
 use super::lists;
 use super::state::{Rows, State};
 use super::summary::floats;

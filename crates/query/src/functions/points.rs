@@ -9,8 +9,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use datafusion::common::cast::as_float64_array;
 
-use super::cells::Cell;
-use super::family::Family;
+use super::family::{Cell, Family};
 use super::lists;
 use super::state::{Rows, State};
 use super::summary::floats;

@@ -2,8 +2,7 @@
 
 use benchbook_stats::fit::power_law;
 
-use super::cells::{Cell, reason};
-use super::family::{Argument, Family, Kind, Output, Short};
+use super::family::{Argument, Cell, Family, Kind, Output, Short, reason};
 use super::points::OfPoints;
 
 static POWER: Family = Family {

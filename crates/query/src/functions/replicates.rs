@@ -2,8 +2,7 @@
 
 use benchbook_stats::{geometric_mean, median, replicate_interval};
 
-use super::cells::{Cell, reason};
-use super::family::{Argument, Family, Kind, Output, Short};
+use super::family::{Argument, Cell, Family, Kind, Output, Short, reason};
 use super::points::OfPoints;
 
 static REPLICATES: Family = Family {

@@ -2,8 +2,7 @@
 
 use benchbook_stats::serial::{autocorrelation, drift, effective_sample_size};
 
-use super::cells::Cell;
-use super::family::{Argument, Family, Kind, Output, Short};
+use super::family::{Argument, Cell, Family, Kind, Output, Short};
 use super::points::OfPoints;
 
 static SERIES: Family = Family {

@@ -5,8 +5,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::Field;
 use datafusion::common::Result;
 
-use super::cells::Cell;
-use super::family::Family;
+use super::family::{Cell, Family};
 
 /// The state of one group of a family.
 pub(crate) trait State: Clone + Default + std::fmt::Debug + Send + Sync + 'static {

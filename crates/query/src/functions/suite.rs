@@ -10,8 +10,7 @@ use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
 use datafusion::logical_expr::{PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
 
-use super::cells::{Cell, struct_array};
-use super::family::{DEFAULT_LEVEL, Family, Kind, Output};
+use super::family::{Cell, DEFAULT_LEVEL, Family, Kind, Output, struct_array};
 use super::paired::PAIRED;
 
 /// The struct that `suite_verdict` gives.

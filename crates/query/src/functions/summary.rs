@@ -15,8 +15,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
-use super::cells::struct_array;
-use super::family::{DEFAULT_LEVEL, Family};
+use super::family::{DEFAULT_LEVEL, Family, struct_array};
 use super::state::{Rows, State};
 
 /// The aggregate of the family whose state is `S`, under its own name or the short name of a field.

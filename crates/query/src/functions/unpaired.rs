@@ -7,8 +7,7 @@ use benchbook_stats::{cohens_d_from, hedges_g_from, ratio_interval_from, welch_f
 use datafusion::common::Result;
 use datafusion::common::cast::as_boolean_array;
 
-use super::cells::{Cell, reason};
-use super::family::{Argument, Family, Kind, Output, Short};
+use super::family::{Argument, Cell, Family, Kind, Output, Short, reason};
 use super::moments::{REASON, Sides, X, export, float, import, int, state_fields};
 use super::state::{Rows, State};
 use super::summary::floats;

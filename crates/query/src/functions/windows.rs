@@ -11,8 +11,7 @@ use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
 use datafusion::logical_expr::{PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
 
-use super::cells::{Cell, reason, struct_array};
-use super::family::{Argument, Family, Kind, Output};
+use super::family::{Argument, Cell, Family, Kind, Output, reason, struct_array};
 
 /// The struct that `change_point` gives.
 static CHANGE: Family = Family {

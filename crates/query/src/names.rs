@@ -1,4 +1,6 @@
-//! Text as part of SQL: what a name holds never ends it.
+//! Names: as part of SQL, where what one holds never ends it, and the one that was probably meant.
+
+use strsim::damerau_levenshtein;
 
 /// Text as a literal: `'it''s'`.
 pub fn quoted(text: &str) -> String {
@@ -12,6 +14,17 @@ pub fn quoted_name(name: &str) -> String {
 
 fn between(mark: char, text: &str) -> String {
     format!("{mark}{}{mark}", text.replace(mark, &format!("{mark}{mark}")))
+}
+
+/// The nearest of `known` to `name`, if it is near: a third of the letters may differ.
+pub(crate) fn nearest<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) -> Option<String> {
+    let wanted = name.to_lowercase();
+    known
+        .into_iter()
+        .map(|known| (damerau_levenshtein(&wanted, &known.as_ref().to_lowercase()), known.as_ref().to_owned()))
+        .filter(|(distance, known)| *distance <= (known.chars().count().max(3) / 3))
+        .min()
+        .map(|(_, known)| known)
 }
 
 #[cfg(test)]
