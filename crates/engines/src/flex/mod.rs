@@ -3,7 +3,6 @@
 pub mod attention;
 mod custom;
 pub mod decoding;
-mod device;
 mod engine;
 pub mod fused;
 pub mod int4;
@@ -15,7 +14,6 @@ mod subject;
 pub mod tensor;
 
 pub use custom::Custom;
-pub use device::{CPU_DEVICES, open, probe};
 pub(crate) use engine::fused_engine;
-pub use engine::{build_facts, burn_engine, set_threads};
+pub use engine::{CPU_DEVICES, build_facts, burn_engine, open, probe, set_threads};
 pub use subject::{NamedInputs, Rows, TensorSubject, prepare};

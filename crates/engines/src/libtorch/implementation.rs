@@ -3,9 +3,9 @@
 use benchbook_core::{DType, Inputs, Problem, Result, Row, Setting, Subject};
 use tch::{TchError, Tensor};
 
+use super::engine;
 use super::mkl::DEVICES;
 use super::subject::{TorchSubject, torch_error};
-use super::version::engine;
 
 /// PyTorch's own code for a problem, without burn in between (EN1): what a call needs, made before timing, and the call, which
 /// gives `N` results.

@@ -2,7 +2,7 @@
 
 use benchbook_workloads::attention::ring::{Ring, place};
 
-use super::order::{Broken, Order, Reply, Used, Which};
+use super::round::{Broken, Order, Reply, Used, Which};
 
 /// Rows of an input that are written at once.
 const MESSAGE_ROWS: usize = 64;

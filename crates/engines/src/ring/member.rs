@@ -8,18 +8,16 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver};
 
 use super::memory::{Memory, bytes};
-use super::order::{Broken, Order, Reply, Used};
-use super::program::{self, WORD};
-use super::round::{Link, serve};
+use super::round::{Broken, Link, Order, Reply, Used, serve};
 use super::shard::{Input, Shard, room};
 use super::sockets::{Sockets, socket};
-use super::wire;
+use super::{WORD, this_one_may_be_a_worker, wire};
 
 /// The `main` of a worker of the ring, if this program was started as one: its exit code. Nothing otherwise.
 ///
 /// Call it first in the `main` of a worker program.
 pub fn member_main() -> Option<ExitCode> {
-    program::this_one_may_be_a_worker();
+    this_one_may_be_a_worker();
     let mut words = std::env::args_os().skip(1);
     if words.next().as_deref() != Some(OsStr::new(WORD)) {
         return None;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::order::Used;
+use super::round::Used;
 
 /// Counts the bytes that one worker holds, and the most at once.
 #[derive(Debug, Default)]

@@ -9,11 +9,10 @@ use benchbook_process::Supervised;
 use benchbook_workloads::attention::ring::Ring;
 
 use super::crew::{Crew, Hand};
-use super::order::{Broken, Order, Reply};
-use super::program::WORD;
+use super::round::{Broken, Order, Reply};
 use super::shard::Input;
 use super::sockets::Folder;
-use super::wire;
+use super::{WORD, wire};
 
 /// How long the end of a worker may come after its pipe is closed.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -7,7 +7,7 @@ use benchbook_workloads::attention::ring::{QUERIES, Ring};
 
 use super::memory::bytes;
 use super::merge::merge;
-use super::order::{Broken, Which};
+use super::round::{Broken, Which};
 
 /// What one worker owns. Every buffer has room for the longest shard.
 pub struct Shard {

@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::memory::Memory;
-use super::order::{Broken, Used};
-use super::round::Link;
+use super::round::{Broken, Link, Used};
 use super::wire::{read_floats, write_floats};
 
 /// Bytes of the folder that temporary ones are made in, at most: a socket's path has 107 at most.

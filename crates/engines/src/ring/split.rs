@@ -5,7 +5,7 @@ use benchbook_workloads::attention::ring::{Layout, Ring, cut, ring};
 use benchbook_workloads::attention::{RingAttention, RingAttentionParams};
 
 use super::crew::{Crew, Hand};
-use super::order::{Used, Which};
+use super::round::{Used, Which};
 use super::shard::Input;
 use super::{processes, program, threads};
 use crate::flex::fused_engine;
@@ -57,7 +57,7 @@ fn by_threads(name: &'static str, setting: &Setting, ring: Ring, inputs: &Inputs
 
 fn by_processes(name: &'static str, setting: &Setting, ring: Ring, inputs: &Inputs) -> Result<Box<dyn Subject>> {
     let part = |worker| part(&ring, worker, setting.copies, inputs);
-    subject(name, setting, ring, program::program().and_then(|program| processes::start(ring, &program, part)))
+    subject(name, setting, ring, program().and_then(|program| processes::start(ring, &program, part)))
 }
 
 fn subject<H: Hand + 'static>(

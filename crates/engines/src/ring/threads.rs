@@ -7,8 +7,7 @@ use benchbook_workloads::attention::ring::Ring;
 
 use super::crew::{Crew, Hand};
 use super::memory::{Held, bytes};
-use super::order::{Broken, Order, Reply, Used};
-use super::round::{Link, serve};
+use super::round::{Broken, Link, Order, Reply, Used, serve};
 use super::shard::{Input, Shard};
 
 /// A worker thread.
@@ -116,7 +115,7 @@ impl Link for Channels {
 mod tests {
     use benchbook_workloads::attention::ring::{Layout, worker_bytes};
 
-    use super::super::order::Which;
+    use super::super::round::Which;
     use super::*;
 
     const RING: Ring =

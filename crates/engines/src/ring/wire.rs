@@ -4,7 +4,7 @@ use std::io::{self, Error, Read, Write};
 
 use benchbook_workloads::attention::ring::{Layout, Ring};
 
-use super::order::{Broken, Order, Reply, Used, Which};
+use super::round::{Broken, Order, Reply, Used, Which};
 
 /// The first word of a worker that is ready; a program that does not begin with it is none, or of another version.
 const READY: u64 = 0x0001_676e_6972_6262;

@@ -8,9 +8,7 @@ pub mod program;
 pub mod projected;
 mod sdpa;
 pub mod sparse;
-mod whole;
 pub mod window;
 
 pub use naive::NAIVE;
-pub use sdpa::{AttentionInputs, BURN_ATTENTION, FUSED, ROWS, custom};
-pub use whole::WHOLE;
+pub use sdpa::{AttentionInputs, BURN_ATTENTION, FUSED, ROWS, WHOLE, custom};

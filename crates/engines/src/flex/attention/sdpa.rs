@@ -1,7 +1,7 @@
 //! Scaled dot-product attention: its inputs on a device, burn's, ours, and your own.
 
 use benchbook_core::{DType, Inputs, Metric, Result, Row};
-use benchbook_workloads::attention::{Attention, AttentionParams};
+use benchbook_workloads::attention::{Attention, AttentionParams, RingAttention, RingAttentionParams};
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Tensor};
@@ -123,3 +123,17 @@ pub fn custom(
 ) -> Custom<Attention, AttentionInputs, 4> {
     Custom::<Attention, _, 4>::new(name, AttentionInputs::upload, call)
 }
+
+/// Our fused attention in one worker, which holds the whole sequence: what a ring is compared with. All its threads
+/// share it.
+pub const WHOLE: Row<RingAttention> = fused_row::<RingAttention>(
+    "whole",
+    "hand-written fused attention with the whole sequence in one memory (arXiv 2307.08691)",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let upload = |on: &Target, params: &RingAttentionParams, inputs: &Inputs| {
+            Ok(AttentionInputs::unmasked(on, inputs, params.causal))
+        };
+        prepare(name, setting, params, inputs, upload, by_hand)
+    },
+);
