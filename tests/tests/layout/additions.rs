@@ -1,4 +1,5 @@
-//! What CONTRIBUTING.md says that an addition takes is all that it takes: a file of its own, and a line in one list.
+//! What CONTRIBUTING.md says that an addition takes is all that it takes: a file of its own, and a line in one list. The
+//! files to which it and the walk through ARCHITECTURE.md lead are there.
 
 use crate::code::code_only;
 use crate::sources::{Source, is_test, none, own, root, section, sources};
@@ -158,4 +159,30 @@ fn planted_additions_are_found() {
     assert_eq!(named_notebooks(&tests, &notebooks), ["tests/tests/x.rs names the notebook 09_new"]);
     let page = "\n## Add things\n| a crate | `crates/` and `crates/no/such.rs` |\n`no/such.md`\n";
     assert_eq!(absent(page), ["CONTRIBUTING.md leads to crates/no/such.rs, which is not there"]);
+}
+
+/// The files that the section of this title names.
+fn named<'a>(page: &'a str, title: &str) -> Vec<&'a str> {
+    section(page, title).split('`').skip(1).step_by(2).filter(|span| span.contains('/') && span.contains('.')).collect()
+}
+
+/// Those of them that no crate has.
+fn not_there(names: &[&str]) -> Vec<String> {
+    let crates = root().join("crates");
+    let absent = names.iter().filter(|name| !crates.join(name).is_file());
+    absent.map(|name| format!("ARCHITECTURE.md leads to {name}, which is not there")).collect()
+}
+
+#[test]
+fn every_file_of_the_walk_is_there() {
+    let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("a readable file");
+    let names = named(&page, "A walk");
+    assert!(names.len() > 30, "{names:?}");
+    none(&not_there(&names));
+}
+
+#[test]
+fn a_planted_file_is_missed() {
+    let page = "\n## A walk\n`core/src/plan.rs` and `core/src/no.rs`, `words`\n\n## More\n`core/src/not_here.rs`\n";
+    assert_eq!(not_there(&named(page, "A walk")), ["ARCHITECTURE.md leads to core/src/no.rs, which is not there"]);
 }

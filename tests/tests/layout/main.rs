@@ -3,15 +3,11 @@
 #![expect(clippy::print_stdout, reason = "what is not tested here has to be seen")]
 
 mod additions;
-mod arguments;
 mod code;
 mod edges;
-mod libtorch;
 mod rules;
 mod sources;
 mod top;
 mod units;
 mod versions;
-mod walk;
-mod workflows;
 mod wrappers;
