@@ -1,5 +1,5 @@
-//! While a run goes on: its progress, one line on a terminal, lines now and then elsewhere, always on stderr; and Ctrl-C, once to
-//! end in order, twice to end at once.
+//! While a run goes on: its progress, one line on a terminal, lines now and then elsewhere, always on stderr; and Ctrl-C,
+//! once to end in order, twice to end at once.
 
 use std::io::IsTerminal;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Cargo as a child that is listened to, and ended with everything that it started; and what decides about a program besides
-//! its sources.
+//! Cargo as a child that is listened to, and ended with everything that it started; and what decides about a program
+//! besides its sources.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! How a run tells of its progress, always outside the timed region: what has happened, how far it has come, and how long the
-//! rest takes. Before it begins, how long its plan takes, as far as that itself tells.
+//! How a run tells of its progress, always outside the timed region: what has happened, how far it has come, and how long
+//! the rest takes. Before it begins, how long its plan takes, as far as that itself tells.
 
 use benchbook_core::{Plan, SamplingSpec, counted, on_one_line};
 

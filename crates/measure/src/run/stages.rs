@@ -1,5 +1,5 @@
-//! A run under way: its parts, none of which knows of another, and its stages: the replicates that are asked for, then those
-//! that a wanted half-width takes.
+//! A run under way: its parts, none of which knows of another, and its stages: the replicates that are asked for, then
+//! those that a wanted half-width takes.
 
 use benchbook_core::{Plan, baseline_of};
 use benchbook_journal::Level;

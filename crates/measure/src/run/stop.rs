@@ -1,5 +1,5 @@
-//! Why a trial or a run ends: the words in `outcomes.stop_reason` with the status beside them, what is not tried again, and how
-//! a run learns that it is to end.
+//! Why a trial or a run ends: the words in `outcomes.stop_reason` with the status beside them, what is not tried again,
+//! and how a run learns that it is to end.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! The points of one variant over a number with their entry in the legend, and intervals as lines with end caps, drawn from their
-//! own bounds so that they may be lopsided or leave the estimate out.
+//! The points of one variant over a number with their entry in the legend, and intervals as lines with end caps, drawn
+//! from their own bounds so that they may be lopsided or leave the estimate out.
 
 use plotly::Scatter;
 use plotly::common::{HoverInfo, Line, Marker, MarkerSymbol, Mode};

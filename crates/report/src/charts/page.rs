@@ -1,5 +1,5 @@
-//! Pages that need no network: plotly.js once, then each figure as a div, its JSON and a call; and a figure in the cell of a
-//! notebook, live or exported.
+//! Pages that need no network: plotly.js once, then each figure as a div, its JSON and a call; and a figure in the cell of
+//! a notebook, live or exported.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;

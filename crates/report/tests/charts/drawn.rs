@@ -1,5 +1,5 @@
-//! Every figure drawn by a real browser: without one skipped, and in CI failed. And browsers that hang, fail or say nothing,
-//! played by small scripts, so that none is needed.
+//! Every figure drawn by a real browser: without one skipped, and in CI failed. And browsers that hang, fail or say
+//! nothing, played by small scripts, so that none is needed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What a gate measures, as far as possible before anything is built, and its measuring: into which store, until when, and by the
-//! plan of a recorded run, which is described only.
+//! What a gate measures, as far as possible before anything is built, and its measuring: into which store, until when, and
+//! by the plan of a recorded run, which is described only.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
