@@ -29,9 +29,6 @@ const MOST_ITERATIONS: u64 = 1 << 32;
 /// Parts of a sample in which one looks whether a pool is spread over its processors.
 const LOOKS_IN_SAMPLE: u64 = 8;
 
-/// Looks before a sample begins all the same.
-const MOST_LOOKS: usize = 8;
-
 /// What is written to the inputs of a kernel before it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Write {
@@ -155,7 +152,8 @@ fn settled(per_call: &[f64]) -> Option<bool> {
 }
 
 /// One sample of the hot regime: a call that is not timed brings the input back into the caches, and, where there are
-/// several threads, more calls come first until they are spread.
+/// several threads, more calls come first until they are spread. All of them together are no more than those of the sample,
+/// or one: a call that is longer than a sample has time to spread its threads by itself.
 ///
 /// # Errors
 /// As of [`Work::run`].
@@ -164,7 +162,7 @@ pub fn sample_hot(work: &mut dyn Work, iterations: u64, watch: &mut Watch, load:
     let part = (iterations / LOOKS_IN_SAMPLE).max(1);
     let mut before = 1;
     if watch.is_of_a_pool() {
-        for _ in 0..MOST_LOOKS {
+        for _ in 1..(iterations / part).min(LOOKS_IN_SAMPLE) {
             if watch.is_spread(&work.run(before, 0, Write::Nothing)?) {
                 break;
             }
@@ -316,7 +314,9 @@ mod tests {
 
     #[test]
     fn the_timed_region_holds_exactly_the_iterations() {
-        for (threads, iterations, asked) in [(1, 7, vec![1, 7]), (1, 1, vec![1, 1]), (2, 40, vec![1, 5, 40])] {
+        for (threads, iterations, asked) in
+            [(1, 7, vec![1, 7]), (1, 1, vec![1, 1]), (2, 1, vec![1, 1]), (2, 40, vec![1, 5, 40])]
+        {
             let mut calls = Vec::new();
             let mut work = Calls(|n: u64| calls.push(n));
             let sample = sample_hot(&mut work, iterations, &mut watch(threads), &mut Load::default()).unwrap();
