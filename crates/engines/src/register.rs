@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use benchbook_core::{Problem, Registry, Row};
 
-use crate::flex::{self, attention, decoding, matmul, roofs};
+use crate::flex::{self, attention, blocks, decoding, matmul, roofs};
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
 use crate::ring;
@@ -24,6 +24,9 @@ pub fn register(registry: &mut Registry) {
     add(registry, matmul::ROWS);
     add(registry, decoding::ROWS);
     registry.implementation(roofs::MEMCPY).implementation(roofs::SUMS).implementation(roofs::FMA_CHAINS);
+    registry.implementation(blocks::LINEAR).implementation(blocks::MLP).implementation(blocks::LAYER_NORM);
+    registry.implementation(blocks::RMS_NORM).implementation(blocks::SOFTMAX);
+    registry.implementation(blocks::EMBEDDING).implementation(blocks::ROTARY);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

@@ -4,6 +4,7 @@
 //! puts weights into before it is timed have a module too, since they say what is right then.
 
 pub mod attention;
+pub mod blocks;
 pub mod decoding;
 pub mod matmul;
 pub mod precision;

@@ -4,7 +4,7 @@ use benchbook_core::Registry;
 
 use crate::decoding::GreedyDecoding;
 use crate::matmul::Matmul;
-use crate::{attention, roofs};
+use crate::{attention, blocks, roofs};
 
 /// A registry of every workload, and of nothing else.
 pub fn problems() -> Registry {
@@ -29,5 +29,12 @@ pub fn register(registry: &mut Registry) {
         .workload(roofs::Copy)
         .workload(roofs::Read)
         .workload(roofs::Fma)
-        .workload(GreedyDecoding);
+        .workload(GreedyDecoding)
+        .workload(blocks::Linear)
+        .workload(blocks::Mlp)
+        .workload(blocks::LayerNorm)
+        .workload(blocks::RmsNorm)
+        .workload(blocks::Softmax)
+        .workload(blocks::Embedding)
+        .workload(blocks::Rotary);
 }

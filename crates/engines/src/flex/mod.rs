@@ -1,6 +1,7 @@
 //! burn on CPUs, and our own kernels as operations on its tensors: tables of implementations, a file a problem.
 
 pub mod attention;
+pub mod blocks;
 mod custom;
 pub mod decoding;
 mod engine;

@@ -133,7 +133,7 @@ fn visible(params: &WindowAttentionParams) -> f64 {
 }
 
 /// A vector at its position: pair (i, i + d/2) turned by position · base^(−2 i / d).
-fn turned(vector: &[f32], position: usize) -> Vec<f64> {
+pub(crate) fn turned(vector: &[f32], position: usize) -> Vec<f64> {
     let d = vector.len();
     let number = |index: usize| {
         let pair = index % (d / 2);

@@ -170,7 +170,7 @@ impl Problem for GreedyDecoding {
 }
 
 /// Token ids from the lower bits of numbers, which are as good as uniform.
-fn ids(count: usize, vocabulary: usize, seed: u64) -> Vec<i32> {
+pub(crate) fn ids(count: usize, vocabulary: usize, seed: u64) -> Vec<i32> {
     let drawn = Array::normal(vec![count], seed, 1);
     drawn.of::<f32>().iter().map(|number| (number.to_bits() as usize % vocabulary) as i32).collect()
 }

@@ -3,4 +3,5 @@
 mod gpt2;
 mod greedy;
 
+pub(crate) use greedy::ids;
 pub use greedy::{GreedyDecoding, GreedyDecodingParams};

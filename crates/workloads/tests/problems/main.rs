@@ -1,6 +1,7 @@
 //! The problems: references against PyTorch, counts by hand, labels, what is refused, and what every one of them gives.
 
 mod attention;
+mod blocks;
 mod gradients;
 mod labels;
 mod matmul;

@@ -9,6 +9,7 @@ use burn::tensor::{Bool, Tensor, TensorData};
 
 use super::naive::attend;
 use super::sdpa::attended;
+use crate::flex::blocks::{angles, turned};
 use crate::flex::fused::{self, Rotary};
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::prepare;
@@ -36,15 +37,9 @@ struct Tables {
 }
 
 fn tables(on: &Target, params: &WindowAttentionParams, inputs: &Inputs) -> Result<([Tensor<4>; 3], Tables)> {
-    let (cos, sin) = (angles(on, params, f64::cos), angles(on, params, f64::sin));
+    let sizes = [params.seq, params.head_dim];
+    let (cos, sin) = (angles(on, sizes, f64::cos), angles(on, sizes, f64::sin));
     Ok((attended(on, inputs), Tables { cos, sin, hidden: hidden(on, params) }))
-}
-
-fn angles(on: &Target, params: &WindowAttentionParams, of: fn(f64) -> f64) -> Tensor<4> {
-    let (seq, d) = (params.seq, params.head_dim);
-    let angle = |index: usize| (index / (d / 2)) as f64 * BASE.powf(-2.0 * (index % (d / 2)) as f64 / d as f64);
-    let numbers = (0..seq * d / 2).map(|index| of(angle(index)));
-    on.upload_numbers(numbers, [1, 1, seq, d / 2])
 }
 
 fn hidden(on: &Target, params: &WindowAttentionParams) -> Tensor<4, Bool> {
@@ -56,14 +51,7 @@ fn hidden(on: &Target, params: &WindowAttentionParams) -> Tensor<4, Bool> {
 }
 
 fn by_burn(([query, key, value], tables): &([Tensor<4>; 3], Tables)) -> Result<[Tensor<4>; 1]> {
-    let rotated = |tensor: &Tensor<4>| {
-        let [_, _, _, head_dim] = tensor.dims();
-        let x = tensor.clone().narrow(3, 0, head_dim / 2);
-        let y = tensor.clone().narrow(3, head_dim / 2, head_dim / 2);
-        let (cos, sin) = (tables.cos.clone(), tables.sin.clone());
-        let left = x.clone() * cos.clone() - y.clone() * sin.clone();
-        Tensor::cat(vec![left, y * cos + x * sin], 3)
-    };
+    let rotated = |tensor: &Tensor<4>| turned(tensor, &tables.cos, &tables.sin);
     Ok([attend([&rotated(query), &rotated(key), value], Some(&tables.hidden))])
 }
 

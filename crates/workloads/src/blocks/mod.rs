@@ -1,0 +1,38 @@
+//! The blocks that every model is made of, each alone: products with what follows them, norms, softmax, tables, rotation.
+
+mod activation;
+mod embedding;
+mod linear;
+mod mlp;
+mod norm;
+mod rotary;
+mod softmax;
+
+pub use activation::Activation;
+pub use embedding::{Embedding, EmbeddingParams};
+pub use linear::{Linear, LinearParams};
+pub use mlp::{Mlp, MlpParams};
+pub use norm::{EPSILON, LayerNorm, LayerNormParams, RmsNorm, RmsNormParams};
+pub use rotary::{Rotary, RotaryParams};
+pub use softmax::{Softmax, SoftmaxParams};
+
+use benchbook_core::Array;
+
+/// Weights `[from, to]`, normal with variance 1 / from: what they give of standard normal numbers is so too.
+fn weights(from: usize, to: usize, seed: u64, stream: u64) -> Array {
+    scaled(vec![from, to], 1.0 / (from as f32).sqrt(), 0.0, seed, stream)
+}
+
+/// Normal numbers with this deviation around this mean.
+fn scaled(shape: Vec<usize>, deviation: f32, mean: f32, seed: u64, stream: u64) -> Array {
+    let mut array = Array::normal(shape, seed, stream);
+    array.of_mut::<f32>().iter_mut().for_each(|number| *number = mean + deviation * *number);
+    array
+}
+
+/// A row times `weights` `[_, columns]`, added to what `sums` holds.
+fn add_product(sums: &mut [f64], row: impl Iterator<Item = f64>, weights: &[f32]) {
+    for (left, right) in row.zip(weights.chunks_exact(sums.len())) {
+        sums.iter_mut().zip(right).for_each(|(sum, right)| *sum += left * f64::from(*right));
+    }
+}
