@@ -1,0 +1,57 @@
+"""Greedy decoding by a seeded GPT-2, a token a step: a loop over a cache of keys and values."""
+
+import torch
+from torch.nn import functional
+
+
+class Gpt2:
+    """`greedy-decoding` of one copy of the inputs, in eager PyTorch."""
+
+    def __init__(self, setting, inputs):
+        self.setting, self.inputs = setting, inputs
+        most = setting.prompt + setting.tokens
+        shape = (setting.layers, 2, setting.heads, most, setting.width // setting.heads)
+        self.cache = torch.empty(shape, dtype=inputs["wte"].dtype, device=inputs["wte"].device)
+        self.tokens = torch.zeros(setting.tokens, 1, dtype=torch.int64, device=self.cache.device)
+
+    def norm(self, place, x):
+        gain, bias = self.inputs["norm_gain"][place], self.inputs["norm_bias"][place]
+        return functional.layer_norm(x, (self.setting.width,), gain, bias, 1e-5)
+
+    def linear(self, name, layer, x):
+        return torch.addmm(self.inputs[name + "_bias"][layer], x, self.inputs[name][layer])
+
+    def forward(self, ids, begin):
+        """Takes tokens from a position on, and gives the most likely one after them."""
+        setting, count = self.setting, len(ids)
+        x = self.inputs["wte"][ids] + self.inputs["wpe"][begin : begin + count]
+        for layer in range(setting.layers):
+            both = self.linear("qkv", layer, self.norm(2 * layer, x)).view(count, 3, setting.heads, -1)
+            query, key, value = both.permute(1, 2, 0, 3)
+            cache = self.cache[layer, :, :, : begin + count]
+            cache[0, :, begin:], cache[1, :, begin:] = key, value
+            # One token sees all before it, the prompt is alone: so the corners fit.
+            mixed = functional.scaled_dot_product_attention(
+                query[None], cache[0][None], cache[1][None], is_causal=count > 1
+            )
+            x = x + self.linear("merge", layer, mixed[0].transpose(0, 1).reshape(count, setting.width))
+            wide = functional.gelu(self.linear("up", layer, self.norm(2 * layer + 1, x)), approximate="tanh")
+            x = x + self.linear("down", layer, wide)
+        logits = self.norm(2 * setting.layers, x[-1]) @ self.inputs["wte"].T
+        return int(logits.argmax())
+
+    def begin(self):
+        self.made = []
+
+    def step(self):
+        """Makes the next token; tells how many were made, and whether there are more to make."""
+        if not self.made:
+            token = self.forward(self.inputs["prompt"].long(), 0)
+        else:
+            last = torch.tensor(self.made[-1:], device=self.cache.device)
+            token = self.forward(last, self.setting.prompt + len(self.made) - 1)
+        self.made.append(token)
+        return 1, len(self.made) < self.setting.tokens
+
+    def result(self):
+        return torch.tensor(self.made)[:, None]

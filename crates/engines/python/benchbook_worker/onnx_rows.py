@@ -1,0 +1,80 @@
+"""ONNX Runtime: workloads exported from PyTorch."""
+
+import io
+import logging
+import warnings
+
+import numpy
+import onnxruntime
+import torch
+
+from . import blocks
+from .graphs import Graph
+from .rows import of_all
+
+
+class Result:
+    """An output that is read only where somebody asks for it."""
+
+    def __init__(self, read):
+        self.read = read
+
+    def __array__(self, dtype=None, copy=None):
+        return numpy.array(self.read()[0].numpy(), dtype)
+
+
+def exported(graph, names):
+    """A graph as the bytes of an ONNX model, whose inputs have these names."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            graph, graph.example, dynamo=True, input_names=names, output_names=["result"], verbose=False, optimize=True
+        )
+    file = io.BytesIO()
+    program.save(file)
+    return file.getvalue()
+
+
+def bound(provider, setting, copies):
+    """Calls whose inputs are where the controller overwrites them, and whose outputs stay with the session."""
+    graph = Graph(setting, copies[0], blocks.FUSED).eval()
+    names = [f"given_{at}" for at in range(len(graph.given))]
+    model = exported(graph, names)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = setting.threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    make = lambda: onnxruntime.InferenceSession(model, options, providers=[provider])
+    session = setting.timed("compile_ns", make)
+
+    def call(inputs):
+        binding = session.io_binding()
+        for name, given in zip(names, graph.given):
+            one = inputs[given]
+            binding.bind_input(name, "cpu", 0, one.dtype, one.shape, one.ctypes.data)
+        binding.bind_output("result", "cpu")
+        run, result = session.run_with_iobinding, Result(binding.get_outputs)
+
+        def calls():
+            run(binding)
+            return result
+
+        return calls
+
+    return [call(inputs) for inputs in copies]
+
+
+@of_all
+def cpu(setting, copies):
+    return bound("CPUExecutionProvider", setting, copies)
+
+
+@of_all
+def tensorrt(setting, copies):
+    return bound("TensorrtExecutionProvider", setting, copies)
+
+
+def ran(device):
+    # It tells who runs the graph, and not with which instructions.
+    return "TensorrtExecutionProvider" if device.name == "tensorrt" else "CPUExecutionProvider"

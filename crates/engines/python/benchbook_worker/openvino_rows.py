@@ -1,0 +1,61 @@
+"""OpenVINO: workloads read from PyTorch, in the precision that is asked for (left to itself it takes bf16 where it can)."""
+
+import openvino
+
+from .graphs import Graph
+from .programs import FUSED
+from .rows import Unsupported, of_all
+
+#: Kernels that OpenVINO says it runs in this process, by the kinds of operations.
+KERNELS = {}
+#: Kinds that only move numbers.
+MOVES = ("Input", "Output", "Const", "Constant", "Parameter", "Result", "Reorder", "Reshape", "Convert", "Broadcast")
+
+
+@of_all
+def cpu(setting, copies):
+    graph = Graph(setting, copies[0], FUSED).eval()
+    core = openvino.Core()
+    if setting.dtype == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise Unsupported("OpenVINO does not compute in bf16 on this processor")
+    settings = {
+        "INFERENCE_PRECISION_HINT": setting.dtype,
+        "INFERENCE_NUM_THREADS": setting.threads,
+        "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,
+        "ENABLE_HYPER_THREADING": True,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    shapes = [openvino.PartialShape(list(one.shape)) for one in graph.example]
+    model = openvino.convert_model(graph, example_input=graph.example, input=shapes)
+    compiled = setting.timed("compile_ns", lambda: core.compile_model(model, "CPU", settings))
+    KERNELS.update(kernels(compiled))
+
+    def call(inputs):
+        request = compiled.create_infer_request()
+        for at, name in enumerate(graph.given):
+            request.set_input_tensor(at, openvino.Tensor(inputs[name], shared_memory=True))
+        infer, output = request.infer, request.get_output_tensor(0)
+
+        def calls():
+            infer()
+            return output.data
+
+        return calls
+
+    return [call(inputs) for inputs in copies]
+
+
+def kernels(compiled):
+    """What computes each operation of a compiled model that is more than moving numbers."""
+    found = {}
+    for node in compiled.get_runtime_model().get_ops():
+        told = node.get_rt_info()
+        kind, kernel = (told[name].astype(str) if name in told else "" for name in ("layerType", "execType"))
+        if kernel and kind not in MOVES:
+            found[kind] = kernel
+    return found
+
+
+def ran(device):
+    return ", ".join(f"{kind} {kernel}" for kind, kernel in sorted(KERNELS.items()))

@@ -1,0 +1,6 @@
+"""Every workload that is a function of PyTorch here: by its formula, and by what PyTorch has for it."""
+
+from . import attention, blocks
+
+FORMULAS = attention.FORMULAS | blocks.FORMULAS
+FUSED = attention.FUSED | blocks.FUSED

@@ -1,0 +1,155 @@
+"""What a table of engines is made of: devices and rows."""
+
+import importlib
+import importlib.metadata
+import time
+from dataclasses import dataclass, field
+
+from .arrays import KINDS
+
+
+class Unsupported(Exception):
+    """A row cannot take a case here; its text is the reason."""
+
+
+@dataclass
+class Setting:
+    """A case as a row needs to know it."""
+
+    workload: str
+    params: dict
+    dtype: str
+    threads: int
+    device: str
+    metrics: list = field(default_factory=list)
+
+    def __getattr__(self, name):
+        """A parameter of the case by its name."""
+        try:
+            return self.__dict__["params"][name]
+        except KeyError:
+            raise AttributeError(f"the case has no parameter `{name}`") from None
+
+    def tell(self, name, value, unit):
+        """Records a number beside the times."""
+        self.metrics.append({"name": name, "value": value, "unit": unit, "measured": True})
+
+    def timed(self, name, work):
+        """Does some work of the preparation, and records how long it took, in nanoseconds."""
+        started = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        result = work()
+        self.tell(name, time.clock_gettime_ns(time.CLOCK_MONOTONIC) - started, "ns")
+        return result
+
+
+def installed(package):
+    """The version of a package of this Python; nothing where it is missing."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def parts(version):
+    """The numbers that a version begins with."""
+    numbers = []
+    for part in version.split("+")[0].split("."):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+@dataclass
+class Device:
+    """What one process computes on: an engine in one of its ways.
+
+    `needs` are its packages, each with the first version that will do and the first that will not, where there is one; the
+    first of them is the engine. `hooks` is a module of this package that may have `settle(device, threads)`, `ran(device)`,
+    which says what really runs, and `synchronize(device)`, which waits for it.
+    """
+
+    name: str
+    engine: str
+    needs: tuple
+    arrays: str = "numpy"
+    hooks: str = ""
+    #: Where its arrays lie.
+    place: str = "cpu"
+    #: A reason why it cannot be used here, beside its packages.
+    absent: object = None
+    #: What inputs are in, where that is not the dtype that is asked for.
+    real: str = ""
+    #: Its version, where that is not its package's.
+    told: str = ""
+
+    def version(self):
+        return self.told or installed(self.needs[0][0])
+
+    def unavailable(self):
+        """Why it cannot be used here; nothing where it can."""
+        for package, least, below in self.needs:
+            found = installed(package)
+            if found is None:
+                return f"the package {package} is missing in this Python: `cargo xtask setup` or `pip install {package}`"
+            if parts(found) < parts(least) or (below and parts(found) >= parts(below)):
+                range_of = f"{least} or newer" + (f", before {below}" if below else "")
+                return f"{package} is {found}, and {range_of} is needed"
+        return self.absent() if self.absent else None
+
+    def hook(self, name):
+        return getattr(importlib.import_module("." + self.hooks, __package__), name, None) if self.hooks else None
+
+    def settle(self, threads):
+        """Gives its pools their size, before anything runs there."""
+        if hook := self.hook("settle"):
+            hook(self, threads)
+        wait = self.hook("synchronize")
+        self.synchronize = (lambda: wait(self)) if wait else lambda: None
+
+    def ran(self):
+        """Its version with what it really runs, where it tells."""
+        hook = self.hook("ran")
+        said = hook(self) if hook else ""
+        return f"{self.version()} {said}" if said else None
+
+    def kind(self):
+        return KINDS[self.arrays](self.place)
+
+    def inputs_in(self, dtype):
+        return self.real or dtype
+
+
+@dataclass
+class Row:
+    """One way to solve a workload: `prepare(setting, inputs)` gives a call without arguments that makes the outputs, from
+    one copy of the inputs; where it is named as `module:function`, that is loaded when it is needed."""
+
+    name: str
+    workload: str
+    devices: tuple
+    dtypes: tuple
+    prepare: object
+    about: str = ""
+    catalogue: tuple = ()
+    #: Inputs that it has packed, which nobody can overwrite.
+    packed: tuple = ()
+    #: Inputs that are token ids, which can be overwritten.
+    tokens: tuple = ()
+    #: Whether a sample is a loop: `prepare` gives what has `begin()`, `step()` and `result()` then.
+    loop: bool = False
+    #: Whether what a call adds to memory shows in what is resident.
+    memory: bool = True
+
+    def prepared(self, setting, copies):
+        prepare = self.prepare
+        if isinstance(prepare, str):
+            module, name = prepare.split(":")
+            prepare = getattr(importlib.import_module("." + module, __package__), name)
+        return prepare(setting, copies) if getattr(prepare, "of_all", False) else [prepare(setting, one) for one in copies]
+
+
+def of_all(prepare):
+    """Marks a `prepare(setting, copies)` that makes the calls of all copies at once: what it prepares, they share."""
+    prepare.of_all = True
+    return prepare

@@ -1,0 +1,170 @@
+"""Every device and every row, without loading an engine: what is here can be told at once."""
+
+import ctypes
+import platform
+
+from .rows import Device, Row
+
+REAL = ("f32", "f64", "bf16", "f16")
+
+
+def same_path():
+    """Why MKL needs no other answer; nothing where it does."""
+    if platform.machine() != "x86_64":
+        return "this torch has no MKL that could take another path"
+    with open("/proc/cpuinfo") as processors:
+        if "GenuineIntel" in processors.read():
+            return "same path: MKL takes its fast path on this processor by itself"
+    return None
+
+
+def no_cuda():
+    """Why nothing runs on a GPU of NVIDIA here; nothing where it can."""
+    try:
+        driver, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int()
+    except OSError:
+        return "this machine has no CUDA driver"
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+        return "the CUDA driver finds no GPU"
+    return None
+
+
+TORCH, NUMPY = ("torch", "2.6", "3"), ("numpy", "1.26", "3")
+# The exporter to ONNX of these versions of PyTorch needs two packages.
+EXPORT = (("torch", "2.9", "3"), ("onnx", "1.18", "2"), ("onnxscript", "0.5", "1"), NUMPY)
+
+
+def on_gpu(name, engine, *needs):
+    return Device(name, engine, (*needs, TORCH), "torch", "torch_rows", "cuda", no_cuda)
+
+
+DEVICES = [
+    Device("numpy", "numpy", (NUMPY,), "numpy", "numpy_rows"),
+    Device("torch", "pytorch", (TORCH,), "torch", "torch_rows"),
+    Device("torch-mkl", "pytorch", (TORCH,), "torch", "torch_rows", absent=same_path),
+    Device("onnxruntime", "onnxruntime", (("onnxruntime", "1.20", "2"), *EXPORT), "numpy", "onnx_rows"),
+    Device("openvino", "openvino", (("openvino", "2025", ""), TORCH, NUMPY), "numpy", "openvino_rows", real="f32"),
+    on_gpu("torch-cuda", "pytorch"),
+    on_gpu("flash-attention-2", "flash-attn", ("flash-attn", "2.5", "3")),
+    on_gpu("flash-attention-3", "flash-attn-3", ("flash-attn-3", "3", "4")),
+    on_gpu("xformers", "xformers", ("xformers", "0.0.28", "1")),
+    on_gpu("transformer-engine", "transformer-engine", ("transformer-engine", "1.11", "3")),
+    Device(
+        "tensorrt",
+        "tensorrt",
+        (("tensorrt", "10", ""), ("onnxruntime-gpu", "1.20", "2"), *EXPORT),
+        "numpy",
+        "onnx_rows",
+        absent=no_cuda,
+    ),
+]
+
+REAL, WIDE, SINGLE = ("f32", "f64", "bf16", "f16"), ("f32", "f64"), ("f32",)
+TORCHES = ("torch", "torch-mkl", "torch-cuda")
+
+#: Workloads by their formula; what fuses operations has something to fuse in those after `matmul` and `embedding`.
+ATTENTION = (
+    "attention",
+    "programmable-attention",
+    "window-attention",
+    "contextual-attention",
+    "projected-attention",
+    "sparse-attention",
+)
+BLOCKS = ("linear", "mlp", "layer-norm", "rms-norm", "softmax", "rotary")
+FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *ATTENTION, *BLOCKS)
+COMPILED = (*ATTENTION, *BLOCKS)
+GRAPHS = ("matmul", *ATTENTION, *BLOCKS)
+#: Those that PyTorch's own attention can say.
+SDPA = ("attention-gradients", "paged-attention", *(name for name in ATTENTION if name != "contextual-attention"))
+#: Inputs that stay from call to call, and are constants of a graph.
+PACKED = {
+    "projected-attention": ("w_query", "w_key", "w_value", "w_out"),
+    "linear": ("weight", "bias"),
+    "mlp": ("w_up", "w_down", "w_gate"),
+    "layer-norm": ("gain", "bias"),
+    "rms-norm": ("gain",),
+}
+
+
+def dtypes_of(workload):
+    """Sums of thousands, step by step, need more bits than 16 have."""
+    return WIDE if workload in ("read", "contextual-attention", "layer-norm", "rms-norm") else REAL
+
+
+def numpy_row(workload, dtypes, about):
+    return Row("numpy", workload, ("numpy",), dtypes, f"numpy_rows:{workload}", about)
+
+
+def torch_row(name, workload, prepare, about, devices=TORCHES, **more):
+    return Row(name, workload, devices, more.pop("dtypes", REAL), prepare, about, ("EN2",), **more)
+
+
+def graph(device, workload, dtypes, prepare, about, claims):
+    packed = PACKED.get(workload, ())
+    return Row("graph", workload, (device,), dtypes, prepare, about, claims, packed=packed, memory=False)
+
+
+def gpu_row(name, device, dtypes, prepare, about):
+    return Row(name, "attention", (device,), dtypes, prepare, about, ("EN4",))
+
+
+ROWS = [
+    numpy_row("matmul", WIDE, "numpy.matmul, by the BLAS that numpy is linked with"),
+    numpy_row("attention", WIDE, "the formula, in numpy"),
+    numpy_row("copy", WIDE, "numpy.copyto"),
+    numpy_row("read", SINGLE, "numpy's sum"),
+    *(
+        torch_row("eager", name, "torch_rows:eager", "the formula, in PyTorch", dtypes=dtypes_of(name))
+        for name in FORMULAS
+    ),
+    torch_row("eager", "embedding", "torch_rows:eager", "PyTorch's embedding", tokens=("ids",)),
+    torch_row("eager", "copy", "torch_rows:copy", "Tensor.copy_"),
+    torch_row(
+        "kv-cache-eager",
+        "greedy-decoding",
+        "decoding:Gpt2",
+        "a GPT-2 with a cache of keys and values, in PyTorch",
+        dtypes=WIDE,
+        tokens=("prompt",),
+        loop=True,
+    ),
+    *(
+        torch_row(f"sdpa-{backend}", name, f"torch_rows:sdpa_{backend}", f"PyTorch's SDPA by its backend {backend}")
+        for name in SDPA
+        for backend in ("flash", "math")
+    ),
+    *(
+        torch_row("native", name, "torch_rows:native", f"PyTorch's {name.replace('-', '_')}")
+        for name in ("layer-norm", "rms-norm")
+    ),
+    *(
+        torch_row(
+            "compile",
+            name,
+            "torch_rows:compile_formula",
+            "the formula, by torch.compile",
+            dtypes=dtypes_of(name),
+            memory=False,
+        )
+        for name in COMPILED
+    ),
+    torch_row(
+        "flex",
+        "programmable-attention",
+        "torch_rows:flex",
+        "FlexAttention, compiled",
+        dtypes=("f32", "bf16"),
+        memory=False,
+    ),
+    *(graph("onnxruntime", name, SINGLE, "onnx_rows:cpu", "exported to ONNX", ("EN5",)) for name in GRAPHS),
+    *(
+        graph("openvino", name, ("f32", "bf16"), "openvino_rows:cpu", "converted from PyTorch", ("EN5",))
+        for name in GRAPHS
+    ),
+    gpu_row("flash", "flash-attention-2", ("f16", "bf16"), "gpu_rows:flash_2", "FlashAttention-2"),
+    gpu_row("flash", "flash-attention-3", ("f16", "bf16"), "gpu_rows:flash_3", "FlashAttention-3"),
+    gpu_row("memory-efficient", "xformers", ("f32", "f16", "bf16"), "gpu_rows:xformers", "memory_efficient_attention"),
+    gpu_row("fused", "transformer-engine", ("f16", "bf16"), "gpu_rows:transformer_engine", "DotProductAttention"),
+    *(graph("tensorrt", name, SINGLE, "onnx_rows:tensorrt", "exported to ONNX", ("EN7",)) for name in GRAPHS),
+]

@@ -1,0 +1,214 @@
+"""The worker: it answers what the controller asks (ARCHITECTURE.md, "The wire")."""
+
+import gc
+import itertools
+import os
+import sys
+from array import array as numbers
+
+from . import machine, wire
+from .rows import Setting, Unsupported
+
+#: Characters of what went wrong.
+MOST_TEXT = 4000
+
+
+class Trial:
+    """A row on a case: calls, which take the copies of the inputs in turn."""
+
+    def __init__(self, worker, ask, inputs):
+        self.device, self.row = worker.find(ask)
+        self.device.settle(ask["threads"])
+        self.dtype, self.kind = ask["dtype"], self.device.kind()
+        params = {name: next(iter(value.values())) for name, value in ask["params"].items()}
+        self.setting = Setting(ask["workload"], params, self.dtype, ask["threads"], self.device.name)
+        if self.dtype not in self.row.dtypes:
+            raise Unsupported(f"{self.row.name} on {self.device.name} does not compute in {self.dtype}")
+        real = self.device.inputs_in(self.dtype)
+        self.copies = [{name: self.kind.take(one, real) for name, one in inputs.items()} for _ in range(ask["copies"])]
+        self.calls = self.row.prepared(self.setting, self.copies)
+        self.turns = itertools.cycle(self.calls)
+        # Real numbers can be overwritten, and so can token ids, but for what an engine has packed.
+        self.writable = {
+            name: one
+            for name, one in inputs.items()
+            if (one.dtype == "f32" or name in self.row.tokens) and name not in self.row.packed and len(one.data)
+        }
+
+    def call(self, times):
+        for call in itertools.islice(self.turns, times):
+            self.result = call()
+        self.device.synchronize()
+
+    def loop(self):
+        """Makes all steps of a loop, and sets down when each began and ended, and its tokens."""
+        loop, now = next(self.turns), machine.now_ns
+        loop.begin()
+        started, ended, tokens = [], [], []
+        step = loop.step
+        goes_on = True
+        while goes_on:
+            before = now()
+            made, goes_on = step()
+            ended.append(now())
+            started.append(before)
+            tokens.append(made)
+        self.result = loop.result()
+        return started, ended, tokens
+
+    def outputs(self):
+        results = self.result if isinstance(self.result, (tuple, list)) else [self.result]
+        return [("", self.kind.give(result, self.dtype)) for result in results]
+
+    def write(self, place, values):
+        values = self.kind.take(values, self.device.inputs_in(self.dtype))
+        for copy in self.copies:
+            self.kind.write(copy[place["input"]], place["row"], values)
+
+    def fill(self, inputs):
+        for name, one in inputs.items():
+            values = self.kind.take(one, self.device.inputs_in(self.dtype))
+            for copy in self.copies:
+                self.kind.fill(copy[name], values)
+
+    def once(self):
+        """One call, or one loop."""
+        if self.row.loop:
+            self.loop()
+        else:
+            self.call(1)
+
+
+class Worker:
+    """Rows of engines, and the trials that are prepared."""
+
+    def __init__(self, devices, rows):
+        self.devices = {device.name: device for device in devices}
+        self.rows, self.trials = rows, {}
+
+    def find(self, ask):
+        device = self.devices.get(ask["device"])
+        for row in self.rows:
+            if row.name == ask["implementation"] and row.workload == ask["workload"] and ask["device"] in row.devices:
+                if reason := device.unavailable():
+                    raise Unsupported(reason)
+                return device, row
+        raise Unsupported(f"this worker has no {ask['implementation']} of {ask['workload']} on {ask['device']}")
+
+    def told(self, device):
+        version = {"engine": device.engine, "engine_version": device.version() or ""}
+        return {"name": device.name, **version, "unavailable": device.unavailable()}
+
+    def describe(self, ask, inputs):
+        used = [name for name in self.devices if any(name in row.devices for row in self.rows)]
+        devices = [self.told(self.devices[name]) for name in used]
+        engines = {one["name"]: [one["engine"], one["engine_version"]] for one in devices}
+        rows = [
+            {
+                "name": row.name,
+                "workload": row.workload,
+                "about": row.about,
+                "devices": list(row.devices),
+                "engines": [engines[name] for name in row.devices],
+                "catalogue": list(row.catalogue),
+                "inputs": "sent",
+            }
+            for row in self.rows
+        ]
+        threads = int(os.environ.get("OMP_NUM_THREADS", machine.processor_count()))
+        known = {"workloads": [], "implementations": rows, "devices": devices}
+        about = {"build": [["python", sys.version.split()[0]]], "thread_pools": [["python worker", threads]]}
+        return {"say": "description", **known, **about}
+
+    def prepare(self, ask, inputs):
+        trial = Trial(self, ask, inputs)
+        trial.once()
+        self.trials[ask["trial"]] = trial
+        rows = [
+            {"input": name, "rows": len(one.data) // wire.BYTES[one.dtype] // one.shape[-1], "width": one.shape[-1]}
+            for name, one in trial.writable.items()
+        ]
+        told = {"say": "prepared", "metrics": trial.setting.metrics, "writable": rows, "processes": []}
+        told |= {"memory": "resident"} if trial.row.memory else {}
+        if ran := trial.device.ran():
+            told["engine_version"] = ran
+        return told, trial.outputs()
+
+    def run(self, ask, arrays):
+        trial, write = self.trials[ask["trial"]], ask.get("write")
+        if trial.row.loop:
+            return self.run_loop(trial, ask, arrays)
+        trial.call(ask["before"])
+        if write:
+            trial.write(write, arrays["values"])
+            trial.device.synchronize()
+        times, call, now = ask["iterations"], trial.call, machine.now_ns
+        gc.disable()
+        processor = machine.processor_ns()
+        started = now()
+        call(times)
+        elapsed = now() - started
+        processor = machine.processor_ns() - processor
+        gc.enable()
+        return {"say": "ran", "iterations": times, "started_ns": started, "elapsed_ns": elapsed, "cpu_ns": processor}
+
+    def run_loop(self, trial, ask, arrays):
+        for _ in range(ask["before"]):
+            trial.loop()
+        if write := ask.get("write"):
+            trial.write(write, arrays["values"])
+        gc.disable()
+        processor = machine.processor_ns()
+        started, ended, tokens = trial.loop()
+        processor = machine.processor_ns() - processor
+        gc.enable()
+        elapsed = [after - before for before, after in zip(started, ended)]
+        steps = {"started_ns": started, "elapsed_ns": elapsed, "tokens": tokens}
+        steps = [(name, wire.Array("i64", (len(one),), numbers("q", one).tobytes())) for name, one in steps.items()]
+        whole = {"started_ns": started[0], "elapsed_ns": ended[-1] - started[0], "cpu_ns": processor}
+        return {"say": "ran", "iterations": 1, **whole}, steps
+
+    def finish(self, ask, inputs):
+        trial = self.trials.pop(ask["trial"])
+        trial.fill(inputs)
+        trial.once()
+        return {"say": "finished"}, trial.outputs()
+
+    def memory(self, ask, inputs):
+        trial = Trial(self, ask, inputs)
+        trial.once()  # loads code too
+        added = machine.peak_added_bytes(trial.once)
+        return {"say": "memory"} | ({} if added is None else {"peak_added_bytes": added})
+
+    def drop(self, ask, inputs):
+        self.trials.pop(ask["trial"], None)
+        gc.collect()
+        return {"say": "dropped"}
+
+    def none(self, ask, inputs):
+        return {"say": "none"}
+
+    asks = {"describe": describe, "prepare": prepare, "run": run, "finish": finish, "memory": memory, "drop": drop}
+    asks |= {"allocations": none, "approximation": none}
+
+    def answer(self, header, body):
+        """What to say to a frame, and the arrays that go with it; whatever goes wrong is told, and the worker goes on."""
+        try:
+            if header["ask"] not in self.asks:
+                return {"say": "failed", "message": f"this worker does not know `{header['ask']}`"}, []
+            told = self.asks[header["ask"]](self, header, wire.arrays_of(header, body))
+            return told if isinstance(told, tuple) else (told, [])
+        except Unsupported as reason:
+            return {"say": "unsupported", "reason": str(reason)}, []
+        except Exception as error:
+            # Of a compiler's report the end says most.
+            return {"say": "failed", "message": f"{type(error).__name__}: {error}"[-MOST_TEXT:]}, []
+
+    def serve(self):
+        """Answers until the controller is gone."""
+        # Standard output belongs to the wire: what anybody else prints goes to standard error.
+        out = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+        wire.send(out, {"say": "hello", "protocol": wire.PROTOCOL, "version": "1", "pid": os.getpid()})
+        while frame := wire.receive(sys.stdin.buffer):
+            wire.send(out, *self.answer(*frame))
