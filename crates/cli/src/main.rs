@@ -10,6 +10,7 @@ mod error;
 mod output;
 mod people;
 mod progress;
+mod python;
 mod revisions;
 
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::values::{once, parse_axis, parse_cache, parse_duration, parse_pair, parse_percent};
 use super::{FailOn, FormatArgs};
 use crate::error::Failure;
+use crate::python::PythonWorker;
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -145,17 +146,30 @@ pub struct BesideArgs {
     /// it, and the command that starts it; may be given again
     #[arg(long = "worker", value_name = "NAME=COMMAND", value_parser = parse_pair)]
     workers: Vec<(String, String)>,
+    /// Add the engines that a Python has: NumPy, PyTorch, ONNX Runtime, OpenVINO [default: that of the project]
+    #[arg(long, value_name = "PATH", require_equals = true)]
+    python: Option<Option<PathBuf>>,
+}
+
+/// Workers of other programs, for as long as they may be started.
+pub struct Beside {
+    /// How each is started.
+    pub workers: Vec<Foreign>,
+    _python: Option<PythonWorker>,
 }
 
 impl BesideArgs {
-    /// The workers, in the order in which they are named.
+    /// The workers, in the order in which they are named, and that of Python.
     ///
     /// # Errors
-    /// A name that is given twice.
-    pub fn foreign(&self) -> Result<Vec<Foreign>, Failure> {
+    /// A name that is given twice, or no Python where it is asked for.
+    pub fn found(&self) -> Result<Beside, Failure> {
         once("--worker", &self.workers, "call each worker by a name of its own")?;
         let foreign = |(name, command): &(String, String)| Foreign { name: name.clone(), command: command.clone() };
-        Ok(self.workers.iter().map(foreign).collect())
+        let mut workers: Vec<Foreign> = self.workers.iter().map(foreign).collect();
+        let python = self.python.as_ref().map(|asked| PythonWorker::lay_out(asked.as_deref())).transpose()?;
+        workers.extend(python.iter().map(|python| python.foreign.clone()));
+        Ok(Beside { workers, _python: python })
     }
 }
 

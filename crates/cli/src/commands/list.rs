@@ -65,7 +65,8 @@ pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
 /// What there is to measure.
 fn offered(arguments: &ListArgs) -> Result<Description, Failure> {
     let (threads, interrupted) = (all_threads(), Arc::default());
-    let offered = offer(threads, &interrupted)?.beside(&arguments.beside.foreign()?, threads, &interrupted)?;
+    let beside = arguments.beside.found()?;
+    let offered = offer(threads, &interrupted)?.beside(&beside.workers, threads, &interrupted)?;
     Ok(offered.known)
 }
 

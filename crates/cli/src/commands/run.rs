@@ -17,8 +17,8 @@ use crate::progress::{Bar, interrupt_flag};
 /// Measures what the arguments say.
 pub fn run(store: &str, arguments: RunArgs) -> Result<u8, Failure> {
     let interrupted = interrupt_flag("finishing the journal")?;
-    let beside = arguments.beside.foreign()?;
-    let mut ready = start(plan(&arguments)?).beside(beside).interrupted(&interrupted).workers()?;
+    let beside = arguments.beside.found()?;
+    let mut ready = start(plan(&arguments)?).beside(beside.workers.clone()).interrupted(&interrupted).workers()?;
     if arguments.dry_run {
         return dry_run(&ready);
     }
