@@ -27,7 +27,7 @@ const HIGHER: &str = "higher";
 
 /// Which side of a metric is better, and the share up to which two values are equivalent. Of a metric that does not
 /// stand here nobody knows the better side, and its margin is that of times.
-const RULES: [(&str, &str, f64); 11] = [
+const RULES: [(&str, &str, f64); 12] = [
     ("peak_added_bytes", LOWER, 0.01),
     // An error matters by its order of magnitude.
     ("relative_error", LOWER, 0.1),
@@ -41,6 +41,7 @@ const RULES: [(&str, &str, f64); 11] = [
     ("step_time_p99", LOWER, 0.05),
     ("tokens_per_second", HIGHER, 0.01),
     ("steps_to", LOWER, 0.05),
+    ("compile_ns", LOWER, 0.05),
 ];
 
 /// Gathers the values of all metrics and registers the views; those that are there give way.
