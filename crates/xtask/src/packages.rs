@@ -17,6 +17,9 @@ pub struct Packages {
     pub pip: Vec<String>,
 }
 
+/// Engines that are measured beside ours, and what exports to them.
+const ENGINES: [&str; 5] = ["torch", "onnx", "onnxscript", "onnxruntime", "openvino"];
+
 /// A Python version: major, minor.
 pub type Version = (u32, u32);
 
@@ -54,9 +57,9 @@ impl Packages {
         Ok(Self { name, channels, conda, pip })
     }
 
-    /// The requirements for pip; without torch if `minimal`.
+    /// The requirements for pip; without torch and other engines if `minimal`.
     pub fn requirements(&self, minimal: bool) -> Vec<&str> {
-        self.pip.iter().map(String::as_str).filter(|one| !(minimal && package(one) == "torch")).collect()
+        self.pip.iter().map(String::as_str).filter(|one| !(minimal && ENGINES.contains(&package(one)))).collect()
     }
 
     /// The pinned version of torch, such as `2.9.0`.
@@ -110,12 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn minimal_leaves_torch_out_and_nothing_else() -> std::result::Result<(), String> {
+    fn minimal_leaves_engines_out_and_nothing_else() -> std::result::Result<(), String> {
         let packages = Packages::parse(
-            "name: a\ndependencies:\n  - pip:\n    - torch==2.9.0\n    - torchmetrics==1.0\n    - numpy==2.0\n",
+            "name: a\ndependencies:\n  - pip:\n    - torch==2.9.0\n    - torchmetrics==1.0\n    - onnx==1.0; python_version >= '3.11'\n    - numpy==2.0\n",
         )?;
         assert_eq!(packages.requirements(true), ["torchmetrics==1.0", "numpy==2.0"]);
-        assert_eq!(packages.requirements(false).len(), 3);
+        assert_eq!(packages.requirements(false).len(), 4);
         Ok(())
     }
 
