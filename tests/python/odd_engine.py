@@ -1,0 +1,50 @@
+"""An engine of one's own that does what no engine should: the way is its word.
+
+Usage: PYTHONPATH=crates/engines/python python3 odd_engine.py WAY
+"""
+
+import ctypes
+import os
+import sys
+
+import numpy
+from benchbook_worker import Engine, Unsupported
+
+way = sys.argv[1]
+odd = Engine(way, "numpy")
+
+
+@odd.row("matmul", way)
+def matmul(setting, inputs):
+    def product():
+        return inputs["a"] @ inputs["b"]
+
+    def prints():
+        print("I print what I like")
+        os.write(1, b"and past every buffer\n")
+        return product()
+
+    def dies():
+        os.abort()
+
+    def hangs():
+        ctypes.CDLL(None).pause()
+
+    def raises():
+        raise ValueError("the first line\nthe last line of the engine")
+
+    def refuses():
+        raise Unsupported("it takes no matrices at all")
+
+    def shape():
+        return product().reshape(-1)
+
+    def nan():
+        return numpy.full_like(product(), numpy.nan)
+
+    ways = {"prints": prints, "dies": dies, "hangs": hangs, "raises": raises, "refuses": refuses}
+    return (ways | {"other-shape": shape, "not-a-number": nan})[way]
+
+
+if __name__ == "__main__":
+    odd.serve()

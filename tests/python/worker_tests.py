@@ -1,0 +1,193 @@
+"""Tests of the package benchbook_worker, run by python_engines.rs."""
+
+import io
+import struct
+import unittest
+
+import numpy
+from benchbook_worker import Device, Engine, Setting, compare, memory_of, own, rows, table, time_of, wire
+from benchbook_worker.arrays import Numpy
+from benchbook_worker.worker import Worker
+
+
+def array(numbers, dtype="f32"):
+    numbers = numpy.asarray(numbers, Numpy.names[dtype])
+    return wire.Array(dtype, numbers.shape, bytearray(numbers.tobytes()))
+
+
+def matmul(setting, inputs):
+    return lambda: inputs["a"] @ inputs["b"]
+
+
+class Counter:
+    """A loop of three steps that doubles its input."""
+
+    def __init__(self, setting, inputs):
+        self.inputs = inputs
+
+    def begin(self):
+        self.made = []
+
+    def step(self):
+        self.made.append(2 * self.inputs["a"])
+        return 1, len(self.made) < 3
+
+    def result(self):
+        return numpy.concatenate(self.made)
+
+
+class TestWire(unittest.TestCase):
+    def test_a_frame_comes_back_as_it_was_sent(self):
+        pipe = io.BytesIO()
+        wire.send(pipe, {"say": "prepared"}, [("a", array([[1, 2, 3]])), ("", array([True, False], "bool"))])
+        pipe.seek(0)
+        header, body = wire.receive(pipe)
+        got = wire.arrays_of(header, body)
+        self.assertEqual((header["say"], got["a"].shape, got["a"].data), ("prepared", (1, 3), array([1, 2, 3]).data))
+        self.assertEqual(got[""].data, b"\x01\x00")
+        self.assertIsNone(wire.receive(pipe))
+
+    def test_what_is_no_frame_ends_the_worker(self):
+        with self.assertRaises(SystemExit):
+            wire.receive(io.BytesIO(struct.pack("<4sIQ", b"bbw9", 0, 0)))
+
+    def test_a_packed_array_is_refused_by_its_name(self):
+        header = {"arrays": [{"name": "w", "dtype": "i4lo", "shape": [2]}]}
+        with self.assertRaisesRegex(ValueError, "`w` is i4lo"):
+            wire.arrays_of(header, b"\0")
+
+
+class TestArrays(unittest.TestCase):
+    def test_bf16_is_rounded_to_the_nearest_and_to_even(self):
+        # 1 + 2^-8 lies halfway between 1 and the next number, 1 + 3 · 2^-8 halfway before an even one.
+        numbers = numpy.array([1, 1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-20, -2.5], "f4")
+        given = numpy.frombuffer(Numpy("cpu").give(numbers, "bf16").data, "<u2")
+        self.assertEqual([hex(one) for one in given], ["0x3f80", "0x3f80", "0x3f82", "0x3f81", "0xc020"])
+
+    def test_integers_keep_their_kind(self):
+        given = Numpy("cpu").give(numpy.array([3, 4], "i4"), "f32")
+        self.assertEqual((given.dtype, given.data), ("i64", struct.pack("<2q", 3, 4)))
+
+
+class TestRows(unittest.TestCase):
+    def test_versions_are_numbers(self):
+        self.assertEqual(rows.parts("2.9.0+cu128"), (2, 9, 0))
+        self.assertLess(rows.parts("1.9"), rows.parts("1.26"))
+        self.assertEqual(rows.parts("0.0.33.post1"), (0, 0, 33))
+
+    def test_a_package_is_missing_or_of_another_version(self):
+        reason = Device("d", "e", (("no-such-package", "1", ""),)).unavailable()
+        self.assertTrue(reason.startswith("the package no-such-package is missing"), reason)
+        self.assertIn("is needed", Device("d", "e", (("numpy", "99", ""),)).unavailable())
+        self.assertIn("before 1", Device("d", "e", (("numpy", "0", "1"),)).unavailable())
+        self.assertIsNone(Device("d", "e", (("numpy", "1", ""),)).unavailable())
+        self.assertEqual(Device("d", "e", (("numpy", "1", ""),), absent=lambda: "no").unavailable(), "no")
+
+    def test_the_table_fits_together(self):
+        devices = {device.name for device in table.DEVICES}
+        seen = set()
+        for row in table.ROWS:
+            for device in row.devices:
+                self.assertIn(device, devices)
+                self.assertNotIn((row.name, row.workload, device), seen)
+                seen.add((row.name, row.workload, device))
+        self.assertEqual(devices, {device for _, _, device in seen}, "each device has a row")
+
+    def test_a_parameter_is_found_by_its_name(self):
+        setting = Setting("matmul", {"m": 3}, "f32", 1, "numpy")
+        self.assertEqual(setting.m, 3)
+        with self.assertRaisesRegex(AttributeError, "`masked`"):
+            _ = setting.masked
+
+
+class TestWorker(unittest.TestCase):
+    def setUp(self):
+        device = Device("d", "e", (("numpy", "1", ""),))
+        self.worker = Worker(
+            [device],
+            [
+                rows.Row("r", "matmul", ("d",), ("f32", "bf16"), matmul, packed=("b",)),
+                rows.Row("l", "loop", ("d",), ("f32",), Counter, loop=True),
+            ],
+        )
+        self.inputs = {"a": array([[1, 2], [3, 4]]), "b": array([[1, 0], [0, 1]])}
+
+    def ask(self, what, inputs=(), **more):
+        header, body = {"ask": what, **more, "arrays": []}, b""
+        for name, one in dict(inputs).items():
+            header["arrays"].append({"name": name, "dtype": one.dtype, "shape": one.shape})
+            body += one.data
+        return self.worker.answer(header, body)
+
+    def prepare(self, **more):
+        asked = {"trial": 1, "workload": "matmul", "params": {}, "implementation": "r", "device": "d"}
+        asked |= {"dtype": "f32", "threads": 1, "copies": 2} | more
+        return self.ask("prepare", self.inputs, **asked)
+
+    def test_what_is_written_reaches_every_copy_and_packed_inputs_are_kept(self):
+        told, outputs = self.prepare()
+        self.assertEqual(told["writable"], [{"input": "a", "rows": 2, "width": 2}])
+        self.assertEqual(outputs[0][1].data, array([[1, 2], [3, 4]]).data)
+        row = {"values": array([7, 8])}
+        told, _ = self.ask("run", row, trial=1, iterations=1, before=0, write={"input": "a", "row": 1})
+        self.assertEqual((told["say"], told["iterations"]), ("ran", 1))
+        self.assertGreater(told["elapsed_ns"], 0)
+        for copy in self.worker.trials[1].copies:
+            self.assertEqual(copy["a"].tolist(), [[1, 2], [7, 8]])
+        told, outputs = self.ask("finish", {"a": array([[5, 5], [6, 6]])}, trial=1)
+        self.assertEqual((told["say"], outputs[0][1].data), ("finished", array([[5, 5], [6, 6]]).data))
+        self.assertEqual(self.worker.trials, {})
+
+    def test_a_loop_tells_of_each_step(self):
+        self.prepare(workload="loop", implementation="l")
+        told, steps = self.ask("run", trial=1, iterations=1, before=1, steps=3)
+        steps = {name: numpy.frombuffer(one.data, "<i8") for name, one in steps}
+        self.assertEqual(steps["tokens"].tolist(), [1, 1, 1])
+        self.assertEqual(told["started_ns"], steps["started_ns"][0])
+        ended = steps["started_ns"] + steps["elapsed_ns"]
+        self.assertEqual(told["started_ns"] + told["elapsed_ns"], ended[-1])
+        self.assertTrue((ended[:-1] <= steps["started_ns"][1:]).all())
+
+    def test_what_it_cannot_do_is_said(self):
+        self.assertEqual(self.prepare(dtype="f64")[0]["say"], "unsupported")
+        self.assertEqual(self.prepare(implementation="x")[0]["say"], "unsupported")
+        self.assertEqual(self.ask("sing")[0]["say"], "failed")
+        self.assertEqual(self.ask("run", trial=9, iterations=1, before=0)[0]["say"], "failed")
+        self.assertEqual(self.ask("allocations", trial=1)[0], {"say": "none"})
+
+
+class TestOwn(unittest.TestCase):
+    def test_a_row_of_ones_own_is_described(self):
+        engine = Engine("mine", "numpy", version="7")
+
+        @engine.row("matmul", "by-hand")
+        def prepare(setting, inputs):
+            """By hand.
+
+            And more."""
+
+        told = Worker([engine.device], engine.rows).describe({}, {})
+        self.assertEqual(told["implementations"][0]["about"], "By hand.")
+        self.assertEqual(told["implementations"][0]["engines"], [["mine", "7"]])
+
+    def test_a_function_that_works_twice_takes_longer(self):
+        numbers = numpy.ones(100_000)
+        once, twice = numbers.sum, lambda: (numbers.sum(), numbers.sum(), numbers.sum(), numbers.sum())
+        lines = {line["name"]: line for line in compare({"once": once, "twice": twice})}
+        self.assertEqual(lines["once"]["ratio"], 1)
+        self.assertLess(lines["twice"]["high"], 1)
+        self.assertLessEqual(lines["twice"]["low"], lines["twice"]["ratio"])
+        self.assertEqual(len(time_of(once, samples=3)), 3)
+
+    def test_a_sample_is_long_enough(self):
+        calls = own.calls_for(lambda: None)
+        self.assertGreater(calls, 100)
+
+    def test_memory_shows_what_is_allocated(self):
+        added = memory_of(lambda: numpy.ones(8_000_000).sum())
+        if added is not None:
+            self.assertGreater(added, 32_000_000)
+
+
+if __name__ == "__main__":
+    unittest.main()

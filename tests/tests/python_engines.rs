@@ -1,0 +1,290 @@
+//! Other people's engines: the Python worker is right on ugly cases, measures beside our own, and says why it cannot.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use benchbook_core::message::{Ask, ImplementationInfo, Prepare, Say};
+use benchbook_core::{Array, Case, DType, Posed, Reference, Registry};
+use benchbook_measure::link::Link;
+use benchbook_measure::{Foreign, Offers, Pipe};
+use benchbook_tests::{Bench, python_with};
+use serde_json::Value;
+
+const SEED: u64 = 5;
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Rows that a compiler makes for each case, which takes it seconds: a run tries them.
+const COMPILED: [&str; 2] = ["compile", "flex"];
+
+/// Of how many ugly cases a graph is exported from one, since that takes a second each.
+const GRAPHS: usize = 3;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).canonicalize().unwrap()
+}
+
+/// The command that starts a Python with these words.
+fn line(python: &Path, words: &str) -> String {
+    format!("env PYTHONPATH='{}' '{}' {words}", folder("crates/engines/python").display(), python.display())
+}
+
+/// The command that starts the worker of the engines that a Python has.
+fn worker(python: &Path) -> String {
+    line(python, "-B -m benchbook_worker")
+}
+
+fn odd(python: &Path, way: &str) -> String {
+    line(python, &format!("-B '{}' {way}", folder("tests/python/odd_engine.py").display()))
+}
+
+/// What is wrong with outputs; nothing where nothing is.
+fn near(posed: &dyn Posed, right: Reference, outputs: &[Array], dtype: DType) -> Result<(), String> {
+    let off = right.compare(outputs).into_iter().map(|one| one.max_scaled_error).fold(0.0, f64::max);
+    if outputs.len() == right.answers.len() && off <= posed.tolerance(dtype) {
+        return Ok(());
+    }
+    Err(format!("{} outputs, off by {off:e}", outputs.len()))
+}
+
+/// Prepares a row on a case and finishes it with other inputs; whether it takes the case.
+fn tried(pipe: &mut Pipe, row: &ImplementationInfo, device: &str, case: &Case, dtype: DType) -> Result<bool, String> {
+    let mut problems = Registry::default();
+    benchbook_workloads::register(&mut problems);
+    let posed = problems.find_workload(&case.workload).unwrap().pose(&case.params).unwrap();
+    let (inputs, others) = (posed.inputs(SEED), posed.inputs(!SEED));
+    let prepare = Prepare {
+        trial: 1,
+        workload: case.workload.clone(),
+        case: case.name.clone(),
+        params: case.params.clone(),
+        implementation: row.name.clone(),
+        device: device.to_owned(),
+        dtype,
+        threads: 1,
+        copies: 2,
+        seed: SEED,
+    };
+    let ask = |pipe: &mut Pipe, ask: &Ask, arrays: &[(&str, &Array)]| {
+        pipe.expect(1 << 30);
+        let (said, outputs) = pipe.ask(ask, arrays, TIMEOUT).map_err(|error| error.to_string())?;
+        Ok::<_, String>((said, outputs.into_iter().map(|(_, output)| output).collect::<Vec<Array>>()))
+    };
+    let sent: Vec<(&str, &Array)> = inputs.iter().collect();
+    let (said, outputs) = ask(pipe, &Ask::Prepare(Box::new(prepare)), &sent)?;
+    let writable = match said {
+        Say::Unsupported { .. } => return Ok(false),
+        Say::Prepared { writable, .. } => writable,
+        other => return Err(format!("{other:?}")),
+    };
+    let right = posed.follow(&inputs, &outputs).unwrap_or_else(|| posed.reference(&inputs, SEED));
+    near(posed.as_ref(), right, &outputs, dtype)?;
+
+    let mut changed = inputs.clone();
+    writable.iter().for_each(|one| changed.insert(&one.input, others.get(&one.input).clone()));
+    let sent: Vec<(&str, &Array)> =
+        changed.iter().filter(|(name, _)| writable.iter().any(|one| one.input == *name)).collect();
+    let (said, outputs) = ask(pipe, &Ask::Finish { trial: 1, seed: !SEED }, &sent)?;
+    if said != Say::Finished || writable.is_empty() {
+        return Err(format!("{said:?}, with {} inputs that can be overwritten", writable.len()));
+    }
+    let right = posed.follow(&changed, &outputs).unwrap_or_else(|| posed.reference(&changed, SEED));
+    near(posed.as_ref(), right, &outputs, dtype).map_err(|error| format!("after its inputs were replaced: {error}"))?;
+    Ok(true)
+}
+
+#[test]
+fn every_row_is_right_on_the_ugly_cases() {
+    let Some(python) = python_with("numpy") else { return };
+    let foreign = Foreign { name: "python".into(), command: worker(&python) };
+    let known = foreign.start(1, None, &Arc::default()).unwrap().describe().unwrap();
+    let mut problems = Registry::default();
+    benchbook_workloads::register(&mut problems);
+    let (mut wrong, mut never, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for device in known.devices.iter().filter(|device| device.unavailable.is_none()) {
+        // As in a run, a process has one device.
+        let mut pipe = foreign.start(1, None, &Arc::default()).unwrap();
+        let rows = known.implementations.iter().filter(|row| row.devices.contains(&device.name));
+        for row in rows.filter(|row| !COMPILED.contains(&row.name.as_str())) {
+            let workload = problems.find_workload(&row.workload).unwrap();
+            let step = if row.name == "graph" { GRAPHS } else { 1 };
+            let mut taken = false;
+            for params in workload.ugly().into_iter().step_by(step) {
+                let case = workload.case(params).unwrap();
+                for dtype in [DType::F32, DType::Bf16] {
+                    match tried(&mut pipe, row, &device.name, &case, dtype) {
+                        Ok(takes) => taken |= takes,
+                        Err(error) => {
+                            wrong.push(format!("{}/{} {} {dtype}: {error}", row.name, device.name, case.name))
+                        }
+                    }
+                }
+            }
+            seen.insert(device.name.clone());
+            never.extend((!taken).then(|| format!("{}/{} of {}", row.name, device.name, row.workload)));
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(never.is_empty(), "these take no case: {never:?}");
+    assert!(seen.contains("numpy"), "{seen:?}");
+}
+
+/// How the trials of each variant have ended: variant, status and reason.
+fn outcomes(bench: &Bench) -> Vec<(String, String, String)> {
+    let rows = bench.sql(
+        "select distinct t.variant, o.status, o.stop_reason from outcomes o \
+         join trials t on t.run_id = o.run_id and t.trial = o.trial order by 1",
+    );
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    rows.iter().map(|row| (text(row, "variant"), text(row, "status"), text(row, "stop_reason"))).collect()
+}
+
+/// The words of a run of one replicate and two blocks, on one thread.
+fn short<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    [&["run"][..], words, &["--quick", "--replicates", "1", "--blocks", "2", "--threads", "1"]].concat()
+}
+
+#[test]
+fn engines_of_python_are_measured_beside_our_own_in_the_same_blocks() {
+    let Some(python) = python_with("torch, numpy") else { return };
+    let (bench, named) = (Bench::new(), format!("--python={}", python.display()));
+    let rows = ["--implementation", "tiled,numpy,eager", "--device", "flex,numpy,torch", &named];
+    bench.ok(&short(&[&["matmul", "--set", "m=64"][..], &rows].concat()));
+    let found = outcomes(&bench);
+    let labels: Vec<String> = found.iter().map(|(variant, status, _)| format!("{variant} {status}")).collect();
+    assert_eq!(labels, ["eager/torch/f32/1t ok", "numpy/numpy/f32/1t ok", "tiled/flex/f32/1t ok"]);
+    let ran = bench.sql("select distinct device, engine_version from trials order by 1");
+    let tells =
+        |place: usize, part: &str| ran[place]["engine_version"].as_str().is_some_and(|told| told.contains(part));
+    assert!(tells(1, "BLAS") && tells(2, "ATen"), "the instructions that ran are recorded: {ran:?}");
+
+    let rows = ["--implementation", "compile,sdpa-flash,sdpa-math", "--device", "torch", &named];
+    bench.ok(&short(&[&["attention", "--set", "seq_q=16"][..], &rows].concat()));
+    let found = outcomes(&bench);
+    assert!(found.len() == 6 && found.iter().all(|(_, status, _)| status == "ok"), "{found:?}");
+    let compiled = bench.sql(
+        "select t.implementation, min(m.value) as least from measures m \
+         join trials t on t.run_id = m.run_id and t.trial = m.trial where m.name = 'compile_ns' group by 1",
+    );
+    assert!(compiled.len() == 1 && compiled[0]["least"].as_f64() > Some(1e6), "{compiled:?}");
+}
+
+#[test]
+fn without_a_compiler_a_trial_fails_and_the_run_goes_on() {
+    let Some(python) = python_with("torch") else { return };
+    let (bench, named) = (Bench::new(), format!("--python={}", python.display()));
+    let rows = ["attention", "--set", "seq_q=16", "--implementation", "compile,eager", "--device", "torch", &named];
+    let output = bench.command(&short(&rows)).env("CXX", "/no/such/compiler").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = outcomes(&bench);
+    assert_eq!((found[1].0.as_str(), found[1].1.as_str()), ("eager/torch/f32/1t", "ok"));
+    assert_eq!(found[0].1, "failed");
+    assert!(found[0].2.contains("/no/such/compiler"), "{found:?}");
+}
+
+/// The devices of a worker, each with why it is not here.
+fn devices(bench: &Bench, command: &str) -> Vec<(String, String)> {
+    let listed = bench.ok(&["list", "devices", "--worker", &format!("python={command}"), "--format", "json"]);
+    let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    listed.iter().map(|row| (text(row, "device"), text(row, "available"))).collect()
+}
+
+#[test]
+fn a_package_that_is_missing_or_of_a_wrong_version_is_a_reason() {
+    let Some(python) = python_with("numpy") else { return };
+    let bench = Bench::new();
+    // Without its site-packages a Python has the standard library, which is all that the wire needs.
+    let without = devices(&bench, &line(&python, "-S -B -m benchbook_worker"));
+    let reason = |found: &[(String, String)], device: &str| {
+        found.iter().find(|(name, _)| name == device).map(|(_, reason)| reason.clone()).unwrap()
+    };
+    for (device, package) in [
+        ("numpy", "numpy"),
+        ("torch", "torch"),
+        ("onnxruntime", "onnxruntime"),
+        ("openvino", "openvino"),
+        ("flash-attention-2", "flash-attn"),
+        ("xformers", "xformers"),
+        ("transformer-engine", "transformer-engine"),
+        ("tensorrt", "tensorrt"),
+    ] {
+        let said = reason(&without, device);
+        assert!(said.starts_with(&format!("the package {package} is missing")), "{device}: {said}");
+    }
+
+    let old = bench.folder().join("old");
+    fs::create_dir_all(old.join("numpy-1.0.dist-info")).unwrap();
+    fs::write(old.join("numpy-1.0.dist-info/METADATA"), "Metadata-Version: 2.1\nName: numpy\nVersion: 1.0\n").unwrap();
+    let command =
+        line(&python, "-S -B -m benchbook_worker").replace("PYTHONPATH='", &format!("PYTHONPATH='{}:", old.display()));
+    let said = reason(&devices(&bench, &command), "numpy");
+    assert!(said.starts_with("numpy is 1.0, and 1.26 or newer"), "{said}");
+}
+
+#[test]
+fn a_python_that_is_not_there_is_named_and_the_machine_still_measures() {
+    let bench = Bench::new();
+    bench.fails(&short(&["matmul", "--set", "m=16", "--python=/no/such/python"]), 4, &["/no/such/python"]);
+    let mut command = bench.command(&short(&["matmul", "--set", "m=16", "--device", "flex"]));
+    let output = command.env("BENCHBOOK_PYTHON", "/no/such/python").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
+    let Some(python) = python_with("numpy") else { return };
+    let bench = Bench::new();
+    let ways = [
+        ("dies", "failed", "signal 6"),
+        ("hangs", "failed", "no answer for 10.0 s"),
+        ("not-a-number", "wrong", "inf"),
+        ("other-shape", "wrong", "inf"),
+        ("prints", "ok", ""),
+        ("raises", "failed", "the last line of the engine"),
+        ("refuses", "unsupported", "it takes no matrices at all"),
+    ];
+    let workers: Vec<String> = ways.iter().map(|(way, ..)| format!("{way}={}", odd(&python, way))).collect();
+    let names = ways.map(|(way, ..)| way).join(",");
+    let mut words = vec!["matmul", "--set", "m=16", "--timeout", "10s", "--device", &names];
+    words.extend(workers.iter().flat_map(|worker| ["--worker", worker.as_str()]));
+    bench.ok(&short(&words));
+    let found = outcomes(&bench);
+    assert_eq!(found.len(), ways.len(), "{found:?}");
+    for ((way, status, part), (variant, ended, reason)) in ways.iter().zip(&found) {
+        assert_eq!(variant, &format!("{way}/{way}/f32/1t"));
+        assert!(ended == status && reason.contains(part), "{way}: {ended}, {reason}");
+    }
+}
+
+#[test]
+fn the_examples_are_measured_as_they_stand() {
+    let Some(python) = python_with("torch, numpy") else { return };
+    let bench = Bench::new();
+    for (file, workload, set, variant) in [
+        ("my_module.py", "attention", "kv_heads=2", "my-module/mine/f32/1t"),
+        ("my_engine.py", "matmul", "m=130", "by-blocks/blocks/f32/1t"),
+    ] {
+        let file = folder("crates/engines/python/examples").join(file);
+        let worker = format!("mine={}", line(&python, &format!("-B '{}'", file.display())));
+        let device = variant.split('/').nth(1).unwrap();
+        bench.ok(&short(&[workload, "--set", set, "--device", device, "--worker", &worker]));
+        assert!(outcomes(&bench).contains(&(variant.to_owned(), "ok".to_owned(), "blocks".to_owned())), "{variant}");
+        assert!(fs::read_to_string(file).unwrap().lines().count() < 50, "an example is short");
+    }
+    let file = folder("crates/engines/python/examples/compare_functions.py");
+    let output = Command::new("sh").args(["-c", &line(&python, &format!("-B '{}'", file.display()))]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("by_partition: ") && said.contains(" MB"), "{said}{output:?}");
+}
+
+#[test]
+fn the_package_passes_its_own_tests() {
+    let Some(python) = python_with("numpy") else { return };
+    let file = folder("tests/python/worker_tests.py");
+    let output = Command::new("sh").args(["-c", &line(&python, &format!("-B '{}'", file.display()))]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
