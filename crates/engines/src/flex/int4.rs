@@ -72,12 +72,12 @@ fn prepare(
     let more = inputs.bytes(DType::F32.bytes()).div_ceil(left.bytes().len() + bytes);
     let copies = if setting.copies > 1 { setting.copies * more } else { 1 };
     let setting = Setting { copies, ..setting.clone() };
-    let call = move |(left, weights): &(Named, Int4), out: &mut [f32]| {
+    let call = move |(left, weights): &(Named, Int4), [out]: [&mut [f32]; 1]| {
         let Int4 { codes, scales, group } = weights;
         let weights = Int4Weights { codes: codes.bytes(), scales: scales.of::<f32>(), group: *group };
         kernel([m, k, n], left.1.of::<f32>(), &weights, out)
     };
-    let subject = Slices::new(name, &setting, (Named("a", left), weights), vec![m, n], call);
+    let subject = Slices::new(name, &setting, (Named("a", left), weights), [vec![m, n]], call);
     Ok(Box::new(subject.with_metrics(vec![Metric::modelled("weight_bytes", bytes as f64, "bytes")])))
 }
 

@@ -68,6 +68,6 @@ fn prepare(
     kernel: impl Fn(&[f32], &mut [f32]) -> benchbook_simd::Result<()> + 'static,
 ) -> Result<Box<dyn Subject>> {
     let from = Named("from", inputs.get("from").clone());
-    let kernel = move |from: &Named, to: &mut [f32]| kernel(from.1.of::<f32>(), to);
-    Ok(Box::new(Slices::new(name, setting, from, shape, kernel)))
+    let kernel = move |from: &Named, [to]: [&mut [f32]; 1]| kernel(from.1.of::<f32>(), to);
+    Ok(Box::new(Slices::new(name, setting, from, [shape], kernel)))
 }

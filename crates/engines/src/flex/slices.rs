@@ -22,38 +22,47 @@ impl NamedInputs for Named {
     }
 }
 
-/// What a kernel makes of its inputs, in room for its result.
-type Kernel<I> = dyn Fn(&I, &mut [f32]) -> benchbook_simd::Result<()>;
+impl<const N: usize> NamedInputs for [Named; N] {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.iter_mut().find_map(|one| one.input(name))
+    }
+}
 
-/// Calls a kernel on copies of its inputs in turn, each with room for a result.
-pub struct Slices<I> {
+/// What a kernel makes of its inputs, in room for each of its results.
+type Kernel<I, const N: usize> = dyn Fn(&I, [&mut [f32]; N]) -> benchbook_simd::Result<()>;
+
+/// Calls a kernel on copies of its inputs in turn, each with room for `N` results.
+pub struct Slices<I, const N: usize> {
     implementation: &'static str,
     device: String,
-    copies: Vec<(I, Array)>,
+    copies: Vec<(I, [Array; N])>,
     next: usize,
     last: Option<usize>,
-    kernel: Box<Kernel<I>>,
+    kernel: Box<Kernel<I, N>>,
     wrong: Option<String>,
     metrics: Vec<Metric>,
 }
 
-impl<I: Clone> Slices<I> {
-    /// A subject that calls `kernel` on as many copies of `inputs` as `setting` asks for; `shape` is that of its result.
+impl<I: Clone, const N: usize> Slices<I, N> {
+    /// A subject that calls `kernel` on as many copies of `inputs` as `setting` asks for; `shapes` are those of its results.
     pub fn new(
         implementation: &'static str,
         setting: &Setting,
         inputs: I,
-        shape: Vec<usize>,
-        kernel: impl Fn(&I, &mut [f32]) -> benchbook_simd::Result<()> + 'static,
+        shapes: [Vec<usize>; N],
+        kernel: impl Fn(&I, [&mut [f32]; N]) -> benchbook_simd::Result<()> + 'static,
     ) -> Self {
-        let room = Array::new(shape.clone(), &vec![0.0_f32; shape.iter().product()]);
+        let room = shapes.map(|shape| {
+            let numbers = shape.iter().product();
+            Array::new(shape, &vec![0.0_f32; numbers])
+        });
         let copies = (0..setting.copies).map(|_| (inputs.clone(), room.clone())).collect();
         let (device, kernel) = (setting.device.clone(), Box::new(kernel));
         Self { implementation, device, copies, next: 0, last: None, kernel, wrong: None, metrics: Vec::new() }
     }
 }
 
-impl<I> Slices<I> {
+impl<I, const N: usize> Slices<I, N> {
     /// The same, with what the implementation has to say of itself on this case.
     #[must_use]
     pub fn with_metrics(self, metrics: Vec<Metric>) -> Self {
@@ -66,11 +75,12 @@ impl<I> Slices<I> {
     }
 }
 
-impl<I: NamedInputs> Subject for Slices<I> {
+impl<I: NamedInputs, const N: usize> Subject for Slices<I, N> {
     fn run(&mut self, iterations: u64) {
         for _ in 0..iterations {
             let (inputs, to) = &mut self.copies[self.next];
-            if let Err(error) = (self.kernel)(black_box(&*inputs), to.of_mut::<f32>()) {
+            let room = to.each_mut().map(|array| array.of_mut::<f32>());
+            if let Err(error) = (self.kernel)(black_box(&*inputs), room) {
                 self.wrong = Some(error.to_string());
             }
             black_box(to);
@@ -93,7 +103,7 @@ impl<I: NamedInputs> Subject for Slices<I> {
 
     fn outputs(&mut self) -> Result<Vec<Array>> {
         let last = self.last.ok_or_else(|| self.error("nothing has run yet"))?;
-        Ok(vec![self.copies[last].1.clone()])
+        Ok(self.copies[last].1.to_vec())
     }
 
     fn metrics(&self) -> Vec<Metric> {
