@@ -23,7 +23,11 @@ pub fn register(registry: &mut Registry) {
     add(registry, attention::sparse::ROWS);
     add(registry, matmul::ROWS);
     add(registry, decoding::ROWS);
-    registry.implementation(roofs::MEMCPY).implementation(roofs::SUMS).implementation(roofs::FMA_CHAINS);
+    registry
+        .implementation(roofs::MEMCPY)
+        .implementation(roofs::SUMS)
+        .implementation(roofs::FMA_CHAINS)
+        .implementation(roofs::POWERS_OF_TWO);
     registry.implementation(blocks::LINEAR).implementation(blocks::MLP).implementation(blocks::LAYER_NORM);
     registry.implementation(blocks::RMS_NORM).implementation(blocks::SOFTMAX);
     registry.implementation(blocks::EMBEDDING).implementation(blocks::ROTARY);

@@ -27,5 +27,5 @@ pub use error::{Error, Result};
 pub use isa::Isa;
 pub use matmul::{Int4Weights, Product, matmul, matmul_int4, matmul_int4_loop};
 pub use memory::Element;
-pub use roofs::{CHAINS, SUMMED, multiply_add, sums};
+pub use roofs::{CHAINS, SUMMED, multiply_add, powers, sums};
 pub use rotary::{Rotary, rotary_attention};

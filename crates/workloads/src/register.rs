@@ -29,6 +29,7 @@ pub fn register(registry: &mut Registry) {
         .workload(roofs::Copy)
         .workload(roofs::Read)
         .workload(roofs::Fma)
+        .workload(roofs::Exp2)
         .workload(GreedyDecoding)
         .workload(blocks::Linear)
         .workload(blocks::Mlp)

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
-use benchbook_simd::{Isa, multiply_add, sums};
-use benchbook_workloads::roofs::{CHAINS, Copy, FACTOR, Fma, Read, STEPS, SUMMED, TERM};
+use benchbook_simd::{Isa, multiply_add, powers, sums};
+use benchbook_workloads::roofs::{CHAINS, Copy, Exp2, FACTOR, Fma, POWERS, Read, SHRINK, STEPS, SUMMED, TERM};
 use rayon::prelude::*;
 
 use crate::flex::row::fused_row;
@@ -55,6 +55,19 @@ pub const FMA_CHAINS: Row<Fma> = fused_row::<Fma>(
         let shape = inputs.get("from").shape().to_vec();
         prepare(name, setting, inputs, shape, |from: &[f32], to: &mut [f32]| {
             multiply_add(Isa::detect(), STEPS, black_box([FACTOR, TERM]), from, to)
+        })
+    },
+);
+
+/// The exponential that our kernels use, as often as its instructions let it.
+pub const POWERS_OF_TWO: Row<Exp2> = fused_row::<Exp2>(
+    "powers",
+    "hand-written: AVX-512, AVX2 or portable, exponents and sums in registers from the first step to the last",
+    &[DType::F32],
+    |name, setting, _, inputs| {
+        let shape = inputs.get("from").shape().to_vec();
+        prepare(name, setting, inputs, shape, |from: &[f32], to: &mut [f32]| {
+            powers(Isa::detect(), POWERS, black_box(SHRINK), from, to)
         })
     },
 );

@@ -16,9 +16,15 @@ pub trait Roof {
     /// `steps` times `x = x · factor + term`, for [`Self::WIDTH`] numbers.
     fn chains(&self, steps: usize, factor: f32, term: f32, numbers: &mut [f32]);
 
+    /// Numbers become the sums of 2 to the power of themselves, `steps` times, times `factor` after each; a multiple of 4 registers.
+    fn powers(&self, steps: usize, factor: f32, numbers: &mut [f32]);
+
     /// The sum of numbers, a multiple of 8 registers of them.
     fn sum(&self, numbers: &[f32]) -> f32;
 }
+
+/// Registers of exponents: steps do not wait for each other, so a few hide what one takes.
+const POWERS: usize = 4;
 
 /// Registers that a sum is kept in, for each of the two stretches that are read at once: additions wait for nothing.
 const SUMS: usize = 4;
@@ -46,6 +52,29 @@ unsafe fn chains<V: Vector, const ROWS: usize>(steps: usize, factor: f32, term: 
         for (row, sum) in sums.into_iter().enumerate() {
             sum[0].store(numbers.add(at(row, 0)));
             sum[1].store(numbers.add(at(row, 1)));
+        }
+    }
+}
+
+/// # Safety
+/// The CPU has `V`'s instruction set, and `POWERS` registers can be read and written at `numbers`.
+#[inline(always)]
+unsafe fn powers<V: Vector>(steps: usize, factor: f32, numbers: *mut f32) {
+    // SAFETY: as promised.
+    unsafe {
+        let factor = V::splat(factor);
+        let (mut all, mut sums) = ([factor; POWERS], [V::splat(0.0); POWERS]);
+        for (register, number) in all.iter_mut().enumerate() {
+            *number = V::load(numbers.add(register * V::LANES));
+        }
+        for _ in 0..steps {
+            for (number, sum) in all.iter_mut().zip(&mut sums) {
+                *sum = sum.add(number.exp2());
+                *number = number.mul(factor);
+            }
+        }
+        for (register, sum) in sums.into_iter().enumerate() {
+            sum.store(numbers.add(register * V::LANES));
         }
     }
 }
@@ -90,6 +119,12 @@ macro_rules! roof {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn powers_of(steps: usize, factor: f32, numbers: *mut f32) {
+                // SAFETY: as promised by the caller below.
+                unsafe { powers::<$vector>(steps, factor, numbers) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn sum_of(numbers: &[f32]) -> f32 {
                 // SAFETY: as promised by the caller below.
                 unsafe { sum::<$vector>(numbers) }
@@ -103,6 +138,15 @@ macro_rules! roof {
                 assert!(numbers.len() >= Self::WIDTH);
                 // SAFETY: the CPU has the instruction set, and there are as many numbers.
                 unsafe { Self::chains_of(steps, factor, term, numbers.as_mut_ptr()) }
+            }
+
+            fn powers(&self, steps: usize, factor: f32, numbers: &mut [f32]) {
+                let once = POWERS * <$vector as Vector>::LANES;
+                assert!(numbers.len() % once == 0);
+                for numbers in numbers.chunks_exact_mut(once) {
+                    // SAFETY: the CPU has the instruction set, and there are as many numbers.
+                    unsafe { Self::powers_of(steps, factor, numbers.as_mut_ptr()) }
+                }
             }
 
             fn sum(&self, numbers: &[f32]) -> f32 {

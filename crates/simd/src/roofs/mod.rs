@@ -17,19 +17,41 @@ pub const CHAINS: usize = 384;
 /// # Errors
 /// Numbers that are no whole tasks or not as many as results, an instruction set that is absent.
 pub fn multiply_add(isa: Isa, steps: usize, [factor, term]: [f32; 2], from: &[f32], out: &mut [f32]) -> Result<()> {
-    if !from.len().is_multiple_of(CHAINS) {
-        return Err(Error::Shape(format!("{} numbers are no whole number of tasks of {CHAINS}", from.len())));
-    }
-    expect_len("the results", &[from.len()], out.len())?;
+    check_tasks(from, out)?;
     with_isa!(isa, |roof| run_chains(&roof, steps, [factor, term], from, out));
     Ok(())
 }
 
-fn run_chains<R: Roof + Sync>(roof: &R, steps: usize, [factor, term]: [f32; 2], from: &[f32], out: &mut [f32]) {
+fn check_tasks(from: &[f32], out: &[f32]) -> Result<()> {
+    if !from.len().is_multiple_of(CHAINS) {
+        return Err(Error::Shape(format!("{} numbers are no whole number of tasks of {CHAINS}", from.len())));
+    }
+    expect_len("the results", &[from.len()], out.len())
+}
+
+/// Each task in the place of its numbers, on all threads.
+fn run_tasks(from: &[f32], out: &mut [f32], work: impl Fn(&mut [f32]) + Sync) {
     parallel_for(out.chunks_exact_mut(CHAINS).zip(from.chunks_exact(CHAINS)), |(task, from)| {
         task.copy_from_slice(from);
+        work(task);
+    });
+}
+
+fn run_chains<R: Roof + Sync>(roof: &R, steps: usize, [factor, term]: [f32; 2], from: &[f32], out: &mut [f32]) {
+    run_tasks(from, out, |task| {
         task.chunks_exact_mut(R::WIDTH).for_each(|part| roof.chains(steps, factor, term, part));
     });
+}
+
+/// Sums of `2^number` over `steps` steps, after each of which a number is multiplied by `factor`, into `out`, for all of `from`
+/// `[tasks, 384]`: an exponential, a product and a sum for each step and number, all of them in registers.
+///
+/// # Errors
+/// As of [`multiply_add`].
+pub fn powers(isa: Isa, steps: usize, factor: f32, from: &[f32], out: &mut [f32]) -> Result<()> {
+    check_tasks(from, out)?;
+    with_isa!(isa, |roof| run_tasks(from, out, |task| roof.powers(steps, factor, task)));
+    Ok(())
 }
 
 /// Numbers of a sum: 64 KiB, so that adding up registers at its end is nothing beside reading.
@@ -77,6 +99,21 @@ mod tests {
         let said = multiply_add(Isa::Portable, 1, [1.0, 0.0], &[0.0; 5], &mut [0.0; 5]).unwrap_err().to_string();
         assert!(said.contains("384"), "{said}");
         assert!(multiply_add(Isa::Portable, 1, [1.0, 0.0], &[0.0; CHAINS], &mut []).is_err());
+    }
+
+    #[test]
+    fn every_exponential_is_added() {
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.present()) {
+            let from: Vec<f32> = (0..2 * CHAINS).map(|index| index as f32 / 64.0 - 6.0).collect();
+            let mut out = vec![f32::NAN; from.len()];
+            // Exact factors: each of three exponentials is off by 2 units of its last place at most.
+            powers(isa, 3, 0.5, &from, &mut out).unwrap();
+            for (number, sum) in from.iter().map(|number| f64::from(*number)).zip(&out) {
+                let right = number.exp2() + (number / 2.0).exp2() + (number / 4.0).exp2();
+                assert!((f64::from(*sum) - right).abs() < 4e-7 * right, "{} of {number}: {sum}, not {right}", isa.name());
+            }
+        }
+        assert!(powers(Isa::Portable, 1, 1.0, &[0.0; 5], &mut [0.0; 5]).is_err());
     }
 
     #[test]
