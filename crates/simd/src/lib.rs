@@ -1,4 +1,4 @@
-//! Matrix multiplication and attention on CPUs, written for their registers and caches.
+//! Matrix multiplication, attention, and mixers in linear time on CPUs, written for their registers and caches.
 //!
 //! Plain slices in, plain slices out: nothing here knows burn, a clock, or a file. One source serves AVX-512, AVX2 and
 //! any other CPU; which one runs is found out at run time ([`Isa::detect`]).
@@ -12,6 +12,7 @@ mod error;
 mod isa;
 mod matmul;
 mod memory;
+mod mixers;
 mod portable;
 mod roofs;
 mod rotary;
@@ -27,5 +28,6 @@ pub use error::{Error, Result};
 pub use isa::Isa;
 pub use matmul::{Int4Weights, Product, matmul, matmul_int4, matmul_int4_loop};
 pub use memory::Element;
+pub use mixers::{CausalConv, ConvSize, ScanSize, SelectiveScan, causal_conv, selective_scan};
 pub use roofs::{CHAINS, SUMMED, multiply_add, powers, sums};
 pub use rotary::{Rotary, rotary_attention};

@@ -3,6 +3,7 @@
 mod common;
 mod contextual;
 mod int4;
+mod mixers;
 mod projected;
 mod right;
 mod ugly;
