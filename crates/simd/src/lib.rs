@@ -28,6 +28,9 @@ pub use error::{Error, Result};
 pub use isa::Isa;
 pub use matmul::{Int4Weights, Product, matmul, matmul_int4, matmul_int4_loop};
 pub use memory::Element;
-pub use mixers::{CausalConv, ConvSize, ScanSize, SelectiveScan, causal_conv, selective_scan};
+pub use mixers::{
+    CHUNK, CausalConv, ConvSize, Retention, RetentionSize, ScanSize, SelectiveScan, Ssd, SsdSize, Turns, causal_conv,
+    normalised_retention, retention, selective_scan, ssd,
+};
 pub use roofs::{CHAINS, SUMMED, multiply_add, powers, sums};
 pub use rotary::{Rotary, rotary_attention};

@@ -1,9 +1,20 @@
 //! Mixers of a sequence in linear time: recurrences with a state, and the convolution before them.
 
+mod chunk;
 mod conv;
 mod isa;
+mod linear;
 mod math;
+mod panels;
+mod retention;
 mod scan;
+mod ssd;
+mod step;
 
 pub use conv::{CausalConv, ConvSize, causal_conv};
+pub use retention::{Retention, RetentionSize, Turns, normalised_retention, retention};
 pub use scan::{ScanSize, SelectiveScan, selective_scan};
+pub use ssd::{Ssd, SsdSize, ssd};
+
+/// Steps of a chunk that suit most sizes: whole tiles, and a square of scores that stays in a first-level cache.
+pub const CHUNK: usize = 64;

@@ -1,6 +1,7 @@
 //! Mixers in linear time against plain loops in `f64`.
 
 mod conv;
+mod linear;
 mod scan;
 
 /// The number at `index`, in `f64`.
