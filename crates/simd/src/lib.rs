@@ -29,8 +29,8 @@ pub use isa::Isa;
 pub use matmul::{Int4Weights, Product, matmul, matmul_int4, matmul_int4_loop};
 pub use memory::Element;
 pub use mixers::{
-    CHUNK, CausalConv, ConvSize, Retention, RetentionSize, ScanSize, SelectiveScan, Ssd, SsdSize, Turns, causal_conv,
-    normalised_retention, retention, selective_scan, ssd,
+    CHUNK, CausalConv, ConvSize, Retention, RetentionSize, Rwkv4, Rwkv6, Rwkv7, RwkvSize, ScanSize, SelectiveScan, Ssd,
+    SsdSize, Turns, causal_conv, normalised_retention, retention, rwkv4, rwkv6, rwkv7, selective_scan, ssd,
 };
 pub use roofs::{CHAINS, SUMMED, multiply_add, powers, sums};
 pub use rotary::{Rotary, rotary_attention};

@@ -5,8 +5,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
-    Attend, Contextual, Heads, Int4Weights, Isa, Product, Projected, Projections, Weights, attention,
-    contextual_attention, matmul, matmul_int4, projected_attention,
+    Attend, CausalConv, Contextual, ConvSize, Heads, Int4Weights, Isa, Product, Projected, Projections, Retention,
+    RetentionSize, Rwkv4, Rwkv6, Rwkv7, RwkvSize, ScanSize, SelectiveScan, Ssd, SsdSize, Turns, Weights, attention,
+    causal_conv, contextual_attention, matmul, matmul_int4, normalised_retention, projected_attention, retention, rwkv4,
+    rwkv6, rwkv7, selective_scan, ssd,
 };
 
 struct Counting;
@@ -97,4 +99,61 @@ fn kernels_reuse_their_scratch() {
     let ask_all = Projected { batch: 1, seq: 300, input: &input, weights: &weights, causal: true };
     let found = allocations(|| projected_attention(&ask_all, &mut result).unwrap());
     assert_eq!(found, 0, "with projections: allocations in {CALLS} calls");
+    mixers_reuse_theirs();
+}
+
+/// The same of mixers, within the only test: others would be counted too.
+fn mixers_reuse_theirs() {
+    let (isa, seq) = (Isa::detect(), 70);
+    let (x, mut out) = (vec![0.5; 70 * 4 * 64], vec![0.0; 70 * 4 * 64]);
+    let (start, mut end) = (vec![0.5; 4 * 64 * 64], vec![0.0; 4 * 64 * 64]);
+    let (wide, narrow) = (&x[..seq * 200], &x[..seq * 16]);
+    let size = ScanSize { batch: 1, seq, channels: 200, state: 16 };
+    let (delta_bias, a_log, d) = (&x[..200], &x[..200 * 16], &x[..200]);
+    let scan = SelectiveScan {
+        size,
+        x: wide,
+        delta: wide,
+        z: wide,
+        delta_bias,
+        a_log,
+        b: narrow,
+        c: narrow,
+        d,
+        start: &start[..200 * 16],
+        isa,
+    };
+    let found = allocations(|| selective_scan(&scan, &mut out[..seq * 200], &mut end[..200 * 16]).unwrap());
+    assert_eq!(found, 0, "a scan: allocations in {CALLS} calls");
+    let size = ConvSize { batch: 1, seq, channels: 200, width: 4 };
+    let (weight, bias) = (&x[..800], &x[..200]);
+    let conv = CausalConv { size, x: wide, weight, bias, start: &start[..600], silu: true, isa };
+    let found = allocations(|| causal_conv(&conv, &mut out[..seq * 200], &mut end[..600]).unwrap());
+    assert_eq!(found, 0, "a convolution: allocations in {CALLS} calls");
+    let size = SsdSize { batch: 1, seq, heads: 4, head_dim: 64, groups: 1, state: 64 };
+    let (delta, b, heads) = (&x[..seq * 4], &x[..seq * 64], &x[..4]);
+    let (delta_bias, a_log, d, start) = (heads, heads, heads, &start[..]);
+    let duality = Ssd { size, x: &x, delta, delta_bias, a_log, b, c: b, d, start, chunk: 64, isa };
+    let found = allocations(|| ssd(&duality, &mut out, &mut end).unwrap());
+    assert_eq!(found, 0, "a duality: allocations in {CALLS} calls");
+    let size = RetentionSize { batch: 1, seq, heads: 4, key_dim: 64, value_dim: 64 };
+    let (left, turns) = ([0.9, 0.95, 0.99, 1.0], Turns::new(0, seq, 64).unwrap());
+    let (query, turns) = (&x[..], Some(&turns));
+    let retained = Retention { size, query, key: query, value: query, left: &left, start, turns, chunk: 64, isa };
+    let found = allocations(|| retention(&retained, &mut out, &mut end).unwrap());
+    assert_eq!(found, 0, "a retention: allocations in {CALLS} calls");
+    let found = allocations(|| normalised_retention(&retained, &mut out).unwrap());
+    assert_eq!(found, 0, "a normalised retention: allocations in {CALLS} calls");
+    let size = RwkvSize { batch: 1, seq, heads: 4, head_dim: 64 };
+    let (r, u) = (&x[..], &x[..4 * 64]);
+    let six = Rwkv6 { size, r, k: r, v: r, w: r, u, start, isa };
+    let found = allocations(|| rwkv6(&six, &mut out, &mut end).unwrap());
+    assert_eq!(found, 0, "version 6: allocations in {CALLS} calls");
+    let seven = Rwkv7 { size, r, w: r, k: r, v: r, kappa: r, a: r, start, isa };
+    let found = allocations(|| rwkv7(&seven, &mut out, &mut end).unwrap());
+    assert_eq!(found, 0, "version 7: allocations in {CALLS} calls");
+    let (size, start) = ([1, seq, 256], &start[..512]);
+    let four = Rwkv4 { size, r, k: r, v: r, decay: u, u, start, isa };
+    let found = allocations(|| rwkv4(&four, &mut out, &mut end[..512]).unwrap());
+    assert_eq!(found, 0, "version 4: allocations in {CALLS} calls");
 }

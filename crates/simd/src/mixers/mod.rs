@@ -7,12 +7,18 @@ mod linear;
 mod math;
 mod panels;
 mod retention;
+mod rwkv4;
+mod rwkv6;
+mod rwkv7;
 mod scan;
 mod ssd;
 mod step;
 
 pub use conv::{CausalConv, ConvSize, causal_conv};
 pub use retention::{Retention, RetentionSize, Turns, normalised_retention, retention};
+pub use rwkv4::{Rwkv4, rwkv4};
+pub use rwkv6::{Rwkv6, RwkvSize, rwkv6};
+pub use rwkv7::{Rwkv7, rwkv7};
 pub use scan::{ScanSize, SelectiveScan, selective_scan};
 pub use ssd::{Ssd, SsdSize, ssd};
 

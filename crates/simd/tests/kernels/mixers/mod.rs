@@ -2,6 +2,7 @@
 
 mod conv;
 mod linear;
+mod rwkv;
 mod scan;
 
 /// The number at `index`, in `f64`.
