@@ -7,6 +7,7 @@ pub mod attention;
 pub mod blocks;
 pub mod decoding;
 pub mod matmul;
+pub mod mixers;
 pub mod precision;
 mod register;
 pub mod roofs;

@@ -4,7 +4,7 @@ use benchbook_core::Registry;
 
 use crate::decoding::GreedyDecoding;
 use crate::matmul::Matmul;
-use crate::{attention, blocks, roofs};
+use crate::{attention, blocks, mixers, roofs};
 
 /// A registry of every workload, and of nothing else.
 pub fn problems() -> Registry {
@@ -37,5 +37,12 @@ pub fn register(registry: &mut Registry) {
         .workload(blocks::RmsNorm)
         .workload(blocks::Softmax)
         .workload(blocks::Embedding)
-        .workload(blocks::Rotary);
+        .workload(blocks::Rotary)
+        .workload(mixers::SelectiveScan)
+        .workload(mixers::CausalConv)
+        .workload(mixers::Ssd)
+        .workload(mixers::Retention)
+        .workload(mixers::Rwkv4)
+        .workload(mixers::Rwkv6)
+        .workload(mixers::Rwkv7);
 }

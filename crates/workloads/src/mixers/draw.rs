@@ -1,0 +1,53 @@
+//! Inputs that several mixers share, and refusals.
+
+use benchbook_core::Array;
+
+/// Numbers of an input or of a state at most.
+const MOST_NUMBERS: f64 = 1e11;
+
+/// Time constants at both ends, as Mamba is initialised (Gu & Dao, arXiv 2312.00752, section 3.6).
+const SHORTEST: f64 = 0.001;
+const LONGEST: f64 = 0.1;
+
+/// Refuses more numbers than any machine holds, and names the parameter `name`.
+///
+/// # Errors
+/// The product of the sizes is over 10^11.
+pub fn check_numbers(name: &'static str, sizes: &[usize]) -> Result<(), (&'static str, String)> {
+    let numbers: f64 = sizes.iter().map(|size| *size as f64).product();
+    if numbers <= MOST_NUMBERS {
+        return Ok(());
+    }
+    Err((name, format!("the sizes {sizes:?} multiply to {numbers:.1e}, over 10^11 numbers")))
+}
+
+/// Normal numbers of this mean and deviation.
+pub fn normal(shape: Vec<usize>, [mean, deviation]: [f32; 2], seed: u64, stream: u64) -> Array {
+    let mut array = Array::normal(shape, seed, stream);
+    array.of_mut::<f32>().iter_mut().for_each(|number| *number = mean + deviation * *number);
+    array
+}
+
+/// What softplus makes time constants of, between 0.001 and 0.1, evenly by their logarithm.
+pub fn time_constants(count: usize) -> Array {
+    let one = |index: usize| {
+        let share = (index as f64 + 0.5) / count as f64;
+        (SHORTEST * (LONGEST / SHORTEST).powf(share)).exp_m1().ln() as f32
+    };
+    Array::new(vec![count], &(0..count).map(one).collect::<Vec<f32>>())
+}
+
+/// Makes extremes of what is drawn for `steps` steps a sequence, softplus of which is a time: every third step all is forgotten,
+/// and every third nothing.
+pub fn extremes(times: &mut Array, steps: usize) {
+    let width = times.len() / (times.shape()[0] * steps);
+    for (step, row) in times.of_mut::<f32>().chunks_exact_mut(width).enumerate() {
+        let shift = [300.0, -300.0, 0.0][step % steps % 3];
+        row.iter_mut().for_each(|number| *number += shift);
+    }
+}
+
+/// Makes every seventh number too small to be a normal one in `f32`.
+pub fn denormals(array: &mut Array) {
+    array.of_mut::<f32>().iter_mut().step_by(7).for_each(|number| *number *= 1e-39);
+}

@@ -1,0 +1,19 @@
+//! Mixers in linear time: recurrences with a state of fixed size, and the convolution before them.
+
+mod conv;
+mod draw;
+mod retention;
+mod rows;
+mod rwkv4;
+mod rwkv6;
+mod rwkv7;
+mod scan;
+mod ssd;
+
+pub use conv::{CausalConv, CausalConvParams};
+pub use retention::{Retention, RetentionParams};
+pub use rwkv4::{Rwkv4, Rwkv4Params};
+pub use rwkv6::{Rwkv6, Rwkv6Params};
+pub use rwkv7::{Rwkv7, Rwkv7Params};
+pub use scan::{SelectiveScan, SelectiveScanParams};
+pub use ssd::{Ssd, SsdParams};

@@ -1,0 +1,87 @@
+//! References of recurrences, channel by channel or head by head: a step needs all steps before it.
+
+use benchbook_core::{Answer, Check, Reference, sample_rows};
+use rayon::prelude::*;
+
+use crate::rows::BUDGET;
+
+/// Numbers of a result that are kept at most, but for 16 rows of any width.
+const KEPT: usize = 1 << 20;
+
+fn answer(name: &'static str, shape: Vec<usize>, rows: Vec<usize>, values: Vec<f64>) -> Answer {
+    Answer { name: name.into(), shape, rows, values, check: Check::Near }
+}
+
+/// `output` `[batch, seq, channels]` and `state` `[batch, channels, numbers]`, where `one` tells of a channel of a sequence all
+/// steps and the numbers of its last state. Every channel is computed; of the steps, as many are kept as memory allows.
+pub fn by_channels(
+    [batch, seq, channels]: [usize; 3],
+    numbers: usize,
+    seed: u64,
+    one: impl Fn(usize, usize) -> (Vec<f64>, Vec<f64>) + Sync,
+) -> Reference {
+    let rows = sample_rows(batch * seq, (KEPT / channels).max(16), seed);
+    let solve = |index: usize| {
+        let (sequence, channel) = (index / channels, index % channels);
+        let (output, state) = one(sequence, channel);
+        let kept = rows.iter().filter(|row| **row / seq == sequence);
+        (kept.map(|row| output[row % seq]).collect::<Vec<f64>>(), state)
+    };
+    let solved: Vec<(Vec<f64>, Vec<f64>)> = (0..batch * channels).into_par_iter().map(solve).collect();
+    // Rows of one sequence after another, each with all of its channels.
+    let sequences = solved.chunks(channels);
+    let by_rows = |sequence: &[(Vec<f64>, Vec<f64>)]| -> Vec<f64> {
+        (0..sequence[0].0.len()).flat_map(|row| sequence.iter().map(move |(kept, _)| kept[row])).collect()
+    };
+    let values = sequences.flat_map(by_rows).collect();
+    let states = solved.iter().flat_map(|(_, state)| state.iter().copied()).collect();
+    Reference {
+        answers: vec![
+            answer("output", vec![batch, seq, channels], rows, values),
+            answer("state", vec![batch, channels, numbers], (0..batch * channels).collect(), states),
+        ],
+    }
+}
+
+/// `output` `[batch, seq, heads, width]` and `state` `[batch, heads, ..]`, where `one` tells of a head of a sequence all steps and
+/// its last state. A head takes `cost` multiply-adds; where all take too many, a seeded subset is computed.
+pub fn by_heads(
+    [batch, seq, heads, width]: [usize; 4],
+    [rows, columns]: [usize; 2],
+    cost: usize,
+    seed: u64,
+    one: impl Fn(usize, usize) -> (Vec<f64>, Vec<f64>) + Sync,
+) -> Reference {
+    let limit = (BUDGET / cost.max(1)).clamp(1, (KEPT / (seq * width)).max(1));
+    let chosen = sample_rows(batch * heads, limit, seed);
+    let solved: Vec<(Vec<f64>, Vec<f64>)> =
+        chosen.par_iter().map(|index| one(index / heads, index % heads)).collect();
+    let (mut kept, mut values) = (Vec::new(), Vec::new());
+    for sequence in 0..batch {
+        for step in 0..seq {
+            let of_sequence = chosen.iter().zip(&solved).filter(|(index, _)| **index / heads == sequence);
+            for (index, (output, _)) in of_sequence {
+                kept.push((sequence * seq + step) * heads + index % heads);
+                values.extend_from_slice(&output[step * width..][..width]);
+            }
+        }
+    }
+    let states = chosen.iter().flat_map(|index| index * rows..(index + 1) * rows).collect();
+    let of_states = solved.iter().flat_map(|(_, state)| state.iter().copied()).collect();
+    Reference {
+        answers: vec![
+            answer("output", vec![batch, seq, heads, width], kept, values),
+            answer("state", vec![batch, heads, rows, columns], states, of_states),
+        ],
+    }
+}
+
+/// The logistic function.
+pub fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// ln(1 + e^x).
+pub fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}

@@ -1,0 +1,112 @@
+//! The recurrence of RWKV-4.
+
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
+
+use super::draw::{check_numbers, normal};
+use super::rows::{by_channels, sigmoid};
+
+/// The receptance-weighted key-value of RWKV-4 (Peng et al., arXiv 2305.13048, section 3.1, equations 13 to 17): an average of values,
+/// weighted by their keys and by how long ago they were.
+///
+/// Of each channel: y[t] = σ(r[t]) · (Σ e^(k[i] − (t − 1 − i) exp(`decay`)) v[i] + e^(u + k[t]) v[t]) / (the same sum of weights), over all
+/// i < t and a state before the first step. A state is an average and the logarithm of its weight, which is what the numerators
+/// and denominators of other writings come to. A case of one step is a step of decoding.
+///
+/// Inputs: `r`, `k`, `v` `[batch, seq, channels]`, `decay`, `u` `[channels]`, `start` `[batch, channels, 2]`. Outputs: `output`
+/// `[batch, seq, channels]`, and `state` `[batch, channels, 2]` after the last step.
+pub struct Rwkv4;
+
+benchbook_core::parameters! {
+    /// Parameters of [`Rwkv4`].
+    pub struct Rwkv4Params {
+        /// sequences in the batch
+        batch: usize = 1, 1..=1 << 20;
+        /// steps of a sequence
+        seq: usize = 1024, 1..=1 << 24;
+        /// channels
+        channels: usize = 768, 1..=1 << 20;
+    }
+}
+
+impl Problem for Rwkv4 {
+    const NAME: &'static str = "rwkv-4";
+    const ABOUT: &'static str = "the recurrence of RWKV-4: averages of values that fade by channel";
+    type Params = Rwkv4Params;
+
+    fn presets() -> Vec<Preset> {
+        let of = |seq: i64| Params::default().with("seq", Value::Int(seq));
+        let small = |seq: i64| of(seq).with("channels", Value::Int(128));
+        vec![
+            Preset { name: "quick", cases: vec![small(1), small(200)] },
+            Preset { name: "default", cases: [1, 1024, 4096].map(of).into() },
+        ]
+    }
+
+    fn ugly() -> Vec<Rwkv4Params> {
+        let sizes = [[1, 1, 1], [3, 1, 67], [1, 2, 17], [2, 67, 33], [1, 130, 3]];
+        sizes.map(|[batch, seq, channels]| Rwkv4Params { batch, seq, channels }).into()
+    }
+
+    fn check(params: &Rwkv4Params) -> Result<(), (&'static str, String)> {
+        check_numbers("seq", &[params.batch, params.seq, params.channels])
+    }
+
+    fn label(params: &Rwkv4Params) -> String {
+        let Rwkv4Params { batch, seq, channels } = *params;
+        format!("b{batch} s{seq} c{channels}")
+    }
+
+    fn inputs(params: &Rwkv4Params, seed: u64) -> Inputs {
+        let Rwkv4Params { batch, seq, channels } = *params;
+        let wide = |stream| Array::normal(vec![batch, seq, channels], seed, stream);
+        // As it is initialised: from e^−5 to e^3.
+        let decay: Vec<f32> = (0..channels).map(|channel| -5.0 + 8.0 * channel as f32 / channels as f32).collect();
+        Inputs::from([
+            ("r", wide(1)),
+            ("k", wide(2)),
+            ("v", wide(3)),
+            ("decay", Array::new(vec![channels], &decay)),
+            ("u", normal(vec![channels], [0.0, 0.5], seed, 4)),
+            ("start", Array::normal(vec![batch, channels, 2], seed, 5)),
+        ])
+    }
+
+    /// Step by step, one channel after another.
+    fn reference(params: &Rwkv4Params, inputs: &Inputs, seed: u64) -> Reference {
+        let Rwkv4Params { batch, seq, channels } = *params;
+        let [r, k, v, decay, u, start] = ["r", "k", "v", "decay", "u", "start"].map(|name| inputs.numbers(name));
+        by_channels([batch, seq, channels], 2, seed, |sequence, channel| {
+            let number = |numbers: &[f32], index: usize| f64::from(numbers[index]);
+            let first = 2 * (sequence * channels + channel);
+            let (mut average, mut weight) = (number(start, first), number(start, first + 1));
+            let step = |step: usize| {
+                let at = (sequence * seq + step) * channels + channel;
+                let (key, value) = (number(k, at), number(v, at));
+                let out = sigmoid(number(r, at)) * joined([average, weight], [value, number(u, channel) + key])[0];
+                [average, weight] = joined([average, weight - number(decay, channel).exp()], [value, key]);
+                out
+            };
+            let output = (0..seq).map(step).collect();
+            (output, vec![average, weight])
+        })
+    }
+
+    /// Of each channel and step 22 operations, an exponential counted as one.
+    fn work(params: &Rwkv4Params, dtype: DType) -> Work {
+        let Rwkv4Params { batch, seq, channels } = *params;
+        let [batch, seq, channels] = [batch, seq, channels].map(|size| size as f64);
+        let numbers = batch * (4.0 * seq + 4.0) * channels + 2.0 * channels;
+        Work { flops: 22.0 * batch * seq * channels, bytes: numbers * dtype.bytes() as f64 }
+    }
+
+    fn tolerance(_params: &Rwkv4Params, dtype: DType) -> f64 {
+        crate::tolerance(dtype)
+    }
+}
+
+/// The average of two averages, and the logarithm of the weight of both.
+fn joined([one, of_one]: [f64; 2], [other, of_other]: [f64; 2]) -> [f64; 2] {
+    // The share of the other, and ln(e^a + e^b), by what they are apart.
+    let apart = of_other - of_one;
+    [one + (other - one) * sigmoid(apart), of_one.max(of_other) + (-apart.abs()).exp().ln_1p()]
+}

@@ -1,0 +1,118 @@
+//! The recurrence of RWKV-7.
+
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
+
+use super::draw::check_numbers;
+use super::rows::{by_heads, sigmoid};
+
+/// The recurrence of RWKV-7 (Peng et al., arXiv 2503.14456, section 4.1) before its group norm: the state is corrected where it is
+/// wrong about a key.
+///
+/// Of each head, with d = exp(−e^(−½) σ(`w`)), κ = `kappa` / ‖`kappa`‖ and α = σ(`a`): S ← S (diag(d) − κ ⊗ (α κ)) + v ⊗ k, y = S r. The
+/// products that make the inputs, and the mixing of keys with α, are not part of it. A case of one step is a step of decoding.
+///
+/// Inputs: `r`, `w`, `k`, `v`, `kappa`, `a` `[batch, seq, heads, head_dim]`, `start` `[batch, heads, head_dim, head_dim]`, a row for each value.
+/// Outputs: `output` `[batch, seq, heads, head_dim]`, and `state` like `start` after the last step.
+pub struct Rwkv7;
+
+benchbook_core::parameters! {
+    /// Parameters of [`Rwkv7`].
+    pub struct Rwkv7Params {
+        /// sequences in the batch
+        batch: usize = 1, 1..=1 << 20;
+        /// steps of a sequence
+        seq: usize = 1024, 1..=1 << 24;
+        /// heads, each with a square state
+        heads: usize = 12, 1..=1 << 20;
+        /// width of a head
+        head_dim: usize = 64, 1..=1 << 12;
+    }
+}
+
+impl Problem for Rwkv7 {
+    const NAME: &'static str = "rwkv-7";
+    const ABOUT: &'static str = "the recurrence of RWKV-7, which corrects what its state says of a key";
+    type Params = Rwkv7Params;
+
+    fn presets() -> Vec<Preset> {
+        let of = |seq: i64| Params::default().with("seq", Value::Int(seq));
+        let small = |seq: i64| of(seq).with("heads", Value::Int(2));
+        vec![
+            Preset { name: "quick", cases: vec![small(1), small(200)] },
+            Preset { name: "default", cases: [1, 1024, 4096].map(of).into() },
+        ]
+    }
+
+    fn ugly() -> Vec<Rwkv7Params> {
+        let sizes = [[1, 1, 1, 1], [2, 1, 3, 67], [1, 2, 2, 17], [2, 35, 3, 33], [1, 66, 1, 64], [1, 33, 2, 5]];
+        sizes.map(|[batch, seq, heads, head_dim]| Rwkv7Params { batch, seq, heads, head_dim }).into()
+    }
+
+    fn check(params: &Rwkv7Params) -> Result<(), (&'static str, String)> {
+        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
+        check_numbers("seq", &[batch, seq, heads, head_dim])?;
+        check_numbers("heads", &[batch, heads, head_dim, head_dim])
+    }
+
+    fn label(params: &Rwkv7Params) -> String {
+        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
+        format!("b{batch} s{seq} h{heads} d{head_dim}")
+    }
+
+    fn inputs(params: &Rwkv7Params, seed: u64) -> Inputs {
+        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
+        let wide = |stream| Array::normal(vec![batch, seq, heads, head_dim], seed, stream);
+        Inputs::from([
+            ("r", wide(1)),
+            ("w", wide(2)),
+            ("k", wide(3)),
+            ("v", wide(4)),
+            ("kappa", wide(5)),
+            ("a", wide(6)),
+            ("start", Array::normal(vec![batch, heads, head_dim, head_dim], seed, 7)),
+        ])
+    }
+
+    /// Step by step, one head after another.
+    fn reference(params: &Rwkv7Params, inputs: &Inputs, seed: u64) -> Reference {
+        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
+        let [r, w, k, v, kappa, a, start] =
+            ["r", "w", "k", "v", "kappa", "a", "start"].map(|name| inputs.numbers(name));
+        let cost = 5 * seq * head_dim * head_dim;
+        by_heads([batch, seq, heads, head_dim], [head_dim; 2], cost, seed, |sequence, head| {
+            let first = (sequence * heads + head) * head_dim * head_dim;
+            let mut state: Vec<f64> = start[first..][..head_dim * head_dim].iter().map(|number| f64::from(*number)).collect();
+            let mut output = vec![0.0; seq * head_dim];
+            for (step, out) in output.chunks_exact_mut(head_dim).enumerate() {
+                let at = ((sequence * seq + step) * heads + head) * head_dim;
+                let row = |numbers: &[f32]| -> Vec<f64> {
+                    numbers[at..][..head_dim].iter().map(|number| f64::from(*number)).collect()
+                };
+                let [r, w, k, v, kappa, a] = [r, w, k, v, kappa, a].map(row);
+                let length = kappa.iter().map(|number| number * number).sum::<f64>().sqrt().max(1e-12);
+                for (row, (value, out)) in state.chunks_exact_mut(head_dim).zip(v.iter().zip(out)) {
+                    let known: f64 = row.iter().zip(&kappa).map(|(state, kappa)| state * kappa / length).sum();
+                    for (key, state) in row.iter_mut().enumerate() {
+                        let decay = (-(-0.5_f64).exp() * sigmoid(w[key])).exp();
+                        let removed = known * sigmoid(a[key]) * kappa[key] / length;
+                        *state = *state * decay - removed + value * k[key];
+                        *out += *state * r[key];
+                    }
+                }
+            }
+            (output, state)
+        })
+    }
+
+    /// Of each number of a state and step 9 operations: four multiply-adds and the product of key and value.
+    fn work(params: &Rwkv7Params, dtype: DType) -> Work {
+        let Rwkv7Params { batch, seq, heads, head_dim } = *params;
+        let [batch, seq, heads, head_dim] = [batch, seq, heads, head_dim].map(|size| size as f64);
+        let numbers = batch * heads * head_dim * (7.0 * seq + 2.0 * head_dim);
+        Work { flops: 9.0 * batch * seq * heads * head_dim * head_dim, bytes: numbers * dtype.bytes() as f64 }
+    }
+
+    fn tolerance(_params: &Rwkv7Params, dtype: DType) -> f64 {
+        crate::tolerance(dtype)
+    }
+}
