@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use benchbook_core::{Problem, Registry, Row};
 
-use crate::flex::{self, attention, blocks, decoding, matmul, roofs};
+use crate::flex::{self, attention, blocks, decoding, matmul, mixers, roofs};
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
 use crate::ring;
@@ -23,6 +23,13 @@ pub fn register(registry: &mut Registry) {
     add(registry, attention::sparse::ROWS);
     add(registry, matmul::ROWS);
     add(registry, decoding::ROWS);
+    add(registry, mixers::SCAN);
+    add(registry, mixers::CONV);
+    add(registry, mixers::SSD);
+    add(registry, mixers::RETENTION);
+    add(registry, mixers::RWKV4);
+    add(registry, mixers::RWKV6);
+    add(registry, mixers::RWKV7);
     registry
         .implementation(roofs::MEMCPY)
         .implementation(roofs::SUMS)

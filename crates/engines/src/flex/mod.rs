@@ -8,6 +8,7 @@ mod engine;
 pub mod fused;
 pub mod int4;
 pub mod matmul;
+pub mod mixers;
 pub mod roofs;
 mod row;
 mod slices;

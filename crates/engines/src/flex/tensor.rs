@@ -46,7 +46,15 @@ impl Target {
     /// # Panics
     /// If the numbers are not `f32`, as those of every workload are.
     pub fn upload<const D: usize>(&self, array: &Array) -> Tensor<D> {
-        let data = TensorData::new(array.of::<f32>().to_vec(), array.shape().to_vec());
+        self.upload_as(array, std::array::from_fn(|axis| array.shape()[axis]))
+    }
+
+    /// The same in a shape of as many numbers.
+    ///
+    /// # Panics
+    /// As [`Target::upload`].
+    pub fn upload_as<const D: usize>(&self, array: &Array, shape: [usize; D]) -> Tensor<D> {
+        let data = TensorData::new(array.of::<f32>().to_vec(), shape);
         Tensor::from_data(data, (&self.device, self.dtype))
     }
 

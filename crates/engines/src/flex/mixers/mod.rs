@@ -1,0 +1,72 @@
+//! Mixers in linear time: as tensor operations, and hand-written.
+
+mod conv;
+mod retention;
+mod rwkv;
+mod scan;
+mod ssd;
+
+use benchbook_core::Inputs;
+use burn::tensor::Tensor;
+use burn::tensor::activation::sigmoid;
+
+use crate::flex::slices::Named;
+use crate::flex::subject::{NamedInputs, Rows, find};
+use crate::flex::tensor::Target;
+
+pub use conv::ROWS as CONV;
+pub use retention::ROWS as RETENTION;
+pub use rwkv::{ROWS_OF_4 as RWKV4, ROWS_OF_6 as RWKV6, ROWS_OF_7 as RWKV7};
+pub use scan::ROWS as SCAN;
+pub use ssd::ROWS as SSD;
+
+/// Steps of a sequence at most, where each is several calls of the engine.
+const MOST_STEPS: usize = 1 << 14;
+
+/// Inputs as tensors of one rank: an array of fewer axes has axes of length 1 before them.
+struct Tensors<const D: usize, const N: usize> {
+    names: [&'static str; N],
+    all: [Tensor<D>; N],
+}
+
+impl<const D: usize, const N: usize> Tensors<D, N> {
+    fn upload(on: &Target, inputs: &Inputs, names: [&'static str; N]) -> Self {
+        let all = names.map(|name| {
+            let (array, mut shape) = (inputs.get(name), [1; D]);
+            shape[D - array.shape().len()..].copy_from_slice(array.shape());
+            on.upload_as(array, shape)
+        });
+        Self { names, all }
+    }
+}
+
+impl<const D: usize, const N: usize> NamedInputs for Tensors<D, N> {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        find(&self.names, &mut self.all, name)
+    }
+}
+
+/// Inputs of a kernel of slices.
+fn named<const N: usize>(inputs: &Inputs, names: [&'static str; N]) -> [Named; N] {
+    names.map(|name| Named(name, inputs.get(name).clone()))
+}
+
+/// Their numbers.
+fn numbers<const N: usize>(inputs: &[Named; N]) -> [&[f32]; N] {
+    inputs.each_ref().map(|input| input.1.of::<f32>())
+}
+
+/// Step `step` of a tensor whose steps are its second axis.
+fn step<const D: usize>(tensor: &Tensor<D>, step: usize) -> Tensor<D> {
+    tensor.clone().narrow(1, step, 1)
+}
+
+/// ln(1 + e^x), without a threshold.
+fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    x.clone().clamp_min(0.0) + x.abs().neg().exp().log1p()
+}
+
+/// x / (1 + e^−x).
+fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    x.clone() * sigmoid(x)
+}
