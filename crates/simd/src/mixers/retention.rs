@@ -112,7 +112,7 @@ impl Retention<'_> {
 }
 
 /// The retention into `out` `[batch, seq, heads, value_dim]`, and the state after the last step into `end`
-/// `[batch, heads, key_dim, value_dim]`, chunk by chunk as [`ssd`](super::ssd). Nothing is allocated once every thread has its
+/// `[batch, heads, key_dim, value_dim]`, chunk by chunk as [`ssd`](super::ssd()). Nothing is allocated once every thread has its
 /// scratch.
 ///
 /// # Errors
