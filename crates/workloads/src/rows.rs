@@ -13,3 +13,12 @@ pub fn by_rows(shape: Vec<usize>, cost: usize, seed: u64, one: impl Fn(usize) ->
     let values = rows.par_iter().flat_map_iter(|row| one(*row)).collect();
     Reference::of(shape, rows, values)
 }
+
+/// A row times `weights` `[_, columns]`.
+pub fn times(row: impl Iterator<Item = f64>, weights: &[f32], columns: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; columns];
+    for (left, right) in row.zip(weights.chunks_exact(columns)) {
+        sums.iter_mut().zip(right).for_each(|(sum, right)| *sum += left * f64::from(*right));
+    }
+    sums
+}

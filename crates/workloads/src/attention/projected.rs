@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::reference::{average, dot};
 use super::sizes::{check_kv_heads, check_scores, label, scores};
-use crate::rows::BUDGET;
+use crate::rows::{BUDGET, times};
 use crate::tolerance::tolerance_of_scores;
 
 /// Multi-head attention with its projections (Vaswani et al., arXiv 1706.03762, section 3.2.2), without biases:
@@ -178,13 +178,4 @@ fn operations(params: &ProjectedAttentionParams) -> [f64; 2] {
     let pairs = batch as f64 * scores(seq, seq, causal);
     let [positions, hidden, kv] = [batch * seq, heads * head_dim, kv_heads * head_dim].map(|size| size as f64);
     [4.0 * positions * hidden * (hidden + kv), 4.0 * hidden * pairs]
-}
-
-/// A row times `weights` `[_, columns]`.
-fn times(row: impl Iterator<Item = f64>, weights: &[f32], columns: usize) -> Vec<f64> {
-    let mut sums = vec![0.0; columns];
-    for (left, right) in row.zip(weights.chunks_exact(columns)) {
-        sums.iter_mut().zip(right).for_each(|(sum, right)| *sum += left * f64::from(*right));
-    }
-    sums
 }
