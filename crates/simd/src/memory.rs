@@ -172,6 +172,20 @@ impl Soon {
     }
 }
 
+/// What memory is asked for while something else is computed, a little with every [`LINE`] steps of it.
+pub trait Ahead: Copy {
+    /// Asks for what belongs to step `line · LINE` and those that follow.
+    fn line(self, line: usize);
+}
+
+/// A number for each step, at several places.
+impl<const N: usize> Ahead for [Soon; N] {
+    #[inline(always)]
+    fn line(self, line: usize) {
+        self.iter().for_each(|soon| soon.ask(line * LINE));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

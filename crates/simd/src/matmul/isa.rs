@@ -6,7 +6,7 @@ use std::arch::x86_64::{__m256, __m512};
 
 use super::int4::{Int4Weights, ZERO};
 use super::pack::LEFT_ROW;
-use crate::memory::{LINE, Soon};
+use crate::memory::{Ahead, LINE, Soon};
 use crate::portable::Four;
 use crate::vector::{Strided, Vector, multiply, zero};
 
@@ -50,24 +50,24 @@ pub trait Tile {
     /// `first` on.
     fn unpack(&self, from: &Int4Weights, columns: usize, steps: [usize; 2], first: usize, to: &mut [f32]);
 
-    /// The same as [`Self::add`] for factors that lie anywhere. Meanwhile, as many numbers are asked for at each of `soon` as there are steps.
+    /// The same as [`Self::add`] for factors that lie anywhere. Meanwhile memory is asked for what is read soon, line by line.
     ///
     /// # Safety
     /// `left` can be read at every row of the target and every step of `right`, and the target's numbers can be read and written.
-    unsafe fn add_at(&self, left: Strided, right: &[f32], to: Target, soon: [Soon; 2]);
+    unsafe fn add_at<A: Ahead>(&self, left: Strided, right: &[f32], to: Target, soon: A);
 }
 
 /// # Safety
 /// As for [`Tile::add_at`], with `ROWS` rows and all columns; the CPU has `V`'s instruction set.
 #[inline(always)]
-unsafe fn whole<V: Vector, const ROWS: usize>(left: Strided, right: &[f32], to: Target, soon: [Soon; 2]) {
+unsafe fn whole<V: Vector, const ROWS: usize, A: Ahead>(left: Strided, right: &[f32], to: Target, soon: A) {
     let (columns, sums_at) = (2 * V::LANES, Soon::at(to.start));
     let steps = right.len() / columns;
     // SAFETY: as promised.
     unsafe {
         let mut sums = zero::<V, ROWS>();
         for line in 0..steps / LINE {
-            soon.iter().for_each(|soon| soon.ask(line * LINE));
+            soon.line(line);
             if line < ROWS {
                 (0..columns).step_by(V::LANES).for_each(|column| sums_at.ask(line * to.per_row + column));
             }
@@ -173,12 +173,12 @@ macro_rules! tile {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn rows(left: Strided, right: &[f32], to: Target, soon: [Soon; 2]) {
+            unsafe fn rows<A: Ahead>(left: Strided, right: &[f32], to: Target, soon: A) {
                 // SAFETY: as promised by the caller below.
                 unsafe {
                     match to.size[0] {
-                        $($fewer => whole::<$vector, $fewer>(left, right, to, soon),)*
-                        _ => whole::<$vector, $rows>(left, right, to, soon),
+                        $($fewer => whole::<$vector, $fewer, A>(left, right, to, soon),)*
+                        _ => whole::<$vector, $rows, A>(left, right, to, soon),
                     }
                 }
             }
@@ -212,7 +212,7 @@ macro_rules! tile {
                 unsafe { Self::unpacked(from, columns, [step, steps], first, to) }
             }
 
-            unsafe fn add_at(&self, left: Strided, right: &[f32], to: Target, soon: [Soon; 2]) {
+            unsafe fn add_at<A: Ahead>(&self, left: Strided, right: &[f32], to: Target, soon: A) {
                 let [rows, columns] = to.size;
                 debug_assert!((1..=$rows).contains(&rows) && (1..=Self::COLUMNS).contains(&columns));
                 if columns == Self::COLUMNS {
