@@ -1,4 +1,5 @@
-//! Matrix multiplication, attention, and mixers in linear time on CPUs, written for their registers and caches.
+//! Matrix multiplication, attention, mixers in linear time and mixtures of experts on CPUs, written for their registers and
+//! caches.
 //!
 //! Plain slices in, plain slices out: nothing here knows burn, a clock, or a file. One source serves AVX-512, AVX2 and
 //! any other CPU; which one runs is found out at run time ([`Isa::detect`]).
@@ -9,6 +10,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod error;
+mod experts;
 mod isa;
 mod matmul;
 mod memory;
@@ -25,6 +27,9 @@ pub use attention::{
     decode, projected_attention,
 };
 pub use error::{Error, Result};
+pub use experts::{
+    Capacity, Dispatch, ExpertWeights, Experts, Priority, Routed, Router, Scoring, auxiliary_loss, mixture, route,
+};
 pub use isa::Isa;
 pub use matmul::{Int4Weights, Product, matmul, matmul_int4, matmul_int4_loop};
 pub use memory::Element;

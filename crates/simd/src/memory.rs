@@ -186,6 +186,22 @@ impl<const N: usize> Ahead for [Soon; N] {
     }
 }
 
+/// Lines one after another, as many of them each time.
+#[derive(Debug, Clone, Copy)]
+pub struct Stretch {
+    /// Its beginning.
+    pub from: Soon,
+    /// Lines that are asked for at a time.
+    pub lines: usize,
+}
+
+impl Ahead for Stretch {
+    #[inline(always)]
+    fn line(self, line: usize) {
+        (0..self.lines).for_each(|next| self.from.ask((line * self.lines + next) * LINE));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

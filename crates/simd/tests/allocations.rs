@@ -5,10 +5,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
-    Attend, CausalConv, Contextual, ConvSize, Heads, Int4Weights, Isa, Product, Projected, Projections, Retention,
-    RetentionSize, Rwkv4, Rwkv6, Rwkv7, RwkvSize, ScanSize, SelectiveScan, Ssd, SsdSize, Turns, Weights, attention,
-    causal_conv, contextual_attention, matmul, matmul_int4, normalised_retention, projected_attention, retention, rwkv4,
-    rwkv6, rwkv7, selective_scan, ssd,
+    Attend, Capacity, CausalConv, Contextual, ConvSize, Dispatch, ExpertWeights, Experts, Heads, Int4Weights, Isa,
+    Priority, Product, Projected, Projections, Retention, RetentionSize, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize,
+    ScanSize, Scoring, SelectiveScan, Ssd, SsdSize, Turns, Weights, attention, causal_conv, contextual_attention,
+    matmul, matmul_int4, mixture, normalised_retention, projected_attention, retention, route, rwkv4, rwkv6, rwkv7,
+    selective_scan, ssd,
 };
 
 struct Counting;
@@ -100,6 +101,7 @@ fn kernels_reuse_their_scratch() {
     let found = allocations(|| projected_attention(&ask_all, &mut result).unwrap());
     assert_eq!(found, 0, "with projections: allocations in {CALLS} calls");
     mixers_reuse_theirs();
+    experts();
 }
 
 /// The same of mixers, within the only test: others would be counted too.
@@ -156,4 +158,28 @@ fn mixers_reuse_theirs() {
     let four = Rwkv4 { size, r, k: r, v: r, decay: u, u, start, isa };
     let found = allocations(|| rwkv4(&four, &mut out, &mut end[..512]).unwrap());
     assert_eq!(found, 0, "version 4: allocations in {CALLS} calls");
+}
+
+/// A layer whose rows are routed, admitted, sorted and computed anew in each call, by other logits.
+fn experts() {
+    let ([tokens, experts, chosen], [width, hidden]) = ([300, 8, 2], [70, 40]);
+    let each = vec![0.1; experts * width * hidden];
+    let weights = Experts { experts, width, hidden, gate: &each, up: &each, down: &each };
+    let weights = ExpertWeights::new(&weights, Isa::detect()).unwrap();
+    let router = Router { experts, chosen, scoring: Scoring::Softmax, renormalised: true, bias: None };
+    let (input, mut out) = (vec![0.5; tokens * width], vec![0.0; tokens * width]);
+    let (mut ids, mut shares) = (vec![0; tokens * chosen], vec![0.0; tokens * chosen]);
+    let (mut kept, mut logits) = (vec![0; tokens * chosen], vec![0.0; tokens * experts]);
+    let (mut dispatch, mut turn) = (Dispatch::default(), 0);
+    let capacity = Capacity { slots: 90, priority: Priority::Logit };
+    let found = allocations(|| {
+        turn += 1;
+        logits.iter_mut().enumerate().for_each(|(place, logit)| *logit = (place * turn % 17) as f32);
+        route(&router, &logits, &mut ids, &mut shares).unwrap();
+        dispatch.admit(capacity, [experts, chosen], &logits, &ids, &mut kept).unwrap();
+        let routed = Routed { tokens, experts, chosen, shared: 0, ids: &ids, weights: &shares, kept: Some(&kept) };
+        dispatch.sorted(&routed).unwrap();
+        mixture(&weights, &dispatch, &input, &mut out).unwrap();
+    });
+    assert_eq!(found, 0, "a layer of experts: allocations in {CALLS} calls");
 }

@@ -2,6 +2,7 @@
 
 mod common;
 mod contextual;
+mod experts;
 mod int4;
 mod mixers;
 mod projected;

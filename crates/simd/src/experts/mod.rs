@@ -1,0 +1,13 @@
+//! Mixtures of experts: a router, who computes what, and the experts themselves.
+
+mod dispatch;
+mod isa;
+mod mixture;
+mod product;
+mod route;
+mod weights;
+
+pub use dispatch::{Capacity, Dispatch, Priority, Routed};
+pub use mixture::mixture;
+pub use route::{Router, Scoring, auxiliary_loss, route};
+pub use weights::{ExpertWeights, Experts};
