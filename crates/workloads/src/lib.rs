@@ -6,6 +6,7 @@
 pub mod attention;
 pub mod blocks;
 pub mod decoding;
+pub mod experts;
 pub mod matmul;
 pub mod mixers;
 pub mod precision;

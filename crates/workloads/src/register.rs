@@ -4,7 +4,7 @@ use benchbook_core::Registry;
 
 use crate::decoding::GreedyDecoding;
 use crate::matmul::Matmul;
-use crate::{attention, blocks, mixers, roofs};
+use crate::{attention, blocks, experts, mixers, roofs};
 
 /// A registry of every workload, and of nothing else.
 pub fn problems() -> Registry {
@@ -44,5 +44,8 @@ pub fn register(registry: &mut Registry) {
         .workload(mixers::Retention)
         .workload(mixers::Rwkv4)
         .workload(mixers::Rwkv6)
-        .workload(mixers::Rwkv7);
+        .workload(mixers::Rwkv7)
+        .workload(experts::ExpertRouting)
+        .workload(experts::MixtureOfExperts)
+        .workload(experts::CapacityExperts);
 }

@@ -1,0 +1,13 @@
+//! Mixtures of experts: who is chosen for a token, and what those who are chosen make of it.
+
+mod capacity;
+mod dropless;
+mod layer;
+mod router;
+mod routing;
+
+pub use capacity::{CapacityExperts, CapacityExpertsParams};
+pub use dropless::{MixtureOfExperts, MixtureOfExpertsParams};
+pub use layer::{Capacity, Layer, Priority};
+pub use router::{Router, Scoring};
+pub use routing::{ExpertRouting, ExpertRoutingParams};
