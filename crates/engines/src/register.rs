@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use benchbook_core::{Problem, Registry, Row};
 
-use crate::flex::{self, attention, blocks, decoding, matmul, mixers, roofs};
+use crate::flex::{self, attention, blocks, decoding, experts, matmul, mixers, roofs};
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
 use crate::ring;
@@ -30,6 +30,9 @@ pub fn register(registry: &mut Registry) {
     add(registry, mixers::RWKV4);
     add(registry, mixers::RWKV6);
     add(registry, mixers::RWKV7);
+    add(registry, experts::routing::ROWS);
+    add(registry, experts::layer::DROPLESS);
+    add(registry, experts::layer::CAPACITY);
     registry
         .implementation(roofs::MEMCPY)
         .implementation(roofs::SUMS)

@@ -2,9 +2,11 @@
 
 pub mod attention;
 pub mod blocks;
+mod calls;
 mod custom;
 pub mod decoding;
 mod engine;
+pub mod experts;
 pub mod fused;
 pub mod int4;
 pub mod matmul;
