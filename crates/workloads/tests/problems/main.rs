@@ -2,6 +2,7 @@
 
 mod attention;
 mod blocks;
+mod experts;
 mod gradients;
 mod labels;
 mod matmul;

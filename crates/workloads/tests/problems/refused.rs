@@ -5,6 +5,7 @@ use benchbook_workloads::attention::{
     Attention, ContextualAttention, PagedAttention, ProgrammableAttention, ProjectedAttention, RingAttention,
     SparseAttention, WindowAttention,
 };
+use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts};
 use benchbook_workloads::matmul::Matmul;
 use benchbook_workloads::roofs;
 
@@ -64,6 +65,22 @@ fn relatives_of_attention() {
     refused(&SparseAttention, text("structure", "x"), &["there is no `x`, give one of topics, random"]);
     refused(&SparseAttention, int("seq", 0), &["out of range"]);
     refused(&WindowAttention, int("head_dim", 7), &["odd"]);
+}
+
+#[test]
+fn mixtures_of_experts() {
+    refused(&ExpertRouting, int("chosen", 65), &["65 of 64 experts cannot be chosen, give 64 at most"]);
+    refused(&ExpertRouting, int("chosen", 0), &["0 is out of range, give 1 to 4096"]);
+    let many = int("tokens", 1 << 20).with("experts", Value::Int(128));
+    refused(&ExpertRouting, many, &["134217728", "give 67108864 at most"]);
+    refused(&MixtureOfExperts, int("chosen", 17), &["17 of 16 experts"]);
+    let wide = int("width", 1 << 16).with("hidden", Value::Int(1 << 16));
+    refused(&MixtureOfExperts, wide, &["2.1e11 numbers", "10^10"]);
+    refused(&MixtureOfExperts, text("scoring", "softmx"), &["did you mean `softmax`?"]);
+    let twice = text("scoring", "topk-softmax").with("renormalised", Value::Bool(true));
+    refused(&MixtureOfExperts, twice, &["add up to 1 already"]);
+    refused(&CapacityExperts, Params::default().with("capacity", Value::Float(-1.0)), &["give 0 to below 1000000"]);
+    refused(&CapacityExperts, text("priority", "score"), &["there is no `score`", "give one of position, logit"]);
 }
 
 #[test]
