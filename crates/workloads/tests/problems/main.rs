@@ -3,6 +3,7 @@
 mod attention;
 mod blocks;
 mod experts;
+mod experts_pytorch;
 mod gradients;
 mod labels;
 mod matmul;
