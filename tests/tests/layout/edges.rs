@@ -5,7 +5,8 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 21] = [
+const EDGES: [(&str, &[&str]); 22] = [
+    ("benchbook-formats", &[]),
     ("benchbook-core", &[]),
     ("benchbook-stats", &[]),
     ("benchbook-process", &[]),
