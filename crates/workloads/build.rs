@@ -4,8 +4,8 @@ use std::fs;
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
-/// What references are computed by: the problems, and the words that they are written in.
-const FOLDERS: [&str; 2] = ["src", "../core/src"];
+/// What references are computed by: the problems, the words that they are written in, and formats of numbers.
+const FOLDERS: [&str; 3] = ["src", "../core/src", "../formats/src"];
 
 /// What else they are computed by: the versions of all libraries.
 const LOCK: &str = "../../Cargo.lock";

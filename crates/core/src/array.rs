@@ -1,5 +1,6 @@
 //! Arrays in host memory, the neutral ground between problems and engines.
 
+use benchbook_formats::{E4M3FN, E5M2, Minifloat, Order, unpacked};
 use bytemuck::{AnyBitPattern, NoUninit};
 use half::{bf16, f16};
 use rand::SeedableRng;
@@ -166,8 +167,8 @@ impl Array {
             DType::F32 => self.of::<f32>().iter().map(|value| f64::from(*value)).collect(),
             DType::F16 => self.of::<f16>().iter().map(|value| value.to_f64()).collect(),
             DType::Bf16 => self.of::<bf16>().iter().map(|value| value.to_f64()).collect(),
-            DType::F8e4m3 => self.bytes().iter().map(|code| f8(*code, 3)).collect(),
-            DType::F8e5m2 => self.bytes().iter().map(|code| f8(*code, 2)).collect(),
+            DType::F8e4m3 => self.floats(&E4M3FN),
+            DType::F8e5m2 => self.floats(&E5M2),
             DType::I64 => self.of::<i64>().iter().map(|value| *value as f64).collect(),
             DType::I32 => self.of::<i32>().iter().map(|value| f64::from(*value)).collect(),
             DType::I8 => self.of::<i8>().iter().map(|value| f64::from(*value)).collect(),
@@ -176,17 +177,18 @@ impl Array {
         }
     }
 
+    /// The elements of an array of floats of eight bits.
+    fn floats(&self, format: &Minifloat) -> Vec<f64> {
+        self.bytes().iter().map(|code| f64::from(format.decode(u16::from(*code)))).collect()
+    }
+
     /// The elements of a packed array.
     fn nibbles(&self) -> Vec<f64> {
         let first_is_low = matches!(self.dtype, DType::I4lo | DType::U4lo);
         let signed = matches!(self.dtype, DType::I4lo | DType::I4hi);
-        let one = |byte: u8, second: bool| {
-            let nibble = if first_is_low == second { byte >> 4 } else { byte & 15 };
-            f64::from(nibble) - if signed && nibble > 7 { 16.0 } else { 0.0 }
-        };
-        let width = self.width();
-        let rows = self.bytes().chunks_exact(width.div_ceil(2).max(1));
-        rows.flat_map(|row| (0..width).map(move |index| one(row[index / 2], index % 2 == 1))).collect()
+        let order = if first_is_low { Order::LowFirst } else { Order::HighFirst };
+        let one = |code: u8| f64::from(code) - if signed && code > 7 { 16.0 } else { 0.0 };
+        unpacked(self.bytes(), self.width(), 4, order).into_iter().map(one).collect()
     }
 
     /// Overwrites whole rows of an `f32` array, `first` and what follows.
@@ -209,19 +211,6 @@ fn words_of(bytes: &[u8]) -> Vec<u64> {
     let mut words = vec![0_u64; bytes.len().div_ceil(8)];
     bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
     words
-}
-
-/// The value of an eight-bit float with so many mantissa bits (OCP OFP8, section 5).
-fn f8(code: u8, mantissa_bits: i32) -> f64 {
-    let (sign, code) = (if code < 128 { 1.0 } else { -1.0 }, i32::from(code & 127));
-    let (exponent, mantissa) = (code >> mantissa_bits, code & ((1 << mantissa_bits) - 1));
-    let bias = (1 << (6 - mantissa_bits)) - 1;
-    let special = if mantissa_bits == 3 { code == 127 } else { exponent == 31 };
-    if special {
-        return if mantissa_bits == 2 && mantissa == 0 { sign * f64::INFINITY } else { f64::NAN };
-    }
-    let (whole, exponent) = if exponent == 0 { (0, 1) } else { (1 << mantissa_bits, exponent) };
-    sign * f64::from(whole + mantissa) * 2.0_f64.powi(exponent - bias - mantissa_bits)
 }
 
 #[cfg(test)]

@@ -18,5 +18,6 @@ mod tolerance;
 pub use register::{problems, register};
 pub use tolerance::tolerance;
 
-/// A digest of the code of this crate and of `benchbook-core`: answers that other code has computed are not ours.
+/// A digest of the code of this crate, of `benchbook-core` and of `benchbook-formats`: answers that other code has computed are
+/// not ours.
 pub const CODE_DIGEST: &str = env!("BENCHBOOK_CODE_DIGEST");

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
 const EDGES: [(&str, &[&str]); 22] = [
     ("benchbook-formats", &[]),
-    ("benchbook-core", &[]),
+    ("benchbook-core", &["benchbook-formats"]),
     ("benchbook-stats", &[]),
     ("benchbook-process", &[]),
     ("benchbook-journal", &["benchbook-core"]),
