@@ -1,7 +1,6 @@
 //! Problems: their parameters, inputs from a seed, references, counts of work and tolerances, without any engine.
 //!
-//! Each is one file and one line in `register.rs`; the references of a family share a module. Formats that an implementation
-//! puts weights into before it is timed have a module too, since they say what is right then.
+//! Each is one file and one line in `register.rs`; the references of a family share a module.
 
 pub mod attention;
 pub mod blocks;
@@ -9,7 +8,6 @@ pub mod decoding;
 pub mod experts;
 pub mod matmul;
 pub mod mixers;
-pub mod precision;
 mod register;
 pub mod roofs;
 mod rows;

@@ -16,7 +16,10 @@ const EDGES: [(&str, &[&str]); 22] = [
     ("benchbook-measure", &["benchbook-core", "benchbook-journal", "benchbook-process", "benchbook-stats"]),
     ("benchbook-simd", &[]),
     ("benchbook-workloads", &["benchbook-core"]),
-    ("benchbook-engines", &["benchbook-core", "benchbook-process", "benchbook-simd", "benchbook-workloads"]),
+    (
+        "benchbook-engines",
+        &["benchbook-core", "benchbook-formats", "benchbook-process", "benchbook-simd", "benchbook-workloads"],
+    ),
     (
         "benchbook-report",
         &["benchbook-core", "benchbook-process", "benchbook-query", "benchbook-record", "benchbook-stats"],

@@ -1,23 +1,19 @@
-//! Matrix products by weights of four bits: the right factor is quantised and packed before anything is timed.
-//!
-//! Both rows solve another problem than the exact one, so they are checked against the product by the weights that their codes
-//! stand for, and their distance from the exact product is the metric `relative_error`. Weights are packed once, as those of
-//! a model are: of the inputs, `a` can be overwritten and `b` cannot.
+//! Matrix products by integers of four bits: the right factor is quantised and packed before anything is timed.
 
-use benchbook_core::{DType, Inputs, Metric, Problem, Reference, Result, Row, Setting, Subject, Support};
+use benchbook_core::{DType, Inputs, Reference, Result, Row, Setting, Subject};
+use benchbook_formats::{Grid, Integers, Order, Rounding, Whole, packed};
 use benchbook_simd::{Int4Weights, Isa, matmul_int4, matmul_int4_loop};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
-use benchbook_workloads::precision::Int4;
 
 use crate::flex::engine::plain_engine;
 use crate::flex::row::fused_row;
-use crate::flex::slices::{Named, Slices};
+use crate::flex::weight_only::{self, along_k, right, short};
+
+/// What a weight is.
+const INT4: Integers = Integers { bits: 4, grid: Grid::Symmetric };
 
 /// Elements along k that share a scale.
 const GROUP: usize = 32;
-
-/// Multiply-adds of the loop at most: what others do in milliseconds would take it seconds.
-const MOST: usize = 1 << 26;
 
 /// One weight after another, and each anew for every row of the result.
 pub const LOOP: Row<Matmul> = Row::<Matmul>::new(
@@ -46,14 +42,6 @@ pub const DEQUANT: Row<Matmul> = fused_row::<Matmul>(
 )
 .approximating(answer);
 
-fn short(_device: &str, _dtype: DType, params: &MatmulParams) -> Support {
-    let products = params.m * params.n * params.k;
-    if products <= MOST {
-        return Support::Yes;
-    }
-    Support::No(format!("{products} multiply-adds one by one take too long, {MOST} are the most"))
-}
-
 /// A product of this size: the left factor, the weights, and room for the result.
 type Kernel = fn([usize; 3], &[f32], &Int4Weights, &mut [f32]) -> benchbook_simd::Result<()>;
 
@@ -64,26 +52,20 @@ fn prepare(
     inputs: &Inputs,
     kernel: Kernel,
 ) -> Result<Box<dyn Subject>> {
-    let MatmulParams { m, n, k } = *params;
-    let weights = Int4::quantised(inputs.get("b"), GROUP);
-    let left = inputs.get("a").clone();
+    let weights = quantised(params, inputs);
     let bytes = weights.bytes();
-    // Copies are counted by inputs in f32: as many bytes of these are more copies, or a cold call would find them in a cache.
-    let more = inputs.bytes(DType::F32.bytes()).div_ceil(left.bytes().len() + bytes);
-    let copies = if setting.copies > 1 { setting.copies * more } else { 1 };
-    let setting = Setting { copies, ..setting.clone() };
-    let call = move |(left, weights): &(Named, Int4), [out]: [&mut [f32]; 1]| {
-        let Int4 { codes, scales, group } = weights;
-        let weights = Int4Weights { codes: codes.bytes(), scales: scales.of::<f32>(), group: *group };
-        kernel([m, k, n], left.1.of::<f32>(), &weights, out)
+    let codes = packed(&weights.codes, params.n, INT4.bits, Order::LowFirst);
+    let call = move |size, left: &[f32], (codes, scales): &(Vec<u8>, Vec<f32>), out: &mut [f32]| {
+        kernel(size, left, &Int4Weights { codes, scales, group: GROUP }, out)
     };
-    let subject = Slices::new(name, &setting, (Named("a", left), weights), [vec![m, n]], call);
-    Ok(Box::new(subject.with_metrics(vec![Metric::modelled("weight_bytes", bytes as f64, "bytes")])))
+    Ok(weight_only::product(name, setting, params, inputs, ((codes, weights.scales), bytes), call))
+}
+
+fn quantised(params: &MatmulParams, inputs: &Inputs) -> Whole {
+    right(INT4.quantised(inputs.numbers("b"), &along_k(params, GROUP), Rounding::NearestEven))
 }
 
 /// The product by the weights that the codes stand for.
 fn answer(params: &MatmulParams, inputs: &Inputs, seed: u64) -> Option<Reference> {
-    let weights = Int4::quantised(inputs.get("b"), GROUP).dequantised();
-    let inputs = Inputs::from([("a", inputs.get("a").clone()), ("b", weights)]);
-    Some(Matmul::reference(params, &inputs, seed))
+    weight_only::answer(params, inputs, seed, &quantised(params, inputs).dequantised())
 }

@@ -16,6 +16,7 @@ mod row;
 mod slices;
 mod subject;
 pub mod tensor;
+mod weight_only;
 
 pub use custom::Custom;
 pub(crate) use engine::fused_engine;

@@ -1,0 +1,62 @@
+//! What products by weights of few bits share: what can be written, how many copies there are, what they are checked against.
+//!
+//! Such a row solves another problem than the exact one, so it is checked against the product by the weights that its codes stand
+//! for, and its distance from the exact product is the metric `relative_error`. Weights are packed once, as those of a model
+//! are: of the inputs, `a` can be overwritten and `b` cannot.
+
+use benchbook_core::{Array, DType, Inputs, Metric, Problem, Reference, Setting, Subject, Support};
+use benchbook_formats::{Axis, Groups};
+use benchbook_workloads::matmul::{Matmul, MatmulParams};
+
+use crate::flex::slices::{Named, Slices};
+
+/// Multiply-adds of a plain loop at most: what others do in milliseconds would take it seconds.
+const MOST: usize = 1 << 26;
+
+/// Keeps a plain loop from what would take it long.
+pub fn short(_device: &str, _dtype: DType, params: &MatmulParams) -> Support {
+    let products = params.m * params.n * params.k;
+    if products <= MOST {
+        return Support::Yes;
+    }
+    Support::No(format!("{products} multiply-adds one by one take too long, {MOST} are the most"))
+}
+
+/// Groups of weights that follow each other along `k`.
+pub fn along_k(params: &MatmulParams, size: usize) -> Groups {
+    Groups::new([params.k, params.n], Axis::Rows, size).unwrap_or_else(|error| panic!("groups along k: {error}"))
+}
+
+/// Calls a product `[m, k, n]` of the left factor and of weights that take so many bytes.
+pub fn product<W: Clone + 'static>(
+    name: &'static str,
+    setting: &Setting,
+    params: &MatmulParams,
+    inputs: &Inputs,
+    (weights, bytes): (W, usize),
+    kernel: impl Fn([usize; 3], &[f32], &W, &mut [f32]) -> benchbook_simd::Result<()> + 'static,
+) -> Box<dyn Subject> {
+    let MatmulParams { m, n, k } = *params;
+    let left = inputs.get("a").clone();
+    // Copies are counted by inputs in f32: as many bytes of these are more copies, or a cold call would find them in a cache.
+    let more = inputs.bytes(DType::F32.bytes()).div_ceil(left.bytes().len() + bytes);
+    let copies = if setting.copies > 1 { setting.copies * more } else { 1 };
+    let setting = Setting { copies, ..setting.clone() };
+    let call = move |(left, weights): &(Named, W), [out]: [&mut [f32]; 1]| {
+        kernel([m, k, n], left.1.of::<f32>(), weights, out)
+    };
+    let subject = Slices::new(name, &setting, (Named("a", left), weights), [vec![m, n]], call);
+    Box::new(subject.with_metrics(vec![Metric::modelled("weight_bytes", bytes as f64, "bytes")]))
+}
+
+/// The product by these weights in the place of the right factor.
+pub fn answer(params: &MatmulParams, inputs: &Inputs, seed: u64, weights: &[f32]) -> Option<Reference> {
+    let weights = Array::new(vec![params.k, params.n], weights);
+    let inputs = Inputs::from([("a", inputs.get("a").clone()), ("b", weights)]);
+    Some(Matmul::reference(params, &inputs, seed))
+}
+
+/// What quantising the right factor has given: it has the shape that the parameters say.
+pub fn right<T>(quantised: benchbook_formats::Result<T>) -> T {
+    quantised.unwrap_or_else(|error| panic!("the right factor of a product: {error}"))
+}
