@@ -5,6 +5,7 @@
 
 mod ask;
 mod claims;
+mod exhaustive;
 mod goals;
 mod kernels;
 mod machine;
@@ -49,7 +50,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let workspace = Workspace::at(Path::new("."), options)?;
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
-    let all: [(bool, &str, Measured); 8] = [
+    let all: [(bool, &str, Measured); 9] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
@@ -57,6 +58,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (choice.stock, "Notebooks beside stock evcxr", |ready, _| notebook::beside_stock(ready)),
         (choice.kernels, "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
+        (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
         (choice.trust, "Trust", trust::measure),
     ];
     let path = ready.workspace.root.join("datasets/bench.md");

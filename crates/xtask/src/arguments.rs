@@ -30,6 +30,7 @@ Options of bench (without any: the first four)
   --notebook   cells of a notebook, and the same trial in a notebook and by the program
   --kernels    our kernels beside libtorch's: a quarter of an hour; only where asked for
   --claims     published claims, into datasets/claims.csv: half an hour; only where asked for
+  --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
   --minutes N  with --trust: go on for so long (60), the rest another time
   --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
@@ -74,6 +75,8 @@ pub struct Choice {
     pub kernels: bool,
     /// Published claims.
     pub claims: bool,
+    /// Every `f32` in formats of eight bits.
+    pub exhaustive: bool,
     /// Verdicts on known ratios.
     pub trust: bool,
     /// How long `trust` goes on.
@@ -88,16 +91,30 @@ pub struct Choice {
 
 impl Default for Choice {
     fn default() -> Self {
-        let [recording, sql, startup, notebook, stock, kernels, claims, trust, again] = [false; 9];
-        let (only, tools) = (Vec::new(), Vec::new());
-        Self { recording, sql, startup, notebook, stock, kernels, claims, trust, minutes: 60.0, only, tools, again }
+        let [recording, sql, startup, notebook, stock, kernels, claims, exhaustive, trust, again] = [false; 10];
+        let (minutes, only, tools) = (60.0, Vec::new(), Vec::new());
+        Self {
+            recording,
+            sql,
+            startup,
+            notebook,
+            stock,
+            kernels,
+            claims,
+            exhaustive,
+            trust,
+            minutes,
+            only,
+            tools,
+            again,
+        }
     }
 }
 
 impl Choice {
     fn any(&self) -> bool {
         let usual = self.recording || self.sql || self.startup || self.notebook;
-        usual || self.stock || self.kernels || self.claims || self.trust
+        usual || self.stock || self.kernels || self.claims || self.exhaustive || self.trust
     }
 }
 
@@ -150,6 +167,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--stock", "bench") => choice.stock = true,
             ("--kernels", "bench") => choice.kernels = true,
             ("--claims", "bench") => choice.claims = true,
+            ("--exhaustive", "bench") => choice.exhaustive = true,
             ("--trust", "bench") => choice.trust = true,
             ("--only", "bench") => choice.only = words(argument, ours.next())?,
             ("--tool", "bench") => choice.tools = words(argument, ours.next())?,
@@ -227,6 +245,8 @@ mod tests {
         assert_eq!(parsed("bench --kernels")?, Request::Bench(Options::default(), kernels));
         let claims = Choice { claims: true, ..Choice::default() };
         assert_eq!(parsed("bench --claims")?, Request::Bench(Options::default(), claims));
+        let exhaustive = Choice { exhaustive: true, ..Choice::default() };
+        assert_eq!(parsed("bench --exhaustive")?, Request::Bench(Options::default(), exhaustive));
         let trust = Choice { trust: true, minutes: 5.0, ..Choice::default() };
         assert_eq!(parsed("bench --trust --minutes 5")?, Request::Bench(Options::default(), trust));
         Ok(())

@@ -47,7 +47,7 @@ const EDGES: [(&str, &[&str]); 22] = [
     ),
     ("benchbook-tests", LIBRARIES),
     ("xtask", &["benchbook-process"]),
-    ("benchbook-bench", &["benchbook-process", "xtask"]),
+    ("benchbook-bench", &["benchbook-formats", "benchbook-process", "xtask"]),
     ("workspace-hack", &[]),
 ];
 
