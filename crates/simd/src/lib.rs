@@ -31,7 +31,9 @@ pub use experts::{
     Capacity, Dispatch, ExpertWeights, Experts, Priority, Routed, Router, Scoring, auxiliary_loss, mixture, route,
 };
 pub use isa::Isa;
-pub use matmul::{Int4Weights, Product, matmul, matmul_int4, matmul_int4_loop};
+pub use matmul::{
+    Int4Weights, Product, Scales, TableWeights, matmul, matmul_int4, matmul_int4_loop, matmul_table, matmul_table_loop,
+};
 pub use memory::Element;
 pub use mixers::{
     CHUNK, CausalConv, ConvSize, Retention, RetentionSize, Rwkv4, Rwkv6, Rwkv7, RwkvSize, ScanSize, SelectiveScan, Ssd,

@@ -14,7 +14,7 @@ const EDGES: [(&str, &[&str]); 22] = [
     ("benchbook-record", &["benchbook-core", "benchbook-journal"]),
     ("benchbook-query", &["benchbook-record", "benchbook-stats"]),
     ("benchbook-measure", &["benchbook-core", "benchbook-journal", "benchbook-process", "benchbook-stats"]),
-    ("benchbook-simd", &[]),
+    ("benchbook-simd", &["benchbook-formats"]),
     ("benchbook-workloads", &["benchbook-core"]),
     (
         "benchbook-engines",

@@ -85,6 +85,31 @@ pub fn product<R: Right + ?Sized>(isa: Isa, factors: &Factors<R>, out: &mut [f32
     Ok(())
 }
 
+/// The product by a plain loop: of a step, `row` gives what makes the weight of a column. Threads share the rows of the result.
+///
+/// # Errors
+/// A left factor or result of the wrong length.
+pub fn by_loop<R: ?Sized, W: Fn(usize) -> f32>(
+    factors: &Factors<R>,
+    out: &mut [f32],
+    row: impl Fn(usize) -> W + Sync,
+) -> Result<()> {
+    if !factors.begin(out)? {
+        return Ok(());
+    }
+    let [_, k, n] = factors.size;
+    parallel_for(out.chunks_exact_mut(n).zip(factors.left.chunks_exact(k)), |(sums, left)| {
+        sums.fill(0.0);
+        for (step, factor) in left.iter().enumerate() {
+            let weight = row(step);
+            for (column, sum) in sums.iter_mut().enumerate() {
+                *sum += factor * weight(column);
+            }
+        }
+    });
+    Ok(())
+}
+
 fn run<T: Tile + Sync, R: Right + ?Sized>(tile: &T, factors: &Factors<R>, out: &mut [f32]) {
     let [m, _, n] = factors.size;
     let [rows, columns] = task_size::<T>([m, n], rayon::current_num_threads());

@@ -1,11 +1,10 @@
 //! Products whose right factor consists of four-bit integers, with a scale for each group of them.
 
-use super::call::{Factors, product};
+use super::call::{Factors, by_loop, product};
 use super::isa::Tile;
 use super::pack::Right;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::Isa;
-use crate::team::parallel_for;
 
 /// The code of zero: codes are unsigned, weights have both signs.
 pub const ZERO: f32 = 8.0;
@@ -78,19 +77,8 @@ pub fn matmul_int4(isa: Isa, size: [usize; 3], left: &[f32], right: &Int4Weights
 /// Slices of the wrong length, or groups of nothing.
 pub fn matmul_int4_loop(size: [usize; 3], left: &[f32], right: &Int4Weights, out: &mut [f32]) -> Result<()> {
     right.check(size)?;
-    let [_, k, n] = size;
-    let begun = Factors { size, left, right }.begin(out)?;
-    if !begun {
-        return Ok(());
-    }
-    parallel_for(out.chunks_exact_mut(n).zip(left.chunks_exact(k)), |(sums, factors)| {
-        sums.fill(0.0);
-        for (step, factor) in factors.iter().enumerate() {
-            let (codes, scales) = right.row(n, step);
-            for (column, sum) in sums.iter_mut().enumerate() {
-                *sum += factor * weight(codes, scales, column);
-            }
-        }
-    });
-    Ok(())
+    by_loop(&Factors { size, left, right }, out, |step| {
+        let (codes, scales) = right.row(size[2], step);
+        move |column| weight(codes, scales, column)
+    })
 }

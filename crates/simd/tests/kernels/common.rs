@@ -30,6 +30,22 @@ pub fn close(name: &str, found: &[f32], wanted: &[f64], tolerance: f64) {
     }
 }
 
+/// Panics where a sum of `k` products is farther from the right one than `k` roundings of products and sums can take it
+/// (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
+pub fn near(name: &str, [m, k, n]: [usize; 3], [left, right, out]: [&[f32]; 3]) {
+    let unit = 2.0_f64.powi(-24);
+    for (row, column) in (0..m).flat_map(|row| (0..n).map(move |column| (row, column))) {
+        let product = |step: usize| f64::from(left[row * k + step]) * f64::from(right[step * n + column]);
+        let (right, most) =
+            (0..k).map(product).fold((0.0_f64, 0.0_f64), |(sum, most), one| (sum + one, most + one.abs()));
+        let found = f64::from(out[row * n + column]);
+        assert!(
+            (found - right).abs() <= 1.01 * k as f64 * unit * most,
+            "{name} at {row}, {column}: {found} for {right}"
+        );
+    }
+}
+
 /// Drawn inputs of attention.
 pub struct Drawn {
     pub heads: Heads,

@@ -3,7 +3,7 @@
 use benchbook_simd::{Int4Weights, Isa, Product, matmul, matmul_int4, matmul_int4_loop};
 use proptest::prelude::*;
 
-use crate::common::{numbers, present};
+use crate::common::{near, numbers, present};
 
 /// Random codes, two to a byte, rows of `n` of them; where `n` is odd, the last nibble of a row is no code.
 fn codes(k: usize, n: usize, seed: u64) -> Vec<u8> {
@@ -18,22 +18,6 @@ fn dense(weights: &Int4Weights, [k, n]: [usize; 2]) -> Vec<f32> {
         weights.scales[step / weights.group * n + column] * (f32::from(code) - 8.0)
     };
     (0..k).flat_map(|step| (0..n).map(move |column| one(step, column))).collect()
-}
-
-/// Panics where a sum of `k` products is farther from the right one than `k` roundings of products and sums can take it
-/// (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
-fn near(name: &str, [m, k, n]: [usize; 3], [left, right, out]: [&[f32]; 3]) {
-    let unit = 2.0_f64.powi(-24);
-    for (row, column) in (0..m).flat_map(|row| (0..n).map(move |column| (row, column))) {
-        let product = |step: usize| f64::from(left[row * k + step]) * f64::from(right[step * n + column]);
-        let (right, most) =
-            (0..k).map(product).fold((0.0_f64, 0.0_f64), |(sum, most), one| (sum + one, most + one.abs()));
-        let found = f64::from(out[row * n + column]);
-        assert!(
-            (found - right).abs() <= 1.01 * k as f64 * unit * most,
-            "{name} at {row}, {column}: {found} for {right}"
-        );
-    }
 }
 
 proptest! {

@@ -7,4 +7,5 @@ mod int4;
 mod mixers;
 mod projected;
 mod right;
+mod table;
 mod ugly;

@@ -1,0 +1,127 @@
+//! Products whose right factor consists of codes that choose from a table, with a scale for each group of them.
+
+use benchbook_formats::e8m0;
+
+use super::call::{Factors, by_loop, product};
+use super::isa::Tile;
+use super::pack::Right;
+use crate::error::{Error, Result, expect_len};
+use crate::isa::Isa;
+
+/// Weights `[k, n]` in codes: that of step `s` and column `c` is `values[code[s, c]]` times the scale `[s / group, c]`.
+#[derive(Debug, Clone, Copy)]
+pub struct TableWeights<'a> {
+    /// `[k, ⌈n / 2⌉]` bytes with the codes of two columns each, the first in the low nibble, where the table has 16 values: a
+    /// row begins with a byte of its own. Else `[k, n]`.
+    pub codes: &'a [u8],
+    /// The number of each code, 16 or 256 of them.
+    pub values: &'a [f32],
+    /// `[⌈k / group⌉, n]`
+    pub scales: Scales<'a>,
+    /// Steps that share a scale.
+    pub group: usize,
+}
+
+/// What codes of a table are scaled by.
+#[derive(Debug, Clone, Copy)]
+pub enum Scales<'a> {
+    /// Numbers as they are.
+    Numbers(&'a [f32]),
+    /// Powers of two, a byte each (E8M0).
+    Powers(&'a [u8]),
+}
+
+/// A row of weights.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    codes: &'a [u8],
+    values: &'a [f32],
+    scales: Scales<'a>,
+}
+
+impl Line<'_> {
+    fn weight(&self, column: usize) -> f32 {
+        let code = match self.values.len() {
+            16 => (self.codes[column / 2] >> (4 * (column % 2))) & 15,
+            _ => self.codes[column],
+        };
+        let scale = match self.scales {
+            Scales::Numbers(scales) => scales[column],
+            Scales::Powers(scales) => e8m0::decode(scales[column]),
+        };
+        self.values[usize::from(code)] * scale
+    }
+}
+
+impl TableWeights<'_> {
+    /// Refuses weights that are no right factor of a product of this size.
+    fn check(&self, [_, k, n]: [usize; 3]) -> Result<()> {
+        if self.group == 0 {
+            return Err(Error::Shape("a group of 0 steps has no scale".into()));
+        }
+        if ![16, 256].contains(&self.values.len()) {
+            return Err(Error::Shape(format!("a table has 16 or 256 values, not {}", self.values.len())));
+        }
+        expect_len("the codes of the right factor", &[k, self.bytes(n)], self.codes.len())?;
+        let scales = match self.scales {
+            Scales::Numbers(scales) => scales.len(),
+            Scales::Powers(scales) => scales.len(),
+        };
+        expect_len("the scales of the right factor", &[k.div_ceil(self.group), n], scales)
+    }
+
+    /// Bytes of a row of so many codes.
+    fn bytes(&self, columns: usize) -> usize {
+        if self.values.len() == 16 { columns.div_ceil(2) } else { columns }
+    }
+
+    fn line(&self, columns: usize, row: usize) -> Line<'_> {
+        let (bytes, at) = (self.bytes(columns), row / self.group * columns);
+        let scales = match self.scales {
+            Scales::Numbers(scales) => Scales::Numbers(&scales[at..][..columns]),
+            Scales::Powers(scales) => Scales::Powers(&scales[at..][..columns]),
+        };
+        Line { codes: &self.codes[row * bytes..][..bytes], values: self.values, scales }
+    }
+}
+
+impl Right for TableWeights<'_> {
+    fn panels<T: Tile>(&self, _tile: &T, columns: usize, [step, steps]: [usize; 2], first: usize, to: &mut [f32]) {
+        for (panel, to) in to.chunks_exact_mut(steps * T::COLUMNS).enumerate() {
+            for (row, to) in to.chunks_exact_mut(T::COLUMNS).enumerate() {
+                let (line, first) = (self.line(columns, step + row), first + panel * T::COLUMNS);
+                to.iter_mut().enumerate().for_each(|(column, number)| *number = line.weight(first + column));
+            }
+        }
+    }
+
+    fn last(&self, columns: usize, row: usize, to: &mut [f32]) {
+        let (line, first) = (self.line(columns, row), columns - to.len());
+        to.iter_mut().enumerate().for_each(|(column, number)| *number = line.weight(first + column));
+    }
+}
+
+/// `out = left · right` with weights from a table, as [`super::matmul`] does it: a task makes `f32` of its columns of the weights
+/// where that packs them, one after another. So the result has the bits of a product by the weights as `f32`.
+///
+/// `size` is the rows of `left` `[m, k]`, the steps, and the columns of the weights. Nothing is allocated once every thread has
+/// its scratch.
+///
+/// # Errors
+/// Slices of the wrong length, groups of nothing, a table of another size, or an instruction set that is absent.
+pub fn matmul_table(isa: Isa, size: [usize; 3], left: &[f32], right: &TableWeights, out: &mut [f32]) -> Result<()> {
+    right.check(size)?;
+    product(isa, &Factors { size, left, right }, out)
+}
+
+/// The same by a plain loop that makes each weight anew for each row. Threads share the rows.
+///
+/// # Errors
+/// Slices of the wrong length, groups of nothing, or a table of another size.
+pub fn matmul_table_loop(size: [usize; 3], left: &[f32], right: &TableWeights, out: &mut [f32]) -> Result<()> {
+    right.check(size)?;
+    by_loop(&Factors { size, left, right }, out, |step| {
+        let line = right.line(size[2], step);
+        move |column| line.weight(column)
+    })
+}
