@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use benchbook_core::{Problem, Registry, Row};
 
-use crate::flex::{self, attention, blocks, decoding, experts, matmul, mixers, roofs};
+use crate::flex::{self, attention, blocks, decoding, experts, matmul, mixers, roofs, tables};
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
 use crate::ring;
@@ -22,6 +22,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, ring::ROWS);
     add(registry, attention::sparse::ROWS);
     add(registry, matmul::ROWS);
+    add(registry, tables::ROWS);
     add(registry, decoding::ROWS);
     add(registry, mixers::SCAN);
     add(registry, mixers::CONV);

@@ -15,6 +15,7 @@ pub mod roofs;
 mod row;
 mod slices;
 mod subject;
+pub mod tables;
 pub mod tensor;
 mod weight_only;
 

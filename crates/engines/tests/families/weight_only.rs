@@ -1,0 +1,94 @@
+//! Products by weights of few bits: what they are checked against, what they lose, and what they hold.
+
+use std::ops::Range;
+
+use benchbook_core::{DType, Implementation, Inputs, Params, Row, Setting, Subject, Support, Workload};
+use benchbook_engines::flex::int4::{DEQUANT, LOOP};
+use benchbook_engines::flex::matmul::TILED;
+use benchbook_engines::flex::tables;
+use benchbook_workloads::matmul::Matmul;
+
+use crate::common::{SEED, case, setting};
+
+/// A row, the share of a product of normal numbers that it loses, and the bytes of its weights in the case of [`sizes`].
+struct Known {
+    row: Row<Matmul>,
+    lost: Range<f64>,
+    bytes: f64,
+}
+
+/// Two rows for each format. What is lost is by simulation: the rounding of normal numbers that share scales as they do here.
+fn all() -> Vec<Known> {
+    let known = |row: Row<Matmul>| {
+        let format = row.name.rsplit_once('-').unwrap().0;
+        let (lost, bytes) = match format {
+            "int4-g32" => (0.095, 500.0 * 167.0 + 16.0 * 333.0 * 4.0),
+            "e4m3" => (0.027, 500.0 * 333.0 + 333.0 * 4.0),
+            "mxfp4-rceil" => (0.113, 500.0 * 167.0 + 16.0 * 333.0),
+            "nf4-g64" => (0.092, 500.0 * 167.0 + 8.0 * 333.0 * 4.0),
+            _ => panic!("what {format} loses and holds is not known here"),
+        };
+        Known { row, lost: 0.85 * lost..1.15 * lost, bytes }
+    };
+    [LOOP, DEQUANT].into_iter().chain(tables::ROWS).map(known).collect()
+}
+
+/// Sizes that fill neither groups nor tiles.
+fn sizes() -> Params {
+    case(&Matmul, &[("m", 5), ("n", 333), ("k", 500)])
+}
+
+/// An implementation that has run once on the inputs of a case.
+fn run(implementation: &dyn Implementation, setting: &Setting, params: &Params, inputs: &Inputs) -> Box<dyn Subject> {
+    let mut subject = implementation.prepare(setting, params, inputs).unwrap();
+    subject.run(1);
+    subject.sync().unwrap();
+    subject
+}
+
+#[test]
+fn what_is_lost_is_what_rounding_to_the_format_loses() {
+    let (params, setting) = (sizes(), setting("flex", DType::F32));
+    let posed = Matmul.pose(&params).unwrap();
+    let (inputs, tolerance) = (posed.inputs(SEED), posed.tolerance(DType::F32));
+    let exact = posed.reference(&inputs, SEED);
+    let whole = run(&TILED, &setting, &params, &inputs).outputs().unwrap();
+    for Known { row, lost, .. } in all() {
+        let outputs = run(&row, &setting, &params, &inputs).outputs().unwrap();
+        let found = exact.distance(&outputs);
+        assert!(lost.contains(&found), "{}: {found}, not within {lost:?}", row.name);
+        // A kernel that leaves the rounding out is not the approximation, and neither is it right by accident.
+        let right = row.approximation(&params, &inputs, SEED).unwrap();
+        let off = |outputs| right.compare(outputs)[0].max_scaled_error;
+        assert!(off(&outputs[..]) <= tolerance && off(&whole[..]) > 100.0 * tolerance, "{}", row.name);
+    }
+}
+
+#[test]
+fn weights_are_packed_once_and_their_bytes_are_told() {
+    let (params, setting) = (sizes(), setting("flex", DType::F32));
+    let inputs = Matmul.pose(&params).unwrap().inputs(SEED);
+    for Known { row, bytes, .. } in all() {
+        let mut subject = run(&row, &setting, &params, &inputs);
+        let mut write = |name: &str, width: usize| subject.write(name, 0, &vec![1.0; width]).unwrap();
+        assert_eq!([write("a", 500), write("b", 333), write("c", 1)], [true, false, false], "{}", row.name);
+        let metrics = subject.metrics();
+        assert!(metrics.len() == 1 && !metrics[0].measured && metrics[0].unit == "bytes", "{metrics:?}");
+        assert_eq!((metrics[0].name.as_str(), metrics[0].value), ("weight_bytes", bytes), "{}", row.name);
+    }
+}
+
+#[test]
+fn loops_refuse_what_would_take_them_seconds() {
+    for Known { row, .. } in all() {
+        let of = |m: i64| row.supports("flex", DType::F32, &case(&Matmul, &[("m", m)]));
+        assert_eq!(of(256), Support::Yes, "{}", row.name);
+        match of(2048) {
+            Support::Yes => assert!(row.name.ends_with("-dequant"), "2048³ is refused by {}", row.name),
+            Support::No(reason) => {
+                assert!(row.name.ends_with("-loop"), "{}: {reason}", row.name);
+                assert!(reason.contains("8589934592") && reason.contains("67108864"), "{reason}");
+            }
+        }
+    }
+}
