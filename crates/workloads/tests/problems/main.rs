@@ -7,6 +7,7 @@ mod experts_pytorch;
 mod gradients;
 mod labels;
 mod matmul;
+mod mixers;
 mod posed;
 mod refused;
 mod work;

@@ -1,0 +1,91 @@
+//! Mixers: the references, step by step, against PyTorch by all pairs of steps, and work by hand.
+
+use benchbook_core::{DType, Parameters, Params, Problem, Value};
+use benchbook_workloads::mixers::{
+    CausalConv, CausalConvParams, Retention, RetentionParams, Rwkv4, Rwkv4Params, Rwkv6, Rwkv6Params, Rwkv7, SelectiveScan,
+    SelectiveScanParams, Ssd, SsdParams,
+};
+
+use crate::numbers;
+
+fn value(json: &serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Bool(flag) => Value::Bool(*flag),
+        serde_json::Value::String(text) => Value::Text(text.clone()),
+        number => Value::Int(number.as_i64().unwrap()),
+    }
+}
+
+/// Every case of a problem in the fixture.
+fn agrees<P: Problem>(fixture: &serde_json::Value) {
+    let cases = fixture["cases"][P::NAME].as_array().unwrap();
+    assert!(cases.len() >= 2, "{}", P::NAME);
+    for case in cases {
+        let given = case["params"].as_object().unwrap().iter();
+        let params = given.fold(Params::default(), |params, (name, json)| params.with(name, value(json)));
+        let params = P::Params::read(P::NAME, &params).unwrap();
+        let mut inputs = P::inputs(&params, 0);
+        let named = case["inputs"].as_object().unwrap();
+        assert_eq!(inputs.iter().count(), named.len(), "{}", P::NAME);
+        for (name, json) in named {
+            inputs.get_mut(name).unwrap().write(0, &numbers(json, |number| number as f32));
+        }
+        let answers = P::reference(&params, &inputs, 0).answers;
+        assert_eq!(answers.len(), case["outputs"].as_object().unwrap().len(), "{}", P::NAME);
+        for answer in answers {
+            let expected = numbers(&case["outputs"][&*answer.name], |number| number);
+            assert_eq!(answer.values.len(), expected.len(), "{} {}", P::NAME, answer.name);
+            for (got, want) in answer.values.iter().zip(expected) {
+                // Both are float64 sums of a few dozen terms of order one.
+                assert!((got - want).abs() < 1e-12 * want.abs().max(1.0), "{} {}: {got}, {want}", P::NAME, answer.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn references_agree_with_pytorch() {
+    let fixture = serde_json::from_str(include_str!("../../fixtures/mixers.json")).unwrap();
+    agrees::<SelectiveScan>(&fixture);
+    agrees::<CausalConv>(&fixture);
+    agrees::<Ssd>(&fixture);
+    agrees::<Retention>(&fixture);
+    agrees::<Rwkv4>(&fixture);
+    agrees::<Rwkv6>(&fixture);
+    agrees::<Rwkv7>(&fixture);
+}
+
+#[test]
+fn a_large_case_is_checked_by_some_heads_or_steps() {
+    let params = SsdParams { seq: 600, ..SsdParams::default() };
+    let answers = Ssd::reference(&params, &Ssd::inputs(&params, 3), 3).answers;
+    assert_eq!((&answers[0].shape[..], &answers[1].shape[..]), (&[1, 600, 24, 64][..], &[1, 24, 64, 128][..]));
+    let heads = answers[0].rows.len() / 600;
+    assert!((2..24).contains(&heads) && answers[1].rows.len() == heads * 64, "{heads} heads");
+    assert!(answers.iter().all(|answer| answer.rows.windows(2).all(|pair| pair[0] < pair[1])), "rows ascend");
+    let params = SelectiveScanParams { seq: 3000, channels: 700, state: 1, ..SelectiveScanParams::default() };
+    let answers = SelectiveScan::reference(&params, &SelectiveScan::inputs(&params, 3), 3).answers;
+    let rows = &answers[0].rows;
+    assert!((16..3000).contains(&rows.len()) && rows[0] == 0 && rows[rows.len() - 1] == 2999, "{}", rows.len());
+    assert_eq!((answers[1].rows.len(), answers[0].values.len()), (700, rows.len() * 700));
+}
+
+#[test]
+fn work_is_counted_by_state_and_step() {
+    let scan = SelectiveScanParams { batch: 2, seq: 3, channels: 5, state: 7, extreme: false };
+    let work = SelectiveScan::work(&scan, DType::F32);
+    // Six steps of five channels; x, Δ, z and y, B and C, both states, A, and the bias and D.
+    assert_eq!((work.flops, work.bytes), (30.0 * 58.0, 4.0 * (120.0 + 84.0 + 140.0 + 35.0 + 10.0)));
+    let conv = CausalConvParams { batch: 2, seq: 3, channels: 5, width: 4, silu: false };
+    let work = CausalConv::work(&conv, DType::F32);
+    assert_eq!((work.flops, work.bytes), (30.0 * 8.0, 4.0 * 5.0 * (2.0 * 2.0 * 6.0 + 5.0)));
+    // One step: a score, a value, and the state read and written.
+    let one = SsdParams { batch: 1, seq: 1, heads: 2, head_dim: 3, groups: 1, state: 5, extreme: false };
+    assert_eq!(Ssd::work(&one, DType::F32).flops, 2.0 * (5.0 + 6.0 + 2.0 * 2.0 * 15.0));
+    let plain = RetentionParams { seq: 1, heads: 2, key_dim: 3, value_dim: 5, ..RetentionParams::default() };
+    assert_eq!(Retention::work(&plain, DType::F32).bytes, 4.0 * 2.0 * (16.0 + 30.0));
+    let six = Rwkv6Params { batch: 1, seq: 4, heads: 2, head_dim: 3 };
+    assert_eq!(Rwkv6::work(&six, DType::F32).flops, 5.0 * 4.0 * 2.0 * 9.0);
+    let four = Rwkv4Params { batch: 1, seq: 4, channels: 3 };
+    assert_eq!(Rwkv4::work(&four, DType::F64).bytes, 8.0 * (60.0 + 6.0));
+}
