@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::vector::{EXP2, LEAST, Vector};
+use crate::vector::{EXP2, LEAST, MOST, Vector};
 
 // SAFETY: a register of 256 bits holds 8 numbers of 32.
 unsafe impl Vector for __m256 {
@@ -103,7 +103,7 @@ unsafe impl Vector for __m256 {
         // SAFETY: arithmetic on registers, no memory; the caller promises that the CPU has AVX2 and FMA.
         unsafe {
             // Clamped above too: infinity comes from the exponent 128 by itself.
-            let within = _mm256_min_ps(_mm256_set1_ps(128.0), _mm256_max_ps(_mm256_set1_ps(LEAST), self));
+            let within = _mm256_min_ps(_mm256_set1_ps(MOST), _mm256_max_ps(_mm256_set1_ps(LEAST), self));
             let whole = _mm256_round_ps::<0x08>(within);
             let rest = _mm256_sub_ps(within, whole);
             let mut sum = _mm256_set1_ps(EXP2[0]);

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::vector::{EXP2, LEAST, Vector};
+use crate::vector::{EXP2, LEAST, MOST, Vector};
 
 // SAFETY: a register of 512 bits holds 16 numbers of 32.
 unsafe impl Vector for __m512 {
@@ -102,8 +102,10 @@ unsafe impl Vector for __m512 {
     unsafe fn exp2(self) -> Self {
         // SAFETY: arithmetic on registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe {
-            let whole = _mm512_roundscale_ps::<0x08>(self);
-            let rest = _mm512_sub_ps(self, whole);
+            // The second operand where either is NaN. Infinity comes from the exponent 128 by itself.
+            let within = _mm512_min_ps(_mm512_set1_ps(MOST), self);
+            let whole = _mm512_roundscale_ps::<0x08>(within);
+            let rest = _mm512_sub_ps(within, whole);
             let mut sum = _mm512_set1_ps(EXP2[0]);
             for coefficient in &EXP2[1..] {
                 sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(*coefficient));

@@ -1,7 +1,7 @@
 //! Any CPU: 4 lanes that the compiler may put into a register.
 #![expect(unsafe_code, reason = "one trait serves every instruction set; here it reads and writes through pointers")]
 
-use crate::vector::{EXP2, LEAST, Vector};
+use crate::vector::{EXP2, LEAST, MOST, Vector};
 
 /// Four lanes.
 #[derive(Clone, Copy)]
@@ -95,11 +95,15 @@ unsafe impl Vector for Four {
             if x < LEAST {
                 return 0.0;
             }
-            let whole = x.round_ties_even();
-            let rest = x - whole;
+            // Not `min`, which would lose what is no number. Infinity comes from the exponent 128 by itself.
+            let within = if x > MOST { MOST } else { x };
+            let whole = within.round_ties_even();
+            let rest = within - whole;
             let sum = EXP2[1..].iter().fold(EXP2[0], |sum, coefficient| sum * rest + coefficient);
-            // 2^128 is infinity as bits, and so is all above; NaN becomes 0 as an integer and stays in `sum`.
-            sum * f32::from_bits(((whole.min(128.0) as i32 + 127) as u32) << 23)
+            // Half of the exponent twice, since 2^128 is no number of its own; NaN becomes 0 here and stays in `sum`.
+            let power = whole as i32;
+            let two_to = |n: i32| f32::from_bits(((n + 127) as u32) << 23);
+            sum * two_to(power >> 1) * two_to(power - (power >> 1))
         }))
     }
 

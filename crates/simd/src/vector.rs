@@ -79,7 +79,7 @@ pub unsafe trait Vector: Copy {
     /// `LANES / 2` bytes can be read at `from`, aligned or not.
     unsafe fn nibbles(from: *const u8) -> Self;
 
-    /// 2 to the power of each lane, within 2 units of the last place; 0 below −126, NaN stays NaN.
+    /// 2 to the power of each lane, within 3 units of the last place; 0 below −126, infinity from 128 on, NaN stays NaN.
     ///
     /// # Safety
     /// The CPU has the instruction set.
@@ -105,6 +105,9 @@ pub const EXP2: [f32; 6] = [0.001_326_472_7, 0.009_671_513, 0.055_507_336, 0.240
 
 /// Below this, 2^x is 0 here: denormal results would cost more than they carry.
 pub const LEAST: f32 = -126.0;
+
+/// From this on, 2^x is infinity.
+pub const MOST: f32 = 128.0;
 
 /// Sums of a tile: two registers a row.
 pub type Sums<V, const ROWS: usize> = [[V; 2]; ROWS];
