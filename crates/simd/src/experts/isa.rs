@@ -3,16 +3,13 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
-use std::f32::consts::LOG2_E;
 
-use crate::matmul::isa::{Portable, Tile};
 #[cfg(target_arch = "x86_64")]
 use crate::matmul::isa::{Avx2, Avx512};
+use crate::matmul::isa::{Portable, Tile};
+use crate::mixers::math::silu;
 use crate::portable::Four;
 use crate::vector::Vector;
-
-/// Beyond it 2^x is infinite; of an infinite x, `exp2` makes no number.
-const LARGEST: f32 = 200.0;
 
 /// The arithmetic of experts.
 pub trait Gated: Tile {
@@ -26,11 +23,8 @@ pub trait Gated: Tile {
 unsafe fn gate<V: Vector>(count: usize, gate: *mut f32, up: *const f32) {
     // SAFETY: as promised.
     unsafe {
-        let (one, factor, largest) = (V::splat(1.0), V::splat(-LOG2_E), V::splat(LARGEST));
         for at in (0..count).step_by(V::LANES) {
-            let x = V::load(gate.add(at));
-            let silu = x.div(one.add(x.mul(factor).min(largest).exp2()));
-            silu.mul(V::load(up.add(at))).store(gate.add(at));
+            silu(V::load(gate.add(at))).mul(V::load(up.add(at))).store(gate.add(at));
         }
     }
 }

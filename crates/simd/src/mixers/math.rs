@@ -50,10 +50,7 @@ pub unsafe fn softplus<V: Vector>(x: V) -> V {
 #[inline(always)]
 pub unsafe fn sigmoid<V: Vector>(x: V) -> V {
     // SAFETY: as promised.
-    unsafe {
-        let one = V::splat(1.0);
-        one.div(one.add(exp(V::splat(0.0).sub(x))))
-    }
+    unsafe { V::splat(1.0).div(divisor(x)) }
 }
 
 /// x / (1 + e^−x).
@@ -63,7 +60,17 @@ pub unsafe fn sigmoid<V: Vector>(x: V) -> V {
 #[inline(always)]
 pub unsafe fn silu<V: Vector>(x: V) -> V {
     // SAFETY: as promised.
-    unsafe { x.mul(sigmoid(x)) }
+    unsafe { x.div(divisor(x)) }
+}
+
+/// 1 + e^−x.
+///
+/// # Safety
+/// The CPU has `V`'s instruction set.
+#[inline(always)]
+unsafe fn divisor<V: Vector>(x: V) -> V {
+    // SAFETY: as promised.
+    unsafe { V::splat(1.0).add(exp(V::splat(0.0).sub(x))) }
 }
 
 /// The first `count` lanes from memory, and 0 in all others.

@@ -4,7 +4,7 @@ mod chunk;
 mod conv;
 mod isa;
 mod linear;
-mod math;
+pub(crate) mod math;
 mod panels;
 mod retention;
 mod rwkv4;
