@@ -7,6 +7,9 @@ use crate::error::{Error, Result};
 pub enum Isa {
     /// Whatever the target has.
     Portable,
+    /// The same with the lanes and tiles of AVX-512, so that tests run its shape on any processor.
+    #[cfg(test)]
+    Wide,
     /// AVX2 with FMA.
     Avx2,
     /// AVX-512F.
@@ -15,7 +18,13 @@ pub enum Isa {
 
 impl Isa {
     /// All of them, slowest first.
-    pub const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 3 + cfg!(test) as usize] = [
+        Self::Portable,
+        #[cfg(test)]
+        Self::Wide,
+        Self::Avx2,
+        Self::Avx512,
+    ];
 
     /// The best one that this processor has.
     pub fn detect() -> Self {
@@ -26,6 +35,8 @@ impl Isa {
     pub fn present(self) -> bool {
         match self {
             Self::Portable => true,
+            #[cfg(test)]
+            Self::Wide => true,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
@@ -39,6 +50,8 @@ impl Isa {
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            #[cfg(test)]
+            Self::Wide => "portable, 16 lanes",
             Self::Avx2 => "AVX2",
             Self::Avx512 => "AVX-512",
         }
@@ -64,6 +77,12 @@ macro_rules! with_isa {
                 let $tools = unsafe { isa::Portable::new() };
                 $run
             }
+            #[cfg(test)]
+            crate::isa::Isa::Wide => {
+                // SAFETY: any CPU has it.
+                let $tools = unsafe { isa::Wide::new() };
+                $run
+            }
             #[cfg(target_arch = "x86_64")]
             crate::isa::Isa::Avx2 => {
                 // SAFETY: it has just been checked.
@@ -82,3 +101,14 @@ macro_rules! with_isa {
     };
 }
 pub(crate) use with_isa;
+
+/// Makes the tools of AVX-512 by a module's macro `$tools`, and in tests those of the same shape for any CPU.
+macro_rules! sixteen_lanes {
+    ($tools:ident $(, $shape:tt)*) => {
+        #[cfg(target_arch = "x86_64")]
+        $tools!(Avx512, std::arch::x86_64::__m512 $(, $shape)*, "avx512f");
+        #[cfg(test)]
+        $tools!(Wide, crate::portable::Lanes<16> $(, $shape)*);
+    };
+}
+pub(crate) use sixteen_lanes;

@@ -41,3 +41,13 @@ pub use mixers::{
 };
 pub use roofs::{CHAINS, SUMMED, multiply_add, powers, sums};
 pub use rotary::{Rotary, rotary_attention};
+
+// These tests name the crate as its users do, and are compiled into it, where there is one form more: `Isa::Wide`.
+#[cfg(test)]
+extern crate self as benchbook_simd;
+#[cfg(test)]
+#[path = "../tests/kernels/common.rs"]
+mod common;
+#[cfg(test)]
+#[path = "../tests/kernels/mod.rs"]
+mod kernels;

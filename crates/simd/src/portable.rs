@@ -1,38 +1,38 @@
-//! Any CPU: 4 lanes that the compiler may put into a register.
+//! Any CPU: lanes that the compiler may put into registers.
 #![expect(unsafe_code, reason = "one trait serves every instruction set; here it reads and writes through pointers")]
 
 use crate::vector::{EXP2, LEAST, MOST, Vector};
 
-/// Four lanes.
+/// So many lanes, a power of two.
 #[derive(Clone, Copy)]
-pub struct Four([f32; 4]);
+pub struct Lanes<const N: usize>([f32; N]);
 
-impl Four {
+impl<const N: usize> Lanes<N> {
     #[inline(always)]
     fn zip(self, other: Self, of: impl Fn(f32, f32) -> f32) -> Self {
         Self(std::array::from_fn(|lane| of(self.0[lane], other.0[lane])))
     }
 }
 
-// SAFETY: an array of 4 numbers.
-unsafe impl Vector for Four {
-    const LANES: usize = 4;
+// SAFETY: an array of as many numbers.
+unsafe impl<const N: usize> Vector for Lanes<N> {
+    const LANES: usize = N;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
-        Self([value; 4])
+        Self([value; N])
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller promises that four numbers can be read at `from`, aligned or not.
-        Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+        // SAFETY: the caller promises that a register's worth of numbers can be read at `from`, aligned or not.
+        Self(unsafe { from.cast::<[f32; N]>().read_unaligned() })
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller promises that four numbers can be written at `to`, aligned or not.
-        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+        // SAFETY: the caller promises that a register's worth of numbers can be written at `to`, aligned or not.
+        unsafe { to.cast::<[f32; N]>().write_unaligned(self.0) }
     }
 
     #[inline(always)]
@@ -84,9 +84,9 @@ unsafe impl Vector for Four {
 
     #[inline(always)]
     unsafe fn nibbles(from: *const u8) -> Self {
-        // SAFETY: the caller promises that two bytes can be read at `from`.
-        let [first, second] = unsafe { from.cast::<[u8; 2]>().read_unaligned() };
-        Self([first & 15, first >> 4, second & 15, second >> 4].map(f32::from))
+        // SAFETY: the caller promises that half as many bytes as lanes can be read at `from`.
+        let byte = |lane: usize| unsafe { *from.add(lane / 2) };
+        Self(std::array::from_fn(|lane| f32::from((byte(lane) >> (4 * (lane % 2))) & 15)))
     }
 
     #[inline(always)]
@@ -109,8 +109,14 @@ unsafe impl Vector for Four {
 
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
-        let [a, b, c, d] = self.0;
-        (a + c) + (b + d)
+        // One half is added to the other until a lane is left.
+        let (mut sums, mut count) = (self.0, N / 2);
+        while count > 0 {
+            let (first, second) = sums.split_at_mut(count);
+            first.iter_mut().zip(second).for_each(|(sum, other)| *sum += *other);
+            count /= 2;
+        }
+        sums[0]
     }
 
     #[inline(always)]

@@ -2,14 +2,15 @@
 #![expect(unsafe_code, reason = "functions for an instruction set are called where it was detected, and only there")]
 
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m256, __m512};
+use std::arch::x86_64::__m256;
 
 use super::block::Steps;
 use super::few::{self, Row};
 use super::grad_step;
 use super::step::{KEYS, State, gather, score, soften};
 use super::walk::{MOST_POSITIONS, Walk, advance};
-use crate::portable::Four;
+use crate::isa::sixteen_lanes;
+use crate::portable::Lanes;
 use crate::vector::Strided;
 
 /// One query against one run of keys.
@@ -164,8 +165,7 @@ macro_rules! steps {
     };
 }
 
-steps!(Portable, Four, 2, 8);
+steps!(Portable, Lanes<4>, 2, 8);
 #[cfg(target_arch = "x86_64")]
 steps!(Avx2, __m256, 4, 16, "avx2,fma");
-#[cfg(target_arch = "x86_64")]
-steps!(Avx512, __m512, 8, 32, "avx512f");
+sixteen_lanes!(steps, 8, 32);

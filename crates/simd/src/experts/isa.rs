@@ -2,13 +2,16 @@
 #![expect(unsafe_code, reason = "functions for an instruction set are called where it was detected, and only there")]
 
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m256, __m512};
+use std::arch::x86_64::__m256;
 
+use crate::isa::sixteen_lanes;
+#[cfg(test)]
+use crate::matmul::isa::Wide;
 #[cfg(target_arch = "x86_64")]
 use crate::matmul::isa::{Avx2, Avx512};
 use crate::matmul::isa::{Portable, Tile};
 use crate::mixers::math::silu;
-use crate::portable::Four;
+use crate::portable::Lanes;
 use crate::vector::Vector;
 
 /// The arithmetic of experts.
@@ -49,8 +52,7 @@ macro_rules! gated {
     };
 }
 
-gated!(Portable, Four);
+gated!(Portable, Lanes<4>);
 #[cfg(target_arch = "x86_64")]
 gated!(Avx2, __m256, "avx2,fma");
-#[cfg(target_arch = "x86_64")]
-gated!(Avx512, __m512, "avx512f");
+sixteen_lanes!(gated);

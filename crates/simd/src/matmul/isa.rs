@@ -2,12 +2,13 @@
 #![expect(unsafe_code, reason = "functions for an instruction set are called where it was detected, and only there")]
 
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m256, __m512};
+use std::arch::x86_64::__m256;
 
 use super::int4::{Int4Weights, ZERO};
 use super::pack::LEFT_ROW;
+use crate::isa::sixteen_lanes;
 use crate::memory::{Ahead, LINE, Soon};
-use crate::portable::Four;
+use crate::portable::Lanes;
 use crate::vector::{Strided, Vector, multiply, zero};
 
 /// Where a tile of a product goes.
@@ -236,8 +237,7 @@ macro_rules! tile {
     };
 }
 
-tile!(Portable, Four, 4, [1 2 3]);
+tile!(Portable, Lanes<4>, 4, [1 2 3]);
 #[cfg(target_arch = "x86_64")]
 tile!(Avx2, __m256, 6, [1 2 3 4 5], "avx2,fma");
-#[cfg(target_arch = "x86_64")]
-tile!(Avx512, __m512, 12, [1 2 3 4 5 6 7 8 9 10 11], "avx512f");
+sixteen_lanes!(tile, 12, [1 2 3 4 5 6 7 8 9 10 11]);

@@ -2,9 +2,10 @@
 #![expect(unsafe_code, reason = "functions for an instruction set are called where it was detected, and only there")]
 
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m256, __m512};
+use std::arch::x86_64::__m256;
 
-use crate::portable::Four;
+use crate::isa::sixteen_lanes;
+use crate::portable::Lanes;
 use crate::vector::Vector;
 
 /// A piece of work, written once for registers of any kind.
@@ -56,8 +57,7 @@ macro_rules! tools {
 }
 
 // Rows divide 64, the usual chunk, and leave registers for the other factor.
-tools!(Portable, Four, 4, 4);
+tools!(Portable, Lanes<4>, 4, 4);
 #[cfg(target_arch = "x86_64")]
 tools!(Avx2, __m256, 4, 4, "avx2,fma");
-#[cfg(target_arch = "x86_64")]
-tools!(Avx512, __m512, 8, 8, "avx512f");
+sixteen_lanes!(tools, 8, 8);

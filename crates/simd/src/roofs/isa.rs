@@ -2,10 +2,11 @@
 #![expect(unsafe_code, reason = "functions for an instruction set are called where it was detected, and only there")]
 
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m256, __m512};
+use std::arch::x86_64::__m256;
 
+use crate::isa::sixteen_lanes;
 use crate::memory::Soon;
-use crate::portable::Four;
+use crate::portable::Lanes;
 use crate::vector::{Sums, Vector, zero};
 
 /// The arithmetic and the reads of an instruction set.
@@ -158,8 +159,7 @@ macro_rules! roof {
     };
 }
 
-roof!(Portable, Four, 4);
+roof!(Portable, Lanes<4>, 4);
 #[cfg(target_arch = "x86_64")]
 roof!(Avx2, __m256, 6, "avx2,fma");
-#[cfg(target_arch = "x86_64")]
-roof!(Avx512, __m512, 12, "avx512f");
+sixteen_lanes!(roof, 12);

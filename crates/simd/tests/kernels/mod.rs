@@ -1,0 +1,10 @@
+//! Every kernel against plain loops in `f64`, and calls that it must refuse; compiled into the crate, see the end of `lib.rs`.
+
+mod contextual;
+mod experts;
+mod int4;
+mod mixers;
+mod projected;
+mod right;
+mod table;
+mod ugly;
