@@ -1,32 +1,61 @@
-//! A kernel of plain slices that keeps memory from call to call, with results of any dtype, as a thing to time.
+//! A kernel of plain slices as a thing to time. What it keeps from call to call lies beside its inputs, and results are of any
+//! dtype.
 
 use std::hint::black_box;
 
-use benchbook_core::{Array, Error, Result, Setting, Subject};
+use benchbook_core::{Array, Element, Error, Metric, Result, Setting, Subject};
 
-use crate::flex::subject::{NamedInputs, write_rows};
+use crate::flex::subject::{NamedInputs, Rows, write_rows};
 
-/// What a kernel makes of its inputs, in room for its results; what it keeps lies beside the inputs.
-type Kernel<I> = dyn Fn(&mut I, &mut [Array]) -> benchbook_simd::Result<()>;
-
-/// Inputs of a call, and room for its results.
-struct Kept<I> {
-    inputs: I,
-    outputs: Vec<Array>,
+impl Rows for Array {
+    fn write(&mut self, first: usize, values: &[f32]) {
+        Array::write(self, first, values);
+    }
 }
 
-/// Calls a kernel on copies of its inputs in turn.
-pub struct Calls<I> {
+/// The input of real numbers that can be overwritten, under the name that its workload gives it.
+#[derive(Clone)]
+pub struct Named(pub &'static str, pub Array);
+
+impl NamedInputs for Named {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        if name == self.0 { Some(&mut self.1) } else { None }
+    }
+}
+
+impl<const N: usize> NamedInputs for [Named; N] {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        self.iter_mut().find_map(|one| one.input(name))
+    }
+}
+
+/// Room for a result of this shape.
+pub fn room<T: Element + Default>(shape: Vec<usize>) -> Array {
+    let numbers = shape.iter().product();
+    Array::new(shape, &vec![T::default(); numbers])
+}
+
+/// An error of an implementation, with its reason.
+pub fn failed(implementation: &str, device: &str, reason: &str) -> Error {
+    Error::Implementation { implementation: implementation.into(), device: device.into(), reason: reason.into() }
+}
+
+/// What a kernel makes of its inputs `I`, in the room `O` for its results.
+type Kernel<I, O> = dyn Fn(&mut I, &mut O) -> benchbook_simd::Result<()>;
+
+/// Calls a kernel on copies of its inputs in turn, each with room for its results, which is a list of arrays.
+pub struct Calls<I, O> {
     implementation: &'static str,
     device: String,
-    copies: Vec<Kept<I>>,
+    copies: Vec<(I, O)>,
     next: usize,
     last: Option<usize>,
-    kernel: Box<Kernel<I>>,
+    kernel: Box<Kernel<I, O>>,
     wrong: Option<String>,
+    metrics: Vec<Metric>,
 }
 
-impl<I> Calls<I> {
+impl<I, O: Clone> Calls<I, O> {
     /// A subject that calls `kernel` on as many copies of its inputs as `setting` asks for: `copy` makes one, in memory of its own.
     /// `outputs` has room for each of the results.
     ///
@@ -36,26 +65,49 @@ impl<I> Calls<I> {
         implementation: &'static str,
         setting: &Setting,
         copy: impl Fn() -> benchbook_simd::Result<I>,
-        outputs: &[Array],
-        kernel: impl Fn(&mut I, &mut [Array]) -> benchbook_simd::Result<()> + 'static,
+        outputs: &O,
+        kernel: impl Fn(&mut I, &mut O) -> benchbook_simd::Result<()> + 'static,
     ) -> Result<Self> {
+        let one = |_| copy().map(|inputs| (inputs, outputs.clone()));
+        let copies: benchbook_simd::Result<Vec<(I, O)>> = (0..setting.copies).map(one).collect();
+        let copies = copies.map_err(|error| failed(implementation, &setting.device, &error.to_string()))?;
+        Ok(Self::of(implementation, setting, copies, Box::new(kernel)))
+    }
+
+    fn of(implementation: &'static str, setting: &Setting, copies: Vec<(I, O)>, kernel: Box<Kernel<I, O>>) -> Self {
         let device = setting.device.clone();
-        let one = |_| copy().map(|inputs| Kept { inputs, outputs: outputs.to_vec() });
-        let copies: benchbook_simd::Result<Vec<Kept<I>>> = (0..setting.copies).map(one).collect();
-        let copies = copies.map_err(|error| told(implementation, &device, &error.to_string()))?;
-        let kernel = Box::new(kernel);
-        Ok(Self { implementation, device, copies, next: 0, last: None, kernel, wrong: None })
+        Self { implementation, device, copies, next: 0, last: None, kernel, wrong: None, metrics: Vec::new() }
+    }
+
+    /// The same, with what the implementation has to say of itself on this case.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Vec<Metric>) -> Self {
+        Self { metrics, ..self }
     }
 }
 
-fn told(implementation: &str, device: &str, reason: &str) -> Error {
-    Error::Implementation { implementation: implementation.into(), device: device.into(), reason: reason.into() }
+impl<I: Clone, const N: usize> Calls<I, [Array; N]> {
+    /// A subject that calls a kernel of `f32` on as many copies of `inputs` as `setting` asks for; `shapes` are those of its results.
+    pub fn of_slices(
+        implementation: &'static str,
+        setting: &Setting,
+        inputs: I,
+        shapes: [Vec<usize>; N],
+        kernel: impl Fn(&I, [&mut [f32]; N]) -> benchbook_simd::Result<()> + 'static,
+    ) -> Self {
+        let outputs = shapes.map(room::<f32>);
+        let copies = (0..setting.copies).map(|_| (inputs.clone(), outputs.clone())).collect();
+        let call = move |inputs: &mut I, outputs: &mut [Array; N]| {
+            kernel(inputs, outputs.each_mut().map(|array| array.of_mut::<f32>()))
+        };
+        Self::of(implementation, setting, copies, Box::new(call))
+    }
 }
 
-impl<I: NamedInputs> Subject for Calls<I> {
+impl<I: NamedInputs, O: AsRef<[Array]>> Subject for Calls<I, O> {
     fn run(&mut self, iterations: u64) {
         for _ in 0..iterations {
-            let Kept { inputs, outputs } = &mut self.copies[self.next];
+            let (inputs, outputs) = &mut self.copies[self.next];
             if let Err(error) = (self.kernel)(black_box(inputs), outputs) {
                 self.wrong = Some(error.to_string());
             }
@@ -66,11 +118,11 @@ impl<I: NamedInputs> Subject for Calls<I> {
     }
 
     fn sync(&mut self) -> Result<()> {
-        self.wrong.as_deref().map_or(Ok(()), |wrong| Err(told(self.implementation, &self.device, wrong)))
+        self.wrong.as_deref().map_or(Ok(()), |wrong| Err(failed(self.implementation, &self.device, wrong)))
     }
 
     fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
-        Ok(write_rows(self.copies.iter_mut().map(|copy| &mut copy.inputs), input, first, values))
+        Ok(write_rows(self.copies.iter_mut().map(|(inputs, _)| inputs), input, first, values))
     }
 
     fn allocates_in_rust(&self) -> bool {
@@ -78,7 +130,11 @@ impl<I: NamedInputs> Subject for Calls<I> {
     }
 
     fn outputs(&mut self) -> Result<Vec<Array>> {
-        let last = self.last.ok_or_else(|| told(self.implementation, &self.device, "nothing has run yet"))?;
-        Ok(self.copies[last].outputs.clone())
+        let last = self.last.ok_or_else(|| failed(self.implementation, &self.device, "nothing has run yet"))?;
+        Ok(self.copies[last].1.as_ref().to_vec())
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        self.metrics.clone()
     }
 }

@@ -13,7 +13,6 @@ pub mod matmul;
 pub mod mixers;
 pub mod roofs;
 mod row;
-mod slices;
 mod subject;
 pub mod tables;
 pub mod tensor;

@@ -7,8 +7,8 @@ use benchbook_simd::{Isa, multiply_add, powers, sums};
 use benchbook_workloads::roofs::{CHAINS, Copy, Exp2, FACTOR, Fma, POWERS, Read, SHRINK, STEPS, SUMMED, TERM};
 use rayon::prelude::*;
 
+use crate::flex::calls::{Calls, Named};
 use crate::flex::row::fused_row;
-use crate::flex::slices::{Named, Slices};
 
 // What the problems name a block and a task is what the kernels take at once.
 const _: () = assert!(SUMMED == benchbook_simd::SUMMED && CHAINS == benchbook_simd::CHAINS);
@@ -82,5 +82,5 @@ fn prepare(
 ) -> Result<Box<dyn Subject>> {
     let from = Named("from", inputs.get("from").clone());
     let kernel = move |from: &Named, [to]: [&mut [f32]; 1]| kernel(from.1.of::<f32>(), to);
-    Ok(Box::new(Slices::new(name, setting, from, [shape], kernel)))
+    Ok(Box::new(Calls::of_slices(name, setting, from, [shape], kernel)))
 }

@@ -8,7 +8,7 @@ use benchbook_core::{Array, DType, Inputs, Metric, Problem, Reference, Setting, 
 use benchbook_formats::{Axis, Groups};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
-use crate::flex::slices::{Named, Slices};
+use crate::flex::calls::{Calls, Named};
 
 /// Multiply-adds of a plain loop at most: what others do in milliseconds would take it seconds.
 const MOST: usize = 1 << 26;
@@ -42,10 +42,9 @@ pub fn product<W: Clone + 'static>(
     let more = inputs.bytes(DType::F32.bytes()).div_ceil(left.bytes().len() + bytes);
     let copies = if setting.copies > 1 { setting.copies * more } else { 1 };
     let setting = Setting { copies, ..setting.clone() };
-    let call = move |(left, weights): &(Named, W), [out]: [&mut [f32]; 1]| {
-        kernel([m, k, n], left.1.of::<f32>(), weights, out)
-    };
-    let subject = Slices::new(name, &setting, (Named("a", left), weights), [vec![m, n]], call);
+    let call =
+        move |(left, weights): &(Named, W), [out]: [&mut [f32]; 1]| kernel([m, k, n], left.1.of::<f32>(), weights, out);
+    let subject = Calls::of_slices(name, &setting, (Named("a", left), weights), [vec![m, n]], call);
     Box::new(subject.with_metrics(vec![Metric::modelled("weight_bytes", bytes as f64, "bytes")]))
 }
 

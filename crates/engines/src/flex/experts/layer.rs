@@ -7,8 +7,8 @@ use benchbook_core::{Array, DType, Inputs, Result, Row, Setting, Subject};
 use benchbook_simd::{Capacity, Dispatch, ExpertWeights, Experts, Isa, Priority, Routed, mixture, route};
 use benchbook_workloads::experts::{self, CapacityExperts, Layer, MixtureOfExperts};
 
-use super::{Logits, room};
-use crate::flex::calls::Calls;
+use super::Logits;
+use crate::flex::calls::{Calls, room};
 use crate::flex::row::fused_row;
 use crate::flex::subject::{NamedInputs, Rows};
 
@@ -81,14 +81,14 @@ fn prepare(
     inputs: &Inputs,
     plan: Plan,
 ) -> Result<Box<dyn Subject>> {
-    let shape = vec![layer.router.tokens, layer.width];
-    let mut outputs = vec![Array::new(shape, &vec![0.0_f32; layer.router.tokens * layer.width])];
-    if layer.router.chosen > 0 {
-        outputs.push(room::<i32>(&layer.router));
-        outputs.extend(layer.capacity.map(|_| room::<u8>(&layer.router)));
+    let (tokens, chosen) = (layer.router.tokens, layer.router.chosen);
+    let mut outputs = vec![room::<f32>(vec![tokens, layer.width])];
+    if chosen > 0 {
+        outputs.push(room::<i32>(vec![tokens, chosen]));
+        outputs.extend(layer.capacity.map(|_| room::<u8>(vec![tokens, chosen])));
     }
     let of = layer.clone();
-    let kernel = move |held: &mut Held, outputs: &mut [Array]| call(&of, plan, held, outputs);
+    let kernel = move |held: &mut Held, outputs: &mut Vec<Array>| call(&of, plan, held, outputs);
     Ok(Box::new(Calls::new(name, setting, || Held::of(&layer, inputs), &outputs, kernel)?))
 }
 

@@ -3,7 +3,7 @@
 pub mod layer;
 pub mod routing;
 
-use benchbook_core::{Array, Element, Inputs};
+use benchbook_core::{Array, Inputs};
 use benchbook_simd::{Router, Scoring};
 use benchbook_workloads::experts;
 
@@ -43,10 +43,4 @@ impl NamedInputs for Logits {
             _ => None,
         }
     }
-}
-
-/// Room for a list `[tokens, chosen]`.
-fn room<T: Element + Default>(router: &experts::Router) -> Array {
-    let shape = vec![router.tokens, router.chosen];
-    Array::new(shape, &vec![T::default(); router.tokens * router.chosen])
 }

@@ -1,11 +1,11 @@
 //! Routers by hand.
 
 use benchbook_core::{Array, DType, Row};
-use benchbook_simd::{Error, Result, auxiliary_loss, route};
+use benchbook_simd::{Result, auxiliary_loss, route};
 use benchbook_workloads::experts::{ExpertRouting, Router};
 
-use super::{Logits, room};
-use crate::flex::calls::Calls;
+use super::Logits;
+use crate::flex::calls::{Calls, room};
 use crate::flex::row::fused_row;
 
 /// Implementations of `expert-routing`.
@@ -18,19 +18,17 @@ pub const INSERTION: Row<ExpertRouting> = fused_row::<ExpertRouting>(
     &[DType::F32],
     |name, setting, params, inputs| {
         let router = params.router();
-        let load = Array::new(vec![router.experts], &vec![0_i32; router.experts]);
-        let outputs = [room::<i32>(&router), room::<f32>(&router), load, Array::new(vec![1], &[0.0_f32])];
-        let held = router.clone();
-        let call = move |held: &mut Logits, outputs: &mut [Array]| call(&router, held, outputs);
-        Ok(Box::new(Calls::new(name, setting, || Ok(Logits::of(inputs, &held)), &outputs, call)?))
+        let chosen = vec![router.tokens, router.chosen];
+        let load = room::<i32>(vec![router.experts]);
+        let outputs = [room::<i32>(chosen.clone()), room::<f32>(chosen), load, room::<f32>(vec![1])];
+        let of = router.clone();
+        let kernel = move |held: &mut Logits, outputs: &mut [Array; 4]| call(&of, held, outputs);
+        Ok(Box::new(Calls::new(name, setting, || Ok(Logits::of(inputs, &router)), &outputs, kernel)?))
     },
 )
 .catalogue(&["SM4"]);
 
-fn call(router: &Router, held: &Logits, outputs: &mut [Array]) -> Result<()> {
-    let [experts, weights, load, loss] = outputs else {
-        return Err(Error::Shape(format!("a router has four results, there is room for {}", outputs.len())));
-    };
+fn call(router: &Router, held: &Logits, [experts, weights, load, loss]: &mut [Array; 4]) -> Result<()> {
     let (router, logits) = (held.router(router), held.logits.of::<f32>());
     route(&router, logits, experts.of_mut(), weights.of_mut())?;
     loss.of_mut::<f32>()[0] = auxiliary_loss(&router, logits, experts.of(), load.of_mut())?;

@@ -6,8 +6,8 @@ use benchbook_workloads::mixers::{CausalConv, CausalConvParams};
 use burn::tensor::Tensor;
 
 use super::{Tensors, named, numbers, silu};
+use crate::flex::calls::{Calls, Named};
 use crate::flex::row::{burn_row, fused_row};
-use crate::flex::slices::{Named, Slices};
 use crate::flex::subject::prepare;
 use crate::flex::tensor::Target;
 
@@ -54,7 +54,7 @@ pub const FUSED: Row<CausalConv> = fused_row::<CausalConv>(
             let [x, weight, bias, start] = numbers(inputs);
             simd::causal_conv(&simd::CausalConv { size, x, weight, bias, start, silu, isa: Isa::detect() }, out, end)
         };
-        Ok(Box::new(Slices::new(name, setting, named(inputs, NAMES), shapes, kernel)))
+        Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES), shapes, kernel)))
     },
 )
 .catalogue(&["SM1"]);

@@ -10,7 +10,7 @@ use benchbook_core::Inputs;
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
-use crate::flex::slices::Named;
+use crate::flex::calls::Named;
 use crate::flex::subject::{NamedInputs, Rows, find};
 use crate::flex::tensor::Target;
 

@@ -6,8 +6,8 @@ use benchbook_workloads::mixers::{Retention, RetentionParams};
 use burn::tensor::Tensor;
 
 use super::{MOST_STEPS, Tensors, named, numbers, step};
+use crate::flex::calls::{Calls, Named, failed};
 use crate::flex::row::{burn_row, fused_row};
-use crate::flex::slices::{Named, Slices};
 use crate::flex::subject::prepare;
 use crate::flex::tensor::Target;
 
@@ -149,8 +149,7 @@ fn with_decays<const N: usize>(
         let decays = Decays {
             tables: Tables::new(on, params),
             since: on.upload_numbers((0..heads * seq * seq).map(since), [1, heads, seq, seq]),
-            of_start: on
-                .upload_numbers((0..heads * seq).map(|at| power(at / seq, at % seq + 1)), [1, heads, seq, 1]),
+            of_start: on.upload_numbers((0..heads * seq).map(|at| power(at / seq, at % seq + 1)), [1, heads, seq, 1]),
         };
         Ok((Tensors::upload(on, inputs, names), decays))
     }
@@ -201,7 +200,7 @@ pub const CHUNKWISE: Row<Retention> = fused_row::<Retention>(
                 let call = simd::Retention { size, query, key, value, left, start, turns, chunk, isa };
                 simd::normalised_retention(&call, out)
             };
-            return Ok(Box::new(Slices::new(name, setting, named(inputs, FEWER_NAMES), [shape], kernel)));
+            return Ok(Box::new(Calls::of_slices(name, setting, named(inputs, FEWER_NAMES), [shape], kernel)));
         }
         let kernel = move |inputs: &[Named; 4], [out, end]: [&mut [f32]; 2]| {
             let ([query, key, value, start], turns) = (numbers(inputs), turns.as_ref());
@@ -210,7 +209,7 @@ pub const CHUNKWISE: Row<Retention> = fused_row::<Retention>(
             simd::retention(&call, out, end)
         };
         let shapes = [shape, vec![batch, heads, key_dim, value_dim]];
-        Ok(Box::new(Slices::new(name, setting, named(inputs, NAMES), shapes, kernel)))
+        Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES), shapes, kernel)))
     },
 )
 .catalogue(&["SM2"]);
@@ -219,9 +218,5 @@ pub const CHUNKWISE: Row<Retention> = fused_row::<Retention>(
 fn turns(name: &'static str, setting: &Setting, params: &RetentionParams) -> Result<Option<Turns>> {
     let RetentionParams { seq, key_dim, xpos, first_position, .. } = *params;
     let turns = xpos.then(|| Turns::new(first_position, seq, key_dim)).transpose();
-    turns.map_err(|error| benchbook_core::Error::Implementation {
-        implementation: name.into(),
-        device: setting.device.clone(),
-        reason: error.to_string(),
-    })
+    turns.map_err(|error| failed(name, &setting.device, &error.to_string()))
 }

@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
 use super::{MOST_STEPS, Tensors, named, numbers, step};
+use crate::flex::calls::{Calls, Named};
 use crate::flex::row::{burn_row, fused_row};
-use crate::flex::slices::{Named, Slices};
 use crate::flex::subject::prepare;
 
 /// Implementations of `rwkv-4`.
@@ -82,7 +82,7 @@ pub const FUSED_OF_4: Row<Rwkv4> = fused_row::<Rwkv4>(
             simd::rwkv4(&simd::Rwkv4 { size, r, k, v, decay, u, start, isa }, out, end)
         };
         let shapes = [vec![batch, seq, channels], vec![batch, channels, 2]];
-        Ok(Box::new(Slices::new(name, setting, named(inputs, NAMES_OF_4), shapes, kernel)))
+        Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES_OF_4), shapes, kernel)))
     },
 )
 .catalogue(&["SM3"]);
@@ -136,7 +136,7 @@ pub const FUSED_OF_6: Row<Rwkv6> = fused_row::<Rwkv6>(
             simd::rwkv6(&simd::Rwkv6 { size, r, k, v, w, u, start, isa: Isa::detect() }, out, end)
         };
         let shapes = [size.steps().to_vec(), size.states().to_vec()];
-        Ok(Box::new(Slices::new(name, setting, named(inputs, NAMES_OF_6), shapes, kernel)))
+        Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES_OF_6), shapes, kernel)))
     },
 )
 .catalogue(&["SM3"]);
@@ -182,7 +182,7 @@ pub const FUSED_OF_7: Row<Rwkv7> = fused_row::<Rwkv7>(
             simd::rwkv7(&simd::Rwkv7 { size, r, w, k, v, kappa, a, start, isa: Isa::detect() }, out, end)
         };
         let shapes = [size.steps().to_vec(), size.states().to_vec()];
-        Ok(Box::new(Slices::new(name, setting, named(inputs, NAMES_OF_7), shapes, kernel)))
+        Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES_OF_7), shapes, kernel)))
     },
 )
 .catalogue(&["SM3"]);

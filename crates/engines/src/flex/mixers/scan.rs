@@ -6,8 +6,8 @@ use benchbook_workloads::mixers::{SelectiveScan, SelectiveScanParams};
 use burn::tensor::Tensor;
 
 use super::{MOST_STEPS, Tensors, named, numbers, silu, softplus, step};
+use crate::flex::calls::{Calls, Named};
 use crate::flex::row::{burn_row, fused_row};
-use crate::flex::slices::{Named, Slices};
 use crate::flex::subject::prepare;
 
 /// Implementations of `selective-scan`.
@@ -134,7 +134,7 @@ pub const FUSED: Row<SelectiveScan> = fused_row::<SelectiveScan>(
             let call = simd::SelectiveScan { size, x, delta, delta_bias, a_log, b, c, d, z, start, isa };
             simd::selective_scan(&call, out, end)
         };
-        Ok(Box::new(Slices::new(name, setting, named(inputs, NAMES), shapes, kernel)))
+        Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES), shapes, kernel)))
     },
 )
 .catalogue(&["SM1"]);

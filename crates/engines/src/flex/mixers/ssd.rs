@@ -6,8 +6,8 @@ use benchbook_workloads::mixers::{Ssd, SsdParams};
 use burn::tensor::Tensor;
 
 use super::{MOST_STEPS, Tensors, named, numbers, softplus, step};
+use crate::flex::calls::{Calls, Named};
 use crate::flex::row::{burn_row, fused_row};
-use crate::flex::slices::{Named, Slices};
 use crate::flex::subject::prepare;
 use crate::flex::tensor::Target;
 
@@ -137,7 +137,7 @@ pub const FUSED: Row<Ssd> = fused_row::<Ssd>(
             let (chunk, isa) = (CHUNK, Isa::detect());
             simd::ssd(&simd::Ssd { size, x, delta, delta_bias, a_log, b, c, d, start, chunk, isa }, out, end)
         };
-        Ok(Box::new(Slices::new(name, setting, named(inputs, NAMES), shapes, kernel)))
+        Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES), shapes, kernel)))
     },
 )
 .catalogue(&["SM1"]);
