@@ -6,7 +6,7 @@ mod rwkv;
 mod scan;
 mod ssd;
 
-use benchbook_core::Inputs;
+use benchbook_core::{Inputs, Support};
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
@@ -22,6 +22,14 @@ pub use ssd::ROWS as SSD;
 
 /// Steps of a sequence at most, where each is several calls of the engine.
 const MOST_STEPS: usize = 1 << 14;
+
+/// Keeps a loop over steps from sequences that would take it long.
+fn few_steps(seq: usize) -> Support {
+    if seq <= MOST_STEPS {
+        return Support::Yes;
+    }
+    Support::No(format!("{seq} steps of several calls each take too long, {MOST_STEPS} are the most"))
+}
 
 /// Inputs as tensors of one rank: an array of fewer axes has axes of length 1 before them.
 struct Tensors<const D: usize, const N: usize> {

@@ -5,7 +5,7 @@ use benchbook_simd::{self as simd, CHUNK, Isa, RetentionSize, Turns};
 use benchbook_workloads::mixers::{Retention, RetentionParams};
 use burn::tensor::Tensor;
 
-use super::{MOST_STEPS, Tensors, named, numbers, step};
+use super::{Tensors, few_steps, named, numbers, step};
 use crate::flex::calls::{Calls, Named, failed};
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::prepare;
@@ -36,10 +36,7 @@ fn plain_and_few_steps(_device: &str, _dtype: DType, params: &RetentionParams) -
     if params.is_normalised() {
         return Support::No("it has the plain form alone, give form = plain".into());
     }
-    if params.seq <= MOST_STEPS {
-        return Support::Yes;
-    }
-    Support::No(format!("{} steps of several calls each take too long, {MOST_STEPS} are the most", params.seq))
+    few_steps(params.seq)
 }
 
 /// What is made of a case before it is timed.

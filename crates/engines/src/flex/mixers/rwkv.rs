@@ -1,12 +1,12 @@
 //! The recurrences of RWKV-4, RWKV-6 and RWKV-7: step by step, and hand-written.
 
-use benchbook_core::{DType, Result, Row, Support};
+use benchbook_core::{DType, Result, Row};
 use benchbook_simd::{self as simd, Isa, RwkvSize};
 use benchbook_workloads::mixers::{Rwkv4, Rwkv4Params, Rwkv6, Rwkv6Params, Rwkv7, Rwkv7Params};
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
-use super::{MOST_STEPS, Tensors, named, numbers, step};
+use super::{Tensors, few_steps, named, numbers, step};
 use crate::flex::calls::{Calls, Named};
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::prepare;
@@ -26,13 +26,6 @@ const NAMES_OF_7: [&str; 7] = ["r", "w", "k", "v", "kappa", "a", "start"];
 
 /// ln of the smallest decay of RWKV-7.
 const FASTEST: f64 = -0.606_530_659_712_633_4;
-
-fn few_steps(seq: usize) -> Support {
-    if seq <= MOST_STEPS {
-        return Support::Yes;
-    }
-    Support::No(format!("{seq} steps of several calls each take too long, {MOST_STEPS} are the most"))
-}
 
 /// A few operations on tensors for each step.
 pub const LOOP_OF_4: Row<Rwkv4> = burn_row::<Rwkv4>(

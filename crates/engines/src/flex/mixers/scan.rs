@@ -5,7 +5,7 @@ use benchbook_simd::{self as simd, Isa, ScanSize};
 use benchbook_workloads::mixers::{SelectiveScan, SelectiveScanParams};
 use burn::tensor::Tensor;
 
-use super::{MOST_STEPS, Tensors, named, numbers, silu, softplus, step};
+use super::{Tensors, few_steps, named, numbers, silu, softplus, step};
 use crate::flex::calls::{Calls, Named};
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::prepare;
@@ -27,15 +27,8 @@ pub const LOOP: Row<SelectiveScan> = burn_row::<SelectiveScan>(
         prepare(name, setting, params, inputs, |on, _, inputs| Ok(Tensors::upload(on, inputs, NAMES)), by_loop)
     },
 )
-.only(few_steps)
+.only(|_, _, params: &SelectiveScanParams| few_steps(params.seq))
 .catalogue(&["SM1"]);
-
-fn few_steps(_device: &str, _dtype: DType, params: &SelectiveScanParams) -> Support {
-    if params.seq <= MOST_STEPS {
-        return Support::Yes;
-    }
-    Support::No(format!("{} steps of several calls each take too long, {MOST_STEPS} are the most", params.seq))
-}
 
 /// Inputs of a scan, `[batch, seq, channels]` and the like, with Δ made: Δ, Δ x, −exp(`a_log`), and the rest.
 struct Prepared {

@@ -1,11 +1,11 @@
 //! The state-space duality of Mamba-2: step by step, in chunks of tensors, and hand-written.
 
-use benchbook_core::{DType, Inputs, Result, Row, Support};
+use benchbook_core::{DType, Inputs, Result, Row};
 use benchbook_simd::{self as simd, CHUNK, Isa, SsdSize};
 use benchbook_workloads::mixers::{Ssd, SsdParams};
 use burn::tensor::Tensor;
 
-use super::{MOST_STEPS, Tensors, named, numbers, softplus, step};
+use super::{Tensors, few_steps, named, numbers, softplus, step};
 use crate::flex::calls::{Calls, Named};
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::prepare;
@@ -25,15 +25,8 @@ pub const LOOP: Row<Ssd> = burn_row::<Ssd>(
         prepare(name, setting, params, inputs, |on, _, inputs| Ok(Tensors::upload(on, inputs, NAMES)), by_loop)
     },
 )
-.only(few_steps)
+.only(|_, _, params: &SsdParams| few_steps(params.seq))
 .catalogue(&["SM1"]);
-
-fn few_steps(_device: &str, _dtype: DType, params: &SsdParams) -> Support {
-    if params.seq <= MOST_STEPS {
-        return Support::Yes;
-    }
-    Support::No(format!("{} steps of several calls each take too long, {MOST_STEPS} are the most", params.seq))
-}
 
 /// Inputs with Δ made, all of them by heads.
 struct Prepared {
