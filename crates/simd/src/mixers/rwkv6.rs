@@ -1,6 +1,8 @@
 //! The recurrence of RWKV-6, whose decay depends on the input.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per chunk; tasks write results of their own head")]
 
+use std::ops::Range;
+
 use super::isa::{self, Kernel, Tools};
 use super::math::{exp, load_first, store_first, sum_first};
 use super::panels;
@@ -38,14 +40,26 @@ impl RwkvSize {
     }
 
     /// Where a head of a step begins.
-    pub fn at(&self, sequence: usize, step: usize, head: usize) -> usize {
+    pub(super) fn at(&self, sequence: usize, step: usize, head: usize) -> usize {
         ((sequence * self.seq + step) * self.heads + head) * self.head_dim
     }
 
     /// Where a head's state lies.
-    pub fn state(&self, index: usize) -> std::ops::Range<usize> {
+    pub(super) fn state(&self, index: usize) -> Range<usize> {
         let numbers = self.head_dim * self.head_dim;
         index * numbers..(index + 1) * numbers
+    }
+
+    /// Puts sums of steps from `first` on, `wide` numbers apart, into the result of a head of a sequence.
+    ///
+    /// # Safety
+    /// Nobody else has a piece of this head's part of the result.
+    pub(super) unsafe fn finish(&self, [sequence, head, first]: [usize; 3], sums: &[f32], wide: usize, out: &Pieces) {
+        for (step, sums) in sums.chunks_exact(wide).enumerate() {
+            let at = self.at(sequence, first + step, head);
+            // SAFETY: as promised.
+            unsafe { out.piece(at..at + self.head_dim) }.copy_from_slice(&sums[..self.head_dim]);
+        }
     }
 }
 
@@ -123,20 +137,22 @@ struct Head<'a> {
 impl Kernel for Head<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector, const ROWS: usize, const STATES: usize>(mut self) {
-        let RwkvSize { seq, heads, head_dim, .. } = self.call.size;
-        let start = &self.call.start[self.call.size.state(self.sequence * heads + self.head)];
-        // SAFETY: the CPU has the instruction set, as promised; the call's lengths were checked, and the room is large enough.
+        let (size, wide) = (self.call.size, self.wide);
+        let RwkvSize { seq, heads, head_dim, .. } = size;
+        let start = &self.call.start[size.state(self.sequence * heads + self.head)];
+        // SAFETY: the CPU has the instruction set, as promised; the call's lengths were checked, and the room is large enough; this
+        // head's part of the result is this task's alone.
         unsafe {
             if seq == 1 {
                 self.prepare::<V>(0, 1);
                 self.by_rows::<V>(start);
-                return self.finish(0, 1);
+                return size.finish([self.sequence, self.head, 0], &self.room[2][..wide], wide, self.out);
             }
             panels::from_rows(start, head_dim, 2 * V::LANES, &mut self.room[3]);
             for first in (0..seq).step_by(STEPS) {
                 let steps = STEPS.min(seq - first);
                 self.prepare::<V>(first, steps);
-                for panel in 0..self.wide / (2 * V::LANES) {
+                for panel in 0..wide / (2 * V::LANES) {
                     let mut row = 0;
                     while row + ROWS <= head_dim {
                         self.advance::<V, ROWS>(panel, row, first, steps);
@@ -147,7 +163,7 @@ impl Kernel for Head<'_> {
                         row += 1;
                     }
                 }
-                self.finish(first, steps);
+                size.finish([self.sequence, self.head, first], &self.room[2][..steps * wide], wide, self.out);
             }
         }
         panels::to_rows(&self.room[3], head_dim, 2 * V::LANES, self.end);
@@ -253,17 +269,6 @@ impl Head<'_> {
                     store_first(decay.mul_add(state, k.mul(value)), end[column..].as_mut_ptr(), lanes);
                 }
             }
-        }
-    }
-
-    /// Sums of a chunk, into the result.
-    fn finish(&self, first: usize, steps: usize) {
-        let head_dim = self.call.size.head_dim;
-        for step in 0..steps {
-            let at = self.call.size.at(self.sequence, first + step, self.head);
-            // SAFETY: this head's part of the result is this task's alone.
-            let out = unsafe { self.out.piece(at..at + head_dim) };
-            out.copy_from_slice(&self.room[2][step * self.wide..][..head_dim]);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::memory::{Pieces, scratch};
 use crate::team::parallel_for;
 use crate::vector::Vector;
 
-/// ln of the smallest decay, e^(−½): more than half of the state is left by every step.
+/// ln of the smallest decay, −e^(−½): every step leaves more than half of the state.
 const FASTEST: f32 = -0.606_530_66;
 
 /// The smallest length that a key is divided by.
@@ -93,9 +93,11 @@ struct Head<'a> {
 impl Kernel for Head<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector, const ROWS: usize, const STATES: usize>(mut self) {
-        let RwkvSize { seq, heads, head_dim, .. } = self.call.size;
-        let start = &self.call.start[self.call.size.state(self.sequence * heads + self.head)];
-        // SAFETY: the CPU has the instruction set, as promised; the call's lengths were checked, and the room is large enough.
+        let (size, wide) = (self.call.size, self.wide);
+        let RwkvSize { seq, heads, head_dim, .. } = size;
+        let start = &self.call.start[size.state(self.sequence * heads + self.head)];
+        // SAFETY: the CPU has the instruction set, as promised; the call's lengths were checked, and the room is large enough; this
+        // head's part of the result is this task's alone.
         unsafe {
             if seq == 1 {
                 self.prepare::<V>(0, 1);
@@ -105,10 +107,10 @@ impl Kernel for Head<'_> {
             for first in (0..seq).step_by(STEPS) {
                 let steps = STEPS.min(seq - first);
                 self.prepare::<V>(first, steps);
-                for panel in 0..self.wide / (2 * V::LANES) {
+                for panel in 0..wide / (2 * V::LANES) {
                     self.advance::<V>(panel, first, steps);
                 }
-                self.finish(first, steps);
+                size.finish([self.sequence, self.head, first], &self.room[3][..steps * wide], wide, self.out);
             }
         }
         panels::to_columns(&self.room[4], head_dim, 2 * V::LANES, self.end);
@@ -173,7 +175,8 @@ impl Head<'_> {
             let mut known = [V::splat(0.0); 2];
             for (key, removed) in removed[..head_dim].iter().enumerate() {
                 let (removed, row) = (V::splat(*removed), state.add(key * columns));
-                known = [removed.mul_add(V::load(row), known[0]), removed.mul_add(V::load(row.add(V::LANES)), known[1])];
+                known =
+                    [removed.mul_add(V::load(row), known[0]), removed.mul_add(V::load(row.add(V::LANES)), known[1])];
             }
             for step in 0..steps {
                 let of_key = call.size.at(self.sequence, first + step, self.head);
@@ -239,17 +242,6 @@ impl Head<'_> {
                 }
             }
             *out = sum;
-        }
-    }
-
-    /// Sums of a chunk, into the result.
-    fn finish(&self, first: usize, steps: usize) {
-        let head_dim = self.call.size.head_dim;
-        for step in 0..steps {
-            let at = self.call.size.at(self.sequence, first + step, self.head);
-            // SAFETY: this head's part of the result is this task's alone.
-            let out = unsafe { self.out.piece(at..at + head_dim) };
-            out.copy_from_slice(&self.room[3][step * self.wide..][..head_dim]);
         }
     }
 }
