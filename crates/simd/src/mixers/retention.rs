@@ -92,12 +92,12 @@ pub struct Retention<'a> {
 }
 
 impl Retention<'_> {
-    /// Numbers of scratch that turned queries take, and keys.
+    /// Calls `with` on the same retention, of which queries and keys are turned already.
     ///
     /// # Errors
-    /// Angles of other positions or pairs; queries or keys of the wrong length.
-    fn turned(&self) -> Result<usize> {
-        let Some(turns) = self.turns else { return Ok(0) };
+    /// Angles of other positions or pairs; queries or keys of the wrong length; what `with` says.
+    fn turned(&self, with: impl FnOnce(&Retention) -> Result<()>) -> Result<()> {
+        let Some(turns) = self.turns else { return with(self) };
         let RetentionSize { batch, seq, heads, key_dim, .. } = self.size;
         if 2 * turns.pairs != key_dim || turns.cos.len() != seq * turns.pairs {
             let (numbers, pairs) = (turns.cos.len(), turns.pairs);
@@ -107,7 +107,14 @@ impl Retention<'_> {
         for (name, numbers) in [("query", self.query), ("key", self.key)] {
             expect_len(name, &[batch, seq, heads, key_dim], numbers.len())?;
         }
-        Ok(self.query.len())
+        if self.query.is_empty() {
+            return with(self);
+        }
+        scratch([self.query.len(); 2], |[query, key]| {
+            turns.turn(&self.size, self.query, query);
+            turns.turn(&self.size, self.key, key);
+            with(&Retention { query, key, turns: None, ..*self })
+        })
     }
 }
 
@@ -118,17 +125,10 @@ impl Retention<'_> {
 /// # Errors
 /// Slices of the wrong length, angles of other sizes, a size or chunk of 0, an instruction set that is absent.
 pub fn retention(call: &Retention, out: &mut [f32], end: &mut [f32]) -> Result<()> {
-    let room = call.turned()?;
-    scratch([room, room], |[query, key]| match call.turns {
-        Some(turns) if room > 0 => {
-            turns.turn(&call.size, call.query, query);
-            turns.turn(&call.size, call.key, key);
-            recur(&Retention { query, key, ..*call }, out, end)
-        }
-        _ => recur(call, out, end),
-    })
+    call.turned(|call| recur(call, out, end))
 }
 
+/// The retention of queries and keys as they are.
 fn recur(call: &Retention, out: &mut [f32], end: &mut [f32]) -> Result<()> {
     let Retention { size, query, key, value, left, start, chunk, isa, .. } = *call;
     let RetentionSize { batch, seq, heads, key_dim, value_dim } = size;
@@ -148,12 +148,15 @@ fn recur(call: &Retention, out: &mut [f32], end: &mut [f32]) -> Result<()> {
 pub fn normalised_retention(call: &Retention, out: &mut [f32]) -> Result<()> {
     let RetentionSize { batch, seq, heads, key_dim, value_dim } = call.size;
     let (rows, states) = (batch * seq * heads, batch * heads * key_dim);
-    scratch([rows, rows, states * value_dim, states * value_dim], |[ones, sums, start, end]| {
+    let lengths = [rows, rows, states * value_dim, states * value_dim];
+    scratch(lengths, |[ones, sums, start, end]| {
         start.fill(0.0);
         ones.fill(1.0);
-        retention(&Retention { start, ..*call }, out, end)?;
-        let size = RetentionSize { value_dim: 1, ..call.size };
-        retention(&Retention { size, value: ones, start: &start[..states], ..*call }, sums, &mut end[..states])?;
+        call.turned(|call| {
+            recur(&Retention { start, ..*call }, out, end)?;
+            let size = RetentionSize { value_dim: 1, ..call.size };
+            recur(&Retention { size, value: ones, start: &start[..states], ..*call }, sums, &mut end[..states])
+        })?;
         for (index, row) in out.chunks_exact_mut(value_dim).enumerate() {
             let (step, left) = (index / heads % seq, call.left[index % heads]);
             let decays = if left < 1.0 { (1.0 - left.powi(step as i32 + 1)) / (1.0 - left) } else { step as f64 + 1.0 };
