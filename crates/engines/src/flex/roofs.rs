@@ -1,4 +1,4 @@
-//! What a machine gives at best, by all threads: a copy, sums, and multiply-adds in the widest registers.
+//! What a machine gives at best, by all threads: a copy, sums, and multiply-adds and exponentials in the widest registers.
 
 use std::hint::black_box;
 

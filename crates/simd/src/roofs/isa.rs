@@ -1,4 +1,4 @@
-//! Chains of multiply-adds and sums of memory, compiled for each instruction set.
+//! Chains of multiply-adds, exponentials and sums of memory, compiled for each instruction set.
 #![expect(unsafe_code, reason = "functions for an instruction set are called where it was detected, and only there")]
 
 #[cfg(target_arch = "x86_64")]
@@ -17,7 +17,7 @@ pub trait Roof {
     /// `steps` times `x = x · factor + term`, for [`Self::WIDTH`] numbers.
     fn chains(&self, steps: usize, factor: f32, term: f32, numbers: &mut [f32]);
 
-    /// Numbers become the sums of 2 to the power of themselves, `steps` times, times `factor` after each; a multiple of 4 registers.
+    /// Each number x becomes Σ 2^(x · `factor`^i) over the first `steps` i, of a multiple of 4 registers of them.
     fn powers(&self, steps: usize, factor: f32, numbers: &mut [f32]);
 
     /// The sum of numbers, a multiple of 8 registers of them.

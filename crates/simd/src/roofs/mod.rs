@@ -1,4 +1,5 @@
-//! What a processor does at best: multiply-adds in registers alone, and numbers that are only read, on all threads.
+//! What a processor does at best: multiply-adds and exponentials in registers alone, and numbers that are only read, on all
+//! threads.
 #![expect(unsafe_code, reason = "the tools of an instruction set are made where it was detected")]
 
 mod isa;

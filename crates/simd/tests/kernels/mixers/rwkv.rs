@@ -10,7 +10,7 @@ fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Seven inputs of a size, and one that is the state.
+/// Six inputs by steps (r, k, v and w, of version 7 kappa and a besides), the bonus of version 6, and the first state.
 struct Drawn {
     size: RwkvSize,
     steps: [Vec<f32>; 6],
