@@ -63,14 +63,7 @@ impl<const N: usize> Part<'_, N> {
 ///
 /// Few rows take a panel as fast as memory gives it, so that memory is asked for what comes next as each number is read; more rows
 /// take it tile by tile, and ask for the next panel meanwhile, each tile for its share.
-fn add_panel<T: Tile>(
-    tile: &T,
-    [count, wide]: [usize; 2],
-    left: &[f32],
-    right: &[f32],
-    sums: &mut [f32],
-    fresh: bool,
-) {
+fn add_panel<T: Tile>(tile: &T, [count, wide]: [usize; 2], left: &[f32], right: &[f32], sums: &mut [f32], fresh: bool) {
     let (steps, tiles) = (right.len() / T::COLUMNS, count.div_ceil(T::ROWS));
     assert!(steps <= LEFT_ROW && left.len() >= count * LEFT_ROW);
     assert!(count > 0 && sums.len() >= (count - 1) * wide + T::COLUMNS);

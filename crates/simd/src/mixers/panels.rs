@@ -54,7 +54,8 @@ mod tests {
         for (rows, width, columns) in [(1, 1, 8), (3, 8, 8), (5, 19, 8), (7, 33, 16)] {
             let matrix: Vec<f32> = (0..rows * width).map(|index| index as f32 + 1.0).collect();
             let turned: Vec<f32> = (0..rows * width).map(|index| matrix[index % rows * width + index / rows]).collect();
-            let [mut of_rows, mut of_columns] = [(); 2].map(|()| vec![f32::NAN; width.div_ceil(columns) * rows * columns]);
+            let [mut of_rows, mut of_columns] =
+                [(); 2].map(|()| vec![f32::NAN; width.div_ceil(columns) * rows * columns]);
             from_rows(&matrix, width, columns, &mut of_rows);
             from_columns(&turned, rows, columns, &mut of_columns);
             assert_eq!(of_rows, of_columns);

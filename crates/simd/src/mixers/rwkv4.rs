@@ -1,5 +1,8 @@
 //! The recurrence of RWKV-4: averages of values, weighted by keys and by how long ago they were.
-#![expect(unsafe_code, reason = "pointers: bounds are checked once per piece of work; tasks write columns of the result")]
+#![expect(
+    unsafe_code,
+    reason = "pointers: bounds are checked once per piece of work; tasks write columns of the result"
+)]
 
 use super::isa::{self, Kernel, Tools};
 use super::math::{exp, load_first, sigmoid, store_first};

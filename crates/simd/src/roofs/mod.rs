@@ -111,7 +111,11 @@ mod tests {
             powers(isa, 3, 0.5, &from, &mut out).unwrap();
             for (number, sum) in from.iter().map(|number| f64::from(*number)).zip(&out) {
                 let right = number.exp2() + (number / 2.0).exp2() + (number / 4.0).exp2();
-                assert!((f64::from(*sum) - right).abs() < 4e-7 * right, "{} of {number}: {sum}, not {right}", isa.name());
+                assert!(
+                    (f64::from(*sum) - right).abs() < 4e-7 * right,
+                    "{} of {number}: {sum}, not {right}",
+                    isa.name()
+                );
             }
         }
         assert!(powers(Isa::Portable, 1, 1.0, &[0.0; 5], &mut [0.0; 5]).is_err());

@@ -1,8 +1,6 @@
 //! Routers and layers of experts: against plain loops, in whatever company a token is, and calls that they must refuse.
 
-use benchbook_simd::{
-    Dispatch, ExpertWeights, Experts, Isa, Routed, Router, Scoring, auxiliary_loss, mixture, route,
-};
+use benchbook_simd::{Dispatch, ExpertWeights, Experts, Isa, Routed, Router, Scoring, auxiliary_loss, mixture, route};
 use proptest::prelude::*;
 
 use crate::common::{numbers, present};

@@ -1,8 +1,6 @@
 //! State-space duality and retention: both against their recurrences, in chunks of any size.
 
-use benchbook_simd::{
-    Isa, Retention, RetentionSize, Ssd, SsdSize, Turns, normalised_retention, retention, ssd,
-};
+use benchbook_simd::{Isa, Retention, RetentionSize, Ssd, SsdSize, Turns, normalised_retention, retention, ssd};
 use proptest::prelude::*;
 
 use super::{softplus, wide};
@@ -125,7 +123,9 @@ proptest! {
 
 #[test]
 fn sizes_at_the_ends_of_their_ranges_are_right() {
-    for size in [[1, 1, 1, 1, 1, 1], [1, 1, 3, 70, 1, 256], [1, 70, 1, 1, 1, 256], [0, 3, 4, 5, 2, 3], [2, 300, 8, 3, 8, 1]] {
+    for size in
+        [[1, 1, 1, 1, 1, 1], [1, 1, 3, 70, 1, 256], [1, 70, 1, 1, 1, 256], [0, 3, 4, 5, 2, 3], [2, 300, 8, 3, 8, 1]]
+    {
         let drawn = Drawn::new(size, 11);
         for isa in present() {
             both(&format!("{size:?} by {}", isa.name()), &drawn.run(64, isa), &drawn.right(), 3e-6);
@@ -207,7 +207,8 @@ fn calls_that_make_no_sense_are_refused() {
     assert!(said(Ssd { delta: &drawn.d, ..call }).contains("its shape [1, 2, 6] needs 12"));
     let of = Retained::new([1, 2, 1, 4, 3], Some(0), 1);
     let turns = Turns::new(0, 3, 4).unwrap();
-    let said = retention(&Retention { turns: Some(&turns), ..of.call(4, Isa::Portable) }, &mut [0.0; 6], &mut [0.0; 12]);
+    let said =
+        retention(&Retention { turns: Some(&turns), ..of.call(4, Isa::Portable) }, &mut [0.0; 6], &mut [0.0; 12]);
     assert!(said.unwrap_err().to_string().contains("6 angles of 2 pairs do not fit 2 steps of key_dim 4"));
     assert!(Turns::new(0, 1, 3).unwrap_err().to_string().contains("key_dim 3 is odd"));
 }

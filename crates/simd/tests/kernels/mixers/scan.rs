@@ -100,7 +100,9 @@ proptest! {
 
 #[test]
 fn sizes_at_the_ends_of_their_ranges_are_right() {
-    for size in [[1, 1, 1, 1], [1, 2, 3, 256], [1, 100, 1, 256], [2, 9, 700, 3], [0, 3, 4, 5], [2, 3, 0, 5], [1, 700, 2, 2]] {
+    for size in
+        [[1, 1, 1, 1], [1, 2, 3, 256], [1, 100, 1, 256], [2, 9, 700, 3], [0, 3, 4, 5], [2, 3, 0, 5], [1, 700, 2, 2]]
+    {
         let drawn = Drawn::new(size, 11);
         let right = drawn.right();
         for isa in present() {
@@ -184,6 +186,8 @@ fn slices_that_do_not_fit_are_refused() {
         selective_scan(&call, &mut vec![0.0; out], &mut [0.0; 20]).unwrap_err().to_string()
     };
     assert_eq!(said(call, 11), "the result holds 11 numbers, its shape [1, 3, 4] needs 12");
-    assert!(said(SelectiveScan { b: &drawn.b[1..], ..call }, 12).starts_with("b holds 14 numbers, its shape [1, 3, 5]"));
+    assert!(
+        said(SelectiveScan { b: &drawn.b[1..], ..call }, 12).starts_with("b holds 14 numbers, its shape [1, 3, 5]")
+    );
     assert!(said(SelectiveScan { a_log: &drawn.b, ..call }, 12).contains("[4, 5] needs 20"));
 }
