@@ -50,7 +50,8 @@ impl Problem for CausalConv {
     }
 
     fn ugly() -> Vec<CausalConvParams> {
-        let of = |silu, [batch, seq, channels, width]: [usize; 4]| CausalConvParams { batch, seq, channels, width, silu };
+        let of =
+            |silu, [batch, seq, channels, width]: [usize; 4]| CausalConvParams { batch, seq, channels, width, silu };
         vec![
             of(true, [1, 1, 1, 2]),
             of(true, [3, 1, 67, 4]),
@@ -95,12 +96,14 @@ impl Problem for CausalConv {
             f64::from(from[row * channels + channel])
         };
         let one = |sequence: usize, step: usize, channel: usize| {
-            let product = |tap: usize| f64::from(weight[tap * channels + channel]) * number(sequence, step + tap, channel);
+            let product =
+                |tap: usize| f64::from(weight[tap * channels + channel]) * number(sequence, step + tap, channel);
             let sum = f64::from(bias[channel]) + (0..width).map(product).sum::<f64>();
             if silu { sum * sigmoid(sum) } else { sum }
         };
         let rows = sample_rows(batch * seq, (BUDGET / (channels * width)).max(16), seed);
-        let of_row = |row: &usize| (0..channels).map(|channel| one(row / seq, row % seq, channel)).collect::<Vec<f64>>();
+        let of_row =
+            |row: &usize| (0..channels).map(|channel| one(row / seq, row % seq, channel)).collect::<Vec<f64>>();
         let values = rows.iter().flat_map(of_row).collect();
         let states: Vec<usize> = (0..batch * before).collect();
         let of_state = |row: &usize| {

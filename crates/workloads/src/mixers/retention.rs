@@ -83,15 +83,17 @@ impl Problem for Retention {
     }
 
     fn ugly() -> Vec<RetentionParams> {
-        let of = |form: &str, position: Option<usize>, [batch, seq, heads, key_dim, value_dim]: [usize; 5]| RetentionParams {
-            batch,
-            seq,
-            heads,
-            key_dim,
-            value_dim,
-            form: form.to_owned(),
-            xpos: position.is_some(),
-            first_position: position.unwrap_or(0),
+        let of = |form: &str, position: Option<usize>, [batch, seq, heads, key_dim, value_dim]: [usize; 5]| {
+            RetentionParams {
+                batch,
+                seq,
+                heads,
+                key_dim,
+                value_dim,
+                form: form.to_owned(),
+                xpos: position.is_some(),
+                first_position: position.unwrap_or(0),
+            }
         };
         vec![
             of("plain", None, [1, 1, 1, 1, 1]),

@@ -54,8 +54,7 @@ pub fn by_heads(
 ) -> Reference {
     let limit = (BUDGET / cost.max(1)).clamp(1, (KEPT / (seq * width)).max(1));
     let chosen = sample_rows(batch * heads, limit, seed);
-    let solved: Vec<(Vec<f64>, Vec<f64>)> =
-        chosen.par_iter().map(|index| one(index / heads, index % heads)).collect();
+    let solved: Vec<(Vec<f64>, Vec<f64>)> = chosen.par_iter().map(|index| one(index / heads, index % heads)).collect();
     let (mut kept, mut values) = (Vec::new(), Vec::new());
     for sequence in 0..batch {
         for step in 0..seq {

@@ -81,7 +81,8 @@ impl Problem for Rwkv7 {
         let cost = 5 * seq * head_dim * head_dim;
         by_heads([batch, seq, heads, head_dim], [head_dim; 2], cost, seed, |sequence, head| {
             let first = (sequence * heads + head) * head_dim * head_dim;
-            let mut state: Vec<f64> = start[first..][..head_dim * head_dim].iter().map(|number| f64::from(*number)).collect();
+            let mut state: Vec<f64> =
+                start[first..][..head_dim * head_dim].iter().map(|number| f64::from(*number)).collect();
             let mut output = vec![0.0; seq * head_dim];
             for (step, out) in output.chunks_exact_mut(head_dim).enumerate() {
                 let at = ((sequence * seq + step) * heads + head) * head_dim;

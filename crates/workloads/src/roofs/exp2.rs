@@ -26,7 +26,8 @@ benchbook_core::parameters! {
 
 impl Problem for Exp2 {
     const NAME: &'static str = "exp2";
-    const ABOUT: &'static str = "powers of two in registers: the exponentials a second that other kernels can reach at best";
+    const ABOUT: &'static str =
+        "powers of two in registers: the exponentials a second that other kernels can reach at best";
     type Params = Exp2Params;
 
     fn presets() -> Vec<Preset> {

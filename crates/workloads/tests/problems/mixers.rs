@@ -2,8 +2,8 @@
 
 use benchbook_core::{DType, Parameters, Params, Problem, Value};
 use benchbook_workloads::mixers::{
-    CausalConv, CausalConvParams, Retention, RetentionParams, Rwkv4, Rwkv4Params, Rwkv6, Rwkv6Params, Rwkv7, SelectiveScan,
-    SelectiveScanParams, Ssd, SsdParams,
+    CausalConv, CausalConvParams, Retention, RetentionParams, Rwkv4, Rwkv4Params, Rwkv6, Rwkv6Params, Rwkv7,
+    SelectiveScan, SelectiveScanParams, Ssd, SsdParams,
 };
 
 use crate::numbers;
