@@ -1,15 +1,21 @@
 """OpenVINO: workloads read from PyTorch, in the precision that is asked for (left to itself it takes bf16 where it can)."""
 
-import openvino
+import sys
 
-from .graphs import Graph
-from .programs import FUSED
-from .rows import Unsupported, of_all
+# Else importing it reports to its makers, from a thread of this process, and leaves files in the user's home.
+sys.modules["openvino_telemetry"] = None
 
-#: Kernels that OpenVINO says it runs in this process, by the kinds of operations.
-KERNELS = {}
+import openvino  # noqa: E402
+
+from .graphs import Graph  # noqa: E402
+from .programs import FUSED  # noqa: E402
+from .rows import Unsupported, of_all  # noqa: E402
+
+#: Kernels that the last compiled model runs.
+KERNELS = set()
 #: Kinds that only move numbers.
 MOVES = ("Input", "Output", "Const", "Constant", "Parameter", "Result", "Reorder", "Reshape", "Convert", "Broadcast")
+MOVES += ("Concatenation", "Split", "Transpose")
 
 
 @of_all
@@ -29,6 +35,7 @@ def cpu(setting, copies):
     shapes = [openvino.PartialShape(list(one.shape)) for one in graph.example]
     model = openvino.convert_model(graph, example_input=graph.example, input=shapes)
     compiled = setting.timed("compile_ns", lambda: core.compile_model(model, "CPU", settings))
+    KERNELS.clear()
     KERNELS.update(kernels(compiled))
 
     def call(inputs):
@@ -38,7 +45,7 @@ def cpu(setting, copies):
         infer, output = request.infer, request.get_output_tensor(0)
 
         def calls():
-            infer()
+            infer(share_outputs=True)  # else each output is copied besides
             return output.data
 
         return calls
@@ -48,14 +55,14 @@ def cpu(setting, copies):
 
 def kernels(compiled):
     """What computes each operation of a compiled model that is more than moving numbers."""
-    found = {}
+    names, found = ("layerType", "primitiveType"), set()
     for node in compiled.get_runtime_model().get_ops():
         told = node.get_rt_info()
-        kind, kernel = (told[name].astype(str) if name in told else "" for name in ("layerType", "execType"))
-        if kernel and kind not in MOVES:
-            found[kind] = kernel
+        if all(name in told for name in names):
+            kind, kernel = (told[name].astype(str) for name in names)
+            found |= set() if kind in MOVES else {f"{kind} {kernel}"}
     return found
 
 
 def ran(device):
-    return ", ".join(f"{kind} {kernel}" for kind, kernel in sorted(KERNELS.items()))
+    return ", ".join(sorted(KERNELS))
