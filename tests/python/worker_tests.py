@@ -64,9 +64,22 @@ class TestArrays(unittest.TestCase):
         given = numpy.frombuffer(Numpy("cpu").give(numbers, "bf16").data, "<u2")
         self.assertEqual([hex(one) for one in given], ["0x3f80", "0x3f80", "0x3f82", "0x3f81", "0xc020"])
 
+    def test_nan_and_infinities_stay_so_in_bf16(self):
+        numbers = numpy.array([0x7FFFFFFF, 0xFFFFFFFF, 0x7F800001, 0x7F800000, 0xFF800000], "u4").view("f4")
+        given = numpy.frombuffer(Numpy("cpu").give(numbers, "bf16").data, "<u2").astype("u4") << 16
+        self.assertEqual(numpy.isnan(given.view("f4")).tolist(), [True, True, True, False, False])
+        self.assertEqual(given.view("f4")[3:].tolist(), [numpy.inf, -numpy.inf])
+
     def test_integers_keep_their_kind(self):
         given = Numpy("cpu").give(numpy.array([3, 4], "i4"), "f32")
         self.assertEqual((given.dtype, given.data), ("i64", struct.pack("<2q", 3, 4)))
+
+
+    def test_arrays_begin_at_a_line_of_the_cache(self):
+        for shape in [(3,), (2, 5), (1000, 1000)]:
+            for dtype in ["f32", "f64", "bool"]:
+                taken = Numpy("cpu").take(array(numpy.ones(shape), dtype), "f32")
+                self.assertEqual((taken.shape, taken.ctypes.data % 64, taken.all()), (shape, 0, True))
 
 
 class TestRows(unittest.TestCase):
@@ -108,6 +121,7 @@ class TestWorker(unittest.TestCase):
             [
                 rows.Row("r", "matmul", ("d",), ("f32", "bf16"), matmul, packed=("b",)),
                 rows.Row("l", "loop", ("d",), ("f32",), Counter, loop=True),
+                rows.Row("t", "tokens", ("d",), ("f16",), matmul, tokens=("ids",)),
             ],
         )
         self.inputs = {"a": array([[1, 2], [3, 4]]), "b": array([[1, 0], [0, 1]])}
@@ -138,6 +152,16 @@ class TestWorker(unittest.TestCase):
         self.assertEqual((told["say"], outputs[0][1].data), ("finished", array([[5, 5], [6, 6]]).data))
         self.assertEqual(self.worker.trials, {})
 
+    def test_tokens_are_written_as_they_are_whatever_is_computed_in(self):
+        inputs = self.inputs | {"ids": array([1, 2, 3], "i32")}
+        asked = {"workload": "tokens", "params": {}, "implementation": "t", "device": "d", "dtype": "f16"}
+        told, _ = self.ask("prepare", inputs, trial=1, threads=1, copies=1, **asked)
+        self.assertIn({"input": "ids", "rows": 1, "width": 3}, told["writable"])
+        # f16 has neither of the first two.
+        row = {"values": array([4097, 100_001, 5])}
+        told, _ = self.ask("run", row, trial=1, iterations=1, before=0, write={"input": "ids", "row": 0})
+        self.assertEqual((told["say"], self.worker.trials[1].copies[0]["ids"].tolist()), ("ran", [4097, 100_001, 5]))
+
     def test_a_loop_tells_of_each_step(self):
         self.prepare(workload="loop", implementation="l")
         told, steps = self.ask("run", trial=1, iterations=1, before=1, steps=3)
@@ -150,6 +174,7 @@ class TestWorker(unittest.TestCase):
 
     def test_what_it_cannot_do_is_said(self):
         self.assertEqual(self.prepare(dtype="f64")[0]["say"], "unsupported")
+        self.assertEqual(self.prepare(dtype="bf16")[0], {"say": "unsupported", "reason": "numpy has no bf16"})
         self.assertEqual(self.prepare(implementation="x")[0]["say"], "unsupported")
         self.assertEqual(self.ask("sing")[0]["say"], "failed")
         self.assertEqual(self.ask("run", trial=9, iterations=1, before=0)[0]["say"], "failed")

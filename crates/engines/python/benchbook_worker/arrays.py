@@ -1,13 +1,28 @@
 """Arrays of an engine: taken from the wire, given to it, and written to in place."""
 
 import ctypes
+import math
 
 from .wire import Array
+
+#: Bytes of a line of the cache.
+LINE = 64
+
+
+def aligned(shape, dtype):
+    """Room for an array of NumPy that begins at a line of the cache, as tensors do; NumPy's own begin between two."""
+    import numpy
+
+    size = math.prod(shape) * numpy.dtype(dtype).itemsize
+    room = numpy.empty(size + LINE, "u1")
+    first = -room.ctypes.data % LINE
+    return room[first : first + size].view(dtype).reshape(shape)
 
 
 class Numpy:
     """Arrays of NumPy."""
 
+    #: What stands for each dtype of the wire, as far as NumPy has it.
     names = {"f64": "<f8", "f32": "<f4", "f16": "<f2", "i64": "<i8", "i32": "<i4", "i8": "i1", "u8": "u1", "bool": "?"}
 
     def __init__(self, device):
@@ -17,16 +32,18 @@ class Numpy:
 
     def take(self, array, dtype):
         """A copy of an array; real numbers in `dtype`, others as they are."""
-        numbers = self.numpy.frombuffer(array.data, self.names[array.dtype]).reshape(array.shape)
-        return numbers.astype(self.names[dtype]) if array.dtype == "f32" else numbers.copy()
+        copy = aligned(array.shape, self.names[dtype if array.dtype == "f32" else array.dtype])
+        copy[...] = self.numpy.frombuffer(array.data, self.names[array.dtype]).reshape(array.shape)
+        return copy
 
     def give(self, result, dtype):
         """The same on the wire: numbers that are no integers in `dtype`."""
         result = self.numpy.asarray(result)
         if dtype == "bf16" and result.dtype.kind == "f":
-            # Rounded to the nearest, to even where two are as near: of f32 the upper half.
+            # Rounded to the nearest, to even where two are as near: of f32 the upper half. NaN would overflow.
             bits = self.numpy.ascontiguousarray(result, "<f4").view("<u4")
             rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+            rounded = self.numpy.where(self.numpy.isnan(result), 0x7FC0, rounded)
             return Array(dtype, result.shape, rounded.astype("<u2").tobytes())
         name = {"b": "bool", "i": "i64", "u": "i64"}.get(result.dtype.kind, dtype)
         return Array(name, result.shape, result.astype(self.names[name]).tobytes())

@@ -5,12 +5,13 @@ import os
 
 import numpy
 
+from .arrays import aligned
 from .rows import Unsupported
 
 
 def matmul(setting, inputs):
     a, b = inputs["a"], inputs["b"]
-    to = numpy.empty((len(a), b.shape[1]), a.dtype)
+    to = aligned((len(a), b.shape[1]), a.dtype)
     return lambda: numpy.matmul(a, b, out=to)
 
 
@@ -42,7 +43,7 @@ def attention(setting, inputs):
 
 
 def copy(setting, inputs):
-    to = numpy.empty_like(inputs["from"])
+    to = aligned(inputs["from"].shape, inputs["from"].dtype)
 
     def call():
         numpy.copyto(to, inputs["from"])

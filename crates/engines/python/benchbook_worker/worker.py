@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import math
 import os
 import sys
 from array import array as numbers
@@ -24,16 +25,20 @@ class Trial:
         self.setting = Setting(ask["workload"], params, self.dtype, ask["threads"], self.device.name)
         if self.dtype not in self.row.dtypes:
             raise Unsupported(f"{self.row.name} on {self.device.name} does not compute in {self.dtype}")
-        real = self.device.inputs_in(self.dtype)
-        self.copies = [{name: self.kind.take(one, real) for name, one in inputs.items()} for _ in range(ask["copies"])]
+        self.real = self.device.inputs_in(self.dtype)
+        if self.real not in self.kind.names:
+            raise Unsupported(f"{self.device.arrays} has no {self.real}")
+        self.copies = [
+            {name: self.kind.take(one, self.real) for name, one in inputs.items()} for _ in range(ask["copies"])
+        ]
         self.calls = self.row.prepared(self.setting, self.copies)
         self.turns = itertools.cycle(self.calls)
         # Real numbers can be overwritten, and so can token ids, but for what an engine has packed.
-        self.writable = {
-            name: one
+        self.writable = [
+            {"input": name, "rows": math.prod(one.shape[:-1]), "width": one.shape[-1]}
             for name, one in inputs.items()
             if (one.dtype == "f32" or name in self.row.tokens) and name not in self.row.packed and len(one.data)
-        }
+        ]
 
     def call(self, times):
         for call in itertools.islice(self.turns, times):
@@ -61,13 +66,14 @@ class Trial:
         return [("", self.kind.give(result, self.dtype)) for result in results]
 
     def write(self, place, values):
-        values = self.kind.take(values, self.device.inputs_in(self.dtype))
+        # The numbers of tokens come in f32, and few bits do not hold them.
+        values = self.kind.take(values, "f32" if place["input"] in self.row.tokens else self.real)
         for copy in self.copies:
             self.kind.write(copy[place["input"]], place["row"], values)
 
     def fill(self, inputs):
         for name, one in inputs.items():
-            values = self.kind.take(one, self.device.inputs_in(self.dtype))
+            values = self.kind.take(one, self.real)
             for copy in self.copies:
                 self.kind.fill(copy[name], values)
 
@@ -124,11 +130,7 @@ class Worker:
         trial = Trial(self, ask, inputs)
         trial.once()
         self.trials[ask["trial"]] = trial
-        rows = [
-            {"input": name, "rows": len(one.data) // wire.BYTES[one.dtype] // one.shape[-1], "width": one.shape[-1]}
-            for name, one in trial.writable.items()
-        ]
-        told = {"say": "prepared", "metrics": trial.setting.metrics, "writable": rows, "processes": []}
+        told = {"say": "prepared", "metrics": trial.setting.metrics, "writable": trial.writable, "processes": []}
         told |= {"memory": "resident"} if trial.row.memory else {}
         if ran := trial.device.ran():
             told["engine_version"] = ran
