@@ -144,7 +144,7 @@ def settle(device, threads):
     """Gives torch's pools their size, and MKL the path of the device."""
     torch.set_grad_enabled(False)
     if device.name == "torch-mkl":
-        answer_mkl()
+        answer_mkl(device)
     torch.set_num_threads(threads)
     if torch.get_num_interop_threads() != threads:
         torch.set_num_interop_threads(threads)
@@ -154,9 +154,12 @@ def library():
     return ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
 
 
-def answer_mkl():
+def answer_mkl(device):
     """Has MKL, which asks once whether the processor is Intel's, hear yes: as `libtorch-mkl` (`engines::libtorch::mkl`)."""
-    question = library().mkl_serv_intel_cpu_true
+    try:
+        question = library().mkl_serv_intel_cpu_true
+    except AttributeError:
+        raise Unsupported("this torch has no MKL that could take another path") from None
     at = ctypes.cast(question, ctypes.c_void_p).value
     page = os.sysconf("SC_PAGESIZE")
     begin, system = at - at % page, ctypes.CDLL(None, use_errno=True)
@@ -168,12 +171,18 @@ def answer_mkl():
     allow(7)
     ctypes.memmove(at, b"\xb8\x01\x00\x00\x00\xc3", 6)  # mov eax, 1; ret
     allow(5)
-    if library().mkl_serv_cpu_detect() != 7:
-        raise Unsupported("MKL has chosen its path in this process before")
+    if library().mkl_serv_cpu_detect() not in PATHS:
+        raise Unsupported(f"MKL has chosen its path in this process before: `{device.name}` needs a fresh one")
 
 
-#: The names of MKL's paths by their numbers (oneMKL 2024.2), as in `engines::libtorch::mkl`.
+#: The names of MKL's own paths by their numbers (oneMKL 2024.2), as in `engines::libtorch::mkl`; any other is generic.
 PATHS = {7: "AVX-512", 5: "AVX2", 3: "SSE4.2"}
+
+
+def path():
+    """The path that MKL has taken."""
+    generic = "generic with AVX2 for Zen" if library().mkl_serv_cpuiszen() else "generic"
+    return PATHS.get(library().mkl_serv_cpu_detect(), generic)
 
 
 def ran(device):
@@ -183,10 +192,9 @@ def ran(device):
     said = [f"ATen {torch.backends.cpu.get_cpu_capability()}"]
     if torch.backends.mkl.is_available():
         try:
-            number = library().mkl_serv_cpu_detect()
-        except AttributeError:  # a torch whose MKL is a library of its own
-            return said[0]
-        said.insert(0, f"MKL {PATHS.get(number, 'generic')}")
+            said.insert(0, f"MKL {path()}")
+        except AttributeError:  # a torch whose MKL does not tell
+            pass
     return ", ".join(said)
 
 
