@@ -10,7 +10,10 @@ import torch
 
 from . import blocks
 from .graphs import Graph
-from .rows import of_all
+from .rows import Unsupported, of_all
+
+#: Bytes of weights that the exporter leaves in a model; beyond, it wants a file for them.
+MOST_BYTES = 1536 << 20
 
 
 class Result:
@@ -25,6 +28,8 @@ class Result:
 
 def exported(graph, names):
     """A graph as the bytes of an ONNX model, whose inputs have these names."""
+    if sum(one.nbytes for one in graph.constants) > MOST_BYTES:
+        raise Unsupported(f"a model of ONNX holds {MOST_BYTES >> 20} MiB of weights at most")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -38,7 +43,7 @@ def exported(graph, names):
 
 def bound(provider, setting, copies):
     """Calls whose inputs are where the controller overwrites them, and whose outputs stay with the session."""
-    graph = Graph(setting, copies[0], blocks.FUSED).eval()
+    graph = Graph(setting, copies, blocks.FUSED).eval()
     names = [f"given_{at}" for at in range(len(graph.given))]
     model = exported(graph, names)
     options = onnxruntime.SessionOptions()

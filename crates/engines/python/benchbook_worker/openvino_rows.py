@@ -20,7 +20,7 @@ MOVES += ("Concatenation", "Split", "Transpose")
 
 @of_all
 def cpu(setting, copies):
-    graph = Graph(setting, copies[0], FUSED).eval()
+    graph = Graph(setting, copies, FUSED).eval()
     core = openvino.Core()
     if setting.dtype == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise Unsupported("OpenVINO does not compute in bf16 on this processor")
