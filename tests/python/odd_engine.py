@@ -24,6 +24,10 @@ def matmul(setting, inputs):
         os.write(1, b"and past every buffer\n")
         return product()
 
+    def reads():
+        assert os.read(0, 1) == b"", "a frame is not mine"
+        return product()
+
     def dies():
         os.abort()
 
@@ -42,7 +46,7 @@ def matmul(setting, inputs):
     def nan():
         return numpy.full_like(product(), numpy.nan)
 
-    ways = {"prints": prints, "dies": dies, "hangs": hangs, "raises": raises, "refuses": refuses}
+    ways = {"prints": prints, "reads": reads, "dies": dies, "hangs": hangs, "raises": raises, "refuses": refuses}
     return (ways | {"other-shape": shape, "not-a-number": nan})[way]
 
 

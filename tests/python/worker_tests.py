@@ -113,6 +113,14 @@ class TestRows(unittest.TestCase):
             _ = setting.masked
 
 
+    def test_a_metric_is_a_number_of_json_whatever_told_it(self):
+        setting = Setting("matmul", {}, "f32", 1, "numpy")
+        for value in [numpy.float32(2.5), 3, numpy.inf, -numpy.inf, numpy.nan]:
+            setting.tell("m", value, "share")
+        wire.send(io.BytesIO(), {"metrics": setting.metrics})
+        self.assertEqual([one["value"] for one in setting.metrics], [2.5, 3, "inf", "-inf", "nan"])
+
+
 class TestWorker(unittest.TestCase):
     def setUp(self):
         device = Device("d", "e", (("numpy", "1", ""),))
@@ -177,7 +185,9 @@ class TestWorker(unittest.TestCase):
         self.assertEqual(self.prepare(dtype="bf16")[0], {"say": "unsupported", "reason": "numpy has no bf16"})
         self.assertEqual(self.prepare(implementation="x")[0]["say"], "unsupported")
         self.assertEqual(self.ask("sing")[0]["say"], "failed")
-        self.assertEqual(self.ask("run", trial=9, iterations=1, before=0)[0]["say"], "failed")
+        told = self.ask("run", trial=9, iterations=1, before=0)[0]
+        self.assertEqual(told["say"], "failed")
+        self.assertRegex(told["message"], "KeyError: 9 .*worker.py, line")
         self.assertEqual(self.ask("allocations", trial=1)[0], {"say": "none"})
 
 

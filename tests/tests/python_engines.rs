@@ -273,6 +273,7 @@ fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
         ("other-shape", "wrong", "inf"),
         ("prints", "ok", ""),
         ("raises", "failed", "the last line of the engine"),
+        ("reads", "ok", ""),
         ("refuses", "unsupported", "it takes no matrices at all"),
     ];
     let workers: Vec<String> = ways.iter().map(|(way, ..)| format!("{way}={}", odd(&python, way))).collect();

@@ -1,6 +1,5 @@
 """Your own code: rows of an engine of yours, and calls that time it, watch its memory, and compare several ways."""
 
-import gc
 import random
 import statistics
 
@@ -47,14 +46,11 @@ class Engine:
 
 def sample_ns(call, times):
     """Time of so many calls together, in nanoseconds. Nothing but the calls lies between the two readings."""
-    gc.disable()
-    try:
+    with machine.without_collector():
         started = machine.now_ns()
         for _ in range(times):
             call()
         return machine.now_ns() - started
-    finally:
-        gc.enable()
 
 
 def calls_for(call, least_ns=LEAST_NS):

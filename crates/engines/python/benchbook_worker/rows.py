@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -31,8 +32,11 @@ class Setting:
             raise AttributeError(f"the case has no parameter `{name}`") from None
 
     def tell(self, name, value, unit):
-        """Records a number beside the times."""
-        self.metrics.append({"name": name, "value": value, "unit": unit, "measured": True})
+        """Records a number beside the times, of whatever kind of numbers."""
+        value = float(value)
+        # JSON has no other words for these.
+        told = value if math.isfinite(value) else str(value)
+        self.metrics.append({"name": name, "value": told, "unit": unit, "measured": True})
 
     def timed(self, name, work):
         """Does some work of the preparation, and records how long it took, in nanoseconds."""
@@ -91,7 +95,8 @@ class Device:
         for package, least, below in self.needs:
             found = installed(package)
             if found is None:
-                return f"the package {package} is missing in this Python: `cargo xtask setup` or `pip install {package}`"
+                of_project = "`cargo xtask setup` installs what environment.yml lists"
+                return f"the package {package} is missing in this Python: {of_project}, `pip install {package}` any other"
             if parts(found) < parts(least) or (below and parts(found) >= parts(below)):
                 range_of = f"{least} or newer" + (f", before {below}" if below else "")
                 return f"{package} is {found}, and {range_of} is needed"

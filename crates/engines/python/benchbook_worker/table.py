@@ -5,8 +5,6 @@ import platform
 
 from .rows import Device, Row
 
-REAL = ("f32", "f64", "bf16", "f16")
-
 
 def same_path():
     """Why MKL needs no other answer; nothing where it does."""

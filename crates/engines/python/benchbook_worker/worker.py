@@ -5,6 +5,7 @@ import itertools
 import math
 import os
 import sys
+import traceback
 from array import array as numbers
 
 from . import machine, wire
@@ -12,6 +13,12 @@ from .rows import Setting, Unsupported
 
 #: Characters of what went wrong.
 MOST_TEXT = 4000
+
+
+def in_words(error):
+    """What went wrong, and where. Of a long report, such as a compiler's, the end says most."""
+    text, place = f"{type(error).__name__}: {error}", traceback.extract_tb(error.__traceback__)[-1]
+    return f"{text[-MOST_TEXT:]} ({place.filename}, line {place.lineno})"
 
 
 class Trial:
@@ -131,7 +138,8 @@ class Worker:
         trial.once()
         self.trials[ask["trial"]] = trial
         told = {"say": "prepared", "metrics": trial.setting.metrics, "writable": trial.writable, "processes": []}
-        told |= {"memory": "resident"} if trial.row.memory else {}
+        # What a call adds on a GPU does not show in what is resident here.
+        told |= {"memory": "resident"} if trial.row.memory and trial.device.place == "cpu" else {}
         if ran := trial.device.ran():
             told["engine_version"] = ran
         return told, trial.outputs()
@@ -145,13 +153,12 @@ class Worker:
             trial.write(write, arrays["values"])
             trial.device.synchronize()
         times, call, now = ask["iterations"], trial.call, machine.now_ns
-        gc.disable()
-        processor = machine.processor_ns()
-        started = now()
-        call(times)
-        elapsed = now() - started
-        processor = machine.processor_ns() - processor
-        gc.enable()
+        with machine.without_collector():
+            processor = machine.processor_ns()
+            started = now()
+            call(times)
+            elapsed = now() - started
+            processor = machine.processor_ns() - processor
         return {"say": "ran", "iterations": times, "started_ns": started, "elapsed_ns": elapsed, "cpu_ns": processor}
 
     def run_loop(self, trial, ask, arrays):
@@ -159,11 +166,10 @@ class Worker:
             trial.loop()
         if write := ask.get("write"):
             trial.write(write, arrays["values"])
-        gc.disable()
-        processor = machine.processor_ns()
-        started, ended, tokens = trial.loop()
-        processor = machine.processor_ns() - processor
-        gc.enable()
+        with machine.without_collector():
+            processor = machine.processor_ns()
+            started, ended, tokens = trial.loop()
+            processor = machine.processor_ns() - processor
         elapsed = [after - before for before, after in zip(started, ended)]
         steps = {"started_ns": started, "elapsed_ns": elapsed, "tokens": tokens}
         steps = [(name, wire.Array("i64", (len(one),), numbers("q", one).tobytes())) for name, one in steps.items()]
@@ -174,7 +180,10 @@ class Worker:
         trial = self.trials.pop(ask["trial"])
         trial.fill(inputs)
         trial.once()
-        return {"say": "finished"}, trial.outputs()
+        outputs = trial.outputs()
+        del trial
+        gc.collect()  # what was compiled refers to itself
+        return {"say": "finished"}, outputs
 
     def memory(self, ask, inputs):
         trial = Trial(self, ask, inputs)
@@ -203,14 +212,14 @@ class Worker:
         except Unsupported as reason:
             return {"say": "unsupported", "reason": str(reason)}, []
         except Exception as error:
-            # Of a compiler's report the end says most.
-            return {"say": "failed", "message": f"{type(error).__name__}: {error}"[-MOST_TEXT:]}, []
+            return {"say": "failed", "message": in_words(error)}, []
 
     def serve(self):
         """Answers until the controller is gone."""
-        # Standard output belongs to the wire: what anybody else prints goes to standard error.
-        out = os.fdopen(os.dup(1), "wb")
+        # Input and output belong to the wire: what anybody else prints goes to standard error, and nobody else reads.
+        ask, say = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
-        wire.send(out, {"say": "hello", "protocol": wire.PROTOCOL, "version": "1", "pid": os.getpid()})
-        while frame := wire.receive(sys.stdin.buffer):
-            wire.send(out, *self.answer(*frame))
+        wire.send(say, {"say": "hello", "protocol": wire.PROTOCOL, "version": "1", "pid": os.getpid()})
+        while frame := wire.receive(ask):
+            wire.send(say, *self.answer(*frame))
