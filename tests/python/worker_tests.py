@@ -214,6 +214,13 @@ class TestOwn(unittest.TestCase):
         self.assertLessEqual(lines["twice"]["low"], lines["twice"]["ratio"])
         self.assertEqual(len(time_of(once, samples=3)), 3)
 
+    def test_an_interval_of_a_median_has_the_ranks_of_the_binomial(self):
+        # Of 30 the 10th from either end leave 95.7 %; of 8 the second leave 93 %, and so it is the first.
+        self.assertEqual([own.rank_of(count) for count in (6, 8, 9, 30)], [0, 0, 1, 9])
+        for count in (1, 5):
+            with self.assertRaisesRegex(ValueError, "6 or more"):
+                compare({"one": lambda: None}, blocks=count)
+
     def test_a_sample_is_long_enough(self):
         calls = own.calls_for(lambda: None)
         self.assertGreater(calls, 100)

@@ -1,5 +1,6 @@
 """Your own code: rows of an engine of yours, and calls that time it, watch its memory, and compare several ways."""
 
+import math
 import random
 import statistics
 
@@ -69,11 +70,24 @@ def time_of(call, samples=30):
 
 
 def memory_of(call):
-    """What a call adds to the memory of this process at its highest, in bytes.
+    """What a call adds to the memory of this process at its highest, in bytes; nothing where the system does not tell.
 
     Memory that the allocator has kept of earlier calls does not show: ask in a fresh process, before anything else.
     """
     return machine.peak_added_bytes(call)
+
+
+def rank_of(count):
+    """How many of so many numbers lie outside of an interval for their median on either side: as many as leave it 95 %, by the
+    binomial distribution (David and Nagaraja, Order Statistics, section 7.1).
+    """
+    rank, below = 0, 1
+    if 2 * below > 0.05 * 2**count:
+        raise ValueError(f"{count} blocks give no interval of 95 %: take 6 or more")
+    while 2 * (below + math.comb(count, rank + 1)) <= 0.05 * 2**count:
+        rank += 1
+        below += math.comb(count, rank)
+    return rank
 
 
 def compare(ways, blocks=30, seed=0):
@@ -82,9 +96,9 @@ def compare(ways, blocks=30, seed=0):
     `ways` are functions without arguments by their names; the first is the baseline. Gives a line for each: `name`,
     `median_ns`, and `ratio` with `low` and `high`, the baseline's time by its own: above 1 it is faster. The interval holds the
     median of the paired ratios in 95 % of such series *within one process*: another process may be slower as a whole, which
-    `benchbook run` sees and this cannot.
+    `benchbook run` sees and this cannot. It takes six blocks at least.
     """
-    order, generator = list(ways), random.Random(seed)
+    order, generator, rank = list(ways), random.Random(seed), rank_of(blocks)
     times = {name: calls_for(call) for name, call in ways.items()}
     taken = {name: [] for name in ways}
     for _ in range(blocks):
@@ -96,8 +110,6 @@ def compare(ways, blocks=30, seed=0):
     lines = []
     for name, own in taken.items():
         ratios = sorted(of_baseline / one for of_baseline, one in zip(baseline, own))
-        # Ranks that a median lies between, by the normal approximation of the binomial.
-        rank = max(0, int((blocks - 1.96 * blocks**0.5) / 2))
         line = {"name": name, "median_ns": statistics.median(own), "ratio": statistics.median(ratios)}
         lines.append(line | {"low": ratios[rank], "high": ratios[-1 - rank]})
     return lines

@@ -15,6 +15,7 @@ def by_partition():
 
 
 if __name__ == "__main__":
-    print(f"by_sorting adds {memory_of(by_sorting) / 1e6:.1f} MB")
+    added = memory_of(by_sorting)
+    print("by_sorting adds " + ("what nobody tells" if added is None else f"{added / 1e6:.1f} MB"))
     for line in compare({"by_sorting": by_sorting, "by_partition": by_partition}):
         print("{name}: {median_ns:.0f} ns, {ratio:.2f} times as fast ({low:.2f} to {high:.2f})".format(**line))
