@@ -177,7 +177,11 @@ fn engines_of_python_are_measured_beside_our_own_in_the_same_blocks() {
     assert!(tells(1, "BLAS") && tells(2, "ATen"), "the instructions that ran are recorded: {ran:?}");
 
     let rows = ["--implementation", "compile,sdpa-flash,sdpa-math", "--device", "torch", &named];
-    bench.ok(&short(&[&["attention", "--set", "seq_q=16"][..], &rows].concat()));
+    let (words, left) = ([&["attention", "--set", "seq_q=16"][..], &rows].concat(), bench.folder().join("left"));
+    fs::create_dir(&left).unwrap();
+    let output = bench.command(&short(&words)).env("TMPDIR", &left).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read_dir(&left).unwrap().count(), 0, "a compiler leaves nothing behind");
     let found = outcomes(&bench);
     assert!(found.len() == 6 && found.iter().all(|(_, status, _)| status == "ok"), "{found:?}");
     let compiled = bench.sql(

@@ -1,16 +1,26 @@
 //! The Python worker: other people's engines, carried in this program and laid out in a folder of its own.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
 use benchbook_jupyter::{Interpreter, Surroundings};
 use benchbook_measure::Foreign;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::error::Failure;
 
 /// What people call it.
 const NAME: &str = "python";
+
+/// What the name of its folder begins with.
+const PREFIX: &str = "benchbook-python-";
+
+/// A file of its folder, whose lock is held for as long as the folder is needed.
+const LOCK: &str = "lock";
+
+/// The part of its folder where engines leave what is temporary: a compiler leaves a hundred megabytes.
+const TEMPORARY: &str = "temporary";
 
 /// Files of `crates/engines/python` by their names, with their text.
 macro_rules! carried {
@@ -47,6 +57,7 @@ const FILES: &[(&str, &str)] = carried![
 pub struct PythonWorker {
     /// How it is started.
     pub foreign: Foreign,
+    _lock: File,
     _folder: TempDir,
 }
 
@@ -57,14 +68,40 @@ impl PythonWorker {
     /// There is no Python, or no room for the files.
     pub fn lay_out(python: Option<&Path>) -> Result<Self, Failure> {
         let python = Interpreter::find(&Surroundings::here()?, python)?;
-        let while_laid_out = |error| Failure::while_doing("the Python worker in a temporary folder", error);
-        let folder = tempfile::Builder::new().prefix("benchbook-python-").tempdir().map_err(while_laid_out)?;
-        fs::create_dir(folder.path().join("benchbook_worker")).map_err(while_laid_out)?;
-        for (name, text) in FILES {
-            fs::write(folder.path().join(name), text).map_err(while_laid_out)?;
+        Self::lay_out_in(&std::env::temp_dir(), &python.program)
+            .map_err(|error| Failure::while_doing("the Python worker in a temporary folder", error))
+    }
+
+    fn lay_out_in(place: &Path, python: &Path) -> io::Result<Self> {
+        remove_abandoned(place);
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(place)?;
+        let root = folder.path();
+        // A folder without a lock is nobody's to remove: so it gets one that is held already.
+        let lock = NamedTempFile::new_in(root)?;
+        lock.as_file().lock()?;
+        let lock = lock.persist(root.join(LOCK))?;
+        for part in ["benchbook_worker", TEMPORARY] {
+            fs::create_dir(root.join(part))?;
         }
-        let command = format!("{} {}", word(&python.program), word(folder.path()));
-        Ok(Self { foreign: Foreign { name: NAME.to_owned(), command }, _folder: folder })
+        for (name, text) in FILES {
+            fs::write(root.join(name), text)?;
+        }
+        let command = format!("env TMPDIR={} {} {}", word(&root.join(TEMPORARY)), word(python), word(root));
+        Ok(Self { foreign: Foreign { name: NAME.to_owned(), command }, _lock: lock, _folder: folder })
+    }
+}
+
+/// Removes what programs have left that were ended before they could do so: nobody holds the locks.
+fn remove_abandoned(place: &Path) {
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let lock = entry.path().join(LOCK);
+        // Who opens a pipe waits.
+        let is_file = || lock.symlink_metadata().is_ok_and(|found| found.is_file());
+        let is_one = entry.file_name().to_string_lossy().starts_with(PREFIX) && is_file();
+        if is_one && File::open(&lock).is_ok_and(|lock| lock.try_lock().is_ok()) {
+            // Another program may be at the same.
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -87,6 +124,29 @@ mod tests {
         }
         found.sort_unstable();
         assert_eq!(FILES.iter().map(|(name, _)| *name).collect::<Vec<_>>(), found);
+    }
+
+    #[test]
+    fn what_is_laid_out_goes_with_it_and_what_was_left_goes_with_the_next() {
+        let place = tempfile::tempdir().unwrap();
+        let [left, young, other] = ["benchbook-python-left", "benchbook-python-young", "left"].map(|name| {
+            let folder = place.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            folder
+        });
+        fs::write(left.join(LOCK), "").unwrap();
+        fs::write(other.join(LOCK), "").unwrap();
+        let workers = [(); 2].map(|()| PythonWorker::lay_out_in(place.path(), Path::new("/a python")).unwrap());
+        assert!(!left.exists() && young.exists() && other.exists());
+        for worker in &workers {
+            let command = &worker.foreign.command;
+            let folder = command.rsplit('\'').nth(1).unwrap();
+            assert_eq!(*command, format!("env TMPDIR='{folder}/temporary' '/a python' '{folder}'"));
+            let folder = Path::new(folder);
+            assert!(folder.join(TEMPORARY).is_dir() && FILES.iter().all(|(name, _)| folder.join(name).is_file()));
+        }
+        drop(workers);
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 2);
     }
 
     #[test]
