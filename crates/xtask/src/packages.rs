@@ -105,7 +105,8 @@ mod tests {
         assert_eq!(packages.python(), Some(((3, 10), (3, 15))));
         assert_eq!(packages.conda.iter().map(|one| package(one)).collect::<Vec<_>>(), ["python", "pip"]);
         let names: Vec<_> = packages.pip.iter().map(|one| package(one)).collect();
-        for needed in "jupyterlab nbclient nbconvert plotly numpy setuptools torch duckdb pandas pyarrow".split(' ') {
+        let others = "jupyterlab nbclient nbconvert plotly numpy setuptools duckdb pandas pyarrow".split(' ');
+        for needed in others.chain(ENGINES) {
             assert!(names.contains(&needed), "{needed}");
         }
         assert!(packages.pip.iter().all(|one| one.contains("==")), "every package is pinned");
