@@ -43,7 +43,7 @@ pub fn measure() -> Result<String> {
     if wrong.is_empty() {
         let seconds = started.elapsed().as_secs_f64();
         return Ok(format!(
-            "Each of the 2³² numbers of `f32` has the code that ml_dtypes 0.6.0 gives it in e4m3fn and in e5m2, rounded to\n\
+            "Each of the 2³² numbers of `f32` has the code that ml_dtypes gives it in e4m3fn and in e5m2, rounded to\n\
              nearest even, and also where it was first clipped to the largest: {seconds:.0} s on {threads} threads."
         ));
     }

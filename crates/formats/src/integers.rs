@@ -59,7 +59,7 @@ impl Integers {
             let (scale, zero) = self.scale(places.clone().map(|place| numbers[place]));
             for place in places {
                 let steps = rounding.at(place).whole(f64::from(numbers[place] / scale));
-                codes[place] = (steps + f64::from(zero)).clamp(0.0, self.highest().into()) as u8;
+                codes[place] = (steps + f64::from(zero)).clamp(self.lowest(), self.highest().into()) as u8;
             }
             scales.push(scale);
             zeros.push(zero);
@@ -68,6 +68,11 @@ impl Integers {
             zeros.clear();
         }
         Ok(Whole { bits: self.bits, groups: *groups, codes, scales, zeros })
+    }
+
+    /// The lowest code that is used: a quotient may be just above the number of steps, and then a draw takes it one further.
+    const fn lowest(&self) -> f64 {
+        if matches!(self.grid, Grid::Ends) { 1.0 } else { 0.0 }
     }
 
     fn highest(&self) -> f32 {
@@ -98,7 +103,7 @@ const fn middle(bits: u32) -> u8 {
 }
 
 impl Whole {
-    /// The numbers that codes stand for.
+    /// The numbers that codes stand for: infinite where `f32` has none so large, as half a step beyond its own ends.
     pub fn dequantised(&self) -> Vec<f32> {
         let number = |(place, code): (usize, &u8)| {
             let group = self.groups.of(place);
@@ -161,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn no_draw_goes_beyond_the_ends() {
+        // 1.7 / (1.7 / 127) is 127.00001, which one draw in 131072 takes to 128: the last one here.
+        let numbers = vec![-1.7; 16_424];
+        let groups = Groups::new([1, numbers.len()], Axis::Columns, numbers.len()).unwrap();
+        let integers = Integers { bits: 8, grid: Grid::Ends };
+        let found = integers.quantised(&numbers, &groups, Rounding::Stochastic { seed: 2 }).unwrap();
+        assert!(found.codes.iter().all(|code| *code == 1), "the last code is {:?}", found.codes.last());
+    }
+
+    #[test]
     fn zeros_and_the_smallest_numbers_become_zeros() {
         for grid in [Grid::Symmetric, Grid::Ends, Grid::ZeroPoint] {
             for smallest in [0.0, -0.0, f32::from_bits(1), -f32::MIN_POSITIVE] {
@@ -175,6 +190,8 @@ mod tests {
         let found = column(4, Grid::Symmetric, &[3e38, -3e38, 1.0]).dequantised();
         assert!(found.iter().all(|number| number.is_finite()), "{found:?}");
         assert_eq!(found[2], 0.0, "a number beside one that is far larger");
+        // −7.5 steps become −8, and f32 ends before.
+        assert_eq!(column(4, Grid::Symmetric, &[f32::MIN]).dequantised(), [f32::NEG_INFINITY]);
         let nan = |grid, number: f32| column(8, grid, &[1.0, number, 2.0]).dequantised().iter().all(|one| one.is_nan());
         for grid in [Grid::Symmetric, Grid::Ends, Grid::ZeroPoint] {
             for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {

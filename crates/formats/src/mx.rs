@@ -63,7 +63,8 @@ impl Mx {
 }
 
 impl Blocks {
-    /// The numbers that codes and scales stand for.
+    /// The numbers that codes and scales stand for: infinite where `f32` has none so large, as a block of its largest number has
+    /// in `e2m1` by [`ScaleRule::Ceil`].
     pub fn dequantised(&self) -> Vec<f32> {
         let number = |(place, code): (usize, &u8)| {
             self.element.decode(u16::from(*code)) * e8m0::decode(self.scales[self.groups.of(place)])
@@ -125,6 +126,8 @@ mod tests {
             let found = blocks(element, rule, &[f32::INFINITY, 1.0, f32::NEG_INFINITY]).dequantised();
             assert_eq!(found, [f32::INFINITY, 0.0, f32::NEG_INFINITY], "{} {rule:?}", element.name);
         }
+        // Of 2¹²⁶ it is just below 4, and 2¹²⁸ is none of f32.
+        assert_eq!(blocks(E2M1, ScaleRule::Ceil, &[f32::MAX]).dequantised(), [f32::INFINITY]);
     }
 
     #[test]
