@@ -17,8 +17,13 @@ pub fn by_rows(shape: Vec<usize>, cost: usize, seed: u64, one: impl Fn(usize) ->
 /// A row times `weights` `[_, columns]`.
 pub fn times(row: impl Iterator<Item = f64>, weights: &[f32], columns: usize) -> Vec<f64> {
     let mut sums = vec![0.0; columns];
-    for (left, right) in row.zip(weights.chunks_exact(columns)) {
+    add_product(&mut sums, row, weights);
+    sums
+}
+
+/// A row times `weights` `[_, columns]`, added to what `sums` holds, one for each column.
+pub fn add_product(sums: &mut [f64], row: impl Iterator<Item = f64>, weights: &[f32]) {
+    for (left, right) in row.zip(weights.chunks_exact(sums.len())) {
         sums.iter_mut().zip(right).for_each(|(sum, right)| *sum += left * f64::from(*right));
     }
-    sums
 }

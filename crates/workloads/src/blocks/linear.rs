@@ -2,8 +2,8 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Work};
 
-use super::{Activation, add_product, scaled, weights};
-use crate::rows::by_rows;
+use super::{Activation, scaled, weights};
+use crate::rows::{add_product, by_rows};
 
 /// A linear layer with its bias, and what follows it.
 ///

@@ -2,8 +2,8 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
-use super::{Activation, add_product, weights};
-use crate::rows::by_rows;
+use super::{Activation, weights};
+use crate::rows::{by_rows, times};
 use crate::tolerance::tolerance_of_scores;
 
 /// A feed-forward network of one hidden layer, without biases: gelu(x·W_up)·W_down (by tanh, as GPT-2 has it), or
@@ -98,11 +98,8 @@ impl Problem for Mlp {
         let [input, up, down] = ["input", "w_up", "w_down"].map(|name| inputs.numbers(name));
         let gate = (params.form == "swiglu").then(|| inputs.numbers("w_gate"));
         by_rows(vec![rows, width], params.products() * width * hidden, seed, |row| {
-            let product = |weights: &[f32]| -> Vec<f64> {
-                let mut sums = vec![0.0; hidden];
-                add_product(&mut sums, input[row * width..][..width].iter().map(|x| f64::from(*x)), weights);
-                sums
-            };
+            let input = input[row * width..][..width].iter().map(|x| f64::from(*x));
+            let product = |weights: &[f32]| times(input.clone(), weights, hidden);
             let mut between = product(up);
             match gate.map(product) {
                 Some(gate) => {
@@ -110,9 +107,7 @@ impl Problem for Mlp {
                 }
                 None => between.iter_mut().for_each(|one| *one = Activation::Gelu.apply(*one)),
             }
-            let mut sums = vec![0.0; width];
-            add_product(&mut sums, between.into_iter(), down);
-            sums
+            times(between.into_iter(), down, width)
         })
     }
 

@@ -29,10 +29,3 @@ fn scaled(shape: Vec<usize>, deviation: f32, mean: f32, seed: u64, stream: u64) 
     array.of_mut::<f32>().iter_mut().for_each(|number| *number = mean + deviation * *number);
     array
 }
-
-/// A row times `weights` `[_, columns]`, added to what `sums` holds.
-fn add_product(sums: &mut [f64], row: impl Iterator<Item = f64>, weights: &[f32]) {
-    for (left, right) in row.zip(weights.chunks_exact(sums.len())) {
-        sums.iter_mut().zip(right).for_each(|(sum, right)| *sum += left * f64::from(*right));
-    }
-}
