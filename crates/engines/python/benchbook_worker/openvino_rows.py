@@ -34,7 +34,11 @@ def cpu(setting, copies):
     }
     shapes = [openvino.PartialShape(list(one.shape)) for one in graph.example]
     model = openvino.convert_model(graph, example_input=graph.example, input=shapes)
-    compiled = setting.timed("compile_ns", lambda: core.compile_model(model, "CPU", settings))
+    try:
+        compiled = setting.timed("compile_ns", lambda: core.compile_model(model, "CPU", settings))
+    except RuntimeError as error:
+        # Some graphs it cannot compile, such as two products of one number each.
+        raise Unsupported(f"OpenVINO cannot compile it: {str(error).strip().splitlines()[-1]}") from error
     KERNELS.clear()
     KERNELS.update(kernels(compiled))
 
