@@ -1,11 +1,10 @@
 //! Attention with the projections around it: of a sequence to itself, from its positions to what becomes of them.
 
-use benchbook_core::{Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Work, sample_rows};
-use rayon::prelude::*;
+use benchbook_core::{Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Work};
 
 use super::reference::{average, dot};
 use super::sizes::{check_kv_heads, check_scores, label, scores};
-use crate::rows::{BUDGET, times};
+use crate::rows::{Place, Positions, times};
 use crate::tolerance::tolerance_of_scores;
 
 /// Multi-head attention with its projections (Vaswani et al., arXiv 1706.03762, section 3.2.2), without biases:
@@ -124,32 +123,20 @@ impl Problem for ProjectedAttention {
         let (hidden, kv) = (heads * d, kv_heads * d);
         let [input, w_query, w_key, w_value, w_out] =
             ["input", "w_query", "w_key", "w_value", "w_out"].map(|name| inputs.numbers(name));
-        let sequences = sample_rows(batch, (BUDGET / (2 * seq * hidden * kv)).max(1), seed);
-        let limit = (BUDGET / (2 * hidden * (hidden + seq))).max(16);
-        let places = sample_rows(sequences.len() * seq, limit, seed);
-        // Of the sequences that were chosen, one after another: `[sequences, seq, …]`.
-        let row = |place: usize| sequences[place / seq] * seq + place % seq;
-        let at = |place: usize| input[row(place) * hidden..][..hidden].iter().map(|x| f64::from(*x));
-
-        let project = |weights: &[f32]| -> Vec<f64> {
-            let all = (0..sequences.len() * seq).into_par_iter();
-            all.flat_map_iter(|place| times(at(place), weights, kv)).collect()
-        };
-        let (keys, values) = (project(w_key), project(w_value));
-
-        let one = |place: &usize| -> Vec<f64> {
-            let (first, i) = (place - place % seq, place % seq);
-            let query = times(at(*place), w_query, hidden);
-            let seen = if causal { i + 1 } else { seq };
+        let positions = Positions::choose([batch, seq], 2 * seq * hidden * kv, 2 * hidden * (hidden + seq), seed);
+        let at = |row: usize| input[row * hidden..][..hidden].iter().map(|x| f64::from(*x));
+        let [keys, values] = [w_key, w_value].map(|weights| positions.all(|row| times(at(row), weights, kv)));
+        let (rows, found) = positions.solve(|Place { first, step, row }| {
+            let query = times(at(row), w_query, hidden);
+            let seen = if causal { step + 1 } else { seq };
             let gathered = query.chunks_exact(d).enumerate().flat_map(|(head, query)| {
                 let of = |j: usize| (first + j) * kv + head / (heads / kv_heads) * d;
                 let scores: Vec<f64> = (0..seen).map(|j| dot(query, &keys[of(j)..]) / (d as f64).sqrt()).collect();
                 average(&scores, d, |j| &values[of(j)..])
             });
             times(gathered, w_out, hidden)
-        };
-        let found = places.par_iter().flat_map_iter(one).collect();
-        Reference::of(vec![batch, seq, hidden], places.into_iter().map(row).collect(), found)
+        });
+        Reference::of(vec![batch, seq, hidden], rows, found)
     }
 
     /// Operations of four products and of attention to what is visible; bytes of the input, the result and the weights, each

@@ -12,6 +12,7 @@ pub use activation::Activation;
 pub use embedding::{Embedding, EmbeddingParams};
 pub use linear::{Linear, LinearParams};
 pub use mlp::{Mlp, MlpParams};
+pub(crate) use norm::layer_normed;
 pub use norm::{EPSILON, LayerNorm, LayerNormParams, RmsNorm, RmsNormParams};
 pub use rotary::{Rotary, RotaryParams};
 pub use softmax::{Softmax, SoftmaxParams};
@@ -28,4 +29,9 @@ fn scaled(shape: Vec<usize>, deviation: f32, mean: f32, seed: u64, stream: u64) 
     let mut array = Array::normal(shape, seed, stream);
     array.of_mut::<f32>().iter_mut().for_each(|number| *number = mean + deviation * *number);
     array
+}
+
+/// Numbers of an input, in `f64`.
+fn numbers(of: &[f32]) -> Vec<f64> {
+    of.iter().map(|number| f64::from(*number)).collect()
 }

@@ -2,7 +2,7 @@
 
 use benchbook_core::{DType, Inputs, Params, Preset, Problem, Reference, Work};
 
-use super::scaled;
+use super::{numbers, scaled};
 use crate::rows::by_rows;
 
 /// What is added to a variance or a mean square.
@@ -56,6 +56,23 @@ pub(super) fn label(rows: usize, width: usize) -> String {
     format!("{rows}×{width}")
 }
 
+/// The layer norm of a position.
+pub(crate) fn layer_normed(x: &[f64], gain: &[f32], bias: &[f32]) -> Vec<f64> {
+    let count = x.len() as f64;
+    let mean = x.iter().sum::<f64>() / count;
+    let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+    let scale = 1.0 / (variance + EPSILON).sqrt();
+    let one = |(x, (gain, bias)): (&f64, (&f32, &f32))| (x - mean) * scale * f64::from(*gain) + f64::from(*bias);
+    x.iter().zip(gain.iter().zip(bias)).map(one).collect()
+}
+
+/// The RMS norm of a position.
+pub(crate) fn rms_normed(x: &[f64], gain: &[f32]) -> Vec<f64> {
+    let square = x.iter().map(|x| x.powi(2)).sum::<f64>() / x.len() as f64;
+    let scale = 1.0 / (square + EPSILON).sqrt();
+    x.iter().zip(gain).map(|(x, gain)| x * scale * f64::from(*gain)).collect()
+}
+
 impl Problem for LayerNorm {
     const NAME: &'static str = "layer-norm";
     const ABOUT: &'static str = "layer norm over the last axis, with gain and bias";
@@ -87,14 +104,7 @@ impl Problem for LayerNorm {
         let LayerNormParams { rows, width } = *params;
         let [input, gain, bias] = ["input", "gain", "bias"].map(|name| inputs.numbers(name));
         by_rows(vec![rows, width], width, seed, |row| {
-            let x: Vec<f64> = input[row * width..][..width].iter().map(|x| f64::from(*x)).collect();
-            let mean = x.iter().sum::<f64>() / width as f64;
-            let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
-            let scale = 1.0 / (variance + EPSILON).sqrt();
-            x.into_iter()
-                .zip(gain.iter().zip(bias))
-                .map(|(x, (gain, bias))| (x - mean) * scale * f64::from(*gain) + f64::from(*bias))
-                .collect()
+            layer_normed(&numbers(&input[row * width..][..width]), gain, bias)
         })
     }
 
@@ -138,12 +148,7 @@ impl Problem for RmsNorm {
     fn reference(params: &RmsNormParams, inputs: &Inputs, seed: u64) -> Reference {
         let RmsNormParams { rows, width } = *params;
         let [input, gain] = ["input", "gain"].map(|name| inputs.numbers(name));
-        by_rows(vec![rows, width], width, seed, |row| {
-            let x = &input[row * width..][..width];
-            let square = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / width as f64;
-            let scale = 1.0 / (square + EPSILON).sqrt();
-            x.iter().zip(gain).map(|(x, gain)| f64::from(*x) * scale * f64::from(*gain)).collect()
-        })
+        by_rows(vec![rows, width], width, seed, |row| rms_normed(&numbers(&input[row * width..][..width]), gain))
     }
 
     /// For each number two operations for the mean square, one to normalise, one for the gain.

@@ -5,10 +5,7 @@ use benchbook_core::Inputs;
 
 use super::GreedyDecodingParams;
 use crate::attention::reference::{average, dot};
-use crate::blocks::Activation;
-
-/// What a layer norm adds to a variance.
-const EPSILON: f64 = 1e-5;
+use crate::blocks::{Activation, layer_normed};
 
 /// A model that has seen some positions.
 pub struct Model<'a> {
@@ -58,15 +55,8 @@ impl<'a> Model<'a> {
     }
 
     fn norm(&self, place: usize, x: &[f64]) -> Vec<f64> {
-        let count = x.len() as f64;
-        let mean = x.iter().sum::<f64>() / count;
-        let variance = x.iter().map(|number| (number - mean).powi(2)).sum::<f64>() / count;
-        let (gain, bias) = (self.row("norm_gain", place, x.len()), self.row("norm_bias", place, x.len()));
-        let scale = 1.0 / (variance + EPSILON).sqrt();
-        x.iter()
-            .zip(gain.iter().zip(&bias))
-            .map(|(number, (gain, bias))| (number - mean) * scale * gain + bias)
-            .collect()
+        let of = |name: &str| &self.inputs.numbers(name)[place * x.len()..][..x.len()];
+        layer_normed(x, of("norm_gain"), of("norm_bias"))
     }
 
     /// `x · weight + bias` of a layer, whose weights are `[x, out]`.
