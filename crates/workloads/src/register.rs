@@ -47,5 +47,8 @@ pub fn register(registry: &mut Registry) {
         .workload(mixers::Rwkv7)
         .workload(experts::ExpertRouting)
         .workload(experts::MixtureOfExperts)
-        .workload(experts::CapacityExperts);
+        .workload(experts::CapacityExperts)
+        .workload(blocks::Conv1d)
+        .workload(blocks::Conv2d)
+        .workload(blocks::PatchEmbedding);
 }

@@ -1,19 +1,24 @@
-//! The blocks that every model is made of, each alone: products with what follows them, norms, softmax, tables, rotation.
+//! The blocks that every model is made of, each alone: products with what follows them, norms, softmax, tables, rotation,
+//! convolutions.
 
 mod activation;
+mod convolution;
 mod embedding;
 mod linear;
 mod mlp;
 mod norm;
+mod patch;
 mod rotary;
 mod softmax;
 
 pub use activation::Activation;
+pub use convolution::{Conv1d, Conv1dParams, Conv2d, Conv2dParams};
 pub use embedding::{Embedding, EmbeddingParams};
 pub use linear::{Linear, LinearParams};
 pub use mlp::{Mlp, MlpParams};
 pub(crate) use norm::layer_normed;
 pub use norm::{EPSILON, LayerNorm, LayerNormParams, RmsNorm, RmsNormParams};
+pub use patch::{PatchEmbedding, PatchEmbeddingParams};
 pub use rotary::{Rotary, RotaryParams};
 pub use softmax::{Softmax, SoftmaxParams};
 

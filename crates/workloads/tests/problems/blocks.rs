@@ -2,8 +2,9 @@
 
 use benchbook_core::{Array, DType, Inputs, Problem};
 use benchbook_workloads::blocks::{
-    Embedding, EmbeddingParams, LayerNorm, LayerNormParams, Linear, LinearParams, Mlp, MlpParams, RmsNorm,
-    RmsNormParams, Rotary, RotaryParams, Softmax, SoftmaxParams,
+    Conv1d, Conv1dParams, Conv2d, Conv2dParams, Embedding, EmbeddingParams, LayerNorm, LayerNormParams, Linear,
+    LinearParams, Mlp, MlpParams, PatchEmbedding, PatchEmbeddingParams, RmsNorm, RmsNormParams, Rotary, RotaryParams,
+    Softmax, SoftmaxParams,
 };
 
 fn array(shape: &[usize], numbers: &[f32]) -> Array {
@@ -85,4 +86,62 @@ fn a_rotation_turns_pairs_by_their_position() {
     let inputs = Inputs::from([("input", array(&[1, 1, 2, 2], &[1.0, 0.0, 1.0, 0.0]))]);
     let params = RotaryParams { batch: 1, heads: 1, seq: 2, head_dim: 2 };
     near::<Rotary>(&params, &inputs, &[1.0, 0.0, 1.0_f64.cos(), 1.0_f64.sin()]);
+}
+
+#[test]
+fn a_convolution_sees_zeros_around_its_input() {
+    let inputs = |weight: &[usize]| {
+        Inputs::from([
+            ("input", array(&[1, 1, 4], &[1.0, 2.0, 3.0, 4.0])),
+            ("weight", array(weight, &[1.0, 10.0])),
+            ("bias", array(&[1], &[0.5])),
+        ])
+    };
+    let of = |stride, padding, dilation| Conv1dParams {
+        batch: 1,
+        in_channels: 1,
+        out_channels: 1,
+        length: 4,
+        kernel_size: 2,
+        stride,
+        padding,
+        dilation,
+        groups: 1,
+    };
+    near::<Conv1d>(&of(1, 0, 1), &inputs(&[1, 1, 2]), &[21.5, 32.5, 43.5]);
+    near::<Conv1d>(&of(2, 1, 1), &inputs(&[1, 1, 2]), &[10.5, 32.5, 4.5]);
+    near::<Conv1d>(&of(1, 1, 3), &inputs(&[1, 1, 2]), &[30.5, 41.5, 2.5]);
+    let work = Conv1d::work(&of(2, 1, 1), DType::F32);
+    // Three sums of two; four numbers, two weights and a bias, and three results.
+    assert_eq!((work.flops, work.bytes), (12.0, 40.0));
+}
+
+#[test]
+fn a_group_of_channels_sees_its_own_part() {
+    // Two channels of 1 × 2, two groups, kernels of 1 × 1.
+    let inputs = Inputs::from([
+        ("input", array(&[1, 2, 1, 2], &[1.0, 2.0, 3.0, 4.0])),
+        ("weight", array(&[4, 1, 1, 1], &[1.0, 10.0, 100.0, 1000.0])),
+        ("bias", array(&[4], &[0.0; 4])),
+    ]);
+    let image = Conv2dParams { in_channels: 2, out_channels: 4, height: 1, width: 2, ..Conv2dParams::default() };
+    let params = Conv2dParams { kernel_size: 1, padding: 0, groups: 2, ..image };
+    near::<Conv2d>(&params, &inputs, &[1.0, 2.0, 10.0, 20.0, 300.0, 400.0, 3000.0, 4000.0]);
+    assert_eq!(Conv2d::work(&params, DType::F32).flops, 16.0);
+}
+
+#[test]
+fn patches_go_row_by_row_behind_the_class() {
+    // An image of 2 × 4 has two patches of 2 × 2.
+    let inputs = Inputs::from([
+        ("image", array(&[1, 1, 2, 4], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])),
+        ("weight", array(&[1, 1, 2, 2], &[1.0, 10.0, 100.0, 1000.0])),
+        ("class", array(&[1], &[9.0])),
+        ("positions", array(&[3, 1], &[0.25, 0.5, 0.75])),
+    ]);
+    let params = PatchEmbeddingParams { batch: 1, in_channels: 1, height: 2, width: 4, patch_size: 2, embed_dim: 1 };
+    near::<PatchEmbedding>(&params, &inputs, &[9.25, 6521.5, 8743.75]);
+    let work = PatchEmbedding::work(&params, DType::F32);
+    // Two products of four, and three sums; eight pixels, four weights, a class, three positions and three results.
+    assert_eq!((work.flops, work.bytes), (19.0, 4.0 * 19.0));
 }

@@ -5,6 +5,7 @@ use benchbook_workloads::attention::{
     Attention, ContextualAttention, PagedAttention, ProgrammableAttention, ProjectedAttention, RingAttention,
     SparseAttention, WindowAttention,
 };
+use benchbook_workloads::blocks::{Conv1d, Conv2d, PatchEmbedding};
 use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts};
 use benchbook_workloads::matmul::Matmul;
 use benchbook_workloads::roofs;
@@ -81,6 +82,16 @@ fn mixtures_of_experts() {
     refused(&MixtureOfExperts, twice, &["add up to 1 already"]);
     refused(&CapacityExperts, Params::default().with("capacity", Value::Float(-1.0)), &["give 0 to below 1000000"]);
     refused(&CapacityExperts, text("priority", "score"), &["there is no `score`", "give one of position, logit"]);
+}
+
+#[test]
+fn convolutions() {
+    refused(&Conv1d, int("groups", 3), &["groups", "3 does not divide 80 and 384"]);
+    refused(&Conv1d, int("length", 4).with("kernel_size", Value::Int(7)), &["window of 7", "into 6"]);
+    let far = int("width", 8).with("dilation", Value::Int(5));
+    refused(&Conv2d, far, &["kernel_size", "window of 11", "into 10"]);
+    refused(&Conv2d, int("stride", 0), &["out of range"]);
+    refused(&PatchEmbedding, int("width", 225), &["16 does not divide an image of 224 × 225"]);
 }
 
 #[test]
