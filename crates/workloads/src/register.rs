@@ -50,5 +50,6 @@ pub fn register(registry: &mut Registry) {
         .workload(experts::CapacityExperts)
         .workload(blocks::Conv1d)
         .workload(blocks::Conv2d)
-        .workload(blocks::PatchEmbedding);
+        .workload(blocks::PatchEmbedding)
+        .workload(attention::LatentAttention);
 }

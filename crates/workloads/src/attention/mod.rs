@@ -2,6 +2,7 @@
 
 mod contextual;
 mod gradients;
+mod latent;
 mod paged;
 pub mod program;
 mod projected;
@@ -14,6 +15,7 @@ pub mod window;
 
 pub use contextual::{ContextualAttention, ContextualAttentionParams};
 pub use gradients::{AttentionGradients, AttentionGradientsParams};
+pub use latent::{LatentAttention, LatentAttentionParams};
 pub use paged::{PagedAttention, PagedAttentionParams};
 pub use program::{ProgrammableAttention, ProgrammableAttentionParams};
 pub use projected::{ProjectedAttention, ProjectedAttentionParams};

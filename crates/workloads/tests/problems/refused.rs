@@ -2,8 +2,8 @@
 
 use benchbook_core::{Params, Value, Workload};
 use benchbook_workloads::attention::{
-    Attention, ContextualAttention, PagedAttention, ProgrammableAttention, ProjectedAttention, RingAttention,
-    SparseAttention, WindowAttention,
+    Attention, ContextualAttention, LatentAttention, PagedAttention, ProgrammableAttention, ProjectedAttention,
+    RingAttention, SparseAttention, WindowAttention,
 };
 use benchbook_workloads::blocks::{Conv1d, Conv2d, PatchEmbedding};
 use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts};
@@ -42,6 +42,8 @@ fn attention() {
 fn relatives_of_attention() {
     refused(&ContextualAttention, int("positions", 0), &["0 is out of range, give 1 to 1048576"]);
     refused(&ContextualAttention, int("kv_heads", 3), &["does not divide"]);
+    refused(&LatentAttention, int("seq_q", 600).with("seq_kv", Value::Int(512)), &["600 new positions", "512 in all"]);
+    refused(&LatentAttention, int("rotary_dim", 63), &["rotary_dim", "odd"]);
     refused(&PagedAttention, int("block_size", 5000), &["more than context"]);
     let many = int("batch", 1 << 16).with("context", Value::Int(1 << 16)).with("head_dim", Value::Int(1));
     refused(&PagedAttention, many.clone().with("heads", Value::Int(4)), &["10^10"]);

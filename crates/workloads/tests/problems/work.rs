@@ -2,9 +2,9 @@
 
 use benchbook_core::{DType, Inputs, Metric, Parameters, Problem, Workload};
 use benchbook_workloads::attention::{
-    ContextualAttention, ContextualAttentionParams, PagedAttention, PagedAttentionParams, ProgrammableAttention,
-    ProgrammableAttentionParams, ProjectedAttention, ProjectedAttentionParams, RingAttention, RingAttentionParams,
-    WindowAttention, WindowAttentionParams,
+    ContextualAttention, ContextualAttentionParams, LatentAttention, LatentAttentionParams, PagedAttention,
+    PagedAttentionParams, ProgrammableAttention, ProgrammableAttentionParams, ProjectedAttention,
+    ProjectedAttentionParams, RingAttention, RingAttentionParams, WindowAttention, WindowAttentionParams,
 };
 use benchbook_workloads::roofs::{Copy, CopyParams, Fma, FmaParams, Read, ReadParams};
 
@@ -63,6 +63,34 @@ fn projected_work_is_four_products_and_attention() {
     assert_eq!(work(true).bytes, 4.0 * (2.0 * 6.0 * 20.0 + 20.0 * 60.0));
     let metric = &ProjectedAttention::metrics(&params(false), &Inputs::default())[0];
     assert_eq!((metric.name.as_str(), metric.value), ("projection_share", products / (products + 1440.0)));
+}
+
+#[test]
+fn latent_work_is_that_of_the_form_that_takes_less() {
+    let params = |seq_q: usize, kv_rank: usize| LatentAttentionParams {
+        batch: 1,
+        heads: 2,
+        seq_q,
+        seq_kv: 3,
+        width: 5,
+        query_rank: 3,
+        kv_rank,
+        head_dim: 6,
+        rotary_dim: 2,
+        value_dim: 7,
+    };
+    // A new position: matrices of 15, 36, 12, 20, 10 and 70 weights; two heads see three entries of 4 + 2 numbers, and use 4 of
+    // them again; what makes keys and values, 2 · 13 columns, is applied to query and result once.
+    let (step, projections) = (LatentAttention::work(&params(1, 4), DType::F32), 2.0 * 163.0);
+    assert_eq!(step.flops, projections + 2.0 * 4.0 * 26.0 + 2.0 * 3.0 * 2.0 * 10.0);
+    // The position before and after, three entries, all weights with the 48 and 56 of keys and values, and two gains.
+    assert_eq!(step.bytes, 4.0 * (10.0 + 18.0 + 163.0 + 104.0 + 7.0));
+    // Three new positions, and latents that are longer than a head: six scores of 8 + 7 numbers, keys and values made once.
+    let prompt = LatentAttention::work(&params(3, 20), DType::F32).flops;
+    assert_eq!(prompt, 3.0 * 2.0 * 243.0 + 3.0 * 2.0 * 20.0 * 26.0 + 2.0 * 6.0 * 2.0 * 15.0);
+    let metrics = LatentAttention::metrics(&params(1, 4), &Inputs::default());
+    assert_eq!((metrics[0].name.as_str(), metrics[0].value), ("cache_share", 6.0 / 30.0));
+    assert_eq!(metrics[1].value, step.flops / (projections + 3.0 * 208.0 + 180.0));
 }
 
 #[test]
