@@ -51,5 +51,6 @@ pub fn register(registry: &mut Registry) {
         .workload(blocks::Conv1d)
         .workload(blocks::Conv2d)
         .workload(blocks::PatchEmbedding)
-        .workload(attention::LatentAttention);
+        .workload(attention::LatentAttention)
+        .workload(blocks::TransformerBlock);
 }

@@ -9,7 +9,7 @@ mod projected;
 pub mod reference;
 pub mod ring;
 mod sdpa;
-mod sizes;
+pub(crate) mod sizes;
 mod sparse;
 pub mod window;
 

@@ -38,6 +38,26 @@ impl Activation {
     }
 }
 
+/// The GELU by the error function, x · (1 + erf(x / √2)) / 2 (the same paper, section 2), as BERT has it.
+pub(super) fn exact_gelu(x: f64) -> f64 {
+    0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2))
+}
+
+/// The error function by the series of Abramowitz & Stegun, *Handbook of Mathematical Functions*, 7.1.6, whose terms have one sign.
+fn erf(x: f64) -> f64 {
+    // Above, one minus the error function is below half a unit of the last place of one.
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
+    let (mut term, mut sum, mut odd) = (x, x, 1.0);
+    while term.abs() > f64::EPSILON / 4.0 * sum.abs() {
+        odd += 2.0;
+        term *= 2.0 * x * x / odd;
+        sum += term;
+    }
+    std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +78,25 @@ mod tests {
             let found = Activation::of(name).apply(x);
             assert!((found - y).abs() < 1e-12, "{name} of {x}: {found}");
         }
+    }
+
+    #[test]
+    fn the_exact_gelu_is_that_of_the_error_function() {
+        // By Python's math.erf.
+        for (x, y) in [
+            (0.0, 0.0),
+            (1e-9, 5.000_000_003_989_423e-10),
+            (0.5, 0.345_731_230_637_006_56),
+            (1.0, 0.841_344_746_068_542_9),
+            (-1.0, -0.158_655_253_931_457_07),
+            (-2.5, -0.015_524_163_314_440_398),
+            (4.0, 3.999_873_315_032_667_5),
+            (-6.0, -5.919_525_869_479_969e-9),
+            (8.25, 8.25),
+        ] {
+            let found = exact_gelu(x);
+            assert!((found - y).abs() < 1e-14 * y.abs().max(1.0), "{x}: {found}");
+        }
+        assert_eq!((exact_gelu(40.0), exact_gelu(-40.0)), (40.0, -0.0));
     }
 }

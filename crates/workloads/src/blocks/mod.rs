@@ -1,5 +1,5 @@
 //! The blocks that every model is made of, each alone: products with what follows them, norms, softmax, tables, rotation,
-//! convolutions.
+//! convolutions; and the block of a transformer, which is made of them.
 
 mod activation;
 mod convolution;
@@ -10,6 +10,7 @@ mod norm;
 mod patch;
 mod rotary;
 mod softmax;
+mod transformer;
 
 pub use activation::Activation;
 pub use convolution::{Conv1d, Conv1dParams, Conv2d, Conv2dParams};
@@ -21,6 +22,7 @@ pub(crate) use norm::{layer_normed, rms_normed};
 pub use patch::{PatchEmbedding, PatchEmbeddingParams};
 pub use rotary::{Rotary, RotaryParams};
 pub use softmax::{Softmax, SoftmaxParams};
+pub use transformer::{Architecture, TransformerBlock, TransformerBlockParams};
 
 use benchbook_core::Array;
 

@@ -5,7 +5,7 @@ use benchbook_workloads::attention::{
     Attention, ContextualAttention, LatentAttention, PagedAttention, ProgrammableAttention, ProjectedAttention,
     RingAttention, SparseAttention, WindowAttention,
 };
-use benchbook_workloads::blocks::{Conv1d, Conv2d, PatchEmbedding};
+use benchbook_workloads::blocks::{Conv1d, Conv2d, PatchEmbedding, TransformerBlock};
 use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts};
 use benchbook_workloads::matmul::Matmul;
 use benchbook_workloads::roofs;
@@ -94,6 +94,18 @@ fn convolutions() {
     refused(&Conv2d, far, &["kernel_size", "window of 11", "into 10"]);
     refused(&Conv2d, int("stride", 0), &["out of range"]);
     refused(&PatchEmbedding, int("width", 225), &["16 does not divide an image of 224 × 225"]);
+}
+
+#[test]
+fn transformer_blocks() {
+    refused(&TransformerBlock, text("architecture", "gpt2"), &["did you mean `gpt-2`?"]);
+    refused(&TransformerBlock, int("kv_heads", 5), &["5 does not divide heads 12"]);
+    refused(&TransformerBlock, int("kv_heads", 4), &["gpt-2 has as many key heads as query heads, 12, not 4"]);
+    refused(&TransformerBlock, int("width", 700), &["parts of the width: 12 × 64, not 700"]);
+    let odd = text("architecture", "qwen3").with("head_dim", Value::Int(33));
+    refused(&TransformerBlock, odd, &["head_dim", "33 is odd"]);
+    let wide = text("architecture", "llama").with("heads", Value::Int(1024)).with("width", Value::Int(64));
+    refused(&TransformerBlock, wide, &["heads × head_dim is 65536, give 32768 at most"]);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Work and metrics of cases, counted by hand.
 
-use benchbook_core::{DType, Inputs, Metric, Parameters, Problem, Workload};
+use benchbook_core::{DType, Inputs, Metric, Parameters, Params, Problem, Workload};
 use benchbook_workloads::attention::{
     ContextualAttention, ContextualAttentionParams, LatentAttention, LatentAttentionParams, PagedAttention,
     PagedAttentionParams, ProgrammableAttention, ProgrammableAttentionParams, ProjectedAttention,
     ProjectedAttentionParams, RingAttention, RingAttentionParams, WindowAttention, WindowAttentionParams,
 };
+use benchbook_workloads::blocks::{TransformerBlock, TransformerBlockParams};
 use benchbook_workloads::roofs::{Copy, CopyParams, Fma, FmaParams, Read, ReadParams};
 
 #[test]
@@ -91,6 +92,35 @@ fn latent_work_is_that_of_the_form_that_takes_less() {
     let metrics = LatentAttention::metrics(&params(1, 4), &Inputs::default());
     assert_eq!((metrics[0].name.as_str(), metrics[0].value), ("cache_share", 6.0 / 30.0));
     assert_eq!(metrics[1].value, step.flops / (projections + 3.0 * 208.0 + 180.0));
+}
+
+#[test]
+fn the_work_of_a_block_is_its_products_and_attention_to_what_is_seen() {
+    let work = |architecture: &str, kv_heads: usize| {
+        let (architecture, batch, seq, heads, head_dim, width, hidden) = (architecture.to_owned(), 2, 3, 4, 2, 8, 5);
+        let params = TransformerBlockParams { architecture, batch, seq, heads, kv_heads, head_dim, width, hidden };
+        TransformerBlock::work(&params, DType::F32)
+    };
+    // Six positions; four matrices of 8 × 8 and two of 8 × 5, their biases and those of two layer norms; two sequences of 6
+    // pairs, or 9, in heads of 8 numbers together.
+    let matrices = 4.0 * 64.0 + 2.0 * 40.0;
+    assert_eq!(work("gpt-2", 4).flops, 12.0 * matrices + 4.0 * 8.0 * 12.0);
+    assert_eq!(work("bert", 4).flops, 12.0 * matrices + 4.0 * 8.0 * 18.0);
+    assert_eq!(work("bert", 4).bytes, 4.0 * (96.0 + matrices + (32.0 + 5.0 + 8.0) + 32.0));
+    // Keys and values of four numbers, a third matrix of 8 × 5, and gains of the norms, of heads too.
+    let matrices = 2.0 * 64.0 + 2.0 * 32.0 + 3.0 * 40.0;
+    assert_eq!(work("llama", 2).flops, 12.0 * matrices + 4.0 * 8.0 * 12.0);
+    assert_eq!(work("llama", 2).bytes, 4.0 * (96.0 + matrices + 16.0));
+    assert_eq!(work("qwen3", 2).bytes, 4.0 * (96.0 + matrices + 20.0));
+}
+
+#[test]
+fn what_a_block_is_not_told_follows() {
+    let label = |given: Params| TransformerBlock.case(given).unwrap().name;
+    assert_eq!(label(Params::default()), "gpt-2 b1 h12 s512 d64 w768→3072");
+    assert_eq!(label(Params::default().with("heads", 2.into())), "gpt-2 b1 h2 s512 d64 w128→512");
+    let llama = Params::default().with("architecture", "llama".into()).with("width", 100.into());
+    assert_eq!(label(llama.with("kv_heads", 3.into())), "llama b1 h12 kv3 s512 d64 w100→400");
 }
 
 #[test]
