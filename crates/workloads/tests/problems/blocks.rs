@@ -1,11 +1,14 @@
-//! The blocks of models, by hand.
+//! The blocks of models, by hand and beside PyTorch.
 
 use benchbook_core::{Array, DType, Inputs, Problem};
+use benchbook_workloads::attention::LatentAttention;
 use benchbook_workloads::blocks::{
     Conv1d, Conv1dParams, Conv2d, Conv2dParams, Embedding, EmbeddingParams, LayerNorm, LayerNormParams, Linear,
     LinearParams, Mlp, MlpParams, PatchEmbedding, PatchEmbeddingParams, RmsNorm, RmsNormParams, Rotary, RotaryParams,
-    Softmax, SoftmaxParams,
+    Softmax, SoftmaxParams, TransformerBlock,
 };
+
+use crate::pytorch::agrees;
 
 fn array(shape: &[usize], numbers: &[f32]) -> Array {
     Array::new(shape.to_vec(), numbers)
@@ -144,4 +147,14 @@ fn patches_go_row_by_row_behind_the_class() {
     let work = PatchEmbedding::work(&params, DType::F32);
     // Two products of four, and three sums; eight pixels, four weights, a class, three positions and three results.
     assert_eq!((work.flops, work.bytes), (19.0, 4.0 * 19.0));
+}
+
+#[test]
+fn references_agree_with_pytorch() {
+    let fixture = serde_json::from_str(include_str!("../../fixtures/blocks.json")).unwrap();
+    agrees::<Conv1d>(&fixture);
+    agrees::<Conv2d>(&fixture);
+    agrees::<PatchEmbedding>(&fixture);
+    agrees::<LatentAttention>(&fixture);
+    agrees::<TransformerBlock>(&fixture);
 }

@@ -9,6 +9,7 @@ mod labels;
 mod matmul;
 mod mixers;
 mod posed;
+mod pytorch;
 mod refused;
 mod work;
 
