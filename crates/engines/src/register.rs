@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use benchbook_core::{Problem, Registry, Row};
 
-use crate::flex::{self, attention, blocks, decoding, experts, matmul, mixers, roofs, tables};
+use crate::flex::{self, attention, blocks, convolution, decoding, experts, matmul, mixers, roofs, tables};
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
 use crate::ring;
@@ -42,6 +42,8 @@ pub fn register(registry: &mut Registry) {
     registry.implementation(blocks::LINEAR).implementation(blocks::MLP).implementation(blocks::LAYER_NORM);
     registry.implementation(blocks::RMS_NORM).implementation(blocks::SOFTMAX);
     registry.implementation(blocks::EMBEDDING).implementation(blocks::ROTARY);
+    registry.implementation(convolution::CONV1D).implementation(convolution::CONV2D);
+    add(registry, convolution::PATCHES);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod blocks;
 mod calls;
+pub mod convolution;
 mod custom;
 pub mod decoding;
 mod engine;
