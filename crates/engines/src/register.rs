@@ -44,6 +44,7 @@ pub fn register(registry: &mut Registry) {
     registry.implementation(blocks::EMBEDDING).implementation(blocks::ROTARY);
     registry.implementation(convolution::CONV1D).implementation(convolution::CONV2D);
     add(registry, convolution::PATCHES);
+    add(registry, attention::latent::ROWS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

@@ -149,8 +149,13 @@ fn rms_norm_inputs(on: &Target, _params: &RmsNormParams, inputs: &Inputs) -> Res
 }
 
 fn rms_norm(block: &Block) -> Result<[Tensor<2>; 1]> {
-    let square = (block.input.clone() * block.input.clone()).mean_dim(1);
-    Ok([block.input.clone() / square.add_scalar(EPSILON).sqrt() * block.weights[0].clone()])
+    Ok([rms_normed(block.input.clone(), block.weights[0].clone())])
+}
+
+/// The RMS norm over the last axis; the gain has all others of length 1.
+pub(super) fn rms_normed<const D: usize>(x: Tensor<D>, gain: Tensor<D>) -> Tensor<D> {
+    let square = (x.clone() * x.clone()).mean_dim(D - 1);
+    x / square.add_scalar(EPSILON).sqrt() * gain
 }
 
 fn softmax_inputs(on: &Target, _params: &SoftmaxParams, inputs: &Inputs) -> Result<Block> {

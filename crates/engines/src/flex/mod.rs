@@ -18,6 +18,7 @@ mod subject;
 pub mod tables;
 pub mod tensor;
 mod weight_only;
+mod weights;
 
 pub use custom::Custom;
 pub(crate) use engine::fused_engine;

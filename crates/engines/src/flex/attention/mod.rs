@@ -2,6 +2,7 @@
 
 pub mod contextual;
 pub mod gradients;
+pub mod latent;
 mod naive;
 pub mod paged;
 pub mod program;

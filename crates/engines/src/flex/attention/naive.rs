@@ -3,7 +3,7 @@
 use benchbook_core::{DType, Inputs, Result, Row};
 use benchbook_workloads::attention::{Attention, AttentionParams};
 use burn::tensor::activation::softmax;
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, Device, Tensor};
 
 use super::AttentionInputs;
 use crate::flex::row::burn_row;
@@ -42,16 +42,17 @@ pub(super) fn hidden(
     causal: bool,
 ) -> Option<Tensor<4, Bool>> {
     let ([_, _, seq_q, _], [_, _, seq_kv, _]) = (query.dims(), key.dims());
-    let causal = causal.then(|| {
-        let offset = seq_kv as i64 - seq_q as i64;
-        // burn's tril_mask is true outside the lower triangle.
-        Tensor::<2, Bool>::tril_mask([seq_q, seq_kv], offset, &query.device()).unsqueeze::<4>()
-    });
-    match (mask, causal) {
+    match (mask, causal.then(|| later([seq_q, seq_kv], &query.device()))) {
         (Some(mask), Some(causal)) => Some(mask.clone().bool_or(causal.expand(mask.dims()))),
         (Some(mask), None) => Some(mask.clone()),
         (None, causal) => causal,
     }
+}
+
+/// The keys after each query, of which the last sees all, `[1, 1, seq_q, seq_kv]`.
+pub(in crate::flex) fn later([seq_q, seq_kv]: [usize; 2], device: &Device) -> Tensor<4, Bool> {
+    // burn's tril_mask is true outside the lower triangle.
+    Tensor::<2, Bool>::tril_mask([seq_q, seq_kv], seq_kv as i64 - seq_q as i64, device).unsqueeze::<4>()
 }
 
 /// Repeats each key or value head for the query heads that share it (Ainslie et al., arXiv 2305.13245).
@@ -68,12 +69,22 @@ fn repeat_heads(tensor: &Tensor<4>, heads: usize) -> Tensor<4> {
         .reshape([batch, heads, seq, head_dim])
 }
 
-pub(super) fn attend([query, key, value]: [&Tensor<4>; 3], hidden: Option<&Tensor<4, Bool>>) -> Tensor<4> {
-    let [_, heads, _, head_dim] = query.dims();
+/// Attention with all scores in memory, scaled by 1 / √head_dim.
+pub(in crate::flex) fn attend(tensors: [&Tensor<4>; 3], hidden: Option<&Tensor<4, Bool>>) -> Tensor<4> {
+    let [_, _, _, head_dim] = tensors[0].dims();
+    attend_scaled(tensors, hidden, 1.0 / (head_dim as f64).sqrt())
+}
+
+/// The same with another scale; values may be of another width than keys.
+pub(super) fn attend_scaled(
+    [query, key, value]: [&Tensor<4>; 3],
+    hidden: Option<&Tensor<4, Bool>>,
+    scale: f64,
+) -> Tensor<4> {
+    let [_, heads, _, _] = query.dims();
     let key = repeat_heads(key, heads);
     let value = repeat_heads(value, heads);
-    let query = query.clone().mul_scalar(1.0 / (head_dim as f64).sqrt());
-    let mut scores = query.matmul(key.swap_dims(2, 3));
+    let mut scores = query.clone().mul_scalar(scale).matmul(key.swap_dims(2, 3));
     if let Some(hidden) = hidden {
         let hidden = hidden.clone().expand(scores.dims());
         scores = scores.mask_fill(hidden, f32::NEG_INFINITY);

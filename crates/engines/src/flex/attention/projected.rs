@@ -7,7 +7,7 @@ use benchbook_simd::Projections;
 use benchbook_workloads::attention::{ProjectedAttention, ProjectedAttentionParams};
 use burn::tensor::{Bool, Device, Tensor};
 
-use super::naive::attend;
+use super::naive::{attend, later};
 use crate::flex::row::fused_row;
 use crate::flex::subject::{NamedInputs, Rows, find, prepare};
 use crate::flex::tensor::Target;
@@ -64,15 +64,11 @@ pub const CHAIN: Row<ProjectedAttention> = Row::<ProjectedAttention>::new(
 )
 .only(|device, dtype, _| if device == "flex" { Support::of(&[DType::F32], dtype) } else { Support::Yes });
 
-/// Inputs, and for burn's parts `[batch, 1, seq, seq]`, true where a position is hidden.
+/// Inputs, and for burn's parts `[1, 1, seq, seq]`, true where a position is hidden.
 type Masked = (ProjectedInputs, Option<Tensor<4, Bool>>);
 
 fn masked(on: &Target, params: &ProjectedAttentionParams, inputs: &Inputs) -> Result<Masked> {
-    let hidden = (params.causal && on.device != Device::flex()).then(|| {
-        let (batch, seq) = (params.batch, params.seq);
-        // burn's tril_mask is true outside the lower triangle.
-        Tensor::<2, Bool>::tril_mask([seq, seq], 0, &on.device).unsqueeze::<4>().expand([batch, 1, seq, seq])
-    });
+    let hidden = (params.causal && on.device != Device::flex()).then(|| later([params.seq, params.seq], &on.device));
     Ok((upload(on, params, inputs), hidden))
 }
 
