@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use benchbook_core::{Problem, Registry, Row};
 
-use crate::flex::{self, attention, blocks, convolution, decoding, experts, matmul, mixers, roofs, tables};
+use crate::flex::{
+    self, attention, blocks, convolution, decoding, experts, matmul, mixers, roofs, tables, transformer,
+};
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
 use crate::ring;
@@ -45,6 +47,7 @@ pub fn register(registry: &mut Registry) {
     registry.implementation(convolution::CONV1D).implementation(convolution::CONV2D);
     add(registry, convolution::PATCHES);
     add(registry, attention::latent::ROWS);
+    add(registry, transformer::ROWS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

@@ -94,7 +94,7 @@ fn block(on: &Target, inputs: &Inputs, names: &'static [&'static str], activatio
     Block { input: on.upload(inputs.get("input")), names, weights: names.iter().map(weight).collect(), activation }
 }
 
-fn activated(activation: Activation, x: Tensor<2>) -> Tensor<2> {
+pub(super) fn activated(activation: Activation, x: Tensor<2>) -> Tensor<2> {
     match activation {
         Activation::None => x,
         Activation::Relu => relu(x),

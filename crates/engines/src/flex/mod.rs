@@ -17,6 +17,7 @@ mod row;
 mod subject;
 pub mod tables;
 pub mod tensor;
+pub mod transformer;
 mod weight_only;
 mod weights;
 
