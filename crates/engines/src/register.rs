@@ -56,7 +56,8 @@ pub fn register(registry: &mut Registry) {
         .implementation(libtorch::SDPA_PROGRAM)
         .implementation(libtorch::SDPA_PROJECTED)
         .implementation(libtorch::SDPA_WINDOW)
-        .implementation(libtorch::MM);
+        .implementation(libtorch::MM)
+        .implementation(libtorch::SDPA_BLOCK);
 }
 
 /// Adds the rows of a table.

@@ -10,6 +10,7 @@ mod projected;
 mod sdpa;
 mod stand_in;
 mod subject;
+mod transformer;
 mod window;
 
 pub use matmul::MM;
@@ -19,6 +20,7 @@ pub use program::SDPA_PROGRAM;
 pub use projected::SDPA_PROJECTED;
 pub use sdpa::{SDPA, SDPA_GRADIENTS};
 pub use stand_in::libraries;
+pub use transformer::SDPA_BLOCK;
 pub use window::SDPA_WINDOW;
 
 use self::stand_in::stands_in;

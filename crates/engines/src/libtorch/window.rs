@@ -38,8 +38,8 @@ impl Call<1> for Window {
             query,
             key,
             value,
-            cos: angles(params, setting.dtype, f64::cos)?,
-            sin: angles(params, setting.dtype, f64::sin)?,
+            cos: angles([params.seq, params.head_dim], setting.dtype, f64::cos)?,
+            sin: angles([params.seq, params.head_dim], setting.dtype, f64::sin)?,
             keep: keep(params.seq as i64, params.window_size as i64)?,
             grouped: params.heads != params.kv_heads,
         })
@@ -57,9 +57,9 @@ impl Call<1> for Window {
     }
 }
 
-/// `of` position · base^(−2 i / head_dim), in `f64` before it is rounded.
-fn angles(params: &WindowAttentionParams, dtype: DType, of: fn(f64) -> f64) -> Result<Tensor, TchError> {
-    let (seq, half) = (params.seq, params.head_dim / 2);
+/// `of` position · base^(−2 i / head_dim), `[seq, head_dim / 2]`, in `f64` before it is rounded.
+pub fn angles([seq, head_dim]: [usize; 2], dtype: DType, of: fn(f64) -> f64) -> Result<Tensor, TchError> {
+    let half = head_dim / 2;
     let angle = |index: usize| (index / half) as f64 * BASE.powf(-((index % half) as f64) / half as f64);
     upload_numbers((0..seq * half).map(|index| of(angle(index))), &[seq as i64, half as i64], dtype)
 }
@@ -74,7 +74,7 @@ fn keep(seq: i64, window: i64) -> Result<Option<Tensor>, TchError> {
 }
 
 /// Number i and number i + head_dim / 2 are a pair, as GPT-NeoX and Llama have it.
-fn rotated(tensor: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor, TchError> {
+pub fn rotated(tensor: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor, TchError> {
     let (_, half) = cos.size2()?;
     let (x, y) = (tensor.f_narrow(-1, 0, half)?, tensor.f_narrow(-1, half, half)?);
     let left = x.f_mul(cos)?.f_sub(&y.f_mul(sin)?)?;
