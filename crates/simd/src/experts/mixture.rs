@@ -6,11 +6,12 @@ use std::ops::Range;
 use super::dispatch::{Block, Dispatch};
 use super::isa::Gated;
 use super::product::{MOST_ROWS, Part, WIDE};
-use super::weights::{ExpertWeights, Packed};
+use super::weights::ExpertWeights;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::with_isa;
 use crate::matmul::isa;
 use crate::matmul::pack::LEFT_ROW;
+use crate::matmul::packed::Packed;
 use crate::memory::{Pieces, scratch};
 use crate::team::parallel_for;
 

@@ -4,6 +4,8 @@ mod call;
 mod int4;
 pub(crate) mod isa;
 pub(crate) mod pack;
+pub(crate) mod packed;
+pub(crate) mod panel;
 mod table;
 
 pub use call::{Product, matmul};

@@ -1,0 +1,60 @@
+//! Whole matrices in the order in which the registers take them, for products whose weights stay from call to call.
+
+use std::ops::Range;
+
+use super::isa::Tile;
+use super::pack::{self, STEPS};
+use crate::memory::LINE;
+use crate::team::parallel_for;
+
+/// Several times `N` matrices `[k, width]`, those that are taken together side by side: of each time its runs of steps, of a run
+/// its panels, of a panel its sides. So what a task reads lies together.
+#[derive(Debug)]
+pub struct Packed<const N: usize> {
+    k: usize,
+    /// Panels of a matrix.
+    pub panels: usize,
+    /// Columns of a panel.
+    columns: usize,
+    numbers: Vec<f32>,
+    /// The first number, at a cache line.
+    start: usize,
+}
+
+impl<const N: usize> Packed<N> {
+    /// Packs row-major `from`, `N` lists of `[count, k, width]` numbers, for the tile `T`.
+    pub fn new<T: Tile + Sync>(tile: &T, from: [&[f32]; N], [count, k, width]: [usize; 3]) -> Self {
+        let (columns, panels) = (T::COLUMNS, width.div_ceil(T::COLUMNS));
+        let each = N * k * panels * columns;
+        let mut numbers = vec![0.0; count * each + LINE];
+        // Where no line can be found, numbers are as right, and slower.
+        let start = numbers.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+        parallel_for(numbers[start..][..count * each].chunks_exact_mut(each).enumerate(), |(index, mut rest)| {
+            let from = from.map(|all| &all[index * k * width..][..k * width]);
+            for [step, steps] in runs(k) {
+                let run = rest.split_off_mut(..N * panels * steps * columns).unwrap_or_default();
+                for (place, to) in run.chunks_exact_mut(steps * columns).enumerate() {
+                    pack::columns(tile, from[place % N], width, [step, steps], place / N * columns, to);
+                }
+            }
+        });
+        Self { k, panels, columns, numbers, start }
+    }
+
+    /// The runs of steps: of each, the first step, and how many.
+    pub fn runs(&self) -> impl Iterator<Item = [usize; 2]> + use<N> {
+        runs(self.k)
+    }
+
+    /// Panels of a run of the `index`-th time, `[panels, N, steps, columns]`.
+    pub fn panels(&self, index: usize, [step, steps]: [usize; 2], panels: Range<usize>) -> &[f32] {
+        let across = N * self.columns;
+        let run = self.start + (index * self.k + step) * self.panels * across;
+        &self.numbers[run + panels.start * steps * across..][..panels.len() * steps * across]
+    }
+}
+
+/// The runs of `k` steps.
+fn runs(k: usize) -> impl Iterator<Item = [usize; 2]> {
+    (0..k).step_by(STEPS).map(move |step| [step, STEPS.min(k - step)])
+}
