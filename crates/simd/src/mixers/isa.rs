@@ -5,6 +5,11 @@
 use std::arch::x86_64::__m256;
 
 use crate::isa::sixteen_lanes;
+pub use crate::matmul::isa::Portable;
+#[cfg(test)]
+pub use crate::matmul::isa::Wide;
+#[cfg(target_arch = "x86_64")]
+pub use crate::matmul::isa::{Avx2, Avx512};
 use crate::portable::Lanes;
 use crate::vector::Vector;
 
@@ -28,16 +33,7 @@ pub trait Tools {
 
 macro_rules! tools {
     ($name:ident, $vector:ty, $rows:literal, $states:literal $(, $feature:literal)?) => {
-        /// Made only where the instruction set was detected.
-        pub struct $name(());
-
         impl $name {
-            /// # Safety
-            /// The CPU has the instruction set.
-            pub unsafe fn new() -> Self {
-                Self(())
-            }
-
             $(#[target_feature(enable = $feature)])?
             unsafe fn within<K: Kernel>(kernel: K) {
                 // SAFETY: as promised by the caller below.

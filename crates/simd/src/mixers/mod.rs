@@ -2,7 +2,7 @@
 
 mod chunk;
 mod conv;
-mod isa;
+pub(crate) mod isa;
 mod linear;
 pub(crate) mod math;
 mod panels;
