@@ -28,6 +28,12 @@ unsafe impl Vector for __m512 {
     }
 
     #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: the caller promises that a register's worth of numbers can be written at `to`, which is aligned to it.
+        unsafe { _mm512_stream_ps(to, self) }
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         // SAFETY: adds a product in registers, no memory; the caller promises that the CPU has AVX-512F.
         unsafe { _mm512_fmadd_ps(self, b, c) }

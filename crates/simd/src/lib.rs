@@ -1,5 +1,5 @@
-//! Matrix multiplication, attention, mixers in linear time and mixtures of experts on CPUs, written for their registers and
-//! caches.
+//! Matrix multiplication, attention, mixers in linear time, mixtures of experts and the blocks around them on CPUs, written for
+//! their registers and caches.
 //!
 //! Plain slices in, plain slices out: nothing here knows burn, a clock, or a file. One source serves AVX-512, AVX2 and
 //! any other CPU; which one runs is found out at run time ([`Isa::detect`]).
@@ -9,6 +9,8 @@ mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod blocks;
+mod cache;
 mod error;
 mod experts;
 mod isa;
@@ -17,7 +19,6 @@ mod memory;
 mod mixers;
 mod portable;
 mod roofs;
-mod rotary;
 mod team;
 mod vector;
 
@@ -25,6 +26,10 @@ pub use attention::{
     Attend, Cache, Contextual, Forward, Gradients, Heads, Paged, Place, Projected, Projections, ScoreMod, Weights,
     WithBlockMask, attention, attention_backward, attention_with_score_mod, attention_with_sums, contextual_attention,
     decode, projected_attention,
+};
+pub use blocks::{
+    Activation, Embedding, LinearWeights, MlpWeights, Norm, Rotary, Softmax, copy, embedding, layer_norm, linear, mlp,
+    rms_norm, rotary_attention, softmax,
 };
 pub use error::{Error, Result};
 pub use experts::{
@@ -40,7 +45,6 @@ pub use mixers::{
     SsdSize, Turns, causal_conv, normalised_retention, retention, rwkv4, rwkv6, rwkv7, selective_scan, ssd,
 };
 pub use roofs::{CHAINS, SUMMED, multiply_add, powers, sums};
-pub use rotary::{Rotary, rotary_attention};
 
 // These tests name the crate as its users do, and are compiled into it, where there is one form more: `Isa::Wide`.
 #[cfg(test)]

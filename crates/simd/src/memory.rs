@@ -202,6 +202,15 @@ impl Ahead for Stretch {
     }
 }
 
+/// Both.
+impl<A: Ahead, B: Ahead> Ahead for (A, B) {
+    #[inline(always)]
+    fn line(self, line: usize) {
+        self.0.line(line);
+        self.1.line(line);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,6 +36,12 @@ unsafe impl<const N: usize> Vector for Lanes<N> {
     }
 
     #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: the caller promises that four numbers can be written at `to`.
+        unsafe { self.store(to) }
+    }
+
+    #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         // Two roundings: without the instruction, `f32::mul_add` is a call into the C library.
         self.zip(b, |x, y| x * y).zip(c, |xy, z| xy + z)

@@ -27,6 +27,12 @@ pub unsafe trait Vector: Copy {
     /// `LANES` numbers can be written at `to`, aligned or not.
     unsafe fn store(self, to: *mut f32);
 
+    /// As `store`, past the caches where the CPU can: other threads see it only behind a fence.
+    ///
+    /// # Safety
+    /// `LANES` numbers can be written at `to`, which is aligned to as many bytes.
+    unsafe fn stream(self, to: *mut f32);
+
     /// `self · b + c`, rounded once where the CPU can.
     ///
     /// # Safety

@@ -5,11 +5,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
-    Attend, Capacity, CausalConv, Contextual, ConvSize, Dispatch, ExpertWeights, Experts, Heads, Int4Weights, Isa,
-    Priority, Product, Projected, Projections, Retention, RetentionSize, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize,
-    ScanSize, Scoring, SelectiveScan, Ssd, SsdSize, Turns, Weights, attention, causal_conv, contextual_attention,
-    matmul, matmul_int4, mixture, normalised_retention, projected_attention, retention, route, rwkv4, rwkv6, rwkv7,
-    selective_scan, ssd,
+    Activation, Attend, Capacity, CausalConv, Contextual, ConvSize, Dispatch, Embedding, ExpertWeights, Experts, Heads,
+    Int4Weights, Isa, LinearWeights, MlpWeights, Norm, Priority, Product, Projected, Projections, Retention,
+    RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, ScanSize, Scoring, SelectiveScan, Softmax,
+    Ssd, SsdSize, Turns, Weights, attention, causal_conv, contextual_attention, copy, embedding, layer_norm, linear,
+    matmul, matmul_int4, mixture, mlp, normalised_retention, projected_attention, retention, rms_norm, route, rwkv4,
+    rwkv6, rwkv7, selective_scan, softmax, ssd,
 };
 
 struct Counting;
@@ -102,6 +103,7 @@ fn kernels_reuse_their_scratch() {
     assert_eq!(found, 0, "with projections: allocations in {CALLS} calls");
     mixers_reuse_theirs();
     experts();
+    blocks();
 }
 
 /// The same of mixers, within the only test: others would be counted too.
@@ -182,4 +184,35 @@ fn experts() {
         mixture(&weights, &dispatch, &input, &mut out).unwrap();
     });
     assert_eq!(found, 0, "a layer of experts: allocations in {CALLS} calls");
+}
+
+/// Norms, softmax, tables, rotation, and layers of more rows than a task and more steps than a run.
+fn blocks() {
+    let (isa, width, hidden) = (Isa::detect(), 300, 170);
+    let (input, table, mut out) = (vec![0.5; 290 * 300], vec![0.25; 300 * 170], vec![0.0; 290 * 300]);
+    let norm = Norm { width, input: &input, gain: &table[..width], epsilon: 1e-5, isa };
+    let found = allocations(|| layer_norm(&norm, &table[..width], &mut out).unwrap());
+    assert_eq!(found, 0, "a layer norm: allocations in {CALLS} calls");
+    let found = allocations(|| rms_norm(&norm, &mut out).unwrap());
+    assert_eq!(found, 0, "an RMS norm: allocations in {CALLS} calls");
+    let found = allocations(|| softmax(&Softmax { width, input: &input, isa }, &mut out).unwrap());
+    assert_eq!(found, 0, "a softmax: allocations in {CALLS} calls");
+    let ids: Vec<i32> = (0..290).map(|token| token % 170).collect();
+    let found = allocations(|| embedding(&Embedding { width, table: &table, ids: &ids, isa }, &mut out).unwrap());
+    assert_eq!(found, 0, "rows of a table: allocations in {CALLS} calls");
+    let found = allocations(|| copy(isa, &input, &mut out).unwrap());
+    assert_eq!(found, 0, "a copy: allocations in {CALLS} calls");
+    let rotary = Rotary::new(290, width, 10_000.0).unwrap();
+    let found = allocations(|| rotary.rotate(isa, 290, 0, &input, &mut out).unwrap());
+    assert_eq!(found, 0, "a rotation: allocations in {CALLS} calls");
+    let layer = LinearWeights::new([width, hidden], &table, Some(&input[..hidden]), isa).unwrap();
+    let found = allocations(|| linear(&layer, Activation::Gelu, &input, &mut out[..290 * 170]).unwrap());
+    assert_eq!(found, 0, "a linear layer: allocations in {CALLS} calls");
+    for network in [
+        MlpWeights::gelu([width, hidden], &table, &table, isa).unwrap(),
+        MlpWeights::swiglu([width, hidden], &table, &table, &table, isa).unwrap(),
+    ] {
+        let found = allocations(|| mlp(&network, &input, &mut out).unwrap());
+        assert_eq!(found, 0, "a feed-forward network: allocations in {CALLS} calls");
+    }
 }

@@ -4,15 +4,16 @@
 use std::ops::Range;
 
 use super::dispatch::{Block, Dispatch};
-use super::isa::Gated;
+use super::gate::Gate;
 use super::product::{MOST_ROWS, Part, WIDE};
 use super::weights::ExpertWeights;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::with_isa;
-use crate::matmul::isa;
+use crate::matmul::isa::{self, Tile};
 use crate::matmul::pack::LEFT_ROW;
 use crate::matmul::packed::Packed;
 use crate::memory::{Pieces, scratch};
+use crate::mixers::isa::Tools;
 use crate::team::parallel_for;
 
 /// Rows that are between the halves at a time: so memory grows with the layer's width, and not with its tokens.
@@ -43,7 +44,7 @@ pub fn mixture(weights: &ExpertWeights, dispatch: &Dispatch, input: &[f32], out:
     Ok(())
 }
 
-fn run<T: Gated + Sync>(tile: &T, weights: &ExpertWeights, dispatch: &Dispatch, input: &[f32], out: &mut [f32]) {
+fn run<T: Tile + Tools + Sync>(tile: &T, weights: &ExpertWeights, dispatch: &Dispatch, input: &[f32], out: &mut [f32]) {
     out.fill(0.0);
     let mut left = dispatch.blocks();
     while let Some(first) = left.first() {
@@ -59,7 +60,7 @@ const _: () = assert!(MOST_ROWS <= WAVE, "a wave has a block at least");
 
 /// Adds to `out` what the rows of these blocks give. Scratch is for as many rows as there can be, so that no other choices want
 /// more of it.
-fn one_wave<T: Gated + Sync>(
+fn one_wave<T: Tile + Tools + Sync>(
     tile: &T,
     weights: &ExpertWeights,
     dispatch: &Dispatch,
@@ -81,7 +82,7 @@ fn one_wave<T: Gated + Sync>(
             scratch([most * LEFT_ROW, room, room], |[left, gate, up]| {
                 let (gate, up) = (&mut gate[..count * wide], &mut up[..count * wide]);
                 part.multiply(tile, count, |row| &input[tokens[row] * width..][..width], left, [&mut *gate, &mut *up]);
-                tile.gate(gate, up);
+                tile.run(Gate { gate: &mut *gate, up });
                 write(gate, wide, &to, hidden, [rows.start - begin, part.panels.start * T::COLUMNS]);
             });
         });

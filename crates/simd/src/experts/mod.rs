@@ -1,7 +1,7 @@
 //! Mixtures of experts: a router, who computes what, and the experts themselves.
 
 mod dispatch;
-mod isa;
+mod gate;
 mod mixture;
 mod product;
 mod route;

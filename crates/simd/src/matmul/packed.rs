@@ -41,6 +41,11 @@ impl<const N: usize> Packed<N> {
         Self { k, panels, columns, numbers, start }
     }
 
+    /// Columns of all panels.
+    pub fn across(&self) -> usize {
+        self.panels * self.columns
+    }
+
     /// The runs of steps: of each, the first step, and how many.
     pub fn runs(&self) -> impl Iterator<Item = [usize; 2]> + use<N> {
         runs(self.k)
@@ -55,6 +60,6 @@ impl<const N: usize> Packed<N> {
 }
 
 /// The runs of `k` steps.
-fn runs(k: usize) -> impl Iterator<Item = [usize; 2]> {
+pub fn runs(k: usize) -> impl Iterator<Item = [usize; 2]> {
     (0..k).step_by(STEPS).map(move |step| [step, STEPS.min(k - step)])
 }

@@ -271,7 +271,7 @@ fn products_depend_on_the_distance_alone() {
     let (query, key) = ([0.3, -1.0, 0.7, 2.0, 0.1, -0.4], [1.0, 0.2, -0.6, 0.5, -1.5, 0.8]);
     let at = |vector: &[f32; 6], position: usize| {
         let mut turned = [0.0; 6];
-        rotary.rotate(1, position, vector, &mut turned).unwrap();
+        rotary.rotate(Isa::detect(), 1, position, vector, &mut turned).unwrap();
         turned
     };
     let product = |query: [f32; 6], key: [f32; 6]| query.iter().zip(key).map(|(q, k)| q * k).sum::<f32>();
@@ -292,8 +292,8 @@ fn what_does_not_fit_is_refused() {
     assert!(Rotary::new(4, 5, 10_000.0).unwrap_err().to_string().contains("odd"));
     let rotary = Rotary::new(4, 2, 10_000.0).unwrap();
     let mut to = [0.0; 6];
-    assert!(rotary.rotate(3, 2, &[0.0; 6], &mut to).unwrap_err().to_string().contains("up to 5"));
-    assert!(rotary.rotate(2, 0, &[0.0; 6], &mut to).unwrap_err().to_string().contains("[2, 2]"));
-    assert!(rotary.rotate(3, 0, &[0.0; 4], &mut to).is_err());
-    assert!(rotary.rotate(0, 0, &[], &mut []).is_ok());
+    assert!(rotary.rotate(Isa::Portable, 3, 2, &[0.0; 6], &mut to).unwrap_err().to_string().contains("up to 5"));
+    assert!(rotary.rotate(Isa::Portable, 2, 0, &[0.0; 6], &mut to).unwrap_err().to_string().contains("[2, 2]"));
+    assert!(rotary.rotate(Isa::Portable, 3, 0, &[0.0; 4], &mut to).is_err());
+    assert!(rotary.rotate(Isa::Portable, 0, 0, &[], &mut []).is_ok());
 }

@@ -1,0 +1,89 @@
+//! A linear layer.
+#![expect(unsafe_code, reason = "the tools of an instruction set are made where it was detected")]
+
+use super::activation::Activation;
+use super::finish::{Finish, Place};
+use super::product::{pack, product, room, wave};
+use crate::error::{Error, Result, expect_len};
+use crate::isa::{Isa, with_isa};
+use crate::matmul::isa::{self, Tile};
+use crate::matmul::packed::Packed;
+use crate::memory::{Pieces, scratch};
+use crate::mixers::isa::Tools;
+
+/// The weights of a linear layer, packed for an instruction set: made once for a model, used by every call.
+#[derive(Debug)]
+pub struct LinearWeights {
+    inner: usize,
+    outer: usize,
+    isa: Isa,
+    packed: Packed<1>,
+    /// A number for each column of whole panels.
+    bias: Option<Vec<f32>>,
+}
+
+impl LinearWeights {
+    /// Packs `weight` `[inner, outer]` and `bias` `[outer]` for the instructions `isa`.
+    ///
+    /// # Errors
+    /// Slices of the wrong length, a layer of no numbers, an instruction set that is absent.
+    pub fn new([inner, outer]: [usize; 2], weight: &[f32], bias: Option<&[f32]>, isa: Isa) -> Result<Self> {
+        expect_numbers([inner, outer])?;
+        expect_len("the weight", &[inner, outer], weight.len())?;
+        bias.map_or(Ok(()), |bias| expect_len("the bias", &[outer], bias.len()))?;
+        let packed = with_isa!(isa, |tile| Packed::new(&tile, [weight], [1, inner, outer]));
+        let bias = bias.map(|bias| {
+            let mut whole = bias.to_vec();
+            whole.resize(packed.across(), 0.0);
+            whole
+        });
+        Ok(Self { inner, outer, isa, packed, bias })
+    }
+}
+
+/// Refuses matrices of no numbers.
+pub fn expect_numbers([inner, outer]: [usize; 2]) -> Result<()> {
+    if inner * outer == 0 {
+        return Err(Error::Shape(format!("a layer from {inner} to {outer} numbers has no weights")));
+    }
+    Ok(())
+}
+
+/// f(`input` · weight + bias) into `out` `[rows, outer]`, of `input` `[rows, inner]`. Bias and activation are applied to the sums of a
+/// panel while these are near. A row has the same bits in any company, on any number of threads. Nothing is allocated once every
+/// thread has its scratch.
+///
+/// # Errors
+/// Slices of the wrong length, an instruction set that is absent.
+pub fn linear(weights: &LinearWeights, activation: Activation, input: &[f32], out: &mut [f32]) -> Result<()> {
+    let rows = input.len() / weights.inner;
+    expect_len("the input", &[rows, weights.inner], input.len())?;
+    expect_len("the result", &[rows, weights.outer], out.len())?;
+    with_isa!(weights.isa, |tile| run(&tile, weights, activation, input, out));
+    Ok(())
+}
+
+fn run<T: Tile + Tools + Sync>(
+    tile: &T,
+    weights: &LinearWeights,
+    activation: Activation,
+    input: &[f32],
+    out: &mut [f32],
+) {
+    let LinearWeights { inner, outer, packed, bias, .. } = weights;
+    let (inner, outer) = (*inner, *outer);
+    let most = wave(input.len() / inner, room(inner));
+    if most == 0 {
+        return;
+    }
+    scratch([most * room(inner)], |[left]| {
+        for (input, out) in input.chunks(most * inner).zip(out.chunks_mut(most * outer)) {
+            let rows = input.len() / inner;
+            let left = &mut left[..rows * room(inner)];
+            pack(input, inner, left);
+            let to = Pieces::new(out);
+            let place = Place::Matrix(&to, outer);
+            product(tile, left, rows, packed, &Finish { bias: bias.as_deref(), activation, place });
+        }
+    });
+}

@@ -1,0 +1,25 @@
+//! The blocks that every model is made of: norms and softmax of rows, rows of a table, rotation, and products with what follows
+//! them.
+
+mod activation;
+mod copy;
+mod embedding;
+mod finish;
+mod linear;
+mod mlp;
+mod norm;
+mod product;
+mod rotary;
+mod rows;
+mod softmax;
+mod write;
+
+pub use activation::Activation;
+pub(crate) use activation::{Function, Silu};
+pub use copy::copy;
+pub use embedding::{Embedding, embedding};
+pub use linear::{LinearWeights, linear};
+pub use mlp::{MlpWeights, mlp};
+pub use norm::{Norm, layer_norm, rms_norm};
+pub use rotary::{Rotary, rotary_attention};
+pub use softmax::{Softmax, softmax};
