@@ -40,7 +40,8 @@ pub fn register(registry: &mut Registry) {
         .implementation(roofs::MEMCPY)
         .implementation(roofs::SUMS)
         .implementation(roofs::FMA_CHAINS)
-        .implementation(roofs::POWERS_OF_TWO);
+        .implementation(roofs::POWERS_OF_TWO)
+        .implementation(roofs::STREAMED);
     registry.implementation(blocks::LINEAR).implementation(blocks::MLP).implementation(blocks::LAYER_NORM);
     registry.implementation(blocks::RMS_NORM).implementation(blocks::SOFTMAX);
     registry.implementation(blocks::EMBEDDING).implementation(blocks::ROTARY);
@@ -48,6 +49,14 @@ pub fn register(registry: &mut Registry) {
     add(registry, convolution::PATCHES);
     add(registry, attention::latent::ROWS);
     add(registry, transformer::ROWS);
+    registry
+        .implementation(blocks::fused::LINEAR)
+        .implementation(blocks::fused::MLP)
+        .implementation(blocks::fused::LAYER_NORM)
+        .implementation(blocks::fused::RMS_NORM)
+        .implementation(blocks::fused::SOFTMAX)
+        .implementation(blocks::fused::EMBEDDING)
+        .implementation(blocks::fused::ROTARY);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

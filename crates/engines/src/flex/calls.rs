@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use benchbook_core::{Array, Element, Error, Metric, Result, Setting, Subject};
+use benchbook_core::{Array, Element, Error, Inputs, Metric, Result, Setting, Subject};
 
 use crate::flex::subject::{NamedInputs, Rows, write_rows};
 
@@ -26,6 +26,28 @@ impl NamedInputs for Named {
 impl<const N: usize> NamedInputs for [Named; N] {
     fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
         self.iter_mut().find_map(|one| one.input(name))
+    }
+}
+
+/// Inputs under these names.
+pub fn named<const N: usize>(inputs: &Inputs, names: [&'static str; N]) -> [Named; N] {
+    names.map(|name| Named(name, inputs.get(name).clone()))
+}
+
+/// Their numbers.
+pub fn numbers<const N: usize>(inputs: &[Named; N]) -> [&[f32]; N] {
+    inputs.each_ref().map(|input| input.1.of::<f32>())
+}
+
+/// Token ids that can be overwritten.
+#[derive(Clone)]
+pub struct Ids(pub Array);
+
+impl Rows for Ids {
+    fn write(&mut self, first: usize, values: &[f32]) {
+        let start = first * self.0.width();
+        let ids = &mut self.0.of_mut::<i32>()[start..][..values.len()];
+        ids.iter_mut().zip(values).for_each(|(id, value)| *id = *value as i32);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
-use benchbook_simd::{Isa, multiply_add, powers, sums};
+use benchbook_simd::{self as simd, Isa, multiply_add, powers, sums};
 use benchbook_workloads::roofs::{CHAINS, Copy, Exp2, FACTOR, Fma, POWERS, Read, SHRINK, STEPS, SUMMED, TERM};
 use rayon::prelude::*;
 
@@ -34,6 +34,17 @@ pub const MEMCPY: Row<Copy> = Row::<Copy>::new(
 
 /// Shares of a thread, so that a late one does not hold up the rest for long.
 const SHARES: usize = 4;
+
+/// Where the last-level cache does not hold both sides, no line is read before it is written: two thirds of the traffic.
+pub const STREAMED: Row<Copy> = fused_row::<Copy>(
+    "streamed",
+    "hand-written: AVX-512, AVX2 or portable, stores past the caches where the last level does not hold both sides",
+    &[DType::F32],
+    |name, setting, _, inputs| {
+        let shape = inputs.get("from").shape().to_vec();
+        prepare(name, setting, inputs, shape, |from: &[f32], to: &mut [f32]| simd::copy(Isa::detect(), from, to))
+    },
+);
 
 /// Two stretches at a time, asked for ahead.
 pub const SUMS: Row<Read> = fused_row::<Read>(

@@ -10,7 +10,7 @@ use benchbook_core::{Inputs, Support};
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
-use crate::flex::calls::Named;
+use crate::flex::calls::{named, numbers};
 use crate::flex::subject::{NamedInputs, Rows, find};
 use crate::flex::tensor::Target;
 
@@ -52,16 +52,6 @@ impl<const D: usize, const N: usize> NamedInputs for Tensors<D, N> {
     fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
         find(&self.names, &mut self.all, name)
     }
-}
-
-/// Inputs of a kernel of slices.
-fn named<const N: usize>(inputs: &Inputs, names: [&'static str; N]) -> [Named; N] {
-    names.map(|name| Named(name, inputs.get(name).clone()))
-}
-
-/// Their numbers.
-fn numbers<const N: usize>(inputs: &[Named; N]) -> [&[f32]; N] {
-    inputs.each_ref().map(|input| input.1.of::<f32>())
 }
 
 /// Step `step` of a tensor whose steps are its second axis.

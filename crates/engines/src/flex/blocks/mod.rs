@@ -1,4 +1,6 @@
-//! The blocks of models, as operations of burn.
+//! The blocks of models: as operations of burn, and hand-written.
+
+pub mod fused;
 
 use benchbook_core::{DType, Inputs, Result, Row};
 use benchbook_workloads::attention::window::BASE;
