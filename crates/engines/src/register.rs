@@ -66,7 +66,15 @@ pub fn register(registry: &mut Registry) {
         .implementation(libtorch::SDPA_PROJECTED)
         .implementation(libtorch::SDPA_WINDOW)
         .implementation(libtorch::MM)
-        .implementation(libtorch::SDPA_BLOCK);
+        .implementation(libtorch::SDPA_BLOCK)
+        .implementation(libtorch::blocks::ADDMM)
+        .implementation(libtorch::blocks::LINEAR)
+        .implementation(libtorch::blocks::MLP)
+        .implementation(libtorch::blocks::LAYER_NORM)
+        .implementation(libtorch::blocks::RMS_NORM)
+        .implementation(libtorch::blocks::SOFTMAX)
+        .implementation(libtorch::blocks::EMBEDDING)
+        .implementation(libtorch::blocks::ROTARY);
 }
 
 /// Adds the rows of a table.

@@ -1,6 +1,7 @@
 //! libtorch in process, called through tch (the catalogue's EN1).
 
 mod array;
+pub mod blocks;
 mod implementation;
 mod matmul;
 mod mkl;
