@@ -9,10 +9,22 @@ use xtask::error::{Error, Named, Result};
 use xtask::process;
 use xtask::workspace::Ready;
 
-const PLANS: [(&str, &str); 2] =
-    [("kernels.toml", include_str!("kernels.toml")), ("kernels_bf16.toml", include_str!("kernels_bf16.toml"))];
+const PLANS: [(&str, &str); 3] = [
+    ("kernels.toml", include_str!("kernels.toml")),
+    ("kernels_bf16.toml", include_str!("kernels_bf16.toml")),
+    ("kernels_blocks.toml", include_str!("kernels_blocks.toml")),
+];
 
-const RIVALS: [&str; 3] = ["torch-sdpa", "torch-mm", "burn"];
+const RIVALS: [&str; 8] = [
+    "torch-sdpa",
+    "torch-mm",
+    "burn",
+    "torch-addmm",
+    "torch-linear",
+    "torch-layer-norm",
+    "torch-rms-norm",
+    "torch-softmax",
+];
 
 /// Asks for the answer of a named query on the latest run.
 const ROOFLINE: [&str; 5] = ["sql", "--query", "roofline", "--format", "json"];
@@ -39,6 +51,8 @@ pub fn measure(ready: &Ready) -> Result<String> {
         }
         rooflines.extend(rows(&ask(ready, &folder, &ROOFLINE)?).cloned());
     }
+    let copied = ask(ready, &folder, &["sql", "--format", "json", COPIES])?;
+    let copies: Vec<Value> = rows(&copied).cloned().collect();
     let wrong = goals::exceeded(&rooflines);
     if !wrong.is_empty() {
         return Err(Error::Requirement {
@@ -52,7 +66,8 @@ pub fn measure(ready: &Ready) -> Result<String> {
         "The same threads for both sides, samples in turns, interval over fresh processes. A ratio above 1 says that our\n\
          kernel is faster. The rival is the fastest one of its case, on the fastest of its devices. A goal is met where\n\
          the whole interval lies above it, and missed where none of it does. Beside each speed stands its share of the\n\
-         roof of the same run: multiply-adds in registers, or reads of a buffer of about the same size."
+         roof of the same run: multiply-adds in registers, or reads of a buffer of about the same size. Norms and softmax\n\
+         are held to a copy besides, the fastest of as many bytes."
             .to_owned(),
         String::new(),
         instructions(&ran),
@@ -66,7 +81,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
         let goal = if matrix_units && candidate.contains("/bf16/") {
             "none: matrix units for bf16".to_owned()
         } else {
-            goals::judged(row, ours, rival)
+            goals::judged(row, ours, rival, &copies)
         };
         lines.push(format!(
             "| {} {} | {candidate} | {baseline} | {:.2} ({}) | {} | {} | {goal} |",
@@ -84,6 +99,10 @@ pub fn measure(ready: &Ready) -> Result<String> {
 /// The instructions that ran, as the workers said it.
 const INSTRUCTIONS: &str =
     "select distinct device, engine, engine_version from trials order by device, engine, engine_version";
+
+/// Each copy at its best: the bytes that it reads and writes, and how many of them in a nanosecond.
+const COPIES: &str = "select max(bytes) as bytes, max(bytes) / min(time_ns) as gb_s from results \
+                      where workload = 'copy' and valid group by run_id, case_name, variant";
 
 /// Rows where the processor multiplies matrices of bf16 as one instruction: there libtorch has another path.
 const MATRIX_UNITS: &str = "select run_id from runs where array_has(cpu_features, 'amx_bf16')";

@@ -28,7 +28,7 @@ Options of bench (without any: the first four)
   --sql        grouped statistics over ten million samples, beside DuckDB
   --startup    start to finish of `benchbook --help` and `benchbook sql`
   --notebook   cells of a notebook, and the same trial in a notebook and by the program
-  --kernels    our kernels beside libtorch's: a quarter of an hour; only where asked for
+  --kernels    our kernels beside libtorch's: half an hour; only where asked for
   --claims     published claims, into datasets/claims.csv: half an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
