@@ -5,6 +5,9 @@ use benchbook_core::DType;
 /// Keys over which an average may be taken at a product's tolerance.
 const FEW_KEYS: f64 = 4096.0;
 
+/// Numbers that may be added up at a product's tolerance.
+const FEW_TERMS: f64 = 512.0;
+
 /// The largest scaled error that a computation in `dtype` may show.
 ///
 /// Rule VA of the catalogue: 1e-5 of the reference's largest value in fp32, 1 % where the precision was changed.
@@ -25,6 +28,14 @@ pub fn tolerance(dtype: DType) -> f64 {
 /// rounding adds does not.
 pub fn tolerance_of_average(dtype: DType, keys: usize) -> f64 {
     tolerance(dtype) * (keys as f64 / FEW_KEYS).sqrt().max(1.0)
+}
+
+/// The tolerance of a sum of `terms` numbers by whatever adds them up one after another, in `dtype` itself.
+///
+/// Each addition rounds, and the errors of many grow as the root of their number (Higham, Accuracy and Stability of Numerical
+/// Algorithms, section 2.8).
+pub fn tolerance_of_sum(dtype: DType, terms: usize) -> f64 {
+    tolerance(dtype) * (terms as f64 / FEW_TERMS).sqrt().max(1.0)
 }
 
 /// The tolerance where scores go through several operations before they are exponents.

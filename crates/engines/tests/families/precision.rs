@@ -92,7 +92,8 @@ fn taken(registry: &Registry, dtype: DType) -> Vec<Taken<'_>> {
 fn arithmetic_in_f32_fails_where_f64_is_asked_for_and_f64_passes() {
     let registry = registry();
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for one in taken(&registry, DType::F64) {
+    // A look-up computes nothing that could be rounded.
+    for one in taken(&registry, DType::F64).into_iter().filter(|one| one.workload.name() != "embedding") {
         let Taken { workload, implementation, setting, params } = &one;
         let posed = workload.pose(params).unwrap();
         let (inputs, bound) = (posed.inputs(SEED), posed.tolerance(DType::F64));
@@ -106,10 +107,28 @@ fn arithmetic_in_f32_fails_where_f64_is_asked_for_and_f64_passes() {
     let mut wanted = vec![
         "attention",
         "attention-gradients",
+        "causal-conv",
         "contextual-attention",
+        "conv1d",
+        "conv2d",
+        "latent-attention",
+        "layer-norm",
+        "linear",
         "matmul",
+        "mlp",
         "paged-attention",
+        "patch-embedding",
         "programmable-attention",
+        "retention",
+        "rms-norm",
+        "rotary",
+        "rwkv-4",
+        "rwkv-6",
+        "rwkv-7",
+        "selective-scan",
+        "softmax",
+        "state-space-duality",
+        "transformer-block",
         "window-attention",
     ];
     if benchbook_engines::probe("libtorch").is_none() {

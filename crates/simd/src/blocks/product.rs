@@ -99,7 +99,7 @@ impl<const N: usize> Task<'_, N> {
             return;
         }
         let left = |run: usize| &self.left[(run * self.rows + rows.start) * LEFT_ROW..][..count * LEFT_ROW];
-        scratch([MOST_ROWS.min(self.rows) * WIDE / N; N], |mut sums| {
+        scratch([MOST_ROWS.min(self.rows) * WIDE / N; N], |sums| {
             let mut runs = self.weights.runs().enumerate().peekable();
             while let Some((run, [step, steps])) = runs.next() {
                 let right = self.weights.panels(0, [step, steps], panels.clone());

@@ -148,7 +148,7 @@ impl Kernel for Head<'_> {
                 self.by_rows::<V>(start);
                 return size.finish([self.sequence, self.head, 0], &self.room[2][..wide], wide, self.out);
             }
-            panels::from_rows(start, head_dim, 2 * V::LANES, &mut self.room[3]);
+            panels::from_rows(start, head_dim, 2 * V::LANES, self.room[3]);
             for first in (0..seq).step_by(STEPS) {
                 let steps = STEPS.min(seq - first);
                 self.prepare::<V>(first, steps);
@@ -166,7 +166,7 @@ impl Kernel for Head<'_> {
                 size.finish([self.sequence, self.head, first], &self.room[2][..steps * wide], wide, self.out);
             }
         }
-        panels::to_rows(&self.room[3], head_dim, 2 * V::LANES, self.end);
+        panels::to_rows(self.room[3], head_dim, 2 * V::LANES, self.end);
     }
 }
 

@@ -103,7 +103,7 @@ impl Kernel for Head<'_> {
                 self.prepare::<V>(0, 1);
                 return self.by_rows::<V>(start);
             }
-            panels::from_columns(start, head_dim, 2 * V::LANES, &mut self.room[4]);
+            panels::from_columns(start, head_dim, 2 * V::LANES, self.room[4]);
             for first in (0..seq).step_by(STEPS) {
                 let steps = STEPS.min(seq - first);
                 self.prepare::<V>(first, steps);
@@ -113,7 +113,7 @@ impl Kernel for Head<'_> {
                 size.finish([self.sequence, self.head, first], &self.room[3][..steps * wide], wide, self.out);
             }
         }
-        panels::to_columns(&self.room[4], head_dim, 2 * V::LANES, self.end);
+        panels::to_columns(self.room[4], head_dim, 2 * V::LANES, self.end);
     }
 }
 

@@ -4,6 +4,7 @@ use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, V
 
 use super::scaled;
 use crate::rows::by_rows;
+use crate::tolerance::tolerance_of_sum;
 
 /// A convolution along one axis, as PyTorch's `conv1d`:
 /// y[o, t] = bias[o] + Σ weight[o, c, k] · x[group + c, t · stride + k · dilation − padding], with zeros outside of x.
@@ -271,8 +272,8 @@ impl Problem for Conv1d {
         Convolution::of_one(params).work(dtype)
     }
 
-    fn tolerance(_params: &Conv1dParams, dtype: DType) -> f64 {
-        crate::tolerance(dtype)
+    fn tolerance(params: &Conv1dParams, dtype: DType) -> f64 {
+        tolerance_of_sum(dtype, Convolution::of_one(params).terms())
     }
 }
 
@@ -342,7 +343,7 @@ impl Problem for Conv2d {
         Convolution::of_two(params).work(dtype)
     }
 
-    fn tolerance(_params: &Conv2dParams, dtype: DType) -> f64 {
-        crate::tolerance(dtype)
+    fn tolerance(params: &Conv2dParams, dtype: DType) -> f64 {
+        tolerance_of_sum(dtype, Convolution::of_two(params).terms())
     }
 }

@@ -5,6 +5,7 @@ use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, W
 use super::{numbers, scaled};
 use crate::attention::reference::dot;
 use crate::rows::by_rows;
+use crate::tolerance::tolerance_of_sum;
 
 /// The embedding of a vision transformer (Dosovitskiy et al., arXiv 2010.11929, section 3.1, equation 1), without a bias, which the
 /// learned positions can hold: a class token and the product of each patch with one matrix, and to all of them their positions.
@@ -150,7 +151,7 @@ impl Problem for PatchEmbedding {
         Work { flops, bytes: numbers * dtype.bytes() as f64 }
     }
 
-    fn tolerance(_params: &PatchEmbeddingParams, dtype: DType) -> f64 {
-        crate::tolerance(dtype)
+    fn tolerance(params: &PatchEmbeddingParams, dtype: DType) -> f64 {
+        tolerance_of_sum(dtype, params.in_channels * params.patch_size * params.patch_size)
     }
 }

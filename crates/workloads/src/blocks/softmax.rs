@@ -5,6 +5,7 @@ use benchbook_core::{DType, Inputs, Preset, Problem, Reference, Work};
 use super::norm::{UGLY, label, presets};
 use super::scaled;
 use crate::rows::by_rows;
+use crate::tolerance::tolerance_of_sum;
 
 /// Softmax over the last axis (Bridle, *Probabilistic interpretation of feedforward classification network outputs*, 1990).
 ///
@@ -67,7 +68,7 @@ impl Problem for Softmax {
         Work { flops: 5.0 * numbers, bytes: 2.0 * numbers * dtype.bytes() as f64 }
     }
 
-    fn tolerance(_params: &SoftmaxParams, dtype: DType) -> f64 {
-        crate::tolerance(dtype)
+    fn tolerance(params: &SoftmaxParams, dtype: DType) -> f64 {
+        tolerance_of_sum(dtype, params.width)
     }
 }

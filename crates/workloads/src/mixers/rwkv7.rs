@@ -44,7 +44,7 @@ impl Problem for Rwkv7 {
     }
 
     fn ugly() -> Vec<Rwkv7Params> {
-        let sizes = [[1, 1, 1, 1], [2, 1, 3, 67], [1, 2, 2, 17], [2, 35, 3, 33], [1, 66, 1, 64], [1, 33, 2, 5]];
+        let sizes = [[1, 1, 3, 1], [2, 1, 3, 67], [1, 2, 2, 17], [2, 35, 3, 33], [1, 66, 1, 64], [1, 33, 2, 5]];
         sizes.map(|[batch, seq, heads, head_dim]| Rwkv7Params { batch, seq, heads, head_dim }).into()
     }
 

@@ -54,7 +54,7 @@ impl Drawn {
 
     /// Step by step.
     fn right(&self) -> [Vec<f64>; 2] {
-        let ScanSize { batch, seq, channels, state } = self.size;
+        let ScanSize { batch: _, seq, channels, state } = self.size;
         let (mut out, mut end) = (vec![0.0; self.x.len()], vec![0.0; self.start.len()]);
         for (index, h) in end.chunks_exact_mut(state).enumerate() {
             let (sequence, channel) = (index / channels, index % channels);

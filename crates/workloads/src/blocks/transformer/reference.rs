@@ -6,8 +6,8 @@ use super::{Architecture, TransformerBlockParams};
 use crate::attention::reference::{average, dot};
 use crate::attention::window::turned;
 use crate::blocks::activation::exact_gelu;
-use crate::blocks::{Activation, add_product, layer_normed, numbers, rms_normed};
-use crate::rows::{Place, Positions};
+use crate::blocks::{Activation, layer_normed, numbers, rms_normed};
+use crate::rows::{Place, Positions, add_product};
 
 /// The block of a case.
 struct Block<'a> {
