@@ -52,5 +52,6 @@ pub fn register(registry: &mut Registry) {
         .workload(blocks::Conv2d)
         .workload(blocks::PatchEmbedding)
         .workload(attention::LatentAttention)
-        .workload(blocks::TransformerBlock);
+        .workload(blocks::TransformerBlock)
+        .workload(mixers::HybridStack);
 }

@@ -1,7 +1,8 @@
-//! Mixers in linear time: recurrences with a state of fixed size, and the convolution before them.
+//! Mixers in linear time: recurrences with a state of fixed size, the convolution before them, and stacks of layers.
 
 mod conv;
 mod draw;
+mod hybrid;
 mod retention;
 mod rows;
 mod rwkv4;
@@ -11,6 +12,7 @@ mod scan;
 mod ssd;
 
 pub use conv::{CausalConv, CausalConvParams};
+pub use hybrid::{HybridStack, HybridStackParams, LayerKind, SCAN_STATE, TAPS};
 pub use retention::{Retention, RetentionParams};
 pub use rwkv4::{Rwkv4, Rwkv4Params};
 pub use rwkv6::{Rwkv6, Rwkv6Params};

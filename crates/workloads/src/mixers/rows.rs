@@ -75,6 +75,52 @@ pub fn by_heads(
     }
 }
 
+/// A step of a channel of Mamba, with `[Δ, Δ x]` and `[B, C]`: h ← exp(Δ A) h + Δ x B, and then C h.
+pub fn scan_step<T: Copy + Into<f64>>(
+    h: &mut [f64],
+    rates: &[f64],
+    [delta, added]: [f64; 2],
+    [b, c]: [&[T]; 2],
+) -> f64 {
+    let mut sum = 0.0;
+    for ((h, rate), (b, c)) in h.iter_mut().zip(rates).zip(b.iter().zip(c)) {
+        let (b, c): (f64, f64) = ((*b).into(), (*c).into());
+        *h = (delta * rate).exp() * *h + added * b;
+        sum += c * *h;
+    }
+    sum
+}
+
+/// A step of a head of a duality, with what it leaves and Δ, x, and `[B, C]`: h ← left h + Δ x Bᵀ of `[x, B]`, and then h C.
+pub fn ssd_step<T: Copy + Into<f64>>(h: &mut [f64], [left, delta]: [f64; 2], x: &[T], [b, c]: [&[T]; 2]) -> Vec<f64> {
+    let row = |(h, x): (&mut [f64], &T)| {
+        let (x, mut sum): (f64, f64) = ((*x).into(), 0.0);
+        for (h, (b, c)) in h.iter_mut().zip(b.iter().zip(c)) {
+            let (b, c): (f64, f64) = ((*b).into(), (*c).into());
+            *h = left * *h + delta * x * b;
+            sum += c * *h;
+        }
+        sum
+    };
+    h.chunks_exact_mut(b.len()).zip(x).map(row).collect()
+}
+
+/// A step of a head of RWKV-6, with `[r, k, v, w]` and the bonus u: y = r (S + diag(u) k ⊗ v), S ← diag(exp(−exp(w))) S + k ⊗ v.
+pub fn rwkv6_step<T: Copy + Into<f64>>(state: &mut [f64], [r, k, v, w]: [&[T]; 4], u: &[f32]) -> Vec<f64> {
+    let mut out = vec![0.0; v.len()];
+    for (key, row) in state.chunks_exact_mut(v.len()).enumerate() {
+        let [r, k, w]: [f64; 3] = [r, k, w].map(|all| all[key].into());
+        let (decay, bonus) = ((-w.exp()).exp(), f64::from(u[key]));
+        for ((state, out), v) in row.iter_mut().zip(&mut out).zip(v) {
+            let v: f64 = (*v).into();
+            let added = k * v;
+            *out += r * (*state + bonus * added);
+            *state = decay * *state + added;
+        }
+    }
+    out
+}
+
 /// The logistic function.
 pub fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())

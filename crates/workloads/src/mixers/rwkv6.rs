@@ -3,7 +3,7 @@
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
 use super::draw::{check_numbers, normal};
-use super::rows::by_heads;
+use super::rows::{by_heads, rwkv6_step};
 
 /// The recurrence of RWKV-6 (Peng et al., arXiv 2404.05892, section 4.2), whose decay depends on the input, before its group norm.
 ///
@@ -81,19 +81,12 @@ impl Problem for Rwkv6 {
             let number = |numbers: &[f32], index: usize| f64::from(numbers[index]);
             let first = (sequence * heads + head) * head_dim * head_dim;
             let mut state: Vec<f64> = (first..first + head_dim * head_dim).map(|at| number(start, at)).collect();
-            let mut output = vec![0.0; seq * head_dim];
-            for (step, out) in output.chunks_exact_mut(head_dim).enumerate() {
+            let bonus = &u[head * head_dim..][..head_dim];
+            let one = |step: usize| {
                 let at = ((sequence * seq + step) * heads + head) * head_dim;
-                for (key, row) in state.chunks_exact_mut(head_dim).enumerate() {
-                    let decay = (-number(w, at + key).exp()).exp();
-                    let bonus = number(u, head * head_dim + key);
-                    for (column, (state, out)) in row.iter_mut().zip(&mut *out).enumerate() {
-                        let added = number(k, at + key) * number(v, at + column);
-                        *out += number(r, at + key) * (*state + bonus * added);
-                        *state = decay * *state + added;
-                    }
-                }
-            }
+                rwkv6_step(&mut state, [r, k, v, w].map(|all| &all[at..][..head_dim]), bonus)
+            };
+            let output = (0..seq).flat_map(one).collect();
             (output, state)
         })
     }

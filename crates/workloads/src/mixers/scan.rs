@@ -3,7 +3,7 @@
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
 use super::draw::{check_numbers, denormals, extremes, time_constants};
-use super::rows::{by_channels, sigmoid, softplus};
+use super::rows::{by_channels, scan_step, sigmoid, softplus};
 
 /// The selective scan (Gu & Dao, arXiv 2312.00752, algorithm 2, as in Mamba's own code: B by Euler's rule, the skip D x and the
 /// gate inside).
@@ -117,11 +117,8 @@ impl Problem for SelectiveScan {
                 let (at, row) = ((sequence * seq + step) * channels + channel, (sequence * seq + step) * state);
                 let (x, z) = (number(x, at), number(z, at));
                 let delta = softplus(number(delta, at) + number(delta_bias, channel));
-                let mut sum = number(d, channel) * x;
-                for (n, h) in h.iter_mut().enumerate() {
-                    *h = (delta * rates[n]).exp() * *h + delta * number(b, row + n) * x;
-                    sum += number(c, row + n) * *h;
-                }
+                let sum = number(d, channel) * x
+                    + scan_step(&mut h, &rates, [delta, delta * x], [b, c].map(|all| &all[row..][..state]));
                 sum * z * sigmoid(z)
             };
             let output = (0..seq).map(step).collect();

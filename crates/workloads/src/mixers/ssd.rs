@@ -3,7 +3,7 @@
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
 use super::draw::{check_numbers, denormals, extremes, time_constants};
-use super::rows::{by_heads, softplus};
+use super::rows::{by_heads, softplus, ssd_step};
 
 /// The state-space duality (Dao & Gu, arXiv 2405.21060, section 6, as in Mamba-2's own code: with softplus and the skip D x, and
 /// without the gate and the norm after it).
@@ -126,15 +126,9 @@ impl Problem for Ssd {
                 let delta = softplus(number(delta, row * heads + head) + number(delta_bias, head));
                 let decay = (-delta * number(a_log, head).exp()).exp();
                 let shared = (row * groups + head / (heads / groups)) * state;
-                for (column, h) in h.chunks_exact_mut(state).enumerate() {
-                    let x = number(x, (row * heads + head) * head_dim + column);
-                    let mut sum = number(d, head) * x;
-                    for (n, h) in h.iter_mut().enumerate() {
-                        *h = decay * *h + delta * x * number(b, shared + n);
-                        sum += number(c, shared + n) * *h;
-                    }
-                    output.push(sum);
-                }
+                let x = &x[(row * heads + head) * head_dim..][..head_dim];
+                let given = ssd_step(&mut h, [decay, delta], x, [b, c].map(|all| &all[shared..][..state]));
+                output.extend(given.iter().zip(x).map(|(given, x)| given + number(d, head) * f64::from(*x)));
             }
             (output, h)
         })

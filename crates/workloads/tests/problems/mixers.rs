@@ -2,8 +2,8 @@
 
 use benchbook_core::{DType, Problem};
 use benchbook_workloads::mixers::{
-    CausalConv, CausalConvParams, Retention, RetentionParams, Rwkv4, Rwkv4Params, Rwkv6, Rwkv6Params, Rwkv7,
-    SelectiveScan, SelectiveScanParams, Ssd, SsdParams,
+    CausalConv, CausalConvParams, HybridStack, HybridStackParams, Retention, RetentionParams, Rwkv4, Rwkv4Params,
+    Rwkv6, Rwkv6Params, Rwkv7, SelectiveScan, SelectiveScanParams, Ssd, SsdParams,
 };
 
 use crate::pytorch::agrees;
@@ -18,6 +18,7 @@ fn references_agree_with_pytorch() {
     agrees::<Rwkv4>(&fixture);
     agrees::<Rwkv6>(&fixture);
     agrees::<Rwkv7>(&fixture);
+    agrees::<HybridStack>(&fixture);
 }
 
 #[test]
@@ -53,4 +54,10 @@ fn work_is_counted_by_state_and_step() {
     assert_eq!(Rwkv6::work(&six, DType::F32).flops, 5.0 * 4.0 * 2.0 * 9.0);
     let four = Rwkv4Params { batch: 1, seq: 4, channels: 3 };
     assert_eq!(Rwkv4::work(&four, DType::F64).bytes, 8.0 * (60.0 + 6.0));
+    // Four products by [6, 6], what each of three positions sees twice, and 3 · 6 · 16 numbers between.
+    let stack =
+        HybridStackParams { seq: 3, pattern: "AF".to_owned(), heads: 2, head_dim: 3, ..HybridStackParams::default() };
+    let work = HybridStack::work(&stack, DType::F32);
+    assert_eq!(work.flops, 2.0 * 3.0 * (4.0 * 36.0 + 3.0 * 6.0 * 16.0) + 2.0 * 2.0 * 6.0 * (1.0 + 2.0 + 3.0));
+    assert_eq!(work.bytes, 4.0 * (2.0 * 18.0 + 4.0 * 36.0 + 3.0 * 6.0 * 16.0 + 2.0 * 6.0));
 }

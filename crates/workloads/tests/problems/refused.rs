@@ -8,6 +8,7 @@ use benchbook_workloads::attention::{
 use benchbook_workloads::blocks::{Conv1d, Conv2d, PatchEmbedding, TransformerBlock};
 use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts};
 use benchbook_workloads::matmul::Matmul;
+use benchbook_workloads::mixers::{CausalConv, HybridStack, Retention, SelectiveScan, Ssd};
 use benchbook_workloads::roofs;
 
 fn int(name: &str, value: i64) -> Params {
@@ -106,6 +107,22 @@ fn transformer_blocks() {
     refused(&TransformerBlock, odd, &["head_dim", "33 is odd"]);
     let wide = text("architecture", "llama").with("heads", Value::Int(1024)).with("width", Value::Int(64));
     refused(&TransformerBlock, wide, &["heads × head_dim is 65536, give 32768 at most"]);
+}
+
+#[test]
+fn mixers_in_linear_time() {
+    refused(&SelectiveScan, int("seq", 0), &["0 is out of range"]);
+    refused(&SelectiveScan, int("state", 257), &["257 is out of range, give 1 to 256"]);
+    refused(&SelectiveScan, int("seq", 1 << 24).with("channels", Value::Int(1 << 20)), &["over 10^11 numbers"]);
+    refused(&CausalConv, int("width", 1), &["1 is out of range, give 2 to 256"]);
+    refused(&Ssd, int("groups", 5), &["5 groups do not divide 24 heads"]);
+    refused(&Ssd, int("state", 0), &["0 is out of range, give 1 to 256"]);
+    refused(&Retention, int("key_dim", 7), &["7 is odd"]);
+    refused(&Retention, text("form", "normal"), &["normalised"]);
+    refused(&HybridStack, text("pattern", "MXA"), &["`X` is no layer, give letters of AFMRSW"]);
+    refused(&HybridStack, text("pattern", ""), &["0 layers are none or too many"]);
+    refused(&HybridStack, text("pattern", &"M".repeat(65)), &["65 layers", "give 1 to 64"]);
+    refused(&HybridStack, int("heads", 1024), &["heads × head_dim is 65536"]);
 }
 
 #[test]

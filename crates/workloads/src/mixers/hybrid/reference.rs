@@ -1,0 +1,248 @@
+//! A stack in `f64`, layer by layer.
+
+use benchbook_core::{Inputs, Reference, sample_rows};
+use rayon::prelude::*;
+
+use super::HybridStackParams;
+use super::layers::{LayerKind, SCAN_STATE, TAPS};
+use crate::attention::reference::{average, dot};
+use crate::blocks::EPSILON;
+use crate::mixers::rows::{rwkv6_step, scan_step, sigmoid, softplus, ssd_step};
+use crate::rows::times;
+
+/// Operations spent on a reference at most, but for 16 positions.
+const BUDGET: f64 = (1_u64 << 33) as f64;
+
+/// The first positions of as many sequences as there is time for, the first and the last at least.
+pub fn reference(params: &HybridStackParams, inputs: &Inputs, seed: u64) -> Reference {
+    within(BUDGET, params, inputs, seed)
+}
+
+fn within(budget: f64, params: &HybridStackParams, inputs: &Inputs, seed: u64) -> Reference {
+    let HybridStackParams { batch, seq, .. } = *params;
+    let flops = |steps: usize| HybridStackParams { batch: 1, seq: steps, ..params.clone() }.flops();
+    let sequences = sample_rows(batch, (budget / flops(seq)) as usize, seed);
+    let (mut steps, most) = (seq, budget / sequences.len() as f64);
+    while steps > 16 && flops(steps) > most {
+        steps = (steps * 3 / 4).max(16);
+    }
+    let values = sequences.iter().flat_map(|sequence| positions(params, inputs, *sequence, steps)).collect();
+    let rows = sequences.iter().flat_map(|sequence| sequence * seq..sequence * seq + steps).collect();
+    Reference::of(vec![batch, seq, params.width()], rows, values)
+}
+
+/// The first positions of a sequence after all layers, `[steps, d]`.
+fn positions(params: &HybridStackParams, inputs: &Inputs, sequence: usize, steps: usize) -> Vec<f64> {
+    let width = params.width();
+    let input = &inputs.numbers("input")[sequence * params.seq * width..][..steps * width];
+    let mut stream: Vec<f64> = input.iter().map(|number| f64::from(*number)).collect();
+    for (layer, kind) in params.kinds().into_iter().enumerate() {
+        let weights = params.layer(inputs, layer);
+        let of = Layer { params, weights: &weights, sequence, steps };
+        let x = normed(&stream, of.weight("gain"));
+        let given = match kind {
+            LayerKind::Attention => of.attention(&x),
+            LayerKind::FeedForward => of.feed_forward(&x),
+            LayerKind::Mamba2 => of.mamba2(&x),
+            LayerKind::Retention => of.retention(&x),
+            LayerKind::Mamba => of.mamba(&x),
+            LayerKind::Rwkv6 => of.rwkv6(&x),
+        };
+        stream.iter_mut().zip(given).for_each(|(stream, given)| *stream += given);
+    }
+    stream
+}
+
+/// RMS norm of rows as wide as the gain.
+fn normed(x: &[f64], gain: &[f32]) -> Vec<f64> {
+    let row = |row: &[f64]| -> Vec<f64> {
+        let square = row.iter().map(|x| x * x).sum::<f64>() / row.len() as f64;
+        let scale = 1.0 / (square + EPSILON).sqrt();
+        row.iter().zip(gain).map(|(x, gain)| x * scale * f64::from(*gain)).collect()
+    };
+    x.chunks_exact(gain.len()).flat_map(row).collect()
+}
+
+/// Numbers times z / (1 + e^−z).
+fn gated(numbers: Vec<f64>, z: &[f64]) -> Vec<f64> {
+    numbers.into_iter().zip(z).map(|(number, z)| number * z * sigmoid(*z)).collect()
+}
+
+/// Steps of heads `[steps, heads, width]`, each head by itself: of one, `one` gives `[steps, width]`.
+fn by_heads([steps, heads, width]: [usize; 3], one: impl Fn(usize) -> Vec<f64> + Sync + Send) -> Vec<f64> {
+    let all: Vec<Vec<f64>> = (0..heads).into_par_iter().map(one).collect();
+    let row = |step: usize| all.iter().flat_map(move |head| head[step * width..][..width].iter().copied());
+    (0..steps).flat_map(row).collect()
+}
+
+/// A layer, and the positions that it is computed for.
+struct Layer<'a> {
+    params: &'a HybridStackParams,
+    weights: &'a Inputs,
+    sequence: usize,
+    steps: usize,
+}
+
+impl Layer<'_> {
+    fn weight(&self, name: &str) -> &[f32] {
+        self.weights.numbers(name)
+    }
+
+    /// Rows times a factor.
+    fn times(&self, x: &[f64], name: &str) -> Vec<f64> {
+        let shape = self.weights.get(name).shape();
+        let rows = x.par_chunks_exact(shape[0]);
+        rows.flat_map_iter(|row| times(row.iter().copied(), self.weight(name), shape[1])).collect()
+    }
+
+    /// The state that a head begins at.
+    fn start(&self, head: usize) -> Vec<f64> {
+        let start = self.weights.get("start");
+        let (heads, numbers) = (start.shape()[1], start.shape()[2..].iter().product::<usize>());
+        let first = (self.sequence * heads + head) * numbers;
+        start.of::<f32>()[first..first + numbers].iter().map(|number| f64::from(*number)).collect()
+    }
+
+    fn attention(&self, x: &[f64]) -> Vec<f64> {
+        let (width, head_dim) = (self.params.width(), self.params.head_dim);
+        let [query, key, value] = ["w_query", "w_key", "w_value"].map(|name| self.times(x, name));
+        let mixed = by_heads([self.steps, self.params.heads, head_dim], |head| {
+            let at = |step: usize| step * width + head * head_dim;
+            let row = |step: usize| {
+                let score = |other: usize| dot(&query[at(step)..][..head_dim], &key[at(other)..]);
+                let scores: Vec<f64> = (0..=step).map(|other| score(other) / (head_dim as f64).sqrt()).collect();
+                average(&scores, head_dim, |other| &value[at(other)..])
+            };
+            (0..self.steps).flat_map(row).collect()
+        });
+        self.times(&mixed, "w_out")
+    }
+
+    fn feed_forward(&self, x: &[f64]) -> Vec<f64> {
+        let between = gated(self.times(x, "w_up"), &self.times(x, "w_gate"));
+        self.times(&between, "w_down")
+    }
+
+    /// x times a factor, through a causal convolution and silu.
+    fn convolved(&self, x: &[f64], [factor, conv, bias]: [&str; 3]) -> Vec<f64> {
+        let (x, conv, bias) = (self.times(x, factor), self.weight(conv), self.weight(bias));
+        let channels = bias.len();
+        let one = |index: usize| {
+            let (step, channel) = (index / channels, index % channels);
+            // Taps that lie before the first step see nothing.
+            let tap = |tap: usize| {
+                f64::from(conv[tap * channels + channel]) * x[(step + tap + 1 - TAPS) * channels + channel]
+            };
+            let sum = f64::from(bias[channel]) + ((TAPS - 1).saturating_sub(step)..TAPS).map(tap).sum::<f64>();
+            sum * sigmoid(sum)
+        };
+        (0..x.len()).into_par_iter().map(one).collect()
+    }
+
+    fn mamba2(&self, input: &[f64]) -> Vec<f64> {
+        let (heads, head_dim, state) = (2 * self.params.heads, self.params.head_dim, self.params.state);
+        let (z, delta) = (self.times(input, "w_z"), self.times(input, "w_delta"));
+        let x = self.convolved(input, ["w_x", "conv_x", "bias_x"]);
+        let b = self.convolved(input, ["w_b", "conv_b", "bias_b"]);
+        let c = self.convolved(input, ["w_c", "conv_c", "bias_c"]);
+        let [bias, a_log, skip] = ["delta_bias", "a_log", "skip"].map(|name| self.weight(name));
+        let mixed = by_heads([self.steps, heads, head_dim], |head| {
+            let mut h = self.start(head);
+            let step = |step: usize| {
+                let delta = softplus(delta[step * heads + head] + f64::from(bias[head]));
+                let left = (-delta * f64::from(a_log[head]).exp()).exp();
+                let x = &x[(step * heads + head) * head_dim..][..head_dim];
+                let shared = [&b, &c].map(|all| &all[step * state..][..state]);
+                let mut given = ssd_step(&mut h, [left, delta], x, shared);
+                given.iter_mut().zip(x).for_each(|(given, x)| *given += f64::from(skip[head]) * x);
+                given
+            };
+            (0..self.steps).flat_map(step).collect()
+        });
+        self.times(&normed(&gated(mixed, &z), self.weight("gain_inner")), "w_out")
+    }
+
+    /// As a duality of queries, keys and values: what a step leaves is the same for all steps.
+    fn retention(&self, x: &[f64]) -> Vec<f64> {
+        let (heads, keys, values) = (self.params.heads, self.params.head_dim, 2 * self.params.head_dim);
+        let [query, key, value, gate] = ["w_query", "w_key", "w_value", "w_gate"].map(|name| self.times(x, name));
+        let left = self.params.retention().left();
+        let mixed = by_heads([self.steps, heads, values], |head| {
+            let start = self.start(head);
+            // There are rows of keys, and here of values.
+            let mut state: Vec<f64> =
+                (0..keys * values).map(|index| start[index % keys * values + index / keys]).collect();
+            let step = |step: usize| {
+                let at = step * heads + head;
+                let [key, query] = [&key, &query].map(|all| &all[at * keys..][..keys]);
+                let value = &value[at * values..][..values];
+                ssd_step(&mut state, [left[head], 1.0 / (keys as f64).sqrt()], value, [key, query])
+            };
+            (0..self.steps).flat_map(step).collect()
+        });
+        self.times(&gated(normed(&mixed, &vec![1.0; values]), &gate), "w_out")
+    }
+
+    fn mamba(&self, input: &[f64]) -> Vec<f64> {
+        let channels = self.params.inner();
+        let z = self.times(input, "w_z");
+        let x = self.convolved(input, ["w_x", "conv_x", "bias_x"]);
+        let delta = self.times(&self.times(&x, "w_low"), "w_delta");
+        let [b, c] = ["w_b", "w_c"].map(|name| self.times(&x, name));
+        let [bias, a_log, skip] = ["delta_bias", "a_log", "skip"].map(|name| self.weight(name));
+        let mixed = by_heads([self.steps, channels, 1], |channel| {
+            let rates = a_log[channel * SCAN_STATE..][..SCAN_STATE].iter().map(|rate| -f64::from(*rate).exp());
+            let (rates, mut h): (Vec<f64>, Vec<f64>) = (rates.collect(), self.start(channel));
+            let step = |step: usize| {
+                let at = step * channels + channel;
+                let delta = softplus(delta[at] + f64::from(bias[channel]));
+                let shared = [&b, &c].map(|all| &all[step * SCAN_STATE..][..SCAN_STATE]);
+                f64::from(skip[channel]) * x[at] + scan_step(&mut h, &rates, [delta, delta * x[at]], shared)
+            };
+            (0..self.steps).map(step).collect()
+        });
+        self.times(&gated(mixed, &z), "w_out")
+    }
+
+    fn rwkv6(&self, x: &[f64]) -> Vec<f64> {
+        let (heads, head_dim) = (self.params.heads, self.params.head_dim);
+        let [r, k, v, mut w, gate] = ["w_r", "w_k", "w_v", "w_decay", "w_gate"].map(|name| self.times(x, name));
+        let decay = self.weight("decay").iter().cycle();
+        w.iter_mut().zip(decay).for_each(|(w, decay)| *w += f64::from(*decay));
+        let bonus = self.weight("bonus");
+        let mixed = by_heads([self.steps, heads, head_dim], |head| {
+            let mut state = self.start(head);
+            let step = |step: usize| {
+                let at = (step * heads + head) * head_dim;
+                let numbers = [&r, &k, &v, &w].map(|all| &all[at..][..head_dim]);
+                rwkv6_step(&mut state, numbers, &bonus[head * head_dim..][..head_dim])
+            };
+            (0..self.steps).flat_map(step).collect()
+        });
+        self.times(&gated(normed(&mixed, &vec![1.0; head_dim]), &gate), "w_out")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use benchbook_core::Problem;
+
+    use super::*;
+    use crate::mixers::HybridStack;
+
+    #[test]
+    fn a_stack_is_checked_from_its_first_positions_on() {
+        let pattern = "AMS".to_owned();
+        let params = HybridStackParams { batch: 3, seq: 90, pattern, heads: 1, head_dim: 6, state: 3 };
+        let inputs = HybridStack::inputs(&params, 1);
+        let of = |budget: f64| within(budget, &params, &inputs, 1).answers.remove(0);
+        let (whole, part) = (of(f64::INFINITY), of(params.flops() / 4.0));
+        assert_eq!(whole.rows, (0..270).collect::<Vec<usize>>());
+        let steps = part.rows.len() / 2;
+        assert!((17..60).contains(&steps), "{steps} steps");
+        assert_eq!(part.rows, (0..steps).chain(180..180 + steps).collect::<Vec<usize>>());
+        let (first, last) = part.values.split_at(steps * 6);
+        assert_eq!((first, last), (&whole.values[..steps * 6], &whole.values[180 * 6..][..steps * 6]));
+        assert_eq!(of(1.0).rows.len(), 32);
+    }
+}
