@@ -2,6 +2,7 @@
 
 mod conv;
 mod linear;
+mod norm;
 mod rwkv;
 mod scan;
 
