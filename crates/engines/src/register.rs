@@ -36,6 +36,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, experts::routing::ROWS);
     add(registry, experts::layer::DROPLESS);
     add(registry, experts::layer::CAPACITY);
+    add(registry, mixers::HYBRID);
     registry
         .implementation(roofs::MEMCPY)
         .implementation(roofs::SUMS)

@@ -12,5 +12,5 @@ pub mod sparse;
 pub mod window;
 
 pub use naive::NAIVE;
-pub(super) use naive::{attend, later};
+pub(in crate::flex) use naive::{attend, later};
 pub use sdpa::{AttentionInputs, BURN_ATTENTION, FUSED, ROWS, WHOLE, custom};

@@ -14,7 +14,7 @@ use crate::flex::tensor::Target;
 /// Implementations of `causal-conv`.
 pub const ROWS: [Row<CausalConv>; 2] = [SHIFTS, FUSED];
 
-const NAMES: [&str; 4] = ["x", "weight", "bias", "start"];
+pub(super) const NAMES: [&str; 4] = ["x", "weight", "bias", "start"];
 
 /// As many shifted copies as the width has steps.
 pub const SHIFTS: Row<CausalConv> = burn_row::<CausalConv>(
@@ -29,7 +29,7 @@ fn upload(on: &Target, params: &CausalConvParams, inputs: &Inputs) -> Result<(Te
     Ok((Tensors::upload(on, inputs, NAMES), params.clone()))
 }
 
-fn by_shifts((inputs, params): &(Tensors<3, 4>, CausalConvParams)) -> Result<[Tensor<3>; 2]> {
+pub(super) fn by_shifts((inputs, params): &(Tensors<3, 4>, CausalConvParams)) -> Result<[Tensor<3>; 2]> {
     let CausalConvParams { seq, width, silu: gated, .. } = *params;
     let [x, weight, bias, start] = inputs.all.clone();
     let all = Tensor::cat(vec![start, x], 1);

@@ -1,6 +1,7 @@
 //! Mixers in linear time: as tensor operations, and hand-written.
 
 mod conv;
+mod hybrid;
 mod retention;
 mod rwkv;
 mod scan;
@@ -15,6 +16,7 @@ use crate::flex::subject::{NamedInputs, Rows, find};
 use crate::flex::tensor::Target;
 
 pub use conv::ROWS as CONV;
+pub use hybrid::ROWS as HYBRID;
 pub use retention::ROWS as RETENTION;
 pub use rwkv::{ROWS_OF_4 as RWKV4, ROWS_OF_6 as RWKV6, ROWS_OF_7 as RWKV7};
 pub use scan::ROWS as SCAN;
@@ -23,12 +25,24 @@ pub use ssd::ROWS as SSD;
 /// Steps of a sequence at most, where each is several calls of the engine.
 const MOST_STEPS: usize = 1 << 14;
 
+/// Scores of all heads in memory at most.
+const MOST_SCORES: usize = 1 << 27;
+
 /// Keeps a loop over steps from sequences that would take it long.
 fn few_steps(seq: usize) -> Support {
     if seq <= MOST_STEPS {
         return Support::Yes;
     }
     Support::No(format!("{seq} steps of several calls each take too long, {MOST_STEPS} are the most"))
+}
+
+/// Keeps a table of all scores from sequences that would fill memory with it.
+fn few_scores([batch, heads, seq]: [usize; 3]) -> Support {
+    let scores = batch * heads * seq * seq;
+    if scores <= MOST_SCORES {
+        return Support::Yes;
+    }
+    Support::No(format!("{scores} scores take too much memory, {MOST_SCORES} are the most"))
 }
 
 /// Inputs as tensors of one rank: an array of fewer axes has axes of length 1 before them.

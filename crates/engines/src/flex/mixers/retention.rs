@@ -5,7 +5,7 @@ use benchbook_simd::{self as simd, CHUNK, Isa, RetentionSize, Turns};
 use benchbook_workloads::mixers::{Retention, RetentionParams};
 use burn::tensor::Tensor;
 
-use super::{Tensors, few_steps, named, numbers, step};
+use super::{Tensors, few_scores, few_steps, named, numbers, step};
 use crate::flex::calls::{Calls, Named, failed};
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::prepare;
@@ -18,9 +18,6 @@ const NAMES: [&str; 4] = ["query", "key", "value", "start"];
 
 /// Of the normalised form, which begins with an empty state.
 const FEWER_NAMES: [&str; 3] = ["query", "key", "value"];
-
-/// Scores of all heads in memory at most.
-const MOST_SCORES: usize = 1 << 27;
 
 /// A few operations on tensors for each step.
 pub const RECURRENT: Row<Retention> = burn_row::<Retention>(
@@ -40,6 +37,7 @@ fn plain_and_few_steps(_device: &str, _dtype: DType, params: &RetentionParams) -
 }
 
 /// What is made of a case before it is timed.
+#[derive(Clone)]
 struct Tables {
     /// Cosines and sines of each number of a query or key, `[1, seq, 1, key_dim]`.
     turns: Option<[Tensor<4>; 2]>,
@@ -103,34 +101,24 @@ pub const PARALLEL: Row<Retention> = burn_row::<Retention>(
         if params.is_normalised() {
             return prepare(name, setting, params, inputs, with_decays::<3>(FEWER_NAMES), by_normalised_scores);
         }
-        prepare(name, setting, params, inputs, with_decays::<4>(NAMES), by_scores)
+        let call = |(inputs, decays): &(Tensors<4, 4>, Decays)| Ok(by_scores(inputs.all.clone(), decays));
+        prepare(name, setting, params, inputs, with_decays::<4>(NAMES), call)
     },
 )
-.only(few_scores)
+.only(|_, _, params: &RetentionParams| few_scores([params.batch, params.heads, params.seq]))
 .catalogue(&["SM2"]);
 
-fn few_scores(_device: &str, _dtype: DType, params: &RetentionParams) -> Support {
-    let RetentionParams { batch, seq, heads, .. } = *params;
-    let scores = batch * heads * seq * seq;
-    if scores <= MOST_SCORES {
-        return Support::Yes;
-    }
-    Support::No(format!("{scores} scores take too much memory, {MOST_SCORES} are the most"))
-}
-
 /// What is left at each step of what was added at another: of steps `[1, heads, seq, seq]`, and of the first state
-/// `[1, heads, seq, 1]`.
-struct Decays {
+/// `[1, heads, seq, 1]`. In the normalised form, divided by the root of their sum.
+#[derive(Clone)]
+pub(super) struct Decays {
     tables: Tables,
     since: Tensor<4>,
     of_start: Tensor<4>,
 }
 
-/// Puts these inputs on a device, with the decays of the case, in the normalised form divided by the root of their sum.
-fn with_decays<const N: usize>(
-    names: [&'static str; N],
-) -> impl Fn(&Target, &RetentionParams, &Inputs) -> Result<(Tensors<4, N>, Decays)> {
-    move |on, params, inputs| {
+impl Decays {
+    pub(super) fn new(on: &Target, params: &RetentionParams) -> Self {
         let RetentionParams { seq, heads, .. } = *params;
         let left = params.left();
         let power = |head: usize, steps: usize| left[head].powi(steps as i32);
@@ -143,13 +131,19 @@ fn with_decays<const N: usize>(
             let (head, later, earlier) = (index / seq / seq, index / seq % seq, index % seq);
             if earlier > later { 0.0 } else { power(head, later - earlier) / roots[head * seq + later] }
         };
-        let decays = Decays {
+        Self {
             tables: Tables::new(on, params),
             since: on.upload_numbers((0..heads * seq * seq).map(since), [1, heads, seq, seq]),
             of_start: on.upload_numbers((0..heads * seq).map(|at| power(at / seq, at % seq + 1)), [1, heads, seq, 1]),
-        };
-        Ok((Tensors::upload(on, inputs, names), decays))
+        }
     }
+}
+
+/// Puts these inputs on a device, with the decays of the case.
+fn with_decays<const N: usize>(
+    names: [&'static str; N],
+) -> impl Fn(&Target, &RetentionParams, &Inputs) -> Result<(Tensors<4, N>, Decays)> {
+    move |on, params, inputs| Ok((Tensors::upload(on, inputs, names), Decays::new(on, params)))
 }
 
 /// Weights of all pairs of steps, with queries and keys `[batch, heads, seq, key_dim]`.
@@ -160,8 +154,8 @@ fn weights(query: Tensor<4>, key: Tensor<4>, decays: &Decays) -> [Tensor<4>; 3] 
     [weights, query, key]
 }
 
-fn by_scores((inputs, decays): &(Tensors<4, 4>, Decays)) -> Result<[Tensor<4>; 2]> {
-    let [query, key, value, start] = inputs.all.clone();
+/// Of queries, keys, values and the first state.
+pub(super) fn by_scores([query, key, value, start]: [Tensor<4>; 4], decays: &Decays) -> [Tensor<4>; 2] {
     let [_, seq, _, _] = value.dims();
     let ([weights, query, key], value) = (weights(query, key, decays), value.swap_dims(1, 2));
     let before = query.matmul(start.clone()) * decays.of_start.clone();
@@ -169,7 +163,7 @@ fn by_scores((inputs, decays): &(Tensors<4, 4>, Decays)) -> Result<[Tensor<4>; 2
     // The last row says what is left at the end, of each step and of the first state.
     let until = decays.since.clone().narrow(2, seq - 1, 1).swap_dims(2, 3);
     let kept = start * decays.of_start.clone().narrow(2, seq - 1, 1);
-    Ok([out.swap_dims(1, 2), (key * until).swap_dims(2, 3).matmul(value) + kept])
+    [out.swap_dims(1, 2), (key * until).swap_dims(2, 3).matmul(value) + kept]
 }
 
 fn by_normalised_scores((inputs, decays): &(Tensors<4, 3>, Decays)) -> Result<[Tensor<4>; 1]> {

@@ -21,7 +21,7 @@ pub const ROWS_OF_6: [Row<Rwkv6>; 2] = [LOOP_OF_6, FUSED_OF_6];
 pub const ROWS_OF_7: [Row<Rwkv7>; 2] = [LOOP_OF_7, FUSED_OF_7];
 
 const NAMES_OF_4: [&str; 6] = ["r", "k", "v", "decay", "u", "start"];
-const NAMES_OF_6: [&str; 6] = ["r", "k", "v", "w", "u", "start"];
+pub(super) const NAMES_OF_6: [&str; 6] = ["r", "k", "v", "w", "u", "start"];
 const NAMES_OF_7: [&str; 7] = ["r", "w", "k", "v", "kappa", "a", "start"];
 
 /// ln of the smallest decay of RWKV-7.
@@ -102,7 +102,7 @@ fn column(tensor: &Tensor<4>, at: usize) -> Tensor<4> {
     row(tensor, at).swap_dims(2, 3)
 }
 
-fn loop_of_6(inputs: &Tensors<4, 6>) -> Result<[Tensor<4>; 2]> {
+pub(super) fn loop_of_6(inputs: &Tensors<4, 6>) -> Result<[Tensor<4>; 2]> {
     let [r, k, v, w, u, start] = inputs.all.clone();
     let [_, seq, heads, head_dim] = k.dims();
     let (decay, bonus) = (w.exp().neg().exp(), u.reshape([1, heads, head_dim, 1]));

@@ -13,7 +13,7 @@ use crate::flex::subject::prepare;
 /// Implementations of `selective-scan`.
 pub const ROWS: [Row<SelectiveScan>; 3] = [LOOP, ASSOCIATIVE, FUSED];
 
-const NAMES: [&str; 9] = ["x", "delta", "z", "b", "c", "a_log", "delta_bias", "d", "start"];
+pub(super) const NAMES: [&str; 9] = ["x", "delta", "z", "b", "c", "a_log", "delta_bias", "d", "start"];
 
 /// States of all steps in memory at most, where they are there at all.
 const MOST_STATES: usize = 1 << 27;
@@ -52,7 +52,7 @@ fn prepared(inputs: &Tensors<3, 9>) -> Prepared {
     Prepared { delta, added, rate: a_log.exp().neg(), b, c, start, skip, gate: silu(z) }
 }
 
-fn by_loop(inputs: &Tensors<3, 9>) -> Result<[Tensor<3>; 2]> {
+pub(super) fn by_loop(inputs: &Tensors<3, 9>) -> Result<[Tensor<3>; 2]> {
     let Prepared { delta, added, rate, b, c, start, skip, gate } = prepared(inputs);
     let [_, seq, _] = delta.dims();
     // As columns `[batch, channels, 1]`.

@@ -14,7 +14,7 @@ use crate::flex::tensor::Target;
 /// Implementations of `state-space-duality`.
 pub const ROWS: [Row<Ssd>; 3] = [LOOP, CHUNKED, FUSED];
 
-const NAMES: [&str; 8] = ["x", "delta", "b", "c", "delta_bias", "a_log", "d", "start"];
+pub(super) const NAMES: [&str; 8] = ["x", "delta", "b", "c", "delta_bias", "a_log", "d", "start"];
 
 /// A few operations on tensors for each step.
 pub const LOOP: Row<Ssd> = burn_row::<Ssd>(
@@ -77,25 +77,27 @@ pub const CHUNKED: Row<Ssd> = burn_row::<Ssd>(
     "chunked",
     "chunks of 64 steps as products of matrices, the state from one to the next (arXiv 2405.21060, listing 1)",
     &[DType::F64, DType::F32],
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, upload, by_chunks),
+    |name, setting, params, inputs| {
+        let upload =
+            |on: &Target, _: &SsdParams, inputs: &Inputs| Ok((Tensors::upload(on, inputs, NAMES), triangles(on)));
+        let call = |(inputs, triangles): &(Tensors<4, 8>, [Tensor<4>; 2])| by_chunks(inputs, triangles);
+        prepare(name, setting, params, inputs, upload, call)
+    },
 )
 .catalogue(&["SM1"]);
 
-/// Inputs, and a lower triangle of ones with its diagonal, and without, each `[1, 1, CHUNK, CHUNK]`.
-type Triangles = (Tensors<4, 8>, [Tensor<4>; 2]);
-
-fn upload(on: &Target, _params: &SsdParams, inputs: &Inputs) -> Result<Triangles> {
-    let triangle = |whole: bool| {
+/// A lower triangle of ones with its diagonal, and without, each `[1, 1, CHUNK, CHUNK]`.
+pub(super) fn triangles(on: &Target) -> [Tensor<4>; 2] {
+    [true, false].map(|whole| {
         let one = move |index: usize| {
             let (row, column) = (index / CHUNK, index % CHUNK);
             if row > column || whole && row == column { 1.0 } else { 0.0 }
         };
         on.upload_numbers((0..CHUNK * CHUNK).map(one), [1, 1, CHUNK, CHUNK])
-    };
-    Ok((Tensors::upload(on, inputs, NAMES), [triangle(true), triangle(false)]))
+    })
 }
 
-fn by_chunks((inputs, [lower, strict]): &Triangles) -> Result<[Tensor<4>; 2]> {
+pub(super) fn by_chunks(inputs: &Tensors<4, 8>, [lower, strict]: &[Tensor<4>; 2]) -> Result<[Tensor<4>; 2]> {
     let Prepared { logs, added, b, c, skip, start } = prepared(inputs);
     let [_, seq, _, _] = added.dims();
     let (mut h, mut sums) = (start, Vec::with_capacity(seq.div_ceil(CHUNK)));

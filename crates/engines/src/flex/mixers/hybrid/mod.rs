@@ -1,0 +1,42 @@
+//! Stacks of layers: of tensor operations, and of our own kernels.
+
+mod composed;
+mod fused;
+
+use benchbook_core::{DType, Row, Support};
+use benchbook_workloads::mixers::{HybridStack, HybridStackParams, LayerKind};
+
+use super::{few_scores, few_steps};
+use crate::flex::row::{burn_row, fused_row};
+use crate::flex::subject::prepare;
+
+/// Implementations of `hybrid-stack`.
+pub const ROWS: [Row<HybridStack>; 2] = [COMPOSED, FUSED];
+
+/// Each mixer as it is written with tensors: scores in memory, duality in chunks, other recurrences step by step.
+pub const COMPOSED: Row<HybridStack> = burn_row::<HybridStack>(
+    "composed",
+    "tensor operations: attention and retention with their scores in memory, duality in chunks of 64 steps, Mamba and RWKV-6 step \
+     by step",
+    &[DType::F64, DType::F32],
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, composed::upload, composed::stacked),
+)
+.only(|_, _, params: &HybridStackParams| takes(params))
+.catalogue(&["SM5"]);
+
+fn takes(params: &HybridStackParams) -> Support {
+    let has = |of: [LayerKind; 2]| params.kinds().iter().any(|kind| of.contains(kind));
+    let scores = has([LayerKind::Attention, LayerKind::Retention]);
+    let support = if scores { few_scores([params.batch, params.heads, params.seq]) } else { Support::Yes };
+    if support == Support::Yes && has([LayerKind::Mamba, LayerKind::Rwkv6]) { few_steps(params.seq) } else { support }
+}
+
+/// Our own kernels one after another, in room that is kept from call to call.
+pub const FUSED: Row<HybridStack> = fused_row::<HybridStack>(
+    "fused",
+    "hand-written: attention with its projections and feed-forward in one kernel each, products, mixers and gated norms between; \
+     AVX-512, AVX2 or portable",
+    &[DType::F32],
+    fused::prepare,
+)
+.catalogue(&["SM5"]);
