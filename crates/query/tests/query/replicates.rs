@@ -144,6 +144,50 @@ fn an_exponent_is_fitted_in_each_replicate() {
 }
 
 #[test]
+fn lines_cross_in_each_replicate_by_itself() {
+    let fixture = Fixture::new();
+    let sizes = [64, 128, 256, 512, 1024, 2048];
+    fixture.run(|writer| {
+        let mut number = 0;
+        for replicate in 0..6 {
+            // The last replicate was cut short, and would cross elsewhere.
+            let sizes = if replicate == 5 { &sizes[..5] } else { &sizes[..] };
+            let slope = if replicate == 5 { 100.0 } else { 300.0 + 10.0 * replicate as f64 };
+            for size in sizes {
+                let x = *size as f64;
+                for (name, time) in [("square", 1e3 * x * x), ("line", 1e3 * slope * x), ("least", 1e3 * x)] {
+                    let params = json!({"seq_q": {"int": size}, "seq_kv": {"int": size}, "heads": {"int": 8}});
+                    add(writer, &trial(number, name, &format!("s{size}"), replicate, params));
+                    writer.sample(&sample(number, 0, number, time.round() as i64)).unwrap();
+                    number += 1;
+                }
+            }
+        }
+    });
+    let session = fixture.session();
+    let of = |candidate: &str, baseline: &str| {
+        let names = [("x", "seq_q"), ("candidate", candidate), ("baseline", baseline)];
+        named(&session, "crossover", &names)
+    };
+    let answer = of("attention line/%", "%square/%");
+    assert_eq!(texts(&answer, "candidate"), [Some("attention line/flex/f32/2t heads=8".to_owned())]);
+    let wanted = replicate_interval(&[300.0, 310.0, 320.0, 330.0, 340.0], 0.95).unwrap();
+    for (name, wanted) in [("crossover", wanted.estimate), ("low", wanted.low), ("high", wanted.high)] {
+        let found = floats(&answer, name)[0].unwrap();
+        assert!((found / wanted - 1.0).abs() < 1e-6, "{name}: {found} for {wanted}");
+    }
+    assert_eq!((ints(&answer, "lengths"), ints(&answer, "replicates")), (vec![Some(6)], vec![Some(5)]));
+    for (candidate, baseline, reason) in
+        [("%square%", "%line%", "not faster at the longest"), ("%least%", "%line%", "faster at every length")]
+    {
+        let answer = of(candidate, baseline);
+        assert_eq!(texts(&answer, "reason"), [Some(reason.to_owned())]);
+        assert_eq!(floats(&answer, "crossover"), [None]);
+    }
+    assert_eq!(of("%", "%").rows(), 6, "every pair of lines, in both orders");
+}
+
+#[test]
 fn times_beside_roofs_and_exact_answers_count_replicates() {
     let fixture = Fixture::new();
     // Nine samples of a slow process beside one of each of two fast ones.
