@@ -5,6 +5,7 @@ mod common;
 mod conformance;
 mod contextual;
 mod fused;
+mod mixers;
 mod names;
 mod paged;
 mod planted;
