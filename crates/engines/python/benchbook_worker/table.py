@@ -70,11 +70,23 @@ ATTENTION = (
     "sparse-attention",
 )
 BLOCKS = ("linear", "mlp", "layer-norm", "rms-norm", "softmax", "rotary")
-FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *ATTENTION, *BLOCKS)
-COMPILED = (*ATTENTION, *BLOCKS)
+FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *ATTENTION, *BLOCKS, "causal-conv")
+COMPILED = (*ATTENTION, *BLOCKS, "causal-conv")
 GRAPHS = ("matmul", *ATTENTION, *BLOCKS)
 #: Those that PyTorch's own attention can say.
 SDPA = ("attention-gradients", "paged-attention", *(name for name in ATTENTION if name != "contextual-attention"))
+#: Recurrences, which are loops over steps.
+RECURRENCES = ("selective-scan", "state-space-duality", "retention", "rwkv-4", "rwkv-6", "rwkv-7")
+#: Workloads in a form that is one of several, and which of them a compiler takes.
+FORMS = (
+    ("selective-scan", "associative", "an associative scan in log2(seq) rounds over all states", True),
+    ("state-space-duality", "chunked", "chunks of 64 steps as products of matrices, as ssd_minimal", True),
+    ("retention", "chunked", "chunks of 64 steps as products of matrices", True),
+    ("retention", "parallel", "the parallel form, with its scores in memory", True),
+    ("mixture-of-experts", "by-expert", "one expert after another, as Transformers does by default", False),
+    ("mixture-of-experts", "by-choice", "the weights of every choice gathered, as batched_mm of Transformers", True),
+    ("mixture-of-experts", "dense", "every token by every expert", True),
+)
 #: Inputs that stay from call to call, and are constants of a graph.
 PACKED = {
     "projected-attention": ("w_query", "w_key", "w_value", "w_out"),
@@ -87,7 +99,7 @@ PACKED = {
 
 def dtypes_of(workload):
     """Sums of thousands, step by step, need more bits than 16 have."""
-    return WIDE if workload in ("read", "contextual-attention", "layer-norm", "rms-norm") else REAL
+    return WIDE if workload in ("read", "contextual-attention", "layer-norm", "rms-norm", "causal-conv") else REAL
 
 
 def numpy_row(workload, dtypes, about):
@@ -146,6 +158,37 @@ ROWS = [
             memory=False,
         )
         for name in COMPILED
+    ),
+    *(
+        torch_row("loop", name, "form_rows:loop", "a loop over steps, a few calls of PyTorch each", dtypes=WIDE)
+        for name in RECURRENCES
+    ),
+    *(
+        torch_row(
+            "compile-step",
+            name,
+            "form_rows:compile_step",
+            "a loop over steps, each by torch.compile",
+            dtypes=WIDE,
+            memory=False,
+        )
+        for name in RECURRENCES
+    ),
+    *(
+        torch_row(form, name, f"form_rows:{form.replace('-', '_')}", f"{about}, in PyTorch", dtypes=WIDE)
+        for name, form, about, _ in FORMS
+    ),
+    *(
+        torch_row(
+            f"compile-{form}",
+            name,
+            f"form_rows:compile_{form.replace('-', '_')}",
+            f"{about}, by torch.compile",
+            dtypes=WIDE,
+            memory=False,
+        )
+        for name, form, about, compiles in FORMS
+        if compiles
     ),
     torch_row(
         "flex",

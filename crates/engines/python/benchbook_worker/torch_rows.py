@@ -104,12 +104,15 @@ def fresh(function):
     return torch.compile(own, fullgraph=True, dynamic=False)
 
 
-@of_all
-def compile_formula(setting, copies):
-    program = FORMULAS[setting.workload]
+def compiled_calls_of(program, setting, copies):
     function = program.make(setting, copies[0])
     made = compiled(setting, function, [copies[0][name] for name in program.names(copies[0])])
     return [bind(made, program, inputs) for inputs in copies]
+
+
+@of_all
+def compile_formula(setting, copies):
+    return compiled_calls_of(FORMULAS[setting.workload], setting, copies)
 
 
 @of_all

@@ -1,0 +1,48 @@
+"""PyTorch: workloads that are written in several forms, each by itself, and compiled."""
+
+from . import experts, mixers
+from .rows import Unsupported, of_all
+from .torch_rows import bind, calls_of, compiled, compiled_calls_of
+
+FORMS = mixers.FORMS | experts.FORMS
+
+
+@of_all
+def loop(setting, copies):
+    """A recurrence, a few calls of PyTorch for each step."""
+    recurrence, program = recurrence_of(setting, copies)
+    return [bind(recurrence.looped(recurrence.step), program, inputs) for inputs in copies]
+
+
+@of_all
+def compile_step(setting, copies):
+    """The same, with the step as `torch.compile` makes it."""
+    recurrence, program = recurrence_of(setting, copies)
+    first = recurrence.first(*(copies[0][name] for name in program.names(copies[0])))
+    call = recurrence.looped(compiled(setting, recurrence.step, first))
+    return [bind(call, program, inputs) for inputs in copies]
+
+
+def recurrence_of(setting, copies):
+    if setting.seq > mixers.MOST_STEPS:
+        raise Unsupported(f"{setting.seq} steps of several calls each take too long, {mixers.MOST_STEPS} are the most")
+    program = mixers.STEPS[setting.workload]
+    return program.make(setting, copies[0]), program
+
+
+def form(name):
+    """What prepares a workload in the form of this name, and what does so compiled."""
+
+    def made_by(calls):
+        return of_all(lambda setting, copies: calls(FORMS[setting.workload, name], setting, copies))
+
+    return made_by(calls_of), made_by(compiled_calls_of)
+
+
+associative, compile_associative = form("associative")
+chunked, compile_chunked = form("chunked")
+parallel, compile_parallel = form("parallel")
+by_choice, compile_by_choice = form("by-choice")
+dense, compile_dense = form("dense")
+# What an expert has to do is not known before: nothing to compile.
+by_expert, _ = form("by-expert")
