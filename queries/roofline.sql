@@ -3,10 +3,11 @@
 --
 -- Roofs are measured, each in the latest run of the store on the same machine with as many threads, and null where
 -- there is none: `fma` for arithmetic in f32, `read` (or `copy`, bytes read and written, where that is faster) for
--- memory, in the working set whose size is nearest to the case's bytes by ratio. A roof is the highest rate that was
--- seen, its best sample; roof_spread is how far its median lies below. A case takes at least roof_ns: its operations
--- at the one rate or its bytes at the other, whichever is longer (Williams et al., Roofline, CACM 52(4), 2009). What
--- exceeds a roof by more than roof_spread shows that the roof is wrong.
+-- memory, in the working set whose size is nearest to the case's bytes by ratio, `exp2` for exponentials in f32, where
+-- the metric of this name says how many a case takes. A roof is the highest rate that was seen, its best sample;
+-- roof_spread is how far its median lies below. A case takes at least roof_ns: its operations, its bytes or its
+-- exponentials at their rates, whichever is longest (Williams et al., Roofline, CACM 52(4), 2009). What exceeds a roof
+-- by more than roof_spread shows that the roof is wrong.
 WITH roofs AS (
     SELECT
         u.hostname_hash,
@@ -22,8 +23,14 @@ WITH roofs AS (
         ) AS age
     FROM results r
     JOIN runs u ON u.run_id = r.run_id
-    WHERE r.valid AND r.workload IN ('fma', 'read', 'copy')
+    WHERE r.valid AND r.workload IN ('fma', 'read', 'copy', 'exp2')
     GROUP BY u.hostname_hash, u.cpu_model, r.threads, r.workload, r.started_at, r.run_id, r.case_name, r.variant
+),
+counted AS (
+    SELECT trial, max(value) AS exponentials
+    FROM measures
+    WHERE run_id = $run AND name = 'exponentials'
+    GROUP BY trial
 ),
 measured AS (
     SELECT
@@ -37,9 +44,11 @@ measured AS (
         u.cpu_model,
         max(r.flops) AS flops,
         max(r.bytes) AS bytes,
+        max(e.exponentials) AS exponentials,
         replicate_median(r.time_ns, r.replicate) AS median_ns
     FROM results r
     JOIN runs u ON u.run_id = r.run_id
+    LEFT JOIN counted e ON e.trial = r.trial
     WHERE r.run_id = $run AND u.run_id = $run AND r.valid
     GROUP BY r.workload, r.case_name, r.cache, r.variant, r.dtype, r.threads, u.hostname_hash, u.cpu_model
 ),
@@ -51,14 +60,14 @@ beside AS (
         k.gflops AS roof_gflops,
         k.gb_s AS roof_gb_s,
         k.spread,
-        CASE WHEN k.roof <> 'fma' THEN abs(ln(m.bytes / k.bytes)) END AS distance
+        CASE WHEN k.roof IN ('read', 'copy') THEN abs(ln(m.bytes / k.bytes)) END AS distance
     FROM measured m
     LEFT JOIN roofs k
         ON k.age = 1
         AND k.threads = m.threads
         AND (k.hostname_hash IS NOT DISTINCT FROM m.hostname_hash)
         AND (k.cpu_model IS NOT DISTINCT FROM m.cpu_model)
-        AND (k.roof <> 'fma' OR m.dtype = 'f32')
+        AND (k.roof IN ('read', 'copy') OR m.dtype = 'f32')
 ),
 nearest AS (
     SELECT
@@ -68,6 +77,7 @@ nearest AS (
         variant,
         flops,
         bytes,
+        exponentials,
         median_ns,
         roof,
         max(roof_gflops) AS gflops,
@@ -75,7 +85,7 @@ nearest AS (
         first_value(roof_bytes ORDER BY distance, roof_gb_s DESC) AS roof_bytes,
         first_value(spread ORDER BY distance, roof_gflops DESC, roof_gb_s DESC) AS spread
     FROM beside
-    GROUP BY workload, case_name, cache, variant, flops, bytes, median_ns, roof
+    GROUP BY workload, case_name, cache, variant, flops, bytes, exponentials, median_ns, roof
 ),
 both_roofs AS (
     SELECT
@@ -85,29 +95,49 @@ both_roofs AS (
         variant,
         flops,
         bytes,
+        exponentials,
         median_ns,
         max(gflops) FILTER (WHERE roof = 'fma') AS peak_gflops,
         max(spread) FILTER (WHERE roof = 'fma') AS peak_spread,
-        max(gb_s) FILTER (WHERE roof <> 'fma') AS memory_gb_s,
-        first_value(spread ORDER BY gb_s DESC) FILTER (WHERE roof <> 'fma') AS memory_spread,
-        first_value(roof_bytes ORDER BY gb_s DESC) FILTER (WHERE roof <> 'fma') AS memory_bytes
+        max(gb_s) FILTER (WHERE roof IN ('read', 'copy')) AS memory_gb_s,
+        first_value(spread ORDER BY gb_s DESC) FILTER (WHERE roof IN ('read', 'copy')) AS memory_spread,
+        first_value(roof_bytes ORDER BY gb_s DESC) FILTER (WHERE roof IN ('read', 'copy')) AS memory_bytes,
+        max(gflops) FILTER (WHERE roof = 'exp2') AS peak_gexp_s,
+        max(spread) FILTER (WHERE roof = 'exp2') AS exp_spread
     FROM nearest
-    GROUP BY workload, case_name, cache, variant, flops, bytes, median_ns
+    GROUP BY workload, case_name, cache, variant, flops, bytes, exponentials, median_ns
+),
+least AS (
+    SELECT
+        *,
+        flops / peak_gflops AS arithmetic_ns,
+        bytes / memory_gb_s AS memory_ns,
+        coalesce(exponentials / peak_gexp_s, 0) AS exponentials_ns
+    FROM both_roofs
 ),
 held AS (
     SELECT
         *,
         CASE
-            WHEN flops / peak_gflops >= bytes / memory_gb_s THEN 'arithmetic'
-            WHEN flops / peak_gflops < bytes / memory_gb_s THEN 'memory'
+            WHEN exponentials_ns > arithmetic_ns AND exponentials_ns > memory_ns THEN 'exponentials'
+            WHEN arithmetic_ns >= memory_ns THEN 'arithmetic'
+            WHEN arithmetic_ns < memory_ns THEN 'memory'
         END AS roof
-    FROM both_roofs
+    FROM least
 ),
 timed AS (
     SELECT
         *,
-        CASE roof WHEN 'arithmetic' THEN flops / peak_gflops WHEN 'memory' THEN bytes / memory_gb_s END AS roof_ns,
-        CASE roof WHEN 'arithmetic' THEN peak_spread WHEN 'memory' THEN memory_spread END AS roof_spread
+        CASE roof
+            WHEN 'exponentials' THEN exponentials_ns
+            WHEN 'arithmetic' THEN arithmetic_ns
+            WHEN 'memory' THEN memory_ns
+        END AS roof_ns,
+        CASE roof
+            WHEN 'exponentials' THEN exp_spread
+            WHEN 'arithmetic' THEN peak_spread
+            WHEN 'memory' THEN memory_spread
+        END AS roof_spread
     FROM held
 ),
 places AS (
@@ -131,7 +161,9 @@ SELECT
     flops / nullif(bytes, 0) AS flops_a_byte,
     peak_gflops,
     memory_gb_s,
-    memory_bytes
+    memory_bytes,
+    exponentials / median_ns AS gexp_s,
+    peak_gexp_s
 FROM timed
 JOIN places USING (workload, case_name, cache)
 ORDER BY first_trial, of_the_roof DESC, variant

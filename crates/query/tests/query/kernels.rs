@@ -95,6 +95,31 @@ fn a_case_is_held_by_the_lower_roof_of_its_own_threads() {
 }
 
 #[test]
+fn exponentials_are_a_roof_where_a_case_says_how_many_it_takes() {
+    let fixture = Fixture::new();
+    fixture.tagged("kernels", |writer| {
+        for number in 0..3 {
+            write(writer, number, work(["scan", "other", "few"][number as usize], 2000.0, 64.0), 400);
+        }
+        writer.measure(&metric(0, "exponentials", 300.0)).unwrap();
+        writer.measure(&metric(2, "exponentials", 100.0)).unwrap();
+    });
+    fixture.tagged("roofs", |writer| {
+        write(writer, 0, work("fma", 2000.0, 0.0), 101);
+        write(writer, 1, work("read", 0.0, 64.0), 33);
+        // An exponential a nanosecond: 300 take longer than the operations, and 100 do not.
+        write(writer, 2, work("exp2", 100.0, 1.0), 101);
+    });
+    let answer = named(&fixture.session(), "roofline", &[("run", "kernels")]);
+    let roofs: Vec<String> = texts(&answer, "roof").into_iter().flatten().collect();
+    assert_eq!(roofs, ["exponentials", "arithmetic", "arithmetic"]);
+    assert_near(floats(&answer, "of_the_roof")[0].unwrap(), 300.0 / 400.0, "of the roof");
+    assert_near(floats(&answer, "gexp_s")[0].unwrap(), 300.0 / 400.0, "exponentials a nanosecond");
+    assert_near(floats(&answer, "of_the_roof")[1].unwrap(), 100.0 / 400.0, "without the metric");
+    assert_eq!((floats(&answer, "gexp_s")[1], floats(&answer, "peak_gexp_s")[0]), (None, Some(1.0)));
+}
+
+#[test]
 fn an_approximation_stands_beside_the_fastest_exact_variant_of_its_case() {
     let fixture = Fixture::new();
     let called = |name: &'static str| move |row: &mut TrialRow| row.variant = name.into();

@@ -1,6 +1,6 @@
 //! The selective scan of Mamba.
 
-use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
+use benchbook_core::{Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Value, Work};
 
 use super::draw::{check_numbers, denormals, extremes, time_constants};
 use super::rows::{by_channels, scan_step, sigmoid, softplus};
@@ -137,5 +137,12 @@ impl Problem for SelectiveScan {
 
     fn tolerance(_params: &SelectiveScanParams, dtype: DType) -> f64 {
         crate::tolerance(dtype)
+    }
+
+    /// One for each number of a state and step, one for Δ and one for the gate.
+    fn metrics(params: &SelectiveScanParams, _inputs: &Inputs) -> Vec<Metric> {
+        let SelectiveScanParams { batch, seq, channels, state, .. } = *params;
+        let exponentials = (batch * seq * channels * (state + 2)) as f64;
+        vec![Metric::modelled("exponentials", exponentials, "count")]
     }
 }
