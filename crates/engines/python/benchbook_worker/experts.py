@@ -79,5 +79,5 @@ LAYER = ("input", "logits", "w_gate", "w_up", "w_down", "bias")
 FORMS = {
     ("mixture-of-experts", "by-expert"): Program(LAYER, layer(by_expert)),
     ("mixture-of-experts", "by-choice"): Program(LAYER, by_few_choices),
-    ("mixture-of-experts", "dense"): Program(LAYER, layer(by_all)),
+    ("mixture-of-experts", "by-all"): Program(LAYER, layer(by_all)),
 }

@@ -43,6 +43,6 @@ associative, compile_associative = form("associative")
 chunked, compile_chunked = form("chunked")
 parallel, compile_parallel = form("parallel")
 by_choice, compile_by_choice = form("by-choice")
-dense, compile_dense = form("dense")
+by_all, compile_by_all = form("by-all")
 # What an expert has to do is not known before: nothing to compile.
 by_expert, _ = form("by-expert")

@@ -85,7 +85,7 @@ FORMS = (
     ("retention", "parallel", "the parallel form, with its scores in memory", True),
     ("mixture-of-experts", "by-expert", "one expert after another, as Transformers does by default", False),
     ("mixture-of-experts", "by-choice", "the weights of every choice gathered, as batched_mm of Transformers", True),
-    ("mixture-of-experts", "dense", "every token by every expert", True),
+    ("mixture-of-experts", "by-all", "every token by every expert", True),
 )
 #: Inputs that stay from call to call, and are constants of a graph.
 PACKED = {
