@@ -46,14 +46,14 @@ pub fn judged(row: &Value, ours: &Value, rival: &Value, copies: &[Value]) -> Str
     if !JUDGED.contains(&text(row, "workload")) {
         return "none".to_owned();
     }
-    // As far as the roof lets it.
-    let goal = NOT_SLOWER.min(REACHABLE / number(rival, "of_the_roof"));
+    let goal = reachable(NOT_SLOWER, rival);
     let copying = COPYING.contains(&text(row, "workload"));
     let share = if copying { Some(of_a_copy(ours, copies)) } else { share(row, ours) };
     [Some(ratio(row, goal)), share].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-fn ratio(row: &Value, goal: f64) -> String {
+/// Whether the whole interval of a ratio lies above a goal, or none of it.
+pub fn ratio(row: &Value, goal: f64) -> String {
     let (ratio, low, high) = (number(row, "speedup"), number(row, "low"), number(row, "high"));
     let verdict = if low >= goal {
         "met".to_owned()
@@ -73,7 +73,12 @@ fn share(row: &Value, ours: &Value) -> Option<String> {
         (_, "memory") => OF_MEMORY,
         _ => return None,
     };
-    Some(reached("the roof", goal, number(ours, "of_the_roof")))
+    Some(of_the_roof(ours, goal))
+}
+
+/// Whether a share of the roof is reached.
+pub fn of_the_roof(ours: &Value, goal: f64) -> String {
+    reached("the roof", goal, number(ours, "of_the_roof"))
 }
 
 /// Which share of the fastest copy of about as many bytes is reached.
@@ -95,6 +100,11 @@ fn reached(of: &str, goal: f64, found: f64) -> String {
         format!("**missed by {:.0} points**", 100.0 * (goal - found))
     };
     format!("{:.0} % of {of}: {verdict}", 100.0 * goal)
+}
+
+/// As far as the roof lets it: a ratio to a rival, with what `roofline` says of that.
+pub fn reachable(goal: f64, rival: &Value) -> f64 {
+    goal.min(REACHABLE / number(rival, "of_the_roof"))
 }
 
 /// Who exceeds a roof by more than the roof's own samples vary.

@@ -4,7 +4,7 @@ use crate::ask::{self, number, rows, text};
 use crate::goals;
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use xtask::error::{Error, Named, Result};
 use xtask::process;
 use xtask::workspace::Ready;
@@ -29,17 +29,44 @@ const RIVALS: [&str; 8] = [
 /// Asks for the answer of a named query on the latest run.
 const ROOFLINE: [&str; 5] = ["sql", "--query", "roofline", "--format", "json"];
 
-pub fn measure(ready: &Ready) -> Result<String> {
-    let folder = ready.workspace.target.join("bench/kernels");
+/// What was measured of a family.
+pub struct Measured {
+    /// Verdicts beside each of the rivals, one after another.
+    pub compared: Vec<Value>,
+    /// What the query `roofline` says of every run.
+    pub rooflines: Vec<Value>,
+    /// Copies at their best.
+    pub copies: Vec<Value>,
+    /// Where the store lies.
+    pub folder: PathBuf,
+}
+
+/// Runs plans in a folder of their own, beside the engines of Python where they are wanted, and asks for the verdicts beside each
+/// of the rivals.
+///
+/// # Errors
+/// A run fails, or a kernel exceeds a roof.
+pub fn measured(
+    ready: &Ready,
+    family: &str,
+    plans: &[(&str, &str)],
+    rivals: &[&str],
+    python: bool,
+) -> Result<Measured> {
+    let folder = ready.workspace.target.join("bench/kernels").join(family);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).named("create", &folder)?;
     let (mut compared, mut rooflines) = (Vec::new(), Vec::new());
-    for (name, plan) in PLANS {
+    for (name, plan) in plans {
         let path = folder.join(name);
         fs::write(&path, plan).named("write", &path)?;
         let mut run = ready.workspace.run("benchbook");
-        process::run(run.arg("--store").arg(folder.join("store")).arg("run").arg(&path), "see its message above")?;
-        for rival in RIVALS {
+        run.arg("--store").arg(folder.join("store")).arg("run").arg(&path);
+        if python {
+            run.arg(format!("--python={}", ready.python.executable.display()));
+        }
+        process::run(&mut run, "see its message above")?;
+        for rival in rivals {
             // On all of its devices, not only on the candidate's own; a run in bf16 has no product to compare.
             let paired = format!(
                 "select * from verdicts where run_id = (select run_id from runs order by started_at desc limit 1) \
@@ -57,9 +84,15 @@ pub fn measure(ready: &Ready) -> Result<String> {
     if !wrong.is_empty() {
         return Err(Error::Requirement {
             problem: format!("a roof that a kernel exceeds is a wrong roof: {}", wrong.join("; ")),
-            remedy: "measure again on a quiet machine; where it stays so, mend the workload `fma` or `read`".to_owned(),
+            remedy: "measure again on a quiet machine; where it stays so, mend the workload that is the roof"
+                .to_owned(),
         });
     }
+    Ok(Measured { compared, rooflines, copies, folder })
+}
+
+pub fn measure(ready: &Ready) -> Result<String> {
+    let Measured { compared, rooflines, copies, folder } = measured(ready, "attention", &PLANS, &RIVALS, false)?;
     let ran = ask(ready, &folder, &["sql", "--format", "json", INSTRUCTIONS])?;
     let matrix_units = rows(&ask(ready, &folder, &["sql", "--format", "json", MATRIX_UNITS])?).next().is_some();
     let mut lines = vec![
@@ -97,7 +130,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
 }
 
 /// The instructions that ran, as the workers said it.
-const INSTRUCTIONS: &str =
+pub const INSTRUCTIONS: &str =
     "select distinct device, engine, engine_version from trials order by device, engine, engine_version";
 
 /// Each copy at its best: the bytes that it reads and writes, and how many of them in a nanosecond.
@@ -114,7 +147,7 @@ fn at_its_best(row: &Value, all: &[Value]) -> bool {
 }
 
 /// What ran, in a line.
-fn instructions(ran: &Value) -> String {
+pub fn instructions(ran: &Value) -> String {
     let one =
         |row: &Value| format!("{} {} on {}", text(row, "engine"), text(row, "engine_version"), text(row, "device"));
     let all: Vec<String> = rows(ran).map(one).collect();
@@ -122,7 +155,7 @@ fn instructions(ran: &Value) -> String {
 }
 
 /// The interval of a ratio, or why there is none.
-fn interval(row: &Value) -> String {
+pub fn interval(row: &Value) -> String {
     if row["low"].is_null() {
         let (replicates, blocks) = (number(row, "replicates"), number(row, "blocks"));
         return format!("none: {blocks} blocks in {replicates} processes");
@@ -139,21 +172,21 @@ fn roofline<'a>(rooflines: &'a [Value], row: &Value, variant: &str) -> &'a Value
 }
 
 /// Time, throughput, and share of the roof.
-fn speed(roofline: &Value) -> String {
+pub fn speed(roofline: &Value) -> String {
     if roofline.is_null() {
         return "not measured".to_owned();
     }
-    let rate = if text(roofline, "roof") == "memory" {
-        format!("{:.1} GB/s", number(roofline, "gb_s"))
-    } else {
-        format!("{:.0} GFLOP/s", number(roofline, "gflops"))
+    let rate = match text(roofline, "roof") {
+        "memory" => format!("{:.1} GB/s", number(roofline, "gb_s")),
+        "exponentials" => format!("{:.2} G exponentials/s", number(roofline, "gexp_s")),
+        _ => format!("{:.0} GFLOP/s", number(roofline, "gflops")),
     };
     let share = number(roofline, "of_the_roof");
     let share = if share.is_nan() { String::new() } else { format!(", {:.0} % of the roof", 100.0 * share) };
     format!("{:.3} ms, {rate}{share}", number(roofline, "median_ns") / 1e6)
 }
 
-fn ask(ready: &Ready, folder: &Path, words: &[&str]) -> Result<Value> {
+pub fn ask(ready: &Ready, folder: &Path, words: &[&str]) -> Result<Value> {
     let mut command = ready.workspace.run("benchbook");
     ask::ask(command.arg("--store").arg(folder.join("store")).args(words))
 }

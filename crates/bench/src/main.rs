@@ -9,6 +9,7 @@ mod exhaustive;
 mod goals;
 mod kernels;
 mod machine;
+mod mixers;
 mod notebook;
 mod numbers;
 mod peer;
@@ -50,13 +51,15 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let workspace = Workspace::at(Path::new("."), options)?;
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
-    let all: [(bool, &str, Measured); 9] = [
+    let family = |name: &str| choice.kernels && choice.family == name;
+    let all: [(bool, &str, Measured); 10] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
         (choice.notebook, "Notebooks", |ready, _| notebook::measure(ready)),
         (choice.stock, "Notebooks beside stock evcxr", |ready, _| notebook::beside_stock(ready)),
-        (choice.kernels, "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
+        (family("attention"), "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
+        (family("mixers"), "Mixers and experts beside PyTorch", |ready, _| mixers::measure(ready)),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
         (choice.trust, "Trust", trust::measure),

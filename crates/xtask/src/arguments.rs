@@ -28,7 +28,8 @@ Options of bench (without any: the first four)
   --sql        grouped statistics over ten million samples, beside DuckDB
   --startup    start to finish of `benchbook --help` and `benchbook sql`
   --notebook   cells of a notebook, and the same trial in a notebook and by the program
-  --kernels    our kernels beside libtorch's: half an hour; only where asked for
+  --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
+               with products and blocks: half an hour) or mixers (an hour and a half); only where asked for
   --claims     published claims, into datasets/claims.csv: half an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
@@ -48,6 +49,9 @@ Environment variables
 Example
   cargo xtask demo
 ";
+
+/// Families of our own kernels, each with goals of its own.
+pub const FAMILIES: [&str; 2] = ["attention", "mixers"];
 
 /// What every verb may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,8 +75,10 @@ pub struct Choice {
     pub notebook: bool,
     /// Cells beside stock evcxr.
     pub stock: bool,
-    /// Our kernels beside libtorch's.
+    /// Our kernels beside their rivals.
     pub kernels: bool,
+    /// The family of them.
+    pub family: String,
     /// Published claims.
     pub claims: bool,
     /// Every `f32` in formats of eight bits.
@@ -92,7 +98,7 @@ pub struct Choice {
 impl Default for Choice {
     fn default() -> Self {
         let [recording, sql, startup, notebook, stock, kernels, claims, exhaustive, trust, again] = [false; 10];
-        let (minutes, only, tools) = (60.0, Vec::new(), Vec::new());
+        let (minutes, only, tools, family) = (60.0, Vec::new(), Vec::new(), FAMILIES[0].to_owned());
         Self {
             recording,
             sql,
@@ -100,6 +106,7 @@ impl Default for Choice {
             notebook,
             stock,
             kernels,
+            family,
             claims,
             exhaustive,
             trust,
@@ -165,7 +172,14 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--startup", "bench") => choice.startup = true,
             ("--notebook", "bench") => choice.notebook = true,
             ("--stock", "bench") => choice.stock = true,
-            ("--kernels", "bench") => choice.kernels = true,
+            ("--kernels", "bench") => {
+                choice.kernels = true;
+                // What is no option names a family.
+                if let Some(family) = ours.as_slice().first().filter(|word| !word.starts_with('-')) {
+                    choice.family = known(argument, family, &FAMILIES)?;
+                    ours.next();
+                }
+            }
             ("--claims", "bench") => choice.claims = true,
             ("--exhaustive", "bench") => choice.exhaustive = true,
             ("--trust", "bench") => choice.trust = true,
@@ -199,6 +213,14 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
         }
         _ => Err(Error::Usage(format!("there is no verb `{verb}`"))),
     }
+}
+
+/// A word that an option knows.
+fn known(option: &str, word: &str, known: &[&str]) -> Result<String> {
+    if known.contains(&word) {
+        return Ok(word.to_owned());
+    }
+    Err(Error::Usage(format!("`{option}` takes one of {}, not `{word}`", known.join(", "))))
 }
 
 /// The words of an option such as `--only power,coverage`.
@@ -242,7 +264,9 @@ mod tests {
         let all = Choice { recording: true, sql: true, startup: true, notebook: true, ..Choice::default() };
         assert_eq!(parsed("bench")?, Request::Bench(Options::default(), all));
         let kernels = Choice { kernels: true, ..Choice::default() };
-        assert_eq!(parsed("bench --kernels")?, Request::Bench(Options::default(), kernels));
+        assert_eq!(parsed("bench --kernels")?, Request::Bench(Options::default(), kernels.clone()));
+        let mixers = Choice { family: "mixers".into(), sql: true, ..kernels };
+        assert_eq!(parsed("bench --kernels mixers --sql")?, Request::Bench(Options::default(), mixers));
         let claims = Choice { claims: true, ..Choice::default() };
         assert_eq!(parsed("bench --claims")?, Request::Bench(Options::default(), claims));
         let exhaustive = Choice { exhaustive: true, ..Choice::default() };
@@ -274,6 +298,7 @@ mod tests {
             ("demo --sql", "`--sql`"),
             ("setup -- x", "`--`"),
             ("bench --minutes x", "above 0"),
+            ("bench --kernels mixer", "one of attention, mixers, not `mixer`"),
             ("bench --sql --again", "belong to `--trust`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),
