@@ -87,11 +87,14 @@ fn one(claim: &str, yaml: &Yaml<'_>) -> Result<Entry, String> {
     if entry.workload.is_empty() || entry.candidate.is_empty() {
         return Err("needs a workload and a candidate".to_owned());
     }
-    // Cases are told apart by numbers, and both must name them.
-    let number = |values: &Values, name: &str| values.get(name).is_some_and(|value| value.parse::<f64>().is_ok());
-    if let Some(name) = entry.against.keys().find(|name| !(number(&entry.params, name) && number(&entry.against, name)))
-    {
-        return Err(format!("needs a number for `{name}` in `params` and in `against`"));
+    // Cases are told apart by numbers or by words, and both must name them.
+    let told =
+        |values: &Values, tells: fn(&str) -> bool, name: &str| values.get(name).is_some_and(|value| tells(value));
+    let alike = |name: &&String| {
+        [is_number, is_word].iter().any(|tells| told(&entry.params, *tells, name) && told(&entry.against, *tells, name))
+    };
+    if let Some(name) = entry.against.keys().find(|name| !alike(name)) {
+        return Err(format!("needs a number for `{name}`, or a word, in `params` and in `against`"));
     }
     if !entry.against.is_empty() && entry.baselines.is_empty() {
         entry.baselines = vec![entry.candidate.clone()];
@@ -100,6 +103,16 @@ fn one(claim: &str, yaml: &Yaml<'_>) -> Result<Entry, String> {
         return Err("needs a baseline: a time says nothing by itself".to_owned());
     }
     Ok(entry)
+}
+
+fn is_number(value: &str) -> bool {
+    value.parse::<f64>().is_ok()
+}
+
+/// Whether a value is a text, of letters and digits alone.
+pub fn is_word(value: &str) -> bool {
+    let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    inner.is_some_and(|word| !word.is_empty() && word.chars().all(|letter| letter.is_ascii_alphanumeric()))
 }
 
 fn word(yaml: &Yaml<'_>) -> Result<String, String> {
@@ -149,6 +162,8 @@ mod tests {
         let two = parse("a: { workload: w, candidate: c, baseline: [d, e], devices: [], provenance: p }")?.remove(0);
         assert_eq!((two.baselines.len(), two.is_paired(), two.devices.len()), (2, true, 0));
         assert_eq!(two.provenance, "p");
+        let words = parse("a: { workload: w, candidate: c, params: { t: x }, against: { t: y } }")?.remove(0);
+        assert_eq!((words.params["t"].as_str(), words.against["t"].as_str()), ("\"x\"", "\"y\""));
         Ok(())
     }
 
@@ -159,7 +174,8 @@ mod tests {
             ("workload: w, candidate: c", "needs a baseline"),
             ("workload: w, candidate: c, baselin: d", "`baselin`, which means nothing"),
             ("workload: w, candidate: c, against: { n: 2 }", "needs a number for `n`"),
-            ("workload: w, candidate: c, params: { n: x }, against: { n: 2 }", "needs a number for `n`"),
+            ("workload: w, candidate: c, params: { n: x }, against: { n: 2 }", "needs a number for `n`, or a word"),
+            ("workload: w, candidate: c, params: { n: x y }, against: { n: z }", "needs a number for `n`, or a word"),
             ("workload: [w], candidate: c", "must be a word"),
         ] {
             let problem = parse(&format!("a: {{ {settings} }}")).expect_err(settings);

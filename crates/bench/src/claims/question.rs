@@ -1,6 +1,6 @@
 //! What the store is asked for a claim: one row a baseline, the ratio with its interval over fresh processes.
 
-use super::entry::{BYTES, Entry, MEASURED, TIME, Values};
+use super::entry::{BYTES, Entry, MEASURED, TIME, Values, is_word};
 
 /// The statement whose rows are `candidate`, `baseline`, `case_name`, `against`, `value`, `low`, `high` (95 %, over one
 /// number a replicate), `replicates` and `provenance`; the store holds this claim's run and nothing else.
@@ -37,7 +37,7 @@ fn matched(entry: &Entry, speed: bool) -> String {
     let difference = if speed { "b.v - c.v" } else { "c.v - b.v" };
     let of = |values: &Values| -> String {
         let names = entry.against.keys().filter_map(|name| Some((name, values.get(name)?)));
-        names.map(|(name, value)| format!(" AND param(t.params, {}) = {value}", quoted(name))).collect()
+        names.map(|(name, value)| format!(" AND {}", has(name, value))).collect()
     };
     format!(
         "WITH metrics AS ({}), sides AS (SELECT t.replicate, t.variant, t.case_name, f.v, f.provenance, \
@@ -55,6 +55,15 @@ fn matched(entry: &Entry, speed: bool) -> String {
         list(&entry.baselines),
         of(&entry.against),
     )
+}
+
+/// Whether a parameter of a trial has this value, a number or a word as TOML writes it.
+fn has(name: &str, value: &str) -> String {
+    if is_word(value) {
+        let all = "(' ' || other_params(t.params, '') || ' ')";
+        return format!("{all} LIKE {}", quoted(&format!("% {name}={} %", value.trim_matches('"'))));
+    }
+    format!("param(t.params, {}) = {value}", quoted(name))
 }
 
 /// A metric that stands for itself.
@@ -132,6 +141,12 @@ mod tests {
         assert!(asked.contains("= 'ours' AND param(t.params, 'n') = 8 AS ours"), "{asked}");
         assert!(asked.contains("IN ('a') AND param(t.params, 'n') = 1 AS theirs"), "{asked}");
         assert!(asked.contains("b.v - c.v") && !asked.contains("'t'"), "{asked}");
+        let words = Entry { against: Values::from([("t".into(), "\"y\"".into())]), ..entry(TIME, &["a"]) };
+        let asked = question(&words, true);
+        assert!(
+            asked.contains("|| ' ') LIKE '% t=x %' AS ours") && asked.contains("LIKE '% t=y %' AS theirs"),
+            "{asked}"
+        );
     }
 
     #[test]
