@@ -37,6 +37,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, experts::layer::DROPLESS);
     add(registry, experts::layer::CAPACITY);
     add(registry, mixers::HYBRID);
+    add(registry, mixers::SCAN_GRADIENTS);
     registry
         .implementation(roofs::MEMCPY)
         .implementation(roofs::SUMS)

@@ -41,9 +41,9 @@ pub use matmul::{
 };
 pub use memory::Element;
 pub use mixers::{
-    CHUNK, CausalConv, ConvSize, Gate, GatedNorm, Retention, RetentionSize, Rwkv4, Rwkv6, Rwkv7, RwkvSize, ScanSize,
-    SelectiveScan, Ssd, SsdSize, Turns, causal_conv, gated_rms_norm, normalised_retention, retention, rwkv4, rwkv6,
-    rwkv7, selective_scan, ssd,
+    CHUNK, CausalConv, ConvSize, Gate, GatedNorm, Retention, RetentionSize, Rwkv4, Rwkv6, Rwkv7, RwkvSize,
+    ScanGradients, ScanSize, SelectiveScan, Ssd, SsdSize, Turns, causal_conv, gated_rms_norm, normalised_retention,
+    retention, rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward, ssd,
 };
 pub use roofs::{CHAINS, SUMMED, multiply_add, powers, sums};
 

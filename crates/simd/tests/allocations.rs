@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use benchbook_simd::{
     Activation, Attend, Capacity, CausalConv, Contextual, ConvSize, Dispatch, Embedding, ExpertWeights, Experts, Gate,
     GatedNorm, Heads, Int4Weights, Isa, LinearWeights, MlpWeights, Norm, Priority, Product, Projected, Projections,
-    Retention, RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, ScanSize, Scoring, SelectiveScan,
-    Softmax, Ssd, SsdSize, Turns, Weights, attention, causal_conv, contextual_attention, copy, embedding,
-    gated_rms_norm, layer_norm, linear, matmul, matmul_int4, mixture, mlp, normalised_retention, projected_attention,
-    retention, rms_norm, route, rwkv4, rwkv6, rwkv7, selective_scan, softmax, ssd,
+    Retention, RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, ScanGradients, ScanSize, Scoring,
+    SelectiveScan, Softmax, Ssd, SsdSize, Turns, Weights, attention, causal_conv, contextual_attention, copy,
+    embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_int4, mixture, mlp, normalised_retention,
+    projected_attention, retention, rms_norm, route, rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward,
+    softmax, ssd,
 };
 
 struct Counting;
@@ -133,6 +134,15 @@ fn mixers_reuse_theirs() {
     };
     let found = allocations(|| selective_scan(&scan, &mut out[..seq * 200], &mut end[..200 * 16]).unwrap());
     assert_eq!(found, 0, "a scan: allocations in {CALLS} calls");
+    let mut back = [(); 9].map(|()| vec![0.0; seq * 200]);
+    let found = allocations(|| {
+        let [x, delta, z, b, c, a_log, delta_bias, d, start] = back.each_mut().map(|numbers| &mut numbers[..]);
+        let (b, c, start) = (&mut b[..seq * 16], &mut c[..seq * 16], &mut start[..200 * 16]);
+        let (a_log, delta_bias, d) = (&mut a_log[..200 * 16], &mut delta_bias[..200], &mut d[..200]);
+        let gradients = ScanGradients { x, delta, z, b, c, a_log, delta_bias, d, start };
+        selective_scan_backward(&scan, wide, gradients).unwrap();
+    });
+    assert_eq!(found, 0, "a scan back: allocations in {CALLS} calls");
     let size = ConvSize { batch: 1, seq, channels: 200, width: 4 };
     let (weight, bias) = (&x[..800], &x[..200]);
     let conv = CausalConv { size, x: wide, weight, bias, start: &start[..600], silu: true, isa };

@@ -53,5 +53,6 @@ pub fn register(registry: &mut Registry) {
         .workload(blocks::PatchEmbedding)
         .workload(attention::LatentAttention)
         .workload(blocks::TransformerBlock)
-        .workload(mixers::HybridStack);
+        .workload(mixers::HybridStack)
+        .workload(mixers::SelectiveScanGradients);
 }

@@ -44,5 +44,6 @@ chunked, compile_chunked = form("chunked")
 parallel, compile_parallel = form("parallel")
 by_choice, compile_by_choice = form("by-choice")
 by_all, compile_by_all = form("by-all")
+autograd, _ = form("autograd")
 # What an expert has to do is not known before: nothing to compile.
 by_expert, _ = form("by-expert")

@@ -79,6 +79,19 @@ def scan(setting, x):
     return Recurrence(before, step, after)
 
 
+def scan_gradients(setting, x):
+    """The gradients of all inputs, by autograd through the loop."""
+    forward = scan(setting, x)
+    forward = forward.looped(forward.step)
+
+    def call(*given):
+        leaves = [one.detach().requires_grad_() for one in given[:-1]]
+        with torch.enable_grad():
+            return torch.autograd.grad(forward(*leaves)[0], leaves, given[-1])
+
+    return call
+
+
 def scan_in_rounds(setting, x):
     """Pairs of a decay and what is added, joined in log2(seq) rounds (Hillis & Steele, CACM 29(12), 1986)."""
     few(setting.batch * setting.seq * setting.channels * setting.state, "states of all steps")
@@ -322,6 +335,7 @@ STEPS = {
 #: Each as a whole, in the form that its name says.
 FORMS = {
     ("selective-scan", "associative"): Program(SCAN, scan_in_rounds),
+    ("selective-scan-gradients", "autograd"): Program((*SCAN, "grad"), scan_gradients),
     ("state-space-duality", "chunked"): Program(DUALITY, duality_in_chunks),
     ("retention", "parallel"): Program(RETENTION, retention_by_pairs),
     ("retention", "chunked"): Program(RETENTION, retention_in_chunks),

@@ -80,6 +80,7 @@ RECURRENCES = ("selective-scan", "state-space-duality", "retention", "rwkv-4", "
 #: Workloads in a form that is one of several, and which of them a compiler takes.
 FORMS = (
     ("selective-scan", "associative", "an associative scan in log2(seq) rounds over all states", True),
+    ("selective-scan-gradients", "autograd", "autograd through a loop over steps", False),
     ("state-space-duality", "chunked", "chunks of 64 steps as products of matrices, as ssd_minimal", True),
     ("retention", "chunked", "chunks of 64 steps as products of matrices", True),
     ("retention", "parallel", "the parallel form, with its scores in memory", True),

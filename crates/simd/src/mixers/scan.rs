@@ -64,9 +64,10 @@ pub struct SelectiveScan<'a> {
 }
 
 impl SelectiveScan<'_> {
-    fn check(&self, out: &[f32], end: &[f32]) -> Result<()> {
+    /// Refuses slices of the wrong length.
+    pub(super) fn check(&self) -> Result<()> {
         let ScanSize { batch, seq, channels, state } = self.size;
-        for (name, numbers) in [("x", self.x), ("delta", self.delta), ("z", self.z), ("the result", out)] {
+        for (name, numbers) in [("x", self.x), ("delta", self.delta), ("z", self.z)] {
             expect_len(name, &[batch, seq, channels], numbers.len())?;
         }
         for (name, numbers) in [("b", self.b), ("c", self.c)] {
@@ -76,10 +77,7 @@ impl SelectiveScan<'_> {
             expect_len(name, &[channels], numbers.len())?;
         }
         expect_len("a_log", &[channels, state], self.a_log.len())?;
-        for (name, numbers) in [("the first state", self.start), ("the last state", end)] {
-            expect_len(name, &[batch, channels, state], numbers.len())?;
-        }
-        Ok(())
+        expect_len("the first state", &[batch, channels, state], self.start.len())
     }
 }
 
@@ -93,7 +91,10 @@ impl SelectiveScan<'_> {
 /// # Errors
 /// Slices of the wrong length, an instruction set that is absent.
 pub fn selective_scan(call: &SelectiveScan, out: &mut [f32], end: &mut [f32]) -> Result<()> {
-    call.check(out, end)?;
+    call.check()?;
+    let ScanSize { batch, seq, channels, state } = call.size;
+    expect_len("the result", &[batch, seq, channels], out.len())?;
+    expect_len("the last state", &[batch, channels, state], end.len())?;
     with_isa!(call.isa, |tools| run(&tools, call, out, end));
     Ok(())
 }

@@ -9,6 +9,7 @@ mod rwkv4;
 mod rwkv6;
 mod rwkv7;
 mod scan;
+mod scan_gradients;
 mod ssd;
 
 pub use conv::{CausalConv, CausalConvParams};
@@ -18,4 +19,5 @@ pub use rwkv4::{Rwkv4, Rwkv4Params};
 pub use rwkv6::{Rwkv6, Rwkv6Params};
 pub use rwkv7::{Rwkv7, Rwkv7Params};
 pub use scan::{SelectiveScan, SelectiveScanParams};
+pub use scan_gradients::SelectiveScanGradients;
 pub use ssd::{Ssd, SsdParams};

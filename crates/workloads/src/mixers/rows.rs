@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::rows::BUDGET;
 
 /// Numbers of a result that are kept at most, but for 16 rows of any width.
-const KEPT: usize = 1 << 20;
+pub const KEPT: usize = 1 << 20;
 
 fn answer(name: &'static str, shape: Vec<usize>, rows: Vec<usize>, values: Vec<f64>) -> Answer {
     Answer { name: name.into(), shape, rows, values, check: Check::Near }

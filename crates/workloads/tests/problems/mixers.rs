@@ -3,7 +3,7 @@
 use benchbook_core::{DType, Problem};
 use benchbook_workloads::mixers::{
     CausalConv, CausalConvParams, HybridStack, HybridStackParams, Retention, RetentionParams, Rwkv4, Rwkv4Params,
-    Rwkv6, Rwkv6Params, Rwkv7, SelectiveScan, SelectiveScanParams, Ssd, SsdParams,
+    Rwkv6, Rwkv6Params, Rwkv7, SelectiveScan, SelectiveScanGradients, SelectiveScanParams, Ssd, SsdParams,
 };
 
 use crate::pytorch::agrees;
@@ -19,6 +19,7 @@ fn references_agree_with_pytorch() {
     agrees::<Rwkv6>(&fixture);
     agrees::<Rwkv7>(&fixture);
     agrees::<HybridStack>(&fixture);
+    agrees::<SelectiveScanGradients>(&fixture);
 }
 
 #[test]

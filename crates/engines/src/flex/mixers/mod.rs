@@ -19,7 +19,7 @@ pub use conv::ROWS as CONV;
 pub use hybrid::ROWS as HYBRID;
 pub use retention::ROWS as RETENTION;
 pub use rwkv::{ROWS_OF_4 as RWKV4, ROWS_OF_6 as RWKV6, ROWS_OF_7 as RWKV7};
-pub use scan::ROWS as SCAN;
+pub use scan::{ROWS as SCAN, ROWS_BACK as SCAN_GRADIENTS};
 pub use ssd::ROWS as SSD;
 
 /// Steps of a sequence at most, where each is several calls of the engine.

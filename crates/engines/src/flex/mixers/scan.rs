@@ -1,8 +1,8 @@
 //! The selective scan of Mamba: step by step, as an associative scan, and hand-written.
 
 use benchbook_core::{DType, Result, Row, Support};
-use benchbook_simd::{self as simd, Isa, ScanSize};
-use benchbook_workloads::mixers::{SelectiveScan, SelectiveScanParams};
+use benchbook_simd::{self as simd, Isa, ScanGradients, ScanSize};
+use benchbook_workloads::mixers::{SelectiveScan, SelectiveScanGradients, SelectiveScanParams};
 use burn::tensor::Tensor;
 
 use super::{Tensors, few_steps, named, numbers, silu, softplus, step};
@@ -128,6 +128,34 @@ pub const FUSED: Row<SelectiveScan> = fused_row::<SelectiveScan>(
             simd::selective_scan(&call, out, end)
         };
         Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES), shapes, kernel)))
+    },
+)
+.catalogue(&["SM1"]);
+
+/// Implementations of `selective-scan-gradients`.
+pub const ROWS_BACK: [Row<SelectiveScanGradients>; 1] = [BACKWARD];
+
+/// Those of the scan, and the gradient of its result.
+const NAMES_BACK: [&str; 10] = ["x", "delta", "z", "b", "c", "a_log", "delta_bias", "d", "start", "grad"];
+
+/// One state in 64 steps is kept, and those between are computed again.
+pub const BACKWARD: Row<SelectiveScanGradients> = fused_row::<SelectiveScanGradients>(
+    "fused",
+    "hand-written: AVX-512, AVX2 or portable, states as lanes, one in 64 steps kept and the others computed again",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let SelectiveScanParams { batch, seq, channels, state, .. } = *params;
+        let size = ScanSize { batch, seq, channels, state };
+        let shapes: [Vec<usize>; 9] = std::array::from_fn(|at| inputs.get(NAMES_BACK[at]).shape().to_vec());
+        let kernel = move |inputs: &[Named; 10], outs: [&mut [f32]; 9]| {
+            let [x, delta, z, b, c, a_log, delta_bias, d, start, grad] = numbers(inputs);
+            let isa = Isa::detect();
+            let call = simd::SelectiveScan { size, x, delta, delta_bias, a_log, b, c, d, z, start, isa };
+            let [x, delta, z, b, c, a_log, delta_bias, d, start] = outs;
+            let gradients = ScanGradients { x, delta, z, b, c, a_log, delta_bias, d, start };
+            simd::selective_scan_backward(&call, grad, gradients)
+        };
+        Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES_BACK), shapes, kernel)))
     },
 )
 .catalogue(&["SM1"]);

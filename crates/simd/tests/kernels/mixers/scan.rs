@@ -1,9 +1,9 @@
 //! The selective scan.
 
-use benchbook_simd::{Isa, ScanSize, SelectiveScan, selective_scan};
+use benchbook_simd::{Isa, ScanGradients, ScanSize, SelectiveScan, selective_scan, selective_scan_backward};
 use proptest::prelude::*;
 
-use super::{silu, softplus, wide};
+use super::{silu, softplus};
 use crate::common::{close, numbers, present};
 
 /// Drawn inputs of a scan.
@@ -52,27 +52,37 @@ impl Drawn {
         found
     }
 
-    /// Step by step.
-    fn right(&self) -> [Vec<f64>; 2] {
-        let ScanSize { batch: _, seq, channels, state } = self.size;
-        let (mut out, mut end) = (vec![0.0; self.x.len()], vec![0.0; self.start.len()]);
-        for (index, h) in end.chunks_exact_mut(state).enumerate() {
-            let (sequence, channel) = (index / channels, index % channels);
-            (0..state).for_each(|n| h[n] = wide(&self.start, index * state + n));
-            for step in 0..seq {
-                let (at, row) = ((sequence * seq + step) * channels + channel, (sequence * seq + step) * state);
-                let delta = softplus(wide(&self.delta, at) + wide(&self.delta_bias, channel));
-                let mut sum = wide(&self.d, channel) * wide(&self.x, at);
-                for (n, h) in h.iter_mut().enumerate() {
-                    let rate = -wide(&self.a_log, channel * state + n).exp();
-                    *h = (delta * rate).exp() * *h + delta * wide(&self.b, row + n) * wide(&self.x, at);
-                    sum += wide(&self.c, row + n) * *h;
-                }
-                out[at] = sum * silu(wide(&self.z, at));
-            }
-        }
-        [out, end]
+    /// Its numbers in `f64`: x, Δ, z, B, C, A's logarithm, the bias, D and the first state.
+    fn wide(&self) -> [Vec<f64>; 9] {
+        let Self { x, delta, z, b, c, a_log, delta_bias, d, start, .. } = self;
+        [x, delta, z, b, c, a_log, delta_bias, d, start]
+            .map(|all| all.iter().map(|number| f64::from(*number)).collect())
     }
+
+    fn right(&self) -> [Vec<f64>; 2] {
+        forward(self.size, &self.wide())
+    }
+}
+
+/// Step by step.
+fn forward(size: ScanSize, [x, delta, z, b, c, a_log, bias, d, start]: &[Vec<f64>; 9]) -> [Vec<f64>; 2] {
+    let ScanSize { seq, channels, state, .. } = size;
+    let (mut out, mut end) = (vec![0.0; x.len()], start.clone());
+    for (index, h) in end.chunks_exact_mut(state).enumerate() {
+        let (sequence, channel) = (index / channels, index % channels);
+        for step in 0..seq {
+            let (at, row) = ((sequence * seq + step) * channels + channel, (sequence * seq + step) * state);
+            let delta = softplus(delta[at] + bias[channel]);
+            let mut sum = d[channel] * x[at];
+            for (n, h) in h.iter_mut().enumerate() {
+                let rate = -a_log[channel * state + n].exp();
+                *h = (delta * rate).exp() * *h + delta * b[row + n] * x[at];
+                sum += c[row + n] * *h;
+            }
+            out[at] = sum * silu(z[at]);
+        }
+    }
+    [out, end]
 }
 
 proptest! {
@@ -190,4 +200,66 @@ fn slices_that_do_not_fit_are_refused() {
         said(SelectiveScan { b: &drawn.b[1..], ..call }, 12).starts_with("b holds 14 numbers, its shape [1, 3, 5]")
     );
     assert!(said(SelectiveScan { a_log: &drawn.b, ..call }, 12).contains("[4, 5] needs 20"));
+}
+
+impl Drawn {
+    /// Gradients where `grad` is that of the result.
+    fn back(&self, grad: &[f32], isa: Isa) -> [Vec<f32>; 9] {
+        let mut found = self.wide().map(|numbers| vec![f32::NAN; numbers.len()]);
+        let [x, delta, z, b, c, a_log, delta_bias, d, start] = found.each_mut().map(|numbers| &mut numbers[..]);
+        let gradients = ScanGradients { x, delta, z, b, c, a_log, delta_bias, d, start };
+        selective_scan_backward(&self.call(isa), grad, gradients).unwrap();
+        found
+    }
+}
+
+/// Every gradient beside a difference of results: the slope of a straight line through two points on either side.
+#[test]
+fn gradients_are_the_slopes_of_the_scan() {
+    // More states than a register has, a channel more than a group has, and more steps than are kept apart.
+    for size in [[1, 1, 1, 1], [2, 3, 17, 19], [1, 131, 2, 3]] {
+        let drawn = Drawn::new(size, 7);
+        let grad = numbers(drawn.x.len(), 8);
+        let result = |inputs: &[Vec<f64>; 9]| -> f64 {
+            forward(drawn.size, inputs)[0].iter().zip(&grad).map(|(out, grad)| out * f64::from(*grad)).sum()
+        };
+        let mut inputs = drawn.wide();
+        let mut slopes: [Vec<f64>; 9] = Default::default();
+        for (which, slopes) in slopes.iter_mut().enumerate() {
+            for at in 0..inputs[which].len() {
+                let (middle, apart) = (inputs[which][at], 1e-4);
+                let mut beside = |by: f64| {
+                    inputs[which][at] = middle + by * apart;
+                    result(&inputs)
+                };
+                // Five points: what is left is of the fourth order (Abramowitz & Stegun, 25.3.6).
+                let slope = (8.0 * (beside(1.0) - beside(-1.0)) - beside(2.0) + beside(-2.0)) / (12.0 * apart);
+                inputs[which][at] = middle;
+                slopes.push(slope);
+            }
+        }
+        for isa in present() {
+            for (which, (found, slopes)) in drawn.back(&grad, isa).iter().zip(&slopes).enumerate() {
+                close(&format!("gradient {which} of {size:?} by {}", isa.name()), found, slopes, 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_do_not_depend_on_threads_and_need_room() {
+    let drawn = Drawn::new([2, 70, 300, 5], 3);
+    let grad = numbers(drawn.x.len(), 4);
+    for isa in present() {
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        assert_eq!(alone.install(|| drawn.back(&grad, isa)), drawn.back(&grad, isa), "{}", isa.name());
+    }
+    let said = |grad: &[f32], cut: usize| {
+        let mut found = drawn.wide().map(|numbers| vec![0.0; numbers.len()]);
+        let [x, delta, z, b, c, a_log, delta_bias, d, start] = found.each_mut().map(|numbers| &mut numbers[..]);
+        let gradients = ScanGradients { x, delta, z, b, c: &mut c[cut..], a_log, delta_bias, d, start };
+        selective_scan_backward(&drawn.call(Isa::Portable), grad, gradients).unwrap_err().to_string()
+    };
+    assert!(said(&grad[1..], 0).starts_with("the gradient of the result holds 41999 numbers"));
+    assert_eq!(said(&grad, 1), "c holds 699 numbers, its shape [2, 70, 5] needs 700");
 }
