@@ -56,6 +56,23 @@ proptest! {
 }
 
 #[test]
+fn what_is_infinite_is_seen_for_as_many_steps_as_the_width_has() {
+    let (size, at) = (ConvSize { batch: 1, seq: 40, channels: 21, width: 4 }, 7 * 21 + 5);
+    let mut x = numbers(40 * 21, 1);
+    x[at] = f32::INFINITY;
+    let (weight, bias, start) = (numbers(4 * 21, 2), numbers(21, 3), numbers(3 * 21, 4));
+    for isa in present() {
+        let call = CausalConv { size, x: &x, weight: &weight, bias: &bias, start: &start, silu: false, isa };
+        let (mut out, mut end) = (vec![0.0; x.len()], vec![0.0; start.len()]);
+        causal_conv(&call, &mut out, &mut end).unwrap();
+        for (index, found) in out.iter().enumerate() {
+            let sees = index % 21 == 5 && (7..11).contains(&(index / 21));
+            assert_eq!(found.is_finite(), !sees, "{index} by {}: {found}", isa.name());
+        }
+    }
+}
+
+#[test]
 fn a_width_of_nothing_is_refused() {
     let size = ConvSize { batch: 1, seq: 1, channels: 1, width: 0 };
     let call = CausalConv { size, x: &[1.0], weight: &[], bias: &[0.0], start: &[], silu: false, isa: Isa::Portable };

@@ -195,6 +195,41 @@ fn recurrences_go_on_where_they_ended() {
 }
 
 #[test]
+fn a_decay_may_forget_all_or_nothing() {
+    for seq in [3, 40] {
+        let mut drawn = Drawn::new([1, seq, 2, 9], 3);
+        for (step, row) in drawn.steps[3].chunks_exact_mut(18).enumerate() {
+            // Of exp(−exp(w)): 0, 1 in `f32`, as it was.
+            match step % 3 {
+                0 => row.fill(20.0),
+                1 => row.fill(-200.0),
+                _ => {}
+            }
+        }
+        // Numbers that are too small to be normal.
+        drawn.steps[2].iter_mut().step_by(5).for_each(|number| *number = 1e-41);
+        for isa in present() {
+            both(&format!("{seq} by {}", isa.name()), &drawn.run6(isa), &drawn.right6());
+        }
+    }
+}
+
+#[test]
+fn what_is_infinite_stays_in_its_column_and_reaches_nothing_before_it() {
+    let mut drawn = Drawn::new([1, 45, 2, 9], 3);
+    let at = (20 * 2 + 1) * 9 + 3;
+    drawn.steps[2][at] = f32::INFINITY;
+    let [right, _] = drawn.right6();
+    for isa in present() {
+        let [out, _] = drawn.run6(isa);
+        for (index, (found, right)) in out.iter().zip(&right).enumerate() {
+            assert_eq!(right.is_finite(), index % 18 != at % 18 || index < at, "{index}");
+            assert_eq!(found.is_finite(), right.is_finite(), "{index} by {}: {found}", isa.name());
+        }
+    }
+}
+
+#[test]
 fn a_removal_key_of_nothing_removes_nothing() {
     let mut drawn = Drawn::new([1, 34, 1, 19], 5);
     drawn.steps[4].fill(0.0);
