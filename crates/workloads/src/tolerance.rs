@@ -45,3 +45,8 @@ pub fn tolerance_of_sum(dtype: DType, terms: usize) -> f64 {
 pub fn tolerance_of_scores(dtype: DType) -> f64 {
     if dtype == DType::Bf16 { 2.0 * tolerance(dtype) } else { tolerance(dtype) }
 }
+
+/// The tolerance of gradients of such scores, which go through two of these chains, with a difference between them.
+pub fn tolerance_of_gradients(dtype: DType) -> f64 {
+    if dtype == DType::Bf16 { 2.0 * tolerance_of_scores(dtype) } else { tolerance(dtype) }
+}

@@ -111,6 +111,7 @@ fn arithmetic_in_f32_fails_where_f64_is_asked_for_and_f64_passes() {
         "contextual-attention",
         "conv1d",
         "conv2d",
+        "hybrid-stack",
         "latent-attention",
         "layer-norm",
         "linear",

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::reference::dot;
 use super::{Attention, AttentionParams};
+use crate::tolerance::tolerance_of_gradients;
 
 /// Attention forward and backward (Dao, arXiv 2307.08691, section 3.1 and its appendix on the backward pass).
 ///
@@ -130,7 +131,7 @@ impl Problem for AttentionGradients {
     }
 
     fn tolerance(params: &AttentionGradientsParams, dtype: DType) -> f64 {
-        Attention::tolerance(&params.forward(), dtype)
+        Attention::tolerance(&params.forward(), dtype).max(tolerance_of_gradients(dtype))
     }
 }
 

@@ -5,7 +5,7 @@ use benchbook_core::{Array, DType, Inputs, Metric, Params, Preset, Problem, Refe
 use super::reference::{average, dot};
 use super::sizes::{check_kv_heads, label};
 use crate::rows::by_rows;
-use crate::tolerance::tolerance_of_average;
+use crate::tolerance::{tolerance_of_average, tolerance_of_scores};
 
 /// Decoding with a paged cache (Kwon et al., arXiv 2309.06180, section 4.1): the keys of a sequence lie in blocks of a
 /// pool, and a table says which.
@@ -135,7 +135,7 @@ impl Problem for PagedAttention {
     }
 
     fn tolerance(params: &PagedAttentionParams, dtype: DType) -> f64 {
-        tolerance_of_average(dtype, params.context)
+        tolerance_of_average(dtype, params.context).max(tolerance_of_scores(dtype))
     }
 
     /// What is lost: slots of the sequences' last blocks, and, for comparison, of a cache that reserves the whole context

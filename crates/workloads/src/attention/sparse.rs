@@ -4,6 +4,7 @@ use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, W
 
 use super::sizes::{check_scores, draw};
 use super::{Attention, AttentionParams};
+use crate::tolerance::tolerance_of_scores;
 
 /// Attention `[batch, heads, seq, head_dim]` to every key, and a share of the scores that an implementation should leave
 /// out.
@@ -115,7 +116,7 @@ impl Problem for SparseAttention {
     }
 
     fn tolerance(_params: &SparseAttentionParams, dtype: DType) -> f64 {
-        crate::tolerance(dtype)
+        tolerance_of_scores(dtype)
     }
 }
 

@@ -38,11 +38,11 @@ pub fn time_constants(count: usize) -> Array {
 }
 
 /// Makes extremes of what is drawn for `steps` steps a sequence, softplus of which is a time: every third step all is forgotten,
-/// and every third nothing.
+/// and every third nothing. Not at the first one, after which nothing would depend on the first state.
 pub fn extremes(times: &mut Array, steps: usize) {
     let width = times.len() / (times.shape()[0] * steps);
     for (step, row) in times.of_mut::<f32>().chunks_exact_mut(width).enumerate() {
-        let shift = [300.0, -300.0, 0.0][step % steps % 3];
+        let shift = [0.0, 300.0, -300.0][step % steps % 3];
         row.iter_mut().for_each(|number| *number += shift);
     }
 }
