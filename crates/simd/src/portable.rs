@@ -37,7 +37,7 @@ unsafe impl<const N: usize> Vector for Lanes<N> {
 
     #[inline(always)]
     unsafe fn stream(self, to: *mut f32) {
-        // SAFETY: the caller promises that four numbers can be written at `to`.
+        // SAFETY: the caller promises that a register's worth of numbers can be written at `to`.
         unsafe { self.store(to) }
     }
 

@@ -58,8 +58,11 @@ unsafe fn write_to_caches<V: Vector, N: Numbers>(numbers: &N, to: &mut [f32]) {
         }
         // The first and the last register overlap with their neighbours, so that all between are aligned and none is in part.
         numbers.at::<V>(0, V::LANES).store(to);
-        let mut at = to.align_offset(size_of::<f32>() * V::LANES).min(all);
-        at = if at == 0 { V::LANES } else { at };
+        // Where no such place can be found, the rest is as right, and slower.
+        let mut at = match to.align_offset(size_of::<f32>() * V::LANES) {
+            0 => V::LANES,
+            aligned => aligned.min(V::LANES),
+        };
         while at + V::LANES <= all {
             numbers.at::<V>(at, V::LANES).store(to.add(at));
             at += V::LANES;
