@@ -1,8 +1,7 @@
 //! What follows a product, number by number.
 #![expect(unsafe_code, reason = "registers of any instruction set")]
 
-use std::f32::consts::LOG2_E;
-
+use crate::mixers::math::silu;
 use crate::vector::Vector;
 
 /// A function of single numbers that follows a product.
@@ -36,24 +35,11 @@ pub struct Gelu;
 /// See [`Activation::Silu`].
 pub struct Silu;
 
-/// Beyond it 2^x is infinite; of an infinite x, `exp2` makes no number.
-const LARGEST: f32 = 200.0;
-
 /// −2 √(2/π) log₂ e: (1 + tanh u) / 2 is 1 / (1 + e^−2u), where u is √(2/π) (x + 0.044715 x³).
 const INNER: f32 = -2.302_208_2;
 
 /// The same of the cube.
 const CUBE: f32 = 0.044_715 * INNER;
-
-/// x / (1 + 2^z).
-///
-/// # Safety
-/// The CPU has `V`'s instruction set.
-#[inline(always)]
-unsafe fn shared<V: Vector>(x: V, z: V) -> V {
-    // SAFETY: as promised.
-    unsafe { x.div(V::splat(1.0).add(z.min(V::splat(LARGEST)).exp2())) }
-}
 
 impl Function for Same {
     #[inline(always)]
@@ -76,7 +62,7 @@ impl Function for Gelu {
         // SAFETY: as promised.
         unsafe {
             let factor = x.mul(x).mul_add(V::splat(CUBE), V::splat(INNER));
-            shared(x, x.mul(factor))
+            x.div(V::splat(1.0).add(x.mul(factor).exp2()))
         }
     }
 }
@@ -85,6 +71,6 @@ impl Function for Silu {
     #[inline(always)]
     unsafe fn of<V: Vector>(x: V) -> V {
         // SAFETY: as promised.
-        unsafe { shared(x, x.mul(V::splat(-LOG2_E))) }
+        unsafe { silu(x) }
     }
 }

@@ -1,15 +1,13 @@
 //! Softmax of rows.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per row, not once per register")]
 
-use std::f32::consts::LOG2_E;
-
 use super::rows::{AHEAD, BLOCK, SUMS, each, total};
 use super::write::{Numbers, past_caches, seen, write};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::{Soon, scratch};
 use crate::mixers::isa::{self, Kernel, Tools};
-use crate::mixers::math::{load_first, store_first, sum_first};
+use crate::mixers::math::{exp, load_first, store_first, sum_first};
 use crate::team::parallel_for;
 use crate::vector::Vector;
 
@@ -165,7 +163,7 @@ unsafe fn raised<V: Vector>(row: &[f32], most: f32, powers: &mut [f32]) -> f64 {
 #[inline(always)]
 unsafe fn power<V: Vector>(x: V, most: V) -> V {
     // SAFETY: as promised.
-    unsafe { x.sub(most).mul(V::splat(LOG2_E)).exp2() }
+    unsafe { exp(x.sub(most)) }
 }
 
 /// Powers over their sum.
