@@ -18,7 +18,8 @@ const ANGLES: usize = 2048;
 
 /// Angles for positions and pairs of numbers (Su et al., arXiv 2104.09864, section 3.2.2), computed once.
 ///
-/// A pair is number `i` and number `i + head_dim / 2`, as GPT-NeoX and Llama have it.
+/// A pair is number `i` and number `i + head_dim / 2`, as in GPT-NeoX and in LLaMA as Transformers has it (`rotate_half`). The paper
+/// pairs neighbours, `2 i` and `2 i + 1`: the same rotation with the columns of the weights in another order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rotary {
     half: usize,
@@ -144,12 +145,16 @@ impl Kernel for Turn<'_> {
 /// of the last key.
 ///
 /// # Errors
-/// As of [`attention`]; more queries than keys, or positions without an angle.
+/// As of [`attention`]; more queries than keys, positions without an angle, or angles for heads of another width.
 pub fn rotary_attention(call: &Attend, rotary: &Rotary, out: &mut [f32]) -> Result<()> {
     let (seq_q, seq_kv) = (call.heads.seq_q, call.heads.seq_kv);
     let Some(first) = seq_kv.checked_sub(seq_q) else {
         return Err(Error::Shape(format!("{seq_q} queries have no position among {seq_kv} keys")));
     };
+    let (wanted, found) = (call.heads.head_dim, rotary.head_dim());
+    if wanted != found {
+        return Err(Error::Shape(format!("heads are {wanted} wide, angles are known for {found}")));
+    }
     scratch([call.query.len(), call.key.len()], |[query, key]| {
         rotary.rotate(call.isa, seq_q, first, call.query, query)?;
         rotary.rotate(call.isa, seq_kv, 0, call.key, key)?;

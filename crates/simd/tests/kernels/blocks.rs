@@ -1,12 +1,12 @@
 //! The blocks of models: every instruction set against plain loops in `f64`, where numbers end, and calls that must be refused.
 
 use benchbook_simd::{
-    Activation, Embedding, Isa, LinearWeights, MlpWeights, Norm, Rotary, Softmax, copy, embedding, layer_norm, linear,
-    mlp, rms_norm, softmax,
+    Activation, Attend, Embedding, Heads, Isa, LinearWeights, MlpWeights, Norm, Rotary, Softmax, copy, embedding,
+    layer_norm, linear, mlp, rms_norm, rotary_attention, softmax,
 };
 use proptest::prelude::*;
 
-use crate::common::{numbers, present};
+use crate::common::{Drawn, numbers, present};
 
 const EPSILON: f64 = 1e-5;
 
@@ -381,6 +381,32 @@ fn activations_answer_where_numbers_end() {
             }
         }
     }
+}
+
+#[test]
+fn rotations_that_do_not_fit_are_refused() {
+    let heads = Heads { batch: 1, heads: 2, kv_heads: 2, seq_q: 3, seq_kv: 3, head_dim: 8 };
+    let (drawn, mut out) = (Drawn::new(heads, 1.0, 1), vec![0.0; 48]);
+    let mut attended = |positions: usize, head_dim: usize, heads: Heads| {
+        let rotary = Rotary::new(positions, head_dim, 10_000.0).unwrap();
+        let call = Attend { heads, ..drawn.plain() };
+        rotary_attention(&call, &rotary, &mut out).map_err(|error| error.to_string())
+    };
+    assert_eq!(attended(3, 8, heads), Ok(()));
+    // As many numbers as two heads of 8 are four of 4.
+    assert_eq!(attended(3, 4, heads), Err("heads are 8 wide, angles are known for 4".into()));
+    assert_eq!(attended(2, 8, heads), Err("positions up to 3 are asked, angles are known for 2".into()));
+    let more = Heads { seq_q: 4, ..heads };
+    assert_eq!(attended(9, 8, more), Err("4 queries have no position among 3 keys".into()));
+    assert_eq!(Rotary::new(2, 3, 10_000.0).unwrap_err().to_string(), "head_dim 3 is odd: numbers are rotated in pairs");
+    let rotary = Rotary::new(4, 2, 10_000.0).unwrap();
+    let turned = |seq: usize, from: &[f32], to: &mut [f32]| {
+        rotary.rotate(Isa::Portable, seq, 1, from, to).map_err(|error| error.to_string())
+    };
+    assert_eq!(turned(3, &[0.0; 12], &mut [0.0; 12]), Ok(()));
+    assert_eq!(turned(3, &[0.0; 10], &mut [0.0; 10]), Err("10 numbers are no whole number of [3, 2]".into()));
+    assert!(turned(3, &[0.0; 12], &mut [0.0; 10]).unwrap_err().contains("the rotated numbers holds 10"));
+    assert_eq!(turned(4, &[0.0; 8], &mut [0.0; 8]), Err("positions up to 5 are asked, angles are known for 4".into()));
 }
 
 #[test]
