@@ -365,6 +365,29 @@ fn a_row_has_the_same_bits_in_any_company() {
 }
 
 #[test]
+fn many_rows_go_through_in_waves() {
+    // A row takes 272 numbers as a left factor, and 2^23 of them are kept at a time: two waves of the layer, three of the network,
+    // which keeps two left factors. None of the parts needs a second one.
+    let (rows, width, hidden) = (31_000, 3, 2);
+    let input = numbers(rows * width, 7);
+    let [up, down] = [1, 2].map(|seed| numbers(width * hidden, seed));
+    for isa in present() {
+        let layer = LinearWeights::new([width, hidden], &up, None, isa).unwrap();
+        let network = MlpWeights::gelu([width, hidden], &up, &down, isa).unwrap();
+        let of = |input: &[f32]| {
+            let count = input.len() / width;
+            let (mut one, mut other) = (vec![f32::NAN; count * hidden], vec![f32::NAN; count * width]);
+            linear(&layer, Activation::Relu, input, &mut one).unwrap();
+            mlp(&network, input, &mut other).unwrap();
+            [one, other]
+        };
+        let parts: Vec<[Vec<f32>; 2]> = input.chunks(10_000 * width).map(of).collect();
+        let [one, other] = [0, 1].map(|which| parts.iter().flat_map(|part| part[which].clone()).collect::<Vec<f32>>());
+        assert_eq!(of(&input), [one, other], "{}", isa.name());
+    }
+}
+
+#[test]
 fn activations_answer_where_numbers_end() {
     let mut input = vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, 1e-40, -1e-40, 1e-20];
     input.extend([3e38, -3e38, 1e20, -1e20, 200.0, -200.0, 89.0, -89.0, 12.0, -12.0, 1.0, -1.0]);
