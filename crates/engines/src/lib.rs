@@ -3,6 +3,7 @@
 //! Each runs a workload on the inputs that everyone gets, and is checked against the same reference. Nothing here reads a
 //! clock: a kernel is prepared and called, never timed.
 
+mod angles;
 pub mod flex;
 #[cfg(feature = "libtorch")]
 mod libtorch;

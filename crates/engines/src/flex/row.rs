@@ -4,6 +4,9 @@ use benchbook_core::{DType, Inputs, Problem, Result, Row, Setting, Subject};
 
 use crate::flex::{CPU_DEVICES, burn_engine, fused_engine};
 
+/// The dtypes of squares and sums of thousands: these need more bits than 16 have.
+pub const WIDE: [DType; 2] = [DType::F64, DType::F32];
+
 /// See [`Row::prepare`].
 type Prepare<P> = fn(&'static str, &Setting, &<P as Problem>::Params, &Inputs) -> Result<Box<dyn Subject>>;
 

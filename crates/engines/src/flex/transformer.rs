@@ -1,6 +1,6 @@
 //! The transformer block as operations of burn.
 
-use benchbook_core::{DType, Inputs, Result, Row};
+use benchbook_core::{Inputs, Result, Row};
 use benchbook_workloads::blocks::{Activation, Architecture, EPSILON, TransformerBlock, TransformerBlockParams};
 use burn::tensor::activation::{gelu, silu};
 use burn::tensor::module::{attention, layer_norm};
@@ -10,16 +10,13 @@ use burn::tensor::{Bool, Tensor};
 use crate::flex::attention::{attend, later};
 use crate::flex::blocks::{activated, angles, rms_normed, turned};
 use crate::flex::burn_engine;
-use crate::flex::row::burn_row;
+use crate::flex::row::{WIDE, burn_row};
 use crate::flex::subject::{NamedInputs, Rows, prepare};
 use crate::flex::tensor::Target;
 use crate::flex::weights::Weights;
 
 /// Implementations of `transformer-block`.
 pub const ROWS: [Row<TransformerBlock>; 2] = [COMPOSED, BURN_ATTENTION];
-
-/// Squares and sums of thousands need more bits than 16 have.
-const WIDE: [DType; 2] = [DType::F64, DType::F32];
 
 /// burn's operations one after another, attention among them with all scores in memory; on libtorch they are its own.
 const COMPOSED: Row<TransformerBlock> = burn_row::<TransformerBlock>(

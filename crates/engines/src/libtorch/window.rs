@@ -1,7 +1,6 @@
 //! Rotary positions and a window around `scaled_dot_product_attention`.
 
 use benchbook_core::{DType, Inputs, Row, Setting};
-use benchbook_workloads::attention::window::BASE;
 use benchbook_workloads::attention::{WindowAttention, WindowAttentionParams};
 use tch::{Kind, TchError, Tensor};
 
@@ -57,11 +56,9 @@ impl Call<1> for Window {
     }
 }
 
-/// `of` position · base^(−2 i / head_dim), `[seq, head_dim / 2]`, in `f64` before it is rounded.
+/// A function of the angles of positions, `[seq, head_dim / 2]`.
 pub fn angles([seq, head_dim]: [usize; 2], dtype: DType, of: fn(f64) -> f64) -> Result<Tensor, TchError> {
-    let half = head_dim / 2;
-    let angle = |index: usize| (index / half) as f64 * BASE.powf(-((index % half) as f64) / half as f64);
-    upload_numbers((0..seq * half).map(|index| of(angle(index))), &[seq as i64, half as i64], dtype)
+    upload_numbers(crate::angles::angles([seq, head_dim], of), &[seq as i64, head_dim as i64 / 2], dtype)
 }
 
 /// Keys that are not later than the query, and less than the window earlier; nothing where that is causality alone.
@@ -73,7 +70,7 @@ fn keep(seq: i64, window: i64) -> Result<Option<Tensor>, TchError> {
     Ok(Some(all.f_tril(0)?.f_triu(1 - window)?))
 }
 
-/// Number i and number i + head_dim / 2 are a pair, as GPT-NeoX and Llama have it.
+/// Number i and number i + head_dim / 2 are a pair, as in GPT-NeoX and in LLaMA as Transformers has it.
 pub fn rotated(tensor: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor, TchError> {
     let (_, half) = cos.size2()?;
     let (x, y) = (tensor.f_narrow(-1, 0, half)?, tensor.f_narrow(-1, half, half)?);

@@ -1,21 +1,18 @@
 //! Multi-head latent attention in its two forms, as operations of burn.
 
-use benchbook_core::{DType, Inputs, Result, Row};
+use benchbook_core::{Inputs, Result, Row};
 use benchbook_workloads::attention::{LatentAttention, LatentAttentionParams};
 use burn::tensor::{Bool, Tensor};
 
 use super::naive::{attend_scaled, later};
 use crate::flex::blocks::{angles, rms_normed, turned};
-use crate::flex::row::burn_row;
+use crate::flex::row::{WIDE, burn_row};
 use crate::flex::subject::{NamedInputs, Rows, prepare};
 use crate::flex::tensor::Target;
 use crate::flex::weights::Weights;
 
 /// Implementations of `latent-attention`.
 pub const ROWS: [Row<LatentAttention>; 2] = [EXPANDED, ABSORBED];
-
-/// Squares and sums of thousands need more bits than 16 have.
-const WIDE: [DType; 2] = [DType::F64, DType::F32];
 
 /// Keys and values of every head and position are made of the latents, those in the cache included, and attention is as ever
 /// (DeepSeek-AI, arXiv 2405.04434, section 2.1.2): the form for a prompt. All scores are in memory.

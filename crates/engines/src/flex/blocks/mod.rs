@@ -3,7 +3,6 @@
 pub mod fused;
 
 use benchbook_core::{DType, Inputs, Result, Row};
-use benchbook_workloads::attention::window::BASE;
 use benchbook_workloads::blocks::{
     Activation, EPSILON, Embedding, EmbeddingParams, LayerNorm, LayerNormParams, Linear, LinearParams, Mlp, MlpParams,
     RmsNorm, RmsNormParams, Rotary, RotaryParams, Softmax, SoftmaxParams,
@@ -11,12 +10,9 @@ use benchbook_workloads::blocks::{
 use burn::tensor::activation::{relu, silu, softmax};
 use burn::tensor::{Int, Tensor, TensorData};
 
-use crate::flex::row::burn_row;
+use crate::flex::row::{WIDE, burn_row};
 use crate::flex::subject::{NamedInputs, Rows, find, prepare};
 use crate::flex::tensor::Target;
-
-/// Squares and sums of thousands need more bits than 16 have.
-const WIDE: [DType; 2] = [DType::F64, DType::F32];
 
 /// A product, a sum, and what follows.
 pub const LINEAR: Row<Linear> = burn_row::<Linear>(
@@ -89,9 +85,7 @@ impl NamedInputs for Block {
 fn block(on: &Target, inputs: &Inputs, names: &'static [&'static str], activation: Activation) -> Block {
     let weight = |name: &&'static str| {
         let array = inputs.get(name);
-        let (rows, width) = (array.rows(), array.width());
-        let flat: Tensor<1> = on.upload_numbers(array.of::<f32>().iter().map(|x| f64::from(*x)), [rows * width]);
-        flat.reshape([rows, width])
+        on.upload_as(array, [array.rows(), array.width()])
     };
     Block { input: on.upload(inputs.get("input")), names, weights: names.iter().map(weight).collect(), activation }
 }
@@ -216,9 +210,7 @@ fn rotated(inputs: &Turning) -> Result<[Tensor<4>; 1]> {
 
 /// A function of the angles of positions, `[1, 1, seq, head_dim / 2]`.
 pub(super) fn angles(on: &Target, [seq, head_dim]: [usize; 2], of: fn(f64) -> f64) -> Tensor<4> {
-    let half = head_dim / 2;
-    let angle = |index: usize| (index / half) as f64 * BASE.powf(-2.0 * (index % half) as f64 / head_dim as f64);
-    on.upload_numbers((0..seq * half).map(|index| of(angle(index))), [1, 1, seq, half])
+    on.upload_numbers(crate::angles::angles([seq, head_dim], of), [1, 1, seq, head_dim / 2])
 }
 
 /// Each pair (i, i + d/2) of the last axis turned.
