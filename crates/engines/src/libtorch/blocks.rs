@@ -13,19 +13,21 @@ use super::subject::find;
 use super::window::{angles, rotated};
 
 /// Weights as they are given, `[inner, outer]`.
-pub const ADDMM: Row<Linear> =
-    row::<Addmm, 1>("torch-addmm", "libtorch's torch.addmm, and the activation in place, without burn in between");
+pub const ADDMM: Row<Linear> = row::<Addmm, 1>(
+    "torch-addmm",
+    "libtorch's torch.addmm, weights by rows and not packed, and the activation in place, without burn in between",
+);
 
 /// Weights as `torch.nn.Linear` keeps them, `[outer, inner]`, put so before timing.
 pub const LINEAR: Row<Linear> = row::<Transposed, 1>(
     "torch-linear",
-    "libtorch's linear, weights by columns, and the activation in place, without burn in between",
+    "libtorch's linear, weights by columns and not packed, and the activation in place, without burn in between",
 );
 
 /// Products, and what lies between them in place.
 pub const MLP: Row<Mlp> = row::<Products, 1>(
     "torch-mm",
-    "libtorch's torch.mm, with gelu, or silu and mul, in place, without burn in between",
+    "libtorch's torch.mm, weights not packed, with gelu, or silu and mul, in place, without burn in between",
 );
 
 /// PyTorch's own.

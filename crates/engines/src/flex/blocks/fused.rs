@@ -1,7 +1,8 @@
 //! The blocks of models by hand, on plain slices.
 //!
 //! Weights of products are packed once before timing, as those of a model are: of the inputs of such a layer, `input` can be
-//! overwritten. Gains, biases of norms and tables are read as they lie, and can be.
+//! overwritten. Gains, biases of norms and tables are read as they lie, and can be. Libraries that take weights as they lie pack
+//! them in each call: beside such a rival, that is a part of the difference, and the rows say so.
 
 use benchbook_core::{Array, DType, Error, Inputs, Result, Row, Setting, Subject};
 use benchbook_simd::{self as simd, Isa, LinearWeights, MlpWeights};
@@ -15,10 +16,10 @@ use crate::flex::calls::{Calls, Ids, Named, named, numbers, room};
 use crate::flex::row::fused_row;
 use crate::flex::subject::{NamedInputs, Rows};
 
-/// Bias and activation are applied to a panel's sums.
+/// Bias and activation are applied to a panel's sums while these are in a cache.
 pub const LINEAR: Row<Linear> = fused_row::<Linear>(
     "fused",
-    "hand-written: AVX-512, AVX2 or portable, weights packed before timing, bias and activation while a panel's sums are near",
+    "hand-written: AVX-512, AVX2 or portable, weights packed before timing, bias and activation applied to sums in the cache",
     &[DType::F32],
     |name, setting, params, inputs| {
         let LinearParams { rows, inner, outer, ref activation } = *params;
@@ -39,11 +40,11 @@ pub const LINEAR: Row<Linear> = fused_row::<Linear>(
     },
 );
 
-/// What lies between the products never exists but as the left factor of the second.
+/// The hidden numbers exist only where the second product reads them.
 pub const MLP: Row<Mlp> = fused_row::<Mlp>(
     "fused",
-    "hand-written: AVX-512, AVX2 or portable, weights packed before timing, gate and up side by side, what follows them while a \
-     panel's sums are near",
+    "hand-written: AVX-512, AVX2 or portable, weights packed before timing, gate and up side by side, the activation applied to \
+     sums in the cache",
     &[DType::F32],
     |name, setting, params, inputs| {
         let MlpParams { rows, width, hidden, ref form } = *params;
@@ -62,7 +63,7 @@ pub const MLP: Row<Mlp> = fused_row::<Mlp>(
 /// Each row is read from memory once.
 pub const LAYER_NORM: Row<LayerNorm> = fused_row::<LayerNorm>(
     "fused",
-    "hand-written: AVX-512, AVX2 or portable, moments of a row in one pass, the row written while it is in the first-level cache",
+    "hand-written: AVX-512, AVX2 or portable, mean and variance of a row in one pass, written from the first-level cache",
     &[DType::F32],
     |name, setting, params, inputs| {
         let LayerNormParams { rows, width } = *params;
@@ -78,7 +79,7 @@ pub const LAYER_NORM: Row<LayerNorm> = fused_row::<LayerNorm>(
 /// Each row is read from memory once.
 pub const RMS_NORM: Row<RmsNorm> = fused_row::<RmsNorm>(
     "fused",
-    "hand-written: AVX-512, AVX2 or portable, squares of a row in one pass, the row written while it is in the first-level cache",
+    "hand-written: AVX-512, AVX2 or portable, mean square of a row in one pass, written from the first-level cache",
     &[DType::F32],
     |name, setting, params, inputs| {
         let RmsNormParams { rows, width } = *params;
@@ -93,7 +94,7 @@ pub const RMS_NORM: Row<RmsNorm> = fused_row::<RmsNorm>(
 /// Each row is read from memory once.
 pub const SOFTMAX: Row<Softmax> = fused_row::<Softmax>(
     "fused",
-    "hand-written: AVX-512, AVX2 or portable, largest number, powers and their sum of a row while it is in the first-level cache",
+    "hand-written: AVX-512, AVX2 or portable, maximum, exponentials and their sum of a row in the first-level cache",
     &[DType::F32],
     |name, setting, params, inputs| {
         let SoftmaxParams { rows, width } = *params;
@@ -105,10 +106,10 @@ pub const SOFTMAX: Row<Softmax> = fused_row::<Softmax>(
     },
 );
 
-/// The row of the next token is asked for.
+/// The row of the next token is prefetched.
 pub const EMBEDDING: Row<Embedding> = fused_row::<Embedding>(
     "fused",
-    "hand-written: AVX-512, AVX2 or portable, rows copied while that of the next token is asked for",
+    "hand-written: AVX-512, AVX2 or portable, rows copied while that of the next token is prefetched",
     &[DType::F32],
     |name, setting, params, inputs| {
         let EmbeddingParams { tokens, width, .. } = *params;
