@@ -38,7 +38,8 @@ pub const LINEAR: Row<Linear> = fused_row::<Linear>(
         };
         layer(name, setting, inputs, vec![rows, outer], pack, call)
     },
-);
+)
+.catalogue(&["TR4"]);
 
 /// The hidden numbers exist only where the second product reads them.
 pub const MLP: Row<Mlp> = fused_row::<Mlp>(
@@ -58,7 +59,8 @@ pub const MLP: Row<Mlp> = fused_row::<Mlp>(
         };
         layer(name, setting, inputs, vec![rows, width], pack, simd::mlp)
     },
-);
+)
+.catalogue(&["TR4"]);
 
 /// Each row is read from memory once.
 pub const LAYER_NORM: Row<LayerNorm> = fused_row::<LayerNorm>(
