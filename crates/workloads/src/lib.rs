@@ -5,6 +5,7 @@
 pub mod attention;
 pub mod blocks;
 pub mod decoding;
+mod draw;
 pub mod experts;
 pub mod matmul;
 pub mod mixers;

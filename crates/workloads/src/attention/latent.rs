@@ -6,6 +6,7 @@ use super::reference::{average, dot};
 use super::sizes::{check_scores, scores};
 use super::window::turned;
 use crate::blocks::rms_normed;
+use crate::draw::{normal, weights};
 use crate::rows::{Place, Positions, times};
 use crate::tolerance::tolerance_of_scores;
 
@@ -170,21 +171,16 @@ impl Problem for LatentAttention {
 
     fn inputs(params: &LatentAttentionParams, seed: u64) -> Inputs {
         let LatentAttentionParams { batch, seq_q, width, query_rank, kv_rank, .. } = *params;
-        let drawn = |shape: Vec<usize>, [mean, deviation]: [f32; 2], stream: u64| {
-            let mut array = Array::normal(shape, seed, stream);
-            array.of_mut::<f32>().iter_mut().for_each(|number| *number = mean + deviation * *number);
-            array
-        };
         let mut inputs = Inputs::from([
             ("input", Array::normal(vec![batch, seq_q, width], seed, 1)),
-            ("query_gain", drawn(vec![query_rank], [1.0, 0.1], 3)),
-            ("kv_gain", drawn(vec![kv_rank], [1.0, 0.1], 4)),
+            ("query_gain", normal(vec![query_rank], [1.0, 0.1], seed, 3)),
+            ("kv_gain", normal(vec![kv_rank], [1.0, 0.1], seed, 4)),
         ]);
         if params.cached() > 0 {
             inputs.insert("cache", Array::normal(vec![batch, params.cached(), params.entry()], seed, 2));
         }
         for ((name, shape), stream) in params.matrices().into_iter().zip(5..) {
-            inputs.insert(name, drawn(shape.to_vec(), [0.0, 1.0 / (shape[0] as f32).sqrt()], stream));
+            inputs.insert(name, weights(shape, seed, stream));
         }
         inputs
     }

@@ -2,7 +2,7 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
-use super::scaled;
+use crate::draw::normal;
 use crate::rows::by_rows;
 use crate::tolerance::tolerance_of_sum;
 
@@ -158,8 +158,8 @@ impl Convolution {
         let deviation = 1.0 / (self.terms() as f32).sqrt();
         Inputs::from([
             ("input", Array::normal(shape([self.batch, from], of_channel), seed, 1)),
-            ("weight", scaled(shape([to, from / self.groups], of_kernel), deviation, 0.0, seed, 2)),
-            ("bias", scaled(vec![to], 0.1, 0.0, seed, 3)),
+            ("weight", normal(shape([to, from / self.groups], of_kernel), [0.0, deviation], seed, 2)),
+            ("bias", normal(vec![to], [0.0, 0.1], seed, 3)),
         ])
     }
 

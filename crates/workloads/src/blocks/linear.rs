@@ -2,7 +2,8 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Work};
 
-use super::{Activation, scaled, weights};
+use super::Activation;
+use crate::draw::{normal, weights};
 use crate::rows::{add_product, by_rows};
 
 /// A linear layer with its bias, and what follows it.
@@ -68,8 +69,8 @@ impl Problem for Linear {
         let LinearParams { rows, inner, outer, .. } = *params;
         Inputs::from([
             ("input", Array::normal(vec![rows, inner], seed, 1)),
-            ("weight", weights(inner, outer, seed, 2)),
-            ("bias", scaled(vec![outer], 0.1, 0.0, seed, 3)),
+            ("weight", weights([inner, outer], seed, 2)),
+            ("bias", normal(vec![outer], [0.0, 0.1], seed, 3)),
         ])
     }
 

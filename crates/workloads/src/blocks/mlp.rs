@@ -2,7 +2,8 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
-use super::{Activation, weights};
+use super::Activation;
+use crate::draw::weights;
 use crate::rows::{by_rows, times};
 use crate::tolerance::tolerance_of_scores;
 
@@ -84,11 +85,11 @@ impl Problem for Mlp {
         let MlpParams { rows, width, hidden, .. } = *params;
         let mut inputs = Inputs::from([
             ("input", Array::normal(vec![rows, width], seed, 1)),
-            ("w_up", weights(width, hidden, seed, 2)),
-            ("w_down", weights(hidden, width, seed, 3)),
+            ("w_up", weights([width, hidden], seed, 2)),
+            ("w_down", weights([hidden, width], seed, 3)),
         ]);
         if params.form == "swiglu" {
-            inputs.insert("w_gate", weights(width, hidden, seed, 4));
+            inputs.insert("w_gate", weights([width, hidden], seed, 4));
         }
         inputs
     }

@@ -24,20 +24,6 @@ pub use rotary::{Rotary, RotaryParams};
 pub use softmax::{Softmax, SoftmaxParams};
 pub use transformer::{Architecture, TransformerBlock, TransformerBlockParams};
 
-use benchbook_core::Array;
-
-/// Weights `[from, to]`, normal with variance 1 / from: what they give of standard normal numbers is so too.
-fn weights(from: usize, to: usize, seed: u64, stream: u64) -> Array {
-    scaled(vec![from, to], 1.0 / (from as f32).sqrt(), 0.0, seed, stream)
-}
-
-/// Normal numbers with this deviation around this mean.
-fn scaled(shape: Vec<usize>, deviation: f32, mean: f32, seed: u64, stream: u64) -> Array {
-    let mut array = Array::normal(shape, seed, stream);
-    array.of_mut::<f32>().iter_mut().for_each(|number| *number = mean + deviation * *number);
-    array
-}
-
 /// Numbers of an input, in `f64`.
 fn numbers(of: &[f32]) -> Vec<f64> {
     of.iter().map(|number| f64::from(*number)).collect()

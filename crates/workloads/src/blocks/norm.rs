@@ -2,7 +2,8 @@
 
 use benchbook_core::{DType, Inputs, Params, Preset, Problem, Reference, Work};
 
-use super::{numbers, scaled};
+use super::numbers;
+use crate::draw::normal;
 use crate::rows::by_rows;
 
 /// What is added to a variance or a mean square.
@@ -94,9 +95,9 @@ impl Problem for LayerNorm {
         let LayerNormParams { rows, width } = *params;
         Inputs::from([
             // Not around zero, or a norm that forgets the mean would pass.
-            ("input", scaled(vec![rows, width], 1.0, 0.5, seed, 1)),
-            ("gain", scaled(vec![width], 0.1, 1.0, seed, 2)),
-            ("bias", scaled(vec![width], 0.1, 0.0, seed, 3)),
+            ("input", normal(vec![rows, width], [0.5, 1.0], seed, 1)),
+            ("gain", normal(vec![width], [1.0, 0.1], seed, 2)),
+            ("bias", normal(vec![width], [0.0, 0.1], seed, 3)),
         ])
     }
 
@@ -140,8 +141,8 @@ impl Problem for RmsNorm {
         let RmsNormParams { rows, width } = *params;
         Inputs::from([
             // Not around zero, or a norm that takes the mean off would pass.
-            ("input", scaled(vec![rows, width], 1.0, 0.5, seed, 1)),
-            ("gain", scaled(vec![width], 0.1, 1.0, seed, 2)),
+            ("input", normal(vec![rows, width], [0.5, 1.0], seed, 1)),
+            ("gain", normal(vec![width], [1.0, 0.1], seed, 2)),
         ])
     }
 

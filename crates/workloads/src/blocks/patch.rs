@@ -2,8 +2,9 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Work};
 
-use super::{numbers, scaled};
+use super::numbers;
 use crate::attention::reference::dot;
+use crate::draw::normal;
 use crate::rows::by_rows;
 use crate::tolerance::tolerance_of_sum;
 
@@ -102,12 +103,12 @@ impl Problem for PatchEmbedding {
     fn inputs(params: &PatchEmbeddingParams, seed: u64) -> Inputs {
         let PatchEmbeddingParams { batch, in_channels, height, width, patch_size, embed_dim } = *params;
         let deviation = 1.0 / (params.patch() as f32).sqrt();
-        let weight = scaled(vec![embed_dim, in_channels, patch_size, patch_size], deviation, 0.0, seed, 2);
+        let weight = normal(vec![embed_dim, in_channels, patch_size, patch_size], [0.0, deviation], seed, 2);
         Inputs::from([
             ("image", Array::normal(vec![batch, in_channels, height, width], seed, 1)),
             ("weight", weight),
             ("class", Array::normal(vec![embed_dim], seed, 3)),
-            ("positions", scaled(vec![params.seq(), embed_dim], 0.5, 0.0, seed, 4)),
+            ("positions", normal(vec![params.seq(), embed_dim], [0.0, 0.5], seed, 4)),
         ])
     }
 

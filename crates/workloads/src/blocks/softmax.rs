@@ -3,7 +3,7 @@
 use benchbook_core::{DType, Inputs, Preset, Problem, Reference, Work};
 
 use super::norm::{UGLY, label, presets};
-use super::scaled;
+use crate::draw::normal;
 use crate::rows::by_rows;
 use crate::tolerance::tolerance_of_sum;
 
@@ -45,7 +45,7 @@ impl Problem for Softmax {
     }
 
     fn inputs(params: &SoftmaxParams, seed: u64) -> Inputs {
-        let mut input = scaled(vec![params.rows, params.width], DEVIATION, MEAN, seed, 1);
+        let mut input = normal(vec![params.rows, params.width], [MEAN, DEVIATION], seed, 1);
         input.of_mut::<f32>().iter_mut().for_each(|number| *number = number.round());
         Inputs::from([("input", input)])
     }

@@ -2,6 +2,8 @@
 
 use benchbook_core::Array;
 
+pub use crate::draw::normal;
+
 /// Numbers of an input or of a state at most.
 const MOST_NUMBERS: f64 = 1e11;
 
@@ -19,13 +21,6 @@ pub fn check_numbers(name: &'static str, sizes: &[usize]) -> Result<(), (&'stati
         return Ok(());
     }
     Err((name, format!("the sizes {sizes:?} multiply to {numbers:.1e}, over 10^11 numbers")))
-}
-
-/// Normal numbers of this mean and deviation.
-pub fn normal(shape: Vec<usize>, [mean, deviation]: [f32; 2], seed: u64, stream: u64) -> Array {
-    let mut array = Array::normal(shape, seed, stream);
-    array.of_mut::<f32>().iter_mut().for_each(|number| *number = mean + deviation * *number);
-    array
 }
 
 /// What softplus makes time constants of, between 0.001 and 0.1, evenly by their logarithm.

@@ -5,8 +5,8 @@ mod reference;
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
-use super::{scaled, weights};
 use crate::attention::sizes::{self, check_kv_heads, check_scores, scores};
+use crate::draw::{normal, weights};
 use crate::tolerance::tolerance_of_scores;
 
 pub use architecture::Architecture;
@@ -197,14 +197,14 @@ impl Problem for TransformerBlock {
             Inputs::from([("input", Array::normal(vec![params.batch, params.seq, params.width], seed, 1))]);
         let mut streams = 2..;
         let mut stream = || streams.next().unwrap_or_default();
-        for (name, _, [from, to]) in params.matrices() {
-            inputs.insert(name, weights(from, to, seed, stream()));
+        for (name, _, shape) in params.matrices() {
+            inputs.insert(name, weights(shape, seed, stream()));
         }
         for (name, size) in params.gains() {
-            inputs.insert(name, scaled(vec![size], 0.1, 1.0, seed, stream()));
+            inputs.insert(name, normal(vec![size], [1.0, 0.1], seed, stream()));
         }
         for (name, size) in params.biases() {
-            inputs.insert(name, scaled(vec![size], 0.1, 0.0, seed, stream()));
+            inputs.insert(name, normal(vec![size], [0.0, 0.1], seed, stream()));
         }
         inputs
     }
