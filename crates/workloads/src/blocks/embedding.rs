@@ -70,10 +70,11 @@ impl Problem for Embedding {
         Reference::of(vec![tokens, width], rows, values)
     }
 
-    /// The rows that are looked up, and the ids.
+    /// The rows that are looked up, each once, the result, and the ids. As many rows as are expected of ids that are all as likely.
     fn work(params: &EmbeddingParams, dtype: DType) -> Work {
-        let (tokens, numbers) = (params.tokens as f64, params.tokens as f64 * params.width as f64);
-        Work { flops: 0.0, bytes: 2.0 * numbers * dtype.bytes() as f64 + 4.0 * tokens }
+        let [tokens, vocabulary, width] = [params.tokens, params.vocabulary, params.width].map(|size| size as f64);
+        let rows = vocabulary * (1.0 - (1.0 - 1.0 / vocabulary).powf(tokens));
+        Work { flops: 0.0, bytes: (rows + tokens) * width * dtype.bytes() as f64 + 4.0 * tokens }
     }
 
     fn tolerance(_params: &EmbeddingParams, dtype: DType) -> f64 {

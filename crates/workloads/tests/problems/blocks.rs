@@ -70,6 +70,9 @@ fn an_embedding_takes_rows_by_ids() {
     let params = EmbeddingParams { tokens: 3, vocabulary: 3, width: 2 };
     near::<Embedding>(&params, &inputs, &[5.0, 6.0, 1.0, 2.0, 5.0, 6.0]);
     assert_eq!(Embedding::tokens(&params), [("ids", 3)]);
+    let bytes = |tokens: usize| Embedding::work(&EmbeddingParams { tokens, vocabulary: 2, width: 3 }, DType::F32).bytes;
+    // Of two rows, one token reads one, two read 1½ as is to be expected, and a thousand both.
+    assert_eq!((bytes(1), bytes(2), bytes(1000)), (28.0, 50.0, 24.0 + 16_000.0));
 }
 
 #[test]
