@@ -1,6 +1,6 @@
 //! Softmax of rows.
 
-use benchbook_core::{DType, Inputs, Preset, Problem, Reference, Work};
+use benchbook_core::{DType, Inputs, Metric, Preset, Problem, Reference, Work};
 
 use super::norm::{UGLY, label, presets};
 use crate::draw::normal;
@@ -70,5 +70,10 @@ impl Problem for Softmax {
 
     fn tolerance(params: &SoftmaxParams, dtype: DType) -> f64 {
         tolerance_of_sum(dtype, params.width)
+    }
+
+    /// One for each number: where a cache holds all of them, this may take longer than to read and write them.
+    fn metrics(params: &SoftmaxParams, _inputs: &Inputs) -> Vec<Metric> {
+        vec![Metric::modelled("exponentials", (params.rows * params.width) as f64, "count")]
     }
 }

@@ -1,6 +1,6 @@
 //! The blocks of models, by hand and beside PyTorch.
 
-use benchbook_core::{Array, DType, Inputs, Problem};
+use benchbook_core::{Array, DType, Inputs, Metric, Problem};
 use benchbook_workloads::attention::LatentAttention;
 use benchbook_workloads::blocks::{
     Conv1d, Conv1dParams, Conv2d, Conv2dParams, Embedding, EmbeddingParams, LayerNorm, LayerNormParams, Linear,
@@ -59,6 +59,8 @@ fn a_softmax_takes_the_largest_off() {
     near::<Softmax>(&SoftmaxParams { rows: 1, width: 2 }, &inputs, &[0.5, 0.5]);
     let drawn = Softmax::inputs(&SoftmaxParams { rows: 2, width: 9 }, 1);
     assert!(drawn.numbers("input").iter().all(|number| number.fract() == 0.0 && *number > 50.0));
+    let metrics = Softmax::metrics(&SoftmaxParams { rows: 2, width: 9 }, &drawn);
+    assert_eq!(metrics, [Metric::modelled("exponentials", 18.0, "count")]);
 }
 
 #[test]
