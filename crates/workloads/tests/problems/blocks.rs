@@ -18,7 +18,7 @@ fn array(shape: &[usize], numbers: &[f32]) -> Array {
 fn near<P: Problem>(params: &P::Params, inputs: &Inputs, right: &[f64]) {
     let found = P::reference(params, inputs, 0).answers.remove(0).values;
     let off = found.iter().zip(right).map(|(found, right)| (found - right).abs()).fold(0.0, f64::max);
-    assert!(found.len() == right.len() && off < 1e-6, "{found:?}");
+    assert!(found.len() == right.len() && off < 1e-12, "{found:?}");
 }
 
 #[test]
