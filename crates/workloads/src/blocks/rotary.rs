@@ -6,8 +6,11 @@ use crate::attention::window::turned;
 use crate::rows::by_rows;
 use crate::tolerance::tolerance_of_scores;
 
-/// Rotary position embedding (Su et al., arXiv 2104.09864): pair (i, i + d/2) of a position turns by
+/// Rotary position embedding (Su et al., arXiv 2104.09864, section 3.2.2): pair (i, i + d/2) of a position turns by
 /// position · 10000^(−2i / d). Angles are preparation.
+///
+/// These are the pairs of GPT-NeoX, and of LLaMA in Transformers (`rotate_half`). The paper pairs neighbours, (2i, 2i + 1): the same
+/// rotation with the columns of the weights before it in another order.
 ///
 /// Input: `input` `[batch, heads, seq, head_dim]`.
 pub struct Rotary;

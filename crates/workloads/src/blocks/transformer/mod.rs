@@ -17,8 +17,9 @@ pub use architecture::Architecture;
 /// n₂(y + feed(y)), and every position sees all. GPT-2 and BERT have layer norms, biases, and a feed-forward network with GELU (of
 /// GPT-2 by tanh, of BERT exact); their positions are learned, and come in with the input. LLaMA and Qwen3 have RMS norms, no bias,
 /// SwiGLU, grouped-query heads, and queries and keys that are turned; in Qwen3 each head's query and key has an RMS norm before
-/// that. Norms are those of [`LayerNorm`](super::LayerNorm) and [`RmsNorm`](super::RmsNorm), 10⁻⁵ in all four; the rotation is that
-/// of [`Rotary`](super::Rotary).
+/// that. Norms are those of [`LayerNorm`](super::LayerNorm) and [`RmsNorm`](super::RmsNorm), and the rotation is that of
+/// [`Rotary`](super::Rotary), so that constants are the same in all four: as published, BERT adds 10⁻¹² in its norms and Qwen3 10⁻⁶,
+/// and Qwen3 turns with the base 10⁶. The operations are the same, and take as long.
 ///
 /// Inputs: `input` `[batch, seq, width]`, standard normal; `w_query` `[width, heads · head_dim]`, `w_key` and `w_value`
 /// `[width, kv_heads · head_dim]`, `w_out` `[heads · head_dim, width]`, `w_up` `[width, hidden]`, `w_down` `[hidden, width]`, with
