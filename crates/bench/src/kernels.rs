@@ -15,7 +15,8 @@ const PLANS: [(&str, &str); 3] = [
     ("kernels_blocks.toml", include_str!("kernels_blocks.toml")),
 ];
 
-const RIVALS: [&str; 8] = [
+const RIVALS: [&str; 9] = [
+    "compile",
     "torch-sdpa",
     "torch-mm",
     "burn",
@@ -92,15 +93,19 @@ pub fn measured(
 }
 
 pub fn measure(ready: &Ready) -> Result<String> {
-    let Measured { compared, rooflines, copies, folder } = measured(ready, "attention", &PLANS, &RIVALS, false)?;
+    let Measured { compared, rooflines, copies, folder } = measured(ready, "attention", &PLANS, &RIVALS, true)?;
     let ran = ask(ready, &folder, &["sql", "--format", "json", INSTRUCTIONS])?;
     let matrix_units = rows(&ask(ready, &folder, &["sql", "--format", "json", MATRIX_UNITS])?).next().is_some();
     let mut lines = vec![
         "The same threads for both sides, samples in turns, interval over fresh processes. A ratio above 1 says that our\n\
          kernel is faster. The rival is the fastest one of its case, on the fastest of its devices. A goal is met where\n\
          the whole interval lies above it, and missed where none of it does. Beside each speed stands its share of the\n\
-         roof of the same run: multiply-adds in registers, or reads of a buffer of about the same size. Norms and softmax\n\
-         are held to a copy besides, the fastest of as many bytes."
+         roof of the same run: multiply-adds in registers, exponentials in registers, or reads of a buffer of about the\n\
+         same size. Norms and softmax are held to a copy besides, the fastest of as many bytes.\n\
+         \n\
+         Not the same on both sides: of linear layers and feed-forward networks, our kernels take weights that were packed\n\
+         before timing, as those of a model can be, and libtorch's calls pack what they need in each call; our kernels\n\
+         write into memory that is there, and libtorch allocates its results."
             .to_owned(),
         String::new(),
         instructions(&ran),
