@@ -6,7 +6,7 @@ use super::reference::{average, dot};
 use super::sizes::{check_scores, scores};
 use super::window::turned;
 use crate::blocks::rms_normed;
-use crate::draw::{normal, weights};
+use crate::draw::{check_numbers, normal, weights};
 use crate::rows::{Place, Positions, times};
 use crate::tolerance::tolerance_of_scores;
 
@@ -159,6 +159,8 @@ impl Problem for LatentAttention {
         if !rotary_dim.is_multiple_of(2) {
             return Err(("rotary_dim", format!("{rotary_dim} is odd: numbers are rotated in pairs")));
         }
+        params.matrices().iter().try_for_each(|(_, shape)| check_numbers("heads", shape))?;
+        check_numbers("seq_kv", &[batch, seq_kv, params.entry().max(params.width)])?;
         check_scores("seq_q", [batch, heads, seq_q, seq_kv])
     }
 

@@ -2,7 +2,7 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
-use crate::draw::normal;
+use crate::draw::{check_numbers, normal};
 use crate::rows::by_rows;
 use crate::tolerance::tolerance_of_sum;
 
@@ -128,13 +128,15 @@ impl Convolution {
         if !from.is_multiple_of(groups) || !to.is_multiple_of(groups) {
             return Err(("groups", format!("{groups} does not divide {from} and {to} channels")));
         }
-        match [0, 1].into_iter().find(|axis| self.size[*axis] + 2 * self.padding[*axis] <= self.reach(*axis)) {
-            None => Ok(()),
-            Some(axis) => {
-                let (window, numbers) = (self.reach(axis) + 1, self.size[axis] + 2 * self.padding[axis]);
-                Err(("kernel_size", format!("a window of {window} does not fit into {numbers}, zeros included")))
-            }
+        let padded = |axis: usize| self.size[axis] + 2 * self.padding[axis];
+        if let Some(axis) = [0, 1].into_iter().find(|axis| padded(*axis) <= self.reach(*axis)) {
+            let (window, numbers) = (self.reach(axis) + 1, padded(axis));
+            return Err(("kernel_size", format!("a window of {window} does not fit into {numbers}, zeros included")));
         }
+        let image = |channels: usize, [height, width]: [usize; 2]| [self.batch, channels, height, width];
+        check_numbers("batch", &image(from, self.size))?;
+        check_numbers("batch", &image(to, self.after()))?;
+        check_numbers("out_channels", &[to, self.terms()])
     }
 
     /// The part of a label that says how far windows reach; what is usual is left out.

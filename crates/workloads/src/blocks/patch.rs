@@ -4,7 +4,7 @@ use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, W
 
 use super::numbers;
 use crate::attention::reference::dot;
-use crate::draw::normal;
+use crate::draw::{check_numbers, normal};
 use crate::rows::by_rows;
 use crate::tolerance::tolerance_of_sum;
 
@@ -88,11 +88,13 @@ impl Problem for PatchEmbedding {
     }
 
     fn check(params: &PatchEmbeddingParams) -> Result<(), (&'static str, String)> {
-        let PatchEmbeddingParams { height, width, patch_size, .. } = *params;
-        if height.is_multiple_of(patch_size) && width.is_multiple_of(patch_size) {
-            return Ok(());
+        let PatchEmbeddingParams { batch, in_channels, height, width, patch_size, embed_dim } = *params;
+        if !height.is_multiple_of(patch_size) || !width.is_multiple_of(patch_size) {
+            return Err(("patch_size", format!("{patch_size} does not divide an image of {height} × {width}")));
         }
-        Err(("patch_size", format!("{patch_size} does not divide an image of {height} × {width}")))
+        check_numbers("batch", &[batch, in_channels, height, width])?;
+        check_numbers("batch", &[batch, params.seq(), embed_dim])?;
+        check_numbers("embed_dim", &[embed_dim, params.patch()])
     }
 
     fn label(params: &PatchEmbeddingParams) -> String {

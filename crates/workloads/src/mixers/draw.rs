@@ -1,27 +1,12 @@
-//! Inputs that several mixers share, and refusals.
+//! Inputs that several mixers share.
 
 use benchbook_core::Array;
 
-pub use crate::draw::normal;
-
-/// Numbers of an input or of a state at most.
-const MOST_NUMBERS: f64 = 1e11;
+pub use crate::draw::{check_numbers, normal};
 
 /// Time constants at both ends, as Mamba is initialised (Gu & Dao, arXiv 2312.00752, section 3.6).
 const SHORTEST: f64 = 0.001;
 const LONGEST: f64 = 0.1;
-
-/// Refuses more numbers than any machine holds, and names the parameter `name`.
-///
-/// # Errors
-/// The product of the sizes is over 10^11.
-pub fn check_numbers(name: &'static str, sizes: &[usize]) -> Result<(), (&'static str, String)> {
-    let numbers: f64 = sizes.iter().map(|size| *size as f64).product();
-    if numbers <= MOST_NUMBERS {
-        return Ok(());
-    }
-    Err((name, format!("the sizes {sizes:?} multiply to {numbers:.1e}, over 10^11 numbers")))
-}
 
 /// What softplus makes time constants of, between 0.001 and 0.1, evenly by their logarithm.
 pub fn time_constants(count: usize) -> Array {

@@ -45,6 +45,8 @@ fn relatives_of_attention() {
     refused(&ContextualAttention, int("kv_heads", 3), &["does not divide"]);
     refused(&LatentAttention, int("seq_q", 600).with("seq_kv", Value::Int(512)), &["600 new positions", "512 in all"]);
     refused(&LatentAttention, int("rotary_dim", 63), &["rotary_dim", "odd"]);
+    let wide = int("heads", 4096).with("head_dim", Value::Int(4096)).with("kv_rank", Value::Int(8192));
+    refused(&LatentAttention, wide, &["heads", "[8192, 16777216]", "over 10^11 numbers"]);
     refused(&PagedAttention, int("block_size", 5000), &["more than context"]);
     let many = int("batch", 1 << 16).with("context", Value::Int(1 << 16)).with("head_dim", Value::Int(1));
     refused(&PagedAttention, many.clone().with("heads", Value::Int(4)), &["10^10"]);
@@ -95,6 +97,16 @@ fn convolutions() {
     refused(&Conv2d, far, &["kernel_size", "window of 11", "into 10"]);
     refused(&Conv2d, int("stride", 0), &["out of range"]);
     refused(&PatchEmbedding, int("width", 225), &["16 does not divide an image of 224 × 225"]);
+    let many = int("batch", 1 << 20);
+    refused(&Conv1d, many.clone().with("length", Value::Int(1 << 24)), &["batch", "over 10^11 numbers"]);
+    let given = int("batch", 1 << 18).with("out_channels", Value::Int(1 << 16));
+    refused(&Conv2d, given, &["batch", "65536", "over 10^11 numbers"]);
+    let wide = int("in_channels", 1 << 16).with("out_channels", Value::Int(1 << 16));
+    refused(&Conv1d, wide.with("kernel_size", Value::Int(64)), &["out_channels", "4194304", "over 10^11 numbers"]);
+    refused(&PatchEmbedding, many, &["batch", "over 10^11 numbers"]);
+    let long = int("embed_dim", 1 << 15).with("in_channels", Value::Int(1 << 12));
+    let long = long.with("height", Value::Int(1024)).with("width", Value::Int(1024));
+    refused(&PatchEmbedding, long.with("patch_size", Value::Int(1024)), &["embed_dim", "over 10^11 numbers"]);
 }
 
 #[test]
