@@ -28,8 +28,8 @@ pub use attention::{
     decode, projected_attention,
 };
 pub use blocks::{
-    Activation, Embedding, LinearWeights, MlpWeights, Norm, Rotary, Softmax, copy, embedding, layer_norm, linear, mlp,
-    rms_norm, rotary_attention, softmax,
+    Activation, Embedding, Gate, LinearWeights, MlpWeights, Norm, Rotary, Softmax, copy, embedding, gated_rms_norm,
+    layer_norm, linear, mlp, rms_norm, rotary_attention, softmax,
 };
 pub use error::{Error, Result};
 pub use experts::{
@@ -41,9 +41,9 @@ pub use matmul::{
 };
 pub use memory::Element;
 pub use mixers::{
-    CHUNK, CausalConv, ConvSize, Gate, GatedNorm, Retention, RetentionSize, Rwkv4, Rwkv6, Rwkv7, RwkvSize,
-    ScanGradients, ScanSize, SelectiveScan, Ssd, SsdSize, Turns, causal_conv, gated_rms_norm, normalised_retention,
-    retention, rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward, ssd,
+    CHUNK, CausalConv, ConvSize, Retention, RetentionSize, Rwkv4, Rwkv6, Rwkv7, RwkvSize, ScanGradients, ScanSize,
+    SelectiveScan, Ssd, SsdSize, Turns, causal_conv, normalised_retention, retention, rwkv4, rwkv6, rwkv7,
+    selective_scan, selective_scan_backward, ssd,
 };
 pub use roofs::{CHAINS, SUMMED, multiply_add, powers, sums};
 

@@ -20,6 +20,6 @@ pub use copy::copy;
 pub use embedding::{Embedding, embedding};
 pub use linear::{LinearWeights, linear};
 pub use mlp::{MlpWeights, mlp};
-pub use norm::{Norm, layer_norm, rms_norm};
+pub use norm::{Gate, Norm, gated_rms_norm, layer_norm, rms_norm};
 pub use rotary::{Rotary, rotary_attention};
 pub use softmax::{Softmax, softmax};

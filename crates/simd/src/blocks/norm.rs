@@ -1,4 +1,4 @@
-//! Norms of rows: layer norm and RMS norm.
+//! Norms of rows: layer norm, and RMS norm with gates or without.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per row, not once per register")]
 
 use super::rows::{AHEAD, BLOCK, SUMS, each, total};
@@ -40,7 +40,7 @@ pub struct Norm<'a> {
 /// Slices of the wrong length, an instruction set that is absent.
 pub fn layer_norm(norm: &Norm, bias: &[f32], out: &mut [f32]) -> Result<()> {
     expect_len("the bias", &[norm.width], bias.len())?;
-    call(norm, Some(bias), out)
+    call(norm, Kind::Layer(bias), out)
 }
 
 /// RMS norm (Zhang & Sennrich, arXiv 1910.07467) into `out` `[rows, width]`: x / √(mean square + ε) · gain, as [`layer_norm`] does
@@ -49,35 +49,69 @@ pub fn layer_norm(norm: &Norm, bias: &[f32], out: &mut [f32]) -> Result<()> {
 /// # Errors
 /// As of [`layer_norm`].
 pub fn rms_norm(norm: &Norm, out: &mut [f32]) -> Result<()> {
-    call(norm, None, out)
+    call(norm, Kind::Rms, out)
 }
 
-fn call(norm: &Norm, bias: Option<&[f32]>, out: &mut [f32]) -> Result<()> {
+/// Where numbers are multiplied by gates, which are as many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Before the norm, as in Mamba-2.
+    Before,
+    /// After the norm, as in RetNet.
+    After,
+}
+
+/// RMS norm of gated rows, or gated RMS norm, as [`rms_norm`] does it; `gates` `[rows, width]` are what numbers are multiplied by,
+/// after whatever function a gate is of.
+///
+/// # Errors
+/// As of [`layer_norm`].
+pub fn gated_rms_norm(norm: &Norm, gate: Gate, gates: &[f32], out: &mut [f32]) -> Result<()> {
+    // As many as the input has, which is checked with its rows.
+    expect_len("the gate", &[norm.input.len()], gates.len())?;
+    call(norm, Kind::Gated(gate, gates), out)
+}
+
+/// Which norm.
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    /// With its bias, `[width]`.
+    Layer(&'a [f32]),
+    Rms,
+    /// With its gates, `[rows, width]`.
+    Gated(Gate, &'a [f32]),
+}
+
+fn call(norm: &Norm, kind: Kind, out: &mut [f32]) -> Result<()> {
     let Norm { width, input, gain, isa, .. } = *norm;
     let rows = input.len().checked_div(width).unwrap_or(0);
     expect_len("the input", &[rows, width], input.len())?;
     expect_len("the gain", &[width], gain.len())?;
     expect_len("the result", &[rows, width], out.len())?;
-    with_isa!(isa, |tools| run(&tools, norm, bias, out));
+    with_isa!(isa, |tools| run(&tools, norm, kind, out));
     Ok(())
 }
 
-fn run<T: Tools + Sync>(tools: &T, norm: &Norm, bias: Option<&[f32]>, out: &mut [f32]) {
+fn run<T: Tools + Sync>(tools: &T, norm: &Norm, kind: Kind, out: &mut [f32]) {
     if out.is_empty() {
         return;
     }
     let numbers = each(out.len() / norm.width, norm.width) * norm.width;
     let streams = past_caches(2 * out.len());
-    parallel_for(out.chunks_mut(numbers).zip(norm.input.chunks(numbers)), |(to, from)| {
-        tools.run(Rows { norm, bias, from, to, streams });
+    parallel_for(out.chunks_mut(numbers).zip(norm.input.chunks(numbers)).enumerate(), |(task, (to, from))| {
+        let kind = match kind {
+            Kind::Gated(gate, gates) => Kind::Gated(gate, &gates[task * numbers..][..from.len()]),
+            other => other,
+        };
+        tools.run(Rows { norm, kind, from, to, streams });
     });
 }
 
 /// Some rows.
 struct Rows<'a> {
     norm: &'a Norm<'a>,
-    /// Without it, no mean is taken off.
-    bias: Option<&'a [f32]>,
+    /// With the gates of these rows.
+    kind: Kind<'a>,
     /// `[rows, width]`
     from: &'a [f32],
     /// `[rows, width]`
@@ -91,9 +125,11 @@ impl Kernel for Rows<'_> {
         let streams = self.streams;
         // SAFETY: as promised.
         unsafe {
-            match self.bias {
-                Some(bias) => self.normalise::<V, true>(bias),
-                None => self.normalise::<V, false>(&[]),
+            match self.kind {
+                Kind::Layer(bias) => self.normalise::<V, LAYER>([bias, &[]]),
+                Kind::Rms => self.normalise::<V, RMS>([&[]; 2]),
+                Kind::Gated(Gate::Before, gates) => self.normalise::<V, GATED_BEFORE>([&[], gates]),
+                Kind::Gated(Gate::After, gates) => self.normalise::<V, GATED_AFTER>([&[], gates]),
             }
         }
         seen(streams);
@@ -110,29 +146,71 @@ struct Scaling {
     wide: Option<[f64; 2]>,
 }
 
+/// The norms, as they are told apart when they are compiled.
+const LAYER: u8 = 0;
+const RMS: u8 = 1;
+const GATED_BEFORE: u8 = 2;
+const GATED_AFTER: u8 = 3;
+
+/// A row, and its gates where it has some.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    numbers: &'a [f32],
+    gates: &'a [f32],
+}
+
+impl Row<'_> {
+    /// The first `count` numbers from `at` on, as they go into the norm.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set, `count` is at most `LANES`, and the row has these numbers.
+    #[inline(always)]
+    unsafe fn at<V: Vector, const KIND: u8>(&self, at: usize, count: usize) -> V {
+        // SAFETY: as promised; there are as many gates.
+        unsafe {
+            let x = load_first::<V>(self.numbers.as_ptr().add(at), count);
+            if KIND != GATED_BEFORE {
+                return x;
+            }
+            x.mul(load_first(self.gates.as_ptr().add(at), count))
+        }
+    }
+
+    /// All of them.
+    fn wide<const KIND: u8>(&self) -> impl Iterator<Item = f64> {
+        let Self { numbers, gates } = *self;
+        let gate = move |at: usize| if KIND == GATED_BEFORE { f64::from(gates[at]) } else { 1.0 };
+        numbers.iter().enumerate().map(move |(at, x)| f64::from(*x) * gate(at))
+    }
+}
+
 impl Rows<'_> {
     /// # Safety
     /// The CPU has `V`'s instruction set.
     #[inline(always)]
-    unsafe fn normalise<V: Vector, const CENTRED: bool>(self, bias: &[f32]) {
+    unsafe fn normalise<V: Vector, const KIND: u8>(self, [bias, gates]: [&[f32]; 2]) {
         let Self { norm: Norm { width, gain, epsilon, .. }, from, to, streams, .. } = self;
-        let mut rows = from.chunks_exact(*width);
+        let gated = KIND == GATED_BEFORE || KIND == GATED_AFTER;
+        let mut rows = from.chunks_exact(*width).enumerate().map(|(index, numbers)| {
+            let gates: &[f32] = if gated { &gates[index * width..][..*width] } else { &[] };
+            Row { numbers, gates }
+        });
         let Some(first) = rows.next() else { return };
         // SAFETY: as promised; gain and bias have the width of a row, as was checked.
         unsafe {
-            let mut next = (first, scaling::<V, CENTRED>(first, *epsilon));
+            let mut next = (first, scaling::<V, KIND>(first, *epsilon));
             for to in to.chunks_exact_mut(*width) {
                 let (from, by) = next;
                 // What the next row waits for comes while this one is written.
                 next = match rows.next() {
-                    Some(row) => (row, scaling::<V, CENTRED>(row, *epsilon)),
+                    Some(row) => (row, scaling::<V, KIND>(row, *epsilon)),
                     None => (from, Scaling::default()),
                 };
                 if let Some(found) = by.wide {
-                    number_by_number(found, from, [gain, bias], to);
+                    number_by_number::<KIND>(found, from, [gain, bias], to);
                     continue;
                 }
-                write::<V, _>(&Normal::<CENTRED> { by, from, gain, bias }, to, streams);
+                write::<V, _>(&Normal::<KIND> { by, from, gain, bias }, to, streams);
             }
         }
     }
@@ -141,17 +219,17 @@ impl Rows<'_> {
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-unsafe fn scaling<V: Vector, const CENTRED: bool>(row: &[f32], epsilon: f64) -> Scaling {
+unsafe fn scaling<V: Vector, const KIND: u8>(row: Row, epsilon: f64) -> Scaling {
     // SAFETY: as promised.
     unsafe {
-        let mut shift = if CENTRED { beginning::<V>(row) } else { 0.0 };
-        let [mut mean, mut variance] = moments::<V, CENTRED>(row, shift);
+        let mut shift = if KIND == LAYER { beginning::<V>(row.numbers) } else { 0.0 };
+        let [mut mean, mut variance] = moments::<V, KIND>(row, shift);
         if mean * mean > FAR * variance {
             shift += mean as f32;
-            [mean, variance] = moments::<V, CENTRED>(row, shift);
+            [mean, variance] = moments::<V, KIND>(row, shift);
         }
         if !variance.is_finite() {
-            return Scaling { wide: Some(in_f64::<CENTRED>(row, epsilon)), ..Scaling::default() };
+            return Scaling { wide: Some(in_f64::<KIND>(row, epsilon)), ..Scaling::default() };
         }
         // Rounding may leave less than nothing.
         let scale = 1.0 / (if variance < 0.0 { 0.0 } else { variance } + epsilon).sqrt();
@@ -176,41 +254,49 @@ unsafe fn beginning<V: Vector>(row: &[f32]) -> f32 {
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-unsafe fn moments<V: Vector, const CENTRED: bool>(row: &[f32], shift: f32) -> [f64; 2] {
-    let soon = Soon::at(row.as_ptr().wrapping_add(row.len().max(AHEAD)));
+unsafe fn moments<V: Vector, const KIND: u8>(row: Row, shift: f32) -> [f64; 2] {
+    let length = row.numbers.len();
+    let [soon, soon_gates] =
+        [row.numbers, row.gates].map(|part| Soon::at(part.as_ptr().wrapping_add(length.max(AHEAD))));
+    let ask = |at: usize| {
+        soon.ask(at);
+        if KIND == GATED_BEFORE {
+            soon_gates.ask(at);
+        }
+    };
     let [mut sum, mut square] = [0.0_f64; 2];
     // SAFETY: as promised, and every register lies within its block.
     unsafe {
         let middle = V::splat(shift);
-        for (number, block) in row.chunks(BLOCK).enumerate() {
-            let from = block.as_ptr();
-            let (turns, whole) = (block.len() - block.len() % (SUMS * V::LANES), block.len() - block.len() % V::LANES);
+        for first in (0..length).step_by(BLOCK) {
+            let end = length.min(first + BLOCK);
+            let (turns, whole) = (end - (end - first) % (SUMS * V::LANES), end - (end - first) % V::LANES);
             let mut sums = [[V::splat(0.0); 2]; SUMS];
-            for turn in (0..turns).step_by(SUMS * V::LANES) {
+            for turn in (first..turns).step_by(SUMS * V::LANES) {
                 for (register, sums) in sums.iter_mut().enumerate() {
                     let at = turn + register * V::LANES;
-                    soon.ask(number * BLOCK + at);
-                    *sums = added::<V, CENTRED>(*sums, V::load(from.add(at)), middle);
+                    ask(at);
+                    *sums = added::<V, KIND>(*sums, row.at::<V, KIND>(at, V::LANES), middle);
                 }
             }
             for at in (turns..whole).step_by(V::LANES) {
-                soon.ask(number * BLOCK + at);
-                sums[0] = added::<V, CENTRED>(sums[0], V::load(from.add(at)), middle);
+                ask(at);
+                sums[0] = added::<V, KIND>(sums[0], row.at::<V, KIND>(at, V::LANES), middle);
             }
             let [[a, e], [b, f], [c, g], [d, h]] = sums;
             sum += total([a, b, c, d]);
             square += total([e, f, g, h]);
-            let rest = block.len() - whole;
+            let rest = end - whole;
             if rest > 0 {
-                let last = load_first::<V>(from.add(whole), rest);
-                let [x, squared] = added::<V, CENTRED>([V::splat(0.0); 2], last, middle);
+                let last = row.at::<V, KIND>(whole, rest);
+                let [x, squared] = added::<V, KIND>([V::splat(0.0); 2], last, middle);
                 sum += f64::from(sum_first(x, rest));
                 square += f64::from(sum_first(squared, rest));
             }
         }
     }
-    let count = row.len() as f64;
-    let mean = if CENTRED { sum / count } else { 0.0 };
+    let count = length as f64;
+    let mean = if KIND == LAYER { sum / count } else { 0.0 };
     [mean, square / count - mean * mean]
 }
 
@@ -219,10 +305,10 @@ unsafe fn moments<V: Vector, const CENTRED: bool>(row: &[f32], shift: f32) -> [f
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-unsafe fn added<V: Vector, const CENTRED: bool>([sum, square]: [V; 2], x: V, middle: V) -> [V; 2] {
+unsafe fn added<V: Vector, const KIND: u8>([sum, square]: [V; 2], x: V, middle: V) -> [V; 2] {
     // SAFETY: as promised.
     unsafe {
-        if CENTRED {
+        if KIND == LAYER {
             let x = x.sub(middle);
             [sum.add(x), x.mul_add(x, square)]
         } else {
@@ -232,46 +318,51 @@ unsafe fn added<V: Vector, const CENTRED: bool>([sum, square]: [V; 2], x: V, mid
 }
 
 /// A row when its scaling is known.
-struct Normal<'a, const CENTRED: bool> {
+struct Normal<'a, const KIND: u8> {
     by: Scaling,
-    from: &'a [f32],
+    from: Row<'a>,
     gain: &'a [f32],
     /// Of RMS norm, none.
     bias: &'a [f32],
 }
 
-impl<const CENTRED: bool> Numbers for Normal<'_, CENTRED> {
+impl<const KIND: u8> Numbers for Normal<'_, KIND> {
     #[inline(always)]
     unsafe fn at<V: Vector>(&self, at: usize, count: usize) -> V {
         let Self { by: Scaling { shift, scale, offset, .. }, from, gain, bias } = self;
-        // SAFETY: as promised; gain, and where there is one the bias, have as many numbers as the row.
+        // SAFETY: as promised; gain, and where there are some bias and gates, have as many numbers as the row.
         unsafe {
-            let x = load_first::<V>(from.as_ptr().add(at), count);
+            let x = from.at::<V, KIND>(at, count);
             let gain = load_first::<V>(gain.as_ptr().add(at), count);
-            if !CENTRED {
-                return x.mul(V::splat(*scale)).mul(gain);
+            if KIND == LAYER {
+                let bias = load_first(bias.as_ptr().add(at), count);
+                return x.sub(V::splat(*shift)).mul_add(V::splat(*scale), V::splat(*offset)).mul_add(gain, bias);
             }
-            let bias = load_first(bias.as_ptr().add(at), count);
-            x.sub(V::splat(*shift)).mul_add(V::splat(*scale), V::splat(*offset)).mul_add(gain, bias)
+            let normal = x.mul(V::splat(*scale)).mul(gain);
+            if KIND != GATED_AFTER {
+                return normal;
+            }
+            normal.mul(load_first(from.gates.as_ptr().add(at), count))
         }
     }
 }
 
 /// Mean and scale of a row.
 #[cold]
-fn in_f64<const CENTRED: bool>(row: &[f32], epsilon: f64) -> [f64; 2] {
-    let (numbers, count) = (|| row.iter().map(|x| f64::from(*x)), row.len() as f64);
-    let mean = if CENTRED { numbers().sum::<f64>() / count } else { 0.0 };
-    let variance = numbers().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+fn in_f64<const KIND: u8>(row: Row, epsilon: f64) -> [f64; 2] {
+    let count = row.numbers.len() as f64;
+    let mean = if KIND == LAYER { row.wide::<KIND>().sum::<f64>() / count } else { 0.0 };
+    let variance = row.wide::<KIND>().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
     [mean, 1.0 / (variance + epsilon).sqrt()]
 }
 
 /// Writes a row by its mean and scale; of RMS norm there is no bias.
 #[cold]
-fn number_by_number([mean, scale]: [f64; 2], from: &[f32], [gain, bias]: [&[f32]; 2], to: &mut [f32]) {
-    for (at, (x, to)) in from.iter().zip(to).enumerate() {
+fn number_by_number<const KIND: u8>([mean, scale]: [f64; 2], from: Row, [gain, bias]: [&[f32]; 2], to: &mut [f32]) {
+    for (at, (x, to)) in from.wide::<KIND>().zip(to).enumerate() {
         let bias = bias.get(at).map_or(0.0, |bias| f64::from(*bias));
-        *to = ((f64::from(*x) - mean) * scale * f64::from(gain[at]) + bias) as f32;
+        let gate = if KIND == GATED_AFTER { f64::from(from.gates[at]) } else { 1.0 };
+        *to = (((x - mean) * scale * f64::from(gain[at]) + bias) * gate) as f32;
     }
 }
 
@@ -279,8 +370,8 @@ fn number_by_number([mean, scale]: [f64; 2], from: &[f32], [gain, bias]: [&[f32]
 mod tests {
     use super::*;
 
-    fn rows(norm: &Norm, bias: Option<&[f32]>, to: &mut [f32], streams: bool) -> Result<()> {
-        with_isa!(norm.isa, |tools| tools.run(Rows { norm, bias, from: norm.input, to, streams }));
+    fn rows(norm: &Norm, kind: Kind, to: &mut [f32], streams: bool) -> Result<()> {
+        with_isa!(norm.isa, |tools| tools.run(Rows { norm, kind, from: norm.input, to, streams }));
         Ok(())
     }
 
@@ -293,10 +384,11 @@ mod tests {
                 let input: Vec<f32> = (0..5 * width).map(|index| (index * index % 37) as f32 - 9.0).collect();
                 let gain: Vec<f32> = (0..width).map(|index| 1.0 + index as f32 / 64.0).collect();
                 let norm = Norm { width, input: &input, gain: &gain, epsilon: 1e-5, isa };
-                for bias in [None, Some(&gain[..])] {
+                let gated = [Gate::Before, Gate::After].map(|gate| Kind::Gated(gate, &input));
+                for kind in [Kind::Rms, Kind::Layer(&gain)].into_iter().chain(gated) {
                     let [plain, streamed] = [false, true].map(|streams| {
                         let mut to = vec![f32::NAN; begin + input.len()];
-                        rows(&norm, bias, &mut to[begin..], streams).unwrap();
+                        rows(&norm, kind, &mut to[begin..], streams).unwrap();
                         to.split_off(begin)
                     });
                     assert!(plain.iter().all(|number| number.is_finite()));

@@ -5,7 +5,6 @@ mod conv;
 pub(crate) mod isa;
 mod linear;
 pub(crate) mod math;
-mod norm;
 mod panels;
 mod retention;
 mod rwkv4;
@@ -17,7 +16,6 @@ mod ssd;
 mod step;
 
 pub use conv::{CausalConv, ConvSize, causal_conv};
-pub use norm::{Gate, GatedNorm, gated_rms_norm};
 pub use retention::{Retention, RetentionSize, Turns, normalised_retention, retention};
 pub use rwkv4::{Rwkv4, rwkv4};
 pub use rwkv6::{Rwkv6, RwkvSize, rwkv6};

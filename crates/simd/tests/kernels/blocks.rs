@@ -1,8 +1,8 @@
 //! The blocks of models: every instruction set against plain loops in `f64`, where numbers end, and calls that must be refused.
 
 use benchbook_simd::{
-    Activation, Attend, Embedding, Heads, Isa, LinearWeights, MlpWeights, Norm, Rotary, Softmax, copy, embedding,
-    layer_norm, linear, mlp, rms_norm, rotary_attention, softmax,
+    Activation, Attend, Embedding, Gate, Heads, Isa, LinearWeights, MlpWeights, Norm, Rotary, Softmax, copy, embedding,
+    gated_rms_norm, layer_norm, linear, mlp, rms_norm, rotary_attention, softmax,
 };
 use proptest::prelude::*;
 
@@ -33,9 +33,8 @@ fn same(name: &str, width: usize, found: &[f32], right: &[f64], tolerance: f64) 
 }
 
 /// A norm of rows by its formula; a mean is taken off where there is a bias.
-fn normal(width: usize, input: &[f32], gain: &[f32], bias: Option<&[f32]>) -> Vec<f64> {
-    let row = |row: &[f32]| -> Vec<f64> {
-        let x = wide(row);
+fn normal(width: usize, input: &[f64], gain: &[f32], bias: Option<&[f32]>) -> Vec<f64> {
+    let row = |x: &[f64]| -> Vec<f64> {
         let mean = bias.map_or(0.0, |_| x.iter().sum::<f64>() / width as f64);
         let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
         let scale = 1.0 / (variance + EPSILON).sqrt();
@@ -47,19 +46,25 @@ fn normal(width: usize, input: &[f32], gain: &[f32], bias: Option<&[f32]>) -> Ve
     input.chunks(width).flat_map(row).collect()
 }
 
-/// Both norms of these rows on every instruction set.
+/// All norms of these rows on every instruction set.
 fn norms(name: &str, width: usize, input: &[f32], tolerance: f64) {
     let gain: Vec<f32> = numbers(width, 3).iter().map(|x| 1.0 + x / 4.0).collect();
-    let bias = numbers(width, 4);
+    let (bias, gates, x) = (numbers(width, 4), numbers(input.len(), 5), wide(input));
+    let gated =
+        |numbers: &[f64]| -> Vec<f64> { numbers.iter().zip(&gates).map(|(x, gate)| x * f64::from(*gate)).collect() };
     for isa in present() {
         let norm = Norm { width, input, gain: &gain, epsilon: EPSILON, isa };
         let mut out = vec![-7.0; input.len()];
         layer_norm(&norm, &bias, &mut out).unwrap();
-        let right = normal(width, input, &gain, Some(&bias));
+        let right = normal(width, &x, &gain, Some(&bias));
         same(&format!("{name}: layer norm by {}", isa.name()), width, &out, &right, tolerance);
         rms_norm(&norm, &mut out).unwrap();
-        let right = normal(width, input, &gain, None);
+        let right = normal(width, &x, &gain, None);
         same(&format!("{name}: RMS norm by {}", isa.name()), width, &out, &right, tolerance);
+        for (gate, right) in [(Gate::Before, normal(width, &gated(&x), &gain, None)), (Gate::After, gated(&right))] {
+            gated_rms_norm(&norm, gate, &gates, &mut out).unwrap();
+            same(&format!("{name}: gated {gate:?} by {}", isa.name()), width, &out, &right, tolerance);
+        }
     }
 }
 
@@ -447,6 +452,10 @@ fn what_cannot_be_is_refused_with_its_shape() {
     assert_eq!(
         said(rms_norm(&Norm { gain: &[], ..norm }, &mut out)),
         "the gain holds 0 numbers, its shape [3] needs 3"
+    );
+    assert_eq!(
+        said(gated_rms_norm(&norm, Gate::After, &[0.0; 5], &mut out)),
+        "the gate holds 5 numbers, its shape [6] needs 6"
     );
     assert_eq!(rms_norm(&Norm { width: 0, input: &[], gain: &[], ..norm }, &mut []), Ok(()));
     assert!(rms_norm(&Norm { width: 0, gain: &[], ..norm }, &mut out).is_err());

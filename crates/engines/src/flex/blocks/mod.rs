@@ -150,8 +150,13 @@ fn rms_norm(block: &Block) -> Result<[Tensor<2>; 1]> {
 
 /// The RMS norm over the last axis; the gain has all others of length 1.
 pub(super) fn rms_normed<const D: usize>(x: Tensor<D>, gain: Tensor<D>) -> Tensor<D> {
+    normed(x) * gain
+}
+
+/// The same without a gain.
+pub(super) fn normed<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let square = (x.clone() * x.clone()).mean_dim(D - 1);
-    x / square.add_scalar(EPSILON).sqrt() * gain
+    x / square.add_scalar(EPSILON).sqrt()
 }
 
 fn softmax_inputs(on: &Target, _params: &SoftmaxParams, inputs: &Inputs) -> Result<Block> {

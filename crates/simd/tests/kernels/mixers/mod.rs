@@ -2,7 +2,6 @@
 
 mod conv;
 mod linear;
-mod norm;
 mod rwkv;
 mod scan;
 

@@ -4,11 +4,11 @@ use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use benchbook_core::{Array, Inputs, Result};
-use benchbook_workloads::blocks::EPSILON;
 use benchbook_workloads::mixers::{HybridStackParams, LayerKind};
 use burn::tensor::{Bool, Tensor};
 
 use crate::flex::attention::attend;
+use crate::flex::blocks::{normed, rms_normed};
 use crate::flex::mixers::{Tensors, conv, retention, rwkv, scan, silu, ssd};
 use crate::flex::subject::{NamedInputs, Rows};
 use crate::flex::tensor::Target;
@@ -87,16 +87,10 @@ pub fn stacked(stack: &Stack) -> Result<[Tensor<3>; 1]> {
     let mut stream = stack.input.clone().reshape([1, 1, batch * seq, width]);
     for layer in &stack.layers {
         let of = Mixing { params: &stack.params, layer };
-        let x = normed(stream.clone()) * of.weight("gain");
+        let x = rms_normed(stream.clone(), of.weight("gain"));
         stream = stream + of.mixed(x)?;
     }
     Ok([stream.reshape([batch, seq, width])])
-}
-
-/// RMS norm over the last axis.
-fn normed(x: Tensor<4>) -> Tensor<4> {
-    let square = (x.clone() * x.clone()).mean_dim(3);
-    x / square.add_scalar(EPSILON).sqrt()
 }
 
 /// A layer at work on rows `[1, 1, batch · seq, width]`.
@@ -190,7 +184,7 @@ impl Mixing<'_> {
         ];
         let [mixed, _] = ssd::by_chunks(&Tensors { names: ssd::NAMES, all }, triangles)?;
         let gated = self.rows(mixed) * silu(self.times(input, "w_z"));
-        Ok(normed(gated) * self.weight("gain_inner"))
+        Ok(rms_normed(gated, self.weight("gain_inner")))
     }
 
     fn retention(&self, x: &Tensor<4>, decays: &retention::Decays) -> Tensor<4> {

@@ -1,9 +1,13 @@
 //! Stacks of layers by our own kernels on plain slices.
+//!
+//! Factors of products are packed once before timing, as those of a model are: `input` alone can be overwritten.
+
+use std::collections::BTreeMap;
 
 use benchbook_core::{Array, Inputs, Result, Setting, Subject};
 use benchbook_simd::{
-    self as simd, CHUNK, CausalConv, ConvSize, Dispatch, ExpertWeights, Experts, Gate, GatedNorm, Isa, Product,
-    Projected, Projections, RetentionSize, Routed, RwkvSize, ScanSize, SelectiveScan, SsdSize, Weights,
+    self as simd, Activation, CHUNK, CausalConv, ConvSize, Gate, Isa, LinearWeights, MlpWeights, Norm, Projected,
+    Projections, RetentionSize, RwkvSize, ScanSize, SelectiveScan, SsdSize, Weights,
 };
 use benchbook_workloads::blocks::EPSILON;
 use benchbook_workloads::mixers::{CausalConvParams, HybridStackParams, LayerKind, SCAN_STATE, TAPS};
@@ -45,15 +49,67 @@ struct Layer {
     mixer: Mixer,
 }
 
-/// What mixes: weights packed once, or by their names as they are.
+/// What mixes.
 enum Mixer {
     Attention(Box<Projections>),
-    FeedForward(Box<(ExpertWeights, Dispatch)>),
-    Mamba2(Inputs),
+    FeedForward(Box<MlpWeights>),
+    Mamba2(Parts),
     /// With what a step leaves of each head.
-    Retention(Inputs, Vec<f64>),
-    Mamba(Inputs),
-    Rwkv6(Inputs),
+    Retention(Parts, Vec<f64>),
+    Mamba(Parts),
+    Rwkv6(Parts),
+}
+
+/// Weights of a mixer by their names.
+struct Parts {
+    /// Packed, with their sizes, and that of decays with what is added to it.
+    factors: BTreeMap<String, ([usize; 2], LinearWeights)>,
+    /// As they are.
+    others: Inputs,
+}
+
+impl Parts {
+    fn of(weights: &Inputs) -> simd::Result<Self> {
+        let mut parts = Self { factors: BTreeMap::new(), others: Inputs::default() };
+        for (name, array) in weights.iter() {
+            match *array.shape() {
+                [from, to] if name.starts_with("w_") => {
+                    let bias = (name == "w_decay").then(|| weights.numbers("decay"));
+                    let packed = LinearWeights::new([from, to], array.of(), bias, Isa::detect())?;
+                    parts.factors.insert(name.to_owned(), ([from, to], packed));
+                }
+                _ => parts.others.insert(name, array.clone()),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Rows by a factor, and what follows, into the first numbers of `out`, which are given back.
+    fn product<'a>(
+        &self,
+        x: &[f32],
+        name: &str,
+        activation: Activation,
+        out: &'a mut [f32],
+    ) -> simd::Result<&'a mut [f32]> {
+        let ([from, to], factor) = &self.factors[name];
+        let out = &mut out[..x.len() / from * to];
+        simd::linear(factor, activation, x, out)?;
+        Ok(out)
+    }
+
+    fn times<'a>(&self, x: &[f32], name: &str, out: &'a mut [f32]) -> simd::Result<&'a mut [f32]> {
+        self.product(x, name, Activation::None, out)
+    }
+
+    /// What numbers are multiplied by where a gate is z / (1 + e^−z) of rows by a factor.
+    fn gates<'a>(&self, x: &[f32], name: &str, out: &'a mut [f32]) -> simd::Result<&'a mut [f32]> {
+        self.product(x, name, Activation::Silu, out)
+    }
+
+    fn numbers<const N: usize>(&self, names: [&str; N]) -> [&[f32]; N] {
+        names.map(|name| self.others.numbers(name))
+    }
 }
 
 /// Memory between kernels, each as large as the layer that needs most of it.
@@ -69,6 +125,8 @@ struct Room {
     end: Vec<f32>,
     /// What convolutions see before the first step: nothing.
     before: Vec<f32>,
+    /// The gain of norms by heads.
+    ones: Vec<f32>,
 }
 
 impl Room {
@@ -86,33 +144,21 @@ impl Room {
             narrow: [(); 5].map(|()| zeros(positions * narrow)),
             end: zeros(batch * of_heads.max(inner * SCAN_STATE).max(convolved)),
             before: zeros(batch * convolved),
+            ones: vec![1.0; 2 * head_dim],
         }
     }
 }
 
-fn add(to: &mut [f32], from: &[f32]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-}
-
-/// Rows by a factor `[from, to]`, into the first numbers of `out`, which are given back.
-fn times<'a>(x: &[f32], factor: &Array, out: &'a mut [f32]) -> simd::Result<&'a mut [f32]> {
-    let (from, to) = (factor.shape()[0], factor.shape()[1]);
-    let rows = x.len() / from;
-    let out = &mut out[..rows * to];
-    simd::matmul(&Product { size: [rows, from, to], left: x, right: factor.of(), isa: Isa::detect() }, out)?;
-    Ok(out)
-}
-
-fn norm(x: &[f32], width: usize, gain: Option<&Array>, gate: Gate, out: &mut [f32]) -> simd::Result<()> {
-    let gain = gain.map(|gain| gain.of::<f32>());
-    simd::gated_rms_norm(&GatedNorm { width, x, gain, gate, epsilon: EPSILON as f32, isa: Isa::detect() }, out)
+/// Rows to norm, as wide as their gain.
+fn rows<'a>(input: &'a [f32], gain: &'a [f32]) -> Norm<'a> {
+    Norm { width: gain.len(), input, gain, epsilon: EPSILON, isa: Isa::detect() }
 }
 
 impl Held {
     fn of(params: &HybridStackParams, inputs: &Inputs) -> simd::Result<Self> {
         let layer = |(layer, kind): (usize, LayerKind)| -> simd::Result<Layer> {
             let weights = params.layer(inputs, layer);
-            Ok(Layer { gain: weights.get("gain").clone(), mixer: Mixer::of(params, kind, weights)? })
+            Ok(Layer { gain: weights.get("gain").clone(), mixer: Mixer::of(params, kind, &weights)? })
         };
         let layers: simd::Result<Vec<Layer>> = params.kinds().into_iter().enumerate().map(layer).collect();
         Ok(Self { input: inputs.get("input").clone(), layers: layers?, room: Room::default() })
@@ -124,17 +170,17 @@ impl Held {
         }
         stream.copy_from_slice(self.input.of());
         for layer in &self.layers {
-            norm(stream, params.width(), Some(&layer.gain), Gate::None, &mut self.room.normed)?;
+            simd::rms_norm(&rows(stream, layer.gain.of()), &mut self.room.normed)?;
             layer.mixer.mix(params, &mut self.room)?;
-            add(stream, &self.room.given);
+            stream.iter_mut().zip(&self.room.given).for_each(|(stream, given)| *stream += given);
         }
         Ok(())
     }
 }
 
 impl Mixer {
-    fn of(params: &HybridStackParams, kind: LayerKind, weights: Inputs) -> simd::Result<Self> {
-        let HybridStackParams { batch, seq, heads, head_dim, .. } = *params;
+    fn of(params: &HybridStackParams, kind: LayerKind, weights: &Inputs) -> simd::Result<Self> {
+        let HybridStackParams { heads, head_dim, .. } = *params;
         Ok(match kind {
             LayerKind::Attention => {
                 let [query, key, value, out] =
@@ -144,19 +190,13 @@ impl Mixer {
             }
             LayerKind::FeedForward => {
                 let [gate, up, down] = ["w_gate", "w_up", "w_down"].map(|name| weights.numbers(name));
-                let (width, hidden) = (params.width(), params.between());
-                let one = Experts { experts: 1, width, hidden, gate, up, down };
-                // An expert that all tokens share.
-                let mut dispatch = Dispatch::default();
-                let tokens = batch * seq;
-                let routed = Routed { tokens, experts: 0, chosen: 0, shared: 1, ids: &[], weights: &[], kept: None };
-                dispatch.sorted(&routed)?;
-                Self::FeedForward(Box::new((ExpertWeights::new(&one, Isa::detect())?, dispatch)))
+                let size = [params.width(), params.between()];
+                Self::FeedForward(Box::new(MlpWeights::swiglu(size, gate, up, down, Isa::detect())?))
             }
-            LayerKind::Mamba2 => Self::Mamba2(weights),
-            LayerKind::Retention => Self::Retention(weights, params.retention().left()),
-            LayerKind::Mamba => Self::Mamba(weights),
-            LayerKind::Rwkv6 => Self::Rwkv6(weights),
+            LayerKind::Mamba2 => Self::Mamba2(Parts::of(weights)?),
+            LayerKind::Retention => Self::Retention(Parts::of(weights)?, params.retention().left()),
+            LayerKind::Mamba => Self::Mamba(Parts::of(weights)?),
+            LayerKind::Rwkv6 => Self::Rwkv6(Parts::of(weights)?),
         })
     }
 
@@ -168,108 +208,105 @@ impl Mixer {
                 let projected = Projected { batch, seq, input: &room.normed, weights, causal: true };
                 simd::projected_attention(&projected, &mut room.given)
             }
-            Self::FeedForward(held) => simd::mixture(&held.0, &held.1, &room.normed, &mut room.given),
-            Self::Mamba2(weights) => mamba2(params, weights, room),
-            Self::Retention(weights, left) => retention(params, weights, left, room),
-            Self::Mamba(weights) => mamba(params, weights, room),
-            Self::Rwkv6(weights) => rwkv6(params, weights, room),
+            Self::FeedForward(weights) => simd::mlp(weights, &room.normed, &mut room.given),
+            Self::Mamba2(parts) => mamba2(params, parts, room),
+            Self::Retention(parts, left) => retention(params, parts, left, room),
+            Self::Mamba(parts) => mamba(params, parts, room),
+            Self::Rwkv6(parts) => rwkv6(params, parts, room),
         }
     }
 }
 
-/// A causal convolution and silu of so many channels.
+/// A causal convolution and silu of so many channels; nothing is `before` the first step.
 fn convolved(
     params: &CausalConvParams,
-    weights: &Inputs,
-    [weight, bias]: [&str; 2],
-    x: &[f32],
-    [before, end, out]: [&mut [f32]; 3],
+    parts: &Parts,
+    names: [&str; 2],
+    [x, before]: [&[f32]; 2],
+    [out, end]: [&mut [f32]; 2],
 ) -> simd::Result<()> {
     let CausalConvParams { batch, seq, channels, width, silu } = *params;
     let (size, states) = (ConvSize { batch, seq, channels, width }, batch * (width - 1) * channels);
-    let [weight, bias] = [weight, bias].map(|name| weights.numbers(name));
-    let start = &before[..states];
-    let call = CausalConv { size, x, weight, bias, start, silu, isa: Isa::detect() };
+    let [weight, bias] = parts.numbers(names);
+    let call = CausalConv { size, x, weight, bias, start: &before[..states], silu, isa: Isa::detect() };
     simd::causal_conv(&call, out, &mut end[..states])
 }
 
-fn mamba2(params: &HybridStackParams, weights: &Inputs, room: &mut Room) -> simd::Result<()> {
-    let Room { normed, given, wide: [z, raw, x, mixed, _], narrow: [raw_b, b, raw_c, c, delta], end, before } = room;
-    let factor = |name: &str| weights.get(name);
-    let [delta_bias, a_log, d, start] = ["delta_bias", "a_log", "skip", "start"].map(|name| weights.numbers(name));
+fn mamba2(params: &HybridStackParams, parts: &Parts, room: &mut Room) -> simd::Result<()> {
+    let Room { normed, given, wide: [z, raw, x, mixed, _], narrow: [raw_b, b, raw_c, c, delta], end, before, .. } =
+        room;
+    let [delta_bias, a_log, d, start, gain] = parts.numbers(["delta_bias", "a_log", "skip", "start", "gain_inner"]);
     let sizes = params.duality();
     let (positions, state) = (sizes.batch * sizes.seq, sizes.state);
-    let (z, delta) = (times(normed, factor("w_z"), z)?, times(normed, factor("w_delta"), delta)?);
+    let (z, delta) = (parts.gates(normed, "w_z", z)?, parts.times(normed, "w_delta", delta)?);
     for (name, conv, bias, raw, to) in [
         ("w_x", "conv_x", "bias_x", raw, &mut *x),
         ("w_b", "conv_b", "bias_b", raw_b, &mut *b),
         ("w_c", "conv_c", "bias_c", raw_c, &mut *c),
     ] {
-        let raw = times(normed, factor(name), raw)?;
+        let raw = parts.times(normed, name, raw)?;
         let numbers = raw.len();
-        let rooms = [&mut before[..], &mut end[..], &mut to[..numbers]];
-        convolved(&params.convolution(numbers / positions), weights, [conv, bias], raw, rooms)?;
+        let to = [&mut to[..numbers], &mut end[..]];
+        convolved(&params.convolution(numbers / positions), parts, [conv, bias], [raw, before], to)?;
     }
     let (batch, seq, heads, head_dim, groups) = (sizes.batch, sizes.seq, sizes.heads, sizes.head_dim, sizes.groups);
     let size = SsdSize { batch, seq, heads, head_dim, groups, state };
     let (b, c) = (&b[..positions * state], &c[..positions * state]);
     let (chunk, isa, end) = (CHUNK, Isa::detect(), &mut end[..start.len()]);
     simd::ssd(&simd::Ssd { size, x, delta, delta_bias, a_log, b, c, d, start, chunk, isa }, mixed, end)?;
-    norm(mixed, params.inner(), Some(factor("gain_inner")), Gate::Before(z), x)?;
-    times(x, factor("w_out"), given)?;
+    simd::gated_rms_norm(&rows(mixed, gain), Gate::Before, z, x)?;
+    parts.times(x, "w_out", given)?;
     Ok(())
 }
 
-fn retention(params: &HybridStackParams, weights: &Inputs, left: &[f64], room: &mut Room) -> simd::Result<()> {
-    let Room { normed, given, wide: [query, key, value, gate, mixed], end, .. } = room;
+fn retention(params: &HybridStackParams, parts: &Parts, left: &[f64], room: &mut Room) -> simd::Result<()> {
+    let Room { normed, given, wide: [query, key, value, gates, mixed], end, ones, .. } = room;
     let sizes = params.retention();
     let (batch, seq, heads) = (sizes.batch, sizes.seq, sizes.heads);
     let size = RetentionSize { batch, seq, heads, key_dim: sizes.key_dim, value_dim: sizes.value_dim };
-    let query = times(normed, weights.get("w_query"), query)?;
-    let key = times(normed, weights.get("w_key"), key)?;
-    let value = times(normed, weights.get("w_value"), value)?;
-    let gate = times(normed, weights.get("w_gate"), gate)?;
-    let (start, turns, chunk, isa) = (weights.numbers("start"), None, CHUNK, Isa::detect());
+    let query = parts.times(normed, "w_query", query)?;
+    let key = parts.times(normed, "w_key", key)?;
+    let value = parts.times(normed, "w_value", value)?;
+    let gates = parts.gates(normed, "w_gate", gates)?;
+    let ([start], turns, chunk, isa) = (parts.numbers(["start"]), None, CHUNK, Isa::detect());
     let end = &mut end[..start.len()];
     simd::retention(&simd::Retention { size, query, key, value, left, start, turns, chunk, isa }, mixed, end)?;
-    norm(mixed, sizes.value_dim, None, Gate::After(gate), value)?;
-    times(value, weights.get("w_out"), given)?;
+    simd::gated_rms_norm(&rows(mixed, &ones[..sizes.value_dim]), Gate::After, gates, value)?;
+    parts.times(value, "w_out", given)?;
     Ok(())
 }
 
-fn mamba(params: &HybridStackParams, weights: &Inputs, room: &mut Room) -> simd::Result<()> {
-    let Room { normed, given, wide: [z, raw, x, delta, mixed], narrow: [low, b, c, ..], end, before } = room;
-    let [delta_bias, a_log, d, start] = ["delta_bias", "a_log", "skip", "start"].map(|name| weights.numbers(name));
+fn mamba(params: &HybridStackParams, parts: &Parts, room: &mut Room) -> simd::Result<()> {
+    let Room { normed, given, wide: [z, raw, x, delta, mixed], narrow: [low, b, c, ..], end, before, .. } = room;
+    let [delta_bias, a_log, d, start] = parts.numbers(["delta_bias", "a_log", "skip", "start"]);
     let sizes = params.scan();
-    let z = times(normed, weights.get("w_z"), z)?;
-    let raw = times(normed, weights.get("w_x"), raw)?;
-    let rooms = [&mut before[..], &mut end[..], &mut x[..]];
-    convolved(&params.convolution(sizes.channels), weights, ["conv_x", "bias_x"], raw, rooms)?;
-    let low = times(x, weights.get("w_low"), low)?;
-    let delta = times(low, weights.get("w_delta"), delta)?;
-    let (b, c) = (times(x, weights.get("w_b"), b)?, times(x, weights.get("w_c"), c)?);
+    let z = parts.times(normed, "w_z", z)?;
+    let raw = parts.times(normed, "w_x", raw)?;
+    let (taps, to) = (["conv_x", "bias_x"], [&mut x[..], &mut end[..]]);
+    convolved(&params.convolution(sizes.channels), parts, taps, [raw, before], to)?;
+    let low = parts.times(x, "w_low", low)?;
+    let delta = parts.times(low, "w_delta", delta)?;
+    let (b, c) = (parts.times(x, "w_b", b)?, parts.times(x, "w_c", c)?);
     let size = ScanSize { batch: sizes.batch, seq: sizes.seq, channels: sizes.channels, state: sizes.state };
     let (end, isa) = (&mut end[..start.len()], Isa::detect());
     simd::selective_scan(&SelectiveScan { size, x, delta, delta_bias, a_log, b, c, d, z, start, isa }, mixed, end)?;
-    times(mixed, weights.get("w_out"), given)?;
+    parts.times(mixed, "w_out", given)?;
     Ok(())
 }
 
-fn rwkv6(params: &HybridStackParams, weights: &Inputs, room: &mut Room) -> simd::Result<()> {
-    let Room { normed, given, wide: [r, k, v, w, gate], end, .. } = room;
+fn rwkv6(params: &HybridStackParams, parts: &Parts, room: &mut Room) -> simd::Result<()> {
+    let Room { normed, given, wide: [r, k, v, w, gates], end, ones, .. } = room;
     let sizes = params.rwkv6();
     let size = RwkvSize { batch: sizes.batch, seq: sizes.seq, heads: sizes.heads, head_dim: sizes.head_dim };
-    let r = times(normed, weights.get("w_r"), r)?;
-    let k = times(normed, weights.get("w_k"), k)?;
-    let v = times(normed, weights.get("w_v"), v)?;
-    let w = times(normed, weights.get("w_decay"), w)?;
-    let gate = times(normed, weights.get("w_gate"), gate)?;
-    let decay = weights.numbers("decay");
-    w.chunks_exact_mut(decay.len()).for_each(|row| add(row, decay));
-    let (u, start, isa) = (weights.numbers("bonus"), weights.numbers("start"), Isa::detect());
+    let r = parts.times(normed, "w_r", r)?;
+    let k = parts.times(normed, "w_k", k)?;
+    let v = parts.times(normed, "w_v", v)?;
+    let w = parts.times(normed, "w_decay", w)?;
+    let gates = parts.gates(normed, "w_gate", gates)?;
+    let ([u, start], isa) = (parts.numbers(["bonus", "start"]), Isa::detect());
     let end = &mut end[..start.len()];
     simd::rwkv6(&simd::Rwkv6 { size, r, k, v, w, u, start, isa }, given, end)?;
-    norm(given, sizes.head_dim, None, Gate::After(gate), normed)?;
-    times(normed, weights.get("w_out"), given)?;
+    simd::gated_rms_norm(&rows(given, &ones[..sizes.head_dim]), Gate::After, gates, normed)?;
+    parts.times(normed, "w_out", given)?;
     Ok(())
 }

@@ -34,8 +34,8 @@ fn takes(params: &HybridStackParams) -> Support {
 /// Our own kernels one after another, in room that is kept from call to call.
 pub const FUSED: Row<HybridStack> = fused_row::<HybridStack>(
     "fused",
-    "hand-written: attention with its projections and feed-forward in one kernel each, products, mixers and gated norms between; \
-     AVX-512, AVX2 or portable",
+    "hand-written: AVX-512, AVX2 or portable, weights packed before timing; attention with its projections and feed-forward in one \
+     kernel each, products, mixers and gated norms between",
     &[DType::F32],
     fused::prepare,
 )
