@@ -121,6 +121,24 @@ pub fn rwkv6_step<T: Copy + Into<f64>>(state: &mut [f64], [r, k, v, w]: [&[T]; 4
     out
 }
 
+/// A step of a head of RWKV-7, with `[r, w, k, v, kappa, a]`, see [`Rwkv7`](super::Rwkv7).
+pub fn rwkv7_step<T: Copy + Into<f64>>(state: &mut [f64], of_step: [&[T]; 6]) -> Vec<f64> {
+    let [r, w, k, v, kappa, a] = of_step.map(|all| all.iter().map(|number| (*number).into()).collect::<Vec<f64>>());
+    let length = kappa.iter().map(|number| number * number).sum::<f64>().sqrt().max(1e-12);
+    let row = |(row, value): (&mut [f64], &f64)| {
+        let known: f64 = row.iter().zip(&kappa).map(|(state, kappa)| state * kappa / length).sum();
+        let mut out = 0.0;
+        for (key, state) in row.iter_mut().enumerate() {
+            let decay = (-(-0.5_f64).exp() * sigmoid(w[key])).exp();
+            let removed = known * sigmoid(a[key]) * kappa[key] / length;
+            *state = *state * decay - removed + value * k[key];
+            out += *state * r[key];
+        }
+        out
+    };
+    state.chunks_exact_mut(k.len()).zip(&v).map(row).collect()
+}
+
 /// The logistic function.
 pub fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())

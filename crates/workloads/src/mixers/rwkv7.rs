@@ -3,7 +3,7 @@
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
 use super::draw::check_numbers;
-use super::rows::{by_heads, sigmoid};
+use super::rows::{by_heads, rwkv7_step};
 
 /// The recurrence of RWKV-7 (Peng et al., arXiv 2503.14456, section 4.1) before its group norm: the state is corrected where it is
 /// wrong about a key.
@@ -83,24 +83,11 @@ impl Problem for Rwkv7 {
             let first = (sequence * heads + head) * head_dim * head_dim;
             let mut state: Vec<f64> =
                 start[first..][..head_dim * head_dim].iter().map(|number| f64::from(*number)).collect();
-            let mut output = vec![0.0; seq * head_dim];
-            for (step, out) in output.chunks_exact_mut(head_dim).enumerate() {
+            let one = |step: usize| {
                 let at = ((sequence * seq + step) * heads + head) * head_dim;
-                let row = |numbers: &[f32]| -> Vec<f64> {
-                    numbers[at..][..head_dim].iter().map(|number| f64::from(*number)).collect()
-                };
-                let [r, w, k, v, kappa, a] = [r, w, k, v, kappa, a].map(row);
-                let length = kappa.iter().map(|number| number * number).sum::<f64>().sqrt().max(1e-12);
-                for (row, (value, out)) in state.chunks_exact_mut(head_dim).zip(v.iter().zip(out)) {
-                    let known: f64 = row.iter().zip(&kappa).map(|(state, kappa)| state * kappa / length).sum();
-                    for (key, state) in row.iter_mut().enumerate() {
-                        let decay = (-(-0.5_f64).exp() * sigmoid(w[key])).exp();
-                        let removed = known * sigmoid(a[key]) * kappa[key] / length;
-                        *state = *state * decay - removed + value * k[key];
-                        *out += *state * r[key];
-                    }
-                }
-            }
+                rwkv7_step(&mut state, [r, w, k, v, kappa, a].map(|all| &all[at..][..head_dim]))
+            };
+            let output = (0..seq).flat_map(one).collect();
             (output, state)
         })
     }

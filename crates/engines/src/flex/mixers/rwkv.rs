@@ -22,7 +22,7 @@ pub const ROWS_OF_7: [Row<Rwkv7>; 2] = [LOOP_OF_7, FUSED_OF_7];
 
 const NAMES_OF_4: [&str; 6] = ["r", "k", "v", "decay", "u", "start"];
 pub(super) const NAMES_OF_6: [&str; 6] = ["r", "k", "v", "w", "u", "start"];
-const NAMES_OF_7: [&str; 7] = ["r", "w", "k", "v", "kappa", "a", "start"];
+pub(super) const NAMES_OF_7: [&str; 7] = ["r", "w", "k", "v", "kappa", "a", "start"];
 
 /// ln of the smallest decay of RWKV-7.
 const FASTEST: f64 = -0.606_530_659_712_633_4;
@@ -146,7 +146,7 @@ pub const LOOP_OF_7: Row<Rwkv7> = burn_row::<Rwkv7>(
 .only(|_, _, params: &Rwkv7Params| few_steps(params.seq))
 .catalogue(&["SM3"]);
 
-fn loop_of_7(inputs: &Tensors<4, 7>) -> Result<[Tensor<4>; 2]> {
+pub(super) fn loop_of_7(inputs: &Tensors<4, 7>) -> Result<[Tensor<4>; 2]> {
     let [r, w, k, v, kappa, a, start] = inputs.all.clone();
     let [_, seq, _, _] = k.dims();
     let decay = sigmoid(w).mul_scalar(FASTEST).exp();

@@ -5,8 +5,8 @@ use benchbook_core::{Array, DType, Problem};
 use super::HybridStackParams;
 use crate::mixers::draw::{normal, time_constants};
 use crate::mixers::{
-    CausalConv, CausalConvParams, Retention, RetentionParams, Rwkv6, Rwkv6Params, SelectiveScan, SelectiveScanParams,
-    Ssd, SsdParams,
+    CausalConv, CausalConvParams, Retention, RetentionParams, Rwkv6, Rwkv6Params, Rwkv7, Rwkv7Params, SelectiveScan,
+    SelectiveScanParams, Ssd, SsdParams,
 };
 
 /// Numbers of a state of a channel of Mamba.
@@ -31,13 +31,15 @@ pub enum LayerKind {
     Retention,
     /// `S`
     Mamba,
+    /// `V`
+    Rwkv7,
     /// `W`
     Rwkv6,
 }
 
 impl LayerKind {
     /// The letters of a pattern.
-    pub const LETTERS: &str = "AFMRSW";
+    pub const LETTERS: &str = "AFMRSVW";
 
     /// The kind of a letter.
     pub fn of(letter: char) -> Option<Self> {
@@ -47,6 +49,7 @@ impl LayerKind {
             'M' => Self::Mamba2,
             'R' => Self::Retention,
             'S' => Self::Mamba,
+            'V' => Self::Rwkv7,
             'W' => Self::Rwkv6,
             _ => return None,
         })
@@ -93,6 +96,12 @@ impl HybridStackParams {
     pub fn rwkv6(&self) -> Rwkv6Params {
         let Self { batch, seq, heads, head_dim, .. } = *self;
         Rwkv6Params { batch, seq, heads, head_dim }
+    }
+
+    /// The recurrence of a layer of RWKV-7.
+    pub fn rwkv7(&self) -> Rwkv7Params {
+        let Self { batch, seq, heads, head_dim, .. } = *self;
+        Rwkv7Params { batch, seq, heads, head_dim }
     }
 
     /// A convolution of so many channels.
@@ -185,6 +194,19 @@ fn weights(params: &HybridStackParams, kind: LayerKind) -> Vec<(&'static str, Dr
             ("start", Normal(vec![batch, e, SCAN_STATE], STANDARD)),
             ("w_out", Factor([e, d])),
         ],
+        LayerKind::Rwkv7 => vec![
+            ("w_r", Factor([d, d])),
+            ("w_k", Factor([d, d])),
+            ("w_v", Factor([d, d])),
+            ("w_decay", Factor([d, d])),
+            ("w_rate", Factor([d, d])),
+            ("w_gate", Factor([d, d])),
+            ("decay", Normal(vec![d], STANDARD)),
+            ("rate", Normal(vec![d], STANDARD)),
+            ("removal", Normal(vec![d], GAIN)),
+            ("start", Normal(vec![batch, heads, head_dim, head_dim], STANDARD)),
+            ("w_out", Factor([d, d])),
+        ],
         LayerKind::Rwkv6 => vec![
             ("w_r", Factor([d, d])),
             ("w_k", Factor([d, d])),
@@ -244,6 +266,7 @@ pub fn flops(params: &HybridStackParams, kind: LayerKind) -> f64 {
         LayerKind::Mamba2 => Ssd::work(&params.duality(), DType::F32).flops + convolved(inner) + 2.0 * convolved(state),
         LayerKind::Retention => Retention::work(&params.retention(), DType::F32).flops,
         LayerKind::Mamba => SelectiveScan::work(&params.scan(), DType::F32).flops + convolved(inner),
+        LayerKind::Rwkv7 => Rwkv7::work(&params.rwkv7(), DType::F32).flops,
         LayerKind::Rwkv6 => Rwkv6::work(&params.rwkv6(), DType::F32).flops,
     };
     products + mixed
@@ -257,7 +280,7 @@ mod tests {
     fn a_letter_is_a_kind_and_no_layer_has_too_many_weights() {
         let params = HybridStackParams { heads: 2, head_dim: 8, ..HybridStackParams::default() };
         let kinds: Vec<LayerKind> = LayerKind::LETTERS.chars().filter_map(LayerKind::of).collect();
-        assert_eq!(kinds.len(), 6);
+        assert_eq!(kinds.len(), 7);
         assert_eq!([LayerKind::of('a'), LayerKind::of('X')], [None, None]);
         for kind in kinds {
             let count = weights(&params, kind).len();

@@ -7,7 +7,7 @@ use super::HybridStackParams;
 use super::layers::{LayerKind, SCAN_STATE, TAPS};
 use crate::attention::reference::{average, dot};
 use crate::blocks::EPSILON;
-use crate::mixers::rows::{rwkv6_step, scan_step, sigmoid, softplus, ssd_step};
+use crate::mixers::rows::{rwkv6_step, rwkv7_step, scan_step, sigmoid, softplus, ssd_step};
 use crate::rows::times;
 
 /// Operations spent on a reference at most, but for 16 positions.
@@ -46,6 +46,7 @@ fn positions(params: &HybridStackParams, inputs: &Inputs, sequence: usize, steps
             LayerKind::Mamba2 => of.mamba2(&x),
             LayerKind::Retention => of.retention(&x),
             LayerKind::Mamba => of.mamba(&x),
+            LayerKind::Rwkv7 => of.rwkv7(&x),
             LayerKind::Rwkv6 => of.rwkv6(&x),
         };
         stream.iter_mut().zip(given).for_each(|(stream, given)| *stream += given);
@@ -204,11 +205,33 @@ impl Layer<'_> {
         self.times(&gated(mixed, &z), "w_out")
     }
 
+    /// Rows times a factor, with a number added to each column.
+    fn shifted(&self, x: &[f64], [factor, added]: [&str; 2]) -> Vec<f64> {
+        let added = self.weight(added).iter().cycle();
+        self.times(x, factor).into_iter().zip(added).map(|(number, added)| number + f64::from(*added)).collect()
+    }
+
+    fn rwkv7(&self, x: &[f64]) -> Vec<f64> {
+        let (heads, head_dim) = (self.params.heads, self.params.head_dim);
+        let [r, k, v, gate] = ["w_r", "w_k", "w_v", "w_gate"].map(|name| self.times(x, name));
+        let [w, a] = [["w_decay", "decay"], ["w_rate", "rate"]].map(|names| self.shifted(x, names));
+        let removal = self.weight("removal").iter().cycle();
+        let kappa: Vec<f64> = k.iter().zip(removal).map(|(k, removal)| k * f64::from(*removal)).collect();
+        let mixed = by_heads([self.steps, heads, head_dim], |head| {
+            let mut state = self.start(head);
+            let step = |step: usize| {
+                let at = (step * heads + head) * head_dim;
+                rwkv7_step(&mut state, [&r, &w, &k, &v, &kappa, &a].map(|all| &all[at..][..head_dim]))
+            };
+            (0..self.steps).flat_map(step).collect()
+        });
+        self.times(&gated(normed(&mixed, &vec![1.0; head_dim]), &gate), "w_out")
+    }
+
     fn rwkv6(&self, x: &[f64]) -> Vec<f64> {
         let (heads, head_dim) = (self.params.heads, self.params.head_dim);
-        let [r, k, v, mut w, gate] = ["w_r", "w_k", "w_v", "w_decay", "w_gate"].map(|name| self.times(x, name));
-        let decay = self.weight("decay").iter().cycle();
-        w.iter_mut().zip(decay).for_each(|(w, decay)| *w += f64::from(*decay));
+        let [r, k, v, gate] = ["w_r", "w_k", "w_v", "w_gate"].map(|name| self.times(x, name));
+        let w = self.shifted(x, ["w_decay", "decay"]);
         let bonus = self.weight("bonus");
         let mixed = by_heads([self.steps, heads, head_dim], |head| {
             let mut state = self.start(head);

@@ -36,6 +36,7 @@ enum Mixer {
     Mamba2(Box<[Tensor<4>; 2]>),
     Retention(Box<retention::Decays>),
     Mamba,
+    Rwkv7,
     Rwkv6,
 }
 
@@ -64,6 +65,7 @@ pub fn upload(on: &Target, params: &HybridStackParams, inputs: &Inputs) -> Resul
             LayerKind::Mamba2 => Mixer::Mamba2(Box::new(<[Tensor<4>; 2]>::clone(&triangles))),
             LayerKind::Retention => Mixer::Retention(Box::new(retention::Decays::clone(&decays))),
             LayerKind::Mamba => Mixer::Mamba,
+            LayerKind::Rwkv7 => Mixer::Rwkv7,
             LayerKind::Rwkv6 => Mixer::Rwkv6,
         };
         let of_rank_four = |(name, array): (&str, &Array)| {
@@ -141,6 +143,7 @@ impl Mixing<'_> {
             Mixer::Mamba2(triangles) => self.mamba2(&x, triangles)?,
             Mixer::Retention(decays) => self.retention(&x, decays),
             Mixer::Mamba => self.mamba(&x)?,
+            Mixer::Rwkv7 => self.rwkv7(&x)?,
             Mixer::Rwkv6 => self.rwkv6(&x)?,
         };
         let last = if matches!(self.layer.mixer, Mixer::FeedForward) { "w_down" } else { "w_out" };
@@ -213,6 +216,18 @@ impl Mixing<'_> {
         ];
         let [mixed, _] = scan::by_loop(&Tensors { names: scan::NAMES, all })?;
         Ok(self.rows(mixed))
+    }
+
+    fn rwkv7(&self, x: &Tensor<4>) -> Result<Tensor<4>> {
+        let heads = |rows: Tensor<4>| self.by_heads(rows, self.params.heads);
+        let [r, v] = ["w_r", "w_v"].map(|name| heads(self.times(x, name)));
+        let k = self.times(x, "w_k");
+        let kappa = heads(k.clone() * self.weight("removal"));
+        let [w, a] = [["w_decay", "decay"], ["w_rate", "rate"]]
+            .map(|[factor, added]| heads(self.times(x, factor) + self.weight(added)));
+        let all = [r, w, heads(k), v, kappa, a, self.weight("start")];
+        let [mixed, _] = rwkv::loop_of_7(&Tensors { names: rwkv::NAMES_OF_7, all })?;
+        Ok(self.rows(normed(mixed)) * silu(self.times(x, "w_gate")))
     }
 
     fn rwkv6(&self, x: &Tensor<4>) -> Result<Tensor<4>> {

@@ -57,12 +57,13 @@ enum Mixer {
     /// With what a step leaves of each head.
     Retention(Parts, Vec<f64>),
     Mamba(Parts),
+    Rwkv7(Parts),
     Rwkv6(Parts),
 }
 
 /// Weights of a mixer by their names.
 struct Parts {
-    /// Packed, with their sizes, and that of decays with what is added to it.
+    /// Packed, with their sizes, and with what is added to decays and rates.
     factors: BTreeMap<String, ([usize; 2], LinearWeights)>,
     /// As they are.
     others: Inputs,
@@ -74,7 +75,8 @@ impl Parts {
         for (name, array) in weights.iter() {
             match *array.shape() {
                 [from, to] if name.starts_with("w_") => {
-                    let bias = (name == "w_decay").then(|| weights.numbers("decay"));
+                    let added = ["decay", "rate"].into_iter().find(|added| name.strip_prefix("w_") == Some(*added));
+                    let bias = added.map(|added| weights.numbers(added));
                     let packed = LinearWeights::new([from, to], array.of(), bias, Isa::detect())?;
                     parts.factors.insert(name.to_owned(), ([from, to], packed));
                 }
@@ -196,6 +198,7 @@ impl Mixer {
             LayerKind::Mamba2 => Self::Mamba2(Parts::of(weights)?),
             LayerKind::Retention => Self::Retention(Parts::of(weights)?, params.retention().left()),
             LayerKind::Mamba => Self::Mamba(Parts::of(weights)?),
+            LayerKind::Rwkv7 => Self::Rwkv7(Parts::of(weights)?),
             LayerKind::Rwkv6 => Self::Rwkv6(Parts::of(weights)?),
         })
     }
@@ -212,6 +215,7 @@ impl Mixer {
             Self::Mamba2(parts) => mamba2(params, parts, room),
             Self::Retention(parts, left) => retention(params, parts, left, room),
             Self::Mamba(parts) => mamba(params, parts, room),
+            Self::Rwkv7(parts) => rwkv7(params, parts, room),
             Self::Rwkv6(parts) => rwkv6(params, parts, room),
         }
     }
@@ -292,6 +296,33 @@ fn mamba(params: &HybridStackParams, parts: &Parts, room: &mut Room) -> simd::Re
     simd::selective_scan(&SelectiveScan { size, x, delta, delta_bias, a_log, b, c, d, z, start, isa }, mixed, end)?;
     parts.times(mixed, "w_out", given)?;
     Ok(())
+}
+
+fn rwkv7(params: &HybridStackParams, parts: &Parts, room: &mut Room) -> simd::Result<()> {
+    let Room { normed, given, wide: [r, k, v, two, others], end, ones, .. } = room;
+    let sizes = params.rwkv7();
+    let size = RwkvSize { batch: sizes.batch, seq: sizes.seq, heads: sizes.heads, head_dim: sizes.head_dim };
+    // Half as wide as the room for them.
+    let ([w, a], [kappa, gates]) = (halves(two), halves(others));
+    let r = parts.times(normed, "w_r", r)?;
+    let k = parts.times(normed, "w_k", k)?;
+    let v = parts.times(normed, "w_v", v)?;
+    let (w, a) = (parts.times(normed, "w_decay", w)?, parts.times(normed, "w_rate", a)?);
+    let gates = parts.gates(normed, "w_gate", gates)?;
+    let ([removal, start], isa) = (parts.numbers(["removal", "start"]), Isa::detect());
+    for (kappa, k) in kappa.chunks_exact_mut(removal.len()).zip(k.chunks_exact(removal.len())) {
+        kappa.iter_mut().zip(k.iter().zip(removal)).for_each(|(kappa, (k, removal))| *kappa = k * removal);
+    }
+    let end = &mut end[..start.len()];
+    simd::rwkv7(&simd::Rwkv7 { size, r, w, k, v, kappa, a, start, isa }, given, end)?;
+    simd::gated_rms_norm(&rows(given, &ones[..sizes.head_dim]), Gate::After, gates, normed)?;
+    parts.times(normed, "w_out", given)?;
+    Ok(())
+}
+
+fn halves(numbers: &mut [f32]) -> [&mut [f32]; 2] {
+    let (first, second) = numbers.split_at_mut(numbers.len() / 2);
+    [first, second]
 }
 
 fn rwkv6(params: &HybridStackParams, parts: &Parts, room: &mut Room) -> simd::Result<()> {

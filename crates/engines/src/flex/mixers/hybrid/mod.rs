@@ -16,8 +16,8 @@ pub const ROWS: [Row<HybridStack>; 2] = [COMPOSED, FUSED];
 /// Each mixer as it is written with tensors: scores in memory, duality in chunks, other recurrences step by step.
 pub const COMPOSED: Row<HybridStack> = burn_row::<HybridStack>(
     "composed",
-    "tensor operations: attention and retention with their scores in memory, duality in chunks of 64 steps, Mamba and RWKV-6 step \
-     by step",
+    "tensor operations: attention and retention with their scores in memory, duality in chunks of 64 steps, Mamba and RWKV step by \
+     step",
     &[DType::F64, DType::F32],
     |name, setting, params, inputs| prepare(name, setting, params, inputs, composed::upload, composed::stacked),
 )
@@ -25,10 +25,11 @@ pub const COMPOSED: Row<HybridStack> = burn_row::<HybridStack>(
 .catalogue(&["SM5"]);
 
 fn takes(params: &HybridStackParams) -> Support {
-    let has = |of: [LayerKind; 2]| params.kinds().iter().any(|kind| of.contains(kind));
-    let scores = has([LayerKind::Attention, LayerKind::Retention]);
+    let has = |of: &[LayerKind]| params.kinds().iter().any(|kind| of.contains(kind));
+    let scores = has(&[LayerKind::Attention, LayerKind::Retention]);
     let support = if scores { few_scores([params.batch, params.heads, params.seq]) } else { Support::Yes };
-    if support == Support::Yes && has([LayerKind::Mamba, LayerKind::Rwkv6]) { few_steps(params.seq) } else { support }
+    let steps = has(&[LayerKind::Mamba, LayerKind::Rwkv6, LayerKind::Rwkv7]);
+    if support == Support::Yes && steps { few_steps(params.seq) } else { support }
 }
 
 /// Our own kernels one after another, in room that is kept from call to call.
