@@ -41,6 +41,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/form_rows.py",
     "benchbook_worker/gpu_rows.py",
     "benchbook_worker/graphs.py",
+    "benchbook_worker/hybrid.py",
     "benchbook_worker/machine.py",
     "benchbook_worker/mixers.py",
     "benchbook_worker/numpy_rows.py",

@@ -1,10 +1,10 @@
 """PyTorch: workloads that are written in several forms, each by itself, and compiled."""
 
-from . import experts, mixers
+from . import experts, hybrid, mixers
 from .rows import Unsupported, of_all
 from .torch_rows import bind, calls_of, compiled, compiled_calls_of
 
-FORMS = mixers.FORMS | experts.FORMS
+FORMS = mixers.FORMS | experts.FORMS | hybrid.FORMS
 
 
 @of_all
@@ -24,8 +24,7 @@ def compile_step(setting, copies):
 
 
 def recurrence_of(setting, copies):
-    if setting.seq > mixers.MOST_STEPS:
-        raise Unsupported(f"{setting.seq} steps of several calls each take too long, {mixers.MOST_STEPS} are the most")
+    mixers.few_steps(setting.seq)
     program = mixers.STEPS[setting.workload]
     return program.make(setting, copies[0]), program
 
@@ -45,5 +44,14 @@ parallel, compile_parallel = form("parallel")
 by_choice, compile_by_choice = form("by-choice")
 by_all, compile_by_all = form("by-all")
 autograd, _ = form("autograd")
+composed, compiled_stack = form("composed")
 # What an expert has to do is not known before: nothing to compile.
 by_expert, _ = form("by-expert")
+
+
+@of_all
+def compile_composed(setting, copies):
+    """A stack without mixers that are loops over steps, which a compiler would write out one by one."""
+    if loops := hybrid.LOOPS & set(setting.pattern):
+        raise Unsupported(f"layers {', '.join(sorted(loops))} are loops over steps, and no graph")
+    return compiled_stack(setting, copies)

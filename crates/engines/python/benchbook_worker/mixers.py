@@ -1,5 +1,6 @@
 """Mixers in linear time as functions of PyTorch: step by step, by associative scans, by pairs of steps, and in chunks."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +26,11 @@ def softplus(x):
 def few(numbers, what):
     if numbers > MOST_NUMBERS:
         raise Unsupported(f"{numbers} {what} take too much memory, {MOST_NUMBERS} are the most")
+
+
+def few_steps(steps):
+    if steps > MOST_STEPS:
+        raise Unsupported(f"{steps} steps of several calls each take too long, {MOST_STEPS} are the most")
 
 
 @dataclass
@@ -305,7 +311,7 @@ def rwkv6(setting, x):
 
 def rwkv7(setting, x):
     def before(r, w, k, v, kappa, a, start):
-        decay = (-(-0.5 * torch.ones_like(w)).exp() * torch.sigmoid(w)).exp()
+        decay = (-math.exp(-0.5) * torch.sigmoid(w)).exp()
         unit = functional.normalize(kappa, dim=-1)
         return start, [r, decay, k, v, unit, torch.sigmoid(a) * unit], []
 
