@@ -33,7 +33,8 @@ pub use blocks::{
 };
 pub use error::{Error, Result};
 pub use experts::{
-    Capacity, Dispatch, ExpertWeights, Experts, Priority, Routed, Router, Scoring, auxiliary_loss, mixture, route,
+    Capacity, Dispatch, ExpertWeights, Experts, MixtureBackward, MixtureGradients, Priority, Routed, Router, Scoring,
+    auxiliary_loss, mixture, mixture_backward, route, route_backward,
 };
 pub use isa::Isa;
 pub use matmul::{

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
     Activation, Attend, Capacity, CausalConv, Contextual, ConvSize, Dispatch, Embedding, ExpertWeights, Experts, Gate,
-    Heads, Int4Weights, Isa, LinearWeights, MlpWeights, Norm, Priority, Product, Projected, Projections, Retention,
-    RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, ScanGradients, ScanSize, Scoring,
-    SelectiveScan, Softmax, Ssd, SsdSize, Turns, Weights, attention, causal_conv, contextual_attention, copy,
-    embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_int4, mixture, mlp, normalised_retention,
-    projected_attention, retention, rms_norm, route, rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward,
-    softmax, ssd,
+    Heads, Int4Weights, Isa, LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm, Priority, Product,
+    Projected, Projections, Retention, RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize,
+    ScanGradients, ScanSize, Scoring, SelectiveScan, Softmax, Ssd, SsdSize, Turns, Weights, attention, causal_conv,
+    contextual_attention, copy, embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_int4, mixture,
+    mixture_backward, mlp, normalised_retention, projected_attention, retention, rms_norm, route, route_backward,
+    rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward, softmax, ssd,
 };
 
 struct Counting;
@@ -198,6 +198,22 @@ fn experts() {
         mixture(&weights, &dispatch, &input, &mut out).unwrap();
     });
     assert_eq!(found, 0, "a layer of experts: allocations in {CALLS} calls");
+    let mut back = [(); 3].map(|()| vec![0.0; experts * width * hidden]);
+    let (mut of_counts, mut of_logits) = (vec![0.0; tokens * chosen], vec![0.0; tokens * experts]);
+    let found = allocations(|| {
+        turn += 1;
+        logits.iter_mut().enumerate().for_each(|(place, logit)| *logit = (place * turn % 17) as f32);
+        route(&router, &logits, &mut ids, &mut shares).unwrap();
+        let routed = Routed { tokens, experts, chosen, shared: 0, ids: &ids, weights: &shares, kept: None };
+        let weights = Experts { experts, width, hidden, gate: &each, up: &each, down: &each };
+        let isa = Isa::detect();
+        let call = MixtureBackward { weights, routed, input: &input, grad: &input, isa };
+        let [gate, up, down] = back.each_mut().map(|numbers| &mut numbers[..]);
+        let to = MixtureGradients { input: &mut out, counts: &mut of_counts, gate, up, down };
+        mixture_backward(&call, &mut dispatch, to).unwrap();
+        route_backward(&router, &logits, &ids, &shares, &of_counts, &mut of_logits).unwrap();
+    });
+    assert_eq!(found, 0, "experts back: allocations in {CALLS} calls");
 }
 
 /// Norms, softmax, tables, rotation, and layers of more rows than a task and more steps than a run.

@@ -224,6 +224,16 @@ impl Dispatch {
         &self.rows[rows]
     }
 
+    /// Where they are sorted, the rows of an expert.
+    pub(super) fn rows_of(&self, expert: usize) -> Range<usize> {
+        self.starts[expert]..self.starts[expert + 1]
+    }
+
+    /// Where they are sorted, what rows are: places in the list of choices, and behind these tokens of shared experts.
+    pub(super) fn choices_of(&self, rows: Range<usize>) -> &[usize] {
+        &self.members[rows]
+    }
+
     /// Rows of a token and what they count, those of lower experts first.
     pub(super) fn places(&self, token: usize) -> &[(usize, f32)] {
         &self.places[token * self.each..][..self.taken[token]]

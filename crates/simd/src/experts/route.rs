@@ -79,6 +79,23 @@ impl Router<'_> {
             weights.iter_mut().for_each(|weight| *weight /= sum);
         }
     }
+
+    /// The gradients of the logits of one token, where those of the weights of its experts are given.
+    fn one_back(&self, logits: &[f32], ids: &[i32], [weights, counts]: [&[f32]; 2], to: &mut [f32]) {
+        let all: f32 = weights.iter().zip(counts).map(|(weight, count)| weight * count).sum();
+        // What one gains, all others in the softmax lose: everybody, or those that were chosen.
+        if self.scoring == Scoring::Softmax && !self.renormalised {
+            // The first one has the largest logit, and its weight is known.
+            let (best, weight) = (logits[ids[0] as usize], weights[0]);
+            to.iter_mut().zip(logits).for_each(|(to, logit)| *to = -(weight * (logit - best).exp() * all));
+        } else {
+            to.fill(0.0);
+            ids.iter().zip(weights).for_each(|(id, weight)| to[*id as usize] -= weight * all);
+        }
+        for ((id, weight), count) in ids.iter().zip(weights).zip(counts) {
+            to[*id as usize] += weight * count;
+        }
+    }
 }
 
 /// The best `experts.len()` experts of each token, `[tokens, chosen]`, the best first and of equals the one with the lower index,
@@ -98,6 +115,45 @@ pub fn route(router: &Router, logits: &[f32], experts: &mut [i32], weights: &mut
         let each = experts.chunks_exact_mut(chosen).zip(weights.chunks_exact_mut(chosen));
         for (logits, (experts, weights)) in logits.chunks_exact(router.experts).zip(each) {
             router.one(logits, experts, weights);
+        }
+    });
+    Ok(())
+}
+
+/// The gradients of logits `[tokens, experts]` into `to`, where `counts` `[tokens, chosen]` are those of the weights of the experts
+/// `ids` that [`route`] has chosen. A choice has none. Nothing is allocated.
+///
+/// # Errors
+/// Slices of the wrong length, experts that there are not, weights by the logistic function.
+pub fn route_backward(
+    router: &Router,
+    logits: &[f32],
+    ids: &[i32],
+    weights: &[f32],
+    counts: &[f32],
+    to: &mut [f32],
+) -> Result<()> {
+    let (tokens, experts, chosen) = (router.tokens(logits)?, router.experts, router.chosen);
+    if router.scoring == Scoring::Sigmoid {
+        return Err(Error::Shape("gradients are those of a softmax, this router has the logistic function".into()));
+    }
+    expect_len("the experts chosen", &[tokens, chosen], ids.len())?;
+    expect_len("their weights", &[tokens, chosen], weights.len())?;
+    expect_len("the gradients of these", &[tokens, chosen], counts.len())?;
+    expect_len("the gradients of the logits", &[tokens, experts], to.len())?;
+    check_ids(ids, experts)?;
+    if chosen == 0 {
+        to.fill(0.0);
+        return Ok(());
+    }
+    let all = logits.chunks(TOGETHER * experts).zip(to.chunks_mut(TOGETHER * experts));
+    let of_chosen = ids.chunks(TOGETHER * chosen).zip(weights.chunks(TOGETHER * chosen));
+    let of_chosen = of_chosen.zip(counts.chunks(TOGETHER * chosen));
+    parallel_for(all.zip(of_chosen), |((logits, to), ((ids, weights), counts))| {
+        let all = logits.chunks_exact(experts).zip(to.chunks_exact_mut(experts));
+        let of_chosen = ids.chunks_exact(chosen).zip(weights.chunks_exact(chosen)).zip(counts.chunks_exact(chosen));
+        for ((logits, to), ((ids, weights), counts)) in all.zip(of_chosen) {
+            router.one_back(logits, ids, [weights, counts], to);
         }
     });
     Ok(())

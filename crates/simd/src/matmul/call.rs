@@ -74,6 +74,16 @@ impl<R: ?Sized> Factors<'_, R> {
     }
 }
 
+/// The same of factors that are not empty, where the instruction set is known.
+///
+/// # Panics
+/// Slices of the wrong length.
+pub fn multiply<T: Tile + Sync>(tile: &T, size: [usize; 3], [left, right]: [&[f32]; 2], out: &mut [f32]) {
+    let [m, k, n] = size;
+    assert!(m * k * n > 0 && [left.len(), right.len(), out.len()] == [m * k, k * n, m * n], "{size:?}");
+    run(tile, &Factors { size, left, right }, out);
+}
+
 /// The product of two factors, see [`matmul`].
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod contextual;
+mod expert_gradients;
 mod experts;
 mod int4;
 mod mixers;
