@@ -38,6 +38,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, experts::layer::CAPACITY);
     add(registry, mixers::HYBRID);
     add(registry, mixers::SCAN_GRADIENTS);
+    add(registry, experts::gradients::ROWS);
     registry
         .implementation(roofs::MEMCPY)
         .implementation(roofs::SUMS)

@@ -54,5 +54,6 @@ pub fn register(registry: &mut Registry) {
         .workload(attention::LatentAttention)
         .workload(blocks::TransformerBlock)
         .workload(mixers::HybridStack)
-        .workload(mixers::SelectiveScanGradients);
+        .workload(mixers::SelectiveScanGradients)
+        .workload(experts::MixtureOfExpertsGradients);
 }

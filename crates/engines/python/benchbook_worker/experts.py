@@ -74,10 +74,27 @@ def by_few_choices(setting, x):
     return layer(by_choice)(setting, x)
 
 
+def gradients(setting, x):
+    """The gradients of all inputs, by autograd through the layer expert by expert."""
+    forward = layer(by_expert)(setting, x)
+
+    def call(*given):
+        leaves = [one.detach().requires_grad_() for one in given[:-1]]
+        with torch.enable_grad():
+            out = forward(*leaves)
+        out = out[0] if setting.chosen else out
+        if not out.requires_grad:  # no expert at all
+            return [torch.zeros_like(one) for one in leaves]
+        return torch.autograd.grad(out, leaves, given[-1], materialize_grads=True)
+
+    return call
+
+
 LAYER = ("input", "logits", "w_gate", "w_up", "w_down", "bias")
 
 FORMS = {
     ("mixture-of-experts", "by-expert"): Program(LAYER, layer(by_expert)),
     ("mixture-of-experts", "by-choice"): Program(LAYER, by_few_choices),
     ("mixture-of-experts", "by-all"): Program(LAYER, layer(by_all)),
+    ("mixture-of-experts-gradients", "autograd"): Program((*LAYER[:5], "grad"), gradients),
 }

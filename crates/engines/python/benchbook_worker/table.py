@@ -87,6 +87,7 @@ FORMS = (
     ("mixture-of-experts", "by-expert", "one expert after another, as Transformers does by default", False),
     ("mixture-of-experts", "by-choice", "the weights of every choice gathered, as batched_mm of Transformers", True),
     ("mixture-of-experts", "by-all", "every token by every expert", True),
+    ("mixture-of-experts-gradients", "autograd", "autograd through one expert after another", False),
     ("hybrid-stack", "composed", "attention by SDPA, dualities and retention in chunks, other mixers step by step", True),
 )
 #: Inputs that stay from call to call, and are constants of a graph.

@@ -108,7 +108,7 @@ impl Layer {
     }
 
     /// Which choices have a slot: `[tokens, chosen]`.
-    fn kept(&self, inputs: &Inputs, routing: &Routing) -> Vec<bool> {
+    pub(super) fn kept(&self, inputs: &Inputs, routing: &Routing) -> Vec<bool> {
         let Some(Capacity { slots, priority }) = self.capacity else { return vec![true; routing.experts.len()] };
         let (logits, router) = (inputs.numbers("logits"), &self.router);
         let mut kept = vec![false; routing.experts.len()];
@@ -125,7 +125,7 @@ impl Layer {
     }
 
     /// Experts of a token, and what each counts.
-    fn of_token(&self, routing: &Routing, kept: &[bool], token: usize) -> Vec<(usize, f64)> {
+    pub(super) fn of_token(&self, routing: &Routing, kept: &[bool], token: usize) -> Vec<(usize, f64)> {
         let Router { experts, chosen, .. } = self.router;
         let places = (token * chosen..(token + 1) * chosen).filter(|place| kept[*place]);
         let shared = (experts..experts + self.shared).map(|expert| (expert, 1.0));
@@ -147,7 +147,8 @@ impl Layer {
         sums
     }
 
-    fn numbers_of_expert(&self) -> f64 {
+    /// Of its three factors.
+    pub(super) fn numbers_of_expert(&self) -> f64 {
         3.0 * self.width as f64 * self.hidden as f64
     }
 

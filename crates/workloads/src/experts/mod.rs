@@ -2,12 +2,14 @@
 
 mod capacity;
 mod dropless;
+mod gradients;
 mod layer;
 mod router;
 mod routing;
 
 pub use capacity::{CapacityExperts, CapacityExpertsParams};
 pub use dropless::{MixtureOfExperts, MixtureOfExpertsParams};
+pub use gradients::MixtureOfExpertsGradients;
 pub use layer::{Capacity, Layer, Priority};
 pub use router::{Router, Scoring};
 pub use routing::{ExpertRouting, ExpertRoutingParams};

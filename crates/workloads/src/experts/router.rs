@@ -199,6 +199,23 @@ impl Router {
         scores
     }
 
+    /// The gradient of a token's logits, where those of the weights of its experts are given: a choice has none. Of weights by
+    /// the logistic function, this is not it.
+    pub(super) fn gradient(&self, logits: &[f32], experts: &[usize], weights: &[f64], given: &[f64]) -> Vec<f64> {
+        let all: f64 = weights.iter().zip(given).map(|(weight, given)| weight * given).sum();
+        let mut gradient = vec![0.0; self.experts];
+        // What one gains, all others in the softmax lose: those that were chosen, or everybody.
+        if self.scoring == Scoring::Softmax && !self.renormalised {
+            gradient.iter_mut().zip(self.probabilities(logits)).for_each(|(to, share)| *to -= share * all);
+        } else {
+            experts.iter().zip(weights).for_each(|(expert, weight)| gradient[*expert] -= weight * all);
+        }
+        for ((expert, weight), given) in experts.iter().zip(weights).zip(given) {
+            gradient[*expert] += weight * given;
+        }
+        gradient
+    }
+
     /// Tokens of each expert.
     pub fn load(&self, routing: &Routing) -> Vec<f64> {
         let mut load = vec![0.0; self.experts];

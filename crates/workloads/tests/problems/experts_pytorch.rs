@@ -1,9 +1,10 @@
 //! Mixtures of experts: the references against PyTorch.
 
 use benchbook_core::{Answer, Inputs, Parameters, Params, Problem, Reference, Value};
-use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts};
+use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts, MixtureOfExpertsGradients};
 
 use crate::numbers;
+use crate::pytorch::agrees;
 
 /// The parameters of a fixture that a problem has.
 fn params<P: Problem>(json: &serde_json::Value) -> P::Params {
@@ -40,9 +41,18 @@ fn agree(reference: &Reference, json: &serde_json::Value) {
     }
 }
 
+fn fixture() -> serde_json::Value {
+    serde_json::from_str(include_str!("../../fixtures/experts.json")).unwrap()
+}
+
+#[test]
+fn gradients_agree_with_pytorch() {
+    agrees::<MixtureOfExpertsGradients>(&fixture()["gradients"]);
+}
+
 #[test]
 fn the_references_agree_with_pytorch() {
-    let fixture: serde_json::Value = serde_json::from_str(include_str!("../../fixtures/experts.json")).unwrap();
+    let fixture = fixture();
     let cases = fixture["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 6);
     for case in cases {

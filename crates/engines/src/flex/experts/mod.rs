@@ -1,5 +1,6 @@
-//! Mixtures of experts on plain slices: routers, and layers whose rows are sorted by expert or computed by all.
+//! Mixtures of experts on plain slices: routers, layers whose rows are sorted by expert or computed by all, and gradients.
 
+pub mod gradients;
 pub mod layer;
 pub mod routing;
 
