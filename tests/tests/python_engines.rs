@@ -46,7 +46,9 @@ fn odd(python: &Path, way: &str) -> String {
 /// What is wrong with outputs; nothing where nothing is.
 fn near(posed: &dyn Posed, right: Reference, outputs: &[Array], dtype: DType) -> Result<(), String> {
     let off = right.compare(outputs).into_iter().map(|one| one.max_scaled_error).fold(0.0, f64::max);
-    if outputs.len() == right.answers.len() && off <= posed.tolerance(dtype) {
+    // How other engines round between operations in bf16 depends on the processor.
+    let tolerance = posed.tolerance(dtype) * if dtype == DType::Bf16 { 2.0 } else { 1.0 };
+    if outputs.len() == right.answers.len() && off <= tolerance {
         return Ok(());
     }
     Err(format!("{} outputs, off by {off:e}", outputs.len()))

@@ -62,7 +62,7 @@ impl Problem for Mlp {
     }
 
     fn ugly() -> Vec<MlpParams> {
-        let sizes = [[1, 1, 1], [3, 17, 5], [67, 33, 130]];
+        let sizes = [[3, 17, 5], [1, 1, 1], [67, 33, 130]];
         let of =
             |form: &str, [rows, width, hidden]: [usize; 3]| MlpParams { rows, width, hidden, form: form.to_owned() };
         FORMS.into_iter().flat_map(|form| sizes.map(|sizes| of(form, sizes))).collect()
