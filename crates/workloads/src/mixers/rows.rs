@@ -43,18 +43,28 @@ pub fn by_channels(
     }
 }
 
-/// `output` `[batch, seq, heads, width]` and `state` `[batch, heads, ..]`, where `one` tells of a head of a sequence all steps and
-/// its last state. A head takes `cost` multiply-adds; where all take too many, a seeded subset is computed.
+/// `output` `[batch, seq, heads, width]` and `state` `[batch, heads, rows, columns]`, of which `start` is the first. `step` takes a
+/// state on, with the position in all sequences `[batch · seq]` and the head, and gives a row of the output. A head takes `cost`
+/// multiply-adds; where all take too many, a seeded subset is computed.
 pub fn by_heads(
     [batch, seq, heads, width]: [usize; 4],
     [rows, columns]: [usize; 2],
     cost: usize,
     seed: u64,
-    one: impl Fn(usize, usize) -> (Vec<f64>, Vec<f64>) + Sync,
+    start: &[f32],
+    step: impl Fn(&mut [f64], usize, usize) -> Vec<f64> + Sync,
 ) -> Reference {
+    let numbers = rows * columns;
+    let one = |index: &usize| -> (Vec<f64>, Vec<f64>) {
+        let (sequence, head) = (index / heads, index % heads);
+        let mut state: Vec<f64> = start[index * numbers..][..numbers].iter().map(|number| f64::from(*number)).collect();
+        let positions = sequence * seq..(sequence + 1) * seq;
+        let output = positions.flat_map(|position| step(&mut state, position, head)).collect();
+        (output, state)
+    };
     let limit = (BUDGET / cost.max(1)).clamp(1, (KEPT / (seq * width)).max(1));
     let chosen = sample_rows(batch * heads, limit, seed);
-    let solved: Vec<(Vec<f64>, Vec<f64>)> = chosen.par_iter().map(|index| one(index / heads, index % heads)).collect();
+    let solved: Vec<(Vec<f64>, Vec<f64>)> = chosen.par_iter().map(one).collect();
     let (mut kept, mut values) = (Vec::new(), Vec::new());
     for sequence in 0..batch {
         for step in 0..seq {

@@ -77,17 +77,9 @@ impl Problem for Rwkv6 {
         let Rwkv6Params { batch, seq, heads, head_dim } = *params;
         let [r, k, v, w, u, start] = ["r", "k", "v", "w", "u", "start"].map(|name| inputs.numbers(name));
         let cost = 4 * seq * head_dim * head_dim;
-        by_heads([batch, seq, heads, head_dim], [head_dim; 2], cost, seed, |sequence, head| {
-            let number = |numbers: &[f32], index: usize| f64::from(numbers[index]);
-            let first = (sequence * heads + head) * head_dim * head_dim;
-            let mut state: Vec<f64> = (first..first + head_dim * head_dim).map(|at| number(start, at)).collect();
-            let bonus = &u[head * head_dim..][..head_dim];
-            let one = |step: usize| {
-                let at = ((sequence * seq + step) * heads + head) * head_dim;
-                rwkv6_step(&mut state, [r, k, v, w].map(|all| &all[at..][..head_dim]), bonus)
-            };
-            let output = (0..seq).flat_map(one).collect();
-            (output, state)
+        by_heads([batch, seq, heads, head_dim], [head_dim; 2], cost, seed, start, |state, position, head| {
+            let at = (position * heads + head) * head_dim;
+            rwkv6_step(state, [r, k, v, w].map(|all| &all[at..][..head_dim]), &u[head * head_dim..][..head_dim])
         })
     }
 

@@ -79,16 +79,9 @@ impl Problem for Rwkv7 {
         let [r, w, k, v, kappa, a, start] =
             ["r", "w", "k", "v", "kappa", "a", "start"].map(|name| inputs.numbers(name));
         let cost = 5 * seq * head_dim * head_dim;
-        by_heads([batch, seq, heads, head_dim], [head_dim; 2], cost, seed, |sequence, head| {
-            let first = (sequence * heads + head) * head_dim * head_dim;
-            let mut state: Vec<f64> =
-                start[first..][..head_dim * head_dim].iter().map(|number| f64::from(*number)).collect();
-            let one = |step: usize| {
-                let at = ((sequence * seq + step) * heads + head) * head_dim;
-                rwkv7_step(&mut state, [r, w, k, v, kappa, a].map(|all| &all[at..][..head_dim]))
-            };
-            let output = (0..seq).flat_map(one).collect();
-            (output, state)
+        by_heads([batch, seq, heads, head_dim], [head_dim; 2], cost, seed, start, |state, position, head| {
+            let at = (position * heads + head) * head_dim;
+            rwkv7_step(state, [r, w, k, v, kappa, a].map(|all| &all[at..][..head_dim]))
         })
     }
 

@@ -115,22 +115,14 @@ impl Problem for Ssd {
         let [x, delta, b, c, delta_bias, a_log, d, start] =
             ["x", "delta", "b", "c", "delta_bias", "a_log", "d", "start"].map(|name| inputs.numbers(name));
         let cost = 3 * seq * head_dim * state;
-        by_heads([batch, seq, heads, head_dim], [head_dim, state], cost, seed, |sequence, head| {
+        by_heads([batch, seq, heads, head_dim], [head_dim, state], cost, seed, start, |h, position, head| {
             let number = |from: &[f32], at: usize| f64::from(from[at]);
-            let numbers = head_dim * state;
-            let first = (sequence * heads + head) * numbers;
-            let mut h: Vec<f64> = (first..first + numbers).map(|at| number(start, at)).collect();
-            let mut output = Vec::with_capacity(seq * head_dim);
-            for step in 0..seq {
-                let row = sequence * seq + step;
-                let delta = softplus(number(delta, row * heads + head) + number(delta_bias, head));
-                let decay = (-delta * number(a_log, head).exp()).exp();
-                let shared = (row * groups + head / (heads / groups)) * state;
-                let x = &x[(row * heads + head) * head_dim..][..head_dim];
-                let given = ssd_step(&mut h, [decay, delta], x, [b, c].map(|all| &all[shared..][..state]));
-                output.extend(given.iter().zip(x).map(|(given, x)| given + number(d, head) * f64::from(*x)));
-            }
-            (output, h)
+            let delta = softplus(number(delta, position * heads + head) + number(delta_bias, head));
+            let decay = (-delta * number(a_log, head).exp()).exp();
+            let shared = (position * groups + head / (heads / groups)) * state;
+            let x = &x[(position * heads + head) * head_dim..][..head_dim];
+            let given = ssd_step(h, [decay, delta], x, [b, c].map(|all| &all[shared..][..state]));
+            given.iter().zip(x).map(|(given, x)| given + number(d, head) * f64::from(*x)).collect()
         })
     }
 
