@@ -21,3 +21,6 @@ pub use rwkv7::{Rwkv7, Rwkv7Params};
 pub use scan::{SelectiveScan, SelectiveScanParams};
 pub use scan_gradients::SelectiveScanGradients;
 pub use ssd::{Ssd, SsdParams};
+
+/// Steps of the chunk by which work is counted.
+const CHUNK: usize = 64;

@@ -2,6 +2,7 @@
 
 use benchbook_core::{Answer, Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
+use super::CHUNK;
 use super::draw::check_numbers;
 use crate::rows::by_rows;
 
@@ -18,9 +19,6 @@ use crate::rows::by_rows;
 /// `[batch, heads, key_dim, value_dim]`. Outputs: `output` `[batch, seq, heads, value_dim]`, and of the plain form `state`
 /// `[batch, heads, key_dim, value_dim]` after the last step. A plain case of one step is a step of decoding.
 pub struct Retention;
-
-/// Steps of the chunk by which work is counted.
-const CHUNK: usize = 64;
 
 /// The base of the angles.
 pub const BASE: f64 = 10_000.0;

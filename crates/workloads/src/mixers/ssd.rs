@@ -2,6 +2,7 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work};
 
+use super::CHUNK;
 use super::draw::{check_numbers, denormals, extremes, time_constants};
 use super::rows::{by_heads, softplus, ssd_step};
 
@@ -15,9 +16,6 @@ use super::rows::{by_heads, softplus, ssd_step};
 /// `a_log`, `d` `[heads]`, `start` `[batch, heads, head_dim, state]`. Outputs: `output` `[batch, seq, heads, head_dim]`, and `state`
 /// `[batch, heads, head_dim, state]` after the last step.
 pub struct Ssd;
-
-/// Steps of the chunk by which work is counted.
-const CHUNK: usize = 64;
 
 benchbook_core::parameters! {
     /// Parameters of [`Ssd`].
