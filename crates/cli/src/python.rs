@@ -42,6 +42,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/gpu_rows.py",
     "benchbook_worker/graphs.py",
     "benchbook_worker/hybrid.py",
+    "benchbook_worker/latent.py",
     "benchbook_worker/machine.py",
     "benchbook_worker/mixers.py",
     "benchbook_worker/numpy_rows.py",
@@ -53,6 +54,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/rows.py",
     "benchbook_worker/table.py",
     "benchbook_worker/torch_rows.py",
+    "benchbook_worker/transformer.py",
     "benchbook_worker/wire.py",
     "benchbook_worker/worker.py",
 ];

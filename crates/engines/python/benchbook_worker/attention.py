@@ -38,19 +38,19 @@ def grouped(query, kv_heads):
     return query.reshape(batch, kv_heads, heads // kv_heads * queries, width)
 
 
-def by_formula(keep, change=None):
-    """softmax(Q·Kᵀ/√d)·V, with keys hidden, and scores changed where a function does so."""
+def by_formula(keep, change=None, scale=None):
+    """softmax(Q·Kᵀ/√d)·V, with keys hidden, and scores changed where a function does so; `scale` in the place of 1/√d."""
 
     def attend(query, key, value):
         (batch, heads, queries, width), (_, kv_heads, keys, _) = query.shape, key.shape
-        scores = grouped(query, kv_heads) @ key.transpose(-1, -2) * (1 / math.sqrt(width))
+        scores = grouped(query, kv_heads) @ key.transpose(-1, -2) * (scale or 1 / math.sqrt(width))
         if change is not None or keep is not None:
             scores = scores.view(batch, kv_heads, heads // kv_heads, queries, keys)
             scores = scores if change is None else change(scores)
             if keep is not None:
                 scores = scores + (keep if keep.dim() == 2 else keep.unsqueeze(2))
             scores = scores.view(batch, kv_heads, heads // kv_heads * queries, keys)
-        return softmax_of(scores, value).view(batch, heads, queries, width)
+        return softmax_of(scores, value).view(batch, heads, queries, value.shape[-1])
 
     return attend
 
@@ -66,10 +66,11 @@ def attention_sdpa(setting, x):
     return fused(keep, square and setting.causal, setting.heads != setting.kv_heads)
 
 
-def fused(keep, causal, is_grouped):
+def fused(keep, causal, is_grouped, scale=None):
     """torch's `scaled_dot_product_attention`. Its mask says what to keep; its `is_causal` is aligned to the top left."""
     # Called without what it is by default, which exporters would write down.
     more = {"enable_gqa": True} if is_grouped else {}
+    more |= {} if scale is None else {"scale": scale}
     more |= {"is_causal": True} if causal else {}
     more |= {} if keep is None else {"attn_mask": keep}
     return lambda query, key, value: functional.scaled_dot_product_attention(query, key, value, **more)
@@ -198,7 +199,7 @@ def contextual(setting, x):
 def projected(attend):
     def make(setting, x):
         batch, seq, heads, kv_heads = setting.batch, setting.seq, setting.heads, setting.kv_heads
-        inner = attend(setting, x, heads != kv_heads)
+        inner = attend(seq, setting.causal, x["input"], heads != kv_heads)
 
         def call(given, w_query, w_key, w_value, w_out):
             def split(weights, count):
@@ -220,14 +221,13 @@ def by_mask(keep, like, is_grouped):
     return fused(keep, False, is_grouped)
 
 
-def projected_formula(setting, x, is_grouped):
-    given = x["input"]
-    keep = lower(setting.seq, setting.seq, given.device) if setting.causal else None
-    return by_formula(None if keep is None else hidden_bias(keep, given))
+def square_formula(seq, causal, like, is_grouped):
+    """Attention of as many queries as keys."""
+    return by_formula(hidden_bias(lower(seq, seq, like.device), like) if causal else None)
 
 
-def projected_fused(setting, x, is_grouped):
-    return fused(None, setting.causal, is_grouped)
+def square_fused(seq, causal, like, is_grouped):
+    return fused(None, causal, is_grouped)
 
 
 QKV = ("query", "key", "value")
@@ -243,7 +243,7 @@ FORMULAS = {
     "programmable-attention": Program(QKV, programmable),
     "window-attention": Program(QKV, window(by_bias)),
     "contextual-attention": Program((*QKV, "embedding"), contextual),
-    "projected-attention": Program(("input", *WEIGHTS), projected(projected_formula), WEIGHTS),
+    "projected-attention": Program(("input", *WEIGHTS), projected(square_formula), WEIGHTS),
     "sparse-attention": Program(QKV, lambda setting, x: by_formula(None)),
     "read": Program(("from",), lambda setting, x: lambda numbers: numbers.sum(-1)),
 }
@@ -255,6 +255,6 @@ FUSED = {
     "paged-attention": Program(POOLS, paged(by_mask)),
     "programmable-attention": Program(QKV, programmable_sdpa),
     "window-attention": Program(QKV, window(by_mask)),
-    "projected-attention": Program(("input", *WEIGHTS), projected(projected_fused), WEIGHTS),
+    "projected-attention": Program(("input", *WEIGHTS), projected(square_fused), WEIGHTS),
     "sparse-attention": Program(QKV, lambda setting, x: fused(None, False, False)),
 }

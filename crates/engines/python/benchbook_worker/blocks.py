@@ -27,24 +27,23 @@ def mlp(setting, x):
     return lambda given, w_up, w_down, w_gate: (functional.silu(given @ w_gate) * (given @ w_up)) @ w_down
 
 
-def layer_norm(setting, x):
-    def call(given, gain, bias):
-        from_mean = given - given.mean(-1, keepdim=True)
-        return from_mean * torch.rsqrt(from_mean.square().mean(-1, keepdim=True) + EPSILON) * gain + bias
-
-    return call
-
-
-def layer_norm_fused(setting, x):
-    return lambda given, gain, bias: functional.layer_norm(given, (setting.width,), gain, bias, EPSILON)
+def normed(given, gain, bias=None):
+    """The layer norm where there is a bias, the RMS norm where there is none, over the last axis."""
+    if bias is not None:
+        given = given - given.mean(-1, keepdim=True)
+    scaled = given * torch.rsqrt(given.square().mean(-1, keepdim=True) + EPSILON) * gain
+    return scaled if bias is None else scaled + bias
 
 
-def rms_norm(setting, x):
-    return lambda given, gain: given * torch.rsqrt(given.square().mean(-1, keepdim=True) + EPSILON) * gain
+def normed_fused(given, gain, bias=None):
+    """The same by what PyTorch has for it."""
+    if bias is None:
+        return functional.rms_norm(given, gain.shape, gain, EPSILON)
+    return functional.layer_norm(given, gain.shape, gain, bias, EPSILON)
 
 
-def rms_norm_fused(setting, x):
-    return lambda given, gain: functional.rms_norm(given, (setting.width,), gain, EPSILON)
+def norm(by):
+    return lambda setting, x: by
 
 
 def rotary(setting, x):
@@ -52,22 +51,48 @@ def rotary(setting, x):
     return lambda given: rotated(given, cos, sin)
 
 
+def convolution(function):
+    """A convolution by PyTorch's function for so many axes."""
+
+    def make(setting, x):
+        window = {name: setting.params[name] for name in ("stride", "padding", "dilation", "groups")}
+        return lambda given, weight, bias: function(given, weight, bias, **window)
+
+    return make
+
+
+def patches(setting, x):
+    """A convolution whose stride is its kernel, as vision transformers are written."""
+
+    def call(image, weight, first, positions):
+        grid = functional.conv2d(image, weight, stride=setting.patch_size).flatten(2).transpose(1, 2)
+        return torch.cat([first.expand(setting.batch, 1, -1), grid], 1) + positions
+
+    return call
+
+
 WEIGHTS = {
     "linear": ("weight", "bias"),
     "mlp": ("w_up", "w_down", "w_gate"),
     "layer-norm": ("gain", "bias"),
     "rms-norm": ("gain",),
+    "conv1d": ("weight", "bias"),
+    "conv2d": ("weight", "bias"),
+    "patch-embedding": ("weight", "class", "positions"),
 }
 FORMULAS = {
     "linear": Program(("input", *WEIGHTS["linear"]), linear, WEIGHTS["linear"]),
     "mlp": Program(("input", *WEIGHTS["mlp"]), mlp, WEIGHTS["mlp"]),
-    "layer-norm": Program(("input", *WEIGHTS["layer-norm"]), layer_norm, WEIGHTS["layer-norm"]),
-    "rms-norm": Program(("input", *WEIGHTS["rms-norm"]), rms_norm, WEIGHTS["rms-norm"]),
+    "layer-norm": Program(("input", *WEIGHTS["layer-norm"]), norm(normed), WEIGHTS["layer-norm"]),
+    "rms-norm": Program(("input", *WEIGHTS["rms-norm"]), norm(normed), WEIGHTS["rms-norm"]),
     "softmax": Program(("input",), lambda setting, x: lambda given: functional.softmax(given, -1)),
     "embedding": Program(("ids", "table"), lambda setting, x: lambda ids, table: functional.embedding(ids, table)),
     "rotary": Program(("input",), rotary),
+    "conv1d": Program(("input", *WEIGHTS["conv1d"]), convolution(functional.conv1d), WEIGHTS["conv1d"]),
+    "conv2d": Program(("input", *WEIGHTS["conv2d"]), convolution(functional.conv2d), WEIGHTS["conv2d"]),
+    "patch-embedding": Program(("image", *WEIGHTS["patch-embedding"]), patches, WEIGHTS["patch-embedding"]),
 }
 FUSED = {
-    "layer-norm": Program(("input", *WEIGHTS["layer-norm"]), layer_norm_fused, WEIGHTS["layer-norm"]),
-    "rms-norm": Program(("input", *WEIGHTS["rms-norm"]), rms_norm_fused, WEIGHTS["rms-norm"]),
+    "layer-norm": Program(("input", *WEIGHTS["layer-norm"]), norm(normed_fused), WEIGHTS["layer-norm"]),
+    "rms-norm": Program(("input", *WEIGHTS["rms-norm"]), norm(normed_fused), WEIGHTS["rms-norm"]),
 }

@@ -1,10 +1,10 @@
 """PyTorch: workloads that are written in several forms, each by itself, and compiled."""
 
-from . import experts, hybrid, mixers
+from . import experts, hybrid, latent, mixers
 from .rows import Unsupported, of_all
 from .torch_rows import bind, calls_of, compiled, compiled_calls_of
 
-FORMS = mixers.FORMS | experts.FORMS | hybrid.FORMS
+FORMS = mixers.FORMS | experts.FORMS | hybrid.FORMS | latent.FORMS
 
 
 @of_all
@@ -43,6 +43,8 @@ chunked, compile_chunked = form("chunked")
 parallel, compile_parallel = form("parallel")
 by_choice, compile_by_choice = form("by-choice")
 by_all, compile_by_all = form("by-all")
+expanded, compile_expanded = form("expanded")
+absorbed, compile_absorbed = form("absorbed")
 autograd, _ = form("autograd")
 composed, compiled_stack = form("composed")
 # What an expert has to do is not known before: nothing to compile.

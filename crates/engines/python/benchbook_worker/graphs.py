@@ -23,6 +23,7 @@ class Graph(torch.nn.Module):
             program = FORMULAS[setting.workload]
             self.function = program.make(setting, tensors)
         names = program.names(inputs)
+        setting.packed = program.weights
         self.given = [name for name in names if name not in program.weights]
         self.example = tuple(tensors[name] for name in self.given)
         self.constants = torch.nn.ParameterList(

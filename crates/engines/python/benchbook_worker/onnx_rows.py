@@ -17,13 +17,13 @@ MOST_BYTES = 1536 << 20
 
 
 class Result:
-    """An output that is read only where somebody asks for it."""
+    """An output that is read only where somebody asks for it: of those that `read` gives, the one at this place."""
 
-    def __init__(self, read):
-        self.read = read
+    def __init__(self, read, place):
+        self.read, self.place = read, place
 
     def __array__(self, dtype=None, copy=None):
-        return numpy.array(self.read()[0].numpy(), dtype)
+        return numpy.array(self.read()[self.place].numpy(), dtype)
 
 
 def exported(graph, names):
@@ -33,9 +33,7 @@ def exported(graph, names):
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            graph, graph.example, dynamo=True, input_names=names, output_names=["result"], verbose=False, optimize=True
-        )
+        program = torch.onnx.export(graph, graph.example, dynamo=True, input_names=names, verbose=False, optimize=True)
     file = io.BytesIO()
     program.save(file)
     return file.getvalue()
@@ -58,12 +56,14 @@ def bound(provider, setting, copies):
         for name, given in zip(names, graph.given):
             one = inputs[given]
             binding.bind_input(name, "cpu", 0, one.dtype, one.shape, one.ctypes.data)
-        binding.bind_output("result", "cpu")
-        run, result = session.run_with_iobinding, Result(binding.get_outputs)
+        outputs = [one.name for one in session.get_outputs()]
+        for name in outputs:
+            binding.bind_output(name, "cpu")
+        run, results = session.run_with_iobinding, [Result(binding.get_outputs, at) for at in range(len(outputs))]
 
         def calls():
             run(binding)
-            return result
+            return results
 
         return calls
 

@@ -1,6 +1,8 @@
 """Every workload that is a function of PyTorch here: by its formula, and by what PyTorch has for it."""
 
-from . import attention, blocks, mixers
+from . import attention, blocks, latent, mixers, transformer
 
-FORMULAS = attention.FORMULAS | blocks.FORMULAS | mixers.FORMULAS
-FUSED = attention.FUSED | blocks.FUSED
+FORMULAS, FUSED = {}, {}
+for part in (attention, blocks, transformer, latent, mixers):
+    FORMULAS |= part.FORMULAS
+    FUSED |= getattr(part, "FUSED", {})

@@ -23,6 +23,8 @@ class Setting:
     threads: int
     device: str
     metrics: list = field(default_factory=list)
+    #: Inputs that were packed while the case was prepared, which nobody can overwrite from then on.
+    packed: tuple = ()
 
     def __getattr__(self, name):
         """A parameter of the case by its name."""

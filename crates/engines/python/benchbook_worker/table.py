@@ -60,7 +60,7 @@ DEVICES = [
 REAL, WIDE, SINGLE = ("f32", "f64", "bf16", "f16"), ("f32", "f64"), ("f32",)
 TORCHES = ("torch", "torch-mkl", "torch-cuda")
 
-#: Workloads by their formula; what fuses operations has something to fuse in those after `matmul` and `embedding`.
+#: Workloads by their formula; those that are compiled have something to fuse.
 ATTENTION = (
     "attention",
     "programmable-attention",
@@ -69,12 +69,15 @@ ATTENTION = (
     "projected-attention",
     "sparse-attention",
 )
-BLOCKS = ("linear", "mlp", "layer-norm", "rms-norm", "softmax", "rotary")
-FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *ATTENTION, *BLOCKS, "causal-conv")
-COMPILED = (*ATTENTION, *BLOCKS, "causal-conv")
-GRAPHS = ("matmul", *ATTENTION, *BLOCKS)
+BLOCKS = ("linear", "mlp", "layer-norm", "rms-norm", "softmax", "rotary", "transformer-block")
+#: Several layers as one.
+WHOLE = ("transformer-block", "latent-attention")
+CONVOLUTIONS = ("conv1d", "conv2d", "patch-embedding")
+COMPILED = (*ATTENTION, *BLOCKS, *CONVOLUTIONS, "causal-conv")
+FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *COMPILED)
+GRAPHS = ("matmul", *ATTENTION, *BLOCKS, *CONVOLUTIONS, "latent-attention")
 #: Those that PyTorch's own attention can say.
-SDPA = ("attention-gradients", "paged-attention", *(name for name in ATTENTION if name != "contextual-attention"))
+SDPA = ("attention-gradients", "paged-attention", *(name for name in ATTENTION if name != "contextual-attention"), *WHOLE)
 #: Recurrences, which are loops over steps.
 RECURRENCES = ("selective-scan", "state-space-duality", "retention", "rwkv-4", "rwkv-6", "rwkv-7")
 #: Workloads in a form that is one of several, and which of them a compiler takes.
@@ -84,25 +87,20 @@ FORMS = (
     ("state-space-duality", "chunked", "chunks of 64 steps as products of matrices, as ssd_minimal", True),
     ("retention", "chunked", "chunks of 64 steps as products of matrices", True),
     ("retention", "parallel", "the parallel form, with its scores in memory", True),
+    ("latent-attention", "expanded", "keys and values of every head and position, the scores in memory", True),
+    ("latent-attention", "absorbed", "all heads attend to the cache as it is, the scores in memory", True),
     ("mixture-of-experts", "by-expert", "one expert after another, as Transformers does by default", False),
     ("mixture-of-experts", "by-choice", "the weights of every choice gathered, as batched_mm of Transformers", True),
     ("mixture-of-experts", "by-all", "every token by every expert", True),
     ("mixture-of-experts-gradients", "autograd", "autograd through one expert after another", False),
     ("hybrid-stack", "composed", "attention by SDPA, dualities and retention in chunks, other mixers step by step", True),
 )
-#: Inputs that stay from call to call, and are constants of a graph.
-PACKED = {
-    "projected-attention": ("w_query", "w_key", "w_value", "w_out"),
-    "linear": ("weight", "bias"),
-    "mlp": ("w_up", "w_down", "w_gate"),
-    "layer-norm": ("gain", "bias"),
-    "rms-norm": ("gain",),
-}
+#: Those whose sums of thousands, step by step, need more bits than 16 have.
+NEED_BITS = ("read", "contextual-attention", "layer-norm", "rms-norm", "causal-conv", *WHOLE)
 
 
 def dtypes_of(workload):
-    """Sums of thousands, step by step, need more bits than 16 have."""
-    return WIDE if workload in ("read", "contextual-attention", "layer-norm", "rms-norm", "causal-conv") else REAL
+    return WIDE if workload in NEED_BITS else REAL
 
 
 def numpy_row(workload, dtypes, about):
@@ -114,8 +112,7 @@ def torch_row(name, workload, prepare, about, devices=TORCHES, **more):
 
 
 def graph(device, workload, dtypes, prepare, about, claims):
-    packed = PACKED.get(workload, ())
-    return Row("graph", workload, (device,), dtypes, prepare, about, claims, packed=packed, memory=False)
+    return Row("graph", workload, (device,), dtypes, prepare, about, claims, memory=False)
 
 
 def gpu_row(name, device, dtypes, prepare, about):
@@ -143,7 +140,13 @@ ROWS = [
         loop=True,
     ),
     *(
-        torch_row(f"sdpa-{backend}", name, f"torch_rows:sdpa_{backend}", f"PyTorch's SDPA by its backend {backend}")
+        torch_row(
+            f"sdpa-{backend}",
+            name,
+            f"torch_rows:sdpa_{backend}",
+            f"PyTorch's SDPA by its backend {backend}",
+            dtypes=dtypes_of(name),
+        )
         for name in SDPA
         for backend in ("flash", "math")
     ),
@@ -161,6 +164,14 @@ ROWS = [
             memory=False,
         )
         for name in COMPILED
+    ),
+    torch_row(
+        "compile-sdpa",
+        "transformer-block",
+        "torch_rows:compile_fused",
+        "PyTorch's norms and SDPA, by torch.compile",
+        dtypes=WIDE,
+        memory=False,
     ),
     *(
         torch_row("loop", name, "form_rows:loop", "a loop over steps, a few calls of PyTorch each", dtypes=WIDE)
@@ -203,7 +214,14 @@ ROWS = [
     ),
     *(graph("onnxruntime", name, SINGLE, "onnx_rows:cpu", "exported to ONNX", ("EN5",)) for name in GRAPHS),
     *(
-        graph("openvino", name, ("f32", "bf16"), "openvino_rows:cpu", "converted from PyTorch", ("EN5",))
+        graph(
+            "openvino",
+            name,
+            SINGLE if name in WHOLE else ("f32", "bf16"),
+            "openvino_rows:cpu",
+            "converted from PyTorch",
+            ("EN5",),
+        )
         for name in GRAPHS
     ),
     gpu_row("flash", "flash-attention-2", ("f16", "bf16"), "gpu_rows:flash_2", "FlashAttention-2"),

@@ -116,6 +116,12 @@ def compile_formula(setting, copies):
 
 
 @of_all
+def compile_fused(setting, copies):
+    """The same by what PyTorch has for it, with the attention that it takes by itself."""
+    return compiled_calls_of(FUSED[setting.workload], setting, copies)
+
+
+@of_all
 def flex(setting, copies):
     """FlexAttention: the program of the case as a score_mod and a block mask."""
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention

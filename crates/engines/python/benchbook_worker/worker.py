@@ -41,10 +41,11 @@ class Trial:
         self.calls = self.row.prepared(self.setting, self.copies)
         self.turns = itertools.cycle(self.calls)
         # Real numbers can be overwritten, and so can token ids, but for what an engine has packed.
+        packed = {*self.row.packed, *self.setting.packed}
         self.writable = [
             {"input": name, "rows": math.prod(one.shape[:-1]), "width": one.shape[-1]}
             for name, one in inputs.items()
-            if (one.dtype == "f32" or name in self.row.tokens) and name not in self.row.packed and len(one.data)
+            if (one.dtype == "f32" or name in self.row.tokens) and name not in packed and len(one.data)
         ]
 
     def call(self, times):
