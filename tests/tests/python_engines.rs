@@ -243,6 +243,7 @@ fn a_package_that_is_missing_or_of_a_wrong_version_is_a_reason() {
         ("torch", "torch"),
         ("onnxruntime", "onnxruntime"),
         ("openvino", "openvino"),
+        ("transformers", "transformers"),
         ("flash-attention-2", "flash-attn"),
         ("xformers", "xformers"),
         ("transformer-engine", "transformer-engine"),

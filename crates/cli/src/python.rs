@@ -55,6 +55,8 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/table.py",
     "benchbook_worker/torch_rows.py",
     "benchbook_worker/transformer.py",
+    "benchbook_worker/transformers_decoding.py",
+    "benchbook_worker/transformers_rows.py",
     "benchbook_worker/wire.py",
     "benchbook_worker/worker.py",
 ];

@@ -18,7 +18,7 @@ pub struct Packages {
 }
 
 /// Engines that are measured beside ours, and what exports to them.
-const ENGINES: [&str; 5] = ["torch", "onnx", "onnxscript", "onnxruntime", "openvino"];
+const ENGINES: [&str; 6] = ["torch", "onnx", "onnxscript", "onnxruntime", "openvino", "transformers"];
 
 /// A Python version: major, minor.
 pub type Version = (u32, u32);

@@ -146,7 +146,7 @@ pub struct BesideArgs {
     /// it, and the command that starts it; may be given again
     #[arg(long = "worker", value_name = "NAME=COMMAND", value_parser = parse_pair)]
     workers: Vec<(String, String)>,
-    /// Add the engines that a Python has: NumPy, PyTorch, ONNX Runtime, OpenVINO [default: that of the project]
+    /// Add the engines that a Python has: NumPy, PyTorch, Transformers, ONNX Runtime, OpenVINO [default: that of the project]
     #[arg(long, value_name = "PATH", require_equals = true)]
     python: Option<Option<PathBuf>>,
 }

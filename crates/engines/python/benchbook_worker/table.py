@@ -28,6 +28,7 @@ def no_cuda():
 
 
 TORCH, NUMPY = ("torch", "2.6", "3"), ("numpy", "1.26", "3")
+TRANSFORMERS = ("transformers", "5.24", "6")
 # The exporter to ONNX of these versions of PyTorch needs two packages.
 EXPORT = (("torch", "2.9", "3"), ("onnx", "1.18", "2"), ("onnxscript", "0.5", "1"), NUMPY)
 
@@ -40,6 +41,8 @@ DEVICES = [
     Device("numpy", "numpy", (NUMPY,), "numpy", "numpy_rows"),
     Device("torch", "pytorch", (TORCH,), "torch", "torch_rows"),
     Device("torch-mkl", "pytorch", (TORCH,), "torch", "torch_rows", absent=same_path),
+    Device("transformers", "transformers", (TRANSFORMERS, TORCH), "torch", "torch_rows"),
+    Device("transformers-mkl", "transformers", (TRANSFORMERS, TORCH), "torch", "torch_rows", absent=same_path),
     Device("onnxruntime", "onnxruntime", (("onnxruntime", "1.20", "2"), *EXPORT), "numpy", "onnx_rows"),
     Device("openvino", "openvino", (("openvino", "2025", ""), TORCH, NUMPY), "numpy", "openvino_rows", real="f32"),
     on_gpu("torch-cuda", "pytorch"),
@@ -211,6 +214,33 @@ ROWS = [
         "FlexAttention, compiled",
         dtypes=("f32", "bf16"),
         memory=False,
+    ),
+    *(
+        Row(
+            name,
+            "transformer-block",
+            ("transformers", "transformers-mkl"),
+            WIDE,
+            f"transformers_rows:{prepare}",
+            about,
+            ("EN3",),
+            memory=prepare == "block",
+        )
+        for name, prepare, about in (
+            ("block", "block", "the block of Hugging Face Transformers, with its default attention"),
+            ("compile", "compile_block", "the block of Hugging Face Transformers, by torch.compile"),
+        )
+    ),
+    Row(
+        "kv-cache",
+        "greedy-decoding",
+        ("transformers", "transformers-mkl"),
+        WIDE,
+        "transformers_decoding:Decoding",
+        "GPT-2 of Hugging Face Transformers, with its cache of keys and values",
+        ("EN3",),
+        tokens=("prompt",),
+        loop=True,
     ),
     *(graph("onnxruntime", name, SINGLE, "onnx_rows:cpu", "exported to ONNX", ("EN5",)) for name in GRAPHS),
     *(

@@ -152,7 +152,7 @@ def flex(setting, copies):
 def settle(device, threads):
     """Gives torch's pools their size, and MKL the path of the device."""
     torch.set_grad_enabled(False)
-    if device.name == "torch-mkl":
+    if device.name.endswith("-mkl"):
         answer_mkl(device)
     torch.set_num_threads(threads)
     if torch.get_num_interop_threads() != threads:
