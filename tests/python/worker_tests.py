@@ -1,8 +1,10 @@
 """Tests of the package benchbook_worker, run by python_engines.rs."""
 
 import io
+import os
 import struct
 import unittest
+from unittest import mock
 
 import numpy
 from benchbook_worker import Device, Engine, Setting, compare, memory_of, own, rows, table, time_of, wire
@@ -95,6 +97,13 @@ class TestRows(unittest.TestCase):
         self.assertIn("before 1", Device("d", "e", (("numpy", "0", "1"),)).unavailable())
         self.assertIsNone(Device("d", "e", (("numpy", "1", ""),)).unavailable())
         self.assertEqual(Device("d", "e", (("numpy", "1", ""),), absent=lambda: "no").unavailable(), "no")
+
+    def test_what_comes_in_no_package_says_where_it_is_looked_for(self):
+        with mock.patch.dict("os.environ"):
+            os.environ.pop("FASTERTRANSFORMER_LIBRARY", None)
+            self.assertIn("FASTERTRANSFORMER_LIBRARY", table.no_library())
+            os.environ["FASTERTRANSFORMER_LIBRARY"] = "/a/lib"
+            self.assertEqual(table.no_library(), table.no_cuda())
 
     def test_the_table_fits_together(self):
         devices = {device.name for device in table.DEVICES}

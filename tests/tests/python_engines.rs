@@ -245,9 +245,12 @@ fn a_package_that_is_missing_or_of_a_wrong_version_is_a_reason() {
         ("openvino", "openvino"),
         ("transformers", "transformers"),
         ("flash-attention-2", "flash-attn"),
+        ("flash-attention-3", "flash-attn-3"),
         ("xformers", "xformers"),
         ("transformer-engine", "transformer-engine"),
+        ("deepspeed", "deepspeed"),
         ("tensorrt", "tensorrt"),
+        ("tensorrt-llm", "tensorrt-llm"),
     ] {
         let said = reason(&without, device);
         assert!(said.starts_with(&format!("the package {package} is missing")), "{device}: {said}");

@@ -1,6 +1,7 @@
 """Every device and every row, without loading an engine: what is here can be told at once."""
 
 import ctypes
+import os
 import platform
 
 from .rows import Device, Row
@@ -27,6 +28,13 @@ def no_cuda():
     return None
 
 
+def no_library():
+    """Why FasterTransformer, which comes in no package, is not here; nothing where it is."""
+    if not os.environ.get("FASTERTRANSFORMER_LIBRARY"):
+        return "FasterTransformer comes in no package: build it, and FASTERTRANSFORMER_LIBRARY=…/libth_transformer.so says where"
+    return no_cuda()
+
+
 TORCH, NUMPY = ("torch", "2.6", "3"), ("numpy", "1.26", "3")
 TRANSFORMERS = ("transformers", "5.24", "6")
 # The exporter to ONNX of these versions of PyTorch needs two packages.
@@ -50,6 +58,9 @@ DEVICES = [
     on_gpu("flash-attention-3", "flash-attn-3", ("flash-attn-3", "3", "4")),
     on_gpu("xformers", "xformers", ("xformers", "0.0.28", "1")),
     on_gpu("transformer-engine", "transformer-engine", ("transformer-engine", "1.11", "3")),
+    on_gpu("deepspeed", "deepspeed", ("deepspeed", "0.15", "1")),
+    Device("fastertransformer", "fastertransformer", (TORCH,), "torch", "torch_rows", "cuda", no_library, told="5"),
+    on_gpu("tensorrt-llm", "tensorrt-llm", ("tensorrt-llm", "1", "2"), TRANSFORMERS),
     Device(
         "tensorrt",
         "tensorrt",
@@ -118,8 +129,8 @@ def graph(device, workload, dtypes, prepare, about, claims):
     return Row("graph", workload, (device,), dtypes, prepare, about, claims, memory=False)
 
 
-def gpu_row(name, device, dtypes, prepare, about):
-    return Row(name, "attention", (device,), dtypes, prepare, about, ("EN4",))
+def gpu_row(name, device, dtypes, prepare, about, workload="attention"):
+    return Row(name, workload, (device,), dtypes, prepare, about, ("EN4",))
 
 
 ROWS = [
@@ -258,5 +269,18 @@ ROWS = [
     gpu_row("flash", "flash-attention-3", ("f16", "bf16"), "gpu_rows:flash_3", "FlashAttention-3"),
     gpu_row("memory-efficient", "xformers", ("f32", "f16", "bf16"), "gpu_rows:xformers", "memory_efficient_attention"),
     gpu_row("fused", "transformer-engine", ("f16", "bf16"), "gpu_rows:transformer_engine", "DotProductAttention"),
+    gpu_row("bert", "deepspeed", ("f16",), "gpu_blocks:deepspeed", "DeepSpeedTransformerLayer", "transformer-block"),
+    gpu_row("bert", "fastertransformer", ("f16",), "gpu_blocks:fastertransformer", "its encoder", "transformer-block"),
+    Row(
+        "kv-cache",
+        "greedy-decoding",
+        ("tensorrt-llm",),
+        ("f32", "f16", "bf16"),
+        "tensorrt_llm_rows:Decoding",
+        "a GPT-2 with its paged cache of keys and values",
+        ("EN7",),
+        tokens=("prompt",),
+        loop=True,
+    ),
     *(graph("tensorrt", name, SINGLE, "onnx_rows:tensorrt", "exported to ONNX", ("EN7",)) for name in GRAPHS),
 ]
