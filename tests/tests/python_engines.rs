@@ -275,6 +275,29 @@ fn a_python_that_is_not_there_is_named_and_the_machine_still_measures() {
 }
 
 #[test]
+fn the_suite_of_engines_measures_all_that_are_here() {
+    let Some(python) = python_with("torch, numpy") else { return };
+    let (bench, named) = (Bench::new(), format!("--python={}", python.display()));
+    // What ends in `-mkl` has the same rows as the library that it is a way of.
+    let is_here = |(name, available): &(String, String)| available == "here" && !name.ends_with("-mkl");
+    let here: BTreeSet<String> =
+        devices(&bench, &worker(&python)).into_iter().filter(is_here).map(|(name, _)| name).collect();
+    let asked: Vec<&str> = here.iter().map(String::as_str).collect();
+    let plan = folder("datasets/engines.toml");
+    bench.ok(&short(&[plan.to_str().unwrap(), "--device", &asked.join(","), &named]));
+    let rows = bench.sql(
+        "select t.workload, t.variant, t.device, o.status, o.stop_reason from outcomes o \
+         join trials t on t.run_id = o.run_id and t.trial = o.trial",
+    );
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let lost: Vec<&Value> = rows.iter().filter(|row| text(row, "status") != "ok").collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    assert_eq!(rows.iter().map(|row| text(row, "device")).collect::<BTreeSet<String>>(), here);
+    let workloads: BTreeSet<String> = rows.iter().map(|row| text(row, "workload")).collect();
+    assert_eq!(workloads.len(), 5, "{workloads:?}");
+}
+
+#[test]
 fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
     let Some(python) = python_with("numpy") else { return };
     let bench = Bench::new();

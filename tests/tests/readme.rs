@@ -9,13 +9,14 @@ use benchbook_tests::{Bench, cell, environment, program};
 use tempfile::TempDir;
 
 /// Commands that are not run here, and who runs them.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 9] = [
     ("cargo xtask demo", "a person, on a new machine: it takes most of an hour"),
     ("cargo xtask test", "CI: it runs this test"),
     ("cargo xtask lab", "a person: it opens a browser, what it opens is tried in notebook_cli.rs"),
     ("benchbook notebook run notebooks", "notebooks.rs"),
     ("benchbook list devices --python", "python_engines.rs: it needs a Python"),
     ("benchbook run attention --quick --python", "python_engines.rs: it needs a Python with torch"),
+    ("benchbook run datasets/engines.toml", "python_engines.rs: it needs a Python with torch"),
     ("benchbook worker check", "foreign.rs: it needs a Python with numpy"),
     ("benchbook run matmul --quick --worker", "foreign.rs: it needs a Python with numpy"),
 ];
