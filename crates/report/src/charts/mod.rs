@@ -1,9 +1,9 @@
 //! Figures of measurements, drawn by plotly from Arrow record batches.
 //!
-//! Four figures: [`distribution`] (every sample), [`speedup`] (ratios with their intervals), [`scaling`] (time against
-//! size on log–log axes) and [`history`] (time over the runs of a store). A [`Figure`] gives plotly JSON, a piece of HTML
-//! for a page of the caller's own, and, where a browser is present, PNG and SVG. [`document`] makes a whole page that
-//! works offline.
+//! Five figures: [`distribution`] (every sample), [`speedup`] (ratios with their intervals), [`scaling`] (time against
+//! size on log–log axes), [`history`] (time over the runs of a store) and [`heat_map`] (ratios of pairs of names). A
+//! [`Figure`] gives plotly JSON, a piece of HTML for a page of the caller's own, and, where a browser is present, PNG and
+//! SVG. [`document`] makes a whole page that works offline.
 //! Statistics come in as columns: nothing here does more than lay out what it is given.
 
 mod browser;
@@ -12,11 +12,13 @@ mod distribution;
 mod error;
 mod figure;
 mod frame;
+mod heat_map;
 mod history;
 mod marks;
 mod order;
 mod page;
 mod palette;
+mod ratio;
 mod scaling;
 mod speedup;
 mod strip;
@@ -26,6 +28,7 @@ pub use browser::Browser;
 pub use distribution::{MAX_POINTS_PER_FIGURE, MAX_POINTS_PER_STRIP, MAX_STRIPS, distribution};
 pub use error::{Error, Result};
 pub use figure::Figure;
+pub use heat_map::heat_map;
 pub use history::history;
 pub use page::{document, plotly_js, script_once};
 pub use scaling::scaling;

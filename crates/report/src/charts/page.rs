@@ -72,12 +72,20 @@ impl Figure {
         self.piece(id, &text, &format!("{SCRIPT}benchbookCell(\"{}\");", Self::safe(id)))
     }
 
-    /// The figure as text: its title, and each line's name with its points.
+    /// The figure as text: its title, and each line's name with its points, or what each cell of a heat map tells.
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = format!("{}\n", self.title());
         let none = Vec::new();
         for trace in self.value()["data"].as_array().unwrap_or(&none) {
+            if trace["type"] == "heatmap" {
+                let cells = trace["hovertext"].as_array().unwrap_or(&none).iter().filter_map(Value::as_array).flatten();
+                for told in cells.filter_map(Value::as_str) {
+                    // Writing to a String cannot fail.
+                    let _ = writeln!(out, "  {}", told.split("<br>").collect::<Vec<_>>().join(", "));
+                }
+                continue;
+            }
             let (Some(xs), Some(ys)) = (trace["x"].as_array(), trace["y"].as_array()) else { continue };
             if xs.is_empty() {
                 continue;

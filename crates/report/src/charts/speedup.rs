@@ -2,15 +2,15 @@
 
 use arrow::array::RecordBatch;
 use plotly::Scatter;
-use plotly::common::{Anchor, HoverInfo, Line, Marker, MarkerSymbol, Mode};
+use plotly::common::{Anchor, HoverInfo, Line, Marker, Mode};
 
 use super::columns::Columns;
-use super::error::{Error, Result};
+use super::error::Result;
 use super::figure::Figure;
 use super::frame::{Frame, LABEL_CHARS, LABEL_PX, above_row, axis, no_data, value_axis, vertical_rule};
 use super::marks::{Direction, Whisker, drawable, level_text, whiskers};
-use super::palette::{BLUE, GREEN, GREY, VERMILLION};
-use super::text::{because, broken, count, fixed, height, label, line, significant};
+use super::ratio::{self, Verdict};
+use super::text::{broken, count, height, label, line};
 
 const TITLE: &str = "Speedup";
 /// Rows in one figure; further ones are left out, and the figure says so.
@@ -19,46 +19,6 @@ const MAX_ROWS: usize = 200;
 const ROW_PX: f64 = 28.0;
 /// Between the middle of a row and the text above it.
 const CLEAR_PX: f64 = 9.0;
-
-/// The words a comparison ends with, and how each looks.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Verdict {
-    Faster,
-    Slower,
-    Equivalent,
-    EquivalentSeen,
-    Undecided,
-    None,
-}
-
-impl Verdict {
-    const ALL: [Self; 6] =
-        [Self::Faster, Self::Slower, Self::Equivalent, Self::EquivalentSeen, Self::Undecided, Self::None];
-
-    fn parse(word: Option<&str>) -> Result<Self> {
-        let word = word.unwrap_or_default().trim().to_ascii_lowercase();
-        match word.as_str() {
-            "faster" => Ok(Self::Faster),
-            "slower" => Ok(Self::Slower),
-            "equivalent" => Ok(Self::Equivalent),
-            "equivalent in the processes seen" => Ok(Self::EquivalentSeen),
-            "undecided" => Ok(Self::Undecided),
-            "" | "(no name)" => Ok(Self::None),
-            _ => Err(Error::UnknownVerdict { found: word }),
-        }
-    }
-
-    fn look(self) -> (&'static str, &'static str, MarkerSymbol) {
-        match self {
-            Self::Faster => ("faster", GREEN, MarkerSymbol::TriangleRight),
-            Self::Slower => ("slower", VERMILLION, MarkerSymbol::TriangleLeft),
-            Self::Equivalent => ("equivalent", BLUE, MarkerSymbol::Square),
-            Self::EquivalentSeen => ("equivalent in the processes seen", BLUE, MarkerSymbol::SquareOpen),
-            Self::Undecided => ("undecided", GREY, MarkerSymbol::CircleOpen),
-            Self::None => ("no verdict", GREY, MarkerSymbol::DiamondOpen),
-        }
-    }
-}
 
 struct Row {
     case: String,
@@ -249,70 +209,19 @@ fn draw_verdict(frame: &mut Frame, rows: &[Row], places: &[f64], verdict: Verdic
     );
 }
 
-/// `1.52× [1.40, 1.65]`, with as many decimals as the interval's width makes meaningful.
+/// The ratio of a row, or why there is none.
 fn ratio_text(row: &Row) -> String {
-    let Some(ratio) = row.ratio else {
-        return row
-            .reason
-            .as_ref()
-            .map_or_else(|| "no ratio".to_owned(), |reason| because("no ratio", reason, LABEL_CHARS));
-    };
-    match row.interval {
-        Some((low, high)) if high > low => {
-            let decimals = (1.0 - (high - low).log10().floor()).clamp(0.0, 6.0);
-            format!("{}× [{}, {}]", fixed(ratio, decimals), fixed(low, decimals), fixed(high, decimals))
-        }
-        Some((low, _)) => format!("{}× [{1}, {1}]", significant(ratio, 4), significant(low, 4)),
-        None => format!("{}×, no interval", significant(ratio, 4)),
-    }
+    ratio::told(row.ratio, row.interval, row.reason.as_deref(), LABEL_CHARS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(ratio: f64, low: f64, high: f64) -> Row {
-        let interval = drawable(Some(low), Some(high));
-        Row {
-            case: String::new(),
-            candidate: String::new(),
-            ratio: Some(ratio),
-            interval,
-            verdict: Verdict::None,
-            reason: None,
-        }
-    }
-
-    #[test]
-    fn decimals_follow_the_interval() {
-        assert_eq!(ratio_text(&row(1.523, 1.401, 1.652)), "1.52× [1.40, 1.65]");
-        assert_eq!(ratio_text(&row(1.0032, 0.9981, 1.0084)), "1.003× [0.998, 1.008]");
-        assert_eq!(ratio_text(&row(152.4, 140.1, 170.2)), "152× [140, 170]");
-        assert_eq!(ratio_text(&row(2.0, 2.0, 2.0)), "2× [2, 2]");
-        assert_eq!(ratio_text(&row(2.0, f64::NAN, 2.0)), "2×, no interval");
-    }
-
     #[test]
     fn a_label_names_what_differs() {
         assert_eq!(apart("fused/flex/f32/2t", "naive/flex/f32/2t"), "naive");
         assert_eq!(apart("fused/flex/f32/2t", "naive/libtorch/f32/2t"), "naive/libtorch/f32/2t");
         assert_eq!(apart("fused", "naive"), "naive");
-    }
-
-    #[test]
-    fn a_long_reason_has_lines() {
-        let reason = Some("the candidate was ended after 300 s without a word".to_owned());
-        let told = ratio_text(&Row { ratio: None, reason, ..row(1.0, 0.9, 1.1) });
-        assert!(told.starts_with("no ratio: the candidate was ended<br>"), "{told}");
-        assert!(told.split("<br>").all(|line| line.chars().count() <= LABEL_CHARS), "{told}");
-    }
-
-    #[test]
-    fn every_verdict_has_its_own_symbol() {
-        for (i, a) in Verdict::ALL.iter().enumerate() {
-            for b in &Verdict::ALL[i + 1..] {
-                assert_ne!(format!("{:?}", a.look().2), format!("{:?}", b.look().2));
-            }
-        }
     }
 }

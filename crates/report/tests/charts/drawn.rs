@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use benchbook_report::charts::{
-    Browser, Error, Figure, distribution, document, history, scaling, script_once, speedup,
+    Browser, Error, Figure, distribution, document, heat_map, history, scaling, script_once, speedup,
 };
 use serde_json::Value;
 
@@ -123,6 +123,12 @@ fn long_texts() -> Vec<Figure> {
             ("exponent_high", floats([1.98; 3])),
         ])]),
         history(&[batch(vec![("variant", text(long)), ("run_number", integers([1, 2, 3])), ("time_ns", times())])]),
+        heat_map(&[batch(vec![
+            ("down", variants()),
+            ("across", cases()),
+            ("ratio", floats([Some(1.234_56), Some(0.987_65), Some(30.0), None])),
+            ("reason", reasons()),
+        ])]),
     ]
     .into_iter()
     .map(|figure| figure.expect("drawn"))
@@ -146,7 +152,7 @@ fn a_phone_shows_every_text_whole_and_so_it_does_when_turned() {
         );
         let main = format!("<main style=\"width:{first_px}px\">{divs}</main>");
         let told = seen(&browser, &format!("{head}{}{main}{turn}{COUNT}", script_once()));
-        for id in ["figure-1", "figure-2", "figure-3", "figure-4"] {
+        for id in ["figure-1", "figure-2", "figure-3", "figure-4", "figure-5"] {
             assert_eq!(told[id]["drawn"], "yes", "{id}");
             assert_eq!(told[id]["cut"], serde_json::json!([]), "{id} at {first_px}, then {then_px} px");
         }

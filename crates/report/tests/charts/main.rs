@@ -3,5 +3,6 @@
 mod common;
 mod drawn;
 mod figures;
+mod heat_map;
 mod history;
 mod pages;
