@@ -95,7 +95,7 @@ fn with_another_machine(experiments: &str) -> String {
 fn all_notebooks_run_headless_and_their_charts_are_drawn_offline() {
     let Some(python) = environment() else { return };
     let bench = Bench::new();
-    for folder in ["notebooks", "datasets", "queries"] {
+    for folder in ["notebooks", "datasets", "queries", "crates/engines/python"] {
         copy(&repository().join(folder), &bench.folder().join(folder));
     }
     let experiments = "datasets/trust.csv";

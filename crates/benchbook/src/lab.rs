@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use benchbook_core::{Implementation, Registry};
-use benchbook_measure::InProcess;
+use benchbook_measure::{Foreign, InProcess};
 use benchbook_query::{Answer, Session, default_memory_bytes};
 use benchbook_record::{LocalStore, Readable, Store};
 use benchbook_report::charts::Figure;
@@ -20,6 +20,8 @@ use crate::{Error, Result, host, opened};
 pub struct Lab {
     pub(crate) store: Arc<LocalStore>,
     pub(crate) here: InProcess,
+    /// Workers of other programs.
+    pub(crate) beside: Vec<Foreign>,
     /// CSV files that stand beside the store, by the name of their table.
     csvs: Mutex<BTreeMap<String, PathBuf>>,
     /// What a question may take.
@@ -44,7 +46,7 @@ impl Lab {
     pub fn with(store: impl AsRef<Path>, extend: impl FnOnce(&mut Registry)) -> Result<Self> {
         let (store, here) = (opened::shared(store.as_ref())?, InProcess::new(host(extend)));
         let memory_bytes = AtomicU64::new(default_memory_bytes()?);
-        let lab = Self { store, here, csvs: Mutex::default(), memory_bytes };
+        let lab = Self { store, here, beside: Vec::new(), csvs: Mutex::default(), memory_bytes };
         opened::tell_of_interrupted(&lab)?;
         Ok(lab)
     }
@@ -54,6 +56,16 @@ impl Lab {
         self.here.extend(|registry| {
             registry.replace(implementation);
         });
+    }
+
+    /// Adds a worker of another program, in any language, for [`Lab::run`], in the place of one of the same name if there is
+    /// one: what it offers is measured beside the library's, under devices of its own.
+    ///
+    /// `command` is what starts it, as one writes it in a shell: `python3 ../crates/engines/python` has the engines of that
+    /// Python.
+    pub fn worker(&mut self, name: &str, command: &str) {
+        self.beside.retain(|worker| worker.name != name);
+        self.beside.push(Foreign { name: name.to_owned(), command: command.to_owned() });
     }
 
     /// What this process can measure: workload, implementation, device, and why not where it cannot.
@@ -237,6 +249,17 @@ mod tests {
         assert_eq!(compared.answer.rows(), 1);
         assert!(compared.note.contains("beside itself by device, baseline flex"), "{}", compared.note);
         assert!(lab.compare("latest", "naive").is_err(), "by implementation there is nothing beside it");
+    }
+
+    #[test]
+    fn a_worker_takes_the_place_of_one_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut lab = Lab::open(folder.path().join("store")).unwrap();
+        for (name, command) in [("a", "one"), ("b", "two"), ("a", "/no/such/worker")] {
+            lab.worker(name, command);
+        }
+        let commands: Vec<&str> = lab.beside.iter().map(|worker| worker.command.as_str()).collect();
+        assert_eq!(commands, ["two", "/no/such/worker"]);
     }
 
     #[test]

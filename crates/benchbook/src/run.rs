@@ -14,13 +14,14 @@ impl Lab {
     /// Measures a plan in fresh worker processes, with replicates: its verdicts may gate.
     ///
     /// The workers have the library's kernels; one of yours needs a worker program of yours
-    /// ([`worker_main`](crate::worker_main), named in `BENCHBOOK_WORKER`), or [`Lab::run_here`].
+    /// ([`worker_main`](crate::worker_main), named in `BENCHBOOK_WORKER`), or [`Lab::run_here`]. Workers of other programs
+    /// ([`Lab::worker`]) stand beside them.
     ///
     /// # Errors
     /// A plan that cannot be run here, a worker that cannot be started, or a store that cannot be written.
     pub fn run(&self, plan: &Plan) -> Result<Run> {
         let mut observer = observer();
-        let mut ready = start(as_asked(plan)).command("notebook").workers()?;
+        let mut ready = start(as_asked(plan)).beside(self.beside.clone()).command("notebook").workers()?;
         Ok(Run::new(ready.run(&self.store, observer.as_mut())?))
     }
 

@@ -109,6 +109,8 @@ pub(crate) fn content(snapshot: &Snapshot, python: &Path, evcxr: &Path) -> Resul
             SNAPSHOT: value(snapshot.folder())?,
             EVCXR: value(evcxr)?,
             "BENCHBOOK_WORKER": value(&snapshot.worker())?,
+            // What other people's engines are measured in.
+            "BENCHBOOK_PYTHON": value(python)?,
             "EVCXR_CONFIG_DIR": value(&snapshot.folder().join(CONFIG))?,
             "LD_LIBRARY_PATH": libraries.replace('$', "$$"),
             // As workers have it: one process would pay page faults that another does not.
@@ -177,6 +179,7 @@ mod tests {
         assert_eq!(env["BENCHBOOK_SNAPSHOT"], folder.to_string());
         assert_eq!(env["BENCHBOOK_EVCXR"], "/v/bin/evcxr_jupyter");
         assert_eq!(env["BENCHBOOK_WORKER"], format!("{folder}/benchbook-worker"));
+        assert_eq!(env["BENCHBOOK_PYTHON"], "/v/bin/python");
         assert_eq!(env["EVCXR_CONFIG_DIR"], format!("{folder}/config"));
         let libraries = format!("{folder}:{}:/torch/$$lib", manifest.sysroot_lib.display());
         assert_eq!(env["LD_LIBRARY_PATH"], libraries);
