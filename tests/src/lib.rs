@@ -6,6 +6,7 @@ mod faulty;
 mod foreign;
 mod hostile;
 mod old;
+mod page;
 mod processes;
 mod python;
 
@@ -16,5 +17,6 @@ pub use faulty::{FAULTS, register_faulty};
 pub use foreign::{OF_TOMORROW, SPEAKS, WAYS, speak};
 pub use hostile::{CHILD, HOSTILE, STOPS_READING, misbehave, stop_reading};
 pub use old::serve_old;
+pub use page::{Block, blocks, commands};
 pub use processes::{LOOK, alive, children, wait_until};
 pub use python::python_with;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use benchbook_tests::{Bench, cell, environment, program};
+use benchbook_tests::{Bench, Block, blocks, cell, commands, environment, program};
 use tempfile::TempDir;
 
 /// Commands that are not run here, and who runs them.
@@ -35,51 +35,6 @@ case "$*" in
     *) exec "$PROGRAM" "$@" ;;
 esac
 "#;
-
-/// A fenced block.
-#[derive(Debug, PartialEq, Eq)]
-struct Block<'a> {
-    language: &'a str,
-    text: String,
-}
-
-/// The blocks of a page, and what stands between them.
-fn blocks(page: &str) -> (Vec<Block<'_>>, String) {
-    let (mut blocks, mut prose, mut open) = (Vec::new(), String::new(), None::<Block<'_>>);
-    for line in page.lines() {
-        match (line.strip_prefix("```"), open.take()) {
-            (Some(language), None) => open = Some(Block { language, text: String::new() }),
-            (Some(_), Some(block)) => blocks.push(block),
-            (None, Some(mut block)) => {
-                block.text += line;
-                block.text.push('\n');
-                open = Some(block);
-            }
-            (None, None) => {
-                assert!(!line.starts_with("    "), "nothing runs a block without a fence: {line}");
-                prose += line;
-                prose.push('\n');
-            }
-        }
-    }
-    assert!(open.is_none(), "a block has no end");
-    (blocks, prose)
-}
-
-/// The commands of a block: lines, joined where a quotation goes on.
-fn commands(text: &str) -> Vec<String> {
-    let (mut commands, mut open) = (Vec::new(), String::new());
-    for line in text.lines() {
-        open += line;
-        if open.matches('"').count() % 2 == 1 {
-            open.push('\n');
-        } else if !open.trim().is_empty() {
-            commands.push(std::mem::take(&mut open));
-        }
-    }
-    assert!(open.trim().is_empty(), "a quotation has no end: {open}");
-    commands
-}
 
 /// What a reader has: a repository with two revisions of a worker, the committed store, and the program on the path.
 struct Scratch {
