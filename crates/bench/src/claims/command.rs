@@ -74,7 +74,11 @@ fn one(ready: &Ready, store: &Path, entry: &Entry, speed: bool) -> Result<Measur
     let path = folder.join("plan.toml");
     fs::write(&path, plan(entry)).named("write", &path)?;
     let mut run = ready.workspace.run("benchbook");
-    process::run(run.arg("--store").arg(store).arg("run").arg(&path), "see its message above")?;
+    run.arg("--store").arg(store).arg("run").arg(&path);
+    if entry.python {
+        run.arg(format!("--python={}", ready.python.executable.display()));
+    }
+    process::run(&mut run, "see its message above")?;
     let mut command = ready.workspace.run("benchbook");
     command.arg("--store").arg(store).args(["sql", "--format", "json"]);
     let answer = ask(command.arg(question(entry, speed)))?;

@@ -34,6 +34,8 @@ pub struct Entry {
     pub provenance: String,
     /// Empty for all that are here.
     pub devices: Vec<String>,
+    /// Whether the engines of the project's Python are among them.
+    pub python: bool,
 }
 
 impl Entry {
@@ -81,6 +83,7 @@ fn one(claim: &str, yaml: &Yaml<'_>) -> Result<Entry, String> {
             "metric" => entry.metric = word(value)?,
             "provenance" => entry.provenance = word(value)?,
             "devices" => entry.devices = words(value)?,
+            "python" => entry.python = value.as_bool().ok_or("has a `python` that is neither true nor false")?,
             other => return Err(format!("has `{other}`, which means nothing")),
         }
     }
@@ -159,8 +162,11 @@ mod tests {
         assert_eq!(entry.provenance, MEASURED);
         assert_eq!((entry.baselines.join(" "), entry.devices.join(" ")), ("c".to_owned(), "flex".to_owned()));
         assert_eq!(entry.baseline_params()["n"], "1");
-        let two = parse("a: { workload: w, candidate: c, baseline: [d, e], devices: [], provenance: p }")?.remove(0);
+        let two =
+            parse("a: { workload: w, candidate: c, baseline: [d, e], devices: [], provenance: p, python: true }")?
+                .remove(0);
         assert_eq!((two.baselines.len(), two.is_paired(), two.devices.len()), (2, true, 0));
+        assert_eq!((entry.python, two.python), (false, true));
         assert_eq!(two.provenance, "p");
         let words = parse("a: { workload: w, candidate: c, params: { t: x }, against: { t: y } }")?.remove(0);
         assert_eq!((words.params["t"].as_str(), words.against["t"].as_str()), ("\"x\"", "\"y\""));
@@ -177,6 +183,7 @@ mod tests {
             ("workload: w, candidate: c, params: { n: x }, against: { n: 2 }", "needs a number for `n`, or a word"),
             ("workload: w, candidate: c, params: { n: x y }, against: { n: z }", "needs a number for `n`, or a word"),
             ("workload: [w], candidate: c", "must be a word"),
+            ("workload: w, candidate: c, python: yes please", "neither true nor false"),
         ] {
             let problem = parse(&format!("a: {{ {settings} }}")).expect_err(settings);
             assert!(problem.starts_with("claim `a` ") && problem.contains(part), "{settings}: {problem}");

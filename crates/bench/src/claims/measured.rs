@@ -3,6 +3,7 @@
 use super::entry::{Entry, MEASURED, TIME};
 use crate::ask::{number, rows, text};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Fresh processes below which there is no verdict, as for every comparison.
 const FEWEST: u64 = 5;
@@ -24,23 +25,30 @@ pub struct Interval {
     pub replicates: u64,
 }
 
-/// The row that decides: of several baselines the strongest, which has the lowest `speed`, or the highest of other ratios.
+/// The row that decides: of several baselines the strongest, which has the lowest `speed`, or the highest of other ratios; of
+/// several candidates, which are one implementation on several devices, the one that stands best beside its strongest.
 ///
 /// # Errors
-/// There is no row, more than one candidate, too few processes, or another provenance than the entry says.
+/// There is no row, too few processes, or another provenance than the entry says.
 pub fn decisive(answer: &Value, entry: &Entry, speed: bool) -> Result<Measured, String> {
-    let mut found: Vec<&Value> = rows(answer).filter(|row| number(row, "value").is_finite()).collect();
-    found.sort_by(|a, b| number(a, "value").total_cmp(&number(b, "value")));
-    let row = if speed { found.first() } else { found.last() }.ok_or("nothing valid was measured")?;
-    if let Some(other) = found.iter().find(|other| text(other, "candidate") != text(row, "candidate")) {
-        return Err(format!("{} and {} are two candidates", text(row, "candidate"), text(other, "candidate")));
-    }
+    let found: Vec<&Value> = rows(answer).filter(|row| number(row, "value").is_finite()).collect();
+    let better = |a: &&Value, b: &&Value| {
+        let order = number(a, "value").total_cmp(&number(b, "value"));
+        if speed { order } else { order.reverse() }
+    };
+    let of = |candidate: &str| {
+        found.iter().copied().filter(|row| text(row, "candidate") == candidate).collect::<Vec<&Value>>()
+    };
+    let candidates: BTreeSet<&str> = found.iter().map(|row| text(row, "candidate")).collect();
+    let strongest = |candidate: &&str| of(candidate).into_iter().min_by(better);
+    let row = candidates.iter().filter_map(strongest).max_by(better).ok_or("nothing valid was measured")?;
     let provenance = text(row, "provenance");
     if provenance != entry.provenance {
         return Err(format!("its metric is {provenance}, and claims.yaml says {}", entry.provenance));
     }
     let interval = if provenance == MEASURED { Some(interval(row)?) } else { None };
-    Ok(Measured { value: number(row, "value"), interval, how: how(row, entry, found.len()) })
+    let sides = [candidates.len(), of(text(row, "candidate")).len()];
+    Ok(Measured { value: number(row, "value"), interval, how: how(row, entry, sides) })
 }
 
 fn interval(row: &Value) -> Result<Interval, String> {
@@ -52,9 +60,11 @@ fn interval(row: &Value) -> Result<Interval, String> {
     Ok(Interval { low, high, replicates })
 }
 
-fn how(row: &Value, entry: &Entry, baselines: usize) -> String {
+fn how(row: &Value, entry: &Entry, [candidates, baselines]: [usize; 2]) -> String {
     let [candidate, baseline, case, against] =
         ["candidate", "baseline", "case_name", "against"].map(|name| text(row, name));
+    let best = if candidates > 1 { format!(" (the best of {candidates})") } else { String::new() };
+    let candidate = format!("{candidate}{best}");
     let metric = if entry.metric == TIME { String::new() } else { format!("{} of ", entry.metric) };
     let sides = match (baseline, case == against) {
         ("", _) => format!(" {case}: {metric}{candidate}"),
@@ -90,10 +100,18 @@ mod tests {
         assert_eq!(speed.interval, Some(Interval { low: 0.4, high: 0.6, replicates: 8 }));
         assert!(decisive(&answer, &entry, false)?.how.contains("over a/flex"));
         assert!(decisive(&json!([]), &entry, true).is_err_and(|problem| problem.contains("nothing valid")));
-        let mut other = row("a/flex", "n8", 2.0);
-        other["candidate"] = "c/libtorch".into();
-        let two = decisive(&json!([row("b/flex", "n8", 0.5), other]), &entry, true);
-        assert!(two.is_err_and(|problem| problem == "c/flex and c/libtorch are two candidates"));
+        let on_another = |baseline: &str, value: f64| {
+            let mut row = row(baseline, "n8", value);
+            row["candidate"] = "c/libtorch".into();
+            row
+        };
+        let all =
+            [row("a/flex", "n8", 3.0), row("b/flex", "n8", 0.5), on_another("a/flex", 2.0), on_another("b/flex", 0.7)];
+        let speed = decisive(&json!(all), &entry, true)?;
+        assert_eq!(speed.how, "w n8: c/libtorch (the best of 2) over b/flex; the strongest of 2");
+        assert!((speed.value - 0.7).abs() < 1e-12);
+        let memory = decisive(&json!(all), &entry, false)?;
+        assert_eq!(memory.how, "w n8: c/libtorch (the best of 2) over a/flex; the strongest of 2");
         Ok(())
     }
 

@@ -5,13 +5,15 @@ use super::entry::{Entry, MEASURED, TIME};
 /// Fresh processes of every variant, where they can differ.
 const REPLICATES: u32 = 8;
 
-/// Budget of a claim's run: most end long before.
+/// Budget of a claim's run: most end long before. Compilers compile in each process anew.
 const SECONDS: u32 = 300;
+const SECONDS_OF_PYTHON: u32 = 1800;
 
 /// The plan of an entry: one run with both sides, in one case where their parameters are the same.
 pub fn plan(entry: &Entry) -> String {
     let Entry { workload, candidate, baselines, params, against, devices, .. } = entry;
     let replicates = if entry.provenance == MEASURED { REPLICATES } else { 1 };
+    let seconds = if entry.python { SECONDS_OF_PYTHON } else { SECONDS };
     let ours = vec![candidate.clone()];
     let cases = match (baselines.is_empty(), against.is_empty()) {
         (true, _) => vec![(params.clone(), ours)],
@@ -19,7 +21,7 @@ pub fn plan(entry: &Entry) -> String {
         (false, false) => vec![(params.clone(), ours), (entry.baseline_params(), baselines.clone())],
     };
     let mut text = format!(
-        "suite = \"claims\"\nreplicates = {replicates}\ntime_s = {SECONDS}\ndevices = {devices:?}\n\n\
+        "suite = \"claims\"\nreplicates = {replicates}\ntime_s = {seconds}\ndevices = {devices:?}\n\n\
          [sampling]\nblocks = 12\nmin_sample_ns = 5000000\nwarmup_ns = 100000000\n"
     );
     // Such as memory: whoever else had the processors does not change it.
