@@ -237,7 +237,7 @@ fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
         columns: columns.collect(),
         commands: commands(),
         measures: benchbook_measure::run::MEASURES.map(str::to_owned).into(),
-        charts: ["distribution", "speedup", "scaling", "history"].map(str::to_owned).into(),
+        charts: ["distribution", "speedup", "scaling", "history", "heat_map"].map(str::to_owned).into(),
     };
     coverage::coverage(&available).map_err(|error| Failure::while_doing("the catalogue", error))
 }

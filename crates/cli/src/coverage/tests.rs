@@ -12,17 +12,17 @@ const FUNCTIONS: &str = "ci_low ci_high replicate_low replicate_high mad geomean
     mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \
     paired_verdict paired_reason paired_mde q_value false_coverage_level change_point speedup_category";
 const QUERIES: &str =
-    "speedup summary checks memory scaling left_out runs evidence history rules roofline approximations";
+    "speedup summary checks memory scaling left_out runs evidence history rules roofline approximations steps claims";
 const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed runs.threads runs.environment_id \
     runs.environment_variables runs.libraries trials.flops trials.bytes trials.dtype trials.input_seed \
     trials.threads samples.elapsed_ns samples.iterations samples.cpu_user_ns samples.cpu_system_ns \
     outcomes.stop_reason measures.provenance checks.max_abs_error checks.max_scaled_error checks.tolerance \
     checks.passed";
-const COMMANDS: &str = "run list sql compare gate report doctor store schema";
-const OPTIONS: [&str; 4] = ["run --quick", "compare --baseline", "report --output", "sql --format"];
+const COMMANDS: &str = "run list sql compare gate report doctor store worker schema";
+const OPTIONS: [&str; 5] = ["run --quick", "run --worker", "compare --baseline", "report --output", "sql --format"];
 const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_settled input_copies \
     allocations allocated_bytes";
-const CHARTS: &str = "distribution speedup scaling history";
+const CHARTS: &str = "distribution speedup scaling history heat_map";
 
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
