@@ -215,7 +215,11 @@ pub enum Say {
         bytes: u64,
     },
     /// Answer to [`Ask::Finish`]; the arrays are the outputs.
-    Finished,
+    Finished {
+        /// What the trial has to say of itself now that all its calls were made, such as the clock that a GPU had.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        metrics: Vec<Metric>,
+    },
     /// Answer to [`Ask::Memory`].
     Memory {
         /// What a call adds to resident memory at its highest, in bytes, where it can be read.

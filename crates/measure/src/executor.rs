@@ -176,6 +176,8 @@ pub struct Finished {
     pub check: Vec<Comparison>,
     /// Time spent on the right answers, in nanoseconds; nothing where the worker has computed them itself.
     pub reference_ns: Option<i64>,
+    /// What the trial has to say of itself after all its calls.
+    pub metrics: Vec<Metric>,
 }
 
 /// Whether every output is right; where nothing was compared, nothing is.

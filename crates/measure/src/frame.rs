@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_frame_brings_no_more_than_was_asked_for() {
-        let bytes = frame(&Say::Finished, &[("", &Array::new(vec![2], &[1_i32, 2]))]);
+        let bytes = frame(&Say::Dropped, &[("", &Array::new(vec![2], &[1_i32, 2]))]);
         let twice = [bytes.clone(), bytes].concat();
         let most = Arc::new(AtomicU64::new(8));
         let mut reader = Reader::bounded(twice.as_slice(), &most);
@@ -393,12 +393,12 @@ mod tests {
 
     #[test]
     fn a_stream_that_ends_early_is_an_error_and_no_frame() {
-        let bytes = frame(&Say::Finished, &[("", &Array::new(vec![2], &[1_i32, 2]))]);
+        let bytes = frame(&Say::Dropped, &[("", &Array::new(vec![2], &[1_i32, 2]))]);
         assert_eq!(first(&[]).unwrap(), None);
         for length in 1..bytes.len() {
             assert!(first(&bytes[..length]).is_err(), "cut at {length}");
         }
-        let nan = first(&frame(&Say::Finished, &[("", &Array::new(vec![1], &[f32::NAN]))])).unwrap().unwrap();
+        let nan = first(&frame(&Say::Dropped, &[("", &Array::new(vec![1], &[f32::NAN]))])).unwrap().unwrap();
         assert!(nan.arrays[0].1.of::<f32>()[0].is_nan(), "numbers are the matter of who checks them");
     }
 

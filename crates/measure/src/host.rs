@@ -318,7 +318,7 @@ impl Worker {
             }
             call(subject.as_mut(), 1)?;
         }
-        Ok((Say::Finished, unnamed(subject.outputs().map_err(text)?)))
+        Ok((Say::Finished { metrics: Vec::new() }, unnamed(subject.outputs().map_err(text)?)))
     }
 
     /// What a call adds to resident memory, which tells only in a process that gives back at once what it frees.

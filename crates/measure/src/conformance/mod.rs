@@ -269,7 +269,7 @@ impl Walk {
         let mut arrays = named(sent.as_ref());
         arrays.retain(|(name, _)| others.as_ref().is_some_and(|others| others.inputs.iter().any(|one| one == name)));
         match self.with(|pipe, timeout| pipe.ask(&Ask::Finish { trial, seed }, &arrays, timeout))? {
-            (Say::Finished, outputs) => {
+            (Say::Finished { .. }, outputs) => {
                 let right = self.followed(&ready.trial, others.as_ref(), right, &outputs)?;
                 let off = fault(&outputs, &right, ready.trial.variant.dtype, tolerance);
                 off.map_or(Ok(()), |off| wrong(format!("after its inputs were replaced: {off}")))

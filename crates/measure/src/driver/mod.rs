@@ -336,12 +336,10 @@ impl Driver {
         let mut arrays = named(inputs.as_ref());
         arrays.retain(|(name, _)| others.inputs.iter().any(|other| other == name));
         let (said, outputs) = self.link.ask(&Ask::Finish { trial, seed }, &arrays, deadline.left())?;
-        if said != Say::Finished {
-            return Err(unexpected(said));
-        }
+        let Say::Finished { metrics } = said else { return Err(unexpected(said)) };
         let outputs = in_order(&reference, outputs)?;
         let (check, follow_ns) = self.checked(&posed, Some(&others), &reference, &outputs, approximates, deadline)?;
-        Ok(Finished { check, reference_ns: Some(reference_ns + follow_ns) })
+        Ok(Finished { check, reference_ns: Some(reference_ns + follow_ns), metrics })
     }
 }
 

@@ -442,7 +442,7 @@ fn what_a_worker_cannot_mean_fails_its_trial() {
         (|_, say, arrays| (ran(say, |ran| Ran { elapsed_ns: 1 << 50, ..ran }), arrays), "told of a sample"),
         (|_, say, arrays| (ran(say, |ran| Ran { elapsed_ns: 0, ..ran }), arrays), "told of a sample"),
         (|_, say, arrays| (ran(say, |ran| Ran { cpu_ns: Some(-1), ..ran }), arrays), "of processor time"),
-        (|ask, say, arrays| (if matches!(ask, Ask::Run { .. }) { Say::Finished } else { say }, arrays), "Finished"),
+        (|ask, say, arrays| (if matches!(ask, Ask::Run { .. }) { Say::None } else { say }, arrays), "reply None"),
         (|ask, say, arrays| (if matches!(ask, Ask::Prepare(_)) { Say::Dropped } else { say }, arrays), "Dropped"),
         (
             |_, say, arrays| {

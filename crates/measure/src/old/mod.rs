@@ -95,7 +95,7 @@ impl Executor for OldWorker {
 
     fn finish(&mut self, trial: i64, timeout: Duration) -> Result<Finished> {
         match self.request(&Request::Finish { trial }, timeout)? {
-            Reply::Finished { check } => Ok(Finished { check, reference_ns: None }),
+            Reply::Finished { check } => Ok(Finished { check, reference_ns: None, metrics: Vec::new() }),
             other => Err(unexpected(other)),
         }
     }

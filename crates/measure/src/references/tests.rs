@@ -207,7 +207,7 @@ fn who_owns_a_workload_is_asked_for_what_this_program_does_not_link() {
         let failed = ask(answer);
         assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains(part)), "{part}: {failed:?}");
     }
-    assert!(matches!(ask((Say::Finished, Vec::new())), Err(Error::Unexpected(_))));
+    assert!(matches!(ask((Say::Dropped, Vec::new())), Err(Error::Unexpected(_))));
     assert!(references().inputs(&theirs, Duration::MAX).is_err(), "nobody can send them");
     let facts = |tolerance: f64| {
         let work = Work { flops: 1.0, bytes: 2.0 };

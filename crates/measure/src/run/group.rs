@@ -350,12 +350,13 @@ impl Group<'_, '_> {
     fn finish(&mut self, live: &Live, stop: &StopReason) -> Result<()> {
         let (plan, timeout) = (self.run.plan, self.timeout());
         let Some(worker) = self.workers.get_mut(&live.variant) else { return Ok(()) };
-        let Finished { check, reference_ns } = match worker.finish(live.trial, timeout) {
+        let Finished { check, reference_ns, metrics } = match worker.finish(live.trial, timeout) {
             Ok(finished) => finished,
             Err(error) => return self.failed(live.trial, &live.variant, error, Some(live)),
         };
         let recorder = &mut self.run.recorder;
         recorder.references(live.trial, live.reference_ns.zip(reference_ns).map(|(before, after)| before + after))?;
+        metrics.iter().try_for_each(|metric| recorder.metric(live.trial, metric))?;
         if !recorder.check(live.trial, Phase::After, &check, live.tolerance)? {
             return recorder.wrong(live.trial, &live.variant, (&check, live.tolerance), live.prepare_ns);
         }

@@ -270,7 +270,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// A metric of a trial, with where it comes from.
-    fn metric(&mut self, trial: i64, Metric { name, value, unit, measured }: &Metric) -> Result<()> {
+    pub fn metric(&mut self, trial: i64, Metric { name, value, unit, measured }: &Metric) -> Result<()> {
         Ok(self.writer.measure(&MeasureRow {
             trial,
             sample: None,

@@ -1,9 +1,9 @@
 //! How trials and runs end, in which words, and what follows from it.
 
-use benchbook_core::Comparison;
+use benchbook_core::{Comparison, Metric};
 use benchbook_journal::{EventRow, Status};
 
-use super::mock::{Asked, Call, Mock, Reply, Seen, cells, plan, sampled, seen, usual};
+use super::mock::{Asked, Call, Mock, Reply, Seen, cells, finished, plan, sampled, seen, usual};
 use crate::executor::{Finished, Prepared, Sampled};
 use crate::{Error, Result};
 
@@ -58,11 +58,22 @@ fn who_is_wrong_before_timing_is_not_timed() {
 #[test]
 fn who_is_wrong_after_timing_is_wrong() {
     let seen = beside(|_, call, reply| {
-        let wrong = Finished { check: vec![WRONG], reference_ns: None };
+        let wrong = Finished { check: vec![WRONG], ..finished() };
         Ok(if call.asked == Asked::Finish { Reply::Finished(wrong) } else { reply })
     });
     let words = "x/d/f32/1t is wrong: scaled error 2.000e0, allowed 1e0";
     assert_eq!((seen.ends("a", "x"), seen.taken("a", "x")), (vec![(Status::Wrong, words)], vec![3]));
+}
+
+#[test]
+fn what_a_trial_says_of_itself_at_its_end_is_a_measure_of_it() {
+    let seen = beside(|_, call, reply| {
+        let told = Finished { metrics: vec![Metric::measured("sm_clock_hz", 1.5e9, "Hz")], ..finished() };
+        Ok(if call.asked == Asked::Finish { Reply::Finished(told) } else { reply })
+    });
+    let told = seen.measures.iter().filter(|one| one.name == "sm_clock_hz").map(|one| (one.trial, one.value));
+    let of_x = seen.trials.iter().filter(|one| one.implementation == "x").map(|one| (one.trial, 1.5e9));
+    assert_eq!(told.collect::<Vec<_>>(), of_x.collect::<Vec<_>>());
 }
 
 #[test]
@@ -86,7 +97,7 @@ fn who_fails_goes_and_the_others_go_on() {
 
 #[test]
 fn who_answers_something_else_has_failed() {
-    let seen = beside(|_, _, _| Ok(Reply::Finished(Finished { check: vec![WRONG], reference_ns: None })));
+    let seen = beside(|_, _, _| Ok(Reply::Finished(Finished { check: vec![WRONG], ..finished() })));
     let ends = seen.ends("a", "x");
     assert!(ends.len() == 1 && ends[0].0 == Status::Failed && ends[0].1.starts_with("unexpected reply"), "{ends:?}");
 }
