@@ -4,10 +4,11 @@ import io
 import os
 import struct
 import unittest
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy
-from benchbook_worker import Device, Engine, Setting, compare, memory_of, own, rows, table, time_of, wire
+from benchbook_worker import Device, Engine, Setting, compare, gpu, memory_of, own, rows, table, time_of, wire
 from benchbook_worker.arrays import Numpy
 from benchbook_worker.worker import Worker
 
@@ -165,7 +166,9 @@ class TestWorker(unittest.TestCase):
         self.assertGreater(told["elapsed_ns"], 0)
         for copy in self.worker.trials[1].copies:
             self.assertEqual(copy["a"].tolist(), [[1, 2], [7, 8]])
+        self.assertGreater(told["cpu_ns"], 0)
         told, outputs = self.ask("finish", {"a": array([[5, 5], [6, 6]])}, trial=1)
+        self.assertEqual(told["metrics"], [], "what its preparation had to tell is told already")
         self.assertEqual((told["say"], outputs[0][1].data), ("finished", array([[5, 5], [6, 6]]).data))
         self.assertEqual(self.worker.trials, {})
 
@@ -198,6 +201,112 @@ class TestWorker(unittest.TestCase):
         self.assertEqual(told["say"], "failed")
         self.assertRegex(told["message"], "KeyError: 9 .*worker.py, line")
         self.assertEqual(self.ask("allocations", trial=1)[0], {"say": "none"})
+
+
+class Gpu:
+    """Stands for `torch.cuda`, for a trial on it, and for the clocks of both: work takes the time that it is told to."""
+
+    def __init__(self, call_ns, behind_ns=0):
+        self.call_ns, self.behind_ns, self.now_ns, self.calls = call_ns, behind_ns, 1_000, []
+
+    def Event(self, enable_timing):
+        event = SimpleNamespace(synchronize=lambda: None)
+        event.record = lambda: setattr(event, "at_ns", self.now_ns)
+        event.elapsed_time = lambda last: (last.at_ns - event.at_ns) / 1e6
+        return event
+
+    def issue(self, times):
+        self.calls.append(times)
+        self.now_ns += times * self.call_ns
+
+    def flush(self):
+        self.calls.append("flush")
+        self.now_ns += 60_000
+
+    def synchronize(self):
+        self.now_ns += self.behind_ns if self.calls else 0
+
+    def timed(self, times, cold=False, errors=(), driver=None):
+        errors = iter([*errors, None, None])
+        clock = gpu.Clock(self, self.flush if cold else None, lambda: next(errors), driver)
+        with mock.patch.object(gpu.machine, "now_ns", lambda: self.now_ns):
+            return clock, clock.time(self, times)
+
+
+class Nvml:
+    """Stands for the library NVML: a GPU whose clock and reasons are those of the next sample."""
+
+    def __init__(self, *told, refuses=0):
+        self.told, self.refuses, self.asked = iter(told), refuses, []
+
+    def nvmlInit_v2(self):
+        return 0
+
+    def nvmlDeviceGetHandleByUUID(self, uuid, handle):
+        self.asked.append(uuid)
+        return self.refuses
+
+    def nvmlDeviceGetClockInfo(self, handle, kind, clock):
+        self.asked.append(kind)
+        clock._obj.value, self.bits = next(self.told)
+        return 0
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle, reasons):
+        reasons._obj.value = self.bits
+        return 0
+
+
+class TestGpu(unittest.TestCase):
+    def test_hot_calls_lie_between_two_events(self):
+        of = Gpu(call_ns=2_000)
+        _, told = of.timed(500)
+        self.assertEqual((told["elapsed_ns"], told["started_ns"], of.calls), (1_000_000, 1_000, [500]))
+        self.assertIn("cpu_ns", told)
+        self.assertNotIn("throttled", told)
+
+    def test_cold_calls_follow_a_flush_each_that_is_not_timed(self):
+        of = Gpu(call_ns=2_000)
+        _, told = of.timed(3, cold=True)
+        self.assertEqual((told["elapsed_ns"], of.calls), (6_000, ["flush", 1] * 3))
+        self.assertNotIn("cpu_ns", told)
+
+    def test_work_on_another_stream_counts(self):
+        self.assertEqual(Gpu(2_000, behind_ns=gpu.MOST_BEHIND_NS).timed(10)[1]["elapsed_ns"], 20_000)
+        self.assertEqual(Gpu(2_000, behind_ns=900_000).timed(10)[1]["elapsed_ns"], 920_000)
+        self.assertEqual(Gpu(2_000, behind_ns=900_000).timed(2, cold=True)[1]["elapsed_ns"], 2 * 902_000)
+
+    def test_a_launch_that_never_ran_is_caught(self):
+        with self.assertRaisesRegex(RuntimeError, "never ran: cudaErrorInvalidConfiguration"):
+            Gpu(2_000).timed(10, errors=[None, "cudaErrorInvalidConfiguration"])
+        with self.assertRaisesRegex(RuntimeError, "no time has passed on the GPU"):
+            Gpu(0).timed(10)
+        _, told = Gpu(2_000).timed(10, errors=["cudaErrorOfSomebodyElse"])
+        self.assertEqual(told["elapsed_ns"], 20_000)
+
+    def test_clocks_and_what_keeps_them_low_are_told(self):
+        nvml = Nvml((1980, 0x1), (1500, 0x4), (1200, 0x20), (1980, 0x40 | 0x8))
+        of, driver = Gpu(2_000), gpu.Driver(nvml, "GPU-1")
+        clock, told = of.timed(1, driver=driver)
+        throttled = [told["throttled"]]
+        with mock.patch.object(gpu.machine, "now_ns", lambda: of.now_ns):
+            clock.error = lambda: None
+            throttled += [clock.time(of, 1)["throttled"] for _ in range(3)]
+        self.assertEqual((throttled, nvml.asked), ([0, 0, 1, 1], [b"GPU-1", 1, 1, 1, 1]))
+        setting = Setting("matmul", {}, "f32", 1, "torch-cuda")
+        clock.tell(setting)
+        told = {one["name"]: one["value"] for one in setting.metrics}
+        self.assertEqual((told["sm_clock_hz"], told["sm_clock_least_hz"]), (1.74e9, 1.2e9))
+        reasons = {"power_cap": 0.25, "heat": 0.5, "hardware": 0.25, "setting": 0}
+        self.assertEqual({name: told["clock_kept_low_by_" + name] for name in reasons}, reasons)
+
+    def test_a_driver_that_tells_nothing_is_a_reason(self):
+        with self.assertRaisesRegex(OSError, "its error 6"):
+            gpu.Driver(Nvml(refuses=6), "GPU-1")
+        clock, told = Gpu(2_000).timed(1)
+        setting = Setting("matmul", {}, "f32", 1, "torch-cuda")
+        clock.tell(setting)
+        self.assertEqual((setting.metrics, "throttled" in told), ([], False))
+        self.assertIsNone(gpu.error_of([])())
 
 
 class TestOwn(unittest.TestCase):

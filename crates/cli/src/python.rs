@@ -39,6 +39,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/decoding.py",
     "benchbook_worker/experts.py",
     "benchbook_worker/form_rows.py",
+    "benchbook_worker/gpu.py",
     "benchbook_worker/gpu_blocks.py",
     "benchbook_worker/gpu_rows.py",
     "benchbook_worker/graphs.py",

@@ -5,6 +5,7 @@ import os
 
 import numpy
 
+from . import machine
 from .arrays import aligned
 from .rows import Unsupported
 
@@ -58,9 +59,7 @@ def read(setting, inputs):
 
 def libraries():
     """The BLAS libraries of this process, by where they lie."""
-    with open("/proc/self/maps") as maps:
-        found = {line.split()[-1] for line in maps if "openblas" in line}
-    return [ctypes.CDLL(path) for path in sorted(found) if os.path.exists(path)]
+    return [ctypes.CDLL(path) for path in machine.loaded("openblas")]
 
 
 def asked(name):

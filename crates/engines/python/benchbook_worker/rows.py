@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 
+from . import machine
 from .arrays import KINDS
 
 
@@ -72,7 +73,8 @@ class Device:
 
     `needs` are its packages, each with the first version that will do and the first that will not, where there is one; the
     first of them is the engine. `hooks` is a module of this package that may have `settle(device, threads)`, `ran(device)`,
-    which says what really runs, and `synchronize(device)`, which waits for it.
+    which says what really runs, `synchronize(device)`, which waits for it, and `clock(device, cold)`, which gives what times
+    it, where that is not the system's clock.
     """
 
     name: str
@@ -113,6 +115,11 @@ class Device:
             hook(self, threads)
         wait = self.hook("synchronize")
         self.synchronize = (lambda: wait(self)) if wait else lambda: None
+
+    def clock(self, cold):
+        """What times its calls, where each finds its inputs outside of the caches if it is `cold`."""
+        hook = self.hook("clock")
+        return (hook(self, cold) if hook else None) or machine.Clock()
 
     def ran(self):
         """Its version with what it really runs, where it tells."""

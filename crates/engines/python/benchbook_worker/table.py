@@ -165,6 +165,17 @@ ROWS = [
         for backend in ("flash", "math")
     ),
     *(
+        torch_row(
+            f"sdpa-{backend}",
+            name,
+            f"torch_rows:sdpa_{backend}",
+            f"PyTorch's SDPA by its backend {backend}",
+            devices=("torch-cuda",),
+        )
+        for name in SDPA
+        for backend in ("efficient", "cudnn")
+    ),
+    *(
         torch_row("native", name, "torch_rows:native", f"PyTorch's {name.replace('-', '_')}")
         for name in ("layer-norm", "rms-norm")
     ),

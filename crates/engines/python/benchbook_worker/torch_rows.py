@@ -13,6 +13,7 @@ os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
 
 import torch  # noqa: E402
 
+from . import gpu, machine  # noqa: E402
 from .attention import QKV  # noqa: E402
 from .programs import FORMULAS, FUSED  # noqa: E402
 from .rows import Unsupported, of_all  # noqa: E402
@@ -54,8 +55,8 @@ def use(backend):
         chosen = backend
         torch.backends.cuda.enable_flash_sdp(backend == "flash")
         torch.backends.cuda.enable_math_sdp(backend == "math")
-        torch.backends.cuda.enable_mem_efficient_sdp(False)
-        torch.backends.cuda.enable_cudnn_sdp(False)
+        torch.backends.cuda.enable_mem_efficient_sdp(backend == "efficient")
+        torch.backends.cuda.enable_cudnn_sdp(backend == "cudnn")
 
 
 def sdpa(backend, setting, copies):
@@ -81,6 +82,8 @@ def sdpa(backend, setting, copies):
 
 sdpa_flash = of_all(partial(sdpa, "flash"))
 sdpa_math = of_all(partial(sdpa, "math"))
+sdpa_efficient = of_all(partial(sdpa, "efficient"))
+sdpa_cudnn = of_all(partial(sdpa, "cudnn"))
 
 
 def compiled(setting, function, first):
@@ -90,7 +93,7 @@ def compiled(setting, function, first):
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
     try:
         # To load the compiler and to try the processor takes longer than to compile, and is done once in a process.
-        fresh(lambda numbers: numbers + 1)(torch.zeros(16))
+        fresh(lambda numbers: numbers + 1)(torch.zeros(16, device=first[0].device))
         made = fresh(function)
         setting.timed("compile_ns", lambda: made(*first))
     finally:
@@ -154,6 +157,9 @@ def settle(device, threads):
     torch.set_grad_enabled(False)
     if device.name.endswith("-mkl"):
         answer_mkl(device)
+    if device.place == "cuda":
+        # Left to itself cuDNN rounds f32 to 19 bits; products are in f32 by themselves.
+        torch.backends.cudnn.allow_tf32 = False
     torch.set_num_threads(threads)
     if torch.get_num_interop_threads() != threads:
         torch.set_num_interop_threads(threads)
@@ -197,7 +203,8 @@ def path():
 def ran(device):
     """The instructions that torch really takes, as it says in this process."""
     if device.place == "cuda":
-        return f"on {torch.cuda.get_device_name()}"
+        _, absent = driver()
+        return f"on {torch.cuda.get_device_name()}" + (f", whose clocks are not read: {absent}" if absent else "")
     said = [f"ATen {torch.backends.cpu.get_cpu_capability()}"]
     if torch.backends.mkl.is_available():
         try:
@@ -210,3 +217,16 @@ def ran(device):
 def synchronize(device):
     if device.place == "cuda":
         torch.cuda.synchronize()
+
+
+def driver():
+    """What the driver tells of the GPU, and why it does not."""
+    return gpu.driver_of(str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid))
+
+
+def clock(device, cold):
+    """Events, where calls return before their work is done."""
+    if device.place != "cuda":
+        return None
+    flush = gpu.flush_of(torch) if cold else None
+    return gpu.Clock(torch.cuda, flush, gpu.error_of(machine.loaded("libcudart")), driver()[0])

@@ -40,6 +40,7 @@ class Trial:
         ]
         self.calls = self.row.prepared(self.setting, self.copies)
         self.turns = itertools.cycle(self.calls)
+        self.clock = self.device.clock(len(self.copies) > 1)
         # Real numbers can be overwritten, and so can token ids, but for what an engine has packed.
         packed = {*self.row.packed, *self.setting.packed}
         self.writable = [
@@ -48,12 +49,15 @@ class Trial:
             if (one.dtype == "f32" or name in self.row.tokens) and name not in packed and len(one.data)
         ]
 
-    def call(self, times):
+    def issue(self, times):
         for turn, call in enumerate(itertools.islice(self.turns, times)):
             # A call may write where the last one did; not the first, whose memory may be measured.
             if turn:
                 self.result = None
             self.result = call()
+
+    def call(self, times):
+        self.issue(times)
         self.device.synchronize()
 
     def loop(self):
@@ -156,14 +160,7 @@ class Worker:
         if write:
             trial.write(write, arrays["values"])
             trial.device.synchronize()
-        times, call, now = ask["iterations"], trial.call, machine.now_ns
-        with machine.without_collector():
-            processor = machine.processor_ns()
-            started = now()
-            call(times)
-            elapsed = now() - started
-            processor = machine.processor_ns() - processor
-        return {"say": "ran", "iterations": times, "started_ns": started, "elapsed_ns": elapsed, "cpu_ns": processor}
+        return {"say": "ran", "iterations": ask["iterations"], **trial.clock.time(trial, ask["iterations"])}
 
     def run_loop(self, trial, ask, arrays):
         for _ in range(ask["before"]):
@@ -182,12 +179,14 @@ class Worker:
 
     def finish(self, ask, inputs):
         trial = self.trials.pop(ask["trial"])
+        trial.setting.metrics = metrics = []
+        trial.clock.tell(trial.setting)
         trial.fill(inputs)
         trial.once()
         outputs = trial.outputs()
         del trial
         gc.collect()  # what was compiled refers to itself
-        return {"say": "finished"}, outputs
+        return {"say": "finished", "metrics": metrics}, outputs
 
     def memory(self, ask, inputs):
         trial = Trial(self, ask, inputs)
