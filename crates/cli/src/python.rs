@@ -1,5 +1,6 @@
 //! The Python worker: other people's engines, carried in this program and laid out in a folder of its own.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -97,8 +98,10 @@ impl PythonWorker {
         for (name, text) in FILES {
             fs::write(root.join(name), text)?;
         }
-        let command = format!("env TMPDIR={} {} {}", word(&root.join(TEMPORARY)), word(python), word(root));
-        Ok(Self { foreign: Foreign { name: NAME.to_owned(), command }, _lock: lock, _folder: folder })
+        let mut temporary = OsString::from("TMPDIR=");
+        temporary.push(root.join(TEMPORARY));
+        let words = [OsStr::new("env"), temporary.as_os_str(), python.as_os_str(), root.as_os_str()];
+        Ok(Self { foreign: Foreign::of_words(NAME, words), _lock: lock, _folder: folder })
     }
 }
 
@@ -114,11 +117,6 @@ fn remove_abandoned(place: &Path) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-}
-
-/// A path as one word of the shell.
-fn word(path: &Path) -> String {
-    format!("'{}'", path.to_string_lossy().replace('\'', "'\\''"))
 }
 
 #[cfg(test)]
@@ -152,18 +150,11 @@ mod tests {
         for worker in &workers {
             let command = &worker.foreign.command;
             let folder = command.rsplit('\'').nth(1).unwrap();
-            assert_eq!(*command, format!("env TMPDIR='{folder}/temporary' '/a python' '{folder}'"));
+            assert_eq!(*command, format!("'env' 'TMPDIR={folder}/temporary' '/a python' '{folder}'"));
             let folder = Path::new(folder);
             assert!(folder.join(TEMPORARY).is_dir() && FILES.iter().all(|(name, _)| folder.join(name).is_file()));
         }
         drop(workers);
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 2);
-    }
-
-    #[test]
-    fn a_path_is_one_word_of_the_shell() {
-        let path = Path::new("/a b/it's/$HOME");
-        let said = std::process::Command::new("sh").args(["-c", &format!("printf %s {}", word(path))]).output();
-        assert_eq!(said.unwrap().stdout, b"/a b/it's/$HOME");
     }
 }

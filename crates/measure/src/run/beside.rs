@@ -1,6 +1,6 @@
 //! Workers of other programs, in any language, beside the worker program of a run.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -32,6 +32,12 @@ pub struct Joined {
 }
 
 impl Foreign {
+    /// One that these words start, whatever stands in them.
+    pub fn of_words<W: AsRef<OsStr>>(name: &str, words: impl IntoIterator<Item = W>) -> Self {
+        let quoted = |word: W| format!("'{}'", word.as_ref().to_string_lossy().replace('\'', "'\\''"));
+        Self { name: name.to_owned(), command: words.into_iter().map(quoted).collect::<Vec<_>>().join(" ") }
+    }
+
     /// Starts it, with the shared libraries in a folder before all others, and waits for its greeting; once `interrupted` is
     /// set, it is not waited for long.
     ///
@@ -137,5 +143,17 @@ impl Offers for Owners<'_> {
             Some(joined) => joined.asked.resolve(workload, preset, combinations),
             None => self.program.resolve(workload, preset, combinations),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_one_of_the_shell_whatever_stands_in_it() {
+        let Foreign { name, command } = Foreign::of_words("odd", ["printf", "%s|", "/a b/it's/$HOME", ""]);
+        let said = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+        assert_eq!((name.as_str(), said.stdout.as_slice()), ("odd", b"/a b/it's/$HOME||".as_slice()));
     }
 }
