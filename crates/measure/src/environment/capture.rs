@@ -24,6 +24,8 @@ pub struct CaptureSettings {
     pub git_folder: Option<PathBuf>,
     /// The git program.
     pub git_program: PathBuf,
+    /// The commit, where that is known.
+    pub built_from: Option<Git>,
     /// Environment variables; those that do not change speed are dropped.
     pub variables: BTreeMap<String, String>,
     /// How to find graphics processors ([`query_gpus`]).
@@ -35,11 +37,13 @@ pub struct CaptureSettings {
 }
 
 impl CaptureSettings {
-    /// This machine, this process, and the commit of the current folder.
+    /// This machine, this process, and the commit that it was built from, or that of the current folder.
     #[must_use]
     pub fn this_machine() -> Self {
+        let built_from = Git::built_from();
         Self {
-            git_folder: std::env::current_dir().ok(),
+            git_folder: if built_from.is_some() { None } else { std::env::current_dir().ok() },
+            built_from,
             variables: variables_of_this_process(),
             gpus: query_gpus,
             ..Self::planted("/")
@@ -53,6 +57,7 @@ impl CaptureSettings {
             root: root.into(),
             git_folder: None,
             git_program: PathBuf::from("git"),
+            built_from: None,
             variables: BTreeMap::new(),
             gpus: || Devices::none("graphics processors were not asked for"),
             os: std::env::consts::OS.to_owned(),
@@ -100,7 +105,7 @@ pub fn capture(settings: &CaptureSettings) -> Environment {
             virtualisation,
             versions: Versions::of_this_program(),
             variables: speed_variables(&settings.variables),
-            git: question.map(Pending::answer).unwrap_or_default(),
+            git: question.map(Pending::answer).or_else(|| settings.built_from.clone()).unwrap_or_default(),
             devices: gpus.join().unwrap_or_else(|_| Devices::none("the graphics driver's library failed")),
         }
     })

@@ -25,6 +25,19 @@ pub struct Git {
     pub reason: Option<String>,
 }
 
+impl Git {
+    /// What a program was built from that says so itself, such as that of a portable bundle, which measures far from its
+    /// repository: a commit, and a `+` where files differed from it.
+    pub(super) fn built_from() -> Option<Self> {
+        option_env!("BENCHBOOK_COMMIT").map(Self::told)
+    }
+
+    fn told(text: &str) -> Self {
+        let commit = text.trim_end_matches('+');
+        Self { commit: Some(commit.to_owned()), dirty: Some(commit != text), ..Self::default() }
+    }
+}
+
 /// A question to git that is being answered while other things are read.
 pub(super) struct Pending(JoinHandle<io::Result<Output>>);
 
@@ -98,6 +111,14 @@ mod tests {
         let first = parse("# branch.oid (initial)\n# branch.head main\n1 A. N... a.rs\n");
         assert_eq!((first.commit, first.dirty), (None, None));
         assert!(first.reason.is_some());
+    }
+
+    #[test]
+    fn what_a_program_was_built_from_says_whether_that_was_all() {
+        for (text, dirty) in [("89b1c0d", false), ("89b1c0d+", true)] {
+            let git = Git::told(text);
+            assert_eq!((git.commit.as_deref(), git.dirty), (Some("89b1c0d"), Some(dirty)));
+        }
     }
 
     #[test]
