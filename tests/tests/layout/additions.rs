@@ -12,8 +12,8 @@ const LISTS: [(&str, &str, &str); 3] = [
 ];
 
 /// Crates that carry any workload, and so know none by its name.
-const KNOW_NONE: [&str; 10] =
-    ["core", "journal", "process", "record", "query", "measure", "report", "jupyter", "cli", "benchbook"];
+const KNOW_NONE: [&str; 11] =
+    ["core", "journal", "process", "record", "query", "measure", "report", "jupyter", "cli", "benchbook", "bundle"];
 
 /// Names of workloads that are words for other things too.
 const WORDS: [&str; 3] = ["copy", "fma", "read"];

@@ -5,7 +5,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 22] = [
+const EDGES: [(&str, &[&str]); 23] = [
     ("benchbook-formats", &[]),
     ("benchbook-core", &["benchbook-formats"]),
     ("benchbook-stats", &[]),
@@ -31,6 +31,7 @@ const EDGES: [(&str, &[&str]); 22] = [
         "benchbook-first",
         &["benchbook-core", "benchbook-measure", "benchbook-simd", "benchbook-stats", "benchbook-workloads"],
     ),
+    ("benchbook-bundle", &["benchbook-core", "benchbook-measure", "benchbook-workloads"]),
     ("benchbook-worker", &["benchbook-measure", "benchbook-workloads", "benchbook-engines"]),
     (
         "benchbook-cli",
@@ -203,10 +204,12 @@ fn the_program_benchbook_links_neither_burn_nor_libtorch() {
 }
 
 #[test]
-fn the_first_look_waits_for_nothing_that_takes_long_to_compile() {
-    let tree = tree(&["--package", "benchbook-first"]);
-    none(&heavy(&tree));
-    none(&slow(&tree));
+fn the_first_look_and_the_bundle_have_nothing_that_takes_long_to_compile() {
+    for package in ["benchbook-first", "benchbook-bundle"] {
+        let tree = tree(&["--package", package]);
+        none(&heavy(&tree));
+        none(&slow(&tree));
+    }
 }
 
 #[test]
