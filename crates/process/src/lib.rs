@@ -5,6 +5,7 @@
 mod affinity;
 mod answer;
 mod mark;
+mod program;
 mod stat;
 mod supervised;
 mod tools;
@@ -12,6 +13,7 @@ mod words;
 
 pub use answer::output;
 pub use mark::Mark;
+pub use program::Program;
 pub use stat::Process;
 pub use supervised::{Ended, Supervised};
 pub use tools::{at_home, git, is_program, minimal_target, without_cargo};

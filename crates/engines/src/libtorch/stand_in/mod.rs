@@ -5,7 +5,6 @@
 //! all names of libtorch, which defines what this program wants of them and does nothing.
 
 mod library;
-mod program;
 
 use std::ffi::CStr;
 use std::fs;
@@ -15,8 +14,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use benchbook_process::Program;
+
 use self::library::library;
-use self::program::Program;
 use super::mkl::{DEVICES, find};
 
 /// The file to which the names of all libraries lead.
@@ -41,8 +41,9 @@ pub fn libraries(device: &str, below: &Path) -> Option<PathBuf> {
     let Program { libraries, versioned, mut symbols } = Program::of_this_process()?;
     let (of_torch, others): (Vec<String>, Vec<String>) =
         libraries.into_iter().partition(|name| name.starts_with("libtorch") || name.starts_with("libc10"));
+    let has_versions = |other: &String| versioned.iter().any(|(library, _)| library == other);
     // A name without a version could be one of theirs.
-    if of_torch.is_empty() || !others.iter().all(|other| versioned.contains(other)) {
+    if of_torch.is_empty() || !others.iter().all(has_versions) {
         return None;
     }
     symbols.push(MARK.to_str().ok()?.to_owned());
@@ -109,4 +110,17 @@ fn starts_with(folder: &Path) -> bool {
         let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
         output.status.success() && said.contains(&*folder.to_string_lossy()) && !said.contains("undefined symbol")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_program_wants_names_of_libtorch_without_their_versions() {
+        let program = Program::of_this_process().expect("a test is a program");
+        assert!(program.libraries.iter().any(|name| name == "libtorch_cpu.so"), "{:?}", program.libraries);
+        let is_torchs = |name: &String| name.contains("at") || name.contains("c10") || name.contains("torch");
+        assert!(program.symbols.iter().any(is_torchs), "{:?}", program.symbols);
+    }
 }

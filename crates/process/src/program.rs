@@ -1,7 +1,8 @@
-//! What a program asks of the loader: its libraries, and the names that it wants of those that give no versions.
+//! What a program asks of the loader: its libraries, and the names that it wants of them, by their versions or without.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// Largest section that is read, in bytes: a damaged file claims anything.
 const MOST_BYTES: u64 = 1 << 28;
@@ -16,8 +17,8 @@ const VERSIONS: u64 = 0x6fff_ffff;
 pub struct Program {
     /// Libraries that it is linked with.
     pub libraries: Vec<String>,
-    /// Those of them from which it wants names of certain versions.
-    pub versioned: Vec<String>,
+    /// Those of them from which it wants names of certain versions, each with these.
+    pub versioned: Vec<(String, Vec<String>)>,
     /// Names without a version that it cannot start without.
     pub symbols: Vec<String>,
 }
@@ -48,7 +49,12 @@ impl Program {
     /// The program that runs in this process; nothing where it is none of ELF in 64 bits, or wants what cannot be given to
     /// it from elsewhere.
     pub fn of_this_process() -> Option<Self> {
-        Self::read(&File::open("/proc/self/exe").ok()?)
+        Self::at(Path::new("/proc/self/exe"))
+    }
+
+    /// The program in a file; nothing as of [`Self::of_this_process`].
+    pub fn at(path: &Path) -> Option<Self> {
+        Self::read(&File::open(path).ok()?)
     }
 
     fn read(file: &File) -> Option<Self> {
@@ -93,12 +99,22 @@ impl Program {
     }
 }
 
-/// The libraries of a list that is linked by the distance from each entry to the next.
-fn versioned(needed: &[u8], names: &[u8]) -> Option<Vec<String>> {
-    let (mut found, mut at) = (Vec::new(), 0_usize);
+/// Libraries, each with the versions that are wanted of it.
+fn versioned(needed: &[u8], names: &[u8]) -> Option<Vec<(String, Vec<String>)>> {
+    let library = |at: usize| {
+        let versions = entries(needed, at.checked_add(usize::try_from(number(needed, at + 8, 4)?).ok()?)?)?;
+        let versions = versions.into_iter().map(|at| name(names, number(needed, at + 8, 4)?));
+        Some((name(names, number(needed, at + 4, 4)?)?, versions.collect::<Option<Vec<String>>>()?))
+    };
+    entries(needed, 0)?.into_iter().map(library).collect()
+}
+
+/// Where the entries of a list lie, of which each says at its byte 12 how far it is to the next.
+fn entries(list: &[u8], first: usize) -> Option<Vec<usize>> {
+    let (mut found, mut at) = (Vec::new(), first);
     loop {
-        found.push(name(names, number(needed, at.checked_add(4)?, 4)?)?);
-        match number(needed, at.checked_add(12)?, 4)? {
+        found.push(at);
+        match number(list, at.checked_add(12)?, 4)? {
             0 => return Some(found),
             next => at = at.checked_add(usize::try_from(next).ok()?)?,
         }
@@ -111,13 +127,19 @@ mod tests {
 
     use super::*;
 
+    /// The versions of the C library that a program wants.
+    fn of_c_library(program: &Program) -> &[String] {
+        let found = program.versioned.iter().find(|(library, _)| library == "libc.so.6");
+        found.map_or(&[], |(_, versions)| versions.as_slice())
+    }
+
     #[test]
-    fn this_program_wants_libtorch_and_has_versions_of_the_c_library() {
+    fn this_program_wants_versions_of_the_c_library_and_nothing_else_of_it() {
         let program = Program::of_this_process().expect("a test is a program");
-        assert!(program.libraries.iter().any(|name| name == "libtorch_cpu.so"), "{:?}", program.libraries);
-        assert!(program.versioned.iter().any(|name| name == "libc.so.6"), "{:?}", program.versioned);
-        let is_torchs = |name: &String| name.contains("at") || name.contains("c10") || name.contains("torch");
-        assert!(program.symbols.iter().any(is_torchs) && !program.symbols.iter().any(|name| name == "malloc"));
+        assert!(program.libraries.iter().any(|name| name == "libc.so.6"), "{:?}", program.libraries);
+        let versions = of_c_library(&program);
+        assert!(!versions.is_empty() && versions.iter().all(|name| name.starts_with("GLIBC_")), "{versions:?}");
+        assert!(!program.symbols.iter().any(|name| name == "malloc"), "{:?}", program.symbols);
     }
 
     #[test]
@@ -130,7 +152,7 @@ mod tests {
             file.write_all(bytes).map(|()| file)
         };
         let read = |bytes: &[u8]| Program::read(&file(bytes).expect("a temporary file"));
-        assert!(read(&whole).is_some_and(|shell| shell.versioned.iter().any(|name| name == "libc.so.6")));
+        assert!(read(&whole).is_some_and(|shell| of_c_library(&shell).iter().any(|name| name.starts_with("GLIBC_"))));
         for length in [0, 63, 64, 1000, whole.len() / 2, whole.len() - 1] {
             assert_eq!(read(&whole[..length]), None, "{length} bytes");
         }
