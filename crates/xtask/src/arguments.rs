@@ -17,11 +17,16 @@ Verbs
   test     sets up, builds, runs every test, then rustfmt and clippy; what follows `--` goes to the
            tests (a filter, say), and the style is then left alone
   bench    sets up, builds, measures benchbook itself, writes datasets/bench.md
+  bundle   builds, in a target folder of its own, one archive that measures PyTorch, on a GPU too, on a
+           machine without Rust
   help     shows this
 
 Options
   --minimal    without torch and libtorch, in a target directory of its own
   --conda      makes and uses the conda environment instead of .venv (an active one is used anyway)
+
+Options of bundle
+  --newer-glibc  takes it where the archive needs a newer glibc than 2.31, since this machine has one
 
 Options of bench (without any: the first four)
   --recording  samples a second, through to the written journal
@@ -140,6 +145,11 @@ pub enum Request {
     Test(Options, Vec<String>),
     /// Measure benchbook itself.
     Bench(Options, Choice),
+    /// Pack what measures on a machine without Rust.
+    Bundle {
+        /// Whether it may need a newer glibc than is wanted.
+        newer_glibc: bool,
+    },
 }
 
 /// What follows the program's name on the command line.
@@ -161,12 +171,14 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
     };
     let mut options = Options::default();
     let mut choice = Choice::default();
+    let mut newer_glibc = false;
     let mut ours = ours.iter();
     while let Some(argument) = ours.next() {
         match (argument.as_str(), verb.as_str()) {
             ("--help" | "-h", _) => return Ok(Request::Help),
             ("--minimal", _) => options.minimal = true,
             ("--conda", _) => options.conda = true,
+            ("--newer-glibc", "bundle") => newer_glibc = true,
             ("--recording", "bench") => choice.recording = true,
             ("--sql", "bench") => choice.sql = true,
             ("--startup", "bench") => choice.startup = true,
@@ -205,6 +217,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
         "demo" => Ok(Request::Demo(options)),
         "lab" => Ok(Request::Lab(options, theirs)),
         "test" => Ok(Request::Test(options, theirs)),
+        "bundle" => Ok(Request::Bundle { newer_glibc }),
         "bench" => {
             if !choice.any() {
                 choice = Choice { recording: true, sql: true, startup: true, notebook: true, ..choice };
@@ -254,6 +267,9 @@ mod tests {
             parsed("lab -- --ip 0.0.0.0")?,
             Request::Lab(Options::default(), vec!["--ip".into(), "0.0.0.0".into()])
         );
+        for (line, newer_glibc) in [("bundle", false), ("bundle --newer-glibc", true)] {
+            assert_eq!(parsed(line)?, Request::Bundle { newer_glibc });
+        }
         let one = Choice { sql: true, ..Choice::default() };
         assert_eq!(parsed("bench --sql")?, Request::Bench(Options::default(), one));
         Ok(())
@@ -296,6 +312,7 @@ mod tests {
             ("fly", "`fly`"),
             ("demo --fast", "`--fast`"),
             ("demo --sql", "`--sql`"),
+            ("demo --newer-glibc", "`--newer-glibc`"),
             ("setup -- x", "`--`"),
             ("bench --minutes x", "above 0"),
             ("bench --kernels mixer", "one of attention, mixers, not `mixer`"),

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "telling what it does is this program's job")]
 
 pub mod arguments;
+pub mod bundle;
 pub mod error;
 pub mod process;
 pub mod step;

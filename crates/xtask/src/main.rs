@@ -20,6 +20,8 @@ use std::process::ExitCode;
 use xtask::arguments::{self, Choice, Options, Request};
 use xtask::error::{Result, exit_code};
 use xtask::process;
+use xtask::step::{State, Steps};
+use xtask::workspace::Workspace;
 
 fn main() -> ExitCode {
     exit_code(carry_out(&arguments::given()))
@@ -36,7 +38,18 @@ fn carry_out(words: &[String]) -> Result<()> {
         Request::Lab(options, more) => kernel::lab(&options, &more),
         Request::Test(options, filter) => test::command(&options, &filter),
         Request::Bench(options, choice) => bench(&options, choice, &words[1..]),
+        Request::Bundle { newer_glibc } => bundle(newer_glibc),
     }
+}
+
+/// `bundle`: one archive that measures on a machine without Rust.
+fn bundle(newer_glibc: bool) -> Result<()> {
+    let mut steps = Steps::default();
+    steps.take("Compilers", || {
+        println!("   {}", requirements::compilers(true)?);
+        Ok(((), State::Done))
+    })?;
+    xtask::bundle::make(&Workspace::find(&Options::default())?, &mut steps, newer_glibc)
 }
 
 /// `bench`: sets up, builds, and runs the program that measures benchbook itself; it gets `words`, the arguments behind
