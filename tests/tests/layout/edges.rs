@@ -25,6 +25,7 @@ const EDGES: [(&str, &[&str]); 23] = [
         &["benchbook-core", "benchbook-process", "benchbook-query", "benchbook-record", "benchbook-stats"],
     ),
     ("benchbook-jupyter", &["benchbook-process", "benchbook-report"]),
+    ("benchbook-front", &[]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
     (
@@ -79,7 +80,7 @@ const TESTED: &[&str] = &[
 ];
 
 /// A library from outside, and the only crates that may name it.
-const OUTSIDE: [(&str, &[&str]); 7] = [
+const OUTSIDE: [(&str, &[&str]); 8] = [
     ("burn", &["benchbook-engines", "benchbook", "benchbook-tests"]),
     ("tch", &["benchbook-engines"]),
     ("datafusion", &["benchbook-query", "benchbook"]),
@@ -87,6 +88,7 @@ const OUTSIDE: [(&str, &[&str]); 7] = [
     ("plotly", &["benchbook-report", "benchbook"]),
     ("statrs", &["benchbook-stats"]),
     ("nvml-wrapper", &["benchbook-measure"]),
+    ("zmq", &["benchbook-front"]),
 ];
 
 /// A crate, and what it never knows.

@@ -7,7 +7,7 @@ use crate::sources::{Source, is_test, none, own, sources};
 const LINES: usize = 500;
 
 /// Reads time elsewhere than in `measure::clock`: the file or folder, and why it may.
-const MAY_READ_TIME: [(&str, &str); 9] = [
+const MAY_READ_TIME: [(&str, &str); 10] = [
     ("crates/measure/src/clock.rs", "this is the clock"),
     ("crates/xtask/", "tells how long set-up takes"),
     ("crates/bench/", "times whole processes, and ends when its minutes are over"),
@@ -16,6 +16,7 @@ const MAY_READ_TIME: [(&str, &str); 9] = [
     ("crates/record/src/place.rs", "trusts a checksum only of a file that has not changed for a while"),
     ("crates/record/src/repair.rs", "leaves alone a folder that is still being made"),
     ("tests/rivals/", "programs of other tools, with clocks of their own"),
+    ("crates/jupyter/front/src/message.rs", "dates messages; measures nothing"),
     ("crates/jupyter/src/run/notebooks.rs", "tells how long a notebook took; measures nothing"),
 ];
 
