@@ -25,7 +25,7 @@ const EDGES: [(&str, &[&str]); 23] = [
         &["benchbook-core", "benchbook-process", "benchbook-query", "benchbook-record", "benchbook-stats"],
     ),
     ("benchbook-jupyter", &["benchbook-process", "benchbook-report"]),
-    ("benchbook-front", &[]),
+    ("benchbook-front", &["benchbook-process"]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
     (

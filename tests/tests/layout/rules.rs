@@ -7,7 +7,7 @@ use crate::sources::{Source, is_test, none, own, sources};
 const LINES: usize = 500;
 
 /// Reads time elsewhere than in `measure::clock`: the file or folder, and why it may.
-const MAY_READ_TIME: [(&str, &str); 10] = [
+const MAY_READ_TIME: [(&str, &str); 11] = [
     ("crates/measure/src/clock.rs", "this is the clock"),
     ("crates/xtask/", "tells how long set-up takes"),
     ("crates/bench/", "times whole processes, and ends when its minutes are over"),
@@ -17,6 +17,7 @@ const MAY_READ_TIME: [(&str, &str); 10] = [
     ("crates/record/src/repair.rs", "leaves alone a folder that is still being made"),
     ("tests/rivals/", "programs of other tools, with clocks of their own"),
     ("crates/jupyter/front/src/message.rs", "dates messages; measures nothing"),
+    ("crates/jupyter/front/src/executor.rs", "tells how long a cell took; measures nothing"),
     ("crates/jupyter/src/run/notebooks.rs", "tells how long a notebook took; measures nothing"),
 ];
 

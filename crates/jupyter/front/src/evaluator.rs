@@ -1,0 +1,123 @@
+//! Who runs cells, as the front end sees them.
+
+use crate::magics::Sql;
+use crate::page::{Bundle, Page};
+
+/// Why a cell has failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The kind of failure in a word, such as `panic`.
+    pub name: String,
+    /// What happened, and what to do.
+    pub message: String,
+    /// The same for people, line by line, with where it happened; colours as a terminal shows them.
+    pub trace: Vec<String>,
+}
+
+impl Failure {
+    /// A failure that its message says all about.
+    #[must_use]
+    pub fn new(name: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let trace = message.lines().map(str::to_owned).collect();
+        Self { name: name.to_owned(), message, trace }
+    }
+
+    /// A cell that was interrupted.
+    #[must_use]
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self::new("interrupted", message)
+    }
+}
+
+/// How a cell has ended.
+pub type Outcome = Result<(), Failure>;
+
+/// A variable of the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its type, as a person would write it.
+    pub kind: String,
+    /// Its value in a line, where it can be shown.
+    pub value: Option<String>,
+}
+
+/// Runs cells, one after the other, on one thread.
+pub trait Evaluator: Send {
+    /// Runs Rust code. `number` is that of the cell in the notebook.
+    ///
+    /// # Errors
+    /// The code does not compile, fails, panics, is interrupted, or its process has ended.
+    fn rust(&mut self, code: &str, number: u32, page: &Page) -> Outcome;
+
+    /// Answers an SQL statement.
+    ///
+    /// # Errors
+    /// The statement fails, or there is nobody to answer it.
+    fn sql(&mut self, statement: &Sql, page: &Page) -> Outcome;
+
+    /// The variables of the session, by name.
+    ///
+    /// # Errors
+    /// The process that holds them has ended.
+    fn variables(&mut self) -> Result<Vec<Variable>, Failure>;
+
+    /// What a name means; nothing where it is unknown.
+    fn describe(&mut self, name: &str) -> Option<Bundle>;
+
+    /// The value of an expression, which is asked for beside a cell.
+    ///
+    /// # Errors
+    /// As of [`Evaluator::rust`].
+    fn value(&mut self, expression: &str) -> Result<Bundle, Failure>;
+}
+
+/// Reaches a cell that runs, from another thread.
+pub trait Interrupter: Send + Sync {
+    /// Asks the cell to stop; code that never looks goes on.
+    fn interrupt(&self);
+
+    /// Ends the process of the cell, and with it every variable.
+    fn end(&self);
+}
+
+/// An evaluator of which every cell says why there is none.
+#[derive(Debug)]
+pub struct Refusal(pub String);
+
+impl Refusal {
+    fn failure(&self) -> Failure {
+        // A headless runner knows a refusal by this name.
+        Failure::new("benchbook", self.0.clone())
+    }
+}
+
+impl Evaluator for Refusal {
+    fn rust(&mut self, _: &str, _: u32, _: &Page) -> Outcome {
+        Err(self.failure())
+    }
+
+    fn sql(&mut self, _: &Sql, _: &Page) -> Outcome {
+        Err(self.failure())
+    }
+
+    fn variables(&mut self) -> Result<Vec<Variable>, Failure> {
+        Err(self.failure())
+    }
+
+    fn describe(&mut self, _: &str) -> Option<Bundle> {
+        Some(Bundle::text(self.0.clone()))
+    }
+
+    fn value(&mut self, _: &str) -> Result<Bundle, Failure> {
+        Err(self.failure())
+    }
+}
+
+impl Interrupter for () {
+    fn interrupt(&self) {}
+
+    fn end(&self) {}
+}
