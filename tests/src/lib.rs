@@ -9,6 +9,7 @@ mod old;
 mod page;
 mod processes;
 mod python;
+mod script_kernel;
 
 pub use bench::{Bench, Ran, program};
 pub use benchbook_process::git;
@@ -20,3 +21,4 @@ pub use old::serve_old;
 pub use page::{Block, blocks, commands};
 pub use processes::{LOOK, alive, children, wait_until};
 pub use python::python_with;
+pub use script_kernel::serve_script;

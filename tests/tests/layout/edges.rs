@@ -65,7 +65,8 @@ const LIBRARIES: &[&str] = &[
     "benchbook-report",
 ];
 
-/// What end-to-end tests use beside programs: these, and what lays out the portable bundle.
+/// What end-to-end tests use beside programs: these, the front end, which has no program yet, and what
+/// lays out the portable bundle.
 const TESTED: &[&str] = &[
     "benchbook-core",
     "benchbook-stats",
@@ -76,6 +77,7 @@ const TESTED: &[&str] = &[
     "benchbook-workloads",
     "benchbook-engines",
     "benchbook-report",
+    "benchbook-front",
     "xtask",
 ];
 
@@ -88,7 +90,7 @@ const OUTSIDE: [(&str, &[&str]); 8] = [
     ("plotly", &["benchbook-report", "benchbook"]),
     ("statrs", &["benchbook-stats"]),
     ("nvml-wrapper", &["benchbook-measure"]),
-    ("zmq", &["benchbook-front"]),
+    ("zmq", &["benchbook-front", "benchbook-tests"]),
 ];
 
 /// A crate, and what it never knows.
