@@ -53,10 +53,12 @@ impl Workspace {
         Ok(Self { target: target_folder(Path::new(target), options.minimal), root, minimal: options.minimal })
     }
 
-    /// `cargo VERB` on everything but the notebook's dylib, in the one profile and feature set.
+    /// `cargo VERB` on everything but what is built by itself, in the one profile and feature set.
     pub fn cargo(&self, verb: &str) -> Command {
         let mut command = process::command(cargo());
-        command.current_dir(&self.root).args([verb, "--release", "--workspace", "--exclude", "benchbook-notebook"]);
+        command.current_dir(&self.root).args([verb, "--release", "--workspace"]);
+        // The dylib of the notebooks, and the program that brings rust-analyzer.
+        command.args(["--exclude", "benchbook-notebook", "--exclude", "benchbook-kernel"]);
         if verb == "build" {
             // This program runs already.
             command.args(["--exclude", "xtask"]);

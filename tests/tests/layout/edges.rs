@@ -5,7 +5,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 23] = [
+const EDGES: [(&str, &[&str]); 24] = [
     ("benchbook-formats", &[]),
     ("benchbook-core", &["benchbook-formats"]),
     ("benchbook-stats", &[]),
@@ -26,6 +26,7 @@ const EDGES: [(&str, &[&str]); 23] = [
     ),
     ("benchbook-jupyter", &["benchbook-process", "benchbook-report"]),
     ("benchbook-front", &["benchbook-process"]),
+    ("benchbook-kernel", &["benchbook-front"]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
     (
@@ -82,7 +83,7 @@ const TESTED: &[&str] = &[
 ];
 
 /// A library from outside, and the only crates that may name it.
-const OUTSIDE: [(&str, &[&str]); 8] = [
+const OUTSIDE: [(&str, &[&str]); 9] = [
     ("burn", &["benchbook-engines", "benchbook", "benchbook-tests"]),
     ("tch", &["benchbook-engines"]),
     ("datafusion", &["benchbook-query", "benchbook"]),
@@ -90,6 +91,7 @@ const OUTSIDE: [(&str, &[&str]); 8] = [
     ("plotly", &["benchbook-report", "benchbook"]),
     ("statrs", &["benchbook-stats"]),
     ("nvml-wrapper", &["benchbook-measure"]),
+    ("evcxr", &["benchbook-kernel"]),
     ("zmq", &["benchbook-front", "benchbook-tests"]),
 ];
 

@@ -5,7 +5,10 @@ use crate::sources::{cargo, none};
 use std::collections::BTreeSet;
 
 /// Built by its own command only: see ARCHITECTURE.md.
-const APART: [&str; 3] = ["benchbook-notebook", "xtask", "workspace-hack"];
+const APART: [&str; 4] = ["benchbook-kernel", "benchbook-notebook", "xtask", "workspace-hack"];
+
+/// Everything that is built and tested together.
+const TOGETHER: [&str; 5] = ["--workspace", "--exclude", "benchbook-notebook", "--exclude", "benchbook-kernel"];
 
 /// Packages with their features, one unit a line.
 type Units = BTreeSet<String>;
@@ -37,11 +40,10 @@ fn members() -> Vec<String> {
 
 #[test]
 fn one_crate_alone_recompiles_nothing() {
-    let workspace = ["--workspace", "--exclude", "benchbook-notebook"];
-    let tested = units(&workspace, "normal,build,dev");
+    let tested = units(&TOGETHER, "normal,build,dev");
     assert!(tested.len() > 100, "the tree was read");
     // The programs are built without xtask, the tests with it.
-    let programs = units(&[&workspace[..], &["--exclude", "xtask"]].concat(), "normal,build");
+    let programs = units(&[&TOGETHER[..], &["--exclude", "xtask"]].concat(), "normal,build");
     let mut found = extra("building the programs", &programs, &tested);
     for name in members() {
         found.extend(extra(&name, &units(&["--package", &name], "normal,build"), &tested));
@@ -52,7 +54,7 @@ fn one_crate_alone_recompiles_nothing() {
 
 #[test]
 fn the_notebook_alone_adds_only_itself() {
-    let workspace = units(&["--workspace", "--exclude", "benchbook-notebook"], "normal,build,dev");
+    let workspace = units(&TOGETHER, "normal,build,dev");
     let alone = units(&["--package", "benchbook-notebook"], "normal,build");
     let found = extra("benchbook-notebook", &alone, &workspace);
     none(&found.into_iter().filter(|line| !line.contains("compile again: benchbook-notebook ")).collect::<Vec<_>>());

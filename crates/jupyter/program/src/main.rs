@@ -1,0 +1,56 @@
+//! The program `benchbook-jupyter CONNECTION_FILE`: the Jupyter kernel, with evcxr behind its front end.
+
+mod analyst;
+mod evaluator;
+mod said;
+mod session;
+mod snapshot;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use benchbook_front::{About, Connection, Parts, Result, serve};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+
+use crate::analyst::Analyst;
+use crate::evaluator::Evcxr;
+use crate::session::Session;
+
+/// Set by a headless run, which must leave no Jupyter kernel behind however it ends.
+const HEADLESS: &str = "BENCHBOOK_NOTEBOOK_JOB";
+
+fn main() -> ExitCode {
+    // evcxr starts this program again, as the process that runs the cells; that one never returns from here.
+    evcxr::runtime_hook();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    if std::env::var_os(HEADLESS).is_some() {
+        // Where this is not possible, the runner still ends its own process group.
+        let _ = set_pdeathsig(Signal::SIGKILL);
+    }
+    let file = std::env::args_os().nth(1).unwrap_or_default();
+    let connection = Connection::read(Path::new(&file))?;
+    let session = Session::start()?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let about = About {
+        banner: format!("benchbook {version}: Rust cells by evcxr, `%%sql` for the store, `!command`, `?name`"),
+        version,
+        rust: env!("CARGO_PKG_RUST_VERSION").to_owned(),
+    };
+    let parts = Parts {
+        evaluator: Box::new(Evcxr::new(session.clone())),
+        assistant: Box::new(Analyst::new(session.clone())),
+        interrupter: Arc::new(session),
+    };
+    serve(&connection, about, parts, &mut |line| eprintln!("{line}"))
+}

@@ -1,0 +1,136 @@
+//! What evcxr says, as the front end tells it.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ariadne::sources;
+use benchbook_front::{Bundle, Failure};
+use evcxr::{CompilationError, Error, EvalOutputs, Theme};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The form by which the library tells that a `?` or a panic has ended a cell, of which evcxr says that it went well.
+const FAILED: &str = "application/vnd.benchbook.error+json";
+
+#[derive(Deserialize)]
+struct Note {
+    kind: String,
+    message: String,
+}
+
+/// What a cell has shown; nothing where it has shown nothing.
+///
+/// # Errors
+/// The cell failed in a way that evcxr does not see.
+pub(crate) fn value(outputs: EvalOutputs) -> Result<Option<Bundle>, Failure> {
+    let mut forms: BTreeMap<String, String> = outputs.content_by_mime_type.into_iter().collect();
+    if let Some(note) = forms.remove(FAILED) {
+        // A note of another version is at least shown as it is.
+        let Note { kind, message } =
+            serde_json::from_str(&note).unwrap_or(Note { kind: "error".into(), message: note.clone() });
+        return Err(Failure::new(&kind, message));
+    }
+    let form = |bundle: Bundle, (mime, content): (String, String)| {
+        let parsed = if mime.ends_with("json") { serde_json::from_str::<Value>(&content).ok() } else { None };
+        bundle.with(&mime, parsed.unwrap_or(Value::String(content)))
+    };
+    Ok((!forms.is_empty()).then(|| forms.into_iter().fold(Bundle::default(), form)))
+}
+
+/// Why a cell failed. `lost` are the variables that went with the process of the cells, if it has ended.
+pub(crate) fn failure(error: &Error, code: &str, number: u32, lost: &[String]) -> Failure {
+    match error {
+        Error::CompilationErrors(errors) => compilation(errors, code, number),
+        Error::TypeRedefinedVariablesLost(variables) => {
+            let variables = variables.join("`, `");
+            Failure::new("types", format!("a type was defined anew, so these variables are lost: `{variables}`"))
+        }
+        Error::SubprocessTerminated(said) => {
+            let lost = if lost.is_empty() {
+                "no variable is lost".to_owned()
+            } else {
+                format!("these variables are lost: `{}`", lost.join("`, `"))
+            };
+            Failure::new("ended", format!("the process of the cells has ended, another one is there; {lost}\n{said}"))
+        }
+        Error::Message(message) => Failure::new("error", message.clone()),
+    }
+}
+
+fn compilation(errors: &[CompilationError], code: &str, number: u32) -> Failure {
+    // The first error names the failure; later ones often follow from it.
+    let name = errors.iter().find_map(CompilationError::code).unwrap_or("error").to_owned();
+    let message = errors.iter().map(CompilationError::message).collect::<Vec<_>>().join("\n");
+    let trace = errors.iter().flat_map(|error| report(error, code, number)).collect();
+    Failure { name, message, trace }
+}
+
+/// An error with the lines of the cell that it means.
+fn report(error: &CompilationError, code: &str, number: u32) -> Vec<String> {
+    if !error.is_from_user_code() {
+        return vec![error.message()];
+    }
+    let drawn = || -> Option<Vec<String>> {
+        let file = format!("cell {number}");
+        let report = error.build_report(file.clone(), code.to_owned(), Theme::Light)?;
+        let mut text = Vec::new();
+        report.write(sources([(file, code)]), &mut text).ok()?;
+        Some(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+    };
+    // A place that lies outside of the text must not take the error with it.
+    catch_unwind(AssertUnwindSafe(drawn)).ok().flatten().unwrap_or_else(|| plain(error))
+}
+
+/// An error in words: of text that is not ASCII evcxr makes no drawing.
+fn plain(error: &CompilationError) -> Vec<String> {
+    let mut lines = vec![format!("error: {}", error.message())];
+    for spanned in error.spanned_messages() {
+        lines.extend(spanned.lines.iter().cloned());
+        let marks = spanned.span.map(|span| {
+            let width = span.end_column.saturating_sub(span.start_column).max(1);
+            format!("{}{} ", " ".repeat(span.start_column.saturating_sub(1)), "^".repeat(width))
+        });
+        lines.push(marks.unwrap_or_default() + &spanned.label);
+    }
+    lines.extend(error.help().into_iter().map(|help| format!("help: {help}")));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outputs(forms: &[(&str, &str)]) -> EvalOutputs {
+        let mut outputs = EvalOutputs::new();
+        outputs.content_by_mime_type = forms.iter().map(|(mime, text)| ((*mime).into(), (*text).into())).collect();
+        outputs
+    }
+
+    #[test]
+    fn forms_are_told_and_json_is_no_text() {
+        assert_eq!(value(outputs(&[])), Ok(None));
+        let plotly = "application/vnd.plotly.v1+json";
+        let found = value(outputs(&[("text/plain", "1"), (plotly, "{\"data\": []}"), ("x/json", "{")]));
+        let expected = Bundle::text("1").with(plotly, serde_json::json!({ "data": [] })).with("x/json", "{");
+        assert_eq!(found, Ok(Some(expected)));
+    }
+
+    #[test]
+    fn a_failure_that_evcxr_does_not_see_is_one() {
+        let note = "{\"kind\": \"panic\", \"message\": \"panicked: no\"}";
+        let failure = value(outputs(&[("text/html", "<pre>"), (FAILED, note)])).expect_err("a failure");
+        assert_eq!((failure.name.as_str(), failure.message.as_str()), ("panic", "panicked: no"));
+        let failure = value(outputs(&[(FAILED, "of tomorrow")])).expect_err("a failure");
+        assert_eq!((failure.name.as_str(), failure.message.as_str()), ("error", "of tomorrow"));
+    }
+
+    #[test]
+    fn what_is_lost_is_named() {
+        let ended = Error::SubprocessTerminated("signal: 9".into());
+        let lost = failure(&ended, "", 1, &["a".into(), "b".into()]).message;
+        assert!(lost.contains("`a`, `b`") && lost.contains("signal: 9"), "{lost}");
+        assert!(failure(&ended, "", 1, &[]).message.contains("no variable is lost"));
+        let types = failure(&Error::TypeRedefinedVariablesLost(vec!["x".into()]), "", 1, &[]);
+        assert!(types.message.contains("`x`"), "{}", types.message);
+    }
+}

@@ -1,0 +1,194 @@
+//! The built library that the cells use: whole, of this compiler, and held for as long as the kernel lives.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// Names the snapshot; `kernel.json` sets it.
+const SNAPSHOT: &str = "BENCHBOOK_SNAPSHOT";
+/// The layout that this program reads.
+const SCHEMA: u64 = 1;
+
+const AGAIN: &str = "`cargo xtask lab` builds the library and its kernel again";
+const INSTALL: &str = "`benchbook kernel install` makes this kernel anew";
+
+/// Locked for as long as this process lives; a snapshot whose lock somebody holds is not removed.
+static HELD: OnceLock<File> = OnceLock::new();
+
+/// What is needed of `snapshot.json`.
+#[derive(Deserialize)]
+struct Manifest {
+    build_id: String,
+    library: String,
+    rustc: String,
+}
+
+/// Checks the snapshot that `kernel.json` names, and holds it.
+///
+/// # Errors
+/// Why no cell could run, and what to do.
+pub(crate) fn hold() -> Result<(), String> {
+    let folder = std::env::var_os(SNAPSHOT).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = folder.ok_or_else(|| format!("kernel.json does not set {SNAPSHOT}; {INSTALL}"))?;
+    let lock = locked(&folder)?;
+    same_compiler(&checked(&folder)?, &rustc()?)?;
+    HELD.get_or_init(|| lock);
+    Ok(())
+}
+
+/// Keeps a snapshot from being removed.
+fn locked(folder: &Path) -> Result<File, String> {
+    let place = folder.display();
+    if !folder.is_dir() {
+        return Err(format!("the library that this kernel was made for is gone ({place}); {AGAIN}"));
+    }
+    let told = |error: io::Error| format!("the library of this kernel cannot be held ({place}: {error}); {AGAIN}");
+    let lock = File::open(folder.join("lock")).map_err(told)?;
+    lock.try_lock_shared().map_err(|error| match error {
+        std::fs::TryLockError::WouldBlock => {
+            format!("the library that this kernel was made for is just being removed ({place}); {AGAIN}")
+        }
+        std::fs::TryLockError::Error(error) => told(error),
+    })?;
+    Ok(lock)
+}
+
+/// Reads what a snapshot says of itself; gives the compiler that it was built by.
+fn checked(folder: &Path) -> Result<String, String> {
+    let file = folder.join("snapshot.json");
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| format!("the library of this kernel is not whole ({}: {error}); {AGAIN}", file.display()))?;
+    let unread = |error| format!("the description of this kernel's library cannot be read ({error}); {AGAIN}");
+    let read: serde_json::Value = serde_json::from_str(&text).map_err(unread)?;
+    // The version first: of another layout nothing else is expected.
+    if read["schema"].as_u64() != Some(SCHEMA) {
+        let found = &read["schema"];
+        return Err(format!(
+            "this kernel knows libraries of schema {SCHEMA}, and this one has schema {found}; {INSTALL}"
+        ));
+    }
+    let Manifest { build_id, library, rustc } = serde_json::from_value(read).map_err(unread)?;
+    let library = folder.join(library);
+    let place = library.display();
+    let found = content_id(&library)
+        .map_err(|error| format!("the library of this kernel cannot be read ({place}: {error}); {AGAIN}"))?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    if build_id != name {
+        return Err(format!(
+            "this kernel was made for the library {name}, and in its place lies {build_id}; {INSTALL}"
+        ));
+    }
+    if found != build_id {
+        return Err(format!(
+            "the library of this kernel is not as it was built: its content is {found} ({place}); {AGAIN}"
+        ));
+    }
+    Ok(rustc)
+}
+
+/// The name of a build: equal libraries have equal names, others practically never.
+fn content_id(library: &Path) -> io::Result<String> {
+    let mut digest = Sha256::new();
+    io::copy(&mut File::open(library)?, &mut digest)?;
+    Ok(digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What the compiler says of itself that evcxr takes: rustup's for this folder, or else the one on `PATH`.
+fn rustc() -> Result<String, String> {
+    let of_rustup = said("rustup", &["which", "rustc"]).ok().map(|path| path.trim().to_owned());
+    said(of_rustup.as_deref().unwrap_or("rustc"), &["-vV"]).map_err(|error| {
+        format!("`rustc -vV` failed, so no cell could be compiled: {error}; install Rust from rustup.rs")
+    })
+}
+
+fn said(program: &str, words: &[&str]) -> io::Result<String> {
+    let output = Command::new(program).args(words).output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(io::Error::other(text(&output.stderr))) }
+}
+
+/// Cells and library must come from one compiler: another one cannot read the library's metadata.
+fn same_compiler(built_by: &str, here: &str) -> Result<(), String> {
+    let (built_by, here) = (built_by.trim(), here.trim());
+    if built_by == here {
+        return Ok(());
+    }
+    // Two builds of one version differ further down.
+    let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+    let (old, new) = match (first(built_by), first(here)) {
+        (old, new) if old == new => (built_by.to_owned(), here.to_owned()),
+        lines => lines,
+    };
+    Err(format!("the library was built with\n  {old}\nbut cells would be compiled with\n  {new}\n{AGAIN}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first 16 digits of the SHA-256 hash of `abc`, as FIPS 180-2 gives it.
+    const ABC: &str = "ba7816bf8f01cfea";
+
+    /// A folder with a library of the content `abc`, described as `change` wants it.
+    fn planted(change: impl Fn(&mut serde_json::Value)) -> (tempfile::TempDir, PathBuf) {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let folder = root.path().join(ABC);
+        std::fs::create_dir(&folder).expect("a folder");
+        let mut manifest =
+            serde_json::json!({ "schema": 1, "build_id": ABC, "library": "lib.so", "rustc": "rustc 1.95.0\n" });
+        change(&mut manifest);
+        for (name, content) in
+            [("snapshot.json", manifest.to_string()), ("lib.so", "abc".into()), ("lock", String::new())]
+        {
+            std::fs::write(folder.join(name), content).expect("writable");
+        }
+        (root, folder)
+    }
+
+    #[test]
+    fn a_whole_snapshot_is_held() {
+        let (_root, folder) = planted(|_| {});
+        assert_eq!(checked(&folder), Ok("rustc 1.95.0\n".to_owned()));
+        let lock = locked(&folder).expect("free");
+        let other = File::open(folder.join("lock")).expect("it is there");
+        assert!(other.try_lock().is_err());
+        drop(lock);
+        other.try_lock().expect("free again");
+        assert!(locked(&folder).expect_err("taken").contains("just being removed"));
+    }
+
+    #[test]
+    fn what_is_not_whole_is_said() {
+        let cases: [(fn(&mut serde_json::Value), &str); 4] = [
+            (|m| m["schema"] = 2.into(), "has schema 2"),
+            (|m| m["build_id"] = "f".repeat(16).into(), "in its place lies ffff"),
+            (|m| m["library"] = "absent.so".into(), "absent.so"),
+            (|m| m["rustc"] = 1.into(), "cannot be read"),
+        ];
+        for (change, part) in cases {
+            let (_root, folder) = planted(change);
+            let told = checked(&folder).expect_err(part);
+            assert!(told.contains(part), "{told}");
+        }
+        let (_root, folder) = planted(|_| {});
+        std::fs::write(folder.join("lib.so"), "abd").expect("writable");
+        assert!(checked(&folder).expect_err("changed").contains("not as it was built"));
+        std::fs::remove_file(folder.join("lock")).expect("it was there");
+        assert!(locked(&folder).expect_err("no lock").contains("cannot be held"));
+        assert!(locked(Path::new("/no/such/folder")).expect_err("absent").contains("is gone"));
+    }
+
+    #[test]
+    fn another_compiler_is_refused() {
+        assert_eq!(same_compiler("rustc 1.95.0\n", " rustc 1.95.0"), Ok(()));
+        let told = same_compiler("rustc 1.95.0\nhost: a", "rustc 1.96.0\nhost: a").expect_err("another");
+        assert!(told.contains("1.95.0") && told.contains("1.96.0") && !told.contains("host"), "{told}");
+        let told = same_compiler("rustc 1.95.0\nhost: a", "rustc 1.95.0\nhost: b").expect_err("another");
+        assert!(told.contains("host: a") && told.contains("host: b"), "{told}");
+    }
+}
