@@ -1,5 +1,6 @@
 //! One evcxr for the whole life of the kernel, made beside it: rust-analyzer takes seconds to load.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -69,9 +70,11 @@ impl Session {
     }
 
     fn make(&self) {
-        let phase = match self.made() {
-            Ok(()) => Phase::Ready,
-            Err(failure) => Phase::Failed(failure),
+        // A panic must not leave cells waiting for what never comes.
+        let phase = match catch_unwind(AssertUnwindSafe(|| self.made())) {
+            Ok(Ok(())) => Phase::Ready,
+            Ok(Err(failure)) => Phase::Failed(failure),
+            Err(_) => Phase::Failed(Failure::new("benchbook", "evcxr panicked as it was started; restart the kernel")),
         };
         held(&self.0.waiting).phase = phase;
         self.0.changed.notify_all();
