@@ -26,7 +26,7 @@ const EDGES: [(&str, &[&str]); 24] = [
     ),
     ("benchbook-jupyter", &["benchbook-process", "benchbook-report"]),
     ("benchbook-front", &["benchbook-process"]),
-    ("benchbook-kernel", &["benchbook-front"]),
+    ("benchbook-kernel", &["benchbook-front", "benchbook-process"]),
     ("benchbook", LIBRARIES),
     ("benchbook-notebook", &["benchbook"]),
     (

@@ -4,7 +4,8 @@ use benchbook_front::magics::Sql;
 use benchbook_front::{Bundle, Evaluator, Failure, Outcome, Page, Stream, Variable};
 use evcxr::{CommandContext, EvalCallbacks};
 
-use crate::said;
+use crate::forms;
+use crate::inlet::Inlet;
 use crate::session::{Session, configure};
 
 /// Runs cells in the session.
@@ -16,18 +17,20 @@ impl Evcxr {
     }
 }
 
-fn run(session: &Session, context: &mut CommandContext, code: &str, number: u32, page: &Page) -> Outcome {
-    session.turn_to(page);
+fn run(inlet: &Inlet, context: &mut CommandContext, code: &str, number: u32, page: &Page) -> Outcome {
     let before: Vec<String> = context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
-    let mut callbacks =
-        EvalCallbacks { input_reader: &|asked| page.ask(&asked.prompt, asked.is_password).unwrap_or_default() };
-    let ran = context.execute_with_callbacks(code, &mut callbacks);
-    // What was printed stands before the value.
-    session.settle();
-    let outputs = match ran {
+    inlet.turn_to(Some(page));
+    let mut callbacks = EvalCallbacks {
+        input_reader: &|asked| {
+            // evcxr cuts the question at a colon.
+            let question = inlet.question().unwrap_or(asked.prompt);
+            page.ask(&question, asked.is_password).unwrap_or_default()
+        },
+    };
+    let outputs = match context.execute_with_callbacks(code, &mut callbacks) {
         Ok(outputs) => outputs,
         Err(error) => {
-            let failure = said::failure(&error, code, number, &before);
+            let failure = forms::failure(&error, code, number, &before);
             let ended = matches!(error, evcxr::Error::SubprocessTerminated(_));
             // The process that has taken its place knows nothing of the library yet.
             let again = if ended { configure(context) } else { Ok(()) };
@@ -37,10 +40,11 @@ fn run(session: &Session, context: &mut CommandContext, code: &str, number: u32,
             });
         }
     };
+    inlet.kept()?;
     if let Some(took) = outputs.timing {
         page.print(Stream::Stdout, &format!("took {} ms\n", took.as_millis()));
     }
-    if let Some(bundle) = said::value(outputs)? {
+    if let Some(bundle) = forms::value(outputs)? {
         page.value(bundle);
     }
     Ok(())
@@ -48,7 +52,7 @@ fn run(session: &Session, context: &mut CommandContext, code: &str, number: u32,
 
 impl Evaluator for Evcxr {
     fn rust(&mut self, code: &str, number: u32, page: &Page) -> Outcome {
-        self.0.with(|context| run(&self.0, context, code, number, page))
+        self.0.with(|context| run(self.0.inlet(), context, code, number, page))
     }
 
     fn sql(&mut self, _: &Sql, _: &Page) -> Outcome {
@@ -72,8 +76,11 @@ impl Evaluator for Evcxr {
 
     fn value(&mut self, expression: &str) -> Result<Bundle, Failure> {
         self.0.with(|context| {
-            let outputs = context.execute(expression).map_err(|error| said::failure(&error, expression, 0, &[]))?;
-            Ok(said::value(outputs)?.unwrap_or_default())
+            self.0.inlet().turn_to(None);
+            let failed = |error| forms::failure(&error, expression, 0, &[]);
+            let outputs = context.execute(expression).map_err(failed)?;
+            let kept = self.0.inlet().kept()?;
+            Ok(kept.or(forms::value(outputs)?).unwrap_or_default())
         })
     }
 }

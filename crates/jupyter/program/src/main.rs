@@ -2,7 +2,9 @@
 
 mod analyst;
 mod evaluator;
-mod said;
+mod forms;
+mod inlet;
+mod outlet;
 mod session;
 mod snapshot;
 
@@ -22,7 +24,11 @@ use crate::session::Session;
 const HEADLESS: &str = "BENCHBOOK_NOTEBOOK_JOB";
 
 fn main() -> ExitCode {
-    // evcxr starts this program again, as the process that runs the cells; that one never returns from here.
+    // evcxr starts this program again for the cells: as the process around them, and that one the process of the code.
+    if let Some(ended) = outlet::serve() {
+        return ended;
+    }
+    // The process of the code never returns from here.
     evcxr::runtime_hook();
     match run() {
         Ok(()) => ExitCode::SUCCESS,

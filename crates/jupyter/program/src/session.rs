@@ -3,17 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
-use benchbook_front::{Error, Failure, Interrupter, Page, Result, Stream};
-use crossbeam_channel::{Receiver, Select};
-use evcxr::{CommandContext, EvalContext, EvalContextOutputs};
+use benchbook_front::{Error, Failure, Interrupter, Result};
+use evcxr::{CommandContext, EvalContext};
+use tempfile::TempDir;
 
-use crate::said;
-use crate::snapshot;
+use crate::inlet::Inlet;
+use crate::{forms, outlet, snapshot};
 
-/// How long standard error may still bring lines of a cell that has ended; it comes by another way than the end.
-const LATE: Duration = Duration::from_millis(2);
+/// The name of the socket in its folder.
+const SOCKET: &str = "cells";
 
 /// What becomes of the session.
 enum Phase {
@@ -35,10 +34,10 @@ struct Shared {
     changed: Condvar,
     /// The process of the cells; evcxr keeps the handle when it starts another one.
     process: OnceLock<Arc<Mutex<Child>>>,
-    output: OnceLock<EvalContextOutputs>,
-    /// The page of the cell that runs, or that ran last. Held while lines are taken, so that none is on its way when it
-    /// is free.
-    page: Mutex<Option<Page>>,
+    /// What comes from the process of the cells.
+    inlet: Inlet,
+    /// Where its socket lies, for this user alone.
+    folder: TempDir,
 }
 
 /// evcxr, shared by who runs cells, who completes them, and who interrupts them.
@@ -54,15 +53,18 @@ impl Session {
     /// Begins to make it.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system gives no thread, no socket, or no temporary folder.
     pub(crate) fn start() -> Result<Self> {
+        let folder = tempfile::tempdir().map_err(|source| Error::Thread { what: "the cells", source })?;
+        let inlet = Inlet::default();
+        inlet.listen(&folder.path().join(SOCKET))?;
         let session = Self(Arc::new(Shared {
             context: Mutex::new(None),
             waiting: Mutex::new(Waiting { phase: Phase::Starting, interrupted: false }),
             changed: Condvar::new(),
             process: OnceLock::new(),
-            output: OnceLock::new(),
-            page: Mutex::new(None),
+            inlet,
+            folder,
         }));
         let own = session.clone();
         spawn("evcxr", move || own.make())?;
@@ -87,36 +89,27 @@ impl Session {
             Failure::new("benchbook", message)
         };
         let own = std::env::current_exe().map_err(|error| failed(&error.into()))?;
-        let (context, outputs) = EvalContext::with_subprocess_command(Command::new(own)).map_err(|e| failed(&e))?;
-        let streams = [(Stream::Stdout, outputs.stdout.clone()), (Stream::Stderr, outputs.stderr.clone())];
-        // Before the first cell of the start-up files: evcxr waits until its lines are taken.
-        for (stream, lines) in streams {
-            let own = self.clone();
-            spawn("output", move || own.pump(stream, &lines)).map_err(|e| Failure::new("benchbook", e.to_string()))?;
-        }
+        let mut cells = Command::new(own);
+        cells.env(outlet::SOCKET, self.0.folder.path().join(SOCKET));
+        let (context, outputs) = EvalContext::with_subprocess_command(cells).map_err(|error| failed(&error))?;
+        // What the cells print comes by the socket. evcxr waits until its own lines are taken; the process around the
+        // cells has last words for the log, should it fail.
+        let waits = spawn("lines", move || outputs.stdout.iter().for_each(drop));
+        let tells = spawn("log", move || outputs.stderr.iter().for_each(|line| eprintln!("{line}")));
+        waits.and(tells).map_err(|error| Failure::new("benchbook", error.to_string()))?;
         let mut context = CommandContext::with_eval_context(context);
         configure(&mut context)?;
-        // Both are set here and nowhere else.
-        let _ = (self.0.process.set(context.process_handle()), self.0.output.set(outputs));
+        // A failure of the start-up files is one of the kernel.
+        self.0.inlet.kept()?;
+        // This is set here and nowhere else.
+        let _ = self.0.process.set(context.process_handle());
         *held(&self.0.context) = Some(context);
         Ok(())
     }
 
-    /// Hands the lines of a stream to the page of the cell that runs.
-    fn pump(&self, stream: Stream, lines: &Receiver<String>) {
-        let mut ready = Select::new();
-        ready.recv(lines);
-        loop {
-            ready.ready();
-            let page = held(&self.0.page);
-            loop {
-                match lines.try_recv() {
-                    Ok(line) => print(page.as_ref(), stream, line),
-                    Err(error) if error.is_empty() => break,
-                    Err(_) => return,
-                }
-            }
-        }
+    /// What comes from the process of the cells.
+    pub(crate) fn inlet(&self) -> &Inlet {
+        &self.0.inlet
     }
 
     /// Waits until evcxr is there, and uses it.
@@ -154,28 +147,6 @@ impl Session {
         };
         work(context.as_mut()?)
     }
-
-    /// From now on what is printed belongs to this page.
-    pub(crate) fn turn_to(&self, page: &Page) {
-        *held(&self.0.page) = Some(page.clone());
-    }
-
-    /// Hands over what a cell that has ended has printed.
-    pub(crate) fn settle(&self) {
-        let Some(output) = self.0.output.get() else { return };
-        let page = held(&self.0.page);
-        output.stdout.try_iter().for_each(|line| print(page.as_ref(), Stream::Stdout, line));
-        while let Ok(line) = output.stderr.recv_timeout(LATE) {
-            print(page.as_ref(), Stream::Stderr, line);
-        }
-    }
-}
-
-fn print(page: Option<&Page>, stream: Stream, mut line: String) {
-    line.push('\n');
-    if let Some(page) = page {
-        page.print(stream, &line);
-    }
 }
 
 /// Runs evcxr's start-up files, by which cells find the library.
@@ -184,7 +155,7 @@ fn print(page: Option<&Page>, stream: Stream, mut line: String) {
 /// They fail.
 pub(crate) fn configure(context: &mut CommandContext) -> std::result::Result<(), Failure> {
     match context.execute(":load_config") {
-        Ok(outputs) => said::value(outputs).map(drop),
+        Ok(outputs) => forms::value(outputs).map(drop),
         Err(error) => {
             let message =
                 format!("the start-up files of evcxr fail: {error}; `benchbook kernel install` makes them anew");

@@ -1,6 +1,5 @@
-//! What evcxr says, as the front end tells it.
+//! What a cell has shown and why it failed, as the front end tells it.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ariadne::sources;
@@ -9,8 +8,10 @@ use evcxr::{CompilationError, Error, EvalOutputs, Theme};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::outlet::said::Forms;
+
 /// The form by which the library tells that a `?` or a panic has ended a cell, of which evcxr says that it went well.
-const FAILED: &str = "application/vnd.benchbook.error+json";
+pub(crate) const FAILED: &str = "application/vnd.benchbook.error+json";
 
 #[derive(Deserialize)]
 struct Note {
@@ -18,12 +19,20 @@ struct Note {
     message: String,
 }
 
-/// What a cell has shown; nothing where it has shown nothing.
+/// What evcxr itself has shown, by its commands; nothing where it has shown nothing.
 ///
 /// # Errors
-/// The cell failed in a way that evcxr does not see.
+/// As of [`bundle`].
 pub(crate) fn value(outputs: EvalOutputs) -> Result<Option<Bundle>, Failure> {
-    let mut forms: BTreeMap<String, String> = outputs.content_by_mime_type.into_iter().collect();
+    let forms: Forms = outputs.content_by_mime_type.into_iter().collect();
+    if forms.is_empty() { Ok(None) } else { bundle(forms).map(Some) }
+}
+
+/// One thing in its forms.
+///
+/// # Errors
+/// It is no thing, but says why the code failed.
+pub(crate) fn bundle(mut forms: Forms) -> Result<Bundle, Failure> {
     if let Some(note) = forms.remove(FAILED) {
         // A note of another version is at least shown as it is.
         let Note { kind, message } =
@@ -34,7 +43,7 @@ pub(crate) fn value(outputs: EvalOutputs) -> Result<Option<Bundle>, Failure> {
         let parsed = if mime.ends_with("json") { serde_json::from_str::<Value>(&content).ok() } else { None };
         bundle.with(&mime, parsed.unwrap_or(Value::String(content)))
     };
-    Ok((!forms.is_empty()).then(|| forms.into_iter().fold(Bundle::default(), form)))
+    Ok(forms.into_iter().fold(Bundle::default(), form))
 }
 
 /// Why a cell failed. `lost` are the variables that went with the process of the cells, if it has ended.
