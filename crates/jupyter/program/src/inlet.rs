@@ -31,12 +31,15 @@ impl Inlet {
     /// # Errors
     /// The path is taken, or the system gives no thread.
     pub(crate) fn listen(&self, path: &Path) -> Result<()> {
-        let failed = |source| Error::Thread { what: "the socket of the cells", source };
-        let listener = UnixListener::bind(path).map_err(failed)?;
+        let taken = |error: std::io::Error| {
+            Error::Lost(format!("that of the cells cannot be made at {}: {error}", path.display()))
+        };
+        let listener = UnixListener::bind(path).map_err(taken)?;
         let own = self.clone();
         // One process after the other: what the last words of one are stands before what the next one says.
         let work = move || listener.incoming().flatten().for_each(|stream| own.read(stream));
-        std::thread::Builder::new().name("inlet".into()).spawn(work).map(drop).map_err(failed)
+        let thread = std::thread::Builder::new().name("inlet".into()).spawn(work);
+        thread.map(drop).map_err(|source| Error::Thread { what: "the socket of the cells", source })
     }
 
     fn read(&self, stream: UnixStream) {

@@ -55,7 +55,8 @@ impl Session {
     /// # Errors
     /// The system gives no thread, no socket, or no temporary folder.
     pub(crate) fn start() -> Result<Self> {
-        let folder = tempfile::tempdir().map_err(|source| Error::Thread { what: "the cells", source })?;
+        let folder = tempfile::tempdir()
+            .map_err(|error| Error::Lost(format!("there is no temporary folder for that of the cells: {error}")))?;
         let inlet = Inlet::default();
         inlet.listen(&folder.path().join(SOCKET))?;
         let session = Self(Arc::new(Shared {
