@@ -159,6 +159,9 @@ pub enum Error {
         /// What to write instead.
         reason: String,
     },
+    /// Somebody has ended the question.
+    #[error("interrupted before there was an answer: ask again")]
+    Interrupted,
     /// The query engine panicked.
     #[error("the query engine cannot do this, try another way to ask: {message}")]
     Panic {

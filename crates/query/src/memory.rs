@@ -18,8 +18,8 @@ const SHARE: u64 = 4;
 /// What a machine is taken to have that does not tell.
 const UNKNOWN_BYTES: u64 = 4 << 30;
 
-/// How often the memory of this process is looked at while a question is answered.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often is looked, while a question is answered, at the memory of this process and whether to go on.
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// The memory of this machine, or what a control group of this process (container, batch job) may use of it, in bytes.
 fn machine_memory_bytes(root: Root<'_>) -> u64 {

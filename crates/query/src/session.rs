@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use benchbook_record::{Damaged, RunState, Store, Table};
-use datafusion::common::TableReference;
+use datafusion::common::{ScalarValue, TableReference};
+use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::prelude::{SQLOptions, SessionContext};
@@ -43,7 +45,8 @@ pub struct Session {
     noise: Arc<OnceLock<Noise>>,
     invalid: OnceLock<Vec<Invalid>>,
     queries: Vec<NamedQuery>,
-    csvs: BTreeSet<String>,
+    /// Tables that stand beside those of the store.
+    added: BTreeSet<String>,
     store: Store,
     threads: Threads,
 }
@@ -84,7 +87,7 @@ impl Session {
             noise: Arc::default(),
             invalid: OnceLock::new(),
             queries: named_queries()?,
-            csvs: BTreeSet::from([claims::TABLE.to_owned()]),
+            added: BTreeSet::from([claims::TABLE.to_owned()]),
             store: store.clone(),
             threads: Threads::start(limit_bytes)?,
         })
@@ -112,22 +115,44 @@ impl Session {
     /// [`Error::CsvUnread`] for a file that cannot be read, [`Error::Csv`] for one that is no CSV, [`Error::Claims`]
     /// for one that is no table of claims.
     pub fn add_csv(&mut self, name: &str, path: &Path) -> Result<()> {
-        let refused = |reason| Err(Error::TableName { name: name.to_owned(), reason });
         if !csv::is_plain(name) {
-            return refused("write a lower-case letter, then lower-case letters, digits or _");
+            let reason = "write a lower-case letter, then lower-case letters, digits or _";
+            return Err(Error::TableName { name: name.to_owned(), reason });
         }
-        if ours().any(|known| known == name) {
-            return refused("the store has a table or view of that name");
-        }
+        free(name)?;
         let bytes = csv::bytes(path)?;
         let table = match name {
             claims::TABLE => claims::read(&bytes, path)?,
             _ => csv::read(&bytes, path)?,
         };
+        self.add(name, table)
+    }
+
+    /// Adds the rows of an answer as a table; one added before under that name gives way. A name that is not lower-case
+    /// throughout needs quotes in SQL.
+    ///
+    /// # Errors
+    /// [`Error::TableName`] for a name that a table or view of the store has, or the table `claims`.
+    pub fn add_answer(&mut self, name: &str, answer: &Answer) -> Result<()> {
+        free(name)?;
+        if name == claims::TABLE {
+            let reason = "it holds the published claims; choose another name";
+            return Err(Error::TableName { name: name.to_owned(), reason });
+        }
+        let table = MemTable::try_new(Arc::clone(&answer.schema), vec![answer.batches.clone()])?;
+        self.add(name, table)
+    }
+
+    fn add(&mut self, name: &str, table: MemTable) -> Result<()> {
         self.context.deregister_table(TableReference::bare(name))?;
         self.context.register_table(TableReference::bare(name), Arc::new(table))?;
-        self.csvs.insert(name.to_owned());
+        self.added.insert(name.to_owned());
         Ok(())
+    }
+
+    /// Ends every question that is being answered while this flag is set, by [`Error::Interrupted`].
+    pub fn interrupted_by(&mut self, flag: &Arc<AtomicBool>) {
+        self.threads.stop_at(flag);
     }
 
     /// Calls values of a metric equivalent up to this share, whatever the metric says of itself.
@@ -166,6 +191,14 @@ impl Session {
     /// than it may, [`Error::Panic`] for one that the engine cannot bear.
     pub fn sql(&self, sql: &str) -> Result<Answer> {
         self.answer(sql, Bound::default())
+    }
+
+    /// As [`Session::sql`], with values for the `$parameters` that stand in the statement.
+    ///
+    /// # Errors
+    /// As [`Session::sql`]; [`Error::MissingParameter`] for a parameter without a value.
+    pub fn sql_with(&self, sql: &str, values: Vec<(String, ScalarValue)>) -> Result<Answer> {
+        self.answer(sql, Bound { values, runs: None })
     }
 
     /// Answers a query with the values given to the parameters that its header declares, as in the file `name` of
@@ -311,7 +344,7 @@ impl Session {
     }
 
     fn known(&self, state: &SessionState) -> Known {
-        let tables = ours().map(str::to_owned).chain(self.csvs.iter().cloned()).collect();
+        let tables = ours().map(str::to_owned).chain(self.added.iter().cloned()).collect();
         let functions = state
             .aggregate_functions()
             .keys()
@@ -326,6 +359,14 @@ impl Session {
 /// The names of the tables and views of a store.
 fn ours() -> impl Iterator<Item = &'static str> {
     Table::ALL.into_iter().map(Table::name).chain(VIEWS).chain(METRIC_VIEWS)
+}
+
+/// Whether a table beside those of the store may have this name.
+fn free(name: &str) -> Result<()> {
+    if ours().any(|known| known == name) {
+        return Err(Error::TableName { name: name.to_owned(), reason: "the store has a table or view of that name" });
+    }
+    Ok(())
 }
 
 /// The runs whose writer is at work.

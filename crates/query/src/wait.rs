@@ -3,7 +3,8 @@
 use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
 use std::pin::pin;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::thread;
 
@@ -11,22 +12,24 @@ use benchbook_record::{caught, told_by_an_error};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::{Error, Result};
-use crate::memory::spent;
+use crate::memory::{LOOK, spent};
 
 /// The threads of all sessions of the process: cells of a notebook open one after the other.
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
-/// The threads of a session, and the memory that one of its questions may take.
-#[derive(Debug, Clone, Copy)]
+/// The threads of a session, the memory that one of its questions may take, and what ends a question.
+#[derive(Debug, Clone)]
 pub(crate) struct Threads {
     runtime: &'static Runtime,
     limit_bytes: u64,
+    stop: Arc<AtomicBool>,
 }
 
 impl Threads {
     pub(crate) fn start(limit_bytes: u64) -> std::io::Result<Self> {
+        let stop = Arc::default();
         if let Some(runtime) = RUNTIME.get() {
-            return Ok(Self { runtime, limit_bytes });
+            return Ok(Self { runtime, limit_bytes, stop });
         }
         let made = Builder::new_multi_thread().enable_all().on_thread_start(|| _ = told_by_an_error(true)).build()?;
         // Where two threads come at once, the one that is late lets its own runtime go.
@@ -34,7 +37,7 @@ impl Threads {
             second.shutdown_background();
         }
         match RUNTIME.get() {
-            Some(runtime) => Ok(Self { runtime, limit_bytes }),
+            Some(runtime) => Ok(Self { runtime, limit_bytes, stop }),
             None => Err(std::io::Error::other("the runtime was not kept")),
         }
     }
@@ -44,24 +47,38 @@ impl Threads {
         self.limit_bytes
     }
 
+    /// Ends questions from now on while this flag is set.
+    pub(crate) fn stop_at(&mut self, flag: &Arc<AtomicBool>) {
+        self.stop = Arc::clone(flag);
+    }
+
     /// Runs `future` to its end. A thread that already drives a runtime may not wait for another,
     /// so a helper thread does it there.
     ///
     /// # Errors
-    /// [`Error::Memory`] where it takes more than it may, [`Error::Panic`] where it panics.
+    /// [`Error::Memory`] where it takes more than it may, [`Error::Interrupted`] where it is ended from outside,
+    /// [`Error::Panic`] where it panics.
     pub(crate) fn wait<F>(&self, future: F) -> Result<F::Output>
     where
         F: Future + Send,
         F::Output: Send,
     {
-        let Self { runtime, limit_bytes } = *self;
-        let spent = spent(limit_bytes);
+        let (runtime, limit_bytes) = (self.runtime, self.limit_bytes);
+        let (spent, stopped) = (spent(limit_bytes), set(&self.stop));
         let watched = async move {
             let mut asked = pin!(future);
             let mut spent = pin!(spent);
-            poll_fn(|context| match asked.as_mut().poll(context) {
-                Poll::Ready(output) => Poll::Ready(Some(output)),
-                Poll::Pending => spent.as_mut().poll(context).map(|()| None),
+            let mut stopped = pin!(stopped);
+            poll_fn(|context| {
+                if let Poll::Ready(output) = asked.as_mut().poll(context) {
+                    Poll::Ready(Ok(output))
+                } else if spent.as_mut().poll(context).is_ready() {
+                    Poll::Ready(Err(Error::Memory { limit_bytes }))
+                } else if stopped.as_mut().poll(context).is_ready() {
+                    Poll::Ready(Err(Error::Interrupted))
+                } else {
+                    Poll::Pending
+                }
             })
             .await
         };
@@ -71,8 +88,14 @@ impl Threads {
         } else {
             thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(|panic| resume_unwind(panic)))
         };
-        let output = outcome.map_err(|message| Error::Panic { message })?;
-        output.ok_or(Error::Memory { limit_bytes })
+        outcome.map_err(|message| Error::Panic { message })?
+    }
+}
+
+/// Ends once the flag is set.
+async fn set(flag: &AtomicBool) {
+    while !flag.load(Ordering::Relaxed) {
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -111,5 +134,27 @@ mod tests {
             black_box(held).len()
         });
         assert!(matches!(waited, Err(Error::Memory { limit_bytes: 67_108_864 })), "{waited:?}");
+    }
+
+    #[test]
+    fn a_question_without_end_is_ended_from_outside() {
+        let flag = Arc::new(AtomicBool::new(false));
+        let mut threads = threads();
+        threads.stop_at(&flag);
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let waited = thread::scope(|scope| {
+            let asks = scope.spawn(|| {
+                threads.wait(async move {
+                    begun.send(()).unwrap();
+                    std::future::pending::<()>().await;
+                })
+            });
+            has_begun.recv().unwrap();
+            flag.store(true, Ordering::Relaxed);
+            asks.join().unwrap()
+        });
+        assert!(matches!(waited, Err(Error::Interrupted)), "{waited:?}");
+        flag.store(false, Ordering::Relaxed);
+        assert_eq!(threads.wait(async { 7 }).unwrap(), 7, "the threads go on");
     }
 }

@@ -1,5 +1,6 @@
 //! SQL over small stores with known contents.
 
+mod asked;
 mod claims;
 mod common;
 mod csv;
