@@ -35,16 +35,23 @@ impl<'a> Columns<'a> {
         self.batches.is_empty()
     }
 
-    pub fn names(&self, column: &'static str) -> Result<Names> {
-        let mut seen: HashMap<String, usize> = HashMap::new();
-        let mut distinct: Vec<String> = Vec::new();
-        let mut of_row = Vec::new();
+    pub fn names(&self, column: &str) -> Result<Names> {
         for batch in self.batches {
             let array = self.array(batch, column)?;
             if !is_text(array.data_type()) {
                 return Err(self.wrong_type(column, "text", array));
             }
-            let array = cast(array, &DataType::Utf8)?;
+        }
+        self.groups(column)
+    }
+
+    /// As [`Columns::names`], of a column of any type.
+    pub fn groups(&self, column: &str) -> Result<Names> {
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        let mut distinct: Vec<String> = Vec::new();
+        let mut of_row = Vec::new();
+        for batch in self.batches {
+            let array = cast(self.array(batch, column)?, &DataType::Utf8)?;
             for name in array.as_string::<i32>() {
                 let name = name.filter(|n| !n.trim().is_empty()).unwrap_or(UNNAMED);
                 let place = seen.get(name).copied().unwrap_or_else(|| {
@@ -61,7 +68,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The numbers of a column, NULL as `None`; NaN and infinities stay what they are.
-    pub fn numbers(&self, column: &'static str) -> Result<Vec<Option<f64>>> {
+    pub fn numbers(&self, column: &str) -> Result<Vec<Option<f64>>> {
         let mut out = Vec::new();
         for batch in self.batches {
             let array = self.array(batch, column)?;
@@ -75,12 +82,12 @@ impl<'a> Columns<'a> {
     }
 
     /// As [`Columns::names`]; `None` where no batch has the column.
-    pub fn optional_names(&self, column: &'static str) -> Result<Option<Names>> {
+    pub fn optional_names(&self, column: &str) -> Result<Option<Names>> {
         self.has(column).then(|| self.names(column)).transpose()
     }
 
     /// The texts of a column, NULL and blank as `None`; `None` where no batch has the column.
-    pub fn optional_texts(&self, column: &'static str) -> Result<Option<Vec<Option<String>>>> {
+    pub fn optional_texts(&self, column: &str) -> Result<Option<Vec<Option<String>>>> {
         let Some(names) = self.optional_names(column)? else { return Ok(None) };
         let text = |place: &usize| Some(names.distinct[*place].clone()).filter(|name| name != UNNAMED);
         Ok(Some(names.of_row.iter().map(text).collect()))
@@ -88,7 +95,7 @@ impl<'a> Columns<'a> {
 
     /// As [`Columns::optional_names`], in the order of the least number that stands in the column `place` beside a name,
     /// and in natural order where there is no such column.
-    pub fn placed_names(&self, column: &'static str, place: &'static str) -> Result<Option<Names>> {
+    pub fn placed_names(&self, column: &str, place: &str) -> Result<Option<Names>> {
         let (Some(names), Some(places)) = (self.optional_names(column)?, self.optional_numbers(place)?) else {
             return self.optional_names(column);
         };
@@ -100,24 +107,31 @@ impl<'a> Columns<'a> {
     }
 
     /// As [`Columns::numbers`]; `None` where no batch has the column.
-    pub fn optional_numbers(&self, column: &'static str) -> Result<Option<Vec<Option<f64>>>> {
+    pub fn optional_numbers(&self, column: &str) -> Result<Option<Vec<Option<f64>>>> {
         self.has(column).then(|| self.numbers(column)).transpose()
+    }
+
+    /// Whether every value of a column is a number.
+    pub fn is_number(&self, column: &str) -> Result<bool> {
+        let arrays = self.batches.iter().map(|batch| self.array(batch, column));
+        arrays.map(|array| Ok(array?.data_type().is_numeric())).try_fold(true, |all, one: Result<bool>| Ok(all && one?))
     }
 
     fn has(&self, column: &str) -> bool {
         self.batches.iter().any(|batch| batch.column_by_name(column).is_some())
     }
 
-    fn array<'b>(&self, batch: &'b RecordBatch, column: &'static str) -> Result<&'b ArrayRef> {
+    fn array<'b>(&self, batch: &'b RecordBatch, column: &str) -> Result<&'b ArrayRef> {
         batch.column_by_name(column).ok_or_else(|| {
             let found: Vec<&str> = batch.schema_ref().fields().iter().map(|f| f.name().as_str()).collect();
             let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-            Error::MissingColumn { figure: self.figure, column, found }
+            Error::MissingColumn { figure: self.figure, column: column.to_owned(), found }
         })
     }
 
-    fn wrong_type(&self, column: &'static str, wanted: &'static str, array: &ArrayRef) -> Error {
-        Error::ColumnType { figure: self.figure, column, wanted, found: array.data_type().to_string() }
+    fn wrong_type(&self, column: &str, wanted: &'static str, array: &ArrayRef) -> Error {
+        let (column, found) = (column.to_owned(), array.data_type().to_string());
+        Error::ColumnType { figure: self.figure, column, wanted, found }
     }
 }
 

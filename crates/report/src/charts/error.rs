@@ -16,7 +16,7 @@ pub enum Error {
         /// The figure's function.
         figure: &'static str,
         /// The column that is missing.
-        column: &'static str,
+        column: String,
         /// The columns that are there.
         found: String,
     },
@@ -26,7 +26,7 @@ pub enum Error {
         /// The figure's function.
         figure: &'static str,
         /// The column.
-        column: &'static str,
+        column: String,
         /// What was needed.
         wanted: &'static str,
         /// The Arrow type that was found.

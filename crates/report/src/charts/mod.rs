@@ -1,7 +1,8 @@
 //! Figures of measurements, drawn by plotly from Arrow record batches.
 //!
 //! Five figures: [`distribution`] (every sample), [`speedup`] (ratios with their intervals), [`scaling`] (time against
-//! size on log–log axes), [`history`] (time over the runs of a store) and [`heat_map`] (ratios of pairs of names). A
+//! size on log–log axes), [`history`] (time over the runs of a store) and [`heat_map`] (ratios of pairs of names); [`chart`]
+//! draws two columns of any answer. A
 //! [`Figure`] gives plotly JSON, a piece of HTML for a page of the caller's own, and, where a browser is present, PNG and
 //! SVG. [`document`] makes a whole page that works offline.
 //! Statistics come in as columns: nothing here does more than lay out what it is given.
@@ -18,6 +19,7 @@ mod marks;
 mod order;
 mod page;
 mod palette;
+mod plain;
 mod ratio;
 mod scaling;
 mod speedup;
@@ -31,6 +33,7 @@ pub use figure::Figure;
 pub use heat_map::heat_map;
 pub use history::history;
 pub use page::{document, plotly_js, script_once};
+pub use plain::{Mark, chart};
 pub use scaling::scaling;
 pub use speedup::speedup;
 pub use text::{html as escape_html, in_lines};

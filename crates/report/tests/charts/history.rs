@@ -81,7 +81,7 @@ fn only_what_a_log_axis_can_show_is_drawn() {
 #[test]
 fn errors_name_the_column() {
     let lacking = batch(vec![("variant", text(["a"])), ("time_ns", floats([1.0]))]);
-    assert!(matches!(history(&[lacking]), Err(Error::MissingColumn { column: "run_number", .. })));
+    assert!(matches!(history(&[lacking]), Err(Error::MissingColumn { column, .. }) if column == "run_number"));
 }
 
 #[test]
