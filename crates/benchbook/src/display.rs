@@ -12,6 +12,8 @@ use benchbook_report::{
 };
 use uuid::Uuid;
 
+use crate::notebook;
+
 /// A result as HTML and as plain text, and as plotly's JSON where it is one figure.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Bundle {
@@ -43,6 +45,10 @@ impl Bundle {
         let mut parts = vec![("text/html", styled.as_str()), ("text/plain", text.as_str())];
         parts.extend(self.plotly.as_deref().map(|json| ("application/vnd.plotly.v1+json", json)));
         parts.extend(self.note.as_ref().map(|(mime, json)| (*mime, json.as_str())));
+        if notebook::is_ours() {
+            // The code may have printed a line without its end.
+            let _ = out.write_all(notebook::MARGIN);
+        }
         for (mime, content) in parts {
             // A notebook that is gone cannot be told that it is gone.
             let _ = writeln!(out, "EVCXR_BEGIN_CONTENT {mime}\n{}\nEVCXR_END_CONTENT", harmless(content));

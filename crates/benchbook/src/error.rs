@@ -25,4 +25,13 @@ pub enum Error {
     /// Charts.
     #[error(transparent)]
     Charts(#[from] benchbook_report::charts::Error),
+    /// A cell of SQL asks, and no store is open.
+    #[error("no store is open, and {looked_for} is none: open one in a cell of Rust, as `Lab::open(\"results\")?`")]
+    NoStore {
+        /// The store that is taken where none is open.
+        looked_for: String,
+    },
+    /// No cell of SQL has bound an answer to that name.
+    #[error("no answer is bound to `{0}`: begin a cell by `%%sql {0} <<`")]
+    NoAnswer(String),
 }

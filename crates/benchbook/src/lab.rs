@@ -1,31 +1,27 @@
 //! A store to measure into and to ask.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use benchbook_core::{Implementation, Registry};
 use benchbook_measure::{Foreign, InProcess};
-use benchbook_query::{Answer, Session, default_memory_bytes};
-use benchbook_record::{LocalStore, Readable, Store};
+use benchbook_query::{Answer, Session};
+use benchbook_record::Store;
 use benchbook_report::charts::Figure;
 use benchbook_report::{
     By, Comparison, across, distribution_figure, history_figures, scaling_figures, speedup_figure, within_by,
 };
 
+use crate::asked::Asked;
 use crate::{Error, Result, host, opened};
 
 /// A store, and the kernels of this process.
 pub struct Lab {
-    pub(crate) store: Arc<LocalStore>,
+    pub(crate) asked: Arc<Asked>,
     pub(crate) here: InProcess,
     /// Workers of other programs.
     pub(crate) beside: Vec<Foreign>,
-    /// CSV files that stand beside the store, by the name of their table.
-    csvs: Mutex<BTreeMap<String, PathBuf>>,
-    /// What a question may take.
-    memory_bytes: AtomicU64,
 }
 
 impl Lab {
@@ -44,9 +40,8 @@ impl Lab {
     /// # Errors
     /// As [`Lab::open`].
     pub fn with(store: impl AsRef<Path>, extend: impl FnOnce(&mut Registry)) -> Result<Self> {
-        let (store, here) = (opened::shared(store.as_ref())?, InProcess::new(host(extend)));
-        let memory_bytes = AtomicU64::new(default_memory_bytes()?);
-        let lab = Self { store, here, beside: Vec::new(), csvs: Mutex::default(), memory_bytes };
+        let (asked, here) = (Asked::open(store.as_ref())?, InProcess::new(host(extend)));
+        let lab = Self { asked, here, beside: Vec::new() };
         opened::tell_of_interrupted(&lab)?;
         Ok(lab)
     }
@@ -81,17 +76,13 @@ impl Lab {
     /// # Errors
     /// A name that a table of the store has, a file that cannot be read or is no CSV.
     pub fn csv(&self, name: &str, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        self.session()?.add_csv(name, path)?;
-        let mut csvs = self.csvs.lock().unwrap_or_else(PoisonError::into_inner);
-        csvs.insert(name.to_owned(), path.to_owned());
-        Ok(())
+        self.asked.csv(name, path.as_ref())
     }
 
     /// Lets every later question take this much memory, in bytes, instead of what the variable `BENCHBOOK_MEMORY` says or
     /// a quarter of the machine's. One that takes more is an error, and the notebook goes on.
     pub fn memory(&self, bytes: u64) {
-        self.memory_bytes.store(bytes, Ordering::Relaxed);
+        self.asked.memory(bytes);
     }
 
     /// Answers a statement over everything recorded so far.
@@ -194,15 +185,11 @@ impl Lab {
     }
 
     pub(crate) fn reader(&self) -> Result<Store> {
-        Ok(self.store.reader()?)
+        self.asked.reader()
     }
 
     pub(crate) fn session(&self) -> Result<Session> {
-        let mut session = Session::open_within(&self.reader()?, self.memory_bytes.load(Ordering::Relaxed))?;
-        for (name, path) in self.csvs.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            session.add_csv(name, path)?;
-        }
-        Ok(session)
+        self.asked.session()
     }
 }
 
@@ -234,7 +221,7 @@ mod tests {
     fn an_implementation_stands_beside_itself_on_another_device() {
         let folder = tempfile::tempdir().unwrap();
         let lab = Lab::open(folder.path().join("store")).unwrap();
-        let mut writer = RunWriter::create(&lab.store, &RunRow::new("test")).unwrap();
+        let mut writer = RunWriter::create(&lab.asked.store, &RunRow::new("test")).unwrap();
         for (trial, device) in [(0, "flex"), (1, "moon")] {
             let row: TrialRow = serde_json::from_value(json!({
                 "trial": trial, "workload": "attention", "case_name": "a", "params": {},

@@ -3,6 +3,7 @@
 //! It holds no logic of its own. `use benchbook::prelude::*;` brings [`Lab`] and the words; burn,
 //! arrow, datafusion and plotly come along as modules.
 
+mod asked;
 mod display;
 mod error;
 mod host;

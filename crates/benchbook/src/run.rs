@@ -22,7 +22,7 @@ impl Lab {
     pub fn run(&self, plan: &Plan) -> Result<Run> {
         let mut observer = observer();
         let mut ready = start(as_asked(plan)).beside(self.beside.clone()).command("notebook").workers()?;
-        Ok(Run::new(ready.run(&self.store, observer.as_mut())?))
+        Ok(Run::new(ready.run(&self.asked.store, observer.as_mut())?))
     }
 
     /// Measures a plan in this process, kernels of yours included: its verdicts hold *within one process* only.
@@ -37,13 +37,15 @@ impl Lab {
         let threads = plan.threads.unwrap_or_else(rayon::current_num_threads);
         benchbook_engines::set_threads(threads).map_err(benchbook_core::Error::Plan)?;
         let mut ready = start.here(&self.here, threads)?;
-        Ok(Run::new(ready.run(&self.store, observer.as_mut())?))
+        Ok(Run::new(ready.run(&self.asked.store, observer.as_mut())?))
     }
 }
 
-/// A run whose right answers this process computes, for the library's own problems.
+/// A run whose right answers this process computes, for the library's own problems; an interrupt of the cell ends it in
+/// order, and what was measured stays.
 fn start(plan: Plan) -> Start {
-    Start::new(plan, to_parquet).problems(benchbook_workloads::problems(), benchbook_workloads::CODE_DIGEST)
+    let start = Start::new(plan, to_parquet).problems(benchbook_workloads::problems(), benchbook_workloads::CODE_DIGEST);
+    start.interrupted(notebook::interrupted())
 }
 
 /// The plan, its disturbed samples kept where `BENCHBOOK_KEEP_DISTURBED` says so, as the program does.

@@ -27,7 +27,7 @@ const MAY_PRINT: [(&str, &str); 6] = [
     ("crates/bench/", "speaks to a person"),
     ("crates/measure/src/serve.rs", "the last words of the program benchbook-worker"),
     ("crates/jupyter/program/", "says what no client can be told, and its last words"),
-    ("crates/benchbook/src/notebook.rs", "hands a cell's own `eprintln!` on"),
+    ("crates/benchbook/src/notebook/mod.rs", "hands a cell's own `eprintln!` on"),
     ("tests/", "tests print why they skip, programs of the benchmark print numbers"),
 ];
 

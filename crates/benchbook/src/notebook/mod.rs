@@ -1,9 +1,16 @@
-//! What a Jupyter kernel does once, before the first cell; a program needs none of it.
+//! What the cells of a notebook need of the library; a program needs none of it.
+
+mod cells;
+mod desk;
+mod given;
+mod interrupt;
+mod question;
 
 use std::any::Any;
 use std::fmt::Display;
 use std::os::fd::AsFd;
 use std::panic::PanicHookInfo;
+use std::sync::Once;
 use std::thread;
 
 use benchbook_core::for_people;
@@ -14,8 +21,17 @@ use nix::unistd::Pid;
 
 use crate::display::Bundle;
 
+pub use cells::cells;
+pub use desk::{answer, give};
+pub use given::Given;
+pub(crate) use interrupt::is_ours;
+pub use interrupt::{interrupted, look};
+
 /// The MIME type that tells a headless runner that a cell has failed, which evcxr does not.
 const FAILED: &str = "application/vnd.benchbook.error+json";
+
+/// What a Jupyter kernel of ours takes for the margin of a line: the text before it, which may have no end, goes on.
+pub(crate) const MARGIN: &[u8] = b"\0\n";
 
 /// Whether this process runs the cells of a notebook.
 pub fn live() -> bool {
@@ -23,18 +39,27 @@ pub fn live() -> bool {
 }
 
 /// Makes a failure one readable message, and ends this process, and the workers with it, when its Jupyter kernel has
-/// ended.
+/// ended. Once is enough.
 ///
 /// # Errors
 /// The system gives no thread.
 pub fn begin() -> std::io::Result<()> {
-    std::panic::set_hook(Box::new(|panic| {
-        if !benchbook_measure::kernel_panics_are_caught() && !benchbook_record::panics_are_caught() {
-            failed("panic", &said(panic));
-        }
-    }));
-    thread::Builder::new().name("end with kernel".into()).spawn(end_with_kernel)?;
-    Ok(())
+    static BEGUN: Once = Once::new();
+    let mut watched = Ok(());
+    BEGUN.call_once(|| {
+        std::panic::set_hook(Box::new(tell));
+        watched = thread::Builder::new().name("end with kernel".into()).spawn(end_with_kernel).map(drop);
+    });
+    watched
+}
+
+/// Shows a panic, unless somebody catches it and tells of it.
+fn tell(panic: &PanicHookInfo<'_>) {
+    if panic.payload().is::<interrupt::Interrupted>() {
+        failed("interrupted", &"interrupted; the variables of earlier cells are as they were");
+    } else if !benchbook_measure::kernel_panics_are_caught() && !benchbook_record::panics_are_caught() {
+        failed("panic", &said(panic));
+    }
 }
 
 /// Shows why a cell failed.
