@@ -1,4 +1,5 @@
-//! What a cell shows: one bundle of HTML, plotly's JSON and plain text; and the progress of a run, as lines now and then.
+//! What a cell shows: one bundle of HTML, plotly's JSON and plain text; and the progress of a run, now and then: as lines,
+//! or as a bar where the kernel can change one.
 
 use std::io::Write;
 
@@ -13,6 +14,12 @@ use benchbook_report::{
 use uuid::Uuid;
 
 use crate::notebook;
+
+/// The MIME type by which the kernel knows the name of what is shown.
+const NAMED: &str = "application/vnd.benchbook.display+json";
+
+/// Least time between two states of a bar, in nanoseconds: kernel, server and page wake up for each.
+const QUIET_NS: i64 = 2_000_000_000;
 
 /// A result as HTML and as plain text, and as plotly's JSON where it is one figure.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,6 +39,12 @@ impl Bundle {
     pub fn of_text(text: impl Into<String>) -> Self {
         let text = text.into();
         Self { html: format!("<pre>{}</pre>\n", escaped(&text)), text, ..Self::default() }
+    }
+
+    /// Sends the bundle to a Jupyter kernel of ours under a name, or in the place of what has this name.
+    pub(crate) fn emit_as(self, name: &str, again: bool) {
+        let note = serde_json::json!({ "id": name, "update": again }).to_string();
+        Self { note: Some((NAMED, note)), ..self }.emit();
     }
 
     /// Sends the bundle to the notebook.
@@ -195,6 +208,50 @@ impl Observer for Lines {
         }
         if let Some(line) = line.filter(|_| self.0.is_due(now_ns)) {
             say(&format!("  {line}"));
+        }
+    }
+}
+
+/// Tells of a run by a bar that changes in its place.
+pub(crate) struct Bar {
+    pace: Pace,
+    /// Known to the page by it.
+    name: String,
+    groups: usize,
+    told_ns: i64,
+}
+
+impl Bar {
+    pub(crate) fn new() -> Self {
+        Self { pace: Pace::default(), name: Uuid::now_v7().to_string(), groups: 0, told_ns: 0 }
+    }
+
+    fn show(&self, line: &str, again: bool) {
+        let (share, line) = (self.pace.share().clamp(0.0, 1.0), for_people(line));
+        let bar = format!("<progress max=\"1\" value=\"{share:.3}\"></progress>");
+        let html = format!("<div class=\"benchbook-progress\">{bar} {}</div>\n", escaped(&line));
+        Bundle { html, text: line, ..Bundle::default() }.emit_as(&self.name, again);
+    }
+}
+
+impl Observer for Bar {
+    fn progress(&mut self, progress: Progress<'_>) {
+        let now_ns = clock::now_ns();
+        let line = self.pace.take(&progress, now_ns);
+        let mut is_last = false;
+        match progress {
+            Progress::Started { run_id, groups, trials } => {
+                (self.groups, self.told_ns) = (groups, now_ns);
+                self.show(&format!("run {run_id}: {}", counted(trials, "trial")), false);
+            }
+            Progress::Planned { groups } => self.groups = groups,
+            Progress::Note(text) => say(&format!("note: {text}")),
+            Progress::GroupDone { done } => is_last = done == self.groups,
+            Progress::Preparing { .. } | Progress::Block { .. } => {}
+        }
+        if let Some(line) = line.filter(|_| is_last || now_ns - self.told_ns >= QUIET_NS) {
+            self.told_ns = now_ns;
+            self.show(&line, true);
         }
     }
 }

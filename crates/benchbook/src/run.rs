@@ -7,7 +7,7 @@ use benchbook_measure::run::{Observer, RunSummary, Silent, Start, keeps_disturbe
 use benchbook_record::to_parquet;
 use benchbook_report::escaped;
 
-use crate::display::{Bundle, Lines, Show};
+use crate::display::{Bar, Bundle, Lines, Show};
 use crate::{Lab, Result, notebook};
 
 impl Lab {
@@ -55,9 +55,13 @@ fn as_asked(plan: &Plan) -> Plan {
     plan
 }
 
-/// Lines in a notebook, nothing in a program.
+/// A bar or lines in a notebook, nothing in a program.
 fn observer() -> Box<dyn Observer> {
-    if notebook::live() { Box::new(Lines::default()) } else { Box::new(Silent) }
+    match (notebook::is_ours(), notebook::live()) {
+        (true, _) => Box::new(Bar::new()),
+        (false, true) => Box::new(Lines::default()),
+        (false, false) => Box::new(Silent),
+    }
 }
 
 /// A run that has ended; it names itself wherever a run is asked for.

@@ -8,12 +8,13 @@ mod question;
 
 use std::any::Any;
 use std::fmt::Display;
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::panic::PanicHookInfo;
 use std::sync::Once;
 use std::thread;
 
-use benchbook_core::for_people;
+use benchbook_core::{for_people, on_one_line};
 use benchbook_report::escaped;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -60,6 +61,22 @@ fn tell(panic: &PanicHookInfo<'_>) {
     } else if !benchbook_measure::kernel_panics_are_caught() && !benchbook_record::panics_are_caught() {
         failed("panic", &said(panic));
     }
+}
+
+/// Asks the person before the notebook, on one line; gives the line that is typed, which is empty where nobody answers.
+///
+/// # Errors
+/// The Jupyter kernel has gone.
+pub fn input(question: &str) -> std::io::Result<String> {
+    let mut out = std::io::stdout().lock();
+    if is_ours() {
+        out.write_all(MARGIN)?;
+    }
+    writeln!(out, "EVCXR_INPUT_REQUEST:{}", on_one_line(question))?;
+    out.flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Shows why a cell failed.

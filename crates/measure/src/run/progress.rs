@@ -109,12 +109,17 @@ impl Pace {
                 format!("{done} of {} cases and replicates", self.groups)
             }
         };
-        let share = 100.0 * self.done / self.groups.max(1) as f64;
+        let share = 100.0 * self.share();
         let left = self.left_ns(now_ns).map_or_else(|| "…".to_owned(), about);
         // Names come from plans: they must not move a cursor.
         let line = on_one_line(&format!("{share:3.0} %, {left} left, {what}"));
         let is_long = line.chars().count() > LINE;
         Some(if is_long { line.chars().take(LINE - 1).chain(['…']).collect() } else { line })
+    }
+
+    /// How much of the run is done, from 0 to 1.
+    pub fn share(&self) -> f64 {
+        self.done / self.groups.max(1) as f64
     }
 
     /// The time that is left, in nanoseconds, where the rest goes as what is done went; nothing before the first block.
@@ -200,6 +205,7 @@ mod tests {
         }
         assert_eq!(pace.take(&Progress::Planned { groups: 8 }, 31 * S), None);
         let line = pace.take(&Progress::GroupDone { done: 4 }, 61 * S).unwrap();
+        assert_eq!(pace.share(), 0.5);
         assert_eq!(line, " 50 %, 1 min 0 s left, 4 of 8 cases and replicates");
     }
 
