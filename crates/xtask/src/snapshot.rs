@@ -13,6 +13,10 @@ use xtask::workspace::{Python, Workspace};
 const PACKAGE: &str = "benchbook-notebook";
 const LIBRARY: &str = "libbenchbook_notebook.so";
 const WORKER: &str = "benchbook-worker";
+const CELLS: &str = "benchbook-cells";
+
+/// The program that runs the cells of a notebook: the library, and nothing else.
+const SOURCE: &str = "fn main() -> std::process::ExitCode {\n    benchbook::notebook::cells()\n}\n";
 
 /// Builds the library for notebooks and keeps it in a folder named by its content.
 pub fn take(workspace: &Workspace, python: &Python, minimal: bool) -> Result<(PathBuf, State)> {
@@ -100,6 +104,7 @@ fn describe(id: &str, library: &Path, python: &Python, minimal: bool) -> Result<
         "library": LIBRARY,
         "library_bytes": fs::metadata(library).named("read", library)?.len(),
         "worker": WORKER,
+        "cells": CELLS,
         "deps": "deps",
         "rustc": said(&["-vV"])?,
         // evcxr moves a cell's library after linking it, which its run path to std survives in a shallow folder only.
@@ -122,9 +127,25 @@ fn fill(folder: &Path, built: &Built, about: &Value, workspace: &Workspace) -> R
         // Other file systems have no links between them.
         fs::hard_link(part, &to).or_else(|_| fs::copy(part, &to).map(drop)).named("link", part)?;
     }
+    cells(folder, about["libtorch_lib"].as_str())?;
     fs::write(folder.join("lock"), "").named("write", folder.join("lock"))?;
     let text = format!("{about:#}\n");
     fs::write(folder.join("snapshot.json"), text).named("write", folder.join("snapshot.json"))
+}
+
+/// Compiles the program of the cells, as a cell is compiled: cargo would build the library again, and otherwise.
+fn cells(folder: &Path, libtorch: Option<&str>) -> Result<()> {
+    let source = folder.join("cells.rs");
+    fs::write(&source, SOURCE).named("write", &source)?;
+    let mut command = process::command("rustc");
+    command.args(["--edition=2024", "--crate-type=bin", "--crate-name=benchbook_cells", "-Cprefer-dynamic"]);
+    // What libtorch needs is found when the program starts.
+    command.arg("-Clink-arg=-Wl,--allow-shlib-undefined");
+    command.arg(format!("--extern=benchbook={}", folder.join(LIBRARY).display()));
+    command.arg(format!("-Ldependency={}", folder.join("deps").display()));
+    command.args(libtorch.map(|libtorch| format!("-Lnative={libtorch}")));
+    command.arg("-o").arg(folder.join(CELLS)).arg(&source);
+    process::run(&mut command, "see the compiler's message above")
 }
 
 /// Removes the snapshots that no Jupyter kernel uses, but for the newest.
