@@ -1,24 +1,112 @@
-//! Cells of Rust, run by evcxr.
+//! Cells of Rust, run by evcxr, and cells of SQL, answered by the process of the cells.
 
-use benchbook_front::magics::Sql;
+use benchbook_front::magics::{Chart, Sql, parameters};
 use benchbook_front::{Bundle, Evaluator, Failure, Outcome, Page, Stream, Variable};
-use evcxr::{CommandContext, EvalCallbacks};
+use evcxr::{CommandContext, EvalCallbacks, EvalOutputs};
+use serde_json::json;
 
+use crate::analyst::meaning;
+use crate::answers::{ANSWER, Answers};
 use crate::forms;
-use crate::inlet::Inlet;
 use crate::session::{Session, configure};
 
 /// Runs cells in the session.
-pub(crate) struct Evcxr(Session);
+pub(crate) struct Evcxr {
+    session: Session,
+    answers: Answers,
+}
 
 impl Evcxr {
     pub(crate) fn new(session: Session) -> Self {
-        Self(session)
+        Self { session, answers: Answers::default() }
+    }
+
+    /// Has Rust run, and forgets what was lost where its process has ended.
+    fn use_rust<T>(&mut self, work: impl FnOnce(&mut CommandContext) -> Result<T, Failure>) -> Result<T, Failure> {
+        let done = self.session.with(work);
+        self.lost_if_ended(done)
+    }
+
+    fn lost_if_ended<T>(&mut self, done: Result<T, Failure>) -> Result<T, Failure> {
+        if done.as_ref().is_err_and(|failure| failure.name == forms::ENDED) {
+            self.answers = Answers::default();
+        }
+        done
+    }
+
+    /// Makes variables of the answers that some code names.
+    fn take_answers(&mut self, code: &str) -> Outcome {
+        let lacking = self.answers.lacking_in_rust(code);
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let take = |name: &String| {
+            format!("let {name}: benchbook::prelude::{ANSWER} = benchbook::notebook::answer(\"{name}\")?;")
+        };
+        let taking = lacking.iter().map(take).collect::<Vec<_>>().join("\n");
+        let session = self.session.clone();
+        self.use_rust(|context| quietly(&session, context, &taking))?;
+        self.answers.are_in_rust(lacking);
+        Ok(())
+    }
+
+    /// Gives cells of SQL the values of variables.
+    fn give_values(&mut self, names: &[String]) -> Outcome {
+        let lacking = self.answers.lacking_in_sql(names);
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let give = |name: &String| format!("benchbook::notebook::give(\"{name}\", &{name});");
+        let giving = lacking.iter().map(give).collect::<Vec<_>>().join("\n");
+        let session = self.session.clone();
+        self.use_rust(|context| {
+            let is_there = |name: &&String| context.variables_and_types().any(|(known, _)| known == name.as_str());
+            if let Some(absent) = lacking.iter().find(|name| !is_there(name)) {
+                let message = format!("no variable `{absent}` for `${absent}`: define it in a cell of Rust before");
+                return Err(Failure::new("sql", message));
+            }
+            quietly(&session, context, &giving)
+        })?;
+        self.answers.are_in_sql(lacking);
+        Ok(())
     }
 }
 
-fn run(inlet: &Inlet, context: &mut CommandContext, code: &str, number: u32, page: &Page) -> Outcome {
+/// Has code run; what evcxr says of a failure is told, and a process that has ended is replaced.
+fn execute(
+    session: &Session,
+    context: &mut CommandContext,
+    code: &str,
+    number: u32,
+    callbacks: &mut EvalCallbacks<'_>,
+) -> Result<EvalOutputs, Failure> {
     let before: Vec<String> = context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
+    let error = match context.execute_with_callbacks(code, callbacks) {
+        Ok(outputs) => return Ok(outputs),
+        Err(evcxr::Error::SubprocessTerminated(_)) => {
+            // evcxr knows of what stands between it and the cells alone.
+            let how = session.cells().how_it_ended().unwrap_or_else(|| "nobody knows how".to_owned());
+            evcxr::Error::SubprocessTerminated(how)
+        }
+        Err(other) => return Err(forms::failure(&other, code, number, &before)),
+    };
+    let failure = forms::failure(&error, code, number, &before);
+    // The process that has taken its place knows nothing of the library yet.
+    Err(match configure(context) {
+        Ok(()) => failure,
+        Err(more) => Failure::new(&failure.name, format!("{}\n{}", failure.message, more.message)),
+    })
+}
+
+/// Has code run of which the page shows nothing.
+fn quietly(session: &Session, context: &mut CommandContext, code: &str) -> Outcome {
+    session.inlet().turn_to(None);
+    execute(session, context, code, 0, &mut EvalCallbacks::default())?;
+    session.inlet().kept().map(drop)
+}
+
+fn run(session: &Session, context: &mut CommandContext, code: &str, number: u32, page: &Page) -> Outcome {
+    let inlet = session.inlet();
     inlet.turn_to(Some(page));
     let mut callbacks = EvalCallbacks {
         input_reader: &|asked| {
@@ -27,19 +115,7 @@ fn run(inlet: &Inlet, context: &mut CommandContext, code: &str, number: u32, pag
             page.ask(&question, asked.is_password).unwrap_or_default()
         },
     };
-    let outputs = match context.execute_with_callbacks(code, &mut callbacks) {
-        Ok(outputs) => outputs,
-        Err(error) => {
-            let failure = forms::failure(&error, code, number, &before);
-            let ended = matches!(error, evcxr::Error::SubprocessTerminated(_));
-            // The process that has taken its place knows nothing of the library yet.
-            let again = if ended { configure(context) } else { Ok(()) };
-            return Err(match again {
-                Ok(()) => failure,
-                Err(more) => Failure::new(&failure.name, format!("{}\n{}", failure.message, more.message)),
-            });
-        }
-    };
+    let outputs = execute(session, context, code, number, &mut callbacks)?;
     inlet.kept()?;
     if let Some(took) = outputs.timing {
         page.print(Stream::Stdout, &format!("took {} ms\n", took.as_millis()));
@@ -52,34 +128,56 @@ fn run(inlet: &Inlet, context: &mut CommandContext, code: &str, number: u32, pag
 
 impl Evaluator for Evcxr {
     fn rust(&mut self, code: &str, number: u32, page: &Page) -> Outcome {
-        self.0.with(|context| run(self.0.inlet(), context, code, number, page))
+        self.take_answers(code)?;
+        self.answers.may_change(code);
+        let session = self.session.clone();
+        self.use_rust(|context| run(&session, context, code, number, page))
     }
 
-    fn sql(&mut self, _: &Sql, _: &Page) -> Outcome {
-        let message = "the process of these cells answers no SQL; `lab.sql(\"…\")` does, in a cell of Rust";
-        Err(Failure::new("sql", message))
+    fn sql(&mut self, sql: &Sql, page: &Page) -> Outcome {
+        let names = parameters(&sql.statement);
+        self.give_values(&names)?;
+        let drawn = |one: &Chart| json!({ "kind": one.kind.to_string(), "x": one.x, "y": one.y, "by": one.by });
+        let chart = sql.chart.as_ref().map(drawn);
+        let question =
+            json!({ "statement": sql.statement, "parameters": names, "name": sql.name, "chart": chart }).to_string();
+        let answered = self.session.cells().ask(&question, page);
+        self.lost_if_ended(answered)?;
+        if let Some(name) = &sql.name {
+            self.answers.bind(name);
+        }
+        Ok(())
     }
 
     fn variables(&mut self) -> Result<Vec<Variable>, Failure> {
-        self.0.with(|context| {
-            let variable =
-                |(name, kind): (&str, &str)| Variable { name: name.to_owned(), kind: kind.to_owned(), value: None };
-            let mut variables: Vec<Variable> = context.variables_and_types().map(variable).collect();
-            variables.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok(variables)
-        })
+        let variable =
+            |(name, kind): (&str, &str)| Variable { name: name.to_owned(), kind: kind.to_owned(), value: None };
+        let mut variables: Vec<Variable> = self.answers.only_in_sql().map(|name| variable((name, ANSWER))).collect();
+        // Before evcxr is there, Rust has no variables.
+        if self.session.has_started() {
+            let of_rust =
+                self.session.with(|context| Ok(context.variables_and_types().map(variable).collect::<Vec<_>>()))?;
+            variables.retain(|one| of_rust.iter().all(|other| other.name != one.name));
+            variables.extend(of_rust);
+        }
+        variables.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(variables)
     }
 
     fn describe(&mut self, name: &str) -> Option<Bundle> {
-        self.0.with(|context| Ok(crate::analyst::meaning(context, name))).ok().flatten()
+        if self.answers.only_in_sql().any(|known| known == name) {
+            return Some(Bundle::text(format!("{name}: {ANSWER}")));
+        }
+        self.session.with(|context| Ok(meaning(context, name))).ok().flatten()
     }
 
     fn value(&mut self, expression: &str) -> Result<Bundle, Failure> {
-        self.0.with(|context| {
-            self.0.inlet().turn_to(None);
-            let failed = |error| forms::failure(&error, expression, 0, &[]);
-            let outputs = context.execute(expression).map_err(failed)?;
-            let kept = self.0.inlet().kept()?;
+        self.take_answers(expression)?;
+        let session = self.session.clone();
+        self.use_rust(|context| {
+            session.inlet().turn_to(None);
+            let outputs = execute(&session, context, expression, 0, &mut EvalCallbacks::default())?;
+            let kept = session.inlet().kept()?;
             Ok(kept.or(forms::value(outputs)?).unwrap_or_default())
         })
     }

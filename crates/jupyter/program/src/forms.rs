@@ -8,10 +8,27 @@ use evcxr::{CompilationError, Error, EvalOutputs, Theme};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::outlet::said::Forms;
+use crate::said::Forms;
 
+/// The name of a failure after which nothing is left of the variables.
+pub(crate) const ENDED: &str = "ended";
 /// The form by which the library tells that a `?` or a panic has ended a cell, of which evcxr says that it went well.
-pub(crate) const FAILED: &str = "application/vnd.benchbook.error+json";
+const FAILED: &str = "application/vnd.benchbook.error+json";
+
+/// The form by which the library names a thing that it may change later.
+const NAMED: &str = "application/vnd.benchbook.display+json";
+
+/// The name of a thing, and whether it takes the place of what has this name.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Named {
+    pub(crate) id: String,
+    pub(crate) update: bool,
+}
+
+/// Takes the name out of the forms of a thing, if it has one.
+pub(crate) fn named(forms: &mut Forms) -> Option<Named> {
+    serde_json::from_str(&forms.remove(NAMED)?).ok()
+}
 
 #[derive(Deserialize)]
 struct Note {
@@ -60,7 +77,7 @@ pub(crate) fn failure(error: &Error, code: &str, number: u32, lost: &[String]) -
             } else {
                 format!("these variables are lost: `{}`", lost.join("`, `"))
             };
-            Failure::new("ended", format!("the process of the cells has ended, another one is there; {lost}\n{said}"))
+            Failure::new(ENDED, format!("the process of the cells has ended, another one is there; {lost}\n{said}"))
         }
         Error::Message(message) => Failure::new("error", message.clone()),
     }
@@ -131,6 +148,15 @@ mod tests {
         assert_eq!((failure.name.as_str(), failure.message.as_str()), ("panic", "panicked: no"));
         let failure = value(outputs(&[(FAILED, "of tomorrow")])).expect_err("a failure");
         assert_eq!((failure.name.as_str(), failure.message.as_str()), ("error", "of tomorrow"));
+    }
+
+    #[test]
+    fn a_name_is_no_form() {
+        let name = "{\"id\": \"bar\", \"update\": true}";
+        let mut forms: Forms =
+            [("text/plain", "50 %"), (NAMED, name)].map(|(mime, text)| (mime.to_owned(), text.to_owned())).into();
+        assert_eq!(named(&mut forms), Some(Named { id: "bar".into(), update: true }));
+        assert_eq!((forms.len(), named(&mut forms)), (1, None));
     }
 
     #[test]

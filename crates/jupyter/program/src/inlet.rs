@@ -1,14 +1,11 @@
 //! What comes from the process of the cells, for the page of the cell that runs.
 
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use benchbook_front::{Bundle, Error, Failure, Page, Result, Stream};
+use benchbook_front::{Bundle, Failure, Page, Stream};
 
-use crate::forms;
-use crate::outlet::said::{Forms, Said};
+use crate::forms::{self, Named};
+use crate::said::{Forms, Said};
 
 /// Where it goes; copies are the same place.
 #[derive(Clone, Default)]
@@ -26,41 +23,8 @@ struct Place {
 }
 
 impl Inlet {
-    /// Listens at a socket of this path.
-    ///
-    /// # Errors
-    /// The path is taken, or the system gives no thread.
-    pub(crate) fn listen(&self, path: &Path) -> Result<()> {
-        let taken = |error: std::io::Error| {
-            Error::Lost(format!("that of the cells cannot be made at {}: {error}", path.display()))
-        };
-        let listener = UnixListener::bind(path).map_err(taken)?;
-        let own = self.clone();
-        // One process after the other: what the last words of one are stands before what the next one says.
-        let work = move || listener.incoming().flatten().for_each(|stream| own.read(stream));
-        let thread = std::thread::Builder::new().name("inlet".into()).spawn(work);
-        thread.map(drop).map_err(|source| Error::Thread { what: "the socket of the cells", source })
-    }
-
-    fn read(&self, stream: UnixStream) {
-        let Ok(mut acknowledge) = stream.try_clone() else { return };
-        for line in BufReader::new(stream).lines() {
-            let Ok(line) = line else { return };
-            match serde_json::from_str(&line) {
-                // Everything before this is on the page.
-                Ok(Said::Done) => {
-                    if acknowledge.write_all(b"\n").is_err() {
-                        return;
-                    }
-                }
-                Ok(said) => self.take(said),
-                // Of another version, or no word of ours: nothing that a page could show.
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn take(&self, said: Said) {
+    /// Takes what happens.
+    pub(crate) fn take(&self, said: Said) {
         let mut place = self.place();
         let print = |stream, text: &str| place.page.iter().for_each(|page| page.print(stream, text));
         match said {
@@ -73,7 +37,6 @@ impl Inlet {
                 place.failure.get_or_insert(Failure::new(&kind, message));
             }
             Said::Asks(question) => place.question = Some(question),
-            Said::Done => {}
         }
     }
 
@@ -103,11 +66,16 @@ impl Inlet {
 }
 
 impl Place {
-    fn show(&mut self, told: Forms, put: impl FnOnce(&Page, Bundle)) {
-        match (forms::bundle(told), &self.page) {
-            (Err(failure), _) => self.failure = Some(failure),
-            (Ok(bundle), Some(page)) => put(page, bundle),
-            (Ok(bundle), None) => self.kept = Some(bundle),
+    fn show(&mut self, mut told: Forms, put: impl FnOnce(&Page, Bundle)) {
+        let named = forms::named(&mut told);
+        match (forms::bundle(told), &self.page, named) {
+            (Err(failure), ..) => self.failure = Some(failure),
+            (Ok(bundle), Some(page), None) => put(page, bundle),
+            (Ok(bundle), Some(page), Some(Named { id, update: false })) => page.show(bundle, Some(id)),
+            (Ok(bundle), Some(page), Some(Named { id, update: true })) => page.change(bundle, id),
+            (Ok(bundle), None, None) => self.kept = Some(bundle),
+            // A bar is no value.
+            (Ok(_), None, Some(_)) => {}
         }
     }
 }
@@ -124,7 +92,7 @@ mod tests {
         assert_eq!((failure.name.as_str(), failure.message.contains("stands above")), ("panic", true));
         let note = "{\"kind\": \"error\", \"message\": \"no such store\"}";
         inlet.take(Said::Failed("error".into()));
-        inlet.take(Said::Value(Forms::from([(forms::FAILED.to_owned(), note.to_owned())])));
+        inlet.take(Said::Value(Forms::from([("application/vnd.benchbook.error+json".to_owned(), note.to_owned())])));
         assert_eq!(inlet.kept().expect_err("a failure").message, "no such store");
         inlet.take(Said::Failed("error".into()));
         inlet.turn_to(None);
@@ -132,23 +100,17 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_heard_to_its_end_and_the_next_one_after_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("s");
+    fn what_a_cell_shows_is_kept_where_nobody_looks() {
         let inlet = Inlet::default();
-        inlet.listen(&path).unwrap();
-        for text in ["first", "second"] {
-            let mut stream = UnixStream::connect(&path).unwrap();
-            let value = Said::Value(Forms::from([("text/plain".to_owned(), text.to_owned())]));
-            for said in [&value, &Said::Asks("name: ".into()), &Said::Done] {
-                writeln!(stream, "{}", serde_json::to_string(said).unwrap()).unwrap();
-            }
-            writeln!(stream, "no JSON\n\"Done\"").unwrap();
-            // Both times, when everything before is there.
-            std::io::Read::read_exact(&mut stream, &mut [0; 2]).unwrap();
-            assert_eq!(inlet.question().as_deref(), Some("name: "));
-            assert_eq!(inlet.kept(), Ok(Some(Bundle::text(text))));
-            assert_eq!(inlet.kept(), Ok(None));
-        }
+        let text = |text: &str| Forms::from([("text/plain".to_owned(), text.to_owned())]);
+        inlet.take(Said::Asks("name: ".into()));
+        inlet.take(Said::Shown(text("first")));
+        inlet.take(Said::Value(text("last")));
+        let mut bar = text("50 %");
+        bar.insert("application/vnd.benchbook.display+json".into(), "{\"id\": \"a\", \"update\": true}".into());
+        inlet.take(Said::Shown(bar));
+        assert_eq!(inlet.question().as_deref(), Some("name: "));
+        assert_eq!(inlet.kept(), Ok(Some(Bundle::text("last"))));
+        assert_eq!(inlet.kept(), Ok(None));
     }
 }

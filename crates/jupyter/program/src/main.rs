@@ -1,12 +1,17 @@
 //! The program `benchbook-jupyter CONNECTION_FILE`: the Jupyter kernel, with evcxr behind its front end.
 
 mod analyst;
+mod answers;
+mod bridge;
+mod cells;
 mod evaluator;
 mod forms;
 mod inlet;
-mod outlet;
+mod output;
+mod said;
 mod session;
 mod snapshot;
+mod split;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,11 +29,10 @@ use crate::session::Session;
 const HEADLESS: &str = "BENCHBOOK_NOTEBOOK_JOB";
 
 fn main() -> ExitCode {
-    // evcxr starts this program again for the cells: as the process around them, and that one the process of the code.
-    if let Some(ended) = outlet::serve() {
+    // evcxr starts this program again: as what it takes for the process of the cells, and in the place of the compiler.
+    if let Some(ended) = bridge::serve() {
         return ended;
     }
-    // The process of the code never returns from here.
     evcxr::runtime_hook();
     match run() {
         Ok(()) => ExitCode::SUCCESS,

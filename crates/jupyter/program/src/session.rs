@@ -1,15 +1,17 @@
 //! One evcxr for the whole life of the kernel, made beside it: rust-analyzer takes seconds to load.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Child, Command};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::process::Command;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use benchbook_front::{Error, Failure, Interrupter, Result};
 use evcxr::{CommandContext, EvalContext};
 use tempfile::TempDir;
 
+use crate::cells::Cells;
 use crate::inlet::Inlet;
-use crate::{forms, outlet, snapshot};
+use crate::snapshot::Snapshot;
+use crate::{bridge, forms};
 
 /// The name of the socket in its folder.
 const SOCKET: &str = "cells";
@@ -32,12 +34,9 @@ struct Shared {
     /// Held for moments only.
     waiting: Mutex<Waiting>,
     changed: Condvar,
-    /// The process of the cells; evcxr keeps the handle when it starts another one.
-    process: OnceLock<Arc<Mutex<Child>>>,
-    /// What comes from the process of the cells.
-    inlet: Inlet,
-    /// Where its socket lies, for this user alone.
-    folder: TempDir,
+    cells: Cells,
+    /// Where their socket lies, for this user alone.
+    _folder: TempDir,
 }
 
 /// evcxr, shared by who runs cells, who completes them, and who interrupts them.
@@ -57,15 +56,13 @@ impl Session {
     pub(crate) fn start() -> Result<Self> {
         let folder = tempfile::tempdir()
             .map_err(|error| Error::Lost(format!("there is no temporary folder for that of the cells: {error}")))?;
-        let inlet = Inlet::default();
-        inlet.listen(&folder.path().join(SOCKET))?;
+        let cells = Cells::new(&folder.path().join(SOCKET))?;
         let session = Self(Arc::new(Shared {
             context: Mutex::new(None),
             waiting: Mutex::new(Waiting { phase: Phase::Starting, interrupted: false }),
             changed: Condvar::new(),
-            process: OnceLock::new(),
-            inlet,
-            folder,
+            cells,
+            _folder: folder,
         }));
         let own = session.clone();
         spawn("evcxr", move || own.make())?;
@@ -84,33 +81,54 @@ impl Session {
     }
 
     fn made(&self) -> std::result::Result<(), Failure> {
-        snapshot::hold().map_err(|refused| Failure::new("benchbook", refused))?;
+        self.cells_there()?;
         let failed = |error: &evcxr::Error| {
             let message = format!("evcxr could not be started: {error}; restart the kernel, or `cargo xtask lab` anew");
             Failure::new("benchbook", message)
         };
         let own = std::env::current_exe().map_err(|error| failed(&error.into()))?;
         let mut cells = Command::new(own);
-        cells.env(outlet::SOCKET, self.0.folder.path().join(SOCKET));
+        cells.env(bridge::SOCKET, self.0.cells.socket());
         let (context, outputs) = EvalContext::with_subprocess_command(cells).map_err(|error| failed(&error))?;
-        // What the cells print comes by the socket. evcxr waits until its own lines are taken; the process around the
-        // cells has last words for the log, should it fail.
+        // What the cells print does not come this way. evcxr waits until its own lines are taken; the process between it
+        // and the cells has last words for the log, should it fail.
         let waits = spawn("lines", move || outputs.stdout.iter().for_each(drop));
         let tells = spawn("log", move || outputs.stderr.iter().for_each(|line| eprintln!("{line}")));
         waits.and(tells).map_err(|error| Failure::new("benchbook", error.to_string()))?;
         let mut context = CommandContext::with_eval_context(context);
         configure(&mut context)?;
         // A failure of the start-up files is one of the kernel.
-        self.0.inlet.kept()?;
-        // This is set here and nowhere else.
-        let _ = self.0.process.set(context.process_handle());
+        self.inlet().kept()?;
         *held(&self.0.context) = Some(context);
         Ok(())
     }
 
-    /// What comes from the process of the cells.
+    /// Starts the process of the cells, and looks meanwhile whether it may be used.
+    fn cells_there(&self) -> std::result::Result<(), Failure> {
+        let refused = |said| Failure::new("benchbook", said);
+        let looked_at = Snapshot::hold().map_err(refused).and_then(|snapshot| {
+            let program = snapshot.cells();
+            // Whoever asks it first tells of a failure.
+            let _ = self.0.cells.start(&program);
+            snapshot.check().map(|()| program).map_err(refused)
+        });
+        self.0.cells.check(looked_at.clone());
+        looked_at.map(drop)
+    }
+
+    /// The process of the cells, which is there before evcxr is.
+    pub(crate) fn cells(&self) -> &Cells {
+        &self.0.cells
+    }
+
+    /// What the cells of evcxr print and show.
     pub(crate) fn inlet(&self) -> &Inlet {
-        &self.0.inlet
+        self.0.cells.inlet()
+    }
+
+    /// Whether evcxr is there, or known never to be.
+    pub(crate) fn has_started(&self) -> bool {
+        !matches!(held(&self.0.waiting).phase, Phase::Starting)
     }
 
     /// Waits until evcxr is there, and uses it.
@@ -171,17 +189,14 @@ fn spawn(what: &'static str, work: impl FnOnce() + Send + 'static) -> Result<()>
 }
 
 impl Interrupter for Session {
-    /// evcxr's own process of the cells never looks; what waits for evcxr does.
+    /// What waits for evcxr stops, and so does a cell that looks.
     fn interrupt(&self) {
         held(&self.0.waiting).interrupted = true;
         self.0.changed.notify_all();
+        self.0.cells.interrupt();
     }
 
     fn end(&self) {
-        // Where the handle is held, somebody waits for the end of the process already.
-        if let Some(Ok(mut process)) = self.0.process.get().map(|process| process.try_lock()) {
-            // It may have ended in the meantime.
-            let _ = process.kill();
-        }
+        self.0.cells.end();
     }
 }

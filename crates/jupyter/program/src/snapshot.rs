@@ -21,24 +21,48 @@ const INSTALL: &str = "`benchbook kernel install` makes this kernel anew";
 static HELD: OnceLock<File> = OnceLock::new();
 
 /// What is needed of `snapshot.json`.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Manifest {
     build_id: String,
     library: String,
+    cells: String,
     rustc: String,
 }
 
-/// Checks the snapshot that `kernel.json` names, and holds it.
-///
-/// # Errors
-/// Why no cell could run, and what to do.
-pub(crate) fn hold() -> Result<(), String> {
-    let folder = std::env::var_os(SNAPSHOT).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = folder.ok_or_else(|| format!("kernel.json does not set {SNAPSHOT}; {INSTALL}"))?;
-    let lock = locked(&folder)?;
-    same_compiler(&checked(&folder)?, &rustc()?)?;
-    HELD.get_or_init(|| lock);
-    Ok(())
+/// A snapshot that is held.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+impl Snapshot {
+    /// Holds the snapshot that `kernel.json` names, for as long as this process lives.
+    ///
+    /// # Errors
+    /// Why no cell could run, and what to do.
+    pub(crate) fn hold() -> Result<Self, String> {
+        let folder = std::env::var_os(SNAPSHOT).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let folder = folder.ok_or_else(|| format!("kernel.json does not set {SNAPSHOT}; {INSTALL}"))?;
+        let lock = locked(&folder)?;
+        let manifest = described(&folder)?;
+        HELD.get_or_init(|| lock);
+        Ok(Self { folder, manifest })
+    }
+
+    /// The program of its cells.
+    pub(crate) fn cells(&self) -> PathBuf {
+        self.folder.join(&self.manifest.cells)
+    }
+
+    /// Checks that it is as it was built, and that cells are compiled by its compiler.
+    ///
+    /// # Errors
+    /// As of [`Snapshot::hold`].
+    pub(crate) fn check(&self) -> Result<(), String> {
+        whole(&self.folder, &self.manifest)?;
+        same_compiler(&self.manifest.rustc, &rustc()?)
+    }
 }
 
 /// Keeps a snapshot from being removed.
@@ -58,8 +82,8 @@ fn locked(folder: &Path) -> Result<File, String> {
     Ok(lock)
 }
 
-/// Reads what a snapshot says of itself; gives the compiler that it was built by.
-fn checked(folder: &Path) -> Result<String, String> {
+/// Reads what a snapshot says of itself.
+fn described(folder: &Path) -> Result<Manifest, String> {
     let file = folder.join("snapshot.json");
     let text = std::fs::read_to_string(&file)
         .map_err(|error| format!("the library of this kernel is not whole ({}: {error}); {AGAIN}", file.display()))?;
@@ -72,23 +96,27 @@ fn checked(folder: &Path) -> Result<String, String> {
             "this kernel knows libraries of schema {SCHEMA}, and this one has schema {found}; {INSTALL}"
         ));
     }
-    let Manifest { build_id, library, rustc } = serde_json::from_value(read).map_err(unread)?;
-    let library = folder.join(library);
+    let manifest: Manifest = serde_json::from_value(read).map_err(unread)?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    if manifest.build_id != name {
+        let found = &manifest.build_id;
+        return Err(format!("this kernel was made for the library {name}, and in its place lies {found}; {INSTALL}"));
+    }
+    Ok(manifest)
+}
+
+/// Whether the library is as it was built.
+fn whole(folder: &Path, manifest: &Manifest) -> Result<(), String> {
+    let library = folder.join(&manifest.library);
     let place = library.display();
     let found = content_id(&library)
         .map_err(|error| format!("the library of this kernel cannot be read ({place}: {error}); {AGAIN}"))?;
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    if build_id != name {
-        return Err(format!(
-            "this kernel was made for the library {name}, and in its place lies {build_id}; {INSTALL}"
-        ));
-    }
-    if found != build_id {
+    if found != manifest.build_id {
         return Err(format!(
             "the library of this kernel is not as it was built: its content is {found} ({place}); {AGAIN}"
         ));
     }
-    Ok(rustc)
+    Ok(())
 }
 
 /// The name of a build: equal libraries have equal names, others practically never.
@@ -139,8 +167,8 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         let folder = root.path().join(ABC);
         std::fs::create_dir(&folder).expect("a folder");
-        let mut manifest =
-            serde_json::json!({ "schema": 1, "build_id": ABC, "library": "lib.so", "rustc": "rustc 1.95.0\n" });
+        let mut manifest = serde_json::json!({ "schema": 1, "build_id": ABC, "library": "lib.so", "rustc": "rustc 1" });
+        manifest["cells"] = "cells".into();
         change(&mut manifest);
         for (name, content) in
             [("snapshot.json", manifest.to_string()), ("lib.so", "abc".into()), ("lock", String::new())]
@@ -150,10 +178,14 @@ mod tests {
         (root, folder)
     }
 
+    fn looked_at(folder: &Path) -> Result<(), String> {
+        whole(folder, &described(folder)?)
+    }
+
     #[test]
     fn a_whole_snapshot_is_held() {
         let (_root, folder) = planted(|_| {});
-        assert_eq!(checked(&folder), Ok("rustc 1.95.0\n".to_owned()));
+        assert_eq!(looked_at(&folder), Ok(()));
         let lock = locked(&folder).expect("free");
         let other = File::open(folder.join("lock")).expect("it is there");
         assert!(other.try_lock().is_err());
@@ -172,12 +204,12 @@ mod tests {
         ];
         for (change, part) in cases {
             let (_root, folder) = planted(change);
-            let told = checked(&folder).expect_err(part);
+            let told = looked_at(&folder).expect_err(part);
             assert!(told.contains(part), "{told}");
         }
         let (_root, folder) = planted(|_| {});
         std::fs::write(folder.join("lib.so"), "abd").expect("writable");
-        assert!(checked(&folder).expect_err("changed").contains("not as it was built"));
+        assert!(looked_at(&folder).expect_err("changed").contains("not as it was built"));
         std::fs::remove_file(folder.join("lock")).expect("it was there");
         assert!(locked(&folder).expect_err("no lock").contains("cannot be held"));
         assert!(locked(Path::new("/no/such/folder")).expect_err("absent").contains("is gone"));

@@ -2,10 +2,12 @@
 
 use benchbook_front::text::Decoder;
 
-use super::said::{Forms, Said};
+use crate::said::{Forms, Said};
 
 /// What evcxr waits for when code has ended.
 pub(crate) const COMPLETE: &str = "EVCXR_EXECUTION_COMPLETE";
+/// What the library puts before a line of its own: text before it, which may have no end, goes on after it.
+const MARGIN: &str = "\0\n";
 /// How every line begins that is not the code's own.
 const MARK: &str = "EVCXR_";
 /// What stands before and after one form of something shown.
@@ -18,12 +20,12 @@ const ERROR: &str = "EVCXR_ERROR_OCCURRED";
 /// What stands before the text of a question, for those whose answer is hidden too.
 const QUESTIONS: [&str; 2] = ["EVCXR_INPUT_REQUEST:", "EVCXR_INPUT_REQUEST_PASSWORD:"];
 
-/// A piece of standard output.
+/// A piece of what the process of the cells says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// For the kernel.
+    /// For the page.
     Say(Said),
-    /// A line for evcxr.
+    /// A line for whoever has asked for the cell.
     Line(String),
 }
 
@@ -72,8 +74,14 @@ impl Splitter {
                 rest = &rest[end + 1..];
             } else {
                 let (text, left) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
-                self.printed(text, &mut pieces);
+                let before = text.strip_suffix(MARGIN).or_else(|| text.strip_suffix('\0'));
+                self.printed(before.unwrap_or(text), &mut pieces);
                 self.within_line = end.is_none();
+                if before.is_some() && end.is_none() {
+                    // The margin may have been cut.
+                    rest = "\0";
+                    break;
+                }
                 rest = left;
             }
         }
@@ -211,6 +219,13 @@ mod tests {
             ),
             (format!("{BEGIN}text/plain\nlast words"), vec![printed("last words")]),
             ("EVCXR".to_owned(), vec![printed("EVCXR")]),
+            (format!("no end\0\n{COMPLETE}\n"), vec![printed("no end"), line(COMPLETE)]),
+            (
+                format!("a\0\n{}\0\n{COMPLETE}\n", form("text/plain", "1")),
+                vec![printed("a"), Piece::Say(Said::Value(forms(&[("text/plain", "1")]))), line(COMPLETE)],
+            ),
+            ("a\0b\n".to_owned(), vec![printed("a\0b\n")]),
+            ("a\0".to_owned(), vec![printed("a\0")]),
             (String::new(), vec![]),
         ] {
             for size in [1, 2, 3, 7, 1000] {

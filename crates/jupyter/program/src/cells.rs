@@ -1,0 +1,433 @@
+//! The process of the cells: started with the kernel, shared by evcxr, which has cells run, and by the kernel, which has
+//! SQL answered.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, PipeReader, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
+
+use benchbook_front::{Bundle, Error, Failure, Page, Result};
+use benchbook_process::{Mark, Supervised};
+
+use crate::bridge;
+use crate::forms::ENDED;
+use crate::inlet::Inlet;
+use crate::output::Output;
+use crate::split::{COMPLETE, Piece};
+
+/// The variable that finds what a cell has started.
+const MARK: &str = "BENCHBOOK_CELLS_MARK";
+/// How evcxr has a cell run, and how the kernel asks.
+const RUN: &str = "LOAD_AND_RUN ";
+const ASK: &str = "ASK ";
+
+/// Who has asked for something that the process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Evcxr,
+    Kernel,
+}
+
+/// The process, and who is connected to it.
+#[derive(Default)]
+struct Place {
+    /// Whether the kernel may use it: the library was looked at.
+    checked: Option<std::result::Result<PathBuf, Failure>>,
+    /// Ends the process with all that it has started; nothing where there is none.
+    process: Option<Mark>,
+    /// How many there were.
+    number: u64,
+    /// How the last one ended.
+    ended: Option<ExitStatus>,
+    /// Who asked, in the order in which it is answered.
+    turns: VecDeque<Turn>,
+    /// How many questions of the kernel were answered.
+    answered: u64,
+    /// Where the lines for evcxr go.
+    evcxr: Option<Arc<UnixStream>>,
+    /// Where interrupts go.
+    interrupts: Option<UnixStream>,
+    /// Whether evcxr has had variables in this process.
+    used: bool,
+}
+
+struct Shared {
+    place: Mutex<Place>,
+    changed: Condvar,
+    /// Held while something is asked, so that the turns are in the order of the questions.
+    input: Mutex<Option<ChildStdin>>,
+    /// What evcxr's cells print and show, and what the answers to the kernel do.
+    of_evcxr: Inlet,
+    of_kernel: Inlet,
+    socket: PathBuf,
+}
+
+/// The process of the cells; copies are the same one.
+#[derive(Clone)]
+pub(crate) struct Cells(Arc<Shared>);
+
+/// What a panic has left is still whole.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn spawn(what: &'static str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = Builder::new().name(what.into()).spawn(work);
+    thread.map(drop).map_err(|source| Error::Thread { what, source })
+}
+
+impl Cells {
+    /// Listens at a socket of this path; starts nothing yet.
+    ///
+    /// # Errors
+    /// The path is taken, or the system gives no thread.
+    pub(crate) fn new(socket: &Path) -> Result<Self> {
+        let taken = |error: io::Error| {
+            Error::Lost(format!("that of the cells cannot be made at {}: {error}", socket.display()))
+        };
+        let listener = UnixListener::bind(socket).map_err(taken)?;
+        let cells = Self(Arc::new(Shared {
+            place: Mutex::default(),
+            changed: Condvar::new(),
+            input: Mutex::default(),
+            of_evcxr: Inlet::default(),
+            of_kernel: Inlet::default(),
+            socket: socket.to_owned(),
+        }));
+        let own = cells.clone();
+        let accept = move || {
+            for stream in listener.incoming().flatten() {
+                let own = own.clone();
+                // Where there is no thread, the other end sees that it is not heard.
+                let _ = spawn("peer", move || own.greet(stream));
+            }
+        };
+        spawn("socket of the cells", accept)?;
+        Ok(cells)
+    }
+
+    /// Where evcxr's bridge finds the kernel.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.0.socket
+    }
+
+    /// What the cells of evcxr print and show.
+    pub(crate) fn inlet(&self) -> &Inlet {
+        &self.0.of_evcxr
+    }
+
+    /// How the last process ended, in words; nothing where none has.
+    pub(crate) fn how_it_ended(&self) -> Option<String> {
+        held(&self.0.place).ended.map(|status| status.to_string())
+    }
+
+    /// Starts the process of this program, before it is known whether the kernel may use it.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn start(&self, program: &Path) -> io::Result<()> {
+        let mut input = held(&self.0.input);
+        *input = Some(self.started(program)?);
+        Ok(())
+    }
+
+    /// Starts the process; gives its standard input.
+    fn started(&self, program: &Path) -> io::Result<ChildStdin> {
+        let mut command = Command::new(program);
+        // The library asks whether it is in a notebook.
+        command.env(bridge::SOCKET, &self.0.socket).env(bridge::RUNTIME, "1");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mark = Mark::new(MARK);
+        let mut child = Supervised::start(command, mark.clone())?;
+        let absent = || io::Error::other("a process without pipes");
+        let output = PipeReader::from(OwnedFd::from(child.take_stdout().ok_or_else(absent)?));
+        let errors = PipeReader::from(OwnedFd::from(child.take_stderr().ok_or_else(absent)?));
+        let input = child.take_stdin().ok_or_else(absent)?;
+        let (gone, keep) = io::pipe()?;
+
+        let number = {
+            let mut place = held(&self.0.place);
+            place.number += 1;
+            (place.process, place.used, place.turns) = (Some(mark), false, VecDeque::new());
+            place.number
+        };
+        let own = self.clone();
+        Builder::new().name("wait".into()).spawn(move || {
+            let status = child.wait().ok();
+            held(&own.0.place).ended = status;
+            drop(keep);
+        })?;
+        let (own, ends) = (self.clone(), self.clone());
+        Builder::new().name("output".into()).spawn(move || {
+            // A pipe that cannot be read has ended, as far as anybody can tell.
+            let _ = Output::new(output, errors, gone, move |piece| own.take(piece)).serve();
+            ends.gone(number);
+        })?;
+        Ok(input)
+    }
+
+    /// From now on the kernel may use it, and starts it by this program again; or says why not.
+    pub(crate) fn check(&self, checked: std::result::Result<PathBuf, Failure>) {
+        held(&self.0.place).checked = Some(checked);
+        self.0.changed.notify_all();
+    }
+
+    /// Takes what the process says.
+    fn take(&self, piece: Piece) {
+        let line = match piece {
+            Piece::Say(said) => {
+                let turn = held(&self.0.place).turns.front().copied();
+                let inlet = if turn == Some(Turn::Kernel) { &self.0.of_kernel } else { &self.0.of_evcxr };
+                return inlet.take(said);
+            }
+            Piece::Line(line) => line,
+        };
+        let evcxr = {
+            let mut place = held(&self.0.place);
+            let turn = if line == COMPLETE { place.turns.pop_front() } else { place.turns.front().copied() };
+            if turn == Some(Turn::Kernel) {
+                place.answered += u64::from(line == COMPLETE);
+                None
+            } else {
+                place.evcxr.clone()
+            }
+        };
+        match evcxr {
+            // Where evcxr has gone, its end is seen elsewhere.
+            Some(stream) => _ = writeln!(&*stream, "{line}"),
+            None => self.0.changed.notify_all(),
+        }
+    }
+
+    /// The process has ended, and everything that it said was taken.
+    fn gone(&self, number: u64) {
+        let mut place = held(&self.0.place);
+        if place.number == number {
+            (place.process, place.interrupts, place.turns) = (None, None, VecDeque::new());
+            // By this evcxr learns of it.
+            if let Some(stream) = place.evcxr.take() {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
+        drop(place);
+        self.0.changed.notify_all();
+    }
+
+    /// Somebody has connected, and says who it is.
+    fn greet(&self, stream: UnixStream) {
+        let Ok(reads) = stream.try_clone() else { return };
+        let mut reads = BufReader::new(reads);
+        let mut hello = String::new();
+        if reads.read_line(&mut hello).is_err() {
+            return;
+        }
+        match hello.trim_end() {
+            "cells" => held(&self.0.place).interrupts = Some(stream),
+            bridge::HELLO => self.serve_evcxr(&Arc::new(stream), reads),
+            // Nobody whom the kernel knows.
+            _ => {}
+        }
+    }
+
+    /// Hands on what evcxr asks, until it has gone, or starts its next one.
+    fn serve_evcxr(&self, stream: &Arc<UnixStream>, reads: BufReader<UnixStream>) {
+        if self.meet_evcxr(stream).is_err() {
+            let _ = stream.shutdown(Shutdown::Both);
+            return;
+        }
+        for line in reads.lines() {
+            let Ok(line) = line else { break };
+            let turn = line.starts_with(RUN).then_some(Turn::Evcxr);
+            // Where the process has gone, evcxr learns of it.
+            let _ = self.say(turn, &line);
+        }
+        let place = held(&self.0.place);
+        let is_current = place.evcxr.as_ref().is_some_and(|current| Arc::ptr_eq(current, stream));
+        // Its variables went with it, and the next one begins without any.
+        let process = if is_current { place.process.clone() } else { None };
+        drop(place);
+        if let Some(mark) = process {
+            mark.end_all();
+        }
+    }
+
+    /// Gives evcxr a process without variables.
+    fn meet_evcxr(&self, stream: &Arc<UnixStream>) -> std::result::Result<(), Failure> {
+        let fresh = |place: &mut Place| place.process.is_some() && place.used;
+        let place = held(&self.0.place);
+        let place = self.0.changed.wait_while(place, fresh).unwrap_or_else(PoisonError::into_inner);
+        drop(place);
+        self.there()?;
+        let mut place = held(&self.0.place);
+        (place.used, place.evcxr) = (true, Some(Arc::clone(stream)));
+        Ok(())
+    }
+
+    /// Waits until the kernel may use the process, and starts one where there is none; gives its number.
+    fn there(&self) -> std::result::Result<u64, Failure> {
+        let place = held(&self.0.place);
+        let unknown = |place: &mut Place| place.checked.is_none();
+        let place = self.0.changed.wait_while(place, unknown).unwrap_or_else(PoisonError::into_inner);
+        let program = match &place.checked {
+            Some(Ok(program)) => program.clone(),
+            Some(Err(failure)) => return Err(failure.clone()),
+            None => return Err(Failure::new("benchbook", "the library was not looked at; restart the kernel")),
+        };
+        drop(place);
+        // Held so that only one is started, and that nobody asks it before.
+        let mut input = held(&self.0.input);
+        if held(&self.0.place).process.is_none() {
+            let started = self.started(&program).map_err(|error| {
+                let message = format!("the process of the cells cannot be started ({}: {error})", program.display());
+                Failure::new("benchbook", message)
+            })?;
+            *input = Some(started);
+        }
+        Ok(held(&self.0.place).number)
+    }
+
+    /// Writes a line to the process; whoever has a turn by it is answered in this order.
+    fn say(&self, turn: Option<Turn>, line: &str) -> io::Result<()> {
+        let mut input = held(&self.0.input);
+        let Some(pipe) = input.as_mut() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        held(&self.0.place).turns.extend(turn);
+        pipe.write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// Has the library answer a question, on one line; what it prints and shows goes to this page.
+    ///
+    /// # Errors
+    /// What the library says, or the process has ended.
+    pub(crate) fn ask(&self, question: &str, page: &Page) -> std::result::Result<Option<Bundle>, Failure> {
+        let number = self.there()?;
+        self.0.of_kernel.turn_to(Some(page));
+        let before = held(&self.0.place).answered;
+        let ended = || {
+            let how = self.how_it_ended().unwrap_or_else(|| "nobody knows how".into());
+            Failure::new(ENDED, format!("the process of the cells has ended ({how}), and its variables with it"))
+        };
+        self.say(Some(Turn::Kernel), &format!("{ASK}{question}")).map_err(|_| ended())?;
+        let place = held(&self.0.place);
+        let runs = |place: &mut Place| place.answered == before && place.number == number && place.process.is_some();
+        let place = self.0.changed.wait_while(place, runs).unwrap_or_else(PoisonError::into_inner);
+        let answered = place.answered > before;
+        drop(place);
+        if answered { self.0.of_kernel.kept() } else { Err(ended()) }
+    }
+
+    /// Asks the cell that runs to stop.
+    pub(crate) fn interrupt(&self) {
+        if let Some(stream) = held(&self.0.place).interrupts.as_mut() {
+            // Where the process has gone, there is nothing to stop.
+            let _ = stream.write_all(&[1]);
+        }
+    }
+
+    /// Ends the process.
+    pub(crate) fn end(&self) {
+        if let Some(mark) = held(&self.0.place).process.clone() {
+            // To look for what it has started takes a while. Where there is no thread, the next call tries again.
+            let _ = spawn("end", move || drop(mark.end_all()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, sync_channel};
+
+    use benchbook_front::event::Event;
+    use benchbook_front::page::News;
+
+    use super::*;
+
+    /// Says what it is asked, and ends when it is asked to.
+    const SCRIPT: &str = "#!/bin/sh\n\
+        while read -r word rest; do\n\
+        case \"$rest\" in die*) kill -9 $$ ;; esac\n\
+        echo \"$word $rest\"\n\
+        echo EVCXR_EXECUTION_COMPLETE\n\
+        done\n";
+
+    struct Desk {
+        folder: tempfile::TempDir,
+        cells: Cells,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let cells = Cells::new(&folder.path().join("s")).unwrap();
+            let (script, program) = (folder.path().join("script"), folder.path().join("program"));
+            std::fs::write(&script, SCRIPT).unwrap();
+            // Another process writes it: what a child of another test may hold open for writing cannot be run.
+            let copied = Command::new("install").args(["-m", "755"]).arg(&script).arg(&program).status();
+            assert!(copied.unwrap().success());
+            cells.check(Ok(program));
+            Self { folder, cells }
+        }
+
+        fn evcxr(&self) -> (UnixStream, BufReader<UnixStream>) {
+            let mut stream = UnixStream::connect(self.folder.path().join("s")).unwrap();
+            writeln!(stream, "{}", bridge::HELLO).unwrap();
+            (stream.try_clone().unwrap(), BufReader::new(stream))
+        }
+    }
+
+    fn page() -> (Page, Receiver<Event>) {
+        let (events, received) = sync_channel(100);
+        (Page::new(1, events), received)
+    }
+
+    fn printed(received: &Receiver<Event>) -> String {
+        let text = |event| match event {
+            Event::News { news: News::Printed(_, text), .. } => text,
+            other => panic!("{other:?}"),
+        };
+        received.try_iter().map(text).collect()
+    }
+
+    #[test]
+    fn the_kernel_and_evcxr_are_answered_each_at_its_place() {
+        let desk = Desk::new();
+        let (kernel, of_kernel) = page();
+        assert_eq!(desk.cells.ask("one", &kernel), Ok(None));
+        assert_eq!(printed(&of_kernel), "ASK one\n");
+        let (page, of_evcxr) = page();
+        desk.cells.inlet().turn_to(Some(&page));
+        let (mut asks, mut hears) = desk.evcxr();
+        writeln!(asks, "{RUN}a b").unwrap();
+        let mut line = String::new();
+        hears.read_line(&mut line).unwrap();
+        assert_eq!((line.trim_end(), printed(&of_evcxr).as_str()), (COMPLETE, "LOAD_AND_RUN a b\n"));
+        assert_eq!(desk.cells.ask("two", &kernel), Ok(None));
+        assert_eq!((printed(&of_kernel).as_str(), printed(&of_evcxr).as_str()), ("ASK two\n", ""));
+    }
+
+    #[test]
+    fn a_process_that_ends_is_told_of_and_another_one_answers() {
+        let desk = Desk::new();
+        let (kernel, _of_kernel) = page();
+        let (mut asks, mut hears) = desk.evcxr();
+        writeln!(asks, "{RUN}a b").unwrap();
+        let mut line = String::new();
+        hears.read_line(&mut line).unwrap();
+        let failure = desk.cells.ask("die", &kernel).expect_err("it has ended");
+        assert!(failure.message.contains("signal: 9"), "{}", failure.message);
+        assert_eq!(hears.read_line(&mut line).unwrap(), 0, "evcxr learns of it");
+        assert_eq!(desk.cells.ask("one", &kernel), Ok(None));
+    }
+
+    #[test]
+    fn a_library_that_may_not_be_used_is_not() {
+        let desk = Desk::new();
+        desk.cells.check(Err(Failure::new("benchbook", "another compiler")));
+        let (kernel, _of_kernel) = page();
+        assert_eq!(desk.cells.ask("one", &kernel).expect_err("refused").message, "another compiler");
+    }
+}
