@@ -43,7 +43,6 @@ fn serve() -> io::Result<()> {
         if io::stdin().read_line(&mut line)? == 0 {
             return Ok(());
         }
-        interrupt::clear();
         let line = line.trim_end_matches('\n');
         if let Some(asked) = line.strip_prefix(RUN) {
             variables = run(asked, variables)?;
@@ -52,6 +51,8 @@ fn serve() -> io::Result<()> {
         } else {
             return Err(io::Error::other(format!("its kernel asks what it does not know: {line}")));
         }
+        // At its end: an interrupt that comes while a cell is compiled is for that cell.
+        interrupt::clear();
         let mut out = io::stdout().lock();
         out.write_all(super::MARGIN)?;
         writeln!(out, "{COMPLETE}")?;
