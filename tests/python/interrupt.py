@@ -10,11 +10,12 @@ import time
 
 from jupyter_client.manager import KernelManager
 
-OPEN = 'let lab: Lab = Lab::open("results")?;'
+OPEN = 'let lab: Lab = Lab::open("results")?;\nlet kept: u32 = 7;'
 LONG = (
     'let run: Run = lab.run(&Plan::quick("matmul").param("m", [32]).devices(["flex"])'
-    ".blocks(100000000).replicates(1).min_sample_ns(1000000))?;"
+    ".blocks(100000000).replicates(1).min_sample_ns(1000000))?;\nrun"
 )
+AFTER = 'println!("{kept} {} {}", run.summary().interrupted, run.summary().blocks);'
 LIMIT_S = 120
 # Of a journal that holds thousands of samples.
 SAMPLES_BYTES = 200_000
@@ -58,8 +59,15 @@ class Kernel:
                     return
 
     def text(self, code):
-        said = [message["content"] for message in self.messages(self.client.execute(code))]
-        return "".join(content.get("text", "") for content in said)
+        return text(self.messages(self.client.execute(code)))
+
+
+def text(messages):
+    """What a cell printed or showed, and why it failed."""
+    said = [message["content"] for message in messages]
+    return "".join(
+        one.get("text", "") + one.get("data", {}).get("text/plain", "") + one.get("evalue", "") for one in said
+    )
 
 
 def journal_bytes(folder):
@@ -78,10 +86,14 @@ def main(folder):
         # What a run writes before its first sample is a tenth of this at most.
         until("samples in the journal", lambda: journal_bytes(folder) > SAMPLES_BYTES)
         kernel.manager.interrupt_kernel()
-        for _ in kernel.messages(asked):
-            pass
+        ended = text(kernel.messages(asked))
         until("the end of the workers", lambda: workers(folder) == 0)
-        print(json.dumps({"after": kernel.text(OPEN)}))
+        endless = "select count(*) from range(0, 300000) a cross join range(0, 300000) b where a.value < -b.value"
+        asked = kernel.client.execute(f"%%sql\n{endless}")
+        until("the cell that runs", lambda: kernel.client.get_iopub_msg(timeout=LIMIT_S)["msg_type"] == "execute_input")
+        kernel.manager.interrupt_kernel()
+        question = text(kernel.messages(asked))
+        print(json.dumps({"ended": ended, "question": question, "after": kernel.text(AFTER)}))
     finally:
         kernel.client.stop_channels()
         kernel.manager.shutdown_kernel(now=True)

@@ -51,7 +51,7 @@ fn cells_share_threads_pools_and_the_store() {
             cell(measure),
             showing("table", ask),
             cell(
-                "let tokio: Vec<u32> = threads_called(\"tokio\");\nlet pool: Vec<u32> = threads_called(\"evcxr\");\n\
+                "let tokio: Vec<u32> = threads_called(\"tokio\");\nlet pool: Vec<u32> = threads_called(\"benchbook-cells\");\n\
                 let script: usize = charts::plotly_js().as_ptr() as usize;",
             ),
             cell(&measure.replace("let here", "let again")),
@@ -61,7 +61,7 @@ fn cells_share_threads_pools_and_the_store() {
                 "let workers = std::thread::available_parallelism()?.get();\n\
                 assert!(tokio.len() >= workers && threads_called(\"tokio\").starts_with(&tokio[..workers]), \"one tokio runtime\");",
             ),
-            cell("assert_eq!(threads_called(\"evcxr\"), pool, \"one rayon pool\");"),
+            cell("assert_eq!(threads_called(\"benchbook-cells\"), pool, \"one rayon pool\");"),
             cell("assert_eq!(charts::plotly_js().as_ptr() as usize, script, \"one copy of a static\");"),
             cell("let other: Lab = Lab::open(\"results/.\")?;\nother.sql(\"select count(*) as runs from runs\")?"),
         ],
@@ -69,6 +69,32 @@ fn cells_share_threads_pools_and_the_store() {
     assert!(outputs[3].contains("burn"), "{outputs:?}");
     assert!(outputs[10].contains('2'), "{outputs:?}");
     assert!(left_behind(&bench).is_empty());
+}
+
+#[test]
+fn cells_of_sql_and_of_rust_hand_each_other_names() {
+    if environment().is_none() {
+        return;
+    }
+    let bench = Bench::new();
+    let outputs = ok(
+        &bench,
+        "sql.ipynb",
+        vec![
+            cell("let lab: Lab = Lab::open(\"results\")?;\nlet limit: u32 = 3;\nprint!(\"no end\");"),
+            cell("%%sql small <<\nselect value as v, value * 1000 as time_ns from range(0, 9) where value < $limit"),
+            cell("%sql --chart line v time_ns select * from small"),
+            cell("let rows: usize = small.rows();\nlet mut limit: u32 = limit + 2;\nprintln!(\"{rows} rows of Rust\");"),
+            cell("%%sql\nselect count(*) as n, max(v) as most from small where v < $limit"),
+            cell("%vars"),
+        ],
+    );
+    assert_eq!(outputs[0], "no end");
+    assert!(outputs[1].contains("3 rows"), "{outputs:?}");
+    assert!(outputs[2].contains("time_ns by v"), "{outputs:?}");
+    assert_eq!(outputs[3], "3 rows of Rust\n");
+    assert!(outputs[4].contains("1 row"), "{outputs:?}");
+    assert!(outputs[5].contains("limit  u32") && outputs[5].contains("small  "), "{outputs:?}");
 }
 
 #[test]
@@ -106,12 +132,16 @@ fn failures_are_one_readable_message_and_the_other_notebooks_run() {
 }
 
 #[test]
-fn an_interrupt_keeps_what_was_written_and_the_next_open_says_so() {
+fn an_interrupt_ends_a_run_and_a_question_and_keeps_variables() {
     let Some(python) = environment() else { return };
     let bench = Bench::new();
     let said = script(&python, "interrupt.py", &[bench.folder().to_str().unwrap()]);
-    let after = said["after"].as_str().unwrap();
-    assert!(after.contains("was interrupted after") && !after.contains("after 0 block"), "{after}");
+    let text = |name: &str| said[name].as_str().unwrap();
+    assert!(text("ended").contains("interrupted"), "{said}");
+    assert!(text("question").contains("interrupted before there was an answer"), "{said}");
+    // The variables are there, that of the run too, with what it has measured.
+    let after: Vec<&str> = text("after").split_whitespace().collect();
+    assert!(matches!(after[..], ["7", "true", blocks] if blocks != "0"), "{said}");
 }
 
 #[test]

@@ -43,8 +43,6 @@ class Kernel:
             content = message["content"]
             if message["msg_type"] == "error":
                 wrong.append("\n".join(content["traceback"]))
-            if "application/vnd.benchbook.error+json" in content.get("data", {}):
-                wrong.append(content["data"]["text/plain"])
             if message["msg_type"] == "status" and content["execution_state"] == "idle":
                 break
         if wrong:

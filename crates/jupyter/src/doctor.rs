@@ -5,13 +5,12 @@ use std::path::Path;
 use benchbook_process::is_program;
 
 use crate::error::{Error, Result};
-use crate::evcxr::{self, Toolchain, short};
 use crate::finding::{Area, Finding};
-use crate::install::starts_as_this_version;
 use crate::interpreter::Interpreter;
 use crate::kernelspec::Kernelspec;
 use crate::snapshot::Snapshot;
 use crate::surroundings::Surroundings;
+use crate::toolchain::{Toolchain, short};
 
 /// Builds a snapshot and installs the Jupyter kernel.
 const LAB: &str = "cargo xtask lab";
@@ -22,9 +21,8 @@ const RUST_SRC: &str = "rustup component add rust-src";
 const RUST: &str = "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh";
 const CC: &str = "apt-get install gcc libc6-dev (Debian, Ubuntu), or your system's C compiler";
 
-/// Packages that the environment needs: to show notebooks, run them, export them, and to say why a Jupyter kernel did
-/// not start.
-const PACKAGES: [&str; 4] = ["jupyterlab", "nbclient", "nbconvert", "ipykernel"];
+/// Packages that the environment needs: to show notebooks, run them, and export them.
+const PACKAGES: [&str; 3] = ["jupyterlab", "nbclient", "nbconvert"];
 /// Prints the version of each package that is there.
 const ASK_VERSIONS: &str = "\
 import importlib.metadata as metadata, sys
@@ -43,7 +41,6 @@ pub fn examine(here: &Surroundings, snapshot: Option<&Path>) -> Vec<Finding> {
     findings.extend(compiler(&toolchain, snapshot.as_ref().ok()));
     findings.push(linker(here));
     findings.push(packages(here, &python));
-    findings.push(program(here, environment));
     findings.push(told(here, environment, snapshot.as_ref().ok()));
     findings
 }
@@ -107,26 +104,6 @@ fn packages(here: &Surroundings, python: &Result<Interpreter>) -> Finding {
     Finding::problem(Area::Python, format!("{program} has no {}", missing.join(", no ")), SETUP)
 }
 
-fn program(here: &Surroundings, environment: Option<&Path>) -> Finding {
-    let remedy = evcxr::remedy(environment);
-    let file = match evcxr::find(here, None, environment) {
-        Ok(file) => file,
-        Err(error) => return Finding::problem(Area::Evcxr, error.to_string(), remedy),
-    };
-    let shown = file.display();
-    match evcxr::version(&file) {
-        Some(version) if evcxr::fits(&version) => Finding::good(Area::Evcxr, format!("{shown}, version {version}")),
-        Some(version) => {
-            let text = format!("{shown} is version {version}, the kernel is made for {}", evcxr::WANTED);
-            Finding::problem(Area::Evcxr, text, remedy)
-        }
-        None => {
-            let text = format!("{shown} does not tell its version, the kernel is made for {}", evcxr::WANTED);
-            Finding::warning(Area::Evcxr, text, remedy)
-        }
-    }
-}
-
 fn told(here: &Surroundings, environment: Option<&Path>, newest: Option<&Snapshot>) -> Finding {
     let problem = |text: String| Finding::problem(Area::Kernelspec, text, INSTALL);
     let spec = match Kernelspec::installed(here, environment) {
@@ -139,21 +116,19 @@ fn told(here: &Surroundings, environment: Option<&Path>, newest: Option<&Snapsho
         Err(error) => return problem(error.to_string()),
     };
     let folder = spec.folder.display();
-    for (what, file) in [("Python", &spec.python), ("evcxr_jupyter", &spec.evcxr)] {
-        if !is_program(file) {
-            return problem(format!("{folder} names a {what} that is gone: {}", file.display()));
-        }
-    }
     let used = match Snapshot::open(&spec.snapshot) {
         Ok(used) => used,
         Err(error) => return problem(format!("{folder} names a snapshot that cannot be loaded: {error}")),
     };
+    if !is_program(&spec.program) {
+        return problem(format!("{folder} names a program that is gone: {}", spec.program.display()));
+    }
     if newest.is_some_and(|newest| newest.folder() != used.folder()) {
         let build_id = &used.manifest().build_id;
         let text = format!("{folder} loads build {build_id}, which is not the newest");
         return Finding::warning(Area::Kernelspec, text, INSTALL);
     }
-    if !starts_as_this_version(&spec.folder) {
+    if !spec.is_of_this_version(&used) {
         let text = format!("{folder} was written by another version of benchbook");
         return Finding::warning(Area::Kernelspec, text, INSTALL);
     }
@@ -184,7 +159,7 @@ mod tests {
         let machine = ready();
         assert_eq!(troubles(&machine), []);
         let findings = examine(&machine.surroundings(), None);
-        assert_eq!((findings.len(), worst(&findings)), (7, Level::Good));
+        assert_eq!((findings.len(), worst(&findings)), (6, Level::Good));
         assert_eq!(worst(&[]), Level::Good);
     }
 
@@ -211,33 +186,21 @@ mod tests {
     }
 
     #[test]
-    fn without_evcxr_the_kernel_that_names_it_is_broken_too() {
+    fn without_its_program_the_snapshot_and_the_kernel_that_names_it_are_broken() {
         let machine = ready();
-        std::fs::remove_file(machine.evcxr()).expect("it was there");
+        let program = machine.at("target/notebook").join(BUILD_ID).join("benchbook-jupyter");
+        std::fs::remove_file(program).expect("it was there");
         let found = troubles(&machine);
-        assert_eq!(found.iter().map(|finding| finding.area).collect::<Vec<_>>(), [Area::Evcxr, Area::Kernelspec]);
-        let root = format!("--locked --root '{}'", machine.venv().display());
-        assert!(found[0].remedy.as_ref().expect("a remedy").ends_with(&root), "{found:?}");
-    }
-
-    #[test]
-    fn another_version_of_evcxr_and_one_that_is_unknown() {
-        let machine = ready();
-        program(&machine.evcxr(), "#!/bin/sh\n# evcxr_jupyter-0.21.1/src\n");
-        let found = troubles(&machine);
-        assert!(found.len() == 1 && found[0].level == Level::Problem && found[0].text.contains("0.21.1"), "{found:?}");
-        program(&machine.evcxr(), "#!/bin/sh\n");
-        let found = troubles(&machine);
-        assert!(found.len() == 1 && found[0].level == Level::Warning, "{found:?}");
+        assert_eq!(found.iter().map(|finding| finding.area).collect::<Vec<_>>(), [Area::Snapshot, Area::Kernelspec]);
     }
 
     #[test]
     fn python_without_packages_and_python_that_does_not_run() {
         let machine = ready();
         let python = machine.at(".venv/bin/python");
-        program(&python, "#!/bin/sh\necho jupyterlab 4.6\necho nbconvert 7.17\n");
+        program(&python, "#!/bin/sh\necho jupyterlab 4.6\n");
         let found = troubles(&machine);
-        assert!(found.len() == 1 && found[0].text.contains("no nbclient, no ipykernel"), "{found:?}");
+        assert!(found.len() == 1 && found[0].text.contains("no nbclient, no nbconvert"), "{found:?}");
         program(&python, "#!/bin/sh\necho broken >&2\nexit 1\n");
         let found = troubles(&machine);
         assert!(found.len() == 1 && found[0].text.contains("broken"), "{found:?}");
@@ -245,14 +208,16 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_snapshot_an_older_program_and_another_compiler() {
+    fn a_newer_snapshot_an_older_kernelspec_and_another_compiler() {
         let machine = ready();
         machine.snapshot("fedcba9876543210");
         let found = troubles(&machine);
         assert!(found.len() == 1 && found[0].level == Level::Warning && found[0].text.contains(BUILD_ID), "{found:?}");
 
         let machine = ready();
-        std::fs::write(machine.kernelspec().join("start.py"), "older").expect("writable");
+        let file = machine.kernelspec().join("kernel.json");
+        let text = std::fs::read_to_string(&file).expect("text").replace("\"rust\"", "\"Rust\"");
+        std::fs::write(file, text).expect("writable");
         let found = troubles(&machine);
         assert!(found.len() == 1 && found[0].text.contains("another version"), "{found:?}");
 

@@ -55,6 +55,9 @@ pub enum Error {
         /// The Python.
         python: PathBuf,
     },
+    /// The user's own Jupyter folder is asked for, and nothing tells where it is.
+    #[error("HOME is not set, so that nothing tells where your own Jupyter folder is: give a place with --prefix")]
+    NoHome,
     /// The place of the kernelspec is taken.
     #[error("{} is not from benchbook ({problem}): remove it, or choose another --prefix", file.display())]
     ForeignKernelspec {

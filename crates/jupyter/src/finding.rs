@@ -42,8 +42,6 @@ pub enum Area {
     Linker,
     /// The Python environment.
     Python,
-    /// The program that runs cells.
-    Evcxr,
     /// The description of the Jupyter kernel.
     Kernelspec,
 }
@@ -57,7 +55,6 @@ impl Area {
             Self::Toolchain => "toolchain",
             Self::Linker => "linker",
             Self::Python => "python",
-            Self::Evcxr => "evcxr",
             Self::Kernelspec => "kernelspec",
         }
     }

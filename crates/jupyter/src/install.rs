@@ -6,15 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Named, Result};
-use crate::evcxr::{self, Toolchain};
 use crate::interpreter::Interpreter;
-use crate::kernelspec::{CONFIG, FILE, Kernelspec, PRELUDE, START, below, content, init, of_user};
+use crate::kernelspec::{CONFIG, FILE, Kernelspec, PRELUDE, below, content, init, of_user};
 use crate::snapshot::Snapshot;
 use crate::surroundings::Surroundings;
+use crate::toolchain::Toolchain;
 
-const START_PY: &str = include_str!("python/start.py");
-/// What `start.py` imports from beside it.
-const RELAY: (&str, &str) = ("relay.py", include_str!("python/relay.py"));
 /// Jupyter serves it beside the logo of the Jupyter kernel, so that live figures need no network.
 const PLOTLY: &str = "plotly.min.js";
 
@@ -27,10 +24,8 @@ pub struct InstallRequest {
     pub user: bool,
     /// The snapshot that the Jupyter kernel loads.
     pub snapshot: Option<PathBuf>,
-    /// The Python that starts the Jupyter kernel.
+    /// The Python whose environment gets the Jupyter kernel.
     pub python: Option<PathBuf>,
-    /// The evcxr_jupyter that runs it.
-    pub evcxr: Option<PathBuf>,
 }
 
 /// What was installed.
@@ -51,20 +46,16 @@ pub struct Installed {
 pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installed> {
     let snapshot = Snapshot::find(here, request.snapshot.as_deref())?;
     snapshot.check_toolchain(&Toolchain::find(here)?)?;
-    let python = Interpreter::find(here, request.python.as_deref())?;
-    let evcxr = evcxr::find(here, request.evcxr.as_deref(), python.environment())?;
-    let folder = place(here, request, &python)?;
+    let folder = place(here, request)?;
     Kernelspec::read(&folder)?;
 
     let config = snapshot.folder().join(CONFIG);
-    let files: [(PathBuf, String); 6] = [
+    let files: [(PathBuf, String); 4] = [
         (config.join("init.evcxr"), init(&snapshot)?),
         (config.join("prelude.rs"), PRELUDE.into()),
-        (folder.join(RELAY.0), RELAY.1.into()),
-        (folder.join(START), START_PY.into()),
         (folder.join(PLOTLY), benchbook_report::charts::plotly_js().into()),
         // Last: Jupyter sees the kernel once everything else of it is there.
-        (folder.join(FILE), content(&snapshot, &python.program, &evcxr)?),
+        (folder.join(FILE), content(&snapshot)?),
     ];
     let mut written = Vec::new();
     for (file, text) in files {
@@ -72,17 +63,19 @@ pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installe
             written.push(file);
         }
     }
-    let kernelspec = Kernelspec { folder, snapshot: snapshot.folder().to_owned(), python: python.program, evcxr };
+    let kernelspec = Kernelspec { folder, snapshot: snapshot.folder().to_owned(), program: snapshot.kernel() };
     Ok(Installed { kernelspec, snapshot, written })
 }
 
-fn place(here: &Surroundings, request: &InstallRequest, python: &Interpreter) -> Result<PathBuf> {
-    let no_prefix = || Error::NoPrefix { python: python.program.clone() };
-    match &request.prefix {
-        Some(prefix) => Ok(below(&here.absolute(prefix))),
-        None if request.user => of_user(here).ok_or_else(no_prefix),
-        None => python.environment().map(below).ok_or_else(no_prefix),
+fn place(here: &Surroundings, request: &InstallRequest) -> Result<PathBuf> {
+    if let Some(prefix) = &request.prefix {
+        return Ok(below(&here.absolute(prefix)));
     }
+    if request.user {
+        return of_user(here).ok_or(Error::NoHome);
+    }
+    let python = Interpreter::find(here, request.python.as_deref())?;
+    python.environment().map(below).ok_or_else(|| Error::NoPrefix { python: python.program.clone() })
 }
 
 /// Puts `content` at `path`; says whether the file had to be written. Readers never see half of it.
@@ -100,12 +93,6 @@ fn write_if_changed(path: &Path, content: &[u8]) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether a kernelspec starts with this program's own file.
-pub(crate) fn starts_as_this_version(folder: &Path) -> bool {
-    let same = |name: &str, own: &str| std::fs::read_to_string(folder.join(name)).is_ok_and(|text| text == own);
-    same(START, START_PY) && same(RELAY.0, RELAY.1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,12 +108,12 @@ mod tests {
         let machine = Machine::new();
         let here = machine.surroundings();
         let first = install(&here, &InstallRequest::default()).expect("everything is there");
-        assert_eq!(names(&first), ["init.evcxr", "prelude.rs", "relay.py", "start.py", "plotly.min.js", "kernel.json"]);
+        assert_eq!(names(&first), ["init.evcxr", "prelude.rs", "plotly.min.js", "kernel.json"]);
         assert_eq!(first.kernelspec.folder, machine.kernelspec());
-        assert_eq!(first.kernelspec.evcxr, machine.evcxr());
+        assert_eq!(first.kernelspec.program, first.snapshot.folder().join("benchbook-jupyter"));
         let read = Kernelspec::read(&machine.kernelspec()).expect("ours").expect("there");
         assert_eq!(read, first.kernelspec);
-        assert_eq!(Kernelspec::installed(&here, Some(&machine.venv())).expect("ours"), Some(read));
+        assert_eq!(Kernelspec::installed(&here, Some(&machine.at(".venv"))).expect("ours"), Some(read));
         assert!(std::fs::read_to_string(machine.kernelspec().join(PLOTLY)).expect("text").contains("Plotly"));
         let prelude = std::fs::read_to_string(first.snapshot.folder().join("config/prelude.rs")).expect("text");
         assert!(prelude.starts_with("use benchbook::prelude::*;"));
@@ -137,7 +124,8 @@ mod tests {
         let third = install(&here, &InstallRequest::default()).expect("the newer one");
         assert_eq!(names(&third), ["init.evcxr", "prelude.rs", "kernel.json"]);
         assert_eq!(third.kernelspec.snapshot, newer);
-        assert!(starts_as_this_version(&machine.kernelspec()));
+        assert!(third.kernelspec.is_of_this_version(&third.snapshot));
+        assert!(!third.kernelspec.is_of_this_version(&first.snapshot));
     }
 
     #[test]
@@ -152,8 +140,7 @@ mod tests {
         assert_eq!(Some(installed.kernelspec.folder), of_user(&here));
         let lonely = machine.at("lonely/bin/python");
         program(&lonely, "#!/bin/sh\n");
-        let request =
-            InstallRequest { python: Some(lonely), evcxr: Some(machine.evcxr()), ..InstallRequest::default() };
+        let request = InstallRequest { python: Some(lonely), ..InstallRequest::default() };
         let error = install(&here, &request).expect_err("no environment").to_string();
         assert!(error.contains("--prefix") && error.contains("--user"), "{error}");
     }
@@ -178,7 +165,6 @@ mod tests {
         for (gone, part) in [
             ("bin/rustc", "rustup"),
             (".venv/bin/python", "cargo xtask setup"),
-            (".venv/bin/evcxr_jupyter", "cargo install evcxr_jupyter --version 0.22.0 --locked"),
             ("target/notebook/current", "cargo xtask lab"),
         ] {
             let machine = Machine::new();

@@ -12,12 +12,8 @@ use crate::surroundings::Surroundings;
 pub(crate) const NAME: &str = "benchbook";
 /// The file that Jupyter reads.
 pub(crate) const FILE: &str = "kernel.json";
-/// The Jupyter kernel's start, run by the environment's Python.
-pub(crate) const START: &str = "start.py";
 /// Names the snapshot in the Jupyter kernel's environment.
 const SNAPSHOT: &str = "BENCHBOOK_SNAPSHOT";
-/// Names evcxr_jupyter in the Jupyter kernel's environment.
-const EVCXR: &str = "BENCHBOOK_EVCXR";
 /// The start-up files of evcxr, inside the snapshot.
 pub(crate) const CONFIG: &str = "config";
 
@@ -28,10 +24,8 @@ pub struct Kernelspec {
     pub folder: PathBuf,
     /// The snapshot that the Jupyter kernel loads.
     pub snapshot: PathBuf,
-    /// The Python that starts it.
-    pub python: PathBuf,
-    /// The evcxr_jupyter that runs it.
-    pub evcxr: PathBuf,
+    /// The program of the Jupyter kernel.
+    pub program: PathBuf,
 }
 
 impl Kernelspec {
@@ -58,13 +52,16 @@ impl Kernelspec {
         let foreign = |problem: String| Error::ForeignKernelspec { file: file.clone(), problem };
         let spec: Value = serde_json::from_str(&text).map_err(|error| foreign(error.to_string()))?;
         let path = |value: &Value| value.as_str().map(|text| PathBuf::from(text.replace("$$", "$")));
-        let (snapshot, evcxr) = (path(&spec["env"][SNAPSHOT]), path(&spec["env"][EVCXR]));
-        match (path(&spec["argv"][0]), snapshot, evcxr) {
-            (Some(python), Some(snapshot), Some(evcxr)) => {
-                Ok(Some(Self { folder: folder.to_owned(), snapshot, python, evcxr }))
-            }
-            _ => Err(foreign(format!("it does not name {SNAPSHOT} and {EVCXR}"))),
+        match (path(&spec["argv"][0]), path(&spec["env"][SNAPSHOT])) {
+            (Some(program), Some(snapshot)) => Ok(Some(Self { folder: folder.to_owned(), snapshot, program })),
+            _ => Err(foreign(format!("it does not name {SNAPSHOT}"))),
         }
+    }
+
+    /// Whether it says what this version of benchbook would write for its snapshot.
+    pub(crate) fn is_of_this_version(&self, snapshot: &Snapshot) -> bool {
+        let text = std::fs::read_to_string(self.folder.join(FILE)).unwrap_or_default();
+        content(snapshot).is_ok_and(|own| own == text)
     }
 }
 
@@ -93,21 +90,22 @@ fn places(here: &Surroundings, environment: Option<&Path>) -> Vec<PathBuf> {
 }
 
 /// The text of `kernel.json`.
-pub(crate) fn content(snapshot: &Snapshot, python: &Path, evcxr: &Path) -> Result<String> {
+pub(crate) fn content(snapshot: &Snapshot) -> Result<String> {
     let manifest = snapshot.manifest();
     let mut libraries = vec![snapshot.folder(), &manifest.sysroot_lib];
     libraries.extend(manifest.libtorch_lib.as_deref());
     let libraries = libraries.into_iter().map(in_list).collect::<Result<Vec<_>>>()?.join(":");
+    let program = snapshot.kernel();
     // Jupyter replaces `$NAME` in the values of `env`.
     let value = |path: &Path| Ok(utf8(path)?.replace('$', "$$"));
     let spec = json!({
-        "argv": [utf8(python)?, format!("{{resource_dir}}/{START}"), "{connection_file}"],
+        "argv": [utf8(&program)?, "{connection_file}"],
         "display_name": "Rust (benchbook)",
         "language": "rust",
         "interrupt_mode": "message",
+        "kernel_protocol_version": "5.4",
         "env": {
             SNAPSHOT: value(snapshot.folder())?,
-            EVCXR: value(evcxr)?,
             "BENCHBOOK_WORKER": value(&snapshot.worker())?,
             // What other people's engines are measured in.
             "BENCHBOOK_PYTHON": value(python)?,
@@ -171,13 +169,12 @@ mod tests {
         machine.describe(BUILD_ID, &manifest);
         let snapshot = Snapshot::find(&machine.surroundings(), None).expect("whole");
         let folder = snapshot.folder().display();
-        let text = content(&snapshot, Path::new("/v/bin/python"), Path::new("/v/bin/evcxr_jupyter")).expect("plain");
+        let text = content(&snapshot).expect("plain");
         let spec: Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(spec["argv"], json!(["/v/bin/python", "{resource_dir}/start.py", "{connection_file}"]));
+        assert_eq!(spec["argv"], json!([format!("{folder}/benchbook-jupyter"), "{connection_file}"]));
         assert_eq!(spec["interrupt_mode"], "message");
         let env = &spec["env"];
         assert_eq!(env["BENCHBOOK_SNAPSHOT"], folder.to_string());
-        assert_eq!(env["BENCHBOOK_EVCXR"], "/v/bin/evcxr_jupyter");
         assert_eq!(env["BENCHBOOK_WORKER"], format!("{folder}/benchbook-worker"));
         assert_eq!(env["BENCHBOOK_PYTHON"], "/v/bin/python");
         assert_eq!(env["EVCXR_CONFIG_DIR"], format!("{folder}/config"));
@@ -200,7 +197,7 @@ mod tests {
             manifest.sysroot_lib = path.into();
             machine.describe(BUILD_ID, &manifest);
             let snapshot = Snapshot::find(&machine.surroundings(), None).expect("whole");
-            let error = content(&snapshot, Path::new("/p"), Path::new("/e")).expect_err(path).to_string();
+            let error = content(&snapshot).expect_err(path).to_string();
             assert!(error.contains(part), "{error}");
         }
     }

@@ -1,12 +1,11 @@
 //! The Jupyter kernel of a built library, and notebooks without a person before them.
 //!
-//! A [`Snapshot`] is the library as it was built once. [`install`] writes a kernelspec that runs stock evcxr_jupyter with
-//! it, [`examine`] says what is missing for that, and [`run_notebooks`] runs notebooks headless: one Python process each,
-//! and nothing that it started outlives it. This crate knows neither burn nor Arrow.
+//! A [`Snapshot`] is the library as it was built once, with the Jupyter kernel of that build. [`install`] writes a
+//! kernelspec for it, [`examine`] says what is missing, and [`run_notebooks`] runs notebooks headless: one Python process
+//! each, and nothing that it started outlives it. This crate knows neither burn nor Arrow.
 
 mod doctor;
 mod error;
-mod evcxr;
 mod finding;
 mod install;
 mod interpreter;
@@ -17,6 +16,7 @@ mod planted;
 mod run;
 mod snapshot;
 mod surroundings;
+mod toolchain;
 
 pub use doctor::examine;
 pub use error::{Error, Result};

@@ -24,7 +24,7 @@ pub(crate) fn program(file: &Path, text: &str) {
 /// A virtual environment whose Python has every package; gives the Python.
 pub(crate) fn environment(folder: &Path) -> PathBuf {
     let python = folder.join("bin/python");
-    program(&python, "#!/bin/sh\necho jupyterlab 4.6\necho nbclient 0.11\necho nbconvert 7.17\necho ipykernel 7.4\n");
+    program(&python, "#!/bin/sh\necho jupyterlab 4.6\necho nbclient 0.11\necho nbconvert 7.17\n");
     std::fs::write(folder.join("pyvenv.cfg"), "").expect("writable");
     python
 }
@@ -37,8 +37,7 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new() -> Self {
         let machine = Self { root: tempfile::tempdir().expect("a temporary folder") };
-        environment(&machine.venv());
-        program(&machine.evcxr(), "#!/bin/sh\n# evcxr_jupyter-0.22.0/src\n");
+        environment(&machine.at(".venv"));
         let sysroot = machine.at("rust");
         std::fs::create_dir_all(sysroot.join("lib/rustlib/src/rust/library")).expect("writable");
         let rustc =
@@ -54,14 +53,6 @@ impl Machine {
         self.root.path().canonicalize().expect("it is there").join(path)
     }
 
-    pub(crate) fn venv(&self) -> PathBuf {
-        self.at(".venv")
-    }
-
-    pub(crate) fn evcxr(&self) -> PathBuf {
-        self.at(".venv/bin/evcxr_jupyter")
-    }
-
     pub(crate) fn kernelspec(&self) -> PathBuf {
         self.at(".venv/share/jupyter/kernels/benchbook")
     }
@@ -70,16 +61,20 @@ impl Machine {
     pub(crate) fn snapshot(&self, build_id: &str) -> PathBuf {
         let folder = self.at("target/notebook").join(build_id);
         std::fs::create_dir_all(folder.join("deps")).expect("writable");
-        program(&folder.join("benchbook-worker"), "#!/bin/sh\n");
+        for name in ["benchbook-worker", "benchbook-cells", "benchbook-jupyter"] {
+            program(&folder.join(name), "#!/bin/sh\n");
+        }
         std::fs::write(folder.join("libbenchbook_notebook.so"), "a library").expect("writable");
         std::fs::write(folder.join(LOCK), "").expect("writable");
         let manifest = Manifest {
-            schema: 1,
+            schema: 2,
             build_id: build_id.to_owned(),
             benchbook_version: "0.1.0".into(),
             library: "libbenchbook_notebook.so".into(),
             library_bytes: 9,
             worker: "benchbook-worker".into(),
+            cells: "benchbook-cells".into(),
+            kernel: "benchbook-jupyter".into(),
             deps: "deps".into(),
             rustc: RUSTC.into(),
             sysroot_lib: self.at("rust/lib"),

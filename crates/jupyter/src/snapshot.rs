@@ -6,8 +6,8 @@ use benchbook_process::is_program;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Named, Result};
-use crate::evcxr::{Toolchain, short};
 use crate::surroundings::Surroundings;
+use crate::toolchain::{Toolchain, short};
 
 /// Describes a snapshot, inside it.
 pub(crate) const MANIFEST: &str = "snapshot.json";
@@ -16,14 +16,14 @@ pub(crate) const CURRENT: &str = "current";
 /// Locked by every Jupyter kernel that uses the snapshot, so that none is removed under it.
 pub(crate) const LOCK: &str = "lock";
 /// The layout that this program reads.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// What a snapshot says of itself, in `snapshot.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of the layout.
     pub schema: u32,
-    /// 16 hexadecimal digits of the library's SHA-256 hash; also the name of the folder.
+    /// 16 hexadecimal digits of the SHA-256 hash of the library and the kernel; also the name of the folder.
     pub build_id: String,
     /// Version of benchbook.
     pub benchbook_version: String,
@@ -33,6 +33,10 @@ pub struct Manifest {
     pub library_bytes: u64,
     /// File name of the worker program.
     pub worker: String,
+    /// File name of the program of the cells.
+    pub cells: String,
+    /// File name of the Jupyter kernel.
+    pub kernel: String,
     /// Folder name of the dependencies' metadata and proc macros.
     pub deps: String,
     /// What `rustc -vV` said of the compiler.
@@ -122,6 +126,11 @@ impl Snapshot {
         self.folder.join(&self.manifest.worker)
     }
 
+    /// The Jupyter kernel of the same build.
+    pub(crate) fn kernel(&self) -> PathBuf {
+        self.folder.join(&self.manifest.kernel)
+    }
+
     /// Metadata of the library's dependencies.
     pub(crate) fn deps(&self) -> PathBuf {
         self.folder.join(&self.manifest.deps)
@@ -172,8 +181,12 @@ fn checked(folder: &Path) -> std::result::Result<Manifest, String> {
             manifest.library, manifest.build_id, manifest.library_bytes
         ));
     }
-    if !is_program(&folder.join(&manifest.worker)) {
-        return Err(format!("its worker {} is missing or may not be run", manifest.worker));
+    let programs =
+        [("worker", &manifest.worker), ("program of cells", &manifest.cells), ("kernel", &manifest.kernel)];
+    for (what, name) in programs {
+        if !is_program(&folder.join(name)) {
+            return Err(format!("its {what} {name} is missing or may not be run"));
+        }
     }
     if !folder.join(&manifest.deps).is_dir() {
         return Err(format!("its folder {} is missing", manifest.deps));
@@ -233,19 +246,21 @@ mod tests {
             machine.describe(BUILD_ID, &good);
             told
         };
-        let cases: [(fn(&mut Manifest), &str); 6] = [
+        let cases: [(fn(&mut Manifest), &str); 8] = [
             (|m| m.build_id = "f".repeat(16), "holds build ffffffffffffffff"),
             (|m| m.library_bytes = 10, "has 9 bytes where build 0123456789abcdef had 10"),
-            (|m| m.schema = 2, "has 2 schema number where this benchbook reads 1"),
+            (|m| m.schema = 1, "has 1 schema number where this benchbook reads 2"),
             (|m| m.library = "absent.so".into(), "absent.so: "),
             (|m| m.worker = "absent".into(), "worker absent is missing"),
+            (|m| m.cells = "absent".into(), "program of cells absent is missing"),
+            (|m| m.kernel = "absent".into(), "kernel absent is missing"),
             (|m| m.deps = "absent".into(), "folder absent is missing"),
         ];
         for (change, part) in cases {
             let said = told(change);
             assert!(said.contains(part) && said.contains("cargo xtask lab"), "{part}: {said}");
         }
-        for (text, part) in [("{", "snapshot.json: "), ("{}", "has no schema number"), ("{\"schema\":1}", "build_id")] {
+        for (text, part) in [("{", "snapshot.json: "), ("{}", "has no schema number"), ("{\"schema\":2}", "build_id")] {
             std::fs::write(folder.join(MANIFEST), text).expect("writable");
             assert!(problem(&machine).contains(part), "{text}");
         }

@@ -60,6 +60,9 @@ fn bench(options: &Options, choice: Choice, words: &[String]) -> Result<()> {
     if choice.notebook || choice.stock {
         kernel::ready(&mut ready, options)?;
     }
+    if choice.stock {
+        kernel::stock(&mut ready)?;
+    }
     ready.steps.account();
     println!();
     let mut bench = ready.workspace.run("benchbook-bench");

@@ -14,6 +14,7 @@ const PACKAGE: &str = "benchbook-notebook";
 const LIBRARY: &str = "libbenchbook_notebook.so";
 const WORKER: &str = "benchbook-worker";
 const CELLS: &str = "benchbook-cells";
+const KERNEL: &str = "benchbook-jupyter";
 
 /// The program that runs the cells of a notebook: the library, and nothing else.
 const SOURCE: &str = "fn main() -> std::process::ExitCode {\n    benchbook::notebook::cells()\n}\n";
@@ -21,7 +22,7 @@ const SOURCE: &str = "fn main() -> std::process::ExitCode {\n    benchbook::note
 /// Builds the library for notebooks and keeps it in a folder named by its content.
 pub fn take(workspace: &Workspace, python: &Python, minimal: bool) -> Result<(PathBuf, State)> {
     let built = build(workspace)?;
-    let id = content_id(workspace, python, &built.library)?;
+    let id = content_id(workspace, &built.library)?;
     let all = workspace.target.join("notebook");
     let folder = all.join(&id);
     let state = if folder.join("snapshot.json").is_file() { State::UpToDate } else { State::Done };
@@ -86,25 +87,30 @@ fn read_messages(messages: &str) -> Option<Built> {
     Some(Built { library: library?, parts })
 }
 
-/// The name of a build, from the program that checks it at each start of a Jupyter kernel.
-fn content_id(workspace: &Workspace, python: &Python, library: &Path) -> Result<String> {
-    let program = "import sys; sys.path.insert(0, sys.argv[1]); import start; print(start.content_id(sys.argv[2]))";
-    let mut ask = process::command(&python.executable);
-    ask.args(["-B", "-c", program]).arg(workspace.root.join("crates/jupyter/src/python")).arg(library);
-    process::output(&mut ask, "`cargo xtask setup` brings the Python packages up to date")
+/// The name of a build, from the Jupyter kernel, which checks it at each start; it belongs to the build.
+fn content_id(workspace: &Workspace, library: &Path) -> Result<String> {
+    let mut ask = workspace.run(KERNEL);
+    ask.arg("--content-id").arg(library).arg(kernel(workspace));
+    process::output(&mut ask, "build the kernel again: `cargo xtask lab`")
+}
+
+/// The program of the Jupyter kernel, as cargo has built it.
+fn kernel(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("release").join(KERNEL)
 }
 
 fn describe(id: &str, library: &Path, python: &Python, minimal: bool) -> Result<Value> {
     let said = |arguments: &[&str]| process::output(process::command("rustc").args(arguments), "install Rust");
     let libtorch = if minimal { None } else { Some(python.torch()?.join("lib")) };
     Ok(json!({
-        "schema": 1,
+        "schema": 2,
         "build_id": id,
         "benchbook_version": env!("CARGO_PKG_VERSION"),
         "library": LIBRARY,
         "library_bytes": fs::metadata(library).named("read", library)?.len(),
         "worker": WORKER,
         "cells": CELLS,
+        "kernel": KERNEL,
         "deps": "deps",
         "rustc": said(&["-vV"])?,
         // evcxr moves a cell's library after linking it, which its run path to std survives in a shallow folder only.
@@ -116,9 +122,9 @@ fn describe(id: &str, library: &Path, python: &Python, minimal: bool) -> Result<
 fn fill(folder: &Path, built: &Built, about: &Value, workspace: &Workspace) -> Result<()> {
     let deps = folder.join("deps");
     fs::create_dir_all(&deps).named("create", &deps)?;
-    // Cargo writes the next build over these two: copies, not links.
+    // Cargo writes the next build over these: copies, not links.
     let worker = workspace.target.join("release").join(WORKER);
-    for (from, name) in [(&built.library, LIBRARY), (&worker, WORKER)] {
+    for (from, name) in [(&built.library, LIBRARY), (&worker, WORKER), (&kernel(workspace), KERNEL)] {
         fs::copy(from, folder.join(name)).named("copy", from)?;
     }
     for part in &built.parts {

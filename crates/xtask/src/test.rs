@@ -5,7 +5,7 @@ use crate::setup;
 use crate::style;
 use benchbook_process::Lines;
 use std::io::Write;
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use xtask::arguments::Options;
 use xtask::error::{Named, Result};
 use xtask::process;
@@ -35,26 +35,34 @@ pub fn command(options: &Options, filter: &[String]) -> Result<()> {
 fn run(ready: &mut Ready, filter: &[String]) -> Result<(Total, ExitStatus)> {
     let Ready { workspace, python, steps } = ready;
     steps.take("Tests", || {
-        let mut command = workspace.cargo("test");
-        command.arg("--no-fail-fast");
-        if !filter.is_empty() {
-            command.arg("--").args(filter);
-        }
-        println!("   $ {}", process::line(&command));
-        // Tests that compare with Python use the environment that was set up.
-        command.env("BENCHBOOK_PYTHON", &python.executable);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = process::start(&mut command, "install cargo")?;
         let mut total = Total::default();
-        let mut shown = std::io::stdout().lock();
-        for line in child.take_stdout().into_iter().flat_map(|output| Lines::of(output, LINE_BYTES)) {
-            let line = String::from_utf8_lossy(&line);
-            total.read(&line);
-            writeln!(shown, "{line}").and_then(|()| shown.flush()).named("write", "standard output")?;
+        let mut ended = Vec::new();
+        for mut command in [workspace.cargo("test"), workspace.one("test", kernel::PACKAGE)] {
+            command.arg("--no-fail-fast");
+            if !filter.is_empty() {
+                command.arg("--").args(filter);
+            }
+            // Tests that compare with Python use the environment that was set up.
+            command.env("BENCHBOOK_PYTHON", &python.executable);
+            ended.push(shown(&mut command, &mut total)?);
         }
-        let status = child.wait().named("wait for", "the tests")?;
-        Ok(((total, status), State::Done))
+        let failed = ended.iter().position(|status: &ExitStatus| !status.success());
+        Ok(((total, ended[failed.unwrap_or(0)]), State::Done))
     })
+}
+
+/// Runs a command, shows what it says as it comes, and adds up the closing lines.
+fn shown(command: &mut Command, total: &mut Total) -> Result<ExitStatus> {
+    println!("   $ {}", process::line(command));
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = process::start(command, "install cargo")?;
+    let mut out = std::io::stdout().lock();
+    for line in child.take_stdout().into_iter().flat_map(|output| Lines::of(output, LINE_BYTES)) {
+        let line = String::from_utf8_lossy(&line);
+        total.read(&line);
+        writeln!(out, "{line}").and_then(|()| out.flush()).named("write", "standard output")?;
+    }
+    child.wait().named("wait for", "the tests")
 }
 
 /// How many tests ended how, by the closing lines of their programs.

@@ -40,12 +40,9 @@ pub struct KernelInstallArgs {
     /// The snapshot of the library [default: the newest]
     #[arg(long, value_name = "DIR")]
     pub snapshot: Option<PathBuf>,
-    /// The Python that starts the Jupyter kernel [default: the project's]
+    /// The Python whose environment gets it [default: the project's]
     #[arg(long, value_name = "PATH")]
     pub python: Option<PathBuf>,
-    /// The evcxr_jupyter that runs it [default: beside Python, or on PATH]
-    #[arg(long, value_name = "PATH")]
-    pub evcxr: Option<PathBuf>,
 }
 
 /// Arguments of `kernel doctor`.

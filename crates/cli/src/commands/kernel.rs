@@ -18,15 +18,14 @@ pub fn kernel(arguments: KernelArgs) -> Result<u8, Failure> {
 }
 
 fn put(arguments: KernelInstallArgs) -> Result<u8, Failure> {
-    let KernelInstallArgs { prefix, user, snapshot, python, evcxr } = arguments;
-    let request = InstallRequest { prefix, user, snapshot, python, evcxr };
+    let KernelInstallArgs { prefix, user, snapshot, python } = arguments;
+    let request = InstallRequest { prefix, user, snapshot, python };
     let installed = install(&Surroundings::here()?, &request)?;
     let (kernelspec, snapshot) = (&installed.kernelspec, &installed.snapshot);
     let mut out = people();
     let done = if installed.written.is_empty() { "is up to date" } else { "is installed" };
     writeln!(out, "the kernel Rust (benchbook) {done} in {}", kernelspec.folder.display())?;
     writeln!(out, "it loads build {} from {}", snapshot.manifest().build_id, snapshot.folder().display())?;
-    writeln!(out, "and runs cells with {}", kernelspec.evcxr.display())?;
     Ok(0)
 }
 

@@ -1,4 +1,5 @@
-//! The program `benchbook-jupyter CONNECTION_FILE`: the Jupyter kernel, with evcxr behind its front end.
+//! The program `benchbook-jupyter CONNECTION_FILE`: the Jupyter kernel, with evcxr behind its front end; with
+//! `--content-id FILE…` it says by which name a build of these files goes.
 
 mod analyst;
 mod answers;
@@ -13,6 +14,8 @@ mod session;
 mod snapshot;
 mod split;
 
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,6 +30,8 @@ use crate::session::Session;
 
 /// Set by a headless run, which must leave no Jupyter kernel behind however it ends.
 const HEADLESS: &str = "BENCHBOOK_NOTEBOOK_JOB";
+/// What `cargo xtask` asks when it makes a snapshot.
+const CONTENT_ID: &str = "--content-id";
 
 fn main() -> ExitCode {
     // evcxr starts this program again: as what it takes for the process of the cells, and in the place of the compiler.
@@ -34,7 +39,12 @@ fn main() -> ExitCode {
         return ended;
     }
     evcxr::runtime_hook();
-    match run() {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let done = match words.as_slice() {
+        [flag, files @ ..] if flag == CONTENT_ID => name_build(files).map_err(|error| error.to_string()),
+        _ => run(words.first().map(OsString::as_os_str).unwrap_or_default()).map_err(|error| error.to_string()),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -43,13 +53,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<()> {
+fn name_build(files: &[OsString]) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", snapshot::content_id(files)?)
+}
+
+fn run(file: &OsStr) -> Result<()> {
     if std::env::var_os(HEADLESS).is_some() {
         // Where this is not possible, the runner still ends its own process group.
         let _ = set_pdeathsig(Signal::SIGKILL);
     }
-    let file = std::env::args_os().nth(1).unwrap_or_default();
-    let connection = Connection::read(Path::new(&file))?;
+    let connection = Connection::read(Path::new(file))?;
     let session = Session::start()?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let about = About {

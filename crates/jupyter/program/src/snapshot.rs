@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 /// Names the snapshot; `kernel.json` sets it.
 const SNAPSHOT: &str = "BENCHBOOK_SNAPSHOT";
 /// The layout that this program reads.
-const SCHEMA: u64 = 1;
+const SCHEMA: u64 = 2;
 
 const AGAIN: &str = "`cargo xtask lab` builds the library and its kernel again";
 const INSTALL: &str = "`benchbook kernel install` makes this kernel anew";
@@ -25,6 +25,7 @@ static HELD: OnceLock<File> = OnceLock::new();
 struct Manifest {
     build_id: String,
     library: String,
+    kernel: String,
     cells: String,
     rustc: String,
 }
@@ -105,11 +106,11 @@ fn described(folder: &Path) -> Result<Manifest, String> {
     Ok(manifest)
 }
 
-/// Whether the library is as it was built.
+/// Whether the library and the kernel are as they were built.
 fn whole(folder: &Path, manifest: &Manifest) -> Result<(), String> {
-    let library = folder.join(&manifest.library);
-    let place = library.display();
-    let found = content_id(&library)
+    let files = [&manifest.library, &manifest.kernel].map(|name| folder.join(name));
+    let place = files[0].display();
+    let found = content_id(&files)
         .map_err(|error| format!("the library of this kernel cannot be read ({place}: {error}); {AGAIN}"))?;
     if found != manifest.build_id {
         return Err(format!(
@@ -119,10 +120,12 @@ fn whole(folder: &Path, manifest: &Manifest) -> Result<(), String> {
     Ok(())
 }
 
-/// The name of a build: equal libraries have equal names, others practically never.
-fn content_id(library: &Path) -> io::Result<String> {
+/// The name of a build: those of equal files have equal names, others practically never.
+pub(crate) fn content_id(files: &[impl AsRef<Path>]) -> io::Result<String> {
     let mut digest = Sha256::new();
-    io::copy(&mut File::open(library)?, &mut digest)?;
+    for file in files {
+        io::copy(&mut File::open(file)?, &mut digest)?;
+    }
     Ok(digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -162,17 +165,17 @@ mod tests {
     /// The first 16 digits of the SHA-256 hash of `abc`, as FIPS 180-2 gives it.
     const ABC: &str = "ba7816bf8f01cfea";
 
-    /// A folder with a library of the content `abc`, described as `change` wants it.
+    /// A folder with a library and a kernel of the content `abc`, described as `change` wants it.
     fn planted(change: impl Fn(&mut serde_json::Value)) -> (tempfile::TempDir, PathBuf) {
         let root = tempfile::tempdir().expect("a temporary folder");
         let folder = root.path().join(ABC);
         std::fs::create_dir(&folder).expect("a folder");
-        let mut manifest = serde_json::json!({ "schema": 1, "build_id": ABC, "library": "lib.so", "rustc": "rustc 1" });
-        manifest["cells"] = "cells".into();
+        let mut manifest = serde_json::json!({
+            "schema": 2, "build_id": ABC, "library": "lib.so", "kernel": "kernel", "cells": "cells", "rustc": "rustc 1",
+        });
         change(&mut manifest);
-        for (name, content) in
-            [("snapshot.json", manifest.to_string()), ("lib.so", "abc".into()), ("lock", String::new())]
-        {
+        let files = [("snapshot.json", manifest.to_string()), ("lib.so", "ab".into()), ("kernel", "c".into())];
+        for (name, content) in files.into_iter().chain([("lock", String::new())]) {
             std::fs::write(folder.join(name), content).expect("writable");
         }
         (root, folder)
@@ -196,10 +199,11 @@ mod tests {
 
     #[test]
     fn what_is_not_whole_is_said() {
-        let cases: [(fn(&mut serde_json::Value), &str); 4] = [
-            (|m| m["schema"] = 2.into(), "has schema 2"),
+        let cases: [(fn(&mut serde_json::Value), &str); 5] = [
+            (|m| m["schema"] = 1.into(), "has schema 1"),
             (|m| m["build_id"] = "f".repeat(16).into(), "in its place lies ffff"),
             (|m| m["library"] = "absent.so".into(), "absent.so"),
+            (|m| m["kernel"] = "absent".into(), "cannot be read"),
             (|m| m["rustc"] = 1.into(), "cannot be read"),
         ];
         for (change, part) in cases {
@@ -208,7 +212,7 @@ mod tests {
             assert!(told.contains(part), "{told}");
         }
         let (_root, folder) = planted(|_| {});
-        std::fs::write(folder.join("lib.so"), "abd").expect("writable");
+        std::fs::write(folder.join("kernel"), "d").expect("writable");
         assert!(looked_at(&folder).expect_err("changed").contains("not as it was built"));
         std::fs::remove_file(folder.join("lock")).expect("it was there");
         assert!(locked(&folder).expect_err("no lock").contains("cannot be held"));

@@ -15,8 +15,7 @@ from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKer
 from nbclient.util import ensure_async
 from nbconvert.filters.ansi import strip_ansi
 
-FAILED_MIME = "application/vnd.benchbook.error+json"
-# The `ename` of a kernel that start.py refused to start.
+# The `ename` of a kernel that cannot run any cell.
 REFUSED = "benchbook"
 # A kernel that loads a large library on a busy machine.
 START_S = 300
@@ -111,7 +110,7 @@ class Session(NotebookClient):
         return Failed(kind, message)
 
     async def _async_poll_output_msg(self, parent_msg_id, cell, cell_index):
-        # nbclient drops what belongs to an earlier cell, but evcxr may send a line after the end of its cell.
+        # nbclient drops what belongs to an earlier cell, but a thread may print after the end of its cell.
         self.cells_by_request[parent_msg_id] = (cell, cell_index)
         while True:
             msg = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
@@ -140,7 +139,7 @@ class Session(NotebookClient):
         return False
 
     def output(self, outs, msg, display_id, cell_index):
-        """Joins lines into one output: evcxr sends a message for each."""
+        """Joins pieces of text into one output: a kernel may send a message for each line."""
         if msg["msg_type"] != "stream":
             return super().output(outs, msg, display_id, cell_index)
         name, text = msg["content"]["name"], msg["content"]["text"]
@@ -198,18 +197,16 @@ class Session(NotebookClient):
 def failure(cell):
     """What went wrong in a cell that has run, if anything did."""
     errors = []
+    kind = "error"
     for output in cell.outputs:
-        note = output.get("data", {}).get(FAILED_MIME)
-        if isinstance(note, dict):
-            kind = "panic" if note.get("kind") == "panic" else "error"
-            return Failed(kind, strip_ansi(str(note.get("message", "the cell failed"))))
         if output.output_type == "error":
             if output.ename == REFUSED:
                 return Failed("kernel", output.evalue)
+            kind = "panic" if output.ename == "panic" else kind
             errors.append(strip_ansi("\n".join(output.traceback)).strip("\n") or f"{output.ename}: {output.evalue}")
     if any(words in error for error in errors for words in UNTYPED):
         errors.append(TYPED)
-    return Failed("error", "\n\n".join(errors)) if errors else None
+    return Failed(kind, "\n\n".join(errors)) if errors else None
 
 
 def shorten(cell):

@@ -68,11 +68,7 @@ mod tests {
         for (folder, below) in [(own.clone(), ""), (own.join("template"), "template")] {
             for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
                 let name = entry.file_name().to_string_lossy().into_owned();
-                // The Jupyter kernel's start belongs to the kernelspec.
-                if entry.path().is_file()
-                    && !["start.py", "relay.py"].contains(&name.as_str())
-                    && !name.ends_with(".pyc")
-                {
+                if entry.path().is_file() && !name.ends_with(".pyc") {
                     assert!(scripts.folder().join(below).join(&name).is_file(), "{below}/{name}");
                 }
             }
