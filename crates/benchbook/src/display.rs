@@ -24,7 +24,7 @@ const QUIET_NS: i64 = 2_000_000_000;
 /// A result as HTML and as plain text, and as plotly's JSON where it is one figure.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Bundle {
-    /// A piece of HTML without the style that all pieces share.
+    /// A piece of HTML without the style that all pieces share; empty where there is no such form.
     pub html: String,
     /// The same as plain text.
     pub text: String,
@@ -41,6 +41,11 @@ impl Bundle {
         Self { html: format!("<pre>{}</pre>\n", escaped(&text)), text, ..Self::default() }
     }
 
+    /// Text alone, in the form of text alone.
+    pub(crate) fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
     /// Sends the bundle to a Jupyter kernel of ours under a name, or in the place of what has this name.
     pub(crate) fn emit_as(self, name: &str, again: bool) {
         let note = serde_json::json!({ "id": name, "update": again }).to_string();
@@ -55,7 +60,8 @@ impl Bundle {
         let styled = format!("<style>{STYLE}</style>\n{}{script}", self.html);
         // Jupyter's console is a terminal.
         let text = for_people(&self.text);
-        let mut parts = vec![("text/html", styled.as_str()), ("text/plain", text.as_str())];
+        let mut parts = vec![("text/plain", text.as_str())];
+        parts.extend((!self.html.is_empty()).then_some(("text/html", styled.as_str())));
         parts.extend(self.plotly.as_deref().map(|json| ("application/vnd.plotly.v1+json", json)));
         parts.extend(self.note.as_ref().map(|(mime, json)| (*mime, json.as_str())));
         if notebook::is_ours() {
@@ -99,6 +105,19 @@ pub trait Show {
 impl<T: Show + ?Sized> Show for &T {
     fn bundle(&self) -> Bundle {
         (**self).bundle()
+    }
+}
+
+impl<T: Show + ?Sized> Show for Box<T> {
+    fn bundle(&self) -> Bundle {
+        (**self).bundle()
+    }
+}
+
+/// A chart of plotly's own, for pages that draw it.
+impl Show for plotly::Plot {
+    fn bundle(&self) -> Bundle {
+        Bundle { plotly: Some(self.to_json()), ..Bundle::plain("a chart by plotly") }
     }
 }
 

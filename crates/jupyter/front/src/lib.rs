@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod magics;
 pub mod message;
 pub mod page;
+pub mod parts;
 mod serve;
 mod shell;
 mod sockets;

@@ -8,17 +8,20 @@ use serde_json::json;
 use crate::analyst::meaning;
 use crate::answers::{ANSWER, Answers};
 use crate::forms;
+use crate::rewritten::{brings_forms, is_of_text, lacks_a_type, texts, typed};
 use crate::session::{Session, configure};
 
 /// Runs cells in the session.
 pub(crate) struct Evcxr {
     session: Session,
     answers: Answers,
+    /// Whether a cell has brought forms of its own for what it shows.
+    has_own_forms: bool,
 }
 
 impl Evcxr {
     pub(crate) fn new(session: Session) -> Self {
-        Self { session, answers: Answers::default() }
+        Self { session, answers: Answers::default(), has_own_forms: false }
     }
 
     /// Has Rust run, and forgets what was lost where its process has ended.
@@ -72,25 +75,65 @@ impl Evcxr {
     }
 }
 
+/// Code of a cell, as its lines are told in errors.
+struct Code<'a> {
+    text: &'a str,
+    number: u32,
+    /// Whether it shows its value in a form of its own.
+    has_own_forms: bool,
+}
+
+/// Has the texts of a cell run, one after the other, until one compiles.
+fn tried(
+    context: &mut CommandContext,
+    texts: &[String],
+    callbacks: &mut EvalCallbacks<'_>,
+) -> Result<EvalOutputs, evcxr::Error> {
+    let mut done = Err(evcxr::Error::Message("this cell has no text".to_owned()));
+    for text in texts {
+        done = context.execute_with_callbacks(text, callbacks);
+        if !done.as_ref().is_err_and(is_of_text) {
+            break;
+        }
+    }
+    done
+}
+
+/// Has code run, with types that evcxr cannot tell.
+fn compiled(
+    context: &mut CommandContext,
+    code: &Code<'_>,
+    callbacks: &mut EvalCallbacks<'_>,
+) -> Result<EvalOutputs, evcxr::Error> {
+    let done = tried(context, &texts(code.text, code.has_own_forms), callbacks);
+    if !done.as_ref().is_err_and(lacks_a_type) {
+        return done;
+    }
+    let Some(typed) = typed(context, code.text) else { return done };
+    let again = tried(context, &texts(&typed, code.has_own_forms), callbacks);
+    // What a person has written is what errors are about.
+    if again.as_ref().is_err_and(is_of_text) { done } else { again }
+}
+
 /// Has code run; what evcxr says of a failure is told, and a process that has ended is replaced.
 fn execute(
     session: &Session,
     context: &mut CommandContext,
-    code: &str,
-    number: u32,
+    code: &Code<'_>,
     callbacks: &mut EvalCallbacks<'_>,
 ) -> Result<EvalOutputs, Failure> {
     let before: Vec<String> = context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
-    let error = match context.execute_with_callbacks(code, callbacks) {
+    let told = |error: &evcxr::Error| forms::failure(error, code.text, code.number, &before);
+    let error = match compiled(context, code, callbacks) {
         Ok(outputs) => return Ok(outputs),
         Err(evcxr::Error::SubprocessTerminated(_)) => {
             // evcxr knows of what stands between it and the cells alone.
             let how = session.cells().how_it_ended().unwrap_or_else(|| "nobody knows how".to_owned());
             evcxr::Error::SubprocessTerminated(how)
         }
-        Err(other) => return Err(forms::failure(&other, code, number, &before)),
+        Err(other) => return Err(told(&other)),
     };
-    let failure = forms::failure(&error, code, number, &before);
+    let failure = told(&error);
     // The process that has taken its place knows nothing of the library yet.
     Err(match configure(context) {
         Ok(()) => failure,
@@ -101,11 +144,11 @@ fn execute(
 /// Has code run of which the page shows nothing.
 fn quietly(session: &Session, context: &mut CommandContext, code: &str) -> Outcome {
     session.inlet().turn_to(None);
-    execute(session, context, code, 0, &mut EvalCallbacks::default())?;
+    execute(session, context, &Code { text: code, number: 0, has_own_forms: true }, &mut EvalCallbacks::default())?;
     session.inlet().kept().map(drop)
 }
 
-fn run(session: &Session, context: &mut CommandContext, code: &str, number: u32, page: &Page) -> Outcome {
+fn run(session: &Session, context: &mut CommandContext, code: &Code<'_>, page: &Page) -> Outcome {
     let inlet = session.inlet();
     inlet.turn_to(Some(page));
     let mut callbacks = EvalCallbacks {
@@ -115,7 +158,7 @@ fn run(session: &Session, context: &mut CommandContext, code: &str, number: u32,
             page.ask(&question, asked.is_password).unwrap_or_default()
         },
     };
-    let outputs = execute(session, context, code, number, &mut callbacks)?;
+    let outputs = execute(session, context, code, &mut callbacks)?;
     inlet.kept()?;
     if let Some(took) = outputs.timing {
         page.print(Stream::Stdout, &format!("took {} ms\n", took.as_millis()));
@@ -130,8 +173,9 @@ impl Evaluator for Evcxr {
     fn rust(&mut self, code: &str, number: u32, page: &Page) -> Outcome {
         self.take_answers(code)?;
         self.answers.may_change(code);
-        let session = self.session.clone();
-        self.use_rust(|context| run(&session, context, code, number, page))
+        self.has_own_forms |= brings_forms(code);
+        let (session, has_own_forms) = (self.session.clone(), self.has_own_forms);
+        self.use_rust(|context| run(&session, context, &Code { text: code, number, has_own_forms }, page))
     }
 
     fn sql(&mut self, sql: &Sql, page: &Page) -> Outcome {
@@ -174,9 +218,10 @@ impl Evaluator for Evcxr {
     fn value(&mut self, expression: &str) -> Result<Bundle, Failure> {
         self.take_answers(expression)?;
         let session = self.session.clone();
+        let code = Code { text: expression, number: 0, has_own_forms: self.has_own_forms };
         self.use_rust(|context| {
             session.inlet().turn_to(None);
-            let outputs = execute(&session, context, expression, 0, &mut EvalCallbacks::default())?;
+            let outputs = execute(&session, context, &code, &mut EvalCallbacks::default())?;
             let kept = session.inlet().kept()?;
             Ok(kept.or(forms::value(outputs)?).unwrap_or_default())
         })

@@ -9,6 +9,7 @@ mod evaluator;
 mod forms;
 mod inlet;
 mod output;
+mod rewritten;
 mod said;
 mod session;
 mod snapshot;

@@ -1,0 +1,50 @@
+//! The last value of a cell, shown by a form of its own, or else as `{:?}` shows it: chosen while the cell is compiled,
+//! once, where evcxr compiles again.
+
+use std::any::type_name;
+use std::fmt::Debug;
+
+use crate::display::{Bundle, Show};
+
+/// A value of a cell.
+pub struct Value<'a, T: ?Sized>(pub &'a T);
+
+/// How a value is shown that has a form of its own.
+pub trait ByForm {
+    /// Shows it.
+    fn show_value(&self);
+}
+
+/// How any other value is shown. It is implemented for a reference, so that [`ByForm`] is found first.
+pub trait ByDebug {
+    /// Shows it; nothing where it is `()`.
+    fn show_value(&self);
+}
+
+impl<T: Show + ?Sized> ByForm for Value<'_, T> {
+    fn show_value(&self) {
+        self.0.bundle().emit();
+    }
+}
+
+impl<T: Debug + ?Sized> ByDebug for &Value<'_, T> {
+    fn show_value(&self) {
+        if type_name::<T>() != "()" {
+            Bundle::plain(format!("{:?}", self.0)).emit();
+        }
+    }
+}
+
+/// Shows a value; the Jupyter kernel writes it around the last one of a cell.
+#[macro_export]
+macro_rules! notebook_show {
+    ($value:expr) => {{
+        use $crate::notebook::{ByDebug as _, ByForm as _};
+        (&$crate::notebook::Value(&$value)).show_value();
+    }};
+}
+
+pub use crate::notebook_show as show;
+
+/// A type that no value has: what the compiler says instead of it is the type of a variable.
+pub enum TypeOfVariable {}

@@ -1,0 +1,121 @@
+//! The text of a cell as it is compiled: so that its last value compiles once, its loops hear an interrupt, and its
+//! variables have types that evcxr cannot tell. What does not compile like this is compiled as it was written.
+
+use std::collections::BTreeMap;
+
+use benchbook_front::parts::{last_value, loop_bodies, untyped, with};
+use evcxr::{CommandContext, CompilationError, Error};
+
+/// What is written at the beginning of a loop's body.
+const LOOK: &str = "benchbook::notebook::look(); ";
+/// What is written around the last value.
+const SHOW: (&str, &str) = ("benchbook::notebook::show!(", ");");
+/// The type that no variable has, by its path and as the compiler names it.
+const QUESTION: &str = ": benchbook::notebook::TypeOfVariable";
+const EXPECTED: &str = "expected `TypeOfVariable`, found `";
+/// No cell with this statement compiles, so that a question is never run.
+const NEVER: &str = "\nlet () = 1_u8;";
+/// What evcxr says where it cannot tell a type.
+const UNTYPED: [&str; 2] = ["Couldn't automatically determine type of variable", "the `!` type is experimental"];
+/// How the compiler names the library, which cells know by another name.
+const OWN_NAME: (&str, &str) = ("benchbook_notebook::", "benchbook::");
+/// Cells with this have a form of their own for what they show, of which the library knows nothing.
+const OWN_FORM: &str = "evcxr_display";
+
+/// The texts that a cell is compiled as, one after the other, until one does; the last one is as it was written.
+pub(crate) fn texts(code: &str, has_own_forms: bool) -> Vec<String> {
+    let mut added: Vec<(usize, &str)> = loop_bodies(code).into_iter().map(|place| (place, LOOK)).collect();
+    if let Some((start, end)) = last_value(code).filter(|_| !has_own_forms) {
+        added.extend([(start, SHOW.0), (end, SHOW.1)]);
+    }
+    added.sort_by_key(|(place, _)| *place);
+    let as_written = code.to_owned();
+    if added.is_empty() { vec![as_written] } else { vec![with(code, &added), as_written] }
+}
+
+/// Whether code brings forms of its own for what it shows.
+pub(crate) fn brings_forms(code: &str) -> bool {
+    code.contains(OWN_FORM) || code.lines().any(|line| line.trim_start().starts_with(":dep"))
+}
+
+/// Whether another text of the cell might do.
+pub(crate) fn is_of_text(error: &Error) -> bool {
+    matches!(error, Error::CompilationErrors(_) | Error::Message(_))
+}
+
+/// Whether evcxr cannot tell the type of a variable.
+pub(crate) fn lacks_a_type(error: &Error) -> bool {
+    let untyped = |message: &str| UNTYPED.iter().any(|words| message.contains(words));
+    match error {
+        Error::CompilationErrors(errors) => errors.iter().any(|error| untyped(&error.message())),
+        Error::Message(message) => untyped(message),
+        _ => false,
+    }
+}
+
+/// The cell with the types that the compiler names; nothing where it names none.
+pub(crate) fn typed(context: &mut CommandContext, code: &str) -> Option<String> {
+    let places = untyped(code);
+    let question: Vec<(usize, &str)> = places.iter().map(|place| (*place, QUESTION)).collect();
+    let Err(Error::CompilationErrors(errors)) = context.execute(&(with(code, &question) + NEVER)) else { return None };
+    let types: BTreeMap<usize, String> = errors.iter().filter_map(named).collect();
+    let line = |place: usize| 1 + code[..place].matches('\n').count();
+    // Of several variables on one line it is not known whose type it is.
+    let alone = |place: usize| places.iter().filter(|other| line(**other) == line(place)).count() == 1;
+    let known = |place: &usize| Some((*place, format!(": {}", types.get(&line(*place))?)));
+    let known: Vec<(usize, String)> = places.iter().filter(|place| alone(**place)).filter_map(known).collect();
+    let added: Vec<(usize, &str)> = known.iter().map(|(place, kind)| (*place, kind.as_str())).collect();
+    (!added.is_empty()).then(|| with(code, &added))
+}
+
+/// The line of a declaration, counted from 1, and the type that the compiler has found for it.
+fn named(error: &CompilationError) -> Option<(usize, String)> {
+    let labels = error.spanned_messages();
+    let found = labels.iter().find_map(|one| type_in(&one.label))?;
+    // The declaration is the other place that the compiler points to.
+    let declared = labels.iter().filter_map(|one| one.span).map(|span| span.start_line).min()?;
+    Some((declared, found))
+}
+
+/// The type that a label names, if it can be written.
+fn type_in(label: &str) -> Option<String> {
+    let (_, rest) = label.split_once(EXPECTED)?;
+    let kind = rest.split('`').next().filter(|kind| !kind.is_empty())?;
+    let can_be_written = !["{", "...", "_>", "<_", "_,", " _", "impl "].iter().any(|part| kind.contains(part));
+    can_be_written.then(|| kind.replace(OWN_NAME.0, OWN_NAME.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_tried_anew_and_then_as_it_was_written() {
+        let code = "for x in 0..3 { f(x) }\nlab.sql(\"select 1\")?";
+        let anew = "for x in 0..3 {benchbook::notebook::look();  f(x) }\nbenchbook::notebook::show!(lab.sql(\"select 1\")?);";
+        assert_eq!(texts(code, false), [anew, code]);
+        assert_eq!(texts("a", true), ["a"]);
+        assert_eq!(texts("let a = 1;", false), ["let a = 1;"]);
+        assert!(brings_forms("fn evcxr_display(&self) {}") && brings_forms("  :dep a = \"1\"") && !brings_forms("a"));
+    }
+
+    #[test]
+    fn a_type_is_read_where_it_can_be_written() {
+        let label = |kind: &str| format!("{EXPECTED}{kind}`");
+        assert_eq!(type_in(&label("Run")).as_deref(), Some("Run"));
+        assert_eq!(type_in(&label("Vec<benchbook_notebook::Lab>")).as_deref(), Some("Vec<benchbook::Lab>"));
+        for kind in ["{closure@a.rs}", "Vec<_>", "Result<Run, _>", "Map<...>", "impl Fn()", ""] {
+            assert_eq!(type_in(&label(kind)), None, "{kind}");
+        }
+        assert_eq!(type_in("expected due to this"), None);
+        assert_eq!(type_in("expected `TypeOfVariable`, found integer"), None);
+    }
+
+    #[test]
+    fn what_evcxr_cannot_tell_is_known_by_its_words() {
+        let message = "Couldn't automatically determine type of variable `a`.\nPlease give it an explicit type.";
+        assert!(lacks_a_type(&Error::Message(message.into())) && is_of_text(&Error::Message(message.into())));
+        assert!(!lacks_a_type(&Error::Message("no".into())));
+        assert!(!is_of_text(&Error::SubprocessTerminated("signal: 9".into())));
+    }
+}
