@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use benchbook_query::{Session, default_memory_bytes};
 use benchbook_record::{LocalStore, Readable, Store};
 
-use crate::{Error, Result, notebook, opened};
+use crate::{ErrorKind, Result, notebook, opened};
 
 /// The store that the program takes where it is told no other, and the variable that names one.
 const USUAL: (&str, &str) = ("results", "BENCHBOOK_STORE");
@@ -53,7 +53,10 @@ impl Asked {
         let named = std::env::var_os(variable).filter(|named| !named.is_empty());
         let store = Path::new(named.as_deref().unwrap_or(OsStr::new(folder)));
         // A question makes no store.
-        if store.is_dir() { Self::open(store) } else { Err(Error::NoStore { looked_for: store.display().to_string() }) }
+        if store.is_dir() {
+            return Self::open(store);
+        }
+        Err(ErrorKind::NoStore { looked_for: store.display().to_string() }.into())
     }
 
     pub(crate) fn csv(&self, name: &str, path: &Path) -> Result<()> {

@@ -14,7 +14,7 @@ use benchbook_report::{
 };
 
 use crate::asked::Asked;
-use crate::{Error, Result, host, opened};
+use crate::{Result, host, opened};
 
 /// A store, and the kernels of this process.
 pub struct Lab {
@@ -122,7 +122,7 @@ impl Lab {
     /// Compares two runs, unpaired and sequential: descriptive, never *equivalent*.
     ///
     /// # Errors
-    /// [`Error::Show`] with the list of differences where their environments are not alike.
+    /// [`ErrorKind::Show`](crate::ErrorKind::Show) with the list of differences where their environments are not alike.
     pub fn compare_runs(&self, baseline: impl AsRef<str>, candidate: impl AsRef<str>) -> Result<Comparison> {
         Ok(across(&self.session()?, baseline.as_ref(), candidate.as_ref(), false)?)
     }
@@ -151,7 +151,7 @@ impl Lab {
         let session = self.session()?;
         let run_id = session.store().resolve(run.as_ref())?.run_id;
         let figure = distribution_figure(&session, &run_id)?;
-        figure.ok_or_else(|| Error::Show(benchbook_report::Error::Nothing(format!("run {run_id} has no valid sample"))))
+        figure.ok_or_else(|| benchbook_report::Error::Nothing(format!("run {run_id} has no valid sample")).into())
     }
 
     /// Time against size on log–log axes with the fitted exponent: a figure for each workload and set of other

@@ -26,7 +26,7 @@ pub use benchbook_workloads as workloads;
 pub use burn;
 pub use datafusion;
 pub use display::{Bundle, Show, Stack};
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result};
 pub use host::{host, worker_main};
 pub use lab::Lab;
 pub use plotly;

@@ -7,7 +7,7 @@ use benchbook_query::{Answer, Session};
 use datafusion::common::ScalarValue;
 
 use super::given::Given;
-use crate::{Error, Result};
+use crate::{ErrorKind, Result};
 
 /// Values and answers, by their names.
 struct Desk {
@@ -33,7 +33,7 @@ pub fn give<T: Given + ?Sized>(name: &str, value: &T) {
 /// # Errors
 /// There is none.
 pub fn answer(name: &str) -> Result<Answer> {
-    desk().answers.get(name).cloned().ok_or_else(|| Error::NoAnswer(name.to_owned()))
+    desk().answers.get(name).cloned().ok_or_else(|| ErrorKind::NoAnswer(name.to_owned()).into())
 }
 
 /// Binds an answer to a name.

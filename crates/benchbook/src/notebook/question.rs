@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{desk, failed};
 use crate::asked::Asked;
 use crate::display::{Bundle, Show};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// A cell of SQL, as the Jupyter kernel takes it apart.
 #[derive(Debug, Default, PartialEq)]
@@ -93,8 +93,8 @@ pub(super) fn answer(text: &str) {
 }
 
 fn kind(error: &Error) -> &'static str {
-    match error {
-        Error::Query(benchbook_query::Error::Interrupted) => "interrupted",
+    match error.kind() {
+        ErrorKind::Query(benchbook_query::Error::Interrupted) => "interrupted",
         _ => "sql",
     }
 }
