@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Named, Result};
 use crate::interpreter::Interpreter;
-use crate::kernelspec::{CONFIG, FILE, Kernelspec, PRELUDE, below, content, init, of_user};
+use crate::kernelspec::{CONFIG, FILE, Kernelspec, LINK, LINKER, PRELUDE, below, content, init, of_user};
 use crate::snapshot::Snapshot;
 use crate::surroundings::Surroundings;
 use crate::toolchain::Toolchain;
 
 /// Jupyter serves it beside the logo of the Jupyter kernel, so that live figures need no network.
 const PLOTLY: &str = "plotly.min.js";
+
+/// What may be done with an installed file, as far as the umask lets.
+const READ: u32 = 0o666;
+const RUN: u32 = 0o777;
 
 /// What to install, and where; what is left out is looked for.
 #[derive(Debug, Clone, Default)]
@@ -50,16 +54,17 @@ pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installe
     Kernelspec::read(&folder)?;
 
     let config = snapshot.folder().join(CONFIG);
-    let files: [(PathBuf, String); 4] = [
-        (config.join("init.evcxr"), init(&snapshot)?),
-        (config.join("prelude.rs"), PRELUDE.into()),
-        (folder.join(PLOTLY), benchbook_report::charts::plotly_js().into()),
+    let files: [(PathBuf, String, u32); 5] = [
+        (config.join("init.evcxr"), init(&snapshot)?, READ),
+        (config.join("prelude.rs"), PRELUDE.into(), READ),
+        (config.join(LINKER), LINK.into(), RUN),
+        (folder.join(PLOTLY), benchbook_report::charts::plotly_js().into(), READ),
         // Last: Jupyter sees the kernel once everything else of it is there.
-        (folder.join(FILE), content(&snapshot)?),
+        (folder.join(FILE), content(&snapshot)?, READ),
     ];
     let mut written = Vec::new();
-    for (file, text) in files {
-        if write_if_changed(&file, text.as_bytes())? {
+    for (file, text, mode) in files {
+        if write_if_changed(&file, text.as_bytes(), mode)? {
             written.push(file);
         }
     }
@@ -79,14 +84,14 @@ fn place(here: &Surroundings, request: &InstallRequest) -> Result<PathBuf> {
 }
 
 /// Puts `content` at `path`; says whether the file had to be written. Readers never see half of it.
-fn write_if_changed(path: &Path, content: &[u8]) -> Result<bool> {
+fn write_if_changed(path: &Path, content: &[u8], mode: u32) -> Result<bool> {
     if std::fs::read(path).is_ok_and(|present| present == content) {
         return Ok(false);
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).named("make the folder", folder)?;
     // A temporary file is private; what is installed may be read by whom the umask lets.
-    let mode = Permissions::from_mode(0o666);
+    let mode = Permissions::from_mode(mode);
     let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder).named("write to", folder)?;
     file.write_all(content).named("write", path)?;
     file.persist(path).map_err(|error| error.error).named("write", path)?;
@@ -95,8 +100,11 @@ fn write_if_changed(path: &Path, content: &[u8]) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
     use crate::planted::{BUILD_ID, Machine, program};
+    use crate::surroundings::is_program;
 
     fn names(installed: &Installed) -> Vec<String> {
         let name = |file: &PathBuf| file.file_name().expect("a file").to_string_lossy().into_owned();
@@ -108,7 +116,7 @@ mod tests {
         let machine = Machine::new();
         let here = machine.surroundings();
         let first = install(&here, &InstallRequest::default()).expect("everything is there");
-        assert_eq!(names(&first), ["init.evcxr", "prelude.rs", "plotly.min.js", "kernel.json"]);
+        assert_eq!(names(&first), ["init.evcxr", "prelude.rs", "cc", "plotly.min.js", "kernel.json"]);
         assert_eq!(first.kernelspec.folder, machine.kernelspec());
         assert_eq!(first.kernelspec.program, first.snapshot.folder().join("benchbook-jupyter"));
         let read = Kernelspec::read(&machine.kernelspec()).expect("ours").expect("there");
@@ -122,7 +130,7 @@ mod tests {
         assert_eq!(names(&second), Vec::<String>::new());
         let newer = machine.snapshot("fedcba9876543210");
         let third = install(&here, &InstallRequest::default()).expect("the newer one");
-        assert_eq!(names(&third), ["init.evcxr", "prelude.rs", "kernel.json"]);
+        assert_eq!(names(&third), ["init.evcxr", "prelude.rs", "cc", "kernel.json"]);
         assert_eq!(third.kernelspec.snapshot, newer);
         assert!(third.kernelspec.is_of_this_version(&third.snapshot));
         assert!(!third.kernelspec.is_of_this_version(&first.snapshot));
@@ -183,9 +191,10 @@ mod tests {
     fn a_file_is_written_once_and_leaves_nothing_beside_it() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("new/file");
-        assert!(write_if_changed(&path, b"one").expect("writable"));
-        assert!(!write_if_changed(&path, b"one").expect("writable"));
-        assert!(write_if_changed(&path, b"two").expect("writable"));
+        assert!(write_if_changed(&path, b"one", READ).expect("writable"));
+        assert!(!write_if_changed(&path, b"one", READ).expect("writable"));
+        assert!(write_if_changed(&path, b"two", RUN).expect("writable"));
+        assert!(is_program(&path));
         assert_eq!(std::fs::read(&path).expect("readable"), b"two");
         assert_eq!(std::fs::read_dir(folder.path().join("new")).expect("a folder").count(), 1);
     }
@@ -195,8 +204,21 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("file");
         std::fs::write(&file, "").expect("writable");
-        let error = write_if_changed(&file.join("below"), b"x").expect_err("a file is no folder");
+        let error = write_if_changed(&file.join("below"), b"x", READ).expect_err("a file is no folder");
         assert!(error.to_string().contains("file"), "{error}");
+    }
+
+    #[test]
+    fn cells_are_linked_without_libtorch() {
+        let machine = Machine::new();
+        let installed = install(&machine.surroundings(), &InstallRequest::default()).expect("everything is there");
+        program(&machine.at("bin/cc"), "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
+        let linker = installed.snapshot.folder().join("config/cc");
+        let words = ["-shared", "a b.o", "-ltorch_cpu", "-lc10", "-Lx", "-lstdc++", "-lbenchbook_notebook", "-lc"];
+        let output = Command::new("/bin/sh").arg(linker).args(words).env("PATH", machine.at("bin")).output();
+        let said = String::from_utf8(output.expect("a shell").stdout).expect("text");
+        let kept: Vec<&str> = said.lines().collect();
+        assert_eq!(kept, ["-shared", "a b.o", "-Lx", "-lbenchbook_notebook", "-lc"]);
     }
 
     #[test]

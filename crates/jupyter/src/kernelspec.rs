@@ -130,10 +130,29 @@ pub(crate) fn init(snapshot: &Snapshot) -> Result<String> {
     flags.push(format!("-Ldependency={}", utf8(&snapshot.deps())?));
     if let Some(libtorch) = &snapshot.manifest().libtorch_lib {
         flags.push(format!("-Lnative={}", utf8(libtorch)?));
+        flags.push(format!("-Clinker={}", utf8(&snapshot.folder().join(CONFIG).join(LINKER))?));
     }
     // Cargo's encoded form goes before RUSTFLAGS and, unlike it, takes paths with spaces.
     Ok(format!(":build_env CARGO_ENCODED_RUSTFLAGS={}\n", flags.join("\u{1f}")))
 }
+
+/// The name of what links cells, beside the start-up files: the compiler knows by it how to call it.
+pub(crate) const LINKER: &str = "cc";
+
+/// The text of what links cells. A cell uses libtorch through the library alone, and to read the tables of libtorch takes
+/// longer than all else that a linker does.
+pub(crate) const LINK: &str = "\
+#!/bin/sh
+# Links a cell without libtorch and what that brings: the library of the cell is linked with them.
+for word do
+    shift
+    case $word in
+        -ltorch* | -lc10* | -lstdc++ | -lgomp*) ;;
+        *) set -- \"$@\" \"$word\" ;;
+    esac
+done
+exec cc \"$@\"
+";
 
 /// The text of `prelude.rs`, run before a notebook's first cell.
 ///
@@ -185,7 +204,8 @@ mod tests {
         let flags: Vec<&str> = init.trim_end().split_once('=').expect("a variable").1.split('\u{1f}').collect();
         let library = format!("--extern=benchbook={folder}/libbenchbook_notebook.so");
         let deps = format!("-Ldependency={folder}/deps");
-        assert_eq!(flags, ["-Cprefer-dynamic", &library, &deps, "-Lnative=/torch/$lib"]);
+        let linker = format!("-Clinker={folder}/config/cc");
+        assert_eq!(flags, ["-Cprefer-dynamic", &library, &deps, "-Lnative=/torch/$lib", &linker]);
         assert_eq!(init.lines().count(), 1);
     }
 
