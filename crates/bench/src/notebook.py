@@ -59,9 +59,16 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
 
 
+FIRST_SQL = "%%sql\nselect 1 as one"
 FIRST = 'let lab: Lab = Lab::open("store")?;\nlab.sql("select 1 as one")?'
-SQL = 'lab.sql("select variant, count(*) as samples, median(time_ns) as median_ns from results group by variant")?'
-CALL = 'println!("{}", lab.query("speedup", &[("baseline", "naive")])?.rows());'
+# Cells by their kind; a number takes the place of NEW, so that no text is compiled twice.
+LATER = {
+    "magic": "%%sql\nselect NEW as one",
+    "sql": 'lab.sql("select NEW as one")?',
+    "chart": 'let _n: u32 = NEW;\nstack![lab.compare("latest", "naive")?, lab.speedup("latest", "naive")?]',
+    "let": "let fresh_NEW: u64 = NEW;",
+    "value": "NEW * 7",
+}
 
 
 def cells(job):
@@ -82,12 +89,21 @@ def cells(job):
             try:
                 for code in kernels[name]["before"]:
                     tell(kind="before", kernel=name, round=round, seconds=kernel.run(code))
+                first_sql_s = None
+                if name == "benchbook":
+                    kernel.run(FIRST_SQL)
+                    first_sql_s = time.perf_counter() - kernel.started
                 kernel.run(FIRST)
                 first_s = time.perf_counter() - kernel.started
-                tell(kind="first", kernel=name, round=round, ready_s=kernel.ready_s, first_s=first_s)
-                for _ in range(job["later"]):
-                    tell(kind="sql", kernel=name, round=round, seconds=kernel.run(SQL))
-                    tell(kind="call", kernel=name, round=round, seconds=kernel.run(CALL))
+                times = {"ready_s": kernel.ready_s, "first_sql_s": first_sql_s, "first_s": first_s}
+                tell(kind="first", kernel=name, round=round, **times)
+                for turn in range(job["later"]):
+                    for number, (what, code) in enumerate(LATER.items()):
+                        # Stock evcxr has no magics.
+                        if what != "magic" or name == "benchbook":
+                            new = str(1_000_000 * (round + 1) + 100 * turn + number)
+                            seconds = kernel.run(code.replace("NEW", new))
+                            tell(kind="later", what=what, kernel=name, round=round, seconds=seconds)
                 tell(kind="memory", kernel=name, round=round, bytes=kernel.memory_bytes())
             finally:
                 kernel.stop()

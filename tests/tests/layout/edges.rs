@@ -66,7 +66,7 @@ const LIBRARIES: &[&str] = &[
     "benchbook-report",
 ];
 
-/// What end-to-end tests use beside programs: these, the front end, which has no program yet, and what
+/// What the end-to-end tests use besides programs: the facade's libraries, the front end, for a kernel without Rust, and what
 /// lays out the portable bundle.
 const TESTED: &[&str] = &[
     "benchbook-core",
