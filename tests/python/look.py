@@ -131,7 +131,6 @@ def in_lab(browser, run, deadline):
 
 
 def run_all(browser, deadline):
-    # evcxr tells JupyterLab that it is idle only after its first cell.
     connected = "panel.sessionContext.session?.kernel?.connectionStatus === 'connected'"
     until(lambda: browser.value(connected), "the kernel", deadline)
     idle = "panel.sessionContext.session?.kernel?.status === 'idle'"

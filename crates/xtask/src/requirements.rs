@@ -9,19 +9,17 @@ use xtask::process;
 const TORCH_BYTES: u64 = 10_000_000_000;
 
 /// Stops early and with a remedy where compilers are missing.
-pub fn compilers(minimal: bool) -> Result<String> {
+pub fn compilers() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let said = process::output(process::command(rustc).arg("--version"), RUST)?;
     let needed = env!("CARGO_PKG_RUST_VERSION");
     new_enough(&said, needed)?;
-    let (variable, usual) = if minimal { ("CC", "cc") } else { ("CXX", "c++") };
-    let compiler = std::env::var(variable).unwrap_or_else(|_| usual.to_owned());
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
     if !process::exists(&compiler) {
         return Err(Error::Requirement {
             problem: format!("no C++ compiler: `{compiler} --version` does not work"),
-            remedy: format!(
-                "install one (Debian, Ubuntu: `apt-get install g++`; Fedora: `dnf install gcc-c++`), or name yours in {variable}"
-            ),
+            remedy: "install one (Debian, Ubuntu: `apt-get install g++`; Fedora: `dnf install gcc-c++`), or name yours in CXX"
+                .to_owned(),
         });
     }
     Ok(format!("{said}, C++ compiler `{compiler}`"))

@@ -36,7 +36,7 @@ pub fn ready(options: &Options) -> Result<Ready> {
 pub fn begin(options: &Options) -> Result<Begun> {
     let mut steps = Steps::default();
     steps.take("Compilers", || {
-        println!("   {}", requirements::compilers(options.minimal)?);
+        println!("   {}", requirements::compilers()?);
         Ok(((), State::Done))
     })?;
     let workspace = Workspace::find(options)?;
