@@ -42,11 +42,16 @@ impl Mark {
         command.env(self.variable, &self.value);
     }
 
+    /// The mark as an entry of an environment, `NAME=VALUE`: for who has a library start processes.
+    pub fn entry(&self) -> String {
+        format!("{}={}", self.variable, self.value)
+    }
+
     /// Kills every process with this mark and what these have started, until no more are found; the numbers of those
     /// that cannot be ended.
     ///
     /// A process that has cleared its environment is found only as long as one above it has the mark.
-    pub(crate) fn end_all(&self) -> Vec<u32> {
+    pub fn end_all(&self) -> Vec<u32> {
         let root = Path::new("/");
         let (mut left, mut empty) = (BTreeMap::new(), 0);
         for _ in 0..MOST_LOOKS {
@@ -81,7 +86,7 @@ impl Mark {
     /// Whether a process has the mark; one that has ended has no environment.
     pub(crate) fn is_on(&self, root: &Path, id: u32) -> bool {
         let environment = std::fs::read(root.join(format!("proc/{id}/environ"))).unwrap_or_default();
-        let entry = format!("{}={}", self.variable, self.value);
+        let entry = self.entry();
         environment.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
     }
 }
