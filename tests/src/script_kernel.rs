@@ -35,7 +35,7 @@ impl Bell {
 }
 
 impl Interrupter for Bell {
-    fn interrupt(&self) {
+    fn interrupt(&self, _: u64) {
         self.ring(|flags| flags.interrupted = true);
     }
 

@@ -46,6 +46,9 @@ pub struct Variable {
 
 /// Runs cells, one after the other, on one thread.
 pub trait Evaluator: Send {
+    /// The cell with this number begins; an interrupt names the one that it is for.
+    fn begin(&mut self, _cell: u64) {}
+
     /// Runs Rust code. `number` is that of the cell in the notebook.
     ///
     /// # Errors
@@ -76,8 +79,8 @@ pub trait Evaluator: Send {
 
 /// Reaches a cell that runs, from another thread.
 pub trait Interrupter: Send + Sync {
-    /// Asks the cell to stop; code that never looks goes on.
-    fn interrupt(&self);
+    /// Asks the cell with this number to stop; code that never looks goes on. It may not have begun yet, or have ended.
+    fn interrupt(&self, cell: u64);
 
     /// Ends the process of the cell, and with it every variable.
     fn end(&self);
@@ -117,7 +120,7 @@ impl Evaluator for Refusal {
 }
 
 impl Interrupter for () {
-    fn interrupt(&self) {}
+    fn interrupt(&self, _: u64) {}
 
     fn end(&self) {}
 }

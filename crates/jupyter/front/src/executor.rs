@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, SyncSender, channel};
 use std::time::{Duration, Instant};
 
@@ -31,23 +32,36 @@ pub struct Job {
 pub(crate) struct Reach {
     shell: Arc<Shell>,
     interrupter: Arc<dyn Interrupter>,
+    /// The cell that was interrupted last.
+    interrupted: Arc<AtomicU64>,
 }
 
 impl Reach {
     pub(crate) fn new(interrupter: Arc<dyn Interrupter>) -> Self {
-        Self { shell: Arc::default(), interrupter }
+        Self { shell: Arc::default(), interrupter, interrupted: Arc::default() }
     }
 
-    /// Asks what runs to stop.
-    pub(crate) fn interrupt(&self) {
+    /// Asks a cell to stop.
+    pub(crate) fn interrupt(&self, cell: u64) {
+        self.interrupted.store(cell, Ordering::SeqCst);
         self.shell.interrupt();
-        self.interrupter.interrupt();
+        self.interrupter.interrupt(cell);
     }
 
     /// Ends the process of the cells.
     pub(crate) fn end(&self) {
         self.shell.interrupt();
         self.interrupter.end();
+    }
+
+    /// Ends the command that runs, if there is one: nothing of it is to outlive the kernel.
+    pub(crate) fn finish(&self) {
+        self.shell.end();
+    }
+
+    /// Whether a cell is to begin nothing more.
+    fn is_interrupted(&self, cell: u64) -> bool {
+        self.interrupted.load(Ordering::SeqCst) == cell
     }
 }
 
@@ -61,11 +75,11 @@ pub(crate) fn spawn(
     events: SyncSender<Event>,
 ) -> Result<Sender<Job>> {
     let (jobs, given) = channel::<Job>();
-    let shell = reach.shell.clone();
+    let reach = reach.clone();
     let work = move || {
         for job in given {
             let page = Page::new(job.cell, events.clone());
-            let ran = catch_unwind(AssertUnwindSafe(|| run(evaluator.as_mut(), &shell, &job, &page)));
+            let ran = catch_unwind(AssertUnwindSafe(|| run(evaluator.as_mut(), &reach, &job, &page)));
             let (outcome, expressions) = ran.unwrap_or_else(|panic| (Err(own_fault(panic.as_ref())), Vec::new()));
             if events.send(Event::Ended { cell: job.cell, outcome, expressions }).is_err() {
                 return;
@@ -80,13 +94,17 @@ pub(crate) fn spawn(
 /// The values of the expressions beside a cell, by their keys.
 type Expressions = Vec<(String, std::result::Result<Bundle, Failure>)>;
 
-fn run(evaluator: &mut dyn Evaluator, shell: &Shell, job: &Job, page: &Page) -> (Outcome, Expressions) {
+fn run(evaluator: &mut dyn Evaluator, reach: &Reach, job: &Job, page: &Page) -> (Outcome, Expressions) {
+    evaluator.begin(job.cell);
     let cell = match Cell::parse(&job.code) {
         Ok(cell) => cell,
         Err(mistake) => return (Err(Failure::new("magic", mistake.to_string())), Vec::new()),
     };
     let began = Instant::now();
-    let outcome = cell.steps.iter().try_for_each(|step| one(evaluator, shell, step, job.number, page));
+    let outcome = cell.steps.iter().try_for_each(|step| match reach.is_interrupted(job.cell) {
+        true => Err(Failure::interrupted("the cell was interrupted before it had done everything")),
+        false => one(evaluator, &reach.shell, step, job.number, page),
+    });
     if cell.timed {
         page.print(Stream::Stdout, &format!("Wall time: {}\n", readable(began.elapsed())));
     }
@@ -267,6 +285,25 @@ mod tests {
             _ => None,
         };
         assert_eq!(received.into_iter().filter_map(ended).collect::<Vec<_>>(), [(1, false), (2, true)]);
+    }
+
+    #[test]
+    fn a_cell_that_was_interrupted_begins_nothing_more() {
+        let (events, received) = sync_channel(100);
+        let reach = Reach::new(Arc::new(()));
+        let jobs = spawn(Box::new(Script), &reach, events).expect("a thread");
+        // Before it has begun, and it alone.
+        reach.interrupt(2);
+        for cell in 1..4 {
+            jobs.send(job(cell, "!true\nx")).expect("it listens");
+        }
+        drop(jobs);
+        let ended = |event| match event {
+            Event::Ended { cell, outcome, .. } => Some((cell, outcome.map_err(|failure| failure.name))),
+            _ => None,
+        };
+        let expected = [(1, Ok(())), (2, Err("interrupted".to_owned())), (3, Ok(()))];
+        assert_eq!(received.into_iter().filter_map(ended).collect::<Vec<_>>(), expected);
     }
 
     #[test]

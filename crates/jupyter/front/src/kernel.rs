@@ -35,8 +35,8 @@ pub enum Action {
     Run(Job),
     /// Asks about code.
     Ask(Question),
-    /// Asks the cell that runs to stop.
-    Interrupt,
+    /// Asks the cell with this number to stop.
+    Interrupt(u64),
     /// Ends the process of the cells.
     End,
     /// Tells, by [`Kernel::overdue`], when this cell has not stopped for a while.
@@ -89,6 +89,17 @@ struct Running {
     warned: bool,
 }
 
+/// A cell that has ended, of which something may still be told: a thread that it has started goes on.
+#[derive(Debug)]
+struct Past {
+    cell: u64,
+    number: u32,
+    header: Value,
+}
+
+/// How many of these are kept.
+const PAST: usize = 64;
+
 /// The state of the kernel.
 #[derive(Debug)]
 pub struct Kernel {
@@ -99,6 +110,7 @@ pub struct Kernel {
     cells: u64,
     waiting: VecDeque<(Request, Execute)>,
     running: Option<Running>,
+    past: VecDeque<Past>,
     /// What is to be said of a cell that has failed, once everything that had come by then is turned away. A client that
     /// goes on after a failure must find nothing of this left.
     settling: Option<Vec<Action>>,
@@ -121,6 +133,7 @@ impl Kernel {
             cells: 0,
             waiting: VecDeque::new(),
             running: None,
+            past: VecDeque::new(),
             settling: None,
             questions: BTreeMap::new(),
             asked: 0,
@@ -184,29 +197,26 @@ impl Kernel {
     /// A cell shows or asks something.
     #[must_use]
     pub fn news(&mut self, cell: u64, news: News) -> Vec<Action> {
-        let Some(running) = self.running.as_mut().filter(|running| running.cell == cell) else { return Vec::new() };
-        let Running { request, asked, number, .. } = running;
-        let (kind, content) = match news {
-            News::Asked { prompt, secret, answer } => {
-                // Without a person the answer's way is dropped here, by which the cell learns of it.
-                if !asked.may_ask {
-                    return Vec::new();
-                }
-                let content = json!({ "prompt": prompt, "password": secret });
-                let question = Message::answer(request, "input_request", content);
-                running.question = Some(answer);
-                return vec![Action::Say(Message { channel: Channel::Stdin, ..question })];
-            }
-            _ if asked.silent => return Vec::new(),
-            News::Printed(stream, text) => ("stream", json!({ "name": stream.name(), "text": text })),
-            News::Shown(bundle, name) => ("display_data", shown(bundle, name)),
-            News::Changed(bundle, name) => ("update_display_data", shown(bundle, Some(name))),
-            News::Cleared { wait } => ("clear_output", json!({ "wait": wait })),
-            News::Value(Bundle { data, metadata }) => {
-                ("execute_result", json!({ "execution_count": number, "data": data, "metadata": metadata }))
-            }
+        let Some(running) = self.running.as_mut().filter(|running| running.cell == cell) else {
+            let past = self.past.iter().find(|past| past.cell == cell);
+            let told = past.and_then(|past| Some((&past.header, content(news, past.number)?)));
+            let say = |(header, (kind, content))| Action::Say(Message::publish(header, kind, content));
+            return told.map(say).into_iter().collect();
         };
-        vec![Action::Say(Message::publish(&request.header, kind, content))]
+        let Running { request, asked, number, .. } = running;
+        if let News::Asked { prompt, secret, answer } = news {
+            // Without a person the answer's way is dropped here, by which the cell learns of it.
+            if !asked.may_ask {
+                return Vec::new();
+            }
+            let content = json!({ "prompt": prompt, "password": secret });
+            let question = Message::answer(request, "input_request", content);
+            running.question = Some(answer);
+            return vec![Action::Say(Message { channel: Channel::Stdin, ..question })];
+        }
+        let told = content(news, *number).filter(|_| !asked.silent);
+        let say = |(kind, content)| Action::Say(Message::publish(&request.header, kind, content));
+        told.map(say).into_iter().collect()
     }
 
     /// A cell has ended.
@@ -222,6 +232,10 @@ impl Kernel {
         };
         let mut actions = Vec::new();
         let settles = outcome.is_err() && asked.stops;
+        if !asked.silent {
+            self.past.push_back(Past { cell, number, header: request.header.clone() });
+            self.past.drain(..self.past.len().saturating_sub(PAST));
+        }
         let reply = match outcome {
             Ok(()) => {
                 let values: Map<String, Value> = expressions.into_iter().map(expression).collect();
@@ -338,7 +352,7 @@ impl Kernel {
         }
         let again = std::mem::replace(&mut running.interrupted, true);
         let watch = (!again).then_some(Action::Watch(running.cell));
-        [Action::Interrupt].into_iter().chain(watch).collect()
+        [Action::Interrupt(running.cell)].into_iter().chain(watch).collect()
     }
 
     fn answered_by_person(&mut self, content: &Value) {
@@ -408,6 +422,21 @@ fn is_complete(asked: &Value) -> Value {
         Completeness::Incomplete(indent) => json!({ "status": "incomplete", "indent": indent }),
         Completeness::Invalid => json!({ "status": "invalid" }),
     }
+}
+
+/// What everybody is told of something that a cell shows, by the type of the message.
+fn content(news: News, number: u32) -> Option<(&'static str, Value)> {
+    Some(match news {
+        News::Printed(stream, text) => ("stream", json!({ "name": stream.name(), "text": text })),
+        News::Shown(bundle, name) => ("display_data", shown(bundle, name)),
+        News::Changed(bundle, name) => ("update_display_data", shown(bundle, Some(name))),
+        News::Cleared { wait } => ("clear_output", json!({ "wait": wait })),
+        News::Value(Bundle { data, metadata }) => {
+            ("execute_result", json!({ "execution_count": number, "data": data, "metadata": metadata }))
+        }
+        // That is between the cell and whoever runs it.
+        News::Asked { .. } => return None,
+    })
 }
 
 fn shown(Bundle { data, metadata }: Bundle, name: Option<String>) -> Value {

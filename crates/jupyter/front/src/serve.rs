@@ -67,6 +67,7 @@ pub fn serve(connection: &Connection, about: About, parts: Parts, log: &mut dyn 
     }
     // Whoever waits until there is room for an event goes on by this.
     drop(happened);
+    server.reach.finish();
     server.outbox.stop()?;
     // A thread that panics has lost its sockets, and there is nothing left to send.
     sockets.join().map_err(|_| Error::Lost("their thread panicked".into()))
@@ -142,7 +143,7 @@ impl Server<'_> {
                 }
                 Action::Run(job) => self.jobs.send(job).map_err(|_| ended("cells"))?,
                 Action::Ask(question) => self.questions.send(question).map_err(|_| ended("completions"))?,
-                Action::Interrupt => self.reach.interrupt(),
+                Action::Interrupt(cell) => self.reach.interrupt(cell),
                 Action::End => self.reach.end(),
                 Action::Watch(cell) => self.watch(cell)?,
                 Action::Settle => self.outbox.settle()?,

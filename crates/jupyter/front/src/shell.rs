@@ -58,13 +58,23 @@ impl Shell {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = mark;
     }
 
-    /// Ends the command that runs, if there is one, with everything that it has started.
+    /// As [`Shell::end`], and waits for nothing.
     pub(crate) fn interrupt(&self) {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(mark) = held {
+        if let Some(mark) = self.held() {
             // To look for them takes a while. Where there is no room for a thread, the next interrupt tries again.
             let _ = Builder::new().name("end".into()).spawn(move || mark.end_all());
         }
+    }
+
+    /// Ends the command that runs, if there is one, with everything that it has started.
+    pub(crate) fn end(&self) {
+        if let Some(mark) = self.held() {
+            mark.end_all();
+        }
+    }
+
+    fn held(&self) -> Option<Mark> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

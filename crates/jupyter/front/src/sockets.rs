@@ -17,6 +17,10 @@ const PART_BYTES: i64 = 256 << 20;
 /// How long the last messages may take to leave when the kernel ends, in milliseconds.
 const LAST_MS: i32 = 1000;
 
+/// How many messages are sent before requests are looked for again: a cell that shows things without end must not keep an
+/// interrupt from being heard.
+const BURST: usize = 256;
+
 /// Where the thread of the sockets hears from the rest of the process.
 const INSIDE: &str = "inproc://outbox";
 
@@ -153,7 +157,8 @@ impl Sockets {
             let _ = self.heartbeat.send_multipart(beat, DONTWAIT);
         }
         self.take()?;
-        while let Some(mut frames) = received(&self.inbox)? {
+        for _ in 0..BURST {
+            let Some(mut frames) = received(&self.inbox)? else { break };
             let rest = frames.split_off(1);
             match frames.concat().as_slice() {
                 STOP => return Ok(false),

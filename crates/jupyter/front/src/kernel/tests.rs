@@ -68,6 +68,7 @@ impl Desk {
             Action::Run(job) => format!("run {}", job.cell),
             Action::Ask(question) => format!("ask {}", question.number),
             Action::Watch(cell) => format!("watch {cell}"),
+            Action::Interrupt(cell) => format!("interrupt {cell}"),
             other => format!("{other:?}").to_lowercase(),
         };
         std::mem::take(&mut self.actions).into_iter().map(word).collect()
@@ -109,10 +110,26 @@ fn a_cell_is_told_from_busy_to_idle() {
     assert!(messages.iter().all(|message| message.channel == Channel::Iopub && message.parent["msg_id"] == "1"));
     desk.end(1, Ok(()));
     assert_eq!(desk.log(), ["1 execute_reply ok", "1 idle"]);
-    // What comes late belongs to no cell.
-    desk.news(1, News::Printed(Stream::Stdout, "late".into()));
+    // It ends once; a thread that it has started may print later, but ask nobody.
     desk.end(1, Ok(()));
-    assert_eq!(desk.log(), Vec::<String>::new());
+    desk.run("2");
+    desk.news(1, News::Printed(Stream::Stdout, "late".into()));
+    assert_eq!(desk.log(), ["2 busy", "2 execute_input", "run 2", "1 stream"]);
+    let (answer, answers) = channel();
+    desk.news(1, News::Asked { prompt: String::new(), secret: false, answer });
+    assert!(answers.recv().is_err() && desk.log().is_empty());
+    desk.news(3, News::Printed(Stream::Stdout, "of no cell".into()));
+    assert!(desk.log().is_empty());
+}
+
+#[test]
+fn what_a_silent_cell_prints_late_is_not_told() {
+    let mut desk = Desk::new();
+    desk.ask("execute_request", json!({ "code": "a", "silent": true }));
+    desk.end(1, Ok(()));
+    desk.log();
+    desk.news(1, News::Printed(Stream::Stdout, "late".into()));
+    assert!(desk.log().is_empty());
 }
 
 #[test]
@@ -277,9 +294,9 @@ fn the_first_interrupt_asks_and_the_next_one_after_a_warning_ends() {
         desk.ask("interrupt_request", json!({}));
         desk.log().split_off(4)
     };
-    assert_eq!(interrupt(&mut desk), ["interrupt", "watch 1"]);
+    assert_eq!(interrupt(&mut desk), ["interrupt 1", "watch 1"]);
     // Somebody who is impatient loses nothing by it.
-    assert_eq!(interrupt(&mut desk), ["interrupt"]);
+    assert_eq!(interrupt(&mut desk), ["interrupt 1"]);
     let warning = desk.kernel.overdue(1);
     desk.actions = warning;
     assert!(desk.content("stream")["text"].as_str().expect("text").contains("Interrupt once more"));
