@@ -9,14 +9,17 @@ use std::ptr::null_mut;
 
 use libloading::Library;
 
-use super::{begin, interrupt, question};
+use super::{begin, failed, interrupt, question};
 
 /// How evcxr asks for a cell: its library, and the name of its function.
 const RUN: &str = "LOAD_AND_RUN ";
-/// How the Jupyter kernel asks itself.
+/// How the Jupyter kernel asks itself, and how it says which cell of the notebook begins.
 const ASK: &str = "ASK ";
+const BEGIN: &str = "BEGIN ";
 /// What either waits for.
 const COMPLETE: &str = "EVCXR_EXECUTION_COMPLETE";
+/// By which evcxr knows that a cell has left no new variables.
+const PANIC: &str = "EVCXR_PANIC_NOTIFICATION";
 
 /// What a cell is: it takes the variables of the cells before it, and gives them back with its own.
 type Cell = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
@@ -44,18 +47,30 @@ fn serve() -> io::Result<()> {
             return Ok(());
         }
         let line = line.trim_end_matches('\n');
+        let mut last_words = "";
         if let Some(asked) = line.strip_prefix(RUN) {
-            variables = run(asked, variables)?;
+            match run(asked, variables) {
+                Ok(given) => variables = given,
+                // The cell has not begun, so the variables are as they were.
+                Err(error) => {
+                    failed("load", &format!("the compiled cell cannot be loaded: {error}"));
+                    last_words = PANIC;
+                }
+            }
         } else if let Some(asked) = line.strip_prefix(ASK) {
             question::answer(asked);
         } else {
-            return Err(io::Error::other(format!("its kernel asks what it does not know: {line}")));
+            // A cell's number, or a line that a person has typed and no cell has read.
+            if let Some(Ok(cell)) = line.strip_prefix(BEGIN).map(str::parse) {
+                interrupt::begin(cell);
+            }
+            continue;
         }
-        // At its end: an interrupt that comes while a cell is compiled is for that cell.
-        interrupt::clear();
         let mut out = io::stdout().lock();
         out.write_all(super::MARGIN)?;
-        writeln!(out, "{COMPLETE}")?;
+        for line in [last_words, COMPLETE].into_iter().filter(|line| !line.is_empty()) {
+            writeln!(out, "{line}")?;
+        }
         out.flush()?;
     }
 }

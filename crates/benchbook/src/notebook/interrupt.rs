@@ -1,10 +1,10 @@
 //! An interrupt of the cell that runs: whoever looks at it stops, and the variables stay.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::panic_any;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::Builder;
 
 /// Names the socket at which a Jupyter kernel of ours tells of interrupts.
@@ -13,6 +13,22 @@ const SOCKET: &str = "BENCHBOOK_CELLS_SOCKET";
 const HELLO: &[u8] = b"cells\n";
 
 static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// The cell of the notebook that runs, and the one that was interrupted last; 0 is none. They come by different ways, and
+/// either may be the first.
+#[derive(Debug, Default, Clone, Copy)]
+struct Numbers {
+    runs: u64,
+    interrupted: u64,
+}
+
+impl Numbers {
+    fn asks(self) -> bool {
+        self.runs != 0 && self.runs == self.interrupted
+    }
+}
+
+static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers { runs: 0, interrupted: 0 });
 
 /// What a cell panics with that stops for an interrupt.
 pub(super) struct Interrupted;
@@ -36,9 +52,15 @@ fn look_at(flag: &AtomicBool) {
     }
 }
 
-/// An interrupt of an earlier cell ends no later one.
-pub(super) fn clear() {
-    ASKED.store(false, Ordering::Relaxed);
+/// A cell begins: an interrupt of another one does not end it.
+pub(super) fn begin(cell: u64) {
+    change(|numbers| numbers.runs = cell);
+}
+
+fn change(set: impl FnOnce(&mut Numbers)) {
+    let mut numbers = NUMBERS.lock().unwrap_or_else(PoisonError::into_inner);
+    set(&mut numbers);
+    ASKED.store(numbers.asks(), Ordering::Relaxed);
 }
 
 /// Whether a Jupyter kernel of ours runs this process.
@@ -55,9 +77,9 @@ pub(super) fn listen() -> std::io::Result<()> {
     let mut stream = UnixStream::connect(socket)?;
     stream.write_all(HELLO)?;
     let hear = move || {
-        // A byte for each interrupt, until the kernel has gone.
-        while stream.read_exact(&mut [0]).is_ok() {
-            ASKED.store(true, Ordering::Relaxed);
+        // A line for each interrupt, the number of its cell, until the kernel has gone.
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            change(|numbers| numbers.interrupted = line.parse().unwrap_or(0));
         }
     };
     Builder::new().name("interrupts".into()).spawn(hear).map(drop)
@@ -74,5 +96,12 @@ mod tests {
         flag.store(true, Ordering::Relaxed);
         let stopped = std::panic::catch_unwind(|| look_at(&flag)).expect_err("it stops");
         assert!(stopped.is::<Interrupted>());
+    }
+
+    #[test]
+    fn an_interrupt_is_for_the_cell_that_it_names() {
+        let asks = |runs, interrupted| Numbers { runs, interrupted }.asks();
+        assert!(asks(3, 3));
+        assert!(!asks(3, 2) && !asks(2, 3) && !asks(0, 0));
     }
 }

@@ -70,12 +70,15 @@ fn tell(panic: &PanicHookInfo<'_>) {
 /// # Errors
 /// The Jupyter kernel has gone.
 pub fn input(question: &str) -> std::io::Result<String> {
-    let mut out = std::io::stdout().lock();
-    if is_ours() {
-        out.write_all(MARGIN)?;
+    {
+        // Held for the question only: other threads may print until it is answered.
+        let mut out = std::io::stdout().lock();
+        if is_ours() {
+            out.write_all(MARGIN)?;
+        }
+        writeln!(out, "EVCXR_INPUT_REQUEST:{}", on_one_line(question))?;
+        out.flush()?;
     }
-    writeln!(out, "EVCXR_INPUT_REQUEST:{}", on_one_line(question))?;
-    out.flush()?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())

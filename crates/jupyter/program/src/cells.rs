@@ -1,6 +1,8 @@
 //! The process of the cells: started with the kernel, shared by evcxr, which has cells run, and by the kernel, which has
 //! SQL answered.
 
+mod names;
+
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, PipeReader, Write};
 use std::net::Shutdown;
@@ -19,18 +21,23 @@ use crate::forms::ENDED;
 use crate::inlet::Inlet;
 use crate::output::Output;
 use crate::split::{COMPLETE, Piece};
+use names::Known;
 
 /// The variable that finds what a cell has started.
 const MARK: &str = "BENCHBOOK_CELLS_MARK";
 /// How evcxr has a cell run, and how the kernel asks.
 const RUN: &str = "LOAD_AND_RUN ";
 const ASK: &str = "ASK ";
+/// How it is told which cell of the notebook begins.
+const BEGIN: &str = "BEGIN ";
 
 /// Who has asked for something that the process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Evcxr,
     Kernel,
+    /// The kernel, for what cells of SQL may name.
+    Names,
 }
 
 /// The process, and who is connected to it.
@@ -48,6 +55,9 @@ struct Place {
     turns: VecDeque<Turn>,
     /// How many questions of the kernel were answered.
     answered: u64,
+    known: Known,
+    /// The cell of the notebook that has begun last.
+    cell: u64,
     /// Where the lines for evcxr go.
     evcxr: Option<Arc<UnixStream>>,
     /// Where interrupts go.
@@ -126,6 +136,18 @@ impl Cells {
         held(&self.0.place).ended.map(|status| status.to_string())
     }
 
+    /// The number of the last process: another one knows nothing of what this one held.
+    pub(crate) fn number(&self) -> u64 {
+        held(&self.0.place).number
+    }
+
+    /// A cell of the notebook begins.
+    pub(crate) fn begin(&self, cell: u64) {
+        held(&self.0.place).cell = cell;
+        // Where there is no process, the next one hears of it as it is started.
+        let _ = self.say(None, &format!("{BEGIN}{cell}"));
+    }
+
     /// Starts the process of this program, before it is known whether the kernel may use it.
     ///
     /// # Errors
@@ -147,18 +169,22 @@ impl Cells {
         let absent = || io::Error::other("a process without pipes");
         let output = PipeReader::from(OwnedFd::from(child.take_stdout().ok_or_else(absent)?));
         let errors = PipeReader::from(OwnedFd::from(child.take_stderr().ok_or_else(absent)?));
-        let input = child.take_stdin().ok_or_else(absent)?;
+        let mut input = child.take_stdin().ok_or_else(absent)?;
         let (gone, keep) = io::pipe()?;
 
-        let number = {
+        let (number, cell) = {
             let mut place = held(&self.0.place);
             place.number += 1;
-            (place.process, place.used, place.turns) = (Some(mark), false, VecDeque::new());
-            place.number
+            (place.process, place.used, place.turns) = (Some(mark.clone()), false, VecDeque::new());
+            (place.number, place.cell)
         };
+        // One that has ended by now is seen below.
+        let _ = input.write_all(format!("{BEGIN}{cell}\n").as_bytes());
         let own = self.clone();
         Builder::new().name("wait".into()).spawn(move || {
             let status = child.wait().ok();
+            // Nothing that a cell has started outlives the process of the cells.
+            mark.end_all();
             held(&own.0.place).ended = status;
             drop(keep);
         })?;
@@ -173,6 +199,9 @@ impl Cells {
 
     /// From now on the kernel may use it, and starts it by this program again; or says why not.
     pub(crate) fn check(&self, checked: std::result::Result<PathBuf, Failure>) {
+        if checked.is_err() {
+            self.end();
+        }
         held(&self.0.place).checked = Some(checked);
         self.0.changed.notify_all();
     }
@@ -190,12 +219,13 @@ impl Cells {
         let evcxr = {
             let mut place = held(&self.0.place);
             let turn = if line == COMPLETE { place.turns.pop_front() } else { place.turns.front().copied() };
-            if turn == Some(Turn::Kernel) {
-                place.answered += u64::from(line == COMPLETE);
-                None
-            } else {
-                place.evcxr.clone()
+            if turn == Some(Turn::Names) {
+                place.known.hear(&line);
+            } else if line == COMPLETE {
+                place.known.may_have_changed();
             }
+            place.answered += u64::from(turn == Some(Turn::Kernel) && line == COMPLETE);
+            if matches!(turn, Some(Turn::Kernel | Turn::Names)) { None } else { place.evcxr.clone() }
         };
         match evcxr {
             // Where evcxr has gone, its end is seen elsewhere.
@@ -242,7 +272,9 @@ impl Cells {
         }
         for line in reads.lines() {
             let Ok(line) = line else { break };
-            let turn = line.starts_with(RUN).then_some(Turn::Evcxr);
+            // While a cell runs, evcxr hands on what a person has typed, whatever that looks like.
+            let runs = held(&self.0.place).turns.contains(&Turn::Evcxr);
+            let turn = (line.starts_with(RUN) && !runs).then_some(Turn::Evcxr);
             // Where the process has gone, evcxr learns of it.
             let _ = self.say(turn, &line);
         }
@@ -320,11 +352,11 @@ impl Cells {
         if answered { self.0.of_kernel.kept() } else { Err(ended()) }
     }
 
-    /// Asks the cell that runs to stop.
-    pub(crate) fn interrupt(&self) {
+    /// Asks a cell of the notebook to stop.
+    pub(crate) fn interrupt(&self, cell: u64) {
         if let Some(stream) = held(&self.0.place).interrupts.as_mut() {
             // Where the process has gone, there is nothing to stop.
-            let _ = stream.write_all(&[1]);
+            let _ = stream.write_all(format!("{cell}\n").as_bytes());
         }
     }
 
@@ -333,6 +365,19 @@ impl Cells {
         if let Some(mark) = held(&self.0.place).process.clone() {
             // To look for what it has started takes a while. Where there is no thread, the next call tries again.
             let _ = spawn("end", move || drop(mark.end_all()));
+        }
+    }
+
+    /// Ends the process with all that it has started, and no other one is started.
+    pub(crate) fn finish(&self) {
+        let process = {
+            let mut place = held(&self.0.place);
+            place.checked = Some(Err(Failure::new(ENDED, "the kernel has ended")));
+            place.process.clone()
+        };
+        self.0.changed.notify_all();
+        if let Some(mark) = process {
+            mark.end_all();
         }
     }
 }
@@ -349,6 +394,8 @@ mod tests {
     /// Says what it is asked, and ends when it is asked to.
     const SCRIPT: &str = "#!/bin/sh\n\
         while read -r word rest; do\n\
+        [ $word = BEGIN ] && continue\n\
+        [ $word = NAMES ] && echo 'EVCXR_NAMES {}'\n\
         case \"$rest\" in die*) kill -9 $$ ;; esac\n\
         echo \"$word $rest\"\n\
         echo EVCXR_EXECUTION_COMPLETE\n\
@@ -421,6 +468,15 @@ mod tests {
         assert!(failure.message.contains("signal: 9"), "{}", failure.message);
         assert_eq!(hears.read_line(&mut line).unwrap(), 0, "evcxr learns of it");
         assert_eq!(desk.cells.ask("one", &kernel), Ok(None));
+    }
+
+    #[test]
+    fn names_are_asked_for_while_nothing_runs() {
+        let desk = Desk::new();
+        assert_eq!(desk.cells.names(), "", "there is no process");
+        let (kernel, of_kernel) = page();
+        assert_eq!(desk.cells.ask("one", &kernel), Ok(None));
+        assert_eq!((desk.cells.names().as_str(), printed(&of_kernel).as_str()), ("{}", "ASK one\n"));
     }
 
     #[test]

@@ -9,32 +9,29 @@ use crate::analyst::meaning;
 use crate::answers::{ANSWER, Answers};
 use crate::forms;
 use crate::rewritten::{brings_forms, is_of_text, lacks_a_type, texts, typed};
-use crate::session::{Session, configure};
+use crate::session::Session;
 
 /// Runs cells in the session.
 pub(crate) struct Evcxr {
     session: Session,
     answers: Answers,
+    /// The process of the cells that knows these answers.
+    process: u64,
     /// Whether a cell has brought forms of its own for what it shows.
     has_own_forms: bool,
 }
 
 impl Evcxr {
     pub(crate) fn new(session: Session) -> Self {
-        Self { session, answers: Answers::default(), has_own_forms: false }
+        Self { session, answers: Answers::default(), process: 0, has_own_forms: false }
     }
 
-    /// Has Rust run, and forgets what was lost where its process has ended.
-    fn use_rust<T>(&mut self, work: impl FnOnce(&mut CommandContext) -> Result<T, Failure>) -> Result<T, Failure> {
-        let done = self.session.with(work);
-        self.lost_if_ended(done)
-    }
-
-    fn lost_if_ended<T>(&mut self, done: Result<T, Failure>) -> Result<T, Failure> {
-        if done.as_ref().is_err_and(|failure| failure.name == forms::ENDED) {
+    /// Forgets what went with the process of the cells, where another one has taken its place.
+    fn forget_lost(&mut self) {
+        let process = self.session.cells().number();
+        if std::mem::replace(&mut self.process, process) != process {
             self.answers = Answers::default();
         }
-        done
     }
 
     /// Makes variables of the answers that some code names.
@@ -47,8 +44,7 @@ impl Evcxr {
             format!("let {name}: benchbook::prelude::{ANSWER} = benchbook::notebook::answer(\"{name}\")?;")
         };
         let taking = lacking.iter().map(take).collect::<Vec<_>>().join("\n");
-        let session = self.session.clone();
-        self.use_rust(|context| quietly(&session, context, &taking))?;
+        self.session.with(|context| quietly(&self.session, context, &taking))?;
         self.answers.are_in_rust(lacking);
         Ok(())
     }
@@ -61,14 +57,13 @@ impl Evcxr {
         }
         let give = |name: &String| format!("benchbook::notebook::give(\"{name}\", &{name});");
         let giving = lacking.iter().map(give).collect::<Vec<_>>().join("\n");
-        let session = self.session.clone();
-        self.use_rust(|context| {
+        self.session.with(|context| {
             let is_there = |name: &&String| context.variables_and_types().any(|(known, _)| known == name.as_str());
             if let Some(absent) = lacking.iter().find(|name| !is_there(name)) {
                 let message = format!("no variable `{absent}` for `${absent}`: define it in a cell of Rust before");
                 return Err(Failure::new("sql", message));
             }
-            quietly(&session, context, &giving)
+            quietly(&self.session, context, &giving)
         })?;
         self.answers.are_in_sql(lacking);
         Ok(())
@@ -85,6 +80,7 @@ struct Code<'a> {
 
 /// Has the texts of a cell run, one after the other, until one compiles.
 fn tried(
+    session: &Session,
     context: &mut CommandContext,
     texts: &[String],
     callbacks: &mut EvalCallbacks<'_>,
@@ -92,7 +88,8 @@ fn tried(
     let mut done = Err(evcxr::Error::Message("this cell has no text".to_owned()));
     for text in texts {
         done = context.execute_with_callbacks(text, callbacks);
-        if !done.as_ref().is_err_and(is_of_text) {
+        // An interrupt ends the compiler, which is no fault of the text.
+        if session.is_interrupted() || !done.as_ref().is_err_and(is_of_text) {
             break;
         }
     }
@@ -101,16 +98,17 @@ fn tried(
 
 /// Has code run, with types that evcxr cannot tell.
 fn compiled(
+    session: &Session,
     context: &mut CommandContext,
     code: &Code<'_>,
     callbacks: &mut EvalCallbacks<'_>,
 ) -> Result<EvalOutputs, evcxr::Error> {
-    let done = tried(context, &texts(code.text, code.has_own_forms), callbacks);
-    if !done.as_ref().is_err_and(lacks_a_type) {
+    let done = tried(session, context, &texts(code.text, code.has_own_forms), callbacks);
+    if session.is_interrupted() || !done.as_ref().is_err_and(lacks_a_type) {
         return done;
     }
     let Some(typed) = typed(context, code.text) else { return done };
-    let again = tried(context, &texts(&typed, code.has_own_forms), callbacks);
+    let again = tried(session, context, &texts(&typed, code.has_own_forms), callbacks);
     // What a person has written is what errors are about.
     if again.as_ref().is_err_and(is_of_text) { done } else { again }
 }
@@ -124,18 +122,25 @@ fn execute(
 ) -> Result<EvalOutputs, Failure> {
     let before: Vec<String> = context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
     let told = |error: &evcxr::Error| forms::failure(error, code.text, code.number, &before);
-    let error = match compiled(context, code, callbacks) {
+    let error = match compiled(session, context, code, callbacks) {
         Ok(outputs) => return Ok(outputs),
         Err(evcxr::Error::SubprocessTerminated(_)) => {
             // evcxr knows of what stands between it and the cells alone.
             let how = session.cells().how_it_ended().unwrap_or_else(|| "nobody knows how".to_owned());
             evcxr::Error::SubprocessTerminated(how)
         }
+        Err(other) if session.is_interrupted() && is_of_text(&other) => {
+            let message = "interrupted while the cell was compiled; the variables are as they were";
+            return Err(Failure::interrupted(message));
+        }
         Err(other) => return Err(told(&other)),
     };
     let failure = told(&error);
+    if session.ends() {
+        return Err(failure);
+    }
     // The process that has taken its place knows nothing of the library yet.
-    Err(match configure(context) {
+    Err(match session.configure(context) {
         Ok(()) => failure,
         Err(more) => Failure::new(&failure.name, format!("{}\n{}", failure.message, more.message)),
     })
@@ -170,12 +175,17 @@ fn run(session: &Session, context: &mut CommandContext, code: &Code<'_>, page: &
 }
 
 impl Evaluator for Evcxr {
+    fn begin(&mut self, cell: u64) {
+        self.session.begin(cell);
+        self.forget_lost();
+    }
+
     fn rust(&mut self, code: &str, number: u32, page: &Page) -> Outcome {
         self.take_answers(code)?;
         self.answers.may_change(code);
         self.has_own_forms |= brings_forms(code);
-        let (session, has_own_forms) = (self.session.clone(), self.has_own_forms);
-        self.use_rust(|context| run(&session, context, &Code { text: code, number, has_own_forms }, page))
+        let code = Code { text: code, number, has_own_forms: self.has_own_forms };
+        self.session.with(|context| run(&self.session, context, &code, page))
     }
 
     fn sql(&mut self, sql: &Sql, page: &Page) -> Outcome {
@@ -185,8 +195,9 @@ impl Evaluator for Evcxr {
         let chart = sql.chart.as_ref().map(drawn);
         let question =
             json!({ "statement": sql.statement, "parameters": names, "name": sql.name, "chart": chart }).to_string();
-        let answered = self.session.cells().ask(&question, page);
-        self.lost_if_ended(answered)?;
+        self.session.cells().ask(&question, page)?;
+        // The first question is what starts the process where nothing else has.
+        self.forget_lost();
         if let Some(name) = &sql.name {
             self.answers.bind(name);
         }
@@ -217,12 +228,11 @@ impl Evaluator for Evcxr {
 
     fn value(&mut self, expression: &str) -> Result<Bundle, Failure> {
         self.take_answers(expression)?;
-        let session = self.session.clone();
         let code = Code { text: expression, number: 0, has_own_forms: self.has_own_forms };
-        self.use_rust(|context| {
-            session.inlet().turn_to(None);
-            let outputs = execute(&session, context, &code, &mut EvalCallbacks::default())?;
-            let kept = session.inlet().kept()?;
+        self.session.with(|context| {
+            self.session.inlet().turn_to(None);
+            let outputs = execute(&self.session, context, &code, &mut EvalCallbacks::default())?;
+            let kept = self.session.inlet().kept()?;
             Ok(kept.or(forms::value(outputs)?).unwrap_or_default())
         })
     }

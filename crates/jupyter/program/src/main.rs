@@ -9,6 +9,7 @@ mod evaluator;
 mod forms;
 mod inlet;
 mod output;
+mod parent;
 mod rewritten;
 mod said;
 mod session;
@@ -74,7 +75,10 @@ fn run(file: &OsStr) -> Result<()> {
     let parts = Parts {
         evaluator: Box::new(Evcxr::new(session.clone())),
         assistant: Box::new(Analyst::new(session.clone())),
-        interrupter: Arc::new(session),
+        interrupter: Arc::new(session.clone()),
     };
-    serve(&connection, about, parts, &mut |line| eprintln!("{line}"))
+    parent::end_with_it(&session);
+    let ended = serve(&connection, about, parts, &mut |line| eprintln!("{line}"));
+    session.finish();
+    ended
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use benchbook_front::{Error, Failure, Interrupter, Result};
+use benchbook_process::Mark;
 use evcxr::{CommandContext, EvalContext};
 use tempfile::TempDir;
 
@@ -15,6 +16,8 @@ use crate::{bridge, forms};
 
 /// The name of the socket in its folder.
 const SOCKET: &str = "cells";
+/// The variable that finds cargo and what it has started for a cell.
+const COMPILER: &str = "BENCHBOOK_COMPILER_MARK";
 
 /// What becomes of the session.
 enum Phase {
@@ -25,7 +28,17 @@ enum Phase {
 
 struct Waiting {
     phase: Phase,
-    interrupted: bool,
+    /// The cell of the notebook that has begun last, and the one that was interrupted last.
+    cell: u64,
+    interrupted: u64,
+    /// Whether the kernel ends.
+    ends: bool,
+}
+
+impl Waiting {
+    fn is_interrupted(&self) -> bool {
+        self.ends || (self.cell != 0 && self.interrupted == self.cell)
+    }
 }
 
 struct Shared {
@@ -35,8 +48,9 @@ struct Shared {
     waiting: Mutex<Waiting>,
     changed: Condvar,
     cells: Cells,
-    /// Where their socket lies, for this user alone.
-    _folder: TempDir,
+    compiler: Mark,
+    /// Where their socket lies, and what evcxr compiles, for this user alone.
+    folder: TempDir,
 }
 
 /// evcxr, shared by who runs cells, who completes them, and who interrupts them.
@@ -56,13 +70,16 @@ impl Session {
     pub(crate) fn start() -> Result<Self> {
         let folder = tempfile::tempdir()
             .map_err(|error| Error::Lost(format!("there is no temporary folder for that of the cells: {error}")))?;
+        // Those that evcxr makes go with this one. Where somebody has chosen another before, they go by themselves.
+        let _ = tempfile::env::override_temp_dir(folder.path());
         let cells = Cells::new(&folder.path().join(SOCKET))?;
         let session = Self(Arc::new(Shared {
             context: Mutex::new(None),
-            waiting: Mutex::new(Waiting { phase: Phase::Starting, interrupted: false }),
+            waiting: Mutex::new(Waiting { phase: Phase::Starting, cell: 0, interrupted: 0, ends: false }),
             changed: Condvar::new(),
             cells,
-            _folder: folder,
+            compiler: Mark::new(COMPILER),
+            folder,
         }));
         let own = session.clone();
         spawn("evcxr", move || own.make())?;
@@ -96,7 +113,7 @@ impl Session {
         let tells = spawn("log", move || outputs.stderr.iter().for_each(|line| eprintln!("{line}")));
         waits.and(tells).map_err(|error| Failure::new("benchbook", error.to_string()))?;
         let mut context = CommandContext::with_eval_context(context);
-        configure(&mut context)?;
+        self.configure(&mut context)?;
         // A failure of the start-up files is one of the kernel.
         self.inlet().kept()?;
         *held(&self.0.context) = Some(context);
@@ -114,6 +131,50 @@ impl Session {
         });
         self.0.cells.check(looked_at.clone());
         looked_at.map(drop)
+    }
+
+    /// Runs evcxr's start-up files, by which cells find the library.
+    ///
+    /// # Errors
+    /// They fail.
+    pub(crate) fn configure(&self, context: &mut CommandContext) -> std::result::Result<(), Failure> {
+        // An interrupt ends the compiler of a cell, but not of these, without which no later cell would compile.
+        let (unmarked, marked) = (format!("{COMPILER}=none"), self.0.compiler.entry());
+        for command in [format!(":build_env {unmarked}"), ":load_config --quiet".into(), format!(":build_env {marked}")]
+        {
+            let outputs = context.execute(&command).map_err(|error| {
+                let remedy = "`benchbook kernel install` makes them anew";
+                Failure::new("benchbook", format!("the start-up files of evcxr fail: {error}; {remedy}"))
+            })?;
+            forms::value(outputs)?;
+        }
+        Ok(())
+    }
+
+    /// A cell of the notebook begins.
+    pub(crate) fn begin(&self, cell: u64) {
+        held(&self.0.waiting).cell = cell;
+        self.0.cells.begin(cell);
+    }
+
+    /// Whether the cell that has begun last was interrupted.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        held(&self.0.waiting).is_interrupted()
+    }
+
+    /// Whether the kernel ends.
+    pub(crate) fn ends(&self) -> bool {
+        held(&self.0.waiting).ends
+    }
+
+    /// Ends everything that the kernel has started, and leaves no file behind.
+    pub(crate) fn finish(&self) {
+        held(&self.0.waiting).ends = true;
+        self.0.changed.notify_all();
+        self.0.cells.finish();
+        self.0.compiler.end_all();
+        // A thread that is in the middle of a cell may still write there; what it leaves is little.
+        let _ = std::fs::remove_dir_all(self.0.folder.path());
     }
 
     /// The process of the cells, which is there before evcxr is.
@@ -139,9 +200,8 @@ impl Session {
         &self,
         work: impl FnOnce(&mut CommandContext) -> std::result::Result<T, Failure>,
     ) -> std::result::Result<T, Failure> {
-        let mut waiting = held(&self.0.waiting);
-        waiting.interrupted = false;
-        let starting = |waiting: &mut Waiting| matches!(waiting.phase, Phase::Starting) && !waiting.interrupted;
+        let starting = |waiting: &mut Waiting| matches!(waiting.phase, Phase::Starting) && !waiting.is_interrupted();
+        let waiting = held(&self.0.waiting);
         let waiting = self.0.changed.wait_while(waiting, starting).unwrap_or_else(PoisonError::into_inner);
         match &waiting.phase {
             Phase::Starting => {
@@ -168,32 +228,20 @@ impl Session {
     }
 }
 
-/// Runs evcxr's start-up files, by which cells find the library.
-///
-/// # Errors
-/// They fail.
-pub(crate) fn configure(context: &mut CommandContext) -> std::result::Result<(), Failure> {
-    match context.execute(":load_config") {
-        Ok(outputs) => forms::value(outputs).map(drop),
-        Err(error) => {
-            let message =
-                format!("the start-up files of evcxr fail: {error}; `benchbook kernel install` makes them anew");
-            Err(Failure::new("benchbook", message))
-        }
-    }
-}
-
 fn spawn(what: &'static str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let thread = std::thread::Builder::new().name(what.into()).spawn(work);
     thread.map(drop).map_err(|source| Error::Thread { what, source })
 }
 
 impl Interrupter for Session {
-    /// What waits for evcxr stops, and so does a cell that looks.
-    fn interrupt(&self) {
-        held(&self.0.waiting).interrupted = true;
+    /// What waits for evcxr or for the compiler stops, and so does a cell that looks.
+    fn interrupt(&self, cell: u64) {
+        held(&self.0.waiting).interrupted = cell;
         self.0.changed.notify_all();
-        self.0.cells.interrupt();
+        self.0.cells.interrupt(cell);
+        let compiler = self.0.compiler.clone();
+        // To look for it takes a while. Where there is no thread, the cell is compiled to its end.
+        let _ = spawn("end of the compiler", move || drop(compiler.end_all()));
     }
 
     fn end(&self) {
