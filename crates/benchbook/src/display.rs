@@ -18,6 +18,9 @@ use crate::notebook;
 /// The MIME type by which the kernel knows the name of what is shown.
 const NAMED: &str = "application/vnd.benchbook.display+json";
 
+/// The MIME type by which the kernel knows that what was shown goes.
+const CLEARED: &str = "application/vnd.benchbook.clear+json";
+
 /// Least time between two states of a bar, in nanoseconds: kernel, server and page wake up for each.
 const QUIET_NS: i64 = 2_000_000_000;
 
@@ -50,6 +53,12 @@ impl Bundle {
     pub(crate) fn emit_as(self, name: &str, again: bool) {
         let note = serde_json::json!({ "id": name, "update": again }).to_string();
         Self { note: Some((NAMED, note)), ..self }.emit();
+    }
+
+    /// Has a Jupyter kernel of ours take away what the cell has shown, at once or when the next thing is shown.
+    pub(crate) fn clear(wait: bool) {
+        let note = serde_json::json!({ "wait": wait }).to_string();
+        Self { note: Some((CLEARED, note)), ..Self::default() }.emit();
     }
 
     /// Sends the bundle to the notebook.

@@ -5,6 +5,7 @@ mod desk;
 mod given;
 mod interrupt;
 mod question;
+mod shown;
 mod value;
 
 use std::any::Any;
@@ -28,6 +29,7 @@ pub use desk::{answer, give};
 pub use given::Given;
 pub(crate) use interrupt::is_ours;
 pub use interrupt::{interrupted, look};
+pub use shown::{clear_output, display, display_as, update};
 pub use value::{ByDebug, ByForm, TypeOfVariable, Value, show};
 
 /// The MIME type that tells a headless runner that a cell has failed, which evcxr does not.

@@ -18,6 +18,22 @@ const FAILED: &str = "application/vnd.benchbook.error+json";
 /// The form by which the library names a thing that it may change later.
 const NAMED: &str = "application/vnd.benchbook.display+json";
 
+/// The form by which the library tells that what was shown goes.
+const CLEARED: &str = "application/vnd.benchbook.clear+json";
+
+/// Whether what was shown goes only when the next thing is shown.
+#[derive(Deserialize)]
+struct Cleared {
+    wait: bool,
+}
+
+/// Whether these are no forms of a thing, but tell that what was shown goes: at once (`false`), or when the next thing is
+/// shown.
+pub(crate) fn cleared(forms: &mut Forms) -> Option<bool> {
+    let told = serde_json::from_str::<Cleared>(&forms.remove(CLEARED)?);
+    Some(told.is_ok_and(|told| told.wait))
+}
+
 /// The name of a thing, and whether it takes the place of what has this name.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Named {
@@ -157,6 +173,13 @@ mod tests {
             [("text/plain", "50 %"), (NAMED, name)].map(|(mime, text)| (mime.to_owned(), text.to_owned())).into();
         assert_eq!(named(&mut forms), Some(Named { id: "bar".into(), update: true }));
         assert_eq!((forms.len(), named(&mut forms)), (1, None));
+    }
+
+    #[test]
+    fn what_was_shown_goes() {
+        let told = |note: &str| cleared(&mut Forms::from([(CLEARED.to_owned(), note.to_owned())]));
+        assert_eq!([told("{\"wait\": true}"), told("{\"wait\": false}")], [Some(true), Some(false)]);
+        assert_eq!((told("of tomorrow"), cleared(&mut Forms::new())), (Some(false), None));
     }
 
     #[test]

@@ -67,6 +67,9 @@ impl Inlet {
 
 impl Place {
     fn show(&mut self, mut told: Forms, put: impl FnOnce(&Page, Bundle)) {
+        if let Some(wait) = forms::cleared(&mut told) {
+            return self.page.iter().for_each(|page| page.clear(wait));
+        }
         let named = forms::named(&mut told);
         match (forms::bundle(told), &self.page, named) {
             (Err(failure), ..) => self.failure = Some(failure),

@@ -1,0 +1,36 @@
+//! What a cell shows while it runs, in places that it can change. Stock evcxr shows it when the cell has ended.
+
+use uuid::Uuid;
+
+use super::is_ours;
+use crate::display::{Bundle, Show};
+
+/// Shows something at once, in the middle of a cell.
+pub fn display(value: &(impl Show + ?Sized)) {
+    show(value.bundle(), &Uuid::now_v7().to_string(), false);
+}
+
+/// Shows something at once, and gives its place a name, by which [`update`] finds it.
+pub fn display_as(name: &str, value: &(impl Show + ?Sized)) {
+    show(value.bundle(), name, false);
+}
+
+/// Shows something in the place of what was shown under this name, in whatever cell; nowhere where there is no such place.
+pub fn update(name: &str, value: &(impl Show + ?Sized)) {
+    show(value.bundle(), name, true);
+}
+
+/// Takes away what the cell has shown so far: at once, or when it shows the next thing, by which nothing flickers.
+pub fn clear_output(wait: bool) {
+    if is_ours() {
+        Bundle::clear(wait);
+    }
+}
+
+fn show(bundle: Bundle, name: &str, again: bool) {
+    if is_ours() {
+        bundle.emit_as(name, again);
+    } else {
+        bundle.emit();
+    }
+}
