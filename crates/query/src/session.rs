@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use benchbook_record::{Damaged, RunState, Store, Table};
+use datafusion::catalog::TableProvider;
 use datafusion::common::{ScalarValue, TableReference};
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
@@ -181,6 +182,31 @@ impl Session {
     /// The named queries of this session, by name.
     pub fn queries(&self) -> &[NamedQuery] {
         &self.queries
+    }
+
+    /// Every table and view, with its columns in their order.
+    ///
+    /// # Errors
+    /// The facts of the store cannot be read.
+    pub fn columns(&self) -> Result<BTreeMap<String, Vec<String>>> {
+        self.metrics()?;
+        let state = self.context.state();
+        let tables = self.known(&state).tables;
+        let read = async {
+            let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for name in tables {
+                let table = self.context.table_provider(TableReference::bare(name.as_str())).await?;
+                let fields = table.schema();
+                columns.insert(name, fields.fields().iter().map(|field| field.name().clone()).collect());
+            }
+            Ok::<_, DataFusionError>(columns)
+        };
+        self.wait(&state, read)
+    }
+
+    /// Every function that a statement may call; [`functions`](crate::functions) describes those of this crate.
+    pub fn function_names(&self) -> Vec<String> {
+        self.known(&self.context.state()).functions
     }
 
     /// Answers a query.

@@ -9,13 +9,15 @@ use std::ptr::null_mut;
 
 use libloading::Library;
 
-use super::{begin, failed, interrupt, question};
+use super::{begin, failed, interrupt, names, question};
 
 /// How evcxr asks for a cell: its library, and the name of its function.
 const RUN: &str = "LOAD_AND_RUN ";
 /// How the Jupyter kernel asks itself, and how it says which cell of the notebook begins.
 const ASK: &str = "ASK ";
 const BEGIN: &str = "BEGIN ";
+/// How it asks what cells of SQL may name.
+const NAMES: &str = "NAMES";
 /// What either waits for.
 const COMPLETE: &str = "EVCXR_EXECUTION_COMPLETE";
 /// By which evcxr knows that a cell has left no new variables.
@@ -59,6 +61,8 @@ fn serve() -> io::Result<()> {
             }
         } else if let Some(asked) = line.strip_prefix(ASK) {
             question::answer(asked);
+        } else if line == NAMES {
+            names::tell()?;
         } else {
             // A cell's number, or a line that a person has typed and no cell has read.
             if let Some(Ok(cell)) = line.strip_prefix(BEGIN).map(str::parse) {

@@ -4,6 +4,7 @@ mod cells;
 mod desk;
 mod given;
 mod interrupt;
+mod names;
 mod question;
 mod shown;
 mod value;

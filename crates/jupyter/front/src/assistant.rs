@@ -6,6 +6,7 @@ use std::sync::mpsc::{Sender, SyncSender, channel};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::magics::{Cell, NAMES, Step};
+use crate::names::{self, Names};
 use crate::page::Bundle;
 
 /// What could stand at a place of a cell.
@@ -26,6 +27,11 @@ pub trait Assistant: Send {
 
     /// What the name at this byte of a cell means; nothing where it is unknown.
     fn explain(&mut self, code: &str, byte: usize) -> Option<Bundle>;
+
+    /// What cells of SQL may name.
+    fn names(&mut self) -> Names {
+        Names::default()
+    }
 }
 
 /// An assistant that knows the magics alone.
@@ -77,9 +83,11 @@ fn magics(code: &str, byte: usize) -> Option<Completions> {
 
 fn answer(assistant: &mut dyn Assistant, Question { completes, code, byte, .. }: &Question) -> Answer {
     if *completes {
-        Answer::Completions(magics(code, *byte).unwrap_or_else(|| assistant.complete(code, *byte)))
+        let found = magics(code, *byte).or_else(|| names::complete(code, *byte, || assistant.names()));
+        Answer::Completions(found.unwrap_or_else(|| assistant.complete(code, *byte)))
     } else {
-        Answer::Meaning(assistant.explain(code, *byte))
+        let found = names::explain(code, *byte, || assistant.names());
+        Answer::Meaning(found.or_else(|| assistant.explain(code, *byte)))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Cells of Rust, run by evcxr, and cells of SQL, answered by the process of the cells.
 
 use benchbook_front::magics::{Chart, Sql, parameters};
-use benchbook_front::{Bundle, Evaluator, Failure, Outcome, Page, Stream, Variable};
+use benchbook_front::{Bundle, Evaluator, Failure, Outcome, Page, Stream, Variable, names};
 use evcxr::{CommandContext, EvalCallbacks, EvalOutputs};
 use serde_json::json;
 
-use crate::analyst::meaning;
+use crate::analyst::{known, meaning};
 use crate::answers::{ANSWER, Answers};
 use crate::forms;
 use crate::rewritten::{brings_forms, is_of_text, lacks_a_type, texts, typed};
@@ -223,7 +223,30 @@ impl Evaluator for Evcxr {
         if self.answers.only_in_sql().any(|known| known == name) {
             return Some(Bundle::text(format!("{name}: {ANSWER}")));
         }
-        self.session.with(|context| Ok(meaning(context, name))).ok().flatten()
+        // Before evcxr is there, what SQL knows need not wait for it.
+        let in_sql = || names::describe(name, &known(&self.session));
+        if !self.session.has_started()
+            && let Some(found) = in_sql()
+        {
+            return Some(found);
+        }
+        let looked_up = self.session.with(|context| {
+            let is_variable = context.variables_and_types().any(|(one, _)| one == name);
+            Ok((is_variable, meaning(context, name)))
+        });
+        match looked_up.ok()? {
+            (true, Some(mut told)) => {
+                // Not every value can be shown.
+                if let Ok(value) = self.value(name)
+                    && let (Some(text), Some(kind)) = (value.data.get("text/plain"), told.data.get("text/plain"))
+                {
+                    let both = [kind, text].map(|part| part.as_str().unwrap_or_default()).join("\n");
+                    told = Bundle::text(both);
+                }
+                Some(told)
+            }
+            (_, told) => told.or_else(in_sql),
+        }
     }
 
     fn value(&mut self, expression: &str) -> Result<Bundle, Failure> {
