@@ -107,10 +107,20 @@ fn compiled(
     if session.is_interrupted() || !done.as_ref().is_err_and(lacks_a_type) {
         return done;
     }
-    let Some(typed) = typed(context, code.text) else { return done };
-    let again = tried(session, context, &texts(&typed, code.has_own_forms), callbacks);
+    let mut text = code.text.to_owned();
+    while let Some(more) = typed(context, &text) {
+        let again = tried(session, context, &texts(&more, code.has_own_forms), callbacks);
+        if session.is_interrupted() || !again.as_ref().is_err_and(is_of_text) {
+            return again;
+        }
+        // Of variables that are made of these the compiler knows more by now.
+        if !again.as_ref().is_err_and(lacks_a_type) {
+            break;
+        }
+        text = more;
+    }
     // What a person has written is what errors are about.
-    if again.as_ref().is_err_and(is_of_text) { done } else { again }
+    done
 }
 
 /// Has code run; what evcxr says of a failure is told, and a process that has ended is replaced.

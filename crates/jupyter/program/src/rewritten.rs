@@ -1,7 +1,7 @@
 //! The text of a cell as it is compiled: so that its last value compiles once, its loops hear an interrupt, and its
 //! variables have types that evcxr cannot tell. What does not compile like this is compiled as it was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use benchbook_front::parts::{last_value, loop_bodies, untyped, with};
 use evcxr::{CommandContext, CompilationError, Error};
@@ -15,6 +15,9 @@ const QUESTION: &str = ": benchbook::notebook::TypeOfVariable";
 const EXPECTED: &str = "expected `TypeOfVariable`, found `";
 /// No cell with this statement compiles, so that a question is never run.
 const NEVER: &str = "\nlet () = 1_u8;";
+/// Names that every cell can write: the compiler need not be asked where they come from.
+const IN_SCOPE: &str = "Answer Array Bool Box By CacheRegime CaseSpec Comparison DType Error Figure Fn FnMut FnOnce Lab None Ok \
+    Option Params Plan Problem Registry Result Row Run Send Show Some Stack String Sync Tensor Value Vec";
 /// What evcxr says where it cannot tell a type.
 const UNTYPED: [&str; 2] = ["Couldn't automatically determine type of variable", "the `!` type is experimental"];
 /// How the compiler names the library, which cells know by another name.
@@ -55,17 +58,39 @@ pub(crate) fn lacks_a_type(error: &Error) -> bool {
 
 /// The cell with the types that the compiler names; nothing where it names none.
 pub(crate) fn typed(context: &mut CommandContext, code: &str) -> Option<String> {
+    let mut types = types(context, code, &BTreeSet::new());
+    let is_foreign = |name: &String| IN_SCOPE.split_whitespace().all(|known| known != name);
+    let foreign: BTreeSet<String> = types.values().flat_map(|kind| short_names(kind)).filter(is_foreign).collect();
+    if !foreign.is_empty() {
+        types.extend(self::types(context, code, &foreign));
+    }
+    let added: Vec<(usize, &str)> = types.iter().map(|(place, kind)| (*place, kind.as_str())).collect();
+    (!added.is_empty()).then(|| with(code, &added))
+}
+
+/// What to write after the names of variables, by the places where that is.
+///
+/// The compiler writes a name without its path as long as nothing else has that name, wherever it is. So of those that it is
+/// to write as whole paths, there is another one in the question.
+fn types(context: &mut CommandContext, code: &str, whole: &BTreeSet<String>) -> BTreeMap<usize, String> {
     let places = untyped(code);
     let question: Vec<(usize, &str)> = places.iter().map(|place| (*place, QUESTION)).collect();
-    let Err(Error::CompilationErrors(errors)) = context.execute(&(with(code, &question) + NEVER)) else { return None };
-    let types: BTreeMap<usize, String> = errors.iter().filter_map(named).collect();
+    let others: String = whole.iter().map(|name| format!(" pub struct {name};")).collect();
+    let asked = format!("{}{NEVER}\nmod benchbook_other_names {{{others} }}", with(code, &question));
+    let Err(Error::CompilationErrors(errors)) = context.execute(&asked) else { return BTreeMap::new() };
+    let found: BTreeMap<usize, String> = errors.iter().filter_map(named).collect();
     let line = |place: usize| 1 + code[..place].matches('\n').count();
     // Of several variables on one line it is not known whose type it is.
-    let alone = |place: usize| places.iter().filter(|other| line(**other) == line(place)).count() == 1;
-    let known = |place: &usize| Some((*place, format!(": {}", types.get(&line(*place))?)));
-    let known: Vec<(usize, String)> = places.iter().filter(|place| alone(**place)).filter_map(known).collect();
-    let added: Vec<(usize, &str)> = known.iter().map(|(place, kind)| (*place, kind.as_str())).collect();
-    (!added.is_empty()).then(|| with(code, &added))
+    let alone = |place: &&usize| places.iter().filter(|other| line(**other) == line(**place)).count() == 1;
+    let known = |place: &usize| Some((*place, format!(": {}", found.get(&line(*place))?)));
+    places.iter().filter(alone).filter_map(known).collect()
+}
+
+/// The names of a type that are no paths, as far as they are those of types.
+fn short_names(kind: &str) -> impl Iterator<Item = String> {
+    let words = kind.split(|letter: char| !(letter.is_alphanumeric() || matches!(letter, '_' | ':')));
+    let names = words.filter(|word| !word.contains(':') && word.starts_with(char::is_uppercase) && *word != "Self");
+    names.map(str::to_owned)
 }
 
 /// The line of a declaration, counted from 1, and the type that the compiler has found for it.
@@ -92,7 +117,8 @@ mod tests {
     #[test]
     fn a_cell_is_tried_anew_and_then_as_it_was_written() {
         let code = "for x in 0..3 { f(x) }\nlab.sql(\"select 1\")?";
-        let anew = "for x in 0..3 {benchbook::notebook::look();  f(x) }\nbenchbook::notebook::show!(lab.sql(\"select 1\")?);";
+        let anew =
+            "for x in 0..3 {benchbook::notebook::look();  f(x) }\nbenchbook::notebook::show!(lab.sql(\"select 1\")?);";
         assert_eq!(texts(code, false), [anew, code]);
         assert_eq!(texts("a", true), ["a"]);
         assert_eq!(texts("let a = 1;", false), ["let a = 1;"]);
@@ -109,6 +135,13 @@ mod tests {
         }
         assert_eq!(type_in("expected due to this"), None);
         assert_eq!(type_in("expected `TypeOfVariable`, found integer"), None);
+    }
+
+    #[test]
+    fn names_without_a_path_are_told() {
+        let names: Vec<String> =
+            short_names(": Vec<benchbook::arrow::array::RecordBatch, Box<dyn Fn(f64) -> Self>>").collect();
+        assert_eq!(names, ["Vec", "Box", "Fn"]);
     }
 
     #[test]
