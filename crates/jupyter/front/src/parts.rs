@@ -24,8 +24,31 @@ impl Word<'_> {
 
 /// Words by which a statement begins that has no value to show, or whose end is in doubt.
 const NO_VALUES: [&str; 25] = [
-    "let", "fn", "struct", "enum", "union", "use", "impl", "mod", "trait", "type", "const", "static", "extern", "pub",
-    "macro_rules", "unsafe", "async", "for", "while", "loop", "if", "match", "return", "break", "continue",
+    "let",
+    "fn",
+    "struct",
+    "enum",
+    "union",
+    "use",
+    "impl",
+    "mod",
+    "trait",
+    "type",
+    "const",
+    "static",
+    "extern",
+    "pub",
+    "macro_rules",
+    "unsafe",
+    "async",
+    "for",
+    "while",
+    "loop",
+    "if",
+    "match",
+    "return",
+    "break",
+    "continue",
 ];
 
 /// Words before the body of a loop that open brackets of their own.
@@ -142,6 +165,28 @@ pub fn untyped(code: &str) -> Vec<usize> {
     places
 }
 
+/// Whether a cell computes by itself, and not only by what it calls: by a loop, a closure, a function or an iterator.
+#[must_use]
+pub fn computes(code: &str) -> bool {
+    let computing = ["for", "while", "loop", "iter", "iter_mut", "into_iter", "lines", "chars", "fold", "collect"];
+    defines(code) || has(code, |kind, word| kind == TokenKind::Or || computing.contains(&word))
+}
+
+/// Whether a cell defines what later cells may compute by.
+#[must_use]
+pub fn defines(code: &str) -> bool {
+    has(code, |_, word| ["fn", "impl", "mod", "trait", "macro_rules"].contains(&word))
+}
+
+fn has(code: &str, found: impl Fn(TokenKind, &str) -> bool) -> bool {
+    let mut at = 0;
+    tokenize(code, FrontmatterAllowed::No).any(|token| {
+        let begin = at;
+        at += token.len as usize;
+        found(token.kind, &code[begin..at])
+    })
+}
+
 /// A text with other texts put in at places of it, which are in ascending order.
 #[must_use]
 pub fn with(code: &str, added: &[(usize, &str)]) -> String {
@@ -196,7 +241,10 @@ mod tests {
         };
         for (code, expected) in [
             ("for x in 0..9 { f(x) }", "for x in 0..9 {! f(x) }"),
-            ("let a = 1;\n'a: loop { break 'a; }\nwhile b { c() }", "let a = 1;\n'a: loop {! break 'a; }\nwhile b {! c() }"),
+            (
+                "let a = 1;\n'a: loop { break 'a; }\nwhile b { c() }",
+                "let a = 1;\n'a: loop {! break 'a; }\nwhile b {! c() }",
+            ),
             ("while let Some(x) = f(|y| { y }) { g() }", "while let Some(x) = f(|y| { y }) {! g() }"),
             ("while match a { _ => true } { f() }", "while match a { _ => true } { f() }"),
             ("impl A for B { fn f() { loop {} } }", "impl A for B { fn f() { loop {} } }"),
@@ -212,6 +260,17 @@ mod tests {
         let names: Vec<char> = untyped(code).into_iter().filter_map(|end| code[..end].chars().next_back()).collect();
         assert_eq!(names, ['a', 'b', 'i']);
         assert_eq!(with("let a = 1;", &[(5, ": u8")]), "let a: u8 = 1;");
+    }
+
+    #[test]
+    fn what_only_calls_does_not_compute() {
+        for code in ["lab.sql(\"select 1 | for\")?", "let run = lab.run(&plan)?; // fn", "6 * 7", "stack![a, b]"] {
+            assert!(!computes(code), "{code}");
+        }
+        for code in ["for x in y {}", "v.map(|x| x + 1)", "fn f() {}", "v.iter().sum::<f64>()", "let a = b || c;"] {
+            assert!(computes(code), "{code}");
+        }
+        assert!(defines("impl A {}") && defines("let a = 1;\nfn f() {}") && !defines("let f = |x| x;"));
     }
 
     proptest! {

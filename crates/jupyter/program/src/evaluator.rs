@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::analyst::{known, meaning};
 use crate::answers::{ANSWER, Answers};
 use crate::forms;
+use crate::level::Level;
 use crate::rewritten::{brings_forms, is_of_text, lacks_a_type, texts, typed};
 use crate::session::Session;
 
@@ -17,13 +18,14 @@ pub(crate) struct Evcxr {
     answers: Answers,
     /// The process of the cells that knows these answers.
     process: u64,
+    level: Level,
     /// Whether a cell has brought forms of its own for what it shows.
     has_own_forms: bool,
 }
 
 impl Evcxr {
     pub(crate) fn new(session: Session) -> Self {
-        Self { session, answers: Answers::default(), process: 0, has_own_forms: false }
+        Self { session, answers: Answers::default(), process: 0, level: Level::new(), has_own_forms: false }
     }
 
     /// Forgets what went with the process of the cells, where another one has taken its place.
@@ -195,7 +197,11 @@ impl Evaluator for Evcxr {
         self.answers.may_change(code);
         self.has_own_forms |= brings_forms(code);
         let code = Code { text: code, number, has_own_forms: self.has_own_forms };
-        self.session.with(|context| run(&self.session, context, &code, page))
+        self.session.with(|context| {
+            // What brings forms of its own may be a crate, which would be compiled again.
+            self.level.settle(context, code.text, code.has_own_forms);
+            run(&self.session, context, &code, page)
+        })
     }
 
     fn sql(&mut self, sql: &Sql, page: &Page) -> Outcome {

@@ -8,6 +8,7 @@ mod cells;
 mod evaluator;
 mod forms;
 mod inlet;
+mod level;
 mod output;
 mod parent;
 mod rewritten;
