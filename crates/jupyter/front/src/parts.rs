@@ -120,11 +120,9 @@ pub fn last_value(code: &str) -> Option<(usize, usize)> {
     (fits && plain).then(|| (begin.at, value.last().map_or(begin.end(), Word::end)))
 }
 
-/// The places right inside of the bodies of the outermost loops.
-#[must_use]
-pub fn loop_bodies(code: &str) -> Vec<usize> {
-    let words = words(code);
-    let mut bodies = Vec::new();
+/// The outermost loops: the numbers of the words by which they and their bodies begin.
+fn loops(words: &[Word<'_>]) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
     for (number, word) in words.iter().enumerate() {
         let before = number.checked_sub(1).map(|before| &words[before]);
         let begins = ends_statement(before) || before.is_some_and(|label| label.is(":"));
@@ -136,10 +134,26 @@ pub fn loop_bodies(code: &str) -> Vec<usize> {
         // `for<'a>` is the beginning of a type.
         let plain = head.iter().all(|word| !BRACKETS.contains(&word.text) && !word.is(";"));
         if plain && !head.first().is_some_and(|word| word.is("<")) {
-            bodies.push(words[number + 1 + length].end());
+            found.push((number, number + 1 + length));
         }
     }
-    bodies
+    found
+}
+
+/// The places right inside of the bodies of the outermost loops.
+#[must_use]
+pub fn loop_bodies(code: &str) -> Vec<usize> {
+    let words = words(code);
+    loops(&words).into_iter().map(|(_, body)| words[body].end()).collect()
+}
+
+/// The end of a cell that ends by a loop without a value.
+#[must_use]
+pub fn last_loop(code: &str) -> Option<usize> {
+    let words = words(code);
+    let (number, body) = loops(&words).pop()?;
+    let is_last = body + 2 == words.len() && words[body + 1].is("}");
+    (is_last && !words[number].is("loop")).then(|| words[body + 1].end())
 }
 
 /// The ends of the names of variables that are declared without a type, `let name = …`.
@@ -255,6 +269,16 @@ mod tests {
     }
 
     #[test]
+    fn a_loop_at_the_end_has_no_value() {
+        let rest = |code: &str| last_loop(code).map(|end| code[end..].to_owned());
+        assert_eq!(rest("let a = 1;\nfor x in y { z() } // end"), Some(" // end".into()));
+        assert_eq!(rest("'a: while b { { c() } }"), Some(String::new()));
+        for code in ["for x in y { z() };", "for x in y {}\na", "loop { break 1 }", "if a {}", "for x in y {", ""] {
+            assert_eq!(rest(code), None, "{code}");
+        }
+    }
+
+    #[test]
     fn variables_without_a_type_are_found() {
         let code = "let a = 1; let mut b = f()?;\nlet c: u8 = 1;\nlet (d, e) = g();\nif let f = h() {}\nlet i = { let j = 1; j };";
         let names: Vec<char> = untyped(code).into_iter().filter_map(|end| code[..end].chars().next_back()).collect();
@@ -280,6 +304,7 @@ mod tests {
             prop_assert_eq!(with(&code, &added).len(), code.len() + added.len());
             let typed: Vec<(usize, &str)> = untyped(&code).into_iter().map(|place| (place, "x")).collect();
             prop_assert_eq!(with(&code, &typed).len(), code.len() + typed.len());
+            prop_assert!(last_loop(&code).is_none_or(|end| code.is_char_boundary(end)));
             if let Some((start, end)) = last_value(&code) {
                 prop_assert!(!code[start..end].trim().is_empty());
             }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use benchbook_front::parts::{last_value, loop_bodies, untyped, with};
+use benchbook_front::parts::{last_loop, last_value, loop_bodies, untyped, with};
 use evcxr::{CommandContext, CompilationError, Error};
 
 /// What is written at the beginning of a loop's body.
@@ -31,6 +31,8 @@ pub(crate) fn texts(code: &str, has_own_forms: bool) -> Vec<String> {
     if let Some((start, end)) = last_value(code).filter(|_| !has_own_forms) {
         added.extend([(start, SHOW.0), (end, SHOW.1)]);
     }
+    // evcxr shows what a loop is worth, `()`, and compiles twice to learn of it.
+    added.extend(last_loop(code).map(|end| (end, ";")));
     added.sort_by_key(|(place, _)| *place);
     let as_written = code.to_owned();
     if added.is_empty() { vec![as_written] } else { vec![with(code, &added), as_written] }
@@ -121,6 +123,7 @@ mod tests {
             "for x in 0..3 {benchbook::notebook::look();  f(x) }\nbenchbook::notebook::show!(lab.sql(\"select 1\")?);";
         assert_eq!(texts(code, false), [anew, code]);
         assert_eq!(texts("a", true), ["a"]);
+        assert_eq!(texts("while a { b }", true)[0], "while a {benchbook::notebook::look();  b };");
         assert_eq!(texts("let a = 1;", false), ["let a = 1;"]);
         assert!(brings_forms("fn evcxr_display(&self) {}") && brings_forms("  :dep a = \"1\"") && !brings_forms("a"));
     }
