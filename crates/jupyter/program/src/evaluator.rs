@@ -145,7 +145,10 @@ fn execute(
             let message = "interrupted while the cell was compiled; the variables are as they were";
             return Err(Failure::interrupted(message));
         }
-        Err(other) => return Err(told(&other)),
+        Err(other) => {
+            let told = told(&other);
+            return Err(session.library_is_gone().map_or(told, |gone| Failure::new("benchbook", gone)));
+        }
     };
     let failure = told(&error);
     if session.ends() {

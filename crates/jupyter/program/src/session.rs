@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use benchbook_front::{Error, Failure, Interrupter, Result};
 use benchbook_process::Mark;
@@ -48,6 +48,7 @@ struct Shared {
     waiting: Mutex<Waiting>,
     changed: Condvar,
     cells: Cells,
+    snapshot: OnceLock<Snapshot>,
     compiler: Mark,
     /// Where their socket lies, and what evcxr compiles, for this user alone.
     folder: TempDir,
@@ -78,6 +79,7 @@ impl Session {
             waiting: Mutex::new(Waiting { phase: Phase::Starting, cell: 0, interrupted: 0, ends: false }),
             changed: Condvar::new(),
             cells,
+            snapshot: OnceLock::new(),
             compiler: Mark::new(COMPILER),
             folder,
         }));
@@ -124,7 +126,7 @@ impl Session {
     fn cells_there(&self) -> std::result::Result<(), Failure> {
         let refused = |said| Failure::new("benchbook", said);
         let looked_at = Snapshot::hold().map_err(refused).and_then(|snapshot| {
-            let program = snapshot.cells();
+            let (program, snapshot) = (snapshot.cells(), self.0.snapshot.get_or_init(|| snapshot));
             // Whoever asks it first tells of a failure.
             let _ = self.0.cells.start(&program);
             snapshot.check().map(|()| program).map_err(refused)
@@ -160,6 +162,11 @@ impl Session {
     /// Whether the cell that has begun last was interrupted.
     pub(crate) fn is_interrupted(&self) -> bool {
         held(&self.0.waiting).is_interrupted()
+    }
+
+    /// Why no cell compiles any more, if that is so.
+    pub(crate) fn library_is_gone(&self) -> Option<String> {
+        self.0.snapshot.get().and_then(Snapshot::is_gone)
     }
 
     /// Whether the kernel ends.

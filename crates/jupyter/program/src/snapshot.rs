@@ -56,6 +56,15 @@ impl Snapshot {
         self.folder.join(&self.manifest.cells)
     }
 
+    /// Why cells cannot be compiled any more, if somebody has removed it in spite of the lock.
+    pub(crate) fn is_gone(&self) -> Option<String> {
+        let library = self.folder.join(&self.manifest.library);
+        let gone = !library.is_file();
+        gone.then(|| {
+            format!("the library of this kernel is gone ({}); {AGAIN}, then restart this kernel", library.display())
+        })
+    }
+
     /// Checks that it is as it was built, and that cells are compiled by its compiler.
     ///
     /// # Errors
@@ -214,6 +223,10 @@ mod tests {
         let (_root, folder) = planted(|_| {});
         std::fs::write(folder.join("kernel"), "d").expect("writable");
         assert!(looked_at(&folder).expect_err("changed").contains("not as it was built"));
+        let snapshot = Snapshot { manifest: described(&folder).expect("a description"), folder: folder.clone() };
+        assert_eq!(snapshot.is_gone(), None);
+        std::fs::remove_file(folder.join("lib.so")).expect("it was there");
+        assert!(snapshot.is_gone().expect("it is gone").contains("lib.so"));
         std::fs::remove_file(folder.join("lock")).expect("it was there");
         assert!(locked(&folder).expect_err("no lock").contains("cannot be held"));
         assert!(locked(Path::new("/no/such/folder")).expect_err("absent").contains("is gone"));
