@@ -79,6 +79,7 @@ impl Script {
             "complain" => page.print(Stream::Stderr, text),
             "show" => page.show(Bundle::text(text), Some("shown".into())),
             "change" => page.change(Bundle::text(text), "shown".into()),
+            "clear" => page.clear(false),
             "value" => page.value(Bundle::text(text)),
             "number" => page.value(Bundle::text(number.to_string())),
             "flood" => {

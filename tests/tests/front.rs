@@ -327,3 +327,14 @@ fn a_notebook_runs_to_its_first_failure() {
     assert_eq!(seen["ok"], json!(["a", "<table></table>"]));
     assert_eq!(seen["failed"], json!(["error", "badly"]));
 }
+
+#[test]
+fn jupyters_own_tests_of_kernels_pass() {
+    let Some(python) = python_with("jupyter_kernel_test") else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (folder, kernel) = (folder.path().to_str().expect("UTF-8"), program("script-kernel"));
+    let seen = script(&python, "conformance.py", &[folder, kernel.to_str().expect("UTF-8")]);
+    assert_eq!(seen["failed"], json!({}), "{seen}");
+    // There is nobody who knows what a name means, and no pager.
+    assert_eq!(seen["skipped"].as_object().expect("names").keys().collect::<Vec<_>>(), ["test_inspect", "test_pager"]);
+}

@@ -1,0 +1,55 @@
+"""Forty clients that come, ask and go while a cell runs; the one who stays gets what is its own.
+
+Usage: crowd.py FOLDER; prints one JSON object.
+"""
+
+import json
+import sys
+
+import psutil
+from client import Kernel, until
+
+CLIENTS = 40
+ASK_S = 30
+LOOKS = 'println!("begun");\nloop { std::hint::black_box(1); };'
+# What the system keeps of a socket that was just closed.
+SPARE_FILES = 8
+
+
+def visit(manager, turn):
+    """One client; every fourth goes before it has heard anything."""
+    client = manager.client()
+    client.start_channels()
+    try:
+        waits = turn % 4 != 0
+        ask = {"reply": True, "timeout": ASK_S} if waits else {}
+        answers = [
+            client.complete("%%sq", **ask),
+            client.is_complete("fn f() {", **ask),
+            client.history(hist_access_type="tail", n=1, **ask),
+            client.inspect("%%sql\nselect abs", **ask),
+        ]
+        if not waits:
+            return True
+        content = [answer["content"] for answer in answers]
+        return content[0]["matches"] == ["%%sql"] and content[1]["status"] == "incomplete" and len(content[2]["history"]) == 1
+    finally:
+        client.stop_channels()
+
+
+def main(folder):
+    with Kernel(folder) as kernel:
+        kernel.run("%%sql\nselect 1 as one")
+        kernel.run("let kept: u32 = 7;")
+        begun = kernel.begin(LOOKS, "begun")
+        process = psutil.Process(kernel.manager.provisioner.process.pid)
+        files = process.num_fds()
+        answered = sum(visit(kernel.manager, turn) for turn in range(CLIENTS))
+        until("the end of their sockets", lambda: process.num_fds() <= files + SPARE_FILES)
+        kernel.interrupt()
+        ended, after = kernel.end(begun), kernel.run('println!("{kept}");')
+    return {"clients": CLIENTS, "answered": answered, "ended": ended, "after": after}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1])))

@@ -1,0 +1,207 @@
+//! The Jupyter kernel as its clients meet it, and what it says of bad input. Each answer is a test; those of one kernel
+//! are asked for together.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use benchbook_tests::{Bench, environment, python_with, script};
+use serde_json::{Value, json};
+
+/// What a scenario has seen, once for all tests that look at it; nothing where there is no kernel.
+fn once(seen: &'static OnceLock<Option<Value>>, name: &str, scenario: &[&str]) -> Option<&'static Value> {
+    let ask = || {
+        let python = environment()?;
+        let bench = Bench::new();
+        Some(script(&python, name, &[scenario, &[bench.folder().to_str().expect("UTF-8")]].concat()))
+    };
+    seen.get_or_init(ask).as_ref()
+}
+
+/// Odd cells in one kernel.
+fn cells() -> Option<&'static Value> {
+    static SEEN: OnceLock<Option<Value>> = OnceLock::new();
+    once(&SEEN, "bad_input.py", &["cells"])
+}
+
+/// Three ways in which the process of the cells ends.
+fn ended() -> Option<&'static Value> {
+    static SEEN: OnceLock<Option<Value>> = OnceLock::new();
+    once(&SEEN, "bad_input.py", &["ended"])
+}
+
+/// A library that goes while a kernel uses it.
+fn vanished() -> Option<&'static Value> {
+    static SEEN: OnceLock<Option<Value>> = OnceLock::new();
+    once(&SEEN, "bad_input.py", &["vanished"])
+}
+
+fn text<'a>(cell: &'a Value, part: &str) -> &'a str {
+    cell[part].as_str().unwrap_or_default()
+}
+
+/// A cell that went well.
+fn well(cell: &Value) -> &Value {
+    assert_eq!(cell["status"], "ok", "{cell}");
+    cell
+}
+
+/// A cell that failed in this way, and says these parts.
+fn failed(cell: &Value, name: &str, parts: &[&str]) {
+    assert_eq!((&cell["status"], &cell["ename"]), (&json!("error"), &json!(name)), "{cell}");
+    for part in parts {
+        assert!(text(cell, "evalue").contains(part), "`{part}` is not said: {cell}");
+    }
+}
+
+#[test]
+fn a_cell_of_nothing_does_nothing() {
+    let Some(seen) = cells() else { return };
+    assert_eq!(well(&seen["empty"])["kinds"], json!(["execute_input"]));
+    // It takes no number from the next one.
+    assert_eq!(seen["empty"]["execution_count"], seen["nul"]["execution_count"]);
+}
+
+#[test]
+fn a_nul_is_no_rust_and_may_be_printed() {
+    let Some(seen) = cells() else { return };
+    assert_eq!(seen["nul"]["status"], "error", "{seen}");
+    assert_eq!(text(well(&seen["printed_nul"]), "out"), "a\0b");
+}
+
+#[test]
+fn an_unclosed_brace_is_said() {
+    let Some(seen) = cells() else { return };
+    let said = text(&seen["open"], "evalue");
+    assert!(seen["open"]["status"] == "error" && (said.contains("brace") || said.contains("delimiter")), "{said}");
+}
+
+#[test]
+fn a_cell_of_a_megabyte_runs() {
+    let Some(seen) = cells() else { return };
+    assert_eq!(text(well(&seen["long"]), "shown"), "1048576");
+    assert!(text(well(&seen["long_sql"]), "shown").contains("1048576"), "{}", seen["long_sql"]);
+}
+
+#[test]
+fn a_hundred_megabytes_of_output_are_cut() {
+    let Some(seen) = cells() else { return };
+    let flood = well(&seen["flood"]);
+    let printed = flood["out"].as_u64().expect("a number");
+    assert!((30 << 20..=32 << 20).contains(&printed), "{printed}");
+    assert!(text(flood, "err").contains("more than 32 MiB"), "{flood}");
+}
+
+#[test]
+fn an_endless_loop_is_ended_and_variables_stay() {
+    let Some(seen) = cells() else { return };
+    failed(&seen["looks"], "interrupted", &["interrupted"]);
+    assert_eq!(text(well(&seen["after"]), "out"), "7\n");
+}
+
+#[test]
+fn code_that_does_not_look_is_ended_by_the_second_interrupt() {
+    let Some(seen) = ended() else { return };
+    failed(&seen["deaf"], "ended", &["`kept`", "`lab`", "signal: 9"]);
+    assert!(text(&seen["deaf"], "err").contains("Interrupt once more"), "{}", seen["deaf"]);
+    assert_eq!(text(well(&seen["after_deaf"]), "shown"), "42");
+}
+
+#[test]
+fn code_that_ends_its_process_is_named_and_the_kernel_lives() {
+    let Some(seen) = ended() else { return };
+    failed(&seen["aborted"], "ended", &["signal: 6"]);
+    assert!(text(well(&seen["after_abort"]), "shown").contains("1 row"), "{}", seen["after_abort"]);
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_answers_is_replaced() {
+    let Some(seen) = ended() else { return };
+    failed(&seen["killed"], "ended", &["signal: 9"]);
+    assert!(text(well(&seen["sql_after"]), "shown").contains("1 row"), "{}", seen["sql_after"]);
+    failed(&seen["rust_after"], "ended", &["`kept`"]);
+    assert_eq!(text(well(&seen["then"]), "shown"), "42");
+}
+
+#[test]
+fn a_library_that_vanishes_is_missed_by_rust_and_not_by_sql() {
+    let Some(seen) = vanished() else { return };
+    well(&seen["before"]);
+    failed(&seen["rust"], "benchbook", &["is gone", "cargo xtask lab"]);
+    assert!(text(well(&seen["sql"]), "shown").contains("1 row"), "{}", seen["sql"]);
+}
+
+#[test]
+fn another_compiler_is_refused_in_every_cell() {
+    let Some(python) = environment() else { return };
+    let bench = Bench::new();
+    let seen = script(&python, "bad_input.py", &["compiler", bench.folder().to_str().unwrap()]);
+    for cell in [&seen["rust"], &seen["sql"]] {
+        failed(cell, "benchbook", &["rustc 0.0.0 of tomorrow", "cargo xtask lab"]);
+    }
+    assert_eq!(text(well(&seen["shell"]), "out"), "ok\n");
+}
+
+#[test]
+fn two_kernels_share_a_folder_and_its_store() {
+    let Some(python) = environment() else { return };
+    let bench = Bench::new();
+    let seen = script(&python, "bad_input.py", &["two", bench.folder().to_str().unwrap()]);
+    seen["ran"].as_array().expect("both").iter().for_each(|cell| _ = well(cell));
+    assert!(text(well(&seen["runs"]), "shown").contains('2'), "{seen}");
+}
+
+/// A shell in a space of mounts of its own, with a small disk in a folder.
+const SMALL: &str = "mount -t tmpfs -o size=256m none \"$1\" || exit 77\nfolder=$1; shift; exec \"$@\" \"$folder\"";
+
+#[test]
+fn a_full_disk_is_said_and_the_next_cell_has_room() {
+    let Some(python) = environment() else { return };
+    let bench = Bench::new();
+    let place = bench.folder().join("small");
+    std::fs::create_dir(&place).unwrap();
+    let mut alone = Command::new("unshare");
+    alone.args(["--user", "--map-root-user", "--mount", "sh", "-c", SMALL, "sh"]).arg(&place);
+    alone.arg(&python).arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/bad_input.py")).arg("full");
+    let output = match alone.output() {
+        Ok(output) if output.status.code() != Some(77) && !is_forbidden(&output.stderr) => output,
+        refused => {
+            eprintln!("skipped: this user may mount nothing: {refused:?}");
+            return;
+        }
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    let seen: Value = serde_json::from_str(said.lines().last().unwrap_or_default()).expect("a line of JSON");
+    assert!(seen["full"]["status"] == "error" && text(&seen["full"], "evalue").contains("No space left"), "{seen}");
+    well(&seen["sql"]);
+    assert_eq!(text(well(&seen["after"]), "shown"), "8");
+}
+
+/// Whether the system lets nobody but an administrator of it make such a space.
+fn is_forbidden(complaint: &[u8]) -> bool {
+    String::from_utf8_lossy(complaint).starts_with("unshare: ")
+}
+
+#[test]
+fn forty_clients_come_and_go_while_a_cell_runs() {
+    let Some(python) = environment() else { return };
+    let bench = Bench::new();
+    let seen = script(&python, "crowd.py", &[bench.folder().to_str().unwrap()]);
+    assert_eq!((&seen["answered"], &seen["clients"]), (&json!(40), &json!(40)), "{seen}");
+    failed(&seen["ended"], "interrupted", &[]);
+    assert_eq!(text(well(&seen["after"]), "out"), "7\n");
+}
+
+#[test]
+fn jupyters_own_tests_of_kernels_pass() {
+    if environment().is_none() {
+        return;
+    }
+    let Some(python) = python_with("jupyter_kernel_test") else { return };
+    let bench = Bench::new();
+    let seen = script(&python, "conformance.py", &[bench.folder().to_str().unwrap()]);
+    assert_eq!(seen["failed"], json!({}), "{seen}");
+    // A pager shows a page of text over a terminal; the kernel has no use for it.
+    assert_eq!(seen["skipped"].as_object().expect("names").keys().collect::<Vec<_>>(), ["test_pager"]);
+    assert!(seen["ran"].as_u64().expect("a number") >= 13, "{seen}");
+}
