@@ -4,7 +4,8 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
-use benchbook_tests::{Bench, environment, python_with, script};
+use benchbook_report::charts::Browser;
+use benchbook_tests::{Bench, cell, environment, program, python_with, script};
 use serde_json::{Value, json};
 
 /// What a scenario has seen, once for all tests that look at it; nothing where there is no kernel.
@@ -204,4 +205,36 @@ fn jupyters_own_tests_of_kernels_pass() {
     // A pager shows a page of text over a terminal; the kernel has no use for it.
     assert_eq!(seen["skipped"].as_object().expect("names").keys().collect::<Vec<_>>(), ["test_pager"]);
     assert!(seen["ran"].as_u64().expect("a number") >= 13, "{seen}");
+}
+
+#[test]
+fn a_person_works_in_jupyterlab() {
+    let Some(python) = environment() else { return };
+    let Ok(browser) = Browser::find() else {
+        assert!(std::env::var_os("CI").is_none(), "CI must have a browser");
+        eprintln!("skipped: no browser");
+        return;
+    };
+    let bench = Bench::new();
+    // `work.py` knows them by their places, and types into the second.
+    let cells = [
+        "let lab = Lab::open(\"results\")?;\nlet kept: u32 = 7;",
+        "%%sql",
+        "println!(\"begun\");\nloop { std::hint::black_box(1); };",
+        "println!(\"{kept}\");",
+    ];
+    let notebook = bench.notebook("work.ipynb", cells.map(cell).to_vec());
+    let pictures = program("benchbook").with_file_name("screenshots");
+    std::fs::create_dir_all(&pictures).expect("a folder");
+    let picture = pictures.join("work.png");
+    let words = [browser.program(), python.as_path(), notebook.as_path(), picture.as_path()];
+    let seen = script(&python, "work.py", &words.map(|word| word.to_str().expect("UTF-8")));
+    assert_eq!(text(&seen, "typed"), "%%sql\nselect count(*) as n from runs");
+    assert!(text(&seen, "sql").contains("1 row"), "{seen}");
+    assert!(text(&seen, "interrupted").contains("interrupted"), "{seen}");
+    assert_eq!(text(&seen, "kept").trim(), "7");
+    assert!(text(&seen, "restarted").contains("kept"), "the variable went with the restart: {seen}");
+    assert_eq!(seen["counts"], json!([1, 2, 3, 4]), "{seen}");
+    assert!(seen["all"][3].as_str().is_some_and(|said| said.trim() == "7"), "{seen}");
+    assert_eq!(seen["exported"], true, "{seen}");
 }
