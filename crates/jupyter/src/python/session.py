@@ -28,6 +28,9 @@ MOST_WORDS = 4000
 # What evcxr says of a variable whose type it cannot tell, since it does not analyse the library.
 UNTYPED = ("Couldn't automatically determine type of variable", "the `!` type is experimental")
 TYPED = "A variable that later cells use needs its type written here, as in `let lab: Lab = …`."
+# What begins a cell that other kernels take for a mistake, and their name for it says nothing.
+SQL = ("%%sql", "%sql")
+OTHER = "Cells of SQL need the kernel Rust (benchbook); another one runs those of Rust, with `lab.sql(…)` for a question."
 QUIET_S = 0.2
 DRAIN_S = 3.0
 
@@ -61,6 +64,7 @@ class Session(NotebookClient):
         )
         self.most_bytes = job["max_output_bytes"]
         self.written = 0
+        self.has_sql = True
         self.stopped = False
         self.group = None
         self.cells_by_request = {}
@@ -75,6 +79,7 @@ class Session(NotebookClient):
             await self.async_start_new_kernel_client()
             reply = await self.async_wait_for_reply(await ensure_async(self.kc.kernel_info()))
             self.nb.metadata["language_info"] = reply["content"]["language_info"]
+            self.has_sql = reply["content"].get("implementation") == "benchbook"
         except NoSuchKernel as error:
             hint = "`benchbook kernel install` tells Jupyter of it, `benchbook kernel doctor` says what is missing"
             raise Failed("kernel", f"there is no kernel named `{self.kernel_name}`: {hint}") from error
@@ -101,6 +106,8 @@ class Session(NotebookClient):
             limit = f"{self.most_bytes} bytes, where a line counts for at least {LEAST_BYTES}"
             raise self.unfinished(cell, "output", f"the cell wrote too much: more than {limit}")
         failed = failure(cell)
+        if failed and not self.has_sql and cell.source.lstrip().startswith(SQL):
+            failed = Failed(failed.kind, f"{OTHER}\n\n{failed.message}")
         if failed and "raises-exception" not in cell.metadata.get("tags", []):
             raise failed
 
