@@ -101,10 +101,16 @@ fn run(evaluator: &mut dyn Evaluator, reach: &Reach, job: &Job, page: &Page) -> 
         Err(mistake) => return (Err(Failure::new("magic", mistake.to_string())), Vec::new()),
     };
     let began = Instant::now();
-    let outcome = cell.steps.iter().try_for_each(|step| match reach.is_interrupted(job.cell) {
-        true => Err(Failure::interrupted("the cell was interrupted before it had done everything")),
-        false => one(evaluator, &reach.shell, step, job.number, page),
-    });
+    let part = page.of_part();
+    let mut steps = cell.steps.iter().peekable();
+    let mut outcome = Ok(());
+    while let (Ok(()), Some(step)) = (&outcome, steps.next()) {
+        let page = if steps.peek().is_some() { &part } else { page };
+        outcome = match reach.is_interrupted(job.cell) {
+            true => Err(Failure::interrupted("the cell was interrupted before it had done everything")),
+            false => one(evaluator, &reach.shell, step, job.number, page),
+        };
+    }
     if cell.timed {
         page.print(Stream::Stdout, &format!("Wall time: {}\n", readable(began.elapsed())));
     }
@@ -255,6 +261,22 @@ mod tests {
         assert_eq!(shown, "aba     i32       42\nlong  Vec<f64>it is known[7] line 3: x");
         assert_eq!(result_of("%%sql\nselect 1"), ("select 1".into(), Ok(())));
         assert_eq!(result_of(""), (String::new(), Ok(())));
+    }
+
+    #[test]
+    fn only_the_last_part_has_the_value_of_the_cell() {
+        let (jobs, received) = started();
+        jobs.send(job(1, "%%sql\nselect 1; select 2")).expect("it listens");
+        drop(jobs);
+        let shown: Vec<&str> = received
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::News { news: News::Shown(..), .. } => Some("shown"),
+                Event::News { news: News::Value(_), .. } => Some("value"),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(shown, ["shown", "value"]);
     }
 
     #[test]

@@ -168,12 +168,14 @@ fn written(name: &str) -> String {
 
 fn matching(before: &str, after: &str, names: &Names) -> Vec<String> {
     let Some(head) = plain(before) else { return Vec::new() };
-    let typed = word(&head);
+    let head = head.rsplit(';').next().unwrap_or_default();
+    let typed = word(head);
     let base = &head[..head.len() - typed.len()];
     if base.ends_with('$') {
         return fitting(typed, names.variables.iter().cloned());
     }
-    let whole = format!("{base} {}", plain(after).unwrap_or_default());
+    let after = plain(after).unwrap_or_default();
+    let whole = format!("{base} {}", after.split(';').next().unwrap_or_default());
     let tables = tables(&tokens(&whole), names);
     if let Some(qualified) = base.strip_suffix('.') {
         let owner = word(qualified).to_lowercase();
@@ -251,6 +253,7 @@ mod tests {
             ("%%sql\nse|", vec!["select"]),
             ("%%sql\n|", vec!["results", "runs"]),
             ("%%sql best <<\nselect ab|", vec!["abs"]),
+            ("%%sql\nselect * from runs; select tim|; select * from results", vec![]),
             ("!ls\n%sql select run_i| from runs\nlet a = 1;", vec!["run_id"]),
         ] {
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();

@@ -95,13 +95,21 @@ pub struct Page {
     cell: u64,
     events: SyncSender<Event>,
     printed: Arc<AtomicUsize>,
+    /// Whether what is the value of a part of the cell is that of the cell.
+    is_last: bool,
 }
 
 impl Page {
     /// The page of the cell with this number.
     #[must_use]
     pub fn new(cell: u64, events: SyncSender<Event>) -> Self {
-        Self { cell, events, printed: Arc::default() }
+        Self { cell, events, printed: Arc::default(), is_last: true }
+    }
+
+    /// The same page for a part of the cell that others follow: its value is shown, and is not that of the cell.
+    #[must_use]
+    pub fn of_part(&self) -> Self {
+        Self { is_last: false, ..self.clone() }
     }
 
     /// Prints text, a part of a line too; what is beyond [`PRINTED_BYTES`] is left out, and that is said once.
@@ -136,7 +144,7 @@ impl Page {
 
     /// Shows the value of the cell.
     pub fn value(&self, bundle: Bundle) {
-        self.tell(News::Value(bundle));
+        self.tell(if self.is_last { News::Value(bundle) } else { News::Shown(bundle, None) });
     }
 
     /// Asks the person, and waits for the answer.

@@ -25,7 +25,7 @@ pub enum Step {
         /// How many lines of the cell stand before it.
         lines_before: usize,
     },
-    /// Answers an SQL statement.
+    /// Answers an SQL statement; a cell may have several.
     Sql(Sql),
     /// Shows the variables of the session.
     Variables,
@@ -95,18 +95,18 @@ impl Cell {
                     "time" => return Err(Mistake::Time),
                     "sql" => {
                         let statement = format!("{rest}\n{}", &text[end..]);
-                        cell.steps.push(Step::Sql(Sql::parse(&statement, "%%sql")?));
+                        cell.steps.extend(Sql::parse(&statement, "%%sql")?.apart().into_iter().map(Step::Sql));
                         return Ok(cell);
                     }
                     _ => return Err(Mistake::Unknown(format!("%%{name}"))),
                 }
             } else if let Some(magic) = line.strip_prefix('%') {
                 let (name, rest) = word(magic);
-                cell.steps.push(match name {
-                    "sql" => Step::Sql(Sql::parse(rest, "%sql")?),
-                    "vars" => Step::Variables,
+                match name {
+                    "sql" => cell.steps.extend(Sql::parse(rest, "%sql")?.apart().into_iter().map(Step::Sql)),
+                    "vars" => cell.steps.push(Step::Variables),
                     _ => return Err(Mistake::Unknown(format!("%{name}"))),
-                });
+                }
             } else if let Some(command) = line.strip_prefix('!') {
                 let command = command.trim();
                 if command.is_empty() {

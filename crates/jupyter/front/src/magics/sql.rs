@@ -1,4 +1,5 @@
-//! Cells of SQL: `%%sql [NAME <<] [--chart KIND x y [by]] STATEMENT`, with `$name` for a Rust variable.
+//! Cells of SQL: `%%sql [NAME <<] [--chart KIND x y [by]] STATEMENT`, with `$name` for a Rust variable. Of several
+//! statements, with a `;` after each, the last one has the name and the chart.
 
 use std::fmt;
 
@@ -91,6 +92,41 @@ impl Sql {
         rest.clone_into(&mut sql.statement);
         Ok(sql)
     }
+
+    /// Each statement by itself.
+    pub(super) fn apart(self) -> Vec<Self> {
+        let mut statements = statements(&self.statement);
+        let Some(last) = statements.pop().map(str::to_owned) else { return Vec::new() };
+        let mut all: Vec<Self> = statements
+            .into_iter()
+            .map(|statement| Self { statement: statement.to_owned(), ..Self::default() })
+            .collect();
+        all.push(Self { statement: last, ..self });
+        all
+    }
+}
+
+/// The statements of a text, each with its mark; what holds nothing else is none.
+fn statements(text: &str) -> Vec<&str> {
+    let (mut found, mut begin, mut at) = (Vec::new(), 0, 0);
+    let mut says_something = false;
+    while let Some(first) = text[at..].chars().next() {
+        let length = piece(&text[at..], first);
+        let is_comment = length > 1 && matches!(first, '-' | '/');
+        at += length;
+        if first == ';' && says_something {
+            found.push(text[begin..at].trim());
+        }
+        if first == ';' {
+            (begin, says_something) = (at, false);
+        } else {
+            says_something |= !first.is_whitespace() && !is_comment;
+        }
+    }
+    if says_something || found.is_empty() {
+        found.push(text[begin..].trim());
+    }
+    found
 }
 
 /// `NAME <<` at the head of a text, and what stands after it.
@@ -152,23 +188,16 @@ pub fn parameters(statement: &str) -> Vec<String> {
     let mut before = ' ';
     while let Some(first) = rest.chars().next() {
         let length = match first {
-            '\'' | '"' => closed(rest, 1, &first.to_string()),
-            '-' if rest.starts_with("--") => closed(rest, 2, "\n"),
-            '/' if rest.starts_with("/*") => comment(rest),
-            '$' if !(before.is_alphanumeric() || before == '_') => {
+            '$' if before.is_alphanumeric() || before == '_' => 1,
+            '$' if between_dollars(rest).is_none() => {
                 let name = name_of(&rest[1..]);
-                if rest[1 + name.len()..].starts_with('$') {
-                    let tag = &rest[..name.len() + 2];
-                    closed(rest, tag.len(), tag)
-                } else {
-                    let starts = name.starts_with(|first: char| !first.is_ascii_digit());
-                    if starts && found.iter().all(|known| known != name) {
-                        found.push(name.to_owned());
-                    }
-                    1 + name.len()
+                let starts = name.starts_with(|first: char| !first.is_ascii_digit());
+                if starts && found.iter().all(|known| known != name) {
+                    found.push(name.to_owned());
                 }
+                1 + name.len()
             }
-            _ => first.len_utf8(),
+            _ => piece(rest, first),
         };
         let (gone, left) = rest.split_at(length);
         before = gone.chars().next_back().unwrap_or(' ');
@@ -181,6 +210,24 @@ pub fn parameters(statement: &str) -> Vec<String> {
 fn name_of(text: &str) -> &str {
     let end = text.find(|letter: char| !(letter.is_alphanumeric() || letter == '_')).unwrap_or(text.len());
     &text[..end]
+}
+
+/// How far the text, the comment or the letter reaches by which a statement goes on.
+fn piece(rest: &str, first: char) -> usize {
+    match first {
+        '\'' | '"' => closed(rest, 1, &first.to_string()),
+        '-' if rest.starts_with("--") => closed(rest, 2, "\n"),
+        '/' if rest.starts_with("/*") => comment(rest),
+        '$' => between_dollars(rest).unwrap_or(1),
+        _ => first.len_utf8(),
+    }
+}
+
+/// How far a text reaches that stands between `$$`, or between `$tag$`; nothing where none begins here.
+fn between_dollars(rest: &str) -> Option<usize> {
+    let name = name_of(&rest[1..]);
+    let tag = rest.get(..name.len() + 2).filter(|tag| tag.ends_with('$'))?;
+    Some(closed(rest, tag.len(), tag))
 }
 
 /// How far a text reaches that ends by `mark`, which is looked for from `start` on.
@@ -240,6 +287,28 @@ mod tests {
         for (text, name) in [("1a << select 1", "1a"), ("type << select 1", "type"), ("_ << select 1", "_")] {
             assert_eq!(Sql::parse(text, "%%sql"), Err(Mistake::Name(name.into())));
         }
+    }
+
+    #[test]
+    fn statements_are_told_apart_by_their_marks() {
+        for (text, expected) in [
+            ("select 1", vec!["select 1"]),
+            ("select 1;", vec!["select 1;"]),
+            ("select 1;\n\nselect 2 -- a; b\n;\n-- the end;", vec!["select 1;", "select 2 -- a; b\n;"]),
+            (
+                "select ';', \";\", $$ ; $$, $t$ ; $t$ /* ; */; select $a",
+                vec!["select ';', \";\", $$ ; $$, $t$ ; $t$ /* ; */;", "select $a"],
+            ),
+            (";; select 1;;", vec!["select 1;"]),
+            ("-- nothing", vec!["-- nothing"]),
+        ] {
+            assert_eq!(statements(text), expected, "{text}");
+        }
+        let all = parse("best << select 1; select 2").apart();
+        assert_eq!(
+            all.iter().map(|one| (one.name.as_deref(), one.statement.as_str())).collect::<Vec<_>>(),
+            [(None, "select 1;"), (Some("best"), "select 2"),]
+        );
     }
 
     #[test]
@@ -305,7 +374,9 @@ mod tests {
                 let written = format!("${name}");
                 prop_assert!(text.contains(&written));
             }
-            let _ = Sql::parse(&text, "%%sql");
+            if let Ok(sql) = Sql::parse(&text, "%%sql") {
+                prop_assert!(!sql.apart().is_empty());
+            }
         }
     }
 }
