@@ -90,8 +90,9 @@ fn tried(
     let mut done = Err(evcxr::Error::Message("this cell has no text".to_owned()));
     for text in texts {
         done = context.execute_with_callbacks(text, callbacks);
-        // An interrupt ends the compiler, which is no fault of the text.
-        if session.is_interrupted() || !done.as_ref().is_err_and(is_of_text) {
+        // An interrupt ends the compiler, which is no fault of the text; and the variables of all texts are the same.
+        let is_hopeless = session.is_interrupted() || done.as_ref().is_err_and(lacks_a_type);
+        if is_hopeless || !done.as_ref().is_err_and(is_of_text) {
             break;
         }
     }
