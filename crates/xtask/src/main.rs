@@ -9,6 +9,7 @@ mod environment;
 mod kernel;
 mod libtorch;
 mod packages;
+mod project;
 mod requirements;
 mod setup;
 mod snapshot;

@@ -1,5 +1,6 @@
 //! One build of the library, kept whole for Jupyter kernels: what is built later changes nothing in it.
 
+use crate::project;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -134,6 +135,10 @@ fn fill(folder: &Path, built: &Built, about: &Value, workspace: &Workspace) -> R
         fs::hard_link(part, &to).or_else(|_| fs::copy(part, &to).map(drop)).named("link", part)?;
     }
     cells(folder, about["libtorch_lib"].as_str())?;
+    let analysis = folder.join("analysis");
+    fs::create_dir_all(&analysis).named("create", &analysis)?;
+    let file = analysis.join("rust-project.json");
+    fs::write(&file, format!("{:#}\n", project::described(workspace)?)).named("write", &file)?;
     fs::write(folder.join("lock"), "").named("write", folder.join("lock"))?;
     let text = format!("{about:#}\n");
     fs::write(folder.join("snapshot.json"), text).named("write", folder.join("snapshot.json"))

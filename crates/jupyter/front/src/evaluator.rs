@@ -49,6 +49,9 @@ pub trait Evaluator: Send {
     /// The cell with this number begins; an interrupt names the one that it is for.
     fn begin(&mut self, _cell: u64) {}
 
+    /// That cell has ended, however it went.
+    fn ended(&mut self) {}
+
     /// Runs Rust code. `number` is that of the cell in the notebook.
     ///
     /// # Errors

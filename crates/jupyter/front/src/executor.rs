@@ -80,6 +80,7 @@ pub(crate) fn spawn(
         for job in given {
             let page = Page::new(job.cell, events.clone());
             let ran = catch_unwind(AssertUnwindSafe(|| run(evaluator.as_mut(), &reach, &job, &page)));
+            evaluator.ended();
             let (outcome, expressions) = ran.unwrap_or_else(|panic| (Err(own_fault(panic.as_ref())), Vec::new()));
             if events.send(Event::Ended { cell: job.cell, outcome, expressions }).is_err() {
                 return;

@@ -1,10 +1,11 @@
-//! Completions and explanations: of SQL by the process of the cells, of Rust by the rust-analyzer of evcxr, each as long as
-//! no cell runs; what SQL may name is known from before, too.
+//! Completions and explanations, as long as no cell runs: of SQL by the process of the cells, whose names are known from
+//! before, too; of Rust by the sources of the library, and where these know nothing by the rust-analyzer of evcxr.
 
 use benchbook_front::source::name_at;
 use benchbook_front::{Assistant, Bundle, Completions, Names};
 use evcxr::CommandContext;
 
+use crate::analysis::{Answer, Question};
 use crate::session::Session;
 
 /// What evcxr says where it knows nothing.
@@ -13,8 +14,8 @@ const UNKNOWN: &str = "No documentation found";
 /// Asks the session.
 pub(crate) struct Analyst {
     session: Session,
-    /// The variables of Rust, as they were known last.
-    variables: Vec<String>,
+    /// The variables of Rust and their types, as they were known last.
+    variables: Vec<(String, String)>,
 }
 
 impl Analyst {
@@ -23,8 +24,37 @@ impl Analyst {
     }
 }
 
+impl Analyst {
+    /// What the sources of the library say of a place in a cell.
+    fn ask(&mut self, code: &str, byte: usize, completes: bool) -> Option<Answer> {
+        // A command of evcxr's is no Rust.
+        if code.trim_start().starts_with(':') {
+            return None;
+        }
+        self.look();
+        self.session.analyse(Question::new(code, byte, completes, &self.variables))
+    }
+
+    /// Learns the variables anew, where no cell runs.
+    fn look(&mut self) {
+        let all = |context: &mut CommandContext| {
+            let owned = |(name, kind): (&str, &str)| (name.to_owned(), kind.to_owned());
+            Some(context.variables_and_types().map(owned).collect::<Vec<_>>())
+        };
+        if let Some(mut variables) = self.session.if_free(all) {
+            variables.sort_unstable();
+            self.variables = variables;
+        }
+    }
+}
+
 impl Assistant for Analyst {
     fn complete(&mut self, code: &str, byte: usize) -> Completions {
+        if let Some(Answer { matches, start, end, .. }) = self.ask(code, byte, true)
+            && !matches.is_empty()
+        {
+            return Completions { matches, start, end };
+        }
         let found = self.session.if_free(|context| context.completions(code, byte).ok());
         match found {
             Some(found) => {
@@ -36,19 +66,18 @@ impl Assistant for Analyst {
     }
 
     fn explain(&mut self, code: &str, byte: usize) -> Option<Bundle> {
+        if let Some(Answer { text: Some(text), markdown, .. }) = self.ask(code, byte, false) {
+            let bundle = Bundle::text(text);
+            return Some(markdown.into_iter().fold(bundle, |bundle, text| bundle.with("text/markdown", text)));
+        }
         let name = name_at(code, byte)?;
         self.session.if_free(|context| meaning(context, name))
     }
 
     fn names(&mut self) -> Names {
-        let variables = |context: &mut CommandContext| {
-            Some(context.variables_and_types().map(|(name, _)| name.to_owned()).collect::<Vec<_>>())
-        };
-        if let Some(mut variables) = self.session.if_free(variables) {
-            variables.sort_unstable();
-            self.variables = variables;
-        }
-        Names { variables: self.variables.clone(), ..known(&self.session) }
+        self.look();
+        let variables = self.variables.iter().map(|(name, _)| name.clone()).collect();
+        Names { variables, ..known(&self.session) }
     }
 }
 

@@ -196,6 +196,10 @@ impl Evaluator for Evcxr {
         self.forget_lost();
     }
 
+    fn ended(&mut self) {
+        self.session.ended();
+    }
+
     fn rust(&mut self, code: &str, number: u32, page: &Page) -> Outcome {
         self.take_answers(code)?;
         self.answers.may_change(code);

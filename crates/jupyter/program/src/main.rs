@@ -1,6 +1,7 @@
 //! The program `benchbook-jupyter CONNECTION_FILE`: the Jupyter kernel, with evcxr behind its front end; with
 //! `--content-id FILE…` it says by which name a build of these files goes.
 
+mod analysis;
 mod analyst;
 mod answers;
 mod bridge;
@@ -37,13 +38,17 @@ const HEADLESS: &str = "BENCHBOOK_NOTEBOOK_JOB";
 const CONTENT_ID: &str = "--content-id";
 
 fn main() -> ExitCode {
-    // evcxr starts this program again: as what it takes for the process of the cells, and in the place of the compiler.
+    // evcxr starts this program again: as what it takes for the process of the cells, and in the place of the compiler; and
+    // the kernel does, as what knows the library's sources.
     if let Some(ended) = bridge::serve() {
         return ended;
     }
     evcxr::runtime_hook();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let done = match words.as_slice() {
+        [flag, project] if flag == analysis::FLAG => {
+            analysis::serve(Path::new(project)).map_err(|error| error.to_string())
+        }
         [flag, files @ ..] if flag == CONTENT_ID => name_build(files).map_err(|error| error.to_string()),
         _ => run(words.first().map(OsString::as_os_str).unwrap_or_default()).map_err(|error| error.to_string()),
     };

@@ -9,6 +9,7 @@ use benchbook_process::Mark;
 use evcxr::{CommandContext, EvalContext};
 use tempfile::TempDir;
 
+use crate::analysis::{Analysis, Answer, Question};
 use crate::cells::Cells;
 use crate::inlet::Inlet;
 use crate::snapshot::Snapshot;
@@ -49,6 +50,7 @@ struct Shared {
     changed: Condvar,
     cells: Cells,
     snapshot: OnceLock<Snapshot>,
+    analysis: Analysis,
     compiler: Mark,
     /// Where their socket lies, and what evcxr compiles, for this user alone.
     folder: TempDir,
@@ -80,6 +82,7 @@ impl Session {
             changed: Condvar::new(),
             cells,
             snapshot: OnceLock::new(),
+            analysis: Analysis::default(),
             compiler: Mark::new(COMPILER),
             folder,
         }));
@@ -156,7 +159,18 @@ impl Session {
     /// A cell of the notebook begins.
     pub(crate) fn begin(&self, cell: u64) {
         held(&self.0.waiting).cell = cell;
+        self.0.analysis.sleep();
         self.0.cells.begin(cell);
+    }
+
+    /// It has ended.
+    pub(crate) fn ended(&self) {
+        self.0.analysis.wake();
+    }
+
+    /// What is known of a cell by the sources of the library, at once and while no cell runs.
+    pub(crate) fn analyse(&self, question: Question) -> Option<Answer> {
+        self.0.analysis.ask(self.0.snapshot.get()?.project(), question)
     }
 
     /// Whether the cell that has begun last was interrupted.
@@ -178,6 +192,7 @@ impl Session {
     pub(crate) fn finish(&self) {
         held(&self.0.waiting).ends = true;
         self.0.changed.notify_all();
+        self.0.analysis.finish();
         self.0.cells.finish();
         self.0.compiler.end_all();
         // A thread that is in the middle of a cell may still write there; what it leaves is little.

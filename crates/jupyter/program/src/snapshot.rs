@@ -56,6 +56,11 @@ impl Snapshot {
         self.folder.join(&self.manifest.cells)
     }
 
+    /// What describes the library to who completes words; a snapshot may have none.
+    pub(crate) fn project(&self) -> PathBuf {
+        self.folder.join("analysis/rust-project.json")
+    }
+
     /// Why cells cannot be compiled any more, if somebody has removed it in spite of the lock.
     pub(crate) fn is_gone(&self) -> Option<String> {
         let library = self.folder.join(&self.manifest.library);
