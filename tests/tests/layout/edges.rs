@@ -5,7 +5,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 24] = [
+const EDGES: [(&str, &[&str]); 25] = [
     ("benchbook-formats", &[]),
     ("benchbook-core", &["benchbook-formats"]),
     ("benchbook-stats", &[]),
