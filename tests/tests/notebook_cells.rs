@@ -84,7 +84,9 @@ fn cells_of_sql_and_of_rust_hand_each_other_names() {
             cell("let lab: Lab = Lab::open(\"results\")?;\nlet limit: u32 = 3;\nprint!(\"no end\");"),
             cell("%%sql small <<\nselect value as v, value * 1000 as time_ns from range(0, 9) where value < $limit"),
             cell("%sql --chart line v time_ns select * from small"),
-            cell("let rows: usize = small.rows();\nlet mut limit: u32 = limit + 2;\nprintln!(\"{rows} rows of Rust\");"),
+            cell(
+                "let rows: usize = small.rows();\nlet mut limit: u32 = limit + 2;\nprintln!(\"{rows} rows of Rust\");",
+            ),
             cell("%%sql\nselect count(*) as n, max(v) as most from small where v < $limit"),
             cell("%vars"),
         ],

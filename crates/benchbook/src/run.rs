@@ -44,7 +44,8 @@ impl Lab {
 /// A run whose right answers this process computes, for the library's own problems; an interrupt of the cell ends it in
 /// order, and what was measured stays.
 fn start(plan: Plan) -> Start {
-    let start = Start::new(plan, to_parquet).problems(benchbook_workloads::problems(), benchbook_workloads::CODE_DIGEST);
+    let start =
+        Start::new(plan, to_parquet).problems(benchbook_workloads::problems(), benchbook_workloads::CODE_DIGEST);
     start.interrupted(notebook::interrupted())
 }
 

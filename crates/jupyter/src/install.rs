@@ -52,6 +52,7 @@ pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installe
     snapshot.check_toolchain(&Toolchain::find(here)?)?;
     let folder = place(here, request)?;
     Kernelspec::read(&folder)?;
+    let python = Interpreter::find(here, request.python.as_deref()).ok();
 
     let config = snapshot.folder().join(CONFIG);
     let files: [(PathBuf, String, u32); 5] = [
@@ -60,7 +61,7 @@ pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installe
         (config.join(LINKER), LINK.into(), RUN),
         (folder.join(PLOTLY), benchbook_report::charts::plotly_js().into(), READ),
         // Last: Jupyter sees the kernel once everything else of it is there.
-        (folder.join(FILE), content(&snapshot)?, READ),
+        (folder.join(FILE), content(&snapshot, python.as_ref().map(|python| python.program.as_path()))?, READ),
     ];
     let mut written = Vec::new();
     for (file, text, mode) in files {
@@ -104,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::planted::{BUILD_ID, Machine, program};
-    use crate::surroundings::is_program;
+    use benchbook_process::is_program;
 
     fn names(installed: &Installed) -> Vec<String> {
         let name = |file: &PathBuf| file.file_name().expect("a file").to_string_lossy().into_owned();

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::surroundings::Surroundings;
 
 /// Names a Python outright.
-const PYTHON: &str = "BENCHBOOK_PYTHON";
+pub(crate) const PYTHON: &str = "BENCHBOOK_PYTHON";
 /// Names the project's environment.
 const VENV: &str = "BENCHBOOK_VENV";
 /// Name the environment that is active: virtual, which may lie over conda's, and conda.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Named, Result};
+use crate::interpreter::PYTHON;
 use crate::snapshot::Snapshot;
 use crate::surroundings::Surroundings;
 
@@ -61,7 +62,9 @@ impl Kernelspec {
     /// Whether it says what this version of benchbook would write for its snapshot.
     pub(crate) fn is_of_this_version(&self, snapshot: &Snapshot) -> bool {
         let text = std::fs::read_to_string(self.folder.join(FILE)).unwrap_or_default();
-        content(snapshot).is_ok_and(|own| own == text)
+        let spec: Value = serde_json::from_str(&text).unwrap_or_default();
+        let python = spec["env"][PYTHON].as_str().map(|python| PathBuf::from(python.replace("$$", "$")));
+        content(snapshot, python.as_deref()).is_ok_and(|own| own == text)
     }
 }
 
@@ -89,8 +92,8 @@ fn places(here: &Surroundings, environment: Option<&Path>) -> Vec<PathBuf> {
     named.chain(environment.map(below)).chain(of_user(here)).collect()
 }
 
-/// The text of `kernel.json`.
-pub(crate) fn content(snapshot: &Snapshot) -> Result<String> {
+/// The text of `kernel.json`; other people's engines are measured in `python`, where there is one.
+pub(crate) fn content(snapshot: &Snapshot, python: Option<&Path>) -> Result<String> {
     let manifest = snapshot.manifest();
     let mut libraries = vec![snapshot.folder(), &manifest.sysroot_lib];
     libraries.extend(manifest.libtorch_lib.as_deref());
@@ -98,7 +101,7 @@ pub(crate) fn content(snapshot: &Snapshot) -> Result<String> {
     let program = snapshot.kernel();
     // Jupyter replaces `$NAME` in the values of `env`.
     let value = |path: &Path| Ok(utf8(path)?.replace('$', "$$"));
-    let spec = json!({
+    let mut spec = json!({
         "argv": [utf8(&program)?, "{connection_file}"],
         "display_name": "Rust (benchbook)",
         "language": "rust",
@@ -107,8 +110,6 @@ pub(crate) fn content(snapshot: &Snapshot) -> Result<String> {
         "env": {
             SNAPSHOT: value(snapshot.folder())?,
             "BENCHBOOK_WORKER": value(&snapshot.worker())?,
-            // What other people's engines are measured in.
-            "BENCHBOOK_PYTHON": value(python)?,
             "EVCXR_CONFIG_DIR": value(&snapshot.folder().join(CONFIG))?,
             "LD_LIBRARY_PATH": libraries.replace('$', "$$"),
             // As workers have it: one process would pay page faults that another does not.
@@ -120,6 +121,9 @@ pub(crate) fn content(snapshot: &Snapshot) -> Result<String> {
         },
         "metadata": { NAME: { "build_id": manifest.build_id, "version": manifest.benchbook_version } },
     });
+    if let Some(python) = python {
+        spec["env"][PYTHON] = value(python)?.into();
+    }
     Ok(format!("{spec:#}\n"))
 }
 
@@ -188,7 +192,7 @@ mod tests {
         machine.describe(BUILD_ID, &manifest);
         let snapshot = Snapshot::find(&machine.surroundings(), None).expect("whole");
         let folder = snapshot.folder().display();
-        let text = content(&snapshot).expect("plain");
+        let text = content(&snapshot, Some(Path::new("/v/bin/python"))).expect("plain");
         let spec: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(spec["argv"], json!([format!("{folder}/benchbook-jupyter"), "{connection_file}"]));
         assert_eq!(spec["interrupt_mode"], "message");
@@ -217,7 +221,7 @@ mod tests {
             manifest.sysroot_lib = path.into();
             machine.describe(BUILD_ID, &manifest);
             let snapshot = Snapshot::find(&machine.surroundings(), None).expect("whole");
-            let error = content(&snapshot).expect_err(path).to_string();
+            let error = content(&snapshot, None).expect_err(path).to_string();
             assert!(error.contains(part), "{error}");
         }
     }

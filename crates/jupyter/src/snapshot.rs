@@ -181,8 +181,7 @@ fn checked(folder: &Path) -> std::result::Result<Manifest, String> {
             manifest.library, manifest.build_id, manifest.library_bytes
         ));
     }
-    let programs =
-        [("worker", &manifest.worker), ("program of cells", &manifest.cells), ("kernel", &manifest.kernel)];
+    let programs = [("worker", &manifest.worker), ("program of cells", &manifest.cells), ("kernel", &manifest.kernel)];
     for (what, name) in programs {
         if !is_program(&folder.join(name)) {
             return Err(format!("its {what} {name} is missing or may not be run"));

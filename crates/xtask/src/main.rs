@@ -47,7 +47,7 @@ fn carry_out(words: &[String]) -> Result<()> {
 fn bundle(newer_glibc: bool) -> Result<()> {
     let mut steps = Steps::default();
     steps.take("Compilers", || {
-        println!("   {}", requirements::compilers(true)?);
+        println!("   {}", requirements::compilers()?);
         Ok(((), State::Done))
     })?;
     xtask::bundle::make(&Workspace::find(&Options::default())?, &mut steps, newer_glibc)

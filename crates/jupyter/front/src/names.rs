@@ -149,7 +149,7 @@ fn tables<'a>(tokens: &[&str], names: &'a Names) -> Vec<(String, &'a Vec<String>
         if tokens.get(place).is_some_and(|next| next.eq_ignore_ascii_case("as")) {
             place += 1;
         }
-        if let Some(alias) = tokens.get(place).filter(|next| next.starts_with(is_part) && !is_word(**next)) {
+        if let Some(alias) = tokens.get(place).filter(|next| next.starts_with(is_part) && !is_word(next)) {
             found.push((alias.to_lowercase(), columns));
             place += 1;
         }

@@ -110,7 +110,7 @@ fn what_cannot_be_drawn_says_so() {
         assert!(figure.json().contains("no data") && figure.value()["data"] == json!([]), "{}", figure.json());
     }
     let lacking = batch(vec![("down", text(["a"])), ("ratio", floats([1.0]))]);
-    assert!(matches!(heat_map(&[lacking]), Err(Error::MissingColumn { column: "across", .. })));
+    assert!(matches!(heat_map(&[lacking]), Err(Error::MissingColumn { column, .. }) if column == "across"));
     let strange = batch(vec![
         ("down", text(["a"])),
         ("across", text(["w"])),
