@@ -1,5 +1,5 @@
 //! The top level holds what the design names, and dot files. Workflows take other people's actions by the hash of a
-//! commit: a tag can be moved to other code.
+//! commit: a tag can be moved to other code. What the changelog says stands there once.
 
 use crate::sources::{Source, none, root, sources};
 use benchbook_tests::git;
@@ -71,4 +71,29 @@ fn a_planted_tag_is_found() {
     }
     let pinned = format!("uses: a/b@{} # v4\nuses: ./here\n", "0".repeat(40));
     assert!(unpinned("w.yml", &pinned).is_empty());
+}
+
+/// Characters by which two entries of the changelog are the same one.
+const ALIKE: usize = 60;
+
+/// Entries of a changelog that begin as one before them does: a merge has said them twice.
+fn twice(changelog: &str) -> Vec<String> {
+    let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+    for entry in changelog.lines().filter(|line| line.starts_with("- ")) {
+        let begins: String = entry.chars().take(ALIKE).collect();
+        if !seen.insert(begins.clone()) {
+            found.push(format!("CHANGELOG.md says twice: {begins}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn an_entry_of_the_changelog_stands_once() {
+    let page = std::fs::read_to_string(root().join("CHANGELOG.md")).expect("a readable file");
+    assert!(page.contains("\n- "), "it has entries");
+    none(&twice(&page));
+    let planted = "- One entry that is longer than sixty characters, as most are, or more.\n".repeat(2);
+    assert_eq!(twice(&planted).len(), 1);
+    assert!(twice("- one\n- two\none\n").is_empty());
 }
