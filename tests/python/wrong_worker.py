@@ -53,6 +53,11 @@ class Wrong(worker.Worker):
     def describes_no_device(self, ask, told, outputs):
         return ({**told, "devices": []} if ask == "describe" else told), outputs
 
+    def names_a_column(self, ask, told, outputs):
+        block = {"name": "block", "default": {"int": 16}, "doc": "tokens of a page"}
+        pages = {"name": "pages", "about": "reads pages", "presets": [], "params": [block]}
+        return ({**told, "workloads": [pages]} if ask == "describe" else told), outputs
+
     def wrong_length(self, ask, told, outputs):
         worker.send = send_less
         return told, outputs

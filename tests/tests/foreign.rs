@@ -123,6 +123,7 @@ fn a_worker_that_is_wrong_is_told_what_it_does_wrong() {
     let bench = Bench::new();
     for (fault, about, part) in [
         ("describes-no-device", "description", "a device `numpy` that `devices` does not hold"),
+        ("names-a-column", "description", "a parameter `block`, and a column of `results` has that name"),
         ("answers-anything", "unknown", "asked to `sing`, which nobody can, it answers `none`"),
         ("ends-at-the-unknown", "unknown", "it ended with exit status: 3"),
         ("wrong-length", "outputs", "its arrays take 4 bytes, and its body has 0"),

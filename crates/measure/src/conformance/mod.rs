@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use benchbook_core::message::{Ask, Description, DeviceInfo, InputsFrom, MemoryFrom, Others, Say};
-use benchbook_core::{Case, DType, Params, counted, unknown};
+use benchbook_core::message::{Ask, Description, DeviceInfo, InputsFrom, MemoryFrom, Others, ParamInfo, Say};
+use benchbook_core::{Case, DType, Params, RESERVED, counted, unknown};
 use serde_json::json;
 
 use self::walk::{Chosen, SEED, Step, Stop, Walk, fault, told, wrong};
@@ -137,6 +137,15 @@ impl Walk {
             {
                 return wrong(format!(
                     "its implementation `{name}` has a device `{device}` that `devices` does not hold"
+                ));
+            }
+        }
+        let of_column = |param: &&ParamInfo| RESERVED.contains(&param.name.as_str());
+        for workload in &known.workloads {
+            if let Some(ParamInfo { name, .. }) = workload.params.iter().find(of_column) {
+                return wrong(format!(
+                    "its workload `{}` has a parameter `{name}`, and a column of `results` has that name",
+                    workload.name
                 ));
             }
         }
