@@ -253,3 +253,41 @@ fn tell(say: &mpsc::SyncSender<Result<Said>>, mut next: impl FnMut() -> Result<O
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use benchbook_core::message::{PROTOCOL, Say};
+
+    use super::*;
+    use crate::{clock, frame};
+
+    /// Longer than anybody waits, in nanoseconds.
+    const LONG_NS: i64 = 60_000_000_000;
+
+    #[test]
+    fn one_that_talks_on_and_on_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let (said, mut greeting) = (folder.path().join("said"), Vec::new());
+        let (version, profile) = ("1".to_owned(), "release".to_owned());
+        let hello = Say::Hello { protocol: PROTOCOL, version, pid: 1, profile, debug_assertions: false };
+        frame::write(&mut greeting, &hello, &[], None).unwrap();
+        fs::write(&said, greeting).unwrap();
+        let script = format!("while cat '{}'; do :; done", said.display());
+        let words = ["sh", "-c", script.as_str()].map(OsString::from).into();
+        let mut worker =
+            Process::start(Launch { words, threads: 1, libraries: None }, &Interruption::default()).unwrap();
+        assert!(matches!(worker.greeting(), Ok(Said::Frame(_))));
+        let end_ns = clock::now_ns() + LONG_NS;
+        // What it says next comes a little after what was heard.
+        let lost = loop {
+            match worker.send(Vec::new()) {
+                Ok(()) if clock::now_ns() < end_ns => std::thread::yield_now(),
+                other => break other,
+            }
+        };
+        let told = matches!(&lost, Err(Error::WorkerLost { reason, .. }) if reason.contains("without being asked"));
+        assert!(told, "{lost:?}");
+    }
+}
