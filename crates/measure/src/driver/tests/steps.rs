@@ -106,7 +106,7 @@ impl Loop for Following {
     }
 
     fn write(&mut self, input: &str, _first: usize, values: &[f32]) -> benchbook_core::Result<bool> {
-        if input == "first" {
+        if input == "first" && self.name != "keeps-first" {
             self.first = values[0] as i64;
         }
         Ok(input == "first")
@@ -116,7 +116,7 @@ impl Loop for Following {
 fn loops() -> Registry {
     let mut registry = Registry::default();
     registry.workload(After);
-    for name in ["right", "other-way", "endless"] {
+    for name in ["right", "other-way", "endless", "keeps-first"] {
         let engine = |_: &str| ("engine".to_owned(), "1".to_owned());
         registry.implementation(Row::<After>::new(
             name,
@@ -238,6 +238,16 @@ fn a_loop_that_does_not_end_fails_and_another_goes_on() {
     assert!(matches!(&error, Error::Failed(words) if words.contains("more than 3 steps")), "{error:?}");
     driver.prepare(&of("right", false), LONG).unwrap();
     driver.sample(0, LONG).unwrap();
+}
+
+#[test]
+fn a_loop_that_goes_on_with_its_first_tokens_is_wrong() {
+    let (mut driver, _) = looping(unchanged);
+    let prepared = driver.prepare(&of("keeps-first", false), LONG).unwrap();
+    assert!(passes(&prepared.check, prepared.tolerance), "it begins as it should: {prepared:?}");
+    driver.sample(0, LONG).unwrap();
+    let finished = driver.finish(0, LONG).unwrap();
+    assert!(!passes(&finished.check, prepared.tolerance), "{finished:?}");
 }
 
 #[test]
