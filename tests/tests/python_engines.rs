@@ -304,6 +304,7 @@ fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
     let ways = [
         ("dies", "failed", "signal 6"),
         ("hangs", "failed", "no answer for 10.0 s"),
+        ("keeps-first", "wrong", "scaled error"),
         ("not-a-number", "wrong", "inf"),
         ("other-shape", "wrong", "inf"),
         ("prints", "ok", ""),
