@@ -18,6 +18,11 @@ case \"$1\" in
 esac
 ";
 
+/// The example that speaks the wire by itself: what it needs of Python, and its lines at most.
+const SPEAKER: &str = "copy_worker.py";
+const STANDARD: [&str; 7] = ["itertools", "json", "math", "os", "struct", "sys", "time"];
+const MOST_LINES: usize = 100;
+
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the repository").to_owned()
 }
@@ -35,7 +40,7 @@ fn in_language(page: &str, language: &str) -> Vec<String> {
 fn the_page_shows_its_files_as_they_are() {
     let page = page();
     let shown = in_language(&page, "python");
-    let files = ["my_engine.py", "my_module.py", "copy_worker.py"];
+    let files = ["my_engine.py", "my_module.py", SPEAKER];
     assert_eq!(shown.len(), files.len());
     for (text, name) in shown.iter().zip(files) {
         let file = fs::read_to_string(repository().join(FOLDER).join(name)).unwrap();
@@ -45,6 +50,14 @@ fn the_page_shows_its_files_as_they_are() {
     for Block { language, .. } in blocks(&page).0 {
         assert!(["python", "rust", "sh"].contains(&language), "nothing runs a block of `{language}`");
     }
+}
+
+#[test]
+fn the_wire_takes_a_hundred_lines_and_the_standard_library() {
+    let text = fs::read_to_string(repository().join(FOLDER).join(SPEAKER)).unwrap();
+    assert!(text.lines().count() <= MOST_LINES, "{} lines", text.lines().count());
+    let imports = text.lines().filter_map(|line| line.strip_prefix("import ").or_else(|| line.strip_prefix("from ")));
+    assert_eq!(imports.collect::<Vec<&str>>(), STANDARD);
 }
 
 #[test]
