@@ -187,8 +187,8 @@ fn claims() -> Result<RecordBatch, Failure> {
     let items: Vec<Row<'_>> = rows(&answer).collect();
     let word = |row: &Row<'_>, name: &str| row.text(name).unwrap_or_default();
     let claimed = |row: &Row<'_>| {
-        let figure = row.text("claimed").unwrap_or_else(|| "no figure".to_owned());
-        format!("{} {figure}", word(row, "quantity").replace('_', " "))
+        let claimed = row.text("claimed").unwrap_or_else(|| "no number".to_owned());
+        format!("{} {claimed}", word(row, "quantity").replace('_', " "))
     };
     let found = |row: &Row<'_>| match (row.float("value"), row.float("low"), row.float("high")) {
         (Some(value), Some(low), Some(high)) => format!("{} ({} – {})", number(value), number(low), number(high)),
