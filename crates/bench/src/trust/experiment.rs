@@ -118,6 +118,11 @@ impl Answer {
     pub fn half_width(&self) -> f64 {
         (self.high - self.low) / 2.0
     }
+
+    /// Replicates of benchbook's run, which its note ends with.
+    pub fn replicates(&self) -> Option<f64> {
+        self.note.rsplit("; ").next()?.strip_suffix(" replicates")?.parse().ok()
+    }
 }
 
 impl fmt::Display for Experiment {
@@ -166,5 +171,8 @@ mod tests {
         assert!(read.covers(1.05) && !read.covers(1.07) && (read.half_width() - 0.01).abs() < 1e-9);
         assert_eq!(HEADER.split(',').count(), line.split(',').count());
         assert!(Experiment::parse(&line[..line.len() / 2]).is_none());
+        assert_eq!(read.replicates(), None, "it says nothing of them");
+        let note = "slower; direction-excludes-one; 28 replicates".to_owned();
+        assert_eq!(Answer { note, ..read }.replicates(), Some(28.0));
     }
 }
