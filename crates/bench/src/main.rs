@@ -3,6 +3,7 @@
 //! `cargo xtask bench` sets up, builds this program, and runs it in the clone with the same arguments.
 #![expect(clippy::print_stdout, reason = "telling what it does is this program's job")]
 
+mod answer;
 mod ask;
 mod claims;
 mod exhaustive;
@@ -52,11 +53,12 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
     let family = |name: &str| choice.kernels && choice.family == name;
-    let all: [(bool, &str, Measured); 10] = [
+    let all: [(bool, &str, Measured); 11] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
         (choice.notebook, "Notebooks", |ready, _| notebook::measure(ready)),
+        (choice.answer, "Time to an answer", |ready, _| answer::measure(ready)),
         (choice.stock, "Notebooks beside stock evcxr", |ready, _| notebook::beside_stock(ready)),
         (family("attention"), "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
         (family("mixers"), "Mixers and experts beside PyTorch", |ready, _| mixers::measure(ready)),

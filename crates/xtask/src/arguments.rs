@@ -33,6 +33,8 @@ Options of bench (without any: the first four)
   --sql        grouped statistics over ten million samples, beside DuckDB
   --startup    start to finish of `benchbook --help` and `benchbook sql`
   --notebook   cells of a notebook, and the same trial in a notebook and by the program
+  --answer     how soon there is an answer: the start of a worker, and `run attention --quick` with what its time
+               is spent on; minutes, only where asked for
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
                with products and blocks: half an hour) or mixers (an hour and a half); only where asked for
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
@@ -78,6 +80,8 @@ pub struct Choice {
     pub startup: bool,
     /// Cells of a notebook.
     pub notebook: bool,
+    /// Start of a worker, and of a first answer.
+    pub answer: bool,
     /// Cells beside stock evcxr.
     pub stock: bool,
     /// Our kernels beside their rivals.
@@ -102,13 +106,14 @@ pub struct Choice {
 
 impl Default for Choice {
     fn default() -> Self {
-        let [recording, sql, startup, notebook, stock, kernels, claims, exhaustive, trust, again] = [false; 10];
+        let [recording, sql, startup, notebook, answer, stock, kernels, claims, exhaustive, trust, again] = [false; 11];
         let (minutes, only, tools, family) = (60.0, Vec::new(), Vec::new(), FAMILIES[0].to_owned());
         Self {
             recording,
             sql,
             startup,
             notebook,
+            answer,
             stock,
             kernels,
             family,
@@ -126,7 +131,7 @@ impl Default for Choice {
 impl Choice {
     fn any(&self) -> bool {
         let usual = self.recording || self.sql || self.startup || self.notebook;
-        usual || self.stock || self.kernels || self.claims || self.exhaustive || self.trust
+        usual || self.answer || self.stock || self.kernels || self.claims || self.exhaustive || self.trust
     }
 }
 
@@ -183,6 +188,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--sql", "bench") => choice.sql = true,
             ("--startup", "bench") => choice.startup = true,
             ("--notebook", "bench") => choice.notebook = true,
+            ("--answer", "bench") => choice.answer = true,
             ("--stock", "bench") => choice.stock = true,
             ("--kernels", "bench") => {
                 choice.kernels = true;
@@ -285,6 +291,8 @@ mod tests {
         assert_eq!(parsed("bench --kernels mixers --sql")?, Request::Bench(Options::default(), mixers));
         let claims = Choice { claims: true, ..Choice::default() };
         assert_eq!(parsed("bench --claims")?, Request::Bench(Options::default(), claims));
+        let answer = Choice { answer: true, ..Choice::default() };
+        assert_eq!(parsed("bench --answer")?, Request::Bench(Options::default(), answer));
         let exhaustive = Choice { exhaustive: true, ..Choice::default() };
         assert_eq!(parsed("bench --exhaustive")?, Request::Bench(Options::default(), exhaustive));
         let trust = Choice { trust: true, minutes: 5.0, ..Choice::default() };
