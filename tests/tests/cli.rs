@@ -393,3 +393,24 @@ fn the_time_budget_holds_for_the_whole_run() {
     assert_eq!(reasons.len(), 1);
     assert!(reasons[0]["stop_reason"].as_str().unwrap().contains("used up before it began"), "{reasons:?}");
 }
+
+#[test]
+fn a_right_answer_is_waited_for_once_in_a_run() {
+    // A problem that the program links, and one that its worker owns.
+    for (bench, what) in [
+        (Bench::new(), ["matmul", "--set", "m=64", "--implementation", "tiled,burn", "--device", "flex"]),
+        (Bench::faulty(), ["double", "--set", "length=64", "--implementation", "good,twin", "--device", "host"]),
+    ] {
+        let often = ["--quick", "--replicates", "5", "--blocks", "2", "--threads", "1"];
+        bench.ok(&[&["run"][..], &what, &often].concat());
+        let waited = bench.sql(
+            "select t.replicate >= 3 as again, count(*) as trials, sum(case when m.value > 0 then 1 else 0 end) as waited \
+             from measures m join trials t on t.run_id = m.run_id and t.trial = m.trial \
+             where m.name = 'reference_ns' group by 1 order by 1",
+        );
+        assert_eq!((&waited[0]["trials"], &waited[1]["trials"]), (&6.into(), &4.into()), "{waited:?}");
+        // Three seeds take turns: one of two trials waits for the answer to each, and perhaps the other for that of its end.
+        assert!((3..=6).contains(&waited[0]["waited"].as_i64().unwrap()), "{waited:?}");
+        assert_eq!(waited[1]["waited"], 0, "both are known by then: {waited:?}");
+    }
+}
