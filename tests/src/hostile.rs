@@ -62,8 +62,8 @@ pub fn misbehave(way: &str) -> Result<()> {
         }
         "tells-variables" => {
             let mut names: Vec<String> = std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
-            names
-                .retain(|name| ["OMP_", "MKL_", "KMP_", "GOMP_", "RAYON_"].iter().any(|start| name.starts_with(start)));
+            let told = ["GLIBC_TUNABLES", "OMP_", "MKL_", "KMP_", "GOMP_", "RAYON_"];
+            names.retain(|name| told.iter().any(|start| name.starts_with(start)));
             names.sort();
             writeln!(stderr, "{}", names.join(" "))?;
         }

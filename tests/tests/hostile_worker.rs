@@ -147,7 +147,7 @@ fn hears_ctrl_c(controller: Child) {
 }
 
 #[test]
-fn no_variable_takes_threads_from_a_worker() {
+fn a_worker_has_its_threads_and_an_allocator_that_keeps_memory() {
     let bench = Bench::faulty();
     let mut command = beside(&bench, "tells-variables", &["run", "double", "--threads", "2"]);
     for (name, value) in [
@@ -163,12 +163,16 @@ fn no_variable_takes_threads_from_a_worker() {
     ] {
         command.env(name, value);
     }
+    // What a user sets of the allocator stands.
+    command.env_remove("GLIBC_TUNABLES");
     let stderr = complaint(command);
     let (_, told) = stderr.split_once("its last words: ").expect(&stderr);
     let told: Vec<&str> = told.split(';').next().unwrap_or_default().split_whitespace().collect();
     for set in ["OMP_NUM_THREADS=2", "MKL_NUM_THREADS=2", "RAYON_NUM_THREADS=2", "OMP_WAIT_POLICY=passive"] {
         assert!(told.contains(&set), "{set}: {told:?}");
     }
+    let keeps = |one: &&str| one.starts_with("GLIBC_TUNABLES=glibc.malloc.arena_max=1:");
+    assert!(told.iter().any(keeps), "whoever measures keeps the memory that it frees: {told:?}");
     let limits = ["OMP_THREAD_LIMIT", "OMP_PROC_BIND", "MKL_DYNAMIC", "KMP_HW_SUBSET", "GOMP_CPU_AFFINITY"];
     assert!(!told.iter().any(|one| limits.iter().any(|limit| one.starts_with(limit))), "{told:?}");
 }
