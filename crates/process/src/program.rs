@@ -19,6 +19,8 @@ pub struct Program {
     pub libraries: Vec<String>,
     /// Those of them from which it wants names of certain versions, each with these.
     pub versioned: Vec<(String, Vec<String>)>,
+    /// The names that it wants of certain versions, and cannot start without.
+    pub named: Vec<String>,
     /// Names without a version that it cannot start without.
     pub symbols: Vec<String>,
 }
@@ -82,20 +84,21 @@ impl Program {
         let libraries = dynamic.chunks_exact(16).filter(|entry| number(entry, 0, 8) == Some(1));
         let libraries = libraries.map(|entry| name(&names, number(entry, 8, 8)?)).collect::<Option<_>>()?;
         let (symbols, versions) = (content(symbols)?, content(find(VERSIONS)?)?);
-        let mut wanted = Vec::new();
+        let (mut named, mut wanted) = (Vec::new(), Vec::new());
         for (symbol, version) in symbols.chunks_exact(24).zip(versions.chunks_exact(2)).skip(1) {
             let (info, section) = (number(symbol, 4, 1)?, number(symbol, 6, 2)?);
-            let without_version = number(version, 0, 2)? & 0x7fff <= 1;
+            let has_version = number(version, 0, 2)? & 0x7fff > 1;
             // Defined elsewhere, and not weak.
-            if section == 0 && info >> 4 == 1 && without_version {
-                if info & 15 == 6 {
+            if section == 0 && info >> 4 == 1 {
+                if !has_version && info & 15 == 6 {
                     // A variable of each thread.
                     return None;
                 }
-                wanted.push(name(&names, number(symbol, 0, 4)?)?);
+                let list = if has_version { &mut named } else { &mut wanted };
+                list.push(name(&names, number(symbol, 0, 4)?)?);
             }
         }
-        Some(Self { libraries, versioned: versioned(&needed, &names)?, symbols: wanted })
+        Some(Self { libraries, versioned: versioned(&needed, &names)?, named, symbols: wanted })
     }
 }
 
@@ -139,7 +142,8 @@ mod tests {
         assert!(program.libraries.iter().any(|name| name == "libc.so.6"), "{:?}", program.libraries);
         let versions = of_c_library(&program);
         assert!(!versions.is_empty() && versions.iter().all(|name| name.starts_with("GLIBC_")), "{versions:?}");
-        assert!(!program.symbols.iter().any(|name| name == "malloc"), "{:?}", program.symbols);
+        let wants = |names: &[String]| names.iter().any(|name| name == "memcpy");
+        assert!(wants(&program.named) && !wants(&program.symbols), "{program:?}");
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn libraries(device: &str, below: &Path) -> Option<PathBuf> {
     if DEVICES.contains(&device) {
         return None;
     }
-    let Program { libraries, versioned, mut symbols } = Program::of_this_process()?;
+    let Program { libraries, versioned, mut symbols, .. } = Program::of_this_process()?;
     let (of_torch, others): (Vec<String>, Vec<String>) =
         libraries.into_iter().partition(|name| name.starts_with("libtorch") || name.starts_with("libc10"));
     let has_versions = |other: &String| versioned.iter().any(|(library, _)| library == other);
