@@ -26,7 +26,8 @@ Options
   --conda      makes and uses the conda environment instead of .venv (an active one is used anyway)
 
 Options of bundle
-  --newer-glibc  takes it where the archive needs a newer glibc than 2.31, since this machine has one
+  --newer-glibc  links for the glibc of this machine, and not for 2.31 by packages from PyPI: the archive then
+                 needs one as new
 
 Options of bench (without any: the first four)
   --recording  samples a second, through to the written journal
@@ -152,7 +153,7 @@ pub enum Request {
     Bench(Options, Choice),
     /// Pack what measures on a machine without Rust.
     Bundle {
-        /// Whether it may need a newer glibc than is wanted.
+        /// Whether it may need a glibc as new as that of this machine.
         newer_glibc: bool,
     },
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Named, Result};
 use crate::process;
 use crate::step::{State, Steps};
-use crate::workspace::{Workspace, cargo};
+use crate::workspace::{Python, Workspace, cargo};
 use benchbook_process::{Program, git};
 use std::fmt;
 use std::fs;
@@ -13,6 +13,12 @@ use std::process::Command;
 /// The packages that are built for it, each a program of that name, and what these are called in it.
 pub const PROGRAMS: [(&str, &str); 2] = [("benchbook-bundle", "benchbook"), ("benchbook-worker", "benchbook-worker")];
 
+/// What links programs for an older C library than that of this machine, as pip knows it: these versions fit together.
+pub const LINKER: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.15.2"];
+
+/// What is built for.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
 /// The folder of the archive, and its name without what follows.
 const NAME: &str = "benchbook-portable";
 
@@ -20,7 +26,7 @@ const NAME: &str = "benchbook-portable";
 const MOST_BYTES: u64 = 60 << 20;
 
 /// What is asked of a machine: Debian 11, Ubuntu 20.04, and what came after them.
-const WANTED: Glibc = Glibc(2, 31);
+pub const WANTED: Glibc = Glibc(2, 31);
 
 /// What every Linux has.
 const EVERYWHERE: [&str; 8] = [
@@ -44,25 +50,30 @@ impl fmt::Display for Glibc {
     }
 }
 
-/// Builds the programs in a target folder of their own, and packs them with all that they need. A glibc that is newer than
-/// wanted is refused, unless `newer` says that it may be.
+/// The target folder of the bundle, where the archive lies too.
+pub fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("bundle")
+}
+
+/// Builds the programs in a target folder of their own, and packs them with all that they need. They are linked for the
+/// glibc that is wanted, where a Python environment has the [`LINKER`], and otherwise for that of this machine.
 ///
 /// # Errors
 /// The programs cannot be built, need what not every machine has, or the archive is too large.
-pub fn make(workspace: &Workspace, steps: &mut Steps, newer: bool) -> Result<()> {
-    let target = workspace.target.join("bundle");
+pub fn make(workspace: &Workspace, steps: &mut Steps, linker: Option<&Python>) -> Result<()> {
+    let target = folder(workspace);
     steps.take("Programs of the bundle", || {
-        let mut build = build(&workspace.root, &target);
+        let mut build = build(&workspace.root, &target, linker);
         println!("   $ {}", process::line(&build));
         println!("   in a folder of its own, so that the first time everything is compiled anew");
         process::run(&mut build, "see the compiler's message above")?;
         Ok(((), State::Done))
     })?;
-    let programs = PROGRAMS.map(|(package, _)| target.join("release").join(package));
+    let programs = PROGRAMS.map(|(package, _)| target.join(TARGET).join("release").join(package));
     let glibc = steps.take("What they need", || {
         let glibc = needed(&programs)?;
         println!("   glibc {glibc} or newer, and no library that is not everywhere");
-        if glibc > WANTED && !newer {
+        if glibc > WANTED && linker.is_some() {
             return Err(too_new(glibc));
         }
         Ok((glibc, State::Done))
@@ -78,15 +89,34 @@ pub fn make(workspace: &Workspace, steps: &mut Steps, newer: bool) -> Result<()>
     Ok(())
 }
 
-fn build(root: &Path, target: &Path) -> Command {
-    let mut build = process::command(cargo());
-    build.current_dir(root).args(["build", "--release", "--no-default-features"]);
-    build.args(["--config", "profile.release.strip=true", "--target-dir"]).arg(target);
+fn build(root: &Path, target: &Path, linker: Option<&Python>) -> Command {
+    let mut build = linker.map_or_else(by_this_machine, |python| by_zig(python, target));
+    build.current_dir(root).args(["--release", "--no-default-features", "--target-dir"]).arg(target);
     build.args(PROGRAMS.into_iter().flat_map(|(package, _)| ["--package", package]));
+    build.env("CARGO_PROFILE_RELEASE_STRIP", "true");
     // Nothing of this machine's own flags, such as where it has libtorch.
-    build.env("CARGO_ENCODED_RUSTFLAGS", "");
+    build.env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", "");
     if let Some(commit) = commit(root) {
         build.env("BENCHBOOK_COMMIT", commit);
+    }
+    build
+}
+
+/// `cargo build`, whose programs need the C library of this machine.
+fn by_this_machine() -> Command {
+    let mut build = process::command(cargo());
+    build.args(["build", "--target", TARGET]);
+    build
+}
+
+/// `cargo build` with zig as the linker and the C compiler, whose programs need the C library that is wanted.
+fn by_zig(python: &Python, target: &Path) -> Command {
+    let mut build = process::command(python.folder.join("bin/cargo-zigbuild"));
+    build.args(["zigbuild", "--target", &format!("{TARGET}.{WANTED}")]);
+    build.env("CARGO_ZIGBUILD_PYTHON_PATH", &python.executable);
+    // What it keeps between builds.
+    for name in ["CARGO_ZIGBUILD_CACHE_DIR", "ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"] {
+        build.env(name, target.join("zig"));
     }
     build
 }
@@ -101,22 +131,31 @@ fn commit(root: &Path) -> Option<String> {
 /// The version of the C library that programs need.
 ///
 /// # Errors
-/// One is no program, or needs what not every machine has.
+/// One is no program, or not every machine could run it as well as this one.
 pub fn needed(programs: &[PathBuf]) -> Result<Glibc> {
     let mut newest = Glibc(2, 0);
     for path in programs {
         let wrong = |problem: String| Error::Content { path: path.clone(), problem };
         let program = Program::at(path).ok_or_else(|| wrong("it is no program that can be read".to_owned()))?;
-        if let Some(library) = program.libraries.iter().find(|name| !EVERYWHERE.contains(&name.as_str())) {
-            return Err(wrong(format!("it needs {library}, which not every machine has")));
-        }
-        for version in program.versioned.iter().flat_map(|(_, versions)| versions) {
-            if let Some(text) = version.strip_prefix("GLIBC_") {
-                newest = newest.max(glibc(text).ok_or_else(|| wrong(format!("it needs {version}: which is that?")))?);
-            }
-        }
+        newest = newest.max(needs(&program).map_err(wrong)?);
     }
     Ok(newest)
+}
+
+/// The version of the C library that a program needs, or why it is not for every machine.
+fn needs(program: &Program) -> std::result::Result<Glibc, String> {
+    if let Some(library) = program.libraries.iter().find(|name| !EVERYWHERE.contains(&name.as_str())) {
+        return Err(format!("it needs {library}, which not every machine has"));
+    }
+    // Zig brings a simple one, which must not come into what is measured.
+    if !program.named.iter().any(|name| name == "memcpy") {
+        return Err("it does not take `memcpy` from the C library, which has a fast one for each processor".to_owned());
+    }
+    let versions = program.versioned.iter().flat_map(|(_, versions)| versions);
+    let mut of_glibc = versions.filter_map(|version| Some((version, version.strip_prefix("GLIBC_")?)));
+    of_glibc.try_fold(Glibc(2, 0), |newest, (version, text)| {
+        glibc(text).map(|found| newest.max(found)).ok_or_else(|| format!("it needs {version}: which is that?"))
+    })
 }
 
 fn glibc(text: &str) -> Option<Glibc> {
@@ -126,14 +165,9 @@ fn glibc(text: &str) -> Option<Glibc> {
 
 fn too_new(glibc: Glibc) -> Error {
     Error::Requirement {
-        problem: format!(
-            "the programs need glibc {glibc}, since they were linked with that of this machine, and {WANTED} is wanted"
-        ),
-        remedy: format!(
-            "run this in a container whose glibc is {WANTED} or older (debian:11, ubuntu:20.04, or \
-             quay.io/pypa/manylinux_2_28_x86_64, each with Rust from rustup.rs), or take `--newer-glibc` where all \
-             machines have {glibc}"
-        ),
+        problem: format!("the programs need glibc {glibc}, and {WANTED} is wanted"),
+        remedy: "see which crate asks for what is newer, or take `--newer-glibc` where all machines have a newer one"
+            .to_owned(),
     }
 }
 
@@ -225,18 +259,41 @@ mod tests {
         assert!(error.contains("/etc/passwd: it is no program"), "{error}");
     }
 
+    fn program(libraries: &[&str], named: &[&str], versions: &[&str]) -> Program {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+        let versioned = vec![("libc.so.6".to_owned(), owned(versions))];
+        Program { libraries: owned(libraries), versioned, named: owned(named), symbols: Vec::new() }
+    }
+
+    #[test]
+    fn what_is_not_for_every_machine_is_refused() {
+        let c_library = ["libc.so.6"];
+        let usual = program(&c_library, &["memcpy"], &["GLIBC_2.2.5", "GLIBC_2.14", "GCC_3.0"]);
+        assert_eq!(needs(&usual), Ok(Glibc(2, 14)));
+        for (program, part) in [
+            (program(&["libtorch.so"], &["memcpy"], &[]), "it needs libtorch.so"),
+            (program(&c_library, &["memset"], &["GLIBC_2.14"]), "`memcpy`"),
+            (program(&c_library, &["memcpy"], &["GLIBC_PRIVATE"]), "it needs GLIBC_PRIVATE"),
+        ] {
+            let reason = needs(&program).expect_err(part);
+            assert!(reason.contains(part), "{reason}");
+        }
+    }
+
     #[test]
     fn the_build_has_nothing_of_this_machine_in_it() {
-        let build = build(Path::new("/clone"), Path::new("/clone/target/bundle"));
-        let line = process::line(&build);
-        assert!(
-            line.ends_with("--target-dir /clone/target/bundle --package benchbook-bundle --package benchbook-worker")
-        );
-        assert!(line.contains("--no-default-features"), "{line}");
-        assert!(
-            build
-                .get_envs()
-                .any(|(name, value)| name == "CARGO_ENCODED_RUSTFLAGS" && value.is_some_and(OsStr::is_empty))
-        );
+        let python = Python::in_folder("/linker".into());
+        for (linker, start) in [
+            (None, " build --target x86_64-unknown-linux-gnu --release"),
+            (Some(&python), "/linker/bin/cargo-zigbuild zigbuild --target x86_64-unknown-linux-gnu.2.31 --release"),
+        ] {
+            let build = build(Path::new("/clone"), Path::new("/clone/target/bundle"), linker);
+            let line = process::line(&build);
+            let end = "--target-dir /clone/target/bundle --package benchbook-bundle --package benchbook-worker";
+            assert!(line.contains(start) && line.contains("--no-default-features") && line.ends_with(end), "{line}");
+            let set = |name: &str| build.get_envs().find(|(known, _)| *known == OsStr::new(name));
+            let flags = ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"].map(|name| set(name).map(|(_, value)| value));
+            assert_eq!(flags, [Some(None), Some(Some(OsStr::new("")))]);
+        }
     }
 }

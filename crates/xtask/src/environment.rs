@@ -7,6 +7,7 @@ use std::fs;
 use std::io::IsTerminal;
 use std::path::Path;
 use xtask::arguments::Options;
+use xtask::bundle;
 use xtask::error::{Error, Named, Result};
 use xtask::process;
 use xtask::step::State;
@@ -24,6 +25,15 @@ pub fn find(workspace: &Workspace, packages: &Packages, options: &Options) -> Re
     };
     supported(&python, packages)?;
     Ok(python)
+}
+
+/// An environment with what links the programs of the bundle for an older C library, beside them.
+pub fn linker(workspace: &Workspace) -> Result<(Python, State)> {
+    println!("   {} from PyPI, about 100 MB; `--newer-glibc` needs neither", bundle::LINKER.join(" and "));
+    let packages = Packages::read(&workspace.root.join("environment.yml"))?;
+    let python = venv(&bundle::folder(workspace).join("linker"), &packages)?;
+    let state = install(&python, &bundle::LINKER, None)?;
+    Ok((python, state))
 }
 
 /// The virtual environment in this folder; made, or made anew where its Python no longer runs.

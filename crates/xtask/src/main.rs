@@ -19,6 +19,7 @@ mod units;
 
 use std::process::ExitCode;
 use xtask::arguments::{self, Choice, Options, Request};
+use xtask::bundle;
 use xtask::error::{Result, exit_code};
 use xtask::process;
 use xtask::step::{State, Steps};
@@ -39,18 +40,21 @@ fn carry_out(words: &[String]) -> Result<()> {
         Request::Lab(options, more) => kernel::lab(&options, &more),
         Request::Test(options, filter) => test::command(&options, &filter),
         Request::Bench(options, choice) => bench(&options, choice, &words[1..]),
-        Request::Bundle { newer_glibc } => bundle(newer_glibc),
+        Request::Bundle { newer_glibc } => portable(newer_glibc),
     }
 }
 
 /// `bundle`: one archive that measures on a machine without Rust.
-fn bundle(newer_glibc: bool) -> Result<()> {
+fn portable(newer_glibc: bool) -> Result<()> {
     let mut steps = Steps::default();
     steps.take("Compilers", || {
         println!("   {}", requirements::compilers()?);
         Ok(((), State::Done))
     })?;
-    xtask::bundle::make(&Workspace::find(&Options::default())?, &mut steps, newer_glibc)
+    let workspace = Workspace::find(&Options::default())?;
+    let title = format!("Linker for glibc {}", bundle::WANTED);
+    let linker = if newer_glibc { None } else { Some(steps.take(&title, || environment::linker(&workspace))?) };
+    bundle::make(&workspace, &mut steps, linker.as_ref())
 }
 
 /// `bench`: sets up, builds, and runs the program that measures benchbook itself; it gets `words`, the arguments behind
