@@ -357,6 +357,30 @@ mod tests {
         assert_eq!(told.0, [(7, 0, Write::New)]);
     }
 
+    /// A pool of two threads that has one processor in its first questions; notes how many calls each is about.
+    struct Late(usize, Vec<u64>);
+
+    impl Work for Late {
+        fn run(&mut self, iterations: u64, _before: u64, _write: Write) -> Result<Ran> {
+            self.1.push(iterations);
+            let processors = if self.1.len() <= self.0 { 1 } else { 2 };
+            Ok(Ran { iterations, elapsed_ns: 1_000_000, cpu_ns: Some(processors * 1_000_000), ..Ran::default() })
+        }
+    }
+
+    #[test]
+    fn the_clock_of_a_sample_starts_once_its_pool_is_spread() {
+        for (late, looks) in [(0, 1), (3, 4), (100, 7)] {
+            let mut watch = watch(2);
+            let mut spread = Late(0, Vec::new());
+            assert!((0..10).all(|_| watch.spread(&spread.run(80, 0, Write::Nothing).unwrap())));
+            let mut pool = Late(late, Vec::new());
+            let sampled = sample_hot(&mut pool, 80, &mut watch, &mut Load::default()).unwrap();
+            assert_eq!((pool.1.len() - 1, pool.1.last()), (looks, Some(&80)), "{:?}", pool.1);
+            assert!(late < looks || sampled.disturbed.is_some(), "who is never spread is starved");
+        }
+    }
+
     #[test]
     fn a_warm_up_waits_for_a_pool_that_is_not_spread_and_ends_for_one_that_ignores_its_calls() {
         let mut spent = 0;

@@ -348,6 +348,7 @@ pub struct TrialIs {
     pub case_name: String,
     pub implementation: String,
     pub replicate: i64,
+    pub input_seed: i64,
 }
 
 /// A row of `samples`.

@@ -88,6 +88,18 @@ fn each_replicate_has_every_case_once_in_an_order_of_its_own() {
 }
 
 #[test]
+fn replicates_take_three_seeds_of_inputs_in_turn_the_same_for_all_variants() {
+    let seen = seen(&plan(7, 1), &cells(&["a", "b"], &["x", "y"]), usual);
+    let seeds = |replicate: i64| -> BTreeSet<i64> {
+        seen.trials.iter().filter(|one| one.replicate == replicate).map(|one| one.input_seed).collect()
+    };
+    let first: Vec<BTreeSet<i64>> = (0..3).map(&seeds).collect();
+    assert!(first.iter().all(|of_replicate| of_replicate.len() == 1), "{first:?}");
+    assert_eq!(first.iter().flatten().collect::<BTreeSet<_>>().len(), 3, "{first:?}");
+    assert!((3..7).all(|replicate| seeds(replicate) == first[replicate as usize % 3]));
+}
+
+#[test]
 fn trials_are_numbered_as_the_plan_lists_them() {
     let seen = seen(&plan(3, 1), &cells(&["a", "b"], &["x", "y"]), usual);
     let place = |names: [&str; 2], name: &str| names.iter().position(|one| *one == name).unwrap() as i64;
