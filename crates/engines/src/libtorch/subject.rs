@@ -93,3 +93,58 @@ impl<C: Call<N>, const N: usize> Subject for TorchSubject<C, N> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use benchbook_core::{Inputs, Problem, Setting};
+    use benchbook_workloads::matmul::Matmul;
+
+    use super::*;
+
+    /// A call that torch refuses once.
+    struct Refused {
+        /// The calls before that one.
+        before: u32,
+        calls: Cell<u32>,
+    }
+
+    impl Call<1> for Refused {
+        type Problem = Matmul;
+
+        fn prepared(
+            _setting: &Setting,
+            _params: &<Matmul as Problem>::Params,
+            _inputs: &Inputs,
+        ) -> Result<Self, TchError> {
+            Ok(Self { before: 0, calls: Cell::new(0) })
+        }
+
+        fn call(&self) -> Result<[Tensor; 1], TchError> {
+            let calls = self.calls.replace(self.calls.get() + 1);
+            let columns: i64 = if calls == self.before { 3 } else { 2 };
+            Ok([Tensor::f_from_slice(&[1.0_f32; 4])?.f_view([2, columns])?])
+        }
+
+        fn input(&self, _name: &str) -> Option<Tensor> {
+            None
+        }
+    }
+
+    #[test]
+    fn what_any_call_of_a_sample_is_refused_for_is_told() {
+        for before in 0..4 {
+            let call = Refused { before, calls: Cell::new(0) };
+            let mut subject = TorchSubject::new("refused", "libtorch", vec![call]);
+            subject.run(4);
+            let told = subject.sync();
+            let is_it = |reason: &str| reason.contains("invalid for input of size 4");
+            assert!(
+                matches!(&told, Err(Error::Implementation { reason, .. }) if is_it(reason)),
+                "call {before}: {told:?}"
+            );
+            assert!(subject.sync().is_ok(), "it is told once");
+        }
+    }
+}
