@@ -1,8 +1,9 @@
 //! Asking a tool: each as its users would, on the same work, quiet or beside a noisy neighbour.
 
 use super::experiment::{Answer, Experiment};
-use crate::ask::answer as parse;
+use crate::ask::{answer as parse, number, text};
 use benchbook_process::Supervised;
+use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -70,34 +71,10 @@ impl Asker {
         let said = process::output(ask().args(compare), remedy);
         let wall_s = started.elapsed().as_secs_f64();
         // A run without a valid pair is an answer too: that nothing can be said.
-        let nothing = Answer { wall_s, ..undecided("nothing to compare") };
-        let Ok(said) = said else { return Ok(nothing) };
-        let rows = parse(&said)?;
+        let rows = said.map_or(Ok(Value::Null), |said| parse(&said))?;
         let row = &rows[0];
-        let number = |name: &str| row[name].as_f64();
-        let Some(speedup) = number("speedup") else { return Ok(nothing) };
-        // benchbook gives time without over time with the extra share.
-        let low = number("high").map_or(0.0, |high| 1.0 / high);
-        let high = number("low").map_or(1e9, |low| 1.0 / low);
-        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-        let direction = if low > 1.0 {
-            "slower"
-        } else if high < 1.0 {
-            "faster"
-        } else {
-            "none"
-        };
-        Ok(Answer {
-            significant: direction != "none",
-            direction: direction.into(),
-            ratio: 1.0 / speedup,
-            low,
-            high,
-            wall_s,
-            steal: 0.0,
-            machine: String::new(),
-            note: format!("{}; {}; {} replicates", text("verdict"), text("reason"), row["replicates"]),
-        })
+        let answer = if row["speedup"].is_number() { judged(row) } else { undecided(NOTHING) };
+        Ok(Answer { wall_s, ..answer })
     }
 
     fn rival(&self, name: &str, experiment: &Experiment) -> Result<Answer> {
@@ -106,18 +83,35 @@ impl Asker {
         command.args(["--seconds", &experiment.seconds.to_string(), "--seed", &experiment.seed.to_string()]);
         let said = process::output(&mut command, "see its message above")?;
         let line = parse(&said)?;
-        let number = |name: &str| line[name].as_f64().unwrap_or(f64::NAN);
         Ok(Answer {
             significant: line["significant"] == true,
             direction: line["direction"].as_str().unwrap_or("none").to_owned(),
-            ratio: number("ratio"),
-            low: number("low"),
-            high: number("high"),
-            wall_s: number("wall_s"),
-            steal: 0.0,
-            machine: String::new(),
+            ratio: number(&line, "ratio"),
+            low: number(&line, "low"),
+            high: number(&line, "high"),
+            wall_s: number(&line, "wall_s"),
             note: format!("without its threshold: {}", line["significant_no_threshold"]),
+            ..undecided("")
         })
+    }
+}
+
+/// Why there is no verdict where no sample of both sides is valid.
+pub const NOTHING: &str = "nothing to compare";
+
+/// What a row of the view `verdicts` says, with the ratio turned: that of times, the candidate's over the baseline's.
+pub fn judged(row: &Value) -> Answer {
+    let verdict = text(row, "verdict");
+    let significant = ["faster", "slower"].contains(&verdict);
+    let bound = |name: &str, unknown: f64| row[name].as_f64().map_or(unknown, f64::recip);
+    Answer {
+        significant,
+        direction: if significant { verdict.to_owned() } else { "none".to_owned() },
+        ratio: number(row, "speedup").recip(),
+        low: bound("high", 0.0),
+        high: bound("low", 1e9),
+        note: format!("{verdict}; {}; {} replicates", text(row, "reason"), row["replicates"]),
+        ..undecided("")
     }
 }
 
@@ -170,4 +164,29 @@ fn stolen(before: &[u64], after: &[u64]) -> f64 {
     let grown: Vec<u64> = before.iter().zip(after).map(|(then, now)| now.saturating_sub(*then)).collect();
     let all: u64 = grown.iter().sum();
     grown.get(7).map_or(0.0, |stolen| *stolen as f64 / all.max(1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_verdict_says_whether_two_are_different() {
+        // Both intervals exclude 1: the one is within the margin, the other of processes too few for a verdict.
+        for (verdict, reason, replicates) in
+            [("equivalent", "size-within-margin", 8), ("undecided", "few-replicates", 4), ("slower", "r", 8)]
+        {
+            let row = json!({ "verdict": verdict, "reason": reason, "replicates": replicates,
+                              "speedup": 0.5, "low": 0.4, "high": 0.8 });
+            let answer = judged(&row);
+            assert_eq!(answer.significant, verdict == "slower", "{verdict}");
+            assert_eq!(answer.direction, if verdict == "slower" { "slower" } else { "none" });
+            assert_eq!((answer.ratio, answer.low, answer.high), (2.0, 1.25, 2.5));
+        }
+        let row = json!({ "verdict": "undecided", "reason": "too-few-blocks", "replicates": 2,
+                          "speedup": 0.5, "low": null, "high": null });
+        let open = judged(&row);
+        assert_eq!((open.significant, open.low, open.high), (false, 0.0, 1e9));
+    }
 }

@@ -1,10 +1,10 @@
 //! Real kernels on all processors against themselves: the program's own gate, with one revision on both sides.
 
-use super::ask::{Asker, undecided};
+use super::ask::{Asker, NOTHING, judged, undecided};
 use super::experiment::{Answer, Experiment};
 use super::ledger::Ledger;
 use super::selection::Selection;
-use crate::ask::{answer as parse, number, rows, text};
+use crate::ask::{answer as parse, rows, text};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -86,7 +86,7 @@ impl Sweep {
         let answers: BTreeMap<&str, Answer> = rows(&said).map(|row| (text(row, "case_name"), judged(row))).collect();
         let of = |sequence: u32| {
             let named = answers.iter().find(|(case, _)| case.split(' ').any(|word| word == format!("s{sequence}")));
-            named.map_or_else(|| undecided("nothing to compare"), |(_, answer)| answer.clone())
+            named.map_or_else(|| undecided(NOTHING), |(_, answer)| answer.clone())
         };
         Ok(SEQUENCES.map(|sequence| Answer { wall_s, ..of(sequence) }).into())
     }
@@ -98,22 +98,6 @@ impl Sweep {
              [sampling]\nblocks = 20\nmin_sample_ns = 1000000\nwarmup_ns = 50000000\n\n[[cases]]\n\
              workload = \"attention\"\nimplementations = [\"{kernel}\"]\nparams = {{ seq_q = {SEQUENCES:?} }}\n"
         )
-    }
-}
-
-/// Whether the verdict is a direction, on equal programs.
-fn judged(row: &serde_json::Value) -> Answer {
-    let verdict = text(row, "verdict");
-    let significant = ["faster", "slower"].contains(&verdict);
-    let bound = |name: &str, unknown: f64| row[name].as_f64().map_or(unknown, f64::recip);
-    Answer {
-        significant,
-        direction: if significant { verdict.to_owned() } else { "none".to_owned() },
-        ratio: number(row, "speedup").recip(),
-        low: bound("high", 0.0),
-        high: bound("low", 1e9),
-        note: format!("{verdict}; {}; {} replicates", text(row, "reason"), row["replicates"]),
-        ..undecided("")
     }
 }
 
@@ -154,13 +138,5 @@ mod tests {
         }
         assert_eq!(left(&ledger, &all).len(), first.len() - 1);
         std::fs::remove_file(&path).expect("removed");
-    }
-
-    #[test]
-    fn only_a_direction_is_a_false_alarm() {
-        let row = |verdict: &str| serde_json::json!({"verdict": verdict, "reason": "r", "speedup": 0.5, "low": 0.4, "high": null, "replicates": 5});
-        assert!(judged(&row("slower")).significant && !judged(&row("undecided")).significant);
-        let answer = judged(&row("equivalent"));
-        assert_eq!((answer.significant, answer.ratio, answer.low, answer.high), (false, 2.0, 0.0, 2.5));
     }
 }
