@@ -3,7 +3,7 @@
 use super::ask::Asker;
 use super::ledger::Ledger;
 use super::selection::Selection;
-use super::{same_kernel, schedule, tables};
+use super::{schedule, tables};
 use crate::machine;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -37,30 +37,18 @@ pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     if *again {
         println!("   {} of its rows are removed, to be measured again", ledger.put_away(&selection)?);
     }
-    let later = if *again { "run this again without `--again`" } else { "run this again" };
     let end = Instant::now() + Duration::from_secs_f64(60.0 * minutes);
-    let sweeps = same_kernel::left(&ledger, &selection);
-    println!("   {} runs of real kernels against themselves are left", sweeps.len());
-    for (number, sweep) in sweeps.iter().enumerate() {
-        if Instant::now() > end {
-            println!("   {} of them are for another time: {later}", sweeps.len() - number);
+    let left = schedule::left(&ledger, &selection);
+    println!("   {} runs are left, {minutes} minutes are given", left.len());
+    for (number, task) in left.iter().enumerate() {
+        if Instant::now() + Duration::from_secs_f64(task.seconds()) > end {
+            println!("   {} of them are for another time: run this again (without `--again`)", left.len() - number);
             break;
         }
-        for (experiment, answer) in sweep.ask(&asker, root)? {
+        for (experiment, answer) in task.ask(&asker, root)? {
             println!("   {experiment}: {answer}");
             ledger.append(&experiment, &answer)?;
         }
-    }
-    let left = schedule::left(&ledger, &selection);
-    println!("   {} other experiments are left, {minutes} minutes are given", left.len());
-    for (number, experiment) in left.iter().enumerate() {
-        if Instant::now() + Duration::from_secs_f64(experiment.seconds) > end {
-            println!("   {} of them are for another time: {later}", left.len() - number);
-            break;
-        }
-        let answer = asker.ask(experiment)?;
-        println!("   {experiment}: {answer}");
-        ledger.append(experiment, &answer)?;
     }
     Ok(tables::all(&ledger))
 }

@@ -28,7 +28,11 @@ const RUNS: u64 = 25;
 /// Comparisons of a kernel in a condition, all its runs together.
 pub const COMPARISONS: usize = RUNS as usize * SEQUENCES.len();
 
+/// Seconds that a run takes, about.
+pub const SECONDS: f64 = 20.0;
+
 /// One run: a kernel, and its cases as experiments.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
     kernel: &'static str,
     device: &'static str,
@@ -48,6 +52,11 @@ impl Sweep {
             replicates: 5,
             seed: self.seed,
         }
+    }
+
+    /// The share of the runs of its kernel and condition that are done with it.
+    pub fn part(&self) -> f64 {
+        self.seed as f64 / RUNS as f64
     }
 
     /// The experiments that it makes.

@@ -1,9 +1,12 @@
 //! Which experiments the proof takes, and in which order those that are left come.
 
-use super::experiment::Experiment;
+use super::ask::Asker;
+use super::experiment::{Answer, Experiment};
 use super::ledger::Ledger;
-use super::same_kernel;
+use super::same_kernel::{self, Sweep};
 use super::selection::Selection;
+use std::path::Path;
+use xtask::error::Result;
 
 /// Every tool that is asked.
 pub const TOOLS: [&str; 4] = ["benchbook", "criterion", "tango", "sequential"];
@@ -14,7 +17,33 @@ struct Series {
     count: u64,
 }
 
-/// All experiments, as the issue of the proof asks for them.
+/// What is asked at once.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Task {
+    One(Experiment),
+    /// A run of a real kernel against itself, whose cases are experiments.
+    Sweep(Sweep),
+}
+
+impl Task {
+    /// Seconds that it takes, about.
+    pub fn seconds(&self) -> f64 {
+        match self {
+            Self::One(experiment) => experiment.seconds,
+            Self::Sweep(_) => same_kernel::SECONDS,
+        }
+    }
+
+    /// Asks from the repository at `root`.
+    pub fn ask(&self, asker: &Asker, root: &Path) -> Result<Vec<(Experiment, Answer)>> {
+        match self {
+            Self::One(experiment) => Ok(vec![(experiment.clone(), asker.ask(experiment)?)]),
+            Self::Sweep(sweep) => sweep.ask(asker, root),
+        }
+    }
+}
+
+/// All experiments but those of real kernels against themselves, as the issue of the proof asks for them.
 fn all() -> Vec<Series> {
     let mut series = Vec::new();
     let mut add =
@@ -52,32 +81,38 @@ pub fn goals() -> Vec<String> {
     goals
 }
 
-/// What this machine has left of the selection, the series that is furthest behind first, so that tools take turns all
-/// the time.
+/// What this machine has left of the selection, the series that is furthest behind first, so that tools and goals take turns
+/// all the time.
 ///
 /// What a goal is set for comes sooner, so that an early end leaves the least important open.
-pub fn left(ledger: &Ledger, selection: &Selection) -> Vec<Experiment> {
-    let mut open: Vec<(f64, usize, Experiment)> = Vec::new();
-    for (place, Series { experiment, count }) in all().into_iter().enumerate() {
+pub fn left(ledger: &Ledger, selection: &Selection) -> Vec<Task> {
+    let mut open: Vec<(f64, Task)> = Vec::new();
+    for Series { experiment, count } in all() {
         for seed in 1..=count {
             let one = Experiment { seed, ..experiment.clone() };
             if selection.takes(&one) && !ledger.has(&one) {
-                open.push((urgency(&one) * seed as f64 / count as f64, place, one));
+                open.push((urgency(&one) * seed as f64 / count as f64, Task::One(one)));
             }
         }
     }
-    open.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    open.into_iter().map(|(_, _, experiment)| experiment).collect()
+    let sweeps = same_kernel::left(ledger, selection);
+    open.extend(sweeps.into_iter().map(|sweep| (OF_A_GOAL * sweep.part(), Task::Sweep(sweep))));
+    // Equals stay in this order.
+    open.sort_by(|a, b| a.0.total_cmp(&b.0));
+    open.into_iter().map(|(_, task)| task).collect()
 }
+
+/// The urgency of what a goal is set for.
+const OF_A_GOAL: f64 = 0.6;
 
 /// The smaller, the sooner.
 fn urgency(one: &Experiment) -> f64 {
     match (one.tool.as_str(), one.goal.as_str()) {
         // The longest of all: two hundred of them take half an hour.
-        ("benchbook", "coverage") if one.replicates == 20 => 1.2,
+        ("benchbook", "coverage") if one.replicates == 20 => 2.0 * OF_A_GOAL,
         // No goal is set for these.
         ("benchbook", "curve") => 2.0,
-        ("benchbook", _) => 0.6,
+        ("benchbook", _) => OF_A_GOAL,
         (_, "false-positives") => 0.8,
         _ => 3.0,
     }
@@ -86,7 +121,16 @@ fn urgency(one: &Experiment) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::experiment::Answer;
+    use crate::trust::ask::undecided;
+
+    /// The experiments of tasks, in order.
+    fn experiments(tasks: &[Task]) -> Vec<Experiment> {
+        let of = |task: &Task| match task {
+            Task::One(one) => vec![one.clone()],
+            Task::Sweep(sweep) => sweep.experiments(),
+        };
+        tasks.iter().flat_map(of).collect()
+    }
 
     #[test]
     fn what_is_done_is_not_asked_again_and_tools_take_turns() {
@@ -95,24 +139,32 @@ mod tests {
         let all = Selection::default();
         let first = left(&ledger, &all);
         for tool in TOOLS {
-            let early = first.iter().take(first.len() / 4).filter(|one| one.tool == tool).count();
-            assert!(early >= 20, "{tool}: {early}");
+            let early = &first[..first.len() / 4];
+            let asked = early.iter().filter(|task| matches!(task, Task::One(one) if one.tool == tool)).count();
+            assert!(asked >= 20, "{tool}: {asked}");
         }
-        let answer = Answer {
-            significant: false,
-            direction: "none".into(),
-            ratio: 1.0,
-            low: 0.9,
-            high: 1.1,
-            wall_s: 1.0,
-            steal: 0.0,
-            machine: "cpu".into(),
-            note: String::new(),
-        };
-        first.iter().take(10).for_each(|one| ledger.append(one, &answer).expect("written"));
+        for one in experiments(&first[..10]) {
+            ledger.append(&one, &undecided("x")).expect("written");
+        }
         let again = |machine| left(&Ledger::open(&path, machine).expect("read again"), &all);
         assert_eq!(again("cpu"), first[10..]);
         assert_eq!(again("other cpu"), first, "another machine has not answered");
         std::fs::remove_file(&path).expect("removed");
+    }
+
+    #[test]
+    fn an_early_end_leaves_every_goal_as_far() {
+        let path = std::env::temp_dir().join(format!("benchbook-early-{}.csv", std::process::id()));
+        let tasks = left(&Ledger::open(&path, "cpu").expect("a ledger"), &Selection::default());
+        std::fs::remove_file(&path).expect("removed");
+        let part = |tasks: &[Task], goal: &str, noisy: bool| {
+            let all = experiments(tasks);
+            all.iter().filter(|one| one.tool == "benchbook" && one.goal == goal && one.noisy == noisy).count() as f64
+        };
+        let early = &tasks[..tasks.len() / 8];
+        let goals = [("false-positives", false), ("false-positives", true), ("power", true), (same_kernel::GOAL, true)];
+        let parts = goals.map(|(goal, noisy)| part(early, goal, noisy) / part(&tasks, goal, noisy));
+        let (least, most) = parts.iter().fold((1.0_f64, 0.0_f64), |(a, b), part| (a.min(*part), b.max(*part)));
+        assert!(least > 0.0 && most - least < 0.05, "{parts:?}");
     }
 }

@@ -38,6 +38,7 @@ mod tests {
     use super::*;
     use crate::trust::ledger::Ledger;
     use crate::trust::same_kernel;
+    use crate::trust::schedule::Task;
 
     fn selection(goals: &[&str], tools: &[&str]) -> Result<Selection> {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -49,8 +50,10 @@ mod tests {
         let path = std::env::temp_dir().join(format!("benchbook-selection-{}.csv", std::process::id()));
         let ledger = Ledger::open(&path, "cpu")?;
         let left = |goals: &[&str], tools: &[&str]| -> Result<(Vec<Experiment>, usize)> {
-            let selection = selection(goals, tools)?;
-            Ok((schedule::left(&ledger, &selection), same_kernel::left(&ledger, &selection).len()))
+            let tasks = schedule::left(&ledger, &selection(goals, tools)?);
+            let sweeps = tasks.iter().filter(|task| matches!(task, Task::Sweep(_))).count();
+            let one = |task| if let Task::One(one) = task { Some(one) } else { None };
+            Ok((tasks.into_iter().filter_map(one).collect(), sweeps))
         };
         let (all, sweeps) = left(&[], &[])?;
         let (some, none) = left(&["power", "curve"], &["benchbook"])?;
