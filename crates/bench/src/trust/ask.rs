@@ -183,10 +183,12 @@ mod tests {
             assert_eq!(answer.significant, verdict == "slower", "{verdict}");
             assert_eq!(answer.direction, if verdict == "slower" { "slower" } else { "none" });
             assert_eq!((answer.ratio, answer.low, answer.high), (2.0, 1.25, 2.5));
+            assert_eq!(answer.replicates(), replicates);
         }
         let row = json!({ "verdict": "undecided", "reason": "too-few-blocks", "replicates": 2,
                           "speedup": 0.5, "low": null, "high": null });
         let open = judged(&row);
         assert_eq!((open.significant, open.low, open.high), (false, 0.0, 1e9));
+        assert_eq!(undecided(NOTHING).replicates(), 0);
     }
 }

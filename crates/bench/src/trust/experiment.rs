@@ -35,7 +35,7 @@ pub struct Answer {
     pub steal: f64,
     /// The machine that it ran on; nothing until it stands in the ledger.
     pub machine: String,
-    /// benchbook's verdict and reason; the others' own words.
+    /// benchbook's verdict, reason and replicates; the others' own words.
     pub note: String,
 }
 
@@ -119,9 +119,10 @@ impl Answer {
         (self.high - self.low) / 2.0
     }
 
-    /// Replicates of benchbook's run, which its note ends with.
-    pub fn replicates(&self) -> Option<f64> {
-        self.note.rsplit("; ").next()?.strip_suffix(" replicates")?.parse().ok()
+    /// How many processes benchbook compared, as its note says.
+    pub fn replicates(&self) -> u32 {
+        let count = self.note.strip_suffix(" replicates").and_then(|rest| rest.rsplit(' ').next());
+        count.and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 }
 
@@ -163,16 +164,15 @@ mod tests {
             wall_s: 1.5,
             steal: 0.25,
             machine: "a, cpu".into(),
-            note: "a, b".into(),
+            note: "slower, a reason; 12 replicates".into(),
         };
         let line = experiment.line(&answer);
         let (back, read) = Experiment::parse(&line).expect("a line");
-        assert_eq!((back, read.machine.as_str(), read.note.as_str()), (experiment, "a; cpu", "a; b"));
+        assert_eq!((back, read.machine.as_str()), (experiment, "a; cpu"));
+        assert_eq!((read.note.as_str(), read.replicates()), ("slower; a reason; 12 replicates", 12));
         assert!(read.covers(1.05) && !read.covers(1.07) && (read.half_width() - 0.01).abs() < 1e-9);
         assert_eq!(HEADER.split(',').count(), line.split(',').count());
         assert!(Experiment::parse(&line[..line.len() / 2]).is_none());
-        assert_eq!(read.replicates(), None, "it says nothing of them");
-        let note = "slower; direction-excludes-one; 28 replicates".to_owned();
-        assert_eq!(Answer { note, ..read }.replicates(), Some(28.0));
+        assert_eq!(Answer { note: "its own words".into(), ..read }.replicates(), 0, "it says nothing of them");
     }
 }

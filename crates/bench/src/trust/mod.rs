@@ -1,8 +1,10 @@
 //! `bench --trust`: does a verdict hold? benchbook and its rivals on work whose true ratio is known.
 
 mod ask;
+mod binomial;
 mod command;
 mod experiment;
+mod goal;
 mod ledger;
 mod same_kernel;
 mod schedule;
