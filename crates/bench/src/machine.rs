@@ -11,13 +11,12 @@ const FAMILY: &str = " (family ";
 
 /// One line: day, revision, processor, its vectors, memory, system, compiler. What is not known is left out.
 pub fn describe(root: &Path) -> String {
-    let said = |command: &mut Command| process::output(command, "").ok().filter(|text| !text.is_empty());
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let cores = std::thread::available_parallelism().map(|cores| format!("{cores} logical processors"));
     let parts = [
-        said(process::command("date").args(["-u", "+%F"])),
-        said(git("git", root).args(["rev-parse", "--short", "HEAD"])).map(|revision| format!("revision {revision}")),
+        day(),
+        revision(root).map(|revision| format!("revision {revision}")),
         processor(&cpuinfo),
         vectors(&cpuinfo),
         cores.ok(),
@@ -26,6 +25,21 @@ pub fn describe(root: &Path) -> String {
         said(process::command("rustc").arg("--version").current_dir(root)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What a command says, if it says anything.
+fn said(command: &mut Command) -> Option<String> {
+    process::output(command, "").ok().filter(|text| !text.is_empty())
+}
+
+/// Today, in UTC, as in `2026-11-29`.
+pub fn day() -> Option<String> {
+    said(process::command("date").args(["-u", "+%F"]))
+}
+
+/// The commit of the sources at `root`.
+pub fn revision(root: &Path) -> Option<String> {
+    said(git("git", root).args(["rev-parse", "--short", "HEAD"]))
 }
 
 /// The model of this machine's processor, and how many of them there are.

@@ -41,12 +41,14 @@ Options of bench (without any: the first four)
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
-  --minutes N  with --trust: go on for so long (60), the rest another time
+  --minutes N  with --trust: go on for so long (60), the rest another time; 0 only tells what is there
   --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
                false-positives, curve, real-kernel, same-kernel
   --tool TOOL  with --trust: only these tools: benchbook, criterion, tango, sequential
   --again      with --trust: first removes what this machine has answered for these goals by these tools,
                because what was measured has changed; go on without it
+  --before DAY with --trust: first removes what any machine has answered for these goals by these tools
+               before this day, as in `--before 2026-11-29`, or on a day that nobody knows
   --stock      cells beside stock evcxr, which first compiles the library again (an hour); only where asked for
 
 Environment variables
@@ -57,6 +59,9 @@ Environment variables
 Example
   cargo xtask demo
 ";
+
+/// Minutes that may be given at most: a year.
+const MOST_MINUTES: f64 = 525_600.0;
 
 /// Families of our own kernels, each with goals of its own.
 pub const FAMILIES: [&str; 2] = ["attention", "mixers"];
@@ -103,6 +108,8 @@ pub struct Choice {
     pub tools: Vec<String>,
     /// Whether this machine's answers to them go first.
     pub again: bool,
+    /// The day (`2026-11-29`) before which the answers of every machine go first.
+    pub before: Option<String>,
 }
 
 impl Default for Choice {
@@ -125,6 +132,7 @@ impl Default for Choice {
             only,
             tools,
             again,
+            before: None,
         }
     }
 }
@@ -205,15 +213,19 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--only", "bench") => choice.only = words(argument, ours.next())?,
             ("--tool", "bench") => choice.tools = words(argument, ours.next())?,
             ("--again", "bench") => choice.again = true,
+            ("--before", "bench") => choice.before = Some(day(argument, ours.next())?),
             ("--minutes", "bench") => {
-                let minutes = ours.next().and_then(|word| word.parse().ok()).filter(|minutes: &f64| *minutes > 0.0);
-                choice.minutes = minutes.ok_or_else(|| Error::Usage("`--minutes` takes a number above 0".into()))?;
+                let minutes: Option<f64> = ours.next().and_then(|word| word.parse().ok());
+                let minutes = minutes.filter(|minutes| (0.0..=MOST_MINUTES).contains(minutes));
+                let words = || Error::Usage(format!("`--minutes` takes a number from 0 to {MOST_MINUTES}"));
+                choice.minutes = minutes.ok_or_else(words)?;
             }
             _ => return Err(Error::Usage(format!("`{verb}` knows no `{argument}`"))),
         }
     }
-    if !choice.trust && (choice.again || !choice.only.is_empty() || !choice.tools.is_empty()) {
-        return Err(Error::Usage("`--only`, `--tool` and `--again` belong to `--trust`".into()));
+    let of_trust = choice.again || choice.before.is_some() || !choice.only.is_empty() || !choice.tools.is_empty();
+    if of_trust && !choice.trust {
+        return Err(Error::Usage("`--only`, `--tool`, `--again` and `--before` belong to `--trust`".into()));
     }
     if !theirs.is_empty() && !["lab", "test"].contains(&verb.as_str()) {
         return Err(Error::Usage(format!("`{verb}` passes nothing on, so it takes no `--`")));
@@ -241,6 +253,15 @@ fn known(option: &str, word: &str, known: &[&str]) -> Result<String> {
         return Ok(word.to_owned());
     }
     Err(Error::Usage(format!("`{option}` takes one of {}, not `{word}`", known.join(", "))))
+}
+
+/// A day such as `2026-11-29`, whose text stands in the order of time.
+fn day(option: &str, word: Option<&String>) -> Result<String> {
+    let digits = |part: &str| if part.bytes().all(|letter| letter.is_ascii_digit()) { part.len() } else { 0 };
+    match word {
+        Some(word) if word.split('-').map(digits).eq([4, 2, 2]) => Ok(word.clone()),
+        _ => Err(Error::Usage(format!("`{option}` takes a day as in 2026-11-29"))),
+    }
 }
 
 /// The words of an option such as `--only power,coverage`.
@@ -296,8 +317,11 @@ mod tests {
         assert_eq!(parsed("bench --answer")?, Request::Bench(Options::default(), answer));
         let exhaustive = Choice { exhaustive: true, ..Choice::default() };
         assert_eq!(parsed("bench --exhaustive")?, Request::Bench(Options::default(), exhaustive));
-        let trust = Choice { trust: true, minutes: 5.0, ..Choice::default() };
-        assert_eq!(parsed("bench --trust --minutes 5")?, Request::Bench(Options::default(), trust));
+        for minutes in [5.0, 0.0] {
+            let trust = Choice { trust: true, minutes, ..Choice::default() };
+            let line = format!("bench --trust --minutes {minutes}");
+            assert_eq!(parsed(&line)?, Request::Bench(Options::default(), trust));
+        }
         Ok(())
     }
 
@@ -312,6 +336,8 @@ mod tests {
         };
         let line = "bench --again --only power,coverage --tool benchbook --trust";
         assert_eq!(parsed(line)?, Request::Bench(Options::default(), again));
+        let older = Choice { trust: true, before: Some("2026-11-29".into()), ..Choice::default() };
+        assert_eq!(parsed("bench --trust --before 2026-11-29")?, Request::Bench(Options::default(), older));
         Ok(())
     }
 
@@ -323,7 +349,13 @@ mod tests {
             ("demo --sql", "`--sql`"),
             ("demo --newer-glibc", "`--newer-glibc`"),
             ("setup -- x", "`--`"),
-            ("bench --minutes x", "above 0"),
+            ("bench --minutes x", "from 0 to"),
+            ("bench --minutes -1", "from 0 to"),
+            ("bench --minutes inf", "from 0 to"),
+            ("bench --trust --before", "a day as in"),
+            ("bench --trust --before 2026-1-1", "a day as in"),
+            ("bench --trust --before x-2026-11-29", "a day as in"),
+            ("bench --sql --before 2026-11-29", "belong to `--trust`"),
             ("bench --kernels mixer", "one of attention, mixers, not `mixer`"),
             ("bench --sql --again", "belong to `--trust`"),
             ("bench --trust --only", "`--only` takes words"),

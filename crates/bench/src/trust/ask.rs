@@ -127,6 +127,8 @@ pub fn undecided(why: &str) -> Answer {
         steal: 0.0,
         machine: String::new(),
         note: format!("undecided; {why}"),
+        day: String::new(),
+        revision: String::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use super::selection::Selection;
 use super::{schedule, tables};
 use crate::machine;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use xtask::arguments::Choice;
 use xtask::error::{Named, Result};
@@ -15,10 +16,31 @@ use xtask::workspace::{Ready, cargo};
 /// Where the experiments accumulate.
 pub const LEDGER: &str = "datasets/trust.csv";
 
-/// Runs what is missing of the chosen experiments for as long as is given, then tells what all of them show.
+/// Puts away what is asked for, runs what is missing of the chosen experiments for as long as is given, then tells what all of
+/// them show.
 pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
-    let Choice { minutes, only, tools, again, .. } = choice;
+    let Choice { minutes, only, tools, again, before, .. } = choice;
     let selection = Selection::new(only, tools)?;
+    let root = &ready.workspace.root;
+    // Before anything is removed, which may be to be measured again.
+    let asker = if *minutes > 0.0 { Some(asker(ready)?) } else { None };
+    let [day, revision] = [machine::day(), machine::revision(root)].map(Option::unwrap_or_default);
+    let mut ledger = Ledger::open(&root.join(LEDGER), &machine::processors_in_full())?.dated(&day, &revision);
+    println!("   this machine: {}", ledger.machine());
+    if *again {
+        println!("   {} of its rows are removed, to be measured again", ledger.put_away(&selection)?);
+    }
+    if let Some(day) = before {
+        println!("   {} rows from before {day} are removed", ledger.put_away_before(&selection, day)?);
+    }
+    if let Some(asker) = asker {
+        ask(&asker, root, &mut ledger, &selection, *minutes)?;
+    }
+    Ok(tables::all(&ledger))
+}
+
+/// Builds the rivals, and says where all tools lie.
+fn asker(ready: &Ready) -> Result<Asker> {
     let root = &ready.workspace.root;
     let rivals = ready.workspace.target.join("rivals");
     println!("   the rivals are compiled in {}", rivals.display());
@@ -27,28 +49,27 @@ pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     process::run(&mut build, "see the compiler's message above")?;
     let folder = ready.workspace.target.join("bench/trust");
     fs::create_dir_all(&folder).named("create", &folder)?;
-    let asker = Asker {
+    Ok(Asker {
         program: root.join(ready.workspace.program("benchbook")),
         rivals: rivals.join("release"),
         store: folder,
-    };
-    let mut ledger = Ledger::open(&root.join(LEDGER), &machine::processors_in_full())?;
-    println!("   this machine: {}", ledger.machine());
-    if *again {
-        println!("   {} of its rows are removed, to be measured again", ledger.put_away(&selection)?);
-    }
+    })
+}
+
+/// Asks what is missing, for so many minutes.
+fn ask(asker: &Asker, root: &Path, ledger: &mut Ledger, selection: &Selection, minutes: f64) -> Result<()> {
     let end = Instant::now() + Duration::from_secs_f64(60.0 * minutes);
-    let left = schedule::left(&ledger, &selection);
+    let left = schedule::left(ledger, selection);
     println!("   {} runs are left, {minutes} minutes are given", left.len());
     for (number, task) in left.iter().enumerate() {
         if Instant::now() + Duration::from_secs_f64(task.seconds()) > end {
             println!("   {} of them are for another time: run this again (without `--again`)", left.len() - number);
             break;
         }
-        for (experiment, answer) in task.ask(&asker, root)? {
+        for (experiment, answer) in task.ask(asker, root)? {
             println!("   {experiment}: {answer}");
             ledger.append(&experiment, &answer)?;
         }
     }
-    Ok(tables::all(&ledger))
+    Ok(())
 }

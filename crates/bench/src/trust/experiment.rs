@@ -37,11 +37,15 @@ pub struct Answer {
     pub machine: String,
     /// benchbook's verdict, reason and replicates; the others' own words.
     pub note: String,
+    /// The day, as in `2026-11-29`; nothing where nobody knows it.
+    pub day: String,
+    /// The commit of the sources; nothing where nobody knows it.
+    pub revision: String,
 }
 
 /// Columns of the ledger.
-pub const HEADER: &str =
-    "goal,tool,noisy,work,extra,seconds,replicates,seed,significant,direction,ratio,low,high,wall_s,steal,machine,note";
+pub const HEADER: &str = "goal,tool,noisy,work,extra,seconds,replicates,seed,significant,direction,ratio,low,high,\
+    wall_s,steal,machine,note,day,revision";
 
 /// A text that stands in one cell.
 pub fn cell(text: &str) -> String {
@@ -51,15 +55,15 @@ pub fn cell(text: &str) -> String {
 impl Experiment {
     pub fn line(&self, answer: &Answer) -> String {
         let Self { goal, tool, noisy, work, extra, seconds, replicates, seed } = self;
-        let Answer { significant, direction, ratio, low, high, wall_s, steal, machine, note } = answer;
-        let [machine, note] = [machine, note].map(|text| cell(text));
+        let Answer { significant, direction, ratio, low, high, wall_s, steal, machine, note, day, revision } = answer;
+        let [machine, note, day, revision] = [machine, note, day, revision].map(|text| cell(text));
         format!(
             "{goal},{tool},{noisy},{work},{extra},{seconds},{replicates},{seed},{significant},{direction},{ratio:.6},\
-             {low:.6},{high:.6},{wall_s:.3},{steal:.4},{machine},{note}"
+             {low:.6},{high:.6},{wall_s:.3},{steal:.4},{machine},{note},{day},{revision}"
         )
     }
 
-    /// Nothing for a line that is not whole, as after a power cut.
+    /// Nothing for a line that is not whole, as after a power cut. One from before there were days ends with the note.
     pub fn parse(line: &str) -> Option<(Self, Answer)> {
         let words: Vec<&str> = line.split(',').collect();
         let [
@@ -80,9 +84,15 @@ impl Experiment {
             steal,
             machine,
             note,
+            when @ ..,
         ] = words.as_slice()
         else {
             return None;
+        };
+        let (day, revision) = match when {
+            [] => ("", ""),
+            [day, revision] => (*day, *revision),
+            _ => return None,
         };
         let experiment = Self {
             goal: (*goal).to_owned(),
@@ -104,6 +114,8 @@ impl Experiment {
             steal: steal.parse().ok()?,
             machine: (*machine).to_owned(),
             note: (*note).to_owned(),
+            day: day.to_owned(),
+            revision: revision.to_owned(),
         };
         Some((experiment, answer))
     }
@@ -165,11 +177,18 @@ mod tests {
             steal: 0.25,
             machine: "a, cpu".into(),
             note: "slower, a reason; 12 replicates".into(),
+            day: "2026-11-29".into(),
+            revision: "19d54e6".into(),
         };
         let line = experiment.line(&answer);
         let (back, read) = Experiment::parse(&line).expect("a line");
-        assert_eq!((back, read.machine.as_str()), (experiment, "a; cpu"));
+        assert_eq!((&back, read.machine.as_str()), (&experiment, "a; cpu"));
         assert_eq!((read.note.as_str(), read.replicates()), ("slower; a reason; 12 replicates", 12));
+        assert_eq!((read.day.as_str(), read.revision.as_str()), ("2026-11-29", "19d54e6"));
+        let older = line.strip_suffix(",2026-11-29,19d54e6").expect("the end of a line");
+        let (back, read) = Experiment::parse(older).expect("a line without a day");
+        assert_eq!((back, read.day.as_str(), read.revision.as_str()), (experiment, "", ""));
+        assert!(Experiment::parse(&format!("{older},2026-11-29")).is_none(), "it was cut short");
         assert!(read.covers(1.05) && !read.covers(1.07) && (read.half_width() - 0.01).abs() < 1e-9);
         assert_eq!(HEADER.split(',').count(), line.split(',').count());
         assert!(Experiment::parse(&line[..line.len() / 2]).is_none());

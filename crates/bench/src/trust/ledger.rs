@@ -23,13 +23,16 @@ pub struct Ledger {
     file: File,
     /// This machine, as new rows name it.
     machine: String,
+    /// The day and the revision of new rows.
+    day: String,
+    revision: String,
     /// What rows name, and this machine.
     names: BTreeSet<String>,
     rows: Vec<(Experiment, Answer)>,
 }
 
 impl Ledger {
-    /// Reads what is there and opens the end; a line that was cut short is left out.
+    /// Reads what is there and opens the end; a line that was cut short is left out, and one of fewer columns gets all.
     ///
     /// # Errors
     /// A file that cannot be read or written.
@@ -39,12 +42,19 @@ impl Ledger {
             read => read.named("read", path)?,
         };
         let rows: Vec<(Experiment, Answer)> = text.lines().skip(1).filter_map(Experiment::parse).collect();
-        if text.lines().next() != Some(HEADER) || !text.ends_with('\n') {
+        if text != whole(&rows) {
             replace(path, &rows)?;
         }
         let machine = cell(machine);
         let names = rows.iter().map(|(_, answer)| answer.machine.clone()).chain([machine.clone()]).collect();
-        Ok(Self { path: path.to_owned(), file: end(path)?, machine, names, rows })
+        let (day, revision) = (String::new(), String::new());
+        Ok(Self { path: path.to_owned(), file: end(path)?, machine, day, revision, names, rows })
+    }
+
+    /// The same, whose new rows are of this day and revision.
+    #[must_use]
+    pub fn dated(self, day: &str, revision: &str) -> Self {
+        Self { day: day.to_owned(), revision: revision.to_owned(), ..self }
     }
 
     /// This machine, as new rows name it.
@@ -57,7 +67,8 @@ impl Ledger {
     /// # Errors
     /// The file cannot be written.
     pub fn append(&mut self, experiment: &Experiment, answer: &Answer) -> Result<()> {
-        let answer = Answer { machine: self.machine.clone(), ..answer.clone() };
+        let (machine, day, revision) = (self.machine.clone(), self.day.clone(), self.revision.clone());
+        let answer = Answer { machine, day, revision, ..answer.clone() };
         writeln!(self.file, "{}", experiment.line(&answer)).named("write", &self.path)?;
         self.rows.push((experiment.clone(), answer));
         Ok(())
@@ -68,8 +79,24 @@ impl Ledger {
     /// # Errors
     /// The file cannot be written; it is then as it was.
     pub fn put_away(&mut self, selection: &Selection) -> Result<usize> {
-        let goes = |(one, answer): &(Experiment, Answer)| selection.takes(one) && self.is_ours(answer);
-        let (gone, kept): (Vec<_>, Vec<_>) = self.rows.iter().cloned().partition(goes);
+        let (gone, kept) =
+            self.rows.iter().cloned().partition(|(one, answer)| selection.takes(one) && self.is_ours(answer));
+        self.keep(gone, kept)
+    }
+
+    /// Takes the rows of every machine from before a day, of the selection, out of the file, and says how many they were. What
+    /// does not say its day is from before every day.
+    ///
+    /// # Errors
+    /// As of [`Self::put_away`].
+    pub fn put_away_before(&mut self, selection: &Selection, day: &str) -> Result<usize> {
+        let (gone, kept) =
+            self.rows.iter().cloned().partition(|(one, answer)| selection.takes(one) && answer.day.as_str() < day);
+        self.keep(gone, kept)
+    }
+
+    /// Keeps these rows, and says how many others there were.
+    fn keep(&mut self, gone: Vec<(Experiment, Answer)>, kept: Vec<(Experiment, Answer)>) -> Result<usize> {
         replace(&self.path, &kept)?;
         self.file = end(&self.path)?;
         self.rows = kept;
@@ -127,9 +154,26 @@ impl<'a> Machine<'a> {
         self.rows.iter().filter(|(experiment, answer)| !as_asked(experiment, answer)).count()
     }
 
-    /// Rows that name the machine in brief.
+    /// Rows that name the machine in brief, where there is more to say of it.
     pub fn older(&self) -> usize {
         self.rows.iter().filter(|(_, answer)| answer.machine != self.name).count()
+    }
+
+    /// The days that its rows tell.
+    pub fn days(&self) -> BTreeSet<&'a str> {
+        self.rows.iter().copied().map(|(_, answer)| answer.day.as_str()).filter(|day| !day.is_empty()).collect()
+    }
+
+    /// The revisions that its rows tell, in the order of the file.
+    pub fn revisions(&self) -> Vec<&'a str> {
+        let mut revisions = Vec::new();
+        for (_, answer) in self.rows.iter().copied() {
+            let revision = answer.revision.as_str();
+            if !revision.is_empty() && !revisions.contains(&revision) {
+                revisions.push(revision);
+            }
+        }
+        revisions
     }
 }
 
@@ -138,12 +182,17 @@ fn end(path: &Path) -> Result<File> {
     OpenOptions::new().append(true).open(path).named("open", path)
 }
 
+/// The text of a file of these rows.
+fn whole(rows: &[(Experiment, Answer)]) -> String {
+    let lines = rows.iter().map(|(experiment, answer)| experiment.line(answer) + "\n");
+    format!("{HEADER}\n{}", lines.collect::<String>())
+}
+
 /// Puts a file of these rows in the place of another in one step, so that a crash leaves one of the two.
 fn replace(path: &Path, rows: &[(Experiment, Answer)]) -> Result<()> {
-    let lines: Vec<String> = rows.iter().map(|(experiment, answer)| experiment.line(answer) + "\n").collect();
     let beside = path.with_extension(format!("csv-{}", std::process::id()));
     let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(format!("{HEADER}\n{}", lines.concat()).as_bytes())?;
+        file.write_all(whole(rows).as_bytes())?;
         file.sync_all()
     });
     written.named("write", &beside)?;
@@ -159,10 +208,11 @@ mod tests {
     const FULL: &str = "2 x Epic (family 25 model 17) with AVX-512";
     const NEWER: &str = "2 x Epic (family 26 model 2) with AVX-512";
     const OTHER: &str = "2 x Xeon (family 6 model 167) with AVX-512 and AMX";
+    const DAY: &str = "2026-11-29";
 
     fn line(goal: &str, tool: &str, machine: &str) -> String {
         let answer = "true,slower,1.050000,1.040000,1.060000,1.500,0.0000";
-        format!("{goal},{tool},false,dependent,0.05,10,0,1,{answer},{machine},a note\n")
+        format!("{goal},{tool},false,dependent,0.05,10,0,1,{answer},{machine},a note,{DAY},19d54e6\n")
     }
 
     /// A file of these lines, of its own.
@@ -230,6 +280,40 @@ mod tests {
         assert_eq!(read()?.lines().count(), 5, "the answer goes to the file that is there");
         assert_eq!(ledger.put_away(&Selection::default())?, 3);
         assert_eq!(read()?, format!("{HEADER}\n{other}"));
+        fs::remove_file(&path).named("remove", &path)
+    }
+
+    #[test]
+    fn what_is_from_before_a_day_is_put_away_whoever_has_measured_it() -> Result<()> {
+        let [here, there] = [FULL, OTHER].map(|machine| line("power", "benchbook", machine));
+        let earlier = here.replace(DAY, "2026-11-21");
+        let (undated, tool) = (there.replace(DAY, ""), line("power", "tango", OTHER).replace(DAY, ""));
+        let path = file("before", &format!("{earlier}{here}{undated}{there}{tool}"));
+        let mut ledger = Ledger::open(&path, FULL)?.dated("2026-11-30", "abc1234");
+        let selection = Selection::new(&[], &["benchbook".to_owned()])?;
+        assert_eq!(ledger.put_away_before(&selection, DAY)?, 2);
+        let read = || fs::read_to_string(&path).named("read", &path);
+        assert_eq!(read()?, format!("{HEADER}\n{here}{there}{tool}"));
+        ledger.append(&experiment(&here), &undecided("x"))?;
+        assert!(read()?.ends_with(",undecided; x,2026-11-30,abc1234\n"));
+        let machines = ledger.machines();
+        assert_eq!(machines[0].days().into_iter().collect::<Vec<_>>(), [DAY, "2026-11-30"]);
+        assert_eq!((machines[0].revisions(), machines[1].days().len()), (vec!["19d54e6", "abc1234"], 1));
+        fs::remove_file(&path).named("remove", &path)
+    }
+
+    #[test]
+    fn a_file_from_before_there_were_days_keeps_its_rows() -> Result<()> {
+        let row = line("power", "benchbook", FULL);
+        let older = row.replace(&format!(",{DAY},19d54e6"), "");
+        let undated = row.replace(&format!("{DAY},19d54e6"), ",");
+        let path = file("undated", "");
+        // A file that an earlier program has made, and one that it has written on.
+        for header in [HEADER.replace(",day,revision", ""), HEADER.to_owned()] {
+            fs::write(&path, format!("{header}\n{older}")).named("write", &path)?;
+            assert!(Ledger::open(&path, FULL)?.has(&experiment(&row)));
+            assert_eq!(fs::read_to_string(&path).named("read", &path)?, format!("{HEADER}\n{undated}"));
+        }
         fs::remove_file(&path).named("remove", &path)
     }
 

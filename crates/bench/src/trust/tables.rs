@@ -19,8 +19,8 @@ const GOAL_S: f64 = 3.0;
 /// All tables, for each machine by itself.
 pub fn all(ledger: &Ledger) -> String {
     let machines = ledger.machines();
-    let several = "Each machine has tables and goals of its own; the day and the revision are those of the last one that \
-                   measured.";
+    let several =
+        "Each machine has tables, goals and days of its own; the line above is of the last one that measured.";
     let told = machines.iter().map(of_machine);
     (machines.len() > 1).then(|| several.to_owned()).into_iter().chain(told).collect::<Vec<_>>().join("\n\n")
 }
@@ -39,7 +39,7 @@ fn of_machine(machine: &Machine<'_>) -> String {
     .join("\n\n")
 }
 
-/// How quiet it was.
+/// When its answers were given, and how quiet it was.
 fn conditions(machine: &Machine<'_>) -> String {
     let steal = |noisy: bool| {
         let rows = machine.of(|e| e.noisy == noisy);
@@ -57,13 +57,23 @@ fn conditions(machine: &Machine<'_>) -> String {
         rows => format!("\n{rows} of its rows are older, and only say `{}`.", in_brief(machine.name)),
     };
     format!(
-        "Share of the processors that the host of this virtual machine took meanwhile, median: quiet {}; beside our own \
+        "{}Share of the processors that the host of this virtual machine took meanwhile, median: quiet {}; beside our own \
          neighbour {}.\n{} experiments that were to be quiet are left out, because the host took more than {} %.{older}",
+        days(machine),
         steal(false),
         steal(true),
         machine.disturbed(),
         100.0 * MOST_STEAL
     )
+}
+
+/// When its answers were given, and by which sources; nothing where no row says it.
+fn days(machine: &Machine<'_>) -> String {
+    let (days, revisions) = (machine.days(), machine.revisions());
+    let Some((first, last)) = days.first().zip(days.last()) else { return String::new() };
+    let days = if first == last { format!("on {first}") } else { format!("from {first} to {last}") };
+    let by = if revisions.is_empty() { String::new() } else { format!(", revision {}", revisions.join(", ")) };
+    format!("Measured {days}{by}.\n")
 }
 
 type Rows<'a> = Vec<(&'a Experiment, &'a Answer)>;
@@ -326,7 +336,7 @@ mod tests {
     fn what_no_verdict_was_possible_on_counts_for_itself() {
         let row = |seed: u64, note: &str| {
             let one = format!("same-kernel,benchbook,false,fused s64,0,0,5,{seed},false,none,1.0,0.9,1.1,2.0,0.0");
-            format!("{one},2 x A,undecided; {note} replicates\n")
+            format!("{one},2 x A,undecided; {note} replicates,2026-11-29,abc1234\n")
         };
         let noisy = (1..=30).map(|seed| row(seed, "too-noisy; 5"));
         let few = (31..=70).map(|seed| row(seed, "few-replicates; 4"));
@@ -336,5 +346,6 @@ mod tests {
         assert!(told.contains(&line), "{told}");
         assert!(told.contains("| naive on flex | not measured | not measured |"), "{told}");
         assert!(told.contains("| benchbook | | not measured | "), "{told}");
+        assert!(told.contains("Measured on 2026-11-29, revision abc1234.\nShare of"), "{told}");
     }
 }
