@@ -173,6 +173,24 @@ fn libtorch_is_loaded_by_who_measures_on_it_and_by_who_says_what_there_is() {
 }
 
 #[test]
+fn each_process_tells_what_its_call_adds_to_memory() {
+    let bench = Bench::new();
+    let words = ["run", "attention", "--set", "seq_q=512", "--implementation", "naive", "--device", "flex,libtorch"];
+    bench.ok(&[&words[..], &["--quick", "--replicates", "3", "--blocks", "2"]].concat());
+    let rows = bench.sql(
+        "select t.device, count(*) as n, min(m.value) as least from measures m \
+         join trials t on t.run_id = m.run_id and t.trial = m.trial where m.name = 'peak_added_bytes' group by 1 order by 1",
+    );
+    // The scores of eight heads are kept at once: 8 MiB. Resident memory is counted in batches.
+    let scores = 8.0 * 512.0 * 512.0 * 4.0;
+    let told = |row: &serde_json::Value| row["n"] == 3 && row["least"].as_f64() >= Some(0.95 * scores);
+    assert!(rows[0]["device"] == "flex" && rows.iter().all(told), "{rows:?}");
+    // A system that does not set its peak back tells of counted memory alone.
+    let peak = std::path::Path::new("/proc/self/clear_refs");
+    assert_eq!(rows.len(), if peak.exists() { 2 } else { 1 }, "{rows:?}");
+}
+
+#[test]
 fn what_runs_on_flex_names_its_instructions() {
     let bench = Bench::new();
     bench.ok(&["run", "matmul", "--set", "m=64", "--device", "flex", "--replicates", "1", "--blocks", "2"]);
