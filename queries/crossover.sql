@@ -57,6 +57,13 @@ beside AS (
         AND c.line LIKE CAST($candidate AS VARCHAR)
         AND b.line LIKE CAST($baseline AS VARCHAR)
 ),
+stretches AS (
+    SELECT
+        *,
+        lead(x) OVER (PARTITION BY candidate, baseline, cache, replicate ORDER BY x) AS next_x,
+        lead(behind) OVER (PARTITION BY candidate, baseline, cache, replicate ORDER BY x) AS next_behind
+    FROM beside
+),
 ends AS (
     SELECT
         candidate,
@@ -67,43 +74,19 @@ ends AS (
         min(x) AS shortest,
         max(x) AS longest,
         min(first_trial) AS first_trial,
-        max(x) FILTER (WHERE behind >= 0) AS last_slower
-    FROM beside
+        max(x) FILTER (WHERE behind >= 0) AS last_slower,
+        -- The last of several: each lies between two lengths of its own.
+        max(exp(ln(x) + (ln(next_x) - ln(x)) * behind / (behind - next_behind)))
+            FILTER (WHERE behind >= 0 AND next_behind < 0) AS last_crossing
+    FROM stretches
     GROUP BY candidate, baseline, cache, replicate
-),
-nexts AS (
-    SELECT e.candidate, e.baseline, e.cache, e.replicate, min(b.x) AS next_x
-    FROM ends e
-    JOIN beside b
-        ON b.candidate = e.candidate AND b.baseline = e.baseline AND b.cache = e.cache AND b.replicate = e.replicate
-    WHERE b.x > e.last_slower
-    GROUP BY e.candidate, e.baseline, e.cache, e.replicate
-),
-crossings AS (
-    SELECT
-        e.candidate,
-        e.baseline,
-        e.cache,
-        e.replicate,
-        exp(ln(s.x) + (ln(f.x) - ln(s.x)) * s.behind / (s.behind - f.behind)) AS crossing
-    FROM ends e
-    JOIN nexts n
-        ON n.candidate = e.candidate AND n.baseline = e.baseline AND n.cache = e.cache AND n.replicate = e.replicate
-    JOIN beside s
-        ON s.candidate = e.candidate AND s.baseline = e.baseline AND s.cache = e.cache AND s.replicate = e.replicate
-        AND s.x = e.last_slower
-    JOIN beside f
-        ON f.candidate = e.candidate AND f.baseline = e.baseline AND f.cache = e.cache AND f.replicate = e.replicate
-        AND f.x = n.next_x
 ),
 whole AS (
     SELECT
-        e.*,
-        c.crossing,
-        max(e.lengths) OVER (PARTITION BY e.candidate, e.baseline, e.cache) AS most
-    FROM ends e
-    LEFT JOIN crossings c
-        ON c.candidate = e.candidate AND c.baseline = e.baseline AND c.cache = e.cache AND c.replicate = e.replicate
+        *,
+        CASE WHEN last_slower < longest THEN last_crossing END AS crossing,
+        max(lengths) OVER (PARTITION BY candidate, baseline, cache) AS most
+    FROM ends
 )
 SELECT
     candidate,
