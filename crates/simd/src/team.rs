@@ -17,6 +17,12 @@ const LOOKS: usize = 64;
 /// waking up costs where an idle processor of a virtual machine is halted.
 const OFFERS: usize = 200;
 
+/// Tasks of a thread, so that a late one does not hold up the rest for long.
+const SHARES: usize = 4;
+
+/// Numbers of a task at least: fewer are done before another thread has heard of them.
+const LEAST: usize = 4096;
+
 /// Bits of [`Team::state`]: how many helpers are at work, whether more may join, and from there on the number of the job.
 const AT_WORK: u64 = (1 << 16) - 1;
 const OPEN: u64 = 1 << 16;
@@ -85,6 +91,11 @@ where
     if !(outside && TEAM.run(threads - 1, &job)) {
         within_pool(threads, &job);
     }
+}
+
+/// Of so many rows, those of a task; `width` is not 0.
+pub fn each(rows: usize, width: usize) -> usize {
+    rows.div_ceil(SHARES * rayon::current_num_threads()).max(LEAST.div_ceil(width))
 }
 
 /// `job` on `threads` threads of rayon's pool, as far as they have nothing else to do.
@@ -232,6 +243,14 @@ mod tests {
                 scope.spawn(|| (0..300).for_each(|_| assert_eq!(done(20), vec![1; 20])));
             }
         });
+    }
+
+    #[test]
+    fn tasks_are_neither_too_small_nor_too_few() {
+        assert_eq!(each(1, 1 << 17), 1);
+        assert_eq!(each(3, 7), LEAST.div_ceil(7));
+        let threads = rayon::current_num_threads();
+        assert_eq!(each(SHARES * threads * 100, 4096), 100);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! A copy: what every kernel that reads and writes as much can reach at best.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per row, not once per register")]
 
-use super::rows::{AHEAD, each};
+use super::rows::AHEAD;
 use super::write::{Numbers, past_caches, seen, write};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::{LINE, Soon};
 use crate::mixers::isa::{self, Kernel, Tools};
 use crate::mixers::math::load_first;
-use crate::team::parallel_for;
+use crate::team::{each, parallel_for};
 use crate::vector::Vector;
 
 /// Copies `from` to `out`, of as many numbers: past the caches where both are more than the last level holds. Nothing is allocated.

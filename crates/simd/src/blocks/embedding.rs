@@ -2,13 +2,12 @@
 #![expect(unsafe_code, reason = "the tools of an instruction set are made where it was detected")]
 
 use super::copy::Same;
-use super::rows::each;
 use super::write::{past_caches, seen, write};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::Soon;
 use crate::mixers::isa::{self, Kernel, Tools};
-use crate::team::parallel_for;
+use crate::team::{each, parallel_for};
 use crate::vector::Vector;
 
 /// A table, and which of its rows are wanted.

@@ -1,14 +1,14 @@
 //! Norms of rows: layer norm, and RMS norm with gates or without.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per row, not once per register")]
 
-use super::rows::{AHEAD, BLOCK, SUMS, each, total};
+use super::rows::{AHEAD, BLOCK, SUMS, total};
 use super::write::{Numbers, past_caches, seen, write};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::Soon;
 use crate::mixers::isa::{self, Kernel, Tools};
 use crate::mixers::math::{load_first, sum_first};
-use crate::team::parallel_for;
+use crate::team::{each, parallel_for};
 use crate::vector::Vector;
 
 /// How many times a variance the square of a mean may be before both are taken again around that mean: what cancels otherwise

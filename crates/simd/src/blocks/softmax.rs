@@ -1,14 +1,14 @@
 //! Softmax of rows.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per row, not once per register")]
 
-use super::rows::{AHEAD, BLOCK, SUMS, each, total};
+use super::rows::{AHEAD, BLOCK, SUMS, total};
 use super::write::{Numbers, past_caches, seen, write};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::{Soon, scratch};
 use crate::mixers::isa::{self, Kernel, Tools};
 use crate::mixers::math::{exp, load_first, store_first, sum_first};
-use crate::team::parallel_for;
+use crate::team::{each, parallel_for};
 use crate::vector::Vector;
 
 /// Rows of which the softmax is wanted.

@@ -6,7 +6,7 @@ mod isa;
 
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
-use crate::team::parallel_for;
+use crate::team::{each, parallel_for};
 use isa::Roof;
 
 /// Numbers of a task: a whole number of what any instruction set works on at once.
@@ -58,9 +58,6 @@ pub fn powers(isa: Isa, steps: usize, factor: f32, from: &[f32], out: &mut [f32]
 /// Numbers of a sum: 64 KiB, so that adding up registers at its end is nothing beside reading.
 pub const SUMMED: usize = 16_384;
 
-/// Tasks of a thread, so that a late one does not hold up the rest for long.
-const SHARES: usize = 4;
-
 /// The sum of every 16,384 of `from` `[blocks, 16384]` into `out` `[blocks]`: each number is read once, and nothing else is
 /// as slow.
 ///
@@ -76,8 +73,8 @@ pub fn sums(isa: Isa, from: &[f32], out: &mut [f32]) -> Result<()> {
 }
 
 fn run_sums<R: Roof + Sync>(roof: &R, from: &[f32], out: &mut [f32]) {
-    let each = out.len().div_ceil(SHARES * rayon::current_num_threads()).max(1);
-    parallel_for(out.chunks_mut(each).zip(from.chunks(each * SUMMED)), |(out, from)| {
+    let blocks = each(out.len(), SUMMED);
+    parallel_for(out.chunks_mut(blocks).zip(from.chunks(blocks * SUMMED)), |(out, from)| {
         out.iter_mut().zip(from.chunks_exact(SUMMED)).for_each(|(sum, block)| *sum = roof.sum(block));
     });
 }
