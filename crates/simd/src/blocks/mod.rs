@@ -15,9 +15,9 @@ mod softmax;
 mod write;
 
 pub use activation::Activation;
-pub(crate) use activation::{Function, Silu};
 pub use copy::copy;
 pub use embedding::{Embedding, embedding};
+pub(crate) use finish::{Finish, Place, Sums};
 pub use linear::{LinearWeights, linear};
 pub use mlp::{MlpWeights, mlp};
 pub use norm::{Gate, Norm, gated_rms_norm, layer_norm, rms_norm};

@@ -1,12 +1,12 @@
 //! A layer of experts: rows through the first half, through the second, and together for each token.
-#![expect(unsafe_code, reason = "tasks write columns of rows, which do not lie together")]
+#![expect(unsafe_code, reason = "the tools of an instruction set are made where it was detected")]
 
 use std::ops::Range;
 
 use super::dispatch::{Block, Dispatch};
-use super::gate::Gate;
 use super::product::{MOST_ROWS, Part, WIDE};
 use super::weights::ExpertWeights;
+use crate::blocks::{Activation, Finish, Place};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::with_isa;
 use crate::matmul::isa::{self, Tile};
@@ -75,6 +75,7 @@ fn one_wave<T: Tile + Tools + Sync>(
     let most = MOST_ROWS.min(rows);
     scratch([rows * hidden, rows * width], |[between, given]| {
         let to = Pieces::new(between);
+        let finish = Finish { bias: None, activation: Activation::Silu, place: Place::Matrix(&to, hidden) };
         for_parts(first, wave, |part, rows| {
             let (count, wide) = (rows.len(), part.wide::<T>());
             let tokens = dispatch.tokens_of(rows.clone());
@@ -82,12 +83,12 @@ fn one_wave<T: Tile + Tools + Sync>(
             scratch([most * LEFT_ROW, room, room], |[left, gate, up]| {
                 let (gate, up) = (&mut gate[..count * wide], &mut up[..count * wide]);
                 part.multiply(tile, count, |row| &input[tokens[row] * width..][..width], left, [&mut *gate, &mut *up]);
-                tile.run(Gate { gate: &mut *gate, up });
-                write(gate, wide, &to, hidden, [rows.start - begin, part.panels.start * T::COLUMNS]);
+                part.finish(tile, count, [&*gate, &*up], rows.start - begin, &finish);
             });
         });
         let between = &*between;
         let to = Pieces::new(given);
+        let finish = Finish { bias: None, activation: Activation::None, place: Place::Matrix(&to, width) };
         for_parts(second, wave, |part, rows| {
             let (count, wide) = (rows.len(), part.wide::<T>());
             let from = &between[(rows.start - begin) * hidden..];
@@ -95,7 +96,7 @@ fn one_wave<T: Tile + Tools + Sync>(
             scratch([most * LEFT_ROW, room], |[left, sums]| {
                 let sums = &mut sums[..count * wide];
                 part.multiply(tile, count, |row| &from[row * hidden..][..hidden], left, [&mut *sums]);
-                write(sums, wide, &to, width, [rows.start - begin, part.panels.start * T::COLUMNS]);
+                part.finish(tile, count, [&*sums], rows.start - begin, &finish);
             });
         });
         let given = &*given;
@@ -119,14 +120,4 @@ fn for_parts<const N: usize>(packed: &Packed<N>, wave: &[Block], task: impl Fn(P
         let panels = first..packed.panels.min(first + WIDE);
         task(Part { packed, expert: *expert, panels }, rows.clone());
     });
-}
-
-/// Copies sums `[_, wide]` to a matrix `[_, columns]`, from a row and a column on; columns that it does not have are left out.
-fn write(sums: &[f32], wide: usize, to: &Pieces, columns: usize, [row, column]: [usize; 2]) {
-    let real = wide.min(columns - column);
-    for (index, from) in sums.chunks_exact(wide).enumerate() {
-        let at = (row + index) * columns + column;
-        // SAFETY: rows of a block and columns of a part are one task's alone, which takes one piece at a time.
-        unsafe { to.piece(at..at + real) }.copy_from_slice(&from[..real]);
-    }
 }

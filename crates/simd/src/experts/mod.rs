@@ -2,7 +2,6 @@
 
 mod backward;
 mod dispatch;
-mod gate;
 mod mixture;
 mod product;
 mod route;

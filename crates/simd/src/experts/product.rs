@@ -1,11 +1,13 @@
-//! Rows by the weights of one expert.
+//! Rows by the weights of one expert, and what becomes of the sums.
 
 use std::ops::Range;
 
+use crate::blocks::{Finish, Sums};
 use crate::matmul::isa::Tile;
 use crate::matmul::pack::LEFT_ROW;
 use crate::matmul::packed::Packed;
 use crate::matmul::panel::{add_panel, following};
+use crate::mixers::isa::Tools;
 
 /// Rows that are multiplied by a panel while it is near, at most: with their sums, they take a part of a second-level cache.
 pub const MOST_ROWS: usize = 192;
@@ -51,6 +53,15 @@ impl<const N: usize> Part<'_, N> {
                     add_panel(tile, [count, wide], left, right, &mut sums[panel * T::COLUMNS..], step == 0, soon);
                 }
             }
+        }
+    }
+
+    /// What becomes of the sums `[count, wide]` of each side: `count` rows of a result from `row` on, in the columns of these panels.
+    pub fn finish<T: Tile + Tools>(&self, tile: &T, count: usize, sums: [&[f32]; N], row: usize, finish: &Finish) {
+        let wide = self.wide::<T>();
+        for (place, panel) in self.panels.clone().enumerate() {
+            let sides = sums.map(|sums| &sums[place * T::COLUMNS..]);
+            tile.run(Sums { sides, wide, count, row, column: panel * T::COLUMNS, finish });
         }
     }
 }
