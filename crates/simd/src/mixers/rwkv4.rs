@@ -108,13 +108,12 @@ impl Kernel for Register<'_> {
                 let [r, k, v] = [call.r, call.k, call.v].map(|numbers| numbers[at..][..count].as_ptr());
                 let (k, v) = (load_first::<V>(k, count), load_first::<V>(v, count));
                 let own = bonus.add(k);
-                let top = largest.max(own);
-                let (before, now) = (exp(largest.sub(top)), exp(own.sub(top)));
+                let (before, now) = shares(largest, own);
                 let mean = before.mul_add(sum, now.mul(v)).div(before.mul_add(all, now));
                 store_first(mean.mul(sigmoid(load_first(r, count))), out.pointer(at), count);
                 let faded = largest.add(fade);
                 largest = faded.max(k);
-                let (before, now) = (exp(faded.sub(largest)), exp(k.sub(largest)));
+                let (before, now) = shares(faded, k);
                 sum = before.mul_add(sum, now.mul(v));
                 all = before.mul_add(all, now);
             }
@@ -125,5 +124,19 @@ impl Kernel for Register<'_> {
         for (lane, state) in end.chunks_exact_mut(2).enumerate() {
             (state[0], state[1]) = (average[lane], most[lane] + weight[lane].ln());
         }
+    }
+}
+
+/// e to the powers of two numbers, each less the larger of both. Where that is infinite, it is one beside the other's zero.
+///
+/// # Safety
+/// The CPU has `V`'s instruction set.
+#[inline(always)]
+unsafe fn shares<V: Vector>(one: V, other: V) -> (V, V) {
+    // SAFETY: as promised.
+    unsafe {
+        let zero = V::splat(0.0);
+        // Not a number stays so: it is no larger than zero, and no smaller.
+        (exp(one.sub(other).min(zero)), exp(other.sub(one).min(zero)))
     }
 }

@@ -165,6 +165,59 @@ proptest! {
     }
 }
 
+/// An average and the logarithm of its weight after `value` has joined it by e^`key`.
+fn joined([average, weight]: [f64; 2], value: f64, key: f64) -> [f64; 2] {
+    let apart = key - weight;
+    [average + (value - average) * sigmoid(apart), weight.max(key) + (-apart.abs()).exp().ln_1p()]
+}
+
+#[test]
+fn a_channel_of_version_4_may_forget_all_or_nothing() {
+    let (seq, channels) = (40, 19);
+    let [r, k, mut v] = [1, 2, 3].map(|one| numbers(seq * channels, one));
+    // Numbers that are too small to be normal.
+    v.iter_mut().step_by(5).for_each(|number| *number = 1e-41);
+    let (u, start) = (numbers(channels, 4), numbers(2 * channels, 5));
+    let decay: Vec<f32> = (0..channels).map(|channel| [20.0, -200.0, 0.0][channel % 3]).collect();
+    let (mut right, mut states) = (vec![0.0; r.len()], vec![0.0; start.len()]);
+    for channel in 0..channels {
+        let mut state = [wide(&start, 2 * channel), wide(&start, 2 * channel + 1)];
+        for at in (channel..seq * channels).step_by(channels) {
+            right[at] = sigmoid(wide(&r, at)) * joined(state, wide(&v, at), wide(&u, channel) + wide(&k, at))[0];
+            let faded = [state[0], state[1] - wide(&decay, channel).exp()];
+            state = joined(faded, wide(&v, at), wide(&k, at));
+        }
+        states[2 * channel..][..2].copy_from_slice(&state);
+    }
+    for isa in present() {
+        let (mut out, mut end) = (vec![f32::NAN; r.len()], vec![f32::NAN; start.len()]);
+        let (size, r, k, v, decay, u, start) = ([1, seq, channels], &r, &k, &v, &decay, &u, &start);
+        rwkv4(&Rwkv4 { size, r, k, v, decay, u, start, isa }, &mut out, &mut end).unwrap();
+        close(&format!("out by {}", isa.name()), &out, &right, 1e-5);
+        close(&format!("state by {}", isa.name()), &end, &states, 1e-5);
+    }
+}
+
+#[test]
+fn an_infinite_key_has_all_of_the_average_from_then_on() {
+    let (seq, channels, at) = (7, 21, 2 * 21 + 4);
+    let [r, mut k, v] = [1, 2, 3].map(|one| numbers(seq * channels, one));
+    k[at] = f32::INFINITY;
+    let [decay, u] = [4, 5].map(|one| numbers(channels, one));
+    let start = numbers(2 * channels, 6);
+    for isa in present() {
+        let (mut out, mut end) = (vec![f32::NAN; r.len()], vec![f32::NAN; start.len()]);
+        let (size, r, k, v, decay, u, start) = ([1, seq, channels], &r, &k, &v, &decay, &u, &start);
+        rwkv4(&Rwkv4 { size, r, k, v, decay, u, start, isa }, &mut out, &mut end).unwrap();
+        for later in (at..seq * channels).step_by(channels) {
+            let right = sigmoid(wide(r, later)) * wide(v, at);
+            assert!((f64::from(out[later]) - right).abs() < 1e-6, "{later} by {}: {}", isa.name(), out[later]);
+        }
+        assert_eq!(end[2 * 4..][..2], [v[at], f32::INFINITY], "{}", isa.name());
+        assert!(out.iter().all(|number| number.is_finite()), "{}: other channels do not see it", isa.name());
+    }
+}
+
 #[test]
 fn recurrences_go_on_where_they_ended() {
     let (seq, heads, head_dim) = (37, 3, 20);
@@ -214,17 +267,44 @@ fn a_decay_may_forget_all_or_nothing() {
     }
 }
 
-#[test]
-fn what_is_infinite_stays_in_its_column_and_reaches_nothing_before_it() {
+/// A value that is infinite reaches nothing but its own sums, from its step on.
+fn infinity_stays(run: fn(&Drawn, Isa) -> [Vec<f32>; 2], right: fn(&Drawn) -> [Vec<f64>; 2]) {
     let mut drawn = Drawn::new([1, 45, 2, 9], 3);
     let at = (20 * 2 + 1) * 9 + 3;
     drawn.steps[2][at] = f32::INFINITY;
-    let [right, _] = drawn.right6();
+    let [right, _] = right(&drawn);
     for isa in present() {
-        let [out, _] = drawn.run6(isa);
+        let [out, _] = run(&drawn, isa);
         for (index, (found, right)) in out.iter().zip(&right).enumerate() {
             assert_eq!(right.is_finite(), index % 18 != at % 18 || index < at, "{index}");
             assert_eq!(found.is_finite(), right.is_finite(), "{index} by {}: {found}", isa.name());
+        }
+    }
+}
+
+#[test]
+fn what_is_infinite_stays_with_its_value_and_reaches_nothing_before_it() {
+    infinity_stays(Drawn::run6, Drawn::right6);
+    infinity_stays(Drawn::run7, Drawn::right7);
+}
+
+#[test]
+fn version_7_may_keep_and_remove_all_or_nothing() {
+    for seq in [1, 3, 40] {
+        let mut drawn = Drawn::new([1, seq, 2, 9], 3);
+        // Decays and rates, by the logistic function: 1, 0, and as they were.
+        for (step, which) in (0..seq).flat_map(|step| [(step, 3), (step, 5)]) {
+            let row = &mut drawn.steps[which][step * 18..][..18];
+            match (step + which) % 3 {
+                0 => row.fill(200.0),
+                1 => row.fill(-200.0),
+                _ => {}
+            }
+        }
+        // Numbers that are too small to be normal.
+        drawn.steps[2].iter_mut().step_by(5).for_each(|number| *number = 1e-41);
+        for isa in present() {
+            both(&format!("{seq} by {}", isa.name()), &drawn.run7(isa), &drawn.right7());
         }
     }
 }
