@@ -186,12 +186,13 @@ fn experts() {
     let (input, mut out) = (vec![0.5; tokens * width], vec![0.0; tokens * width]);
     let (mut ids, mut shares) = (vec![0; tokens * chosen], vec![0.0; tokens * chosen]);
     let (mut kept, mut logits) = (vec![0; tokens * chosen], vec![0.0; tokens * experts]);
-    let (mut dispatch, mut turn) = (Dispatch::default(), 0);
+    let (mut dispatch, mut load, mut turn) = (Dispatch::default(), vec![0; experts], 0);
     let capacity = Capacity { slots: 90, priority: Priority::Logit };
     let found = allocations(|| {
         turn += 1;
         logits.iter_mut().enumerate().for_each(|(place, logit)| *logit = (place * turn % 17) as f32);
         route(&router, &logits, &mut ids, &mut shares).unwrap();
+        benchbook_simd::auxiliary_loss(&router, &logits, &ids, &mut load).unwrap();
         dispatch.admit(capacity, [experts, chosen], &logits, &ids, &mut kept).unwrap();
         let routed = Routed { tokens, experts, chosen, shared: 0, ids: &ids, weights: &shares, kept: Some(&kept) };
         dispatch.sorted(&routed).unwrap();

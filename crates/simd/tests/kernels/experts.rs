@@ -144,6 +144,30 @@ fn a_token_has_the_same_bits_in_any_company() {
     }
 }
 
+#[test]
+fn what_is_infinite_or_denormal_stays_in_its_token() {
+    let ([tokens, experts, chosen], [width, hidden]) = ([40, 5, 2], [33, 20]);
+    let drawn = Drawn::new([experts, width, hidden], 3);
+    let (mut input, (ids, weights)) = (numbers(tokens * width, 4), drawn_choices([tokens, experts, chosen], 3));
+    let routed = Routed { tokens, experts, chosen, shared: 0, ids: &ids, weights: &weights, kept: None };
+    // Too small to be normal: gate and up are too, and their product is 0.
+    input[..width].fill(1e-41);
+    for isa in present() {
+        let packed = drawn.packed(isa);
+        let usual = answer(Dispatch::sorted, &packed, &routed, &input);
+        assert!(usual[..width].iter().all(|number| *number == 0.0), "{}", isa.name());
+        for strange in [f32::INFINITY, f32::NAN] {
+            let mut changed = input.clone();
+            changed[7 * width + 5] = strange;
+            let found = answer(Dispatch::sorted, &packed, &routed, &changed);
+            for (token, (found, usual)) in found.chunks_exact(width).zip(usual.chunks_exact(width)).enumerate() {
+                assert_eq!(found.iter().all(|number| number.is_finite()), token != 7, "{} {token}", isa.name());
+                assert!(token == 7 || found == usual, "{} {token}", isa.name());
+            }
+        }
+    }
+}
+
 /// Experts and weights of one token.
 fn routed(scoring: Scoring, renormalised: bool, logits: &[f32], chosen: usize) -> (Vec<i32>, Vec<f32>) {
     let router = Router { experts: logits.len(), chosen, scoring, renormalised, bias: None };

@@ -163,6 +163,27 @@ fn a_duality_goes_on_where_another_ended() {
 }
 
 #[test]
+fn a_long_sequence_keeps_its_digits_in_chunks_of_any_size() {
+    let drawn = Drawn::new([1, 8192, 2, 5, 1, 9], 7);
+    let mut retained = Retained::new([1, 8192, 2, 10, 9], Some(0), 7);
+    // As RetNet has them: 32 steps and 256.
+    retained.left = vec![1.0 - 1.0 / 32.0, 1.0 - 1.0 / 256.0];
+    let (of_duality, of_retention) = (drawn.right(), retained.right());
+    for isa in present() {
+        let mut normalised: Option<Vec<f64>> = None;
+        for chunk in [64, 128, 512] {
+            let name = format!("chunks of {chunk} by {}", isa.name());
+            both(&name, &drawn.run(chunk, isa), &of_duality, 1e-5);
+            both(&name, &retained.run(chunk, isa), &of_retention, 1e-5);
+            let mut out = vec![f32::NAN; retained.value.len()];
+            normalised_retention(&retained.call(chunk, isa), &mut out).unwrap();
+            let first = normalised.get_or_insert_with(|| out.iter().map(|number| f64::from(*number)).collect());
+            close(&format!("the normalised form in {name}"), &out, first, 1e-5);
+        }
+    }
+}
+
+#[test]
 fn a_decay_may_forget_all_or_nothing_whatever_the_chunk() {
     let mut drawn = Drawn::new([1, 150, 3, 9, 1, 5], 3);
     for (step, row) in drawn.delta.chunks_exact_mut(3).enumerate() {
