@@ -99,6 +99,17 @@ class TestRows(unittest.TestCase):
         self.assertIsNone(Device("d", "e", (("numpy", "1", ""),)).unavailable())
         self.assertEqual(Device("d", "e", (("numpy", "1", ""),), absent=lambda: "no").unavailable(), "no")
 
+    def test_a_row_may_need_more_than_its_device(self):
+        def of(*needs):
+            return rows.Row("a", "matmul", ("d",), ("f32",), matmul, needs=needs)
+
+        with self.assertRaisesRegex(rows.Unsupported, "^the package no-such-package is missing"):
+            of(("numpy", "1", ""), ("no-such-package", "1", "")).prepared(None, [{}])
+        row = of(("numpy", "1", ""))
+        self.assertEqual(row.packages(), [f"numpy {numpy.__version__}"])
+        a = numpy.ones((2, 2))
+        self.assertEqual(row.prepared(None, [{"a": a, "b": a}])[0]().tolist(), [[2, 2], [2, 2]])
+
     def test_what_comes_in_no_package_says_where_it_is_looked_for(self):
         with mock.patch.dict("os.environ"):
             os.environ.pop("FASTERTRANSFORMER_LIBRARY", None)

@@ -18,7 +18,7 @@ pub struct Packages {
 }
 
 /// Engines that are measured beside ours, and what exports to them.
-const ENGINES: [&str; 6] = ["torch", "onnx", "onnxscript", "onnxruntime", "openvino", "transformers"];
+const ENGINES: [&str; 7] = ["torch", "onnx", "onnxscript", "onnxruntime", "openvino", "transformers", "mambapy"];
 
 /// A Python version: major, minor.
 pub type Version = (u32, u32);

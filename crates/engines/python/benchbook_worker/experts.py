@@ -35,7 +35,7 @@ def layer(mix):
             factors = (w_gate, w_up, w_down)
             ids, weights = route(setting, logits, bias)
             out = mix(setting, given, ids, weights, *factors) if setting.chosen else torch.zeros_like(given)
-            for expert in range(setting.experts, setting.experts + setting.shared):
+            for expert in range(-setting.shared, 0):
                 out = out + gated(given, *(one[expert] for one in factors))
             return (out, ids) if setting.chosen else out
 
@@ -45,7 +45,7 @@ def layer(mix):
 
 
 def by_expert(setting, given, ids, weights, w_gate, w_up, w_down):
-    """The tokens of one expert after another, as Transformers computes its experts by default."""
+    """The tokens of one expert after another."""
     out = torch.zeros_like(given)
     for expert in ids.unique().tolist():
         token, place = torch.where(ids == expert)

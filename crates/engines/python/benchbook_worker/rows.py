@@ -67,6 +67,19 @@ def parts(version):
     return tuple(numbers)
 
 
+def lacking(needs):
+    """Which of these packages this Python lacks, or has in a version that will not do; nothing where it has them all."""
+    for package, least, below in needs:
+        found = installed(package)
+        if found is None:
+            of_project = "`cargo xtask setup` installs what environment.yml lists"
+            return f"the package {package} is missing in this Python: {of_project}, `pip install {package}` any other"
+        if parts(found) < parts(least) or (below and parts(found) >= parts(below)):
+            range_of = f"{least} or newer" + (f", before {below}" if below else "")
+            return f"{package} is {found}, and {range_of} is needed"
+    return None
+
+
 @dataclass
 class Device:
     """What one process computes on: an engine in one of its ways.
@@ -96,15 +109,7 @@ class Device:
 
     def unavailable(self):
         """Why it cannot be used here; nothing where it can."""
-        for package, least, below in self.needs:
-            found = installed(package)
-            if found is None:
-                of_project = "`cargo xtask setup` installs what environment.yml lists"
-                return f"the package {package} is missing in this Python: {of_project}, `pip install {package}` any other"
-            if parts(found) < parts(least) or (below and parts(found) >= parts(below)):
-                range_of = f"{least} or newer" + (f", before {below}" if below else "")
-                return f"{package} is {found}, and {range_of} is needed"
-        return self.absent() if self.absent else None
+        return lacking(self.needs) or (self.absent() if self.absent else None)
 
     def hook(self, name):
         return getattr(importlib.import_module("." + self.hooks, __package__), name, None) if self.hooks else None
@@ -154,8 +159,16 @@ class Row:
     loop: bool = False
     #: Whether what a call adds to memory shows in what is resident.
     memory: bool = True
+    #: Packages beside those of its device, in the same words.
+    needs: tuple = ()
+
+    def packages(self):
+        """What it needs beside its device, with the versions that are here."""
+        return [f"{package} {installed(package)}" for package, *_ in self.needs]
 
     def prepared(self, setting, copies):
+        if reason := lacking(self.needs):
+            raise Unsupported(reason)
         prepare = self.prepare
         if isinstance(prepare, str):
             module, name = prepare.split(":")

@@ -103,7 +103,7 @@ FORMS = (
     ("retention", "parallel", "the parallel form, with its scores in memory", True),
     ("latent-attention", "expanded", "keys and values of every head and position, the scores in memory", True),
     ("latent-attention", "absorbed", "all heads attend to the cache as it is, the scores in memory", True),
-    ("mixture-of-experts", "by-expert", "one expert after another, as Transformers does by default", False),
+    ("mixture-of-experts", "by-expert", "one expert after another, as the eager experts of Transformers", False),
     ("mixture-of-experts", "by-choice", "the weights of every choice gathered, as batched_mm of Transformers", True),
     ("mixture-of-experts", "by-all", "every token by every expert", True),
     ("mixture-of-experts-gradients", "autograd", "autograd through one expert after another", False),
@@ -230,6 +230,14 @@ ROWS = [
         if compiles
     ),
     torch_row(
+        "mambapy",
+        "selective-scan",
+        "mambapy_rows:selective_scan",
+        "the parallel scan of mambapy over all states of all steps",
+        dtypes=WIDE,
+        needs=(("mambapy", "1.2", "2"),),
+    ),
+    torch_row(
         "flex",
         "programmable-attention",
         "torch_rows:flex",
@@ -251,6 +259,21 @@ ROWS = [
         for name, prepare, about in (
             ("block", "block", "the block of Hugging Face Transformers, with its default attention"),
             ("compile", "compile_block", "the block of Hugging Face Transformers, by torch.compile"),
+        )
+    ),
+    *(
+        Row(
+            name,
+            "mixture-of-experts",
+            ("transformers", "transformers-mkl"),
+            dtypes,
+            f"transformers_experts:{name.replace('-', '_')}",
+            f"the experts of Hugging Face Transformers, {about}",
+            ("EN3",),
+        )
+        for name, dtypes, about in (
+            ("eager", WIDE, "one after another"),
+            ("grouped-mm", SINGLE, "as grouped products, which its models take by themselves"),
         )
     ),
     Row(

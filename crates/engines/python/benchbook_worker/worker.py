@@ -149,7 +149,7 @@ class Worker:
         # What a call adds on a GPU does not show in what is resident here.
         told |= {"memory": "resident"} if trial.row.memory and trial.device.place == "cpu" else {}
         if ran := trial.device.ran():
-            told["engine_version"] = ran
+            told["engine_version"] = ", ".join([ran, *trial.row.packages()])
         return told, trial.outputs()
 
     def run(self, ask, arrays):

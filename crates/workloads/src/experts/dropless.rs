@@ -84,6 +84,8 @@ impl Problem for MixtureOfExperts {
             of([3, 67, 2, 0, 300, 17], ["softmax", "skewed"], true),
             of([67, 9, 9, 1, 33, 270], ["sigmoid", "tied"], true),
             of([70, 16, 3, 0, 65, 40], ["topk-softmax", "tied"], false),
+            // Rows of whole registers, which is all that some engines take.
+            of([6, 5, 2, 0, 16, 8], ["softmax", "even"], true),
         ]
     }
 
