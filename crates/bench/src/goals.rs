@@ -81,6 +81,22 @@ pub fn of_the_roof(ours: &Value, goal: f64) -> String {
     reached("the roof", goal, number(ours, "of_the_roof"))
 }
 
+/// What each kind of work takes at its own roof, as shares of the time that was measured; nothing where no roof is known. Shares that
+/// add up to about all of it do not overlap, and what they leave is none of these kinds.
+pub fn spent(ours: &Value) -> Option<String> {
+    let share = |(kind, rate, peak): (&str, &str, &str)| {
+        let share = number(ours, rate) / number(ours, peak);
+        (share > 0.0).then(|| format!("{kind} {:.0} %", 100.0 * share))
+    };
+    let kinds = [
+        ("exponentials", "gexp_s", "peak_gexp_s"),
+        ("arithmetic", "gflops", "peak_gflops"),
+        ("memory", "gb_s", "memory_gb_s"),
+    ];
+    let shares: Vec<String> = kinds.into_iter().filter_map(share).collect();
+    (!shares.is_empty()).then(|| format!("{} of its time, each at its roof", shares.join(", ")))
+}
+
 /// Which share of the fastest copy of about as many bytes is reached, as far as the roof of exponentials lets it.
 fn of_a_copy(ours: &Value, copies: &[Value]) -> String {
     let found = number(ours, "gb_s");
@@ -214,6 +230,18 @@ mod tests {
         assert_eq!(said(78.0, 10.0), "76 % of a copy: met");
         assert_eq!(said(56.0, 10.0), "76 % of a copy: **missed by 20 points**");
         assert_eq!(said(56.0, 100.0), "90 % of a copy: **missed by 34 points**");
+    }
+
+    #[test]
+    fn time_is_shared_out_to_what_could_take_it() {
+        let row = json!({ "gexp_s": 3.0, "peak_gexp_s": 5.0, "gflops": 50.0, "peak_gflops": 200.0, "gb_s": 2.0,
+                          "memory_gb_s": null });
+        assert_eq!(
+            spent(&row).as_deref(),
+            Some("exponentials 60 %, arithmetic 25 % of its time, each at its roof"),
+            "no roof of memory was measured"
+        );
+        assert_eq!(spent(&json!({ "gflops": 50.0, "peak_gflops": null })), None);
     }
 
     #[test]

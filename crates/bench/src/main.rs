@@ -9,6 +9,7 @@ mod claims;
 mod exhaustive;
 mod goals;
 mod kernels;
+mod lengths;
 mod machine;
 mod mixers;
 mod notebook;
