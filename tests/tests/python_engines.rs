@@ -297,6 +297,22 @@ fn the_suite_of_engines_measures_all_that_are_here() {
     assert_eq!(workloads.len(), 5, "{workloads:?}");
 }
 
+/// Without libtorch, some of what they name is nowhere.
+#[cfg(feature = "libtorch")]
+#[test]
+fn plans_of_the_bench_name_what_there_is() {
+    let Some(python) = python_with("numpy") else { return };
+    let (bench, named) = (Bench::new(), format!("--python={}", python.display()));
+    let files = fs::read_dir(folder("crates/bench/src")).unwrap().map(|entry| entry.unwrap().path());
+    let plans: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    assert!(plans.len() > 4, "{plans:?}");
+    for plan in plans {
+        let said = bench.ok(&["run", plan.to_str().unwrap(), "--dry-run", &named]);
+        let unknown: Vec<&str> = said.lines().filter(|line| line.contains("has no implementation")).collect();
+        assert!(unknown.is_empty() && said.contains("# takes at least "), "{}: {unknown:?}", plan.display());
+    }
+}
+
 #[test]
 fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
     let Some(python) = python_with("numpy") else { return };

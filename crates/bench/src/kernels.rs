@@ -42,8 +42,8 @@ pub struct Measured {
     pub folder: PathBuf,
 }
 
-/// Runs plans in a folder of their own, beside the engines of Python where they are wanted, and asks for the verdicts beside each
-/// of the rivals.
+/// Runs plans in a folder of their own, beside the engines of Python where they are wanted, on some devices where the plans do not
+/// say on which, and asks for the verdicts beside each of the rivals.
 ///
 /// # Errors
 /// A run fails, or a kernel exceeds a roof.
@@ -53,6 +53,7 @@ pub fn measured(
     plans: &[(&str, &str)],
     rivals: &[&str],
     python: bool,
+    devices: &[String],
 ) -> Result<Measured> {
     let folder = ready.workspace.target.join("bench/kernels").join(family);
     let _ = fs::remove_dir_all(&folder);
@@ -64,7 +65,10 @@ pub fn measured(
         let mut run = ready.workspace.run("benchbook");
         run.arg("--store").arg(folder.join("store")).arg("run").arg(&path);
         if python {
-            run.arg(format!("--python={}", ready.python.executable.display()));
+            run.arg(self::python(ready));
+        }
+        if !devices.is_empty() {
+            run.args(["--device", &devices.join(",")]);
         }
         process::run(&mut run, "see its message above")?;
         for rival in rivals {
@@ -92,8 +96,28 @@ pub fn measured(
     Ok(Measured { compared, rooflines, copies, folder })
 }
 
+/// The word that adds the engines of the project's Python.
+fn python(ready: &Ready) -> String {
+    format!("--python={}", ready.python.executable.display())
+}
+
+/// Those of some devices that this machine has.
+///
+/// # Errors
+/// The program cannot be asked.
+pub fn here(ready: &Ready, wanted: &[&str]) -> Result<Vec<String>> {
+    let mut command = ready.workspace.run("benchbook");
+    let listed = ask::ask(command.args(["list", "devices", "--format", "json", &python(ready)]))?;
+    Ok(available(&listed, wanted))
+}
+
+fn available(listed: &Value, wanted: &[&str]) -> Vec<String> {
+    let here = |row: &&Value| text(row, "available") == "here" && wanted.contains(&text(row, "device"));
+    rows(listed).filter(here).map(|row| text(row, "device").to_owned()).collect()
+}
+
 pub fn measure(ready: &Ready) -> Result<String> {
-    let Measured { compared, rooflines, copies, folder } = measured(ready, "attention", &PLANS, &RIVALS, true)?;
+    let Measured { compared, rooflines, copies, folder } = measured(ready, "attention", &PLANS, &RIVALS, true, &[])?;
     let ran = ask(ready, &folder, &["sql", "--format", "json", INSTRUCTIONS])?;
     let matrix_units = rows(&ask(ready, &folder, &["sql", "--format", "json", MATRIX_UNITS])?).next().is_some();
     let mut lines = vec![
@@ -222,6 +246,17 @@ mod tests {
             instructions(&ran),
             "What ran: benchbook-simd 0.1.0 AVX2 on flex; libtorch 2.9.0 MKL generic on libtorch."
         );
+    }
+
+    #[test]
+    fn a_device_that_is_not_here_is_not_asked_for() {
+        let listed = json!([
+            { "device": "flex", "available": "here" },
+            { "device": "torch", "available": "here" },
+            { "device": "torch-mkl", "available": "same path: MKL takes its fast path on this processor by itself" },
+            { "device": "numpy", "available": "here" },
+        ]);
+        assert_eq!(available(&listed, &["flex", "torch", "torch-mkl"]), ["flex", "torch"]);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use xtask::workspace::Ready;
 const PLANS: [(&str, &str); 2] =
     [("mixers.toml", include_str!("mixers.toml")), ("mixers_decoding.toml", include_str!("mixers_decoding.toml"))];
 
+/// Where both sides are measured, as far as these are here: where MKL takes its fast path by itself, there is no other way to it.
+const DEVICES: [&str; 5] = ["flex", "torch", "torch-mkl", "transformers", "transformers-mkl"];
+
 /// What PyTorch has for a recurrence, whatever the form.
 const PYTORCH: [&str; 5] = ["loop", "compile-step", "associative", "compile-associative", "mambapy"];
 
@@ -104,7 +107,8 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
     not overlap, and what is left over is none of it, such as waiting for a sum.";
 
 pub fn measure(ready: &Ready) -> Result<String> {
-    let measured = kernels::measured(ready, "mixers", &PLANS, &RIVALS, true)?;
+    let devices = kernels::here(ready, &DEVICES)?;
+    let measured = kernels::measured(ready, "mixers", &PLANS, &RIVALS, true, &devices)?;
     let ran = kernels::ask(ready, &measured.folder, &["sql", "--format", "json", kernels::INSTRUCTIONS])?;
     let mut lines = vec![
         HEAD.to_owned(),
