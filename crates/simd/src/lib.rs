@@ -14,12 +14,14 @@ mod cache;
 mod error;
 mod experts;
 mod isa;
+mod math;
 mod matmul;
 mod memory;
 mod mixers;
 mod portable;
 mod roofs;
 mod team;
+mod tools;
 mod vector;
 
 pub use attention::{

@@ -1,7 +1,7 @@
 //! What follows a product, number by number.
 #![expect(unsafe_code, reason = "registers of any instruction set")]
 
-use crate::mixers::math::silu;
+use crate::math::silu;
 use crate::vector::Vector;
 
 /// A function of single numbers that follows a product.

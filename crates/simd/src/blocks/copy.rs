@@ -5,10 +5,10 @@ use super::rows::AHEAD;
 use super::write::{Numbers, past_caches, seen, write};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::load_first;
 use crate::memory::{LINE, Soon};
-use crate::mixers::isa::{self, Kernel, Tools};
-use crate::mixers::math::load_first;
 use crate::team::{each, parallel_for};
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// Copies `from` to `out`, of as many numbers: past the caches where both are more than the last level holds. Nothing is allocated.

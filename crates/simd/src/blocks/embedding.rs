@@ -6,8 +6,8 @@ use super::write::{past_caches, seen, write};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::Soon;
-use crate::mixers::isa::{self, Kernel, Tools};
 use crate::team::{each, parallel_for};
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// A table, and which of its rows are wanted.

@@ -2,10 +2,10 @@
 #![expect(unsafe_code, reason = "tasks write columns of rows, which do not lie together")]
 
 use super::activation::{Activation, Function, Gelu, Relu, Same, Silu};
+use crate::math::store_first;
 use crate::matmul::pack::{LEFT_ROW, STEPS};
 use crate::memory::Pieces;
-use crate::mixers::isa::Kernel;
-use crate::mixers::math::store_first;
+use crate::tools::Kernel;
 use crate::vector::Vector;
 
 /// Where the results of a product go.

@@ -10,7 +10,7 @@ use crate::isa::{Isa, with_isa};
 use crate::matmul::isa::{self, Tile};
 use crate::matmul::packed::Packed;
 use crate::memory::{Pieces, scratch};
-use crate::mixers::isa::Tools;
+use crate::tools::Tools;
 
 /// The weights of a feed-forward network, packed for an instruction set: made once for a model, used by every call.
 #[derive(Debug)]

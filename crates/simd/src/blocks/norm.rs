@@ -5,10 +5,10 @@ use super::rows::{AHEAD, BLOCK, SUMS, total};
 use super::write::{Numbers, past_caches, seen, write};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::{load_first, sum_first};
 use crate::memory::Soon;
-use crate::mixers::isa::{self, Kernel, Tools};
-use crate::mixers::math::{load_first, sum_first};
 use crate::team::{each, parallel_for};
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// How many times a variance the square of a mean may be before both are taken again around that mean: what cancels otherwise

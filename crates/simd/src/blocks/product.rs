@@ -9,8 +9,8 @@ use crate::matmul::pack::LEFT_ROW;
 use crate::matmul::packed::{Packed, runs};
 use crate::matmul::panel::{add_panel, following};
 use crate::memory::{LINE, Pieces, Soon, Stretch, scratch};
-use crate::mixers::isa::Tools;
 use crate::team::parallel_for;
+use crate::tools::Tools;
 
 /// Rows that are multiplied by a panel while it is near, at most: with their sums, they take a part of a second-level cache.
 const MOST_ROWS: usize = 144;
@@ -160,7 +160,7 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mixers::isa::Portable;
+    use crate::tools::Portable;
 
     #[test]
     fn threads_get_about_as_much_and_tasks_keep_to_the_caches() {

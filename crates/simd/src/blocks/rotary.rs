@@ -6,10 +6,10 @@ use std::ops::Range;
 use crate::attention::{Attend, attention};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::{load_first, store_first};
 use crate::memory::{Pieces, scratch};
-use crate::mixers::isa::{self, Kernel, Tools};
-use crate::mixers::math::{load_first, store_first};
 use crate::team::{each, parallel_for};
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// Pairs whose angles a task keeps near: 16 KiB, half of a first-level cache.

@@ -5,10 +5,10 @@ use super::rows::{AHEAD, BLOCK, SUMS, total};
 use super::write::{Numbers, past_caches, seen, write};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::{exp, load_first, store_first, sum_first};
 use crate::memory::{Soon, scratch};
-use crate::mixers::isa::{self, Kernel, Tools};
-use crate::mixers::math::{exp, load_first, store_first, sum_first};
 use crate::team::{each, parallel_for};
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// Rows of which the softmax is wanted.

@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use crate::cache::last_level_bytes;
+use crate::math::store_first;
 use crate::memory::LINE;
-use crate::mixers::math::store_first;
 use crate::vector::Vector;
 
 /// What a row becomes.

@@ -7,12 +7,12 @@ use super::dispatch::{Dispatch, Routed};
 use super::weights::Experts;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::{load_first, sigmoid, store_first};
 use crate::matmul::isa::{self, Tile};
 use crate::matmul::multiply;
 use crate::memory::{Pieces, scratch};
-use crate::mixers::isa::{Kernel, Tools};
-use crate::mixers::math::{load_first, sigmoid, store_first};
 use crate::team::parallel_for;
+use crate::tools::{Kernel, Tools};
 use crate::vector::Vector;
 
 /// Tokens of a task that gathers what their experts give.

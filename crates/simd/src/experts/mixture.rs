@@ -13,8 +13,8 @@ use crate::matmul::isa::{self, Tile};
 use crate::matmul::pack::LEFT_ROW;
 use crate::matmul::packed::Packed;
 use crate::memory::{Pieces, scratch};
-use crate::mixers::isa::Tools;
 use crate::team::parallel_for;
+use crate::tools::Tools;
 
 /// Rows that are between the halves at a time: so memory grows with the layer's width, and not with its tokens.
 const WAVE: usize = 4096;

@@ -7,7 +7,7 @@ use crate::matmul::isa::Tile;
 use crate::matmul::pack::LEFT_ROW;
 use crate::matmul::packed::Packed;
 use crate::matmul::panel::{add_panel, following};
-use crate::mixers::isa::Tools;
+use crate::tools::Tools;
 
 /// Rows that are multiplied by a panel while it is near, at most: with their sums, they take a part of a second-level cache.
 pub const MOST_ROWS: usize = 192;

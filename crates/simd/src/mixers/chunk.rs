@@ -1,7 +1,7 @@
 //! The arithmetic of a chunk of linear attention with decay: four products, each of which stays in registers.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per chunk, not once per product")]
 
-use super::math::{load_first, store_first};
+use crate::math::{load_first, store_first};
 use crate::memory::LINE;
 use crate::vector::{Strided, Vector, multiply, zero};
 

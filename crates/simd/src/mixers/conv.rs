@@ -1,11 +1,11 @@
 //! The short causal convolution before a mixer.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per piece of work, not once per product")]
 
-use super::isa::{self, Kernel, Tools};
-use super::math::{load_first, silu, store_first};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::{load_first, silu, store_first};
 use crate::team::parallel_for;
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// Steps of a task.

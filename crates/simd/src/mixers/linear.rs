@@ -6,14 +6,14 @@ use std::f64::consts::LOG2_E;
 use std::ops::Range;
 
 use super::chunk::{self, Parts, Sizes, Target};
-use super::isa::{self, Kernel, Tools};
-use super::math::{load_first, softplus, store_first};
 use super::panels;
 use super::step::Step;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::{load_first, softplus, store_first};
 use crate::memory::{Pieces, scratch};
 use crate::team::parallel_for;
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// log₂ of what is left after a step at least: 2 to this power is 0 in `f32`, and sums of it stay finite.

@@ -2,9 +2,7 @@
 
 mod chunk;
 mod conv;
-pub(crate) mod isa;
 mod linear;
-pub(crate) mod math;
 mod panels;
 mod retention;
 mod rwkv4;

@@ -4,12 +4,12 @@
     reason = "pointers: bounds are checked once per piece of work; tasks write columns of the result"
 )]
 
-use super::isa::{self, Kernel, Tools};
-use super::math::{exp, load_first, sigmoid, store_first};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::{exp, load_first, sigmoid, store_first};
 use crate::memory::{LINE, Pieces};
 use crate::team::parallel_for;
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// What goes through the recurrence (Peng et al., arXiv 2305.13048, section 3.1). A state is an average of values and the

@@ -3,13 +3,13 @@
 
 use std::ops::Range;
 
-use super::isa::{self, Kernel, Tools};
-use super::math::{exp, load_first, store_first, sum_first};
 use super::panels;
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::{exp, load_first, store_first, sum_first};
 use crate::memory::{Pieces, scratch};
 use crate::team::parallel_for;
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::{Sums, Vector, zero};
 
 /// Steps of a chunk, over which rows of the state stay in registers.

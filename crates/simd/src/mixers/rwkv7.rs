@@ -1,14 +1,14 @@
 //! The recurrence of RWKV-7, whose state is corrected where it is wrong about a key.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per chunk; tasks write results of their own head")]
 
-use super::isa::{self, Kernel, Tools};
-use super::math::{exp, load_first, sigmoid, store_first, sum_first};
 use super::panels;
 use super::rwkv6::{RwkvSize, STEPS};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::{exp, load_first, sigmoid, store_first, sum_first};
 use crate::memory::{Pieces, scratch};
 use crate::team::parallel_for;
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// ln of the smallest decay, −e^(−½): every step leaves more than half of the state.

@@ -3,12 +3,12 @@
 
 use std::f32::consts::LOG2_E;
 
-use super::isa::{self, Kernel, Tools};
-use super::math::{exp, load_first, silu, softplus, store_first, sum_first};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
+use crate::math::{exp, load_first, silu, softplus, store_first, sum_first};
 use crate::memory::{Pieces, Soon, scratch};
 use crate::team::parallel_for;
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// Steps of a chunk: what is prepared for them stays in a first-level cache, and states move between registers and memory once

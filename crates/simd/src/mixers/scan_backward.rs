@@ -3,13 +3,13 @@
 
 use std::f32::consts::LOG2_E;
 
-use super::isa::{self, Kernel, Tools};
-use super::math::{exp, load_first, sigmoid, silu, softplus, store_first, sum_first};
 use super::scan::{ScanSize, SelectiveScan};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::with_isa;
+use crate::math::{exp, load_first, sigmoid, silu, softplus, store_first, sum_first};
 use crate::memory::{LINE, Pieces, scratch};
 use crate::team::parallel_for;
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// Channels that are computed together: numbers of a cache line.

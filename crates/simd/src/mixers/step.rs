@@ -1,10 +1,10 @@
 //! One step of a recurrence: decoding, bound by reading and writing states.
 #![expect(unsafe_code, reason = "pointers: bounds are checked once per row; tasks write states of their own")]
 
-use super::isa::Kernel;
 use super::linear::{Linear, LinearSize};
-use super::math::{load_first, store_first, sum_first};
+use crate::math::{load_first, store_first, sum_first};
 use crate::memory::Pieces;
+use crate::tools::Kernel;
 use crate::vector::Vector;
 
 /// The only step of a head: its state is read and written once.

@@ -131,7 +131,7 @@ pub unsafe fn sum_first<V: Vector>(from: V, count: usize) -> f32 {
 mod tests {
     use super::*;
     use crate::isa::{Isa, with_isa};
-    use crate::mixers::isa::{self, Kernel, Tools};
+    use crate::tools::{self as isa, Kernel, Tools};
 
     /// Four functions of every number of `from`, register by register.
     struct Functions<'a> {
