@@ -51,8 +51,8 @@ pub(crate) fn list(lab: &Lab) -> Result<Answer> {
     let names = ["workload", "implementation", "device", "status", "about"];
     let schema = Arc::new(Schema::new(names.map(|name| Field::new(name, DataType::Utf8, false)).to_vec()));
     let arrays = columns.map(|column| Arc::new(StringArray::from(column)) as ArrayRef).to_vec();
-    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(benchbook_report::Error::from)?;
-    Ok(Answer { schema, batches: vec![batch], left_out: Default::default() })
+    let batch = RecordBatch::try_new(schema, arrays).map_err(benchbook_report::Error::from)?;
+    Ok(batch.into())
 }
 
 #[cfg(test)]

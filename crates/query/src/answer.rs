@@ -47,6 +47,13 @@ impl Answer {
     }
 }
 
+/// Rows that leave nothing out.
+impl From<RecordBatch> for Answer {
+    fn from(batch: RecordBatch) -> Self {
+        Self { schema: batch.schema(), batches: vec![batch], left_out: LeftOut::default() }
+    }
+}
+
 /// The bytes that a column of views takes as plain text.
 fn text_bytes(column: &ArrayRef) -> u64 {
     let views = column.as_string_view_opt();

@@ -69,7 +69,7 @@ mod tests {
             ("candidate_ns", number([Some(3.0), Some(5.0), None])),
         ];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
-        let answer = Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() };
+        let answer = Answer::from(batch);
         let (short, long) = (Some(Rank::Shortest), Some(Rank::Longest));
         assert_eq!(ranks(&answer), [[long, short], [long, None], [None, None]]);
     }

@@ -273,7 +273,7 @@ mod tests {
         let replicates: ArrayRef = Arc::new(Int64Array::from(vec![5; rows.len()]));
         let columns = [("verdict", text(|row| row.0)), ("said", text(|row| row.1)), ("replicates", replicates)];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
-        Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() }
+        Answer::from(batch)
     }
 
     #[test]

@@ -121,7 +121,7 @@ mod tests {
         let number = |value: f64| Arc::new(Float64Array::from(vec![value])) as ArrayRef;
         let columns = [("case_name", text("a")), ("baseline_ns", number(9e6)), ("candidate_ns", number(3e6))];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
-        let answer = Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() };
+        let answer = Answer::from(batch);
         let html = comparison(&paired(&answer), &answer, &["said".into()]);
         for part in [
             "<td class=\"n\"><span class=\"rank longest\">↑ 9.000 ms</span></td>",

@@ -202,7 +202,7 @@ mod tests {
         ];
         let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)));
         let batch = batch.unwrap();
-        let answer = Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() };
+        let answer = Answer::from(batch);
         let cells = paired(&answer);
         let text =
             comparison(&Comparison { note: String::new(), warnings: Vec::new(), answer, cells }, Some((80, WIDE)));
@@ -222,7 +222,7 @@ mod tests {
             ("speedup", number(3.0)),
         ];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
-        let answer = Answer { schema: batch.schema(), batches: vec![batch], left_out: Default::default() };
+        let answer = Answer::from(batch);
         let (note, warnings, cells) = (String::new(), Vec::new(), paired(&answer));
         let comparison = Comparison { note, warnings, answer, cells };
         let explained = |width: usize, in_color: bool| {
