@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::names::no_name;
-use crate::{DType, Error, Params, Result, Value};
+use crate::{DType, Error, Opaque, Params, Result, Value};
 
 /// Whether every call sees the same input, or inputs that have left the caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -162,7 +162,7 @@ pub struct Plan {
     #[serde(default)]
     pub sampling: SamplingSpec,
     /// What to measure.
-    pub cases: Vec<CaseSpec>,
+    pub cases: Opaque<Vec<CaseSpec>>,
 }
 
 fn default_suite() -> String {
@@ -210,7 +210,7 @@ impl Plan {
             threads: None,
             cache: CacheRegime::default(),
             sampling: SamplingSpec::default(),
-            cases,
+            cases: cases.into(),
         }
     }
 

@@ -33,27 +33,43 @@ impl Plan {
 
     /// Sweeps a parameter over `values` in every case of the plan; the first sweep replaces the preset.
     #[must_use]
-    pub fn param<V: Into<Value>>(mut self, name: &str, values: impl IntoIterator<Item = V>) -> Self {
-        let values: Vec<Value> = values.into_iter().map(Into::into).collect();
+    pub fn param<V: Into<Value>>(self, name: &str, values: impl IntoIterator<Item = V>) -> Self {
+        self.swept(name, &mut values.into_iter().map(Into::<Value>::into))
+    }
+
+    // What takes any type is compiled again in each cell of a notebook, and so hands on at once.
+    #[inline(never)]
+    fn swept(mut self, name: &str, values: &mut dyn Iterator<Item = Value>) -> Self {
+        let axis = Axis(values.collect());
         for case in &mut self.cases {
             case.preset = None;
-            case.params.insert(name.into(), Axis(values.clone()));
+            case.params.insert(name.into(), axis.clone());
         }
         self
     }
 
     /// Measures only these implementations.
     #[must_use]
-    pub fn implementations<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+    pub fn implementations<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        self.of_implementations(&mut names.into_iter().map(Into::<String>::into))
+    }
+
+    #[inline(never)]
+    fn of_implementations(mut self, names: &mut dyn Iterator<Item = String>) -> Self {
+        let names: Vec<String> = names.collect();
         self.cases.iter_mut().for_each(|case| case.implementations.clone_from(&names));
         self
     }
 
     /// Measures only on these devices.
     #[must_use]
-    pub fn devices<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.devices = names.into_iter().map(Into::into).collect();
+    pub fn devices<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        self.on_devices(&mut names.into_iter().map(Into::<String>::into))
+    }
+
+    #[inline(never)]
+    fn on_devices(mut self, names: &mut dyn Iterator<Item = String>) -> Self {
+        self.devices = names.collect();
         self
     }
 

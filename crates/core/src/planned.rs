@@ -44,7 +44,7 @@ mod tests {
             let (plan, planned) = (Plan::from_toml(&text).unwrap(), Planned::read(&text).unwrap());
             assert_eq!(planned.replicates, plan.first_replicates(), "{text}");
             assert_eq!(planned.pilot, plan.half_width.is_some(), "{text}");
-            assert_eq!(planned.cases, Some(plan.cases), "{text}");
+            assert_eq!(planned.cases, Some(plan.cases.into_inner()), "{text}");
         }
     }
 
