@@ -2,23 +2,42 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use benchbook_record::Damaged;
+use benchbook_record::{Damaged, Opaque};
 use datafusion::common::{DFSchema, Result};
 use datafusion::error::DataFusionError;
 
-/// The rows of a query, and what they leave out.
+/// The rows of a query, and what they leave out; its fields are those of [`Parts`].
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Answer(Opaque<Parts>);
+
+/// What an answer holds.
+#[derive(Debug, Clone)]
+pub struct Parts {
     /// The columns; text is plain Utf8, and no two have one name.
     pub schema: SchemaRef,
     /// The rows.
     pub batches: Vec<RecordBatch>,
     /// Samples that may not be used, and files that could not be read.
     pub left_out: LeftOut,
+}
+
+impl Deref for Answer {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl DerefMut for Answer {
+    fn deref_mut(&mut self) -> &mut Parts {
+        &mut self.0
+    }
 }
 
 impl Answer {
@@ -43,14 +62,14 @@ impl Answer {
                 Ok(batch_of(&schema, columns.collect::<Result<_, _>>()?, batch.num_rows())?)
             })
             .collect::<Result<_, DataFusionError>>()?;
-        Ok(Self { schema, batches, left_out: LeftOut::default() })
+        Ok(Self(Parts { schema, batches, left_out: LeftOut::default() }.into()))
     }
 }
 
 /// Rows that leave nothing out.
 impl From<RecordBatch> for Answer {
     fn from(batch: RecordBatch) -> Self {
-        Self { schema: batch.schema(), batches: vec![batch], left_out: LeftOut::default() }
+        Self(Parts { schema: batch.schema(), batches: vec![batch], left_out: LeftOut::default() }.into())
     }
 }
 

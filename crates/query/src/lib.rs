@@ -29,7 +29,7 @@ mod verdicts;
 mod views;
 mod wait;
 
-pub use answer::{Answer, LeftOut};
+pub use answer::{Answer, LeftOut, Parts};
 pub use calibration::{Accuracy, ByReplicate, CALIBRATION, CALIBRATION_GROUP, EqualPrograms};
 pub use claims::claims;
 pub use error::{Error, Position, Result};

@@ -23,7 +23,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use benchbook_core::RESERVED;
+pub use benchbook_core::{Opaque, RESERVED};
 pub use benchbook_journal::{
     CAUTIOUS_PILOT, CheckRow, DOC_KEY, DeviceRow, Difference, Ended, Error, EventRow, Isolation, Keep, Level,
     LocalStore, MeasureRow, OutcomeRow, Phase, Provenance, Result, Root, RunRow, RunWriter, SCHEMA_VERSION, SampleRow,

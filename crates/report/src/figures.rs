@@ -65,7 +65,7 @@ pub fn distribution_figure(session: &Session, run_id: &str) -> Result<Option<Fig
         ("time_ns", Arc::new(Float64Array::new_null(lost.len()))),
         ("reason", column(|lost| &lost.why)),
     ];
-    let mut batches = samples.batches;
+    let mut batches = samples.batches.clone();
     batches.push(RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))?);
     Ok(Some(distribution(&batches)?))
 }

@@ -198,7 +198,7 @@ fn how_a_question_to_tables_is_planned_asks_no_view() {
     let fixture = Fixture::new();
     run(&fixture, "disturbed", &[("a", Fate::Fine, Fate::Disturbed)]);
     let session = fixture.session();
-    let left_out = |sql: &str| session.sql(sql).unwrap().left_out;
+    let left_out = |sql: &str| session.sql(sql).unwrap().left_out.clone();
     assert!(left_out("EXPLAIN SELECT elapsed_ns FROM samples").is_empty());
     assert!(!left_out("EXPLAIN SELECT time_ns FROM results").is_empty());
 }

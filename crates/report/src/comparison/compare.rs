@@ -148,12 +148,13 @@ fn refuse_unknown(session: &Session, run_id: &str, metric: &str) -> Result<()> {
 }
 
 /// The answer with the warnings in a column of their own: NULL where there are none.
-fn with_warnings(answer: Answer, warnings: &[String]) -> Result<Answer> {
+fn with_warnings(mut answer: Answer, warnings: &[String]) -> Result<Answer> {
     let text = (!warnings.is_empty()).then(|| warnings.join("\n"));
     let add = |batch: &RecordBatch| with_text(batch, "warnings", text.as_deref());
     let schema = add(&RecordBatch::new_empty(Arc::clone(&answer.schema)))?.schema();
     let batches = answer.batches.iter().map(add).collect::<Result<_>>()?;
-    Ok(Answer { schema, batches, left_out: answer.left_out })
+    (answer.schema, answer.batches) = (schema, batches);
+    Ok(answer)
 }
 
 /// The paired comparisons of a run with a baseline; no rows where there are none.
