@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use benchbook_core::Opaque;
 use serde_json::Value;
 
 use super::browser::Browser;
@@ -13,7 +14,10 @@ use super::text;
 
 /// A figure ready to be shown: plotly's `data`, `layout` and `config`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
+pub struct Figure(Opaque<Drawing>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Drawing {
     title: String,
     notes: Vec<String>,
     value: Value,
@@ -22,27 +26,28 @@ pub struct Figure {
 
 impl Figure {
     pub(crate) fn new(title: &str, notes: Vec<String>, value: Value, height_px: u32) -> Self {
-        Self { title: title.to_owned(), notes, value, height_px }
+        Self(Drawing { title: title.to_owned(), notes, value, height_px }.into())
     }
 
     /// The title, as plain text.
     #[must_use]
     pub fn title(&self) -> &str {
-        &self.title
+        &self.0.title
     }
 
     /// Height of the figure in CSS pixels; its width is the page's.
     #[must_use]
     pub fn height_px(&self) -> u32 {
-        self.height_px
+        self.0.height_px
     }
 
     /// The same figure under another title (plain text, shown literally).
     #[must_use]
     pub fn with_title(mut self, title: &str) -> Self {
-        self.title = title.to_owned();
-        if let Some(shown) = self.value.pointer_mut("/layout/title/text") {
-            *shown = Value::String(title_text(title, &self.notes));
+        let drawing = &mut *self.0;
+        drawing.title = title.to_owned();
+        if let Some(shown) = drawing.value.pointer_mut("/layout/title/text") {
+            *shown = Value::String(title_text(title, &drawing.notes));
         }
         self
     }
@@ -50,14 +55,14 @@ impl Figure {
     /// The plotly JSON `{data, layout, config}`, as MIME type `application/vnd.plotly.v1+json` has it.
     #[must_use]
     pub fn json(&self) -> String {
-        self.value.to_string()
+        self.0.value.to_string()
     }
 
     /// [`Figure::json`] for a notebook that draws it by itself: at one size, since JupyterLab's renderer loses a
     /// responsive figure when the window changes.
     #[must_use]
     pub fn json_of_fixed_size(&self) -> String {
-        let mut value = self.value.clone();
+        let mut value = self.0.value.clone();
         if let Some(responsive) = value.pointer_mut("/config/responsive") {
             *responsive = Value::Bool(false);
         }
@@ -67,12 +72,12 @@ impl Figure {
     /// The same as [`Figure::json`], as a value.
     #[must_use]
     pub fn value(&self) -> &Value {
-        &self.value
+        &self.0.value
     }
 
     /// Takes away the row of buttons that comes with the pointer.
     pub(crate) fn hide_mode_bar(&mut self) {
-        if let Some(shown) = self.value.pointer_mut("/config/displayModeBar") {
+        if let Some(shown) = self.0.value.pointer_mut("/config/displayModeBar") {
             *shown = Value::Bool(false);
         }
     }
@@ -95,8 +100,8 @@ impl Figure {
     /// The div with what stands in it until it is drawn, the data, and a script.
     pub(crate) fn piece(&self, id: &str, inside: &str, script: &str) -> String {
         let id = Self::safe(id);
-        let height = self.height_px;
-        let label = text::html(&self.title);
+        let height = self.0.height_px;
+        let label = text::html(&self.0.title);
         let json = text::script_json(&self.json());
         format!(
             "<div class=\"benchbook-figure\" id=\"{id}\" role=\"img\" aria-label=\"{label}\" style=\"width:100%;height:{height}px\">{inside}</div>\n\
