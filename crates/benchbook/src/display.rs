@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use benchbook_core::{counted, for_people, on_one_line};
+use benchbook_core::{Opaque, counted, for_people, on_one_line};
 use benchbook_measure::clock;
 use benchbook_measure::run::{Observer, Pace, Progress};
 use benchbook_query::Answer;
@@ -132,11 +132,15 @@ impl Show for plotly::Plot {
 
 impl<T: Show> Show for Vec<T> {
     fn bundle(&self) -> Bundle {
-        if self.is_empty() {
-            return Bundle::of_text("nothing to show");
-        }
-        Stack::of(self.iter().map(Show::bundle).collect()).bundle()
+        all(&mut self.iter().map(Show::bundle))
     }
+}
+
+/// The bundles of a list as one.
+#[inline(never)]
+fn all(bundles: &mut dyn Iterator<Item = Bundle>) -> Bundle {
+    let bundles: Vec<Bundle> = bundles.collect();
+    if bundles.is_empty() { Bundle::of_text("nothing to show") } else { Stack::of(bundles).joined() }
 }
 
 impl Show for Answer {
@@ -193,13 +197,19 @@ impl Show for Stack {
 }
 
 /// Results one under the other; [`stack!`](crate::stack) makes it.
-#[derive(Debug, Clone, Default)]
-pub struct Stack(Vec<Bundle>);
+#[derive(Debug, Clone)]
+pub struct Stack(Opaque<Vec<Bundle>>);
 
 impl Stack {
     /// These bundles, from top to bottom.
     pub fn of(bundles: Vec<Bundle>) -> Self {
-        Self(bundles)
+        Self(bundles.into())
+    }
+
+    /// These results, from top to bottom.
+    #[inline(never)]
+    pub fn showing(results: &[&dyn Show]) -> Self {
+        Self::of(results.iter().map(Show::bundle).collect())
     }
 
     /// All of them as one bundle.
@@ -217,7 +227,7 @@ impl Stack {
 #[macro_export]
 macro_rules! stack {
     ($($one:expr),+ $(,)?) => {
-        $crate::Stack::of(vec![$($crate::Show::bundle(&$one)),+])
+        $crate::Stack::showing(&[$(&$one as &dyn $crate::Show),+])
     };
 }
 

@@ -37,7 +37,7 @@ pub fn worker_main(extend: impl FnOnce(&mut Registry)) -> ExitCode {
 
 /// Implementations by workload and device.
 pub(crate) fn list(lab: &Lab) -> Result<Answer> {
-    let known = lab.here.clone().describe()?;
+    let known = lab.0.here.clone().describe()?;
     let why: BTreeMap<_, _> =
         known.devices.iter().map(|device| (device.name.as_str(), device.unavailable.as_deref())).collect();
     let mut columns: [Vec<&str>; 5] = Default::default();

@@ -1,6 +1,7 @@
 //! A store to measure into and to ask.
 
 use std::collections::BTreeMap;
+use std::ops::DerefMut;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +18,13 @@ use crate::asked::Asked;
 use crate::{Result, host, opened};
 
 /// A store, and the kernels of this process.
-pub struct Lab {
+///
+/// What it holds is behind a pointer to a trait, and what takes any type hands on at once: each cell of a notebook compiles
+/// both anew.
+pub struct Lab(pub(crate) Box<dyn DerefMut<Target = Parts>>);
+
+/// What a lab holds.
+pub(crate) struct Parts {
     pub(crate) asked: Arc<Asked>,
     pub(crate) here: InProcess,
     /// Workers of other programs.
@@ -32,7 +39,7 @@ impl Lab {
     /// # Errors
     /// The folder holds something else, or cannot be written; `BENCHBOOK_MEMORY` says no amount.
     pub fn open(store: impl AsRef<Path>) -> Result<Self> {
-        Self::with(store, |_| ())
+        Self::made(store.as_ref(), Box::new(|_| ()))
     }
 
     /// As [`Lab::open`], with workloads and implementations of your own.
@@ -40,15 +47,25 @@ impl Lab {
     /// # Errors
     /// As [`Lab::open`].
     pub fn with(store: impl AsRef<Path>, extend: impl FnOnce(&mut Registry)) -> Result<Self> {
-        let (asked, here) = (Asked::open(store.as_ref())?, InProcess::new(host(extend)));
-        let lab = Self { asked, here, beside: Vec::new() };
+        Self::made(store.as_ref(), Box::new(extend))
+    }
+
+    #[inline(never)]
+    fn made(store: &Path, extend: Box<dyn FnOnce(&mut Registry) + '_>) -> Result<Self> {
+        let (asked, here) = (Asked::open(store)?, InProcess::new(host(extend)));
+        let lab = Self(Box::new(Box::new(Parts { asked, here, beside: Vec::new() })));
         opened::tell_of_interrupted(&lab)?;
         Ok(lab)
     }
 
     /// Adds an implementation of yours for [`Lab::run_here`], in the place of one of the same name if there is one.
     pub fn add(&mut self, implementation: impl Implementation + 'static) {
-        self.here.extend(|registry| {
+        self.put(Box::new(implementation));
+    }
+
+    #[inline(never)]
+    fn put(&mut self, implementation: Box<dyn Implementation>) {
+        self.0.here.extend(|registry| {
             registry.replace(implementation);
         });
     }
@@ -59,8 +76,8 @@ impl Lab {
     /// `command` is what starts it, as one writes it in a shell: `python3 ../crates/engines/python` has the engines of that
     /// Python.
     pub fn worker(&mut self, name: &str, command: &str) {
-        self.beside.retain(|worker| worker.name != name);
-        self.beside.push(Foreign { name: name.to_owned(), command: command.to_owned() });
+        self.0.beside.retain(|worker| worker.name != name);
+        self.0.beside.push(Foreign { name: name.to_owned(), command: command.to_owned() });
     }
 
     /// What this process can measure: workload, implementation, device, and why not where it cannot.
@@ -76,13 +93,13 @@ impl Lab {
     /// # Errors
     /// A name that a table of the store has, a file that cannot be read or is no CSV.
     pub fn csv(&self, name: &str, path: impl AsRef<Path>) -> Result<()> {
-        self.asked.csv(name, path.as_ref())
+        self.0.asked.csv(name, path.as_ref())
     }
 
     /// Lets every later question take this much memory, in bytes, instead of what the variable `BENCHBOOK_MEMORY` says or
     /// a quarter of the machine's. One that takes more is an error, and the notebook goes on.
     pub fn memory(&self, bytes: u64) {
-        self.asked.memory(bytes);
+        self.0.asked.memory(bytes);
     }
 
     /// Answers a statement over everything recorded so far.
@@ -107,7 +124,7 @@ impl Lab {
     /// # Errors
     /// An unknown run, or a run with nothing beside the baseline.
     pub fn compare(&self, run: impl AsRef<str>, baseline: &str) -> Result<Comparison> {
-        self.compare_by(run, By::Implementation, baseline)
+        self.within(run.as_ref(), By::Implementation, baseline)
     }
 
     /// As [`Lab::compare`], where the baseline may be a device or a dtype: each implementation then stands beside itself
@@ -116,7 +133,12 @@ impl Lab {
     /// # Errors
     /// As [`Lab::compare`].
     pub fn compare_by(&self, run: impl AsRef<str>, by: By, baseline: &str) -> Result<Comparison> {
-        Ok(within_by(&self.session()?, run.as_ref(), by, Some(baseline))?)
+        self.within(run.as_ref(), by, baseline)
+    }
+
+    #[inline(never)]
+    fn within(&self, run: &str, by: By, baseline: &str) -> Result<Comparison> {
+        Ok(within_by(&self.session()?, run, by, Some(baseline))?)
     }
 
     /// Compares two runs, unpaired and sequential: descriptive, never *equivalent*.
@@ -124,7 +146,7 @@ impl Lab {
     /// # Errors
     /// [`ErrorKind::Show`](crate::ErrorKind::Show) with the list of differences where their environments are not alike.
     pub fn compare_runs(&self, baseline: impl AsRef<str>, candidate: impl AsRef<str>) -> Result<Comparison> {
-        Ok(across(&self.session()?, baseline.as_ref(), candidate.as_ref(), false)?)
+        self.across(baseline.as_ref(), candidate.as_ref(), false)
     }
 
     /// As [`Lab::compare_runs`], also where the environments differ: the note lists how.
@@ -132,7 +154,12 @@ impl Lab {
     /// # Errors
     /// An unknown run, or two runs that share no case and variant.
     pub fn compare_runs_anyway(&self, baseline: impl AsRef<str>, candidate: impl AsRef<str>) -> Result<Comparison> {
-        Ok(across(&self.session()?, baseline.as_ref(), candidate.as_ref(), true)?)
+        self.across(baseline.as_ref(), candidate.as_ref(), true)
+    }
+
+    #[inline(never)]
+    fn across(&self, baseline: &str, candidate: &str, anyway: bool) -> Result<Comparison> {
+        Ok(across(&self.session()?, baseline, candidate, anyway)?)
     }
 
     /// The speedups of a run over a baseline with their intervals, as a figure.
@@ -140,6 +167,11 @@ impl Lab {
     /// # Errors
     /// As [`Lab::compare`].
     pub fn speedup(&self, run: impl AsRef<str>, baseline: &str) -> Result<Figure> {
+        self.speedup_of(run.as_ref(), baseline)
+    }
+
+    #[inline(never)]
+    fn speedup_of(&self, run: &str, baseline: &str) -> Result<Figure> {
         Ok(speedup_figure(&self.compare(run, baseline)?.answer)?)
     }
 
@@ -148,8 +180,12 @@ impl Lab {
     /// # Errors
     /// An unknown run, or one without valid samples.
     pub fn distribution(&self, run: impl AsRef<str>) -> Result<Figure> {
-        let session = self.session()?;
-        let run_id = session.store().resolve(run.as_ref())?.run_id;
+        self.distribution_of(run.as_ref())
+    }
+
+    #[inline(never)]
+    fn distribution_of(&self, run: &str) -> Result<Figure> {
+        let (session, run_id) = self.found(run)?;
         let figure = distribution_figure(&session, &run_id)?;
         figure.ok_or_else(|| benchbook_report::Error::Nothing(format!("run {run_id} has no valid sample")).into())
     }
@@ -160,8 +196,12 @@ impl Lab {
     /// # Errors
     /// An unknown run.
     pub fn scaling(&self, run: impl AsRef<str>) -> Result<Vec<Figure>> {
-        let session = self.session()?;
-        let run_id = session.store().resolve(run.as_ref())?.run_id;
+        self.scaling_of(run.as_ref())
+    }
+
+    #[inline(never)]
+    fn scaling_of(&self, run: &str) -> Result<Vec<Figure>> {
+        let (session, run_id) = self.found(run)?;
         Ok(scaling_figures(&session, &run_id)?)
     }
 
@@ -171,8 +211,12 @@ impl Lab {
     /// # Errors
     /// An unknown run.
     pub fn history(&self, run: impl AsRef<str>) -> Result<Vec<Figure>> {
-        let session = self.session()?;
-        let run_id = session.store().resolve(run.as_ref())?.run_id;
+        self.history_of(run.as_ref())
+    }
+
+    #[inline(never)]
+    fn history_of(&self, run: &str) -> Result<Vec<Figure>> {
+        let (session, run_id) = self.found(run)?;
         Ok(history_figures(&session, &run_id)?)
     }
 
@@ -185,17 +229,25 @@ impl Lab {
     }
 
     pub(crate) fn reader(&self) -> Result<Store> {
-        self.asked.reader()
+        self.0.asked.reader()
     }
 
     pub(crate) fn session(&self) -> Result<Session> {
-        self.asked.session()
+        self.0.asked.session()
+    }
+
+    /// A session, and the id of a run in it.
+    fn found(&self, run: &str) -> Result<(Session, String)> {
+        let session = self.session()?;
+        let run_id = session.store().resolve(run)?.run_id;
+        Ok((session, run_id))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Run, Stack};
     use arrow::array::AsArray;
     use arrow::datatypes::Int64Type;
     use benchbook_record::{RunRow, RunWriter, TrialRow, to_parquet};
@@ -221,7 +273,7 @@ mod tests {
     fn an_implementation_stands_beside_itself_on_another_device() {
         let folder = tempfile::tempdir().unwrap();
         let lab = Lab::open(folder.path().join("store")).unwrap();
-        let mut writer = RunWriter::create(&lab.asked.store, &RunRow::new("test")).unwrap();
+        let mut writer = RunWriter::create(&lab.0.asked.store, &RunRow::new("test")).unwrap();
         for (trial, device) in [(0, "flex"), (1, "moon")] {
             let row: TrialRow = serde_json::from_value(json!({
                 "trial": trial, "workload": "attention", "case_name": "a", "params": {},
@@ -245,8 +297,16 @@ mod tests {
         for (name, command) in [("a", "one"), ("b", "two"), ("a", "/no/such/worker")] {
             lab.worker(name, command);
         }
-        let commands: Vec<&str> = lab.beside.iter().map(|worker| worker.command.as_str()).collect();
+        let commands: Vec<&str> = lab.0.beside.iter().map(|worker| worker.command.as_str()).collect();
         assert_eq!(commands, ["two", "/no/such/worker"]);
+    }
+
+    #[test]
+    fn whoever_holds_what_cells_hold_knows_a_pointer() {
+        let pointer = size_of::<[usize; 2]>();
+        for held in [size_of::<Lab>(), size_of::<Run>(), size_of::<Answer>(), size_of::<Figure>(), size_of::<Stack>()] {
+            assert_eq!(held, pointer);
+        }
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn blocks(lab: &Lab) -> Result<HashMap<String, usize>> {
 
 /// Copies the runs of the store at `from` into the lab's, and says in a notebook what was left out.
 pub(crate) fn merge(lab: &Lab, from: &Path) -> Result<usize> {
-    let merged = copy_runs(&Store::local(from)?, &lab.asked.store)?;
+    let merged = copy_runs(&Store::local(from)?, &lab.0.asked.store)?;
     if notebook::live() {
         let mut out = std::io::stdout().lock();
         for damaged in &merged.left_out {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use benchbook_core::Plan;
+use benchbook_core::{Opaque, Plan};
 use benchbook_measure::run::{Observer, RunSummary, Silent, Start, keeps_disturbed};
 use benchbook_record::to_parquet;
 use benchbook_report::escaped;
@@ -21,8 +21,8 @@ impl Lab {
     /// A plan that cannot be run here, a worker that cannot be started, or a store that cannot be written.
     pub fn run(&self, plan: &Plan) -> Result<Run> {
         let mut observer = observer();
-        let mut ready = start(as_asked(plan)).beside(self.beside.clone()).command("notebook").workers()?;
-        Ok(Run::new(ready.run(&self.asked.store, observer.as_mut())?))
+        let mut ready = start(as_asked(plan)).beside(self.0.beside.clone()).command("notebook").workers()?;
+        Ok(Run::new(ready.run(&self.0.asked.store, observer.as_mut())?))
     }
 
     /// Measures a plan in this process, kernels of yours included: its verdicts hold *within one process* only.
@@ -36,8 +36,8 @@ impl Lab {
         plan.check()?;
         let threads = plan.threads.unwrap_or_else(rayon::current_num_threads);
         benchbook_engines::set_threads(threads).map_err(benchbook_core::Error::Plan)?;
-        let mut ready = start.here(&self.here, threads)?;
-        Ok(Run::new(ready.run(&self.asked.store, observer.as_mut())?))
+        let mut ready = start.here(&self.0.here, threads)?;
+        Ok(Run::new(ready.run(&self.0.asked.store, observer.as_mut())?))
     }
 }
 
@@ -67,11 +67,11 @@ fn observer() -> Box<dyn Observer> {
 
 /// A run that has ended; it names itself wherever a run is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run(RunSummary);
+pub struct Run(Opaque<RunSummary>);
 
 impl Run {
     pub(crate) fn new(summary: RunSummary) -> Self {
-        Self(summary)
+        Self(summary.into())
     }
 
     /// The run's id, a UUIDv7.

@@ -48,10 +48,11 @@ impl Registry {
     }
 
     /// Adds an implementation, in the place of one of the same name if there is one.
-    pub fn replace(&mut self, implementation: impl Implementation + 'static) -> &mut Self {
+    pub fn replace(&mut self, implementation: Box<dyn Implementation>) -> &mut Self {
         let (name, workload) = (implementation.name(), implementation.workload());
         self.implementations.retain(|known| known.name() != name || known.workload() != workload);
-        self.implementation(implementation)
+        self.implementations.push(implementation);
+        self
     }
 
     /// Every workload, in the order of registration.
