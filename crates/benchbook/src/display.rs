@@ -61,6 +61,12 @@ impl Bundle {
         Self { note: Some((CLEARED, note)), ..Self::default() }.emit();
     }
 
+    /// Sends the bundle to the notebook, and lets it go here, where that is compiled already.
+    #[inline(never)]
+    pub(crate) fn send(self) {
+        self.emit();
+    }
+
     /// Sends the bundle to the notebook.
     pub fn emit(&self) {
         let mut out = std::io::stdout().lock();
@@ -107,7 +113,7 @@ pub trait Show {
 
     /// What evcxr calls on the last expression of a cell.
     fn evcxr_display(&self) {
-        self.bundle().emit();
+        self.bundle().send();
     }
 }
 

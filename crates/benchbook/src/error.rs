@@ -56,6 +56,12 @@ impl Whole for ErrorKind {
 }
 
 impl Error {
+    // A cell compiles what takes any error.
+    #[inline(never)]
+    fn of(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+
     /// Where it comes from, with the error of that library.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
@@ -65,7 +71,7 @@ impl Error {
 
 impl<E: Into<ErrorKind>> From<E> for Error {
     fn from(error: E) -> Self {
-        Self(Box::new(error.into()))
+        Self::of(error.into())
     }
 }
 

@@ -25,7 +25,13 @@ fn desk() -> MutexGuard<'static, Desk> {
 /// Gives the value of a variable to cells of SQL, which take it for the parameter of this name. The Jupyter kernel calls
 /// it.
 pub fn give<T: Given + ?Sized>(name: &str, value: &T) {
-    desk().values.insert(name.to_owned(), value.given());
+    put(name, value.given());
+}
+
+// A cell compiles what takes any type, and must not have to know how values of DataFusion are let go.
+#[inline(never)]
+fn put(name: &str, value: ScalarValue) {
+    desk().values.insert(name.to_owned(), value);
 }
 
 /// The answer that a cell of SQL has bound to this name. The Jupyter kernel calls it.

@@ -7,17 +7,17 @@ use crate::display::{Bundle, Show};
 
 /// Shows something at once, in the middle of a cell.
 pub fn display(value: &(impl Show + ?Sized)) {
-    show(value.bundle(), &Uuid::now_v7().to_string(), false);
+    show(value.bundle(), None, false);
 }
 
 /// Shows something at once, and gives its place a name, by which [`update`] finds it.
 pub fn display_as(name: &str, value: &(impl Show + ?Sized)) {
-    show(value.bundle(), name, false);
+    show(value.bundle(), Some(name), false);
 }
 
 /// Shows something in the place of what was shown under this name, in whatever cell; nowhere where there is no such place.
 pub fn update(name: &str, value: &(impl Show + ?Sized)) {
-    show(value.bundle(), name, true);
+    show(value.bundle(), Some(name), true);
 }
 
 /// Takes away what the cell has shown so far: at once, or when it shows the next thing, by which nothing flickers.
@@ -27,9 +27,11 @@ pub fn clear_output(wait: bool) {
     }
 }
 
-fn show(bundle: Bundle, name: &str, again: bool) {
+#[inline(never)]
+fn show(bundle: Bundle, name: Option<&str>, again: bool) {
     if is_ours() {
-        bundle.emit_as(name, again);
+        let name = name.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+        bundle.emit_as(&name, again);
     } else {
         bundle.emit();
     }

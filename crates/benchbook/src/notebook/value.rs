@@ -23,15 +23,21 @@ pub trait ByDebug {
 
 impl<T: Show + ?Sized> ByForm for Value<'_, T> {
     fn show_value(&self) {
-        self.0.bundle().emit();
+        self.0.bundle().send();
     }
 }
 
 impl<T: Debug + ?Sized> ByDebug for &Value<'_, T> {
     fn show_value(&self) {
-        if type_name::<T>() != "()" {
-            Bundle::plain(format!("{:?}", self.0)).emit();
-        }
+        by_debug(type_name::<T>(), &self.0);
+    }
+}
+
+// Each cell compiles anew what takes any type.
+#[inline(never)]
+fn by_debug(kind: &str, value: &dyn Debug) {
+    if kind != "()" {
+        Bundle::plain(format!("{value:?}")).emit();
     }
 }
 
