@@ -111,21 +111,39 @@ pub trait Show {
     /// The result in every form.
     fn bundle(&self) -> Bundle;
 
+    /// The result in one line, as a list of variables has it.
+    fn in_a_line(&self) -> String {
+        first_line(self.bundle())
+    }
+
     /// What evcxr calls on the last expression of a cell.
     fn evcxr_display(&self) {
         self.bundle().send();
     }
 }
 
+#[inline(never)]
+fn first_line(bundle: Bundle) -> String {
+    bundle.text.lines().next().unwrap_or_default().to_owned()
+}
+
 impl<T: Show + ?Sized> Show for &T {
     fn bundle(&self) -> Bundle {
         (**self).bundle()
+    }
+
+    fn in_a_line(&self) -> String {
+        (**self).in_a_line()
     }
 }
 
 impl<T: Show + ?Sized> Show for Box<T> {
     fn bundle(&self) -> Bundle {
         (**self).bundle()
+    }
+
+    fn in_a_line(&self) -> String {
+        (**self).in_a_line()
     }
 }
 
@@ -139,6 +157,10 @@ impl Show for plotly::Plot {
 impl<T: Show> Show for Vec<T> {
     fn bundle(&self) -> Bundle {
         all(&mut self.iter().map(Show::bundle))
+    }
+
+    fn in_a_line(&self) -> String {
+        counted(self.len(), "result")
     }
 }
 
@@ -168,6 +190,10 @@ impl Show for Answer {
             ..Bundle::default()
         }
     }
+
+    fn in_a_line(&self) -> String {
+        format!("{}, {}", counted(self.rows(), "row"), counted(self.schema.fields().len(), "column"))
+    }
 }
 
 impl Show for Comparison {
@@ -181,6 +207,10 @@ impl Show for Comparison {
             ..Bundle::default()
         }
     }
+
+    fn in_a_line(&self) -> String {
+        counts(&self.answer)
+    }
 }
 
 impl Show for Figure {
@@ -193,6 +223,10 @@ impl Show for Figure {
             plotly: Some(self.json_of_fixed_size()),
             ..Bundle::default()
         }
+    }
+
+    fn in_a_line(&self) -> String {
+        self.title().to_owned()
     }
 }
 
@@ -340,6 +374,14 @@ mod tests {
         let (note, warnings, cells) = (String::new(), Vec::new(), paired(&answer));
         let text = Comparison { note, warnings, answer, cells }.bundle().text;
         assert!(text.contains("left out, `.cells` has all: ") && !text.contains("--wide"), "{text}");
+    }
+
+    #[test]
+    fn an_answer_is_told_in_a_line_by_its_size() {
+        let column = Arc::new(StringArray::from(vec!["x", "y"])) as ArrayRef;
+        let answer = Answer::from(RecordBatch::try_from_iter([("a", column)]).unwrap());
+        assert_eq!(answer.in_a_line(), "2 rows, 1 column");
+        assert_eq!(Vec::from([answer]).in_a_line(), "1 result");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod cells;
 mod desk;
 mod given;
 mod interrupt;
+mod line;
 mod names;
 mod question;
 mod shown;
@@ -30,6 +31,7 @@ pub use desk::{answer, give};
 pub use given::Given;
 pub(crate) use interrupt::is_ours;
 pub use interrupt::{interrupted, look};
+pub use line::{LineByDebug, LineByForm, NoLine, lines, tell_lines};
 pub use shown::{clear_output, display, display_as, update};
 pub use value::{ByDebug, ByForm, TypeOfVariable, Value, show};
 

@@ -1,5 +1,7 @@
 //! Cells of Rust, run by evcxr, and cells of SQL, answered by the process of the cells.
 
+use std::collections::BTreeMap;
+
 use benchbook_front::magics::{Chart, Sql, parameters};
 use benchbook_front::{Bundle, Evaluator, Failure, Outcome, Page, Stream, Variable, names};
 use evcxr::{CommandContext, EvalCallbacks, EvalOutputs};
@@ -69,6 +71,30 @@ impl Evcxr {
         })?;
         self.answers.are_in_sql(lacking);
         Ok(())
+    }
+
+    /// What variables of Rust are worth, in a line each; nothing of those that cannot be written.
+    ///
+    /// # Errors
+    /// The process that holds them has ended, or the cell is interrupted.
+    fn lines(&mut self, names: &[&str]) -> Result<BTreeMap<String, String>, Failure> {
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let code = format!("benchbook::notebook::lines!({});", names.join(", "));
+        let told = self.session.with(|context| {
+            self.level.settle(context, &code, self.has_own_forms);
+            quietly(&self.session, context, &code)
+        });
+        let told = match told {
+            Ok(told) => told,
+            Err(failure) if failure.name == forms::ENDED || self.session.is_interrupted() => return Err(failure),
+            // A list without them is better than none.
+            Err(_) => return Ok(BTreeMap::new()),
+        };
+        let text = told.as_ref().and_then(|bundle| bundle.data.get("text/plain")?.as_str()).unwrap_or_default();
+        let lines: BTreeMap<String, Option<String>> = serde_json::from_str(text).unwrap_or_default();
+        Ok(lines.into_iter().filter_map(|(name, line)| Some((name, line?))).collect())
     }
 }
 
@@ -162,11 +188,11 @@ fn execute(
     })
 }
 
-/// Has code run of which the page shows nothing.
-fn quietly(session: &Session, context: &mut CommandContext, code: &str) -> Outcome {
+/// Has code run of which the page shows nothing; gives what it would show.
+fn quietly(session: &Session, context: &mut CommandContext, code: &str) -> Result<Option<Bundle>, Failure> {
     session.inlet().turn_to(None);
     execute(session, context, &Code { text: code, number: 0, has_own_forms: true }, &mut EvalCallbacks::default())?;
-    session.inlet().kept().map(drop)
+    session.inlet().kept()
 }
 
 fn run(session: &Session, context: &mut CommandContext, code: &Code<'_>, page: &Page) -> Outcome {
@@ -234,8 +260,11 @@ impl Evaluator for Evcxr {
         let mut variables: Vec<Variable> = self.answers.only_in_sql().map(|name| variable((name, ANSWER))).collect();
         // Before evcxr is there, Rust has no variables.
         if self.session.has_started() {
-            let of_rust =
+            let mut of_rust =
                 self.session.with(|context| Ok(context.variables_and_types().map(variable).collect::<Vec<_>>()))?;
+            let names: Vec<&str> = of_rust.iter().map(|one| one.name.as_str()).collect();
+            let mut lines = self.lines(&names)?;
+            of_rust.iter_mut().for_each(|one| one.value = lines.remove(&one.name));
             variables.retain(|one| of_rust.iter().all(|other| other.name != one.name));
             variables.extend(of_rust);
         }
@@ -260,12 +289,10 @@ impl Evaluator for Evcxr {
         });
         match looked_up.ok()? {
             (true, Some(mut told)) => {
-                // Not every value can be shown.
-                if let Ok(value) = self.value(name)
-                    && let (Some(text), Some(kind)) = (value.data.get("text/plain"), told.data.get("text/plain"))
+                if let Ok(mut lines) = self.lines(&[name])
+                    && let (Some(line), Some(kind)) = (lines.remove(name), told.data.get("text/plain"))
                 {
-                    let both = [kind, text].map(|part| part.as_str().unwrap_or_default()).join("\n");
-                    told = Bundle::text(both);
+                    told = Bundle::text(format!("{} = {line}", kind.as_str().unwrap_or_default()));
                 }
                 Some(told)
             }
