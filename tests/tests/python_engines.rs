@@ -133,7 +133,7 @@ fn every_row_is_right_on_the_ugly_cases() {
             let mut taken = false;
             for params in workload.ugly().into_iter().step_by(step) {
                 let case = workload.case(params).unwrap();
-                for dtype in [DType::F32, DType::Bf16] {
+                for dtype in [DType::F32, DType::F64, DType::Bf16] {
                     match tried(&mut pipe, row, &device.name, &case, dtype) {
                         Ok(takes) => taken |= takes,
                         Err(error) => {

@@ -51,6 +51,8 @@ def of_qwen3(setting, x):
 
 
 def rotary(setting, x, configuration, layer):
+    if setting.dtype == "f64":
+        raise Unsupported(f"the RMS norms of {setting.architecture} in Transformers are in f32")
     sizes = {"hidden_size": setting.width, "num_attention_heads": setting.heads, "head_dim": setting.head_dim}
     sizes |= {"num_key_value_heads": setting.kv_heads, "intermediate_size": setting.hidden, "num_hidden_layers": 1}
     module = layer(configuration(rms_norm_eps=EPSILON, attn_implementation="sdpa", **sizes), layer_idx=0)
