@@ -366,8 +366,11 @@ fn the_examples_are_measured_as_they_stand() {
 
 #[test]
 fn the_package_passes_its_own_tests() {
-    let Some(python) = python_with("numpy") else { return };
-    let file = folder("tests/python/worker_tests.py");
-    let output = Command::new("sh").args(["-c", &line(&python, &format!("-B '{}'", file.display()))]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for (package, file) in [("numpy", "worker_tests.py"), ("torch", "torch_tests.py")] {
+        let Some(python) = python_with(package) else { continue };
+        let file = folder("tests/python").join(file);
+        let command = line(&python, &format!("-B '{}'", file.display()));
+        let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 }

@@ -65,36 +65,53 @@ def expanded(attend):
     return form
 
 
-def absorbed(setting, like):
+def absorbed(attend):
     """What makes keys and values goes to queries and results: all heads attend to the entries as they are."""
-    inner = by_formula(hidden(setting, like), scale=scale_of(setting))
 
-    def mix(query, placed, seen, w_uk, w_uv):
-        of_key, of_value = (one.unflatten(-1, (setting.heads, -1)).transpose(0, 1) for one in (w_uk, w_uv))
-        query = torch.cat([query @ of_key.transpose(1, 2), placed], -1)
-        return inner(query, seen[:, None], seen[:, None, :, : setting.kv_rank]) @ of_value
+    def form(setting, like):
+        inner = attend(setting, like)
 
-    return mix
+        def mix(query, placed, seen, w_uk, w_uv):
+            of_key, of_value = (one.unflatten(-1, (setting.heads, -1)).transpose(0, 1) for one in (w_uk, w_uv))
+            query = torch.cat([query @ of_key.transpose(1, 2), placed], -1)
+            return inner(query, seen[:, None]) @ of_value
+
+        return mix
+
+    return form
 
 
-def fewer(setting, like):
-    """The form that takes fewer operations, as the workload counts them."""
-    key, value, place, rank = setting.head_dim, setting.value_dim, setting.rotary_dim, setting.kv_rank
-    more_positions = (setting.seq_kv - setting.seq_q) * rank * (key + value)
-    pairs = setting.seq_q * (setting.seq_kv - (setting.seq_q - 1) / 2)
-    more_numbers = pairs * (2 * rank + place - (key + place + value))
-    return (expanded(by_scores) if more_numbers > more_positions else absorbed)(setting, like)
+def fewer(of_heads, of_entries):
+    """The one of two forms that takes fewer operations, as the workload counts them."""
+
+    def form(setting, like):
+        key, value, place, rank = setting.head_dim, setting.value_dim, setting.rotary_dim, setting.kv_rank
+        more_positions = (setting.seq_kv - setting.seq_q) * rank * (key + value)
+        pairs = setting.seq_q * (setting.seq_kv - (setting.seq_q - 1) / 2)
+        more_numbers = pairs * (2 * rank + place - (key + place + value))
+        return (of_heads if more_numbers > more_positions else of_entries)(setting, like)
+
+    return form
 
 
 def by_scores(setting, like):
     return by_formula(hidden(setting, like))
 
 
+def latents_by_scores(setting, like):
+    inner = by_formula(hidden(setting, like), scale=scale_of(setting))
+    return lambda query, entries: inner(query, entries, entries[..., : setting.kv_rank])
+
+
+def sdpa(setting, like):
+    square = setting.seq_q == setting.seq_kv
+    keep = None if square or setting.seq_q == 1 else lower(setting.seq_q, setting.seq_kv, like.device)
+    return fused(keep, square, False, scale_of(setting))
+
+
 def by_sdpa(setting, like):
     """By torch's own attention, whose fastest backend wants values as wide as keys."""
-    square, width = setting.seq_q == setting.seq_kv, max(setting.head_dim + setting.rotary_dim, setting.value_dim)
-    keep = None if square or setting.seq_q == 1 else lower(setting.seq_q, setting.seq_kv, like.device)
-    inner = fused(keep, square, False, scale_of(setting))
+    inner, width = sdpa(setting, like), max(setting.head_dim + setting.rotary_dim, setting.value_dim)
 
     def wide(numbers):
         more = width - numbers.shape[-1]
@@ -103,9 +120,27 @@ def by_sdpa(setting, like):
     return lambda query, key, value: inner(wide(query), wide(key), wide(value))[..., : setting.value_dim]
 
 
-FORMULAS = {"latent-attention": Program(INPUTS, latent(fewer, normed), WEIGHTS)}
-FUSED = {"latent-attention": Program(INPUTS, latent(expanded(by_sdpa), normed_fused), WEIGHTS)}
+def latents_by_sdpa(setting, like):
+    """The same over entries, which are keys and values of all heads: what is mixed of their places is left out after."""
+    inner = sdpa(setting, like)
+
+    def attend(query, entries):
+        shared = entries.expand(-1, setting.heads, -1, -1)
+        return inner(query, shared, shared)[..., : setting.kv_rank]
+
+    return attend
+
+
+def program(form, norm):
+    return Program(INPUTS, latent(form, norm), WEIGHTS)
+
+
+EXPANDED, ABSORBED = expanded(by_scores), absorbed(latents_by_scores)
+FORMULAS = {"latent-attention": program(fewer(EXPANDED, ABSORBED), normed)}
+FUSED = {"latent-attention": program(fewer(expanded(by_sdpa), absorbed(latents_by_sdpa)), normed_fused)}
+#: For engines whose own attention wants keys and values of each head in memory.
+MIXED = {"latent-attention": program(fewer(expanded(by_sdpa), ABSORBED), normed_fused)}
 FORMS = {
-    ("latent-attention", "expanded"): Program(INPUTS, latent(expanded(by_scores), normed), WEIGHTS),
-    ("latent-attention", "absorbed"): Program(INPUTS, latent(absorbed, normed), WEIGHTS),
+    ("latent-attention", "expanded"): program(EXPANDED, normed),
+    ("latent-attention", "absorbed"): program(ABSORBED, normed),
 }

@@ -7,6 +7,7 @@ sys.modules["openvino_telemetry"] = None
 
 import openvino  # noqa: E402
 
+from . import latent  # noqa: E402
 from .graphs import Graph  # noqa: E402
 from .programs import FUSED  # noqa: E402
 from .rows import Unsupported, of_all  # noqa: E402
@@ -20,7 +21,7 @@ MOVES += ("Concatenation", "Split", "Transpose")
 
 @of_all
 def cpu(setting, copies):
-    graph = Graph(setting, copies, FUSED).eval()
+    graph = Graph(setting, copies, FUSED | latent.MIXED).eval()
     core = openvino.Core()
     if setting.dtype == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise Unsupported("OpenVINO does not compute in bf16 on this processor")

@@ -1,0 +1,57 @@
+"""Tests of the functions of PyTorch in the package benchbook_worker, run by python_engines.rs."""
+
+import unittest
+
+import torch
+from benchbook_worker import Setting, latent
+from torch.utils.flop_counter import FlopCounterMode
+
+#: A step of decoding: one position beside 63 in the cache.
+STEP = {"batch": 1, "heads": 4, "seq_q": 1, "seq_kv": 64, "width": 32, "query_rank": 16, "kv_rank": 16}
+STEP |= {"head_dim": 8, "rotary_dim": 4, "value_dim": 8}
+
+
+def inputs_of(params):
+    """Inputs of `latent-attention`, as the workload has them."""
+    heads, width, rank, of_query = (params[name] for name in ("heads", "width", "kv_rank", "query_rank"))
+    key, place, value = (params[name] for name in ("head_dim", "rotary_dim", "value_dim"))
+    shapes = {"w_dq": (width, of_query), "w_uq": (of_query, heads * key), "w_qr": (of_query, heads * place)}
+    shapes |= {"w_dkv": (width, rank), "w_kr": (width, place), "w_uk": (rank, heads * key)}
+    shapes |= {"w_uv": (rank, heads * value), "w_out": (heads * value, width)}
+    shapes |= {"query_gain": (of_query,), "kv_gain": (rank,)}
+    shapes["input"] = (params["batch"], params["seq_q"], width)
+    if before := params["seq_kv"] - params["seq_q"]:
+        shapes["cache"] = (params["batch"], before, rank + place)
+    numbers = torch.Generator().manual_seed(1)
+    return {name: torch.randn(shape, generator=numbers, dtype=torch.float64) for name, shape in shapes.items()}
+
+
+def solved(program, params):
+    """What a program gives, and the operations of its products."""
+    inputs = inputs_of(params)
+    call = program.make(Setting("latent-attention", params, "f64", 1, "torch"), inputs)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        outputs = call(*[inputs[name] for name in program.names(inputs)])
+    return outputs, counter.get_total_flops()
+
+
+class TestLatent(unittest.TestCase):
+    ways = {"formula": latent.FORMULAS, "fused": latent.FUSED, "mixed": latent.MIXED}
+
+    def test_a_step_of_decoding_makes_no_keys_of_the_cache(self):
+        _, of_keys = solved(latent.FORMS["latent-attention", "expanded"], STEP)
+        for name, way in self.ways.items():
+            _, operations = solved(way["latent-attention"], STEP)
+            self.assertLess(operations, of_keys / 4, name)
+
+    def test_all_ways_are_the_same_function(self):
+        for params in (STEP, STEP | {"seq_q": 5}, STEP | {"seq_q": 64}, STEP | {"batch": 3, "seq_q": 64, "value_dim": 17}):
+            right, _ = solved(latent.FORMS["latent-attention", "expanded"], params)
+            for name, way in self.ways.items():
+                found, _ = solved(way["latent-attention"], params)
+                for one, other in zip(right, found, strict=True):
+                    torch.testing.assert_close(other, one, msg=lambda said: f"{name} of {params}: {said}")
+
+
+if __name__ == "__main__":
+    unittest.main()
