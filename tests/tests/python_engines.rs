@@ -209,6 +209,17 @@ fn weights_that_all_calls_share_are_not_called_cold() {
 }
 
 #[test]
+fn a_compiler_that_packs_weights_before_is_right() {
+    let Some(python) = python_with("torch") else { return };
+    let (bench, named) = (Bench::new(), format!("--python={}", python.display()));
+    let rows = ["--implementation", "compile-frozen", "--device", "torch", &named];
+    bench.ok(&short(&[&["mlp", "--set", "rows=8", "--set", "width=32"][..], &rows].concat()));
+    let found = outcomes(&bench);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].0.as_str(), found[0].1.as_str()), ("compile-frozen/torch/f32/1t", "ok"), "{found:?}");
+}
+
+#[test]
 fn without_a_compiler_a_trial_fails_and_the_run_goes_on() {
     let Some(python) = python_with("torch") else { return };
     let (bench, named) = (Bench::new(), format!("--python={}", python.display()));

@@ -15,8 +15,9 @@ const PLANS: [(&str, &str); 3] = [
     ("kernels_blocks.toml", include_str!("kernels_blocks.toml")),
 ];
 
-const RIVALS: [&str; 9] = [
+const RIVALS: [&str; 10] = [
     "compile",
+    "compile-frozen",
     "torch-sdpa",
     "torch-mm",
     "burn",
@@ -128,8 +129,8 @@ pub fn measure(ready: &Ready) -> Result<String> {
          same size. Norms and softmax are held to a copy besides, the fastest of as many bytes.\n\
          \n\
          Not the same on both sides: of linear layers and feed-forward networks, our kernels take weights that were packed\n\
-         before timing, as those of a model can be, and libtorch's calls pack what they need in each call; our kernels\n\
-         write into memory that is there, and libtorch allocates its results."
+         before timing, as those of a model can be, and libtorch's calls pack what they need in each call, which those of\n\
+         `compile-frozen` do not; our kernels write into memory that is there, and PyTorch allocates its results."
             .to_owned(),
         String::new(),
         instructions(&ran),

@@ -1,4 +1,4 @@
-"""Workloads as graphs that other engines read: programs of PyTorch whose weights are constants."""
+"""Workloads as graphs that compilers and other engines read: programs of PyTorch whose weights are constants."""
 
 import torch
 
@@ -16,7 +16,7 @@ class Graph(torch.nn.Module):
         super().__init__()
         inputs = copies[0]
         program = programs.get(setting.workload) or FORMULAS[setting.workload]
-        tensors = {name: torch.from_numpy(one) for name, one in inputs.items()}
+        tensors = {name: torch.as_tensor(one) for name, one in inputs.items()}
         try:
             self.function = program.make(setting, tensors)
         except Unsupported:  # the formula has words for everything

@@ -90,6 +90,8 @@ CONVOLUTIONS = ("conv1d", "conv2d", "patch-embedding")
 COMPILED = (*ATTENTION, *BLOCKS, *CONVOLUTIONS, "causal-conv")
 FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *COMPILED)
 GRAPHS = ("matmul", *ATTENTION, *BLOCKS, *CONVOLUTIONS, "latent-attention")
+#: Those whose weights a compiler can pack before it is called.
+WEIGHTED = ("linear", "mlp", "projected-attention", *CONVOLUTIONS, *WHOLE)
 #: Those that PyTorch's own attention can say.
 SDPA = ("attention-gradients", "paged-attention", *(name for name in ATTENTION if name != "contextual-attention"), *WHOLE)
 #: Recurrences, which are loops over steps.
@@ -197,6 +199,17 @@ ROWS = [
         "PyTorch's norms and SDPA, by torch.compile",
         dtypes=WIDE,
         memory=False,
+    ),
+    *(
+        torch_row(
+            "compile-frozen",
+            name,
+            "torch_rows:compile_frozen",
+            "by torch.compile with its weights as constants, which are packed before (freezing)",
+            dtypes=dtypes_of(name),
+            memory=False,
+        )
+        for name in WEIGHTED
     ),
     *(
         torch_row("loop", name, "form_rows:loop", "a loop over steps, a few calls of PyTorch each", dtypes=WIDE)

@@ -15,6 +15,7 @@ import torch  # noqa: E402
 
 from . import gpu, machine  # noqa: E402
 from .attention import QKV  # noqa: E402
+from .graphs import Graph  # noqa: E402
 from .programs import FORMULAS, FUSED  # noqa: E402
 from .rows import Unsupported, of_all  # noqa: E402
 
@@ -122,6 +123,17 @@ def compile_formula(setting, copies):
 def compile_fused(setting, copies):
     """The same by what PyTorch has for it, with the attention that it takes by itself."""
     return compiled_calls_of(FUSED[setting.workload], setting, copies)
+
+
+@of_all
+def compile_frozen(setting, copies):
+    """The same with its weights as constants, which the compiler packs as its products and convolutions want them."""
+    from torch._inductor import config
+
+    graph = Graph(setting, copies, FUSED).eval()
+    with config.patch(freezing=True):
+        made = compiled(setting, graph, graph.example)
+    return [partial(made, *[inputs[name] for name in graph.given]) for inputs in copies]
 
 
 @of_all
