@@ -1,9 +1,11 @@
 """Tests of the functions of PyTorch in the package benchbook_worker, run by python_engines.rs."""
 
 import unittest
+from unittest import mock
 
 import torch
-from benchbook_worker import Setting, latent
+from benchbook_worker import Setting, latent, transformer
+from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 #: A step of decoding: one position beside 63 in the cache.
@@ -51,6 +53,48 @@ class TestLatent(unittest.TestCase):
                 found, _ = solved(way["latent-attention"], params)
                 for one, other in zip(right, found, strict=True):
                     torch.testing.assert_close(other, one, msg=lambda said: f"{name} of {params}: {said}")
+
+
+#: A block of GPT-2 and one of Qwen3.
+BLOCKS = [
+    {"architecture": "gpt-2", "seq": 5, "heads": 2, "kv_heads": 2, "head_dim": 4, "width": 8, "hidden": 12},
+    {"architecture": "qwen3", "seq": 5, "heads": 4, "kv_heads": 2, "head_dim": 6, "width": 10, "hidden": 12},
+]
+
+
+def block_inputs_of(params):
+    """Inputs of `transformer-block`, as the workload has them."""
+    width, hidden, qwen = params["width"], params["hidden"], params["architecture"] == "qwen3"
+    query, kv = (params[name] * params["head_dim"] for name in ("heads", "kv_heads"))
+    shapes = {"query": (width, query), "key": (width, kv), "value": (width, kv), "out": (query, width)}
+    shapes |= {"up": (width, hidden), "down": (hidden, width)} | ({"gate": (width, hidden)} if qwen else {})
+    biases = {} if qwen else {f"b_{name}": shape[1:] for name, shape in shapes.items()}
+    vectors = {name: (width,) for name in ("gain_1", "gain_2", *(() if qwen else ("bias_1", "bias_2")))}
+    vectors |= {name: (params["head_dim"],) for name in (("query_gain", "key_gain") if qwen else ())}
+    shapes = {f"w_{name}": shape for name, shape in shapes.items()} | biases | vectors
+    shapes["input"] = (2, params["seq"], width)
+    numbers = torch.Generator().manual_seed(2)
+    return {name: torch.randn(shape, generator=numbers, dtype=torch.float64) for name, shape in shapes.items()}
+
+
+class TestBlock(unittest.TestCase):
+    def test_all_ways_are_the_same_function(self):
+        for params in BLOCKS:
+            inputs, setting = block_inputs_of(params), Setting("transformer-block", params, "f64", 1, "torch")
+            found = []
+            for way in (transformer.FORMULAS, transformer.FUSED, transformer.NORMED):
+                program = way["transformer-block"]
+                found.append(program.make(setting, inputs)(*[inputs[name] for name in program.names(inputs)]))
+            for other in found[1:]:
+                torch.testing.assert_close(other, found[0], msg=lambda said: f"{params}: {said}")
+
+    def test_graphs_for_other_engines_have_norms_that_are_one_operation(self):
+        for params, (name, count) in zip(BLOCKS, [("layer_norm", 2), ("rms_norm", 4)], strict=True):
+            inputs, setting = block_inputs_of(params), Setting("transformer-block", params, "f64", 1, "torch")
+            program = transformer.NORMED["transformer-block"]
+            with mock.patch.object(functional, name, wraps=getattr(functional, name)) as norm:
+                program.make(setting, inputs)(*[inputs[name] for name in program.names(inputs)])
+            self.assertEqual(norm.call_count, count, params)
 
 
 if __name__ == "__main__":

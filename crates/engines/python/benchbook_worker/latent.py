@@ -138,6 +138,8 @@ def program(form, norm):
 EXPANDED, ABSORBED = expanded(by_scores), absorbed(latents_by_scores)
 FORMULAS = {"latent-attention": program(fewer(EXPANDED, ABSORBED), normed)}
 FUSED = {"latent-attention": program(fewer(expanded(by_sdpa), absorbed(latents_by_sdpa)), normed_fused)}
+#: By its formula but for its norms.
+NORMED = {"latent-attention": program(fewer(EXPANDED, ABSORBED), normed_fused)}
 #: For engines whose own attention wants keys and values of each head in memory.
 MIXED = {"latent-attention": program(fewer(expanded(by_sdpa), ABSORBED), normed_fused)}
 FORMS = {

@@ -8,10 +8,12 @@ import numpy
 import onnxruntime
 import torch
 
-from . import blocks
+from . import blocks, latent, transformer
 from .graphs import Graph
 from .rows import Unsupported, of_all
 
+#: A layer norm is one operation of ONNX; attention is none before its opset 23, and is written as the formula.
+PROGRAMS = blocks.FUSED | transformer.NORMED | latent.NORMED
 #: Bytes of weights that the exporter leaves in a model; beyond, it wants a file for them.
 MOST_BYTES = 1536 << 20
 
@@ -41,7 +43,7 @@ def exported(graph, names):
 
 def bound(provider, setting, copies):
     """Calls whose inputs are where the controller overwrites them, and whose outputs stay with the session."""
-    graph = Graph(setting, copies, blocks.FUSED).eval()
+    graph = Graph(setting, copies, PROGRAMS).eval()
     names = [f"given_{at}" for at in range(len(graph.given))]
     model = exported(graph, names)
     options = onnxruntime.SessionOptions()

@@ -61,5 +61,10 @@ def block(attend, norm):
     return make
 
 
-FORMULAS = {"transformer-block": Program(("input", *WEIGHTS), block(square_formula, normed), WEIGHTS)}
-FUSED = {"transformer-block": Program(("input", *WEIGHTS), block(square_fused, normed_fused), WEIGHTS)}
+def program(attend, norm):
+    return {"transformer-block": Program(("input", *WEIGHTS), block(attend, norm), WEIGHTS)}
+
+
+FORMULAS, FUSED = program(square_formula, normed), program(square_fused, normed_fused)
+#: By its formula but for its norms.
+NORMED = program(square_formula, normed_fused)
