@@ -83,6 +83,9 @@ pub enum Error {
     /// The record could not be written.
     #[error(transparent)]
     Record(#[from] benchbook_journal::Error),
+    /// A statistic of what was measured cannot be computed.
+    #[error(transparent)]
+    Statistic(#[from] benchbook_stats::Error),
     /// The interrupt handler, a pipe or the like failed.
     #[error("{what}: {source}")]
     Io {

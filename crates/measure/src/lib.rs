@@ -19,6 +19,7 @@ mod host;
 pub mod known_work;
 pub mod link;
 mod old;
+pub mod own;
 mod parcel;
 mod process;
 mod quiet;

@@ -12,7 +12,7 @@ mod pilot;
 mod progress;
 mod recorder;
 mod row;
-mod schedule;
+pub(crate) mod schedule;
 mod stages;
 mod start;
 mod stop;

@@ -60,16 +60,16 @@ impl Schedule {
 }
 
 /// Orders of randomised complete blocks: each member once a block.
-struct Order(ChaCha8Rng);
+pub struct Order(ChaCha8Rng);
 
 impl Order {
     /// The orders of a run follow from its seed.
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
     /// The order of the next block of `members`.
-    fn next(&mut self, members: usize) -> Vec<usize> {
+    pub fn next(&mut self, members: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..members).collect();
         order.shuffle(&mut self.0);
         order
