@@ -1,5 +1,7 @@
 //! Workers of other programs: one in Python beside our own, one with each fault, and some that talk nonsense.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use benchbook_tests::{Bench, OF_TOMORROW, SPEAKS, WAYS, program, python_with};
@@ -195,6 +197,26 @@ fn nonsense_of_a_worker_is_an_outcome_of_its_trial_and_the_run_goes_on() {
     let samples = bench.sql("select count(*) as n, count(distinct implementation) as implementations from results");
     assert_eq!((&samples[0]["n"], &samples[0]["implementations"]), (&6.into(), &1.into()), "nothing is lost");
     bench.ok(&["store", "verify"]);
+}
+
+#[test]
+fn an_environment_that_vanishes_is_an_outcome_and_the_run_goes_on() {
+    let Some(line) = script("worker.py") else { return };
+    let bench = Bench::new();
+    // It is there while it is asked what it has, and then no more.
+    let once = bench.folder().join("once");
+    fs::write(&once, format!("#!/bin/sh\nrm -- \"$0\"\nexec {line} \"$@\"\n")).unwrap();
+    fs::set_permissions(&once, fs::Permissions::from_mode(0o755)).unwrap();
+    let worker = format!("numpy='{}'", once.display());
+    let matmul = ["run", "matmul", "--set", "m=16", "--quick", "--replicates", "1", "--blocks", "3", "--threads", "1"];
+    let both = ["--device", "flex,numpy", "--implementation", "tiled,numpy", "--worker", &worker];
+    bench.ok(&[&matmul[..], &both].concat());
+    assert!(!once.exists(), "it was started once");
+    let rows = outcomes(&bench);
+    assert_eq!(rows.len(), 2, "{rows:#?}");
+    assert_eq!((&rows[0]["implementation"], &rows[0]["status"]), (&"numpy".into(), &"failed".into()), "{rows:#?}");
+    assert!(rows[0]["stop_reason"].as_str().is_some_and(|reason| reason.contains("exit status: 127")), "{rows:#?}");
+    assert_eq!((&rows[1]["implementation"], &rows[1]["status"]), (&"tiled".into(), &"ok".into()), "{rows:#?}");
 }
 
 #[test]
