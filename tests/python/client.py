@@ -50,7 +50,8 @@ class Kernel:
 
     def __exit__(self, *_):
         self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
+        # In order: a kernel that is killed leaves its temporary folder.
+        self.manager.shutdown_kernel()
 
     def begin(self, code, mark=None):
         """Begins a cell, and waits until it runs, or until it has printed the mark; gives its id and what it has said."""

@@ -75,7 +75,8 @@ def notebook(kernel):
         page.metadata.kernelspec = {"name": "script", "display_name": "script", "language": "rust"}
         specs = KernelSpecManager(kernel_dirs=[str(folder)], ensure_native_kernel=False)
         made = AsyncKernelManager(kernel_name="script", kernel_spec_manager=specs)
-        nbclient.NotebookClient(page, km=made, timeout=WAIT).execute()
+        # nbclient leaves a kernel alone whose manager it was given.
+        nbclient.NotebookClient(page, km=made, timeout=WAIT).execute(cleanup_kc=True)
         return page
 
     with tempfile.TemporaryDirectory() as folder:

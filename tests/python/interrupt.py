@@ -96,7 +96,7 @@ def main(folder):
         print(json.dumps({"ended": ended, "question": question, "after": kernel.text(AFTER)}))
     finally:
         kernel.client.stop_channels()
-        kernel.manager.shutdown_kernel(now=True)
+        kernel.manager.shutdown_kernel()
 
 
 main(os.path.realpath(sys.argv[1]))

@@ -36,7 +36,7 @@ def main(folder):
                 socket.close(linger=0)
         print(json.dumps({"peers": PEERS, "answered": answered}))
     finally:
-        manager.shutdown_kernel(now=True)
+        manager.shutdown_kernel()
 
 
 main(sys.argv[1])
