@@ -21,6 +21,12 @@ const NAMED: &str = "application/vnd.benchbook.display+json";
 /// The form by which the library tells that what was shown goes.
 const CLEARED: &str = "application/vnd.benchbook.clear+json";
 
+/// Whether a thing is whole with this form: it comes last, of what has a name or takes others away. Such a thing is no
+/// value of its cell, and is shown at once.
+pub(crate) fn completes(mime: &str) -> bool {
+    matches!(mime, NAMED | CLEARED)
+}
+
 /// Whether what was shown goes only when the next thing is shown.
 #[derive(Deserialize)]
 struct Cleared {

@@ -2,6 +2,7 @@
 
 use benchbook_front::text::Decoder;
 
+use crate::forms::completes;
 use crate::said::{Forms, Said};
 
 /// What evcxr waits for when code has ended.
@@ -97,7 +98,11 @@ impl Splitter {
                 if self.forms.contains_key(&mime) {
                     self.shown(Said::Shown, pieces);
                 }
+                let is_whole = completes(&mime);
                 self.forms.insert(mime, text);
+                if is_whole {
+                    self.shown(Said::Shown, pieces);
+                }
             }
             Some((mime, text)) if line != PANIC => {
                 let text = if text.is_empty() { line.to_owned() } else { format!("{text}\n{line}") };
@@ -242,5 +247,14 @@ mod tests {
         // Here a line begins that may be one of evcxr's.
         assert!(splitter.push(b"EV").is_empty());
         assert_eq!(splitter.push(b"EN"), [printed("EVEN")]);
+    }
+
+    #[test]
+    fn what_has_a_name_is_told_before_the_next_thing_comes() {
+        for last in ["application/vnd.benchbook.display+json", "application/vnd.benchbook.clear+json"] {
+            let output = form("text/plain", "50 %") + &form(last, "{}");
+            let shown = Said::Shown(forms(&[("text/plain", "50 %"), (last, "{}")]));
+            assert_eq!(Splitter::default().push(output.as_bytes()), [Piece::Say(shown)]);
+        }
     }
 }
