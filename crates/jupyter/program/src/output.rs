@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::said::Said;
 use crate::split::{COMPLETE, Piece, Splitter};
 
-/// How much is read at once, in bytes.
+/// How much is read at once, in bytes: what a pipe holds.
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Hands on what comes, until the process has gone and nothing is left.
@@ -98,8 +98,8 @@ impl<T: FnMut(Piece)> Output<T> {
 
     fn hand_on(&mut self, piece: Piece) -> io::Result<()> {
         if matches!(&piece, Piece::Line(line) if line == COMPLETE) {
-            // What the code has complained of lies in its pipe by now.
-            while self.ready(PollTimeout::ZERO)?.errors {
+            // What the code has complained of lies in its pipe by now: a thread of it may go on without end.
+            if self.ready(PollTimeout::ZERO)?.errors {
                 self.take_errors()?;
             }
         }
@@ -134,8 +134,10 @@ fn taken(pipe: &mut Option<PipeReader>) -> io::Result<Option<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
-    use std::sync::mpsc::channel;
+    use std::os::fd::OwnedFd;
+    use std::sync::mpsc::{channel, sync_channel};
 
     use super::*;
 
@@ -157,5 +159,17 @@ mod tests {
         drop(keep);
         thread.join().unwrap().unwrap();
         assert_eq!(pieces.iter().collect::<Vec<_>>(), [Piece::Say(Said::Printed("last words".into()))]);
+    }
+
+    #[test]
+    fn complaints_without_end_do_not_hold_up_the_end_of_a_cell() {
+        let ((output, mut to_output), (gone, _keep)) = (io::pipe().unwrap(), io::pipe().unwrap());
+        let errors = PipeReader::from(OwnedFd::from(File::open("/dev/zero").unwrap()));
+        to_output.write_all(format!("{COMPLETE}\n").as_bytes()).unwrap();
+        // Bounded, and so it ends once nobody takes anything from it.
+        let (send, pieces) = sync_channel(1);
+        let read = Output::new(output, errors, gone, move |piece| send.send(piece).unwrap());
+        std::thread::spawn(move || read.serve());
+        assert!(pieces.iter().take(100).any(|piece| piece == Piece::Line(COMPLETE.into())));
     }
 }
