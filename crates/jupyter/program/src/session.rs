@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{Builder, JoinHandle};
 
 use benchbook_front::{Error, Failure, Interrupter, Result};
 use benchbook_process::Mark;
@@ -52,6 +53,8 @@ struct Shared {
     snapshot: OnceLock<Snapshot>,
     analysis: Analysis,
     compiler: Mark,
+    /// Those who end the compiler, which takes them a while.
+    enders: Mutex<Vec<JoinHandle<()>>>,
     /// Where their socket lies, and what evcxr compiles, for this user alone.
     folder: TempDir,
 }
@@ -75,8 +78,16 @@ impl Session {
             .map_err(|error| Error::Lost(format!("there is no temporary folder for that of the cells: {error}")))?;
         // Those that evcxr makes go with this one. Where somebody has chosen another before, they go by themselves.
         let _ = tempfile::env::override_temp_dir(folder.path());
+        let session = Self::within(folder)?;
+        let own = session.clone();
+        spawn("evcxr", move || own.make())?;
+        Ok(session)
+    }
+
+    /// One without evcxr.
+    fn within(folder: TempDir) -> Result<Self> {
         let cells = Cells::new(&folder.path().join(SOCKET))?;
-        let session = Self(Arc::new(Shared {
+        Ok(Self(Arc::new(Shared {
             context: Mutex::new(None),
             waiting: Mutex::new(Waiting { phase: Phase::Starting, cell: 0, interrupted: 0, ends: false }),
             changed: Condvar::new(),
@@ -84,11 +95,9 @@ impl Session {
             snapshot: OnceLock::new(),
             analysis: Analysis::default(),
             compiler: Mark::new(COMPILER),
+            enders: Mutex::default(),
             folder,
-        }));
-        let own = session.clone();
-        spawn("evcxr", move || own.make())?;
-        Ok(session)
+        })))
     }
 
     fn make(&self) {
@@ -158,6 +167,12 @@ impl Session {
 
     /// A cell of the notebook begins.
     pub(crate) fn begin(&self, cell: u64) {
+        // Who ends the compiler of the cell before must not meet that of this one.
+        let enders = std::mem::take(&mut *held(&self.0.enders));
+        for ender in enders {
+            // One that has panicked has ended, too.
+            let _ = ender.join();
+        }
         held(&self.0.waiting).cell = cell;
         self.0.analysis.sleep();
         self.0.cells.begin(cell);
@@ -251,7 +266,7 @@ impl Session {
 }
 
 fn spawn(what: &'static str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    let thread = std::thread::Builder::new().name(what.into()).spawn(work);
+    let thread = Builder::new().name(what.into()).spawn(work);
     thread.map(drop).map_err(|source| Error::Thread { what, source })
 }
 
@@ -262,11 +277,39 @@ impl Interrupter for Session {
         self.0.changed.notify_all();
         self.0.cells.interrupt(cell);
         let compiler = self.0.compiler.clone();
-        // To look for it takes a while. Where there is no thread, the cell is compiled to its end.
-        let _ = spawn("end of the compiler", move || drop(compiler.end_all()));
+        // Where there is no thread, the cell is compiled to its end.
+        let ender = Builder::new().name("end of the compiler".into()).spawn(move || drop(compiler.end_all()));
+        held(&self.0.enders).extend(ender);
     }
 
     fn end(&self) {
         self.0.cells.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Child;
+
+    use super::*;
+
+    /// What takes this many seconds, and is taken for the compiler of a cell.
+    fn compiler(session: &Session, seconds: &str) -> Child {
+        let mark = session.0.compiler.entry();
+        let (name, value) = mark.split_once('=').unwrap();
+        Command::new("sleep").arg(seconds).env(name, value).spawn().unwrap()
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_compiler_of_its_cell_and_of_no_later_one() {
+        let session = Session::within(tempfile::tempdir().unwrap()).unwrap();
+        session.begin(1);
+        let mut interrupted = compiler(&session, "600");
+        session.interrupt(1);
+        session.begin(2);
+        let mut next = compiler(&session, "0.5");
+        assert!(!interrupted.wait().unwrap().success());
+        assert!(next.wait().unwrap().success(), "it ended by itself");
+        session.finish();
     }
 }
