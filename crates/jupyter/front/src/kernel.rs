@@ -140,12 +140,6 @@ impl Kernel {
         }
     }
 
-    /// What is said before anything is asked.
-    #[must_use]
-    pub fn begin(&self) -> Vec<Action> {
-        vec![status(&json!({}), "starting")]
-    }
-
     /// Somebody has begun to listen under a topic.
     #[must_use]
     pub fn subscribed(&self, topic: Vec<u8>) -> Vec<Action> {

@@ -57,8 +57,6 @@ pub fn serve(connection: &Connection, about: About, parts: Parts, log: &mut dyn 
         events,
         log,
     };
-    let begin = server.kernel.begin();
-    server.all(begin)?;
     let mut happened = Happened { events: happened, put_back: None };
     while let Some(event) = happened.next() {
         if !server.handle(event)? {
