@@ -76,9 +76,7 @@ pub(crate) fn typed(context: &mut CommandContext, code: &str) -> Option<String> 
 /// to write as whole paths, there is another one in the question.
 fn types(context: &mut CommandContext, code: &str, whole: &BTreeSet<String>) -> BTreeMap<usize, String> {
     let places = untyped(code);
-    let question: Vec<(usize, &str)> = places.iter().map(|place| (*place, QUESTION)).collect();
-    let others: String = whole.iter().map(|name| format!(" pub struct {name};")).collect();
-    let asked = format!("{}{NEVER}\nmod benchbook_other_names {{{others} }}", with(code, &question));
+    let asked = question(code, &places, whole);
     let Err(Error::CompilationErrors(errors)) = context.execute(&asked) else { return BTreeMap::new() };
     let found: BTreeMap<usize, String> = errors.iter().filter_map(named).collect();
     let line = |place: usize| 1 + code[..place].matches('\n').count();
@@ -86,6 +84,14 @@ fn types(context: &mut CommandContext, code: &str, whole: &BTreeSet<String>) -> 
     let alone = |place: &&usize| places.iter().filter(|other| line(**other) == line(**place)).count() == 1;
     let known = |place: &usize| Some((*place, format!(": {}", found.get(&line(*place))?)));
     places.iter().filter(alone).filter_map(known).collect()
+}
+
+/// The text that the compiler is asked by. A statement follows the last value of the cell, which so has to end.
+fn question(code: &str, places: &[usize], whole: &BTreeSet<String>) -> String {
+    let mut added: Vec<(usize, &str)> = places.iter().map(|place| (*place, QUESTION)).collect();
+    added.extend(last_value(code).map(|(_, end)| (end, ";")));
+    let others: String = whole.iter().map(|name| format!(" pub struct {name};")).collect();
+    format!("{}{NEVER}\nmod benchbook_other_names {{{others} }}", with(code, &added))
 }
 
 /// The names of a type that are no paths, as far as they are those of types.
@@ -126,6 +132,15 @@ mod tests {
         assert_eq!(texts("while a { b }", true)[0], "while a {benchbook::notebook::look();  b };");
         assert_eq!(texts("let a = 1;", false), ["let a = 1;"]);
         assert!(brings_forms("fn evcxr_display(&self) {}") && brings_forms("  :dep a = \"1\"") && !brings_forms("a"));
+    }
+
+    #[test]
+    fn a_question_has_no_fault_but_its_own() {
+        let asked = |code: &str| question(code, &untyped(code), &BTreeSet::from(["Run".to_owned()]));
+        let more = "let () = 1_u8;\nmod benchbook_other_names { pub struct Run; }";
+        let typed = "let run: benchbook::notebook::TypeOfVariable = lab.run(&plan)?;";
+        assert_eq!(asked("let run = lab.run(&plan)?;"), format!("{typed}\n{more}"));
+        assert_eq!(asked("let run = lab.run(&plan)?;\nrun // said"), format!("{typed}\nrun; // said\n{more}"));
     }
 
     #[test]
