@@ -52,7 +52,11 @@ pub fn install(here: &Surroundings, request: &InstallRequest) -> Result<Installe
     snapshot.check_toolchain(&Toolchain::find(here)?)?;
     let folder = place(here, request)?;
     Kernelspec::read(&folder)?;
-    let python = Interpreter::find(here, request.python.as_deref()).ok();
+    // The kernel itself needs none; but whoever names one wants that one.
+    let python = match &request.python {
+        Some(named) => Some(Interpreter::find(here, Some(named))?),
+        None => Interpreter::find(here, None).ok(),
+    };
 
     let config = snapshot.folder().join(CONFIG);
     let files: [(PathBuf, String, u32); 5] = [
@@ -152,6 +156,11 @@ mod tests {
         let request = InstallRequest { python: Some(lonely), ..InstallRequest::default() };
         let error = install(&here, &request).expect_err("no environment").to_string();
         assert!(error.contains("--prefix") && error.contains("--user"), "{error}");
+        let absent = Some(machine.at("absent/python"));
+        let request = InstallRequest { prefix: Some("other".into()), python: absent, ..InstallRequest::default() };
+        let error = install(&here, &request).expect_err("no such Python").to_string();
+        assert!(error.contains("--python") && error.contains("absent/python"), "{error}");
+        assert!(!machine.at("other").exists());
     }
 
     #[test]
