@@ -258,6 +258,13 @@ fn why(rows: &Rows<'_>) -> Option<String> {
     })
 }
 
+/// The share, and what a goal makes of it, where one is set.
+fn rate_and_goal(rows: &Rows<'_>, goal: Option<&Goal>, wanted: impl Fn(&Experiment, &Answer) -> bool) -> String {
+    let hits = rows.iter().filter(|(e, a)| wanted(e, a)).count();
+    let judged = goal.filter(|_| !rows.is_empty()).map(|goal| format!("; {}", goal.judged(hits, rows.len())));
+    format!("{}{}", rate(rows, wanted), judged.unwrap_or_default())
+}
+
 /// A share of rows with its exact 95 % interval.
 fn rate(rows: &Rows<'_>, wanted: impl Fn(&Experiment, &Answer) -> bool) -> String {
     if rows.is_empty() {
