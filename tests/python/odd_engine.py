@@ -4,8 +4,10 @@ Usage: PYTHONPATH=crates/engines/python python3 odd_engine.py WAY
 """
 
 import ctypes
+import hashlib
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 from benchbook_worker import Engine, Unsupported
@@ -41,6 +43,16 @@ def matmul(setting, inputs):
             first.append(product())
         return first[0]
 
+    pool, much = ThreadPoolExecutor(3), bytes(1 << 20)
+
+    def fights():
+        # What is digested is so by a thread that Python's own lock does not hold.
+        others = [pool.submit(hashlib.sha256, much) for _ in range(3)]
+        result = product()
+        for one in others:
+            one.result()
+        return result
+
     def raises():
         raise ValueError("the first line\nthe last line of the engine")
 
@@ -54,7 +66,8 @@ def matmul(setting, inputs):
         return numpy.full_like(product(), numpy.nan)
 
     ways = {"prints": prints, "reads": reads, "dies": dies, "hangs": hangs, "raises": raises, "refuses": refuses}
-    return (ways | {"other-shape": shape, "not-a-number": nan, "keeps-first": keeps_first})[way]
+    ways |= {"other-shape": shape, "not-a-number": nan, "keeps-first": keeps_first, "fights": fights}
+    return ways[way]
 
 
 if __name__ == "__main__":

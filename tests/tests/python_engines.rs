@@ -330,6 +330,7 @@ fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
     let bench = Bench::new();
     let ways = [
         ("dies", "failed", "signal 6"),
+        ("fights", "ok", ""),
         ("hangs", "failed", "no answer for 10.0 s"),
         ("keeps-first", "wrong", "scaled error"),
         ("not-a-number", "wrong", "inf"),
@@ -350,6 +351,9 @@ fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
         assert_eq!(variant, &format!("{way}/{way}/f32/1t"));
         assert!(ended == status && reason.contains(part), "{way}: {ended}, {reason}");
     }
+    let crowded = bench.sql("select distinct message from events where kind = 'more_threads' and trial is null");
+    assert_eq!(crowded.len(), 1, "one of them has more threads at work than the one that it was given: {crowded:?}");
+    assert!(crowded[0]["message"].as_str().unwrap().starts_with("fights/fights/f32/1t: it has more"), "{crowded:?}");
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub(crate) const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
 /// Name of the metric of what a call adds to memory at its highest, beside its inputs.
 pub(crate) const PEAK_ADDED: &str = "peak_added_bytes";
 
+/// Name of the metric of how many threads worked at a time, where these were more than a trial was given.
+pub(crate) const THREADS_AT_WORK: &str = "threads_at_work";
+
 /// Name of the metric of the time that both checks of a trial have waited for right answers; 0 where they were known.
 pub(crate) const REFERENCE_NS: &str = "reference_ns";
 

@@ -3,7 +3,8 @@
 use arrow::array::{Array, AsArray};
 use benchbook_query::Session;
 use benchbook_record::{
-    CheckRow, LocalStore, OutcomeRow, Phase, Readable, RunRow, RunWriter, SampleRow, Status, TrialRow, to_parquet,
+    CheckRow, EventRow, Level, LocalStore, OutcomeRow, Phase, Readable, RunRow, RunWriter, SampleRow, Status, TrialRow,
+    to_parquet,
 };
 use benchbook_report::{By, default_baseline, figures, gated, undecided, warnings, weak, within, within_by};
 use serde_json::json;
@@ -257,6 +258,27 @@ fn what_the_plan_names_and_no_trial_has_is_named() {
             "flash/flex/f32/2t has 5 of 7 replicates in attention s1, s2 (2 not begun)",
         ]
     );
+}
+
+#[test]
+fn what_a_run_says_of_itself_at_its_end_is_told_once() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer(PLAN);
+    for number in 0..REPLICATES {
+        replicate(&mut writer, number, &[1, 2]);
+    }
+    for (trial, kind, message) in [
+        (Some(12), "more_threads", "flash has 3 threads at work"),
+        (None, "more_threads", "flash has more threads"),
+        (None, "not_at_rest", "flash works on"),
+    ] {
+        let (at_ns, level) = (9, Level::Warning);
+        writer.event(&EventRow { at_ns, trial, level, kind: kind.into(), message: message.into() }).unwrap();
+    }
+    end(&mut writer, Status::Ok);
+    let run_id = writer.run_id().to_owned();
+    writer.finish(to_parquet).unwrap();
+    assert_eq!(fixture.warnings(&run_id), ["flash has more threads"]);
 }
 
 #[test]

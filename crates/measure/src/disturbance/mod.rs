@@ -1,6 +1,7 @@
 //! What else the machine did while a sample was taken, as the system tells it of a worker from outside.
 
 mod moment;
+mod threads;
 
 use benchbook_core::message::Ran;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use crate::{Result, clock};
 pub use moment::Moment;
 pub(crate) use moment::{Own, TICK_NS};
 use moment::{busy_ns, grown};
+use threads::{Working, is_crowd};
 
 /// Nanoseconds that a single thread may wait for a processor before its sample is spoilt, however long that is: a share of
 /// it would keep in long samples what is left out of short ones.
@@ -110,6 +112,8 @@ pub struct Watch {
     shares: Vec<f64>,
     /// Whether the worker tells its processor time.
     tells: bool,
+    /// How many threads worked at a time when they were observed.
+    at_work: Option<f64>,
 }
 
 impl Watch {
@@ -117,7 +121,7 @@ impl Watch {
     /// own, counted as user time.
     #[must_use]
     pub fn new(threads: usize, caller: Caller, processes: Vec<u32>) -> Self {
-        Self { threads, caller, processes, shares: Vec::new(), tells: true }
+        Self { threads, caller, processes, shares: Vec::new(), tells: true, at_work: None }
     }
 
     /// Takes a sample, with so many calls right before it that are not timed, and says what disturbed it. Where the worker does
@@ -167,7 +171,9 @@ impl Watch {
             watch.ours_ns() + clock::cpu_ns_of(&[watch.caller.process]) + clock::cpu_ns_of(&watch.processes)
         };
         let (earlier, own_before) = (Moment::now(self.caller), own_ns(self));
+        let working = Working::now(&self.processes());
         let result = work(self);
+        self.at_work = working.until(&Working::now(&self.processes()));
         let own_ns = (own_ns(self) - own_before).max(0);
         load.add(busy_ns(&earlier, &earlier.later(self.caller)), own_ns as f64);
         result
@@ -188,6 +194,14 @@ impl Watch {
     #[must_use]
     pub fn is_of_a_pool(&self) -> bool {
         self.threads > 1 && self.processes.is_empty()
+    }
+
+    /// How many threads worked at a time in what was observed, where that is more than were given. Of this process nobody knows
+    /// whose threads they are.
+    #[must_use]
+    pub fn crowd(&self) -> Option<f64> {
+        let is_other = self.caller.process != std::process::id();
+        self.at_work.filter(|at_work| is_other && is_crowd(*at_work, self.threads))
     }
 
     /// Processor time of this process so far, where the worker is another one.

@@ -126,7 +126,7 @@ fn ticks(stat: &str) -> Vec<u64> {
 }
 
 /// The second number of `schedstat`: time on a run queue (Linux, Documentation/scheduler/sched-stats).
-fn second(schedstat: &str) -> Option<u64> {
+pub(super) fn second(schedstat: &str) -> Option<u64> {
     schedstat.split_whitespace().nth(1)?.parse().ok()
 }
 

@@ -27,7 +27,7 @@ pub(crate) use self::calls::run;
 pub(crate) use self::changing::{Changing, as_known};
 use self::machine::{cold_copies, last_level_cache_bytes};
 use crate::disturbance::{Load, Watch};
-use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, Trial, passes};
+use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, THREADS_AT_WORK, Trial, passes};
 use crate::link::{Link, unexpected};
 use crate::quiet::Stirred;
 use crate::references::{Question, Shared};
@@ -272,6 +272,7 @@ impl Driver {
         if !watch.tells() {
             prepared.metrics.push(Metric::measured("coarse_cpu_time", 1.0, "bool"));
         }
+        prepared.metrics.extend(watch.crowd().map(|at_work| Metric::measured(THREADS_AT_WORK, at_work, "count")));
         // Warm, and not timed.
         prepared.metrics.extend(calls.allocations()?);
         if let Some(suspicion) = suspicion::suspicion(&mut calls, warm.iterations)? {

@@ -171,6 +171,7 @@ fn end(run: Running<'_>, interrupted: bool, keep: Keep) -> Result<RunSummary> {
         ("budget_exhausted", budget.spent(now_ns)),
         ("disturbed", recorder.disturbed.words(recorder.samples())),
         ("not_at_rest", recorder.disturbed.restless_words()),
+        ("more_threads", recorder.disturbed.crowded_words()),
     ];
     for (kind, text) in told {
         if let Some(text) = text {

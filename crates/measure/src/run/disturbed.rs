@@ -1,4 +1,4 @@
-//! What the machine disturbed in a run, told in one line at its end.
+//! What the machine disturbed in a run, and who disturbs others, each told in one line at its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,8 @@ pub struct Disturbed {
     reasons: BTreeMap<&'static str, u64>,
     /// Variants whose processes go on working after an answer.
     restless: BTreeSet<String>,
+    /// Variants of which more threads work at a time than they were given.
+    crowded: BTreeSet<String>,
 }
 
 impl Disturbed {
@@ -38,6 +40,11 @@ impl Disturbed {
     /// A process of this variant did not come to rest after a call.
     pub fn restless(&mut self, variant: String) {
         self.restless.insert(variant);
+    }
+
+    /// More threads of this variant work at a time than it was given.
+    pub fn crowded(&mut self, variant: String) {
+        self.crowded.insert(variant);
     }
 
     /// How many of `all` samples of which cases were left out, why, and what to do; nothing where none was.
@@ -69,14 +76,26 @@ impl Disturbed {
 
     /// Whose processes do not come to rest; nothing where all do.
     pub fn restless_words(&self) -> Option<String> {
-        let names: Vec<&str> = self.restless.iter().map(String::as_str).collect();
-        let who = match names.len() {
-            0 => return None,
-            1 => "its process does",
-            _ => "their processes do",
-        };
-        Some(format!("{}: {who} not come to rest after a call, which may disturb the others", names.join(", ")))
+        let who = named(&self.restless, "its process does", "their processes do")?;
+        Some(format!("{who} not come to rest after a call, which may disturb the others"))
     }
+
+    /// Who has more threads than were given; nothing where nobody has.
+    pub fn crowded_words(&self) -> Option<String> {
+        let who = named(&self.crowded, "it has", "they have")?;
+        Some(format!("{who} more threads at work than were given: no ratio to what keeps to its number is fair"))
+    }
+}
+
+/// These names, and the words for one of them or for several; nothing where there is none.
+fn named(names: &BTreeSet<String>, one: &str, several: &str) -> Option<String> {
+    let words = match names.len() {
+        0 => return None,
+        1 => one,
+        _ => several,
+    };
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Some(format!("{}: {words}", names.join(", ")))
 }
 
 #[cfg(test)]
@@ -106,6 +125,10 @@ mod tests {
         assert!(
             disturbed.restless_words().unwrap().starts_with("a/flex/f32/2t, b/flex/f32/2t: their processes do not")
         );
+        assert_eq!(disturbed.crowded_words(), None);
+        disturbed.crowded("c/torch/f32/1t".into());
+        let crowded = disturbed.crowded_words().unwrap();
+        assert!(crowded.starts_with("c/torch/f32/1t: it has more threads at work than were given"), "{crowded}");
         disturbed.trial();
         assert!(disturbed.words(200).unwrap().contains("; 2 trials lost more than half and count for nothing"));
     }

@@ -15,7 +15,7 @@ use super::schedule::MIN_BLOCKS;
 use super::stages::Running;
 use super::stop::StopReason;
 use crate::driver::believed;
-use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Trial};
+use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, THREADS_AT_WORK, Trial};
 use crate::{Error, Result};
 
 /// Replicates whose memory is measured in a process of its own, which takes a second or so: it hardly varies.
@@ -206,6 +206,7 @@ impl Group<'_, '_> {
             }
         };
         self.run.recorder.trial(&trial, &runner, Some(&prepared))?;
+        let crowd = prepared.metrics.iter().find(|metric| metric.name == THREADS_AT_WORK).map(|metric| metric.value);
         let Prepared { check, tolerance, prepare_ns, settled, memory_elsewhere, rested, reference_ns, .. } = prepared;
         if !self.run.recorder.check(number, Phase::Before, &check, tolerance)? {
             self.run.recorder.references(number, reference_ns)?;
@@ -216,6 +217,9 @@ impl Group<'_, '_> {
             self.to_weigh.push(trial);
         }
         self.rested(rested, Some(number), variant)?;
+        if let Some(at_work) = crowd {
+            self.run.recorder.crowded(number, variant, at_work)?;
+        }
         if settled == Some(false) {
             let text = format!("{variant}: its times had not settled when the warm-up ended, at four times its length");
             self.run.recorder.event(Some(number), Level::Warning, "not_settled", &text)?;

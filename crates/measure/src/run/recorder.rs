@@ -328,6 +328,14 @@ impl<'a> Recorder<'a> {
         self.event(trial, Level::Warning, "not_at_rest", &text)
     }
 
+    /// That more threads of a variant work at a time than it was given; the run tells of all such variants at its end.
+    pub fn crowded(&mut self, trial: i64, variant: &Variant, at_work: f64) -> Result<()> {
+        self.disturbed.crowded(variant.to_string());
+        let given = variant.threads;
+        let text = format!("{variant}: {at_work:.1} of its threads work at a time, and it was given {given}");
+        self.event(Some(trial), Level::Warning, "more_threads", &text)
+    }
+
     /// Something that happened, also told to whoever waits.
     pub fn note(&mut self, trial: Option<i64>, level: Level, kind: &str, text: &str) -> Result<()> {
         self.progress(Progress::Note(text));

@@ -175,13 +175,14 @@ pub fn paired_metrics(session: &Session, run_id: &str, baseline: &str) -> Result
 }
 
 /// What a reader of any table of a run must know: that it was interrupted, what of its plan is missing, that its
-/// time was used up, that nothing could be planned.
+/// time was used up, that nothing could be planned, who had more threads than were given.
 ///
 /// # Errors
 /// A store that cannot be read.
 pub fn warnings(session: &Session, run_id: &str) -> Result<Vec<String>> {
     let answer = session.sql(&format!(
-        "select message from events where run_id = {} and kind in ('budget_exhausted', 'not_planned') order by at_ns",
+        "select message from events where run_id = {} and trial is null \
+         and kind in ('budget_exhausted', 'not_planned', 'more_threads') order by at_ns",
         quoted(run_id)
     ))?;
     let messages = answer.batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());

@@ -1,6 +1,9 @@
-//! Who is waited for before a clock starts, and for how long.
+//! Who is waited for before a clock starts, and for how long; and who has more threads at work than it was given.
+
+use benchbook_core::Metric;
 
 use super::mock::{Asked, Call, Mock, Reply, Seen, cells, plan, seen};
+use crate::executor::{Prepared, THREADS_AT_WORK};
 use crate::{Error, Result};
 
 const MS: i64 = 1_000_000;
@@ -93,4 +96,25 @@ fn who_never_rests_is_given_up_and_named_once() {
     assert_eq!(seen.taken("a", "y"), [BLOCKS], "its samples count");
     let told = |note: &&String| note.starts_with("y/d/f32/1t: its process does not come to rest");
     assert_eq!(seen.heard.notes.iter().filter(told).count(), 1, "{:?}", seen.heard.notes);
+}
+
+#[test]
+fn who_has_more_threads_at_work_than_were_given_is_named() {
+    let script = |_: &Mock, call: &Call, reply: Reply| match reply {
+        Reply::Prepared(prepared) if call.implementation == "y" => {
+            let metrics = vec![Metric::measured(THREADS_AT_WORK, 2.96, "count")];
+            Ok(Reply::Prepared(Prepared { metrics, ..prepared }))
+        }
+        other => Ok(other),
+    };
+    let seen = seen(&plan(2, 2), &cells(&["a"], &["x", "y"]), script);
+    let told = seen.events.iter().filter(|event| event.kind == "more_threads");
+    let told: Vec<(bool, &str)> = told.map(|event| (event.trial.is_some(), event.message.as_str())).collect();
+    let of_trial = (true, "y/d/f32/1t: 3.0 of its threads work at a time, and it was given 1");
+    let of_run =
+        "y/d/f32/1t: it has more threads at work than were given: no ratio to what keeps to its number is fair";
+    assert_eq!(told, [of_trial, of_trial, (false, of_run)]);
+    assert!(seen.heard.notes.iter().any(|note| note == of_run), "{:?}", seen.heard.notes);
+    assert_eq!(seen.measures.iter().filter(|measure| measure.name == THREADS_AT_WORK).count(), 2);
+    assert_eq!(seen.taken("a", "y"), [2, 2], "its samples count");
 }
