@@ -7,6 +7,7 @@ import ctypes
 import hashlib
 import os
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy
@@ -35,6 +36,13 @@ def matmul(setting, inputs):
 
     def hangs():
         ctypes.CDLL(None).pause()
+
+    def late():
+        # Once in a folder: longer than anybody waits for an answer, and then it is the right one.
+        if not os.path.exists("was-late"):
+            open("was-late", "x").close()
+            time.sleep(11)
+        return product()
 
     first = []
 
@@ -65,7 +73,8 @@ def matmul(setting, inputs):
     def nan():
         return numpy.full_like(product(), numpy.nan)
 
-    ways = {"prints": prints, "reads": reads, "dies": dies, "hangs": hangs, "raises": raises, "refuses": refuses}
+    ways = {"prints": prints, "reads": reads, "dies": dies, "hangs": hangs, "late": late}
+    ways |= {"raises": raises, "refuses": refuses}
     ways |= {"other-shape": shape, "not-a-number": nan, "keeps-first": keeps_first, "fights": fights}
     return ways[way]
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use benchbook_tests::{Bench, OF_TOMORROW, SPEAKS, WAYS, program, python_with};
+use benchbook_tests::{Bench, OF_TOMORROW, SPEAKS, WAYS, on_small_disk, program, python_with};
 use serde_json::Value;
 
 /// The line that starts a Python script of the tests; nothing where no Python has numpy.
@@ -217,6 +217,29 @@ fn an_environment_that_vanishes_is_an_outcome_and_the_run_goes_on() {
     assert_eq!((&rows[0]["implementation"], &rows[0]["status"]), (&"numpy".into(), &"failed".into()), "{rows:#?}");
     assert!(rows[0]["stop_reason"].as_str().is_some_and(|reason| reason.contains("exit status: 127")), "{rows:#?}");
     assert_eq!((&rows[1]["implementation"], &rows[1]["status"]), (&"tiled".into(), &"ok".into()), "{rows:#?}");
+}
+
+#[test]
+fn a_full_memory_file_system_costs_nothing_and_a_full_disk_besides_a_trial() {
+    let Some(line) = script("worker.py") else { return };
+    let (worker, memory) = (format!("numpy={line}"), Path::new("/dev/shm"));
+    let matmul = ["run", "matmul", "--set", "m=64", "--quick", "--replicates", "1", "--blocks", "3", "--threads", "1"];
+    let both = ["--device", "flex,numpy", "--implementation", "tiled,numpy", "--worker", &worker];
+    for (temporary, status, part) in
+        [(None, "ok", "blocks"), (Some(memory), "failed", "its inputs cannot be sent: No space left")]
+    {
+        let bench = Bench::new();
+        let mut command = bench.command(&[&matmul[..], &both].concat());
+        command.envs(temporary.map(|folder| ("TMPDIR", folder)));
+        // One of the two inputs fits.
+        let Some(output) = on_small_disk(memory, "16k", &command) else { return };
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let rows = outcomes(&bench);
+        assert_eq!(rows.len(), 2, "{rows:#?}");
+        assert_eq!((&rows[0]["implementation"], &rows[0]["status"]), (&"numpy".into(), &status.into()), "{rows:#?}");
+        assert!(rows[0]["stop_reason"].as_str().is_some_and(|reason| reason.contains(part)), "{rows:#?}");
+        assert_eq!((&rows[1]["implementation"], &rows[1]["status"]), (&"tiled".into(), &"ok".into()), "{rows:#?}");
+    }
 }
 
 #[test]

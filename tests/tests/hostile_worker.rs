@@ -1,9 +1,9 @@
 //! Workers that misbehave: the controller says what they did, and neither falls, waits nor grows with them.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
-use benchbook_tests::{Bench, CHILD, HOSTILE, STOPS_READING, alive, children, wait_until};
+use benchbook_tests::{Bench, CHILD, HOSTILE, STOPS_READING, alive, children, inside, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -17,16 +17,8 @@ fn beside(bench: &Bench, way: &str, words: &[&str]) -> Command {
 /// The same command with so much address space, in KiB.
 fn within(kib: u32, command: &Command) -> Command {
     let mut limited = Command::new("sh");
-    limited.arg("-c").arg(format!("ulimit -v {kib} && exec \"$0\" \"$@\"")).arg(command.get_program());
-    limited.args(command.get_args()).current_dir(command.get_current_dir().expect("a folder of its own"));
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
-    limited.stdin(Stdio::null());
-    limited
+    limited.arg("-c").arg(format!("ulimit -v {kib} && exec \"$0\" \"$@\""));
+    inside(limited, command)
 }
 
 /// Runs a command, which must end with 4 by itself; what it complained of.

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use benchbook_report::charts::Browser;
-use benchbook_tests::{Bench, cell, environment, program, python_with, script};
+use benchbook_tests::{Bench, cell, environment, on_small_disk, program, python_with, script};
 use serde_json::{Value, json};
 
 /// What a scenario has seen, once for all tests that look at it; nothing where there is no kernel.
@@ -151,36 +151,21 @@ fn two_kernels_share_a_folder_and_its_store() {
     assert!(text(well(&seen["runs"]), "shown").contains('2'), "{seen}");
 }
 
-/// A shell in a space of mounts of its own, with a small disk in a folder.
-const SMALL: &str = "mount -t tmpfs -o size=256m none \"$1\" || exit 77\nfolder=$1; shift; exec \"$@\" \"$folder\"";
-
 #[test]
 fn a_full_disk_is_said_and_the_next_cell_has_room() {
     let Some(python) = environment() else { return };
     let bench = Bench::new();
     let place = bench.folder().join("small");
     std::fs::create_dir(&place).unwrap();
-    let mut alone = Command::new("unshare");
-    alone.args(["--user", "--map-root-user", "--mount", "sh", "-c", SMALL, "sh"]).arg(&place);
-    alone.arg(&python).arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/bad_input.py")).arg("full");
-    let output = match alone.output() {
-        Ok(output) if output.status.code() != Some(77) && !is_forbidden(&output.stderr) => output,
-        refused => {
-            eprintln!("skipped: this user may mount nothing: {refused:?}");
-            return;
-        }
-    };
+    let mut full = Command::new(&python);
+    full.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/bad_input.py")).arg("full").arg(&place);
+    let Some(output) = on_small_disk(&place, "256m", &full) else { return };
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let seen: Value = serde_json::from_str(said.lines().last().unwrap_or_default()).expect("a line of JSON");
     assert!(seen["full"]["status"] == "error" && text(&seen["full"], "evalue").contains("No space left"), "{seen}");
     well(&seen["sql"]);
     assert_eq!(text(well(&seen["after"]), "shown"), "8");
-}
-
-/// Whether the system lets nobody but an administrator of it make such a space.
-fn is_forbidden(complaint: &[u8]) -> bool {
-    String::from_utf8_lossy(complaint).starts_with("unshare: ")
 }
 
 #[test]

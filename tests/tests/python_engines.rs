@@ -11,7 +11,7 @@ use benchbook_core::message::{Ask, ImplementationInfo, Prepare, Say};
 use benchbook_core::{Array, Case, DType, Posed, Reference, Registry};
 use benchbook_measure::link::Link;
 use benchbook_measure::{Foreign, Offers, Pipe};
-use benchbook_tests::{Bench, python_with};
+use benchbook_tests::{Bench, alive, python_with};
 use serde_json::Value;
 
 const SEED: u64 = 5;
@@ -354,6 +354,24 @@ fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
     let crowded = bench.sql("select distinct message from events where kind = 'more_threads' and trial is null");
     assert_eq!(crowded.len(), 1, "one of them has more threads at work than the one that it was given: {crowded:?}");
     assert!(crowded[0]["message"].as_str().unwrap().starts_with("fights/fights/f32/1t: it has more"), "{crowded:?}");
+}
+
+#[test]
+fn a_right_answer_that_comes_late_is_nobodys() {
+    let Some(python) = python_with("numpy") else { return };
+    let (bench, worker) = (Bench::new(), format!("late={}", odd(&python, "late")));
+    let words = ["matmul", "--set", "m=16,17", "--timeout", "10s", "--device", "late", "--worker", &worker];
+    bench.ok(&short(&words));
+    let rows = bench.sql(
+        "select t.worker, o.status, o.stop_reason from outcomes o \
+         join trials t on t.run_id = o.run_id and t.trial = o.trial order by o.status",
+    );
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    let ends = rows.iter().map(|row| format!("{} {}", row["status"], row["stop_reason"])).collect::<Vec<String>>();
+    assert!(ends[0].starts_with("\"failed\"") && ends[0].contains("no answer for 10.0 s"), "{ends:?}");
+    assert_eq!(ends[1], "\"ok\" \"blocks\"", "the other case has a process of its own");
+    let workers: BTreeSet<i64> = rows.iter().map(|row| row["worker"].as_i64().unwrap()).collect();
+    assert!(workers.len() == 2 && workers.iter().all(|id| !alive(*id as i32)), "{rows:?}");
 }
 
 #[test]
