@@ -1,10 +1,11 @@
 """Tests of the functions of PyTorch in the package benchbook_worker, run by python_engines.rs."""
 
 import unittest
+from types import SimpleNamespace
 from unittest import mock
 
 import torch
-from benchbook_worker import Setting, latent, transformer
+from benchbook_worker import Setting, latent, machine, torch_rows, transformer
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -35,6 +36,15 @@ def solved(program, params):
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         outputs = call(*[inputs[name] for name in program.names(inputs)])
     return outputs, counter.get_total_flops()
+
+
+class TestRan(unittest.TestCase):
+    @unittest.skipUnless(torch.backends.mkldnn.is_available(), "this torch has no oneDNN")
+    def test_onednn_tells_its_instructions_and_says_no_more_afterwards(self):
+        taken = torch_rows.onednn()
+        self.assertRegex(taken, "AVX|SSE|SVE|AArch64")
+        self.assertIn(f"oneDNN {taken}, ATen ", torch_rows.ran(SimpleNamespace(place="cpu")))
+        self.assertEqual(machine.printed(lambda: torch.ones(1).to_mkldnn()), "")
 
 
 class TestLatent(unittest.TestCase):

@@ -1,5 +1,6 @@
 """Tests of the package benchbook_worker, run by python_engines.rs."""
 
+import ctypes
 import io
 import os
 import struct
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import numpy
-from benchbook_worker import Device, Engine, Setting, compare, gpu, memory_of, own, rows, table, time_of, wire
+from benchbook_worker import Device, Engine, Setting, compare, gpu, machine, memory_of, own, rows, table, time_of, wire
 from benchbook_worker.arrays import Numpy
 from benchbook_worker.worker import Worker
 
@@ -140,6 +141,20 @@ class TestRows(unittest.TestCase):
             setting.tell("m", value, "share")
         wire.send(io.BytesIO(), {"metrics": setting.metrics})
         self.assertEqual([one["value"] for one in setting.metrics], [2.5, 3, "inf", "-inf", "nan"])
+
+
+class TestMachine(unittest.TestCase):
+    def test_what_a_library_prints_is_heard_and_then_goes_where_it_went(self):
+        def prints():
+            print("by Python")
+            ctypes.CDLL(None).puts(b"by C")
+            os.write(1, b"past both\n")
+
+        before = os.fstat(1)
+        self.assertEqual(set(machine.printed(prints).splitlines()), {"by Python", "by C", "past both"})
+        with self.assertRaises(ZeroDivisionError):
+            machine.printed(lambda: 1 / 0)
+        self.assertEqual(os.fstat(1)[:3], before[:3])
 
 
 class TestWorker(unittest.TestCase):

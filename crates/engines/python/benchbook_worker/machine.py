@@ -1,7 +1,9 @@
-"""What the system tells of this process: its clocks and its memory."""
+"""What the system tells of this process: its clocks and its memory, and what libraries print."""
 
+import ctypes
 import gc
 import os
+import sys
 import time
 from contextlib import contextmanager
 
@@ -51,6 +53,27 @@ class Clock:
 
     def tell(self, setting):
         """Records what only all calls tell, which is nothing here."""
+
+
+def printed(work):
+    """What is printed to standard output while some work is done, by libraries past Python too."""
+
+    def flush():
+        sys.stdout.flush()
+        ctypes.CDLL(None).fflush(None)
+
+    flush()
+    kept = os.dup(1)
+    with os.fdopen(os.memfd_create("printed"), "w+b") as file:
+        os.dup2(file.fileno(), 1)
+        try:
+            work()
+        finally:
+            flush()
+            os.dup2(kept, 1)
+            os.close(kept)
+        file.seek(0)
+        return file.read().decode(errors="replace")
 
 
 def loaded(part):

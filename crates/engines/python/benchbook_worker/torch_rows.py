@@ -4,7 +4,7 @@ import ctypes
 import os
 import shutil
 import tempfile
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 # One process compiles, and leaves no others behind; each time anew, since the time to do so is recorded.
@@ -212,6 +212,26 @@ def path():
     return PATHS.get(library().mkl_serv_cpu_detect(), generic)
 
 
+@cache
+def onednn():
+    """The instructions that oneDNN takes, by its own words; nothing where it does not tell. It says so once in a process, on standard
+    output, when it does anything while it is verbose: here it is to copy a number.
+    """
+
+    def copy_a_number():
+        with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+            torch.ones(1).to_mkldnn()
+
+    if not torch.backends.mkldnn.is_available():
+        return None
+    try:
+        said = machine.printed(copy_a_number)
+    except (AssertionError, RuntimeError):  # a oneDNN that was built without these words
+        return None
+    # Such as `onednn_verbose,v1,info,cpu,isa:Intel AVX2`.
+    return next((line.split("isa:")[1].strip() for line in said.splitlines() if ",cpu,isa:" in line), None)
+
+
 def ran(device):
     """The instructions that torch really takes, as it says in this process."""
     if device.place == "cuda":
@@ -223,6 +243,8 @@ def ran(device):
             said.insert(0, f"MKL {path()}")
         except AttributeError:  # a torch whose MKL does not tell
             pass
+    if taken := onednn():
+        said.insert(-1, f"oneDNN {taken}")
     return ", ".join(said)
 
 
