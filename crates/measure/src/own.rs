@@ -11,6 +11,9 @@ use crate::error::Result;
 use crate::resource::MemoryWatch;
 use crate::run::schedule::Order;
 
+/// Names of the calls.
+pub const CALLS: [&str; 3] = ["time_of", "memory_of", "compare"];
+
 /// Two readings of the clock are this far apart at least, in nanoseconds.
 const LEAST_NS: i64 = 1_000_000;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use benchbook_core::Within;
 use benchbook_core::message::Description;
-use benchbook_measure::{all_threads, offer};
+use benchbook_measure::{all_threads, offer, own};
 use benchbook_report::{Row, number, rows};
 use clap::{CommandFactory, ValueEnum};
 
@@ -238,6 +238,7 @@ fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
         commands: commands(),
         measures: benchbook_measure::run::MEASURES.map(str::to_owned).into(),
         charts: ["distribution", "speedup", "scaling", "history", "heat_map"].map(str::to_owned).into(),
+        calls: own::CALLS.map(str::to_owned).into(),
     };
     coverage::coverage(&available).map_err(|error| Failure::while_doing("the catalogue", error))
 }

@@ -37,6 +37,8 @@ pub enum Kind {
     Device,
     /// A chart.
     Chart,
+    /// A call of the library around code of one's own.
+    Call,
     /// A model of the catalogue with every technique switched on in turn.
     Matrix,
 }
@@ -53,7 +55,7 @@ pub enum Finding {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Function,
         Self::Query,
         Self::Column,
@@ -61,6 +63,7 @@ impl Kind {
         Self::Measure,
         Self::Device,
         Self::Chart,
+        Self::Call,
         Self::Matrix,
     ];
 
@@ -73,6 +76,7 @@ impl Kind {
             Self::Measure => "measure",
             Self::Device => "device",
             Self::Chart => "chart",
+            Self::Call => "call",
             Self::Matrix => "matrix",
         }
     }
@@ -137,6 +141,7 @@ impl Evidence {
             Kind::Command => &available.commands,
             Kind::Measure => &available.measures,
             Kind::Chart => &available.charts,
+            Kind::Call => &available.calls,
             Kind::Device => return device(name, available),
             Kind::Matrix => return matrix(name, techniques, available),
         };

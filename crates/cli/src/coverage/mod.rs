@@ -32,6 +32,8 @@ pub struct Available {
     pub measures: Vec<String>,
     /// Names of the charts.
     pub charts: Vec<String>,
+    /// Names of the library's calls around code of one's own.
+    pub calls: Vec<String>,
     /// Published claims with what became of each.
     pub claims: Vec<Claim>,
 }

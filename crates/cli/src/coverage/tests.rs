@@ -23,6 +23,7 @@ const OPTIONS: [&str; 5] = ["run --quick", "run --worker", "compare --baseline",
 const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_settled input_copies \
     allocations allocated_bytes";
 const CHARTS: &str = "distribution speedup scaling history heat_map";
+const CALLS: &str = "time_of memory_of compare";
 
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
@@ -68,6 +69,7 @@ fn available() -> Available {
         commands,
         measures: words(MEASURES),
         charts: words(CHARTS),
+        calls: words(CALLS),
         claims: Vec::new(),
     }
 }
@@ -128,6 +130,7 @@ fn every_name_that_serves_as_evidence_is_one_the_program_has() {
                 Kind::Command => have.commands.contains(name),
                 Kind::Measure => have.measures.contains(name),
                 Kind::Chart => have.charts.contains(name),
+                Kind::Call => have.calls.contains(name),
                 Kind::Device | Kind::Matrix => true,
             };
             assert!(known, "{} asks for {evidence}, which nothing provides", entry.id);
@@ -146,6 +149,7 @@ fn rows_say_what_was_found_or_what_is_missing() {
     assert_eq!(told("AT2"), (Status::NotYet, "no implementation claims AT2".into()));
     assert_eq!(told("ST5"), (Status::Works, "function welch_p".into()));
     assert_eq!(told("EN1").0, Status::NotYet, "libtorch on CUDA belongs to the row");
+    assert_eq!(told("RE31"), (Status::Works, "call time_of".into()));
     assert_eq!(told("ME29"), (Status::NotYet, "nothing in the program does this".into()));
     assert_eq!(told("HW1"), (Status::NotYet, "detected, but no peaks are measured and no telemetry is read".into()));
     assert_eq!(told("HW7").0, Status::Unavailable);
