@@ -17,10 +17,15 @@ use serde_json::Value;
 const SEED: u64 = 5;
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Rows that a compiler makes for each case, which takes it seconds: a run tries one of them.
+/// Rows that a compiler makes for each case, which takes it seconds: a few of them are tried, each on one case.
 fn is_compiled(name: &str) -> bool {
     name.starts_with("compile") || name == "flex"
 }
+
+/// Those of convolutions, of latent attention and of whole blocks that are tried: with weights packed before, in a form of its
+/// own, and by what PyTorch has for its parts.
+const COMPILED: [(&str, &str); 3] =
+    [("compile-frozen", "conv2d"), ("compile-absorbed", "latent-attention"), ("compile-sdpa", "transformer-block")];
 
 /// Of how many ugly cases a graph is exported from one, since that takes a second each.
 const GRAPHS: usize = 3;
@@ -149,6 +154,24 @@ fn every_row_is_right_on_the_ugly_cases() {
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(never.is_empty(), "these take no case: {never:?}");
     assert!(seen.contains("numpy"), "{seen:?}");
+}
+
+#[test]
+fn what_a_compiler_makes_of_layers_is_right() {
+    let Some(python) = python_with("torch") else { return };
+    let foreign = Foreign { name: "python".into(), command: worker(&python) };
+    let mut pipe = foreign.start(1, None, &Arc::default()).unwrap();
+    let known = pipe.describe().unwrap();
+    let mut problems = Registry::default();
+    benchbook_workloads::register(&mut problems);
+    for (name, workload) in COMPILED {
+        let is_row = |row: &&ImplementationInfo| row.name == name && row.workload == workload;
+        let row = known.implementations.iter().find(is_row).expect(name);
+        let workload = problems.find_workload(workload).unwrap();
+        // The first has one number of everything, which is right in any order.
+        let case = workload.case(workload.ugly().swap_remove(1)).unwrap();
+        assert_eq!(tried(&mut pipe, row, "torch", &case, DType::F32), Ok(true), "{name} {}", case.name);
+    }
 }
 
 /// How the trials of each variant have ended: variant, status and reason.
