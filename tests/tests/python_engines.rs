@@ -219,6 +219,18 @@ fn engines_of_python_are_measured_beside_our_own_in_the_same_blocks() {
 }
 
 #[test]
+fn pytorchs_own_timer_is_measured_beside_the_worker() {
+    let Some(python) = python_with("torch") else { return };
+    let bench = Bench::new();
+    let script = folder("crates/bench/src").join("native_timer.py");
+    let worker = format!("timers={}", line(&python, &format!("-B '{}'", script.display())));
+    bench.ok(&short(&["matmul", "--set", "m=64", "--device", "worker,native", "--worker", &worker]));
+    let found = outcomes(&bench);
+    let labels: Vec<String> = found.iter().map(|(variant, status, _)| format!("{variant} {status}")).collect();
+    assert_eq!(labels, ["own-timer/native/f32/1t ok", "worker/worker/f32/1t ok"], "{found:?}");
+}
+
+#[test]
 fn weights_that_all_calls_share_are_not_called_cold() {
     let Some(python) = python_with("torch, onnx, onnxscript, onnxruntime") else { return };
     let (bench, named) = (Bench::new(), format!("--python={}", python.display()));

@@ -43,8 +43,8 @@ pub struct Measured {
     pub folder: PathBuf,
 }
 
-/// Runs plans in a folder of their own, beside the engines of Python where they are wanted, on some devices where the plans do not
-/// say on which, and asks for the verdicts beside each of the rivals.
+/// Runs plans in a folder of their own, beside what a word adds (`--python=…`), on some devices where the plans do not say on which,
+/// and asks for the verdicts beside each of the rivals.
 ///
 /// # Errors
 /// A run fails, or a kernel exceeds a roof.
@@ -53,7 +53,7 @@ pub fn measured(
     family: &str,
     plans: &[(&str, &str)],
     rivals: &[&str],
-    python: bool,
+    beside: Option<&str>,
     devices: &[String],
 ) -> Result<Measured> {
     let folder = ready.workspace.target.join("bench/kernels").join(family);
@@ -65,9 +65,7 @@ pub fn measured(
         fs::write(&path, plan).named("write", &path)?;
         let mut run = ready.workspace.run("benchbook");
         run.arg("--store").arg(folder.join("store")).arg("run").arg(&path);
-        if python {
-            run.arg(self::python(ready));
-        }
+        run.args(beside);
         if !devices.is_empty() {
             run.args(["--device", &devices.join(",")]);
         }
@@ -98,7 +96,7 @@ pub fn measured(
 }
 
 /// The word that adds the engines of the project's Python.
-fn python(ready: &Ready) -> String {
+pub fn python(ready: &Ready) -> String {
     format!("--python={}", ready.python.executable.display())
 }
 
@@ -118,7 +116,8 @@ fn available(listed: &Value, wanted: &[&str]) -> Vec<String> {
 }
 
 pub fn measure(ready: &Ready) -> Result<String> {
-    let Measured { compared, rooflines, copies, folder } = measured(ready, "attention", &PLANS, &RIVALS, true, &[])?;
+    let Measured { compared, rooflines, copies, folder } =
+        measured(ready, "attention", &PLANS, &RIVALS, Some(&python(ready)), &[])?;
     let ran = ask(ready, &folder, &["sql", "--format", "json", INSTRUCTIONS])?;
     let matrix_units = rows(&ask(ready, &folder, &["sql", "--format", "json", MATRIX_UNITS])?).next().is_some();
     let mut lines = vec![

@@ -20,7 +20,7 @@ const HEAD: &str = "The same kernels at several lengths, beside our own causal a
     95 % interval over processes.";
 
 pub fn measure(ready: &Ready) -> Result<String> {
-    let folder = kernels::measured(ready, "lengths", &PLANS, &[], false, &[])?.folder;
+    let folder = kernels::measured(ready, "lengths", &PLANS, &[], None, &[])?.folder;
     let asked = |query: &str, params: &[&str]| -> Result<Vec<Value>> {
         let given = params.iter().flat_map(|param| ["--param", *param]);
         let words: Vec<&str> = ["sql", "--query", query, "--format", "json"].into_iter().chain(given).collect();

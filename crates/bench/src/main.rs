@@ -18,6 +18,7 @@ mod peer;
 mod recording;
 mod sql;
 mod startup;
+mod timing;
 mod trust;
 
 use std::fs;
@@ -54,12 +55,13 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
     let family = |name: &str| choice.kernels && choice.family == name;
-    let all: [(bool, &str, Measured); 11] = [
+    let all: [(bool, &str, Measured); 12] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
         (choice.notebook, "Notebooks", |ready, _| notebook::measure(ready)),
         (choice.answer, "Time to an answer", |ready, _| answer::measure(ready)),
+        (choice.timing, "Timing by the Python worker", |ready, _| timing::measure(ready)),
         (choice.stock, "Notebooks beside stock evcxr", |ready, _| notebook::beside_stock(ready)),
         (family("attention"), "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
         (family("mixers"), "Mixers and experts beside PyTorch", |ready, _| mixers::measure(ready)),

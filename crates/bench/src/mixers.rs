@@ -108,7 +108,7 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
 
 pub fn measure(ready: &Ready) -> Result<String> {
     let devices = kernels::here(ready, &DEVICES)?;
-    let measured = kernels::measured(ready, "mixers", &PLANS, &RIVALS, true, &devices)?;
+    let measured = kernels::measured(ready, "mixers", &PLANS, &RIVALS, Some(&kernels::python(ready)), &devices)?;
     let ran = kernels::ask(ready, &measured.folder, &["sql", "--format", "json", kernels::INSTRUCTIONS])?;
     let mut lines = vec![
         HEAD.to_owned(),

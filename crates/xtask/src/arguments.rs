@@ -36,6 +36,8 @@ Options of bench (without any: the first four)
   --notebook   cells of a notebook, and the same trial in a notebook and by the program
   --answer     how soon there is an answer: the start of a worker, and `run attention --quick` with what its time
                is spent on; minutes, only where asked for
+  --timing     a call of PyTorch as the Python worker times it, beside `torch.utils.benchmark`: a quarter of an
+               hour; only where asked for
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
                with products and blocks: half an hour) or mixers (two hours); only where asked for
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
@@ -88,6 +90,8 @@ pub struct Choice {
     pub notebook: bool,
     /// Start of a worker, and of a first answer.
     pub answer: bool,
+    /// A call as the Python worker times it, beside PyTorch's own timer.
+    pub timing: bool,
     /// Cells beside stock evcxr.
     pub stock: bool,
     /// Our kernels beside their rivals.
@@ -114,7 +118,8 @@ pub struct Choice {
 
 impl Default for Choice {
     fn default() -> Self {
-        let [recording, sql, startup, notebook, answer, stock, kernels, claims, exhaustive, trust, again] = [false; 11];
+        let [recording, sql, startup, notebook, answer, timing, stock] = [false; 7];
+        let [kernels, claims, exhaustive, trust, again] = [false; 5];
         let (minutes, only, tools, family) = (60.0, Vec::new(), Vec::new(), FAMILIES[0].to_owned());
         Self {
             recording,
@@ -122,6 +127,7 @@ impl Default for Choice {
             startup,
             notebook,
             answer,
+            timing,
             stock,
             kernels,
             family,
@@ -140,7 +146,8 @@ impl Default for Choice {
 impl Choice {
     fn any(&self) -> bool {
         let usual = self.recording || self.sql || self.startup || self.notebook;
-        usual || self.answer || self.stock || self.kernels || self.claims || self.exhaustive || self.trust
+        let asked_for = self.answer || self.timing || self.stock || self.kernels;
+        usual || asked_for || self.claims || self.exhaustive || self.trust
     }
 }
 
@@ -198,6 +205,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--startup", "bench") => choice.startup = true,
             ("--notebook", "bench") => choice.notebook = true,
             ("--answer", "bench") => choice.answer = true,
+            ("--timing", "bench") => choice.timing = true,
             ("--stock", "bench") => choice.stock = true,
             ("--kernels", "bench") => {
                 choice.kernels = true;
@@ -315,6 +323,8 @@ mod tests {
         assert_eq!(parsed("bench --claims")?, Request::Bench(Options::default(), claims));
         let answer = Choice { answer: true, ..Choice::default() };
         assert_eq!(parsed("bench --answer")?, Request::Bench(Options::default(), answer));
+        let timing = Choice { timing: true, ..Choice::default() };
+        assert_eq!(parsed("bench --timing")?, Request::Bench(Options::default(), timing));
         let exhaustive = Choice { exhaustive: true, ..Choice::default() };
         assert_eq!(parsed("bench --exhaustive")?, Request::Bench(Options::default(), exhaustive));
         for minutes in [5.0, 0.0] {
