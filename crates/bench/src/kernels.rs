@@ -15,9 +15,10 @@ const PLANS: [(&str, &str); 3] = [
     ("kernels_blocks.toml", include_str!("kernels_blocks.toml")),
 ];
 
-const RIVALS: [&str; 10] = [
+const RIVALS: [&str; 11] = [
     "compile",
     "compile-frozen",
+    "graph",
     "torch-sdpa",
     "torch-mm",
     "burn",
@@ -125,11 +126,13 @@ pub fn measure(ready: &Ready) -> Result<String> {
          kernel is faster. The rival is the fastest one of its case, on the fastest of its devices. A goal is met where\n\
          the whole interval lies above it, and missed where none of it does. Beside each speed stands its share of the\n\
          roof of the same run: multiply-adds in registers, exponentials in registers, or reads of a buffer of about the\n\
-         same size. Norms and softmax are held to a copy besides, the fastest of as many bytes.\n\
+         same size. Norms and softmax are held to a copy besides, the fastest of as many bytes. Of whole blocks, what is\n\
+         counted are products and attention, and the time is that of all their parts; they are to be faster.\n\
          \n\
          Not the same on both sides: of linear layers and feed-forward networks, our kernels take weights that were packed\n\
          before timing, as those of a model can be, and libtorch's calls pack what they need in each call, which those of\n\
-         `compile-frozen` do not; our kernels write into memory that is there, and PyTorch allocates its results."
+         `compile-frozen` and the graphs of other engines do not; our kernels write into memory that is there, and PyTorch\n\
+         allocates its results."
             .to_owned(),
         String::new(),
         instructions(&ran),
@@ -137,7 +140,8 @@ pub fn measure(ready: &Ready) -> Result<String> {
         "| case | ours | rival | ratio, 95 % interval | ours | rival | goal |".to_owned(),
         "|---|---|---|---|---|---|---|".to_owned(),
     ];
-    for row in compared.iter().filter(|row| goals::ours(row) && at_its_best(row, &compared)) {
+    let of_ours = |row: &&Value| goals::ours(text(row, "candidate"));
+    for row in compared.iter().filter(of_ours).filter(|row| at_its_best(row, &compared)) {
         let [candidate, baseline] = ["candidate", "baseline"].map(|side| text(row, side));
         let [ours, rival] = [candidate, baseline].map(|variant| roofline(&rooflines, row, variant));
         let goal = if matrix_units && candidate.contains("/bf16/") {
@@ -155,6 +159,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
             speed(rival),
         ));
     }
+    lines.extend(unmeasured(&compared, &rooflines));
     Ok(lines.join("\n"))
 }
 
@@ -173,6 +178,22 @@ const MATRIX_UNITS: &str = "select run_id from runs where array_has(cpu_features
 fn at_its_best(row: &Value, all: &[Value]) -> bool {
     let same = |other: &&Value| ["workload", "case_name", "candidate"].iter().all(|name| other[*name] == row[*name]);
     !all.iter().filter(same).any(|other| number(other, "speedup") < number(row, "speedup"))
+}
+
+/// A line for each case that has a goal and no comparison: what was measured of it is on one side alone.
+fn unmeasured(compared: &[Value], rooflines: &[Value]) -> Vec<String> {
+    let same = |one: &Value, other: &Value| ["workload", "case_name"].iter().all(|name| one[*name] == other[*name]);
+    let is_compared =
+        |row: &Value| compared.iter().any(|beside| same(beside, row) && goals::ours(text(beside, "candidate")));
+    let mut lines = Vec::new();
+    for row in rooflines.iter().filter(|row| goals::is_judged(row) && !is_compared(row)) {
+        let ours = rooflines.iter().any(|one| same(one, row) && goals::ours(text(one, "variant")));
+        let lacking = if ours { "no row of a rival" } else { "no row of ours" };
+        let case = format!("{} {}", text(row, "workload"), text(row, "case_name"));
+        lines.push(format!("| {case} | – | – | – | – | – | not measured: {lacking} |"));
+    }
+    lines.dedup();
+    lines
 }
 
 /// What ran, in a line.
@@ -245,6 +266,27 @@ mod tests {
         assert_eq!(
             instructions(&ran),
             "What ran: benchbook-simd 0.1.0 AVX2 on flex; libtorch 2.9.0 MKL generic on libtorch."
+        );
+    }
+
+    #[test]
+    fn what_has_a_goal_and_nothing_beside_it_is_told() {
+        let line = |workload: &str, case: &str, variant: &str| json!({ "workload": workload, "case_name": case, "variant": variant });
+        let rooflines = [
+            line("transformer-block", "s128", "torch-sdpa/libtorch/f32/2t"),
+            line("transformer-block", "s128", "graph/openvino/f32/2t"),
+            line("transformer-block", "s512", "fused/flex/f32/2t"),
+            line("matmul", "64³", "tiled/flex/f32/2t"),
+            line("fma", "f32", "chains/flex/f32/2t"),
+        ];
+        let compared =
+            [json!({ "workload": "matmul", "case_name": "64³", "candidate": "tiled/flex/f32/2t", "speedup": 1.0 })];
+        assert_eq!(
+            unmeasured(&compared, &rooflines),
+            [
+                "| transformer-block s128 | – | – | – | – | – | not measured: no row of ours |",
+                "| transformer-block s512 | – | – | – | – | – | not measured: no row of a rival |",
+            ]
         );
     }
 

@@ -191,15 +191,7 @@ fn roofline_of<'a>(rooflines: &'a [Value], row: &Value) -> &'a Value {
 }
 
 fn judged(ratio: &Ratio, row: &Value, rival: &Value) -> String {
-    let Some(beyond) = ratio.beyond else {
-        let goal = goals::reachable(ratio.least, rival);
-        let cap = if goal < ratio.least {
-            format!(" (of {:.2}, as far as the roof lets it)", ratio.least)
-        } else {
-            String::new()
-        };
-        return format!("{}{cap}", goals::ratio(row, goal));
-    };
+    let Some(beyond) = ratio.beyond else { return goals::ratio_to(row, ratio.least, rival) };
     let share = beyond * number(rival, "of_the_roof");
     let verdict = goals::ratio(row, ratio.least);
     if share >= FIT_BASELINE {

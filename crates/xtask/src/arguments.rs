@@ -39,7 +39,7 @@ Options of bench (without any: the first four)
   --timing     a call of PyTorch as the Python worker times it, beside `torch.utils.benchmark`: a quarter of an
                hour; only where asked for
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
-               with products and blocks: half an hour) or mixers (two hours); only where asked for
+               with products and blocks: two hours) or mixers (two hours); only where asked for
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
