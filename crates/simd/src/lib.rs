@@ -9,6 +9,7 @@ mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod bits;
 mod blocks;
 mod cache;
 mod error;
@@ -40,7 +41,8 @@ pub use experts::{
 };
 pub use isa::Isa;
 pub use matmul::{
-    Int4Weights, Product, Scales, TableWeights, matmul, matmul_int4, matmul_int4_loop, matmul_table, matmul_table_loop,
+    Code, CodedWeights, Int4Weights, PackedWeights, Product, Scales, TableWeights, matmul, matmul_int4,
+    matmul_int4_loop, matmul_packed, matmul_table, matmul_table_loop,
 };
 pub use memory::Element;
 pub use mixers::{

@@ -70,8 +70,62 @@ impl Element for bf16 {
 pub const LINE: usize = 16;
 
 #[repr(C, align(64))]
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Line([f32; LINE]);
+
+/// What may lie wherever numbers of `f32` lie.
+///
+/// # Safety
+/// Any bits are a value, and the alignment is that of `f32` at most.
+pub unsafe trait Plain: Copy + Send + Sync {}
+
+macro_rules! plain {
+    ($($plain:ty),*) => {$(
+        // SAFETY: a number of 32 bits or fewer, of which any bits are a value.
+        unsafe impl Plain for $plain {}
+    )*};
+}
+
+plain!(f32, u32, u8);
+
+/// The same memory as values of another type.
+pub fn plain<T: Plain>(numbers: &mut [f32]) -> &mut [T] {
+    let count = size_of_val(numbers) / size_of::<T>();
+    // SAFETY: as many values lie in these bytes, which are aligned for them, and any bits are a value of either type.
+    unsafe { std::slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), count) }
+}
+
+/// Values that begin at a cache line and are kept for long; zeros at first.
+#[derive(Debug, Clone)]
+pub struct Lines<T> {
+    lines: Vec<Line>,
+    count: usize,
+    of: PhantomData<T>,
+}
+
+impl<T: Plain> Lines<T> {
+    /// Room for so many values.
+    pub fn new(count: usize) -> Self {
+        let lines = vec![Line([0.0; LINE]); (count * size_of::<T>()).div_ceil(size_of::<Line>())];
+        Self { lines, count, of: PhantomData }
+    }
+
+    /// The values.
+    pub fn all(&self) -> &[T] {
+        // SAFETY: the lines have room for as many, at the alignment of a line, and any bits are a value.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.count) }
+    }
+
+    /// The values, to write.
+    pub fn all_mut(&mut self) -> &mut [T] {
+        &mut plain(flat(&mut self.lines))[..self.count]
+    }
+
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        self.count * size_of::<T>()
+    }
+}
 
 thread_local! {
     /// Memory that nobody uses now; the last one was in use last.

@@ -5,7 +5,7 @@ use crate::vector::{EXP2, LEAST, MOST, Vector};
 
 /// So many lanes, a power of two.
 #[derive(Clone, Copy)]
-pub struct Lanes<const N: usize>([f32; N]);
+pub struct Lanes<const N: usize>(pub [f32; N]);
 
 impl<const N: usize> Lanes<N> {
     #[inline(always)]

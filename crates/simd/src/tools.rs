@@ -4,6 +4,7 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::__m256;
 
+use crate::bits::Bits;
 use crate::isa::sixteen_lanes;
 pub use crate::matmul::isa::Portable;
 #[cfg(test)]
@@ -19,7 +20,7 @@ pub trait Kernel {
     ///
     /// # Safety
     /// The CPU has `V`'s instruction set.
-    unsafe fn run<V: Vector, const ROWS: usize, const STATES: usize>(self);
+    unsafe fn run<V: Bits, const ROWS: usize, const STATES: usize>(self);
 }
 
 /// An instruction set.
@@ -29,6 +30,11 @@ pub trait Tools {
 
     /// Does a piece of work with it.
     fn run<K: Kernel>(&self, kernel: K);
+}
+
+/// Columns of a panel: two registers of them.
+pub fn panel<T: Tools>(_: &T) -> usize {
+    2 * T::LANES
 }
 
 macro_rules! tools {

@@ -4,6 +4,8 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::__m256;
 
+use super::decoded::{PackedWeights, decode};
+use super::decoder::with_decoder;
 use super::int4::{Int4Weights, ZERO};
 use super::pack::LEFT_ROW;
 use crate::isa::sixteen_lanes;
@@ -50,6 +52,9 @@ pub trait Tile {
     /// The same from weights of `columns` columns that are packed otherwise: `steps` of their rows from `step` on, columns from
     /// `first` on.
     fn unpack(&self, from: &Int4Weights, columns: usize, steps: [usize; 2], first: usize, to: &mut [f32]);
+
+    /// The same from weights that are packed for these tiles, from the first step of a word and the first column of a panel on.
+    fn decode(&self, from: &PackedWeights, steps: [usize; 2], first: usize, to: &mut [f32]);
 
     /// The same as [`Self::add`] for factors that lie anywhere. Meanwhile memory is asked for what is read soon, line by line.
     ///
@@ -174,6 +179,14 @@ macro_rules! tile {
             }
 
             $(#[target_feature(enable = $feature)])?
+            unsafe fn decoded(from: &PackedWeights, steps: [usize; 2], first: usize, to: &mut [f32]) {
+                with_decoder!(from.code, from.nan, |decoder| {
+                    // SAFETY: as promised by the caller below.
+                    unsafe { decode::<$vector, _>(decoder, &from.words, steps, first, to) }
+                });
+            }
+
+            $(#[target_feature(enable = $feature)])?
             unsafe fn rows<A: Ahead>(left: Strided, right: &[f32], to: Target, soon: A) {
                 // SAFETY: as promised by the caller below.
                 unsafe {
@@ -211,6 +224,15 @@ macro_rules! tile {
                 assert!(from.scales.len() >= end.div_ceil(from.group) * columns);
                 // SAFETY: the CPU has the instruction set, and all of these rows and columns are there.
                 unsafe { Self::unpacked(from, columns, [step, steps], first, to) }
+            }
+
+            fn decode(&self, from: &PackedWeights, [step, steps]: [usize; 2], first: usize, to: &mut [f32]) {
+                let (words, each) = (&from.words, steps * Self::COLUMNS);
+                assert!(words.columns == Self::COLUMNS && first % Self::COLUMNS == 0 && to.len() % each == 0);
+                assert!(first / Self::COLUMNS + to.len() / each <= words.panels() && step + steps <= words.size[0]);
+                assert!(step % from.steps() == 0);
+                // SAFETY: the CPU has the instruction set, and panels and steps are there.
+                unsafe { Self::decoded(from, [step, steps], first, to) }
             }
 
             unsafe fn add_at<A: Ahead>(&self, left: Strided, right: &[f32], to: Target, soon: A) {

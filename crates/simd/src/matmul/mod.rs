@@ -1,14 +1,21 @@
 //! Matrix multiplication.
 
 mod call;
+mod decoded;
+pub(crate) mod decoder;
+pub(crate) mod fused;
 mod int4;
 pub(crate) mod isa;
 pub(crate) mod pack;
 pub(crate) mod packed;
 pub(crate) mod panel;
 mod table;
+pub(crate) mod words;
 
 pub(crate) use call::multiply;
 pub use call::{Product, matmul};
+pub use decoded::{PackedWeights, matmul_packed};
+pub use decoder::Code;
 pub use int4::{Int4Weights, matmul_int4, matmul_int4_loop};
 pub use table::{Scales, TableWeights, matmul_table, matmul_table_loop};
+pub use words::CodedWeights;

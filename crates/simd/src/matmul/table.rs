@@ -31,6 +31,24 @@ pub enum Scales<'a> {
     Powers(&'a [u8]),
 }
 
+impl Scales<'_> {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Numbers(scales) => scales.len(),
+            Self::Powers(scales) => scales.len(),
+        }
+    }
+
+    /// The number of one.
+    pub(super) fn number(&self, at: usize) -> f32 {
+        match self {
+            Self::Numbers(scales) => scales[at],
+            Self::Powers(scales) => e8m0::decode(scales[at]),
+        }
+    }
+}
+
 /// A row of weights.
 #[derive(Clone, Copy)]
 struct Line<'a> {
@@ -45,11 +63,7 @@ impl Line<'_> {
             16 => (self.codes[column / 2] >> (4 * (column % 2))) & 15,
             _ => self.codes[column],
         };
-        let scale = match self.scales {
-            Scales::Numbers(scales) => scales[column],
-            Scales::Powers(scales) => e8m0::decode(scales[column]),
-        };
-        self.values[usize::from(code)] * scale
+        self.values[usize::from(code)] * self.scales.number(column)
     }
 }
 
@@ -63,11 +77,7 @@ impl TableWeights<'_> {
             return Err(Error::Shape(format!("a table has 16 or 256 values, not {}", self.values.len())));
         }
         expect_len("the codes of the right factor", &[k, self.bytes(n)], self.codes.len())?;
-        let scales = match self.scales {
-            Scales::Numbers(scales) => scales.len(),
-            Scales::Powers(scales) => scales.len(),
-        };
-        expect_len("the scales of the right factor", &[k.div_ceil(self.group), n], scales)
+        expect_len("the scales of the right factor", &[k.div_ceil(self.group), n], self.scales.len())
     }
 
     /// Bytes of a row of so many codes.

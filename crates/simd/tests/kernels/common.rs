@@ -17,6 +17,11 @@ pub fn numbers(count: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
+/// Bytes, each as likely as another.
+pub fn bytes(count: usize, seed: u64) -> Vec<u8> {
+    numbers(count, seed).iter().map(|number| ((number + 1.0) * 127.9) as u8).collect()
+}
+
 /// The instruction sets of this processor.
 pub fn present() -> impl Iterator<Item = Isa> {
     Isa::ALL.into_iter().filter(|isa| isa.present())
@@ -32,15 +37,21 @@ pub fn close(name: &str, found: &[f32], wanted: &[f64], tolerance: f64) {
 
 /// Panics where a sum of `k` products is farther from the right one than `k` roundings of products and sums can take it
 /// (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
-pub fn near(name: &str, [m, k, n]: [usize; 3], [left, right, out]: [&[f32]; 3]) {
+pub fn near(name: &str, size: [usize; 3], [left, right, out]: [&[f32]; 3]) {
+    let right: Vec<f64> = right.iter().map(|number| f64::from(*number)).collect();
+    within(name, size, [left, out], &right, size[1]);
+}
+
+/// The same for as many roundings as are named, by a right factor that is exact.
+pub fn within(name: &str, [m, k, n]: [usize; 3], [left, out]: [&[f32]; 2], right: &[f64], roundings: usize) {
     let unit = 2.0_f64.powi(-24);
     for (row, column) in (0..m).flat_map(|row| (0..n).map(move |column| (row, column))) {
-        let product = |step: usize| f64::from(left[row * k + step]) * f64::from(right[step * n + column]);
+        let product = |step: usize| f64::from(left[row * k + step]) * right[step * n + column];
         let (right, most) =
             (0..k).map(product).fold((0.0_f64, 0.0_f64), |(sum, most), one| (sum + one, most + one.abs()));
         let found = f64::from(out[row * n + column]);
         assert!(
-            (found - right).abs() <= 1.01 * k as f64 * unit * most,
+            (found - right).abs() <= 1.01 * roundings as f64 * unit * most,
             "{name} at {row}, {column}: {found} for {right}"
         );
     }

@@ -3,11 +3,11 @@
 use benchbook_simd::{Int4Weights, Isa, Product, matmul, matmul_int4, matmul_int4_loop};
 use proptest::prelude::*;
 
-use crate::common::{near, numbers, present};
+use crate::common::{bytes, near, numbers, present};
 
 /// Random codes, two to a byte, rows of `n` of them; where `n` is odd, the last nibble of a row is no code.
 fn codes(k: usize, n: usize, seed: u64) -> Vec<u8> {
-    numbers(k * n.div_ceil(2), seed).iter().map(|number| ((number + 1.0) * 127.9) as u8).collect()
+    bytes(k * n.div_ceil(2), seed)
 }
 
 /// The weights as numbers, by their definition.

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod contextual;
+mod decoded;
 mod expert_gradients;
 mod experts;
 mod int4;

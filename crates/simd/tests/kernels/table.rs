@@ -3,12 +3,7 @@
 use benchbook_simd::{Isa, Product, Scales, TableWeights, matmul, matmul_table, matmul_table_loop};
 use proptest::prelude::*;
 
-use crate::common::{near, numbers, present};
-
-/// Bytes of codes, each as likely as another.
-fn bytes(count: usize, seed: u64) -> Vec<u8> {
-    numbers(count, seed).iter().map(|number| ((number + 1.0) * 127.9) as u8).collect()
-}
+use crate::common::{bytes, near, numbers, present};
 
 /// The weights as numbers, by their definition.
 fn dense(weights: &TableWeights, [k, n]: [usize; 2]) -> Vec<f32> {

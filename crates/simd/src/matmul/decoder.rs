@@ -1,0 +1,209 @@
+//! What codes in words stand for, and how registers make numbers of them.
+#![expect(unsafe_code, reason = "instructions that not every CPU has, each called only where it was detected")]
+
+use benchbook_formats::E4M3FN;
+
+use crate::bits::Bits;
+
+/// What a code stands for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Code {
+    /// Four bits: themselves less 8.
+    Int4,
+    /// Eight bits: themselves less 128.
+    Int8,
+    /// Eight bits: e4m3fn (OCP OFP8, section 5).
+    E4m3,
+    /// Four bits: the number at their place.
+    Table([f32; 16]),
+}
+
+impl Code {
+    /// Bits of a code.
+    pub fn bits(&self) -> usize {
+        match self {
+            Self::Int4 | Self::Table(_) => 4,
+            Self::Int8 | Self::E4m3 => 8,
+        }
+    }
+
+    /// The number of a code, of which the lowest bits count.
+    pub fn number(&self, code: u8) -> f32 {
+        match self {
+            Self::Int4 => INT4[usize::from(code & 15)],
+            Self::Int8 => f32::from(code) - 128.0,
+            Self::E4m3 => E4M3FN.decode(code.into()),
+            Self::Table(values) => values[usize::from(code & 15)],
+        }
+    }
+}
+
+/// The numbers of [`Code::Int4`].
+const INT4: [f32; 16] = [-8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+
+/// Bits of a word below the code of step `step`. Codes of four bits lie so that the low nibbles of a word's bytes are those of its
+/// first four steps, and the high ones those of the others: what products of bytes take.
+pub const fn shift(bits: usize, step: usize) -> u32 {
+    (if bits == 8 { 8 * step } else { 8 * (step % 4) + step / 4 * 4 }) as u32
+}
+
+/// Makes numbers of the codes in words.
+pub trait Decoder: Copy + Send + Sync {
+    /// Codes of a word.
+    const STEPS: usize;
+
+    /// What is made once, for registers of a kind.
+    type Ready<V: Bits>: Copy;
+
+    /// # Safety
+    /// As for every method of this trait: the CPU has `V`'s instruction set.
+    unsafe fn ready<V: Bits>(self) -> Self::Ready<V>;
+
+    /// Words as the numbers are made of them.
+    ///
+    /// # Safety
+    /// `LANES` words can be read at `from`.
+    unsafe fn words<V: Bits>(from: *const u32) -> V::Words;
+
+    /// The numbers of step `step` of words.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set, and `step` is below [`Self::STEPS`].
+    unsafe fn number<V: Bits>(ready: &Self::Ready<V>, words: V::Words, step: usize) -> V;
+}
+
+/// See [`Code::Int4`].
+#[derive(Clone, Copy)]
+pub struct Int4;
+
+impl Decoder for Int4 {
+    const STEPS: usize = 8;
+    type Ready<V: Bits> = V::Table;
+
+    #[inline(always)]
+    unsafe fn ready<V: Bits>(self) -> V::Table {
+        // SAFETY: as promised.
+        unsafe { V::table(&INT4) }
+    }
+
+    #[inline(always)]
+    unsafe fn words<V: Bits>(from: *const u32) -> V::Words {
+        // SAFETY: as promised.
+        unsafe {
+            let words = V::words(from);
+            // Without the highest bit of each code turned over, they would be unsigned.
+            if V::LOOKS_UP { words } else { V::turned(words, 0x8888_8888) }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn number<V: Bits>(ready: &V::Table, words: V::Words, step: usize) -> V {
+        let at = shift(4, step);
+        // SAFETY: as promised; eight codes of four bits lie in a word.
+        unsafe { if V::LOOKS_UP { V::chosen(words, at, ready) } else { V::signed(words, at, 4) } }
+    }
+}
+
+/// See [`Code::Int8`].
+#[derive(Clone, Copy)]
+pub struct Int8;
+
+impl Decoder for Int8 {
+    const STEPS: usize = 4;
+    type Ready<V: Bits> = ();
+
+    #[inline(always)]
+    unsafe fn ready<V: Bits>(self) {}
+
+    #[inline(always)]
+    unsafe fn words<V: Bits>(from: *const u32) -> V::Words {
+        // SAFETY: as promised.
+        unsafe { V::turned(V::words(from), 0x8080_8080) }
+    }
+
+    #[inline(always)]
+    unsafe fn number<V: Bits>(_: &(), words: V::Words, step: usize) -> V {
+        // SAFETY: as promised; four codes of eight bits lie in a word.
+        unsafe { V::signed(words, shift(8, step), 8) }
+    }
+}
+
+/// See [`Code::E4m3`]; where `NAN` is false, there must be no code of NaN.
+#[derive(Clone, Copy)]
+pub struct E4m3<const NAN: bool>;
+
+impl<const NAN: bool> Decoder for E4m3<NAN> {
+    const STEPS: usize = 4;
+    type Ready<V: Bits> = ();
+
+    #[inline(always)]
+    unsafe fn ready<V: Bits>(self) {}
+
+    #[inline(always)]
+    unsafe fn words<V: Bits>(from: *const u32) -> V::Words {
+        // SAFETY: as promised.
+        unsafe { V::words(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn number<V: Bits>(_: &(), words: V::Words, step: usize) -> V {
+        // SAFETY: as promised; four codes of eight bits lie in a word.
+        unsafe { V::e4m3::<NAN>(words, shift(8, step)) }
+    }
+}
+
+/// See [`Code::Table`].
+#[derive(Clone, Copy)]
+pub struct Table(pub [f32; 16]);
+
+impl Decoder for Table {
+    const STEPS: usize = 8;
+    type Ready<V: Bits> = V::Table;
+
+    #[inline(always)]
+    unsafe fn ready<V: Bits>(self) -> V::Table {
+        // SAFETY: as promised.
+        unsafe { V::table(&self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn words<V: Bits>(from: *const u32) -> V::Words {
+        // SAFETY: as promised.
+        unsafe { V::words(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn number<V: Bits>(ready: &V::Table, words: V::Words, step: usize) -> V {
+        // SAFETY: as promised; eight codes of four bits lie in a word.
+        unsafe { V::chosen(words, shift(4, step), ready) }
+    }
+}
+
+/// Evaluates `$run` with the decoder of a code; `$nan` says whether there may be a code of NaN.
+macro_rules! with_decoder {
+    ($code:expr, $nan:expr, |$decoder:ident| $run:expr) => {
+        match ($code, $nan) {
+            (crate::matmul::decoder::Code::Int4, _) => {
+                let $decoder = crate::matmul::decoder::Int4;
+                $run
+            }
+            (crate::matmul::decoder::Code::Int8, _) => {
+                let $decoder = crate::matmul::decoder::Int8;
+                $run
+            }
+            (crate::matmul::decoder::Code::E4m3, false) => {
+                let $decoder = crate::matmul::decoder::E4m3::<false>;
+                $run
+            }
+            (crate::matmul::decoder::Code::E4m3, true) => {
+                let $decoder = crate::matmul::decoder::E4m3::<true>;
+                $run
+            }
+            (crate::matmul::decoder::Code::Table(values), _) => {
+                let $decoder = crate::matmul::decoder::Table(values);
+                $run
+            }
+        }
+    };
+}
+pub(crate) use with_decoder;

@@ -1,0 +1,162 @@
+//! Weights of few bits in words of 32, in the order in which registers take them: made once for a model.
+
+use super::decoder::{Code, shift};
+use super::table::Scales;
+use crate::error::{Error, Result, expect_len};
+use crate::memory::{Lines, Plain};
+
+/// Weights `[k, n]` in codes: that of step `s` and column `c` is the number of `codes[s, c]` times the scale `[s / group, c]`.
+#[derive(Debug, Clone, Copy)]
+pub struct CodedWeights<'a> {
+    /// Steps and columns.
+    pub size: [usize; 2],
+    /// `[k, n]`, one in a byte.
+    pub codes: &'a [u8],
+    /// What they stand for.
+    pub code: Code,
+    /// `[⌈k / group⌉, n]`
+    pub scales: Scales<'a>,
+    /// Steps that share a scale: a multiple of the codes in a word (8 of four bits, 4 of eight), or all steps.
+    pub group: usize,
+}
+
+impl CodedWeights<'_> {
+    /// Refuses codes and scales that are no weights of this size.
+    fn check(&self) -> Result<()> {
+        let ([k, n], bits) = (self.size, self.code.bits());
+        let steps = 32 / bits;
+        if self.group == 0 {
+            return Err(Error::Shape("a group of 0 steps has no scale".into()));
+        }
+        if !self.group.is_multiple_of(steps) && self.group < k {
+            let Self { group, .. } = self;
+            return Err(Error::Shape(format!(
+                "groups of {group} of {k} steps cut words of {steps} codes: take a multiple of {steps}, or all steps"
+            )));
+        }
+        expect_len("the codes of the right factor", &[k, n], self.codes.len())?;
+        expect_len("the scales of the right factor", &[k.div_ceil(self.group), n], self.scales.len())?;
+        if let Scales::Numbers(numbers) = self.scales
+            && numbers.iter().any(|scale| scale.is_infinite())
+        {
+            return Err(Error::Shape("a scale is infinite: that of a group without numbers is NaN".into()));
+        }
+        match self.codes.iter().find(|code| usize::from(**code) >> bits > 0) {
+            Some(code) => Err(Error::Shape(format!("{code} is no code of {bits} bits"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Weights packed for panels of so many columns.
+#[derive(Debug, Clone)]
+pub struct Words {
+    /// Steps and columns.
+    pub size: [usize; 2],
+    /// Columns of a panel; those that do not exist have codes and scales of 0.
+    pub columns: usize,
+    /// Words of a column.
+    pub down: usize,
+    /// Words of a column that share a scale.
+    pub group: usize,
+    bits: usize,
+    /// `[panels, down, columns]`
+    words: Lines<u32>,
+    /// `[panels, groups, columns]`
+    scales: Held,
+}
+
+#[derive(Debug, Clone)]
+enum Held {
+    Numbers(Lines<f32>),
+    Powers(Lines<u8>),
+}
+
+/// The weights of some panels.
+#[derive(Clone, Copy)]
+pub struct Panels<'a> {
+    /// `[panels, down, columns]`
+    pub words: &'a [u32],
+    /// `[panels, groups, columns]`
+    pub scales: Scales<'a>,
+}
+
+impl Words {
+    /// Packs weights for panels of so many columns.
+    ///
+    /// # Errors
+    /// Slices of the wrong length, groups of nothing or such that cut words, codes of too many bits.
+    pub fn new(weights: &CodedWeights, columns: usize) -> Result<Self> {
+        weights.check()?;
+        let ([k, n], bits) = (weights.size, weights.code.bits());
+        let steps = 32 / bits;
+        let down = k.div_ceil(steps);
+        let mut words = Lines::<u32>::new(n.div_ceil(columns) * down * columns);
+        for (place, word) in words.all_mut().iter_mut().enumerate() {
+            let (first, column) = (place / columns % down * steps, place / columns / down * columns + place % columns);
+            if column < n {
+                for step in first..k.min(first + steps) {
+                    *word |= u32::from(weights.codes[step * n + column]) << shift(bits, step - first);
+                }
+            }
+        }
+        let scales = match weights.scales {
+            Scales::Numbers(numbers) => Held::Numbers(by_panels(numbers, n, columns)),
+            Scales::Powers(powers) => Held::Powers(by_panels(powers, n, columns)),
+        };
+        let group = weights.group.min(k.max(1)).div_ceil(steps);
+        Ok(Self { size: weights.size, columns, down, group, bits, words, scales })
+    }
+
+    /// Bytes that codes and scales take, columns that do not exist included.
+    pub fn bytes(&self) -> usize {
+        let scales = match &self.scales {
+            Held::Numbers(numbers) => numbers.bytes(),
+            Held::Powers(powers) => powers.bytes(),
+        };
+        self.words.bytes() + scales
+    }
+
+    /// How many panels there are.
+    pub fn panels(&self) -> usize {
+        self.size[1].div_ceil(self.columns)
+    }
+
+    /// Groups of words that share a scale.
+    pub fn groups(&self) -> usize {
+        self.down.div_ceil(self.group)
+    }
+
+    /// The panels from this one on.
+    pub fn from(&self, panel: usize) -> Panels<'_> {
+        let words = &self.words.all()[panel * self.down * self.columns..];
+        let scales = panel * self.groups() * self.columns;
+        let scales = match &self.scales {
+            Held::Numbers(numbers) => Scales::Numbers(&numbers.all()[scales..]),
+            Held::Powers(powers) => Scales::Powers(&powers.all()[scales..]),
+        };
+        Panels { words, scales }
+    }
+
+    /// The code and the scale of a weight.
+    pub fn weight(&self, step: usize, column: usize) -> (u8, f32) {
+        let steps = 32 / self.bits;
+        let panel = self.from(column / self.columns);
+        let (word, within) = (step / steps, column % self.columns);
+        let code = panel.words[word * self.columns + within] >> shift(self.bits, step % steps);
+        let scale = panel.scales.number(word / self.group * self.columns + within);
+        ((code & ((1 << self.bits) - 1)) as u8, scale)
+    }
+}
+
+/// Rows of `n` values as `[panels, rows, columns]`, with zeros behind the last column.
+fn by_panels<T: Plain>(from: &[T], n: usize, columns: usize) -> Lines<T> {
+    let rows = from.len().checked_div(n).unwrap_or(0);
+    let mut to = Lines::<T>::new(n.div_ceil(columns) * rows * columns);
+    for (place, line) in to.all_mut().chunks_exact_mut(columns).enumerate() {
+        let (row, first) = (place % rows, place / rows * columns);
+        let count = columns.min(n - first);
+        line[..count].copy_from_slice(&from[row * n + first..][..count]);
+    }
+    to
+}
