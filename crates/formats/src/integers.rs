@@ -87,7 +87,7 @@ impl Integers {
         }
         match self.grid {
             Grid::Symmetric => (usable(largest / (self.highest() / 2.0)), middle),
-            Grid::Ends => (usable(largest / f32::from(middle - 1)), middle),
+            Grid::Ends => (ends(largest, self.bits), middle),
             Grid::ZeroPoint => {
                 let (low, high) = group.fold((0.0_f32, 0.0_f32), |(low, high), one| (low.min(one), high.max(one)));
                 let scale = usable((high - low) / self.highest());
@@ -95,6 +95,11 @@ impl Integers {
             }
         }
     }
+}
+
+/// The scale of a group with this largest absolute value, in integers of so many bits on [`Grid::Ends`]; NaN where it is not finite.
+pub fn ends(largest: f32, bits: u32) -> f32 {
+    usable(largest / f32::from(middle(bits) - 1))
 }
 
 /// The code of zero where it is no choice.

@@ -24,7 +24,7 @@ pub use codebook::{Codebook, Coded, DYNAMIC, Doubled, NF4};
 pub use e8m0::ScaleRule;
 pub use error::{Error, Result};
 pub use groups::{Axis, Groups};
-pub use integers::{Grid, Integers, Whole};
+pub use integers::{Grid, Integers, Whole, ends};
 pub use minifloat::{BF16, E2M1, E2M3, E3M2, E4M3FN, E4M3FNUZ, E5M2, E5M2FNUZ, F16, Minifloat, Specials};
 pub use mx::{BLOCK, Blocks, Mx};
 pub use packing::{Order, packed, unpacked};

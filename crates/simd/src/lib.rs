@@ -41,8 +41,8 @@ pub use experts::{
 };
 pub use isa::Isa;
 pub use matmul::{
-    Code, CodedWeights, Int4Weights, PackedWeights, Product, Scales, TableWeights, matmul, matmul_int4,
-    matmul_int4_loop, matmul_packed, matmul_table, matmul_table_loop,
+    ByteDot, Code, CodedWeights, Int4Weights, IntegerWeights, PackedWeights, Product, Scales, TableWeights, matmul,
+    matmul_dynamic, matmul_int4, matmul_int4_loop, matmul_packed, matmul_table, matmul_table_loop,
 };
 pub use memory::Element;
 pub use mixers::{

@@ -86,7 +86,7 @@ macro_rules! plain {
     )*};
 }
 
-plain!(f32, u32, u8);
+plain!(f32, u32, i32, i16, i8, u8);
 
 /// The same memory as values of another type.
 pub fn plain<T: Plain>(numbers: &mut [f32]) -> &mut [T] {

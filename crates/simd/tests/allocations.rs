@@ -5,14 +5,14 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
-    Activation, Attend, Capacity, CausalConv, Code, CodedWeights, Contextual, ConvSize, Dispatch, Embedding,
-    ExpertWeights, Experts, Gate, Heads, Int4Weights, Isa, LinearWeights, MixtureBackward, MixtureGradients,
-    MlpWeights, Norm, PackedWeights, Priority, Product, Projected, Projections, Retention, RetentionSize, Rotary,
-    Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring, SelectiveScan, Softmax,
-    Ssd, SsdSize, Turns, Weights, attention, causal_conv, contextual_attention, copy, embedding, gated_rms_norm,
-    layer_norm, linear, matmul, matmul_int4, matmul_packed, mixture, mixture_backward, mlp, normalised_retention,
-    projected_attention, retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7, selective_scan,
-    selective_scan_backward, softmax, ssd,
+    Activation, Attend, ByteDot, Capacity, CausalConv, Code, CodedWeights, Contextual, ConvSize, Dispatch, Embedding,
+    ExpertWeights, Experts, Gate, Heads, Int4Weights, IntegerWeights, Isa, LinearWeights, MixtureBackward,
+    MixtureGradients, MlpWeights, Norm, PackedWeights, Priority, Product, Projected, Projections, Retention,
+    RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring,
+    SelectiveScan, Softmax, Ssd, SsdSize, Turns, Weights, attention, causal_conv, contextual_attention, copy,
+    embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_dynamic, matmul_int4, matmul_packed, mixture,
+    mixture_backward, mlp, normalised_retention, projected_attention, retention, rms_norm, route, route_backward,
+    rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward, softmax, ssd,
 };
 
 struct Counting;
@@ -113,16 +113,19 @@ fn kernels_reuse_their_scratch() {
     blocks();
 }
 
-/// The same of products by packed weights: of few rows and of many.
+/// The same of products by packed weights: of few rows and of many, and of rows that are rounded within the call.
 fn few_bits() {
     let (size, group) = ([700, 200], 32);
     let (codes, scales, left) = (vec![9; 700 * 200], vec![0.25; 22 * 200], vec![0.5; 300 * 700]);
     let weights = CodedWeights { size, codes: &codes, code: Code::Int4, scales: Scales::Numbers(&scales), group };
     let (packed, mut out) = (PackedWeights::new(&weights, Isa::detect()).unwrap(), vec![0.0; 300 * 200]);
+    let whole = IntegerWeights::new(&weights, ByteDot::detect()).unwrap();
     for rows in [1, 300] {
         let (left, out) = (&left[..rows * 700], &mut out[..rows * 200]);
         let found = allocations(|| matmul_packed(rows, left, &packed, out).unwrap());
         assert_eq!(found, 0, "{rows} rows by packed weights: allocations in {CALLS} calls");
+        let found = allocations(|| matmul_dynamic(rows, left, &whole, out).unwrap());
+        assert_eq!(found, 0, "{rows} rows in whole numbers: allocations in {CALLS} calls");
     }
 }
 

@@ -1,8 +1,11 @@
 //! Matrix multiplication.
 
+mod bytes;
 mod call;
 mod decoded;
 pub(crate) mod decoder;
+mod dot;
+mod dynamic;
 pub(crate) mod fused;
 mod int4;
 pub(crate) mod isa;
@@ -12,10 +15,12 @@ pub(crate) mod panel;
 mod table;
 pub(crate) mod words;
 
+pub use bytes::ByteDot;
 pub(crate) use call::multiply;
 pub use call::{Product, matmul};
 pub use decoded::{PackedWeights, matmul_packed};
 pub use decoder::Code;
+pub use dynamic::{IntegerWeights, matmul_dynamic};
 pub use int4::{Int4Weights, matmul_int4, matmul_int4_loop};
 pub use table::{Scales, TableWeights, matmul_table, matmul_table_loop};
 pub use words::CodedWeights;

@@ -3,6 +3,7 @@
 mod blocks;
 mod contextual;
 mod decoded;
+mod dynamic;
 mod expert_gradients;
 mod experts;
 mod int4;
