@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
-    self, attention, blocks, convolution, decoding, experts, matmul, mixers, roofs, tables, transformer,
+    self, attention, blocks, convolution, decoding, dynamic, experts, matmul, mixers, packed, roofs, tables,
+    transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -25,6 +26,8 @@ pub fn register(registry: &mut Registry) {
     add(registry, attention::sparse::ROWS);
     add(registry, matmul::ROWS);
     add(registry, tables::ROWS);
+    add(registry, packed::ROWS);
+    add(registry, dynamic::ROWS);
     add(registry, decoding::ROWS);
     add(registry, mixers::SCAN);
     add(registry, mixers::CONV);

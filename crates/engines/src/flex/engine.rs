@@ -1,7 +1,7 @@
 //! burn's devices by name, and what runs behind them: engines, versions, threads.
 
 use benchbook_core::{Result, unknown};
-use benchbook_simd::Isa;
+use benchbook_simd::{ByteDot, Isa};
 use burn::tensor::Device;
 
 /// Names of the devices that kernels here can be asked for, present on this machine or not.
@@ -51,16 +51,21 @@ pub fn burn_engine(device: &str) -> (String, String) {
 
 /// Engine and version of the hand-written kernels: the instruction set is what makes them fast.
 pub(crate) fn fused_engine() -> (String, String) {
-    engine_on(Isa::detect())
+    engine_on(Isa::detect().name())
+}
+
+/// The same of products in whole numbers.
+pub(crate) fn integer_engine() -> (String, String) {
+    engine_on(ByteDot::detect().name())
 }
 
 /// The same of a plain loop, which the compiler makes of what every processor has.
 pub(crate) fn plain_engine() -> (String, String) {
-    engine_on(Isa::Portable)
+    engine_on(Isa::Portable.name())
 }
 
-fn engine_on(isa: Isa) -> (String, String) {
-    ("benchbook-simd".to_owned(), format!("{} {}", env!("CARGO_PKG_VERSION"), isa.name()))
+fn engine_on(instructions: &str) -> (String, String) {
+    ("benchbook-simd".to_owned(), format!("{} {instructions}", env!("CARGO_PKG_VERSION")))
 }
 
 /// Gives rayon's global pool, on which flex computes, this many threads.

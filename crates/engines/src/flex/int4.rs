@@ -1,19 +1,20 @@
 //! Matrix products by integers of four bits: the right factor is quantised and packed before anything is timed.
 
-use benchbook_core::{DType, Inputs, Reference, Result, Row, Setting, Subject};
-use benchbook_formats::{Grid, Integers, Order, Rounding, Whole, packed};
+use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
+use benchbook_formats::{Grid, Integers, Order, Rounding, packed};
 use benchbook_simd::{Int4Weights, Isa, matmul_int4, matmul_int4_loop};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
+use crate::flex::coded::Int4G32;
 use crate::flex::engine::plain_engine;
 use crate::flex::row::fused_row;
-use crate::flex::weight_only::{self, along_k, right, short};
+use crate::flex::weight_only::{self, along_k, answer, right, short};
 
 /// What a weight is.
-const INT4: Integers = Integers { bits: 4, grid: Grid::Symmetric };
+pub(crate) const INT4: Integers = Integers { bits: 4, grid: Grid::Symmetric };
 
 /// Elements along k that share a scale.
-const GROUP: usize = 32;
+pub(crate) const GROUP: usize = 32;
 
 /// One weight after another, and each anew for every row of the result.
 pub const LOOP: Row<Matmul> = Row::<Matmul>::new(
@@ -26,7 +27,7 @@ pub const LOOP: Row<Matmul> = Row::<Matmul>::new(
     |name, setting, params, inputs| prepare(name, setting, params, inputs, matmul_int4_loop),
 )
 .only(short)
-.approximating(answer);
+.approximating(answer::<Int4G32>);
 
 /// A task makes numbers of its columns, once for all rows, and multiplies those as `tiled` does.
 pub const DEQUANT: Row<Matmul> = fused_row::<Matmul>(
@@ -40,7 +41,7 @@ pub const DEQUANT: Row<Matmul> = fused_row::<Matmul>(
         })
     },
 )
-.approximating(answer);
+.approximating(answer::<Int4G32>);
 
 /// A product of this size: the left factor, the weights, and room for the result.
 type Kernel = fn([usize; 3], &[f32], &Int4Weights, &mut [f32]) -> benchbook_simd::Result<()>;
@@ -52,20 +53,11 @@ fn prepare(
     inputs: &Inputs,
     kernel: Kernel,
 ) -> Result<Box<dyn Subject>> {
-    let weights = quantised(params, inputs);
+    let weights = right(INT4.quantised(inputs.numbers("b"), &along_k(params, GROUP), Rounding::NearestEven));
     let bytes = weights.bytes();
     let codes = packed(&weights.codes, params.n, INT4.bits, Order::LowFirst);
     let call = move |size, left: &[f32], (codes, scales): &(Vec<u8>, Vec<f32>), out: &mut [f32]| {
         kernel(size, left, &Int4Weights { codes, scales, group: GROUP }, out)
     };
     Ok(weight_only::product(name, setting, params, inputs, ((codes, weights.scales), bytes), call))
-}
-
-fn quantised(params: &MatmulParams, inputs: &Inputs) -> Whole {
-    right(INT4.quantised(inputs.numbers("b"), &along_k(params, GROUP), Rounding::NearestEven))
-}
-
-/// The product by the weights that the codes stand for.
-fn answer(params: &MatmulParams, inputs: &Inputs, seed: u64) -> Option<Reference> {
-    weight_only::answer(params, inputs, seed, &quantised(params, inputs).dequantised())
 }

@@ -3,15 +3,18 @@
 pub mod attention;
 pub mod blocks;
 mod calls;
+mod coded;
 pub mod convolution;
 mod custom;
 pub mod decoding;
+pub mod dynamic;
 mod engine;
 pub mod experts;
 pub mod fused;
 pub mod int4;
 pub mod matmul;
 pub mod mixers;
+pub mod packed;
 pub mod roofs;
 mod row;
 mod subject;

@@ -9,6 +9,7 @@ use benchbook_formats::{Axis, Groups};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
 use crate::flex::calls::{Calls, Named};
+use crate::flex::coded::Format;
 
 /// Multiply-adds of a plain loop at most: what others do in milliseconds would take it seconds.
 const MOST: usize = 1 << 26;
@@ -48,8 +49,13 @@ pub fn product<W: Clone + 'static>(
     Box::new(subject.with_metrics(vec![Metric::modelled("weight_bytes", bytes as f64, "bytes")]))
 }
 
+/// The product by the weights that the codes of a format stand for.
+pub fn answer<F: Format>(params: &MatmulParams, inputs: &Inputs, seed: u64) -> Option<Reference> {
+    by_weights(params, inputs, seed, &F::coded(params, inputs).numbers)
+}
+
 /// The product by these weights in the place of the right factor.
-pub fn answer(params: &MatmulParams, inputs: &Inputs, seed: u64, weights: &[f32]) -> Option<Reference> {
+pub fn by_weights(params: &MatmulParams, inputs: &Inputs, seed: u64, weights: &[f32]) -> Option<Reference> {
     let weights = Array::new(vec![params.k, params.n], weights);
     let inputs = Inputs::from([("a", inputs.get("a").clone()), ("b", weights)]);
     Some(Matmul::reference(params, &inputs, seed))

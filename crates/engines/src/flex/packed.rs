@@ -1,0 +1,76 @@
+//! Matrix products by weights that are decoded in registers: those of few rows as they are multiplied.
+
+use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
+use benchbook_simd::{Isa, PackedWeights, matmul_packed};
+use benchbook_workloads::matmul::{Matmul, MatmulParams};
+
+use crate::flex::calls::failed;
+use crate::flex::coded::{E4m3, Format, Int4G32, Int8, Int8G32, Mxfp4, Mxfp8, Nf4};
+use crate::flex::row::fused_row;
+use crate::flex::weight_only::{self, answer};
+
+/// An implementation for each format.
+pub const ROWS: [Row<Matmul>; 7] = [INT8, INT8_G32, INT4_G32, E4M3, MXFP8, MXFP4, NF4];
+
+const INT8: Row<Matmul> = fused::<Int8>(
+    "int8-fused",
+    "hand-written: weights of 8 bits (integers from -127 to 127, an f32 scale for each column, rounded to nearest), decoded in \
+     registers and multiplied in f32",
+);
+
+const INT8_G32: Row<Matmul> = fused::<Int8G32>(
+    "int8-g32-fused",
+    "hand-written: weights of 8 bits (integers from -127 to 127, groups of 32 along k, f32 scales, rounded to nearest), decoded \
+     in registers and multiplied in f32",
+);
+
+const INT4_G32: Row<Matmul> = fused::<Int4G32>(
+    "int4-g32-fused",
+    "hand-written: weights of 4 bits (symmetric, groups of 32 along k, f32 scales, rounded to nearest: arXiv 2210.17323), \
+     decoded in registers and multiplied in f32",
+)
+.catalogue(&["PR3"]);
+
+const E4M3: Row<Matmul> = fused::<E4m3>(
+    "e4m3-fused",
+    "hand-written: weights of 8 bits (e4m3fn of OCP OFP8, an f32 scale for each column, rounded to nearest even: arXiv \
+     2209.05433), decoded in registers and multiplied in f32",
+);
+
+const MXFP8: Row<Matmul> = fused::<Mxfp8>(
+    "mxfp8-rceil-fused",
+    "hand-written: weights of 8 bits (e4m3fn in blocks of 32 along k, E8M0 scales rounded up: OCP Microscaling 1.0, cuBLAS), \
+     decoded in registers and multiplied in f32",
+);
+
+const MXFP4: Row<Matmul> = fused::<Mxfp4>(
+    "mxfp4-rceil-fused",
+    "hand-written: weights of 4 bits (e2m1 in blocks of 32 along k, E8M0 scales rounded up: OCP Microscaling 1.0, cuBLAS), \
+     decoded in registers and multiplied in f32",
+);
+
+const NF4: Row<Matmul> = fused::<Nf4>(
+    "nf4-g64-fused",
+    "hand-written: weights of 4 bits (NF4, groups of 64 along k, f32 scales: arXiv 2305.14314), decoded in registers and \
+     multiplied in f32",
+);
+
+const fn fused<F: Format>(name: &'static str, about: &'static str) -> Row<Matmul> {
+    fused_row::<Matmul>(name, about, &[DType::F32], prepare::<F>).approximating(answer::<F>)
+}
+
+fn prepare<F: Format>(
+    name: &'static str,
+    setting: &Setting,
+    params: &MatmulParams,
+    inputs: &Inputs,
+) -> Result<Box<dyn Subject>> {
+    let coded = F::coded(params, inputs);
+    let packed = PackedWeights::new(&coded.weights(params), Isa::detect());
+    let packed = packed.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
+    let bytes = packed.bytes();
+    let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &PackedWeights, out: &mut [f32]| {
+        matmul_packed(rows, left, weights, out)
+    };
+    Ok(weight_only::product(name, setting, params, inputs, (packed, bytes), call))
+}
