@@ -73,6 +73,24 @@ pub unsafe trait Bits: Vector {
     /// # Safety
     /// `LANES` bytes can be read at `from`.
     unsafe fn powers(from: *const u8) -> Self;
+
+    /// Words without their lowest bits, as many as `by`.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set, and the words have more bits.
+    unsafe fn down(words: Self::Words, by: u32) -> Self::Words;
+
+    /// The same four numbers, again and again.
+    ///
+    /// # Safety
+    /// Four numbers can be read at `from`, aligned or not.
+    unsafe fn four(from: *const f32) -> Self;
+
+    /// Of each four lanes the numbers that the lowest two bits of words choose among these four.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn among(self, choices: Self::Words) -> Self;
 }
 
 // SAFETY: as many words as numbers.
@@ -123,6 +141,23 @@ unsafe impl<const N: usize> Bits for Lanes<N> {
         let codes = unsafe { from.cast::<[u8; N]>().read_unaligned() };
         let power = |code: u8| f32::from_bits((u32::from(code) << 23).max(LEAST_POWER));
         Self(codes.map(|code| if code == 255 { f32::NAN } else { power(code) }))
+    }
+
+    #[inline(always)]
+    unsafe fn down(words: Self::Words, by: u32) -> Self::Words {
+        words.map(|word| word >> by)
+    }
+
+    #[inline(always)]
+    unsafe fn four(from: *const f32) -> Self {
+        // SAFETY: the caller promises four numbers.
+        let numbers = unsafe { from.cast::<[f32; 4]>().read_unaligned() };
+        Self(std::array::from_fn(|lane| numbers[lane % 4]))
+    }
+
+    #[inline(always)]
+    unsafe fn among(self, choices: Self::Words) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane / 4 * 4 + choices[lane] as usize % 4]))
     }
 }
 
@@ -201,6 +236,24 @@ unsafe impl Bits for __m256 {
             _mm256_blendv_ps(number, _mm256_set1_ps(f32::NAN), nan)
         }
     }
+
+    #[inline(always)]
+    unsafe fn down(words: Self::Words, by: u32) -> Self::Words {
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX2 and FMA.
+        unsafe { _mm256_srlv_epi32(words, _mm256_set1_epi32(by as i32)) }
+    }
+
+    #[inline(always)]
+    unsafe fn four(from: *const f32) -> Self {
+        // SAFETY: the caller promises four numbers, aligned or not.
+        unsafe { _mm256_broadcast_ps(&_mm_loadu_ps(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn among(self, choices: Self::Words) -> Self {
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX2 and FMA.
+        unsafe { _mm256_permutevar_ps(self, choices) }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -272,5 +325,23 @@ unsafe impl Bits for __m512 {
             let nan = _mm512_cmpeq_epi32_mask(codes, _mm512_set1_epi32(255));
             _mm512_mask_mov_ps(_mm512_castsi512_ps(bits), nan, _mm512_set1_ps(f32::NAN))
         }
+    }
+
+    #[inline(always)]
+    unsafe fn down(words: Self::Words, by: u32) -> Self::Words {
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX-512F.
+        unsafe { _mm512_srlv_epi32(words, _mm512_set1_epi32(by as i32)) }
+    }
+
+    #[inline(always)]
+    unsafe fn four(from: *const f32) -> Self {
+        // SAFETY: the caller promises four numbers, aligned or not.
+        unsafe { _mm512_broadcast_f32x4(_mm_loadu_ps(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn among(self, choices: Self::Words) -> Self {
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX-512F.
+        unsafe { _mm512_permutevar_ps(self, choices) }
     }
 }

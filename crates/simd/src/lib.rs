@@ -21,6 +21,7 @@ mod memory;
 mod mixers;
 mod portable;
 mod roofs;
+mod sparse;
 mod team;
 mod tools;
 mod vector;
@@ -42,7 +43,8 @@ pub use experts::{
 pub use isa::Isa;
 pub use matmul::{
     ByteDot, Code, CodedWeights, Int4Weights, IntegerWeights, PackedWeights, Product, Scales, TableWeights, matmul,
-    matmul_dynamic, matmul_int4, matmul_int4_loop, matmul_packed, matmul_table, matmul_table_loop,
+    matmul_dynamic, matmul_int4, matmul_int4_loop, matmul_kept, matmul_low_rank, matmul_packed, matmul_table,
+    matmul_table_loop,
 };
 pub use memory::Element;
 pub use mixers::{
@@ -51,6 +53,7 @@ pub use mixers::{
     selective_scan, selective_scan_backward, ssd,
 };
 pub use roofs::{CHAINS, SUMMED, multiply_add, powers, sums};
+pub use sparse::{BlockWeights, CsrWeights, Pruned, TwoFourWeights, matmul_blocks, matmul_csr, matmul_two_four};
 
 // These tests name the crate as its users do, and are compiled into it, where there is one form more: `Isa::Wide`.
 #[cfg(test)]

@@ -5,14 +5,15 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
-    Activation, Attend, ByteDot, Capacity, CausalConv, Code, CodedWeights, Contextual, ConvSize, Dispatch, Embedding,
-    ExpertWeights, Experts, Gate, Heads, Int4Weights, IntegerWeights, Isa, LinearWeights, MixtureBackward,
-    MixtureGradients, MlpWeights, Norm, PackedWeights, Priority, Product, Projected, Projections, Retention,
-    RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring,
-    SelectiveScan, Softmax, Ssd, SsdSize, Turns, Weights, attention, causal_conv, contextual_attention, copy,
-    embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_dynamic, matmul_int4, matmul_packed, mixture,
-    mixture_backward, mlp, normalised_retention, projected_attention, retention, rms_norm, route, route_backward,
-    rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward, softmax, ssd,
+    Activation, Attend, BlockWeights, ByteDot, Capacity, CausalConv, Code, CodedWeights, Contextual, ConvSize,
+    CsrWeights, Dispatch, Embedding, ExpertWeights, Experts, Gate, Heads, Int4Weights, IntegerWeights, Isa,
+    LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm, PackedWeights, Priority, Product, Projected,
+    Projections, Pruned, Retention, RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales,
+    ScanGradients, ScanSize, Scoring, SelectiveScan, Softmax, Ssd, SsdSize, Turns, TwoFourWeights, Weights, attention,
+    causal_conv, contextual_attention, copy, embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_blocks,
+    matmul_csr, matmul_dynamic, matmul_int4, matmul_packed, matmul_two_four, mixture, mixture_backward, mlp,
+    normalised_retention, projected_attention, retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7,
+    selective_scan, selective_scan_backward, softmax, ssd,
 };
 
 struct Counting;
@@ -108,6 +109,7 @@ fn kernels_reuse_their_scratch() {
     let found = allocations(|| projected_attention(&ask_all, &mut result).unwrap());
     assert_eq!(found, 0, "with projections: allocations in {CALLS} calls");
     few_bits();
+    sparse();
     mixers_reuse_theirs();
     experts();
     blocks();
@@ -126,6 +128,25 @@ fn few_bits() {
         assert_eq!(found, 0, "{rows} rows by packed weights: allocations in {CALLS} calls");
         let found = allocations(|| matmul_dynamic(rows, left, &whole, out).unwrap());
         assert_eq!(found, 0, "{rows} rows in whole numbers: allocations in {CALLS} calls");
+    }
+}
+
+/// The same of products by weights that are left out where they are zero.
+fn sparse() {
+    let (isa, size, left) = (Isa::detect(), [700, 200], vec![0.5; 300 * 700]);
+    let weights: Vec<f32> = (0..700 * 200).map(|at| f32::from(u8::from(at / 200 % 4 < 2))).collect();
+    let single = CsrWeights::new(&weights, size).unwrap();
+    let blocks = BlockWeights::new(&weights, size).unwrap();
+    let half = TwoFourWeights::new(&Pruned::Numbers(&weights, size), isa).unwrap();
+    let mut out = vec![0.0; 300 * 200];
+    for rows in [1, 300] {
+        let (left, out) = (&left[..rows * 700], &mut out[..rows * 200]);
+        let found = allocations(|| matmul_csr(isa, rows, left, &single, out).unwrap());
+        assert_eq!(found, 0, "{rows} rows by single weights: allocations in {CALLS} calls");
+        let found = allocations(|| matmul_blocks(isa, rows, left, &blocks, out).unwrap());
+        assert_eq!(found, 0, "{rows} rows by blocks: allocations in {CALLS} calls");
+        let found = allocations(|| matmul_two_four(rows, left, &half, out).unwrap());
+        assert_eq!(found, 0, "{rows} rows by two of four: allocations in {CALLS} calls");
     }
 }
 

@@ -32,20 +32,28 @@ const LINE_BYTES: usize = 64;
 pub fn few<T: Tools + Sync>(tools: &T, left: &[f32], right: &PackedWeights, out: &mut [f32]) {
     let words = &right.words;
     let [k, n] = words.size;
-    let (rows, columns, panels) = (out.len() / n, words.columns, words.panels());
-    // Even: a single row takes two panels at once.
+    let rows = out.len() / n;
+    by_panels([rows, n, words.columns], out, |panels, sums| {
+        let left = Strided { start: left.as_ptr(), per_row: k, per_step: 1 };
+        with_decoder!(right.code, right.nan, |decoder| {
+            tools.run(Few { decoder, words, panels, rows, left, sums });
+        });
+    });
+}
+
+/// Shares out `rows` rows of `n` columns by panels of so many: a task sets sums `[rows, panels · columns]` in memory of its own,
+/// from which they are copied.
+pub fn by_panels([rows, n, columns]: [usize; 3], out: &mut [f32], set: impl Fn(Range<usize>, &mut [f32]) + Sync) {
+    let panels = n.div_ceil(columns);
+    // Even: a single row may take two panels at once.
     let each = panels.div_ceil(SHARES * rayon::current_num_threads()).next_multiple_of(2);
     let out = Pieces::new(out);
     parallel_for((0..panels).step_by(each), |first| {
         let panels = first..panels.min(first + each);
         let wide = panels.len() * columns;
+        let (first, real) = (first * columns, wide.min(n - first * columns));
         scratch([rows * wide], |[sums]| {
-            let left = Strided { start: left.as_ptr(), per_row: k, per_step: 1 };
-            let sums_of = &mut *sums;
-            with_decoder!(right.code, right.nan, |decoder| {
-                tools.run(Few { decoder, words, panels, rows, left, sums: sums_of });
-            });
-            let (first, real) = (first * columns, wide.min(n - first * columns));
+            set(panels, sums);
             for (row, sums) in sums.chunks_exact(wide).enumerate() {
                 // SAFETY: these columns are this task's alone.
                 unsafe { out.piece(row * n + first..row * n + first + real) }.copy_from_slice(&sums[..real]);

@@ -12,15 +12,17 @@ pub(crate) mod isa;
 pub(crate) mod pack;
 pub(crate) mod packed;
 pub(crate) mod panel;
+mod reduced;
 mod table;
 pub(crate) mod words;
 
 pub use bytes::ByteDot;
-pub(crate) use call::multiply;
+pub(crate) use call::{Factors, multiply, product};
 pub use call::{Product, matmul};
 pub use decoded::{PackedWeights, matmul_packed};
 pub use decoder::Code;
 pub use dynamic::{IntegerWeights, matmul_dynamic};
 pub use int4::{Int4Weights, matmul_int4, matmul_int4_loop};
+pub use reduced::{matmul_kept, matmul_low_rank};
 pub use table::{Scales, TableWeights, matmul_table, matmul_table_loop};
 pub use words::CodedWeights;

@@ -33,7 +33,7 @@ pub enum Scales<'a> {
 
 impl Scales<'_> {
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Numbers(scales) => scales.len(),
             Self::Powers(scales) => scales.len(),
@@ -41,7 +41,7 @@ impl Scales<'_> {
     }
 
     /// The number of one.
-    pub(super) fn number(&self, at: usize) -> f32 {
+    pub(crate) fn number(&self, at: usize) -> f32 {
         match self {
             Self::Numbers(scales) => scales[at],
             Self::Powers(scales) => e8m0::decode(scales[at]),

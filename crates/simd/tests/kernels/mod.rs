@@ -10,5 +10,6 @@ mod int4;
 mod mixers;
 mod projected;
 mod right;
+mod sparse;
 mod table;
 mod ugly;
