@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
-    self, attention, blocks, convolution, decoding, dynamic, experts, matmul, mixers, packed, roofs, tables,
-    transformer,
+    self, attention, blocks, convolution, decoding, dynamic, experts, low_rank, matmul, mixers, packed, pruned, roofs,
+    tables, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -28,6 +28,8 @@ pub fn register(registry: &mut Registry) {
     add(registry, tables::ROWS);
     add(registry, packed::ROWS);
     add(registry, dynamic::ROWS);
+    add(registry, pruned::ROWS);
+    registry.implementation(low_rank::LOW_RANK);
     add(registry, decoding::ROWS);
     add(registry, mixers::SCAN);
     add(registry, mixers::CONV);

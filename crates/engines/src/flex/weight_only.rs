@@ -1,4 +1,5 @@
-//! What products by weights of few bits share: what can be written, how many copies there are, what they are checked against.
+//! What products by other weights than the given ones share: what can be written, how many copies there are, what they are checked
+//! against.
 //!
 //! Such a row solves another problem than the exact one, so it is checked against the product by the weights that its codes stand
 //! for, and its distance from the exact product is the metric `relative_error`. Weights are packed once, as those of a model
@@ -34,19 +35,34 @@ pub fn product<W: Clone + 'static>(
     setting: &Setting,
     params: &MatmulParams,
     inputs: &Inputs,
-    (weights, bytes): (W, usize),
+    weights: (W, usize),
     kernel: impl Fn([usize; 3], &[f32], &W, &mut [f32]) -> benchbook_simd::Result<()> + 'static,
 ) -> Box<dyn Subject> {
+    product_with(name, setting, params, inputs, weights, Vec::new(), kernel)
+}
+
+/// The same, with what else there is to say of the weights.
+pub fn product_with<W: Clone + 'static>(
+    name: &'static str,
+    setting: &Setting,
+    params: &MatmulParams,
+    inputs: &Inputs,
+    (weights, bytes): (W, usize),
+    more: Vec<Metric>,
+    kernel: impl Fn([usize; 3], &[f32], &W, &mut [f32]) -> benchbook_simd::Result<()> + 'static,
+) -> Box<dyn Subject> {
+    let weight_bytes = Metric::modelled("weight_bytes", bytes as f64, "bytes");
+    let metrics = [weight_bytes].into_iter().chain(more).collect();
     let MatmulParams { m, n, k } = *params;
     let left = inputs.get("a").clone();
     // Copies are counted by inputs in f32: as many bytes of these are more copies, or a cold call would find them in a cache.
-    let more = inputs.bytes(DType::F32.bytes()).div_ceil(left.bytes().len() + bytes);
-    let copies = if setting.copies > 1 { setting.copies * more } else { 1 };
+    let as_many = inputs.bytes(DType::F32.bytes()).div_ceil(left.bytes().len() + bytes);
+    let copies = if setting.copies > 1 { setting.copies * as_many } else { 1 };
     let setting = Setting { copies, ..setting.clone() };
     let call =
         move |(left, weights): &(Named, W), [out]: [&mut [f32]; 1]| kernel([m, k, n], left.1.of::<f32>(), weights, out);
     let subject = Calls::of_slices(name, &setting, (Named("a", left), weights), [vec![m, n]], call);
-    Box::new(subject.with_metrics(vec![Metric::modelled("weight_bytes", bytes as f64, "bytes")]))
+    Box::new(subject.with_metrics(metrics))
 }
 
 /// The product by the weights that the codes of a format stand for.

@@ -12,6 +12,7 @@ mod planted;
 mod precision;
 mod program;
 mod projected;
+mod pruned;
 mod ring;
 mod roofs;
 mod sparse;
