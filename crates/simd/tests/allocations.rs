@@ -5,15 +5,15 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
-    Activation, Attend, BlockWeights, ByteDot, Capacity, CausalConv, Code, CodedWeights, Contextual, ConvSize,
-    CsrWeights, Dispatch, Embedding, ExpertWeights, Experts, Gate, Heads, Int4Weights, IntegerWeights, Isa,
-    LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm, PackedWeights, Priority, Product, Projected,
-    Projections, Pruned, Retention, RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales,
-    ScanGradients, ScanSize, Scoring, SelectiveScan, Softmax, Ssd, SsdSize, Turns, TwoFourWeights, Weights, attention,
-    causal_conv, contextual_attention, copy, embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_blocks,
-    matmul_csr, matmul_dynamic, matmul_int4, matmul_packed, matmul_two_four, mixture, mixture_backward, mlp,
-    normalised_retention, projected_attention, retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7,
-    selective_scan, selective_scan_backward, softmax, ssd,
+    Activation, Attend, BlockWeights, ByteDot, Capacity, CausalConv, Code, CodedCache, CodedKeys, CodedWeights,
+    Contextual, ConvSize, CsrWeights, Dispatch, Embedding, ExpertWeights, Experts, Gate, Heads, Int4Weights,
+    IntegerWeights, Isa, LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm, PackedWeights, Priority,
+    Product, Projected, Projections, Pruned, Retention, RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7,
+    RwkvSize, Scales, ScanGradients, ScanSize, Scoring, SelectiveScan, Softmax, Ssd, SsdSize, Turns, TwoFourWeights,
+    Weights, attention, causal_conv, contextual_attention, copy, decode_coded, embedding, gated_rms_norm, layer_norm,
+    linear, matmul, matmul_blocks, matmul_csr, matmul_dynamic, matmul_int4, matmul_packed, matmul_two_four, mixture,
+    mixture_backward, mlp, normalised_retention, projected_attention, retention, rms_norm, route, route_backward,
+    rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward, softmax, ssd,
 };
 
 struct Counting;
@@ -76,6 +76,12 @@ fn kernels_reuse_their_scratch() {
     let found = allocations(|| attention(&decode, &mut out[..4 * 64]).unwrap());
     assert_eq!(found, 0, "decoding: allocations in {CALLS} calls");
     let embedding = &query[..70 * 64];
+    let coded = vec![9; 2 * 300 * 64];
+    let (key_scales, value_scales, code) = (&key[..2 * 10 * 64], &key[..2 * 300], Code::Int4);
+    let coded = CodedKeys { heads: one, code, keys: &coded, key_scales, values: &coded, value_scales, rotated: true };
+    let coded = CodedCache::new(&coded, isa).unwrap();
+    let found = allocations(|| decode_coded(&query[..4 * 64], &coded, &mut out[..4 * 64]).unwrap());
+    assert_eq!(found, 0, "decoding over four bits: allocations in {CALLS} calls");
     let (positions, scale) = (70, None);
     let contextual = Contextual { heads, query: &query, key: &key, value: &key, embedding, positions, scale, isa };
     let found = allocations(|| contextual_attention(&contextual, &mut out).unwrap());

@@ -68,10 +68,22 @@ fn run<S: Rows + Sync, T: Element>(steps: &S, call: &Attend<T>, cache: &Cache, o
         };
         return parallel_for(out.chunks_mut(rows * d).enumerate(), whole);
     }
+    in_parts([units, rows, d, parts], out, |part, gathered| {
+        scratch([rows * d, KEYS, room, room], |parts| one_part(steps, call, cache, part, gathered, parts));
+    });
+}
+
+/// Results `[units, rows, d]` of which each part of a unit's keys gathers `[rows, d + 2]`: sums, the largest score, and the sum of
+/// weights.
+pub(super) fn in_parts<T: Element>(
+    [units, rows, d, parts]: [usize; 4],
+    out: &mut [T],
+    gather: impl Fn(Part, &mut [f32]) + Sync,
+) {
+    let width = d + 2;
     scratch([units * parts * rows * width], |[gathered]| {
         parallel_for(gathered.chunks_mut(rows * width).enumerate(), |(index, gathered)| {
-            let part = Part { unit: index / parts, of: parts, index: index % parts };
-            scratch([rows * d, KEYS, room, room], |parts| one_part(steps, call, cache, part, gathered, parts));
+            gather(Part { unit: index / parts, of: parts, index: index % parts }, gathered);
         });
         scratch([d], |[sum]| {
             for (index, out) in out.chunks_exact_mut(d).enumerate() {
@@ -84,16 +96,16 @@ fn run<S: Rows + Sync, T: Element>(steps: &S, call: &Attend<T>, cache: &Cache, o
 }
 
 /// In how many parts the keys of a unit are cut.
-fn parts(units: usize, keys: usize) -> usize {
+pub(super) fn parts(units: usize, keys: usize) -> usize {
     let wanted = (PARTS_A_THREAD * rayon::current_num_threads()).div_ceil(units.max(1));
     wanted.min(keys / LEAST_PART).max(1)
 }
 
 /// Part `index` of `of` of the keys of a unit: of one head, or of all heads of a sequence where they lie side by side.
-struct Part {
-    unit: usize,
-    of: usize,
-    index: usize,
+pub(super) struct Part {
+    pub unit: usize,
+    pub of: usize,
+    pub index: usize,
 }
 
 /// Gathers what the keys of a part give the queries of its heads.

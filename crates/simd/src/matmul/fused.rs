@@ -143,37 +143,18 @@ impl Sums<'_> {
     unsafe fn add<V: Bits, D: Decoder, const ROWS: usize, const SIDES: usize>(&self, ready: &D::Ready<V>) {
         let words = self.words;
         let panel = words.from(self.panel);
-        let (columns, k) = (words.columns, words.size[0]);
-        // Panels lie one after another.
-        let (codes_apart, scales_apart) = (words.down * columns, words.groups() * columns);
-        let place = |side: usize, apart: usize| side / 2 * apart + side % 2 * V::LANES;
+        let (columns, k, each) = (words.columns, words.size[0], words.group * D::STEPS);
         // SAFETY: as promised, with places within the words, the scales, the left factor and the sums.
         unsafe {
             for group in 0..words.groups() {
-                let mut part = [[V::splat(0.0); SIDES]; ROWS];
-                let first = group * words.group;
-                for word in first..words.down.min(first + words.group) {
-                    let at = panel.words.as_ptr().add(word * columns);
-                    let mut codes = [D::words::<V>(at); SIDES];
-                    for (side, codes) in codes.iter_mut().enumerate() {
-                        let at = at.wrapping_add(place(side, codes_apart));
-                        if (side % 2 * V::LANES * size_of::<u32>()).is_multiple_of(LINE_BYTES) {
-                            Soon::at(at).ask(AHEAD);
-                        }
-                        *codes = D::words::<V>(at);
-                    }
-                    let step = word * D::STEPS;
-                    let left = self.left.step(step);
-                    // The number of steps of a whole word is known to the compiler.
-                    if step + D::STEPS <= k {
-                        steps::<V, D, ROWS, SIDES>(ready, D::STEPS, codes, left, &mut part);
-                    } else {
-                        steps::<V, D, ROWS, SIDES>(ready, k - step, codes, left, &mut part);
-                    }
-                }
+                let at = panel.words.as_ptr().add(group * words.group * columns);
+                let (apart, count) = (words.down * columns, each.min(k - group * each));
+                let part =
+                    products::<V, D, ROWS, SIDES>(ready, at, [columns, apart], count, self.left.step(group * each));
                 for (row, part) in part.into_iter().enumerate() {
                     for (side, sum) in part.into_iter().enumerate() {
-                        let scale = scale::<V>(panel.scales, group * columns + place(side, scales_apart));
+                        let at = group * columns + place::<V>(side, words.groups() * columns);
+                        let scale = scale::<V>(panel.scales, at);
                         let to = self.to.add(row * self.per_row + side * V::LANES);
                         let sum = if group == 0 { sum.mul(scale) } else { sum.mul_add(scale, V::load(to)) };
                         sum.store(to);
@@ -184,12 +165,56 @@ impl Sums<'_> {
     }
 }
 
+/// Where a register of columns lies, of two in a panel, where panels lie so far apart.
+#[inline(always)]
+fn place<V: Bits>(side: usize, apart: usize) -> usize {
+    side / 2 * apart + side % 2 * V::LANES
+}
+
+/// The sums of products of `count` steps of rows with the numbers in words `[_, columns]`, of one panel, or of two that lie
+/// `apart`.
+///
+/// # Safety
+/// The CPU has `V`'s instruction set; the words of these steps can be read at `at`, and the left factor has the rows and steps.
+#[inline(always)]
+pub unsafe fn products<V: Bits, D: Decoder, const ROWS: usize, const SIDES: usize>(
+    ready: &D::Ready<V>,
+    at: *const u32,
+    [columns, apart]: [usize; 2],
+    count: usize,
+    left: Strided,
+) -> [[V; SIDES]; ROWS] {
+    // SAFETY: as promised.
+    unsafe {
+        let mut part = [[V::splat(0.0); SIDES]; ROWS];
+        for word in 0..count.div_ceil(D::STEPS) {
+            let at = at.add(word * columns);
+            let mut codes = [D::words::<V>(at); SIDES];
+            for (side, codes) in codes.iter_mut().enumerate() {
+                let at = at.add(place::<V>(side, apart));
+                if (side % 2 * V::LANES * size_of::<u32>()).is_multiple_of(LINE_BYTES) {
+                    Soon::at(at).ask(AHEAD);
+                }
+                *codes = D::words::<V>(at);
+            }
+            let (left, rest) = (left.step(word * D::STEPS), count - word * D::STEPS);
+            // The number of steps of a whole word is known to the compiler.
+            if rest >= D::STEPS {
+                steps::<V, D, ROWS, SIDES>(ready, D::STEPS, codes, left, &mut part);
+            } else {
+                steps::<V, D, ROWS, SIDES>(ready, rest, codes, left, &mut part);
+            }
+        }
+        part
+    }
+}
+
 /// Adds to `part` the products of `count` numbers of each row and of the first steps of words.
 ///
 /// # Safety
 /// The CPU has `V`'s instruction set, and `left` has the rows and these steps.
 #[inline(always)]
-pub unsafe fn steps<V: Bits, D: Decoder, const ROWS: usize, const SIDES: usize>(
+unsafe fn steps<V: Bits, D: Decoder, const ROWS: usize, const SIDES: usize>(
     ready: &D::Ready<V>,
     count: usize,
     codes: [V::Words; SIDES],

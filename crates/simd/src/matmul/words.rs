@@ -92,14 +92,7 @@ impl Words {
         let steps = 32 / bits;
         let down = k.div_ceil(steps);
         let mut words = Lines::<u32>::new(n.div_ceil(columns) * down * columns);
-        for (place, word) in words.all_mut().iter_mut().enumerate() {
-            let (first, column) = (place / columns % down * steps, place / columns / down * columns + place % columns);
-            if column < n {
-                for step in first..k.min(first + steps) {
-                    *word |= u32::from(weights.codes[step * n + column]) << shift(bits, step - first);
-                }
-            }
-        }
+        pack(weights.codes, weights.size, bits, columns, words.all_mut());
         let scales = match weights.scales {
             Scales::Numbers(numbers) => Held::Numbers(by_panels(numbers, n, columns)),
             Scales::Powers(powers) => Held::Powers(by_panels(powers, n, columns)),
@@ -146,6 +139,20 @@ impl Words {
         let code = panel.words[word * self.columns + within] >> shift(self.bits, step % steps);
         let scale = panel.scales.number(word / self.group * self.columns + within);
         ((code & ((1 << self.bits) - 1)) as u8, scale)
+    }
+}
+
+/// Packs codes `[k, n]` of so many bits into words `[panels, down, columns]` of zeros.
+pub fn pack(codes: &[u8], [k, n]: [usize; 2], bits: usize, columns: usize, words: &mut [u32]) {
+    let steps = 32 / bits;
+    let down = k.div_ceil(steps);
+    for (place, word) in words.iter_mut().enumerate() {
+        let (first, column) = (place / columns % down * steps, place / columns / down * columns + place % columns);
+        if column < n {
+            for step in first..k.min(first + steps) {
+                *word |= u32::from(codes[step * n + column]) << shift(bits, step - first);
+            }
+        }
     }
 }
 
