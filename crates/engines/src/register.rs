@@ -15,6 +15,7 @@ use crate::ring;
 /// Registers every engine's implementations; their workloads must be registered too.
 pub fn register(registry: &mut Registry) {
     add(registry, attention::ROWS);
+    add(registry, attention::coded::ROWS);
     add(registry, attention::gradients::ROWS);
     add(registry, attention::paged::ROWS);
     add(registry, attention::program::ROWS);

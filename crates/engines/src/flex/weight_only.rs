@@ -55,14 +55,19 @@ pub fn product_with<W: Clone + 'static>(
     let metrics = [weight_bytes].into_iter().chain(more).collect();
     let MatmulParams { m, n, k } = *params;
     let left = inputs.get("a").clone();
-    // Copies are counted by inputs in f32: as many bytes of these are more copies, or a cold call would find them in a cache.
-    let as_many = inputs.bytes(DType::F32.bytes()).div_ceil(left.bytes().len() + bytes);
-    let copies = if setting.copies > 1 { setting.copies * as_many } else { 1 };
-    let setting = Setting { copies, ..setting.clone() };
+    let setting = with_copies(setting, inputs, left.bytes().len() + bytes);
     let call =
         move |(left, weights): &(Named, W), [out]: [&mut [f32]; 1]| kernel([m, k, n], left.1.of::<f32>(), weights, out);
     let subject = Calls::of_slices(name, &setting, (Named("a", left), weights), [vec![m, n]], call);
     Box::new(subject.with_metrics(metrics))
+}
+
+/// The same setting with as many copies of so many bytes as fill the memory of those in `f32`, by which copies are counted: a cold
+/// call would find fewer in a cache.
+pub fn with_copies(setting: &Setting, inputs: &Inputs, bytes: usize) -> Setting {
+    let as_many = inputs.bytes(DType::F32.bytes()).div_ceil(bytes);
+    let copies = if setting.copies > 1 { setting.copies * as_many } else { 1 };
+    Setting { copies, ..setting.clone() }
 }
 
 /// The product by the weights that the codes of a format stand for.

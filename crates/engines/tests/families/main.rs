@@ -1,6 +1,7 @@
 //! Every implementation against its reference, and what is special to a family.
 
 mod burn_attention;
+mod coded;
 mod common;
 mod conformance;
 mod contextual;

@@ -1,5 +1,6 @@
 //! Attention and its relatives, a file a problem.
 
+pub mod coded;
 pub mod contextual;
 pub mod gradients;
 pub mod latent;
