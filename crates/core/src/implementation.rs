@@ -66,6 +66,11 @@ pub trait Implementation: Send + Sync {
     /// The device is absent, or the inputs do not fit on it.
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>>;
 
+    /// Whether it is measured only where it is asked for by name: one of many that few runs want side by side.
+    fn on_request(&self) -> bool {
+        false
+    }
+
     /// Whether it is an approximation in some cases: only then is it asked for [`Implementation::approximation`].
     fn approximates(&self) -> bool {
         false
@@ -101,6 +106,8 @@ pub struct Row<P: Problem> {
     pub prepare: fn(&'static str, &Setting, &P::Params, &Inputs) -> Result<Box<dyn Subject>>,
     /// See [`Implementation::approximation`]; nothing where it approximates in no case.
     pub approximation: Option<Approximation<P>>,
+    /// See [`Implementation::on_request`].
+    pub on_request: bool,
 }
 
 impl<P: Problem> Row<P> {
@@ -114,7 +121,8 @@ impl<P: Problem> Row<P> {
         prepare: fn(&'static str, &Setting, &P::Params, &Inputs) -> Result<Box<dyn Subject>>,
     ) -> Self {
         let supports = |_: &str, _: DType, _: &P::Params| Support::Yes;
-        Self { name, about, catalogue: &[], devices, dtypes, engine, supports, prepare, approximation: None }
+        let (approximation, on_request) = (None, false);
+        Self { name, about, catalogue: &[], devices, dtypes, engine, supports, prepare, approximation, on_request }
     }
 
     /// The same, making these rows of the catalogue work.
@@ -135,6 +143,13 @@ impl<P: Problem> Row<P> {
     #[must_use]
     pub const fn approximating(mut self, answer: Approximation<P>) -> Self {
         self.approximation = Some(answer);
+        self
+    }
+
+    /// The same, measured only where it is asked for by name.
+    #[must_use]
+    pub const fn on_request(mut self) -> Self {
+        self.on_request = true;
         self
     }
 }
@@ -174,6 +189,10 @@ impl<P: Problem> Implementation for Row<P> {
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         (self.prepare)(self.name, setting, &P::Params::read(P::NAME, params)?, inputs)
+    }
+
+    fn on_request(&self) -> bool {
+        self.on_request
     }
 
     fn approximates(&self) -> bool {

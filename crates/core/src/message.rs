@@ -391,6 +391,9 @@ pub struct ImplementationInfo {
     /// whose inputs are sent is none: nobody could say of what it is one.
     #[serde(default)]
     pub approximates: bool,
+    /// Whether it is measured only where it is asked for by name.
+    #[serde(default)]
+    pub on_request: bool,
 }
 
 impl ImplementationInfo {

@@ -161,6 +161,7 @@ impl Worker {
             catalogue: implementation.catalogue().iter().map(|id| (*id).to_owned()).collect(),
             inputs: InputsFrom::Made,
             approximates: implementation.approximates(),
+            on_request: implementation.on_request(),
         };
         let below = user_cache::folder("libraries");
         let libraries =

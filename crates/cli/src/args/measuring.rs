@@ -24,7 +24,7 @@ pub struct RunArgs {
     /// Only these devices
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub device: Vec<String>,
-    /// Only these implementations
+    /// Only these implementations [default: all but those on request, see `list implementations`]
     #[arg(long = "implementation", visible_alias = "impl", value_delimiter = ',', value_name = "NAME,…")]
     pub implementations: Vec<String>,
     /// Element types (f64, f32, f16, bf16)
@@ -88,7 +88,7 @@ pub struct GateArgs {
     /// Few short cases and 8 replicates, instead of as many as a half-width of 0.5 % takes
     #[arg(long)]
     pub quick: bool,
-    /// Only these implementations
+    /// Only these implementations [default: all but those on request, see `list implementations`]
     #[arg(long = "implementation", visible_alias = "impl", value_delimiter = ',', value_name = "NAME,…")]
     pub implementations: Vec<String>,
     /// Only these devices

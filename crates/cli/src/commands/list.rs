@@ -125,6 +125,7 @@ fn implementations(known: &Description) -> Result<RecordBatch, Failure> {
         column("implementation", items, |item| item.name.clone()),
         column("devices", items, |item| item.devices.join(" ")),
         column("catalogue", items, |item| item.catalogue.join(" ")),
+        column("measured", items, |item| if item.on_request { "on request" } else { "always" }.to_owned()),
         column("about", items, |item| item.about.clone()),
     ])
 }

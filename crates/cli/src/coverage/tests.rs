@@ -39,6 +39,7 @@ fn implementation(workload: &str, name: &str, devices: &str, catalogue: &str) ->
         catalogue: words(catalogue),
         inputs: InputsFrom::Made,
         approximates: false,
+        on_request: false,
     }
 }
 

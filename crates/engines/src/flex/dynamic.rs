@@ -26,7 +26,8 @@ const W4A8: Row<Matmul> = dynamic::<Int4G32>(
     "w4a8-g32-dynamic",
     "hand-written: rows of the left factor rounded to 8 bits in the call (-127 to 127, a scale for each), weights of 4 bits \
      (symmetric, groups of 32 along k), sums of groups in whole numbers by VNNI, AVX2 or portable (QServe, arXiv 2405.04532)",
-);
+)
+.on_request();
 
 const fn dynamic<F: Format>(name: &'static str, about: &'static str) -> Row<Matmul> {
     let row = Row::<Matmul>::new(name, about, &["flex"], &[DType::F32], |_| integer_engine(), prepare::<F>);

@@ -20,7 +20,8 @@ pub const LOW_RANK: Row<Matmul> = fused_row::<Matmul>(
 )
 .catalogue(&["SP4"])
 .only(soon_factored)
-.approximating(answer);
+.approximating(answer)
+.on_request();
 
 /// Steps of subspace iteration: with four, and no more columns than the rank, the error of a matrix of normal numbers, whose
 /// singular values hardly fall, is 1 % above the least.

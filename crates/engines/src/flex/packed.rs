@@ -16,13 +16,15 @@ const INT8: Row<Matmul> = fused::<Int8>(
     "int8-fused",
     "hand-written: weights of 8 bits (integers from -127 to 127, an f32 scale for each column, rounded to nearest), decoded in \
      registers and multiplied in f32",
-);
+)
+.on_request();
 
 const INT8_G32: Row<Matmul> = fused::<Int8G32>(
     "int8-g32-fused",
     "hand-written: weights of 8 bits (integers from -127 to 127, groups of 32 along k, f32 scales, rounded to nearest), decoded \
      in registers and multiplied in f32",
-);
+)
+.on_request();
 
 const INT4_G32: Row<Matmul> = fused::<Int4G32>(
     "int4-g32-fused",
@@ -35,25 +37,29 @@ const E4M3: Row<Matmul> = fused::<E4m3>(
     "e4m3-fused",
     "hand-written: weights of 8 bits (e4m3fn of OCP OFP8, an f32 scale for each column, rounded to nearest even: arXiv \
      2209.05433), decoded in registers and multiplied in f32",
-);
+)
+.on_request();
 
 const MXFP8: Row<Matmul> = fused::<Mxfp8>(
     "mxfp8-rceil-fused",
     "hand-written: weights of 8 bits (e4m3fn in blocks of 32 along k, E8M0 scales rounded up: OCP Microscaling 1.0, cuBLAS), \
      decoded in registers and multiplied in f32",
-);
+)
+.on_request();
 
 const MXFP4: Row<Matmul> = fused::<Mxfp4>(
     "mxfp4-rceil-fused",
     "hand-written: weights of 4 bits (e2m1 in blocks of 32 along k, E8M0 scales rounded up: OCP Microscaling 1.0, cuBLAS), \
      decoded in registers and multiplied in f32",
-);
+)
+.on_request();
 
 const NF4: Row<Matmul> = fused::<Nf4>(
     "nf4-g64-fused",
     "hand-written: weights of 4 bits (NF4, groups of 64 along k, f32 scales: arXiv 2305.14314), decoded in registers and \
      multiplied in f32",
-);
+)
+.on_request();
 
 const fn fused<F: Format>(name: &'static str, about: &'static str) -> Row<Matmul> {
     fused_row::<Matmul>(name, about, &[DType::F32], prepare::<F>).approximating(answer::<F>)

@@ -34,19 +34,22 @@ pub const ROWS: [Row<Matmul>; 12] = [
 const fn csr<const PERCENT: usize>(name: &'static str) -> Row<Matmul> {
     let about = "hand-written: the smallest weights left out one by one (arXiv 1506.02626), the others by column with their \
                  steps (CSR, 8 bytes each), rows side by side in registers";
-    fused_row::<Matmul>(name, about, &[DType::F32], by_singles::<PERCENT>).approximating(answer::<Singles<PERCENT>>)
+    let row = fused_row::<Matmul>(name, about, &[DType::F32], by_singles::<PERCENT>);
+    row.approximating(answer::<Singles<PERCENT>>).on_request()
 }
 
 const fn blocks<const PERCENT: usize>(name: &'static str) -> Row<Matmul> {
     let about = "hand-written: the smallest blocks of 16 columns left out (as arXiv 2306.16601 with 4), the others with their \
                  steps, columns side by side in registers";
-    fused_row::<Matmul>(name, about, &[DType::F32], by_blocks::<PERCENT>).approximating(answer::<Blocks<PERCENT>>)
+    let row = fused_row::<Matmul>(name, about, &[DType::F32], by_blocks::<PERCENT>);
+    row.approximating(answer::<Blocks<PERCENT>>).on_request()
 }
 
 const fn channels<const PERCENT: usize>(name: &'static str) -> Row<Matmul> {
     let about = "hand-written: the smallest channels left out (arXiv 1608.08710), the others gathered in the call and multiplied \
                  as `tiled` does";
-    fused_row::<Matmul>(name, about, &[DType::F32], by_channels::<PERCENT>).approximating(answer::<Channels<PERCENT>>)
+    let row = fused_row::<Matmul>(name, about, &[DType::F32], by_channels::<PERCENT>);
+    row.approximating(answer::<Channels<PERCENT>>).on_request()
 }
 
 const TWO_OF_FOUR: Row<Matmul> = fused_row::<Matmul>(
@@ -60,7 +63,8 @@ const TWO_OF_FOUR: Row<Matmul> = fused_row::<Matmul>(
     },
 )
 .catalogue(&["SP2"])
-.approximating(answer::<TwoOfFour>);
+.approximating(answer::<TwoOfFour>)
+.on_request();
 
 const TWO_OF_FOUR_INT8: Row<Matmul> = fused_row::<Matmul>(
     "2of4-int8",
@@ -74,7 +78,8 @@ const TWO_OF_FOUR_INT8: Row<Matmul> = fused_row::<Matmul>(
         by_two_of_four(name, setting, params, inputs, &Pruned::Integers(weights))
     },
 )
-.approximating(|params, inputs, seed| by_weights(params, inputs, seed, &whole_two_of_four(params, inputs).dequantised()));
+.approximating(|params, inputs, seed| by_weights(params, inputs, seed, &whole_two_of_four(params, inputs).dequantised()))
+.on_request();
 
 fn answer<P: Pruning>(params: &MatmulParams, inputs: &Inputs, seed: u64) -> Option<Reference> {
     by_weights(params, inputs, seed, &P::pruned(params, inputs))

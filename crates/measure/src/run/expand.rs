@@ -94,7 +94,8 @@ fn variants(
         known_elsewhere(name, plan, known)?;
         left_out.push(format!("{workload} has no implementation `{name}`"));
     }
-    let chosen: Vec<_> = of_workload().filter(|i| names.is_empty() || names.contains(&i.name)).collect();
+    let wanted = |i: &&ImplementationInfo| if names.is_empty() { !i.on_request } else { names.contains(&i.name) };
+    let chosen: Vec<_> = of_workload().filter(wanted).collect();
     let mut variants = Vec::new();
     for implementation in &chosen {
         for device in implementation.devices.iter().filter(|device| devices.contains(device)) {

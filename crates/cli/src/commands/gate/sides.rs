@@ -92,6 +92,7 @@ mod tests {
             catalogue: Vec::new(),
             inputs: InputsFrom::Made,
             approximates: false,
+            on_request: false,
         };
         Description {
             workloads: Vec::new(),

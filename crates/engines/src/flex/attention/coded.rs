@@ -38,6 +38,7 @@ const fn coded<const BITS: u32, const ROTATED: bool>(name: &'static str, about: 
     fused_row::<Attention>(name, about, &[DType::F32], prepare::<BITS, ROTATED>)
         .only(one_query::<ROTATED>)
         .approximating(answer::<BITS, ROTATED>)
+        .on_request()
 }
 
 /// Keeps out what is no decoding, and what no rotation takes.

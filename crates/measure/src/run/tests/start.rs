@@ -43,6 +43,7 @@ fn known() -> Description {
         catalogue: Vec::new(),
         inputs: InputsFrom::Made,
         approximates: false,
+        on_request: false,
     };
     let device = |name: &str| DeviceInfo {
         name: name.into(),
@@ -104,6 +105,21 @@ fn a_workload_that_does_not_run_on_a_device_leaves_the_others() {
     assert_eq!(left_out, ["no implementation of attention runs on b"]);
     let error = expanded(&plan(&["attention"], &["naive"]).devices(["b"])).unwrap_err().to_string();
     assert!(error.contains("naive of attention does not run on b"), "{error}");
+}
+
+#[test]
+fn what_is_measured_on_request_waits_for_its_name() {
+    let mut known = known();
+    known.implementations[1].on_request = true;
+    let measured = |names: &[&str]| {
+        let plan = plan(&["attention"], names);
+        let Expanded { cells, left_out } = expand(&plan, 1, &known, &Registry::default(), &mut Resolver).unwrap();
+        let variants = cells.into_iter().flat_map(|cell| cell.variants);
+        (variants.map(|variant| variant.implementation).collect::<Vec<_>>(), left_out.len())
+    };
+    assert_eq!(measured(&[]), (vec!["naive".to_owned()], 0));
+    assert_eq!(measured(&["fused"]), (vec!["fused".to_owned()], 0));
+    assert_eq!(measured(&["fused", "naive"]), (vec!["naive".to_owned(), "fused".to_owned()], 0));
 }
 
 #[test]
