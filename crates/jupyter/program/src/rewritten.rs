@@ -59,15 +59,30 @@ pub(crate) fn lacks_a_type(error: &Error) -> bool {
 }
 
 /// The cell with the types that the compiler names; nothing where it names none.
+///
+/// What is made of a variable has a type only when that variable has its own, so it is asked until nothing is added.
 pub(crate) fn typed(context: &mut CommandContext, code: &str) -> Option<String> {
+    let mut text = code.to_owned();
+    for _ in untyped(code) {
+        let types = all_types(context, &text);
+        if types.is_empty() {
+            break;
+        }
+        let added: Vec<(usize, &str)> = types.iter().map(|(place, kind)| (*place, kind.as_str())).collect();
+        text = with(&text, &added);
+    }
+    (text != code).then_some(text)
+}
+
+/// What to write after the names of variables, with whole paths of what a cell does not know by its name.
+fn all_types(context: &mut CommandContext, code: &str) -> BTreeMap<usize, String> {
     let mut types = types(context, code, &BTreeSet::new());
     let is_foreign = |name: &String| IN_SCOPE.split_whitespace().all(|known| known != name);
     let foreign: BTreeSet<String> = types.values().flat_map(|kind| short_names(kind)).filter(is_foreign).collect();
     if !foreign.is_empty() {
         types.extend(self::types(context, code, &foreign));
     }
-    let added: Vec<(usize, &str)> = types.iter().map(|(place, kind)| (*place, kind.as_str())).collect();
-    (!added.is_empty()).then(|| with(code, &added))
+    types
 }
 
 /// What to write after the names of variables, by the places where that is.
