@@ -16,6 +16,12 @@ LOOKS = 'println!("begun");\nloop { std::hint::black_box(1); };'
 SPARE_FILES = 8
 
 
+def is_complete(client, waits):
+    """The one question whose answer the client does not wait for by itself."""
+    sent = client.is_complete("fn f() {")
+    return client.get_shell_msg(timeout=ASK_S) if waits else sent
+
+
 def visit(manager, turn):
     """One client; every fourth goes before it has heard anything."""
     client = manager.client()
@@ -25,7 +31,7 @@ def visit(manager, turn):
         ask = {"reply": True, "timeout": ASK_S} if waits else {}
         answers = [
             client.complete("%%sq", **ask),
-            client.is_complete("fn f() {", **ask),
+            is_complete(client, waits),
             client.history(hist_access_type="tail", n=1, **ask),
             client.inspect("%%sql\nselect abs", **ask),
         ]

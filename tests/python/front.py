@@ -29,6 +29,12 @@ def outputs(client, code):
     return reply["content"], published
 
 
+def is_complete(client, text):
+    """The one question whose answer the client does not wait for by itself."""
+    client.is_complete(text)
+    return client.get_shell_msg(timeout=WAIT)["content"]["status"]
+
+
 def client(kernel):
     kernel = manager(kernel)
     kernel.start_kernel()
@@ -44,9 +50,7 @@ def client(kernel):
         failed, _ = outputs(client, "fail badly")
         seen["failed"] = [failed["status"], failed["ename"], failed["evalue"]]
         texts = ["let x = 1;", "fn f() {", "}"]
-        seen["complete"] = [
-            client.is_complete(text, reply=True, timeout=WAIT)["content"]["status"] for text in texts
-        ]
+        seen["complete"] = [is_complete(client, text) for text in texts]
         history = client.history(hist_access_type="tail", n=2, reply=True, timeout=WAIT)["content"]["history"]
         seen["history"] = [text for _, _, text in history]
         seen["matches"] = client.complete("%%", reply=True, timeout=WAIT)["content"]["matches"]
