@@ -66,6 +66,10 @@ impl Implementation for Planted {
         TILED.workload()
     }
 
+    fn on_request(&self) -> bool {
+        TILED.on_request
+    }
+
     fn about(&self) -> &'static str {
         "planted"
     }

@@ -21,6 +21,10 @@ impl Implementation for InF32<'_> {
         self.0.workload()
     }
 
+    fn on_request(&self) -> bool {
+        self.0.on_request()
+    }
+
     fn about(&self) -> &'static str {
         "another's kernel in f32, whatever it is asked for"
     }
