@@ -97,9 +97,8 @@ fn cells_of_sql_and_of_rust_hand_each_other_names() {
     assert!(outputs[2].contains("time_ns by v"), "{outputs:?}");
     assert_eq!(outputs[3], "3 rows of Rust\n");
     assert!(outputs[4].contains("1 row"), "{outputs:?}");
-    let listed = |name: &str, worth: &str| {
-        outputs[5].lines().any(|line| line.starts_with(name) && line.ends_with(worth))
-    };
+    let listed =
+        |name: &str, worth: &str| outputs[5].lines().any(|line| line.starts_with(name) && line.ends_with(worth));
     assert!(listed("limit  u32 ", " 5") && listed("small  ", " 3 rows, 2 columns"), "{outputs:?}");
     assert_eq!(outputs[6], "rows: usize = 3");
 }
