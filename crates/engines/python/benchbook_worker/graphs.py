@@ -26,12 +26,14 @@ class Graph(torch.nn.Module):
         setting.packed = program.weights
         self.given = [name for name in names if name not in program.weights]
         self.example = tuple(tensors[name] for name in self.given)
-        self.constants = torch.nn.ParameterList(
-            [torch.nn.Parameter(tensors[name], requires_grad=False) for name in names if name in program.weights]
-        )
-        shared = sum(one.nbytes for one in self.constants)
+        weights = [tensors[name] for name in names if name in program.weights]
+        # By names: the compiler does not step through a list of parameters.
+        self.constants = tuple(f"constant_{place}" for place in range(len(weights)))
+        for name, one in zip(self.constants, weights, strict=True):
+            self.register_parameter(name, torch.nn.Parameter(one, requires_grad=False))
+        shared = sum(one.nbytes for one in weights)
         if len(copies) > 1 and shared > MOST_SHARED * sum(one.nbytes for one in self.example):
             raise Unsupported("all calls share the weights of its graph, which stay in the caches: measure it hot")
 
     def forward(self, *given):
-        return self.function(*given, *self.constants)
+        return self.function(*given, *[getattr(self, name) for name in self.constants])

@@ -30,7 +30,7 @@ class Result:
 
 def exported(graph, names):
     """A graph as the bytes of an ONNX model, whose inputs have these names."""
-    if sum(one.nbytes for one in graph.constants) > MOST_BYTES:
+    if sum(one.nbytes for one in graph.parameters()) > MOST_BYTES:
         raise Unsupported(f"a model of ONNX holds {MOST_BYTES >> 20} MiB of weights at most")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
