@@ -4,10 +4,12 @@
 -- Roofs are measured, each in the latest run of the store on the same machine with as many threads, and null where
 -- there is none: `fma` for arithmetic in f32, `read` (or `copy`, bytes read and written, where that is faster) for
 -- memory, in the working set whose size is nearest to the case's bytes by ratio, `exp2` for exponentials in f32, where
--- the metric of this name says how many a case takes. A roof is the highest rate that was seen, its best sample;
--- roof_spread is how far its median lies below. A case takes at least roof_ns: its operations, its bytes or its
--- exponentials at their rates, whichever is longest (Williams et al., Roofline, CACM 52(4), 2009). What exceeds a roof
--- by more than roof_spread shows that the roof is wrong.
+-- the metric of this name says how many a case takes, `int8-dot` for operations on bytes. A roof is the highest rate
+-- that was seen, its best sample; roof_spread is how far its median lies below. A case takes at least roof_ns: its
+-- operations, its bytes or its exponentials at their rates, whichever is longest (Williams et al., Roofline, CACM 52(4),
+-- 2009). A variant that does other work than its case counts, such as one with weights of fewer bits, is held to its own
+-- where it tells: the metrics `own_flops`, `own_bytes` and `int8_ops`. What exceeds a roof by more than roof_spread shows
+-- that the roof is wrong.
 WITH roofs AS (
     SELECT
         u.hostname_hash,
@@ -23,13 +25,18 @@ WITH roofs AS (
         ) AS age
     FROM results r
     JOIN runs u ON u.run_id = r.run_id
-    WHERE r.valid AND r.workload IN ('fma', 'read', 'copy', 'exp2')
+    WHERE r.valid AND r.workload IN ('fma', 'read', 'copy', 'exp2', 'int8-dot')
     GROUP BY u.hostname_hash, u.cpu_model, r.threads, r.workload, r.started_at, r.run_id, r.case_name, r.variant
 ),
 counted AS (
-    SELECT trial, max(value) AS exponentials
+    SELECT
+        trial,
+        max(value) FILTER (WHERE name = 'exponentials') AS exponentials,
+        max(value) FILTER (WHERE name = 'int8_ops') AS int8_ops,
+        max(value) FILTER (WHERE name = 'own_flops') AS own_flops,
+        max(value) FILTER (WHERE name = 'own_bytes') AS own_bytes
     FROM measures
-    WHERE run_id = $run AND name = 'exponentials'
+    WHERE run_id = $run AND name IN ('exponentials', 'int8_ops', 'own_flops', 'own_bytes')
     GROUP BY trial
 ),
 measured AS (
@@ -42,9 +49,10 @@ measured AS (
         r.threads,
         u.hostname_hash,
         u.cpu_model,
-        max(r.flops) AS flops,
-        max(r.bytes) AS bytes,
+        max(coalesce(e.own_flops, r.flops)) AS flops,
+        max(coalesce(e.own_bytes, r.bytes)) AS bytes,
         max(e.exponentials) AS exponentials,
+        max(e.int8_ops) AS int8_ops,
         replicate_median(r.time_ns, r.replicate) AS median_ns
     FROM results r
     JOIN runs u ON u.run_id = r.run_id
@@ -78,6 +86,7 @@ nearest AS (
         flops,
         bytes,
         exponentials,
+        int8_ops,
         median_ns,
         roof,
         max(roof_gflops) AS gflops,
@@ -85,7 +94,7 @@ nearest AS (
         first_value(roof_bytes ORDER BY distance, roof_gb_s DESC) AS roof_bytes,
         first_value(spread ORDER BY distance, roof_gflops DESC, roof_gb_s DESC) AS spread
     FROM beside
-    GROUP BY workload, case_name, cache, variant, flops, bytes, exponentials, median_ns, roof
+    GROUP BY workload, case_name, cache, variant, flops, bytes, exponentials, int8_ops, median_ns, roof
 ),
 both_roofs AS (
     SELECT
@@ -96,6 +105,7 @@ both_roofs AS (
         flops,
         bytes,
         exponentials,
+        int8_ops,
         median_ns,
         max(gflops) FILTER (WHERE roof = 'fma') AS peak_gflops,
         max(spread) FILTER (WHERE roof = 'fma') AS peak_spread,
@@ -103,25 +113,30 @@ both_roofs AS (
         first_value(spread ORDER BY gb_s DESC) FILTER (WHERE roof IN ('read', 'copy')) AS memory_spread,
         first_value(roof_bytes ORDER BY gb_s DESC) FILTER (WHERE roof IN ('read', 'copy')) AS memory_bytes,
         max(gflops) FILTER (WHERE roof = 'exp2') AS peak_gexp_s,
-        max(spread) FILTER (WHERE roof = 'exp2') AS exp_spread
+        max(spread) FILTER (WHERE roof = 'exp2') AS exp_spread,
+        max(gflops) FILTER (WHERE roof = 'int8-dot') AS peak_int8_gops,
+        max(spread) FILTER (WHERE roof = 'int8-dot') AS int8_spread
     FROM nearest
-    GROUP BY workload, case_name, cache, variant, flops, bytes, exponentials, median_ns
+    GROUP BY workload, case_name, cache, variant, flops, bytes, exponentials, int8_ops, median_ns
 ),
 least AS (
     SELECT
         *,
         flops / peak_gflops AS arithmetic_ns,
         bytes / memory_gb_s AS memory_ns,
-        coalesce(exponentials / peak_gexp_s, 0) AS exponentials_ns
+        coalesce(exponentials / peak_gexp_s, 0) AS exponentials_ns,
+        -- Without a roof, nothing is known of who makes most of its operations on bytes.
+        CASE WHEN int8_ops > 0 THEN int8_ops / peak_int8_gops ELSE 0 END AS int8_ns
     FROM both_roofs
 ),
 held AS (
     SELECT
         *,
         CASE
+            WHEN int8_ns > arithmetic_ns AND int8_ns > memory_ns AND int8_ns > exponentials_ns THEN 'int8'
             WHEN exponentials_ns > arithmetic_ns AND exponentials_ns > memory_ns THEN 'exponentials'
-            WHEN arithmetic_ns >= memory_ns THEN 'arithmetic'
-            WHEN arithmetic_ns < memory_ns THEN 'memory'
+            WHEN int8_ns IS NOT NULL AND arithmetic_ns >= memory_ns THEN 'arithmetic'
+            WHEN int8_ns IS NOT NULL AND arithmetic_ns < memory_ns THEN 'memory'
         END AS roof
     FROM least
 ),
@@ -132,11 +147,13 @@ timed AS (
             WHEN 'exponentials' THEN exponentials_ns
             WHEN 'arithmetic' THEN arithmetic_ns
             WHEN 'memory' THEN memory_ns
+            WHEN 'int8' THEN int8_ns
         END AS roof_ns,
         CASE roof
             WHEN 'exponentials' THEN exp_spread
             WHEN 'arithmetic' THEN peak_spread
             WHEN 'memory' THEN memory_spread
+            WHEN 'int8' THEN int8_spread
         END AS roof_spread
     FROM held
 ),
@@ -158,12 +175,14 @@ SELECT
     roof_spread,
     flops / median_ns AS gflops,
     bytes / median_ns AS gb_s,
-    flops / nullif(bytes, 0) AS flops_a_byte,
+    (flops + coalesce(int8_ops, 0)) / nullif(bytes, 0) AS flops_a_byte,
     peak_gflops,
     memory_gb_s,
     memory_bytes,
     exponentials / median_ns AS gexp_s,
-    peak_gexp_s
+    peak_gexp_s,
+    int8_ops / median_ns AS int8_gops,
+    peak_int8_gops
 FROM timed
 JOIN places USING (workload, case_name, cache)
 ORDER BY first_trial, of_the_roof DESC, variant

@@ -2,7 +2,7 @@
 //!
 //! Such a row is checked against the product of both factors as their codes stand for them.
 
-use benchbook_core::{Array, DType, Inputs, Reference, Result, Row, Setting, Subject};
+use benchbook_core::{Array, DType, Inputs, Metric, Reference, Result, Row, Setting, Subject};
 use benchbook_formats::{Axis, Grid, Groups, Integers, Rounding};
 use benchbook_simd::{ByteDot, IntegerWeights, matmul_dynamic};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
@@ -10,7 +10,7 @@ use benchbook_workloads::matmul::{Matmul, MatmulParams};
 use crate::flex::calls::failed;
 use crate::flex::coded::{Format, Int4G32, Int8};
 use crate::flex::engine::integer_engine;
-use crate::flex::weight_only::{self, answer};
+use crate::flex::weight_only::{answer, own_flops, product_with};
 
 /// An implementation for each format of weights.
 pub const ROWS: [Row<Matmul>; 2] = [W8A8, W4A8];
@@ -44,10 +44,12 @@ fn prepare<F: Format>(
     let whole = IntegerWeights::new(&coded.weights(params), ByteDot::detect());
     let whole = whole.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
     let bytes = whole.bytes();
+    let [m, n, k] = [params.m, params.n, params.k].map(|size| size as f64);
+    let more = vec![own_flops(0.0), Metric::modelled("int8_ops", 2.0 * m * n * k, "count")];
     let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &IntegerWeights, out: &mut [f32]| {
         matmul_dynamic(rows, left, weights, out)
     };
-    Ok(weight_only::product(name, setting, params, inputs, (whole, bytes), call))
+    Ok(product_with(name, setting, params, inputs, (whole, bytes), more, call))
 }
 
 /// The product of the numbers that the codes of both factors stand for.

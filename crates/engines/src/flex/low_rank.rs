@@ -9,7 +9,7 @@ use benchbook_workloads::matmul::{Matmul, MatmulParams};
 use rayon::prelude::*;
 
 use crate::flex::row::fused_row;
-use crate::flex::weight_only::{by_weights, product};
+use crate::flex::weight_only::{by_weights, own_flops, product_with};
 
 /// An eighth of the full rank.
 pub const LOW_RANK: Row<Matmul> = fused_row::<Matmul>(
@@ -48,11 +48,12 @@ fn soon_factored(_device: &str, _dtype: DType, params: &MatmulParams) -> Support
 
 fn prepare(name: &'static str, setting: &Setting, params: &MatmulParams, inputs: &Inputs) -> Result<Box<dyn Subject>> {
     let (factors, rank) = (factors(inputs.numbers("b"), [params.k, params.n], rank(params)), rank(params));
-    let bytes = factors.iter().map(|factor| size_of_val(&**factor)).sum();
+    let bytes: usize = factors.iter().map(|factor| size_of_val(&**factor)).sum();
+    let more = vec![own_flops((2 * params.m * rank * (params.k + params.n)) as f64)];
     let call = move |[m, k, n]: [usize; 3], left: &[f32], [first, second]: &[Vec<f32>; 2], out: &mut [f32]| {
         matmul_low_rank(Isa::detect(), [m, k, rank, n], left, [first, second], out)
     };
-    Ok(product(name, setting, params, inputs, (factors, bytes), call))
+    Ok(product_with(name, setting, params, inputs, (factors, bytes), more, call))
 }
 
 /// The product by what the factors multiply to, in `f64`.

@@ -13,7 +13,7 @@ use benchbook_workloads::matmul::{Matmul, MatmulParams};
 use crate::flex::calls::failed;
 use crate::flex::pruning::{Blocks, Channels, Pruning, Singles, TwoOfFour};
 use crate::flex::row::fused_row;
-use crate::flex::weight_only::{along_k, by_weights, product_with, right};
+use crate::flex::weight_only::{along_k, by_weights, own_flops, product_with, right};
 
 /// Implementations of every kind.
 pub const ROWS: [Row<Matmul>; 12] = [
@@ -92,9 +92,10 @@ fn whole_two_of_four(params: &MatmulParams, inputs: &Inputs) -> Whole {
     right(format.quantised(&numbers, &along_k(params, params.k), Rounding::NearestEven))
 }
 
-/// The share of weights that is left out, where so many are kept.
-fn sparsity(params: &MatmulParams, kept: usize) -> Metric {
-    Metric::modelled("sparsity", 1.0 - kept as f64 / (params.k * params.n) as f64, "share")
+/// The share of weights that is left out, where so many are kept, and the operations that are left.
+fn of_kept(params: &MatmulParams, kept: usize) -> Vec<Metric> {
+    let sparsity = Metric::modelled("sparsity", 1.0 - kept as f64 / (params.k * params.n) as f64, "share");
+    vec![sparsity, own_flops((2 * params.m * kept) as f64)]
 }
 
 fn by_singles<const PERCENT: usize>(
@@ -106,7 +107,7 @@ fn by_singles<const PERCENT: usize>(
     let numbers = Singles::<PERCENT>::pruned(params, inputs);
     let weights = CsrWeights::new(&numbers, [params.k, params.n])
         .map_err(|error| failed(name, &setting.device, &error.to_string()))?;
-    let (bytes, more) = (weights.bytes(), vec![sparsity(params, weights.kept())]);
+    let (bytes, more) = (weights.bytes(), of_kept(params, weights.kept()));
     let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &CsrWeights, out: &mut [f32]| {
         matmul_csr(Isa::detect(), rows, left, weights, out)
     };
@@ -123,7 +124,7 @@ fn by_blocks<const PERCENT: usize>(
     let weights = BlockWeights::new(&numbers, [params.k, params.n])
         .map_err(|error| failed(name, &setting.device, &error.to_string()))?;
     let kept = numbers.iter().filter(|number| **number != 0.0).count();
-    let (bytes, more) = (weights.bytes(), vec![sparsity(params, kept)]);
+    let (bytes, more) = (weights.bytes(), of_kept(params, kept));
     let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &BlockWeights, out: &mut [f32]| {
         matmul_blocks(Isa::detect(), rows, left, weights, out)
     };
@@ -141,7 +142,7 @@ fn by_two_of_four(
         .map_err(|error| failed(name, &setting.device, &error.to_string()))?;
     // Of the last steps, where they are fewer than four, two are kept too.
     let kept = (params.k / 4 * 2 + (params.k % 4).min(2)) * params.n;
-    let (bytes, more) = (weights.bytes(), vec![sparsity(params, kept)]);
+    let (bytes, more) = (weights.bytes(), of_kept(params, kept));
     let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &TwoFourWeights, out: &mut [f32]| {
         matmul_two_four(rows, left, weights, out)
     };
@@ -157,7 +158,7 @@ fn by_channels<const PERCENT: usize>(
     let kept = Channels::<PERCENT>::kept(params, inputs);
     let rows = kept.iter().map(|channel| &inputs.numbers("b")[channel * params.n..][..params.n]);
     let weights: Vec<f32> = rows.flatten().copied().collect();
-    let (bytes, more) = (size_of_val(&*weights), vec![sparsity(params, weights.len())]);
+    let (bytes, more) = (size_of_val(&*weights), of_kept(params, weights.len()));
     let call = |size: [usize; 3], left: &[f32], (kept, weights): &(Vec<usize>, Vec<f32>), out: &mut [f32]| {
         matmul_kept(Isa::detect(), size, left, kept, weights, out)
     };

@@ -3,7 +3,8 @@
 //!
 //! Such a row solves another problem than the exact one, so it is checked against the product by the weights that its codes stand
 //! for, and its distance from the exact product is the metric `relative_error`. Weights are packed once, as those of a model
-//! are: of the inputs, `a` can be overwritten and `b` cannot.
+//! are: of the inputs, `a` can be overwritten and `b` cannot. What it reads and computes is its own work too, by which the query
+//! `roofline` holds it to the roofs.
 
 use benchbook_core::{Array, DType, Inputs, Metric, Problem, Reference, Setting, Subject, Support};
 use benchbook_formats::{Axis, Groups};
@@ -41,6 +42,16 @@ pub fn product<W: Clone + 'static>(
     product_with(name, setting, params, inputs, weights, Vec::new(), kernel)
 }
 
+/// Operations that a call makes, where these are not those of its case.
+pub fn own_flops(flops: f64) -> Metric {
+    Metric::modelled("own_flops", flops, "count")
+}
+
+/// Bytes that a call reads and writes, where these are not those of its case.
+pub fn own_bytes(bytes: usize) -> Metric {
+    Metric::modelled("own_bytes", bytes as f64, "bytes")
+}
+
 /// The same, with what else there is to say of the weights.
 pub fn product_with<W: Clone + 'static>(
     name: &'static str,
@@ -51,11 +62,12 @@ pub fn product_with<W: Clone + 'static>(
     more: Vec<Metric>,
     kernel: impl Fn([usize; 3], &[f32], &W, &mut [f32]) -> benchbook_simd::Result<()> + 'static,
 ) -> Box<dyn Subject> {
-    let weight_bytes = Metric::modelled("weight_bytes", bytes as f64, "bytes");
-    let metrics = [weight_bytes].into_iter().chain(more).collect();
     let MatmulParams { m, n, k } = *params;
     let left = inputs.get("a").clone();
-    let setting = with_copies(setting, inputs, left.bytes().len() + bytes);
+    let read = left.bytes().len() + bytes;
+    let weight_bytes = Metric::modelled("weight_bytes", bytes as f64, "bytes");
+    let metrics = [weight_bytes, own_bytes(read + m * n * size_of::<f32>())].into_iter().chain(more).collect();
+    let setting = with_copies(setting, inputs, read);
     let call =
         move |(left, weights): &(Named, W), [out]: [&mut [f32]; 1]| kernel([m, k, n], left.1.of::<f32>(), weights, out);
     let subject = Calls::of_slices(name, &setting, (Named("a", left), weights), [vec![m, n]], call);

@@ -89,6 +89,10 @@ fn weights_are_packed_once_and_what_is_kept_is_told() {
         assert!((bytes..=1.07 * bytes).contains(&told), "{}: {told} bytes, not {bytes}", row.name);
         // Blocks of the last columns are narrower than others.
         let near = if row.name.starts_with("blocks") { 0.01 } else { 1e-4 };
+        // Of low rank two products of 41 steps and columns.
+        let products = of("sparsity").map_or(41.0 * (500.0 + 333.0), |left_out| (1.0 - left_out) * 500.0 * 333.0);
+        let flops = of("own_flops").unwrap();
+        assert!((flops - 2.0 * 5.0 * products).abs() < 0.5, "{}: {flops}", row.name);
         match (of("sparsity"), sparsity) {
             (Some(found), Some(right)) => assert!((found - right).abs() < near, "{}: {found}, not {right}", row.name),
             (found, right) => assert_eq!(found, right, "{}", row.name),

@@ -83,9 +83,14 @@ fn weights_are_packed_once_and_their_bytes_are_told() {
         let mut write = |name: &str, width: usize| subject.write(name, 0, &vec![1.0; width]).unwrap();
         assert_eq!([write("a", 500), write("b", 333), write("c", 1)], [true, false, false], "{}", row.name);
         let metrics = subject.metrics();
-        assert!(metrics.len() == 1 && !metrics[0].measured && metrics[0].unit == "bytes", "{metrics:?}");
-        assert_eq!(metrics[0].name, "weight_bytes", "{}", row.name);
-        assert!(bytes.contains(&metrics[0].value), "{}: {} bytes, not {bytes:?}", row.name, metrics[0].value);
+        assert!(metrics.iter().all(|metric| !metric.measured), "{metrics:?}");
+        let of = |name: &str| metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value);
+        let told = of("weight_bytes").unwrap();
+        assert!(bytes.contains(&told), "{}: {told} bytes, not {bytes:?}", row.name);
+        // Both other matrices are numbers of f32.
+        assert_eq!(of("own_bytes"), Some(told + 5.0 * (500.0 + 333.0) * 4.0), "{}", row.name);
+        let in_bytes = row.name.ends_with("-dynamic").then_some(2.0 * 5.0 * 500.0 * 333.0);
+        assert_eq!([of("int8_ops"), of("own_flops")], [in_bytes, in_bytes.map(|_| 0.0)], "{}", row.name);
     }
 }
 

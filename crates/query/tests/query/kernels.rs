@@ -120,6 +120,67 @@ fn exponentials_are_a_roof_where_a_case_says_how_many_it_takes() {
 }
 
 #[test]
+fn a_variant_is_held_to_the_work_that_it_does_itself() {
+    let fixture = Fixture::new();
+    fixture.tagged("kernels", |writer| {
+        for (number, name) in ["whole", "few bits", "bytes", "sparse"].into_iter().enumerate() {
+            let of = |row: &mut TrialRow| {
+                work("product", 2000.0, 640.0)(row);
+                row.variant = name.into();
+            };
+            write(writer, number as i64, of, 400);
+        }
+        for (number, name, value) in [
+            (1, "own_bytes", 160.0),
+            (2, "own_bytes", 160.0),
+            (2, "own_flops", 0.0),
+            (2, "int8_ops", 2000.0),
+            (3, "own_bytes", 64.0),
+            (3, "own_flops", 200.0),
+        ] {
+            writer.measure(&metric(number, name, value)).unwrap();
+        }
+    });
+    // A byte a nanosecond, and twenty operations.
+    fixture.tagged("roofs", |writer| {
+        write(writer, 0, work("fma", 2000.0, 0.0), 101);
+        write(writer, 1, work("read", 0.0, 64.0), 65);
+    });
+    let asked = || {
+        let answer = named(&fixture.session(), "roofline", &[("run", "kernels")]);
+        let rows =
+            texts(&answer, "variant").into_iter().zip(texts(&answer, "roof")).zip(floats(&answer, "of_the_roof"));
+        let of = |((variant, roof), share): ((Option<String>, Option<String>), Option<f64>)| {
+            (variant.unwrap_or_default(), (roof.unwrap_or_default(), share))
+        };
+        rows.map(of).collect::<BTreeMap<String, (String, Option<f64>)>>()
+    };
+    let before = asked();
+    assert_eq!(before["bytes"], (String::new(), None), "nobody has measured operations on bytes");
+    assert_near(before["few bits"].1.unwrap(), 160.0 / 400.0, "weights of few bits");
+    // Of two ways to add up bytes the faster one is the roof: ten operations a nanosecond.
+    fixture.tagged("bytes", |writer| {
+        for (number, (name, time)) in [("eights", 101), ("fours", 201)].into_iter().enumerate() {
+            let of = |row: &mut TrialRow| {
+                work("int8-dot", 1000.0, 1.0)(row);
+                row.variant = name.into();
+            };
+            write(writer, number as i64, of, time);
+        }
+    });
+    let after = asked();
+    for (variant, roof, share) in [
+        ("whole", "memory", 640.0),
+        ("few bits", "memory", 160.0),
+        ("bytes", "int8", 200.0),
+        ("sparse", "memory", 64.0),
+    ] {
+        assert_eq!(after[variant].0, roof, "{variant}");
+        assert_near(after[variant].1.unwrap(), share / 400.0, variant);
+    }
+}
+
+#[test]
 fn an_approximation_stands_beside_the_fastest_exact_variant_of_its_case() {
     let fixture = Fixture::new();
     let called = |name: &'static str| move |row: &mut TrialRow| row.variant = name.into();

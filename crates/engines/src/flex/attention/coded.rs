@@ -10,7 +10,7 @@ use benchbook_workloads::attention::{Attention, AttentionParams};
 
 use crate::flex::calls::{Calls, Named, failed};
 use crate::flex::row::fused_row;
-use crate::flex::weight_only::with_copies;
+use crate::flex::weight_only::{own_bytes, with_copies};
 
 /// Implementations of `attention` for one query of each sequence.
 pub const ROWS: [Row<Attention>; 3] = [INT8, INT4, INT4_ROTATED];
@@ -104,12 +104,15 @@ fn prepare<const BITS: u32, const ROTATED: bool>(
     let cache =
         CodedCache::new(&cache, Isa::detect()).map_err(|error| failed(name, &setting.device, &error.to_string()))?;
     let (bytes, query) = (cache.bytes(), inputs.get("query").clone());
-    let setting = with_copies(setting, inputs, query.bytes().len() + bytes);
+    let read = query.bytes().len() + bytes;
+    // As many numbers as a query are written.
+    let metrics = vec![Metric::modelled("cache_bytes", bytes as f64, "bytes"), own_bytes(read + query.bytes().len())];
+    let setting = with_copies(setting, inputs, read);
     let call =
         |(query, cache): &(Named, CodedCache), [out]: [&mut [f32]; 1]| decode_coded(query.1.of::<f32>(), cache, out);
     let shape = vec![batch, heads, seq_q, head_dim];
     let subject = Calls::of_slices(name, &setting, (Named("query", query), cache), [shape], call);
-    Ok(Box::new(subject.with_metrics(vec![Metric::modelled("cache_bytes", bytes as f64, "bytes")])))
+    Ok(Box::new(subject.with_metrics(metrics)))
 }
 
 /// The attention to the keys and values that the codes stand for, keys turned back where they were rotated.
