@@ -50,6 +50,8 @@ pub fn register(registry: &mut Registry) {
         .implementation(roofs::SUMS)
         .implementation(roofs::FMA_CHAINS)
         .implementation(roofs::POWERS_OF_TWO)
+        .implementation(roofs::EIGHTS)
+        .implementation(roofs::FOURS)
         .implementation(roofs::STREAMED);
     registry.implementation(blocks::LINEAR).implementation(blocks::MLP).implementation(blocks::LAYER_NORM);
     registry.implementation(blocks::RMS_NORM).implementation(blocks::SOFTMAX);

@@ -52,7 +52,7 @@ pub use mixers::{
     SelectiveScan, Ssd, SsdSize, Turns, causal_conv, normalised_retention, retention, rwkv4, rwkv6, rwkv7,
     selective_scan, selective_scan_backward, ssd,
 };
-pub use roofs::{CHAINS, SUMMED, multiply_add, powers, sums};
+pub use roofs::{BYTE_PRODUCTS, BYTE_SUMS, CHAINS, SUMMED, byte_dots, multiply_add, powers, sums};
 pub use sparse::{BlockWeights, CsrWeights, Pruned, TwoFourWeights, matmul_blocks, matmul_csr, matmul_two_four};
 
 // These tests name the crate as its users do, and are compiled into it, where there is one form more: `Isa::Wide`.

@@ -30,6 +30,7 @@ pub fn register(registry: &mut Registry) {
         .workload(roofs::Read)
         .workload(roofs::Fma)
         .workload(roofs::Exp2)
+        .workload(roofs::Int8Dot)
         .workload(GreedyDecoding)
         .workload(blocks::Linear)
         .workload(blocks::Mlp)

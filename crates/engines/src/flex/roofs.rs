@@ -1,17 +1,23 @@
-//! What a machine gives at best, by all threads: a copy, sums, and multiply-adds and exponentials in the widest registers.
+//! What a machine gives at best, by all threads: a copy, sums, and multiply-adds, exponentials and products of bytes in the widest
+//! registers.
 
 use std::hint::black_box;
 
-use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
-use benchbook_simd::{self as simd, Isa, multiply_add, powers, sums};
-use benchbook_workloads::roofs::{CHAINS, Copy, Exp2, FACTOR, Fma, POWERS, Read, SHRINK, STEPS, SUMMED, TERM};
+use benchbook_core::{DType, Inputs, Metric, Result, Row, Setting, Subject};
+use benchbook_simd::{self as simd, ByteDot, Isa, byte_dots, multiply_add, powers, sums};
+use benchbook_workloads::roofs::{
+    BYTE_PRODUCTS, BYTE_SUMS, CHAINS, Copy, Exp2, FACTOR, Fma, Int8Dot, POWERS, Read, SHRINK, STEPS, SUMMED, TERM,
+};
 use rayon::prelude::*;
 
 use crate::flex::calls::{Calls, Named};
+use crate::flex::engine::integer_engine;
 use crate::flex::row::fused_row;
+use crate::flex::weight_only::own_flops;
 
 // What the problems name a block and a task is what the kernels take at once.
 const _: () = assert!(SUMMED == benchbook_simd::SUMMED && CHAINS == benchbook_simd::CHAINS);
+const _: () = assert!(BYTE_SUMS == benchbook_simd::BYTE_SUMS && BYTE_PRODUCTS == benchbook_simd::BYTE_PRODUCTS);
 
 /// The C library's `memcpy` on each thread's share, into memory that is there. Bytes are bytes, so `f32` is enough.
 pub const MEMCPY: Row<Copy> = Row::<Copy>::new(
@@ -82,6 +88,37 @@ pub const POWERS_OF_TWO: Row<Exp2> = fused_row::<Exp2>(
         })
     },
 );
+
+/// Codes of eight bits, as weights of products in whole numbers are.
+pub const EIGHTS: Row<Int8Dot> = byte_sums::<8>(
+    "eights",
+    "hand-written: codes of 8 bits by VNNI, AVX2 or portable, sums in registers, factors in the first-level cache",
+);
+
+/// Codes of four bits, two in a byte: where there is no VNNI, these may be faster.
+pub const FOURS: Row<Int8Dot> = byte_sums::<4>(
+    "fours",
+    "hand-written: codes of 4 bits by VNNI, AVX2 or portable, sums in registers, factors in the first-level cache",
+);
+
+const fn byte_sums<const BITS: usize>(name: &'static str, about: &'static str) -> Row<Int8Dot> {
+    Row::<Int8Dot>::new(
+        name,
+        about,
+        &["flex"],
+        &[DType::F32],
+        |_| integer_engine(),
+        |name, setting, _, inputs| {
+            let from = inputs.get("from");
+            let operations = (2 * BYTE_PRODUCTS * from.len()) as f64;
+            let call = |from: &Named, [to]: [&mut [f32]; 1]| byte_dots(ByteDot::detect(), BITS, from.1.of::<f32>(), to);
+            let subject = Calls::of_slices(name, setting, Named("from", from.clone()), [from.shape().to_vec()], call);
+            // Its operations are none of `f32`, by whose roof it is not held.
+            let own = vec![own_flops(0.0), Metric::modelled("int8_ops", operations, "count")];
+            Ok(Box::new(subject.with_metrics(own)))
+        },
+    )
+}
 
 /// A kernel of the numbers of `from` as something to time; `shape` is that of its result.
 fn prepare(

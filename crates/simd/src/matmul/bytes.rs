@@ -4,7 +4,6 @@
 #[cfg(target_arch = "x86_64")]
 use super::dot::{Avx2Eight, Avx2Four, Avx512Vnni, AvxVnni};
 use super::dot::{Dot, Portable};
-use super::dynamic::Call;
 use crate::error::{Error, Result};
 
 /// What sums products of bytes: with each of them, sums are the same whole numbers.
@@ -156,40 +155,46 @@ jobs!(Avx512VnniEights, Avx512Vnni<8>, 12, "avx512f,avx512vnni");
 #[cfg(target_arch = "x86_64")]
 jobs!(Avx512VnniFours, Avx512Vnni<4>, 12, "avx512f,avx512vnni");
 
+/// A call that has something to compute, whatever sums it.
+pub trait Work {
+    /// Makes it with these sums.
+    fn run<J: Jobs>(self, jobs: &J);
+}
+
 /// Makes a call with the sums of a way, for codes of so many bits.
 ///
 /// # Errors
 /// This processor does not have it.
-pub fn call(dot: ByteDot, bits: usize, call: Call) -> Result<()> {
+pub fn call<W: Work>(dot: ByteDot, bits: usize, work: W) -> Result<()> {
     match (dot.checked()?, bits) {
         // SAFETY: any CPU has it.
-        (ByteDot::Portable, 8) => call.run(&unsafe { PortableEights::new() }),
+        (ByteDot::Portable, 8) => work.run(&unsafe { PortableEights::new() }),
         // SAFETY: any CPU has it.
-        (ByteDot::Portable, _) => call.run(&unsafe { PortableFours::new() }),
+        (ByteDot::Portable, _) => work.run(&unsafe { PortableFours::new() }),
         #[cfg(test)]
         // SAFETY: any CPU has it.
-        (ByteDot::Wide, 8) => call.run(&unsafe { WideEights::new() }),
+        (ByteDot::Wide, 8) => work.run(&unsafe { WideEights::new() }),
         #[cfg(test)]
         // SAFETY: any CPU has it.
-        (ByteDot::Wide, _) => call.run(&unsafe { WideFours::new() }),
+        (ByteDot::Wide, _) => work.run(&unsafe { WideFours::new() }),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: it has just been checked.
-        (ByteDot::Avx2, 8) => call.run(&unsafe { Avx2Eights::new() }),
+        (ByteDot::Avx2, 8) => work.run(&unsafe { Avx2Eights::new() }),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: it has just been checked.
-        (ByteDot::Avx2, _) => call.run(&unsafe { Avx2Fours::new() }),
+        (ByteDot::Avx2, _) => work.run(&unsafe { Avx2Fours::new() }),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: it has just been checked.
-        (ByteDot::AvxVnni, 8) => call.run(&unsafe { AvxVnniEights::new() }),
+        (ByteDot::AvxVnni, 8) => work.run(&unsafe { AvxVnniEights::new() }),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: it has just been checked.
-        (ByteDot::AvxVnni, _) => call.run(&unsafe { AvxVnniFours::new() }),
+        (ByteDot::AvxVnni, _) => work.run(&unsafe { AvxVnniFours::new() }),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: it has just been checked.
-        (ByteDot::Avx512Vnni, 8) => call.run(&unsafe { Avx512VnniEights::new() }),
+        (ByteDot::Avx512Vnni, 8) => work.run(&unsafe { Avx512VnniEights::new() }),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: it has just been checked.
-        (ByteDot::Avx512Vnni, _) => call.run(&unsafe { Avx512VnniFours::new() }),
+        (ByteDot::Avx512Vnni, _) => work.run(&unsafe { Avx512VnniFours::new() }),
         #[cfg(not(target_arch = "x86_64"))]
         (other, _) => return Err(Error::Isa(other.name())),
     }

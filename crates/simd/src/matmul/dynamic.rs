@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use benchbook_formats::ends;
 
-use super::bytes::{ByteDot, Job, Jobs, call};
+use super::bytes::{ByteDot, Job, Jobs, Work, call};
 use super::call::Factors;
 use super::decoder::Code;
 use super::dot::{Dot, Step};
@@ -83,7 +83,7 @@ pub fn matmul_dynamic(rows: usize, left: &[f32], right: &IntegerWeights, out: &m
 }
 
 /// A call of [`matmul_dynamic`] that has something to compute.
-pub struct Call<'a> {
+struct Call<'a> {
     rows: usize,
     left: &'a [f32],
     right: &'a IntegerWeights,
@@ -101,9 +101,8 @@ struct Rounded<'a, S> {
     scales: &'a [f32],
 }
 
-impl Call<'_> {
-    /// Makes the call with these sums.
-    pub fn run<J: Jobs>(self, jobs: &J) {
+impl Work for Call<'_> {
+    fn run<J: Jobs>(self, jobs: &J) {
         let Self { rows, left, right, out } = self;
         let (words, k) = (&right.words, right.words.size[0]);
         let (groups, each) = (words.groups(), 32 / J::Dot::BITS);

@@ -1,10 +1,10 @@
 //! Matrix multiplication.
 
-mod bytes;
+pub(crate) mod bytes;
 mod call;
 mod decoded;
 pub(crate) mod decoder;
-mod dot;
+pub(crate) mod dot;
 mod dynamic;
 pub(crate) mod fused;
 mod int4;

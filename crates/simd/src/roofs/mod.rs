@@ -2,11 +2,13 @@
 //! threads.
 #![expect(unsafe_code, reason = "the tools of an instruction set are made where it was detected")]
 
+mod bytes;
 mod isa;
 
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::team::{each, parallel_for};
+pub use bytes::{PRODUCTS as BYTE_PRODUCTS, SUMS as BYTE_SUMS, byte_dots};
 use isa::Roof;
 
 /// Numbers of a task: a whole number of what any instruction set works on at once.

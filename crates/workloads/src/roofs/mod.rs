@@ -3,9 +3,11 @@
 mod copy;
 mod exp2;
 mod fma;
+mod int8_dot;
 mod read;
 
 pub use copy::{Copy, CopyParams};
 pub use exp2::{Exp2, Exp2Params, POWERS, SHRINK};
 pub use fma::{CHAINS, FACTOR, Fma, FmaParams, STEPS, TERM};
+pub use int8_dot::{BYTE_PRODUCTS, BYTE_SUMS, Int8Dot, Int8DotParams};
 pub use read::{Read, ReadParams, SUMMED};

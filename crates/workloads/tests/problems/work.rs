@@ -7,7 +7,7 @@ use benchbook_workloads::attention::{
     ProjectedAttentionParams, RingAttention, RingAttentionParams, WindowAttention, WindowAttentionParams,
 };
 use benchbook_workloads::blocks::{TransformerBlock, TransformerBlockParams};
-use benchbook_workloads::roofs::{Copy, CopyParams, Fma, FmaParams, Read, ReadParams};
+use benchbook_workloads::roofs::{Copy, CopyParams, Fma, FmaParams, Int8Dot, Int8DotParams, Read, ReadParams};
 
 #[test]
 fn contextual_work_grows_with_the_positions_that_can_be_reached() {
@@ -171,4 +171,11 @@ fn roofs_count_what_moves() {
     assert_eq!(Fma::work(&params, DType::F32).flops, 2.0 * 4096.0 * 3.0 * 384.0);
     let one_step = f64::exp(-1.0) / 4096.0;
     assert!(Fma::tolerance(&params, DType::F32) < 4.0 * one_step, "a few missing steps must show");
+    let params = Int8DotParams { tasks: 3 };
+    assert_eq!(Int8Dot::work(&params, DType::F32).flops, 2.0 * 4096.0 * 3.0 * 1920.0);
+    // By hand: forty steps add up to 140, and the last sixteen of 256 to 48.
+    let right = Int8Dot::reference(&params, &Int8Dot::inputs(&params, 1), 1).answers.remove(0).values;
+    let from = Int8Dot::inputs(&params, 1);
+    let mut off = right.iter().zip(from.numbers("from")).map(|(sum, number)| sum - f64::from(*number));
+    assert!(off.all(|sum| (sum - 16.0 * (6.0 * 140.0 + 48.0)).abs() < 1e-9));
 }
