@@ -68,6 +68,7 @@ pub fn register(registry: &mut Registry) {
         .implementation(blocks::fused::SOFTMAX)
         .implementation(blocks::fused::EMBEDDING)
         .implementation(blocks::fused::ROTARY);
+    add(registry, blocks::pruned::ROWS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

@@ -5,8 +5,9 @@ use benchbook_workloads::matmul::{Matmul, MatmulParams};
 use burn::tensor::Tensor;
 
 use crate::flex::row::{burn_row, fused_row};
-use crate::flex::subject::{NamedInputs, Rows, find, prepare};
+use crate::flex::subject::{NamedInputs, Rows, TensorSubject, find, prepare};
 use crate::flex::tensor::Target;
+use crate::flex::weight_only::weight_bytes;
 use crate::flex::{Custom, fused, int4};
 
 /// Implementations of `matmul`.
@@ -25,7 +26,10 @@ pub const TILED: Row<Matmul> = fused_row::<Matmul>(
     "tiled",
     "hand-written: AVX-512, AVX2 or portable, packed and tiled (Goto & van de Geijn, ACM TOMS 34, 2008)",
     &[DType::F32],
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, factors, by_hand),
+    |name, setting, params, inputs| {
+        let subject = TensorSubject::uploaded(name, setting, params, inputs, factors, by_hand)?;
+        Ok(Box::new(subject.with_metrics(vec![weight_bytes(inputs.get("b").bytes().len())])))
+    },
 );
 
 impl NamedInputs for [Tensor<2>; 2] {

@@ -88,7 +88,8 @@ impl<const PERCENT: usize> Pruning for Channels<PERCENT> {
     }
 }
 
-fn squares(numbers: &[f32]) -> f32 {
+/// The sum of squares, by which blocks and channels are compared.
+pub fn squares(numbers: &[f32]) -> f32 {
     numbers.iter().map(|number| number * number).sum()
 }
 
@@ -103,9 +104,14 @@ fn larger(one: f32, other: f32) -> Ordering {
     other.total_cmp(&one)
 }
 
-/// Whether each is among the largest, of equal ones the first: all but so many percent of them, and one at least.
+/// Whether each is among the largest: all but so many percent of them.
 fn kept(sizes: &[f32], percent: usize) -> Vec<bool> {
-    let count = (sizes.len() * (100 - percent)).div_ceil(100).max(1);
+    largest(sizes, (sizes.len() * (100 - percent)).div_ceil(100))
+}
+
+/// Whether each is among so many largest, one at least, of equal ones the first.
+pub fn largest(sizes: &[f32], count: usize) -> Vec<bool> {
+    let count = count.max(1);
     let mut order: Vec<usize> = (0..sizes.len()).collect();
     if count < order.len() {
         order.select_nth_unstable_by(count, |one, other| larger(sizes[*one], sizes[*other]).then(one.cmp(other)));

@@ -42,6 +42,11 @@ pub fn product<W: Clone + 'static>(
     product_with(name, setting, params, inputs, weights, Vec::new(), kernel)
 }
 
+/// Bytes of the weights as a call reads them.
+pub fn weight_bytes(bytes: usize) -> Metric {
+    Metric::modelled("weight_bytes", bytes as f64, "bytes")
+}
+
 /// Operations that a call makes, where these are not those of its case.
 pub fn own_flops(flops: f64) -> Metric {
     Metric::modelled("own_flops", flops, "count")
@@ -65,8 +70,8 @@ pub fn product_with<W: Clone + 'static>(
     let MatmulParams { m, n, k } = *params;
     let left = inputs.get("a").clone();
     let read = left.bytes().len() + bytes;
-    let weight_bytes = Metric::modelled("weight_bytes", bytes as f64, "bytes");
-    let metrics = [weight_bytes, own_bytes(read + m * n * size_of::<f32>())].into_iter().chain(more).collect();
+    let written = m * n * size_of::<f32>();
+    let metrics = [weight_bytes(bytes), own_bytes(read + written)].into_iter().chain(more).collect();
     let setting = with_copies(setting, inputs, read);
     let call =
         move |(left, weights): &(Named, W), [out]: [&mut [f32]; 1]| kernel([m, k, n], left.1.of::<f32>(), weights, out);

@@ -1,9 +1,12 @@
-//! Products by weights that are left out, or of low rank: what they are checked against, what they lose, and what they hold.
+//! Products by weights that are left out, or of low rank, and networks without some channels: what they are checked against, what
+//! they lose, and what they hold.
 
-use benchbook_core::{DType, Implementation, Inputs, Params, Row, Setting, Subject, Support, Workload};
+use benchbook_core::{Array, DType, Implementation, Inputs, Params, Row, Setting, Subject, Support, Workload};
+use benchbook_engines::flex::blocks;
 use benchbook_engines::flex::low_rank::LOW_RANK;
 use benchbook_engines::flex::matmul::TILED;
 use benchbook_engines::flex::pruned;
+use benchbook_workloads::blocks::Mlp;
 use benchbook_workloads::matmul::Matmul;
 
 use crate::common::{SEED, case, setting};
@@ -107,4 +110,54 @@ fn what_takes_long_to_factor_is_refused() {
     assert_eq!(of(4096), Support::Yes);
     let Support::No(reason) = of(8192) else { panic!("8192 is factored") };
     assert!(reason.contains("68719476736") && reason.contains("8589934592"), "{reason}");
+}
+
+/// A network of which every eighth hidden channel, from the second on, has small weights, and every fourth, from the third on,
+/// smaller ones than the rest.
+fn network(form: &str) -> (Params, Inputs) {
+    let params = case(&Mlp, &[("rows", 5), ("width", 24), ("hidden", 80)]).with("form", form.into());
+    let mut inputs = Mlp.pose(&params).unwrap().inputs(SEED);
+    let size = |channel: usize| match (channel % 8, channel % 4) {
+        (1, _) => 1e-3,
+        (_, 2) => 0.1,
+        _ => 1.0,
+    };
+    for (name, down) in [("w_up", false), ("w_gate", false), ("w_down", true)] {
+        if let Some(weights) = inputs.get_mut(name) {
+            let of = |at: usize| if down { at / 24 } else { at % 80 };
+            weights.of_mut::<f32>().iter_mut().enumerate().for_each(|(at, weight)| *weight *= size(of(at)));
+        }
+    }
+    (params, inputs)
+}
+
+#[test]
+fn the_smallest_channels_of_a_network_are_left_out() {
+    let setting = setting("flex", DType::F32);
+    for (form, matrices) in [("gelu", 2.0), ("swiglu", 3.0)] {
+        let (params, inputs) = network(form);
+        let posed = Mlp.pose(&params).unwrap();
+        let (exact, tolerance) = (posed.reference(&inputs, SEED), posed.tolerance(DType::F32));
+        let mut before = 0.0;
+        for (row, kept) in blocks::pruned::ROWS.into_iter().zip([70.0, 60.0, 40.0, 20.0]) {
+            let mut subject = run(&row, &setting, &params, &inputs);
+            let outputs: Vec<Array> = subject.outputs().unwrap();
+            let right = row.approximation(&params, &inputs, SEED).unwrap();
+            let off = right.compare(&outputs)[0].max_scaled_error;
+            assert!(off <= tolerance, "{form} {}: off by {off:e}", row.name);
+            // What is first left out is small in both of its matrices, or in all three.
+            let lost = exact.distance(&outputs);
+            assert!(lost > before, "{form} {} loses {lost}, and less was left out for {before}", row.name);
+            assert!(row.name != "channels-8th" || lost < 1e-4, "{form} {} loses {lost}", row.name);
+            before = lost;
+            let metrics = subject.metrics();
+            let of = |name: &str| metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value);
+            let numbers = matrices * 24.0 * kept;
+            assert_eq!([of("weight_bytes"), of("own_flops")], [Some(4.0 * numbers), Some(10.0 * numbers)]);
+            assert_eq!(of("own_bytes"), Some(4.0 * (numbers + 2.0 * 5.0 * 24.0)), "{form} {}", row.name);
+            assert!((of("sparsity").unwrap() - (1.0 - kept / 80.0)).abs() < 1e-12);
+            let mut write = |name: &str, width: usize| subject.write(name, 0, &vec![1.0; width]).unwrap();
+            assert_eq!([write("input", 24), write("w_up", 80), write("w_down", 24)], [true, false, false]);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::flex::row::fused_row;
 use crate::flex::weight_only::{own_bytes, with_copies};
 
 /// Implementations of `attention` for one query of each sequence.
-pub const ROWS: [Row<Attention>; 3] = [INT8, INT4, INT4_ROTATED];
+pub const ROWS: [Row<Attention>; 4] = [INT8, INT8_ROTATED, INT4, INT4_ROTATED];
 
 const INT8: Row<Attention> = coded::<8, false>(
     "int8-cache",
@@ -21,6 +21,12 @@ const INT8: Row<Attention> = coded::<8, false>(
      with symmetric scales), decoded in registers",
 )
 .catalogue(&["DE1"]);
+
+const INT8_ROTATED: Row<Attention> = coded::<8, true>(
+    "int8-cache-hadamard",
+    "hand-written: as int8-cache, with keys and in each call queries rotated by the Walsh-Hadamard matrix (QuaRot, arXiv \
+     2404.00456)",
+);
 
 const INT4: Row<Attention> = coded::<4, false>(
     "int4-cache",

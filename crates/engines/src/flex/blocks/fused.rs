@@ -4,7 +4,7 @@
 //! overwritten. Gains, biases of norms and tables are read as they lie, and can be. Libraries that take weights as they lie pack
 //! them in each call: beside such a rival, that is a part of the difference, and the rows say so.
 
-use benchbook_core::{Array, DType, Error, Inputs, Result, Row, Setting, Subject};
+use benchbook_core::{Array, DType, Error, Inputs, Result, Row, Setting};
 use benchbook_simd::{self as simd, Isa, LinearWeights, MlpWeights};
 use benchbook_workloads::attention::window::BASE;
 use benchbook_workloads::blocks::{
@@ -15,6 +15,7 @@ use benchbook_workloads::blocks::{
 use crate::flex::calls::{Calls, Ids, Named, named, numbers, room};
 use crate::flex::row::fused_row;
 use crate::flex::subject::{NamedInputs, Rows};
+use crate::flex::weight_only::weight_bytes;
 
 /// Bias and activation are applied to a panel's sums while these are in a cache.
 pub const LINEAR: Row<Linear> = fused_row::<Linear>(
@@ -36,7 +37,7 @@ pub const LINEAR: Row<Linear> = fused_row::<Linear>(
         let call = move |weights: &LinearWeights, input: &[f32], out: &mut [f32]| {
             simd::linear(weights, activation, input, out)
         };
-        layer(name, setting, inputs, vec![rows, outer], pack, call)
+        Ok(Box::new(layer(name, setting, inputs, vec![rows, outer], pack, call)?))
     },
 )
 .catalogue(&["TR4"]);
@@ -57,7 +58,9 @@ pub const MLP: Row<Mlp> = fused_row::<Mlp>(
             }
             MlpWeights::gelu([width, hidden], up, down, Isa::detect())
         };
-        layer(name, setting, inputs, vec![rows, width], pack, simd::mlp)
+        let layer = layer(name, setting, inputs, vec![rows, width], pack, simd::mlp)?;
+        let numbers = (2 + usize::from(gated)) * width * hidden;
+        Ok(Box::new(layer.with_metrics(vec![weight_bytes(numbers * size_of::<f32>())])))
     },
 )
 .catalogue(&["TR4"]);
@@ -164,7 +167,7 @@ pub const ROTARY: Row<Rotary> = fused_row::<Rotary>(
 );
 
 /// Positions, and weights that were packed.
-struct Layer<W> {
+pub(super) struct Layer<W> {
     input: Array,
     weights: W,
 }
@@ -176,18 +179,18 @@ impl<W> NamedInputs for Layer<W> {
 }
 
 /// A layer with a result of this shape as something to time; `pack` makes its weights, once for each copy of the inputs.
-fn layer<W: 'static>(
+pub(super) fn layer<W: 'static>(
     name: &'static str,
     setting: &Setting,
     inputs: &Inputs,
     shape: Vec<usize>,
     pack: impl Fn() -> simd::Result<W>,
     call: impl Fn(&W, &[f32], &mut [f32]) -> simd::Result<()> + 'static,
-) -> Result<Box<dyn Subject>> {
+) -> Result<Calls<Layer<W>, [Array; 1]>> {
     let room = [room::<f32>(shape)];
     let copy = || -> simd::Result<Layer<W>> { Ok(Layer { input: inputs.get("input").clone(), weights: pack()? }) };
     let kernel = move |layer: &mut Layer<W>, outputs: &mut [Array; 1]| {
         call(&layer.weights, layer.input.of::<f32>(), outputs[0].of_mut::<f32>())
     };
-    Ok(Box::new(Calls::new(name, setting, copy, &room, kernel)?))
+    Calls::new(name, setting, copy, &room, kernel)
 }

@@ -1,6 +1,7 @@
 //! The blocks of models: as operations of burn, and hand-written.
 
 pub mod fused;
+pub mod pruned;
 
 use benchbook_core::{DType, Inputs, Result, Row};
 use benchbook_workloads::blocks::{
