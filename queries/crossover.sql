@@ -1,7 +1,7 @@
--- title: The length from which on one line of a sweep is faster than another
+-- title: The length, or other parameter, from which on one line of a sweep is faster than another
 -- param candidate text = %: lines that become faster, by workload, variant and parameters; `%` for any part
 -- param baseline text = %: lines beside which they do, in the same way
--- param x parameter = seq: the parameter that is the length
+-- param x parameter = seq: the parameter that is the length, or what else grows, such as the percentage of zeros
 -- param other_x text = seq_q: the parameter that is the length where x is none
 -- param along text = seq_kv: parameters that grow along with it, comma-separated
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N

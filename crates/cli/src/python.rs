@@ -56,6 +56,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/program.py",
     "benchbook_worker/programs.py",
     "benchbook_worker/rows.py",
+    "benchbook_worker/sparse_rows.py",
     "benchbook_worker/table.py",
     "benchbook_worker/tensorrt_llm_rows.py",
     "benchbook_worker/torch_rows.py",

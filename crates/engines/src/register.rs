@@ -6,7 +6,7 @@ use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
     self, attention, blocks, convolution, decoding, dynamic, experts, low_rank, matmul, mixers, packed, pruned, roofs,
-    tables, transformer,
+    sparse, tables, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -31,6 +31,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, dynamic::ROWS);
     add(registry, pruned::ROWS);
     registry.implementation(low_rank::LOW_RANK);
+    add(registry, sparse::ROWS);
     add(registry, decoding::ROWS);
     add(registry, mixers::SCAN);
     add(registry, mixers::CONV);

@@ -12,6 +12,7 @@ pub mod mixers;
 mod register;
 pub mod roofs;
 mod rows;
+pub mod sparse_matmul;
 mod tolerance;
 
 pub use register::{problems, register};

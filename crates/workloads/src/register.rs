@@ -4,6 +4,7 @@ use benchbook_core::Registry;
 
 use crate::decoding::GreedyDecoding;
 use crate::matmul::Matmul;
+use crate::sparse_matmul::SparseMatmul;
 use crate::{attention, blocks, experts, mixers, roofs};
 
 /// A registry of every workload, and of nothing else.
@@ -26,6 +27,7 @@ pub fn register(registry: &mut Registry) {
         .workload(attention::RingAttention)
         .workload(attention::SparseAttention)
         .workload(Matmul)
+        .workload(SparseMatmul)
         .workload(roofs::Copy)
         .workload(roofs::Read)
         .workload(roofs::Fma)

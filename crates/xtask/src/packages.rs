@@ -18,7 +18,8 @@ pub struct Packages {
 }
 
 /// Engines that are measured beside ours, and what exports to them.
-const ENGINES: [&str; 7] = ["torch", "onnx", "onnxscript", "onnxruntime", "openvino", "transformers", "mambapy"];
+const ENGINES: [&str; 8] =
+    ["torch", "onnx", "onnxscript", "onnxruntime", "openvino", "transformers", "mambapy", "scipy"];
 
 /// A Python version: major, minor.
 pub type Version = (u32, u32);

@@ -20,6 +20,7 @@ pub mod pruned;
 mod pruning;
 pub mod roofs;
 mod row;
+pub mod sparse;
 mod subject;
 pub mod tables;
 pub mod tensor;

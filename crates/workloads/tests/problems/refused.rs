@@ -10,6 +10,7 @@ use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExpe
 use benchbook_workloads::matmul::Matmul;
 use benchbook_workloads::mixers::{CausalConv, HybridStack, Retention, SelectiveScan, Ssd};
 use benchbook_workloads::roofs;
+use benchbook_workloads::sparse_matmul::SparseMatmul;
 
 fn int(name: &str, value: i64) -> Params {
     Params::default().with(name, Value::Int(value))
@@ -146,6 +147,8 @@ fn products_and_roofs() {
     // Others follow it: the error names what was given.
     refused(&Matmul, text("m", "wide"), &["parameter `m`"]);
     refused(&Matmul, int("m", 0), &["parameter `m`"]);
+    refused(&SparseMatmul, int("zero_percent", 101), &["101 is out of range, give 0 to 100"]);
+    refused(&SparseMatmul, text("structure", "block"), &["did you mean `blocks`?"]);
     refused(&roofs::Copy, int("mib", 0), &["out of range"]);
     refused(&roofs::Read, int("kib", 65), &["65 is no multiple of 64"]);
     refused(&roofs::Fma, int("tasks", 0), &["out of range"]);

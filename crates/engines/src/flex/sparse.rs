@@ -1,0 +1,79 @@
+//! Matrix products by a right factor of which a share is zero: with its zeros, and without.
+
+use benchbook_core::{DType, Inputs, Row, Setting, Subject};
+use benchbook_simd::{BlockWeights, CsrWeights, Isa, Product, matmul, matmul_blocks, matmul_csr};
+use benchbook_workloads::matmul::MatmulParams;
+use benchbook_workloads::sparse_matmul::{SparseMatmul, SparseMatmulParams};
+
+use crate::flex::calls::{Calls, Named, failed, named, numbers};
+use crate::flex::row::fused_row;
+use crate::flex::weight_only::{own_bytes, own_flops, product_with, weight_bytes};
+
+/// Implementations of `sparse-matmul`.
+pub const ROWS: [Row<SparseMatmul>; 3] = [DENSE, CSR, BLOCKS];
+
+/// The baseline: what a share of zeros has to be faster than.
+const DENSE: Row<SparseMatmul> = fused_row::<SparseMatmul>(
+    "dense",
+    "hand-written: all weights, zeros too, packed and tiled as `tiled` of matmul",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let size = [params.m, params.k, params.n];
+        let call = move |inputs: &[Named; 2], [out]: [&mut [f32]; 1]| {
+            let [left, right] = numbers(inputs);
+            matmul(&Product { size, left, right, isa: Isa::detect() }, out)
+        };
+        let [m, k, n] = size;
+        let subject = Calls::of_slices(name, setting, named(inputs, ["a", "b"]), [vec![m, n]], call);
+        let (weights, all) = (k * n * size_of::<f32>(), (m * k + k * n + m * n) * size_of::<f32>());
+        let own = vec![weight_bytes(weights), own_bytes(all), own_flops((2 * m * k * n) as f64)];
+        Ok(Box::new(subject.with_metrics(own)))
+    },
+);
+
+const CSR: Row<SparseMatmul> = fused_row::<SparseMatmul>(
+    "csr",
+    "hand-written: weights that are not zero by column with their steps (CSR, 8 bytes each), packed before timing, rows side by \
+     side in registers",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let made = CsrWeights::new(inputs.numbers("b"), [params.k, params.n]);
+        let weights = made.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
+        let held = [weights.bytes(), weights.kept()];
+        let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &CsrWeights, out: &mut [f32]| {
+            matmul_csr(Isa::detect(), rows, left, weights, out)
+        };
+        Ok(without_zeros(name, setting, params, inputs, (weights, held), call))
+    },
+)
+.catalogue(&["SP3"]);
+
+const BLOCKS: Row<SparseMatmul> = fused_row::<SparseMatmul>(
+    "blocks16",
+    "hand-written: blocks of 16 columns that are not all zero with their steps (as arXiv 2306.16601 with 4), packed before timing, \
+     columns side by side in registers",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let made = BlockWeights::new(inputs.numbers("b"), [params.k, params.n]);
+        let weights = made.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
+        let held = [weights.bytes(), weights.kept()];
+        let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &BlockWeights, out: &mut [f32]| {
+            matmul_blocks(Isa::detect(), rows, left, weights, out)
+        };
+        Ok(without_zeros(name, setting, params, inputs, (weights, held), call))
+    },
+);
+
+/// A product by weights of so many bytes, and so many of them.
+fn without_zeros<W: Clone + 'static>(
+    name: &'static str,
+    setting: &Setting,
+    params: &SparseMatmulParams,
+    inputs: &Inputs,
+    (weights, [bytes, kept]): (W, [usize; 2]),
+    kernel: impl Fn([usize; 3], &[f32], &W, &mut [f32]) -> benchbook_simd::Result<()> + 'static,
+) -> Box<dyn Subject> {
+    let SparseMatmulParams { m, n, k, .. } = *params;
+    let more = vec![own_flops((2 * m * kept) as f64)];
+    product_with(name, setting, &MatmulParams { m, n, k }, inputs, (weights, bytes), more, kernel)
+}
