@@ -66,9 +66,19 @@ pub fn judged(row: &Value, ours: &Value, rival: &Value, copies: &[Value]) -> Str
     [Some(ratio_to(row, least, rival)), share].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// What a goal makes of a ratio to a rival, as far as the roof lets it, with what `roofline` says of the rival.
-pub fn ratio_to(row: &Value, least: f64, rival: &Value) -> String {
-    let goal = least.min(REACHABLE / number(rival, "of_the_roof"));
+/// What a goal makes of a ratio to a rival that does the same work, as far as the roof lets it, with what `roofline` says of that one.
+fn ratio_to(row: &Value, least: f64, rival: &Value) -> String {
+    capped(row, least, REACHABLE / number(rival, "of_the_roof"))
+}
+
+/// The same beside a rival that may do other work: 95 % of what the roof of ours makes possible.
+pub fn ratio_beside(row: &Value, least: f64, ours: &Value, rival: &Value) -> String {
+    capped(row, least, REACHABLE * number(rival, "median_ns") / number(ours, "roof_ns"))
+}
+
+/// What a goal makes of a ratio that can be no more than `most`, where that is known.
+fn capped(row: &Value, least: f64, most: f64) -> String {
+    let goal = least.min(most);
     let cap = if goal < least { format!(" (of {least:.2}, as far as the roof lets it)") } else { String::new() };
     format!("{}{cap}", ratio(row, goal))
 }
@@ -113,6 +123,7 @@ pub fn spent(ours: &Value) -> Option<String> {
     let kinds = [
         ("exponentials", "gexp_s", "peak_gexp_s"),
         ("arithmetic", "gflops", "peak_gflops"),
+        ("bytes added up", "int8_gops", "peak_int8_gops"),
         ("memory", "gb_s", "memory_gb_s"),
     ];
     let shares: Vec<String> = kinds.into_iter().filter_map(share).collect();
@@ -214,6 +225,17 @@ mod tests {
         // 1.05 times a rival at 92 % would be more than the roof lets anybody reach.
         let capped = said(1.035, 1.04, 0.957, 0.92);
         assert_eq!(capped, "at least 1.03: met (of 1.05, as far as the roof lets it); 88 % of the roof: met");
+    }
+
+    #[test]
+    fn who_does_less_may_be_faster_by_as_much() {
+        // An eighth of the bytes: at 90 % of its roof ours would be 7.6 times as fast as a rival at its own.
+        let [ours, rival] = [json!({ "roof_ns": 1e6 }), json!({ "median_ns": 8e6, "of_the_roof": 1.0 })];
+        let row = compared("matmul", "128³", 7.7, 7.8);
+        let said = |least, ours: &Value| ratio_beside(&row, least, ours, &rival);
+        assert_eq!(said(9.0, &ours), "at least 7.60: met (of 9.00, as far as the roof lets it)");
+        assert_eq!(said(6.4, &ours), "at least 6.40: met");
+        assert_eq!(said(9.0, &json!({})), "at least 9.00: **missed by 16 %**");
     }
 
     #[test]

@@ -229,6 +229,7 @@ pub fn speed(roofline: &Value) -> String {
     let rate = match text(roofline, "roof") {
         "memory" => format!("{:.1} GB/s", number(roofline, "gb_s")),
         "exponentials" => format!("{:.2} G exponentials/s", number(roofline, "gexp_s")),
+        "int8" => format!("{:.0} GOP/s of bytes", number(roofline, "int8_gops")),
         _ => format!("{:.0} GFLOP/s", number(roofline, "gflops")),
     };
     let share = number(roofline, "of_the_roof");

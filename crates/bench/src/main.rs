@@ -5,6 +5,7 @@
 
 mod answer;
 mod ask;
+mod beside;
 mod claims;
 mod exhaustive;
 mod goals;
@@ -15,6 +16,7 @@ mod mixers;
 mod notebook;
 mod numbers;
 mod peer;
+mod precision;
 mod recording;
 mod sql;
 mod startup;
@@ -55,7 +57,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
     let family = |name: &str| choice.kernels && choice.family == name;
-    let all: [(bool, &str, Measured); 12] = [
+    let all: [(bool, &str, Measured); 13] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
@@ -65,6 +67,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (choice.stock, "Notebooks beside stock evcxr", |ready, _| notebook::beside_stock(ready)),
         (family("attention"), "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
         (family("mixers"), "Mixers and experts beside PyTorch", |ready, _| mixers::measure(ready)),
+        (family("precision"), "Precision and sparsity", |ready, _| precision::measure(ready)),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
         (choice.trust, "Trust", trust::measure),
