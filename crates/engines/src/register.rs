@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
-    self, attention, blocks, convolution, decoding, dynamic, experts, low_rank, matmul, mixers, packed, pruned, roofs,
-    sparse, tables, transformer,
+    self, attention, blocks, convolution, decoding, decomposed, dynamic, experts, low_rank, matmul, mixers, packed,
+    pruned, roofs, sparse, tables, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -58,6 +58,7 @@ pub fn register(registry: &mut Registry) {
     registry.implementation(blocks::RMS_NORM).implementation(blocks::SOFTMAX);
     registry.implementation(blocks::EMBEDDING).implementation(blocks::ROTARY);
     registry.implementation(convolution::CONV1D).implementation(convolution::CONV2D);
+    add(registry, decomposed::ROWS);
     add(registry, convolution::PATCHES);
     add(registry, attention::latent::ROWS);
     add(registry, transformer::ROWS);

@@ -73,7 +73,7 @@ fn answer(params: &MatmulParams, inputs: &Inputs, seed: u64) -> Option<Reference
 
 /// Factors `[k, rank]`, whose columns are orthonormal, and `[rank, n]` of a matrix `[k, n]`: the second is the first, transposed,
 /// times the matrix.
-fn factors(matrix: &[f32], [k, n]: [usize; 2], rank: usize) -> [Vec<f32>; 2] {
+pub fn factors(matrix: &[f32], [k, n]: [usize; 2], rank: usize) -> [Vec<f32>; 2] {
     let turned = transposed(matrix, [k, n]);
     // Rows `[rank, n]` and `[rank, k]` by turns: what are columns elsewhere lies together.
     let mut domain = Array::normal(vec![rank, n], SEED, 1).of::<f32>().to_vec();

@@ -3,10 +3,12 @@
 pub mod attention;
 pub mod blocks;
 mod calls;
+mod canonical;
 mod coded;
 pub mod convolution;
 mod custom;
 pub mod decoding;
+pub mod decomposed;
 pub mod dynamic;
 mod engine;
 pub mod experts;

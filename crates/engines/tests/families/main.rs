@@ -5,6 +5,7 @@ mod coded;
 mod common;
 mod conformance;
 mod contextual;
+mod decomposed;
 mod fused;
 mod mixers;
 mod names;
