@@ -161,3 +161,14 @@ fn the_smallest_channels_of_a_network_are_left_out() {
         }
     }
 }
+
+#[test]
+fn weights_of_zero_give_zeros_whatever_is_left_out() {
+    let (params, setting) = (sizes(), setting("flex", DType::F32));
+    let mut inputs = Matmul.pose(&params).unwrap().inputs(SEED);
+    inputs.insert("b", Array::new(vec![500, 333], &[0.0_f32; 500 * 333]));
+    for Known { row, .. } in all() {
+        let outputs = run(&row, &setting, &params, &inputs).outputs().unwrap();
+        assert!(outputs[0].of::<f32>().iter().all(|number| *number == 0.0), "{}", row.name);
+    }
+}

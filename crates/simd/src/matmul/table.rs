@@ -32,6 +32,16 @@ pub enum Scales<'a> {
 }
 
 impl Scales<'_> {
+    /// Refuses what would make numbers of codes of zero: an infinite scale.
+    pub(crate) fn expect_finite(&self) -> Result<()> {
+        match self {
+            Self::Numbers(numbers) if numbers.iter().any(|scale| scale.is_infinite()) => {
+                Err(Error::Shape("a scale is infinite: that of a group without numbers is NaN".into()))
+            }
+            Self::Numbers(_) | Self::Powers(_) => Ok(()),
+        }
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         match self {

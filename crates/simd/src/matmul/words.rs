@@ -36,11 +36,7 @@ impl CodedWeights<'_> {
         }
         expect_len("the codes of the right factor", &[k, n], self.codes.len())?;
         expect_len("the scales of the right factor", &[k.div_ceil(self.group), n], self.scales.len())?;
-        if let Scales::Numbers(numbers) = self.scales
-            && numbers.iter().any(|scale| scale.is_infinite())
-        {
-            return Err(Error::Shape("a scale is infinite: that of a group without numbers is NaN".into()));
-        }
+        self.scales.expect_finite()?;
         match self.codes.iter().find(|code| usize::from(**code) >> bits > 0) {
             Some(code) => Err(Error::Shape(format!("{code} is no code of {bits} bits"))),
             None => Ok(()),

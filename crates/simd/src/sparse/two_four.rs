@@ -44,6 +44,7 @@ impl Pruned<'_> {
                 let [k, n] = weights.size;
                 expect_len("the codes of the right factor", &[k, n], weights.codes.len())?;
                 expect_len("the scales of the right factor", &[1, n], weights.scales.len())?;
+                weights.scales.expect_finite()?;
                 if weights.code != Code::Int8 || weights.group < k {
                     let message =
                         "two of four weights are numbers, or integers of eight bits with a scale for each column";
@@ -91,7 +92,8 @@ impl TwoFourWeights {
     /// Packs weights for the instructions `isa`.
     ///
     /// # Errors
-    /// Slices of the wrong length, integers of another kind, more than two weights in four, an instruction set that is absent.
+    /// Slices of the wrong length, integers of another kind, an infinite scale, more than two weights in four, an instruction set
+    /// that is absent.
     pub fn new(weights: &Pruned, isa: Isa) -> Result<Self> {
         let size = weights.check()?;
         let [k, n] = size;

@@ -123,6 +123,21 @@ fn rows_of_zeros_stay_and_what_is_not_finite_is_nan() {
 }
 
 #[test]
+fn scales_of_weights_that_are_no_numbers_make_their_columns_none() {
+    let (codes, scales) = ([200_u8; 9], [f32::NAN, 0.0, -0.5]);
+    let weights =
+        CodedWeights { size: [3, 3], codes: &codes, code: Code::Int8, scales: Scales::Numbers(&scales), group: 4 };
+    for (dot, rows) in present().flat_map(|dot| [(dot, 1), (dot, 20)]) {
+        let found = product(dot, &vec![127.0; rows * 3], &weights);
+        let right = |row: &[f32]| row[0].is_nan() && row[1] == 0.0 && row[2] == -0.5 * 3.0 * 127.0 * 72.0;
+        assert!(found.chunks(3).all(right), "{}: {found:?}", dot.name());
+    }
+    let scales = Scales::Numbers(&[f32::NEG_INFINITY; 3]);
+    let said = IntegerWeights::new(&CodedWeights { scales, ..weights }, ByteDot::Portable).unwrap_err().to_string();
+    assert!(said.contains("a scale is infinite"), "{said}");
+}
+
+#[test]
 fn ties_go_to_the_even_neighbour() {
     // A step of 1: the largest is 127.
     let left = [127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -126.5, 3.499_999_8];

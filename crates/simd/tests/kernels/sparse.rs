@@ -119,6 +119,25 @@ fn what_is_no_number_stays_where_it_is() {
 }
 
 #[test]
+fn integers_without_a_scale_are_no_numbers() {
+    let codes = [[130_u8, 255], [128, 128], [128, 1], [127, 128], [128, 128]];
+    let scales = [f32::NAN, 0.0];
+    let weights = CodedWeights {
+        size: [5, 2],
+        codes: codes.as_flattened(),
+        code: Code::Int8,
+        scales: Scales::Numbers(&scales),
+        group: 5,
+    };
+    for (isa, rows) in present().flat_map(|isa| [(isa, 1), (isa, FEW + 1)]) {
+        let mut out = vec![7.0; rows * 2];
+        let packed = TwoFourWeights::new(&Pruned::Integers(weights), isa).unwrap();
+        matmul_two_four(rows, &vec![1.5; rows * 5], &packed, &mut out).unwrap();
+        assert!(out.chunks(2).all(|row| row[0].is_nan() && row[1] == 0.0), "{}: {out:?}", isa.name());
+    }
+}
+
+#[test]
 fn bytes_are_those_of_what_is_kept() {
     // Of 32 columns, column 1 has one weight, columns 16 to 31 one step.
     let mut weights = vec![0.0; 3 * 32];
@@ -167,6 +186,7 @@ fn weights_that_are_no_factor_are_refused() {
     assert!(coded(Code::Int8, 4, &[1.0]).unwrap_err().contains("a scale for each column"));
     assert!(coded(Code::E4m3, 8, &[1.0]).unwrap_err().contains("integers of eight bits"));
     assert!(coded(Code::Int8, 8, &[1.0; 2]).unwrap_err().contains("the scales of the right factor holds 2 numbers"));
+    assert!(coded(Code::Int8, 8, &[f32::INFINITY]).unwrap_err().contains("a scale is infinite"));
     // Rows that are no rows, nothing to add up, and nothing to give.
     let (single, blocks) = (CsrWeights::new(&[2.0], [1, 1]).unwrap(), BlockWeights::new(&[2.0], [1, 1]).unwrap());
     let packed = TwoFourWeights::new(&Pruned::Numbers(&[2.0], [1, 1]), Isa::Portable).unwrap();
