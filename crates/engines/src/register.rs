@@ -22,6 +22,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, attention::window::ROWS);
     add(registry, attention::contextual::ROWS);
     add(registry, attention::projected::ROWS);
+    add(registry, attention::heads::ROWS);
     registry.implementation(attention::WHOLE);
     add(registry, ring::ROWS);
     add(registry, attention::sparse::ROWS);

@@ -3,6 +3,7 @@
 pub mod coded;
 pub mod contextual;
 pub mod gradients;
+pub mod heads;
 pub mod latent;
 mod naive;
 pub mod paged;

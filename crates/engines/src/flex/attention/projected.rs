@@ -13,17 +13,17 @@ use crate::flex::subject::{NamedInputs, Rows, find, prepare};
 use crate::flex::tensor::Target;
 use crate::flex::{CPU_DEVICES, burn_engine, fused, fused_engine};
 
-/// Inputs of one call; `hidden` is `heads · head_dim`.
-struct ProjectedInputs {
+/// Inputs of one call; `hidden` is `heads · head_dim`, or more where heads are left out.
+pub(super) struct ProjectedInputs {
     /// `[batch, seq, hidden]`
-    input: Tensor<3>,
+    pub(super) input: Tensor<3>,
     /// `[hidden, heads · head_dim]`, `[hidden, kv_heads · head_dim]` twice, and `[heads · head_dim, hidden]`: the weights of
     /// query, key, value and out.
-    weights: [Tensor<2>; 4],
+    pub(super) weights: [Tensor<2>; 4],
     /// Query heads, and key and value heads.
-    heads: [usize; 2],
+    pub(super) heads: [usize; 2],
     /// Whether a position sees none after itself.
-    causal: bool,
+    pub(super) causal: bool,
 }
 
 /// Attention with its projections on the tensors of burn.
@@ -65,14 +65,14 @@ pub const CHAIN: Row<ProjectedAttention> = Row::<ProjectedAttention>::new(
 .only(|device, dtype, _| if device == "flex" { Support::of(&[DType::F32], dtype) } else { Support::Yes });
 
 /// Inputs, and for burn's parts `[1, 1, seq, seq]`, true where a position is hidden.
-type Masked = (ProjectedInputs, Option<Tensor<4, Bool>>);
+pub(super) type Masked = (ProjectedInputs, Option<Tensor<4, Bool>>);
 
 fn masked(on: &Target, params: &ProjectedAttentionParams, inputs: &Inputs) -> Result<Masked> {
     let hidden = (params.causal && on.device != Device::flex()).then(|| later([params.seq, params.seq], &on.device));
     Ok((upload(on, params, inputs), hidden))
 }
 
-fn by_hand((inputs, _): &Masked) -> Result<[Tensor<3>; 1]> {
+pub(super) fn by_hand((inputs, _): &Masked) -> Result<[Tensor<3>; 1]> {
     let options = fused::Options { causal: inputs.causal, ..Default::default() };
     chain(inputs, fused::matmul, |[query, key, value]| fused::attention(query, key, value, None, options))
 }
@@ -89,12 +89,13 @@ fn chain(
 ) -> Result<[Tensor<3>; 1]> {
     let [batch, seq, width] = inputs.input.dims();
     let ([heads, kv_heads], [query, key, value, out]) = (inputs.heads, &inputs.weights);
+    let attending = query.dims()[1];
     let project = |weights: &Tensor<2>, count: usize| -> Result<Tensor<4>> {
         let all = multiply(inputs.input.clone().reshape([batch * seq, width]), weights.clone())?;
-        Ok(all.reshape([batch, seq, count, width / heads]).swap_dims(1, 2))
+        Ok(all.reshape([batch, seq, count, attending / heads]).swap_dims(1, 2))
     };
     let attended = attend([project(query, heads)?, project(key, kv_heads)?, project(value, kv_heads)?])?;
-    let together = attended.swap_dims(1, 2).reshape([batch * seq, width]);
+    let together = attended.swap_dims(1, 2).reshape([batch * seq, attending]);
     Ok([multiply(together, out.clone())?.reshape([batch, seq, width])])
 }
 
