@@ -5,7 +5,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 25] = [
+const EDGES: [(&str, &[&str]); 26] = [
     ("benchbook-formats", &[]),
     ("benchbook-core", &["benchbook-formats"]),
     ("benchbook-stats", &[]),
@@ -16,9 +16,17 @@ const EDGES: [(&str, &[&str]); 25] = [
     ("benchbook-measure", &["benchbook-core", "benchbook-journal", "benchbook-process", "benchbook-stats"]),
     ("benchbook-simd", &["benchbook-formats"]),
     ("benchbook-workloads", &["benchbook-core"]),
+    ("benchbook-models", &["benchbook-simd"]),
     (
         "benchbook-engines",
-        &["benchbook-core", "benchbook-formats", "benchbook-process", "benchbook-simd", "benchbook-workloads"],
+        &[
+            "benchbook-core",
+            "benchbook-formats",
+            "benchbook-models",
+            "benchbook-process",
+            "benchbook-simd",
+            "benchbook-workloads",
+        ],
     ),
     (
         "benchbook-report",

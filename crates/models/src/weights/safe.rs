@@ -1,0 +1,123 @@
+//! Weights of a safetensors file.
+
+use std::fs;
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, Metadata};
+
+use super::{Plain, Source, expect_shape, missing};
+use crate::error::{Error, Result};
+use crate::tensors::Tensor;
+
+/// A whole file, in memory.
+#[derive(Debug)]
+pub struct Safetensors {
+    bytes: Vec<u8>,
+    metadata: Metadata,
+    /// Where the numbers begin.
+    begin: usize,
+}
+
+/// What stands before the names of tensors in checkpoints of a model with a head.
+const PREFIXES: [&str; 3] = ["", "transformer.", "bert."];
+
+impl Safetensors {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no whole file of this format.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::of(fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?)
+    }
+
+    /// The file of these bytes.
+    ///
+    /// # Errors
+    /// No whole file of this format: truncated, with a header above 100 MB, or with tensors outside of it.
+    pub fn of(bytes: Vec<u8>) -> Result<Self> {
+        let damaged = |error: safetensors::SafeTensorError| Error::Damaged {
+            format: "safetensors",
+            at: 0,
+            reason: error.to_string(),
+        };
+        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+        Ok(Self { begin: size_of::<u64>() + header, metadata, bytes })
+    }
+
+    /// Names of its tensors.
+    pub fn names(&self) -> Vec<String> {
+        self.metadata.offset_keys()
+    }
+}
+
+impl Source for Safetensors {
+    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        let known = PREFIXES.into_iter().find_map(|prefix| self.metadata.info(&format!("{prefix}{}", tensor.name)));
+        let Some(info) = known else {
+            return Err(missing(tensor, self.names().iter().map(String::as_str)));
+        };
+        expect_shape(tensor, &info.shape)?;
+        let plain = match info.dtype {
+            Dtype::F32 => Plain::F32,
+            Dtype::F16 => Plain::F16,
+            Dtype::BF16 => Plain::Bf16,
+            other => {
+                let found = format!("{other:?}");
+                return Err(Error::Kind { name: tensor.name.clone(), found, taken: "F32, F16 and BF16" });
+            }
+        };
+        let (first, end) = info.data_offsets;
+        Ok(plain.widened(&self.bytes[self.begin..][first..end]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::tests::tensor;
+
+    /// A file by hand: the length of its header, the header, and the numbers.
+    fn file(header: &str, numbers: &[u8]) -> Vec<u8> {
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), numbers].concat()
+    }
+
+    fn four() -> Vec<u8> {
+        let header = r#"{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"bert.b":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}}"#;
+        let numbers = [1.5_f32, -2.0].iter().flat_map(|x| x.to_le_bytes()).chain(7_i64.to_le_bytes());
+        file(header, &numbers.collect::<Vec<u8>>())
+    }
+
+    #[track_caller]
+    fn damaged(bytes: Vec<u8>) {
+        let message = Safetensors::of(bytes).unwrap_err().to_string();
+        assert!(message.contains("no whole safetensors file"), "{message}");
+    }
+
+    #[test]
+    fn numbers_are_read_and_what_does_not_fit_is_refused() {
+        let read = Safetensors::of(four()).unwrap();
+        assert_eq!(read.numbers(&tensor("a", &[2, 1])).unwrap(), [1.5, -2.0]);
+        let refused = |name: &str, shape: &[usize]| read.numbers(&tensor(name, shape)).unwrap_err().to_string();
+        assert!(refused("a", &[1, 2]).contains("has the shape [2, 1], the model needs [1, 2]"));
+        assert!(refused("b", &[1]).contains("of the kind I64"));
+        assert!(refused("c", &[1]).contains("no tensor c"));
+    }
+
+    #[test]
+    fn every_truncated_file_is_refused() {
+        let whole = four();
+        (0..whole.len()).for_each(|length| damaged(whole[..length].to_vec()));
+        damaged([whole, vec![0]].concat());
+    }
+
+    #[test]
+    fn headers_that_cannot_be_right_are_refused() {
+        damaged([&u64::MAX.to_le_bytes()[..], b"{}"].concat());
+        damaged([&(1_u64 << 40).to_le_bytes()[..], b"{}"].concat());
+        damaged(file("no JSON", &[]));
+        damaged(file(r#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, &[0; 8]));
+        damaged(file(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, &[0; 8]));
+        damaged(file(r#"{"a":{"dtype":"F32","shape":[4611686018427387904,8],"data_offsets":[0,8]}}"#, &[0; 8]));
+    }
+}
