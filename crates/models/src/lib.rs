@@ -1,15 +1,18 @@
 //! Models: what they are made of, their weights, and what they compute, without burn.
 //!
 //! A [`Description`] is a file of `datasets/models/`, from the published configuration. It lists the tensors of the model
-//! ([`Description::tensors`]), which [`weights`] draws from a seed or reads from files.
+//! ([`Description::tensors`]), which [`weights`] draws from a seed or reads from files. A [`Decoder`] is a decoder-only model
+//! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of.
 
 mod catalogue;
+mod decoder;
 mod description;
 mod error;
 mod tensors;
 pub mod weights;
 
 pub use catalogue::{all, named};
+pub use decoder::{Decoder, MOST_STEP, Session};
 pub use description::{Architecture, Audio, Description, Experts, Latent, Text, Tier, Tower, Vision};
 pub use error::{Error, Result};
 pub use tensors::Tensor;

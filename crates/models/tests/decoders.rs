@@ -1,0 +1,145 @@
+//! Decoders beside PyTorch in `f64` (`fixtures/make_decoders.py`), and what is promised of a session.
+
+use benchbook_models::weights::{Seeded, Source};
+use benchbook_models::{Decoder, Description, Error, MOST_STEP, Result, Session, Tensor, named};
+use serde_json::Value;
+
+/// A tiny model, tokens, and logits behind some of them.
+struct Case {
+    decoder: Decoder,
+    ids: Vec<i32>,
+    /// A row, and its logits `[vocabulary]`.
+    rows: Vec<(usize, Vec<f64>)>,
+}
+
+fn cases() -> Vec<Case> {
+    let all: Value = serde_json::from_str(include_str!("../fixtures/decoders.json")).unwrap();
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    let of = |case: &Value| {
+        let model = Description::parse(case["model"].as_str().unwrap()).unwrap();
+        let seeded = Seeded { seed: case["seed"].as_u64().unwrap() };
+        let numbers = |row: &Value| list(row).iter().map(|number| number.as_f64().unwrap()).collect();
+        let rows = list(&case["rows"]).iter().map(|row| row.as_u64().unwrap() as usize).collect::<Vec<usize>>();
+        Case {
+            decoder: Decoder::load(&model, &seeded, usize::MAX).unwrap(),
+            ids: list(&case["ids"]).iter().map(|id| id.as_i64().unwrap() as i32).collect(),
+            rows: rows.into_iter().zip(list(&case["logits"]).iter().map(numbers)).collect(),
+        }
+    };
+    list(&all).iter().map(of).collect()
+}
+
+/// The largest difference, as a share of the largest logit.
+fn off(found: &[f32], wanted: &[f64]) -> f64 {
+    assert_eq!(found.len(), wanted.len());
+    let largest = wanted.iter().fold(0.0_f64, |most, logit| most.max(logit.abs()));
+    let differences = found.iter().zip(wanted).map(|(found, wanted)| (f64::from(*found) - wanted).abs());
+    differences.fold(0.0, f64::max) / largest
+}
+
+#[test]
+fn logits_are_pytorchs_however_a_prompt_is_taken() {
+    let cases = cases();
+    assert_eq!(cases.len(), 3);
+    for Case { decoder, ids, rows } in &cases {
+        for (row, wanted) in rows {
+            for chunk in [1, 5, 23, 64] {
+                let mut session = Session::new(decoder, 31, chunk).unwrap();
+                let found = off(session.prefill(decoder, &ids[..=*row]).unwrap(), wanted);
+                assert!(found < 1e-5, "{:?} row {row} chunk {chunk}: {found}", decoder.text().architecture);
+            }
+        }
+        let mut session = Session::new(decoder, ids.len(), 8).unwrap();
+        let mut known = rows.iter();
+        let mut next = known.next();
+        for (place, id) in ids.iter().enumerate() {
+            let logits = session.step(decoder, &[*id]).unwrap();
+            if let Some((_, wanted)) = next.filter(|(row, _)| *row == place) {
+                assert!(off(logits, wanted) < 1e-5, "{:?} step {place}", decoder.text().architecture);
+                next = known.next();
+            }
+        }
+        assert!(next.is_none());
+    }
+}
+
+#[test]
+fn a_token_has_the_same_bits_alone_and_with_others() {
+    for Case { decoder, ids, .. } in cases() {
+        let vocabulary = decoder.text().vocabulary;
+        let mut alone = Session::new(&decoder, 30, 4).unwrap();
+        let mut together = Session::new(&decoder, 30, 4).unwrap();
+        alone.prefill(&decoder, &ids[..7]).unwrap();
+        together.prefill(&decoder, &ids[..7]).unwrap();
+        let joint = together.step(&decoder, &ids[7..12]).unwrap().to_vec();
+        for (id, wanted) in ids[7..12].iter().zip(joint.chunks_exact(vocabulary)) {
+            assert_eq!(alone.step(&decoder, &[*id]).unwrap(), wanted);
+        }
+        // A draft of which two tokens are refused leaves nothing behind.
+        together.keep(10);
+        assert_eq!(together.held(), 10);
+        let again = together.step(&decoder, &ids[10..12]).unwrap();
+        assert_eq!(again, &joint[3 * vocabulary..]);
+    }
+}
+
+#[test]
+fn what_cannot_be_taken_is_refused_and_nothing_is_lost() {
+    for Case { decoder, ids, .. } in cases() {
+        let mut session = Session::new(&decoder, 9, 4).unwrap();
+        let before = session.prefill(&decoder, &ids[..8]).unwrap().to_vec();
+        assert!(matches!(session.prefill(&decoder, &[]), Err(Error::EmptyPrompt)));
+        assert!(matches!(session.step(&decoder, &[]), Err(Error::EmptyPrompt)));
+        let full = session.prefill(&decoder, &ids[8..10]).unwrap_err();
+        assert!(matches!(full, Error::Full { asked: 2, held: 8, room: 9 }), "{full}");
+        let vocabulary = decoder.text().vocabulary;
+        for id in [-1, vocabulary as i32] {
+            let strange = session.step(&decoder, &[id]).unwrap_err();
+            assert!(matches!(strange, Error::Token { .. }) && strange.to_string().contains("tokenizer"), "{strange}");
+        }
+        assert_eq!(session.held(), 8);
+        session.keep(7);
+        assert!(
+            off(
+                session.step(&decoder, &ids[7..8]).unwrap(),
+                &before.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>()
+            ) < 1e-5
+        );
+        session.keep(0);
+        assert_eq!(session.prefill(&decoder, &ids[..8]).unwrap(), before);
+        let context = decoder.text().context;
+        for (room, chunk) in [(0, 1), (1, 0), (context + 1, 1)] {
+            assert!(Session::new(&decoder, room, chunk).unwrap_err().to_string().contains("cannot be"));
+        }
+        let mut wide = Session::new(&decoder, 20, 4).unwrap();
+        let message = wide.step(&decoder, &[1; MOST_STEP + 1]).unwrap_err().to_string();
+        assert!(message.contains("a step of 17 tokens"), "{message}");
+    }
+}
+
+/// Weights of which one has a number too few.
+struct Short;
+
+impl Source for Short {
+    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        let mut numbers = Seeded { seed: 1 }.numbers(tensor)?;
+        if tensor.name.ends_with("down_proj.weight") || tensor.name.ends_with("c_proj.bias") {
+            numbers.pop();
+        }
+        Ok(numbers)
+    }
+}
+
+#[test]
+fn models_that_are_no_dense_decoders_and_short_weights_are_refused() {
+    for name in ["bert-base", "qwen3-coder-30b", "qwen3-vl-2b", "glm-4.7-flash", "llava-7b", "whisper-base"] {
+        let refused = Decoder::load(&named(name).unwrap(), &Seeded { seed: 1 }, 8).unwrap_err();
+        assert!(matches!(refused, Error::NotBuilt(_)), "{name}: {refused}");
+    }
+    for Case { decoder, .. } in cases() {
+        let text = decoder.text().clone();
+        let model = Description { text, ..named("gpt2-124m").unwrap() };
+        let refused = Decoder::load(&model, &Short, 8).unwrap_err();
+        assert!(matches!(refused, Error::Shape { .. }), "{refused}");
+    }
+}
