@@ -2,7 +2,7 @@
 
 use benchbook_core::Registry;
 
-use crate::decoding::GreedyDecoding;
+use crate::decoding::{Generate, GreedyDecoding, Prefill};
 use crate::matmul::Matmul;
 use crate::sparse_matmul::SparseMatmul;
 use crate::{attention, blocks, experts, mixers, roofs};
@@ -58,5 +58,7 @@ pub fn register(registry: &mut Registry) {
         .workload(blocks::TransformerBlock)
         .workload(mixers::HybridStack)
         .workload(mixers::SelectiveScanGradients)
-        .workload(experts::MixtureOfExpertsGradients);
+        .workload(experts::MixtureOfExpertsGradients)
+        .workload(Prefill)
+        .workload(Generate);
 }

@@ -4,6 +4,7 @@
 use benchbook_core::Inputs;
 
 use super::GreedyDecodingParams;
+use super::choice::Advance;
 use crate::attention::reference::{average, dot};
 use crate::blocks::{Activation, layer_normed};
 
@@ -23,9 +24,10 @@ impl<'a> Model<'a> {
         let empty = vec![Vec::new(); params.layers];
         Self { params, inputs, keys: empty.clone(), values: empty, positions: 0 }
     }
+}
 
-    /// Takes the next token, and gives what the last layer norm makes of it, `[width]`.
-    pub fn advance(&mut self, token: usize) -> Vec<f64> {
+impl Advance for Model<'_> {
+    fn advance(&mut self, token: usize) -> Vec<f64> {
         let GreedyDecodingParams { layers, heads, width, .. } = *self.params;
         let mut stream = self.row("wte", token, width);
         add(&mut stream, &self.row("wpe", self.positions, width));
@@ -43,12 +45,14 @@ impl<'a> Model<'a> {
         self.norm(2 * layers, &stream)
     }
 
-    /// Logits of every token after what [`Model::advance`] gave, by the embedding that tokens come in by.
-    pub fn logits(&self, hidden: &[f64]) -> Vec<f64> {
+    /// By the embedding that tokens come in by.
+    fn logits(&self, hidden: &[f64]) -> Vec<f64> {
         let rows = self.inputs.numbers("wte").chunks_exact(hidden.len());
         rows.map(|row| dot(hidden, row)).collect()
     }
+}
 
+impl Model<'_> {
     /// A row of an input.
     fn row(&self, name: &str, row: usize, width: usize) -> Vec<f64> {
         self.inputs.numbers(name)[row * width..][..width].iter().map(|number| f64::from(*number)).collect()

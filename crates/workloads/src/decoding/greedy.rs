@@ -1,7 +1,8 @@
 //! Greedy decoding by a GPT-2 whose weights are drawn from a seed: the most likely token, again and again.
 
-use benchbook_core::{Answer, Array, Check, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Work};
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Work};
 
+use super::choice::{decoded, followed};
 use super::gpt2::Model;
 
 /// Greedy decoding by GPT-2: learned positions, layer norms before attention and feed-forward, GELU by tanh, and one embedding
@@ -32,9 +33,6 @@ benchbook_core::parameters! {
         twins: bool = false;
     }
 }
-
-/// The share of the largest logit by which the best logit is above another at least that rounding in `f32` cannot move there.
-const LEAST_GAP: f64 = 1e-4;
 
 /// Deviation of the embeddings, and of the positions: small beside what blocks add, or every token would be followed by
 /// itself, and large enough that no token is followed by another for ever.
@@ -143,12 +141,11 @@ impl Problem for GreedyDecoding {
     }
 
     fn reference(params: &GreedyDecodingParams, inputs: &Inputs, _seed: u64) -> Reference {
-        decoded(params, inputs, None)
+        decoded(Model::new(params, inputs), inputs.get("prompt").of(), params.tokens, None)
     }
 
     fn follow(params: &GreedyDecodingParams, inputs: &Inputs, outputs: &[Array]) -> Option<Reference> {
-        let [output] = outputs else { return None };
-        (output.shape() == [params.tokens, 1]).then(|| decoded(params, inputs, Some(&output.to_f64())))
+        followed(|| Model::new(params, inputs), inputs.get("prompt").of(), params.tokens, outputs)
     }
 
     fn work(params: &GreedyDecodingParams, dtype: DType) -> Work {
@@ -173,58 +170,6 @@ impl Problem for GreedyDecoding {
 pub(crate) fn ids(count: usize, vocabulary: usize, seed: u64) -> Vec<i32> {
     let drawn = Array::normal(vec![count], seed, 1);
     drawn.of::<f32>().iter().map(|number| (number.to_bits() as usize % vocabulary) as i32).collect()
-}
-
-/// A token that the model would take, and what it is beside others.
-struct Choice {
-    best: usize,
-    /// By how much the best logit is above the second.
-    gap: f64,
-    /// The token after which the model goes on, and by how much the logit of what was taken is below the best.
-    taken: (usize, f64),
-}
-
-/// The tokens that the model makes; or, where others are `taken`, those that it makes after them. One of these is right where
-/// its logit is below the best by no more than rounding tells; a number that is no id is never right, and the best goes on.
-fn decoded(params: &GreedyDecodingParams, inputs: &Inputs, taken: Option<&[f64]>) -> Reference {
-    let mut model = Model::new(params, inputs);
-    let mut hidden = Vec::new();
-    for id in inputs.get("prompt").of::<i32>() {
-        hidden = model.advance(*id as usize);
-    }
-    let (mut choices, mut largest) = (Vec::with_capacity(params.tokens), 0.0_f64);
-    for step in 0..params.tokens {
-        let logits = model.logits(&hidden);
-        let choice = choice(&logits, taken.map(|taken| taken[step]));
-        largest = logits.iter().fold(largest, |largest, logit| largest.max(logit.abs()));
-        if step + 1 < params.tokens {
-            hidden = model.advance(choice.taken.0);
-        }
-        choices.push(choice);
-    }
-    let least = LEAST_GAP * largest;
-    let right = |Choice { best, gap, taken: (token, below) }: Choice| {
-        if below < least { (token as f64, gap) } else { (best as f64, below) }
-    };
-    let (values, gaps) = choices.into_iter().map(right).unzip();
-    let (shape, rows) = (vec![params.tokens, 1], (0..params.tokens).collect());
-    Reference {
-        answers: vec![Answer { name: "tokens".into(), shape, rows, values, check: Check::Greedy { gaps, least } }],
-    }
-}
-
-/// The best token, the first where several are; it is taken unless another is.
-fn choice(logits: &[f64], taken: Option<f64>) -> Choice {
-    let best = (1..logits.len()).fold(0, |best, token| if logits[token] > logits[best] { token } else { best });
-    let others = logits.iter().enumerate().filter(|(token, _)| *token != best).map(|(_, logit)| *logit);
-    let second = others.fold(f64::NEG_INFINITY, f64::max);
-    let is_id = |number: f64| number.fract() == 0.0 && (0.0..logits.len() as f64).contains(&number);
-    let taken = match taken {
-        None => (best, 0.0),
-        Some(id) if is_id(id) => (id as usize, logits[best] - logits[id as usize]),
-        Some(_) => (best, f64::INFINITY),
-    };
-    Choice { best, gap: logits[best] - second, taken }
 }
 
 #[cfg(test)]

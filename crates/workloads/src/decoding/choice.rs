@@ -1,0 +1,77 @@
+//! Greedy decoding by a reference: which token comes next, and where another is as good.
+
+use benchbook_core::{Answer, Array, Check, Reference};
+
+/// A model in `f64`, a position at a time.
+pub trait Advance {
+    /// Takes the next token, and gives what the last norm makes of it, `[width]`.
+    fn advance(&mut self, token: usize) -> Vec<f64>;
+
+    /// Logits of every token after what [`Advance::advance`] gave.
+    fn logits(&self, hidden: &[f64]) -> Vec<f64>;
+}
+
+/// The share of the largest logit by which the best logit is above another at least that rounding in `f32` cannot move there.
+const LEAST_GAP: f64 = 1e-4;
+
+/// A token that the model would take, and what it is beside others.
+struct Choice {
+    best: usize,
+    /// By how much the best logit is above the second.
+    gap: f64,
+    /// The token after which the model goes on, and by how much the logit of what was taken is below the best.
+    taken: (usize, f64),
+}
+
+/// The tokens that the model makes; or, where others are `taken`, those that it makes after them. One of these is right where
+/// its logit is below the best by no more than rounding tells; a number that is no id is never right, and the best goes on.
+pub fn decoded(mut model: impl Advance, prompt: &[i32], tokens: usize, taken: Option<&[f64]>) -> Reference {
+    let mut hidden = Vec::new();
+    for id in prompt {
+        hidden = model.advance(*id as usize);
+    }
+    let (mut choices, mut largest) = (Vec::with_capacity(tokens), 0.0_f64);
+    for step in 0..tokens {
+        let logits = model.logits(&hidden);
+        let choice = choice(&logits, taken.map(|taken| taken[step]));
+        largest = logits.iter().fold(largest, |largest, logit| largest.max(logit.abs()));
+        if step + 1 < tokens {
+            hidden = model.advance(choice.taken.0);
+        }
+        choices.push(choice);
+    }
+    let least = LEAST_GAP * largest;
+    let right = |Choice { best, gap, taken: (token, below) }: Choice| {
+        if below < least { (token as f64, gap) } else { (best as f64, below) }
+    };
+    let (values, gaps) = choices.into_iter().map(right).unzip();
+    let (shape, rows) = (vec![tokens, 1], (0..tokens).collect());
+    Reference {
+        answers: vec![Answer { name: "tokens".into(), shape, rows, values, check: Check::Greedy { gaps, least } }],
+    }
+}
+
+/// What is right beside these outputs, which may have gone another way at a tie; nothing where they are no tokens of this many.
+pub fn followed<M: Advance>(
+    model: impl FnOnce() -> M,
+    prompt: &[i32],
+    tokens: usize,
+    outputs: &[Array],
+) -> Option<Reference> {
+    let [output] = outputs else { return None };
+    (output.shape() == [tokens, 1]).then(|| decoded(model(), prompt, tokens, Some(&output.to_f64())))
+}
+
+/// The best token, the first where several are; it is taken unless another is.
+fn choice(logits: &[f64], taken: Option<f64>) -> Choice {
+    let best = (1..logits.len()).fold(0, |best, token| if logits[token] > logits[best] { token } else { best });
+    let others = logits.iter().enumerate().filter(|(token, _)| *token != best).map(|(_, logit)| *logit);
+    let second = others.fold(f64::NEG_INFINITY, f64::max);
+    let is_id = |number: f64| number.fract() == 0.0 && (0.0..logits.len() as f64).contains(&number);
+    let taken = match taken {
+        None => (best, 0.0),
+        Some(id) if is_id(id) => (id as usize, logits[best] - logits[id as usize]),
+        Some(_) => (best, f64::INFINITY),
+    };
+    Choice { best, gap: logits[best] - second, taken }
+}

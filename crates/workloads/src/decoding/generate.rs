@@ -1,0 +1,159 @@
+//! Generation by a LLaMA or Qwen3 whose weights are drawn from a seed.
+
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
+
+use super::choice::{decoded, followed};
+use super::stack::{Model, NAMES, Sizes};
+use crate::blocks::Architecture;
+
+/// Greedy generation of `tokens` tokens behind a prompt, a token a step; the first step takes the prompt. Inputs are those of
+/// [`Sizes::inputs`]; the output `tokens` `[tokens, 1]` holds ids.
+pub struct Generate;
+
+benchbook_core::parameters! {
+    /// Parameters of [`Generate`].
+    pub struct GenerateParams {
+        /// the model that makes tokens: llama or qwen3
+        architecture: String = "llama".to_owned(), NAMES;
+        /// blocks of the model
+        layers: usize = 2, 1..=128;
+        /// query heads
+        heads: usize = 4, 1..=1 << 12;
+        /// key and value heads
+        kv_heads: usize = 2, 1..=1 << 12;
+        /// width of a head
+        head_dim: usize = 16, 1..=1 << 12;
+        /// numbers of a position
+        width: usize = 64, 1..=1 << 15;
+        /// numbers between the products of the feed-forward network
+        hidden: usize = 176, 1..=1 << 17;
+        /// tokens that there are
+        vocabulary: usize = 512, 2..=1 << 18;
+        /// tokens that are given
+        prompt: usize = 16, 1..=1 << 17;
+        /// tokens that are made
+        tokens: usize = 16, 1..=1 << 14;
+    }
+}
+
+impl GenerateParams {
+    /// The sizes of the model.
+    pub fn sizes(&self) -> Sizes {
+        let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
+        let architecture = Architecture::of(&self.architecture);
+        Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary }
+    }
+}
+
+impl Generate {
+    /// The loop of a case, which makes a token a step.
+    pub fn steps(params: &GenerateParams) -> StepsOf {
+        StepsOf { most: params.tokens, tokens: Some(params.tokens as i64), values: Vec::new() }
+    }
+}
+
+impl Problem for Generate {
+    const NAME: &'static str = "generate";
+    const ABOUT: &'static str = "generation by a seeded LLaMA or Qwen3, a token a step";
+    type Params = GenerateParams;
+
+    fn presets() -> Vec<Preset> {
+        let of = |architecture: &str, sizes: [i64; 8]| {
+            let names = ["layers", "heads", "head_dim", "width", "hidden", "vocabulary", "prompt", "tokens"];
+            let named = Params::default().with("architecture", architecture.into());
+            names.into_iter().zip(sizes).fold(named, |params, (name, size)| params.with(name, Value::Int(size)))
+        };
+        let both = |sizes: [i64; 8]| NAMES.map(|name| of(name, sizes)).to_vec();
+        vec![
+            Preset { name: "quick", cases: both([2, 4, 16, 64, 176, 512, 16, 16]) },
+            Preset { name: "default", cases: both([4, 8, 32, 256, 704, 1024, 64, 64]) },
+        ]
+    }
+
+    fn ugly() -> Vec<GenerateParams> {
+        let of = |(architecture, sizes): (&str, [usize; 9])| {
+            let [layers, heads, kv_heads, head_dim, width, hidden, vocabulary, prompt, tokens] = sizes;
+            let architecture = architecture.to_owned();
+            GenerateParams {
+                architecture,
+                layers,
+                heads,
+                kv_heads,
+                head_dim,
+                width,
+                hidden,
+                vocabulary,
+                prompt,
+                tokens,
+            }
+        };
+        let cases = [
+            ("llama", [1, 1, 1, 2, 1, 1, 2, 1, 1]),
+            ("qwen3", [1, 3, 1, 34, 33, 5, 65, 1, 9]),
+            ("llama", [3, 4, 2, 6, 17, 33, 129, 17, 1]),
+            ("qwen3", [2, 2, 2, 8, 18, 67, 300, 70, 23]),
+        ];
+        cases.into_iter().map(of).collect()
+    }
+
+    fn check(params: &GenerateParams) -> Result<(), (&'static str, String)> {
+        params.sizes().check(params.prompt + params.tokens)
+    }
+
+    fn label(params: &GenerateParams) -> String {
+        format!("{} {}+{}", params.sizes().label(), params.prompt, params.tokens)
+    }
+
+    fn task(params: &GenerateParams) -> Task {
+        Task::Steps(Self::steps(params))
+    }
+
+    fn inputs(params: &GenerateParams, seed: u64) -> Inputs {
+        params.sizes().inputs(params.prompt, seed)
+    }
+
+    fn tokens(params: &GenerateParams) -> Vec<(&'static str, usize)> {
+        vec![("prompt", params.vocabulary)]
+    }
+
+    fn reference(params: &GenerateParams, inputs: &Inputs, _seed: u64) -> Reference {
+        decoded(Model::new(params.sizes(), inputs), inputs.get("prompt").of(), params.tokens, None)
+    }
+
+    fn follow(params: &GenerateParams, inputs: &Inputs, outputs: &[Array]) -> Option<Reference> {
+        followed(|| Model::new(params.sizes(), inputs), inputs.get("prompt").of(), params.tokens, outputs)
+    }
+
+    /// The last token is made and not taken.
+    fn work(params: &GenerateParams, dtype: DType) -> Work {
+        params.sizes().work(params.prompt + params.tokens - 1, params.tokens, dtype)
+    }
+
+    fn tolerance(_params: &GenerateParams, dtype: DType) -> f64 {
+        crate::tolerance(dtype)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ids;
+    use super::*;
+
+    #[test]
+    fn tokens_differ_and_depend_on_the_prompt() {
+        for architecture in NAMES {
+            let params = GenerateParams { architecture: architecture.to_owned(), ..GenerateParams::default() };
+            let of = |seed| {
+                let mut inputs = Generate::inputs(&params, 5);
+                inputs.insert("prompt", Array::new(vec![params.prompt], &ids(params.prompt, params.vocabulary, seed)));
+                Generate::reference(&params, &inputs, 5).answers.remove(0).values
+            };
+            let (one, other) = (of(1), of(2));
+            let mut distinct = one.clone();
+            distinct.sort_unstable_by(f64::total_cmp);
+            distinct.dedup();
+            assert!(distinct.len() > 3, "no token is followed by itself for ever: {one:?}");
+            assert_ne!(one, other);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The prompt of a LLaMA or Qwen3 whose weights are drawn from a seed.
+
+use benchbook_core::{DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
+
+use super::choice::Advance;
+use super::stack::{Model, NAMES, Sizes};
+use crate::blocks::Architecture;
+
+/// A prompt, `chunk` tokens a step: memory for what lies between layers is bounded by them (Agrawal et al., arXiv 2308.16369, section
+/// 4.2). Inputs are those of [`Sizes::inputs`]; the output `[1, vocabulary]` holds the logits behind the last token.
+pub struct Prefill;
+
+benchbook_core::parameters! {
+    /// Parameters of [`Prefill`].
+    pub struct PrefillParams {
+        /// the model that takes the prompt: llama or qwen3
+        architecture: String = "llama".to_owned(), NAMES;
+        /// blocks of the model
+        layers: usize = 2, 1..=128;
+        /// query heads
+        heads: usize = 4, 1..=1 << 12;
+        /// key and value heads
+        kv_heads: usize = 2, 1..=1 << 12;
+        /// width of a head
+        head_dim: usize = 16, 1..=1 << 12;
+        /// numbers of a position
+        width: usize = 64, 1..=1 << 15;
+        /// numbers between the products of the feed-forward network
+        hidden: usize = 176, 1..=1 << 17;
+        /// tokens that there are
+        vocabulary: usize = 512, 2..=1 << 18;
+        /// tokens that are given
+        prompt: usize = 64, 1..=1 << 17;
+        /// tokens that are taken in a step
+        chunk: usize = 64, 1..=1 << 17;
+    }
+}
+
+impl PrefillParams {
+    /// The sizes of the model.
+    pub fn sizes(&self) -> Sizes {
+        let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
+        let architecture = Architecture::of(&self.architecture);
+        Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary }
+    }
+}
+
+impl Prefill {
+    /// The loop of a case, which makes no token.
+    pub fn steps(params: &PrefillParams) -> StepsOf {
+        StepsOf { most: params.prompt.div_ceil(params.chunk), tokens: None, values: Vec::new() }
+    }
+}
+
+impl Problem for Prefill {
+    const NAME: &'static str = "prefill";
+    const ABOUT: &'static str = "the prompt of a seeded LLaMA or Qwen3, some tokens a step";
+    type Params = PrefillParams;
+
+    fn presets() -> Vec<Preset> {
+        let of = |architecture: &str, sizes: [i64; 8]| {
+            let names = ["layers", "heads", "head_dim", "width", "hidden", "vocabulary", "prompt", "chunk"];
+            let named = Params::default().with("architecture", architecture.into());
+            names.into_iter().zip(sizes).fold(named, |params, (name, size)| params.with(name, Value::Int(size)))
+        };
+        let both = |sizes: [i64; 8]| NAMES.map(|name| of(name, sizes));
+        let default = [512, 128].map(|chunk| both([4, 8, 32, 256, 704, 1024, 512, chunk]));
+        vec![
+            Preset { name: "quick", cases: both([2, 4, 16, 64, 176, 512, 64, 64]).to_vec() },
+            Preset { name: "default", cases: default.concat() },
+        ]
+    }
+
+    fn ugly() -> Vec<PrefillParams> {
+        let of = |(architecture, sizes): (&str, [usize; 9])| {
+            let [layers, heads, kv_heads, head_dim, width, hidden, vocabulary, prompt, chunk] = sizes;
+            let architecture = architecture.to_owned();
+            PrefillParams { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, prompt, chunk }
+        };
+        let cases = [
+            ("llama", [1, 1, 1, 2, 1, 1, 2, 1, 1]),
+            ("qwen3", [1, 3, 1, 34, 33, 5, 65, 67, 1]),
+            // A last chunk of one token, and one that is larger than the prompt.
+            ("llama", [3, 4, 2, 6, 17, 33, 129, 65, 16]),
+            ("qwen3", [2, 2, 2, 8, 18, 67, 300, 19, 1024]),
+        ];
+        cases.into_iter().map(of).collect()
+    }
+
+    fn check(params: &PrefillParams) -> Result<(), (&'static str, String)> {
+        params.sizes().check(params.prompt)
+    }
+
+    fn label(params: &PrefillParams) -> String {
+        format!("{} s{} by {}", params.sizes().label(), params.prompt, params.chunk)
+    }
+
+    fn task(params: &PrefillParams) -> Task {
+        Task::Steps(Self::steps(params))
+    }
+
+    fn inputs(params: &PrefillParams, seed: u64) -> Inputs {
+        params.sizes().inputs(params.prompt, seed)
+    }
+
+    fn tokens(params: &PrefillParams) -> Vec<(&'static str, usize)> {
+        vec![("prompt", params.vocabulary)]
+    }
+
+    fn reference(params: &PrefillParams, inputs: &Inputs, _seed: u64) -> Reference {
+        let mut model = Model::new(params.sizes(), inputs);
+        let prompt: &[i32] = inputs.get("prompt").of();
+        let hidden = prompt.iter().fold(Vec::new(), |_, id| model.advance(*id as usize));
+        Reference::of(vec![1, params.vocabulary], vec![0], model.logits(&hidden))
+    }
+
+    fn work(params: &PrefillParams, dtype: DType) -> Work {
+        params.sizes().work(params.prompt, 1, dtype)
+    }
+
+    fn tolerance(_params: &PrefillParams, dtype: DType) -> f64 {
+        crate::tolerance(dtype)
+    }
+}

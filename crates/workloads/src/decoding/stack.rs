@@ -1,0 +1,218 @@
+//! The decoders of `prefill` and `generate`: their sizes, their inputs, and themselves in `f64`, a position at a time.
+
+use benchbook_core::{Array, DType, Inputs, Work};
+
+use super::choice::Advance;
+use super::ids;
+use crate::attention::reference::{average, dot};
+use crate::attention::sizes::{self, check_kv_heads, check_scores};
+use crate::attention::window::turned;
+use crate::blocks::{Activation, Architecture, rms_normed};
+use crate::draw::{check_numbers, normal};
+
+/// Architectures of these decoders.
+pub const NAMES: [&str; 2] = ["llama", "qwen3"];
+
+/// Deviation of embeddings: small beside what blocks add.
+const EMBEDDED: f32 = 0.1;
+
+/// Sizes of a decoder: RMS norms, grouped-query heads that are turned, SwiGLU, and a head of its own; in Qwen3 each head's query and
+/// key has a norm besides. Constants are those of [`TransformerBlock`](crate::blocks::TransformerBlock).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Whose blocks.
+    pub architecture: Architecture,
+    /// Blocks.
+    pub layers: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Numbers of a head.
+    pub head_dim: usize,
+    /// Numbers of a position.
+    pub width: usize,
+    /// Numbers between the products of the feed-forward network.
+    pub hidden: usize,
+    /// Tokens that there are.
+    pub vocabulary: usize,
+}
+
+impl Sizes {
+    /// Numbers of all queries, and of all keys, of a position.
+    pub fn projected(&self) -> [usize; 2] {
+        [self.heads * self.head_dim, self.kv_heads * self.head_dim]
+    }
+
+    /// Matrices of a block, `[outer, inner]`.
+    fn matrices(&self) -> [(&'static str, [usize; 2]); 7] {
+        let (width, hidden, [query, kv]) = (self.width, self.hidden, self.projected());
+        [
+            ("w_query", [query, width]),
+            ("w_key", [kv, width]),
+            ("w_value", [kv, width]),
+            ("w_out", [width, query]),
+            ("w_gate", [hidden, width]),
+            ("w_up", [hidden, width]),
+            ("w_down", [width, hidden]),
+        ]
+    }
+
+    /// Gains of norms of a block.
+    fn gains(&self) -> Vec<(&'static str, usize)> {
+        let mut gains = vec![("norm_1", self.width), ("norm_2", self.width)];
+        if self.architecture.head_norms() {
+            gains.extend([("query_gain", self.head_dim), ("key_gain", self.head_dim)]);
+        }
+        gains
+    }
+
+    /// Refuses sizes that do not go together, or are too many for so many positions.
+    ///
+    /// # Errors
+    /// A parameter, and what would be right.
+    pub fn check(&self, positions: usize) -> Result<(), (&'static str, String)> {
+        check_kv_heads(self.heads, self.kv_heads)?;
+        if !self.head_dim.is_multiple_of(2) {
+            return Err(("head_dim", format!("{} is odd: numbers are rotated in pairs", self.head_dim)));
+        }
+        let widest = self.hidden.max(self.projected()[0]);
+        check_numbers("hidden", &[self.layers, self.width, widest])?;
+        check_numbers("vocabulary", &[self.vocabulary, self.width])?;
+        check_scores("prompt", [self.layers, self.heads, positions, positions])
+    }
+
+    /// The beginning of a label.
+    pub fn label(&self) -> String {
+        let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
+        let name = if self.architecture.head_norms() { "qwen3" } else { "llama" };
+        format!("{name} l{layers} {} d{head_dim} w{width}→{hidden} v{vocabulary}", sizes::label(heads, kv_heads))
+    }
+
+    /// `prompt` `[prompt]` of `i32`; `embedding` and `head` `[vocabulary, width]`, `last_norm` `[width]`; of all layers matrices
+    /// `[layers, outer, inner]`, as checkpoints have them, and gains `[layers, numbers]`.
+    pub fn inputs(&self, prompt: usize, seed: u64) -> Inputs {
+        let Self { layers, width, vocabulary, .. } = *self;
+        let mut streams = 2..;
+        let mut stream = || streams.next().unwrap_or_default();
+        let deviation = |terms: usize| 1.0 / (terms as f32).sqrt();
+        let mut inputs = Inputs::from([
+            ("prompt", Array::new(vec![prompt], &ids(prompt, vocabulary, seed))),
+            ("embedding", normal(vec![vocabulary, width], [0.0, EMBEDDED], seed, stream())),
+            ("head", normal(vec![vocabulary, width], [0.0, deviation(width)], seed, stream())),
+            ("last_norm", normal(vec![width], [1.0, 0.1], seed, stream())),
+        ]);
+        for (name, [outer, inner]) in self.matrices() {
+            inputs.insert(name, normal(vec![layers, outer, inner], [0.0, deviation(inner)], seed, stream()));
+        }
+        for (name, numbers) in self.gains() {
+            inputs.insert(name, normal(vec![layers, numbers], [1.0, 0.1], seed, stream()));
+        }
+        inputs
+    }
+
+    /// Operations of so many positions, of which `heads` have logits, each seeing itself and all before; bytes of the weights, once,
+    /// and of the embeddings that are read.
+    pub fn work(&self, positions: usize, heads: usize, dtype: DType) -> Work {
+        let Self { layers, width, vocabulary, .. } = *self;
+        let [layers, width, vocabulary] = [layers, width, vocabulary].map(|size| size as f64);
+        let [positions, heads, query] = [positions, heads, self.projected()[0]].map(|size| size as f64);
+        let matrices = layers * self.matrices().iter().map(|(_, [outer, inner])| (outer * inner) as f64).sum::<f64>();
+        let gains = layers * self.gains().iter().map(|(_, numbers)| *numbers as f64).sum::<f64>();
+        let products = 2.0 * matrices * positions + 2.0 * width * vocabulary * heads;
+        let attention = 2.0 * layers * query * positions * (positions + 1.0);
+        let weights = matrices + gains + width + width * vocabulary + width * positions.min(vocabulary);
+        Work { flops: products + attention, bytes: weights * dtype.bytes() as f64 }
+    }
+}
+
+/// A decoder that has seen some positions.
+pub struct Model<'a> {
+    sizes: Sizes,
+    inputs: &'a Inputs,
+    /// Keys, turned, and values of each layer, `[positions, kv_heads · head_dim]`.
+    keys: Vec<Vec<f64>>,
+    values: Vec<Vec<f64>>,
+    positions: usize,
+}
+
+impl<'a> Model<'a> {
+    /// A decoder that has seen nothing.
+    pub fn new(sizes: Sizes, inputs: &'a Inputs) -> Self {
+        let empty = vec![Vec::new(); sizes.layers];
+        Self { sizes, inputs, keys: empty.clone(), values: empty, positions: 0 }
+    }
+
+    /// Row `row` of an input whose rows have so many numbers.
+    fn row(&self, name: &str, row: usize, width: usize) -> &'a [f32] {
+        &self.inputs.numbers(name)[row * width..][..width]
+    }
+
+    /// A matrix of a layer, times `x`.
+    fn product(&self, name: &str, layer: usize, x: &[f64], outer: usize) -> Vec<f64> {
+        let matrix = self.row(name, layer, outer * x.len());
+        matrix.chunks_exact(x.len()).map(|row| dot(x, row)).collect()
+    }
+
+    fn norm(&self, name: &str, layer: usize, x: &[f64]) -> Vec<f64> {
+        rms_normed(x, self.row(name, layer, x.len()))
+    }
+
+    /// Queries or keys of the newest position, behind the norms of heads, turned.
+    fn placed(&self, heads: &[f64], gain: &str, layer: usize) -> Vec<f64> {
+        let one = |head: &[f64]| {
+            if self.sizes.architecture.head_norms() {
+                turned(&self.norm(gain, layer, head), self.positions)
+            } else {
+                turned(head, self.positions)
+            }
+        };
+        heads.chunks_exact(self.sizes.head_dim).flat_map(one).collect()
+    }
+
+    /// What attention of a layer makes of what it sees of the newest position.
+    fn mixed(&mut self, layer: usize, seen: &[f64]) -> Vec<f64> {
+        let Sizes { heads, kv_heads, head_dim: d, .. } = self.sizes;
+        let [all, kv] = self.sizes.projected();
+        let query = self.placed(&self.product("w_query", layer, seen, all), "query_gain", layer);
+        let key = self.placed(&self.product("w_key", layer, seen, kv), "key_gain", layer);
+        let value = self.product("w_value", layer, seen, kv);
+        self.keys[layer].extend(key);
+        self.values[layer].extend(value);
+        let (keys, values) = (&self.keys[layer], &self.values[layer]);
+        let of_head = |(head, query): (usize, &[f64])| {
+            let at = head / (heads / kv_heads) * d;
+            let score = |key: &[f64]| dot(query, &key[at..]) / (d as f64).sqrt();
+            let scores: Vec<f64> = keys.chunks_exact(kv).map(score).collect();
+            average(&scores, d, |position| &values[position * kv + at..])
+        };
+        query.chunks_exact(d).enumerate().flat_map(of_head).collect()
+    }
+}
+
+impl Advance for Model<'_> {
+    fn advance(&mut self, token: usize) -> Vec<f64> {
+        let Sizes { layers, width, hidden, .. } = self.sizes;
+        let mut stream: Vec<f64> = self.row("embedding", token, width).iter().map(|x| f64::from(*x)).collect();
+        for layer in 0..layers {
+            let seen = self.norm("norm_1", layer, &stream);
+            let mixed = self.mixed(layer, &seen);
+            add(&mut stream, &self.product("w_out", layer, &mixed, width));
+            let seen = self.norm("norm_2", layer, &stream);
+            let gate = self.product("w_gate", layer, &seen, hidden);
+            let up = self.product("w_up", layer, &seen, hidden);
+            let between: Vec<f64> = up.iter().zip(gate).map(|(up, gate)| up * Activation::Silu.apply(gate)).collect();
+            add(&mut stream, &self.product("w_down", layer, &between, width));
+        }
+        self.positions += 1;
+        self.norm("last_norm", 0, &stream)
+    }
+
+    fn logits(&self, hidden: &[f64]) -> Vec<f64> {
+        self.product("head", 0, hidden, self.sizes.vocabulary)
+    }
+}
+
+fn add(to: &mut [f64], other: &[f64]) {
+    to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
+}
