@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
-    self, attention, blocks, convolution, decoding, decomposed, dynamic, experts, low_rank, matmul, mixers, packed,
-    pruned, roofs, sparse, tables, transformer,
+    self, attention, blocks, convolution, decoding, decomposed, dynamic, experts, low_rank, matmul, mixers, models,
+    packed, pruned, roofs, sparse, tables, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -72,6 +72,7 @@ pub fn register(registry: &mut Registry) {
         .implementation(blocks::fused::EMBEDDING)
         .implementation(blocks::fused::ROTARY);
     add(registry, blocks::pruned::ROWS);
+    registry.implementation(models::CHUNKED).implementation(models::CACHED);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

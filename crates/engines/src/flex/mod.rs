@@ -17,6 +17,7 @@ pub mod int4;
 pub mod low_rank;
 pub mod matmul;
 pub mod mixers;
+pub mod models;
 pub mod packed;
 pub mod pruned;
 mod pruning;

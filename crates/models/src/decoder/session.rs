@@ -74,20 +74,24 @@ impl Session {
         self.held = self.held.min(held);
     }
 
-    /// Takes tokens, some positions at a time, and gives the logits `[vocabulary]` behind the last of them.
+    /// Takes tokens, some positions at a time.
     ///
     /// # Errors
     /// No tokens, more than there is room for, or one that the model does not have: the session stays as it was.
-    pub fn prefill(&mut self, decoder: &Decoder, ids: &[i32]) -> Result<&[f32]> {
+    pub fn take(&mut self, decoder: &Decoder, ids: &[i32]) -> Result<()> {
         self.check(decoder, ids)?;
-        let mut rows = 0;
-        for ids in ids.chunks(self.chunk) {
-            rows = ids.len();
-            self.advance(decoder, ids, false)?;
-        }
-        let width = decoder.text.width;
+        ids.chunks(self.chunk).try_for_each(|ids| self.advance(decoder, ids, false))
+    }
+
+    /// Takes tokens as [`Session::take`] does, and gives the logits `[vocabulary]` behind the last of them.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn prefill(&mut self, decoder: &Decoder, ids: &[i32]) -> Result<&[f32]> {
+        self.take(decoder, ids)?;
+        let (width, last) = (decoder.text.width, (ids.len() - 1) % self.chunk);
         let logits = &mut self.logits[..decoder.text.vocabulary];
-        decoder.logits(&self.stream[(rows - 1) * width..][..width], &mut self.normed[..width], logits)?;
+        decoder.logits(&self.stream[last * width..][..width], &mut self.normed[..width], logits)?;
         Ok(logits)
     }
 
