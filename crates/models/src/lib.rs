@@ -8,6 +8,7 @@ mod catalogue;
 mod decoder;
 mod description;
 mod error;
+mod fit;
 mod tensors;
 pub mod weights;
 
@@ -15,4 +16,5 @@ pub use catalogue::{all, named};
 pub use decoder::{Decoder, MOST_STEP, Session};
 pub use description::{Architecture, Audio, Description, Experts, Latent, Text, Tier, Tower, Vision};
 pub use error::{Error, Result};
+pub use fit::Fit;
 pub use tensors::Tensor;

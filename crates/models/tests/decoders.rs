@@ -1,11 +1,14 @@
 //! Decoders beside PyTorch in `f64` (`fixtures/make_decoders.py`), and what is promised of a session.
 
-use benchbook_models::weights::{Seeded, Source};
+use benchbook_models::weights::{Safetensors, Seeded, Source};
 use benchbook_models::{Decoder, Description, Error, MOST_STEP, Result, Session, Tensor, named};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::Value;
 
 /// A tiny model, tokens, and logits behind some of them.
 struct Case {
+    model: Description,
+    seeded: Seeded,
     decoder: Decoder,
     ids: Vec<i32>,
     /// A row, and its logits `[vocabulary]`.
@@ -22,6 +25,8 @@ fn cases() -> Vec<Case> {
         let rows = list(&case["rows"]).iter().map(|row| row.as_u64().unwrap() as usize).collect::<Vec<usize>>();
         Case {
             decoder: Decoder::load(&model, &seeded, usize::MAX).unwrap(),
+            model,
+            seeded,
             ids: list(&case["ids"]).iter().map(|id| id.as_i64().unwrap() as i32).collect(),
             rows: rows.into_iter().zip(list(&case["logits"]).iter().map(numbers)).collect(),
         }
@@ -41,7 +46,7 @@ fn off(found: &[f32], wanted: &[f64]) -> f64 {
 fn logits_are_pytorchs_however_a_prompt_is_taken() {
     let cases = cases();
     assert_eq!(cases.len(), 3);
-    for Case { decoder, ids, rows } in &cases {
+    for Case { decoder, ids, rows, .. } in &cases {
         for (row, wanted) in rows {
             for chunk in [1, 5, 23, 64] {
                 let mut session = Session::new(decoder, 31, chunk).unwrap();
@@ -114,6 +119,28 @@ fn what_cannot_be_taken_is_refused_and_nothing_is_lost() {
         let mut wide = Session::new(&decoder, 20, 4).unwrap();
         let message = wide.step(&decoder, &[1; MOST_STEP + 1]).unwrap_err().to_string();
         assert!(message.contains("a step of 17 tokens"), "{message}");
+    }
+}
+
+#[test]
+fn weights_of_a_file_give_the_same_bits() {
+    for Case { model, seeded, decoder, ids, .. } in cases() {
+        let tensors = model.tensors();
+        let bytes = |tensor: &Tensor| -> Vec<u8> {
+            seeded.numbers(tensor).unwrap().iter().flat_map(|number| number.to_le_bytes()).collect()
+        };
+        let numbers: Vec<Vec<u8>> = tensors.iter().map(bytes).collect();
+        let views = tensors.iter().zip(&numbers).map(|(tensor, numbers)| {
+            (tensor.name.as_str(), TensorView::new(Dtype::F32, tensor.shape.clone(), numbers).unwrap())
+        });
+        let file = Safetensors::of(serialize(views, None).unwrap()).unwrap();
+        let read = Decoder::load(&model, &file, usize::MAX).unwrap();
+        let mut sessions = [&decoder, &read].map(|decoder| Session::new(decoder, 31, 8).unwrap());
+        let [drawn, from_file] = &mut sessions;
+        assert_eq!(drawn.prefill(&decoder, &ids).unwrap(), from_file.prefill(&read, &ids).unwrap());
+        let other = model.with_layers(model.text.layers + 1);
+        let refused = Decoder::load(&other, &file, usize::MAX).unwrap_err();
+        assert!(matches!(refused, Error::Missing { .. }), "{refused}");
     }
 }
 

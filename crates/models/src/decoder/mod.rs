@@ -100,7 +100,8 @@ impl Decoder {
     /// Logits `[rows, vocabulary]` of positions `[rows, width]`, which are normed into `room` first.
     fn logits(&self, stream: &[f32], room: &mut [f32], out: &mut [f32]) -> Result<()> {
         self.norm(&self.last, stream, room)?;
-        Ok(linear(&self.head, Activation::None, room, out)?)
+        linear(&self.head, Activation::None, room, out)?;
+        Ok(())
     }
 }
 
