@@ -2,6 +2,7 @@
 
 mod attention;
 mod blocks;
+mod decoding;
 mod experts;
 mod experts_pytorch;
 mod gradients;

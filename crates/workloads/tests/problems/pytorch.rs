@@ -1,6 +1,6 @@
 //! References beside what PyTorch has made of small cases: parameters, inputs and outputs by their names.
 
-use benchbook_core::{Parameters, Params, Problem, Value};
+use benchbook_core::{DType, Parameters, Params, Problem, Value};
 
 use crate::numbers;
 
@@ -25,7 +25,12 @@ pub fn agrees<P: Problem>(fixture: &serde_json::Value) {
         let named = case["inputs"].as_object().unwrap();
         assert_eq!(inputs.iter().count(), named.len(), "{}", P::NAME);
         for (name, json) in named {
-            inputs.get_mut(name).unwrap().write(0, &numbers(json, |number| number as f32));
+            let input = inputs.get_mut(name).unwrap();
+            if input.dtype() == DType::I32 {
+                input.of_mut::<i32>().copy_from_slice(&numbers(json, |id| id as i32));
+            } else {
+                input.write(0, &numbers(json, |number| number as f32));
+            }
         }
         let answers = P::reference(&params, &inputs, 0).answers;
         assert_eq!(answers.len(), case["outputs"].as_object().unwrap().len(), "{}", P::NAME);
