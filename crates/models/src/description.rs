@@ -18,6 +18,8 @@ pub struct Description {
     pub parameters: u64,
     /// What that number counts, where this is not plain.
     pub counted: Option<String>,
+    /// Where its real weights come from, and what they went through; they are seeded where nothing stands here.
+    pub weights: Option<String>,
     /// The part that reads or writes text.
     pub text: Text,
     /// The part that looks at images.

@@ -136,7 +136,17 @@ fn described(sizes: &Sizes, context: usize) -> Description {
         latent: None,
     };
     let (name, source) = ("the model of a case".to_owned(), "its parameters".to_owned());
-    Description { name, source, catalogue: None, parameters: 0, counted: None, text, vision: None, audio: None }
+    Description {
+        name,
+        source,
+        catalogue: None,
+        parameters: 0,
+        counted: None,
+        weights: None,
+        text,
+        vision: None,
+        audio: None,
+    }
 }
 
 /// Weights of a case, by their names in checkpoints.
