@@ -99,7 +99,7 @@ impl Gguf {
         for (name, tensor) in &mut tensors {
             tensor.begin = tensor.begin.saturating_add(begin);
             let end = tensor.bytes().and_then(|bytes| bytes.checked_add(tensor.begin));
-            if !end.is_some_and(|end| end <= bytes.len() as u64) {
+            if end.is_none_or(|end| end > bytes.len() as u64) {
                 return Err(from.damaged(format!("the tensor {name} reaches beyond the end of the file")));
             }
         }
@@ -129,7 +129,7 @@ impl Stored {
         } else {
             // Blocks do not reach over the end of a row.
             let whole = self.shape.last().is_some_and(|row| row.is_multiple_of(BLOCK));
-            whole.then(|| numbers / BLOCK).and_then(|blocks| blocks.checked_mul(block))
+            whole.then_some(numbers / BLOCK).and_then(|blocks| blocks.checked_mul(block))
         };
         bytes.map(|bytes| bytes as u64)
     }
