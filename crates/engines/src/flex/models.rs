@@ -58,7 +58,7 @@ struct Running {
     /// Positions that there is room for, and those that are computed at a time.
     room: [usize; 2],
     /// None before the first loop, so that what a call takes is seen in it.
-    session: Option<Session>,
+    session: Option<benchbook_models::Result<Session>>,
     prompt: Vec<i32>,
 }
 
@@ -78,11 +78,12 @@ impl Running {
         Ok(Self { implementation, device, decoder, room, session: None, prompt })
     }
 
-    /// Goes back to before the first position.
+    /// Goes back to before the first position; why that cannot be is what the next step says.
     fn begin(&mut self) {
-        match &mut self.session {
-            Some(session) => session.keep(0),
-            None => self.session = Session::new(&self.decoder, self.room[0], self.room[1]).ok(),
+        if let Some(Ok(session)) = &mut self.session {
+            session.keep(0);
+        } else {
+            self.session = Some(Session::new(&self.decoder, self.room[0], self.room[1]));
         }
     }
 
@@ -92,7 +93,8 @@ impl Running {
         make: impl FnOnce(&Decoder, &mut Session, &[i32]) -> benchbook_models::Result<T>,
     ) -> Result<T> {
         let made = match &mut self.session {
-            Some(session) => make(&self.decoder, session, &self.prompt),
+            Some(Ok(session)) => make(&self.decoder, session, &self.prompt),
+            Some(Err(error)) => return Err(failed(self.implementation, &self.device, error)),
             None => Err(benchbook_models::Error::Session("no loop has begun".into())),
         };
         made.map_err(|error| failed(self.implementation, &self.device, &error))
@@ -275,5 +277,24 @@ impl Loop for Making {
 
     fn write(&mut self, input: &str, _first: usize, values: &[f32]) -> Result<bool> {
         Ok(self.running.write(input, values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use benchbook_core::Problem;
+    use benchbook_workloads::decoding::PrefillParams;
+
+    use super::*;
+
+    #[test]
+    fn why_there_is_no_session_is_what_a_step_says() {
+        let params = PrefillParams { prompt: 3, ..PrefillParams::default() };
+        let inputs = Prefill::inputs(&params, 1);
+        let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
+        let mut running = Running::new("test", &setting, &params.sizes(), &inputs, [3, 0]).unwrap();
+        running.begin();
+        let told = running.with(|_, _, _| Ok(())).unwrap_err().to_string();
+        assert!(told.contains("a session of 3 positions, 0 at a time, cannot be"), "{told}");
     }
 }
