@@ -9,6 +9,7 @@
 mod bootstrap;
 pub mod change;
 mod check;
+mod correlation;
 mod describe;
 mod dist;
 mod effect;
@@ -22,7 +23,8 @@ pub mod serial;
 pub mod simulate;
 pub mod verdict;
 
-pub use bootstrap::{Resamples, Statistic, bca, bca_paired_ratio, bca_ratio};
+pub use bootstrap::{Resamples, Statistic, bca, bca_paired_ratio, bca_ratio, items_interval, series_interval};
+pub use correlation::{pearson, spearman};
 pub use describe::{
     Fences, geometric_mean, mad, mean, median, outliers, quantile, quantile_in_place, std_dev, tukey_fences, variance,
 };

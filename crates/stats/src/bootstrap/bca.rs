@@ -100,7 +100,7 @@ fn bootstrap(count: usize, one: impl Fn(usize, &mut Scratch) -> f64 + Sync) -> V
 }
 
 /// A level inside (0, 1), and enough resamples for one of them to lie in each tail.
-fn settings(level: f64, resamples: &[&Resamples]) -> Result<()> {
+pub(super) fn settings(level: f64, resamples: &[&Resamples]) -> Result<()> {
     check::level(level)?;
     let needed = (2.0 / (1.0 - level) - 1e-9).ceil() as usize;
     let count = resamples[0].count();

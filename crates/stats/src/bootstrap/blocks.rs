@@ -1,8 +1,8 @@
 //! The bootstrap of blocks: of the mean of one series, and of replicates that hold blocks.
 
-use super::{index_below, stream};
-use crate::describe::{mean_of, quantile_of_sorted};
-use crate::{Interval, Result, check};
+use super::{index_below, percentile, stream};
+use crate::describe::mean_of;
+use crate::{Interval, Result, check, student_interval};
 use rayon::prelude::*;
 
 /// The mean of one series with the standard error that the circular block bootstrap gives it.
@@ -26,6 +26,23 @@ pub(crate) fn series_mean(x: &[f64]) -> SeriesMean {
     let length = block_length(x, mean);
     let (n, l) = (x.len() as f64, length as f64);
     SeriesMean { mean, variance: drawn_variance(x, mean, length) * n / (n - l), df: n / l - 1.0 }
+}
+
+/// The mean of values whose neighbours may resemble each other, such as the losses of the tokens of a text, in the order
+/// in which they stand and in their unit, with Student's interval by the standard error of the circular block bootstrap
+/// (Politis & Romano 1992), in closed form: nothing is drawn. Of differences it is a paired interval.
+///
+/// The length of a block is chosen by the values (Politis & White 2004). Blocks shorter than the dependence see a part of
+/// it only: of a first-order autoregressive series with a correlation of 0.5, a thousand values cover 94 % at 95 %.
+///
+/// # Errors
+/// [`Error::TooFew`](crate::Error::TooFew) below eight values, [`Error::NotFinite`](crate::Error::NotFinite),
+/// [`Error::Constant`](crate::Error::Constant), [`Error::OutOfRange`](crate::Error::OutOfRange) for the level, and for
+/// values too large to square.
+pub fn series_interval(x: &[f64], level: f64) -> Result<Interval> {
+    check::finite(x, 8)?;
+    let series = series_mean(x);
+    student_interval(series.mean, series.variance.sqrt(), series.df, level)
 }
 
 /// The variance of the bootstrapped mean, over all draws of n / l circular blocks.
@@ -109,13 +126,7 @@ pub(crate) fn hierarchical_interval(
     };
     let mut means: Vec<f64> = (0..draws).into_par_iter().map(one).collect();
     means.sort_unstable_by(f64::total_cmp);
-    let tail = (1.0 - level) / 2.0;
-    Ok(Interval {
-        estimate: check::number(estimate)?,
-        low: check::number(quantile_of_sorted(&means, tail))?,
-        high: check::number(quantile_of_sorted(&means, 1.0 - tail))?,
-        level,
-    })
+    percentile(estimate, &means, level)
 }
 
 #[cfg(test)]

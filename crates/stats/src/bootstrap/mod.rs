@@ -5,12 +5,15 @@
 
 mod bca;
 mod blocks;
+mod items;
 
 pub use bca::{bca, bca_paired_ratio, bca_ratio};
+pub use blocks::series_interval;
 pub(crate) use blocks::{SeriesMean, hierarchical_interval, series_mean};
+pub use items::items_interval;
 
-use crate::describe::{mean_of, median_unchecked};
-use crate::{Error, Result};
+use crate::describe::{mean_of, median_unchecked, quantile_of_sorted};
+use crate::{Error, Interval, Result, check};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -86,6 +89,17 @@ impl Resamples {
             }
         }
     }
+}
+
+/// The percentile interval (Efron, 1979) of draws in ascending order, of which there is at least one.
+fn percentile(estimate: f64, sorted: &[f64], level: f64) -> Result<Interval> {
+    let tail = (1.0 - level) / 2.0;
+    Ok(Interval {
+        estimate: check::number(estimate)?,
+        low: check::number(quantile_of_sorted(sorted, tail))?,
+        high: check::number(quantile_of_sorted(sorted, 1.0 - tail))?,
+        level,
+    })
 }
 
 /// The generator of one resample: independent of how many others run, and on which thread.

@@ -25,7 +25,7 @@ pub fn autocorrelation(values: &[f64], lag: usize) -> Result<f64> {
 }
 
 /// The deviations of finite values from their mean, times a power of two that keeps them near 1.
-fn deviations(values: &[f64]) -> Vec<f64> {
+pub(crate) fn deviations(values: &[f64]) -> Vec<f64> {
     let near_one = scaled(values);
     let mean = mean_of(&near_one);
     // Once more: the deviations may be far smaller than the values.

@@ -22,6 +22,7 @@ fn of_one(x: &[f64]) -> Vec<(&'static str, Option<Error>)> {
         ("median_interval", median_interval(x, 0.95).err()),
         ("replicate_interval", replicate_interval(x, 0.95).err()),
         ("paired_ratio", paired_ratio(x, 0.95).err()),
+        ("series_interval", series_interval(x, 0.95).err()),
         ("bca", bca(x, Statistic::Mean, 0.95, &draws).err()),
         ("wilcoxon_signed_rank", wilcoxon_signed_rank(x, Zeros::Discard, Method::Auto).err()),
         ("benjamini_hochberg", benjamini_hochberg(x).err()),

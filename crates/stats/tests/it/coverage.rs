@@ -68,6 +68,72 @@ fn the_paired_ratios_interval_covers_exactly() {
 }
 
 #[test]
+fn blocks_cover_a_series_and_single_values_do_not() {
+    // AR(1) with φ = 0.5: blocks of l values see 1 - 2φ / (1 - φ²) / l of the variance of the mean. The best l for a
+    // thousand values is (3 / 2 (4 / 3)² 1000)^(1/3) = 13.9, so that is 0.90, and t with 71 degrees of freedom covers
+    // 0.942; the length is estimated, for which another 0.01 is allowed. Student's interval takes the mean to be
+    // √((1 + φ) / (1 - φ)) = √3 times better known than it is, and covers P(|Z| < 1.96 / √3) = 0.742.
+    let trials = 4_000;
+    let series = |g: &mut rand_chacha::ChaCha8Rng| -> Vec<f64> {
+        let mut last = 0.0;
+        let mut values: Vec<f64> = normals(1_100, g);
+        for value in &mut values {
+            last = 0.5 * last + *value;
+            *value = last;
+        }
+        values.split_off(100)
+    };
+    let got = share(trials, |g| series_interval(&series(g), 0.95).unwrap().contains(0.0));
+    assert!(got >= 0.942 - 0.01 - binomial_bound(0.942, trials), "{got}");
+    assert!(got <= 0.95 + binomial_bound(0.95, trials), "{got}");
+    let single = share(trials, |g| mean_interval(&series(g), 0.95).unwrap().contains(0.0));
+    assert!((single - 0.742).abs() <= binomial_bound(0.742, trials), "{single}");
+}
+
+#[test]
+fn pairs_of_one_text_cover_what_tells_two_models_apart() {
+    // The losses of two models share the difficulty of the text, which goes with neighbours; what tells them apart does
+    // not, and Student's interval of single values would cover 0.95. Blocks of at least 500^(1/3) = 8 values lose a
+    // little: 0.01.
+    let trials = 4_000;
+    let got = share(trials, |g| {
+        let (own, text) = (normals(500, g), normals(500, g));
+        let mut hard = 0.0;
+        let losses: Vec<(f64, f64)> = own
+            .iter()
+            .zip(&text)
+            .map(|(own, text)| {
+                hard = 0.9 * hard + text;
+                (3.0 + hard, 3.1 + hard + 0.3 * own)
+            })
+            .collect();
+        let differences: Vec<f64> = losses.iter().map(|(baseline, candidate)| candidate - baseline).collect();
+        series_interval(&differences, 0.95).unwrap().contains(0.1)
+    });
+    assert!((got - 0.95).abs() <= 0.01 + binomial_bound(0.95, trials), "{got}");
+}
+
+#[test]
+fn items_cover_a_ratio_of_sums() {
+    // Errors over words of 200 utterances: the percentile interval of a ratio covers less than its level by terms of
+    // 1/√n times the skewness (Efron & Tibshirani 1993, section 13.4), here below 0.02.
+    let trials = 1_000;
+    let draws = Resamples::seeded(400, 3);
+    let got = share(trials, |g| {
+        let z = normals(400, g);
+        let words: Vec<f64> = z[..200].iter().map(|z| 10.0 * (0.5 * z).exp()).collect();
+        let errors: Vec<f64> =
+            z[200..].iter().zip(&words).map(|(z, words)| 0.2 * words * (0.5 * z - 0.125).exp()).collect();
+        let rate = |items: &[usize]| {
+            Ok(items.iter().map(|&i| errors[i]).sum::<f64>() / items.iter().map(|&i| words[i]).sum::<f64>())
+        };
+        items_interval(200, 0.95, &draws, rate).unwrap().contains(0.2)
+    });
+    assert!(got >= 0.95 - 0.02 - binomial_bound(0.95, trials), "{got}");
+    assert!(got <= 0.95 + binomial_bound(0.95, trials), "{got}");
+}
+
+#[test]
 fn bca_covers_nearly() {
     // Of 40 values from a skewed distribution BCa covers the mean less than its level, by 1/n terms
     // of some 2 % (Efron & Tibshirani 1993, section 14.3): the allowance, one-sided.

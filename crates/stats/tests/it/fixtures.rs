@@ -14,6 +14,23 @@ use serde::Deserialize;
 const CLOSED: f64 = 1e-9;
 
 #[derive(Deserialize)]
+struct Correlated {
+    name: String,
+    x: Vec<f64>,
+    y: Vec<f64>,
+    pearson: f64,
+    spearman: f64,
+}
+
+#[test]
+fn correlations_agree() {
+    for c in cases::<Correlated>("correlation") {
+        close(stats::pearson(&c.x, &c.y).unwrap(), c.pearson, CLOSED, &format!("Pearson, {}", c.name));
+        close(stats::spearman(&c.x, &c.y).unwrap(), c.spearman, CLOSED, &format!("Spearman, {}", c.name));
+    }
+}
+
+#[derive(Deserialize)]
 struct Described {
     name: String,
     x: Vec<f64>,
