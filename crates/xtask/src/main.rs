@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "telling what it does is this program's job")]
 
 mod conda;
+mod data;
 mod demo;
 mod environment;
 mod kernel;
@@ -40,6 +41,7 @@ fn carry_out(words: &[String]) -> Result<()> {
         Request::Lab(options, more) => kernel::lab(&options, &more),
         Request::Test(options, filter) => test::command(&options, &filter),
         Request::Bench(options, choice) => bench(&options, choice, &words[1..]),
+        Request::Data(options, names) => data::command(&options, &names),
         Request::Bundle { newer_glibc } => portable(newer_glibc),
     }
 }

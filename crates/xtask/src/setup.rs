@@ -23,7 +23,7 @@ pub struct Begun {
     pub workspace: Workspace,
     pub steps: Steps,
     packages: Packages,
-    python: Python,
+    pub python: Python,
 }
 
 /// Checks the machine, prepares Python, finds libtorch.
