@@ -5,7 +5,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 26] = [
+const EDGES: [(&str, &[&str]); 27] = [
     ("benchbook-formats", &[]),
     ("benchbook-core", &["benchbook-formats"]),
     ("benchbook-stats", &[]),
@@ -13,6 +13,7 @@ const EDGES: [(&str, &[&str]); 26] = [
     ("benchbook-journal", &["benchbook-core"]),
     ("benchbook-record", &["benchbook-core", "benchbook-journal"]),
     ("benchbook-query", &["benchbook-record", "benchbook-stats"]),
+    ("benchbook-quality", &["benchbook-core", "benchbook-stats"]),
     ("benchbook-measure", &["benchbook-core", "benchbook-journal", "benchbook-process", "benchbook-stats"]),
     ("benchbook-simd", &["benchbook-formats"]),
     ("benchbook-workloads", &["benchbook-core"]),
