@@ -7,6 +7,22 @@ use benchbook_stats::{Interval, Resamples, items_interval, series_interval};
 /// The level of all intervals.
 pub const LEVEL: f64 = 0.95;
 
+/// Into how many pieces the data of a figure is parted for the record: the judge compares piece by piece.
+pub const PIECES: usize = 24;
+
+/// The stretches of items that are the pieces, in their order: each of some neighbours, their sizes within one of each
+/// other. Each piece's figure is a step value of the same name as the figure (`core::StepsOf::values`), because a figure of the
+/// whole is the same in every process and so says nothing of how sure it is.
+///
+/// # Errors
+/// There are fewer items than pieces.
+pub fn pieces(items: usize, item: &'static str) -> Result<impl Iterator<Item = std::ops::Range<usize>>> {
+    if items < PIECES {
+        return Err(Error::Unequal { what: item, left: items, right: PIECES });
+    }
+    Ok((0..PIECES).map(move |piece| items * piece / PIECES..items * (piece + 1) / PIECES))
+}
+
 /// Resamples of a figure without a closed form: its bounds then have an error of a sixtieth of their distance.
 const DRAWS: usize = 2_000;
 const SEED: u64 = 19;
@@ -148,6 +164,18 @@ mod tests {
         assert_eq!((figure.value, figure.bounds, figure.metrics().len()), (0.0, None, 2));
         let few = Figure::of_series("kl", "nats", &[0.1, 0.2], OF).expect("finite");
         assert_eq!((few.bounds, few.items), (None, 2));
+    }
+
+    #[test]
+    fn pieces_are_all_of_the_data_and_as_long() {
+        for items in [24, 25, 1_000, 1_161_192] {
+            let all: Vec<_> = pieces(items, "token").expect("enough").collect();
+            assert!(all.windows(2).all(|pair| pair[0].end == pair[1].start) && all[0].start == 0);
+            assert_eq!((all.len(), all[PIECES - 1].end), (PIECES, items));
+            let longest = all.iter().map(ExactSizeIterator::len).max().expect("pieces");
+            assert!(all.iter().all(|piece| longest - piece.len() <= 1));
+        }
+        assert!(pieces(23, "token").is_err());
     }
 
     #[test]

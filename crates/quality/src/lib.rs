@@ -15,4 +15,4 @@ pub mod rouge;
 pub mod wer;
 
 pub use error::{Error, Result};
-pub use figure::{Figure, LEVEL, Of};
+pub use figure::{Figure, LEVEL, Of, PIECES, pieces};

@@ -27,12 +27,26 @@ const HIGHER: &str = "higher";
 
 /// Which side of a metric is better, and the share up to which two values are equivalent. Of a metric that does not
 /// stand here nobody knows the better side, and its margin is that of times.
-const RULES: [(&str, &str, f64); 12] = [
+const RULES: [(&str, &str, f64); 25] = [
     ("peak_added_bytes", LOWER, 0.01),
     // An error matters by its order of magnitude.
     ("relative_error", LOWER, 0.1),
     ("perplexity", LOWER, 0.01),
     ("loss", LOWER, 0.01),
+    // A divergence matters by its order of magnitude.
+    ("kl_divergence", LOWER, 0.1),
+    ("top1_agreement", HIGHER, 0.01),
+    ("f1_macro", HIGHER, 0.01),
+    ("recall_at_k", HIGHER, 0.01),
+    ("mrr", HIGHER, 0.01),
+    ("ndcg_at_k", HIGHER, 0.01),
+    ("pearson", HIGHER, 0.01),
+    ("spearman", HIGHER, 0.01),
+    ("bleu", HIGHER, 0.01),
+    ("rouge_1", HIGHER, 0.01),
+    ("rouge_2", HIGHER, 0.01),
+    ("rouge_l", HIGHER, 0.01),
+    ("word_error_rate", LOWER, 0.01),
     ("accuracy", HIGHER, 0.01),
     ("accepted", HIGHER, 0.01),
     ("time_to_first_step", LOWER, 0.01),

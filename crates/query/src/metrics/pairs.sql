@@ -4,7 +4,19 @@
 -- values have a ratio of 1, also where both are 0. Where a value of any replicate can have no ratio, because it is not
 -- a number, is not above 0, or was never reached, the pair has none at all (`lost` says why): those that are left would
 -- be the ones that went well.
-WITH sides AS (
+--
+-- A figure over items is the same in every process that answers the same: what another text would change is seen
+-- between pieces of this one. Its pairs are of one piece each, and pieces take the place of replicates (replicates are
+-- their blocks). A figure that tells of no pieces cannot be judged.
+WITH pieces AS (
+    SELECT v.run_id, v.trial, v.name, v.step AS piece, avg(v.value) AS value
+    FROM step_values v
+    JOIN samples sa ON sa.run_id = v.run_id AND sa.trial = v.trial AND sa.sample = v.sample
+    JOIN metric_values m ON m.run_id = v.run_id AND m.trial = v.trial AND m.metric = v.name
+    WHERE m.items IS NOT NULL AND sa.valid AND sa.iterations > 0
+    GROUP BY v.run_id, v.trial, v.name, v.step
+),
+sides AS (
     SELECT
         v.run_id,
         v.workload,
@@ -15,7 +27,8 @@ WITH sides AS (
         v.implementation,
         v.trial,
         v.metric,
-        v.value,
+        p.piece,
+        coalesce(p.value, v.value) AS value,
         v.unit,
         v.better,
         v.margin,
@@ -23,11 +36,13 @@ WITH sides AS (
         f.variant_number,
         f.pilot,
         CASE
-            WHEN v.value IS NULL THEN 'not-reached'
-            WHEN isnan(v.value) OR abs(v.value) > 1e300 THEN 'not-finite'
+            WHEN v.items IS NOT NULL AND p.piece IS NULL THEN 'no-pieces'
+            WHEN coalesce(p.value, v.value) IS NULL THEN 'not-reached'
+            WHEN isnan(coalesce(p.value, v.value)) OR abs(coalesce(p.value, v.value)) > 1e300 THEN 'not-finite'
         END AS spoiled
     FROM metric_values v
     JOIN "Facts" f ON f.run_id = v.run_id AND f.trial = v.trial
+    LEFT JOIN pieces p ON p.run_id = v.run_id AND p.trial = v.trial AND p.name = v.metric
     WHERE v.lost IS NULL
 ),
 beside AS (
@@ -36,7 +51,8 @@ beside AS (
         b.workload,
         b.case_name,
         b.cache,
-        b.replicate,
+        coalesce(b.piece, b.replicate) AS replicate,
+        b.replicate AS block,
         b.variant AS baseline,
         c.variant AS candidate,
         b.implementation AS baseline_implementation,
@@ -51,7 +67,8 @@ beside AS (
             WHEN b.better = 'higher' THEN ln(c.value) - ln(b.value)
             ELSE ln(b.value) - ln(c.value)
         END AS log_ratio,
-        b.pilot,
+        -- The number of pieces was fixed before anything was measured.
+        CASE WHEN b.piece IS NULL THEN b.pilot END AS pilot,
         b.metric,
         b.unit,
         b.better,
@@ -61,6 +78,7 @@ beside AS (
     FROM sides b
     JOIN sides c
         ON c.run_id = b.run_id AND c.pair_group = b.pair_group AND c.metric = b.metric AND c.unit = b.unit
+        AND coalesce(c.piece, -1) = coalesce(b.piece, -1)
     WHERE b.variant_number <> c.variant_number
 ),
 told AS (
@@ -90,7 +108,7 @@ SELECT
     case_name,
     cache,
     replicate,
-    replicate AS block,
+    block,
     baseline,
     candidate,
     baseline_implementation,

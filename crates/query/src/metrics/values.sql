@@ -5,15 +5,42 @@
 -- only says how the trial was measured is no metric.
 -- Steps of valid samples: the time from the start of a sample to the end of its first step, the median time and the
 -- 99th percentile of the other steps, and the tokens of all steps over their time.
+-- A figure over items, such as a perplexity over tokens, has a measure NAME_items that says how many, and may have the
+-- bounds NAME_low and NAME_high; these stand beside it as `items`, `low` and `high`, and are no metrics. Where it has
+-- steps, they are the pieces of its data (`pairs.sql`), and no metrics either.
 -- Values of steps: NAME_last is that of the last step of a sample, NAME_mean the mean over its steps, both the median
 -- over the samples. Where a measure NAME_threshold says how far to go, steps_to_NAME is how many steps it took; where a
 -- sample never got there, the trial has a row without a value.
-WITH measured AS (
-    SELECT run_id, trial, name, device, unit, max(value) AS value
+WITH figures AS (
+    SELECT run_id, trial, substr(name, 1, character_length(name) - 6) AS name, max(value) AS items
     FROM measures
-    WHERE sample IS NULL
-        AND name NOT IN ('warmup_iterations', 'warmup_settled', 'input_copies', 'inputs_change', 'coarse_cpu_time', 'first_tie')
-    GROUP BY run_id, trial, name, device, unit
+    WHERE sample IS NULL AND ends_with(name, '_items')
+    GROUP BY run_id, trial, substr(name, 1, character_length(name) - 6)
+),
+of_figures AS (
+    SELECT f.run_id, f.trial, concat(f.name, k.ending) AS name
+    FROM figures f
+    CROSS JOIN (VALUES ('_items'), ('_low'), ('_high')) AS k(ending)
+),
+bounds AS (
+    SELECT
+        f.run_id,
+        f.trial,
+        f.name,
+        max(f.items) AS items,
+        max(CASE WHEN m.name = concat(f.name, '_low') THEN m.value END) AS low,
+        max(CASE WHEN m.name = concat(f.name, '_high') THEN m.value END) AS high
+    FROM figures f
+    LEFT JOIN measures m ON m.run_id = f.run_id AND m.trial = f.trial AND m.sample IS NULL
+    GROUP BY f.run_id, f.trial, f.name
+),
+measured AS (
+    SELECT m.run_id, m.trial, m.name, m.device, m.unit, max(m.value) AS value
+    FROM measures m
+    LEFT ANTI JOIN of_figures b ON b.run_id = m.run_id AND b.trial = m.trial AND b.name = m.name
+    WHERE m.sample IS NULL
+        AND m.name NOT IN ('warmup_iterations', 'warmup_settled', 'input_copies', 'inputs_change', 'coarse_cpu_time', 'first_tie')
+    GROUP BY m.run_id, m.trial, m.name, m.device, m.unit
 ),
 timed AS (
     SELECT
@@ -79,6 +106,7 @@ of_samples AS (
     JOIN samples sa ON sa.run_id = v.run_id AND sa.trial = v.trial AND sa.sample = v.sample
     LEFT JOIN thresholds t ON t.run_id = v.run_id AND t.trial = v.trial AND t.name = concat(v.name, '_threshold')
     LEFT JOIN "Rules" r ON r.name = v.name
+    LEFT ANTI JOIN figures g ON g.run_id = v.run_id AND g.trial = v.trial AND g.name = v.name
     WHERE sa.valid AND sa.iterations > 0
     GROUP BY v.run_id, v.trial, v.sample, v.name
 ),
@@ -135,8 +163,12 @@ SELECT
     t.unit,
     coalesce(own.better, base.better) AS better,
     coalesce(own.margin, base.margin, 0.01) AS margin,
-    f.trial_lost AS lost
+    f.trial_lost AS lost,
+    b.items,
+    b.low,
+    b.high
 FROM told t
 JOIN "Facts" f ON f.run_id = t.run_id AND f.trial = t.trial
 LEFT JOIN "Rules" own ON own.name = t.metric
 LEFT JOIN "Rules" base ON base.name = t.ruled_by
+LEFT JOIN bounds b ON b.run_id = t.run_id AND b.trial = t.trial AND b.name = t.metric
