@@ -12,6 +12,7 @@ pub mod labels;
 pub mod logits;
 pub mod retrieval;
 pub mod rouge;
+pub mod similarity;
 pub mod wer;
 
 pub use error::{Error, Result};

@@ -27,7 +27,7 @@ impl Rouge {
 fn words(text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
     let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    lower.split(|c| !is_part(c)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    lower.split(|c: char| !is_part(c)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// ROUGE-N: n-grams of n words, each as often as both have it.
