@@ -10,9 +10,9 @@ pub const LEVEL: f64 = 0.95;
 /// Into how many pieces the data of a figure is parted for the record: the judge compares piece by piece.
 pub const PIECES: usize = 24;
 
-/// The stretches of items that are the pieces, in their order: each of some neighbours, their sizes within one of each
-/// other. Each piece's figure is a step value of the same name as the figure (`core::StepsOf::values`), because a figure of the
-/// whole is the same in every process and so says nothing of how sure it is.
+/// The stretches of items that are the pieces, in their order, their sizes within one of each other. The figure of each
+/// piece is a step value of the figure's name (`core::StepsOf::values`): that of the whole is the same in every process,
+/// and so says nothing of how sure it is.
 ///
 /// # Errors
 /// There are fewer items than pieces.
@@ -45,7 +45,7 @@ pub struct Figure {
     pub value: f64,
     /// The bounds of its interval at [`LEVEL`], in its unit; none of too few items, or where these do not vary.
     pub bounds: Option<(f64, f64)>,
-    /// The unit: `nats`, `share`, `points`, `1`.
+    /// The unit: `nats`, `share`, `points`, `ratio`.
     pub unit: &'static str,
     /// Over how many items it is.
     pub items: usize,

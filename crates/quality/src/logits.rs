@@ -115,7 +115,7 @@ pub fn diverges_at(baseline: &[u32], candidate: &[u32]) -> Option<usize> {
 /// There is no loss, or one is not finite.
 pub fn perplexity(losses: &[f64], data: &str) -> Result<Figure> {
     let of = Of { data, item: "token" };
-    Ok(Figure::of_series("perplexity", "nats", losses, of)?.scaled("perplexity", "1", f64::exp))
+    Ok(Figure::of_series("perplexity", "nats", losses, of)?.scaled("perplexity", "ratio", f64::exp))
 }
 
 /// The ratio of perplexities candidate / baseline on the same tokens: above 1 the candidate is worse. Paired: what makes
@@ -129,7 +129,7 @@ pub fn perplexity_ratio(baseline: &[f64], candidate: &[f64], data: &str) -> Resu
     }
     let differences: Vec<f64> = baseline.iter().zip(candidate).map(|(b, c)| c - b).collect();
     let of = Of { data, item: "token" };
-    Ok(Figure::of_series("perplexity_ratio", "nats", &differences, of)?.scaled("perplexity_ratio", "1", f64::exp))
+    Ok(Figure::of_series("perplexity_ratio", "nats", &differences, of)?.scaled("perplexity_ratio", "ratio", f64::exp))
 }
 
 /// The mean of [`divergences`], in nats a token, with a block-bootstrap interval.

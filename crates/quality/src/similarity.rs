@@ -53,7 +53,7 @@ pub fn correlations(embeddings: &[Vec<f32>], people: &Similarities, data: &str) 
             }
             correlation(&seen, &rated)
         };
-        Figure::of_items(name, "1", documents, of, drawn)
+        Figure::of_items(name, "ratio", documents, of, drawn)
     };
     Ok([figure("pearson", pearson)?, figure("spearman", spearman)?])
 }

@@ -70,9 +70,9 @@ mod tests {
     fn what_is_no_tagged_text_is_named() {
         for (bytes, part) in [
             (&b"The/at\nword"[..], "line 2"),
-            (b"/at", "line 1"),
-            (b"The/", "line 1"),
-            (b"The/at caf\xe9/nn", "not UTF-8 from byte 10 on"),
+            (&b"/at"[..], "line 1"),
+            (&b"The/"[..], "line 1"),
+            (&b"The/at caf\xe9/nn"[..], "not UTF-8 from byte 10 on"),
         ] {
             let message = document(&file(bytes)).expect_err(part).to_string();
             assert!(message.contains(part) && message.contains("/data/brown/ca01"), "{message}");

@@ -133,11 +133,11 @@ fn only(set: &Set, data: &Path, name: &str) -> Result<File> {
 mod tests {
     use super::*;
 
-    fn made(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    fn made(files: &[(&str, &str)]) -> tempfile::TempDir {
         let data = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(data.path().join("made")).expect("a folder");
-        for (name, bytes) in files {
-            std::fs::write(data.path().join("made").join(name), bytes).expect("a file");
+        for (name, text) in files {
+            std::fs::write(data.path().join("made").join(name), text).expect("a file");
         }
         data
     }
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_set_is_believed_by_its_digest_alone() {
-        let data = made(&[("b", b"xyz"), ("a", b"uv")]);
+        let data = made(&[("b", "xyz"), ("a", "uv")]);
         let message = said(&SET, data.path());
         assert!(message.contains("checksum") && message.contains("cargo xtask data made"), "{message}");
         let found = message.split("checksum ").nth(1).and_then(|rest| rest.split(',').next()).expect("a digest");
@@ -159,16 +159,16 @@ mod tests {
         let names: Vec<&str> = files.iter().map(File::name).collect();
         assert_eq!(names, ["a", "b"]);
         // The same bytes under other names, or parted otherwise, are another set.
-        for other in [made(&[("a", b"xyz"), ("b", b"uv")]), made(&[("a", b"uvx"), ("b", b"yz")])] {
+        for other in [made(&[("a", "xyz"), ("b", "uv")]), made(&[("a", "uvx"), ("b", "yz")])] {
             assert!(said(&Set { digest, ..SET }, other.path()).contains("checksum"));
         }
     }
 
     #[test]
     fn what_is_absent_short_long_or_no_file_is_named() {
-        let data = made(&[("a", b"uv")]);
+        let data = made(&[("a", "uv")]);
         assert!(said(&SET, data.path()).contains("is 3 of 5 bytes short"));
-        let long = made(&[("a", b"uvwxyz")]);
+        let long = made(&[("a", "uvwxyz")]);
         assert!(said(&SET, long.path()).contains("longer than 5 bytes"));
         std::fs::create_dir(data.path().join("made/folder")).expect("a folder");
         assert!(said(&SET, data.path()).contains("is no plain file"));

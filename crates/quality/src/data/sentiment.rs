@@ -62,11 +62,11 @@ mod tests {
     fn a_line_that_is_cut_off_is_named() {
         for (bytes, part) in [
             (&b"1\t2.5\ta\n2\t-0"[..], "line 2"),
-            (b"1\t2.5\ta\n3\t1\tb", "line 2"),
-            (b"1\tx\ta", "line 1"),
-            (b"1\tNaN\ta", "line 1"),
-            (b"1\t9\ta", "line 1"),
-            (b"1\t1\t\xff", "UTF-8"),
+            (&b"1\t2.5\ta\n3\t1\tb"[..], "line 2"),
+            (&b"1\tx\ta"[..], "line 1"),
+            (&b"1\tNaN\ta"[..], "line 1"),
+            (&b"1\t9\ta"[..], "line 1"),
+            (&b"1\t1\t\xff"[..], "UTF-8"),
         ] {
             let message = snippets(&file(bytes)).expect_err(part).to_string();
             assert!(message.contains(part), "{message}");

@@ -426,10 +426,10 @@ fn with_figure(fixture: &Fixture, tag: &str, pieces: i64) -> String {
                 add(writer, &trial(number, name, "a", replicate, json!({})));
                 let whole = if is_candidate { 19.0 } else { 20.0 };
                 for (what, value, unit) in [
-                    ("perplexity", whole, "1"),
+                    ("perplexity", whole, "ratio"),
                     ("perplexity_items", 960.0, "count"),
-                    ("perplexity_low", whole - 5.0, "1"),
-                    ("perplexity_high", whole + 5.0, "1"),
+                    ("perplexity_low", whole - 5.0, "ratio"),
+                    ("perplexity_high", whole + 5.0, "ratio"),
                 ] {
                     measure(writer, number, what, value, unit);
                 }
@@ -444,7 +444,7 @@ fn with_figure(fixture: &Fixture, tag: &str, pieces: i64) -> String {
                     let value = gain * (10.0 + 3.0 * (step % 7) as f64);
                     let name = "perplexity".to_owned();
                     writer
-                        .step_value(&StepValueRow { trial: number, sample: 0, step, name, value, unit: "1".into() })
+                        .step_value(&StepValueRow { trial: number, sample: 0, step, name, value, unit: "ratio".into() })
                         .unwrap();
                 }
                 number += 1;
@@ -459,7 +459,7 @@ fn a_figure_over_items_is_judged_by_pieces_of_its_data() {
     let run_id = with_figure(&fixture, "first", 24);
     let session = fixture.session();
     let told = session
-        .sql("SELECT metric, value, items, low, high FROM metric_values WHERE trial = 0 AND unit = '1'")
+        .sql("SELECT metric, value, items, low, high FROM metric_values WHERE trial = 0 AND unit = 'ratio'")
         .unwrap();
     assert_eq!(texts(&told, "metric"), [Some("perplexity".to_owned())]);
     let of = |name| floats(&told, name)[0].unwrap();
