@@ -12,13 +12,13 @@
 -- over the samples. Where a measure NAME_threshold says how far to go, steps_to_NAME is how many steps it took; where a
 -- sample never got there, the trial has a row without a value.
 WITH figures AS (
-    SELECT run_id, trial, substr(name, 1, character_length(name) - 6) AS name, max(value) AS items
+    SELECT run_id, trial, substr(name, 1, character_length(name) - 6) AS figure, max(value) AS items
     FROM measures
     WHERE sample IS NULL AND ends_with(name, '_items')
     GROUP BY run_id, trial, substr(name, 1, character_length(name) - 6)
 ),
 of_figures AS (
-    SELECT f.run_id, f.trial, concat(f.name, k.ending) AS name
+    SELECT f.run_id, f.trial, concat(f.figure, k.ending) AS name
     FROM figures f
     CROSS JOIN (VALUES ('_items'), ('_low'), ('_high')) AS k(ending)
 ),
@@ -26,13 +26,13 @@ bounds AS (
     SELECT
         f.run_id,
         f.trial,
-        f.name,
+        f.figure AS name,
         max(f.items) AS items,
-        max(CASE WHEN m.name = concat(f.name, '_low') THEN m.value END) AS low,
-        max(CASE WHEN m.name = concat(f.name, '_high') THEN m.value END) AS high
+        max(CASE WHEN m.name = concat(f.figure, '_low') THEN m.value END) AS low,
+        max(CASE WHEN m.name = concat(f.figure, '_high') THEN m.value END) AS high
     FROM figures f
     LEFT JOIN measures m ON m.run_id = f.run_id AND m.trial = f.trial AND m.sample IS NULL
-    GROUP BY f.run_id, f.trial, f.name
+    GROUP BY f.run_id, f.trial, f.figure
 ),
 measured AS (
     SELECT m.run_id, m.trial, m.name, m.device, m.unit, max(m.value) AS value
@@ -106,7 +106,7 @@ of_samples AS (
     JOIN samples sa ON sa.run_id = v.run_id AND sa.trial = v.trial AND sa.sample = v.sample
     LEFT JOIN thresholds t ON t.run_id = v.run_id AND t.trial = v.trial AND t.name = concat(v.name, '_threshold')
     LEFT JOIN "Rules" r ON r.name = v.name
-    LEFT ANTI JOIN figures g ON g.run_id = v.run_id AND g.trial = v.trial AND g.name = v.name
+    LEFT ANTI JOIN figures g ON g.run_id = v.run_id AND g.trial = v.trial AND g.figure = v.name
     WHERE sa.valid AND sa.iterations > 0
     GROUP BY v.run_id, v.trial, v.sample, v.name
 ),
