@@ -5,6 +5,7 @@ mod claims;
 mod common;
 mod csv;
 mod damage;
+mod figures;
 mod functions;
 mod kernels;
 mod limits;

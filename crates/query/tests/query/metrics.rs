@@ -9,9 +9,9 @@ use benchbook_record::{MeasureRow, OutcomeRow, Provenance, RunWriter, Status, St
 use serde_json::json;
 
 const PEAK: &str = "peak_added_bytes";
-const SIDES: [(bool, &str); 2] = [(false, "naive"), (true, "flash")];
+pub const SIDES: [(bool, &str); 2] = [(false, "naive"), (true, "flash")];
 
-fn measure(writer: &mut RunWriter, trial: i64, name: &str, value: f64, unit: &str) {
+pub fn measure(writer: &mut RunWriter, trial: i64, name: &str, value: f64, unit: &str) {
     let row = MeasureRow {
         trial,
         sample: None,
@@ -55,16 +55,16 @@ fn named(session: &Session, name: &str, pairs: &[(&str, &str)]) -> Answer {
 }
 
 /// What is said of flash over naive by a metric, in the order of the cases.
-fn judged(session: &Session, run_id: &str, metric: &str) -> Answer {
+pub fn judged(session: &Session, run_id: &str, metric: &str) -> Answer {
     named(session, "metrics", &[("run", run_id), ("metric", metric)])
 }
 
-fn words(answer: &Answer) -> Vec<(String, String)> {
+pub fn words(answer: &Answer) -> Vec<(String, String)> {
     let of = |name| texts(answer, name).into_iter().map(Option::unwrap);
     of("verdict").zip(of("reason")).collect()
 }
 
-fn word(verdict: &str, reason: &str) -> (String, String) {
+pub fn word(verdict: &str, reason: &str) -> (String, String) {
     (verdict.to_owned(), reason.to_owned())
 }
 
@@ -414,74 +414,6 @@ fn steps_have_a_value_for_each_aggregate() {
     assert_near(floats(&answer, "step_p99_ns")[1].unwrap(), 1_000.0, "p99");
     assert_near(floats(&answer, "tokens_per_second")[1].unwrap(), 1.1e6, "tokens");
     assert!(floats(&answer, "step_low_ns")[0].is_some_and(|low| (1_000.0..1_002.0).contains(&low)));
-}
-
-/// Two processes with a perplexity over 960 tokens, the same in both: 20 and a little less, by `pieces` pieces of the text
-/// whose difficulty differs by much more.
-fn with_figure(fixture: &Fixture, tag: &str, pieces: i64) -> String {
-    fixture.tagged(tag, |writer| {
-        let mut number = 0;
-        for replicate in 0..2 {
-            for (is_candidate, name) in SIDES {
-                add(writer, &trial(number, name, "a", replicate, json!({})));
-                let whole = if is_candidate { 19.0 } else { 20.0 };
-                for (what, value, unit) in [
-                    ("perplexity", whole, "ratio"),
-                    ("perplexity_items", 960.0, "count"),
-                    ("perplexity_low", whole - 5.0, "ratio"),
-                    ("perplexity_high", whole + 5.0, "ratio"),
-                ] {
-                    measure(writer, number, what, value, unit);
-                }
-                writer.sample(&sample(number, 0, number / 2, 1_000_000)).unwrap();
-                for step in 0..pieces {
-                    let started_ns = 10_000 * step;
-                    let row =
-                        StepRow { trial: number, sample: 0, step, started_ns, elapsed_ns: 10_000, tokens: Some(40) };
-                    writer.step(&row).unwrap();
-                    // Hard and easy pieces; the candidate is 5 % better, by 1 % more or less.
-                    let gain = if is_candidate { 0.95 + 0.01 * (step % 3 - 1) as f64 } else { 1.0 };
-                    let value = gain * (10.0 + 3.0 * (step % 7) as f64);
-                    let name = "perplexity".to_owned();
-                    writer
-                        .step_value(&StepValueRow { trial: number, sample: 0, step, name, value, unit: "ratio".into() })
-                        .unwrap();
-                }
-                number += 1;
-            }
-        }
-    })
-}
-
-#[test]
-fn a_figure_over_items_is_judged_by_pieces_of_its_data() {
-    let fixture = Fixture::new();
-    let run_id = with_figure(&fixture, "first", 24);
-    let session = fixture.session();
-    let told = session
-        .sql("SELECT metric, value, items, low, high FROM metric_values WHERE trial = 0 AND unit = 'ratio'")
-        .unwrap();
-    assert_eq!(texts(&told, "metric"), [Some("perplexity".to_owned())]);
-    let of = |name| floats(&told, name)[0].unwrap();
-    assert_eq!((of("value"), of("items"), of("low"), of("high")), (20.0, 960.0, 15.0, 25.0));
-    let unsaid = "SELECT count(*) FROM metric_values WHERE metric LIKE 'perplexity_%'";
-    assert_eq!(one(&session, unsaid), Some(0.0));
-
-    // Two processes say the same: only 24 pieces tell how sure that is.
-    let answer = judged(&session, &run_id, "perplexity");
-    assert_eq!(words(&answer), [word("better", "direction-excludes-one")]);
-    let ratio = (-(0.94_f64.ln() + 0.95_f64.ln() + 0.96_f64.ln()) / 3.0).exp();
-    assert_near(floats(&answer, "ratio")[0].unwrap(), ratio, "ratio");
-    let (low, high) = (floats(&answer, "low")[0].unwrap(), floats(&answer, "high")[0].unwrap());
-    assert!(low < ratio && ratio < high && high - low > 0.005, "{low} to {high}");
-}
-
-#[test]
-fn a_figure_without_pieces_is_never_sure() {
-    let fixture = Fixture::new();
-    let run_id = with_figure(&fixture, "first", 0);
-    let answer = judged(&fixture.session(), &run_id, "perplexity");
-    assert_eq!(words(&answer), [word("undecided", "baseline-no-pieces, candidate-no-pieces")]);
 }
 
 #[test]
