@@ -7,7 +7,7 @@
 --
 -- A figure over items is the same in every process that answers the same: what another text would change is seen
 -- between pieces of this one. Its pairs are of one piece each, and pieces take the place of replicates (replicates are
--- their blocks). A figure that tells of no pieces cannot be judged.
+-- their blocks). A figure that tells of no pieces cannot be judged, nor one beside it that does.
 WITH pieces AS (
     SELECT v.run_id, v.trial, v.name, v.step AS piece, avg(v.value) AS value
     FROM step_values v
@@ -73,12 +73,24 @@ beside AS (
         b.unit,
         b.better,
         b.margin,
-        coalesce(b.spoiled, CASE WHEN b.value <= 0 AND b.value <> c.value THEN 'not-positive' END) AS baseline_spoiled,
-        coalesce(c.spoiled, CASE WHEN c.value <= 0 AND b.value <> c.value THEN 'not-positive' END) AS candidate_spoiled
+        coalesce(
+            b.spoiled,
+            CASE
+                WHEN b.piece IS NULL AND c.piece IS NOT NULL THEN 'no-pieces'
+                WHEN b.value <= 0 AND b.value <> c.value THEN 'not-positive'
+            END
+        ) AS baseline_spoiled,
+        coalesce(
+            c.spoiled,
+            CASE
+                WHEN c.piece IS NULL AND b.piece IS NOT NULL THEN 'no-pieces'
+                WHEN c.value <= 0 AND b.value <> c.value THEN 'not-positive'
+            END
+        ) AS candidate_spoiled
     FROM sides b
     JOIN sides c
         ON c.run_id = b.run_id AND c.pair_group = b.pair_group AND c.metric = b.metric AND c.unit = b.unit
-        AND coalesce(c.piece, -1) = coalesce(b.piece, -1)
+        AND (c.piece = b.piece OR c.piece IS NULL OR b.piece IS NULL)
     WHERE b.variant_number <> c.variant_number
 ),
 told AS (

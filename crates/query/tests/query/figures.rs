@@ -5,9 +5,9 @@ use crate::metrics::{SIDES, judged, measure, word, words};
 use benchbook_record::{StepRow, StepValueRow};
 use serde_json::json;
 
-/// Two processes with a perplexity over 960 tokens, the same in both: 20 and a little less, by `pieces` pieces of the text
-/// whose difficulty differs by much more.
-fn with_figure(fixture: &Fixture, tag: &str, pieces: i64) -> String {
+/// Two processes with a perplexity over 960 tokens, the same in both: 20 and a little less, by so many pieces of the text, whose
+/// difficulty differs by much more, for the baseline and for the candidate.
+fn with_figure(fixture: &Fixture, tag: &str, pieces: [i64; 2]) -> String {
     fixture.tagged(tag, |writer| {
         let mut number = 0;
         for replicate in 0..2 {
@@ -23,7 +23,7 @@ fn with_figure(fixture: &Fixture, tag: &str, pieces: i64) -> String {
                     measure(writer, number, what, value, unit);
                 }
                 writer.sample(&sample(number, 0, number / 2, 1_000_000)).unwrap();
-                for step in 0..pieces {
+                for step in 0..pieces[usize::from(is_candidate)] {
                     let started_ns = 10_000 * step;
                     let row =
                         StepRow { trial: number, sample: 0, step, started_ns, elapsed_ns: 10_000, tokens: Some(40) };
@@ -45,7 +45,7 @@ fn with_figure(fixture: &Fixture, tag: &str, pieces: i64) -> String {
 #[test]
 fn a_figure_over_items_is_judged_by_pieces_of_its_data() {
     let fixture = Fixture::new();
-    let run_id = with_figure(&fixture, "first", 24);
+    let run_id = with_figure(&fixture, "first", [24, 24]);
     let session = fixture.session();
     let told = session
         .sql("SELECT metric, value, items, low, high FROM metric_values WHERE trial = 0 AND metric LIKE 'perplexity%'")
@@ -65,8 +65,14 @@ fn a_figure_over_items_is_judged_by_pieces_of_its_data() {
 
 #[test]
 fn a_figure_without_pieces_is_never_sure() {
-    let fixture = Fixture::new();
-    let run_id = with_figure(&fixture, "first", 0);
-    let answer = judged(&fixture.session(), &run_id, "perplexity");
-    assert_eq!(words(&answer), [word("undecided", "baseline-no-pieces, candidate-no-pieces")]);
+    for (pieces, reason) in [
+        ([0, 0], "baseline-no-pieces, candidate-no-pieces"),
+        ([24, 0], "candidate-no-pieces"),
+        ([0, 24], "baseline-no-pieces"),
+    ] {
+        let fixture = Fixture::new();
+        let run_id = with_figure(&fixture, "first", pieces);
+        let answer = judged(&fixture.session(), &run_id, "perplexity");
+        assert_eq!(words(&answer), [word("undecided", reason)], "{pieces:?}");
+    }
 }
