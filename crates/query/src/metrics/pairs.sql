@@ -7,7 +7,8 @@
 --
 -- A figure over items is the same in every process that answers the same: what another text would change is seen
 -- between pieces of this one. Its pairs are of one piece each, and pieces take the place of replicates (replicates are
--- their blocks). A figure that tells of no pieces cannot be judged, nor one beside it that does.
+-- their blocks). A figure that tells of no pieces cannot be judged, nor one beside it that does; and where one side
+-- lacks pieces of the other, `lost` says how many.
 WITH pieces AS (
     SELECT v.run_id, v.trial, v.name, v.step AS piece, avg(v.value) AS value
     FROM step_values v
@@ -28,6 +29,7 @@ sides AS (
         v.trial,
         v.metric,
         p.piece,
+        count(p.piece) OVER (PARTITION BY v.run_id, v.trial, v.metric, v.unit) AS pieces,
         coalesce(p.value, v.value) AS value,
         v.unit,
         v.better,
@@ -86,19 +88,53 @@ beside AS (
                 WHEN c.piece IS NULL AND b.piece IS NOT NULL THEN 'no-pieces'
                 WHEN c.value <= 0 AND b.value <> c.value THEN 'not-positive'
             END
-        ) AS candidate_spoiled
+        ) AS candidate_spoiled,
+        b.pieces AS baseline_pieces,
+        c.pieces AS candidate_pieces,
+        count(CASE WHEN b.piece = c.piece THEN 1 END)
+            OVER (PARTITION BY b.run_id, b.trial, c.trial, b.metric, b.unit) AS matched
     FROM sides b
     JOIN sides c
         ON c.run_id = b.run_id AND c.pair_group = b.pair_group AND c.metric = b.metric AND c.unit = b.unit
         AND (c.piece = b.piece OR c.piece IS NULL OR b.piece IS NULL)
     WHERE b.variant_number <> c.variant_number
 ),
+-- Pieces of the other side that this one does not have.
+lacking AS (
+    SELECT
+        *,
+        coalesce(
+            baseline_spoiled,
+            CASE
+                WHEN matched < candidate_pieces THEN concat(
+                    'lacks-',
+                    CAST(candidate_pieces - matched AS VARCHAR),
+                    '-of-',
+                    CAST(candidate_pieces AS VARCHAR),
+                    '-pieces'
+                )
+            END
+        ) AS baseline_fault,
+        coalesce(
+            candidate_spoiled,
+            CASE
+                WHEN matched < baseline_pieces THEN concat(
+                    'lacks-',
+                    CAST(baseline_pieces - matched AS VARCHAR),
+                    '-of-',
+                    CAST(baseline_pieces AS VARCHAR),
+                    '-pieces'
+                )
+            END
+        ) AS candidate_fault
+    FROM beside
+),
 told AS (
     SELECT
         *,
         max(
             CAST(
-                nullif(concat_ws(', ', 'baseline-' || baseline_spoiled, 'candidate-' || candidate_spoiled), '') AS VARCHAR
+                nullif(concat_ws(', ', 'baseline-' || baseline_fault, 'candidate-' || candidate_fault), '') AS VARCHAR
             )
         ) OVER (
             PARTITION BY
@@ -112,7 +148,7 @@ told AS (
                 baseline_implementation,
                 candidate_implementation
         ) AS lost
-    FROM beside
+    FROM lacking
 )
 SELECT
     run_id,

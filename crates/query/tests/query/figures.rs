@@ -64,11 +64,13 @@ fn a_figure_over_items_is_judged_by_pieces_of_its_data() {
 }
 
 #[test]
-fn a_figure_without_pieces_is_never_sure() {
+fn a_figure_whose_pieces_are_not_all_there_is_never_sure() {
     for (pieces, reason) in [
         ([0, 0], "baseline-no-pieces, candidate-no-pieces"),
         ([24, 0], "candidate-no-pieces"),
         ([0, 24], "baseline-no-pieces"),
+        ([24, 20], "candidate-lacks-4-of-24-pieces"),
+        ([20, 24], "baseline-lacks-4-of-24-pieces"),
     ] {
         let fixture = Fixture::new();
         let run_id = with_figure(&fixture, "first", pieces);
