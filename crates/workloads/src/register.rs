@@ -2,7 +2,7 @@
 
 use benchbook_core::Registry;
 
-use crate::decoding::{Generate, GreedyDecoding, Prefill};
+use crate::decoding::{self, Generate, GreedyDecoding, Prefill};
 use crate::matmul::Matmul;
 use crate::sparse_matmul::SparseMatmul;
 use crate::{attention, blocks, experts, mixers, roofs};
@@ -60,5 +60,10 @@ pub fn register(registry: &mut Registry) {
         .workload(mixers::SelectiveScanGradients)
         .workload(experts::MixtureOfExpertsGradients)
         .workload(Prefill)
-        .workload(Generate);
+        .workload(Generate)
+        .workload(decoding::LossyDecoding)
+        .workload(decoding::PrefixDecoding)
+        .workload(decoding::SpeculativeDecoding)
+        .workload(decoding::SpeculativeSampling)
+        .workload(decoding::BatchedDecoding);
 }

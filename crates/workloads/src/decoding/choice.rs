@@ -12,7 +12,7 @@ pub trait Advance {
 }
 
 /// The share of the largest logit by which the best logit is above another at least that rounding in `f32` cannot move there.
-const LEAST_GAP: f64 = 1e-4;
+pub const LEAST_GAP: f64 = 1e-4;
 
 /// A token that the model would take, and what it is beside others.
 struct Choice {
@@ -23,43 +23,69 @@ struct Choice {
     taken: (usize, f64),
 }
 
-/// The tokens that the model makes; or, where others are `taken`, those that it makes after them. One of these is right where
-/// its logit is below the best by no more than rounding tells; a number that is no id is never right, and the best goes on.
-pub fn decoded(mut model: impl Advance, prompt: &[i32], tokens: usize, taken: Option<&[f64]>) -> Reference {
-    let mut hidden = Vec::new();
-    for id in prompt {
-        hidden = model.advance(*id as usize);
-    }
-    let (mut choices, mut largest) = (Vec::with_capacity(tokens), 0.0_f64);
-    for step in 0..tokens {
-        let logits = model.logits(&hidden);
-        let choice = choice(&logits, taken.map(|taken| taken[step]));
-        largest = logits.iter().fold(largest, |largest, logit| largest.max(logit.abs()));
-        if step + 1 < tokens {
-            hidden = model.advance(choice.taken.0);
+/// What a model takes, a token after another.
+#[derive(Default)]
+pub struct Choices {
+    choices: Vec<Choice>,
+    /// The largest logit, whatever its sign.
+    largest: f64,
+}
+
+impl Choices {
+    /// Of a model that has seen nothing, so many tokens after the prompt. Where others are `taken`, it goes on after these; a
+    /// number that is no id is never right, and the best goes on.
+    pub fn of(mut model: impl Advance, prompt: &[i32], tokens: usize, taken: Option<&[f64]>) -> Self {
+        let mut hidden = Vec::new();
+        for id in prompt {
+            hidden = model.advance(*id as usize);
         }
-        choices.push(choice);
+        let mut all = Self::default();
+        for step in 0..tokens {
+            let logits = model.logits(&hidden);
+            let choice = choice(&logits, taken.map(|taken| taken[step]));
+            all.largest = logits.iter().fold(all.largest, |largest, logit| largest.max(logit.abs()));
+            if step + 1 < tokens {
+                hidden = model.advance(choice.taken.0);
+            }
+            all.choices.push(choice);
+        }
+        all
     }
-    let least = LEAST_GAP * largest;
-    let right = |Choice { best, gap, taken: (token, below) }: Choice| {
-        if below < least { (token as f64, gap) } else { (best as f64, below) }
-    };
-    let (values, gaps) = choices.into_iter().map(right).unzip();
-    let (shape, rows) = (vec![tokens, 1], (0..tokens).collect());
-    Reference {
-        answers: vec![Answer { name: "tokens".into(), shape, rows, values, check: Check::Greedy { gaps, least } }],
+
+    /// These, and those of another text after them.
+    pub fn and(mut self, other: Self) -> Self {
+        self.choices.extend(other.choices);
+        Self { choices: self.choices, largest: self.largest.max(other.largest) }
+    }
+
+    /// The right tokens: what was taken, where its logit is below the best by less than `least` of the largest logit.
+    pub fn reference(self, least: f64) -> Reference {
+        let least = least * self.largest;
+        let right = |Choice { best, gap, taken: (token, below) }: Choice| {
+            if below < least { (token as f64, gap) } else { (best as f64, below) }
+        };
+        let (values, gaps): (Vec<f64>, Vec<f64>) = self.choices.into_iter().map(right).unzip();
+        let (shape, rows) = (vec![values.len(), 1], (0..values.len()).collect());
+        Reference {
+            answers: vec![Answer { name: "tokens".into(), shape, rows, values, check: Check::Greedy { gaps, least } }],
+        }
     }
 }
 
+/// The tokens that the model makes; or, where others are `taken`, those that it makes after them. One of these is right where
+/// its logit is below the best by no more than rounding in `f32` tells.
+pub fn decoded(model: impl Advance, prompt: &[i32], tokens: usize, taken: Option<&[f64]>) -> Reference {
+    Choices::of(model, prompt, tokens, taken).reference(LEAST_GAP)
+}
+
 /// What is right beside these outputs, which may have gone another way at a tie; nothing where they are no tokens of this many.
-pub fn followed<M: Advance>(
-    model: impl FnOnce() -> M,
-    prompt: &[i32],
+pub fn followed(
     tokens: usize,
     outputs: &[Array],
+    decoded: impl FnOnce(Option<&[f64]>) -> Reference,
 ) -> Option<Reference> {
     let [output] = outputs else { return None };
-    (output.shape() == [tokens, 1]).then(|| decoded(model(), prompt, tokens, Some(&output.to_f64())))
+    (output.shape() == [tokens, 1]).then(|| decoded(Some(&output.to_f64())))
 }
 
 /// The best token, the first where several are; it is taken unless another is.

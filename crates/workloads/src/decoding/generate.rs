@@ -50,6 +50,10 @@ impl Generate {
     pub fn steps(params: &GenerateParams) -> StepsOf {
         StepsOf { most: params.tokens, tokens: Some(params.tokens as i64), values: Vec::new() }
     }
+
+    fn decoded(params: &GenerateParams, inputs: &Inputs, taken: Option<&[f64]>) -> Reference {
+        decoded(Model::new(params.sizes(), inputs), inputs.get("prompt").of(), params.tokens, taken)
+    }
 }
 
 impl Problem for Generate {
@@ -117,11 +121,11 @@ impl Problem for Generate {
     }
 
     fn reference(params: &GenerateParams, inputs: &Inputs, _seed: u64) -> Reference {
-        decoded(Model::new(params.sizes(), inputs), inputs.get("prompt").of(), params.tokens, None)
+        Self::decoded(params, inputs, None)
     }
 
     fn follow(params: &GenerateParams, inputs: &Inputs, outputs: &[Array]) -> Option<Reference> {
-        followed(|| Model::new(params.sizes(), inputs), inputs.get("prompt").of(), params.tokens, outputs)
+        followed(params.tokens, outputs, |taken| Self::decoded(params, inputs, taken))
     }
 
     /// The last token is made and not taken.

@@ -44,6 +44,10 @@ impl GreedyDecoding {
     pub fn steps(params: &GreedyDecodingParams) -> StepsOf {
         StepsOf { most: params.tokens, tokens: Some(params.tokens as i64), values: Vec::new() }
     }
+
+    fn decoded(params: &GreedyDecodingParams, inputs: &Inputs, taken: Option<&[f64]>) -> Reference {
+        decoded(Model::new(params, inputs), inputs.get("prompt").of(), params.tokens, taken)
+    }
 }
 
 impl Problem for GreedyDecoding {
@@ -79,11 +83,7 @@ impl Problem for GreedyDecoding {
     }
 
     fn check(params: &GreedyDecodingParams) -> Result<(), (&'static str, String)> {
-        let GreedyDecodingParams { heads, width, .. } = *params;
-        if width.is_multiple_of(heads) {
-            return Ok(());
-        }
-        Err(("heads", format!("{heads} heads do not divide a width of {width}, give a divisor of it")))
+        check_heads(params.heads, params.width)
     }
 
     fn label(params: &GreedyDecodingParams) -> String {
@@ -141,29 +141,43 @@ impl Problem for GreedyDecoding {
     }
 
     fn reference(params: &GreedyDecodingParams, inputs: &Inputs, _seed: u64) -> Reference {
-        decoded(Model::new(params, inputs), inputs.get("prompt").of(), params.tokens, None)
+        Self::decoded(params, inputs, None)
     }
 
     fn follow(params: &GreedyDecodingParams, inputs: &Inputs, outputs: &[Array]) -> Option<Reference> {
-        followed(|| Model::new(params, inputs), inputs.get("prompt").of(), params.tokens, outputs)
+        followed(params.tokens, outputs, |taken| Self::decoded(params, inputs, taken))
     }
 
     fn work(params: &GreedyDecodingParams, dtype: DType) -> Work {
-        let GreedyDecodingParams { layers, width, vocabulary, prompt, tokens, .. } = *params;
-        let [layers, width, vocabulary] = [layers, width, vocabulary].map(|size| size as f64);
         // The last token is made and not taken.
-        let (positions, made) = ((prompt + tokens - 1) as f64, tokens as f64);
-        let products = 24.0 * layers * width * width * positions + 2.0 * width * vocabulary * made;
-        let attention = 2.0 * layers * width * positions * (positions + 1.0);
-        let of_layer = 12.0 * width * width + 13.0 * width;
-        let weights = layers * of_layer + 2.0 * width + width * (vocabulary + (prompt + tokens) as f64);
-        let bytes = weights * dtype.bytes() as f64 + 4.0 * prompt as f64 + 8.0 * made;
-        Work { flops: products + attention, bytes }
+        let positions = (params.prompt + params.tokens - 1) as f64;
+        work_of(params, positions * (positions + 1.0) / 2.0, dtype)
     }
 
     fn tolerance(_params: &GreedyDecodingParams, dtype: DType) -> f64 {
         crate::tolerance(dtype)
     }
+}
+
+/// The work of a case whose queries see so many keys together.
+pub(super) fn work_of(params: &GreedyDecodingParams, pairs: f64, dtype: DType) -> Work {
+    let GreedyDecodingParams { layers, width, vocabulary, prompt, tokens, .. } = *params;
+    let [layers, width, vocabulary] = [layers, width, vocabulary].map(|size| size as f64);
+    let (positions, made) = ((prompt + tokens - 1) as f64, tokens as f64);
+    let products = 24.0 * layers * width * width * positions + 2.0 * width * vocabulary * made;
+    let attention = 4.0 * layers * width * pairs;
+    let of_layer = 12.0 * width * width + 13.0 * width;
+    let weights = layers * of_layer + 2.0 * width + width * (vocabulary + (prompt + tokens) as f64);
+    let bytes = weights * dtype.bytes() as f64 + 4.0 * prompt as f64 + 8.0 * made;
+    Work { flops: products + attention, bytes }
+}
+
+/// Refuses heads that do not divide the width.
+pub(super) fn check_heads(heads: usize, width: usize) -> Result<(), (&'static str, String)> {
+    if width.is_multiple_of(heads) {
+        return Ok(());
+    }
+    Err(("heads", format!("{heads} heads do not divide a width of {width}, give a divisor of it")))
 }
 
 /// Token ids from the lower bits of numbers, which are as good as uniform.

@@ -1,14 +1,26 @@
 //! Decoding: loops in which a model takes a prompt, or makes one token after another.
 
+mod batched;
 mod choice;
 mod generate;
 mod gpt2;
 mod greedy;
+mod lossy;
 mod prefill;
+mod prefix;
+mod sampling;
+mod speculative;
 mod stack;
+mod uniform;
 
+pub use batched::{BatchedDecoding, BatchedDecodingParams, Request};
 pub use generate::{Generate, GenerateParams};
 pub(crate) use greedy::ids;
 pub use greedy::{GreedyDecoding, GreedyDecodingParams};
+pub use lossy::{LossyDecoding, LossyDecodingParams};
 pub use prefill::{Prefill, PrefillParams};
+pub use prefix::{PrefixDecoding, PrefixDecodingParams};
+pub use sampling::{PAIR, SpeculativeSampling, SpeculativeSamplingParams};
+pub use speculative::{SpeculativeDecoding, SpeculativeDecodingParams};
 pub use stack::Sizes;
+pub use uniform::Uniform;

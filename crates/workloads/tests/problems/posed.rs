@@ -1,6 +1,6 @@
 //! What every problem of the registry gives: parameters that can be columns, cases that pose, inputs, and answers.
 
-use benchbook_core::{Array, DType, Posed};
+use benchbook_core::{Answer, Array, Check, DType, Posed};
 
 use crate::registry;
 
@@ -39,6 +39,21 @@ fn every_ugly_case_is_a_case_and_has_an_answer() {
     }
 }
 
+/// As many draws of each category as its probability says, but for rounding.
+fn drawn(answer: &Answer, probabilities: &[f64]) -> Array {
+    let draws: usize = answer.shape.iter().product();
+    let mut until = 0.0;
+    let ends: Vec<f64> = probabilities
+        .iter()
+        .map(|probability| {
+            until += probability * draws as f64;
+            until
+        })
+        .collect();
+    let of = |draw: usize| ends.iter().position(|end| draw as f64 + 0.5 < *end).unwrap_or(ends.len() - 1) as i64;
+    Array::new(answer.shape.clone(), &(0..draws).map(of).collect::<Vec<i64>>())
+}
+
 /// Inputs repeat and are finite; the answer holds rows of its shape, accepts itself, and refuses what is off by one.
 #[track_caller]
 fn tells_right_from_wrong(what: &str, posed: &dyn Posed) {
@@ -53,6 +68,12 @@ fn tells_right_from_wrong(what: &str, posed: &dyn Posed) {
     let reference = posed.reference(&inputs, 3);
     assert!(!reference.answers.is_empty(), "{what}");
     for answer in &reference.answers {
+        if let Check::Draws { control, .. } = &answer.check {
+            let (right, wrong) = (drawn(answer, &answer.values), drawn(answer, control));
+            assert_eq!(answer.compare(&right).max_scaled_error, 0.0, "{what}: {}", answer.name);
+            assert_eq!(answer.compare(&wrong).max_scaled_error, f64::INFINITY, "{what}: {}", answer.name);
+            continue;
+        }
         let width = answer.shape.last().copied().unwrap_or(1);
         assert!(answer.values.iter().all(|value| value.is_finite()), "{what}: {}", answer.name);
         assert_eq!(answer.values.len(), answer.rows.len() * width, "{what}: {}", answer.name);
