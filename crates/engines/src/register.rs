@@ -33,7 +33,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, pruned::ROWS);
     registry.implementation(low_rank::LOW_RANK);
     add(registry, sparse::ROWS);
-    add(registry, decoding::ROWS);
+    add(registry, decoding::GREEDY);
     add(registry, mixers::SCAN);
     add(registry, mixers::CONV);
     add(registry, mixers::SSD);
@@ -73,6 +73,11 @@ pub fn register(registry: &mut Registry) {
         .implementation(blocks::fused::ROTARY);
     add(registry, blocks::pruned::ROWS);
     registry.implementation(models::CHUNKED).implementation(models::CACHED);
+    add(registry, decoding::LOSSY);
+    add(registry, decoding::PREFIX);
+    add(registry, decoding::SPECULATIVE);
+    add(registry, decoding::SAMPLING);
+    add(registry, decoding::BATCHED);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)
