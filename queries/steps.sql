@@ -3,8 +3,10 @@
 --
 -- A step is one turn of a loop: a token, a training step. From valid samples of trials that may be used, by the table
 -- metric_values, where each replicate has one value: the time from the start of a sample to the end of its first step,
--- the median and the 99th percentile of the others, and the tokens of all steps over their time. Here stands the
--- geometric mean over the replicates, for the median step with Student's interval (95 %, from five replicates on).
+-- the median and the 99th percentile of the others, and the tokens of all steps over their time; of steps that make
+-- tokens, the time to the first token, that of a step over its tokens, and its 99th percentile over its median. Here
+-- stands the geometric mean over the replicates, for the median step with Student's interval (95 %, from five
+-- replicates on).
 SELECT
     workload,
     case_name,
@@ -16,10 +18,21 @@ SELECT
     replicate_low(CASE WHEN metric = 'step_time' THEN value END, replicate) AS step_low_ns,
     replicate_high(CASE WHEN metric = 'step_time' THEN value END, replicate) AS step_high_ns,
     replicate_median(CASE WHEN metric = 'step_time_p99' THEN value END, replicate) AS step_p99_ns,
-    replicate_median(CASE WHEN metric = 'tokens_per_second' THEN value END, replicate) AS tokens_per_second
+    replicate_median(CASE WHEN metric = 'tokens_per_second' THEN value END, replicate) AS tokens_per_second,
+    replicate_median(CASE WHEN metric = 'time_to_first_token' THEN value END, replicate) AS first_token_ns,
+    replicate_median(CASE WHEN metric = 'inter_token_latency' THEN value END, replicate) AS inter_token_ns,
+    replicate_median(CASE WHEN metric = 'inter_token_spread' THEN value END, replicate) AS inter_token_spread
 FROM metric_values
 WHERE run_id = $run
     AND lost IS NULL
-    AND metric IN ('time_to_first_step', 'step_time', 'step_time_p99', 'tokens_per_second')
+    AND metric IN (
+        'time_to_first_step',
+        'step_time',
+        'step_time_p99',
+        'tokens_per_second',
+        'time_to_first_token',
+        'inter_token_latency',
+        'inter_token_spread'
+    )
 GROUP BY workload, case_name, cache, variant
 ORDER BY min(trial)

@@ -27,7 +27,7 @@ const HIGHER: &str = "higher";
 
 /// Which side of a metric is better, and the share up to which two values are equivalent. Of a metric that does not
 /// stand here nobody knows the better side, and its margin is that of times.
-const RULES: [(&str, &str, f64); 25] = [
+const RULES: [(&str, &str, f64); 31] = [
     ("peak_added_bytes", LOWER, 0.01),
     // An error matters by its order of magnitude.
     ("relative_error", LOWER, 0.1),
@@ -54,6 +54,12 @@ const RULES: [(&str, &str, f64); 25] = [
     // A hundredth of the steps decides it.
     ("step_time_p99", LOWER, 0.05),
     ("tokens_per_second", HIGHER, 0.01),
+    ("time_to_first_token", LOWER, 0.01),
+    ("inter_token_latency", LOWER, 0.01),
+    ("inter_token_latency_p99", LOWER, 0.05),
+    ("inter_token_spread", LOWER, 0.05),
+    ("request_latency_p50", LOWER, 0.01),
+    ("request_latency_p99", LOWER, 0.05),
     ("steps_to", LOWER, 0.05),
     ("compile_ns", LOWER, 0.05),
 ];

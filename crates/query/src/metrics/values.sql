@@ -1,13 +1,16 @@
 -- The table `metric_values`: one number for each trial and metric beside the time of samples, whatever became of the
--- trial (`lost` says it). Three sources:
+-- trial (`lost` says it). Four sources:
 --
 -- A measure of the whole trial, under its own name. Bytes are the sum over devices, other measures the largest. What
 -- only says how the trial was measured is no metric.
--- Steps of valid samples: the time from the start of a sample to the end of its first step, the median time and the
--- 99th percentile of the other steps, and the tokens of all steps over their time.
 -- A figure over items, such as a perplexity over tokens, has a measure NAME_items that says how many, and may have the
 -- bounds NAME_low and NAME_high; these stand beside it as `items`, `low` and `high`, and are no metrics. Where it has
 -- steps, they are the pieces of its data (`pairs.sql`), and no metrics either.
+-- Steps of valid samples: the time from the start of a sample to the end of its first step, the median time and the
+-- 99th percentile of the other steps, and the tokens of all steps over their time.
+-- Tokens of valid samples: the time from the start of a sample to the end of the first step that made one; of the steps
+-- after it that made some, their time over their tokens: the median, the 99th percentile, and how far the second is above
+-- the first (inter_token_spread, 1 where every token takes as long).
 -- Values of steps: NAME_last is that of the last step of a sample, NAME_mean the mean over its steps, both the median
 -- over the samples. Where a measure NAME_threshold says how far to go, steps_to_NAME is how many steps it took; where a
 -- sample never got there, the trial has a row without a value.
@@ -46,6 +49,7 @@ timed AS (
     SELECT
         st.run_id,
         st.trial,
+        st.sample,
         st.step,
         st.tokens,
         CAST(st.elapsed_ns AS DOUBLE) AS elapsed_ns,
@@ -64,6 +68,45 @@ of_steps AS (
         1e9 * CAST(sum(tokens) AS DOUBLE) / nullif(sum(elapsed_ns), 0.0) AS tokens_per_second
     FROM timed
     GROUP BY run_id, trial
+),
+first_tokens AS (
+    SELECT run_id, trial, sample, min(step) AS step, min(ended_ns) AS ended_ns
+    FROM timed
+    WHERE tokens > 0
+    GROUP BY run_id, trial, sample
+),
+of_tokens AS (
+    SELECT
+        t.run_id,
+        t.trial,
+        median(CASE WHEN t.step = f.step THEN f.ended_ns END) AS first_ns,
+        median(CASE WHEN t.step > f.step THEN t.elapsed_ns / CAST(t.tokens AS DOUBLE) END) AS token_ns,
+        percentile_cont(CASE WHEN t.step > f.step THEN t.elapsed_ns / CAST(t.tokens AS DOUBLE) END, 0.99) AS p99_ns
+    FROM timed t
+    JOIN first_tokens f ON f.run_id = t.run_id AND f.trial = t.trial AND f.sample = t.sample
+    WHERE t.tokens > 0
+    GROUP BY t.run_id, t.trial
+),
+spoken AS (
+    SELECT
+        s.run_id,
+        s.trial,
+        k.metric,
+        k.unit,
+        CASE k.metric
+            WHEN 'time_to_first_token' THEN s.first_ns
+            WHEN 'inter_token_latency' THEN s.token_ns
+            WHEN 'inter_token_latency_p99' THEN s.p99_ns
+            ELSE s.p99_ns / nullif(s.token_ns, 0.0)
+        END AS value
+    FROM of_tokens s
+    CROSS JOIN (
+        VALUES
+            ('time_to_first_token', 'ns'),
+            ('inter_token_latency', 'ns'),
+            ('inter_token_latency_p99', 'ns'),
+            ('inter_token_spread', 'ratio')
+    ) AS k(metric, unit)
 ),
 stepped AS (
     SELECT
@@ -135,6 +178,8 @@ told AS (
     GROUP BY run_id, trial, name, unit
     UNION ALL
     SELECT run_id, trial, metric, metric AS ruled_by, unit, value FROM stepped WHERE value IS NOT NULL
+    UNION ALL
+    SELECT run_id, trial, metric, metric AS ruled_by, unit, value FROM spoken WHERE value IS NOT NULL
     UNION ALL
     SELECT
         v.run_id,

@@ -385,6 +385,10 @@ fn steps_have_a_value_for_each_aggregate() {
         ("step_time_p99", 2_000.0, 1_000.0),
         // Eleven tokens in twenty units.
         ("tokens_per_second", 11e9 / 20_000.0, 11e9 / 10_000.0),
+        ("time_to_first_token", 10_000.0, 5_000.0),
+        ("inter_token_latency", 1_000.0, 500.0),
+        ("inter_token_latency_p99", 2_000.0, 1_000.0),
+        ("inter_token_spread", 2.0, 2.0),
         ("loss_last", 1.0, 6.0 / 11.0),
         // 6 / (1 + 0.5 · 4) is 2 at the fifth step, and 6 / (1 + 2) at the third.
         ("steps_to_loss", 5.0, 3.0),
