@@ -52,6 +52,39 @@ fn tokens_are_steps_and_their_times_are_metrics() {
 }
 
 #[test]
+fn guesses_are_values_of_steps_and_a_draft_that_is_the_model_is_always_right() {
+    let bench = Bench::new();
+    let sizes = ["layers=2", "draft_layers=2", "width=32", "prompt=9", "tokens=12", "vocabulary=64", "guesses=3"];
+    let sizes = sizes.map(|size| ["--set", size]).concat();
+    let measured = ["--quick", "--replicates", "1", "--blocks", "2", "--threads", "1"];
+    bench.ok(&[&["run", "speculative-decoding"][..], &sizes, &measured].concat());
+    let found = bench.sql(
+        "select t.implementation, sum(case when v.name = 'accepted' then v.value end) as accepted, \
+         sum(case when v.name = 'drafted' then v.value end) as drafted from step_values v \
+         join trials t on t.run_id = v.run_id and t.trial = v.trial group by 1 order by 1",
+    );
+    // Eleven tokens after the first, in two steps of four and one of three: eight guesses a sample.
+    let told = |row: &Value| format!("{} {} {}", row["implementation"], row["accepted"], row["drafted"]);
+    assert_eq!(told(&found[0]), "\"draft-model\" 16.0 16.0");
+    assert!(found[1]["accepted"].as_f64() <= found[1]["drafted"].as_f64(), "{}", found[1]);
+    assert_eq!(told(&found[2]), "\"target-alone\" 0.0 0.0");
+    let checks = bench.sql("select bool_and(passed) as passed, count(*) as n from checks");
+    assert_eq!((&checks[0]["passed"], &checks[0]["n"]), (&true.into(), &6.into()));
+    let metrics = bench.sql("select distinct metric from metric_values where metric like 'inter_token%'");
+    assert_eq!(metrics.len(), 3, "{metrics:?}");
+}
+
+#[test]
+fn what_a_loop_cannot_read_is_refused_before_it_begins() {
+    let bench = Bench::new();
+    bench.fails(&["run", "greedy-decoding", "--set", "prompt=0"], 4, &["`prompt`"]);
+    let words = ["run", "speculative-decoding", "--set", "layers=2", "--set", "draft_layers=3"];
+    bench.fails(&words, 4, &["`draft_layers`", "give 2 at most"]);
+    bench.fails(&["run", "lossy-decoding", "--set", "bits=5"], 4, &["`bits`", "4, 8 or 32 bits, not 5"]);
+    bench.fails(&["run", "speculative-sampling", "--set", "vocabulary=17"], 4, &["`vocabulary`", "give 16 at most"]);
+}
+
+#[test]
 fn heads_that_do_not_divide_the_width_are_refused() {
     let words = ["run", "greedy-decoding", "--set", "heads=5", "--set", "width=64"];
     Bench::new().fails(&words, 4, &["`heads`", "5 heads do not divide a width of 64"]);
