@@ -10,8 +10,8 @@ use super::uniform::Uniform;
 /// Greedy decoding by the model of [`GreedyDecoding`] for several requests, each with a prompt and a number of tokens, and each
 /// answered as if it were alone.
 ///
-/// No kernel reads a clock, and so arrivals follow the loop's own: a pass of the model over `n` positions takes 1 + n / `balance`
-/// of its units, since weights are read once a pass, and `balance` positions compute as long as that reading takes. A request
+/// No kernel reads a clock, and so arrivals follow the loop's own: a pass of the model over `n` positions takes 1 + n / `ridge`
+/// of its units, since weights are read once a pass, and `ridge` positions compute as long as that reading takes. A request
 /// arrives when this clock has passed its time. What a pass really takes is the time of its step.
 ///
 /// Inputs: those of [`GreedyDecoding`]; `prompt` `[Σ prompts]` has all prompts, one after another. The output `tokens`
@@ -41,7 +41,7 @@ benchbook_core::parameters! {
         /// requests that arrive in a unit of the clock, on average
         rate: f64 = 0.25, 1e-3..1e3;
         /// positions that compute as long as the weights are read
-        balance: f64 = 16.0, 1e-3..1e6;
+        ridge: f64 = 16.0, 1e-3..1e6;
         /// units of the clock that a pass is to take at most, where an implementation keeps to it
         pass_bound: f64 = 2.0, 1.0..1e6;
         /// seed of the trace
@@ -79,7 +79,7 @@ impl BatchedDecodingParams {
 
     /// Units of the clock that a pass over so many positions takes.
     pub fn cost(&self, positions: usize) -> f64 {
-        1.0 + positions as f64 / self.balance
+        1.0 + positions as f64 / self.ridge
     }
 }
 
@@ -133,9 +133,9 @@ impl Problem for BatchedDecoding {
     }
 
     fn label(params: &BatchedDecodingParams) -> String {
-        let BatchedDecodingParams { requests, slots, rate, balance, pass_bound, trace, .. } = *params;
+        let BatchedDecodingParams { requests, slots, rate, ridge, pass_bound, trace, .. } = *params;
         let model = GreedyDecoding::label(&params.model());
-        format!("{model} r{requests} slots{slots} rate{rate} balance{balance} bound{pass_bound} trace{trace}")
+        format!("{model} r{requests} slots{slots} rate{rate} ridge{ridge} bound{pass_bound} trace{trace}")
     }
 
     fn task(params: &BatchedDecodingParams) -> Task {
