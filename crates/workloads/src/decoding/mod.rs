@@ -20,7 +20,7 @@ pub use greedy::{GreedyDecoding, GreedyDecodingParams};
 pub use lossy::{LossyDecoding, LossyDecodingParams};
 pub use prefill::{Prefill, PrefillParams};
 pub use prefix::{PrefixDecoding, PrefixDecodingParams};
-pub use sampling::{PAIR, SpeculativeSampling, SpeculativeSamplingParams};
+pub use sampling::{AT_ONCE, PAIR, SpeculativeSampling, SpeculativeSamplingParams};
 pub use speculative::{SpeculativeDecoding, SpeculativeDecodingParams};
 pub use stack::Sizes;
 pub use uniform::Uniform;

@@ -39,6 +39,9 @@ benchbook_core::parameters! {
 /// Tokens of a draw.
 pub const PAIR: usize = 2;
 
+/// Draws of a step, but for the last.
+pub const AT_ONCE: usize = 64;
+
 /// The normal quantile of an error rate of one in a million.
 const ONE_IN_A_MILLION: f64 = 4.753_424_308_8;
 
@@ -84,10 +87,11 @@ impl SpeculativeSamplingParams {
 }
 
 impl SpeculativeSampling {
-    /// The loop of a case, which draws a pair a step.
+    /// The loop of a case, which draws [`AT_ONCE`] pairs a step; its values are those of all of them.
     pub fn steps(params: &SpeculativeSamplingParams) -> StepsOf {
         let values = ["accepted", "drafted"].map(|name| (name.to_owned(), "count".to_owned()));
-        StepsOf { most: params.draws, tokens: Some((PAIR * params.draws) as i64), values: values.into() }
+        let (most, tokens) = (params.draws.div_ceil(AT_ONCE), Some((PAIR * params.draws) as i64));
+        StepsOf { most, tokens, values: values.into() }
     }
 }
 
@@ -104,8 +108,8 @@ impl Problem for SpeculativeSampling {
 
     fn ugly() -> Vec<SpeculativeSamplingParams> {
         let usual = SpeculativeSamplingParams { width: 32, ..SpeculativeSamplingParams::default() };
-        // The fewest layers of both; layers between; one position.
-        let sizes = [[2, 1, 4, 16], [3, 1, 4, 5], [2, 1, 4, 1]];
+        // The fewest layers of both; layers between, after one position.
+        let sizes = [[2, 1, 4, 16], [3, 1, 4, 1]];
         let of = |[layers, draft_layers, vocabulary, prompt]: [usize; 4]| {
             let usual = usual.clone();
             SpeculativeSamplingParams { layers, draft_layers, vocabulary, prompt, ..usual }

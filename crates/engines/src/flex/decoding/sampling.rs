@@ -1,7 +1,7 @@
 //! Tokens drawn from a model's distribution, with guesses that a smaller model has drawn from its own.
 
 use benchbook_core::{Array, Loop, Result, Step};
-use benchbook_workloads::decoding::{PAIR, Uniform};
+use benchbook_workloads::decoding::{AT_ONCE, PAIR, Uniform};
 
 use super::greedy::{Who, write_prompt};
 use super::text::{Model, Reader};
@@ -122,12 +122,16 @@ impl<M: Model, D: Model> Loop for Sampling<M, D> {
             let kept = self.draft.as_mut().map_or(Ok(()), |draft| draft.keep(0));
             self.who.said(kept)?;
         }
-        let pair = self.pair();
-        let counts = self.who.said(pair)?;
+        let (now, mut counts) = (AT_ONCE.min(self.most - self.draws.len()), [0, 0]);
+        for _ in 0..now {
+            let pair = self.pair();
+            let pair = self.who.said(pair)?;
+            counts = [counts[0] + pair[0], counts[1] + pair[1]];
+        }
         for (value, count) in values.iter_mut().zip(counts) {
             *value = count as f64;
         }
-        Ok(Step { tokens: PAIR as i64, more: self.draws.len() < self.most })
+        Ok(Step { tokens: (now * PAIR) as i64, more: self.draws.len() < self.most })
     }
 
     fn outputs(&mut self) -> Result<Vec<Array>> {
