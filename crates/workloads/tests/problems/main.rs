@@ -5,6 +5,7 @@ mod blocks;
 mod decoding;
 mod experts;
 mod experts_pytorch;
+mod gpt2_decoding;
 mod gradients;
 mod labels;
 mod matmul;
