@@ -50,7 +50,8 @@ impl Draft for Lookup {
         let end = text.len();
         for length in (1..=self.longest.min(end.saturating_sub(1))).rev() {
             let last = &text[end - length..];
-            if let Some(place) = (0..end - length).rev().find(|place| text[*place..].starts_with(last)) {
+            let newest = (0..end - length).rev().find(|place| text[*place..].starts_with(last));
+            if let Some(place) = newest {
                 let from = place + length;
                 text.extend_from_within(from..end.min(from + most));
                 return Ok(());

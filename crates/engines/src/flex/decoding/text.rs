@@ -103,8 +103,12 @@ impl<M: Model> Reader<M> {
     /// # Errors
     /// As [`Text::truncate`].
     pub fn keep(&mut self, positions: usize) -> Result<()> {
-        self.read.truncate(positions);
-        self.texts.first_mut().map_or(Ok(()), |text| text.truncate(self.read.len()))
+        let kept = positions.min(self.read.len());
+        if let Some(text) = self.texts.first_mut() {
+            text.truncate(kept)?;
+        }
+        self.read.truncate(kept);
+        Ok(())
     }
 
     /// Tokens that there are.
