@@ -1,6 +1,6 @@
 //! Tokens drawn from a model's distribution, with guesses that a smaller model draws.
 
-use benchbook_core::{Answer, Array, Check, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Work};
+use benchbook_core::{Answer, Check, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Work};
 
 use super::choice::Advance;
 use super::gpt2::Model;
