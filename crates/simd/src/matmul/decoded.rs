@@ -55,11 +55,12 @@ impl Right for PackedWeights {
         tile.decode(self, steps, first, to);
     }
 
-    fn last(&self, columns: usize, row: usize, to: &mut [f32]) {
-        let first = columns - to.len();
-        for (column, number) in (first..columns).zip(to) {
-            let (code, scale) = self.words.weight(row, column);
-            *number = self.code.number(code) * scale;
+    fn last<T: Tile>(&self, columns: usize, [step, _]: [usize; 2], count: usize, to: &mut [f32]) {
+        for (row, to) in to.chunks_exact_mut(T::COLUMNS).enumerate() {
+            for (column, number) in (columns - count..columns).zip(to) {
+                let (code, scale) = self.words.weight(step + row, column);
+                *number = self.code.number(code) * scale;
+            }
         }
     }
 }

@@ -49,11 +49,12 @@ impl Right for Int4Weights<'_> {
         tile.unpack(self, columns, steps, first, to);
     }
 
-    fn last(&self, columns: usize, row: usize, to: &mut [f32]) {
-        let (codes, scales) = self.row(columns, row);
-        let first = columns - to.len();
-        for (column, number) in (first..columns).zip(to) {
-            *number = weight(codes, scales, column);
+    fn last<T: Tile>(&self, columns: usize, [step, _]: [usize; 2], count: usize, to: &mut [f32]) {
+        for (row, to) in to.chunks_exact_mut(T::COLUMNS).enumerate() {
+            let (codes, scales) = self.row(columns, step + row);
+            for (column, number) in (columns - count..columns).zip(to) {
+                *number = weight(codes, scales, column);
+            }
         }
     }
 }

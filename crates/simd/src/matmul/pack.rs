@@ -18,8 +18,8 @@ pub trait Right: Sync {
     /// `[panels, steps, COLUMNS]`.
     fn panels<T: Tile>(&self, tile: &T, columns: usize, steps: [usize; 2], first: usize, to: &mut [f32]);
 
-    /// The last numbers of row `row`, as many as `to` takes.
-    fn last(&self, columns: usize, row: usize, to: &mut [f32]);
+    /// Writes the last `count` numbers of these rows, fewer than a tile has columns, to the beginnings of rows `[steps, COLUMNS]`.
+    fn last<T: Tile>(&self, columns: usize, steps: [usize; 2], count: usize, to: &mut [f32]);
 }
 
 impl Right for [f32] {
@@ -27,9 +27,11 @@ impl Right for [f32] {
         tile.pack(&self[step * columns + first..], columns, steps, to);
     }
 
-    fn last(&self, columns: usize, row: usize, to: &mut [f32]) {
-        let line = &self[row * columns..][..columns];
-        to.copy_from_slice(&line[columns - to.len()..]);
+    fn last<T: Tile>(&self, columns: usize, [step, _]: [usize; 2], count: usize, to: &mut [f32]) {
+        for (row, to) in to.chunks_exact_mut(T::COLUMNS).enumerate() {
+            let line = &self[(step + row) * columns..][..columns];
+            to[..count].copy_from_slice(&line[columns - count..]);
+        }
     }
 }
 
@@ -43,13 +45,12 @@ pub fn columns<T: Tile, R: Right + ?Sized>(
     first: usize,
     to: &mut [f32],
 ) {
-    let whole = (columns - first) / T::COLUMNS;
+    let (whole, count) = ((columns - first) / T::COLUMNS, (columns - first) % T::COLUMNS);
     let (whole, rest) = to.split_at_mut(to.len().min(whole * steps * T::COLUMNS));
     from.panels(tile, columns, [step, steps], first, whole);
-    for (row, to) in rest.chunks_exact_mut(T::COLUMNS).enumerate() {
-        let (real, beyond) = to.split_at_mut((columns - first) % T::COLUMNS);
-        from.last(columns, step + row, real);
-        beyond.fill(0.0);
+    if !rest.is_empty() {
+        from.last::<T>(columns, [step, steps], count, rest);
+        rest.chunks_exact_mut(T::COLUMNS).for_each(|row| row[count..].fill(0.0));
     }
 }
 

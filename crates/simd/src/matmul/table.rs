@@ -115,9 +115,13 @@ impl Right for TableWeights<'_> {
         }
     }
 
-    fn last(&self, columns: usize, row: usize, to: &mut [f32]) {
-        let (line, first) = (self.line(columns, row), columns - to.len());
-        to.iter_mut().enumerate().for_each(|(column, number)| *number = line.weight(first + column));
+    fn last<T: Tile>(&self, columns: usize, [step, _]: [usize; 2], count: usize, to: &mut [f32]) {
+        for (row, to) in to.chunks_exact_mut(T::COLUMNS).enumerate() {
+            let line = self.line(columns, step + row);
+            for (column, number) in (columns - count..columns).zip(to) {
+                *number = line.weight(column);
+            }
+        }
     }
 }
 

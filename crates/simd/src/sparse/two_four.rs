@@ -173,12 +173,16 @@ impl Right for TwoFourWeights {
         }
     }
 
-    fn last(&self, columns: usize, row: usize, to: &mut [f32]) {
-        let ([blocks, down], first) = (self.down(), columns - to.len());
-        for (column, number) in (first..columns).zip(to) {
-            let at = place(row / 4, column, [self.columns, blocks, down]);
-            let kept = [0, 1].map(|kept| self.kept(at, 2 * (row / 4 % (STEPS / 4)) + kept, self.scales.all()[column]));
-            *number = kept.iter().filter(|(step, _)| step % 4 == row % 4).map(|(_, number)| number).sum();
+    fn last<T: Tile>(&self, columns: usize, [step, _]: [usize; 2], count: usize, to: &mut [f32]) {
+        let ([blocks, down], scales) = (self.down(), self.scales.all());
+        for (row, to) in to.chunks_exact_mut(T::COLUMNS).enumerate() {
+            let row = step + row;
+            let first = 2 * (row / 4 % (STEPS / 4));
+            for (column, number) in (columns - count..columns).zip(to) {
+                let at = place(row / 4, column, [self.columns, blocks, down]);
+                let kept = [0, 1].map(|kept| self.kept(at, first + kept, scales[column]));
+                *number = kept.iter().filter(|(step, _)| step % 4 == row % 4).map(|(_, number)| number).sum();
+            }
         }
     }
 }
