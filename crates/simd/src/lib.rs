@@ -1,5 +1,5 @@
-//! Matrix multiplication, attention, mixers in linear time, mixtures of experts and the blocks around them on CPUs, written for
-//! their registers and caches.
+//! Matrix multiplication, attention, mixers in linear time, mixtures of experts, convolutions and the blocks around them on CPUs,
+//! written for their registers and caches.
 //!
 //! Plain slices in, plain slices out: nothing here knows burn, a clock, or a file. One source serves AVX-512, AVX2 and
 //! any other CPU; which one runs is found out at run time ([`Isa::detect`]).
@@ -12,6 +12,7 @@ mod avx512;
 mod bits;
 mod blocks;
 mod cache;
+mod convolution;
 mod error;
 mod experts;
 mod isa;
@@ -35,6 +36,7 @@ pub use blocks::{
     Activation, Embedding, Gate, LinearWeights, MlpWeights, Norm, Rotary, Softmax, copy, embedding, gated_rms_norm,
     layer_norm, linear, mlp, rms_norm, rotary_attention, softmax,
 };
+pub use convolution::{Convolution, ConvolutionWeights, convolution};
 pub use error::{Error, Result};
 pub use experts::{
     Capacity, Dispatch, ExpertWeights, Experts, MixtureBackward, MixtureGradients, Priority, Routed, Router, Scoring,

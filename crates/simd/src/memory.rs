@@ -183,6 +183,12 @@ impl<'a> Pieces<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(at.start), at.len()) }
     }
 
+    /// The numbers `at`, lent to tasks in the same way.
+    pub fn part(&self, at: Range<usize>) -> Self {
+        assert!(at.start <= at.end && at.end <= self.length, "{at:?} of {}", self.length);
+        Self { start: self.start.wrapping_add(at.start), length: at.len(), lent: PhantomData }
+    }
+
     /// Where number `at` lies; whoever writes there answers for it.
     pub fn pointer(&self, at: usize) -> *mut f32 {
         assert!(at < self.length, "{at} of {}", self.length);

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
     Activation, Attend, BlockWeights, ByteDot, Capacity, CausalConv, Code, CodedCache, CodedKeys, CodedWeights,
-    Contextual, ConvSize, CsrWeights, Dispatch, Embedding, ExpertWeights, Experts, Gate, Heads, Int4Weights,
-    IntegerWeights, Isa, LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm, PackedWeights, Priority,
-    Product, Projected, Projections, Pruned, Retention, RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7,
-    RwkvSize, Scales, ScanGradients, ScanSize, Scoring, SelectiveScan, Softmax, Ssd, SsdSize, Turns, TwoFourWeights,
-    Weights, attention, causal_conv, contextual_attention, copy, decode_coded, embedding, gated_rms_norm, layer_norm,
-    linear, matmul, matmul_blocks, matmul_csr, matmul_dynamic, matmul_int4, matmul_packed, matmul_two_four, mixture,
-    mixture_backward, mlp, normalised_retention, projected_attention, retention, rms_norm, route, route_backward,
-    rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward, softmax, ssd,
+    Contextual, ConvSize, Convolution, ConvolutionWeights, CsrWeights, Dispatch, Embedding, ExpertWeights, Experts,
+    Gate, Heads, Int4Weights, IntegerWeights, Isa, LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm,
+    PackedWeights, Priority, Product, Projected, Projections, Pruned, Retention, RetentionSize, Rotary, Routed, Router,
+    Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring, SelectiveScan, Softmax, Ssd, SsdSize,
+    Turns, TwoFourWeights, Weights, attention, causal_conv, contextual_attention, convolution, copy, decode_coded,
+    embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_blocks, matmul_csr, matmul_dynamic, matmul_int4,
+    matmul_packed, matmul_two_four, mixture, mixture_backward, mlp, normalised_retention, projected_attention,
+    retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward, softmax,
+    ssd,
 };
 
 struct Counting;
@@ -119,6 +120,7 @@ fn kernels_reuse_their_scratch() {
     mixers_reuse_theirs();
     experts();
     blocks();
+    convolutions();
 }
 
 /// The same of products by packed weights: of few rows and of many, and of rows that are rounded within the call.
@@ -260,6 +262,22 @@ fn experts() {
         route_backward(&router, &logits, &ids, &shares, &of_counts, &mut of_logits).unwrap();
     });
     assert_eq!(found, 0, "experts back: allocations in {CALLS} calls");
+}
+
+/// Images that are laid out, and such that are read where they lie: channels together, and apart.
+fn convolutions() {
+    let (isa, input) = (Isa::detect(), vec![0.5; 2 * 40 * 30 * 31]);
+    let mut out = vec![0.0; 2 * 40 * 30 * 31];
+    for (groups, stride, padding) in [(1, 1, 1), (1, 1, 0), (4, 2, 1), (40, 1, 1)] {
+        let [kernel, stride, padding, dilation] = [3, stride, padding, 1].map(|size: usize| [size; 2]);
+        let of = Convolution { channels: [40, 40], groups, kernel, stride, padding, dilation };
+        let weight = vec![0.1; 40 * (40 / groups) * 9];
+        let weights = ConvolutionWeights::new(of, &weight, &input[..40], isa).unwrap();
+        let [height, width] = of.after([30, 31]).unwrap();
+        let out = &mut out[..2 * 40 * height * width];
+        let found = allocations(|| convolution(&weights, [2, 30, 31], &input, out).unwrap());
+        assert_eq!(found, 0, "a convolution of {groups} groups: allocations in {CALLS} calls");
+    }
 }
 
 /// Norms, softmax, tables, rotation, and layers of more rows than a task and more steps than a run.

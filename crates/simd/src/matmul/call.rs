@@ -132,7 +132,7 @@ fn run<T: Tile + Sync, R: Right + ?Sized>(tile: &T, factors: &Factors<R>, out: &
 }
 
 /// Rows and columns of a task: columns are shared out where every thread gets about as many, else rows.
-fn task_size<T: Tile>([m, n]: [usize; 2], threads: usize) -> [usize; 2] {
+pub fn task_size<T: Tile>([m, n]: [usize; 2], threads: usize) -> [usize; 2] {
     let panels = n.div_ceil(T::COLUMNS);
     let even = panels % threads == 0 || panels >= 4 * threads;
     let [down, across] = if even { [1, threads] } else { [threads, 1] };
@@ -141,7 +141,7 @@ fn task_size<T: Tile>([m, n]: [usize; 2], threads: usize) -> [usize; 2] {
 }
 
 /// The rows `rows` and columns `columns` of the product, which are this task's alone.
-fn block<T: Tile, R: Right + ?Sized>(
+pub fn block<T: Tile, R: Right + ?Sized>(
     tile: &T,
     factors: &Factors<R>,
     rows: Range<usize>,

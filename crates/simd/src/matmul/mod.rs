@@ -17,7 +17,7 @@ mod table;
 pub(crate) mod words;
 
 pub use bytes::ByteDot;
-pub(crate) use call::{Factors, multiply, product};
+pub(crate) use call::{Factors, block, multiply, product, task_size};
 pub use call::{Product, matmul};
 pub use decoded::{PackedWeights, matmul_packed};
 pub use decoder::Code;

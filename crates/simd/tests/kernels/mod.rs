@@ -3,6 +3,7 @@
 mod blocks;
 mod coded;
 mod contextual;
+mod convolution;
 mod decoded;
 mod dynamic;
 mod expert_gradients;
