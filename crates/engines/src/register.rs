@@ -58,7 +58,8 @@ pub fn register(registry: &mut Registry) {
     registry.implementation(blocks::LINEAR).implementation(blocks::MLP).implementation(blocks::LAYER_NORM);
     registry.implementation(blocks::RMS_NORM).implementation(blocks::SOFTMAX);
     registry.implementation(blocks::EMBEDDING).implementation(blocks::ROTARY);
-    registry.implementation(convolution::CONV1D).implementation(convolution::CONV2D);
+    add(registry, convolution::CONV1D);
+    add(registry, convolution::CONV2D);
     add(registry, decomposed::ROWS);
     add(registry, convolution::PATCHES);
     add(registry, attention::latent::ROWS);

@@ -1,27 +1,93 @@
-//! Convolutions, and patches of images, as operations of burn.
+//! Convolutions, and patches of images: as operations of burn, and hand-written.
 
-use benchbook_core::{DType, Inputs, Result, Row};
+use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
+use benchbook_simd::{Convolution, ConvolutionWeights, Isa, convolution};
 use benchbook_workloads::blocks::{Conv1d, Conv1dParams, Conv2d, Conv2dParams, PatchEmbedding, PatchEmbeddingParams};
 use burn::tensor::Tensor;
 use burn::tensor::module::{conv1d, conv2d};
 use burn::tensor::ops::ConvOptions;
 
-use crate::flex::row::burn_row;
+use crate::flex::blocks::fused;
+use crate::flex::calls::failed;
+use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::{NamedInputs, Rows, prepare};
 use crate::flex::tensor::Target;
 
+/// Implementations of `conv1d`.
+pub const CONV1D: [Row<Conv1d>; 2] = [BURN_1D, FUSED_1D];
+
+/// Implementations of `conv2d`.
+pub const CONV2D: [Row<Conv2d>; 2] = [BURN_2D, FUSED_2D];
+
 /// burn's own: on flex tiles of windows for the gemm crate, or sums without it where channels are few or kept apart; on libtorch
 /// its own call.
-pub const CONV1D: Row<Conv1d> =
+const BURN_1D: Row<Conv1d> =
     burn_row::<Conv1d>("burn", "burn's conv1d", &DType::FLOATS, |name, setting, params, inputs| {
         prepare(name, setting, params, inputs, of_one, by_conv1d)
     });
 
-/// See [`CONV1D`].
-pub const CONV2D: Row<Conv2d> =
+/// See [`BURN_1D`].
+const BURN_2D: Row<Conv2d> =
     burn_row::<Conv2d>("burn", "burn's conv2d", &DType::FLOATS, |name, setting, params, inputs| {
         prepare(name, setting, params, inputs, of_two, by_conv2d)
     });
+
+/// What our own convolution says of itself.
+const BY_WINDOWS: &str = "hand-written: AVX-512, AVX2 or portable, weights packed before timing, windows packed where they are \
+     multiplied, channels that are kept apart in registers";
+
+/// Windows of a few results at a time are the right factor of a product. Of the inputs, `input` can be overwritten.
+const FUSED_1D: Row<Conv1d> =
+    fused_row::<Conv1d>("fused", BY_WINDOWS, &[DType::F32], |name, setting, params, inputs| {
+        let Conv1dParams { batch, in_channels, out_channels, length, kernel_size, stride, padding, dilation, groups } =
+            *params;
+        let of = Convolution {
+            channels: [in_channels, out_channels],
+            groups,
+            kernel: [1, kernel_size],
+            stride: [1, stride],
+            padding: [0, padding],
+            dilation: [1, dilation],
+        };
+        let shape = |after: [usize; 2]| vec![batch, out_channels, after[1]];
+        by_windows(name, setting, inputs, of, [batch, 1, length], shape)
+    });
+
+/// See [`FUSED_1D`].
+const FUSED_2D: Row<Conv2d> =
+    fused_row::<Conv2d>("fused", BY_WINDOWS, &[DType::F32], |name, setting, params, inputs| {
+        let Conv2dParams { batch, in_channels, out_channels, height, width, groups, .. } = *params;
+        let of = Convolution {
+            channels: [in_channels, out_channels],
+            groups,
+            kernel: [params.kernel_size; 2],
+            stride: [params.stride; 2],
+            padding: [params.padding; 2],
+            dilation: [params.dilation; 2],
+        };
+        let shape = |after: [usize; 2]| vec![batch, out_channels, after[0], after[1]];
+        by_windows(name, setting, inputs, of, [batch, height, width], shape)
+    });
+
+/// Our own convolution of images, where `size` is batch, height and width; `shape` gives the shape of a result of so many rows and
+/// columns.
+fn by_windows(
+    name: &'static str,
+    setting: &Setting,
+    inputs: &Inputs,
+    of: Convolution,
+    size: [usize; 3],
+    shape: impl Fn([usize; 2]) -> Vec<usize>,
+) -> Result<Box<dyn Subject>> {
+    let after = of.after([size[1], size[2]]).map_err(|error| failed(name, &setting.device, &error.to_string()))?;
+    let pack = || {
+        let [weight, bias] = ["weight", "bias"].map(|name| inputs.numbers(name));
+        ConvolutionWeights::new(of, weight, bias, Isa::detect())
+    };
+    let call =
+        move |weights: &ConvolutionWeights, input: &[f32], out: &mut [f32]| convolution(weights, size, input, out);
+    Ok(Box::new(fused::layer(name, setting, inputs, shape(after), pack, call)?))
+}
 
 /// Implementations of `patch-embedding`.
 pub const PATCHES: [Row<PatchEmbedding>; 2] = [BY_CONV, BY_MATMUL];

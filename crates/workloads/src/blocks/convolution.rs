@@ -10,7 +10,8 @@ use crate::tolerance::tolerance_of_sum;
 /// y[o, t] = bias[o] + Σ weight[o, c, k] · x[group + c, t · stride + k · dilation − padding], with zeros outside of x.
 ///
 /// Inputs: `input` `[batch, in_channels, length]`, standard normal; `weight` `[out_channels, in_channels / groups, kernel_size]`,
-/// with variance 1 / (numbers of a sum); `bias` `[out_channels]`. Output `[batch, out_channels, …]`.
+/// with variance 1 / (numbers of a sum); `bias` `[out_channels]`. Output `[batch, out_channels, …]`. Weights stay from call to
+/// call: bringing them into another layout is preparation, as loading a model is.
 pub struct Conv1d;
 
 /// The same along two axes, with square kernels, as PyTorch's `conv2d`.

@@ -167,7 +167,7 @@ pub const ROTARY: Row<Rotary> = fused_row::<Rotary>(
 );
 
 /// Positions, and weights that were packed.
-pub(super) struct Layer<W> {
+pub(in crate::flex) struct Layer<W> {
     input: Array,
     weights: W,
 }
@@ -179,7 +179,7 @@ impl<W> NamedInputs for Layer<W> {
 }
 
 /// A layer with a result of this shape as something to time; `pack` makes its weights, once for each copy of the inputs.
-pub(super) fn layer<W: 'static>(
+pub(in crate::flex) fn layer<W: 'static>(
     name: &'static str,
     setting: &Setting,
     inputs: &Inputs,
