@@ -33,8 +33,8 @@ pub use attention::{
     contextual_attention, decode, decode_coded, hadamard, projected_attention,
 };
 pub use blocks::{
-    Activation, Embedding, Gate, LinearWeights, MlpWeights, Norm, Rotary, Softmax, copy, embedding, gated_rms_norm,
-    layer_norm, linear, mlp, rms_norm, rotary_attention, softmax,
+    Activation, Embedding, Gate, LinearWeights, MlpWeights, Norm, PatchEmbedding, PatchWeights, Rotary, Softmax, copy,
+    embedding, gated_rms_norm, layer_norm, linear, mlp, patch_embedding, rms_norm, rotary_attention, softmax,
 };
 pub use convolution::{Convolution, ConvolutionWeights, convolution};
 pub use error::{Error, Result};

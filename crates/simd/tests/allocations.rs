@@ -8,13 +8,13 @@ use benchbook_simd::{
     Activation, Attend, BlockWeights, ByteDot, Capacity, CausalConv, Code, CodedCache, CodedKeys, CodedWeights,
     Contextual, ConvSize, Convolution, ConvolutionWeights, CsrWeights, Dispatch, Embedding, ExpertWeights, Experts,
     Gate, Heads, Int4Weights, IntegerWeights, Isa, LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm,
-    PackedWeights, Priority, Product, Projected, Projections, Pruned, Retention, RetentionSize, Rotary, Routed, Router,
-    Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring, SelectiveScan, Softmax, Ssd, SsdSize,
-    Turns, TwoFourWeights, Weights, attention, causal_conv, contextual_attention, convolution, copy, decode_coded,
-    embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_blocks, matmul_csr, matmul_dynamic, matmul_int4,
-    matmul_packed, matmul_two_four, mixture, mixture_backward, mlp, normalised_retention, projected_attention,
-    retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7, selective_scan, selective_scan_backward, softmax,
-    ssd,
+    PackedWeights, PatchEmbedding, PatchWeights, Priority, Product, Projected, Projections, Pruned, Retention,
+    RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring,
+    SelectiveScan, Softmax, Ssd, SsdSize, Turns, TwoFourWeights, Weights, attention, causal_conv, contextual_attention,
+    convolution, copy, decode_coded, embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_blocks, matmul_csr,
+    matmul_dynamic, matmul_int4, matmul_packed, matmul_two_four, mixture, mixture_backward, mlp, normalised_retention,
+    patch_embedding, projected_attention, retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7,
+    selective_scan, selective_scan_backward, softmax, ssd,
 };
 
 struct Counting;
@@ -304,6 +304,12 @@ fn blocks() {
     let layer = LinearWeights::new([width, hidden], &table, Some(&input[..hidden]), isa).unwrap();
     let found = allocations(|| linear(&layer, Activation::Gelu, &input, &mut out[..290 * 170]).unwrap());
     assert_eq!(found, 0, "a linear layer: allocations in {CALLS} calls");
+    // Images of 20 patches.
+    let patches = PatchWeights::new([3, 10, hidden], &table, isa).unwrap();
+    let (class, positions) = (&input[..hidden], &input[..21 * hidden]);
+    let images = PatchEmbedding { size: [14, 40, 50], image: &input[..14 * 3 * 40 * 50], class, positions };
+    let found = allocations(|| patch_embedding(&patches, &images, &mut out[..14 * 21 * hidden]).unwrap());
+    assert_eq!(found, 0, "patches: allocations in {CALLS} calls");
     for network in [
         MlpWeights::gelu([width, hidden], &table, &table, isa).unwrap(),
         MlpWeights::swiglu([width, hidden], &table, &table, &table, isa).unwrap(),

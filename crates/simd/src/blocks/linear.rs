@@ -3,12 +3,12 @@
 
 use super::activation::Activation;
 use super::finish::{Finish, Place};
-use super::product::{pack, product, room, wave};
+use super::product::{products, rows_of};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::matmul::isa::{self, Tile};
 use crate::matmul::packed::Packed;
-use crate::memory::{Pieces, scratch};
+use crate::memory::Pieces;
 use crate::tools::Tools;
 
 /// The weights of a linear layer, packed for an instruction set: made once for a model, used by every call.
@@ -71,19 +71,7 @@ fn run<T: Tile + Tools + Sync>(
     out: &mut [f32],
 ) {
     let LinearWeights { inner, outer, packed, bias, .. } = weights;
-    let (inner, outer) = (*inner, *outer);
-    let most = wave(input.len() / inner, room(inner));
-    if most == 0 {
-        return;
-    }
-    scratch([most * room(inner)], |[left]| {
-        for (input, out) in input.chunks(most * inner).zip(out.chunks_mut(most * outer)) {
-            let rows = input.len() / inner;
-            let left = &mut left[..rows * room(inner)];
-            pack(input, inner, left);
-            let to = Pieces::new(out);
-            let place = Place::Matrix(&to, outer);
-            product(tile, left, rows, packed, &Finish { bias: bias.as_deref(), activation, place });
-        }
-    });
+    let (size, to) = ([input.len() / inner, *inner], Pieces::new(out));
+    let finish = Finish { bias: bias.as_deref(), activation, ..Finish::to(Place::Matrix(&to, *outer)) };
+    products(tile, size, rows_of(input, *inner), &[(packed, finish)]);
 }

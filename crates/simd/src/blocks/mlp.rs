@@ -4,7 +4,7 @@
 use super::activation::Activation;
 use super::finish::{Finish, Place};
 use super::linear::expect_numbers;
-use super::product::{pack, product, room, wave};
+use super::product::{pack, product, room, rows_of, wave};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::matmul::isa::{self, Tile};
@@ -95,16 +95,15 @@ fn run<T: Tile + Tools + Sync>(tile: &T, weights: &MlpWeights, input: &[f32], ou
         for (input, out) in input.chunks(most * width).zip(out.chunks_mut(most * width)) {
             let rows = input.len() / width;
             let (left, between) = (&mut left[..rows * room(width)], &mut between[..rows * room(hidden)]);
-            pack(input, width, left);
+            pack(rows, width, rows_of(input, width), left);
             let to = Pieces::new(between);
-            let finish = |activation| Finish { bias: None, activation, place: Place::Left(&to, hidden, rows) };
+            let finish = |activation| Finish { activation, ..Finish::to(Place::Left(&to, hidden, rows)) };
             match first {
                 First::Gelu(up) => product(tile, left, rows, up, &finish(Activation::Gelu)),
                 First::Gated(both) => product(tile, left, rows, both, &finish(Activation::Silu)),
             }
             let to = Pieces::new(out);
-            let place = Place::Matrix(&to, width);
-            product(tile, between, rows, second, &Finish { bias: None, activation: Activation::None, place });
+            product(tile, between, rows, second, &Finish::to(Place::Matrix(&to, width)));
         }
     });
 }

@@ -34,17 +34,46 @@ pub fn wave(rows: usize, room: usize) -> usize {
     rows.min((MOST_NUMBERS / room).max(MOST_ROWS))
 }
 
-/// Copies rows `[rows, k]` as the left factor of a product, `[runs, rows, LEFT_ROW]`: once for all tasks, since a row whose steps lie
-/// as far apart as rows do would share a few lines of the cache with the others.
-pub fn pack(from: &[f32], k: usize, to: &mut [f32]) {
-    let rows = from.len() / k;
+/// Copies rows of `k` steps as the left factor of a product, `[runs, rows, LEFT_ROW]`: once for all tasks, since a row whose steps lie
+/// as far apart as rows do would share a few lines of the cache with the others. `copy` writes some steps of a row.
+pub fn pack(rows: usize, k: usize, copy: impl Fn(usize, Range<usize>, &mut [f32]) + Sync, to: &mut [f32]) {
     let to = Pieces::new(to);
-    parallel_for(from.chunks(TOGETHER * k).enumerate(), |(task, from)| {
-        for (index, from) in from.chunks_exact(k).enumerate() {
+    parallel_for(0..rows.div_ceil(TOGETHER), |task| {
+        for row in task * TOGETHER..rows.min((task + 1) * TOGETHER) {
             for (run, [step, steps]) in runs(k).enumerate() {
-                let at = (run * rows + task * TOGETHER + index) * LEFT_ROW;
+                let at = (run * rows + row) * LEFT_ROW;
                 // SAFETY: the runs of a row are one task's alone, which takes one piece at a time.
-                unsafe { to.piece(at..at + steps) }.copy_from_slice(&from[step..][..steps]);
+                let to = unsafe { to.piece(at..at + steps) };
+                copy(row, step..step + steps, to);
+            }
+        }
+    });
+}
+
+/// What writes steps of rows `[rows, k]`.
+pub fn rows_of(from: &[f32], k: usize) -> impl Fn(usize, Range<usize>, &mut [f32]) + Sync {
+    move |row, steps, to| to.copy_from_slice(&from[row * k..][..k][steps])
+}
+
+/// Rows of `k` steps, which `copy` writes, by each of these weights, as many rows at a time as scratch is for; see [`pack`] and
+/// [`product`].
+pub fn products<T: Tile + Tools + Sync>(
+    tile: &T,
+    [rows, k]: [usize; 2],
+    copy: impl Fn(usize, Range<usize>, &mut [f32]) + Sync,
+    weights: &[(&Packed<1>, Finish)],
+) {
+    let most = wave(rows, room(k));
+    if most == 0 {
+        return;
+    }
+    scratch([most * room(k)], |[left]| {
+        for first in (0..rows).step_by(most) {
+            let count = most.min(rows - first);
+            let left = &mut left[..count * room(k)];
+            pack(count, k, |row, steps, to| copy(first + row, steps, to), left);
+            for (weights, finish) in weights {
+                product(tile, left, count, weights, &Finish { first: finish.first + first, ..*finish });
             }
         }
     });
@@ -192,7 +221,7 @@ mod tests {
         let (rows, k) = (37, 600);
         let from: Vec<f32> = (0..rows * k).map(|index| index as f32).collect();
         let mut to = vec![f32::NAN; rows * room(k)];
-        pack(&from, k, &mut to);
+        pack(rows, k, rows_of(&from, k), &mut to);
         for (row, step) in [(0, 0), (0, 255), (1, 256), (20, 511), (36, 512), (36, 599)] {
             assert_eq!(to[(step / 256 * rows + row) * LEFT_ROW + step % 256], (row * k + step) as f32);
         }

@@ -75,7 +75,7 @@ fn one_wave<T: Tile + Tools + Sync>(
     let most = MOST_ROWS.min(rows);
     scratch([rows * hidden, rows * width], |[between, given]| {
         let to = Pieces::new(between);
-        let finish = Finish { bias: None, activation: Activation::Silu, place: Place::Matrix(&to, hidden) };
+        let finish = Finish { activation: Activation::Silu, ..Finish::to(Place::Matrix(&to, hidden)) };
         for_parts(first, wave, |part, rows| {
             let (count, wide) = (rows.len(), part.wide::<T>());
             let tokens = dispatch.tokens_of(rows.clone());
@@ -88,7 +88,7 @@ fn one_wave<T: Tile + Tools + Sync>(
         });
         let between = &*between;
         let to = Pieces::new(given);
-        let finish = Finish { bias: None, activation: Activation::None, place: Place::Matrix(&to, width) };
+        let finish = Finish::to(Place::Matrix(&to, width));
         for_parts(second, wave, |part, rows| {
             let (count, wide) = (rows.len(), part.wide::<T>());
             let from = &between[(rows.start - begin) * hidden..];

@@ -10,6 +10,7 @@ mod expert_gradients;
 mod experts;
 mod int4;
 mod mixers;
+mod patch;
 mod projected;
 mod right;
 mod sparse;
