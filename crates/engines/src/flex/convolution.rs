@@ -1,14 +1,14 @@
 //! Convolutions, and patches of images: as operations of burn, and hand-written.
 
-use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
-use benchbook_simd::{Convolution, ConvolutionWeights, Isa, convolution};
+use benchbook_core::{Array, DType, Inputs, Result, Row, Setting, Subject};
+use benchbook_simd::{self as simd, Convolution, ConvolutionWeights, Isa, PatchWeights, convolution, patch_embedding};
 use benchbook_workloads::blocks::{Conv1d, Conv1dParams, Conv2d, Conv2dParams, PatchEmbedding, PatchEmbeddingParams};
 use burn::tensor::Tensor;
 use burn::tensor::module::{conv1d, conv2d};
 use burn::tensor::ops::ConvOptions;
 
 use crate::flex::blocks::fused;
-use crate::flex::calls::failed;
+use crate::flex::calls::{Calls, Named, failed, named, numbers, room};
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::{NamedInputs, Rows, prepare};
 use crate::flex::tensor::Target;
@@ -90,7 +90,7 @@ fn by_windows(
 }
 
 /// Implementations of `patch-embedding`.
-pub const PATCHES: [Row<PatchEmbedding>; 2] = [BY_CONV, BY_MATMUL];
+pub const PATCHES: [Row<PatchEmbedding>; 3] = [BY_CONV, BY_MATMUL, FUSED];
 
 /// A convolution whose stride is its kernel.
 const BY_CONV: Row<PatchEmbedding> = burn_row::<PatchEmbedding>(
@@ -107,6 +107,32 @@ const BY_MATMUL: Row<PatchEmbedding> = burn_row::<PatchEmbedding>(
     &DType::FLOATS,
     |name, setting, params, inputs| prepare(name, setting, params, inputs, columns, by_matmul),
 );
+
+/// Patches go from the image to where a product reads them. Class and positions can be overwritten too: they are read as they lie.
+const FUSED: Row<PatchEmbedding> = fused_row::<PatchEmbedding>(
+    "fused",
+    "hand-written: AVX-512, AVX2 or portable, weights packed before timing, patches packed from the image, positions added to sums \
+     in the cache",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let PatchEmbeddingParams { batch, in_channels, height, width, patch_size, embed_dim } = *params;
+        let room = [room::<f32>(vec![batch, params.seq(), embed_dim])];
+        let copy = || -> simd::Result<Patches> {
+            let sizes = [in_channels, patch_size, embed_dim];
+            let weights = PatchWeights::new(sizes, inputs.numbers("weight"), Isa::detect())?;
+            Ok((named(inputs, ["image", "class", "positions"]), weights))
+        };
+        let kernel = move |(held, weights): &mut Patches, [out]: &mut [Array; 1]| {
+            let [image, class, positions] = numbers(held);
+            let call = simd::PatchEmbedding { size: [batch, height, width], image, class, positions };
+            patch_embedding(weights, &call, out.of_mut())
+        };
+        Ok(Box::new(Calls::new(name, setting, copy, &room, kernel)?))
+    },
+);
+
+/// Inputs of our own embedding, and its weights.
+type Patches = ([Named; 3], PatchWeights);
 
 /// Inputs of a convolution.
 struct Layer<const D: usize> {
