@@ -69,30 +69,40 @@ fn run<'out, S: Steps + Sync, T: Element>(
     score_mod: Option<&dyn ScoreMod>,
 ) {
     let Heads { heads, seq_q, head_dim, .. } = call.heads;
-    let block = GROUPS * S::COLUMNS;
-    let one = |index: usize, number: usize, out: &mut [T], lse: Option<&mut [f32]>| {
+    let head = |index: usize| {
         let score_mod = score_mod.map(|score_mod| Running { score_mod, batch: index / heads, head: index % heads });
-        let mine = Head { score_mod, ..call.head(index) };
-        let lengths = lengths::<T>(S::COLUMNS, head_dim);
-        scratch(lengths, |parts| attend(steps, &mine, number * block, out, lse, parts));
+        Head { score_mod, ..call.head(index) }
     };
-    // Blocks of one head never share a chunk: `out` is cut by heads first. The last block, which sees most, comes first.
-    let all = out.chunks_mut(seq_q * head_dim).enumerate();
-    match lse {
-        None => {
-            let blocks = |(index, out): (usize, &'out mut [T])| {
-                let blocks = out.chunks_mut(block * head_dim).enumerate().rev();
-                blocks.map(move |(number, out)| (index, number, out))
-            };
-            parallel_for(all.flat_map(blocks), |(index, number, out)| one(index, number, out, None));
-        }
-        Some(lse) => {
-            let blocks = |((index, out), lse): ((usize, &'out mut [T]), &'out mut [f32])| {
-                let blocks = out.chunks_mut(block * head_dim).zip(lse.chunks_mut(block)).enumerate().rev();
-                blocks.map(move |(number, both)| (index, number, both))
-            };
-            let all = all.zip(lse.chunks_mut(seq_q)).flat_map(blocks);
-            parallel_for(all, |(index, number, (out, lse))| one(index, number, out, Some(lse)));
-        }
-    }
+    let Some(lse) = lse else { return every_block(steps, [seq_q, head_dim], head, out) };
+    let block = GROUPS * S::COLUMNS;
+    let blocks = |((index, out), lse): ((usize, &'out mut [T]), &'out mut [f32])| {
+        let blocks = out.chunks_mut(block * head_dim).zip(lse.chunks_mut(block)).enumerate().rev();
+        blocks.map(move |(number, both)| (index, number, both))
+    };
+    let all = out.chunks_mut(seq_q * head_dim).enumerate().zip(lse.chunks_mut(seq_q)).flat_map(blocks);
+    parallel_for(all, |(index, number, (out, lse))| {
+        let lengths = lengths::<T>(S::COLUMNS, head_dim, [head_dim; 2]);
+        scratch(lengths, |parts| attend(steps, &head(index), number * block, out, Some(lse), parts));
+    });
+}
+
+/// The results of all heads, `[_, seq_q, value_dim]`, block by block on all threads; `head` gives one by its place among them. The
+/// last block, which sees most, comes first.
+pub fn every_block<'out, 'head, S: Steps + Sync, T: Element>(
+    steps: &S,
+    [seq_q, value_dim]: [usize; 2],
+    head: impl Fn(usize) -> Head<'head, T> + Sync,
+    out: &'out mut [T],
+) {
+    let block = GROUPS * S::COLUMNS;
+    // Blocks of one head never share a chunk: `out` is cut by heads first.
+    let blocks = |(index, out): (usize, &'out mut [T])| {
+        let blocks = out.chunks_mut(block * value_dim).enumerate().rev();
+        blocks.map(move |(number, out)| (index, number, out))
+    };
+    parallel_for(out.chunks_mut(seq_q * value_dim).enumerate().flat_map(blocks), |(index, number, out)| {
+        let head = head(index);
+        let lengths = lengths::<T>(S::COLUMNS, head.heads.head_dim, head.of_value);
+        scratch(lengths, |parts| attend(steps, &head, number * block, out, None, parts));
+    });
 }

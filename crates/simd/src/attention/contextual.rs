@@ -157,7 +157,7 @@ fn one_block<S: Walks>(
             if !*over {
                 steps.walk(state.weights, &mut walk);
             }
-            steps.gather(d, value, &mut state);
+            steps.gather([d; 2], value, &mut state);
         }
     }
     average(d, columns, sum, total, out);

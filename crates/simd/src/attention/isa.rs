@@ -57,12 +57,12 @@ macro_rules! steps {
             }
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn sums(head_dim: usize, value: &[f32], state: &mut State) {
-                let count = value.len() / head_dim;
+            unsafe fn sums(of_value: [usize; 2], value: &[f32], state: &mut State) {
+                let count = value.len() / of_value[1];
                 // SAFETY: as promised when `Self` was made; `value` holds whole values.
                 unsafe {
                     let factor = soften::<$vector>(count, state);
-                    gather::<$vector, $rows>(head_dim, count, value.as_ptr(), factor, state);
+                    gather::<$vector, $rows>(of_value, count, value.as_ptr(), factor, state);
                 }
             }
 
@@ -153,13 +153,13 @@ macro_rules! steps {
                 unsafe { Self::scores([head_dim, count], key.as_ptr(), query.as_ptr(), scores.as_mut_ptr()) }
             }
 
-            fn gather(&self, head_dim: usize, value: &[f32], state: &mut State) {
-                let columns = $columns;
-                assert!(state.sum.len() >= head_dim * columns);
-                assert!(state.weights.len() >= value.len() / head_dim * columns);
+            fn gather(&self, of_value: [usize; 2], value: &[f32], state: &mut State) {
+                let (columns, [value_dim, apart]) = ($columns, of_value);
+                assert!(value_dim <= apart && state.sum.len() >= value_dim * columns);
+                assert!(state.weights.len() >= value.len() / apart * columns);
                 assert!(state.largest.len() >= columns && state.total.len() >= columns);
                 // SAFETY: the CPU has the instruction set, and the lengths are as they must be.
-                unsafe { Self::sums(head_dim, value, state) }
+                unsafe { Self::sums(of_value, value, state) }
             }
         }
     };

@@ -142,6 +142,7 @@ impl<T: Element> Attend<'_, T> {
             window: self.window.map(|window| window.min(seq_q + seq_kv)),
             mask: self.mask.map(|mask| &mask[batch * seq_q * seq_kv..][..seq_q * seq_kv]),
             offset: seq_kv as isize - seq_q as isize,
+            together: 1,
         }
     }
 
@@ -154,6 +155,7 @@ impl<T: Element> Attend<'_, T> {
             query: &self.query[index * seq_q * head_dim..][..seq_q * head_dim],
             key: &self.key[kv..][..seq_kv * head_dim],
             value: &self.value[kv..][..seq_kv * head_dim],
+            of_value: [head_dim; 2],
             scale: self.scale() * std::f32::consts::LOG2_E,
             hidden: self.hidden(index / heads),
             score_mod: None,

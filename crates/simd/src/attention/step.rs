@@ -13,7 +13,7 @@ pub const LOWEST: f32 = -3.0e38;
 pub struct State<'a> {
     /// `[KEYS, columns]`: scores, then weights of a tile.
     pub weights: &'a mut [f32],
-    /// `[head_dim, columns]`: weighted sum of values.
+    /// `[value_dim, columns]`: weighted sum of values.
     pub sum: &'a mut [f32],
     /// `[columns]`: largest score.
     pub largest: &'a mut [f32],
@@ -90,29 +90,30 @@ pub unsafe fn soften<V: Vector>(count: usize, state: &mut State) -> [V; 2] {
 /// Adds `count` values, each times its weight.
 ///
 /// # Safety
-/// The CPU has `V`'s instruction set, `count` is at most [`KEYS`], and `value` holds `count · head_dim` numbers.
+/// The CPU has `V`'s instruction set, `count` is at most [`KEYS`], and `value` holds as many values of `value_dim` numbers, `apart`
+/// numbers from one to the next.
 #[inline(always)]
 pub unsafe fn gather<V: Vector, const ROWS: usize>(
-    head_dim: usize,
+    [value_dim, apart]: [usize; 2],
     count: usize,
     value: *const f32,
     factor: [V; 2],
     state: &mut State,
 ) {
     let columns = 2 * V::LANES;
-    debug_assert!(state.sum.len() >= head_dim * columns && state.weights.len() >= count * columns);
+    debug_assert!(state.sum.len() >= value_dim * columns && state.weights.len() >= count * columns);
     let (weights, sum) = (state.weights.as_ptr(), state.sum.as_mut_ptr());
     let mut row = 0;
-    // SAFETY: rows below `head_dim` of the sum, below `count` of values and weights.
+    // SAFETY: rows below `value_dim` of the sum, below `count` of values and weights.
     unsafe {
-        while row + ROWS <= head_dim {
-            let left = Strided { start: value.add(row), per_row: 1, per_step: head_dim };
+        while row + ROWS <= value_dim {
+            let left = Strided { start: value.add(row), per_row: 1, per_step: apart };
             let sums = scaled::<V, ROWS>(sum.add(row * columns), factor);
             put(multiply(count, left, weights, columns, sums), sum.add(row * columns));
             row += ROWS;
         }
-        while row < head_dim {
-            let left = Strided { start: value.add(row), per_row: 1, per_step: head_dim };
+        while row < value_dim {
+            let left = Strided { start: value.add(row), per_row: 1, per_step: apart };
             let sums = scaled::<V, 1>(sum.add(row * columns), factor);
             put(multiply(count, left, weights, columns, sums), sum.add(row * columns));
             row += 1;
