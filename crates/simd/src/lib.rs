@@ -28,9 +28,10 @@ mod tools;
 mod vector;
 
 pub use attention::{
-    Attend, Cache, CodedCache, CodedKeys, Contextual, Forward, Gradients, Heads, Paged, Place, Projected, Projections,
-    ScoreMod, Weights, WithBlockMask, attention, attention_backward, attention_with_score_mod, attention_with_sums,
-    contextual_attention, decode, decode_coded, hadamard, projected_attention,
+    Attend, Cache, CodedCache, CodedKeys, Contextual, Forward, Gradients, Heads, LatentAttention, LatentMatrices,
+    LatentSizes, LatentWeights, Paged, Place, Projected, Projections, ScoreMod, Weights, WithBlockMask, attention,
+    attention_backward, attention_with_score_mod, attention_with_sums, contextual_attention, decode, decode_coded,
+    hadamard, latent_attention, projected_attention,
 };
 pub use blocks::{
     Activation, Embedding, Gate, LinearWeights, MlpWeights, Norm, PatchEmbedding, PatchWeights, Rotary, Softmax, copy,

@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use benchbook_simd::{
     Activation, Attend, BlockWeights, ByteDot, Capacity, CausalConv, Code, CodedCache, CodedKeys, CodedWeights,
     Contextual, ConvSize, Convolution, ConvolutionWeights, CsrWeights, Dispatch, Embedding, ExpertWeights, Experts,
-    Gate, Heads, Int4Weights, IntegerWeights, Isa, LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm,
-    PackedWeights, PatchEmbedding, PatchWeights, Priority, Product, Projected, Projections, Pruned, Retention,
-    RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring,
-    SelectiveScan, Softmax, Ssd, SsdSize, Turns, TwoFourWeights, Weights, attention, causal_conv, contextual_attention,
-    convolution, copy, decode_coded, embedding, gated_rms_norm, layer_norm, linear, matmul, matmul_blocks, matmul_csr,
-    matmul_dynamic, matmul_int4, matmul_packed, matmul_two_four, mixture, mixture_backward, mlp, normalised_retention,
-    patch_embedding, projected_attention, retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7,
-    selective_scan, selective_scan_backward, softmax, ssd,
+    Gate, Heads, Int4Weights, IntegerWeights, Isa, LatentAttention, LatentMatrices, LatentSizes, LatentWeights,
+    LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm, PackedWeights, PatchEmbedding, PatchWeights,
+    Priority, Product, Projected, Projections, Pruned, Retention, RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6,
+    Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring, SelectiveScan, Softmax, Ssd, SsdSize, Turns,
+    TwoFourWeights, Weights, attention, causal_conv, contextual_attention, convolution, copy, decode_coded, embedding,
+    gated_rms_norm, latent_attention, layer_norm, linear, matmul, matmul_blocks, matmul_csr, matmul_dynamic,
+    matmul_int4, matmul_packed, matmul_two_four, mixture, mixture_backward, mlp, normalised_retention, patch_embedding,
+    projected_attention, retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7, selective_scan,
+    selective_scan_backward, softmax, ssd,
 };
 
 struct Counting;
@@ -121,6 +122,7 @@ fn kernels_reuse_their_scratch() {
     experts();
     blocks();
     convolutions();
+    latents();
 }
 
 /// The same of products by packed weights: of few rows and of many, and of rows that are rounded within the call.
@@ -262,6 +264,36 @@ fn experts() {
         route_backward(&router, &logits, &ids, &shares, &of_counts, &mut of_logits).unwrap();
     });
     assert_eq!(found, 0, "experts back: allocations in {CALLS} calls");
+}
+
+/// Latent attention: a prompt, and a step of decoding over a cache in parts.
+fn latents() {
+    let (isa, numbers, mut out) = (Isa::detect(), vec![0.1; 2 * 1100 * 40], vec![0.0; 2 * 130 * 48]);
+    let [heads, width, query_rank, kv_rank, head_dim, rotary_dim, value_dim] = [3, 48, 20, 32, 16, 8, 24];
+    let sizes = LatentSizes { heads, width, query_rank, kv_rank, head_dim, rotary_dim, value_dim };
+    let of = |rows: usize, columns: usize| &numbers[..rows * columns];
+    let matrices = LatentMatrices {
+        query_down: of(width, query_rank),
+        query_up: of(query_rank, heads * head_dim),
+        query_rotary: of(query_rank, heads * rotary_dim),
+        kv_down: of(width, kv_rank),
+        key_rotary: of(width, rotary_dim),
+        key_up: of(kv_rank, heads * head_dim),
+        value_up: of(kv_rank, heads * value_dim),
+        out: of(heads * value_dim, width),
+        query_gain: of(1, query_rank),
+        kv_gain: of(1, kv_rank),
+    };
+    let rotary = Rotary::new(1101, rotary_dim, 10_000.0).unwrap();
+    let weights = &LatentWeights::new(sizes, &matrices, rotary, 1e-5, isa).unwrap();
+    let (batch, mut entries) = (2, vec![0.0; 2 * 130 * 40]);
+    for (seq_q, cached) in [(130, 0), (1, 1100)] {
+        let (input, cache) = (of(batch * seq_q, width), of(batch * cached, sizes.entry()));
+        let call = LatentAttention { batch, seq_q, seq_kv: cached + seq_q, input, cache, weights };
+        let (out, entries) = (&mut out[..batch * seq_q * width], &mut entries[..batch * seq_q * sizes.entry()]);
+        let found = allocations(|| latent_attention(&call, out, entries).unwrap());
+        assert_eq!(found, 0, "{seq_q} new positions by latents: allocations in {CALLS} calls");
+    }
 }
 
 /// Images that are laid out, and such that are read where they lie: channels together, and apart.

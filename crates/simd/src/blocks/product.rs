@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::finish::{Finish, Sums};
 use crate::matmul::isa::Tile;
-use crate::matmul::pack::LEFT_ROW;
+use crate::matmul::pack::{LEFT_ROW, position};
 use crate::matmul::packed::{Packed, runs};
 use crate::matmul::panel::{add_panel, following};
 use crate::memory::{LINE, Pieces, Soon, Stretch, scratch};
@@ -53,6 +53,14 @@ pub fn pack(rows: usize, k: usize, copy: impl Fn(usize, Range<usize>, &mut [f32]
 /// What writes steps of rows `[rows, k]`.
 pub fn rows_of(from: &[f32], k: usize) -> impl Fn(usize, Range<usize>, &mut [f32]) + Sync {
     move |row, steps, to| to.copy_from_slice(&from[row * k..][..k][steps])
+}
+
+/// What writes steps of rows that are positions of heads `[_, heads, seq, width]`, one head's numbers after another's.
+pub fn heads_of(from: &[f32], [heads, seq, width]: [usize; 3]) -> impl Fn(usize, Range<usize>, &mut [f32]) + Sync {
+    move |row, steps, to| {
+        let from = &from[row / seq * heads * seq * width..];
+        position(from, [seq, width], row % seq, steps.start, to);
+    }
 }
 
 /// Rows of `k` steps, which `copy` writes, by each of these weights, as many rows at a time as scratch is for; see [`pack`] and

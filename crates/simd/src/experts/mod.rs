@@ -3,7 +3,7 @@
 mod backward;
 mod dispatch;
 mod mixture;
-mod product;
+pub(crate) mod product;
 mod route;
 mod weights;
 

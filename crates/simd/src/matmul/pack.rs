@@ -70,18 +70,23 @@ pub fn rows(from: &[f32], columns: usize, row: usize, [step, steps]: [usize; 2],
 pub fn heads(from: &[f32], count: usize, head_dim: usize, [step, steps]: [usize; 2], to: &mut [f32]) {
     for (row, to) in to.chunks_exact_mut(LEFT_ROW).enumerate() {
         let to = &mut to[..steps];
-        if row >= count {
+        if row < count {
+            position(from, [count, head_dim], row, step, to);
+        } else {
             to.fill(0.0);
-            continue;
         }
-        let mut done = 0;
-        while done < steps {
-            let (head, column) = ((step + done) / head_dim, (step + done) % head_dim);
-            let together = (head_dim - column).min(steps - done);
-            let from = &from[(head * count + row) * head_dim + column..][..together];
-            to[done..done + together].copy_from_slice(from);
-            done += together;
-        }
+    }
+}
+
+/// Numbers of a position of heads `[heads, count, head_dim]`, one head's after another's, from `step` on, as many as `to` takes.
+pub fn position(from: &[f32], [count, head_dim]: [usize; 2], row: usize, step: usize, to: &mut [f32]) {
+    let mut done = 0;
+    while done < to.len() {
+        let (head, column) = ((step + done) / head_dim, (step + done) % head_dim);
+        let together = (head_dim - column).min(to.len() - done);
+        let from = &from[(head * count + row) * head_dim + column..][..together];
+        to[done..done + together].copy_from_slice(from);
+        done += together;
     }
 }
 

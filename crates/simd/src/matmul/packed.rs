@@ -59,6 +59,24 @@ impl<const N: usize> Packed<N> {
     }
 }
 
+impl Packed<1> {
+    /// Packs row-major `from` `[k, heads · width]`: every head begins with a panel of its own, so that a product can write each to a
+    /// place of its own. A width that is no multiple of a panel's costs what the last panel has too much.
+    pub fn of_heads<T: Tile + Sync>(tile: &T, from: &[f32], k: usize, [heads, width]: [usize; 2]) -> Self {
+        let padded = width.next_multiple_of(T::COLUMNS);
+        Self::new(tile, [&with_panels(from, [width, padded])], [1, k, heads * padded])
+    }
+}
+
+/// Rows `[_, width]` as rows `[_, padded]`, zero beyond.
+pub fn with_panels(from: &[f32], [width, padded]: [usize; 2]) -> Vec<f32> {
+    let mut to = vec![0.0; from.len() / width * padded];
+    for (to, from) in to.chunks_exact_mut(padded).zip(from.chunks_exact(width)) {
+        to[..width].copy_from_slice(from);
+    }
+    to
+}
+
 /// The runs of `k` steps.
 pub fn runs(k: usize) -> impl Iterator<Item = [usize; 2]> {
     (0..k).step_by(STEPS).map(move |step| [step, STEPS.min(k - step)])

@@ -9,6 +9,7 @@ mod dynamic;
 mod expert_gradients;
 mod experts;
 mod int4;
+mod latent;
 mod mixers;
 mod patch;
 mod projected;
