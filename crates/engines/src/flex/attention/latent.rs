@@ -1,18 +1,22 @@
-//! Multi-head latent attention in its two forms, as operations of burn.
+//! Multi-head latent attention in its two forms: as operations of burn, and hand-written.
 
-use benchbook_core::{Inputs, Result, Row};
+use benchbook_core::{Array, DType, Inputs, Result, Row};
+use benchbook_simd::{self as simd, Isa, LatentMatrices, LatentSizes, LatentWeights};
+use benchbook_workloads::attention::window::BASE;
 use benchbook_workloads::attention::{LatentAttention, LatentAttentionParams};
+use benchbook_workloads::blocks::EPSILON;
 use burn::tensor::{Bool, Tensor};
 
 use super::naive::{attend_scaled, later};
 use crate::flex::blocks::{angles, rms_normed, turned};
-use crate::flex::row::{WIDE, burn_row};
+use crate::flex::calls::{Calls, room};
+use crate::flex::row::{WIDE, burn_row, fused_row};
 use crate::flex::subject::{NamedInputs, Rows, prepare};
 use crate::flex::tensor::Target;
 use crate::flex::weights::Weights;
 
 /// Implementations of `latent-attention`.
-pub const ROWS: [Row<LatentAttention>; 2] = [EXPANDED, ABSORBED];
+pub const ROWS: [Row<LatentAttention>; 3] = [EXPANDED, ABSORBED, FUSED];
 
 /// Keys and values of every head and position are made of the latents, those in the cache included, and attention is as ever
 /// (DeepSeek-AI, arXiv 2405.04434, section 2.1.2): the form for a prompt. All scores are in memory.
@@ -33,6 +37,69 @@ const ABSORBED: Row<LatentAttention> = burn_row::<LatentAttention>(
     |name, setting, params, inputs| prepare(name, setting, params, inputs, with_absorbed, absorbed),
 )
 .catalogue(&["AT12"]);
+
+/// Our own, which takes the form of fewer operations: that of [`ABSORBED`] for decoding, with neither scores nor a copy of the cache
+/// in memory. Weights are packed before timing: of the inputs, `input` and `cache` can be overwritten.
+const FUSED: Row<LatentAttention> = fused_row::<LatentAttention>(
+    "fused",
+    "hand-written: AVX-512, AVX2 or portable, weights packed before timing, the form of fewer operations, without scores in memory",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let LatentAttentionParams { batch, seq_q, seq_kv, width, .. } = *params;
+        let room = [width, params.entry()].map(|numbers| room::<f32>(vec![batch, seq_q, numbers]));
+        let kernel = move |held: &mut Held, [out, entries]: &mut [Array; 2]| {
+            let Held { input, cache, weights } = held;
+            let cache = cache.as_ref().map(|cache| cache.of::<f32>()).unwrap_or_default();
+            let call = simd::LatentAttention { batch, seq_q, seq_kv, input: input.of(), cache, weights };
+            simd::latent_attention(&call, out.of_mut(), entries.of_mut())
+        };
+        Ok(Box::new(Calls::new(name, setting, || Held::of(params, inputs), &room, kernel)?))
+    },
+)
+.catalogue(&["AT12"]);
+
+/// Inputs of our own, and packed weights.
+struct Held {
+    input: Array,
+    /// Where there are such positions.
+    cache: Option<Array>,
+    weights: LatentWeights,
+}
+
+impl NamedInputs for Held {
+    fn input(&mut self, name: &str) -> Option<&mut dyn Rows> {
+        match name {
+            "input" => Some(&mut self.input),
+            "cache" => self.cache.as_mut().map(|cache| cache as &mut dyn Rows),
+            _ => None,
+        }
+    }
+}
+
+impl Held {
+    fn of(params: &LatentAttentionParams, inputs: &Inputs) -> simd::Result<Self> {
+        let LatentAttentionParams {
+            seq_kv, heads, width, query_rank, kv_rank, head_dim, rotary_dim, value_dim, ..
+        } = *params;
+        let sizes = LatentSizes { heads, width, query_rank, kv_rank, head_dim, rotary_dim, value_dim };
+        let matrices = LatentMatrices {
+            query_down: inputs.numbers("w_dq"),
+            query_up: inputs.numbers("w_uq"),
+            query_rotary: inputs.numbers("w_qr"),
+            kv_down: inputs.numbers("w_dkv"),
+            key_rotary: inputs.numbers("w_kr"),
+            key_up: inputs.numbers("w_uk"),
+            value_up: inputs.numbers("w_uv"),
+            out: inputs.numbers("w_out"),
+            query_gain: inputs.numbers("query_gain"),
+            kv_gain: inputs.numbers("kv_gain"),
+        };
+        let rotary = simd::Rotary::new(seq_kv, rotary_dim, BASE)?;
+        let weights = LatentWeights::new(sizes, &matrices, rotary, EPSILON, Isa::detect())?;
+        let cache = (params.cached() > 0).then(|| inputs.get("cache").clone());
+        Ok(Self { input: inputs.get("input").clone(), cache, weights })
+    }
+}
 
 /// Inputs of a call.
 struct Latent {
