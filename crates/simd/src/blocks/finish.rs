@@ -1,7 +1,7 @@
 //! What becomes of the sums of a panel while they are near: bias, activation, a second side, and their place.
 #![expect(unsafe_code, reason = "tasks write columns of rows, which do not lie together")]
 
-use super::activation::{Activation, Function, Gelu, Relu, Same, Silu};
+use super::activation::{Activation, ExactGelu, Function, Gelu, Relu, Same, Silu};
 use crate::math::{load_first, store_first};
 use crate::matmul::pack::{LEFT_ROW, STEPS};
 use crate::memory::Pieces;
@@ -119,6 +119,7 @@ impl<const N: usize> Kernel for Sums<'_, N> {
                 Activation::None => self.finish::<V, Same>(),
                 Activation::Relu => self.finish::<V, Relu>(),
                 Activation::Gelu => self.finish::<V, Gelu>(),
+                Activation::ExactGelu => self.finish::<V, ExactGelu>(),
                 Activation::Silu => self.finish::<V, Silu>(),
             }
         }

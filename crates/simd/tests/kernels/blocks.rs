@@ -6,7 +6,7 @@ use benchbook_simd::{
 };
 use proptest::prelude::*;
 
-use crate::common::{Drawn, numbers, present};
+use crate::common::{Drawn, exact_gelu, numbers, present};
 
 const EPSILON: f64 = 1e-5;
 
@@ -228,7 +228,8 @@ fn softmax_of_ugly_rows_is_its_formula() {
     }
 }
 
-const ACTIVATIONS: [Activation; 4] = [Activation::None, Activation::Relu, Activation::Gelu, Activation::Silu];
+const ACTIVATIONS: [Activation; 5] =
+    [Activation::None, Activation::Relu, Activation::Gelu, Activation::ExactGelu, Activation::Silu];
 
 /// Its value by its formula.
 fn activated(activation: Activation, x: f64) -> f64 {
@@ -242,6 +243,7 @@ fn activated(activation: Activation, x: f64) -> f64 {
             }
         }
         Activation::Gelu => 0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh()),
+        Activation::ExactGelu => exact_gelu(x),
         Activation::Silu => x / (1.0 + (-x).exp()),
     }
 }
@@ -279,7 +281,7 @@ proptest! {
     #[test]
     fn a_linear_layer_is_its_formula(
         (rows, inner, outer) in sizes(),
-        (which, with_bias) in (0..4_usize, any::<bool>()),
+        (which, with_bias) in (0..ACTIVATIONS.len(), any::<bool>()),
         seed in any::<u64>(),
     ) {
         let (input, weight) = (numbers(rows * inner, seed), numbers(inner * outer, seed ^ 1));

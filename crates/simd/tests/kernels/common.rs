@@ -57,6 +57,26 @@ pub fn within(name: &str, [m, k, n]: [usize; 3], [left, out]: [&[f32]; 2], right
     }
 }
 
+/// The GELU by the error function.
+pub fn exact_gelu(x: f64) -> f64 {
+    0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))
+}
+
+/// The error function by its series (Abramowitz & Stegun, *Handbook of Mathematical Functions*, 7.1.6).
+fn erf(x: f64) -> f64 {
+    // Beyond, what is missing to one is below a rounding of it.
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
+    let (mut sum, mut term, mut n) = (0.0, x, 0.0);
+    while term != 0.0 && n < 200.0 {
+        sum += term;
+        n += 1.0;
+        term *= 2.0 * x * x / (2.0 * n + 1.0);
+    }
+    std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp() * sum
+}
+
 /// Drawn inputs of attention.
 pub struct Drawn {
     pub heads: Heads,
