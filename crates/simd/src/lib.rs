@@ -34,8 +34,9 @@ pub use attention::{
     hadamard, latent_attention, projected_attention,
 };
 pub use blocks::{
-    Activation, Embedding, Gate, LinearWeights, MlpWeights, Norm, PatchEmbedding, PatchWeights, Rotary, Softmax, copy,
-    embedding, gated_rms_norm, layer_norm, linear, mlp, patch_embedding, rms_norm, rotary_attention, softmax,
+    Activation, Affine, Between, Embedding, Gate, LinearWeights, MlpWeights, Norm, NormWeights, PatchEmbedding,
+    PatchWeights, Rotary, Softmax, TransformerBlock, TransformerWeights, copy, embedding, gated_rms_norm, layer_norm,
+    linear, mlp, patch_embedding, rms_norm, rotary_attention, softmax, transformer_block,
 };
 pub use convolution::{Convolution, ConvolutionWeights, convolution};
 pub use error::{Error, Result};

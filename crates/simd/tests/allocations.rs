@@ -5,17 +5,18 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use benchbook_simd::{
-    Activation, Attend, BlockWeights, ByteDot, Capacity, CausalConv, Code, CodedCache, CodedKeys, CodedWeights,
-    Contextual, ConvSize, Convolution, ConvolutionWeights, CsrWeights, Dispatch, Embedding, ExpertWeights, Experts,
-    Gate, Heads, Int4Weights, IntegerWeights, Isa, LatentAttention, LatentMatrices, LatentSizes, LatentWeights,
-    LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm, PackedWeights, PatchEmbedding, PatchWeights,
-    Priority, Product, Projected, Projections, Pruned, Retention, RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6,
-    Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring, SelectiveScan, Softmax, Ssd, SsdSize, Turns,
-    TwoFourWeights, Weights, attention, causal_conv, contextual_attention, convolution, copy, decode_coded, embedding,
-    gated_rms_norm, latent_attention, layer_norm, linear, matmul, matmul_blocks, matmul_csr, matmul_dynamic,
-    matmul_int4, matmul_packed, matmul_two_four, mixture, mixture_backward, mlp, normalised_retention, patch_embedding,
+    Activation, Affine, Attend, Between, BlockWeights, ByteDot, Capacity, CausalConv, Code, CodedCache, CodedKeys,
+    CodedWeights, Contextual, ConvSize, Convolution, ConvolutionWeights, CsrWeights, Dispatch, Embedding,
+    ExpertWeights, Experts, Gate, Heads, Int4Weights, IntegerWeights, Isa, LatentAttention, LatentMatrices,
+    LatentSizes, LatentWeights, LinearWeights, MixtureBackward, MixtureGradients, MlpWeights, Norm, NormWeights,
+    PackedWeights, PatchEmbedding, PatchWeights, Priority, Product, Projected, Projections, Pruned, Retention,
+    RetentionSize, Rotary, Routed, Router, Rwkv4, Rwkv6, Rwkv7, RwkvSize, Scales, ScanGradients, ScanSize, Scoring,
+    SelectiveScan, Softmax, Ssd, SsdSize, TransformerBlock, TransformerWeights, Turns, TwoFourWeights, Weights,
+    attention, causal_conv, contextual_attention, convolution, copy, decode_coded, embedding, gated_rms_norm,
+    latent_attention, layer_norm, linear, matmul, matmul_blocks, matmul_csr, matmul_dynamic, matmul_int4,
+    matmul_packed, matmul_two_four, mixture, mixture_backward, mlp, normalised_retention, patch_embedding,
     projected_attention, retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7, selective_scan,
-    selective_scan_backward, softmax, ssd,
+    selective_scan_backward, softmax, ssd, transformer_block,
 };
 
 struct Counting;
@@ -123,6 +124,7 @@ fn kernels_reuse_their_scratch() {
     blocks();
     convolutions();
     latents();
+    transformers();
 }
 
 /// The same of products by packed weights: of few rows and of many, and of rows that are rounded within the call.
@@ -293,6 +295,42 @@ fn latents() {
         let (out, entries) = (&mut out[..batch * seq_q * width], &mut entries[..batch * seq_q * sizes.entry()]);
         let found = allocations(|| latent_attention(&call, out, entries).unwrap());
         assert_eq!(found, 0, "{seq_q} new positions by latents: allocations in {CALLS} calls");
+    }
+}
+
+/// Blocks of GPT-2, BERT and Qwen3.
+fn transformers() {
+    let (isa, numbers, [batch, seq, width, hidden]) = (Isa::detect(), vec![0.1; 90 * 200], [2, 130, 90, 200]);
+    let (heads, all, kv) = ([4, 2, 16], 4 * 16, 2 * 16);
+    let (input, mut out) = (vec![0.5; batch * seq * width], vec![0.0; batch * seq * width]);
+    for (biased, post_norm) in [(true, false), (true, true), (false, false)] {
+        let affine = |inner: usize, outer: usize| {
+            let bias = biased.then(|| &numbers[..outer]);
+            Affine { weight: &numbers[..inner * outer], bias }
+        };
+        let gate = Between::Gate(&numbers[..width * hidden]);
+        let norm = NormWeights { gain: &numbers[..width], bias: biased.then(|| &numbers[..width]) };
+        let block = TransformerBlock {
+            width,
+            hidden,
+            heads,
+            causal: !post_norm,
+            post_norm,
+            norms: [norm; 2],
+            epsilon: 1e-5,
+            query: affine(width, all),
+            key: affine(width, kv),
+            value: affine(width, kv),
+            out: affine(all, width),
+            head_gains: (!biased).then(|| [&numbers[..16]; 2]),
+            up: affine(width, hidden),
+            down: affine(hidden, width),
+            between: if biased { Between::Activation(Activation::ExactGelu) } else { gate },
+        };
+        let rotary = (!biased).then(|| Rotary::new(seq, 16, 10_000.0).unwrap());
+        let weights = TransformerWeights::new(&block, rotary, isa).unwrap();
+        let found = allocations(|| transformer_block(&weights, [batch, seq], &input, &mut out).unwrap());
+        assert_eq!(found, 0, "a transformer block: allocations in {CALLS} calls");
     }
 }
 

@@ -29,15 +29,34 @@ impl LinearWeights {
     /// Slices of the wrong length, a layer of no numbers, an instruction set that is absent.
     pub fn new([inner, outer]: [usize; 2], weight: &[f32], bias: Option<&[f32]>, isa: Isa) -> Result<Self> {
         expect_numbers([inner, outer])?;
-        expect_len("the weight", &[inner, outer], weight.len())?;
-        bias.map_or(Ok(()), |bias| expect_len("the bias", &[outer], bias.len()))?;
+        Affine { weight, bias }.check(["the weight", "the bias"], [inner, outer])?;
         let packed = with_isa!(isa, |tile| Packed::new(&tile, [weight], [1, inner, outer]));
-        let bias = bias.map(|bias| {
-            let mut whole = bias.to_vec();
-            whole.resize(packed.across(), 0.0);
-            whole
-        });
+        let bias = whole(bias, packed.across());
         Ok(Self { inner, outer, isa, packed, bias })
+    }
+}
+
+/// A bias with a number for each column of whole panels.
+pub fn whole(bias: Option<&[f32]>, across: usize) -> Option<Vec<f32>> {
+    let mut whole = bias?.to_vec();
+    whole.resize(across, 0.0);
+    Some(whole)
+}
+
+/// What multiplies rows, and what is added to them where something is.
+#[derive(Debug, Clone, Copy)]
+pub struct Affine<'a> {
+    /// `[inner, outer]`
+    pub weight: &'a [f32],
+    /// `[outer]`
+    pub bias: Option<&'a [f32]>,
+}
+
+impl Affine<'_> {
+    /// Refuses a weight or a bias, called so, of another length.
+    pub(super) fn check(&self, names: [&'static str; 2], [inner, outer]: [usize; 2]) -> Result<()> {
+        expect_len(names[0], &[inner, outer], self.weight.len())?;
+        self.bias.map_or(Ok(()), |bias| expect_len(names[1], &[outer], bias.len()))
     }
 }
 

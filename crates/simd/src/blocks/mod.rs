@@ -1,5 +1,5 @@
 //! The blocks that every model is made of: norms and softmax of rows, rows of a table, rotation, and products with what follows
-//! them.
+//! them; and the block of a transformer, which is made of these.
 
 mod activation;
 mod copy;
@@ -13,16 +13,18 @@ mod product;
 mod rotary;
 mod rows;
 mod softmax;
+mod transformer;
 mod write;
 
 pub use activation::Activation;
 pub use copy::copy;
 pub use embedding::{Embedding, embedding};
 pub(crate) use finish::{Finish, Place, Spread, Sums};
-pub use linear::{LinearWeights, linear};
+pub use linear::{Affine, LinearWeights, linear};
 pub use mlp::{MlpWeights, mlp};
 pub use norm::{Gate, Norm, gated_rms_norm, layer_norm, rms_norm};
 pub use patch::{PatchEmbedding, PatchWeights, patch_embedding};
 pub(crate) use product::{heads_of, products, rows_of};
 pub use rotary::{Rotary, rotary_attention};
 pub use softmax::{Softmax, softmax};
+pub use transformer::{Between, NormWeights, TransformerBlock, TransformerWeights, transformer_block};

@@ -16,4 +16,5 @@ mod projected;
 mod right;
 mod sparse;
 mod table;
+mod transformer;
 mod ugly;
