@@ -1,6 +1,8 @@
-//! The transformer block as operations of burn.
+//! The transformer block: as operations of burn, and hand-written.
 
-use benchbook_core::{Inputs, Result, Row};
+use benchbook_core::{DType, Inputs, Result, Row};
+use benchbook_simd::{self as simd, Affine, Between, Isa, NormWeights, TransformerWeights};
+use benchbook_workloads::attention::window::BASE;
 use benchbook_workloads::blocks::{Activation, Architecture, EPSILON, TransformerBlock, TransformerBlockParams};
 use burn::tensor::activation::{gelu, silu};
 use burn::tensor::module::{attention, layer_norm};
@@ -8,15 +10,15 @@ use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Tensor};
 
 use crate::flex::attention::{attend, later};
-use crate::flex::blocks::{activated, angles, rms_normed, turned};
+use crate::flex::blocks::{activated, angles, fused, rms_normed, turned};
 use crate::flex::burn_engine;
-use crate::flex::row::{WIDE, burn_row};
+use crate::flex::row::{WIDE, burn_row, fused_row};
 use crate::flex::subject::{NamedInputs, Rows, prepare};
 use crate::flex::tensor::Target;
 use crate::flex::weights::Weights;
 
 /// Implementations of `transformer-block`.
-pub const ROWS: [Row<TransformerBlock>; 2] = [COMPOSED, BURN_ATTENTION];
+pub const ROWS: [Row<TransformerBlock>; 3] = [COMPOSED, BURN_ATTENTION, FUSED];
 
 /// burn's operations one after another, attention among them with all scores in memory; on libtorch they are its own.
 const COMPOSED: Row<TransformerBlock> = burn_row::<TransformerBlock>(
@@ -49,6 +51,57 @@ const BURN_ATTENTION: Row<TransformerBlock> = Row::<TransformerBlock>::new(
     },
 )
 .catalogue(&["SM6"]);
+
+/// Our own norms, products and attention, with what follows a product applied to its sums. Weights are packed before timing: of the
+/// inputs, `input` can be overwritten.
+const FUSED: Row<TransformerBlock> = fused_row::<TransformerBlock>(
+    "fused",
+    "hand-written: AVX-512, AVX2 or portable, weights packed before timing, biases, activations, gates and residuals applied to sums \
+     in the cache, attention without scores in memory",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let TransformerBlockParams { batch, seq, width, .. } = *params;
+        let call = move |weights: &TransformerWeights, input: &[f32], out: &mut [f32]| {
+            simd::transformer_block(weights, [batch, seq], input, out)
+        };
+        let shape = vec![batch, seq, width];
+        Ok(Box::new(fused::layer(name, setting, inputs, shape, || packed(params, inputs), call)?))
+    },
+)
+.catalogue(&["SM6", "TR4"]);
+
+/// The weights of a block, as our own kernel takes them.
+fn packed(params: &TransformerBlockParams, inputs: &Inputs) -> simd::Result<TransformerWeights> {
+    let TransformerBlockParams { seq, heads, kv_heads, head_dim, width, hidden, .. } = *params;
+    let architecture = params.architecture();
+    let bias = |name: &str| architecture.biased().then(|| inputs.numbers(name));
+    let affine = |[weight, name]: [&str; 2]| Affine { weight: inputs.numbers(weight), bias: bias(name) };
+    let norm = |[gain, name]: [&str; 2]| NormWeights { gain: inputs.numbers(gain), bias: bias(name) };
+    let head_gains = || ["query_gain", "key_gain"].map(|name| inputs.numbers(name));
+    let block = simd::TransformerBlock {
+        width,
+        hidden,
+        heads: [heads, kv_heads, head_dim],
+        causal: architecture.causal(),
+        post_norm: architecture.post_norm(),
+        norms: [norm(["gain_1", "bias_1"]), norm(["gain_2", "bias_2"])],
+        epsilon: EPSILON,
+        query: affine(["w_query", "b_query"]),
+        key: affine(["w_key", "b_key"]),
+        value: affine(["w_value", "b_value"]),
+        out: affine(["w_out", "b_out"]),
+        head_gains: architecture.head_norms().then(head_gains),
+        up: affine(["w_up", "b_up"]),
+        down: affine(["w_down", "b_down"]),
+        between: match architecture {
+            Architecture::Gpt2 => Between::Activation(simd::Activation::Gelu),
+            Architecture::Bert => Between::Activation(simd::Activation::ExactGelu),
+            Architecture::Llama | Architecture::Qwen3 => Between::Gate(inputs.numbers("w_gate")),
+        },
+    };
+    let rotary = architecture.rotary().then(|| simd::Rotary::new(seq, head_dim, BASE)).transpose()?;
+    TransformerWeights::new(&block, rotary, Isa::detect())
+}
 
 /// Inputs of a call.
 struct Block {
