@@ -43,7 +43,7 @@ SEEN = """
     const box = element.getBoundingClientRect();
     return box.width >= least && box.height >= least;
   };
-  const marks = ".plot path, .plot .point, .plot rect, .plot circle, .plot image, g.trace path";
+  const marks = ".plot path, .plot .point, .plot rect, .plot circle, .heatmaplayer image, g.trace path";
   const visible = (place) => {
     const picture = place.querySelector("svg.main-svg");
     const inked = (mark) => Math.max(mark.getBoundingClientRect().width, mark.getBoundingClientRect().height) >= 1;
