@@ -5,10 +5,12 @@
 //! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of.
 
 mod catalogue;
+pub mod compress;
 mod decoder;
 mod description;
 mod error;
 mod fit;
+pub mod store;
 mod tensors;
 pub mod weights;
 

@@ -4,13 +4,13 @@
 //! convolution by the kernels that the three multiply to.
 
 use benchbook_core::{Array, DType, Inputs, Problem, Reference, Result, Row, Setting, Subject, Support};
+use benchbook_models::compress::factors;
 use benchbook_workloads::blocks::{Conv2d, Conv2dParams};
 use burn::tensor::Tensor;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
 use crate::flex::canonical::canonical;
-use crate::flex::low_rank::factors;
 use crate::flex::row::burn_row;
 use crate::flex::subject::{NamedInputs, Rows, TensorSubject};
 use crate::flex::tensor::Target;

@@ -41,7 +41,7 @@ fn prepare<F: Format>(
     inputs: &Inputs,
 ) -> Result<Box<dyn Subject>> {
     let coded = F::coded(params, inputs);
-    let whole = IntegerWeights::new(&coded.weights(params), ByteDot::detect());
+    let whole = IntegerWeights::new(&coded.weights(), ByteDot::detect());
     let whole = whole.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
     let bytes = whole.bytes();
     let [m, n, k] = [params.m, params.n, params.k].map(|size| size as f64);

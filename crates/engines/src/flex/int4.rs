@@ -1,7 +1,8 @@
 //! Matrix products by integers of four bits: the right factor is quantised and packed before anything is timed.
 
 use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
-use benchbook_formats::{Grid, Integers, Order, Rounding, packed};
+use benchbook_formats::{Order, Rounding, packed};
+use benchbook_models::compress::{GROUP, INT4};
 use benchbook_simd::{Int4Weights, Isa, matmul_int4, matmul_int4_loop};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
@@ -9,12 +10,6 @@ use crate::flex::coded::Int4G32;
 use crate::flex::engine::plain_engine;
 use crate::flex::row::fused_row;
 use crate::flex::weight_only::{self, along_k, answer, right, short};
-
-/// What a weight is.
-pub(crate) const INT4: Integers = Integers { bits: 4, grid: Grid::Symmetric };
-
-/// Elements along k that share a scale.
-pub(crate) const GROUP: usize = 32;
 
 /// One weight after another, and each anew for every row of the result.
 pub const LOOP: Row<Matmul> = Row::<Matmul>::new(

@@ -72,7 +72,7 @@ fn prepare<F: Format>(
     inputs: &Inputs,
 ) -> Result<Box<dyn Subject>> {
     let coded = F::coded(params, inputs);
-    let packed = PackedWeights::new(&coded.weights(params), Isa::detect());
+    let packed = PackedWeights::new(&coded.weights(), Isa::detect());
     let packed = packed.map_err(|error| failed(name, &setting.device, &error.to_string()))?;
     let bytes = packed.bytes();
     let call = |[rows, ..]: [usize; 3], left: &[f32], weights: &PackedWeights, out: &mut [f32]| {

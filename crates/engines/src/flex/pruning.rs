@@ -1,8 +1,8 @@
 //! Which weights of a right factor are kept: those that are largest, alone, in blocks, two of every four, or by channels.
 
-use std::cmp::Ordering;
-
 use benchbook_core::Inputs;
+pub use benchbook_models::compress::{largest, squares};
+use benchbook_models::compress::{singles, two_of_four};
 use benchbook_workloads::matmul::MatmulParams;
 
 /// What leaves weights out.
@@ -17,8 +17,7 @@ pub struct Singles<const PERCENT: usize>;
 impl<const PERCENT: usize> Pruning for Singles<PERCENT> {
     fn pruned(_params: &MatmulParams, inputs: &Inputs) -> Vec<f32> {
         let mut numbers = inputs.numbers("b").to_vec();
-        let sizes: Vec<f32> = numbers.iter().map(|number| number.abs()).collect();
-        numbers.iter_mut().zip(kept(&sizes, PERCENT)).for_each(|(number, kept)| keep(number, kept));
+        singles(&mut numbers, PERCENT);
         numbers
     }
 }
@@ -47,19 +46,7 @@ pub struct TwoOfFour;
 impl Pruning for TwoOfFour {
     fn pruned(params: &MatmulParams, inputs: &Inputs) -> Vec<f32> {
         let mut numbers = inputs.numbers("b").to_vec();
-        for four in numbers.chunks_mut(4 * params.n) {
-            for column in 0..params.n {
-                let size = |four: &[f32], step: usize| four[step * params.n + column].abs();
-                let steps = four.len() / params.n;
-                let before = |step: usize, other: usize| {
-                    larger(size(four, other), size(four, step)) == Ordering::Less
-                        || (size(four, other) == size(four, step) && other < step)
-                };
-                let out: Vec<usize> =
-                    (0..steps).filter(|step| (0..steps).filter(|other| before(*step, *other)).count() >= 2).collect();
-                out.into_iter().for_each(|step| four[step * params.n + column] = 0.0);
-            }
-        }
+        two_of_four(&mut numbers, params.n);
         numbers
     }
 }
@@ -88,37 +75,15 @@ impl<const PERCENT: usize> Pruning for Channels<PERCENT> {
     }
 }
 
-/// The sum of squares, by which blocks and channels are compared.
-pub fn squares(numbers: &[f32]) -> f32 {
-    numbers.iter().map(|number| number * number).sum()
-}
-
 fn keep(number: &mut f32, kept: bool) {
     if !kept {
         *number = 0.0;
     }
 }
 
-/// The larger first.
-fn larger(one: f32, other: f32) -> Ordering {
-    other.total_cmp(&one)
-}
-
 /// Whether each is among the largest: all but so many percent of them.
 fn kept(sizes: &[f32], percent: usize) -> Vec<bool> {
     largest(sizes, (sizes.len() * (100 - percent)).div_ceil(100))
-}
-
-/// Whether each is among so many largest, one at least, of equal ones the first.
-pub fn largest(sizes: &[f32], count: usize) -> Vec<bool> {
-    let count = count.max(1);
-    let mut order: Vec<usize> = (0..sizes.len()).collect();
-    if count < order.len() {
-        order.select_nth_unstable_by(count, |one, other| larger(sizes[*one], sizes[*other]).then(one.cmp(other)));
-    }
-    let mut kept = vec![false; sizes.len()];
-    order.into_iter().take(count).for_each(|place| kept[place] = true);
-    kept
 }
 
 #[cfg(test)]

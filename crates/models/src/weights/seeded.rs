@@ -23,12 +23,19 @@ const ROOT_3: f32 = 1.732_050_8;
 /// 2³² · 2³² over the golden ratio, made odd.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-impl Source for Seeded {
-    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+impl Seeded {
+    /// The numbers of a tensor, which anybody can have.
+    pub fn drawn(&self, tensor: &Tensor) -> Vec<f32> {
         let key = mix(self.seed ^ fnv(tensor.name.as_bytes()));
         let scale = ROOT_3 * tensor.deviation;
         let number = |index: u64| tensor.mean + scale * even(mix(key.wrapping_add((index + 1).wrapping_mul(STEP))));
-        Ok((0..tensor.count() as u64).map(number).collect())
+        (0..tensor.count() as u64).map(number).collect()
+    }
+}
+
+impl Source for Seeded {
+    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        Ok(self.drawn(tensor))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Keys and values of a text: where each position lies, and which of them a query sees.
 
+use benchbook_models::store::Store;
 use benchbook_simd::{Error, Result};
 
-use super::store::Store;
 use super::text::Text;
 
 /// What a transformer keeps of a text.

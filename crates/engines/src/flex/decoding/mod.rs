@@ -9,7 +9,6 @@ mod greedy;
 mod rows;
 mod sampling;
 mod speculative;
-mod store;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -21,9 +20,9 @@ pub use greedy::{Greedy, Keeps, Who};
 pub use rows::{BATCHED, GREEDY, LOSSY, PREFIX, SAMPLING, SPECULATIVE};
 pub use sampling::Sampling;
 pub use speculative::{Alone, Draft, Lookup, Smaller, Speculative};
-pub use store::{Coded, Numbers, Store};
 pub use text::{Model, Part, Reader, Text, best, rows_of};
 
+pub use benchbook_models::store::{Coded, Numbers, Store};
 use benchbook_workloads::decoding::GreedyDecodingParams;
 
 /// What makes a cache of numbers as they are, each position after the one before, with room for the whole context.

@@ -1,0 +1,9 @@
+//! What a matrix `[inner, outer]` becomes where it is to take less: codes of few bits, two factors of low rank, or fewer numbers.
+
+mod coded;
+mod factors;
+mod pruning;
+
+pub use coded::{Coded, GROUP, Held, INT4, Scheme};
+pub use factors::factors;
+pub use pruning::{largest, singles, squares, two_of_four};

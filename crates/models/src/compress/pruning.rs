@@ -1,0 +1,67 @@
+//! Which numbers of a matrix are kept: the largest, alone, or two of every four.
+
+use std::cmp::Ordering;
+
+/// Leaves out so many percent of all numbers, the smallest (Han et al., arXiv 1506.02626): zeros stand in their place.
+pub fn singles(numbers: &mut [f32], percent: usize) {
+    let sizes: Vec<f32> = numbers.iter().map(|number| number.abs()).collect();
+    let kept = largest(&sizes, (sizes.len() * (100 - percent)).div_ceil(100));
+    numbers.iter_mut().zip(kept).filter(|(_, kept)| !kept).for_each(|(number, _)| *number = 0.0);
+}
+
+/// Keeps two of every four numbers down a column (2:4, Mishra et al., arXiv 2104.08378): of equal ones the first.
+pub fn two_of_four(numbers: &mut [f32], columns: usize) {
+    for four in numbers.chunks_mut(4 * columns) {
+        for column in 0..columns {
+            let size = |four: &[f32], step: usize| four[step * columns + column].abs();
+            let steps = four.len() / columns;
+            let before = |step: usize, other: usize| {
+                larger(size(four, other), size(four, step)) == Ordering::Less
+                    || (size(four, other) == size(four, step) && other < step)
+            };
+            let out: Vec<usize> =
+                (0..steps).filter(|step| (0..steps).filter(|other| before(*step, *other)).count() >= 2).collect();
+            out.into_iter().for_each(|step| four[step * columns + column] = 0.0);
+        }
+    }
+}
+
+/// The sum of squares, by which blocks and channels are compared.
+pub fn squares(numbers: &[f32]) -> f32 {
+    numbers.iter().map(|number| number * number).sum()
+}
+
+/// The larger first.
+fn larger(one: f32, other: f32) -> Ordering {
+    other.total_cmp(&one)
+}
+
+/// Whether each is among so many largest, one at least, of equal ones the first.
+pub fn largest(sizes: &[f32], count: usize) -> Vec<bool> {
+    let count = count.max(1);
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    if count < order.len() {
+        order.select_nth_unstable_by(count, |one, other| larger(sizes[*one], sizes[*other]).then(one.cmp(other)));
+    }
+    let mut kept = vec![false; sizes.len()];
+    order.into_iter().take(count).for_each(|place| kept[place] = true);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_are_kept_and_of_equal_ones_the_first() {
+        let mut numbers = [1.0, -3.0, 2.0, -2.0, 0.5, 1.0];
+        singles(&mut numbers, 50);
+        assert_eq!(numbers, [0.0, -3.0, 2.0, -2.0, 0.0, 0.0]);
+        // Two columns of five steps: the last one is alone, and kept.
+        let mut numbers = [1.0, 9.0, -4.0, 9.0, 2.0, 9.0, 3.0, 9.0, 0.1, 0.0];
+        two_of_four(&mut numbers, 2);
+        assert_eq!(numbers, [0.0, 9.0, -4.0, 9.0, 0.0, 0.0, 3.0, 0.0, 0.1, 0.0]);
+        assert_eq!(largest(&[1.0, 1.0, 2.0], 2), [true, false, true]);
+        assert_eq!(largest(&[1.0, 1.0], 0), [true, false], "one is kept at least");
+    }
+}
