@@ -83,6 +83,14 @@ pub enum Error {
     /// A model that the decoder does not compute.
     #[error("a decoder of {0} is not built yet: give a dense model of GPT-2, LLaMA or Qwen3")]
     NotBuilt(String),
+    /// A technique that a model does not take.
+    #[error("{technique} does not apply: {reason}")]
+    Inapplicable {
+        /// Its name.
+        technique: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// No tokens.
     #[error("the prompt is empty: give one token at least")]
     EmptyPrompt,
@@ -107,6 +115,9 @@ pub enum Error {
         /// Tokens that there are.
         vocabulary: usize,
     },
+    /// Numbers that do not fit into a format.
+    #[error(transparent)]
+    Format(#[from] benchbook_formats::Error),
     /// A kernel that refuses its call.
     #[error(transparent)]
     Kernel(#[from] benchbook_simd::Error),

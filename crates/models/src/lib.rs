@@ -2,7 +2,8 @@
 //!
 //! A [`Description`] is a file of `datasets/models/`, from the published configuration. It lists the tensors of the model
 //! ([`Description::tensors`]), which [`weights`] draws from a seed or reads from files. A [`Decoder`] is a decoder-only model
-//! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of.
+//! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of. A [`technique`] makes another
+//! model of one.
 
 mod catalogue;
 pub mod compress;
@@ -11,11 +12,12 @@ mod description;
 mod error;
 mod fit;
 pub mod store;
+pub mod technique;
 mod tensors;
 pub mod weights;
 
 pub use catalogue::{all, named};
-pub use decoder::{Decoder, MOST_STEP, Session};
+pub use decoder::{Decoder, Exit, Form, Forms, Held, Keeps, MOST_STEP, Plan, Role, Session, is_dense};
 pub use description::{Architecture, Audio, Description, Experts, Latent, Text, Tier, Tower, Vision};
 pub use error::{Error, Result};
 pub use fit::Fit;

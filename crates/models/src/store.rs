@@ -11,11 +11,15 @@ pub trait Store {
     /// Adds a head of a value, so many times.
     fn add(&self, row: usize, head: usize, weight: f32, out: &mut [f32]);
 
+    /// A head of a key (0) or of a value (1), as the numbers that it stands for.
+    fn numbers(&self, which: usize, row: usize, head: usize, out: &mut [f32]);
+
     /// Bytes that all rows take.
     fn bytes(&self) -> usize;
 }
 
 /// Numbers as they are.
+#[derive(Debug)]
 pub struct Numbers {
     width: usize,
     /// Keys and values, each `[rows, width]`.
@@ -61,6 +65,10 @@ impl Store for Numbers {
         out.iter_mut().zip(value).for_each(|(out, value)| *out += weight * value);
     }
 
+    fn numbers(&self, which: usize, row: usize, head: usize, out: &mut [f32]) {
+        out.copy_from_slice(&self.both[which][row * self.width + head * out.len()..][..out.len()]);
+    }
+
     fn bytes(&self) -> usize {
         self.both.iter().map(|numbers| size_of_val(&numbers[..])).sum()
     }
@@ -68,6 +76,7 @@ impl Store for Numbers {
 
 /// Whole numbers of `BITS` bits, 8 or 4, from −127 to 127 or from −7 to 7, with a scale for each head of a row. Of four bits, the
 /// first of two is the low nibble.
+#[derive(Debug)]
 pub struct Coded<const BITS: usize> {
     heads: usize,
     size: usize,
@@ -139,6 +148,11 @@ impl<const BITS: usize> Store for Coded<BITS> {
         out.iter_mut().zip(codes).for_each(|(out, code)| *out += weight * code);
     }
 
+    fn numbers(&self, which: usize, row: usize, head: usize, out: &mut [f32]) {
+        let (codes, scale) = self.head(which, row, head);
+        out.iter_mut().zip(codes).for_each(|(out, code)| *out = scale * code);
+    }
+
     fn bytes(&self) -> usize {
         let bytes = self.codes.iter().map(Vec::len).sum::<usize>();
         bytes + self.scales.iter().map(|scales| size_of_val(&scales[..])).sum::<usize>()
@@ -164,6 +178,11 @@ mod tests {
         let (score, out) = told(Coded::<4>::new(2, 6, 2));
         assert!((score - 77.0).abs() < 1e-4, "-3.4 is -3 of 7: {score}");
         assert!((out[0] + 0.4).abs() < 1e-6 && (out[1] - 1.2).abs() < 1e-6 && out[2] > 0.999, "{out:?}");
+        let mut store = Coded::<4>::new(1, 6, 2);
+        store.put(0, [&[0.0, 0.0, 0.0, 7.0, -3.4, 1.0], &[0.0, 0.0, 0.0, -0.7, 0.1, 0.0]]);
+        let mut key = [f32::NAN; 3];
+        store.numbers(0, 0, 1, &mut key);
+        assert_eq!(key, [7.0, -3.0, 1.0]);
         let (score, _) = told(Coded::<8>::new(2, 6, 2));
         let right = 7.0 / 127.0 * (127.0 - 10.0 * 62.0 + 100.0 * 18.0);
         assert!((score - right).abs() < 1e-3, "{score} {right}");

@@ -2,18 +2,10 @@
 
 use benchbook_simd::{Attend, Cache, Heads, Norm, Paged, attention, decode, rms_norm};
 
+use super::kept::{Kept, Numbers};
 use super::{Decoder, Layer};
 use crate::description::Text;
 use crate::error::Result;
-
-/// Keys and values of the positions so far, each `[kv_heads, room, head_dim]`: a head's positions lie together.
-#[derive(Debug)]
-pub struct Kept {
-    pub keys: Vec<f32>,
-    pub values: Vec<f32>,
-    /// Positions that there is room for.
-    pub room: usize,
-}
 
 /// Room for what attention computes.
 #[derive(Debug)]
@@ -25,16 +17,12 @@ pub struct Room {
     query: Vec<f32>,
     /// What each head gives, `[heads, rows, head_dim]`.
     mixed: Vec<f32>,
+    /// Keys and values of new positions, each `[rows, kv_heads · head_dim]`.
+    both: [Vec<f32>; 2],
     /// Keys and values of all positions, without room between heads.
     seen: [Vec<f32>; 2],
-}
-
-impl Kept {
-    /// Room for so many positions.
-    pub fn new(text: &Text, room: usize) -> Self {
-        let numbers = || vec![0.0; room * text.projected()[1]];
-        Self { keys: numbers(), values: numbers(), room }
-    }
+    /// Scores of whole numbers.
+    scores: Vec<f32>,
 }
 
 impl Room {
@@ -42,8 +30,17 @@ impl Room {
     pub fn new(text: &Text, rows: usize, room: usize) -> Self {
         let [query, kv] = text.projected();
         let numbers = || vec![0.0; rows * query];
+        let both = [vec![0.0; rows * kv], vec![0.0; rows * kv]];
         let seen = [vec![0.0; room * kv], vec![0.0; room * kv]];
-        Self { heads: numbers(), normed: numbers(), query: numbers(), mixed: numbers(), seen }
+        Self {
+            heads: numbers(),
+            normed: numbers(),
+            query: numbers(),
+            mixed: numbers(),
+            both,
+            seen,
+            scores: vec![0.0; room],
+        }
     }
 }
 
@@ -75,27 +72,46 @@ impl Rows<'_> {
             let one = Rows { qkv, first: self.first + row, ..*self };
             one.keep(kept, room)?;
             one.place(room)?;
-            let length = one.first + 1;
-            let call = one.call(&room.query[..query], [&kept.keys, &kept.values], [1, length]);
+            let length = kept.rows.min(one.first + 1);
+            if let Some(store) = kept.store() {
+                Kept::attend(store, self.text(), length, &room.query[..query], &mut room.scores, out);
+                continue;
+            }
+            let Numbers::Plain { keys, values } = &kept.numbers else { continue };
+            let call = one.call(&room.query[..query], [keys, values], [1, length]);
             // One block holds the whole sequence: that is a contiguous cache with room behind its keys.
-            let paged = Paged { block: kept.room, table: &[0], lengths: &[length] };
+            let paged = Paged { block: kept.rows, table: &[0], lengths: &[length] };
             decode(&call, &Cache::Paged(paged), out)?;
         }
         Ok(())
     }
 
-    /// The same of all rows together.
+    /// The same of all rows together. What a window hides from one of them may be what another sees, so that rows of it come one by
+    /// one.
     pub fn together(&self, kept: &mut Kept, room: &mut Room, out: &mut [f32]) -> Result<()> {
+        if kept.keeps.window.is_some() {
+            return self.one_by_one(kept, room, out);
+        }
         let (d, [query, kv]) = (self.text().head_dim, self.text().projected());
         let rows = self.qkv.len() / self.across();
         self.keep(kept, room)?;
         self.place(room)?;
         let length = self.first + rows;
         let Room { query: queries, mixed, seen, .. } = room;
-        for (seen, from) in seen.iter_mut().zip([&kept.keys, &kept.values]) {
+        for (which, seen) in seen.iter_mut().enumerate() {
             let heads = seen[..length * kv].chunks_exact_mut(length * d);
-            for (to, from) in heads.zip(from.chunks_exact(kept.room * d)) {
-                to.copy_from_slice(&from[..length * d]);
+            match &kept.numbers {
+                Numbers::Plain { keys, values } => {
+                    let from = [keys, values][which].chunks_exact(kept.rows * d);
+                    heads.zip(from).for_each(|(to, from)| to.copy_from_slice(&from[..length * d]));
+                }
+                // Codes become numbers once for all rows.
+                Numbers::Eight(_) | Numbers::Four(_) => {
+                    let Some(store) = kept.store() else { continue };
+                    for (head, to) in heads.enumerate() {
+                        to.chunks_exact_mut(d).enumerate().for_each(|(row, to)| store.numbers(which, row, head, to));
+                    }
+                }
             }
         }
         let [keys, values] = seen.each_ref().map(|seen| &seen[..length * kv]);
@@ -116,23 +132,21 @@ impl Rows<'_> {
     }
 
     /// Writes keys and values to where they are kept.
-    fn keep(&self, kept: &mut Kept, room: &mut Room) -> Result<()> {
-        let Text { kv_heads, head_dim: d, .. } = *self.text();
-        let ([query, kv], rows) = (self.text().projected(), self.qkv.len() / self.across());
-        let to = |head: usize| (head * kept.room + self.first) * d..(head * kept.room + self.first + rows) * d;
-        self.by_heads(query, kv, &mut room.heads);
-        let keys = self.turned(
-            self.layer.key_gain.as_deref(),
-            &mut room.heads[..rows * kv],
-            [&mut room.normed, &mut room.mixed],
-        )?;
-        for head in 0..kv_heads {
-            kept.keys[to(head)].copy_from_slice(&keys[head * rows * d..][..rows * d]);
+    pub fn keep(&self, kept: &mut Kept, room: &mut Room) -> Result<()> {
+        let (d, [query, kv]) = (self.text().head_dim, self.text().projected());
+        let rows = self.qkv.len() / self.across();
+        let Room { heads, normed, mixed, both: [keys, values], .. } = room;
+        self.by_heads(query, kv, heads);
+        let turned = self.turned(self.layer.key_gain.as_deref(), &mut heads[..rows * kv], [normed, mixed])?;
+        for (head, from) in turned.chunks_exact(rows * d).enumerate() {
+            for (row, from) in from.chunks_exact(d).enumerate() {
+                keys[row * kv + head * d..][..d].copy_from_slice(from);
+            }
         }
-        self.by_heads(query + kv, kv, &mut room.heads);
-        for head in 0..kv_heads {
-            kept.values[to(head)].copy_from_slice(&room.heads[head * rows * d..][..rows * d]);
+        for (to, from) in values.chunks_exact_mut(kv).zip(self.qkv.chunks_exact(self.across())) {
+            to.copy_from_slice(&from[query + kv..]);
         }
+        kept.put(self.text(), self.first, [&keys[..rows * kv], &values[..rows * kv]]);
         Ok(())
     }
 

@@ -1,13 +1,19 @@
 //! Decoder-only models by our kernels, in `f32`: GPT-2, LLaMA and Qwen3.
 
 mod attention;
+mod kept;
+mod matrix;
 mod session;
 
+pub use kept::Keeps;
+pub use matrix::{Form, Held};
 pub use session::{MOST_STEP, Session};
 
 use std::collections::BTreeMap;
 
-use benchbook_simd::{Activation, Isa, LinearWeights, MlpWeights, Norm, Rotary, layer_norm, linear, mlp, rms_norm};
+use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp, rms_norm};
+
+use matrix::{Matrix, activated};
 
 use crate::description::{Architecture, Description, Text};
 use crate::error::{Error, Result};
@@ -31,18 +37,84 @@ pub struct Decoder {
     rotary: Option<Rotary>,
     layers: Vec<Layer>,
     last: Normed,
-    head: LinearWeights,
+    head: Matrix,
+    keeps: Keeps,
+    exit: Option<Exit>,
+}
+
+/// When a token that comes alone leaves the layers: its deeper layers only keep keys and values of what it is then, as CALM does
+/// (Schuster et al., arXiv 2207.07061, section 3.5, by the saturation of hidden states).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exit {
+    /// Percent of the layers that every token goes through, one at least.
+    pub least: usize,
+    /// The cosine between a position before a layer and behind it from which on it leaves.
+    pub alike: f64,
+}
+
+impl Exit {
+    /// Layers that every token goes through.
+    pub fn least_of(&self, layers: usize) -> usize {
+        (layers * self.least).div_ceil(100).clamp(1, layers)
+    }
+}
+
+/// What of a decoder is not as its model has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// Of matrices.
+    pub forms: Forms,
+    /// Of keys and values.
+    pub keeps: Keeps,
+    /// Of depth.
+    pub exit: Option<Exit>,
+}
+
+/// Which matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Of attention, in a layer.
+    Attention(usize),
+    /// Of the feed-forward network, in a layer.
+    Feed(usize),
+    /// The head, where it is no embedding: tokens come in by that.
+    Head,
+}
+
+/// Forms of matrices.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forms {
+    /// Of those of attention.
+    pub attention: Form,
+    /// Of those of feed-forward networks.
+    pub feed: Form,
+    /// Of the head.
+    pub head: Form,
+    /// Of all of a layer, where layers have forms of their own.
+    pub layers: Vec<Form>,
+}
+
+impl Forms {
+    /// That of a matrix.
+    pub fn of(&self, role: Role) -> Form {
+        let of_layer = |layer: usize, usual: Form| self.layers.get(layer).copied().unwrap_or(usual);
+        match role {
+            Role::Attention(layer) => of_layer(layer, self.attention),
+            Role::Feed(layer) => of_layer(layer, self.feed),
+            Role::Head => self.head,
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Layer {
     before_attention: Normed,
     /// From a position to its query, key and value, each head by head.
-    qkv: LinearWeights,
+    qkv: Matrix,
     /// `[head_dim]`, where heads have norms.
     query_gain: Option<Vec<f32>>,
     key_gain: Option<Vec<f32>>,
-    out: LinearWeights,
+    out: Matrix,
     before_feed: Normed,
     feed: Feed,
 }
@@ -56,8 +128,9 @@ struct Normed {
 
 #[derive(Debug)]
 enum Feed {
-    Gelu { up: LinearWeights, down: LinearWeights },
-    Swiglu(MlpWeights),
+    Gelu { up: Matrix, down: Matrix },
+    Swiglu(MlpWeights, [usize; 2]),
+    Parts { gate: Matrix, up: Matrix, down: Matrix },
 }
 
 impl Decoder {
@@ -67,20 +140,65 @@ impl Decoder {
     /// # Errors
     /// A model that is no dense decoder, or what the source says.
     pub fn load(model: &Description, source: &dyn Source, positions: usize) -> Result<Self> {
+        Self::planned(model, source, positions, &Plan::default())
+    }
+
+    /// The same, not in all as the model has it. Only of plain forms has a row the same bits in any company.
+    ///
+    /// # Errors
+    /// As there, and what a form refuses.
+    pub fn planned(model: &Description, source: &dyn Source, positions: usize, plan: &Plan) -> Result<Self> {
         let text = &model.text;
-        let dense = matches!(text.architecture, Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3);
-        let plain = text.experts.is_none() && text.latent.is_none();
-        if !dense || !plain || model.vision.is_some() || model.audio.is_some() {
+        if !is_dense(model) {
             return Err(Error::NotBuilt(model.name.clone()));
         }
         let tensors = model.tensors();
-        let tensors = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        let weights = Weights { source, tensors, isa: Isa::detect() };
+        let weights = Weights::of(&tensors, source, plan);
         if text.architecture == Architecture::Gpt2 {
             weights.gpt2(text)
         } else {
             weights.llama(text, positions.min(text.context))
         }
+    }
+
+    /// What `with` makes of it while one layer, of LLaMA or Qwen3, has the forms of a plan and all others are as they were.
+    ///
+    /// # Errors
+    /// What the source or `with` says.
+    pub(crate) fn with_layer<T>(
+        &mut self,
+        model: &Description,
+        source: &dyn Source,
+        (layer, plan): (usize, &Plan),
+        with: impl FnOnce(&Self) -> Result<T>,
+    ) -> Result<T> {
+        let tensors = model.tensors();
+        let other = Weights::of(&tensors, source, plan).llama_layer(&model.text, layer)?;
+        let usual = std::mem::replace(&mut self.layers[layer], other);
+        let made = with(self);
+        self.layers[layer] = usual;
+        made
+    }
+
+    /// What the matrices of all layers take.
+    pub fn held(&self) -> Held {
+        self.layers.iter().map(|layer| layer.qkv.held() + layer.out.held() + layer.feed.held()).sum()
+    }
+
+    /// What of that makes queries, keys and values.
+    pub fn held_by_keys(&self) -> Held {
+        self.layers.iter().map(|layer| layer.qkv.held()).sum()
+    }
+
+    /// What the head takes.
+    pub fn held_by_head(&self) -> Held {
+        self.head.held()
+    }
+
+    /// Numbers that lie between the products of the widest feed-forward network.
+    fn between(&self) -> usize {
+        let parts = self.layers.iter().any(|layer| matches!(layer.feed, Feed::Parts { .. }));
+        self.text.hidden * if parts { 2 } else { 1 }
     }
 
     /// What it is made of.
@@ -100,20 +218,46 @@ impl Decoder {
     /// Logits `[rows, vocabulary]` of positions `[rows, width]`, which are normed into `room` first.
     fn logits(&self, stream: &[f32], room: &mut [f32], out: &mut [f32]) -> Result<()> {
         self.norm(&self.last, stream, room)?;
-        linear(&self.head, Activation::None, room, out)?;
-        Ok(())
+        self.head.apply(Activation::None, room, out)
     }
 }
 
+/// Whether a decoder of a model is built.
+pub fn is_dense(model: &Description) -> bool {
+    let text = &model.text;
+    let dense = matches!(text.architecture, Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3);
+    dense && text.experts.is_none() && text.latent.is_none() && model.vision.is_none() && model.audio.is_none()
+}
+
 impl Feed {
-    /// Of positions `[rows, width]`; `between` `[rows, hidden]` is room.
-    fn apply(&self, input: &[f32], between: &mut [f32], out: &mut [f32]) -> Result<()> {
+    /// What its matrices take.
+    fn held(&self) -> Held {
+        match self {
+            Self::Gelu { up, down } => up.held() + down.held(),
+            Self::Swiglu(_, [width, hidden]) => {
+                let numbers = 3 * width * hidden;
+                Held { bytes: numbers * size_of::<f32>(), numbers }
+            }
+            Self::Parts { gate, up, down } => gate.held() + up.held() + down.held(),
+        }
+    }
+
+    /// Of `rows` positions `[rows, width]`; `between` `[rows, Decoder::between()]` is room.
+    fn apply(&self, rows: usize, hidden: usize, input: &[f32], between: &mut [f32], out: &mut [f32]) -> Result<()> {
+        let (first, second) = between.split_at_mut(rows * hidden);
         match self {
             Self::Gelu { up, down } => {
-                linear(up, Activation::Gelu, input, between)?;
-                linear(down, Activation::None, between, out)?;
+                up.apply(Activation::Gelu, input, first)?;
+                down.apply(Activation::None, first, out)?;
             }
-            Self::Swiglu(weights) => mlp(weights, input, out)?,
+            Self::Swiglu(weights, _) => mlp(weights, input, out)?,
+            Self::Parts { gate, up, down } => {
+                let second = &mut second[..rows * hidden];
+                gate.apply(Activation::None, input, second)?;
+                up.apply(Activation::None, input, first)?;
+                first.iter_mut().zip(&*second).for_each(|(up, gate)| *up *= activated(Activation::Silu, *gate));
+                down.apply(Activation::None, first, out)?;
+            }
         }
         Ok(())
     }
@@ -123,10 +267,16 @@ impl Feed {
 struct Weights<'a> {
     source: &'a dyn Source,
     tensors: BTreeMap<&'a str, &'a Tensor>,
+    plan: &'a Plan,
     isa: Isa,
 }
 
-impl Weights<'_> {
+impl<'a> Weights<'a> {
+    fn of(tensors: &'a [Tensor], source: &'a dyn Source, plan: &'a Plan) -> Self {
+        let tensors = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+        Self { source, tensors, plan, isa: Isa::detect() }
+    }
+
     /// The numbers of a tensor, as many as its shape says.
     fn numbers(&self, name: &str) -> Result<Vec<f32>> {
         let unknown = || Error::Missing { name: name.to_owned(), found: "no tensor of this name".to_owned() };
@@ -148,32 +298,41 @@ impl Weights<'_> {
         Ok(Normed { gain: self.numbers(&format!("{name}.weight"))?, bias })
     }
 
+    /// A matrix `[inner, outer]` in the form of its role, of numbers from which nothing is left out yet.
+    fn matrix(&self, role: Role, size: [usize; 2], mut weight: Vec<f32>, bias: Option<&[f32]>) -> Result<Matrix> {
+        let form = self.plan.forms.of(role);
+        form.prune(&mut weight, size);
+        Matrix::new(form, size, &weight, bias, self.isa)
+    }
+
     /// The head, which may be the embedding.
-    fn head(&self, text: &Text, embedding: &[f32]) -> Result<LinearWeights> {
+    fn head(&self, text: &Text, embedding: &[f32]) -> Result<Matrix> {
         let size = [text.width, text.vocabulary];
-        let weight =
-            if text.tied { transposed(embedding, text.width) } else { self.turned("lm_head.weight", text.width)? };
-        Ok(LinearWeights::new(size, &weight, None, self.isa)?)
+        if text.tied {
+            return Matrix::new(Form::Plain, size, &transposed(embedding, text.width), None, self.isa);
+        }
+        self.matrix(Role::Head, size, self.turned("lm_head.weight", text.width)?, None)
     }
 
     fn gpt2(&self, text: &Text) -> Result<Decoder> {
         let (width, hidden) = (text.width, text.hidden);
-        let conv = |name: &str, size: [usize; 2]| -> Result<LinearWeights> {
+        let conv = |role: Role, name: &str, size: [usize; 2]| -> Result<Matrix> {
             let [weight, bias] = [self.numbers(&format!("{name}.weight"))?, self.numbers(&format!("{name}.bias"))?];
-            Ok(LinearWeights::new(size, &weight, Some(&bias), self.isa)?)
+            self.matrix(role, size, weight, Some(&bias))
         };
         let layer = |layer: usize| -> Result<Layer> {
             let at = |name: &str| format!("h.{layer}.{name}");
+            let [attention, feed] = [Role::Attention(layer), Role::Feed(layer)];
             Ok(Layer {
                 before_attention: self.normed(&at("ln_1"), true)?,
-                qkv: conv(&at("attn.c_attn"), [width, 3 * width])?,
+                qkv: conv(attention, &at("attn.c_attn"), [width, 3 * width])?,
                 query_gain: None,
                 key_gain: None,
-                out: conv(&at("attn.c_proj"), [width; 2])?,
+                out: conv(attention, &at("attn.c_proj"), [width; 2])?,
                 before_feed: self.normed(&at("ln_2"), true)?,
                 feed: Feed::Gelu {
-                    up: conv(&at("mlp.c_fc"), [width, hidden])?,
-                    down: conv(&at("mlp.c_proj"), [hidden, width])?,
+                    up: conv(feed, &at("mlp.c_fc"), [width, hidden])?,
+                    down: conv(feed, &at("mlp.c_proj"), [hidden, width])?,
                 },
             })
         };
@@ -187,51 +346,77 @@ impl Weights<'_> {
             head: self.head(text, &embedding)?,
             embedding,
             text: text.clone(),
+            keeps: self.plan.keeps,
+            exit: self.plan.exit,
+        })
+    }
+
+    fn llama_layer(&self, text: &Text, layer: usize) -> Result<Layer> {
+        let (width, hidden, [query, kv]) = (text.width, text.hidden, text.projected());
+        let at = |name: &str| format!("model.layers.{layer}.{name}");
+        let turned = |name: &str, inner: usize| self.turned(&at(&format!("{name}.weight")), inner);
+        let gain = |name: &str| -> Result<Option<Vec<f32>>> {
+            let norms = text.architecture.head_norms();
+            norms.then(|| self.numbers(&at(&format!("self_attn.{name}.weight")))).transpose()
+        };
+        let (attention, feed) = (Role::Attention(layer), Role::Feed(layer));
+        let form = self.plan.forms.of(attention);
+        // What is left out is chosen within each of them.
+        let side = |name: &str, outer: usize| -> Result<(Vec<f32>, usize)> {
+            let mut numbers = turned(&format!("self_attn.{name}"), width)?;
+            form.prune(&mut numbers, [width, outer]);
+            Ok((numbers, outer))
+        };
+        let sides = [side("q_proj", query)?, side("k_proj", kv)?, side("v_proj", kv)?];
+        let qkv = Matrix::new(form, [width, query + 2 * kv], &side_by_side(&sides, width), None, self.isa)?;
+        let [gate, up] = [turned("mlp.gate_proj", width)?, turned("mlp.up_proj", width)?];
+        let down = turned("mlp.down_proj", hidden)?;
+        let feed = if self.plan.forms.of(feed) == Form::Plain {
+            let size = [width, hidden];
+            Feed::Swiglu(MlpWeights::swiglu(size, &gate, &up, &down, self.isa)?, size)
+        } else {
+            Feed::Parts {
+                gate: self.matrix(feed, [width, hidden], gate, None)?,
+                up: self.matrix(feed, [width, hidden], up, None)?,
+                down: self.matrix(feed, [hidden, width], down, None)?,
+            }
+        };
+        Ok(Layer {
+            before_attention: self.normed(&at("input_layernorm"), false)?,
+            qkv,
+            query_gain: gain("q_norm")?,
+            key_gain: gain("k_norm")?,
+            out: self.matrix(attention, [query, width], turned("self_attn.o_proj", query)?, None)?,
+            before_feed: self.normed(&at("post_attention_layernorm"), false)?,
+            feed,
         })
     }
 
     fn llama(&self, text: &Text, positions: usize) -> Result<Decoder> {
-        let (width, hidden, [query, kv]) = (text.width, text.hidden, text.projected());
-        let layer = |layer: usize| -> Result<Layer> {
-            let at = |name: &str| format!("model.layers.{layer}.{name}");
-            let turned = |name: &str, inner: usize| self.turned(&at(&format!("{name}.weight")), inner);
-            let gain = |name: &str| -> Result<Option<Vec<f32>>> {
-                let norms = text.architecture.head_norms();
-                norms.then(|| self.numbers(&at(&format!("self_attn.{name}.weight")))).transpose()
-            };
-            let sides =
-                ["q_proj", "k_proj", "v_proj"].map(|name| self.numbers(&at(&format!("self_attn.{name}.weight"))));
-            let [of_query, of_key, of_value] = sides;
-            let qkv = transposed(&[of_query?, of_key?, of_value?].concat(), width);
-            let [gate, up] = [turned("mlp.gate_proj", width)?, turned("mlp.up_proj", width)?];
-            let down = turned("mlp.down_proj", hidden)?;
-            let out = turned("self_attn.o_proj", query)?;
-            Ok(Layer {
-                before_attention: self.normed(&at("input_layernorm"), false)?,
-                qkv: LinearWeights::new([width, query + 2 * kv], &qkv, None, self.isa)?,
-                query_gain: gain("q_norm")?,
-                key_gain: gain("k_norm")?,
-                out: LinearWeights::new([query, width], &out, None, self.isa)?,
-                before_feed: self.normed(&at("post_attention_layernorm"), false)?,
-                feed: Feed::Swiglu(MlpWeights::swiglu([width, hidden], &gate, &up, &down, self.isa)?),
-            })
-        };
         let embedding = self.numbers("model.embed_tokens.weight")?;
         let base = text.rotary_base.unwrap_or(1e4);
         Ok(Decoder {
             isa: self.isa,
             positions: None,
             rotary: Some(Rotary::new(positions, text.head_dim, base)?),
-            layers: (0..text.layers).map(layer).collect::<Result<_>>()?,
+            layers: (0..text.layers).map(|layer| self.llama_layer(text, layer)).collect::<Result<_>>()?,
             last: self.normed("model.norm", false)?,
             head: self.head(text, &embedding)?,
             embedding,
             text: text.clone(),
+            keeps: self.plan.keeps,
+            exit: self.plan.exit,
         })
     }
 }
 
+/// Matrices of so many rows beside each other, each with its columns.
+fn side_by_side(sides: &[(Vec<f32>, usize)], rows: usize) -> Vec<f32> {
+    let of_row = |row: usize| sides.iter().flat_map(move |(side, columns)| &side[row * columns..][..*columns]);
+    (0..rows).flat_map(of_row).copied().collect()
+}
+
 /// Rows of `inner` numbers by columns.
-fn transposed(rows: &[f32], inner: usize) -> Vec<f32> {
+pub(crate) fn transposed(rows: &[f32], inner: usize) -> Vec<f32> {
     (0..inner).flat_map(|place| rows.iter().skip(place).step_by(inner).copied()).collect()
 }

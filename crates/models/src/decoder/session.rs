@@ -1,9 +1,10 @@
 //! A text in the middle of which a model is.
 
-use benchbook_simd::{Activation, Embedding, embedding, linear};
+use benchbook_simd::{Activation, Embedding, embedding};
 
 use super::Decoder;
-use super::attention::{Kept, Room as AttentionRoom, Rows};
+use super::attention::{Room as AttentionRoom, Rows};
+use super::kept::Kept;
 use crate::error::{Error, Result};
 
 /// Tokens of a step at most: they are attended to row by row, so that logits have the same bits whether a token comes alone or with
@@ -21,8 +22,14 @@ pub struct Session {
     room: usize,
     /// Positions that are computed at a time.
     chunk: usize,
+    /// Whether some of the positions that a query would see are overwritten.
+    lost: bool,
+    /// Layers that each position went through.
+    depths: Vec<usize>,
     attention: AttentionRoom,
     stream: Vec<f32>,
+    /// A position before a layer, where it may leave behind it.
+    before: Vec<f32>,
     normed: Vec<f32>,
     qkv: Vec<f32>,
     mixed: Vec<f32>,
@@ -48,17 +55,21 @@ impl Session {
         let rows = chunk.max(MOST_STEP);
         let [query, kv] = text.projected();
         let numbers = |width: usize| vec![0.0; rows * width];
+        let keeps = decoder.keeps;
         Ok(Self {
-            kept: (0..text.layers).map(|_| Kept::new(text, room)).collect(),
+            kept: (0..text.layers).map(|_| Kept::new(text, keeps, room)).collect(),
             held: 0,
             room,
             chunk,
-            attention: AttentionRoom::new(text, rows, room),
+            lost: false,
+            depths: vec![0; room],
+            attention: AttentionRoom::new(text, rows, keeps.rows(room)),
             stream: numbers(text.width),
+            before: vec![0.0; text.width],
             normed: numbers(text.width),
             qkv: numbers(query + 2 * kv),
             mixed: numbers(query),
-            between: numbers(text.hidden),
+            between: numbers(decoder.between()),
             fed: numbers(text.width),
             logits: vec![0.0; MOST_STEP * text.vocabulary],
         })
@@ -69,9 +80,38 @@ impl Session {
         self.held
     }
 
-    /// Forgets all positions from `held` on: all of them, or those of a draft that was refused.
+    /// Forgets all positions from `held` on: all of them, or those of a draft that was refused. Where a window has overwritten some that
+    /// would be seen again, the next tokens are refused.
     pub fn keep(&mut self, held: usize) {
+        let evicted = self.kept.first().is_some_and(|kept| self.held > kept.rows);
+        self.lost = held > 0 && (self.lost || evicted && held < self.held);
         self.held = self.held.min(held);
+    }
+
+    /// Layers that each of the positions so far went through.
+    pub fn depths(&self) -> &[usize] {
+        &self.depths[..self.held]
+    }
+
+    /// Bytes that keys and values take, whatever was read.
+    pub fn cache_bytes(&self) -> usize {
+        self.kept.iter().map(Kept::bytes).sum()
+    }
+
+    /// The numbers that keys and values in whole numbers stand for in a layer, each `[positions, kv_heads · head_dim]`; nothing where they
+    /// are held as they are.
+    pub fn rounded(&self, decoder: &Decoder, layer: usize) -> Option<[Vec<f32>; 2]> {
+        let (kept, d) = (self.kept.get(layer)?, decoder.text.head_dim);
+        let (store, kv) = (kept.store()?, decoder.text.projected()[1]);
+        let rows = self.held.min(kept.rows);
+        Some([0, 1].map(|which| {
+            let mut numbers = vec![0.0; rows * kv];
+            for (place, out) in numbers.chunks_exact_mut(d).enumerate() {
+                let heads = kv / d;
+                store.numbers(which, place / heads, place % heads, out);
+            }
+            numbers
+        }))
     }
 
     /// Takes tokens, some positions at a time.
@@ -119,6 +159,10 @@ impl Session {
         if ids.is_empty() {
             return Err(Error::EmptyPrompt);
         }
+        if self.lost {
+            let words = "positions that the next token would see were overwritten by its window: begin anew";
+            return Err(Error::Session(words.into()));
+        }
         if ids.len() > self.room - self.held {
             return Err(Error::Full { asked: ids.len(), held: self.held, room: self.room });
         }
@@ -128,36 +172,56 @@ impl Session {
         }
     }
 
-    /// Brings the tokens through all layers; what comes out stands in `stream`.
+    /// Brings the tokens through all layers, a single one through as many as it needs; what comes out stands in `stream`.
     fn advance(&mut self, decoder: &Decoder, ids: &[i32], one_by_one: bool) -> Result<()> {
-        let Self { kept, held, attention, stream, normed, qkv, mixed, between, fed, .. } = self;
+        let Self { kept, held, depths, attention, stream, before, normed, qkv, mixed, between, fed, .. } = self;
         let (text, rows, first) = (&decoder.text, ids.len(), *held);
         let ([query, kv], width) = (text.projected(), text.width);
         let (stream, normed) = (&mut stream[..rows * width], &mut normed[..rows * width]);
         let (qkv, mixed) = (&mut qkv[..rows * (query + 2 * kv)], &mut mixed[..rows * query]);
-        let (between, fed) = (&mut between[..rows * text.hidden], &mut fed[..rows * width]);
+        let (between, fed) = (&mut between[..rows * decoder.between()], &mut fed[..rows * width]);
         embedding(&Embedding { width, table: &decoder.embedding, ids, isa: decoder.isa }, stream)?;
         if let Some(positions) = &decoder.positions {
             add(stream, &positions[first * width..][..rows * width]);
         }
-        for (layer, kept) in decoder.layers.iter().zip(kept) {
+        let exit = decoder.exit.filter(|_| one_by_one && rows == 1);
+        let (least, mut depth) = (exit.map_or(text.layers, |exit| exit.least_of(text.layers)), None);
+        for (number, (layer, kept)) in decoder.layers.iter().zip(kept).enumerate() {
             decoder.norm(&layer.before_attention, stream, normed)?;
-            linear(&layer.qkv, Activation::None, normed, qkv)?;
+            layer.qkv.apply(Activation::None, normed, qkv)?;
             let of = Rows { decoder, layer, first, qkv };
+            if depth.is_some() {
+                of.keep(kept, attention)?;
+                continue;
+            }
+            if exit.is_some() {
+                before.copy_from_slice(&stream[..width]);
+            }
             if one_by_one {
                 of.one_by_one(kept, attention, mixed)?;
             } else {
                 of.together(kept, attention, mixed)?;
             }
-            linear(&layer.out, Activation::None, mixed, normed)?;
+            layer.out.apply(Activation::None, mixed, normed)?;
             add(stream, normed);
             decoder.norm(&layer.before_feed, stream, normed)?;
-            layer.feed.apply(normed, between, fed)?;
+            layer.feed.apply(rows, text.hidden, normed, between, fed)?;
             add(stream, fed);
+            let leaves = |exit: super::Exit| number + 1 >= least && cosine(before, &stream[..width]) >= exit.alike;
+            depth = exit.filter(|exit| leaves(*exit)).map(|_| number + 1);
         }
+        depths[first..first + rows].fill(depth.unwrap_or(text.layers));
         *held = first + rows;
         Ok(())
     }
+}
+
+/// The cosine of the angle between two vectors.
+fn cosine(one: &[f32], other: &[f32]) -> f64 {
+    let product = |one: &[f32], other: &[f32]| -> f64 {
+        one.iter().zip(other).map(|(one, other)| f64::from(*one) * f64::from(*other)).sum()
+    };
+    product(one, other) / (product(one, one) * product(other, other)).sqrt()
 }
 
 fn add(to: &mut [f32], other: &[f32]) {

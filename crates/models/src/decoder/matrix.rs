@@ -1,0 +1,264 @@
+//! A matrix of a decoder in one of many forms, each multiplied by the kernel that is made for it.
+
+use benchbook_simd::{
+    Activation, CsrWeights, Isa, LinearWeights, PackedWeights, Pruned, TwoFourWeights, linear, matmul_csr,
+    matmul_low_rank, matmul_packed, matmul_two_four,
+};
+
+use crate::compress::{Scheme, factors, singles, two_of_four};
+use crate::error::Result;
+
+/// What a matrix `[inner, outer]` becomes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Numbers as they are.
+    #[default]
+    Plain,
+    /// Codes of few bits, decoded in registers.
+    Coded(Scheme),
+    /// Two of every four numbers down a column.
+    TwoOfFour,
+    /// All but so many percent of the numbers, the smallest.
+    Singles(usize),
+    /// Two factors of such a part of the full rank: 8 for an eighth.
+    LowRank(usize),
+}
+
+impl Form {
+    /// Puts zeros in the place of what is left out; of other forms, all stays.
+    pub fn prune(self, numbers: &mut [f32], [_, outer]: [usize; 2]) {
+        match self {
+            Self::TwoOfFour => two_of_four(numbers, outer),
+            Self::Singles(percent) => singles(numbers, percent),
+            Self::Plain | Self::Coded(_) | Self::LowRank(_) => {}
+        }
+    }
+
+    /// The numbers `[inner, outer]` that the form of a matrix stands for.
+    ///
+    /// # Errors
+    /// More or fewer numbers than the matrix has places.
+    pub fn stands_for(self, mut numbers: Vec<f32>, size: [usize; 2]) -> Result<Vec<f32>> {
+        match self {
+            Self::Coded(scheme) => Ok(scheme.coded(&numbers, size)?.numbers),
+            Self::LowRank(part) => {
+                let rank = rank(size, part);
+                let [first, second] = factors(&numbers, size, rank);
+                let mut product = vec![0.0; numbers.len()];
+                for (sums, first) in product.chunks_exact_mut(size[1]).zip(first.chunks_exact(rank)) {
+                    let terms = first.iter().zip(second.chunks_exact(size[1]));
+                    let mut exact = vec![0.0_f64; size[1]];
+                    for (left, row) in terms {
+                        exact.iter_mut().zip(row).for_each(|(sum, right)| *sum += f64::from(*left) * f64::from(*right));
+                    }
+                    sums.iter_mut().zip(exact).for_each(|(sum, exact)| *sum = exact as f32);
+                }
+                Ok(product)
+            }
+            Self::Plain | Self::TwoOfFour | Self::Singles(_) => {
+                self.prune(&mut numbers, size);
+                Ok(numbers)
+            }
+        }
+    }
+}
+
+/// Such a part of the full rank, one at least.
+fn rank([inner, outer]: [usize; 2], part: usize) -> usize {
+    (inner.min(outer) / part).max(1)
+}
+
+/// A matrix `[inner, outer]`, and what is added to its products.
+#[derive(Debug)]
+pub struct Matrix {
+    size: [usize; 2],
+    kind: Box<Kind>,
+    /// Of every form but the plain one, which has it packed.
+    bias: Option<Vec<f32>>,
+    isa: Isa,
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Plain(LinearWeights),
+    Coded(PackedWeights),
+    TwoOfFour(TwoFourWeights),
+    Singles(CsrWeights),
+    LowRank([Vec<f32>; 2], usize),
+}
+
+/// What matrices take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Bytes that a product reads of them.
+    pub bytes: usize,
+    /// Numbers that are multiplied: of a row, two operations each.
+    pub numbers: usize,
+}
+
+impl std::ops::Add for Held {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { bytes: self.bytes + other.bytes, numbers: self.numbers + other.numbers }
+    }
+}
+
+impl std::iter::Sum for Held {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), std::ops::Add::add)
+    }
+}
+
+impl Matrix {
+    /// Packs `weight` `[inner, outer]` in a form. What is pruned has its zeros already ([`Form::prune`]).
+    ///
+    /// # Errors
+    /// Slices of the wrong length, or what the kernel of the form refuses.
+    pub fn new(form: Form, size: [usize; 2], weight: &[f32], bias: Option<&[f32]>, isa: Isa) -> Result<Self> {
+        let kind = match form {
+            Form::Plain => Kind::Plain(LinearWeights::new(size, weight, bias, isa)?),
+            Form::Coded(scheme) => Kind::Coded(PackedWeights::new(&scheme.coded(weight, size)?.weights(), isa)?),
+            Form::TwoOfFour => Kind::TwoOfFour(TwoFourWeights::new(&Pruned::Numbers(weight, size), isa)?),
+            Form::Singles(_) => Kind::Singles(CsrWeights::new(weight, size)?),
+            Form::LowRank(part) => Kind::LowRank(factors(weight, size, rank(size, part)), rank(size, part)),
+        };
+        let kept = weight.iter().filter(|number| **number != 0.0).count();
+        let held = match &kind {
+            Kind::Plain(_) => Held { bytes: size_of_val(weight), numbers: weight.len() },
+            Kind::Coded(packed) => Held { bytes: packed.bytes(), numbers: weight.len() },
+            Kind::TwoOfFour(packed) => Held { bytes: packed.bytes(), numbers: kept },
+            Kind::Singles(packed) => Held { bytes: packed.bytes(), numbers: kept },
+            Kind::LowRank([first, second], _) => {
+                let numbers = first.len() + second.len();
+                Held { bytes: numbers * size_of::<f32>(), numbers }
+            }
+        };
+        let bias = bias.filter(|_| form != Form::Plain).map(<[f32]>::to_vec);
+        Ok(Self { size, kind: Box::new(kind), bias, isa, held })
+    }
+
+    /// What it takes.
+    pub fn held(&self) -> Held {
+        self.held
+    }
+
+    /// f(`input` · weight + bias) into `out` `[rows, outer]`, of `input` `[rows, inner]`.
+    ///
+    /// # Errors
+    /// Slices of the wrong length.
+    pub fn apply(&self, activation: Activation, input: &[f32], out: &mut [f32]) -> Result<()> {
+        let [inner, outer] = self.size;
+        let rows = input.len() / inner;
+        match &*self.kind {
+            Kind::Plain(weights) => return Ok(linear(weights, activation, input, out)?),
+            Kind::Coded(weights) => matmul_packed(rows, input, weights, out)?,
+            Kind::TwoOfFour(weights) => matmul_two_four(rows, input, weights, out)?,
+            Kind::Singles(weights) => matmul_csr(self.isa, rows, input, weights, out)?,
+            Kind::LowRank([first, second], rank) => {
+                matmul_low_rank(self.isa, [rows, inner, *rank, outer], input, [first, second], out)?;
+            }
+        }
+        if let Some(bias) = &self.bias {
+            for row in out.chunks_exact_mut(outer) {
+                row.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
+            }
+        }
+        if activation != Activation::None {
+            out.iter_mut().for_each(|sum| *sum = activated(activation, *sum));
+        }
+        Ok(())
+    }
+}
+
+/// A function of a single number, see [`Activation`].
+pub fn activated(activation: Activation, x: f32) -> f32 {
+    match activation {
+        Activation::None => x,
+        Activation::Relu => {
+            if x > 0.0 || x.is_nan() {
+                x
+            } else {
+                0.0
+            }
+        }
+        Activation::Gelu => {
+            let inner = (2.0 / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+            0.5 * x * (1.0 + inner.tanh())
+        }
+        Activation::Silu => x / (1.0 + (-x).exp()),
+        // No decoder has it.
+        Activation::ExactGelu => f32::NAN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensors::Tensor;
+    use crate::weights::Seeded;
+
+    fn drawn(name: &str, shape: [usize; 2]) -> Vec<f32> {
+        Seeded { seed: 3 }.drawn(&Tensor { name: name.to_owned(), shape: shape.to_vec(), mean: 0.0, deviation: 1.0 })
+    }
+
+    /// Beside plain loops in `f64` over the numbers that the form stands for.
+    #[test]
+    fn every_form_multiplies_by_the_numbers_that_it_stands_for() {
+        let (size, isa) = ([70, 37], Isa::detect());
+        let (weight, bias) = (drawn("w", size), drawn("b", [1, 37]));
+        let forms = [
+            Form::Plain,
+            Form::Coded(Scheme::Int8),
+            Form::Coded(Scheme::Int4G32),
+            Form::Coded(Scheme::E4m3),
+            Form::Coded(Scheme::Mxfp4),
+            Form::Coded(Scheme::Nf4),
+            Form::TwoOfFour,
+            Form::Singles(50),
+            Form::LowRank(4),
+        ];
+        for form in forms {
+            let mut pruned = weight.clone();
+            form.prune(&mut pruned, size);
+            let matrix = Matrix::new(form, size, &pruned, Some(&bias), isa).unwrap();
+            let stands_for = form.stands_for(weight.clone(), size).unwrap();
+            for rows in [1, 3, 20] {
+                let input = drawn("x", [rows, 70]);
+                let mut out = vec![f32::NAN; rows * 37];
+                matrix.apply(Activation::Gelu, &input, &mut out).unwrap();
+                for (row, out) in out.chunks_exact(37).enumerate() {
+                    for (column, found) in out.iter().enumerate() {
+                        let terms = (0..70)
+                            .map(|step| f64::from(input[row * 70 + step]) * f64::from(stands_for[step * 37 + column]));
+                        let sum = terms.sum::<f64>() + f64::from(bias[column]);
+                        let inner = (2.0 / std::f64::consts::PI).sqrt() * (sum + 0.044_715 * sum.powi(3));
+                        let wanted = 0.5 * sum * (1.0 + inner.tanh());
+                        // Sums of 70 products of standard numbers are about 8, and rounded to 2⁻²⁴ some tens of times.
+                        assert!((f64::from(*found) - wanted).abs() < 1e-4, "{form:?} {rows}: {found} {wanted}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn forms_take_less_and_say_how_much() {
+        let (size, isa) = ([128, 64], Isa::detect());
+        let weight = drawn("w", size);
+        let held = |form: Form| {
+            let mut pruned = weight.clone();
+            form.prune(&mut pruned, size);
+            Matrix::new(form, size, &pruned, None, isa).unwrap().held()
+        };
+        let plain = held(Form::Plain);
+        assert_eq!(plain, Held { bytes: 4 * 8192, numbers: 8192 });
+        assert_eq!(held(Form::TwoOfFour).numbers, 4096);
+        assert_eq!(held(Form::Singles(75)).numbers, 2048);
+        assert_eq!(held(Form::LowRank(8)), Held { bytes: 4 * 8 * 192, numbers: 8 * 192 });
+        assert!(held(Form::Coded(Scheme::Int8)).bytes < plain.bytes * 27 / 100);
+        assert!(held(Form::Coded(Scheme::Int4G32)).bytes < plain.bytes * 17 / 100);
+        assert_eq!(held(Form::Coded(Scheme::Int8)).numbers, plain.numbers);
+    }
+}

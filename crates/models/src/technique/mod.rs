@@ -1,0 +1,220 @@
+//! Techniques: optimizations as transformations of a model, one row of a table each.
+//!
+//! A technique changes one thing ([`Change`]): the form of matrices, how many heads or channels there are, what is kept of a text, how
+//! deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
+//! ([`Applied::decoder`]) multiplies by the kernels of that form. [`Applied::numbers`] are the weights that it stands for, as plain
+//! numbers, for whoever checks it.
+
+mod narrow;
+mod precision;
+mod table;
+
+pub use precision::{Tried, mean_bits};
+pub use table::ALL;
+
+use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, is_dense, transposed};
+use crate::description::{Architecture, Description};
+use crate::error::{Error, Result};
+use crate::tensors::Tensor;
+use crate::weights::Source;
+use narrow::{Narrow, Narrowed};
+
+/// An optimization of a model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Technique {
+    /// The name of its variants.
+    pub name: &'static str,
+    /// What it does, with its source (paper and section).
+    pub about: &'static str,
+    /// Rows of the catalogue.
+    pub catalogue: &'static [&'static str],
+    /// What it changes.
+    pub change: Change,
+    /// What it promises to save.
+    pub promise: Promise,
+}
+
+/// What remains at most, as shares of the model as it is: 1 where nothing is promised.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Promise {
+    /// Bytes of the matrices of the layers.
+    pub weight_bytes: f64,
+    /// Bytes of keys and values.
+    pub cache_bytes: f64,
+    /// Operations of the layers' matrices.
+    pub flops: f64,
+}
+
+/// What a technique changes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Change {
+    /// All matrices of the layers and the head.
+    All(Form),
+    /// All matrices of the layers.
+    Layers(Form),
+    /// Those of feed-forward networks.
+    Feed(Form),
+    /// So many percent of the key heads are left out, with the queries that share them: those with the smallest weights.
+    Heads(usize),
+    /// So many percent of the channels between the products of feed-forward networks are.
+    Channels(usize),
+    /// What is kept of a text.
+    Keeps(Keeps),
+    /// How deep a token goes.
+    Exit(Exit),
+    /// Each layer has the lowest of some formats in which, alone, it changes logits by no more than such a share (Euclidean, on a short
+    /// text).
+    Precision(f64),
+}
+
+/// The technique of this name.
+pub fn named(name: &str) -> Option<&'static Technique> {
+    ALL.iter().find(|technique| technique.name == name)
+}
+
+/// Why no decoder is built of a model; nothing where one is.
+pub fn not_here(model: &Description) -> Option<String> {
+    if is_dense(model) {
+        return None;
+    }
+    let text = &model.text;
+    let what = if text.latent.is_some() {
+        "latent attention"
+    } else if text.experts.is_some() {
+        "experts"
+    } else if text.architecture == Architecture::Bert {
+        "an encoder that reads in both directions"
+    } else if model.audio.is_some() {
+        "an encoder of sound"
+    } else {
+        "an encoder of images"
+    };
+    Some(format!("{} has {what}, of which no decoder is built yet", model.name))
+}
+
+impl Technique {
+    /// Why it cannot be applied to a model of which a decoder is built; nothing where it can.
+    pub fn refuses(&self, model: &Description) -> Option<String> {
+        let text = &model.text;
+        let why = match self.change {
+            Change::Heads(_) if text.architecture.biased() => {
+                "its heads fill the width of a position, of which none can be left out alone".to_owned()
+            }
+            Change::Heads(_) if text.kv_heads == 1 => "all of its queries share one key head".to_owned(),
+            Change::Heads(percent) if text.kv_heads * percent < 100 => {
+                format!("{percent} % of {} key heads are not one", text.kv_heads)
+            }
+            Change::Channels(_) if text.architecture.biased() => {
+                "pruning of channels is written for feed-forward networks without biases".to_owned()
+            }
+            Change::Exit(exit) if exit.least_of(text.layers) == text.layers => {
+                format!("of {} layers every token goes through all", text.layers)
+            }
+            Change::Precision(_) if text.architecture.biased() => {
+                "the search is written for layers without biases".to_owned()
+            }
+            _ => return None,
+        };
+        Some(why)
+    }
+
+    /// The model that it makes of one, whose weights `source` gives; positions up to `positions` are going to be read.
+    ///
+    /// # Errors
+    /// It cannot be applied, or what the source says.
+    pub fn applied<'a>(&self, model: &Description, source: &'a dyn Source, positions: usize) -> Result<Applied<'a>> {
+        if let Some(reason) = not_here(model).or_else(|| self.refuses(model)) {
+            return Err(Error::Inapplicable { technique: self.name, reason });
+        }
+        let (mut description, mut narrowed, mut plan, mut tried) = (model.clone(), None, Plan::default(), Vec::new());
+        match self.change {
+            Change::All(form) => plan.forms = Forms { attention: form, feed: form, head: form, layers: Vec::new() },
+            Change::Layers(form) => plan.forms = Forms { attention: form, feed: form, ..Forms::default() },
+            Change::Feed(form) => plan.forms.feed = form,
+            Change::Keeps(keeps) => plan.keeps = keeps,
+            Change::Exit(exit) => plan.exit = Some(exit),
+            Change::Heads(percent) => {
+                let narrow = Narrow::heads(model, source, percent)?;
+                description = narrow.description(model);
+                narrowed = Some(narrow);
+            }
+            Change::Channels(percent) => {
+                let narrow = Narrow::channels(model, source, percent)?;
+                description = narrow.description(model);
+                narrowed = Some(narrow);
+            }
+            Change::Precision(bound) => {
+                tried = precision::search(model, source, bound)?;
+                plan.forms.layers = precision::lowest(&tried, model.text.layers);
+            }
+        }
+        Ok(Applied {
+            description,
+            source: Narrowed { source, wide: model.clone(), narrow: narrowed },
+            plan,
+            tried,
+            positions,
+        })
+    }
+}
+
+/// A model with a technique applied to it.
+pub struct Applied<'a> {
+    /// The model, which may have fewer heads or channels.
+    pub description: Description,
+    /// What else is not as its description has it.
+    pub plan: Plan,
+    /// What a search has tried, where there was one.
+    pub tried: Vec<Tried>,
+    source: Narrowed<'a>,
+    positions: usize,
+}
+
+impl Applied<'_> {
+    /// Its decoder.
+    ///
+    /// # Errors
+    /// As of [`Decoder::planned`].
+    pub fn decoder(&self) -> Result<Decoder> {
+        Decoder::planned(&self.description, &self.source, self.positions, &self.plan)
+    }
+
+    /// The numbers of a tensor that its decoder stands for.
+    ///
+    /// # Errors
+    /// What its source says.
+    pub fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        let numbers = self.source.numbers(tensor)?;
+        let Some((role, turned)) = place(&self.description, &tensor.name) else { return Ok(numbers) };
+        let form = self.plan.forms.of(role);
+        let &[rows, columns] = tensor.shape.as_slice() else { return Ok(numbers) };
+        if form == Form::Plain {
+            return Ok(numbers);
+        }
+        if turned {
+            return form.stands_for(numbers, [rows, columns]);
+        }
+        let by_inner = form.stands_for(transposed(&numbers, columns), [columns, rows])?;
+        Ok(transposed(&by_inner, rows))
+    }
+}
+
+/// Which matrix a tensor is, and whether its rows are the inner axis.
+fn place(model: &Description, name: &str) -> Option<(Role, bool)> {
+    if name == "lm_head.weight" {
+        return (!model.text.tied).then_some((Role::Head, false));
+    }
+    let biased = model.text.architecture.biased();
+    let rest = name.strip_prefix(if biased { "h." } else { "model.layers." })?;
+    let (layer, part) = rest.strip_suffix(".weight")?.split_once('.')?;
+    let layer = layer.parse().ok()?;
+    match part {
+        "attn.c_attn" | "attn.c_proj" => Some((Role::Attention(layer), true)),
+        "mlp.c_fc" | "mlp.c_proj" => Some((Role::Feed(layer), true)),
+        "self_attn.q_proj" | "self_attn.k_proj" | "self_attn.v_proj" | "self_attn.o_proj" => {
+            Some((Role::Attention(layer), false))
+        }
+        "mlp.gate_proj" | "mlp.up_proj" | "mlp.down_proj" => Some((Role::Feed(layer), false)),
+        _ => None,
+    }
+}

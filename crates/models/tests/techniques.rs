@@ -1,0 +1,214 @@
+//! Techniques applied to tiny models: beside the plain numbers that they stand for, and beside what they promise.
+
+use benchbook_models::technique::{ALL, Applied, Change, Technique, mean_bits, named, not_here};
+use benchbook_models::weights::{Seeded, Source};
+use benchbook_models::{Decoder, Description, Error, Exit, Form, Keeps, Plan, Result, Session, Tensor};
+
+const SEEDED: Seeded = Seeded { seed: 5 };
+
+/// A model of so many layers, query heads, key heads, numbers of a head, of a position, and between products.
+fn model(architecture: &str, [layers, heads, kv_heads, head_dim, width, hidden]: [usize; 6]) -> Description {
+    let base = if architecture == "gpt-2" { "" } else { "rotary_base = 1e4\n" };
+    let text = format!(
+        "name = \"tiny\"\nsource = \"made up\"\nparameters = 1\n\n[text]\narchitecture = \"{architecture}\"\nlayers = {layers}\n\
+         heads = {heads}\nkv_heads = {kv_heads}\nhead_dim = {head_dim}\nwidth = {width}\nhidden = {hidden}\nvocabulary = 97\n\
+         context = 128\ntied = false\nepsilon = 1e-5\n{base}"
+    );
+    Description::parse(&text).unwrap()
+}
+
+fn ids(count: usize) -> Vec<i32> {
+    (0..count).map(|place| (place * 31 + 7) as i32 % 97).collect()
+}
+
+/// Logits behind each token of a text whose first eight come together, `[tokens - 7, vocabulary]`.
+fn logits(decoder: &Decoder, ids: &[i32]) -> Vec<f32> {
+    let mut session = Session::new(decoder, ids.len(), 8).unwrap();
+    let mut all = session.prefill(decoder, &ids[..8]).unwrap().to_vec();
+    ids[8..].iter().for_each(|id| all.extend_from_slice(session.step(decoder, &[*id]).unwrap()));
+    all
+}
+
+/// The largest difference, as a share of the largest logit.
+fn off(found: &[f32], wanted: &[f32]) -> f32 {
+    assert_eq!(found.len(), wanted.len());
+    let largest = wanted.iter().fold(0.0_f32, |most, logit| most.max(logit.abs()));
+    found.iter().zip(wanted).fold(0.0_f32, |most, (found, wanted)| most.max((found - wanted).abs())) / largest
+}
+
+/// The plain numbers that a model with a technique stands for.
+struct StandsFor<'a>(&'a Applied<'a>);
+
+impl Source for StandsFor<'_> {
+    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        self.0.numbers(tensor)
+    }
+}
+
+fn by(change: Change) -> Technique {
+    Technique { change, ..ALL[0] }
+}
+
+#[test]
+fn a_technique_computes_by_the_numbers_that_it_stands_for() {
+    let models = [
+        model("llama", [2, 8, 4, 8, 40, 70]),
+        model("qwen3", [3, 8, 4, 6, 33, 64]),
+        model("gpt-2", [2, 5, 5, 8, 40, 70]),
+    ];
+    for model in &models {
+        let exact = logits(&Decoder::load(model, &SEEDED, 24).unwrap(), &ids(20));
+        for technique in ALL {
+            let applied = match technique.applied(model, &SEEDED, 24) {
+                Ok(applied) => applied,
+                Err(Error::Inapplicable { .. }) => continue,
+                Err(error) => panic!("{}: {error}", technique.name),
+            };
+            if matches!(technique.change, Change::Keeps(_) | Change::Exit(_)) {
+                continue;
+            }
+            let found = logits(&applied.decoder().unwrap(), &ids(20));
+            let plain = Decoder::load(&applied.description, &StandsFor(&applied), 24).unwrap();
+            let (name, wanted) = (technique.name, logits(&plain, &ids(20)));
+            let rounding = off(&found, &wanted);
+            assert!(rounding < 1e-4, "{name} of {:?}: {rounding}", model.text.architecture);
+            let lost = off(&wanted, &exact);
+            // A search may leave all layers as they are.
+            assert!(lost > 1e-4 || matches!(technique.change, Change::Precision(_)), "{name} changes nothing: {lost}");
+        }
+    }
+}
+
+#[test]
+fn what_is_promised_is_kept() {
+    let model = model("llama", [2, 8, 4, 16, 128, 352]);
+    let plain = Decoder::load(&model, &SEEDED, 64).unwrap();
+    let cache = |decoder: &Decoder| Session::new(decoder, 64, 8).unwrap().cache_bytes() as f64;
+    for technique in ALL {
+        let decoder = technique.applied(&model, &SEEDED, 64).unwrap().decoder().unwrap();
+        let (held, all, promise) = (decoder.held(), plain.held(), technique.promise);
+        let [bytes, flops] =
+            [[held.bytes, all.bytes], [held.numbers, all.numbers]].map(|[one, all]| one as f64 / all as f64);
+        let cache = cache(&decoder) / cache(&plain);
+        let name = technique.name;
+        assert!(bytes <= promise.weight_bytes && flops <= promise.flops && cache <= promise.cache_bytes, "{name}");
+        let saves = bytes.min(flops).min(cache);
+        let elsewhere = matches!(technique.change, Change::Exit(_) | Change::Precision(_) | Change::Keeps(_));
+        assert!(saves < 0.99 || elsewhere, "{name} saves nothing: {saves}");
+        assert_eq!(named(name), Some(technique));
+    }
+    let window = named("window-sinks").unwrap().applied(&model, &SEEDED, 96).unwrap().decoder().unwrap();
+    let longer = |decoder: &Decoder| Session::new(decoder, 96, 8).unwrap().cache_bytes();
+    assert_eq!(longer(&window) * 96, longer(&Decoder::load(&model, &SEEDED, 96).unwrap()) * 64);
+}
+
+#[test]
+fn caches_of_whole_numbers_are_near_and_windows_hide() {
+    let model = model("qwen3", [2, 4, 2, 8, 32, 48]);
+    let of = |keeps: Keeps| by(Change::Keeps(keeps)).applied(&model, &SEEDED, 40).unwrap().decoder().unwrap();
+    let exact = logits(&of(Keeps::default()), &ids(32));
+    let lost = |keeps: Keeps| off(&logits(&of(keeps), &ids(32)), &exact);
+    let rounded = |bits: u32| lost(Keeps { window: None, bits: Some(bits) });
+    // Half a step of 1/127, or of 1/7, of a head's largest number.
+    assert!(
+        (1e-6..0.02).contains(&rounded(8)) && (rounded(8)..0.3).contains(&rounded(4)),
+        "{} {}",
+        rounded(8),
+        rounded(4)
+    );
+    assert!(lost(Keeps { window: Some([2, 30]), bits: None }) < 1e-5, "a window of all positions hides none");
+    assert!(lost(Keeps { window: Some([2, 6]), bits: None }) > 1e-3, "a narrow one does");
+
+    let decoder = of(Keeps { window: Some([1, 4]), bits: None });
+    let mut session = Session::new(&decoder, 32, 8).unwrap();
+    session.prefill(&decoder, &ids(12)).unwrap();
+    session.keep(7);
+    let refused = session.step(&decoder, &[1]).unwrap_err().to_string();
+    assert!(refused.contains("overwritten"), "{refused}");
+    session.keep(0);
+    assert!(session.prefill(&decoder, &ids(12)).is_ok());
+    let coded = of(Keeps { window: None, bits: Some(8) });
+    let mut session = Session::new(&coded, 32, 8).unwrap();
+    session.prefill(&coded, &ids(9)).unwrap();
+    let [keys, values] = session.rounded(&coded, 1).unwrap();
+    assert_eq!([keys.len(), values.len()], [9 * 16; 2]);
+    // The largest number of a head is one of its 127 steps.
+    let steps = keys[..8].iter().map(|key| key.abs()).fold(0.0, f32::max) / 127.0;
+    assert!(keys[..8].iter().all(|key| (key / steps - (key / steps).round()).abs() < 1e-3));
+    assert!(session.rounded(&decoder, 9).is_none());
+}
+
+#[test]
+fn a_token_leaves_where_it_hardly_turns() {
+    let model = model("llama", [6, 4, 2, 8, 32, 48]);
+    let of = |alike: f64| {
+        let plan = Plan { exit: Some(Exit { least: 50, alike }), ..Plan::default() };
+        Decoder::planned(&model, &SEEDED, 24, &plan).unwrap()
+    };
+    let exact = logits(&Decoder::load(&model, &SEEDED, 24).unwrap(), &ids(20));
+    assert_eq!(logits(&of(2.0), &ids(20)), exact, "no cosine is above 1");
+    let depths = |alike: f64| {
+        let decoder = of(alike);
+        let mut session = Session::new(&decoder, 20, 8).unwrap();
+        session.prefill(&decoder, &ids(8)).unwrap();
+        for id in &ids(20)[8..] {
+            session.step(&decoder, &[*id]).unwrap();
+        }
+        session.depths().to_vec()
+    };
+    assert_eq!(depths(-1.0), [vec![6; 8], vec![3; 12]].concat(), "a prompt goes through all layers");
+    let some = depths(0.9);
+    assert!(some.iter().all(|depth| (3..=6).contains(depth)), "{some:?}");
+    assert!(off(&logits(&of(-1.0), &ids(20)), &exact) > 1e-3);
+}
+
+#[test]
+fn a_search_takes_the_lowest_format_that_keeps_its_bound() {
+    let model = model("qwen3", [2, 4, 2, 8, 32, 48]);
+    let tried = |bound: f64| by(Change::Precision(bound)).applied(&model, &SEEDED, 24).unwrap();
+    let strict = tried(0.0);
+    assert_eq!((strict.tried.len(), mean_bits(&strict.tried, 2)), (4, 32.0));
+    assert_eq!(strict.plan.forms.layers, [Form::Plain; 2]);
+    let loose = tried(1e9);
+    assert_eq!((loose.tried.len(), mean_bits(&loose.tried, 2)), (2, 4.0));
+    // Between what four bits lose and what eight do.
+    let [four, eight] = [0, 1].map(|format| strict.tried[format].off);
+    assert!(four > 4.0 * eight && eight > 0.0, "{four} {eight}");
+    let middle = tried((four * eight).sqrt());
+    assert!(
+        middle.tried.iter().filter(|one| one.layer == 0).map(|one| one.taken).eq([false, true]),
+        "{:?}",
+        middle.tried
+    );
+}
+
+#[test]
+fn who_does_not_take_a_technique_says_why() {
+    let gpt2 = model("gpt-2", [2, 5, 5, 8, 40, 70]);
+    let shared = model("llama", [1, 4, 1, 8, 32, 48]);
+    let three = model("llama", [1, 6, 3, 8, 32, 48]);
+    for (name, model, why) in [
+        ("heads-25", &gpt2, "fill the width"),
+        ("channels-25", &gpt2, "without biases"),
+        ("adaptive-precision", &gpt2, "without biases"),
+        ("heads-25", &shared, "one key head"),
+        ("heads-25", &three, "25 % of 3 key heads are not one"),
+        ("early-exit", &shared, "through all"),
+    ] {
+        let refused = named(name).unwrap().applied(model, &SEEDED, 8).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains(name) && refused.contains(why), "{refused}");
+    }
+    for (name, what) in [
+        ("qwen3-coder-30b", "experts"),
+        ("glm-4.7-flash", "latent attention"),
+        ("qwen3-vl-2b", "of images"),
+        ("whisper-base", "of sound"),
+        ("minilm-l6", "both directions"),
+    ] {
+        let model = benchbook_models::named(name).unwrap();
+        let told = not_here(&model).unwrap();
+        assert!(told.contains(what), "{told}");
+        assert!(ALL[0].applied(&model, &SEEDED, 8).is_err());
+    }
+    assert!(not_here(&benchbook_models::named("smollm2-135m").unwrap()).is_none());
+}
