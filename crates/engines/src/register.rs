@@ -6,7 +6,7 @@ use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, experts, low_rank, matmul, mixers, models,
-    packed, pruned, roofs, sparse, tables, transformer,
+    packed, pruned, roofs, sparse, tables, techniques, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -79,6 +79,10 @@ pub fn register(registry: &mut Registry) {
     add(registry, decoding::SPECULATIVE);
     add(registry, decoding::SAMPLING);
     add(registry, decoding::BATCHED);
+    registry.implementation(techniques::PLAIN);
+    for technique in techniques::all() {
+        registry.implementation(technique);
+    }
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

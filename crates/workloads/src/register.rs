@@ -65,5 +65,6 @@ pub fn register(registry: &mut Registry) {
         .workload(decoding::PrefixDecoding)
         .workload(decoding::SpeculativeDecoding)
         .workload(decoding::SpeculativeSampling)
-        .workload(decoding::BatchedDecoding);
+        .workload(decoding::BatchedDecoding)
+        .workload(decoding::ForcedDecoding);
 }

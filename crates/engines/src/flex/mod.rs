@@ -26,6 +26,7 @@ mod row;
 pub mod sparse;
 mod subject;
 pub mod tables;
+pub mod techniques;
 pub mod tensor;
 pub mod transformer;
 mod weight_only;

@@ -39,9 +39,9 @@ pub const CACHED: Row<Generate> = fused_row::<Generate>(
 .catalogue(&["DE5"]);
 
 /// Tokens of a prompt that are taken at a time.
-const MOST_CHUNK: usize = 512;
+pub(super) const MOST_CHUNK: usize = 512;
 
-fn looping<L: Loop + 'static>(
+pub(super) fn looping<L: Loop + 'static>(
     name: &'static str,
     setting: &Setting,
     of: &StepsOf,
@@ -51,7 +51,7 @@ fn looping<L: Loop + 'static>(
 }
 
 /// A decoder and its prompt.
-struct Running {
+pub(super) struct Running {
     implementation: &'static str,
     device: String,
     decoder: Decoder,
@@ -63,23 +63,38 @@ struct Running {
 }
 
 impl Running {
-    fn new(
+    pub(super) fn new(
         implementation: &'static str,
         setting: &Setting,
         sizes: &Sizes,
         inputs: &Inputs,
         room: [usize; 2],
     ) -> Result<Self> {
-        let device = setting.device.clone();
         let decoder = described(sizes, room[0]).checked();
         let decoder = decoder.and_then(|model| Decoder::load(&model, &Given { sizes, inputs }, room[0]));
-        let decoder = decoder.map_err(|error| failed(implementation, &device, &error))?;
-        let prompt = inputs.get("prompt").of::<i32>().to_vec();
-        Ok(Self { implementation, device, decoder, room, session: None, prompt })
+        let decoder = decoder.map_err(|error| failed(implementation, &setting.device, &error))?;
+        Ok(Self::of(implementation, setting, decoder, inputs, room))
+    }
+
+    /// The same of a decoder that is there.
+    pub(super) fn of(
+        implementation: &'static str,
+        setting: &Setting,
+        decoder: Decoder,
+        inputs: &Inputs,
+        room: [usize; 2],
+    ) -> Self {
+        let (device, prompt) = (setting.device.clone(), inputs.get("prompt").of::<i32>().to_vec());
+        Self { implementation, device, decoder, room, session: None, prompt }
+    }
+
+    /// The decoder, and the text that it is in the middle of, where one has begun.
+    pub(super) fn decoder(&self) -> (&Decoder, Option<&Session>) {
+        (&self.decoder, self.session.as_ref().and_then(|session| session.as_ref().ok()))
     }
 
     /// Goes back to before the first position; why that cannot be is what the next step says.
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         if let Some(Ok(session)) = &mut self.session {
             session.keep(0);
         } else {
@@ -88,7 +103,7 @@ impl Running {
     }
 
     /// What `make` makes of the decoder, its text and the prompt.
-    fn with<T>(
+    pub(super) fn with<T>(
         &mut self,
         make: impl FnOnce(&Decoder, &mut Session, &[i32]) -> benchbook_models::Result<T>,
     ) -> Result<T> {
@@ -100,7 +115,7 @@ impl Running {
         made.map_err(|error| failed(self.implementation, &self.device, &error))
     }
 
-    fn write(&mut self, input: &str, values: &[f32]) -> bool {
+    pub(super) fn write(&mut self, input: &str, values: &[f32]) -> bool {
         if input != "prompt" {
             return false;
         }
@@ -110,7 +125,7 @@ impl Running {
     }
 }
 
-fn failed(implementation: &'static str, device: &str, error: &benchbook_models::Error) -> Error {
+pub(super) fn failed(implementation: &'static str, device: &str, error: &benchbook_models::Error) -> Error {
     Error::Implementation {
         implementation: implementation.into(),
         device: device.to_owned(),
@@ -119,7 +134,7 @@ fn failed(implementation: &'static str, device: &str, error: &benchbook_models::
 }
 
 /// The description of a model of these sizes.
-fn described(sizes: &Sizes, context: usize) -> Description {
+pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
     let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary } = *sizes;
     let text = Text {
         architecture: if architecture == Architecture::Qwen3 { Family::Qwen3 } else { Family::Llama },
@@ -152,9 +167,9 @@ fn described(sizes: &Sizes, context: usize) -> Description {
 }
 
 /// Weights of a case, by their names in checkpoints.
-struct Given<'a> {
-    sizes: &'a Sizes,
-    inputs: &'a Inputs,
+pub(super) struct Given<'a> {
+    pub sizes: &'a Sizes,
+    pub inputs: &'a Inputs,
 }
 
 /// Names of a block's tensors in checkpoints, and of inputs.
@@ -173,7 +188,7 @@ const NAMES: [(&str, &str); 11] = [
 ];
 
 /// The input that holds a tensor, and the layer that it is of.
-fn input_of(name: &str) -> Option<(&'static str, usize)> {
+pub(super) fn input_of(name: &str) -> Option<(&'static str, usize)> {
     match name {
         "model.embed_tokens.weight" => Some(("embedding", 0)),
         "model.norm.weight" => Some(("last_norm", 0)),

@@ -93,6 +93,11 @@ impl Session {
         &self.depths[..self.held]
     }
 
+    /// Positions whose keys and values are kept at most.
+    pub fn rows(&self) -> usize {
+        self.kept.first().map_or(self.room, |kept| kept.rows)
+    }
+
     /// Bytes that keys and values take, whatever was read.
     pub fn cache_bytes(&self) -> usize {
         self.kept.iter().map(Kept::bytes).sum()

@@ -107,6 +107,9 @@ impl Technique {
             Change::Channels(_) if text.architecture.biased() => {
                 "pruning of channels is written for feed-forward networks without biases".to_owned()
             }
+            Change::Channels(percent) if text.hidden * percent < 100 => {
+                format!("{percent} % of {} channels are not one", text.hidden)
+            }
             Change::Exit(exit) if exit.least_of(text.layers) == text.layers => {
                 format!("of {} layers every token goes through all", text.layers)
             }

@@ -2,6 +2,7 @@
 
 mod batched;
 mod choice;
+mod forced;
 mod generate;
 mod gpt2;
 mod greedy;
@@ -14,6 +15,7 @@ mod stack;
 mod uniform;
 
 pub use batched::{BatchedDecoding, BatchedDecodingParams, Request};
+pub use forced::{ForcedDecoding, ForcedDecodingParams, OTHER};
 pub use generate::{Generate, GenerateParams};
 pub(crate) use greedy::ids;
 pub use greedy::{GreedyDecoding, GreedyDecodingParams};
@@ -22,5 +24,5 @@ pub use prefill::{Prefill, PrefillParams};
 pub use prefix::{PrefixDecoding, PrefixDecodingParams};
 pub use sampling::{AT_ONCE, PAIR, SpeculativeSampling, SpeculativeSamplingParams};
 pub use speculative::{SpeculativeDecoding, SpeculativeDecodingParams};
-pub use stack::Sizes;
+pub use stack::{Depths, Otherwise, Rounded, Sizes};
 pub use uniform::Uniform;

@@ -1,6 +1,7 @@
 //! The decoders of `prefill` and `generate`: their sizes, their inputs, and themselves in `f64`, a position at a time.
 
 use benchbook_core::{Array, DType, Inputs, Work};
+use rayon::prelude::*;
 
 use super::choice::Advance;
 use super::ids;
@@ -126,6 +127,49 @@ impl Sizes {
     }
 }
 
+/// Where a decoder goes another way than the exact one. What it has rounded or decided it is believed as far as rounding in `f32` could
+/// have led it there; elsewhere its answers are NaN, and so are never right.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Otherwise<'a> {
+    /// The first positions that a query sees, and how many of the newest.
+    pub window: Option<[usize; 2]>,
+    /// What a cache gives back.
+    pub cache: Option<Rounded<'a>>,
+    /// How deep positions go.
+    pub depths: Option<Depths<'a>>,
+}
+
+/// Keys and values as a cache of whole numbers gives them back.
+#[derive(Debug, Clone, Copy)]
+pub struct Rounded<'a> {
+    /// By layer, keys and values `[positions, kv_heads · head_dim]`.
+    pub layers: &'a [[Vec<f32>; 2]],
+    /// The largest whole number, with a scale for each head of a position.
+    pub levels: f64,
+}
+
+/// Layers of each position.
+#[derive(Debug, Clone, Copy)]
+pub struct Depths<'a> {
+    /// Of each position.
+    pub of: &'a [usize],
+    /// The first position that may leave before the last layer.
+    pub first: usize,
+    /// Layers that every position goes through.
+    pub least: usize,
+    /// The cosine between a position before a layer and behind it from which on it leaves.
+    pub alike: f64,
+}
+
+/// By how much, of a step of a whole number, rounding in `f32` may lie beyond the middle between two.
+const SLACK: f64 = 1e-2;
+
+/// Numbers of a matrix from which on threads share its rows.
+const LARGE: usize = 1 << 18;
+
+/// By how much a cosine is not told from a bound.
+const NEAR: f64 = 1e-4;
+
 /// A decoder that has seen some positions.
 pub struct Model<'a> {
     sizes: Sizes,
@@ -134,13 +178,19 @@ pub struct Model<'a> {
     keys: Vec<Vec<f64>>,
     values: Vec<Vec<f64>>,
     positions: usize,
+    otherwise: Otherwise<'a>,
 }
 
 impl<'a> Model<'a> {
     /// A decoder that has seen nothing.
     pub fn new(sizes: Sizes, inputs: &'a Inputs) -> Self {
         let empty = vec![Vec::new(); sizes.layers];
-        Self { sizes, inputs, keys: empty.clone(), values: empty, positions: 0 }
+        Self { sizes, inputs, keys: empty.clone(), values: empty, positions: 0, otherwise: Otherwise::default() }
+    }
+
+    /// The same, which goes another way.
+    pub fn going(self, otherwise: Otherwise<'a>) -> Self {
+        Self { otherwise, ..self }
     }
 
     /// Row `row` of an input whose rows have so many numbers.
@@ -151,7 +201,10 @@ impl<'a> Model<'a> {
     /// A matrix of a layer, times `x`.
     fn product(&self, name: &str, layer: usize, x: &[f64], outer: usize) -> Vec<f64> {
         let matrix = self.row(name, layer, outer * x.len());
-        matrix.chunks_exact(x.len()).map(|row| dot(x, row)).collect()
+        if matrix.len() < LARGE {
+            return matrix.chunks_exact(x.len()).map(|row| dot(x, row)).collect();
+        }
+        matrix.par_chunks_exact(x.len()).map(|row| dot(x, row)).collect()
     }
 
     fn norm(&self, name: &str, layer: usize, x: &[f64]) -> Vec<f64> {
@@ -170,23 +223,64 @@ impl<'a> Model<'a> {
         heads.chunks_exact(self.sizes.head_dim).flat_map(one).collect()
     }
 
-    /// What attention of a layer makes of what it sees of the newest position.
-    fn mixed(&mut self, layer: usize, seen: &[f64]) -> Vec<f64> {
+    /// Keeps key and value of the newest position of a layer, as a cache gives them back.
+    fn keep(&mut self, layer: usize, seen: &[f64]) {
+        let [_, kv] = self.sizes.projected();
+        let key = self.placed(&self.product("w_key", layer, seen, kv), "key_gain", layer);
+        let value = self.product("w_value", layer, seen, kv);
+        let [key, value] = [(0, key), (1, value)].map(|(which, numbers)| self.rounded(layer, which, numbers));
+        self.keys[layer].extend(key);
+        self.values[layer].extend(value);
+    }
+
+    /// Numbers of the newest position as a cache gives them back, where each is a whole number beside what it should be.
+    fn rounded(&self, layer: usize, which: usize, numbers: Vec<f64>) -> Vec<f64> {
+        let Some(Rounded { layers, levels }) = self.otherwise.cache else { return numbers };
+        let (d, kv) = (self.sizes.head_dim, numbers.len());
+        let given = layers.get(layer).and_then(|both| both[which].get(self.positions * kv..)?.get(..kv));
+        let Some(given) = given else { return vec![f64::NAN; kv] };
+        let of_head = |(numbers, given): (&[f64], &[f32])| {
+            let step = numbers.iter().fold(0.0_f64, |most, number| most.max(number.abs())) / levels;
+            let one = |(number, given): (&f64, &f32)| {
+                let given = f64::from(*given);
+                if (given - number).abs() <= (0.5 + SLACK) * step { given } else { f64::NAN }
+            };
+            numbers.iter().zip(given).map(one).collect::<Vec<f64>>()
+        };
+        numbers.chunks_exact(d).zip(given.chunks_exact(d)).flat_map(of_head).collect()
+    }
+
+    /// What attention of a layer makes of what the newest position sees, itself included.
+    fn mixed(&self, layer: usize, seen: &[f64]) -> Vec<f64> {
         let Sizes { heads, kv_heads, head_dim: d, .. } = self.sizes;
         let [all, kv] = self.sizes.projected();
         let query = self.placed(&self.product("w_query", layer, seen, all), "query_gain", layer);
-        let key = self.placed(&self.product("w_key", layer, seen, kv), "key_gain", layer);
-        let value = self.product("w_value", layer, seen, kv);
-        self.keys[layer].extend(key);
-        self.values[layer].extend(value);
         let (keys, values) = (&self.keys[layer], &self.values[layer]);
+        let is_seen = |position: &usize| match self.otherwise.window {
+            Some([sinks, window]) => *position < sinks || self.positions - position < window,
+            None => true,
+        };
+        let seen: Vec<usize> = (0..=self.positions).filter(is_seen).collect();
         let of_head = |(head, query): (usize, &[f64])| {
             let at = head / (heads / kv_heads) * d;
-            let score = |key: &[f64]| dot(query, &key[at..]) / (d as f64).sqrt();
-            let scores: Vec<f64> = keys.chunks_exact(kv).map(score).collect();
-            average(&scores, d, |position| &values[position * kv + at..])
+            let score = |position: &usize| dot(query, &keys[position * kv + at..]) / (d as f64).sqrt();
+            let scores: Vec<f64> = seen.iter().map(score).collect();
+            average(&scores, d, |place| &values[seen[place] * kv + at..])
         };
         query.chunks_exact(d).enumerate().flat_map(of_head).collect()
+    }
+
+    /// Whether the newest position leaves behind a layer; nothing where it was right neither to leave nor to stay.
+    fn leaves(&self, layer: usize, [before, behind]: [&[f64]; 2]) -> Option<bool> {
+        let Some(Depths { of, first, least, alike }) = self.otherwise.depths else { return Some(false) };
+        if self.positions < first || layer + 1 < least {
+            return Some(false);
+        }
+        let cosine = dot(before, behind) / (dot(before, before) * dot(behind, behind)).sqrt();
+        let left = of.get(self.positions).is_some_and(|depth| *depth == layer + 1);
+        // Behind the last layer, it comes to the same.
+        let is_last = layer + 1 == self.sizes.layers;
+        (is_last || left == (cosine >= alike) || (cosine - alike).abs() < NEAR).then_some(left)
     }
 }
 
@@ -194,8 +288,14 @@ impl Advance for Model<'_> {
     fn advance(&mut self, token: usize) -> Vec<f64> {
         let Sizes { layers, width, hidden, .. } = self.sizes;
         let mut stream: Vec<f64> = self.row("embedding", token, width).iter().map(|x| f64::from(*x)).collect();
+        let mut gone = false;
         for layer in 0..layers {
             let seen = self.norm("norm_1", layer, &stream);
+            self.keep(layer, &seen);
+            if gone {
+                continue;
+            }
+            let before = stream.clone();
             let mixed = self.mixed(layer, &seen);
             add(&mut stream, &self.product("w_out", layer, &mixed, width));
             let seen = self.norm("norm_2", layer, &stream);
@@ -203,6 +303,10 @@ impl Advance for Model<'_> {
             let up = self.product("w_up", layer, &seen, hidden);
             let between: Vec<f64> = up.iter().zip(gate).map(|(up, gate)| up * Activation::Silu.apply(gate)).collect();
             add(&mut stream, &self.product("w_down", layer, &between, width));
+            match self.leaves(layer, [&before, &stream]) {
+                Some(leaves) => gone = leaves,
+                None => stream.fill(f64::NAN),
+            }
         }
         self.positions += 1;
         self.norm("last_norm", 0, &stream)

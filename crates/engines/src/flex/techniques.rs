@@ -1,0 +1,392 @@
+//! Techniques of whole decoders: each is an implementation of `forced-decoding`, beside the decoder as it is.
+//!
+//! What a technique computes is checked against the decoder with the weights that it stands for, or with the positions that it sees, or
+//! with what its own cache and depth are believed to be ([`Otherwise`]); how far it is from the decoder as it is stands in metrics.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use benchbook_core::{
+    Array, DType, Implementation, Inputs, Loop, Metric, Parameters, Params, Problem, Reference, Result, Row, Setting,
+    Step, Subject, Support,
+};
+use benchbook_models::technique::{self, Applied, Change, Technique, Tried, mean_bits};
+use benchbook_models::{Decoder, Description, Keeps, Session};
+use benchbook_quality::logits as quality;
+use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Rounded, Sizes};
+
+use super::engine::fused_engine;
+use super::models::{Given, MOST_CHUNK, Running, described, failed, input_of, looping};
+use super::row::fused_row;
+use super::weight_only::{own_bytes, own_flops, weight_bytes};
+
+/// The decoder as it is: what techniques stand beside.
+pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
+    "plain",
+    "the decoder as it is, in f32: keys and values of earlier positions are kept; everything hand-written: AVX-512, AVX2 or portable",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let (sizes, room) = (params.sizes(), room(params));
+        let running = Running::new(name, setting, &sizes, inputs, room)?;
+        let told = told(running.decoder().0, None);
+        Ok(looping(name, setting, &ForcedDecoding::steps(params), Forced::new(running, params, told, None)))
+    },
+)
+.catalogue(&["DE5"])
+.only(|_, _, params| supported(params, None));
+
+/// Every technique, as an implementation of `forced-decoding`.
+pub fn all() -> impl Iterator<Item = Technical> {
+    technique::ALL.iter().map(Technical)
+}
+
+/// A technique as an implementation.
+pub struct Technical(&'static Technique);
+
+/// Whether a case can be decoded, and takes a technique: `not here` is said of what no code of ours decodes, `not applicable` of what a
+/// technique does not suit.
+fn supported(params: &ForcedDecodingParams, technique: Option<&Technique>) -> Support {
+    if !params.is_known() {
+        let model = benchbook_models::named(&params.model);
+        let why = model.ok().and_then(|model| technique::not_here(&model));
+        let why = why.unwrap_or_else(|| "there is no room for one of its layers, or no description of it".to_owned());
+        return Support::No(format!("not here: {why}"));
+    }
+    match technique.and_then(|technique| technique.refuses(&described(&params.sizes(), params.text()))) {
+        Some(why) => Support::No(format!("not applicable: {why}")),
+        None => Support::Yes,
+    }
+}
+
+/// Positions that there is room for, and those that are computed at a time.
+fn room(params: &ForcedDecodingParams) -> [usize; 2] {
+    [params.text(), params.prompt.min(MOST_CHUNK)]
+}
+
+impl Technical {
+    /// The decoder of a case with this technique, and what stands beside: its model, and the inputs that it stands for.
+    fn applied<T>(
+        &self,
+        params: &ForcedDecodingParams,
+        inputs: &Inputs,
+        with: impl FnOnce(&Description, &Applied) -> benchbook_models::Result<T>,
+    ) -> benchbook_models::Result<T> {
+        let sizes = params.sizes();
+        let (model, given) = (described(&sizes, params.text()).checked()?, Given { sizes: &sizes, inputs });
+        with(&model, &self.0.applied(&model, &given, params.text())?)
+    }
+}
+
+impl Implementation for Technical {
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    fn workload(&self) -> &'static str {
+        ForcedDecoding::NAME
+    }
+
+    fn about(&self) -> &'static str {
+        self.0.about
+    }
+
+    fn catalogue(&self) -> &'static [&'static str] {
+        self.0.catalogue
+    }
+
+    fn devices(&self) -> Vec<&'static str> {
+        vec!["flex"]
+    }
+
+    fn supports(&self, _device: &str, dtype: DType, params: &Params) -> Support {
+        match (Support::of(&[DType::F32], dtype), ForcedDecodingParams::read(ForcedDecoding::NAME, params)) {
+            (Support::Yes, Ok(params)) => supported(&params, Some(self.0)),
+            (no @ Support::No(_), _) => no,
+            (_, Err(error)) => Support::No(error.to_string()),
+        }
+    }
+
+    fn engine(&self, _device: &str) -> (String, String) {
+        fused_engine()
+    }
+
+    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
+        let (name, params) = (self.0.name, ForcedDecodingParams::read(ForcedDecoding::NAME, params)?);
+        let made = self.applied(&params, inputs, |model, applied| {
+            let sizes = params.sizes();
+            let plain = Decoder::load(model, &Given { sizes: &sizes, inputs }, params.text())?;
+            let exact = read(&plain, &params, inputs.get("prompt").of())?.0;
+            let decoder = applied.decoder()?;
+            let told = told(&decoder, Some((&plain, applied.tried.as_slice())));
+            Ok((decoder, told, exact))
+        });
+        let (decoder, told, exact) = made.map_err(|error| failed(name, &setting.device, &error))?;
+        let running = Running::of(name, setting, decoder, inputs, room(&params));
+        let steps = ForcedDecoding::steps(&params);
+        Ok(looping(name, setting, &steps, Forced::new(running, &params, told, Some(exact))))
+    }
+
+    fn approximates(&self) -> bool {
+        true
+    }
+
+    fn approximation(&self, params: &Params, inputs: &Inputs, seed: u64) -> Option<Reference> {
+        let params = ForcedDecodingParams::read(ForcedDecoding::NAME, params).ok()?;
+        if supported(&params, Some(self.0)) != Support::Yes {
+            return None;
+        }
+        let answer = self.applied(&params, inputs, |_, applied| {
+            let sizes = params.sizes();
+            let of = |inputs: &Inputs, sizes: Sizes, otherwise: Otherwise<'_>| {
+                Ok(ForcedDecoding::of(&params, (sizes, inputs), otherwise, seed))
+            };
+            match self.0.change {
+                Change::Keeps(Keeps { window, bits: None }) => {
+                    of(inputs, sizes, Otherwise { window, ..Otherwise::default() })
+                }
+                Change::Keeps(Keeps { window, bits: Some(bits) }) => {
+                    let decoder = applied.decoder()?;
+                    let (_, session) = read(&decoder, &params, inputs.get("prompt").of())?;
+                    let layers: Vec<[Vec<f32>; 2]> =
+                        (0..sizes.layers).filter_map(|layer| session.rounded(&decoder, layer)).collect();
+                    let levels = if bits == 8 { 127.0 } else { 7.0 };
+                    let cache = Some(Rounded { layers: &layers, levels });
+                    of(inputs, sizes, Otherwise { window, cache, ..Otherwise::default() })
+                }
+                Change::Exit(exit) => {
+                    let (_, session) = read(&applied.decoder()?, &params, inputs.get("prompt").of())?;
+                    let least = exit.least_of(sizes.layers);
+                    let depths = Depths { of: session.depths(), first: params.prompt, least, alike: exit.alike };
+                    of(inputs, sizes, Otherwise { depths: Some(depths), ..Otherwise::default() })
+                }
+                _ => of(&stands_for(applied, inputs)?, narrow(sizes, &applied.description), Otherwise::default()),
+            }
+        });
+        answer.ok()
+    }
+}
+
+/// Sizes of the model that a technique has made.
+fn narrow(sizes: Sizes, model: &Description) -> Sizes {
+    Sizes { heads: model.text.heads, kv_heads: model.text.kv_heads, hidden: model.text.hidden, ..sizes }
+}
+
+/// The inputs of a case with the weights that a technique stands for.
+fn stands_for(applied: &Applied, inputs: &Inputs) -> benchbook_models::Result<Inputs> {
+    let mut found: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
+    for tensor in applied.description.tensors() {
+        // Tensors of layers come in the order of these.
+        if let Some((input, _)) = input_of(&tensor.name) {
+            found.entry(input).or_default().extend(applied.numbers(&tensor)?);
+        }
+    }
+    let mut made = Inputs::from([("prompt", inputs.get("prompt").clone())]);
+    found.into_iter().for_each(|(name, numbers)| made.insert(name, Array::new(vec![numbers.len()], &numbers)));
+    Ok(made)
+}
+
+/// Logits `[tokens, vocabulary]` of a text, and what is kept of it then.
+fn read(
+    decoder: &Decoder,
+    params: &ForcedDecodingParams,
+    text: &[i32],
+) -> benchbook_models::Result<(Vec<f32>, Session)> {
+    let [positions, chunk] = room(params);
+    let mut session = Session::new(decoder, positions, chunk)?;
+    let mut logits = session.prefill(decoder, &text[..params.prompt])?.to_vec();
+    for id in &text[params.prompt..] {
+        logits.extend_from_slice(session.step(decoder, &[*id])?);
+    }
+    Ok((logits, session))
+}
+
+/// What is known of a decoder before it runs, beside the plain one where it is another.
+fn told(decoder: &Decoder, beside: Option<(&Decoder, &[Tried])>) -> Vec<Metric> {
+    let (held, head) = (decoder.held(), decoder.held_by_head());
+    let bytes = held.bytes + head.bytes;
+    let mut metrics = vec![weight_bytes(bytes), own_bytes(bytes)];
+    let Some((plain, tried)) = beside else { return metrics };
+    let text = decoder.text();
+    let (all, embedded) = (plain.held().numbers, text.vocabulary * text.width);
+    let share = |one: usize, of: usize| one as f64 / of.max(1) as f64;
+    let others = embedded + head.numbers;
+    metrics.push(Metric::modelled("sparsity", 1.0 - share(held.numbers, all), "share"));
+    metrics.push(Metric::modelled("capacity_kept", share(held.numbers + others, all + others), "share"));
+    if !tried.is_empty() {
+        metrics.push(Metric::modelled("formats_tried", tried.len() as f64, "count"));
+        metrics.push(Metric::modelled("layer_bits", mean_bits(tried, text.layers), "bits"));
+        let worst = tried.iter().filter(|one| one.taken).map(|one| one.off).fold(0.0, f64::max);
+        metrics.push(Metric::measured("layer_error", worst, "share"));
+    }
+    metrics
+}
+
+/// A text that is given, a token a step.
+struct Forced {
+    running: Running,
+    prompt: usize,
+    tokens: usize,
+    /// Rows so far, `[tokens, vocabulary]`.
+    logits: Vec<f32>,
+    made: usize,
+    /// What is known before it runs.
+    told: Vec<Metric>,
+    /// Logits of the decoder as it is, until they have been held against those of the first loop.
+    exact: RefCell<Option<Vec<f32>>>,
+    /// What came of that.
+    figures: RefCell<Vec<Metric>>,
+}
+
+impl Forced {
+    fn new(running: Running, params: &ForcedDecodingParams, told: Vec<Metric>, exact: Option<Vec<f32>>) -> Self {
+        let ForcedDecodingParams { prompt, tokens, vocabulary, .. } = *params;
+        let logits = Vec::with_capacity(tokens * vocabulary);
+        let (exact, figures) = (RefCell::new(exact), RefCell::default());
+        Self { running, prompt, tokens, logits, made: 0, told, exact, figures }
+    }
+
+    /// Operations of a loop, by the matrices that are kept and the layers that positions went through.
+    fn flops(decoder: &Decoder, session: &Session, tokens: usize) -> f64 {
+        let (text, depths) = (decoder.text(), session.depths());
+        let layers = text.layers as f64;
+        let passes: usize = depths.iter().sum();
+        let skipped = (depths.len() * text.layers - passes) as f64;
+        let rows = session.rows();
+        let seen = depths.iter().enumerate().map(|(position, depth)| (depth * (position + 1).min(rows)) as f64);
+        let products = decoder.held().numbers as f64 / layers * passes as f64
+            + decoder.held_by_keys().numbers as f64 / layers * skipped
+            + (decoder.held_by_head().numbers * tokens) as f64;
+        2.0 * products + 4.0 * text.projected()[0] as f64 * seen.sum::<f64>()
+    }
+
+    /// How far the logits of the first loop are from those of the decoder as it is, token by token.
+    fn hold(&self) {
+        let Some(exact) = self.exact.borrow_mut().take() else { return };
+        let vocabulary = exact.len() / self.tokens.max(1);
+        let data = "seeded text";
+        let divergence = quality::divergences(&exact, &self.logits, vocabulary);
+        let agreement = quality::agreements(&exact, &self.logits, vocabulary);
+        let figures = [
+            divergence.and_then(|all| quality::divergence(&all, data)),
+            agreement.and_then(|all| quality::agreement(&all, data)),
+        ];
+        // Logits that are no numbers have no figure, and are wrong besides.
+        self.figures.borrow_mut().extend(figures.into_iter().flatten().flat_map(|figure| figure.metrics()));
+    }
+}
+
+impl Loop for Forced {
+    fn begin(&mut self) {
+        self.running.begin();
+        self.logits.clear();
+        self.made = 0;
+    }
+
+    fn step(&mut self, _values: &mut [f64]) -> Result<Step> {
+        let Self { running, prompt, logits, .. } = self;
+        running.with(|decoder, session, text| {
+            let held = session.held();
+            let row = if held < *prompt {
+                session.prefill(decoder, &text[..*prompt])?
+            } else {
+                session.step(decoder, &text[held..=held])?
+            };
+            logits.extend_from_slice(row);
+            Ok(())
+        })?;
+        self.made += 1;
+        Ok(Step { tokens: 1, more: self.made < self.tokens })
+    }
+
+    fn outputs(&mut self) -> Result<Vec<Array>> {
+        Ok(vec![Array::new(vec![self.tokens, self.logits.len() / self.tokens.max(1)], &self.logits)])
+    }
+
+    fn write(&mut self, input: &str, _first: usize, values: &[f32]) -> Result<bool> {
+        Ok(self.running.write(input, values))
+    }
+
+    fn allocates_in_rust(&self) -> bool {
+        true
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        let mut metrics = self.told.clone();
+        let (decoder, Some(session)) = self.running.decoder() else { return metrics };
+        metrics.push(Metric::modelled("cache_bytes", session.cache_bytes() as f64, "bytes"));
+        metrics.push(own_flops(Self::flops(decoder, session, self.tokens)));
+        let (depths, new) = (session.depths(), session.depths().len().saturating_sub(self.prompt));
+        if new > 0 {
+            let mean = depths[self.prompt..].iter().sum::<usize>() as f64 / new as f64;
+            metrics.push(Metric::measured("token_depth", mean, "count"));
+        }
+        self.hold();
+        metrics.extend(self.figures.borrow().iter().cloned());
+        metrics
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params() -> ForcedDecodingParams {
+        ForcedDecodingParams {
+            layers: 4,
+            of_layers: 4,
+            kv_heads: 4,
+            prompt: 9,
+            tokens: 8,
+            ..ForcedDecodingParams::default()
+        }
+    }
+
+    fn metrics_of(name: &str) -> BTreeMap<String, f64> {
+        let inputs = ForcedDecoding::inputs(&params(), 4);
+        let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
+        let mut subject = match all().find(|one| one.name() == name) {
+            Some(technical) => technical.prepare(&setting, &params().params(), &inputs).unwrap(),
+            None => PLAIN.prepare(&setting, &params().params(), &inputs).unwrap(),
+        };
+        subject.run(2);
+        subject.sync().unwrap();
+        subject.metrics().into_iter().map(|metric| (metric.name, metric.value)).collect()
+    }
+
+    #[test]
+    fn what_is_saved_and_lost_is_told() {
+        let plain = metrics_of("plain");
+        let work = ForcedDecoding::work(&params(), DType::F32).flops;
+        assert!((plain["own_flops"] / work - 1.0).abs() < 1e-9, "{} {work}", plain["own_flops"]);
+        let (int8, int4) = (metrics_of("int8"), metrics_of("int4-g32"));
+        assert!(int4["weight_bytes"] < int8["weight_bytes"] && int8["weight_bytes"] < plain["weight_bytes"]);
+        assert!(int8["kl_divergence"] > 0.0 && int4["kl_divergence"] > int8["kl_divergence"]);
+        assert_eq!((int8["kl_divergence_items"], int8["sparsity"], int8["capacity_kept"]), (8.0, 0.0, 1.0));
+        let sparse = metrics_of("sparse-90");
+        assert!((0.89..0.91).contains(&sparse["sparsity"]) && sparse["own_flops"] < plain["own_flops"]);
+        assert!(metrics_of("cache-int8")["cache_bytes"] < plain["cache_bytes"]);
+        let early = metrics_of("early-exit");
+        assert!((2.0..=4.0).contains(&early["token_depth"]) && (plain["token_depth"] - 4.0).abs() < 1e-12);
+        let adaptive = metrics_of("adaptive-precision");
+        assert!((4.0..=8.0).contains(&adaptive["formats_tried"]) && adaptive["layer_error"] <= 0.05);
+    }
+
+    #[test]
+    fn what_cannot_be_says_whether_it_is_the_technique_or_the_model() {
+        let refused = |params: &ForcedDecodingParams, name: &str| {
+            let technical = all().find(|one| one.name() == name).unwrap();
+            match technical.supports("flex", DType::F32, &params.params()) {
+                Support::Yes => String::new(),
+                Support::No(reason) => reason,
+            }
+        };
+        let shared = ForcedDecodingParams { kv_heads: 1, ..params() };
+        assert!(refused(&shared, "heads-25").starts_with("not applicable: all of its queries"));
+        assert_eq!(refused(&shared, "int8"), "");
+        let other = "other".to_owned();
+        let experts = ForcedDecodingParams { model: "qwen3-coder-30b".into(), architecture: other.clone(), ..params() };
+        assert!(refused(&experts, "int8").starts_with("not here: Qwen3-Coder-30B"), "{}", refused(&experts, "int8"));
+        let large = ForcedDecodingParams { model: "llama-70b".into(), architecture: other, ..params() };
+        assert!(refused(&large, "int8").contains("no room"), "{}", refused(&large, "int8"));
+    }
+}

@@ -1,0 +1,247 @@
+//! A text that a decoder takes a token at a time, whatever it would have made itself: logits behind each of them.
+
+use benchbook_core::{
+    Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work, sample_rows,
+};
+
+use super::choice::Advance;
+use super::stack::{Model, Otherwise, Sizes};
+use crate::blocks::Architecture;
+
+/// Teacher forcing: the first step takes `prompt` tokens of a text, each further one the next token, so that all that read it are before
+/// the same question, whatever they answer: models before and after a change can be compared token by token.
+///
+/// Inputs are those of [`Sizes::inputs`], where `prompt` `[prompt + tokens − 1]` is the whole text; the output `[tokens, vocabulary]` holds
+/// the logits behind the prompt and behind each token after it. Weights are seeded: they say nothing of quality.
+pub struct ForcedDecoding;
+
+/// An architecture that the reference does not compute: whoever is asked for it says why.
+pub const OTHER: &str = "other";
+
+/// Architectures of a case.
+const NAMES: [&str; 3] = ["llama", "qwen3", OTHER];
+
+/// Rows of logits that are checked.
+const MOST_ROWS: usize = 8;
+
+benchbook_core::parameters! {
+    /// Parameters of [`ForcedDecoding`].
+    pub struct ForcedDecodingParams {
+        /// what people call the model
+        model: String = "tiny".to_owned();
+        /// where its numbers come from
+        weights: String = "seeded".to_owned(), ["seeded"];
+        /// its blocks: llama, qwen3, or other, which nobody can decode here
+        architecture: String = "llama".to_owned(), NAMES;
+        /// blocks that it has here
+        layers: usize = 2, 1..=128;
+        /// blocks of the whole model, of which these are the first
+        of_layers: usize = 2, 1..=1 << 10;
+        /// query heads
+        heads: usize = 4, 1..=1 << 12;
+        /// key and value heads
+        kv_heads: usize = 2, 1..=1 << 12;
+        /// width of a head
+        head_dim: usize = 16, 1..=1 << 12;
+        /// numbers of a position
+        width: usize = 64, 1..=1 << 15;
+        /// numbers between the products of the feed-forward network
+        hidden: usize = 176, 1..=1 << 17;
+        /// tokens that there are here
+        vocabulary: usize = 512, 2..=1 << 18;
+        /// tokens of the text that come together
+        prompt: usize = 16, 1..=1 << 17;
+        /// tokens that are followed by logits
+        tokens: usize = 16, 1..=1 << 14;
+    }
+}
+
+impl ForcedDecodingParams {
+    /// The sizes of the model.
+    pub fn sizes(&self) -> Sizes {
+        let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
+        let architecture = Architecture::of(&self.architecture);
+        Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary }
+    }
+
+    /// Tokens of the text.
+    pub fn text(&self) -> usize {
+        self.prompt + self.tokens - 1
+    }
+
+    /// Whether the reference computes it.
+    pub fn is_known(&self) -> bool {
+        self.architecture != OTHER
+    }
+}
+
+impl ForcedDecoding {
+    /// The loop of a case, a step for each row of logits.
+    pub fn steps(params: &ForcedDecodingParams) -> StepsOf {
+        StepsOf { most: params.tokens, tokens: Some(params.tokens as i64), values: Vec::new() }
+    }
+
+    /// The logits of a decoder of these sizes with these inputs, which may go another way than the exact one.
+    pub fn of(
+        params: &ForcedDecodingParams,
+        (sizes, inputs): (Sizes, &Inputs),
+        otherwise: Otherwise<'_>,
+        seed: u64,
+    ) -> Reference {
+        let rows = sample_rows(params.tokens, MOST_ROWS, seed);
+        let (mut model, mut values) = (Model::new(sizes, inputs).going(otherwise), Vec::new());
+        let text: &[i32] = inputs.get("prompt").of();
+        for (position, id) in text.iter().enumerate() {
+            let hidden = model.advance(*id as usize);
+            if (position + 1).checked_sub(params.prompt).is_some_and(|row| rows.contains(&row)) {
+                values.extend(model.logits(&hidden));
+            }
+        }
+        Reference::of(vec![params.tokens, params.vocabulary], rows, values)
+    }
+}
+
+impl Problem for ForcedDecoding {
+    const NAME: &'static str = "forced-decoding";
+    const ABOUT: &'static str =
+        "a given text, token by token, by a seeded LLaMA or Qwen3: models before and after a technique";
+    type Params = ForcedDecodingParams;
+
+    fn presets() -> Vec<Preset> {
+        let of = |model: &str, architecture: &str, sizes: [i64; 9]| {
+            let names =
+                ["layers", "of_layers", "heads", "head_dim", "width", "hidden", "vocabulary", "prompt", "tokens"];
+            let named = Params::default().with("model", model.into()).with("architecture", architecture.into());
+            names.into_iter().zip(sizes).fold(named, |params, (name, size)| params.with(name, Value::Int(size)))
+        };
+        vec![
+            Preset { name: "quick", cases: vec![of("tiny", "llama", [2, 2, 4, 16, 64, 176, 512, 16, 16])] },
+            Preset { name: "default", cases: vec![of("small", "qwen3", [4, 4, 8, 32, 256, 704, 1024, 64, 32])] },
+        ]
+    }
+
+    fn ugly() -> Vec<ForcedDecodingParams> {
+        let of = |(architecture, sizes): (&str, [usize; 9])| {
+            let [layers, heads, kv_heads, head_dim, width, hidden, vocabulary, prompt, tokens] = sizes;
+            ForcedDecodingParams {
+                model: "ugly".to_owned(),
+                weights: "seeded".to_owned(),
+                architecture: architecture.to_owned(),
+                layers,
+                of_layers: layers,
+                heads,
+                kv_heads,
+                head_dim,
+                width,
+                hidden,
+                vocabulary,
+                prompt,
+                tokens,
+            }
+        };
+        let cases = [
+            ("llama", [1, 1, 1, 2, 1, 1, 2, 1, 1]),
+            ("qwen3", [2, 3, 1, 34, 33, 5, 65, 1, 9]),
+            // Longer than a window, and heads and channels of which a quarter is no whole number.
+            ("llama", [1, 10, 5, 6, 37, 33, 129, 66, 7]),
+            ("qwen3", [4, 4, 4, 8, 34, 67, 100, 5, 12]),
+        ];
+        cases.into_iter().map(of).collect()
+    }
+
+    fn check(params: &ForcedDecodingParams) -> Result<(), (&'static str, String)> {
+        let word = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        if params.model.is_empty() || params.model.len() > 64 || !params.model.chars().all(word) {
+            let reason = "a model is called by letters, digits, dots, dashes and underscores, 64 of them at most";
+            return Err(("model", reason.to_owned()));
+        }
+        if params.layers > params.of_layers {
+            return Err(("layers", format!("{} layers are no part of {}", params.layers, params.of_layers)));
+        }
+        if params.is_known() { params.sizes().check(params.text()) } else { Ok(()) }
+    }
+
+    fn label(params: &ForcedDecodingParams) -> String {
+        let ForcedDecodingParams { model, weights, of_layers, prompt, tokens, .. } = params;
+        let other = if params.is_known() { "" } else { " other" };
+        format!("{model}{other} {weights} {prompt}+{tokens} of l{of_layers} {}", params.sizes().label())
+    }
+
+    fn task(params: &ForcedDecodingParams) -> Task {
+        Task::Steps(Self::steps(params))
+    }
+
+    fn inputs(params: &ForcedDecodingParams, seed: u64) -> Inputs {
+        if params.is_known() {
+            return params.sizes().inputs(params.text(), seed);
+        }
+        Inputs::from([("prompt", Array::new(vec![1], &[0_i32]))])
+    }
+
+    fn tokens(params: &ForcedDecodingParams) -> Vec<(&'static str, usize)> {
+        vec![("prompt", params.vocabulary)]
+    }
+
+    fn reference(params: &ForcedDecodingParams, inputs: &Inputs, seed: u64) -> Reference {
+        if params.is_known() {
+            return Self::of(params, (params.sizes(), inputs), Otherwise::default(), seed);
+        }
+        // What nobody computes is never right.
+        Reference::of(vec![params.tokens, params.vocabulary], vec![0], vec![f64::NAN; params.vocabulary])
+    }
+
+    fn work(params: &ForcedDecodingParams, dtype: DType) -> Work {
+        params.sizes().work(params.text(), params.tokens, dtype)
+    }
+
+    fn tolerance(_params: &ForcedDecodingParams, dtype: DType) -> f64 {
+        crate::tolerance(dtype)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stack::{Depths, Rounded};
+    use super::*;
+
+    fn params() -> ForcedDecodingParams {
+        ForcedDecodingParams { layers: 3, of_layers: 3, prompt: 6, tokens: 5, ..ForcedDecodingParams::default() }
+    }
+
+    fn of(otherwise: Otherwise<'_>) -> Vec<f64> {
+        let inputs = ForcedDecoding::inputs(&params(), 3);
+        ForcedDecoding::of(&params(), (params().sizes(), &inputs), otherwise, 3).answers.remove(0).values
+    }
+
+    #[test]
+    fn a_wide_window_and_all_layers_change_nothing() {
+        let exact = of(Otherwise::default());
+        assert_eq!(exact.len(), 5 * 512);
+        assert_eq!(of(Otherwise { window: Some([2, 8]), ..Otherwise::default() }), exact);
+        assert_ne!(of(Otherwise { window: Some([2, 7]), ..Otherwise::default() }), exact, "the last query misses one");
+        let all = Depths { of: &[3; 10], first: 6, least: 2, alike: 2.0 };
+        assert_eq!(of(Otherwise { depths: Some(all), ..Otherwise::default() }), exact);
+    }
+
+    #[test]
+    fn who_decides_or_rounds_where_it_may_not_is_not_believed() {
+        let depths = |of: &[usize], alike: f64| Depths { of, first: 6, least: 2, alike }.believed();
+        // A bound that every layer keeps, and one that none does.
+        assert!(depths(&[3, 3, 3, 3, 3, 3, 2, 2, 2, 2], -1.0) && !depths(&[3; 10], -1.0));
+        assert!(depths(&[3; 10], 2.0) && !depths(&[3, 3, 3, 3, 3, 3, 3, 2, 3, 3], 2.0));
+        // Zeros are half a step from what is less than half a step, and no other number is.
+        let zeros: Vec<[Vec<f32>; 2]> = (0..3).map(|_| [vec![0.0; 10 * 32], vec![0.0; 10 * 32]]).collect();
+        let found = of(Otherwise { cache: Some(Rounded { layers: &zeros, levels: 127.0 }), ..Otherwise::default() });
+        assert!(found.iter().all(|logit| logit.is_nan()));
+        let short = of(Otherwise { cache: Some(Rounded { layers: &zeros[..2], levels: 0.1 }), ..Otherwise::default() });
+        assert!(short.iter().all(|logit| logit.is_nan()), "a layer without a cache");
+        let coarse = of(Otherwise { cache: Some(Rounded { layers: &zeros, levels: 0.1 }), ..Otherwise::default() });
+        assert!(coarse.iter().all(|logit| logit.is_finite()), "all of them are within half a step of ten");
+    }
+
+    impl Depths<'_> {
+        fn believed(self) -> bool {
+            of(Otherwise { depths: Some(self), ..Otherwise::default() }).iter().all(|logit| logit.is_finite())
+        }
+    }
+}
