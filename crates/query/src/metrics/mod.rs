@@ -27,8 +27,11 @@ const HIGHER: &str = "higher";
 
 /// Which side of a metric is better, and the share up to which two values are equivalent. Of a metric that does not
 /// stand here nobody knows the better side, and its margin is that of times.
-const RULES: [(&str, &str, f64); 31] = [
+const RULES: [(&str, &str, f64); 34] = [
     ("peak_added_bytes", LOWER, 0.01),
+    ("weight_bytes", LOWER, 0.01),
+    ("cache_bytes", LOWER, 0.01),
+    ("own_flops", LOWER, 0.01),
     // An error matters by its order of magnitude.
     ("relative_error", LOWER, 0.1),
     ("perplexity", LOWER, 0.01),

@@ -10,6 +10,7 @@ mod functions;
 mod kernels;
 mod limits;
 mod lost;
+mod matrix;
 mod metrics;
 mod named;
 mod refused;

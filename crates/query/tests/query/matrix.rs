@@ -1,0 +1,138 @@
+//! The matrix of models and techniques: the newest cell of each, and why there is none.
+
+use std::collections::BTreeMap;
+
+use crate::common::{Fixture, Numbers, add, assert_near, floats, ints, sample, texts, trial};
+use crate::metrics::measure;
+use benchbook_query::{Answer, Session};
+use benchbook_record::{OutcomeRow, RunWriter, Status};
+use serde_json::json;
+
+const TINY: &str = "tiny seeded 4+4 of l2 llama";
+const LARGE: &str = "large other seeded 4+4 of l40 llama";
+
+/// A trial that ends like this before anything is measured.
+fn ends(writer: &mut RunWriter, number: i64, [name, case]: [&str; 2], (status, why): (Status, &str)) {
+    writer.trial(&trial(number, name, case, 0, json!({}))).unwrap();
+    let stop_reason = Some(why.to_owned());
+    writer.outcome(&OutcomeRow { trial: Some(number), at_ns: 1, status, stop_reason, prepare_ns: None }).unwrap();
+}
+
+/// The plain model and a technique with a quarter of its weights, in six replicates of so many nanoseconds.
+fn measured(writer: &mut RunWriter, technique: &str, times: [i64; 2]) {
+    let mut numbers = Numbers::new(7);
+    for replicate in 0..6 {
+        for (side, (name, weights)) in [("plain", 100.0), (technique, 25.0)].into_iter().enumerate() {
+            let number = 100 + 2 * replicate + side as i64;
+            add(writer, &trial(number, name, TINY, replicate, json!({})));
+            for (metric, value, unit) in
+                [("weight_bytes", weights, "bytes"), ("cache_bytes", 10.0, "bytes"), ("own_flops", 1_500.0, "count")]
+            {
+                measure(writer, number, metric, value, unit);
+            }
+            if name != "plain" {
+                measure(writer, number, "kl_divergence", 0.25, "nats");
+            }
+            for block in 0..5 {
+                let time = times[side] + numbers.next(0, 500);
+                writer.sample(&sample(number, block, 5 * replicate + block, time)).unwrap();
+            }
+        }
+    }
+}
+
+fn asked(session: &Session, query: &str, more: &[(&str, &str)]) -> Answer {
+    let given: BTreeMap<String, String> =
+        [("suite", "test")].iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    session.named(query, &given).unwrap()
+}
+
+/// A column of texts, what is absent as a dash.
+fn words(answer: &Answer, column: &str) -> Vec<String> {
+    texts(answer, column).into_iter().map(|text| text.unwrap_or_else(|| "-".to_owned())).collect()
+}
+
+fn fixture() -> Fixture {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        ends(writer, 1, ["heads-25", TINY], (Status::Unsupported, "not applicable: one key head"));
+        ends(writer, 2, ["int8", LARGE], (Status::Unsupported, "not here: large has experts"));
+        ends(writer, 3, ["2of4", TINY], (Status::Failed, "no memory: ask for less"));
+        measured(writer, "int8", [200_000, 100_000]);
+    });
+    fixture
+}
+
+#[test]
+fn a_cell_is_measured_or_says_why_not() {
+    let fixture = fixture();
+    let answer = asked(&fixture.session(), "matrix", &[]);
+    let cells: Vec<String> = words(&answer, "model")
+        .into_iter()
+        .zip(words(&answer, "technique"))
+        .zip(words(&answer, "cell").into_iter().zip(words(&answer, "why")))
+        .map(|((model, technique), (cell, why))| format!("{model} {technique}: {cell} {why}"))
+        .collect();
+    let wanted = [
+        "large int8: not here large has experts",
+        "tiny heads-25: not applicable one key head",
+        "tiny 2of4: failed no memory: ask for less",
+        "tiny int8: measured -",
+    ];
+    assert_eq!(cells, wanted);
+    assert_eq!(words(&answer, "helps"), ["-", "-", "-", "faster and smaller"]);
+    let of = |column: &str| floats(&answer, column)[3].unwrap();
+    assert!((1.9..2.1).contains(&of("speedup")) && of("low") > 1.9 && of("high") < 2.1);
+    assert_near(of("memory_ratio"), 35.0 / 110.0, "memory");
+    assert_near(of("flops_saved"), 0.25, "operations");
+    assert_near(of("kl_divergence"), 0.25, "divergence");
+    // It is the only comparison of the matrix.
+    assert!(of("matrix_q") < 1e-6);
+    // Four times as fast is asked for.
+    let strict = asked(&fixture.session(), "matrix", &[("least_speedup", "4")]);
+    assert_eq!(words(&strict, "helps")[3], "smaller");
+}
+
+#[test]
+fn the_newest_measurement_counts_and_a_failure_hides_none() {
+    let fixture = fixture();
+    fixture.run(|writer| measured(writer, "int8", [200_000, 400_000]));
+    fixture.run(|writer| ends(writer, 1, ["int8", TINY], (Status::Failed, "it was ended")));
+    let answer = asked(&fixture.session(), "matrix", &[]);
+    assert_eq!(answer.rows(), 4);
+    let at = words(&answer, "technique").iter().rposition(|name| name == "int8").unwrap();
+    assert_eq!(words(&answer, "helps")[at], "smaller, but slower");
+    assert!(floats(&answer, "speedup")[at].unwrap() < 0.6);
+}
+
+#[test]
+fn before_and_after_stand_side_by_side() {
+    let fixture = fixture();
+    let session = fixture.session();
+    let answer = asked(&session, "before_after", &[("model", "tiny"), ("technique", "int8")]);
+    assert_eq!(words(&answer, "metric"), ["time", "cache_bytes", "own_flops", "weight_bytes", "kl_divergence"]);
+    let row = |place: usize| ["before", "after", "ratio"].map(|column| floats(&answer, column)[place]);
+    let near = |place: usize, wanted: [Option<f64>; 3]| {
+        for (found, wanted) in row(place).into_iter().zip(wanted) {
+            assert_eq!(found.is_some(), wanted.is_some(), "{place}");
+            assert_near(found.unwrap_or(1.0), wanted.unwrap_or(1.0), "side by side");
+        }
+    };
+    near(3, [Some(100.0), Some(25.0), Some(4.0)]);
+    near(1, [Some(10.0), Some(10.0), Some(1.0)]);
+    // Nothing stands before a divergence.
+    near(4, [None, Some(0.25), None]);
+    assert!((1.9..2.1).contains(&row(0)[2].unwrap()));
+    assert_eq!(asked(&session, "before_after", &[("model", "larg%")]).rows(), 0);
+}
+
+#[test]
+fn a_technique_is_seen_over_all_models() {
+    let fixture = fixture();
+    let answer = asked(&fixture.session(), "cross_model", &[]);
+    assert_eq!(words(&answer, "technique"), ["int8", "2of4", "heads-25"]);
+    let of = |column: &str| ints(&answer, column).into_iter().map(Option::unwrap).collect::<Vec<i64>>();
+    assert_eq!([of("models"), of("measured"), of("faster"), of("slower")], [[2, 1, 1], [1, 0, 0], [1, 0, 0], [0; 3]]);
+    assert_eq!([of("not_applicable"), of("not_measured")], [[0, 0, 1], [1, 1, 0]]);
+    assert_near(floats(&answer, "memory_ratio")[0].unwrap(), 35.0 / 110.0, "memory");
+}

@@ -1,0 +1,221 @@
+-- title: The matrix of models and techniques: each cell beside its model as it is, or why there is none
+-- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
+-- param baseline text = plain: the implementation that is the model as it is
+-- param least_speedup number = 1.2: the speedup from which on a win may be claimed
+-- param less_memory number = 0.15: memory of weights and cache saved from which on it counts, as a share
+--
+-- A cell is the newest run of the suite in which a technique was measured on a case, or said why it cannot be: the model
+-- is the first word of the label. Cells are measured, not applicable (the technique does not suit the model) or not here
+-- (nobody decodes it on this machine), or say what became of them (failed, wrong, invalid); why says the rest. Speedup,
+-- interval and verdict are those of the view verdicts: paired block by block, adjusted within their run. A matrix has
+-- many runs: matrix_q is adjusted for all of its cells (Benjamini-Hochberg), and helps calls a technique faster or
+-- slower only at 5 % of that. A win is judged on the lower bound of the 95 % interval. memory_ratio is weights and cache
+-- over the model's. Where weights are seeded, kl_divergence (nats a token, beside the model as it is) and agreement (of
+-- the best token) are of the same text, and say nothing of quality. Energy is not read.
+WITH cells AS (
+    SELECT
+        t.run_id,
+        t.case_name,
+        t.implementation,
+        t.variant,
+        min(t.trial) AS first_trial,
+        max(t.flops) AS flops,
+        sum(CASE WHEN u.trial IS NULL THEN 1 ELSE 0 END) AS well,
+        max(u.reason) AS lost,
+        max(CASE WHEN o.status <> 'ok' THEN o.stop_reason END) AS told,
+        max(r.started_at) AS started_at
+    FROM trials t
+    JOIN runs r ON r.run_id = t.run_id
+    LEFT JOIN unusable u ON u.run_id = t.run_id AND u.trial = t.trial
+    LEFT JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial
+    WHERE r.suite = CAST($suite AS VARCHAR)
+    GROUP BY t.run_id, t.case_name, t.implementation, t.variant
+),
+aged AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY case_name, variant
+            ORDER BY CASE WHEN well > 0 OR lost = 'unsupported' THEN 0 ELSE 1 END, started_at DESC, run_id DESC
+        ) AS age
+    FROM cells
+),
+newest AS (
+    SELECT * FROM aged WHERE age = 1 AND implementation <> CAST($baseline AS VARCHAR)
+),
+metrics AS (
+    SELECT
+        t.run_id,
+        t.case_name,
+        t.variant,
+        median(CASE WHEN m.name = 'weight_bytes' THEN m.value END) AS weight_bytes,
+        median(CASE WHEN m.name = 'cache_bytes' THEN m.value END) AS cache_bytes,
+        median(CASE WHEN m.name = 'peak_added_bytes' THEN m.value END) AS peak_added_bytes,
+        median(CASE WHEN m.name = 'own_flops' THEN m.value END) AS own_flops,
+        median(CASE WHEN m.name = 'sparsity' THEN m.value END) AS sparsity,
+        median(CASE WHEN m.name = 'capacity_kept' THEN m.value END) AS capacity_kept,
+        median(CASE WHEN m.name = 'token_depth' THEN m.value END) AS token_depth,
+        median(CASE WHEN m.name = 'layer_bits' THEN m.value END) AS layer_bits,
+        median(CASE WHEN m.name = 'kl_divergence' THEN m.value END) AS kl_divergence,
+        max(CASE WHEN m.name = 'kl_divergence_high' THEN m.value END) AS kl_high,
+        median(CASE WHEN m.name = 'top1_agreement' THEN m.value END) AS agreement,
+        min(CASE WHEN m.name = 'top1_agreement_low' THEN m.value END) AS agreement_low
+    FROM trials t
+    JOIN runs r ON r.run_id = t.run_id
+    JOIN measures m ON m.run_id = t.run_id AND m.trial = t.trial
+    WHERE r.suite = CAST($suite AS VARCHAR) AND m.sample IS NULL
+    GROUP BY t.run_id, t.case_name, t.variant
+),
+speeds AS (
+    SELECT
+        run_id,
+        case_name,
+        variant,
+        replicate_median(CASE WHEN metric = 'tokens_per_second' THEN value END, replicate) AS tokens_per_second,
+        replicate_median(CASE WHEN metric = 'time_to_first_token' THEN value END, replicate) AS first_token_ns
+    FROM metric_values
+    WHERE lost IS NULL AND metric IN ('tokens_per_second', 'time_to_first_token')
+    GROUP BY run_id, case_name, variant
+),
+judged AS (
+    SELECT v.*
+    FROM verdicts v
+    JOIN runs r ON r.run_id = v.run_id
+    WHERE r.suite = CAST($suite AS VARCHAR) AND v.baseline_implementation = CAST($baseline AS VARCHAR) AND v.nearest
+),
+beside AS (
+    SELECT
+        n.run_id,
+        split_part(n.case_name, ' ', 1) AS model,
+        n.case_name,
+        n.implementation AS technique,
+        n.variant AS candidate,
+        j.baseline,
+        n.first_trial,
+        n.started_at,
+        CASE
+            WHEN n.well > 0 THEN 'measured'
+            WHEN n.lost = 'unsupported' AND starts_with(n.told, 'not applicable') THEN 'not applicable'
+            WHEN n.lost = 'unsupported' THEN 'not here'
+            ELSE n.lost
+        END AS cell,
+        CASE
+            WHEN n.well > 0 THEN NULL
+            WHEN n.lost = 'unsupported' AND strpos(n.told, ': ') > 0 THEN substr(n.told, strpos(n.told, ': ') + 2)
+            ELSE n.told
+        END AS why,
+        j.speedup,
+        j.low,
+        j.high,
+        j.verdict,
+        j.said,
+        j.reason,
+        j.scope,
+        j.replicates,
+        j.minimum_detectable_effect,
+        j.p_value,
+        s.tokens_per_second,
+        b.tokens_per_second AS baseline_tokens_per_second,
+        s.first_token_ns,
+        b.first_token_ns AS baseline_first_token_ns,
+        m.weight_bytes,
+        p.weight_bytes AS baseline_weight_bytes,
+        m.cache_bytes,
+        p.cache_bytes AS baseline_cache_bytes,
+        (m.weight_bytes + m.cache_bytes) / nullif(p.weight_bytes + p.cache_bytes, 0) AS memory_ratio,
+        m.peak_added_bytes,
+        1 - m.own_flops / nullif(n.flops, 0) AS flops_saved,
+        m.sparsity,
+        m.capacity_kept,
+        m.token_depth,
+        m.layer_bits,
+        m.kl_divergence,
+        m.kl_high,
+        m.agreement,
+        m.agreement_low
+    FROM newest n
+    LEFT JOIN judged j ON j.run_id = n.run_id AND j.case_name = n.case_name AND j.candidate = n.variant
+    LEFT JOIN metrics m ON m.run_id = n.run_id AND m.case_name = n.case_name AND m.variant = n.variant
+    LEFT JOIN metrics p ON p.run_id = n.run_id AND p.case_name = n.case_name AND p.variant = j.baseline
+    LEFT JOIN speeds s ON s.run_id = n.run_id AND s.case_name = n.case_name AND s.variant = n.variant
+    LEFT JOIN speeds b ON b.run_id = n.run_id AND b.case_name = n.case_name AND b.variant = j.baseline
+),
+ranked AS (
+    SELECT
+        case_name,
+        candidate,
+        p_value,
+        CAST(row_number() OVER (ORDER BY p_value, case_name, candidate) AS DOUBLE) AS place,
+        CAST(count(*) OVER () AS DOUBLE) AS tests
+    FROM beside
+    WHERE p_value IS NOT NULL
+),
+adjusted AS (
+    SELECT
+        case_name,
+        candidate,
+        least(
+            1.0,
+            min(p_value * tests / place) OVER (ORDER BY place DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        ) AS matrix_q
+    FROM ranked
+),
+told AS (
+    SELECT
+        b.*,
+        a.matrix_q,
+        coalesce(b.verdict = 'faster' AND b.low >= CAST($least_speedup AS DOUBLE) AND a.matrix_q <= 0.05, false) AS wins,
+        coalesce(b.verdict = 'slower' AND a.matrix_q <= 0.05, false) AS loses,
+        coalesce(b.memory_ratio <= 1 - CAST($less_memory AS DOUBLE), false) AS smaller
+    FROM beside b
+    LEFT JOIN adjusted a ON a.case_name = b.case_name AND a.candidate = b.candidate
+)
+SELECT
+    run_id,
+    model,
+    case_name,
+    technique,
+    cell,
+    why,
+    baseline,
+    candidate,
+    speedup,
+    low,
+    high,
+    verdict,
+    said,
+    reason,
+    matrix_q,
+    minimum_detectable_effect,
+    scope,
+    replicates,
+    CASE
+        WHEN cell <> 'measured' THEN NULL
+        WHEN wins AND smaller THEN 'faster and smaller'
+        WHEN wins THEN 'faster'
+        WHEN loses AND smaller THEN 'smaller, but slower'
+        WHEN smaller THEN 'smaller'
+        WHEN loses THEN 'slower'
+        ELSE 'no gain to claim'
+    END AS helps,
+    tokens_per_second,
+    baseline_tokens_per_second,
+    first_token_ns,
+    baseline_first_token_ns,
+    weight_bytes,
+    baseline_weight_bytes,
+    cache_bytes,
+    baseline_cache_bytes,
+    memory_ratio,
+    peak_added_bytes,
+    flops_saved,
+    sparsity,
+    capacity_kept,
+    token_depth,
+    layer_bits,
+    kl_divergence,
+    kl_high,
+    agreement,
+    agreement_low
+FROM told
+ORDER BY model, case_name, started_at, first_trial
