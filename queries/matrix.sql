@@ -171,24 +171,9 @@ told AS (
     LEFT JOIN adjusted a ON a.case_name = b.case_name AND a.candidate = b.candidate
 )
 SELECT
-    run_id,
     model,
-    case_name,
     technique,
     cell,
-    why,
-    baseline,
-    candidate,
-    speedup,
-    low,
-    high,
-    verdict,
-    said,
-    reason,
-    matrix_q,
-    minimum_detectable_effect,
-    scope,
-    replicates,
     CASE
         WHEN cell <> 'measured' THEN NULL
         WHEN wins AND smaller THEN 'faster and smaller'
@@ -198,6 +183,23 @@ SELECT
         WHEN loses THEN 'slower'
         ELSE 'no gain to claim'
     END AS helps,
+    speedup,
+    low,
+    high,
+    said,
+    memory_ratio,
+    flops_saved,
+    sparsity,
+    capacity_kept,
+    kl_divergence,
+    agreement,
+    why,
+    verdict,
+    reason,
+    matrix_q,
+    minimum_detectable_effect,
+    scope,
+    replicates,
     tokens_per_second,
     baseline_tokens_per_second,
     first_token_ns,
@@ -206,16 +208,14 @@ SELECT
     baseline_weight_bytes,
     cache_bytes,
     baseline_cache_bytes,
-    memory_ratio,
     peak_added_bytes,
-    flops_saved,
-    sparsity,
-    capacity_kept,
     token_depth,
     layer_bits,
-    kl_divergence,
     kl_high,
-    agreement,
-    agreement_low
+    agreement_low,
+    case_name,
+    baseline,
+    candidate,
+    run_id
 FROM told
 ORDER BY model, case_name, started_at, first_trial

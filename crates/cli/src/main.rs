@@ -67,6 +67,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::List(arguments) => commands::list::list(&cli.store, &arguments),
         Command::Sql(arguments) => commands::sql::sql(&cli.store, &arguments),
         Command::Compare(arguments) => commands::compare::compare(&cli.store, &arguments),
+        Command::Matrix(arguments) => commands::matrix::matrix(&cli.store, &arguments),
         Command::Gate(arguments) => commands::gate::gate(&cli.store, &arguments),
         Command::Calibrate(arguments) => commands::calibrate::calibrate(&cli.store, &arguments),
         Command::Report(arguments) => commands::report::report(&cli.store, &arguments),

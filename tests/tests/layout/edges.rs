@@ -50,6 +50,7 @@ const EDGES: [(&str, &[&str]); 27] = [
         &[
             "benchbook-core",
             "benchbook-measure",
+            "benchbook-models",
             "benchbook-process",
             "benchbook-query",
             "benchbook-record",

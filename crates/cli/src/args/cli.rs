@@ -5,8 +5,8 @@ use std::ffi::{OsStr, OsString};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
-    CalibrateArgs, CompareArgs, DoctorArgs, GateArgs, KernelArgs, ListArgs, NotebookArgs, ReportArgs, RunArgs, SqlArgs,
-    StoreArgs, WorkerArgs,
+    CalibrateArgs, CompareArgs, DoctorArgs, GateArgs, KernelArgs, ListArgs, MatrixArgs, NotebookArgs, ReportArgs,
+    RunArgs, SqlArgs, StoreArgs, WorkerArgs,
 };
 
 /// Honest measurement of deep-learning optimizations: paired, interleaved, judged, or undecided.
@@ -89,6 +89,16 @@ Examples:
 Runs are named by id, a unique start of it, a tag, `latest`, `latest~1` for the one before, or \"2 days ago\" for
 the newest that had begun by then.")]
     Compare(CompareArgs),
+    /// Measure every technique on every model, one change at a time, and show what helps which
+    #[command(after_help = "\
+Examples:
+  benchbook matrix --quick
+  benchbook matrix --models smollm2-135m,qwen3-4b --techniques int8,2of4,early-exit
+  benchbook sql --query before_after --param model=qwen3-4b --param technique=int8
+
+What the store holds is not measured again, so that a matrix that was ended goes on where it was. Weights are seeded:
+time, memory and operations are judged; of quality, only how near answers stay to the model's own.")]
+    Matrix(MatrixArgs),
     /// Build two revisions, measure them side by side, and fail where something became slower
     #[command(after_help = "\
 Examples:

@@ -2,6 +2,7 @@
 
 mod asking;
 mod cli;
+mod matrix;
 mod measuring;
 mod notebooks;
 mod values;
@@ -10,6 +11,7 @@ pub use asking::{
     CompareArgs, DoctorArgs, FailOn, ListArgs, LsArgs, ReportArgs, SqlArgs, StoreAction, StoreArgs, Topic,
 };
 pub use cli::{Cli, Command};
+pub use matrix::MatrixArgs;
 pub use measuring::{BesideArgs, CalibrateArgs, GateArgs, RunArgs, WorkerAction, WorkerArgs, WorkerCheckArgs};
 pub use notebooks::{
     KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,

@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod gate;
 pub mod kernel;
 pub mod list;
+pub mod matrix;
 pub mod notebook;
 pub mod report;
 pub mod run;

@@ -47,9 +47,14 @@ pub struct Technical(&'static Technique);
 /// technique does not suit.
 fn supported(params: &ForcedDecodingParams, technique: Option<&Technique>) -> Support {
     if !params.is_known() {
-        let model = benchbook_models::named(&params.model);
-        let why = model.ok().and_then(|model| technique::not_here(&model));
-        let why = why.unwrap_or_else(|| "there is no room for one of its layers, or no description of it".to_owned());
+        let why = match benchbook_models::named(&params.model) {
+            Err(error) => error.to_string(),
+            Ok(model) => technique::not_here(&model).unwrap_or_else(|| {
+                let no_room = "there is no room for one of its layers";
+                let no_answer = "right answers are known of LLaMA and Qwen3 alone here";
+                (if model.text.architecture.biased() { no_answer } else { no_room }).to_owned()
+            }),
+        };
         return Support::No(format!("not here: {why}"));
     }
     match technique.and_then(|technique| technique.refuses(&described(&params.sizes(), params.text()))) {

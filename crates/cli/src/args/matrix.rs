@@ -1,0 +1,40 @@
+//! Arguments of `matrix`.
+
+use clap::Args;
+
+use super::FormatArgs;
+use super::values::parse_memory;
+
+/// Arguments of `matrix`.
+#[derive(Debug, Args)]
+pub struct MatrixArgs {
+    /// Only these models [default: SmolLM2-135M and the four of the matrix, see `--help`]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub models: Vec<String>,
+    /// Only these techniques [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub techniques: Vec<String>,
+    /// Two layers of each model, short texts and few blocks: a look within 20 minutes a model
+    #[arg(long)]
+    pub quick: bool,
+    /// Layers of a model at most [default: as many as there is room for, 2 with --quick]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=128))]
+    pub layers: Option<u32>,
+    /// Memory that all processes of a run may take (8GiB, or a share of the machine's)
+    #[arg(long, value_name = "SIZE|PERCENT", default_value = "60%", value_parser = parse_memory)]
+    pub memory: u64,
+    /// Threads given to every variant [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Use samples too that the machine disturbed, as on one that is never quiet
+    #[arg(long, env = "BENCHBOOK_KEEP_DISTURBED", value_parser = clap::builder::FalseyValueParser::new())]
+    pub keep_disturbed: bool,
+    /// Measure again what the store holds
+    #[arg(long)]
+    pub again: bool,
+    /// Say what is going to be measured, and measure nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}

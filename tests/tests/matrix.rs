@@ -1,0 +1,86 @@
+//! The matrix from the command line: cells that are measured, cells that say why not, and a matrix that goes on.
+
+use benchbook_tests::Bench;
+use serde_json::Value;
+
+const ASKED: [&str; 10] = [
+    "matrix",
+    "--quick",
+    "--models",
+    "smollm2-135m,glm-4.7-flash",
+    "--layers",
+    "1",
+    "--threads",
+    "1",
+    "--techniques",
+    "int8,window-sinks,early-exit",
+];
+
+fn asked(bench: &Bench) -> Vec<Value> {
+    serde_json::from_str(&bench.ok(&[&ASKED[..], &["--format", "json"]].concat())).unwrap()
+}
+
+fn runs(bench: &Bench) -> usize {
+    bench.sql("select run_id from runs").len()
+}
+
+#[test]
+fn every_cell_is_measured_once_or_says_why_not() {
+    let bench = Bench::new();
+    let dry = bench.run(&[&ASKED[..], &["--dry-run"]].concat());
+    assert_eq!((dry.code, bench.store().exists()), (Some(0), false), "{}", dry.stderr);
+    assert!(dry.stdout.contains("smollm2-135m: int8, window-sinks, early-exit"), "{}", dry.stdout);
+    let cells = asked(&bench);
+    let told = |cell: &Value| {
+        let word = |name: &str| cell[name].as_str().unwrap_or("-").to_owned();
+        format!("{} {}: {}", word("model"), word("technique"), word("cell"))
+    };
+    let mut found: Vec<String> = cells.iter().map(told).collect();
+    found.sort();
+    let wanted = [
+        "glm-4.7-flash early-exit: not here",
+        "glm-4.7-flash int8: not here",
+        "glm-4.7-flash window-sinks: not here",
+        "smollm2-135m early-exit: not applicable",
+        "smollm2-135m int8: measured",
+        "smollm2-135m window-sinks: measured",
+    ];
+    assert_eq!(found, wanted);
+    for cell in &cells {
+        if cell["cell"] == "measured" {
+            let of = |name: &str| cell[name].as_f64().unwrap_or_else(|| panic!("{name} of {cell}"));
+            assert!(of("speedup") > 0.0 && of("low") < of("high") && of("replicates") >= 5.0);
+            assert!(of("tokens_per_second") > 0.0 && (0.0..=1.0).contains(&of("agreement")));
+            assert!(of("kl_divergence") >= 0.0 && of("memory_ratio") < 1.0, "{cell}");
+        } else {
+            assert!(cell["speedup"].is_null() && !cell["why"].as_str().unwrap().is_empty(), "{cell}");
+        }
+    }
+    let why = |model: &str| {
+        cells.iter().find(|cell| cell["model"] == model && cell["cell"] != "measured").unwrap()["why"].clone()
+    };
+    assert!(why("glm-4.7-flash").as_str().unwrap().contains("latent attention"));
+    assert!(why("smollm2-135m").as_str().unwrap().contains("every token goes through all"));
+
+    // What the store holds is not measured again; a technique more is one run more.
+    let before = runs(&bench);
+    assert_eq!((asked(&bench).len(), runs(&bench)), (6, before));
+    let one =
+        ["matrix", "--quick", "--models", "glm-4.7-flash", "--layers", "1", "--threads", "1", "--techniques", "2of4"];
+    bench.ok(&one);
+    assert_eq!(runs(&bench), before + 1);
+
+    let sides = bench.ok(&["sql", "--query", "before_after", "--param", "suite=matrix-quick", "--format", "json"]);
+    let sides: Vec<Value> = serde_json::from_str(&sides).unwrap();
+    let weights = sides.iter().find(|row| row["technique"] == "int8" && row["metric"] == "weight_bytes").unwrap();
+    assert!(weights["ratio"].as_f64().unwrap() > 3.5, "eight bits of thirty-two: {weights}");
+}
+
+#[test]
+fn what_is_no_model_or_technique_is_refused_before_anything_starts() {
+    let bench = Bench::new();
+    bench.fails(&["matrix", "--models", "gpt-9"], 4, &["no model gpt-9", "smollm2-135m"]);
+    bench.fails(&["matrix", "--techniques", "int9"], 4, &["did you mean `int8`"]);
+    bench.fails(&["matrix", "--layers", "0"], 4, &["--layers"]);
+    assert!(!bench.store().exists());
+}
