@@ -70,6 +70,11 @@ fn every_cell_is_measured_once_or_says_why_not() {
     bench.ok(&one);
     assert_eq!(runs(&bench), before + 1);
 
+    let page = bench.folder().join("matrix.html");
+    bench.ok(&[&ASKED[..], &["--dry-run", "--output", "matrix.html"]].concat());
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("Every cell") && page.contains("latent attention") && page.contains("default-src 'none'"));
+
     let sides = bench.ok(&["sql", "--query", "before_after", "--param", "suite=matrix-quick", "--format", "json"]);
     let sides: Vec<Value> = serde_json::from_str(&sides).unwrap();
     let weights = sides.iter().find(|row| row["technique"] == "int8" && row["metric"] == "weight_bytes").unwrap();
@@ -82,5 +87,6 @@ fn what_is_no_model_or_technique_is_refused_before_anything_starts() {
     bench.fails(&["matrix", "--models", "gpt-9"], 4, &["no model gpt-9", "smollm2-135m"]);
     bench.fails(&["matrix", "--techniques", "int9"], 4, &["did you mean `int8`"]);
     bench.fails(&["matrix", "--layers", "0"], 4, &["--layers"]);
+    bench.fails(&["matrix", "--output", "matrix.pdf"], 4, &["matrix.pdf: the page of a matrix is .html"]);
     assert!(!bench.store().exists());
 }

@@ -10,6 +10,7 @@ mod error;
 mod figures;
 pub mod gate;
 mod html;
+mod matrix;
 mod row;
 mod text;
 
@@ -20,5 +21,6 @@ pub use comparison::{
 pub use error::{Error, Result};
 pub use figures::{distribution_figure, figures, history_figures, scaling_figures, speedup_figure};
 pub use html::{SCRIPT, STYLE, comparison as comparison_html, escaped, table as html_table};
+pub use matrix::{matrix_figures, matrix_page};
 pub use row::{Row, rows};
 pub use text::{Cells, WIDE, comparison as comparison_table, duration, fitted, number, table, texts, wrapped};

@@ -93,7 +93,7 @@ the newest that had begun by then.")]
     #[command(after_help = "\
 Examples:
   benchbook matrix --quick
-  benchbook matrix --models smollm2-135m,qwen3-4b --techniques int8,2of4,early-exit
+  benchbook matrix --models smollm2-135m,qwen3-4b --techniques int8,2of4,early-exit --output matrix.html
   benchbook sql --query before_after --param model=qwen3-4b --param technique=int8
 
 What the store holds is not measured again, so that a matrix that was ended goes on where it was. Weights are seeded:

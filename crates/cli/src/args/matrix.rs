@@ -1,5 +1,7 @@
 //! Arguments of `matrix`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::FormatArgs;
@@ -32,6 +34,9 @@ pub struct MatrixArgs {
     /// Measure again what the store holds
     #[arg(long)]
     pub again: bool,
+    /// Write the matrix as a page that works offline (.html)
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// Say what is going to be measured, and measure nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -14,7 +14,8 @@ use benchbook_measure::run::{Ready, about};
 use benchbook_models::technique::{self, Technique};
 use benchbook_query::{Answer, Session};
 use benchbook_record::{LocalStore, RunRow, Store};
-use benchbook_report::rows;
+use benchbook_report::gate::write_whole;
+use benchbook_report::{matrix_page, rows};
 
 use self::cases::{ModelCase, WORKLOAD};
 use crate::args::MatrixArgs;
@@ -60,6 +61,9 @@ pub fn matrix(store: &str, arguments: &MatrixArgs) -> Result<u8, Failure> {
     let techniques = techniques(&arguments.techniques)?;
     let cases = models(arguments)?;
     let path = local_path(store)?;
+    if let Some(file) = arguments.output.as_ref().filter(|file| file.extension().is_none_or(|end| end != "html")) {
+        return Err(Failure::say(format!("{}: the page of a matrix is .html", file.display())));
+    }
     let interrupted = interrupt_flag("finishing the journal")?;
     let known = if arguments.again { BTreeSet::new() } else { known(store, arguments, &interrupted)? };
     let parts = parts(&cases, &techniques, &known);
@@ -70,7 +74,8 @@ pub fn matrix(store: &str, arguments: &MatrixArgs) -> Result<u8, Failure> {
     let all = cases.len() * techniques.len();
     say(format_args!("{} of {}, the store holds {}", counted(left, "cell"), all, all - left));
     if arguments.dry_run {
-        return tell_parts(&parts);
+        tell_parts(&parts)?;
+        return page(store, arguments).map(|()| 0);
     }
     let local = LocalStore::create_or_open(path)?;
     let mut code = 0;
@@ -88,9 +93,20 @@ pub fn matrix(store: &str, arguments: &MatrixArgs) -> Result<u8, Failure> {
             break;
         }
     }
-    let answer = asked(store, arguments)?;
+    let answer = asked(store, arguments, "matrix")?;
     output::print(&answer.schema, &answer.batches, arguments.format)?;
+    page(store, arguments)?;
     Ok(output::tell_left_out(&answer.left_out, false, code))
+}
+
+/// Writes the page of what the store holds, where one is asked for.
+fn page(store: &str, arguments: &MatrixArgs) -> Result<(), Failure> {
+    let Some(file) = &arguments.output else { return Ok(()) };
+    let text = matrix_page(&asked(store, arguments, "matrix")?, &asked(store, arguments, "cross_model")?)?;
+    let name = file.display().to_string();
+    write_whole(file, text.as_bytes()).map_err(|error| Failure::while_doing(&name, error))?;
+    say(format_args!("the matrix is in {name}"));
+    Ok(())
 }
 
 /// The techniques of these names, or all.
@@ -120,12 +136,12 @@ fn suite(arguments: &MatrixArgs) -> &'static str {
     if arguments.quick { "matrix-quick" } else { "matrix" }
 }
 
-/// What the store holds of the matrix.
-fn asked(store: &str, arguments: &MatrixArgs) -> Result<Answer, Failure> {
+/// What the store holds of the matrix, by a named query.
+fn asked(store: &str, arguments: &MatrixArgs, query: &str) -> Result<Answer, Failure> {
     let session = Session::open(&Store::open(store)?)?;
     let given = [("suite", suite(arguments)), ("baseline", PLAIN)];
     let given: BTreeMap<String, String> = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Ok(session.named("matrix", &given)?)
+    Ok(session.named(query, &given)?)
 }
 
 /// Cases and techniques of which the store holds a cell that was measured on this machine, with as many threads.
@@ -141,7 +157,7 @@ fn known(
     // Any plan has the row of this machine.
     let here = ready_of(Plan::quick(WORKLOAD), arguments, interrupted)?.row()?;
     let mut known = BTreeSet::new();
-    for row in rows(&asked(store, arguments)?) {
+    for row in rows(&asked(store, arguments, "matrix")?) {
         let (Some(run), Some(case), Some(technique)) =
             (row.text("run_id"), row.text("case_name"), row.text("technique"))
         else {
@@ -220,12 +236,12 @@ fn left_of(started_ns: i64, [done, all]: [usize; 2]) -> String {
     format!("{place}, {} left)", about(each * (all - done) as f64))
 }
 
-fn tell_parts(parts: &[Part<'_>]) -> Result<u8, Failure> {
+fn tell_parts(parts: &[Part<'_>]) -> Result<(), Failure> {
     let mut out = people();
     for part in parts {
         writeln!(out, "{}", described(part))?;
     }
-    Ok(0)
+    Ok(())
 }
 
 #[cfg(test)]
