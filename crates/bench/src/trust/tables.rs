@@ -6,7 +6,6 @@ use super::goal::{COVERAGE, FALSE_POSITIVES, Goal, POWER, SAME_KERNEL};
 use super::ledger::{Ledger, MOST_STEAL, Machine};
 use super::same_kernel;
 use super::schedule::TOOLS;
-use crate::machine::in_brief;
 use crate::numbers::{self, median, quantile};
 
 /// Seconds that tools are given for a difference of a hundredth, the fewest first.
@@ -51,14 +50,9 @@ fn conditions(machine: &Machine<'_>) -> String {
             100.0 * quantile(&shares, 1.0)
         )
     };
-    let older = match machine.older() {
-        0 if in_brief(machine.name) == machine.name => "\nIts rows do not say which vectors it has.".to_owned(),
-        0 => String::new(),
-        rows => format!("\n{rows} of its rows are older, and only say `{}`.", in_brief(machine.name)),
-    };
     format!(
         "{}Share of the processors that the host of this virtual machine took meanwhile, median: quiet {}; beside our own \
-         neighbour {}.\n{} experiments that were to be quiet are left out, because the host took more than {} %.{older}",
+         neighbour {}.\n{} experiments that were to be quiet are left out, because the host took more than {} %.",
         days(machine),
         steal(false),
         steal(true),
