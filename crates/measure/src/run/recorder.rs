@@ -141,7 +141,7 @@ impl<'a> Recorder<'a> {
 
     /// Whether the worker of a variant may say what it gives where it is right.
     pub fn approximates(&self, workload: &str, variant: &Variant) -> bool {
-        self.implementation(workload, variant).is_some_and(ImplementationInfo::may_approximate)
+        self.implementation(workload, variant).is_some_and(|found| found.approximates)
     }
 
     /// The engine that a variant of a workload runs on, and its version.
