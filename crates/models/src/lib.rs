@@ -2,14 +2,17 @@
 //!
 //! A [`Description`] is a file of `datasets/models/`, from the published configuration. It lists the tensors of the model
 //! ([`Description::tensors`]), which [`weights`] draws from a seed or reads from files. A [`Decoder`] is a decoder-only model
-//! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of.
+//! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of. [`real`] has what
+//! `cargo xtask data` has brought, with its [`tokenizer`].
 
 mod catalogue;
 mod decoder;
 mod description;
 mod error;
 mod fit;
+pub mod real;
 mod tensors;
+pub mod tokenizer;
 pub mod weights;
 
 pub use catalogue::{all, named};
