@@ -107,8 +107,10 @@ pub enum Error {
         /// The first byte that is none.
         at: usize,
     },
-    /// A model that the decoder does not compute.
-    #[error("a decoder of {0} is not built yet: give a dense model of GPT-2, LLaMA or Qwen3")]
+    /// A model that is not computed here, or not by what was asked for.
+    #[error(
+        "a model as {0} is not built yet: decoders are of GPT-2, LLaMA and Qwen3, dense, encoders of BERT and Whisper"
+    )]
     NotBuilt(String),
     /// No tokens.
     #[error("the prompt is empty: give one token at least")]

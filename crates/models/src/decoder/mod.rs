@@ -5,13 +5,11 @@ mod session;
 
 pub use session::{MOST_STEP, Session};
 
-use std::collections::BTreeMap;
-
 use benchbook_simd::{Activation, Isa, LinearWeights, MlpWeights, Norm, Rotary, layer_norm, linear, mlp, rms_norm};
 
 use crate::description::{Architecture, Description, Text};
 use crate::error::{Error, Result};
-use crate::tensors::Tensor;
+use crate::packing::{Weights, transposed};
 use crate::weights::Source;
 
 /// A model whose weights are packed for this processor: made once, shared by every [`Session`].
@@ -74,8 +72,7 @@ impl Decoder {
             return Err(Error::NotBuilt(model.name.clone()));
         }
         let tensors = model.tensors();
-        let tensors = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        let weights = Weights { source, tensors, isa: Isa::detect() };
+        let weights = Weights::of(&tensors, source);
         if text.architecture == Architecture::Gpt2 {
             weights.gpt2(text)
         } else {
@@ -119,30 +116,7 @@ impl Feed {
     }
 }
 
-/// Weights on their way to where they are packed.
-struct Weights<'a> {
-    source: &'a dyn Source,
-    tensors: BTreeMap<&'a str, &'a Tensor>,
-    isa: Isa,
-}
-
 impl Weights<'_> {
-    /// The numbers of a tensor, as many as its shape says.
-    fn numbers(&self, name: &str) -> Result<Vec<f32>> {
-        let unknown = || Error::Missing { name: name.to_owned(), found: "no tensor of this name".to_owned() };
-        let tensor = self.tensors.get(name).ok_or_else(unknown)?;
-        let numbers = self.source.numbers(tensor)?;
-        if numbers.len() == tensor.count() {
-            return Ok(numbers);
-        }
-        Err(Error::Shape { name: name.to_owned(), wanted: tensor.shape.clone(), found: vec![numbers.len()] })
-    }
-
-    /// A matrix `[outer, inner]` as `[inner, outer]`.
-    fn turned(&self, name: &str, inner: usize) -> Result<Vec<f32>> {
-        Ok(transposed(&self.numbers(name)?, inner))
-    }
-
     fn normed(&self, name: &str, biased: bool) -> Result<Normed> {
         let bias = biased.then(|| self.numbers(&format!("{name}.bias"))).transpose()?;
         Ok(Normed { gain: self.numbers(&format!("{name}.weight"))?, bias })
@@ -229,9 +203,4 @@ impl Weights<'_> {
             text: text.clone(),
         })
     }
-}
-
-/// Rows of `inner` numbers by columns.
-fn transposed(rows: &[f32], inner: usize) -> Vec<f32> {
-    (0..inner).flat_map(|place| rows.iter().skip(place).step_by(inner).copied()).collect()
 }
