@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
-    self, attention, blocks, convolution, decoding, decomposed, dynamic, experts, low_rank, matmul, mixers, models,
-    packed, pruned, roofs, sparse, tables, transformer,
+    self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
+    models, packed, pruned, roofs, sparse, tables, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -79,6 +79,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, decoding::SPECULATIVE);
     add(registry, decoding::SAMPLING);
     add(registry, decoding::BATCHED);
+    registry.implementation(encoders::TEXT).implementation(encoders::AUDIO);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

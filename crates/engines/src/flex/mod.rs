@@ -10,6 +10,7 @@ mod custom;
 pub mod decoding;
 pub mod decomposed;
 pub mod dynamic;
+pub mod encoders;
 mod engine;
 pub mod experts;
 pub mod fused;
