@@ -136,6 +136,9 @@ pub enum Error {
         /// Tokens that there are.
         vocabulary: usize,
     },
+    /// Numbers that a format does not take.
+    #[error(transparent)]
+    Format(#[from] benchbook_formats::Error),
     /// A kernel that refuses its call.
     #[error(transparent)]
     Kernel(#[from] benchbook_simd::Error),

@@ -19,7 +19,7 @@ pub mod tokenizer;
 pub mod weights;
 
 pub use catalogue::{all, named};
-pub use decoder::{Decoder, MOST_STEP, Session};
+pub use decoder::{Decoder, MOST_STEP, Precision, Session};
 pub use description::{Architecture, Audio, Description, Experts, Latent, Text, Tier, Tower, Vision};
 pub use encoder::{AudioEncoder, AudioRoom, Encoder, EncoderRoom, pooled};
 pub use error::{Error, Result};
