@@ -73,7 +73,8 @@ pub fn register(registry: &mut Registry) {
         .implementation(blocks::fused::EMBEDDING)
         .implementation(blocks::fused::ROTARY);
     add(registry, blocks::pruned::ROWS);
-    registry.implementation(models::CHUNKED).implementation(models::CACHED);
+    add(registry, models::PREFILL);
+    add(registry, models::GENERATE);
     add(registry, decoding::LOSSY);
     add(registry, decoding::PREFIX);
     add(registry, decoding::SPECULATIVE);
