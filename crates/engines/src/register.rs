@@ -6,14 +6,16 @@ use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
-    models, packed, pruned, roofs, sparse, tables, transformer,
+    models, packed, pruned, quality, roofs, sparse, tables, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
 use crate::ring;
 
-/// Registers every engine's implementations; their workloads must be registered too.
+/// Registers every engine's implementations, and the problem that reads real weights; all other workloads must be registered too.
 pub fn register(registry: &mut Registry) {
+    registry.workload(quality::TextQuality);
+    add(registry, quality::ROWS);
     add(registry, attention::ROWS);
     add(registry, attention::coded::ROWS);
     add(registry, attention::gradients::ROWS);

@@ -57,12 +57,21 @@ pub fn whisper(weights: &Path) -> Result<(Ctranslate2, Bpe)> {
     Ok((file, tokenizer))
 }
 
+/// Says what brings the weights of a model, where they are not there.
+///
+/// # Errors
+/// As told.
+pub fn expect(weights: &Path, name: &'static str) -> Result<()> {
+    if weights.join(name).is_dir() {
+        return Ok(());
+    }
+    Err(Error::Absent { name, folder: weights.to_owned() })
+}
+
 /// A file of a model, after its checksum was compared with the one that was noted when it was brought.
 fn read(weights: &Path, name: &'static str, file: &str) -> Result<Vec<u8>> {
+    expect(weights, name)?;
     let folder = weights.join(name);
-    if !folder.is_dir() {
-        return Err(Error::Absent { name, folder: weights.to_owned() });
-    }
     let (path, sums) = (folder.join(file), folder.join("SHA256SUMS"));
     let changed =
         |path: &Path, problem: &str| Error::Changed { name, path: path.to_owned(), problem: problem.to_owned() };

@@ -25,6 +25,7 @@ const EDGES: [(&str, &[&str]); 27] = [
             "benchbook-formats",
             "benchbook-models",
             "benchbook-process",
+            "benchbook-quality",
             "benchbook-simd",
             "benchbook-workloads",
         ],

@@ -22,6 +22,7 @@ pub mod models;
 pub mod packed;
 pub mod pruned;
 mod pruning;
+pub mod quality;
 pub mod roofs;
 mod row;
 pub mod sparse;
