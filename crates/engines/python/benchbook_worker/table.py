@@ -345,7 +345,7 @@ ROWS = [
     ),
     *(
         Row(
-            name,
+            "model",
             workload,
             ("transformers", "transformers-mkl"),
             SINGLE,
@@ -356,7 +356,7 @@ ROWS = [
             loop=True,
             needs=(("safetensors", "0.4", "1"),),
         )
-        for workload, name in (("prefill", "chunked"), ("generate", "kv-cache"))
+        for workload in ("prefill", "generate")
     ),
     Row(
         "kv-cache",
