@@ -12,10 +12,11 @@ use crate::flex::{
 use crate::libtorch;
 use crate::ring;
 
-/// Registers every engine's implementations, and the problem that reads real weights; all other workloads must be registered too.
+/// Registers every engine's implementations, and the problems that read real weights; all other workloads must be registered too.
 pub fn register(registry: &mut Registry) {
-    registry.workload(quality::TextQuality);
+    registry.workload(quality::TextQuality).workload(quality::embedding::EmbeddingQuality);
     add(registry, quality::ROWS);
+    add(registry, quality::embedding::ROWS);
     add(registry, attention::ROWS);
     add(registry, attention::coded::ROWS);
     add(registry, attention::gradients::ROWS);

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use benchbook_core::{DType, Implementation, Metric, Params, Workload};
+use benchbook_engines::flex::quality::embedding::{self, EmbeddingQuality};
 use benchbook_engines::flex::quality::{ROWS, TextQuality};
 use benchbook_models::{Encoder, named, real};
 use benchbook_quality::similarity::correlations;
@@ -12,13 +13,17 @@ use benchbook_quality::{Figure, data};
 use crate::common::{SEED, setting};
 
 /// What a row tells of a model, once it has run.
-fn told(row: usize, params: &Params) -> Vec<Metric> {
-    let params = TextQuality.case(params.clone()).unwrap().params;
-    let inputs = TextQuality.pose(&params).unwrap().inputs(SEED);
-    let mut subject = ROWS[row].prepare(&setting("flex", DType::F32), &params, &inputs).unwrap();
+fn of(workload: &dyn Workload, row: &dyn Implementation, params: &Params) -> Vec<Metric> {
+    let params = workload.case(params.clone()).unwrap().params;
+    let inputs = workload.pose(&params).unwrap().inputs(SEED);
+    let mut subject = row.prepare(&setting("flex", DType::F32), &params, &inputs).unwrap();
     subject.run(1);
     subject.sync().unwrap();
     subject.metrics()
+}
+
+fn told(row: usize, params: &Params) -> Vec<Metric> {
+    of(&TextQuality, &ROWS[row], params)
 }
 
 fn value(metrics: &[Metric], name: &str) -> Option<f64> {
@@ -42,12 +47,27 @@ fn a_seeded_model_has_no_figure_that_a_verdict_knows() {
 }
 
 #[test]
+fn directions_by_rounded_matrices_turn_away_and_a_seeded_model_has_no_other_figure() {
+    let of_row = |row: usize| of(&EmbeddingQuality, &embedding::ROWS[row], &Params::default());
+    assert!(of_row(0).is_empty());
+    let [eight, four] = [1, 2].map(|row| {
+        let metrics = of_row(row);
+        assert_eq!(metrics.len(), 1, "{metrics:?}");
+        value(&metrics, "cosine_to_f32").unwrap()
+    });
+    assert!(0.5 < four && four < eight && eight < 1.0, "{four} {eight}");
+}
+
+#[test]
 fn what_was_not_brought_is_a_reason() {
     let params = Params::default().with("model", "smollm2-135m".into());
     if let Err(error) = TextQuality.case(params) {
         assert!(error.to_string().contains("cargo xtask data"), "{error}");
     }
     assert!(TextQuality.case(Params::default().with("model", "gpt-5".into())).is_err());
+    if let Err(error) = EmbeddingQuality.case(Params::default().with("model", "minilm-l6".into())) {
+        assert!(error.to_string().contains("cargo xtask data"), "{error}");
+    }
 }
 
 #[test]
@@ -66,6 +86,20 @@ fn smollm2_foretells_real_text_and_loses_a_little_by_four_bits() {
     assert!((10.0..1_000.0).contains(&perplexity), "{perplexity}");
     assert!((0.9..2.0).contains(&ratio) && (0.001..1.0).contains(&divergence), "{ratio} {divergence}");
     assert!(value(&metrics, "greedy_parts_at").is_some());
+}
+
+#[test]
+fn minilm_tells_films_that_were_liked_from_others() {
+    let params = Params::default().with("model", "minilm-l6".into()).with("texts", "sentiment".into());
+    if let Err(error) = EmbeddingQuality.case(params.clone()) {
+        eprintln!("skipped: {error}");
+        return;
+    }
+    let metrics = of(&EmbeddingQuality, &embedding::ROWS[0], &params);
+    let [accuracy, low, items] =
+        ["accuracy", "accuracy_low", "accuracy_items"].map(|name| value(&metrics, name).unwrap());
+    // Half of the snippets are for; a classifier with a thousand examples was right in 74 of 100.
+    assert!(items == 240.0 && low > 0.5 && (0.6..0.9).contains(&accuracy), "{accuracy} {low} {items}");
 }
 
 #[test]

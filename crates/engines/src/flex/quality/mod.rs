@@ -1,9 +1,13 @@
-//! How good the answers of a decoder are: `text-quality`, a problem of this crate's own, since it reads weights and text from where
-//! `cargo xtask data` has put them.
+//! How good the answers of a model are: `text-quality` of decoders, and `embedding-quality` of encoders. They are problems of this
+//! crate's own, since they read weights and text from where `cargo xtask data` has put them.
 
+mod bert;
 mod chosen;
 mod compared;
+mod embedded;
+pub mod embedding;
 mod evaluating;
+mod labelled;
 mod reference;
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Row, StepsOf, Task, Value, Work};

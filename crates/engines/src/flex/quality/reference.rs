@@ -6,14 +6,12 @@ use benchbook_models::weights::Source;
 use benchbook_models::{Description, Error, Precision, Result, Tensor};
 
 /// Rows of numbers.
-type Rows = Vec<Vec<f64>>;
+pub type Rows = Vec<Vec<f64>>;
 
 /// Losses -ln p of each token but the first, in nats, of a model whose matrices of products are in this precision.
 pub fn losses(model: &Description, source: &dyn Source, precision: Precision, ids: &[i32]) -> Result<Vec<f64>> {
     let text = &model.text;
-    let tensors: BTreeMap<String, Tensor> =
-        model.tensors().into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
-    let weights = Weights { source, precision, tensors };
+    let weights = Weights { precision, ..Weights::of(model, source) };
     let embedding = weights.numbers("model.embed_tokens.weight")?;
     let row = |id: &i32| -> Vec<f64> {
         embedding[*id as usize * text.width..][..text.width].iter().map(|x| f64::from(*x)).collect()
@@ -62,20 +60,27 @@ pub fn losses(model: &Description, source: &dyn Source, precision: Precision, id
     Ok(logits.iter().zip(&ids[1..]).map(loss).collect())
 }
 
-struct Weights<'a> {
+/// Tensors by their names, and in which precision matrices are.
+pub struct Weights<'a> {
     source: &'a dyn Source,
     precision: Precision,
     tensors: BTreeMap<String, Tensor>,
 }
 
-impl Weights<'_> {
-    fn numbers(&self, name: &str) -> Result<Vec<f32>> {
+impl<'a> Weights<'a> {
+    /// Of a model in `f32`.
+    pub fn of(model: &Description, source: &'a dyn Source) -> Self {
+        let tensors = model.tensors().into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+        Self { source, precision: Precision::F32, tensors }
+    }
+
+    pub fn numbers(&self, name: &str) -> Result<Vec<f32>> {
         let unknown = || Error::Missing { name: name.to_owned(), found: "no tensor of this name".to_owned() };
         self.source.numbers(self.tensors.get(name).ok_or_else(unknown)?)
     }
 
     /// Rows by a matrix `[outer, inner]`, in the precision of matrices.
-    fn product(&self, name: &str, rows: &[Vec<f64>]) -> Result<Rows> {
+    pub fn product(&self, name: &str, rows: &[Vec<f64>]) -> Result<Rows> {
         let inner = rows.first().map_or(1, Vec::len);
         let matrix = self.numbers(name)?;
         let matrix = self.precision.rounded(&matrix, [matrix.len() / inner, inner])?;
@@ -84,7 +89,7 @@ impl Weights<'_> {
     }
 }
 
-fn dot<T: Copy + Into<f64>>(left: &[f64], right: &[T]) -> f64 {
+pub fn dot<T: Copy + Into<f64>>(left: &[f64], right: &[T]) -> f64 {
     left.iter().zip(right).map(|(left, right)| left * Into::<f64>::into(*right)).sum()
 }
 
@@ -110,7 +115,7 @@ fn turned(rows: &[Vec<f64>], d: usize, base: f64) -> Rows {
 }
 
 /// Values weighted by the softmax of their scores.
-fn averaged<'a>(scores: &[f64], value: impl Fn(usize) -> &'a [f64]) -> Vec<f64> {
+pub fn averaged<'a>(scores: &[f64], value: impl Fn(usize) -> &'a [f64]) -> Vec<f64> {
     let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let shares: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
     let total: f64 = shares.iter().sum();
@@ -121,6 +126,6 @@ fn averaged<'a>(scores: &[f64], value: impl Fn(usize) -> &'a [f64]) -> Vec<f64> 
     sums
 }
 
-fn add(to: &mut [Vec<f64>], other: &[Vec<f64>]) {
+pub fn add(to: &mut [Vec<f64>], other: &[Vec<f64>]) {
     to.iter_mut().flatten().zip(other.iter().flatten()).for_each(|(to, other)| *to += other);
 }
