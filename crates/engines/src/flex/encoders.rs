@@ -1,6 +1,6 @@
 //! Whole encoders on plain slices: `text-encoder` and `audio-encoder`.
 
-use benchbook_core::{Array, DType, Inputs, Result, Row, Setting, Subject};
+use benchbook_core::{Array, DType, Inputs, Result, Row, Subject};
 use benchbook_models::weights::Source;
 use benchbook_models::{
     Architecture, Audio, AudioEncoder, AudioRoom, Description, Encoder, EncoderRoom, Tensor, Text, pooled,

@@ -23,7 +23,7 @@ pub struct Tokens {
 const SPECIAL: [i32; 2] = [3, 4];
 
 impl Tokens {
-    pub fn of(facts: &BTreeMap<&str, Fact<'_>>) -> Self {
+    pub(super) fn of(facts: &BTreeMap<&str, Fact<'_>>) -> Self {
         let text = |name: &str| match facts.get(name) {
             Some(Fact::Text(text)) => (*text).to_owned(),
             _ => String::new(),
