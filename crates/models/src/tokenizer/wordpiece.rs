@@ -148,8 +148,8 @@ impl WordPiece {
         }
         let mut rest = word;
         while !rest.is_empty() {
-            let ends = rest.char_indices().map(|(at, one)| at + one.len_utf8()).rev();
-            let longest = ends.into_iter().find_map(|end| {
+            let mut ends = rest.char_indices().map(|(at, one)| at + one.len_utf8()).rev();
+            let longest = ends.find_map(|end| {
                 let piece = &rest[..end];
                 let id = if found.is_empty() {
                     self.vocabulary.get(piece)
