@@ -1,7 +1,7 @@
 //! Decoders beside PyTorch in `f64` (`fixtures/make_decoders.py`), and what is promised of a session.
 
 use benchbook_models::weights::{Safetensors, Seeded, Source};
-use benchbook_models::{Decoder, Description, Error, MOST_STEP, Result, Session, Tensor, named};
+use benchbook_models::{Decoder, Description, Error, MOST_STEP, Precision, Result, Session, Tensor, named};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::Value;
 
@@ -169,4 +169,48 @@ fn models_that_are_no_dense_decoders_and_short_weights_are_refused() {
         let refused = Decoder::load(&model, &Short, 8).unwrap_err();
         assert!(matches!(refused, Error::Shape { .. }), "{refused}");
     }
+}
+
+/// Weights whose matrices of products were rounded before.
+struct Rounded(Seeded, Precision);
+
+impl Source for Rounded {
+    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        let numbers = self.0.numbers(tensor)?;
+        match *tensor.shape {
+            [outer, inner] if !tensor.name.contains("embed") => self.1.rounded(&numbers, [outer, inner]),
+            _ => Ok(numbers),
+        }
+    }
+}
+
+#[test]
+fn matrices_of_few_bits_are_what_their_codes_stand_for() {
+    // The one whose head is no embedding.
+    let Case { model, seeded, decoder, ids, .. } = cases().swap_remove(1);
+    let logits = |decoder: &Decoder| {
+        let mut session = Session::new(decoder, 31, 31).unwrap();
+        let first = session.prefill(decoder, &ids[..18]).unwrap().to_vec();
+        [first, session.step(decoder, &ids[18..]).unwrap().to_vec()].concat()
+    };
+    let plain: Vec<f64> = logits(&decoder).into_iter().map(f64::from).collect();
+    let mut last = decoder.matrix_bytes();
+    for precision in [Precision::Int8, Precision::Int4] {
+        let coded = Decoder::load_in(precision, &model, &seeded, usize::MAX).unwrap();
+        let rounded = Decoder::load(&model, &Rounded(seeded, precision), usize::MAX).unwrap();
+        let right: Vec<f64> = logits(&rounded).into_iter().map(f64::from).collect();
+        let found = logits(&coded);
+        assert!(off(&found, &right) < 1e-5 && off(&found, &plain) > 1e-4, "{precision:?}");
+        assert!(coded.matrix_bytes() < last, "{precision:?}");
+        last = coded.matrix_bytes();
+        // A step of several tokens is as several steps.
+        let mut sessions = [(); 2].map(|()| Session::new(&coded, 31, 8).unwrap());
+        let [alone, together] = &mut sessions;
+        let joint = together.step(&coded, &ids[..11]).unwrap().to_vec();
+        for (id, wanted) in ids[..11].iter().zip(joint.chunks_exact(model.text.vocabulary)) {
+            assert_eq!(alone.step(&coded, &[*id]).unwrap(), wanted);
+        }
+    }
+    let refused = Decoder::load_in(Precision::Int8, &named("gpt2-124m").unwrap(), &seeded, 8).unwrap_err();
+    assert!(refused.to_string().contains("int8-g32"), "{refused}");
 }

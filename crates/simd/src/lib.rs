@@ -36,7 +36,7 @@ pub use attention::{
 pub use blocks::{
     Activation, Affine, Between, Embedding, Gate, LinearWeights, MlpWeights, Norm, NormWeights, PatchEmbedding,
     PatchWeights, Rotary, Softmax, TransformerBlock, TransformerWeights, copy, embedding, gated_rms_norm, layer_norm,
-    linear, mlp, patch_embedding, rms_norm, rotary_attention, softmax, transformer_block,
+    linear, mlp, patch_embedding, rms_norm, rotary_attention, softmax, swiglu, transformer_block,
 };
 pub use convolution::{Convolution, ConvolutionWeights, convolution};
 pub use error::{Error, Result};

@@ -6,6 +6,7 @@ pub mod attention;
 pub mod blocks;
 pub mod decoding;
 mod draw;
+pub mod encoding;
 pub mod experts;
 pub mod matmul;
 pub mod mixers;

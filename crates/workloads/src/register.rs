@@ -3,6 +3,7 @@
 use benchbook_core::Registry;
 
 use crate::decoding::{self, Generate, GreedyDecoding, Prefill};
+use crate::encoding::{AudioEncoder, TextEncoder};
 use crate::matmul::Matmul;
 use crate::sparse_matmul::SparseMatmul;
 use crate::{attention, blocks, experts, mixers, roofs};
@@ -65,5 +66,7 @@ pub fn register(registry: &mut Registry) {
         .workload(decoding::PrefixDecoding)
         .workload(decoding::SpeculativeDecoding)
         .workload(decoding::SpeculativeSampling)
-        .workload(decoding::BatchedDecoding);
+        .workload(decoding::BatchedDecoding)
+        .workload(TextEncoder)
+        .workload(AudioEncoder);
 }

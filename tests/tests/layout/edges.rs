@@ -17,7 +17,7 @@ const EDGES: [(&str, &[&str]); 27] = [
     ("benchbook-measure", &["benchbook-core", "benchbook-journal", "benchbook-process", "benchbook-stats"]),
     ("benchbook-simd", &["benchbook-formats"]),
     ("benchbook-workloads", &["benchbook-core"]),
-    ("benchbook-models", &["benchbook-simd"]),
+    ("benchbook-models", &["benchbook-formats", "benchbook-simd"]),
     (
         "benchbook-engines",
         &[
@@ -25,6 +25,7 @@ const EDGES: [(&str, &[&str]); 27] = [
             "benchbook-formats",
             "benchbook-models",
             "benchbook-process",
+            "benchbook-quality",
             "benchbook-simd",
             "benchbook-workloads",
         ],

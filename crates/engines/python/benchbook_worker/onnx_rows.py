@@ -8,12 +8,12 @@ import numpy
 import onnxruntime
 import torch
 
-from . import blocks, latent, transformer
+from . import blocks, encoders, latent, transformer
 from .graphs import Graph
 from .rows import Unsupported, of_all
 
 #: A layer norm is one operation of ONNX; attention is none before its opset 23, and is written as the formula.
-PROGRAMS = blocks.FUSED | transformer.NORMED | latent.NORMED
+PROGRAMS = blocks.FUSED | transformer.NORMED | encoders.NORMED | latent.NORMED
 #: Bytes of weights that the exporter leaves in a model; beyond, it wants a file for them.
 MOST_BYTES = 1536 << 20
 

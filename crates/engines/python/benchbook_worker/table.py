@@ -98,6 +98,8 @@ FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *COMPILE
 GRAPHS = ("matmul", *ATTENTION, *BLOCKS, *CONVOLUTIONS, "latent-attention")
 #: Those whose weights a compiler can pack before it is called.
 WEIGHTED = ("linear", "mlp", "projected-attention", *CONVOLUTIONS, *WHOLE)
+#: Whole encoders, with what are their token ids.
+ENCODERS = (("text-encoder", ("ids",)), ("audio-encoder", ()))
 #: Those that PyTorch's own attention can say.
 SDPA = ("attention-gradients", "paged-attention", *(name for name in ATTENTION if name != "contextual-attention"), *WHOLE)
 #: Recurrences, which are loops over steps.
@@ -179,8 +181,8 @@ def torch_row(name, workload, prepare, about, devices=TORCHES, **more):
     return Row(name, workload, devices, more.pop("dtypes", REAL), prepare, about, ("EN2",), **more)
 
 
-def graph(device, workload, dtypes, prepare, about, claims):
-    return Row("graph", workload, (device,), dtypes, prepare, about, claims, memory=False)
+def graph(device, workload, dtypes, prepare, about, claims, tokens=()):
+    return Row("graph", workload, (device,), dtypes, prepare, about, claims, tokens=tokens, memory=False)
 
 
 def gpu_row(name, device, dtypes, prepare, about, workload="attention"):
@@ -228,6 +230,19 @@ ROWS = [
         )
         for name in SDPA
         for backend in ("efficient", "cudnn")
+    ),
+    *(
+        torch_row(name, workload, prepare, about, dtypes=WIDE, tokens=tokens, memory=not name.startswith("compile"))
+        for workload, tokens in ENCODERS
+        for name, prepare, about in (
+            ("eager", "torch_rows:eager", "the formula, in PyTorch"),
+            ("sdpa-flash", "torch_rows:sdpa_flash", "PyTorch's norms, and its SDPA by its backend flash"),
+            (
+                "compile-frozen",
+                "torch_rows:compile_frozen",
+                "by torch.compile with its weights as constants, which are packed before (freezing)",
+            ),
+        )
     ),
     *(
         torch_row("native", name, "torch_rows:native", f"PyTorch's {name.replace('-', '_')}")
@@ -448,6 +463,41 @@ ROWS = [
             ("grouped-mm", SINGLE, "as grouped products, which its models take by themselves"),
         )
     ),
+    *(
+        Row(
+            "model",
+            workload,
+            ("transformers", "transformers-mkl"),
+            WIDE,
+            f"transformers_encoders:{workload.split('-')[0]}",
+            about,
+            ("EN3",),
+            tokens=tokens,
+        )
+        for (workload, tokens), about in zip(
+            ENCODERS,
+            (
+                "BERT of Hugging Face Transformers, and the mean of its positions",
+                "the encoder of Whisper of Hugging Face Transformers",
+            ),
+            strict=True,
+        )
+    ),
+    *(
+        Row(
+            "model",
+            workload,
+            ("transformers", "transformers-mkl"),
+            SINGLE,
+            f"transformers_models:{workload.title()}",
+            "LLaMA and Qwen3 of Hugging Face Transformers, read by it from safetensors, with its cache of keys and values",
+            ("EN3",),
+            tokens=("prompt",),
+            loop=True,
+            needs=(("safetensors", "0.4", "1"),),
+        )
+        for workload in ("prefill", "generate")
+    ),
     Row(
         "kv-cache",
         "greedy-decoding",
@@ -460,6 +510,14 @@ ROWS = [
         loop=True,
     ),
     *(graph("onnxruntime", name, SINGLE, "onnx_rows:cpu", "exported to ONNX", ("EN5",)) for name in GRAPHS),
+    *(
+        graph(device, workload, SINGLE, f"{module}:cpu", about, ("EN5",), tokens)
+        for workload, tokens in ENCODERS
+        for device, module, about in (
+            ("onnxruntime", "onnx_rows", "exported to ONNX"),
+            ("openvino", "openvino_rows", "converted from PyTorch"),
+        )
+    ),
     *(
         graph(
             "openvino",

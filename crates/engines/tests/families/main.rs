@@ -15,6 +15,7 @@ mod precision;
 mod program;
 mod projected;
 mod pruned;
+mod quality;
 mod ring;
 mod roofs;
 mod sparse;

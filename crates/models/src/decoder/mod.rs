@@ -1,18 +1,19 @@
 //! Decoder-only models by our kernels, in `f32`: GPT-2, LLaMA and Qwen3.
 
 mod attention;
+mod matrix;
 mod session;
 
+pub use matrix::Precision;
 pub use session::{MOST_STEP, Session};
 
-use std::collections::BTreeMap;
-
-use benchbook_simd::{Activation, Isa, LinearWeights, MlpWeights, Norm, Rotary, layer_norm, linear, mlp, rms_norm};
+use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp, rms_norm, swiglu};
 
 use crate::description::{Architecture, Description, Text};
 use crate::error::{Error, Result};
-use crate::tensors::Tensor;
+use crate::packing::{Weights, transposed};
 use crate::weights::Source;
+use matrix::Matrix;
 
 /// A model whose weights are packed for this processor: made once, shared by every [`Session`].
 ///
@@ -31,18 +32,18 @@ pub struct Decoder {
     rotary: Option<Rotary>,
     layers: Vec<Layer>,
     last: Normed,
-    head: LinearWeights,
+    head: Matrix,
 }
 
 #[derive(Debug)]
 struct Layer {
     before_attention: Normed,
     /// From a position to its query, key and value, each head by head.
-    qkv: LinearWeights,
+    qkv: Matrix,
     /// `[head_dim]`, where heads have norms.
     query_gain: Option<Vec<f32>>,
     key_gain: Option<Vec<f32>>,
-    out: LinearWeights,
+    out: Matrix,
     before_feed: Normed,
     feed: Feed,
 }
@@ -56,17 +57,33 @@ struct Normed {
 
 #[derive(Debug)]
 enum Feed {
-    Gelu { up: LinearWeights, down: LinearWeights },
+    Gelu {
+        up: Matrix,
+        down: Matrix,
+    },
     Swiglu(MlpWeights),
+    /// In few bits: gate and up in one.
+    Coded {
+        both: Matrix,
+        down: Matrix,
+    },
 }
 
 impl Decoder {
-    /// Packs the weights that `source` gives. Angles are known for `positions` positions, or for as many as the model was made
-    /// for where these are fewer.
+    /// Packs the weights that `source` gives, in `f32`. Angles are known for `positions` positions, or for as many as the model was
+    /// made for where these are fewer.
     ///
     /// # Errors
     /// A model that is no dense decoder, or what the source says.
     pub fn load(model: &Description, source: &dyn Source, positions: usize) -> Result<Self> {
+        Self::load_in(Precision::F32, model, source, positions)
+    }
+
+    /// The same with matrices in a precision of few bits, which those of GPT-2 with their biases are not kept in.
+    ///
+    /// # Errors
+    /// As of [`Decoder::load`].
+    pub fn load_in(precision: Precision, model: &Description, source: &dyn Source, positions: usize) -> Result<Self> {
         let text = &model.text;
         let dense = matches!(text.architecture, Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3);
         let plain = text.experts.is_none() && text.latent.is_none();
@@ -74,13 +91,20 @@ impl Decoder {
             return Err(Error::NotBuilt(model.name.clone()));
         }
         let tensors = model.tensors();
-        let tensors = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        let weights = Weights { source, tensors, isa: Isa::detect() };
-        if text.architecture == Architecture::Gpt2 {
-            weights.gpt2(text)
-        } else {
-            weights.llama(text, positions.min(text.context))
+        let weights = Weights::of(&tensors, source);
+        if text.architecture != Architecture::Gpt2 {
+            return weights.llama(precision, text, positions.min(text.context));
         }
+        if precision == Precision::F32 {
+            return weights.gpt2(text);
+        }
+        Err(Error::NotBuilt(format!("{} in {}", model.name, precision.name())))
+    }
+
+    /// Bytes of all matrices, which each step of decoding reads: those of products, the head among them.
+    pub fn matrix_bytes(&self) -> usize {
+        let of = |layer: &Layer| layer.qkv.bytes() + layer.out.bytes() + layer.feed.bytes(&self.text);
+        self.layers.iter().map(of).sum::<usize>() + self.head.bytes()
     }
 
     /// What it is made of.
@@ -100,67 +124,61 @@ impl Decoder {
     /// Logits `[rows, vocabulary]` of positions `[rows, width]`, which are normed into `room` first.
     fn logits(&self, stream: &[f32], room: &mut [f32], out: &mut [f32]) -> Result<()> {
         self.norm(&self.last, stream, room)?;
-        linear(&self.head, Activation::None, room, out)?;
-        Ok(())
+        self.head.apply(room, out)
+    }
+
+    /// Numbers of a position that a feed-forward network needs room for beside those between its products.
+    fn wide(&self) -> usize {
+        let coded = self.layers.iter().any(|layer| matches!(layer.feed, Feed::Coded { .. }));
+        if coded { 2 * self.text.hidden } else { 0 }
     }
 }
 
 impl Feed {
-    /// Of positions `[rows, width]`; `between` `[rows, hidden]` is room.
-    fn apply(&self, input: &[f32], between: &mut [f32], out: &mut [f32]) -> Result<()> {
+    /// Of positions `[rows, width]`; `wide` `[rows, 2 · hidden]`, where there is any, and `between` `[rows, hidden]` are room.
+    fn apply(&self, isa: Isa, input: &[f32], [wide, between]: [&mut [f32]; 2], out: &mut [f32]) -> Result<()> {
         match self {
             Self::Gelu { up, down } => {
-                linear(up, Activation::Gelu, input, between)?;
-                linear(down, Activation::None, between, out)?;
+                up.activated(Activation::Gelu, input, between)?;
+                down.apply(between, out)
             }
-            Self::Swiglu(weights) => mlp(weights, input, out)?,
+            Self::Swiglu(weights) => Ok(mlp(weights, input, out)?),
+            Self::Coded { both, down } => {
+                both.apply(input, wide)?;
+                swiglu(isa, down.inner(), wide, between)?;
+                down.apply(between, out)
+            }
         }
-        Ok(())
     }
-}
 
-/// Weights on their way to where they are packed.
-struct Weights<'a> {
-    source: &'a dyn Source,
-    tensors: BTreeMap<&'a str, &'a Tensor>,
-    isa: Isa,
+    /// Bytes of its matrices.
+    fn bytes(&self, text: &Text) -> usize {
+        match self {
+            Self::Gelu { up: first, down } | Self::Coded { both: first, down } => first.bytes() + down.bytes(),
+            Self::Swiglu(_) => 3 * text.width * text.hidden * size_of::<f32>(),
+        }
+    }
 }
 
 impl Weights<'_> {
-    /// The numbers of a tensor, as many as its shape says.
-    fn numbers(&self, name: &str) -> Result<Vec<f32>> {
-        let unknown = || Error::Missing { name: name.to_owned(), found: "no tensor of this name".to_owned() };
-        let tensor = self.tensors.get(name).ok_or_else(unknown)?;
-        let numbers = self.source.numbers(tensor)?;
-        if numbers.len() == tensor.count() {
-            return Ok(numbers);
-        }
-        Err(Error::Shape { name: name.to_owned(), wanted: tensor.shape.clone(), found: vec![numbers.len()] })
-    }
-
-    /// A matrix `[outer, inner]` as `[inner, outer]`.
-    fn turned(&self, name: &str, inner: usize) -> Result<Vec<f32>> {
-        Ok(transposed(&self.numbers(name)?, inner))
-    }
-
     fn normed(&self, name: &str, biased: bool) -> Result<Normed> {
         let bias = biased.then(|| self.numbers(&format!("{name}.bias"))).transpose()?;
         Ok(Normed { gain: self.numbers(&format!("{name}.weight"))?, bias })
     }
 
     /// The head, which may be the embedding.
-    fn head(&self, text: &Text, embedding: &[f32]) -> Result<LinearWeights> {
+    fn head(&self, precision: Precision, text: &Text, embedding: &[f32]) -> Result<Matrix> {
         let size = [text.width, text.vocabulary];
         let weight =
             if text.tied { transposed(embedding, text.width) } else { self.turned("lm_head.weight", text.width)? };
-        Ok(LinearWeights::new(size, &weight, None, self.isa)?)
+        Matrix::new(precision, size, &weight, self.isa)
     }
 
     fn gpt2(&self, text: &Text) -> Result<Decoder> {
         let (width, hidden) = (text.width, text.hidden);
-        let conv = |name: &str, size: [usize; 2]| -> Result<LinearWeights> {
+        let conv = |name: &str, size: [usize; 2]| -> Result<Matrix> {
             let [weight, bias] = [self.numbers(&format!("{name}.weight"))?, self.numbers(&format!("{name}.bias"))?];
-            Ok(LinearWeights::new(size, &weight, Some(&bias), self.isa)?)
+            Matrix::biased(size, &weight, Some(&bias), self.isa)
         };
         let layer = |layer: usize| -> Result<Layer> {
             let at = |name: &str| format!("h.{layer}.{name}");
@@ -184,13 +202,13 @@ impl Weights<'_> {
             rotary: None,
             layers: (0..text.layers).map(layer).collect::<Result<_>>()?,
             last: self.normed("ln_f", true)?,
-            head: self.head(text, &embedding)?,
+            head: self.head(Precision::F32, text, &embedding)?,
             embedding,
             text: text.clone(),
         })
     }
 
-    fn llama(&self, text: &Text, positions: usize) -> Result<Decoder> {
+    fn llama(&self, precision: Precision, text: &Text, positions: usize) -> Result<Decoder> {
         let (width, hidden, [query, kv]) = (text.width, text.hidden, text.projected());
         let layer = |layer: usize| -> Result<Layer> {
             let at = |name: &str| format!("model.layers.{layer}.{name}");
@@ -203,17 +221,25 @@ impl Weights<'_> {
                 ["q_proj", "k_proj", "v_proj"].map(|name| self.numbers(&at(&format!("self_attn.{name}.weight"))));
             let [of_query, of_key, of_value] = sides;
             let qkv = transposed(&[of_query?, of_key?, of_value?].concat(), width);
-            let [gate, up] = [turned("mlp.gate_proj", width)?, turned("mlp.up_proj", width)?];
-            let down = turned("mlp.down_proj", hidden)?;
+            let [gate, up] = ["mlp.gate_proj.weight", "mlp.up_proj.weight"].map(|name| self.numbers(&at(name)));
+            let (gate, up, down) = (gate?, up?, turned("mlp.down_proj", hidden)?);
+            let feed = if precision == Precision::F32 {
+                let [gate, up] = [gate, up].map(|rows| transposed(&rows, width));
+                Feed::Swiglu(MlpWeights::swiglu([width, hidden], &gate, &up, &down, self.isa)?)
+            } else {
+                let both = transposed(&[gate, up].concat(), width);
+                let both = Matrix::new(precision, [width, 2 * hidden], &both, self.isa)?;
+                Feed::Coded { both, down: Matrix::new(precision, [hidden, width], &down, self.isa)? }
+            };
             let out = turned("self_attn.o_proj", query)?;
             Ok(Layer {
                 before_attention: self.normed(&at("input_layernorm"), false)?,
-                qkv: LinearWeights::new([width, query + 2 * kv], &qkv, None, self.isa)?,
+                qkv: Matrix::new(precision, [width, query + 2 * kv], &qkv, self.isa)?,
                 query_gain: gain("q_norm")?,
                 key_gain: gain("k_norm")?,
-                out: LinearWeights::new([query, width], &out, None, self.isa)?,
+                out: Matrix::new(precision, [query, width], &out, self.isa)?,
                 before_feed: self.normed(&at("post_attention_layernorm"), false)?,
-                feed: Feed::Swiglu(MlpWeights::swiglu([width, hidden], &gate, &up, &down, self.isa)?),
+                feed,
             })
         };
         let embedding = self.numbers("model.embed_tokens.weight")?;
@@ -224,14 +250,9 @@ impl Weights<'_> {
             rotary: Some(Rotary::new(positions, text.head_dim, base)?),
             layers: (0..text.layers).map(layer).collect::<Result<_>>()?,
             last: self.normed("model.norm", false)?,
-            head: self.head(text, &embedding)?,
+            head: self.head(precision, text, &embedding)?,
             embedding,
             text: text.clone(),
         })
     }
-}
-
-/// Rows of `inner` numbers by columns.
-fn transposed(rows: &[f32], inner: usize) -> Vec<f32> {
-    (0..inner).flat_map(|place| rows.iter().skip(place).step_by(inner).copied()).collect()
 }

@@ -1,6 +1,6 @@
 //! A text in the middle of which a model is.
 
-use benchbook_simd::{Activation, Embedding, embedding, linear};
+use benchbook_simd::{Embedding, embedding};
 
 use super::Decoder;
 use super::attention::{Kept, Room as AttentionRoom, Rows};
@@ -26,6 +26,7 @@ pub struct Session {
     normed: Vec<f32>,
     qkv: Vec<f32>,
     mixed: Vec<f32>,
+    wide: Vec<f32>,
     between: Vec<f32>,
     fed: Vec<f32>,
     logits: Vec<f32>,
@@ -58,6 +59,7 @@ impl Session {
             normed: numbers(text.width),
             qkv: numbers(query + 2 * kv),
             mixed: numbers(query),
+            wide: numbers(decoder.wide()),
             between: numbers(text.hidden),
             fed: numbers(text.width),
             logits: vec![0.0; MOST_STEP * text.vocabulary],
@@ -130,29 +132,30 @@ impl Session {
 
     /// Brings the tokens through all layers; what comes out stands in `stream`.
     fn advance(&mut self, decoder: &Decoder, ids: &[i32], one_by_one: bool) -> Result<()> {
-        let Self { kept, held, attention, stream, normed, qkv, mixed, between, fed, .. } = self;
+        let Self { kept, held, attention, stream, normed, qkv, mixed, wide, between, fed, .. } = self;
         let (text, rows, first) = (&decoder.text, ids.len(), *held);
         let ([query, kv], width) = (text.projected(), text.width);
         let (stream, normed) = (&mut stream[..rows * width], &mut normed[..rows * width]);
         let (qkv, mixed) = (&mut qkv[..rows * (query + 2 * kv)], &mut mixed[..rows * query]);
         let (between, fed) = (&mut between[..rows * text.hidden], &mut fed[..rows * width]);
+        let wide = &mut wide[..rows * decoder.wide()];
         embedding(&Embedding { width, table: &decoder.embedding, ids, isa: decoder.isa }, stream)?;
         if let Some(positions) = &decoder.positions {
             add(stream, &positions[first * width..][..rows * width]);
         }
         for (layer, kept) in decoder.layers.iter().zip(kept) {
             decoder.norm(&layer.before_attention, stream, normed)?;
-            linear(&layer.qkv, Activation::None, normed, qkv)?;
+            layer.qkv.apply(normed, qkv)?;
             let of = Rows { decoder, layer, first, qkv };
             if one_by_one {
                 of.one_by_one(kept, attention, mixed)?;
             } else {
                 of.together(kept, attention, mixed)?;
             }
-            linear(&layer.out, Activation::None, mixed, normed)?;
+            layer.out.apply(mixed, normed)?;
             add(stream, normed);
             decoder.norm(&layer.before_feed, stream, normed)?;
-            layer.feed.apply(normed, between, fed)?;
+            layer.feed.apply(decoder.isa, normed, [&mut *wide, &mut *between], fed)?;
             add(stream, fed);
         }
         *held = first + rows;
