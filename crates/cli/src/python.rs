@@ -52,6 +52,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/numpy_rows.py",
     "benchbook_worker/onnx_rows.py",
     "benchbook_worker/openvino_rows.py",
+    "benchbook_worker/optimizer_rows.py",
     "benchbook_worker/own.py",
     "benchbook_worker/program.py",
     "benchbook_worker/programs.py",

@@ -6,7 +6,7 @@ use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, experts, low_rank, matmul, mixers, models,
-    packed, pruned, roofs, sparse, tables, transformer,
+    packed, pruned, roofs, sparse, tables, training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -79,6 +79,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, decoding::SPECULATIVE);
     add(registry, decoding::SAMPLING);
     add(registry, decoding::BATCHED);
+    add(registry, training::adamw::ROWS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

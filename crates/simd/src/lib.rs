@@ -25,6 +25,7 @@ mod roofs;
 mod sparse;
 mod team;
 mod tools;
+mod training;
 mod vector;
 
 pub use attention::{
@@ -58,6 +59,7 @@ pub use mixers::{
 };
 pub use roofs::{BYTE_PRODUCTS, BYTE_SUMS, CHAINS, SUMMED, byte_dots, multiply_add, powers, sums};
 pub use sparse::{BlockWeights, CsrWeights, Pruned, TwoFourWeights, matmul_blocks, matmul_csr, matmul_two_four};
+pub use training::{AdamWStep, CodedMoments, adamw, adamw_coded};
 
 // These tests name the crate as its users do, and are compiled into it, where there is one form more: `Isa::Wide`.
 #[cfg(test)]

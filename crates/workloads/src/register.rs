@@ -5,7 +5,7 @@ use benchbook_core::Registry;
 use crate::decoding::{self, Generate, GreedyDecoding, Prefill};
 use crate::matmul::Matmul;
 use crate::sparse_matmul::SparseMatmul;
-use crate::{attention, blocks, experts, mixers, roofs};
+use crate::{attention, blocks, experts, mixers, roofs, training};
 
 /// A registry of every workload, and of nothing else.
 pub fn problems() -> Registry {
@@ -65,5 +65,6 @@ pub fn register(registry: &mut Registry) {
         .workload(decoding::PrefixDecoding)
         .workload(decoding::SpeculativeDecoding)
         .workload(decoding::SpeculativeSampling)
-        .workload(decoding::BatchedDecoding);
+        .workload(decoding::BatchedDecoding)
+        .workload(training::AdamW);
 }

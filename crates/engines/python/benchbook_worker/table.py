@@ -156,6 +156,14 @@ ROWS = [
         loop=True,
     ),
     *(
+        torch_row(way, "adamw", f"optimizer_rows:{way.capitalize()}", about, dtypes=dtypes, loop=True)
+        for way, about, dtypes in (
+            ("loop", "PyTorch's AdamW, one tensor after another", WIDE),
+            ("foreach", "PyTorch's AdamW, each operation over lists of tensors", WIDE),
+            ("fused", "PyTorch's AdamW as one kernel", SINGLE),
+        )
+    ),
+    *(
         torch_row(
             f"sdpa-{backend}",
             name,

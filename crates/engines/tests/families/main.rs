@@ -18,5 +18,6 @@ mod pruned;
 mod ring;
 mod roofs;
 mod sparse;
+mod training;
 mod weight_only;
 mod window;

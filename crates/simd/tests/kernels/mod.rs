@@ -16,5 +16,6 @@ mod projected;
 mod right;
 mod sparse;
 mod table;
+mod training;
 mod transformer;
 mod ugly;

@@ -1,0 +1,3 @@
+//! Training on plain slices: steps of an optimizer.
+
+pub mod adamw;
