@@ -80,6 +80,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, decoding::SAMPLING);
     add(registry, decoding::BATCHED);
     add(registry, training::adamw::ROWS);
+    add(registry, training::chain::ROWS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

@@ -35,9 +35,10 @@ pub use attention::{
     hadamard, latent_attention, projected_attention,
 };
 pub use blocks::{
-    Activation, Affine, Between, Embedding, Gate, LinearWeights, MlpWeights, Norm, NormWeights, PatchEmbedding,
-    PatchWeights, Rotary, Softmax, TransformerBlock, TransformerWeights, copy, embedding, gated_rms_norm, layer_norm,
-    linear, mlp, patch_embedding, rms_norm, rotary_attention, softmax, transformer_block,
+    Activation, Affine, Between, Elementwise, Embedding, Fusion, Gate, LinearWeights, MlpWeights, Norm, NormChain,
+    NormWeights, PatchEmbedding, PatchWeights, Rotary, Softmax, TransformerBlock, TransformerWeights, copy,
+    elementwise, embedding, gated_rms_norm, layer_norm, linear, mlp, norm_chain, patch_embedding, rms_norm,
+    rotary_attention, softmax, transformer_block,
 };
 pub use convolution::{Convolution, ConvolutionWeights, convolution};
 pub use error::{Error, Result};

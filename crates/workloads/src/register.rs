@@ -66,5 +66,6 @@ pub fn register(registry: &mut Registry) {
         .workload(decoding::SpeculativeDecoding)
         .workload(decoding::SpeculativeSampling)
         .workload(decoding::BatchedDecoding)
-        .workload(training::AdamW);
+        .workload(training::AdamW)
+        .workload(training::NormChain);
 }

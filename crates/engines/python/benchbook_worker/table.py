@@ -87,7 +87,7 @@ BLOCKS = ("linear", "mlp", "layer-norm", "rms-norm", "softmax", "rotary", "trans
 #: Several layers as one.
 WHOLE = ("transformer-block", "latent-attention")
 CONVOLUTIONS = ("conv1d", "conv2d", "patch-embedding")
-COMPILED = (*ATTENTION, *BLOCKS, *CONVOLUTIONS, "causal-conv")
+COMPILED = (*ATTENTION, *BLOCKS, *CONVOLUTIONS, "causal-conv", "norm-chain")
 FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *COMPILED)
 GRAPHS = ("matmul", *ATTENTION, *BLOCKS, *CONVOLUTIONS, "latent-attention")
 #: Those whose weights a compiler can pack before it is called.
@@ -112,7 +112,7 @@ FORMS = (
     ("hybrid-stack", "composed", "attention by SDPA, dualities and retention in chunks, other mixers step by step", True),
 )
 #: Those whose sums of thousands, step by step, need more bits than 16 have.
-NEED_BITS = ("read", "contextual-attention", "layer-norm", "rms-norm", "causal-conv", *WHOLE)
+NEED_BITS = ("read", "contextual-attention", "layer-norm", "rms-norm", "norm-chain", "causal-conv", *WHOLE)
 
 
 def dtypes_of(workload):

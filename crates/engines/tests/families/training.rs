@@ -1,8 +1,8 @@
 //! Training: what is fused gives the same bits as what is not, and what is rounded says by how much.
 
 use benchbook_core::{Array, DType, Implementation, Inputs, Parameters, Problem, Row};
-use benchbook_engines::flex::training::adamw;
-use benchbook_workloads::training::{AdamW, AdamWParams};
+use benchbook_engines::flex::training::{adamw, chain};
+use benchbook_workloads::training::{AdamW, AdamWParams, NormChain, NormChainParams};
 
 use crate::common::{SEED, setting};
 
@@ -33,4 +33,14 @@ fn one_pass_of_adamw_gives_the_bits_of_many() {
     assert!(of_first(&fused) < 1e-6);
     let lost = of_first(&coded);
     assert!((0.005..0.0625 * (1.0 + 0.9 + 0.81 + 0.729)).contains(&lost), "{lost}");
+}
+
+#[test]
+fn a_conservative_fusion_gives_the_bits_of_the_chain_and_an_aggressive_one_others() {
+    let params = NormChainParams { rows: 60, width: 2048 };
+    let inputs = NormChain::inputs(&params, SEED);
+    let [conservative, aggressive, unfused] = chain::ROWS.map(|row| outputs(&row, &params, &inputs));
+    assert_eq!(conservative, unfused);
+    assert_eq!(aggressive[0], unfused[0]);
+    assert_ne!(aggressive[1], unfused[1], "of 122,880 numbers, not one is rounded otherwise");
 }
