@@ -37,6 +37,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/arrays.py",
     "benchbook_worker/attention.py",
     "benchbook_worker/blocks.py",
+    "benchbook_worker/compression_rows.py",
     "benchbook_worker/decoding.py",
     "benchbook_worker/experts.py",
     "benchbook_worker/form_rows.py",

@@ -81,6 +81,9 @@ pub fn register(registry: &mut Registry) {
     add(registry, decoding::BATCHED);
     add(registry, training::adamw::ROWS);
     add(registry, training::chain::ROWS);
+    add(registry, training::compression::TOP_K);
+    add(registry, training::compression::INT8);
+    add(registry, training::compression::POWER_SGD);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

@@ -60,7 +60,9 @@ pub use mixers::{
 };
 pub use roofs::{BYTE_PRODUCTS, BYTE_SUMS, CHAINS, SUMMED, byte_dots, multiply_add, powers, sums};
 pub use sparse::{BlockWeights, CsrWeights, Pruned, TwoFourWeights, matmul_blocks, matmul_csr, matmul_two_four};
-pub use training::{AdamWStep, CodedMoments, adamw, adamw_coded};
+pub use training::{
+    AdamWStep, CodedMoments, Feedback, PowerSgd, TopKRoom, adamw, adamw_coded, compress_int8, power_sgd, top_k,
+};
 
 // These tests name the crate as its users do, and are compiled into it, where there is one form more: `Isa::Wide`.
 #[cfg(test)]

@@ -67,5 +67,8 @@ pub fn register(registry: &mut Registry) {
         .workload(decoding::SpeculativeSampling)
         .workload(decoding::BatchedDecoding)
         .workload(training::AdamW)
-        .workload(training::NormChain);
+        .workload(training::NormChain)
+        .workload(training::TopKCompression)
+        .workload(training::Int8Compression)
+        .workload(training::PowerSgd);
 }

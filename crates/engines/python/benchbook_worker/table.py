@@ -155,6 +155,9 @@ ROWS = [
         tokens=("prompt",),
         loop=True,
     ),
+    torch_row("topk", "top-k-compression", "compression_rows:top_k", "by torch.topk", dtypes=SINGLE),
+    torch_row("eager", "int8-compression", "compression_rows:int8", "the formula, in PyTorch", dtypes=SINGLE),
+    torch_row("eager", "power-sgd", "compression_rows:power_sgd", "the formula, in PyTorch", dtypes=SINGLE),
     *(
         torch_row(way, "adamw", f"optimizer_rows:{way.capitalize()}", about, dtypes=dtypes, loop=True)
         for way, about, dtypes in (

@@ -3,6 +3,7 @@
 mod blocks;
 mod chain;
 mod coded;
+mod compression;
 mod contextual;
 mod convolution;
 mod decoded;

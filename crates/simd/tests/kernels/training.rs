@@ -55,11 +55,11 @@ fn moments_of_eight_bits_are_the_same_everywhere_and_near_those_of_thirty_two() 
     for isa in present() {
         assert_eq!(by(isa), found, "{}", isa.name());
     }
-    for place in 0..count {
-        let wanted = 0.9 * first[place] + 0.1 * gradient[place];
+    for (found, (first, gradient)) in found[1].iter().zip(first.iter().zip(&gradient)) {
+        let wanted = 0.9 * first + 0.1 * gradient;
         // Rounded twice to three bits behind the point: by 2⁻⁴ of the number each time, or by half of the smallest step.
-        let most = 0.13 * first[place].abs().max(wanted.abs()) + 1e-5;
-        assert!((found[1][place] - wanted).abs() < most, "{place}: {} for {wanted}", found[1][place]);
+        let most = 0.13 * first.abs().max(wanted.abs()) + 1e-5;
+        assert!((found - wanted).abs() < most, "{found} for {wanted}");
     }
 }
 

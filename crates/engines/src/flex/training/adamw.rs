@@ -299,13 +299,13 @@ fn of_codes(params: &AdamWParams, inputs: &Inputs, seed: u64) -> Option<Referenc
         let [by_first, by_second] = BETAS.map(|beta| 1.0 - beta.powf(step as f64));
         let (unbiased, rate) = (narrow(1.0 / by_second.sqrt()), narrow(RATE / by_first));
         let (keep, epsilon) = (narrow(1.0 - RATE * DECAY), narrow(EPSILON));
-        for place in 0..parameter.len() {
-            let slope = gradient[place];
-            first[place] = first[place] * first_stays + slope * first_comes;
-            let second = root[place] * root[place] * second_stays + slope * slope * second_comes;
-            root[place] = second.sqrt();
-            let below = root[place] * unbiased + epsilon;
-            parameter[place] = parameter[place] * keep - rate * (first[place] / below);
+        let moments = first.iter_mut().zip(&mut root);
+        for ((parameter, slope), (first, root)) in parameter.iter_mut().zip(&gradient).zip(moments) {
+            *first = *first * first_stays + slope * first_comes;
+            let second = *root * *root * second_stays + slope * slope * second_comes;
+            *root = second.sqrt();
+            let below = *root * unbiased + epsilon;
+            *parameter = *parameter * keep - rate * (*first / below);
         }
         (first, root) = (rounded(&first)?, rounded(&root)?);
     }

@@ -1,4 +1,5 @@
-//! Training on plain slices: steps of an optimizer, and operations that become one.
+//! Training on plain slices: steps of an optimizer, operations that become one, and gradients that take fewer bytes.
 
 pub mod adamw;
 pub mod chain;
+pub mod compression;
