@@ -62,6 +62,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/table.py",
     "benchbook_worker/tensorrt_llm_rows.py",
     "benchbook_worker/torch_rows.py",
+    "benchbook_worker/training_rows.py",
     "benchbook_worker/transformer.py",
     "benchbook_worker/transformers_decoding.py",
     "benchbook_worker/transformers_experts.py",

@@ -70,5 +70,6 @@ pub fn register(registry: &mut Registry) {
         .workload(training::NormChain)
         .workload(training::TopKCompression)
         .workload(training::Int8Compression)
-        .workload(training::PowerSgd);
+        .workload(training::PowerSgd)
+        .workload(training::Gpt2Training);
 }

@@ -155,6 +155,19 @@ ROWS = [
         tokens=("prompt",),
         loop=True,
     ),
+    *(
+        torch_row(
+            name,
+            "gpt2-training",
+            f"training_rows:{name.capitalize()}",
+            f"GPT-2 with SDPA and the fused AdamW{how}, in PyTorch",
+            dtypes=SINGLE,
+            tokens=("ids",),
+            loop=True,
+            memory=name == "eager",
+        )
+        for name, how in (("eager", ""), ("compile", ", loss and gradients by torch.compile"))
+    ),
     torch_row("topk", "top-k-compression", "compression_rows:top_k", "by torch.topk", dtypes=SINGLE),
     torch_row("eager", "int8-compression", "compression_rows:int8", "the formula, in PyTorch", dtypes=SINGLE),
     torch_row("eager", "power-sgd", "compression_rows:power_sgd", "the formula, in PyTorch", dtypes=SINGLE),

@@ -18,6 +18,7 @@ mod transformer;
 mod write;
 
 pub use activation::Activation;
+pub(crate) use activation::{CUBE as GELU_CUBE, INNER as GELU_INNER};
 pub use chain::{Elementwise, Fusion, NormChain, elementwise, norm_chain};
 pub use copy::copy;
 pub use embedding::{Embedding, embedding};

@@ -1,5 +1,6 @@
 //! Every kernel against plain loops in `f64`, and calls that it must refuse; compiled into the crate, see the end of `lib.rs`.
 
+mod backward;
 mod blocks;
 mod chain;
 mod coded;

@@ -64,12 +64,12 @@ impl AdamW {
 }
 
 /// A parameter and its moments after step `step`, which counts from 1, of what they were with a gradient.
-pub(super) fn updated(step: usize, [parameter, gradient, first, second]: [f64; 4]) -> [f64; 3] {
+pub(super) fn updated(step: usize, rate: f64, [parameter, gradient, first, second]: [f64; 4]) -> [f64; 3] {
     let first = BETAS[0] * first + (1.0 - BETAS[0]) * gradient;
     let second = BETAS[1] * second + (1.0 - BETAS[1]) * gradient * gradient;
     let [by_first, by_second] = BETAS.map(|beta| 1.0 - beta.powf(step as f64));
     let below = (second / by_second).sqrt() + EPSILON;
-    [parameter * (1.0 - RATE * DECAY) - RATE * first / by_first / below, first, second]
+    [parameter * (1.0 - rate * DECAY) - rate * first / by_first / below, first, second]
 }
 
 impl Problem for AdamW {
@@ -123,7 +123,7 @@ impl Problem for AdamW {
         let one = |place: usize| {
             let [parameter, gradient, first, root] = given.map(|numbers| f64::from(numbers[place]));
             (1..=steps).fold([parameter, first, root * root], |[parameter, first, second], step| {
-                updated(before + step, [parameter, gradient, first, second])
+                updated(before + step, RATE, [parameter, gradient, first, second])
             })
         };
         let found: Vec<[f64; 3]> =
@@ -157,11 +157,11 @@ mod tests {
     #[test]
     fn steps_by_hand() {
         // Of no moments, the first step goes by the sign of the gradient alone, but for ε and the decay.
-        let [parameter, first, second] = updated(1, [0.5, -0.25, 0.0, 0.0]);
+        let [parameter, first, second] = updated(1, RATE, [0.5, -0.25, 0.0, 0.0]);
         assert!((parameter - (0.5 * (1.0 - 1e-5) + 1e-3)).abs() < 1e-9, "{parameter}");
         assert!((first + 0.025).abs() < 1e-15 && (second - 6.25e-5).abs() < 1e-15, "{first} {second}");
         // After very many, nothing is left of the bias: 0.9 · 0.1 + 0.1 · 1 below the root of 0.999 · 4 + 0.001.
-        let [parameter, ..] = updated(1 << 20, [0.0, 1.0, 0.1, 4.0]);
+        let [parameter, ..] = updated(1 << 20, RATE, [0.0, 1.0, 0.1, 4.0]);
         assert!((parameter + 1e-3 * 0.19 / 3.997_f64.sqrt()).abs() < 1e-10, "{parameter}");
     }
 
@@ -172,8 +172,8 @@ mod tests {
         inputs.insert("root", Array::new(vec![1, 2], &[-0.5_f32, 0.5]));
         let both = AdamW::reference(&params, &inputs, 5);
         let given = ["parameter", "gradient", "first"].map(|name| f64::from(inputs.numbers(name)[0]));
-        let one = updated(4, [given[0], given[1], given[2], 0.25]);
-        let two = updated(5, [one[0], given[1], one[1], one[2]]);
+        let one = updated(4, RATE, [given[0], given[1], given[2], 0.25]);
+        let two = updated(5, RATE, [one[0], given[1], one[1], one[2]]);
         let found: Vec<f64> = both.answers.iter().map(|answer| answer.values[0]).collect();
         assert_eq!(found, two);
     }

@@ -1,5 +1,6 @@
-//! Training on plain slices: steps of an optimizer, operations that become one, and gradients that take fewer bytes.
+//! Training on plain slices: a whole model, steps of an optimizer, operations that become one, and gradients that take fewer bytes.
 
 pub mod adamw;
 pub mod chain;
 pub mod compression;
+pub mod gpt2;
