@@ -85,6 +85,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, training::compression::INT8);
     add(registry, training::compression::POWER_SGD);
     add(registry, training::gpt2::ROWS);
+    add(registry, training::pool::ROWS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

@@ -71,5 +71,6 @@ pub fn register(registry: &mut Registry) {
         .workload(training::TopKCompression)
         .workload(training::Int8Compression)
         .workload(training::PowerSgd)
-        .workload(training::Gpt2Training);
+        .workload(training::Gpt2Training)
+        .workload(training::VariableBatches);
 }
