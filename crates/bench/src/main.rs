@@ -21,6 +21,7 @@ mod recording;
 mod sql;
 mod startup;
 mod timing;
+mod training;
 mod trust;
 
 use std::fs;
@@ -57,7 +58,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
     let family = |name: &str| choice.kernels && choice.family == name;
-    let all: [(bool, &str, Measured); 13] = [
+    let all: [(bool, &str, Measured); 14] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
@@ -68,6 +69,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (family("attention"), "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
         (family("mixers"), "Mixers and experts beside PyTorch", |ready, _| mixers::measure(ready)),
         (family("precision"), "Precision and sparsity", |ready, _| precision::measure(ready)),
+        (family("training"), "Training", |ready, _| training::measure(ready)),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
         (choice.trust, "Trust", trust::measure),

@@ -172,11 +172,11 @@ ROWS = [
     torch_row("eager", "int8-compression", "compression_rows:int8", "the formula, in PyTorch", dtypes=SINGLE),
     torch_row("eager", "power-sgd", "compression_rows:power_sgd", "the formula, in PyTorch", dtypes=SINGLE),
     *(
-        torch_row(way, "adamw", f"optimizer_rows:{way.capitalize()}", about, dtypes=dtypes, loop=True)
-        for way, about, dtypes in (
-            ("loop", "PyTorch's AdamW, one tensor after another", WIDE),
-            ("foreach", "PyTorch's AdamW, each operation over lists of tensors", WIDE),
-            ("fused", "PyTorch's AdamW as one kernel", SINGLE),
+        torch_row(name, "adamw", f"optimizer_rows:{way}", about, dtypes=dtypes, loop=True)
+        for name, way, about, dtypes in (
+            ("loop", "Loop", "PyTorch's AdamW, one tensor after another", WIDE),
+            ("foreach", "Foreach", "PyTorch's AdamW, each operation over lists of tensors", WIDE),
+            ("torch-fused", "Fused", "PyTorch's AdamW as one kernel", SINGLE),
         )
     ),
     *(
