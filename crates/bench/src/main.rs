@@ -22,6 +22,7 @@ mod recording;
 mod sql;
 mod startup;
 mod timing;
+mod training;
 mod trust;
 
 use std::fs;
@@ -70,6 +71,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (family("mixers"), "Mixers and experts beside PyTorch", |ready, _| mixers::measure(ready)),
         (family("precision"), "Precision and sparsity", |ready, _| precision::measure(ready)),
         (family("decoding"), "Whole models", |ready, _| decoding::measure(ready)),
+        (family("training"), "Training", |ready, _| training::measure(ready)),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
         (choice.trust, "Trust", trust::measure),

@@ -6,7 +6,7 @@ use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
-    models, packed, pruned, quality, roofs, sparse, tables, transformer,
+    models, packed, pruned, quality, roofs, sparse, tables, training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -84,6 +84,13 @@ pub fn register(registry: &mut Registry) {
     add(registry, decoding::SAMPLING);
     add(registry, decoding::BATCHED);
     registry.implementation(encoders::TEXT).implementation(encoders::AUDIO);
+    add(registry, training::adamw::ROWS);
+    add(registry, training::chain::ROWS);
+    add(registry, training::compression::TOP_K);
+    add(registry, training::compression::INT8);
+    add(registry, training::compression::POWER_SGD);
+    add(registry, training::gpt2::ROWS);
+    add(registry, training::pool::ROWS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

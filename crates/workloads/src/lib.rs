@@ -15,6 +15,7 @@ pub mod roofs;
 mod rows;
 pub mod sparse_matmul;
 mod tolerance;
+pub mod training;
 
 pub use register::{problems, register};
 pub use tolerance::tolerance;

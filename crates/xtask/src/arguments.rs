@@ -43,8 +43,9 @@ Options of bench (without any: the first four)
   --timing     a call of PyTorch as the Python worker times it, beside `torch.utils.benchmark`: a quarter of an
                hour; only where asked for
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
-               with products and blocks: two hours), mixers (two hours), precision (two hours) or decoding, which
-               are whole models (two hours); only where asked for
+               with products and blocks: two hours), mixers (two hours), precision (two hours), decoding, which are
+               whole models (two hours), or training; only where asked for
+  --training   as `--kernels training`: optimizers, fusion, compression, whole steps, pools (three hours)
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
@@ -71,7 +72,10 @@ Example
 const MOST_MINUTES: f64 = 525_600.0;
 
 /// Families of our own kernels, each with goals of its own.
-pub const FAMILIES: [&str; 4] = ["attention", "mixers", "precision", "decoding"];
+pub const FAMILIES: [&str; 5] = ["attention", "mixers", "precision", "decoding", TRAINING];
+
+/// The one that has an option of its own.
+const TRAINING: &str = "training";
 
 /// What every verb may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -224,6 +228,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
                     ours.next();
                 }
             }
+            ("--training", "bench") => (choice.kernels, choice.family) = (true, TRAINING.to_owned()),
             ("--claims", "bench") => choice.claims = true,
             ("--exhaustive", "bench") => choice.exhaustive = true,
             ("--trust", "bench") => choice.trust = true,
@@ -328,6 +333,8 @@ mod tests {
         assert_eq!(parsed("bench")?, Request::Bench(Options::default(), all));
         let kernels = Choice { kernels: true, ..Choice::default() };
         assert_eq!(parsed("bench --kernels")?, Request::Bench(Options::default(), kernels.clone()));
+        let training = Choice { family: "training".into(), ..kernels.clone() };
+        assert_eq!(parsed("bench --training")?, Request::Bench(Options::default(), training));
         let mixers = Choice { family: "mixers".into(), sql: true, ..kernels };
         assert_eq!(parsed("bench --kernels mixers --sql")?, Request::Bench(Options::default(), mixers));
         let claims = Choice { claims: true, ..Choice::default() };
@@ -377,7 +384,7 @@ mod tests {
             ("bench --trust --before 2026-1-1", "a day as in"),
             ("bench --trust --before x-2026-11-29", "a day as in"),
             ("bench --sql --before 2026-11-29", "belong to `--trust`"),
-            ("bench --kernels mixer", "one of attention, mixers, precision, decoding, not `mixer`"),
+            ("bench --kernels mixer", "one of attention, mixers, precision, decoding, training, not `mixer`"),
             ("bench --sql --again", "belong to `--trust`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),

@@ -93,7 +93,7 @@ BLOCKS = ("linear", "mlp", "layer-norm", "rms-norm", "softmax", "rotary", "trans
 #: Several layers as one.
 WHOLE = ("transformer-block", "latent-attention")
 CONVOLUTIONS = ("conv1d", "conv2d", "patch-embedding")
-COMPILED = (*ATTENTION, *BLOCKS, *CONVOLUTIONS, "causal-conv")
+COMPILED = (*ATTENTION, *BLOCKS, *CONVOLUTIONS, "causal-conv", "norm-chain")
 FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *COMPILED)
 GRAPHS = ("matmul", *ATTENTION, *BLOCKS, *CONVOLUTIONS, "latent-attention")
 #: Those whose weights a compiler can pack before it is called.
@@ -166,7 +166,7 @@ LAYERS = (
     ),
 )
 #: Those whose sums of thousands, step by step, need more bits than 16 have.
-NEED_BITS = ("read", "contextual-attention", "layer-norm", "rms-norm", "causal-conv", *WHOLE)
+NEED_BITS = ("read", "contextual-attention", "layer-norm", "rms-norm", "norm-chain", "causal-conv", *WHOLE)
 
 
 def dtypes_of(workload):
@@ -208,6 +208,30 @@ ROWS = [
         dtypes=WIDE,
         tokens=("prompt",),
         loop=True,
+    ),
+    *(
+        torch_row(
+            name,
+            "gpt2-training",
+            f"training_rows:{name.capitalize()}",
+            f"GPT-2 with SDPA and the fused AdamW{how}, in PyTorch",
+            dtypes=SINGLE,
+            tokens=("ids",),
+            loop=True,
+            memory=name == "eager",
+        )
+        for name, how in (("eager", ""), ("compile", ", loss and gradients by torch.compile"))
+    ),
+    torch_row("topk", "top-k-compression", "compression_rows:top_k", "by torch.topk", dtypes=SINGLE),
+    torch_row("eager", "int8-compression", "compression_rows:int8", "the formula, in PyTorch", dtypes=SINGLE),
+    torch_row("eager", "power-sgd", "compression_rows:power_sgd", "the formula, in PyTorch", dtypes=SINGLE),
+    *(
+        torch_row(name, "adamw", f"optimizer_rows:{way}", about, dtypes=dtypes, loop=True)
+        for name, way, about, dtypes in (
+            ("loop", "Loop", "PyTorch's AdamW, one tensor after another", WIDE),
+            ("foreach", "Foreach", "PyTorch's AdamW, each operation over lists of tensors", WIDE),
+            ("torch-fused", "Fused", "PyTorch's AdamW as one kernel", SINGLE),
+        )
     ),
     *(
         torch_row(

@@ -29,6 +29,7 @@ pub mod sparse;
 mod subject;
 pub mod tables;
 pub mod tensor;
+pub mod training;
 pub mod transformer;
 mod weight_only;
 mod weights;

@@ -19,5 +19,6 @@ mod quality;
 mod ring;
 mod roofs;
 mod sparse;
+mod training;
 mod weight_only;
 mod window;

@@ -2,6 +2,7 @@
 //! them; and the block of a transformer, which is made of these.
 
 mod activation;
+mod chain;
 mod copy;
 mod embedding;
 mod finish;
@@ -18,6 +19,8 @@ mod transformer;
 mod write;
 
 pub use activation::Activation;
+pub(crate) use activation::{CUBE as GELU_CUBE, INNER as GELU_INNER};
+pub use chain::{Elementwise, Fusion, NormChain, elementwise, norm_chain};
 pub use copy::copy;
 pub use embedding::{Embedding, embedding};
 pub(crate) use finish::{Finish, Place, Spread, Sums};
