@@ -5,10 +5,11 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 27] = [
+const EDGES: [(&str, &[&str]); 28] = [
     ("benchbook-formats", &[]),
     ("benchbook-core", &["benchbook-formats"]),
     ("benchbook-stats", &[]),
+    ("benchbook-search", &[]),
     ("benchbook-process", &[]),
     ("benchbook-journal", &["benchbook-core"]),
     ("benchbook-record", &["benchbook-core", "benchbook-journal"]),
