@@ -40,6 +40,7 @@ fn implementation(workload: &str, name: &str, devices: &str, catalogue: &str) ->
         inputs: InputsFrom::Made,
         approximates: false,
         on_request: false,
+        knobs: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use benchbook_core::message::{Description, DeviceInfo, ImplementationInfo, InputsFrom, WorkloadInfo};
-use benchbook_core::{Case, CaseSpec, Params, Plan, Registry, Value};
+use benchbook_core::{Case, CaseSpec, KnobInfo, Params, Plan, Registry, Value};
 use benchbook_journal::{EventRow, LocalStore, RunRow, Table, as_journal, rows_in};
 
 use super::mock::{Heard, Mocks, sampled};
@@ -44,6 +44,7 @@ fn known() -> Description {
         inputs: InputsFrom::Made,
         approximates: false,
         on_request: false,
+        knobs: Vec::new(),
     };
     let device = |name: &str| DeviceInfo {
         name: name.into(),
@@ -120,6 +121,28 @@ fn what_is_measured_on_request_waits_for_its_name() {
     assert_eq!(measured(&[]), (vec!["naive".to_owned()], 0));
     assert_eq!(measured(&["fused"]), (vec!["fused".to_owned()], 0));
     assert_eq!(measured(&["fused", "naive"]), (vec!["naive".to_owned(), "fused".to_owned()], 0));
+}
+
+#[test]
+fn values_of_knobs_stand_in_the_name_of_a_variant() {
+    let mut known = known();
+    let knob = |name: &str| KnobInfo { name: name.into(), about: String::new(), values: vec![1, 2, 4], usual: 2 };
+    known.implementations[2].knobs = ["depth", "panels"].map(knob).into();
+    let measured = |names: &[&str]| {
+        let plan = plan(&["attention", "matmul"], names);
+        let expanded = expand(&plan, 1, &known, &Registry::default(), &mut Resolver);
+        expanded.map(|Expanded { cells, .. }| {
+            let variants = cells.into_iter().flat_map(|cell| cell.variants);
+            variants.map(|variant| variant.implementation).collect::<Vec<_>>()
+        })
+    };
+    let names = ["blocked:depth=1:panels=4", "blocked", "blocked:depth=1:panels=4"];
+    assert_eq!(measured(&names).unwrap(), names[..2], "each once");
+    for (name, part) in [("blocked:depth=3", "depth may be 1, 2, 4"), ("blocked:dept=1", "did you mean `depth`")] {
+        let error = measured(&[name]).unwrap_err().to_string();
+        assert!(error.contains(part), "{name}: {error}");
+    }
+    assert!(measured(&["fused:depth=1"]).unwrap_err().to_string().contains("unknown knob `depth`"));
 }
 
 #[test]
