@@ -54,6 +54,7 @@ const EDGES: [(&str, &[&str]); 28] = [
             "benchbook-query",
             "benchbook-record",
             "benchbook-report",
+            "benchbook-search",
             "benchbook-jupyter",
             "benchbook-workloads",
         ],

@@ -6,7 +6,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
     CalibrateArgs, CompareArgs, DoctorArgs, GateArgs, KernelArgs, ListArgs, NotebookArgs, ReportArgs, RunArgs, SqlArgs,
-    StoreArgs, WorkerArgs,
+    StoreArgs, TuneArgs, WorkerArgs,
 };
 
 /// Honest measurement of deep-learning optimizations: paired, interleaved, judged, or undecided.
@@ -110,6 +110,17 @@ Examples:
 
 Runs add up: each one of the same machine in the store narrows the intervals. `benchbook doctor` shows them.")]
     Calibrate(CalibrateArgs),
+    /// Search good settings of implementations, or shapes of models within a budget, by measuring them
+    #[command(after_help = "\
+Examples:
+  benchbook tune matmul --set m=512 --implementation tiled --budget 60
+  benchbook tune matmul --set m=512 --implementation tiled --knob depth=128,256,512 --threads 1,2
+  benchbook tune hybrid-stack --set pattern=AAAA,MAMA,MMMM --set heads=2,4 --implementation fused \\
+    --under peak_added_bytes=64MiB --budget 12
+
+The best settings are measured once more by fresh processes, since the best of many looks better than it is.
+What was measured are runs of the store with the tag tune:NAME; the same command goes on where they end.")]
+    Tune(TuneArgs),
     /// Write a report: what was run, on what, tables, charts, checks, what was left out
     #[command(
         after_help = "Examples:\n  benchbook report --output report.html\n  benchbook report latest~1 --output report.md"

@@ -12,4 +12,5 @@ pub mod run;
 mod search;
 pub mod sql;
 pub mod store;
+pub mod tune;
 pub mod worker;
