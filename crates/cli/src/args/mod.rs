@@ -15,5 +15,5 @@ pub use measuring::{BesideArgs, CalibrateArgs, GateArgs, RunArgs, WorkerAction, 
 pub use notebooks::{
     KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,
 };
-pub use tuning::TuneArgs;
+pub use tuning::{FeedbackArgs, TuneArgs};
 pub use values::{Format, FormatArgs, once};

@@ -1,4 +1,4 @@
-//! Arguments of what searches: settings of implementations, and shapes of cases.
+//! Arguments of what searches: settings of implementations, shapes of cases, and loops that measurements close.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use benchbook_query::TIME;
 use benchbook_search::Method;
 use clap::Args;
 
-use super::values::{parse_axis, parse_bound, parse_duration, parse_method};
+use super::values::{parse_axis, parse_bound, parse_duration, parse_method, parse_percent};
 use super::{BesideArgs, FormatArgs};
 
 /// Arguments of `tune`.
@@ -77,6 +77,61 @@ pub struct TuneArgs {
     /// Print what would be chosen from, and measure nothing
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub beside: BesideArgs,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// Arguments of `feedback`.
+#[derive(Debug, Args)]
+pub struct FeedbackArgs {
+    /// Name of the workload
+    #[arg(value_name = "WORKLOAD")]
+    pub workload: String,
+    /// A parameter of the case; the one with several values is what the loop changes, least demanding first; may be given
+    /// again
+    #[arg(long = "set", value_name = "NAME=VALUE,…", value_parser = parse_axis)]
+    pub sets: Vec<(String, Axis)>,
+    /// The implementation, or several among which the loop changes, least demanding first
+    #[arg(
+        long = "implementation",
+        visible_alias = "impl",
+        value_delimiter = ',',
+        value_name = "NAME,…",
+        required = true
+    )]
+    pub implementations: Vec<String>,
+    /// The device [default: flex, or the first that is here]
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// The element type, or several among which the loop changes, least demanding first
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", default_value = "f32")]
+    pub dtype: Vec<DType>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// What the loop keeps to: the most demanding setting that does is looked for (time=5ms, peak_added_bytes=64MiB)
+    #[arg(long, value_name = "METRIC=VALUE", value_parser = parse_bound)]
+    pub hold: (String, f64),
+    /// How far below that a setting must be before the next one is tried
+    #[arg(long, value_name = "PERCENT", default_value = "10%", value_parser = parse_percent)]
+    pub slack: f64,
+    /// Turns after a change before the next step up; the shortest ban of a setting that has failed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub patience: u32,
+    /// Turns of the loop, those of an earlier call of the same name among them
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub turns: u64,
+    /// Seed of inputs
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// What the loop is called: another call of this name goes on with it [default: WORKLOAD-SEED]
+    #[arg(long, value_name = "WORD")]
+    pub name: Option<String>,
+    /// Use samples too that the machine disturbed, as on one that is never quiet
+    #[arg(long, env = "BENCHBOOK_KEEP_DISTURBED", value_parser = clap::builder::FalseyValueParser::new())]
+    pub keep_disturbed: bool,
     #[command(flatten)]
     pub beside: BesideArgs,
     #[command(flatten)]

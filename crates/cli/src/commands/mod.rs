@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod compare;
 pub mod doctor;
+pub mod feedback;
 pub mod gate;
 pub mod kernel;
 pub mod list;

@@ -23,8 +23,11 @@ use crate::args::{TuneArgs, once};
 use crate::error::{EXIT_ERROR, Failure, say};
 use crate::people::people;
 use crate::progress::{Bar, interrupt_flag};
-use seen::{Found, Goal, Known, is_higher, read};
-use space::{Asked, Choice, Dimension, Subject};
+use seen::is_higher;
+use space::Dimension;
+
+pub use seen::{Found, Goal, Known, read};
+pub use space::{Asked, Choice, Subject};
 
 /// Points that a search goes through at most, those that cannot be among them.
 const MOST_POINTS: usize = 20_000;
@@ -391,7 +394,7 @@ impl Tuning<'_, '_> {
 }
 
 /// A metric that no trial has, with those that there are.
-fn absent(session: &Session, run: &str, metric: &str) -> Result<Failure, Failure> {
+pub fn absent(session: &Session, run: &str, metric: &str) -> Result<Failure, Failure> {
     let known = format!("SELECT DISTINCT metric FROM metric_values WHERE run_id = {} ORDER BY metric", quoted(run));
     let mut names: Vec<String> = rows(&session.sql(&known)?).filter_map(|row| row.text("metric")).collect();
     names.insert(0, TIME.to_owned());

@@ -34,7 +34,7 @@ pub struct Asked<'a> {
     pub device: Option<&'a str>,
     pub dtypes: &'a [DType],
     pub threads: &'a [usize],
-    /// Whether the values keep the order in which they are given.
+    /// Whether the values keep the order in which they are given, and knobs are left as usual.
     pub as_given: bool,
 }
 
@@ -76,7 +76,8 @@ impl Choice {
         let first = offered.first().ok_or_else(|| Failure::say(format!("nothing solves {}", asked.workload)))?;
         let names: Vec<String> = offered.iter().map(|(_, name)| name.clone()).collect();
         let knobs = match &offered[..] {
-            [(info, name)] if info.name == *name => info.knobs.clone(),
+            // A loop changes one thing, and knobs are others.
+            [(info, name)] if info.name == *name && !asked.as_given => info.knobs.clone(),
             _ => Vec::new(),
         };
         let device = device(asked, first.0, known)?;

@@ -199,6 +199,8 @@ fn a_run_is_recorded_with_its_plan_its_words_and_what_is_left_out() {
     let mut ready = ready(sweep());
     let left_out = "matmul with size=0 is left out: too small";
     assert_eq!(ready.left_out, [left_out]);
+    let note = "the loop goes up, since there is room";
+    ready.notes.push(("feedback".into(), note.into()));
     let mut heard = Heard::default();
     let summary = ready.run(&store, &mut heard).unwrap();
     assert_eq!((summary.ended.ok, summary.samples), (1, 2));
@@ -208,6 +210,7 @@ fn a_run_is_recorded_with_its_plan_its_words_and_what_is_left_out() {
     let events: Vec<EventRow> = rows_in(&summary.folder, Table::Events).unwrap();
     assert!(events.iter().any(|event| event.kind == "left_out" && event.message == left_out), "{events:?}");
     assert!(heard.notes.iter().any(|note| note == left_out), "{:?}", heard.notes);
+    assert!(events.iter().any(|event| event.kind == "feedback" && event.message == note), "{events:?}");
 }
 
 #[test]
