@@ -18,6 +18,7 @@ mod numbers;
 mod peer;
 mod precision;
 mod recording;
+mod search;
 mod sql;
 mod startup;
 mod timing;
@@ -57,7 +58,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
     let family = |name: &str| choice.kernels && choice.family == name;
-    let all: [(bool, &str, Measured); 13] = [
+    let all: [(bool, &str, Measured); 14] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
@@ -70,6 +71,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (family("precision"), "Precision and sparsity", |ready, _| precision::measure(ready)),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
+        (choice.search, "Searches", |ready, _| search::measure(ready)),
         (choice.trust, "Trust", trust::measure),
     ];
     let path = ready.workspace.root.join("datasets/bench.md");

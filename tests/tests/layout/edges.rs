@@ -61,7 +61,7 @@ const EDGES: [(&str, &[&str]); 28] = [
     ),
     ("benchbook-tests", TESTED),
     ("xtask", &["benchbook-process"]),
-    ("benchbook-bench", &["benchbook-formats", "benchbook-process", "xtask"]),
+    ("benchbook-bench", &["benchbook-formats", "benchbook-process", "benchbook-search", "xtask"]),
     ("workspace-hack", &[]),
 ];
 
