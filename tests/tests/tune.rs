@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use benchbook_record::{LocalStore, RunRow, RunWriter};
-use benchbook_tests::Bench;
+use benchbook_tests::{Bench, wait_until};
 
 /// Six settings of a small product on one thread.
 const TUNE: [&str; 14] = [
@@ -79,6 +79,39 @@ fn a_search_that_goes_on_tries_what_one_that_was_never_cut_off_tries() {
     assert_eq!((first.len(), cut.len()), (3, 5), "{first:?} {cut:?}");
     assert!(first.is_subset(&cut) && runs >= 2);
     assert_eq!(asked("whole", "4").0, cut);
+}
+
+#[test]
+fn a_search_that_was_killed_measures_nothing_again_that_it_knows() {
+    let bench = Bench::new();
+    let search = words(&["--budget", "6", "--seed", "2", "--batch", "1", "--name", "killed"]);
+    let mut child = bench.command(&search).spawn().unwrap();
+    // Of each setting, the runs that have samples of it which may be used.
+    let known = || -> BTreeSet<String> {
+        let rows = bench.sql(
+            "select distinct t.implementation as name from results t join runs r on r.run_id = t.run_id \
+             where t.valid and array_to_string(r.tags, ' ') = 'tune:killed' and t.implementation <> 'tiled'",
+        );
+        rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    // Of what is being measured nobody knows yet how it ends: of three settings two have ended.
+    wait_until("three settings are known", || {
+        let there = bench.store().join("benchbook-store.json").exists();
+        child.try_wait().unwrap().is_some() || (there && known().len() >= 3)
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = known();
+    assert!(before.len() >= 2, "{before:?}");
+    bench.ok(&search);
+    let runs = bench.sql(
+        "select t.implementation as name, count(distinct t.run_id) as n from trials t join runs r on r.run_id = t.run_id \
+         where array_to_string(r.tags, ' ') = 'tune:killed' group by 1",
+    );
+    assert_eq!(runs.len(), 7, "{runs:?}");
+    for row in runs.iter().filter(|row| before.contains(row["name"].as_str().unwrap())) {
+        assert_eq!(row["n"], 1, "{row} was known before the kill: {before:?}");
+    }
 }
 
 #[test]
