@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Case, Check, DType, Metric, ParamSpec, Params, Task, Work};
+use crate::{Case, Check, DType, KnobInfo, Knobs, Metric, ParamSpec, Params, Task, Work};
 
 /// Version of the wire; both sides must speak the same.
 pub const PROTOCOL: u32 = 3;
@@ -397,6 +397,16 @@ pub struct ImplementationInfo {
     /// Whether it is measured only where it is asked for by name.
     #[serde(default)]
     pub on_request: bool,
+    /// Numbers that change how fast it is, whose values stand in the names of its variants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub knobs: Vec<KnobInfo>,
+}
+
+impl ImplementationInfo {
+    /// Whether a variant whose implementation is called so is one of it: by its name alone, or with values of its knobs.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || (self.name == Knobs::bare(name) && Knobs::read(name, &self.knobs).is_ok())
+    }
 }
 
 /// Who makes the inputs of an implementation.

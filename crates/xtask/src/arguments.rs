@@ -48,6 +48,8 @@ Options of bench (without any: the first four)
   --training   as `--kernels training`: optimizers, fusion, compression, whole steps, pools (three hours)
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
+  --search     how soon a search finds the best of datasets/search.csv, beside random search and Optuna: a minute;
+               only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
   --minutes N  with --trust: go on for so long (60), the rest another time; 0 only tells what is there
   --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
@@ -111,6 +113,8 @@ pub struct Choice {
     pub claims: bool,
     /// Every `f32` in formats of eight bits.
     pub exhaustive: bool,
+    /// The regret of searches in a space that was measured in full.
+    pub search: bool,
     /// Verdicts on known ratios.
     pub trust: bool,
     /// How long `trust` goes on.
@@ -128,7 +132,7 @@ pub struct Choice {
 impl Default for Choice {
     fn default() -> Self {
         let [recording, sql, startup, notebook, answer, timing, stock] = [false; 7];
-        let [kernels, claims, exhaustive, trust, again] = [false; 5];
+        let [kernels, claims, exhaustive, search, trust, again] = [false; 6];
         let (minutes, only, tools, family) = (60.0, Vec::new(), Vec::new(), FAMILIES[0].to_owned());
         Self {
             recording,
@@ -142,6 +146,7 @@ impl Default for Choice {
             family,
             claims,
             exhaustive,
+            search,
             trust,
             minutes,
             only,
@@ -156,7 +161,7 @@ impl Choice {
     fn any(&self) -> bool {
         let usual = self.recording || self.sql || self.startup || self.notebook;
         let asked_for = self.answer || self.timing || self.stock || self.kernels;
-        usual || asked_for || self.claims || self.exhaustive || self.trust
+        usual || asked_for || self.claims || self.exhaustive || self.search || self.trust
     }
 }
 
@@ -231,6 +236,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--training", "bench") => (choice.kernels, choice.family) = (true, TRAINING.to_owned()),
             ("--claims", "bench") => choice.claims = true,
             ("--exhaustive", "bench") => choice.exhaustive = true,
+            ("--search", "bench") => choice.search = true,
             ("--trust", "bench") => choice.trust = true,
             ("--only", "bench") => choice.only = words(argument, ours.next())?,
             ("--tool", "bench") => choice.tools = words(argument, ours.next())?,
@@ -345,6 +351,8 @@ mod tests {
         assert_eq!(parsed("bench --timing")?, Request::Bench(Options::default(), timing));
         let exhaustive = Choice { exhaustive: true, ..Choice::default() };
         assert_eq!(parsed("bench --exhaustive")?, Request::Bench(Options::default(), exhaustive));
+        let search = Choice { search: true, ..Choice::default() };
+        assert_eq!(parsed("bench --search")?, Request::Bench(Options::default(), search));
         for minutes in [5.0, 0.0] {
             let trust = Choice { trust: true, minutes, ..Choice::default() };
             let line = format!("bench --trust --minutes {minutes}");

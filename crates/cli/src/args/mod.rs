@@ -4,6 +4,7 @@ mod asking;
 mod cli;
 mod measuring;
 mod notebooks;
+mod tuning;
 mod values;
 
 pub use asking::{
@@ -14,4 +15,5 @@ pub use measuring::{BesideArgs, CalibrateArgs, GateArgs, RunArgs, WorkerAction, 
 pub use notebooks::{
     KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,
 };
+pub use tuning::{FeedbackArgs, TuneArgs};
 pub use values::{Format, FormatArgs, once};

@@ -7,6 +7,7 @@ mod conformance;
 mod contextual;
 mod decomposed;
 mod fused;
+mod knobs;
 mod mixers;
 mod names;
 mod paged;

@@ -131,7 +131,7 @@ impl<'a> Recorder<'a> {
         let known: &'a Description = self.known;
         // Workers of two programs may call theirs by one name; a device belongs to one of them.
         let is_of = |i: &&ImplementationInfo| i.workload == workload && i.devices.contains(&variant.device);
-        known.implementations.iter().filter(is_of).find(|i| i.name == variant.implementation)
+        known.implementations.iter().filter(is_of).find(|i| i.is_called(&variant.implementation))
     }
 
     /// Whether the inputs of a variant have to be sent to its worker.
