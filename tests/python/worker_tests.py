@@ -1,15 +1,17 @@
 """Tests of the package benchbook_worker, run by python_engines.rs."""
 
 import ctypes
+import importlib
 import io
 import os
 import struct
+import sys
 import unittest
 from types import SimpleNamespace
 from unittest import mock
 
 import numpy
-from benchbook_worker import Device, Engine, Setting, compare, gpu, machine, memory_of, own, rows, table, time_of, wire
+from benchbook_worker import Device, Engine, Setting, compare, few_bits, gpu, machine, memory_of, own, rows, table, time_of, wire
 from benchbook_worker.arrays import Numpy
 from benchbook_worker.worker import Worker
 
@@ -21,6 +23,13 @@ def array(numbers, dtype="f32"):
 
 def matmul(setting, inputs):
     return lambda: inputs["a"] @ inputs["b"]
+
+
+def rounded(setting, inputs):
+    """A product by whole numbers: the right factor is rounded before, the left one in the call."""
+    weights = numpy.rint(inputs["b"])
+    setting.stands_for |= {"b": weights, "a": numpy.rint}
+    return lambda: numpy.rint(inputs["a"]) @ weights
 
 
 class Counter:
@@ -127,6 +136,8 @@ class TestRows(unittest.TestCase):
                 self.assertNotIn((row.name, row.workload, device), seen)
                 seen.add((row.name, row.workload, device))
         self.assertEqual(devices, {device for _, _, device in seen}, "each device has a row")
+        for row in table.ROWS:
+            self.assertTrue(not row.approximates or row.packed == ("b",), f"{row.name}: its weights are packed")
 
     def test_a_parameter_is_found_by_its_name(self):
         setting = Setting("matmul", {"m": 3}, "f32", 1, "numpy")
@@ -166,6 +177,7 @@ class TestWorker(unittest.TestCase):
                 rows.Row("r", "matmul", ("d",), ("f32", "bf16"), matmul, packed=("b",)),
                 rows.Row("l", "loop", ("d",), ("f32",), Counter, loop=True),
                 rows.Row("t", "tokens", ("d",), ("f16",), matmul, tokens=("ids",)),
+                rows.Row("w", "matmul", ("d",), ("f32",), rounded, packed=("b",), approximates=True, on_request=True),
             ],
         )
         self.inputs = {"a": array([[1, 2], [3, 4]]), "b": array([[1, 0], [0, 1]])}
@@ -208,6 +220,26 @@ class TestWorker(unittest.TestCase):
         told, _ = self.ask("run", row, trial=1, iterations=1, before=0, write={"input": "ids", "row": 0})
         self.assertEqual((told["say"], self.worker.trials[1].copies[0]["ids"].tolist()), ("ran", [4097, 100_001, 5]))
 
+    def test_an_approximation_says_what_it_computes_with(self):
+        described = {row["name"]: row for row in self.worker.describe({}, {})["implementations"]}
+        self.assertEqual([described[name]["approximates"] for name in "rw"], [False, True])
+        self.assertEqual([described[name]["on_request"] for name in "rw"], [False, True])
+        self.inputs = {"a": array([[1.2, 2.2], [3.7, 4.2]]), "b": array([[0.9, 0.2], [0.1, 1.1]])}
+        told, outputs = self.prepare(implementation="w")
+        self.assertEqual((told["writable"][0]["input"], len(told["writable"])), ("a", 1))
+        self.assertEqual(outputs[0][1].data, array([[1, 2], [4, 4]]).data)
+        told, numbers = self.ask("approximation", trial=1, seed=1)
+        self.assertEqual(told, {"say": "stands_for"})
+        numbers = {name: (one.dtype, one.shape, one.data) for name, one in numbers}
+        self.assertEqual(numbers["a"], ("f32", (2, 2), array([[1, 2], [4, 4]]).data))
+        self.assertEqual(numbers["b"], ("f32", (2, 2), array([[1, 0], [0, 1]]).data))
+        # Of the inputs that are going to take the place of its own, before they do.
+        _, numbers = self.ask("approximation", {"a": array([[5.4, 6.4], [7.4, 8.6]])}, trial=1, seed=2)
+        self.assertEqual(dict(numbers)["a"].data, array([[5, 6], [7, 9]]).data)
+        self.assertEqual(self.worker.trials[1].copies[0]["a"][0, 0], numpy.float32(1.2))
+        self.prepare(trial=2)
+        self.assertEqual(self.ask("approximation", trial=2, seed=1)[0], {"say": "none"})
+
     def test_a_loop_tells_of_each_step(self):
         self.prepare(workload="loop", implementation="l")
         told, steps = self.ask("run", trial=1, iterations=1, before=1, steps=3)
@@ -227,6 +259,44 @@ class TestWorker(unittest.TestCase):
         self.assertEqual(told["say"], "failed")
         self.assertRegex(told["message"], "KeyError: 9 .*worker.py, line")
         self.assertEqual(self.ask("allocations", trial=1)[0], {"say": "none"})
+
+
+class TestFewBits(unittest.TestCase):
+    def test_four_bits_have_fifteen_steps_from_end_to_end(self):
+        weights = numpy.zeros((2, 40), "f4")
+        weights[0, :6] = [7.5, -7.5, 1, 0.4, -0.6, 3]
+        weights[1, 35] = -15
+        codes, scales = few_bits.four_bits(weights)
+        self.assertEqual((codes.shape, scales.tolist()), ((2, 2, 32), [[1, 0], [0, 2]]))
+        self.assertEqual(codes[0, 0, :6].tolist(), [7, -8, 1, 0, -1, 3])
+        self.assertEqual((codes[1, 1, 3], numpy.abs(codes).sum()), (-8, 7 + 8 + 1 + 1 + 3 + 8))
+
+    def test_what_is_rounded_is_off_by_half_a_step_at_most(self):
+        numbers = numpy.random.default_rng(3).standard_normal((7, 75), "f4")
+        for scale_in, slack in ((numpy.float32, 1e-6), (numpy.float16, 2**-11)):
+            rounded = few_bits.rounded_to_bytes(numbers, scale_in)
+            self.assertEqual((rounded.shape, rounded.dtype), (numbers.shape, numpy.dtype("f4")))
+            for first in range(0, 75, 32):
+                part, off = numbers[:, first : first + 32], (rounded - numbers)[:, first : first + 32]
+                most = numpy.abs(part).max(-1)
+                self.assertTrue((numpy.abs(off).max(-1) <= most * (0.5 / 127 + slack)).all())
+                self.assertGreater(numpy.abs(off).max(), 0)
+        self.assertEqual(few_bits.rounded_to_bytes(numpy.zeros((1, 3), "f4")).tolist(), [[0, 0, 0]])
+
+    def test_blocks_of_llama_cpp_are_read_and_a_build_for_others_is_known(self):
+        with mock.patch.dict(sys.modules, {"llama_cpp": SimpleNamespace()}):
+            llama = importlib.import_module("benchbook_worker.llama_rows")
+        half, whole = (llama.room(1, 1, kind) for kind in (llama.Q4_0, llama.Q8_0))
+        half["scale"], half["codes"][0, 0, :2] = 0.5, [0x98, 0x0F]
+        numbers = llama.numbers_of(half, llama.Q4_0)
+        # The low halves are the first sixteen; zero stands for -8.
+        self.assertEqual((numbers.shape, numbers[0, :2].tolist(), numbers[0, 16:18].tolist()), ((1, 32), [0, 3.5], [0.5, -4]))
+        whole["scale"], whole["codes"][0, 0, :2] = 2, [-127, 3]
+        self.assertEqual(llama.numbers_of(whole, llama.Q8_0)[0, :3].tolist(), [-254, 6, 0])
+        self.assertEqual((half.dtype.itemsize, whole.dtype.itemsize), (18, 34))
+        said = "CPU : SSE3 = 1 | AVX2 = 1 | FMA = 1 | AVX512 = 0 | OPENMP = 1 | "
+        self.assertEqual(llama.lacks(said, ["avx2", "fma", "avx512f"]), ["AVX512"])
+        self.assertEqual(llama.lacks(said, ["avx2", "fma"]), [])
 
 
 class Gpu:

@@ -254,7 +254,9 @@ fn damaged_files_are_named_and_left_out_and_the_rest_answers() {
 #[test]
 fn help_shows_examples_and_a_closed_pipe_is_no_error() {
     let bench = two_runs();
-    for command in ["run", "matrix", "list", "sql", "compare", "report", "doctor", "store", "worker", "schema"] {
+    for command in
+        ["run", "matrix", "list", "sql", "compare", "report", "doctor", "store", "tune", "feedback", "worker", "schema"]
+    {
         let help = bench.ok(&[command, "--help"]);
         assert!(help.contains("Example"), "{command} --help shows no example");
     }

@@ -64,6 +64,13 @@ struct Client {
 impl Client {
     /// A client that hears everything that is published from now on.
     fn new(connection: &Connection, name: &str) -> Self {
+        let client = Self::without_questions(connection, name);
+        client.hear_questions(connection);
+        client
+    }
+
+    /// The same, which does not hear questions yet.
+    fn without_questions(connection: &Connection, name: &str) -> Self {
         let context = Context::new();
         let socket = |channel, kind| {
             let socket = context.socket(kind).expect("a socket");
@@ -74,7 +81,9 @@ impl Client {
             if kind == SocketType::DEALER {
                 socket.set_identity(name.as_bytes()).expect("an option");
             }
-            socket.connect(&connection.endpoint(channel)).expect("an address");
+            if channel != Channel::Stdin {
+                socket.connect(&connection.endpoint(channel)).expect("an address");
+            }
             socket
         };
         let iopub = socket(Channel::Iopub, SocketType::SUB);
@@ -89,6 +98,10 @@ impl Client {
         };
         client.published_until(|message| message.kind == "iopub_welcome");
         client
+    }
+
+    fn hear_questions(&self, connection: &Connection) {
+        self.stdin.connect(&connection.endpoint(Channel::Stdin)).expect("an address");
     }
 
     fn socket(&self, channel: Channel) -> &Socket {
@@ -271,6 +284,18 @@ fn a_person_is_asked() {
     client.ask(Channel::Stdin, "input_reply", json!({ "value": "Ada" }));
     let published = client.published();
     assert_eq!(text(&published, "stdout"), "Ada");
+    served.end();
+}
+
+#[test]
+fn a_question_waits_for_a_client_that_still_connects() {
+    let served = Served::new();
+    let client = Client::without_questions(&served.connection, "a");
+    client.begin("ask name: ");
+    client.hear_questions(&served.connection);
+    assert_eq!(client.reply(Channel::Stdin).kind, "input_request");
+    client.ask(Channel::Stdin, "input_reply", json!({ "value": "Ada" }));
+    assert_eq!(text(&client.published(), "stdout"), "Ada");
     served.end();
 }
 

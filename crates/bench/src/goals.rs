@@ -131,7 +131,7 @@ pub fn spent(ours: &Value) -> Option<String> {
 }
 
 /// Which share of the fastest copy of about as many bytes is reached, as far as the roof of exponentials lets it.
-fn of_a_copy(ours: &Value, copies: &[Value]) -> String {
+pub fn of_a_copy(ours: &Value, copies: &[Value]) -> String {
     let found = number(ours, "gb_s");
     let bytes = found * number(ours, "median_ns");
     let far = |copy: &Value| (number(copy, "bytes") / bytes).ln().abs();

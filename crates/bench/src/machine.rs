@@ -6,9 +6,6 @@ use std::path::Path;
 use std::process::Command;
 use xtask::process;
 
-/// Before the numbers that tell processors of one model name apart.
-const FAMILY: &str = " (family ";
-
 /// One line: day, revision, processor, its vectors, memory, system, compiler. What is not known is left out.
 pub fn describe(root: &Path) -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -59,14 +56,9 @@ pub fn processors_in_full() -> String {
 
 fn in_full(processors: &str, cpuinfo: &str) -> String {
     let numbers = field(cpuinfo, "cpu family").zip(field(cpuinfo, "model"));
-    let numbers = numbers.map(|(family, model)| format!("{FAMILY}{family} model {model})"));
+    let numbers = numbers.map(|(family, model)| format!(" (family {family} model {model})"));
     let vectors = vectors(cpuinfo).map(|vectors| format!(" with {vectors}"));
     format!("{processors}{}{}", numbers.unwrap_or_default(), vectors.unwrap_or_default())
-}
-
-/// What [`processors`] says of a machine that is named in full.
-pub fn in_brief(name: &str) -> &str {
-    name.split_once(FAMILY).map_or(name, |(brief, _)| brief)
 }
 
 /// The widest vectors, and matrices, that kernels can use.
@@ -126,7 +118,6 @@ mod tests {
         let cpuinfo = "cpu family\t: 6\nmodel\t\t: 167\nmodel name\t: Xeon(R)\nflags\t\t: avx2 avx512f amx_tile\n";
         let full = in_full("2 x Xeon(R)", cpuinfo);
         assert_eq!(full, "2 x Xeon(R) (family 6 model 167) with AVX-512 and AMX");
-        assert_eq!([in_brief(&full), in_brief("2 x Xeon(R)")], ["2 x Xeon(R)"; 2]);
         assert_eq!(in_full("2 x Xeon(R)", "flags\t\t: fpu\n"), "2 x Xeon(R)");
     }
 }

@@ -7,6 +7,7 @@ mod answer;
 mod ask;
 mod beside;
 mod claims;
+mod decoding;
 mod exhaustive;
 mod goals;
 mod kernels;
@@ -18,9 +19,11 @@ mod numbers;
 mod peer;
 mod precision;
 mod recording;
+mod search;
 mod sql;
 mod startup;
 mod timing;
+mod training;
 mod trust;
 
 use std::fs;
@@ -57,7 +60,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
     let family = |name: &str| choice.kernels && choice.family == name;
-    let all: [(bool, &str, Measured); 13] = [
+    let all: [(bool, &str, Measured); 14] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
@@ -68,8 +71,11 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (family("attention"), "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
         (family("mixers"), "Mixers and experts beside PyTorch", |ready, _| mixers::measure(ready)),
         (family("precision"), "Precision and sparsity", |ready, _| precision::measure(ready)),
+        (family("decoding"), "Whole models", |ready, _| decoding::measure(ready)),
+        (family("training"), "Training", |ready, _| training::measure(ready)),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
+        (choice.search, "Searches", |ready, _| search::measure(ready)),
         (choice.trust, "Trust", trust::measure),
     ];
     let path = ready.workspace.root.join("datasets/bench.md");

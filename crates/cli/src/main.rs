@@ -70,6 +70,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Matrix(arguments) => commands::matrix::matrix(&cli.store, &arguments),
         Command::Gate(arguments) => commands::gate::gate(&cli.store, &arguments),
         Command::Calibrate(arguments) => commands::calibrate::calibrate(&cli.store, &arguments),
+        Command::Tune(arguments) => commands::tune::tune(&cli.store, &arguments),
+        Command::Feedback(arguments) => commands::feedback::feedback(&cli.store, &arguments),
         Command::Report(arguments) => commands::report::report(&cli.store, &arguments),
         Command::Doctor(arguments) => commands::doctor::doctor(&cli.store, &arguments),
         Command::Store(arguments) => commands::store::store(&cli.store, arguments),

@@ -1,6 +1,6 @@
 //! Ways to solve a workload.
 
-use crate::{Array, DType, Inputs, Loop, Metric, Parameters, Params, Problem, Reference, Result};
+use crate::{Array, DType, Inputs, Knob, Knobs, Loop, Metric, Parameters, Params, Problem, Reference, Result};
 
 /// Where and how an implementation is asked to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,25 @@ pub trait Implementation: Send + Sync {
     /// The device is absent, or the inputs do not fit on it.
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>>;
 
+    /// Numbers that change how fast it is.
+    fn knobs(&self) -> &'static [Knob] {
+        &[]
+    }
+
+    /// The same as [`Implementation::prepare`] with these values of its knobs.
+    ///
+    /// # Errors
+    /// Those of [`Implementation::prepare`].
+    fn prepare_with(
+        &self,
+        setting: &Setting,
+        params: &Params,
+        inputs: &Inputs,
+        _knobs: &Knobs,
+    ) -> Result<Box<dyn Subject>> {
+        self.prepare(setting, params, inputs)
+    }
+
     /// Whether it is measured only where it is asked for by name: one of many that few runs want side by side.
     fn on_request(&self) -> bool {
         false
@@ -85,6 +104,10 @@ pub trait Implementation: Send + Sync {
 
 /// What an approximation gives where it is right, of parameters, inputs and their seed.
 pub type Approximation<P> = fn(&<P as Problem>::Params, &Inputs, u64) -> Option<Reference>;
+
+/// What [`Row::prepare`] is for values of knobs.
+pub type PrepareWith<P> =
+    fn(&'static str, &Setting, &<P as Problem>::Params, &Inputs, &Knobs) -> Result<Box<dyn Subject>>;
 
 /// A row of an engine's table: one way to solve the problem `P`. What several rows share is a function, named once.
 pub struct Row<P: Problem> {
@@ -108,6 +131,8 @@ pub struct Row<P: Problem> {
     pub approximation: Option<Approximation<P>>,
     /// See [`Implementation::on_request`].
     pub on_request: bool,
+    /// See [`Implementation::knobs`]; what prepares a case takes the place of [`Row::prepare`].
+    pub knobs: Option<(&'static [Knob], PrepareWith<P>)>,
 }
 
 impl<P: Problem> Row<P> {
@@ -121,8 +146,20 @@ impl<P: Problem> Row<P> {
         prepare: fn(&'static str, &Setting, &P::Params, &Inputs) -> Result<Box<dyn Subject>>,
     ) -> Self {
         let supports = |_: &str, _: DType, _: &P::Params| Support::Yes;
-        let (approximation, on_request) = (None, false);
-        Self { name, about, catalogue: &[], devices, dtypes, engine, supports, prepare, approximation, on_request }
+        let (approximation, on_request, knobs) = (None, false, None);
+        Self {
+            name,
+            about,
+            catalogue: &[],
+            devices,
+            dtypes,
+            engine,
+            supports,
+            prepare,
+            approximation,
+            on_request,
+            knobs,
+        }
     }
 
     /// The same, making these rows of the catalogue work.
@@ -143,6 +180,13 @@ impl<P: Problem> Row<P> {
     #[must_use]
     pub const fn approximating(mut self, answer: Approximation<P>) -> Self {
         self.approximation = Some(answer);
+        self
+    }
+
+    /// The same, with knobs.
+    #[must_use]
+    pub const fn tuned(mut self, knobs: &'static [Knob], prepare: PrepareWith<P>) -> Self {
+        self.knobs = Some((knobs, prepare));
         self
     }
 
@@ -189,6 +233,26 @@ impl<P: Problem> Implementation for Row<P> {
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         (self.prepare)(self.name, setting, &P::Params::read(P::NAME, params)?, inputs)
+    }
+
+    fn knobs(&self) -> &'static [Knob] {
+        match self.knobs {
+            Some((knobs, _)) => knobs,
+            None => &[],
+        }
+    }
+
+    fn prepare_with(
+        &self,
+        setting: &Setting,
+        params: &Params,
+        inputs: &Inputs,
+        knobs: &Knobs,
+    ) -> Result<Box<dyn Subject>> {
+        match self.knobs {
+            Some((_, prepare)) => prepare(self.name, setting, &P::Params::read(P::NAME, params)?, inputs, knobs),
+            None => self.prepare(setting, params, inputs),
+        }
     }
 
     fn on_request(&self) -> bool {

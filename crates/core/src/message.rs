@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Case, Check, DType, Metric, ParamSpec, Params, Task, Work};
+use crate::{Case, Check, DType, KnobInfo, Knobs, Metric, ParamSpec, Params, Task, Work};
 
 /// Version of the wire; both sides must speak the same.
 pub const PROTOCOL: u32 = 3;
@@ -49,7 +49,7 @@ pub enum Ask {
         others: Option<Others>,
     },
     /// Say what an approximation gives where it is right, with the inputs of this seed in the place of all that can be
-    /// overwritten.
+    /// overwritten. Where inputs are sent, those that take the place of others come along.
     Approximation {
         /// The trial.
         trial: i64,
@@ -174,6 +174,9 @@ pub enum Say {
         /// What is said of each, in the order of the outputs.
         answers: Vec<AnswerInfo>,
     },
+    /// Answer to [`Ask::Approximation`] of an implementation whose inputs are sent: each array holds numbers in `f32` that are
+    /// computed with in the place of the input of its name. What is right beside them the controller finds out by itself.
+    StandsFor,
     /// There is no such answer: what is asked about is no approximation, or nobody counts.
     None,
     /// Answer to [`Ask::Prepare`]: the trial can be run. The arrays are the outputs of its first call.
@@ -388,18 +391,21 @@ pub struct ImplementationInfo {
     #[serde(default)]
     pub inputs: InputsFrom,
     /// Whether it is an approximation in some cases, and tells what it gives where it is right ([`Ask::Approximation`]). One
-    /// whose inputs are sent is none: nobody could say of what it is one.
+    /// whose inputs are sent tells with which numbers in their place it computes instead ([`Say::StandsFor`]).
     #[serde(default)]
     pub approximates: bool,
     /// Whether it is measured only where it is asked for by name.
     #[serde(default)]
     pub on_request: bool,
+    /// Numbers that change how fast it is, whose values stand in the names of its variants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub knobs: Vec<KnobInfo>,
 }
 
 impl ImplementationInfo {
-    /// Whether what it says of itself is a standard of rightness.
-    pub fn may_approximate(&self) -> bool {
-        self.approximates && self.inputs == InputsFrom::Made
+    /// Whether a variant whose implementation is called so is one of it: by its name alone, or with values of its knobs.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || (self.name == Knobs::bare(name) && Knobs::read(name, &self.knobs).is_ok())
     }
 }
 

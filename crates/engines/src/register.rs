@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
-    self, attention, blocks, convolution, decoding, decomposed, dynamic, experts, low_rank, matmul, mixers, models,
-    packed, pruned, roofs, sparse, tables, techniques, transformer,
+    self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
+    models, packed, pruned, quality, roofs, sparse, tables, techniques, training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
 use crate::ring;
 
-/// Registers every engine's implementations; their workloads must be registered too.
+/// Registers every engine's implementations, and the problems that read real weights; all other workloads must be registered too.
 pub fn register(registry: &mut Registry) {
+    registry.workload(quality::TextQuality).workload(quality::embedding::EmbeddingQuality);
+    add(registry, quality::ROWS);
+    add(registry, quality::embedding::ROWS);
     add(registry, attention::ROWS);
     add(registry, attention::coded::ROWS);
     add(registry, attention::gradients::ROWS);
@@ -73,7 +76,8 @@ pub fn register(registry: &mut Registry) {
         .implementation(blocks::fused::EMBEDDING)
         .implementation(blocks::fused::ROTARY);
     add(registry, blocks::pruned::ROWS);
-    registry.implementation(models::CHUNKED).implementation(models::CACHED);
+    add(registry, models::PREFILL);
+    add(registry, models::GENERATE);
     add(registry, decoding::LOSSY);
     add(registry, decoding::PREFIX);
     add(registry, decoding::SPECULATIVE);
@@ -83,6 +87,14 @@ pub fn register(registry: &mut Registry) {
     for technique in techniques::all() {
         registry.implementation(technique);
     }
+    registry.implementation(encoders::TEXT).implementation(encoders::AUDIO);
+    add(registry, training::adamw::ROWS);
+    add(registry, training::chain::ROWS);
+    add(registry, training::compression::TOP_K);
+    add(registry, training::compression::INT8);
+    add(registry, training::compression::POWER_SGD);
+    add(registry, training::gpt2::ROWS);
+    add(registry, training::pool::ROWS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

@@ -9,7 +9,8 @@ use benchbook_core::message::{
     WorkloadInfo, Writable,
 };
 use benchbook_core::{
-    Array, DType, Implementation, Inputs, Params, Posed, Reference, Registry, Setting, Subject, Support, Workload,
+    Array, DType, Implementation, Inputs, KnobInfo, Knobs, Params, Posed, Reference, Registry, Setting, Subject,
+    Support, Workload,
 };
 
 use crate::allocations::{Allocated, allocated};
@@ -162,6 +163,7 @@ impl Worker {
             inputs: InputsFrom::Made,
             approximates: implementation.approximates(),
             on_request: implementation.on_request(),
+            knobs: implementation.knobs().iter().map(KnobInfo::from).collect(),
         };
         let below = user_cache::folder("libraries");
         let libraries =
@@ -194,7 +196,8 @@ impl Worker {
 
     fn found(&self, asked: &Prepare) -> Result<Found<'_>, String> {
         let registry = &self.host.registry;
-        let found = registry.find_implementation(&asked.workload, &asked.implementation).map_err(text)?;
+        let bare = Knobs::bare(&asked.implementation);
+        let found = registry.find_implementation(&asked.workload, bare).map_err(text)?;
         Ok((registry.find_workload(&asked.workload).map_err(text)?, found))
     }
 
@@ -217,7 +220,9 @@ impl Worker {
         let instructions = (self.host.settle)(&asked.device)?;
         let engine_version = [implementation.engine(&asked.device).1].into_iter().chain(instructions);
         let engine_version = Some(engine_version.collect::<Vec<_>>().join(" "));
-        let mut subject = implementation.prepare(&setting(&asked), &asked.params, &inputs).map_err(text)?;
+        let knobs = knobs(implementation, &asked)?;
+        let mut subject =
+            implementation.prepare_with(&setting(&asked), &asked.params, &inputs, &knobs).map_err(text)?;
         let task = posed.task();
         if task.steps().is_some() != subject.looped().is_some() {
             return Err(format!("{} is no implementation of {task:?}", asked.implementation));
@@ -327,7 +332,8 @@ impl Worker {
         let (workload, implementation) = self.found(asked)?;
         (self.host.settle)(&asked.device)?;
         let inputs = workload.pose(&asked.params).map_err(text)?.inputs(asked.seed);
-        let mut subject = implementation.prepare(&setting(asked), &asked.params, &inputs).map_err(text)?;
+        let knobs = knobs(implementation, asked)?;
+        let mut subject = implementation.prepare_with(&setting(asked), &asked.params, &inputs, &knobs).map_err(text)?;
         drop(inputs);
         // The first call loads code too.
         call(subject.as_mut(), 1)?;
@@ -355,6 +361,12 @@ fn unprepared(trial: i64) -> String {
 
 fn text(error: benchbook_core::Error) -> String {
     error.to_string()
+}
+
+/// The values of its knobs that stand in the name of a trial's implementation.
+fn knobs(implementation: &dyn Implementation, asked: &Prepare) -> Result<Knobs, String> {
+    let known: Vec<KnobInfo> = implementation.knobs().iter().map(KnobInfo::from).collect();
+    Knobs::read(&asked.implementation, &known).map_err(text)
 }
 
 fn setting(asked: &Prepare) -> Setting {

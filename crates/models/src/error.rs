@@ -80,8 +80,37 @@ pub enum Error {
         /// What can be read.
         taken: &'static str,
     },
-    /// A model that the decoder does not compute.
-    #[error("a decoder of {0} is not built yet: give a dense model of GPT-2, LLaMA or Qwen3")]
+    /// Real weights that were not brought.
+    #[error("{name} is not in {}: `cargo xtask data {name}` brings it, and all else works without", folder.display())]
+    Absent {
+        /// The model.
+        name: &'static str,
+        /// Where weights lie.
+        folder: PathBuf,
+    },
+    /// A file of real weights that is not as it was brought.
+    #[error("{}: {problem}; remove its folder and run `cargo xtask data {name}`", path.display())]
+    Changed {
+        /// The model.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A tokenizer that is of another kind, or of another model.
+    #[error("this tokenizer cannot be used: {0}")]
+    Tokenizer(String),
+    /// Bytes that are no text.
+    #[error("the text is not UTF-8 from byte {at} on: give it in UTF-8")]
+    NotUtf8 {
+        /// The first byte that is none.
+        at: usize,
+    },
+    /// A model that is not computed here, or not by what was asked for.
+    #[error(
+        "a model as {0} is not built yet: decoders are of GPT-2, LLaMA and Qwen3, dense, encoders of BERT and Whisper"
+    )]
     NotBuilt(String),
     /// A technique that a model does not take.
     #[error("{technique} does not apply: {reason}")]
@@ -115,7 +144,7 @@ pub enum Error {
         /// Tokens that there are.
         vocabulary: usize,
     },
-    /// Numbers that do not fit into a format.
+    /// Numbers that a format does not take.
     #[error(transparent)]
     Format(#[from] benchbook_formats::Error),
     /// A kernel that refuses its call.

@@ -2,23 +2,29 @@
 //!
 //! A [`Description`] is a file of `datasets/models/`, from the published configuration. It lists the tensors of the model
 //! ([`Description::tensors`]), which [`weights`] draws from a seed or reads from files. A [`Decoder`] is a decoder-only model
-//! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of. A [`technique`] makes another
-//! model of one.
+//! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of; an [`Encoder`] takes whole
+//! texts, and an [`AudioEncoder`] what was heard. A [`technique`] makes another model of one. [`real`] has what
+//! `cargo xtask data` has brought, with its [`tokenizer`].
 
 mod catalogue;
 pub mod compress;
 mod decoder;
 mod description;
+mod encoder;
 mod error;
 mod fit;
+mod packing;
+pub mod real;
 pub mod store;
 pub mod technique;
 mod tensors;
+pub mod tokenizer;
 pub mod weights;
 
 pub use catalogue::{all, named};
 pub use decoder::{Decoder, Exit, Form, Forms, Held, Keeps, MOST_STEP, Plan, Role, Session, is_dense};
 pub use description::{Architecture, Audio, Description, Experts, Latent, Text, Tier, Tower, Vision};
+pub use encoder::{AudioEncoder, AudioRoom, Encoder, EncoderRoom, pooled};
 pub use error::{Error, Result};
 pub use fit::Fit;
 pub use tensors::Tensor;

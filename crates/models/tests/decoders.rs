@@ -1,7 +1,10 @@
 //! Decoders beside PyTorch in `f64` (`fixtures/make_decoders.py`), and what is promised of a session.
 
+use benchbook_models::compress::Scheme;
 use benchbook_models::weights::{Safetensors, Seeded, Source};
-use benchbook_models::{Decoder, Description, Error, MOST_STEP, Result, Session, Tensor, named};
+use benchbook_models::{
+    Decoder, Description, Error, Form, Forms, MOST_STEP, Plan, Result, Session, Tensor, Text, named,
+};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::Value;
 
@@ -168,5 +171,82 @@ fn models_that_are_no_dense_decoders_and_short_weights_are_refused() {
         let model = Description { text, ..named("gpt2-124m").unwrap() };
         let refused = Decoder::load(&model, &Short, 8).unwrap_err();
         assert!(matches!(refused, Error::Shape { .. }), "{refused}");
+    }
+}
+
+/// Weights whose matrices of products were rounded before.
+struct Rounded(Seeded, Form);
+
+impl Source for Rounded {
+    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        let numbers = self.0.numbers(tensor)?;
+        match *tensor.shape {
+            [outer, inner] if !tensor.name.contains("embed") => self.1.stands_for_rows(&numbers, [outer, inner]),
+            _ => Ok(numbers),
+        }
+    }
+}
+
+#[test]
+fn matrices_of_few_bits_are_what_their_codes_stand_for() {
+    // The one whose head is no embedding.
+    let Case { model, seeded, decoder, ids, .. } = cases().swap_remove(1);
+    let logits = |decoder: &Decoder| {
+        let mut session = Session::new(decoder, 31, 31).unwrap();
+        let first = session.prefill(decoder, &ids[..18]).unwrap().to_vec();
+        [first, session.step(decoder, &ids[18..]).unwrap().to_vec()].concat()
+    };
+    let plain: Vec<f64> = logits(&decoder).into_iter().map(f64::from).collect();
+    let mut last = decoder.matrix_bytes();
+    for form in [Scheme::Int8G32, Scheme::Int4G32].map(Form::Coded) {
+        let coded = Decoder::planned(&model, &seeded, usize::MAX, &Plan::of(form)).unwrap();
+        let rounded = Decoder::load(&model, &Rounded(seeded, form), usize::MAX).unwrap();
+        let right: Vec<f64> = logits(&rounded).into_iter().map(f64::from).collect();
+        let found = logits(&coded);
+        assert!(off(&found, &right) < 1e-5 && off(&found, &plain) > 1e-4, "{form:?}");
+        assert!(coded.matrix_bytes() < last, "{form:?}");
+        last = coded.matrix_bytes();
+        // A step of several tokens is as several steps.
+        let mut sessions = [(); 2].map(|()| Session::new(&coded, 31, 8).unwrap());
+        let [alone, together] = &mut sessions;
+        let joint = together.step(&coded, &ids[..11]).unwrap().to_vec();
+        for (id, wanted) in ids[..11].iter().zip(joint.chunks_exact(model.text.vocabulary)) {
+            assert_eq!(alone.step(&coded, &[*id]).unwrap(), wanted);
+        }
+    }
+}
+
+/// Weights of a model whose head is the embedding, as of one that has it apart, in a form.
+struct Apart<'a>(&'a Description, Seeded, Form);
+
+impl Source for Apart<'_> {
+    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        let Self(model, seeded, form) = self;
+        if tensor.name != "lm_head.weight" {
+            return seeded.numbers(tensor);
+        }
+        let size = [model.text.vocabulary, model.text.width];
+        let embedding = model.tensors().into_iter().find(|tensor| tensor.shape == size).unwrap();
+        form.stands_for_rows(&seeded.numbers(&embedding)?, size)
+    }
+}
+
+#[test]
+fn a_head_that_is_the_embedding_has_few_bits_and_tokens_come_in_by_all() {
+    let form = Form::Coded(Scheme::Int4G32);
+    let tied: Vec<Case> = cases().into_iter().filter(|case| case.model.text.tied).collect();
+    assert_eq!(tied.len(), 2);
+    for Case { model, seeded, decoder, ids, .. } in tied {
+        let coded = Decoder::planned(&model, &seeded, usize::MAX, &Plan::of(form)).unwrap();
+        assert!(coded.held_by_head().bytes < decoder.held_by_head().bytes);
+        let apart = Description { text: Text { tied: false, ..model.text.clone() }, ..model.clone() };
+        let plan = Plan { forms: Forms { head: Form::Plain, ..Plan::of(form).forms }, ..Plan::default() };
+        let right = Decoder::planned(&apart, &Apart(&model, seeded, form), usize::MAX, &plan).unwrap();
+        let [found, right] = [&coded, &right].map(|decoder| {
+            let mut session = Session::new(decoder, 31, 31).unwrap();
+            session.prefill(decoder, &ids).unwrap().to_vec()
+        });
+        let right: Vec<f64> = right.into_iter().map(f64::from).collect();
+        assert!(off(&found, &right) < 1e-5, "{:?}", model.text.architecture);
     }
 }

@@ -2,7 +2,7 @@
 
 use benchbook_models::technique::{ALL, Applied, Change, Technique, mean_bits, named, not_here};
 use benchbook_models::weights::{Seeded, Source};
-use benchbook_models::{Decoder, Description, Error, Exit, Form, Keeps, Plan, Result, Session, Tensor};
+use benchbook_models::{Decoder, Description, Error, Exit, Form, Keeps, Plan, Result, Session, Tensor, Text};
 
 const SEEDED: Seeded = Seeded { seed: 5 };
 
@@ -100,6 +100,17 @@ fn what_is_promised_is_kept() {
     let window = named("window-sinks").unwrap().applied(&model, &SEEDED, 96).unwrap().decoder().unwrap();
     let longer = |decoder: &Decoder| Session::new(decoder, 96, 8).unwrap().cache_bytes();
     assert_eq!(longer(&window) * 96, longer(&Decoder::load(&model, &SEEDED, 96).unwrap()) * 64);
+}
+
+#[test]
+fn a_head_that_is_the_embedding_stays_as_it_is() {
+    let apart = model("llama", [2, 4, 2, 8, 32, 48]);
+    let tied = Description { text: Text { tied: true, ..apart.text.clone() }, ..apart.clone() };
+    for (model, stays) in [(&apart, false), (&tied, true)] {
+        let decoder = named("int8").unwrap().applied(model, &SEEDED, 24).unwrap().decoder().unwrap();
+        let plain = Decoder::load(model, &SEEDED, 24).unwrap();
+        assert_eq!(decoder.held_by_head() == plain.held_by_head(), stays);
+    }
 }
 
 #[test]

@@ -19,8 +19,8 @@ pub struct Program {
     pub libraries: Vec<String>,
     /// Those of them from which it wants names of certain versions, each with these.
     pub versioned: Vec<(String, Vec<String>)>,
-    /// The names that it wants of certain versions, and cannot start without.
-    pub named: Vec<String>,
+    /// The names that it wants of certain versions, and cannot start without; each with its version.
+    pub named: Vec<(String, String)>,
     /// Names without a version that it cannot start without.
     pub symbols: Vec<String>,
 }
@@ -84,30 +84,43 @@ impl Program {
         let libraries = dynamic.chunks_exact(16).filter(|entry| number(entry, 0, 8) == Some(1));
         let libraries = libraries.map(|entry| name(&names, number(entry, 8, 8)?)).collect::<Option<_>>()?;
         let (symbols, versions) = (content(symbols)?, content(find(VERSIONS)?)?);
+        let versioned = versioned(&needed, &names)?;
+        let version_of = |index: u64| {
+            let (_, version) = versioned.iter().flat_map(|(_, all)| all).find(|(known, _)| *known == index)?;
+            Some(version.clone())
+        };
         let (mut named, mut wanted) = (Vec::new(), Vec::new());
         for (symbol, version) in symbols.chunks_exact(24).zip(versions.chunks_exact(2)).skip(1) {
             let (info, section) = (number(symbol, 4, 1)?, number(symbol, 6, 2)?);
-            let has_version = number(version, 0, 2)? & 0x7fff > 1;
+            let version = number(version, 0, 2)? & 0x7fff;
             // Defined elsewhere, and not weak.
             if section == 0 && info >> 4 == 1 {
-                if !has_version && info & 15 == 6 {
+                let own = name(&names, number(symbol, 0, 4)?)?;
+                if version > 1 {
+                    named.push((own, version_of(version)?));
+                } else if info & 15 == 6 {
                     // A variable of each thread.
                     return None;
+                } else {
+                    wanted.push(own);
                 }
-                let list = if has_version { &mut named } else { &mut wanted };
-                list.push(name(&names, number(symbol, 0, 4)?)?);
             }
         }
-        Some(Self { libraries, versioned: versioned(&needed, &names)?, named, symbols: wanted })
+        let without_numbers = |(library, all): (String, Vec<(u64, String)>)| {
+            (library, all.into_iter().map(|(_, version)| version).collect::<Vec<String>>())
+        };
+        let versioned = versioned.into_iter().map(without_numbers).collect();
+        Some(Self { libraries, versioned, named, symbols: wanted })
     }
 }
 
-/// Libraries, each with the versions that are wanted of it.
-fn versioned(needed: &[u8], names: &[u8]) -> Option<Vec<(String, Vec<String>)>> {
+/// Libraries, each with the versions that are wanted of it, and the numbers by which names are of these.
+fn versioned(needed: &[u8], names: &[u8]) -> Option<Vec<(String, Vec<(u64, String)>)>> {
     let library = |at: usize| {
         let versions = entries(needed, at.checked_add(usize::try_from(number(needed, at + 8, 4)?).ok()?)?)?;
-        let versions = versions.into_iter().map(|at| name(names, number(needed, at + 8, 4)?));
-        Some((name(names, number(needed, at + 4, 4)?)?, versions.collect::<Option<Vec<String>>>()?))
+        let versions =
+            versions.into_iter().map(|at| Some((number(needed, at + 6, 2)?, name(names, number(needed, at + 8, 4)?)?)));
+        Some((name(names, number(needed, at + 4, 4)?)?, versions.collect::<Option<Vec<_>>>()?))
     };
     entries(needed, 0)?.into_iter().map(library).collect()
 }
@@ -142,8 +155,13 @@ mod tests {
         assert!(program.libraries.iter().any(|name| name == "libc.so.6"), "{:?}", program.libraries);
         let versions = of_c_library(&program);
         assert!(!versions.is_empty() && versions.iter().all(|name| name.starts_with("GLIBC_")), "{versions:?}");
-        let wants = |names: &[String]| names.iter().any(|name| name == "memcpy");
-        assert!(wants(&program.named) && !wants(&program.symbols), "{program:?}");
+        assert!(!program.symbols.iter().any(|name| name == "memcpy"), "{program:?}");
+        // Since glibc 2.14 it is one that may not overlap (its NEWS).
+        let of_memcpy: Vec<&String> =
+            program.named.iter().filter(|(name, _)| name == "memcpy").map(|(_, version)| version).collect();
+        assert_eq!(of_memcpy, if cfg!(target_arch = "x86_64") { ["GLIBC_2.14"] } else { ["GLIBC_2.17"] });
+        let all: Vec<&String> = program.versioned.iter().flat_map(|(_, versions)| versions).collect();
+        assert!(program.named.iter().all(|(_, version)| all.contains(&version)), "{program:?}");
     }
 
     #[test]

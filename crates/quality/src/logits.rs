@@ -29,8 +29,21 @@ fn beside<'a>(
     Ok(pairs.map(|(position, (b, c))| (position, b, c)))
 }
 
-/// The largest logit, and the logarithm of the sum of exponentials, in `f64`.
-fn log_sum(row: &[f32], position: usize) -> Result<f64> {
+/// A position's distribution, in `f64`: from its largest logit on, in which all that makes a difference could drown.
+struct Distribution {
+    largest: f64,
+    /// The logarithm of the sum of exponentials, each beside that of the largest logit.
+    log_sum: f64,
+}
+
+impl Distribution {
+    /// ln p of the token with this logit.
+    fn ln(&self, logit: f32) -> f64 {
+        f64::from(logit) - self.largest - self.log_sum
+    }
+}
+
+fn distribution(row: &[f32], position: usize) -> Result<Distribution> {
     let problem = |problem| Err(Error::Logits { position, problem });
     if row.iter().any(|x| x.is_nan() || *x == f32::INFINITY) {
         return problem("are not numbers");
@@ -40,7 +53,7 @@ fn log_sum(row: &[f32], position: usize) -> Result<f64> {
         return problem("rule out every token");
     }
     let largest = f64::from(largest);
-    Ok(largest + row.iter().map(|x| (f64::from(*x) - largest).exp()).sum::<f64>().ln())
+    Ok(Distribution { largest, log_sum: row.iter().map(|x| (f64::from(*x) - largest).exp()).sum::<f64>().ln() })
 }
 
 /// The first of the largest logits.
@@ -63,7 +76,7 @@ pub fn losses(logits: &[f32], targets: &[u32], vocabulary: usize) -> Result<Vec<
         let Some(logit) = row.get(number) else {
             return Err(Error::Beyond { item: position, what: "token", number, count: vocabulary });
         };
-        let loss = log_sum(row, position)? - f64::from(*logit);
+        let loss = -distribution(row, position)?.ln(*logit);
         if loss.is_finite() { Ok(loss) } else { Err(Error::Logits { position, problem: "rule the target out" }) }
     };
     rows.zip(targets).enumerate().map(one).collect()
@@ -76,9 +89,9 @@ pub fn losses(logits: &[f32], targets: &[u32], vocabulary: usize) -> Result<Vec<
 /// Lengths do not fit, logits are no distribution, or the candidate rules out what the baseline does not.
 pub fn divergences(baseline: &[f32], candidate: &[f32], vocabulary: usize) -> Result<Vec<f64>> {
     let one = |(position, p, q): (usize, &[f32], &[f32])| -> Result<f64> {
-        let (of_p, of_q) = (log_sum(p, position)?, log_sum(q, position)?);
+        let (of_p, of_q) = (distribution(p, position)?, distribution(q, position)?);
         let term = |(p, q): (&f32, &f32)| {
-            let (ln_p, ln_q) = (f64::from(*p) - of_p, f64::from(*q) - of_q);
+            let (ln_p, ln_q) = (of_p.ln(*p), of_q.ln(*q));
             // 0 ln 0 is 0, whatever the candidate says.
             if *p == f32::NEG_INFINITY { 0.0 } else { ln_p.exp() * (ln_p - ln_q) }
         };
@@ -96,8 +109,8 @@ pub fn divergences(baseline: &[f32], candidate: &[f32], vocabulary: usize) -> Re
 /// Those of [`divergences`], but for what is ruled out.
 pub fn agreements(baseline: &[f32], candidate: &[f32], vocabulary: usize) -> Result<Vec<bool>> {
     let one = |(position, p, q): (usize, &[f32], &[f32])| -> Result<bool> {
-        log_sum(p, position)?;
-        log_sum(q, position)?;
+        distribution(p, position)?;
+        distribution(q, position)?;
         Ok(best(p) == best(q))
     };
     beside(baseline, candidate, vocabulary)?.map(one).collect()

@@ -25,6 +25,7 @@ mod roofs;
 mod sparse;
 mod team;
 mod tools;
+mod training;
 mod vector;
 
 pub use attention::{
@@ -34,9 +35,10 @@ pub use attention::{
     hadamard, latent_attention, projected_attention,
 };
 pub use blocks::{
-    Activation, Affine, Between, Embedding, Gate, LinearWeights, MlpWeights, Norm, NormWeights, PatchEmbedding,
-    PatchWeights, Rotary, Softmax, TransformerBlock, TransformerWeights, copy, embedding, gated_rms_norm, layer_norm,
-    linear, mlp, patch_embedding, rms_norm, rotary_attention, softmax, transformer_block,
+    Activation, Affine, Between, Elementwise, Embedding, Fusion, Gate, LinearWeights, MlpWeights, Norm, NormChain,
+    NormWeights, PatchEmbedding, PatchWeights, Rotary, Softmax, TransformerBlock, TransformerWeights, copy,
+    elementwise, embedding, gated_rms_norm, layer_norm, linear, mlp, norm_chain, patch_embedding, rms_norm,
+    rotary_attention, softmax, swiglu, transformer_block,
 };
 pub use convolution::{Convolution, ConvolutionWeights, convolution};
 pub use error::{Error, Result};
@@ -46,9 +48,9 @@ pub use experts::{
 };
 pub use isa::Isa;
 pub use matmul::{
-    ByteDot, Code, CodedWeights, Int4Weights, IntegerWeights, PackedWeights, Product, Scales, TableWeights, matmul,
-    matmul_dynamic, matmul_int4, matmul_int4_loop, matmul_kept, matmul_low_rank, matmul_packed, matmul_table,
-    matmul_table_loop,
+    ByteDot, Code, CodedWeights, Int4Weights, IntegerWeights, PackedWeights, Product, Scales, TableWeights, Tiles,
+    matmul, matmul_dynamic, matmul_int4, matmul_int4_loop, matmul_kept, matmul_low_rank, matmul_packed, matmul_table,
+    matmul_table_loop, matmul_with,
 };
 pub use memory::Element;
 pub use mixers::{
@@ -58,6 +60,11 @@ pub use mixers::{
 };
 pub use roofs::{BYTE_PRODUCTS, BYTE_SUMS, CHAINS, SUMMED, byte_dots, multiply_add, powers, sums};
 pub use sparse::{BlockWeights, CsrWeights, Pruned, TwoFourWeights, matmul_blocks, matmul_csr, matmul_two_four};
+pub use training::{
+    AdamWStep, CodedMoments, Feedback, Float8, NormBackward, PowerSgd, TopKRoom, adamw, adamw_coded, column_sums,
+    compress_int8, cross_entropy, gelu, gelu_backward, largest, layer_norm_backward, power_sgd, round_float8, top_k,
+    transpose,
+};
 
 // These tests name the crate as its users do, and are compiled into it, where there is one form more: `Isa::Wide`.
 #[cfg(test)]

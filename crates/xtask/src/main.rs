@@ -17,6 +17,7 @@ mod snapshot;
 mod style;
 mod test;
 mod units;
+mod weights;
 
 use std::process::ExitCode;
 use xtask::arguments::{self, Choice, Options, Request};

@@ -18,8 +18,19 @@ pub struct Packages {
 }
 
 /// Engines that are measured beside ours, and what exports to them.
-const ENGINES: [&str; 8] =
-    ["torch", "onnx", "onnxscript", "onnxruntime", "openvino", "transformers", "mambapy", "scipy"];
+const ENGINES: [&str; 11] = [
+    "torch",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "openvino",
+    "transformers",
+    "mambapy",
+    "fla-core",
+    "torchao",
+    "peft",
+    "scipy",
+];
 
 /// A Python version: major, minor.
 pub type Version = (u32, u32);

@@ -5,10 +5,11 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 27] = [
+const EDGES: [(&str, &[&str]); 28] = [
     ("benchbook-formats", &[]),
     ("benchbook-core", &["benchbook-formats"]),
     ("benchbook-stats", &[]),
+    ("benchbook-search", &[]),
     ("benchbook-process", &[]),
     ("benchbook-journal", &["benchbook-core"]),
     ("benchbook-record", &["benchbook-core", "benchbook-journal"]),
@@ -55,13 +56,14 @@ const EDGES: [(&str, &[&str]); 27] = [
             "benchbook-query",
             "benchbook-record",
             "benchbook-report",
+            "benchbook-search",
             "benchbook-jupyter",
             "benchbook-workloads",
         ],
     ),
     ("benchbook-tests", TESTED),
     ("xtask", &["benchbook-process"]),
-    ("benchbook-bench", &["benchbook-formats", "benchbook-process", "xtask"]),
+    ("benchbook-bench", &["benchbook-formats", "benchbook-process", "benchbook-search", "xtask"]),
     ("workspace-hack", &[]),
 ];
 

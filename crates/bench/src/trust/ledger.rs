@@ -2,7 +2,6 @@
 
 use super::experiment::{Answer, Experiment, HEADER, cell};
 use super::selection::Selection;
-use crate::machine::in_brief;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -26,8 +25,6 @@ pub struct Ledger {
     /// The day and the revision of new rows.
     day: String,
     revision: String,
-    /// What rows name, and this machine.
-    names: BTreeSet<String>,
     rows: Vec<(Experiment, Answer)>,
 }
 
@@ -46,9 +43,8 @@ impl Ledger {
             replace(path, &rows)?;
         }
         let machine = cell(machine);
-        let names = rows.iter().map(|(_, answer)| answer.machine.clone()).chain([machine.clone()]).collect();
         let (day, revision) = (String::new(), String::new());
-        Ok(Self { path: path.to_owned(), file: end(path)?, machine, day, revision, names, rows })
+        Ok(Self { path: path.to_owned(), file: end(path)?, machine, day, revision, rows })
     }
 
     /// The same, whose new rows are of this day and revision.
@@ -112,7 +108,7 @@ impl Ledger {
     pub fn machines(&self) -> Vec<Machine<'_>> {
         let mut machines: Vec<Machine<'_>> = Vec::new();
         for (experiment, answer) in &self.rows {
-            let name = self.machine_of(answer);
+            let name = answer.machine.as_str();
             match machines.iter_mut().find(|machine| machine.name == name) {
                 Some(machine) => machine.rows.push((experiment, answer)),
                 None => machines.push(Machine { name, rows: vec![(experiment, answer)] }),
@@ -121,19 +117,9 @@ impl Ledger {
         machines
     }
 
+    /// A row is of the machine that it names as new rows do: what says less could be of several.
     fn is_ours(&self, answer: &Answer) -> bool {
-        self.machine_of(answer) == self.machine
-    }
-
-    /// The name of the machine that gave the answer. An older row has it in brief, and is of the machine with that name in
-    /// full; where there are several of them, it is of none.
-    fn machine_of<'a>(&'a self, answer: &'a Answer) -> &'a str {
-        let named = answer.machine.as_str();
-        let mut full = self.names.iter().filter(|name| *name != named && in_brief(name) == named);
-        match (full.next(), full.next()) {
-            (Some(only), None) => only,
-            _ => named,
-        }
+        answer.machine == self.machine
     }
 }
 
@@ -152,11 +138,6 @@ impl<'a> Machine<'a> {
     /// Quiet experiments during which the host gave too much of the processors to others.
     pub fn disturbed(&self) -> usize {
         self.rows.iter().filter(|(experiment, answer)| !as_asked(experiment, answer)).count()
-    }
-
-    /// Rows that name the machine in brief, where there is more to say of it.
-    pub fn older(&self) -> usize {
-        self.rows.iter().filter(|(_, answer)| answer.machine != self.name).count()
     }
 
     /// The days that its rows tell.
@@ -206,7 +187,6 @@ mod tests {
 
     const BRIEF: &str = "2 x Epic";
     const FULL: &str = "2 x Epic (family 25 model 17) with AVX-512";
-    const NEWER: &str = "2 x Epic (family 26 model 2) with AVX-512";
     const OTHER: &str = "2 x Xeon (family 6 model 167) with AVX-512 and AMX";
     const DAY: &str = "2026-11-29";
 
@@ -248,19 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn an_older_row_is_of_the_only_machine_that_it_can_be_of() -> Result<()> {
-        let old = line("power", "benchbook", BRIEF);
-        let path = file("older", &old);
-        let has = |machine: &str| -> Result<bool> { Ok(Ledger::open(&path, machine)?.has(&experiment(&old))) };
-        assert_eq!([has(BRIEF)?, has(FULL)?, has(NEWER)?, has(OTHER)?], [true, true, true, false]);
-        let ledger = Ledger::open(&path, FULL)?;
-        assert_eq!(counted(&ledger), [(FULL, 1)]);
-        assert_eq!(ledger.machines()[0].older(), 1);
-        let new = line("coverage", "benchbook", FULL);
-        fs::write(&path, format!("{HEADER}\n{old}{new}")).named("write", &path)?;
-        assert_eq!([has(FULL)?, has(NEWER)?], [true, false], "it could be of either");
-        assert_eq!(counted(&Ledger::open(&path, OTHER)?), [(FULL, 2)]);
-        assert_eq!(counted(&Ledger::open(&path, NEWER)?), [(BRIEF, 1), (FULL, 1)]);
+    fn a_row_that_says_less_of_its_machine_is_of_none_in_full() -> Result<()> {
+        let (brief, full) = (line("power", "benchbook", BRIEF), line("coverage", "benchbook", FULL));
+        let path = file("brief", &format!("{brief}{full}"));
+        let has = |machine: &str| -> Result<bool> { Ok(Ledger::open(&path, machine)?.has(&experiment(&brief))) };
+        assert_eq!([has(BRIEF)?, has(FULL)?, has(OTHER)?], [true, false, false]);
+        assert_eq!(counted(&Ledger::open(&path, FULL)?), [(BRIEF, 1), (FULL, 1)]);
         fs::remove_file(&path).named("remove", &path)
     }
 
@@ -272,14 +245,14 @@ mod tests {
         let path = file("put-away", &format!("{old}{other}{new}{tool}{goal}"));
         let mut ledger = Ledger::open(&path, FULL)?;
         let selection = Selection::new(&["power".to_owned()], &["benchbook".to_owned()])?;
-        assert_eq!(ledger.put_away(&selection)?, 2);
+        assert_eq!(ledger.put_away(&selection)?, 1);
         let read = || fs::read_to_string(&path).named("read", &path);
-        assert_eq!(read()?, format!("{HEADER}\n{other}{tool}{goal}"));
+        assert_eq!(read()?, format!("{HEADER}\n{old}{other}{tool}{goal}"));
         assert!(!ledger.has(&experiment(&new)) && ledger.has(&experiment(&tool)));
         ledger.append(&experiment(&new), &undecided("x"))?;
-        assert_eq!(read()?.lines().count(), 5, "the answer goes to the file that is there");
+        assert_eq!(read()?.lines().count(), 6, "the answer goes to the file that is there");
         assert_eq!(ledger.put_away(&Selection::default())?, 3);
-        assert_eq!(read()?, format!("{HEADER}\n{other}"));
+        assert_eq!(read()?, format!("{HEADER}\n{old}{other}"));
         fs::remove_file(&path).named("remove", &path)
     }
 

@@ -6,7 +6,6 @@ use super::goal::{COVERAGE, FALSE_POSITIVES, Goal, POWER, SAME_KERNEL};
 use super::ledger::{Ledger, MOST_STEAL, Machine};
 use super::same_kernel;
 use super::schedule::TOOLS;
-use crate::machine::in_brief;
 use crate::numbers::{self, median, quantile};
 
 /// Seconds that tools are given for a difference of a hundredth, the fewest first.
@@ -51,14 +50,9 @@ fn conditions(machine: &Machine<'_>) -> String {
             100.0 * quantile(&shares, 1.0)
         )
     };
-    let older = match machine.older() {
-        0 if in_brief(machine.name) == machine.name => "\nIts rows do not say which vectors it has.".to_owned(),
-        0 => String::new(),
-        rows => format!("\n{rows} of its rows are older, and only say `{}`.", in_brief(machine.name)),
-    };
     format!(
         "{}Share of the processors that the host of this virtual machine took meanwhile, median: quiet {}; beside our own \
-         neighbour {}.\n{} experiments that were to be quiet are left out, because the host took more than {} %.{older}",
+         neighbour {}.\n{} experiments that were to be quiet are left out, because the host took more than {} %.",
         days(machine),
         steal(false),
         steal(true),
@@ -305,8 +299,7 @@ mod tests {
         };
         let here = told("goals", "2 x A (family 1 model 2)", &(of("2 x A", 15) + &of("4 x B", 16)));
         let (first, second) = here.split_once("### 4 x B\n").expect("both machines");
-        assert!(first.contains("### 2 x A (family 1 model 2)\n") && first.contains("only say `2 x A`"), "{first}");
-        assert!(second.contains("Its rows do not say which vectors it has."), "{second}");
+        assert!(first.contains("### 2 x A\n"), "what says less is not of this machine: {first}");
         let judged = |told: &str| told.lines().find(|line| line.contains("goal at most 15")).map(str::to_owned);
         assert!(judged(first).is_some_and(|row| row.contains("15 of 200") && row.contains(": met")), "{first}");
         assert!(judged(second).is_some_and(|row| row.contains("16 of 200") && row.contains("missed")), "{second}");

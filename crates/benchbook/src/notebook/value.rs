@@ -2,6 +2,7 @@
 //! once, where evcxr compiles again.
 
 use std::any::type_name;
+use std::convert::Infallible;
 use std::fmt::Debug;
 
 use crate::display::{Bundle, Show};
@@ -53,4 +54,9 @@ macro_rules! notebook_show {
 pub use crate::notebook_show as show;
 
 /// A type that no value has: what the compiler says instead of it is the type of a variable.
-pub enum TypeOfVariable {}
+///
+/// Since it is generic, what the compiler finds is named in a note too, with whole paths where a name is ambiguous.
+pub enum TypeOfVariable<T> {
+    /// No value can be made of it.
+    Never(T, Infallible),
+}

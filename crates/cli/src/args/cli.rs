@@ -5,8 +5,8 @@ use std::ffi::{OsStr, OsString};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
-    CalibrateArgs, CompareArgs, DoctorArgs, GateArgs, KernelArgs, ListArgs, MatrixArgs, NotebookArgs, ReportArgs,
-    RunArgs, SqlArgs, StoreArgs, WorkerArgs,
+    CalibrateArgs, CompareArgs, DoctorArgs, FeedbackArgs, GateArgs, KernelArgs, ListArgs, MatrixArgs, NotebookArgs,
+    ReportArgs, RunArgs, SqlArgs, StoreArgs, TuneArgs, WorkerArgs,
 };
 
 /// Honest measurement of deep-learning optimizations: paired, interleaved, judged, or undecided.
@@ -120,6 +120,27 @@ Examples:
 
 Runs add up: each one of the same machine in the store narrows the intervals. `benchbook doctor` shows them.")]
     Calibrate(CalibrateArgs),
+    /// Search good settings of implementations, or shapes of models within a budget, by measuring them
+    #[command(after_help = "\
+Examples:
+  benchbook tune matmul --set m=512 --implementation tiled --budget 60
+  benchbook tune matmul --set m=512 --implementation tiled --knob depth=128,256,512 --threads 1,2
+  benchbook tune hybrid-stack --set pattern=AAAA,MAMA,MMMM --set heads=2,4 --implementation fused \\
+    --under peak_added_bytes=64MiB --budget 12
+
+The best settings are measured once more by fresh processes, since the best of many looks better than it is.
+What was measured are runs of the store with the tag tune:NAME; the same command goes on where they end.")]
+    Tune(TuneArgs),
+    /// Close a loop: measure, then change batch size, precision or depth by what was measured, and keep to a bound
+    #[command(after_help = "\
+Examples:
+  benchbook feedback attention --set batch=1,2,4,8 --implementation fused --hold time=5ms
+  benchbook feedback matmul --set m=512 --implementation csr-90,csr-50,tiled --hold time=2ms --turns 30
+  benchbook feedback hybrid-stack --set pattern=MA,MAMA,MAMAMAMA --implementation fused --hold peak_added_bytes=64MiB
+
+A setting that has failed is banned for ever longer, so that the loop does not swing. Each turn is a run of the store with
+the tag feedback:NAME that says why it was measured (`benchbook sql --query feedback`); the same command goes on.")]
+    Feedback(FeedbackArgs),
     /// Write a report: what was run, on what, tables, charts, checks, what was left out
     #[command(
         after_help = "Examples:\n  benchbook report --output report.html\n  benchbook report latest~1 --output report.md"

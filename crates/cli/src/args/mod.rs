@@ -5,6 +5,7 @@ mod cli;
 mod matrix;
 mod measuring;
 mod notebooks;
+mod tuning;
 mod values;
 
 pub use asking::{
@@ -16,4 +17,5 @@ pub use measuring::{BesideArgs, CalibrateArgs, GateArgs, RunArgs, WorkerAction, 
 pub use notebooks::{
     KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,
 };
+pub use tuning::{FeedbackArgs, TuneArgs};
 pub use values::{Format, FormatArgs, once};

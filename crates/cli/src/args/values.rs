@@ -6,6 +6,7 @@ use std::time::Duration;
 use benchbook_core::CacheRegime;
 pub use benchbook_query::{parse_memory, parse_percent, parse_size};
 use benchbook_report::By;
+use benchbook_search::Method;
 use clap::{Args, ValueEnum};
 
 use crate::error::Failure;
@@ -30,6 +31,25 @@ pub fn parse_by(text: &str) -> Result<By, String> {
 pub fn parse_pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+pub fn parse_method(text: &str) -> Result<Method, String> {
+    let names = || Method::ALL.map(Method::name).join(" or ");
+    Method::ALL.into_iter().find(|method| method.name() == text).ok_or_else(names)
+}
+
+/// `time=5ms` or `peak_added_bytes=64MiB`: a metric, and a number in its unit (nanoseconds, bytes, a share).
+pub fn parse_bound(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = parse_pair(text)?;
+    let word = value.trim();
+    let number = word.parse::<f64>().ok().filter(|number| number.is_finite());
+    let share = || word.ends_with('%').then(|| parse_percent(word).ok()).flatten();
+    let bytes = || parse_size(word).ok().map(|bytes| bytes as f64);
+    let time = || humantime::parse_duration(word).ok().map(|time| time.as_nanos() as f64);
+    let found = number.or_else(share).or_else(bytes).or_else(time);
+    let found =
+        found.ok_or_else(|| format!("write a number, a time (5ms), a size (64MiB) or a share (90%), not `{word}`"))?;
+    if name.is_empty() { Err("write METRIC=VALUE".into()) } else { Ok((name, found)) }
 }
 
 /// Values by name, each given once.
@@ -113,6 +133,24 @@ pub enum Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bound_is_in_the_unit_of_its_metric() {
+        for (text, name, value) in [
+            ("time=5ms", "time", 5e6),
+            ("time=1s 500ms", "time", 1.5e9),
+            ("peak_added_bytes=64MiB", "peak_added_bytes", 67_108_864.0),
+            ("sparsity=90%", "sparsity", 0.9),
+            ("relative_error = 1e-3", "relative_error", 1e-3),
+            ("loss=-2.5", "loss", -2.5),
+            ("time=250", "time", 250.0),
+        ] {
+            assert_eq!(parse_bound(text), Ok((name.to_owned(), value)), "{text}");
+        }
+        for wrong in ["time", "=5ms", "time=fast", "time=", "time=nan", "time=inf"] {
+            assert!(parse_bound(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn two_parameters_are_no_sweep_of_one() {

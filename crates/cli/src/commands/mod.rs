@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod compare;
 pub mod doctor;
+pub mod feedback;
 pub mod gate;
 pub mod kernel;
 pub mod list;
@@ -13,4 +14,5 @@ pub mod run;
 mod search;
 pub mod sql;
 pub mod store;
+pub mod tune;
 pub mod worker;

@@ -46,6 +46,16 @@ def norm(by):
     return lambda setting, x: by
 
 
+def chain(setting, x):
+    """A residual sum, its RMS norm, and a gate."""
+
+    def call(given, residual, gate, gain):
+        total = given + residual
+        return total, normed(total, gain) * functional.silu(gate)
+
+    return call
+
+
 def rotary(setting, x):
     cos, sin = angles(setting.seq, setting.head_dim, x["input"])
     return lambda given: rotated(given, cos, sin)
@@ -85,6 +95,7 @@ FORMULAS = {
     "mlp": Program(("input", *WEIGHTS["mlp"]), mlp, WEIGHTS["mlp"]),
     "layer-norm": Program(("input", *WEIGHTS["layer-norm"]), norm(normed), WEIGHTS["layer-norm"]),
     "rms-norm": Program(("input", *WEIGHTS["rms-norm"]), norm(normed), WEIGHTS["rms-norm"]),
+    "norm-chain": Program(("input", "residual", "gate", "gain"), chain),
     "softmax": Program(("input",), lambda setting, x: lambda given: functional.softmax(given, -1)),
     "embedding": Program(("ids", "table"), lambda setting, x: lambda ids, table: functional.embedding(ids, table)),
     "rotary": Program(("input",), rotary),

@@ -8,12 +8,12 @@ import numpy
 import onnxruntime
 import torch
 
-from . import blocks, latent, transformer
+from . import blocks, encoders, latent, transformer
 from .graphs import Graph
 from .rows import Unsupported, of_all
 
 #: A layer norm is one operation of ONNX; attention is none before its opset 23, and is written as the formula.
-PROGRAMS = blocks.FUSED | transformer.NORMED | latent.NORMED
+PROGRAMS = blocks.FUSED | transformer.NORMED | encoders.NORMED | latent.NORMED
 #: Bytes of weights that the exporter leaves in a model; beyond, it wants a file for them.
 MOST_BYTES = 1536 << 20
 
@@ -41,35 +41,40 @@ def exported(graph, names):
     return file.getvalue()
 
 
-def bound(provider, setting, copies):
-    """Calls whose inputs are where the controller overwrites them, and whose outputs stay with the session."""
-    graph = Graph(setting, copies, PROGRAMS).eval()
-    names = [f"given_{at}" for at in range(len(graph.given))]
-    model = exported(graph, names)
+def opened(provider, setting, model):
+    """A session of a model; how long it takes to make one is the metric `compile_ns`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = setting.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     make = lambda: onnxruntime.InferenceSession(model, options, providers=[provider])
-    session = setting.timed("compile_ns", make)
+    return setting.timed("compile_ns", make)
 
-    def call(inputs):
-        binding = session.io_binding()
-        for name, given in zip(names, graph.given):
-            one = inputs[given]
-            binding.bind_input(name, "cpu", 0, one.dtype, one.shape, one.ctypes.data)
-        outputs = [one.name for one in session.get_outputs()]
-        for name in outputs:
-            binding.bind_output(name, "cpu")
-        run, results = session.run_with_iobinding, [Result(binding.get_outputs, at) for at in range(len(outputs))]
 
-        def calls():
-            run(binding)
-            return results
+def call_of(session, inputs):
+    """A call whose inputs, by their names in the model, are where the controller overwrites them, and whose outputs stay with the
+    session."""
+    binding = session.io_binding()
+    for name, one in inputs.items():
+        binding.bind_input(name, "cpu", 0, one.dtype, one.shape, one.ctypes.data)
+    outputs = [one.name for one in session.get_outputs()]
+    for name in outputs:
+        binding.bind_output(name, "cpu")
+    run, results = session.run_with_iobinding, [Result(binding.get_outputs, at) for at in range(len(outputs))]
 
-        return calls
+    def call():
+        run(binding)
+        return results
 
-    return [call(inputs) for inputs in copies]
+    return call
+
+
+def bound(provider, setting, copies):
+    """Calls of what PyTorch exports."""
+    graph = Graph(setting, copies, PROGRAMS).eval()
+    names = [f"given_{at}" for at in range(len(graph.given))]
+    session = opened(provider, setting, exported(graph, names))
+    return [call_of(session, {name: inputs[given] for name, given in zip(names, graph.given)}) for inputs in copies]
 
 
 @of_all

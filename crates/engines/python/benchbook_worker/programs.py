@@ -1,8 +1,8 @@
 """Every workload that is a function of PyTorch here: by its formula, and by what PyTorch has for it."""
 
-from . import attention, blocks, latent, mixers, transformer
+from . import attention, blocks, encoders, latent, mixers, transformer
 
 FORMULAS, FUSED = {}, {}
-for part in (attention, blocks, transformer, latent, mixers):
+for part in (attention, blocks, transformer, encoders, latent, mixers):
     FORMULAS |= part.FORMULAS
     FUSED |= getattr(part, "FUSED", {})

@@ -26,6 +26,9 @@ class Setting:
     metrics: list = field(default_factory=list)
     #: Inputs that were packed while the case was prepared, which nobody can overwrite from then on.
     packed: tuple = ()
+    #: Of an approximation, the numbers that are computed with in the place of inputs: arrays of the engine by the names of these, or
+    #: functions that make them of the input.
+    stands_for: dict = field(default_factory=dict)
 
     def __getattr__(self, name):
         """A parameter of the case by its name."""
@@ -161,6 +164,10 @@ class Row:
     memory: bool = True
     #: Packages beside those of its device, in the same words.
     needs: tuple = ()
+    #: Whether it computes with other numbers than its inputs, which `prepare` sets down in `setting.stands_for`.
+    approximates: bool = False
+    #: Whether it is measured only where a plan names it.
+    on_request: bool = False
 
     def packages(self):
         """What it needs beside its device, with the versions that are here."""
@@ -174,6 +181,12 @@ class Row:
             module, name = prepare.split(":")
             prepare = getattr(importlib.import_module("." + module, __package__), name)
         return prepare(setting, copies) if getattr(prepare, "of_all", False) else [prepare(setting, one) for one in copies]
+
+
+def only_hot(copies):
+    """Refuses several copies of the inputs, where all calls share what was packed of them."""
+    if len(copies) > 1:
+        raise Unsupported("all calls share its weights, which stay in the caches: measure it hot")
 
 
 def of_all(prepare):

@@ -36,6 +36,9 @@ def no_library():
 
 
 TORCH, NUMPY = ("torch", "2.6", "3"), ("numpy", "1.26", "3")
+# Later ones want a later PyTorch than the project's.
+TORCHAO, BITSANDBYTES = ("torchao", "0.14", "0.15"), ("bitsandbytes", "0.46", "1")
+COMPRESSOR, PEFT, FLA = ("neural-compressor-pt", "3", "4"), ("peft", "0.15", "1"), ("fla-core", "0.4", "1")
 TRANSFORMERS = ("transformers", "5.24", "6")
 # The exporter to ONNX of these versions of PyTorch needs two packages.
 EXPORT = (("torch", "2.9", "3"), ("onnx", "1.18", "2"), ("onnxscript", "0.5", "1"), NUMPY)
@@ -52,6 +55,8 @@ DEVICES = [
     Device("transformers", "transformers", (TRANSFORMERS, TORCH), "torch", "torch_rows"),
     Device("transformers-mkl", "transformers", (TRANSFORMERS, TORCH), "torch", "torch_rows", absent=same_path),
     Device("onnxruntime", "onnxruntime", (("onnxruntime", "1.20", "2"), *EXPORT), "numpy", "onnx_rows"),
+    Device("ctranslate2", "ctranslate2", (("ctranslate2", "4.5", "5"), NUMPY), "numpy", "ctranslate2_rows"),
+    Device("llama-cpp", "llama-cpp-python", (("llama-cpp-python", "0.3.16", "0.4"), NUMPY), "numpy", "llama_rows"),
     Device("openvino", "openvino", (("openvino", "2025", ""), TORCH, NUMPY), "numpy", "openvino_rows", real="f32"),
     on_gpu("torch-cuda", "pytorch"),
     on_gpu("flash-attention-2", "flash-attn", ("flash-attn", "2.5", "3")),
@@ -73,6 +78,7 @@ DEVICES = [
 
 REAL, WIDE, SINGLE = ("f32", "f64", "bf16", "f16"), ("f32", "f64"), ("f32",)
 TORCHES = ("torch", "torch-mkl", "torch-cuda")
+ON_CPU = ("torch", "torch-mkl")
 
 #: Workloads by their formula; those that are compiled have something to fuse.
 ATTENTION = (
@@ -87,11 +93,13 @@ BLOCKS = ("linear", "mlp", "layer-norm", "rms-norm", "softmax", "rotary", "trans
 #: Several layers as one.
 WHOLE = ("transformer-block", "latent-attention")
 CONVOLUTIONS = ("conv1d", "conv2d", "patch-embedding")
-COMPILED = (*ATTENTION, *BLOCKS, *CONVOLUTIONS, "causal-conv")
+COMPILED = (*ATTENTION, *BLOCKS, *CONVOLUTIONS, "causal-conv", "norm-chain")
 FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *COMPILED)
 GRAPHS = ("matmul", *ATTENTION, *BLOCKS, *CONVOLUTIONS, "latent-attention")
 #: Those whose weights a compiler can pack before it is called.
 WEIGHTED = ("linear", "mlp", "projected-attention", *CONVOLUTIONS, *WHOLE)
+#: Whole encoders, with what are their token ids.
+ENCODERS = (("text-encoder", ("ids",)), ("audio-encoder", ()))
 #: Those that PyTorch's own attention can say.
 SDPA = ("attention-gradients", "paged-attention", *(name for name in ATTENTION if name != "contextual-attention"), *WHOLE)
 #: Recurrences, which are loops over steps.
@@ -111,8 +119,54 @@ FORMS = (
     ("mixture-of-experts-gradients", "autograd", "autograd through one expert after another", False),
     ("hybrid-stack", "composed", "attention by SDPA, dualities and retention in chunks, other mixers step by step", True),
 )
+#: Products by weights of few bits, as libraries beside PyTorch make them: name, dtypes, function, package, and what it is.
+LAYERS = (
+    (
+        "torchao-int8",
+        SINGLE,
+        "torchao_int8",
+        TORCHAO,
+        "weights of 8 bits by torchao, a scale for each column, multiplied in f32",
+    ),
+    (
+        "torchao-int8-dynamic",
+        SINGLE,
+        "torchao_int8_dynamic",
+        TORCHAO,
+        "both factors of 8 bits by torchao, the left one rounded row by row in the call",
+    ),
+    ("torchao-int4-g32", ("bf16",), "torchao_int4", TORCHAO, "weights of 4 bits by torchao, groups of 32 along k"),
+    (
+        "bitsandbytes-nf4",
+        ("bf16",),
+        "bitsandbytes_nf4",
+        BITSANDBYTES,
+        "weights of 4 bits (NF4) by bitsandbytes, blocks of 64",
+    ),
+    (
+        "bitsandbytes-int8",
+        ("bf16",),
+        "bitsandbytes_int8",
+        BITSANDBYTES,
+        "LLM.int8() by bitsandbytes without its threshold, both factors of 8 bits with a scale for each row",
+    ),
+    (
+        "neural-compressor-int4-g32",
+        SINGLE,
+        "compressor_int4",
+        COMPRESSOR,
+        "weights of 4 bits by Intel Neural Compressor, groups of 32 along k, made f32 before they are timed",
+    ),
+    (
+        "neural-compressor-int8-g32",
+        SINGLE,
+        "compressor_int8",
+        COMPRESSOR,
+        "weights of 8 bits by Intel Neural Compressor, groups of 32 along k, made f32 before they are timed",
+    ),
+)
 #: Those whose sums of thousands, step by step, need more bits than 16 have.
-NEED_BITS = ("read", "contextual-attention", "layer-norm", "rms-norm", "causal-conv", *WHOLE)
+NEED_BITS = ("read", "contextual-attention", "layer-norm", "rms-norm", "norm-chain", "causal-conv", *WHOLE)
 
 
 def dtypes_of(workload):
@@ -127,8 +181,8 @@ def torch_row(name, workload, prepare, about, devices=TORCHES, **more):
     return Row(name, workload, devices, more.pop("dtypes", REAL), prepare, about, ("EN2",), **more)
 
 
-def graph(device, workload, dtypes, prepare, about, claims):
-    return Row("graph", workload, (device,), dtypes, prepare, about, claims, memory=False)
+def graph(device, workload, dtypes, prepare, about, claims, tokens=()):
+    return Row("graph", workload, (device,), dtypes, prepare, about, claims, tokens=tokens, memory=False)
 
 
 def gpu_row(name, device, dtypes, prepare, about, workload="attention"):
@@ -157,6 +211,30 @@ ROWS = [
     ),
     *(
         torch_row(
+            name,
+            "gpt2-training",
+            f"training_rows:{name.capitalize()}",
+            f"GPT-2 with SDPA and the fused AdamW{how}, in PyTorch",
+            dtypes=SINGLE,
+            tokens=("ids",),
+            loop=True,
+            memory=name == "eager",
+        )
+        for name, how in (("eager", ""), ("compile", ", loss and gradients by torch.compile"))
+    ),
+    torch_row("topk", "top-k-compression", "compression_rows:top_k", "by torch.topk", dtypes=SINGLE),
+    torch_row("eager", "int8-compression", "compression_rows:int8", "the formula, in PyTorch", dtypes=SINGLE),
+    torch_row("eager", "power-sgd", "compression_rows:power_sgd", "the formula, in PyTorch", dtypes=SINGLE),
+    *(
+        torch_row(name, "adamw", f"optimizer_rows:{way}", about, dtypes=dtypes, loop=True)
+        for name, way, about, dtypes in (
+            ("loop", "Loop", "PyTorch's AdamW, one tensor after another", WIDE),
+            ("foreach", "Foreach", "PyTorch's AdamW, each operation over lists of tensors", WIDE),
+            ("torch-fused", "Fused", "PyTorch's AdamW as one kernel", SINGLE),
+        )
+    ),
+    *(
+        torch_row(
             f"sdpa-{backend}",
             name,
             f"torch_rows:sdpa_{backend}",
@@ -176,6 +254,19 @@ ROWS = [
         )
         for name in SDPA
         for backend in ("efficient", "cudnn")
+    ),
+    *(
+        torch_row(name, workload, prepare, about, dtypes=WIDE, tokens=tokens, memory=not name.startswith("compile"))
+        for workload, tokens in ENCODERS
+        for name, prepare, about in (
+            ("eager", "torch_rows:eager", "the formula, in PyTorch"),
+            ("sdpa-flash", "torch_rows:sdpa_flash", "PyTorch's norms, and its SDPA by its backend flash"),
+            (
+                "compile-frozen",
+                "torch_rows:compile_frozen",
+                "by torch.compile with its weights as constants, which are packed before (freezing)",
+            ),
+        )
     ),
     *(
         torch_row("native", name, "torch_rows:native", f"PyTorch's {name.replace('-', '_')}")
@@ -250,12 +341,100 @@ ROWS = [
         dtypes=WIDE,
         needs=(("mambapy", "1.2", "2"),),
     ),
+    *(
+        torch_row(
+            "fla-naive",
+            workload,
+            f"fla_rows:{prepare}",
+            "the plain loop over steps of fla-core",
+            dtypes=SINGLE,
+            needs=(FLA,),
+            on_request=True,
+        )
+        for workload, prepare in (
+            ("state-space-duality", "duality"),
+            ("retention", "retention"),
+            ("rwkv-6", "rwkv6"),
+            ("rwkv-7", "rwkv7"),
+        )
+    ),
+    *(
+        Row(
+            name,
+            "matmul",
+            ON_CPU,
+            dtypes,
+            f"weight_rows:{prepare}",
+            about,
+            ("EN5",),
+            packed=("b",),
+            needs=(package,),
+            approximates=True,
+            on_request=True,
+        )
+        for name, dtypes, prepare, package, about in LAYERS
+    ),
+    torch_row(
+        "peft-lora",
+        "linear",
+        "weight_rows:lora",
+        "the layer with an adapter of rank 16 by peft, whose second factor is zero",
+        devices=ON_CPU,
+        dtypes=SINGLE,
+        needs=(PEFT,),
+        on_request=True,
+    ),
+    *(
+        Row(
+            name,
+            "matmul",
+            ("onnxruntime",),
+            SINGLE,
+            f"nbits_rows:{prepare}",
+            about,
+            ("EN5",),
+            packed=("b",),
+            approximates=True,
+        )
+        for name, prepare, about in (
+            ("int4-g32", "in_single", "MatMulNBits: weights of 4 bits, groups of 32 along k, multiplied in f32"),
+            (
+                "int4-g32-a8",
+                "in_bytes",
+                "MatMulNBits with accuracy_level=4: the same weights, the left factor rounded to 8 bits in groups of 32",
+            ),
+        )
+    ),
+    *(
+        Row(
+            name,
+            "matmul",
+            ("llama-cpp",),
+            SINGLE,
+            f"llama_rows:{prepare}",
+            f"weights in {about} of llama.cpp, the left factor rounded to 8 bits in groups of 32",
+            packed=("b",),
+            approximates=True,
+        )
+        for name, prepare, about in (("q4-0", "q4_0", "Q4_0"), ("q8-0", "q8_0", "Q8_0"))
+    ),
+    Row(
+        "kv-cache",
+        "greedy-decoding",
+        ("ctranslate2",),
+        SINGLE,
+        "ctranslate2_rows:Decoding",
+        "a GPT-2 in CTranslate2's form, with its cache of keys and values",
+        ("EN5",),
+        tokens=("prompt",),
+        loop=True,
+    ),
     torch_row(
         "torch-csr",
         "sparse-matmul",
         "sparse_rows:torch_csr",
         "PyTorch's CSR of the weights, made before timing",
-        devices=("torch", "torch-mkl"),
+        devices=ON_CPU,
         dtypes=WIDE,
         packed=("b",),
     ),
@@ -308,6 +487,41 @@ ROWS = [
             ("grouped-mm", SINGLE, "as grouped products, which its models take by themselves"),
         )
     ),
+    *(
+        Row(
+            "model",
+            workload,
+            ("transformers", "transformers-mkl"),
+            WIDE,
+            f"transformers_encoders:{workload.split('-')[0]}",
+            about,
+            ("EN3",),
+            tokens=tokens,
+        )
+        for (workload, tokens), about in zip(
+            ENCODERS,
+            (
+                "BERT of Hugging Face Transformers, and the mean of its positions",
+                "the encoder of Whisper of Hugging Face Transformers",
+            ),
+            strict=True,
+        )
+    ),
+    *(
+        Row(
+            "model",
+            workload,
+            ("transformers", "transformers-mkl"),
+            SINGLE,
+            f"transformers_models:{workload.title()}",
+            "LLaMA and Qwen3 of Hugging Face Transformers, read by it from safetensors, with its cache of keys and values",
+            ("EN3",),
+            tokens=("prompt",),
+            loop=True,
+            needs=(("safetensors", "0.4", "1"),),
+        )
+        for workload in ("prefill", "generate")
+    ),
     Row(
         "kv-cache",
         "greedy-decoding",
@@ -320,6 +534,14 @@ ROWS = [
         loop=True,
     ),
     *(graph("onnxruntime", name, SINGLE, "onnx_rows:cpu", "exported to ONNX", ("EN5",)) for name in GRAPHS),
+    *(
+        graph(device, workload, SINGLE, f"{module}:cpu", about, ("EN5",), tokens)
+        for workload, tokens in ENCODERS
+        for device, module, about in (
+            ("onnxruntime", "onnx_rows", "exported to ONNX"),
+            ("openvino", "openvino_rows", "converted from PyTorch"),
+        )
+    ),
     *(
         graph(
             "openvino",

@@ -13,7 +13,7 @@ from transformers.models.qwen3 import modeling_qwen3 as qwen3  # noqa: E402
 
 from .attention import angles  # noqa: E402
 from .blocks import EPSILON  # noqa: E402
-from .rows import Unsupported, of_all  # noqa: E402
+from .rows import Unsupported, of_all, only_hot  # noqa: E402
 from .torch_rows import compiled  # noqa: E402
 
 
@@ -93,7 +93,6 @@ def block(setting, inputs):
 
 @of_all
 def compile_block(setting, copies):
-    if len(copies) > 1:
-        raise Unsupported("all calls share its weights, which stay in the caches: measure it hot")
+    only_hot(copies)
     made, given = compiled(setting, called(setting, copies[0]), [copies[0]["input"]]), copies[0]["input"]
     return [lambda: made(given)]

@@ -80,6 +80,17 @@ class Trial:
         results = self.result if isinstance(self.result, (tuple, list)) else [self.result]
         return [("", self.kind.give(result, self.dtype)) for result in results]
 
+    def stands_for(self, inputs):
+        """The numbers that are computed with in the place of inputs, where these take the place of the trial's own."""
+
+        def of(name, numbers):
+            if callable(numbers):
+                given = self.kind.take(inputs[name], self.real) if name in inputs else self.copies[0][name]
+                numbers = numbers(given)
+            return name, self.kind.give(numbers, "f32")
+
+        return [of(*one) for one in self.setting.stands_for.items()]
+
     def write(self, place, values):
         # The numbers of tokens come in f32, and few bits do not hold them.
         values = self.kind.take(values, "f32" if place["input"] in self.row.tokens else self.real)
@@ -133,6 +144,8 @@ class Worker:
                 "engines": [engines[name] for name in row.devices],
                 "catalogue": list(row.catalogue),
                 "inputs": "sent",
+                "approximates": row.approximates,
+                "on_request": row.on_request,
             }
             for row in self.rows
         ]
@@ -199,11 +212,15 @@ class Worker:
         gc.collect()
         return {"say": "dropped"}
 
+    def approximation(self, ask, inputs):
+        stands_for = self.trials[ask["trial"]].stands_for(inputs)
+        return ({"say": "stands_for"}, stands_for) if stands_for else {"say": "none"}
+
     def none(self, ask, inputs):
         return {"say": "none"}
 
     asks = {"describe": describe, "prepare": prepare, "run": run, "finish": finish, "memory": memory, "drop": drop}
-    asks |= {"allocations": none, "approximation": none}
+    asks |= {"allocations": none, "approximation": approximation}
 
     def answer(self, header, body):
         """What to say to a frame, and the arrays that go with it; whatever goes wrong is told, and the worker goes on."""

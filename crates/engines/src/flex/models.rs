@@ -1,42 +1,122 @@
 //! Whole decoders on plain slices: `prefill` and `generate`.
 
-use benchbook_core::{Array, DType, Error, Inputs, Loop, Looping, Result, Row, Setting, Step, StepsOf};
+use benchbook_core::{
+    Array, DType, Error, Inputs, Loop, Looping, Metric, Problem, Result, Row, Setting, Step, StepsOf, Subject,
+};
+use benchbook_models::compress::Scheme;
 use benchbook_models::weights::Source;
-use benchbook_models::{Architecture as Family, Decoder, Description, Session, Tensor, Text};
+use benchbook_models::{Architecture as Family, Decoder, Description, Form, Plan, Session, Tensor, Text};
 use benchbook_workloads::attention::window::BASE;
 use benchbook_workloads::blocks::{Architecture, EPSILON};
-use benchbook_workloads::decoding::{Generate, Prefill, Sizes};
+use benchbook_workloads::decoding::{Generate, GenerateParams, Prefill, PrefillParams, Sizes};
 
 use crate::flex::row::fused_row;
+use crate::flex::weight_only::{own_bytes, weight_bytes};
 
-/// The implementation of `prefill`.
-pub const CHUNKED: Row<Prefill> = fused_row::<Prefill>(
+/// Implementations of `prefill`.
+pub const PREFILL: [Row<Prefill>; 3] = [CHUNKED, CHUNKED_INT8, CHUNKED_INT4];
+
+/// Implementations of `generate`.
+pub const GENERATE: [Row<Generate>; 3] = [CACHED, CACHED_INT8, CACHED_INT4];
+
+const CHUNKED: Row<Prefill> = fused_row::<Prefill>(
     "chunked",
     "chunks of the prompt, one after another, whose keys and values are kept (Agrawal et al., arXiv 2308.16369, section 4.2); \
      everything hand-written: AVX-512, AVX2 or portable",
     &[DType::F32],
-    |name, setting, params, inputs| {
-        let of = Prefill::steps(params);
-        let running = Running::new(name, setting, &params.sizes(), inputs, [params.prompt, params.chunk])?;
-        Ok(looping(name, setting, &of, Taking { running, chunk: params.chunk, logits: Vec::new() }))
-    },
+    taking::<32>,
 )
 .catalogue(&["DE4"]);
 
-/// The implementation of `generate`.
-pub const CACHED: Row<Generate> = fused_row::<Generate>(
+const CHUNKED_INT8: Row<Prefill> = chunked_in::<8>(
+    "chunked-int8",
+    "as chunked, by weights of 8 bits (integers from -127 to 127, groups of 32 along the sum, f32 scales, rounded to nearest)",
+);
+
+const CHUNKED_INT4: Row<Prefill> = chunked_in::<4>(
+    "chunked-int4",
+    "as chunked, by weights of 4 bits (symmetric, groups of 32 along the sum, f32 scales, rounded to nearest: arXiv 2210.17323)",
+);
+
+const CACHED: Row<Generate> = fused_row::<Generate>(
     "kv-cache",
     "keys and values of earlier positions are kept (Pope et al., arXiv 2211.05102, section 2); everything hand-written: AVX-512, \
      AVX2 or portable",
     &[DType::F32],
-    |name, setting, params, inputs| {
-        let of = Generate::steps(params);
-        let room = [params.prompt + params.tokens, params.prompt.min(MOST_CHUNK)];
-        let running = Running::new(name, setting, &params.sizes(), inputs, room)?;
-        Ok(looping(name, setting, &of, Making { running, made: Vec::with_capacity(params.tokens), wanted: params.tokens }))
-    },
+    making::<32>,
 )
 .catalogue(&["DE5"]);
+
+const CACHED_INT8: Row<Generate> = cached_in::<8>(
+    "kv-cache-int8",
+    "as kv-cache, by weights of 8 bits (integers from -127 to 127, groups of 32 along the sum, f32 scales, rounded to nearest)",
+);
+
+const CACHED_INT4: Row<Generate> = cached_in::<4>(
+    "kv-cache-int4",
+    "as kv-cache, by weights of 4 bits (symmetric, groups of 32 along the sum, f32 scales, rounded to nearest: arXiv 2210.17323)",
+);
+
+const fn chunked_in<const BITS: usize>(name: &'static str, about: &'static str) -> Row<Prefill> {
+    let row = fused_row::<Prefill>(name, about, &[DType::F32], taking::<BITS>);
+    let right = |params: &PrefillParams, inputs: &Inputs, seed: u64| {
+        Some(Prefill::reference(params, &rounded(form(BITS), inputs), seed))
+    };
+    row.approximating(right).on_request()
+}
+
+const fn cached_in<const BITS: usize>(name: &'static str, about: &'static str) -> Row<Generate> {
+    let row = fused_row::<Generate>(name, about, &[DType::F32], making::<BITS>);
+    let right = |params: &GenerateParams, inputs: &Inputs, seed: u64| {
+        Some(Generate::reference(params, &rounded(form(BITS), inputs), seed))
+    };
+    row.approximating(right).on_request()
+}
+
+fn taking<const BITS: usize>(
+    name: &'static str,
+    setting: &Setting,
+    params: &PrefillParams,
+    inputs: &Inputs,
+) -> Result<Box<dyn Subject>> {
+    let (of, room) = (Prefill::steps(params), [params.prompt, params.chunk]);
+    let running = Running::new(name, setting, form(BITS), &params.sizes(), inputs, room)?;
+    Ok(looping(name, setting, &of, Taking { running, chunk: params.chunk, logits: Vec::new() }))
+}
+
+fn making<const BITS: usize>(
+    name: &'static str,
+    setting: &Setting,
+    params: &GenerateParams,
+    inputs: &Inputs,
+) -> Result<Box<dyn Subject>> {
+    let of = Generate::steps(params);
+    let room = [params.prompt + params.tokens, params.prompt.min(MOST_CHUNK)];
+    let running = Running::new(name, setting, form(BITS), &params.sizes(), inputs, room)?;
+    Ok(looping(name, setting, &of, Making { running, made: Vec::with_capacity(params.tokens), wanted: params.tokens }))
+}
+
+/// The form of matrices of so many bits.
+fn form(bits: usize) -> Form {
+    match bits {
+        4 => Form::Coded(Scheme::Int4G32),
+        8 => Form::Coded(Scheme::Int8G32),
+        _ => Form::Plain,
+    }
+}
+
+/// Inputs whose matrices are what their codes stand for.
+fn rounded(form: Form, inputs: &Inputs) -> Inputs {
+    let mut others = inputs.clone();
+    for (name, array) in inputs.iter().filter(|(name, _)| name.starts_with("w_") || *name == "head") {
+        let inner = array.width();
+        let numbers = form.stands_for_rows(array.of::<f32>(), [array.rows(), inner]);
+        // Inputs that are drawn are finite, and as many as their shape says.
+        let numbers = numbers.unwrap_or_else(|error| panic!("the matrix {name} of a case: {error}"));
+        others.insert(name, Array::new(array.shape().to_vec(), &numbers));
+    }
+    others
+}
 
 /// Tokens of a prompt that are taken at a time.
 pub(super) const MOST_CHUNK: usize = 512;
@@ -46,7 +126,7 @@ pub(super) fn looping<L: Loop + 'static>(
     setting: &Setting,
     of: &StepsOf,
     looped: L,
-) -> Box<dyn benchbook_core::Subject> {
+) -> Box<dyn Subject> {
     Box::new(Looping::new(name, setting, of, looped))
 }
 
@@ -66,12 +146,14 @@ impl Running {
     pub(super) fn new(
         implementation: &'static str,
         setting: &Setting,
+        form: Form,
         sizes: &Sizes,
         inputs: &Inputs,
         room: [usize; 2],
     ) -> Result<Self> {
         let decoder = described(sizes, room[0]).checked();
-        let decoder = decoder.and_then(|model| Decoder::load(&model, &Given { sizes, inputs }, room[0]));
+        let decoder =
+            decoder.and_then(|model| Decoder::planned(&model, &Given { sizes, inputs }, room[0], &Plan::of(form)));
         let decoder = decoder.map_err(|error| failed(implementation, &setting.device, &error))?;
         Ok(Self::of(implementation, setting, decoder, inputs, room))
     }
@@ -246,6 +328,10 @@ impl Loop for Taking {
         Ok(vec![Array::new(vec![1, self.logits.len()], &self.logits)])
     }
 
+    fn metrics(&self) -> Vec<Metric> {
+        vec![weight_bytes(self.running.decoder.matrix_bytes())]
+    }
+
     fn allocates_in_rust(&self) -> bool {
         true
     }
@@ -286,6 +372,12 @@ impl Loop for Making {
         Ok(vec![Array::new(vec![tokens.len(), 1], &tokens)])
     }
 
+    /// Each token reads every matrix: the first one those of the prompt.
+    fn metrics(&self) -> Vec<Metric> {
+        let bytes = self.running.decoder.matrix_bytes();
+        vec![weight_bytes(bytes), own_bytes(self.wanted * bytes)]
+    }
+
     fn allocates_in_rust(&self) -> bool {
         true
     }
@@ -297,9 +389,6 @@ impl Loop for Making {
 
 #[cfg(test)]
 mod tests {
-    use benchbook_core::Problem;
-    use benchbook_workloads::decoding::PrefillParams;
-
     use super::*;
 
     #[test]
@@ -307,7 +396,7 @@ mod tests {
         let params = PrefillParams { prompt: 3, ..PrefillParams::default() };
         let inputs = Prefill::inputs(&params, 1);
         let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
-        let mut running = Running::new("test", &setting, &params.sizes(), &inputs, [3, 0]).unwrap();
+        let mut running = Running::new("test", &setting, Form::Plain, &params.sizes(), &inputs, [3, 0]).unwrap();
         running.begin();
         let told = running.with(|_, _, _| Ok(())).unwrap_err().to_string();
         assert!(told.contains("a session of 3 positions, 0 at a time, cannot be"), "{told}");

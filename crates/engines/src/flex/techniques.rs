@@ -11,7 +11,7 @@ use benchbook_core::{
     Step, Subject, Support,
 };
 use benchbook_models::technique::{self, Applied, Change, Technique, Tried, mean_bits};
-use benchbook_models::{Decoder, Description, Keeps, Session};
+use benchbook_models::{Decoder, Description, Form, Keeps, Session};
 use benchbook_quality::logits as quality;
 use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Rounded, Sizes};
 
@@ -27,7 +27,7 @@ pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
     &[DType::F32],
     |name, setting, params, inputs| {
         let (sizes, room) = (params.sizes(), room(params));
-        let running = Running::new(name, setting, &sizes, inputs, room)?;
+        let running = Running::new(name, setting, Form::Plain, &sizes, inputs, room)?;
         let told = told(running.decoder().0, None);
         Ok(looping(name, setting, &ForcedDecoding::steps(params), Forced::new(running, params, told, None)))
     },
@@ -207,8 +207,7 @@ fn read(
 
 /// What is known of a decoder before it runs, beside the plain one where it is another.
 fn told(decoder: &Decoder, beside: Option<(&Decoder, &[Tried])>) -> Vec<Metric> {
-    let (held, head) = (decoder.held(), decoder.held_by_head());
-    let bytes = held.bytes + head.bytes;
+    let (held, head, bytes) = (decoder.held(), decoder.held_by_head(), decoder.matrix_bytes());
     let mut metrics = vec![weight_bytes(bytes), own_bytes(bytes)];
     let Some((plain, tried)) = beside else { return metrics };
     let text = decoder.text();

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use benchbook_core::{
-    DType, Implementation, Inputs, Params, Reference, Registry, Result, Setting, Subject, Support, Workload,
+    DType, Implementation, Inputs, Knob, Knobs, Params, Reference, Registry, Result, Setting, Subject, Support,
+    Workload,
 };
 use burn::tensor::bf16;
 
@@ -47,6 +48,20 @@ impl Implementation for InF32<'_> {
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         self.0.prepare(&Setting { dtype: DType::F32, ..setting.clone() }, params, inputs)
+    }
+
+    fn knobs(&self) -> &'static [Knob] {
+        self.0.knobs()
+    }
+
+    fn prepare_with(
+        &self,
+        setting: &Setting,
+        params: &Params,
+        inputs: &Inputs,
+        knobs: &Knobs,
+    ) -> Result<Box<dyn Subject>> {
+        self.0.prepare_with(&Setting { dtype: DType::F32, ..setting.clone() }, params, inputs, knobs)
     }
 
     fn approximates(&self) -> bool {

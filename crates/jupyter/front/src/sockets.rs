@@ -4,6 +4,7 @@
 
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use zmq::{Context, DONTWAIT, POLLIN, Socket, SocketType};
 
@@ -20,6 +21,10 @@ const LAST_MS: i32 = 1000;
 /// How many messages are sent before requests are looked for again: a cell that shows things without end must not keep an
 /// interrupt from being heard.
 const BURST: usize = 256;
+
+/// How long a question waits for a client that connects its sockets one after the other, and how often it is tried meanwhile.
+const EARLY: Duration = Duration::from_secs(10);
+const AGAIN_MS: i64 = 20;
 
 /// Where the thread of the sockets hears from the rest of the process.
 const INSIDE: &str = "inproc://outbox";
@@ -96,6 +101,10 @@ pub(crate) fn open(connection: &Connection, events: SyncSender<Event>) -> Result
                 SocketType::XPUB => socket.set_xpub_verbose(true)?,
                 _ => {}
             }
+            if channel == Channel::Stdin {
+                // Otherwise what is for a client that has not connected yet vanishes without a word.
+                socket.set_router_mandatory(true)?;
+            }
             socket.bind(&at)
         };
         set_up().map_err(named(&at))?;
@@ -118,6 +127,7 @@ pub(crate) fn open(connection: &Connection, events: SyncSender<Event>) -> Result
         heartbeat: bound(Channel::Heartbeat, SocketType::ROUTER)?,
         inbox,
         events,
+        early: Vec::new(),
     };
     let thread = std::thread::Builder::new().name("sockets".into()).spawn(move || sockets.serve());
     Ok((Outbox(outbox), thread.map_err(|source| Error::Thread { what: "sockets", source })?))
@@ -129,11 +139,13 @@ struct Sockets {
     heartbeat: Socket,
     inbox: Socket,
     events: SyncSender<Event>,
+    /// Questions for clients that have not connected yet, and how long they wait.
+    early: Vec<(Instant, Vec<Vec<u8>>)>,
 }
 
 impl Sockets {
     /// Serves until it is told to stop. A message that cannot be sent belongs to somebody who has gone.
-    fn serve(self) {
+    fn serve(mut self) {
         loop {
             match self.turn() {
                 Ok(true) => {}
@@ -149,10 +161,13 @@ impl Sockets {
     }
 
     /// Waits until something has come by any socket, and takes it; says whether to go on.
-    fn turn(&self) -> zmq::Result<bool> {
+    fn turn(&mut self) -> zmq::Result<bool> {
         let all = self.asked.iter().map(|(_, socket)| socket).chain([&self.iopub, &self.heartbeat, &self.inbox]);
         let mut waiting: Vec<_> = all.map(|socket| socket.as_poll_item(POLLIN)).collect();
-        zmq::poll(&mut waiting, -1)?;
+        zmq::poll(&mut waiting, if self.early.is_empty() { -1 } else { AGAIN_MS })?;
+        for (until, question) in std::mem::take(&mut self.early) {
+            self.ask(until, question);
+        }
         while let Some(beat) = received(&self.heartbeat)? {
             let _ = self.heartbeat.send_multipart(beat, DONTWAIT);
         }
@@ -188,9 +203,21 @@ impl Sockets {
         Ok(())
     }
 
-    fn send(&self, tagged: &[u8], frames: Vec<Vec<u8>>) {
+    fn send(&mut self, tagged: &[u8], frames: Vec<Vec<u8>>) {
+        if tagged == tag(Channel::Stdin) {
+            return self.ask(Instant::now() + EARLY, frames);
+        }
         let asked = self.asked.iter().find(|(channel, _)| tag(*channel) == tagged).map(|(_, socket)| socket);
         let _ = asked.unwrap_or(&self.iopub).send_multipart(frames, DONTWAIT);
+    }
+
+    /// Sends a question, or keeps it for a client that is not there yet.
+    fn ask(&mut self, until: Instant, question: Vec<Vec<u8>>) {
+        let Some((_, stdin)) = self.asked.iter().find(|(channel, _)| *channel == Channel::Stdin) else { return };
+        let sent = stdin.send_multipart(question.iter().map(Vec::as_slice), DONTWAIT);
+        if sent == Err(zmq::Error::EHOSTUNREACH) && Instant::now() < until {
+            self.early.push((until, question));
+        }
     }
 
     /// Nobody is left to be told if this fails: the front end has ended.

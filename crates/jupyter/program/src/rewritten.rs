@@ -10,9 +10,9 @@ use evcxr::{CommandContext, CompilationError, Error};
 const LOOK: &str = "benchbook::notebook::look(); ";
 /// What is written around the last value.
 const SHOW: (&str, &str) = ("benchbook::notebook::show!(", ");");
-/// The type that no variable has, by its path and as the compiler names it.
-const QUESTION: &str = ": benchbook::notebook::TypeOfVariable";
-const EXPECTED: &str = "expected `TypeOfVariable`, found `";
+/// The type that no variable has, by its path and as the compiler names it in the first line of a note.
+const QUESTION: &str = ": benchbook::notebook::TypeOfVariable<()>";
+const EXPECTED: &str = "expected enum `TypeOfVariable<()>`";
 /// No cell with this statement compiles, so that a question is never run.
 const NEVER: &str = "\nlet () = 1_u8;";
 /// Names that every cell can write: the compiler need not be asked where they come from.
@@ -118,17 +118,18 @@ fn short_names(kind: &str) -> impl Iterator<Item = String> {
 
 /// The line of a declaration, counted from 1, and the type that the compiler has found for it.
 fn named(error: &CompilationError) -> Option<(usize, String)> {
-    let labels = error.spanned_messages();
-    let found = labels.iter().find_map(|one| type_in(&one.label))?;
+    let found = type_in(&error.rendered())?;
     // The declaration is the other place that the compiler points to.
-    let declared = labels.iter().filter_map(|one| one.span).map(|span| span.start_line).min()?;
-    Some((declared, found))
+    let spans = error.spanned_messages().iter().filter_map(|one| one.span);
+    Some((spans.map(|span| span.start_line).min()?, found))
 }
 
-/// The type that a label names, if it can be written.
-fn type_in(label: &str) -> Option<String> {
-    let (_, rest) = label.split_once(EXPECTED)?;
-    let kind = rest.split('`').next().filter(|kind| !kind.is_empty())?;
+/// The type that a message names as the one that was found, if it can be written.
+///
+/// Labels name types without their paths, notes with them where a name is ambiguous.
+fn type_in(message: &str) -> Option<String> {
+    let mut lines = message.lines().skip_while(|line| !line.ends_with(EXPECTED));
+    let kind = lines.nth(1)?.split_once(" found ")?.1.split('`').nth(1).filter(|kind| !kind.is_empty())?;
     let can_be_written = !["{", "...", "_>", "<_", "_,", " _", "impl "].iter().any(|part| kind.contains(part));
     can_be_written.then(|| kind.replace(OWN_NAME.0, OWN_NAME.1))
 }
@@ -153,21 +154,22 @@ mod tests {
     fn a_question_has_no_fault_but_its_own() {
         let asked = |code: &str| question(code, &untyped(code), &BTreeSet::from(["Run".to_owned()]));
         let more = "let () = 1_u8;\nmod benchbook_other_names { pub struct Run; }";
-        let typed = "let run: benchbook::notebook::TypeOfVariable = lab.run(&plan)?;";
+        let typed = "let run: benchbook::notebook::TypeOfVariable<()> = lab.run(&plan)?;";
         assert_eq!(asked("let run = lab.run(&plan)?;"), format!("{typed}\n{more}"));
         assert_eq!(asked("let run = lab.run(&plan)?;\nrun // said"), format!("{typed}\nrun; // said\n{more}"));
     }
 
     #[test]
     fn a_type_is_read_where_it_can_be_written() {
-        let label = |kind: &str| format!("{EXPECTED}{kind}`");
-        assert_eq!(type_in(&label("Run")).as_deref(), Some("Run"));
-        assert_eq!(type_in(&label("Vec<benchbook_notebook::Lab>")).as_deref(), Some("Vec<benchbook::Lab>"));
-        for kind in ["{closure@a.rs}", "Vec<_>", "Result<Run, _>", "Map<...>", "impl Fn()", ""] {
-            assert_eq!(type_in(&label(kind)), None, "{kind}");
+        let note = |kind: &str| {
+            format!("error[E0308]: mismatched types\n  = note: {EXPECTED}\n             found struct `{kind}`\n")
+        };
+        assert_eq!(type_in(&note("Run")).as_deref(), Some("Run"));
+        assert_eq!(type_in(&note("Vec<benchbook_notebook::Lab>")).as_deref(), Some("Vec<benchbook::Lab>"));
+        for kind in ["{closure@a.rs}", "Vec<_>", "Result<Run, _>", "Map<...>", "impl Fn()", "{integer}", ""] {
+            assert_eq!(type_in(&note(kind)), None, "{kind}");
         }
-        assert_eq!(type_in("expected due to this"), None);
-        assert_eq!(type_in("expected `TypeOfVariable`, found integer"), None);
+        assert_eq!(type_in("  = note: expected type `u8`\n  found enum `TypeOfVariable<()>`"), None);
     }
 
     #[test]

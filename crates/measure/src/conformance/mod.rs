@@ -177,7 +177,7 @@ impl Walk {
         };
         let libraries = worker_env::libraries_of(&known.devices, &device.name).map(Path::to_owned);
         let (implementation, device) = (one.name.clone(), device.name.clone());
-        let (sent, approximates) = (one.inputs == InputsFrom::Sent, one.may_approximate());
+        let (sent, approximates) = (one.inputs == InputsFrom::Sent, one.approximates);
         Ok(Chosen { implementation, device, libraries, sent, approximates, cases })
     }
 
@@ -245,7 +245,7 @@ impl Walk {
         let trial = self.ready()?.trial.trial;
         for ask in [Ask::Approximation { trial, seed: SEED }, Ask::Allocations { trial }] {
             match self.ask(&ask)? {
-                (Say::None | Say::Answers { .. } | Say::Allocations { .. }, _) => {}
+                (Say::None | Say::Answers { .. } | Say::StandsFor | Say::Allocations { .. }, _) => {}
                 (other, _) => return wrong(format!("asked {ask:?}, it answers {} and not `none`", told(&other))),
             }
         }

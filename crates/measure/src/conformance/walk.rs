@@ -159,18 +159,30 @@ impl Walk {
     /// The right answer to a trial, with the inputs of another seed where these take their place, and the error that passes.
     pub fn right(&mut self, trial: &Trial, others: Option<&Others>) -> Result<(Rc<Reference>, f64)> {
         let seed = others.map_or(SEED, |others| others.seed);
-        let told =
-            if trial.approximates { Some(self.ask(&Ask::Approximation { trial: trial.trial, seed })?) } else { None };
+        let told = if trial.approximates { Some(self.approximation(trial, seed, others)?) } else { None };
         let tolerance = self.facts(trial)?.tolerance;
         let shared = Rc::clone(&self.references);
         let (exact, _) =
             self.with(|pipe, timeout| shared.borrow_mut().answer(&question(trial), others, pipe, timeout))?;
         let right = match told {
-            Some((Say::Answers { answers }, numbers)) => approximation_of(&exact, answers, numbers)?,
+            Some((Say::Answers { answers }, numbers)) if !trial.sent => approximation_of(&exact, answers, numbers)?,
+            Some((Say::StandsFor, numbers)) if trial.sent => {
+                let references = self.references.borrow();
+                Rc::new(references.standing_for(&question(trial), others, numbers, self.timeout)?)
+            }
             // What else it answers is examined by itself.
             _ => exact,
         };
         Ok((right, tolerance))
+    }
+
+    /// What it says that it approximates, where those of other inputs that it was not sent yet take their place.
+    fn approximation(&mut self, trial: &Trial, seed: u64, others: Option<&Others>) -> Result<(Say, Arrays)> {
+        let inputs = if others.is_some() { self.sent(trial, seed)? } else { None };
+        let mut arrays = named(inputs.as_ref());
+        arrays.retain(|(name, _)| others.is_some_and(|others| others.inputs.iter().any(|one| one == name)));
+        let ask = Ask::Approximation { trial: trial.trial, seed };
+        self.with(|pipe, timeout| pipe.ask(&ask, &arrays, timeout))
     }
 
     /// What is right beside outputs that may have gone another way than this at a tie.

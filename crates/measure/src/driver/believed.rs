@@ -76,6 +76,11 @@ pub fn most_bytes(reference: &Reference) -> u64 {
     all.saturating_mul(16).saturating_add(SLACK_BYTES)
 }
 
+/// Bytes of numbers in `f32` at most that stand for inputs of so many bytes, whatever these are computed in.
+pub fn most_bytes_of_inputs(bytes: usize) -> u64 {
+    (bytes as u64).saturating_mul(4).saturating_add(SLACK_BYTES)
+}
+
 /// Outputs, which stand in the order of their answers and have the names of these, if any.
 pub fn in_order(reference: &Reference, outputs: Arrays) -> Result<Vec<Array>> {
     for ((name, _), answer) in outputs.iter().zip(&reference.answers) {
@@ -134,5 +139,7 @@ mod tests {
         let most = |shape: Vec<usize>| most_bytes(&Reference::of(shape, vec![0], vec![0.0]));
         assert_eq!(most(vec![4, 3]), 12 * 16 + SLACK_BYTES);
         assert_eq!(most(vec![usize::MAX, usize::MAX]), u64::MAX);
+        // A number of eight bits may come in 32.
+        assert_eq!([0, 100, usize::MAX].map(most_bytes_of_inputs), [SLACK_BYTES, 400 + SLACK_BYTES, u64::MAX]);
     }
 }

@@ -21,7 +21,7 @@ use benchbook_journal::Isolation;
 
 use self::alone::Alone;
 pub(crate) use self::believed::{approximation_of, believed};
-use self::believed::{in_order, most_bytes};
+use self::believed::{in_order, most_bytes, most_bytes_of_inputs};
 use self::calls::Calls;
 pub(crate) use self::calls::run;
 pub(crate) use self::changing::{Changing, as_known};
@@ -157,20 +157,30 @@ impl Driver {
         Ok(differs && !trial.sent)
     }
 
-    /// What a trial gives where it is right, with the inputs of this seed, if it is an approximation of what is `exact`.
+    /// What a trial gives where it is right, if it is an approximation of what is `exact`; with other inputs than its own where
+    /// there are `others`, whose `arrays` are sent along where inputs are sent at all.
     fn approximation(
         &mut self,
         trial: &Trial,
-        seed: u64,
+        others: Option<&Others>,
+        arrays: &[(&str, &Array)],
         exact: &Reference,
         deadline: Deadline,
     ) -> Result<Option<Rc<Reference>>> {
         if !trial.approximates {
             return Ok(None);
         }
-        self.link.expect(most_bytes(exact));
-        match self.link.ask(&Ask::Approximation { trial: trial.trial, seed }, &[], deadline.left())? {
-            (Say::Answers { answers }, numbers) => approximation_of(exact, answers, numbers).map(Some),
+        let bytes = self.facts(&question(trial), deadline)?.input_bytes;
+        self.link.expect(most_bytes(exact).max(most_bytes_of_inputs(bytes)));
+        let ask =
+            Ask::Approximation { trial: trial.trial, seed: others.map_or(trial.input_seed, |others| others.seed) };
+        match self.link.ask(&ask, arrays, deadline.left())? {
+            (Say::Answers { answers }, numbers) if !trial.sent => approximation_of(exact, answers, numbers).map(Some),
+            (Say::StandsFor, numbers) if trial.sent => {
+                let references = self.references.borrow();
+                let right = references.standing_for(&question(trial), others, numbers, deadline.left())?;
+                Ok(Some(Rc::new(right)))
+            }
             (Say::None, _) => Ok(None),
             (other, _) => Err(unexpected(other)),
         }
@@ -204,7 +214,7 @@ impl Driver {
             facts = self.facts(&posed, deadline)?;
             (exact, reference_ns) = (own, reference_ns + own_ns);
         }
-        let approximation = self.approximation(trial, trial.input_seed, &exact, deadline)?;
+        let approximation = self.approximation(trial, None, &[], &exact, deadline)?;
         let outputs = in_order(&exact, outputs)?;
         let mut metrics = facts.metrics;
         metrics.extend(peak_added_bytes.map(|bytes| Metric::measured(PEAK_ADDED, bytes as f64, "bytes")));
@@ -325,17 +335,17 @@ impl Driver {
         let posed = Question { otherwise, ..question(&of) };
         let (trial, seed) = (of.trial, !of.input_seed);
         let others = Others { seed, inputs: changing.names() };
+        let inputs = if others.inputs.is_empty() { None } else { self.sent(&of, seed, deadline)? };
+        let mut arrays = named(inputs.as_ref());
+        arrays.retain(|(name, _)| others.inputs.iter().any(|other| other == name));
         let mut reference_ns = 0;
         if approximates && !others.inputs.is_empty() {
-            let told = self.approximation(&of, seed, &reference, deadline)?;
+            let told = self.approximation(&of, Some(&others), &arrays, &reference, deadline)?;
             reference = told.ok_or_else(|| Error::Failed("its worker calls it an approximation no more".into()))?;
         } else if !others.inputs.is_empty() {
             (reference, reference_ns) = self.answer(&posed, Some(&others), deadline)?;
         }
         self.link.expect(most_bytes(&reference));
-        let inputs = if others.inputs.is_empty() { None } else { self.sent(&of, seed, deadline)? };
-        let mut arrays = named(inputs.as_ref());
-        arrays.retain(|(name, _)| others.inputs.iter().any(|other| other == name));
         let (said, outputs) = self.link.ask(&Ask::Finish { trial, seed }, &arrays, deadline.left())?;
         let Say::Finished { metrics } = said else { return Err(unexpected(said)) };
         let outputs = in_order(&reference, outputs)?;

@@ -1,6 +1,7 @@
 //! The right answers, computed once in a run and shared by all its variants and replicates.
 
 mod cache;
+mod standing;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -158,6 +159,31 @@ impl References {
         let Some(posed) = self.posed(question)? else { return Ok(None) };
         let (seed, others, outputs) = (question.seed, others.cloned(), outputs.to_vec());
         self.wait_for(timeout, move || posed.follow(&inputs_of(posed.as_ref(), seed, others.as_ref()), &outputs))
+    }
+
+    /// The right answer to a case that is computed with these numbers in the place of the inputs of their names. They are
+    /// near enough to be called an approximation.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] where they are not, or this program does not know the workload; as of [`References::answer`].
+    pub fn standing_for(
+        &self,
+        question: &Question<'_>,
+        others: Option<&Others>,
+        numbers: Arrays,
+        timeout: Duration,
+    ) -> Result<Reference> {
+        let Some(posed) = self.posed(question)? else {
+            let words =
+                format!("it approximates `{}`, and this program does not know that workload", question.workload);
+            return Err(Error::Failed(words));
+        };
+        let (seed, others) = (question.seed, others.cloned());
+        let answered = self.wait_for(timeout, move || {
+            let inputs = inputs_of(posed.as_ref(), seed, others.as_ref());
+            standing::with(&inputs, numbers).map(|inputs| posed.reference(&inputs, seed))
+        })?;
+        answered.map_err(Error::Failed)
     }
 
     /// Whether a case of a problem that this program links is a loop.

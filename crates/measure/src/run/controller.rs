@@ -42,6 +42,8 @@ pub struct RunSettings<'a> {
     pub budget_start_ns: i64,
     /// What the plan asks for and the cells do not have, each with its reason.
     pub left_out: &'a [String],
+    /// What whoever asked for the run says of it: the kind of an event, and its words.
+    pub notes: &'a [(String, String)],
     /// The clock to go by.
     pub now: Now<'a>,
 }
@@ -103,7 +105,7 @@ pub fn run(
     spawn: &mut dyn Spawn,
     observer: &mut dyn Observer,
 ) -> Result<RunSummary> {
-    let RunSettings { store, keep, row, known, interrupted, budget_start_ns, left_out, now } = settings;
+    let RunSettings { store, keep, row, known, interrupted, budget_start_ns, left_out, notes, now } = settings;
     let recorder = Recorder::create(store, &row, plan.sampling.keep_disturbed, known, observer, now)?;
     let mut run = Running {
         plan,
@@ -121,6 +123,9 @@ pub fn run(
     let trials = cells.iter().map(|cell| cell.variants.len()).sum::<usize>() * first as usize;
     run.recorder.started(groups, trials);
     begin(&mut run.recorder, known, left_out)?;
+    for (kind, text) in notes {
+        run.recorder.event(None, Level::Info, kind, text)?;
+    }
     let mut stage = Stage::first(plan, cells.len());
     let mut pilots: Vec<Pilot> = cells.iter().map(|_| Pilot::default()).collect();
     let mut complete = measure_stage(&mut run, cells, &mut stage, &mut pilots)?;

@@ -1,7 +1,7 @@
 //! From a plan to the cases and variants it means on this machine.
 
 use benchbook_core::message::{Description, ImplementationInfo};
-use benchbook_core::{Case, CaseSpec, Plan, Registry, Variant, unknown};
+use benchbook_core::{Case, CaseSpec, Knobs, Plan, Registry, Variant, unknown};
 
 use crate::Result;
 use crate::executor::{Cases, Offers};
@@ -90,17 +90,23 @@ fn variants(
 ) -> Result<Vec<Variant>> {
     let (workload, names) = (&spec.workload, &spec.implementations);
     let of_workload = || known.implementations.iter().filter(move |i| i.workload == *workload);
-    for name in names.iter().filter(|name| of_workload().all(|i| i.name != **name)) {
+    for name in names.iter().filter(|name| of_workload().all(|i| !i.is_called(name))) {
+        // Knobs that nothing has are a slip of the finger, wherever the rest of the name is known.
+        if let Some(bare) = of_workload().find(|i| i.name == Knobs::bare(name)) {
+            Knobs::read(name, &bare.knobs)?;
+        }
         known_elsewhere(name, plan, known)?;
         left_out.push(format!("{workload} has no implementation `{name}`"));
     }
-    let wanted = |i: &&ImplementationInfo| if names.is_empty() { !i.on_request } else { names.contains(&i.name) };
-    let chosen: Vec<_> = of_workload().filter(wanted).collect();
+    let chosen: Vec<(&ImplementationInfo, String)> = match names.is_empty() {
+        true => of_workload().filter(|i| !i.on_request).map(|i| (i, i.name.clone())).collect(),
+        false => of_workload().flat_map(|i| called(i, names)).collect(),
+    };
     let mut variants = Vec::new();
-    for implementation in &chosen {
+    for (implementation, name) in &chosen {
         for device in implementation.devices.iter().filter(|device| devices.contains(device)) {
             variants.extend(plan.dtypes.iter().map(|dtype| Variant {
-                implementation: implementation.name.clone(),
+                implementation: name.clone(),
                 device: device.clone(),
                 dtype: *dtype,
                 threads,
@@ -111,10 +117,17 @@ fn variants(
     if variants.is_empty() && names.is_empty() {
         left_out.push(format!("no implementation of {workload} runs on {}", devices.join(", ")));
     } else if variants.is_empty() && !chosen.is_empty() {
-        let asked: Vec<&str> = chosen.iter().map(|i| i.name.as_str()).collect();
+        let asked: Vec<&str> = chosen.iter().map(|(_, name)| name.as_str()).collect();
         left_out.push(format!("{} of {workload} does not run on {}", asked.join(", "), devices.join(", ")));
     }
     Ok(variants)
+}
+
+/// The names by which an implementation is asked for, each once.
+fn called<'a>(implementation: &'a ImplementationInfo, names: &[String]) -> Vec<(&'a ImplementationInfo, String)> {
+    let is_first = |(index, name): &(usize, &String)| !names[..*index].contains(name);
+    let called = names.iter().enumerate().filter(is_first).map(|(_, name)| name);
+    called.filter(|name| implementation.is_called(name)).map(|name| (implementation, name.clone())).collect()
 }
 
 /// Refuses the name of an implementation that no workload has of which it is asked: the same names may be asked of several.
@@ -123,10 +136,10 @@ fn known_elsewhere(name: &str, plan: &Plan, known: &Description) -> Result<()> {
         let mut asked = plan.cases.iter().filter(|spec| spec.implementations.iter().any(|one| one == name));
         asked.any(|spec| spec.workload == i.workload)
     };
-    let mut names: Vec<&str> = known.implementations.iter().filter(asked).map(|i| i.name.as_str()).collect();
-    if names.contains(&name) {
+    if known.implementations.iter().filter(asked).any(|i| i.is_called(name)) {
         return Ok(());
     }
+    let mut names: Vec<&str> = known.implementations.iter().filter(asked).map(|i| i.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     Err(unknown("implementation", name, names).into())

@@ -131,7 +131,7 @@ impl<'a> Recorder<'a> {
         let known: &'a Description = self.known;
         // Workers of two programs may call theirs by one name; a device belongs to one of them.
         let is_of = |i: &&ImplementationInfo| i.workload == workload && i.devices.contains(&variant.device);
-        known.implementations.iter().filter(is_of).find(|i| i.name == variant.implementation)
+        known.implementations.iter().filter(is_of).find(|i| i.is_called(&variant.implementation))
     }
 
     /// Whether the inputs of a variant have to be sent to its worker.
@@ -141,7 +141,7 @@ impl<'a> Recorder<'a> {
 
     /// Whether the worker of a variant may say what it gives where it is right.
     pub fn approximates(&self, workload: &str, variant: &Variant) -> bool {
-        self.implementation(workload, variant).is_some_and(ImplementationInfo::may_approximate)
+        self.implementation(workload, variant).is_some_and(|found| found.approximates)
     }
 
     /// The engine that a variant of a workload runs on, and its version.

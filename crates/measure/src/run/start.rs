@@ -161,7 +161,8 @@ impl Start {
         let Self { plan, keep, command, interrupted, budget_start_ns, .. } = self;
         let expanded = expand(&plan, crew.threads, &crew.known, crew.references.borrow().problems(), asked);
         let Expanded { cells, left_out } = expanded?;
-        Ok(Ready { plan, keep, cells, left_out, crew, command, interrupted, budget_start_ns: Some(budget_start_ns) })
+        let (notes, budget_start_ns) = (Vec::new(), Some(budget_start_ns));
+        Ok(Ready { plan, keep, cells, left_out, notes, crew, command, interrupted, budget_start_ns })
     }
 }
 
@@ -173,6 +174,9 @@ pub struct Ready {
     pub cells: Vec<Cell>,
     /// What the plan asks for beside that, each with its reason: recorded, and the first of it told.
     pub left_out: Vec<String>,
+    /// What whoever asks for the run says of it: the kind of an event, and its words. They are recorded before anything is
+    /// measured.
+    pub notes: Vec<(String, String)>,
     keep: Keep,
     crew: Crew,
     command: String,
@@ -210,6 +214,7 @@ impl Ready {
             interrupted: &self.interrupted,
             budget_start_ns: self.budget_start_ns.take().unwrap_or_else(clock::now_ns),
             left_out: &self.left_out,
+            notes: &self.notes,
             now: &clock::now_ns,
         };
         run(&self.plan, &self.cells, settings, self.crew.spawn.as_mut(), observer)

@@ -7,6 +7,10 @@ use benchbook_simd::{
 
 use crate::compress::{Scheme, factors, singles, two_of_four};
 use crate::error::Result;
+use crate::packing::transposed;
+
+/// Rows whose codes are decoded one by one whatever their number: each has the same bits in any company.
+const FEW: usize = 8;
 
 /// What a matrix `[inner, outer]` becomes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,7 +18,7 @@ pub enum Form {
     /// Numbers as they are.
     #[default]
     Plain,
-    /// Codes of few bits, decoded in registers.
+    /// Codes of few bits, decoded in registers; only matrices become codes, not the table of embeddings.
     Coded(Scheme),
     /// Two of every four numbers down a column.
     TwoOfFour,
@@ -60,6 +64,18 @@ impl Form {
                 Ok(numbers)
             }
         }
+    }
+
+    /// The same of a matrix as checkpoints of LLaMA have it, `[outer, inner]`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn stands_for_rows(self, rows: &[f32], [outer, inner]: [usize; 2]) -> Result<Vec<f32>> {
+        if self == Self::Plain {
+            return Ok(rows.to_vec());
+        }
+        let numbers = self.stands_for(transposed(rows, inner), [inner, outer])?;
+        Ok(transposed(&numbers, outer))
     }
 }
 
@@ -144,7 +160,13 @@ impl Matrix {
         self.held
     }
 
-    /// f(`input` · weight + bias) into `out` `[rows, outer]`, of `input` `[rows, inner]`.
+    /// Numbers of a row that it multiplies.
+    pub fn inner(&self) -> usize {
+        self.size[0]
+    }
+
+    /// f(`input` · weight + bias) into `out` `[rows, outer]`, of `input` `[rows, inner]`. In a plain form and in codes, a row of a few has
+    /// the same bits in any company.
     ///
     /// # Errors
     /// Slices of the wrong length.
@@ -153,7 +175,13 @@ impl Matrix {
         let rows = input.len() / inner;
         match &*self.kind {
             Kind::Plain(weights) => return Ok(linear(weights, activation, input, out)?),
-            Kind::Coded(weights) => matmul_packed(rows, input, weights, out)?,
+            Kind::Coded(weights) => {
+                // More rows than are a step of decoding: their weights are decoded once for all.
+                let each = if rows > super::MOST_STEP { rows } else { FEW };
+                for (input, out) in input.chunks(each * inner).zip(out.chunks_mut(each * outer)) {
+                    matmul_packed(input.len() / inner, input, weights, out)?;
+                }
+            }
             Kind::TwoOfFour(weights) => matmul_two_four(rows, input, weights, out)?,
             Kind::Singles(weights) => matmul_csr(self.isa, rows, input, weights, out)?,
             Kind::LowRank([first, second], rank) => {
@@ -173,7 +201,7 @@ impl Matrix {
 }
 
 /// A function of a single number, see [`Activation`].
-pub fn activated(activation: Activation, x: f32) -> f32 {
+fn activated(activation: Activation, x: f32) -> f32 {
     match activation {
         Activation::None => x,
         Activation::Relu => {
@@ -203,28 +231,29 @@ mod tests {
         Seeded { seed: 3 }.drawn(&Tensor { name: name.to_owned(), shape: shape.to_vec(), mean: 0.0, deviation: 1.0 })
     }
 
+    const CODED: [Form; 6] = [
+        Form::Coded(Scheme::Int8),
+        Form::Coded(Scheme::Int8G32),
+        Form::Coded(Scheme::Int4G32),
+        Form::Coded(Scheme::E4m3),
+        Form::Coded(Scheme::Mxfp4),
+        Form::Coded(Scheme::Nf4),
+    ];
+
     /// Beside plain loops in `f64` over the numbers that the form stands for.
     #[test]
     fn every_form_multiplies_by_the_numbers_that_it_stands_for() {
         let (size, isa) = ([70, 37], Isa::detect());
         let (weight, bias) = (drawn("w", size), drawn("b", [1, 37]));
-        let forms = [
-            Form::Plain,
-            Form::Coded(Scheme::Int8),
-            Form::Coded(Scheme::Int4G32),
-            Form::Coded(Scheme::E4m3),
-            Form::Coded(Scheme::Mxfp4),
-            Form::Coded(Scheme::Nf4),
-            Form::TwoOfFour,
-            Form::Singles(50),
-            Form::LowRank(4),
-        ];
-        for form in forms {
+        let turned = transposed(&weight, 37);
+        let others = [Form::Plain, Form::TwoOfFour, Form::Singles(50), Form::LowRank(4)];
+        for form in CODED.into_iter().chain(others) {
             let mut pruned = weight.clone();
             form.prune(&mut pruned, size);
             let matrix = Matrix::new(form, size, &pruned, Some(&bias), isa).unwrap();
             let stands_for = form.stands_for(weight.clone(), size).unwrap();
-            for rows in [1, 3, 20] {
+            assert_eq!(transposed(&form.stands_for_rows(&turned, [37, 70]).unwrap(), 70), stands_for, "{form:?}");
+            for rows in [1, 3, 9, 16, 20, 40] {
                 let input = drawn("x", [rows, 70]);
                 let mut out = vec![f32::NAN; rows * 37];
                 matrix.apply(Activation::Gelu, &input, &mut out).unwrap();
@@ -241,6 +270,40 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_row_has_the_same_bits_in_any_company() {
+        let ([inner, outer], isa) = ([67, 45], Isa::detect());
+        let weight = drawn("w", [inner, outer]);
+        for form in CODED.into_iter().chain([Form::Plain]) {
+            let matrix = Matrix::new(form, [inner, outer], &weight, None, isa).unwrap();
+            for rows in [1, 8, 9, super::super::MOST_STEP] {
+                let input = drawn("x", [rows, inner]);
+                let mut out = vec![f32::NAN; rows * outer];
+                matrix.apply(Activation::None, &input, &mut out).unwrap();
+                let mut alone = vec![f32::NAN; outer];
+                matrix.apply(Activation::None, &input[(rows - 1) * inner..], &mut alone).unwrap();
+                assert_eq!(alone, out[(rows - 1) * outer..], "{form:?} {rows}");
+            }
+        }
+    }
+
+    #[test]
+    fn fewer_bits_are_fewer_bytes_and_farther_off() {
+        let rows: Vec<f32> = (0..96 * 128).map(|at| ((at * 7919) % 1013) as f32 / 506.0 - 1.0).collect();
+        let forms = [Form::Plain, Form::Coded(Scheme::Int8G32), Form::Coded(Scheme::Int4G32)];
+        let off = forms.map(|form| {
+            let rounded = form.stands_for_rows(&rows, [96, 128]).unwrap();
+            rounded.iter().zip(&rows).fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()))
+        });
+        // Half a step of a group's largest number: of 127 and of 7½.
+        assert_eq!(off[0], 0.0);
+        assert!(off[1] <= 1.0001 / 254.0 && off[2] <= 1.0001 / 15.0 && off[2] > off[1], "{off:?}");
+        let bytes = forms.map(|form| Matrix::new(form, [128, 96], &rows, None, Isa::detect()).unwrap().held().bytes);
+        assert_eq!(bytes[0], 4 * 96 * 128);
+        // Eight and four bits, and a scale of 32 for each group, columns filled up to panels of 32 at most.
+        assert!(bytes[1] <= 9 * 128 * 128 / 8 && bytes[2] <= 5 * 128 * 128 / 8, "{bytes:?}");
     }
 
     #[test]

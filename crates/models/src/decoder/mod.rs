@@ -9,16 +9,13 @@ pub use kept::Keeps;
 pub use matrix::{Form, Held};
 pub use session::{MOST_STEP, Session};
 
-use std::collections::BTreeMap;
-
-use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp, rms_norm};
-
-use matrix::{Matrix, activated};
+use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp, rms_norm, swiglu};
 
 use crate::description::{Architecture, Description, Text};
 use crate::error::{Error, Result};
-use crate::tensors::Tensor;
+use crate::packing::{Weights, transposed};
 use crate::weights::Source;
+use matrix::Matrix;
 
 /// A model whose weights are packed for this processor: made once, shared by every [`Session`].
 ///
@@ -70,6 +67,13 @@ pub struct Plan {
     pub exit: Option<Exit>,
 }
 
+impl Plan {
+    /// Every matrix in one form, the head too; all else as the model has it.
+    pub fn of(form: Form) -> Self {
+        Self { forms: Forms { attention: form, feed: form, head: form, layers: Vec::new() }, ..Self::default() }
+    }
+}
+
 /// Which matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -77,7 +81,7 @@ pub enum Role {
     Attention(usize),
     /// Of the feed-forward network, in a layer.
     Feed(usize),
-    /// The head, where it is no embedding: tokens come in by that.
+    /// The head, which may be the embedding: tokens come in by that as it is.
     Head,
 }
 
@@ -128,9 +132,16 @@ struct Normed {
 
 #[derive(Debug)]
 enum Feed {
-    Gelu { up: Matrix, down: Matrix },
+    Gelu {
+        up: Matrix,
+        down: Matrix,
+    },
     Swiglu(MlpWeights, [usize; 2]),
-    Parts { gate: Matrix, up: Matrix, down: Matrix },
+    /// Gate and up as one matrix, or as two.
+    Gated {
+        sides: Vec<Matrix>,
+        down: Matrix,
+    },
 }
 
 impl Decoder {
@@ -143,7 +154,7 @@ impl Decoder {
         Self::planned(model, source, positions, &Plan::default())
     }
 
-    /// The same, not in all as the model has it. Only of plain forms has a row the same bits in any company.
+    /// The same, not in all as the model has it. Only of plain forms and of codes has a row the same bits in any company.
     ///
     /// # Errors
     /// As there, and what a form refuses.
@@ -153,7 +164,7 @@ impl Decoder {
             return Err(Error::NotBuilt(model.name.clone()));
         }
         let tensors = model.tensors();
-        let weights = Weights::of(&tensors, source, plan);
+        let weights = Planned { weights: Weights::of(&tensors, source), plan };
         if text.architecture == Architecture::Gpt2 {
             weights.gpt2(text)
         } else {
@@ -173,7 +184,8 @@ impl Decoder {
         with: impl FnOnce(&Self) -> Result<T>,
     ) -> Result<T> {
         let tensors = model.tensors();
-        let other = Weights::of(&tensors, source, plan).llama_layer(&model.text, layer)?;
+        let planned = Planned { weights: Weights::of(&tensors, source), plan };
+        let other = planned.llama_layer(&model.text, layer)?;
         let usual = std::mem::replace(&mut self.layers[layer], other);
         let made = with(self);
         self.layers[layer] = usual;
@@ -195,10 +207,15 @@ impl Decoder {
         self.head.held()
     }
 
-    /// Numbers that lie between the products of the widest feed-forward network.
-    fn between(&self) -> usize {
-        let parts = self.layers.iter().any(|layer| matches!(layer.feed, Feed::Parts { .. }));
-        self.text.hidden * if parts { 2 } else { 1 }
+    /// Bytes of all matrices, which each step of decoding reads: those of products, the head among them.
+    pub fn matrix_bytes(&self) -> usize {
+        (self.held() + self.held_by_head()).bytes
+    }
+
+    /// Numbers of a position that a feed-forward network needs room for beside those between its products.
+    fn wide(&self) -> usize {
+        let gated = self.layers.iter().any(|layer| matches!(layer.feed, Feed::Gated { .. }));
+        if gated { 2 * self.text.hidden } else { 0 }
     }
 
     /// What it is made of.
@@ -238,59 +255,41 @@ impl Feed {
                 let numbers = 3 * width * hidden;
                 Held { bytes: numbers * size_of::<f32>(), numbers }
             }
-            Self::Parts { gate, up, down } => gate.held() + up.held() + down.held(),
+            Self::Gated { sides, down } => sides.iter().map(Matrix::held).sum::<Held>() + down.held(),
         }
     }
 
-    /// Of `rows` positions `[rows, width]`; `between` `[rows, Decoder::between()]` is room.
-    fn apply(&self, rows: usize, hidden: usize, input: &[f32], between: &mut [f32], out: &mut [f32]) -> Result<()> {
-        let (first, second) = between.split_at_mut(rows * hidden);
+    /// Of positions `[rows, width]`; `wide` `[rows, 2 · hidden]`, where there is any, and `between` `[rows, hidden]` are room.
+    fn apply(&self, isa: Isa, input: &[f32], [wide, between]: [&mut [f32]; 2], out: &mut [f32]) -> Result<()> {
         match self {
             Self::Gelu { up, down } => {
-                up.apply(Activation::Gelu, input, first)?;
-                down.apply(Activation::None, first, out)?;
+                up.apply(Activation::Gelu, input, between)?;
+                down.apply(Activation::None, between, out)
             }
-            Self::Swiglu(weights, _) => mlp(weights, input, out)?,
-            Self::Parts { gate, up, down } => {
-                let second = &mut second[..rows * hidden];
-                gate.apply(Activation::None, input, second)?;
-                up.apply(Activation::None, input, first)?;
-                first.iter_mut().zip(&*second).for_each(|(up, gate)| *up *= activated(Activation::Silu, *gate));
-                down.apply(Activation::None, first, out)?;
+            Self::Swiglu(weights, _) => Ok(mlp(weights, input, out)?),
+            Self::Gated { sides, down } => {
+                let each = wide.len() / sides.len();
+                for (side, wide) in sides.iter().zip(wide.chunks_exact_mut(each)) {
+                    side.apply(Activation::None, input, wide)?;
+                }
+                // The gate comes before up in each row, and where they are two matrices, all of its rows do.
+                let hidden = if sides.len() == 1 { down.inner() } else { between.len() };
+                swiglu(isa, hidden, wide, between)?;
+                down.apply(Activation::None, between, out)
             }
         }
-        Ok(())
     }
 }
 
-/// Weights on their way to where they are packed.
-struct Weights<'a> {
-    source: &'a dyn Source,
-    tensors: BTreeMap<&'a str, &'a Tensor>,
+/// Weights on their way to where they are packed, and what becomes of them there.
+struct Planned<'a> {
+    weights: Weights<'a>,
     plan: &'a Plan,
-    isa: Isa,
 }
 
-impl<'a> Weights<'a> {
-    fn of(tensors: &'a [Tensor], source: &'a dyn Source, plan: &'a Plan) -> Self {
-        let tensors = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        Self { source, tensors, plan, isa: Isa::detect() }
-    }
-
-    /// The numbers of a tensor, as many as its shape says.
+impl Planned<'_> {
     fn numbers(&self, name: &str) -> Result<Vec<f32>> {
-        let unknown = || Error::Missing { name: name.to_owned(), found: "no tensor of this name".to_owned() };
-        let tensor = self.tensors.get(name).ok_or_else(unknown)?;
-        let numbers = self.source.numbers(tensor)?;
-        if numbers.len() == tensor.count() {
-            return Ok(numbers);
-        }
-        Err(Error::Shape { name: name.to_owned(), wanted: tensor.shape.clone(), found: vec![numbers.len()] })
-    }
-
-    /// A matrix `[outer, inner]` as `[inner, outer]`.
-    fn turned(&self, name: &str, inner: usize) -> Result<Vec<f32>> {
-        Ok(transposed(&self.numbers(name)?, inner))
+        self.weights.numbers(name)
     }
 
     fn normed(&self, name: &str, biased: bool) -> Result<Normed> {
@@ -302,16 +301,29 @@ impl<'a> Weights<'a> {
     fn matrix(&self, role: Role, size: [usize; 2], mut weight: Vec<f32>, bias: Option<&[f32]>) -> Result<Matrix> {
         let form = self.plan.forms.of(role);
         form.prune(&mut weight, size);
-        Matrix::new(form, size, &weight, bias, self.isa)
+        Matrix::new(form, size, &weight, bias, self.weights.isa)
+    }
+
+    /// Matrices `[inner, outer]` of a role beside each other, each by its name and its columns: what is left out is chosen within each
+    /// of them.
+    fn beside(&self, role: Role, inner: usize, sides: &[(String, usize)]) -> Result<Matrix> {
+        let form = self.plan.forms.of(role);
+        let side = |(name, outer): &(String, usize)| -> Result<(Vec<f32>, usize)> {
+            let mut numbers = self.weights.turned(name, inner)?;
+            form.prune(&mut numbers, [inner, *outer]);
+            Ok((numbers, *outer))
+        };
+        let outer = sides.iter().map(|(_, outer)| *outer).sum::<usize>();
+        let sides = sides.iter().map(side).collect::<Result<Vec<_>>>()?;
+        Matrix::new(form, [inner, outer], &side_by_side(&sides, inner), None, self.weights.isa)
     }
 
     /// The head, which may be the embedding.
     fn head(&self, text: &Text, embedding: &[f32]) -> Result<Matrix> {
-        let size = [text.width, text.vocabulary];
-        if text.tied {
-            return Matrix::new(Form::Plain, size, &transposed(embedding, text.width), None, self.isa);
-        }
-        self.matrix(Role::Head, size, self.turned("lm_head.weight", text.width)?, None)
+        let width = text.width;
+        let weight =
+            if text.tied { transposed(embedding, width) } else { self.weights.turned("lm_head.weight", width)? };
+        self.matrix(Role::Head, [width, text.vocabulary], weight, None)
     }
 
     fn gpt2(&self, text: &Text) -> Result<Decoder> {
@@ -338,7 +350,7 @@ impl<'a> Weights<'a> {
         };
         let embedding = self.numbers("wte.weight")?;
         Ok(Decoder {
-            isa: self.isa,
+            isa: self.weights.isa,
             positions: Some(self.numbers("wpe.weight")?),
             rotary: None,
             layers: (0..text.layers).map(layer).collect::<Result<_>>()?,
@@ -354,36 +366,32 @@ impl<'a> Weights<'a> {
     fn llama_layer(&self, text: &Text, layer: usize) -> Result<Layer> {
         let (width, hidden, [query, kv]) = (text.width, text.hidden, text.projected());
         let at = |name: &str| format!("model.layers.{layer}.{name}");
-        let turned = |name: &str, inner: usize| self.turned(&at(&format!("{name}.weight")), inner);
+        let turned = |name: &str, inner: usize| self.weights.turned(&at(&format!("{name}.weight")), inner);
+        let side = |(name, outer): (&str, usize)| (at(&format!("{name}.weight")), outer);
         let gain = |name: &str| -> Result<Option<Vec<f32>>> {
             let norms = text.architecture.head_norms();
             norms.then(|| self.numbers(&at(&format!("self_attn.{name}.weight")))).transpose()
         };
         let (attention, feed) = (Role::Attention(layer), Role::Feed(layer));
-        let form = self.plan.forms.of(attention);
-        // What is left out is chosen within each of them.
-        let side = |name: &str, outer: usize| -> Result<(Vec<f32>, usize)> {
-            let mut numbers = turned(&format!("self_attn.{name}"), width)?;
-            form.prune(&mut numbers, [width, outer]);
-            Ok((numbers, outer))
-        };
-        let sides = [side("q_proj", query)?, side("k_proj", kv)?, side("v_proj", kv)?];
-        let qkv = Matrix::new(form, [width, query + 2 * kv], &side_by_side(&sides, width), None, self.isa)?;
-        let [gate, up] = [turned("mlp.gate_proj", width)?, turned("mlp.up_proj", width)?];
-        let down = turned("mlp.down_proj", hidden)?;
-        let feed = if self.plan.forms.of(feed) == Form::Plain {
-            let size = [width, hidden];
-            Feed::Swiglu(MlpWeights::swiglu(size, &gate, &up, &down, self.isa)?, size)
+        let qkv = [("self_attn.q_proj", query), ("self_attn.k_proj", kv), ("self_attn.v_proj", kv)].map(side);
+        let form = self.plan.forms.of(feed);
+        let feed = if form == Form::Plain {
+            let [gate, up] = [turned("mlp.gate_proj", width)?, turned("mlp.up_proj", width)?];
+            let (size, down) = ([width, hidden], turned("mlp.down_proj", hidden)?);
+            Feed::Swiglu(MlpWeights::swiglu(size, &gate, &up, &down, self.weights.isa)?, size)
         } else {
-            Feed::Parts {
-                gate: self.matrix(feed, [width, hidden], gate, None)?,
-                up: self.matrix(feed, [width, hidden], up, None)?,
-                down: self.matrix(feed, [hidden, width], down, None)?,
+            let both = [("mlp.gate_proj", hidden), ("mlp.up_proj", hidden)].map(side);
+            // Two factors of both in one are not those of each.
+            let together = if matches!(form, Form::LowRank(_)) { 1 } else { 2 };
+            let sides = both.chunks(together).map(|sides| self.beside(feed, width, sides));
+            Feed::Gated {
+                sides: sides.collect::<Result<_>>()?,
+                down: self.matrix(feed, [hidden, width], turned("mlp.down_proj", hidden)?, None)?,
             }
         };
         Ok(Layer {
             before_attention: self.normed(&at("input_layernorm"), false)?,
-            qkv,
+            qkv: self.beside(attention, width, &qkv)?,
             query_gain: gain("q_norm")?,
             key_gain: gain("k_norm")?,
             out: self.matrix(attention, [query, width], turned("self_attn.o_proj", query)?, None)?,
@@ -396,7 +404,7 @@ impl<'a> Weights<'a> {
         let embedding = self.numbers("model.embed_tokens.weight")?;
         let base = text.rotary_base.unwrap_or(1e4);
         Ok(Decoder {
-            isa: self.isa,
+            isa: self.weights.isa,
             positions: None,
             rotary: Some(Rotary::new(positions, text.head_dim, base)?),
             layers: (0..text.layers).map(|layer| self.llama_layer(text, layer)).collect::<Result<_>>()?,
@@ -414,9 +422,4 @@ impl<'a> Weights<'a> {
 fn side_by_side(sides: &[(Vec<f32>, usize)], rows: usize) -> Vec<f32> {
     let of_row = |row: usize| sides.iter().flat_map(move |(side, columns)| &side[row * columns..][..*columns]);
     (0..rows).flat_map(of_row).copied().collect()
-}
-
-/// Rows of `inner` numbers by columns.
-pub(crate) fn transposed(rows: &[f32], inner: usize) -> Vec<f32> {
-    (0..inner).flat_map(|place| rows.iter().skip(place).step_by(inner).copied()).collect()
 }

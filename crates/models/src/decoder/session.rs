@@ -33,6 +33,7 @@ pub struct Session {
     normed: Vec<f32>,
     qkv: Vec<f32>,
     mixed: Vec<f32>,
+    wide: Vec<f32>,
     between: Vec<f32>,
     fed: Vec<f32>,
     logits: Vec<f32>,
@@ -69,7 +70,8 @@ impl Session {
             normed: numbers(text.width),
             qkv: numbers(query + 2 * kv),
             mixed: numbers(query),
-            between: numbers(decoder.between()),
+            wide: numbers(decoder.wide()),
+            between: numbers(text.hidden),
             fed: numbers(text.width),
             logits: vec![0.0; MOST_STEP * text.vocabulary],
         })
@@ -179,12 +181,13 @@ impl Session {
 
     /// Brings the tokens through all layers, a single one through as many as it needs; what comes out stands in `stream`.
     fn advance(&mut self, decoder: &Decoder, ids: &[i32], one_by_one: bool) -> Result<()> {
-        let Self { kept, held, depths, attention, stream, before, normed, qkv, mixed, between, fed, .. } = self;
+        let Self { kept, held, depths, attention, stream, before, normed, qkv, mixed, wide, between, fed, .. } = self;
         let (text, rows, first) = (&decoder.text, ids.len(), *held);
         let ([query, kv], width) = (text.projected(), text.width);
         let (stream, normed) = (&mut stream[..rows * width], &mut normed[..rows * width]);
         let (qkv, mixed) = (&mut qkv[..rows * (query + 2 * kv)], &mut mixed[..rows * query]);
-        let (between, fed) = (&mut between[..rows * decoder.between()], &mut fed[..rows * width]);
+        let (wide, between) = (&mut wide[..rows * decoder.wide()], &mut between[..rows * text.hidden]);
+        let fed = &mut fed[..rows * width];
         embedding(&Embedding { width, table: &decoder.embedding, ids, isa: decoder.isa }, stream)?;
         if let Some(positions) = &decoder.positions {
             add(stream, &positions[first * width..][..rows * width]);
@@ -210,7 +213,7 @@ impl Session {
             layer.out.apply(Activation::None, mixed, normed)?;
             add(stream, normed);
             decoder.norm(&layer.before_feed, stream, normed)?;
-            layer.feed.apply(rows, text.hidden, normed, between, fed)?;
+            layer.feed.apply(decoder.isa, normed, [&mut *wide, &mut *between], fed)?;
             add(stream, fed);
             let leaves = |exit: super::Exit| number + 1 >= least && cosine(before, &stream[..width]) >= exit.alike;
             depth = exit.filter(|exit| leaves(*exit)).map(|_| number + 1);

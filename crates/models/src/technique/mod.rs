@@ -12,7 +12,7 @@ mod table;
 pub use precision::{Tried, mean_bits};
 pub use table::ALL;
 
-use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, is_dense, transposed};
+use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, is_dense};
 use crate::description::{Architecture, Description};
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
@@ -48,7 +48,7 @@ pub struct Promise {
 /// What a technique changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Change {
-    /// All matrices of the layers and the head.
+    /// All matrices of the layers, and the head where it is no embedding.
     All(Form),
     /// All matrices of the layers.
     Layers(Form),
@@ -131,7 +131,13 @@ impl Technique {
         }
         let (mut description, mut narrowed, mut plan, mut tried) = (model.clone(), None, Plan::default(), Vec::new());
         match self.change {
-            Change::All(form) => plan.forms = Forms { attention: form, feed: form, head: form, layers: Vec::new() },
+            Change::All(form) => {
+                plan = Plan::of(form);
+                // A head that is the embedding has no numbers of its own to stand for.
+                if model.text.tied {
+                    plan.forms.head = Form::Plain;
+                }
+            }
             Change::Layers(form) => plan.forms = Forms { attention: form, feed: form, ..Forms::default() },
             Change::Feed(form) => plan.forms.feed = form,
             Change::Keeps(keeps) => plan.keeps = keeps,
@@ -191,14 +197,7 @@ impl Applied<'_> {
         let Some((role, turned)) = place(&self.description, &tensor.name) else { return Ok(numbers) };
         let form = self.plan.forms.of(role);
         let &[rows, columns] = tensor.shape.as_slice() else { return Ok(numbers) };
-        if form == Form::Plain {
-            return Ok(numbers);
-        }
-        if turned {
-            return form.stands_for(numbers, [rows, columns]);
-        }
-        let by_inner = form.stands_for(transposed(&numbers, columns), [columns, rows])?;
-        Ok(transposed(&by_inner, rows))
+        if turned { form.stands_for(numbers, [rows, columns]) } else { form.stands_for_rows(&numbers, [rows, columns]) }
     }
 }
 

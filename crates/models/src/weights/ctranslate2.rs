@@ -1,15 +1,12 @@
 //! Weights of CTranslate2's `model.bin` (version 6 of its format, as `python/ctranslate2/specs/model_spec.py` writes it).
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::bytes::Bytes;
-use super::{Plain, Source, expect_shape, missing};
+use super::{Plain, Source, expect_shape, missing, sha256_of};
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
 
@@ -43,11 +40,7 @@ impl Ctranslate2 {
     /// It cannot be read, has another checksum, or is no whole file of this format.
     pub fn open(path: &Path, sha256: &str) -> Result<Self> {
         let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let found = Sha256::digest(&bytes).iter().fold(String::new(), |mut digits, byte| {
-            // Writing to a string does not fail.
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        });
+        let found = sha256_of(&bytes);
         if !found.eq_ignore_ascii_case(sha256) {
             return Err(Error::Checksum { wanted: sha256.to_owned(), found });
         }
@@ -282,7 +275,7 @@ mod tests {
         assert!(message.contains("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), "{message}");
         let whole = whole();
         fs::write(&path, &whole).unwrap();
-        let digest: String = Sha256::digest(&whole).iter().map(|byte| format!("{byte:02X}")).collect();
+        let digest = sha256_of(&whole).to_uppercase();
         assert!(Ctranslate2::open(&path, &digest).is_ok());
         let message = Ctranslate2::open(&folder.path().join("none"), &digest).unwrap_err().to_string();
         assert!(message.contains("cannot be read"), "{message}");

@@ -11,7 +11,10 @@ pub use gguf::Gguf;
 pub use safe::Safetensors;
 pub use seeded::Seeded;
 
+use std::fmt::Write;
+
 use half::{bf16, f16};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
@@ -56,6 +59,15 @@ fn expect_shape(tensor: &Tensor, found: &[usize]) -> Result<()> {
         return Ok(());
     }
     Err(Error::Shape { name: tensor.name.clone(), wanted: tensor.shape.clone(), found: found.to_vec() })
+}
+
+/// SHA-256 (FIPS 180-4) in hexadecimal digits.
+pub(crate) fn sha256_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut digits, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 /// The error that a file has no such tensor, with some of those that it has.

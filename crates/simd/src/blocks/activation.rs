@@ -40,10 +40,10 @@ pub struct ExactGelu;
 pub struct Silu;
 
 /// −2 √(2/π) log₂ e: (1 + tanh u) / 2 is 1 / (1 + e^−2u), where u is √(2/π) (x + 0.044715 x³).
-const INNER: f32 = -2.302_208_2;
+pub const INNER: f32 = -2.302_208_2;
 
 /// The same of the cube.
-const CUBE: f32 = 0.044_715 * INNER;
+pub const CUBE: f32 = 0.044_715 * INNER;
 
 /// What ln(erfc z / t) + z² is by powers of t = 1 / (1 + z / 2), highest first: erfc z is off by 1.2e-7 of itself at most (Press et
 /// al., *Numerical Recipes in C*, 2nd edition, section 6.2).

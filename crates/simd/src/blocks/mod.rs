@@ -2,9 +2,11 @@
 //! them; and the block of a transformer, which is made of these.
 
 mod activation;
+mod chain;
 mod copy;
 mod embedding;
 mod finish;
+mod gated;
 mod linear;
 mod mlp;
 mod norm;
@@ -17,9 +19,12 @@ mod transformer;
 mod write;
 
 pub use activation::Activation;
+pub(crate) use activation::{CUBE as GELU_CUBE, INNER as GELU_INNER};
+pub use chain::{Elementwise, Fusion, NormChain, elementwise, norm_chain};
 pub use copy::copy;
 pub use embedding::{Embedding, embedding};
 pub(crate) use finish::{Finish, Place, Spread, Sums};
+pub use gated::swiglu;
 pub use linear::{Affine, LinearWeights, linear};
 pub use mlp::{MlpWeights, mlp};
 pub use norm::{Gate, Norm, gated_rms_norm, layer_norm, rms_norm};

@@ -138,12 +138,12 @@ impl Kernel for Rows<'_> {
 
 /// What becomes of a row: ((x − shift) · scale + offset) · gain + bias.
 #[derive(Clone, Copy, Default)]
-struct Scaling {
+pub(super) struct Scaling {
     shift: f32,
-    scale: f32,
+    pub scale: f32,
     offset: f32,
     /// Mean and scale where `f32` does not hold what they are made of.
-    wide: Option<[f64; 2]>,
+    pub wide: Option<[f64; 2]>,
 }
 
 /// The norms, as they are told apart when they are compiled.
@@ -151,12 +151,14 @@ const LAYER: u8 = 0;
 const RMS: u8 = 1;
 const GATED_BEFORE: u8 = 2;
 const GATED_AFTER: u8 = 3;
+/// RMS norm of sums, with other numbers in the place of gates: what is added.
+pub(super) const SUMMED: u8 = 4;
 
 /// A row, and its gates where it has some.
 #[derive(Clone, Copy)]
-struct Row<'a> {
-    numbers: &'a [f32],
-    gates: &'a [f32],
+pub(super) struct Row<'a> {
+    pub numbers: &'a [f32],
+    pub gates: &'a [f32],
 }
 
 impl Row<'_> {
@@ -165,22 +167,27 @@ impl Row<'_> {
     /// # Safety
     /// The CPU has `V`'s instruction set, `count` is at most `LANES`, and the row has these numbers.
     #[inline(always)]
-    unsafe fn at<V: Vector, const KIND: u8>(&self, at: usize, count: usize) -> V {
+    pub unsafe fn at<V: Vector, const KIND: u8>(&self, at: usize, count: usize) -> V {
         // SAFETY: as promised; there are as many gates.
         unsafe {
             let x = load_first::<V>(self.numbers.as_ptr().add(at), count);
-            if KIND != GATED_BEFORE {
-                return x;
+            match KIND {
+                GATED_BEFORE => x.mul(load_first(self.gates.as_ptr().add(at), count)),
+                SUMMED => x.add(load_first(self.gates.as_ptr().add(at), count)),
+                _ => x,
             }
-            x.mul(load_first(self.gates.as_ptr().add(at), count))
         }
     }
 
     /// All of them.
     fn wide<const KIND: u8>(&self) -> impl Iterator<Item = f64> {
         let Self { numbers, gates } = *self;
-        let gate = move |at: usize| if KIND == GATED_BEFORE { f64::from(gates[at]) } else { 1.0 };
-        numbers.iter().enumerate().map(move |(at, x)| f64::from(*x) * gate(at))
+        numbers.iter().enumerate().map(move |(at, x)| match KIND {
+            GATED_BEFORE => f64::from(*x) * f64::from(gates[at]),
+            // Rounded, as whoever adds before the norm has it.
+            SUMMED => f64::from(x + gates[at]),
+            _ => f64::from(*x),
+        })
     }
 }
 
@@ -219,7 +226,7 @@ impl Rows<'_> {
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-unsafe fn scaling<V: Vector, const KIND: u8>(row: Row, epsilon: f64) -> Scaling {
+pub(super) unsafe fn scaling<V: Vector, const KIND: u8>(row: Row, epsilon: f64) -> Scaling {
     // SAFETY: as promised.
     unsafe {
         let mut shift = if KIND == LAYER { beginning::<V>(row.numbers) } else { 0.0 };
@@ -260,7 +267,7 @@ unsafe fn moments<V: Vector, const KIND: u8>(row: Row, shift: f32) -> [f64; 2] {
         [row.numbers, row.gates].map(|part| Soon::at(part.as_ptr().wrapping_add(length.max(AHEAD))));
     let ask = |at: usize| {
         soon.ask(at);
-        if KIND == GATED_BEFORE {
+        if KIND == GATED_BEFORE || KIND == SUMMED {
             soon_gates.ask(at);
         }
     };
@@ -358,7 +365,12 @@ fn in_f64<const KIND: u8>(row: Row, epsilon: f64) -> [f64; 2] {
 
 /// Writes a row by its mean and scale; of RMS norm there is no bias.
 #[cold]
-fn number_by_number<const KIND: u8>([mean, scale]: [f64; 2], from: Row, [gain, bias]: [&[f32]; 2], to: &mut [f32]) {
+pub(super) fn number_by_number<const KIND: u8>(
+    [mean, scale]: [f64; 2],
+    from: Row,
+    [gain, bias]: [&[f32]; 2],
+    to: &mut [f32],
+) {
     for (at, (x, to)) in from.wide::<KIND>().zip(to).enumerate() {
         let bias = bias.get(at).map_or(0.0, |bias| f64::from(*bias));
         let gate = if KIND == GATED_AFTER { f64::from(from.gates[at]) } else { 1.0 };

@@ -6,7 +6,7 @@ use super::Call;
 use super::lines::Image;
 use crate::matmul::isa::Tile;
 use crate::matmul::pack::Right;
-use crate::matmul::{Factors, block, task_size};
+use crate::matmul::{Factors, Tiles, block, task_size};
 use crate::memory::Pieces;
 use crate::team::parallel_for;
 
@@ -93,7 +93,7 @@ pub fn run<T: Tile + Sync>(tile: &T, call: &Call, out: &mut [f32]) {
     let (products, threads) = (out.len() / each, rayon::current_num_threads());
     // Where every thread gets as many products, none of them is shared.
     let share = if products.is_multiple_of(threads) { 1 } else { threads };
-    let [rows, columns] = task_size::<T>([made, places], share);
+    let [rows, columns] = task_size::<T>([made, places], share, Tiles::USUAL);
     let [down, across] = [made.div_ceil(rows), places.div_ceil(columns)];
     let out = Pieces::new(out);
     parallel_for(0..products * down * across, |task| {
@@ -103,6 +103,7 @@ pub fn run<T: Tile + Sync>(tile: &T, call: &Call, out: &mut [f32]) {
         let right = &Windows { image: call.image(product), width };
         let factors = Factors { size: [made, kernels, places], left, right };
         let out = out.part(product * each..(product + 1) * each);
-        block(tile, &factors, row..made.min(row + rows), column..places.min(column + columns), &out);
+        let part = [row..made.min(row + rows), column..places.min(column + columns)];
+        block(tile, &factors, Tiles::USUAL, part, &out);
     });
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::isa::{self, Target, Tile};
 use super::pack::{self, Right};
-use crate::error::{Result, expect_len};
+use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::{LINE, Pieces, Soon, scratch};
 use crate::team::parallel_for;
@@ -17,9 +17,27 @@ const DEPTH: usize = 512;
 /// Panels of a block at most: with all steps, they take half of a second-level cache, in which they stay.
 const WIDE: usize = 8;
 
-/// Numbers from one copied row of the left factor to the next: a cache line more than a block has steps, since rows a power of
-/// two apart would share the same few lines of the cache.
-const LEFT_ROW: usize = DEPTH + LINE;
+/// How a product is cut into blocks: what is fast depends on the caches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tiles {
+    /// Steps of a block at most, a multiple of 16.
+    pub depth: usize,
+    /// Panels of columns of a block at most: each has as many columns as the tile in registers.
+    pub panels: usize,
+    /// Parts that the rows are cut into; 0: one, or one for each thread where columns cannot be shared out evenly.
+    pub down: usize,
+}
+
+impl Tiles {
+    /// Those of every call that names none.
+    pub const USUAL: Self = Self { depth: DEPTH, panels: WIDE, down: 0 };
+
+    /// Numbers from one copied row of the left factor to the next: a cache line more than a block has steps, since rows a
+    /// power of two apart would share the same few lines of the cache.
+    fn left_row(self) -> usize {
+        self.depth + LINE
+    }
+}
 
 /// Two matrices to multiply.
 #[derive(Debug, Clone, Copy)]
@@ -43,9 +61,25 @@ pub struct Product<'a> {
 /// # Errors
 /// Slices of the wrong length, or an instruction set that is absent.
 pub fn matmul(product: &Product, out: &mut [f32]) -> Result<()> {
+    matmul_with(product, Tiles::USUAL, out)
+}
+
+/// The same, cut into blocks of these sizes. Sums are rounded once more for each further block of steps.
+///
+/// # Errors
+/// As [`matmul`]; blocks of no steps or panels, or whose steps are no multiple of 16.
+pub fn matmul_with(product: &Product, tiles: Tiles, out: &mut [f32]) -> Result<()> {
     let Product { size, left, right, isa } = *product;
     expect_len("the right factor", &size[1..], right.len())?;
-    self::product(isa, &Factors { size, left, right }, out)
+    if tiles.panels == 0 || tiles.depth == 0 || !tiles.depth.is_multiple_of(LINE) {
+        let told = "blocks need one panel at least, and a multiple of 16 steps";
+        return Err(Error::Shape(format!("{tiles:?}: {told}")));
+    }
+    let factors = Factors { size, left, right };
+    if factors.begin(out)? {
+        with_isa!(isa, |tile| run(&tile, &factors, tiles, out));
+    }
+    Ok(())
 }
 
 /// Two factors of which the right one, whose size was checked, lies in whatever way `R` packs it from.
@@ -81,7 +115,7 @@ impl<R: ?Sized> Factors<'_, R> {
 pub fn multiply<T: Tile + Sync>(tile: &T, size: [usize; 3], [left, right]: [&[f32]; 2], out: &mut [f32]) {
     let [m, k, n] = size;
     assert!(m * k * n > 0 && [left.len(), right.len(), out.len()] == [m * k, k * n, m * n], "{size:?}");
-    run(tile, &Factors { size, left, right }, out);
+    run(tile, &Factors { size, left, right }, Tiles::USUAL, out);
 }
 
 /// The product of two factors, see [`matmul`].
@@ -90,7 +124,7 @@ pub fn multiply<T: Tile + Sync>(tile: &T, size: [usize; 3], [left, right]: [&[f3
 /// A left factor or result of the wrong length, or an instruction set that is absent.
 pub fn product<R: Right + ?Sized>(isa: Isa, factors: &Factors<R>, out: &mut [f32]) -> Result<()> {
     if factors.begin(out)? {
-        with_isa!(isa, |tile| run(&tile, factors, out));
+        with_isa!(isa, |tile| run(&tile, factors, Tiles::USUAL, out));
     }
     Ok(())
 }
@@ -120,23 +154,27 @@ pub fn by_loop<R: ?Sized, W: Fn(usize) -> f32>(
     Ok(())
 }
 
-fn run<T: Tile + Sync, R: Right + ?Sized>(tile: &T, factors: &Factors<R>, out: &mut [f32]) {
+fn run<T: Tile + Sync, R: Right + ?Sized>(tile: &T, factors: &Factors<R>, tiles: Tiles, out: &mut [f32]) {
     let [m, _, n] = factors.size;
-    let [rows, columns] = task_size::<T>([m, n], rayon::current_num_threads());
+    let [rows, columns] = task_size::<T>([m, n], rayon::current_num_threads(), tiles);
     let across = n.div_ceil(columns);
     let out = Pieces::new(out);
     parallel_for(0..m.div_ceil(rows) * across, |task| {
         let (row, column) = (task / across * rows, task % across * columns);
-        block(tile, factors, row..m.min(row + rows), column..n.min(column + columns), &out);
+        block(tile, factors, tiles, [row..m.min(row + rows), column..n.min(column + columns)], &out);
     });
 }
 
 /// Rows and columns of a task: columns are shared out where every thread gets about as many, else rows.
-pub fn task_size<T: Tile>([m, n]: [usize; 2], threads: usize) -> [usize; 2] {
+pub fn task_size<T: Tile>([m, n]: [usize; 2], threads: usize, tiles: Tiles) -> [usize; 2] {
     let panels = n.div_ceil(T::COLUMNS);
     let even = panels % threads == 0 || panels >= 4 * threads;
-    let [down, across] = if even { [1, threads] } else { [threads, 1] };
-    let tasks = panels.div_ceil(WIDE).next_multiple_of(across);
+    let [down, across] = match tiles.down {
+        0 if even => [1, threads],
+        0 => [threads, 1],
+        down => [down, 1],
+    };
+    let tasks = panels.div_ceil(tiles.panels).next_multiple_of(across);
     [m.div_ceil(down), panels.div_ceil(tasks) * T::COLUMNS]
 }
 
@@ -144,21 +182,22 @@ pub fn task_size<T: Tile>([m, n]: [usize; 2], threads: usize) -> [usize; 2] {
 pub fn block<T: Tile, R: Right + ?Sized>(
     tile: &T,
     factors: &Factors<R>,
-    rows: Range<usize>,
-    columns: Range<usize>,
+    tiles: Tiles,
+    [rows, columns]: [Range<usize>; 2],
     out: &Pieces,
 ) {
     let [m, k, n] = factors.size;
-    let depth = k.div_ceil(k.div_ceil(DEPTH)).next_multiple_of(LINE);
+    let depth = k.div_ceil(k.div_ceil(tiles.depth)).next_multiple_of(LINE);
     let panels = columns.len().div_ceil(T::COLUMNS);
-    scratch([depth * panels * T::COLUMNS, T::ROWS * LEFT_ROW], |[right, left]| {
+    let left_row = tiles.left_row();
+    scratch([depth * panels * T::COLUMNS, T::ROWS * left_row], |[right, left]| {
         for step in (0..k).step_by(depth) {
             let steps = depth.min(k - step);
             let right = &mut right[..steps * panels * T::COLUMNS];
             pack::columns(tile, factors.right, n, [step, steps], columns.start, right);
             for row in rows.clone().step_by(T::ROWS) {
                 let count = T::ROWS.min(rows.end - row);
-                let from = left_tile(factors, [row, count], [step, steps], left);
+                let from = left_tile(factors, [row, count], [step, steps], (&mut *left, left_row));
                 for (panel, right) in right.chunks_exact(steps * T::COLUMNS).enumerate() {
                     let column = columns.start + panel * T::COLUMNS;
                     let size = [count, T::COLUMNS.min(n - column)];
@@ -175,22 +214,22 @@ pub fn block<T: Tile, R: Right + ?Sized>(
 }
 
 /// `count` rows of the left factor from `row` on, `steps` numbers of each from `step` on: where they lie, if they lie
-/// together, and else copied into `room`.
+/// together, and else copied into `room`, so many numbers apart.
 fn left_tile<R: ?Sized>(
     factors: &Factors<R>,
     [row, count]: [usize; 2],
     [step, steps]: [usize; 2],
-    room: &mut [f32],
+    (room, apart): (&mut [f32], usize),
 ) -> Strided {
     let k = factors.size[1];
     let rows = &factors.left[row * k..][..count * k];
     if steps == k {
         return Strided { start: rows.as_ptr(), per_row: k, per_step: 1 };
     }
-    for (row, to) in rows.chunks_exact(k).zip(room.chunks_exact_mut(LEFT_ROW)) {
+    for (row, to) in rows.chunks_exact(k).zip(room.chunks_exact_mut(apart)) {
         to[..steps].copy_from_slice(&row[step..][..steps]);
     }
-    Strided { start: room.as_ptr(), per_row: LEFT_ROW, per_step: 1 }
+    Strided { start: room.as_ptr(), per_row: apart, per_step: 1 }
 }
 
 #[cfg(test)]
@@ -200,7 +239,11 @@ mod tests {
 
     /// Rows and columns (in panels) of every task.
     fn tasks([m, n]: [usize; 2], threads: usize) -> Vec<[usize; 2]> {
-        let [rows, columns] = task_size::<Portable>([m, n], threads);
+        cut([m, n], threads, Tiles::USUAL)
+    }
+
+    fn cut([m, n]: [usize; 2], threads: usize, tiles: Tiles) -> Vec<[usize; 2]> {
+        let [rows, columns] = task_size::<Portable>([m, n], threads, tiles);
         let down = (0..m).step_by(rows).map(|row| rows.min(m - row));
         let across = (0..n).step_by(columns).map(|column| columns.min(n - column).div_ceil(Portable::COLUMNS));
         down.flat_map(|rows| across.clone().map(move |panels| [rows, panels])).collect()
@@ -221,6 +264,18 @@ mod tests {
                 }
                 let (most, mean) = (*loads.iter().max().unwrap(), (m * panels) as f64 / threads as f64);
                 assert!(most as f64 <= 1.26 * mean, "{panels} panels, {threads} threads: {loads:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_are_as_they_are_asked_for() {
+        for (panels, down) in [(1, 0), (3, 1), (8, 2), (64, 8)] {
+            for (m, across) in [(1, 1), (7, 5), (240, 33)] {
+                let tasks = cut([m, across * Portable::COLUMNS], 2, Tiles { panels, down, ..Tiles::USUAL });
+                assert_eq!(tasks.iter().map(|[rows, panels]| rows * panels).sum::<usize>(), m * across);
+                assert!(tasks.iter().all(|[_, found]| *found <= panels), "{panels} panels at most");
+                assert!(down == 0 || tasks.iter().all(|[rows, _]| *rows <= m.div_ceil(down)), "{down} parts");
             }
         }
     }

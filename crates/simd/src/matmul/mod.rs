@@ -18,7 +18,7 @@ pub(crate) mod words;
 
 pub use bytes::ByteDot;
 pub(crate) use call::{Factors, block, multiply, product, task_size};
-pub use call::{Product, matmul};
+pub use call::{Product, Tiles, matmul, matmul_with};
 pub use decoded::{PackedWeights, matmul_packed};
 pub use decoder::Code;
 pub use dynamic::{IntegerWeights, matmul_dynamic};

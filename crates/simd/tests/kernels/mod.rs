@@ -1,7 +1,10 @@
 //! Every kernel against plain loops in `f64`, and calls that it must refuse; compiled into the crate, see the end of `lib.rs`.
 
+mod backward;
 mod blocks;
+mod chain;
 mod coded;
+mod compression;
 mod contextual;
 mod convolution;
 mod decoded;
@@ -16,5 +19,6 @@ mod projected;
 mod right;
 mod sparse;
 mod table;
+mod training;
 mod transformer;
 mod ugly;

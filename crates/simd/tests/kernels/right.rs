@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use benchbook_simd::{
-    Attend, Cache, Forward, Gradients, Heads, Isa, Paged, Place, Product, Rotary, ScoreMod, WithBlockMask, attention,
-    attention_backward, attention_with_score_mod, attention_with_sums, decode, matmul,
+    Attend, Cache, Forward, Gradients, Heads, Isa, Paged, Place, Product, Rotary, ScoreMod, Tiles, WithBlockMask,
+    attention, attention_backward, attention_with_score_mod, attention_with_sums, decode, matmul, matmul_with,
 };
 use proptest::prelude::*;
 
@@ -71,6 +71,13 @@ proptest! {
             let mut out = vec![f32::NAN; m * n];
             matmul(&Product { size: [m, k, n], left: &left, right: &right, isa }, &mut out).unwrap();
             close(isa.name(), &out, &wanted, 1e-5);
+            for tiles in [[16, 1, 0], [48, 3, 4], [1024, 32, 1]] {
+                let [depth, panels, down] = tiles;
+                out.fill(f32::NAN);
+                let product = Product { size: [m, k, n], left: &left, right: &right, isa };
+                matmul_with(&product, Tiles { depth, panels, down }, &mut out).unwrap();
+                close(&format!("{} {tiles:?}", isa.name()), &out, &wanted, 1e-5);
+            }
         }
     }
 

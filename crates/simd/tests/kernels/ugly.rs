@@ -1,6 +1,6 @@
 //! Input that nobody means to give.
 
-use benchbook_simd::{Attend, Cache, Heads, Isa, Paged, Product, attention, decode, matmul};
+use benchbook_simd::{Attend, Cache, Heads, Isa, Paged, Product, Tiles, attention, decode, matmul, matmul_with};
 
 const HEADS: Heads = Heads { batch: 2, heads: 4, kv_heads: 2, seq_q: 1, seq_kv: 10, head_dim: 8 };
 
@@ -21,6 +21,19 @@ fn wrong_lengths_name_the_argument_and_its_shape() {
     let product = Product { size: [2, 3, 4], left: &[0.0; 6], right: &[0.0; 11], isa: Isa::detect() };
     let message = matmul(&product, &mut [0.0; 8]).unwrap_err().to_string();
     assert!(message.contains("[3, 4]") && message.contains("11"), "{message}");
+}
+
+#[test]
+fn blocks_of_nothing_are_refused() {
+    let product = Product { size: [2, 3, 4], left: &[1.0; 6], right: &[1.0; 12], isa: Isa::detect() };
+    let asked = |depth, panels| {
+        let tiles = Tiles { depth, panels, down: 0 };
+        matmul_with(&product, tiles, &mut [0.0; 8]).map_err(|error| error.to_string())
+    };
+    assert_eq!(asked(16, 1), Ok(()));
+    for (depth, panels) in [(0, 1), (16, 0), (24, 1)] {
+        assert!(asked(depth, panels).unwrap_err().contains("a multiple of 16 steps"), "{depth} {panels}");
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Activation {
 }
 
 /// The GELU by the error function, x · (1 + erf(x / √2)) / 2 (the same paper, section 2), as BERT has it.
-pub(super) fn exact_gelu(x: f64) -> f64 {
+pub(crate) fn exact_gelu(x: f64) -> f64 {
     0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2))
 }
 

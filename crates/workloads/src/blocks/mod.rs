@@ -13,6 +13,7 @@ mod softmax;
 mod transformer;
 
 pub use activation::Activation;
+pub(crate) use activation::exact_gelu;
 pub use convolution::{Conv1d, Conv1dParams, Conv2d, Conv2dParams};
 pub use embedding::{Embedding, EmbeddingParams};
 pub use linear::{Linear, LinearParams};

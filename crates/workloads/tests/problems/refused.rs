@@ -11,6 +11,7 @@ use benchbook_workloads::matmul::Matmul;
 use benchbook_workloads::mixers::{CausalConv, HybridStack, Retention, SelectiveScan, Ssd};
 use benchbook_workloads::roofs;
 use benchbook_workloads::sparse_matmul::SparseMatmul;
+use benchbook_workloads::training::{AdamW, Gpt2Training, PowerSgd, TopKCompression};
 
 fn int(name: &str, value: i64) -> Params {
     Params::default().with(name, Value::Int(value))
@@ -137,6 +138,18 @@ fn mixers_in_linear_time() {
     refused(&HybridStack, text("pattern", ""), &["0 layers are none or too many"]);
     refused(&HybridStack, text("pattern", &"M".repeat(65)), &["65 layers", "give 1 to 64"]);
     refused(&HybridStack, int("heads", 1024), &["heads × head_dim is 65536"]);
+}
+
+#[test]
+fn training() {
+    refused(&AdamW, int("steps", 0), &["0 is out of range"]);
+    refused(&AdamW, int("rows", 1 << 20).with("width", Value::Int(1 << 17)), &["rows", "over 10^11 numbers"]);
+    refused(&TopKCompression, int("per_mille", 0), &["give 1 to 1000"]);
+    refused(&TopKCompression, int("rows", 1 << 20).with("width", Value::Int(1 << 13)), &["places beyond 2³²"]);
+    refused(&PowerSgd, int("rows", 3), &["3 × 1024 has no rank 4, give 3 at most"]);
+    refused(&Gpt2Training, int("batch", 0), &["0 is out of range"]);
+    refused(&Gpt2Training, int("seq", 0), &["0 is out of range"]);
+    refused(&Gpt2Training, int("heads", 5), &["5 heads do not divide a width of 64"]);
 }
 
 #[test]

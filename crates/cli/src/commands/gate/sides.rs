@@ -1,6 +1,6 @@
 //! The two sides of a gate as cells: each variant of a case beside itself, once from each build.
 
-use benchbook_core::message::Description;
+use benchbook_core::message::{Description, ImplementationInfo};
 use benchbook_core::{Case, Variant};
 use benchbook_measure::run::Cell;
 use benchbook_report::gate::{LeftOut, Missing};
@@ -71,15 +71,14 @@ fn wanted<'a>(description: &'a Description, case: &Case) -> Option<&'a str> {
 }
 
 fn knows(description: &Description, workload: &str, variant: &Variant) -> bool {
-    let named =
-        |i: &&benchbook_core::message::ImplementationInfo| i.workload == workload && i.name == variant.implementation;
+    let named = |i: &&ImplementationInfo| i.workload == workload && i.is_called(&variant.implementation);
     description.implementations.iter().find(named).is_some_and(|i| i.devices.contains(&variant.device))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use benchbook_core::message::{ImplementationInfo, InputsFrom, WorkloadInfo};
+    use benchbook_core::message::{InputsFrom, WorkloadInfo};
     use benchbook_core::{DType, ParamSpec, Params, Value};
 
     fn offers(names: &[&str]) -> Description {
@@ -93,6 +92,7 @@ mod tests {
             inputs: InputsFrom::Made,
             approximates: false,
             on_request: false,
+            knobs: Vec::new(),
         };
         Description {
             workloads: Vec::new(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use benchbook_core::{Error, Result};
-use benchbook_simd::{Rotary, ScoreMod};
+use benchbook_simd::{Rotary, ScoreMod, Tiles};
 use burn::backend::Dispatch;
 use burn::tensor::{Bool, DType, Tensor};
 
@@ -142,6 +142,14 @@ pub(super) fn fit([query, key, value]: [&Tensor<4>; 3], options: Options, dtypes
 /// # Errors
 /// Shapes that do not fit, another dtype, another device than `flex`.
 pub fn matmul(left: Tensor<2>, right: Tensor<2>) -> Result<Tensor<2>> {
+    matmul_with(left, right, Tiles::USUAL)
+}
+
+/// The same, cut into blocks of these sizes.
+///
+/// # Errors
+/// As [`matmul`]; what the kernel says of such blocks is a panic.
+pub fn matmul_with(left: Tensor<2>, right: Tensor<2>, tiles: Tiles) -> Result<Tensor<2>> {
     if left.dims()[1] != right.dims()[0] {
         let problem = format!("{:?} and {:?} have no product: columns must match rows", left.dims(), right.dims());
         return Err(wrong("matmul", problem));
@@ -151,7 +159,7 @@ pub fn matmul(left: Tensor<2>, right: Tensor<2>) -> Result<Tensor<2>> {
         return Err(wrong("matmul", problem));
     }
     on_flex("matmul", &left)?;
-    Ok(Tensor::from_dispatch(Dispatch::tiled_matmul(left.into_dispatch(), right.into_dispatch())))
+    Ok(Tensor::from_dispatch(Dispatch::tiled_matmul(left.into_dispatch(), right.into_dispatch(), tiles)))
 }
 
 pub(super) fn on_flex<const D: usize>(kernel: &str, tensor: &Tensor<D>) -> Result<()> {

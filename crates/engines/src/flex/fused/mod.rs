@@ -8,7 +8,9 @@ mod projected;
 mod sparse;
 
 pub use benchbook_simd::{Place, Projections, Rotary, ScoreMod, WithBlockMask};
-pub use call::{Options, attention, attention_gradients, matmul, programmable_attention, rotary_attention};
+pub use call::{
+    Options, attention, attention_gradients, matmul, matmul_with, programmable_attention, rotary_attention,
+};
 pub use contextual::contextual_attention;
 pub use pages::{Pages, paged_attention};
 pub use projected::{projected_attention, projections};

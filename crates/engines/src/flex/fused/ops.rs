@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use benchbook_simd::{Attend, Element, Forward, Gradients, Heads, Isa, Product, Rotary, ScoreMod};
+use benchbook_simd::{Attend, Element, Forward, Gradients, Heads, Isa, Product, Rotary, ScoreMod, Tiles};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{BoolTensor, FloatTensor};
 use burn::backend::{Backend, Flex, backend_extension};
@@ -67,7 +67,7 @@ pub trait FusedOps: Backend {
     ) -> FloatTensor<Self>;
 
     /// The product of `[m, k]` and `[k, n]`.
-    fn tiled_matmul(left: FloatTensor<Self>, right: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn tiled_matmul(left: FloatTensor<Self>, right: FloatTensor<Self>, tiles: Tiles) -> FloatTensor<Self>;
 }
 
 pub(super) type Given = FloatTensor<Flex>;
@@ -138,12 +138,12 @@ impl FusedOps for Flex {
         }
     }
 
-    fn tiled_matmul(left: Given, right: Given) -> Given {
+    fn tiled_matmul(left: Given, right: Given, tiles: Tiles) -> Given {
         let (left, right) = (left.to_contiguous(), right.to_contiguous());
         let ([m, k], n) = (sizes(&left), sizes::<2>(&right)[1]);
         let product = Product { size: [m, k, n], left: numbers(&left), right: numbers(&right), isa: Isa::detect() };
         let mut out = vec![0.0_f32; m * n];
-        benchbook_simd::matmul(&product, &mut out).unwrap_or_else(|error| panic!("matmul: {error}"));
+        benchbook_simd::matmul_with(&product, tiles, &mut out).unwrap_or_else(|error| panic!("matmul: {error}"));
         tensor(out, [m, n])
     }
 }

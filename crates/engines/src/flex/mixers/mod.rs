@@ -7,7 +7,8 @@ mod rwkv;
 mod scan;
 mod ssd;
 
-use benchbook_core::{Inputs, Support};
+use benchbook_core::{Inputs, Knob, Support};
+use benchbook_simd::CHUNK;
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
@@ -21,6 +22,14 @@ pub use retention::ROWS as RETENTION;
 pub use rwkv::{ROWS_OF_4 as RWKV4, ROWS_OF_6 as RWKV6, ROWS_OF_7 as RWKV7};
 pub use scan::{ROWS as SCAN, ROWS_BACK as SCAN_GRADIENTS};
 pub use ssd::ROWS as SSD;
+
+/// Steps of a chunk of what is hand-written.
+const CHUNKS: [Knob; 1] = [Knob {
+    name: "chunk",
+    about: "steps of a chunk: within it as attention, from one to the next through the state",
+    values: &[8, 16, 24, 32, 48, 64, 96, 128, 192, 256],
+    usual: CHUNK as i64,
+}];
 
 /// Steps of a sequence at most, where each is several calls of the engine.
 const MOST_STEPS: usize = 1 << 14;

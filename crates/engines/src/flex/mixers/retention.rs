@@ -1,11 +1,11 @@
 //! Retention: step by step, in its parallel form, and hand-written in chunks.
 
-use benchbook_core::{DType, Inputs, Result, Row, Setting, Support};
+use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject, Support};
 use benchbook_simd::{self as simd, CHUNK, Isa, RetentionSize, Turns};
 use benchbook_workloads::mixers::{Retention, RetentionParams};
 use burn::tensor::Tensor;
 
-use super::{Tensors, few_scores, few_steps, named, numbers, step};
+use super::{CHUNKS, Tensors, few_scores, few_steps, named, numbers, step};
 use crate::flex::calls::{Calls, Named, failed};
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::prepare;
@@ -179,31 +179,40 @@ pub const CHUNKWISE: Row<Retention> = fused_row::<Retention>(
     "hand-written: AVX-512, AVX2 or portable, chunks of 64 steps in tiles of registers; a single step reads and writes the state \
      once",
     &[DType::F32],
-    |name, setting, params, inputs| {
-        let turns = turns(name, setting, params)?;
-        let RetentionParams { batch, seq, heads, key_dim, value_dim, .. } = *params;
-        let size = RetentionSize { batch, seq, heads, key_dim, value_dim };
-        let (left, shape) = (params.left(), vec![batch, seq, heads, value_dim]);
-        if params.is_normalised() {
-            let kernel = move |inputs: &[Named; 3], [out]: [&mut [f32]; 1]| {
-                let ([query, key, value], turns) = (numbers(inputs), turns.as_ref());
-                let (left, start, chunk, isa): (_, &[f32], _, _) = (&left[..], &[], CHUNK, Isa::detect());
-                let call = simd::Retention { size, query, key, value, left, start, turns, chunk, isa };
-                simd::normalised_retention(&call, out)
-            };
-            return Ok(Box::new(Calls::of_slices(name, setting, named(inputs, FEWER_NAMES), [shape], kernel)));
-        }
-        let kernel = move |inputs: &[Named; 4], [out, end]: [&mut [f32]; 2]| {
-            let ([query, key, value, start], turns) = (numbers(inputs), turns.as_ref());
-            let (left, chunk, isa) = (&left[..], CHUNK, Isa::detect());
-            let call = simd::Retention { size, query, key, value, left, start, turns, chunk, isa };
-            simd::retention(&call, out, end)
-        };
-        let shapes = [shape, vec![batch, heads, key_dim, value_dim]];
-        Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES), shapes, kernel)))
-    },
+    |name, setting, params, inputs| by_slices(name, setting, params, inputs, CHUNK),
 )
+.tuned(&CHUNKS, |name, setting, params, inputs, knobs| by_slices(name, setting, params, inputs, knobs.size("chunk")))
 .catalogue(&["SM2"]);
+
+fn by_slices(
+    name: &'static str,
+    setting: &Setting,
+    params: &RetentionParams,
+    inputs: &Inputs,
+    chunk: usize,
+) -> Result<Box<dyn Subject>> {
+    let turns = turns(name, setting, params)?;
+    let RetentionParams { batch, seq, heads, key_dim, value_dim, .. } = *params;
+    let size = RetentionSize { batch, seq, heads, key_dim, value_dim };
+    let (left, shape) = (params.left(), vec![batch, seq, heads, value_dim]);
+    if params.is_normalised() {
+        let kernel = move |inputs: &[Named; 3], [out]: [&mut [f32]; 1]| {
+            let ([query, key, value], turns) = (numbers(inputs), turns.as_ref());
+            let (left, start, isa): (_, &[f32], _) = (&left[..], &[], Isa::detect());
+            let call = simd::Retention { size, query, key, value, left, start, turns, chunk, isa };
+            simd::normalised_retention(&call, out)
+        };
+        return Ok(Box::new(Calls::of_slices(name, setting, named(inputs, FEWER_NAMES), [shape], kernel)));
+    }
+    let kernel = move |inputs: &[Named; 4], [out, end]: [&mut [f32]; 2]| {
+        let ([query, key, value, start], turns) = (numbers(inputs), turns.as_ref());
+        let (left, isa) = (&left[..], Isa::detect());
+        let call = simd::Retention { size, query, key, value, left, start, turns, chunk, isa };
+        simd::retention(&call, out, end)
+    };
+    let shapes = [shape, vec![batch, heads, key_dim, value_dim]];
+    Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES), shapes, kernel)))
+}
 
 /// The angles of a case, where queries and keys are turned.
 fn turns(name: &'static str, setting: &Setting, params: &RetentionParams) -> Result<Option<Turns>> {

@@ -1,11 +1,11 @@
 //! The state-space duality of Mamba-2: step by step, in chunks of tensors, and hand-written.
 
-use benchbook_core::{DType, Inputs, Result, Row};
+use benchbook_core::{DType, Inputs, Result, Row, Setting, Subject};
 use benchbook_simd::{self as simd, CHUNK, Isa, SsdSize};
 use benchbook_workloads::mixers::{Ssd, SsdParams};
 use burn::tensor::Tensor;
 
-use super::{Tensors, few_steps, named, numbers, softplus, step};
+use super::{CHUNKS, Tensors, few_steps, named, numbers, softplus, step};
 use crate::flex::calls::{Calls, Named};
 use crate::flex::row::{burn_row, fused_row};
 use crate::flex::subject::prepare;
@@ -123,16 +123,25 @@ pub const FUSED: Row<Ssd> = fused_row::<Ssd>(
     "fused",
     "hand-written: AVX-512, AVX2 or portable, chunks of 64 steps in tiles of registers; a single step reads and writes the state once",
     &[DType::F32],
-    |name, setting, params, inputs| {
-        let SsdParams { batch, seq, heads, head_dim, groups, state, .. } = *params;
-        let size = SsdSize { batch, seq, heads, head_dim, groups, state };
-        let shapes = [vec![batch, seq, heads, head_dim], vec![batch, heads, head_dim, state]];
-        let kernel = move |inputs: &[Named; 8], [out, end]: [&mut [f32]; 2]| {
-            let [x, delta, b, c, delta_bias, a_log, d, start] = numbers(inputs);
-            let (chunk, isa) = (CHUNK, Isa::detect());
-            simd::ssd(&simd::Ssd { size, x, delta, delta_bias, a_log, b, c, d, start, chunk, isa }, out, end)
-        };
-        Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES), shapes, kernel)))
-    },
+    |name, setting, params, inputs| by_slices(name, setting, params, inputs, CHUNK),
 )
+.tuned(&CHUNKS, |name, setting, params, inputs, knobs| by_slices(name, setting, params, inputs, knobs.size("chunk")))
 .catalogue(&["SM1"]);
+
+fn by_slices(
+    name: &'static str,
+    setting: &Setting,
+    params: &SsdParams,
+    inputs: &Inputs,
+    chunk: usize,
+) -> Result<Box<dyn Subject>> {
+    let SsdParams { batch, seq, heads, head_dim, groups, state, .. } = *params;
+    let size = SsdSize { batch, seq, heads, head_dim, groups, state };
+    let shapes = [vec![batch, seq, heads, head_dim], vec![batch, heads, head_dim, state]];
+    let kernel = move |inputs: &[Named; 8], [out, end]: [&mut [f32]; 2]| {
+        let [x, delta, b, c, delta_bias, a_log, d, start] = numbers(inputs);
+        let isa = Isa::detect();
+        simd::ssd(&simd::Ssd { size, x, delta, delta_bias, a_log, b, c, d, start, chunk, isa }, out, end)
+    };
+    Ok(Box::new(Calls::of_slices(name, setting, named(inputs, NAMES), shapes, kernel)))
+}

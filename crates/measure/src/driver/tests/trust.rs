@@ -61,6 +61,101 @@ fn a_worker_sets_its_own_standard_only_where_it_said_so_and_of_the_same_form() {
     }
 }
 
+/// How much of its input is left by a worker that computes with fewer bits.
+const LEFT: f32 = 0.75;
+
+/// The same array with each number so many times as large, beside `term`.
+fn scaled(array: &Array, by: f32, term: f32) -> Array {
+    let numbers: Vec<f32> = array.of::<f32>().iter().map(|number| by * (number - term) + term).collect();
+    Array::new(array.shape().to_vec(), &numbers)
+}
+
+/// The input `x` of a seed, of which so much is left.
+fn standing(seed: u64, by: f32) -> (Say, Arrays) {
+    let inputs = Twice::inputs(&TwiceParams { term: 5 }, seed);
+    (Say::StandsFor, vec![("x".to_owned(), scaled(inputs.get("x"), by, 0.0))])
+}
+
+/// A trial whose inputs are sent, and which says that it approximates.
+fn approximate() -> Trial {
+    Trial { sent: true, approximates: true, ..trial(0, "right") }
+}
+
+#[test]
+fn what_stands_for_inputs_is_checked_by_an_answer_of_ours() {
+    // A worker that computes with three quarters of its input, and says so.
+    let (mut driver, heard) = tapped(&linked(registry()), |ask, say, arrays| match (ask, say) {
+        (Ask::Approximation { seed, .. }, _) => standing(*seed, LEFT),
+        (Ask::Prepare(_) | Ask::Finish { .. }, say) => {
+            (say, arrays.into_iter().map(|(name, array)| (name, scaled(&array, LEFT, 5.0))).collect())
+        }
+        (_, say) => (say, arrays),
+    });
+    let prepared = driver.prepare(&approximate(), LONG).unwrap();
+    assert!(passes(&prepared.check, prepared.tolerance), "the kernel is right: {prepared:?}");
+    let lost = metric(&prepared, "relative_error").unwrap();
+    // A quarter of 2x is missing beside about 5, where x has the deviation 0.25: 0.025, of twelve numbers, whose root mean square
+    // is within 0.3 and 2 times that but for one draw in ten thousand (χ² of twelve below 1.1 or above 48).
+    assert!((0.0075..0.05).contains(&lost), "what the format loses: {lost}");
+    driver.sample(0, LONG).unwrap();
+    let finished = driver.finish(0, LONG).unwrap();
+    assert!(passes(&finished.check, prepared.tolerance), "on other inputs too: {finished:?}");
+    let sent =
+        heard.borrow().iter().filter(|(ask, _)| matches!(ask, Ask::Approximation { .. })).cloned().collect::<Vec<_>>();
+    let [(_, first), (last, others)] = &sent[..] else { panic!("{sent:?}") };
+    assert!(first.is_empty() && *others == ["x"], "the second time with the other inputs: {sent:?}");
+    assert!(matches!(last, Ask::Approximation { seed, .. } if *seed == !7), "{last:?}");
+}
+
+#[test]
+fn what_stands_for_inputs_is_no_excuse() {
+    let lies: [(Change, &str); 4] = [
+        (|_, _, _| standing(7, 0.4), "which is no approximation"),
+        (|_, _, _| (Say::StandsFor, Arrays::new()), "tells none"),
+        (
+            |_, _, _| (Say::StandsFor, vec![("table".to_owned(), Array::new(vec![1], &[4_i32]))]),
+            "no input of real numbers",
+        ),
+        (|_, _, _| (Say::StandsFor, vec![("x".to_owned(), Array::new(vec![1], &[4.0_f32]))]), "the shape [1]"),
+    ];
+    for (lie, part) in lies {
+        let mut driver = asked_by(registry(), &linked(registry()), move |worker, ask, arrays, timeout| {
+            let (say, arrays) = worker.ask(ask, arrays, timeout)?;
+            Ok(if matches!(ask, Ask::Approximation { .. }) { lie(ask, say, arrays) } else { (say, arrays) })
+        });
+        let failed = driver.prepare(&approximate(), LONG);
+        assert!(matches!(&failed, Err(Error::Failed(words)) if words.contains(part)), "{part}: {failed:?}");
+    }
+    // Whose numbers are near enough, and whose outputs are others: the kernel is wrong.
+    let (mut driver, _) = tapped(&linked(registry()), |ask, say, arrays| match ask {
+        Ask::Approximation { seed, .. } => standing(*seed, LEFT),
+        _ => (say, arrays),
+    });
+    let prepared = driver.prepare(&approximate(), LONG).unwrap();
+    assert!(!passes(&prepared.check, prepared.tolerance), "{prepared:?}");
+}
+
+#[test]
+fn who_is_sent_its_inputs_tells_no_answer_and_who_makes_them_stands_for_nothing() {
+    let answers: Change = |ask, say, arrays| match ask {
+        Ask::Approximation { .. } => {
+            let (name, shape, rows) = ("output".to_owned(), SHAPE.to_vec(), (0..SHAPE[0]).collect());
+            let answers = vec![AnswerInfo { name: name.clone(), shape, rows, check: Check::Near }];
+            (Say::Answers { answers }, vec![(name, Array::new(vec![12], &[5.0_f64; 12]))])
+        }
+        _ => (say, arrays),
+    };
+    let stands: Change = |ask, say, arrays| match ask {
+        Ask::Approximation { seed, .. } => standing(*seed, 1.0),
+        _ => (say, arrays),
+    };
+    for (change, sent) in [(answers, true), (stands, false)] {
+        let (mut driver, _) = tapped(&linked(registry()), change);
+        let failed = driver.prepare(&Trial { sent, ..approximate() }, LONG);
+        assert!(matches!(&failed, Err(Error::Unexpected(_))), "{sent}: {failed:?}");
+    }
+}
+
 #[test]
 fn the_first_call_that_is_timed_sees_what_was_written() {
     let mut worker = worker(registry());

@@ -465,6 +465,7 @@ pub fn seen(plan: &Plan, cells: &[Cell], script: impl Fn(&Mock, &Call, Reply) ->
         interrupted: &mock.interrupted,
         budget_start_ns: START_NS,
         left_out: &[],
+        notes: &[],
         now: &|| mock.now_ns.get(),
     };
     let mut heard = Heard::default();

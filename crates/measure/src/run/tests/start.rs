@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use benchbook_core::message::{Description, DeviceInfo, ImplementationInfo, InputsFrom, WorkloadInfo};
-use benchbook_core::{Case, CaseSpec, Params, Plan, Registry, Value};
+use benchbook_core::{Case, CaseSpec, KnobInfo, Params, Plan, Registry, Value};
 use benchbook_journal::{EventRow, LocalStore, RunRow, Table, as_journal, rows_in};
 
 use super::mock::{Heard, Mocks, sampled};
@@ -44,6 +44,7 @@ fn known() -> Description {
         inputs: InputsFrom::Made,
         approximates: false,
         on_request: false,
+        knobs: Vec::new(),
     };
     let device = |name: &str| DeviceInfo {
         name: name.into(),
@@ -123,6 +124,28 @@ fn what_is_measured_on_request_waits_for_its_name() {
 }
 
 #[test]
+fn values_of_knobs_stand_in_the_name_of_a_variant() {
+    let mut known = known();
+    let knob = |name: &str| KnobInfo { name: name.into(), about: String::new(), values: vec![1, 2, 4], usual: 2 };
+    known.implementations[2].knobs = ["depth", "panels"].map(knob).into();
+    let measured = |names: &[&str]| {
+        let plan = plan(&["attention", "matmul"], names);
+        let expanded = expand(&plan, 1, &known, &Registry::default(), &mut Resolver);
+        expanded.map(|Expanded { cells, .. }| {
+            let variants = cells.into_iter().flat_map(|cell| cell.variants);
+            variants.map(|variant| variant.implementation).collect::<Vec<_>>()
+        })
+    };
+    let names = ["blocked:depth=1:panels=4", "blocked", "blocked:depth=1:panels=4"];
+    assert_eq!(measured(&names).unwrap(), names[..2], "each once");
+    for (name, part) in [("blocked:depth=3", "depth may be 1, 2, 4"), ("blocked:dept=1", "did you mean `depth`")] {
+        let error = measured(&[name]).unwrap_err().to_string();
+        assert!(error.contains(part), "{name}: {error}");
+    }
+    assert!(measured(&["fused:depth=1"]).unwrap_err().to_string().contains("unknown knob `depth`"));
+}
+
+#[test]
 fn what_is_impossible_is_named_beside_what_is_measured() {
     let (measured, left_out) = meant(&plan(&["matmul"], &[]).param("size", [0, 1]));
     assert_eq!(measured, ["blocked"]);
@@ -176,6 +199,8 @@ fn a_run_is_recorded_with_its_plan_its_words_and_what_is_left_out() {
     let mut ready = ready(sweep());
     let left_out = "matmul with size=0 is left out: too small";
     assert_eq!(ready.left_out, [left_out]);
+    let note = "the loop goes up, since there is room";
+    ready.notes.push(("feedback".into(), note.into()));
     let mut heard = Heard::default();
     let summary = ready.run(&store, &mut heard).unwrap();
     assert_eq!((summary.ended.ok, summary.samples), (1, 2));
@@ -185,6 +210,7 @@ fn a_run_is_recorded_with_its_plan_its_words_and_what_is_left_out() {
     let events: Vec<EventRow> = rows_in(&summary.folder, Table::Events).unwrap();
     assert!(events.iter().any(|event| event.kind == "left_out" && event.message == left_out), "{events:?}");
     assert!(heard.notes.iter().any(|note| note == left_out), "{:?}", heard.notes);
+    assert!(events.iter().any(|event| event.kind == "feedback" && event.message == note), "{events:?}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Weights of a GGUF file, versions 2 and 3 (`ggml/docs/gguf.md` of llama.cpp).
 
+mod tokens;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -10,6 +12,7 @@ use super::bytes::Bytes;
 use super::{Plain, Source, expect_shape, missing};
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
+use tokens::Tokens;
 
 /// A whole file, in memory.
 ///
@@ -23,6 +26,7 @@ pub struct Gguf {
     architecture: String,
     /// Query heads, and key and value heads.
     heads: [usize; 2],
+    tokens: Tokens,
 }
 
 /// A tensor of the file.
@@ -110,7 +114,8 @@ impl Gguf {
         let heads = number(&format!("{architecture}.attention.head_count")).unwrap_or(0);
         let kv_heads = number(&format!("{architecture}.attention.head_count_kv")).unwrap_or(heads);
         let heads = [heads, kv_heads].map(|heads| usize::try_from(heads).unwrap_or(0));
-        Ok(Self { tensors, architecture, heads, bytes })
+        let tokens = Tokens::of(&facts);
+        Ok(Self { tensors, architecture, heads, tokens, bytes })
     }
 
     /// Names of its tensors, as they are in the file.
@@ -148,6 +153,8 @@ impl Stored {
 enum Fact<'a> {
     Number(u64),
     Text(&'a str),
+    Texts(Vec<&'a str>),
+    Numbers(Vec<i32>),
 }
 
 fn text<'a>(from: &mut Bytes<'a>, what: &str) -> Result<&'a str> {
@@ -174,18 +181,18 @@ fn value<'a>(from: &mut Bytes<'a>, kind: u32) -> Result<Option<Fact<'a>>> {
         10 => Ok(Some(Fact::Number(from.u64("a value")?))),
         9 => {
             let (kind, count) = (from.u32("the kind of a list")?, from.u64("the length of a list")?);
-            match size(kind) {
-                Some(size) => {
-                    from.take(count.saturating_mul(size), "a list")?;
+            if kind == 8 {
+                let mut texts = Vec::new();
+                for _ in 0..count {
+                    texts.push(text(from, "a text of a list")?);
                 }
-                None if kind == 8 => {
-                    for _ in 0..count {
-                        text(from, "a text of a list")?;
-                    }
-                }
-                None => return Err(from.damaged(format!("there is no list of values of the kind {kind}"))),
+                return Ok(Some(Fact::Texts(texts)));
             }
-            Ok(None)
+            let no_list = || from.damaged(format!("there is no list of values of the kind {kind}"));
+            let size = size(kind).ok_or_else(no_list)?;
+            let numbers = from.take(count.saturating_mul(size), "a list")?;
+            let number = |four: &[u8; 4]| i32::from_le_bytes(*four);
+            Ok((kind == 5).then(|| Fact::Numbers(numbers.as_chunks::<4>().0.iter().map(number).collect())))
         }
         _ => match size(kind) {
             Some(size) => from.take(size, "a value").map(|_| None),

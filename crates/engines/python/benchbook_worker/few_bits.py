@@ -1,0 +1,38 @@
+"""Codes of weights, and of what they are multiplied by, in NumPy: integers of four and of eight bits that share scales."""
+
+import numpy
+
+#: Weights along k that share a scale.
+GROUP = 32
+
+
+def in_groups(numbers):
+    """Numbers `[rows, k]` in f32 as `[rows, groups, 32]`, filled up with zeros."""
+    rows, k = numbers.shape
+    filled = numpy.zeros((rows, -(-k // GROUP) * GROUP), "f4")
+    filled[:, :k] = numbers
+    return filled.reshape(rows, -1, GROUP)
+
+
+def out_of_groups(numbers, k):
+    """The first k of `[rows, groups, 32]`."""
+    return numbers.reshape(len(numbers), -1)[:, :k]
+
+
+def four_bits(weights):
+    """Codes from -8 to 7 of weights `[rows, k]`, `[rows, groups, 32]`, and their scales `[rows, groups]`: 15 steps from minus the
+    largest to plus it, zero at 0, as our own `int4-g32`."""
+    groups = in_groups(weights)
+    scales = numpy.abs(groups).max(-1) * numpy.float32(2 / 15)
+    steps = groups / numpy.where(scales > 0, scales, numpy.float32(1))[..., None]
+    return numpy.clip(numpy.rint(steps), -8, 7).astype("i1"), scales
+
+
+def rounded_to_bytes(numbers, scale_in=numpy.float32):
+    """Numbers `[rows, k]` as codes from -127 to 127 stand for them, whose 32 share a scale that is held in `scale_in`: each times
+    127 over the largest, rounded to the nearest, to even where two are as near."""
+    groups = in_groups(numbers)
+    most = numpy.abs(groups).max(-1, keepdims=True)
+    by = numpy.divide(numpy.float32(127), most, out=numpy.zeros_like(most), where=most > 0)
+    scales = (most / numpy.float32(127)).astype(scale_in).astype("f4")
+    return out_of_groups(numpy.rint(groups * by) * scales, numbers.shape[1])

@@ -1,0 +1,132 @@
+//! An encoder that goes through texts, a piece of them a step.
+
+use benchbook_core::{Array, Inputs, Loop, Looping, Metric, Result, Setting, Step, Subject};
+use benchbook_models::{Encoder, Form};
+use benchbook_quality::similarity::cosine;
+use benchbook_quality::{PIECES, pieces};
+
+use super::chosen::Chosen;
+use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
+use super::labelled::{Judged, Labelled, means, nearer};
+use crate::flex::calls::failed;
+
+/// What an encoder makes of everything, before anything is timed.
+struct Whole {
+    encoder: Encoder,
+    directions: Vec<Vec<f32>>,
+    /// Of each class, where there are classes.
+    means: Option<[Vec<f32>; 2]>,
+    found: Vec<usize>,
+}
+
+/// Loads a model in a form, and says how its directions go with what people say.
+pub fn prepare(
+    name: &'static str,
+    setting: &Setting,
+    params: &EmbeddingQualityParams,
+    inputs: &Inputs,
+    form: Form,
+) -> Result<Box<dyn Subject>> {
+    let wrong = |reason: String| failed(name, &setting.device, &reason);
+    // What people say is the same for every seed, and so are the texts of a real model.
+    let labelled = Labelled { texts: texts_of(inputs), ..params.labelled(0).map_err(wrong)? };
+    let own = whole(params, &labelled, form).map_err(wrong)?;
+    let mut metrics = Vec::new();
+    let plain = if form == Form::Plain { None } else { Some(whole(params, &labelled, Form::Plain).map_err(wrong)?) };
+    if let Some(plain) = &plain {
+        let cosines = plain.directions.iter().zip(&own.directions).map(|(a, b)| cosine(a, b));
+        let cosines =
+            cosines.collect::<benchbook_quality::Result<Vec<f64>>>().map_err(|error| wrong(error.to_string()))?;
+        let mean = cosines.iter().sum::<f64>() / cosines.len() as f64;
+        metrics.push(Metric::measured("cosine_to_f32", mean, "ratio"));
+    }
+    let baseline = plain.as_ref().map(|plain| plain.found.as_slice());
+    let figures = labelled.judged.figures(&own.directions, &own.found, baseline);
+    metrics.extend(figures.map_err(|error| wrong(error.to_string()))?);
+    let truth = match labelled.judged {
+        Judged::For { truth, .. } => truth,
+        Judged::Nothing | Judged::Similar(_) => Vec::new(),
+    };
+    let Whole { encoder, means, .. } = own;
+    let parts = pieces(labelled.texts.len(), "text").map_err(|error| wrong(error.to_string()))?.collect();
+    let (device, texts) = (setting.device.clone(), labelled.texts);
+    let looped =
+        Embedding { name, device, encoder, texts, parts, truth, means, directions: Vec::new(), piece: 0, metrics };
+    Ok(Box::new(Looping::new(name, setting, &EmbeddingQuality::steps(params), looped)))
+}
+
+/// The texts of a case.
+fn texts_of(inputs: &Inputs) -> Vec<Vec<i32>> {
+    let mut ids = inputs.get("ids").of::<i32>();
+    let lengths = inputs.get("lengths").of::<i32>();
+    let text = |length: &i32| {
+        let (text, rest) = ids.split_at(*length as usize);
+        ids = rest;
+        text.to_vec()
+    };
+    lengths.iter().map(text).collect()
+}
+
+fn whole(params: &EmbeddingQualityParams, labelled: &Labelled, form: Form) -> std::result::Result<Whole, String> {
+    let Chosen { model, source } = params.chosen(form)?;
+    let encoder = Encoder::load(&model, source.as_ref()).map_err(|error| error.to_string())?;
+    let embed = |texts: &[Vec<i32>]| encoder.embed(texts).map_err(|error| error.to_string());
+    let directions = embed(&labelled.texts)?;
+    let (mut found, mut of_classes) = (Vec::new(), None);
+    if let Judged::For { learned, .. } = &labelled.judged {
+        let texts: Vec<Vec<i32>> = learned.iter().map(|(text, _)| text.clone()).collect();
+        let means = means(&embed(&texts)?, learned.iter().map(|(_, class)| *class));
+        let classes = directions.iter().map(|direction| nearer(direction, &means));
+        found = classes.collect::<benchbook_quality::Result<_>>().map_err(|error| error.to_string())?;
+        of_classes = Some(means);
+    }
+    Ok(Whole { encoder, directions, means: of_classes, found })
+}
+
+struct Embedding {
+    name: &'static str,
+    device: String,
+    encoder: Encoder,
+    texts: Vec<Vec<i32>>,
+    parts: Vec<std::ops::Range<usize>>,
+    /// The class of each text, where there are classes.
+    truth: Vec<usize>,
+    means: Option<[Vec<f32>; 2]>,
+    directions: Vec<Vec<f32>>,
+    piece: usize,
+    metrics: Vec<Metric>,
+}
+
+impl Loop for Embedding {
+    fn begin(&mut self) {
+        self.piece = 0;
+        self.directions.clear();
+    }
+
+    fn step(&mut self, values: &mut [f64]) -> Result<Step> {
+        let part = self.parts[self.piece].clone();
+        let directions = self.encoder.embed(&self.texts[part.clone()]);
+        let directions = directions.map_err(|error| failed(self.name, &self.device, &error.to_string()))?;
+        if let (Some(value), Some(means)) = (values.first_mut(), &self.means) {
+            let right = directions.iter().zip(&self.truth[part.clone()]);
+            let right = right.filter(|(direction, truth)| nearer(direction, means).is_ok_and(|found| found == **truth));
+            *value = right.count() as f64 / part.len() as f64;
+        }
+        self.directions.extend(directions);
+        self.piece += 1;
+        Ok(Step { tokens: 0, more: self.piece < PIECES })
+    }
+
+    fn outputs(&mut self) -> Result<Vec<Array>> {
+        let width = self.encoder.text().width;
+        Ok(vec![Array::new(vec![self.directions.len(), width], &self.directions.concat())])
+    }
+
+    fn allocates_in_rust(&self) -> bool {
+        true
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        self.metrics.clone()
+    }
+}

@@ -1,0 +1,154 @@
+//! How good the answers of a model are: `text-quality` of decoders, and `embedding-quality` of encoders. They are problems of this
+//! crate's own, since they read weights and text from where `cargo xtask data` has put them.
+
+mod bert;
+mod chosen;
+mod compared;
+mod embedded;
+pub mod embedding;
+mod evaluating;
+mod labelled;
+mod reference;
+
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Row, StepsOf, Task, Value, Work};
+use benchbook_models::Form;
+use benchbook_models::compress::Scheme;
+use benchbook_quality::PIECES;
+
+use crate::flex::row::fused_row;
+use chosen::{Chosen, Which};
+
+/// A text, a piece of it a step, of which a model foretells each token from those before: the loss of each is an output.
+///
+/// Input: `ids` `[pieces, tokens + 1]` of `i32`. The output is `[pieces · tokens, 1]`, in nats; what is checked are the first ones.
+/// A real model has real text, which is the same for every seed: a document of the Brown corpus for each piece, its words with spaces
+/// between them. Its figures, which say over how many tokens they are, are judged by pieces: `perplexity`, and of few bits, beside the
+/// model in `f32` on the same tokens, `perplexity_ratio`, `kl_divergence` and `top1_agreement`, and where greedy generation parts.
+/// A seeded model says nothing of quality: it has a divergence and an agreement that are called `seeded_`, and no verdict.
+pub struct TextQuality;
+
+benchbook_core::parameters! {
+    /// Parameters of [`TextQuality`].
+    pub struct TextQualityParams {
+        /// the model: seeded, which says nothing of quality, or one whose real weights were brought
+        model: String = "seeded".to_owned(), Which::NAMES;
+        /// tokens of a piece that are foretold
+        tokens: usize = 32, 1..=1024;
+    }
+}
+
+/// Eight bits in groups of 32.
+const INT8: Form = Form::Coded(Scheme::Int8G32);
+
+/// Four bits in groups of 32.
+const INT4: Form = Form::Coded(Scheme::Int4G32);
+
+/// Losses of the first piece that are checked.
+const CHECKED: usize = 8;
+
+impl TextQuality {
+    fn steps(params: &TextQualityParams) -> StepsOf {
+        let values = match params.which() {
+            Which::Seeded => Vec::new(),
+            Which::Smollm2 => vec![("perplexity".to_owned(), "ratio".to_owned())],
+        };
+        StepsOf { most: PIECES, tokens: None, values }
+    }
+
+    /// The right losses of a model in this form.
+    fn right(params: &TextQualityParams, inputs: &Inputs, form: Form) -> Reference {
+        let Chosen { model, source } = params.which().chosen().unwrap_or_else(|reason| panic!("{reason}"));
+        let checked = CHECKED.min(params.tokens);
+        let ids = &inputs.get("ids").of::<i32>()[..=checked];
+        let losses = reference::losses(&model, source.as_ref(), form, ids);
+        let losses = losses.unwrap_or_else(|error| panic!("the weights of {}: {error}", model.name));
+        Reference::of(vec![PIECES * params.tokens, 1], (0..checked).collect(), losses)
+    }
+}
+
+impl TextQualityParams {
+    fn which(&self) -> Which {
+        Which::of(&self.model)
+    }
+}
+
+impl Problem for TextQuality {
+    const NAME: &'static str = "text-quality";
+    const ABOUT: &'static str = "how well a decoder foretells text, beside itself in f32 where it has few bits";
+    type Params = TextQualityParams;
+
+    fn presets() -> Vec<Preset> {
+        let of =
+            |model: &str, tokens: i64| Params::default().with("model", model.into()).with("tokens", Value::Int(tokens));
+        let [seeded, real] = Which::NAMES;
+        vec![
+            Preset { name: "quick", cases: vec![of(seeded, 16)] },
+            Preset { name: "default", cases: vec![of(seeded, 32), of(real, 64)] },
+        ]
+    }
+
+    fn ugly() -> Vec<TextQualityParams> {
+        [1, 17, 33].map(|tokens| TextQualityParams { tokens, ..TextQualityParams::default() }).into()
+    }
+
+    fn check(params: &TextQualityParams) -> Result<(), (&'static str, String)> {
+        params.which().is_here().map_err(|reason| ("model", reason))
+    }
+
+    fn label(params: &TextQualityParams) -> String {
+        format!("{} {PIECES}×{}", params.model, params.tokens)
+    }
+
+    fn task(params: &TextQualityParams) -> Task {
+        Task::Steps(Self::steps(params))
+    }
+
+    fn inputs(params: &TextQualityParams, seed: u64) -> Inputs {
+        let ids = params.which().ids(params.tokens + 1, seed).unwrap_or_else(|reason| panic!("{reason}"));
+        Inputs::from([("ids", Array::new(vec![PIECES, params.tokens + 1], &ids))])
+    }
+
+    fn reference(params: &TextQualityParams, inputs: &Inputs, _seed: u64) -> Reference {
+        Self::right(params, inputs, Form::Plain)
+    }
+
+    /// Operations of the products, whose matrices are about all parameters; bytes of these, once.
+    fn work(params: &TextQualityParams, dtype: DType) -> Work {
+        let parameters = params.which().parameters() as f64;
+        let tokens = (PIECES * params.tokens) as f64;
+        Work { flops: 2.0 * parameters * tokens, bytes: parameters * dtype.bytes() as f64 }
+    }
+
+    /// Through thirty blocks, roundings of `f32` add up to more than a product has.
+    fn tolerance(_params: &TextQualityParams, dtype: DType) -> f64 {
+        10.0 * benchbook_workloads::tolerance(dtype)
+    }
+}
+
+/// Implementations of `text-quality`.
+pub const ROWS: [Row<TextQuality>; 3] = [DECODER, DECODER_INT8, DECODER_INT4];
+
+const DECODER: Row<TextQuality> = fused_row::<TextQuality>(
+    "decoder",
+    "a decoder by our kernels in f32, each piece of the text from nothing",
+    &[DType::F32],
+    |name, setting, params, inputs| evaluating::prepare(name, setting, params, inputs, Form::Plain),
+)
+.catalogue(&["ME40"]);
+
+const DECODER_INT8: Row<TextQuality> = fused_row::<TextQuality>(
+    "decoder-int8",
+    "as decoder, by weights of 8 bits (integers from -127 to 127, groups of 32 along the sum, f32 scales, rounded to nearest)",
+    &[DType::F32],
+    |name, setting, params, inputs| evaluating::prepare(name, setting, params, inputs, INT8),
+)
+.approximating(|params, inputs, _seed| Some(TextQuality::right(params, inputs, INT8)));
+
+const DECODER_INT4: Row<TextQuality> = fused_row::<TextQuality>(
+    "decoder-int4",
+    "as decoder, by weights of 4 bits (symmetric, groups of 32 along the sum, f32 scales, rounded to nearest: arXiv 2210.17323)",
+    &[DType::F32],
+    |name, setting, params, inputs| evaluating::prepare(name, setting, params, inputs, INT4),
+)
+.approximating(|params, inputs, _seed| Some(TextQuality::right(params, inputs, INT4)))
+.catalogue(&["ME36", "ME37"]);

@@ -1,0 +1,131 @@
+//! A LLaMA in `f64`, by plain loops, all positions layer by layer, so that only the weights of one are in memory.
+
+use std::collections::BTreeMap;
+
+use benchbook_models::weights::Source;
+use benchbook_models::{Description, Error, Form, Result, Tensor};
+
+/// Rows of numbers.
+pub type Rows = Vec<Vec<f64>>;
+
+/// Losses -ln p of each token but the first, in nats, of a model whose matrices of products are in this form.
+pub fn losses(model: &Description, source: &dyn Source, form: Form, ids: &[i32]) -> Result<Vec<f64>> {
+    let text = &model.text;
+    let weights = Weights { form, ..Weights::of(model, source) };
+    let embedding = weights.numbers("model.embed_tokens.weight")?;
+    let row = |id: &i32| -> Vec<f64> {
+        embedding[*id as usize * text.width..][..text.width].iter().map(|x| f64::from(*x)).collect()
+    };
+    let mut stream: Rows = ids[..ids.len() - 1].iter().map(row).collect();
+    let (d, group) = (text.head_dim, text.heads / text.kv_heads);
+    let base = text.rotary_base.unwrap_or(1e4);
+    for layer in 0..text.layers {
+        let at = |name: &str| format!("model.layers.{layer}.{name}.weight");
+        let normed = |stream: &[Vec<f64>], name: &str| -> Result<Rows> {
+            let gain = weights.numbers(&at(name))?;
+            Ok(stream.iter().map(|x| rms_normed(x, &gain, text.epsilon)).collect())
+        };
+        let seen = normed(&stream, "input_layernorm")?;
+        let [queries, keys, values] =
+            ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"].map(|name| weights.product(&at(name), &seen));
+        let (queries, keys, values) = (turned(&queries?, d, base), turned(&keys?, d, base), values?);
+        let mixed = |(place, query): (usize, &Vec<f64>)| -> Vec<f64> {
+            let of_head = |(head, query): (usize, &[f64])| {
+                let from = head / group * d;
+                let score = |key: &Vec<f64>| dot(query, &key[from..][..d]) / (d as f64).sqrt();
+                let scores: Vec<f64> = keys[..=place].iter().map(score).collect();
+                averaged(&scores, |seen| &values[seen][from..][..d])
+            };
+            query.chunks_exact(d).enumerate().flat_map(of_head).collect()
+        };
+        let mixed: Rows = queries.iter().enumerate().map(mixed).collect();
+        add(&mut stream, &weights.product(&at("self_attn.o_proj"), &mixed)?);
+        let seen = normed(&stream, "post_attention_layernorm")?;
+        let gate = weights.product(&at("mlp.gate_proj"), &seen)?;
+        let mut between = weights.product(&at("mlp.up_proj"), &seen)?;
+        for (up, gate) in between.iter_mut().flatten().zip(gate.iter().flatten()) {
+            *up *= gate / (1.0 + (-gate).exp());
+        }
+        add(&mut stream, &weights.product(&at("mlp.down_proj"), &between)?);
+    }
+    let gain = weights.numbers("model.norm.weight")?;
+    let last: Rows = stream.iter().map(|x| rms_normed(x, &gain, text.epsilon)).collect();
+    let head = if text.tied { "model.embed_tokens.weight" } else { "lm_head.weight" };
+    let logits = weights.product(head, &last)?;
+    let loss = |(logits, target): (&Vec<f64>, &i32)| {
+        let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = logits.iter().map(|logit| (logit - most).exp()).sum();
+        most + sum.ln() - logits[*target as usize]
+    };
+    Ok(logits.iter().zip(&ids[1..]).map(loss).collect())
+}
+
+/// Tensors by their names, and in which form matrices are.
+pub struct Weights<'a> {
+    source: &'a dyn Source,
+    form: Form,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl<'a> Weights<'a> {
+    /// Of a model in `f32`.
+    pub fn of(model: &Description, source: &'a dyn Source) -> Self {
+        let tensors = model.tensors().into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+        Self { source, form: Form::Plain, tensors }
+    }
+
+    pub fn numbers(&self, name: &str) -> Result<Vec<f32>> {
+        let unknown = || Error::Missing { name: name.to_owned(), found: "no tensor of this name".to_owned() };
+        self.source.numbers(self.tensors.get(name).ok_or_else(unknown)?)
+    }
+
+    /// Rows by a matrix `[outer, inner]`, in the form of matrices.
+    pub fn product(&self, name: &str, rows: &[Vec<f64>]) -> Result<Rows> {
+        let inner = rows.first().map_or(1, Vec::len);
+        let matrix = self.numbers(name)?;
+        let matrix = self.form.stands_for_rows(&matrix, [matrix.len() / inner, inner])?;
+        let by = |x: &Vec<f64>| -> Vec<f64> { matrix.chunks_exact(inner).map(|row| dot(x, row)).collect() };
+        Ok(rows.iter().map(by).collect())
+    }
+}
+
+pub fn dot<T: Copy + Into<f64>>(left: &[f64], right: &[T]) -> f64 {
+    left.iter().zip(right).map(|(left, right)| left * Into::<f64>::into(*right)).sum()
+}
+
+fn rms_normed(x: &[f64], gain: &[f32], epsilon: f64) -> Vec<f64> {
+    let scale = 1.0 / (dot(x, x) / x.len() as f64 + epsilon).sqrt();
+    x.iter().zip(gain).map(|(x, gain)| x * scale * f64::from(*gain)).collect()
+}
+
+/// Heads of `d` numbers, turned by their position: a number and the one half a head behind it are a pair.
+fn turned(rows: &[Vec<f64>], d: usize, base: f64) -> Rows {
+    let one = |(place, row): (usize, &Vec<f64>)| -> Vec<f64> {
+        let mut row = row.clone();
+        for head in row.chunks_exact_mut(d) {
+            let (left, right) = head.split_at_mut(d / 2);
+            for (pair, (left, right)) in left.iter_mut().zip(right).enumerate() {
+                let (sin, cos) = (place as f64 * base.powf(-2.0 * pair as f64 / d as f64)).sin_cos();
+                (*left, *right) = (*left * cos - *right * sin, *right * cos + *left * sin);
+            }
+        }
+        row
+    };
+    rows.iter().enumerate().map(one).collect()
+}
+
+/// Values weighted by the softmax of their scores.
+pub fn averaged<'a>(scores: &[f64], value: impl Fn(usize) -> &'a [f64]) -> Vec<f64> {
+    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shares: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
+    let total: f64 = shares.iter().sum();
+    let mut sums = vec![0.0; value(0).len()];
+    for (seen, share) in shares.iter().enumerate() {
+        sums.iter_mut().zip(value(seen)).for_each(|(sum, number)| *sum += share / total * number);
+    }
+    sums
+}
+
+pub fn add(to: &mut [Vec<f64>], other: &[Vec<f64>]) {
+    to.iter_mut().flatten().zip(other.iter().flatten()).for_each(|(to, other)| *to += other);
+}

@@ -1,0 +1,8 @@
+//! Training on plain slices: a whole model, memory of tensors, steps of an optimizer, operations that become one, and gradients that
+//! take fewer bytes.
+
+pub mod adamw;
+pub mod chain;
+pub mod compression;
+pub mod gpt2;
+pub mod pool;

@@ -1,0 +1,123 @@
+//! Figures of quality: what seeded models may say, and what real ones were measured at by others; the latter are skipped where
+//! neither weights nor text were brought.
+
+use std::path::PathBuf;
+
+use benchbook_core::{DType, Implementation, Metric, Params, Workload};
+use benchbook_engines::flex::quality::embedding::{self, EmbeddingQuality};
+use benchbook_engines::flex::quality::{ROWS, TextQuality};
+use benchbook_models::{Encoder, named, real};
+use benchbook_quality::similarity::correlations;
+use benchbook_quality::{Figure, data};
+
+use crate::common::{SEED, setting};
+
+/// What a row tells of a model, once it has run.
+fn of(workload: &dyn Workload, row: &dyn Implementation, params: &Params) -> Vec<Metric> {
+    let params = workload.case(params.clone()).unwrap().params;
+    let inputs = workload.pose(&params).unwrap().inputs(SEED);
+    let mut subject = row.prepare(&setting("flex", DType::F32), &params, &inputs).unwrap();
+    subject.run(1);
+    subject.sync().unwrap();
+    subject.metrics()
+}
+
+fn told(row: usize, params: &Params) -> Vec<Metric> {
+    of(&TextQuality, &ROWS[row], params)
+}
+
+fn value(metrics: &[Metric], name: &str) -> Option<f64> {
+    metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+}
+
+#[test]
+fn a_seeded_model_has_no_figure_that_a_verdict_knows() {
+    let params = Params::default().with("tokens", 33.into());
+    let names = |metrics: &[Metric]| metrics.iter().map(|metric| metric.name.clone()).collect::<Vec<String>>();
+    assert_eq!(names(&told(0, &params)), ["weight_bytes"]);
+    let [eight, four] = [1, 2].map(|row| told(row, &params));
+    for metrics in [&eight, &four] {
+        assert_eq!(names(metrics), ["weight_bytes", "seeded_kl_divergence", "seeded_top1_agreement"]);
+    }
+    // Fewer bits are farther off.
+    let [near, far] = [&eight, &four].map(|metrics| value(metrics, "seeded_kl_divergence").unwrap());
+    assert!(0.0 < near && near < far, "{near} {far}");
+    let [near, far] = [&eight, &four].map(|metrics| value(metrics, "seeded_top1_agreement").unwrap());
+    assert!(0.0 < far && far <= near && near <= 1.0, "{near} {far}");
+}
+
+#[test]
+fn directions_by_rounded_matrices_turn_away_and_a_seeded_model_has_no_other_figure() {
+    let of_row = |row: usize| of(&EmbeddingQuality, &embedding::ROWS[row], &Params::default());
+    assert!(of_row(0).is_empty());
+    let [eight, four] = [1, 2].map(|row| {
+        let metrics = of_row(row);
+        assert_eq!(metrics.len(), 1, "{metrics:?}");
+        value(&metrics, "cosine_to_f32").unwrap()
+    });
+    assert!(0.5 < four && four < eight && eight < 1.0, "{four} {eight}");
+}
+
+#[test]
+fn what_was_not_brought_is_a_reason() {
+    let params = Params::default().with("model", "smollm2-135m".into());
+    if let Err(error) = TextQuality.case(params) {
+        assert!(error.to_string().contains("cargo xtask data"), "{error}");
+    }
+    assert!(TextQuality.case(Params::default().with("model", "gpt-5".into())).is_err());
+    if let Err(error) = EmbeddingQuality.case(Params::default().with("model", "minilm-l6".into())) {
+        assert!(error.to_string().contains("cargo xtask data"), "{error}");
+    }
+}
+
+#[test]
+fn smollm2_foretells_real_text_and_loses_a_little_by_four_bits() {
+    let params = Params::default().with("model", "smollm2-135m".into()).with("tokens", 12.into());
+    if let Err(error) = TextQuality.case(params.clone()) {
+        eprintln!("skipped: {error}");
+        return;
+    }
+    let metrics = told(2, &params);
+    let [perplexity, ratio, divergence, items] =
+        ["perplexity", "perplexity_ratio", "kl_divergence", "perplexity_items"]
+            .map(|name| value(&metrics, name).unwrap());
+    assert_eq!(items, 24.0 * 12.0);
+    // Chance is one of 49,152 tokens; a model of the web has found 60 on whole windows of this corpus.
+    assert!((10.0..1_000.0).contains(&perplexity), "{perplexity}");
+    assert!((0.9..2.0).contains(&ratio) && (0.001..1.0).contains(&divergence), "{ratio} {divergence}");
+    assert!(value(&metrics, "greedy_parts_at").is_some());
+}
+
+#[test]
+fn minilm_tells_films_that_were_liked_from_others() {
+    let params = Params::default().with("model", "minilm-l6".into()).with("texts", "sentiment".into());
+    if let Err(error) = EmbeddingQuality.case(params.clone()) {
+        eprintln!("skipped: {error}");
+        return;
+    }
+    let metrics = of(&EmbeddingQuality, &embedding::ROWS[0], &params);
+    let [accuracy, low, items] =
+        ["accuracy", "accuracy_low", "accuracy_items"].map(|name| value(&metrics, name).unwrap());
+    // Half of the snippets are for; a classifier with a thousand examples was right in 74 of 100.
+    assert!(items == 240.0 && low > 0.5 && (0.6..0.9).contains(&accuracy), "{accuracy} {low} {items}");
+}
+
+#[test]
+fn minilm_sees_the_similarities_that_others_have_measured() {
+    let folders: Option<(PathBuf, PathBuf)> = real::folder().zip(data::folder());
+    let Some((weights, texts)) = folders else { return };
+    let (brought, people) = (real::minilm(&weights), data::similarities(&texts));
+    if let (Err(benchbook_models::Error::Absent { .. }), _) | (_, Err(benchbook_quality::Error::Absent { .. })) =
+        (&brought, &people)
+    {
+        eprintln!("skipped: `cargo xtask data minilm-l6 lee` was not run");
+        return;
+    }
+    let ((file, tokenizer), people) = (brought.unwrap(), people.unwrap());
+    let encoder = Encoder::load(&named("minilm-l6").unwrap(), &file).unwrap();
+    let ids: Vec<Vec<i32>> = people.documents.iter().map(|text| tokenizer.encode(text, 256).unwrap()).collect();
+    let [pearson, spearman]: [Figure; 2] = correlations(&encoder.embed(&ids).unwrap(), &people, "lee").unwrap();
+    // Of sentence-transformers on PyTorch, to three digits.
+    assert!((pearson.value - 0.656).abs() < 0.0015, "{pearson}");
+    assert!((spearman.value - 0.508).abs() < 0.0015, "{spearman}");
+}

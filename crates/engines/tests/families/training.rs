@@ -1,0 +1,46 @@
+//! Training: what is fused gives the same bits as what is not, and what is rounded says by how much.
+
+use benchbook_core::{Array, DType, Implementation, Inputs, Parameters, Problem, Row};
+use benchbook_engines::flex::training::{adamw, chain};
+use benchbook_workloads::training::{AdamW, AdamWParams, NormChain, NormChainParams};
+
+use crate::common::{SEED, setting};
+
+/// The outputs of a row of a table on these inputs.
+fn outputs<P: Problem>(row: &Row<P>, params: &P::Params, inputs: &Inputs) -> Vec<Array> {
+    let mut subject = row.prepare(&setting("flex", DType::F32), &params.params(), inputs).unwrap();
+    subject.run(1);
+    subject.sync().unwrap();
+    subject.outputs().unwrap()
+}
+
+#[test]
+fn one_pass_of_adamw_gives_the_bits_of_many() {
+    // More than a task of either.
+    let params = AdamWParams { rows: 70, width: 1031, steps: 3, before: 5 };
+    let inputs = AdamW::inputs(&params, SEED);
+    let [fused, passes, coded] = adamw::ROWS.map(|row| outputs(&row, &params, &inputs));
+    assert_eq!(fused, passes);
+    // Before the first step and after each, a number of three bits behind the point is off by 2⁻⁴ of itself at most, of which nine tenths
+    // stay with each step.
+    let exact = AdamW::reference(&params, &inputs, SEED);
+    let of_first = |outputs: &[Array]| {
+        let wanted = &exact.answers[1];
+        let found = outputs[1].to_f64();
+        let off: f64 = wanted.values.iter().zip(&found).map(|(a, b)| (a - b).powi(2)).sum();
+        (off / wanted.values.iter().map(|a| a * a).sum::<f64>()).sqrt()
+    };
+    assert!(of_first(&fused) < 1e-6);
+    let lost = of_first(&coded);
+    assert!((0.005..0.0625 * (1.0 + 0.9 + 0.81 + 0.729)).contains(&lost), "{lost}");
+}
+
+#[test]
+fn a_conservative_fusion_gives_the_bits_of_the_chain_and_an_aggressive_one_others() {
+    let params = NormChainParams { rows: 60, width: 2048 };
+    let inputs = NormChain::inputs(&params, SEED);
+    let [conservative, aggressive, unfused] = chain::ROWS.map(|row| outputs(&row, &params, &inputs));
+    assert_eq!(conservative, unfused);
+    assert_eq!(aggressive[0], unfused[0]);
+    assert_ne!(aggressive[1], unfused[1], "of 122,880 numbers, not one is rounded otherwise");
+}

@@ -1,0 +1,115 @@
+//! Weights on their way to where they are packed.
+
+use std::collections::BTreeMap;
+
+use benchbook_simd::{
+    Activation, Affine, Between, Isa, LinearWeights, NormWeights, TransformerBlock, TransformerWeights,
+};
+
+use crate::error::{Error, Result};
+use crate::tensors::Tensor;
+use crate::weights::Source;
+
+/// The tensors of a model, and who gives their numbers.
+pub struct Weights<'a> {
+    source: &'a dyn Source,
+    tensors: BTreeMap<&'a str, &'a Tensor>,
+    pub isa: Isa,
+}
+
+/// Sizes of a block that sees all positions, and where its norms stand.
+#[derive(Debug, Clone, Copy)]
+pub struct Seeing {
+    pub width: usize,
+    pub hidden: usize,
+    pub heads: usize,
+    /// Whether norms follow the sums.
+    pub post_norm: bool,
+    pub epsilon: f64,
+}
+
+/// Names of the parts of such a block.
+pub struct Names {
+    /// Query, key, value and output of attention, up and down.
+    pub products: [String; 6],
+    /// That of attention and that of the feed-forward part.
+    pub norms: [String; 2],
+}
+
+impl<'a> Weights<'a> {
+    pub fn of(tensors: &'a [Tensor], source: &'a dyn Source) -> Self {
+        let tensors = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+        Self { source, tensors, isa: Isa::detect() }
+    }
+
+    /// The numbers of a tensor, as many as its shape says.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f32>> {
+        let unknown = || Error::Missing { name: name.to_owned(), found: "no tensor of this name".to_owned() };
+        let tensor = self.tensors.get(name).ok_or_else(unknown)?;
+        let numbers = self.source.numbers(tensor)?;
+        if numbers.len() == tensor.count() {
+            return Ok(numbers);
+        }
+        Err(Error::Shape { name: name.to_owned(), wanted: tensor.shape.clone(), found: vec![numbers.len()] })
+    }
+
+    /// A matrix `[outer, inner]` as `[inner, outer]`.
+    pub fn turned(&self, name: &str, inner: usize) -> Result<Vec<f32>> {
+        Ok(transposed(&self.numbers(name)?, inner))
+    }
+
+    /// The bias of a product, where the model has one.
+    fn bias(&self, product: &str) -> Result<Option<Vec<f32>>> {
+        let name = format!("{product}.bias");
+        self.tensors.contains_key(name.as_str()).then(|| self.numbers(&name)).transpose()
+    }
+
+    /// Gain and bias of a layer norm.
+    pub fn layer_norm(&self, name: &str) -> Result<[Vec<f32>; 2]> {
+        Ok([self.numbers(&format!("{name}.weight"))?, self.numbers(&format!("{name}.bias"))?])
+    }
+
+    /// A convolution of three neighbours `[outer, inner, 3]` as a product of these side by side, and its bias.
+    pub fn neighbours(&self, name: &str, [inner, outer]: [usize; 2]) -> Result<LinearWeights> {
+        let weight = self.numbers(&format!("{name}.weight"))?;
+        let bias = self.numbers(&format!("{name}.bias"))?;
+        let rows = (0..3).flat_map(|tap| (0..inner).map(move |channel| channel * 3 + tap));
+        let matrix: Vec<f32> = rows.flat_map(|at| weight.iter().skip(at).step_by(3 * inner).copied()).collect();
+        Ok(LinearWeights::new([3 * inner, outer], &matrix, Some(&bias), self.isa)?)
+    }
+
+    /// A block in which every position sees all, with the exact GELU.
+    pub fn seeing(&self, of: Seeing, names: &Names) -> Result<TransformerWeights> {
+        let Seeing { width, hidden, heads, post_norm, epsilon } = of;
+        let inner = [width, width, width, width, width, hidden];
+        let mut products = Vec::new();
+        for (name, inner) in names.products.iter().zip(inner) {
+            products.push((self.turned(&format!("{name}.weight"), inner)?, self.bias(name)?));
+        }
+        let [first, second] = [self.layer_norm(&names.norms[0])?, self.layer_norm(&names.norms[1])?];
+        let affine = |place: usize| Affine { weight: &products[place].0, bias: products[place].1.as_deref() };
+        let block = TransformerBlock {
+            width,
+            hidden,
+            heads: [heads, heads, width / heads],
+            causal: false,
+            post_norm,
+            norms: [&first, &second].map(|[gain, bias]| NormWeights { gain, bias: Some(bias.as_slice()) }),
+            epsilon,
+            query: affine(0),
+            key: affine(1),
+            value: affine(2),
+            out: affine(3),
+            head_gains: None,
+            up: affine(4),
+            down: affine(5),
+            between: Between::Activation(Activation::ExactGelu),
+        };
+        Ok(TransformerWeights::new(&block, None, self.isa)?)
+    }
+}
+
+/// Rows of `inner` numbers by columns.
+pub fn transposed(rows: &[f32], inner: usize) -> Vec<f32> {
+    (0..inner).flat_map(|place| rows.iter().skip(place).step_by(inner).copied()).collect()
+}

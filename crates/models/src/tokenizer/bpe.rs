@@ -1,0 +1,315 @@
+//! Byte-level byte-pair encoding (Sennrich et al., arXiv 1508.07909, section 3.2; over bytes: Radford et al. 2019, section 2.2).
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::words::Words;
+use super::{File, fits, read, refused};
+use crate::error::{Error, Result};
+
+/// The tokenizer of GPT-2, Whisper and SmolLM2. A text is plain text: what looks like a token of another kind, such as
+/// `<|endoftext|>`, is taken for the characters that it has.
+#[derive(Debug)]
+pub struct Bpe {
+    /// The bytes of each token; none of a number that is no token.
+    tokens: Vec<Vec<u8>>,
+    /// The token of each byte.
+    bytes: Vec<Option<u32>>,
+    /// Of two tokens that follow each other their rank, lowest first, and what they become.
+    merges: HashMap<(u32, u32), (u32, u32)>,
+    special: BTreeMap<String, u32>,
+    words: Words,
+}
+
+/// What a tokenizer is made of: tokens by their written form, in which a character stands for a byte.
+pub struct Parts<'a> {
+    /// Tokens and their ids.
+    pub tokens: Vec<(&'a str, u32)>,
+    /// Pairs that become one token, the first one first.
+    pub merges: Vec<(&'a str, &'a str)>,
+    /// Tokens that are none of a text.
+    pub special: BTreeMap<String, u32>,
+    /// Whether every digit is a word of its own.
+    pub digits: bool,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    vocab: BTreeMap<String, u32>,
+    merges: Vec<Merge>,
+}
+
+/// As older and as newer files have it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Merge {
+    Together(String),
+    Apart(String, String),
+}
+
+impl Merge {
+    fn parts(&self) -> Result<(&str, &str)> {
+        match self {
+            Self::Apart(left, right) => Ok((left, right)),
+            Self::Together(both) => apart(both),
+        }
+    }
+}
+
+/// The two sides of a merge that is written with a space between them.
+pub fn apart(both: &str) -> Result<(&str, &str)> {
+    both.split_once(' ').ok_or_else(|| refused(format!("the merge {both:?} is of one part")))
+}
+
+/// Ids that there are at most: a model of more would be none of this kind.
+const MOST_TOKENS: u32 = 1 << 24;
+
+impl Bpe {
+    /// The tokenizer of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// It is no such file, or is of another kind.
+    pub fn of_json(json: &[u8]) -> Result<Self> {
+        let file: File<Model> = read(json)?;
+        if let Some(other) = file.model.kind.as_ref().filter(|kind| *kind != "BPE") {
+            return Err(refused(format!("it is of the kind {other}, not BPE")));
+        }
+        let digits = digits(file.pre_tokenizer.as_ref())?;
+        let tokens = file.model.vocab.iter().map(|(text, id)| (text.as_str(), *id)).collect();
+        let merges = file.model.merges.iter().map(Merge::parts).collect::<Result<_>>()?;
+        Self::new(Parts { tokens, merges, special: file.special(), digits })
+    }
+
+    /// The tokenizer of these parts.
+    ///
+    /// # Errors
+    /// Tokens in characters that stand for no byte, merges of what are no tokens.
+    pub fn new(parts: Parts<'_>) -> Result<Self> {
+        let Parts { tokens: given, merges: pairs, special, digits } = parts;
+        let byte_of: HashMap<char, u8> =
+            (0..=u8::MAX).zip(alphabet()).map(|(byte, character)| (character, byte)).collect();
+        let ids: HashMap<&str, u32> = given.iter().copied().collect();
+        let largest = given.iter().map(|(_, id)| *id).chain(special.values().copied()).max();
+        let largest = largest.ok_or_else(|| refused("it has no tokens"))?;
+        if largest >= MOST_TOKENS {
+            return Err(refused(format!("it has a token of the number {largest}")));
+        }
+        let mut tokens = vec![Vec::new(); largest as usize + 1];
+        for (text, id) in &given {
+            let bytes: Option<Vec<u8>> = text.chars().map(|character| byte_of.get(&character).copied()).collect();
+            let known = special.contains_key(*text);
+            let unknown = || refused(format!("the token {text:?} is in characters that stand for no byte"));
+            tokens[*id as usize] = bytes.or_else(|| known.then(|| text.as_bytes().to_vec())).ok_or_else(unknown)?;
+        }
+        for (text, id) in &special {
+            text.as_bytes().clone_into(&mut tokens[*id as usize]);
+        }
+        let id =
+            |text: &str| ids.get(text).copied().ok_or_else(|| refused(format!("a merge names {text:?}, no token")));
+        let mut merges = HashMap::with_capacity(pairs.len());
+        for (rank, (left, right)) in pairs.into_iter().enumerate() {
+            let made = id(&format!("{left}{right}"))?;
+            // Of a pair that stands twice, the first counts.
+            merges.entry((id(left)?, id(right)?)).or_insert((rank as u32, made));
+        }
+        let bytes = alphabet().map(|character| ids.get(character.encode_utf8(&mut [0; 4]) as &str).copied()).to_vec();
+        let words = Words::new(digits).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { tokens, bytes, merges, special, words })
+    }
+
+    /// The tokens of a text, with none at its beginning or end.
+    ///
+    /// # Errors
+    /// A byte of it has no token.
+    pub fn encode(&self, text: &str) -> Result<Vec<i32>> {
+        let mut ids = Vec::new();
+        for word in self.words.of(text) {
+            let token = |byte: u8| {
+                let known = self.bytes[usize::from(byte)];
+                known.ok_or_else(|| refused(format!("the byte {byte:#04x} of {word:?} has no token")))
+            };
+            let symbols = word.bytes().map(token).collect::<Result<Vec<u32>>>()?;
+            // Ids are below 2²⁴.
+            ids.extend(self.merged(symbols).into_iter().map(|id| id as i32));
+        }
+        Ok(ids)
+    }
+
+    /// A word whose pairs are merged, those of the lowest rank first, and of these the first one first.
+    fn merged(&self, mut symbols: Vec<u32>) -> Vec<u32> {
+        loop {
+            let pairs = symbols.windows(2).enumerate();
+            let known = pairs.filter_map(|(at, pair)| Some((self.merges.get(&(pair[0], pair[1]))?, at)));
+            let Some((&(_, made), at)) = known.min() else { return symbols };
+            symbols[at] = made;
+            symbols.remove(at + 1);
+        }
+    }
+
+    /// The text of tokens; what is no UTF-8 there, as where a character was cut, is the character U+FFFD.
+    ///
+    /// # Errors
+    /// A token that there is not.
+    pub fn decode(&self, ids: &[i32]) -> Result<String> {
+        let mut bytes = Vec::new();
+        for id in ids {
+            let token = usize::try_from(*id).ok().and_then(|id| self.tokens.get(id));
+            bytes.extend(token.ok_or(Error::Token { id: *id, vocabulary: self.tokens.len() })?);
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The id of a token that is none of a text, such as `<|endoftext|>`.
+    pub fn special(&self, name: &str) -> Option<i32> {
+        self.special.get(name).map(|id| *id as i32)
+    }
+
+    /// Refuses a model that knows fewer tokens.
+    ///
+    /// # Errors
+    /// As told.
+    pub fn fits(&self, vocabulary: usize) -> Result<()> {
+        fits(self.tokens.len(), vocabulary)
+    }
+}
+
+/// The character that stands for each byte: itself where it is a visible one of Latin-1, and else one of those from U+0100 on.
+fn alphabet() -> [char; 256] {
+    let mut next = 256_u32;
+    std::array::from_fn(|byte| {
+        let mut code = byte as u32;
+        if !matches!(code, 33..=126 | 161..=172 | 174..=255) {
+            code = next;
+            next += 1;
+        }
+        // Below U+0200, every number is a character.
+        char::from_u32(code).unwrap_or_default()
+    })
+}
+
+/// Whether digits are words of their own, of how a file takes texts apart.
+fn digits(before: Option<&Value>) -> Result<bool> {
+    let of = |one: &Value| {
+        let kind = one["type"].as_str().unwrap_or("nothing");
+        match kind {
+            "ByteLevel" if one["add_prefix_space"] != true && one["use_regex"] != false => Ok(false),
+            "Digits" if one["individual_digits"] == true => Ok(true),
+            _ => Err(refused(format!("it takes texts apart by {one}, which is not built"))),
+        }
+    };
+    let before = before.ok_or_else(|| refused("it does not say how texts are taken apart"))?;
+    match before["pretokenizers"].as_array() {
+        None => of(before),
+        Some(several) => several.iter().try_fold(false, |digits, one| Ok(digits | of(one)?)),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Every byte, and what some pairs become: from 256 on.
+    pub fn tokens(merges: &[&str]) -> Vec<String> {
+        let bytes = alphabet().into_iter().map(|one| one.to_string());
+        bytes.chain(merges.iter().map(|both| both.replace(' ', ""))).collect()
+    }
+
+    const MERGES: [&str; 6] = ["l l", "h e", "he ll", "Ġ w", "Ġw o", "hell o"];
+
+    fn json(merges: &Value, before: &Value) -> Vec<u8> {
+        let vocab: BTreeMap<String, usize> =
+            tokens(&MERGES).into_iter().enumerate().map(|(id, text)| (text, id)).collect();
+        let file = json!({
+            "added_tokens": [{ "content": "<|end|>", "id": 262, "special": true }],
+            "pre_tokenizer": before,
+            "model": { "type": "BPE", "vocab": vocab, "merges": merges },
+        });
+        file.to_string().into_bytes()
+    }
+
+    fn bpe(before: &Value) -> Bpe {
+        Bpe::of_json(&json(&json!(MERGES), before)).unwrap()
+    }
+
+    fn plain() -> Value {
+        json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true })
+    }
+
+    /// The token of a byte.
+    fn byte(byte: u8) -> i32 {
+        i32::from(byte)
+    }
+
+    #[test]
+    fn pairs_are_merged_by_their_rank() {
+        let bpe = bpe(&plain());
+        // Of h e l l o, first ll, then he, then both, then all.
+        assert_eq!(bpe.encode("hello").unwrap(), [261]);
+        assert_eq!(bpe.encode("hell").unwrap(), [258]);
+        // Of three, the first two.
+        assert_eq!(bpe.encode("lll").unwrap(), [256, byte(b'l')]);
+        assert_eq!(bpe.encode(" wo world").unwrap(), [260, 260, byte(b'r'), byte(b'l'), byte(b'd')]);
+        // Nothing is merged across words.
+        assert_eq!(bpe.encode("h'e").unwrap(), [b'h', b'\'', b'e'].map(byte));
+        assert_eq!(bpe.encode("é").unwrap(), [0xc3, 0xa9].map(byte));
+        assert!(bpe.encode("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn every_text_comes_back() {
+        let newer: Vec<[&str; 2]> = MERGES
+            .iter()
+            .map(|both| {
+                let (a, b) = apart(both).unwrap();
+                [a, b]
+            })
+            .collect();
+        let bpe = Bpe::of_json(&json(&json!(newer), &plain())).unwrap();
+        for text in ["hello world", "naïve — 日本\u{1f600}\u{0} \n\t  x", "<|end|>", ""] {
+            assert_eq!(bpe.decode(&bpe.encode(text).unwrap()).unwrap(), text);
+        }
+        assert_eq!(bpe.special("<|end|>"), Some(262));
+        assert_ne!(bpe.encode("<|end|>").unwrap(), [262], "a text is plain text");
+        assert_eq!(bpe.decode(&[261, 262]).unwrap(), "hello<|end|>");
+        assert_eq!(bpe.decode(&[0xc3]).unwrap(), "\u{fffd}");
+        for id in [-1, 263] {
+            assert!(matches!(bpe.decode(&[id]), Err(Error::Token { vocabulary: 263, .. })));
+        }
+        assert!(bpe.fits(263).is_ok() && bpe.fits(262).is_err());
+    }
+
+    #[test]
+    fn digits_are_apart_where_the_file_says_so() {
+        let digits = json!({ "type": "Digits", "individual_digits": true });
+        let bpe = bpe(&json!({ "type": "Sequence", "pretokenizers": [digits, plain()] }));
+        assert_eq!(bpe.words.of("a 12"), ["a", " ", "1", "2"]);
+        assert_eq!(self::bpe(&plain()).words.of("a 12"), ["a", " 12"]);
+    }
+
+    #[test]
+    fn files_of_another_kind_are_refused() {
+        let refused = |json: &[u8]| Bpe::of_json(json).unwrap_err().to_string();
+        assert!(refused(b"{").contains("tokenizer cannot be used"));
+        assert!(refused(&json(&json!(["h e", "x"]), &plain())).contains("\"x\" is of one part"));
+        assert!(refused(&json(&json!(["z z"]), &plain())).contains("names \"zz\", no token"));
+        assert!(refused(&json(&json!(MERGES), &json!(null))).contains("does not say how"));
+        let whitespace = json!({ "type": "Whitespace" });
+        assert!(refused(&json(&json!(MERGES), &whitespace)).contains("Whitespace"));
+        let text = String::from_utf8(json(&json!(MERGES), &plain())).unwrap();
+        assert!(refused(text.replace("\"BPE\"", "\"Unigram\"").as_bytes()).contains("kind Unigram, not BPE"));
+        assert!(refused(text.replace("\"hello\"", "\"hel lo\"").as_bytes()).contains("stand for no byte"));
+        let few =
+            Bpe::new(Parts { tokens: vec![("a", 0)], merges: Vec::new(), special: BTreeMap::new(), digits: false });
+        assert!(few.unwrap().encode("ab").unwrap_err().to_string().contains("byte 0x62"));
+        let none = Parts { tokens: Vec::new(), merges: Vec::new(), special: BTreeMap::new(), digits: false };
+        assert!(Bpe::new(none).unwrap_err().to_string().contains("no tokens"));
+        let far = Parts { tokens: vec![("a", u32::MAX)], merges: Vec::new(), special: BTreeMap::new(), digits: false };
+        assert!(Bpe::new(far).unwrap_err().to_string().contains("4294967295"));
+    }
+}

@@ -1,0 +1,9 @@
+//! Encoders: whole inputs of which every position sees all others.
+
+mod audio;
+mod stack;
+mod text;
+
+pub use audio::{AudioEncoder, AudioEncoderParams};
+pub use stack::Sizes;
+pub use text::{TextEncoder, TextEncoderParams};

@@ -1,0 +1,166 @@
+//! The blocks of an encoder: their sizes, their inputs, and themselves in `f64`.
+
+use benchbook_core::Inputs;
+use rayon::prelude::*;
+
+use crate::attention::reference::{average, dot};
+use crate::attention::sizes::check_scores;
+use crate::blocks::{exact_gelu, layer_normed};
+use crate::draw::{check_numbers, normal};
+
+/// Deviation of embeddings and of what is learned for positions.
+pub(super) const EMBEDDED: f32 = 0.1;
+
+/// Sizes of the blocks of an encoder: layer norms, biases, the exact GELU, and attention of every position to all. Constants are
+/// those of [`TransformerBlock`](crate::blocks::TransformerBlock).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Blocks.
+    pub layers: usize,
+    /// Heads; they divide the width.
+    pub heads: usize,
+    /// Numbers of a position.
+    pub width: usize,
+    /// Numbers between the products of the feed-forward network.
+    pub hidden: usize,
+    /// Whether norms follow the sums, as in BERT, and keys have a bias; in Whisper norms go before, and keys have none.
+    pub post_norm: bool,
+}
+
+impl Sizes {
+    /// Matrices of a block, `[outer, inner]`, each with its bias, where it has one.
+    fn matrices(&self) -> [(&'static str, Option<&'static str>, [usize; 2]); 6] {
+        let (width, hidden) = (self.width, self.hidden);
+        [
+            ("w_query", Some("b_query"), [width, width]),
+            ("w_key", self.post_norm.then_some("b_key"), [width, width]),
+            ("w_value", Some("b_value"), [width, width]),
+            ("w_out", Some("b_out"), [width, width]),
+            ("w_up", Some("b_up"), [hidden, width]),
+            ("w_down", Some("b_down"), [width, hidden]),
+        ]
+    }
+
+    /// Refuses sizes that do not go together, or are too many for so many sequences of so many positions.
+    ///
+    /// # Errors
+    /// A parameter, and what would be right.
+    pub fn check(&self, [batch, seq]: [usize; 2]) -> Result<(), (&'static str, String)> {
+        let Self { layers, heads, width, hidden, .. } = *self;
+        if !width.is_multiple_of(heads) {
+            return Err(("heads", format!("{heads} heads do not divide the width {width}")));
+        }
+        check_numbers("hidden", &[layers, width, hidden.max(width)])?;
+        check_numbers("seq", &[batch, seq, width])?;
+        check_scores("seq", [batch, heads, seq, seq])
+    }
+
+    /// The middle of a label.
+    pub fn label(&self) -> String {
+        let Self { layers, heads, width, hidden, .. } = *self;
+        format!("l{layers} h{heads} w{width}→{hidden}")
+    }
+
+    /// Adds the weights of all layers: matrices `[layers, outer, inner]`, as checkpoints have them, biases `[layers, outer]`, and of
+    /// norms `gain_1`, `bias_1`, `gain_2`, `bias_2` `[layers, width]`.
+    pub(super) fn add(&self, inputs: &mut Inputs, seed: u64, mut stream: impl FnMut() -> u64) {
+        let (layers, width) = (self.layers, self.width);
+        for (matrix, bias, [outer, inner]) in self.matrices() {
+            let deviation = 1.0 / (inner as f32).sqrt();
+            inputs.insert(matrix, normal(vec![layers, outer, inner], [0.0, deviation], seed, stream()));
+            if let Some(bias) = bias {
+                inputs.insert(bias, normal(vec![layers, outer], [0.0, 0.1], seed, stream()));
+            }
+        }
+        for (name, mean) in [("gain_1", 1.0), ("bias_1", 0.0), ("gain_2", 1.0), ("bias_2", 0.0)] {
+            inputs.insert(name, normal(vec![layers, width], [mean, 0.1], seed, stream()));
+        }
+    }
+
+    /// Numbers of all weights of the blocks.
+    pub(super) fn weights(&self) -> f64 {
+        let of = |(_, bias, [outer, inner]): (&str, Option<&str>, [usize; 2])| {
+            outer * inner + if bias.is_some() { outer } else { 0 }
+        };
+        self.layers as f64 * (self.matrices().map(of).iter().sum::<usize>() + 4 * self.width) as f64
+    }
+
+    /// Multiply-adds of a sequence of so many positions.
+    pub(super) fn products(&self, seq: usize) -> f64 {
+        let matrices: usize = self.matrices().map(|(_, _, [outer, inner])| outer * inner).iter().sum();
+        let (layers, seq) = (self.layers as f64, seq as f64);
+        layers * seq * (matrices as f64 + 2.0 * seq * self.width as f64)
+    }
+
+    /// What the blocks make of a sequence `[seq, width]`.
+    pub(super) fn through(&self, inputs: &Inputs, mut stream: Vec<f64>) -> Vec<f64> {
+        for layer in 0..self.layers {
+            let block = Block { sizes: *self, inputs, layer };
+            let kept: Vec<f64> =
+                stream.par_chunks_exact(self.width).flat_map_iter(|x| block.key_and_value(x)).collect();
+            stream = stream.par_chunks_exact(self.width).flat_map_iter(|x| block.position(x, &kept)).collect();
+        }
+        stream
+    }
+}
+
+/// A block, a position at a time.
+struct Block<'a> {
+    sizes: Sizes,
+    inputs: &'a Inputs,
+    layer: usize,
+}
+
+impl Block<'_> {
+    /// The numbers of this layer, of an input that has so many of each.
+    fn own(&self, name: &str, numbers: usize) -> &[f32] {
+        &self.inputs.numbers(name)[self.layer * numbers..][..numbers]
+    }
+
+    /// x · w + b, of the product of this place among all.
+    fn linear(&self, place: usize, x: &[f64]) -> Vec<f64> {
+        let (matrix, bias, [outer, inner]) = self.sizes.matrices()[place];
+        let rows = self.own(matrix, outer * inner).chunks_exact(inner).map(|row| dot(x, row));
+        match bias {
+            Some(bias) => rows.zip(self.own(bias, outer)).map(|(sum, bias)| sum + f64::from(*bias)).collect(),
+            None => rows.collect(),
+        }
+    }
+
+    fn norm(&self, [gain, bias]: [&str; 2], x: &[f64]) -> Vec<f64> {
+        layer_normed(x, self.own(gain, self.sizes.width), self.own(bias, self.sizes.width))
+    }
+
+    /// What a part sees of a position.
+    fn before(&self, norm: [&str; 2], x: &[f64]) -> Vec<f64> {
+        if self.sizes.post_norm { x.to_vec() } else { self.norm(norm, x) }
+    }
+
+    /// A position with what a part has made of it.
+    fn after(&self, norm: [&str; 2], x: &[f64], mut made: Vec<f64>) -> Vec<f64> {
+        made.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+        if self.sizes.post_norm { self.norm(norm, &made) } else { made }
+    }
+
+    fn key_and_value(&self, x: &[f64]) -> Vec<f64> {
+        let seen = self.before(["gain_1", "bias_1"], x);
+        [self.linear(1, &seen), self.linear(2, &seen)].concat()
+    }
+
+    fn position(&self, x: &[f64], kept: &[f64]) -> Vec<f64> {
+        let Sizes { width, heads, .. } = self.sizes;
+        let d = width / heads;
+        let query = self.linear(0, &self.before(["gain_1", "bias_1"], x));
+        let of_head = |(head, query): (usize, &[f64])| {
+            let of = |j: usize| j * 2 * width + head * d;
+            let scores: Vec<f64> =
+                (0..kept.len() / (2 * width)).map(|j| dot(query, &kept[of(j)..]) / (d as f64).sqrt()).collect();
+            average(&scores, d, |j| &kept[of(j) + width..])
+        };
+        let mixed: Vec<f64> = query.chunks_exact(d).enumerate().flat_map(of_head).collect();
+        let between = self.after(["gain_1", "bias_1"], x, self.linear(3, &mixed));
+        let up = self.linear(4, &self.before(["gain_2", "bias_2"], &between));
+        let wide: Vec<f64> = up.into_iter().map(exact_gelu).collect();
+        self.after(["gain_2", "bias_2"], &between, self.linear(5, &wide))
+    }
+}

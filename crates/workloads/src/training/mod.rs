@@ -1,0 +1,16 @@
+//! Training: whole models a batch a step, what they ask of memory, steps of an optimizer, chains of operations that fusion makes one,
+//! and gradients that take fewer bytes.
+
+mod adamw;
+mod batches;
+mod chain;
+mod compression;
+mod gpt2;
+
+pub use adamw::{AdamW, AdamWParams, BETAS, DECAY, EPSILON, RATE};
+pub use batches::{VariableBatches, VariableBatchesParams};
+pub use chain::{NormChain, NormChainParams};
+pub use compression::{
+    Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams,
+};
+pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, Tensors, loss_and_gradients};

@@ -1,0 +1,61 @@
+//! Loops that measurements close: they climb, keep to a bound, do not swing, and go on where a call has ended.
+
+use benchbook_tests::Bench;
+use serde_json::Value;
+
+const LOOP: [&str; 10] =
+    ["feedback", "matmul", "--set", "m=8,32,64", "--implementation", "tiled", "--threads", "1", "--format", "json"];
+
+/// The turns that a loop tells.
+fn turns(bench: &Bench, more: &[&str]) -> Vec<Value> {
+    serde_json::from_str(&bench.ok(&[&LOOP[..], more].concat())).unwrap()
+}
+
+fn words<'a>(turns: &'a [Value], name: &str) -> Vec<&'a str> {
+    turns.iter().map(|turn| turn[name].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_loop_climbs_goes_on_and_says_why() {
+    let bench = Bench::new();
+    let first = turns(&bench, &["--hold", "time=10s", "--turns", "2", "--name", "up"]);
+    assert_eq!(words(&first, "setting"), ["m=8", "m=32"]);
+    let whole = turns(&bench, &["--hold", "time=10s", "--turns", "4", "--name", "up"]);
+    assert_eq!(words(&whole, "setting"), ["m=8", "m=32", "m=64", "m=64"]);
+    assert_eq!(words(&whole, "move"), ["up", "up", "keep", "keep"]);
+    let log = bench.ok(&["sql", "--query", "feedback", "--param", "tag=feedback:up", "--format", "json"]);
+    let log: Vec<Value> = serde_json::from_str(&log).unwrap();
+    let why = words(&log, "why");
+    assert_eq!(why.len(), 4);
+    assert!(
+        why[0].contains("begins with m=8") && why[2].starts_with("turn 1, m=32") && why[2].contains("m=64 is next"),
+        "{why:?}"
+    );
+}
+
+#[test]
+fn a_setting_that_is_too_much_is_not_tried_in_every_second_turn() {
+    let bench = Bench::new();
+    // What a call adds to memory is counted, and the same in every process.
+    let open = turns(&bench, &["--hold", "peak_added_bytes=1GiB", "--turns", "3", "--name", "open"]);
+    let bytes: Vec<f64> = words(&open, "peak_added_bytes").iter().map(|bytes| bytes.parse().unwrap()).collect();
+    assert!(bytes[2] > 1.2 * bytes[1], "{bytes:?}");
+    let hold = format!("peak_added_bytes={}", (bytes[1] + bytes[2]) / 2.0);
+    let held = turns(&bench, &["--hold", &hold, "--slack", "1%", "--turns", "8", "--name", "held"]);
+    // After the first failure two turns pass before the setting is tried again, after the second one four.
+    assert_eq!(words(&held, "move"), ["up", "up", "down", "banned", "up", "down", "banned", "banned"]);
+    assert_eq!(words(&held, "setting"), ["m=8", "m=32", "m=64", "m=32", "m=32", "m=64", "m=32", "m=32"]);
+}
+
+#[test]
+fn what_no_loop_can_do_is_refused_with_what_to_do() {
+    let bench = Bench::new();
+    let hold = ["--hold", "time=0.001", "--turns", "2", "--name", "stuck"];
+    bench.fails(&[&LOOP[..], &hold].concat(), 4, &["no setting keeps to time ≤", "a higher bound"]);
+    let fixed = ["feedback", "matmul", "--set", "m=8", "--implementation", "tiled", "--hold", "time=1s"];
+    bench.fails(&fixed, 4, &["0 lists of values", "least demanding first"]);
+    let two = ["feedback", "matmul", "--set", "m=8,16", "--implementation", "tiled,burn", "--hold", "time=1s"];
+    bench.fails(&two, 4, &["2 lists of values"]);
+    bench.fails(&[&LOOP[..], &["--hold", "time=0"]].concat(), 4, &["a number above zero"]);
+    bench.fails(&[&LOOP[..], &["--hold", "tim=1s", "--turns", "1"]].concat(), 4, &["unknown metric `tim`"]);
+}

@@ -1,0 +1,72 @@
+//! Training from the command line to its metrics, and what becomes of a loss that is no number.
+
+use benchbook_tests::Bench;
+use serde_json::Value;
+
+/// A model that is trained in no time: three steps of six tokens.
+const SIZES: [&str; 7] = ["layers=2", "heads=2", "width=16", "vocabulary=31", "batch=2", "seq=3", "steps=3"];
+
+/// The words of a run of training with these settings in the place of others.
+fn words<'a>(others: &[&'a str]) -> Vec<&'a str> {
+    let name = |size: &str| size.split('=').next().unwrap_or_default().to_owned();
+    let replaced = |size: &str| others.iter().any(|other| name(other) == name(size));
+    let mut words: Vec<&'a str> = vec!["run", "gpt2-training"];
+    for size in SIZES {
+        if !replaced(size) {
+            words.extend(["--set", size]);
+        }
+    }
+    for size in others {
+        words.extend(["--set", *size]);
+    }
+    words.extend(["--quick", "--replicates", "1", "--blocks", "2", "--threads", "1"]);
+    words.extend(["--implementation", "kept,checkpointed"]);
+    words
+}
+
+#[test]
+fn batches_are_steps_that_tell_loss_and_gradients() {
+    let bench = Bench::new();
+    bench.ok(&words(&[]));
+    let told = bench.sql(
+        "select t.implementation, v.name, v.step, min(v.value) as least \
+         from step_values v join trials t on t.run_id = v.run_id and t.trial = v.trial group by 1, 2, 3",
+    );
+    // Two implementations tell four numbers of three steps, and all of them are above zero.
+    assert_eq!(told.len(), 2 * 4 * 3, "{told:?}");
+    assert!(told.iter().all(|row| row["least"].as_f64() > Some(0.0)), "{told:?}");
+    let tokens = bench.sql("select distinct tokens from steps");
+    assert_eq!((tokens.len(), &tokens[0]["tokens"]), (1, &6.into()));
+    let bytes = bench.sql(
+        "select t.implementation, m.value from measures m join trials t on t.run_id = m.run_id and t.trial = m.trial \
+         where m.name = 'activation_bytes' order by 1",
+    );
+    let of = |row: &Value| row["value"].as_f64().unwrap_or_default();
+    assert!(bytes.len() == 2 && of(&bytes[0]) < of(&bytes[1]), "checkpointing keeps less: {bytes:?}");
+    let checks = bench.sql("select bool_and(passed) as passed, count(*) as n from checks");
+    assert_eq!(
+        (&checks[0]["passed"], &checks[0]["n"]),
+        (&true.into(), &8.into()),
+        "losses and norms, before and after"
+    );
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_a_trial_as_diverged_at_its_step() {
+    let bench = Bench::new();
+    bench.fails(&words(&["rate=1e29"]), 4, &[]);
+    let outcomes = bench.sql("select status, stop_reason from outcomes where trial is not null");
+    assert_eq!(outcomes.len(), 2, "{outcomes:?}");
+    for outcome in outcomes {
+        let reason = outcome["stop_reason"].as_str().unwrap_or_default();
+        assert!(outcome["status"] == "failed" && reason.contains("diverged: the loss of step 2 of 3 is"), "{outcome}");
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused() {
+    let bench = Bench::new();
+    for (size, part) in [("batch=0", "`batch`"), ("seq=0", "`seq`"), ("heads=5", "do not divide a width of 16")] {
+        bench.fails(&words(&[size]), 4, &[part]);
+    }
+}

@@ -1,0 +1,168 @@
+//! Searches: settings are measured once, gone on with where a call has ended, confirmed, and refused where there is nothing to
+//! choose.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use benchbook_record::{LocalStore, RunRow, RunWriter};
+use benchbook_tests::{Bench, wait_until};
+
+/// Six settings of a small product on one thread.
+const TUNE: [&str; 14] = [
+    "tune",
+    "matmul",
+    "--set",
+    "m=24",
+    "--implementation",
+    "tiled",
+    "--knob",
+    "depth=32,64,128",
+    "--knob",
+    "panels=1,4",
+    "--knob",
+    "down=1",
+    "--threads",
+    "1",
+];
+
+fn words<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&TUNE[..], &["--replicates", "1", "--method", "random"], more].concat()
+}
+
+/// The implementations that runs with this tag have measured, and how many runs there are.
+fn measured(bench: &Bench, tag: &str) -> (BTreeSet<String>, i64) {
+    let rows = bench.sql(&format!(
+        "select distinct t.implementation as name from trials t \
+         join runs r on r.run_id = t.run_id where array_to_string(r.tags, ' ') = '{tag}'"
+    ));
+    let runs = bench.sql(&format!("select count(*) as n from runs where array_to_string(tags, ' ') = '{tag}'"));
+    let names = rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
+    (names, runs[0]["n"].as_i64().unwrap())
+}
+
+#[test]
+fn every_setting_is_measured_once_and_then_none() {
+    let bench = Bench::new();
+    let search = words(&["--budget", "20", "--seed", "3", "--name", "all", "--table", "all.csv"]);
+    bench.ok(&search);
+    let (names, runs) = measured(&bench, "tune:all");
+    // The usual setting stands beside all others.
+    assert_eq!((names.len(), runs), (7, 1), "{names:?}");
+    assert!(names.contains("tiled") && names.contains("tiled:depth=64:panels=4:down=1"), "{names:?}");
+    let table = fs::read_to_string(bench.folder().join("all.csv")).unwrap();
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("depth,panels,relative_time", 7), "{table}");
+    for line in &lines[1..] {
+        let time: f64 = line.rsplit(',').next().unwrap().parse().unwrap();
+        assert!(time > 0.0 && time.is_finite(), "{line}");
+    }
+    let again = bench.run(&search);
+    assert_eq!(again.code, Some(0), "{}\n{}", again.stdout, again.stderr);
+    assert!(again.stderr.contains("goes on"), "{}", again.stderr);
+    assert_eq!(measured(&bench, "tune:all"), (names, 1), "what is known is not measured again");
+    assert_eq!(fs::read_to_string(bench.folder().join("all.csv")).unwrap().lines().count(), 7);
+    let listed = bench.ok(&["sql", "--query", "evaluations", "--param", "search=tune:all", "--format", "json"]);
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed.len(), 7, "{listed:?}");
+    assert!(listed.iter().all(|row| row["median_ns"].as_f64().is_some_and(|time| time > 0.0)), "{listed:?}");
+}
+
+#[test]
+fn a_search_that_goes_on_tries_what_one_that_was_never_cut_off_tries() {
+    let bench = Bench::new();
+    let asked = |name: &str, budget: &str| {
+        bench.ok(&words(&["--budget", budget, "--seed", "5", "--batch", "3", "--name", name, "--afresh"]));
+        measured(&bench, &format!("tune:{name}"))
+    };
+    let (first, _) = asked("cut", "2");
+    let (cut, runs) = asked("cut", "4");
+    assert_eq!((first.len(), cut.len()), (3, 5), "{first:?} {cut:?}");
+    assert!(first.is_subset(&cut) && runs >= 2);
+    assert_eq!(asked("whole", "4").0, cut);
+}
+
+#[test]
+fn a_search_that_was_killed_measures_nothing_again_that_it_knows() {
+    let bench = Bench::new();
+    let search = words(&["--budget", "6", "--seed", "2", "--batch", "1", "--name", "killed"]);
+    let mut child = bench.command(&search).spawn().unwrap();
+    // Of each setting, the runs that have samples of it which may be used.
+    let known = || -> BTreeSet<String> {
+        let rows = bench.sql(
+            "select distinct t.implementation as name from results t join runs r on r.run_id = t.run_id \
+             where t.valid and array_to_string(r.tags, ' ') = 'tune:killed' and t.implementation <> 'tiled'",
+        );
+        rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    // Of what is being measured nobody knows yet how it ends: of three settings two have ended.
+    wait_until("three settings are known", || {
+        let there = bench.store().join("benchbook-store.json").exists();
+        child.try_wait().unwrap().is_some() || (there && known().len() >= 3)
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = known();
+    assert!(before.len() >= 2, "{before:?}");
+    bench.ok(&search);
+    let runs = bench.sql(
+        "select t.implementation as name, count(distinct t.run_id) as n from trials t join runs r on r.run_id = t.run_id \
+         where array_to_string(r.tags, ' ') = 'tune:killed' group by 1",
+    );
+    assert_eq!(runs.len(), 7, "{runs:?}");
+    for row in runs.iter().filter(|row| before.contains(row["name"].as_str().unwrap())) {
+        assert_eq!(row["n"], 1, "{row} was known before the kill: {before:?}");
+    }
+}
+
+#[test]
+fn shapes_are_searched_within_a_budget() {
+    let bench = Bench::new();
+    let shapes = |more: &[&str]| {
+        let words = ["tune", "matmul", "--set", "m=16,24", "--set", "k=8,16", "--implementation", "tiled:depth=64"];
+        let more = [&["--threads", "1", "--replicates", "1", "--budget", "4"][..], more].concat();
+        [&words[..], &more[..]].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let run = |more: &[&str]| bench.run(&shapes(more).iter().map(String::as_str).collect::<Vec<_>>());
+    let found = run(&["--name", "wide", "--under", "peak_added_bytes=1GiB", "--format", "json"]);
+    assert_eq!(found.code, Some(0), "{}\n{}", found.stdout, found.stderr);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!(rows.len(), 3, "the best three: {rows:?}");
+    assert!(rows[0]["setting"].as_str().unwrap().starts_with("m="), "{rows:?}");
+    let cases = bench.sql(
+        "select distinct t.case_name as name from trials t join runs r on r.run_id = t.run_id \
+         where array_to_string(r.tags, ' ') = 'tune:wide'",
+    );
+    assert_eq!(cases.len(), 4, "{cases:?}");
+    // What was measured is known to another search too, which learns from it and finds nothing so fast.
+    let none = run(&["--name", "narrow", "--under", "time=0.001"]);
+    assert_eq!(none.code, Some(4), "{}\n{}", none.stdout, none.stderr);
+    assert!(none.stderr.contains("meets time ≤ 0.001") && none.stderr.contains("the nearest is"), "{}", none.stderr);
+    assert!(none.stderr.contains("earlier runs"), "{}", none.stderr);
+}
+
+#[test]
+fn what_cannot_be_searched_is_refused_with_what_to_do() {
+    let bench = Bench::new();
+    let fixed = ["--knob", "depth=32", "--knob", "panels=1", "--knob", "down=1"];
+    let one =
+        [&["tune", "matmul", "--set", "m=24", "--implementation", "tiled", "--threads", "1"][..], &fixed].concat();
+    bench.fails(&one, 4, &["nothing to choose"]);
+    bench.fails(&words(&["--budget", "0"]), 4, &["--budget 20"]);
+    bench.fails(&words(&["--budget", "1", "--metric", "tim"]), 4, &["unknown metric `tim`", "did you mean `time`"]);
+    bench.fails(&["tune", "matmul", "--implementation", "tiled", "--knob", "dept=1,2"], 4, &["did you mean `depth`"]);
+    bench.fails(&["tune", "matmull"], 4, &["did you mean `matmul`"]);
+    let dry = bench.ok(&words(&["--dry-run"]));
+    assert!(dry.contains("depth: 32, 64, 128") && dry.contains("6 settings"), "{dry}");
+}
+
+#[test]
+fn two_searches_of_one_name_at_a_time_are_refused() {
+    let bench = Bench::new();
+    let store = LocalStore::create_or_open(bench.store()).unwrap();
+    let row = RunRow { tags: vec!["tune:busy".into()], ..RunRow::new("matmul-search") };
+    let writer = RunWriter::create(&store, &row).unwrap();
+    let asked = words(&["--budget", "1", "--name", "busy"]);
+    bench.fails(&asked, 4, &["another process is at work on tune:busy", "--name"]);
+    drop(writer);
+    bench.ok(&asked);
+}
