@@ -168,6 +168,7 @@ fn an_interrupt_ends_a_run_and_a_question_and_keeps_variables() {
     let text = |name: &str| said[name].as_str().unwrap();
     assert!(text("ended").contains("interrupted"), "{said}");
     assert!(text("question").contains("interrupted before there was an answer"), "{said}");
+    assert!(text("early").contains("interrupted"), "{said}");
     // The variables are there, that of the run too, with what it has measured.
     let after: Vec<&str> = text("after").split_whitespace().collect();
     assert!(matches!(after[..], ["7", "true", blocks] if blocks != "0"), "{said}");
