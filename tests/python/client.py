@@ -92,6 +92,11 @@ class Kernel:
     def run(self, code):
         return self.end(self.begin(code))
 
+    def inspect(self, code):
+        """What is said of the word at the end of a text; nothing where it is unknown."""
+        reply = self.client.inspect(code, reply=True, timeout=LIMIT_S)
+        return reply["content"]["data"].get("text/plain", "")
+
     def interrupt(self):
         self.manager.interrupt_kernel()
 

@@ -1,4 +1,5 @@
-"""Forty clients that come, ask and go while a cell runs; the one who stays gets what is its own.
+"""Forty clients that come, ask and go while a cell runs; the one who stays gets what is its own, and asks of a variable
+before, meanwhile and afterwards.
 
 Usage: crowd.py FOLDER; prints one JSON object.
 """
@@ -49,15 +50,19 @@ def visit(manager, turn):
 def main(folder):
     with Kernel(folder) as kernel:
         kernel.run("%%sql\nselect 1 as one")
-        kernel.run("let kept: u32 = 7;")
+        kernel.run("let mut kept: u32 = 7;")
+        told = [kernel.inspect("kept")]
         begun = kernel.begin(LOOKS, "begun")
+        told.append(kernel.inspect("kept"))
         process = psutil.Process(kernel.manager.provisioner.process.pid)
         files = process.num_fds()
         answered = sum(visit(kernel.manager, turn) for turn in range(CLIENTS))
         until("the end of their sockets", lambda: process.num_fds() <= files + SPARE_FILES)
         kernel.interrupt()
         ended, after = kernel.end(begun), kernel.run('println!("{kept}");')
-    return {"clients": CLIENTS, "answered": answered, "ended": ended, "after": after}
+        kernel.run("kept += 1;")
+        told.append(kernel.inspect("1 + kept"))
+    return {"clients": CLIENTS, "answered": answered, "ended": ended, "after": after, "told": told}
 
 
 if __name__ == "__main__":

@@ -36,6 +36,12 @@ fn vanished() -> Option<&'static Value> {
     once(&SEEN, "bad_input.py", &["vanished"])
 }
 
+/// Many clients of one kernel.
+fn crowd() -> Option<&'static Value> {
+    static SEEN: OnceLock<Option<Value>> = OnceLock::new();
+    once(&SEEN, "crowd.py", &[])
+}
+
 fn text<'a>(cell: &'a Value, part: &str) -> &'a str {
     cell[part].as_str().unwrap_or_default()
 }
@@ -169,10 +175,16 @@ fn a_full_disk_is_said_and_the_next_cell_has_room() {
 }
 
 #[test]
+fn a_variable_is_explained_with_its_value_as_long_as_no_cell_runs() {
+    let Some(seen) = crowd() else { return };
+    let first = |number: usize| seen["told"][number].as_str().and_then(|told| told.lines().next());
+    let expected = ["kept: u32 = 7", "kept: u32", "kept: u32 = 8"].map(Some);
+    assert_eq!([first(0), first(1), first(2)], expected, "{seen}");
+}
+
+#[test]
 fn forty_clients_come_and_go_while_a_cell_runs() {
-    let Some(python) = environment() else { return };
-    let bench = Bench::new();
-    let seen = script(&python, "crowd.py", &[bench.folder().to_str().unwrap()]);
+    let Some(seen) = crowd() else { return };
     assert_eq!((&seen["answered"], &seen["clients"]), (&json!(40), &json!(40)), "{seen}");
     failed(&seen["ended"], "interrupted", &[]);
     assert_eq!(text(well(&seen["after"]), "out"), "7\n");

@@ -153,6 +153,12 @@ impl Cells {
         held(&self.0.place).number
     }
 
+    /// Whether evcxr's variables are in the process that is there.
+    pub(crate) fn has_variables(&self) -> bool {
+        let place = held(&self.0.place);
+        place.used && place.process.is_some()
+    }
+
     /// A cell of the notebook begins.
     pub(crate) fn begin(&self, cell: u64) {
         held(&self.0.place).cell = cell;
