@@ -11,6 +11,7 @@ mod exhaustive;
 mod goals;
 mod kernels;
 mod lengths;
+mod linker;
 mod machine;
 mod mixers;
 mod notebook;
