@@ -83,6 +83,13 @@ fn an_unclosed_brace_is_said() {
 }
 
 #[test]
+fn a_person_is_asked_by_a_cell() {
+    let Some(seen) = cells() else { return };
+    assert_eq!(text(well(&seen["asks"]), "out"), "hello Ada\n");
+    assert_eq!(text(&seen["asks"], "asked").trim_end(), "who:");
+}
+
+#[test]
 fn a_cell_of_a_megabyte_runs() {
     let Some(seen) = cells() else { return };
     assert_eq!(text(well(&seen["long"]), "shown"), "1048576");
@@ -153,7 +160,11 @@ fn two_kernels_share_a_folder_and_its_store() {
     let Some(python) = environment() else { return };
     let bench = Bench::new();
     let seen = script(&python, "bad_input.py", &["two", bench.folder().to_str().unwrap()]);
-    seen["ran"].as_array().expect("both").iter().for_each(|cell| _ = well(cell));
+    for cell in seen["ran"].as_array().expect("both") {
+        let kinds = well(cell)["kinds"].as_array().expect("kinds");
+        // The bar of the run, and what becomes of it.
+        assert!(["display_data", "update_display_data"].iter().all(|kind| kinds.contains(&json!(kind))), "{cell}");
+    }
     assert!(text(well(&seen["runs"]), "shown").contains('2'), "{seen}");
 }
 
@@ -180,6 +191,13 @@ fn a_variable_is_explained_with_its_value_as_long_as_no_cell_runs() {
     let first = |number: usize| seen["told"][number].as_str().and_then(|told| told.lines().next());
     let expected = ["kept: u32 = 7", "kept: u32", "kept: u32 = 8"].map(Some);
     assert_eq!([first(0), first(1), first(2)], expected, "{seen}");
+}
+
+#[test]
+fn words_of_the_library_are_known_from_its_sources_which_sleep_beside_a_cell() {
+    let Some(seen) = crowd() else { return };
+    assert_eq!(seen["words"], json!(["open", "Plot", "RecordBatch", "Tensor"]), "{seen}");
+    assert_eq!(seen["slept"], json!(true), "{seen}");
 }
 
 #[test]
