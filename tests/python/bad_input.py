@@ -6,12 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from client import Kernel, installed, until
+from client import LIMIT_S, Kernel, installed, until
 
 OPEN = 'let lab = Lab::open("results")?;\nlet kept: u32 = 7;'
 ENDLESS_SQL = "%%sql\nselect count(*) from range(0, 300000) a cross join range(0, 300000) b where a.value < -b.value"
 LOOKS = 'println!("begun");\nloop { std::hint::black_box(1); };'
 DEAF = 'fn spin() { loop { std::hint::black_box(1); } }\nprintln!("begun");\nspin();'
+ASKS = 'println!("hello {}", benchbook::notebook::input("who: ")?);'
 FLOOD = 'for _ in 0..1000 { println!("{}", "x".repeat(99_999)); }'
 MEGABYTE = "x" * (1 << 20)
 RUN = (
@@ -34,6 +35,10 @@ def cells(folder):
             "flood": kernel.run(FLOOD),
         }
         seen["flood"]["out"] = len(seen["flood"]["out"])
+        begun = kernel.begin(ASKS)
+        question = kernel.client.get_stdin_msg(timeout=LIMIT_S)
+        kernel.client.input("Ada")
+        seen["asks"] = {**kernel.end(begun), "asked": question["content"]["prompt"]}
         begun = kernel.begin(LOOKS, "begun")
         kernel.interrupt()
         seen["looks"] = kernel.end(begun)

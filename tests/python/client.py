@@ -10,6 +10,8 @@ LIMIT_S = 240
 NAME = "benchbook"
 # The process of the cells, by the name of its program.
 CELLS = "benchbook-cells"
+# That which knows the sources of the library, by its first word.
+ANALYSIS = "--analyse"
 
 
 def installed():
@@ -92,10 +94,27 @@ class Kernel:
     def run(self, code):
         return self.end(self.begin(code))
 
+    def inspect(self, code):
+        """What is said of the word at the end of a text; nothing where it is unknown."""
+        reply = self.client.inspect(code, reply=True, timeout=LIMIT_S)
+        return reply["content"]["data"].get("text/plain", "")
+
+    def complete(self, code):
+        """What could stand at the end of a text."""
+        return self.client.complete(code, reply=True, timeout=LIMIT_S)["content"]["matches"]
+
     def interrupt(self):
         self.manager.interrupt_kernel()
 
+    def child(self, what, is_it):
+        """A process that the kernel has started."""
+        own = psutil.Process(self.manager.provisioner.process.pid)
+        return until(what, lambda: [one for one in own.children() if is_it(one)])[0]
+
     def cells(self):
         """The process of the cells."""
-        own = psutil.Process(self.manager.provisioner.process.pid)
-        return until("the process of the cells", lambda: [one for one in own.children() if one.name() == CELLS])[0]
+        return self.child("the process of the cells", lambda one: one.name() == CELLS)
+
+    def analysis(self):
+        """The process that knows the sources of the library."""
+        return self.child("the process of the sources", lambda one: ANALYSIS in one.cmdline())

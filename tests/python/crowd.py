@@ -1,4 +1,5 @@
-"""Forty clients that come, ask and go while a cell runs; the one who stays gets what is its own.
+"""Forty clients that come, ask and go while a cell runs; the one who stays gets what is its own, and asks of a variable
+before, meanwhile and afterwards.
 
 Usage: crowd.py FOLDER; prints one JSON object.
 """
@@ -13,6 +14,8 @@ from client import Kernel, until
 CLIENTS = 40
 ASK_S = 30
 LOOKS = 'println!("begun");\nloop { std::hint::black_box(1); };'
+# Beginnings of words of the library and of what it brings, and words that must be offered.
+WORDS = {"Lab::op": "open", "plotly::Pl": "Plot", "arrow::array::RecordB": "RecordBatch", "burn::tensor::Ten": "Tensor"}
 # What the system keeps of a socket that was just closed.
 SPARE_FILES = 8
 
@@ -46,18 +49,32 @@ def visit(manager, turn):
         client.stop_channels()
 
 
+def offered(kernel, code, word):
+    """Asks until a word is offered: the first time the sources are still being read."""
+    until(f"{word} for {code}", lambda: word in kernel.complete(code))
+    return word
+
+
 def main(folder):
     with Kernel(folder) as kernel:
         kernel.run("%%sql\nselect 1 as one")
-        kernel.run("let kept: u32 = 7;")
+        kernel.run("let mut kept: u32 = 7;")
+        told = [kernel.inspect("kept")]
+        words = [offered(kernel, code, word) for code, word in WORDS.items()]
         begun = kernel.begin(LOOKS, "begun")
+        told.append(kernel.inspect("kept"))
+        sources = kernel.analysis()
+        slept = until("its sleep", lambda: sources.status() == psutil.STATUS_STOPPED)
         process = psutil.Process(kernel.manager.provisioner.process.pid)
         files = process.num_fds()
         answered = sum(visit(kernel.manager, turn) for turn in range(CLIENTS))
         until("the end of their sockets", lambda: process.num_fds() <= files + SPARE_FILES)
         kernel.interrupt()
         ended, after = kernel.end(begun), kernel.run('println!("{kept}");')
-    return {"clients": CLIENTS, "answered": answered, "ended": ended, "after": after}
+        kernel.run("kept += 1;")
+        told.append(kernel.inspect("1 + kept"))
+    seen = {"clients": CLIENTS, "answered": answered, "ended": ended, "after": after}
+    return {**seen, "told": told, "words": words, "slept": slept}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ LONG = (
     'let run: Run = lab.run(&Plan::quick("matmul").param("m", [32]).devices(["flex"])'
     ".blocks(100000000).replicates(1).min_sample_ns(1000000))?;\nrun"
 )
+ENDLESS = "%%sql\nselect count(*) from range(0, 300000) a cross join range(0, 300000) b where a.value < -b.value"
 AFTER = 'println!("{kept} {} {}", run.summary().interrupted, run.summary().blocks);'
 LIMIT_S = 120
 # Of a journal that holds thousands of samples.
@@ -61,6 +62,17 @@ class Kernel:
     def text(self, code):
         return text(self.messages(self.client.execute(code)))
 
+    def question(self):
+        """Interrupts a question that has no end as soon as its cell begins; gives what is said of it."""
+        asked = self.client.execute(ENDLESS)
+        until("the cell that runs", lambda: self.client.get_iopub_msg(timeout=LIMIT_S)["msg_type"] == "execute_input")
+        self.manager.interrupt_kernel()
+        return text(self.messages(asked))
+
+    def end(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel()
+
 
 def text(messages):
     """What a cell printed or showed, and why it failed."""
@@ -88,15 +100,16 @@ def main(folder):
         kernel.manager.interrupt_kernel()
         ended = text(kernel.messages(asked))
         until("the end of the workers", lambda: workers(folder) == 0)
-        endless = "select count(*) from range(0, 300000) a cross join range(0, 300000) b where a.value < -b.value"
-        asked = kernel.client.execute(f"%%sql\n{endless}")
-        until("the cell that runs", lambda: kernel.client.get_iopub_msg(timeout=LIMIT_S)["msg_type"] == "execute_input")
-        kernel.manager.interrupt_kernel()
-        question = text(kernel.messages(asked))
-        print(json.dumps({"ended": ended, "question": question, "after": kernel.text(AFTER)}))
+        seen = {"ended": ended, "question": kernel.question(), "after": kernel.text(AFTER)}
     finally:
-        kernel.client.stop_channels()
-        kernel.manager.shutdown_kernel()
+        kernel.end()
+    # One whose process of the cells is still being started.
+    kernel = Kernel(folder)
+    try:
+        seen["early"] = kernel.question()
+    finally:
+        kernel.end()
+    print(json.dumps(seen))
 
 
 main(os.path.realpath(sys.argv[1]))

@@ -36,6 +36,12 @@ fn vanished() -> Option<&'static Value> {
     once(&SEEN, "bad_input.py", &["vanished"])
 }
 
+/// Many clients of one kernel.
+fn crowd() -> Option<&'static Value> {
+    static SEEN: OnceLock<Option<Value>> = OnceLock::new();
+    once(&SEEN, "crowd.py", &[])
+}
+
 fn text<'a>(cell: &'a Value, part: &str) -> &'a str {
     cell[part].as_str().unwrap_or_default()
 }
@@ -74,6 +80,13 @@ fn an_unclosed_brace_is_said() {
     let Some(seen) = cells() else { return };
     let said = text(&seen["open"], "evalue");
     assert!(seen["open"]["status"] == "error" && (said.contains("brace") || said.contains("delimiter")), "{said}");
+}
+
+#[test]
+fn a_person_is_asked_by_a_cell() {
+    let Some(seen) = cells() else { return };
+    assert_eq!(text(well(&seen["asks"]), "out"), "hello Ada\n");
+    assert_eq!(text(&seen["asks"], "asked").trim_end(), "who:");
 }
 
 #[test]
@@ -147,7 +160,11 @@ fn two_kernels_share_a_folder_and_its_store() {
     let Some(python) = environment() else { return };
     let bench = Bench::new();
     let seen = script(&python, "bad_input.py", &["two", bench.folder().to_str().unwrap()]);
-    seen["ran"].as_array().expect("both").iter().for_each(|cell| _ = well(cell));
+    for cell in seen["ran"].as_array().expect("both") {
+        let kinds = well(cell)["kinds"].as_array().expect("kinds");
+        // The bar of the run, and what becomes of it.
+        assert!(["display_data", "update_display_data"].iter().all(|kind| kinds.contains(&json!(kind))), "{cell}");
+    }
     assert!(text(well(&seen["runs"]), "shown").contains('2'), "{seen}");
 }
 
@@ -169,10 +186,23 @@ fn a_full_disk_is_said_and_the_next_cell_has_room() {
 }
 
 #[test]
+fn a_variable_is_explained_with_its_value_as_long_as_no_cell_runs() {
+    let Some(seen) = crowd() else { return };
+    let first = |number: usize| seen["told"][number].as_str().and_then(|told| told.lines().next());
+    let expected = ["kept: u32 = 7", "kept: u32", "kept: u32 = 8"].map(Some);
+    assert_eq!([first(0), first(1), first(2)], expected, "{seen}");
+}
+
+#[test]
+fn words_of_the_library_are_known_from_its_sources_which_sleep_beside_a_cell() {
+    let Some(seen) = crowd() else { return };
+    assert_eq!(seen["words"], json!(["open", "Plot", "RecordBatch", "Tensor"]), "{seen}");
+    assert_eq!(seen["slept"], json!(true), "{seen}");
+}
+
+#[test]
 fn forty_clients_come_and_go_while_a_cell_runs() {
-    let Some(python) = environment() else { return };
-    let bench = Bench::new();
-    let seen = script(&python, "crowd.py", &[bench.folder().to_str().unwrap()]);
+    let Some(seen) = crowd() else { return };
     assert_eq!((&seen["answered"], &seen["clients"]), (&json!(40), &json!(40)), "{seen}");
     failed(&seen["ended"], "interrupted", &[]);
     assert_eq!(text(well(&seen["after"]), "out"), "7\n");

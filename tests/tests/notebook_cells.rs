@@ -128,6 +128,22 @@ fn variables_of_the_library_need_no_types_and_values_are_shown_as_they_are() {
 }
 
 #[test]
+fn a_crate_of_ones_own_is_used_as_by_evcxr() {
+    if environment().is_none() {
+        return;
+    }
+    let bench = Bench::new();
+    let package = bench.folder().join("small");
+    fs::create_dir_all(package.join("src")).unwrap();
+    let manifest = "[package]\nname = \"small\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    fs::write(package.join("Cargo.toml"), manifest).unwrap();
+    fs::write(package.join("src/lib.rs"), "pub fn twice(x: i32) -> i32 {\n    2 * x\n}\n").unwrap();
+    let depend = format!(":dep small = {{ path = \"{}\" }}\nuse small::twice;", package.display());
+    let outputs = ok(&bench, "dep.ipynb", vec![cell(&depend), cell("println!(\"{}\", twice(21));")]);
+    assert_eq!(outputs[1], "42\n");
+}
+
+#[test]
 fn failures_are_one_readable_message_and_the_other_notebooks_run() {
     if environment().is_none() {
         return;
@@ -138,7 +154,7 @@ fn failures_are_one_readable_message_and_the_other_notebooks_run() {
         ("query.ipynb", "lab.sql(\"select tme_ns from results\")?", &["tme_ns", "time_ns"]),
         ("panic.ipynb", "let v: Vec<i32> = vec![];\nprintln!(\"{}\", v[3]);", &["panicked", "the len is 0"]),
         ("compile.ipynb", "let x: i32 = \"text\";", &["mismatched types"]),
-        ("closure.ipynb", "let twice = |x: i32| 2 * x;", &["closure"]),
+        ("closure.ipynb", "let twice = |x: i32| 2 * x;", &["closure", "Box"]),
     ];
     let mut words = vec!["notebook", "run", "good.ipynb", "--executed", "executed"];
     bench.notebook("good.ipynb", vec![cell(lab), showing("table", "lab.sql(\"select 1 as one\")?")]);
@@ -168,6 +184,7 @@ fn an_interrupt_ends_a_run_and_a_question_and_keeps_variables() {
     let text = |name: &str| said[name].as_str().unwrap();
     assert!(text("ended").contains("interrupted"), "{said}");
     assert!(text("question").contains("interrupted before there was an answer"), "{said}");
+    assert!(text("early").contains("interrupted"), "{said}");
     // The variables are there, that of the run too, with what it has measured.
     let after: Vec<&str> = text("after").split_whitespace().collect();
     assert!(matches!(after[..], ["7", "true", blocks] if blocks != "0"), "{said}");

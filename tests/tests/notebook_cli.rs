@@ -392,6 +392,15 @@ fn without_python_and_with_bad_options_nothing_is_run() {
 }
 
 #[test]
+fn sql_in_another_kernel_is_explained() {
+    let Some(desk) = desk() else { return };
+    let magic = "from IPython.core.magic import register_cell_magic\n\
+        @register_cell_magic\ndef sql(line, cell):\n    raise ValueError('of another kernel')";
+    desk.notebook("sql.ipynb", vec![code(magic), code("%%sql\nselect 1")]);
+    desk.fails(&["sql.ipynb"], &["need the kernel Rust (benchbook)", "of another kernel"]);
+}
+
+#[test]
 fn the_kernels_doctor_and_install_say_what_is_missing() {
     let bench = Bench::new();
     let empty = bench.folder().join("empty");

@@ -12,6 +12,7 @@ mod exhaustive;
 mod goals;
 mod kernels;
 mod lengths;
+mod linker;
 mod machine;
 mod mixers;
 mod notebook;

@@ -13,7 +13,7 @@ const TRIALS: u64 = 1_000;
 const ROUNDS: usize = 11;
 
 pub fn measure(ready: &Ready) -> Result<String> {
-    let store = store(ready)?;
+    let store = store(ready, SAMPLES, TRIALS)?;
     let mut ours = ready.workspace.run("bench_sql");
     ours.arg(&store).arg(include_str!("moments.sql"));
     let mut theirs = process::command(&ready.python.executable);
@@ -86,9 +86,9 @@ fn same(ours: Answer, theirs: Answer) -> Result<()> {
     })
 }
 
-/// The store, made once; a half-made one is made again.
-fn store(ready: &Ready) -> Result<PathBuf> {
-    let folder = ready.workspace.target.join("bench").join(format!("store-{SAMPLES}-{TRIALS}"));
+/// A store of so many samples in so many trials, made once; a half-made one is made again.
+pub fn store(ready: &Ready, samples: u64, trials: u64) -> Result<PathBuf> {
+    let folder = ready.workspace.target.join("bench").join(format!("store-{samples}-{trials}"));
     let whole = folder.with_extension("whole");
     if whole.is_file() {
         return Ok(folder);
@@ -96,7 +96,7 @@ fn store(ready: &Ready) -> Result<PathBuf> {
     remove(&folder)?;
     fs::create_dir_all(folder.parent().unwrap_or(&folder)).named("create", &folder)?;
     let mut make = ready.workspace.run("make_store");
-    make.arg(&folder).args([SAMPLES.to_string(), TRIALS.to_string()]);
+    make.arg(&folder).args([samples.to_string(), trials.to_string()]);
     println!("   $ {}", process::line(&make));
     process::run(&mut make, "see its message above")?;
     fs::write(&whole, "").named("write", whole)?;

@@ -304,6 +304,24 @@ impl Bar {
         Self { pace: Pace::default(), name: Uuid::now_v7().to_string(), groups: 0, told_ns: 0 }
     }
 
+    /// What to show of this, and whether in the place of what was shown; nothing where somebody was woken a moment ago.
+    fn told(&mut self, progress: &Progress<'_>, now_ns: i64) -> Option<(String, bool)> {
+        let line = self.pace.take(progress, now_ns);
+        let mut is_last = false;
+        match progress {
+            Progress::Started { run_id, groups, trials } => {
+                (self.groups, self.told_ns) = (*groups, now_ns);
+                return Some((format!("run {run_id}: {}", counted(*trials, "trial")), false));
+            }
+            Progress::Planned { groups } => self.groups = *groups,
+            Progress::GroupDone { done } => is_last = *done == self.groups,
+            Progress::Note(_) | Progress::Preparing { .. } | Progress::Block { .. } => {}
+        }
+        let line = line.filter(|_| is_last || now_ns - self.told_ns >= QUIET_NS)?;
+        self.told_ns = now_ns;
+        Some((line, true))
+    }
+
     fn show(&self, line: &str, again: bool) {
         let (share, line) = (self.pace.share().clamp(0.0, 1.0), for_people(line));
         let bar = format!("<progress max=\"1\" value=\"{share:.3}\"></progress>");
@@ -314,22 +332,11 @@ impl Bar {
 
 impl Observer for Bar {
     fn progress(&mut self, progress: Progress<'_>) {
-        let now_ns = clock::now_ns();
-        let line = self.pace.take(&progress, now_ns);
-        let mut is_last = false;
-        match progress {
-            Progress::Started { run_id, groups, trials } => {
-                (self.groups, self.told_ns) = (groups, now_ns);
-                self.show(&format!("run {run_id}: {}", counted(trials, "trial")), false);
-            }
-            Progress::Planned { groups } => self.groups = groups,
-            Progress::Note(text) => say(&format!("note: {text}")),
-            Progress::GroupDone { done } => is_last = done == self.groups,
-            Progress::Preparing { .. } | Progress::Block { .. } => {}
+        if let Progress::Note(text) = progress {
+            say(&format!("note: {text}"));
         }
-        if let Some(line) = line.filter(|_| is_last || now_ns - self.told_ns >= QUIET_NS) {
-            self.told_ns = now_ns;
-            self.show(&line, true);
+        if let Some((line, again)) = self.told(&progress, clock::now_ns()) {
+            self.show(&line, again);
         }
     }
 }
@@ -391,5 +398,26 @@ mod tests {
         assert_eq!((both.text.as_str(), both.html.as_str()), ("a\nb", "<pre>a</pre>\n<pre>b</pre>\n"));
         let figure = Bundle { plotly: Some("{}".into()), ..a };
         assert_eq!(Stack::of(vec![figure.clone()]).joined(), figure);
+    }
+
+    #[test]
+    fn a_bar_wakes_nobody_more_than_once_in_two_seconds() {
+        const MS: i64 = 1_000_000;
+        let mut bar = Bar::new();
+        let mut told = Vec::new();
+        let mut tell = |progress: Progress<'_>, at_ms: i64| {
+            told.extend(bar.told(&progress, at_ms * MS).map(|(_, again)| (at_ms, again)));
+        };
+        tell(Progress::Started { run_id: "r", groups: 1, trials: 2 }, 0);
+        tell(Progress::Preparing { group: 0, case: "s64", variant: "naive/flex/f32/2t" }, 100);
+        for block in 1..=450 {
+            // Every 10 ms, as a quick run has them.
+            let at_ms = 500 + 10 * block;
+            let block = u64::try_from(block).expect("positive");
+            tell(Progress::Block { group: 0, case: "s64", replicate: 0, block, blocks: 450 }, at_ms);
+        }
+        tell(Progress::GroupDone { done: 1 }, 5_001);
+        // The end is told at once: nothing is measured any more.
+        assert_eq!(told, [(0, false), (2_000, true), (4_000, true), (5_001, true)]);
     }
 }

@@ -60,10 +60,22 @@ struct Place {
     cell: u64,
     /// Where the lines for evcxr go.
     evcxr: Option<Arc<UnixStream>>,
-    /// Where interrupts go.
+    /// Where interrupts go, once the process has connected, and the cell that was interrupted last.
     interrupts: Option<UnixStream>,
+    interrupted: u64,
     /// Whether evcxr has had variables in this process.
     used: bool,
+}
+
+impl Place {
+    /// Tells the process which cell was interrupted last; one that runs no more takes no notice.
+    fn tell_of_interrupt(&mut self) {
+        let line = format!("{}\n", self.interrupted);
+        if let Some(stream) = &mut self.interrupts {
+            // Where the process has gone, there is nothing to stop.
+            let _ = stream.write_all(line.as_bytes());
+        }
+    }
 }
 
 struct Shared {
@@ -139,6 +151,12 @@ impl Cells {
     /// The number of the last process: another one knows nothing of what this one held.
     pub(crate) fn number(&self) -> u64 {
         held(&self.0.place).number
+    }
+
+    /// Whether evcxr's variables are in the process that is there.
+    pub(crate) fn has_variables(&self) -> bool {
+        let place = held(&self.0.place);
+        place.used && place.process.is_some()
     }
 
     /// A cell of the notebook begins.
@@ -257,7 +275,12 @@ impl Cells {
             return;
         }
         match hello.trim_end() {
-            "cells" => held(&self.0.place).interrupts = Some(stream),
+            "cells" => {
+                let mut place = held(&self.0.place);
+                place.interrupts = Some(stream);
+                // It is asked as soon as it is started, and may be interrupted before it has come here.
+                place.tell_of_interrupt();
+            }
             bridge::HELLO => self.serve_evcxr(&Arc::new(stream), reads),
             // Nobody whom the kernel knows.
             _ => {}
@@ -352,12 +375,11 @@ impl Cells {
         if answered { self.0.of_kernel.kept() } else { Err(ended()) }
     }
 
-    /// Asks a cell of the notebook to stop.
+    /// Asks a cell of the notebook to stop; a process that has not connected yet hears of it when it does.
     pub(crate) fn interrupt(&self, cell: u64) {
-        if let Some(stream) = held(&self.0.place).interrupts.as_mut() {
-            // Where the process has gone, there is nothing to stop.
-            let _ = stream.write_all(format!("{cell}\n").as_bytes());
-        }
+        let mut place = held(&self.0.place);
+        place.interrupted = cell;
+        place.tell_of_interrupt();
     }
 
     /// Ends the process.
@@ -383,107 +405,4 @@ impl Cells {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc::{Receiver, sync_channel};
-
-    use benchbook_front::event::Event;
-    use benchbook_front::page::News;
-
-    use super::*;
-
-    /// Says what it is asked, and ends when it is asked to.
-    const SCRIPT: &str = "#!/bin/sh\n\
-        while read -r word rest; do\n\
-        [ $word = BEGIN ] && continue\n\
-        [ $word = NAMES ] && echo 'EVCXR_NAMES {}'\n\
-        case \"$rest\" in die*) kill -9 $$ ;; esac\n\
-        echo \"$word $rest\"\n\
-        echo EVCXR_EXECUTION_COMPLETE\n\
-        done\n";
-
-    struct Desk {
-        folder: tempfile::TempDir,
-        cells: Cells,
-    }
-
-    impl Desk {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let cells = Cells::new(&folder.path().join("s")).unwrap();
-            let (script, program) = (folder.path().join("script"), folder.path().join("program"));
-            std::fs::write(&script, SCRIPT).unwrap();
-            // Another process writes it: what a child of another test may hold open for writing cannot be run.
-            let copied = Command::new("install").args(["-m", "755"]).arg(&script).arg(&program).status();
-            assert!(copied.unwrap().success());
-            cells.check(Ok(program));
-            Self { folder, cells }
-        }
-
-        fn evcxr(&self) -> (UnixStream, BufReader<UnixStream>) {
-            let mut stream = UnixStream::connect(self.folder.path().join("s")).unwrap();
-            writeln!(stream, "{}", bridge::HELLO).unwrap();
-            (stream.try_clone().unwrap(), BufReader::new(stream))
-        }
-    }
-
-    fn page() -> (Page, Receiver<Event>) {
-        let (events, received) = sync_channel(100);
-        (Page::new(1, events), received)
-    }
-
-    fn printed(received: &Receiver<Event>) -> String {
-        let text = |event| match event {
-            Event::News { news: News::Printed(_, text), .. } => text,
-            other => panic!("{other:?}"),
-        };
-        received.try_iter().map(text).collect()
-    }
-
-    #[test]
-    fn the_kernel_and_evcxr_are_answered_each_at_its_place() {
-        let desk = Desk::new();
-        let (kernel, of_kernel) = page();
-        assert_eq!(desk.cells.ask("one", &kernel), Ok(None));
-        assert_eq!(printed(&of_kernel), "ASK one\n");
-        let (page, of_evcxr) = page();
-        desk.cells.inlet().turn_to(Some(&page));
-        let (mut asks, mut hears) = desk.evcxr();
-        writeln!(asks, "{RUN}a b").unwrap();
-        let mut line = String::new();
-        hears.read_line(&mut line).unwrap();
-        assert_eq!((line.trim_end(), printed(&of_evcxr).as_str()), (COMPLETE, "LOAD_AND_RUN a b\n"));
-        assert_eq!(desk.cells.ask("two", &kernel), Ok(None));
-        assert_eq!((printed(&of_kernel).as_str(), printed(&of_evcxr).as_str()), ("ASK two\n", ""));
-    }
-
-    #[test]
-    fn a_process_that_ends_is_told_of_and_another_one_answers() {
-        let desk = Desk::new();
-        let (kernel, _of_kernel) = page();
-        let (mut asks, mut hears) = desk.evcxr();
-        writeln!(asks, "{RUN}a b").unwrap();
-        let mut line = String::new();
-        hears.read_line(&mut line).unwrap();
-        let failure = desk.cells.ask("die", &kernel).expect_err("it has ended");
-        assert!(failure.message.contains("signal: 9"), "{}", failure.message);
-        assert_eq!(hears.read_line(&mut line).unwrap(), 0, "evcxr learns of it");
-        assert_eq!(desk.cells.ask("one", &kernel), Ok(None));
-    }
-
-    #[test]
-    fn names_are_asked_for_while_nothing_runs() {
-        let desk = Desk::new();
-        assert_eq!(desk.cells.names(), "", "there is no process");
-        let (kernel, of_kernel) = page();
-        assert_eq!(desk.cells.ask("one", &kernel), Ok(None));
-        assert_eq!((desk.cells.names().as_str(), printed(&of_kernel).as_str()), ("{}", "ASK one\n"));
-    }
-
-    #[test]
-    fn a_library_that_may_not_be_used_is_not() {
-        let desk = Desk::new();
-        desk.cells.check(Err(Failure::new("benchbook", "another compiler")));
-        let (kernel, _of_kernel) = page();
-        assert_eq!(desk.cells.ask("one", &kernel).expect_err("refused").message, "another compiler");
-    }
-}
+mod tests;

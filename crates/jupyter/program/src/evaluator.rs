@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use benchbook_front::magics::{Chart, Sql, parameters};
 use benchbook_front::{Bundle, Evaluator, Failure, Outcome, Page, Stream, Variable, names};
-use evcxr::{CommandContext, EvalCallbacks, EvalOutputs};
+use evcxr::{CommandContext, EvalCallbacks};
 use serde_json::json;
 
 use crate::analyst::{known, meaning};
 use crate::answers::{ANSWER, Answers};
+use crate::execution::{Code, execute, quietly};
 use crate::forms;
 use crate::level::Level;
-use crate::rewritten::{brings_forms, is_of_text, lacks_a_type, texts, typed};
+use crate::rewritten::brings_forms;
 use crate::session::Session;
+use crate::values::lines;
 
 /// Runs cells in the session.
 pub(crate) struct Evcxr {
@@ -73,126 +75,14 @@ impl Evcxr {
         Ok(())
     }
 
-    /// What variables of Rust are worth, in a line each; nothing of those that cannot be written.
-    ///
-    /// # Errors
-    /// The process that holds them has ended, or the cell is interrupted.
+    /// What variables of Rust are worth, as of [`lines`].
     fn lines(&mut self, names: &[&str]) -> Result<BTreeMap<String, String>, Failure> {
-        if names.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let code = format!("benchbook::notebook::lines!({});", names.join(", "));
-        let told = self.session.with(|context| {
-            self.level.settle(context, &code, self.has_own_forms);
-            quietly(&self.session, context, &code)
-        });
-        let told = match told {
-            Ok(told) => told,
-            Err(failure) if failure.name == forms::ENDED || self.session.is_interrupted() => return Err(failure),
-            // A list without them is better than none.
-            Err(_) => return Ok(BTreeMap::new()),
-        };
-        let text = told.as_ref().and_then(|bundle| bundle.data.get("text/plain")?.as_str()).unwrap_or_default();
-        let lines: BTreeMap<String, Option<String>> = serde_json::from_str(text).unwrap_or_default();
-        Ok(lines.into_iter().filter_map(|(name, line)| Some((name, line?))).collect())
+        self.session.with(|context| {
+            // To ask for them computes nothing.
+            self.level.settle(context, "", self.has_own_forms);
+            lines(&self.session, context, names)
+        })
     }
-}
-
-/// Code of a cell, as its lines are told in errors.
-struct Code<'a> {
-    text: &'a str,
-    number: u32,
-    /// Whether it shows its value in a form of its own.
-    has_own_forms: bool,
-}
-
-/// Has the texts of a cell run, one after the other, until one compiles.
-fn tried(
-    session: &Session,
-    context: &mut CommandContext,
-    texts: &[String],
-    callbacks: &mut EvalCallbacks<'_>,
-) -> Result<EvalOutputs, evcxr::Error> {
-    let mut done = Err(evcxr::Error::Message("this cell has no text".to_owned()));
-    for text in texts {
-        done = context.execute_with_callbacks(text, callbacks);
-        // An interrupt ends the compiler, which is no fault of the text; and the variables of all texts are the same.
-        let is_hopeless = session.is_interrupted() || done.as_ref().is_err_and(lacks_a_type);
-        if is_hopeless || !done.as_ref().is_err_and(is_of_text) {
-            break;
-        }
-    }
-    done
-}
-
-/// Has code run, with types that evcxr cannot tell.
-fn compiled(
-    session: &Session,
-    context: &mut CommandContext,
-    code: &Code<'_>,
-    callbacks: &mut EvalCallbacks<'_>,
-) -> Result<EvalOutputs, evcxr::Error> {
-    let done = tried(session, context, &texts(code.text, code.has_own_forms), callbacks);
-    if session.is_interrupted() || !done.as_ref().is_err_and(lacks_a_type) {
-        return done;
-    }
-    let mut text = code.text.to_owned();
-    while let Some(more) = typed(context, &text) {
-        let again = tried(session, context, &texts(&more, code.has_own_forms), callbacks);
-        if session.is_interrupted() || !again.as_ref().is_err_and(is_of_text) {
-            return again;
-        }
-        // Of variables that are made of these the compiler knows more by now.
-        if !again.as_ref().is_err_and(lacks_a_type) {
-            break;
-        }
-        text = more;
-    }
-    // What a person has written is what errors are about.
-    done
-}
-
-/// Has code run; what evcxr says of a failure is told, and a process that has ended is replaced.
-fn execute(
-    session: &Session,
-    context: &mut CommandContext,
-    code: &Code<'_>,
-    callbacks: &mut EvalCallbacks<'_>,
-) -> Result<EvalOutputs, Failure> {
-    let before: Vec<String> = context.variables_and_types().map(|(name, _)| name.to_owned()).collect();
-    let told = |error: &evcxr::Error| forms::failure(error, code.text, code.number, &before);
-    let error = match compiled(session, context, code, callbacks) {
-        Ok(outputs) => return Ok(outputs),
-        Err(evcxr::Error::SubprocessTerminated(_)) => {
-            // evcxr knows of what stands between it and the cells alone.
-            let how = session.cells().how_it_ended().unwrap_or_else(|| "nobody knows how".to_owned());
-            evcxr::Error::SubprocessTerminated(how)
-        }
-        Err(other) if session.is_interrupted() && is_of_text(&other) => {
-            let message = "interrupted while the cell was compiled; the variables are as they were";
-            return Err(Failure::interrupted(message));
-        }
-        Err(other) => {
-            let told = told(&other);
-            return Err(session.library_is_gone().map_or(told, |gone| Failure::new("benchbook", gone)));
-        }
-    };
-    let failure = told(&error);
-    if session.ends() {
-        return Err(failure);
-    }
-    // The process that has taken its place knows nothing of the library yet.
-    Err(match session.configure(context) {
-        Ok(()) => failure,
-        Err(more) => Failure::new(&failure.name, format!("{}\n{}", failure.message, more.message)),
-    })
-}
-
-/// Has code run of which the page shows nothing; gives what it would show.
-fn quietly(session: &Session, context: &mut CommandContext, code: &str) -> Result<Option<Bundle>, Failure> {
-    session.inlet().turn_to(None);
-    execute(session, context, &Code { text: code, number: 0, has_own_forms: true }, &mut EvalCallbacks::default())?;
-    session.inlet().kept()
 }
 
 fn run(session: &Session, context: &mut CommandContext, code: &Code<'_>, page: &Page) -> Outcome {
@@ -227,6 +117,8 @@ impl Evaluator for Evcxr {
     }
 
     fn rust(&mut self, code: &str, number: u32, page: &Page) -> Outcome {
+        // Who was told of it was no cell.
+        self.session.lost().map_or(Ok(()), Err)?;
         self.take_answers(code)?;
         self.answers.may_change(code);
         self.has_own_forms |= brings_forms(code);

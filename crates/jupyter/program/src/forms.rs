@@ -8,12 +8,17 @@ use evcxr::{CompilationError, Error, EvalOutputs, Theme};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::rewritten::lacks_a_type;
 use crate::said::Forms;
 
 /// The name of a failure after which nothing is left of the variables.
 pub(crate) const ENDED: &str = "ended";
 /// The form by which the library tells that a `?` or a panic has ended a cell, of which evcxr says that it went well.
 const FAILED: &str = "application/vnd.benchbook.error+json";
+
+/// What a person can do about a variable whose type nobody can tell.
+const OFFER: &str = "Write its type, as in `let name: Type = …;`. One that cannot be written, as that of a closure or of \
+    `impl Trait`, needs a `Box`: `let name: Box<dyn Fn(f64) -> f64> = Box::new(…);`. What stands within braces needs none.";
 
 /// The form by which the library names a thing that it may change later.
 const NAMED: &str = "application/vnd.benchbook.display+json";
@@ -87,6 +92,15 @@ pub(crate) fn bundle(mut forms: Forms) -> Result<Bundle, Failure> {
 
 /// Why a cell failed. `lost` are the variables that went with the process of the cells, if it has ended.
 pub(crate) fn failure(error: &Error, code: &str, number: u32, lost: &[String]) -> Failure {
+    let mut told = told(error, code, number, lost);
+    if lacks_a_type(error) {
+        told.message = format!("{}\n{OFFER}", told.message);
+        told.trace.push(OFFER.to_owned());
+    }
+    told
+}
+
+fn told(error: &Error, code: &str, number: u32, lost: &[String]) -> Failure {
     match error {
         Error::CompilationErrors(errors) => compilation(errors, code, number),
         Error::TypeRedefinedVariablesLost(variables) => {
@@ -186,6 +200,15 @@ mod tests {
         let told = |note: &str| cleared(&mut Forms::from([(CLEARED.to_owned(), note.to_owned())]));
         assert_eq!([told("{\"wait\": true}"), told("{\"wait\": false}")], [Some(true), Some(false)]);
         assert_eq!((told("of tomorrow"), cleared(&mut Forms::new())), (Some(false), None));
+    }
+
+    #[test]
+    fn a_type_that_nobody_can_tell_comes_with_an_offer() {
+        let message = "Couldn't automatically determine type of variable `a`.\nPlease give it an explicit type.";
+        let told = failure(&Error::Message(message.into()), "", 1, &[]);
+        assert!(told.message.starts_with(message) && told.message.contains("`Box`"), "{}", told.message);
+        assert!(told.trace.last().is_some_and(|line| line.contains("`Box`")), "{:?}", told.trace);
+        assert!(!failure(&Error::Message("no".into()), "", 1, &[]).message.contains("Box"));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) struct Inlet(Arc<Mutex<Place>>);
 struct Place {
     /// The page of the cell that runs; without one, what is shown is kept.
     page: Option<Page>,
+    /// Whether what is shown is kept all the same.
+    keeps: bool,
     kept: Option<Bundle>,
     /// A failure of the code that evcxr takes for a success.
     failure: Option<Failure>,
@@ -45,12 +47,20 @@ impl Inlet {
         *self.place() = Place { page: page.cloned(), ..Place::default() };
     }
 
+    /// Until [`Inlet::kept`], what is shown is kept: it is of no cell. What a thread of the last cell prints goes where it
+    /// went.
+    pub(crate) fn keep(&self) {
+        let mut place = self.place();
+        (place.keeps, place.kept, place.failure) = (true, None, None);
+    }
+
     /// What was kept since then.
     ///
     /// # Errors
     /// The code failed in a way that evcxr does not see.
     pub(crate) fn kept(&self) -> std::result::Result<Option<Bundle>, Failure> {
         let mut place = self.place();
+        place.keeps = false;
         place.failure.take().map_or_else(|| Ok(place.kept.take()), Err)
     }
 
@@ -71,7 +81,9 @@ impl Place {
             return self.page.iter().for_each(|page| page.clear(wait));
         }
         let named = forms::named(&mut told);
-        match (forms::bundle(told), &self.page, named) {
+        // What has a name is shown by a thread of a cell.
+        let page = self.page.as_ref().filter(|_| !self.keeps || named.is_some());
+        match (forms::bundle(told), page, named) {
             (Err(failure), ..) => self.failure = Some(failure),
             (Ok(bundle), Some(page), None) => put(page, bundle),
             (Ok(bundle), Some(page), Some(Named { id, update: false })) => page.show(bundle, Some(id)),
@@ -85,6 +97,11 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use benchbook_front::event::Event;
+    use benchbook_front::page::News;
+
     use super::*;
 
     #[test]
@@ -100,6 +117,25 @@ mod tests {
         inlet.take(Said::Failed("error".into()));
         inlet.turn_to(None);
         assert_eq!(inlet.kept(), Ok(None));
+    }
+
+    #[test]
+    fn what_is_of_no_cell_is_kept_beside_a_page() {
+        let (events, received) = sync_channel(9);
+        let inlet = Inlet::default();
+        inlet.turn_to(Some(&Page::new(1, events)));
+        let value = || Said::Value(Forms::from([("text/plain".to_owned(), "7".to_owned())]));
+        inlet.keep();
+        inlet.take(value());
+        inlet.take(Said::Printed("late".into()));
+        assert_eq!(inlet.kept(), Ok(Some(Bundle::text("7"))));
+        inlet.take(value());
+        let told = |event| match event {
+            Event::News { news: News::Printed(_, text), .. } => text,
+            Event::News { news: News::Value(_), .. } => "a value".to_owned(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(received.try_iter().map(told).collect::<Vec<_>>(), ["late", "a value"]);
     }
 
     #[test]

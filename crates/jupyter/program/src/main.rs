@@ -7,6 +7,7 @@ mod answers;
 mod bridge;
 mod cells;
 mod evaluator;
+mod execution;
 mod forms;
 mod inlet;
 mod level;
@@ -17,6 +18,7 @@ mod said;
 mod session;
 mod snapshot;
 mod split;
+mod values;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};

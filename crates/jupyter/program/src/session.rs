@@ -33,6 +33,10 @@ struct Waiting {
     /// The cell of the notebook that has begun last, and the one that was interrupted last.
     cell: u64,
     interrupted: u64,
+    /// Whether that cell runs.
+    runs: bool,
+    /// That the process of the cells has ended, where no cell was told of it.
+    lost: Option<Failure>,
     /// Whether the kernel ends.
     ends: bool,
 }
@@ -46,6 +50,8 @@ impl Waiting {
 struct Shared {
     /// Held by whoever uses evcxr, for a whole cell too.
     context: Mutex<Option<CommandContext>>,
+    /// Held while evcxr is asked something between two cells, for which the next one waits.
+    between: Mutex<()>,
     /// Held for moments only.
     waiting: Mutex<Waiting>,
     changed: Condvar,
@@ -89,7 +95,15 @@ impl Session {
         let cells = Cells::new(&folder.path().join(SOCKET))?;
         Ok(Self(Arc::new(Shared {
             context: Mutex::new(None),
-            waiting: Mutex::new(Waiting { phase: Phase::Starting, cell: 0, interrupted: 0, ends: false }),
+            between: Mutex::default(),
+            waiting: Mutex::new(Waiting {
+                phase: Phase::Starting,
+                cell: 0,
+                interrupted: 0,
+                runs: false,
+                lost: None,
+                ends: false,
+            }),
             changed: Condvar::new(),
             cells,
             snapshot: OnceLock::new(),
@@ -173,14 +187,25 @@ impl Session {
             // One that has panicked has ended, too.
             let _ = ender.join();
         }
-        held(&self.0.waiting).cell = cell;
+        {
+            let mut waiting = held(&self.0.waiting);
+            (waiting.cell, waiting.runs) = (cell, true);
+        }
+        // No cell runs beside a compiler that is not its own.
+        drop(held(&self.0.between));
         self.0.analysis.sleep();
         self.0.cells.begin(cell);
     }
 
     /// It has ended.
     pub(crate) fn ended(&self) {
+        held(&self.0.waiting).runs = false;
         self.0.analysis.wake();
+    }
+
+    /// The number of the cell that has begun last.
+    pub(crate) fn cell(&self) -> u64 {
+        held(&self.0.waiting).cell
     }
 
     /// What is known of a cell by the sources of the library, at once and while no cell runs.
@@ -252,6 +277,32 @@ impl Session {
             Some(context) => work(context),
             None => Err(Failure::new("benchbook", "evcxr has gone; restart the kernel")),
         }
+    }
+
+    /// Asks evcxr something of its variables, where it has any and no cell runs.
+    pub(crate) fn between_cells<T>(
+        &self,
+        work: impl FnOnce(&mut CommandContext) -> std::result::Result<T, Failure>,
+    ) -> Option<T> {
+        let _between = held(&self.0.between);
+        // Of a process that has ended the next cell is told, with the variables that went with it.
+        if held(&self.0.waiting).runs || !self.0.cells.has_variables() {
+            return None;
+        }
+        match self.if_free(|context| Some(work(context)))? {
+            Ok(found) => Some(found),
+            Err(failure) => {
+                if failure.name == forms::ENDED {
+                    held(&self.0.waiting).lost = Some(failure);
+                }
+                None
+            }
+        }
+    }
+
+    /// That the process of the cells has ended between two cells, said once.
+    pub(crate) fn lost(&self) -> Option<Failure> {
+        held(&self.0.waiting).lost.take()
     }
 
     /// Uses evcxr if it is there and nobody else uses it at this moment.
