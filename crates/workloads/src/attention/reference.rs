@@ -9,7 +9,8 @@ pub fn average<'a, T: Copy + Into<f64> + 'a>(
 ) -> Vec<f64> {
     let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sums = vec![0.0; head_dim];
-    if largest == f64::NEG_INFINITY {
+    // Where all is hidden there is nothing to average; a NaN is larger than nothing, and hides nothing.
+    if scores.iter().all(|score| *score == f64::NEG_INFINITY) {
         return sums;
     }
     let mut total = 0.0;
@@ -28,4 +29,18 @@ pub fn average<'a, T: Copy + Into<f64> + 'a>(
 pub fn dot<L: Copy + Into<f64>, R: Copy + Into<f64>>(left: &[L], right: &[R]) -> f64 {
     let product = |(left, right): (&L, &R)| -> f64 { Into::<f64>::into(*left) * Into::<f64>::into(*right) };
     left.iter().zip(right).map(product).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_nan_is_no_row_where_all_is_hidden() {
+        let value = |_| &[1.0_f64][..];
+        assert_eq!(average(&[f64::NEG_INFINITY; 2], 1, value), [0.0]);
+        for scores in [[f64::NAN; 2], [f64::NEG_INFINITY, f64::NAN]] {
+            assert!(average(&scores, 1, value)[0].is_nan(), "{scores:?}");
+        }
+    }
 }
