@@ -76,7 +76,6 @@ impl Table {
             };
             Axis { name: (*name).to_owned(), domain }
         });
-        let space = Space::new(axes.collect())?;
         let mut losses = HashMap::new();
         for (line, cells, loss) in &rows {
             let place = |(cell, values): (&&str, &Vec<&str>)| values.iter().position(|value| value == cell);
@@ -85,6 +84,7 @@ impl Table {
                 return Err(wrong(*line, "has a point that stands above it already: leave one of them out".into()));
             }
         }
+        let space = Space::new(axes.collect())?;
         let last = rows.last().map_or(first, |row| row.0);
         if space.points() != Some(losses.len() as u64) {
             let points = space.points().map_or_else(|| "more".to_owned(), |points| points.to_string());

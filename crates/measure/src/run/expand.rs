@@ -92,9 +92,7 @@ fn variants(
     let of_workload = || known.implementations.iter().filter(move |i| i.workload == *workload);
     for name in names.iter().filter(|name| of_workload().all(|i| !i.is_called(name))) {
         // Knobs that nothing has are a slip of the finger, wherever the rest of the name is known.
-        if let Some(bare) = of_workload().find(|i| i.name == Knobs::bare(name)) {
-            Knobs::read(name, &bare.knobs)?;
-        }
+        has_knobs(name, of_workload())?;
         known_elsewhere(name, plan, known)?;
         left_out.push(format!("{workload} has no implementation `{name}`"));
     }
@@ -139,10 +137,19 @@ fn known_elsewhere(name: &str, plan: &Plan, known: &Description) -> Result<()> {
     if known.implementations.iter().filter(asked).any(|i| i.is_called(name)) {
         return Ok(());
     }
+    has_knobs(name, known.implementations.iter().filter(asked))?;
     let mut names: Vec<&str> = known.implementations.iter().filter(asked).map(|i| i.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     Err(unknown("implementation", name, names).into())
+}
+
+/// Refuses values of knobs that the one among these which is called so does not have.
+fn has_knobs<'a>(name: &str, mut all: impl Iterator<Item = &'a ImplementationInfo>) -> Result<()> {
+    if let Some(bare) = all.find(|i| i.name == Knobs::bare(name)) {
+        Knobs::read(name, &bare.knobs)?;
+    }
+    Ok(())
 }
 
 /// The devices that a plan means: those it names, or all that are here.
