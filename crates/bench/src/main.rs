@@ -61,7 +61,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
     let family = |name: &str| choice.kernels && choice.family == name;
-    let all: [(bool, &str, Measured); 14] = [
+    let all: [(bool, &str, Measured); 16] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),

@@ -135,7 +135,7 @@ impl Pool {
         let part = &mut self.free[place];
         let all = part.start..part.start + size;
         part.start = all.end;
-        if part.is_empty() {
+        if part.start == part.end {
             self.free.remove(place);
         }
         Part { all, count }
