@@ -27,3 +27,28 @@ pub fn python_with(packages: &str) -> Option<PathBuf> {
     }
     found
 }
+
+/// A file or a folder of the repository.
+///
+/// # Panics
+/// It is not there.
+pub fn in_repository(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The command that starts a Python with these words, and with the package of the Python worker.
+///
+/// # Panics
+/// As [`in_repository`].
+pub fn python_line(python: &Path, words: &str) -> String {
+    format!("env PYTHONPATH='{}' '{}' {words}", in_repository("crates/engines/python").display(), python.display())
+}
+
+/// The command that starts the worker of the engines that a Python has.
+///
+/// # Panics
+/// As [`in_repository`].
+pub fn python_worker(python: &Path) -> String {
+    python_line(python, "-B -m benchbook_worker")
+}

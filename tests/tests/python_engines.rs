@@ -1,217 +1,15 @@
-//! Other people's engines: the Python worker is right on ugly cases, measures beside our own, and says why it cannot.
+//! Other people's engines: the Python worker measures beside our own, and says why it cannot.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::time::Duration;
 
-use benchbook_core::message::{Ask, ImplementationInfo, Prepare, Say};
-use benchbook_core::{Array, Case, DType, Inputs, Params, Posed, Reference, Registry};
-use benchbook_measure::link::Link;
-use benchbook_measure::{Foreign, Offers, Pipe};
-use benchbook_tests::{Bench, alive, python_with};
+use benchbook_tests::{Bench, alive, in_repository, python_line, python_with, python_worker};
 use serde_json::Value;
 
-const SEED: u64 = 5;
-const TIMEOUT: Duration = Duration::from_secs(300);
-
-/// Rows that a compiler makes for each case, which takes it seconds: a few of them are tried, each on one case.
-fn is_compiled(name: &str) -> bool {
-    name.starts_with("compile") || name == "flex"
-}
-
-/// Those of convolutions, of latent attention and of whole blocks that are tried: with weights packed before, in a form of its
-/// own, and by what PyTorch has for its parts.
-const COMPILED: [(&str, &str); 3] =
-    [("compile-frozen", "conv2d"), ("compile-absorbed", "latent-attention"), ("compile-sdpa", "transformer-block")];
-
-/// Of how many ugly cases a graph is exported from one, since that takes a second each.
-const GRAPHS: usize = 3;
-
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).canonicalize().unwrap()
-}
-
-/// The command that starts a Python with these words.
-fn line(python: &Path, words: &str) -> String {
-    format!("env PYTHONPATH='{}' '{}' {words}", folder("crates/engines/python").display(), python.display())
-}
-
-/// The command that starts the worker of the engines that a Python has.
-fn worker(python: &Path) -> String {
-    line(python, "-B -m benchbook_worker")
-}
-
 fn odd(python: &Path, way: &str) -> String {
-    line(python, &format!("-B '{}' {way}", folder("tests/python/odd_engine.py").display()))
-}
-
-/// What is wrong with outputs; nothing where nothing is.
-fn near(posed: &dyn Posed, right: Reference, outputs: &[Array], dtype: DType) -> Result<(), String> {
-    let off = right.compare(outputs).into_iter().map(|one| one.max_scaled_error).fold(0.0, f64::max);
-    // How other engines round between operations in bf16 depends on the processor.
-    let tolerance = posed.tolerance(dtype) * if dtype == DType::Bf16 { 2.0 } else { 1.0 };
-    if outputs.len() == right.answers.len() && off <= tolerance {
-        return Ok(());
-    }
-    Err(format!("{} outputs, off by {off:e}", outputs.len()))
-}
-
-/// Whether a row has taken a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Took {
-    Yes,
-    No,
-    /// A package that it needs is not here.
-    Lacks,
-}
-
-/// Prepares a row on a case and finishes it with other inputs; whether it takes the case. Where it does not take two copies of
-/// the inputs, as a graph whose weights are constants does not, it is given one.
-fn tried(pipe: &mut Pipe, row: &ImplementationInfo, device: &str, case: &Case, dtype: DType) -> Result<Took, String> {
-    match tried_on(pipe, row, device, case, dtype, 2)? {
-        Took::No => tried_on(pipe, row, device, case, dtype, 1),
-        took => Ok(took),
-    }
-}
-
-/// The same inputs, with the numbers in their place that an approximation says it computes with.
-fn standing_for(
-    pipe: &mut Pipe,
-    row: &ImplementationInfo,
-    seed: u64,
-    inputs: &Inputs,
-    sent: &[(&str, &Array)],
-) -> Inputs {
-    let mut inputs = inputs.clone();
-    if row.approximates {
-        pipe.expect(1 << 30);
-        let (said, numbers) = pipe.ask(&Ask::Approximation { trial: 1, seed }, sent, TIMEOUT).unwrap();
-        assert!(said == Say::StandsFor && !numbers.is_empty(), "{}: {said:?}", row.name);
-        for (name, array) in numbers {
-            assert_eq!(array.shape(), inputs.get(&name).shape(), "{} {name}", row.name);
-            inputs.insert(&name, array);
-        }
-    }
-    inputs
-}
-
-fn tried_on(
-    pipe: &mut Pipe,
-    row: &ImplementationInfo,
-    device: &str,
-    case: &Case,
-    dtype: DType,
-    copies: usize,
-) -> Result<Took, String> {
-    let mut problems = Registry::default();
-    benchbook_workloads::register(&mut problems);
-    let posed = problems.find_workload(&case.workload).unwrap().pose(&case.params).unwrap();
-    let (inputs, others) = (posed.inputs(SEED), posed.inputs(!SEED));
-    let prepare = Prepare {
-        trial: 1,
-        workload: case.workload.clone(),
-        case: case.name.clone(),
-        params: case.params.clone(),
-        implementation: row.name.clone(),
-        device: device.to_owned(),
-        dtype,
-        threads: 1,
-        copies,
-        seed: SEED,
-    };
-    let ask = |pipe: &mut Pipe, ask: &Ask, arrays: &[(&str, &Array)]| {
-        pipe.expect(1 << 30);
-        let (said, outputs) = pipe.ask(ask, arrays, TIMEOUT).map_err(|error| error.to_string())?;
-        Ok::<_, String>((said, outputs.into_iter().map(|(_, output)| output).collect::<Vec<Array>>()))
-    };
-    let sent: Vec<(&str, &Array)> = inputs.iter().collect();
-    let (said, outputs) = ask(pipe, &Ask::Prepare(Box::new(prepare)), &sent)?;
-    let (writable, ran) = match said {
-        Say::Unsupported { reason } if reason.starts_with("the package ") => return Ok(Took::Lacks),
-        Say::Unsupported { .. } => return Ok(Took::No),
-        Say::Prepared { writable, engine_version, .. } => (writable, engine_version.unwrap_or_default()),
-        other => return Err(format!("{other:?}")),
-    };
-    if !ran.contains(' ') {
-        return Err(format!("its version is `{ran}`, without what has run"));
-    }
-    let taken = standing_for(pipe, row, SEED, &inputs, &[]);
-    let right = posed.follow(&taken, &outputs).unwrap_or_else(|| posed.reference(&taken, SEED));
-    near(posed.as_ref(), right, &outputs, dtype)?;
-
-    let mut changed = inputs.clone();
-    writable.iter().for_each(|one| changed.insert(&one.input, others.get(&one.input).clone()));
-    let sent: Vec<(&str, &Array)> =
-        changed.iter().filter(|(name, _)| writable.iter().any(|one| one.input == *name)).collect();
-    let taken = standing_for(pipe, row, !SEED, &changed, &sent);
-    let (said, outputs) = ask(pipe, &Ask::Finish { trial: 1, seed: !SEED }, &sent)?;
-    if !matches!(said, Say::Finished { .. }) || writable.is_empty() {
-        return Err(format!("{said:?}, with {} inputs that can be overwritten", writable.len()));
-    }
-    let right = posed.follow(&taken, &outputs).unwrap_or_else(|| posed.reference(&taken, SEED));
-    near(posed.as_ref(), right, &outputs, dtype).map_err(|error| format!("after its inputs were replaced: {error}"))?;
-    Ok(Took::Yes)
-}
-
-#[test]
-fn every_row_is_right_on_the_ugly_cases() {
-    let Some(python) = python_with("numpy") else { return };
-    let foreign = Foreign { name: "python".into(), command: worker(&python) };
-    let known = foreign.start(1, None, &Arc::default()).unwrap().describe().unwrap();
-    let mut problems = Registry::default();
-    benchbook_workloads::register(&mut problems);
-    let (mut wrong, mut never, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
-    for device in known.devices.iter().filter(|device| device.unavailable.is_none()) {
-        // As in a run, a process has one device.
-        let mut pipe = foreign.start(1, None, &Arc::default()).unwrap();
-        let rows = known.implementations.iter().filter(|row| row.devices.contains(&device.name));
-        for row in rows.filter(|row| !is_compiled(&row.name)) {
-            let workload = problems.find_workload(&row.workload).unwrap();
-            let step = if row.name == "graph" { GRAPHS } else { 1 };
-            let mut taken = false;
-            // Blocks of weights that share scales are never filled by the ugly ones.
-            let whole = [("m", 5_i64), ("n", 64), ("k", 256)].into_iter();
-            let whole = whole.fold(Params::default(), |params, (name, size)| params.with(name, size.into()));
-            let more = row.approximates.then_some(whole);
-            for params in workload.ugly().into_iter().step_by(step).chain(more) {
-                let case = workload.case(params).unwrap();
-                for dtype in [DType::F32, DType::F64, DType::Bf16] {
-                    match tried(&mut pipe, row, &device.name, &case, dtype) {
-                        Ok(took) => taken |= took != Took::No,
-                        Err(error) => {
-                            wrong.push(format!("{}/{} {} {dtype}: {error}", row.name, device.name, case.name))
-                        }
-                    }
-                }
-            }
-            seen.insert(device.name.clone());
-            never.extend((!taken).then(|| format!("{}/{} of {}", row.name, device.name, row.workload)));
-        }
-    }
-    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(never.is_empty(), "these take no case: {never:?}");
-    assert!(seen.contains("numpy"), "{seen:?}");
-}
-
-#[test]
-fn what_a_compiler_makes_of_layers_is_right() {
-    let Some(python) = python_with("torch") else { return };
-    let foreign = Foreign { name: "python".into(), command: worker(&python) };
-    let mut pipe = foreign.start(1, None, &Arc::default()).unwrap();
-    let known = pipe.describe().unwrap();
-    let mut problems = Registry::default();
-    benchbook_workloads::register(&mut problems);
-    for (name, workload) in COMPILED {
-        let is_row = |row: &&ImplementationInfo| row.name == name && row.workload == workload;
-        let row = known.implementations.iter().find(is_row).expect(name);
-        let workload = problems.find_workload(workload).unwrap();
-        // The first has one number of everything, which is right in any order.
-        let case = workload.case(workload.ugly().swap_remove(1)).unwrap();
-        assert_eq!(tried(&mut pipe, row, "torch", &case, DType::F32), Ok(Took::Yes), "{name} {}", case.name);
-    }
+    python_line(python, &format!("-B '{}' {way}", in_repository("tests/python/odd_engine.py").display()))
 }
 
 /// How the trials of each variant have ended: variant, status and reason.
@@ -244,7 +42,7 @@ fn engines_of_python_are_measured_beside_our_own_in_the_same_blocks() {
     assert!(tells(1, "BLAS") && tells(2, "ATen"), "the instructions that ran are recorded: {ran:?}");
 
     let rows = ["--implementation", "compile,sdpa-flash,sdpa-math", "--device", "torch", &named];
-    let (words, left) = ([&["attention", "--set", "seq_q=16"][..], &rows].concat(), bench.folder().join("left"));
+    let (words, left) = ([&["attention", "--set", "seq_q=16"][..], &rows].concat(), bench.in_repository().join("left"));
     fs::create_dir(&left).unwrap();
     let output = bench.command(&short(&words)).env("TMPDIR", &left).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -262,8 +60,8 @@ fn engines_of_python_are_measured_beside_our_own_in_the_same_blocks() {
 fn pytorchs_own_timer_is_measured_beside_the_worker() {
     let Some(python) = python_with("torch") else { return };
     let bench = Bench::new();
-    let script = folder("crates/bench/src").join("native_timer.py");
-    let worker = format!("timers={}", line(&python, &format!("-B '{}'", script.display())));
+    let script = in_repository("crates/bench/src").join("native_timer.py");
+    let worker = format!("timers={}", python_line(&python, &format!("-B '{}'", script.display())));
     bench.ok(&short(&["matmul", "--set", "m=64", "--device", "worker,native", "--worker", &worker]));
     let found = outcomes(&bench);
     let labels: Vec<String> = found.iter().map(|(variant, status, _)| format!("{variant} {status}")).collect();
@@ -320,7 +118,7 @@ fn a_package_that_is_missing_or_of_a_wrong_version_is_a_reason() {
     let Some(python) = python_with("numpy") else { return };
     let bench = Bench::new();
     // Without its site-packages a Python has the standard library, which is all that the wire needs.
-    let without = devices(&bench, &line(&python, "-S -B -m benchbook_worker"));
+    let without = devices(&bench, &python_line(&python, "-S -B -m benchbook_worker"));
     let reason = |found: &[(String, String)], device: &str| {
         found.iter().find(|(name, _)| name == device).map(|(_, reason)| reason.clone()).unwrap()
     };
@@ -344,11 +142,11 @@ fn a_package_that_is_missing_or_of_a_wrong_version_is_a_reason() {
         assert!(said.starts_with(&format!("the package {package} is missing")), "{device}: {said}");
     }
 
-    let old = bench.folder().join("old");
+    let old = bench.in_repository().join("old");
     fs::create_dir_all(old.join("numpy-1.0.dist-info")).unwrap();
     fs::write(old.join("numpy-1.0.dist-info/METADATA"), "Metadata-Version: 2.1\nName: numpy\nVersion: 1.0\n").unwrap();
-    let command =
-        line(&python, "-S -B -m benchbook_worker").replace("PYTHONPATH='", &format!("PYTHONPATH='{}:", old.display()));
+    let command = python_line(&python, "-S -B -m benchbook_worker")
+        .replace("PYTHONPATH='", &format!("PYTHONPATH='{}:", old.display()));
     let said = reason(&devices(&bench, &command), "numpy");
     assert!(said.starts_with("numpy is 1.0, and 1.26 or newer"), "{said}");
 }
@@ -371,9 +169,9 @@ fn the_suite_of_engines_measures_all_that_are_here() {
     let is_of_it = |name: &str| !(name.ends_with("-mkl") || ["ctranslate2", "llama-cpp"].contains(&name));
     let is_here = |(name, available): &(String, String)| available == "here" && is_of_it(name);
     let here: BTreeSet<String> =
-        devices(&bench, &worker(&python)).into_iter().filter(is_here).map(|(name, _)| name).collect();
+        devices(&bench, &python_worker(&python)).into_iter().filter(is_here).map(|(name, _)| name).collect();
     let asked: Vec<&str> = here.iter().map(String::as_str).collect();
-    let plan = folder("datasets/engines.toml");
+    let plan = in_repository("datasets/engines.toml");
     bench.ok(&short(&[plan.to_str().unwrap(), "--device", &asked.join(","), &named]));
     let rows = bench.sql(
         "select t.workload, t.variant, t.device, o.status, o.stop_reason from outcomes o \
@@ -393,7 +191,7 @@ fn the_suite_of_engines_measures_all_that_are_here() {
 fn plans_of_the_bench_name_what_there_is() {
     let Some(python) = python_with("numpy") else { return };
     let (bench, named) = (Bench::new(), format!("--python={}", python.display()));
-    let files = fs::read_dir(folder("crates/bench/src")).unwrap().map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(in_repository("crates/bench/src")).unwrap().map(|entry| entry.unwrap().path());
     let plans: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
     assert!(plans.len() > 4, "{plans:?}");
     for plan in plans {
@@ -473,15 +271,16 @@ fn the_examples_are_measured_as_they_stand() {
         ("my_engine.py", "matmul", "m=130", "by-blocks/blocks/f32/1t"),
         ("copy_worker.py", "copy", "mib=3", "slice/bytes/f32/1t"),
     ] {
-        let file = folder("crates/engines/python/examples").join(file);
-        let worker = format!("mine={}", line(&python, &format!("-B '{}'", file.display())));
+        let file = in_repository("crates/engines/python/examples").join(file);
+        let worker = format!("mine={}", python_line(&python, &format!("-B '{}'", file.display())));
         let device = variant.split('/').nth(1).unwrap();
         bench.ok(&short(&[workload, "--set", set, "--device", device, "--worker", &worker]));
         assert!(outcomes(&bench).contains(&(variant.to_owned(), "ok".to_owned(), "blocks".to_owned())), "{variant}");
         assert!(fs::read_to_string(file).unwrap().lines().count() < 90, "an example is short");
     }
-    let file = folder("crates/engines/python/examples/compare_functions.py");
-    let output = Command::new("sh").args(["-c", &line(&python, &format!("-B '{}'", file.display()))]).output().unwrap();
+    let file = in_repository("crates/engines/python/examples/compare_functions.py");
+    let output =
+        Command::new("sh").args(["-c", &python_line(&python, &format!("-B '{}'", file.display()))]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("by_partition: ") && said.contains(" MB"), "{said}{output:?}");
 }
@@ -490,8 +289,8 @@ fn the_examples_are_measured_as_they_stand() {
 fn the_package_passes_its_own_tests() {
     for (package, file) in [("numpy", "worker_tests.py"), ("torch", "torch_tests.py")] {
         let Some(python) = python_with(package) else { continue };
-        let file = folder("tests/python").join(file);
-        let command = line(&python, &format!("-B '{}'", file.display()));
+        let file = in_repository("tests/python").join(file);
+        let command = python_line(&python, &format!("-B '{}'", file.display()));
         let output = Command::new("sh").args(["-c", &command]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }

@@ -1,0 +1,200 @@
+//! Other people's engines: every row of the Python worker is right on the ugly cases of its workload.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use benchbook_core::message::{Ask, DeviceInfo, ImplementationInfo, Prepare, Say};
+use benchbook_core::{Array, Case, DType, Inputs, Params, Posed, Reference, Registry};
+use benchbook_measure::link::Link;
+use benchbook_measure::{Foreign, Offers, Pipe};
+use benchbook_tests::{python_with, python_worker};
+
+const SEED: u64 = 5;
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Rows that a compiler makes for each case, which takes it seconds: a few of them are tried, each on one case.
+fn is_compiled(name: &str) -> bool {
+    name.starts_with("compile") || name == "flex"
+}
+
+/// Those of convolutions, of latent attention and of whole blocks that are tried: with weights packed before, in a form of its
+/// own, and by what PyTorch has for its parts.
+const COMPILED: [(&str, &str); 3] =
+    [("compile-frozen", "conv2d"), ("compile-absorbed", "latent-attention"), ("compile-sdpa", "transformer-block")];
+
+/// Of how many ugly cases a graph is exported from one, since that takes a second each.
+const GRAPHS: usize = 3;
+
+/// What is wrong with outputs; nothing where nothing is.
+fn near(posed: &dyn Posed, right: Reference, outputs: &[Array], dtype: DType) -> Result<(), String> {
+    let off = right.compare(outputs).into_iter().map(|one| one.max_scaled_error).fold(0.0, f64::max);
+    // How other engines round between operations in bf16 depends on the processor.
+    let tolerance = posed.tolerance(dtype) * if dtype == DType::Bf16 { 2.0 } else { 1.0 };
+    if outputs.len() == right.answers.len() && off <= tolerance {
+        return Ok(());
+    }
+    Err(format!("{} outputs, off by {off:e}", outputs.len()))
+}
+
+/// Whether a row has taken a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Took {
+    Yes,
+    No,
+    /// A package that it needs is not here.
+    Lacks,
+}
+
+/// Prepares a row on a case and finishes it with other inputs; whether it takes the case. Where it does not take two copies of
+/// the inputs, as a graph whose weights are constants does not, it is given one.
+fn tried(pipe: &mut Pipe, row: &ImplementationInfo, device: &str, case: &Case, dtype: DType) -> Result<Took, String> {
+    match tried_on(pipe, row, device, case, dtype, 2)? {
+        Took::No => tried_on(pipe, row, device, case, dtype, 1),
+        took => Ok(took),
+    }
+}
+
+/// The same inputs, with the numbers in their place that an approximation says it computes with.
+fn standing_for(
+    pipe: &mut Pipe,
+    row: &ImplementationInfo,
+    seed: u64,
+    inputs: &Inputs,
+    sent: &[(&str, &Array)],
+) -> Inputs {
+    let mut inputs = inputs.clone();
+    if row.approximates {
+        pipe.expect(1 << 30);
+        let (said, numbers) = pipe.ask(&Ask::Approximation { trial: 1, seed }, sent, TIMEOUT).unwrap();
+        assert!(said == Say::StandsFor && !numbers.is_empty(), "{}: {said:?}", row.name);
+        for (name, array) in numbers {
+            assert_eq!(array.shape(), inputs.get(&name).shape(), "{} {name}", row.name);
+            inputs.insert(&name, array);
+        }
+    }
+    inputs
+}
+
+fn tried_on(
+    pipe: &mut Pipe,
+    row: &ImplementationInfo,
+    device: &str,
+    case: &Case,
+    dtype: DType,
+    copies: usize,
+) -> Result<Took, String> {
+    let mut problems = Registry::default();
+    benchbook_workloads::register(&mut problems);
+    let posed = problems.find_workload(&case.workload).unwrap().pose(&case.params).unwrap();
+    let (inputs, others) = (posed.inputs(SEED), posed.inputs(!SEED));
+    let prepare = Prepare {
+        trial: 1,
+        workload: case.workload.clone(),
+        case: case.name.clone(),
+        params: case.params.clone(),
+        implementation: row.name.clone(),
+        device: device.to_owned(),
+        dtype,
+        threads: 1,
+        copies,
+        seed: SEED,
+    };
+    let ask = |pipe: &mut Pipe, ask: &Ask, arrays: &[(&str, &Array)]| {
+        pipe.expect(1 << 30);
+        let (said, outputs) = pipe.ask(ask, arrays, TIMEOUT).map_err(|error| error.to_string())?;
+        Ok::<_, String>((said, outputs.into_iter().map(|(_, output)| output).collect::<Vec<Array>>()))
+    };
+    let sent: Vec<(&str, &Array)> = inputs.iter().collect();
+    let (said, outputs) = ask(pipe, &Ask::Prepare(Box::new(prepare)), &sent)?;
+    let (writable, ran) = match said {
+        Say::Unsupported { reason } if reason.starts_with("the package ") => return Ok(Took::Lacks),
+        Say::Unsupported { .. } => return Ok(Took::No),
+        Say::Prepared { writable, engine_version, .. } => (writable, engine_version.unwrap_or_default()),
+        other => return Err(format!("{other:?}")),
+    };
+    if !ran.contains(' ') {
+        return Err(format!("its version is `{ran}`, without what has run"));
+    }
+    let taken = standing_for(pipe, row, SEED, &inputs, &[]);
+    let right = posed.follow(&taken, &outputs).unwrap_or_else(|| posed.reference(&taken, SEED));
+    near(posed.as_ref(), right, &outputs, dtype)?;
+
+    let mut changed = inputs.clone();
+    writable.iter().for_each(|one| changed.insert(&one.input, others.get(&one.input).clone()));
+    let sent: Vec<(&str, &Array)> =
+        changed.iter().filter(|(name, _)| writable.iter().any(|one| one.input == *name)).collect();
+    let taken = standing_for(pipe, row, !SEED, &changed, &sent);
+    let (said, outputs) = ask(pipe, &Ask::Finish { trial: 1, seed: !SEED }, &sent)?;
+    if !matches!(said, Say::Finished { .. }) || writable.is_empty() {
+        return Err(format!("{said:?}, with {} inputs that can be overwritten", writable.len()));
+    }
+    let right = posed.follow(&taken, &outputs).unwrap_or_else(|| posed.reference(&taken, SEED));
+    near(posed.as_ref(), right, &outputs, dtype).map_err(|error| format!("after its inputs were replaced: {error}"))?;
+    Ok(Took::Yes)
+}
+
+/// The cases on which rows of a device are wrong, and the rows that take no case. As in a run, a process has one device.
+fn ugly(foreign: &Foreign, device: &str, rows: &[ImplementationInfo]) -> [Vec<String>; 2] {
+    let mut problems = Registry::default();
+    benchbook_workloads::register(&mut problems);
+    let (mut wrong, mut never) = (Vec::new(), Vec::new());
+    let mut pipe = foreign.start(1, None, &Arc::default()).unwrap();
+    let here = |row: &&ImplementationInfo| row.devices.iter().any(|one| one == device) && !is_compiled(&row.name);
+    for row in rows.iter().filter(here) {
+        let workload = problems.find_workload(&row.workload).unwrap();
+        let step = if row.name == "graph" { GRAPHS } else { 1 };
+        let mut taken = false;
+        // Blocks of weights that share scales are never filled by the ugly ones.
+        let whole = [("m", 5_i64), ("n", 64), ("k", 256)].into_iter();
+        let whole = whole.fold(Params::default(), |params, (name, size)| params.with(name, size.into()));
+        let more = row.approximates.then_some(whole);
+        for params in workload.ugly().into_iter().step_by(step).chain(more) {
+            let case = workload.case(params).unwrap();
+            for dtype in [DType::F32, DType::F64, DType::Bf16] {
+                match tried(&mut pipe, row, device, &case, dtype) {
+                    Ok(took) => taken |= took != Took::No,
+                    Err(error) => wrong.push(format!("{}/{device} {} {dtype}: {error}", row.name, case.name)),
+                }
+            }
+        }
+        never.extend((!taken).then(|| format!("{}/{device} of {}", row.name, row.workload)));
+    }
+    [wrong, never]
+}
+
+#[test]
+fn every_row_is_right_on_the_ugly_cases() {
+    let Some(python) = python_with("numpy") else { return };
+    let foreign = Foreign { name: "python".into(), command: python_worker(&python) };
+    let known = foreign.start(1, None, &Arc::default()).unwrap().describe().unwrap();
+    let here = || known.devices.iter().filter(|device| device.unavailable.is_none());
+    // Side by side: who asks mostly waits.
+    let [wrong, never] = thread::scope(|scope| {
+        let on = |device: &DeviceInfo| ugly(&foreign, &device.name, &known.implementations);
+        let asked: Vec<_> = here().map(|device| scope.spawn(move || on(device))).collect();
+        let found: Vec<_> = asked.into_iter().map(|one| one.join().unwrap()).collect();
+        [0, 1].map(|which| found.iter().flat_map(|found| found[which].clone()).collect::<Vec<String>>())
+    });
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(never.is_empty(), "these take no case: {never:?}");
+    assert!(here().any(|device| device.name == "numpy"));
+}
+
+#[test]
+fn what_a_compiler_makes_of_layers_is_right() {
+    let Some(python) = python_with("torch") else { return };
+    let foreign = Foreign { name: "python".into(), command: python_worker(&python) };
+    let mut pipe = foreign.start(1, None, &Arc::default()).unwrap();
+    let known = pipe.describe().unwrap();
+    let mut problems = Registry::default();
+    benchbook_workloads::register(&mut problems);
+    for (name, workload) in COMPILED {
+        let is_row = |row: &&ImplementationInfo| row.name == name && row.workload == workload;
+        let row = known.implementations.iter().find(is_row).expect(name);
+        let workload = problems.find_workload(workload).unwrap();
+        // The first has one number of everything, which is right in any order.
+        let case = workload.case(workload.ugly().swap_remove(1)).unwrap();
+        assert_eq!(tried(&mut pipe, row, "torch", &case, DType::F32), Ok(Took::Yes), "{name} {}", case.name);
+    }
+}
