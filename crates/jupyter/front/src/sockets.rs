@@ -4,7 +4,6 @@
 
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use zmq::{Context, DONTWAIT, POLLIN, Socket, SocketType};
 
@@ -22,9 +21,9 @@ const LAST_MS: i32 = 1000;
 /// interrupt from being heard.
 const BURST: usize = 256;
 
-/// How long a question waits for a client that connects its sockets one after the other, and how often it is tried meanwhile.
-const EARLY: Duration = Duration::from_secs(10);
+/// After how long a question is tried again, and how many times, where its client still connects its sockets.
 const AGAIN_MS: i64 = 20;
+const TRIES: u32 = 500;
 
 /// Where the thread of the sockets hears from the rest of the process.
 const INSIDE: &str = "inproc://outbox";
@@ -139,8 +138,8 @@ struct Sockets {
     heartbeat: Socket,
     inbox: Socket,
     events: SyncSender<Event>,
-    /// Questions for clients that have not connected yet, and how long they wait.
-    early: Vec<(Instant, Vec<Vec<u8>>)>,
+    /// Questions for clients that have not connected yet, and how many times they are tried again.
+    early: Vec<(u32, Vec<Vec<u8>>)>,
 }
 
 impl Sockets {
@@ -164,9 +163,10 @@ impl Sockets {
     fn turn(&mut self) -> zmq::Result<bool> {
         let all = self.asked.iter().map(|(_, socket)| socket).chain([&self.iopub, &self.heartbeat, &self.inbox]);
         let mut waiting: Vec<_> = all.map(|socket| socket.as_poll_item(POLLIN)).collect();
-        zmq::poll(&mut waiting, if self.early.is_empty() { -1 } else { AGAIN_MS })?;
-        for (until, question) in std::mem::take(&mut self.early) {
-            self.ask(until, question);
+        let came = zmq::poll(&mut waiting, if self.early.is_empty() { -1 } else { AGAIN_MS })? > 0;
+        for (tries, question) in std::mem::take(&mut self.early) {
+            // Whatever comes meanwhile says nothing of time.
+            self.ask(if came { tries } else { tries.saturating_sub(1) }, question);
         }
         while let Some(beat) = received(&self.heartbeat)? {
             let _ = self.heartbeat.send_multipart(beat, DONTWAIT);
@@ -205,18 +205,18 @@ impl Sockets {
 
     fn send(&mut self, tagged: &[u8], frames: Vec<Vec<u8>>) {
         if tagged == tag(Channel::Stdin) {
-            return self.ask(Instant::now() + EARLY, frames);
+            return self.ask(TRIES, frames);
         }
         let asked = self.asked.iter().find(|(channel, _)| tag(*channel) == tagged).map(|(_, socket)| socket);
         let _ = asked.unwrap_or(&self.iopub).send_multipart(frames, DONTWAIT);
     }
 
     /// Sends a question, or keeps it for a client that is not there yet.
-    fn ask(&mut self, until: Instant, question: Vec<Vec<u8>>) {
+    fn ask(&mut self, tries: u32, question: Vec<Vec<u8>>) {
         let Some((_, stdin)) = self.asked.iter().find(|(channel, _)| *channel == Channel::Stdin) else { return };
         let sent = stdin.send_multipart(question.iter().map(Vec::as_slice), DONTWAIT);
-        if sent == Err(zmq::Error::EHOSTUNREACH) && Instant::now() < until {
-            self.early.push((until, question));
+        if sent == Err(zmq::Error::EHOSTUNREACH) && tries > 0 {
+            self.early.push((tries, question));
         }
     }
 
