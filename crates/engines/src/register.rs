@@ -15,8 +15,6 @@ use crate::ring;
 /// Registers every engine's implementations, and the problems that read real weights; all other workloads must be registered too.
 pub fn register(registry: &mut Registry) {
     registry.workload(quality::TextQuality).workload(quality::embedding::EmbeddingQuality);
-    add(registry, quality::ROWS);
-    add(registry, quality::embedding::ROWS);
     add(registry, attention::ROWS);
     add(registry, attention::coded::ROWS);
     add(registry, attention::gradients::ROWS);
@@ -88,6 +86,8 @@ pub fn register(registry: &mut Registry) {
         registry.implementation(technique);
     }
     registry.implementation(encoders::TEXT).implementation(encoders::AUDIO);
+    add(registry, quality::ROWS);
+    add(registry, quality::embedding::ROWS);
     add(registry, training::adamw::ROWS);
     add(registry, training::chain::ROWS);
     add(registry, training::compression::TOP_K);

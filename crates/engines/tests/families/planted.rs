@@ -1,8 +1,8 @@
 //! Implementations that are wrong: the conformance test finds each, and says where.
 
 use benchbook_core::{
-    Array, DType, Implementation, Inputs, Loop, Metric, Params, Reference, Registry, Result, Setting, Subject, Support,
-    Value,
+    Array, DType, Implementation, Inputs, Knob, Knobs, Loop, Metric, Params, Reference, Registry, Result, Setting,
+    Subject, Support, Value,
 };
 use benchbook_engines::flex::matmul::TILED;
 use benchbook_workloads::matmul::Matmul;
@@ -96,6 +96,20 @@ impl Implementation for Planted {
 
     fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
         Ok(Box::new(Faulty { fault: self.0, right: TILED.prepare(setting, params, inputs)? }))
+    }
+
+    fn knobs(&self) -> &'static [Knob] {
+        TILED.knobs()
+    }
+
+    fn prepare_with(
+        &self,
+        setting: &Setting,
+        params: &Params,
+        inputs: &Inputs,
+        knobs: &Knobs,
+    ) -> Result<Box<dyn Subject>> {
+        Ok(Box::new(Faulty { fault: self.0, right: TILED.prepare_with(setting, params, inputs, knobs)? }))
     }
 
     fn approximates(&self) -> bool {
