@@ -11,7 +11,8 @@ from types import SimpleNamespace
 from unittest import mock
 
 import numpy
-from benchbook_worker import Device, Engine, Setting, compare, few_bits, gpu, machine, memory_of, own, rows, table, time_of, wire
+from benchbook_worker import Device, Engine, Setting, compare, devices, few_bits, gpu, machine, memory_of, own, rows, table
+from benchbook_worker import time_of, wire
 from benchbook_worker.arrays import Numpy
 from benchbook_worker.worker import Worker
 
@@ -123,19 +124,19 @@ class TestRows(unittest.TestCase):
     def test_what_comes_in_no_package_says_where_it_is_looked_for(self):
         with mock.patch.dict("os.environ"):
             os.environ.pop("FASTERTRANSFORMER_LIBRARY", None)
-            self.assertIn("FASTERTRANSFORMER_LIBRARY", table.no_library())
+            self.assertIn("FASTERTRANSFORMER_LIBRARY", devices.no_library())
             os.environ["FASTERTRANSFORMER_LIBRARY"] = "/a/lib"
-            self.assertEqual(table.no_library(), table.no_cuda())
+            self.assertEqual(devices.no_library(), devices.no_cuda())
 
     def test_the_table_fits_together(self):
-        devices = {device.name for device in table.DEVICES}
+        known = {device.name for device in table.DEVICES}
         seen = set()
         for row in table.ROWS:
             for device in row.devices:
-                self.assertIn(device, devices)
+                self.assertIn(device, known)
                 self.assertNotIn((row.name, row.workload, device), seen)
                 seen.add((row.name, row.workload, device))
-        self.assertEqual(devices, {device for _, _, device in seen}, "each device has a row")
+        self.assertEqual(known, {device for _, _, device in seen}, "each device has a row")
         for row in table.ROWS:
             self.assertTrue(not row.approximates or row.packed == ("b",), f"{row.name}: its weights are packed")
 

@@ -1,172 +1,25 @@
 """Every device and every row, without loading an engine: what is here can be told at once."""
 
-import ctypes
-import os
-import platform
-
-from .rows import Device, Row
-
-
-def same_path():
-    """Why MKL needs no other answer; nothing where it does."""
-    if platform.machine() != "x86_64":
-        return "this torch has no MKL that could take another path"
-    with open("/proc/cpuinfo") as processors:
-        if "GenuineIntel" in processors.read():
-            return "same path: MKL takes its fast path on this processor by itself"
-    return None
-
-
-def no_cuda():
-    """Why nothing runs on a GPU of NVIDIA here; nothing where it can."""
-    try:
-        driver, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int()
-    except OSError:
-        return "this machine has no CUDA driver"
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
-        return "the CUDA driver finds no GPU"
-    return None
-
-
-def no_library():
-    """Why FasterTransformer, which comes in no package, is not here; nothing where it is."""
-    if not os.environ.get("FASTERTRANSFORMER_LIBRARY"):
-        return "FasterTransformer comes in no package: build it, and FASTERTRANSFORMER_LIBRARY=…/libth_transformer.so says where"
-    return no_cuda()
-
-
-TORCH, NUMPY = ("torch", "2.6", "3"), ("numpy", "1.26", "3")
-# Later ones want a later PyTorch than the project's.
-TORCHAO, BITSANDBYTES = ("torchao", "0.14", "0.15"), ("bitsandbytes", "0.46", "1")
-COMPRESSOR, PEFT, FLA = ("neural-compressor-pt", "3", "4"), ("peft", "0.15", "1"), ("fla-core", "0.4", "1")
-TRANSFORMERS = ("transformers", "5.24", "6")
-# The exporter to ONNX of these versions of PyTorch needs two packages.
-EXPORT = (("torch", "2.9", "3"), ("onnx", "1.18", "2"), ("onnxscript", "0.5", "1"), NUMPY)
-
-
-def on_gpu(name, engine, *needs):
-    return Device(name, engine, (*needs, TORCH), "torch", "torch_rows", "cuda", no_cuda)
-
-
-DEVICES = [
-    Device("numpy", "numpy", (NUMPY,), "numpy", "numpy_rows"),
-    Device("torch", "pytorch", (TORCH,), "torch", "torch_rows"),
-    Device("torch-mkl", "pytorch", (TORCH,), "torch", "torch_rows", absent=same_path),
-    Device("transformers", "transformers", (TRANSFORMERS, TORCH), "torch", "torch_rows"),
-    Device("transformers-mkl", "transformers", (TRANSFORMERS, TORCH), "torch", "torch_rows", absent=same_path),
-    Device("onnxruntime", "onnxruntime", (("onnxruntime", "1.20", "2"), *EXPORT), "numpy", "onnx_rows"),
-    Device("ctranslate2", "ctranslate2", (("ctranslate2", "4.5", "5"), NUMPY), "numpy", "ctranslate2_rows"),
-    Device("llama-cpp", "llama-cpp-python", (("llama-cpp-python", "0.3.16", "0.4"), NUMPY), "numpy", "llama_rows"),
-    Device("openvino", "openvino", (("openvino", "2025", ""), TORCH, NUMPY), "numpy", "openvino_rows", real="f32"),
-    on_gpu("torch-cuda", "pytorch"),
-    on_gpu("flash-attention-2", "flash-attn", ("flash-attn", "2.5", "3")),
-    on_gpu("flash-attention-3", "flash-attn-3", ("flash-attn-3", "3", "4")),
-    on_gpu("xformers", "xformers", ("xformers", "0.0.28", "1")),
-    on_gpu("transformer-engine", "transformer-engine", ("transformer-engine", "1.11", "3")),
-    on_gpu("deepspeed", "deepspeed", ("deepspeed", "0.15", "1")),
-    Device("fastertransformer", "fastertransformer", (TORCH,), "torch", "torch_rows", "cuda", no_library, told="5"),
-    on_gpu("tensorrt-llm", "tensorrt-llm", ("tensorrt-llm", "1", "2"), TRANSFORMERS),
-    Device(
-        "tensorrt",
-        "tensorrt",
-        (("tensorrt", "10", ""), ("onnxruntime-gpu", "1.20", "2"), *EXPORT),
-        "numpy",
-        "onnx_rows",
-        absent=no_cuda,
-    ),
-]
-
-REAL, WIDE, SINGLE = ("f32", "f64", "bf16", "f16"), ("f32", "f64"), ("f32",)
-TORCHES = ("torch", "torch-mkl", "torch-cuda")
-ON_CPU = ("torch", "torch-mkl")
-
-#: Workloads by their formula; those that are compiled have something to fuse.
-ATTENTION = (
-    "attention",
-    "programmable-attention",
-    "window-attention",
-    "contextual-attention",
-    "projected-attention",
-    "sparse-attention",
+from .devices import DEVICES, FLA, PEFT
+from .names import (
+    COMPILED,
+    ENCODERS,
+    FORMS,
+    FORMULAS,
+    GRAPHS,
+    LAYERS,
+    NEED_BITS,
+    ON_CPU,
+    REAL,
+    RECURRENCES,
+    SDPA,
+    SINGLE,
+    TORCHES,
+    WEIGHTED,
+    WHOLE,
+    WIDE,
 )
-BLOCKS = ("linear", "mlp", "layer-norm", "rms-norm", "softmax", "rotary", "transformer-block")
-#: Several layers as one.
-WHOLE = ("transformer-block", "latent-attention")
-CONVOLUTIONS = ("conv1d", "conv2d", "patch-embedding")
-COMPILED = (*ATTENTION, *BLOCKS, *CONVOLUTIONS, "causal-conv", "norm-chain")
-FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *COMPILED)
-GRAPHS = ("matmul", *ATTENTION, *BLOCKS, *CONVOLUTIONS, "latent-attention")
-#: Those whose weights a compiler can pack before it is called.
-WEIGHTED = ("linear", "mlp", "projected-attention", *CONVOLUTIONS, *WHOLE)
-#: Whole encoders, with what are their token ids.
-ENCODERS = (("text-encoder", ("ids",)), ("audio-encoder", ()))
-#: Those that PyTorch's own attention can say.
-SDPA = ("attention-gradients", "paged-attention", *(name for name in ATTENTION if name != "contextual-attention"), *WHOLE)
-#: Recurrences, which are loops over steps.
-RECURRENCES = ("selective-scan", "state-space-duality", "retention", "rwkv-4", "rwkv-6", "rwkv-7")
-#: Workloads in a form that is one of several, and which of them a compiler takes.
-FORMS = (
-    ("selective-scan", "associative", "an associative scan in log2(seq) rounds over all states", True),
-    ("selective-scan-gradients", "autograd", "autograd through a loop over steps", False),
-    ("state-space-duality", "chunked", "chunks of 64 steps as products of matrices, as ssd_minimal", True),
-    ("retention", "chunked", "chunks of 64 steps as products of matrices", True),
-    ("retention", "parallel", "the parallel form, with its scores in memory", True),
-    ("latent-attention", "expanded", "keys and values of every head and position, the scores in memory", True),
-    ("latent-attention", "absorbed", "all heads attend to the cache as it is, the scores in memory", True),
-    ("mixture-of-experts", "by-expert", "one expert after another, as the eager experts of Transformers", False),
-    ("mixture-of-experts", "by-choice", "the weights of every choice gathered, as batched_mm of Transformers", True),
-    ("mixture-of-experts", "by-all", "every token by every expert", True),
-    ("mixture-of-experts-gradients", "autograd", "autograd through one expert after another", False),
-    ("hybrid-stack", "composed", "attention by SDPA, dualities and retention in chunks, other mixers step by step", True),
-)
-#: Products by weights of few bits, as libraries beside PyTorch make them: name, dtypes, function, package, and what it is.
-LAYERS = (
-    (
-        "torchao-int8",
-        SINGLE,
-        "torchao_int8",
-        TORCHAO,
-        "weights of 8 bits by torchao, a scale for each column, multiplied in f32",
-    ),
-    (
-        "torchao-int8-dynamic",
-        SINGLE,
-        "torchao_int8_dynamic",
-        TORCHAO,
-        "both factors of 8 bits by torchao, the left one rounded row by row in the call",
-    ),
-    ("torchao-int4-g32", ("bf16",), "torchao_int4", TORCHAO, "weights of 4 bits by torchao, groups of 32 along k"),
-    (
-        "bitsandbytes-nf4",
-        ("bf16",),
-        "bitsandbytes_nf4",
-        BITSANDBYTES,
-        "weights of 4 bits (NF4) by bitsandbytes, blocks of 64",
-    ),
-    (
-        "bitsandbytes-int8",
-        ("bf16",),
-        "bitsandbytes_int8",
-        BITSANDBYTES,
-        "LLM.int8() by bitsandbytes without its threshold, both factors of 8 bits with a scale for each row",
-    ),
-    (
-        "neural-compressor-int4-g32",
-        SINGLE,
-        "compressor_int4",
-        COMPRESSOR,
-        "weights of 4 bits by Intel Neural Compressor, groups of 32 along k, made f32 before they are timed",
-    ),
-    (
-        "neural-compressor-int8-g32",
-        SINGLE,
-        "compressor_int8",
-        COMPRESSOR,
-        "weights of 8 bits by Intel Neural Compressor, groups of 32 along k, made f32 before they are timed",
-    ),
-)
-#: Those whose sums of thousands, step by step, need more bits than 16 have.
-NEED_BITS = ("read", "contextual-attention", "layer-norm", "rms-norm", "norm-chain", "causal-conv", *WHOLE)
+from .rows import Row
 
 
 def dtypes_of(workload):
