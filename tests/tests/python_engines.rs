@@ -42,7 +42,7 @@ fn engines_of_python_are_measured_beside_our_own_in_the_same_blocks() {
     assert!(tells(1, "BLAS") && tells(2, "ATen"), "the instructions that ran are recorded: {ran:?}");
 
     let rows = ["--implementation", "compile,sdpa-flash,sdpa-math", "--device", "torch", &named];
-    let (words, left) = ([&["attention", "--set", "seq_q=16"][..], &rows].concat(), bench.in_repository().join("left"));
+    let (words, left) = ([&["attention", "--set", "seq_q=16"][..], &rows].concat(), bench.folder().join("left"));
     fs::create_dir(&left).unwrap();
     let output = bench.command(&short(&words)).env("TMPDIR", &left).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -142,7 +142,7 @@ fn a_package_that_is_missing_or_of_a_wrong_version_is_a_reason() {
         assert!(said.starts_with(&format!("the package {package} is missing")), "{device}: {said}");
     }
 
-    let old = bench.in_repository().join("old");
+    let old = bench.folder().join("old");
     fs::create_dir_all(old.join("numpy-1.0.dist-info")).unwrap();
     fs::write(old.join("numpy-1.0.dist-info/METADATA"), "Metadata-Version: 2.1\nName: numpy\nVersion: 1.0\n").unwrap();
     let command = python_line(&python, "-S -B -m benchbook_worker")

@@ -48,7 +48,7 @@ pub fn search(model: &Description, source: &dyn Source, bound: f64) -> Result<Ve
     for layer in 0..text.layers {
         for (form, bits) in FORMATS {
             let plan = Plan { forms: Forms { attention: form, feed: form, ..Forms::default() }, ..Plan::default() };
-            let off = distance(&exact, &decoder.with_layer(model, source, (layer, &plan), &logits)?);
+            let off = distance(&exact, &decoder.with_layer(model, source, (layer, &plan), logits)?);
             let taken = off <= bound;
             tried.push(Tried { layer, form, bits, off, taken });
             if taken {
