@@ -258,7 +258,7 @@ mod tests {
         };
         let count = all.len();
         let mut wanted = vec![TOGETHER; count / TOGETHER];
-        wanted.extend((count % TOGETHER > 0).then_some(count % TOGETHER));
+        wanted.extend((!count.is_multiple_of(TOGETHER)).then_some(count % TOGETHER));
         wanted.push(count);
         assert_eq!(sizes(&BTreeSet::new()), wanted);
         let of =
