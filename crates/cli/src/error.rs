@@ -75,7 +75,7 @@ plain!(
     std::io::Error,
     crate::revisions::RevisionError,
     benchbook_core::Error,
-    benchbook_models::Error,
+    benchbook_matrix::Error,
     benchbook_record::Error,
     benchbook_query::Error,
     benchbook_measure::Error,

@@ -6,7 +6,7 @@ use benchbook_core::{Axis, Params, Problem as _, Value, Workload as _};
 use benchbook_models::{Architecture, Description, is_dense};
 use benchbook_workloads::decoding::{ForcedDecoding, OTHER};
 
-use crate::error::Failure;
+use crate::error::Result;
 
 /// The workload in which techniques stand beside models as they are.
 pub const WORKLOAD: &str = ForcedDecoding::NAME;
@@ -46,7 +46,7 @@ impl ModelCase {
     ///
     /// # Errors
     /// There is no model of this name.
-    pub fn of(name: &str, room_bytes: u64, quick: bool, most_layers: Option<u32>) -> Result<Self, Failure> {
+    pub fn of(name: &str, room_bytes: u64, quick: bool, most_layers: Option<u32>) -> Result<Self> {
         let mut model = benchbook_models::named(name)?;
         let looks = model.vision.take().is_some();
         let whole = model.text.layers;
