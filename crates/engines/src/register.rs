@@ -17,6 +17,12 @@ pub fn register(registry: &mut Registry) {
     registry.workload(quality::TextQuality).workload(quality::embedding::EmbeddingQuality);
     add(registry, quality::ROWS);
     add(registry, quality::embedding::ROWS);
+    for technique in quality::of_text() {
+        registry.implementation(technique);
+    }
+    for technique in quality::of_embeddings() {
+        registry.implementation(technique);
+    }
     add(registry, attention::ROWS);
     add(registry, attention::coded::ROWS);
     add(registry, attention::gradients::ROWS);
