@@ -1,9 +1,9 @@
-//! Models as cases: the first layers of each, as many as there is room for.
+//! Models as cases: the first layers of each, as many as there is room for, with seeded weights; and whole ones with real weights.
 
 use std::collections::BTreeMap;
 
-use benchbook_core::{Axis, Params, Problem as _, Value, Workload as _};
-use benchbook_models::{Architecture, Description, is_dense};
+use benchbook_core::{Axis, CaseSpec, Params, Problem as _, Value, Workload as _};
+use benchbook_models::{Architecture, Description, is_dense, real};
 use benchbook_workloads::decoding::{ForcedDecoding, OTHER};
 
 use crate::error::Result;
@@ -21,6 +21,28 @@ const QUICK_TEXT: [usize; 2] = [64, 8];
 /// Layers of a quick look.
 const QUICK_LAYERS: usize = 2;
 
+/// Tokens of each piece of real text: windows have to hide some.
+const REAL_TOKENS: i64 = 96;
+const QUICK_REAL_TOKENS: i64 = 16;
+
+/// A model whose real weights can be brought, and what it is held against.
+struct Real {
+    model: &'static str,
+    /// The problem, whose workers read the weights.
+    workload: &'static str,
+    /// The model as it is, as an implementation.
+    plain: &'static str,
+    /// The labels, where a problem has several.
+    texts: Option<&'static str>,
+}
+
+/// Each of them, once for each set of labels.
+const REAL: [Real; 3] = [
+    Real { model: "smollm2-135m", workload: "text-quality", plain: "decoder", texts: None },
+    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", texts: Some("sentiment") },
+    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", texts: Some("lee") },
+];
+
 /// Layers of a case at most.
 const MOST_LAYERS: usize = 128;
 
@@ -31,18 +53,39 @@ const BYTES: u64 = 4;
 pub struct ModelCase {
     /// The name by which it was asked for.
     pub model: String,
-    /// The label of the case.
-    pub name: String,
-    /// Parameters of the case.
+    /// The problem that it solves.
+    pub workload: &'static str,
+    /// The model as it is, as an implementation.
+    pub plain: &'static str,
+    /// The label of the case, where its problem tells it without a worker.
+    pub name: Option<String>,
+    /// Parameters of the case, one value each.
     pub params: BTreeMap<String, Axis>,
-    /// Whether it can be decoded here.
+    /// Whether it can be measured here.
     pub is_here: bool,
+    /// Whether its weights are real ones.
+    pub is_real: bool,
     /// What of the model it is.
     pub note: String,
 }
 
 impl ModelCase {
-    /// As much of a model as has `room_bytes` in each of several processes.
+    /// The cases of a model: as much of it with seeded weights as has `room_bytes` in each of several processes, and all of it with
+    /// real ones, unless only some layers are asked for. Of an encoder, only what real weights say is of use.
+    ///
+    /// # Errors
+    /// There is no model of this name.
+    pub fn all_of(name: &str, room_bytes: u64, quick: bool, most_layers: Option<u32>) -> Result<Vec<Self>> {
+        let seeded = Self::of(name, room_bytes, quick, most_layers)?;
+        let real: Vec<Self> = match most_layers {
+            Some(_) => Vec::new(),
+            None => REAL.iter().filter(|real| real.model == name).map(|real| real.case(quick)).collect(),
+        };
+        let seeded = Some(seeded).filter(|case| case.is_here || real.is_empty());
+        Ok(seeded.into_iter().chain(real).collect())
+    }
+
+    /// As much of a model as has `room_bytes` in each of several processes, with seeded weights.
     ///
     /// # Errors
     /// There is no model of this name.
@@ -85,8 +128,55 @@ impl ModelCase {
         } else {
             "not here, every cell says why".to_owned()
         };
-        let params = params.into_iter().map(|(name, value)| (name, Axis(vec![value]))).collect();
-        Ok(Self { model: name.to_owned(), name: label, params, is_here, note })
+        let (model, name, params) = (name.to_owned(), Some(label), axes(params));
+        let (workload, plain, is_real) = (WORKLOAD, "plain", false);
+        Ok(Self { model, workload, plain, name, params, is_here, is_real, note })
+    }
+}
+
+impl ModelCase {
+    /// The case in a plan, solved by these.
+    pub fn spec(&self, implementations: Vec<String>) -> CaseSpec {
+        CaseSpec { workload: self.workload.to_owned(), preset: None, params: self.params.clone(), implementations }
+    }
+}
+
+/// A value each.
+fn axes(params: BTreeMap<String, Value>) -> BTreeMap<String, Axis> {
+    params.into_iter().map(|(name, value)| (name, Axis(vec![value]))).collect()
+}
+
+impl Real {
+    /// The case of a real model, whether it was brought or not: where it was not, its cells say what brings it.
+    fn case(&self, quick: bool) -> ModelCase {
+        let is_here = real::folder().is_some_and(|folder| real::expect(&folder, self.model).is_ok());
+        let mut params: BTreeMap<String, Value> = [("model".to_owned(), Value::Text(self.model.to_owned()))].into();
+        let of = match self.texts {
+            Some(texts) => {
+                params.insert("texts".to_owned(), Value::Text(texts.to_owned()));
+                format!("the labels {texts}")
+            }
+            None => {
+                let tokens = if quick { QUICK_REAL_TOKENS } else { REAL_TOKENS };
+                params.insert("tokens".to_owned(), Value::Int(tokens));
+                "real text".to_owned()
+            }
+        };
+        let note = if is_here {
+            format!("all of it with real weights, on {of}")
+        } else {
+            format!("its real weights are not here, `cargo xtask data {}` brings them", self.model)
+        };
+        ModelCase {
+            model: self.model.to_owned(),
+            workload: self.workload,
+            plain: self.plain,
+            name: None,
+            params: axes(params),
+            is_here,
+            is_real: true,
+            note,
+        }
     }
 }
 
@@ -122,7 +212,8 @@ mod tests {
     fn what_nobody_decodes_is_a_case_that_says_so() {
         for name in ["qwen3-coder-30b", "glm-4.7-flash", "gpt2-124m", "bert-base", "whisper-base"] {
             let case = of(name, 1 << 40, true);
-            assert!(!case.is_here && case.name.starts_with(&format!("{name} other seeded")), "{}", case.name);
+            let label = case.name.unwrap();
+            assert!(!case.is_here && label.starts_with(&format!("{name} other seeded")), "{label}");
         }
         let looks = of("qwen3-vl-2b", 1 << 40, true);
         assert!(looks.is_here && looks.note.contains("text part"), "{}", looks.note);
@@ -131,8 +222,24 @@ mod tests {
 
     #[test]
     fn every_model_is_a_case_of_its_own() {
-        let names: Vec<String> = benchbook_models::all().map(|name| of(name, 1 << 40, true).name).collect();
+        let names: Vec<String> = benchbook_models::all().map(|name| of(name, 1 << 40, true).name.unwrap()).collect();
         let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
         assert_eq!(distinct.len(), names.len());
+    }
+
+    #[test]
+    fn real_weights_are_cases_besides_and_of_an_encoder_the_only_ones() {
+        let told = |name: &str, layers: Option<u32>| -> Vec<(&'static str, bool)> {
+            let cases = ModelCase::all_of(name, 1 << 40, true, layers).unwrap();
+            cases.iter().map(|case| (case.workload, case.is_real)).collect()
+        };
+        assert_eq!(told("smollm2-135m", None), [(WORKLOAD, false), ("text-quality", true)]);
+        assert_eq!(told("smollm2-135m", Some(1)), [(WORKLOAD, false)], "quality is one of whole models");
+        assert_eq!(told("minilm-l6", None), [("embedding-quality", true); 2]);
+        assert_eq!(told("bert-base", None), [(WORKLOAD, false)]);
+        for real in &REAL {
+            let case = real.case(true);
+            assert_eq!(case.is_here, !case.note.contains(&format!("cargo xtask data {}", real.model)), "{}", case.note);
+        }
     }
 }

@@ -12,4 +12,4 @@ mod work;
 pub use cases::ModelCase;
 pub use error::{Error, Result};
 pub use plan::{MEMORY, MatrixPlan};
-pub use work::{Matrix, Part, Runner};
+pub use work::{Matrix, Missing, Part, Runner};

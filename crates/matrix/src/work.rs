@@ -2,23 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use benchbook_core::{CaseSpec, Plan, SamplingSpec, counted, unknown};
+use benchbook_core::{Axis, Plan, SamplingSpec, counted, unknown};
 use benchbook_measure::clock;
-use benchbook_measure::run::{Ready, RunSummary, about};
+use benchbook_measure::run::{Cell, Ready, RunSummary, about};
 use benchbook_models::technique::{self, Technique};
 use benchbook_query::{Answer, Session, parse_memory};
 use benchbook_record::{LocalStore, Readable as _, RunRow, Store};
 use benchbook_report::{matrix_page, rows};
 
-use crate::cases::{ModelCase, WORKLOAD};
+use crate::cases::ModelCase;
 use crate::error::{Error, Result};
 use crate::plan::{MEMORY, MatrixPlan};
 
-/// Models where none are named: a small one whole, and the four that the matrix is for.
-const MODELS: [&str; 5] = ["smollm2-135m", "qwen3-4b", "qwen3-vl-2b", "qwen3-coder-30b", "glm-4.7-flash"];
-
-/// The model as it is, as an implementation.
-const PLAIN: &str = "plain";
+/// Models where none are named: two whose real weights can be brought, and the four that the matrix is for.
+const MODELS: [&str; 6] = ["smollm2-135m", "minilm-l6", "qwen3-4b", "qwen3-vl-2b", "qwen3-coder-30b", "glm-4.7-flash"];
 
 /// Techniques of a run: all of its processes hold a model at a time, and a run that is ended loses no more.
 const TOGETHER: usize = 4;
@@ -29,6 +26,12 @@ const HOLDERS: u64 = TOGETHER as u64 + 4;
 /// Blocks of a replicate: a sample is a whole text.
 const BLOCKS: u64 = 20;
 const QUICK_BLOCKS: u64 = 5;
+
+/// The same of real text, of which each sample is all pieces.
+const REAL_BLOCKS: u64 = 2;
+
+/// Replicates of a quick look at real weights, whose figures are the same in every process.
+const QUICK_REAL_REPLICATES: u32 = 1;
 
 /// Seconds that a run of a quick matrix may take: four of them are a model.
 const QUICK_RUN_S: f64 = 240.0;
@@ -73,6 +76,22 @@ pub struct Part<'a> {
     techniques: Vec<&'static Technique>,
 }
 
+/// What a store lacks of a matrix.
+pub struct Missing<'a> {
+    /// The runs that fill it.
+    pub parts: Vec<Part<'a>>,
+    /// Cells of the whole matrix.
+    pub cells: usize,
+}
+
+/// What those who measure know of a case.
+struct Known {
+    /// Its label.
+    name: String,
+    /// Techniques of its problem that are asked for.
+    techniques: Vec<&'static Technique>,
+}
+
 impl Matrix {
     /// The matrix that is asked for.
     ///
@@ -89,8 +108,10 @@ impl Matrix {
             None => parse_memory(MEMORY).map_err(Error::Memory)?,
         };
         let room_bytes = memory_bytes / HOLDERS;
-        let case = |name: &String| ModelCase::of(name, room_bytes, plan.quick, plan.layers);
-        let cases = names.iter().map(case).collect::<Result<Vec<ModelCase>>>()?;
+        let mut cases = Vec::new();
+        for name in &names {
+            cases.extend(ModelCase::all_of(name, room_bytes, plan.quick, plan.layers)?);
+        }
         Ok(Self { plan: plan.clone(), techniques, cases })
     }
 
@@ -99,29 +120,26 @@ impl Matrix {
         &self.cases
     }
 
-    /// Cells that it has.
-    pub fn cells(&self) -> usize {
-        self.cases.len() * self.techniques.len()
-    }
-
     /// Runs whose cells `store` lacks, or of all cells where they are to be measured again; without a store nothing is known.
     ///
     /// # Errors
-    /// The store cannot be read, or no worker says what this machine is.
-    pub fn missing(&self, store: Option<&Store>, runner: &mut dyn Runner) -> Result<Vec<Part<'_>>> {
-        let known = match store {
-            Some(store) if !self.plan.again => self.known(store, runner)?,
+    /// The store cannot be read, or no worker says what it measures and what this machine is.
+    pub fn missing(&self, store: Option<&Store>, runner: &mut dyn Runner) -> Result<Missing<'_>> {
+        let ready = runner.start(self.plan_of_all())?;
+        let known: Vec<Known> = self.cases.iter().map(|case| self.known(case, &ready)).collect();
+        let held = match store {
+            Some(store) if !self.plan.again => self.held(store, &ready.row()?)?,
             _ => BTreeSet::new(),
         };
-        Ok(self.parts(&known))
+        Ok(self.parts(&known, &held))
     }
 
     /// Measures these runs one after another; whether all were.
     ///
     /// # Errors
     /// As of [`Runner::start`] and [`Runner::run`].
-    pub fn measure(&self, parts: &[Part<'_>], store: &LocalStore, runner: &mut dyn Runner) -> Result<bool> {
-        let started_ns = clock::now_ns();
+    pub fn measure(&self, missing: &Missing<'_>, store: &LocalStore, runner: &mut dyn Runner) -> Result<bool> {
+        let (parts, started_ns) = (&missing.parts, clock::now_ns());
         for (done, part) in parts.iter().enumerate() {
             runner.say(&format!("{}{}", part.described(), left_of(started_ns, [done, parts.len()])));
             let mut ready = runner.start(self.plan_of(part))?;
@@ -139,18 +157,18 @@ impl Matrix {
     /// # Errors
     /// As of [`Matrix::missing`] and [`Matrix::measure`].
     pub fn filled(&self, store: &LocalStore, runner: &mut dyn Runner) -> Result<bool> {
-        let parts = self.missing(Some(&store.reader()?), runner)?;
-        self.tell(&parts, runner);
-        self.measure(&parts, store, runner)
+        let missing = self.missing(Some(&store.reader()?), runner)?;
+        self.tell(&missing, runner);
+        self.measure(&missing, store, runner)
     }
 
     /// Says what of each model is measured, and how many cells are missing.
-    pub fn tell(&self, parts: &[Part<'_>], runner: &mut dyn Runner) {
+    pub fn tell(&self, Missing { parts, cells }: &Missing<'_>, runner: &mut dyn Runner) {
         for case in &self.cases {
             runner.say(&format!("{}: {}", case.model, case.note));
         }
-        let (all, left) = (self.cells(), parts.iter().map(|part| part.techniques.len()).sum::<usize>());
-        runner.say(&format!("{} of {all}, the store holds {}", counted(left, "cell"), all - left));
+        let left: usize = parts.iter().map(|part| part.techniques.len()).sum();
+        runner.say(&format!("{} of {cells}, the store holds {}", counted(left, "cell"), cells - left));
     }
 
     /// What a store holds of matrices of this kind, by a named query: `matrix` or `cross_model`.
@@ -158,9 +176,7 @@ impl Matrix {
     /// # Errors
     /// The query cannot be answered.
     pub fn asked(&self, session: &Session, query: &str) -> Result<Answer> {
-        let given = [("suite", self.plan.suite()), ("baseline", PLAIN)];
-        let given: BTreeMap<String, String> = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Ok(session.named(query, &given)?)
+        Ok(session.named(query, &BTreeMap::from([("suite".to_owned(), self.plan.suite().to_owned())]))?)
     }
 
     /// The page of what a store holds, which works offline.
@@ -171,53 +187,77 @@ impl Matrix {
         Ok(matrix_page(&self.asked(session, "matrix")?, &self.asked(session, "cross_model")?)?)
     }
 
+    /// A plan of all cases, which nobody measures: whoever would says what they are called, and what this machine is.
+    fn plan_of_all(&self) -> Plan {
+        let case = |case: &ModelCase| case.spec(vec![case.plain.to_owned()]);
+        self.with_threads(Plan::of(self.plan.suite(), self.cases.iter().map(case).collect()))
+    }
+
+    /// What those who measure know of a case; one that they do not take has no label, and a run of it says why.
+    fn known(&self, case: &ModelCase, ready: &Ready) -> Known {
+        let of_case = |cell: &&Cell| {
+            let alike = |(name, axis): (&String, &Axis)| cell.case.params.0.get(name) == axis.0.first();
+            cell.case.workload == case.workload && case.params.iter().all(alike)
+        };
+        let told = || ready.cells.iter().find(of_case).map(|cell| cell.case.name.clone());
+        let solves = |technique: &&'static Technique| {
+            let mut all = ready.known().implementations.iter();
+            all.any(|one| one.workload == case.workload && one.name == technique.name)
+        };
+        let techniques = self.techniques.iter().copied().filter(solves).collect();
+        Known { name: case.name.clone().or_else(told).unwrap_or_default(), techniques }
+    }
+
     /// Cases and techniques of which a store holds a cell that was measured on this machine, with as many threads.
-    fn known(&self, store: &Store, runner: &mut dyn Runner) -> Result<BTreeSet<(String, String)>> {
-        // Any plan has the row of this machine.
-        let here = runner.start(self.with_threads(Plan::quick(WORKLOAD)))?.row()?;
-        let mut known = BTreeSet::new();
+    fn held(&self, store: &Store, here: &RunRow) -> Result<BTreeSet<(String, String)>> {
+        // Of real weights that are here by now, what said that they were not is no cell that is done.
+        let brought = |case: &str| {
+            let model = case.split(' ').next().unwrap_or_default();
+            self.cases.iter().any(|one| one.is_real && one.is_here && one.model == model)
+        };
+        let mut held = BTreeSet::new();
         for row in rows(&self.asked(&Session::open(store)?, "matrix")?) {
-            let (Some(run), Some(case), Some(technique)) =
-                (row.text("run_id"), row.text("case_name"), row.text("technique"))
+            let (Some(run), Some(case), Some(technique), Some(cell)) =
+                (row.text("run_id"), row.text("case_name"), row.text("technique"), row.text("cell"))
             else {
                 continue;
             };
-            let done = row.text("cell").is_some_and(|cell| DONE.contains(&cell.as_str()));
-            if done && same_machine(&store.run_row(&run)?, &here) {
-                known.insert((case, technique));
+            let again = cell == "not here" && row.text("weights").as_deref() == Some("real") && brought(&case);
+            let done = DONE.contains(&cell.as_str()) && !again;
+            if done && same_machine(&store.run_row(&run)?, here) {
+                held.insert((case, technique));
             }
         }
-        Ok(known)
+        Ok(held)
     }
 
     /// What is missing, a few techniques of a model at a time.
-    fn parts(&self, known: &BTreeSet<(String, String)>) -> Vec<Part<'_>> {
+    fn parts(&self, known: &[Known], held: &BTreeSet<(String, String)>) -> Missing<'_> {
         let mut parts = Vec::new();
-        for case in &self.cases {
-            let is_missing = |technique: &&Technique| !known.contains(&(case.name.clone(), technique.name.to_owned()));
-            let missing: Vec<&'static Technique> = self.techniques.iter().copied().filter(is_missing).collect();
-            // Of a model that nobody decodes here, all say so at once.
+        for (case, Known { name, techniques }) in self.cases.iter().zip(known) {
+            let is_missing = |technique: &&Technique| !held.contains(&(name.clone(), technique.name.to_owned()));
+            let missing: Vec<&'static Technique> = techniques.iter().copied().filter(is_missing).collect();
+            // Of a model that is not here, all say so at once.
             let together = if case.is_here { TOGETHER } else { technique::ALL.len() };
             parts.extend(missing.chunks(together).map(|some| Part { case, techniques: some.to_vec() }));
         }
-        parts
+        Missing { parts, cells: known.iter().map(|one| one.techniques.len()).sum() }
     }
 
     /// The plan of a part.
     fn plan_of(&self, part: &Part<'_>) -> Plan {
         let names = part.techniques.iter().map(|technique| technique.name.to_owned());
-        let case = CaseSpec {
-            workload: WORKLOAD.to_owned(),
-            preset: None,
-            params: part.case.params.clone(),
-            implementations: std::iter::once(PLAIN.to_owned()).chain(names).collect(),
-        };
+        let case = part.case.spec(std::iter::once(part.case.plain.to_owned()).chain(names).collect());
         let mut plan = self.with_threads(Plan::of(self.plan.suite(), vec![case]));
         if self.plan.quick {
             plan.sampling = SamplingSpec { blocks: QUICK_BLOCKS, ..SamplingSpec::quick() };
             plan.time_s = Some(QUICK_RUN_S);
         } else {
             plan.sampling.blocks = BLOCKS;
+        }
+        if part.case.is_real {
+            plan.sampling.blocks = REAL_BLOCKS;
+            plan.replicates = if self.plan.quick { QUICK_REAL_REPLICATES } else { plan.replicates };
         }
         if !part.case.is_here {
             plan.replicates = 1;
@@ -271,27 +311,34 @@ fn left_of(started_ns: i64, [done, all]: [usize; 2]) -> String {
 mod tests {
     use super::*;
 
+    /// What those who measure would know of cases whose labels are known.
+    fn known(matrix: &Matrix) -> Vec<Known> {
+        let of = |case: &ModelCase| Known { name: case.name.clone().unwrap(), techniques: matrix.techniques.clone() };
+        matrix.cases.iter().map(of).collect()
+    }
+
     #[test]
-    fn what_is_known_is_left_out_and_the_rest_comes_a_few_at_a_time() {
+    fn what_is_held_is_left_out_and_the_rest_comes_a_few_at_a_time() {
         let plan = MatrixPlan::quick().models(["smollm2-135m", "glm-4.7-flash", "smollm2-135m"]).memory(8 << 30);
-        let matrix = Matrix::of(&plan).unwrap();
-        let sizes = |known: &BTreeSet<(String, String)>| -> Vec<usize> {
-            matrix.parts(known).iter().map(|part| part.techniques.len()).collect()
+        let matrix = Matrix::of(&plan.layers(2)).unwrap();
+        let known = known(&matrix);
+        let sizes = |held: &BTreeSet<(String, String)>| -> Vec<usize> {
+            matrix.parts(&known, held).parts.iter().map(|part| part.techniques.len()).collect()
         };
         let count = technique::ALL.len();
-        assert_eq!((matrix.cases.len(), matrix.cells()), (2, 2 * count));
+        assert_eq!((matrix.cases.len(), matrix.parts(&known, &BTreeSet::new()).cells), (2, 2 * count));
         let mut wanted = vec![TOGETHER; count / TOGETHER];
         wanted.extend((count % TOGETHER > 0).then_some(count % TOGETHER));
         wanted.push(count);
         assert_eq!(sizes(&BTreeSet::new()), wanted);
-        let of = |case: &ModelCase| {
-            technique::ALL.iter().map(|one| (case.name.clone(), one.name.to_owned())).collect::<BTreeSet<_>>()
+        let of = |place: usize| -> BTreeSet<(String, String)> {
+            technique::ALL.iter().map(|one| (known[place].name.clone(), one.name.to_owned())).collect()
         };
-        assert_eq!(sizes(&of(&matrix.cases[0])), [count], "only the model that is not here is left");
-        let mut but_one = of(&matrix.cases[0]);
-        but_one.remove(&(matrix.cases[0].name.clone(), "2of4".to_owned()));
-        but_one.extend(of(&matrix.cases[1]));
-        let left = matrix.parts(&but_one);
+        assert_eq!(sizes(&of(0)), [count], "only the model that is not here is left");
+        let mut but_one = of(0);
+        but_one.remove(&(known[0].name.clone(), "2of4".to_owned()));
+        but_one.extend(of(1));
+        let left = matrix.parts(&known, &but_one).parts;
         assert_eq!(left.iter().map(Part::described).collect::<Vec<_>>(), ["smollm2-135m: 2of4"]);
     }
 
@@ -299,7 +346,7 @@ mod tests {
     fn a_run_has_the_model_as_it_is_and_what_is_asked_of_it() {
         let plan = MatrixPlan::quick().models(["smollm2-135m"]).techniques(["2of4", "int8"]).threads(1).layers(1);
         let matrix = Matrix::of(&MatrixPlan { keep_disturbed: true, ..plan }).unwrap();
-        let parts = matrix.parts(&BTreeSet::new());
+        let parts = matrix.parts(&known(&matrix), &BTreeSet::new()).parts;
         let [part] = parts.as_slice() else { panic!("two techniques are one run") };
         let plan = matrix.plan_of(part);
         assert_eq!(plan.cases[0].implementations, ["plain", "2of4", "int8"]);

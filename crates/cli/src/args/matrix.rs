@@ -10,7 +10,7 @@ use super::values::parse_memory;
 /// Arguments of `matrix`.
 #[derive(Debug, Args)]
 pub struct MatrixArgs {
-    /// Only these models [default: SmolLM2-135M and the four of the matrix, see `--help`]
+    /// Only these models [default: SmolLM2-135M, all-MiniLM-L6-v2 and four large ones]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub models: Vec<String>,
     /// Only these techniques [default: all]

@@ -28,16 +28,16 @@ pub fn matrix(store: &str, arguments: &MatrixArgs) -> Result<u8, Failure> {
     }
     let mut runner = Runs { interrupted: interrupt_flag("finishing the journal")? };
     let known = if path.exists() { Some(Store::open(store)?) } else { None };
-    let parts = matrix.missing(known.as_ref(), &mut runner)?;
-    matrix.tell(&parts, &mut runner);
+    let missing = matrix.missing(known.as_ref(), &mut runner)?;
+    matrix.tell(&missing, &mut runner);
     if arguments.dry_run {
         let mut out = people();
-        for part in &parts {
+        for part in &missing.parts {
             writeln!(out, "{}", part.described())?;
         }
         return page(store, arguments, &matrix).map(|()| 0);
     }
-    let whole = matrix.measure(&parts, &LocalStore::create_or_open(path)?, &mut runner)?;
+    let whole = matrix.measure(&missing, &LocalStore::create_or_open(path)?, &mut runner)?;
     if !whole {
         say("the next `benchbook matrix` goes on from here");
     }
