@@ -6,8 +6,9 @@
 -- param less_quality number = 0.01: perplexity more, or accuracy less, up to which quality is kept, as a share
 --
 -- A cell is the newest run of the suite in which a technique was measured on a case, or said why it cannot be: the model
--- is the first word of the label. Cells are measured, not applicable (the technique does not suit the model) or not here
--- (nobody decodes it on this machine), or say what became of them (failed, wrong, invalid); why says the rest. Speedup,
+-- is the first word of the label. Cells are measured, not applicable (the technique does not suit the model), not here
+-- (nobody decodes it on this machine) or does not fit (there is no room for so many layers), or say what became of them
+-- (failed, wrong, invalid); why says the rest, as the layer from which on a model has no numbers. Speedup,
 -- interval and verdict are those of the view verdicts: paired block by block, adjusted within their run. A matrix has
 -- many runs: matrix_q is adjusted for all of its cells (Benjamini-Hochberg), and helps calls a technique faster or
 -- slower only at 5 % of that. A win is judged on the lower bound of the 95 % interval. memory_ratio is weights and cache
@@ -111,7 +112,9 @@ beside AS (
         CASE
             WHEN n.well > 0 THEN 'measured'
             WHEN n.lost = 'unsupported' AND starts_with(n.told, 'not applicable') THEN 'not applicable'
+            WHEN n.lost = 'unsupported' AND starts_with(n.told, 'does not fit') THEN 'does not fit'
             WHEN n.lost = 'unsupported' THEN 'not here'
+            WHEN strpos(n.told, 'its numbers are none') > 0 THEN 'wrong'
             ELSE n.lost
         END AS cell,
         CASE

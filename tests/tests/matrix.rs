@@ -108,3 +108,13 @@ fn real_weights_that_were_not_brought_are_cells_that_say_what_brings_them() {
     bench.ok(&asked);
     assert_eq!(runs(&bench), before, "nothing was brought meanwhile");
 }
+
+#[test]
+fn what_has_no_room_says_how_many_layers_have() {
+    let bench = Bench::new();
+    let asked = ["matrix", "--quick", "--models", "qwen3-4b", "--layers", "2", "--memory", "4GiB", "--threads", "1"];
+    let cells = bench.ok(&[&asked[..], &["--techniques", "int8", "--format", "json"]].concat());
+    let cells: Vec<Value> = serde_json::from_str(&cells).unwrap();
+    assert_eq!((cells.len(), cells[0]["cell"].as_str()), (1, Some("does not fit")), "{cells:?}");
+    assert_eq!(cells[0]["why"], "1 of 36 layers are the most that there is room for");
+}

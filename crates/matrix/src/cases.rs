@@ -77,10 +77,13 @@ impl ModelCase {
     /// There is no model of this name.
     pub fn all_of(name: &str, room_bytes: u64, quick: bool, most_layers: Option<u32>) -> Result<Vec<Self>> {
         let seeded = Self::of(name, room_bytes, quick, most_layers)?;
-        let real: Vec<Self> = match most_layers {
-            Some(_) => Vec::new(),
-            None => REAL.iter().filter(|real| real.model == name).map(|real| real.case(quick)).collect(),
-        };
+        let whole_bytes = benchbook_models::named(name)?.parameters.saturating_mul(BYTES);
+        let asked = || REAL.iter().filter(|real| most_layers.is_none() && real.model == name);
+        if whole_bytes > room_bytes && asked().next().is_some() {
+            let note = format!("{}; its real weights take {whole_bytes} bytes, and do not fit", seeded.note);
+            return Ok(vec![Self { note, ..seeded }]);
+        }
+        let real: Vec<Self> = asked().map(|real| real.case(quick)).collect();
         let seeded = Some(seeded).filter(|case| case.is_here || real.is_empty());
         Ok(seeded.into_iter().chain(real).collect())
     }
@@ -96,8 +99,12 @@ impl ModelCase {
         model.text.vocabulary = model.text.vocabulary.min(VOCABULARY);
         let usual = if quick { QUICK_LAYERS } else { MOST_LAYERS };
         let most = most_layers.map_or(usual, |layers| layers as usize).min(whole);
-        let fits = if is_decoded(&model) { model.with_layers(most).fit(room_bytes, BYTES).ok() } else { None };
-        let (is_here, layers) = (fits.is_some(), fits.map_or(1, |fit| fit.layers()));
+        let fit = || model.with_layers(most).fit(room_bytes, BYTES).map_or(0, |fit| fit.layers());
+        let fits = is_decoded(&model).then(fit);
+        // Who asks for so many layers gets no fewer.
+        let least = most_layers.map_or(1, |_| most);
+        let is_here = fits.is_some_and(|fits| fits >= least);
+        let layers = if is_here { fits.unwrap_or(least) } else { least };
         let [prompt, tokens] = if quick { QUICK_TEXT } else { TEXT };
         let architecture = match (is_here, model.text.architecture) {
             (false, _) => OTHER,
@@ -108,6 +115,7 @@ impl ModelCase {
         let sizes = [
             ("layers", layers),
             ("of_layers", whole),
+            ("fits", if is_here { 0 } else { fits.unwrap_or(0) }),
             ("heads", text.heads),
             ("kv_heads", text.kv_heads),
             ("head_dim", text.head_dim),
@@ -125,6 +133,8 @@ impl ModelCase {
         let note = if is_here {
             let part = if looks { "of its text part " } else { "" };
             format!("{layers} of {whole} layers {part}with {} tokens, seeded", text.vocabulary)
+        } else if let Some(fits) = fits {
+            format!("does not fit: there is room for {fits} of {whole} layers, {least} are asked for")
         } else {
             "not here, every cell says why".to_owned()
         };
@@ -204,7 +214,15 @@ mod tests {
         let embedded = 4 * (4096 * 2560 + 2560);
         assert!(of("qwen3-4b", embedded + 3 * layer, false).note.starts_with("3 of 36 layers"));
         assert!(of("qwen3-4b", embedded + 3 * layer - 1, false).note.starts_with("2 of 36 layers"));
-        assert!(!of("qwen3-4b", embedded + layer - 1, false).is_here, "not one of them fits");
+        let none = of("qwen3-4b", embedded + layer - 1, false);
+        assert!(!none.is_here && none.note.contains("room for 0 of 36 layers"), "{}", none.note);
+        // Who asks for four gets no three.
+        let four = ModelCase::of("qwen3-4b", embedded + 3 * layer, false, Some(4)).unwrap();
+        assert!(!four.is_here && four.note.contains("room for 3 of 36 layers, 4 are asked for"), "{}", four.note);
+        assert_eq!((&four.params["fits"].0[0], &four.params["layers"].0[0]), (&Value::Int(3), &Value::Int(4)));
+        assert!(four.name.unwrap().starts_with("qwen3-4b other fits3 seeded"));
+        let real = ModelCase::all_of("smollm2-135m", 1 << 20, true, None).unwrap();
+        assert!(real.len() == 1 && real[0].note.contains("real weights take"), "{}", real[0].note);
         assert_eq!(ModelCase::of("qwen3-4b", 1 << 40, true, Some(5)).unwrap().params["layers"].0, [Value::Int(5)]);
     }
 

@@ -41,19 +41,30 @@ pub fn all() -> impl Iterator<Item = Changed<ForcedDecoding>> {
 /// technique does not suit.
 fn supported(params: &ForcedDecodingParams, technique: Option<&Technique>) -> Support {
     if !params.is_known() {
-        let why = match benchbook_models::named(&params.model) {
-            Err(error) => error.to_string(),
-            Ok(model) => technique::not_here(&model).unwrap_or_else(|| {
-                let no_room = "there is no room for one of its layers";
-                let no_answer = "right answers are known of LLaMA and Qwen3 alone here";
-                (if model.text.architecture.biased() { no_answer } else { no_room }).to_owned()
-            }),
-        };
-        return Support::No(format!("not here: {why}"));
+        return Support::No(unknown(params));
     }
     match technique.and_then(|technique| technique.refuses(&described(&params.sizes(), params.text()))) {
         Some(why) => Support::No(format!("not applicable: {why}")),
         None => Support::Yes,
+    }
+}
+
+/// Why nobody decodes a case: of the model its text part alone is asked for.
+fn unknown(params: &ForcedDecodingParams) -> String {
+    let model = match benchbook_models::named(&params.model) {
+        Ok(model) => Description { vision: None, ..model },
+        Err(error) => return format!("not here: {error}"),
+    };
+    if let Some(why) = technique::not_here(&model) {
+        return format!("not here: {why}");
+    }
+    if model.text.architecture.biased() {
+        return "not here: right answers are known of LLaMA and Qwen3 alone here".to_owned();
+    }
+    let all = params.of_layers;
+    match params.fits {
+        0 => format!("does not fit: there is no room for one of its {all} layers"),
+        most => format!("does not fit: {most} of {all} layers are the most that there is room for"),
     }
 }
 
@@ -275,6 +286,9 @@ impl Loop for Forced {
     }
 
     fn outputs(&mut self) -> Result<Vec<Array>> {
+        if !self.logits.iter().all(|logit| logit.is_finite()) {
+            return Err(self.running.broken());
+        }
         Ok(vec![Array::new(vec![self.tokens, self.logits.len() / self.tokens.max(1)], &self.logits)])
     }
 
@@ -351,6 +365,22 @@ mod tests {
     }
 
     #[test]
+    fn a_model_without_numbers_says_from_which_layer_on() {
+        let mut inputs = ForcedDecoding::inputs(&params(), 4);
+        let mut down = inputs.get("w_down").clone();
+        // A row of the third layer.
+        let [row, width] = [2 * params().width, down.width()];
+        down.write(row, &vec![f32::INFINITY; width]);
+        inputs.insert("w_down", down);
+        let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
+        let mut subject = PLAIN.prepare(&setting, &params().params(), &inputs).unwrap();
+        subject.run(1);
+        subject.sync().unwrap();
+        let told = subject.outputs().unwrap_err().to_string();
+        assert!(told.contains("its numbers are none from layer 3 of 4 on"), "{told}");
+    }
+
+    #[test]
     fn what_cannot_be_says_whether_it_is_the_technique_or_the_model() {
         let refused = |params: &ForcedDecodingParams, name: &str| {
             let technical = all().find(|one| one.name() == name).unwrap();
@@ -365,7 +395,11 @@ mod tests {
         let other = "other".to_owned();
         let experts = ForcedDecodingParams { model: "qwen3-coder-30b".into(), architecture: other.clone(), ..params() };
         assert!(refused(&experts, "int8").starts_with("not here: Qwen3-Coder-30B"), "{}", refused(&experts, "int8"));
-        let large = ForcedDecodingParams { model: "llama-70b".into(), architecture: other, ..params() };
-        assert!(refused(&large, "int8").contains("no room"), "{}", refused(&large, "int8"));
+        let large = ForcedDecodingParams { model: "llama-70b".into(), architecture: other.clone(), ..params() };
+        assert_eq!(refused(&large, "int8"), "does not fit: there is no room for one of its 4 layers");
+        let some = ForcedDecodingParams { of_layers: 80, fits: 3, ..large };
+        assert_eq!(refused(&some, "int8"), "does not fit: 3 of 80 layers are the most that there is room for");
+        let looks = ForcedDecodingParams { model: "qwen3-vl-2b".into(), architecture: other, ..params() };
+        assert!(refused(&looks, "int8").starts_with("does not fit"), "its text part is asked for");
     }
 }

@@ -134,6 +134,22 @@ fn quality_is_judged_by_the_interval_of_real_text_or_labels() {
 }
 
 #[test]
+fn what_has_no_numbers_is_wrong_and_what_has_no_room_does_not_fit() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        let broken = "e4m3 on flex: its numbers are none from layer 2 of 4 on";
+        ends(writer, 1, ["e4m3", TINY], (Status::Failed, broken));
+        let room = "does not fit: 3 of 40 layers are the most that there is room for";
+        ends(writer, 2, ["int8", LARGE], (Status::Unsupported, room));
+    });
+    let answer = asked(&fixture.session(), "matrix", &[]);
+    assert_eq!(words(&answer, "cell"), ["does not fit", "wrong"]);
+    let why = words(&answer, "why");
+    assert_eq!(why[0], "3 of 40 layers are the most that there is room for");
+    assert!(why[1].contains("layer 2 of 4"), "{why:?}");
+}
+
+#[test]
 fn the_newest_measurement_counts_and_a_failure_hides_none() {
     let fixture = fixture();
     fixture.run(|writer| measured(writer, "int8", [200_000, 400_000]));

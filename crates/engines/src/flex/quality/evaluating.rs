@@ -8,6 +8,7 @@ use super::chosen::{Chosen, Which};
 use super::compared::{beside, parts_at, steps};
 use super::{TextQuality, TextQualityParams};
 use crate::flex::calls::failed;
+use crate::flex::models::broken;
 use crate::flex::weight_only::weight_bytes;
 
 /// A decoder that is going to foretell a text, the same model as it is, where that is another, and what is known of both.
@@ -64,10 +65,13 @@ impl Loaded {
         params: &TextQualityParams,
         inputs: &Inputs,
     ) -> Result<Box<dyn Subject>> {
-        let Self { decoder, plain, mut metrics } = self;
+        let Self { mut decoder, plain, mut metrics } = self;
         let wrong = |reason: String| failed(name, &setting.device, &reason);
         let (which, ids) = (params.which(), inputs.get("ids").of::<i32>().to_vec());
-        let found = beside(&decoder, plain.as_ref(), &ids).map_err(wrong)?;
+        let found = match beside(&decoder, plain.as_ref(), &ids) {
+            Ok(found) => found,
+            Err(reason) => return Err(wrong(broken(&mut decoder, &ids[..params.tokens]).unwrap_or(reason))),
+        };
         drop(plain);
         if which == Which::Seeded {
             metrics.extend(found.seeded());
