@@ -65,6 +65,8 @@ pub struct ModelCase {
     pub is_here: bool,
     /// Whether its weights are real ones.
     pub is_real: bool,
+    /// The digest of these, where they are here.
+    pub digest: Option<String>,
     /// What of the model it is.
     pub note: String,
 }
@@ -140,7 +142,7 @@ impl ModelCase {
         };
         let (model, name, params) = (name.to_owned(), Some(label), axes(params));
         let (workload, plain, is_real) = (WORKLOAD, "plain", false);
-        Ok(Self { model, workload, plain, name, params, is_here, is_real, note })
+        Ok(Self { model, workload, plain, name, params, is_here, is_real, digest: None, note })
     }
 }
 
@@ -159,7 +161,8 @@ fn axes(params: BTreeMap<String, Value>) -> BTreeMap<String, Axis> {
 impl Real {
     /// The case of a real model, whether it was brought or not: where it was not, its cells say what brings it.
     fn case(&self, quick: bool) -> ModelCase {
-        let is_here = real::folder().is_some_and(|folder| real::expect(&folder, self.model).is_ok());
+        let digest = real::folder().and_then(|folder| real::digest(&folder, self.model).ok());
+        let is_here = digest.is_some();
         let mut params: BTreeMap<String, Value> = [("model".to_owned(), Value::Text(self.model.to_owned()))].into();
         let of = match self.texts {
             Some(texts) => {
@@ -185,6 +188,7 @@ impl Real {
             params: axes(params),
             is_here,
             is_real: true,
+            digest,
             note,
         }
     }

@@ -25,6 +25,17 @@ pub enum Error {
     /// Tables and pages.
     #[error(transparent)]
     Report(#[from] benchbook_report::Error),
+    /// Real weights that are not those of the cells that a store holds.
+    #[error(
+        "the weights of {model} are not those by which run {run} has measured what the store holds: measure all of them again \
+         (--again), or into another store"
+    )]
+    Weights {
+        /// The model.
+        model: String,
+        /// A run by other weights.
+        run: String,
+    },
     /// An amount of memory that is none.
     #[error("memory {0}")]
     Memory(String),

@@ -6,7 +6,7 @@ use benchbook_core::{Axis, Plan, SamplingSpec, counted, unknown};
 use benchbook_measure::clock;
 use benchbook_measure::run::{Cell, Ready, RunSummary, about};
 use benchbook_models::technique::{self, Technique};
-use benchbook_query::{Answer, Session, parse_memory};
+use benchbook_query::{Answer, Session, parse_memory, quoted};
 use benchbook_record::{LocalStore, Readable as _, RunRow, Store};
 use benchbook_report::{matrix_page, rows};
 
@@ -41,6 +41,9 @@ const TIMEOUT_NS: u64 = 1_200_000_000_000;
 
 /// Cells that need no other measurement.
 const DONE: [&str; 4] = ["measured", "not applicable", "not here", "does not fit"];
+
+/// The kind of the event by which a run tells its real weights.
+const WEIGHTS: &str = "weights";
 
 /// Who starts the runs of a matrix, and tells how they go.
 pub trait Runner {
@@ -143,6 +146,7 @@ impl Matrix {
         for (done, part) in parts.iter().enumerate() {
             runner.say(&format!("{}{}", part.described(), left_of(started_ns, [done, parts.len()])));
             let mut ready = runner.start(self.plan_of(part))?;
+            ready.notes.extend(weights_of(part.case).map(|weights| (WEIGHTS.to_owned(), weights)));
             let summary = runner.run(&mut ready, store)?;
             runner.say(&summary.to_string());
             if summary.interrupted || runner.is_ended() {
@@ -208,6 +212,18 @@ impl Matrix {
         Known { name: case.name.clone().or_else(told).unwrap_or_default(), techniques }
     }
 
+    /// Refuses a cell that was measured by other weights than those that are here.
+    fn expect_weights(&self, case_name: &str, run: &str, told: Option<&String>) -> Result<()> {
+        let model = case_name.split(' ').next().unwrap_or_default();
+        let here = self.cases.iter().filter(|case| case.model == model).find_map(weights_of);
+        match (here, told) {
+            (Some(here), Some(told)) if here != *told => {
+                Err(Error::Weights { model: model.to_owned(), run: run.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Cases and techniques of which a store holds a cell that was measured on this machine, with as many threads.
     fn held(&self, store: &Store, here: &RunRow) -> Result<BTreeSet<(String, String)>> {
         // Of real weights that are here by now, what said that they were not is no cell that is done.
@@ -215,13 +231,20 @@ impl Matrix {
             let model = case.split(' ').next().unwrap_or_default();
             self.cases.iter().any(|one| one.is_real && one.is_here && one.model == model)
         };
+        let session = Session::open(store)?;
+        let told = session.sql(&format!("select run_id, message from events where kind = {}", quoted(WEIGHTS)))?;
+        let told: BTreeMap<String, String> =
+            rows(&told).filter_map(|row| Some((row.text("run_id")?, row.text("message")?))).collect();
         let mut held = BTreeSet::new();
-        for row in rows(&self.asked(&Session::open(store)?, "matrix")?) {
+        for row in rows(&self.asked(&session, "matrix")?) {
             let (Some(run), Some(case), Some(technique), Some(cell)) =
                 (row.text("run_id"), row.text("case_name"), row.text("technique"), row.text("cell"))
             else {
                 continue;
             };
+            if cell == "measured" {
+                self.expect_weights(&case, &run, told.get(&run))?;
+            }
             let again = cell == "not here" && row.text("weights").as_deref() == Some("real") && brought(&case);
             let done = DONE.contains(&cell.as_str()) && !again;
             if done && same_machine(&store.run_row(&run)?, here) {
@@ -293,6 +316,11 @@ fn techniques(names: &[String]) -> Result<Vec<&'static Technique>> {
     names.iter().filter(|name| seen.insert(name.as_str())).map(of).collect()
 }
 
+/// The real weights of a case as a run tells them: the model and its digest.
+fn weights_of(case: &ModelCase) -> Option<String> {
+    Some(format!("{} {}", case.model, case.digest.as_ref()?))
+}
+
 fn same_machine(one: &RunRow, other: &RunRow) -> bool {
     one.hostname_hash == other.hostname_hash && one.cpu_model == other.cpu_model && one.threads == other.threads
 }
@@ -352,6 +380,19 @@ mod tests {
         assert_eq!(plan.cases[0].implementations, ["plain", "2of4", "int8"]);
         assert_eq!((plan.suite.as_str(), plan.threads, plan.replicates), ("matrix-quick", Some(1), 5));
         assert!(plan.sampling.keep_disturbed && plan.check().is_ok());
+    }
+
+    #[test]
+    fn weights_that_have_changed_between_two_halves_are_refused() {
+        let mut matrix = Matrix::of(&MatrixPlan::quick().models(["smollm2-135m"]).layers(1)).unwrap();
+        matrix.cases[0].digest = Some("aa".to_owned());
+        let told =
+            |digest: &str| matrix.expect_weights("smollm2-135m 24×16", "r7", Some(&format!("smollm2-135m {digest}")));
+        assert!(told("aa").is_ok());
+        let refused = told("bb").unwrap_err().to_string();
+        assert!(refused.contains("weights of smollm2-135m") && refused.contains("run r7"), "{refused}");
+        let other = matrix.expect_weights("minilm-l6 lee", "r7", Some(&"minilm-l6 bb".to_owned()));
+        assert!(other.is_ok() && matrix.expect_weights("smollm2-135m 24×16", "r7", None).is_ok());
     }
 
     #[test]
