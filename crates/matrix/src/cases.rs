@@ -195,7 +195,7 @@ impl Real {
 }
 
 /// Whether a decoder is built of a model, and its right answers are known.
-fn is_decoded(model: &Description) -> bool {
+pub(crate) fn is_decoded(model: &Description) -> bool {
     is_dense(model) && matches!(model.text.architecture, Architecture::Llama | Architecture::Qwen3)
 }
 

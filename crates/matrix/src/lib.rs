@@ -5,11 +5,13 @@
 //! ([`Runner`]).
 
 mod cases;
+mod crossed;
 mod error;
 mod plan;
 mod work;
 
 pub use cases::ModelCase;
+pub use crossed::{Crossed, crossed};
 pub use error::{Error, Result};
 pub use plan::{MEMORY, MatrixPlan};
 pub use work::{Matrix, Missing, Part, Runner};

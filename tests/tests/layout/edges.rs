@@ -64,7 +64,6 @@ const EDGES: [(&str, &[&str]); 29] = [
             "benchbook-core",
             "benchbook-matrix",
             "benchbook-measure",
-            "benchbook-models",
             "benchbook-process",
             "benchbook-query",
             "benchbook-record",
