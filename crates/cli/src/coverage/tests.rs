@@ -18,9 +18,18 @@ const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed r
     trials.threads samples.elapsed_ns samples.iterations samples.cpu_user_ns samples.cpu_system_ns \
     outcomes.stop_reason measures.provenance checks.max_abs_error checks.max_scaled_error checks.tolerance \
     checks.passed";
-const COMMANDS: &str = "run list sql compare matrix gate tune feedback report doctor store worker schema";
-const OPTIONS: [&str; 6] =
-    ["run --quick", "run --worker", "compare --baseline", "tune --under", "report --output", "sql --format"];
+const COMMANDS: &str = "run validate list sql compare matrix gate tune feedback report doctor store worker schema";
+const OPTIONS: [&str; 9] = [
+    "run --quick",
+    "run --worker",
+    "run --category",
+    "run --preset",
+    "compare --baseline",
+    "compare --summary",
+    "tune --under",
+    "report --output",
+    "sql --format",
+];
 const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_settled input_copies \
     allocations allocated_bytes";
 const CHARTS: &str = "distribution speedup scaling history heat_map";
