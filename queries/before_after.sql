@@ -2,7 +2,7 @@
 -- param model text = %: models, by the first word of their label; `%` for any part
 -- param technique text = %: techniques, in the same way
 -- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
--- param baseline text = plain: the implementation that is the model as it is
+-- param baseline text = plain,decoder,encoder: the implementations that are a model as it is
 --
 -- A row for each metric of a cell, of the newest run of the suite in which both were measured. Times are those of the
 -- view verdicts, all others of metric_verdicts; a ratio above 1 is better after, with its interval (95 %). What has no
@@ -14,7 +14,7 @@ WITH cells AS (
     LEFT JOIN unusable u ON u.run_id = t.run_id AND u.trial = t.trial
     WHERE r.suite = CAST($suite AS VARCHAR)
         AND u.trial IS NULL
-        AND t.implementation <> CAST($baseline AS VARCHAR)
+        AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || t.implementation || ',') = 0
         AND t.implementation LIKE CAST($technique AS VARCHAR)
         AND split_part(t.case_name, ' ', 1) LIKE CAST($model AS VARCHAR)
     GROUP BY t.run_id, t.case_name, t.variant, t.implementation
@@ -38,7 +38,8 @@ alone AS (
     FROM newest n
     JOIN metric_values v ON v.run_id = n.run_id AND v.case_name = n.case_name AND v.variant = n.variant
     WHERE v.lost IS NULL AND v.metric IN (
-        'kl_divergence', 'top1_agreement', 'relative_error', 'sparsity', 'capacity_kept', 'layer_bits', 'layer_error'
+        'kl_divergence', 'top1_agreement', 'relative_error', 'sparsity', 'capacity_kept', 'layer_bits', 'layer_error',
+        'perplexity', 'perplexity_ratio', 'accuracy', 'accuracy_difference', 'pearson', 'cosine_to_f32'
     )
     GROUP BY n.run_id, n.case_name, n.variant, v.metric
 ),
@@ -60,7 +61,7 @@ rows_of AS (
         v.reason
     FROM newest n
     JOIN verdicts v ON v.run_id = n.run_id AND v.case_name = n.case_name AND v.candidate = n.variant
-    WHERE v.baseline_implementation = CAST($baseline AS VARCHAR) AND v.nearest
+    WHERE strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || v.baseline_implementation || ',') > 0 AND v.nearest
     UNION ALL
     SELECT
         n.run_id,
@@ -79,7 +80,7 @@ rows_of AS (
         v.reason
     FROM newest n
     JOIN metric_verdicts v ON v.run_id = n.run_id AND v.case_name = n.case_name AND v.candidate = n.variant
-    WHERE v.baseline_implementation = CAST($baseline AS VARCHAR)
+    WHERE strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || v.baseline_implementation || ',') > 0
         AND v.nearest
         AND v.metric IN (
             'tokens_per_second', 'time_to_first_token', 'inter_token_latency', 'weight_bytes', 'cache_bytes',

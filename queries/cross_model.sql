@@ -2,9 +2,10 @@
 -- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
 -- param baseline text = plain: the implementation that is the model as it is
 --
--- From the newest run of the suite for each model and technique. Faster and slower count the verdicts of the view
--- verdicts, each within its run. speedup is the geometric mean over models, from the least to the most: models are no
--- sample of all models, so that it has no interval. memory_ratio is weights and cache over the model's own, the median.
+-- From the newest run of the suite for each model and technique, of seeded weights (the query matrix has what real ones
+-- say of quality). Faster and slower count the verdicts of the view verdicts, each within its run. speedup is the
+-- geometric mean over models, from the least to the most: models are no sample of all models, so that it has no
+-- interval. memory_ratio is weights and cache over the model's own, the median.
 WITH cells AS (
     SELECT
         t.run_id,
@@ -19,7 +20,7 @@ WITH cells AS (
     JOIN runs r ON r.run_id = t.run_id
     LEFT JOIN unusable u ON u.run_id = t.run_id AND u.trial = t.trial
     LEFT JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial
-    WHERE r.suite = CAST($suite AS VARCHAR)
+    WHERE r.suite = CAST($suite AS VARCHAR) AND strpos(t.case_name, ' seeded ') > 0
     GROUP BY t.run_id, t.case_name, t.variant, t.implementation
 ),
 aged AS (

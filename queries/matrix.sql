@@ -1,17 +1,21 @@
 -- title: The matrix of models and techniques: each cell beside its model as it is, or why there is none
 -- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
--- param baseline text = plain: the implementation that is the model as it is
+-- param baseline text = plain,decoder,encoder: the implementations that are a model as it is
 -- param least_speedup number = 1.2: the speedup from which on a win may be claimed
 -- param less_memory number = 0.15: memory of weights and cache saved from which on it counts, as a share
+-- param less_quality number = 0.01: perplexity more, or accuracy less, up to which quality is kept, as a share
 --
 -- A cell is the newest run of the suite in which a technique was measured on a case, or said why it cannot be: the model
--- is the first word of the label. Cells are measured, not applicable (the technique does not suit the model) or not here
--- (nobody decodes it on this machine), or say what became of them (failed, wrong, invalid); why says the rest. Speedup,
+-- is the first word of the label. Cells are measured, not applicable (the technique does not suit the model), not here
+-- (nobody decodes it on this machine) or does not fit (there is no room for so many layers), or say what became of them
+-- (failed, wrong, invalid); why says the rest, as the layer from which on a model has no numbers. Speedup,
 -- interval and verdict are those of the view verdicts: paired block by block, adjusted within their run. A matrix has
 -- many runs: matrix_q is adjusted for all of its cells (Benjamini-Hochberg), and helps calls a technique faster or
 -- slower only at 5 % of that. A win is judged on the lower bound of the 95 % interval. memory_ratio is weights and cache
--- over the model's. Where weights are seeded, kl_divergence (nats a token, beside the model as it is) and agreement (of
--- the best token) are of the same text, and say nothing of quality. Energy is not read.
+-- over the model's. kl_divergence (nats a token, beside the model as it is) and agreement (of the best token) are of one
+-- text. Where weights are seeded, they say nothing of quality. Where they are real, quality is kept if the whole 95 %
+-- interval of the ratio of perplexities, or of the difference of accuracies, lies on this side of the limit, lost if it
+-- lies beyond equality, and undecided otherwise. Energy is not read.
 WITH cells AS (
     SELECT
         t.run_id,
@@ -41,7 +45,7 @@ aged AS (
     FROM cells
 ),
 newest AS (
-    SELECT * FROM aged WHERE age = 1 AND implementation <> CAST($baseline AS VARCHAR)
+    SELECT * FROM aged WHERE age = 1 AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || implementation || ',') = 0
 ),
 metrics AS (
     SELECT
@@ -59,7 +63,17 @@ metrics AS (
         median(CASE WHEN m.name = 'kl_divergence' THEN m.value END) AS kl_divergence,
         max(CASE WHEN m.name = 'kl_divergence_high' THEN m.value END) AS kl_high,
         median(CASE WHEN m.name = 'top1_agreement' THEN m.value END) AS agreement,
-        min(CASE WHEN m.name = 'top1_agreement_low' THEN m.value END) AS agreement_low
+        min(CASE WHEN m.name = 'top1_agreement_low' THEN m.value END) AS agreement_low,
+        median(CASE WHEN m.name = 'perplexity' THEN m.value END) AS perplexity,
+        median(CASE WHEN m.name = 'perplexity_ratio' THEN m.value END) AS perplexity_ratio,
+        median(CASE WHEN m.name = 'perplexity_ratio_low' THEN m.value END) AS perplexity_ratio_low,
+        median(CASE WHEN m.name = 'perplexity_ratio_high' THEN m.value END) AS perplexity_ratio_high,
+        median(CASE WHEN m.name = 'accuracy' THEN m.value END) AS accuracy,
+        median(CASE WHEN m.name = 'accuracy_difference' THEN m.value END) AS accuracy_difference,
+        median(CASE WHEN m.name = 'accuracy_difference_low' THEN m.value END) AS accuracy_difference_low,
+        median(CASE WHEN m.name = 'accuracy_difference_high' THEN m.value END) AS accuracy_difference_high,
+        median(CASE WHEN m.name = 'pearson' THEN m.value END) AS pearson,
+        median(CASE WHEN m.name = 'cosine_to_f32' THEN m.value END) AS cosine_to_f32
     FROM trials t
     JOIN runs r ON r.run_id = t.run_id
     JOIN measures m ON m.run_id = t.run_id AND m.trial = t.trial
@@ -81,7 +95,9 @@ judged AS (
     SELECT v.*
     FROM verdicts v
     JOIN runs r ON r.run_id = v.run_id
-    WHERE r.suite = CAST($suite AS VARCHAR) AND v.baseline_implementation = CAST($baseline AS VARCHAR) AND v.nearest
+    WHERE r.suite = CAST($suite AS VARCHAR)
+        AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || v.baseline_implementation || ',') > 0
+        AND v.nearest
 ),
 beside AS (
     SELECT
@@ -96,7 +112,9 @@ beside AS (
         CASE
             WHEN n.well > 0 THEN 'measured'
             WHEN n.lost = 'unsupported' AND starts_with(n.told, 'not applicable') THEN 'not applicable'
+            WHEN n.lost = 'unsupported' AND starts_with(n.told, 'does not fit') THEN 'does not fit'
             WHEN n.lost = 'unsupported' THEN 'not here'
+            WHEN strpos(n.told, 'its numbers are none') > 0 THEN 'wrong'
             ELSE n.lost
         END AS cell,
         CASE
@@ -132,7 +150,17 @@ beside AS (
         m.kl_divergence,
         m.kl_high,
         m.agreement,
-        m.agreement_low
+        m.agreement_low,
+        m.perplexity,
+        m.perplexity_ratio,
+        m.perplexity_ratio_low,
+        m.perplexity_ratio_high,
+        m.accuracy,
+        m.accuracy_difference,
+        m.accuracy_difference_low,
+        m.accuracy_difference_high,
+        m.pearson,
+        m.cosine_to_f32
     FROM newest n
     LEFT JOIN judged j ON j.run_id = n.run_id AND j.case_name = n.case_name AND j.candidate = n.variant
     LEFT JOIN metrics m ON m.run_id = n.run_id AND m.case_name = n.case_name AND m.variant = n.variant
@@ -166,7 +194,14 @@ told AS (
         a.matrix_q,
         coalesce(b.verdict = 'faster' AND b.low >= CAST($least_speedup AS DOUBLE) AND a.matrix_q <= 0.05, false) AS wins,
         coalesce(b.verdict = 'slower' AND a.matrix_q <= 0.05, false) AS loses,
-        coalesce(b.memory_ratio <= 1 - CAST($less_memory AS DOUBLE), false) AS smaller
+        coalesce(b.memory_ratio <= 1 - CAST($less_memory AS DOUBLE), false) AS smaller,
+        CASE
+            WHEN b.perplexity_ratio_high <= 1 + CAST($less_quality AS DOUBLE) THEN 'kept'
+            WHEN b.accuracy_difference_low >= -CAST($less_quality AS DOUBLE) THEN 'kept'
+            WHEN b.perplexity_ratio_low > 1 OR b.accuracy_difference_high < 0 THEN 'lost'
+            WHEN coalesce(b.perplexity_ratio, b.accuracy_difference) IS NOT NULL THEN 'undecided'
+        END AS quality,
+        CASE WHEN strpos(b.case_name, ' seeded ') > 0 THEN 'seeded' ELSE 'real' END AS weights
     FROM beside b
     LEFT JOIN adjusted a ON a.case_name = b.case_name AND a.candidate = b.candidate
 )
@@ -183,6 +218,8 @@ SELECT
         WHEN loses THEN 'slower'
         ELSE 'no gain to claim'
     END AS helps,
+    quality,
+    weights,
     speedup,
     low,
     high,
@@ -193,6 +230,8 @@ SELECT
     capacity_kept,
     kl_divergence,
     agreement,
+    perplexity_ratio,
+    accuracy_difference,
     why,
     verdict,
     reason,
@@ -213,6 +252,14 @@ SELECT
     layer_bits,
     kl_high,
     agreement_low,
+    perplexity,
+    perplexity_ratio_low,
+    perplexity_ratio_high,
+    accuracy,
+    accuracy_difference_low,
+    accuracy_difference_high,
+    pearson,
+    cosine_to_f32,
     case_name,
     baseline,
     candidate,

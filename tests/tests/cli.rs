@@ -58,6 +58,43 @@ fn the_main_line_from_measuring_to_reporting() {
 }
 
 #[test]
+fn a_comparison_is_a_line_to_paste() {
+    let bench = two_runs();
+    let told = bench.ok(&["compare", "latest", "--baseline", "good", "--summary"]);
+    assert!(told.starts_with("twin/host/f32") && told.lines().count() == 1, "{told}");
+    assert!(told.contains("× speedup, ") && told.contains(" % throughput, measured: "), "{told}");
+    bench.fails(&["compare", "--summary", "--metric", "peak_added_bytes"], 4, &["--metric"]);
+}
+
+#[test]
+fn categories_and_presets_are_asked_for_by_name() {
+    let bench = Bench::new();
+    let plan = bench.ok(&["run", "--category", "cpu", "--quick", "--dry-run"]);
+    for part in ["suite = \"cpu-quick\"", "workload = \"fma\"", "workload = \"int8-dot\"", "preset = \"quick\""] {
+        assert!(plan.contains(part), "{part}: {plan}");
+    }
+    let plan = bench.ok(&["run", "attention", "transformer-block", "--preset", "b2 s128 d256 h8", "--dry-run"]);
+    for part in ["preset = \"b2-s128-d256-h8\"", "# attention b2 h8 s128 d32: ", "# transformer-block gpt-2 b2 h8 s128"]
+    {
+        assert!(plan.contains(part), "{part}: {plan}");
+    }
+    bench.fails(&["run", "--category", "memmory"], 4, &["accuracy or cpu or memory"]);
+    bench.fails(&["run", "attention", "--preset", "b3"], 4, &["unknown preset `b3`", "b2-s128-d256-h8"]);
+    bench.fails(&["run", "attention", "--category", "cpu"], 4, &["--category"]);
+    bench.fails(&["run"], 4, &["WORKLOAD"]);
+    assert!(!bench.store().exists());
+}
+
+#[test]
+fn kernels_are_validated_within_seconds() {
+    let bench = Bench::new();
+    let told = bench.ok(&["validate", "--threads", "1"]);
+    assert!(told.contains("kernels right, before and after being timed"), "{told}");
+    let runs = bench.sql("select suite from runs");
+    assert_eq!((runs.len(), runs[0]["suite"].as_str()), (1, Some("validate-system")));
+}
+
+#[test]
 fn verdicts_reach_the_exit_code_only_if_asked() {
     let bench = two_runs();
     let words = ["run", "double", "--set", "length=4096", "--replicates", "5", "--blocks", "20"];

@@ -90,3 +90,31 @@ fn what_is_no_model_or_technique_is_refused_before_anything_starts() {
     bench.fails(&["matrix", "--output", "matrix.pdf"], 4, &["matrix.pdf: the page of a matrix is .html"]);
     assert!(!bench.store().exists());
 }
+
+#[test]
+fn real_weights_that_were_not_brought_are_cells_that_say_what_brings_them() {
+    let bench = Bench::new();
+    let asked = ["matrix", "--quick", "--models", "minilm-l6", "--threads", "1", "--techniques", "int8,early-exit"];
+    let cells = bench.ok(&[&asked[..], &["--format", "json"]].concat());
+    let cells: Vec<Value> = serde_json::from_str(&cells).unwrap();
+    let told: Vec<String> = cells.iter().map(|cell| format!("{} {}", cell["case_name"], cell["technique"])).collect();
+    let wanted = [r#""minilm-l6 lee" "int8""#, r#""minilm-l6 sentiment" "int8""#];
+    assert_eq!(told, wanted, "an encoder has no tokens that leave early");
+    for cell in &cells {
+        assert_eq!((cell["cell"].as_str(), cell["weights"].as_str()), (Some("not here"), Some("real")), "{cell}");
+        assert!(cell["why"].as_str().unwrap().contains("cargo xtask data minilm-l6"), "{cell}");
+    }
+    let before = runs(&bench);
+    bench.ok(&asked);
+    assert_eq!(runs(&bench), before, "nothing was brought meanwhile");
+}
+
+#[test]
+fn what_has_no_room_says_how_many_layers_have() {
+    let bench = Bench::new();
+    let asked = ["matrix", "--quick", "--models", "qwen3-4b", "--layers", "2", "--memory", "4GiB", "--threads", "1"];
+    let cells = bench.ok(&[&asked[..], &["--techniques", "int8", "--format", "json"]].concat());
+    let cells: Vec<Value> = serde_json::from_str(&cells).unwrap();
+    assert_eq!((cells.len(), cells[0]["cell"].as_str()), (1, Some("does not fit")), "{cells:?}");
+    assert_eq!(cells[0]["why"], "1 of 36 layers are the most that there is room for");
+}

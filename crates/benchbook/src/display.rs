@@ -341,7 +341,8 @@ impl Observer for Bar {
     }
 }
 
-fn say(line: &str) {
+/// Says a line on standard output.
+pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     // Whether anyone reads must not matter to a measurement.
     let _ = writeln!(out, "{}", for_people(line)).and_then(|()| out.flush());

@@ -27,6 +27,9 @@ pub enum ErrorKind {
     /// Measuring.
     #[error(transparent)]
     Measure(#[from] benchbook_measure::Error),
+    /// The matrix of models and techniques.
+    #[error(transparent)]
+    Matrix(#[from] benchbook_matrix::Error),
     /// Tables, comparisons, figures.
     #[error(transparent)]
     Show(#[from] benchbook_report::Error),

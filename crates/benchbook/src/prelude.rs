@@ -5,6 +5,7 @@ pub use benchbook_core::{
 };
 pub use benchbook_engines::flex::attention::AttentionInputs;
 pub use benchbook_engines::flex::{attention, matmul};
+pub use benchbook_matrix::MatrixPlan;
 pub use benchbook_measure::own::{Compared, compare, memory_of, time_of};
 pub use benchbook_query::Answer;
 pub use benchbook_report::charts::Figure;

@@ -43,21 +43,21 @@ impl Lab {
 
 /// A run whose right answers this process computes, for the library's own problems; an interrupt of the cell ends it in
 /// order, and what was measured stays.
-fn start(plan: Plan) -> Start {
+pub(crate) fn start(plan: Plan) -> Start {
     let start =
         Start::new(plan, to_parquet).problems(benchbook_workloads::problems(), benchbook_workloads::CODE_DIGEST);
     start.interrupted(notebook::interrupted())
 }
 
 /// The plan, its disturbed samples kept where `BENCHBOOK_KEEP_DISTURBED` says so, as the program does.
-fn as_asked(plan: &Plan) -> Plan {
+pub(crate) fn as_asked(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.sampling.keep_disturbed |= keeps_disturbed();
     plan
 }
 
 /// A bar or lines in a notebook, nothing in a program.
-fn observer() -> Box<dyn Observer> {
+pub(crate) fn observer() -> Box<dyn Observer> {
     match (notebook::is_ours(), notebook::live()) {
         (true, _) => Box::new(Bar::new()),
         (false, true) => Box::new(Lines::default()),

@@ -8,6 +8,8 @@ pub use crate::people::say;
 pub const EXIT_REGRESSION: u8 = 1;
 /// A worker was looked at, and does something wrong.
 pub const EXIT_WRONG_WORKER: u8 = 1;
+/// A kernel was looked at, and is wrong.
+pub const EXIT_WRONG: u8 = 1;
 /// Nothing could be decided, and the user asked to be told by the exit code.
 pub const EXIT_UNDECIDED: u8 = 2;
 /// The two sides may not be compared.
@@ -75,7 +77,7 @@ plain!(
     std::io::Error,
     crate::revisions::RevisionError,
     benchbook_core::Error,
-    benchbook_models::Error,
+    benchbook_matrix::Error,
     benchbook_record::Error,
     benchbook_query::Error,
     benchbook_measure::Error,

@@ -64,6 +64,7 @@ const STACK_BYTES: usize = 1 << 30;
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
     match cli.command {
         Command::Run(arguments) => commands::run::run(&cli.store, arguments),
+        Command::Validate(arguments) => commands::validate::validate(&cli.store, &arguments),
         Command::List(arguments) => commands::list::list(&cli.store, &arguments),
         Command::Sql(arguments) => commands::sql::sql(&cli.store, &arguments),
         Command::Compare(arguments) => commands::compare::compare(&cli.store, &arguments),

@@ -88,6 +88,12 @@ pub fn register(registry: &mut Registry) {
     registry.implementation(encoders::TEXT).implementation(encoders::AUDIO);
     add(registry, quality::ROWS);
     add(registry, quality::embedding::ROWS);
+    for technique in quality::of_text() {
+        registry.implementation(technique);
+    }
+    for technique in quality::of_embeddings() {
+        registry.implementation(technique);
+    }
     add(registry, training::adamw::ROWS);
     add(registry, training::chain::ROWS);
     add(registry, training::compression::TOP_K);

@@ -19,6 +19,9 @@ pub fn folder() -> Option<PathBuf> {
 /// The models whose real weights can be brought, by the names of their descriptions.
 pub const NAMES: [&str; 3] = [SMOLLM2, MINILM, WHISPER];
 
+/// The list of checksums with which a model was brought.
+const SUMS: &str = "SHA256SUMS";
+
 const SMOLLM2: &str = "smollm2-135m";
 const MINILM: &str = "minilm-l6";
 const WHISPER: &str = "whisper-base";
@@ -68,11 +71,25 @@ pub fn expect(weights: &Path, name: &'static str) -> Result<()> {
     Err(Error::Absent { name, folder: weights.to_owned() })
 }
 
+/// The SHA-256 of the list of checksums with which a model was brought, in hexadecimal digits: of other files it is another one.
+///
+/// # Errors
+/// The model was not brought, or its list is no plain file.
+pub fn digest(weights: &Path, name: &'static str) -> Result<String> {
+    expect(weights, name)?;
+    let path = weights.join(name).join(SUMS);
+    if !fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
+        return Err(Error::Changed { name, path, problem: "is no plain file".to_owned() });
+    }
+    let sums = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+    Ok(sha256_of(&sums))
+}
+
 /// A file of a model, after its checksum was compared with the one that was noted when it was brought.
 fn read(weights: &Path, name: &'static str, file: &str) -> Result<Vec<u8>> {
     expect(weights, name)?;
     let folder = weights.join(name);
-    let (path, sums) = (folder.join(file), folder.join("SHA256SUMS"));
+    let (path, sums) = (folder.join(file), folder.join(SUMS));
     let changed =
         |path: &Path, problem: &str| Error::Changed { name, path: path.to_owned(), problem: problem.to_owned() };
     for path in [&path, &sums] {
@@ -121,6 +138,18 @@ mod tests {
         fs::write(weights.path().join(MINILM).join("other"), "abc").unwrap();
         assert!(said(weights.path(), "other").contains("has no checksum"));
         assert!(said(weights.path(), "model.safetensors").contains("no plain file"));
+    }
+
+    #[test]
+    fn other_files_are_known_by_the_digest_of_their_checksums() {
+        let weights = brought("abc");
+        let first = digest(weights.path(), MINILM).unwrap();
+        assert_eq!((first.len(), digest(weights.path(), MINILM).unwrap()), (64, first.clone()));
+        fs::write(weights.path().join(MINILM).join(SUMS), "of another file").unwrap();
+        assert_ne!(digest(weights.path(), MINILM).unwrap(), first);
+        assert!(matches!(digest(weights.path(), SMOLLM2), Err(Error::Absent { .. })));
+        fs::remove_file(weights.path().join(MINILM).join(SUMS)).unwrap();
+        assert!(digest(weights.path(), MINILM).unwrap_err().to_string().contains("no plain file"));
     }
 
     #[test]

@@ -223,3 +223,34 @@ fn who_does_not_take_a_technique_says_why() {
     }
     assert!(not_here(&benchbook_models::named("smollm2-135m").unwrap()).is_none());
 }
+
+/// Seeded weights of which one number of a tensor is none.
+struct Broken(String);
+
+impl Source for Broken {
+    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        let mut numbers = SEEDED.numbers(tensor)?;
+        if tensor.name == self.0 {
+            numbers[0] = f32::NAN;
+        }
+        Ok(numbers)
+    }
+}
+
+#[test]
+fn the_layer_that_breaks_a_model_is_named() {
+    let model = model("llama", [3, 4, 2, 8, 32, 48]);
+    let of = |tensor: String| Decoder::load(&model, &Broken(tensor), 40).unwrap();
+    for layer in 0..3 {
+        for part in ["self_attn.v_proj", "mlp.down_proj"] {
+            let mut decoder = of(format!("model.layers.{layer}.{part}.weight"));
+            assert_eq!(decoder.breaks_at(&ids(20)).unwrap(), Some(layer), "{part}");
+            // It is as it was: the same layer is named again.
+            assert_eq!(decoder.breaks_at(&ids(20)).unwrap(), Some(layer), "{part}");
+        }
+    }
+    assert_eq!(of("lm_head.weight".to_owned()).breaks_at(&ids(20)).unwrap(), None, "no layer does");
+    let mut whole = of(String::new());
+    assert_eq!(whole.breaks_at(&ids(20)).unwrap(), None);
+    assert_eq!(logits(&whole, &ids(20)), logits(&Decoder::load(&model, &SEEDED, 40).unwrap(), &ids(20)));
+}

@@ -16,7 +16,7 @@ mod text;
 
 pub use comparison::{
     By, Comparison, across, counts, default_baseline, gated, metrics, nothing_to_compare, paired, paired_metrics,
-    paired_speedup, sequential, undecided, warnings, weak, within, within_by, within_metric,
+    paired_speedup, sequential, summary_lines, undecided, warnings, weak, within, within_by, within_metric,
 };
 pub use error::{Error, Result};
 pub use figures::{distribution_figure, figures, history_figures, scaling_figures, speedup_figure};

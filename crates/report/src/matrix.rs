@@ -18,11 +18,13 @@ use crate::text::{Cells, number};
 const MOST_ROWS: usize = 2_000;
 
 /// What a cell tells first.
-const DETAILS: [&str; 19] = [
+const DETAILS: [&str; 23] = [
     "model",
     "technique",
     "cell",
     "helps",
+    "quality",
+    "weights",
     "speedup",
     "low",
     "high",
@@ -36,6 +38,8 @@ const DETAILS: [&str; 19] = [
     "capacity_kept",
     "kl_divergence",
     "agreement",
+    "perplexity_ratio",
+    "accuracy_difference",
     "why",
     "reason",
 ];
@@ -51,8 +55,9 @@ pub fn matrix_page(matrix: &Answer, cross_model: &Answer) -> Result<String> {
     let notes = [
         "A cell is paired block by block with its model as it is; a win is claimed from the lower bound of its 95 % interval on, \
          and at a q-value of 5 % over the whole matrix. memory_ratio is weights and cache over the model's own.",
-        "Weights are seeded: KL divergence (nats a token) and agreement (of the best token) are beside the same model as it is, \
-         and say nothing of quality. Energy is not read.",
+        "KL divergence (nats a token) and agreement (of the best token) are beside the same model as it is. Where weights are \
+         seeded, they say nothing of quality; where they are real, quality is kept, lost or undecided by the 95 % interval of \
+         perplexity or accuracy beside the model as it is. Energy is not read.",
     ]
     .map(str::to_owned);
     let parts = [
@@ -116,7 +121,7 @@ fn map(matrix: &Answer, judged: bool, ratio: impl Fn(&Row<'_>) -> Option<[f64; 3
     };
     let columns: [(&str, ArrayRef); 7] = [
         ("down", word("technique")),
-        ("across", word("model")),
+        ("across", texts(all.iter().map(across).collect())),
         ("ratio", side(0)),
         ("low", side(1)),
         ("high", side(2)),
@@ -124,6 +129,16 @@ fn map(matrix: &Answer, judged: bool, ratio: impl Fn(&Row<'_>) -> Option<[f64; 3
         ("reason", texts(all.iter().map(why).collect())),
     ];
     Ok(RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))?)
+}
+
+/// Whether a cell is of real weights, which are held against real text or labels.
+fn is_real(row: &Row<'_>) -> bool {
+    row.text("weights").as_deref() == Some("real")
+}
+
+/// The column of a cell: its model, which real weights have besides under the label of their case.
+fn across(row: &Row<'_>) -> Option<String> {
+    row.text(if is_real(row) { "case_name" } else { "model" })
 }
 
 /// Cells that have a speed and a divergence.
@@ -147,7 +162,7 @@ fn scatter(matrix: &Answer) -> Result<RecordBatch> {
 fn front(matrix: &Answer) -> Result<Answer> {
     let known: Vec<(String, String, f64, f64)> = rows(matrix)
         .filter_map(|row| {
-            Some((row.text("model")?, row.text("technique")?, row.float("speedup")?, row.float("kl_divergence")?))
+            Some((across(&row)?, row.text("technique")?, row.float("speedup")?, row.float("kl_divergence")?))
         })
         .collect();
     let beats = |one: &(String, String, f64, f64), other: &(String, String, f64, f64)| {
@@ -190,13 +205,24 @@ fn helped(matrix: &Answer) -> String {
     let mut lines = String::from("<ul>\n");
     for model in &models {
         let of_model = || rows(matrix).filter(move |row| row.text("model").as_ref() == Some(model));
-        let measured = of_model().filter(|row| row.text("cell").as_deref() == Some("measured")).count();
-        let gains: Vec<String> = of_model().filter_map(|row| gain(&row)).collect();
-        let told = match (measured, gains.is_empty()) {
-            (0, _) => of_model().find_map(|row| row.text("why")).unwrap_or_else(|| "nothing was measured".to_owned()),
+        // Of a model that has both, speed is told of where tokens come one by one, as in use.
+        let seeded = of_model().any(|row| !is_real(&row));
+        let alike = || of_model().filter(move |row| !(seeded && is_real(row)));
+        let measured = alike().filter(|row| row.text("cell").as_deref() == Some("measured")).count();
+        let gains: Vec<String> = alike().filter_map(|row| gain(&row)).collect();
+        let mut told = match (measured, gains.is_empty()) {
+            (0, _) => alike().find_map(|row| row.text("why")).unwrap_or_else(|| "nothing was measured".to_owned()),
             (count, true) => format!("none of {count} techniques gains anything that can be claimed"),
             (_, false) => gains.join("; "),
         };
+        for quality in ["kept", "lost", "undecided"] {
+            let of_quality = of_model().filter(|row| row.text("quality").as_deref() == Some(quality));
+            let names: Vec<String> = of_quality.filter_map(|row| row.text("technique")).collect();
+            if !names.is_empty() {
+                // Writing to a String cannot fail.
+                let _ = write!(told, "; on real text or labels, quality is {quality} by {}", names.join(", "));
+            }
+        }
         // Writing to a String cannot fail.
         let _ = writeln!(lines, "<li><b>{}</b>: {}</li>", escaped(model), escaped(&told));
     }
@@ -266,6 +292,33 @@ mod tests {
         assert!(told.contains("<li><b>b</b>: b has experts</li>"), "{told}");
         let none = helped(&answer(&[("c", "2of4", "measured", None, Some([0.5, 1.0, 0.0]), Some("slower"))]));
         assert!(none.contains("none of 1 techniques gains anything"), "{none}");
+    }
+
+    #[test]
+    fn real_weights_stand_beside_seeded_ones_and_say_what_becomes_of_quality() {
+        let word = |words: [Option<&str>; 3]| texts(words.map(|word| word.map(str::to_owned)).to_vec());
+        let number = |numbers: [f64; 3]| -> ArrayRef { Arc::new(Float64Array::from(numbers.to_vec())) };
+        let columns: [(&str, ArrayRef); 9] = [
+            ("model", word([Some("a"), Some("a"), Some("m")])),
+            ("technique", word([Some("int8"), Some("int8"), Some("nf4")])),
+            ("cell", word([Some("measured"); 3])),
+            ("helps", word([Some("smaller"), Some("faster"), Some("no gain to claim")])),
+            ("quality", word([None, Some("kept"), Some("lost")])),
+            ("weights", word([Some("seeded"), Some("real"), Some("real")])),
+            ("case_name", word([Some("a seeded 4+4"), Some("a 24×16"), Some("m lee")])),
+            ("speedup", number([1.1, 1.5, 1.0])),
+            ("memory_ratio", number([0.26, 0.25, 1.0])),
+        ];
+        let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+        let matrix: Answer = RecordBatch::try_from_iter_with_nullable(columns).unwrap().into();
+        let told = helped(&matrix);
+        let of_a = "int8 is smaller (1.1×, 0.26 of the memory); on real text or labels, quality is kept by int8";
+        assert!(told.contains(&format!("<li><b>a</b>: {of_a}</li>")), "{told}");
+        let of_m =
+            "none of 1 techniques gains anything that can be claimed; on real text or labels, quality is lost by nf4";
+        assert!(told.contains(&format!("<li><b>m</b>: {of_m}</li>")), "{told}");
+        let speed = matrix_figures(&matrix).unwrap().remove(0).text();
+        assert!(speed.contains("int8, a 24×16"), "{speed}");
     }
 
     #[test]

@@ -4,12 +4,14 @@
 
 pub mod attention;
 pub mod blocks;
+mod categories;
 pub mod decoding;
 mod draw;
 pub mod encoding;
 pub mod experts;
 pub mod matmul;
 pub mod mixers;
+mod named;
 mod register;
 pub mod roofs;
 mod rows;
@@ -17,6 +19,7 @@ pub mod sparse_matmul;
 mod tolerance;
 pub mod training;
 
+pub use categories::{CATEGORIES, Category};
 pub use register::{problems, register};
 pub use tolerance::tolerance;
 

@@ -5,7 +5,7 @@ use crate::sources::{cargo, none};
 use serde_json::Value;
 
 /// A crate and the crates of the workspace that it may use, whatever the kind of dependency.
-const EDGES: [(&str, &[&str]); 28] = [
+const EDGES: [(&str, &[&str]); 29] = [
     ("benchbook-formats", &[]),
     ("benchbook-core", &["benchbook-formats"]),
     ("benchbook-stats", &[]),
@@ -35,6 +35,18 @@ const EDGES: [(&str, &[&str]); 28] = [
         "benchbook-report",
         &["benchbook-core", "benchbook-process", "benchbook-query", "benchbook-record", "benchbook-stats"],
     ),
+    (
+        "benchbook-matrix",
+        &[
+            "benchbook-core",
+            "benchbook-measure",
+            "benchbook-models",
+            "benchbook-query",
+            "benchbook-record",
+            "benchbook-report",
+            "benchbook-workloads",
+        ],
+    ),
     ("benchbook-jupyter", &["benchbook-process", "benchbook-report"]),
     ("benchbook-front", &["benchbook-process"]),
     ("benchbook-kernel", &["benchbook-front", "benchbook-process"]),
@@ -50,8 +62,8 @@ const EDGES: [(&str, &[&str]); 28] = [
         "benchbook-cli",
         &[
             "benchbook-core",
+            "benchbook-matrix",
             "benchbook-measure",
-            "benchbook-models",
             "benchbook-process",
             "benchbook-query",
             "benchbook-record",
@@ -73,6 +85,7 @@ const LIBRARIES: &[&str] = &[
     "benchbook-process",
     "benchbook-record",
     "benchbook-query",
+    "benchbook-matrix",
     "benchbook-measure",
     "benchbook-workloads",
     "benchbook-engines",

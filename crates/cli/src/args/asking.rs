@@ -110,6 +110,9 @@ pub struct CompareArgs {
     /// side failed or is invalid
     #[arg(long, value_delimiter = ',', value_name = "slower,undecided", conflicts_with = "candidate")]
     pub fail_on: Vec<FailOn>,
+    /// Only a line of text for each candidate, to paste: its speedup and its gain in throughput
+    #[arg(long, conflicts_with_all = ["format", "metric"])]
+    pub summary: bool,
     /// Exit with 4 where a damaged file of the store was left out
     #[arg(long)]
     pub strict: bool,

@@ -6,7 +6,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
     CalibrateArgs, CompareArgs, DoctorArgs, FeedbackArgs, GateArgs, KernelArgs, ListArgs, MatrixArgs, NotebookArgs,
-    ReportArgs, RunArgs, SqlArgs, StoreArgs, TuneArgs, WorkerArgs,
+    ReportArgs, RunArgs, SqlArgs, StoreArgs, TuneArgs, ValidateArgs, WorkerArgs,
 };
 
 /// Honest measurement of deep-learning optimizations: paired, interleaved, judged, or undecided.
@@ -21,7 +21,7 @@ Examples:
   benchbook sql \"select variant, replicate_median(time_ns, replicate) from results group by variant\"
   benchbook report --output report.html
 
-Exit codes: 0 fine, 1 regression or a worker that fails its check, 2 undecided (only if asked), 3 not comparable,
+Exit codes: 0 fine, 1 regression, a wrong kernel or a worker that fails its check, 2 undecided (only if asked), 3 not comparable,
 4 everything else"
 )]
 pub struct Cli {
@@ -61,9 +61,20 @@ pub enum Command {
 Examples:
   benchbook run attention --quick
   benchbook run matmul --set m=256,512 --device flex,libtorch --time 30s
+  benchbook run attention transformer-block --preset b2-s128-d256-h8
+  benchbook run --category memory --quick
   benchbook run plan.toml
   benchbook run matmul --quick --worker \"numpy=python3 tests/python/worker.py\"")]
     Run(RunArgs),
+    /// Say within seconds whether kernels are right on this machine
+    #[command(after_help = "\
+Examples:
+  benchbook validate
+  benchbook validate --category performance
+
+Every kernel is checked before and after a moment of timing, which says nothing of its speed.
+Exit codes: 0 all are right, 1 an output is wrong or a kernel has failed, 4 everything else")]
+    Validate(ValidateArgs),
     /// Show what can be measured, asked, what of the catalogue works, and what became of published claims
     #[command(
         after_help = "Examples:\n  benchbook list\n  benchbook list claims\n  benchbook list coverage --format csv\n  benchbook list mamba"
@@ -97,7 +108,9 @@ Examples:
   benchbook sql --query before_after --param model=qwen3-4b --param technique=int8
 
 What the store holds is not measured again, so that a matrix that was ended goes on where it was. Weights are seeded:
-time, memory and operations are judged; of quality, only how near answers stay to the model's own.")]
+time, memory and operations are judged; of quality, only how near answers stay to the model's own. The real weights of
+SmolLM2-135M and all-MiniLM-L6-v2 say what becomes of quality, once `cargo xtask data smollm2-135m minilm-l6 brown lee
+sentiment` has brought them.")]
     Matrix(MatrixArgs),
     /// Build two revisions, measure them side by side, and fail where something became slower
     #[command(after_help = "\

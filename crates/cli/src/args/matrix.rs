@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use benchbook_matrix::MEMORY;
 use clap::Args;
 
 use super::FormatArgs;
@@ -10,7 +11,7 @@ use super::values::parse_memory;
 /// Arguments of `matrix`.
 #[derive(Debug, Args)]
 pub struct MatrixArgs {
-    /// Only these models [default: SmolLM2-135M and the four of the matrix, see `--help`]
+    /// Only these models [default: SmolLM2-135M, all-MiniLM-L6-v2 and four large ones]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub models: Vec<String>,
     /// Only these techniques [default: all]
@@ -23,7 +24,7 @@ pub struct MatrixArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=128))]
     pub layers: Option<u32>,
     /// Memory that all processes of a run may take (8GiB, or a share of the machine's)
-    #[arg(long, value_name = "SIZE|PERCENT", default_value = "60%", value_parser = parse_memory)]
+    #[arg(long, value_name = "SIZE|PERCENT", default_value = MEMORY, value_parser = parse_memory)]
     pub memory: u64,
     /// Threads given to every variant [default: all cores]
     #[arg(long, value_name = "N")]

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use benchbook_core::{CacheRegime, DType};
 use benchbook_measure::Foreign;
+use benchbook_workloads::Category;
 use clap::{Args, Subcommand};
 
-use super::values::{once, parse_axis, parse_cache, parse_duration, parse_pair, parse_percent};
+use super::values::{once, parse_axis, parse_cache, parse_category, parse_duration, parse_pair, parse_percent};
 use super::{FailOn, FormatArgs};
 use crate::error::Failure;
 use crate::python::PythonWorker;
@@ -16,8 +17,16 @@ use crate::python::PythonWorker;
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Names of workloads, or one plan file (`.toml`)
-    #[arg(required = true, value_name = "WORKLOAD|PLAN")]
+    #[arg(required_unless_present = "category", value_name = "WORKLOAD|PLAN")]
     pub targets: Vec<String>,
+    /// All workloads of a category: accuracy, cpu, memory, performance, scalability, system, training, comparative, hardware or
+    /// comprehensive
+    #[arg(long, value_name = "NAME", conflicts_with = "targets", value_parser = parse_category)]
+    pub category: Option<Category>,
+    /// A preset by its name, such as b2-s128-d256-h8 of attention and transformer-block [default: quick with --quick, else
+    /// default]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
     /// Few short cases and few blocks: a first look within a minute or two
     #[arg(long)]
     pub quick: bool,
@@ -71,6 +80,17 @@ pub struct RunArgs {
     pub dry_run: bool,
     #[command(flatten)]
     pub beside: BesideArgs,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Which workloads, as of `run --category`
+    #[arg(long, value_name = "NAME", default_value = "system", value_parser = parse_category)]
+    pub category: Category,
+    /// Threads given to every variant [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
 }
 
 /// Arguments of `gate`.

@@ -13,7 +13,9 @@ pub use asking::{
 };
 pub use cli::{Cli, Command};
 pub use matrix::MatrixArgs;
-pub use measuring::{BesideArgs, CalibrateArgs, GateArgs, RunArgs, WorkerAction, WorkerArgs, WorkerCheckArgs};
+pub use measuring::{
+    BesideArgs, CalibrateArgs, GateArgs, RunArgs, ValidateArgs, WorkerAction, WorkerArgs, WorkerCheckArgs,
+};
 pub use notebooks::{
     KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,
 };

@@ -7,6 +7,7 @@ use benchbook_core::CacheRegime;
 pub use benchbook_query::{parse_memory, parse_percent, parse_size};
 use benchbook_report::By;
 use benchbook_search::Method;
+use benchbook_workloads::{CATEGORIES, Category};
 use clap::{Args, ValueEnum};
 
 use crate::error::Failure;
@@ -26,6 +27,11 @@ pub fn parse_cache(text: &str) -> Result<CacheRegime, String> {
 
 pub fn parse_by(text: &str) -> Result<By, String> {
     By::ALL.into_iter().find(|by| by.name() == text).ok_or_else(|| By::ALL.map(By::name).join(" or "))
+}
+
+pub fn parse_category(text: &str) -> Result<Category, String> {
+    let names = || CATEGORIES.map(|one| one.name).join(" or ");
+    CATEGORIES.into_iter().find(|one| one.name == text).ok_or_else(names)
 }
 
 pub fn parse_pair(text: &str) -> Result<(String, String), String> {

@@ -4,7 +4,9 @@ use std::io::Write;
 
 use benchbook_query::{Answer, Session};
 use benchbook_record::Store;
-use benchbook_report::{Comparison, WIDE, across, comparison_table, counts, gated, undecided, within_metric, wrapped};
+use benchbook_report::{
+    Comparison, WIDE, across, comparison_table, counts, gated, summary_lines, undecided, within_metric, wrapped,
+};
 
 use crate::args::{CompareArgs, FailOn, Format, FormatArgs};
 use crate::error::{EXIT_REGRESSION, EXIT_UNDECIDED, Failure};
@@ -24,7 +26,14 @@ pub fn compare(location: &str, arguments: &CompareArgs) -> Result<u8, Failure> {
         }
         Some(candidate) => across(&session, &arguments.run, candidate, arguments.force).map_err(with_force)?,
     };
-    show(&comparison, arguments.format)?;
+    if arguments.summary {
+        let mut out = people();
+        for line in summary_lines(&comparison.answer) {
+            writeln!(out, "{line}")?;
+        }
+    } else {
+        show(&comparison, arguments.format)?;
+    }
     let code = exit_code(&comparison.answer, &arguments.fail_on);
     Ok(output::tell_left_out(&comparison.answer.left_out, arguments.strict, code))
 }

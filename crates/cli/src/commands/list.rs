@@ -11,7 +11,7 @@ use benchbook_report::{Row, number, rows};
 use clap::{CommandFactory, ValueEnum};
 
 use crate::args::{Cli, Format, ListArgs, Topic};
-use crate::coverage::{self, Available, Claim, CoverageRow};
+use crate::coverage::{self, Available, Claim, CoverageRow, Model};
 use crate::error::Failure;
 use crate::output::{self, text_batch};
 use crate::people::people;
@@ -229,8 +229,14 @@ fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
         let catalogue = word("catalogue").split_whitespace().map(str::to_owned).collect();
         Claim { name: word("claim"), catalogue, verdict: word("verdict"), reason: word("reason") }
     });
+    let models = benchbook_matrix::crossed()?.into_iter().filter_map(|one| {
+        let rows = one.techniques.iter().flat_map(|(technique, _)| technique.catalogue);
+        let techniques = rows.map(|id| (*id).to_owned()).collect();
+        Some(Model { id: one.catalogue?, not_here: one.not_here, techniques })
+    });
     let available = Available {
         claims: claims.collect(),
+        models: models.collect(),
         implementations: known.implementations.clone(),
         devices: known.devices.clone(),
         functions: benchbook_query::functions().into_iter().map(|function| function.name.to_owned()).collect(),

@@ -15,4 +15,5 @@ mod search;
 pub mod sql;
 pub mod store;
 pub mod tune;
+pub mod validate;
 pub mod worker;

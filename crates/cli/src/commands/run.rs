@@ -8,6 +8,7 @@ use benchbook_measure::run::{Ready, RunSummary, Start, about, forecast};
 use benchbook_query::Session;
 use benchbook_record::{LocalStore, RunRow, Store, folder_of, read_text, to_parquet};
 use benchbook_report::calibration::read;
+use benchbook_workloads::Category;
 
 use crate::args::{RunArgs, once};
 use crate::error::{EXIT_ERROR, Failure, say};
@@ -62,10 +63,18 @@ pub fn local_path(store: &str) -> Result<PathBuf, Failure> {
 
 /// The plan that the arguments mean.
 fn plan(arguments: &RunArgs) -> Result<Plan, Failure> {
-    let own = [("--set", !arguments.sets.is_empty()), ("--implementation", !arguments.implementations.is_empty())];
-    let mut plan = match plan_file(&arguments.targets, &own)? {
-        Some(plan) => plan,
-        None => of_workloads(&arguments.targets, arguments)?,
+    let own = [
+        ("--set", !arguments.sets.is_empty()),
+        ("--implementation", !arguments.implementations.is_empty()),
+        ("--preset", arguments.preset.is_some()),
+    ];
+    let mut plan = match (plan_file(&arguments.targets, &own)?, arguments.category) {
+        (Some(plan), _) => plan,
+        (None, Some(Category { name, workloads, .. })) => {
+            let workloads: Vec<String> = workloads.iter().map(|name| (*name).to_owned()).collect();
+            of_workloads(name, &workloads, arguments)?
+        }
+        (None, None) => of_workloads(&arguments.targets.join("+"), &arguments.targets, arguments)?,
     };
     if arguments.quick {
         quicken(&mut plan.sampling);
@@ -93,18 +102,21 @@ fn plan(arguments: &RunArgs) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
-/// A preset of each workload; `--set` replaces the preset by a sweep of its own.
-fn of_workloads(workloads: &[String], arguments: &RunArgs) -> Result<Plan, Failure> {
-    let preset = if arguments.quick { "quick" } else { "default" };
+/// A preset of each workload; `--set` replaces a preset that was not asked for by a sweep of its own.
+fn of_workloads(name: &str, workloads: &[String], arguments: &RunArgs) -> Result<Plan, Failure> {
+    // People write the name of a preset as they say it: `b2 s128 d256 h8`.
+    let asked = arguments.preset.as_ref().map(|preset| preset.trim().replace(' ', "-"));
+    let usual = if arguments.quick { "quick" } else { "default" };
+    let preset = asked.as_deref().unwrap_or(usual);
     let params = once("--set", &arguments.sets, "write NAME=A,B to sweep")?;
     let case = |workload: &String| CaseSpec {
         workload: workload.clone(),
-        preset: params.is_empty().then(|| preset.to_owned()),
+        preset: (params.is_empty() || asked.is_some()).then(|| preset.to_owned()),
         params: params.clone(),
         implementations: arguments.implementations.clone(),
     };
     let kind = if params.is_empty() { preset } else { "sweep" };
-    let suite = format!("{}-{kind}", workloads.join("+"));
+    let suite = format!("{name}-{kind}");
     Ok(Plan::of(&suite, workloads.iter().map(case).collect()))
 }
 

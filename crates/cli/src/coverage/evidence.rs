@@ -39,7 +39,7 @@ pub enum Kind {
     Chart,
     /// A call of the library around code of one's own.
     Call,
-    /// A model of the catalogue with every technique switched on in turn.
+    /// A model of the catalogue in the matrix: every technique switched on in turn, or why it does not suit the model.
     Matrix,
 }
 
@@ -202,18 +202,19 @@ fn claim(id: &str, available: &Available) -> Finding {
 }
 
 fn matrix(model: &str, techniques: &[&str], available: &Available) -> Finding {
-    let measured = |technique: &str| {
-        available.implementations.iter().any(|info| {
-            let claims = |id: &str| info.catalogue.iter().any(|claimed| claimed == id);
-            claims(model) && claims(technique) && running(info, available).is_some()
-        })
+    let Some(known) = available.models.iter().find(|known| known.id == model) else {
+        return Finding::Missing(format!("no model is {model}"));
     };
-    let missing: Vec<&str> = techniques.iter().copied().filter(|technique| !measured(technique)).collect();
+    if let Some(why) = &known.not_here {
+        return Finding::Missing(format!("no cell of {model} is measured: {why}"));
+    }
+    let has_cell = |technique: &&str| known.techniques.iter().any(|one| one == technique);
+    let missing: Vec<&str> = techniques.iter().copied().filter(|technique| !has_cell(technique)).collect();
     let done = techniques.len() - missing.len();
     match missing.first() {
         Some(first) => {
             let total = techniques.len();
-            Finding::Missing(format!("{done} of {total} techniques in {model}, no implementation claims {first} there"))
+            Finding::Missing(format!("{done} of {total} techniques in {model}, none in the matrix is {first}"))
         }
         None => Finding::Found(format!("all {done} techniques in {model}")),
     }

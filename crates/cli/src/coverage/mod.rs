@@ -36,6 +36,19 @@ pub struct Available {
     pub calls: Vec<String>,
     /// Published claims with what became of each.
     pub claims: Vec<Claim>,
+    /// Models of the matrix, by their rows.
+    pub models: Vec<Model>,
+}
+
+/// A model of the matrix.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The id of its row.
+    pub id: String,
+    /// Why none of its cells can be measured; nothing where they can.
+    pub not_here: Option<String>,
+    /// Ids of the rows of techniques of which it has a cell: measured, or with why they do not suit it.
+    pub techniques: Vec<String>,
 }
 
 /// A published claim, as far as its rows need to know.

@@ -6,21 +6,30 @@ use benchbook_core::message::{DeviceInfo, ImplementationInfo, InputsFrom};
 
 use super::catalogue::Catalogue;
 use super::evidence::{Evidence, Kind};
-use super::{Available, Claim, CoverageRow, Error, Status, coverage, coverage_of};
+use super::{Available, Claim, CoverageRow, Error, Model, Status, coverage, coverage_of};
 
 const FUNCTIONS: &str = "ci_low ci_high replicate_low replicate_high mad geomean outliers welch_p cohens_d hedges_g \
     mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \
     paired_verdict paired_reason paired_mde q_value false_coverage_level change_point speedup_category";
-const QUERIES: &str =
-    "speedup summary checks memory scaling left_out runs evidence history rules roofline approximations steps claims";
+const QUERIES: &str = "speedup summary checks memory scaling left_out runs evidence history rules roofline \
+    approximations steps claims matrix before_after";
 const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed runs.threads runs.environment_id \
     runs.environment_variables runs.libraries trials.flops trials.bytes trials.dtype trials.input_seed \
     trials.threads samples.elapsed_ns samples.iterations samples.cpu_user_ns samples.cpu_system_ns \
     outcomes.stop_reason measures.provenance checks.max_abs_error checks.max_scaled_error checks.tolerance \
     checks.passed";
-const COMMANDS: &str = "run list sql compare gate tune feedback report doctor store worker schema";
-const OPTIONS: [&str; 6] =
-    ["run --quick", "run --worker", "compare --baseline", "tune --under", "report --output", "sql --format"];
+const COMMANDS: &str = "run validate list sql compare matrix gate tune feedback report doctor store worker schema";
+const OPTIONS: [&str; 9] = [
+    "run --quick",
+    "run --worker",
+    "run --category",
+    "run --preset",
+    "compare --baseline",
+    "compare --summary",
+    "tune --under",
+    "report --output",
+    "sql --format",
+];
 const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_settled input_copies \
     allocations allocated_bytes";
 const CHARTS: &str = "distribution speedup scaling history heat_map";
@@ -74,6 +83,7 @@ fn available() -> Available {
         charts: words(CHARTS),
         calls: words(CALLS),
         claims: Vec::new(),
+        models: vec![Model { id: "MO1".into(), not_here: None, techniques: words("AT6 PR2") }],
     }
 }
 
@@ -160,7 +170,9 @@ fn rows_say_what_was_found_or_what_is_missing() {
         told("HW32"),
         (Status::Unavailable, "not testable here: no neuromorphic chip among the project's machines".into())
     );
-    assert_eq!(told("MO25"), (Status::NotYet, "0 of 35 techniques in MO1, no implementation claims AT1 there".into()));
+    assert_eq!(told("MO25"), (Status::NotYet, "2 of 35 techniques in MO1, none in the matrix is AT1".into()));
+    assert_eq!(told("MO26"), (Status::NotYet, "no model is MO2".into()));
+    assert_eq!(told("MO45"), (Status::Works, "command matrix, query matrix".into()));
 }
 
 #[test]
@@ -216,17 +228,21 @@ fn an_implementation_counts_only_on_a_device_that_is_here() {
 }
 
 #[test]
-fn a_model_is_crossed_with_a_technique_by_one_implementation_that_claims_both() {
-    let rows = "{ id = \"AT1\", title = \"a\", evidence = [\"implementation\"] },\n\
-        { id = \"AT2\", title = \"b\", evidence = [\"matrix:AT1\", \"implementation\"] }";
+fn a_model_is_crossed_with_every_technique_or_says_why_none_of_its_cells_is_measured() {
+    let rows = "{ id = \"AT1\", title = \"a\", evidence = [] },\n\
+        { id = \"AT2\", title = \"b\", evidence = [\"matrix:AT1\"] }";
     let catalogue = small(rows).unwrap();
-    let mut have = Available { devices: vec![device("flex", None)], ..Available::default() };
-    have.implementations = vec![implementation("m", "one", "flex", "AT1"), implementation("m", "two", "flex", "AT2")];
-    let told = coverage_of(&catalogue, &have).unwrap();
-    assert_eq!(told[1].because, "1 of 2 techniques in AT1, no implementation claims AT2 there");
-    have.implementations.push(implementation("m", "both", "flex", "AT1 AT2"));
-    let told = coverage_of(&catalogue, &have).unwrap();
-    assert_eq!((told[1].status, told[1].section.as_str()), (Status::Works, "attention"));
+    let told = |not_here: Option<&str>, techniques: &str| {
+        let not_here = not_here.map(str::to_owned);
+        let models = vec![Model { id: "AT1".into(), not_here, techniques: words(techniques) }];
+        coverage_of(&catalogue, &Available { models, ..Available::default() }).unwrap().remove(1)
+    };
+    assert_eq!(told(None, "AT1").because, "1 of 2 techniques in AT1, none in the matrix is AT2");
+    let whole = told(None, "AT2 AT1");
+    assert_eq!((whole.status, whole.because.as_str()), (Status::Works, "all 2 techniques in AT1"));
+    assert_eq!(whole.section, "attention");
+    let none = told(Some("it has experts"), "AT1 AT2");
+    assert_eq!((none.status, none.because.as_str()), (Status::NotYet, "no cell of AT1 is measured: it has experts"));
 }
 
 #[test]

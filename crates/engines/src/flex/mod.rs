@@ -28,6 +28,7 @@ mod row;
 pub mod sparse;
 mod subject;
 pub mod tables;
+mod technical;
 pub mod techniques;
 pub mod tensor;
 pub mod training;

@@ -197,6 +197,13 @@ impl Running {
         made.map_err(|error| failed(self.implementation, &self.device, &error))
     }
 
+    /// That its answers are no numbers, and from where on.
+    pub(super) fn broken(&mut self) -> Error {
+        let Self { implementation, device, decoder, prompt, .. } = self;
+        let reason = broken(decoder, prompt).unwrap_or_else(|| format!("{BROKEN} behind its last layer"));
+        Error::Implementation { implementation: (*implementation).into(), device: device.clone(), reason }
+    }
+
     pub(super) fn write(&mut self, input: &str, values: &[f32]) -> bool {
         if input != "prompt" {
             return false;
@@ -205,6 +212,15 @@ impl Running {
         self.prompt.iter_mut().zip(values).for_each(|(id, value)| *id = *value as i32);
         true
     }
+}
+
+/// How it is told that answers are no numbers: the query `matrix` knows such cells by it.
+const BROKEN: &str = "its numbers are none";
+
+/// From which layer on a text has no numbers, in words; nothing where no layer is to blame.
+pub(super) fn broken(decoder: &mut Decoder, ids: &[i32]) -> Option<String> {
+    let layer = decoder.breaks_at(ids).ok()??;
+    Some(format!("{BROKEN} from layer {} of {} on", layer + 1, decoder.text().layers))
 }
 
 pub(super) fn failed(implementation: &'static str, device: &str, error: &benchbook_models::Error) -> Error {

@@ -6,18 +6,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use benchbook_core::{
-    Array, DType, Implementation, Inputs, Loop, Metric, Parameters, Params, Problem, Reference, Result, Row, Setting,
-    Step, Subject, Support,
-};
+use benchbook_core::{Array, DType, Inputs, Loop, Metric, Reference, Result, Row, Setting, Step, Subject, Support};
 use benchbook_models::technique::{self, Applied, Change, Technique, Tried, mean_bits};
 use benchbook_models::{Decoder, Description, Form, Keeps, Session};
 use benchbook_quality::logits as quality;
 use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Rounded, Sizes};
 
-use super::engine::fused_engine;
 use super::models::{Given, MOST_CHUNK, Running, described, failed, input_of, looping};
 use super::row::fused_row;
+use super::technical::{Changed, Technical};
 use super::weight_only::{own_bytes, own_flops, weight_bytes};
 
 /// The decoder as it is: what techniques stand beside.
@@ -36,30 +33,38 @@ pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
 .only(|_, _, params| supported(params, None));
 
 /// Every technique, as an implementation of `forced-decoding`.
-pub fn all() -> impl Iterator<Item = Technical> {
-    technique::ALL.iter().map(Technical)
+pub fn all() -> impl Iterator<Item = Changed<ForcedDecoding>> {
+    technique::ALL.iter().map(Changed::by)
 }
-
-/// A technique as an implementation.
-pub struct Technical(&'static Technique);
 
 /// Whether a case can be decoded, and takes a technique: `not here` is said of what no code of ours decodes, `not applicable` of what a
 /// technique does not suit.
 fn supported(params: &ForcedDecodingParams, technique: Option<&Technique>) -> Support {
     if !params.is_known() {
-        let why = match benchbook_models::named(&params.model) {
-            Err(error) => error.to_string(),
-            Ok(model) => technique::not_here(&model).unwrap_or_else(|| {
-                let no_room = "there is no room for one of its layers";
-                let no_answer = "right answers are known of LLaMA and Qwen3 alone here";
-                (if model.text.architecture.biased() { no_answer } else { no_room }).to_owned()
-            }),
-        };
-        return Support::No(format!("not here: {why}"));
+        return Support::No(unknown(params));
     }
     match technique.and_then(|technique| technique.refuses(&described(&params.sizes(), params.text()))) {
         Some(why) => Support::No(format!("not applicable: {why}")),
         None => Support::Yes,
+    }
+}
+
+/// Why nobody decodes a case: of the model its text part alone is asked for.
+fn unknown(params: &ForcedDecodingParams) -> String {
+    let model = match benchbook_models::named(&params.model) {
+        Ok(model) => Description { vision: None, ..model },
+        Err(error) => return format!("not here: {error}"),
+    };
+    if let Some(why) = technique::not_here(&model) {
+        return format!("not here: {why}");
+    }
+    if model.text.architecture.biased() {
+        return "not here: right answers are known of LLaMA and Qwen3 alone here".to_owned();
+    }
+    let all = params.of_layers;
+    match params.fits {
+        0 => format!("does not fit: there is no room for one of its {all} layers"),
+        most => format!("does not fit: {most} of {all} layers are the most that there is room for"),
     }
 }
 
@@ -68,98 +73,76 @@ fn room(params: &ForcedDecodingParams) -> [usize; 2] {
     [params.text(), params.prompt.min(MOST_CHUNK)]
 }
 
-impl Technical {
-    /// The decoder of a case with this technique, and what stands beside: its model, and the inputs that it stands for.
-    fn applied<T>(
-        &self,
-        params: &ForcedDecodingParams,
-        inputs: &Inputs,
-        with: impl FnOnce(&Description, &Applied) -> benchbook_models::Result<T>,
-    ) -> benchbook_models::Result<T> {
-        let sizes = params.sizes();
-        let (model, given) = (described(&sizes, params.text()).checked()?, Given { sizes: &sizes, inputs });
-        with(&model, &self.0.applied(&model, &given, params.text())?)
-    }
+/// What `with` makes of a case's model with a technique, of its description and the inputs as weights.
+fn applied<T>(
+    technique: &Technique,
+    params: &ForcedDecodingParams,
+    inputs: &Inputs,
+    with: impl FnOnce(&Description, &Applied) -> benchbook_models::Result<T>,
+) -> benchbook_models::Result<T> {
+    let sizes = params.sizes();
+    let (model, given) = (described(&sizes, params.text()).checked()?, Given { sizes: &sizes, inputs });
+    with(&model, &technique.applied(&model, &given, params.text())?)
 }
 
-impl Implementation for Technical {
-    fn name(&self) -> &'static str {
-        self.0.name
+/// The largest of whole numbers of so many bits, 8 or 4, that a cache holds.
+pub(super) fn levels(bits: u32) -> f64 {
+    if bits == 8 { 127.0 } else { 7.0 }
+}
+
+impl Technical for ForcedDecoding {
+    const ON_REQUEST: bool = false;
+
+    fn takes(params: &ForcedDecodingParams, technique: &Technique) -> Support {
+        supported(params, Some(technique))
     }
 
-    fn workload(&self) -> &'static str {
-        ForcedDecoding::NAME
-    }
-
-    fn about(&self) -> &'static str {
-        self.0.about
-    }
-
-    fn catalogue(&self) -> &'static [&'static str] {
-        self.0.catalogue
-    }
-
-    fn devices(&self) -> Vec<&'static str> {
-        vec!["flex"]
-    }
-
-    fn supports(&self, _device: &str, dtype: DType, params: &Params) -> Support {
-        match (Support::of(&[DType::F32], dtype), ForcedDecodingParams::read(ForcedDecoding::NAME, params)) {
-            (Support::Yes, Ok(params)) => supported(&params, Some(self.0)),
-            (no @ Support::No(_), _) => no,
-            (_, Err(error)) => Support::No(error.to_string()),
-        }
-    }
-
-    fn engine(&self, _device: &str) -> (String, String) {
-        fused_engine()
-    }
-
-    fn prepare(&self, setting: &Setting, params: &Params, inputs: &Inputs) -> Result<Box<dyn Subject>> {
-        let (name, params) = (self.0.name, ForcedDecodingParams::read(ForcedDecoding::NAME, params)?);
-        let made = self.applied(&params, inputs, |model, applied| {
+    fn prepared(
+        technique: &'static Technique,
+        setting: &Setting,
+        params: &ForcedDecodingParams,
+        inputs: &Inputs,
+    ) -> Result<Box<dyn Subject>> {
+        let name = technique.name;
+        let made = applied(technique, params, inputs, |model, applied| {
             let sizes = params.sizes();
             let plain = Decoder::load(model, &Given { sizes: &sizes, inputs }, params.text())?;
-            let exact = read(&plain, &params, inputs.get("prompt").of())?.0;
+            let exact = read(&plain, params, inputs.get("prompt").of())?.0;
             let decoder = applied.decoder()?;
             let told = told(&decoder, Some((&plain, applied.tried.as_slice())));
             Ok((decoder, told, exact))
         });
         let (decoder, told, exact) = made.map_err(|error| failed(name, &setting.device, &error))?;
-        let running = Running::of(name, setting, decoder, inputs, room(&params));
-        let steps = ForcedDecoding::steps(&params);
-        Ok(looping(name, setting, &steps, Forced::new(running, &params, told, Some(exact))))
+        let running = Running::of(name, setting, decoder, inputs, room(params));
+        let steps = Self::steps(params);
+        Ok(looping(name, setting, &steps, Forced::new(running, params, told, Some(exact))))
     }
 
-    fn approximates(&self) -> bool {
-        true
-    }
-
-    fn approximation(&self, params: &Params, inputs: &Inputs, seed: u64) -> Option<Reference> {
-        let params = ForcedDecodingParams::read(ForcedDecoding::NAME, params).ok()?;
-        if supported(&params, Some(self.0)) != Support::Yes {
-            return None;
-        }
-        let answer = self.applied(&params, inputs, |_, applied| {
+    fn right(
+        technique: &'static Technique,
+        params: &ForcedDecodingParams,
+        inputs: &Inputs,
+        seed: u64,
+    ) -> Option<Reference> {
+        let answer = applied(technique, params, inputs, |_, applied| {
             let sizes = params.sizes();
             let of = |inputs: &Inputs, sizes: Sizes, otherwise: Otherwise<'_>| {
-                Ok(ForcedDecoding::of(&params, (sizes, inputs), otherwise, seed))
+                Ok(Self::of(params, (sizes, inputs), otherwise, seed))
             };
-            match self.0.change {
+            match technique.change {
                 Change::Keeps(Keeps { window, bits: None }) => {
                     of(inputs, sizes, Otherwise { window, ..Otherwise::default() })
                 }
                 Change::Keeps(Keeps { window, bits: Some(bits) }) => {
                     let decoder = applied.decoder()?;
-                    let (_, session) = read(&decoder, &params, inputs.get("prompt").of())?;
+                    let (_, session) = read(&decoder, params, inputs.get("prompt").of())?;
                     let layers: Vec<[Vec<f32>; 2]> =
                         (0..sizes.layers).filter_map(|layer| session.rounded(&decoder, layer)).collect();
-                    let levels = if bits == 8 { 127.0 } else { 7.0 };
-                    let cache = Some(Rounded { layers: &layers, levels });
+                    let cache = Some(Rounded { layers: &layers, levels: levels(bits) });
                     of(inputs, sizes, Otherwise { window, cache, ..Otherwise::default() })
                 }
                 Change::Exit(exit) => {
-                    let (_, session) = read(&applied.decoder()?, &params, inputs.get("prompt").of())?;
+                    let (_, session) = read(&applied.decoder()?, params, inputs.get("prompt").of())?;
                     let least = exit.least_of(sizes.layers);
                     let depths = Depths { of: session.depths(), first: params.prompt, least, alike: exit.alike };
                     of(inputs, sizes, Otherwise { depths: Some(depths), ..Otherwise::default() })
@@ -206,9 +189,9 @@ fn read(
 }
 
 /// What is known of a decoder before it runs, beside the plain one where it is another.
-fn told(decoder: &Decoder, beside: Option<(&Decoder, &[Tried])>) -> Vec<Metric> {
-    let (held, head, bytes) = (decoder.held(), decoder.held_by_head(), decoder.matrix_bytes());
-    let mut metrics = vec![weight_bytes(bytes), own_bytes(bytes)];
+pub(super) fn told(decoder: &Decoder, beside: Option<(&Decoder, &[Tried])>) -> Vec<Metric> {
+    let (held, head) = (decoder.held(), decoder.held_by_head());
+    let mut metrics = vec![weight_bytes(decoder.matrix_bytes())];
     let Some((plain, tried)) = beside else { return metrics };
     let text = decoder.text();
     let (all, embedded) = (plain.held().numbers, text.vocabulary * text.width);
@@ -303,6 +286,9 @@ impl Loop for Forced {
     }
 
     fn outputs(&mut self) -> Result<Vec<Array>> {
+        if !self.logits.iter().all(|logit| logit.is_finite()) {
+            return Err(self.running.broken());
+        }
         Ok(vec![Array::new(vec![self.tokens, self.logits.len() / self.tokens.max(1)], &self.logits)])
     }
 
@@ -317,6 +303,7 @@ impl Loop for Forced {
     fn metrics(&self) -> Vec<Metric> {
         let mut metrics = self.told.clone();
         let (decoder, Some(session)) = self.running.decoder() else { return metrics };
+        metrics.push(own_bytes(decoder.matrix_bytes()));
         metrics.push(Metric::modelled("cache_bytes", session.cache_bytes() as f64, "bytes"));
         metrics.push(own_flops(Self::flops(decoder, session, self.tokens)));
         let (depths, new) = (session.depths(), session.depths().len().saturating_sub(self.prompt));
@@ -332,6 +319,8 @@ impl Loop for Forced {
 
 #[cfg(test)]
 mod tests {
+    use benchbook_core::{Implementation as _, Parameters as _, Problem as _};
+
     use super::*;
 
     fn params() -> ForcedDecodingParams {
@@ -376,6 +365,22 @@ mod tests {
     }
 
     #[test]
+    fn a_model_without_numbers_says_from_which_layer_on() {
+        let mut inputs = ForcedDecoding::inputs(&params(), 4);
+        let mut down = inputs.get("w_down").clone();
+        // A row of the third layer.
+        let [row, width] = [2 * params().width, down.width()];
+        down.write(row, &vec![f32::INFINITY; width]);
+        inputs.insert("w_down", down);
+        let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
+        let mut subject = PLAIN.prepare(&setting, &params().params(), &inputs).unwrap();
+        subject.run(1);
+        subject.sync().unwrap();
+        let told = subject.outputs().unwrap_err().to_string();
+        assert!(told.contains("its numbers are none from layer 3 of 4 on"), "{told}");
+    }
+
+    #[test]
     fn what_cannot_be_says_whether_it_is_the_technique_or_the_model() {
         let refused = |params: &ForcedDecodingParams, name: &str| {
             let technical = all().find(|one| one.name() == name).unwrap();
@@ -390,7 +395,11 @@ mod tests {
         let other = "other".to_owned();
         let experts = ForcedDecodingParams { model: "qwen3-coder-30b".into(), architecture: other.clone(), ..params() };
         assert!(refused(&experts, "int8").starts_with("not here: Qwen3-Coder-30B"), "{}", refused(&experts, "int8"));
-        let large = ForcedDecodingParams { model: "llama-70b".into(), architecture: other, ..params() };
-        assert!(refused(&large, "int8").contains("no room"), "{}", refused(&large, "int8"));
+        let large = ForcedDecodingParams { model: "llama-70b".into(), architecture: other.clone(), ..params() };
+        assert_eq!(refused(&large, "int8"), "does not fit: there is no room for one of its 4 layers");
+        let some = ForcedDecodingParams { of_layers: 80, fits: 3, ..large };
+        assert_eq!(refused(&some, "int8"), "does not fit: 3 of 80 layers are the most that there is room for");
+        let looks = ForcedDecodingParams { model: "qwen3-vl-2b".into(), architecture: other, ..params() };
+        assert!(refused(&looks, "int8").starts_with("does not fit"), "its text part is asked for");
     }
 }

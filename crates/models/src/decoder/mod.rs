@@ -1,6 +1,7 @@
 //! Decoder-only models by our kernels, in `f32`: GPT-2, LLaMA and Qwen3.
 
 mod attention;
+mod broken;
 mod kept;
 mod matrix;
 mod session;

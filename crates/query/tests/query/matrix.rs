@@ -81,6 +81,7 @@ fn a_cell_is_measured_or_says_why_not() {
     ];
     assert_eq!(cells, wanted);
     assert_eq!(words(&answer, "helps"), ["-", "-", "-", "faster and smaller"]);
+    assert_eq!((words(&answer, "weights")[3].as_str(), words(&answer, "quality")[3].as_str()), ("seeded", "-"));
     let of = |column: &str| floats(&answer, column)[3].unwrap();
     assert!((1.9..2.1).contains(&of("speedup")) && of("low") > 1.9 && of("high") < 2.1);
     assert_near(of("memory_ratio"), 35.0 / 110.0, "memory");
@@ -91,6 +92,61 @@ fn a_cell_is_measured_or_says_why_not() {
     // Four times as fast is asked for.
     let strict = asked(&fixture.session(), "matrix", &[("least_speedup", "4")]);
     assert_eq!(words(&strict, "helps")[3], "smaller");
+}
+
+#[test]
+fn quality_is_judged_by_the_interval_of_real_text_or_labels() {
+    let fixture = Fixture::new();
+    let real = "tiny 24×16";
+    fixture.run(|writer| {
+        let figures = [
+            ("int8", [("perplexity_ratio", 1.004), ("perplexity_ratio_low", 1.001), ("perplexity_ratio_high", 1.008)]),
+            ("nf4", [("perplexity_ratio", 1.05), ("perplexity_ratio_low", 1.02), ("perplexity_ratio_high", 1.08)]),
+            (
+                "2of4",
+                [
+                    ("accuracy_difference", -0.02),
+                    ("accuracy_difference_low", -0.05),
+                    ("accuracy_difference_high", 0.01),
+                ],
+            ),
+            (
+                "mxfp4",
+                [("accuracy_difference", 0.0), ("accuracy_difference_low", -0.005), ("accuracy_difference_high", 0.02)],
+            ),
+        ];
+        add(writer, &trial(1, "decoder", real, 0, json!({})));
+        writer.sample(&sample(1, 0, 0, 1_000)).unwrap();
+        for (number, (name, figures)) in (2..).zip(figures) {
+            add(writer, &trial(number, name, real, 0, json!({})));
+            writer.sample(&sample(number, 0, number, 1_000)).unwrap();
+            figures.iter().for_each(|(metric, value)| measure(writer, number, metric, *value, "ratio"));
+        }
+    });
+    let session = fixture.session();
+    let answer = asked(&session, "matrix", &[]);
+    assert_eq!(words(&answer, "technique"), ["int8", "nf4", "2of4", "mxfp4"], "the decoder as it is is none");
+    assert_eq!(words(&answer, "quality"), ["kept", "lost", "undecided", "kept"]);
+    assert_eq!(words(&answer, "weights"), ["real"; 4]);
+    let strict = asked(&session, "matrix", &[("less_quality", "0.001")]);
+    assert_eq!(words(&strict, "quality"), ["lost", "lost", "undecided", "undecided"]);
+    assert_eq!(asked(&session, "cross_model", &[]).rows(), 0, "over models, seeded weights alone are compared");
+}
+
+#[test]
+fn what_has_no_numbers_is_wrong_and_what_has_no_room_does_not_fit() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        let broken = "e4m3 on flex: its numbers are none from layer 2 of 4 on";
+        ends(writer, 1, ["e4m3", TINY], (Status::Failed, broken));
+        let room = "does not fit: 3 of 40 layers are the most that there is room for";
+        ends(writer, 2, ["int8", LARGE], (Status::Unsupported, room));
+    });
+    let answer = asked(&fixture.session(), "matrix", &[]);
+    assert_eq!(words(&answer, "cell"), ["does not fit", "wrong"]);
+    let why = words(&answer, "why");
+    assert_eq!(why[0], "3 of 40 layers are the most that there is room for");
+    assert!(why[1].contains("layer 2 of 4"), "{why:?}");
 }
 
 #[test]

@@ -3,10 +3,12 @@
 mod compare;
 pub(crate) mod gaps;
 pub(crate) mod ranks;
+mod summary;
 pub(crate) mod verdicts;
 
 pub use compare::{
     By, Comparison, across, default_baseline, nothing_to_compare, paired_metrics, paired_speedup, warnings, within,
     within_by, within_metric,
 };
+pub use summary::summary_lines;
 pub use verdicts::{counts, gated, metrics, paired, sequential, undecided, weak};

@@ -4,6 +4,7 @@ use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, W
 
 use super::reference::{average, dot};
 use super::sizes::{check_kv_heads, check_scores, draw, label, scores};
+use crate::named::NAMED;
 use crate::rows::by_rows;
 use crate::tolerance::tolerance_of_average;
 
@@ -55,7 +56,13 @@ impl Problem for Attention {
         full.push(seq(512, false).with("kv_heads", 2.into()));
         full.push(seq(512, false).with("masked", true.into()));
         full.push(seq(128, true).with("seq_kv", 512.into()));
-        vec![Preset { name: "quick", cases: quick }, Preset { name: "default", cases: full }]
+        let named = NAMED.iter().map(|one| {
+            let sizes = [("batch", one.batch), ("heads", one.heads), ("head_dim", one.width / one.heads)];
+            let of = |params: Params, (name, size): (&str, i64)| params.with(name, size.into());
+            Preset { name: one.preset, cases: vec![sizes.into_iter().fold(seq(one.seq, false), of)] }
+        });
+        let usual = [Preset { name: "quick", cases: quick }, Preset { name: "default", cases: full }];
+        usual.into_iter().chain(named).collect()
     }
 
     fn ugly() -> Vec<AttentionParams> {

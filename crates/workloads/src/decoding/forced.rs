@@ -37,6 +37,8 @@ benchbook_core::parameters! {
         layers: usize = 2, 1..=128;
         /// blocks of the whole model, of which these are the first
         of_layers: usize = 2, 1..=1 << 10;
+        /// of an architecture that is other because there is no room for so many blocks, those that have room
+        fits: usize = 0, 0..=128;
         /// query heads
         heads: usize = 4, 1..=1 << 12;
         /// key and value heads
@@ -129,6 +131,7 @@ impl Problem for ForcedDecoding {
                 architecture: architecture.to_owned(),
                 layers,
                 of_layers: layers,
+                fits: 0,
                 heads,
                 kv_heads,
                 head_dim,
@@ -162,8 +165,12 @@ impl Problem for ForcedDecoding {
     }
 
     fn label(params: &ForcedDecodingParams) -> String {
-        let ForcedDecodingParams { model, weights, of_layers, prompt, tokens, .. } = params;
-        let other = if params.is_known() { "" } else { " other" };
+        let ForcedDecodingParams { model, weights, of_layers, fits, prompt, tokens, .. } = params;
+        let other = match (params.is_known(), fits) {
+            (true, _) => String::new(),
+            (false, 0) => " other".to_owned(),
+            (false, fits) => format!(" other fits{fits}"),
+        };
         format!("{model}{other} {weights} {prompt}+{tokens} of l{of_layers} {}", params.sizes().label())
     }
 

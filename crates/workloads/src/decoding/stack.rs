@@ -148,6 +148,25 @@ pub struct Rounded<'a> {
     pub levels: f64,
 }
 
+impl Rounded<'_> {
+    /// What a cache gives back of the keys (0) or values (1) of a position in a layer, whose heads have `d` numbers: as it was rounded,
+    /// where each is a whole number beside what it should be, and NaN elsewhere.
+    pub fn believed(&self, (layer, which, position): (usize, usize, usize), numbers: &[f64], d: usize) -> Vec<f64> {
+        let kv = numbers.len();
+        let given = self.layers.get(layer).and_then(|both| both[which].get(position * kv..)?.get(..kv));
+        let Some(given) = given else { return vec![f64::NAN; kv] };
+        let of_head = |(numbers, given): (&[f64], &[f32])| {
+            let step = numbers.iter().fold(0.0_f64, |most, number| most.max(number.abs())) / self.levels;
+            let one = |(number, given): (&f64, &f32)| {
+                let given = f64::from(*given);
+                if (given - number).abs() <= (0.5 + SLACK) * step { given } else { f64::NAN }
+            };
+            numbers.iter().zip(given).map(one).collect::<Vec<f64>>()
+        };
+        numbers.chunks_exact(d).zip(given.chunks_exact(d)).flat_map(of_head).collect()
+    }
+}
+
 /// Layers of each position.
 #[derive(Debug, Clone, Copy)]
 pub struct Depths<'a> {
@@ -235,19 +254,10 @@ impl<'a> Model<'a> {
 
     /// Numbers of the newest position as a cache gives them back, where each is a whole number beside what it should be.
     fn rounded(&self, layer: usize, which: usize, numbers: Vec<f64>) -> Vec<f64> {
-        let Some(Rounded { layers, levels }) = self.otherwise.cache else { return numbers };
-        let (d, kv) = (self.sizes.head_dim, numbers.len());
-        let given = layers.get(layer).and_then(|both| both[which].get(self.positions * kv..)?.get(..kv));
-        let Some(given) = given else { return vec![f64::NAN; kv] };
-        let of_head = |(numbers, given): (&[f64], &[f32])| {
-            let step = numbers.iter().fold(0.0_f64, |most, number| most.max(number.abs())) / levels;
-            let one = |(number, given): (&f64, &f32)| {
-                let given = f64::from(*given);
-                if (given - number).abs() <= (0.5 + SLACK) * step { given } else { f64::NAN }
-            };
-            numbers.iter().zip(given).map(one).collect::<Vec<f64>>()
-        };
-        numbers.chunks_exact(d).zip(given.chunks_exact(d)).flat_map(of_head).collect()
+        match self.otherwise.cache {
+            Some(cache) => cache.believed((layer, which, self.positions), &numbers, self.sizes.head_dim),
+            None => numbers,
+        }
     }
 
     /// What attention of a layer makes of what the newest position sees, itself included.

@@ -31,8 +31,8 @@ parameters = 1
 [text]
 architecture = "llama"
 layers = 2
-heads = 6
-kv_heads = 2
+heads = 8
+kv_heads = 4
 head_dim = 6
 width = 35
 hidden = 67
@@ -64,7 +64,8 @@ impl Which {
         }
     }
 
-    fn described(self) -> Result<Description, String> {
+    /// What it is made of.
+    pub fn described(self) -> Result<Description, String> {
         let described = match self {
             Self::Seeded => Description::parse(SEEDED),
             Self::Smollm2 => named(SMOLLM2),

@@ -1,7 +1,7 @@
 //! An encoder that goes through texts, a piece of them a step.
 
 use benchbook_core::{Array, Inputs, Loop, Looping, Metric, Result, Setting, Step, Subject};
-use benchbook_models::{Encoder, Form};
+use benchbook_models::{Encoder, Forms};
 use benchbook_quality::similarity::cosine;
 use benchbook_quality::{PIECES, pieces};
 
@@ -19,20 +19,21 @@ struct Whole {
     found: Vec<usize>,
 }
 
-/// Loads a model in a form, and says how its directions go with what people say.
+/// Loads a model whose matrices have these forms, and says how its directions go with what people say.
 pub fn prepare(
     name: &'static str,
     setting: &Setting,
     params: &EmbeddingQualityParams,
     inputs: &Inputs,
-    form: Form,
+    forms: &Forms,
 ) -> Result<Box<dyn Subject>> {
     let wrong = |reason: String| failed(name, &setting.device, &reason);
     // What people say is the same for every seed, and so are the texts of a real model.
     let labelled = Labelled { texts: texts_of(inputs), ..params.labelled(0).map_err(wrong)? };
-    let own = whole(params, &labelled, form).map_err(wrong)?;
+    let own = whole(params, &labelled, forms).map_err(wrong)?;
     let mut metrics = Vec::new();
-    let plain = if form == Form::Plain { None } else { Some(whole(params, &labelled, Form::Plain).map_err(wrong)?) };
+    let as_it_is = Forms::default();
+    let plain = if *forms == as_it_is { None } else { Some(whole(params, &labelled, &as_it_is).map_err(wrong)?) };
     if let Some(plain) = &plain {
         let cosines = plain.directions.iter().zip(&own.directions).map(|(a, b)| cosine(a, b));
         let cosines =
@@ -67,8 +68,8 @@ fn texts_of(inputs: &Inputs) -> Vec<Vec<i32>> {
     lengths.iter().map(text).collect()
 }
 
-fn whole(params: &EmbeddingQualityParams, labelled: &Labelled, form: Form) -> std::result::Result<Whole, String> {
-    let Chosen { model, source } = params.chosen(form)?;
+fn whole(params: &EmbeddingQualityParams, labelled: &Labelled, forms: &Forms) -> std::result::Result<Whole, String> {
+    let Chosen { model, source } = params.chosen(forms)?;
     let encoder = Encoder::load(&model, source.as_ref()).map_err(|error| error.to_string())?;
     let embed = |texts: &[Vec<i32>]| encoder.embed(texts).map_err(|error| error.to_string());
     let directions = embed(&labelled.texts)?;

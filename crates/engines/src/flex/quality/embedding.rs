@@ -1,13 +1,13 @@
 //! How good the directions are that an encoder gives to texts: `embedding-quality`.
 
-use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Row, StepsOf, Task, Work};
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Row, StepsOf, Support, Task, Work};
 use benchbook_models::weights::{Seeded, Source};
-use benchbook_models::{Description, Form, Tensor, named, real};
+use benchbook_models::{Description, Form, Forms, Plan, Tensor, named, real};
 use benchbook_quality::PIECES;
 
 use super::chosen::Chosen;
 use super::labelled::{self, Labelled};
-use super::{INT4, INT8, bert, embedded};
+use super::{INT4, INT8, bert, embedded, here};
 use crate::flex::row::fused_row;
 
 /// A direction for each text, a piece of the texts a step, by a BERT whose matrices were rounded or not.
@@ -54,7 +54,7 @@ epsilon = 1e-12
 /// Weights whose matrices of products were rounded.
 struct Rounded {
     source: Box<dyn Source>,
-    form: Form,
+    forms: Forms,
 }
 
 impl Source for Rounded {
@@ -62,7 +62,9 @@ impl Source for Rounded {
         let numbers = self.source.numbers(tensor)?;
         match *tensor.shape {
             [outer, inner] if tensor.name.starts_with("encoder.") => {
-                self.form.stands_for_rows(&numbers, [outer, inner])
+                let attends = tensor.name.contains(".attention.");
+                let form = if attends { self.forms.attention } else { self.forms.feed };
+                form.stands_for_rows(&numbers, [outer, inner])
             }
             _ => Ok(numbers),
         }
@@ -79,18 +81,23 @@ impl EmbeddingQualityParams {
         described.map_err(|error| error.to_string())
     }
 
-    /// The model, with matrices in this form.
+    /// The model, with matrices in these forms.
     ///
     /// # Errors
     /// It was not brought, or is not as it was.
-    pub(super) fn chosen(&self, form: Form) -> Result<Chosen, String> {
+    pub(super) fn chosen(&self, forms: &Forms) -> Result<Chosen, String> {
         let source: Box<dyn Source> = if self.is_seeded() {
             Box::new(Seeded { seed: SEED })
         } else {
             let folder = real::folder().ok_or("neither XDG_CACHE_HOME nor HOME names a folder")?;
             Box::new(real::minilm(&folder).map_err(|error| error.to_string())?.0)
         };
-        Ok(Chosen { model: self.described()?, source: Box::new(Rounded { source, form }) })
+        Ok(Chosen { model: self.described()?, source: Box::new(Rounded { source, forms: forms.clone() }) })
+    }
+
+    /// Whether its model and its texts are here.
+    pub(super) fn is_here(&self) -> Support {
+        here(if self.is_seeded() { Ok(()) } else { self.labelled(0).map(|_| ()) })
     }
 
     /// The texts.
@@ -113,12 +120,19 @@ impl EmbeddingQuality {
     }
 
     fn right(params: &EmbeddingQualityParams, inputs: &Inputs, form: Form) -> Reference {
-        let Chosen { model, source } = params.chosen(form).unwrap_or_else(|reason| panic!("{reason}"));
+        Self::rounded(params, inputs, &Plan::of(form).forms)
+    }
+
+    /// The direction of the first text by matrices in these forms; of a model that is not here nobody is right, and who prepares it
+    /// says why.
+    pub(super) fn rounded(params: &EmbeddingQualityParams, inputs: &Inputs, forms: &Forms) -> Reference {
         let lengths = inputs.get("lengths").of::<i32>();
-        let first = &inputs.get("ids").of::<i32>()[..lengths[0] as usize];
-        let direction = bert::direction(&model, source.as_ref(), first);
-        let direction = direction.unwrap_or_else(|error| panic!("the weights of {}: {error}", model.name));
-        Reference::of(vec![lengths.len(), model.text.width], vec![0], direction)
+        let width = params.described().map_or(1, |model| model.text.width);
+        let direction = params.chosen(forms).and_then(|Chosen { model, source }| {
+            let first = &inputs.get("ids").of::<i32>()[..lengths[0] as usize];
+            bert::direction(&model, source.as_ref(), first).map_err(|error| error.to_string())
+        });
+        Reference::of(vec![lengths.len(), width], vec![0], direction.unwrap_or_else(|_| vec![f64::NAN; width]))
     }
 }
 
@@ -140,13 +154,6 @@ impl Problem for EmbeddingQuality {
         vec![EmbeddingQualityParams::default()]
     }
 
-    fn check(params: &EmbeddingQualityParams) -> Result<(), (&'static str, String)> {
-        if params.is_seeded() {
-            return Ok(());
-        }
-        params.labelled(0).map(|_| ()).map_err(|reason| ("model", reason))
-    }
-
     fn label(params: &EmbeddingQualityParams) -> String {
         format!("{} {}", params.model, params.texts)
     }
@@ -156,7 +163,8 @@ impl Problem for EmbeddingQuality {
     }
 
     fn inputs(params: &EmbeddingQualityParams, seed: u64) -> Inputs {
-        let Labelled { texts, .. } = params.labelled(seed).unwrap_or_else(|reason| panic!("{reason}"));
+        // Of a model that is not here, nobody reads them.
+        let texts = params.labelled(seed).map_or_else(|_| vec![vec![0; 1]; PIECES], |labelled| labelled.texts);
         let lengths: Vec<i32> = texts.iter().map(|text| text.len() as i32).collect();
         let ids = texts.concat();
         Inputs::from([
@@ -187,22 +195,25 @@ const ENCODER: Row<EmbeddingQuality> = fused_row::<EmbeddingQuality>(
     "encoder",
     "an encoder by our kernels in f32",
     &[DType::F32],
-    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, Form::Plain),
+    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, &Forms::default()),
 )
-.catalogue(&["ME43", "ME44", "ME47"]);
+.catalogue(&["ME43", "ME44", "ME47"])
+.only(|_, _, params| params.is_here());
 
 const ENCODER_INT8: Row<EmbeddingQuality> = fused_row::<EmbeddingQuality>(
     "encoder-int8-rounded",
     "as encoder, its matrices rounded to integers of 8 bits (groups of 32 along the sum) and multiplied in f32: of quality alone",
     &[DType::F32],
-    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, INT8),
+    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, &Plan::of(INT8).forms),
 )
-.approximating(|params, inputs, _seed| Some(EmbeddingQuality::right(params, inputs, INT8)));
+.approximating(|params, inputs, _seed| Some(EmbeddingQuality::right(params, inputs, INT8)))
+.only(|_, _, params| params.is_here());
 
 const ENCODER_INT4: Row<EmbeddingQuality> = fused_row::<EmbeddingQuality>(
     "encoder-int4-rounded",
     "as encoder, its matrices rounded to integers of 4 bits (groups of 32 along the sum) and multiplied in f32: of quality alone",
     &[DType::F32],
-    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, INT4),
+    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, &Plan::of(INT4).forms),
 )
-.approximating(|params, inputs, _seed| Some(EmbeddingQuality::right(params, inputs, INT4)));
+.approximating(|params, inputs, _seed| Some(EmbeddingQuality::right(params, inputs, INT4)))
+.only(|_, _, params| params.is_here());

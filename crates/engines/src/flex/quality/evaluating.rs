@@ -8,9 +8,20 @@ use super::chosen::{Chosen, Which};
 use super::compared::{beside, parts_at, steps};
 use super::{TextQuality, TextQualityParams};
 use crate::flex::calls::failed;
+use crate::flex::models::broken;
 use crate::flex::weight_only::weight_bytes;
 
-/// Loads a model in a form, and says what it is beside the same in `f32`; that one is gone before anything is timed.
+/// A decoder that is going to foretell a text, the same model as it is, where that is another, and what is known of both.
+pub struct Loaded {
+    /// The one that is timed.
+    pub decoder: Decoder,
+    /// What it is held against, which is gone before anything is timed.
+    pub plain: Option<Decoder>,
+    /// What is known already.
+    pub metrics: Vec<Metric>,
+}
+
+/// Loads a model in a form, and says what it is beside the same in `f32`, and where greedy generation by both parts.
 pub fn prepare(
     name: &'static str,
     setting: &Setting,
@@ -19,33 +30,62 @@ pub fn prepare(
     form: Form,
 ) -> Result<Box<dyn Subject>> {
     let wrong = |reason: String| failed(name, &setting.device, &reason);
-    let (which, ids) = (params.which(), inputs.get("ids").of::<i32>().to_vec());
-    let Chosen { model, source } = which.chosen().map_err(wrong)?;
+    let Chosen { model, source } = params.which().chosen().map_err(wrong)?;
     let load = |form: Form| {
-        let decoder = Decoder::planned(&model, source.as_ref(), params.tokens + MOST_ROOM, &Plan::of(form));
+        let decoder = Decoder::planned(&model, source.as_ref(), positions(params), &Plan::of(form));
         decoder.map_err(|error| wrong(error.to_string()))
     };
     let decoder = load(form)?;
-    let baseline = if form == Form::Plain { None } else { Some(load(Form::Plain)?) };
-    let found = beside(&decoder, baseline.as_ref(), &ids).map_err(wrong)?;
+    let plain = if form == Form::Plain { None } else { Some(load(Form::Plain)?) };
     let mut metrics = vec![weight_bytes(decoder.matrix_bytes())];
-    if which == Which::Seeded {
-        metrics.extend(found.seeded());
-    } else {
-        metrics.extend(found.figures(which.data()).map_err(wrong)?);
-        let parts = baseline.as_ref().map(|baseline| parts_at([baseline, &decoder], &ids));
+    if params.which() != Which::Seeded {
+        let parts = plain.as_ref().map(|plain| parts_at([plain, &decoder], inputs.get("ids").of()));
         metrics.extend(parts.transpose().map_err(wrong)?);
     }
-    drop(baseline);
-    let session = Session::new(&decoder, params.tokens, MOST_STEP).map_err(|error| wrong(error.to_string()))?;
-    let device = setting.device.clone();
-    let losses = Vec::with_capacity(PIECES * params.tokens);
-    let looped = Evaluating { name, device, decoder, session, ids, piece: 0, losses, metrics };
-    Ok(Box::new(Looping::new(name, setting, &TextQuality::steps(params), looped)))
+    Loaded { decoder, plain, metrics }.subject(name, setting, params, inputs)
 }
 
 /// Positions that greedy generation may have beside those of a piece.
 const MOST_ROOM: usize = 64;
+
+/// Positions that there is room for.
+pub fn positions(params: &TextQualityParams) -> usize {
+    params.tokens + MOST_ROOM
+}
+
+impl Loaded {
+    /// The loop over the text, with what the decoder is beside the model as it is.
+    ///
+    /// # Errors
+    /// A text that it cannot read, or answers that are no numbers.
+    pub fn subject(
+        self,
+        name: &'static str,
+        setting: &Setting,
+        params: &TextQualityParams,
+        inputs: &Inputs,
+    ) -> Result<Box<dyn Subject>> {
+        let Self { mut decoder, plain, mut metrics } = self;
+        let wrong = |reason: String| failed(name, &setting.device, &reason);
+        let (which, ids) = (params.which(), inputs.get("ids").of::<i32>().to_vec());
+        let found = match beside(&decoder, plain.as_ref(), &ids) {
+            Ok(found) => found,
+            Err(reason) => return Err(wrong(broken(&mut decoder, &ids[..params.tokens]).unwrap_or(reason))),
+        };
+        drop(plain);
+        if which == Which::Seeded {
+            metrics.extend(found.seeded());
+        } else {
+            metrics.extend(found.figures(which.data()).map_err(wrong)?);
+        }
+        let session = Session::new(&decoder, params.tokens, MOST_STEP).map_err(|error| wrong(error.to_string()))?;
+        metrics.push(Metric::modelled("cache_bytes", session.cache_bytes() as f64, "bytes"));
+        let device = setting.device.clone();
+        let losses = Vec::with_capacity(PIECES * params.tokens);
+        let looped = Evaluating { name, device, decoder, session, ids, piece: 0, losses, metrics };
+        Ok(Box::new(Looping::new(name, setting, &TextQuality::steps(params), looped)))
+    }
+}
 
 struct Evaluating {
     name: &'static str,

@@ -9,14 +9,18 @@ pub mod embedding;
 mod evaluating;
 mod labelled;
 mod reference;
+mod techniques;
 
-use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Row, StepsOf, Task, Value, Work};
+use benchbook_core::{
+    Array, DType, Inputs, Params, Preset, Problem, Reference, Row, StepsOf, Support, Task, Value, Work,
+};
 use benchbook_models::Form;
 use benchbook_models::compress::Scheme;
 use benchbook_quality::PIECES;
 
 use crate::flex::row::fused_row;
 use chosen::{Chosen, Which};
+pub use techniques::{of_embeddings, of_text};
 
 /// A text, a piece of it a step, of which a model foretells each token from those before: the loss of each is an output.
 ///
@@ -57,11 +61,22 @@ impl TextQuality {
 
     /// The right losses of a model in this form.
     fn right(params: &TextQualityParams, inputs: &Inputs, form: Form) -> Reference {
-        let Chosen { model, source } = params.which().chosen().unwrap_or_else(|reason| panic!("{reason}"));
+        let losses = params.which().chosen().and_then(|Chosen { model, source }| {
+            let losses = reference::losses(&model, source.as_ref(), form, Self::checked(params, inputs), None);
+            losses.map_err(|error| error.to_string())
+        });
+        Self::answer(params, losses)
+    }
+
+    /// Tokens of the first piece whose losses are checked, behind one more.
+    fn checked<'a>(params: &TextQualityParams, inputs: &'a Inputs) -> &'a [i32] {
+        &inputs.get("ids").of::<i32>()[..=CHECKED.min(params.tokens)]
+    }
+
+    /// The answer of these losses; of a model that is not here, or not as it was, nobody is right, and who prepares it says why.
+    fn answer(params: &TextQualityParams, losses: Result<Vec<f64>, String>) -> Reference {
         let checked = CHECKED.min(params.tokens);
-        let ids = &inputs.get("ids").of::<i32>()[..=checked];
-        let losses = reference::losses(&model, source.as_ref(), form, ids);
-        let losses = losses.unwrap_or_else(|error| panic!("the weights of {}: {error}", model.name));
+        let losses = losses.unwrap_or_else(|_| vec![f64::NAN; checked]);
         Reference::of(vec![PIECES * params.tokens, 1], (0..checked).collect(), losses)
     }
 }
@@ -70,6 +85,16 @@ impl TextQualityParams {
     fn which(&self) -> Which {
         Which::of(&self.model)
     }
+
+    /// Whether its model and its text are here.
+    fn is_here(&self) -> Support {
+        here(self.which().is_here())
+    }
+}
+
+/// As a cell of a table says it.
+fn here(found: Result<(), String>) -> Support {
+    found.map_or_else(|reason| Support::No(format!("not here: {reason}")), |()| Support::Yes)
 }
 
 impl Problem for TextQuality {
@@ -91,10 +116,6 @@ impl Problem for TextQuality {
         [1, 17, 33].map(|tokens| TextQualityParams { tokens, ..TextQualityParams::default() }).into()
     }
 
-    fn check(params: &TextQualityParams) -> Result<(), (&'static str, String)> {
-        params.which().is_here().map_err(|reason| ("model", reason))
-    }
-
     fn label(params: &TextQualityParams) -> String {
         format!("{} {PIECES}×{}", params.model, params.tokens)
     }
@@ -104,7 +125,8 @@ impl Problem for TextQuality {
     }
 
     fn inputs(params: &TextQualityParams, seed: u64) -> Inputs {
-        let ids = params.which().ids(params.tokens + 1, seed).unwrap_or_else(|reason| panic!("{reason}"));
+        // Of a model that is not here, nobody reads them.
+        let ids = params.which().ids(params.tokens + 1, seed).unwrap_or_else(|_| vec![0; PIECES * (params.tokens + 1)]);
         Inputs::from([("ids", Array::new(vec![PIECES, params.tokens + 1], &ids))])
     }
 
@@ -134,7 +156,8 @@ const DECODER: Row<TextQuality> = fused_row::<TextQuality>(
     &[DType::F32],
     |name, setting, params, inputs| evaluating::prepare(name, setting, params, inputs, Form::Plain),
 )
-.catalogue(&["ME40"]);
+.catalogue(&["ME40"])
+.only(|_, _, params| params.is_here());
 
 const DECODER_INT8: Row<TextQuality> = fused_row::<TextQuality>(
     "decoder-int8",
@@ -142,7 +165,8 @@ const DECODER_INT8: Row<TextQuality> = fused_row::<TextQuality>(
     &[DType::F32],
     |name, setting, params, inputs| evaluating::prepare(name, setting, params, inputs, INT8),
 )
-.approximating(|params, inputs, _seed| Some(TextQuality::right(params, inputs, INT8)));
+.approximating(|params, inputs, _seed| Some(TextQuality::right(params, inputs, INT8)))
+.only(|_, _, params| params.is_here());
 
 const DECODER_INT4: Row<TextQuality> = fused_row::<TextQuality>(
     "decoder-int4",
@@ -151,4 +175,5 @@ const DECODER_INT4: Row<TextQuality> = fused_row::<TextQuality>(
     |name, setting, params, inputs| evaluating::prepare(name, setting, params, inputs, INT4),
 )
 .approximating(|params, inputs, _seed| Some(TextQuality::right(params, inputs, INT4)))
-.catalogue(&["ME36", "ME37"]);
+.catalogue(&["ME36", "ME37"])
+.only(|_, _, params| params.is_here());

@@ -4,12 +4,20 @@ use std::collections::BTreeMap;
 
 use benchbook_models::weights::Source;
 use benchbook_models::{Description, Error, Form, Result, Tensor};
+use benchbook_workloads::decoding::Rounded;
 
 /// Rows of numbers.
 pub type Rows = Vec<Vec<f64>>;
 
-/// Losses -ln p of each token but the first, in nats, of a model whose matrices of products are in this form.
-pub fn losses(model: &Description, source: &dyn Source, form: Form, ids: &[i32]) -> Result<Vec<f64>> {
+/// Losses -ln p of each token but the first, in nats, of a model whose matrices of products are in this form; keys and values are as
+/// they are, or as a cache gives them back.
+pub fn losses(
+    model: &Description,
+    source: &dyn Source,
+    form: Form,
+    ids: &[i32],
+    cache: Option<Rounded<'_>>,
+) -> Result<Vec<f64>> {
     let text = &model.text;
     let weights = Weights { form, ..Weights::of(model, source) };
     let embedding = weights.numbers("model.embed_tokens.weight")?;
@@ -28,7 +36,13 @@ pub fn losses(model: &Description, source: &dyn Source, form: Form, ids: &[i32])
         let seen = normed(&stream, "input_layernorm")?;
         let [queries, keys, values] =
             ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"].map(|name| weights.product(&at(name), &seen));
+        let kept = |which: usize, rows: Rows| -> Rows {
+            let Some(cache) = cache else { return rows };
+            let believed = |(place, row): (usize, &Vec<f64>)| cache.believed((layer, which, place), row, d);
+            rows.iter().enumerate().map(believed).collect()
+        };
         let (queries, keys, values) = (turned(&queries?, d, base), turned(&keys?, d, base), values?);
+        let (keys, values) = (kept(0, keys), kept(1, values));
         let mixed = |(place, query): (usize, &Vec<f64>)| -> Vec<f64> {
             let of_head = |(head, query): (usize, &[f64])| {
                 let from = head / group * d;

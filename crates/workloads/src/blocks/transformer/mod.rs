@@ -7,6 +7,7 @@ use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, V
 
 use crate::attention::sizes::{self, check_kv_heads, check_scores, scores};
 use crate::draw::{normal, weights};
+use crate::named::NAMED;
 use crate::tolerance::tolerance_of_scores;
 
 pub use architecture::Architecture;
@@ -130,7 +131,12 @@ impl Problem for TransformerBlock {
             llama(512),
             of("qwen3", [512, 16, 8, 128, 1024, 3072]),
         ];
-        vec![Preset { name: "quick", cases: quick }, Preset { name: "default", cases: full }]
+        let named = NAMED.iter().map(|one| {
+            let case = of("gpt-2", [one.seq, one.heads, one.heads, one.width / one.heads, one.width, 4 * one.width]);
+            Preset { name: one.preset, cases: vec![case.with("batch", Value::Int(one.batch))] }
+        });
+        let usual = [Preset { name: "quick", cases: quick }, Preset { name: "default", cases: full }];
+        usual.into_iter().chain(named).collect()
     }
 
     fn ugly() -> Vec<TransformerBlockParams> {

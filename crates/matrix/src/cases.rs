@@ -1,0 +1,267 @@
+//! Models as cases: the first layers of each, as many as there is room for, with seeded weights; and whole ones with real weights.
+
+use std::collections::BTreeMap;
+
+use benchbook_core::{Axis, CaseSpec, Params, Problem as _, Value, Workload as _};
+use benchbook_models::{Architecture, Description, is_dense, real};
+use benchbook_workloads::decoding::{ForcedDecoding, OTHER};
+
+use crate::error::Result;
+
+/// The workload in which techniques stand beside models as they are.
+pub const WORKLOAD: &str = ForcedDecoding::NAME;
+
+/// Tokens of a vocabulary at most: seeded, others would only make the head larger, which no technique of layers changes.
+const VOCABULARY: usize = 4096;
+
+/// Tokens that come together, and those that are followed by logits; windows have to hide some.
+const TEXT: [usize; 2] = [128, 32];
+const QUICK_TEXT: [usize; 2] = [64, 8];
+
+/// Layers of a quick look.
+const QUICK_LAYERS: usize = 2;
+
+/// Tokens of each piece of real text: windows have to hide some.
+const REAL_TOKENS: i64 = 96;
+const QUICK_REAL_TOKENS: i64 = 16;
+
+/// A model whose real weights can be brought, and what it is held against.
+struct Real {
+    model: &'static str,
+    /// The problem, whose workers read the weights.
+    workload: &'static str,
+    /// The model as it is, as an implementation.
+    plain: &'static str,
+    /// The labels, where a problem has several.
+    texts: Option<&'static str>,
+}
+
+/// Each of them, once for each set of labels.
+const REAL: [Real; 3] = [
+    Real { model: "smollm2-135m", workload: "text-quality", plain: "decoder", texts: None },
+    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", texts: Some("sentiment") },
+    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", texts: Some("lee") },
+];
+
+/// Layers of a case at most.
+const MOST_LAYERS: usize = 128;
+
+/// Bytes of a parameter.
+const BYTES: u64 = 4;
+
+/// A model as a case.
+pub struct ModelCase {
+    /// The name by which it was asked for.
+    pub model: String,
+    /// The problem that it solves.
+    pub workload: &'static str,
+    /// The model as it is, as an implementation.
+    pub plain: &'static str,
+    /// The label of the case, where its problem tells it without a worker.
+    pub name: Option<String>,
+    /// Parameters of the case, one value each.
+    pub params: BTreeMap<String, Axis>,
+    /// Whether it can be measured here.
+    pub is_here: bool,
+    /// Whether its weights are real ones.
+    pub is_real: bool,
+    /// The digest of these, where they are here.
+    pub digest: Option<String>,
+    /// What of the model it is.
+    pub note: String,
+}
+
+impl ModelCase {
+    /// The cases of a model: as much of it with seeded weights as has `room_bytes` in each of several processes, and all of it with
+    /// real ones, unless only some layers are asked for. Of an encoder, only what real weights say is of use.
+    ///
+    /// # Errors
+    /// There is no model of this name.
+    pub fn all_of(name: &str, room_bytes: u64, quick: bool, most_layers: Option<u32>) -> Result<Vec<Self>> {
+        let seeded = Self::of(name, room_bytes, quick, most_layers)?;
+        let whole_bytes = benchbook_models::named(name)?.parameters.saturating_mul(BYTES);
+        let asked = || REAL.iter().filter(|real| most_layers.is_none() && real.model == name);
+        if whole_bytes > room_bytes && asked().next().is_some() {
+            let note = format!("{}; its real weights take {whole_bytes} bytes, and do not fit", seeded.note);
+            return Ok(vec![Self { note, ..seeded }]);
+        }
+        let real: Vec<Self> = asked().map(|real| real.case(quick)).collect();
+        let seeded = Some(seeded).filter(|case| case.is_here || real.is_empty());
+        Ok(seeded.into_iter().chain(real).collect())
+    }
+
+    /// As much of a model as has `room_bytes` in each of several processes, with seeded weights.
+    ///
+    /// # Errors
+    /// There is no model of this name.
+    pub fn of(name: &str, room_bytes: u64, quick: bool, most_layers: Option<u32>) -> Result<Self> {
+        let mut model = benchbook_models::named(name)?;
+        let looks = model.vision.take().is_some();
+        let whole = model.text.layers;
+        model.text.vocabulary = model.text.vocabulary.min(VOCABULARY);
+        let usual = if quick { QUICK_LAYERS } else { MOST_LAYERS };
+        let most = most_layers.map_or(usual, |layers| layers as usize).min(whole);
+        let fit = || model.with_layers(most).fit(room_bytes, BYTES).map_or(0, |fit| fit.layers());
+        let fits = is_decoded(&model).then(fit);
+        // Who asks for so many layers gets no fewer.
+        let least = most_layers.map_or(1, |_| most);
+        let is_here = fits.is_some_and(|fits| fits >= least);
+        let layers = if is_here { fits.unwrap_or(least) } else { least };
+        let [prompt, tokens] = if quick { QUICK_TEXT } else { TEXT };
+        let architecture = match (is_here, model.text.architecture) {
+            (false, _) => OTHER,
+            (true, Architecture::Qwen3) => "qwen3",
+            (true, _) => "llama",
+        };
+        let text = &model.text;
+        let sizes = [
+            ("layers", layers),
+            ("of_layers", whole),
+            ("fits", if is_here { 0 } else { fits.unwrap_or(0) }),
+            ("heads", text.heads),
+            ("kv_heads", text.kv_heads),
+            ("head_dim", text.head_dim),
+            ("width", text.width),
+            ("hidden", text.hidden),
+            ("vocabulary", text.vocabulary),
+            ("prompt", prompt),
+            ("tokens", tokens),
+        ];
+        let mut params: BTreeMap<String, Value> =
+            sizes.map(|(name, size)| (name.to_owned(), Value::Int(size as i64))).into();
+        params.insert("model".to_owned(), Value::Text(name.to_owned()));
+        params.insert("architecture".to_owned(), Value::Text(architecture.to_owned()));
+        let label = ForcedDecoding.case(Params(params.clone()))?.name;
+        let note = if is_here {
+            let part = if looks { "of its text part " } else { "" };
+            format!("{layers} of {whole} layers {part}with {} tokens, seeded", text.vocabulary)
+        } else if let Some(fits) = fits {
+            format!("does not fit: there is room for {fits} of {whole} layers, {least} are asked for")
+        } else {
+            "not here, every cell says why".to_owned()
+        };
+        let (model, name, params) = (name.to_owned(), Some(label), axes(params));
+        let (workload, plain, is_real) = (WORKLOAD, "plain", false);
+        Ok(Self { model, workload, plain, name, params, is_here, is_real, digest: None, note })
+    }
+}
+
+impl ModelCase {
+    /// The case in a plan, solved by these.
+    pub fn spec(&self, implementations: Vec<String>) -> CaseSpec {
+        CaseSpec { workload: self.workload.to_owned(), preset: None, params: self.params.clone(), implementations }
+    }
+}
+
+/// A value each.
+fn axes(params: BTreeMap<String, Value>) -> BTreeMap<String, Axis> {
+    params.into_iter().map(|(name, value)| (name, Axis(vec![value]))).collect()
+}
+
+impl Real {
+    /// The case of a real model, whether it was brought or not: where it was not, its cells say what brings it.
+    fn case(&self, quick: bool) -> ModelCase {
+        let digest = real::folder().and_then(|folder| real::digest(&folder, self.model).ok());
+        let is_here = digest.is_some();
+        let mut params: BTreeMap<String, Value> = [("model".to_owned(), Value::Text(self.model.to_owned()))].into();
+        let of = match self.texts {
+            Some(texts) => {
+                params.insert("texts".to_owned(), Value::Text(texts.to_owned()));
+                format!("the labels {texts}")
+            }
+            None => {
+                let tokens = if quick { QUICK_REAL_TOKENS } else { REAL_TOKENS };
+                params.insert("tokens".to_owned(), Value::Int(tokens));
+                "real text".to_owned()
+            }
+        };
+        let note = if is_here {
+            format!("all of it with real weights, on {of}")
+        } else {
+            format!("its real weights are not here, `cargo xtask data {}` brings them", self.model)
+        };
+        ModelCase {
+            model: self.model.to_owned(),
+            workload: self.workload,
+            plain: self.plain,
+            name: None,
+            params: axes(params),
+            is_here,
+            is_real: true,
+            digest,
+            note,
+        }
+    }
+}
+
+/// Whether a decoder is built of a model, and its right answers are known.
+pub(crate) fn is_decoded(model: &Description) -> bool {
+    is_dense(model) && matches!(model.text.architecture, Architecture::Llama | Architecture::Qwen3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, room_bytes: u64, quick: bool) -> ModelCase {
+        ModelCase::of(name, room_bytes, quick, None).unwrap()
+    }
+
+    #[test]
+    fn as_many_layers_as_there_is_room_for() {
+        let small = of("smollm2-135m", 1 << 30, false);
+        assert_eq!(small.note, "30 of 30 layers with 4096 tokens, seeded");
+        assert_eq!(of("smollm2-135m", 1 << 30, true).note, "2 of 30 layers with 4096 tokens, seeded");
+        // A layer of Qwen3-4B has 2 · 2560 · 4096 + 2 · 2560 · 1024 + 3 · 2560 · 9728 numbers and a few gains, its embedding
+        // 4096 · 2560.
+        let layer = 4 * (2 * 2560 * 4096 + 2 * 2560 * 1024 + 3 * 2560 * 9728 + 2 * 2560 + 2 * 128);
+        let embedded = 4 * (4096 * 2560 + 2560);
+        assert!(of("qwen3-4b", embedded + 3 * layer, false).note.starts_with("3 of 36 layers"));
+        assert!(of("qwen3-4b", embedded + 3 * layer - 1, false).note.starts_with("2 of 36 layers"));
+        let none = of("qwen3-4b", embedded + layer - 1, false);
+        assert!(!none.is_here && none.note.contains("room for 0 of 36 layers"), "{}", none.note);
+        // Who asks for four gets no three.
+        let four = ModelCase::of("qwen3-4b", embedded + 3 * layer, false, Some(4)).unwrap();
+        assert!(!four.is_here && four.note.contains("room for 3 of 36 layers, 4 are asked for"), "{}", four.note);
+        assert_eq!((&four.params["fits"].0[0], &four.params["layers"].0[0]), (&Value::Int(3), &Value::Int(4)));
+        assert!(four.name.unwrap().starts_with("qwen3-4b other fits3 seeded"));
+        let real = ModelCase::all_of("smollm2-135m", 1 << 20, true, None).unwrap();
+        assert!(real.len() == 1 && real[0].note.contains("real weights take"), "{}", real[0].note);
+        assert_eq!(ModelCase::of("qwen3-4b", 1 << 40, true, Some(5)).unwrap().params["layers"].0, [Value::Int(5)]);
+    }
+
+    #[test]
+    fn what_nobody_decodes_is_a_case_that_says_so() {
+        for name in ["qwen3-coder-30b", "glm-4.7-flash", "gpt2-124m", "bert-base", "whisper-base"] {
+            let case = of(name, 1 << 40, true);
+            let label = case.name.unwrap();
+            assert!(!case.is_here && label.starts_with(&format!("{name} other seeded")), "{label}");
+        }
+        let looks = of("qwen3-vl-2b", 1 << 40, true);
+        assert!(looks.is_here && looks.note.contains("text part"), "{}", looks.note);
+        assert!(of("llava-7b", 1 << 40, true).is_here);
+    }
+
+    #[test]
+    fn every_model_is_a_case_of_its_own() {
+        let names: Vec<String> = benchbook_models::all().map(|name| of(name, 1 << 40, true).name.unwrap()).collect();
+        let distinct: std::collections::BTreeSet<&String> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len());
+    }
+
+    #[test]
+    fn real_weights_are_cases_besides_and_of_an_encoder_the_only_ones() {
+        let told = |name: &str, layers: Option<u32>| -> Vec<(&'static str, bool)> {
+            let cases = ModelCase::all_of(name, 1 << 40, true, layers).unwrap();
+            cases.iter().map(|case| (case.workload, case.is_real)).collect()
+        };
+        assert_eq!(told("smollm2-135m", None), [(WORKLOAD, false), ("text-quality", true)]);
+        assert_eq!(told("smollm2-135m", Some(1)), [(WORKLOAD, false)], "quality is one of whole models");
+        assert_eq!(told("minilm-l6", None), [("embedding-quality", true); 2]);
+        assert_eq!(told("bert-base", None), [(WORKLOAD, false)]);
+        for real in &REAL {
+            let case = real.case(true);
+            assert_eq!(case.is_here, !case.note.contains(&format!("cargo xtask data {}", real.model)), "{}", case.note);
+        }
+    }
+}

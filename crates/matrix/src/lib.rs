@@ -1,0 +1,17 @@
+//! The matrix of models and techniques: what of it is missing in a store, measured a few techniques of a model at a time beside
+//! the model as it is.
+//!
+//! The command line and a notebook start it alike ([`Matrix::measure`]): each says how a run begins and how it is told of
+//! ([`Runner`]).
+
+mod cases;
+mod crossed;
+mod error;
+mod plan;
+mod work;
+
+pub use cases::ModelCase;
+pub use crossed::{Crossed, crossed};
+pub use error::{Error, Result};
+pub use plan::{MEMORY, MatrixPlan};
+pub use work::{Matrix, Missing, Part, Runner};

@@ -1,0 +1,122 @@
+//! Workloads by what they say something of.
+
+use benchbook_core::Problem;
+
+use crate::attention::{Attention, PagedAttention, RingAttention, SparseAttention};
+use crate::blocks::{Embedding, LayerNorm, Linear, Mlp, RmsNorm, Rotary, Softmax, TransformerBlock};
+use crate::decoding::LossyDecoding;
+use crate::matmul::Matmul;
+use crate::mixers::{Retention, SelectiveScan, Ssd};
+use crate::roofs;
+use crate::training::{AdamW, NormChain, TopKCompression};
+
+/// Some workloads under a word that people know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Category {
+    /// The word.
+    pub name: &'static str,
+    /// What is measured.
+    pub about: &'static str,
+    /// Names of workloads.
+    pub workloads: &'static [&'static str],
+}
+
+const ROOFS: &[&str] =
+    &[roofs::Fma::NAME, roofs::Int8Dot::NAME, roofs::Exp2::NAME, roofs::Read::NAME, roofs::Copy::NAME];
+
+/// Every category; the last one has all that the others have, each once.
+pub const CATEGORIES: [Category; 10] = [
+    Category {
+        name: "accuracy",
+        about: "what approximations lose: sparse attention, caches that forget or round, weights of few bits",
+        workloads: &[SparseAttention::NAME, LossyDecoding::NAME, Matmul::NAME],
+    },
+    Category {
+        name: "cpu",
+        about: "the roofs of arithmetic",
+        workloads: &[roofs::Fma::NAME, roofs::Int8Dot::NAME, roofs::Exp2::NAME],
+    },
+    Category {
+        name: "memory",
+        about: "the roofs of memory, and what is held by it",
+        workloads: &[roofs::Read::NAME, roofs::Copy::NAME, Embedding::NAME, PagedAttention::NAME],
+    },
+    Category {
+        name: "performance",
+        about: "what models spend their time with",
+        workloads: &[Attention::NAME, Matmul::NAME, Mlp::NAME, TransformerBlock::NAME],
+    },
+    Category {
+        name: "scalability",
+        about: "time and memory over the length of a sequence: attention, a ring of workers, linear time",
+        workloads: &[Attention::NAME, RingAttention::NAME, SelectiveScan::NAME, Ssd::NAME, Retention::NAME],
+    },
+    Category {
+        name: "system",
+        about: "small operations, of which a call costs as much as its work",
+        workloads: &[LayerNorm::NAME, RmsNorm::NAME, Softmax::NAME, Rotary::NAME],
+    },
+    Category {
+        name: "training",
+        about: "an optimizer, fused chains, gradients that take fewer bytes",
+        workloads: &[AdamW::NAME, NormChain::NAME, TopKCompression::NAME],
+    },
+    Category {
+        name: "comparative",
+        about: "what every engine solves",
+        workloads: &[Attention::NAME, Matmul::NAME, Linear::NAME, TransformerBlock::NAME],
+    },
+    Category { name: "hardware", about: "every roof of this machine", workloads: ROOFS },
+    Category {
+        name: "comprehensive",
+        about: "all of these",
+        workloads: &[
+            SparseAttention::NAME,
+            LossyDecoding::NAME,
+            Matmul::NAME,
+            roofs::Fma::NAME,
+            roofs::Int8Dot::NAME,
+            roofs::Exp2::NAME,
+            roofs::Read::NAME,
+            roofs::Copy::NAME,
+            Embedding::NAME,
+            PagedAttention::NAME,
+            Attention::NAME,
+            Mlp::NAME,
+            TransformerBlock::NAME,
+            RingAttention::NAME,
+            SelectiveScan::NAME,
+            Ssd::NAME,
+            Retention::NAME,
+            LayerNorm::NAME,
+            RmsNorm::NAME,
+            Softmax::NAME,
+            Rotary::NAME,
+            AdamW::NAME,
+            NormChain::NAME,
+            TopKCompression::NAME,
+            Linear::NAME,
+        ],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_category_names_workloads_that_there_are_and_the_last_has_all() {
+        let registry = crate::problems();
+        let known: BTreeSet<&str> = registry.workloads().map(|workload| workload.name()).collect();
+        let (all, others) = CATEGORIES.split_last().unwrap();
+        for category in &CATEGORIES {
+            let distinct: BTreeSet<&str> = category.workloads.iter().copied().collect();
+            assert_eq!(distinct.len(), category.workloads.len(), "{}", category.name);
+            assert!(distinct.is_subset(&known) && !distinct.is_empty(), "{}", category.name);
+        }
+        let of_others: BTreeSet<&str> = others.iter().flat_map(|one| one.workloads.iter().copied()).collect();
+        assert_eq!(of_others, all.workloads.iter().copied().collect());
+    }
+}
