@@ -198,7 +198,7 @@ fn matrices_of_few_bits_are_what_their_codes_stand_for() {
     };
     let plain: Vec<f64> = logits(&decoder).into_iter().map(f64::from).collect();
     let mut last = decoder.matrix_bytes();
-    for form in [Scheme::Int8G32, Scheme::Int4G32].map(Form::Coded) {
+    for form in [Form::Bf16, Form::Coded(Scheme::Int8G32), Form::Coded(Scheme::Int4G32)] {
         let coded = Decoder::planned(&model, &seeded, usize::MAX, &Plan::of(form)).unwrap();
         let rounded = Decoder::load(&model, &Rounded(seeded, form), usize::MAX).unwrap();
         let right: Vec<f64> = logits(&rounded).into_iter().map(f64::from).collect();

@@ -35,13 +35,13 @@ fn a_seeded_model_has_no_figure_that_a_verdict_knows() {
     let params = Params::default().with("tokens", 33.into());
     let names = |metrics: &[Metric]| metrics.iter().map(|metric| metric.name.clone()).collect::<Vec<String>>();
     assert_eq!(names(&told(0, &params)), ["weight_bytes"]);
-    let [eight, four] = [1, 2].map(|row| told(row, &params));
-    for metrics in [&eight, &four] {
+    let [half, eight, four] = [1, 2, 3].map(|row| told(row, &params));
+    for metrics in [&half, &eight, &four] {
         assert_eq!(names(metrics), ["weight_bytes", "seeded_kl_divergence", "seeded_top1_agreement"]);
     }
     // Fewer bits are farther off.
-    let [near, far] = [&eight, &four].map(|metrics| value(metrics, "seeded_kl_divergence").unwrap());
-    assert!(0.0 < near && near < far, "{near} {far}");
+    let [nearest, near, far] = [&half, &eight, &four].map(|metrics| value(metrics, "seeded_kl_divergence").unwrap());
+    assert!(0.0 < nearest && nearest < far && 0.0 < near && near < far, "{nearest} {near} {far}");
     let [near, far] = [&eight, &four].map(|metrics| value(metrics, "seeded_top1_agreement").unwrap());
     assert!(0.0 < far && far <= near && near <= 1.0, "{near} {far}");
 }
@@ -77,7 +77,7 @@ fn smollm2_foretells_real_text_and_loses_a_little_by_four_bits() {
         eprintln!("skipped: {error}");
         return;
     }
-    let metrics = told(2, &params);
+    let metrics = told(3, &params);
     let [perplexity, ratio, divergence, items] =
         ["perplexity", "perplexity_ratio", "kl_divergence", "perplexity_items"]
             .map(|name| value(&metrics, name).unwrap());

@@ -5,6 +5,8 @@ use benchbook_simd::{
     matmul_low_rank, matmul_packed, matmul_two_four,
 };
 
+use half::bf16;
+
 use crate::compress::{Scheme, factors, singles, two_of_four};
 use crate::error::Result;
 use crate::packing::transposed;
@@ -18,6 +20,8 @@ pub enum Form {
     /// Numbers as they are.
     #[default]
     Plain,
+    /// Numbers of bf16, rounded to nearest, which registers widen; only matrices, not the table of embeddings.
+    Bf16,
     /// Codes of few bits, decoded in registers; only matrices become codes, not the table of embeddings.
     Coded(Scheme),
     /// Two of every four numbers down a column.
@@ -34,7 +38,7 @@ impl Form {
         match self {
             Self::TwoOfFour => two_of_four(numbers, outer),
             Self::Singles(percent) => singles(numbers, percent),
-            Self::Plain | Self::Coded(_) | Self::LowRank(_) => {}
+            Self::Plain | Self::Bf16 | Self::Coded(_) | Self::LowRank(_) => {}
         }
     }
 
@@ -45,6 +49,7 @@ impl Form {
     pub fn stands_for(self, mut numbers: Vec<f32>, size: [usize; 2]) -> Result<Vec<f32>> {
         match self {
             Self::Coded(scheme) => Ok(scheme.coded(&numbers, size)?.numbers),
+            Self::Bf16 => Ok(halves(&numbers).iter().map(|half| half.to_f32()).collect()),
             Self::LowRank(part) => {
                 let rank = rank(size, part);
                 let [first, second] = factors(&numbers, size, rank);
@@ -77,6 +82,11 @@ impl Form {
         let numbers = self.stands_for(transposed(rows, inner), [inner, outer])?;
         Ok(transposed(&numbers, outer))
     }
+}
+
+/// Numbers rounded to bf16.
+fn halves(numbers: &[f32]) -> Vec<bf16> {
+    numbers.iter().map(|number| bf16::from_f32(*number)).collect()
 }
 
 /// Such a part of the full rank, one at least.
@@ -135,6 +145,7 @@ impl Matrix {
     pub fn new(form: Form, size: [usize; 2], weight: &[f32], bias: Option<&[f32]>, isa: Isa) -> Result<Self> {
         let kind = match form {
             Form::Plain => Kind::Plain(LinearWeights::new(size, weight, bias, isa)?),
+            Form::Bf16 => Kind::Coded(PackedWeights::of_bf16(&halves(weight), size, isa)?),
             Form::Coded(scheme) => Kind::Coded(PackedWeights::new(&scheme.coded(weight, size)?.weights(), isa)?),
             Form::TwoOfFour => Kind::TwoOfFour(TwoFourWeights::new(&Pruned::Numbers(weight, size), isa)?),
             Form::Singles(_) => Kind::Singles(CsrWeights::new(weight, size)?),
@@ -231,7 +242,8 @@ mod tests {
         Seeded { seed: 3 }.drawn(&Tensor { name: name.to_owned(), shape: shape.to_vec(), mean: 0.0, deviation: 1.0 })
     }
 
-    const CODED: [Form; 6] = [
+    const CODED: [Form; 7] = [
+        Form::Bf16,
         Form::Coded(Scheme::Int8),
         Form::Coded(Scheme::Int8G32),
         Form::Coded(Scheme::Int4G32),
@@ -292,7 +304,7 @@ mod tests {
     #[test]
     fn fewer_bits_are_fewer_bytes_and_farther_off() {
         let rows: Vec<f32> = (0..96 * 128).map(|at| ((at * 7919) % 1013) as f32 / 506.0 - 1.0).collect();
-        let forms = [Form::Plain, Form::Coded(Scheme::Int8G32), Form::Coded(Scheme::Int4G32)];
+        let forms = [Form::Plain, Form::Coded(Scheme::Int8G32), Form::Coded(Scheme::Int4G32), Form::Bf16];
         let off = forms.map(|form| {
             let rounded = form.stands_for_rows(&rows, [96, 128]).unwrap();
             rounded.iter().zip(&rows).fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()))
@@ -300,10 +312,13 @@ mod tests {
         // Half a step of a group's largest number: of 127 and of 7½.
         assert_eq!(off[0], 0.0);
         assert!(off[1] <= 1.0001 / 254.0 && off[2] <= 1.0001 / 15.0 && off[2] > off[1], "{off:?}");
+        // Eight bits of a mantissa, the first of them hidden: half a step below 1 is 2⁻⁹ at most.
+        assert!(off[3] > 0.0 && off[3] <= 1.0 / 512.0, "{off:?}");
         let bytes = forms.map(|form| Matrix::new(form, [128, 96], &rows, None, Isa::detect()).unwrap().held().bytes);
         assert_eq!(bytes[0], 4 * 96 * 128);
         // Eight and four bits, and a scale of 32 for each group, columns filled up to panels of 32 at most.
         assert!(bytes[1] <= 9 * 128 * 128 / 8 && bytes[2] <= 5 * 128 * 128 / 8, "{bytes:?}");
+        assert_eq!(bytes[3], 2 * 96 * 128 + 96, "two bytes a number, and one a column");
     }
 
     #[test]
