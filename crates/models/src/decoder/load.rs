@@ -1,7 +1,8 @@
 //! Weights on their way into a decoder: which tensors become which matrices, in which form.
 
-use benchbook_simd::{MlpWeights, Rotary};
+use benchbook_simd::{Activation, MlpWeights, Rotary};
 
+use super::cross::Cross;
 use super::matrix::{Form, Matrix};
 use super::{Decoder, Feed, Layer, Normed, Plan, Role};
 use crate::description::Text;
@@ -33,7 +34,7 @@ impl Planned<'_> {
 
     /// Matrices `[inner, outer]` of a role beside each other, each by its name and its columns: what is left out is chosen within each
     /// of them.
-    fn beside(&self, role: Role, inner: usize, sides: &[(String, usize)]) -> Result<Matrix> {
+    fn beside(&self, role: Role, inner: usize, sides: &[(String, usize)], bias: Option<&[f32]>) -> Result<Matrix> {
         let form = self.plan.forms.of(role);
         let side = |(name, outer): &(String, usize)| -> Result<(Vec<f32>, usize)> {
             let mut numbers = self.weights.turned(name, inner)?;
@@ -42,7 +43,17 @@ impl Planned<'_> {
         };
         let outer = sides.iter().map(|(_, outer)| *outer).sum::<usize>();
         let sides = sides.iter().map(side).collect::<Result<Vec<_>>>()?;
-        Matrix::new(form, [inner, outer], &side_by_side(&sides, inner), None, self.weights.isa)
+        Matrix::new(form, [inner, outer], &side_by_side(&sides, inner), bias, self.weights.isa)
+    }
+
+    /// The same of products that have a bias each, or none, by their names without what follows them in checkpoints.
+    fn affine(&self, role: Role, inner: usize, products: &[(String, usize)]) -> Result<Matrix> {
+        let mut bias = Vec::new();
+        for (name, outer) in products {
+            bias.extend(self.weights.bias(name)?.unwrap_or_else(|| vec![0.0; *outer]));
+        }
+        let weight = |(name, outer): &(String, usize)| (format!("{name}.weight"), *outer);
+        self.beside(role, inner, &products.iter().map(weight).collect::<Vec<_>>(), Some(&bias))
     }
 
     /// The head, which may be the embedding.
@@ -68,10 +79,12 @@ impl Planned<'_> {
                 query_gain: None,
                 key_gain: None,
                 out: conv(attention, &at("attn.c_proj"), [width; 2])?,
+                cross: None,
                 before_feed: self.normed(&at("ln_2"), true)?,
                 feed: Feed::Gelu {
                     up: conv(feed, &at("mlp.c_fc"), [width, hidden])?,
                     down: conv(feed, &at("mlp.c_proj"), [hidden, width])?,
+                    by: Activation::Gelu,
                 },
             })
         };
@@ -82,6 +95,50 @@ impl Planned<'_> {
             rotary: None,
             layers: (0..text.layers).map(layer).collect::<Result<_>>()?,
             last: self.normed("ln_f", true)?,
+            head: self.head(text, &embedding)?,
+            embedding,
+            text: text.clone(),
+            keeps: self.plan.keeps,
+            exit: self.plan.exit,
+        })
+    }
+
+    pub fn whisper(&self, text: &Text) -> Result<Decoder> {
+        let (width, hidden) = (text.width, text.hidden);
+        let layer = |layer: usize| -> Result<Layer> {
+            let at = |name: &str| format!("model.decoder.layers.{layer}.{name}");
+            let [attention, feed] = [Role::Attention(layer), Role::Feed(layer)];
+            let wide = |names: &[&str]| -> Result<Matrix> {
+                let products: Vec<(String, usize)> = names.iter().map(|name| (at(name), width)).collect();
+                self.affine(attention, width, &products)
+            };
+            Ok(Layer {
+                before_attention: self.normed(&at("self_attn_layer_norm"), true)?,
+                qkv: wide(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"])?,
+                query_gain: None,
+                key_gain: None,
+                out: wide(&["self_attn.out_proj"])?,
+                cross: Some(Cross {
+                    before: self.normed(&at("encoder_attn_layer_norm"), true)?,
+                    query: wide(&["encoder_attn.q_proj"])?,
+                    both: wide(&["encoder_attn.k_proj", "encoder_attn.v_proj"])?,
+                    out: wide(&["encoder_attn.out_proj"])?,
+                }),
+                before_feed: self.normed(&at("final_layer_norm"), true)?,
+                feed: Feed::Gelu {
+                    up: self.affine(feed, width, &[(at("fc1"), hidden)])?,
+                    down: self.affine(feed, hidden, &[(at("fc2"), width)])?,
+                    by: Activation::ExactGelu,
+                },
+            })
+        };
+        let embedding = self.numbers("model.decoder.embed_tokens.weight")?;
+        Ok(Decoder {
+            isa: self.weights.isa,
+            positions: Some(self.numbers("model.decoder.embed_positions.weight")?),
+            rotary: None,
+            layers: (0..text.layers).map(layer).collect::<Result<_>>()?,
+            last: self.normed("model.decoder.layer_norm", true)?,
             head: self.head(text, &embedding)?,
             embedding,
             text: text.clone(),
@@ -110,7 +167,7 @@ impl Planned<'_> {
             let both = [("mlp.gate_proj", hidden), ("mlp.up_proj", hidden)].map(side);
             // Two factors of both in one are not those of each.
             let together = if matches!(form, Form::LowRank(_)) { 1 } else { 2 };
-            let sides = both.chunks(together).map(|sides| self.beside(feed, width, sides));
+            let sides = both.chunks(together).map(|sides| self.beside(feed, width, sides, None));
             Feed::Gated {
                 sides: sides.collect::<Result<_>>()?,
                 down: self.matrix(feed, [hidden, width], turned("mlp.down_proj", hidden)?, None)?,
@@ -118,10 +175,11 @@ impl Planned<'_> {
         };
         Ok(Layer {
             before_attention: self.normed(&at("input_layernorm"), false)?,
-            qkv: self.beside(attention, width, &qkv)?,
+            qkv: self.beside(attention, width, &qkv, None)?,
             query_gain: gain("q_norm")?,
             key_gain: gain("k_norm")?,
             out: self.matrix(attention, [query, width], turned("self_attn.o_proj", query)?, None)?,
+            cross: None,
             before_feed: self.normed(&at("post_attention_layernorm"), false)?,
             feed,
         })

@@ -1,6 +1,7 @@
-//! Decoder-only models by our kernels, in `f32`: GPT-2, LLaMA and Qwen3.
+//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3, and the half of Whisper that does.
 
 mod attention;
+mod cross;
 mod kept;
 mod load;
 mod matrix;
@@ -16,6 +17,7 @@ use crate::description::{Architecture, Description, Text};
 use crate::error::{Error, Result};
 use crate::packing::Weights;
 use crate::weights::Source;
+use cross::Cross;
 use load::Planned;
 use matrix::Matrix;
 
@@ -23,7 +25,8 @@ use matrix::Matrix;
 ///
 /// GPT-2 has layer norms before attention and feed-forward network, GELU by tanh, learned positions and biases. LLaMA and Qwen3
 /// have RMS norms, SwiGLU, grouped-query heads, queries and keys that are turned, and no bias; in Qwen3 each head's query and key
-/// has a norm of its own before that.
+/// has a norm of its own before that. Whisper is as GPT-2, but for the exact GELU, and sees what was heard behind each attention to
+/// its own text ([`Session::hear`]).
 #[derive(Debug)]
 pub struct Decoder {
     text: Text,
@@ -121,6 +124,8 @@ struct Layer {
     query_gain: Option<Vec<f32>>,
     key_gain: Option<Vec<f32>>,
     out: Matrix,
+    /// Of those that see what was heard.
+    cross: Option<Cross>,
     before_feed: Normed,
     feed: Feed,
 }
@@ -137,6 +142,8 @@ enum Feed {
     Gelu {
         up: Matrix,
         down: Matrix,
+        /// By tanh, or exact.
+        by: Activation,
     },
     Swiglu(MlpWeights, [usize; 2]),
     /// Gate and up as one matrix, or as two.
@@ -151,7 +158,7 @@ impl Decoder {
     /// for where these are fewer.
     ///
     /// # Errors
-    /// A model that is no dense decoder, or what the source says.
+    /// A model that is neither a dense decoder nor a Whisper, or what the source says.
     pub fn load(model: &Description, source: &dyn Source, positions: usize) -> Result<Self> {
         Self::planned(model, source, positions, &Plan::default())
     }
@@ -161,17 +168,22 @@ impl Decoder {
     /// # Errors
     /// As there, and what a form refuses.
     pub fn planned(model: &Description, source: &dyn Source, positions: usize, plan: &Plan) -> Result<Self> {
-        let text = &model.text;
-        if !is_dense(model) {
+        let (text, listens) = (&model.text, model.text.architecture == Architecture::Whisper);
+        if !is_dense(model) && !listens {
             return Err(Error::NotBuilt(model.name.clone()));
         }
         let tensors = model.tensors();
         let weights = Planned { weights: Weights::of(&tensors, source), plan };
-        if text.architecture == Architecture::Gpt2 {
-            weights.gpt2(text)
-        } else {
-            weights.llama(text, positions.min(text.context))
+        match text.architecture {
+            Architecture::Gpt2 => weights.gpt2(text),
+            Architecture::Whisper => weights.whisper(text),
+            _ => weights.llama(text, positions.min(text.context)),
         }
+    }
+
+    /// Whether it writes of what was heard.
+    pub fn listens(&self) -> bool {
+        self.layers.iter().any(|layer| layer.cross.is_some())
     }
 
     /// What `with` makes of it while one layer, of LLaMA or Qwen3, has the forms of a plan and all others are as they were.
@@ -194,9 +206,14 @@ impl Decoder {
         made
     }
 
-    /// What the matrices of all layers take.
+    /// What the matrices of all layers take, but for those that make keys and values of what was heard, which no token reads.
     pub fn held(&self) -> Held {
-        self.layers.iter().map(|layer| layer.qkv.held() + layer.out.held() + layer.feed.held()).sum()
+        let crossed = |cross: &Cross| cross.query.held() + cross.out.held();
+        let of_layer = |layer: &Layer| {
+            let own = layer.qkv.held() + layer.out.held() + layer.feed.held();
+            own + layer.cross.as_ref().map(crossed).unwrap_or_default()
+        };
+        self.layers.iter().map(of_layer).sum()
     }
 
     /// What of that makes queries, keys and values.
@@ -241,7 +258,7 @@ impl Decoder {
     }
 }
 
-/// Whether a decoder of a model is built.
+/// Whether a decoder of nothing but text is built of a model.
 pub fn is_dense(model: &Description) -> bool {
     let text = &model.text;
     let dense = matches!(text.architecture, Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3);
@@ -252,7 +269,7 @@ impl Feed {
     /// What its matrices take.
     fn held(&self) -> Held {
         match self {
-            Self::Gelu { up, down } => up.held() + down.held(),
+            Self::Gelu { up, down, .. } => up.held() + down.held(),
             Self::Swiglu(_, [width, hidden]) => {
                 let numbers = 3 * width * hidden;
                 Held { bytes: numbers * size_of::<f32>(), numbers }
@@ -264,8 +281,8 @@ impl Feed {
     /// Of positions `[rows, width]`; `wide` `[rows, 2 · hidden]`, where there is any, and `between` `[rows, hidden]` are room.
     fn apply(&self, isa: Isa, input: &[f32], [wide, between]: [&mut [f32]; 2], out: &mut [f32]) -> Result<()> {
         match self {
-            Self::Gelu { up, down } => {
-                up.apply(Activation::Gelu, input, between)?;
+            Self::Gelu { up, down, by } => {
+                up.apply(*by, input, between)?;
                 down.apply(Activation::None, between, out)
             }
             Self::Swiglu(weights, _) => Ok(mlp(weights, input, out)?),
