@@ -16,6 +16,7 @@ mod fit;
 pub mod mel;
 mod packing;
 pub mod real;
+mod speech;
 pub mod store;
 pub mod technique;
 mod tensors;
@@ -28,4 +29,5 @@ pub use description::{Architecture, Audio, Description, Experts, Latent, Text, T
 pub use encoder::{AudioEncoder, AudioRoom, Encoder, EncoderRoom, pooled};
 pub use error::{Error, Result};
 pub use fit::Fit;
+pub use speech::Speech;
 pub use tensors::Tensor;
