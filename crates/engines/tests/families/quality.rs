@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use benchbook_core::{DType, Implementation, Metric, Params, Workload};
 use benchbook_engines::flex::quality::embedding::{self, EmbeddingQuality};
 use benchbook_engines::flex::quality::{ROWS, TextQuality};
-use benchbook_models::{Encoder, named, real};
+use benchbook_models::{Encoder, Speech, named, real};
 use benchbook_quality::similarity::correlations;
-use benchbook_quality::{Figure, data};
+use benchbook_quality::wer::{Errors, Normalization, word_error_rate};
+use benchbook_quality::{Figure, Of, data};
 
 use crate::common::{SEED, setting};
 
@@ -120,4 +121,27 @@ fn minilm_sees_the_similarities_that_others_have_measured() {
     // Of sentence-transformers on PyTorch, to three digits.
     assert!((pearson.value - 0.656).abs() < 0.0015, "{pearson}");
     assert!((spearman.value - 0.508).abs() < 0.0015, "{spearman}");
+}
+
+#[test]
+fn whisper_writes_down_what_is_said() {
+    let folders: Option<(PathBuf, PathBuf)> = real::folder().zip(data::folder());
+    let Some((weights, texts)) = folders else { return };
+    let (brought, spoken) = (real::whisper(&weights), data::speech(&texts));
+    if let (Err(benchbook_models::Error::Absent { .. }), _) | (_, Err(benchbook_quality::Error::Absent { .. })) =
+        (&brought, &spoken)
+    {
+        eprintln!("skipped: `cargo xtask data whisper-base speech` was not run");
+        return;
+    }
+    let ((file, tokenizer), spoken) = (brought.unwrap(), spoken.unwrap());
+    let speech = Speech::load(&named("whisper-base").unwrap(), &file, tokenizer).unwrap();
+    let normalization = Normalization::LowerWithoutPunctuation;
+    let one =
+        |sound: &data::Utterance| Errors::of(&sound.said, &speech.written(&sound.samples).unwrap(), normalization);
+    let errors: Vec<Errors> = spoken.iter().map(one).collect();
+    assert_eq!(errors.iter().map(|one| one.words).sum::<usize>(), 92);
+    let rate = word_error_rate(&errors, Of { data: "speech", item: "utterance" }).unwrap();
+    // CTranslate2 has 12 of 92 wrong, numbers in digits among them, by a search among five texts at once.
+    assert!(rate.value < 0.25, "{rate}");
 }
