@@ -3,7 +3,7 @@
 use benchbook_models::compress::Scheme;
 use benchbook_models::weights::{Safetensors, Seeded, Source};
 use benchbook_models::{
-    Decoder, Description, Error, Form, Forms, MOST_STEP, Plan, Result, Session, Tensor, Text, named,
+    Decoder, Description, Error, Form, Forms, Keeps, MOST_STEP, Plan, Result, Session, Tensor, Text, named,
 };
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::Value;
@@ -123,6 +123,28 @@ fn what_cannot_be_taken_is_refused_and_nothing_is_lost() {
         let message = wide.step(&decoder, &[1; MOST_STEP + 1]).unwrap_err().to_string();
         assert!(message.contains("a step of 17 tokens"), "{message}");
     }
+}
+
+#[test]
+fn what_a_window_has_overwritten_is_not_gone_back_to() {
+    let Case { model, seeded, ids, .. } = cases().swap_remove(0);
+    let plan = Plan { keeps: Keeps { window: Some([1, 3]), bits: None }, ..Plan::default() };
+    let decoder = Decoder::planned(&model, &seeded, usize::MAX, &plan).unwrap();
+    let mut session = Session::new(&decoder, 12, 4).unwrap();
+    let before = session.prefill(&decoder, &ids[..6]).unwrap().to_vec();
+    assert_eq!((session.held(), session.rows()), (6, 4));
+    // The query of position 4 would see position 2, whose row position 5 has.
+    session.keep(4);
+    let said = session.step(&decoder, &ids[4..5]).unwrap_err().to_string();
+    assert!(said.contains("overwritten by its window"), "{said}");
+    assert!(session.prefill(&decoder, &ids[4..6]).is_err(), "and it stays so");
+    session.keep(0);
+    assert_eq!(session.prefill(&decoder, &ids[..6]).unwrap(), before);
+    // Where nothing was overwritten yet, it can be gone back.
+    session.keep(0);
+    session.take(&decoder, &ids[..4]).unwrap();
+    session.keep(3);
+    assert!(session.step(&decoder, &ids[3..4]).is_ok());
 }
 
 #[test]

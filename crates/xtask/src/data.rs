@@ -280,6 +280,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_brought_is_kept_as_a_whole_or_not_at_all() {
+        let cache = std::env::temp_dir().join(format!("benchbook-kept-{}", std::process::id()));
+        let told = ["a", "b", "c"].map(str::to_owned);
+        let told = || told.each_ref();
+        let half = |work: &Path| -> Result<PathBuf> {
+            fs::write(work.join("half"), "of it").named("write", work)?;
+            Err(Error::Usage("no network".to_owned()))
+        };
+        assert!(kept(&cache, told(), half).expect_err("half").to_string().contains("no network"));
+        assert_eq!(fs::read_dir(&cache).expect("a folder").count(), 0, "nothing is left of what failed");
+        let whole = |work: &Path| -> Result<PathBuf> {
+            let taken = work.join("taken");
+            fs::create_dir(&taken).named("make", &taken)?;
+            fs::write(taken.join("all"), "of it").named("write", &taken)?;
+            Ok(taken)
+        };
+        assert!(matches!(kept(&cache, told(), whole), Ok(((), State::Done))));
+        assert!(cache.join("a/all").is_file());
+        assert_eq!(fs::read_dir(&cache).expect("a folder").count(), 1, "nothing but what was asked for");
+        // It is there, so that nobody is asked again.
+        assert!(matches!(kept(&cache, told(), half), Ok(((), State::UpToDate))));
+        fs::remove_dir_all(&cache).expect("removed");
+    }
+
+    #[test]
     fn a_file_that_was_changed_is_refused_and_files_are_taken_by_how_they_begin() {
         let folder = std::env::temp_dir().join(format!("benchbook-data-{}", std::process::id()));
         let (from, taken) = (folder.join("from/in"), folder.join("taken"));
