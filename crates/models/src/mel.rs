@@ -26,7 +26,7 @@ const DEEPEST: f32 = 8.0;
 
 /// What makes spectrograms (Radford et al., arXiv 2212.04356, section 2.2): windows of 25 ms, by that of Hann, every 10 ms; their
 /// energies in triangles that are as wide as the mel scale of Slaney is coarse (*Auditory Toolbox*, Interval Research technical report
-/// 1998-010), and of equal areas; and of these logarithms to the base 10, at most 8 below the largest, less 4 by 4 from −4 on.
+/// 1998-010), and of equal areas; and of these the logarithm x to the base 10, at most 8 below the largest, as (x + 4) / 4.
 #[derive(Debug)]
 pub struct Mel {
     bins: usize,
