@@ -25,8 +25,9 @@ const fn own(rivals: &'static [&'static str]) -> Option<Ratio> {
     Some(Ratio { least: 0.0, rivals, foreign: false, beyond: Some(1.0) })
 }
 
-const GOALS: [Goal; 8] = [
+const GOALS: [Goal; 9] = [
     goal(["generate", "kv-cache", "hot"], Some(("memory", 0.85)), [torch(2.0, &["model"]), None]),
+    goal(["generate", "kv-cache-bf16", "hot"], Some(("memory", 0.85)), [own(&["kv-cache"]), None]),
     goal(["generate", "kv-cache-int8", "hot"], Some(("memory", 0.6)), [own(&["kv-cache"]), None]),
     goal(["generate", "kv-cache-int4", "hot"], Some(("memory", 0.6)), [own(&["kv-cache"]), None]),
     goal(["greedy-decoding", "kv-cache", "hot"], None, [torch(2.0, &["kv-cache-eager"]), None]),
@@ -41,7 +42,7 @@ const HEAD: &str = "The same weights and threads for both sides, samples in turn
     ours lets it. The rival is the fastest one of its case, on the fastest of its devices.\n\
     \n\
     Rivals and rows that are not here: llama.cpp and CTranslate2 are no engines of the Python worker yet, so that nothing is said of\n\
-    one GGUF, nor of Whisper beside CTranslate2; there are no matrices in bf16, and encoders are in `f32` on both sides.";
+    one GGUF, nor of Whisper beside CTranslate2; Transformers computes in `f32`, and encoders are in `f32` on both sides.";
 
 pub fn measure(ready: &Ready) -> Result<String> {
     let devices = kernels::here(ready, &DEVICES)?;

@@ -6,7 +6,7 @@ use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
-    models, packed, pruned, quality, roofs, sparse, tables, techniques, training, transformer,
+    models, multimodal, packed, pruned, quality, roofs, sparse, tables, techniques, training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -85,7 +85,7 @@ pub fn register(registry: &mut Registry) {
     for technique in techniques::all() {
         registry.implementation(technique);
     }
-    registry.implementation(encoders::TEXT).implementation(encoders::AUDIO);
+    registry.implementation(encoders::TEXT).implementation(encoders::AUDIO).implementation(multimodal::HEARING);
     add(registry, quality::ROWS);
     add(registry, quality::embedding::ROWS);
     for technique in quality::of_text() {

@@ -3,8 +3,8 @@
 //! A [`Description`] is a file of `datasets/models/`, from the published configuration. It lists the tensors of the model
 //! ([`Description::tensors`]), which [`weights`] draws from a seed or reads from files. A [`Decoder`] is a decoder-only model
 //! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of; an [`Encoder`] takes whole
-//! texts, and an [`AudioEncoder`] what was heard. A [`technique`] makes another model of one. [`real`] has what
-//! `cargo xtask data` has brought, with its [`tokenizer`].
+//! texts, and an [`AudioEncoder`] what was heard, of which [`mel`] makes a spectrogram. A [`technique`] makes another model of one.
+//! [`real`] has what `cargo xtask data` has brought, with its [`tokenizer`].
 
 mod catalogue;
 pub mod compress;
@@ -13,8 +13,10 @@ mod description;
 mod encoder;
 mod error;
 mod fit;
+pub mod mel;
 mod packing;
 pub mod real;
+mod speech;
 pub mod store;
 pub mod technique;
 mod tensors;
@@ -27,4 +29,5 @@ pub use description::{Architecture, Audio, Description, Experts, Latent, Text, T
 pub use encoder::{AudioEncoder, AudioRoom, Encoder, EncoderRoom, pooled};
 pub use error::{Error, Result};
 pub use fit::Fit;
+pub use speech::Speech;
 pub use tensors::Tensor;

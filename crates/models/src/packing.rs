@@ -59,7 +59,7 @@ impl<'a> Weights<'a> {
     }
 
     /// The bias of a product, where the model has one.
-    fn bias(&self, product: &str) -> Result<Option<Vec<f32>>> {
+    pub fn bias(&self, product: &str) -> Result<Option<Vec<f32>>> {
         let name = format!("{product}.bias");
         self.tensors.contains_key(name.as_str()).then(|| self.numbers(&name)).transpose()
     }

@@ -19,6 +19,9 @@ const E4M3_NAN: u32 = 0x07f0_0000;
 /// What such an `f32` is multiplied by.
 const E4M3_FACTOR: f32 = f32::from_bits((120 + 127) << 23);
 
+/// The half of a word in which an `f32` has its bf16.
+const UPPER: u32 = 0xffff_0000;
+
 /// The smallest power of two of E8M0, subnormal in `f32`.
 const LEAST_POWER: u32 = 0x0040_0000;
 
@@ -57,6 +60,12 @@ pub unsafe trait Bits: Vector {
     /// # Safety
     /// The CPU has the instruction set, and the word has this byte.
     unsafe fn e4m3<const NAN: bool>(words: Self::Words, at: u32) -> Self;
+
+    /// The bf16 in the half of each word from bit `at` on.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set, and the word has this half.
+    unsafe fn bf16(words: Self::Words, at: u32) -> Self;
 
     /// # Safety
     /// The CPU has the instruction set.
@@ -123,6 +132,11 @@ unsafe impl<const N: usize> Bits for Lanes<N> {
             let bits = ((word << (24 - at)) as i32 >> 4) as u32 & E4M3;
             if NAN && bits & E4M3_NAN == E4M3_NAN { f32::NAN } else { f32::from_bits(bits) * E4M3_FACTOR }
         }))
+    }
+
+    #[inline(always)]
+    unsafe fn bf16(words: Self::Words, at: u32) -> Self {
+        Self(words.map(|word| f32::from_bits((word << (16 - at)) & UPPER)))
     }
 
     #[inline(always)]
@@ -202,6 +216,15 @@ unsafe impl Bits for __m256 {
             let all = _mm256_set1_epi32(E4M3_NAN as i32);
             let nan = _mm256_cmpeq_epi32(_mm256_and_si256(bits, all), all);
             _mm256_blendv_ps(number, _mm256_set1_ps(f32::NAN), _mm256_castsi256_ps(nan))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16(words: Self::Words, at: u32) -> Self {
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX2 and FMA.
+        unsafe {
+            let highest = _mm256_sllv_epi32(words, _mm256_set1_epi32((16 - at) as i32));
+            _mm256_castsi256_ps(_mm256_and_si256(highest, _mm256_set1_epi32(UPPER as i32)))
         }
     }
 
@@ -298,6 +321,15 @@ unsafe impl Bits for __m512 {
             let all = _mm512_set1_epi32(E4M3_NAN as i32);
             let nan = _mm512_cmpeq_epi32_mask(_mm512_and_si512(bits, all), all);
             _mm512_mask_mov_ps(number, nan, _mm512_set1_ps(f32::NAN))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn bf16(words: Self::Words, at: u32) -> Self {
+        // SAFETY: arithmetic on registers; the caller promises that the CPU has AVX-512F.
+        unsafe {
+            let highest = _mm512_sllv_epi32(words, _mm512_set1_epi32((16 - at) as i32));
+            _mm512_castsi512_ps(_mm512_and_si512(highest, _mm512_set1_epi32(UPPER as i32)))
         }
     }
 

@@ -18,6 +18,7 @@ use benchbook_simd::{
     projected_attention, retention, rms_norm, route, route_backward, rwkv4, rwkv6, rwkv7, selective_scan,
     selective_scan_backward, softmax, ssd, transformer_block,
 };
+use half::bf16;
 
 struct Counting;
 
@@ -134,10 +135,13 @@ fn few_bits() {
     let weights = CodedWeights { size, codes: &codes, code: Code::Int4, scales: Scales::Numbers(&scales), group };
     let (packed, mut out) = (PackedWeights::new(&weights, Isa::detect()).unwrap(), vec![0.0; 300 * 200]);
     let whole = IntegerWeights::new(&weights, ByteDot::detect()).unwrap();
+    let halves = PackedWeights::of_bf16(&vec![bf16::ONE; 700 * 200], size, Isa::detect()).unwrap();
     for rows in [1, 300] {
         let (left, out) = (&left[..rows * 700], &mut out[..rows * 200]);
         let found = allocations(|| matmul_packed(rows, left, &packed, out).unwrap());
         assert_eq!(found, 0, "{rows} rows by packed weights: allocations in {CALLS} calls");
+        let found = allocations(|| matmul_packed(rows, left, &halves, out).unwrap());
+        assert_eq!(found, 0, "{rows} rows by bf16: allocations in {CALLS} calls");
         let found = allocations(|| matmul_dynamic(rows, left, &whole, out).unwrap());
         assert_eq!(found, 0, "{rows} rows in whole numbers: allocations in {CALLS} calls");
     }

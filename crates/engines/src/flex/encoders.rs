@@ -47,7 +47,7 @@ pub const AUDIO: Row<OfAudio> = fused_row::<OfAudio>(
     &[DType::F32],
     |name, setting, params, inputs| {
         let model = audio_model(params);
-        let given = Given { sizes: params.sizes(), inputs, names: &AUDIO_NAMES, layers: "model.encoder.layers." };
+        let given = Given { sizes: params.sizes(), inputs, names: &AUDIO_NAMES, layers: AUDIO_LAYERS };
         let copy = || -> benchbook_simd::Result<Listening> {
             let encoder = model.clone().checked().and_then(|model| AudioEncoder::load(&model, &given));
             let (mel, room) = (inputs.get("mel").clone(), AudioRoom::default());
@@ -104,7 +104,7 @@ impl NamedInputs for Listening {
 }
 
 /// The text of a model of these sizes.
-fn text(architecture: Architecture, sizes: Sizes, [vocabulary, context]: [usize; 2]) -> Text {
+pub(super) fn text(architecture: Architecture, sizes: Sizes, [vocabulary, context]: [usize; 2]) -> Text {
     let Sizes { layers, heads, width, hidden, .. } = sizes;
     Text {
         architecture,
@@ -124,7 +124,7 @@ fn text(architecture: Architecture, sizes: Sizes, [vocabulary, context]: [usize;
     }
 }
 
-fn described(text: Text, audio: Option<Audio>) -> Description {
+pub(super) fn described(text: Text, audio: Option<Audio>) -> Description {
     let (name, source) = ("the model of a case".to_owned(), "its parameters".to_owned());
     Description {
         name,
@@ -151,14 +151,17 @@ fn audio_model(params: &AudioEncoderParams) -> Description {
 }
 
 /// Weights of a case, by their names in checkpoints.
-struct Given<'a> {
-    sizes: Sizes,
-    inputs: &'a Inputs,
+pub(super) struct Given<'a> {
+    pub sizes: Sizes,
+    pub inputs: &'a Inputs,
     /// Names in checkpoints, and of inputs: those of a block without what stands before them.
-    names: &'a [(&'static str, &'static str)],
+    pub names: &'a [(&'static str, &'static str)],
     /// What stands before the number of a layer.
-    layers: &'static str,
+    pub layers: &'static str,
 }
+
+/// What stands before the number of a layer of the encoder of a Whisper.
+pub(super) const AUDIO_LAYERS: &str = "model.encoder.layers.";
 
 const TEXT_NAMES: [(&str, &str); 21] = [
     ("embeddings.word_embeddings.weight", "embedding"),
@@ -184,7 +187,7 @@ const TEXT_NAMES: [(&str, &str); 21] = [
     ("output.LayerNorm.bias", "bias_2"),
 ];
 
-const AUDIO_NAMES: [(&str, &str); 22] = [
+pub(super) const AUDIO_NAMES: [(&str, &str); 22] = [
     ("model.encoder.conv1.weight", "conv_1"),
     ("model.encoder.conv1.bias", "conv_1_bias"),
     ("model.encoder.conv2.weight", "conv_2"),

@@ -19,6 +19,7 @@ pub mod low_rank;
 pub mod matmul;
 pub mod mixers;
 pub mod models;
+pub mod multimodal;
 pub mod packed;
 pub mod pruned;
 mod pruning;

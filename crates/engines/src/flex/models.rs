@@ -14,10 +14,10 @@ use crate::flex::row::fused_row;
 use crate::flex::weight_only::{own_bytes, weight_bytes};
 
 /// Implementations of `prefill`.
-pub const PREFILL: [Row<Prefill>; 3] = [CHUNKED, CHUNKED_INT8, CHUNKED_INT4];
+pub const PREFILL: [Row<Prefill>; 4] = [CHUNKED, CHUNKED_BF16, CHUNKED_INT8, CHUNKED_INT4];
 
 /// Implementations of `generate`.
-pub const GENERATE: [Row<Generate>; 3] = [CACHED, CACHED_INT8, CACHED_INT4];
+pub const GENERATE: [Row<Generate>; 4] = [CACHED, CACHED_BF16, CACHED_INT8, CACHED_INT4];
 
 const CHUNKED: Row<Prefill> = fused_row::<Prefill>(
     "chunked",
@@ -27,6 +27,11 @@ const CHUNKED: Row<Prefill> = fused_row::<Prefill>(
     taking::<32>,
 )
 .catalogue(&["DE4"]);
+
+const CHUNKED_BF16: Row<Prefill> = chunked_in::<16>(
+    "chunked-bf16",
+    "as chunked, by weights of bf16 (rounded to nearest), which registers widen to f32",
+);
 
 const CHUNKED_INT8: Row<Prefill> = chunked_in::<8>(
     "chunked-int8",
@@ -46,6 +51,11 @@ const CACHED: Row<Generate> = fused_row::<Generate>(
     making::<32>,
 )
 .catalogue(&["DE5"]);
+
+const CACHED_BF16: Row<Generate> = cached_in::<16>(
+    "kv-cache-bf16",
+    "as kv-cache, by weights of bf16 (rounded to nearest), which registers widen to f32",
+);
 
 const CACHED_INT8: Row<Generate> = cached_in::<8>(
     "kv-cache-int8",
@@ -101,6 +111,7 @@ fn form(bits: usize) -> Form {
     match bits {
         4 => Form::Coded(Scheme::Int4G32),
         8 => Form::Coded(Scheme::Int8G32),
+        16 => Form::Bf16,
         _ => Form::Plain,
     }
 }

@@ -81,7 +81,7 @@ fn prepare<F: Format>(
     kernel: Kernel,
 ) -> Result<Box<dyn Subject>> {
     let coded = F::coded(params, inputs);
-    let values: Vec<f32> = (0..=u8::MAX).take(1 << coded.code.bits()).map(|code| coded.code.number(code)).collect();
+    let values: Vec<f32> = (0..1 << coded.code.bits()).map(|code| coded.code.number(code)).collect();
     let (codes, group) = (coded.without_gaps(), coded.group);
     let call = move |size, left: &[f32], (codes, scales): &(Vec<u8>, Held), out: &mut [f32]| {
         kernel(size, left, &TableWeights { codes, values: &values, scales: scales.lent(), group }, out)

@@ -5,6 +5,8 @@ use benchbook_simd::{
     matmul_low_rank, matmul_packed, matmul_two_four,
 };
 
+use half::bf16;
+
 use crate::compress::{Scheme, factors, singles, two_of_four};
 use crate::error::Result;
 use crate::packing::transposed;
@@ -18,6 +20,8 @@ pub enum Form {
     /// Numbers as they are.
     #[default]
     Plain,
+    /// Numbers of bf16, rounded to nearest, which registers widen; only matrices, not the table of embeddings.
+    Bf16,
     /// Codes of few bits, decoded in registers; only matrices become codes, not the table of embeddings.
     Coded(Scheme),
     /// Two of every four numbers down a column.
@@ -34,7 +38,7 @@ impl Form {
         match self {
             Self::TwoOfFour => two_of_four(numbers, outer),
             Self::Singles(percent) => singles(numbers, percent),
-            Self::Plain | Self::Coded(_) | Self::LowRank(_) => {}
+            Self::Plain | Self::Bf16 | Self::Coded(_) | Self::LowRank(_) => {}
         }
     }
 
@@ -45,6 +49,7 @@ impl Form {
     pub fn stands_for(self, mut numbers: Vec<f32>, size: [usize; 2]) -> Result<Vec<f32>> {
         match self {
             Self::Coded(scheme) => Ok(scheme.coded(&numbers, size)?.numbers),
+            Self::Bf16 => Ok(halves(&numbers).iter().map(|half| half.to_f32()).collect()),
             Self::LowRank(part) => {
                 let rank = rank(size, part);
                 let [first, second] = factors(&numbers, size, rank);
@@ -77,6 +82,11 @@ impl Form {
         let numbers = self.stands_for(transposed(rows, inner), [inner, outer])?;
         Ok(transposed(&numbers, outer))
     }
+}
+
+/// Numbers rounded to bf16.
+fn halves(numbers: &[f32]) -> Vec<bf16> {
+    numbers.iter().map(|number| bf16::from_f32(*number)).collect()
 }
 
 /// Such a part of the full rank, one at least.
@@ -135,6 +145,7 @@ impl Matrix {
     pub fn new(form: Form, size: [usize; 2], weight: &[f32], bias: Option<&[f32]>, isa: Isa) -> Result<Self> {
         let kind = match form {
             Form::Plain => Kind::Plain(LinearWeights::new(size, weight, bias, isa)?),
+            Form::Bf16 => Kind::Coded(PackedWeights::of_bf16(&halves(weight), size, isa)?),
             Form::Coded(scheme) => Kind::Coded(PackedWeights::new(&scheme.coded(weight, size)?.weights(), isa)?),
             Form::TwoOfFour => Kind::TwoOfFour(TwoFourWeights::new(&Pruned::Numbers(weight, size), isa)?),
             Form::Singles(_) => Kind::Singles(CsrWeights::new(weight, size)?),
@@ -216,8 +227,15 @@ fn activated(activation: Activation, x: f32) -> f32 {
             0.5 * x * (1.0 + inner.tanh())
         }
         Activation::Silu => x / (1.0 + (-x).exp()),
-        // No decoder has it.
-        Activation::ExactGelu => f32::NAN,
+        Activation::ExactGelu => {
+            // The error function, off by 1.5e-7 at most (Abramowitz & Stegun, *Handbook of Mathematical Functions*, 7.1.26).
+            let x = f64::from(x);
+            let size = x.abs() * std::f64::consts::FRAC_1_SQRT_2;
+            let t = 1.0 / (1.0 + 0.327_591_1 * size);
+            let by_powers = [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
+            let tail = t * by_powers.into_iter().fold(0.0, |sum, factor| sum * t + factor) * (-size * size).exp();
+            (0.5 * x * (1.0 + (1.0 - tail).copysign(x))) as f32
+        }
     }
 }
 
@@ -231,7 +249,8 @@ mod tests {
         Seeded { seed: 3 }.drawn(&Tensor { name: name.to_owned(), shape: shape.to_vec(), mean: 0.0, deviation: 1.0 })
     }
 
-    const CODED: [Form; 6] = [
+    const CODED: [Form; 7] = [
+        Form::Bf16,
         Form::Coded(Scheme::Int8),
         Form::Coded(Scheme::Int8G32),
         Form::Coded(Scheme::Int4G32),
@@ -273,6 +292,16 @@ mod tests {
     }
 
     #[test]
+    fn the_exact_gelu_is_by_the_normal_distribution() {
+        // Φ(1) and Φ(3), of any table of it.
+        for (x, phi) in [(0.0, 0.5), (1.0, 0.841_344_746), (3.0, 0.998_650_102), (-1.0, 0.158_655_254)] {
+            let found = activated(Activation::ExactGelu, x);
+            assert!((f64::from(found) - f64::from(x) * phi).abs() < 1e-6, "{x}: {found}");
+        }
+        assert!(activated(Activation::ExactGelu, f32::NAN).is_nan());
+    }
+
+    #[test]
     fn a_row_has_the_same_bits_in_any_company() {
         let ([inner, outer], isa) = ([67, 45], Isa::detect());
         let weight = drawn("w", [inner, outer]);
@@ -292,7 +321,7 @@ mod tests {
     #[test]
     fn fewer_bits_are_fewer_bytes_and_farther_off() {
         let rows: Vec<f32> = (0..96 * 128).map(|at| ((at * 7919) % 1013) as f32 / 506.0 - 1.0).collect();
-        let forms = [Form::Plain, Form::Coded(Scheme::Int8G32), Form::Coded(Scheme::Int4G32)];
+        let forms = [Form::Plain, Form::Coded(Scheme::Int8G32), Form::Coded(Scheme::Int4G32), Form::Bf16];
         let off = forms.map(|form| {
             let rounded = form.stands_for_rows(&rows, [96, 128]).unwrap();
             rounded.iter().zip(&rows).fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()))
@@ -300,10 +329,13 @@ mod tests {
         // Half a step of a group's largest number: of 127 and of 7½.
         assert_eq!(off[0], 0.0);
         assert!(off[1] <= 1.0001 / 254.0 && off[2] <= 1.0001 / 15.0 && off[2] > off[1], "{off:?}");
+        // Eight bits of a mantissa, the first of them hidden: half a step below 1 is 2⁻⁹ at most.
+        assert!(off[3] > 0.0 && off[3] <= 1.0 / 512.0, "{off:?}");
         let bytes = forms.map(|form| Matrix::new(form, [128, 96], &rows, None, Isa::detect()).unwrap().held().bytes);
         assert_eq!(bytes[0], 4 * 96 * 128);
         // Eight and four bits, and a scale of 32 for each group, columns filled up to panels of 32 at most.
         assert!(bytes[1] <= 9 * 128 * 128 / 8 && bytes[2] <= 5 * 128 * 128 / 8, "{bytes:?}");
+        assert_eq!(bytes[3], 2 * 96 * 128 + 96, "two bytes a number, and one a column");
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! Decoder-only models by our kernels, in `f32`: GPT-2, LLaMA and Qwen3.
+//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3, and the half of Whisper that does.
 
 mod attention;
 mod broken;
+mod cross;
 mod kept;
+mod load;
 mod matrix;
 mod session;
 
@@ -14,15 +16,18 @@ use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp,
 
 use crate::description::{Architecture, Description, Text};
 use crate::error::{Error, Result};
-use crate::packing::{Weights, transposed};
+use crate::packing::Weights;
 use crate::weights::Source;
+use cross::Cross;
+use load::Planned;
 use matrix::Matrix;
 
 /// A model whose weights are packed for this processor: made once, shared by every [`Session`].
 ///
 /// GPT-2 has layer norms before attention and feed-forward network, GELU by tanh, learned positions and biases. LLaMA and Qwen3
 /// have RMS norms, SwiGLU, grouped-query heads, queries and keys that are turned, and no bias; in Qwen3 each head's query and key
-/// has a norm of its own before that.
+/// has a norm of its own before that. Whisper is as GPT-2, but for the exact GELU, and sees what was heard behind each attention to
+/// its own text ([`Session::hear`]).
 #[derive(Debug)]
 pub struct Decoder {
     text: Text,
@@ -120,6 +125,8 @@ struct Layer {
     query_gain: Option<Vec<f32>>,
     key_gain: Option<Vec<f32>>,
     out: Matrix,
+    /// Of those that see what was heard.
+    cross: Option<Cross>,
     before_feed: Normed,
     feed: Feed,
 }
@@ -136,6 +143,8 @@ enum Feed {
     Gelu {
         up: Matrix,
         down: Matrix,
+        /// By tanh, or exact.
+        by: Activation,
     },
     Swiglu(MlpWeights, [usize; 2]),
     /// Gate and up as one matrix, or as two.
@@ -150,7 +159,7 @@ impl Decoder {
     /// for where these are fewer.
     ///
     /// # Errors
-    /// A model that is no dense decoder, or what the source says.
+    /// A model that is neither a dense decoder nor a Whisper, or what the source says.
     pub fn load(model: &Description, source: &dyn Source, positions: usize) -> Result<Self> {
         Self::planned(model, source, positions, &Plan::default())
     }
@@ -160,17 +169,22 @@ impl Decoder {
     /// # Errors
     /// As there, and what a form refuses.
     pub fn planned(model: &Description, source: &dyn Source, positions: usize, plan: &Plan) -> Result<Self> {
-        let text = &model.text;
-        if !is_dense(model) {
+        let (text, listens) = (&model.text, model.text.architecture == Architecture::Whisper);
+        if !is_dense(model) && !listens {
             return Err(Error::NotBuilt(model.name.clone()));
         }
         let tensors = model.tensors();
         let weights = Planned { weights: Weights::of(&tensors, source), plan };
-        if text.architecture == Architecture::Gpt2 {
-            weights.gpt2(text)
-        } else {
-            weights.llama(text, positions.min(text.context))
+        match text.architecture {
+            Architecture::Gpt2 => weights.gpt2(text),
+            Architecture::Whisper => weights.whisper(text),
+            _ => weights.llama(text, positions.min(text.context)),
         }
+    }
+
+    /// Whether it writes of what was heard.
+    pub fn listens(&self) -> bool {
+        self.layers.iter().any(|layer| layer.cross.is_some())
     }
 
     /// What `with` makes of it while one layer, of LLaMA or Qwen3, has the forms of a plan and all others are as they were.
@@ -193,9 +207,14 @@ impl Decoder {
         made
     }
 
-    /// What the matrices of all layers take.
+    /// What the matrices of all layers take, but for those that make keys and values of what was heard, which no token reads.
     pub fn held(&self) -> Held {
-        self.layers.iter().map(|layer| layer.qkv.held() + layer.out.held() + layer.feed.held()).sum()
+        let crossed = |cross: &Cross| cross.query.held() + cross.out.held();
+        let of_layer = |layer: &Layer| {
+            let own = layer.qkv.held() + layer.out.held() + layer.feed.held();
+            own + layer.cross.as_ref().map(crossed).unwrap_or_default()
+        };
+        self.layers.iter().map(of_layer).sum()
     }
 
     /// What of that makes queries, keys and values.
@@ -240,7 +259,7 @@ impl Decoder {
     }
 }
 
-/// Whether a decoder of a model is built.
+/// Whether a decoder of nothing but text is built of a model.
 pub fn is_dense(model: &Description) -> bool {
     let text = &model.text;
     let dense = matches!(text.architecture, Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3);
@@ -251,7 +270,7 @@ impl Feed {
     /// What its matrices take.
     fn held(&self) -> Held {
         match self {
-            Self::Gelu { up, down } => up.held() + down.held(),
+            Self::Gelu { up, down, .. } => up.held() + down.held(),
             Self::Swiglu(_, [width, hidden]) => {
                 let numbers = 3 * width * hidden;
                 Held { bytes: numbers * size_of::<f32>(), numbers }
@@ -263,8 +282,8 @@ impl Feed {
     /// Of positions `[rows, width]`; `wide` `[rows, 2 · hidden]`, where there is any, and `between` `[rows, hidden]` are room.
     fn apply(&self, isa: Isa, input: &[f32], [wide, between]: [&mut [f32]; 2], out: &mut [f32]) -> Result<()> {
         match self {
-            Self::Gelu { up, down } => {
-                up.apply(Activation::Gelu, input, between)?;
+            Self::Gelu { up, down, by } => {
+                up.apply(*by, input, between)?;
                 down.apply(Activation::None, between, out)
             }
             Self::Swiglu(weights, _) => Ok(mlp(weights, input, out)?),
@@ -280,147 +299,4 @@ impl Feed {
             }
         }
     }
-}
-
-/// Weights on their way to where they are packed, and what becomes of them there.
-struct Planned<'a> {
-    weights: Weights<'a>,
-    plan: &'a Plan,
-}
-
-impl Planned<'_> {
-    fn numbers(&self, name: &str) -> Result<Vec<f32>> {
-        self.weights.numbers(name)
-    }
-
-    fn normed(&self, name: &str, biased: bool) -> Result<Normed> {
-        let bias = biased.then(|| self.numbers(&format!("{name}.bias"))).transpose()?;
-        Ok(Normed { gain: self.numbers(&format!("{name}.weight"))?, bias })
-    }
-
-    /// A matrix `[inner, outer]` in the form of its role, of numbers from which nothing is left out yet.
-    fn matrix(&self, role: Role, size: [usize; 2], mut weight: Vec<f32>, bias: Option<&[f32]>) -> Result<Matrix> {
-        let form = self.plan.forms.of(role);
-        form.prune(&mut weight, size);
-        Matrix::new(form, size, &weight, bias, self.weights.isa)
-    }
-
-    /// Matrices `[inner, outer]` of a role beside each other, each by its name and its columns: what is left out is chosen within each
-    /// of them.
-    fn beside(&self, role: Role, inner: usize, sides: &[(String, usize)]) -> Result<Matrix> {
-        let form = self.plan.forms.of(role);
-        let side = |(name, outer): &(String, usize)| -> Result<(Vec<f32>, usize)> {
-            let mut numbers = self.weights.turned(name, inner)?;
-            form.prune(&mut numbers, [inner, *outer]);
-            Ok((numbers, *outer))
-        };
-        let outer = sides.iter().map(|(_, outer)| *outer).sum::<usize>();
-        let sides = sides.iter().map(side).collect::<Result<Vec<_>>>()?;
-        Matrix::new(form, [inner, outer], &side_by_side(&sides, inner), None, self.weights.isa)
-    }
-
-    /// The head, which may be the embedding.
-    fn head(&self, text: &Text, embedding: &[f32]) -> Result<Matrix> {
-        let width = text.width;
-        let weight =
-            if text.tied { transposed(embedding, width) } else { self.weights.turned("lm_head.weight", width)? };
-        self.matrix(Role::Head, [width, text.vocabulary], weight, None)
-    }
-
-    fn gpt2(&self, text: &Text) -> Result<Decoder> {
-        let (width, hidden) = (text.width, text.hidden);
-        let conv = |role: Role, name: &str, size: [usize; 2]| -> Result<Matrix> {
-            let [weight, bias] = [self.numbers(&format!("{name}.weight"))?, self.numbers(&format!("{name}.bias"))?];
-            self.matrix(role, size, weight, Some(&bias))
-        };
-        let layer = |layer: usize| -> Result<Layer> {
-            let at = |name: &str| format!("h.{layer}.{name}");
-            let [attention, feed] = [Role::Attention(layer), Role::Feed(layer)];
-            Ok(Layer {
-                before_attention: self.normed(&at("ln_1"), true)?,
-                qkv: conv(attention, &at("attn.c_attn"), [width, 3 * width])?,
-                query_gain: None,
-                key_gain: None,
-                out: conv(attention, &at("attn.c_proj"), [width; 2])?,
-                before_feed: self.normed(&at("ln_2"), true)?,
-                feed: Feed::Gelu {
-                    up: conv(feed, &at("mlp.c_fc"), [width, hidden])?,
-                    down: conv(feed, &at("mlp.c_proj"), [hidden, width])?,
-                },
-            })
-        };
-        let embedding = self.numbers("wte.weight")?;
-        Ok(Decoder {
-            isa: self.weights.isa,
-            positions: Some(self.numbers("wpe.weight")?),
-            rotary: None,
-            layers: (0..text.layers).map(layer).collect::<Result<_>>()?,
-            last: self.normed("ln_f", true)?,
-            head: self.head(text, &embedding)?,
-            embedding,
-            text: text.clone(),
-            keeps: self.plan.keeps,
-            exit: self.plan.exit,
-        })
-    }
-
-    fn llama_layer(&self, text: &Text, layer: usize) -> Result<Layer> {
-        let (width, hidden, [query, kv]) = (text.width, text.hidden, text.projected());
-        let at = |name: &str| format!("model.layers.{layer}.{name}");
-        let turned = |name: &str, inner: usize| self.weights.turned(&at(&format!("{name}.weight")), inner);
-        let side = |(name, outer): (&str, usize)| (at(&format!("{name}.weight")), outer);
-        let gain = |name: &str| -> Result<Option<Vec<f32>>> {
-            let norms = text.architecture.head_norms();
-            norms.then(|| self.numbers(&at(&format!("self_attn.{name}.weight")))).transpose()
-        };
-        let (attention, feed) = (Role::Attention(layer), Role::Feed(layer));
-        let qkv = [("self_attn.q_proj", query), ("self_attn.k_proj", kv), ("self_attn.v_proj", kv)].map(side);
-        let form = self.plan.forms.of(feed);
-        let feed = if form == Form::Plain {
-            let [gate, up] = [turned("mlp.gate_proj", width)?, turned("mlp.up_proj", width)?];
-            let (size, down) = ([width, hidden], turned("mlp.down_proj", hidden)?);
-            Feed::Swiglu(MlpWeights::swiglu(size, &gate, &up, &down, self.weights.isa)?, size)
-        } else {
-            let both = [("mlp.gate_proj", hidden), ("mlp.up_proj", hidden)].map(side);
-            // Two factors of both in one are not those of each.
-            let together = if matches!(form, Form::LowRank(_)) { 1 } else { 2 };
-            let sides = both.chunks(together).map(|sides| self.beside(feed, width, sides));
-            Feed::Gated {
-                sides: sides.collect::<Result<_>>()?,
-                down: self.matrix(feed, [hidden, width], turned("mlp.down_proj", hidden)?, None)?,
-            }
-        };
-        Ok(Layer {
-            before_attention: self.normed(&at("input_layernorm"), false)?,
-            qkv: self.beside(attention, width, &qkv)?,
-            query_gain: gain("q_norm")?,
-            key_gain: gain("k_norm")?,
-            out: self.matrix(attention, [query, width], turned("self_attn.o_proj", query)?, None)?,
-            before_feed: self.normed(&at("post_attention_layernorm"), false)?,
-            feed,
-        })
-    }
-
-    fn llama(&self, text: &Text, positions: usize) -> Result<Decoder> {
-        let embedding = self.numbers("model.embed_tokens.weight")?;
-        let base = text.rotary_base.unwrap_or(1e4);
-        Ok(Decoder {
-            isa: self.weights.isa,
-            positions: None,
-            rotary: Some(Rotary::new(positions, text.head_dim, base)?),
-            layers: (0..text.layers).map(|layer| self.llama_layer(text, layer)).collect::<Result<_>>()?,
-            last: self.normed("model.norm", false)?,
-            head: self.head(text, &embedding)?,
-            embedding,
-            text: text.clone(),
-            keeps: self.plan.keeps,
-            exit: self.plan.exit,
-        })
-    }
-}
-
-/// Matrices of so many rows beside each other, each with its columns.
-fn side_by_side(sides: &[(Vec<f32>, usize)], rows: usize) -> Vec<f32> {
-    let of_row = |row: usize| sides.iter().flat_map(move |(side, columns)| &side[row * columns..][..*columns]);
-    (0..rows).flat_map(of_row).copied().collect()
 }

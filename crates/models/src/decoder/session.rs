@@ -4,6 +4,7 @@ use benchbook_simd::{Activation, Embedding, embedding};
 
 use super::Decoder;
 use super::attention::{Room as AttentionRoom, Rows};
+use super::cross::Heard;
 use super::kept::Kept;
 use crate::error::{Error, Result};
 
@@ -26,6 +27,8 @@ pub struct Session {
     lost: bool,
     /// Layers that each position went through.
     depths: Vec<usize>,
+    /// What the text is about, of those that listen.
+    heard: Heard,
     attention: AttentionRoom,
     stream: Vec<f32>,
     /// A position before a layer, where it may leave behind it.
@@ -64,6 +67,7 @@ impl Session {
             chunk,
             lost: false,
             depths: vec![0; room],
+            heard: Heard::default(),
             attention: AttentionRoom::new(text, rows, keeps.rows(room)),
             stream: numbers(text.width),
             before: vec![0.0; text.width],
@@ -75,6 +79,26 @@ impl Session {
             fed: numbers(text.width),
             logits: vec![0.0; MOST_STEP * text.vocabulary],
         })
+    }
+
+    /// Begins a text about what was heard, positions `[positions, width]` behind the encoder of a Whisper.
+    ///
+    /// # Errors
+    /// A decoder that does not listen, no positions, or such of another width.
+    pub fn hear(&mut self, decoder: &Decoder, heard: &[f32]) -> Result<()> {
+        if !decoder.listens() {
+            return Err(Error::Session("this decoder does not listen: only that of a Whisper does".into()));
+        }
+        if heard.is_empty() {
+            return Err(Error::EmptyPrompt);
+        }
+        let width = decoder.text.width;
+        if !heard.len().is_multiple_of(width) {
+            let numbers = heard.len();
+            return Err(Error::Session(format!("{numbers} numbers are no positions of {width}: of another encoder?")));
+        }
+        self.keep(0);
+        self.heard.hear(decoder, heard)
     }
 
     /// Positions so far.
@@ -166,6 +190,9 @@ impl Session {
         if ids.is_empty() {
             return Err(Error::EmptyPrompt);
         }
+        if decoder.listens() && self.heard.is_empty() {
+            return Err(Error::Session("nothing was heard yet, of which there were a text: hear first".into()));
+        }
         if self.lost {
             let words = "positions that the next token would see were overwritten by its window: begin anew";
             return Err(Error::Session(words.into()));
@@ -181,7 +208,8 @@ impl Session {
 
     /// Brings the tokens through all layers, a single one through as many as it needs; what comes out stands in `stream`.
     fn advance(&mut self, decoder: &Decoder, ids: &[i32], one_by_one: bool) -> Result<()> {
-        let Self { kept, held, depths, attention, stream, before, normed, qkv, mixed, wide, between, fed, .. } = self;
+        let Self { kept, held, depths, heard, attention, stream, before, normed, qkv, mixed, .. } = self;
+        let (wide, between, fed) = (&mut self.wide, &mut self.between, &mut self.fed);
         let (text, rows, first) = (&decoder.text, ids.len(), *held);
         let ([query, kv], width) = (text.projected(), text.width);
         let (stream, normed) = (&mut stream[..rows * width], &mut normed[..rows * width]);
@@ -212,6 +240,13 @@ impl Session {
             }
             layer.out.apply(Activation::None, mixed, normed)?;
             add(stream, normed);
+            if let Some(cross) = &layer.cross {
+                decoder.norm(&cross.before, stream, normed)?;
+                cross.query.apply(Activation::None, normed, mixed)?;
+                heard.see(decoder, number, one_by_one, mixed, normed)?;
+                cross.out.apply(Activation::None, normed, mixed)?;
+                add(stream, mixed);
+            }
             decoder.norm(&layer.before_feed, stream, normed)?;
             layer.feed.apply(decoder.isa, normed, [&mut *wide, &mut *between], fed)?;
             add(stream, fed);

@@ -5,11 +5,13 @@ mod brown;
 mod problems;
 mod sentiment;
 mod similarity;
+mod speech;
 
 pub use brown::{Document, brown};
 pub use problems::{Problem, human_eval};
 pub use sentiment::{Snippet, sentiment};
 pub use similarity::{Similarities, similarities};
+pub use speech::{Utterance, speech};
 
 use crate::{Error, Result};
 use std::io::Read;

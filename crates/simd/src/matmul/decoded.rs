@@ -1,6 +1,8 @@
 //! Products by weights that are packed once for an instruction set, and decoded in its registers.
 #![expect(unsafe_code, reason = "the tools of an instruction set are made where it was detected; pointers into panels")]
 
+use half::bf16;
+
 use super::call::{Factors, product};
 use super::decoder::{Code, Decoder};
 use super::fused::{few, scale};
@@ -35,8 +37,19 @@ impl PackedWeights {
         let code = weights.code;
         let columns = with_isa!(isa, |tools| panel(&tools));
         let words = Words::new(weights, columns)?;
-        let nan = weights.codes.iter().any(|one| code.number(*one).is_nan());
+        let nan = weights.codes.iter().any(|one| code.number(u16::from(*one)).is_nan());
         Ok(Self { words, code, nan, isa })
+    }
+
+    /// Packs weights `[k, n]` of bf16, which registers widen exactly.
+    ///
+    /// # Errors
+    /// A slice of the wrong length, or an instruction set that is absent.
+    pub fn of_bf16(weights: &[bf16], size: [usize; 2], isa: Isa) -> Result<Self> {
+        let columns = with_isa!(isa, |tools| panel(&tools));
+        let bits: Vec<u16> = weights.iter().map(|weight| weight.to_bits()).collect();
+        let words = Words::of_bf16(&bits, size, columns)?;
+        Ok(Self { words, code: Code::Bf16, nan: false, isa })
     }
 
     /// Bytes that codes and scales take; columns are filled up to whole panels.

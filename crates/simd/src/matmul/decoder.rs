@@ -16,6 +16,8 @@ pub enum Code {
     E4m3,
     /// Four bits: the number at their place.
     Table([f32; 16]),
+    /// Sixteen bits: bf16, the upper half of an `f32`.
+    Bf16,
 }
 
 impl Code {
@@ -24,16 +26,18 @@ impl Code {
         match self {
             Self::Int4 | Self::Table(_) => 4,
             Self::Int8 | Self::E4m3 => 8,
+            Self::Bf16 => 16,
         }
     }
 
     /// The number of a code, of which the lowest bits count.
-    pub fn number(&self, code: u8) -> f32 {
+    pub fn number(&self, code: u16) -> f32 {
         match self {
             Self::Int4 => INT4[usize::from(code & 15)],
             Self::Int8 => f32::from(code) - 128.0,
-            Self::E4m3 => E4M3FN.decode(code.into()),
+            Self::E4m3 => E4M3FN.decode(code),
             Self::Table(values) => values[usize::from(code & 15)],
+            Self::Bf16 => f32::from_bits(u32::from(code) << 16),
         }
     }
 }
@@ -44,7 +48,7 @@ const INT4: [f32; 16] = [-8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.
 /// Bits of a word below the code of step `step`. Codes of four bits lie so that the low nibbles of a word's bytes are those of its
 /// first four steps, and the high ones those of the others: what products of bytes take.
 pub const fn shift(bits: usize, step: usize) -> u32 {
-    (if bits == 8 { 8 * step } else { 8 * (step % 4) + step / 4 * 4 }) as u32
+    (if bits == 4 { 8 * (step % 4) + step / 4 * 4 } else { bits * step }) as u32
 }
 
 /// Makes numbers of the codes in words.
@@ -179,6 +183,30 @@ impl Decoder for Table {
     }
 }
 
+/// See [`Code::Bf16`].
+#[derive(Clone, Copy)]
+pub struct Bf16;
+
+impl Decoder for Bf16 {
+    const STEPS: usize = 2;
+    type Ready<V: Bits> = ();
+
+    #[inline(always)]
+    unsafe fn ready<V: Bits>(self) {}
+
+    #[inline(always)]
+    unsafe fn words<V: Bits>(from: *const u32) -> V::Words {
+        // SAFETY: as promised.
+        unsafe { V::words(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn number<V: Bits>(_: &(), words: V::Words, step: usize) -> V {
+        // SAFETY: as promised; two codes of sixteen bits lie in a word.
+        unsafe { V::bf16(words, shift(16, step)) }
+    }
+}
+
 /// Evaluates `$run` with the decoder of a code; `$nan` says whether there may be a code of NaN.
 macro_rules! with_decoder {
     ($code:expr, $nan:expr, |$decoder:ident| $run:expr) => {
@@ -201,6 +229,10 @@ macro_rules! with_decoder {
             }
             (crate::matmul::decoder::Code::Table(values), _) => {
                 let $decoder = crate::matmul::decoder::Table(values);
+                $run
+            }
+            (crate::matmul::decoder::Code::Bf16, _) => {
+                let $decoder = crate::matmul::decoder::Bf16;
                 $run
             }
         }

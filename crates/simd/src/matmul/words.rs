@@ -12,7 +12,7 @@ pub struct CodedWeights<'a> {
     pub size: [usize; 2],
     /// `[k, n]`, one in a byte.
     pub codes: &'a [u8],
-    /// What they stand for.
+    /// What they stand for: anything but bf16, which is packed from its numbers.
     pub code: Code,
     /// `[⌈k / group⌉, n]`
     pub scales: Scales<'a>,
@@ -25,6 +25,9 @@ impl CodedWeights<'_> {
     fn check(&self) -> Result<()> {
         let ([k, n], bits) = (self.size, self.code.bits());
         let steps = 32 / bits;
+        if self.code == Code::Bf16 {
+            return Err(Error::Shape("a code of one byte is no bf16: pack the numbers themselves".into()));
+        }
         if self.group == 0 {
             return Err(Error::Shape("a group of 0 steps has no scale".into()));
         }
@@ -62,6 +65,9 @@ pub struct Words {
     scales: Held,
 }
 
+/// The power of two of E8M0 that is one.
+const ONE: u8 = 127;
+
 #[derive(Debug, Clone)]
 enum Held {
     Numbers(Lines<f32>),
@@ -84,17 +90,38 @@ impl Words {
     /// Slices of the wrong length, groups of nothing or such that cut words, codes of too many bits.
     pub fn new(weights: &CodedWeights, columns: usize) -> Result<Self> {
         weights.check()?;
-        let ([k, n], bits) = (weights.size, weights.code.bits());
-        let steps = 32 / bits;
+        let CodedWeights { size, codes, code, scales, group } = *weights;
+        Ok(Self::packed(codes, size, code.bits(), (scales, group), columns))
+    }
+
+    /// Packs bf16, `[k, n]` by their bits, which have the scale one.
+    ///
+    /// # Errors
+    /// A slice of the wrong length.
+    pub fn of_bf16(bits: &[u16], size: [usize; 2], columns: usize) -> Result<Self> {
+        expect_len("the right factor", &size, bits.len())?;
+        let [k, n] = size;
+        Ok(Self::packed(bits, size, Code::Bf16.bits(), (Scales::Powers(&vec![ONE; n]), k.max(1)), columns))
+    }
+
+    /// Packs codes of so many bits, with a scale for each so many steps.
+    fn packed<C: Copy + Into<u32>>(
+        codes: &[C],
+        size: [usize; 2],
+        bits: usize,
+        (scales, group): (Scales, usize),
+        columns: usize,
+    ) -> Self {
+        let ([k, n], steps) = (size, 32 / bits);
         let down = k.div_ceil(steps);
         let mut words = Lines::<u32>::new(n.div_ceil(columns) * down * columns);
-        pack(weights.codes, weights.size, bits, columns, words.all_mut());
-        let scales = match weights.scales {
+        pack(codes, size, bits, columns, words.all_mut());
+        let scales = match scales {
             Scales::Numbers(numbers) => Held::Numbers(by_panels(numbers, n, columns)),
             Scales::Powers(powers) => Held::Powers(by_panels(powers, n, columns)),
         };
-        let group = weights.group.min(k.max(1)).div_ceil(steps);
-        Ok(Self { size: weights.size, columns, down, group, bits, words, scales })
+        let group = group.min(k.max(1)).div_ceil(steps);
+        Self { size, columns, down, group, bits, words, scales }
     }
 
     /// Bytes that codes and scales take, columns that do not exist included.
@@ -128,25 +155,26 @@ impl Words {
     }
 
     /// The code and the scale of a weight.
-    pub fn weight(&self, step: usize, column: usize) -> (u8, f32) {
+    pub fn weight(&self, step: usize, column: usize) -> (u16, f32) {
         let steps = 32 / self.bits;
         let panel = self.from(column / self.columns);
         let (word, within) = (step / steps, column % self.columns);
         let code = panel.words[word * self.columns + within] >> shift(self.bits, step % steps);
         let scale = panel.scales.number(word / self.group * self.columns + within);
-        ((code & ((1 << self.bits) - 1)) as u8, scale)
+        ((code & ((1 << self.bits) - 1)) as u16, scale)
     }
 }
 
 /// Packs codes `[k, n]` of so many bits into words `[panels, down, columns]` of zeros.
-pub fn pack(codes: &[u8], [k, n]: [usize; 2], bits: usize, columns: usize, words: &mut [u32]) {
+pub fn pack<C: Copy + Into<u32>>(codes: &[C], [k, n]: [usize; 2], bits: usize, columns: usize, words: &mut [u32]) {
     let steps = 32 / bits;
     let down = k.div_ceil(steps);
     for (place, word) in words.iter_mut().enumerate() {
         let (first, column) = (place / columns % down * steps, place / columns / down * columns + place % columns);
         if column < n {
             for step in first..k.min(first + steps) {
-                *word |= u32::from(codes[step * n + column]) << shift(bits, step - first);
+                let code: u32 = codes[step * n + column].into();
+                *word |= code << shift(bits, step - first);
             }
         }
     }

@@ -47,13 +47,14 @@ impl Drawn {
         let Heads { seq_kv, head_dim: d, .. } = self.heads;
         let key = |at: usize| {
             let (unit, place, channel) = (at / d / seq_kv, at / d % seq_kv, at % d);
-            self.key_scales[(unit * seq_kv.div_ceil(32) + place / 32) * d + channel] * self.code.number(self.keys[at])
+            self.key_scales[(unit * seq_kv.div_ceil(32) + place / 32) * d + channel]
+                * self.code.number(self.keys[at].into())
         };
         let mut keys: Vec<f32> = (0..self.keys.len()).map(key).collect();
         if self.rotated {
             keys.chunks_mut(d).for_each(hadamard);
         }
-        let value = |at: usize| self.value_scales[at / d] * self.code.number(self.values[at]);
+        let value = |at: usize| self.value_scales[at / d] * self.code.number(self.values[at].into());
         [keys, (0..self.values.len()).map(value).collect()]
     }
 

@@ -12,7 +12,10 @@ const FEW: usize = 8;
 /// Random codes of a kind, none of them NaN.
 fn codes(code: Code, count: usize, seed: u64) -> Vec<u8> {
     let mask = if code.bits() == 4 { 15 } else { 255 };
-    bytes(count, seed).iter().map(|byte| if code.number(byte & mask).is_nan() { 0 } else { byte & mask }).collect()
+    bytes(count, seed)
+        .iter()
+        .map(|byte| if code.number((byte & mask).into()).is_nan() { 0 } else { byte & mask })
+        .collect()
 }
 
 /// What the weights stand for, exactly: products of two numbers of `f32`.
@@ -24,7 +27,7 @@ fn exact(weights: &CodedWeights) -> Vec<f64> {
             Scales::Numbers(scales) => scales[at],
             Scales::Powers(powers) => e8m0::decode(powers[at]),
         };
-        f64::from(weights.code.number(weights.codes[step * n + column])) * f64::from(scale)
+        f64::from(weights.code.number(weights.codes[step * n + column].into())) * f64::from(scale)
     };
     (0..k).flat_map(|step| (0..n).map(move |column| one(step, column))).collect()
 }
@@ -109,7 +112,7 @@ fn every_code_is_its_number_in_every_place_of_a_word() {
             for isa in present() {
                 let found = product(isa, &left, &weights);
                 for (found, one) in found.iter().zip(codes.iter().cycle()) {
-                    let right = code.number(*one);
+                    let right = code.number((*one).into());
                     let same = *found == right || (found.is_nan() && right.is_nan());
                     assert!(same, "{code:?} {one} at {place} on {}: {found}, not {right}", isa.name());
                 }
@@ -154,6 +157,7 @@ fn weights_that_cannot_be_packed_are_refused() {
     assert_eq!(asked(Code::Int4, &codes, &scales, 8), Ok(8 * 3 * 4 + 8 * 3 * 4));
     assert_eq!(asked(Code::E4m3, &codes, &scales[..3], 20), Ok(8 * 5 * 4 + 8 * 4));
     for (answer, part) in [
+        (asked(Code::Bf16, &codes, &scales, 8), "a code of one byte is no bf16"),
         (asked(Code::Int4, &codes, &scales, 0), "a group of 0 steps"),
         (asked(Code::Int4, &codes, &scales, 12), "groups of 12 of 20 steps cut words of 8 codes"),
         (asked(Code::Int8, &codes, &scales, 10), "take a multiple of 4, or all steps"),

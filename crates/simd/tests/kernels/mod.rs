@@ -1,6 +1,7 @@
 //! Every kernel against plain loops in `f64`, and calls that it must refuse; compiled into the crate, see the end of `lib.rs`.
 
 mod backward;
+mod bf16;
 mod blocks;
 mod chain;
 mod coded;

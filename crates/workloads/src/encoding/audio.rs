@@ -145,7 +145,7 @@ impl Problem for AudioEncoder {
 }
 
 /// What the encoder makes of one of the spectrograms.
-fn heard(params: &AudioEncoderParams, inputs: &Inputs, one: usize) -> Vec<f64> {
+pub(crate) fn heard(params: &AudioEncoderParams, inputs: &Inputs, one: usize) -> Vec<f64> {
     let AudioEncoderParams { width, bins, frames, .. } = *params;
     let mel = &inputs.numbers("mel")[one * bins * frames..][..bins * frames];
     let by_frame = (0..frames).map(|frame| mel.iter().skip(frame).step_by(frames).map(|x| f64::from(*x)).collect());

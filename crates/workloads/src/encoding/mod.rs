@@ -4,6 +4,7 @@ mod audio;
 mod stack;
 mod text;
 
+pub(crate) use audio::heard;
 pub use audio::{AudioEncoder, AudioEncoderParams};
 pub use stack::Sizes;
 pub use text::{TextEncoder, TextEncoderParams};

@@ -148,7 +148,7 @@ impl Problem for TextQuality {
 }
 
 /// Implementations of `text-quality`.
-pub const ROWS: [Row<TextQuality>; 3] = [DECODER, DECODER_INT8, DECODER_INT4];
+pub const ROWS: [Row<TextQuality>; 4] = [DECODER, DECODER_BF16, DECODER_INT8, DECODER_INT4];
 
 const DECODER: Row<TextQuality> = fused_row::<TextQuality>(
     "decoder",
@@ -158,6 +158,14 @@ const DECODER: Row<TextQuality> = fused_row::<TextQuality>(
 )
 .catalogue(&["ME40"])
 .only(|_, _, params| params.is_here());
+
+const DECODER_BF16: Row<TextQuality> = fused_row::<TextQuality>(
+    "decoder-bf16",
+    "as decoder, by weights of bf16 (rounded to nearest), which registers widen to f32",
+    &[DType::F32],
+    |name, setting, params, inputs| evaluating::prepare(name, setting, params, inputs, Form::Bf16),
+)
+.approximating(|params, inputs, _seed| Some(TextQuality::right(params, inputs, Form::Bf16)));
 
 const DECODER_INT8: Row<TextQuality> = fused_row::<TextQuality>(
     "decoder-int8",

@@ -1,0 +1,127 @@
+//! Whole models that hear and write, on plain slices: `multimodal`.
+
+use benchbook_core::{Array, DType, Loop, Metric, Result, Row, Step};
+use benchbook_models::{Architecture, Audio, AudioEncoder, AudioRoom, Decoder};
+use benchbook_workloads::decoding::{Multimodal, MultimodalParams};
+
+use super::decoding::best;
+use super::encoders::{AUDIO_LAYERS, AUDIO_NAMES, Given, described, text};
+use super::models::{MOST_CHUNK, Running, failed, looping};
+use crate::flex::row::fused_row;
+use crate::flex::weight_only::weight_bytes;
+
+/// The implementation of `multimodal`.
+pub const HEARING: Row<Multimodal> = fused_row::<Multimodal>(
+    "kv-cache",
+    "what was heard becomes keys and values once, and those of earlier positions are kept; everything hand-written: AVX-512, AVX2 or \
+     portable",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let MultimodalParams { width, hidden, heads, bins, frames, vocabulary, prompt, tokens, .. } = *params;
+        let (hearing, room) = (params.hearing(), prompt + tokens);
+        let audio = Audio { layers: hearing.layers, heads, width, hidden, bins, positions: frames / 2 };
+        let text = text(Architecture::Whisper, hearing.sizes(), [vocabulary, room]);
+        let given = |names, layers| Given { sizes: hearing.sizes(), inputs, names, layers };
+        let made = described(text, Some(audio)).checked().and_then(|model| {
+            let encoder = AudioEncoder::load(&model, &given(&AUDIO_NAMES[..], AUDIO_LAYERS))?;
+            Ok((encoder, Decoder::load(&model, &given(&TEXT_NAMES[..], "model.decoder.layers."), room)?))
+        });
+        let (encoder, decoder) = made.map_err(|error| failed(name, &setting.device, &error))?;
+        let hearing = Hearing {
+            running: Running::of(name, setting, decoder, inputs, [room, prompt.min(MOST_CHUNK)]),
+            encoder,
+            mel: inputs.get("mel").clone(),
+            room: AudioRoom::default(),
+            made: Vec::with_capacity(tokens),
+            wanted: tokens,
+        };
+        Ok(looping(name, setting, &Multimodal::steps(params), hearing))
+    },
+)
+.catalogue(&["MO20", "WL3"]);
+
+const TEXT_NAMES: [(&str, &str); 28] = [
+    ("model.decoder.embed_tokens.weight", "embedding"),
+    ("model.decoder.embed_positions.weight", "places"),
+    ("model.decoder.layer_norm.weight", "end_gain"),
+    ("model.decoder.layer_norm.bias", "end_bias"),
+    ("self_attn.q_proj.weight", "own_query"),
+    ("self_attn.q_proj.bias", "own_query_bias"),
+    ("self_attn.k_proj.weight", "own_key"),
+    ("self_attn.v_proj.weight", "own_value"),
+    ("self_attn.v_proj.bias", "own_value_bias"),
+    ("self_attn.out_proj.weight", "own_out"),
+    ("self_attn.out_proj.bias", "own_out_bias"),
+    ("self_attn_layer_norm.weight", "own_gain"),
+    ("self_attn_layer_norm.bias", "own_shift"),
+    ("encoder_attn.q_proj.weight", "about_query"),
+    ("encoder_attn.q_proj.bias", "about_query_bias"),
+    ("encoder_attn.k_proj.weight", "about_key"),
+    ("encoder_attn.v_proj.weight", "about_value"),
+    ("encoder_attn.v_proj.bias", "about_value_bias"),
+    ("encoder_attn.out_proj.weight", "about_out"),
+    ("encoder_attn.out_proj.bias", "about_out_bias"),
+    ("encoder_attn_layer_norm.weight", "about_gain"),
+    ("encoder_attn_layer_norm.bias", "about_shift"),
+    ("fc1.weight", "text_up"),
+    ("fc1.bias", "text_up_bias"),
+    ("fc2.weight", "text_down"),
+    ("fc2.bias", "text_down_bias"),
+    ("final_layer_norm.weight", "text_gain"),
+    ("final_layer_norm.bias", "text_shift"),
+];
+
+/// Who hears, and writes of it.
+struct Hearing {
+    running: Running,
+    encoder: AudioEncoder,
+    mel: Array,
+    room: AudioRoom,
+    made: Vec<i32>,
+    wanted: usize,
+}
+
+impl Loop for Hearing {
+    fn begin(&mut self) {
+        self.running.begin();
+        self.made.clear();
+    }
+
+    fn step(&mut self, _values: &mut [f64]) -> Result<Step> {
+        let Self { running, encoder, mel, room, made, wanted } = self;
+        let last = made.last().copied();
+        let token = running.with(|decoder, session, prompt| {
+            let logits = match last {
+                None => {
+                    session.hear(decoder, encoder.hidden(room, mel.of::<f32>(), 1)?)?;
+                    session.prefill(decoder, prompt)?
+                }
+                Some(id) => session.step(decoder, &[id])?,
+            };
+            Ok(best(logits))
+        })?;
+        made.push(token as i32);
+        Ok(Step { tokens: 1, more: made.len() < *wanted })
+    }
+
+    fn outputs(&mut self) -> Result<Vec<Array>> {
+        let tokens: Vec<i64> = self.made.iter().map(|id| i64::from(*id)).collect();
+        Ok(vec![Array::new(vec![tokens.len(), 1], &tokens)])
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        vec![weight_bytes(self.running.decoder().0.matrix_bytes())]
+    }
+
+    fn allocates_in_rust(&self) -> bool {
+        true
+    }
+
+    fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
+        if input == "mel" {
+            self.mel.write(first, values);
+            return Ok(true);
+        }
+        Ok(self.running.write(input, values))
+    }
+}

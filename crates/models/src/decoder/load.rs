@@ -1,0 +1,210 @@
+//! Weights on their way into a decoder: which tensors become which matrices, in which form.
+
+use benchbook_simd::{Activation, MlpWeights, Rotary};
+
+use super::cross::Cross;
+use super::matrix::{Form, Matrix};
+use super::{Decoder, Feed, Layer, Normed, Plan, Role};
+use crate::description::Text;
+use crate::error::Result;
+use crate::packing::{Weights, transposed};
+
+/// Weights on their way to where they are packed, and what becomes of them there.
+pub struct Planned<'a> {
+    pub weights: Weights<'a>,
+    pub plan: &'a Plan,
+}
+
+impl Planned<'_> {
+    fn numbers(&self, name: &str) -> Result<Vec<f32>> {
+        self.weights.numbers(name)
+    }
+
+    fn normed(&self, name: &str, biased: bool) -> Result<Normed> {
+        let bias = biased.then(|| self.numbers(&format!("{name}.bias"))).transpose()?;
+        Ok(Normed { gain: self.numbers(&format!("{name}.weight"))?, bias })
+    }
+
+    /// A matrix `[inner, outer]` in the form of its role, of numbers from which nothing is left out yet.
+    fn matrix(&self, role: Role, size: [usize; 2], mut weight: Vec<f32>, bias: Option<&[f32]>) -> Result<Matrix> {
+        let form = self.plan.forms.of(role);
+        form.prune(&mut weight, size);
+        Matrix::new(form, size, &weight, bias, self.weights.isa)
+    }
+
+    /// Matrices `[inner, outer]` of a role beside each other, each by its name and its columns: what is left out is chosen within each
+    /// of them.
+    fn beside(&self, role: Role, inner: usize, sides: &[(String, usize)], bias: Option<&[f32]>) -> Result<Matrix> {
+        let form = self.plan.forms.of(role);
+        let side = |(name, outer): &(String, usize)| -> Result<(Vec<f32>, usize)> {
+            let mut numbers = self.weights.turned(name, inner)?;
+            form.prune(&mut numbers, [inner, *outer]);
+            Ok((numbers, *outer))
+        };
+        let outer = sides.iter().map(|(_, outer)| *outer).sum::<usize>();
+        let sides = sides.iter().map(side).collect::<Result<Vec<_>>>()?;
+        Matrix::new(form, [inner, outer], &side_by_side(&sides, inner), bias, self.weights.isa)
+    }
+
+    /// The same of products that have a bias each, or none, by their names without what follows them in checkpoints.
+    fn affine(&self, role: Role, inner: usize, products: &[(String, usize)]) -> Result<Matrix> {
+        let mut bias = Vec::new();
+        for (name, outer) in products {
+            bias.extend(self.weights.bias(name)?.unwrap_or_else(|| vec![0.0; *outer]));
+        }
+        let weight = |(name, outer): &(String, usize)| (format!("{name}.weight"), *outer);
+        self.beside(role, inner, &products.iter().map(weight).collect::<Vec<_>>(), Some(&bias))
+    }
+
+    /// The head, which may be the embedding.
+    fn head(&self, text: &Text, embedding: &[f32]) -> Result<Matrix> {
+        let width = text.width;
+        let weight =
+            if text.tied { transposed(embedding, width) } else { self.weights.turned("lm_head.weight", width)? };
+        self.matrix(Role::Head, [width, text.vocabulary], weight, None)
+    }
+
+    pub fn gpt2(&self, text: &Text) -> Result<Decoder> {
+        let (width, hidden) = (text.width, text.hidden);
+        let conv = |role: Role, name: &str, size: [usize; 2]| -> Result<Matrix> {
+            let [weight, bias] = [self.numbers(&format!("{name}.weight"))?, self.numbers(&format!("{name}.bias"))?];
+            self.matrix(role, size, weight, Some(&bias))
+        };
+        let layer = |layer: usize| -> Result<Layer> {
+            let at = |name: &str| format!("h.{layer}.{name}");
+            let [attention, feed] = [Role::Attention(layer), Role::Feed(layer)];
+            Ok(Layer {
+                before_attention: self.normed(&at("ln_1"), true)?,
+                qkv: conv(attention, &at("attn.c_attn"), [width, 3 * width])?,
+                query_gain: None,
+                key_gain: None,
+                out: conv(attention, &at("attn.c_proj"), [width; 2])?,
+                cross: None,
+                before_feed: self.normed(&at("ln_2"), true)?,
+                feed: Feed::Gelu {
+                    up: conv(feed, &at("mlp.c_fc"), [width, hidden])?,
+                    down: conv(feed, &at("mlp.c_proj"), [hidden, width])?,
+                    by: Activation::Gelu,
+                },
+            })
+        };
+        let embedding = self.numbers("wte.weight")?;
+        Ok(Decoder {
+            isa: self.weights.isa,
+            positions: Some(self.numbers("wpe.weight")?),
+            rotary: None,
+            layers: (0..text.layers).map(layer).collect::<Result<_>>()?,
+            last: self.normed("ln_f", true)?,
+            head: self.head(text, &embedding)?,
+            embedding,
+            text: text.clone(),
+            keeps: self.plan.keeps,
+            exit: self.plan.exit,
+        })
+    }
+
+    pub fn whisper(&self, text: &Text) -> Result<Decoder> {
+        let (width, hidden) = (text.width, text.hidden);
+        let layer = |layer: usize| -> Result<Layer> {
+            let at = |name: &str| format!("model.decoder.layers.{layer}.{name}");
+            let [attention, feed] = [Role::Attention(layer), Role::Feed(layer)];
+            let wide = |names: &[&str]| -> Result<Matrix> {
+                let products: Vec<(String, usize)> = names.iter().map(|name| (at(name), width)).collect();
+                self.affine(attention, width, &products)
+            };
+            Ok(Layer {
+                before_attention: self.normed(&at("self_attn_layer_norm"), true)?,
+                qkv: wide(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"])?,
+                query_gain: None,
+                key_gain: None,
+                out: wide(&["self_attn.out_proj"])?,
+                cross: Some(Cross {
+                    before: self.normed(&at("encoder_attn_layer_norm"), true)?,
+                    query: wide(&["encoder_attn.q_proj"])?,
+                    both: wide(&["encoder_attn.k_proj", "encoder_attn.v_proj"])?,
+                    out: wide(&["encoder_attn.out_proj"])?,
+                }),
+                before_feed: self.normed(&at("final_layer_norm"), true)?,
+                feed: Feed::Gelu {
+                    up: self.affine(feed, width, &[(at("fc1"), hidden)])?,
+                    down: self.affine(feed, hidden, &[(at("fc2"), width)])?,
+                    by: Activation::ExactGelu,
+                },
+            })
+        };
+        let embedding = self.numbers("model.decoder.embed_tokens.weight")?;
+        Ok(Decoder {
+            isa: self.weights.isa,
+            positions: Some(self.numbers("model.decoder.embed_positions.weight")?),
+            rotary: None,
+            layers: (0..text.layers).map(layer).collect::<Result<_>>()?,
+            last: self.normed("model.decoder.layer_norm", true)?,
+            head: self.head(text, &embedding)?,
+            embedding,
+            text: text.clone(),
+            keeps: self.plan.keeps,
+            exit: self.plan.exit,
+        })
+    }
+
+    pub fn llama_layer(&self, text: &Text, layer: usize) -> Result<Layer> {
+        let (width, hidden, [query, kv]) = (text.width, text.hidden, text.projected());
+        let at = |name: &str| format!("model.layers.{layer}.{name}");
+        let turned = |name: &str, inner: usize| self.weights.turned(&at(&format!("{name}.weight")), inner);
+        let side = |(name, outer): (&str, usize)| (at(&format!("{name}.weight")), outer);
+        let gain = |name: &str| -> Result<Option<Vec<f32>>> {
+            let norms = text.architecture.head_norms();
+            norms.then(|| self.numbers(&at(&format!("self_attn.{name}.weight")))).transpose()
+        };
+        let (attention, feed) = (Role::Attention(layer), Role::Feed(layer));
+        let qkv = [("self_attn.q_proj", query), ("self_attn.k_proj", kv), ("self_attn.v_proj", kv)].map(side);
+        let form = self.plan.forms.of(feed);
+        let feed = if form == Form::Plain {
+            let [gate, up] = [turned("mlp.gate_proj", width)?, turned("mlp.up_proj", width)?];
+            let (size, down) = ([width, hidden], turned("mlp.down_proj", hidden)?);
+            Feed::Swiglu(MlpWeights::swiglu(size, &gate, &up, &down, self.weights.isa)?, size)
+        } else {
+            let both = [("mlp.gate_proj", hidden), ("mlp.up_proj", hidden)].map(side);
+            // Two factors of both in one are not those of each.
+            let together = if matches!(form, Form::LowRank(_)) { 1 } else { 2 };
+            let sides = both.chunks(together).map(|sides| self.beside(feed, width, sides, None));
+            Feed::Gated {
+                sides: sides.collect::<Result<_>>()?,
+                down: self.matrix(feed, [hidden, width], turned("mlp.down_proj", hidden)?, None)?,
+            }
+        };
+        Ok(Layer {
+            before_attention: self.normed(&at("input_layernorm"), false)?,
+            qkv: self.beside(attention, width, &qkv, None)?,
+            query_gain: gain("q_norm")?,
+            key_gain: gain("k_norm")?,
+            out: self.matrix(attention, [query, width], turned("self_attn.o_proj", query)?, None)?,
+            cross: None,
+            before_feed: self.normed(&at("post_attention_layernorm"), false)?,
+            feed,
+        })
+    }
+
+    pub fn llama(&self, text: &Text, positions: usize) -> Result<Decoder> {
+        let embedding = self.numbers("model.embed_tokens.weight")?;
+        let base = text.rotary_base.unwrap_or(1e4);
+        Ok(Decoder {
+            isa: self.weights.isa,
+            positions: None,
+            rotary: Some(Rotary::new(positions, text.head_dim, base)?),
+            layers: (0..text.layers).map(|layer| self.llama_layer(text, layer)).collect::<Result<_>>()?,
+            last: self.normed("model.norm", false)?,
+            head: self.head(text, &embedding)?,
+            embedding,
+            text: text.clone(),
+            keeps: self.plan.keeps,
+            exit: self.plan.exit,
+        })
+    }
+}
+
+/// Matrices of so many rows beside each other, each with its columns.
+fn side_by_side(sides: &[(Vec<f32>, usize)], rows: usize) -> Vec<f32> {
+    let of_row = |row: usize| sides.iter().flat_map(move |(side, columns)| &side[row * columns..][..*columns]);
+    (0..rows).flat_map(of_row).copied().collect()
+}
