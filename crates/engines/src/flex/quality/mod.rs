@@ -165,7 +165,8 @@ const DECODER_BF16: Row<TextQuality> = fused_row::<TextQuality>(
     &[DType::F32],
     |name, setting, params, inputs| evaluating::prepare(name, setting, params, inputs, Form::Bf16),
 )
-.approximating(|params, inputs, _seed| Some(TextQuality::right(params, inputs, Form::Bf16)));
+.approximating(|params, inputs, _seed| Some(TextQuality::right(params, inputs, Form::Bf16)))
+.only(|_, _, params| params.is_here());
 
 const DECODER_INT8: Row<TextQuality> = fused_row::<TextQuality>(
     "decoder-int8",
