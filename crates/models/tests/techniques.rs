@@ -213,7 +213,7 @@ fn who_does_not_take_a_technique_says_why() {
         ("qwen3-coder-30b", "experts"),
         ("glm-4.7-flash", "latent attention"),
         ("qwen3-vl-2b", "of images"),
-        ("whisper-base", "of sound"),
+        ("whisper-base", "of sound that it hears"),
         ("minilm-l6", "both directions"),
     ] {
         let model = benchbook_models::named(name).unwrap();

@@ -9,7 +9,7 @@ impl Decoder {
     /// that are not.
     ///
     /// # Errors
-    /// A text that cannot be read.
+    /// A text that cannot be read, and any text of a Whisper, since nothing is heard.
     pub fn breaks_at(&mut self, ids: &[i32]) -> Result<Option<usize>> {
         let (layers, exit) = (self.text.layers, self.exit.take());
         let mut left_out = Vec::new();

@@ -72,24 +72,25 @@ pub fn named(name: &str) -> Option<&'static Technique> {
     ALL.iter().find(|technique| technique.name == name)
 }
 
-/// Why no decoder is built of a model; nothing where one is.
+/// Why no technique is applied to a model: no decoder is built of it, or one that hears. Nothing where they are.
 pub fn not_here(model: &Description) -> Option<String> {
     if is_dense(model) {
         return None;
     }
-    let text = &model.text;
+    let (text, name) = (&model.text, &model.name);
+    if model.audio.is_some() {
+        return Some(format!("{name} writes of sound that it hears, to which no technique is applied yet"));
+    }
     let what = if text.latent.is_some() {
         "latent attention"
     } else if text.experts.is_some() {
         "experts"
     } else if text.architecture == Architecture::Bert {
         "an encoder that reads in both directions"
-    } else if model.audio.is_some() {
-        "an encoder of sound"
     } else {
         "an encoder of images"
     };
-    Some(format!("{} has {what}, of which no decoder is built yet", model.name))
+    Some(format!("{name} has {what}, of which no decoder is built yet"))
 }
 
 impl Technique {
