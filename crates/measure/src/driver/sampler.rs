@@ -24,7 +24,7 @@ const MOST_EXTENSION: i64 = 4;
 const CLOCK_STEPS: i64 = 1_000;
 
 /// Calls of a batch at most: a kernel whose batch of so many is too short ignores their number.
-const MOST_ITERATIONS: u64 = 1 << 32;
+pub(super) const MOST_ITERATIONS: u64 = 1 << 32;
 
 /// Parts of a sample in which one looks whether a pool is spread over its processors.
 const LOOKS_IN_SAMPLE: u64 = 8;
