@@ -385,6 +385,12 @@ impl Group<'_, '_> {
                 return self.run.recorder.outcome(Some(trial), &StopReason::Unsupported(reason), None);
             }
             Error::Failed(message) => ("trial_failed", message),
+            Error::Broken { message, steps } => {
+                // The block under way, or the one that follows where the trial has come to none.
+                let block = self.run.schedule.blocks() - i64::from(live.is_some());
+                self.run.recorder.broken(trial, live.map_or(0, |live| live.samples), block, &steps)?;
+                ("trial_failed", message)
+            }
             error @ Error::Unexpected(_) => ("protocol", error.to_string()),
             Error::Interrupted | Error::WorkerLost { .. } | Error::NotAWorker { .. } | Error::Foreign { .. }
                 if self.run.interrupt.cuts() =>
