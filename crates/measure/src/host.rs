@@ -152,6 +152,7 @@ impl Worker {
             about: workload.about().into(),
             presets: workload.presets().iter().map(|preset| preset.name.to_owned()).collect(),
             params: workload.params(),
+            seeds: workload.seeds(),
         };
         let implementation = |implementation: &dyn Implementation| ImplementationInfo {
             name: implementation.name().into(),
