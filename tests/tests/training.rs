@@ -61,6 +61,43 @@ fn a_loss_that_is_no_number_ends_a_trial_as_diverged_at_its_step() {
         let reason = outcome["stop_reason"].as_str().unwrap_or_default();
         assert!(outcome["status"] == "failed" && reason.contains("diverged: the loss of step 2 of 3 is"), "{outcome}");
     }
+    let kept = bench.sql(
+        "select s.valid, s.invalid_reason, v.step, v.value from samples s join step_values v \
+         on v.run_id = s.run_id and v.trial = s.trial and v.sample = s.sample where v.name = 'loss'",
+    );
+    assert_eq!(kept.len(), 2, "the step before it, of each trial: {kept:?}");
+    for row in kept {
+        assert!(row["valid"] == false && row["invalid_reason"] == "loop_failed" && row["step"] == 0, "{row}");
+        assert!(row["value"].as_f64() > Some(0.0), "{row}");
+    }
+}
+
+#[test]
+fn steps_to_a_loss_are_counted_over_replicates_with_seeds_of_their_own() {
+    let bench = Bench::new();
+    let mut words = vec!["run", "text-training", "--implementation", "kept", "--quick", "--blocks", "1"];
+    words.extend(["--threads", "1", "--replicates", "4"]);
+    // The first is above any loss, and the second below what anybody can know of the language.
+    for size in ["layers=1", "heads=1", "width=8", "batch=2", "seq=8", "steps=5", "goal=99.5,0.5"] {
+        words.extend(["--set", size]);
+    }
+    bench.ok(&words);
+    let seeds = bench.sql("select count(distinct input_seed) as seeds, count(*) as trials from trials");
+    assert_eq!((&seeds[0]["seeds"], &seeds[0]["trials"]), (&4.into(), &8.into()), "{seeds:?}");
+    let values = |metric: &str, goal: &str| -> Vec<Option<f64>> {
+        let rows = bench.sql(&format!(
+            "select value from metric_values where metric = '{metric}' and case_name like '% to {goal}' order by trial"
+        ));
+        rows.iter().map(|row| row["value"].as_f64()).collect()
+    };
+    assert_eq!(values("steps_to_recent_loss", "99.5"), [Some(1.0); 4]);
+    assert_eq!(values("steps_to_recent_loss", "0.5"), [None; 4]);
+    let losses = values("recent_loss_last", "99.5");
+    // ln 256 is 5.5, and no two seeds have the same weights and the same text.
+    assert!(losses.iter().all(|loss| loss.is_some_and(|loss| (3.0..8.0).contains(&loss))), "{losses:?}");
+    assert!((1..4).all(|seed| losses[seed] != losses[0]), "{losses:?}");
+    let norms = bench.sql("select distinct name from step_values where name like 'gradient_norm_layer_%'");
+    assert_eq!((norms.len(), &norms[0]["name"]), (1, &"gradient_norm_layer_0".into()));
 }
 
 #[test]

@@ -6,3 +6,4 @@ pub mod chain;
 pub mod compression;
 pub mod gpt2;
 pub mod pool;
+pub mod text;
