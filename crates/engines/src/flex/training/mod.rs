@@ -1,4 +1,4 @@
-//! Training on plain slices: a whole model, memory of tensors, steps of an optimizer, operations that become one, and gradients that
+//! Training on plain slices: a whole model, also by two processes, memory of tensors, steps of an optimizer, operations that become one, and gradients that
 //! take fewer bytes.
 
 pub mod adamw;
@@ -7,3 +7,4 @@ pub mod compression;
 pub mod gpt2;
 pub mod pool;
 pub mod text;
+pub mod together;

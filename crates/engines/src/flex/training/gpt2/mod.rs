@@ -15,9 +15,8 @@ use benchbook_workloads::training::{BETAS, DECAY, EPSILON, Gpt2Training, Gpt2Tra
 use rayon::prelude::*;
 
 pub(crate) use casts::Scaling;
-use layout::Layout;
-pub(crate) use model::Keeping;
-use model::Model;
+pub(crate) use layout::Layout;
+pub(crate) use model::{Keeping, Model};
 use told::Ends;
 pub(crate) use told::{Telling, Told};
 
@@ -179,16 +178,23 @@ fn squares(numbers: &[f32]) -> f64 {
     numbers.par_chunks(TASK).map(of).collect::<Vec<f64>>().into_iter().sum()
 }
 
-impl Training {
-    /// Norms of the gradients of all tensors, and of all weights; those of layers that are looked at are left in `layers`.
-    fn norms(&mut self) -> ([f64; TENSORS.len()], f64) {
-        let (layout, grads) = (&self.model.layout, &self.model.grads);
-        let tensors: [f64; TENSORS.len()] = std::array::from_fn(|tensor| squares(&grads[layout.tensor(tensor)]));
-        for (norm, layer) in self.layers.iter_mut().zip(&self.looked_at) {
-            *norm = layout.layer(*layer).map(|part| squares(&grads[part])).sum::<f64>().sqrt();
-        }
-        (tensors.map(f64::sqrt), tensors.iter().sum::<f64>().sqrt())
+/// Norms of the gradients of all tensors, and of all weights; those of these layers are left in `norms`.
+pub(crate) fn norms_of(
+    layout: &Layout,
+    grads: &[f32],
+    layers: &[usize],
+    norms: &mut [f64],
+) -> ([f64; TENSORS.len()], f64) {
+    let tensors: [f64; TENSORS.len()] = std::array::from_fn(|tensor| squares(&grads[layout.tensor(tensor)]));
+    for (norm, layer) in norms.iter_mut().zip(layers) {
+        *norm = layout.layer(*layer).map(|part| squares(&grads[part])).sum::<f64>().sqrt();
     }
+    (tensors.map(f64::sqrt), tensors.iter().sum::<f64>().sqrt())
+}
+
+/// Step `step` of the optimizer, which counts from 1.
+pub(crate) fn moved(rate: f64, step: usize) -> AdamWStep {
+    AdamWStep { rate, betas: BETAS, epsilon: EPSILON, decay: DECAY, step, isa: Isa::detect() }
 }
 
 impl Loop for Training {
@@ -210,18 +216,11 @@ impl Loop for Training {
             let reason = format!("diverged: the loss of step {step} of {} is {loss}", self.params.steps);
             return Err(failed(self.name, &self.device, &reason));
         }
-        let (norms, gradient_norm) = self.norms();
+        let (norms, gradient_norm) = norms_of(&self.model.layout, &self.model.grads, &self.looked_at, &mut self.layers);
         self.telling.tell(&Told { loss, gradient_norm, layers: &self.layers }, values);
         self.losses.push(loss as f32);
         self.norms.extend(norms.map(|norm| norm as f32));
-        let by = AdamWStep {
-            rate: self.params.rate,
-            betas: BETAS,
-            epsilon: EPSILON,
-            decay: DECAY,
-            step,
-            isa: Isa::detect(),
-        };
+        let by = moved(self.params.rate, step);
         let [first, second] = &mut self.moments;
         let Model { weights, grads, .. } = &mut self.model;
         self.who.said(simd::adamw(&by, [weights, first, second], grads))?;

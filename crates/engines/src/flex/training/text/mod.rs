@@ -12,7 +12,7 @@ use benchbook_workloads::training::{Gpt2Training, Gpt2TrainingParams};
 
 use super::gpt2::{Keeping, Scaling, Way, enough, prepared};
 use crate::flex::row::fused_row;
-use health::Health;
+pub(crate) use health::Health;
 use source::{BYTES, Source};
 
 /// Training of a GPT-2 on text by AdamW, as [`Gpt2Training`] has it, a token a byte: weights, and the order in which the text comes, follow
