@@ -1,6 +1,6 @@
 //! Training from the command line to its metrics, and what becomes of a loss that is no number.
 
-use benchbook_tests::Bench;
+use benchbook_tests::{Bench, on_small_disk};
 use serde_json::Value;
 
 /// A model that is trained in no time: three steps of six tokens.
@@ -98,6 +98,29 @@ fn steps_to_a_loss_are_counted_over_replicates_with_seeds_of_their_own() {
     assert!((1..4).all(|seed| losses[seed] != losses[0]), "{losses:?}");
     let norms = bench.sql("select distinct name from step_values where name like 'gradient_norm_layer_%'");
     assert_eq!((norms.len(), &norms[0]["name"]), (1, &"gradient_norm_layer_0".into()));
+}
+
+#[test]
+fn a_disk_that_fills_while_states_go_to_it_fails_the_trial_and_says_where() {
+    let bench = Bench::new();
+    let disk = bench.folder().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let mut words = vec!["run", "adamw", "--set", "width=1024", "--implementation", "fused,fused-file"];
+    words.extend(["--set", "rows=64", "--quick", "--replicates", "1", "--blocks", "2", "--threads", "1"]);
+    let mut command = bench.command(&words);
+    command.env("TMPDIR", &disk);
+    // Its states are half a megabyte.
+    let Some(output) = on_small_disk(&disk, "64k", &command) else { return };
+    let said = String::from_utf8_lossy(&output.stderr);
+    let outcomes = bench.sql(
+        "select t.implementation, o.status, o.stop_reason from outcomes o \
+         join trials t on t.run_id = o.run_id and t.trial = o.trial order by t.implementation",
+    );
+    assert_eq!(outcomes.len(), 2, "{outcomes:?} {said}");
+    assert_eq!(outcomes[0]["status"], "ok", "{outcomes:?} {said}");
+    let reason = outcomes[1]["stop_reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("0.5 MB cannot be written") && reason.contains("TMPDIR"), "{reason}");
+    assert!(reason.contains("No space left on device"), "{reason}");
 }
 
 #[test]

@@ -20,8 +20,10 @@ fn one_pass_of_adamw_gives_the_bits_of_many() {
     // More than a task of either.
     let params = AdamWParams { rows: 70, width: 1031, steps: 3, before: 5 };
     let inputs = AdamW::inputs(&params, SEED);
-    let [fused, passes, coded] = adamw::ROWS.map(|row| outputs(&row, &params, &inputs));
+    let [fused, passes, coded, filed] = adamw::ROWS.map(|row| outputs(&row, &params, &inputs));
     assert_eq!(fused, passes);
+    // More than a stretch of a file.
+    assert_eq!(fused, filed);
     // Before the first step and after each, a number of three bits behind the point is off by 2⁻⁴ of itself at most, of which nine tenths
     // stay with each step.
     let exact = AdamW::reference(&params, &inputs, SEED);

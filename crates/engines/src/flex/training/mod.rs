@@ -4,6 +4,7 @@
 pub mod adamw;
 pub mod chain;
 pub mod compression;
+mod filed;
 pub mod gpt2;
 pub mod pool;
 pub mod text;
