@@ -98,6 +98,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, training::text::ROWS);
     add(registry, training::together::ROWS);
     add(registry, training::pool::ROWS);
+    add(registry, training::lora::ROWS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

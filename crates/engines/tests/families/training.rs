@@ -3,9 +3,10 @@
 use benchbook_core::{Array, DType, Implementation, Inputs, Parameters, Problem, Row};
 use benchbook_engines::flex::training::text::{self, TextTraining, TextTrainingParams};
 use benchbook_engines::flex::training::{adamw, chain};
-use benchbook_workloads::training::{AdamW, AdamWParams, NormChain, NormChainParams};
+use benchbook_workloads::training::{AdamW, AdamWParams, LoraStep, LoraStepParams, NormChain, NormChainParams};
 
 use crate::common::{SEED, setting};
+use crate::conformance::all_right;
 
 /// The outputs of a row of a table on these inputs.
 fn outputs<P: Problem>(row: &Row<P>, params: &P::Params, inputs: &Inputs) -> Vec<Array> {
@@ -62,4 +63,10 @@ fn a_conservative_fusion_gives_the_bits_of_the_chain_and_an_aggressive_one_other
     assert_eq!(conservative, unfused);
     assert_eq!(aggressive[0], unfused[0]);
     assert_ne!(aggressive[1], unfused[1], "of 122,880 numbers, not one is rounded otherwise");
+}
+
+#[test]
+fn weights_beside_an_adapter_are_decoded_in_several_blocks() {
+    let params = LoraStepParams { rows: 5, inner: 300, outer: 66, rank: 3, scale: 0.5 };
+    all_right(&LoraStep, &[params.params()]);
 }

@@ -6,6 +6,7 @@ pub mod chain;
 pub mod compression;
 mod filed;
 pub mod gpt2;
+pub mod lora;
 pub mod pool;
 pub mod text;
 pub mod together;
