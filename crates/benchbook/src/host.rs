@@ -27,7 +27,7 @@ pub fn host(extend: impl FnOnce(&mut Registry)) -> Host {
 ///
 /// Point `BENCHBOOK_WORKER` at the program, and `benchbook run` measures them in fresh processes.
 pub fn worker_main(extend: impl FnOnce(&mut Registry)) -> ExitCode {
-    if let Some(code) = benchbook_engines::ring::member_main() {
+    if let Some(code) = benchbook_engines::member_main() {
         return code;
     }
     benchbook_engines::own_process();

@@ -23,6 +23,7 @@ pub use benchbook_query as query;
 pub use benchbook_record as record;
 pub use benchbook_report as show;
 pub use benchbook_report::charts;
+pub use benchbook_search as search;
 pub use benchbook_stats as stats;
 pub use benchbook_workloads as workloads;
 pub use burn;

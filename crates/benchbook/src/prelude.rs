@@ -13,4 +13,4 @@ pub use benchbook_report::{By, Comparison};
 pub use burn::tensor::{Bool, Tensor};
 
 pub use crate::notebook::{clear_output, display, display_as, update};
-pub use crate::{Error, Lab, Result, Run, Show, Stack, arrow, burn, charts, datafusion, plotly, stack, stats};
+pub use crate::{Error, Lab, Result, Run, Show, Stack, arrow, burn, charts, datafusion, plotly, search, stack, stats};

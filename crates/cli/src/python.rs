@@ -34,6 +34,7 @@ const FILES: &[(&str, &str)] = carried![
     "__main__.py",
     "benchbook_worker/__init__.py",
     "benchbook_worker/__main__.py",
+    "benchbook_worker/adapter_rows.py",
     "benchbook_worker/arrays.py",
     "benchbook_worker/attention.py",
     "benchbook_worker/blocks.py",

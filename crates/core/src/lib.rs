@@ -43,4 +43,4 @@ pub use reference::{Answer, Check, Comparison, Reference, sample_rows};
 pub use registry::Registry;
 pub use task::{Loop, Looping, Step, StepsOf, Task, endless};
 pub use variant::{Variant, baseline_of};
-pub use workload::{Case, Metric, Posed, Preset, Problem, Work, Workload};
+pub use workload::{Case, INPUT_SEEDS, Metric, Posed, Preset, Problem, Work, Workload};

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Case, Check, DType, KnobInfo, Knobs, Metric, ParamSpec, Params, Task, Work};
+use crate::{Case, Check, DType, INPUT_SEEDS, KnobInfo, Knobs, Metric, ParamSpec, Params, Task, Work};
 
 /// Version of the wire; both sides must speak the same.
 pub const PROTOCOL: u32 = 3;
@@ -365,6 +365,13 @@ pub struct WorkloadInfo {
     pub presets: Vec<String>,
     /// Its parameters.
     pub params: Vec<ParamInfo>,
+    /// See [`Problem::SEEDS`](crate::Problem::SEEDS).
+    #[serde(default = "usual_seeds")]
+    pub seeds: u32,
+}
+
+fn usual_seeds() -> u32 {
+    INPUT_SEEDS
 }
 
 /// A parameter as shown to people.

@@ -33,6 +33,9 @@ pub struct Preset {
     pub cases: Vec<Params>,
 }
 
+/// Seeds of inputs that the replicates of a case take in turn: what holds for one set of numbers may not for another.
+pub const INPUT_SEEDS: u32 = 3;
+
 /// A problem with typed parameters: all that is known of it, in one file, before anybody solves it. Each is a [`Workload`].
 pub trait Problem: Send + Sync + 'static {
     /// The name in plans, SQL and tables.
@@ -40,6 +43,10 @@ pub trait Problem: Send + Sync + 'static {
 
     /// One line of help.
     const ABOUT: &'static str;
+
+    /// Seeds of inputs that the replicates of a case take in turn. Where the answers themselves are judged over replicates, as the loss
+    /// of a training is, each has its own: what the same seed gives twice counts once.
+    const SEEDS: u32 = INPUT_SEEDS;
 
     /// Its parameters, see [`parameters!`](crate::parameters).
     type Params: Parameters;
@@ -113,6 +120,9 @@ pub trait Workload: Send + Sync {
     /// See [`Problem::ABOUT`].
     fn about(&self) -> &'static str;
 
+    /// See [`Problem::SEEDS`].
+    fn seeds(&self) -> u32;
+
     /// Its parameters with their defaults.
     fn params(&self) -> Vec<ParamSpec>;
 
@@ -169,6 +179,10 @@ impl<P: Problem> Workload for P {
 
     fn about(&self) -> &'static str {
         P::ABOUT
+    }
+
+    fn seeds(&self) -> u32 {
+        P::SEEDS
     }
 
     fn params(&self) -> Vec<ParamSpec> {

@@ -10,4 +10,14 @@ mod libtorch;
 mod register;
 pub mod ring;
 
+use std::process::ExitCode;
+
 pub use register::{build_facts, libraries, own_process, probe, register, set_threads, settle, thread_pools};
+
+/// The `main` of a worker that a worker has started, of a ring or of a training, if this program was started as one: its exit code.
+/// Nothing otherwise.
+///
+/// Call it first in the `main` of a worker program.
+pub fn member_main() -> Option<ExitCode> {
+    ring::member_main().or_else(flex::training::together::member_main)
+}

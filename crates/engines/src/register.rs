@@ -12,9 +12,10 @@ use crate::flex::{
 use crate::libtorch;
 use crate::ring;
 
-/// Registers every engine's implementations, and the problems that read real weights; all other workloads must be registered too.
+/// Registers every engine's implementations, and the problems that read real weights or text; all other workloads must be registered too.
 pub fn register(registry: &mut Registry) {
     registry.workload(quality::TextQuality).workload(quality::embedding::EmbeddingQuality);
+    registry.workload(training::text::TextTraining);
     add(registry, attention::ROWS);
     add(registry, attention::coded::ROWS);
     add(registry, attention::gradients::ROWS);
@@ -100,7 +101,10 @@ pub fn register(registry: &mut Registry) {
     add(registry, training::compression::INT8);
     add(registry, training::compression::POWER_SGD);
     add(registry, training::gpt2::ROWS);
+    add(registry, training::text::ROWS);
+    add(registry, training::together::ROWS);
     add(registry, training::pool::ROWS);
+    add(registry, training::lora::ROWS);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::steps::Steps;
+
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -65,6 +67,14 @@ pub enum Error {
     /// What was asked for could not be done; the worker goes on.
     #[error("{0}")]
     Failed(String),
+    /// The loop of a trial has failed on its way; the worker goes on.
+    #[error("{message}")]
+    Broken {
+        /// What failed.
+        message: String,
+        /// The steps that it had made by then.
+        steps: Box<Steps>,
+    },
     /// The worker answered something else than it was asked.
     #[error("unexpected reply {0}")]
     Unexpected(String),

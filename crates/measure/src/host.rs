@@ -152,6 +152,7 @@ impl Worker {
             about: workload.about().into(),
             presets: workload.presets().iter().map(|preset| preset.name.to_owned()).collect(),
             params: workload.params(),
+            seeds: workload.seeds(),
         };
         let implementation = |implementation: &dyn Implementation| ImplementationInfo {
             name: implementation.name().into(),
@@ -233,7 +234,9 @@ impl Worker {
         if first.is_none() {
             subject.run(1);
         }
-        subject.sync().map_err(text)?;
+        if let Err(error) = subject.sync() {
+            return Ok(broken(subject.as_mut(), room, text(error)));
+        }
         let outputs = subject.outputs().map_err(text)?;
         let processes = subject.processes();
         let memory = match &first {
@@ -275,8 +278,10 @@ impl Worker {
     ) -> Result<Said, String> {
         let mut live = self.take(trial)?;
         let subject = live.subject.as_mut();
-        if before > 0 {
-            call(subject, before)?;
+        if before > 0
+            && let Err(message) = call(subject, before)
+        {
+            return Ok(broken(subject, live.room.take(), message));
         }
         // Before anything is written, so that a loop cannot begin its work with new inputs outside of what is timed.
         if let Some(looped) = subject.looped() {
@@ -291,7 +296,10 @@ impl Worker {
             }
         }
         let (ran, steps) = match (subject.looped(), &mut live.room) {
-            (Some(looped), Some(room)) if iterations == 1 => (clock::time_steps(looped, room)?, room.told()),
+            (Some(looped), Some(room)) if iterations == 1 => match clock::time_steps(looped, room) {
+                Ok(ran) => (ran, room.told()),
+                Err(message) => return Ok((Say::Failed { message }, room.told())),
+            },
             (Some(_), _) => return Err(format!("a loop is timed alone, and {iterations} were asked for")),
             (None, _) => {
                 let mut done = Ok(());
@@ -353,6 +361,17 @@ impl Worker {
 fn call(subject: &mut dyn Subject, count: u64) -> Result<(), String> {
     subject.run(count);
     subject.sync().map_err(text)
+}
+
+/// That a call of a trial has failed. Where it is a loop, with the steps until then: it is made once more, a step at a time.
+fn broken(subject: &mut dyn Subject, room: Option<Room>, message: String) -> Said {
+    let (Some(looped), Some(mut room)) = (subject.looped(), room) else {
+        return (Say::Failed { message }, Arrays::new());
+    };
+    looped.begin();
+    let again = clock::time_steps(looped, &mut room);
+    // One that comes to its end now tells nothing of the one that has failed.
+    (Say::Failed { message }, if again.is_err() { room.told() } else { Arrays::new() })
 }
 
 fn unprepared(trial: i64) -> String {

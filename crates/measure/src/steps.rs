@@ -135,6 +135,20 @@ impl Steps {
         Ok(())
     }
 
+    /// When the first step began, and the time from there to the end of the last, in nanoseconds; nothing where they do not follow
+    /// each other.
+    pub(crate) fn span(&self) -> Option<(i64, i64)> {
+        let first_ns = *self.started_ns.first()?;
+        let mut end_ns = first_ns;
+        for (started_ns, elapsed_ns) in self.started_ns.iter().zip(&self.elapsed_ns) {
+            if *started_ns < end_ns || *elapsed_ns < 0 {
+                return None;
+            }
+            end_ns = started_ns.checked_add(*elapsed_ns)?;
+        }
+        Some((first_ns, end_ns.checked_sub(first_ns)?))
+    }
+
     /// Every step: its number, start, time, and tokens.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (i64, i64, i64, Option<i64>)> + '_ {
         let times = self.started_ns.iter().zip(&self.elapsed_ns).enumerate();
@@ -210,9 +224,12 @@ impl Room {
         (started_ns, self.started_ns[last] + self.elapsed_ns[last] - started_ns)
     }
 
-    /// What was set down, as arrays; tokens only where there are any.
+    /// What was set down, as arrays, none where nothing was; tokens only where there are any.
     pub(crate) fn told(&self) -> Arrays {
         let (count, width) = (self.count, self.names.len());
+        if count == 0 {
+            return Arrays::new();
+        }
         let mut lists = vec![(STARTED, &self.started_ns), (ELAPSED, &self.elapsed_ns)];
         if self.tokens[..count].iter().any(|tokens| *tokens != 0) {
             lists.push((TOKENS, &self.tokens));

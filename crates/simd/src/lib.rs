@@ -49,8 +49,8 @@ pub use experts::{
 pub use isa::Isa;
 pub use matmul::{
     ByteDot, Code, CodedWeights, Int4Weights, IntegerWeights, PackedWeights, Product, Scales, TableWeights, Tiles,
-    matmul, matmul_dynamic, matmul_int4, matmul_int4_loop, matmul_kept, matmul_low_rank, matmul_packed, matmul_table,
-    matmul_table_loop, matmul_with,
+    decode_table, matmul, matmul_dynamic, matmul_int4, matmul_int4_loop, matmul_kept, matmul_low_rank, matmul_packed,
+    matmul_table, matmul_table_loop, matmul_with,
 };
 pub use memory::Element;
 pub use mixers::{

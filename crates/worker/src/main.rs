@@ -11,7 +11,7 @@ use benchbook_measure::{CountingAllocator, Host, worker_main};
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> ExitCode {
-    if let Some(code) = benchbook_engines::ring::member_main() {
+    if let Some(code) = benchbook_engines::member_main() {
         return code;
     }
     benchbook_engines::own_process();

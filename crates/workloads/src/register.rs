@@ -77,5 +77,6 @@ pub fn register(registry: &mut Registry) {
         .workload(training::Int8Compression)
         .workload(training::PowerSgd)
         .workload(training::Gpt2Training)
-        .workload(training::VariableBatches);
+        .workload(training::VariableBatches)
+        .workload(training::LoraStep);
 }

@@ -90,6 +90,7 @@ const LIBRARIES: &[&str] = &[
     "benchbook-workloads",
     "benchbook-engines",
     "benchbook-report",
+    "benchbook-search",
 ];
 
 /// What the end-to-end tests use besides programs: the facade's libraries, the front end, for a kernel without Rust, and what

@@ -4,7 +4,7 @@ use super::entry::{self, Entry};
 use super::ledger::Ledger;
 use super::measured::{Interval, Measured, decisive};
 use super::plan::plan;
-use super::question::question;
+use super::question::{Beside, question};
 use crate::ask::{ask, number, rows, text};
 use crate::machine;
 use serde_json::Value;
@@ -16,9 +16,6 @@ use xtask::workspace::Ready;
 
 /// Where the claims stand.
 const LEDGER: &str = "datasets/claims.csv";
-
-/// The quantity that grows as the candidate's time shrinks.
-const SPEED: &str = "speed";
 
 /// What a row of the ledger is, and what several are called.
 const KINDS: [(&str, &str); 3] =
@@ -33,11 +30,11 @@ pub fn measure(ready: &Ready) -> Result<String> {
     let (mut last, mut left_out) = (None, Vec::new());
     for entry in &entries {
         let name = &entry.claim;
-        let Some(speed) = ledger.quantity(name).map(|quantity| quantity == SPEED) else {
+        let Some(beside) = ledger.quantity(name).map(Beside::of) else {
             return Err(Error::Content { path: LEDGER.into(), problem: format!("has no claim `{name}`") });
         };
         let store = folder.join(name).join("store");
-        match one(ready, &store, entry, speed) {
+        match one(ready, &store, entry, beside) {
             Ok(measured) => {
                 let interval = measured.interval.map(|Interval { low, high, .. }| (low, high));
                 println!("   {name}: {}", shown(measured.value, interval));
@@ -67,7 +64,7 @@ pub fn measure(ready: &Ready) -> Result<String> {
     Ok(told)
 }
 
-fn one(ready: &Ready, store: &Path, entry: &Entry, speed: bool) -> Result<Measured> {
+fn one(ready: &Ready, store: &Path, entry: &Entry, beside: Beside) -> Result<Measured> {
     let folder = store.parent().unwrap_or(store);
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder).named("create", folder)?;
@@ -81,8 +78,8 @@ fn one(ready: &Ready, store: &Path, entry: &Entry, speed: bool) -> Result<Measur
     process::run(&mut run, "see its message above")?;
     let mut command = ready.workspace.run("benchbook");
     command.arg("--store").arg(store).args(["sql", "--format", "json"]);
-    let answer = ask(command.arg(question(entry, speed)))?;
-    decisive(&answer, entry, speed)
+    let answer = ask(command.arg(question(entry, beside)))?;
+    decisive(&answer, entry, beside == Beside::Speed)
         .map_err(|problem| Error::Content { path: format!("claim `{}`", entry.claim).into(), problem })
 }
 

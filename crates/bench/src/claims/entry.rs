@@ -36,6 +36,11 @@ pub struct Entry {
     pub devices: Vec<String>,
     /// Whether the engines of the project's Python are among them.
     pub python: bool,
+    /// Element types; empty for `f32` alone.
+    pub dtypes: Vec<String>,
+    /// Samples of a trial, and the budget of the run in seconds, where these are not the usual ones.
+    pub blocks: Option<u32>,
+    pub seconds: Option<u32>,
 }
 
 impl Entry {
@@ -84,6 +89,9 @@ fn one(claim: &str, yaml: &Yaml<'_>) -> Result<Entry, String> {
             "provenance" => entry.provenance = word(value)?,
             "devices" => entry.devices = words(value)?,
             "python" => entry.python = value.as_bool().ok_or("has a `python` that is neither true nor false")?,
+            "dtypes" => entry.dtypes = words(value)?,
+            "blocks" => entry.blocks = Some(count(value)?),
+            "time_s" => entry.seconds = Some(count(value)?),
             other => return Err(format!("has `{other}`, which means nothing")),
         }
     }
@@ -129,6 +137,11 @@ fn words(yaml: &Yaml<'_>) -> Result<Vec<String>, String> {
     }
 }
 
+fn count(yaml: &Yaml<'_>) -> Result<u32, String> {
+    let count = yaml.as_integer().and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
+    count.ok_or_else(|| "has something that must be a whole number above 0".to_owned())
+}
+
 fn values(yaml: &Yaml<'_>) -> Result<Values, String> {
     let pairs = yaml.as_mapping().ok_or("needs names with values for its parameters")?;
     pairs.iter().map(|(name, value)| Ok((word(name)?, toml(value)?))).collect()
@@ -168,6 +181,10 @@ mod tests {
         assert_eq!((two.baselines.len(), two.is_paired(), two.devices.len()), (2, true, 0));
         assert_eq!((entry.python, two.python), (false, true));
         assert_eq!(two.provenance, "p");
+        assert_eq!((entry.blocks, entry.seconds, entry.dtypes.len()), (None, None, 0));
+        let long =
+            parse("a: { workload: w, candidate: c, baseline: d, dtypes: [x, y], blocks: 1, time_s: 9 }")?.remove(0);
+        assert_eq!((long.blocks, long.seconds, long.dtypes.join(" ")), (Some(1), Some(9), "x y".to_owned()));
         let words = parse("a: { workload: w, candidate: c, params: { t: x }, against: { t: y } }")?.remove(0);
         assert_eq!((words.params["t"].as_str(), words.against["t"].as_str()), ("\"x\"", "\"y\""));
         Ok(())
@@ -184,6 +201,7 @@ mod tests {
             ("workload: w, candidate: c, params: { n: x y }, against: { n: z }", "needs a number for `n`, or a word"),
             ("workload: [w], candidate: c", "must be a word"),
             ("workload: w, candidate: c, python: yes please", "neither true nor false"),
+            ("workload: w, candidate: c, blocks: 0", "a whole number above 0"),
         ] {
             let problem = parse(&format!("a: {{ {settings} }}")).expect_err(settings);
             assert!(problem.starts_with("claim `a` ") && problem.contains(part), "{settings}: {problem}");

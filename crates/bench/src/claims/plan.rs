@@ -5,6 +5,9 @@ use super::entry::{Entry, MEASURED, TIME};
 /// Fresh processes of every variant, where they can differ.
 const REPLICATES: u32 = 8;
 
+/// Samples of a trial, where an entry does not say how many.
+const BLOCKS: u32 = 12;
+
 /// Budget of a claim's run: most end long before. Compilers compile in each process anew.
 const SECONDS: u32 = 300;
 const SECONDS_OF_PYTHON: u32 = 1800;
@@ -13,7 +16,9 @@ const SECONDS_OF_PYTHON: u32 = 1800;
 pub fn plan(entry: &Entry) -> String {
     let Entry { workload, candidate, baselines, params, against, devices, .. } = entry;
     let replicates = if entry.provenance == MEASURED { REPLICATES } else { 1 };
-    let seconds = if entry.python { SECONDS_OF_PYTHON } else { SECONDS };
+    let usual = if entry.python { SECONDS_OF_PYTHON } else { SECONDS };
+    let (seconds, blocks) = (entry.seconds.unwrap_or(usual), entry.blocks.unwrap_or(BLOCKS));
+    let dtypes = if entry.dtypes.is_empty() { String::new() } else { format!("dtypes = {:?}\n", entry.dtypes) };
     let ours = vec![candidate.clone()];
     let cases = match (baselines.is_empty(), against.is_empty()) {
         (true, _) => vec![(params.clone(), ours)],
@@ -21,8 +26,8 @@ pub fn plan(entry: &Entry) -> String {
         (false, false) => vec![(params.clone(), ours), (entry.baseline_params(), baselines.clone())],
     };
     let mut text = format!(
-        "suite = \"claims\"\nreplicates = {replicates}\ntime_s = {seconds}\ndevices = {devices:?}\n\n\
-         [sampling]\nblocks = 12\nmin_sample_ns = 5000000\nwarmup_ns = 100000000\n"
+        "suite = \"claims\"\nreplicates = {replicates}\ntime_s = {seconds}\ndevices = {devices:?}\n{dtypes}\n\
+         [sampling]\nblocks = {blocks}\nmin_sample_ns = 5000000\nwarmup_ns = 100000000\n"
     );
     // Such as memory: whoever else had the processors does not change it.
     if entry.metric != TIME {
@@ -70,6 +75,14 @@ mod tests {
         );
         let modelled = super::plan(&Entry { provenance: "modelled".into(), ..entry() });
         assert!(modelled.contains("replicates = 1\n"), "{modelled}");
+        assert!(
+            plan.contains("time_s = 300\n") && plan.contains("blocks = 12\n") && !plan.contains("dtypes"),
+            "{plan}"
+        );
+        let dtypes = ["f32".to_owned(), "f8e4m3".to_owned()].into();
+        let long = super::plan(&Entry { dtypes, blocks: Some(1), seconds: Some(9), ..entry() });
+        assert!(long.contains("dtypes = [\"f32\", \"f8e4m3\"]\n\n[sampling]\nblocks = 1\n"), "{long}");
+        assert!(long.contains("time_s = 9\n"), "{long}");
     }
 
     #[test]

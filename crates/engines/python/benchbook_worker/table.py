@@ -227,6 +227,19 @@ ROWS = [
         )
         for name, dtypes, prepare, package, about in LAYERS
     ),
+    torch_row("autograd", "lora-step", "adapter_rows:autograd", "autograd through the formula, in PyTorch", dtypes=SINGLE),
+    torch_row(
+        "peft-nf4",
+        "lora-step",
+        "adapter_rows:peft_nf4",
+        "an adapter of peft beside weights of 4 bits (NF4) by bitsandbytes, blocks of 64",
+        devices=ON_CPU,
+        dtypes=("bf16",),
+        packed=("weight",),
+        needs=(PEFT, BITSANDBYTES),
+        approximates=True,
+        on_request=True,
+    ),
     torch_row(
         "peft-lora",
         "linear",

@@ -11,7 +11,7 @@ mod shard;
 mod sockets;
 mod split;
 mod threads;
-mod wire;
+pub(crate) mod wire;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ fn this_one_may_be_a_worker() {
 ///
 /// # Errors
 /// There is none, and what to do.
-fn program() -> Result<PathBuf, String> {
+pub(crate) fn program() -> Result<PathBuf, String> {
     let here = std::env::current_exe().map_err(|error| format!("the path of this program: {error}"))?;
     if THIS_ONE.load(Ordering::Relaxed) { Ok(here) } else { other(std::env::var_os("BENCHBOOK_WORKER"), &here) }
 }

@@ -11,8 +11,15 @@ use benchbook_core::{
 
 use crate::common::{SEED, registry, setting};
 
-/// Rings of processes need a worker program: the end-to-end tests run them.
-const ELSEWHERE: [&str; 2] = ["ring-processes", "zigzag-processes"];
+/// Workers that are processes need a worker program: the end-to-end tests run them.
+const ELSEWHERE: [&str; 6] = [
+    "ring-processes",
+    "zigzag-processes",
+    "two-workers",
+    "two-workers-int8",
+    "two-workers-top-k",
+    "two-workers-top-k-plain",
+];
 
 /// Inputs of a case: as they are drawn, or with rows of one of them overwritten.
 struct Variation {

@@ -1,10 +1,12 @@
 //! Training: what is fused gives the same bits as what is not, and what is rounded says by how much.
 
 use benchbook_core::{Array, DType, Implementation, Inputs, Parameters, Problem, Row};
+use benchbook_engines::flex::training::text::{self, TextTraining, TextTrainingParams};
 use benchbook_engines::flex::training::{adamw, chain};
-use benchbook_workloads::training::{AdamW, AdamWParams, NormChain, NormChainParams};
+use benchbook_workloads::training::{AdamW, AdamWParams, LoraStep, LoraStepParams, NormChain, NormChainParams};
 
 use crate::common::{SEED, setting};
+use crate::conformance::all_right;
 
 /// The outputs of a row of a table on these inputs.
 fn outputs<P: Problem>(row: &Row<P>, params: &P::Params, inputs: &Inputs) -> Vec<Array> {
@@ -19,8 +21,10 @@ fn one_pass_of_adamw_gives_the_bits_of_many() {
     // More than a task of either.
     let params = AdamWParams { rows: 70, width: 1031, steps: 3, before: 5 };
     let inputs = AdamW::inputs(&params, SEED);
-    let [fused, passes, coded] = adamw::ROWS.map(|row| outputs(&row, &params, &inputs));
+    let [fused, passes, coded, filed] = adamw::ROWS.map(|row| outputs(&row, &params, &inputs));
     assert_eq!(fused, passes);
+    // More than a stretch of a file.
+    assert_eq!(fused, filed);
     // Before the first step and after each, a number of three bits behind the point is off by 2⁻⁴ of itself at most, of which nine tenths
     // stay with each step.
     let exact = AdamW::reference(&params, &inputs, SEED);
@@ -36,6 +40,22 @@ fn one_pass_of_adamw_gives_the_bits_of_many() {
 }
 
 #[test]
+fn a_language_is_learned_and_the_same_bit_for_bit_where_activations_are_computed_again() {
+    let sizes = TextTrainingParams::default();
+    let params = TextTrainingParams { layers: 1, heads: 2, width: 32, batch: 4, seq: 16, steps: 400, ..sizes };
+    let inputs = TextTraining::inputs(&params, SEED);
+    let [kept, checkpointed] = [0, 1].map(|row| outputs(&text::ROWS[row], &params, &inputs));
+    assert_eq!(kept, checkpointed);
+    let losses = kept[0].of::<f32>();
+    let last = losses[384..].iter().sum::<f32>() / 16.0;
+    // At first a byte is as likely as any other, ln 256 = 5.5; who knows how often letters come at all has ln 64 = 4.2, and who knows the
+    // language 1.2.
+    assert!(losses[0] > 4.5 && (1.1..4.0).contains(&last), "from {} to {last}", losses[0]);
+    let others = TextTraining::inputs(&params, SEED + 1);
+    assert!(["ids", "qkv"].iter().all(|name| inputs.get(name) != others.get(name)), "a seed has an order of its own");
+}
+
+#[test]
 fn a_conservative_fusion_gives_the_bits_of_the_chain_and_an_aggressive_one_others() {
     let params = NormChainParams { rows: 60, width: 2048 };
     let inputs = NormChain::inputs(&params, SEED);
@@ -43,4 +63,10 @@ fn a_conservative_fusion_gives_the_bits_of_the_chain_and_an_aggressive_one_other
     assert_eq!(conservative, unfused);
     assert_eq!(aggressive[0], unfused[0]);
     assert_ne!(aggressive[1], unfused[1], "of 122,880 numbers, not one is rounded otherwise");
+}
+
+#[test]
+fn weights_beside_an_adapter_are_decoded_in_several_blocks() {
+    let params = LoraStepParams { rows: 5, inner: 300, outer: 66, rank: 3, scale: 0.5 };
+    all_right(&LoraStep, &[params.params()]);
 }

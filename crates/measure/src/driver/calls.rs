@@ -57,6 +57,24 @@ impl Work for Calls<'_> {
     }
 }
 
+/// What an answer means that is not the one to a call: that of a loop which has failed brings its steps until then.
+pub(crate) fn broken(say: Say, arrays: &[(String, Array)], of: Option<&StepsOf>, asked_ns: i64) -> Error {
+    let message = match say {
+        Say::Failed { message } => message,
+        other => return unexpected(other),
+    };
+    let steps = of.and_then(|of| Steps::heard(of, arrays).ok()).filter(|steps| {
+        let span = steps.span();
+        span.is_some_and(|(started_ns, elapsed_ns)| {
+            believed(1, started_ns, elapsed_ns, &(asked_ns..=clock::now_ns())).is_ok()
+        })
+    });
+    match steps {
+        Some(steps) => Error::Broken { message, steps: Box::new(steps) },
+        None => Error::Failed(message),
+    }
+}
+
 /// Asks for so many calls of a prepared trial, and so many before them, after which a row is written to its inputs; or for a
 /// loop, where the case says what that is. Believes what can be true.
 pub(crate) fn run(
@@ -72,7 +90,7 @@ pub(crate) fn run(
     let asked_ns = clock::now_ns();
     let (said, arrays) = link.ask(&Ask::Run { trial, iterations, before, write, steps }, &values, timeout)?;
     let between = asked_ns..=clock::now_ns();
-    let Say::Ran(ran) = said else { return Err(unexpected(said)) };
+    let Say::Ran(ran) = said else { return Err(broken(said, &arrays, of, *between.start())) };
     if ran.iterations != iterations {
         let words = format!("its worker was asked for {iterations} calls and told of {}", ran.iterations);
         return Err(Error::Failed(words));

@@ -22,8 +22,8 @@ use benchbook_journal::Isolation;
 use self::alone::Alone;
 pub(crate) use self::believed::{approximation_of, believed};
 use self::believed::{in_order, most_bytes, most_bytes_of_inputs};
-use self::calls::Calls;
 pub(crate) use self::calls::run;
+use self::calls::{Calls, broken};
 pub(crate) use self::changing::{Changing, as_known};
 use self::machine::{cold_copies, last_level_cache_bytes};
 use crate::disturbance::{Load, Watch};
@@ -32,7 +32,7 @@ use crate::link::{Link, unexpected};
 use crate::quiet::Stirred;
 use crate::references::{Question, Shared};
 use crate::waiting::Deadline;
-use crate::{Error, Result, clock};
+use crate::{Error, Result, clock, steps};
 
 /// Copies of the inputs beyond which the cold regime is refused: each is an allocation of its own.
 const MOST_COPIES: usize = 100_000;
@@ -191,7 +191,9 @@ impl Driver {
         let (mut exact, mut reference_ns) = self.answer(&question(trial), None, deadline)?;
         let mut facts = self.facts(&question(trial), deadline)?;
         let inputs = self.sent(trial, trial.input_seed, deadline)?;
-        self.link.expect(most_bytes(&exact));
+        let of_steps = facts.task.steps().map_or(0, |of| steps::most_bytes(of.most));
+        self.link.expect(most_bytes(&exact).max(of_steps));
+        let asked_ns = clock::now_ns();
         let ask = Ask::Prepare(Box::new(asked(trial, copies)));
         let (said, outputs) = self.link.ask(&ask, &named(inputs.as_ref()), deadline.left())?;
         drop(inputs);
@@ -205,7 +207,7 @@ impl Driver {
             inputs: digest,
         } = said
         else {
-            return Err(unexpected(said));
+            return Err(broken(said, &outputs, facts.task.steps(), asked_ns));
         };
         let otherwise = self.makes_others(trial, digest.as_deref())?;
         let posed = Question { otherwise, ..question(trial) };

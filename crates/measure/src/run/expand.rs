@@ -1,7 +1,7 @@
 //! From a plan to the cases and variants it means on this machine.
 
 use benchbook_core::message::{Description, ImplementationInfo};
-use benchbook_core::{Case, CaseSpec, Knobs, Plan, Registry, Variant, unknown};
+use benchbook_core::{Case, CaseSpec, INPUT_SEEDS, Knobs, Plan, Registry, Variant, unknown};
 
 use crate::Result;
 use crate::executor::{Cases, Offers};
@@ -14,6 +14,8 @@ pub struct Cell {
     pub case: Case,
     /// The variants, in the order of registration.
     pub variants: Vec<Variant>,
+    /// Seeds of inputs that the replicates take in turn.
+    pub seeds: u32,
 }
 
 /// What a plan means on this machine.
@@ -49,8 +51,12 @@ pub fn expand(
         if variants.is_empty() {
             continue;
         }
+        // What a worker owns, it knows best.
+        let owned = known.workloads.iter().find(|workload| workload.name == spec.workload);
+        let linked = || problems.find_workload(&spec.workload).map_or(INPUT_SEEDS, |workload| workload.seeds());
+        let seeds = owned.map_or_else(linked, |workload| workload.seeds);
         for case in cases {
-            let cell = Cell { case, variants: variants.clone() };
+            let cell = Cell { case, variants: variants.clone(), seeds };
             if !cells.contains(&cell) {
                 cells.push(cell);
             }

@@ -21,9 +21,6 @@ use crate::{Error, Result};
 /// Replicates whose memory is measured in a process of its own, which takes a second or so: it hardly varies.
 const MEMORY_REPLICATES: u32 = 5;
 
-/// Seeds of inputs that the replicates of a case take in turn: what holds for one set of numbers may not for another.
-const INPUT_SEEDS: u32 = 3;
-
 /// How many times the wanted blocks are taken at most where disturbed ones have to be replaced.
 const MOST_BLOCKS: u64 = 2;
 
@@ -94,10 +91,10 @@ pub fn measure_group(run: &mut Running<'_>, workers: &mut Workers, cell: &Cell, 
     Ok(measured)
 }
 
-/// Seed of the inputs in a replicate: the same for all variants, another in the next.
-fn input_seed(seed: u64, replicate: u32) -> u64 {
+/// Seed of the inputs in a replicate, of so many that are taken in turn: the same for all variants, another in the next.
+fn input_seed(seed: u64, replicate: u32, seeds: u32) -> u64 {
     // Far apart, so that the next run's seed does not give the same inputs; the record keeps 63 bits.
-    seed.wrapping_add(u64::from(replicate % INPUT_SEEDS) << 32) & i64::MAX.cast_unsigned()
+    seed.wrapping_add(u64::from(replicate % seeds.max(1)) << 32) & i64::MAX.cast_unsigned()
 }
 
 /// A group while it is measured.
@@ -180,7 +177,7 @@ impl Group<'_, '_> {
             case: case.clone(),
             variant: variant.clone(),
             cache: plan.cache,
-            input_seed: input_seed(plan.seed, place.replicate),
+            input_seed: input_seed(plan.seed, place.replicate, cell.seeds),
             min_sample_ns: plan.sampling.min_sample_ns,
             warmup_ns,
             sent: self.run.recorder.sends(&case.workload, variant),
@@ -385,6 +382,12 @@ impl Group<'_, '_> {
                 return self.run.recorder.outcome(Some(trial), &StopReason::Unsupported(reason), None);
             }
             Error::Failed(message) => ("trial_failed", message),
+            Error::Broken { message, steps } => {
+                // The block under way, or the one that follows where the trial has come to none.
+                let block = self.run.schedule.blocks() - i64::from(live.is_some());
+                self.run.recorder.broken(trial, live.map_or(0, |live| live.samples), block, &steps)?;
+                ("trial_failed", message)
+            }
             error @ Error::Unexpected(_) => ("protocol", error.to_string()),
             Error::Interrupted | Error::WorkerLost { .. } | Error::NotAWorker { .. } | Error::Foreign { .. }
                 if self.run.interrupt.cuts() =>

@@ -236,7 +236,7 @@ mod tests {
             build: None,
         };
         let case = Case { workload: "w".into(), name: "c".into(), params: Params::default() };
-        let cells = vec![Cell { case, variants: vec![variant("a"), variant("b")] }; 3];
+        let cells = vec![Cell { case, variants: vec![variant("a"), variant("b")], seeds: 3 }; 3];
         // A hundred samples of 1 ms after 200 ms: 0.3 s for each of thirty.
         let plan = Plan::standard("w");
         let words = forecast(&plan, &cells);

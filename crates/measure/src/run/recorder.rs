@@ -243,6 +243,26 @@ impl<'a> Recorder<'a> {
         Ok(invalid_reason.filter(|_| !valid))
     }
 
+    /// The steps of a loop that has failed on its way, as a sample that nobody may use.
+    pub fn broken(&mut self, trial: i64, number: i64, block: i64, steps: &Steps) -> Result<()> {
+        let Some((started_ns, elapsed_ns)) = steps.span() else { return Ok(()) };
+        self.writer.sample(&SampleRow {
+            trial,
+            sample: number,
+            block,
+            position: 0,
+            iterations: 1,
+            elapsed_ns,
+            started_ns: started_ns - self.origin_ns,
+            cpu_user_ns: None,
+            cpu_system_ns: None,
+            valid: false,
+            invalid_reason: Some("loop_failed"),
+        })?;
+        self.samples += 1;
+        self.steps(trial, number, steps)
+    }
+
     /// The steps of a sample.
     fn steps(&mut self, trial: i64, sample: i64, steps: &Steps) -> Result<()> {
         for (step, started_ns, elapsed_ns, tokens) in steps.rows() {

@@ -92,8 +92,11 @@ mod tests {
             build: None,
         };
         let case = Case { workload: "w".into(), name: "c".into(), params: Params::default() };
-        let cell =
-            |names: &[&str]| Cell { case: case.clone(), variants: names.iter().map(|name| variant(name)).collect() };
+        let cell = |names: &[&str]| Cell {
+            case: case.clone(),
+            variants: names.iter().map(|name| variant(name)).collect(),
+            seeds: 3,
+        };
         let cells = [cell(&["a", "b", "c"]), cell(&["a"]), cell(&["a", "b"])];
         let first = |plan: &Plan| {
             let schedule = Schedule::new(plan, &cells);

@@ -27,7 +27,7 @@ const HIGHER: &str = "higher";
 
 /// Which side of a metric is better, and the share up to which two values are equivalent. Of a metric that does not
 /// stand here nobody knows the better side, and its margin is that of times.
-const RULES: [(&str, &str, f64); 34] = [
+const RULES: [(&str, &str, f64); 45] = [
     ("peak_added_bytes", LOWER, 0.01),
     ("weight_bytes", LOWER, 0.01),
     ("cache_bytes", LOWER, 0.01),
@@ -64,6 +64,18 @@ const RULES: [(&str, &str, f64); 34] = [
     ("request_latency_p50", LOWER, 0.01),
     ("request_latency_p99", LOWER, 0.05),
     ("steps_to", LOWER, 0.05),
+    ("recent_loss", LOWER, 0.01),
+    ("activation_bytes", LOWER, 0.01),
+    ("activation_bytes_per_sample", LOWER, 0.01),
+    ("state_bytes", LOWER, 0.01),
+    ("file_bytes", LOWER, 0.01),
+    ("compressed_bytes", LOWER, 0.01),
+    ("compression_ratio", HIGHER, 0.01),
+    ("gradient_error", LOWER, 0.1),
+    // Of a few faults, one more says little.
+    ("page_faults", LOWER, 0.05),
+    ("pool_bytes", LOWER, 0.01),
+    ("fragmentation_share", LOWER, 0.05),
     ("compile_ns", LOWER, 0.05),
 ];
 

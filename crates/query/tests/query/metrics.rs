@@ -317,6 +317,19 @@ fn a_margin_is_stated_by_the_metric_and_may_be_another() {
     assert_eq!(of("paired_reason(log_ratio, replicate, 0.95, block, pilot, 0.05, false)"), "no-variation");
 }
 
+#[test]
+fn what_training_tells_has_its_better_side() {
+    let fixture = Fixture::new();
+    let metrics = [("compressed_bytes", "better"), ("compression_ratio", "worse"), ("fragmentation_share", "better")];
+    let runs = metrics.map(|(name, _)| {
+        run(&fixture, name, [1, 5], (name, "1"), |_, is_candidate, _| Some(if is_candidate { 1.0 } else { 2.0 }))
+    });
+    let session = fixture.session();
+    for (run_id, (name, verdict)) in runs.iter().zip(metrics) {
+        assert_eq!(words(&judged(&session, run_id, name)), [word(verdict, "direction-excludes-one")], "{name}");
+    }
+}
+
 /// The steps of three samples of a trial, the last of them invalid: ten follow the first, each of `unit_ns`, the tenth
 /// of twice that; the loss falls as 6 / (1 + rate · step), or is lost.
 fn steps(writer: &mut RunWriter, trial: i64, unit_ns: i64, loss: impl Fn(i64) -> f64) {

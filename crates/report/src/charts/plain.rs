@@ -1,9 +1,9 @@
 //! Two columns of any answer against each other.
 
 use arrow::array::RecordBatch;
-use plotly::common::{Line, Marker, Mode};
+use plotly::common::{Fill, HoverInfo, Line, Marker, Mode};
 use plotly::layout::AxisType;
-use plotly::{Bar, Scatter};
+use plotly::{Bar, Scatter, Trace};
 use serde_json::Value;
 
 use super::columns::Columns;
@@ -32,6 +32,8 @@ pub enum Mark {
 struct Series {
     places: Vec<Value>,
     values: Vec<f64>,
+    /// Below and above each, where these are known.
+    bounds: Vec<Option<[f64; 2]>>,
 }
 
 /// The title of an axis, and what its numbers are divided by.
@@ -42,6 +44,7 @@ struct Scale {
 
 /// Draws the column `y` (numbers) over `x` (numbers, or anything else as text), a colour for each value of `by`.
 ///
+/// Lines have a band around them where the answer has the columns `{y}_low` and `{y}_high`, such as an interval, or the range of seeds.
 /// Columns whose name ends with `_ns` are drawn in the unit that fits. Rows whose x or y is NULL or not finite are left
 /// out, and so are those beyond [`MAX_POINTS_PER_FIGURE`]; the figure says how many.
 ///
@@ -58,6 +61,8 @@ pub fn chart(batches: &[RecordBatch], mark: Mark, x: &str, y: &str, by: Option<&
     let numbers = if numeric { columns.numbers(x)? } else { Vec::new() };
     let groups = by.map(|by| columns.groups(by)).transpose()?;
 
+    let [low, high] = ["low", "high"].map(|end| columns.optional_numbers(&format!("{y}_{end}")));
+    let bounds = if mark == Mark::Line { low?.zip(high?) } else { None };
     let over = scale(x, &numbers);
     let up = scale(y, &values);
     let mut series: Vec<Series> = Vec::new();
@@ -78,6 +83,8 @@ pub fn chart(batches: &[RecordBatch], mark: Mark, x: &str, y: &str, by: Option<&
         let one = &mut series[groups.as_ref().map_or(0, |groups| groups.of_row[row])];
         one.places.push(place);
         one.values.push(value / up.by);
+        let around = bounds.as_ref().and_then(|(low, high)| finite(low[row]).zip(finite(high[row])));
+        one.bounds.push(around.map(|(low, high)| [low / up.by, high / up.by]));
     }
     if drawn == 0 {
         return no_data(TITLE, &format!("{} in all, none that can be drawn", counted(values.len(), "row")));
@@ -127,8 +134,9 @@ fn scale(name: &str, values: &[Option<f64>]) -> Scale {
 }
 
 fn draw(frame: &mut Frame, mark: Mark, number: usize, series: Series, name: Option<&str>) {
-    let Series { places, values } = series;
     let Style { color, symbol, dash } = style(number);
+    frame.traces.extend(band(&series, color));
+    let Series { places, values, .. } = series;
     let (in_legend, name) = (name.is_some(), name.unwrap_or_default());
     let mode = match mark {
         Mark::Bar => {
@@ -147,6 +155,29 @@ fn draw(frame: &mut Frame, mark: Mark, number: usize, series: Series, name: Opti
             .name(name)
             .show_legend(in_legend),
     );
+}
+
+/// The area between bounds as one shape, along the upper ones and back along the lower ones; nothing where none are known.
+fn band(series: &Series, color: &str) -> Option<Box<dyn Trace>> {
+    let (mut above, mut below) = (Vec::new(), Vec::new());
+    for (place, bounds) in series.places.iter().zip(&series.bounds) {
+        if let Some([low, high]) = bounds {
+            above.push((place.clone(), *high));
+            below.push((place.clone(), *low));
+        }
+    }
+    if above.is_empty() {
+        return None;
+    }
+    let (places, values): (Vec<Value>, Vec<f64>) = above.into_iter().chain(below.into_iter().rev()).unzip();
+    let shape = Scatter::new(places, values)
+        .mode(Mode::Lines)
+        .fill(Fill::ToSelf)
+        .fill_color(format!("{color}33"))
+        .line(Line::new().width(0.0))
+        .hover_info(HoverInfo::Skip)
+        .show_legend(false);
+    Some(shape)
 }
 
 #[cfg(test)]
@@ -179,6 +210,26 @@ mod tests {
         assert_eq!(figure.value()["layout"]["yaxis"]["title"]["text"], "median (ms)");
         assert_eq!(figure.title(), "median_ns by seq_q");
         assert!(figure.json().contains("1 row left out"));
+    }
+
+    #[test]
+    fn a_line_has_a_band_where_its_bounds_are_known() {
+        let columns: [(&str, ArrayRef); 4] = [
+            ("step", Arc::new(Int64Array::from(vec![1, 2, 3]))),
+            ("loss", Arc::new(Float64Array::from(vec![4.0, 3.0, 2.0]))),
+            ("loss_low", Arc::new(Float64Array::from(vec![Some(3.5), Some(2.5), None]))),
+            ("loss_high", Arc::new(Float64Array::from(vec![Some(5.0), Some(3.5), Some(9.0)]))),
+        ];
+        let rows = vec![RecordBatch::try_from_iter(columns).expect("columns of one length")];
+        let figure = chart(&rows, Mark::Line, "step", "loss", None).expect("columns that are there");
+        let traces = figure.value()["data"].as_array().expect("traces").clone();
+        assert_eq!(traces.len(), 2, "the band lies behind its line");
+        assert_eq!(traces[0]["x"], serde_json::json!([1.0, 2.0, 2.0, 1.0]));
+        assert_eq!(traces[0]["y"], serde_json::json!([5.0, 3.5, 2.5, 3.5]));
+        assert_eq!((&traces[0]["fill"], &traces[0]["hoverinfo"]), (&"toself".into(), &"skip".into()));
+        assert_eq!(traces[1]["y"], serde_json::json!([4.0, 3.0, 2.0]));
+        let points = chart(&rows, Mark::Scatter, "step", "loss", None).expect("columns that are there");
+        assert_eq!(points.value()["data"].as_array().map(Vec::len), Some(1));
     }
 
     #[test]

@@ -24,5 +24,5 @@ pub use decoder::Code;
 pub use dynamic::{IntegerWeights, matmul_dynamic};
 pub use int4::{Int4Weights, matmul_int4, matmul_int4_loop};
 pub use reduced::{matmul_kept, matmul_low_rank};
-pub use table::{Scales, TableWeights, matmul_table, matmul_table_loop};
+pub use table::{Scales, TableWeights, decode_table, matmul_table, matmul_table_loop};
 pub use words::CodedWeights;

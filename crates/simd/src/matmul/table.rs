@@ -7,6 +7,7 @@ use super::isa::Tile;
 use super::pack::Right;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::Isa;
+use crate::team::parallel_for;
 
 /// Weights `[k, n]` in codes: that of step `s` and column `c` is `values[code[s, c]]` times the scale `[s / group, c]`.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +137,26 @@ impl Right for TableWeights<'_> {
 pub fn matmul_table(isa: Isa, size: [usize; 3], left: &[f32], right: &TableWeights, out: &mut [f32]) -> Result<()> {
     right.check(size)?;
     product(isa, &Factors { size, left, right }, out)
+}
+
+/// Rows of weights `[k, n]` as `f32`, from row `first` on as many as `out` has room for. Threads share the rows.
+///
+/// # Errors
+/// As of [`matmul_table`], and rows that there are not.
+pub fn decode_table([k, n]: [usize; 2], weights: &TableWeights, first: usize, out: &mut [f32]) -> Result<()> {
+    weights.check([0, k, n])?;
+    let rows = out.len().checked_div(n).unwrap_or(0);
+    expect_len("the rows that are decoded", &[rows, n], out.len())?;
+    if first + rows > k {
+        return Err(Error::Shape(format!("rows {first} to {} of {k} cannot be decoded", first + rows)));
+    }
+    if n > 0 {
+        parallel_for(out.chunks_exact_mut(n).enumerate(), |(row, to)| {
+            let line = weights.line(n, first + row);
+            to.iter_mut().enumerate().for_each(|(column, number)| *number = line.weight(column));
+        });
+    }
+    Ok(())
 }
 
 /// The same by a plain loop that makes each weight anew for each row. Threads share the rows.

@@ -1,11 +1,12 @@
 //! Training: whole models a batch a step, what they ask of memory, steps of an optimizer, chains of operations that fusion makes one,
-//! and gradients that take fewer bytes.
+//! gradients that take fewer bytes, and adapters of low rank.
 
 mod adamw;
 mod batches;
 mod chain;
 mod compression;
 mod gpt2;
+mod lora;
 
 pub use adamw::{AdamW, AdamWParams, BETAS, DECAY, EPSILON, RATE};
 pub use batches::{VariableBatches, VariableBatchesParams};
@@ -14,3 +15,4 @@ pub use compression::{
     Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams,
 };
 pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, Tensors, loss_and_gradients};
+pub use lora::{LoraStep, LoraStepParams};

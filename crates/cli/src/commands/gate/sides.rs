@@ -36,7 +36,7 @@ pub fn pairs(
                 Some(name) => format!("{} needs the parameter `{name}`, which is no more", labels.baseline),
                 None => {
                     let variants = vec![of(&labels.baseline), of(&labels.candidate)];
-                    paired.push(Cell { case: cell.case.clone(), variants });
+                    paired.push(Cell { case: cell.case.clone(), variants, seeds: cell.seeds });
                     continue;
                 }
             };
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn each_variant_stands_beside_itself_and_what_one_side_lacks_is_named() {
         let case = Case { workload: "w".into(), name: "c".into(), params: Params::default() };
-        let cells = [Cell { case, variants: vec![variant("a"), variant("new")] }];
+        let cells = [Cell { case, variants: vec![variant("a"), variant("new")], seeds: 3 }];
         let labels = Labels::new("abc", "def+dirty");
         let (paired, left_out) = pairs(&cells, &labels, &offers(&["a", "gone"]), &offers(&["a", "new"]));
         let names: Vec<String> = paired[0].variants.iter().map(ToString::to_string).collect();
@@ -128,11 +128,12 @@ mod tests {
             about: String::new(),
             presets: Vec::new(),
             params: params.iter().map(one).collect(),
+            seeds: 3,
         };
         let known = |params: &[&str]| Description { workloads: vec![workload(params)], ..offers(&["a"]) };
         let params = Params::default().with("block_size", Value::Int(16)).with("more", Value::Int(1));
         let case = Case { workload: "w".into(), name: "c".into(), params };
-        let cells = [Cell { case, variants: vec![variant("a")] }];
+        let cells = [Cell { case, variants: vec![variant("a")], seeds: 3 }];
         let labels = Labels::new("abc", "def");
         let compared = |baseline: &[&str]| pairs(&cells, &labels, &known(baseline), &known(&["block_size", "more"]));
         assert_eq!(compared(&["block_size"]).0.len(), 1, "what it does not know has its default");

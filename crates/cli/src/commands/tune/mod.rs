@@ -10,7 +10,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use benchbook_core::{Axis, Case, CaseSpec, DType, Plan, SamplingSpec, Value, Variant, counted};
+use benchbook_core::{Axis, Case, CaseSpec, DType, INPUT_SEEDS, Plan, SamplingSpec, Value, Variant, counted};
 use benchbook_measure::clock;
 use benchbook_measure::run::{Cell, Ready, RunSummary};
 use benchbook_query::{Session, TIME, quoted};
@@ -142,7 +142,7 @@ fn cells<'s>(subjects: impl IntoIterator<Item = &'s Subject>) -> Vec<Cell> {
         match cells.iter_mut().find(|cell| cell.case == *case) {
             Some(cell) if cell.variants.contains(variant) => {}
             Some(cell) => cell.variants.push(variant.clone()),
-            None => cells.push(Cell { case: case.clone(), variants: vec![variant.clone()] }),
+            None => cells.push(Cell { case: case.clone(), variants: vec![variant.clone()], seeds: INPUT_SEEDS }),
         }
     }
     cells

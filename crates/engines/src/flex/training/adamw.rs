@@ -1,4 +1,4 @@
-//! Steps of AdamW: in one pass, in a pass for each operation, and with moments of eight bits.
+//! Steps of AdamW: in one pass, in a pass for each operation, and with moments of eight bits, or in a file.
 
 use benchbook_core::{
     Answer, Array, Check, DType, Inputs, Loop, Looping, Metric, Reference, Result, Row, Setting, Step, Subject,
@@ -8,13 +8,15 @@ use benchbook_simd::{self as simd, AdamWStep, CodedMoments, Isa};
 use benchbook_workloads::training::{AdamW, AdamWParams, BETAS, DECAY, EPSILON, RATE};
 use rayon::prelude::*;
 
+use super::filed::Filed;
+use crate::flex::calls::failed;
 use crate::flex::decoding::Who;
 use crate::flex::engine::plain_engine;
 use crate::flex::row::fused_row;
 use crate::flex::weight_only::own_bytes;
 
 /// Implementations of `adamw`.
-pub const ROWS: [Row<AdamW>; 3] = [FUSED, PASSES, EIGHT_BITS];
+pub const ROWS: [Row<AdamW>; 4] = [FUSED, PASSES, EIGHT_BITS, FILED];
 
 /// Numbers that share a scale.
 const GROUP: usize = 256;
@@ -28,7 +30,7 @@ const FUSED: Row<AdamW> = fused_row::<AdamW>(
     &[DType::F32],
     |name, setting, params, inputs| {
         let moments = Wide::of(inputs);
-        prepare(name, setting, params, inputs, (moments, Vec::new()))
+        prepare((name, setting), params, inputs, (moments.clone(), moments, Vec::new()))
     },
 )
 .catalogue(&["TR2"]);
@@ -41,7 +43,7 @@ const PASSES: Row<AdamW> = Row::<AdamW>::new(
     |_| plain_engine(),
     |name, setting, params, inputs| {
         let moments = Passes { of: Wide::of(inputs), below: vec![0.0; params.rows * params.width] };
-        prepare(name, setting, params, inputs, (moments, Vec::new()))
+        prepare((name, setting), params, inputs, (moments.of.clone(), moments, Vec::new()))
     },
 );
 
@@ -55,32 +57,54 @@ const EIGHT_BITS: Row<AdamW> = fused_row::<AdamW>(
         let coded = Who::new(name, setting).said(coded)?;
         // Of each parameter, it and its gradient are read and it is written; codes and scales are read and written.
         let bytes = params.steps * (3 * size_of::<f32>() * params.rows * params.width + 2 * coded.bytes());
-        prepare(name, setting, params, inputs, (Coded(coded), vec![own_bytes(bytes)]))
+        prepare((name, setting), params, inputs, (coded.clone(), Coded(coded), vec![own_bytes(bytes)]))
     },
 )
 .catalogue(&["TR2"])
 .approximating(of_codes);
 
-/// What an optimizer keeps from step to step.
-trait Moments {
-    /// Takes a step.
-    fn step(&mut self, step: &AdamWStep, parameter: &mut [f32], gradient: &[f32]) -> simd::Result<()>;
+const FILED: Row<AdamW> = fused_row::<AdamW>(
+    "fused-file",
+    "as fused, moments in a file of the folder for temporary files (TMPDIR), a stretch of which is read, stepped and written at a \
+     time; the system may keep the file in memory",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let start = Wide::of(inputs);
+        let moments = Filed::new(&std::env::temp_dir(), &start).map_err(|why| failed(name, &setting.device, &why))?;
+        let bytes = Metric::modelled("file_bytes", moments.file_bytes() as f64, "bytes");
+        prepare((name, setting), params, inputs, (start, moments, vec![bytes]))
+    },
+)
+.catalogue(&["TR2"])
+.on_request();
 
-    /// Becomes what others are.
-    fn set(&mut self, others: &Self);
+/// What an optimizer keeps from step to step. What goes wrong is told in words.
+pub(super) trait Moments {
+    /// What they are before the first step.
+    type Start;
+
+    /// Takes a step.
+    fn step(&mut self, step: &AdamWStep, parameter: &mut [f32], gradient: &[f32]) -> Result<(), String>;
+
+    /// Goes back to before the first step; where that fails, the next step says so.
+    fn set(&mut self, start: &Self::Start);
 
     /// First and second moments.
-    fn numbers(&self) -> [Vec<f32>; 2];
+    fn numbers(&self) -> Result<[Vec<f32>; 2], String>;
 
-    /// Bytes that they take.
+    /// Bytes of memory that they take.
     fn bytes(&self) -> usize;
+}
+
+fn told(error: simd::Error) -> String {
+    error.to_string()
 }
 
 /// As they are.
 #[derive(Clone)]
-struct Wide {
-    first: Vec<f32>,
-    second: Vec<f32>,
+pub(super) struct Wide {
+    pub(super) first: Vec<f32>,
+    pub(super) second: Vec<f32>,
 }
 
 impl Wide {
@@ -91,17 +115,19 @@ impl Wide {
 }
 
 impl Moments for Wide {
-    fn step(&mut self, step: &AdamWStep, parameter: &mut [f32], gradient: &[f32]) -> simd::Result<()> {
-        simd::adamw(step, [parameter, &mut self.first, &mut self.second], gradient)
+    type Start = Self;
+
+    fn step(&mut self, step: &AdamWStep, parameter: &mut [f32], gradient: &[f32]) -> Result<(), String> {
+        simd::adamw(step, [parameter, &mut self.first, &mut self.second], gradient).map_err(told)
     }
 
-    fn set(&mut self, others: &Self) {
-        self.first.copy_from_slice(&others.first);
-        self.second.copy_from_slice(&others.second);
+    fn set(&mut self, start: &Self) {
+        self.first.copy_from_slice(&start.first);
+        self.second.copy_from_slice(&start.second);
     }
 
-    fn numbers(&self) -> [Vec<f32>; 2] {
-        [self.first.clone(), self.second.clone()]
+    fn numbers(&self) -> Result<[Vec<f32>; 2], String> {
+        Ok([self.first.clone(), self.second.clone()])
     }
 
     fn bytes(&self) -> usize {
@@ -110,7 +136,6 @@ impl Moments for Wide {
 }
 
 /// The same, a pass for each operation.
-#[derive(Clone)]
 struct Passes {
     of: Wide,
     /// What stands below the fraction.
@@ -131,7 +156,9 @@ fn with(numbers: &mut [f32], others: &[f32], one: impl Fn(f32, f32) -> f32 + Syn
 }
 
 impl Moments for Passes {
-    fn step(&mut self, step: &AdamWStep, parameter: &mut [f32], gradient: &[f32]) -> simd::Result<()> {
+    type Start = Wide;
+
+    fn step(&mut self, step: &AdamWStep, parameter: &mut [f32], gradient: &[f32]) -> Result<(), String> {
         let [by_first, by_second] = step.betas.map(|beta| 1.0 - beta.powf(step.step as f64));
         let [[stays, comes], [stays_second, comes_second]] =
             step.betas.map(|beta| [beta, 1.0 - beta].map(|share| share as f32));
@@ -151,11 +178,11 @@ impl Moments for Passes {
         Ok(())
     }
 
-    fn set(&mut self, others: &Self) {
-        self.of.set(&others.of);
+    fn set(&mut self, start: &Wide) {
+        self.of.set(start);
     }
 
-    fn numbers(&self) -> [Vec<f32>; 2] {
+    fn numbers(&self) -> Result<[Vec<f32>; 2], String> {
         self.of.numbers()
     }
 
@@ -165,21 +192,22 @@ impl Moments for Passes {
 }
 
 /// In eight bits each.
-#[derive(Clone)]
 struct Coded(CodedMoments);
 
 impl Moments for Coded {
-    fn step(&mut self, step: &AdamWStep, parameter: &mut [f32], gradient: &[f32]) -> simd::Result<()> {
-        simd::adamw_coded(step, parameter, &mut self.0, gradient)
+    type Start = CodedMoments;
+
+    fn step(&mut self, step: &AdamWStep, parameter: &mut [f32], gradient: &[f32]) -> Result<(), String> {
+        simd::adamw_coded(step, parameter, &mut self.0, gradient).map_err(told)
     }
 
-    fn set(&mut self, others: &Self) {
-        self.0.clone_from(&others.0);
+    fn set(&mut self, start: &CodedMoments) {
+        self.0.clone_from(start);
     }
 
-    fn numbers(&self) -> [Vec<f32>; 2] {
+    fn numbers(&self) -> Result<[Vec<f32>; 2], String> {
         let [first, root] = self.0.numbers();
-        [first, root.iter().map(|root| root * root).collect()]
+        Ok([first, root.iter().map(|root| root * root).collect()])
     }
 
     fn bytes(&self) -> usize {
@@ -188,32 +216,33 @@ impl Moments for Coded {
 }
 
 /// A loop of steps, each of which finds the same gradient.
-struct Steps<M> {
-    who: Who,
+struct Steps<M: Moments> {
+    name: &'static str,
+    device: String,
     params: AdamWParams,
     gradient: Array,
     /// What is there before the first step.
-    start: (Vec<f32>, M),
+    start: (Vec<f32>, M::Start),
     parameter: Vec<f32>,
     moments: M,
     done: usize,
     metrics: Vec<Metric>,
 }
 
-fn prepare<M: Moments + Clone + 'static>(
-    name: &'static str,
-    setting: &Setting,
+fn prepare<M: Moments + 'static>(
+    (name, setting): (&'static str, &Setting),
     params: &AdamWParams,
     inputs: &Inputs,
-    (moments, more): (M, Vec<Metric>),
+    (start, moments, more): (M::Start, M, Vec<Metric>),
 ) -> Result<Box<dyn Subject>> {
     let parameter = inputs.numbers("parameter").to_vec();
     let bytes = Metric::modelled("state_bytes", moments.bytes() as f64, "bytes");
     let steps = Steps {
-        who: Who::new(name, setting),
+        name,
+        device: setting.device.clone(),
         params: params.clone(),
         gradient: inputs.get("gradient").clone(),
-        start: (parameter.clone(), moments.clone()),
+        start: (parameter.clone(), start),
         parameter,
         moments,
         done: 0,
@@ -240,13 +269,14 @@ impl<M: Moments> Loop for Steps<M> {
             isa: Isa::detect(),
         };
         let gradient = self.gradient.of::<f32>();
-        self.who.said(self.moments.step(&step, &mut self.parameter, gradient))?;
+        let stepped = self.moments.step(&step, &mut self.parameter, gradient);
+        stepped.map_err(|why| failed(self.name, &self.device, &why))?;
         Ok(Step { tokens: 0, more: self.done < self.params.steps })
     }
 
     fn outputs(&mut self) -> Result<Vec<Array>> {
         let shape = || vec![self.params.rows, self.params.width];
-        let [first, second] = self.moments.numbers();
+        let [first, second] = self.moments.numbers().map_err(|why| failed(self.name, &self.device, &why))?;
         Ok([&self.parameter, &first, &second].map(|numbers| Array::new(shape(), numbers)).into())
     }
 

@@ -1,8 +1,12 @@
-//! Training on plain slices: a whole model, memory of tensors, steps of an optimizer, operations that become one, and gradients that
+//! Training on plain slices: a whole model, also by two processes, memory of tensors, steps of an optimizer, operations that become one, and gradients that
 //! take fewer bytes.
 
 pub mod adamw;
 pub mod chain;
 pub mod compression;
+mod filed;
 pub mod gpt2;
+pub mod lora;
 pub mod pool;
+pub mod text;
+pub mod together;

@@ -86,6 +86,8 @@ struct Following {
     name: &'static str,
     first: i64,
     made: Vec<i64>,
+    /// Steps of all loops.
+    steps: u64,
 }
 
 impl Loop for Following {
@@ -95,6 +97,12 @@ impl Loop for Following {
 
     fn step(&mut self, values: &mut [f64]) -> benchbook_core::Result<Step> {
         let last = *self.made.last().unwrap_or(&self.first);
+        self.steps += 1;
+        // Of a trial, from its first loop on or from a later one.
+        if self.made.len() == 2 && (self.name == "breaks" || self.name == "breaks-late" && self.steps > 100) {
+            let reason = "diverged at step 3".into();
+            return Err(CoreError::Implementation { implementation: self.name.into(), device: "cpu".into(), reason });
+        }
         let strays = self.made.is_empty() && self.name == "other-way";
         self.made.push(last + if strays { 1001 } else { 1 });
         values[0] = STEPS as f64 - self.made.len() as f64;
@@ -116,7 +124,7 @@ impl Loop for Following {
 fn loops() -> Registry {
     let mut registry = Registry::default();
     registry.workload(After);
-    for name in ["right", "other-way", "endless", "keeps-first"] {
+    for name in ["right", "other-way", "endless", "keeps-first", "breaks", "breaks-late"] {
         let engine = |_: &str| ("engine".to_owned(), "1".to_owned());
         registry.implementation(Row::<After>::new(
             name,
@@ -127,7 +135,7 @@ fn loops() -> Registry {
             |name, setting, params, inputs| {
                 let task = After::task(params);
                 let first = inputs.get("first").of::<i32>()[0].into();
-                let looped = Following { name, first, made: Vec::new() };
+                let looped = Following { name, first, made: Vec::new(), steps: 0 };
                 Ok(Box::new(Looping::new(name, setting, task.steps().unwrap(), looped)))
             },
         ));
@@ -235,9 +243,36 @@ fn what_cannot_be_of_steps_fails_its_trial() {
 fn a_loop_that_does_not_end_fails_and_another_goes_on() {
     let (mut driver, _) = looping(unchanged);
     let error = driver.prepare(&of("endless", false), LONG).unwrap_err();
-    assert!(matches!(&error, Error::Failed(words) if words.contains("more than 3 steps")), "{error:?}");
+    assert!(error.to_string().contains("more than 3 steps"), "{error:?}");
     driver.prepare(&of("right", false), LONG).unwrap();
     driver.sample(0, LONG).unwrap();
+}
+
+/// What a loop that has failed told of its two steps.
+fn told(error: Error) -> Vec<f64> {
+    let Error::Broken { message, steps } = error else { panic!("{error:?}") };
+    assert!(message.contains("diverged at step 3"), "{message}");
+    assert_eq!((steps.started_ns.len(), steps.tokens.as_deref()), (2, Some(&[1, 1][..])));
+    steps.values.into_iter().next().unwrap().2
+}
+
+#[test]
+fn a_loop_that_fails_tells_its_steps_until_then() {
+    let (mut driver, _) = looping(unchanged);
+    assert_eq!(told(driver.prepare(&of("breaks", false), LONG).unwrap_err()), [2.0, 1.0]);
+    // One that fails later, when it is timed or before.
+    driver.prepare(&of("breaks-late", false), LONG).unwrap();
+    let error = (0..100).find_map(|_| driver.sample(0, LONG).err()).unwrap();
+    assert_eq!(told(error), [2.0, 1.0]);
+    driver.prepare(&of("right", false), LONG).unwrap();
+    let (mut lying, _) = looping(|ask, say, mut arrays| {
+        if matches!(ask, Ask::Prepare(_)) && !arrays.is_empty() {
+            arrays[0].1.of_mut::<i64>()[1] = 0;
+        }
+        (say, arrays)
+    });
+    let error = lying.prepare(&of("breaks", false), LONG).unwrap_err();
+    assert!(matches!(&error, Error::Failed(words) if words.contains("diverged")), "steps that cannot be: {error:?}");
 }
 
 #[test]

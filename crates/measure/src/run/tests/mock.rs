@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use benchbook_core::message::Description;
-use benchbook_core::{Case, CaseSpec, Comparison, DType, Params, Plan, Variant};
+use benchbook_core::{Case, CaseSpec, Comparison, DType, INPUT_SEEDS, Params, Plan, Variant};
 use benchbook_journal::{
     EventRow, Isolation, LocalStore, OutcomeRow, RunRow, Status, StepRow, StepValueRow, Table, as_journal, rows_in,
 };
@@ -440,6 +440,7 @@ pub fn cells(cases: &[&str], implementations: &[&str]) -> Vec<Cell> {
     let cell = |name: &&str| Cell {
         case: Case { workload: "w".into(), name: (*name).into(), params: Params::default() },
         variants: implementations.iter().map(variant).collect(),
+        seeds: INPUT_SEEDS,
     };
     cases.iter().map(cell).collect()
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::mock::{Asked, Call, Life, MEMORY_BYTES, Mock, Reply, Seen, cells, plan, seen, usual};
 use crate::executor::{PEAK_ADDED, Prepared};
+use crate::run::Cell;
 
 /// The implementations that were asked, in order, in groups of `size` requests.
 fn asked(seen: &Seen, asked: Asked, size: usize) -> Vec<Vec<&str>> {
@@ -97,6 +98,15 @@ fn replicates_take_three_seeds_of_inputs_in_turn_the_same_for_all_variants() {
     assert!(first.iter().all(|of_replicate| of_replicate.len() == 1), "{first:?}");
     assert_eq!(first.iter().flatten().collect::<BTreeSet<_>>().len(), 3, "{first:?}");
     assert!((3..7).all(|replicate| seeds(replicate) == first[replicate as usize % 3]));
+}
+
+#[test]
+fn where_answers_are_judged_each_replicate_has_a_seed_of_its_own() {
+    let cells: Vec<_> = cells(&["a"], &["x", "y"]).into_iter().map(|cell| Cell { seeds: u32::MAX, ..cell }).collect();
+    let seen = seen(&plan(7, 1), &cells, usual);
+    let pairs: BTreeSet<(i64, i64)> = seen.trials.iter().map(|one| (one.replicate, one.input_seed)).collect();
+    let seeds: BTreeSet<i64> = pairs.iter().map(|(_, seed)| *seed).collect();
+    assert_eq!((pairs.len(), seeds.len()), (7, 7), "the same for both variants");
 }
 
 #[test]

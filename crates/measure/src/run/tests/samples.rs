@@ -3,6 +3,7 @@
 use benchbook_journal::Status;
 
 use super::mock::{Call, Mock, Reply, Seen, cells, plan, sampled, seen};
+use crate::Error;
 use crate::disturbance::Disturbance;
 use crate::executor::Sampled;
 use crate::steps::Steps;
@@ -67,6 +68,39 @@ fn a_trial_with_more_disturbed_samples_than_others_is_invalid() {
     assert_eq!((seen.summary.ended.invalid, seen.summary.measured_nothing()), (1, true));
     assert!(seen.events.iter().any(|event| event.kind == "invalid" && event.message == words));
     assert!(seen.heard.notes.iter().any(|note| note.contains("1 trial lost more than half")), "{:?}", seen.heard.notes);
+}
+
+#[test]
+fn the_steps_of_a_loop_that_failed_are_kept_and_nothing_is_made_of_them() {
+    let failed = |started_ns: i64| {
+        let steps = Steps {
+            started_ns: vec![started_ns, started_ns + 600],
+            elapsed_ns: vec![500, 400],
+            tokens: None,
+            values: vec![("loss".into(), "nats".into(), vec![4.0, 9.0])],
+        };
+        Error::Broken { message: "diverged: the loss of step 3 of 4 is NaN".into(), steps: Box::new(steps) }
+    };
+    // One fails before it is timed, the other in its second sample.
+    let script = move |_: &Mock, call: &Call, reply: Reply| {
+        let fails_at = match &reply {
+            Reply::Prepared(_) if call.implementation == "x" => Some(5_000_000_000),
+            Reply::Sampled(sample) if call.implementation == "y" && call.sample == 1 => Some(sample.started_ns),
+            _ => None,
+        };
+        fails_at.map_or(Ok(reply), |started_ns| Err(failed(started_ns)))
+    };
+    let seen = seen(&plan(1, 3), &cells(&["a"], &["x", "y"]), script);
+    let words = "diverged: the loss of step 3 of 4 is NaN";
+    for (implementation, taken) in [("x", 1), ("y", 2)] {
+        assert_eq!(seen.ends("a", implementation), [(Status::Failed, words)]);
+        assert_eq!(seen.taken("a", implementation), [taken]);
+    }
+    let lost = seen.samples.iter().filter(|sample| sample.invalid_reason.as_deref() == Some("loop_failed"));
+    assert_eq!(lost.map(|sample| sample.valid).collect::<Vec<_>>(), [false, false]);
+    let losses: Vec<(i64, f64)> = seen.step_values.iter().map(|row| (row.step, row.value)).collect();
+    assert_eq!(losses, [(0, 4.0), (1, 9.0), (0, 4.0), (1, 9.0)]);
+    assert_eq!(seen.steps.len(), 4);
 }
 
 #[test]

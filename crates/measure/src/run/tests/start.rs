@@ -53,8 +53,13 @@ fn known() -> Description {
         unavailable: None,
         libraries: None,
     };
-    let workload =
-        |name: &str| WorkloadInfo { name: name.into(), about: String::new(), presets: Vec::new(), params: Vec::new() };
+    let workload = |name: &str| WorkloadInfo {
+        name: name.into(),
+        about: String::new(),
+        presets: Vec::new(),
+        params: Vec::new(),
+        seeds: 7,
+    };
     Description {
         workloads: ["attention", "matmul"].map(workload).into(),
         implementations: [("attention", "naive", "a"), ("attention", "fused", "a"), ("matmul", "blocked", "b")]
@@ -106,6 +111,14 @@ fn a_workload_that_does_not_run_on_a_device_leaves_the_others() {
     assert_eq!(left_out, ["no implementation of attention runs on b"]);
     let error = expanded(&plan(&["attention"], &["naive"]).devices(["b"])).unwrap_err().to_string();
     assert!(error.contains("naive of attention does not run on b"), "{error}");
+}
+
+#[test]
+fn replicates_take_as_many_seeds_in_turn_as_the_owner_of_a_workload_says() {
+    let Expanded { cells, .. } = expanded(&plan(&["attention", "matmul"], &[])).unwrap();
+    assert_eq!(cells.iter().map(|cell| cell.seeds).collect::<Vec<_>>(), [7, 7]);
+    let text = r#"{"name": "w", "about": "", "presets": [], "params": []}"#;
+    assert_eq!(serde_json::from_str::<WorkloadInfo>(text).unwrap().seeds, 3, "it says nothing of them");
 }
 
 #[test]

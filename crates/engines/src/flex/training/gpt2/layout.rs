@@ -47,6 +47,11 @@ impl Layout {
         Self { width, starts }
     }
 
+    /// Numbers of all tensors.
+    pub fn numbers(&self) -> usize {
+        self.starts.last().copied().unwrap_or(0)
+    }
+
     /// Where a tensor lies.
     pub fn tensor(&self, tensor: usize) -> Range<usize> {
         self.starts[tensor]..self.starts[tensor + 1]

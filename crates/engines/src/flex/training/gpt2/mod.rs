@@ -5,15 +5,20 @@ mod layout;
 mod model;
 #[cfg(test)]
 mod tests;
+mod told;
 
-use benchbook_core::{Array, DType, Inputs, Loop, Looping, Metric, Result, Row, Setting, Step, Subject, Support};
+use benchbook_core::{
+    Array, DType, Inputs, Loop, Looping, Metric, Result, Row, Setting, Step, StepsOf, Subject, Support,
+};
 use benchbook_simd::{self as simd, AdamWStep, Isa};
 use benchbook_workloads::training::{BETAS, DECAY, EPSILON, Gpt2Training, Gpt2TrainingParams, TENSORS};
 use rayon::prelude::*;
 
-use casts::Scaling;
-use layout::Layout;
-use model::{Keeping, Model};
+pub(crate) use casts::Scaling;
+pub(crate) use layout::Layout;
+pub(crate) use model::{Keeping, Model};
+use told::Ends;
+pub(crate) use told::{Telling, Told};
 
 use crate::flex::calls::{Ids, failed};
 use crate::flex::decoding::Who;
@@ -89,7 +94,8 @@ const FP8_DELAYED: Row<Gpt2Training> = fused_row::<Gpt2Training>(
 .catalogue(&["PR6"])
 .on_request();
 
-fn enough(params: &Gpt2TrainingParams) -> Support {
+/// Whether rounding to eight bits averages out.
+pub(crate) fn enough(params: &Gpt2TrainingParams) -> Support {
     if params.tokens().min(params.width) >= LEAST {
         return Support::Yes;
     }
@@ -106,8 +112,28 @@ fn prepare(
     inputs: &Inputs,
     (keeping, scaling): (Keeping, Scaling),
 ) -> Result<Box<dyn Subject>> {
+    let way = Way { keeping, scaling, telling: Box::new(Ends) };
+    Ok(prepared((name, setting), params, inputs, way, &Gpt2Training::steps(params)))
+}
+
+/// How a model is trained.
+pub(crate) struct Way {
+    pub(crate) keeping: Keeping,
+    pub(crate) scaling: Scaling,
+    pub(crate) telling: Box<dyn Telling>,
+}
+
+/// A loop of steps of training as something to time.
+pub(crate) fn prepared(
+    (name, setting): (&'static str, &Setting),
+    params: &Gpt2TrainingParams,
+    inputs: &Inputs,
+    Way { keeping, scaling, telling }: Way,
+    steps: &StepsOf,
+) -> Box<dyn Subject> {
     let start = Layout::of(params).weights(inputs);
     let zeros = || vec![0.0; start.len()];
+    let looked_at = telling.looks_at(params.layers);
     let training = Training {
         name,
         who: Who::new(name, setting),
@@ -119,8 +145,11 @@ fn prepare(
         start,
         losses: Vec::with_capacity(params.steps),
         norms: Vec::with_capacity(params.steps * TENSORS.len()),
+        layers: vec![0.0; looked_at.len()],
+        looked_at,
+        telling,
     };
-    Ok(Box::new(Looping::new(name, setting, &Gpt2Training::steps(params), training)))
+    Box::new(Looping::new(name, setting, steps, training))
 }
 
 /// A loop of steps.
@@ -137,6 +166,10 @@ struct Training {
     /// A number for each step that was made.
     losses: Vec<f32>,
     norms: Vec<f32>,
+    /// Layers that are looked at, and the norms of their gradients.
+    looked_at: Vec<usize>,
+    layers: Vec<f64>,
+    telling: Box<dyn Telling>,
 }
 
 /// The sum of the squares of numbers, the same in every order of tasks.
@@ -145,15 +178,23 @@ fn squares(numbers: &[f32]) -> f64 {
     numbers.par_chunks(TASK).map(of).collect::<Vec<f64>>().into_iter().sum()
 }
 
-impl Training {
-    /// Norms of the gradients of all tensors, and what a step tells of them: of all, of the first and of the last layer.
-    fn norms(&self) -> ([f64; TENSORS.len()], [f64; 3]) {
-        let (layout, grads) = (&self.model.layout, &self.model.grads);
-        let tensors: [f64; TENSORS.len()] = std::array::from_fn(|tensor| squares(&grads[layout.tensor(tensor)]));
-        let layer = |layer: usize| layout.layer(layer).map(|part| squares(&grads[part])).sum::<f64>();
-        let told = [tensors.iter().sum(), layer(0), layer(self.params.layers - 1)];
-        (tensors.map(f64::sqrt), told.map(f64::sqrt))
+/// Norms of the gradients of all tensors, and of all weights; those of these layers are left in `norms`.
+pub(crate) fn norms_of(
+    layout: &Layout,
+    grads: &[f32],
+    layers: &[usize],
+    norms: &mut [f64],
+) -> ([f64; TENSORS.len()], f64) {
+    let tensors: [f64; TENSORS.len()] = std::array::from_fn(|tensor| squares(&grads[layout.tensor(tensor)]));
+    for (norm, layer) in norms.iter_mut().zip(layers) {
+        *norm = layout.layer(*layer).map(|part| squares(&grads[part])).sum::<f64>().sqrt();
     }
+    (tensors.map(f64::sqrt), tensors.iter().sum::<f64>().sqrt())
+}
+
+/// Step `step` of the optimizer, which counts from 1.
+pub(crate) fn moved(rate: f64, step: usize) -> AdamWStep {
+    AdamWStep { rate, betas: BETAS, epsilon: EPSILON, decay: DECAY, step, isa: Isa::detect() }
 }
 
 impl Loop for Training {
@@ -163,6 +204,7 @@ impl Loop for Training {
         self.moments.iter_mut().for_each(|moments| moments.fill(0.0));
         self.losses.clear();
         self.norms.clear();
+        self.telling.begin();
     }
 
     fn step(&mut self, values: &mut [f64]) -> Result<Step> {
@@ -174,18 +216,11 @@ impl Loop for Training {
             let reason = format!("diverged: the loss of step {step} of {} is {loss}", self.params.steps);
             return Err(failed(self.name, &self.device, &reason));
         }
-        let (norms, told) = self.norms();
-        values.iter_mut().zip([loss].into_iter().chain(told)).for_each(|(to, value)| *to = value);
+        let (norms, gradient_norm) = norms_of(&self.model.layout, &self.model.grads, &self.looked_at, &mut self.layers);
+        self.telling.tell(&Told { loss, gradient_norm, layers: &self.layers }, values);
         self.losses.push(loss as f32);
         self.norms.extend(norms.map(|norm| norm as f32));
-        let by = AdamWStep {
-            rate: self.params.rate,
-            betas: BETAS,
-            epsilon: EPSILON,
-            decay: DECAY,
-            step,
-            isa: Isa::detect(),
-        };
+        let by = moved(self.params.rate, step);
         let [first, second] = &mut self.moments;
         let Model { weights, grads, .. } = &mut self.model;
         self.who.said(simd::adamw(&by, [weights, first, second], grads))?;

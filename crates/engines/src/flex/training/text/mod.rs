@@ -1,0 +1,216 @@
+//! Training on text to a loss: `text-training`. It is a problem of this crate's own, since it reads text from where `cargo xtask data`
+//! has put it.
+
+mod health;
+mod source;
+
+use benchbook_core::{
+    Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Result, Row, Setting, StepsOf, Subject, Support,
+    Task, Value, Work,
+};
+use benchbook_workloads::training::{Gpt2Training, Gpt2TrainingParams};
+
+use super::gpt2::{Keeping, Scaling, Way, enough, prepared};
+use crate::flex::row::fused_row;
+pub(crate) use health::Health;
+use source::{BYTES, Source};
+
+/// Training of a GPT-2 on text by AdamW, as [`Gpt2Training`] has it, a token a byte: weights, and the order in which the text comes, follow
+/// from the seed, and each replicate has its own. Steps tell `loss`, the mean of the last sixteen (`recent_loss`, nats), and how gradients
+/// are, layer by layer. The metric `steps_to_recent_loss` is how many steps it took to the loss that is asked for.
+///
+/// Input: `ids` `[steps, batch, seq + 1]`, and the weights of [`Gpt2Training`]. Outputs: as there, of which the first steps are checked.
+pub struct TextTraining;
+
+benchbook_core::parameters! {
+    /// Parameters of [`TextTraining`].
+    pub struct TextTrainingParams {
+        /// the text: one of a language that is made up, or the Brown corpus, where it was brought
+        text: String = "chain".to_owned(), Source::NAMES;
+        /// blocks of the model
+        layers: usize = 2, 1..=48;
+        /// heads of attention; they divide the width
+        heads: usize = 4, 1..=1 << 10;
+        /// numbers of a position
+        width: usize = 64, 1..=1 << 13;
+        /// texts of a step
+        batch: usize = 8, 1..=1 << 12;
+        /// positions of a text
+        seq: usize = 64, 1..=1 << 14;
+        /// steps of a loop
+        steps: usize = 64, 1..=1 << 16;
+        /// learning rate
+        rate: f64 = 0.003, 0.0..1e30;
+        /// loss to which steps are counted, in nats a byte
+        goal: f64 = 3.0, 0.0..1e3;
+    }
+}
+
+/// Steps that are checked: later ones depend on what rounding has done to all before.
+const CHECKED: usize = 2;
+
+impl TextTrainingParams {
+    fn source(&self) -> Source {
+        Source::of(&self.text)
+    }
+
+    /// The model and its training.
+    pub fn model(&self) -> Gpt2TrainingParams {
+        let Self { layers, heads, width, batch, seq, steps, rate, .. } = *self;
+        Gpt2TrainingParams { layers, heads, width, vocabulary: BYTES, batch, seq, steps, rate }
+    }
+}
+
+impl TextTraining {
+    /// The loop of a case, a batch a step.
+    pub fn steps(params: &TextTrainingParams) -> StepsOf {
+        StepsOf { values: health::values(params.layers), ..Gpt2Training::steps(&params.model()) }
+    }
+}
+
+impl Problem for TextTraining {
+    const NAME: &'static str = "text-training";
+    const ABOUT: &'static str = "training of a small GPT-2 on text, and how many steps it takes to a loss";
+    // What two replicates of one seed come to is the same.
+    const SEEDS: u32 = u32::MAX;
+    type Params = TextTrainingParams;
+
+    fn presets() -> Vec<Preset> {
+        let of = |text: &str, steps: i64| Params::default().with("text", text.into()).with("steps", Value::Int(steps));
+        let [chain, brown] = Source::NAMES;
+        vec![
+            Preset { name: "quick", cases: vec![of(chain, 64)] },
+            Preset { name: "default", cases: vec![of(chain, 256), of(brown, 1024)] },
+        ]
+    }
+
+    fn ugly() -> Vec<TextTrainingParams> {
+        let of = |[layers, heads, width, batch, seq, steps]: [usize; 6]| TextTrainingParams {
+            layers,
+            heads,
+            width,
+            batch,
+            seq,
+            steps,
+            ..TextTrainingParams::default()
+        };
+        [[1, 1, 4, 1, 1, 1], [3, 3, 33, 2, 5, 2], [2, 2, 32, 4, 16, 3]].map(of).into()
+    }
+
+    fn check(params: &TextTrainingParams) -> Result<(), (&'static str, String)> {
+        Gpt2Training::check(&params.model())?;
+        match params.source().windows(params.seq + 1) {
+            Err(reason) => Err(("text", reason)),
+            Ok(Some(0)) => Err(("seq", format!("the text is shorter than {} bytes", params.seq + 1))),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    fn label(params: &TextTrainingParams) -> String {
+        let TextTrainingParams { text, layers, heads, width, batch, seq, steps, rate, goal } = params;
+        let rate = if *rate == 0.003 { String::new() } else { format!(" rate {rate}") };
+        format!("{text} l{layers} h{heads} w{width} b{batch} s{seq} {steps} steps{rate} to {goal}")
+    }
+
+    fn task(params: &TextTrainingParams) -> Task {
+        Task::Steps(Self::steps(params))
+    }
+
+    fn inputs(params: &TextTrainingParams, seed: u64) -> Inputs {
+        let TextTrainingParams { batch, seq, steps, .. } = *params;
+        let mut inputs = Gpt2Training::inputs(&params.model(), seed);
+        let ids = params.source().ids(seq + 1, steps * batch, seed).unwrap_or_else(|reason| panic!("{reason}"));
+        inputs.insert("ids", Array::new(vec![steps, batch, seq + 1], &ids));
+        inputs
+    }
+
+    fn tokens(_params: &TextTrainingParams) -> Vec<(&'static str, usize)> {
+        vec![("ids", BYTES)]
+    }
+
+    fn reference(params: &TextTrainingParams, inputs: &Inputs, seed: u64) -> Reference {
+        checked(params, CHECKED, inputs, seed)
+    }
+
+    fn work(params: &TextTrainingParams, dtype: DType) -> Work {
+        Gpt2Training::work(&params.model(), dtype)
+    }
+
+    fn tolerance(params: &TextTrainingParams, dtype: DType) -> f64 {
+        Gpt2Training::tolerance(&params.model(), dtype)
+    }
+
+    fn metrics(params: &TextTrainingParams, _inputs: &Inputs) -> Vec<Metric> {
+        let TextTrainingParams { batch, seq, goal, .. } = *params;
+        let windows = params.source().windows(seq + 1).ok().flatten();
+        let epoch = windows.map(|windows| Metric::modelled("epoch_steps", windows as f64 / batch as f64, "count"));
+        [Metric::modelled("recent_loss_threshold", goal, "nats")].into_iter().chain(epoch).collect()
+    }
+}
+
+/// The first steps of what is right, of so many.
+fn checked(params: &TextTrainingParams, steps: usize, inputs: &Inputs, seed: u64) -> Reference {
+    let few = Gpt2TrainingParams { steps: params.steps.min(steps), ..params.model() };
+    let mut reference = Gpt2Training::reference(&few, inputs, seed);
+    reference.answers.iter_mut().for_each(|answer| answer.shape[0] = params.steps);
+    reference
+}
+
+/// Implementations of `text-training`.
+pub const ROWS: [Row<TextTraining>; 4] = [KEPT, CHECKPOINTED, FP8_DYNAMIC, FP8_DELAYED];
+
+const F32: &[DType] = &[DType::F32];
+
+/// See those of `gpt2-training`.
+const F8: &[DType] = &[DType::F8e4m3];
+
+const KEPT: Row<TextTraining> = fused_row::<TextTraining>(
+    "kept",
+    "forward and back by hand, as kept of gpt2-training",
+    F32,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::None)),
+)
+.catalogue(&["TR5"]);
+
+const CHECKPOINTED: Row<TextTraining> = fused_row::<TextTraining>(
+    "checkpointed",
+    "as kept, of each layer only what comes in waits for the pass back (Chen et al., arXiv 1604.06174, section 4)",
+    F32,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::Every(1), Scaling::None)),
+)
+.catalogue(&["TR1"]);
+
+const FP8_DYNAMIC: Row<TextTraining> = fused_row::<TextTraining>(
+    "fp8-dynamic",
+    "as kept, factors of products in emulated floats of eight bits, as fp8-dynamic of gpt2-training (arXiv 2209.05433)",
+    F8,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::Dynamic)),
+)
+.only(|_, _, params: &TextTrainingParams| of_eight_bits(params))
+.catalogue(&["PR6"])
+.on_request();
+
+const FP8_DELAYED: Row<TextTraining> = fused_row::<TextTraining>(
+    "fp8-delayed",
+    "as fp8-dynamic, by the scale of the largest number of the 16 steps before, where there are any",
+    F8,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::Delayed)),
+)
+.only(|_, _, params: &TextTrainingParams| of_eight_bits(params))
+.catalogue(&["PR6"])
+.on_request();
+
+fn of_eight_bits(params: &TextTrainingParams) -> Support {
+    enough(&params.model())
+}
+
+fn prepare(
+    name: &'static str,
+    setting: &Setting,
+    params: &TextTrainingParams,
+    inputs: &Inputs,
+    (keeping, scaling): (Keeping, Scaling),
+) -> Result<Box<dyn Subject>> {
+    let way = Way { keeping, scaling, telling: Box::new(Health::new(params.layers)) };
+    Ok(prepared((name, setting), &params.model(), inputs, way, &TextTraining::steps(params)))
+}

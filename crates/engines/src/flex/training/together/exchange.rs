@@ -1,0 +1,282 @@
+//! One gradient of two: what each worker sends of its own, and what both make of them.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+
+use benchbook_simd::{self as simd, Feedback, Isa, TopKRoom};
+
+/// Of a thousand numbers those that travel, one at least.
+const PER_MILLE: usize = 10;
+
+/// What a worker sends of its gradient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// All of it, in `f32`.
+    Whole,
+    /// Integers of eight bits with a scale for each row; what rounding takes is added to the next gradient (Karimireddy et al., arXiv
+    /// 1901.09847).
+    Int8,
+    /// The largest hundredth of the numbers; what is left is added to the next gradient (Lin et al., arXiv 1712.01887, section 3).
+    TopK,
+    /// The same, and what is left is lost.
+    TopKPlain,
+}
+
+impl Scheme {
+    /// All of them, by their numbers on the wire.
+    pub const ALL: [Self; 4] = [Self::Whole, Self::Int8, Self::TopK, Self::TopKPlain];
+
+    /// Numbers of a gradient of so many that travel, where not all do.
+    pub fn taken(numbers: usize) -> usize {
+        (numbers * PER_MILLE).div_ceil(1000)
+    }
+
+    /// Bytes that travel of so many numbers, in rows of `width`.
+    pub fn bytes(self, numbers: usize, width: usize) -> usize {
+        match self {
+            Self::Whole => numbers * size_of::<f32>(),
+            Self::Int8 => numbers + numbers / width * size_of::<f32>(),
+            Self::TopK | Self::TopKPlain => Self::taken(numbers) * (size_of::<f32>() + size_of::<u32>()),
+        }
+    }
+}
+
+/// What travels; of each scheme some of it.
+#[derive(Debug, Clone, Default)]
+struct Parts {
+    /// The gradient, scales of its rows, or those that were taken.
+    numbers: Vec<f32>,
+    codes: Vec<i8>,
+    places: Vec<u32>,
+}
+
+impl Parts {
+    /// Room for what a scheme sends of so many numbers in rows of `width`.
+    fn new(scheme: Scheme, numbers: usize, width: usize) -> Self {
+        let [count, codes, places] = match scheme {
+            Scheme::Whole => [numbers, 0, 0],
+            Scheme::Int8 => [numbers / width, numbers, 0],
+            Scheme::TopK | Scheme::TopKPlain => [Scheme::taken(numbers), 0, Scheme::taken(numbers)],
+        };
+        Self { numbers: vec![0.0; count], codes: vec![0; codes], places: vec![0; places] }
+    }
+
+    fn send(&self, mut to: &TcpStream) -> io::Result<()> {
+        to.write_all(bytemuck::cast_slice(&self.numbers))?;
+        to.write_all(bytemuck::cast_slice(&self.codes))?;
+        to.write_all(bytemuck::cast_slice(&self.places))
+    }
+
+    fn receive(&mut self, mut from: &TcpStream) -> io::Result<()> {
+        from.read_exact(bytemuck::cast_slice_mut(&mut self.numbers))?;
+        from.read_exact(bytemuck::cast_slice_mut(&mut self.codes))?;
+        from.read_exact(bytemuck::cast_slice_mut(&mut self.places))
+    }
+}
+
+/// A worker's side of an all-reduce of two.
+pub struct Exchange {
+    scheme: Scheme,
+    width: usize,
+    isa: Isa,
+    /// What was left of the gradients before, and room for what is left of this one.
+    before: Vec<f32>,
+    left: Vec<f32>,
+    own: Parts,
+    other: Parts,
+    places: Vec<i64>,
+    room: TopKRoom,
+}
+
+impl Exchange {
+    /// One for gradients of so many numbers, in rows of `width`.
+    pub fn new(scheme: Scheme, numbers: usize, width: usize) -> Self {
+        let keeps = matches!(scheme, Scheme::Int8 | Scheme::TopK);
+        let parts = Parts::new(scheme, numbers, width);
+        let left = vec![0.0; if keeps { numbers } else { 0 }];
+        Self {
+            scheme,
+            width,
+            isa: Isa::detect(),
+            before: left.clone(),
+            left,
+            places: vec![0; parts.places.len()],
+            other: parts.clone(),
+            own: parts,
+            room: TopKRoom::default(),
+        }
+    }
+
+    /// Forgets what was left.
+    pub fn begin(&mut self) {
+        self.before.fill(0.0);
+    }
+
+    /// Makes of a gradient what is sent.
+    ///
+    /// # Errors
+    /// A gradient of another length, an instruction set that is absent.
+    pub fn compress(&mut self, gradient: &[f32]) -> simd::Result<()> {
+        let Self { isa, before, left, own, places, room, .. } = self;
+        match self.scheme {
+            Scheme::Whole => {
+                own.numbers.copy_from_slice(gradient);
+                return Ok(());
+            }
+            Scheme::Int8 => {
+                let feedback = Some(Feedback { before, left });
+                simd::compress_int8(*isa, gradient, feedback, &mut own.codes, &mut own.numbers)?;
+            }
+            Scheme::TopK | Scheme::TopKPlain => {
+                let feedback = (self.scheme == Scheme::TopK).then_some(Feedback { before, left });
+                simd::top_k(*isa, gradient, feedback, room, places, &mut own.numbers)?;
+                own.places.iter_mut().zip(places).for_each(|(to, place)| *to = *place as u32);
+            }
+        }
+        std::mem::swap(&mut self.before, &mut self.left);
+        Ok(())
+    }
+
+    /// Sends what was made, and receives what the other has made.
+    ///
+    /// # Errors
+    /// The other is gone, or does not answer.
+    pub fn swap(&mut self, partner: &TcpStream) -> io::Result<()> {
+        let (own, other) = (&self.own, &mut self.other);
+        // Both at once, so that buffers that are full stop nobody for good.
+        thread::scope(|scope| {
+            let sent = scope.spawn(|| own.send(partner));
+            let received = other.receive(partner);
+            let sent = sent.join().unwrap_or_else(|_| Err(io::Error::other("the thread that sends has ended")));
+            received.and(sent)
+        })
+    }
+
+    /// The mean of both, the same bits on either side: a sum of two does not depend on their order.
+    pub fn mean(&self, gradient: &mut [f32]) {
+        let both = [&self.own, &self.other];
+        match self.scheme {
+            Scheme::Whole => {
+                for (to, (a, b)) in gradient.iter_mut().zip(both[0].numbers.iter().zip(&both[1].numbers)) {
+                    *to = 0.5 * (a + b);
+                }
+            }
+            Scheme::Int8 => {
+                let rows = gradient.chunks_exact_mut(self.width).enumerate();
+                for (row, to) in rows {
+                    let [a, b] = both.map(|parts| (&parts.codes[row * self.width..][..to.len()], parts.numbers[row]));
+                    for (to, (code, other)) in to.iter_mut().zip(a.0.iter().zip(b.0)) {
+                        *to = 0.5 * (f32::from(*code) * a.1 + f32::from(*other) * b.1);
+                    }
+                }
+            }
+            Scheme::TopK | Scheme::TopKPlain => {
+                gradient.fill(0.0);
+                for (place, number) in both.iter().flat_map(|parts| parts.places.iter().zip(&parts.numbers)) {
+                    gradient[*place as usize] += 0.5 * number;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    /// Both ends of a connection over the loopback.
+    fn connected() -> [TcpStream; 2] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let one = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        [one, listener.accept().unwrap().0]
+    }
+
+    /// Numbers that are as different as those of a gradient.
+    fn numbers(count: usize, seed: f32) -> Vec<f32> {
+        (0..count).map(|place| (place as f32 * seed).sin().powi(5)).collect()
+    }
+
+    /// What one gets of its gradient and that of the other, over some steps.
+    fn means_of(scheme: Scheme, gradient: &[f32], width: usize, steps: usize, end: &TcpStream) -> Vec<Vec<f32>> {
+        let mut exchange = Exchange::new(scheme, gradient.len(), width);
+        let mut means = Vec::new();
+        for _ in 0..steps {
+            let mut mean = vec![0.0; gradient.len()];
+            exchange.compress(gradient).unwrap();
+            exchange.swap(end).unwrap();
+            exchange.mean(&mut mean);
+            means.push(mean);
+        }
+        means
+    }
+
+    /// What both get.
+    fn means(scheme: Scheme, [a, b]: [&[f32]; 2], width: usize, steps: usize) -> [Vec<Vec<f32>>; 2] {
+        let [first, second] = connected();
+        thread::scope(|scope| {
+            let other = scope.spawn(|| means_of(scheme, b, width, steps, &second));
+            let one = means_of(scheme, a, width, steps, &first);
+            [one, other.join().unwrap()]
+        })
+    }
+
+    #[test]
+    fn both_have_the_same_mean_bit_for_bit() {
+        let (width, count) = (64, 64 * 40);
+        let (a, b) = (numbers(count, 0.37), numbers(count, 0.61));
+        let exact: Vec<f32> = a.iter().zip(&b).map(|(a, b)| 0.5 * (a + b)).collect();
+        for scheme in Scheme::ALL {
+            let [one, other] = means(scheme, [&a, &b], width, 3);
+            assert!(one == other, "{scheme:?}");
+            let off = one[0].iter().zip(&exact).map(|(found, exact)| (found - exact).abs()).fold(0.0, f32::max);
+            // Rows reach up to 1, so that a step is at most a 127th, and rounding takes half of one from each.
+            let most = match scheme {
+                Scheme::Whole => 0.0,
+                Scheme::Int8 => 0.5 / 127.0 + 1e-6,
+                Scheme::TopK | Scheme::TopKPlain => 1.0,
+            };
+            assert!(off <= most, "{scheme:?}: {off}");
+        }
+        let kept = means(Scheme::TopKPlain, [&a, &a], width, 1)[0][0].iter().filter(|number| **number != 0.0).count();
+        assert_eq!(kept, Scheme::taken(count));
+    }
+
+    #[test]
+    fn what_is_left_comes_later_where_it_is_given_back_and_never_where_it_is_not() {
+        let (width, count, steps) = (64, 64 * 4, 300);
+        let a: Vec<f32> = (0..count).map(|place| 1.0 + place as f32 / count as f32).collect();
+        let sums = |scheme: Scheme| -> Vec<f32> {
+            let [one, _] = means(scheme, [&a, &a], width, steps);
+            (0..count).map(|place| one.iter().map(|mean| mean[place]).sum::<f32>() / steps as f32).collect()
+        };
+        // Of 256 numbers three travel a step. They are sent when they have grown to about as much, a third of the sum of all, 128: of
+        // what came in 300 steps, the smallest have 170 at least behind them.
+        let given_back = sums(Scheme::TopK);
+        assert!(
+            given_back.iter().zip(&a).all(|(mean, number)| (0.4..1.01).contains(&(mean / number))),
+            "{given_back:?}"
+        );
+        let lost = sums(Scheme::TopKPlain);
+        assert_eq!(lost.iter().filter(|mean| **mean > 0.0).count(), Scheme::taken(count), "always the same ones");
+    }
+
+    #[test]
+    fn a_partner_that_is_gone_is_an_error_and_nobody_waits() {
+        for scheme in Scheme::ALL {
+            let [one, other] = connected();
+            drop(other);
+            let mut exchange = Exchange::new(scheme, 64, 64);
+            exchange.compress(&numbers(64, 0.3)).unwrap();
+            assert!(exchange.swap(&one).is_err(), "{scheme:?}");
+        }
+    }
+
+    #[test]
+    fn what_travels_is_counted() {
+        let bytes = Scheme::ALL.map(|scheme| scheme.bytes(1000, 100));
+        assert_eq!(bytes, [4000, 1040, 80, 80]);
+    }
+}
