@@ -1,6 +1,6 @@
 """Every device and every row, without loading an engine: what is here can be told at once."""
 
-from .devices import DEVICES, FLA, PEFT
+from .devices import BITSANDBYTES, DEVICES, FLA, PEFT
 from .names import (
     COMPILED,
     ENCODERS,

@@ -65,7 +65,7 @@ enum Weights {
 
 impl Weights {
     fn of(coded: Coded) -> Self {
-        let values = (0..=u8::MAX).take(1 << coded.code.bits()).map(|code| coded.code.number(code)).collect();
+        let values = (0..1 << coded.code.bits()).map(|code| coded.code.number(code)).collect();
         Self::Table { codes: coded.without_gaps(), values, group: coded.group, scales: coded.scales }
     }
 
