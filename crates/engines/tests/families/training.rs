@@ -1,8 +1,8 @@
 //! Training: what is fused gives the same bits as what is not, and what is rounded says by how much.
 
-use benchbook_core::{Array, DType, Implementation, Inputs, Parameters, Problem, Row};
+use benchbook_core::{Array, DType, Implementation, Inputs, Parameters, Params, Problem, Row, Support, Workload};
 use benchbook_engines::flex::training::text::{self, TextTraining, TextTrainingParams};
-use benchbook_engines::flex::training::{adamw, chain};
+use benchbook_engines::flex::training::{adamw, chain, together};
 use benchbook_workloads::training::{AdamW, AdamWParams, LoraStep, LoraStepParams, NormChain, NormChainParams};
 
 use crate::common::{SEED, setting};
@@ -53,6 +53,29 @@ fn a_language_is_learned_and_the_same_bit_for_bit_where_activations_are_computed
     assert!(losses[0] > 4.5 && (1.1..4.0).contains(&last), "from {} to {last}", losses[0]);
     let others = TextTraining::inputs(&params, SEED + 1);
     assert!(["ids", "qkv"].iter().all(|name| inputs.get(name) != others.get(name)), "a seed has an order of its own");
+}
+
+#[test]
+fn a_text_that_was_not_brought_is_a_reason_and_no_case_that_cannot_be() {
+    assert!(TextTraining.case(Params::default().with("text", "white".into())).is_err());
+    let params = TextTraining.case(Params::default().with("text", "brown".into())).unwrap().params;
+    let refused = |row: Row<TextTraining>| match row.supports("flex", row.dtypes[0], &params) {
+        Support::Yes => None,
+        Support::No(reason) => Some(reason),
+    };
+    let told: Vec<Option<String>> = text::ROWS.into_iter().chain(together::ROWS).map(refused).collect();
+    let posed = TextTraining.pose(&params).unwrap();
+    let inputs = posed.inputs(SEED);
+    assert_eq!(inputs.get("ids").shape(), [64, 8, 65]);
+    let right = posed.reference(&inputs, SEED);
+    if told[0].is_some() {
+        let why = |told: &String| told.starts_with("not here: ") && told.contains("cargo xtask data brown");
+        assert!(told.iter().all(|told| told.as_ref().is_some_and(why)), "{told:?}");
+        assert!(right.answers.iter().flat_map(|answer| &answer.values).all(|value| value.is_nan()), "nobody is right");
+    } else {
+        assert!(told.iter().all(Option::is_none), "{told:?}");
+        assert!(right.answers.iter().flat_map(|answer| &answer.values).all(|value| value.is_finite()));
+    }
 }
 
 #[test]

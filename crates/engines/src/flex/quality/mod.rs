@@ -93,7 +93,7 @@ impl TextQualityParams {
 }
 
 /// As a cell of a table says it.
-fn here(found: Result<(), String>) -> Support {
+pub(super) fn here(found: Result<(), String>) -> Support {
     found.map_or_else(|reason| Support::No(format!("not here: {reason}")), |()| Support::Yes)
 }
 

@@ -82,7 +82,7 @@ const TOP_K_PLAIN: Row<TextTraining> = fused_row::<TextTraining>(
 
 fn even(params: &TextTrainingParams) -> Support {
     if params.batch.is_multiple_of(WORKERS) {
-        return Support::Yes;
+        return params.is_here();
     }
     Support::No(format!("a batch of {} cannot be shared out evenly between {WORKERS} workers", params.batch))
 }
