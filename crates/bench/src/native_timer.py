@@ -4,7 +4,7 @@ Usage: PYTHONPATH=crates/engines/python python3 native_timer.py
 """
 
 from benchbook_worker import Device, Row, machine
-from benchbook_worker.table import TORCH
+from benchbook_worker.devices import TORCH
 from benchbook_worker.worker import Worker
 from torch.utils.benchmark import Timer
 
