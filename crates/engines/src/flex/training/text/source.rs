@@ -134,7 +134,7 @@ mod tests {
         }
         // Of 40,000 draws a share is off by 0.0025 in the root of the mean square.
         for (count, share) in counts.iter().zip([0.5, 0.25, 0.125, 0.125]) {
-            assert!((count / 40_000.0 - share).abs() < 0.0125, "{counts:?}");
+            assert!(f64::abs(count / 40_000.0 - share) < 0.0125, "{counts:?}");
         }
         assert_eq!(drawn(9, 2, 5), drawn(9, 2, 5));
         assert_ne!(drawn(9, 2, 5), drawn(9, 2, 6));
