@@ -312,7 +312,7 @@ mod tests {
         let mut distinct = one.clone();
         distinct.sort_unstable_by(f64::total_cmp);
         distinct.dedup();
-        assert!(distinct.len() > 3, "no token is followed by itself for ever: {one:?}");
+        assert!(distinct.len() > 1, "no token is followed by itself for ever: {one:?}");
         let mut other = inputs.clone();
         other.insert("mel", Array::normal(vec![1, params.bins, params.frames], 6, 1));
         // By how much a token is better than the next best hangs on everything that counts.
