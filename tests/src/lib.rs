@@ -22,5 +22,5 @@ pub use inside::{inside, on_small_disk};
 pub use old::serve_old;
 pub use page::{Block, blocks, commands};
 pub use processes::{LOOK, alive, children, wait_until};
-pub use python::{in_repository, python_line, python_with, python_worker};
+pub use python::{in_repository, python_line, python_with, python_worker, repository};
 pub use script_kernel::serve_script;

@@ -9,8 +9,7 @@ use std::process::Command;
 /// In CI, where it must be there.
 pub fn python_with(packages: &str) -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let venv = root.join(variable("BENCHBOOK_VENV").unwrap_or_else(|| ".venv".into())).join("bin/python");
+    let venv = repository().join(variable("BENCHBOOK_VENV").unwrap_or_else(|| ".venv".into())).join("bin/python");
     let conda = variable("CONDA_PREFIX").map(|prefix| prefix.join("bin/python"));
     let line = format!("import {packages}");
     let works = |python: &PathBuf| {
@@ -28,12 +27,20 @@ pub fn python_with(packages: &str) -> Option<PathBuf> {
     found
 }
 
+/// The repository's folder.
+///
+/// # Panics
+/// Never: tests lie in it.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the repository").to_owned()
+}
+
 /// A file or a folder of the repository.
 ///
 /// # Panics
 /// It is not there.
 pub fn in_repository(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    let path = repository().join(name);
     path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use benchbook_tests::{Bench, program, python_with};
+use benchbook_tests::{Bench, program, python_with, repository};
 use xtask::bundle::{PROGRAMS, lay_out, needed};
 
 const PLAN: &str = r#"
@@ -24,17 +24,13 @@ params = { m = 64 }
 implementations = ["eager", "tiled"]
 "#;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 /// The bundle of the programs that are built, in a folder of its own, with a plan.
 fn laid_out(folder: &Path) -> PathBuf {
     let programs = PROGRAMS.map(|(package, _)| program(package));
     // The worker that is built for the tests has libtorch.
     let glibc = needed(&programs[..1]).unwrap();
     let bare = folder.join("a bare machine");
-    lay_out(&root(), &programs, glibc, &bare).unwrap();
+    lay_out(&repository(), &programs, glibc, &bare).unwrap();
     let readme = fs::read_to_string(bare.join("README.md")).unwrap();
     assert!(readme.contains(&format!("with glibc {glibc} or newer")) && !readme.contains('{'), "{readme}");
     fs::write(bare.join("plan.toml"), PLAN).unwrap();
@@ -114,7 +110,7 @@ fn the_folder_holds_all_that_it_takes_and_nothing_else() {
         ("crates/engines/python/benchbook_worker", "python/benchbook_worker", ".py"),
     ] {
         let found = names(&bare.join(theirs), "");
-        assert!(found.len() > 3 && found == names(&root().join(ours), ending), "{theirs}: {found:?}");
+        assert!(found.len() > 3 && found == names(&repository().join(ours), ending), "{theirs}: {found:?}");
     }
     let python = ["__main__.py", "benchbook_worker"].map(str::to_owned);
     assert_eq!(names(&bare.join("python"), ""), BTreeSet::from(python));

@@ -5,12 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use benchbook_report::charts::Browser;
-use benchbook_tests::{Bench, environment, look, program};
+use benchbook_tests::{Bench, environment, look, program, repository};
 use serde_json::Value;
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the repository").to_owned()
-}
 
 fn notebooks() -> Vec<PathBuf> {
     let files = fs::read_dir(repository().join("notebooks")).expect("the notebooks");

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use benchbook_tests::{Bench, Block, blocks, cell, commands, environment, program, python_with};
+use benchbook_tests::{Bench, Block, blocks, cell, commands, environment, program, python_with, repository};
 
 /// Where the page lies, and the files that it shows.
 const FOLDER: &str = "crates/engines/python/examples";
@@ -22,10 +21,6 @@ esac
 const SPEAKER: &str = "copy_worker.py";
 const STANDARD: [&str; 7] = ["itertools", "json", "math", "os", "struct", "sys", "time"];
 const MOST_LINES: usize = 100;
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the repository").to_owned()
-}
 
 fn page() -> String {
     fs::read_to_string(repository().join(FOLDER).join("README.md")).expect("the page")

@@ -103,3 +103,18 @@ impl Drawn {
         Attend { heads: *heads, query, key, value, scale, causal, window, mask, isa }
     }
 }
+
+/// The base of the angles of [`turned`].
+pub const BASE: f64 = 10_000.0;
+
+/// A vector of rotary pairs, of which the second half lies behind the first, turned by its position (Su et al., arXiv 2104.09864,
+/// section 3.2).
+pub fn turned(x: &[f64], position: usize) -> Vec<f64> {
+    let half = x.len() / 2;
+    let one = |at: usize| {
+        let angle = position as f64 * BASE.powf(-2.0 * (at % half) as f64 / x.len() as f64);
+        let (a, b) = (x[at % half], x[at % half + half]);
+        if at < half { a * angle.cos() - b * angle.sin() } else { b * angle.cos() + a * angle.sin() }
+    };
+    (0..x.len()).map(one).collect()
+}

@@ -3,10 +3,9 @@
 use benchbook_simd::{Isa, LatentAttention, LatentMatrices, LatentSizes, LatentWeights, Rotary, latent_attention};
 use proptest::prelude::*;
 
-use crate::common::{close, numbers, present};
+use crate::common::{BASE, close, numbers, present, turned};
 
 const EPSILON: f64 = 1e-5;
-const BASE: f64 = 10_000.0;
 
 /// Sizes of a call: sequences, new positions, and positions that are cached.
 type Positions = [usize; 3];
@@ -162,16 +161,6 @@ fn times(row: &[f64], matrix: &[f32]) -> Vec<f64> {
 fn normed(x: &[f64], gain: &[f32]) -> Vec<f64> {
     let square = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
     x.iter().zip(gain).map(|(x, gain)| x / (square + EPSILON).sqrt() * f64::from(*gain)).collect()
-}
-
-fn turned(x: &[f64], position: usize) -> Vec<f64> {
-    let half = x.len() / 2;
-    let one = |at: usize| {
-        let angle = position as f64 * BASE.powf(-2.0 * (at % half) as f64 / x.len() as f64);
-        let (a, b) = (x[at % half], x[at % half + half]);
-        if at < half { a * angle.cos() - b * angle.sin() } else { b * angle.cos() + a * angle.sin() }
-    };
-    (0..x.len()).map(one).collect()
 }
 
 proptest! {

@@ -5,10 +5,9 @@ use benchbook_simd::{
 };
 use proptest::prelude::*;
 
-use crate::common::{close, exact_gelu, numbers, present};
+use crate::common::{BASE, close, exact_gelu, numbers, present, turned};
 
 const EPSILON: f64 = 1e-5;
-const BASE: f64 = 10_000.0;
 
 /// What tells blocks apart.
 #[derive(Debug, Clone, Copy)]
@@ -238,16 +237,6 @@ fn normed(x: &[f64], gain: &[f32], shift: Option<&[f32]>) -> Vec<f64> {
 
 fn gelu(x: f64) -> f64 {
     0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
-}
-
-fn turned(x: &[f64], position: usize) -> Vec<f64> {
-    let half = x.len() / 2;
-    let one = |at: usize| {
-        let angle = position as f64 * BASE.powf(-2.0 * (at % half) as f64 / x.len() as f64);
-        let (a, b) = (x[at % half], x[at % half + half]);
-        if at < half { a * angle.cos() - b * angle.sin() } else { b * angle.cos() + a * angle.sin() }
-    };
-    (0..x.len()).map(one).collect()
 }
 
 proptest! {

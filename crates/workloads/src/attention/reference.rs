@@ -25,6 +25,11 @@ pub fn average<'a, T: Copy + Into<f64> + 'a>(
     sums.into_iter().map(|sum| sum / total).collect()
 }
 
+/// Adds a vector to another.
+pub fn add(to: &mut [f64], other: &[f64]) {
+    to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
+}
+
 /// The product of two vectors; what one of them has too many is left out.
 pub fn dot<L: Copy + Into<f64>, R: Copy + Into<f64>>(left: &[L], right: &[R]) -> f64 {
     let product = |(left, right): (&L, &R)| -> f64 { Into::<f64>::into(*left) * Into::<f64>::into(*right) };

@@ -5,8 +5,7 @@ use benchbook_core::{
 };
 
 use super::choice::Advance;
-use super::stack::{Model, Otherwise, Sizes};
-use crate::blocks::Architecture;
+use super::stack::{Model, Otherwise, Sizes, sized};
 
 /// Teacher forcing: the first step takes `prompt` tokens of a text, each further one the next token, so that all that read it are before
 /// the same question, whatever they answer: models before and after a change can be compared token by token.
@@ -58,14 +57,9 @@ benchbook_core::parameters! {
     }
 }
 
-impl ForcedDecodingParams {
-    /// The sizes of the model.
-    pub fn sizes(&self) -> Sizes {
-        let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
-        let architecture = Architecture::of(&self.architecture);
-        Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary }
-    }
+sized!(ForcedDecodingParams);
 
+impl ForcedDecodingParams {
     /// Tokens of the text.
     pub fn text(&self) -> usize {
         self.prompt + self.tokens - 1

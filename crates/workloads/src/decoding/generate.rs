@@ -3,8 +3,7 @@
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
 
 use super::choice::{decoded, followed};
-use super::stack::{Model, NAMES, Sizes};
-use crate::blocks::Architecture;
+use super::stack::{Model, NAMES, sized};
 
 /// Greedy generation of `tokens` tokens behind a prompt, a token a step; the first step takes the prompt. Inputs are those of
 /// [`Sizes::inputs`]; the output `tokens` `[tokens, 1]` holds ids.
@@ -36,14 +35,7 @@ benchbook_core::parameters! {
     }
 }
 
-impl GenerateParams {
-    /// The sizes of the model.
-    pub fn sizes(&self) -> Sizes {
-        let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
-        let architecture = Architecture::of(&self.architecture);
-        Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary }
-    }
-}
+sized!(GenerateParams);
 
 impl Generate {
     /// The loop of a case, which makes a token a step.

@@ -5,7 +5,7 @@ use benchbook_core::Inputs;
 
 use super::GreedyDecodingParams;
 use super::choice::Advance;
-use crate::attention::reference::{average, dot};
+use crate::attention::reference::{add, average, dot};
 use crate::blocks::{Activation, layer_normed};
 
 /// What a model keeps of the positions that it has seen.
@@ -103,10 +103,6 @@ impl Model<'_> {
         }
         sums
     }
-}
-
-fn add(to: &mut [f64], other: &[f64]) {
-    to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
 }
 
 /// Each head by whole numbers up to `levels` and the scale that makes its largest number the largest of them.

@@ -3,8 +3,7 @@
 use benchbook_core::{DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
 
 use super::choice::Advance;
-use super::stack::{Model, NAMES, Sizes};
-use crate::blocks::Architecture;
+use super::stack::{Model, NAMES, sized};
 
 /// A prompt, `chunk` tokens a step: memory for what lies between layers is bounded by them (Agrawal et al., arXiv 2308.16369, section
 /// 4.2). Inputs are those of [`Sizes::inputs`]; the output `[1, vocabulary]` holds the logits behind the last token.
@@ -36,14 +35,7 @@ benchbook_core::parameters! {
     }
 }
 
-impl PrefillParams {
-    /// The sizes of the model.
-    pub fn sizes(&self) -> Sizes {
-        let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
-        let architecture = Architecture::of(&self.architecture);
-        Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary }
-    }
-}
+sized!(PrefillParams);
 
 impl Prefill {
     /// The loop of a case, which makes no token.

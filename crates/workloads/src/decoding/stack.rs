@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::choice::Advance;
 use super::ids;
-use crate::attention::reference::{average, dot};
+use crate::attention::reference::{add, average, dot};
 use crate::attention::sizes::{self, check_kv_heads, check_scores};
 use crate::attention::window::turned;
 use crate::blocks::{Activation, Architecture, rms_normed};
@@ -38,6 +38,21 @@ pub struct Sizes {
     /// Tokens that there are.
     pub vocabulary: usize,
 }
+
+/// Says the sizes of a decoder by the parameters that have them.
+macro_rules! sized {
+    ($params:ty) => {
+        impl $params {
+            /// The sizes of the model.
+            pub fn sizes(&self) -> $crate::decoding::Sizes {
+                let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
+                let architecture = $crate::blocks::Architecture::of(&self.architecture);
+                $crate::decoding::Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary }
+            }
+        }
+    };
+}
+pub(super) use sized;
 
 impl Sizes {
     /// Numbers of all queries, and of all keys, of a position.
@@ -325,8 +340,4 @@ impl Advance for Model<'_> {
     fn logits(&self, hidden: &[f64]) -> Vec<f64> {
         self.product("head", 0, hidden, self.sizes.vocabulary)
     }
-}
-
-fn add(to: &mut [f64], other: &[f64]) {
-    to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
 }

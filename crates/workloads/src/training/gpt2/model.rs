@@ -6,6 +6,7 @@ use benchbook_core::Inputs;
 use rayon::prelude::*;
 
 use super::Gpt2TrainingParams;
+use crate::attention::reference::add;
 use crate::blocks::EPSILON;
 
 /// Names of the tensors, in the order in which their gradients are told.
@@ -164,10 +165,6 @@ fn backward(
     let qkv = attention_back(params, &kept.qkv, &mixed);
     let normed = linear(&mut *grads, "qkv", "qkv_bias", &kept.normed, &qkv, [width, 3 * width]);
     norm_back(gain(2 * layer), grads, 2 * layer, [&kept.before, &normed], grad);
-}
-
-fn add(to: &mut [f64], other: &[f64]) {
-    to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
 }
 
 /// Rows of `from` numbers times weights `[from, to]`.
