@@ -5,7 +5,8 @@ use datafusion::error::DataFusionError;
 
 use crate::csv::is_plain;
 use crate::error::{Error, Position};
-use crate::names::{nearest, quoted_name};
+use crate::metrics::{TIME, table_functions};
+use crate::names::{nearest, quoted, quoted_name};
 
 /// Names that a query may use.
 pub(crate) struct Known {
@@ -44,7 +45,15 @@ pub(crate) fn explain(error: DataFusionError, known: &Known) -> Error {
                 let name = table.rsplit('.').next().unwrap_or(table);
                 return sql(format!("no table or view `{name}`"), nearest(name, &known.tables));
             }
+            let of_tables = || table_functions().map(|function| function.name);
+            if let Some(function) = between(message, "table function '", "' not found") {
+                return sql(format!("no function `{function}` that gives a table"), nearest(function, of_tables()));
+            }
             if let Some(function) = between(message, "Invalid function '", "'") {
+                if let Some(name) = of_tables().find(|name| *name == function) {
+                    let words = format!("`{name}` gives a table: write SELECT * FROM {name}({})", quoted(TIME));
+                    return sql(words, None);
+                }
                 // The engine knows it, but only with a window.
                 if known.functions.iter().any(|known| known == function) {
                     return sql(format!("`{function}` needs a window: write {function}(…) OVER (ORDER BY …)"), None);

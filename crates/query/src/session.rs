@@ -205,7 +205,9 @@ impl Session {
 
     /// Every function that a statement may call; [`functions`](crate::functions) describes those of this crate.
     pub fn function_names(&self) -> Vec<String> {
-        self.known(&self.context.state()).functions
+        let mut names = self.known(&self.context.state()).functions;
+        names.extend(metrics::table_functions().map(|function| function.name.to_owned()));
+        names
     }
 
     /// Answers a query.
@@ -264,7 +266,8 @@ impl Session {
     fn answer(&self, sql: &str, bound: Bound) -> Result<Answer> {
         let state = self.context.state();
         let statement = self.parse(&state, sql)?;
-        let reads_metrics = self.reads(&state, &statement, &METRIC_VIEWS)?;
+        let by_metric = metrics::is_called(&statement);
+        let reads_metrics = by_metric || self.reads(&state, &statement, &METRIC_VIEWS)?;
         let reads_views = reads_metrics || self.reads(&state, &statement, &VIEWS)?;
         if reads_views {
             self.facts()?;
@@ -272,10 +275,12 @@ impl Session {
         if reads_metrics {
             self.metrics()?;
         }
-        if self.noise.get().is_none() && self.reads(&state, &statement, &[VERDICTS])? {
+        if self.noise.get().is_none() && (by_metric || self.reads(&state, &statement, &[VERDICTS])?) {
             // Where two threads come at once, both have read the same.
             let _ = self.noise.set(Noise::read(self)?);
         }
+        // With what was registered meanwhile.
+        let state = self.context.state();
         let run = async {
             let mut plan = state.statement_to_plan(statement).await?;
             read_only().verify_plan(&plan)?;

@@ -20,6 +20,7 @@ use super::suite::SuiteVerdict;
 use super::summary::Summary;
 use super::unpaired::UnpairedState;
 use super::windows::{WindowFunction, WindowUdf};
+use crate::metrics;
 
 /// What a SQL function is called, how, and what it gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,5 +127,6 @@ pub fn functions() -> Vec<FunctionInfo> {
         signature: SuiteVerdict::SIGNATURE.to_owned(),
         doc: SuiteVerdict::DOC.to_owned(),
     };
-    aggregates.chain(params).chain(numbers).chain(windows).chain([suite]).collect()
+    let tables = metrics::table_functions();
+    aggregates.chain(params).chain(numbers).chain(windows).chain([suite]).chain(tables).collect()
 }

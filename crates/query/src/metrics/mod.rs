@@ -1,6 +1,8 @@
 //! Metrics beside the time of samples: what a trial used, how far off it was, how its steps went. There is one value a
 //! trial (`values.sql`); values are paired by replicate, and judged by the text that judges times.
 
+mod by_metric;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -16,6 +18,8 @@ use crate::facts::Facts;
 use crate::noise::Noise;
 use crate::verdicts::{FACTS, judged, planned, view};
 
+pub(crate) use by_metric::{is_called, table_functions};
+
 /// The metric of the views `pairs` and `verdicts`: the time of samples.
 pub const TIME: &str = "time";
 
@@ -27,7 +31,9 @@ const HIGHER: &str = "higher";
 
 /// Which side of a metric is better, and the share up to which two values are equivalent. Of a metric that does not
 /// stand here nobody knows the better side, and its margin is that of times.
-const RULES: [(&str, &str, f64); 45] = [
+const RULES: [(&str, &str, f64); 46] = [
+    // Its margin is that of the rules of a verdict, and nobody gives it another.
+    (TIME, LOWER, 0.01),
     ("peak_added_bytes", LOWER, 0.01),
     ("weight_bytes", LOWER, 0.01),
     ("cache_bytes", LOWER, 0.01),
@@ -91,7 +97,8 @@ pub(crate) async fn register(
     }
     let [values, pairs, verdicts] = METRIC_VIEWS;
     let facts = facts.table()?;
-    let private = [(FACTS, Arc::clone(&facts)), ("Rules", rules(margins)?)];
+    let rules = rules(margins)?;
+    let private = [(FACTS, Arc::clone(&facts)), ("Rules", Arc::clone(&rules))];
     let plan = planned(context, include_str!("values.sql"), &private).await?;
     context.register_table(values, gathered(context, plan).await?)?;
     let plan = planned(context, include_str!("pairs.sql"), &[(FACTS, Arc::clone(&facts))]).await?;
@@ -104,7 +111,7 @@ pub(crate) async fn register(
     let judged = view(judged(context, subjects, sides, noise).await?);
     let plan = planned(context, include_str!("verdicts.sql"), &[("Judged", judged), ("Kinds", kinds)]).await?;
     context.register_table(verdicts, view(plan))?;
-    Ok(())
+    by_metric::register(context, &rules).await
 }
 
 /// "Rules": name, better and margin of every metric that has a rule or was given a margin.

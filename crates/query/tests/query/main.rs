@@ -1,6 +1,7 @@
 //! SQL over small stores with known contents.
 
 mod asked;
+mod by_metric;
 mod claims;
 mod common;
 mod csv;

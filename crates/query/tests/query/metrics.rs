@@ -360,7 +360,7 @@ fn steps(writer: &mut RunWriter, trial: i64, unit_ns: i64, loss: impl Fn(i64) ->
 
 /// Naive steps take 1 µs and a little more in each replicate, those of flash half of that; in one replicate the loss of
 /// flash may be lost.
-fn stepped(fixture: &Fixture, tag: &str, lost: Option<i64>) -> String {
+pub fn stepped(fixture: &Fixture, tag: &str, lost: Option<i64>) -> String {
     fixture.tagged(tag, |writer| {
         let mut number = 0;
         for replicate in 0..5 {
