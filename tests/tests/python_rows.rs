@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, DeviceInfo, ImplementationInfo, Prepare, Say};
-use benchbook_core::{Array, Case, DType, Inputs, Params, Posed, Reference, Registry};
+use benchbook_core::{Array, Case, Comparison, DType, Inputs, Params, Posed, Reference, Registry};
 use benchbook_measure::link::Link;
 use benchbook_measure::{Foreign, Offers, Pipe};
 use benchbook_tests::{python_with, python_worker};
@@ -28,12 +28,14 @@ const GRAPHS: usize = 3;
 
 /// What is wrong with outputs; nothing where nothing is.
 fn near(posed: &dyn Posed, right: Reference, outputs: &[Array], dtype: DType) -> Result<(), String> {
-    let off = right.compare(outputs).into_iter().map(|one| one.max_scaled_error).fold(0.0, f64::max);
     // How other engines round between operations in bf16 depends on the processor.
-    let tolerance = posed.tolerance(dtype) * if dtype == DType::Bf16 { 2.0 } else { 1.0 };
-    if outputs.len() == right.answers.len() && off <= tolerance {
+    let times = if dtype == DType::Bf16 { 2.0 } else { 1.0 };
+    let compared = right.compare_within(outputs, &posed.tolerances(dtype));
+    let near = |one: &Comparison| one.max_scaled_error <= times * one.allowed(posed.tolerance(dtype));
+    if outputs.len() == right.answers.len() && compared.iter().all(near) {
         return Ok(());
     }
+    let off = compared.iter().map(|one| one.max_scaled_error).fold(0.0, f64::max);
     Err(format!("{} outputs, off by {off:e}", outputs.len()))
 }
 

@@ -23,6 +23,7 @@ mod planned;
 mod reference;
 mod registry;
 mod task;
+mod tolerance;
 mod variant;
 mod workload;
 
@@ -42,5 +43,6 @@ pub use planned::Planned;
 pub use reference::{Answer, Check, Comparison, Reference, sample_rows};
 pub use registry::Registry;
 pub use task::{Loop, Looping, Step, StepsOf, Task, endless};
+pub use tolerance::Tolerance;
 pub use variant::{Variant, baseline_of};
 pub use workload::{Case, INPUT_SEEDS, Metric, Posed, Preset, Problem, Work, Workload};

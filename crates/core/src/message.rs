@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Case, Check, DType, INPUT_SEEDS, KnobInfo, Knobs, Metric, ParamSpec, Params, Task, Work};
+use crate::{Case, Check, DType, INPUT_SEEDS, KnobInfo, Knobs, Metric, ParamSpec, Params, Task, Tolerance, Work};
 
 /// Version of the wire; both sides must speak the same.
 pub const PROTOCOL: u32 = 3;
@@ -251,6 +251,9 @@ pub struct Facts {
     /// The largest scaled error that passes.
     #[serde(with = "crate::number")]
     pub tolerance: f64,
+    /// What single outputs are allowed in the place of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tolerances: Vec<Tolerance>,
     /// Size of one copy of the inputs, in bytes.
     pub input_bytes: usize,
     /// What one sample is.

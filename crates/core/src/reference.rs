@@ -7,7 +7,7 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::Array;
+use crate::{Array, Tolerance};
 
 /// The right answer to a case: one [`Answer`] for each output, each checked by itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,11 +74,27 @@ pub struct Comparison {
     /// Largest |a − b|; infinite where the output holds a NaN or the shapes differ.
     #[serde(with = "infinite")]
     pub max_abs_error: f64,
-    /// Largest |a − b| over the scale of its row, see [`Answer::compare`].
+    /// Largest |a − b| over the scale of its row, see [`Answer::compare`]; of an output with a [`Tolerance`] of its own, what is
+    /// beyond the absolute one.
     #[serde(with = "infinite")]
     pub max_scaled_error: f64,
     /// Number of rows compared.
     pub rows_checked: u64,
+    /// The largest scaled error that passes, where the output has a [`Tolerance`] of its own: no worker says it.
+    #[serde(skip)]
+    pub tolerance: Option<f64>,
+}
+
+impl Comparison {
+    /// The largest scaled error that passes, where every output is allowed `of_all` but those that have their own.
+    pub fn allowed(&self, of_all: f64) -> f64 {
+        self.tolerance.unwrap_or(of_all)
+    }
+
+    /// Whether the output is right, where every output is allowed `of_all` but those that have their own.
+    pub fn passes(&self, of_all: f64) -> bool {
+        self.max_scaled_error <= self.allowed(of_all)
+    }
 }
 
 /// JSON has no infinity: it travels as null.
@@ -124,9 +140,20 @@ impl Reference {
 
     /// Compares each output with its answer; one that is missing, or too many, is infinitely wrong.
     pub fn compare(&self, outputs: &[Array]) -> Vec<Comparison> {
-        let one = |(place, answer): (usize, &Answer)| match outputs.get(place) {
-            Some(output) if outputs.len() == self.answers.len() => answer.compare(output),
-            _ => answer.wrong(0),
+        self.compare_within(outputs, &[])
+    }
+
+    /// As [`Reference::compare`], where some outputs have a tolerance of their own.
+    pub fn compare_within(&self, outputs: &[Array], own: &[Tolerance]) -> Vec<Comparison> {
+        let one = |(place, answer): (usize, &Answer)| {
+            let own = own.iter().find(|own| own.output == answer.name);
+            let compared = match outputs.get(place) {
+                Some(output) if outputs.len() == self.answers.len() => {
+                    answer.compared(output, own.map_or(0.0, |own| own.absolute))
+                }
+                _ => answer.wrong(0),
+            };
+            Comparison { tolerance: own.map(|own| own.relative), ..compared }
         };
         self.answers.iter().enumerate().map(one).collect()
     }
@@ -157,7 +184,8 @@ impl Reference {
 impl Answer {
     fn wrong(&self, rows_checked: u64) -> Comparison {
         let output = Some(self.name.to_string());
-        Comparison { output, max_abs_error: f64::INFINITY, max_scaled_error: f64::INFINITY, rows_checked }
+        let (max_abs_error, max_scaled_error) = (f64::INFINITY, f64::INFINITY);
+        Comparison { output, max_abs_error, max_scaled_error, rows_checked, tolerance: None }
     }
 
     /// Each row held, as pairs of what was given and what is right; nothing where the output has another shape, a number that
@@ -185,6 +213,11 @@ impl Answer {
     /// not less than a sixteenth of the output's (absolutely): small rows do not hide behind large ones. A check that knows
     /// only right and wrong is off by 0 or by infinity.
     pub fn compare(&self, output: &Array) -> Comparison {
+        self.compared(output, 0.0)
+    }
+
+    /// Compares an output, where an error up to `absolute` is none.
+    fn compared(&self, output: &Array, absolute: f64) -> Comparison {
         if let Check::Draws { critical, control } = &self.check {
             return self.drawn(output, *critical, control);
         }
@@ -200,11 +233,8 @@ impl Answer {
             let scale = (OF_ROW * largest(row)).clamp(LEAST_SCALE * most, most);
             let scaled = match &self.check {
                 Check::Near | Check::Draws { .. } => {
-                    if scale > 0.0 {
-                        off / scale
-                    } else {
-                        off
-                    }
+                    let beyond = (off - absolute).max(0.0);
+                    if scale > 0.0 { beyond / scale } else { beyond }
                 }
                 Check::Greedy { gaps, least } if gaps.get(place).is_some_and(|gap| gap < least) => 0.0,
                 Check::Exact | Check::Greedy { .. } => {
@@ -218,7 +248,8 @@ impl Answer {
             max_abs_error = max_abs_error.max(off);
             max_scaled_error = max_scaled_error.max(scaled);
         }
-        Comparison { output: Some(self.name.to_string()), max_abs_error, max_scaled_error, rows_checked }
+        let output = Some(self.name.to_string());
+        Comparison { output, max_abs_error, max_scaled_error, rows_checked, tolerance: None }
     }
 
     /// χ² of draws: right where it is small beside the true probabilities and large beside the others.
@@ -237,8 +268,8 @@ impl Answer {
         let beside = |probabilities: &[f64]| chi_square(&counts, probabilities, draws.len() as f64);
         let (right, other) = (beside(&self.values), beside(control));
         let max_scaled_error = if right <= critical && other > critical { 0.0 } else { f64::INFINITY };
-        let output = Some(self.name.to_string());
-        Comparison { output, max_abs_error: right, max_scaled_error, rows_checked: draws.len() as u64 }
+        let (output, rows_checked) = (Some(self.name.to_string()), draws.len() as u64);
+        Comparison { output, max_abs_error: right, max_scaled_error, rows_checked, tolerance: None }
     }
 
     /// The first row at which greedy decoding may go another way, where there is one.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Array, DType, Error, Inputs, ParamSpec, Parameters, Params, Reference, Result, Task};
+use crate::{Array, DType, Error, Inputs, ParamSpec, Parameters, Params, Reference, Result, Task, Tolerance};
 
 /// The work that solving one case takes, by the usual count for its problem.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -106,6 +106,12 @@ pub trait Problem: Send + Sync + 'static {
     /// The largest error allowed in a case, as a share of the reference's largest absolute value.
     fn tolerance(params: &Self::Params, dtype: DType) -> f64;
 
+    /// What single outputs are allowed in the place of that: less where an output is a copy, or comes of fewer operations than
+    /// the others.
+    fn tolerances(_params: &Self::Params, _dtype: DType) -> Vec<Tolerance> {
+        Vec::new()
+    }
+
     /// What else is known of a case, beside its work.
     fn metrics(_params: &Self::Params, _inputs: &Inputs) -> Vec<Metric> {
         Vec::new()
@@ -167,6 +173,9 @@ pub trait Posed: Send + Sync {
 
     /// See [`Problem::tolerance`].
     fn tolerance(&self, dtype: DType) -> f64;
+
+    /// See [`Problem::tolerances`].
+    fn tolerances(&self, dtype: DType) -> Vec<Tolerance>;
 
     /// See [`Problem::metrics`].
     fn metrics(&self, inputs: &Inputs) -> Vec<Metric>;
@@ -243,6 +252,10 @@ impl<P: Problem> Posed for OneCase<P> {
 
     fn tolerance(&self, dtype: DType) -> f64 {
         P::tolerance(&self.0, dtype)
+    }
+
+    fn tolerances(&self, dtype: DType) -> Vec<Tolerance> {
+        P::tolerances(&self.0, dtype)
     }
 
     fn metrics(&self, inputs: &Inputs) -> Vec<Metric> {

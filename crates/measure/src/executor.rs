@@ -109,7 +109,7 @@ pub struct Prepared {
     /// The check before timing, a comparison for each output.
     #[serde(with = "crate::old::one_or_many")]
     pub check: Vec<Comparison>,
-    /// The largest scaled error that passes.
+    /// The largest scaled error that passes, of an output that has no tolerance of its own.
     pub tolerance: f64,
     /// Floating-point operations of one call.
     pub flops: f64,
@@ -183,9 +183,10 @@ pub struct Finished {
     pub metrics: Vec<Metric>,
 }
 
-/// Whether every output is right; where nothing was compared, nothing is.
+/// Whether every output is right, where each is allowed `tolerance` but those that have their own; where nothing was compared,
+/// nothing is.
 pub(crate) fn passes(check: &[Comparison], tolerance: f64) -> bool {
-    !check.is_empty() && check.iter().all(|output| output.max_scaled_error <= tolerance)
+    !check.is_empty() && check.iter().all(|output| output.passes(tolerance))
 }
 
 /// Makes executors: a fresh process for each variant and replicate, or this one for all.
@@ -234,6 +235,7 @@ mod tests {
                 max_abs_error: 0.0,
                 max_scaled_error: *error,
                 rows_checked: 1,
+                tolerance: None,
             };
             passes(&errors.iter().map(one).collect::<Vec<_>>(), 0.5)
         };

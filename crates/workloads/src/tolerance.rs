@@ -1,6 +1,6 @@
 //! How wrong a right kernel may be.
 
-use benchbook_core::DType;
+use benchbook_core::{DType, Tolerance};
 
 /// Keys over which an average may be taken at a product's tolerance.
 const FEW_KEYS: f64 = 4096.0;
@@ -49,4 +49,20 @@ pub fn tolerance_of_scores(dtype: DType) -> f64 {
 /// The tolerance of gradients of such scores, which go through two of these chains, with a difference between them.
 pub fn tolerance_of_gradients(dtype: DType) -> f64 {
     if dtype == DType::Bf16 { 2.0 * tolerance_of_scores(dtype) } else { tolerance(dtype) }
+}
+
+/// What an output is allowed whose numbers are those of inputs: what writing them in `dtype` rounds off.
+///
+/// That is half a unit in the last of its binary digits, and of numbers that are too small to have all of them half the
+/// smallest number (IEEE 754-2019, sections 3.3 and 4.3).
+pub fn tolerance_of_copy(output: &'static str, dtype: DType) -> Tolerance {
+    let of = |digits: i32, smallest: i32| (2.0_f64.powi(-digits), 2.0_f64.powi(smallest - 1));
+    let (relative, absolute) = match dtype {
+        DType::F64 => of(53, -1074),
+        DType::F32 => of(24, -149),
+        DType::F16 => of(11, -24),
+        DType::Bf16 => of(8, -133),
+        other => (tolerance(other), 0.0),
+    };
+    Tolerance { output: output.into(), relative, absolute }
 }

@@ -228,9 +228,9 @@ impl Walk {
                 };
                 // The last is the one that people measure.
                 self.taken = Some((case.clone(), dtype));
-                let (right, tolerance) = self.right(&ready.trial, None)?;
+                let (right, facts) = self.right(&ready.trial, None)?;
                 let right = self.followed(&ready.trial, None, right, &ready.outputs)?;
-                let off = fault(&ready.outputs, &right, dtype, tolerance);
+                let off = fault(&ready.outputs, &right, dtype, &facts);
                 fault_of_case = fault_of_case.or_else(|| off.map(|off| format!("{} in {dtype}: {off}", case.name)));
                 self.ask(&Ask::Drop { trial: ready.trial.trial })?;
             }
@@ -273,14 +273,14 @@ impl Walk {
         }
         let inputs = changing.names();
         let others = (!inputs.is_empty()).then_some(Others { seed, inputs });
-        let (right, tolerance) = self.right(&ready.trial, others.as_ref())?;
+        let (right, facts) = self.right(&ready.trial, others.as_ref())?;
         let sent = if others.is_some() { self.sent(&ready.trial, seed)? } else { None };
         let mut arrays = named(sent.as_ref());
         arrays.retain(|(name, _)| others.as_ref().is_some_and(|others| others.inputs.iter().any(|one| one == name)));
         match self.with(|pipe, timeout| pipe.ask(&Ask::Finish { trial, seed }, &arrays, timeout))? {
             (Say::Finished { .. }, outputs) => {
                 let right = self.followed(&ready.trial, others.as_ref(), right, &outputs)?;
-                let off = fault(&outputs, &right, ready.trial.variant.dtype, tolerance);
+                let off = fault(&outputs, &right, ready.trial.variant.dtype, &facts);
                 off.map_or(Ok(()), |off| wrong(format!("after its inputs were replaced: {off}")))
             }
             (other, _) => wrong(format!("asked to finish a trial, it answers {}", told(&other))),

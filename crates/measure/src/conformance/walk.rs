@@ -156,11 +156,11 @@ impl Walk {
         self.with(|pipe, timeout| shared.borrow_mut().facts(&question(trial), pipe, timeout))
     }
 
-    /// The right answer to a trial, with the inputs of another seed where these take their place, and the error that passes.
-    pub fn right(&mut self, trial: &Trial, others: Option<&Others>) -> Result<(Rc<Reference>, f64)> {
+    /// The right answer to a trial, with the inputs of another seed where these take their place, and what is known of its case.
+    pub fn right(&mut self, trial: &Trial, others: Option<&Others>) -> Result<(Rc<Reference>, Facts)> {
         let seed = others.map_or(SEED, |others| others.seed);
         let told = if trial.approximates { Some(self.approximation(trial, seed, others)?) } else { None };
-        let tolerance = self.facts(trial)?.tolerance;
+        let facts = self.facts(trial)?;
         let shared = Rc::clone(&self.references);
         let (exact, _) =
             self.with(|pipe, timeout| shared.borrow_mut().answer(&question(trial), others, pipe, timeout))?;
@@ -173,7 +173,7 @@ impl Walk {
             // What else it answers is examined by itself.
             _ => exact,
         };
-        Ok((right, tolerance))
+        Ok((right, facts))
     }
 
     /// What it says that it approximates, where those of other inputs that it was not sent yet take their place.
@@ -223,8 +223,8 @@ impl Walk {
     }
 }
 
-/// What is wrong with outputs beside their right answer.
-pub fn fault(outputs: &[(String, Array)], right: &Reference, dtype: DType, tolerance: f64) -> Option<String> {
+/// What is wrong with outputs beside their right answer, by what the facts of the case allow.
+pub fn fault(outputs: &[(String, Array)], right: &Reference, dtype: DType, facts: &Facts) -> Option<String> {
     if outputs.len() != right.answers.len() {
         let (given, wanted) = (counted(outputs.len(), "output"), right.answers.len());
         return Some(format!("it gives {given}, and {wanted} is the right number"));
@@ -245,9 +245,11 @@ pub fn fault(outputs: &[(String, Array)], right: &Reference, dtype: DType, toler
     });
     of_form.or_else(|| {
         let arrays: Vec<Array> = outputs.iter().map(|(_, output)| output.clone()).collect();
-        let off = right.compare(&arrays).into_iter().find(|one| one.max_scaled_error > tolerance)?;
-        let (name, error) = (off.output.unwrap_or_default(), off.max_scaled_error);
-        Some(format!("its `{name}` is off by {error:.1e} of its scale, and {tolerance:.0e} passes"))
+        let compared = right.compare_within(&arrays, &facts.tolerances);
+        let off = compared.into_iter().find(|one| !one.passes(facts.tolerance))?;
+        let (allowed, error) = (off.allowed(facts.tolerance), off.max_scaled_error);
+        let name = off.output.unwrap_or_default();
+        Some(format!("its `{name}` is off by {error:.1e} of its scale, and {allowed:.0e} passes"))
     })
 }
 

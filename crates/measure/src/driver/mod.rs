@@ -129,7 +129,7 @@ impl Driver {
     /// These outputs beside what is right: the reference, or what follows from a tie at which they have gone another way; and
     /// the time that the latter took, in nanoseconds.
     fn checked(
-        &self,
+        &mut self,
         question: &Question<'_>,
         others: Option<&Others>,
         reference: &Reference,
@@ -137,14 +137,16 @@ impl Driver {
         approximates: bool,
         deadline: Deadline,
     ) -> Result<(Vec<Comparison>, i64)> {
-        let check = reference.compare(outputs);
+        let own = self.facts(question, deadline)?.tolerances;
+        let check = reference.compare_within(outputs, &own);
         // What an approximation is right beside its worker alone knows, and who has gone the same way needs no other answer.
         if approximates || reference.first_tie().is_none() || check.iter().all(|one| one.max_abs_error == 0.0) {
             return Ok((check, 0));
         }
         let started_ns = clock::now_ns();
         let followed = self.references.borrow().follow(question, others, outputs, deadline.left())?;
-        Ok((followed.map_or(check, |right| right.compare(outputs)), clock::now_ns() - started_ns))
+        let check = followed.map_or(check, |right| right.compare_within(outputs, &own));
+        Ok((check, clock::now_ns() - started_ns))
     }
 
     /// Whether a worker has made other inputs than this program makes, which an earlier build may.

@@ -7,8 +7,8 @@ mod trust;
 use crate::frame::Arrays;
 use benchbook_core::message::{AnswerInfo, Place, Ran};
 use benchbook_core::{
-    Case, Check, DType, Error as CoreError, Params, Preset, Problem, Registry, Row, Setting, Subject, Support, Variant,
-    Work as Counts,
+    Case, Check, DType, Error as CoreError, Params, Preset, Problem, Registry, Row, Setting, Subject, Support,
+    Tolerance, Variant, Work as Counts,
 };
 
 use super::*;

@@ -210,7 +210,8 @@ mod tests {
     #[test]
     fn a_check_of_one_output_is_said_as_workers_say_it_that_know_no_other() {
         let told = r#"{"finished":{"check":{"max_abs_error":0.5,"max_scaled_error":null,"rows_checked":3}}}"#;
-        let one = Comparison { output: None, max_abs_error: 0.5, max_scaled_error: f64::INFINITY, rows_checked: 3 };
+        let (max_abs_error, max_scaled_error) = (0.5, f64::INFINITY);
+        let one = Comparison { output: None, max_abs_error, max_scaled_error, rows_checked: 3, tolerance: None };
         let reply = Reply::Finished { check: vec![one.clone()] };
         assert_eq!(reply.body().unwrap().as_deref(), Some(told));
         assert_eq!(from_json(Some(told)).unwrap(), reply);

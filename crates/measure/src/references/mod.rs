@@ -348,10 +348,14 @@ fn believed(facts: Facts) -> Result<Facts> {
     if let Some(words) = facts.task.steps().and_then(steps::impossible) {
         return Err(Error::Failed(words));
     }
-    if facts.tolerance.is_finite() && facts.tolerance >= 0.0 {
-        return Ok(facts);
+    let own = facts.tolerances.iter().flat_map(|own| [own.relative, own.absolute]);
+    let strange = std::iter::once(facts.tolerance).chain(own).find(|error| !(error.is_finite() && *error >= 0.0));
+    match strange {
+        None => Ok(facts),
+        Some(error) => {
+            Err(Error::Failed(format!("its worker lets an error of {error} pass, and that is no tolerance")))
+        }
     }
-    Err(Error::Failed(format!("its worker lets an error of {} pass, and that is no tolerance", facts.tolerance)))
 }
 
 /// Bytes of an answer's numbers, about.
@@ -381,6 +385,7 @@ pub(crate) fn facts_of(posed: &dyn Posed, inputs: &Inputs, dtype: DType) -> Fact
     Facts {
         work: posed.work(dtype),
         tolerance: posed.tolerance(dtype),
+        tolerances: posed.tolerances(dtype),
         input_bytes: inputs.bytes(dtype.bytes()),
         task: posed.task(),
         metrics: posed.metrics(inputs),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use benchbook_core::{Preset, Problem, Task, Work};
+use benchbook_core::{Preset, Problem, Task, Tolerance, Work};
 use benchbook_journal::Isolation;
 
 use super::*;
@@ -209,14 +209,18 @@ fn who_owns_a_workload_is_asked_for_what_this_program_does_not_link() {
     }
     assert!(matches!(ask((Say::Dropped, Vec::new())), Err(Error::Unexpected(_))));
     assert!(references().inputs(&theirs, Duration::MAX).is_err(), "nobody can send them");
-    let facts = |tolerance: f64| {
+    let facts = |tolerance: f64, [relative, absolute]: [f64; 2]| {
         let work = Work { flops: 1.0, bytes: 2.0 };
-        let posed = Say::Posed(Facts { work, tolerance, input_bytes: 3, task: Task::Call, metrics: Vec::new() });
+        let tolerances = vec![Tolerance { output: "x".into(), relative, absolute }];
+        let (input_bytes, task, metrics) = (3, Task::Call, Vec::new());
+        let posed = Say::Posed(Facts { work, tolerance, tolerances, input_bytes, task, metrics });
         references().facts(&theirs, &mut Owner(vec![(posed, Vec::new())]), Duration::MAX)
     };
-    assert_eq!(facts(0.0).unwrap().input_bytes, 3);
-    for tolerance in [f64::INFINITY, f64::NAN, -0.5] {
-        assert!(matches!(facts(tolerance), Err(Error::Failed(words)) if words.contains("no tolerance")), "{tolerance}");
+    assert_eq!(facts(0.0, [0.0, 0.0]).unwrap().input_bytes, 3);
+    for strange in [f64::INFINITY, f64::NAN, -0.5] {
+        for found in [facts(strange, [0.0, 0.0]), facts(0.0, [strange, 0.0]), facts(0.0, [0.0, strange])] {
+            assert!(matches!(found, Err(Error::Failed(words)) if words.contains("no tolerance")), "{strange}");
+        }
     }
 }
 

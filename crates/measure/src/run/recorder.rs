@@ -200,8 +200,8 @@ impl<'a> Recorder<'a> {
                 output: output.output.clone(),
                 max_abs_error: output.max_abs_error,
                 max_scaled_error: output.max_scaled_error,
-                tolerance,
-                passed: output.max_scaled_error <= tolerance,
+                tolerance: output.allowed(tolerance),
+                passed: output.passes(tolerance),
                 rows_checked: output.rows_checked as i64,
             })?;
         }
@@ -319,7 +319,9 @@ impl<'a> Recorder<'a> {
         (check, tolerance): (&[Comparison], f64),
         prepare_ns: i64,
     ) -> Result<()> {
-        let worst = check.iter().max_by(|a, b| a.max_scaled_error.total_cmp(&b.max_scaled_error));
+        let wrong = check.iter().filter(|one| !one.passes(tolerance));
+        let worst = wrong.max_by(|a, b| a.max_scaled_error.total_cmp(&b.max_scaled_error));
+        let tolerance = worst.map_or(tolerance, |worst| worst.allowed(tolerance));
         let error = worst.map_or(f64::INFINITY, |worst| worst.max_scaled_error);
         let output = worst.filter(|_| check.len() > 1).and_then(|worst| worst.output.clone());
         let reason = StopReason::Wrong { variant: variant.clone(), output, error, tolerance };

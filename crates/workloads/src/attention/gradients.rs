@@ -1,11 +1,13 @@
 //! Attention forward and backward: gradients of query, key and value, given the gradient of the result.
 
-use benchbook_core::{Answer, Array, Check, DType, Inputs, Params, Preset, Problem, Reference, Work, sample_rows};
+use benchbook_core::{
+    Answer, Array, Check, DType, Inputs, Params, Preset, Problem, Reference, Tolerance, Work, sample_rows,
+};
 use rayon::prelude::*;
 
 use super::reference::dot;
 use super::{Attention, AttentionParams};
-use crate::tolerance::tolerance_of_gradients;
+use crate::tolerance::{tolerance_of_gradients, tolerance_of_scores};
 
 /// Attention forward and backward (Dao, arXiv 2307.08691, section 3.1 and its appendix on the backward pass).
 ///
@@ -132,6 +134,12 @@ impl Problem for AttentionGradients {
 
     fn tolerance(params: &AttentionGradientsParams, dtype: DType) -> f64 {
         Attention::tolerance(&params.forward(), dtype).max(tolerance_of_gradients(dtype))
+    }
+
+    /// The gradient of the values is a product by the weights of the forward pass, and goes through no difference.
+    fn tolerances(params: &AttentionGradientsParams, dtype: DType) -> Vec<Tolerance> {
+        let relative = Attention::tolerance(&params.forward(), dtype).max(tolerance_of_scores(dtype));
+        vec![Tolerance { output: "value_grad".into(), relative, absolute: 0.0 }]
     }
 }
 

@@ -1,12 +1,13 @@
 //! The short causal convolution before a mixer.
 
 use benchbook_core::{
-    Answer, Array, Check, DType, Inputs, Params, Preset, Problem, Reference, Value, Work, sample_rows,
+    Answer, Array, Check, DType, Inputs, Params, Preset, Problem, Reference, Tolerance, Value, Work, sample_rows,
 };
 
 use super::draw::{check_numbers, normal};
 use super::rows::sigmoid;
 use crate::rows::BUDGET;
+use crate::tolerance::tolerance_of_copy;
 
 /// A causal convolution of each channel by itself, as Mamba has it before its scan (Gu & Dao, arXiv 2312.00752, section 3.4):
 /// y[t] = bias + Σₖ weight[k] · x[t + k − (width − 1)], and with `silu` y / (1 + e^−y). What stands before the first step is the last of
@@ -132,5 +133,38 @@ impl Problem for CausalConv {
 
     fn tolerance(_params: &CausalConvParams, dtype: DType) -> f64 {
         crate::tolerance(dtype)
+    }
+
+    /// The state is the last steps as they were given.
+    fn tolerances(_params: &CausalConvParams, dtype: DType) -> Vec<Tolerance> {
+        vec![tolerance_of_copy("state", dtype)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_off_by_no_more_than_it_was_rounded() {
+        let params = CausalConvParams { batch: 2, seq: 7, channels: 5, width: 4, silu: true };
+        let right = CausalConv::reference(&params, &CausalConv::inputs(&params, 3), 3);
+        // The output is right, and every number of the state too large by this share.
+        let outputs = |share: f64| -> Vec<Array> {
+            let one = |answer: &Answer| {
+                let factor = if answer.name == "state" { 1.0 + share } else { 1.0 };
+                let values: Vec<f64> = answer.values.iter().map(|value| factor * value).collect();
+                Array::new(answer.shape.clone(), &values)
+            };
+            right.answers.iter().map(one).collect()
+        };
+        for dtype in [DType::F32, DType::F16, DType::Bf16] {
+            let (of_all, own) = (CausalConv::tolerance(&params, dtype), CausalConv::tolerances(&params, dtype));
+            let passes = |share: f64| right.compare_within(&outputs(share), &own).iter().all(|one| one.passes(of_all));
+            assert!(passes(0.0) && passes(0.9 * own[0].relative), "{dtype}");
+            // By what the output is allowed, this would be right.
+            let unseen = right.compare(&outputs(of_all / 2.0));
+            assert!(unseen.iter().all(|one| one.passes(of_all)) && !passes(of_all / 2.0), "{dtype}");
+        }
     }
 }

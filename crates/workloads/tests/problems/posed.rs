@@ -1,6 +1,6 @@
 //! What every problem of the registry gives: parameters that can be columns, cases that pose, inputs, and answers.
 
-use benchbook_core::{Answer, Array, Check, DType, Posed};
+use benchbook_core::{Answer, Array, Check, DType, Posed, Tolerance};
 
 use crate::registry;
 
@@ -67,6 +67,14 @@ fn tells_right_from_wrong(what: &str, posed: &dyn Posed) {
     }
     let reference = posed.reference(&inputs, 3);
     assert!(!reference.answers.is_empty(), "{what}");
+    for dtype in DType::FLOATS {
+        for Tolerance { output, relative, absolute } in posed.tolerances(dtype) {
+            let named = reference.answers.iter().filter(|answer| answer.name == output).count();
+            assert_eq!(named, 1, "{what}: an output that is called `{output}`");
+            let right = |error: f64| error.is_finite() && error >= 0.0;
+            assert!(right(relative) && right(absolute) && relative < 0.1, "{what} in {dtype}: `{output}`");
+        }
+    }
     for answer in &reference.answers {
         if let Check::Draws { control, .. } = &answer.check {
             let (right, wrong) = (drawn(answer, &answer.values), drawn(answer, control));

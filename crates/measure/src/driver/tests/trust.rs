@@ -3,6 +3,37 @@
 use super::*;
 
 #[test]
+fn an_output_is_judged_by_the_tolerance_that_it_has_of_its_own() {
+    /// Outputs one part in 100,000 too large, ten times what the problem lets pass, and a tolerance of an output's own.
+    fn larger(say: Say, arrays: Arrays, [relative, absolute]: [f64; 2], output: &'static str) -> (Say, Arrays) {
+        let larger = |(name, array): (String, Array)| {
+            let numbers: Vec<f32> = array.of::<f32>().iter().map(|number| number * 1.000_01).collect();
+            (name, Array::new(array.shape().to_vec(), &numbers))
+        };
+        match say {
+            Say::Posed(facts) => {
+                let tolerances = vec![Tolerance { output: output.into(), relative, absolute }];
+                (Say::Posed(Facts { tolerances, ..facts }), arrays)
+            }
+            Say::Prepared { .. } => (say, arrays.into_iter().map(larger).collect()),
+            other => (other, arrays),
+        }
+    }
+    let cases: [(Change, bool); 4] = [
+        (|_, say, arrays| larger(say, arrays, [1e-4, 0.0], "output"), true),
+        (|_, say, arrays| larger(say, arrays, [1e-6, 1e-3], "output"), true),
+        (|_, say, arrays| larger(say, arrays, [1e-6, 1e-9], "output"), false),
+        (|_, say, arrays| larger(say, arrays, [1e-4, 1e-3], "another"), false),
+    ];
+    for (place, (change, right)) in cases.into_iter().enumerate() {
+        let (mut driver, _) = tapped(&References::none().shared(), change);
+        let prepared = driver.prepare(&trial(0, "right"), LONG).unwrap();
+        assert_eq!(passes(&prepared.check, prepared.tolerance), right, "{place}: {prepared:?}");
+        assert_eq!(prepared.check[0].tolerance.is_some(), place < 3, "{prepared:?}");
+    }
+}
+
+#[test]
 fn a_worker_sets_its_own_standard_only_where_it_said_so_and_of_the_same_form() {
     // Whatever is asked of it, it calls what it has given right.
     let references = || linked(registry());

@@ -8,7 +8,8 @@ use crate::executor::{Finished, Prepared, Sampled};
 use crate::{Error, Result};
 
 /// A check that fails: the tolerance is 1.
-const WRONG: Comparison = Comparison { output: None, max_abs_error: 2.0, max_scaled_error: 2.0, rows_checked: 1 };
+const WRONG: Comparison =
+    Comparison { output: None, max_abs_error: 2.0, max_scaled_error: 2.0, rows_checked: 1, tolerance: None };
 
 /// One replicate of three blocks of `x` and `y` on one case, by a script of `x`; `y` goes well.
 fn beside(script: fn(&Mock, &Call, Reply) -> Result<Reply>) -> Seen {
@@ -53,6 +54,21 @@ fn who_is_wrong_before_timing_is_not_timed() {
     assert_eq!((seen.ends("a", "x"), seen.taken("a", "x")), (vec![(Status::Wrong, words)], vec![0]));
     assert!(seen.heard.notes.iter().any(|note| note == words), "{:?}", seen.heard.notes);
     assert_eq!(seen.summary.ended.wrong, 1);
+}
+
+#[test]
+fn an_output_is_judged_by_its_own_tolerance() {
+    let seen = beside(|_, _, reply| {
+        let right = Comparison { output: Some("output".into()), max_scaled_error: 0.9, ..WRONG };
+        let small = Comparison { output: Some("state".into()), max_scaled_error: 0.5, tolerance: Some(0.1), ..WRONG };
+        Ok(match reply {
+            Reply::Prepared(prepared) => Reply::Prepared(Prepared { check: vec![right, small], ..prepared }),
+            other => other,
+        })
+    });
+    // The larger error passes, by what all outputs are allowed.
+    let words = "x/d/f32/1t is wrong: scaled error of `state` 5.000e-1, allowed 1e-1";
+    assert_eq!((seen.ends("a", "x"), seen.taken("a", "x")), (vec![(Status::Wrong, words)], vec![0]));
 }
 
 #[test]

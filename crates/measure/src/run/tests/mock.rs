@@ -204,7 +204,7 @@ impl MockWorker {
 
 /// A check that finds nothing wrong.
 fn right() -> Vec<Comparison> {
-    vec![Comparison { output: None, max_abs_error: 0.0, max_scaled_error: 0.0, rows_checked: 1 }]
+    vec![Comparison { output: None, max_abs_error: 0.0, max_scaled_error: 0.0, rows_checked: 1, tolerance: None }]
 }
 
 /// What is answered to a trial that ends well, if nothing else is.
