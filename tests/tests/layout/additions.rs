@@ -1,5 +1,5 @@
 //! What CONTRIBUTING.md says that an addition takes is all that it takes: a file of its own, and a line in one list. The
-//! files to which it and the walk through ARCHITECTURE.md lead are there.
+//! files to which it and ARCHITECTURE.md lead are there.
 
 use crate::code::code_only;
 use crate::sources::{Source, is_test, none, own, root, section, sources};
@@ -179,6 +179,26 @@ fn every_file_of_the_walk_is_there() {
     let names = named(&page, "A walk");
     assert!(names.len() > 30, "{names:?}");
     none(&not_there(&names));
+}
+
+/// Files of code that a page names anywhere, by the end of their paths, and that no file is called.
+fn no_file<'a>(page: &'a str, code: &[Source]) -> Vec<&'a str> {
+    let is_code = |span: &&str| [".rs", ".sql", ".py"].iter().any(|ending| span.ends_with(ending));
+    let spans = page.split('`').skip(1).step_by(2).filter(is_code).filter(|span| !span.contains(['*', ' ']));
+    let is_there = |name: &str| code.iter().any(|one| format!("/{}", one.path).ends_with(&format!("/{name}")));
+    spans.filter(|name| !is_there(name)).collect()
+}
+
+#[test]
+fn every_file_of_code_that_a_page_names_is_there() {
+    let code = sources(&["crates", "tests", "queries"], &["rs", "sql", "py"]);
+    for name in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let page = std::fs::read_to_string(root().join(name)).expect("a readable file");
+        let absent = no_file(&page, &code);
+        none(&absent.iter().map(|file| format!("{name} names {file}, which is not there")).collect::<Vec<_>>());
+    }
+    let page = "`layout/additions.rs`, `additions.rs`, `ditions.rs`, `queries/*.sql` and `core/src/no.rs`, additions.py";
+    assert_eq!(no_file(page, &code), ["ditions.rs", "core/src/no.rs"]);
 }
 
 #[test]
