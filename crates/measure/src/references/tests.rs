@@ -150,12 +150,20 @@ fn what_took_long_is_kept_for_the_next_run_and_of_older_code_is_computed_anew() 
     let first = run("code", i64::MAX);
     assert_eq!((run("code", 0), times(4)), (Rc::clone(&first), 2), "what took no time was not kept");
     assert_eq!((run("code", 0), times(4)), (Rc::clone(&first), 2));
-    assert_eq!((run("newer code", 0), times(4)), (first, 3));
+    assert_eq!((run("newer code", 0), times(4)), (Rc::clone(&first), 3));
+    // Half a file is no answer, and a whole one takes its place.
+    for file in std::fs::read_dir(folder.path().join("cache")).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    }
+    assert_eq!((run("code", 0), times(4)), (Rc::clone(&first), 4));
+    assert_eq!((run("code", 0), times(4)), (first, 4));
     // Nobody can write into a folder that is a file.
     std::fs::remove_dir_all(folder.path().join("cache")).unwrap();
     std::fs::write(folder.path().join("cache"), "").unwrap();
     run("code", 0);
-    assert_eq!(times(4), 4);
+    assert_eq!(times(4), 5);
 }
 
 #[test]
