@@ -116,6 +116,12 @@ fn variables_of_the_library_need_no_types_and_values_are_shown_as_they_are() {
             cell("let lab = Lab::open(\"results\")?;\nlet plan = Plan::quick(\"matmul\");"),
             cell("let answer = lab.sql(\"select 1 as one\")?;\nlet mut batches = answer.batches.clone();"),
             showing("table", "batches.clear();\nanswer"),
+            // What a block or a branch is worth stands on another line than the variable.
+            cell(
+                "let other = {\n    let name = \"matmul\";\n    Plan::quick(name)\n};\n\
+                let one = if other.cases.is_empty() {\n    plan.clone()\n} else {\n    other.clone()\n};",
+            ),
+            cell("one.cases == other.cases"),
             cell("6 * 7"),
             cell("println!(\"said\")"),
             cell("struct Own;\nimpl Own {\n    fn evcxr_display(&self) {\n        println!(\"my own\");\n    }\n}"),
@@ -123,8 +129,8 @@ fn variables_of_the_library_need_no_types_and_values_are_shown_as_they_are() {
         ],
     );
     assert!(outputs[2].contains("1 row"), "{outputs:?}");
-    assert_eq!(outputs[3..5], ["42".to_owned(), "said\n".to_owned()]);
-    assert_eq!(outputs[6], "my own\n");
+    assert_eq!(outputs[4..7], ["true".to_owned(), "42".to_owned(), "said\n".to_owned()]);
+    assert_eq!(outputs[8], "my own\n");
 }
 
 #[test]

@@ -16,8 +16,8 @@ const EXPECTED: &str = "expected enum `TypeOfVariable<()>`";
 /// No cell with this statement compiles, so that a question is never run.
 const NEVER: &str = "\nlet () = 1_u8;";
 /// Names that every cell can write: the compiler need not be asked where they come from.
-const IN_SCOPE: &str = "Answer Array Bool Box By CacheRegime CaseSpec Comparison DType Error Figure Fn FnMut FnOnce Lab None Ok \
-    Option Params Plan Problem Registry Result Row Run Send Show Some Stack String Sync Tensor Value Vec";
+const IN_SCOPE: &str = "Answer Array Bool Box By CacheRegime CaseSpec Comparison DType Error Figure Fn FnMut FnOnce Lab \
+    MatrixPlan None Ok Option Params Plan Problem Registry Result Row Run Send Show Some Stack String Sync Tensor Value Vec";
 /// What evcxr says where it cannot tell a type.
 const UNTYPED: [&str; 2] = ["Couldn't automatically determine type of variable", "the `!` type is experimental"];
 /// How the compiler names the library, which cells know by another name.
@@ -91,13 +91,27 @@ fn all_types(context: &mut CommandContext, code: &str) -> BTreeMap<usize, String
 /// to write as whole paths, there is another one in the question.
 fn types(context: &mut CommandContext, code: &str, whole: &BTreeSet<String>) -> BTreeMap<usize, String> {
     let places = untyped(code);
+    if places.is_empty() {
+        return BTreeMap::new();
+    }
     let asked = question(code, &places, whole);
     let Err(Error::CompilationErrors(errors)) = context.execute(&asked) else { return BTreeMap::new() };
     let found: BTreeMap<usize, String> = errors.iter().filter_map(named).collect();
-    let line = |place: usize| 1 + code[..place].matches('\n').count();
+    by_place(code, &places, &found)
+}
+
+/// What to write after the names that end at these places, of the types that were found at these lines, counted from 1.
+///
+/// What a block, an `if` or a `match` is worth is found further down than its variable stands: at the end of a branch.
+fn by_place(code: &str, places: &[usize], found: &BTreeMap<usize, String>) -> BTreeMap<usize, String> {
+    let line = |place: &usize| 1 + code[..*place].matches('\n').count();
     // Of several variables on one line it is not known whose type it is.
-    let alone = |place: &&usize| places.iter().filter(|other| line(**other) == line(**place)).count() == 1;
-    let known = |place: &usize| Some((*place, format!(": {}", found.get(&line(*place))?)));
+    let alone = |place: &&usize| places.iter().filter(|other| line(other) == line(place)).count() == 1;
+    let known = |place: &usize| {
+        let next = places.iter().map(line).find(|next| *next > line(place)).unwrap_or(usize::MAX);
+        let (_, kind) = found.range(line(place)..next).next()?;
+        Some((*place, format!(": {kind}")))
+    };
     places.iter().filter(alone).filter_map(known).collect()
 }
 
@@ -157,6 +171,19 @@ mod tests {
         let typed = "let run: benchbook::notebook::TypeOfVariable<()> = lab.run(&plan)?;";
         assert_eq!(asked("let run = lab.run(&plan)?;"), format!("{typed}\n{more}"));
         assert_eq!(asked("let run = lab.run(&plan)?;\nrun // said"), format!("{typed}\nrun; // said\n{more}"));
+    }
+
+    #[test]
+    fn a_type_belongs_to_the_variable_before_it() {
+        let code = "let a = f();\nlet b = {\n    let c = g();\n    h(c)\n};\nlet d = 1; let e = 2;";
+        let places = untyped(code);
+        let told = |lines: &[usize]| -> Vec<String> {
+            let found: BTreeMap<usize, String> = lines.iter().map(|line| (*line, format!("T{line}"))).collect();
+            let added = by_place(code, &places, &found);
+            added.iter().map(|(place, kind)| format!("{}{kind}", &code[place - 1..*place])).collect()
+        };
+        assert_eq!(told(&[1, 4, 6]), ["a: T1", "b: T4"]);
+        assert_eq!(told(&[2]), ["b: T2"]);
     }
 
     #[test]
