@@ -156,14 +156,18 @@ fn failures_are_one_readable_message_and_the_other_notebooks_run() {
     }
     let bench = Bench::new();
     let lab = "let lab: Lab = Lab::open(\"results\")?;";
-    let cases: [(&str, &str, &[&str]); 4] = [
+    let within = "macro_rules! own {\n    ($value:expr) => {\n        $value\n    };\n}\nown!(std::fs::read(\"/no/such\")?)";
+    let cases: [(&str, &str, &[&str]); 5] = [
         ("query.ipynb", "lab.sql(\"select tme_ns from results\")?", &["tme_ns", "time_ns"]),
+        ("within.ipynb", within, &["No such file"]),
         ("panic.ipynb", "let v: Vec<i32> = vec![];\nprintln!(\"{}\", v[3]);", &["panicked", "the len is 0"]),
         ("compile.ipynb", "let x: i32 = \"text\";", &["mismatched types"]),
         ("closure.ipynb", "let twice = |x: i32| 2 * x;", &["closure", "Box"]),
     ];
     let mut words = vec!["notebook", "run", "good.ipynb", "--executed", "executed"];
-    bench.notebook("good.ipynb", vec![cell(lab), showing("table", "lab.sql(\"select 1 as one\")?")]);
+    let own = "{\n    let read = |text: &str| -> std::result::Result<u8, std::num::ParseIntError> { Ok(text.parse::<u8>()?) };\n    \
+        println!(\"{}\", read(\"x\").is_err());\n}";
+    bench.notebook("good.ipynb", vec![cell(lab), showing("table", "lab.sql(\"select 1 as one\")?"), cell(own)]);
     for (name, wrong, _) in cases {
         bench.notebook(name, vec![cell(lab), cell(wrong), cell("println!(\"after\");")]);
         words.push(name);
@@ -178,7 +182,8 @@ fn failures_are_one_readable_message_and_the_other_notebooks_run() {
         assert!(ran.stderr.contains(source), "{name}: the source is not shown\n{}", ran.stderr);
     }
     assert!(!ran.stderr.contains("stack backtrace") && !ran.stderr.contains("rust_begin_unwind"), "{}", ran.stderr);
-    assert!(bench.outputs("executed/good.ipynb")[1].contains("1 row"), "the good one has run");
+    let good = bench.outputs("executed/good.ipynb");
+    assert!(good[1].contains("1 row") && good[2].contains("true"), "the good one has run: {good:?}");
     assert!(left_behind(&bench).is_empty());
 }
 

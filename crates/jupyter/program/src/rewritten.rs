@@ -1,13 +1,18 @@
-//! The text of a cell as it is compiled: so that its last value compiles once, its loops hear an interrupt, and its
-//! variables have types that evcxr cannot tell. What does not compile like this is compiled as it was written.
+//! The text of a cell as it is compiled: so that its last value compiles once, its loops hear an interrupt, an error that
+//! ends it is one, and its variables have types that evcxr cannot tell. What does not compile like this is compiled as it
+//! was written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use benchbook_front::parts::{last_loop, last_value, loop_bodies, untyped, with};
+use benchbook_front::tries::tries;
 use evcxr::{CommandContext, CompilationError, Error};
 
 /// What is written at the beginning of a loop's body.
 const LOOK: &str = "benchbook::notebook::look(); ";
+/// What is written before a `?` that ends the cell, so that the library tells of the error. evcxr, which does not know the
+/// library, still tells the type of what comes without one.
+const FAIL: &str = ".map_err::<std::convert::Infallible, _>(benchbook::notebook::fail)";
 /// What is written around the last value.
 const SHOW: (&str, &str) = ("benchbook::notebook::show!(", ");");
 /// The type that no variable has, by its path and as the compiler names it in the first line of a note.
@@ -28,6 +33,7 @@ const OWN_FORM: &str = "evcxr_display";
 /// The texts that a cell is compiled as, one after the other, until one does; the last one is as it was written.
 pub(crate) fn texts(code: &str, has_own_forms: bool) -> Vec<String> {
     let mut added: Vec<(usize, &str)> = loop_bodies(code).into_iter().map(|place| (place, LOOK)).collect();
+    added.extend(tries(code).into_iter().map(|place| (place, FAIL)));
     if let Some((start, end)) = last_value(code).filter(|_| !has_own_forms) {
         added.extend([(start, SHOW.0), (end, SHOW.1)]);
     }
@@ -155,12 +161,14 @@ mod tests {
     #[test]
     fn a_cell_is_tried_anew_and_then_as_it_was_written() {
         let code = "for x in 0..3 { f(x) }\nlab.sql(\"select 1\")?";
-        let anew =
-            "for x in 0..3 {benchbook::notebook::look();  f(x) }\nbenchbook::notebook::show!(lab.sql(\"select 1\")?);";
-        assert_eq!(texts(code, false), [anew, code]);
+        let anew = format!(
+            "for x in 0..3 {{benchbook::notebook::look();  f(x) }}\nbenchbook::notebook::show!(lab.sql(\"select 1\"){FAIL}?);"
+        );
+        assert_eq!(texts(code, false), [anew.as_str(), code]);
         assert_eq!(texts("a", true), ["a"]);
         assert_eq!(texts("while a { b }", true)[0], "while a {benchbook::notebook::look();  b };");
         assert_eq!(texts("let a = 1;", false), ["let a = 1;"]);
+        assert_eq!(texts("f()?;", true), [format!("f(){FAIL}?;").as_str(), "f()?;"]);
         assert!(brings_forms("fn evcxr_display(&self) {}") && brings_forms("  :dep a = \"1\"") && !brings_forms("a"));
     }
 
