@@ -14,6 +14,11 @@ LOOKS = 'println!("begun");\nloop { std::hint::black_box(1); };'
 DEAF = 'fn spin() { loop { std::hint::black_box(1); } }\nprintln!("begun");\nspin();'
 ASKS = 'println!("hello {}", benchbook::notebook::input("who: ")?);'
 FLOOD = 'for _ in 0..1000 { println!("{}", "x".repeat(99_999)); }'
+ERRS = 'std::fs::read("/no/such/file")?;'
+# evcxr writes the error of a `?` by the same words.
+USUAL = '{ let error = 7; eprintln!("{}", error); };'
+BAR = 'print!("50 %\\r");\nprint!("100 %");'
+MIDDLE = 'println!("a");\ndisplay_as("one", &lab.list()?);\nprintln!("b");\nupdate("one", &lab.list()?);'
 MEGABYTE = "x" * (1 << 20)
 RUN = (
     'let lab = Lab::open("results")?;\nlab.run_here(&Plan::quick("matmul").param("m", [32])'
@@ -33,6 +38,11 @@ def cells(folder):
             "long": kernel.run(f'"{MEGABYTE}".len()'),
             "long_sql": kernel.run(f"%%sql\nselect length('{MEGABYTE}') as n"),
             "flood": kernel.run(FLOOD),
+            "errs": kernel.run(ERRS),
+            "usual": kernel.run(USUAL),
+            "bar": kernel.run(BAR),
+            "middle": kernel.run(MIDDLE),
+            "timed": kernel.run("%%time\n6 * 7"),
         }
         seen["flood"]["out"] = len(seen["flood"]["out"])
         begun = kernel.begin(ASKS)

@@ -83,6 +83,35 @@ fn an_unclosed_brace_is_said() {
 }
 
 #[test]
+fn an_error_that_ends_a_cell_is_told_once_and_variables_stay() {
+    let Some(seen) = cells() else { return };
+    failed(&seen["errs"], "error", &["No such file"]);
+    assert_eq!(text(&seen["errs"], "err"), "");
+    assert_eq!(text(well(&seen["after"]), "out"), "7\n");
+}
+
+#[test]
+fn what_a_cell_complains_of_is_no_failure() {
+    let Some(seen) = cells() else { return };
+    assert_eq!(text(well(&seen["usual"]), "err"), "7\n");
+}
+
+#[test]
+fn output_comes_as_it_is_and_in_its_order() {
+    let Some(seen) = cells() else { return };
+    assert_eq!(text(well(&seen["bar"]), "out"), "50 %\r100 %");
+    let expected = ["execute_input", "stream", "display_data", "stream", "update_display_data"];
+    assert_eq!(well(&seen["middle"])["kinds"], json!(expected), "{}", seen["middle"]);
+}
+
+#[test]
+fn a_cell_tells_how_long_it_took() {
+    let Some(seen) = cells() else { return };
+    let timed = well(&seen["timed"]);
+    assert!(text(timed, "out").contains("Wall time: ") && text(timed, "shown") == "42", "{timed}");
+}
+
+#[test]
 fn a_person_is_asked_by_a_cell() {
     let Some(seen) = cells() else { return };
     assert_eq!(text(well(&seen["asks"]), "out"), "hello Ada\n");

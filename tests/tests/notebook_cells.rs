@@ -116,6 +116,12 @@ fn variables_of_the_library_need_no_types_and_values_are_shown_as_they_are() {
             cell("let lab = Lab::open(\"results\")?;\nlet plan = Plan::quick(\"matmul\");"),
             cell("let answer = lab.sql(\"select 1 as one\")?;\nlet mut batches = answer.batches.clone();"),
             showing("table", "batches.clear();\nanswer"),
+            // What a block or a branch is worth stands on another line than the variable.
+            cell(
+                "let other = {\n    let name = \"matmul\";\n    Plan::quick(name)\n};\n\
+                let one = if other.cases.is_empty() {\n    plan.clone()\n} else {\n    other.clone()\n};",
+            ),
+            cell("one.cases == other.cases"),
             cell("6 * 7"),
             cell("println!(\"said\")"),
             cell("struct Own;\nimpl Own {\n    fn evcxr_display(&self) {\n        println!(\"my own\");\n    }\n}"),
@@ -123,8 +129,8 @@ fn variables_of_the_library_need_no_types_and_values_are_shown_as_they_are() {
         ],
     );
     assert!(outputs[2].contains("1 row"), "{outputs:?}");
-    assert_eq!(outputs[3..5], ["42".to_owned(), "said\n".to_owned()]);
-    assert_eq!(outputs[6], "my own\n");
+    assert_eq!(outputs[4..7], ["true".to_owned(), "42".to_owned(), "said\n".to_owned()]);
+    assert_eq!(outputs[8], "my own\n");
 }
 
 #[test]
@@ -150,14 +156,18 @@ fn failures_are_one_readable_message_and_the_other_notebooks_run() {
     }
     let bench = Bench::new();
     let lab = "let lab: Lab = Lab::open(\"results\")?;";
-    let cases: [(&str, &str, &[&str]); 4] = [
+    let within = "macro_rules! own {\n    ($value:expr) => {\n        $value\n    };\n}\nown!(std::fs::read(\"/no/such\")?)";
+    let cases: [(&str, &str, &[&str]); 5] = [
         ("query.ipynb", "lab.sql(\"select tme_ns from results\")?", &["tme_ns", "time_ns"]),
+        ("within.ipynb", within, &["No such file"]),
         ("panic.ipynb", "let v: Vec<i32> = vec![];\nprintln!(\"{}\", v[3]);", &["panicked", "the len is 0"]),
         ("compile.ipynb", "let x: i32 = \"text\";", &["mismatched types"]),
         ("closure.ipynb", "let twice = |x: i32| 2 * x;", &["closure", "Box"]),
     ];
     let mut words = vec!["notebook", "run", "good.ipynb", "--executed", "executed"];
-    bench.notebook("good.ipynb", vec![cell(lab), showing("table", "lab.sql(\"select 1 as one\")?")]);
+    let own = "{\n    let read = |text: &str| -> std::result::Result<u8, std::num::ParseIntError> { Ok(text.parse::<u8>()?) };\n    \
+        println!(\"{}\", read(\"x\").is_err());\n}";
+    bench.notebook("good.ipynb", vec![cell(lab), showing("table", "lab.sql(\"select 1 as one\")?"), cell(own)]);
     for (name, wrong, _) in cases {
         bench.notebook(name, vec![cell(lab), cell(wrong), cell("println!(\"after\");")]);
         words.push(name);
@@ -172,7 +182,8 @@ fn failures_are_one_readable_message_and_the_other_notebooks_run() {
         assert!(ran.stderr.contains(source), "{name}: the source is not shown\n{}", ran.stderr);
     }
     assert!(!ran.stderr.contains("stack backtrace") && !ran.stderr.contains("rust_begin_unwind"), "{}", ran.stderr);
-    assert!(bench.outputs("executed/good.ipynb")[1].contains("1 row"), "the good one has run");
+    let good = bench.outputs("executed/good.ipynb");
+    assert!(good[1].contains("1 row") && good[2].contains("true"), "the good one has run: {good:?}");
     assert!(left_behind(&bench).is_empty());
 }
 

@@ -87,6 +87,37 @@ fn with_another_machine(experiments: &str) -> String {
     experiments.to_owned() + &lines.take(300).map(elsewhere).collect::<String>()
 }
 
+/// Types of the library that the kernel finds by itself.
+const FOUND: [&str; 5] = ["Answer", "Lab", "MatrixPlan", "Plan", "Run"];
+
+/// The notebook that stock evcxr runs, as the benchmark names it.
+fn of_stock() -> String {
+    let text = fs::read_to_string(repository().join("crates/bench/src/notebook.rs")).expect("the benchmark");
+    let rest = text.split_once("const PLAIN: &str = \"").expect("a name").1;
+    rest.split('"').next().expect("its end").to_owned()
+}
+
+#[test]
+fn cells_write_no_type_that_is_found_and_for_stock_evcxr_no_sql() {
+    let of_stock = of_stock();
+    let is_typed = |line: &str| {
+        line.starts_with("let ") && FOUND.iter().any(|kind| line.contains(&format!(": {kind} = ")))
+    };
+    let mut kinds = [0; 2];
+    for path in notebooks() {
+        let notebook: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let is_stock = path.ends_with(&of_stock);
+        kinds[usize::from(is_stock)] += 1;
+        for cell in notebook["cells"].as_array().unwrap().iter().filter(|cell| cell["cell_type"] == "code") {
+            let lines: Vec<&str> = cell["source"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            let is_rust = !lines.first().is_some_and(|line| line.starts_with(['%', '!', '?']));
+            let typed = lines.iter().find(|line| is_typed(line));
+            assert!(if is_stock { is_rust } else { typed.is_none() }, "{}: {lines:?}", path.display());
+        }
+    }
+    assert!(kinds[0] > 1 && kinds[1] == 1, "{of_stock} is one of them");
+}
+
 #[test]
 fn all_notebooks_run_headless_and_their_charts_are_drawn_offline() {
     let Some(python) = environment() else { return };

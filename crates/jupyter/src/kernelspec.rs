@@ -161,8 +161,7 @@ exec cc \"$@\"
 /// The text of `prelude.rs`, run before a notebook's first cell.
 ///
 /// The `?` matters: evcxr shows the first value that comes with one as if it had no display of its own.
-pub(crate) const PRELUDE: &str =
-    "use benchbook::prelude::*;\nuse benchbook::notebook::eprintln;\nbenchbook::notebook::begin()?;\n";
+pub(crate) const PRELUDE: &str = "use benchbook::prelude::*;\nbenchbook::notebook::begin()?;\n";
 
 fn utf8(path: &Path) -> Result<&str> {
     let problem = |problem| Error::Path { path: path.to_owned(), problem };

@@ -22,12 +22,11 @@ const MAY_READ_TIME: [(&str, &str); 11] = [
 ];
 
 /// Writes to the terminal: the file or folder, and why it may.
-const MAY_PRINT: [(&str, &str); 6] = [
+const MAY_PRINT: [(&str, &str); 5] = [
     ("crates/xtask/", "speaks to a person"),
     ("crates/bench/", "speaks to a person"),
     ("crates/measure/src/serve.rs", "the last words of the program benchbook-worker"),
     ("crates/jupyter/program/", "says what no client can be told, and its last words"),
-    ("crates/benchbook/src/notebook/mod.rs", "hands a cell's own `eprintln!` on"),
     ("tests/", "tests print why they skip, programs of the benchmark print numbers"),
 ];
 

@@ -22,6 +22,7 @@ mod shell;
 mod sockets;
 pub mod source;
 pub mod text;
+pub mod tries;
 
 pub use assistant::{Assistant, Completions};
 pub use connection::Connection;

@@ -100,7 +100,7 @@ fn run(session: &Session, context: &mut CommandContext, code: &Code<'_>, page: &
     if let Some(took) = outputs.timing {
         page.print(Stream::Stdout, &format!("took {} ms\n", took.as_millis()));
     }
-    if let Some(bundle) = forms::value(outputs)? {
+    if let Some(bundle) = forms::value(outputs) {
         page.value(bundle);
     }
     Ok(())
@@ -199,7 +199,7 @@ impl Evaluator for Evcxr {
             self.session.inlet().turn_to(None);
             let outputs = execute(&self.session, context, &code, &mut EvalCallbacks::default())?;
             let kept = self.session.inlet().kept()?;
-            Ok(kept.or(forms::value(outputs)?).unwrap_or_default())
+            Ok(kept.or(forms::value(outputs)).unwrap_or_default())
         })
     }
 }

@@ -9,12 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::rewritten::lacks_a_type;
-use crate::said::Forms;
+use crate::said::{Forms, Said};
 
 /// The name of a failure after which nothing is left of the variables.
 pub(crate) const ENDED: &str = "ended";
-/// The form by which the library tells that a `?` or a panic has ended a cell, of which evcxr says that it went well.
-const FAILED: &str = "application/vnd.benchbook.error+json";
 
 /// What a person can do about a variable whose type nobody can tell.
 const OFFER: &str = "Write its type, as in `let name: Type = …;`. One that cannot be written, as that of a closure or of \
@@ -63,31 +61,27 @@ struct Note {
     message: String,
 }
 
+/// Why the code has failed, by the note of the library.
+pub(crate) fn explained(note: &str) -> Said {
+    // A note of another version is at least shown as it is.
+    let Note { kind, message } =
+        serde_json::from_str(note).unwrap_or_else(|_| Note { kind: "error".into(), message: note.to_owned() });
+    Said::Explained { kind, message }
+}
+
 /// What evcxr itself has shown, by its commands; nothing where it has shown nothing.
-///
-/// # Errors
-/// As of [`bundle`].
-pub(crate) fn value(outputs: EvalOutputs) -> Result<Option<Bundle>, Failure> {
+pub(crate) fn value(outputs: EvalOutputs) -> Option<Bundle> {
     let forms: Forms = outputs.content_by_mime_type.into_iter().collect();
-    if forms.is_empty() { Ok(None) } else { bundle(forms).map(Some) }
+    (!forms.is_empty()).then(|| bundle(forms))
 }
 
 /// One thing in its forms.
-///
-/// # Errors
-/// It is no thing, but says why the code failed.
-pub(crate) fn bundle(mut forms: Forms) -> Result<Bundle, Failure> {
-    if let Some(note) = forms.remove(FAILED) {
-        // A note of another version is at least shown as it is.
-        let Note { kind, message } =
-            serde_json::from_str(&note).unwrap_or(Note { kind: "error".into(), message: note.clone() });
-        return Err(Failure::new(&kind, message));
-    }
+pub(crate) fn bundle(forms: Forms) -> Bundle {
     let form = |bundle: Bundle, (mime, content): (String, String)| {
         let parsed = if mime.ends_with("json") { serde_json::from_str::<Value>(&content).ok() } else { None };
         bundle.with(&mime, parsed.unwrap_or(Value::String(content)))
     };
-    Ok(forms.into_iter().fold(Bundle::default(), form))
+    forms.into_iter().fold(Bundle::default(), form)
 }
 
 /// Why a cell failed. `lost` are the variables that went with the process of the cells, if it has ended.
@@ -170,20 +164,19 @@ mod tests {
 
     #[test]
     fn forms_are_told_and_json_is_no_text() {
-        assert_eq!(value(outputs(&[])), Ok(None));
+        assert_eq!(value(outputs(&[])), None);
         let plotly = "application/vnd.plotly.v1+json";
         let found = value(outputs(&[("text/plain", "1"), (plotly, "{\"data\": []}"), ("x/json", "{")]));
         let expected = Bundle::text("1").with(plotly, serde_json::json!({ "data": [] })).with("x/json", "{");
-        assert_eq!(found, Ok(Some(expected)));
+        assert_eq!(found, Some(expected));
     }
 
     #[test]
-    fn a_failure_that_evcxr_does_not_see_is_one() {
-        let note = "{\"kind\": \"panic\", \"message\": \"panicked: no\"}";
-        let failure = value(outputs(&[("text/html", "<pre>"), (FAILED, note)])).expect_err("a failure");
-        assert_eq!((failure.name.as_str(), failure.message.as_str()), ("panic", "panicked: no"));
-        let failure = value(outputs(&[(FAILED, "of tomorrow")])).expect_err("a failure");
-        assert_eq!((failure.name.as_str(), failure.message.as_str()), ("error", "of tomorrow"));
+    fn a_note_says_why_the_code_has_failed() {
+        let told = |kind: &str, message: &str| Said::Explained { kind: kind.into(), message: message.into() };
+        let note = "{\"kind\": \"panic\", \"message\": \"panicked:\\nno\"}";
+        assert_eq!(explained(note), told("panic", "panicked:\nno"));
+        assert_eq!(explained("of tomorrow"), told("error", "of tomorrow"));
     }
 
     #[test]

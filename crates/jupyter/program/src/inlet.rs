@@ -7,6 +7,9 @@ use benchbook_front::{Bundle, Failure, Page, Stream};
 use crate::forms::{self, Named};
 use crate::said::{Forms, Said};
 
+/// How much of what code complains of is kept, in bytes: the end of it says why a `?` has failed.
+const COMPLAINTS_BYTES: usize = 4 << 10;
+
 /// Where it goes; copies are the same place.
 #[derive(Clone, Default)]
 pub(crate) struct Inlet(Arc<Mutex<Place>>);
@@ -20,6 +23,9 @@ struct Place {
     kept: Option<Bundle>,
     /// A failure of the code that evcxr takes for a success.
     failure: Option<Failure>,
+    /// In which way the code has ended, where it has not come to its end, and the last that it has complained of.
+    ended_by: Option<String>,
+    complaints: String,
     /// The text of the question that comes next, whole.
     question: Option<String>,
 }
@@ -31,13 +37,14 @@ impl Inlet {
         let print = |stream, text: &str| place.page.iter().for_each(|page| page.print(stream, text));
         match said {
             Said::Printed(text) => print(Stream::Stdout, &text),
-            Said::Complained(text) => print(Stream::Stderr, &text),
+            Said::Complained(text) => {
+                print(Stream::Stderr, &text);
+                place.complain(&text);
+            }
             Said::Shown(forms) => place.show(forms, |page, bundle| page.show(bundle, None)),
             Said::Value(forms) => place.show(forms, Page::value),
-            Said::Failed(kind) => {
-                let message = format!("the cell ended by {kind}; what it said of it stands above");
-                place.failure.get_or_insert(Failure::new(&kind, message));
-            }
+            Said::Failed(kind) => place.ended_by = Some(kind),
+            Said::Explained { kind, message } => place.failure = Some(Failure::new(&kind, message)),
             Said::Asks(question) => place.question = Some(question),
         }
     }
@@ -51,7 +58,7 @@ impl Inlet {
     /// went.
     pub(crate) fn keep(&self) {
         let mut place = self.place();
-        (place.keeps, place.kept, place.failure) = (true, None, None);
+        *place = Place { page: place.page.take(), keeps: true, question: place.question.take(), ..Place::default() };
     }
 
     /// What was kept since then.
@@ -61,7 +68,7 @@ impl Inlet {
     pub(crate) fn kept(&self) -> std::result::Result<Option<Bundle>, Failure> {
         let mut place = self.place();
         place.keeps = false;
-        place.failure.take().map_or_else(|| Ok(place.kept.take()), Err)
+        place.failed().map_or_else(|| Ok(place.kept.take()), Err)
     }
 
     /// The text of the question that evcxr asks now.
@@ -76,6 +83,26 @@ impl Inlet {
 }
 
 impl Place {
+    /// Why the code has failed, if it has: as the library says, or else as evcxr does, by standard error.
+    fn failed(&mut self) -> Option<Failure> {
+        let (ended_by, complaints) = (self.ended_by.take(), std::mem::take(&mut self.complaints));
+        self.failure.take().or_else(|| {
+            let kind = ended_by?;
+            let unsaid = || format!("the cell ended by {kind}; what it said of it stands above");
+            let message = Some(complaints.trim_end()).filter(|said| !said.is_empty()).map_or_else(unsaid, str::to_owned);
+            Some(Failure::new(&kind, message))
+        })
+    }
+
+    /// Keeps the end of what the code has complained of.
+    fn complain(&mut self, text: &str) {
+        self.complaints.push_str(text);
+        let length = self.complaints.len();
+        let least = length.saturating_sub(COMPLAINTS_BYTES);
+        let begin = (least..length).find(|at| self.complaints.is_char_boundary(*at));
+        self.complaints.drain(..begin.unwrap_or(length));
+    }
+
     fn show(&mut self, mut told: Forms, put: impl FnOnce(&Page, Bundle)) {
         if let Some(wait) = forms::cleared(&mut told) {
             return self.page.iter().for_each(|page| page.clear(wait));
@@ -83,14 +110,14 @@ impl Place {
         let named = forms::named(&mut told);
         // What has a name is shown by a thread of a cell.
         let page = self.page.as_ref().filter(|_| !self.keeps || named.is_some());
-        match (forms::bundle(told), page, named) {
-            (Err(failure), ..) => self.failure = Some(failure),
-            (Ok(bundle), Some(page), None) => put(page, bundle),
-            (Ok(bundle), Some(page), Some(Named { id, update: false })) => page.show(bundle, Some(id)),
-            (Ok(bundle), Some(page), Some(Named { id, update: true })) => page.change(bundle, id),
-            (Ok(bundle), None, None) => self.kept = Some(bundle),
+        let bundle = forms::bundle(told);
+        match (page, named) {
+            (Some(page), None) => put(page, bundle),
+            (Some(page), Some(Named { id, update: false })) => page.show(bundle, Some(id)),
+            (Some(page), Some(Named { id, update: true })) => page.change(bundle, id),
+            (None, None) => self.kept = Some(bundle),
             // A bar is no value.
-            (Ok(_), None, Some(_)) => {}
+            (None, Some(_)) => {}
         }
     }
 }
@@ -110,12 +137,28 @@ mod tests {
         inlet.take(Said::Failed("panic".into()));
         let failure = inlet.kept().expect_err("a failure");
         assert_eq!((failure.name.as_str(), failure.message.contains("stands above")), ("panic", true));
-        let note = "{\"kind\": \"error\", \"message\": \"no such store\"}";
-        inlet.take(Said::Failed("error".into()));
-        inlet.take(Said::Value(Forms::from([("application/vnd.benchbook.error+json".to_owned(), note.to_owned())])));
-        assert_eq!(inlet.kept().expect_err("a failure").message, "no such store");
+        inlet.take(Said::Explained { kind: "error".into(), message: "no such store".into() });
+        inlet.take(Said::Failed("panic".into()));
+        inlet.take(Said::Complained("of something else\n".into()));
+        let failure = inlet.kept().expect_err("a failure");
+        assert_eq!((failure.name.as_str(), failure.message.as_str()), ("error", "no such store"));
         inlet.take(Said::Failed("error".into()));
         inlet.turn_to(None);
+        assert_eq!(inlet.kept(), Ok(None));
+    }
+
+    #[test]
+    fn what_evcxr_says_of_a_failure_comes_by_standard_error() {
+        let inlet = Inlet::default();
+        inlet.keep();
+        inlet.take(Said::Failed("error".into()));
+        // It comes by another pipe, and so may come later.
+        inlet.take(Said::Complained("é".repeat(COMPLAINTS_BYTES)));
+        inlet.take(Said::Complained("no such store\n".into()));
+        let failure = inlet.kept().expect_err("a failure");
+        assert!(failure.name == "error" && failure.message.ends_with("éno such store"), "{}", failure.message);
+        assert!(failure.message.len() <= COMPLAINTS_BYTES, "{}", failure.message.len());
+        inlet.take(Said::Complained("a warning".into()));
         assert_eq!(inlet.kept(), Ok(None));
     }
 

@@ -1,13 +1,18 @@
-//! The text of a cell as it is compiled: so that its last value compiles once, its loops hear an interrupt, and its
-//! variables have types that evcxr cannot tell. What does not compile like this is compiled as it was written.
+//! The text of a cell as it is compiled: so that its last value compiles once, its loops hear an interrupt, an error that
+//! ends it is one, and its variables have types that evcxr cannot tell. What does not compile like this is compiled as it
+//! was written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use benchbook_front::parts::{last_loop, last_value, loop_bodies, untyped, with};
+use benchbook_front::tries::tries;
 use evcxr::{CommandContext, CompilationError, Error};
 
 /// What is written at the beginning of a loop's body.
 const LOOK: &str = "benchbook::notebook::look(); ";
+/// What is written before a `?` that ends the cell, so that the library tells of the error. evcxr, which does not know the
+/// library, still tells the type of what comes without one.
+const FAIL: &str = ".map_err::<std::convert::Infallible, _>(benchbook::notebook::fail)";
 /// What is written around the last value.
 const SHOW: (&str, &str) = ("benchbook::notebook::show!(", ");");
 /// The type that no variable has, by its path and as the compiler names it in the first line of a note.
@@ -16,8 +21,8 @@ const EXPECTED: &str = "expected enum `TypeOfVariable<()>`";
 /// No cell with this statement compiles, so that a question is never run.
 const NEVER: &str = "\nlet () = 1_u8;";
 /// Names that every cell can write: the compiler need not be asked where they come from.
-const IN_SCOPE: &str = "Answer Array Bool Box By CacheRegime CaseSpec Comparison DType Error Figure Fn FnMut FnOnce Lab None Ok \
-    Option Params Plan Problem Registry Result Row Run Send Show Some Stack String Sync Tensor Value Vec";
+const IN_SCOPE: &str = "Answer Array Bool Box By CacheRegime CaseSpec Comparison DType Error Figure Fn FnMut FnOnce Lab \
+    MatrixPlan None Ok Option Params Plan Problem Registry Result Row Run Send Show Some Stack String Sync Tensor Value Vec";
 /// What evcxr says where it cannot tell a type.
 const UNTYPED: [&str; 2] = ["Couldn't automatically determine type of variable", "the `!` type is experimental"];
 /// How the compiler names the library, which cells know by another name.
@@ -28,6 +33,7 @@ const OWN_FORM: &str = "evcxr_display";
 /// The texts that a cell is compiled as, one after the other, until one does; the last one is as it was written.
 pub(crate) fn texts(code: &str, has_own_forms: bool) -> Vec<String> {
     let mut added: Vec<(usize, &str)> = loop_bodies(code).into_iter().map(|place| (place, LOOK)).collect();
+    added.extend(tries(code).into_iter().map(|place| (place, FAIL)));
     if let Some((start, end)) = last_value(code).filter(|_| !has_own_forms) {
         added.extend([(start, SHOW.0), (end, SHOW.1)]);
     }
@@ -91,13 +97,27 @@ fn all_types(context: &mut CommandContext, code: &str) -> BTreeMap<usize, String
 /// to write as whole paths, there is another one in the question.
 fn types(context: &mut CommandContext, code: &str, whole: &BTreeSet<String>) -> BTreeMap<usize, String> {
     let places = untyped(code);
+    if places.is_empty() {
+        return BTreeMap::new();
+    }
     let asked = question(code, &places, whole);
     let Err(Error::CompilationErrors(errors)) = context.execute(&asked) else { return BTreeMap::new() };
     let found: BTreeMap<usize, String> = errors.iter().filter_map(named).collect();
-    let line = |place: usize| 1 + code[..place].matches('\n').count();
+    by_place(code, &places, &found)
+}
+
+/// What to write after the names that end at these places, of the types that were found at these lines, counted from 1.
+///
+/// What a block, an `if` or a `match` is worth is found further down than its variable stands: at the end of a branch.
+fn by_place(code: &str, places: &[usize], found: &BTreeMap<usize, String>) -> BTreeMap<usize, String> {
+    let line = |place: &usize| 1 + code[..*place].matches('\n').count();
     // Of several variables on one line it is not known whose type it is.
-    let alone = |place: &&usize| places.iter().filter(|other| line(**other) == line(**place)).count() == 1;
-    let known = |place: &usize| Some((*place, format!(": {}", found.get(&line(*place))?)));
+    let alone = |place: &&usize| places.iter().filter(|other| line(other) == line(place)).count() == 1;
+    let known = |place: &usize| {
+        let next = places.iter().map(line).find(|next| *next > line(place)).unwrap_or(usize::MAX);
+        let (_, kind) = found.range(line(place)..next).next()?;
+        Some((*place, format!(": {kind}")))
+    };
     places.iter().filter(alone).filter_map(known).collect()
 }
 
@@ -141,12 +161,14 @@ mod tests {
     #[test]
     fn a_cell_is_tried_anew_and_then_as_it_was_written() {
         let code = "for x in 0..3 { f(x) }\nlab.sql(\"select 1\")?";
-        let anew =
-            "for x in 0..3 {benchbook::notebook::look();  f(x) }\nbenchbook::notebook::show!(lab.sql(\"select 1\")?);";
-        assert_eq!(texts(code, false), [anew, code]);
+        let anew = format!(
+            "for x in 0..3 {{benchbook::notebook::look();  f(x) }}\nbenchbook::notebook::show!(lab.sql(\"select 1\"){FAIL}?);"
+        );
+        assert_eq!(texts(code, false), [anew.as_str(), code]);
         assert_eq!(texts("a", true), ["a"]);
         assert_eq!(texts("while a { b }", true)[0], "while a {benchbook::notebook::look();  b };");
         assert_eq!(texts("let a = 1;", false), ["let a = 1;"]);
+        assert_eq!(texts("f()?;", true), [format!("f(){FAIL}?;").as_str(), "f()?;"]);
         assert!(brings_forms("fn evcxr_display(&self) {}") && brings_forms("  :dep a = \"1\"") && !brings_forms("a"));
     }
 
@@ -157,6 +179,19 @@ mod tests {
         let typed = "let run: benchbook::notebook::TypeOfVariable<()> = lab.run(&plan)?;";
         assert_eq!(asked("let run = lab.run(&plan)?;"), format!("{typed}\n{more}"));
         assert_eq!(asked("let run = lab.run(&plan)?;\nrun // said"), format!("{typed}\nrun; // said\n{more}"));
+    }
+
+    #[test]
+    fn a_type_belongs_to_the_variable_before_it() {
+        let code = "let a = f();\nlet b = {\n    let c = g();\n    h(c)\n};\nlet d = 1; let e = 2;";
+        let places = untyped(code);
+        let told = |lines: &[usize]| -> Vec<String> {
+            let found: BTreeMap<usize, String> = lines.iter().map(|line| (*line, format!("T{line}"))).collect();
+            let added = by_place(code, &places, &found);
+            added.iter().map(|(place, kind)| format!("{}{kind}", &code[place - 1..*place])).collect()
+        };
+        assert_eq!(told(&[1, 4, 6]), ["a: T1", "b: T4"]);
+        assert_eq!(told(&[2]), ["b: T2"]);
     }
 
     #[test]

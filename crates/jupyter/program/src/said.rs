@@ -20,4 +20,11 @@ pub(crate) enum Said {
     Asks(String),
     /// The code has failed in this way: `panic`, or `error` for a `?`. The library says more of it, if it is there.
     Failed(String),
+    /// Why it has failed, as the library says.
+    Explained {
+        /// In which way, in a word.
+        kind: String,
+        /// What happened.
+        message: String,
+    },
 }

@@ -170,11 +170,10 @@ impl Session {
         let (unmarked, marked) = (format!("{COMPILER}=none"), self.0.compiler.entry());
         for command in [format!(":build_env {unmarked}"), ":load_config --quiet".into(), format!(":build_env {marked}")]
         {
-            let outputs = context.execute(&command).map_err(|error| {
+            context.execute(&command).map_err(|error| {
                 let remedy = "`benchbook kernel install` makes them anew";
                 Failure::new("benchbook", format!("the start-up files of evcxr fail: {error}; {remedy}"))
             })?;
-            forms::value(outputs)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use benchbook_front::text::Decoder;
 
-use crate::forms::completes;
+use crate::forms::{completes, explained};
 use crate::said::{Forms, Said};
 
 /// What evcxr waits for when code has ended.
@@ -18,6 +18,8 @@ const END: &str = "EVCXR_END_CONTENT";
 const PANIC: &str = "EVCXR_PANIC_NOTIFICATION";
 /// A `?` has ended the code.
 const ERROR: &str = "EVCXR_ERROR_OCCURRED";
+/// What stands before the note of the library that says why the code has failed.
+const FAILED: &str = "EVCXR_FAILED ";
 /// What stands before the text of a question, for those whose answer is hidden too.
 const QUESTIONS: [&str; 2] = ["EVCXR_INPUT_REQUEST:", "EVCXR_INPUT_REQUEST_PASSWORD:"];
 
@@ -104,7 +106,7 @@ impl Splitter {
                     self.shown(Said::Shown, pieces);
                 }
             }
-            Some((mime, text)) if line != PANIC => {
+            Some((mime, text)) if line != PANIC && !line.starts_with(FAILED) => {
                 let text = if text.is_empty() { line.to_owned() } else { format!("{text}\n{line}") };
                 self.form = Some((mime, text));
             }
@@ -115,6 +117,8 @@ impl Splitter {
     fn own_line(&mut self, line: &str, pieces: &mut Vec<Piece>) {
         if let Some(mime) = line.strip_prefix(BEGIN) {
             self.form = Some((mime.to_owned(), String::new()));
+        } else if let Some(note) = line.strip_prefix(FAILED) {
+            pieces.push(Piece::Say(explained(note)));
         } else if line.starts_with(MARK) {
             if line == COMPLETE {
                 self.shown(Said::Value, pieces);
@@ -221,6 +225,20 @@ mod tests {
             (
                 format!("{BEGIN}text/plain\nhalf\n{PANIC}\n{COMPLETE}\n"),
                 vec![Piece::Say(Said::Failed("panic".to_owned())), line(PANIC), line(COMPLETE)],
+            ),
+            (
+                format!("half a line\0\n{FAILED}{{\"kind\": \"error\", \"message\": \"no\"}}\n{PANIC}\n{COMPLETE}\n"),
+                vec![
+                    printed("half a line"),
+                    Piece::Say(Said::Explained { kind: "error".to_owned(), message: "no".to_owned() }),
+                    Piece::Say(Said::Failed("panic".to_owned())),
+                    line(PANIC),
+                    line(COMPLETE),
+                ],
+            ),
+            (
+                format!("{BEGIN}text/plain\nhalf\n{FAILED}no\n{COMPLETE}\n"),
+                vec![Piece::Say(Said::Explained { kind: "error".to_owned(), message: "no".to_owned() }), line(COMPLETE)],
             ),
             (format!("{BEGIN}text/plain\nlast words"), vec![printed("last words")]),
             ("EVCXR".to_owned(), vec![printed("EVCXR")]),

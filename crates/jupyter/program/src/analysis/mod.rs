@@ -121,14 +121,15 @@ impl Analysis {
         }
         let (asks, asked) = channel();
         let own = self.clone();
-        let work = move || own.work(&project, &asked);
+        let work = move || own.work(&asked, IDLE, || own.start(&project));
         Builder::new().name("analysis".into()).spawn(work).ok().map(|_| asks)
     }
 
-    fn work(&self, project: &Path, asked: &Receiver<Asked>) {
+    /// Answers by a process that begins with a question, and ends after an idle time.
+    fn work(&self, asked: &Receiver<Asked>, idle: Duration, start: impl Fn() -> io::Result<Process>) {
         let mut process: Option<Process> = None;
         loop {
-            let mut next = match asked.recv_timeout(IDLE) {
+            let mut next = match asked.recv_timeout(idle) {
                 Ok(next) => next,
                 Err(RecvTimeoutError::Timeout) => {
                     self.place().process = None;
@@ -142,7 +143,7 @@ impl Analysis {
                 next = newer;
             }
             if process.is_none() {
-                process = self.start(project).ok();
+                process = start().ok();
             }
             match process.as_mut().map(|process| process.answer(&next.question)) {
                 Some(Ok(answer)) => _ = next.answer.send(answer),
@@ -158,6 +159,10 @@ impl Analysis {
     fn start(&self, project: &Path) -> io::Result<Process> {
         let mut command = Command::new("nice");
         command.args(["-n", "19"]).arg(std::env::current_exe()?).arg(FLAG).arg(project);
+        self.run(command)
+    }
+
+    fn run(&self, mut command: Command) -> io::Result<Process> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mark = Mark::new(MARK);
         let mut child = Supervised::start(command, mark.clone())?;
@@ -209,5 +214,46 @@ impl Process {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
         Ok(serde_json::from_str(&line)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::*;
+
+    /// Answers each question by its own number.
+    const SCRIPT: &str = "while read -r question; do \
+        echo \"{\\\"matches\\\": [\\\"$$\\\"], \\\"start\\\": 0, \\\"end\\\": 0, \\\"text\\\": null, \\\"markdown\\\": null}\"; done";
+
+    #[test]
+    fn the_process_ends_when_nobody_asks_and_begins_again() {
+        let analysis = Analysis::default();
+        let (asks, asked) = channel();
+        let own = analysis.clone();
+        let start = move || {
+            let mut command = Command::new("sh");
+            command.args(["-c", SCRIPT]);
+            own.run(command)
+        };
+        let thread = std::thread::spawn(move || analysis.work(&asked, Duration::from_millis(50), start));
+        let ask = || {
+            let (answer, answers) = channel();
+            asks.send(Asked { question: Question::new("a", 0, true, &[]), answer }).unwrap();
+            answers.recv().unwrap().matches
+        };
+        let (mut first, mut numbers) = (ask(), Vec::new());
+        for _ in 0..2 {
+            let number: i32 = first.pop().unwrap().parse().unwrap();
+            while kill(Pid::from_raw(number), None::<Signal>) != Err(Errno::ESRCH) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            numbers.push(number);
+            first = ask();
+        }
+        assert_ne!(numbers[0], numbers[1]);
+        drop(asks);
+        thread.join().unwrap();
     }
 }

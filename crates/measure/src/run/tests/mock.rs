@@ -321,8 +321,11 @@ impl Drop for MockWorker {
 }
 
 /// What a run tells.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Heard {
+    /// How many requests were made before each thing that it told.
+    pub after: Vec<usize>,
+    mock: Option<Rc<Mock>>,
     pub notes: Vec<String>,
     /// Groups of the whole run, once that is planned.
     pub planned: Option<usize>,
@@ -332,6 +335,7 @@ pub struct Heard {
 
 impl Observer for Heard {
     fn progress(&mut self, progress: Progress<'_>) {
+        self.after.extend(self.mock.iter().map(|mock| mock.calls.borrow().len()));
         match progress {
             Progress::Note(text) => self.notes.push(text.to_owned()),
             Progress::Planned { groups } => self.planned = Some(groups),
@@ -469,7 +473,7 @@ pub fn seen(plan: &Plan, cells: &[Cell], script: impl Fn(&Mock, &Call, Reply) ->
         notes: &[],
         now: &|| mock.now_ns.get(),
     };
-    let mut heard = Heard::default();
+    let mut heard = Heard { mock: Some(Rc::clone(&mock)), ..Heard::default() };
     let summary = run(plan, cells, settings, &mut mocks, &mut heard).unwrap();
     let (calls, spawned) = (mock.calls.take(), mock.spawned.take());
     Seen {

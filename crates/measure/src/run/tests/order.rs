@@ -45,6 +45,16 @@ fn each_block_has_every_variant_once_in_an_order_that_follows_from_the_seed() {
 }
 
 #[test]
+fn nothing_is_told_between_two_samples_of_a_block() {
+    let seen = seen(&plan(2, 20), &cells(&["a", "b"], &["x", "y", "z"]), usual);
+    assert!(seen.heard.after.len() > 80, "each block is told of");
+    for calls in &seen.heard.after {
+        let samples = seen.calls[..*calls].iter().filter(|call| call.asked == Asked::Sample).count();
+        assert_eq!(samples % 3, 0, "after {calls} requests");
+    }
+}
+
+#[test]
 fn variants_are_prepared_in_a_random_order_too() {
     let seen = seen(&plan(40, 1), &cells(&["a"], &["x", "y"]), usual);
     let orders: BTreeSet<Vec<&str>> = asked(&seen, Asked::Prepare, 2).into_iter().collect();
