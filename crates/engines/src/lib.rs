@@ -4,11 +4,17 @@
 //! clock: a kernel is prepared and called, never timed.
 
 mod angles;
+#[cfg(feature = "candle")]
+mod candle;
 pub mod flex;
+#[cfg(feature = "candle")]
+mod hidden;
 #[cfg(feature = "libtorch")]
 mod libtorch;
 mod register;
 pub mod ring;
+#[cfg(feature = "candle")]
+mod turns;
 
 use std::process::ExitCode;
 

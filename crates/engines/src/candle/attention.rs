@@ -1,0 +1,68 @@
+//! Attention by candle's operations, with its scores in memory.
+
+use benchbook_core::{Inputs, Row};
+use benchbook_workloads::attention::{Attention, AttentionParams};
+use candle_core::{Result, Tensor};
+use candle_nn::ops::softmax_last_dim;
+
+use super::call::{Call, find, row, upload};
+use crate::hidden::penalties;
+
+/// What candle's own models do on CPUs: product, mask, softmax, product. Every hidden position, causal ones included, is in one
+/// array of −∞ that is added, made before timing.
+pub const ATTENTION: Row<Attention> =
+    row::<Composed>("candle's matmul, softmax_last_dim and matmul with the scores in memory (arXiv 1706.03762, eq. 1)");
+
+pub struct Composed {
+    /// `[batch, heads, seq_q, head_dim]`
+    query: Tensor,
+    /// `[batch, kv_heads, seq_kv, head_dim]`
+    key: Tensor,
+    /// `[batch, kv_heads, seq_kv, head_dim]`
+    value: Tensor,
+    /// `[batch or 1, 1, seq_q, seq_kv]`
+    added: Option<Tensor>,
+    scale: f64,
+    /// Query heads that share a key head.
+    group: usize,
+}
+
+impl Call for Composed {
+    type Problem = Attention;
+
+    fn prepared(params: &AttentionParams, inputs: &Inputs) -> Result<Self> {
+        let tensor = |name: &str| upload(inputs.get(name));
+        let added = penalties(params, inputs).as_ref().map(upload).transpose()?;
+        Ok(Self {
+            query: tensor("query")?,
+            key: tensor("key")?,
+            value: tensor("value")?,
+            added,
+            scale: 1.0 / (params.head_dim as f64).sqrt(),
+            group: params.heads / params.kv_heads,
+        })
+    }
+
+    fn call(&self) -> Result<Tensor> {
+        let (key, value) = (repeated(&self.key, self.group)?, repeated(&self.value, self.group)?);
+        let scores = self.query.matmul(&key.t()?)?.affine(self.scale, 0.0)?;
+        let scores = match &self.added {
+            Some(added) => scores.broadcast_add(added)?,
+            None => scores,
+        };
+        softmax_last_dim(&scores)?.matmul(&value)
+    }
+
+    fn input(&self, name: &str) -> Option<&Tensor> {
+        find(&["query", "key", "value"], &[&self.query, &self.key, &self.value], name)
+    }
+}
+
+/// Each head for the query heads that share it, as candle-transformers' `repeat_kv` has it.
+fn repeated(tensor: &Tensor, group: usize) -> Result<Tensor> {
+    if group == 1 {
+        return Ok(tensor.clone());
+    }
+    let (batch, kv_heads, seq, head_dim) = tensor.dims4()?;
+    Tensor::cat(&vec![tensor; group], 2)?.reshape((batch, kv_heads * group, seq, head_dim))
+}
