@@ -7,13 +7,15 @@ mod angles;
 #[cfg(feature = "candle")]
 mod candle;
 pub mod flex;
-#[cfg(feature = "candle")]
+#[cfg(any(feature = "candle", feature = "onnxruntime"))]
 mod hidden;
 #[cfg(feature = "libtorch")]
 mod libtorch;
+#[cfg(feature = "onnxruntime")]
+mod onnxruntime;
 mod register;
 pub mod ring;
-#[cfg(feature = "candle")]
+#[cfg(any(feature = "candle", feature = "onnxruntime"))]
 mod turns;
 
 use std::process::ExitCode;

@@ -12,6 +12,8 @@ use crate::flex::{
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
+#[cfg(feature = "onnxruntime")]
+use crate::onnxruntime;
 use crate::ring;
 
 /// Registers every engine's implementations, and the problems that read real weights or text; all other workloads must be registered too.
@@ -117,6 +119,16 @@ pub fn register(registry: &mut Registry) {
         .implementation(candle::RMS_NORM)
         .implementation(candle::SOFTMAX)
         .implementation(candle::EMBEDDING);
+    #[cfg(feature = "onnxruntime")]
+    registry
+        .implementation(onnxruntime::MATMUL)
+        .implementation(onnxruntime::ATTENTION)
+        .implementation(onnxruntime::LINEAR)
+        .implementation(onnxruntime::MLP)
+        .implementation(onnxruntime::LAYER_NORM)
+        .implementation(onnxruntime::RMS_NORM)
+        .implementation(onnxruntime::SOFTMAX)
+        .implementation(onnxruntime::EMBEDDING);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)
@@ -162,6 +174,10 @@ pub fn own_process() {
 
 /// Why no engine can serve `device` in this process; nothing where one can.
 pub fn probe(device: &str) -> Option<String> {
+    #[cfg(feature = "onnxruntime")]
+    if device == onnxruntime::DEVICE {
+        return onnxruntime::probe();
+    }
     let why = flex::probe(device);
     #[cfg(feature = "libtorch")]
     let why = why.or_else(|| libtorch::probe(device));
