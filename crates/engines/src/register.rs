@@ -113,6 +113,7 @@ pub fn register(registry: &mut Registry) {
     registry
         .implementation(candle::MATMUL)
         .implementation(candle::ATTENTION)
+        .implementation(candle::FLASH)
         .implementation(candle::LINEAR)
         .implementation(candle::MLP)
         .implementation(candle::LAYER_NORM)

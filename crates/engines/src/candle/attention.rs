@@ -1,8 +1,9 @@
-//! Attention by candle's operations, with its scores in memory.
+//! Attention by candle: by its operations, with the scores in memory, and by its flash attention for CPUs.
 
-use benchbook_core::{Inputs, Row};
+use benchbook_core::{DType, Inputs, Row, Support};
 use benchbook_workloads::attention::{Attention, AttentionParams};
 use candle_core::{Result, Tensor};
+use candle_nn::attention::{AttnMask, flash_attn};
 use candle_nn::ops::softmax_last_dim;
 
 use super::call::{Call, find, row, upload};
@@ -11,7 +12,20 @@ use crate::hidden::penalties;
 /// What candle's own models do on CPUs: product, mask, softmax, product. Every hidden position, causal ones included, is in one
 /// array of −∞ that is added, made before timing.
 pub const ATTENTION: Row<Attention> =
-    row::<Composed>("candle's matmul, softmax_last_dim and matmul with the scores in memory (arXiv 1706.03762, eq. 1)");
+    row::<Composed>("candle", "candle's matmul, softmax_last_dim and matmul, the scores in memory (arXiv 1706.03762, eq. 1)");
+
+/// candle-nn's own, which keeps no scores. It wants heads behind positions: they are swapped in the call, as its models do.
+pub const FLASH: Row<Attention> =
+    row::<Flash>("candle-flash", "candle_nn::attention::flash_attn, on heads and positions in each other's place").only(one);
+
+/// Several sequences go another way inside of it, which aligns causality by itself.
+fn one(_device: &str, _dtype: DType, params: &AttentionParams) -> Support {
+    match params {
+        AttentionParams { masked: true, .. } => Support::No("it is asked without a mask of its own".into()),
+        AttentionParams { batch: 1, .. } => Support::Yes,
+        AttentionParams { batch, .. } => Support::No(format!("written for one sequence, not for {batch}")),
+    }
+}
 
 pub struct Composed {
     /// `[batch, heads, seq_q, head_dim]`
@@ -65,4 +79,41 @@ fn repeated(tensor: &Tensor, group: usize) -> Result<Tensor> {
     }
     let (batch, kv_heads, seq, head_dim) = tensor.dims4()?;
     Tensor::cat(&vec![tensor; group], 2)?.reshape((batch, kv_heads * group, seq, head_dim))
+}
+
+pub struct Flash {
+    /// `[1, heads, seq_q, head_dim]`
+    query: Tensor,
+    /// `[1, kv_heads, seq_kv, head_dim]`
+    key: Tensor,
+    /// `[1, kv_heads, seq_kv, head_dim]`
+    value: Tensor,
+    scale: f32,
+    /// Keys before the first query, where no query sees a later one.
+    offset: Option<usize>,
+}
+
+impl Call for Flash {
+    type Problem = Attention;
+
+    fn prepared(params: &AttentionParams, inputs: &Inputs) -> Result<Self> {
+        let tensor = |name: &str| upload(inputs.get(name));
+        Ok(Self {
+            query: tensor("query")?,
+            key: tensor("key")?,
+            value: tensor("value")?,
+            scale: 1.0 / (params.head_dim as f32).sqrt(),
+            offset: params.causal.then(|| params.seq_kv - params.seq_q),
+        })
+    }
+
+    fn call(&self) -> Result<Tensor> {
+        let [query, key, value] = [&self.query, &self.key, &self.value].map(|tensor| tensor.transpose(1, 2));
+        let mask = self.offset.map_or(AttnMask::None, AttnMask::causal_with_offset);
+        flash_attn::<f32>(&query?, &key?, &value?, self.scale, mask, None, None)
+    }
+
+    fn input(&self, name: &str) -> Option<&Tensor> {
+        find(&["query", "key", "value"], &[&self.query, &self.key, &self.value], name)
+    }
 }

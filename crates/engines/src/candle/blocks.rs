@@ -12,25 +12,25 @@ use candle_nn::ops::{layer_norm, rms_norm, softmax_last_dim};
 use super::call::{Call, find, row, upload};
 
 /// `Tensor::matmul`.
-pub const MATMUL: Row<Matmul> = row::<Product>("candle's Tensor::matmul: the gemm crate 0.19");
+pub const MATMUL: Row<Matmul> = row::<Product>("candle", "candle's Tensor::matmul: the gemm crate 0.19");
 
 /// Weights as they are given, `[inner, outer]`, not packed.
-pub const LINEAR: Row<Linear> = row::<Affine>("candle's matmul, broadcast_add and activation, weights not packed");
+pub const LINEAR: Row<Linear> = row::<Affine>("candle", "candle's matmul, broadcast_add and activation, weights not packed");
 
 /// Products, and what lies between them.
-pub const MLP: Row<Mlp> = row::<Products>("candle's matmul with gelu, or silu and mul, weights not packed");
+pub const MLP: Row<Mlp> = row::<Products>("candle", "candle's matmul with gelu, or silu and mul, weights not packed");
 
 /// candle-nn's own kernel.
-pub const LAYER_NORM: Row<LayerNorm> = row::<Layer>("candle_nn::ops::layer_norm");
+pub const LAYER_NORM: Row<LayerNorm> = row::<Layer>("candle", "candle_nn::ops::layer_norm");
 
 /// candle-nn's own kernel.
-pub const RMS_NORM: Row<RmsNorm> = row::<Rms>("candle_nn::ops::rms_norm");
+pub const RMS_NORM: Row<RmsNorm> = row::<Rms>("candle", "candle_nn::ops::rms_norm");
 
 /// candle-nn's own kernel.
-pub const SOFTMAX: Row<Softmax> = row::<Scores>("candle_nn::ops::softmax_last_dim");
+pub const SOFTMAX: Row<Softmax> = row::<Scores>("candle", "candle_nn::ops::softmax_last_dim");
 
 /// `Tensor::embedding`.
-pub const EMBEDDING: Row<Embedding> = row::<Table>("candle's Tensor::embedding, on one thread");
+pub const EMBEDDING: Row<Embedding> = row::<Table>("candle", "candle's Tensor::embedding, on one thread");
 
 /// `[m, k]` and `[k, n]`
 pub struct Product([Tensor; 2]);

@@ -31,8 +31,8 @@ pub trait Call: Sized + 'static {
 }
 
 /// The row of a call: what is called, in a line. One of many that few runs want side by side, and so on request.
-pub const fn row<C: Call>(about: &'static str) -> Row<C::Problem> {
-    Row::<C::Problem>::new("candle", about, &["flex"], &[DType::F32], engine, subject::<C>)
+pub const fn row<C: Call>(name: &'static str, about: &'static str) -> Row<C::Problem> {
+    Row::<C::Problem>::new(name, about, &["flex"], &[DType::F32], engine, subject::<C>)
         .catalogue(&["EN6"])
         .on_request()
 }

@@ -7,5 +7,5 @@ mod attention;
 mod blocks;
 mod call;
 
-pub use attention::ATTENTION;
+pub use attention::{ATTENTION, FLASH};
 pub use blocks::{EMBEDDING, LAYER_NORM, LINEAR, MATMUL, MLP, RMS_NORM, SOFTMAX};
