@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Rows that a compiler makes for each case, which takes it seconds: a few of them are tried, each on one case.
 fn is_compiled(name: &str) -> bool {
-    name.starts_with("compile") || name == "flex"
+    name.starts_with("compile") || name == "flex" || name == "zentorch"
 }
 
 /// Those of convolutions, of latent attention and of whole blocks that are tried: with weights packed before, in a form of its

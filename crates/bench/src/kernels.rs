@@ -15,10 +15,11 @@ const PLANS: [(&str, &str); 3] = [
     ("kernels_blocks.toml", include_str!("kernels_blocks.toml")),
 ];
 
-const RIVALS: [&str; 11] = [
+const RIVALS: [&str; 12] = [
     "compile",
     "compile-frozen",
     "graph",
+    "ort",
     "torch-sdpa",
     "torch-mm",
     "burn",

@@ -4,11 +4,19 @@
 //! clock: a kernel is prepared and called, never timed.
 
 mod angles;
+#[cfg(feature = "candle")]
+mod candle;
 pub mod flex;
+#[cfg(any(feature = "candle", feature = "onnxruntime"))]
+mod hidden;
 #[cfg(feature = "libtorch")]
 mod libtorch;
+#[cfg(feature = "onnxruntime")]
+mod onnxruntime;
 mod register;
 pub mod ring;
+#[cfg(any(feature = "candle", feature = "onnxruntime"))]
+mod turns;
 
 use std::process::ExitCode;
 

@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use benchbook_core::{Problem, Registry, Row};
 
+#[cfg(feature = "candle")]
+use crate::candle;
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
     models, multimodal, packed, pruned, quality, roofs, sparse, tables, techniques, training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
+#[cfg(feature = "onnxruntime")]
+use crate::onnxruntime;
 use crate::ring;
 
 /// Registers every engine's implementations, and the problems that read real weights or text; all other workloads must be registered too.
@@ -105,6 +109,27 @@ pub fn register(registry: &mut Registry) {
     add(registry, training::together::ROWS);
     add(registry, training::pool::ROWS);
     add(registry, training::lora::ROWS);
+    #[cfg(feature = "candle")]
+    registry
+        .implementation(candle::MATMUL)
+        .implementation(candle::ATTENTION)
+        .implementation(candle::FLASH)
+        .implementation(candle::LINEAR)
+        .implementation(candle::MLP)
+        .implementation(candle::LAYER_NORM)
+        .implementation(candle::RMS_NORM)
+        .implementation(candle::SOFTMAX)
+        .implementation(candle::EMBEDDING);
+    #[cfg(feature = "onnxruntime")]
+    registry
+        .implementation(onnxruntime::MATMUL)
+        .implementation(onnxruntime::ATTENTION)
+        .implementation(onnxruntime::LINEAR)
+        .implementation(onnxruntime::MLP)
+        .implementation(onnxruntime::LAYER_NORM)
+        .implementation(onnxruntime::RMS_NORM)
+        .implementation(onnxruntime::SOFTMAX)
+        .implementation(onnxruntime::EMBEDDING);
     #[cfg(feature = "libtorch")]
     registry
         .implementation(libtorch::SDPA)
@@ -150,6 +175,10 @@ pub fn own_process() {
 
 /// Why no engine can serve `device` in this process; nothing where one can.
 pub fn probe(device: &str) -> Option<String> {
+    #[cfg(feature = "onnxruntime")]
+    if device == onnxruntime::DEVICE {
+        return onnxruntime::probe();
+    }
     let why = flex::probe(device);
     #[cfg(feature = "libtorch")]
     let why = why.or_else(|| libtorch::probe(device));

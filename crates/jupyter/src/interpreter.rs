@@ -1,18 +1,12 @@
 //! The Python that runs Jupyter.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use benchbook_process::is_program;
+use benchbook_process::python;
 
 use crate::error::{Error, Result};
 use crate::surroundings::Surroundings;
-
-/// Names a Python outright.
-pub(crate) const PYTHON: &str = "BENCHBOOK_PYTHON";
-/// Names the project's environment.
-const VENV: &str = "BENCHBOOK_VENV";
-/// Name the environment that is active: virtual, which may lie over conda's, and conda.
-const ACTIVE: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
 
 /// A Python that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,35 +22,9 @@ impl Interpreter {
     /// # Errors
     /// There is none, or what is named is no program.
     pub fn find(here: &Surroundings, asked: Option<&Path>) -> Result<Self> {
-        if let Some(asked) = asked {
-            return Self::at(here.absolute(asked), "--python");
-        }
-        if let Some(named) = here.variable(PYTHON) {
-            return Self::at(here.absolute(Path::new(named)), PYTHON);
-        }
-        let venv = here.variable(VENV);
-        let folder = Path::new(venv.unwrap_or(".venv".as_ref()));
-        let upwards = here.folder().ancestors().map(|above| above.join(folder).join("bin/python"));
-        if let Some(program) = upwards.into_iter().find(|program| is_program(program)) {
-            return Ok(Self { program });
-        }
-        if let Some(venv) = venv {
-            // Who names an environment does not want another one.
-            let looked_for = format!("{VENV}={}, which holds no bin/python", Path::new(venv).display());
-            return Err(Error::NoPython { looked_for });
-        }
-        let mut active = ACTIVE.iter().filter_map(|name| Some(Path::new(here.variable(name)?).join("bin/python")));
-        active.find(|program| is_program(program)).map(|program| Self { program }).ok_or_else(|| {
-            let (folder, active) = (here.folder().display(), ACTIVE.join(", no "));
-            Error::NoPython { looked_for: format!("no {PYTHON}, no .venv in {folder} or above it, no {active}") }
-        })
-    }
-
-    fn at(program: PathBuf, named_by: &str) -> Result<Self> {
-        if is_program(&program) {
-            return Ok(Self { program });
-        }
-        Err(Error::NoPython { looked_for: format!("{named_by}: {} is no program", program.display()) })
+        let variable = |name: &str| here.variable(name).map(OsStr::to_owned);
+        let program = python(variable, here.folder(), asked).map_err(|looked_for| Error::NoPython { looked_for })?;
+        Ok(Self { program })
     }
 
     /// The environment that it belongs to: virtual or conda.
@@ -69,8 +37,12 @@ impl Interpreter {
 
 #[cfg(test)]
 mod tests {
+    use benchbook_process::PYTHON;
+
     use super::*;
     use crate::planted::environment;
+
+    const VENV: &str = "BENCHBOOK_VENV";
 
     #[test]
     fn what_is_named_goes_before_what_lies_about() {

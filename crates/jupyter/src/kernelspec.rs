@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use benchbook_process::PYTHON;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Named, Result};
-use crate::interpreter::PYTHON;
 use crate::snapshot::Snapshot;
 use crate::surroundings::Surroundings;
 

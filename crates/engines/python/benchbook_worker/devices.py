@@ -38,6 +38,8 @@ def no_library():
 TORCH, NUMPY = ("torch", "2.6", "3"), ("numpy", "1.26", "3")
 # Later ones want a later PyTorch than the project's.
 TORCHAO, BITSANDBYTES = ("torchao", "0.14", "0.15"), ("bitsandbytes", "0.46", "1")
+# It follows the versions of PyTorch, and brings the one that it was built for.
+ZENTORCH = ("zentorch", "2.11", "")
 COMPRESSOR, PEFT, FLA = ("neural-compressor-pt", "3", "4"), ("peft", "0.15", "1"), ("fla-core", "0.4", "1")
 TRANSFORMERS = ("transformers", "5.24", "6")
 # The exporter to ONNX of these versions of PyTorch needs two packages.

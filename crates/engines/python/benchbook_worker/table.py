@@ -1,6 +1,6 @@
 """Every device and every row, without loading an engine: what is here can be told at once."""
 
-from .devices import BITSANDBYTES, DEVICES, FLA, PEFT
+from .devices import BITSANDBYTES, DEVICES, FLA, PEFT, ZENTORCH
 from .names import (
     COMPILED,
     ENCODERS,
@@ -152,6 +152,21 @@ ROWS = [
             "by torch.compile with its weights as constants, which are packed before (freezing)",
             dtypes=dtypes_of(name),
             memory=False,
+        )
+        for name in WEIGHTED
+    ),
+    *(
+        Row(
+            "zentorch",
+            name,
+            ("torch",),
+            SINGLE,
+            "torch_rows:compile_zentorch",
+            "by torch.compile with the backend of zentorch, AMD's library for its processors, and its weights as constants",
+            ("EN5",),
+            memory=False,
+            needs=(ZENTORCH,),
+            on_request=True,
         )
         for name in WEIGHTED
     ),

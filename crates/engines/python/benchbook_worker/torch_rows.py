@@ -87,25 +87,25 @@ sdpa_efficient = of_all(partial(sdpa, "efficient"))
 sdpa_cudnn = of_all(partial(sdpa, "cudnn"))
 
 
-def compiled(setting, function, first):
-    """A function as `torch.compile` makes it, anew each time: until it has answered is the metric `compile_ns`."""
+def compiled(setting, function, first, backend="inductor"):
+    """A function as a backend of `torch.compile` makes it, anew each time: until it has answered is the metric `compile_ns`."""
     # Its caches go with their folder, whatever becomes of the process: what is loaded stays loaded.
     folder = tempfile.mkdtemp(prefix="benchbook-inductor-")
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = folder
     try:
         # To load the compiler and to try the processor takes longer than to compile, and is done once in a process.
-        fresh(lambda numbers: numbers + 1)(torch.zeros(16, device=first[0].device))
-        made = fresh(function)
+        fresh(lambda numbers: numbers + 1, backend)(torch.zeros(16, device=first[0].device))
+        made = fresh(function, backend)
         setting.timed("compile_ns", lambda: made(*first))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return made
 
 
-def fresh(function):
+def fresh(function, backend):
     # What was compiled before is found by the code object, and this is one of its own.
     own = eval("lambda *given: function(*given)", {"function": function})
-    return torch.compile(own, fullgraph=True, dynamic=False)
+    return torch.compile(own, backend=backend, fullgraph=True, dynamic=False)
 
 
 def compiled_calls_of(program, setting, copies):
@@ -125,15 +125,27 @@ def compile_fused(setting, copies):
     return compiled_calls_of(FUSED[setting.workload], setting, copies)
 
 
-@of_all
-def compile_frozen(setting, copies):
-    """The same with its weights as constants, which the compiler packs as its products and convolutions want them."""
+def frozen(setting, copies, backend):
     from torch._inductor import config
 
     graph = Graph(setting, copies, FUSED).eval()
     with config.patch(freezing=True):
-        made = compiled(setting, graph, graph.example)
+        made = compiled(setting, graph, graph.example, backend)
     return [partial(made, *[inputs[name] for name in graph.given]) for inputs in copies]
+
+
+@of_all
+def compile_frozen(setting, copies):
+    """The same with its weights as constants, which the compiler packs as its products and convolutions want them."""
+    return frozen(setting, copies, "inductor")
+
+
+@of_all
+def compile_zentorch(setting, copies):
+    """The same by the backend of zentorch, which is there once the package is loaded."""
+    import zentorch  # noqa: F401
+
+    return frozen(setting, copies, "zentorch")
 
 
 @of_all

@@ -37,6 +37,8 @@ pub mod transformer;
 mod weight_only;
 mod weights;
 
+#[cfg(any(feature = "candle", feature = "onnxruntime"))]
+pub(crate) use calls::failed;
 pub use custom::Custom;
 pub(crate) use engine::fused_engine;
 pub use engine::{CPU_DEVICES, build_facts, burn_engine, open, probe, set_threads};

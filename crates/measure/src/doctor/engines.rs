@@ -48,6 +48,7 @@ fn remedy(name: &str, engine: &str) -> Option<&'static str> {
     let remedies = [
         ("torch", "cargo xtask setup"),
         ("tch", "cargo xtask setup"),
+        ("onnxruntime", "cargo xtask setup"),
         ("flex", BUILD_WORKER),
         ("vulkan", "sudo apt-get install mesa-vulkan-drivers libvulkan1, then `cargo xtask setup`"),
         ("cuda", "install the NVIDIA driver (`nvidia-smi` must list the device), then `cargo xtask setup`"),
