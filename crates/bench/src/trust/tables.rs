@@ -278,6 +278,7 @@ mod tests {
     use super::*;
     use crate::trust::experiment::HEADER;
     use std::fs;
+    use std::path::Path;
 
     /// What these rows show on this machine.
     fn told(name: &str, machine: &str, rows: &str) -> String {
@@ -330,6 +331,17 @@ mod tests {
         let never = table("never", &runs(10.0, 0.01));
         let row = "| benchbook | up to 10 | not by most runs |  | at most 3 s: **missed**, also in 10 s |";
         assert!(never.contains(row) && never.contains("50 replicates of 0.20 s"), "{never}");
+    }
+
+    #[test]
+    fn what_is_published_is_what_the_rows_show() {
+        let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
+        let read = |name: &str| fs::read_to_string(datasets.join(name)).expect("a file of the repository");
+        let (rows, page) = (read("trust.csv"), read("bench.md"));
+        let told = told("published", "nobody's", rows.split_once('\n').expect("a header").1);
+        let section = page.split_once("\n## Trust\n").expect("the section").1.split("\n## ").next().expect("its text");
+        // Above it stand the machine and the day.
+        assert!(section.trim_end().ends_with(told.trim()), "cargo xtask bench --trust --minutes 0 tells:\n{told}");
     }
 
     #[test]
