@@ -9,6 +9,7 @@ mod dynamic;
 pub(crate) mod fused;
 mod int4;
 pub(crate) mod isa;
+mod left;
 pub(crate) mod pack;
 pub(crate) mod packed;
 pub(crate) mod panel;
