@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::coming::Coming;
 use super::isa::{self, Target, Tile};
 use super::left::Left;
 use super::pack::{self, Right};
@@ -196,6 +197,8 @@ pub fn block<T: Tile, R: Right + ?Sized>(
             let right = &mut right[..steps * panels * T::COLUMNS];
             pack::columns(tile, factors.right, n, [step, steps], columns.start, right);
             let left = Left::new(factors.left, k, [step, steps], T::ROWS, &mut *room);
+            let next_block = [k.min(step + depth)..k.min(step + 2 * depth), columns.clone()];
+            let coming = Coming::new(factors.right, n, next_block, [rows.len().div_ceil(T::ROWS), panels], steps);
             for (index, row) in rows.clone().step_by(T::ROWS).enumerate() {
                 let here = row..rows.end.min(row + T::ROWS);
                 let (count, next) = (here.len(), here.end..rows.end.min(here.end + T::ROWS));
@@ -207,7 +210,7 @@ pub fn block<T: Tile, R: Right + ?Sized>(
                     let column = columns.start + panel * T::COLUMNS;
                     let size = [count, T::COLUMNS.min(n - column)];
                     let to = Target { start: out.pointer(row * n + column), per_row: n, size, fresh: step == 0 };
-                    let ahead = left.ahead(index + 1, &next, [panel, panels]);
+                    let ahead = (left.ahead(index + 1, &next, [panel, panels]), coming.share(index, panel));
                     // SAFETY: `from` has these rows and steps; rows and columns of the result are this task's.
                     unsafe { tile.add_at(from, right, to, ahead) }
                 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bytes;
 mod call;
+mod coming;
 mod decoded;
 pub(crate) mod decoder;
 pub(crate) mod dot;
