@@ -168,32 +168,14 @@ beside AS (
     LEFT JOIN speeds s ON s.run_id = n.run_id AND s.case_name = n.case_name AND s.variant = n.variant
     LEFT JOIN speeds b ON b.run_id = n.run_id AND b.case_name = n.case_name AND b.variant = j.baseline
 ),
-ranked AS (
-    SELECT
-        case_name,
-        candidate,
-        p_value,
-        CAST(row_number() OVER (ORDER BY p_value, case_name, candidate) AS DOUBLE) AS place,
-        CAST(count(*) OVER () AS DOUBLE) AS tests
-    FROM beside
-    WHERE p_value IS NOT NULL
-),
 adjusted AS (
-    SELECT
-        case_name,
-        candidate,
-        least(
-            1.0,
-            min(p_value * tests / place) OVER (ORDER BY place DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-        ) AS matrix_q
-    FROM ranked
+    SELECT *, q_value(p_value) OVER () AS matrix_q FROM beside
 ),
 told AS (
     SELECT
         b.*,
-        a.matrix_q,
-        coalesce(b.verdict = 'faster' AND b.low >= CAST($least_speedup AS DOUBLE) AND a.matrix_q <= 0.05, false) AS wins,
-        coalesce(b.verdict = 'slower' AND a.matrix_q <= 0.05, false) AS loses,
+        coalesce(b.verdict = 'faster' AND b.low >= CAST($least_speedup AS DOUBLE) AND b.matrix_q <= 0.05, false) AS wins,
+        coalesce(b.verdict = 'slower' AND b.matrix_q <= 0.05, false) AS loses,
         coalesce(b.memory_ratio <= 1 - CAST($less_memory AS DOUBLE), false) AS smaller,
         CASE
             WHEN b.perplexity_ratio_high <= 1 + CAST($less_quality AS DOUBLE) THEN 'kept'
@@ -202,8 +184,7 @@ told AS (
             WHEN coalesce(b.perplexity_ratio, b.accuracy_difference) IS NOT NULL THEN 'undecided'
         END AS quality,
         CASE WHEN strpos(b.case_name, ' seeded ') > 0 THEN 'seeded' ELSE 'real' END AS weights
-    FROM beside b
-    LEFT JOIN adjusted a ON a.case_name = b.case_name AND a.candidate = b.candidate
+    FROM adjusted b
 )
 SELECT
     model,

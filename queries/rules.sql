@@ -13,8 +13,9 @@
 --
 -- passed is NULL where the data cannot say, or nothing was asked. A win is judged on the lower bound
 -- of the 95 % interval, and on replicates in processes of their own; a regression is the verdict
--- slower of the view verdicts, below the category measured. Memory is what a kernel
--- adds, over all devices, the median of the replicates; more of it is allowed where it buys speed.
+-- slower of the view verdicts, below the category measured. Memory is what a kernel adds, over all
+-- devices, and its ratio that of the view metric_verdicts: a rule is kept or broken where the whole 95 %
+-- interval says so, over five processes or more; more of it is allowed where it buys speed.
 -- Overall, no output may be wrong, the baseline's included, and nothing slower; the other flags are
 -- listed and do not count. Its value is the number of wrong outputs and regressions.
 WITH settings AS (
@@ -51,24 +52,19 @@ judged AS (
         AND candidate_implementation <> $baseline
         AND (nearest OR baseline = $baseline)
 ),
-peaks AS (
-    SELECT
-        t.workload, t.case_name, t.cache, t.variant, t.trial, m.device,
-        max(m.value) AS added_bytes
-    FROM measures m
-    JOIN trials t ON t.run_id = m.run_id AND t.trial = m.trial
-    WHERE m.run_id = $run AND t.run_id = $run AND m.name = 'peak_added_bytes'
-    GROUP BY t.workload, t.case_name, t.cache, t.variant, t.trial, m.device
-),
-totals AS (
-    SELECT workload, case_name, cache, variant, trial, sum(added_bytes) AS added_bytes
-    FROM peaks
-    GROUP BY workload, case_name, cache, variant, trial
-),
 memory AS (
-    SELECT workload, case_name, cache, variant, median(added_bytes) AS added_bytes
-    FROM totals
-    GROUP BY workload, case_name, cache, variant
+    SELECT
+        workload, case_name, cache, baseline, candidate, ratio, low, high,
+        baseline_value AS baseline_bytes,
+        candidate_value AS candidate_bytes,
+        -- What adds nothing has no logarithm, and so no interval.
+        CASE
+            WHEN baseline_value = 0 AND candidate_value > 0 THEN CAST('inf' AS DOUBLE)
+            ELSE candidate_value / nullif(baseline_value, 0)
+        END AS plain_ratio,
+        replace(reason, '-', ' ') AS memory_reason
+    FROM metric_verdicts
+    WHERE run_id = $run AND metric = 'peak_added_bytes'
 ),
 checked AS (
     SELECT
@@ -89,17 +85,19 @@ facts AS (
         s.*,
         -- What the verdict is bound to, where that is less than processes started anew.
         CASE WHEN p.across OR p.scope IS NULL THEN '' ELSE ', ' || replace(p.scope, '-', ' ') || ' only' END AS bounds,
-        b.added_bytes AS baseline_bytes,
-        m.added_bytes AS candidate_bytes,
-        m.added_bytes / nullif(b.added_bytes, 0) AS memory_ratio,
+        m.baseline_bytes,
+        m.candidate_bytes,
+        coalesce(1 / m.ratio, m.candidate_bytes / nullif(m.baseline_bytes, 0)) AS memory_ratio,
+        CASE WHEN m.ratio IS NOT NULL THEN 1 / m.high WHEN p.across THEN m.plain_ratio END AS memory_low,
+        CASE WHEN m.ratio IS NOT NULL THEN 1 / m.low WHEN p.across THEN m.plain_ratio END AS memory_high,
+        m.memory_reason,
         c.error, c.checks, c.wrong,
         c.tolerance * s.most_error AS most_scaled_error
     FROM judged p
     CROSS JOIN settings s
-    LEFT JOIN memory b
-        ON b.workload = p.workload AND b.case_name = p.case_name AND b.cache = p.cache AND b.variant = p.baseline
     LEFT JOIN memory m
-        ON m.workload = p.workload AND m.case_name = p.case_name AND m.cache = p.cache AND m.variant = p.candidate
+        ON m.workload = p.workload AND m.case_name = p.case_name AND m.cache = p.cache
+        AND m.baseline = p.baseline AND m.candidate = p.candidate
     LEFT JOIN checked c
         ON c.workload = p.workload AND c.case_name = p.case_name AND c.cache = p.cache AND c.variant = p.candidate
 ),
@@ -152,10 +150,12 @@ rules AS (
             WHEN r.rule = 'category' THEN CASE WHEN across THEN true END
             WHEN r.rule = 'error' THEN wrong = 0
             WHEN no_memory IS NOT NULL THEN NULL
-            WHEN r.rule = 'memory saved' THEN CASE WHEN memory_promised THEN memory_ratio <= 1 - less_memory END
-            WHEN candidate_bytes <= baseline_bytes * (1 + more_memory) THEN true
+            WHEN r.rule = 'memory saved' AND NOT memory_promised THEN NULL
+            WHEN r.rule = 'memory saved' AND memory_high <= 1 - less_memory THEN true
+            WHEN r.rule = 'memory saved' THEN CASE WHEN memory_low > 1 - less_memory THEN false END
+            WHEN memory_high <= 1 + more_memory THEN true
             WHEN verdict = 'faster' THEN NULL
-            ELSE false
+            WHEN memory_low > 1 + more_memory THEN false
         END AS passed,
         CASE
             WHEN r.rule IN ('speedup', 'category') AND speedup IS NULL
@@ -172,9 +172,10 @@ rules AS (
             WHEN r.rule = 'error'
             THEN CAST(wrong AS VARCHAR) || ' of ' || CAST(checks AS VARCHAR) || ' checks failed'
             WHEN no_memory IS NOT NULL THEN no_memory
+            WHEN memory_high IS NULL THEN concat_ws(', ', memory_words, memory_reason)
             WHEN r.rule = 'memory saved'
             THEN memory_words || CASE WHEN memory_promised THEN '' ELSE ', no saving was promised' END
-            WHEN candidate_bytes <= baseline_bytes * (1 + more_memory) THEN memory_words
+            WHEN memory_ratio <= 1 + more_memory THEN memory_words
             ELSE memory_words || CASE WHEN verdict = 'faster' THEN ', but faster' ELSE ', and not faster' END
         END AS why
     FROM classed c

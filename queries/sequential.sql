@@ -5,6 +5,8 @@
 -- Each replicate counts once, by the mean of its valid samples. The interval is Welch's on the
 -- logarithm of the ratio of means (delta method, 95 %); drift between the runs counts as a
 -- difference, so that nothing is ever called equivalent. Below five replicates of either it is undecided.
+-- All comparisons of the two runs are one family: of the directions that are said, at most 5 % are
+-- expected to be chance. The reason of one that only by itself would be said is fdr.
 -- What has no valid sample in one of them is not in both; its reason says what became of which side
 -- (the view unusable).
 WITH replicate_means AS (
@@ -28,15 +30,34 @@ ratios AS (
         variant,
         avg(CASE WHEN NOT is_candidate THEN time_ns END) AS baseline_ns,
         avg(CASE WHEN is_candidate THEN time_ns END) AS candidate_ns,
-        speedup(time_ns, is_candidate) AS speedup,
-        speedup_low(time_ns, is_candidate) AS low,
-        speedup_high(time_ns, is_candidate) AS high,
-        unpaired_summary(time_ns, is_candidate)['verdict'] AS verdict,
-        welch_p(time_ns, is_candidate) AS welch_p,
+        unpaired_summary(time_ns, is_candidate) AS alone,
         sum(CASE WHEN NOT is_candidate THEN 1 ELSE 0 END) AS baseline_replicates,
         sum(CASE WHEN is_candidate THEN 1 ELSE 0 END) AS candidate_replicates
     FROM replicate_means
     GROUP BY workload, case_name, cache, variant
+),
+judged AS (
+    -- What calibrations have shown is of pairs: a difference between runs has no usual size.
+    SELECT *, suite_verdict(alone, CAST(NULL AS DOUBLE)) OVER () AS beside FROM ratios
+),
+told AS (
+    SELECT
+        workload,
+        case_name,
+        cache,
+        variant,
+        baseline_ns,
+        candidate_ns,
+        alone['speedup'] AS speedup,
+        alone['low'] AS low,
+        alone['high'] AS high,
+        beside['verdict'] AS verdict,
+        beside['reason'] AS why,
+        alone['welch_p'] AS welch_p,
+        beside['q_value'] AS q_value,
+        baseline_replicates,
+        candidate_replicates
+    FROM judged
 ),
 -- From trials, not from samples: what has no valid one has to be told.
 begun AS (
@@ -71,11 +92,13 @@ beside AS (
         r.low,
         r.high,
         r.verdict,
+        r.why,
         r.welch_p,
+        r.q_value,
         coalesce(r.baseline_replicates, 0) AS baseline_replicates,
         coalesce(r.candidate_replicates, 0) AS candidate_replicates
     FROM begun b
-    LEFT JOIN ratios r
+    LEFT JOIN told r
         ON r.workload = b.workload AND r.case_name = b.case_name AND r.cache = b.cache AND r.variant = b.variant
 )
 SELECT
@@ -96,11 +119,13 @@ SELECT
         concat_ws(
             ', ',
             CASE WHEN baseline_replicates = 0 THEN 'baseline-' || coalesce(baseline_lost, 'missing') END,
-            CASE WHEN candidate_replicates = 0 THEN 'candidate-' || coalesce(candidate_lost, 'missing') END
+            CASE WHEN candidate_replicates = 0 THEN 'candidate-' || coalesce(candidate_lost, 'missing') END,
+            CASE WHEN verdict = 'undecided' THEN why END
         ),
         ''
     ) AS reason,
     welch_p,
+    q_value,
     baseline_replicates,
     candidate_replicates,
     'unpaired, sequential' AS scope

@@ -3,7 +3,7 @@
 use std::fs;
 
 use benchbook_report::charts::Browser;
-use benchbook_tests::Bench;
+use benchbook_tests::{Bench, repository};
 
 /// A browser; without one the test fails in CI and says elsewhere why it is skipped.
 fn browser() -> Option<Browser> {
@@ -77,6 +77,18 @@ fn every_variant_gets_the_same_threads() {
     // A kernel uses some of its one core, or nothing was measured.
     let fine = |row: &serde_json::Value| row["cores"].as_f64().is_some_and(|cores| (0.1..1.2).contains(&cores));
     assert!(!rows.is_empty() && rows.iter().all(fine), "{rows:?}");
+}
+
+#[test]
+fn what_is_published_of_claims_is_what_their_table_holds() {
+    let page = fs::read_to_string(repository().join("datasets/bench.md")).unwrap();
+    let told = Bench::new().ok(&["list", "claims", "--format", "json"]);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&told).unwrap();
+    for row in rows.iter().filter(|row| row["value"].is_number()) {
+        let [statement, verdict] = ["statement", "verdict"].map(|name| row[name].as_str().unwrap());
+        let stands = |line: &str| line.contains(statement) && line.contains(&format!("| {verdict} |"));
+        assert!(page.lines().any(stands), "bench.md does not say that it is {verdict}: {statement}");
+    }
 }
 
 #[test]

@@ -37,6 +37,26 @@ const MAY_HOLD_STREAMS: [(&str, &str); 2] = [
 ];
 const STREAMS: [&str; 2] = ["stdout()", "stderr()"];
 
+/// Makes verdicts, or adjusts p-values: the file or folder, and why it may. All else reads the views of verdicts.
+const MAY_JUDGE: [(&str, &str); 7] = [
+    ("crates/stats/", "this is the judge"),
+    ("crates/query/src/functions/", "hands it to SQL"),
+    ("crates/query/src/verdicts/judged.sql", "asks it, for the views"),
+    ("crates/query/src/calibration.rs", "counts how often equal programs are called different"),
+    ("queries/sequential.sql", "asks it of two runs, which no view pairs"),
+    ("queries/matrix.sql", "adjusts what a view says once more, over many runs"),
+    ("queries/health.sql", "adjusts what is no verdict: whether trials drift"),
+];
+const JUDGING: [&str; 7] = [
+    "paired_verdict",
+    "sequential_verdict",
+    "suite_verdict",
+    "paired_summary",
+    "unpaired_summary",
+    "benjamini_hochberg",
+    "q_value(",
+];
+
 /// What reads time, and what writes to the terminal.
 const TIME: [&str; 5] = ["Instant::now", "SystemTime::now", "clock_gettime", "Utc::now", "Local::now"];
 const PRINT: [&str; 5] = ["println!", "print!", "eprintln!", "eprint!", "dbg!"];
@@ -98,6 +118,10 @@ fn pasted(path: &str, text: &str) -> Vec<String> {
         return Vec::new();
     }
     lines_with(path, text, &["= '{", "('{", "distinct \\\"{"])
+}
+
+fn judging(path: &str, text: &str) -> Vec<String> {
+    if is_test(path) || allowed(path, &MAY_JUDGE) { Vec::new() } else { lines_with(path, text, &JUDGING) }
 }
 
 fn length(path: &str, text: &str) -> Vec<String> {
@@ -177,6 +201,19 @@ fn text_in_sql_is_quoted() {
     for text in ["format!(\"where run_id = '{run_id}'\")", "\"x IN ('{a}')\"", r#""count(distinct \"{name}\")""#] {
         assert_eq!(pasted("crates/report/src/comparison/gaps.rs", text).len(), 1, "{text}");
     }
+}
+
+#[test]
+fn verdicts_are_made_in_one_place() {
+    let all = sources(&["crates", "queries"], &["rs", "sql"]);
+    none(&all.iter().flat_map(|source| judging(&source.path, own(&source.text))).collect::<Vec<_>>());
+    let needs = |place: &str| {
+        let judges = |one: &Source| one.path.starts_with(place) && !lines_with("", &one.text, &JUDGING).is_empty();
+        all.iter().any(judges)
+    };
+    assert!(MAY_JUDGE.iter().all(|(place, _)| needs(place)), "an exception is needed no more");
+    let planted = "SELECT q_value(p) OVER () AS q FROM pairs";
+    assert_eq!(judging("queries/planted.sql", planted), ["queries/planted.sql:1: q_value("]);
 }
 
 /// Exceptions for what no longer happens there.

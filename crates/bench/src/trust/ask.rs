@@ -1,6 +1,6 @@
 //! Asking a tool: each as its users would, on the same work, quiet or beside a noisy neighbour.
 
-use super::experiment::{Answer, Experiment};
+use super::experiment::{Answer, Experiment, UNBOUNDED};
 use crate::ask::{answer as parse, number, text};
 use benchbook_process::Supervised;
 use serde_json::Value;
@@ -109,7 +109,7 @@ pub fn judged(row: &Value) -> Answer {
         direction: if significant { verdict.to_owned() } else { "none".to_owned() },
         ratio: number(row, "speedup").recip(),
         low: bound("high", 0.0),
-        high: bound("low", 1e9),
+        high: bound("low", UNBOUNDED),
         note: format!("{verdict}; {}; {} replicates", text(row, "reason"), row["replicates"]),
         ..undecided("")
     }
@@ -122,7 +122,7 @@ pub fn undecided(why: &str) -> Answer {
         direction: "none".into(),
         ratio: 1.0,
         low: 0.0,
-        high: 1e9,
+        high: UNBOUNDED,
         wall_s: 0.0,
         steal: 0.0,
         machine: String::new(),
@@ -190,7 +190,7 @@ mod tests {
         let row = json!({ "verdict": "undecided", "reason": "too-few-blocks", "replicates": 2,
                           "speedup": 0.5, "low": null, "high": null });
         let open = judged(&row);
-        assert_eq!((open.significant, open.low, open.high), (false, 0.0, 1e9));
+        assert_eq!((open.significant, open.low, open.high), (false, 0.0, UNBOUNDED));
         assert_eq!(undecided(NOTHING).replicates(), 0);
     }
 }

@@ -59,17 +59,22 @@ fn asker(ready: &Ready) -> Result<Asker> {
 /// Asks what is missing, for so many minutes.
 fn ask(asker: &Asker, root: &Path, ledger: &mut Ledger, selection: &Selection, minutes: f64) -> Result<()> {
     let end = Instant::now() + Duration::from_secs_f64(60.0 * minutes);
-    let left = schedule::left(ledger, selection);
-    println!("   {} runs are left, {minutes} minutes are given", left.len());
-    for (number, task) in left.iter().enumerate() {
-        if Instant::now() + Duration::from_secs_f64(task.seconds()) > end {
-            println!("   {} of them are for another time: run this again (without `--again`)", left.len() - number);
-            break;
+    // Answers that tell too little are followed by other questions, which nobody knows before.
+    loop {
+        let left = schedule::left(ledger, selection);
+        println!("   {} runs are left, {minutes} minutes are given", left.len());
+        if left.is_empty() {
+            return Ok(());
         }
-        for (experiment, answer) in task.ask(asker, root)? {
-            println!("   {experiment}: {answer}");
-            ledger.append(&experiment, &answer)?;
+        for (number, task) in left.iter().enumerate() {
+            if Instant::now() + Duration::from_secs_f64(task.seconds()) > end {
+                println!("   {} of them are for another time: run this again (without `--again`)", left.len() - number);
+                return Ok(());
+            }
+            for (experiment, answer) in task.ask(asker, root)? {
+                println!("   {experiment}: {answer}");
+                ledger.append(&experiment, &answer)?;
+            }
         }
     }
-    Ok(())
 }

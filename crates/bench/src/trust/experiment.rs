@@ -47,6 +47,9 @@ pub struct Answer {
 pub const HEADER: &str = "goal,tool,noisy,work,extra,seconds,replicates,seed,significant,direction,ratio,low,high,\
     wall_s,steal,machine,note,day,revision";
 
+/// The upper bound of an interval that nothing bounds; its lower one is 0.
+pub const UNBOUNDED: f64 = 1e9;
+
 /// A text that stands in one cell.
 pub fn cell(text: &str) -> String {
     text.replace([',', '\n', '"'], ";")
@@ -122,6 +125,11 @@ impl Experiment {
 }
 
 impl Answer {
+    /// Whether it has an interval: what nothing bounds holds any truth, and is none.
+    pub fn is_bounded(&self) -> bool {
+        self.low > 0.0 || self.high < UNBOUNDED
+    }
+
     /// Whether the interval holds the true ratio.
     pub fn covers(&self, truth: f64) -> bool {
         self.low <= truth && truth <= self.high

@@ -101,7 +101,13 @@ impl Ledger {
 
     /// Whether this machine has given the answer, in the quiet that it needs.
     pub fn has(&self, one: &Experiment) -> bool {
-        self.rows.iter().any(|(done, answer)| done == one && as_asked(done, answer) && self.is_ours(answer))
+        self.answer(one).is_some()
+    }
+
+    /// This machine's answer, given in the quiet that it needs.
+    pub fn answer(&self, one: &Experiment) -> Option<&Answer> {
+        let mut ours = self.rows.iter().filter(|(done, answer)| done == one && self.is_ours(answer));
+        ours.find(|(done, answer)| as_asked(done, answer)).map(|(_, answer)| answer)
     }
 
     /// Every machine that has rows, in the order of its first one.

@@ -25,11 +25,21 @@ const SEQUENCES: [u32; 4] = [64, 128, 256, 512];
 /// Runs of each kernel, quiet and beside a neighbour.
 const RUNS: u64 = 25;
 
-/// Processes that are compared; where the machine spoils those of a side, fewer are, and no verdict can be a false one.
+/// The same at most, where many comparisons have told too little.
+const MOST_RUNS: u64 = 100;
+
+/// Comparisons of a kernel and condition that are to count.
+const COMPARISONS: usize = 100;
+
+/// Processes of which a comparison consists that counts; where the machine spoils so many of a side that fewer are left, no
+/// verdict can be a false one.
 pub const REPLICATES: u32 = 5;
 
-/// Seconds that a run takes, about.
-pub const SECONDS: f64 = 20.0;
+/// Processes that are measured, quiet and beside a neighbour, who spoils up to two of three.
+const PROCESSES: [u32; 2] = [6, 10];
+
+/// Seconds that a process of all cases takes, about.
+const SECONDS_EACH: f64 = 4.0;
 
 /// One run: a kernel, and its cases as experiments.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,9 +59,19 @@ impl Sweep {
             work: format!("{} s{sequence}", self.kernel),
             extra: 0.0,
             seconds: 0.0,
-            replicates: REPLICATES,
+            replicates: self.processes(),
             seed: self.seed,
         }
+    }
+
+    /// Processes that are measured of each side.
+    fn processes(&self) -> u32 {
+        PROCESSES[usize::from(self.noisy)]
+    }
+
+    /// Seconds that it takes, about.
+    pub fn seconds(&self) -> f64 {
+        SECONDS_EACH * f64::from(self.processes())
     }
 
     /// The share of the runs of its kernel and condition that are done with it.
@@ -100,9 +120,9 @@ impl Sweep {
     }
 
     fn plan(&self) -> String {
-        let Self { kernel, device, seed, .. } = self;
+        let (Self { kernel, device, seed, .. }, processes) = (self, self.processes());
         format!(
-            "suite = \"trust\"\nseed = {seed}\nthreads = 2\nreplicates = {REPLICATES}\ndevices = [\"{device}\"]\n\n\
+            "suite = \"trust\"\nseed = {seed}\nthreads = 2\nreplicates = {processes}\ndevices = [\"{device}\"]\n\n\
              [sampling]\nblocks = 20\nmin_sample_ns = 1000000\nwarmup_ns = 50000000\n\n[[cases]]\n\
              workload = \"attention\"\nimplementations = [\"{kernel}\"]\nparams = {{ seq_q = {SEQUENCES:?} }}\n"
         )
@@ -112,17 +132,27 @@ impl Sweep {
 /// The runs of the selection that this machine has left, kernels and conditions in turn.
 pub fn left(ledger: &Ledger, selection: &Selection) -> Vec<Sweep> {
     let mut sweeps = Vec::new();
-    for seed in 1..=RUNS {
-        for noisy in [false, true] {
-            for (kernel, device) in KERNELS {
-                let sweep = Sweep { kernel, device, noisy, seed };
-                if sweep.experiments().iter().any(|one| selection.takes(one) && !ledger.has(one)) {
-                    sweeps.push(sweep);
-                }
-            }
+    for noisy in [false, true] {
+        for (kernel, device) in KERNELS {
+            sweeps.extend(left_of(ledger, selection, |seed| Sweep { kernel, device, noisy, seed }));
         }
     }
+    // Equals stay in this order.
+    sweeps.sort_by_key(|sweep| sweep.seed);
     sweeps
+}
+
+/// Those of a kernel in a condition: all that are planned, and then as many as it takes until enough comparisons count.
+fn left_of(ledger: &Ledger, selection: &Selection, sweep: impl Fn(u64) -> Sweep) -> Vec<Sweep> {
+    let is_left = |one: &Sweep| one.experiments().iter().any(|one| selection.takes(one) && !ledger.has(one));
+    let planned: Vec<Sweep> = (1..=RUNS).map(&sweep).filter(is_left).collect();
+    if !planned.is_empty() {
+        return planned;
+    }
+    let counts = |one: &Experiment| ledger.answer(one).is_some_and(|answer| answer.replicates() >= REPLICATES);
+    let all = (1..=MOST_RUNS).flat_map(|seed| sweep(seed).experiments());
+    let runs = COMPARISONS.saturating_sub(all.filter(counts).count()).div_ceil(SEQUENCES.len());
+    (RUNS + 1..=MOST_RUNS).map(&sweep).filter(is_left).take(runs).collect()
 }
 
 #[cfg(test)]
@@ -144,6 +174,38 @@ mod tests {
             ledger.append(&one, &undecided("x")).expect("written");
         }
         assert_eq!(left(&ledger, &all).len(), first.len() - 1);
+        std::fs::remove_file(&path).expect("removed");
+    }
+
+    #[test]
+    fn where_comparisons_tell_too_little_others_follow() {
+        let path = std::env::temp_dir().join(format!("benchbook-too-little-{}.csv", std::process::id()));
+        let mut ledger = Ledger::open(&path, "cpu").expect("a ledger");
+        let all = Selection::default();
+        let spoilt = |sweep: &Sweep| sweep.noisy && sweep.kernel == "fused";
+        let seeds = |sweeps: &[Sweep]| {
+            assert!(sweeps.iter().all(spoilt), "all others are done: {sweeps:?}");
+            sweeps.iter().map(|sweep| sweep.seed).collect::<Vec<_>>()
+        };
+        for sweep in left(&ledger, &all) {
+            // Beside a neighbour, one case of this kernel keeps too few processes.
+            for (place, one) in sweep.experiments().iter().enumerate() {
+                let few = spoilt(&sweep) && place == 0;
+                let told = if few { "few-replicates; 4 replicates" } else { "too-noisy; 6 replicates" };
+                ledger.append(one, &undecided(told)).expect("written");
+            }
+        }
+        // 25 comparisons are missing, four in a run.
+        let more = left(&ledger, &all);
+        assert_eq!(seeds(&more), (RUNS + 1..=RUNS + 7).collect::<Vec<_>>());
+        for one in more.iter().flat_map(Sweep::experiments) {
+            ledger.append(&one, &undecided("few-replicates; 4 replicates")).expect("written");
+        }
+        assert_eq!(seeds(&left(&ledger, &all)), (RUNS + 8..=RUNS + 14).collect::<Vec<_>>());
+        for one in left(&ledger, &all).iter().flat_map(Sweep::experiments) {
+            ledger.append(&one, &undecided("too-noisy; 10 replicates")).expect("written");
+        }
+        assert!(left(&ledger, &all).is_empty());
         std::fs::remove_file(&path).expect("removed");
     }
 }

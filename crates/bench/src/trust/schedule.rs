@@ -30,7 +30,7 @@ impl Task {
     pub fn seconds(&self) -> f64 {
         match self {
             Self::One(experiment) => experiment.seconds,
-            Self::Sweep(_) => same_kernel::SECONDS,
+            Self::Sweep(sweep) => sweep.seconds(),
         }
     }
 

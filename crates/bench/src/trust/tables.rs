@@ -172,20 +172,25 @@ fn coverage(machine: &Machine<'_>) -> String {
         "|---|---|".to_owned(),
     ];
     for replicates in [5, 10, 20] {
-        let rows = machine.of(|e| e.goal == "coverage" && e.replicates == replicates);
+        let rows = bounded(machine.of(|e| e.goal == "coverage" && e.replicates == replicates));
         let told = rate_and_goal(&rows, Some(&COVERAGE), |e, a| a.covers(1.0 + e.extra));
         lines.push(format!("| benchbook, R = {replicates} | {told} |"));
     }
     for tool in TOOLS {
         for noisy in [false, true] {
-            let rows = machine.of(|e| {
+            let rows = bounded(machine.of(|e| {
                 !["coverage", same_kernel::GOAL].contains(&e.goal.as_str()) && e.tool == tool && e.noisy == noisy
-            });
+            }));
             let name = if noisy { "noisy" } else { "quiet" };
             lines.push(format!("| {tool}, {name} | {} |", rate(&rows, |e, a| a.covers(1.0 + e.extra))));
         }
     }
     lines.join("\n")
+}
+
+/// Those that have an interval.
+fn bounded(rows: Rows<'_>) -> Rows<'_> {
+    rows.into_iter().filter(|(_, answer)| answer.is_bounded()).collect()
 }
 
 /// A tool's quiet answers to a difference of a hundredth, for which it was given so many seconds.
@@ -278,6 +283,7 @@ mod tests {
     use super::*;
     use crate::trust::experiment::HEADER;
     use std::fs;
+    use std::path::Path;
 
     /// What these rows show on this machine.
     fn told(name: &str, machine: &str, rows: &str) -> String {
@@ -330,6 +336,27 @@ mod tests {
         let never = table("never", &runs(10.0, 0.01));
         let row = "| benchbook | up to 10 | not by most runs |  | at most 3 s: **missed**, also in 10 s |";
         assert!(never.contains(row) && never.contains("50 replicates of 0.20 s"), "{never}");
+    }
+
+    #[test]
+    fn an_interval_without_bounds_covers_nothing() {
+        let row = |seed: u64, bounds: &str| {
+            format!("coverage,benchbook,false,dependent,0.05,10,5,{seed},false,none,1.05,{bounds},2.0,0.0,A,\n")
+        };
+        let rows: String = [row(1, "1.04,1.06"), row(2, "1.01,1.02"), row(3, "0.000000,1000000000.000000")].concat();
+        let told = told("unbounded", "A", &rows);
+        assert!(told.contains("| benchbook, R = 5 | 1 of 2 ("), "{told}");
+    }
+
+    #[test]
+    fn what_is_published_is_what_the_rows_show() {
+        let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
+        let read = |name: &str| fs::read_to_string(datasets.join(name)).expect("a file of the repository");
+        let (rows, page) = (read("trust.csv"), read("bench.md"));
+        let told = told("published", "nobody's", rows.split_once('\n').expect("a header").1);
+        let section = page.split_once("\n## Trust\n").expect("the section").1.split("\n## ").next().expect("its text");
+        // Above it stand the machine and the day.
+        assert!(section.trim_end().ends_with(told.trim()), "cargo xtask bench --trust --minutes 0 tells:\n{told}");
     }
 
     #[test]

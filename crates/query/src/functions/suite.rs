@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Float64Array, StructArray};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use benchbook_stats::verdict::{Judgement, Member, Rules, judge, unseen_share};
 use datafusion::common::cast::{as_float64_array, as_int64_array, as_struct_array};
 use datafusion::common::{Result, exec_err, plan_err};
@@ -12,6 +12,7 @@ use datafusion::logical_expr::{PartitionEvaluator, Signature, Volatility, Window
 
 use super::family::{Cell, DEFAULT_LEVEL, Family, Kind, Output, struct_array};
 use super::paired::PAIRED;
+use super::unpaired::UNPAIRED;
 
 /// The struct that `suite_verdict` gives.
 static SUITE: Family = Family {
@@ -31,17 +32,18 @@ static SUITE: Family = Family {
     doc: "The verdict of each comparison beside all others of its partition: directions and equivalences adjusted \
           (Benjamini-Hochberg, 5 %), a direction no larger than the usual difference of equal programs undecided. \
           Said is the verdict in words; the reason is NULL where that of the comparison alone stands; unseen_share is \
-          the share of slow processes from which on a slow mode is excluded at 95 %. A struct of verdict, said, \
-          reason, q_value, equivalence_q, unseen_share. The view verdicts has it for every run.",
+          the share of slow processes from which on a slow mode is excluded at 95 %. Of unpaired_summary, which has \
+          no test of equivalence, only directions are judged. A struct of verdict, said, reason, q_value, \
+          equivalence_q, unseen_share. The view verdicts has it for every run.",
 };
 
-/// `suite_verdict(paired_summary, usual_difference)`.
+/// `suite_verdict(summary, usual_difference)`, of what `paired_summary` or `unpaired_summary` gives.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SuiteVerdict(Signature);
 
 impl SuiteVerdict {
     pub(crate) const NAME: &'static str = SUITE.summary;
-    pub(crate) const SIGNATURE: &'static str = "suite_verdict(paired_summary, usual_difference) OVER (PARTITION BY …)";
+    pub(crate) const SIGNATURE: &'static str = "suite_verdict(summary, usual_difference) OVER (PARTITION BY …)";
     pub(crate) const DOC: &'static str = SUITE.doc;
 
     pub(crate) fn new() -> Self {
@@ -60,10 +62,12 @@ impl WindowUDFImpl for SuiteVerdict {
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
         match given {
-            [DataType::Struct(fields), usual] if *fields == PAIRED.fields() && Kind::Float.accepts(usual) => {
+            [DataType::Struct(fields), usual] if is_judged(fields) && Kind::Float.accepts(usual) => {
                 Ok(vec![DataType::Struct(fields.clone()), DataType::Float64])
             }
-            [_, _] => plan_err!("{} takes what paired_summary gives, and a number", Self::SIGNATURE),
+            [_, _] => {
+                plan_err!("{} takes what paired_summary gives, or unpaired_summary, and a number", Self::SIGNATURE)
+            }
             _ => plan_err!("wrong number of arguments: call {}, got {}", Self::SIGNATURE, given.len()),
         }
     }
@@ -87,15 +91,16 @@ impl PartitionEvaluator for Suite {
             return exec_err!("{} got {} arguments", SuiteVerdict::NAME, values.len());
         };
         let alone = as_struct_array(alone)?;
-        let [ratio, p, equivalence_p] = ["speedup", "p_value", "equivalence_p"].map(|name| floats(alone, name));
-        let (ratio, p, equivalence_p, usual) = (ratio?, p?, equivalence_p?, as_float64_array(usual)?);
+        let (ratio, p, usual) = (floats(alone, "speedup")?, floats(alone, "p_value")?, as_float64_array(usual)?);
+        // Two runs are never called equivalent, and have no such test.
+        let equivalence_p = alone.column_by_name("equivalence_p").map(|found| as_float64_array(found)).transpose()?;
         let at = |column: &Float64Array, row: usize| column.is_valid(row).then(|| column.value(row));
         let family: Vec<Member> = (0..alone.len())
             .map(|row| Member {
                 // Without a ratio there is no p-value either, and nothing is asked of it.
                 ratio: at(ratio, row).unwrap_or(1.0),
                 p_value: at(p, row),
-                equivalence_p: at(equivalence_p, row),
+                equivalence_p: equivalence_p.and_then(|found| at(found, row)),
                 usual_difference: at(usual, row),
             })
             .collect();
@@ -103,14 +108,19 @@ impl PartitionEvaluator for Suite {
             Ok(judged) => judged,
             Err(error) => return exec_err!("{} cannot judge: {error}", SuiteVerdict::NAME),
         };
-        let replicates = as_int64_array(field(alone, "replicates")?)?;
-        let rows: Vec<Vec<Cell>> = judged
-            .iter()
-            .zip(replicates)
-            .map(|(one, count)| cells(one, count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0)))
-            .collect();
+        let replicates = alone.column_by_name("replicates").map(|found| as_int64_array(found)).transpose()?;
+        let count = |row: usize| {
+            let known = replicates.filter(|found| found.is_valid(row));
+            known.and_then(|found| usize::try_from(found.value(row)).ok()).unwrap_or(0)
+        };
+        let rows: Vec<Vec<Cell>> = judged.iter().enumerate().map(|(row, one)| cells(one, count(row))).collect();
         Ok(Arc::new(struct_array(&SUITE, &rows)))
     }
+}
+
+/// Whether these are the fields of a summary that is one comparison of a family.
+fn is_judged(fields: &Fields) -> bool {
+    [&PAIRED, &UNPAIRED].iter().any(|family| *fields == family.fields())
 }
 
 fn cells(judged: &Judgement, replicates: usize) -> Vec<Cell> {
@@ -124,13 +134,9 @@ fn cells(judged: &Judgement, replicates: usize) -> Vec<Cell> {
     ]
 }
 
-fn field<'a>(alone: &'a StructArray, name: &str) -> Result<&'a ArrayRef> {
+fn floats<'a>(alone: &'a StructArray, name: &str) -> Result<&'a Float64Array> {
     match alone.column_by_name(name) {
-        Some(column) => Ok(column),
+        Some(column) => as_float64_array(column),
         None => exec_err!("{} misses the field {name}", SuiteVerdict::NAME),
     }
-}
-
-fn floats<'a>(alone: &'a StructArray, name: &str) -> Result<&'a Float64Array> {
-    as_float64_array(field(alone, name)?)
 }

@@ -14,7 +14,7 @@ use super::summary::floats;
 
 const IS_CANDIDATE: Argument = Argument { name: "is_candidate", kind: Kind::Flag };
 
-static UNPAIRED: Family = Family {
+pub(super) static UNPAIRED: Family = Family {
     summary: "unpaired_summary",
     arguments: &[X, IS_CANDIDATE],
     level: true,
@@ -33,6 +33,7 @@ static UNPAIRED: Family = Family {
         float("cohens_d"),
         float("hedges_g"),
         Output { name: "verdict", kind: Kind::Text },
+        float("p_value"),
         REASON,
     ],
     shorts: &[
@@ -83,7 +84,8 @@ static UNPAIRED: Family = Family {
     ],
     doc: "Two unpaired samples side by side, in constant memory: means, ratio of means with its interval, Welch's t \
           test, effect sizes. The verdict takes rows for one each of a replicate: it is descriptive, never \
-          equivalent, and undecided below five.",
+          equivalent, and undecided below five. It is of this comparison alone: the query sequential judges all of \
+          two runs together, by the p-value of the interval (p_value, NULL below five).",
 };
 
 /// State of `unpaired_summary`: baseline, candidate.
@@ -146,6 +148,7 @@ impl State for UnpairedState {
             Cell::float(cohens_d_from(candidate, baseline)),
             Cell::float(hedges_g_from(candidate, baseline)),
             Cell::Text(verdict.map(|verdict| verdict.label.text())),
+            Cell::Float(verdict.and_then(|verdict| verdict.p_value)),
             Cell::Text(reason),
         ]
     }

@@ -133,7 +133,8 @@ fn every_rule_is_judged_for_every_candidate() {
             said(None, "100 % more, but faster"),
             said(Some(false), "100 % more, and not faster"),
             said(Some(true), "2 % more"),
-            said(Some(true), "0 % less"),
+            // A wrong kernel saves nothing.
+            said(None, "not measured"),
         ]
     );
     assert!(of(&answer, "memory saved").iter().all(|(passed, _)| passed.is_none()));
@@ -205,6 +206,36 @@ fn what_one_process_shows_is_no_claim() {
         of(&turned, "category"),
         [said(None, "investigate: undecided, few replicates, within one process only")]
     );
+}
+
+#[test]
+fn memory_of_fewer_than_five_processes_breaks_no_rule() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for replicate in 0..4 {
+            for (place, (name, added_mib)) in (0..).zip([("naive", 10.0), ("flash", 30.0)]) {
+                let number = 2 * replicate + place;
+                writer.trial(&trial(number, name, "a", replicate, json!({}))).unwrap();
+                facts(writer, number, added_mib, RIGHT);
+                for index in 0..BLOCKS {
+                    let block = replicate * BLOCKS + index;
+                    writer.sample(&sample(number, index, block, 10_000_000 + 100 * index * place)).unwrap();
+                }
+            }
+        }
+    });
+    let answer = rules(&fixture.session(), &[("memory_promised", "true")]);
+    let open = said(None, "200 % more, few replicates");
+    assert_eq!([of(&answer, "memory"), of(&answer, "memory saved")], [vec![open.clone()], vec![open]]);
+}
+
+#[test]
+fn a_kernel_that_adds_nothing_has_no_ratio_and_keeps_the_rule() {
+    let fixture = store(&[Case { mean: 0.1, added_mib: 0.0, error: RIGHT }]);
+    let session = fixture.session();
+    assert_eq!(of(&rules(&session, &[]), "memory"), [said(Some(true), "100 % less")]);
+    let turned = rules(&session, &[("baseline", "flash")]);
+    assert_eq!(of(&turned, "memory"), [said(Some(false), "the baseline added none, and not faster")]);
 }
 
 #[test]

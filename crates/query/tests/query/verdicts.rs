@@ -239,6 +239,35 @@ fn all_comparisons_of_two_builds_are_one_family() {
 }
 
 #[test]
+fn all_comparisons_of_two_runs_are_one_family() {
+    let fixture = Fixture::new();
+    // t = 2.5 with 10 degrees of freedom, where replicates of both runs lie 0.1 above and below: p = 0.03.
+    let weak = 0.158;
+    let of = |tag: &str, means: &[f64]| suite(&fixture, tag, means, 0.1);
+    let alone = [of("alone-before", &[0.0]), of("alone-after", &[weak])];
+    let many = [of("many-before", &[0.0; 4]), of("many-after", &[weak, NOTHING, -NOTHING, STRONG])];
+    let session = fixture.session();
+    let told = |[baseline, candidate]: &[String; 2]| {
+        let given = [("baseline", baseline), ("candidate", candidate)];
+        let given = given.map(|(name, run)| (name.to_owned(), run.clone()));
+        let answer = session.named("sequential", &BTreeMap::from(given)).unwrap();
+        let said = texts(&answer, "verdict").into_iter().zip(texts(&answer, "reason"));
+        let rows = texts(&answer, "variant").into_iter().zip(said.zip(floats(&answer, "q_value")));
+        // The other variant takes the same time throughout, which tells nothing.
+        let varies = |variant: Option<String>| variant.is_some_and(|name| name.starts_with("flash"));
+        rows.filter_map(|(variant, row)| varies(variant).then_some(row)).collect::<Vec<_>>()
+    };
+    let (one, all) = (told(&alone), told(&many));
+    let row = |verdict: &str, reason: Option<&str>| (Some(verdict.to_owned()), reason.map(str::to_owned));
+    assert_eq!((one.len(), &one[0].0), (1, &row("faster", None)));
+    let (weak, nothing) = (row("undecided", Some("fdr")), row("undecided", None));
+    let wanted = [weak, nothing.clone(), nothing, row("faster", None)];
+    assert_eq!(all.iter().map(|row| row.0.clone()).collect::<Vec<_>>(), wanted);
+    // The second of four by its p-value.
+    assert_near(all[0].1.unwrap(), 2.0 * one[0].1.unwrap(), "q");
+}
+
+#[test]
 fn a_condition_on_run_and_baseline_reaches_the_samples() {
     let fixture = Fixture::new();
     suite(&fixture, "other", &[STRONG], 0.1);

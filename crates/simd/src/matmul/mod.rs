@@ -2,6 +2,7 @@
 
 pub(crate) mod bytes;
 mod call;
+mod coming;
 mod decoded;
 pub(crate) mod decoder;
 pub(crate) mod dot;
@@ -9,6 +10,7 @@ mod dynamic;
 pub(crate) mod fused;
 mod int4;
 pub(crate) mod isa;
+mod left;
 pub(crate) mod pack;
 pub(crate) mod packed;
 pub(crate) mod panel;
