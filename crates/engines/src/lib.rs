@@ -4,10 +4,8 @@
 //! clock: a kernel is prepared and called, never timed.
 
 mod angles;
-#[cfg(feature = "candle")]
-mod candle;
 pub mod flex;
-#[cfg(any(feature = "candle", feature = "onnxruntime"))]
+#[cfg(feature = "onnxruntime")]
 mod hidden;
 #[cfg(feature = "libtorch")]
 mod libtorch;
@@ -15,7 +13,7 @@ mod libtorch;
 mod onnxruntime;
 mod register;
 pub mod ring;
-#[cfg(any(feature = "candle", feature = "onnxruntime"))]
+#[cfg(feature = "onnxruntime")]
 mod turns;
 
 use std::process::ExitCode;

@@ -37,7 +37,7 @@ pub mod transformer;
 mod weight_only;
 mod weights;
 
-#[cfg(any(feature = "candle", feature = "onnxruntime"))]
+#[cfg(feature = "onnxruntime")]
 pub(crate) use calls::failed;
 pub use custom::Custom;
 pub(crate) use engine::fused_engine;
