@@ -269,6 +269,11 @@ ROWS = [
                 "in_bytes",
                 "MatMulNBits with accuracy_level=4: the same weights, the left factor rounded to 8 bits in groups of 32",
             ),
+            (
+                "int8-dynamic",
+                "dynamic",
+                "DynamicQuantizeMatMul: weights of 8 bits, a scale for each column; the left factor rounded whole in the call",
+            ),
         )
     ),
     *(
