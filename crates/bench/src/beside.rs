@@ -79,15 +79,45 @@ pub fn table(goal: &Goal, measured: &Measured) -> Vec<String> {
                     let found = format!("{:.2} ({})", number(row, "speedup"), kernels::interval(row));
                     format!("{head} {} | {found} | {speed} | {judged} |", text(row, "baseline"))
                 }
-                None => format!("{head} {} | – | – | not measured |", ratio.rivals.join(", ")),
+                None => {
+                    let why = why_not(&measured.lost, ratio.rivals, ours);
+                    format!("{head} {} | – | – | not measured{why} |", ratio.rivals.join(", "))
+                }
             });
         }
     }
     if lines.is_empty() {
         let case = goal.case.map(|case| format!("{case} ")).unwrap_or_default();
-        lines.push(format!("| {} {case}{} | not measured | – | – | – | – | – |", goal.workload, goal.cache));
+        let of_goal = |row: &&Value| {
+            text(row, "implementation") == goal.implementation
+                && text(row, "workload") == goal.workload
+                && text(row, "cache") == goal.cache
+                && goal.case.is_none_or(|case| text(row, "case_name") == case)
+        };
+        let place = measured.lost.iter().find(of_goal).unwrap_or(&Value::Null);
+        let why = why_not(&measured.lost, &[goal.implementation], place);
+        lines.push(format!("| {} {case}{} | not measured{why} | – | – | – | – | – |", goal.workload, goal.cache));
     }
     lines
+}
+
+/// Characters of a reason: of a long one, such as a compiler's, the beginning says most.
+const MOST_TEXT: usize = 160;
+
+/// Why none of these was measured on the case of a row, in the words of their trials; nothing where none was begun.
+fn why_not(lost: &[Value], names: &[&str], case: &Value) -> String {
+    let same = |row: &&Value| {
+        ["workload", "case_name", "cache"].iter().all(|name| row[*name] == case[*name])
+            && names.contains(&text(row, "implementation"))
+    };
+    let words = |row: &Value| {
+        // A table has one line for it.
+        let reason: String = text(row, "reason").split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "/");
+        let reason: String = reason.chars().take(MOST_TEXT).collect();
+        format!("{} on {}: {reason}", text(row, "implementation"), text(row, "device"))
+    };
+    let told: Vec<String> = lost.iter().filter(same).map(words).collect();
+    if told.is_empty() { String::new() } else { format!(" ({})", told.join("; ")) }
 }
 
 /// What the share of its roof is to be, and whether it is; where it is not, why.
@@ -167,8 +197,7 @@ mod tests {
             beside("loop/torch/f32/2t", 40.0),
             beside("compile-step/torch/f32/2t", 9.0),
         ];
-        let measured =
-            |compared| Measured { compared, rooflines: rooflines.clone(), copies: Vec::new(), folder: "x".into() };
+        let measured = |compared| Measured { compared, rooflines: rooflines.clone(), ..Measured::default() };
         assert_eq!(
             table(&goal, &measured(compared)),
             [
@@ -179,10 +208,29 @@ mod tests {
         );
         let without = table(&goal, &measured(Vec::new()));
         assert!(without[0].ends_with("| loop, compile-step | – | – | not measured |"), "{without:?}");
-        let none = Measured { compared: Vec::new(), rooflines: Vec::new(), copies: Vec::new(), folder: "x".into() };
-        assert_eq!(table(&goal, &none), ["| w hot | not measured | – | – | – | – | – |"]);
+        assert_eq!(table(&goal, &Measured::default()), ["| w hot | not measured | – | – | – | – | – |"]);
         goal.case = Some("b");
         assert_eq!(table(&goal, &measured(Vec::new())), ["| w b hot | not measured | – | – | – | – | – |"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_its_reason() {
+        let goal = goal(["w", "fused", "hot"], None, [torch(8.0, &["loop", "compile-step"]), None]);
+        let lost = |name: &str, reason: &str| {
+            json!({ "workload": "w", "case_name": "a", "cache": "hot", "implementation": name, "device": "torch",
+                    "reason": reason })
+        };
+        let measured = Measured {
+            rooflines: vec![line("fused/flex/f32/2t", "arithmetic", 0.5)],
+            lost: vec![lost("loop", "the package torch\n is missing | here"), lost("parallel", "it is too long")],
+            ..Measured::default()
+        };
+        let told = table(&goal, &measured).remove(0);
+        let end = "| not measured (loop on torch: the package torch is missing / here) |";
+        assert!(told.ends_with(end), "{told}");
+        let wrong = Measured { lost: vec![lost("fused", "it is wrong")], ..Measured::default() };
+        let told = table(&goal, &wrong).remove(0);
+        assert!(told.starts_with("| w hot | not measured (fused on torch: it is wrong) |"), "{told}");
     }
 
     #[test]
