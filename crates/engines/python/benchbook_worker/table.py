@@ -320,6 +320,14 @@ ROWS = [
         needs=(("scipy", "1.10", "2"),),
     ),
     torch_row(
+        "svd-lowrank",
+        "randomised-svd",
+        "singular_rows:svd_lowrank",
+        "torch.svd_lowrank from the given start",
+        devices=ON_CPU,
+        dtypes=WIDE,
+    ),
+    torch_row(
         "flex",
         "programmable-attention",
         "torch_rows:flex",
