@@ -12,7 +12,7 @@ use xtask::workspace::Ready;
 /// Products of one row and few out of memory, those whose sparsities are swept, and all others.
 const COLD: Part = ("cold", include_str!("precision_cold.toml"));
 const SPARSE: Part = ("sparse", include_str!("precision_sparse.toml"));
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     COLD,
     ("nf4", include_str!("precision_nf4.toml")),
     ("caches", include_str!("precision_caches.toml")),
@@ -20,6 +20,7 @@ const PARTS: [Part; 7] = [
     ("integers", include_str!("precision_integers.toml")),
     SPARSE,
     ("channels", include_str!("precision_channels.toml")),
+    ("factors", include_str!("precision_factors.toml")),
 ];
 
 const PRECISION: Family = Family {
@@ -34,7 +35,7 @@ const CSR: [&str; 2] = ["torch-csr", "scipy-csr"];
 const WHOLE: [&str; 2] = ["int8-dynamic", "torchao-int8-dynamic"];
 
 /// Everything that any goal compares with.
-const RIVALS: [&str; 14] = [
+const RIVALS: [&str; 15] = [
     "tiled",
     "fused",
     "dense",
@@ -49,6 +50,7 @@ const RIVALS: [&str; 14] = [
     "int4-g32-a8",
     "q4-0",
     "bitsandbytes-nf4",
+    "svd-lowrank",
 ];
 
 const ONE: Option<&str> = Some("1×4096·4096×11008");
@@ -91,7 +93,7 @@ const fn pruned(name: &'static str, kept: f64) -> Goal {
     goal(["mlp", name, "hot"], None, [own(0.95 / kept, &["fused"]), None])
 }
 
-const GOALS: [Goal; 29] = [
+const GOALS: [Goal; 30] = [
     cold("e4m3-fused", 3.6, &["tiled"]),
     // ONNX Runtime with the left factor in f32 is told, and not judged.
     cold_beside("int4-g32-fused", own(6.4, &["tiled"]), torch(0.0, &["int4-g32"])),
@@ -114,6 +116,7 @@ const GOALS: [Goal; 29] = [
     only(MANY, ["matmul", "w8a8-dynamic", "hot"], Some(("int8", 0.65)), [own(2.2, &["tiled"]), torch(1.3, &WHOLE)]),
     // Of an eighth of the rank, a quarter of the operations.
     only(MANY, ["matmul", "low-rank-8th", "hot"], None, [own(0.9 * 4.0, &["tiled"]), None]),
+    goal(["randomised-svd", "cholesky-qr", "hot"], None, [torch(1.3, &["svd-lowrank"]), None]),
     only(NINETY, ["sparse-matmul", "csr", "hot"], None, [own(3.0, &["dense"]), torch(4.0, &CSR)]),
     only(NINETY_BLOCKS, ["sparse-matmul", "blocks16", "hot"], None, [own(6.0, &["dense"]), None]),
     pruned("channels-25", 0.75),

@@ -58,7 +58,7 @@ Options of bench (without any: the first four)
   --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
                false-positives, curve, real-kernel, same-kernel. With `--kernels mixers`: only these parts of scan,
                chunks, rwkv, experts, decoding, lengths; with `--kernels precision`: of cold, nf4, caches, hot,
-               integers, sparse, channels
+               integers, sparse, channels, factors
   --tool TOOL  with --trust: only these tools: benchbook, criterion, tango, sequential
   --again      with --trust: first removes what this machine has answered for these goals by these tools,
                because what was measured has changed; go on without it
