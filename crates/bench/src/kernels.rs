@@ -83,10 +83,7 @@ impl Measured {
     }
 
     /// The same, where nothing exceeds a roof.
-    ///
-    /// # Errors
-    /// A kernel exceeds a roof.
-    pub fn below_roofs(self) -> Result<Self> {
+    fn below_roofs(self) -> Result<Self> {
         let wrong = goals::exceeded(&self.rooflines);
         if wrong.is_empty() {
             return Ok(self);

@@ -83,7 +83,7 @@ pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     MIXERS.measure(ready, choice)?;
     let [judged @ .., swept] = &PARTS;
     let measured = MIXERS.measured(ready, judged)?;
-    let mut lines = vec![HEAD.to_owned(), String::new(), MIXERS.told(ready)?, String::new()];
+    let mut lines = vec![HEAD.to_owned(), String::new(), MIXERS.told(ready, &measured)?, String::new()];
     lines.extend(beside::COLUMNS.map(str::to_owned));
     lines.extend(GOALS.iter().flat_map(|goal| beside::table(goal, &measured)));
     lines.extend([String::new(), lengths::told(ready, &MIXERS, *swept)?]);

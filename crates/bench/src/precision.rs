@@ -144,7 +144,7 @@ pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     PRECISION.measure(ready, choice)?;
     let measured = PRECISION.measured(ready, &PARTS)?;
     let asked = |parts: &[Part], words: &[&str]| PRECISION.asked(ready, parts, words);
-    let mut lines = vec![HEAD.to_owned(), String::new(), PRECISION.told(ready)?, String::new()];
+    let mut lines = vec![HEAD.to_owned(), String::new(), PRECISION.told(ready, &measured)?, String::new()];
     lines.extend(beside::COLUMNS.map(str::to_owned));
     lines.extend(GOALS.iter().flat_map(|goal| beside::table(goal, &measured)));
     lines.extend(kept(&asked(&[COLD], &[KEPT])?));
