@@ -4,7 +4,7 @@ import numpy
 from onnx import TensorProto, helper, numpy_helper
 
 from . import machine
-from .few_bits import GROUP, four_bits, out_of_groups, rounded_to_bytes
+from .few_bits import GROUP, four_bits, out_of_groups, rounded_to_bytes, rounded_whole
 from .onnx_rows import call_of, opened, session_of
 from .rows import Unsupported, of_all, sets_of, taking_turns
 
@@ -59,15 +59,6 @@ def by_level(level):
 
 
 in_single, in_bytes = by_level(SINGLE), by_level(BYTES)
-
-
-def rounded_whole(numbers):
-    """A matrix as ONNX's DynamicQuantizeLinear rounds it: 256 steps from its least number to its largest, zero among them."""
-    least, most = (numpy.float32(edge) for edge in (min(numbers.min(), 0), max(numbers.max(), 0)))
-    scale = (most - least) / numpy.float32(255) if most > least else numpy.float32(1)
-    zero = numpy.rint(numpy.clip(-least / scale, 0, 255))
-    codes = numpy.clip(numpy.rint(numbers / scale) + zero, 0, 255)
-    return ((codes - zero) * scale).astype("f4")
 
 
 @of_all
