@@ -23,7 +23,7 @@ pub struct Goal {
     pub implementation: &'static str,
     /// Hot for arithmetic, cold for memory.
     pub cache: &'static str,
-    /// Which roof holds it, and the share of it to reach.
+    /// Which roof holds it, and the share of it to reach; `copy` for what writes as much as it reads.
     pub roof: Option<(&'static str, f64)>,
     pub ratios: [Option<Ratio>; 2],
 }
@@ -67,7 +67,7 @@ pub fn table(goal: &Goal, measured: &Measured) -> Vec<String> {
     for ours in mine {
         let case = format!("{} {} {}", goal.workload, text(ours, "case_name"), goal.cache);
         let of_ours = format!("{}, {}", text(ours, "variant"), kernels::speed(ours));
-        let head = format!("| {case} | {of_ours} | {} |", roof(goal, ours));
+        let head = format!("| {case} | {of_ours} | {} |", roof(goal, ours, &measured.copies));
         if goal.ratios.iter().all(Option::is_none) {
             lines.push(format!("{head} – | – | – | none |"));
         }
@@ -121,8 +121,15 @@ fn why_not(lost: &[Value], names: &[&str], case: &Value) -> String {
 }
 
 /// What the share of its roof is to be, and whether it is; where it is not, why.
-fn roof(goal: &Goal, ours: &Value) -> String {
+fn roof(goal: &Goal, ours: &Value, copies: &[Value]) -> String {
     let Some((wanted, share)) = goal.roof else { return "none".to_owned() };
+    if wanted == "copy" {
+        let verdict = goals::share_of_a_copy(ours, copies, share);
+        return match goals::spent(ours) {
+            Some(spent) if verdict.contains("missed") => format!("{verdict}: {spent}"),
+            _ => verdict,
+        };
+    }
     let (held, verdict) = (text(ours, "roof"), goals::of_the_roof(ours, share));
     // A roof that stands lower for this machine: the share is of that.
     let verdict = if held == wanted || held.is_empty() { verdict } else { format!("held by {held}: {verdict}") };
@@ -257,14 +264,25 @@ mod tests {
     #[test]
     fn another_roof_is_named() {
         let goal = goal(["w", "fused", "hot"], Some(("arithmetic", 0.6)), [None; 2]);
-        assert_eq!(roof(&goal, &line("fused/flex", "arithmetic", 0.5)), "60 % of the roof: **missed by 10 points**");
-        assert_eq!(roof(&goal, &line("fused/flex", "memory", 0.7)), "held by memory: 60 % of the roof: met");
+        assert_eq!(roof(&goal, &line("fused/flex", "arithmetic", 0.5), &[]), "60 % of the roof: **missed by 10 points**");
+        assert_eq!(roof(&goal, &line("fused/flex", "memory", 0.7), &[]), "held by memory: 60 % of the roof: met");
         let told = json!({ "roof": "arithmetic", "of_the_roof": 0.5, "gflops": 100.0, "peak_gflops": 200.0 });
         assert_eq!(
-            roof(&goal, &told),
+            roof(&goal, &told, &[]),
             "60 % of the roof: **missed by 10 points**: arithmetic 50 % of its time, each at its roof"
         );
         let without = json!({ "roof": null, "of_the_roof": null });
-        assert_eq!(roof(&goal, &without), "60 % of the roof: no roof was measured");
+        assert_eq!(roof(&goal, &without, &[]), "60 % of the roof: no roof was measured");
+    }
+
+    #[test]
+    fn what_writes_as_much_as_it_reads_is_held_to_a_copy() {
+        let goal = goal(["w", "fused", "cold"], Some(("copy", 0.85)), [None; 2]);
+        // The one has 9 of 10 GB/s, the other 8.
+        let copies = [json!({ "bytes": 1e9, "gb_s": 10.0 })];
+        assert_eq!(roof(&goal, &line("fused/flex", "memory", 0.45), &copies), "85 % of a copy: met");
+        let slow = json!({ "median_ns": 2e6, "gb_s": 8.0 });
+        assert_eq!(roof(&goal, &slow, &copies), "85 % of a copy: **missed by 5 points**");
+        assert_eq!(roof(&goal, &slow, &[]), "85 % of a copy: no roof was measured");
     }
 }
