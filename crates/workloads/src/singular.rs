@@ -245,6 +245,14 @@ mod tests {
     }
 
     #[test]
+    fn work_is_that_of_products_and_of_what_is_read_once() {
+        let params = RandomisedSvdParams { rows: 4, width: 8, rank: 2, passes: 1 };
+        let Work { flops, bytes } = RandomisedSvd::work(&params, DType::F32);
+        // Four products of 32 numbers by two vectors; the matrix, the start and both sides, the probe and what it gives, two values.
+        assert_eq!((flops, bytes), (4.0 * 2.0 * 32.0 * 2.0, 4.0 * (32.0 + 2.0 * (8.0 + 12.0) + 8.0 * 12.0 + 2.0)));
+    }
+
+    #[test]
     fn a_matrix_of_the_rank_is_its_own_approximation() {
         let params = RandomisedSvdParams { rows: 2, width: 3, rank: 1, passes: 1 };
         let mut inputs = RandomisedSvd::inputs(&params, 1);
