@@ -155,14 +155,31 @@ pub fn python(ready: &Ready) -> String {
 /// # Errors
 /// The program cannot be asked.
 pub fn here(ready: &Ready, wanted: &[&str]) -> Result<Vec<String>> {
+    Ok(available(&devices(ready)?, wanted))
+}
+
+/// Those of some devices that this machine does not have, each with why.
+///
+/// # Errors
+/// The program cannot be asked.
+pub fn absent(ready: &Ready, wanted: &[&str]) -> Result<Vec<String>> {
+    Ok(unavailable(&devices(ready)?, wanted))
+}
+
+/// What the program knows of devices, those of the project's Python among them.
+fn devices(ready: &Ready) -> Result<Value> {
     let mut command = ready.workspace.run("benchbook");
-    let listed = ask::ask(command.args(["list", "devices", "--format", "json", &python(ready)]))?;
-    Ok(available(&listed, wanted))
+    ask::ask(command.args(["list", "devices", "--format", "json", &python(ready)]))
 }
 
 fn available(listed: &Value, wanted: &[&str]) -> Vec<String> {
     let here = |row: &&Value| text(row, "available") == "here" && wanted.contains(&text(row, "device"));
     rows(listed).filter(here).map(|row| text(row, "device").to_owned()).collect()
+}
+
+fn unavailable(listed: &Value, wanted: &[&str]) -> Vec<String> {
+    let absent = |row: &&Value| text(row, "available") != "here" && wanted.contains(&text(row, "device"));
+    rows(listed).filter(absent).map(|row| format!("{} ({})", text(row, "device"), text(row, "available"))).collect()
 }
 
 pub fn measure(ready: &Ready) -> Result<String> {
@@ -354,6 +371,8 @@ mod tests {
             { "device": "numpy", "available": "here" },
         ]);
         assert_eq!(available(&listed, &["flex", "torch", "torch-mkl"]), ["flex", "torch"]);
+        let why = "torch-mkl (same path: MKL takes its fast path on this processor by itself)";
+        assert_eq!(unavailable(&listed, &["flex", "torch-mkl"]), [why]);
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Family {
         Ok(found)
     }
 
-    /// What ran in all parts, which of them had a limited time, which were not measured yet, and which roofs are wrong.
+    /// What ran in all parts, which of them had a limited time and which were not measured yet, what is not here, and which roofs are wrong.
     ///
     /// # Errors
     /// The program cannot be asked.
@@ -138,6 +138,10 @@ impl Family {
                 "Parts that were not measured yet: {names} (`cargo xtask bench --kernels {} --only {only}`).",
                 self.name
             ));
+        }
+        let absent = kernels::absent(ready, self.devices)?;
+        if !absent.is_empty() {
+            lines.push(format!("Not here, and so not measured: {}.", absent.join("; ")));
         }
         let wrong = goals::exceeded(&measured.rooflines);
         if !wrong.is_empty() {
