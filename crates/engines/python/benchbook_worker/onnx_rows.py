@@ -45,7 +45,11 @@ def exported(graph, names):
 @functools.cache
 def shared_threads(threads):
     """Gives all sessions of this process that share their threads so many of them, which can be said once."""
-    onnxruntime.set_global_thread_pool_sizes(threads, 1)
+    try:
+        onnxruntime.set_global_thread_pool_sizes(threads, 1)
+    except Exception as error:  # it has errors of its own
+        reason = "this ONNX Runtime does not let sessions share threads, so that none can take turns: measure it hot"
+        raise Unsupported(f"{reason} ({error})") from error
 
 
 def session_of(provider, setting, model, shared=False):
