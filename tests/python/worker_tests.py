@@ -293,7 +293,8 @@ class TestFewBits(unittest.TestCase):
         self.assertEqual(few_bits.rounded_whole(numpy.zeros((2, 1), "f4")).tolist(), [[0], [0]])
 
     def test_packed_weights_fill_as_much_memory_as_the_copies_and_take_turns(self):
-        copies = [{"a": numpy.zeros(4, "f4"), "b": numpy.zeros(60, "f4")} for _ in range(2)]
+        # In 16 bits they are half of what they count.
+        copies = [{"a": numpy.zeros((1, 4), "f2"), "b": numpy.zeros((4, 15), "f2")} for _ in range(2)]
         self.assertEqual([rows.sets_of(copies, held) for held in (32, 100, 256, 1000)], [16, 6, 2, 2])
         self.assertEqual(rows.sets_of(copies[:1], 32), 1)
         turns = rows.taking_turns(copies, ["first", "second", "third"])

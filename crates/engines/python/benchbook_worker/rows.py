@@ -190,11 +190,12 @@ def only_hot(copies):
 
 
 def sets_of(copies, held):
-    """How many sets of packed weights, of so many bytes each, fill as much memory as the copies of the inputs, and at least one for
-    each copy: a call finds none of its weights in a cache where these take turns. Of inputs that stay in the caches there is one."""
+    """How many sets of packed weights, of so many bytes each, fill as much memory as the copies of the inputs in f32, by which copies
+    are counted, and at least one for each copy: a call finds none of its weights in a cache where these take turns. Of inputs that stay
+    in the caches there is one."""
     if len(copies) == 1:
         return 1
-    whole = sum(one.nbytes for one in copies[0].values())
+    whole = sum(4 * math.prod(one.shape) for one in copies[0].values())
     return max(len(copies), -(-len(copies) * whole // max(held, 1)))
 
 
