@@ -197,6 +197,8 @@ const SWEEPS: usize = 30;
 /// The singular values of a matrix by its rows, falling: every two rows are turned until they are orthogonal (Hestenes, Inversion of
 /// matrices by biorthogonalization, 1958), and their lengths are the values.
 fn singular_values(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
+    // As rounding leaves it of sums of thousands.
+    let least = 16.0 * f64::EPSILON * rows.iter().map(|row| dot(row, row)).sum::<f64>();
     for _ in 0..SWEEPS {
         let mut is_done = true;
         for second in 1..rows.len() {
@@ -204,7 +206,7 @@ fn singular_values(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
             let other = &mut rest[0];
             for one in before {
                 let (shared, [first_square, second_square]) = (dot(one, other), [dot(one, one), dot(other, other)]);
-                if shared.abs() <= f64::EPSILON * (first_square * second_square).sqrt() {
+                if shared.abs() <= least {
                     continue;
                 }
                 is_done = false;

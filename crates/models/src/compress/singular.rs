@@ -123,6 +123,8 @@ const SWEEPS: usize = 30;
 /// The eigenvalues of a symmetric matrix `[count, count]`, falling, and their vectors as rows, by Jacobi's rotations (Golub and Van Loan,
 /// Matrix Computations, section 8.5).
 fn turned(mut matrix: Vec<f64>, count: usize) -> (Vec<f64>, Vec<f32>) {
+    // What is left beside the diagonal at most, as rounding leaves it of the whole.
+    let least = 4.0 * f64::EPSILON * (0..count).map(|at| matrix[at * count + at].abs()).sum::<f64>();
     let mut turns: Vec<f64> = (0..count * count).map(|at| f64::from(u8::from(at / count == at % count))).collect();
     for _ in 0..SWEEPS {
         let mut is_done = true;
@@ -130,7 +132,7 @@ fn turned(mut matrix: Vec<f64>, count: usize) -> (Vec<f64>, Vec<f32>) {
             for other in one + 1..count {
                 let [first, second] = [one, other].map(|at| matrix[at * count + at]);
                 let shared = matrix[one * count + other];
-                if shared.abs() <= f64::EPSILON * (first * second).abs().sqrt() {
+                if shared.abs() <= least {
                     continue;
                 }
                 is_done = false;
