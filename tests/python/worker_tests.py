@@ -284,6 +284,23 @@ class TestFewBits(unittest.TestCase):
                 self.assertGreater(numpy.abs(off).max(), 0)
         self.assertEqual(few_bits.rounded_to_bytes(numpy.zeros((1, 3), "f4")).tolist(), [[0, 0, 0]])
 
+    def test_a_matrix_that_is_rounded_whole_has_256_steps_and_zero_among_them(self):
+        # A step is 1, and zero is at 55: halves go to the even neighbour.
+        numbers = numpy.array([[-55, 200, 0.5], [1.5, -0.5, 0]], "f4")
+        self.assertEqual(few_bits.rounded_whole(numbers).tolist(), [[-55, 200, 0], [2, 0, 0]])
+        # Zero is the least of numbers that are all above it.
+        self.assertEqual(few_bits.rounded_whole(numpy.array([[510, 3, 1]], "f4")).tolist(), [[510, 4, 0]])
+        self.assertEqual(few_bits.rounded_whole(numpy.zeros((2, 1), "f4")).tolist(), [[0], [0]])
+
+    def test_packed_weights_fill_as_much_memory_as_the_copies_and_take_turns(self):
+        # In 16 bits they are half of what they count.
+        copies = [{"a": numpy.zeros((1, 4), "f2"), "b": numpy.zeros((4, 15), "f2")} for _ in range(2)]
+        self.assertEqual([rows.sets_of(copies, held) for held in (32, 100, 256, 1000)], [16, 6, 2, 2])
+        self.assertEqual(rows.sets_of(copies[:1], 32), 1)
+        turns = rows.taking_turns(copies, ["first", "second", "third"])
+        self.assertEqual([(one, inputs is copies[turn % 2]) for turn, (one, inputs) in enumerate(turns)][2], ("third", True))
+        self.assertEqual(len(turns), 3)
+
     def test_blocks_of_llama_cpp_are_read_and_a_build_for_others_is_known(self):
         with mock.patch.dict(sys.modules, {"llama_cpp": SimpleNamespace()}):
             llama = importlib.import_module("benchbook_worker.llama_rows")

@@ -23,7 +23,7 @@ pub struct Goal {
     pub implementation: &'static str,
     /// Hot for arithmetic, cold for memory.
     pub cache: &'static str,
-    /// Which roof holds it, and the share of it to reach.
+    /// Which roof holds it, and the share of it to reach; `copy` for what writes as much as it reads.
     pub roof: Option<(&'static str, f64)>,
     pub ratios: [Option<Ratio>; 2],
 }
@@ -67,7 +67,7 @@ pub fn table(goal: &Goal, measured: &Measured) -> Vec<String> {
     for ours in mine {
         let case = format!("{} {} {}", goal.workload, text(ours, "case_name"), goal.cache);
         let of_ours = format!("{}, {}", text(ours, "variant"), kernels::speed(ours));
-        let head = format!("| {case} | {of_ours} | {} |", roof(goal, ours));
+        let head = format!("| {case} | {of_ours} | {} |", roof(goal, ours, &measured.copies));
         if goal.ratios.iter().all(Option::is_none) {
             lines.push(format!("{head} – | – | – | none |"));
         }
@@ -79,20 +79,57 @@ pub fn table(goal: &Goal, measured: &Measured) -> Vec<String> {
                     let found = format!("{:.2} ({})", number(row, "speedup"), kernels::interval(row));
                     format!("{head} {} | {found} | {speed} | {judged} |", text(row, "baseline"))
                 }
-                None => format!("{head} {} | – | – | not measured |", ratio.rivals.join(", ")),
+                None => {
+                    let why = why_not(&measured.lost, ratio.rivals, ours);
+                    format!("{head} {} | – | – | not measured{why} |", ratio.rivals.join(", "))
+                }
             });
         }
     }
     if lines.is_empty() {
         let case = goal.case.map(|case| format!("{case} ")).unwrap_or_default();
-        lines.push(format!("| {} {case}{} | not measured | – | – | – | – | – |", goal.workload, goal.cache));
+        let of_goal = |row: &&Value| {
+            text(row, "implementation") == goal.implementation
+                && text(row, "workload") == goal.workload
+                && text(row, "cache") == goal.cache
+                && goal.case.is_none_or(|case| text(row, "case_name") == case)
+        };
+        let place = measured.lost.iter().find(of_goal).unwrap_or(&Value::Null);
+        let why = why_not(&measured.lost, &[goal.implementation], place);
+        lines.push(format!("| {} {case}{} | not measured{why} | – | – | – | – | – |", goal.workload, goal.cache));
     }
     lines
 }
 
+/// Characters of a reason: of a long one, such as a compiler's, the beginning says most.
+const MOST_TEXT: usize = 160;
+
+/// Why none of these was measured on the case of a row, in the words of their trials; nothing where none was begun.
+fn why_not(lost: &[Value], names: &[&str], case: &Value) -> String {
+    let same = |row: &&Value| {
+        ["workload", "case_name", "cache"].iter().all(|name| row[*name] == case[*name])
+            && names.contains(&text(row, "implementation"))
+    };
+    let words = |row: &Value| {
+        // A table has one line for it.
+        let reason: String = text(row, "reason").split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "/");
+        let reason: String = reason.chars().take(MOST_TEXT).collect();
+        format!("{} on {}: {reason}", text(row, "implementation"), text(row, "device"))
+    };
+    let told: Vec<String> = lost.iter().filter(same).map(words).collect();
+    if told.is_empty() { String::new() } else { format!(" ({})", told.join("; ")) }
+}
+
 /// What the share of its roof is to be, and whether it is; where it is not, why.
-fn roof(goal: &Goal, ours: &Value) -> String {
+fn roof(goal: &Goal, ours: &Value, copies: &[Value]) -> String {
     let Some((wanted, share)) = goal.roof else { return "none".to_owned() };
+    if wanted == "copy" {
+        let verdict = goals::share_of_a_copy(ours, copies, share);
+        return match goals::spent(ours) {
+            Some(spent) if verdict.contains("missed") => format!("{verdict}: {spent}"),
+            _ => verdict,
+        };
+    }
     let (held, verdict) = (text(ours, "roof"), goals::of_the_roof(ours, share));
     // A roof that stands lower for this machine: the share is of that.
     let verdict = if held == wanted || held.is_empty() { verdict } else { format!("held by {held}: {verdict}") };
@@ -167,8 +204,7 @@ mod tests {
             beside("loop/torch/f32/2t", 40.0),
             beside("compile-step/torch/f32/2t", 9.0),
         ];
-        let measured =
-            |compared| Measured { compared, rooflines: rooflines.clone(), copies: Vec::new(), folder: "x".into() };
+        let measured = |compared| Measured { compared, rooflines: rooflines.clone(), ..Measured::default() };
         assert_eq!(
             table(&goal, &measured(compared)),
             [
@@ -179,10 +215,29 @@ mod tests {
         );
         let without = table(&goal, &measured(Vec::new()));
         assert!(without[0].ends_with("| loop, compile-step | – | – | not measured |"), "{without:?}");
-        let none = Measured { compared: Vec::new(), rooflines: Vec::new(), copies: Vec::new(), folder: "x".into() };
-        assert_eq!(table(&goal, &none), ["| w hot | not measured | – | – | – | – | – |"]);
+        assert_eq!(table(&goal, &Measured::default()), ["| w hot | not measured | – | – | – | – | – |"]);
         goal.case = Some("b");
         assert_eq!(table(&goal, &measured(Vec::new())), ["| w b hot | not measured | – | – | – | – | – |"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_its_reason() {
+        let goal = goal(["w", "fused", "hot"], None, [torch(8.0, &["loop", "compile-step"]), None]);
+        let lost = |name: &str, reason: &str| {
+            json!({ "workload": "w", "case_name": "a", "cache": "hot", "implementation": name, "device": "torch",
+                    "reason": reason })
+        };
+        let measured = Measured {
+            rooflines: vec![line("fused/flex/f32/2t", "arithmetic", 0.5)],
+            lost: vec![lost("loop", "the package torch\n is missing | here"), lost("parallel", "it is too long")],
+            ..Measured::default()
+        };
+        let told = table(&goal, &measured).remove(0);
+        let end = "| not measured (loop on torch: the package torch is missing / here) |";
+        assert!(told.ends_with(end), "{told}");
+        let wrong = Measured { lost: vec![lost("fused", "it is wrong")], ..Measured::default() };
+        let told = table(&goal, &wrong).remove(0);
+        assert!(told.starts_with("| w hot | not measured (fused on torch: it is wrong) |"), "{told}");
     }
 
     #[test]
@@ -209,14 +264,25 @@ mod tests {
     #[test]
     fn another_roof_is_named() {
         let goal = goal(["w", "fused", "hot"], Some(("arithmetic", 0.6)), [None; 2]);
-        assert_eq!(roof(&goal, &line("fused/flex", "arithmetic", 0.5)), "60 % of the roof: **missed by 10 points**");
-        assert_eq!(roof(&goal, &line("fused/flex", "memory", 0.7)), "held by memory: 60 % of the roof: met");
+        assert_eq!(roof(&goal, &line("fused/flex", "arithmetic", 0.5), &[]), "60 % of the roof: **missed by 10 points**");
+        assert_eq!(roof(&goal, &line("fused/flex", "memory", 0.7), &[]), "held by memory: 60 % of the roof: met");
         let told = json!({ "roof": "arithmetic", "of_the_roof": 0.5, "gflops": 100.0, "peak_gflops": 200.0 });
         assert_eq!(
-            roof(&goal, &told),
+            roof(&goal, &told, &[]),
             "60 % of the roof: **missed by 10 points**: arithmetic 50 % of its time, each at its roof"
         );
         let without = json!({ "roof": null, "of_the_roof": null });
-        assert_eq!(roof(&goal, &without), "60 % of the roof: no roof was measured");
+        assert_eq!(roof(&goal, &without, &[]), "60 % of the roof: no roof was measured");
+    }
+
+    #[test]
+    fn what_writes_as_much_as_it_reads_is_held_to_a_copy() {
+        let goal = goal(["w", "fused", "cold"], Some(("copy", 0.85)), [None; 2]);
+        // The one has 9 of 10 GB/s, the other 8.
+        let copies = [json!({ "bytes": 1e9, "gb_s": 10.0 })];
+        assert_eq!(roof(&goal, &line("fused/flex", "memory", 0.45), &copies), "85 % of a copy: met");
+        let slow = json!({ "median_ns": 2e6, "gb_s": 8.0 });
+        assert_eq!(roof(&goal, &slow, &copies), "85 % of a copy: **missed by 5 points**");
+        assert_eq!(roof(&goal, &slow, &[]), "85 % of a copy: no roof was measured");
     }
 }

@@ -132,6 +132,11 @@ pub fn spent(ours: &Value) -> Option<String> {
 
 /// Which share of the fastest copy of about as many bytes is reached, as far as the roof of exponentials lets it.
 pub fn of_a_copy(ours: &Value, copies: &[Value]) -> String {
+    share_of_a_copy(ours, copies, OF_A_COPY)
+}
+
+/// The same for another share to reach.
+pub fn share_of_a_copy(ours: &Value, copies: &[Value], goal: f64) -> String {
     let found = number(ours, "gb_s");
     let bytes = found * number(ours, "median_ns");
     let far = |copy: &Value| (number(copy, "bytes") / bytes).ln().abs();
@@ -140,7 +145,7 @@ pub fn of_a_copy(ours: &Value, copies: &[Value]) -> String {
     let copy = nearest.map_or(f64::NAN, rate);
     // Its rate if its exponentials took as long as their roof says; not a number, which `min` passes over, where there are none.
     let held = found * number(ours, "peak_gexp_s") / number(ours, "gexp_s");
-    reached("a copy", OF_A_COPY.min(REACHABLE * held / copy), found / copy)
+    reached("a copy", goal.min(REACHABLE * held / copy), found / copy)
 }
 
 /// Whether a share of something reaches its goal.

@@ -34,6 +34,7 @@ const RIVALS: [&str; 12] = [
 const ROOFLINE: [&str; 5] = ["sql", "--query", "roofline", "--format", "json"];
 
 /// What was measured of a family.
+#[derive(Default)]
 pub struct Measured {
     /// Verdicts beside each of the rivals, one after another.
     pub compared: Vec<Value>,
@@ -41,8 +42,77 @@ pub struct Measured {
     pub rooflines: Vec<Value>,
     /// Copies at their best.
     pub copies: Vec<Value>,
+    /// Why variants have no times, in the words of the trials.
+    pub lost: Vec<Value>,
     /// Where the store lies.
     pub folder: PathBuf,
+}
+
+impl Measured {
+    /// Adds what the latest run of a store shows beside these rivals.
+    fn add_latest(&mut self, ready: &Ready, folder: &Path, rivals: &[&str]) -> Result<()> {
+        for rival in rivals {
+            // On all of its devices, not only on the candidate's own; a run in bf16 has no product to compare.
+            let paired = format!(
+                "select * from verdicts where run_id = (select run_id from runs order by started_at desc limit 1) \
+                 and baseline_implementation = '{rival}' and candidate_implementation <> '{rival}' \
+                 order by first_trial, baseline, candidate"
+            );
+            let said = ask(ready, folder, &["sql", "--format", "json", &paired])?;
+            self.compared.extend(rows(&said).filter(|row| row["speedup"].is_number()).cloned());
+        }
+        self.rooflines.extend(rows(&ask(ready, folder, &ROOFLINE)?).cloned());
+        Ok(())
+    }
+
+    /// Adds what all runs of a store have of copies, and of variants without times.
+    fn add_whole(&mut self, ready: &Ready, folder: &Path) -> Result<()> {
+        for (rows_of, statement) in [(&mut self.copies, COPIES), (&mut self.lost, LOST)] {
+            let said = ask(ready, folder, &["sql", "--format", "json", statement])?;
+            rows_of.extend(rows(&said).cloned());
+        }
+        Ok(())
+    }
+
+    /// Adds all that a store of one run has.
+    ///
+    /// # Errors
+    /// The program cannot be asked.
+    pub fn add(&mut self, ready: &Ready, folder: &Path, rivals: &[&str]) -> Result<()> {
+        self.add_latest(ready, folder, rivals)?;
+        self.add_whole(ready, folder)
+    }
+
+    /// The same, where nothing exceeds a roof.
+    fn below_roofs(self) -> Result<Self> {
+        let wrong = goals::exceeded(&self.rooflines);
+        if wrong.is_empty() {
+            return Ok(self);
+        }
+        Err(Error::Requirement {
+            problem: format!("a roof that a kernel exceeds is a wrong roof: {}", wrong.join("; ")),
+            remedy: "measure again on a quiet machine; where it stays so, mend the workload that is the roof"
+                .to_owned(),
+        })
+    }
+}
+
+/// The folder of a family, or of a part of one (`family/part`).
+pub fn folder_of(ready: &Ready, family: &str) -> PathBuf {
+    ready.workspace.target.join("bench/kernels").join(family)
+}
+
+/// Runs a plan into the store of a folder, with more words for `benchbook run`.
+///
+/// # Errors
+/// The run fails, or the plan cannot be written.
+pub fn run(ready: &Ready, folder: &Path, (name, plan): (&str, &str), words: &[String]) -> Result<()> {
+    fs::create_dir_all(folder).named("create", folder)?;
+    let path = folder.join(name);
+    fs::write(&path, plan).named("write", &path)?;
+    let mut run = ready.workspace.run("benchbook");
+    run.arg("--store").arg(folder.join("store")).arg("run").arg(&path).args(words);
+    process::run(&mut run, "see its message above")
 }
 
 /// Runs plans in a folder of their own, beside what a word adds (`--python=…`), on some devices where the plans do not say on which,
@@ -58,43 +128,22 @@ pub fn measured(
     beside: Option<&str>,
     devices: &[String],
 ) -> Result<Measured> {
-    let folder = ready.workspace.target.join("bench/kernels").join(family);
+    let folder = folder_of(ready, family);
     let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).named("create", &folder)?;
-    let (mut compared, mut rooflines) = (Vec::new(), Vec::new());
-    for (name, plan) in plans {
-        let path = folder.join(name);
-        fs::write(&path, plan).named("write", &path)?;
-        let mut run = ready.workspace.run("benchbook");
-        run.arg("--store").arg(folder.join("store")).arg("run").arg(&path);
-        run.args(beside);
-        if !devices.is_empty() {
-            run.args(["--device", &devices.join(",")]);
-        }
-        process::run(&mut run, "see its message above")?;
-        for rival in rivals {
-            // On all of its devices, not only on the candidate's own; a run in bf16 has no product to compare.
-            let paired = format!(
-                "select * from verdicts where run_id = (select run_id from runs order by started_at desc limit 1) \
-                 and baseline_implementation = '{rival}' and candidate_implementation <> '{rival}' \
-                 order by first_trial, baseline, candidate"
-            );
-            let said = ask(ready, &folder, &["sql", "--format", "json", &paired])?;
-            compared.extend(rows(&said).filter(|row| row["speedup"].is_number()).cloned());
-        }
-        rooflines.extend(rows(&ask(ready, &folder, &ROOFLINE)?).cloned());
+    let mut words: Vec<String> = beside.map(str::to_owned).into_iter().collect();
+    words.extend(on(devices));
+    let mut found = Measured { folder: folder.clone(), ..Measured::default() };
+    for plan in plans {
+        run(ready, &folder, *plan, &words)?;
+        found.add_latest(ready, &folder, rivals)?;
     }
-    let copied = ask(ready, &folder, &["sql", "--format", "json", COPIES])?;
-    let copies: Vec<Value> = rows(&copied).cloned().collect();
-    let wrong = goals::exceeded(&rooflines);
-    if !wrong.is_empty() {
-        return Err(Error::Requirement {
-            problem: format!("a roof that a kernel exceeds is a wrong roof: {}", wrong.join("; ")),
-            remedy: "measure again on a quiet machine; where it stays so, mend the workload that is the roof"
-                .to_owned(),
-        });
-    }
-    Ok(Measured { compared, rooflines, copies, folder })
+    found.add_whole(ready, &folder)?;
+    found.below_roofs()
+}
+
+/// Words that choose devices; none where there are none.
+pub fn on(devices: &[String]) -> Vec<String> {
+    if devices.is_empty() { Vec::new() } else { vec!["--device".to_owned(), devices.join(",")] }
 }
 
 /// The word that adds the engines of the project's Python.
@@ -107,9 +156,21 @@ pub fn python(ready: &Ready) -> String {
 /// # Errors
 /// The program cannot be asked.
 pub fn here(ready: &Ready, wanted: &[&str]) -> Result<Vec<String>> {
+    Ok(available(&devices(ready)?, wanted))
+}
+
+/// Those of some devices that this machine does not have, each with why.
+///
+/// # Errors
+/// The program cannot be asked.
+pub fn absent(ready: &Ready, wanted: &[&str]) -> Result<Vec<String>> {
+    Ok(unavailable(&devices(ready)?, wanted))
+}
+
+/// What the program knows of devices, those of the project's Python among them.
+fn devices(ready: &Ready) -> Result<Value> {
     let mut command = ready.workspace.run("benchbook");
-    let listed = ask::ask(command.args(["list", "devices", "--format", "json", &python(ready)]))?;
-    Ok(available(&listed, wanted))
+    ask::ask(command.args(["list", "devices", "--format", "json", &python(ready)]))
 }
 
 fn available(listed: &Value, wanted: &[&str]) -> Vec<String> {
@@ -117,8 +178,13 @@ fn available(listed: &Value, wanted: &[&str]) -> Vec<String> {
     rows(listed).filter(here).map(|row| text(row, "device").to_owned()).collect()
 }
 
+fn unavailable(listed: &Value, wanted: &[&str]) -> Vec<String> {
+    let absent = |row: &&Value| text(row, "available") != "here" && wanted.contains(&text(row, "device"));
+    rows(listed).filter(absent).map(|row| format!("{} ({})", text(row, "device"), text(row, "available"))).collect()
+}
+
 pub fn measure(ready: &Ready) -> Result<String> {
-    let Measured { compared, rooflines, copies, folder } =
+    let Measured { compared, rooflines, copies, folder, .. } =
         measured(ready, "attention", &PLANS, &RIVALS, Some(&python(ready)), &[])?;
     let ran = ask(ready, &folder, &["sql", "--format", "json", INSTRUCTIONS])?;
     let matrix_units = rows(&ask(ready, &folder, &["sql", "--format", "json", MATRIX_UNITS])?).next().is_some();
@@ -171,6 +237,11 @@ pub const INSTRUCTIONS: &str =
 /// Each copy at its best: the bytes that it reads and writes, and how many of them in a nanosecond.
 const COPIES: &str = "select max(bytes) as bytes, max(bytes) / min(time_ns) as gb_s from results \
                       where workload = 'copy' and valid group by run_id, case_name, variant";
+
+/// Variants that have no times, each with why.
+const LOST: &str = "select t.workload, t.case_name, t.cache, t.implementation, t.device, max(o.stop_reason) as reason \
+                    from outcomes o join trials t on t.run_id = o.run_id and t.trial = o.trial where o.status <> 'ok' \
+                    group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5";
 
 /// Rows where the processor multiplies matrices of bf16 as one instruction: there libtorch has another path.
 const MATRIX_UNITS: &str = "select run_id from runs where array_has(cpu_features, 'amx_bf16')";
@@ -301,6 +372,8 @@ mod tests {
             { "device": "numpy", "available": "here" },
         ]);
         assert_eq!(available(&listed, &["flex", "torch", "torch-mkl"]), ["flex", "torch"]);
+        let why = "torch-mkl (same path: MKL takes its fast path on this processor by itself)";
+        assert_eq!(unavailable(&listed, &["flex", "torch-mkl"]), [why]);
     }
 
     #[test]

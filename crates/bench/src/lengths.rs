@@ -1,12 +1,10 @@
 //! How the time of our mixers grows with the length, and from which length on they are faster than our own attention.
 
-use crate::ask::{number, rows, text};
-use crate::kernels;
+use crate::ask::{number, text};
+use crate::parts::{Family, Part};
 use serde_json::Value;
 use xtask::error::Result;
 use xtask::workspace::Ready;
-
-const PLANS: [(&str, &str); 1] = [("mixers_lengths.toml", include_str!("mixers_lengths.toml"))];
 
 /// Parameters that are a length, each with those that grow along with it.
 const LENGTHS: [[&str; 2]; 2] = [["x=seq", "along="], ["x=seq_q", "along=seq_kv"]];
@@ -19,12 +17,12 @@ const HEAD: &str = "The same kernels at several lengths, beside our own causal a
     lies between the last length at which a line is not faster and the next one, in each process by itself. Both have their\n\
     95 % interval over processes.";
 
-pub fn measure(ready: &Ready) -> Result<String> {
-    let folder = kernels::measured(ready, "lengths", &PLANS, &[], None, &[])?.folder;
+/// What the part of a family shows whose lengths are swept.
+pub fn told(ready: &Ready, family: &Family, part: Part) -> Result<String> {
     let asked = |query: &str, params: &[&str]| -> Result<Vec<Value>> {
         let given = params.iter().flat_map(|param| ["--param", *param]);
-        let words: Vec<&str> = ["sql", "--query", query, "--format", "json"].into_iter().chain(given).collect();
-        Ok(rows(&kernels::ask(ready, &folder, &words)?).cloned().collect())
+        let words: Vec<&str> = ["--query", query].into_iter().chain(given).collect();
+        family.asked(ready, &[part], &words)
     };
     let (mut grown, mut crossed) = (Vec::new(), Vec::new());
     for params in LENGTHS {

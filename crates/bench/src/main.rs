@@ -17,6 +17,7 @@ mod machine;
 mod mixers;
 mod notebook;
 mod numbers;
+mod parts;
 mod peer;
 mod precision;
 mod recording;
@@ -70,8 +71,8 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (choice.timing, "Timing by the Python worker", |ready, _| timing::measure(ready)),
         (choice.stock, "Notebooks beside stock evcxr", |ready, _| notebook::beside_stock(ready)),
         (family("attention"), "Kernels beside libtorch", |ready, _| kernels::measure(ready)),
-        (family("mixers"), "Mixers and experts beside PyTorch", |ready, _| mixers::measure(ready)),
-        (family("precision"), "Precision and sparsity", |ready, _| precision::measure(ready)),
+        (family("mixers"), "Mixers and experts beside PyTorch", mixers::measure),
+        (family("precision"), "Precision and sparsity", precision::measure),
         (family("decoding"), "Whole models", |ready, _| decoding::measure(ready)),
         (family("training"), "Training", |ready, _| training::measure(ready)),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),

@@ -1,30 +1,60 @@
 //! Products by weights of few bits and by fewer weights, caches of few bits, and the goals that were set for them.
 
-use crate::ask::{number, rows, text};
+use crate::ask::{number, text};
 use crate::beside::{self, Goal, Ratio, goal, torch};
+use crate::parts::{Family, Part};
 use crate::{goals, kernels};
 use serde_json::Value;
+use xtask::arguments::Choice;
 use xtask::error::Result;
 use xtask::workspace::Ready;
 
-/// The last is the one whose sparsities are swept.
-const PLANS: [(&str, &str); 3] = [
-    ("precision.toml", include_str!("precision.toml")),
-    ("precision_hot.toml", include_str!("precision_hot.toml")),
-    ("precision_many.toml", include_str!("precision_many.toml")),
+/// Products of one row and few out of memory, those whose sparsities are swept, and all others.
+const COLD: Part = ("cold", include_str!("precision_cold.toml"));
+const SPARSE: Part = ("sparse", include_str!("precision_sparse.toml"));
+const PARTS: [Part; 8] = [
+    COLD,
+    ("nf4", include_str!("precision_nf4.toml")),
+    ("caches", include_str!("precision_caches.toml")),
+    ("hot", include_str!("precision_hot.toml")),
+    ("integers", include_str!("precision_integers.toml")),
+    SPARSE,
+    ("channels", include_str!("precision_channels.toml")),
+    ("factors", include_str!("precision_factors.toml")),
 ];
 
-/// Where both sides are measured, as far as these are here.
-const DEVICES: [&str; 4] = ["flex", "torch", "torch-mkl", "numpy"];
+const PRECISION: Family = Family {
+    name: "precision",
+    parts: &PARTS,
+    rivals: &RIVALS,
+    devices: &["flex", "torch", "torch-mkl", "numpy", "onnxruntime", "llama-cpp"],
+};
 
-/// Other people's products by sparse matrices.
+/// Other people's products by sparse matrices, and those of both factors in whole numbers.
 const CSR: [&str; 2] = ["torch-csr", "scipy-csr"];
+const WHOLE: [&str; 2] = ["int8-dynamic", "torchao-int8-dynamic"];
 
 /// Everything that any goal compares with.
-const RIVALS: [&str; 8] =
-    ["tiled", "fused", "dense", "int8-fused", "int4-g32-fused", "e4m3-fused", "torch-csr", "scipy-csr"];
+const RIVALS: [&str; 15] = [
+    "tiled",
+    "fused",
+    "dense",
+    "int8-fused",
+    "int4-g32-fused",
+    "e4m3-fused",
+    "torch-csr",
+    "scipy-csr",
+    "int8-dynamic",
+    "torchao-int8-dynamic",
+    "int4-g32",
+    "int4-g32-a8",
+    "q4-0",
+    "bitsandbytes-nf4",
+    "svd-lowrank",
+];
 
 const ONE: Option<&str> = Some("1×4096·4096×11008");
+const SQUARE: Option<&str> = Some("1×4096·4096×4096");
 const MANY: Option<&str> = Some("512×4096·4096×4096");
 const NINETY: Option<&str> = Some("128×4096·4096×4096 90 % zero, single");
 const NINETY_BLOCKS: Option<&str> = Some("128×4096·4096×4096 90 % zero, blocks");
@@ -45,7 +75,12 @@ const fn only(
 }
 
 const fn cold(name: &'static str, least: f64, rivals: &'static [&'static str]) -> Goal {
-    only(ONE, ["matmul", name, "cold"], Some(("memory", 0.9)), [own(least, rivals), None])
+    cold_beside(name, own(least, rivals), None)
+}
+
+/// The same beside other people's too.
+const fn cold_beside(name: &'static str, own: Option<Ratio>, others: Option<Ratio>) -> Goal {
+    only(ONE, ["matmul", name, "cold"], Some(("memory", 0.9)), [own, others])
 }
 
 /// Beside the goals in the cold regime: how near the roof of its own working set the same product comes.
@@ -58,13 +93,16 @@ const fn pruned(name: &'static str, kept: f64) -> Goal {
     goal(["mlp", name, "hot"], None, [own(0.95 / kept, &["fused"]), None])
 }
 
-const GOALS: [Goal; 27] = [
+const GOALS: [Goal; 30] = [
     cold("e4m3-fused", 3.6, &["tiled"]),
-    cold("int4-g32-fused", 6.4, &["tiled"]),
-    cold("w4a8-g32-dynamic", 6.4, &["tiled"]),
+    // ONNX Runtime with the left factor in f32 is told, and not judged.
+    cold_beside("int4-g32-fused", own(6.4, &["tiled"]), torch(0.0, &["int4-g32"])),
+    cold_beside("w4a8-g32-dynamic", own(6.4, &["tiled"]), torch(1.5, &["int4-g32-a8"])),
+    only(ONE, ["matmul", "w4a8-g32-dynamic", "cold"], None, [torch(1.2, &["q4-0"]), None]),
     cold("mxfp4-rceil-fused", 0.95, &["int4-g32-fused"]),
     cold("mxfp8-rceil-fused", 0.95, &["e4m3-fused"]),
     cold("nf4-g64-fused", 0.95, &["int4-g32-fused"]),
+    only(SQUARE, ["matmul", "nf4-g64-fused", "cold"], Some(("memory", 0.9)), [torch(1.5, &["bitsandbytes-nf4"]), None]),
     cold("2of4", 1.7, &["tiled"]),
     cold("2of4-int8", 1.45, &["int8-fused"]),
     hot("e4m3-fused", &["tiled"]),
@@ -75,9 +113,10 @@ const GOALS: [Goal; 27] = [
     hot("nf4-g64-fused", &["int4-g32-fused"]),
     hot("2of4", &["tiled"]),
     hot("2of4-int8", &["int8-fused"]),
-    only(MANY, ["matmul", "w8a8-dynamic", "hot"], Some(("int8", 0.65)), [own(2.2, &["tiled"]), None]),
+    only(MANY, ["matmul", "w8a8-dynamic", "hot"], Some(("int8", 0.65)), [own(2.2, &["tiled"]), torch(1.3, &WHOLE)]),
     // Of an eighth of the rank, a quarter of the operations.
     only(MANY, ["matmul", "low-rank-8th", "hot"], None, [own(0.9 * 4.0, &["tiled"]), None]),
+    goal(["randomised-svd", "cholesky-qr", "hot"], None, [torch(1.3, &["svd-lowrank"]), None]),
     only(NINETY, ["sparse-matmul", "csr", "hot"], None, [own(3.0, &["dense"]), torch(4.0, &CSR)]),
     only(NINETY_BLOCKS, ["sparse-matmul", "blocks16", "hot"], None, [own(6.0, &["dense"]), None]),
     pruned("channels-25", 0.75),
@@ -96,26 +135,24 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
     as the roof of ours lets it, and to a baseline of our own it counts only where that is at 90 % of its own roof. Where a\n\
     share is missed, the reason is told as what each kind of work would take alone.\n\
     \n\
-    Rivals that are not here: no engine of PyTorch, ONNX Runtime, OpenVINO, bitsandbytes or llama.cpp is held to the same codes\n\
-    yet, so that ratios of formats are to our own kernels. SciPy multiplies on one thread.";
+    Formats of other engines are not ours to the bit: each is right by its own codes, whose error stands below, and its weights\n\
+    fill memory as ours do. ONNX Runtime rounds rows in groups of 32 (`int4-g32-a8`) or whole matrices (`int8-dynamic`), llama.cpp\n\
+    in groups of 32 (`q4-0`), bitsandbytes computes in bf16. SciPy multiplies on one thread. OpenVINO has no row for\n\
+    weights of few bits, and oneDNN is met through PyTorch, whose `_int_mm` torchao calls.";
 
-pub fn measure(ready: &Ready) -> Result<String> {
-    let devices = kernels::here(ready, &DEVICES)?;
-    let measured = kernels::measured(ready, "precision", &PLANS, &RIVALS, Some(&kernels::python(ready)), &devices)?;
-    let asked = |words: &[&str]| -> Result<Vec<Value>> {
-        let words = [&["sql", "--format", "json"][..], words].concat();
-        Ok(rows(&kernels::ask(ready, &measured.folder, &words)?).cloned().collect())
-    };
-    let ran = kernels::ask(ready, &measured.folder, &["sql", "--format", "json", kernels::INSTRUCTIONS])?;
-    let mut lines = vec![HEAD.to_owned(), String::new(), kernels::instructions(&ran), String::new()];
+pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
+    PRECISION.measure(ready, choice)?;
+    let measured = PRECISION.measured(ready, &PARTS)?;
+    let asked = |parts: &[Part], words: &[&str]| PRECISION.asked(ready, parts, words);
+    let mut lines = vec![HEAD.to_owned(), String::new(), PRECISION.told(ready, &measured)?, String::new()];
     lines.extend(beside::COLUMNS.map(str::to_owned));
     lines.extend(GOALS.iter().flat_map(|goal| beside::table(goal, &measured)));
-    lines.extend(kept(&asked(&[KEPT])?));
+    lines.extend(kept(&asked(&[COLD], &[KEPT])?));
     let crossed = ["x=zero_percent", "other_x=zero_percent", "along=", "baseline=sparse-matmul dense%"];
     let crossed = crossed.into_iter().flat_map(|param| ["--param", param]);
     let words: Vec<&str> = ["--query", "crossover"].into_iter().chain(crossed).collect();
-    lines.extend(break_even(&asked(&words)?));
-    lines.extend(errors(&asked(&[ERRORS])?));
+    lines.extend(break_even(&asked(&[SPARSE], &words)?));
+    lines.extend(errors(&asked(&PARTS, &[ERRORS])?));
     Ok(lines.join("\n"))
 }
 
@@ -211,15 +248,16 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn every_goal_names_what_its_plans_measure() {
+    fn every_goal_names_what_its_parts_measure() {
         for goal in &GOALS {
-            let name = format!("\"{}\"", goal.implementation);
-            let plans = PLANS.iter().filter(|(_, plan)| plan.contains("cache = \"cold\"") == (goal.cache == "cold"));
-            let plans: Vec<&str> = plans.map(|(_, plan)| *plan).collect();
-            assert!(plans.iter().any(|plan| plan.contains(&name)), "{name} is measured {}", goal.cache);
+            let quoted = |name: &str| format!("\"{name}\"");
+            let name = quoted(goal.implementation);
+            let plans = PARTS.iter().filter(|(_, plan)| plan.contains("cache = \"cold\"") == (goal.cache == "cold"));
+            let plans: Vec<&str> = plans.map(|(_, plan)| *plan).filter(|plan| plan.contains(&name)).collect();
+            assert!(!plans.is_empty(), "{name} is measured {}", goal.cache);
             for rival in goal.ratios.iter().flatten().flat_map(|ratio| ratio.rivals) {
                 assert!(RIVALS.contains(rival), "{rival} is asked for");
-                assert!(plans.iter().any(|plan| plan.contains(&format!("\"{rival}\""))), "{rival} beside {name}");
+                assert!(plans.iter().any(|plan| plan.contains(&quoted(rival))), "{rival} beside {name}");
             }
         }
     }

@@ -67,6 +67,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/program.py",
     "benchbook_worker/programs.py",
     "benchbook_worker/rows.py",
+    "benchbook_worker/singular_rows.py",
     "benchbook_worker/sparse_rows.py",
     "benchbook_worker/table.py",
     "benchbook_worker/tensorrt_llm_rows.py",

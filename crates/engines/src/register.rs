@@ -6,7 +6,7 @@ use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
-    models, multimodal, packed, pruned, quality, roofs, sparse, tables, techniques, training, transformer,
+    models, multimodal, packed, pruned, quality, roofs, singular, sparse, tables, techniques, training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -37,6 +37,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, pruned::ROWS);
     registry.implementation(low_rank::LOW_RANK);
     add(registry, sparse::ROWS);
+    registry.implementation(singular::RANDOMISED);
     add(registry, decoding::GREEDY);
     add(registry, mixers::SCAN);
     add(registry, mixers::CONV);

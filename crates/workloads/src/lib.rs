@@ -15,6 +15,7 @@ mod named;
 mod register;
 pub mod roofs;
 mod rows;
+pub mod singular;
 pub mod sparse_matmul;
 mod tolerance;
 pub mod training;

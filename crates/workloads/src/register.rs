@@ -5,6 +5,7 @@ use benchbook_core::Registry;
 use crate::decoding::{self, Generate, GreedyDecoding, Prefill};
 use crate::encoding::{AudioEncoder, TextEncoder};
 use crate::matmul::Matmul;
+use crate::singular::RandomisedSvd;
 use crate::sparse_matmul::SparseMatmul;
 use crate::{attention, blocks, experts, mixers, roofs, training};
 
@@ -78,5 +79,6 @@ pub fn register(registry: &mut Registry) {
         .workload(training::PowerSgd)
         .workload(training::Gpt2Training)
         .workload(training::VariableBatches)
-        .workload(training::LoraStep);
+        .workload(training::LoraStep)
+        .workload(RandomisedSvd);
 }

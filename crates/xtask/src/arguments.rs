@@ -44,16 +44,21 @@ Options of bench (without any: the first four)
                hour; only where asked for
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
                with products and blocks: two hours), mixers (two hours), precision (two hours), decoding, which are
-               whole models (two hours), or training; only where asked for
+               whole models (two hours), or training; only where asked for. mixers and precision have parts, which
+               `--only` chooses and `--minutes` shortens; what was measured of the others before is told beside
   --training   as `--kernels training`: optimizers, fusion, compression, whole steps, pools (three hours)
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --search     how soon a search finds the best of datasets/search.csv, beside random search and Optuna: a minute;
                only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
-  --minutes N  with --trust: go on for so long (60), the rest another time; 0 only tells what is there
+  --minutes N  with --trust: go on for so long (60), the rest another time; 0 only tells what is there. With
+               `--kernels mixers` or `precision`: about so long in all, with fewer blocks and without the rivals
+               that take longest; 0 only tells what is there
   --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
-               false-positives, curve, real-kernel, same-kernel
+               false-positives, curve, real-kernel, same-kernel. With `--kernels mixers`: only these parts of scan,
+               chunks, rwkv, experts, decoding, lengths; with `--kernels precision`: of cold, nf4, caches, hot,
+               integers, sparse, channels, factors
   --tool TOOL  with --trust: only these tools: benchbook, criterion, tango, sequential
   --again      with --trust: first removes what this machine has answered for these goals by these tools,
                because what was measured has changed; go on without it
@@ -78,6 +83,9 @@ pub const FAMILIES: [&str; 5] = ["attention", "mixers", "precision", "decoding",
 
 /// The one that has an option of its own.
 const TRAINING: &str = "training";
+
+/// Those whose parts are measured by themselves.
+const IN_PARTS: [&str; 2] = ["mixers", "precision"];
 
 /// What every verb may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -117,9 +125,9 @@ pub struct Choice {
     pub search: bool,
     /// Verdicts on known ratios.
     pub trust: bool,
-    /// How long `trust` goes on.
-    pub minutes: f64,
-    /// Goals of such experiments; none for all.
+    /// How long `trust` goes on, and how long kernels in parts may take.
+    pub minutes: Option<f64>,
+    /// Goals of such experiments, or parts of a family of kernels; none for all.
     pub only: Vec<String>,
     /// Tools that are asked; none for all.
     pub tools: Vec<String>,
@@ -133,7 +141,7 @@ impl Default for Choice {
     fn default() -> Self {
         let [recording, sql, startup, notebook, answer, timing, stock] = [false; 7];
         let [kernels, claims, exhaustive, search, trust, again] = [false; 6];
-        let (minutes, only, tools, family) = (60.0, Vec::new(), Vec::new(), FAMILIES[0].to_owned());
+        let (minutes, only, tools, family) = (None, Vec::new(), Vec::new(), FAMILIES[0].to_owned());
         Self {
             recording,
             sql,
@@ -246,15 +254,12 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
                 let minutes: Option<f64> = ours.next().and_then(|word| word.parse().ok());
                 let minutes = minutes.filter(|minutes| (0.0..=MOST_MINUTES).contains(minutes));
                 let words = || Error::Usage(format!("`--minutes` takes a number from 0 to {MOST_MINUTES}"));
-                choice.minutes = minutes.ok_or_else(words)?;
+                choice.minutes = Some(minutes.ok_or_else(words)?);
             }
             _ => return Err(Error::Usage(format!("`{verb}` knows no `{argument}`"))),
         }
     }
-    let of_trust = choice.again || choice.before.is_some() || !choice.only.is_empty() || !choice.tools.is_empty();
-    if of_trust && !choice.trust {
-        return Err(Error::Usage("`--only`, `--tool`, `--again` and `--before` belong to `--trust`".into()));
-    }
+    belongs(&choice)?;
     if !theirs.is_empty() && !["lab", "test"].contains(&verb.as_str()) {
         return Err(Error::Usage(format!("`{verb}` passes nothing on, so it takes no `--`")));
     }
@@ -274,6 +279,23 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
         }
         _ => Err(Error::Usage(format!("there is no verb `{verb}`"))),
     }
+}
+
+/// Refuses an option beside what it does not belong to.
+fn belongs(choice: &Choice) -> Result<()> {
+    let of_trust = choice.again || choice.before.is_some() || !choice.tools.is_empty();
+    if of_trust && !choice.trust {
+        return Err(Error::Usage("`--tool`, `--again` and `--before` belong to `--trust`".into()));
+    }
+    let families = IN_PARTS.join("` and `");
+    let in_parts = choice.kernels && IN_PARTS.contains(&choice.family.as_str());
+    if !choice.only.is_empty() && !choice.trust && !in_parts {
+        return Err(Error::Usage(format!("`--only` belongs to `--trust`, and to the kernels `{families}`")));
+    }
+    if choice.minutes.is_some() && choice.kernels && !choice.trust && !in_parts {
+        return Err(Error::Usage(format!("`--minutes` shortens the kernels `{families}`, not `{}`", choice.family)));
+    }
+    Ok(())
 }
 
 /// A word that an option knows.
@@ -354,7 +376,7 @@ mod tests {
         let search = Choice { search: true, ..Choice::default() };
         assert_eq!(parsed("bench --search")?, Request::Bench(Options::default(), search));
         for minutes in [5.0, 0.0] {
-            let trust = Choice { trust: true, minutes, ..Choice::default() };
+            let trust = Choice { trust: true, minutes: Some(minutes), ..Choice::default() };
             let line = format!("bench --trust --minutes {minutes}");
             assert_eq!(parsed(&line)?, Request::Bench(Options::default(), trust));
         }
@@ -372,6 +394,15 @@ mod tests {
         };
         let line = "bench --again --only power,coverage --tool benchbook --trust";
         assert_eq!(parsed(line)?, Request::Bench(Options::default(), again));
+        let part = Choice {
+            kernels: true,
+            family: "mixers".into(),
+            only: vec!["scan".into()],
+            minutes: Some(18.0),
+            ..Choice::default()
+        };
+        let line = "bench --kernels mixers --only scan --minutes 18";
+        assert_eq!(parsed(line)?, Request::Bench(Options::default(), part));
         let older = Choice { trust: true, before: Some("2026-11-29".into()), ..Choice::default() };
         assert_eq!(parsed("bench --trust --before 2026-11-29")?, Request::Bench(Options::default(), older));
         Ok(())
@@ -394,6 +425,9 @@ mod tests {
             ("bench --sql --before 2026-11-29", "belong to `--trust`"),
             ("bench --kernels mixer", "one of attention, mixers, precision, decoding, training, not `mixer`"),
             ("bench --sql --again", "belong to `--trust`"),
+            ("bench --sql --only power", "`--only` belongs to `--trust`"),
+            ("bench --kernels --only scan", "`--only` belongs to `--trust`"),
+            ("bench --training --minutes 5", "shortens the kernels `mixers` and `precision`, not `training`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),
             ("bench --trust --tool --again", "`--tool` takes words"),

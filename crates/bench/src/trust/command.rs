@@ -16,14 +16,18 @@ use xtask::workspace::{Ready, cargo};
 /// Where the experiments accumulate.
 pub const LEDGER: &str = "datasets/trust.csv";
 
+/// How long it goes on where nobody says.
+const MINUTES: f64 = 60.0;
+
 /// Puts away what is asked for, runs what is missing of the chosen experiments for as long as is given, then tells what all of
 /// them show.
 pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     let Choice { minutes, only, tools, again, before, .. } = choice;
+    let minutes = minutes.unwrap_or(MINUTES);
     let selection = Selection::new(only, tools)?;
     let root = &ready.workspace.root;
     // Before anything is removed, which may be to be measured again.
-    let asker = if *minutes > 0.0 { Some(asker(ready)?) } else { None };
+    let asker = if minutes > 0.0 { Some(asker(ready)?) } else { None };
     let [day, revision] = [machine::day(), machine::revision(root)].map(Option::unwrap_or_default);
     let mut ledger = Ledger::open(&root.join(LEDGER), &machine::processors_in_full())?.dated(&day, &revision);
     println!("   this machine: {}", ledger.machine());
@@ -34,7 +38,7 @@ pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
         println!("   {} rows from before {day} are removed", ledger.put_away_before(&selection, day)?);
     }
     if let Some(asker) = asker {
-        ask(&asker, root, &mut ledger, &selection, *minutes)?;
+        ask(&asker, root, &mut ledger, &selection, minutes)?;
     }
     Ok(tables::all(&ledger))
 }

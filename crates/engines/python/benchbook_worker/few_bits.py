@@ -36,3 +36,12 @@ def rounded_to_bytes(numbers, scale_in=numpy.float32):
     by = numpy.divide(numpy.float32(127), most, out=numpy.zeros_like(most), where=most > 0)
     scales = (most / numpy.float32(127)).astype(scale_in).astype("f4")
     return out_of_groups(numpy.rint(groups * by) * scales, numbers.shape[1])
+
+
+def rounded_whole(numbers):
+    """A matrix as ONNX's DynamicQuantizeLinear rounds it: 256 steps from its least number to its largest, zero among them."""
+    least, most = (numpy.float32(edge) for edge in (min(numbers.min(), 0), max(numbers.max(), 0)))
+    scale = (most - least) / numpy.float32(255) if most > least else numpy.float32(1)
+    zero = numpy.rint(numpy.clip(-least / scale, 0, 255))
+    codes = numpy.clip(numpy.rint(numbers / scale) + zero, 0, 255)
+    return ((codes - zero) * scale).astype("f4")

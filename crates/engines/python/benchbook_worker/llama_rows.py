@@ -10,7 +10,7 @@ import numpy
 from . import machine
 from .arrays import aligned
 from .few_bits import GROUP, rounded_to_bytes
-from .rows import Unsupported, of_all, only_hot
+from .rows import Unsupported, of_all, sets_of, taking_turns
 
 #: How to have it built for the processor that it runs on.
 BUILD = "CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-cache-dir --no-binary llama-cpp-python llama-cpp-python"
@@ -86,9 +86,7 @@ def lacks(said, flags):
 @functools.cache
 def native():
     """Refuses a build for other processors: it is no rival."""
-    with open("/proc/cpuinfo") as processors:
-        flags = next((line.split(":")[1].split() for line in processors if line.startswith("flags")), [])
-    if missing := lacks(llama_cpp.llama_print_system_info().decode(), flags):
+    if missing := lacks(llama_cpp.llama_print_system_info().decode(), machine.flags()):
         raise Unsupported(f"llama.cpp was built without {', '.join(missing)}, which this processor has: {BUILD}")
 
 
@@ -188,7 +186,6 @@ def by_format(kind):
     @of_all
     def prepare(setting, copies):
         native()
-        only_hot(copies)
         if setting.k % GROUP:
             raise Unsupported(f"ggml has weights in blocks of {GROUP} along k, and {setting.k} is no multiple")
         blocks = quantised(copies[0]["b"].T, kind)
@@ -196,8 +193,8 @@ def by_format(kind):
         setting.stands_for["b"] = numbers_of(blocks, kind).T
         # The scales of what it multiplies by are held in f16.
         setting.stands_for["a"] = functools.partial(rounded_to_bytes, scale_in=numpy.float16)
-        product = Product(setting, blocks, kind)
-        return [product.on(inputs["a"]) for inputs in copies]
+        products = [Product(setting, blocks, kind) for _ in range(sets_of(copies, blocks.nbytes))]
+        return [product.on(inputs["a"]) for product, inputs in taking_turns(copies, products)]
 
     return prepare
 

@@ -37,6 +37,12 @@ def processor_ns():
     return total
 
 
+def flags():
+    """What the processor can do, in the words of the system."""
+    with open("/proc/cpuinfo") as processors:
+        return next((line.split(":")[1].split() for line in processors if line.startswith("flags")), [])
+
+
 class Clock:
     """Times calls by the clock that all processes share, beside the processor time that they take."""
 

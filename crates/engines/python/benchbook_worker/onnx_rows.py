@@ -1,5 +1,6 @@
 """ONNX Runtime: workloads exported from PyTorch."""
 
+import functools
 import io
 import logging
 import warnings
@@ -41,14 +42,32 @@ def exported(graph, names):
     return file.getvalue()
 
 
-def opened(provider, setting, model):
-    """A session of a model; how long it takes to make one is the metric `compile_ns`."""
+@functools.cache
+def shared_threads(threads):
+    """Gives all sessions of this process that share their threads so many of them, which can be said once."""
+    try:
+        onnxruntime.set_global_thread_pool_sizes(threads, 1)
+    except Exception as error:  # it has errors of its own
+        reason = "this ONNX Runtime does not let sessions share threads, so that none can take turns: measure it hot"
+        raise Unsupported(f"{reason} ({error})") from error
+
+
+def session_of(provider, setting, model, shared=False):
+    """A session of a model. Those that take turns share their threads: the threads of the last one would still wait for work beside
+    the next."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = setting.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    make = lambda: onnxruntime.InferenceSession(model, options, providers=[provider])
-    return setting.timed("compile_ns", make)
+    if shared:
+        shared_threads(setting.threads)
+        options.use_per_session_threads = False
+    return onnxruntime.InferenceSession(model, options, providers=[provider])
+
+
+def opened(provider, setting, model, shared=False):
+    """The same; how long it takes to make one is the metric `compile_ns`."""
+    return setting.timed("compile_ns", lambda: session_of(provider, setting, model, shared))
 
 
 def call_of(session, inputs):

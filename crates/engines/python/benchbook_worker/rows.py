@@ -189,6 +189,21 @@ def only_hot(copies):
         raise Unsupported("all calls share its weights, which stay in the caches: measure it hot")
 
 
+def sets_of(copies, held):
+    """How many sets of packed weights, of so many bytes each, fill as much memory as the copies of the inputs in f32, by which copies
+    are counted, and at least one for each copy: a call finds none of its weights in a cache where these take turns. Of inputs that stay
+    in the caches there is one."""
+    if len(copies) == 1:
+        return 1
+    whole = sum(4 * math.prod(one.shape) for one in copies[0].values())
+    return max(len(copies), -(-len(copies) * whole // max(held, 1)))
+
+
+def taking_turns(copies, sets):
+    """Each set of packed weights with the inputs of one of the copies, which take turns."""
+    return [(one, copies[turn % len(copies)]) for turn, one in enumerate(sets)]
+
+
 def of_all(prepare):
     """Marks a `prepare(setting, copies)` that makes the calls of all copies at once: what it prepares, they share."""
     prepare.of_all = True

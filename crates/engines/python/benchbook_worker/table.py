@@ -284,6 +284,11 @@ ROWS = [
                 "in_bytes",
                 "MatMulNBits with accuracy_level=4: the same weights, the left factor rounded to 8 bits in groups of 32",
             ),
+            (
+                "int8-dynamic",
+                "dynamic",
+                "DynamicQuantizeMatMul: weights of 8 bits, a scale for each column; the left factor rounded whole in the call",
+            ),
         )
     ),
     *(
@@ -328,6 +333,14 @@ ROWS = [
         "SciPy's CSR of the weights, made before timing; it computes on one thread",
         packed=("b",),
         needs=(("scipy", "1.10", "2"),),
+    ),
+    torch_row(
+        "svd-lowrank",
+        "randomised-svd",
+        "singular_rows:svd_lowrank",
+        "torch.svd_lowrank from the given start",
+        devices=ON_CPU,
+        dtypes=WIDE,
     ),
     torch_row(
         "flex",

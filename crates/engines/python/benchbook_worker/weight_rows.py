@@ -7,10 +7,13 @@ Each makes a layer of the right factor, `[out, in]` there, before it is timed. W
 import torch
 
 from .blocks import ACTIVATIONS
-from .rows import Unsupported, of_all, only_hot
+from .rows import Unsupported, of_all, sets_of, taking_turns
 
 #: Weights along k that share a scale, where a library lets it be chosen.
 GROUP = 32
+
+#: Bits of weights that a library makes numbers of again before they are timed.
+FULL_BITS = 32
 
 #: Rank of an adapter.
 RANK = 16
@@ -24,31 +27,33 @@ def layer_of(inputs):
     return layer.eval()
 
 
-def rows_of(name, made):
-    """What prepares a product by the layer that `made(setting, layer)` makes of a plain one. It also gives the numbers `[out, in]` that
-    its codes stand for, and what makes of the left factor those that it is rounded to, where it is."""
+def rows_of(name, made, bits):
+    """What prepares a product by the layer that `made(setting, layer)` makes of a plain one, with weights of so many bits. It also gives
+    the numbers `[out, in]` that its codes stand for, and what makes of the left factor those that it is rounded to, where it is."""
 
     @of_all
     def prepare(setting, copies):
-        only_hot(copies)
+        layers = []
         try:
-            layer, numbers, rounded = made(setting, layer_of(copies[0]))
-            layer(copies[0]["a"])
+            for _ in range(sets_of(copies, setting.k * setting.n * bits // 8)):
+                layer, numbers, rounded = made(setting, layer_of(copies[0]))
+                layer(copies[0]["a"])
+                layers.append(layer)
         except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
             raise Unsupported(f"{name} does not take this case: {str(error)[-400:]}") from error
         setting.stands_for["b"] = numbers.T
         if rounded:
             setting.stands_for["a"] = rounded
 
-        def call_of(given):
+        def call_of(layer, given):
             return lambda: layer(given)
 
-        return [call_of(inputs["a"]) for inputs in copies]
+        return [call_of(one, inputs["a"]) for one, inputs in taking_turns(copies, layers)]
 
     return prepare
 
 
-def by_torchao(config_of):
+def by_torchao(config_of, bits):
     def made(setting, layer):
         from torchao.quantization import quantize_
         from torchao.utils import TorchAOBaseTensor
@@ -64,7 +69,7 @@ def by_torchao(config_of):
         arguments = weight.quant_kwargs or {}
         return model, weight.original_weight_tensor.dequantize(), lambda a: rounds(a, **arguments).dequantize()
 
-    return rows_of("torchao", made)
+    return rows_of("torchao", made, bits)
 
 
 def int8_config():
@@ -86,8 +91,8 @@ def int4_config():
     return Int4WeightOnlyConfig(group_size=GROUP, layout=Int4CPULayout(), version=1)
 
 
-torchao_int8, torchao_int8_dynamic = by_torchao(int8_config), by_torchao(int8_dynamic_config)
-torchao_int4 = by_torchao(int4_config)
+torchao_int8, torchao_int8_dynamic = by_torchao(int8_config, 8), by_torchao(int8_dynamic_config, 8)
+torchao_int4 = by_torchao(int4_config, 4)
 
 
 def nf4_layer(setting, layer):
@@ -117,7 +122,7 @@ def llm_int8_layer(setting, layer):
     return made.eval(), numbers, rounded
 
 
-bitsandbytes_nf4, bitsandbytes_int8 = rows_of("bitsandbytes", nf4_layer), rows_of("bitsandbytes", llm_int8_layer)
+bitsandbytes_nf4, bitsandbytes_int8 = rows_of("bitsandbytes", nf4_layer, 4), rows_of("bitsandbytes", llm_int8_layer, 8)
 
 
 def by_compressor(bits):
@@ -133,7 +138,7 @@ def by_compressor(bits):
             raise Unsupported("Intel Neural Compressor leaves a layer of this size as it is")
         return model.eval(), model[0].recover(), None
 
-    return rows_of("Intel Neural Compressor", made)
+    return rows_of("Intel Neural Compressor", made, FULL_BITS)
 
 
 compressor_int4, compressor_int8 = by_compressor(4), by_compressor(8)

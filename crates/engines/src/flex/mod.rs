@@ -26,6 +26,7 @@ mod pruning;
 pub mod quality;
 pub mod roofs;
 mod row;
+pub mod singular;
 pub mod sparse;
 mod subject;
 pub mod tables;

@@ -15,7 +15,7 @@ const ITERATIONS: usize = 4;
 const SEED: u64 = 1;
 
 /// Standard numbers of this shape, from a seed.
-fn drawn(name: &str, shape: &[usize], seed: u64) -> Vec<f32> {
+pub(super) fn drawn(name: &str, shape: &[usize], seed: u64) -> Vec<f32> {
     Seeded { seed }.drawn(&Tensor { name: name.to_owned(), shape: shape.to_vec(), mean: 0.0, deviation: 1.0 })
 }
 
@@ -38,14 +38,14 @@ pub fn factors(matrix: &[f32], [k, n]: [usize; 2], rank: usize) -> [Vec<f32>; 2]
     [transposed(&range, [rank, k]), second]
 }
 
-fn times(left: &[f32], right: &[f32], size: [usize; 3]) -> Vec<f32> {
+pub(super) fn times(left: &[f32], right: &[f32], size: [usize; 3]) -> Vec<f32> {
     let mut out = vec![0.0; size[0] * size[2]];
     let done = matmul(&Product { size, left, right, isa: Isa::detect() }, &mut out);
     done.unwrap_or_else(|error| panic!("factors of low rank: {error}"));
     out
 }
 
-fn transposed(matrix: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
+pub(super) fn transposed(matrix: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
     let mut out = vec![0.0; matrix.len()];
     out.par_chunks_exact_mut(rows).enumerate().for_each(|(column, to)| {
         to.iter_mut().zip(matrix[column..].iter().step_by(columns)).for_each(|(to, from)| *to = *from);
@@ -55,7 +55,7 @@ fn transposed(matrix: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
 
 /// Makes rows orthonormal, by modified Gram–Schmidt twice: once may leave of near rows what they share (Giraud et al., "Rounding
 /// error analysis of the classical Gram-Schmidt orthogonalization process", Numer. Math. 101, 2005). A row of zeros stays one.
-fn orthonormalised(rows: &mut [f32], width: usize) {
+pub(super) fn orthonormalised(rows: &mut [f32], width: usize) {
     for _ in 0..2 {
         for row in 0..rows.len() / width {
             let (done, rest) = rows.split_at_mut((row + 1) * width);
@@ -73,7 +73,7 @@ fn orthonormalised(rows: &mut [f32], width: usize) {
     }
 }
 
-fn dot(one: &[f32], other: &[f32]) -> f64 {
+pub(super) fn dot(one: &[f32], other: &[f32]) -> f64 {
     let ((ones, last_ones), (others, last_others)) = (one.as_chunks::<4>(), other.as_chunks::<4>());
     // Four sums, since one waits for itself.
     let mut sums = [0.0; 4];

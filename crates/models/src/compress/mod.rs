@@ -3,7 +3,9 @@
 mod coded;
 mod factors;
 mod pruning;
+mod singular;
 
 pub use coded::{Coded, GROUP, Held, INT4, Scheme};
 pub use factors::factors;
 pub use pruning::{largest, singles, squares, two_of_four};
+pub use singular::{Svd, randomised_svd};

@@ -10,6 +10,7 @@ use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExpe
 use benchbook_workloads::matmul::Matmul;
 use benchbook_workloads::mixers::{CausalConv, HybridStack, Retention, SelectiveScan, Ssd};
 use benchbook_workloads::roofs;
+use benchbook_workloads::singular::RandomisedSvd;
 use benchbook_workloads::sparse_matmul::SparseMatmul;
 use benchbook_workloads::training::{AdamW, Gpt2Training, PowerSgd, TopKCompression};
 
@@ -162,6 +163,8 @@ fn products_and_roofs() {
     refused(&Matmul, int("m", 0), &["parameter `m`"]);
     refused(&SparseMatmul, int("zero_percent", 101), &["101 is out of range, give 0 to 100"]);
     refused(&SparseMatmul, text("structure", "block"), &["did you mean `blocks`?"]);
+    refused(&RandomisedSvd, int("rank", 0), &["0 is out of range, give 1 to 512"]);
+    refused(&RandomisedSvd, int("width", 31), &["rank", "1024 × 31 has no rank 32, give 31 at most"]);
     refused(&roofs::Copy, int("mib", 0), &["out of range"]);
     refused(&roofs::Read, int("kib", 65), &["65 is no multiple of 64"]);
     refused(&roofs::Fma, int("tasks", 0), &["out of range"]);
