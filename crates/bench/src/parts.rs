@@ -32,6 +32,9 @@ const SHORT: &str = "short.toml";
 /// Blocks of each case in a process where the time is limited: an interval is over processes, of which there are as many.
 const FEW_BLOCKS: u64 = 3;
 
+/// What a table says of its roofs where they fail the bench.
+pub const WRONG_ROOFS: &str = "Roofs that a kernel exceeds are wrong";
+
 /// Devices of one engine, the second of which has it at its best.
 const TWICE: [[&str; 2]; 2] = [["torch", "torch-mkl"], ["transformers", "transformers-mkl"]];
 
@@ -146,7 +149,7 @@ impl Family {
         let wrong = goals::exceeded(&measured.rooflines);
         if !wrong.is_empty() {
             lines.push(format!(
-                "**Roofs that a kernel exceeds are wrong, and shares of them too; measure these parts again on a quiet machine:** {}.",
+                "**{WRONG_ROOFS}, and shares of them too; measure these parts again on a quiet machine:** {}.",
                 wrong.join("; ")
             ));
         }
