@@ -4,7 +4,7 @@ use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, S
 
 use super::choice::{Advance, decoded, followed};
 use super::ids;
-use crate::attention::reference::{average, dot};
+use crate::attention::reference::{add, average, dot};
 use crate::attention::sizes::check_scores;
 use crate::blocks::{exact_gelu, layer_normed};
 use crate::draw::{check_numbers, normal};
@@ -287,10 +287,6 @@ impl Advance for Writing<'_> {
     fn logits(&self, hidden: &[f64]) -> Vec<f64> {
         self.inputs.numbers("embedding").chunks_exact(hidden.len()).map(|row| dot(hidden, row)).collect()
     }
-}
-
-fn add(to: &mut [f64], other: &[f64]) {
-    to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
 }
 
 #[cfg(test)]
