@@ -9,6 +9,7 @@ use crate::attention::sizes::check_scores;
 use crate::blocks::{exact_gelu, layer_normed};
 use crate::draw::{check_numbers, normal};
 use crate::encoding::{AudioEncoder, AudioEncoderParams, heard};
+use crate::real;
 
 /// A spectrogram and a prompt become text (Radford et al., arXiv 2212.04356, section 2.2): the encoder hears, and then the decoder
 /// writes the most likely token, again and again; every layer of it sees its own text and all that was heard. A token a step, the
@@ -56,7 +57,8 @@ impl MultimodalParams {
     /// What of it hears.
     pub fn hearing(&self) -> AudioEncoderParams {
         let Self { layers, heads, width, hidden, bins, frames, .. } = *self;
-        AudioEncoderParams { layers, heads, width, hidden, bins, batch: 1, frames }
+        let weights = real::SEEDED.to_owned();
+        AudioEncoderParams { weights, layers, heads, width, hidden, bins, batch: 1, frames }
     }
 
     /// Matrices of a layer of the decoder `[outer, inner]`, and whether they have a bias.
