@@ -46,17 +46,21 @@ Options of bench (without any: the first four)
                with products and blocks: two hours), mixers (two hours), precision (two hours), decoding, which are
                whole models (two hours), or training; only where asked for
   --training   as `--kernels training`: optimizers, fusion, compression, whole steps, pools (three hours)
+  --models     models with real weights on every engine that is here: tokens a second, memory, perplexity and F1,
+               each with its interval; goes on where it was (`--minutes N`, `--again`), `--models quick` is a look of
+               a quarter of an hour. Its weights and texts come by `data smollm2-135m minilm-l6 whisper-base brown
+               sentiment`; only where asked for
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --search     how soon a search finds the best of datasets/search.csv, beside random search and Optuna: a minute;
                only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
-  --minutes N  with --trust: go on for so long (60), the rest another time; 0 only tells what is there
+  --minutes N  with --trust or --models: go on for so long (60), the rest another time; 0 only tells what is there
   --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
                false-positives, curve, real-kernel, same-kernel
   --tool TOOL  with --trust: only these tools: benchbook, criterion, tango, sequential
   --again      with --trust: first removes what this machine has answered for these goals by these tools,
-               because what was measured has changed; go on without it
+               because what was measured has changed; go on without it. With --models: all that was measured
   --before DAY with --trust: first removes what any machine has answered for these goals by these tools
                before this day, as in `--before 2026-11-29`, or on a day that nobody knows
   --stock      cells beside stock evcxr, which first compiles the library again (an hour); only where asked for
@@ -78,6 +82,9 @@ pub const FAMILIES: [&str; 5] = ["attention", "mixers", "precision", "decoding",
 
 /// The one that has an option of its own.
 const TRAINING: &str = "training";
+
+/// The word behind `--models` for a look.
+const QUICK: &str = "quick";
 
 /// What every verb may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -109,6 +116,10 @@ pub struct Choice {
     pub kernels: bool,
     /// The family of them.
     pub family: String,
+    /// Models with real weights on every engine.
+    pub models: bool,
+    /// Whether only a look is taken at them.
+    pub quick: bool,
     /// Published claims.
     pub claims: bool,
     /// Every `f32` in formats of eight bits.
@@ -117,13 +128,13 @@ pub struct Choice {
     pub search: bool,
     /// Verdicts on known ratios.
     pub trust: bool,
-    /// How long `trust` goes on.
+    /// How long `trust` and `models` go on.
     pub minutes: f64,
     /// Goals of such experiments; none for all.
     pub only: Vec<String>,
     /// Tools that are asked; none for all.
     pub tools: Vec<String>,
-    /// Whether this machine's answers to them go first.
+    /// Whether this machine's answers to them go first, or what was measured of models.
     pub again: bool,
     /// The day (`2026-11-29`) before which the answers of every machine go first.
     pub before: Option<String>,
@@ -132,7 +143,7 @@ pub struct Choice {
 impl Default for Choice {
     fn default() -> Self {
         let [recording, sql, startup, notebook, answer, timing, stock] = [false; 7];
-        let [kernels, claims, exhaustive, search, trust, again] = [false; 6];
+        let [kernels, models, quick, claims, exhaustive, search, trust, again] = [false; 8];
         let (minutes, only, tools, family) = (60.0, Vec::new(), Vec::new(), FAMILIES[0].to_owned());
         Self {
             recording,
@@ -144,6 +155,8 @@ impl Default for Choice {
             stock,
             kernels,
             family,
+            models,
+            quick,
             claims,
             exhaustive,
             search,
@@ -161,7 +174,7 @@ impl Choice {
     fn any(&self) -> bool {
         let usual = self.recording || self.sql || self.startup || self.notebook;
         let asked_for = self.answer || self.timing || self.stock || self.kernels;
-        usual || asked_for || self.claims || self.exhaustive || self.search || self.trust
+        usual || asked_for || self.models || self.claims || self.exhaustive || self.search || self.trust
     }
 }
 
@@ -234,6 +247,13 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
                 }
             }
             ("--training", "bench") => (choice.kernels, choice.family) = (true, TRAINING.to_owned()),
+            ("--models", "bench") => {
+                choice.models = true;
+                if ours.as_slice().first().is_some_and(|word| word == QUICK) {
+                    choice.quick = true;
+                    ours.next();
+                }
+            }
             ("--claims", "bench") => choice.claims = true,
             ("--exhaustive", "bench") => choice.exhaustive = true,
             ("--search", "bench") => choice.search = true,
@@ -251,9 +271,10 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             _ => return Err(Error::Usage(format!("`{verb}` knows no `{argument}`"))),
         }
     }
-    let of_trust = choice.again || choice.before.is_some() || !choice.only.is_empty() || !choice.tools.is_empty();
-    if of_trust && !choice.trust {
-        return Err(Error::Usage("`--only`, `--tool`, `--again` and `--before` belong to `--trust`".into()));
+    let of_trust = choice.before.is_some() || !choice.only.is_empty() || !choice.tools.is_empty();
+    if (of_trust && !choice.trust) || (choice.again && !choice.trust && !choice.models) {
+        let words = "`--only`, `--tool` and `--before` belong to `--trust`, and `--again` to it or to `--models`";
+        return Err(Error::Usage(words.into()));
     }
     if !theirs.is_empty() && !["lab", "test"].contains(&verb.as_str()) {
         return Err(Error::Usage(format!("`{verb}` passes nothing on, so it takes no `--`")));
@@ -353,6 +374,11 @@ mod tests {
         assert_eq!(parsed("bench --exhaustive")?, Request::Bench(Options::default(), exhaustive));
         let search = Choice { search: true, ..Choice::default() };
         assert_eq!(parsed("bench --search")?, Request::Bench(Options::default(), search));
+        let models = Choice { models: true, quick: true, minutes: 15.0, again: true, ..Choice::default() };
+        let line = "bench --models quick --minutes 15 --again";
+        assert_eq!(parsed(line)?, Request::Bench(Options::default(), models));
+        let models = Choice { models: true, sql: true, ..Choice::default() };
+        assert_eq!(parsed("bench --models --sql")?, Request::Bench(Options::default(), models));
         for minutes in [5.0, 0.0] {
             let trust = Choice { trust: true, minutes, ..Choice::default() };
             let line = format!("bench --trust --minutes {minutes}");
@@ -394,6 +420,8 @@ mod tests {
             ("bench --sql --before 2026-11-29", "belong to `--trust`"),
             ("bench --kernels mixer", "one of attention, mixers, precision, decoding, training, not `mixer`"),
             ("bench --sql --again", "belong to `--trust`"),
+            ("bench --models --only power", "belong to `--trust`"),
+            ("bench --models slow", "`slow`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),
             ("bench --trust --tool --again", "`--tool` takes words"),
