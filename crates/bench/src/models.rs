@@ -104,7 +104,7 @@ static PARTS: [Part; 5] = [
         model: "SmolLM2-135M",
         data: "smollm2-135m",
         workload: "generate",
-        implementations: "kv-cache,kv-cache-bf16,kv-cache-int8,kv-cache-int4,model",
+        implementations: "kv-cache,kv-cache-bf16,kv-cache-int8,kv-cache-int4,kv-cache-eager,model",
         params: SMOLLM2,
         quick: "tokens=12",
         often: [5, 3],

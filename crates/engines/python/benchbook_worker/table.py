@@ -62,6 +62,15 @@ ROWS = [
         tokens=("prompt",),
         loop=True,
     ),
+    torch_row(
+        "kv-cache-eager",
+        "generate",
+        "decoding:Llama",
+        "a LLaMA or Qwen3 with a cache of keys and values, in PyTorch",
+        dtypes=WIDE,
+        tokens=("prompt",),
+        loop=True,
+    ),
     *(
         torch_row(
             name,
@@ -284,16 +293,19 @@ ROWS = [
         )
         for name, prepare, about in (("q4-0", "q4_0", "Q4_0"), ("q8-0", "q8_0", "Q8_0"))
     ),
-    Row(
-        "kv-cache",
-        "greedy-decoding",
-        ("ctranslate2",),
-        SINGLE,
-        "ctranslate2_rows:Decoding",
-        "a GPT-2 in CTranslate2's form, with its cache of keys and values",
-        ("EN5",),
-        tokens=("prompt",),
-        loop=True,
+    *(
+        Row(
+            "kv-cache",
+            workload,
+            ("ctranslate2",),
+            SINGLE,
+            f"ctranslate2_rows:{prepare}",
+            f"a {model} in CTranslate2's form, with its cache of keys and values",
+            ("EN5",),
+            tokens=("prompt",),
+            loop=True,
+        )
+        for workload, prepare, model in (("greedy-decoding", "Decoding", "GPT-2"), ("generate", "Generate", "LLaMA"))
     ),
     torch_row(
         "torch-csr",

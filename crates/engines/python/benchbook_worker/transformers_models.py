@@ -77,6 +77,7 @@ def model_of(setting, x, positions):
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     setting.packed = tuple(name for name in x if name != "prompt")
+    setting.tell_weights(x)
     return model.to(x["embedding"].device).eval()
 
 

@@ -115,7 +115,7 @@ impl Problem for Generate {
             ("llama", ROTARY_BASE, [3, 4, 2, 6, 17, 33, 129, 17, 1]),
             ("qwen3", ROTARY_BASE, [2, 2, 2, 8, 18, 67, 300, 70, 23]),
             // Angles that are all large, so that another base shows.
-            ("llama", 3, [2, 4, 2, 8, 20, 33, 129, 21, 9]),
+            ("llama", 3, [2, 4, 2, 8, 32, 33, 129, 21, 9]),
         ];
         cases.into_iter().map(of).collect()
     }
