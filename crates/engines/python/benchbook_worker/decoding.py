@@ -94,17 +94,16 @@ class Llama(Greedy):
     def forward(self, ids, begin):
         x, count = self.inputs["embedding"][ids], len(ids)
         for layer in range(self.setting.layers):
-            weight = lambda name: self.inputs[f"w_{name}"][layer]
+            weight = {name: self.inputs[f"w_{name}"][layer] for name in ("out", "gate", "up", "down")}
             seen = self.norm(self.inputs["norm_1"][layer], x)
             query, key, value = (self.heads(name, layer, seen) for name in ("query", "key", "value"))
             cache = self.cache[layer, :, :, : begin + count]
             cache[0, :, begin:], cache[1, :, begin:] = self.turned(key, begin), value
             # One token sees all before it, the prompt is alone: so the corners fit.
-            mixed = functional.scaled_dot_product_attention(
-                self.turned(query, begin)[None], cache[0][None], cache[1][None], is_causal=count > 1, enable_gqa=True
-            )
-            x = x + functional.linear(mixed[0].transpose(0, 1).flatten(1), weight("out"))
+            query, how = self.turned(query, begin), {"is_causal": count > 1, "enable_gqa": len(query) != len(value)}
+            mixed = functional.scaled_dot_product_attention(query[None], cache[0][None], cache[1][None], **how)
+            x = x + functional.linear(mixed[0].transpose(0, 1).flatten(1), weight["out"])
             seen = self.norm(self.inputs["norm_2"][layer], x)
-            gate = functional.silu(functional.linear(seen, weight("gate")))
-            x = x + functional.linear(gate * functional.linear(seen, weight("up")), weight("down"))
+            gate = functional.silu(functional.linear(seen, weight["gate"]))
+            x = x + functional.linear(gate * functional.linear(seen, weight["up"]), weight["down"])
         return int((self.inputs["head"] @ self.norm(self.inputs["last_norm"], x[-1])).argmax())
