@@ -18,7 +18,7 @@ struct Part {
     /// What brings what it needs: words of `cargo xtask data`.
     data: &'static str,
     workload: &'static str,
-    /// Implementations; a quick look waits for no compiler, and leaves eager ones out.
+    /// Implementations; a quick look waits for no compiler, and leaves those out that nobody would decode with.
     implementations: &'static str,
     /// Parameters, and those that a quick look has instead of some.
     params: &'static str,
@@ -104,7 +104,7 @@ static PARTS: [Part; 5] = [
         model: "SmolLM2-135M",
         data: "smollm2-135m",
         workload: "generate",
-        implementations: "kv-cache,kv-cache-bf16,kv-cache-int8,kv-cache-int4,kv-cache-eager,model",
+        implementations: "kv-cache,kv-cache-bf16,kv-cache-int8,kv-cache-int4,kv-cache-eager,model,numpy",
         params: SMOLLM2,
         quick: "tokens=8",
         often: [5, 3],
@@ -176,7 +176,7 @@ fn words(part: &Part, quick: bool) -> Vec<String> {
         let instead = part.quick.split(' ').find(|other| quick && same(other));
         words.extend(["--set".to_owned(), instead.unwrap_or(param).to_owned()]);
     }
-    let is_slow = |name: &&str| name.starts_with("compile") || name.ends_with("-eager");
+    let is_slow = |name: &&str| name.starts_with("compile") || name.ends_with("-eager") || *name == "numpy";
     let taken = implementations.split(',').filter(|name| !quick || !is_slow(name));
     words.extend(["--implementation".to_owned(), taken.collect::<Vec<_>>().join(",")]);
     words.extend(["--replicates".to_owned(), replicates.to_string(), "--blocks".to_owned(), blocks.to_string()]);

@@ -47,6 +47,16 @@ ROWS = [
     numpy_row("attention", WIDE, "the formula, in numpy"),
     numpy_row("copy", WIDE, "numpy.copyto"),
     numpy_row("read", SINGLE, "numpy's sum"),
+    Row(
+        "numpy",
+        "generate",
+        ("numpy",),
+        WIDE,
+        "numpy_decoding:Generate",
+        "a LLaMA or Qwen3 with a cache of keys and values, in numpy",
+        tokens=("prompt",),
+        loop=True,
+    ),
     *(
         torch_row("eager", name, "torch_rows:eager", "the formula, in PyTorch", dtypes=dtypes_of(name))
         for name in FORMULAS
