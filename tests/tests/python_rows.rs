@@ -5,10 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, DeviceInfo, ImplementationInfo, Prepare, Say};
-use benchbook_core::{Array, Case, Comparison, DType, Inputs, Params, Posed, Reference, Registry};
+use benchbook_core::{Array, Case, Comparison, DType, Inputs, Params, Posed, Reference, Registry, Setting};
 use benchbook_measure::link::Link;
 use benchbook_measure::{Foreign, Offers, Pipe};
 use benchbook_tests::{python_with, python_worker};
+use benchbook_workloads::decoding::SMOLLM2;
 
 const SEED: u64 = 5;
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -199,4 +200,54 @@ fn what_a_compiler_makes_of_layers_is_right() {
         let case = workload.case(workload.ugly().swap_remove(1)).unwrap();
         assert_eq!(tried(&mut pipe, row, "torch", &case, DType::F32), Ok(Took::Yes), "{name} {}", case.name);
     }
+}
+
+#[test]
+fn a_real_model_makes_64_tokens_as_transformers_does() {
+    let mut problems = Registry::default();
+    benchbook_workloads::register(&mut problems);
+    // Who reads real weights comes with the engines.
+    benchbook_engines::register(&mut problems);
+    let sizes = [
+        ("layers", SMOLLM2.layers),
+        ("heads", SMOLLM2.heads),
+        ("kv_heads", SMOLLM2.kv_heads),
+        ("head_dim", SMOLLM2.head_dim),
+        ("width", SMOLLM2.width),
+        ("hidden", SMOLLM2.hidden),
+        ("vocabulary", SMOLLM2.vocabulary),
+        ("rotary_base", SMOLLM2.rotary_base),
+        ("prompt", 8),
+        ("tokens", 64),
+    ];
+    let named = Params::default().with("weights", "smollm2-135m".into());
+    let params = sizes.into_iter().fold(named, |params, (name, size)| params.with(name, (size as i64).into()));
+    let case = match problems.case("generate", params) {
+        Ok(case) => case,
+        Err(error) => {
+            let reason = error.to_string();
+            assert!(reason.contains("cargo xtask data smollm2-135m"), "{reason}");
+            eprintln!("skipped: {reason}");
+            return;
+        }
+    };
+    let posed = problems.find_workload("generate").unwrap().pose(&case.params).unwrap();
+    let inputs = posed.inputs(SEED);
+    let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
+    let ours = problems.find_implementation("generate", "kv-cache").unwrap();
+    let mut subject = ours.prepare(&setting, &case.params, &inputs).unwrap();
+    subject.run(1);
+    subject.sync().unwrap();
+    let outputs = subject.outputs().unwrap();
+    let right = posed.follow(&inputs, &outputs).unwrap_or_else(|| posed.reference(&inputs, SEED));
+    near(posed.as_ref(), right, &outputs, DType::F32).unwrap();
+    drop((subject, inputs));
+
+    let Some(python) = python_with("transformers") else { return };
+    let foreign = Foreign { name: "python".into(), command: python_worker(&python) };
+    let mut pipe = foreign.start(1, None, &Arc::default()).unwrap();
+    let known = pipe.describe().unwrap();
+    let is_row = |row: &&ImplementationInfo| row.workload == "generate" && row.name == "model";
+    let row = known.implementations.iter().find(is_row).unwrap();
+    assert_eq!(tried_on(&mut pipe, row, "transformers", &case, DType::F32, 1), Ok(Took::Yes));
 }

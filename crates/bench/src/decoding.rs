@@ -41,8 +41,8 @@ const HEAD: &str = "The same weights and threads for both sides, samples in turn
     held to what its tokens read of its matrices, which are more than any cache holds. A ratio is asked for as far as the roof of\n\
     ours lets it. The rival is the fastest one of its case, on the fastest of its devices.\n\
     \n\
-    Rivals and rows that are not here: llama.cpp and CTranslate2 are no engines of the Python worker yet, so that nothing is said of\n\
-    one GGUF, nor of Whisper beside CTranslate2; Transformers computes in `f32`, and encoders are in `f32` on both sides.";
+    Rivals and rows that are not here: of llama.cpp the Python worker has products alone, and of CTranslate2 no Whisper, so that nothing\n\
+    is said of one GGUF, nor of Whisper beside CTranslate2; Transformers computes in `f32`, and encoders are in `f32` on both sides.";
 
 pub fn measure(ready: &Ready) -> Result<String> {
     let devices = kernels::here(ready, &DEVICES)?;
@@ -66,7 +66,7 @@ const ACCEPTED: &str = "select v.case_name, v.variant, median(v.value) as accept
     max(param(t.params, 'layers')) as layers, max(param(t.params, 'width')) as width, \
     max(param(t.params, 'vocabulary')) as vocabulary \
     from metric_values v join trials t on t.run_id = v.run_id and t.trial = v.trial \
-    where v.metric = 'accepted_mean' and v.implementation = 'draft-model' and v.lost is null \
+    where v.metric = 'accepted_mean' and v.implementation in ('draft-model', 'draft-distilled') and v.lost is null \
     group by v.case_name, v.variant order by v.case_name, v.variant";
 
 /// The share of what a step's tokens and a draft's cost predict that is to be reached.
@@ -86,8 +86,9 @@ fn guessed(accepted: &[Value], compared: &[Value]) -> Vec<String> {
                 && text(one, "baseline_implementation") == "target-alone"
         });
         let measured = beside.unwrap_or(&Value::Null);
+        let draft = text(row, "variant").split('/').next().unwrap_or_default();
         format!(
-            "| {} | {:.2} | {cost:.2} | {predicted:.2} | {:.2} ({}) | {} |",
+            "| {} {draft} | {:.2} | {cost:.2} | {predicted:.2} | {:.2} ({}) | {} |",
             text(row, "case_name"),
             1.0 + of("accepted"),
             number(measured, "speedup"),
@@ -162,7 +163,7 @@ mod tests {
         };
         // Four tokens a step, which costs one and four twelfths: three times as fast.
         let told = |low: f64| guessed(std::slice::from_ref(&accepted), &[row(low)]).remove(3);
-        assert_eq!(told(2.75), "| a | 4.00 | 0.08 | 3.00 | 2.80 (2.75 – 2.90) | at least 2.70: met |");
+        assert_eq!(told(2.75), "| a draft-model | 4.00 | 0.08 | 3.00 | 2.80 (2.75 – 2.90) | at least 2.70: met |");
         assert!(told(2.6).ends_with("undecided |"));
         let alone = guessed(std::slice::from_ref(&accepted), &[]);
         assert!(alone[3].contains("NaN"), "{alone:?}");

@@ -15,6 +15,7 @@ mod lengths;
 mod linker;
 mod machine;
 mod mixers;
+mod models;
 mod notebook;
 mod numbers;
 mod parts;
@@ -62,7 +63,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
     let family = |name: &str| choice.kernels && choice.family == name;
-    let all: [(bool, &str, Measured); 16] = [
+    let all: [(bool, &str, Measured); 17] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
@@ -75,6 +76,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (family("precision"), "Precision and sparsity", precision::measure),
         (family("decoding"), "Whole models", |ready, _| decoding::measure(ready)),
         (family("training"), "Training", |ready, _| training::measure(ready)),
+        (choice.models, "Real models", models::measure),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
         (choice.search, "Searches", |ready, _| search::measure(ready)),

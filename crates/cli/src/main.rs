@@ -37,6 +37,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
+    benchbook_matrix::read_real_weights();
     // A thread with room: a statement with thousands of terms is planned by recursion.
     let done = Builder::new().stack_size(STACK_BYTES).spawn(|| dispatch(cli)).map(JoinHandle::join);
     match done {

@@ -59,6 +59,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/mixers.py",
     "benchbook_worker/names.py",
     "benchbook_worker/nbits_rows.py",
+    "benchbook_worker/numpy_decoding.py",
     "benchbook_worker/numpy_rows.py",
     "benchbook_worker/onnx_rows.py",
     "benchbook_worker/openvino_rows.py",

@@ -14,8 +14,10 @@ use crate::libtorch;
 use crate::onnxruntime;
 use crate::ring;
 
-/// Registers every engine's implementations, and the problems that read real weights or text; all other workloads must be registered too.
+/// Registers every engine's implementations, and the problems that read real weights or text; all other workloads must be registered too,
+/// and may have real weights from then on.
 pub fn register(registry: &mut Registry) {
+    benchbook_workloads::real::read_by(benchbook_models::brought);
     registry.workload(quality::TextQuality).workload(quality::embedding::EmbeddingQuality);
     registry.workload(training::text::TextTraining);
     add(registry, attention::ROWS);

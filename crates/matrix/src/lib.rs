@@ -15,3 +15,8 @@ pub use crossed::{Crossed, crossed};
 pub use error::{Error, Result};
 pub use plan::{MEMORY, MatrixPlan};
 pub use work::{Matrix, Missing, Part, Runner};
+
+/// Lets the problems of this program have real weights, where these were brought.
+pub fn read_real_weights() {
+    benchbook_workloads::real::read_by(benchbook_models::brought);
+}

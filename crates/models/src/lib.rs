@@ -13,6 +13,7 @@ mod description;
 mod encoder;
 mod error;
 mod fit;
+mod inputs;
 pub mod mel;
 mod packing;
 pub mod real;
@@ -29,5 +30,6 @@ pub use description::{Architecture, Audio, Description, Experts, Latent, Text, T
 pub use encoder::{AudioEncoder, AudioRoom, Encoder, EncoderRoom, pooled};
 pub use error::{Error, Result};
 pub use fit::Fit;
+pub use inputs::{Names, Part, brought};
 pub use speech::Speech;
 pub use tensors::Tensor;

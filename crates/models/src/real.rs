@@ -22,9 +22,9 @@ pub const NAMES: [&str; 3] = [SMOLLM2, MINILM, WHISPER];
 /// The list of checksums with which a model was brought.
 const SUMS: &str = "SHA256SUMS";
 
-const SMOLLM2: &str = "smollm2-135m";
-const MINILM: &str = "minilm-l6";
-const WHISPER: &str = "whisper-base";
+pub(crate) const SMOLLM2: &str = "smollm2-135m";
+pub(crate) const MINILM: &str = "minilm-l6";
+pub(crate) const WHISPER: &str = "whisper-base";
 
 /// SmolLM2-135M-Instruct and its tokenizer. Its weights were dequantised from Q4_1, the embedding from Q8_0: a scheme on the same
 /// grid looks better on them than it is.

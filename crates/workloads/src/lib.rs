@@ -12,6 +12,7 @@ pub mod experts;
 pub mod matmul;
 pub mod mixers;
 mod named;
+pub mod real;
 mod register;
 pub mod roofs;
 mod rows;

@@ -47,13 +47,17 @@ Options of bench (without any: the first four)
                whole models (two hours), or training; only where asked for. mixers and precision have parts, which
                `--only` chooses and `--minutes` shortens; what was measured of the others before is told beside
   --training   as `--kernels training`: optimizers, fusion, compression, whole steps, pools (three hours)
+  --models     models with real weights on every engine that is here: tokens a second, memory, perplexity and F1,
+               each with its interval; goes on where it was (`--minutes N`, `--again`), `--models quick` is a look of
+               a quarter of an hour. Its weights and texts come by `data smollm2-135m minilm-l6 whisper-base brown
+               sentiment`; only where asked for
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --search     how soon a search finds the best of datasets/search.csv, beside random search and Optuna: a minute;
                only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
-  --minutes N  with --trust: go on for so long (60), the rest another time; 0 only tells what is there. With
-               `--kernels mixers` or `precision`: about so long in all, with fewer blocks and without the rivals
+  --minutes N  with --trust or --models: go on for so long (60), the rest another time; 0 only tells what is there.
+               With `--kernels mixers` or `precision`: about so long in all, with fewer blocks and without the rivals
                that take longest; 0 only tells what is there
   --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
                false-positives, curve, real-kernel, same-kernel. With `--kernels mixers`: only these parts of scan,
@@ -61,7 +65,7 @@ Options of bench (without any: the first four)
                integers, sparse, channels, factors
   --tool TOOL  with --trust: only these tools: benchbook, criterion, tango, sequential
   --again      with --trust: first removes what this machine has answered for these goals by these tools,
-               because what was measured has changed; go on without it
+               because what was measured has changed; go on without it. With --models: all that was measured
   --before DAY with --trust: first removes what any machine has answered for these goals by these tools
                before this day, as in `--before 2026-11-29`, or on a day that nobody knows
   --stock      cells beside stock evcxr, which first compiles the library again (an hour); only where asked for
@@ -86,6 +90,8 @@ const TRAINING: &str = "training";
 
 /// Those whose parts are measured by themselves.
 const IN_PARTS: [&str; 2] = ["mixers", "precision"];
+/// The word behind `--models` for a look.
+const QUICK: &str = "quick";
 
 /// What every verb may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -117,6 +123,10 @@ pub struct Choice {
     pub kernels: bool,
     /// The family of them.
     pub family: String,
+    /// Models with real weights on every engine.
+    pub models: bool,
+    /// Whether only a look is taken at them.
+    pub quick: bool,
     /// Published claims.
     pub claims: bool,
     /// Every `f32` in formats of eight bits.
@@ -125,13 +135,13 @@ pub struct Choice {
     pub search: bool,
     /// Verdicts on known ratios.
     pub trust: bool,
-    /// How long `trust` goes on, and how long kernels in parts may take.
+    /// How long `trust` and `models` go on, and how long kernels in parts may take.
     pub minutes: Option<f64>,
     /// Goals of such experiments, or parts of a family of kernels; none for all.
     pub only: Vec<String>,
     /// Tools that are asked; none for all.
     pub tools: Vec<String>,
-    /// Whether this machine's answers to them go first.
+    /// Whether this machine's answers to them go first, or what was measured of models.
     pub again: bool,
     /// The day (`2026-11-29`) before which the answers of every machine go first.
     pub before: Option<String>,
@@ -140,7 +150,7 @@ pub struct Choice {
 impl Default for Choice {
     fn default() -> Self {
         let [recording, sql, startup, notebook, answer, timing, stock] = [false; 7];
-        let [kernels, claims, exhaustive, search, trust, again] = [false; 6];
+        let [kernels, models, quick, claims, exhaustive, search, trust, again] = [false; 8];
         let (minutes, only, tools, family) = (None, Vec::new(), Vec::new(), FAMILIES[0].to_owned());
         Self {
             recording,
@@ -152,6 +162,8 @@ impl Default for Choice {
             stock,
             kernels,
             family,
+            models,
+            quick,
             claims,
             exhaustive,
             search,
@@ -166,10 +178,15 @@ impl Default for Choice {
 }
 
 impl Choice {
+    /// The minutes that what is resumed goes on: an hour where nobody says.
+    pub fn go_on_minutes(&self) -> f64 {
+        self.minutes.unwrap_or(60.0)
+    }
+
     fn any(&self) -> bool {
         let usual = self.recording || self.sql || self.startup || self.notebook;
         let asked_for = self.answer || self.timing || self.stock || self.kernels;
-        usual || asked_for || self.claims || self.exhaustive || self.search || self.trust
+        usual || asked_for || self.models || self.claims || self.exhaustive || self.search || self.trust
     }
 }
 
@@ -242,6 +259,13 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
                 }
             }
             ("--training", "bench") => (choice.kernels, choice.family) = (true, TRAINING.to_owned()),
+            ("--models", "bench") => {
+                choice.models = true;
+                if ours.as_slice().first().is_some_and(|word| word == QUICK) {
+                    choice.quick = true;
+                    ours.next();
+                }
+            }
             ("--claims", "bench") => choice.claims = true,
             ("--exhaustive", "bench") => choice.exhaustive = true,
             ("--search", "bench") => choice.search = true,
@@ -283,9 +307,10 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
 
 /// Refuses an option beside what it does not belong to.
 fn belongs(choice: &Choice) -> Result<()> {
-    let of_trust = choice.again || choice.before.is_some() || !choice.tools.is_empty();
-    if of_trust && !choice.trust {
-        return Err(Error::Usage("`--tool`, `--again` and `--before` belong to `--trust`".into()));
+    let of_trust = choice.before.is_some() || !choice.tools.is_empty();
+    if (of_trust && !choice.trust) || (choice.again && !choice.trust && !choice.models) {
+        let words = "`--tool` and `--before` belong to `--trust`, and `--again` to it or to `--models`";
+        return Err(Error::Usage(words.into()));
     }
     let families = IN_PARTS.join("` and `");
     let in_parts = choice.kernels && IN_PARTS.contains(&choice.family.as_str());
@@ -375,6 +400,11 @@ mod tests {
         assert_eq!(parsed("bench --exhaustive")?, Request::Bench(Options::default(), exhaustive));
         let search = Choice { search: true, ..Choice::default() };
         assert_eq!(parsed("bench --search")?, Request::Bench(Options::default(), search));
+        let models = Choice { models: true, quick: true, minutes: Some(15.0), again: true, ..Choice::default() };
+        let line = "bench --models quick --minutes 15 --again";
+        assert_eq!(parsed(line)?, Request::Bench(Options::default(), models));
+        let models = Choice { models: true, sql: true, ..Choice::default() };
+        assert_eq!(parsed("bench --models --sql")?, Request::Bench(Options::default(), models));
         for minutes in [5.0, 0.0] {
             let trust = Choice { trust: true, minutes: Some(minutes), ..Choice::default() };
             let line = format!("bench --trust --minutes {minutes}");
@@ -427,6 +457,8 @@ mod tests {
             ("bench --sql --again", "belong to `--trust`"),
             ("bench --sql --only power", "`--only` belongs to `--trust`"),
             ("bench --kernels --only scan", "`--only` belongs to `--trust`"),
+            ("bench --models --only power", "`--only` belongs to `--trust`"),
+            ("bench --models slow", "`slow`"),
             ("bench --training --minutes 5", "shortens the kernels `mixers` and `precision`, not `training`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),

@@ -10,8 +10,8 @@ use xtask::process;
 /// The list, from the root.
 pub const LIST: &str = "datasets/weights.yaml";
 
-/// Digits of a checksum at least: fewer would not tell one file from another.
-const DIGITS: usize = 8;
+/// Digits of a checksum: all of them.
+const DIGITS: usize = 64;
 
 /// The weights of a model, as the list has them.
 #[derive(Debug)]
@@ -22,7 +22,8 @@ pub struct Weights {
     pub packages: Vec<String>,
     file: String,
     sha256: String,
-    beside: Vec<String>,
+    /// Names and checksums.
+    beside: Vec<(String, String)>,
 }
 
 /// Downloads, checks and unpacks weights in `work`; gives the folder with what was taken, and a list of checksums.
@@ -42,8 +43,11 @@ pub fn bring(weights: &Weights, python: &Path, work: &Path) -> Result<PathBuf> {
     }
     take(weights, &unpacked, &taken)?;
     checked(&taken.join(&weights.file), &weights.sha256)?;
+    for (name, sha256) in &weights.beside {
+        checked(&taken.join(name), sha256)?;
+    }
     let mut sums = process::command("sha256sum");
-    sums.current_dir(&taken).arg(&weights.file).args(&weights.beside);
+    sums.current_dir(&taken).arg(&weights.file).args(weights.beside.iter().map(|(name, _)| name));
     let sums = process::output(&mut sums, "install coreutils")?;
     let list = taken.join("SHA256SUMS");
     fs::write(&list, format!("{sums}\n")).named("write", &list)?;
@@ -68,7 +72,7 @@ fn take(weights: &Weights, packages: &[PathBuf], taken: &Path) -> Result<()> {
         std::io::copy(&mut part, &mut whole).named("write", &to)?;
         all.extend(found.into_iter().map(|(_, path)| path));
     }
-    for name in &weights.beside {
+    for (name, _) in &weights.beside {
         let found = all.iter().find(|path| path.file_name().is_some_and(|own| own == name.as_str()));
         let from = found.ok_or_else(|| absent(Path::new(&weights.name), format!("no package has a file {name}")))?;
         let to = taken.join(name);
@@ -110,18 +114,25 @@ fn one(entry: &Yaml<'_>) -> std::result::Result<Weights, String> {
         let words = entry.as_mapping_get(key).and_then(Yaml::as_sequence).into_iter().flatten();
         words.filter_map(|word| Some(word.as_str()?.to_owned())).collect::<Vec<_>>()
     };
+    let mut beside = Vec::new();
+    for (file, sum) in entry.as_mapping_get("beside").and_then(Yaml::as_mapping).into_iter().flatten() {
+        let file = file.as_str().ok_or_else(|| format!("{name} has a file beside it without a name"))?;
+        let sum = sum.as_str().ok_or_else(|| format!("{name} has no checksum of {file}"))?;
+        beside.push((file.to_owned(), sum.to_owned()));
+    }
     let weights = Weights {
         what: text("what")?,
         licence: text("licence")?,
         packages: list("packages"),
         file: text("file")?,
         sha256: text("sha256")?,
-        beside: list("beside"),
+        beside,
         name: name.clone(),
     };
-    let digits = weights.sha256.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    if !digits || !(DIGITS..=64).contains(&weights.sha256.len()) {
-        return Err(format!("{name} has no checksum of {DIGITS} to 64 digits"));
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let mut sums = weights.beside.iter().map(|(_, sum)| sum).chain([&weights.sha256]);
+    if !sums.all(|sum| sum.len() == DIGITS && sum.bytes().all(is_digit)) {
+        return Err(format!("{name} has a checksum that is none of {DIGITS} digits"));
     }
     if weights.packages.is_empty() || !weights.packages.iter().all(|package| package.contains("==")) {
         return Err(format!("{name} comes from no package of one version"));
@@ -134,8 +145,12 @@ mod tests {
     use super::*;
 
     const OURS: &str = include_str!("../../../datasets/weights.yaml");
-    const WHOLE: &str =
-        "- {name: a, what: b, licence: c, packages: [d==1], file: m, sha256: '0123abcd', beside: [t.json]}";
+    const SUM: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    /// An entry, whose checksums are [`SUM`].
+    fn whole() -> String {
+        format!("- {{name: a, what: b, licence: c, packages: [d==1], file: m, sha256: {SUM}, beside: {{t.json: {SUM}}}}}")
+    }
 
     #[test]
     fn our_own_list_is_read_and_its_models_are_described() {
@@ -148,17 +163,19 @@ mod tests {
 
     #[test]
     fn a_broken_list_says_where() {
-        assert_eq!(parse(WHOLE).expect("a list")[0].beside, ["t.json"]);
+        assert_eq!(parse(&whole()).expect("a list")[0].beside, [("t.json".to_owned(), SUM.to_owned())]);
         for (from, to, part) in [
             ("- {name: a", "- {nam: a", "name"),
             ("file: m, ", "", "a has no text `file:`"),
-            ("'0123abcd'", "'0123abc'", "a has no checksum of 8 to 64"),
-            ("'0123abcd'", "'0123abcg'", "a has no checksum"),
+            ("sha256: ba78", "sha256: 78", "a has a checksum that is none of 64"),
+            ("sha256: ba78", "sha256: ga78", "a has a checksum that is none of 64"),
+            ("t.json: ba78", "t.json: 78", "a has a checksum that is none of 64"),
+            ("t.json: ba78", "t.json: 'x', u.json: ba78", "a has a checksum that is none of 64"),
             ("[d==1]", "[d]", "of one version"),
             ("[d==1]", "[]", "from no package"),
-            ("[t.json]}", "[t.json", "YAML"),
+            ("}}", "}", "YAML"),
         ] {
-            let message = parse(&WHOLE.replace(from, to)).expect_err(to);
+            let message = parse(&whole().replace(from, to)).expect_err(to);
             assert!(message.contains(part), "{message}");
         }
     }
@@ -175,11 +192,11 @@ mod tests {
         for (name, text) in files {
             fs::write(folder.join(name), text).expect("a file");
         }
-        let mut weights = parse(WHOLE).expect("a list").remove(0);
+        let mut weights = parse(&whole()).expect("a list").remove(0);
         take(&weights, &packages, &taken).expect("taken");
         assert_eq!(fs::read_to_string(taken.join("m")).expect("a file"), "weights go on");
         assert_eq!(fs::read_to_string(taken.join("t.json")).expect("a file"), "{}");
-        weights.beside = vec!["u.json".to_owned()];
+        weights.beside = vec![("u.json".to_owned(), SUM.to_owned())];
         let message = take(&weights, &packages, &taken).expect_err("absent").to_string();
         assert!(message.contains("no package has a file u.json"), "{message}");
         let empty = folder.join("none");

@@ -16,14 +16,11 @@ use xtask::workspace::{Ready, cargo};
 /// Where the experiments accumulate.
 pub const LEDGER: &str = "datasets/trust.csv";
 
-/// How long it goes on where nobody says.
-const MINUTES: f64 = 60.0;
-
 /// Puts away what is asked for, runs what is missing of the chosen experiments for as long as is given, then tells what all of
 /// them show.
 pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
-    let Choice { minutes, only, tools, again, before, .. } = choice;
-    let minutes = minutes.unwrap_or(MINUTES);
+    let Choice { only, tools, again, before, .. } = choice;
+    let minutes = choice.go_on_minutes();
     let selection = Selection::new(only, tools)?;
     let root = &ready.workspace.root;
     // Before anything is removed, which may be to be measured again.

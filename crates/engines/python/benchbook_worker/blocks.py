@@ -4,9 +4,8 @@ import torch
 from torch.nn import functional
 
 from .attention import angles, rotated
+from .names import EPSILON
 from .program import Program
-
-EPSILON = 1e-5
 
 
 def gelu(x):

@@ -1,4 +1,4 @@
-"""CTranslate2: greedy decoding by a GPT-2 that is written in its own form, with its cache of keys and values."""
+"""CTranslate2: greedy decoding by a GPT-2 or a LLaMA that is written in its own form, with its cache of keys and values."""
 
 import shutil
 import tempfile
@@ -7,23 +7,33 @@ import ctranslate2
 import numpy
 from ctranslate2.specs import TransformerDecoderModelSpec, common_spec
 
+from .names import EPSILON
+from .rows import Unsupported
+
 #: Tokens that its vocabularies have beside those of a case, and a term of their logits by which none of them is ever made.
 SPECIAL, NEVER = ("<unk>", "<s>", "</s>"), -1e9
 
 
-def specification(setting, x):
+def with_tokens(spec, setting, embedding, head):
+    """The model with its tables of tokens, and a name for each token, of which those that are none of a case are never made."""
+    decoder = spec.decoder
+    decoder.scale_embeddings = False
+    more = numpy.zeros((len(SPECIAL), setting.width), "f4")
+    decoder.embeddings.weight = numpy.concatenate([embedding, more])
+    decoder.projection.weight = numpy.concatenate([head, more])
+    decoder.projection.bias = numpy.full(setting.vocabulary + len(SPECIAL), NEVER, "f4")
+    decoder.projection.bias[: setting.vocabulary] = 0
+    spec.register_vocabulary([*(str(token) for token in range(setting.vocabulary)), *SPECIAL])
+    return spec
+
+
+def gpt2(setting, x):
     """The model of a case. Its products have weights `[to, from]`."""
     spec = TransformerDecoderModelSpec.from_config(
         setting.layers, setting.heads, pre_norm=True, activation=common_spec.Activation.GELUTanh
     )
     decoder = spec.decoder
-    decoder.scale_embeddings = False
-    more = numpy.zeros((len(SPECIAL), setting.width), "f4")
-    decoder.embeddings.weight = numpy.concatenate([x["wte"], more])
     decoder.position_encodings.encodings = x["wpe"]
-    decoder.projection.weight = decoder.embeddings.weight
-    decoder.projection.bias = numpy.full(setting.vocabulary + len(SPECIAL), NEVER, "f4")
-    decoder.projection.bias[: setting.vocabulary] = 0
 
     def norm(of, place):
         of.gamma, of.beta = x["norm_gain"][place], x["norm_bias"][place]
@@ -39,16 +49,48 @@ def specification(setting, x):
         product(layer.ffn.linear_0, "up", at)
         product(layer.ffn.linear_1, "down", at)
     norm(decoder.layer_norm, 2 * setting.layers)
-    spec.register_vocabulary([*(str(token) for token in range(setting.vocabulary)), *SPECIAL])
-    return spec
+    return with_tokens(spec, setting, x["wte"], x["wte"])
+
+
+def llama(setting, x):
+    """The same of a LLaMA, whose weights lie so already."""
+    if setting.architecture != "llama":
+        raise Unsupported("CTranslate2 has no norms of heads in its own form of a LLaMA")
+    if setting.width != setting.heads * setting.head_dim:
+        raise Unsupported("CTranslate2 wants heads that are as wide together as a position")
+    spec = TransformerDecoderModelSpec.from_config(
+        setting.layers,
+        setting.heads,
+        pre_norm=True,
+        activation=common_spec.Activation.SWISH,
+        ffn_glu=True,
+        rms_norm=True,
+        rotary_dim=0,
+        rotary_interleave=False,
+        rotary_base=setting.rotary_base,
+        num_heads_kv=None if setting.kv_heads == setting.heads else setting.kv_heads,
+    )
+    spec.config.layer_norm_epsilon = EPSILON
+    for at, layer in enumerate(spec.decoder.layer):
+        attention, ffn = layer.self_attention, layer.ffn
+        attention.layer_norm.gamma, ffn.layer_norm.gamma = x["norm_1"][at], x["norm_2"][at]
+        attention.linear[0].weight = numpy.concatenate([x[f"w_{name}"][at] for name in ("query", "key", "value")])
+        attention.linear[1].weight = x["w_out"][at]
+        ffn.linear_0.weight, ffn.linear_0_noact.weight = x["w_gate"][at], x["w_up"][at]
+        ffn.linear_1.weight = x["w_down"][at]
+    spec.decoder.layer_norm.gamma = x["last_norm"]
+    return with_tokens(spec, setting, x["embedding"], x["head"])
 
 
 class Decoding:
     """`greedy-decoding` with a step for each token of its stream."""
 
+    specification = staticmethod(gpt2)
+
     def __init__(self, setting, inputs):
         self.setting, self.inputs = setting, inputs
-        spec = specification(setting, inputs)
+        spec = self.specification(setting, inputs)
+        setting.tell_weights(inputs)
         spec.validate()
         spec.optimize()
         folder = tempfile.mkdtemp(prefix="benchbook-ctranslate2-")
@@ -74,6 +116,12 @@ class Decoding:
 
     def result(self):
         return numpy.array(self.made)[:, None]
+
+
+class Generate(Decoding):
+    """`generate`, likewise."""
+
+    specification = staticmethod(llama)
 
 
 def ran(device):

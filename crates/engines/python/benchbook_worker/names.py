@@ -3,6 +3,8 @@
 from .devices import BITSANDBYTES, COMPRESSOR, TORCHAO
 
 REAL, WIDE, SINGLE = ("f32", "f64", "bf16", "f16"), ("f32", "f64"), ("f32",)
+#: What is added to a mean of squares before its root, in all norms.
+EPSILON = 1e-5
 TORCHES = ("torch", "torch-mkl", "torch-cuda")
 ON_CPU = ("torch", "torch-mkl")
 

@@ -47,6 +47,16 @@ ROWS = [
     numpy_row("attention", WIDE, "the formula, in numpy"),
     numpy_row("copy", WIDE, "numpy.copyto"),
     numpy_row("read", SINGLE, "numpy's sum"),
+    Row(
+        "numpy",
+        "generate",
+        ("numpy",),
+        WIDE,
+        "numpy_decoding:Generate",
+        "a LLaMA or Qwen3 with a cache of keys and values, in numpy",
+        tokens=("prompt",),
+        loop=True,
+    ),
     *(
         torch_row("eager", name, "torch_rows:eager", "the formula, in PyTorch", dtypes=dtypes_of(name))
         for name in FORMULAS
@@ -58,6 +68,15 @@ ROWS = [
         "greedy-decoding",
         "decoding:Gpt2",
         "a GPT-2 with a cache of keys and values, in PyTorch",
+        dtypes=WIDE,
+        tokens=("prompt",),
+        loop=True,
+    ),
+    torch_row(
+        "kv-cache-eager",
+        "generate",
+        "decoding:Llama",
+        "a LLaMA or Qwen3 with a cache of keys and values, in PyTorch",
         dtypes=WIDE,
         tokens=("prompt",),
         loop=True,
@@ -304,16 +323,19 @@ ROWS = [
         )
         for name, prepare, about in (("q4-0", "q4_0", "Q4_0"), ("q8-0", "q8_0", "Q8_0"))
     ),
-    Row(
-        "kv-cache",
-        "greedy-decoding",
-        ("ctranslate2",),
-        SINGLE,
-        "ctranslate2_rows:Decoding",
-        "a GPT-2 in CTranslate2's form, with its cache of keys and values",
-        ("EN5",),
-        tokens=("prompt",),
-        loop=True,
+    *(
+        Row(
+            "kv-cache",
+            workload,
+            ("ctranslate2",),
+            SINGLE,
+            f"ctranslate2_rows:{prepare}",
+            f"a {model} in CTranslate2's form, with its cache of keys and values",
+            ("EN5",),
+            tokens=("prompt",),
+            loop=True,
+        )
+        for workload, prepare, model in (("greedy-decoding", "Decoding", "GPT-2"), ("generate", "Generate", "LLaMA"))
     ),
     torch_row(
         "torch-csr",

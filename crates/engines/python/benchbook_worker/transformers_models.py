@@ -21,8 +21,8 @@ from transformers import (  # noqa: E402
 from .blocks import EPSILON  # noqa: E402
 from .rows import Unsupported  # noqa: E402
 
-#: Base of the angles, as our own.
-BASE = 10000.0
+#: Base of the angles, as our own, where a case has no other.
+BASE = 10000
 KINDS = {"llama": (LlamaConfig, LlamaForCausalLM), "qwen3": (Qwen3Config, Qwen3ForCausalLM)}
 PRODUCTS = {f"self_attn.{name[0]}_proj": name for name in ("query", "key", "value", "out")}
 PRODUCTS |= {f"mlp.{name}_proj": name for name in ("gate", "up", "down")}
@@ -62,7 +62,7 @@ def model_of(setting, x, positions):
         head_dim=setting.head_dim,
         max_position_embeddings=positions,
         rms_norm_eps=EPSILON,
-        rope_parameters={"rope_type": "default", "rope_theta": BASE},
+        rope_parameters={"rope_type": "default", "rope_theta": float(setting.params.get("rotary_base", BASE))},
         tie_word_embeddings=False,
         # It knows tokens that begin and end a text, which are none here.
         bos_token_id=None,
@@ -77,6 +77,7 @@ def model_of(setting, x, positions):
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     setting.packed = tuple(name for name in x if name != "prompt")
+    setting.tell_weights(x)
     return model.to(x["embedding"].device).eval()
 
 

@@ -3,7 +3,7 @@
 use benchbook_core::{Array, DType, Inputs, Result, Row, Subject};
 use benchbook_models::weights::Source;
 use benchbook_models::{
-    Architecture, Audio, AudioEncoder, AudioRoom, Description, Encoder, EncoderRoom, Tensor, Text, pooled,
+    Architecture, Audio, AudioEncoder, AudioRoom, Description, Encoder, EncoderRoom, Names, Tensor, Text, pooled,
 };
 use benchbook_workloads::blocks::EPSILON;
 use benchbook_workloads::encoding::{
@@ -21,7 +21,7 @@ pub const TEXT: Row<OfText> = fused_row::<OfText>(
     &[DType::F32],
     |name, setting, params, inputs| {
         let model = text_model(params);
-        let given = Given { sizes: params.sizes(), inputs, names: &TEXT_NAMES, layers: "encoder.layer." };
+        let given = Given { sizes: params.sizes(), inputs, names: Names::BERT };
         let copy = || -> benchbook_simd::Result<Reading> {
             let encoder = model.clone().checked().and_then(|model| Encoder::load(&model, &given));
             let (ids, room) = (Ids(inputs.get("ids").clone()), EncoderRoom::default());
@@ -47,7 +47,7 @@ pub const AUDIO: Row<OfAudio> = fused_row::<OfAudio>(
     &[DType::F32],
     |name, setting, params, inputs| {
         let model = audio_model(params);
-        let given = Given { sizes: params.sizes(), inputs, names: &AUDIO_NAMES, layers: AUDIO_LAYERS };
+        let given = Given { sizes: params.sizes(), inputs, names: Names::WHISPER };
         let copy = || -> benchbook_simd::Result<Listening> {
             let encoder = model.clone().checked().and_then(|model| AudioEncoder::load(&model, &given));
             let (mel, room) = (inputs.get("mel").clone(), AudioRoom::default());
@@ -154,73 +154,13 @@ fn audio_model(params: &AudioEncoderParams) -> Description {
 pub(super) struct Given<'a> {
     pub sizes: Sizes,
     pub inputs: &'a Inputs,
-    /// Names in checkpoints, and of inputs: those of a block without what stands before them.
-    pub names: &'a [(&'static str, &'static str)],
-    /// What stands before the number of a layer.
-    pub layers: &'static str,
+    pub names: Names,
 }
-
-/// What stands before the number of a layer of the encoder of a Whisper.
-pub(super) const AUDIO_LAYERS: &str = "model.encoder.layers.";
-
-const TEXT_NAMES: [(&str, &str); 21] = [
-    ("embeddings.word_embeddings.weight", "embedding"),
-    ("embeddings.position_embeddings.weight", "positions"),
-    ("embeddings.token_type_embeddings.weight", "kinds"),
-    ("embeddings.LayerNorm.weight", "first_gain"),
-    ("embeddings.LayerNorm.bias", "first_bias"),
-    ("attention.self.query.weight", "w_query"),
-    ("attention.self.query.bias", "b_query"),
-    ("attention.self.key.weight", "w_key"),
-    ("attention.self.key.bias", "b_key"),
-    ("attention.self.value.weight", "w_value"),
-    ("attention.self.value.bias", "b_value"),
-    ("attention.output.dense.weight", "w_out"),
-    ("attention.output.dense.bias", "b_out"),
-    ("attention.output.LayerNorm.weight", "gain_1"),
-    ("attention.output.LayerNorm.bias", "bias_1"),
-    ("intermediate.dense.weight", "w_up"),
-    ("intermediate.dense.bias", "b_up"),
-    ("output.dense.weight", "w_down"),
-    ("output.dense.bias", "b_down"),
-    ("output.LayerNorm.weight", "gain_2"),
-    ("output.LayerNorm.bias", "bias_2"),
-];
-
-pub(super) const AUDIO_NAMES: [(&str, &str); 22] = [
-    ("model.encoder.conv1.weight", "conv_1"),
-    ("model.encoder.conv1.bias", "conv_1_bias"),
-    ("model.encoder.conv2.weight", "conv_2"),
-    ("model.encoder.conv2.bias", "conv_2_bias"),
-    ("model.encoder.embed_positions.weight", "positions"),
-    ("model.encoder.layer_norm.weight", "last_gain"),
-    ("model.encoder.layer_norm.bias", "last_bias"),
-    ("self_attn.q_proj.weight", "w_query"),
-    ("self_attn.q_proj.bias", "b_query"),
-    ("self_attn.k_proj.weight", "w_key"),
-    ("self_attn.v_proj.weight", "w_value"),
-    ("self_attn.v_proj.bias", "b_value"),
-    ("self_attn.out_proj.weight", "w_out"),
-    ("self_attn.out_proj.bias", "b_out"),
-    ("self_attn_layer_norm.weight", "gain_1"),
-    ("self_attn_layer_norm.bias", "bias_1"),
-    ("fc1.weight", "w_up"),
-    ("fc1.bias", "b_up"),
-    ("fc2.weight", "w_down"),
-    ("fc2.bias", "b_down"),
-    ("final_layer_norm.weight", "gain_2"),
-    ("final_layer_norm.bias", "bias_2"),
-];
 
 impl Source for Given<'_> {
     fn numbers(&self, tensor: &Tensor) -> benchbook_models::Result<Vec<f32>> {
-        let in_layer = tensor.name.strip_prefix(self.layers).and_then(|rest| rest.split_once('.'));
-        let (layer, name) = match in_layer {
-            Some((layer, name)) => (layer.parse().unwrap_or(usize::MAX), name),
-            None => (0, tensor.name.as_str()),
-        };
-        let known = self.names.iter().find(|(known, _)| *known == name).filter(|_| layer < self.sizes.layers);
-        let Some((_, input)) = known else {
+        let known = self.names.input_of(&tensor.name).filter(|(_, layer)| *layer < self.sizes.layers);
+        let Some((input, layer)) = known else {
             let found = "the inputs of the case".to_owned();
             return Err(benchbook_models::Error::Missing { name: tensor.name.clone(), found });
         };

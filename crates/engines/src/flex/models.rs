@@ -5,8 +5,7 @@ use benchbook_core::{
 };
 use benchbook_models::compress::Scheme;
 use benchbook_models::weights::Source;
-use benchbook_models::{Architecture as Family, Decoder, Description, Form, Plan, Session, Tensor, Text};
-use benchbook_workloads::attention::window::BASE;
+use benchbook_models::{Architecture as Family, Decoder, Description, Form, Names, Plan, Session, Tensor, Text};
 use benchbook_workloads::blocks::{Architecture, EPSILON};
 use benchbook_workloads::decoding::{Generate, GenerateParams, Prefill, PrefillParams, Sizes};
 
@@ -244,7 +243,7 @@ pub(super) fn failed(implementation: &'static str, device: &str, error: &benchbo
 
 /// The description of a model of these sizes.
 pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
-    let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary } = *sizes;
+    let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, rotary_base } = *sizes;
     let text = Text {
         architecture: if architecture == Architecture::Qwen3 { Family::Qwen3 } else { Family::Llama },
         layers,
@@ -257,7 +256,7 @@ pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
         context,
         tied: false,
         epsilon: EPSILON,
-        rotary_base: Some(BASE),
+        rotary_base: Some(rotary_base as f64),
         experts: None,
         latent: None,
     };
@@ -281,39 +280,9 @@ pub(super) struct Given<'a> {
     pub inputs: &'a Inputs,
 }
 
-/// Names of a block's tensors in checkpoints, and of inputs.
-const NAMES: [(&str, &str); 11] = [
-    ("input_layernorm", "norm_1"),
-    ("self_attn.q_proj", "w_query"),
-    ("self_attn.k_proj", "w_key"),
-    ("self_attn.v_proj", "w_value"),
-    ("self_attn.q_norm", "query_gain"),
-    ("self_attn.k_norm", "key_gain"),
-    ("self_attn.o_proj", "w_out"),
-    ("post_attention_layernorm", "norm_2"),
-    ("mlp.gate_proj", "w_gate"),
-    ("mlp.up_proj", "w_up"),
-    ("mlp.down_proj", "w_down"),
-];
-
-/// The input that holds a tensor, and the layer that it is of.
-pub(super) fn input_of(name: &str) -> Option<(&'static str, usize)> {
-    match name {
-        "model.embed_tokens.weight" => Some(("embedding", 0)),
-        "model.norm.weight" => Some(("last_norm", 0)),
-        "lm_head.weight" => Some(("head", 0)),
-        _ => {
-            let (layer, part) = name.strip_prefix("model.layers.")?.split_once('.')?;
-            let part = part.strip_suffix(".weight")?;
-            let (_, input) = NAMES.into_iter().find(|(known, _)| *known == part)?;
-            Some((input, layer.parse().ok()?))
-        }
-    }
-}
-
 impl Source for Given<'_> {
     fn numbers(&self, tensor: &Tensor) -> benchbook_models::Result<Vec<f32>> {
-        let known = input_of(&tensor.name).filter(|(_, layer)| *layer < self.sizes.layers);
+        let known = Names::LLAMA.input_of(&tensor.name).filter(|(_, layer)| *layer < self.sizes.layers);
         let Some((input, layer)) = known else {
             let found = "the inputs of the case".to_owned();
             return Err(benchbook_models::Error::Missing { name: tensor.name.clone(), found });

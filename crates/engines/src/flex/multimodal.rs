@@ -1,11 +1,11 @@
 //! Whole models that hear and write, on plain slices: `multimodal`.
 
 use benchbook_core::{Array, DType, Loop, Metric, Result, Row, Step};
-use benchbook_models::{Architecture, Audio, AudioEncoder, AudioRoom, Decoder};
+use benchbook_models::{Architecture, Audio, AudioEncoder, AudioRoom, Decoder, Names};
 use benchbook_workloads::decoding::{Multimodal, MultimodalParams};
 
 use super::decoding::best;
-use super::encoders::{AUDIO_LAYERS, AUDIO_NAMES, Given, described, text};
+use super::encoders::{Given, described, text};
 use super::models::{MOST_CHUNK, Running, failed, looping};
 use crate::flex::row::fused_row;
 use crate::flex::weight_only::weight_bytes;
@@ -21,10 +21,10 @@ pub const HEARING: Row<Multimodal> = fused_row::<Multimodal>(
         let (hearing, room) = (params.hearing(), prompt + tokens);
         let audio = Audio { layers: hearing.layers, heads, width, hidden, bins, positions: frames / 2 };
         let text = text(Architecture::Whisper, hearing.sizes(), [vocabulary, room]);
-        let given = |names, layers| Given { sizes: hearing.sizes(), inputs, names, layers };
+        let given = |names| Given { sizes: hearing.sizes(), inputs, names };
         let made = described(text, Some(audio)).checked().and_then(|model| {
-            let encoder = AudioEncoder::load(&model, &given(&AUDIO_NAMES[..], AUDIO_LAYERS))?;
-            Ok((encoder, Decoder::load(&model, &given(&TEXT_NAMES[..], "model.decoder.layers."), room)?))
+            let encoder = AudioEncoder::load(&model, &given(Names::WHISPER))?;
+            Ok((encoder, Decoder::load(&model, &given(WRITING), room)?))
         });
         let (encoder, decoder) = made.map_err(|error| failed(name, &setting.device, &error))?;
         let hearing = Hearing {
@@ -39,6 +39,9 @@ pub const HEARING: Row<Multimodal> = fused_row::<Multimodal>(
     },
 )
 .catalogue(&["MO20", "WL3"]);
+
+/// Names of the tensors of the decoder.
+const WRITING: Names = Names { names: &TEXT_NAMES, layers: "model.decoder.layers." };
 
 const TEXT_NAMES: [(&str, &str); 28] = [
     ("model.decoder.embed_tokens.weight", "embedding"),

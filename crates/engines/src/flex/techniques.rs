@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use benchbook_core::{Array, DType, Inputs, Loop, Metric, Reference, Result, Row, Setting, Step, Subject, Support};
 use benchbook_models::technique::{self, Applied, Change, Technique, Tried, mean_bits};
-use benchbook_models::{Decoder, Description, Form, Keeps, Session};
+use benchbook_models::{Decoder, Description, Form, Keeps, Names, Session};
 use benchbook_quality::logits as quality;
 use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Rounded, Sizes};
 
-use super::models::{Given, MOST_CHUNK, Running, described, failed, input_of, looping};
+use super::models::{Given, MOST_CHUNK, Running, described, failed, looping};
 use super::row::fused_row;
 use super::technical::{Changed, Technical};
 use super::weight_only::{own_bytes, own_flops, weight_bytes};
@@ -164,7 +164,7 @@ fn stands_for(applied: &Applied, inputs: &Inputs) -> benchbook_models::Result<In
     let mut found: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
     for tensor in applied.description.tensors() {
         // Tensors of layers come in the order of these.
-        if let Some((input, _)) = input_of(&tensor.name) {
+        if let Some((input, _)) = Names::LLAMA.input_of(&tensor.name) {
             found.entry(input).or_default().extend(applied.numbers(&tensor)?);
         }
     }

@@ -17,6 +17,7 @@ mod program;
 mod projected;
 mod pruned;
 mod quality;
+mod real_inputs;
 mod ring;
 mod roofs;
 mod sparse;

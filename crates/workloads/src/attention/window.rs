@@ -134,10 +134,15 @@ fn visible(params: &WindowAttentionParams) -> f64 {
 
 /// A vector at its position: pair (i, i + d/2) turned by position · base^(−2 i / d).
 pub(crate) fn turned<T: Copy + Into<f64>>(vector: &[T], position: usize) -> Vec<f64> {
+    turned_by(vector, position, BASE)
+}
+
+/// The same by angles of another base.
+pub(crate) fn turned_by<T: Copy + Into<f64>>(vector: &[T], position: usize, base: f64) -> Vec<f64> {
     let d = vector.len();
     let number = |index: usize| {
         let pair = index % (d / 2);
-        let angle = position as f64 * BASE.powf(-2.0 * pair as f64 / d as f64);
+        let angle = position as f64 * base.powf(-2.0 * pair as f64 / d as f64);
         let (x, y): (f64, f64) = (vector[pair].into(), vector[pair + d / 2].into());
         if index < d / 2 { x * angle.cos() - y * angle.sin() } else { y * angle.cos() + x * angle.sin() }
     };

@@ -1,17 +1,23 @@
-//! Generation by a LLaMA or Qwen3 whose weights are drawn from a seed.
+//! Generation by a LLaMA or Qwen3 whose weights are drawn from a seed, or real ones.
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
 
 use super::choice::{decoded, followed};
-use super::stack::{Model, NAMES, sized};
+use super::ids;
+use super::stack::{Model, NAMES, ROTARY_BASE, Sizes, sized};
+use crate::blocks::Architecture;
+use crate::real;
 
 /// Greedy generation of `tokens` tokens behind a prompt, a token a step; the first step takes the prompt. Inputs are those of
-/// [`Sizes::inputs`]; the output `tokens` `[tokens, 1]` holds ids.
+/// [`Sizes::inputs`]; the output `tokens` `[tokens, 1]` holds ids. Real weights have the sizes of their model, and a prompt that is
+/// drawn all the same: it tells how fast tokens come, and that they are the right ones, and nothing of quality.
 pub struct Generate;
 
 benchbook_core::parameters! {
     /// Parameters of [`Generate`].
     pub struct GenerateParams {
+        /// where its numbers come from: drawn, or real ones that `cargo xtask data` brings
+        weights: String = real::SEEDED.to_owned(), WEIGHTS;
         /// the model that makes tokens: llama or qwen3
         architecture: String = "llama".to_owned(), NAMES;
         /// blocks of the model
@@ -32,10 +38,28 @@ benchbook_core::parameters! {
         prompt: usize = 16, 1..=1 << 17;
         /// tokens that are made
         tokens: usize = 16, 1..=1 << 14;
+        /// base of the angles by which queries and keys are turned
+        rotary_base: usize = ROTARY_BASE, 1..=1 << 30;
     }
 }
 
-sized!(GenerateParams);
+sized!(GenerateParams, rotary_base);
+
+/// Where weights come from.
+const WEIGHTS: [&str; 2] = [real::SEEDED, "smollm2-135m"];
+
+/// The sizes of SmolLM2-135M.
+pub const SMOLLM2: Sizes = Sizes {
+    architecture: Architecture::Llama,
+    layers: 30,
+    heads: 9,
+    kv_heads: 3,
+    head_dim: 64,
+    width: 576,
+    hidden: 1536,
+    vocabulary: 49_152,
+    rotary_base: 100_000,
+};
 
 impl Generate {
     /// The loop of a case, which makes a token a step.
@@ -50,7 +74,7 @@ impl Generate {
 
 impl Problem for Generate {
     const NAME: &'static str = "generate";
-    const ABOUT: &'static str = "generation by a seeded LLaMA or Qwen3, a token a step";
+    const ABOUT: &'static str = "generation by a LLaMA or Qwen3, seeded or real, a token a step";
     type Params = GenerateParams;
 
     fn presets() -> Vec<Preset> {
@@ -67,10 +91,11 @@ impl Problem for Generate {
     }
 
     fn ugly() -> Vec<GenerateParams> {
-        let of = |(architecture, sizes): (&str, [usize; 9])| {
+        let of = |(architecture, rotary_base, sizes): (&str, usize, [usize; 9])| {
             let [layers, heads, kv_heads, head_dim, width, hidden, vocabulary, prompt, tokens] = sizes;
             let architecture = architecture.to_owned();
             GenerateParams {
+                weights: real::SEEDED.to_owned(),
                 architecture,
                 layers,
                 heads,
@@ -81,23 +106,28 @@ impl Problem for Generate {
                 vocabulary,
                 prompt,
                 tokens,
+                rotary_base,
             }
         };
         let cases = [
-            ("llama", [1, 1, 1, 2, 1, 1, 2, 1, 1]),
-            ("qwen3", [1, 3, 1, 34, 33, 5, 65, 1, 9]),
-            ("llama", [3, 4, 2, 6, 17, 33, 129, 17, 1]),
-            ("qwen3", [2, 2, 2, 8, 18, 67, 300, 70, 23]),
+            ("llama", ROTARY_BASE, [1, 1, 1, 2, 1, 1, 2, 1, 1]),
+            ("qwen3", ROTARY_BASE, [1, 3, 1, 34, 33, 5, 65, 1, 9]),
+            ("llama", ROTARY_BASE, [3, 4, 2, 6, 17, 33, 129, 17, 1]),
+            ("qwen3", ROTARY_BASE, [2, 2, 2, 8, 18, 67, 300, 70, 23]),
+            // Angles that are all large, so that another base shows.
+            ("llama", 3, [2, 4, 2, 8, 32, 33, 129, 21, 9]),
         ];
         cases.into_iter().map(of).collect()
     }
 
     fn check(params: &GenerateParams) -> Result<(), (&'static str, String)> {
-        params.sizes().check(params.prompt + params.tokens)
+        params.sizes().check(params.prompt + params.tokens)?;
+        real::check(&params.weights, params.sizes() == SMOLLM2)
     }
 
     fn label(params: &GenerateParams) -> String {
-        format!("{} {}+{}", params.sizes().label(), params.prompt, params.tokens)
+        let weights = real::label(&params.weights);
+        format!("{weights}{} {}+{}", params.sizes().label(), params.prompt, params.tokens)
     }
 
     fn task(params: &GenerateParams) -> Task {
@@ -105,7 +135,11 @@ impl Problem for Generate {
     }
 
     fn inputs(params: &GenerateParams, seed: u64) -> Inputs {
-        params.sizes().inputs(params.prompt, seed)
+        let Some(mut inputs) = real::inputs(&params.weights) else {
+            return params.sizes().inputs(params.prompt, seed);
+        };
+        inputs.insert("prompt", Array::new(vec![params.prompt], &ids(params.prompt, params.vocabulary, seed)));
+        inputs
     }
 
     fn tokens(params: &GenerateParams) -> Vec<(&'static str, usize)> {
@@ -132,8 +166,22 @@ impl Problem for Generate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ids;
+    use benchbook_core::Check;
+
     use super::*;
+
+    #[test]
+    fn angles_of_another_base_see_another_text() {
+        let gaps = |rotary_base: usize| {
+            let params = GenerateParams { rotary_base, ..GenerateParams::default() };
+            let answer = Generate::reference(&params, &Generate::inputs(&params, 5), 5).answers.remove(0);
+            let Check::Greedy { gaps, .. } = answer.check else { panic!("{:?}", answer.check) };
+            gaps
+        };
+        assert_ne!(gaps(ROTARY_BASE), gaps(100_000));
+        let label = |rotary_base: usize| Generate::label(&GenerateParams { rotary_base, ..GenerateParams::default() });
+        assert_eq!(label(100_000), label(ROTARY_BASE).replace("v512 ", "v512 θ100000 "));
+    }
 
     #[test]
     fn tokens_differ_and_depend_on_the_prompt() {

@@ -17,7 +17,7 @@ mod uniform;
 
 pub use batched::{BatchedDecoding, BatchedDecodingParams, Request};
 pub use forced::{ForcedDecoding, ForcedDecodingParams, OTHER};
-pub use generate::{Generate, GenerateParams};
+pub use generate::{Generate, GenerateParams, SMOLLM2};
 pub(crate) use greedy::ids;
 pub use greedy::{GreedyDecoding, GreedyDecodingParams};
 pub use lossy::{LossyDecoding, LossyDecodingParams};
@@ -26,5 +26,5 @@ pub use prefill::{Prefill, PrefillParams};
 pub use prefix::{PrefixDecoding, PrefixDecodingParams};
 pub use sampling::{AT_ONCE, PAIR, SpeculativeSampling, SpeculativeSamplingParams};
 pub use speculative::{SpeculativeDecoding, SpeculativeDecodingParams};
-pub use stack::{Depths, Otherwise, Rounded, Sizes};
+pub use stack::{Depths, Otherwise, ROTARY_BASE, Rounded, Sizes};
 pub use uniform::Uniform;

@@ -4,11 +4,12 @@ use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, S
 
 use super::choice::{Advance, decoded, followed};
 use super::ids;
-use crate::attention::reference::{average, dot};
+use crate::attention::reference::{add, average, dot};
 use crate::attention::sizes::check_scores;
 use crate::blocks::{exact_gelu, layer_normed};
 use crate::draw::{check_numbers, normal};
 use crate::encoding::{AudioEncoder, AudioEncoderParams, heard};
+use crate::real;
 
 /// A spectrogram and a prompt become text (Radford et al., arXiv 2212.04356, section 2.2): the encoder hears, and then the decoder
 /// writes the most likely token, again and again; every layer of it sees its own text and all that was heard. A token a step, the
@@ -56,7 +57,8 @@ impl MultimodalParams {
     /// What of it hears.
     pub fn hearing(&self) -> AudioEncoderParams {
         let Self { layers, heads, width, hidden, bins, frames, .. } = *self;
-        AudioEncoderParams { layers, heads, width, hidden, bins, batch: 1, frames }
+        let weights = real::SEEDED.to_owned();
+        AudioEncoderParams { weights, layers, heads, width, hidden, bins, batch: 1, frames }
     }
 
     /// Matrices of a layer of the decoder `[outer, inner]`, and whether they have a bias.
@@ -287,10 +289,6 @@ impl Advance for Writing<'_> {
     fn logits(&self, hidden: &[f64]) -> Vec<f64> {
         self.inputs.numbers("embedding").chunks_exact(hidden.len()).map(|row| dot(hidden, row)).collect()
     }
-}
-
-fn add(to: &mut [f64], other: &[f64]) {
-    to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::greedy::{GreedyDecoding, GreedyDecodingParams, check_heads};
 
 /// Greedy decoding by the model of [`GreedyDecoding`], which may check `guesses` guessed tokens in a step (Leviathan et al.,
 /// arXiv 2211.17192): the tokens are those of the model alone. A draft model is the first `draft_layers` layers of it, with its
-/// last norm and embedding (Zhang et al., arXiv 2309.08168): with all of its layers, a guess is always right.
+/// last norm and embedding (Zhang et al., arXiv 2309.08168): with all of its layers, a guess is always right. It may be distilled.
 ///
 /// Values of a step: the guesses that were `drafted`, and those of them that were `accepted`.
 pub struct SpeculativeDecoding;

@@ -7,12 +7,15 @@ use super::choice::Advance;
 use super::ids;
 use crate::attention::reference::{add, average, dot};
 use crate::attention::sizes::{self, check_kv_heads, check_scores};
-use crate::attention::window::turned;
+use crate::attention::window::{BASE, turned_by};
 use crate::blocks::{Activation, Architecture, rms_normed};
 use crate::draw::{check_numbers, normal};
 
 /// Architectures of these decoders.
 pub const NAMES: [&str; 2] = ["llama", "qwen3"];
+
+/// The base of the angles by which queries and keys are turned, where a problem has no other.
+pub const ROTARY_BASE: usize = BASE as usize;
 
 /// Deviation of embeddings: small beside what blocks add.
 const EMBEDDED: f32 = 0.1;
@@ -37,17 +40,30 @@ pub struct Sizes {
     pub hidden: usize,
     /// Tokens that there are.
     pub vocabulary: usize,
+    /// The base of the angles by which queries and keys are turned.
+    pub rotary_base: usize,
 }
 
-/// Says the sizes of a decoder by the parameters that have them.
+/// Says the sizes of a decoder by the parameters that have them; the base of angles is a parameter where one is named.
 macro_rules! sized {
-    ($params:ty) => {
+    ($params:ty $(, $base:ident)?) => {
         impl $params {
             /// The sizes of the model.
             pub fn sizes(&self) -> $crate::decoding::Sizes {
                 let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
                 let architecture = $crate::blocks::Architecture::of(&self.architecture);
-                $crate::decoding::Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary }
+                let [rotary_base, ..] = [$(self.$base,)? $crate::decoding::ROTARY_BASE];
+                $crate::decoding::Sizes {
+                    architecture,
+                    layers,
+                    heads,
+                    kv_heads,
+                    head_dim,
+                    width,
+                    hidden,
+                    vocabulary,
+                    rotary_base,
+                }
             }
         }
     };
@@ -102,7 +118,11 @@ impl Sizes {
     pub fn label(&self) -> String {
         let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
         let name = if self.architecture.head_norms() { "qwen3" } else { "llama" };
-        format!("{name} l{layers} {} d{head_dim} w{width}→{hidden} v{vocabulary}", sizes::label(heads, kv_heads))
+        let base = match self.rotary_base {
+            ROTARY_BASE => String::new(),
+            other => format!(" θ{other}"),
+        };
+        format!("{name} l{layers} {} d{head_dim} w{width}→{hidden} v{vocabulary}{base}", sizes::label(heads, kv_heads))
     }
 
     /// `prompt` `[prompt]` of `i32`; `embedding` and `head` `[vocabulary, width]`, `last_norm` `[width]`; of all layers matrices
@@ -247,11 +267,12 @@ impl<'a> Model<'a> {
 
     /// Queries or keys of the newest position, behind the norms of heads, turned.
     fn placed(&self, heads: &[f64], gain: &str, layer: usize) -> Vec<f64> {
+        let base = self.sizes.rotary_base as f64;
         let one = |head: &[f64]| {
             if self.sizes.architecture.head_norms() {
-                turned(&self.norm(gain, layer, head), self.positions)
+                turned_by(&self.norm(gain, layer, head), self.positions, base)
             } else {
-                turned(head, self.positions)
+                turned_by(head, self.positions, base)
             }
         };
         heads.chunks_exact(self.sizes.head_dim).flat_map(one).collect()

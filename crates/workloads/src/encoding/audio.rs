@@ -1,4 +1,4 @@
-//! What the encoder of a Whisper makes of sound, with weights that are drawn from a seed.
+//! What the encoder of a Whisper makes of sound, with weights that are drawn from a seed, or real ones.
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work, sample_rows};
 
@@ -6,6 +6,7 @@ use super::stack::{EMBEDDED, Sizes};
 use crate::attention::reference::dot;
 use crate::blocks::{exact_gelu, layer_normed};
 use crate::draw::{check_numbers, normal};
+use crate::real;
 use crate::rows::BUDGET;
 
 /// The encoder of Whisper (Radford et al., arXiv 2212.04356, section 2.2): two convolutions of three neighbours with the exact GELU,
@@ -14,12 +15,14 @@ use crate::rows::BUDGET;
 /// Inputs: `mel` `[batch, bins, frames]`, standard normal; `conv_1` `[width, bins, 3]` and `conv_2` `[width, width, 3]` with
 /// `conv_1_bias` and `conv_2_bias` `[width]`; `positions` `[frames / 2, width]`; of all layers matrices `[layers, outer, inner]`, as
 /// checkpoints have them, with biases (keys have none) and norms; `last_gain` and `last_bias` `[width]`. The output is
-/// `[batch, frames / 2, width]`.
+/// `[batch, frames / 2, width]`. Real weights have the sizes of their model; spectrograms are drawn.
 pub struct AudioEncoder;
 
 benchbook_core::parameters! {
     /// Parameters of [`AudioEncoder`].
     pub struct AudioEncoderParams {
+        /// where its numbers come from: drawn, or real ones that `cargo xtask data` brings
+        weights: String = real::SEEDED.to_owned(), WEIGHTS;
         /// blocks of the model
         layers: usize = 2, 1..=128;
         /// heads of attention; they divide the width
@@ -37,6 +40,13 @@ benchbook_core::parameters! {
     }
 }
 
+/// Where weights come from.
+const WEIGHTS: [&str; 2] = [real::SEEDED, "whisper-base"];
+
+/// The sizes of the blocks of the encoder of Whisper base, its bins, and the frames that it hears at most.
+pub const WHISPER: (Sizes, [usize; 2]) =
+    (Sizes { layers: 6, heads: 8, width: 512, hidden: 2048, post_norm: false }, [80, 3000]);
+
 impl AudioEncoderParams {
     /// The sizes of the blocks.
     pub fn sizes(&self) -> Sizes {
@@ -53,7 +63,7 @@ impl AudioEncoderParams {
 
 impl Problem for AudioEncoder {
     const NAME: &'static str = "audio-encoder";
-    const ABOUT: &'static str = "what the encoder of a seeded Whisper makes of spectrograms";
+    const ABOUT: &'static str = "what the encoder of a Whisper, seeded or real, makes of spectrograms";
     type Params = AudioEncoderParams;
 
     fn presets() -> Vec<Preset> {
@@ -74,6 +84,7 @@ impl Problem for AudioEncoder {
     fn ugly() -> Vec<AudioEncoderParams> {
         let sizes = [[1, 1, 3, 1, 1, 1, 2], [2, 2, 18, 35, 5, 2, 14], [1, 3, 33, 66, 7, 1, 130]];
         let of = |[layers, heads, width, hidden, bins, batch, frames]: [usize; 7]| AudioEncoderParams {
+            weights: real::SEEDED.to_owned(),
             layers,
             heads,
             width,
@@ -92,21 +103,29 @@ impl Problem for AudioEncoder {
         }
         check_numbers("frames", &[batch, frames, 3 * bins.max(width)])?;
         let positions = params.sizes().check([batch, frames / 2]);
-        positions.map_err(|(name, reason)| (if name == "seq" { "frames" } else { name }, reason))
+        positions.map_err(|(name, reason)| (if name == "seq" { "frames" } else { name }, reason))?;
+        let (sizes, [of_bins, most]) = WHISPER;
+        real::check(&params.weights, params.sizes() == sizes && bins == of_bins && frames <= most)
     }
 
     fn label(params: &AudioEncoderParams) -> String {
         let AudioEncoderParams { bins, batch, frames, .. } = *params;
-        format!("{} b{batch} {bins}×{frames}", params.sizes().label())
+        format!("{}{} b{batch} {bins}×{frames}", real::label(&params.weights), params.sizes().label())
     }
 
     fn inputs(params: &AudioEncoderParams, seed: u64) -> Inputs {
         let AudioEncoderParams { width, bins, batch, frames, .. } = *params;
+        let mel = Array::normal(vec![batch, bins, frames], seed, 1);
+        if let Some(mut inputs) = real::inputs(&params.weights) {
+            inputs.insert("mel", mel);
+            real::shorten(&mut inputs, "positions", frames / 2);
+            return inputs;
+        }
         let mut streams = 2..;
         let mut stream = || streams.next().unwrap_or_default();
         let deviation = |channels: usize| 1.0 / (3.0 * channels as f32).sqrt();
         let mut inputs = Inputs::from([
-            ("mel", Array::normal(vec![batch, bins, frames], seed, 1)),
+            ("mel", mel),
             ("conv_1", normal(vec![width, bins, 3], [0.0, deviation(bins)], seed, stream())),
             ("conv_1_bias", normal(vec![width], [0.0, 0.1], seed, stream())),
             ("conv_2", normal(vec![width, width, 3], [0.0, deviation(width)], seed, stream())),

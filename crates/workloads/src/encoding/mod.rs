@@ -5,6 +5,6 @@ mod stack;
 mod text;
 
 pub(crate) use audio::heard;
-pub use audio::{AudioEncoder, AudioEncoderParams};
+pub use audio::{AudioEncoder, AudioEncoderParams, WHISPER};
 pub use stack::Sizes;
-pub use text::{TextEncoder, TextEncoderParams};
+pub use text::{MINILM, TextEncoder, TextEncoderParams};

@@ -1,4 +1,4 @@
-//! Directions of texts, by a BERT whose weights are drawn from a seed.
+//! Directions of texts, by a BERT whose weights are drawn from a seed, or real ones.
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work, sample_rows};
 
@@ -6,6 +6,7 @@ use super::stack::{EMBEDDED, Sizes};
 use crate::blocks::layer_normed;
 use crate::decoding::ids;
 use crate::draw::{check_numbers, normal};
+use crate::real;
 use crate::rows::BUDGET;
 
 /// A direction for each text: the mean of its positions behind the last block of a BERT, of length 1 (Reimers & Gurevych, arXiv
@@ -14,11 +15,14 @@ use crate::rows::BUDGET;
 /// Inputs: `ids` `[batch, seq]` of `i32`, which change as numbers do; `embedding` `[vocabulary, width]`, `positions` `[seq, width]`,
 /// `kinds` `[2, width]`, of which all positions have the first; `first_gain` and `first_bias` `[width]` of the norm of their sum; and
 /// of all layers matrices `[layers, outer, inner]`, as checkpoints have them, with biases and norms. The output is `[batch, width]`.
+/// Real weights have the sizes of their model; tokens are drawn, and norms have the constant of this problem.
 pub struct TextEncoder;
 
 benchbook_core::parameters! {
     /// Parameters of [`TextEncoder`].
     pub struct TextEncoderParams {
+        /// where its numbers come from: drawn, or real ones that `cargo xtask data` brings
+        weights: String = real::SEEDED.to_owned(), WEIGHTS;
         /// blocks of the model
         layers: usize = 2, 1..=128;
         /// heads of attention; they divide the width
@@ -36,6 +40,13 @@ benchbook_core::parameters! {
     }
 }
 
+/// Where weights come from.
+const WEIGHTS: [&str; 2] = [real::SEEDED, "minilm-l6"];
+
+/// The sizes of the blocks of all-MiniLM-L6-v2, its tokens, and the positions that it has at most.
+pub const MINILM: (Sizes, [usize; 2]) =
+    (Sizes { layers: 6, heads: 12, width: 384, hidden: 1536, post_norm: true }, [30_522, 512]);
+
 impl TextEncoderParams {
     /// The sizes of the blocks.
     pub fn sizes(&self) -> Sizes {
@@ -46,7 +57,7 @@ impl TextEncoderParams {
 
 impl Problem for TextEncoder {
     const NAME: &'static str = "text-encoder";
-    const ABOUT: &'static str = "directions of texts, by a seeded BERT";
+    const ABOUT: &'static str = "directions of texts, by a BERT, seeded or real";
     type Params = TextEncoderParams;
 
     fn presets() -> Vec<Preset> {
@@ -69,6 +80,7 @@ impl Problem for TextEncoder {
         let sizes =
             [[1, 1, 3, 1, 2, 1, 1], [2, 3, 15, 37, 61, 2, 23], [3, 2, 34, 67, 130, 3, 5], [1, 4, 8, 5, 300, 1, 65]];
         let of = |[layers, heads, width, hidden, vocabulary, batch, seq]: [usize; 7]| TextEncoderParams {
+            weights: real::SEEDED.to_owned(),
             layers,
             heads,
             width,
@@ -82,20 +94,29 @@ impl Problem for TextEncoder {
 
     fn check(params: &TextEncoderParams) -> Result<(), (&'static str, String)> {
         check_numbers("vocabulary", &[params.vocabulary, params.width])?;
-        params.sizes().check([params.batch, params.seq])
+        params.sizes().check([params.batch, params.seq])?;
+        let (sizes, [vocabulary, positions]) = MINILM;
+        let fits = params.sizes() == sizes && params.vocabulary == vocabulary && params.seq <= positions;
+        real::check(&params.weights, fits)
     }
 
     fn label(params: &TextEncoderParams) -> String {
         let TextEncoderParams { vocabulary, batch, seq, .. } = *params;
-        format!("{} v{vocabulary} b{batch} s{seq}", params.sizes().label())
+        format!("{}{} v{vocabulary} b{batch} s{seq}", real::label(&params.weights), params.sizes().label())
     }
 
     fn inputs(params: &TextEncoderParams, seed: u64) -> Inputs {
         let TextEncoderParams { width, vocabulary, batch, seq, .. } = *params;
+        let of_texts = Array::new(vec![batch, seq], &ids(batch * seq, vocabulary, seed));
+        if let Some(mut inputs) = real::inputs(&params.weights) {
+            inputs.insert("ids", of_texts);
+            real::shorten(&mut inputs, "positions", seq);
+            return inputs;
+        }
         let mut streams = 2..;
         let mut stream = || streams.next().unwrap_or_default();
         let mut inputs = Inputs::from([
-            ("ids", Array::new(vec![batch, seq], &ids(batch * seq, vocabulary, seed))),
+            ("ids", of_texts),
             ("embedding", normal(vec![vocabulary, width], [0.0, EMBEDDED], seed, stream())),
             ("positions", normal(vec![seq, width], [0.0, EMBEDDED], seed, stream())),
             ("kinds", normal(vec![2, width], [0.0, EMBEDDED], seed, stream())),

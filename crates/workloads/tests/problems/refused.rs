@@ -6,6 +6,8 @@ use benchbook_workloads::attention::{
     RingAttention, SparseAttention, WindowAttention,
 };
 use benchbook_workloads::blocks::{Conv1d, Conv2d, PatchEmbedding, TransformerBlock};
+use benchbook_workloads::decoding::Generate;
+use benchbook_workloads::encoding::{AudioEncoder, TextEncoder};
 use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts, MixtureOfExpertsGradients};
 use benchbook_workloads::matmul::Matmul;
 use benchbook_workloads::mixers::{CausalConv, HybridStack, Retention, SelectiveScan, Ssd};
@@ -40,6 +42,25 @@ fn attention() {
     refused(&Attention, Params::default().with("seq_q", Value::Float(1.5)), &["`1.5` is not a whole number"]);
     refused(&Attention, int("seq_q", 1 << 24).with("seq_kv", Value::Int(1 << 24)), &["10^13"]);
     refused(&Attention, int("seq_q", i64::MAX), &["out of range, give 1 to 16777216"]);
+}
+
+#[test]
+fn real_weights() {
+    refused(&Generate, text("weights", "gpt-5"), &["there is no `gpt-5`"]);
+    let other = ["smollm2-135m has other sizes", "datasets/models/smollm2-135m.toml"];
+    refused(&Generate, text("weights", "smollm2-135m"), &other);
+    refused(&TextEncoder, text("weights", "minilm-l6"), &["minilm-l6 has other sizes"]);
+    refused(&AudioEncoder, text("weights", "whisper-base"), &["whisper-base has other sizes"]);
+    let whisper = [("layers", 6), ("heads", 8), ("width", 512), ("hidden", 2048), ("bins", 80), ("frames", 3000)];
+    let of = |frames: i64| {
+        let named = whisper.into_iter().fold(text("weights", "whisper-base"), |all, (name, size)| {
+            all.with(name, Value::Int(size))
+        });
+        named.with("frames", Value::Int(frames))
+    };
+    refused(&AudioEncoder, of(3002), &["other sizes"]);
+    // Nobody in this program reads files of models.
+    refused(&AudioEncoder, of(3000), &["not here", "this program reads no real weights"]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ struct Linear {
 }
 
 /// Scales numbers to a mean of 0 and a variance of 1, and to what was learned.
+#[derive(Clone)]
 struct Norm {
     gain: Vec<f32>,
     bias: Vec<f32>,
@@ -41,7 +42,8 @@ pub struct Weights {
     embedding: Vec<f32>,
     /// `[context, width]`
     positions: Vec<f32>,
-    layers: Vec<Layer>,
+    /// Models with other heads share them.
+    layers: Arc<Vec<Layer>>,
     last: Norm,
     /// The embedding by columns, without a bias.
     logits: Linear,
@@ -133,11 +135,30 @@ impl Weights {
         Arc::new(Self {
             width,
             positions: inputs.numbers("wpe").to_vec(),
-            layers: (0..layers).map(layer).collect(),
+            layers: Arc::new((0..layers).map(layer).collect()),
             last: Norm::of(inputs, 2 * layers, width),
             logits: Linear { size: [width, vocabulary], weight: by_columns, bias: vec![0.0; vocabulary] },
             embedding,
         })
+    }
+
+    /// The same model, in which a matrix `[width, width]` stands between its last norm and its logits.
+    ///
+    /// # Errors
+    /// The product of both is refused.
+    pub fn with_between(&self, between: &[f32]) -> Result<Arc<Self>> {
+        let size = self.logits.size;
+        let mut weight = vec![0.0; size[0] * size[1]];
+        // Logits have no bias, so that this is the product alone.
+        self.logits.apply(size[0], between, &mut weight)?;
+        Ok(Arc::new(Self {
+            width: self.width,
+            embedding: self.embedding.clone(),
+            positions: self.positions.clone(),
+            layers: Arc::clone(&self.layers),
+            last: self.last.clone(),
+            logits: Linear { size, weight, bias: self.logits.bias.clone() },
+        }))
     }
 
     /// Positions that the model knows.
@@ -165,20 +186,12 @@ impl<C: Cache> Gpt2<C> {
     pub fn new(weights: &Arc<Weights>, depth: usize, text: impl Fn() -> C + 'static) -> Self {
         Self { weights: Arc::clone(weights), depth, room: Room::default(), text: Box::new(text) }
     }
-}
 
-impl<C: Cache> Model for Gpt2<C> {
-    type Text = C;
-
-    fn vocabulary(&self) -> usize {
-        self.weights.logits.size[1]
-    }
-
-    fn text(&self) -> C {
-        (self.text)()
-    }
-
-    fn pass(&mut self, texts: &mut [C], parts: &[Part<'_>]) -> Result<&[f32]> {
+    /// A pass, as [`Model::pass`], which also gives what the logits are made of, `[Σ wanted, width]`, before these.
+    ///
+    /// # Errors
+    /// As [`rows_of`].
+    pub fn seen(&mut self, texts: &mut [C], parts: &[Part<'_>]) -> Result<[&[f32]; 2]> {
         let rows = rows_of(texts, parts, self.vocabulary())?;
         let wanted: usize = parts.iter().map(|part| part.wanted).sum();
         let Self { weights, depth, room, .. } = self;
@@ -219,6 +232,23 @@ impl<C: Cache> Model for Gpt2<C> {
         }
         let logits = &mut logits[..wanted * weights.logits.size[1]];
         weights.logits.apply(wanted, normed, logits)?;
+        Ok([&normed[..wanted * width], &*logits])
+    }
+}
+
+impl<C: Cache> Model for Gpt2<C> {
+    type Text = C;
+
+    fn vocabulary(&self) -> usize {
+        self.weights.logits.size[1]
+    }
+
+    fn text(&self) -> C {
+        (self.text)()
+    }
+
+    fn pass(&mut self, texts: &mut [C], parts: &[Part<'_>]) -> Result<&[f32]> {
+        let [_, logits] = self.seen(texts, parts)?;
         Ok(logits)
     }
 }

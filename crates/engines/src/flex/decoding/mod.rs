@@ -4,6 +4,7 @@
 
 mod batched;
 mod cache;
+mod distilled;
 mod gpt2;
 mod greedy;
 mod rows;

@@ -11,6 +11,7 @@ use benchbook_workloads::decoding::{
 
 use super::batched::{Batched, Policy};
 use super::cache::{Cache, Places};
+use super::distilled::distilled;
 use super::gpt2::{Gpt2, Weights};
 use super::greedy::{Greedy, Keeps, Who, ids_of};
 use super::sampling::Sampling;
@@ -29,7 +30,7 @@ pub const LOSSY: [Row<LossyDecoding>; 2] = [EVICTING, MASKED];
 pub const PREFIX: [Row<PrefixDecoding>; 2] = [PREFIX_REUSE, PREFIX_ANEW];
 
 /// Implementations of `speculative-decoding`.
-pub const SPECULATIVE: [Row<SpeculativeDecoding>; 3] = [TARGET_ALONE, PROMPT_LOOKUP, DRAFT_MODEL];
+pub const SPECULATIVE: [Row<SpeculativeDecoding>; 4] = [TARGET_ALONE, PROMPT_LOOKUP, DRAFT_MODEL, DRAFT_DISTILLED];
 
 /// Implementations of `speculative-sampling`.
 pub const SAMPLING: [Row<SpeculativeSampling>; 2] = [SAMPLED_ALONE, REJECTION];
@@ -175,6 +176,22 @@ const DRAFT_MODEL: Row<SpeculativeDecoding> = fused_row::<SpeculativeDecoding>(
     },
 )
 .catalogue(&["DE2"]);
+
+const DRAFT_DISTILLED: Row<SpeculativeDecoding> = fused_row::<SpeculativeDecoding>(
+    "draft-distilled",
+    "as draft-model, with a head that was fitted before to what the whole model makes of texts of its own (Hinton et al., arXiv \
+     1503.02531; Kim & Rush, arXiv 1606.07947)",
+    F32,
+    |name, setting, params, inputs| {
+        let model = params.model();
+        let weights = Weights::of(&model, inputs);
+        let own = Who::new(name, setting).said(distilled(&weights, params))?;
+        let draft = Gpt2::new(&own, params.draft_layers, contiguous(&model, &own));
+        speculative((name, setting), params, inputs, (&weights, Smaller(Reader::new(draft, usize::MAX))))
+    },
+)
+.catalogue(&["DE2"])
+.on_request();
 
 const SAMPLED_ALONE: Row<SpeculativeSampling> = fused_row::<SpeculativeSampling>(
     "target-alone",

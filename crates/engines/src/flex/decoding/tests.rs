@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use benchbook_core::{DType, Inputs, Loop, Problem, Setting};
-use benchbook_workloads::decoding::{GreedyDecoding, GreedyDecodingParams};
+use benchbook_workloads::decoding::{GreedyDecoding, GreedyDecodingParams, SpeculativeDecodingParams};
 
+use super::distilled::{Learned, distilled};
 use super::greedy::ids_of;
 use super::*;
 
@@ -123,6 +124,23 @@ fn guesses_change_no_token_whether_they_are_never_right_or_always() {
     assert_eq!((tokens, accepted, drafted), (alone.clone(), 23.0, 23.0));
     assert_eq!(spoken(Smaller(whole(1))).0, alone);
     assert_eq!(spoken(Lookup { longest: 3 }).0, alone);
+}
+
+#[test]
+fn a_distilled_draft_changes_no_token_and_is_nearer_to_its_model() {
+    let (params, _, weights, _) = given();
+    let GreedyDecodingParams { layers, heads, width, vocabulary, twins, .. } = params;
+    let (prompt, tokens, draft_layers, guesses) = (9, 30, 1, 4);
+    let case =
+        SpeculativeDecodingParams { layers, heads, width, vocabulary, prompt, tokens, draft_layers, guesses, twins };
+    let own = distilled(&weights, &case).unwrap();
+    let draft = Reader::new(Gpt2::new(&own, draft_layers, contiguous(&params, &own)), usize::MAX);
+    assert_eq!(spoken(Smaller(draft)).0, spoken(Alone).0);
+    // On texts that it has not learned from.
+    let [learned, others] = [(48, 1), (12, 2)].map(|(texts, seed)| Learned::of(&weights, &case, [texts, seed]).unwrap());
+    let plain: Vec<f32> = (0..width * width).map(|at| if at % (width + 1) == 0 { 1.0 } else { 0.0 }).collect();
+    let [before, after] = [plain, learned.fitted(width)].map(|between| others.left(&between, width));
+    assert!(after < before, "{after} {before}");
 }
 
 #[track_caller]

@@ -2,8 +2,9 @@
 
 use benchbook_models::weights::Source;
 use benchbook_models::{Description, Result};
+use benchbook_workloads::attention::reference::{average, dot};
 
-use super::reference::{Rows, Weights, add, averaged, dot};
+use super::reference::{Rows, Weights, add};
 
 /// The direction of a text: the mean of its positions behind the last block, of length 1.
 pub fn direction(model: &Description, source: &dyn Source, ids: &[i32]) -> Result<Vec<f64>> {
@@ -41,7 +42,7 @@ pub fn direction(model: &Description, source: &dyn Source, ids: &[i32]) -> Resul
             let of_head = |(head, query): (usize, &[f64])| {
                 let score = |key: &Vec<f64>| dot(query, &key[head * d..][..d]) / (d as f64).sqrt();
                 let scores: Vec<f64> = keys.iter().map(score).collect();
-                averaged(&scores, |seen| &values[seen][head * d..][..d])
+                average(&scores, d, |seen| &values[seen][head * d..])
             };
             query.chunks_exact(d).enumerate().flat_map(of_head).collect()
         };

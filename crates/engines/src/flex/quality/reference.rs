@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use benchbook_models::weights::Source;
 use benchbook_models::{Description, Error, Form, Result, Tensor};
+use benchbook_workloads::attention::reference::{average, dot};
 use benchbook_workloads::decoding::Rounded;
 
 /// Rows of numbers.
@@ -48,7 +49,7 @@ pub fn losses(
                 let from = head / group * d;
                 let score = |key: &Vec<f64>| dot(query, &key[from..][..d]) / (d as f64).sqrt();
                 let scores: Vec<f64> = keys[..=place].iter().map(score).collect();
-                averaged(&scores, |seen| &values[seen][from..][..d])
+                average(&scores, d, |seen| &values[seen][from..])
             };
             query.chunks_exact(d).enumerate().flat_map(of_head).collect()
         };
@@ -103,10 +104,6 @@ impl<'a> Weights<'a> {
     }
 }
 
-pub fn dot<T: Copy + Into<f64>>(left: &[f64], right: &[T]) -> f64 {
-    left.iter().zip(right).map(|(left, right)| left * Into::<f64>::into(*right)).sum()
-}
-
 fn rms_normed(x: &[f64], gain: &[f32], epsilon: f64) -> Vec<f64> {
     let scale = 1.0 / (dot(x, x) / x.len() as f64 + epsilon).sqrt();
     x.iter().zip(gain).map(|(x, gain)| x * scale * f64::from(*gain)).collect()
@@ -126,18 +123,6 @@ fn turned(rows: &[Vec<f64>], d: usize, base: f64) -> Rows {
         row
     };
     rows.iter().enumerate().map(one).collect()
-}
-
-/// Values weighted by the softmax of their scores.
-pub fn averaged<'a>(scores: &[f64], value: impl Fn(usize) -> &'a [f64]) -> Vec<f64> {
-    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let shares: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
-    let total: f64 = shares.iter().sum();
-    let mut sums = vec![0.0; value(0).len()];
-    for (seen, share) in shares.iter().enumerate() {
-        sums.iter_mut().zip(value(seen)).for_each(|(sum, number)| *sum += share / total * number);
-    }
-    sums
 }
 
 pub fn add(to: &mut [Vec<f64>], other: &[Vec<f64>]) {
