@@ -16,36 +16,11 @@
 -- text. Where weights are seeded, they say nothing of quality. Where they are real, quality is kept if the whole 95 %
 -- interval of the ratio of perplexities, or of the difference of accuracies, lies on this side of the limit, lost if it
 -- lies beyond equality, and undecided otherwise. Energy is not read.
-WITH cells AS (
-    SELECT
-        t.run_id,
-        t.case_name,
-        t.implementation,
-        t.variant,
-        min(t.trial) AS first_trial,
-        max(t.flops) AS flops,
-        sum(CASE WHEN u.trial IS NULL THEN 1 ELSE 0 END) AS well,
-        max(u.reason) AS lost,
-        max(CASE WHEN o.status <> 'ok' THEN o.stop_reason END) AS told,
-        max(r.started_at) AS started_at
-    FROM trials t
-    JOIN runs r ON r.run_id = t.run_id
-    LEFT JOIN unusable u ON u.run_id = t.run_id AND u.trial = t.trial
-    LEFT JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial
-    WHERE r.suite = CAST($suite AS VARCHAR)
-    GROUP BY t.run_id, t.case_name, t.implementation, t.variant
-),
-aged AS (
-    SELECT
-        *,
-        row_number() OVER (
-            PARTITION BY case_name, variant
-            ORDER BY CASE WHEN well > 0 OR lost = 'unsupported' THEN 0 ELSE 1 END, started_at DESC, run_id DESC
-        ) AS age
-    FROM cells
-),
-newest AS (
-    SELECT * FROM aged WHERE age = 1 AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || implementation || ',') = 0
+WITH newest AS (
+    SELECT * FROM matrix_cells
+    WHERE suite = CAST($suite AS VARCHAR)
+        AND age = 1
+        AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || implementation || ',') = 0
 ),
 metrics AS (
     SELECT

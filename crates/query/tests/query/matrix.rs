@@ -162,6 +162,18 @@ fn the_newest_measurement_counts_and_a_failure_hides_none() {
 }
 
 #[test]
+fn every_run_of_a_cell_is_a_row_of_the_view_that_the_queries_share() {
+    let fixture = fixture();
+    fixture.run(|writer| ends(writer, 1, ["int8", TINY], (Status::Failed, "it was ended")));
+    let asked = "SELECT age, well, told FROM matrix_cells WHERE implementation = 'int8' AND starts_with(case_name, 'tiny') \
+                 ORDER BY age";
+    let answer = fixture.session().sql(asked).unwrap();
+    assert_eq!(ints(&answer, "age"), [Some(1), Some(2)], "the failure is newer, and tells less");
+    assert_eq!(ints(&answer, "well"), [Some(6), Some(0)]);
+    assert_eq!(texts(&answer, "told"), [None, Some("it was ended".to_owned())]);
+}
+
+#[test]
 fn before_and_after_stand_side_by_side() {
     let fixture = fixture();
     let session = fixture.session();
