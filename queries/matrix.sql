@@ -13,9 +13,10 @@
 -- many runs: matrix_q is adjusted for all of its cells (Benjamini-Hochberg), and helps calls a technique faster or
 -- slower only at 5 % of that. A win is judged on the lower bound of the 95 % interval. memory_ratio is weights and cache
 -- over the model's. kl_divergence (nats a token, beside the model as it is) and agreement (of the best token) are of one
--- text. Where weights are seeded, they say nothing of quality. Where they are real, quality is kept if the whole 95 %
--- interval of the ratio of perplexities, or of the difference of accuracies, lies on this side of the limit, lost if it
--- lies beyond equality, and undecided otherwise. Energy is not read.
+-- text. optimization is what people call the technique (the view optimizations). Where weights are seeded, divergence and
+-- agreement say nothing of quality. Where they are real, quality is kept if the whole 95 % interval of the ratio of
+-- perplexities, or of the difference of accuracies, lies on this side of the limit, lost if it lies beyond equality, and
+-- undecided otherwise. Energy is not read.
 WITH newest AS (
     SELECT * FROM matrix_cells
     WHERE suite = CAST($suite AS VARCHAR)
@@ -163,9 +164,16 @@ adjusted AS (
         ) AS matrix_q
     FROM ranked
 ),
+named AS (
+    SELECT technique, CAST(string_agg(optimization, ', ' ORDER BY place) AS VARCHAR) AS optimization
+    FROM optimizations
+    WHERE technique IS NOT NULL
+    GROUP BY technique
+),
 told AS (
     SELECT
         b.*,
+        o.optimization,
         a.matrix_q,
         coalesce(b.verdict = 'faster' AND b.low >= CAST($least_speedup AS DOUBLE) AND a.matrix_q <= 0.05, false) AS wins,
         coalesce(b.verdict = 'slower' AND a.matrix_q <= 0.05, false) AS loses,
@@ -179,10 +187,12 @@ told AS (
         CASE WHEN strpos(b.case_name, ' seeded ') > 0 THEN 'seeded' ELSE 'real' END AS weights
     FROM beside b
     LEFT JOIN adjusted a ON a.case_name = b.case_name AND a.candidate = b.candidate
+    LEFT JOIN named o ON o.technique = b.technique
 )
 SELECT
     model,
     technique,
+    optimization,
     cell,
     CASE
         WHEN cell <> 'measured' THEN NULL

@@ -209,6 +209,20 @@ mod tests {
         }
     }
 
+    /// The commands that the view `optimizations` names are ones that this program takes.
+    #[test]
+    fn what_stands_for_an_optimization_elsewhere_can_be_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = benchbook_record::LocalStore::create_or_open(folder.path().join("store")).unwrap();
+        let session = benchbook_query::Session::open(&store.reader().unwrap()).unwrap();
+        let named = session.sql("select command from optimizations where command is not null").unwrap();
+        let commands: Vec<String> = benchbook_report::rows(&named).filter_map(|row| row.text("command")).collect();
+        assert!(commands.len() >= 4, "{commands:?}");
+        for command in commands {
+            assert!(Cli::try_parse_from(command.split(' ')).is_ok(), "{command}");
+        }
+    }
+
     #[test]
     fn options_stay_options() {
         for option in ["--format", "--tag=two words", "--param=x= y", "--", "-x", "-- "] {
