@@ -82,11 +82,24 @@ fn every_cell_is_measured_once_or_says_why_not() {
 }
 
 #[test]
+fn a_matrix_whose_time_is_over_goes_on_with_the_next() {
+    let bench = Bench::new();
+    let asked = ["matrix", "--quick", "--models", "smollm2-135m", "--layers", "1", "--threads", "1"];
+    let asked = [&asked[..], &["--techniques", "int8,nf4", "--format", "json"]].concat();
+    let ended = bench.run(&[&asked[..], &["--time", "1s"]].concat());
+    assert_eq!((ended.code, runs(&bench)), (Some(0), 0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the time is over") && ended.stderr.contains("1 run to go"), "{}", ended.stderr);
+    let cells: Vec<Value> = serde_json::from_str(&bench.ok(&asked)).unwrap();
+    assert_eq!((cells.len(), runs(&bench)), (2, 1));
+}
+
+#[test]
 fn what_is_no_model_or_technique_is_refused_before_anything_starts() {
     let bench = Bench::new();
     bench.fails(&["matrix", "--models", "gpt-9"], 4, &["no model gpt-9", "smollm2-135m"]);
     bench.fails(&["matrix", "--techniques", "int9"], 4, &["did you mean `int8`"]);
     bench.fails(&["matrix", "--layers", "0"], 4, &["--layers"]);
+    bench.fails(&["matrix", "--time", "0s"], 4, &["--time", "longer than nothing"]);
     bench.fails(&["matrix", "--output", "matrix.pdf"], 4, &["matrix.pdf: the page of a matrix is .html"]);
     assert!(!bench.store().exists());
 }
@@ -112,7 +125,7 @@ fn real_weights_that_were_not_brought_are_cells_that_say_what_brings_them() {
 #[test]
 fn what_has_no_room_says_how_many_layers_have() {
     let bench = Bench::new();
-    let asked = ["matrix", "--quick", "--models", "qwen3-4b", "--layers", "2", "--memory", "4GiB", "--threads", "1"];
+    let asked = ["matrix", "--quick", "--models", "qwen3-4b", "--layers", "2", "--memory", "9GiB", "--threads", "1"];
     let cells = bench.ok(&[&asked[..], &["--techniques", "int8", "--format", "json"]].concat());
     let cells: Vec<Value> = serde_json::from_str(&cells).unwrap();
     assert_eq!((cells.len(), cells[0]["cell"].as_str()), (1, Some("does not fit")), "{cells:?}");

@@ -7,11 +7,13 @@
 mod cases;
 mod crossed;
 mod error;
+mod parts;
 mod plan;
 mod work;
 
 pub use cases::ModelCase;
 pub use crossed::{Crossed, crossed};
 pub use error::{Error, Result};
+pub use parts::{Missing, Part};
 pub use plan::{MEMORY, MatrixPlan};
-pub use work::{Matrix, Missing, Part, Runner};
+pub use work::{Matrix, Runner};

@@ -103,7 +103,7 @@ the newest that had begun by then.")]
     /// Measure every technique on every model, one change at a time, and show what helps which
     #[command(after_help = "\
 Examples:
-  benchbook matrix --quick
+  benchbook matrix --quick --time 25m
   benchbook matrix --models smollm2-135m,qwen3-4b --techniques int8,2of4,early-exit --output matrix.html
   benchbook sql --query before_after --param model=qwen3-4b --param technique=int8
 
