@@ -49,6 +49,10 @@ fn by(change: Change) -> Technique {
     Technique { change, ..ALL[0] }
 }
 
+fn changes_no_weights(change: Change) -> bool {
+    matches!(change, Change::Keeps(_) | Change::Exit(_) | Change::Attention(_) | Change::Chunks(_))
+}
+
 #[test]
 fn a_technique_computes_by_the_numbers_that_it_stands_for() {
     let models = [
@@ -64,7 +68,7 @@ fn a_technique_computes_by_the_numbers_that_it_stands_for() {
                 Err(Error::Inapplicable { .. }) => continue,
                 Err(error) => panic!("{}: {error}", technique.name),
             };
-            if matches!(technique.change, Change::Keeps(_) | Change::Exit(_)) {
+            if changes_no_weights(technique.change) {
                 continue;
             }
             let found = logits(&applied.decoder().unwrap(), &ids(20));
@@ -93,7 +97,7 @@ fn what_is_promised_is_kept() {
         let name = technique.name;
         assert!(bytes <= promise.weight_bytes && flops <= promise.flops && cache <= promise.cache_bytes, "{name}");
         let saves = bytes.min(flops).min(cache);
-        let elsewhere = matches!(technique.change, Change::Exit(_) | Change::Precision(_) | Change::Keeps(_));
+        let elsewhere = changes_no_weights(technique.change) || matches!(technique.change, Change::Precision(_));
         assert!(saves < 0.99 || elsewhere, "{name} saves nothing: {saves}");
         assert_eq!(named(name), Some(technique));
     }
@@ -147,6 +151,47 @@ fn caches_of_whole_numbers_are_near_and_windows_hide() {
     let steps = keys[..8].iter().map(|key| key.abs()).fold(0.0, f32::max) / 127.0;
     assert!(keys[..8].iter().all(|key| (key / steps - (key / steps).round()).abs() < 1e-3));
     assert!(session.rounded(&decoder, 9).is_none());
+}
+
+#[test]
+fn a_query_reads_no_value_whose_weight_is_small() {
+    let model = model("qwen3", [2, 4, 2, 8, 32, 48]);
+    let exact = logits(&Decoder::load(&model, &SEEDED, 40).unwrap(), &ids(32));
+    let of = |least: f64| {
+        let decoder = by(Change::Attention(least)).applied(&model, &SEEDED, 40).unwrap().decoder().unwrap();
+        let mut session = Session::new(&decoder, 32, 8).unwrap();
+        session.prefill(&decoder, &ids(32)).unwrap();
+        (off(&logits(&decoder, &ids(32)), &exact), session.share_read().unwrap())
+    };
+    let (none, some, most) = (of(0.0), of(0.2), of(0.999));
+    assert!(none.0 < 1e-5 && none.1 == 1.0, "{none:?}");
+    assert!(some.0 > 1e-3 && (0.1..0.9).contains(&some.1), "{some:?}");
+    // Of 1 + … + 32 values for each head, hardly more than one for each query.
+    assert!((32.0 / 528.0..0.1).contains(&most.1) && most.0 > some.0, "{most:?}");
+    let plain = Decoder::load(&model, &SEEDED, 40).unwrap();
+    assert!(Session::new(&plain, 32, 8).unwrap().share_read().is_none());
+}
+
+/// Seeded weights of which a layer has those of the one behind it, from the second on.
+struct WithoutTheSecond;
+
+impl Source for WithoutTheSecond {
+    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        let name = tensor.name.replacen("layers.1.", "layers.2.", 1);
+        SEEDED.numbers(&Tensor { name, ..tensor.clone() })
+    }
+}
+
+#[test]
+fn the_block_in_the_middle_is_taken_out() {
+    let whole = model("llama", [3, 4, 2, 8, 32, 48]);
+    let without = named("block-out").unwrap().applied(&whole, &SEEDED, 24).unwrap();
+    assert_eq!((without.description.text.layers, without.description.parameters < whole.counted_parameters()), (2, true));
+    let of_two = Decoder::load(&model("llama", [2, 4, 2, 8, 32, 48]), &WithoutTheSecond, 24).unwrap();
+    assert_eq!(logits(&without.decoder().unwrap(), &ids(20)), logits(&of_two, &ids(20)));
+    let last = Tensor { name: "model.layers.1.input_layernorm.weight".to_owned(), ..whole.tensors()[0].clone() };
+    let third = whole.tensors().into_iter().find(|one| one.name == "model.layers.2.input_layernorm.weight").unwrap();
+    assert_eq!(without.numbers(&last).unwrap(), SEEDED.numbers(&third).unwrap());
 }
 
 #[test]
@@ -205,6 +250,7 @@ fn who_does_not_take_a_technique_says_why() {
         ("heads-25", &shared, "one key head"),
         ("heads-25", &three, "25 % of 3 key heads are not one"),
         ("early-exit", &shared, "through all"),
+        ("block-out", &shared, "only block"),
     ] {
         let refused = named(name).unwrap().applied(model, &SEEDED, 8).map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains(name) && refused.contains(why), "{refused}");

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use benchbook_core::{Array, DType, Inputs, Loop, Metric, Reference, Result, Row, Setting, Step, Subject, Support};
 use benchbook_models::technique::{self, Applied, Change, Technique, Tried, mean_bits};
-use benchbook_models::{Decoder, Description, Form, Keeps, Session};
+use benchbook_models::{Decoder, Description, Form, Keeps, Session, Text};
 use benchbook_quality::logits as quality;
 use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Rounded, Sizes};
 
@@ -68,6 +68,15 @@ fn unknown(params: &ForcedDecodingParams) -> String {
     }
 }
 
+/// The same with a technique, which may have fewer of them computed at a time.
+fn room_with(technique: &Technique, params: &ForcedDecodingParams) -> [usize; 2] {
+    let [positions, chunk] = room(params);
+    match technique.change {
+        Change::Chunks(tokens) => [positions, chunk.min(tokens)],
+        _ => [positions, chunk],
+    }
+}
+
 /// Positions that there is room for, and those that are computed at a time.
 fn room(params: &ForcedDecodingParams) -> [usize; 2] {
     [params.text(), params.prompt.min(MOST_CHUNK)]
@@ -113,7 +122,7 @@ impl Technical for ForcedDecoding {
             Ok((decoder, told, exact))
         });
         let (decoder, told, exact) = made.map_err(|error| failed(name, &setting.device, &error))?;
-        let running = Running::of(name, setting, decoder, inputs, room(params));
+        let running = Running::of(name, setting, decoder, inputs, room_with(technique, params));
         let steps = Self::steps(params);
         Ok(looping(name, setting, &steps, Forced::new(running, params, told, Some(exact))))
     }
@@ -147,6 +156,10 @@ impl Technical for ForcedDecoding {
                     let depths = Depths { of: session.depths(), first: params.prompt, least, alike: exit.alike };
                     of(inputs, sizes, Otherwise { depths: Some(depths), ..Otherwise::default() })
                 }
+                Change::Attention(least) => {
+                    of(inputs, sizes, Otherwise { least: Some(least), ..Otherwise::default() })
+                }
+                Change::Chunks(_) => of(inputs, sizes, Otherwise::default()),
                 _ => of(&stands_for(applied, inputs)?, narrow(sizes, &applied.description), Otherwise::default()),
             }
         });
@@ -156,7 +169,8 @@ impl Technical for ForcedDecoding {
 
 /// Sizes of the model that a technique has made.
 fn narrow(sizes: Sizes, model: &Description) -> Sizes {
-    Sizes { heads: model.text.heads, kv_heads: model.text.kv_heads, hidden: model.text.hidden, ..sizes }
+    let Text { layers, heads, kv_heads, hidden, .. } = model.text;
+    Sizes { layers, heads, kv_heads, hidden, ..sizes }
 }
 
 /// The inputs of a case with the weights that a technique stands for.
@@ -243,7 +257,9 @@ impl Forced {
         let products = decoder.held().numbers as f64 / layers * passes as f64
             + decoder.held_by_keys().numbers as f64 / layers * skipped
             + (decoder.held_by_head().numbers * tokens) as f64;
-        2.0 * products + 4.0 * text.projected()[0] as f64 * seen.sum::<f64>()
+        // Scores are of all positions that are seen, and values of those that are read.
+        let read = session.share_read().unwrap_or(1.0);
+        2.0 * products + (2.0 + 2.0 * read) * text.projected()[0] as f64 * seen.sum::<f64>()
     }
 
     /// How far the logits of the first loop are from those of the decoder as it is, token by token.
@@ -311,6 +327,7 @@ impl Loop for Forced {
             let mean = depths[self.prompt..].iter().sum::<usize>() as f64 / new as f64;
             metrics.push(Metric::measured("token_depth", mean, "count"));
         }
+        metrics.extend(session.share_read().map(|share| Metric::measured("values_read", share, "share")));
         self.hold();
         metrics.extend(self.figures.borrow().iter().cloned());
         metrics
@@ -360,6 +377,13 @@ mod tests {
         assert!(metrics_of("cache-int8")["cache_bytes"] < plain["cache_bytes"]);
         let early = metrics_of("early-exit");
         assert!((2.0..=4.0).contains(&early["token_depth"]) && (plain["token_depth"] - 4.0).abs() < 1e-12);
+        let seen = metrics_of("sparse-attention");
+        assert!((0.1..=1.0).contains(&seen["values_read"]) && seen["own_flops"] <= plain["own_flops"]);
+        assert!(seen["kl_divergence"] > 0.0 && !plain.contains_key("values_read"));
+        let out = metrics_of("block-out");
+        assert!((out["sparsity"] - 0.25).abs() < 1e-12 && (out["token_depth"] - 3.0).abs() < 1e-12, "{out:?}");
+        let chunks = metrics_of("chunks-16");
+        assert_eq!((chunks["kl_divergence"], chunks["own_flops"]), (0.0, plain["own_flops"]), "it computes the same");
         let adaptive = metrics_of("adaptive-precision");
         assert!((4.0..=8.0).contains(&adaptive["formats_tried"]) && adaptive["layer_error"] <= 0.05);
     }

@@ -100,6 +100,7 @@ impl Planned<'_> {
             text: text.clone(),
             keeps: self.plan.keeps,
             exit: self.plan.exit,
+            least: self.plan.least,
         })
     }
 
@@ -144,6 +145,7 @@ impl Planned<'_> {
             text: text.clone(),
             keeps: self.plan.keeps,
             exit: self.plan.exit,
+            least: self.plan.least,
         })
     }
 
@@ -199,6 +201,7 @@ impl Planned<'_> {
             text: text.clone(),
             keeps: self.plan.keeps,
             exit: self.plan.exit,
+            least: self.plan.least,
         })
     }
 }

@@ -43,6 +43,7 @@ pub struct Decoder {
     head: Matrix,
     keeps: Keeps,
     exit: Option<Exit>,
+    least: Option<f64>,
 }
 
 /// When a token that comes alone leaves the layers: its deeper layers only keep keys and values of what it is then, as CALM does
@@ -71,6 +72,9 @@ pub struct Plan {
     pub keeps: Keeps,
     /// Of depth.
     pub exit: Option<Exit>,
+    /// Of attention: each weight is made less by such a share of the largest one of its query, and a value whose weight would not be
+    /// above nothing is left out, so that each query sees as many as matter to it.
+    pub least: Option<f64>,
 }
 
 impl Plan {

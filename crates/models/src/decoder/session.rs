@@ -129,6 +129,11 @@ impl Session {
         self.kept.iter().map(Kept::bytes).sum()
     }
 
+    /// The share of values that were read where attention leaves small weights out; nothing where it does not.
+    pub fn share_read(&self) -> Option<f64> {
+        self.attention.share_read()
+    }
+
     /// The numbers that keys and values in whole numbers stand for in a layer, each `[positions, kv_heads · head_dim]`; nothing where they
     /// are held as they are.
     pub fn rounded(&self, decoder: &Decoder, layer: usize) -> Option<[Vec<f32>; 2]> {

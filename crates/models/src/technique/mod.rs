@@ -1,7 +1,7 @@
 //! Techniques: optimizations as transformations of a model, one row of a table each.
 //!
-//! A technique changes one thing ([`Change`]): the form of matrices, how many heads or channels there are, what is kept of a text, how
-//! deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
+//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels or blocks there are, what is kept of a text
+//! and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
 //! ([`Applied::decoder`]) multiplies by the kernels of that form. [`Applied::numbers`] are the weights that it stands for, as plain
 //! numbers, for whoever checks it.
 
@@ -62,6 +62,12 @@ pub enum Change {
     Keeps(Keeps),
     /// How deep a token goes.
     Exit(Exit),
+    /// Each weight of attention is made less by such a share of the largest, and what is not above nothing is left out.
+    Attention(f64),
+    /// The block in the middle is taken out: what comes in goes out.
+    Block,
+    /// So many tokens of a text that is known come at a time: what is computed is the same, in less room.
+    Chunks(usize),
     /// Each layer has the lowest of some formats in which, alone, it changes logits by no more than such a share (Euclidean, on a short
     /// text).
     Precision(f64),
@@ -114,6 +120,7 @@ impl Technique {
             Change::Exit(exit) if exit.least_of(text.layers) == text.layers => {
                 format!("of {} layers every token goes through all", text.layers)
             }
+            Change::Block if text.layers < 2 => "its only block cannot be taken out".to_owned(),
             Change::Precision(_) if text.architecture.biased() => {
                 "the search is written for layers without biases".to_owned()
             }
@@ -131,6 +138,7 @@ impl Technique {
             return Err(Error::Inapplicable { technique: self.name, reason });
         }
         let (mut description, mut narrowed, mut plan, mut tried) = (model.clone(), None, Plan::default(), Vec::new());
+        let mut without = None;
         match self.change {
             Change::All(form) => {
                 plan = Plan::of(form);
@@ -153,6 +161,12 @@ impl Technique {
                 description = narrow.description(model);
                 narrowed = Some(narrow);
             }
+            Change::Attention(least) => plan.least = Some(least),
+            Change::Chunks(_) => {}
+            Change::Block => {
+                description = model.with_layers(model.text.layers - 1);
+                without = Some(model.text.layers / 2);
+            }
             Change::Precision(bound) => {
                 tried = precision::search(model, source, bound)?;
                 plan.forms.layers = precision::lowest(&tried, model.text.layers);
@@ -160,7 +174,7 @@ impl Technique {
         }
         Ok(Applied {
             description,
-            source: Narrowed { source, wide: model.clone(), narrow: narrowed },
+            source: Narrowed { source, wide: model.clone(), narrow: narrowed, without },
             plan,
             tried,
             positions,

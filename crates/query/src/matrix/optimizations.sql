@@ -12,7 +12,7 @@ FROM (
     VALUES
         (1, 'structured pruning', 'channels-25', NULL, NULL, NULL, NULL),
         (1, 'structured pruning', 'heads-25', NULL, NULL, NULL, NULL),
-        (2, 'adaptive sparse attention', 'window-sinks', NULL, NULL, NULL, NULL),
+        (2, 'adaptive sparse attention', 'sparse-attention', NULL, NULL, NULL, NULL),
         (
             3, 'adaptive batch sizes', NULL, 'batched-decoding', 'adaptive', NULL,
             'benchbook run batched-decoding --quick'
@@ -22,10 +22,12 @@ FROM (
             'benchbook tune hybrid-stack --set pattern=AAAA,MAMA,MMMM --implementation fused --under peak_added_bytes=64MiB '
             || '--budget 12'
         ),
+        (5, 'streaming computation', 'chunks-16', NULL, NULL, NULL, NULL),
         (5, 'streaming computation', 'window-sinks', NULL, NULL, NULL, NULL),
         (6, 'tensor decomposition', 'low-rank-4th', NULL, NULL, NULL, NULL),
         (7, 'sparse networks', '2of4', NULL, NULL, NULL, NULL),
         (7, 'sparse networks', 'sparse-90', NULL, NULL, NULL, NULL),
+        (8, 'modular components', 'block-out', NULL, NULL, NULL, NULL),
         (8, 'modular components', 'early-exit', NULL, NULL, NULL, NULL),
         (9, 'automatic machine learning', 'adaptive-precision', NULL, NULL, NULL, NULL),
         (

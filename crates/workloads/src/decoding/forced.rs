@@ -220,6 +220,11 @@ mod tests {
         assert_eq!(exact.len(), 5 * 512);
         assert_eq!(of(Otherwise { window: Some([2, 8]), ..Otherwise::default() }), exact);
         assert_ne!(of(Otherwise { window: Some([2, 7]), ..Otherwise::default() }), exact, "the last query misses one");
+        let near = |least: f64| -> f64 {
+            let found = of(Otherwise { least: Some(least), ..Otherwise::default() });
+            found.iter().zip(&exact).map(|(found, exact)| (found - exact).abs()).fold(0.0, f64::max)
+        };
+        assert!(near(0.0) < 1e-9 && near(0.5) > 1e-3, "weights that nothing is taken from are those of before");
         let all = Depths { of: &[3; 10], first: 6, least: 2, alike: 2.0 };
         assert_eq!(of(Otherwise { depths: Some(all), ..Otherwise::default() }), exact);
     }

@@ -41,7 +41,7 @@ pub fn direction(model: &Description, source: &dyn Source, ids: &[i32]) -> Resul
             let of_head = |(head, query): (usize, &[f64])| {
                 let score = |key: &Vec<f64>| dot(query, &key[head * d..][..d]) / (d as f64).sqrt();
                 let scores: Vec<f64> = keys.iter().map(score).collect();
-                averaged(&scores, |seen| &values[seen][head * d..][..d])
+                averaged(&scores, 0.0, |seen| &values[seen][head * d..][..d])
             };
             query.chunks_exact(d).enumerate().flat_map(of_head).collect()
         };

@@ -10,13 +10,14 @@ use benchbook_workloads::decoding::Rounded;
 pub type Rows = Vec<Vec<f64>>;
 
 /// Losses -ln p of each token but the first, in nats, of a model whose matrices of products are in this form; keys and values are as
-/// they are, or as a cache gives them back.
+/// they are, or as a cache gives them back, and each weight of attention is less by `least` of its query's largest.
 pub fn losses(
     model: &Description,
     source: &dyn Source,
     form: Form,
     ids: &[i32],
     cache: Option<Rounded<'_>>,
+    least: f64,
 ) -> Result<Vec<f64>> {
     let text = &model.text;
     let weights = Weights { form, ..Weights::of(model, source) };
@@ -48,7 +49,7 @@ pub fn losses(
                 let from = head / group * d;
                 let score = |key: &Vec<f64>| dot(query, &key[from..][..d]) / (d as f64).sqrt();
                 let scores: Vec<f64> = keys[..=place].iter().map(score).collect();
-                averaged(&scores, |seen| &values[seen][from..][..d])
+                averaged(&scores, least, |seen| &values[seen][from..][..d])
             };
             query.chunks_exact(d).enumerate().flat_map(of_head).collect()
         };
@@ -128,16 +129,21 @@ fn turned(rows: &[Vec<f64>], d: usize, base: f64) -> Rows {
     rows.iter().enumerate().map(one).collect()
 }
 
-/// Values weighted by the softmax of their scores.
-pub fn averaged<'a>(scores: &[f64], value: impl Fn(usize) -> &'a [f64]) -> Vec<f64> {
+/// Values weighted by the softmax of their scores, where each weight is less by `least` of the largest, and none is below nothing.
+pub fn averaged<'a>(scores: &[f64], least: f64, value: impl Fn(usize) -> &'a [f64]) -> Vec<f64> {
     let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let shares: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
+    let shares: Vec<f64> = scores.iter().map(|score| (score - most).exp() - least).map(positive).collect();
     let total: f64 = shares.iter().sum();
     let mut sums = vec![0.0; value(0).len()];
     for (seen, share) in shares.iter().enumerate() {
         sums.iter_mut().zip(value(seen)).for_each(|(sum, number)| *sum += share / total * number);
     }
     sums
+}
+
+/// Itself, or nothing where it is below that; a NaN stays one.
+fn positive(number: f64) -> f64 {
+    if number < 0.0 { 0.0 } else { number }
 }
 
 pub fn add(to: &mut [Vec<f64>], other: &[Vec<f64>]) {

@@ -17,10 +17,11 @@ use crate::flex::techniques::{levels, told};
 /// What a comparison may fail by.
 type Reason = String;
 
-/// Techniques of decoders, as implementations of `text-quality`: all but those of depth. A token leaves the layers early only where
-/// it comes alone, and those of a text that is known come together.
+/// Techniques of decoders, as implementations of `text-quality`: all but those of depth and of chunks. A token leaves the layers early
+/// only where it comes alone, and those of a text that is known come together, some at a time.
 pub fn of_text() -> impl Iterator<Item = Changed<TextQuality>> {
-    technique::ALL.iter().filter(|technique| !matches!(technique.change, Change::Exit(_))).map(Changed::by)
+    let is_seen = |technique: &&Technique| !matches!(technique.change, Change::Exit(_) | Change::Chunks(_));
+    technique::ALL.iter().filter(is_seen).map(Changed::by)
 }
 
 /// Those whose matrices have another form, as implementations of `embedding-quality`: an encoder multiplies by the numbers that they
@@ -97,7 +98,8 @@ impl Technical for TextQuality {
         let ids = Self::checked(params, inputs);
         let losses = applied(technique, params, |model, _, applied| {
             let of = |cache: Option<Rounded<'_>>| {
-                reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, cache)
+                let least = applied.plan.least.unwrap_or(0.0);
+                reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, cache, least)
             };
             let Change::Keeps(Keeps { bits: Some(bits), .. }) = technique.change else { return of(None) };
             let decoder = applied.decoder()?;
