@@ -159,7 +159,7 @@ impl Matrix {
         runner.say(&format!("{} of {cells}, the store holds {}", counted(left, "cell"), cells - left));
     }
 
-    /// What a store holds of matrices of this kind, by a named query: `matrix` or `cross_model`.
+    /// What a store holds of matrices of this kind, by a named query: `matrix`, `cross_model` or `optimizations`.
     ///
     /// # Errors
     /// The query cannot be answered.
@@ -172,7 +172,9 @@ impl Matrix {
     /// # Errors
     /// The queries cannot be answered, or columns cannot be shown.
     pub fn page(&self, session: &Session) -> Result<String> {
-        Ok(matrix_page(&self.asked(session, "matrix")?, &self.asked(session, "cross_model")?)?)
+        let [matrix, cross_model, optimizations] =
+            ["matrix", "cross_model", "optimizations"].map(|query| self.asked(session, query));
+        Ok(matrix_page(&matrix?, &cross_model?, &optimizations?)?)
     }
 
     /// A plan of all cases, which nobody measures: whoever would says what they are called, and what this machine is.
@@ -351,6 +353,21 @@ mod tests {
         assert!(refused.contains("weights of smollm2-135m") && refused.contains("run r7"), "{refused}");
         let other = matrix.expect_weights("minilm-l6 lee", "r7", Some(&"minilm-l6 bb".to_owned()));
         assert!(other.is_ok() && matrix.expect_weights("smollm2-135m 24×16", "r7", None).is_ok());
+    }
+
+    #[test]
+    fn every_technique_of_an_optimization_is_one_and_the_first_run_has_the_first_of_them() {
+        let folder = std::env::temp_dir().join(format!("benchbook-optimizations-{}", std::process::id()));
+        let store = LocalStore::create_or_open(folder.clone()).unwrap();
+        let session = Session::open(&store.reader().unwrap()).unwrap();
+        let answer = session.sql("select technique from optimizations where technique is not null order by place").unwrap();
+        let names: Vec<String> = rows(&answer).filter_map(|row| row.text("technique")).collect();
+        let unknown: Vec<&String> = names.iter().filter(|name| technique::named(name).is_none()).collect();
+        assert!(names.len() >= 11 && unknown.is_empty(), "{unknown:?} of {names:?}");
+        let first = &technique::ALL[..2 * TOGETHER];
+        let named = first.iter().filter(|technique| names.iter().any(|name| name == technique.name)).count();
+        assert!(named >= 7, "two runs of a model show what people ask for: {named}");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -32,11 +32,11 @@ pub fn script_once() -> String {
     format!("<script>{}</script>\n<script>{DRAW}</script>\n", plotly_js())
 }
 
-/// A whole HTML page with these figures, ids `figure-1`, `figure-2` …, then `extra_html` (inserted as it is).
+/// A whole HTML page: `first_html`, these figures, ids `figure-1`, `figure-2` …, then `extra_html` (both inserted as they are).
 ///
 /// It loads nothing from anywhere, and its content security policy keeps it so. Light or dark as the reader prefers.
 #[must_use]
-pub fn document(title: &str, figures: &[Figure], extra_html: &str) -> String {
+pub fn document(title: &str, first_html: &str, figures: &[Figure], extra_html: &str) -> String {
     let title = text::html(title);
     let mut body = String::new();
     for (i, figure) in figures.iter().enumerate() {
@@ -52,7 +52,7 @@ pub fn document(title: &str, figures: &[Figure], extra_html: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n{}</head>\n\
          <body>\n<main>\n<h1>{title}</h1>\n<noscript>The figures are drawn by a script in this page: turn JavaScript on to see them.</noscript>\n\
-         {body}{extra_html}</main>\n</body>\n</html>\n",
+         {first_html}{body}{extra_html}</main>\n</body>\n</html>\n",
         script_once(),
     )
 }
