@@ -362,7 +362,7 @@ mod tests {
         assert!(!page.contains("<one>") && !page.contains("Techniques over all models"));
         let at = |part: &str| page.find(part).unwrap();
         assert!(at("What helps which model") < at("Optimizations by name"), "what a reader asks comes first");
-        assert!(at("Optimizations by name") < at("<figure>"));
+        assert!(at("Optimizations by name") < at("<figure>\n"));
         assert_eq!(matrix_figures(&matrix).unwrap().len(), 3);
         let speed = matrix_figures(&matrix).unwrap().remove(0).text();
         assert!(speed.contains("heads-25, a") && speed.contains("not applicable"), "{speed}");
