@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _};
 
 use benchbook_core::{Array, DType, Inputs, Loop, Metric, Reference, Result, Row, Setting, Step, Subject, Support};
 use benchbook_models::technique::{self, Applied, Change, Technique, Tried, mean_bits};
@@ -14,6 +15,7 @@ use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams
 
 use super::models::{Given, MOST_CHUNK, Running, described, failed, input_of, looping};
 use super::row::fused_row;
+use super::searched;
 use super::technical::{Changed, Technical};
 use super::weight_only::{own_bytes, own_flops, weight_bytes};
 
@@ -91,7 +93,10 @@ fn applied<T>(
 ) -> benchbook_models::Result<T> {
     let sizes = params.sizes();
     let (model, given) = (described(&sizes, params.text()).checked()?, Given { sizes: &sizes, inputs });
-    with(&model, &technique.applied(&model, &given, params.text())?)
+    let weights = |hasher: &mut DefaultHasher| {
+        inputs.iter().filter(|(name, _)| *name != "prompt").for_each(|(name, array)| (name, array.bytes()).hash(hasher));
+    };
+    with(&model, &searched::applied(technique, &model, &given, params.text(), weights)?)
 }
 
 /// The largest of whole numbers of so many bits, 8 or 4, that a cache holds.

@@ -129,11 +129,30 @@ impl Technique {
         Some(why)
     }
 
+    /// Whether it searches for what it does to a model, which takes longer than doing it.
+    pub fn searches(&self) -> bool {
+        matches!(self.change, Change::Precision(_))
+    }
+
     /// The model that it makes of one, whose weights `source` gives; positions up to `positions` are going to be read.
     ///
     /// # Errors
     /// It cannot be applied, or what the source says.
     pub fn applied<'a>(&self, model: &Description, source: &'a dyn Source, positions: usize) -> Result<Applied<'a>> {
+        self.applied_after(model, source, positions, None)
+    }
+
+    /// The same after a search of the same weights, whose findings ([`Applied::tried`]) are taken instead of another one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn applied_after<'a>(
+        &self,
+        model: &Description,
+        source: &'a dyn Source,
+        positions: usize,
+        searched: Option<Vec<Tried>>,
+    ) -> Result<Applied<'a>> {
         if let Some(reason) = not_here(model).or_else(|| self.refuses(model)) {
             return Err(Error::Inapplicable { technique: self.name, reason });
         }
@@ -168,7 +187,10 @@ impl Technique {
                 without = Some(model.text.layers / 2);
             }
             Change::Precision(bound) => {
-                tried = precision::search(model, source, bound)?;
+                tried = match searched {
+                    Some(tried) => tried,
+                    None => precision::search(model, source, bound)?,
+                };
                 plan.forms.layers = precision::lowest(&tried, model.text.layers);
             }
         }

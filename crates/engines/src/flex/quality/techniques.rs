@@ -1,5 +1,7 @@
 //! Techniques of whole models held against text and what people say: each is an implementation beside `decoder` or `encoder`.
 
+use std::hash::{DefaultHasher, Hash as _};
+
 use benchbook_core::{Inputs, Reference, Result, Setting, Subject, Support};
 use benchbook_models::technique::{self, Applied, Change, Technique};
 use benchbook_models::weights::Source;
@@ -11,6 +13,7 @@ use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
 use super::evaluating::{Loaded, positions};
 use super::{TextQuality, TextQualityParams, embedded, reference};
 use crate::flex::calls::failed;
+use crate::flex::searched;
 use crate::flex::technical::{Changed, Technical};
 use crate::flex::techniques::{levels, told};
 
@@ -55,7 +58,9 @@ fn applied<T>(
     with: impl FnOnce(&Description, &dyn Source, &Applied) -> benchbook_models::Result<T>,
 ) -> Result<T, Reason> {
     let Chosen { model, source } = params.which().chosen()?;
-    let made = technique.applied(&model, source.as_ref(), positions(params));
+    // A name stands for the same weights while a process lives.
+    let weights = |hasher: &mut DefaultHasher| params.model.hash(hasher);
+    let made = searched::applied(technique, &model, source.as_ref(), positions(params), weights);
     made.and_then(|applied| with(&model, source.as_ref(), &applied)).map_err(|error| error.to_string())
 }
 
