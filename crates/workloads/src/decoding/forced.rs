@@ -179,6 +179,13 @@ impl Problem for ForcedDecoding {
         Inputs::from([("prompt", Array::new(vec![1], &[0_i32]))])
     }
 
+    fn some_inputs(params: &ForcedDecodingParams, seed: u64, names: &[String]) -> Inputs {
+        if params.is_known() && names.iter().all(|name| name == "prompt") {
+            return Inputs::from([("prompt", params.sizes().prompt(params.text(), seed))]);
+        }
+        Self::inputs(params, seed)
+    }
+
     fn tokens(params: &ForcedDecodingParams) -> Vec<(&'static str, usize)> {
         vec![("prompt", params.vocabulary)]
     }
@@ -227,6 +234,17 @@ mod tests {
         assert!(near(0.0) < 1e-9 && near(0.5) > 1e-3, "weights that nothing is taken from are those of before");
         let all = Depths { of: &[3; 10], first: 6, least: 2, alike: 2.0 };
         assert_eq!(of(Otherwise { depths: Some(all), ..Otherwise::default() }), exact);
+    }
+
+    #[test]
+    fn a_prompt_alone_is_that_of_all_inputs() {
+        let of = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            ForcedDecoding::some_inputs(&params(), 3, &names)
+        };
+        let all = ForcedDecoding::inputs(&params(), 3);
+        assert_eq!(of(&["prompt"]).get("prompt"), all.get("prompt"));
+        assert_eq!((of(&["prompt"]).iter().count(), of(&["prompt", "head"]).iter().count()), (1, all.iter().count()));
     }
 
     #[test]

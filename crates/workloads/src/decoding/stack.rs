@@ -105,6 +105,11 @@ impl Sizes {
         format!("{name} l{layers} {} d{head_dim} w{width}→{hidden} v{vocabulary}", sizes::label(heads, kv_heads))
     }
 
+    /// The `prompt` of [`Sizes::inputs`] alone.
+    pub fn prompt(&self, prompt: usize, seed: u64) -> Array {
+        Array::new(vec![prompt], &ids(prompt, self.vocabulary, seed))
+    }
+
     /// `prompt` `[prompt]` of `i32`; `embedding` and `head` `[vocabulary, width]`, `last_norm` `[width]`; of all layers matrices
     /// `[layers, outer, inner]`, as checkpoints have them, and gains `[layers, numbers]`.
     pub fn inputs(&self, prompt: usize, seed: u64) -> Inputs {
@@ -113,7 +118,7 @@ impl Sizes {
         let mut stream = || streams.next().unwrap_or_default();
         let deviation = |terms: usize| 1.0 / (terms as f32).sqrt();
         let mut inputs = Inputs::from([
-            ("prompt", Array::new(vec![prompt], &ids(prompt, vocabulary, seed))),
+            ("prompt", self.prompt(prompt, seed)),
             ("embedding", normal(vec![vocabulary, width], [0.0, EMBEDDED], seed, stream())),
             ("head", normal(vec![vocabulary, width], [0.0, deviation(width)], seed, stream())),
             ("last_norm", normal(vec![width], [1.0, 0.1], seed, stream())),
