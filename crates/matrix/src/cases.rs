@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use benchbook_core::{Axis, CaseSpec, Params, Problem as _, Value, Workload as _};
-use benchbook_models::{Architecture, Description, is_dense, real};
+use benchbook_models::{Architecture, Description, is_built, real};
 use benchbook_workloads::decoding::{ForcedDecoding, OTHER};
 
 use crate::error::Result;
@@ -13,6 +13,10 @@ pub const WORKLOAD: &str = ForcedDecoding::NAME;
 
 /// Tokens of a vocabulary at most: seeded, others would only make the head larger, which no technique of layers changes.
 const VOCABULARY: usize = 4096;
+
+/// Experts of a layer at most, of which a token goes through as many as in the model: others would only take room.
+const EXPERTS: usize = 32;
+const QUICK_EXPERTS: usize = 16;
 
 /// Tokens that come together, and those that are followed by logits; windows have to hide some.
 const TEXT: [usize; 2] = [128, 32];
@@ -101,6 +105,11 @@ impl ModelCase {
         let looks = model.vision.take().is_some();
         let whole = model.text.layers;
         model.text.vocabulary = model.text.vocabulary.min(VOCABULARY);
+        let of_experts = model.text.experts.as_ref().map_or(0, |experts| experts.count);
+        if let Some(experts) = &mut model.text.experts {
+            let most = if quick { QUICK_EXPERTS } else { EXPERTS };
+            experts.count = experts.count.min(most.max(experts.chosen));
+        }
         let usual = match model.with_layers(QUICK_LAYERS.min(whole)).fit(QUICK_BYTES, BYTES) {
             _ if !quick => MOST_LAYERS,
             Ok(fit) => fit.layers(),
@@ -120,6 +129,9 @@ impl ModelCase {
             (true, _) => "llama",
         };
         let text = &model.text;
+        // What nobody decodes keeps the label that it has.
+        let routed = text.experts.as_ref().filter(|_| is_here);
+        let [experts, chosen] = routed.map_or([0; 2], |experts| [experts.count, experts.chosen]);
         let sizes = [
             ("layers", layers),
             ("of_layers", whole),
@@ -128,7 +140,10 @@ impl ModelCase {
             ("kv_heads", text.kv_heads),
             ("head_dim", text.head_dim),
             ("width", text.width),
-            ("hidden", text.hidden),
+            ("hidden", routed.map_or(text.hidden, |experts| experts.hidden)),
+            ("experts", experts),
+            ("of_experts", if experts > 0 { of_experts } else { 0 }),
+            ("chosen", chosen),
             ("vocabulary", text.vocabulary),
             ("prompt", prompt),
             ("tokens", tokens),
@@ -140,7 +155,8 @@ impl ModelCase {
         let label = ForcedDecoding.case(Params(params.clone()))?.name;
         let note = if is_here {
             let part = if looks { "of its text part " } else { "" };
-            format!("{layers} of {whole} layers {part}with {} tokens, seeded", text.vocabulary)
+            let of = if experts > 0 { format!("{experts} of {of_experts} experts and ") } else { String::new() };
+            format!("{layers} of {whole} layers {part}with {of}{} tokens, seeded", text.vocabulary)
         } else if let Some(fits) = fits {
             format!("does not fit: there is room for {fits} of {whole} layers, {least} are asked for")
         } else {
@@ -202,7 +218,7 @@ impl Real {
 
 /// Whether a decoder is built of a model, and its right answers are known.
 pub(crate) fn is_decoded(model: &Description) -> bool {
-    is_dense(model) && matches!(model.text.architecture, Architecture::Llama | Architecture::Qwen3)
+    is_built(model) && matches!(model.text.architecture, Architecture::Llama | Architecture::Qwen3)
 }
 
 #[cfg(test)]
@@ -241,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_nobody_decodes_is_a_case_that_says_so() {
-        for name in ["qwen3-coder-30b", "glm-4.7-flash", "gpt2-124m", "bert-base", "whisper-base"] {
+        for name in ["glm-4.7-flash", "gpt2-124m", "bert-base", "whisper-base"] {
             let case = of(name, 1 << 40, true);
             let label = case.name.unwrap();
             assert!(!case.is_here && label.starts_with(&format!("{name} other seeded")), "{label}");
@@ -249,6 +265,10 @@ mod tests {
         let looks = of("qwen3-vl-2b", 1 << 40, true);
         assert!(looks.is_here && looks.note.contains("2 of 28 layers of its text part"), "{}", looks.note);
         assert!(of("llava-7b", 1 << 40, true).is_here);
+        let experts = of("qwen3-coder-30b", 1 << 40, true);
+        assert_eq!(experts.note, "1 of 48 layers with 16 of 128 experts and 4096 tokens, seeded");
+        assert!(experts.name.unwrap().ends_with(" e8/16 of e128"));
+        assert!(of("qwen3-coder-30b", 1 << 40, false).note.contains("32 of 128 experts"));
     }
 
     #[test]

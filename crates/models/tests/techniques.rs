@@ -2,7 +2,9 @@
 
 use benchbook_models::technique::{ALL, Applied, Change, Technique, mean_bits, named, not_here};
 use benchbook_models::weights::{Seeded, Source};
-use benchbook_models::{Decoder, Description, Error, Exit, Form, Keeps, Plan, Result, Session, Tensor, Text};
+use benchbook_models::{
+    Decoder, Description, Error, Exit, Experts, Form, Keeps, Plan, Result, Session, Tensor, Text,
+};
 
 const SEEDED: Seeded = Seeded { seed: 5 };
 
@@ -15,6 +17,13 @@ fn model(architecture: &str, [layers, heads, kv_heads, head_dim, width, hidden]:
          context = 128\ntied = false\nepsilon = 1e-5\n{base}"
     );
     Description::parse(&text).unwrap()
+}
+
+/// A Qwen3 of so many experts, of which a token goes through some.
+fn routed([experts, chosen]: [usize; 2]) -> Description {
+    let dense = model("qwen3", [3, 8, 4, 6, 33, 64]);
+    let experts = Experts { count: experts, chosen, hidden: 24, shared: 0, dense_layers: 0 };
+    Description { text: Text { experts: Some(experts), ..dense.text.clone() }, ..dense }
 }
 
 fn ids(count: usize) -> Vec<i32> {
@@ -59,6 +68,7 @@ fn a_technique_computes_by_the_numbers_that_it_stands_for() {
         model("llama", [2, 8, 4, 8, 40, 70]),
         model("qwen3", [3, 8, 4, 6, 33, 64]),
         model("gpt-2", [2, 5, 5, 8, 40, 70]),
+        routed([5, 2]),
     ];
     for model in &models {
         let exact = logits(&Decoder::load(model, &SEEDED, 24).unwrap(), &ids(20));
@@ -104,6 +114,26 @@ fn what_is_promised_is_kept() {
     let window = named("window-sinks").unwrap().applied(&model, &SEEDED, 96).unwrap().decoder().unwrap();
     let longer = |decoder: &Decoder| Session::new(decoder, 96, 8).unwrap().cache_bytes();
     assert_eq!(longer(&window) * 96, longer(&Decoder::load(&model, &SEEDED, 96).unwrap()) * 64);
+}
+
+#[test]
+fn a_token_reads_the_experts_that_it_goes_through() {
+    let of = |experts: [usize; 2]| Decoder::load(&routed(experts), &SEEDED, 24).unwrap();
+    let (some, all) = (of([5, 2]), of([5, 5]));
+    let (width, hidden) = (33, 24);
+    assert_eq!(some.held(), all.held());
+    assert_eq!(all.read_by_token(), all.held());
+    assert_eq!(all.held().numbers - some.read_by_token().numbers, 3 * 3 * 3 * width * hidden, "three experts of three layers");
+    let dense = Decoder::load(&model("qwen3", [3, 8, 4, 6, 33, 64]), &SEEDED, 24).unwrap();
+    assert_eq!(dense.read_by_token(), dense.held());
+    // A token has the same bits alone and with others, whatever goes through its experts besides.
+    let text = ids(9);
+    let mut session = Session::new(&some, 16, 8).unwrap();
+    let together = session.step(&some, &text).unwrap().to_vec();
+    session.keep(0);
+    let alone: Vec<f32> = text.iter().flat_map(|id| session.step(&some, &[*id]).unwrap().to_vec()).collect();
+    assert!(off(&alone, &together) < 1e-5);
+    assert!(off(&logits(&some, &ids(20)), &logits(&all, &ids(20))) > 1e-3);
 }
 
 #[test]
@@ -251,12 +281,12 @@ fn who_does_not_take_a_technique_says_why() {
         ("heads-25", &three, "25 % of 3 key heads are not one"),
         ("early-exit", &shared, "through all"),
         ("block-out", &shared, "only block"),
+        ("channels-25", &routed([5, 2]), "not for experts"),
     ] {
         let refused = named(name).unwrap().applied(model, &SEEDED, 8).map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains(name) && refused.contains(why), "{refused}");
     }
     for (name, what) in [
-        ("qwen3-coder-30b", "experts"),
         ("glm-4.7-flash", "latent attention"),
         ("qwen3-vl-2b", "of images"),
         ("whisper-base", "of sound that it hears"),
@@ -267,7 +297,9 @@ fn who_does_not_take_a_technique_says_why() {
         assert!(told.contains(what), "{told}");
         assert!(ALL[0].applied(&model, &SEEDED, 8).is_err());
     }
-    assert!(not_here(&benchbook_models::named("smollm2-135m").unwrap()).is_none());
+    for name in ["smollm2-135m", "qwen3-coder-30b"] {
+        assert!(not_here(&benchbook_models::named(name).unwrap()).is_none(), "{name}");
+    }
 }
 
 /// Seeded weights of which one number of a tensor is none.

@@ -5,7 +5,7 @@ use benchbook_core::{
 };
 use benchbook_models::compress::Scheme;
 use benchbook_models::weights::Source;
-use benchbook_models::{Architecture as Family, Decoder, Description, Form, Plan, Session, Tensor, Text};
+use benchbook_models::{Architecture as Family, Decoder, Description, Experts, Form, Plan, Session, Tensor, Text};
 use benchbook_workloads::attention::window::BASE;
 use benchbook_workloads::blocks::{Architecture, EPSILON};
 use benchbook_workloads::decoding::{Generate, GenerateParams, Prefill, PrefillParams, Sizes};
@@ -244,7 +244,14 @@ pub(super) fn failed(implementation: &'static str, device: &str, error: &benchbo
 
 /// The description of a model of these sizes.
 pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
-    let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary } = *sizes;
+    let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, experts } = *sizes;
+    let routed = |experts: benchbook_workloads::decoding::Experts| Experts {
+        count: experts.count,
+        chosen: experts.chosen,
+        hidden,
+        shared: 0,
+        dense_layers: 0,
+    };
     let text = Text {
         architecture: if architecture == Architecture::Qwen3 { Family::Qwen3 } else { Family::Llama },
         layers,
@@ -258,7 +265,7 @@ pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
         tied: false,
         epsilon: EPSILON,
         rotary_base: Some(BASE),
-        experts: None,
+        experts: experts.map(routed),
         latent: None,
     };
     let (name, source) = ("the model of a case".to_owned(), "its parameters".to_owned());
@@ -281,8 +288,8 @@ pub(super) struct Given<'a> {
     pub inputs: &'a Inputs,
 }
 
-/// Names of a block's tensors in checkpoints, and of inputs.
-const NAMES: [(&str, &str); 11] = [
+/// Names of a block's tensors in checkpoints, and of inputs; those of an expert have its number behind `mlp.experts` besides.
+const NAMES: [(&str, &str); 12] = [
     ("input_layernorm", "norm_1"),
     ("self_attn.q_proj", "w_query"),
     ("self_attn.k_proj", "w_key"),
@@ -294,32 +301,37 @@ const NAMES: [(&str, &str); 11] = [
     ("mlp.gate_proj", "w_gate"),
     ("mlp.up_proj", "w_up"),
     ("mlp.down_proj", "w_down"),
+    ("mlp.gate", "w_router"),
 ];
 
-/// The input that holds a tensor, and the layer that it is of.
-pub(super) fn input_of(name: &str) -> Option<(&'static str, usize)> {
+/// The input that holds a tensor, and its place among those of all layers, and of so many experts of each where it is one of them.
+pub(super) fn input_of(name: &str, experts: usize) -> Option<(&'static str, usize)> {
     match name {
         "model.embed_tokens.weight" => Some(("embedding", 0)),
         "model.norm.weight" => Some(("last_norm", 0)),
         "lm_head.weight" => Some(("head", 0)),
         _ => {
             let (layer, part) = name.strip_prefix("model.layers.")?.split_once('.')?;
-            let part = part.strip_suffix(".weight")?;
-            let (_, input) = NAMES.into_iter().find(|(known, _)| *known == part)?;
-            Some((input, layer.parse().ok()?))
+            let (part, layer) = (part.strip_suffix(".weight")?, layer.parse::<usize>().ok()?);
+            let known = |part: &str| NAMES.into_iter().find(|(known, _)| *known == part).map(|(_, input)| input);
+            let Some(rest) = part.strip_prefix("mlp.experts.") else { return Some((known(part)?, layer)) };
+            let (expert, part) = rest.split_once('.')?;
+            let expert = expert.parse::<usize>().ok().filter(|expert| *expert < experts)?;
+            Some((known(&format!("mlp.{part}"))?, layer * experts + expert))
         }
     }
 }
 
 impl Source for Given<'_> {
     fn numbers(&self, tensor: &Tensor) -> benchbook_models::Result<Vec<f32>> {
-        let known = input_of(&tensor.name).filter(|(_, layer)| *layer < self.sizes.layers);
-        let Some((input, layer)) = known else {
+        let experts = self.sizes.experts.map_or(1, |experts| experts.count);
+        let known = input_of(&tensor.name, experts).filter(|(_, place)| *place < self.sizes.layers * experts);
+        let Some((input, place)) = known else {
             let found = "the inputs of the case".to_owned();
             return Err(benchbook_models::Error::Missing { name: tensor.name.clone(), found });
         };
         let count = tensor.count();
-        Ok(self.inputs.numbers(input)[layer * count..][..count].to_vec())
+        Ok(self.inputs.numbers(input)[place * count..][..count].to_vec())
     }
 }
 

@@ -181,9 +181,10 @@ fn narrow(sizes: Sizes, model: &Description) -> Sizes {
 /// The inputs of a case with the weights that a technique stands for.
 fn stands_for(applied: &Applied, inputs: &Inputs) -> benchbook_models::Result<Inputs> {
     let mut found: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
+    let experts = applied.description.text.experts.as_ref().map_or(1, |experts| experts.count);
     for tensor in applied.description.tensors() {
         // Tensors of layers come in the order of these.
-        if let Some((input, _)) = input_of(&tensor.name) {
+        if let Some((input, _)) = input_of(&tensor.name, experts) {
             found.entry(input).or_default().extend(applied.numbers(&tensor)?);
         }
     }
@@ -259,7 +260,7 @@ impl Forced {
         let skipped = (depths.len() * text.layers - passes) as f64;
         let rows = session.rows();
         let seen = depths.iter().enumerate().map(|(position, depth)| (depth * (position + 1).min(rows)) as f64);
-        let products = decoder.held().numbers as f64 / layers * passes as f64
+        let products = decoder.read_by_token().numbers as f64 / layers * passes as f64
             + decoder.held_by_keys().numbers as f64 / layers * skipped
             + (decoder.held_by_head().numbers * tokens) as f64;
         // Scores are of all positions that are seen, and values of those that are read.
@@ -324,7 +325,7 @@ impl Loop for Forced {
     fn metrics(&self) -> Vec<Metric> {
         let mut metrics = self.told.clone();
         let (decoder, Some(session)) = self.running.decoder() else { return metrics };
-        metrics.push(own_bytes(decoder.matrix_bytes()));
+        metrics.push(own_bytes((decoder.read_by_token() + decoder.held_by_head()).bytes));
         metrics.push(Metric::modelled("cache_bytes", session.cache_bytes() as f64, "bytes"));
         metrics.push(own_flops(Self::flops(decoder, session, self.tokens)));
         let (depths, new) = (session.depths(), session.depths().len().saturating_sub(self.prompt));
@@ -394,6 +395,39 @@ mod tests {
     }
 
     #[test]
+    fn a_token_computes_by_the_experts_that_it_goes_through() {
+        let params = ForcedDecodingParams {
+            architecture: "qwen3".to_owned(),
+            hidden: 40,
+            experts: 6,
+            of_experts: 6,
+            chosen: 2,
+            ..params()
+        };
+        let inputs = ForcedDecoding::inputs(&params, 4);
+        let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
+        let right = ForcedDecoding::reference(&params, &inputs, 4);
+        let mut plain = PLAIN.prepare(&setting, &params.params(), &inputs).unwrap();
+        plain.run(1);
+        plain.sync().unwrap();
+        assert!(right.distance(&plain.outputs().unwrap()) < 1e-4);
+        let told = |subject: &dyn Subject, name: &str| {
+            subject.metrics().into_iter().find(|metric| metric.name == name).unwrap().value
+        };
+        let work = ForcedDecoding::work(&params, DType::F32).flops;
+        assert!((told(plain.as_ref(), "own_flops") / work - 1.0).abs() < 1e-9);
+        for name in ["int8", "low-rank-4th", "2of4", "heads-25", "block-out"] {
+            let technical = all().find(|one| one.name() == name).unwrap();
+            let mut subject = technical.prepare(&setting, &params.params(), &inputs).unwrap();
+            subject.run(1);
+            subject.sync().unwrap();
+            let right = technical.approximation(&params.params(), &inputs, 4).unwrap();
+            assert!(right.distance(&subject.outputs().unwrap()) < 1e-3, "{name}");
+            assert!(told(subject.as_ref(), "kl_divergence") > 0.0, "{name}");
+        }
+    }
+
+    #[test]
     fn a_model_without_numbers_says_from_which_layer_on() {
         let mut inputs = ForcedDecoding::inputs(&params(), 4);
         let mut down = inputs.get("w_down").clone();
@@ -422,8 +456,10 @@ mod tests {
         assert!(refused(&shared, "heads-25").starts_with("not applicable: all of its queries"));
         assert_eq!(refused(&shared, "int8"), "");
         let other = "other".to_owned();
-        let experts = ForcedDecodingParams { model: "qwen3-coder-30b".into(), architecture: other.clone(), ..params() };
-        assert!(refused(&experts, "int8").starts_with("not here: Qwen3-Coder-30B"), "{}", refused(&experts, "int8"));
+        let latent = ForcedDecodingParams { model: "glm-4.7-flash".into(), architecture: other.clone(), ..params() };
+        assert!(refused(&latent, "int8").starts_with("not here: GLM-4.7-Flash"), "{}", refused(&latent, "int8"));
+        let experts = ForcedDecodingParams { experts: 4, of_experts: 4, chosen: 2, ..params() };
+        assert!(refused(&experts, "channels-25").contains("not for experts") && refused(&experts, "int8").is_empty());
         let large = ForcedDecodingParams { model: "llama-70b".into(), architecture: other.clone(), ..params() };
         assert_eq!(refused(&large, "int8"), "does not fit: there is no room for one of its 4 layers");
         let some = ForcedDecodingParams { of_layers: 80, fits: 3, ..large };

@@ -3,8 +3,9 @@
 use benchbook_simd::{Activation, MlpWeights, Rotary};
 
 use super::cross::Cross;
+use super::experts::Experts;
 use super::matrix::{Form, Matrix};
-use super::{Decoder, Feed, Layer, Normed, Plan, Role};
+use super::{Decoder, Feed, Layer, Network, Normed, Plan, Role};
 use crate::description::Text;
 use crate::error::Result;
 use crate::packing::{Weights, transposed};
@@ -81,11 +82,11 @@ impl Planned<'_> {
                 out: conv(attention, &at("attn.c_proj"), [width; 2])?,
                 cross: None,
                 before_feed: self.normed(&at("ln_2"), true)?,
-                feed: Feed::Gelu {
+                feed: Network::Dense(Feed::Gelu {
                     up: conv(feed, &at("mlp.c_fc"), [width, hidden])?,
                     down: conv(feed, &at("mlp.c_proj"), [hidden, width])?,
                     by: Activation::Gelu,
-                },
+                }),
             })
         };
         let embedding = self.numbers("wte.weight")?;
@@ -126,11 +127,11 @@ impl Planned<'_> {
                     out: wide(&["encoder_attn.out_proj"])?,
                 }),
                 before_feed: self.normed(&at("final_layer_norm"), true)?,
-                feed: Feed::Gelu {
+                feed: Network::Dense(Feed::Gelu {
                     up: self.affine(feed, width, &[(at("fc1"), hidden)])?,
                     down: self.affine(feed, hidden, &[(at("fc2"), width)])?,
                     by: Activation::ExactGelu,
-                },
+                }),
             })
         };
         let embedding = self.numbers("model.decoder.embed_tokens.weight")?;
@@ -149,6 +150,25 @@ impl Planned<'_> {
         })
     }
 
+    /// Gate, up and down by their names below `at`.
+    fn swiglu(&self, role: Role, at: &str, [width, hidden]: [usize; 2]) -> Result<Feed> {
+        let turned = |name: &str, inner: usize| self.weights.turned(&format!("{at}.{name}.weight"), inner);
+        let form = self.plan.forms.of(role);
+        if form == Form::Plain {
+            let [gate, up] = [turned("gate_proj", width)?, turned("up_proj", width)?];
+            let (size, down) = ([width, hidden], turned("down_proj", hidden)?);
+            return Ok(Feed::Swiglu(MlpWeights::swiglu(size, &gate, &up, &down, self.weights.isa)?, size));
+        }
+        let both = ["gate_proj", "up_proj"].map(|name| (format!("{at}.{name}.weight"), hidden));
+        // Two factors of both in one are not those of each.
+        let together = if matches!(form, Form::LowRank(_)) { 1 } else { 2 };
+        let sides = both.chunks(together).map(|sides| self.beside(role, width, sides, None));
+        Ok(Feed::Gated {
+            sides: sides.collect::<Result<_>>()?,
+            down: self.matrix(role, [hidden, width], turned("down_proj", hidden)?, None)?,
+        })
+    }
+
     pub fn llama_layer(&self, text: &Text, layer: usize) -> Result<Layer> {
         let (width, hidden, [query, kv]) = (text.width, text.hidden, text.projected());
         let at = |name: &str| format!("model.layers.{layer}.{name}");
@@ -160,20 +180,18 @@ impl Planned<'_> {
         };
         let (attention, feed) = (Role::Attention(layer), Role::Feed(layer));
         let qkv = [("self_attn.q_proj", query), ("self_attn.k_proj", kv), ("self_attn.v_proj", kv)].map(side);
-        let form = self.plan.forms.of(feed);
-        let feed = if form == Form::Plain {
-            let [gate, up] = [turned("mlp.gate_proj", width)?, turned("mlp.up_proj", width)?];
-            let (size, down) = ([width, hidden], turned("mlp.down_proj", hidden)?);
-            Feed::Swiglu(MlpWeights::swiglu(size, &gate, &up, &down, self.weights.isa)?, size)
-        } else {
-            let both = [("mlp.gate_proj", hidden), ("mlp.up_proj", hidden)].map(side);
-            // Two factors of both in one are not those of each.
-            let together = if matches!(form, Form::LowRank(_)) { 1 } else { 2 };
-            let sides = both.chunks(together).map(|sides| self.beside(feed, width, sides, None));
-            Feed::Gated {
-                sides: sides.collect::<Result<_>>()?,
-                down: self.matrix(feed, [hidden, width], turned("mlp.down_proj", hidden)?, None)?,
+        let feed = match &text.experts {
+            Some(experts) if layer >= experts.dense_layers => {
+                let of = |expert: usize| self.swiglu(feed, &at(&format!("mlp.experts.{expert}")), [width, experts.hidden]);
+                let router = turned("mlp.gate", width)?;
+                Network::Routed(Experts {
+                    router: Matrix::new(Form::Plain, [width, experts.count], &router, None, self.weights.isa)?,
+                    each: (0..experts.count).map(of).collect::<Result<_>>()?,
+                    chosen: experts.chosen,
+                    hidden: experts.hidden,
+                })
             }
+            _ => Network::Dense(self.swiglu(feed, &at("mlp"), [width, hidden])?),
         };
         Ok(Layer {
             before_attention: self.normed(&at("input_layernorm"), false)?,

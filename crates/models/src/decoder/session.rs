@@ -2,9 +2,10 @@
 
 use benchbook_simd::{Activation, Embedding, embedding};
 
-use super::Decoder;
+use super::{Decoder, Network};
 use super::attention::{Room as AttentionRoom, Rows};
 use super::cross::Heard;
+use super::experts::Room as ExpertRoom;
 use super::kept::Kept;
 use crate::error::{Error, Result};
 
@@ -39,6 +40,7 @@ pub struct Session {
     wide: Vec<f32>,
     between: Vec<f32>,
     fed: Vec<f32>,
+    routed: ExpertRoom,
     logits: Vec<f32>,
 }
 
@@ -77,6 +79,7 @@ impl Session {
             wide: numbers(decoder.wide()),
             between: numbers(text.hidden),
             fed: numbers(text.width),
+            routed: ExpertRoom::new(text, rows),
             logits: vec![0.0; MOST_STEP * text.vocabulary],
         })
     }
@@ -214,7 +217,7 @@ impl Session {
     /// Brings the tokens through all layers, a single one through as many as it needs; what comes out stands in `stream`.
     fn advance(&mut self, decoder: &Decoder, ids: &[i32], one_by_one: bool) -> Result<()> {
         let Self { kept, held, depths, heard, attention, stream, before, normed, qkv, mixed, .. } = self;
-        let (wide, between, fed) = (&mut self.wide, &mut self.between, &mut self.fed);
+        let (wide, between, fed, routed) = (&mut self.wide, &mut self.between, &mut self.fed, &mut self.routed);
         let (text, rows, first) = (&decoder.text, ids.len(), *held);
         let ([query, kv], width) = (text.projected(), text.width);
         let (stream, normed) = (&mut stream[..rows * width], &mut normed[..rows * width]);
@@ -253,7 +256,10 @@ impl Session {
                 add(stream, mixed);
             }
             decoder.norm(&layer.before_feed, stream, normed)?;
-            layer.feed.apply(decoder.isa, normed, [&mut *wide, &mut *between], fed)?;
+            match &layer.feed {
+                Network::Dense(feed) => feed.apply(decoder.isa, normed, [&mut *wide, &mut *between], fed)?,
+                Network::Routed(experts) => experts.apply(decoder.isa, normed, routed, fed)?,
+            }
             add(stream, fed);
             let leaves = |exit: super::Exit| number + 1 >= least && cosine(before, &stream[..width]) >= exit.alike;
             depth = exit.filter(|exit| leaves(*exit)).map(|_| number + 1);

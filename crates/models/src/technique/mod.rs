@@ -12,7 +12,7 @@ mod table;
 pub use precision::{Tried, mean_bits};
 pub use table::ALL;
 
-use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, is_dense};
+use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, is_built};
 use crate::description::{Architecture, Description};
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
@@ -80,7 +80,7 @@ pub fn named(name: &str) -> Option<&'static Technique> {
 
 /// Why no technique is applied to a model: no decoder is built of it, or one that hears. Nothing where they are.
 pub fn not_here(model: &Description) -> Option<String> {
-    if is_dense(model) {
+    if is_built(model) {
         return None;
     }
     let (text, name) = (&model.text, &model.name);
@@ -113,6 +113,9 @@ impl Technique {
             }
             Change::Channels(_) if text.architecture.biased() => {
                 "pruning of channels is written for feed-forward networks without biases".to_owned()
+            }
+            Change::Channels(_) if text.experts.is_some() => {
+                "pruning of channels is written for one feed-forward network a layer, and not for experts".to_owned()
             }
             Change::Channels(percent) if text.hidden * percent < 100 => {
                 format!("{percent} % of {} channels are not one", text.hidden)
@@ -254,6 +257,10 @@ fn place(model: &Description, name: &str) -> Option<(Role, bool)> {
             Some((Role::Attention(layer), false))
         }
         "mlp.gate_proj" | "mlp.up_proj" | "mlp.down_proj" => Some((Role::Feed(layer), false)),
-        _ => None,
+        _ => {
+            // A router keeps its numbers.
+            let (_, part) = part.strip_prefix("mlp.experts.")?.split_once('.')?;
+            matches!(part, "gate_proj" | "up_proj" | "down_proj").then_some((Role::Feed(layer), false))
+        }
     }
 }

@@ -26,5 +26,5 @@ pub use prefill::{Prefill, PrefillParams};
 pub use prefix::{PrefixDecoding, PrefixDecodingParams};
 pub use sampling::{AT_ONCE, PAIR, SpeculativeSampling, SpeculativeSamplingParams};
 pub use speculative::{SpeculativeDecoding, SpeculativeDecodingParams};
-pub use stack::{Depths, Otherwise, Rounded, Sizes};
+pub use stack::{Depths, Experts, Otherwise, Rounded, Sizes};
 pub use uniform::Uniform;

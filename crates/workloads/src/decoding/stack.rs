@@ -37,6 +37,18 @@ pub struct Sizes {
     pub hidden: usize,
     /// Tokens that there are.
     pub vocabulary: usize,
+    /// Experts in the place of each feed-forward network, of so many numbers between products each.
+    pub experts: Option<Experts>,
+}
+
+/// Experts of a block, of which a position goes through those with the largest scores, weighted by the softmax of these (arXiv
+/// 2505.09388, section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Experts {
+    /// Experts.
+    pub count: usize,
+    /// Those of a position.
+    pub chosen: usize,
 }
 
 /// Says the sizes of a decoder by the parameters that have them.
@@ -47,7 +59,8 @@ macro_rules! sized {
             pub fn sizes(&self) -> $crate::decoding::Sizes {
                 let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
                 let architecture = $crate::blocks::Architecture::of(&self.architecture);
-                $crate::decoding::Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary }
+                let experts = None;
+                $crate::decoding::Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, experts }
             }
         }
     };
@@ -60,18 +73,34 @@ impl Sizes {
         [self.heads * self.head_dim, self.kv_heads * self.head_dim]
     }
 
-    /// Matrices of a block, `[outer, inner]`.
-    fn matrices(&self) -> [(&'static str, [usize; 2]); 7] {
+    /// Feed-forward networks of a block.
+    fn networks(&self) -> usize {
+        self.experts.map_or(1, |experts| experts.count)
+    }
+
+    /// Matrices of a block, `[outer, inner]`; those of experts stand one below the other.
+    fn matrices(&self) -> Vec<(&'static str, [usize; 2])> {
         let (width, hidden, [query, kv]) = (self.width, self.hidden, self.projected());
-        [
+        let each = self.networks();
+        let mut matrices = vec![
             ("w_query", [query, width]),
             ("w_key", [kv, width]),
             ("w_value", [kv, width]),
             ("w_out", [width, query]),
-            ("w_gate", [hidden, width]),
-            ("w_up", [hidden, width]),
-            ("w_down", [width, hidden]),
-        ]
+            ("w_gate", [each * hidden, width]),
+            ("w_up", [each * hidden, width]),
+            ("w_down", [each * width, hidden]),
+        ];
+        matrices.extend(self.experts.map(|experts| ("w_router", [experts.count, width])));
+        matrices
+    }
+
+    /// Numbers of the matrices of a block that a position is multiplied by.
+    fn multiplied(&self) -> f64 {
+        let numbers = |[outer, inner]: [usize; 2]| (outer * inner) as f64;
+        let all: f64 = self.matrices().into_iter().map(|(_, size)| numbers(size)).sum();
+        let passed_by = self.experts.map_or(0, |experts| experts.count - experts.chosen);
+        all - 3.0 * passed_by as f64 * numbers([self.width, self.hidden])
     }
 
     /// Gains of norms of a block.
@@ -92,7 +121,12 @@ impl Sizes {
         if !self.head_dim.is_multiple_of(2) {
             return Err(("head_dim", format!("{} is odd: numbers are rotated in pairs", self.head_dim)));
         }
-        let widest = self.hidden.max(self.projected()[0]);
+        if let Some(Experts { count, chosen }) = self.experts
+            && !(1..=count).contains(&chosen)
+        {
+            return Err(("chosen", format!("a position goes through {chosen} of {count} experts: give 1 at least, and no more")));
+        }
+        let widest = (self.networks() * self.hidden).max(self.projected()[0]);
         check_numbers("hidden", &[self.layers, self.width, widest])?;
         check_numbers("vocabulary", &[self.vocabulary, self.width])?;
         check_scores("prompt", [self.layers, self.heads, positions, positions])
@@ -102,7 +136,8 @@ impl Sizes {
     pub fn label(&self) -> String {
         let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
         let name = if self.architecture.head_norms() { "qwen3" } else { "llama" };
-        format!("{name} l{layers} {} d{head_dim} w{width}→{hidden} v{vocabulary}", sizes::label(heads, kv_heads))
+        let experts = self.experts.map(|Experts { count, chosen }| format!(" e{chosen}/{count}")).unwrap_or_default();
+        format!("{name} l{layers} {} d{head_dim} w{width}→{hidden} v{vocabulary}{experts}", sizes::label(heads, kv_heads))
     }
 
     /// The `prompt` of [`Sizes::inputs`] alone.
@@ -140,7 +175,7 @@ impl Sizes {
         let [positions, heads, query] = [positions, heads, self.projected()[0]].map(|size| size as f64);
         let matrices = layers * self.matrices().iter().map(|(_, [outer, inner])| (outer * inner) as f64).sum::<f64>();
         let gains = layers * self.gains().iter().map(|(_, numbers)| *numbers as f64).sum::<f64>();
-        let products = 2.0 * matrices * positions + 2.0 * width * vocabulary * heads;
+        let products = 2.0 * layers * self.multiplied() * positions + 2.0 * width * vocabulary * heads;
         let attention = 2.0 * layers * query * positions * (positions + 1.0);
         let weights = matrices + gains + width + width * vocabulary + width * positions.min(vocabulary);
         Work { flops: products + attention, bytes: weights * dtype.bytes() as f64 }
@@ -318,6 +353,32 @@ impl<'a> Model<'a> {
         query.chunks_exact(d).enumerate().flat_map(of_head).collect()
     }
 
+    /// What the feed-forward network of a layer makes of a position, or those experts of it that have the largest scores.
+    fn fed(&self, layer: usize, seen: &[f64]) -> Vec<f64> {
+        let Some(Experts { count, chosen }) = self.sizes.experts else { return self.network(layer, seen) };
+        let scores = self.product("w_router", layer, seen, count);
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by(|one, other| scores[*other].total_cmp(&scores[*one]));
+        let taken = &order[..chosen];
+        let share = |expert: &usize| (scores[*expert] - scores[taken[0]]).exp();
+        let sum: f64 = taken.iter().map(share).sum();
+        let mut fed = vec![0.0; seen.len()];
+        for expert in taken {
+            let made = self.network(layer * count + expert, seen);
+            fed.iter_mut().zip(made).for_each(|(fed, made)| *fed += share(expert) / sum * made);
+        }
+        fed
+    }
+
+    /// The same of one network, by its place among all.
+    fn network(&self, place: usize, seen: &[f64]) -> Vec<f64> {
+        let Sizes { width, hidden, .. } = self.sizes;
+        let gate = self.product("w_gate", place, seen, hidden);
+        let up = self.product("w_up", place, seen, hidden);
+        let between: Vec<f64> = up.iter().zip(gate).map(|(up, gate)| up * Activation::Silu.apply(gate)).collect();
+        self.product("w_down", place, &between, width)
+    }
+
     /// Whether the newest position leaves behind a layer; nothing where it was right neither to leave nor to stay.
     fn leaves(&self, layer: usize, [before, behind]: [&[f64]; 2]) -> Option<bool> {
         let Some(Depths { of, first, least, alike }) = self.otherwise.depths else { return Some(false) };
@@ -334,7 +395,7 @@ impl<'a> Model<'a> {
 
 impl Advance for Model<'_> {
     fn advance(&mut self, token: usize) -> Vec<f64> {
-        let Sizes { layers, width, hidden, .. } = self.sizes;
+        let Sizes { layers, width, .. } = self.sizes;
         let mut stream: Vec<f64> = self.row("embedding", token, width).iter().map(|x| f64::from(*x)).collect();
         let mut gone = false;
         for layer in 0..layers {
@@ -347,10 +408,7 @@ impl Advance for Model<'_> {
             let mixed = self.mixed(layer, &seen);
             add(&mut stream, &self.product("w_out", layer, &mixed, width));
             let seen = self.norm("norm_2", layer, &stream);
-            let gate = self.product("w_gate", layer, &seen, hidden);
-            let up = self.product("w_up", layer, &seen, hidden);
-            let between: Vec<f64> = up.iter().zip(gate).map(|(up, gate)| up * Activation::Silu.apply(gate)).collect();
-            add(&mut stream, &self.product("w_down", layer, &between, width));
+            add(&mut stream, &self.fed(layer, &seen));
             match self.leaves(layer, [&before, &stream]) {
                 Some(leaves) => gone = leaves,
                 None => stream.fill(f64::NAN),
