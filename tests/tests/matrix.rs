@@ -90,8 +90,37 @@ fn a_matrix_whose_time_is_over_goes_on_with_the_next() {
     let ended = bench.run(&[&asked[..], &["--time", "1s"]].concat());
     assert_eq!((ended.code, runs(&bench)), (Some(0), 0), "{}", ended.stderr);
     assert!(ended.stderr.contains("the time is over") && ended.stderr.contains("1 run to go"), "{}", ended.stderr);
+    // The store is there and empty by now: its page says what to do.
+    bench.ok(&[&asked[..], &["--dry-run", "--output", "empty.html"]].concat());
+    let page = std::fs::read_to_string(bench.folder().join("empty.html")).unwrap();
+    assert!(page.contains("There are no cells yet") && page.contains("structured pruning"), "{} bytes", page.len());
     let cells: Vec<Value> = serde_json::from_str(&bench.ok(&asked)).unwrap();
     assert_eq!((cells.len(), runs(&bench)), (2, 1));
+}
+
+#[test]
+fn two_matrices_on_one_store_lose_nothing() {
+    let bench = Bench::new();
+    let asked = |techniques: &'static str| {
+        ["matrix", "--quick", "--models", "smollm2-135m", "--layers", "1", "--threads", "1", "--techniques", techniques]
+    };
+    let mut other = bench.command(&asked("int8")).spawn().unwrap();
+    bench.ok(&asked("nf4"));
+    assert!(other.wait().unwrap().success());
+    let cells: Vec<Value> =
+        serde_json::from_str(&bench.ok(&[&asked("int8,nf4")[..], &["--format", "json"]].concat())).unwrap();
+    let mut told: Vec<&str> = cells.iter().map(|cell| cell["technique"].as_str().unwrap()).collect();
+    told.sort_unstable();
+    assert_eq!((told, runs(&bench)), (vec!["int8", "nf4"], 2), "what one has measured, the next one knows");
+    assert!(cells.iter().all(|cell| cell["cell"] == "measured"), "{cells:?}");
+    bench.ok(&["store", "verify"]);
+}
+
+#[test]
+fn a_page_of_no_store_says_so_and_makes_none() {
+    let bench = Bench::new();
+    bench.fails(&["matrix", "--quick", "--dry-run", "--output", "none.html"], 4, &["is not a benchbook store"]);
+    assert!(!bench.store().exists() && !bench.folder().join("none.html").exists());
 }
 
 #[test]
