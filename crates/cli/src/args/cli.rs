@@ -212,6 +212,8 @@ mod tests {
     /// The commands that the view `optimizations` names are ones that this program takes.
     #[test]
     fn what_stands_for_an_optimization_elsewhere_can_be_asked_for() {
+        use benchbook_record::Readable as _;
+
         let folder = tempfile::tempdir().unwrap();
         let store = benchbook_record::LocalStore::create_or_open(folder.path().join("store")).unwrap();
         let session = benchbook_query::Session::open(&store.reader().unwrap()).unwrap();
