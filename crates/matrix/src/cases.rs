@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use benchbook_core::{Axis, CaseSpec, Params, Problem as _, Value, Workload as _};
-use benchbook_models::{Architecture, Description, is_built, real};
+use benchbook_models::{Architecture, Description, built_layers, real};
 use benchbook_workloads::decoding::{ForcedDecoding, OTHER};
 
 use crate::error::Result;
@@ -115,7 +115,9 @@ impl ModelCase {
             Ok(fit) => fit.layers(),
             Err(_) => 1,
         };
-        let most = most_layers.map_or(usual, |layers| layers as usize).min(whole);
+        // Behind these there are others than those of which a decoder is built.
+        let built = if is_decoded(&model) { built_layers(&model) } else { whole };
+        let most = most_layers.map_or(usual, |layers| layers as usize).min(built);
         let fit = || model.with_layers(most).fit(room_bytes, BYTES).map_or(0, |fit| fit.layers());
         let fits = is_decoded(&model).then(fit);
         // Who asks for so many layers gets no fewer.
@@ -126,11 +128,15 @@ impl ModelCase {
         let architecture = match (is_here, model.text.architecture) {
             (false, _) => OTHER,
             (true, Architecture::Qwen3) => "qwen3",
+            (true, Architecture::Glm4) => "glm-4",
             (true, _) => "llama",
         };
         let text = &model.text;
         // What nobody decodes keeps the label that it has.
-        let routed = text.experts.as_ref().filter(|_| is_here);
+        let routed = text.experts.as_ref().filter(|experts| is_here && layers > experts.dense_layers);
+        let latent = text.latent.as_ref().filter(|_| is_here);
+        let [query_rank, kv_rank, rotated] =
+            latent.map_or([0; 3], |latent| [latent.query_rank, latent.kv_rank, latent.rotated]);
         let [experts, chosen] = routed.map_or([0; 2], |experts| [experts.count, experts.chosen]);
         let sizes = [
             ("layers", layers),
@@ -144,6 +150,9 @@ impl ModelCase {
             ("experts", experts),
             ("of_experts", if experts > 0 { of_experts } else { 0 }),
             ("chosen", chosen),
+            ("query_rank", query_rank),
+            ("kv_rank", kv_rank),
+            ("rotated", rotated),
             ("vocabulary", text.vocabulary),
             ("prompt", prompt),
             ("tokens", tokens),
@@ -156,7 +165,8 @@ impl ModelCase {
         let note = if is_here {
             let part = if looks { "of its text part " } else { "" };
             let of = if experts > 0 { format!("{experts} of {of_experts} experts and ") } else { String::new() };
-            format!("{layers} of {whole} layers {part}with {of}{} tokens, seeded", text.vocabulary)
+            let dense = if built < whole { "dense, without experts, " } else { "" };
+            format!("{layers} of {whole} layers {part}{dense}with {of}{} tokens, seeded", text.vocabulary)
         } else if let Some(fits) = fits {
             format!("does not fit: there is room for {fits} of {whole} layers, {least} are asked for")
         } else {
@@ -218,7 +228,8 @@ impl Real {
 
 /// Whether a decoder is built of a model, and its right answers are known.
 pub(crate) fn is_decoded(model: &Description) -> bool {
-    is_built(model) && matches!(model.text.architecture, Architecture::Llama | Architecture::Qwen3)
+    let known = matches!(model.text.architecture, Architecture::Llama | Architecture::Qwen3 | Architecture::Glm4);
+    known && built_layers(model) > 0
 }
 
 #[cfg(test)]
@@ -257,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_nobody_decodes_is_a_case_that_says_so() {
-        for name in ["glm-4.7-flash", "gpt2-124m", "bert-base", "whisper-base"] {
+        for name in ["gpt2-124m", "bert-base", "whisper-base"] {
             let case = of(name, 1 << 40, true);
             let label = case.name.unwrap();
             assert!(!case.is_here && label.starts_with(&format!("{name} other seeded")), "{label}");
@@ -265,6 +276,9 @@ mod tests {
         let looks = of("qwen3-vl-2b", 1 << 40, true);
         assert!(looks.is_here && looks.note.contains("2 of 28 layers of its text part"), "{}", looks.note);
         assert!(of("llava-7b", 1 << 40, true).is_here);
+        let latent = of("glm-4.7-flash", 1 << 40, false);
+        assert_eq!(latent.note, "1 of 47 layers dense, without experts, with 4096 tokens, seeded");
+        assert!(latent.name.unwrap().contains(" of l47 glm-4 l1 "));
         let experts = of("qwen3-coder-30b", 1 << 40, true);
         assert_eq!(experts.note, "1 of 48 layers with 16 of 128 experts and 4096 tokens, seeded");
         assert!(experts.name.unwrap().ends_with(" e8/16 of e128"));

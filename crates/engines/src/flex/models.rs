@@ -5,7 +5,9 @@ use benchbook_core::{
 };
 use benchbook_models::compress::Scheme;
 use benchbook_models::weights::Source;
-use benchbook_models::{Architecture as Family, Decoder, Description, Experts, Form, Plan, Session, Tensor, Text};
+use benchbook_models::{
+    Architecture as Family, Decoder, Description, Experts, Form, Latent, Plan, Session, Tensor, Text,
+};
 use benchbook_workloads::attention::window::BASE;
 use benchbook_workloads::blocks::{Architecture, EPSILON};
 use benchbook_workloads::decoding::{Generate, GenerateParams, Prefill, PrefillParams, Sizes};
@@ -244,7 +246,7 @@ pub(super) fn failed(implementation: &'static str, device: &str, error: &benchbo
 
 /// The description of a model of these sizes.
 pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
-    let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, experts } = *sizes;
+    let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, experts, latent } = *sizes;
     let routed = |experts: benchbook_workloads::decoding::Experts| Experts {
         count: experts.count,
         chosen: experts.chosen,
@@ -252,8 +254,19 @@ pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
         shared: 0,
         dense_layers: 0,
     };
+    let out_of = |latent: benchbook_workloads::decoding::Latent| Latent {
+        query_rank: latent.query_rank,
+        kv_rank: latent.kv_rank,
+        plain: head_dim - latent.rotated,
+        rotated: latent.rotated,
+        value: head_dim,
+    };
     let text = Text {
-        architecture: if architecture == Architecture::Qwen3 { Family::Qwen3 } else { Family::Llama },
+        architecture: match latent {
+            Some(_) => Family::Glm4,
+            None if architecture == Architecture::Qwen3 => Family::Qwen3,
+            None => Family::Llama,
+        },
         layers,
         heads,
         kv_heads,
@@ -266,7 +279,8 @@ pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
         epsilon: EPSILON,
         rotary_base: Some(BASE),
         experts: experts.map(routed),
-        latent: None,
+        latent: latent.map(out_of),
+        is_part: true,
     };
     let (name, source) = ("the model of a case".to_owned(), "its parameters".to_owned());
     Description {
@@ -289,7 +303,7 @@ pub(super) struct Given<'a> {
 }
 
 /// Names of a block's tensors in checkpoints, and of inputs; those of an expert have its number behind `mlp.experts` besides.
-const NAMES: [(&str, &str); 12] = [
+const NAMES: [(&str, &str); 18] = [
     ("input_layernorm", "norm_1"),
     ("self_attn.q_proj", "w_query"),
     ("self_attn.k_proj", "w_key"),
@@ -302,6 +316,12 @@ const NAMES: [(&str, &str); 12] = [
     ("mlp.up_proj", "w_up"),
     ("mlp.down_proj", "w_down"),
     ("mlp.gate", "w_router"),
+    ("self_attn.q_a_proj", "w_query_down"),
+    ("self_attn.q_a_layernorm", "query_latent_gain"),
+    ("self_attn.q_b_proj", "w_query"),
+    ("self_attn.kv_a_proj_with_mqa", "w_latent"),
+    ("self_attn.kv_a_layernorm", "latent_gain"),
+    ("self_attn.kv_b_proj", "w_key_value"),
 ];
 
 /// The input that holds a tensor, and its place among those of all layers, and of so many experts of each where it is one of them.

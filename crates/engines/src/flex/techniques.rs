@@ -61,7 +61,7 @@ fn unknown(params: &ForcedDecodingParams) -> String {
         return format!("not here: {why}");
     }
     if model.text.architecture.biased() {
-        return "not here: right answers are known of LLaMA and Qwen3 alone here".to_owned();
+        return "not here: right answers are known of LLaMA, Qwen3 and GLM alone here".to_owned();
     }
     let all = params.of_layers;
     match params.fits {
@@ -396,7 +396,7 @@ mod tests {
 
     #[test]
     fn a_token_computes_by_the_experts_that_it_goes_through() {
-        let params = ForcedDecodingParams {
+        let routed = ForcedDecodingParams {
             architecture: "qwen3".to_owned(),
             hidden: 40,
             experts: 6,
@@ -404,9 +404,24 @@ mod tests {
             chosen: 2,
             ..params()
         };
-        let inputs = ForcedDecoding::inputs(&params, 4);
+        is_right(&routed, &["int8", "low-rank-4th", "2of4", "heads-25", "block-out"]);
+    }
+
+    #[test]
+    fn queries_keys_and_values_come_out_of_latents() {
+        let architecture = "glm-4".to_owned();
+        let latent = ForcedDecodingParams { architecture, query_rank: 24, kv_rank: 20, rotated: 4, ..params() };
+        is_right(&latent, &["int8", "2of4", "channels-25", "cache-int8", "sparse-attention", "block-out"]);
+        let heads = all().find(|one| one.name() == "heads-25").unwrap();
+        let Support::No(why) = heads.supports("flex", DType::F32, &latent.params()) else { panic!("it is applied") };
+        assert!(why.contains("share a latent"), "{why}");
+    }
+
+    /// Plain and with each of these techniques, beside what is right.
+    fn is_right(params: &ForcedDecodingParams, techniques: &[&str]) {
+        let inputs = ForcedDecoding::inputs(params, 4);
         let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
-        let right = ForcedDecoding::reference(&params, &inputs, 4);
+        let right = ForcedDecoding::reference(params, &inputs, 4);
         let mut plain = PLAIN.prepare(&setting, &params.params(), &inputs).unwrap();
         plain.run(1);
         plain.sync().unwrap();
@@ -414,10 +429,10 @@ mod tests {
         let told = |subject: &dyn Subject, name: &str| {
             subject.metrics().into_iter().find(|metric| metric.name == name).unwrap().value
         };
-        let work = ForcedDecoding::work(&params, DType::F32).flops;
+        let work = ForcedDecoding::work(params, DType::F32).flops;
         assert!((told(plain.as_ref(), "own_flops") / work - 1.0).abs() < 1e-9);
-        for name in ["int8", "low-rank-4th", "2of4", "heads-25", "block-out"] {
-            let technical = all().find(|one| one.name() == name).unwrap();
+        for name in techniques {
+            let technical = all().find(|one| one.name() == *name).unwrap();
             let mut subject = technical.prepare(&setting, &params.params(), &inputs).unwrap();
             subject.run(1);
             subject.sync().unwrap();
@@ -456,8 +471,8 @@ mod tests {
         assert!(refused(&shared, "heads-25").starts_with("not applicable: all of its queries"));
         assert_eq!(refused(&shared, "int8"), "");
         let other = "other".to_owned();
-        let latent = ForcedDecodingParams { model: "glm-4.7-flash".into(), architecture: other.clone(), ..params() };
-        assert!(refused(&latent, "int8").starts_with("not here: GLM-4.7-Flash"), "{}", refused(&latent, "int8"));
+        let reads = ForcedDecodingParams { model: "bert-base".into(), architecture: other.clone(), ..params() };
+        assert!(refused(&reads, "int8").starts_with("not here: BERT"), "{}", refused(&reads, "int8"));
         let experts = ForcedDecodingParams { experts: 4, of_experts: 4, chosen: 2, ..params() };
         assert!(refused(&experts, "channels-25").contains("not for experts") && refused(&experts, "int8").is_empty());
         let large = ForcedDecodingParams { model: "llama-70b".into(), architecture: other.clone(), ..params() };

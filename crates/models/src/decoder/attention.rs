@@ -221,7 +221,8 @@ impl Rows<'_> {
         }
     }
 
-    /// Heads `[…, rows, head_dim]` behind their norm and their turn, in one of these rooms, where they have any.
+    /// Heads `[…, rows, head_dim]` behind their norm and their turn, in one of these rooms, where they have any; of those out of latents,
+    /// the last numbers are turned.
     fn turned<'a>(
         &self,
         gain: Option<&[f32]>,
@@ -230,6 +231,18 @@ impl Rows<'_> {
     ) -> Result<&'a [f32]> {
         let (d, rows, isa) = (self.text().head_dim, self.qkv.len() / self.across(), self.decoder.isa);
         let numbers = heads.len();
+        if let (Some(latent), Some(rotary)) = (&self.text().latent, &self.decoder.rotary) {
+            let part = latent.rotated;
+            let all = numbers / d * part;
+            for (to, head) in normed.chunks_exact_mut(part).zip(heads.chunks_exact(d)) {
+                to.copy_from_slice(&head[d - part..]);
+            }
+            rotary.rotate(isa, rows, self.first, &normed[..all], &mut turned[..all])?;
+            for (head, from) in heads.chunks_exact_mut(d).zip(turned.chunks_exact(part)) {
+                head[d - part..].copy_from_slice(from);
+            }
+            return Ok(&*heads);
+        }
         let heads: &[f32] = match gain {
             Some(gain) => {
                 let norm = Norm { width: d, input: heads, gain, epsilon: self.text().epsilon, isa };

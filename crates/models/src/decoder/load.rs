@@ -4,9 +4,10 @@ use benchbook_simd::{Activation, MlpWeights, Rotary};
 
 use super::cross::Cross;
 use super::experts::Experts;
+use super::latent::{Latent, Projection};
 use super::matrix::{Form, Matrix};
 use super::{Decoder, Feed, Layer, Network, Normed, Plan, Role};
-use crate::description::Text;
+use crate::description::{Latent as LatentSizes, Text};
 use crate::error::Result;
 use crate::packing::{Weights, transposed};
 
@@ -76,7 +77,7 @@ impl Planned<'_> {
             let [attention, feed] = [Role::Attention(layer), Role::Feed(layer)];
             Ok(Layer {
                 before_attention: self.normed(&at("ln_1"), true)?,
-                qkv: conv(attention, &at("attn.c_attn"), [width, 3 * width])?,
+                qkv: Projection::Direct(conv(attention, &at("attn.c_attn"), [width, 3 * width])?),
                 query_gain: None,
                 key_gain: None,
                 out: conv(attention, &at("attn.c_proj"), [width; 2])?,
@@ -116,7 +117,7 @@ impl Planned<'_> {
             };
             Ok(Layer {
                 before_attention: self.normed(&at("self_attn_layer_norm"), true)?,
-                qkv: wide(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"])?,
+                qkv: Projection::Direct(wide(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"])?),
                 query_gain: None,
                 key_gain: None,
                 out: wide(&["self_attn.out_proj"])?,
@@ -169,6 +170,26 @@ impl Planned<'_> {
         })
     }
 
+    /// What makes queries, keys and values by way of latents, by their names below `at`.
+    fn latent(&self, role: Role, at: &str, text: &Text, sizes: &LatentSizes) -> Result<Latent> {
+        let gain = |name: &str| self.numbers(&format!("{at}.{name}.weight"));
+        let matrix = |name: &str, size: [usize; 2]| {
+            self.matrix(role, size, self.weights.turned(&format!("{at}.{name}.weight"), size[0])?, None)
+        };
+        let LatentSizes { query_rank, kv_rank, plain, rotated, value } = *sizes;
+        Ok(Latent {
+            query_down: matrix("q_a_proj", [text.width, query_rank])?,
+            query_gain: gain("q_a_layernorm")?,
+            query: matrix("q_b_proj", [query_rank, text.projected()[0]])?,
+            down: matrix("kv_a_proj_with_mqa", [text.width, kv_rank + rotated])?,
+            gain: gain("kv_a_layernorm")?,
+            both: matrix("kv_b_proj", [kv_rank, text.heads * (plain + value)])?,
+            sizes: sizes.clone(),
+            epsilon: text.epsilon,
+            isa: self.weights.isa,
+        })
+    }
+
     pub fn llama_layer(&self, text: &Text, layer: usize) -> Result<Layer> {
         let (width, hidden, [query, kv]) = (text.width, text.hidden, text.projected());
         let at = |name: &str| format!("model.layers.{layer}.{name}");
@@ -179,7 +200,13 @@ impl Planned<'_> {
             norms.then(|| self.numbers(&at(&format!("self_attn.{name}.weight")))).transpose()
         };
         let (attention, feed) = (Role::Attention(layer), Role::Feed(layer));
-        let qkv = [("self_attn.q_proj", query), ("self_attn.k_proj", kv), ("self_attn.v_proj", kv)].map(side);
+        let qkv = match &text.latent {
+            Some(latent) => Projection::Latent(Box::new(self.latent(attention, &at("self_attn"), text, latent)?)),
+            None => {
+                let sides = [("self_attn.q_proj", query), ("self_attn.k_proj", kv), ("self_attn.v_proj", kv)].map(side);
+                Projection::Direct(self.beside(attention, width, &sides, None)?)
+            }
+        };
         let feed = match &text.experts {
             Some(experts) if layer >= experts.dense_layers => {
                 let of = |expert: usize| self.swiglu(feed, &at(&format!("mlp.experts.{expert}")), [width, experts.hidden]);
@@ -195,7 +222,7 @@ impl Planned<'_> {
         };
         Ok(Layer {
             before_attention: self.normed(&at("input_layernorm"), false)?,
-            qkv: self.beside(attention, width, &qkv, None)?,
+            qkv,
             query_gain: gain("q_norm")?,
             key_gain: gain("k_norm")?,
             out: self.matrix(attention, [query, width], turned("self_attn.o_proj", query)?, None)?,
@@ -208,10 +235,11 @@ impl Planned<'_> {
     pub fn llama(&self, text: &Text, positions: usize) -> Result<Decoder> {
         let embedding = self.numbers("model.embed_tokens.weight")?;
         let base = text.rotary_base.unwrap_or(1e4);
+        let turned = text.latent.as_ref().map_or(text.head_dim, |latent| latent.rotated);
         Ok(Decoder {
             isa: self.weights.isa,
             positions: None,
-            rotary: Some(Rotary::new(positions, text.head_dim, base)?),
+            rotary: Some(Rotary::new(positions, turned, base)?),
             layers: (0..text.layers).map(|layer| self.llama_layer(text, layer)).collect::<Result<_>>()?,
             last: self.normed("model.norm", false)?,
             head: self.head(text, &embedding)?,

@@ -1,10 +1,12 @@
-//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 (with experts too), and the half of Whisper that does.
+//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 (with experts too), the dense layers of GLM,
+//! and the half of Whisper that does.
 
 mod attention;
 mod broken;
 mod cross;
 mod experts;
 mod kept;
+mod latent;
 mod load;
 mod matrix;
 mod session;
@@ -21,6 +23,7 @@ use crate::packing::Weights;
 use crate::weights::Source;
 use cross::Cross;
 use experts::Experts;
+use latent::Projection;
 use load::Planned;
 use matrix::Matrix;
 
@@ -126,7 +129,7 @@ impl Forms {
 struct Layer {
     before_attention: Normed,
     /// From a position to its query, key and value, each head by head.
-    qkv: Matrix,
+    qkv: Projection,
     /// `[head_dim]`, where heads have norms.
     query_gain: Option<Vec<f32>>,
     key_gain: Option<Vec<f32>>,
@@ -274,15 +277,25 @@ impl Decoder {
     }
 }
 
-/// Whether a decoder of nothing but text is built of a model: a dense one, or a Qwen3 of which each layer has experts, none of them
-/// shared.
-pub fn is_built(model: &Description) -> bool {
+/// The first layers of a model of which a decoder of nothing but text is built: all of a dense one, and of a Qwen3 of which each has
+/// experts that none shares; the dense ones of a GLM; none of others.
+pub fn built_layers(model: &Description) -> usize {
     let text = &model.text;
-    let known = matches!(text.architecture, Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3);
-    let routed = text.experts.as_ref().is_none_or(|experts| {
-        text.architecture == Architecture::Qwen3 && experts.shared == 0 && experts.dense_layers == 0
-    });
-    known && routed && text.latent.is_none() && model.vision.is_none() && model.audio.is_none()
+    let whole = match (text.architecture, &text.experts, &text.latent) {
+        (Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3, None, None) => text.layers,
+        (Architecture::Qwen3, Some(experts), None) if experts.shared == 0 && experts.dense_layers == 0 => text.layers,
+        // Values are as wide as keys, so that both are kept alike.
+        (Architecture::Glm4, experts, Some(latent)) if latent.value == text.head_dim && text.kv_heads == text.heads => {
+            experts.as_ref().map_or(text.layers, |experts| experts.dense_layers.min(text.layers))
+        }
+        _ => 0,
+    };
+    if model.vision.is_none() && model.audio.is_none() { whole } else { 0 }
+}
+
+/// Whether a decoder of nothing but text is built of all layers of a model ([`built_layers`]).
+pub fn is_built(model: &Description) -> bool {
+    built_layers(model) == model.text.layers
 }
 
 impl Layer {

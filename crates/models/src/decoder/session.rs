@@ -7,6 +7,7 @@ use super::attention::{Room as AttentionRoom, Rows};
 use super::cross::Heard;
 use super::experts::Room as ExpertRoom;
 use super::kept::Kept;
+use super::latent::Room as LatentRoom;
 use crate::error::{Error, Result};
 
 /// Tokens of a step at most: they are attended to row by row, so that logits have the same bits whether a token comes alone or with
@@ -41,6 +42,7 @@ pub struct Session {
     between: Vec<f32>,
     fed: Vec<f32>,
     routed: ExpertRoom,
+    latent: LatentRoom,
     logits: Vec<f32>,
 }
 
@@ -80,6 +82,7 @@ impl Session {
             between: numbers(text.hidden),
             fed: numbers(text.width),
             routed: ExpertRoom::new(text, rows),
+            latent: LatentRoom::new(text, rows),
             logits: vec![0.0; MOST_STEP * text.vocabulary],
         })
     }
@@ -232,7 +235,7 @@ impl Session {
         let (least, mut depth) = (exit.map_or(text.layers, |exit| exit.least_of(text.layers)), None);
         for (number, (layer, kept)) in decoder.layers.iter().zip(kept).enumerate() {
             decoder.norm(&layer.before_attention, stream, normed)?;
-            layer.qkv.apply(Activation::None, normed, qkv)?;
+            layer.qkv.apply(normed, &mut self.latent, qkv)?;
             let of = Rows { decoder, layer, first, qkv };
             if depth.is_some() {
                 of.keep(kept, attention)?;

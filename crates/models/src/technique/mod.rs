@@ -12,7 +12,7 @@ mod table;
 pub use precision::{Tried, mean_bits};
 pub use table::ALL;
 
-use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, is_built};
+use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, built_layers};
 use crate::description::{Architecture, Description};
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
@@ -80,7 +80,7 @@ pub fn named(name: &str) -> Option<&'static Technique> {
 
 /// Why no technique is applied to a model: no decoder is built of it, or one that hears. Nothing where they are.
 pub fn not_here(model: &Description) -> Option<String> {
-    if is_built(model) {
+    if built_layers(model) > 0 {
         return None;
     }
     let (text, name) = (&model.text, &model.name);
@@ -107,6 +107,7 @@ impl Technique {
             Change::Heads(_) if text.architecture.biased() => {
                 "its heads fill the width of a position, of which none can be left out alone".to_owned()
             }
+            Change::Heads(_) if text.latent.is_some() => "its heads share a latent, of which none can be left out yet".to_owned(),
             Change::Heads(_) if text.kv_heads == 1 => "all of its queries share one key head".to_owned(),
             Change::Heads(percent) if text.kv_heads * percent < 100 => {
                 format!("{percent} % of {} key heads are not one", text.kv_heads)
@@ -253,7 +254,8 @@ fn place(model: &Description, name: &str) -> Option<(Role, bool)> {
     match part {
         "attn.c_attn" | "attn.c_proj" => Some((Role::Attention(layer), true)),
         "mlp.c_fc" | "mlp.c_proj" => Some((Role::Feed(layer), true)),
-        "self_attn.q_proj" | "self_attn.k_proj" | "self_attn.v_proj" | "self_attn.o_proj" => {
+        "self_attn.q_proj" | "self_attn.k_proj" | "self_attn.v_proj" | "self_attn.o_proj" | "self_attn.q_a_proj"
+        | "self_attn.q_b_proj" | "self_attn.kv_a_proj_with_mqa" | "self_attn.kv_b_proj" => {
             Some((Role::Attention(layer), false))
         }
         "mlp.gate_proj" | "mlp.up_proj" | "mlp.down_proj" => Some((Role::Feed(layer), false)),

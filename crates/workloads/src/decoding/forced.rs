@@ -5,7 +5,8 @@ use benchbook_core::{
 };
 
 use super::choice::Advance;
-use super::stack::{Experts, Model, Otherwise, Sizes};
+use super::otherwise::Otherwise;
+use super::stack::{Experts, Latent, Model, Sizes};
 use crate::blocks::Architecture;
 
 /// Teacher forcing: the first step takes `prompt` tokens of a text, each further one the next token, so that all that read it are before
@@ -18,8 +19,11 @@ pub struct ForcedDecoding;
 /// An architecture that the reference does not compute: whoever is asked for it says why.
 pub const OTHER: &str = "other";
 
+/// The architecture of latent attention.
+const LATENT: &str = "glm-4";
+
 /// Architectures of a case.
-const NAMES: [&str; 3] = ["llama", "qwen3", OTHER];
+const NAMES: [&str; 4] = ["llama", "qwen3", LATENT, OTHER];
 
 /// Rows of logits that are checked.
 const MOST_ROWS: usize = 8;
@@ -31,7 +35,7 @@ benchbook_core::parameters! {
         model: String = "tiny".to_owned();
         /// where its numbers come from
         weights: String = "seeded".to_owned(), ["seeded"];
-        /// its blocks: llama, qwen3, or other, which nobody can decode here
+        /// its blocks: llama, qwen3, glm-4, or other, which nobody can decode here
         architecture: String = "llama".to_owned(), NAMES;
         /// blocks that it has here
         layers: usize = 2, 1..=128;
@@ -55,6 +59,12 @@ benchbook_core::parameters! {
         of_experts: usize = 0, 0..=1 << 10;
         /// experts that a position goes through
         chosen: usize = 0, 0..=1 << 10;
+        /// numbers of the latent of queries, in glm-4
+        query_rank: usize = 0, 0..=1 << 12;
+        /// numbers of the latent of keys and values, in glm-4
+        kv_rank: usize = 0, 0..=1 << 12;
+        /// numbers of a query and of a key that are turned, in glm-4
+        rotated: usize = 0, 0..=1 << 12;
         /// tokens that there are here
         vocabulary: usize = 512, 2..=1 << 18;
         /// tokens of the text that come together
@@ -68,9 +78,11 @@ impl ForcedDecodingParams {
     /// The sizes of the model.
     pub fn sizes(&self) -> Sizes {
         let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, chosen, .. } = *self;
+        let Self { query_rank, kv_rank, rotated, .. } = *self;
+        let latent = (self.architecture == LATENT).then_some(Latent { query_rank, kv_rank, rotated });
         let experts = (self.experts > 0).then_some(Experts { count: self.experts, chosen });
         let architecture = Architecture::of(&self.architecture);
-        Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, experts }
+        Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, experts, latent }
     }
 
     /// Tokens of the text.
@@ -113,7 +125,7 @@ impl ForcedDecoding {
 impl Problem for ForcedDecoding {
     const NAME: &'static str = "forced-decoding";
     const ABOUT: &'static str =
-        "a given text, token by token, by a seeded LLaMA or Qwen3: models before and after a technique";
+        "a given text, token by token, by a seeded LLaMA, Qwen3 or GLM: models before and after a technique";
     type Params = ForcedDecodingParams;
 
     fn presets() -> Vec<Preset> {
@@ -147,6 +159,9 @@ impl Problem for ForcedDecoding {
                 experts: 0,
                 of_experts: 0,
                 chosen: 0,
+                query_rank: 0,
+                kv_rank: 0,
+                rotated: 0,
                 vocabulary,
                 prompt,
                 tokens,
@@ -168,6 +183,14 @@ impl Problem for ForcedDecoding {
             ..of(("qwen3", [2, 4, 4, 8, 34, 21, 100, 7, 5]))
         };
         cases.extend([routed(1, 1), routed(6, 2)]);
+        // All numbers of a key are turned, and some of them.
+        let latent = |query_rank: usize, kv_rank: usize, rotated: usize| ForcedDecodingParams {
+            query_rank,
+            kv_rank,
+            rotated,
+            ..of((LATENT, [2, 3, 3, 8, 34, 21, 100, 7, 5]))
+        };
+        cases.extend([latent(4, 3, 8), latent(9, 5, 2)]);
         cases
     }
 
@@ -239,7 +262,7 @@ impl Problem for ForcedDecoding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stack::{Depths, Rounded};
+    use super::super::otherwise::{Depths, Rounded};
     use super::*;
 
     fn params() -> ForcedDecodingParams {

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::choice::Advance;
 use super::ids;
+use super::otherwise::{Depths, Otherwise};
 use crate::attention::reference::{add, average, average_above, dot};
 use crate::attention::sizes::{self, check_kv_heads, check_scores};
 use crate::attention::window::turned;
@@ -39,6 +40,20 @@ pub struct Sizes {
     pub vocabulary: usize,
     /// Experts in the place of each feed-forward network, of so many numbers between products each.
     pub experts: Option<Experts>,
+    /// Latents on the way to queries, keys and values.
+    pub latent: Option<Latent>,
+}
+
+/// Multi-head latent attention (arXiv 2405.04434, section 2.1): queries come out of a latent with a norm, and so do the values and those
+/// numbers of keys that are not turned; the turned ones, the last of each head, are the same for all keys. Each value is as wide as a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latent {
+    /// Numbers of the latent of queries.
+    pub query_rank: usize,
+    /// Numbers of that of keys and values.
+    pub kv_rank: usize,
+    /// Numbers of a query and of a key that are turned.
+    pub rotated: usize,
 }
 
 /// Experts of a block, of which a position goes through those with the largest scores, weighted by the softmax of these (arXiv
@@ -59,8 +74,10 @@ macro_rules! sized {
             pub fn sizes(&self) -> $crate::decoding::Sizes {
                 let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
                 let architecture = $crate::blocks::Architecture::of(&self.architecture);
-                let experts = None;
-                $crate::decoding::Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, experts }
+                let (experts, latent) = (None, None);
+                $crate::decoding::Sizes {
+                    architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, experts, latent,
+                }
             }
         }
     };
@@ -82,15 +99,21 @@ impl Sizes {
     fn matrices(&self) -> Vec<(&'static str, [usize; 2])> {
         let (width, hidden, [query, kv]) = (self.width, self.hidden, self.projected());
         let each = self.networks();
-        let mut matrices = vec![
-            ("w_query", [query, width]),
-            ("w_key", [kv, width]),
-            ("w_value", [kv, width]),
+        let mut matrices = match self.latent {
+            Some(Latent { query_rank, kv_rank, rotated }) => vec![
+                ("w_query_down", [query_rank, width]),
+                ("w_query", [query, query_rank]),
+                ("w_latent", [kv_rank + rotated, width]),
+                ("w_key_value", [2 * query - self.heads * rotated, kv_rank]),
+            ],
+            None => vec![("w_query", [query, width]), ("w_key", [kv, width]), ("w_value", [kv, width])],
+        };
+        matrices.extend([
             ("w_out", [width, query]),
             ("w_gate", [each * hidden, width]),
             ("w_up", [each * hidden, width]),
             ("w_down", [each * width, hidden]),
-        ];
+        ]);
         matrices.extend(self.experts.map(|experts| ("w_router", [experts.count, width])));
         matrices
     }
@@ -109,6 +132,9 @@ impl Sizes {
         if self.architecture.head_norms() {
             gains.extend([("query_gain", self.head_dim), ("key_gain", self.head_dim)]);
         }
+        if let Some(Latent { query_rank, kv_rank, .. }) = self.latent {
+            gains.extend([("query_latent_gain", query_rank), ("latent_gain", kv_rank)]);
+        }
         gains
     }
 
@@ -126,6 +152,13 @@ impl Sizes {
         {
             return Err(("chosen", format!("a position goes through {chosen} of {count} experts: give 1 at least, and no more")));
         }
+        if let Some(Latent { query_rank, kv_rank, rotated }) = self.latent {
+            let fits = query_rank > 0 && kv_rank > 0 && rotated > 0 && rotated <= self.head_dim && rotated.is_multiple_of(2);
+            if !fits || self.kv_heads != self.heads {
+                let words = "latents need numbers, an even number of turned ones in each head, and a key head for each query head";
+                return Err(("rotated", words.to_owned()));
+            }
+        }
         let widest = (self.networks() * self.hidden).max(self.projected()[0]);
         check_numbers("hidden", &[self.layers, self.width, widest])?;
         check_numbers("vocabulary", &[self.vocabulary, self.width])?;
@@ -135,9 +168,15 @@ impl Sizes {
     /// The beginning of a label.
     pub fn label(&self) -> String {
         let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
-        let name = if self.architecture.head_norms() { "qwen3" } else { "llama" };
+        let name = match self.latent {
+            Some(_) => "glm-4",
+            None if self.architecture.head_norms() => "qwen3",
+            None => "llama",
+        };
+        let of = |Latent { query_rank, kv_rank, rotated }| format!(" q{query_rank} kv{kv_rank}+{rotated}");
+        let latent = self.latent.map(of).unwrap_or_default();
         let experts = self.experts.map(|Experts { count, chosen }| format!(" e{chosen}/{count}")).unwrap_or_default();
-        format!("{name} l{layers} {} d{head_dim} w{width}→{hidden} v{vocabulary}{experts}", sizes::label(heads, kv_heads))
+        format!("{name} l{layers} {} d{head_dim} w{width}→{hidden} v{vocabulary}{latent}{experts}", sizes::label(heads, kv_heads))
     }
 
     /// The `prompt` of [`Sizes::inputs`] alone.
@@ -181,64 +220,6 @@ impl Sizes {
         Work { flops: products + attention, bytes: weights * dtype.bytes() as f64 }
     }
 }
-
-/// Where a decoder goes another way than the exact one. What it has rounded or decided it is believed as far as rounding in `f32` could
-/// have led it there; elsewhere its answers are NaN, and so are never right.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Otherwise<'a> {
-    /// The first positions that a query sees, and how many of the newest.
-    pub window: Option<[usize; 2]>,
-    /// What a cache gives back.
-    pub cache: Option<Rounded<'a>>,
-    /// How deep positions go.
-    pub depths: Option<Depths<'a>>,
-    /// The share of a query's largest weight by which each of its weights is made less.
-    pub least: Option<f64>,
-}
-
-/// Keys and values as a cache of whole numbers gives them back.
-#[derive(Debug, Clone, Copy)]
-pub struct Rounded<'a> {
-    /// By layer, keys and values `[positions, kv_heads · head_dim]`.
-    pub layers: &'a [[Vec<f32>; 2]],
-    /// The largest whole number, with a scale for each head of a position.
-    pub levels: f64,
-}
-
-impl Rounded<'_> {
-    /// What a cache gives back of the keys (0) or values (1) of a position in a layer, whose heads have `d` numbers: as it was rounded,
-    /// where each is a whole number beside what it should be, and NaN elsewhere.
-    pub fn believed(&self, (layer, which, position): (usize, usize, usize), numbers: &[f64], d: usize) -> Vec<f64> {
-        let kv = numbers.len();
-        let given = self.layers.get(layer).and_then(|both| both[which].get(position * kv..)?.get(..kv));
-        let Some(given) = given else { return vec![f64::NAN; kv] };
-        let of_head = |(numbers, given): (&[f64], &[f32])| {
-            let step = numbers.iter().fold(0.0_f64, |most, number| most.max(number.abs())) / self.levels;
-            let one = |(number, given): (&f64, &f32)| {
-                let given = f64::from(*given);
-                if (given - number).abs() <= (0.5 + SLACK) * step { given } else { f64::NAN }
-            };
-            numbers.iter().zip(given).map(one).collect::<Vec<f64>>()
-        };
-        numbers.chunks_exact(d).zip(given.chunks_exact(d)).flat_map(of_head).collect()
-    }
-}
-
-/// Layers of each position.
-#[derive(Debug, Clone, Copy)]
-pub struct Depths<'a> {
-    /// Of each position.
-    pub of: &'a [usize],
-    /// The first position that may leave before the last layer.
-    pub first: usize,
-    /// Layers that every position goes through.
-    pub least: usize,
-    /// The cosine between a position before a layer and behind it from which on it leaves.
-    pub alike: f64,
-}
-
-/// By how much, of a step of a whole number, rounding in `f32` may lie beyond the middle between two.
-const SLACK: f64 = 1e-2;
 
 /// Numbers of a matrix from which on threads share its rows.
 const LARGE: usize = 1 << 18;
@@ -314,11 +295,43 @@ impl<'a> Model<'a> {
     /// Keeps key and value of the newest position of a layer, as a cache gives them back.
     fn keep(&mut self, layer: usize, seen: &[f64]) {
         let [_, kv] = self.sizes.projected();
-        let key = self.placed(&self.product("w_key", layer, seen, kv), "key_gain", layer);
-        let value = self.product("w_value", layer, seen, kv);
+        let [key, value] = match self.sizes.latent {
+            Some(latent) => self.out_of_latent(latent, layer, seen),
+            None => {
+                let key = self.placed(&self.product("w_key", layer, seen, kv), "key_gain", layer);
+                [key, self.product("w_value", layer, seen, kv)]
+            }
+        };
         let [key, value] = [(0, key), (1, value)].map(|(which, numbers)| self.rounded(layer, which, numbers));
         self.keys[layer].extend(key);
         self.values[layer].extend(value);
+    }
+
+    /// Key and value of the newest position, head by head, out of their latent.
+    fn out_of_latent(&self, Latent { kv_rank, rotated, .. }: Latent, layer: usize, seen: &[f64]) -> [Vec<f64>; 2] {
+        let Sizes { heads, head_dim: d, .. } = self.sizes;
+        let down = self.product("w_latent", layer, seen, kv_rank + rotated);
+        let shared = turned(&down[kv_rank..], self.positions);
+        let latent = self.norm("latent_gain", layer, &down[..kv_rank]);
+        let plain = d - rotated;
+        let both = self.product("w_key_value", layer, &latent, heads * (plain + d));
+        let key = both.chunks_exact(plain + d).flat_map(|both| [&both[..plain], &shared[..]].concat()).collect();
+        [key, both.chunks_exact(plain + d).flat_map(|both| both[plain..].to_vec()).collect()]
+    }
+
+    /// Queries of the newest position.
+    fn queries(&self, layer: usize, seen: &[f64]) -> Vec<f64> {
+        let ([all, _], d) = (self.sizes.projected(), self.sizes.head_dim);
+        let Some(Latent { query_rank, rotated, .. }) = self.sizes.latent else {
+            return self.placed(&self.product("w_query", layer, seen, all), "query_gain", layer);
+        };
+        let down = self.product("w_query_down", layer, seen, query_rank);
+        let queries = self.product("w_query", layer, &self.norm("query_latent_gain", layer, &down), all);
+        let of_head = |query: &[f64]| {
+            let (plain, last) = query.split_at(d - rotated);
+            [plain, &turned(last, self.positions)[..]].concat()
+        };
+        queries.chunks_exact(d).flat_map(of_head).collect()
     }
 
     /// Numbers of the newest position as a cache gives them back, where each is a whole number beside what it should be.
@@ -332,8 +345,8 @@ impl<'a> Model<'a> {
     /// What attention of a layer makes of what the newest position sees, itself included.
     fn mixed(&self, layer: usize, seen: &[f64]) -> Vec<f64> {
         let Sizes { heads, kv_heads, head_dim: d, .. } = self.sizes;
-        let [all, kv] = self.sizes.projected();
-        let query = self.placed(&self.product("w_query", layer, seen, all), "query_gain", layer);
+        let [_, kv] = self.sizes.projected();
+        let query = self.queries(layer, seen);
         let (keys, values) = (&self.keys[layer], &self.values[layer]);
         let is_seen = |position: &usize| match self.otherwise.window {
             Some([sinks, window]) => *position < sinks || self.positions - position < window,
