@@ -9,7 +9,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use benchbook_query::Answer;
 
 use crate::Result;
-use crate::charts::{Figure, Mark, chart, document, heat_map};
+use crate::charts::{Figure, Mark, chart, document_after, heat_map};
 use crate::html::{SCRIPT, STYLE, escaped, table};
 use crate::optimized::{cost, optimized, speed};
 use crate::row::{Row, rows};
@@ -84,7 +84,7 @@ pub fn matrix_page(matrix: &Answer, cross_model: &Answer, optimizations: &Answer
         }
     }
     let _ = writeln!(body, "<script>{SCRIPT}</script>");
-    Ok(document("Models and techniques", &first, &matrix_figures(matrix)?, &body))
+    Ok(document_after("Models and techniques", &first, &matrix_figures(matrix)?, &body))
 }
 
 /// Heat maps of speed and memory, a row a technique and a column a model, and how far answers move against speed; none where there is

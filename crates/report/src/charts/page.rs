@@ -32,11 +32,16 @@ pub fn script_once() -> String {
     format!("<script>{}</script>\n<script>{DRAW}</script>\n", plotly_js())
 }
 
-/// A whole HTML page: `first_html`, these figures, ids `figure-1`, `figure-2` …, then `extra_html` (both inserted as they are).
+/// A whole HTML page with these figures, ids `figure-1`, `figure-2` …, then `extra_html` (inserted as it is).
 ///
 /// It loads nothing from anywhere, and its content security policy keeps it so. Light or dark as the reader prefers.
 #[must_use]
-pub fn document(title: &str, first_html: &str, figures: &[Figure], extra_html: &str) -> String {
+pub fn document(title: &str, figures: &[Figure], extra_html: &str) -> String {
+    document_after(title, "", figures, extra_html)
+}
+
+/// The same with `first_html` before the figures.
+pub(crate) fn document_after(title: &str, first_html: &str, figures: &[Figure], extra_html: &str) -> String {
     let title = text::html(title);
     let mut body = String::new();
     for (i, figure) in figures.iter().enumerate() {
