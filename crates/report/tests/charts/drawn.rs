@@ -71,13 +71,14 @@ fn texts(told: &Value) -> Vec<&str> {
 #[test]
 fn the_page_of_a_matrix_tells_first_and_draws_its_maps() {
     let Some(browser) = browser() else { return };
+    let words = |words: [Option<&str>; 3]| -> ArrayRef { Arc::new(StringArray::from(words.to_vec())) };
     let matrix = batch(vec![
         ("model", text(["a", "a", "b"])),
         ("technique", text(["int8", "2of4", "int8"])),
         ("cell", text(["measured", "measured", "not here"])),
-        ("helps", text(["faster and smaller", "smaller", ""])),
-        ("said", text(["faster", "undecided", ""])),
-        ("why", text(["", "", "b has none"])),
+        ("helps", words([Some("faster and smaller"), Some("smaller"), None])),
+        ("said", words([Some("faster"), Some("undecided"), None])),
+        ("why", words([None, None, Some("b has none")])),
         ("speedup", floats([Some(2.1), Some(1.02), None])),
         ("low", floats([Some(2.0), Some(0.9), None])),
         ("high", floats([Some(2.2), Some(1.1), None])),
