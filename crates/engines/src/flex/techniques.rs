@@ -473,7 +473,8 @@ mod tests {
         let other = "other".to_owned();
         let reads = ForcedDecodingParams { model: "bert-base".into(), architecture: other.clone(), ..params() };
         assert!(refused(&reads, "int8").starts_with("not here: BERT"), "{}", refused(&reads, "int8"));
-        let experts = ForcedDecodingParams { experts: 4, of_experts: 4, chosen: 2, ..params() };
+        let architecture = "qwen3".to_owned();
+        let experts = ForcedDecodingParams { architecture, experts: 4, of_experts: 4, chosen: 2, ..params() };
         assert!(refused(&experts, "channels-25").contains("not for experts") && refused(&experts, "int8").is_empty());
         let large = ForcedDecodingParams { model: "llama-70b".into(), architecture: other.clone(), ..params() };
         assert_eq!(refused(&large, "int8"), "does not fit: there is no room for one of its 4 layers");

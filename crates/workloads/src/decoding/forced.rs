@@ -200,6 +200,9 @@ impl Problem for ForcedDecoding {
             let reason = "a model is called by letters, digits, dots, dashes and underscores, 64 of them at most";
             return Err(("model", reason.to_owned()));
         }
+        if params.experts > 0 && params.architecture != "qwen3" {
+            return Err(("experts", format!("experts are those of qwen3 here, not of {}", params.architecture)));
+        }
         if params.experts > params.of_experts {
             let reason = format!("{} experts are no part of {}", params.experts, params.of_experts);
             return Err(("experts", reason));
@@ -319,7 +322,13 @@ mod tests {
         assert_ne!(logits(&routed(4, 3), &inputs), equal);
         let label = ForcedDecoding::label(&routed(4, 2));
         assert!(label.ends_with(" v512 e2/4 of e8"), "{label}");
-        assert!(ForcedDecoding::check(&routed(4, 5)).is_err() && ForcedDecoding::check(&routed(4, 0)).is_err());
+        let refused = |experts: usize, chosen: usize, architecture: &str| {
+            let params = ForcedDecodingParams { architecture: architecture.to_owned(), ..routed(experts, chosen) };
+            ForcedDecoding::check(&params).err().map(|(name, _)| name)
+        };
+        assert_eq!([refused(4, 5, "qwen3"), refused(4, 0, "qwen3"), refused(4, 2, "qwen3")], [Some("chosen"), Some("chosen"), None]);
+        assert_eq!([refused(9, 2, "qwen3"), refused(4, 2, "llama")], [Some("experts"); 2]);
+        assert_eq!(refused(0, 0, "glm-4"), Some("rotated"), "no latents");
         let work = |params: &ForcedDecodingParams| ForcedDecoding::work(params, DType::F32);
         let (few, more) = (work(&routed(4, 2)), work(&routed(8, 2)));
         let router = 2.0 * 3.0 * 4.0 * 64.0 * params().text() as f64;
