@@ -7,23 +7,14 @@
 -- A row for each metric of a cell, of the newest run of the suite in which both were measured. Times are those of the
 -- view verdicts, all others of metric_verdicts; a ratio above 1 is better after, with its interval (95 %). What has no
 -- better side, or no value before, has no ratio: a KL divergence is of the model after beside the model before.
-WITH cells AS (
-    SELECT t.run_id, t.case_name, t.variant, t.implementation, min(t.trial) AS first_trial, max(r.started_at) AS started_at
-    FROM trials t
-    JOIN runs r ON r.run_id = t.run_id
-    LEFT JOIN unusable u ON u.run_id = t.run_id AND u.trial = t.trial
-    WHERE r.suite = CAST($suite AS VARCHAR)
-        AND u.trial IS NULL
-        AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || t.implementation || ',') = 0
-        AND t.implementation LIKE CAST($technique AS VARCHAR)
-        AND split_part(t.case_name, ' ', 1) LIKE CAST($model AS VARCHAR)
-    GROUP BY t.run_id, t.case_name, t.variant, t.implementation
-),
-aged AS (
-    SELECT *, row_number() OVER (PARTITION BY case_name, variant ORDER BY started_at DESC, run_id DESC) AS age FROM cells
-),
-newest AS (
-    SELECT * FROM aged WHERE age = 1
+WITH newest AS (
+    SELECT * FROM matrix_cells
+    WHERE suite = CAST($suite AS VARCHAR)
+        AND age = 1
+        AND well > 0
+        AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || implementation || ',') = 0
+        AND implementation LIKE CAST($technique AS VARCHAR)
+        AND split_part(case_name, ' ', 1) LIKE CAST($model AS VARCHAR)
 ),
 alone AS (
     SELECT

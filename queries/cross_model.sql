@@ -6,34 +6,12 @@
 -- say of quality). Faster and slower count the verdicts of the view verdicts, each within its run. speedup is the
 -- geometric mean over models, from the least to the most: models are no sample of all models, so that it has no
 -- interval. memory_ratio is weights and cache over the model's own, the median.
-WITH cells AS (
-    SELECT
-        t.run_id,
-        t.case_name,
-        t.variant,
-        t.implementation,
-        sum(CASE WHEN u.trial IS NULL THEN 1 ELSE 0 END) AS well,
-        max(u.reason) AS lost,
-        max(CASE WHEN o.status <> 'ok' THEN o.stop_reason END) AS told,
-        max(r.started_at) AS started_at
-    FROM trials t
-    JOIN runs r ON r.run_id = t.run_id
-    LEFT JOIN unusable u ON u.run_id = t.run_id AND u.trial = t.trial
-    LEFT JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial
-    WHERE r.suite = CAST($suite AS VARCHAR) AND strpos(t.case_name, ' seeded ') > 0
-    GROUP BY t.run_id, t.case_name, t.variant, t.implementation
-),
-aged AS (
-    SELECT
-        *,
-        row_number() OVER (
-            PARTITION BY case_name, variant
-            ORDER BY CASE WHEN well > 0 OR lost = 'unsupported' THEN 0 ELSE 1 END, started_at DESC, run_id DESC
-        ) AS age
-    FROM cells
-),
-newest AS (
-    SELECT * FROM aged WHERE age = 1 AND implementation <> CAST($baseline AS VARCHAR)
+WITH newest AS (
+    SELECT * FROM matrix_cells
+    WHERE suite = CAST($suite AS VARCHAR)
+        AND age = 1
+        AND strpos(case_name, ' seeded ') > 0
+        AND implementation <> CAST($baseline AS VARCHAR)
 ),
 memory AS (
     SELECT

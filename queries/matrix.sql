@@ -13,39 +13,15 @@
 -- many runs: matrix_q is adjusted for all of its cells (Benjamini-Hochberg), and helps calls a technique faster or
 -- slower only at 5 % of that. A win is judged on the lower bound of the 95 % interval. memory_ratio is weights and cache
 -- over the model's. kl_divergence (nats a token, beside the model as it is) and agreement (of the best token) are of one
--- text. Where weights are seeded, they say nothing of quality. Where they are real, quality is kept if the whole 95 %
--- interval of the ratio of perplexities, or of the difference of accuracies, lies on this side of the limit, lost if it
--- lies beyond equality, and undecided otherwise. Energy is not read.
-WITH cells AS (
-    SELECT
-        t.run_id,
-        t.case_name,
-        t.implementation,
-        t.variant,
-        min(t.trial) AS first_trial,
-        max(t.flops) AS flops,
-        sum(CASE WHEN u.trial IS NULL THEN 1 ELSE 0 END) AS well,
-        max(u.reason) AS lost,
-        max(CASE WHEN o.status <> 'ok' THEN o.stop_reason END) AS told,
-        max(r.started_at) AS started_at
-    FROM trials t
-    JOIN runs r ON r.run_id = t.run_id
-    LEFT JOIN unusable u ON u.run_id = t.run_id AND u.trial = t.trial
-    LEFT JOIN outcomes o ON o.run_id = t.run_id AND o.trial = t.trial
-    WHERE r.suite = CAST($suite AS VARCHAR)
-    GROUP BY t.run_id, t.case_name, t.implementation, t.variant
-),
-aged AS (
-    SELECT
-        *,
-        row_number() OVER (
-            PARTITION BY case_name, variant
-            ORDER BY CASE WHEN well > 0 OR lost = 'unsupported' THEN 0 ELSE 1 END, started_at DESC, run_id DESC
-        ) AS age
-    FROM cells
-),
-newest AS (
-    SELECT * FROM aged WHERE age = 1 AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || implementation || ',') = 0
+-- text. optimization is what people call the technique (the view optimizations). Where weights are seeded, divergence and
+-- agreement say nothing of quality. Where they are real, quality is kept if the whole 95 % interval of the ratio of
+-- perplexities, or of the difference of accuracies, lies on this side of the limit, lost if it lies beyond equality, and
+-- undecided otherwise. Energy is not read.
+WITH newest AS (
+    SELECT * FROM matrix_cells
+    WHERE suite = CAST($suite AS VARCHAR)
+        AND age = 1
+        AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || implementation || ',') = 0
 ),
 metrics AS (
     SELECT
@@ -171,9 +147,16 @@ beside AS (
 adjusted AS (
     SELECT *, q_value(p_value) OVER () AS matrix_q FROM beside
 ),
+named AS (
+    SELECT technique, CAST(string_agg(optimization, ', ' ORDER BY place) AS VARCHAR) AS optimization
+    FROM optimizations
+    WHERE technique IS NOT NULL
+    GROUP BY technique
+),
 told AS (
     SELECT
         b.*,
+        o.optimization,
         coalesce(b.verdict = 'faster' AND b.low >= CAST($least_speedup AS DOUBLE) AND b.matrix_q <= 0.05, false) AS wins,
         coalesce(b.verdict = 'slower' AND b.matrix_q <= 0.05, false) AS loses,
         coalesce(b.memory_ratio <= 1 - CAST($less_memory AS DOUBLE), false) AS smaller,
@@ -185,10 +168,12 @@ told AS (
         END AS quality,
         CASE WHEN strpos(b.case_name, ' seeded ') > 0 THEN 'seeded' ELSE 'real' END AS weights
     FROM adjusted b
+    LEFT JOIN named o ON o.technique = b.technique
 )
 SELECT
     model,
     technique,
+    optimization,
     cell,
     CASE
         WHEN cell <> 'measured' THEN NULL

@@ -7,7 +7,7 @@ const ASKED: [&str; 10] = [
     "matrix",
     "--quick",
     "--models",
-    "smollm2-135m,glm-4.7-flash",
+    "smollm2-135m,bert-base",
     "--layers",
     "1",
     "--threads",
@@ -38,9 +38,9 @@ fn every_cell_is_measured_once_or_says_why_not() {
     let mut found: Vec<String> = cells.iter().map(told).collect();
     found.sort();
     let wanted = [
-        "glm-4.7-flash early-exit: not here",
-        "glm-4.7-flash int8: not here",
-        "glm-4.7-flash window-sinks: not here",
+        "bert-base early-exit: not here",
+        "bert-base int8: not here",
+        "bert-base window-sinks: not here",
         "smollm2-135m early-exit: not applicable",
         "smollm2-135m int8: measured",
         "smollm2-135m window-sinks: measured",
@@ -59,21 +59,22 @@ fn every_cell_is_measured_once_or_says_why_not() {
     let why = |model: &str| {
         cells.iter().find(|cell| cell["model"] == model && cell["cell"] != "measured").unwrap()["why"].clone()
     };
-    assert!(why("glm-4.7-flash").as_str().unwrap().contains("latent attention"));
+    assert!(why("bert-base").as_str().unwrap().contains("both directions"));
     assert!(why("smollm2-135m").as_str().unwrap().contains("every token goes through all"));
 
     // What the store holds is not measured again; a technique more is one run more.
     let before = runs(&bench);
     assert_eq!((asked(&bench).len(), runs(&bench)), (6, before));
     let one =
-        ["matrix", "--quick", "--models", "glm-4.7-flash", "--layers", "1", "--threads", "1", "--techniques", "2of4"];
+        ["matrix", "--quick", "--models", "bert-base", "--layers", "1", "--threads", "1", "--techniques", "2of4"];
     bench.ok(&one);
     assert_eq!(runs(&bench), before + 1);
 
     let page = bench.folder().join("matrix.html");
     bench.ok(&[&ASKED[..], &["--dry-run", "--output", "matrix.html"]].concat());
     let page = std::fs::read_to_string(page).unwrap();
-    assert!(page.contains("Every cell") && page.contains("latent attention") && page.contains("default-src 'none'"));
+    assert!(page.contains("Optimizations by name") && page.contains("no run yet: benchbook tune"));
+    assert!(page.contains("Every cell") && page.contains("both directions") && page.contains("default-src 'none'"));
 
     let sides = bench.ok(&["sql", "--query", "before_after", "--param", "suite=matrix-quick", "--format", "json"]);
     let sides: Vec<Value> = serde_json::from_str(&sides).unwrap();
@@ -82,11 +83,53 @@ fn every_cell_is_measured_once_or_says_why_not() {
 }
 
 #[test]
+fn a_matrix_whose_time_is_over_goes_on_with_the_next() {
+    let bench = Bench::new();
+    let asked = ["matrix", "--quick", "--models", "smollm2-135m", "--layers", "1", "--threads", "1"];
+    let asked = [&asked[..], &["--techniques", "int8,nf4", "--format", "json"]].concat();
+    let ended = bench.run(&[&asked[..], &["--time", "1s"]].concat());
+    assert_eq!((ended.code, runs(&bench)), (Some(0), 0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the time is over") && ended.stderr.contains("1 run to go"), "{}", ended.stderr);
+    // The store is there and empty by now: its page says what to do.
+    bench.ok(&[&asked[..], &["--dry-run", "--output", "empty.html"]].concat());
+    let page = std::fs::read_to_string(bench.folder().join("empty.html")).unwrap();
+    assert!(page.contains("There are no cells yet") && page.contains("structured pruning"), "{} bytes", page.len());
+    let cells: Vec<Value> = serde_json::from_str(&bench.ok(&asked)).unwrap();
+    assert_eq!((cells.len(), runs(&bench)), (2, 1));
+}
+
+#[test]
+fn two_matrices_on_one_store_lose_nothing() {
+    let bench = Bench::new();
+    let asked = |techniques: &'static str| {
+        ["matrix", "--quick", "--models", "smollm2-135m", "--layers", "1", "--threads", "1", "--techniques", techniques]
+    };
+    let mut other = bench.command(&asked("int8")).spawn().unwrap();
+    bench.ok(&asked("nf4"));
+    assert!(other.wait().unwrap().success());
+    let cells: Vec<Value> =
+        serde_json::from_str(&bench.ok(&[&asked("int8,nf4")[..], &["--format", "json"]].concat())).unwrap();
+    let mut told: Vec<&str> = cells.iter().map(|cell| cell["technique"].as_str().unwrap()).collect();
+    told.sort_unstable();
+    assert_eq!((told, runs(&bench)), (vec!["int8", "nf4"], 2), "what one has measured, the next one knows");
+    assert!(cells.iter().all(|cell| cell["cell"] == "measured"), "{cells:?}");
+    bench.ok(&["store", "verify"]);
+}
+
+#[test]
+fn a_page_of_no_store_says_so_and_makes_none() {
+    let bench = Bench::new();
+    bench.fails(&["matrix", "--quick", "--dry-run", "--output", "none.html"], 4, &["is not a benchbook store"]);
+    assert!(!bench.store().exists() && !bench.folder().join("none.html").exists());
+}
+
+#[test]
 fn what_is_no_model_or_technique_is_refused_before_anything_starts() {
     let bench = Bench::new();
     bench.fails(&["matrix", "--models", "gpt-9"], 4, &["no model gpt-9", "smollm2-135m"]);
     bench.fails(&["matrix", "--techniques", "int9"], 4, &["did you mean `int8`"]);
     bench.fails(&["matrix", "--layers", "0"], 4, &["--layers"]);
+    bench.fails(&["matrix", "--time", "0s"], 4, &["--time", "longer than nothing"]);
     bench.fails(&["matrix", "--output", "matrix.pdf"], 4, &["matrix.pdf: the page of a matrix is .html"]);
     assert!(!bench.store().exists());
 }
@@ -112,7 +155,7 @@ fn real_weights_that_were_not_brought_are_cells_that_say_what_brings_them() {
 #[test]
 fn what_has_no_room_says_how_many_layers_have() {
     let bench = Bench::new();
-    let asked = ["matrix", "--quick", "--models", "qwen3-4b", "--layers", "2", "--memory", "4GiB", "--threads", "1"];
+    let asked = ["matrix", "--quick", "--models", "qwen3-4b", "--layers", "2", "--memory", "9GiB", "--threads", "1"];
     let cells = bench.ok(&[&asked[..], &["--techniques", "int8", "--format", "json"]].concat());
     let cells: Vec<Value> = serde_json::from_str(&cells).unwrap();
     assert_eq!((cells.len(), cells[0]["cell"].as_str()), (1, Some("does not fit")), "{cells:?}");

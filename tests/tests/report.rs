@@ -135,8 +135,9 @@ fn coverage_tells_every_row_of_the_catalogue() {
     for id in ["AD1", "PR7", "MO45", "MO46", "MO47", "MO49"] {
         assert_eq!(status(id).as_deref(), Some("works"), "{id}: {}", because(id));
     }
-    // Qwen3-4B takes part in the matrix, GLM-4.7-Flash not yet.
+    // Qwen3-4B and GLM-4.7-Flash take part in the matrix, BERT not yet.
     assert!(because("MO39").contains("of 35 techniques in MO15"), "{}", because("MO39"));
-    assert!(because("MO42").contains("latent attention"), "{}", because("MO42"));
+    assert!(because("MO42").contains("of 35 techniques in MO18"), "{}", because("MO42"));
+    assert!(because("MO28").contains("both directions"), "{}", because("MO28"));
     assert!(rows.iter().all(|row| !row["because"].as_str().unwrap().is_empty()));
 }

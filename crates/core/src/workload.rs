@@ -84,6 +84,12 @@ pub trait Problem: Send + Sync + 'static {
     /// The inputs of a case, the same on every machine for one seed.
     fn inputs(params: &Self::Params, seed: u64) -> Inputs;
 
+    /// The inputs of these names as [`Problem::inputs`] makes them, others perhaps besides: a problem with large weights that stay need
+    /// not draw them for a few tokens that change.
+    fn some_inputs(params: &Self::Params, seed: u64, _names: &[String]) -> Inputs {
+        Self::inputs(params, seed)
+    }
+
     /// Inputs of whole numbers that may be any others, each with the number below which these are, 2²⁴ at most: token ids.
     /// As real numbers do, they change before each sample.
     fn tokens(_params: &Self::Params) -> Vec<(&'static str, usize)> {
@@ -159,6 +165,9 @@ pub trait Posed: Send + Sync {
     /// See [`Problem::inputs`].
     fn inputs(&self, seed: u64) -> Inputs;
 
+    /// See [`Problem::some_inputs`].
+    fn some_inputs(&self, seed: u64, names: &[String]) -> Inputs;
+
     /// See [`Problem::tokens`].
     fn tokens(&self) -> Vec<(&'static str, usize)>;
 
@@ -232,6 +241,10 @@ impl<P: Problem> Posed for OneCase<P> {
 
     fn inputs(&self, seed: u64) -> Inputs {
         P::inputs(&self.0, seed)
+    }
+
+    fn some_inputs(&self, seed: u64, names: &[String]) -> Inputs {
+        P::some_inputs(&self.0, seed, names)
     }
 
     fn tokens(&self) -> Vec<(&'static str, usize)> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use benchbook_core::{Axis, CaseSpec, Params, Problem as _, Value, Workload as _};
-use benchbook_models::{Architecture, Description, is_dense, real};
+use benchbook_models::{Architecture, Description, built_layers, real};
 use benchbook_workloads::decoding::{ForcedDecoding, OTHER};
 
 use crate::error::Result;
@@ -14,12 +14,18 @@ pub const WORKLOAD: &str = ForcedDecoding::NAME;
 /// Tokens of a vocabulary at most: seeded, others would only make the head larger, which no technique of layers changes.
 const VOCABULARY: usize = 4096;
 
+/// Experts of a layer at most, of which a token goes through as many as in the model: others would only take room.
+const EXPERTS: usize = 32;
+const QUICK_EXPERTS: usize = 16;
+
 /// Tokens that come together, and those that are followed by logits; windows have to hide some.
 const TEXT: [usize; 2] = [128, 32];
 const QUICK_TEXT: [usize; 2] = [64, 8];
 
-/// Layers of a quick look.
+/// Layers of a quick look at most, and the bytes of a model whose layers are one: each process draws, makes and checks all of its
+/// numbers, which takes longer than what is timed.
 const QUICK_LAYERS: usize = 2;
+const QUICK_BYTES: u64 = 512 << 20;
 
 /// Tokens of each piece of real text: windows have to hide some.
 const REAL_TOKENS: i64 = 96;
@@ -99,8 +105,19 @@ impl ModelCase {
         let looks = model.vision.take().is_some();
         let whole = model.text.layers;
         model.text.vocabulary = model.text.vocabulary.min(VOCABULARY);
-        let usual = if quick { QUICK_LAYERS } else { MOST_LAYERS };
-        let most = most_layers.map_or(usual, |layers| layers as usize).min(whole);
+        let of_experts = model.text.experts.as_ref().map_or(0, |experts| experts.count);
+        if let Some(experts) = &mut model.text.experts {
+            let most = if quick { QUICK_EXPERTS } else { EXPERTS };
+            experts.count = experts.count.min(most.max(experts.chosen));
+        }
+        let usual = match model.with_layers(QUICK_LAYERS.min(whole)).fit(QUICK_BYTES, BYTES) {
+            _ if !quick => MOST_LAYERS,
+            Ok(fit) => fit.layers(),
+            Err(_) => 1,
+        };
+        // Behind these there are others than those of which a decoder is built.
+        let built = if is_decoded(&model) { built_layers(&model) } else { whole };
+        let most = most_layers.map_or(usual, |layers| layers as usize).min(built);
         let fit = || model.with_layers(most).fit(room_bytes, BYTES).map_or(0, |fit| fit.layers());
         let fits = is_decoded(&model).then(fit);
         // Who asks for so many layers gets no fewer.
@@ -111,9 +128,16 @@ impl ModelCase {
         let architecture = match (is_here, model.text.architecture) {
             (false, _) => OTHER,
             (true, Architecture::Qwen3) => "qwen3",
+            (true, Architecture::Glm4) => "glm-4",
             (true, _) => "llama",
         };
         let text = &model.text;
+        // What nobody decodes keeps the label that it has.
+        let routed = text.experts.as_ref().filter(|experts| is_here && layers > experts.dense_layers);
+        let latent = text.latent.as_ref().filter(|_| is_here);
+        let [query_rank, kv_rank, rotated] =
+            latent.map_or([0; 3], |latent| [latent.query_rank, latent.kv_rank, latent.rotated]);
+        let [experts, chosen] = routed.map_or([0; 2], |experts| [experts.count, experts.chosen]);
         let sizes = [
             ("layers", layers),
             ("of_layers", whole),
@@ -122,7 +146,13 @@ impl ModelCase {
             ("kv_heads", text.kv_heads),
             ("head_dim", text.head_dim),
             ("width", text.width),
-            ("hidden", text.hidden),
+            ("hidden", routed.map_or(text.hidden, |experts| experts.hidden)),
+            ("experts", experts),
+            ("of_experts", if experts > 0 { of_experts } else { 0 }),
+            ("chosen", chosen),
+            ("query_rank", query_rank),
+            ("kv_rank", kv_rank),
+            ("rotated", rotated),
             ("vocabulary", text.vocabulary),
             ("prompt", prompt),
             ("tokens", tokens),
@@ -134,7 +164,9 @@ impl ModelCase {
         let label = ForcedDecoding.case(Params(params.clone()))?.name;
         let note = if is_here {
             let part = if looks { "of its text part " } else { "" };
-            format!("{layers} of {whole} layers {part}with {} tokens, seeded", text.vocabulary)
+            let of = if experts > 0 { format!("{experts} of {of_experts} experts and ") } else { String::new() };
+            let dense = if built < whole { "dense, without experts, " } else { "" };
+            format!("{layers} of {whole} layers {part}{dense}with {of}{} tokens, seeded", text.vocabulary)
         } else if let Some(fits) = fits {
             format!("does not fit: there is room for {fits} of {whole} layers, {least} are asked for")
         } else {
@@ -196,7 +228,8 @@ impl Real {
 
 /// Whether a decoder is built of a model, and its right answers are known.
 pub(crate) fn is_decoded(model: &Description) -> bool {
-    is_dense(model) && matches!(model.text.architecture, Architecture::Llama | Architecture::Qwen3)
+    let known = matches!(model.text.architecture, Architecture::Llama | Architecture::Qwen3 | Architecture::Glm4);
+    known && built_layers(model) > 0
 }
 
 #[cfg(test)]
@@ -220,6 +253,9 @@ mod tests {
         assert!(of("qwen3-4b", embedded + 3 * layer - 1, false).note.starts_with("2 of 36 layers"));
         let none = of("qwen3-4b", embedded + layer - 1, false);
         assert!(!none.is_here && none.note.contains("room for 0 of 36 layers"), "{}", none.note);
+        // Of a large one, a quick look takes a layer.
+        assert!(of("qwen3-4b", 1 << 40, true).note.starts_with("1 of 36 layers"));
+        assert!(of("llama-70b", 1 << 40, true).note.starts_with("1 of 80 layers"));
         // Who asks for four gets no three.
         let four = ModelCase::of("qwen3-4b", embedded + 3 * layer, false, Some(4)).unwrap();
         assert!(!four.is_here && four.note.contains("room for 3 of 36 layers, 4 are asked for"), "{}", four.note);
@@ -232,14 +268,21 @@ mod tests {
 
     #[test]
     fn what_nobody_decodes_is_a_case_that_says_so() {
-        for name in ["qwen3-coder-30b", "glm-4.7-flash", "gpt2-124m", "bert-base", "whisper-base"] {
+        for name in ["gpt2-124m", "bert-base", "whisper-base"] {
             let case = of(name, 1 << 40, true);
             let label = case.name.unwrap();
             assert!(!case.is_here && label.starts_with(&format!("{name} other seeded")), "{label}");
         }
         let looks = of("qwen3-vl-2b", 1 << 40, true);
-        assert!(looks.is_here && looks.note.contains("text part"), "{}", looks.note);
+        assert!(looks.is_here && looks.note.contains("2 of 28 layers of its text part"), "{}", looks.note);
         assert!(of("llava-7b", 1 << 40, true).is_here);
+        let latent = of("glm-4.7-flash", 1 << 40, false);
+        assert_eq!(latent.note, "1 of 47 layers dense, without experts, with 4096 tokens, seeded");
+        assert!(latent.name.unwrap().contains(" of l47 glm-4 l1 "));
+        let experts = of("qwen3-coder-30b", 1 << 40, true);
+        assert_eq!(experts.note, "1 of 48 layers with 16 of 128 experts and 4096 tokens, seeded");
+        assert!(experts.name.unwrap().ends_with(" e8/16 of e128"));
+        assert!(of("qwen3-coder-30b", 1 << 40, false).note.contains("32 of 128 experts"));
     }
 
     #[test]

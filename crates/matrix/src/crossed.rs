@@ -28,7 +28,7 @@ pub fn crossed() -> Result<Vec<Crossed>> {
         // Of a model that looks, the text part is decoded.
         let described = Description { vision: None, ..named(model)? };
         let unknown =
-            || (!is_decoded(&described)).then(|| "right answers are known of LLaMA and Qwen3 alone here".to_owned());
+            || (!is_decoded(&described)).then(|| "right answers are known of LLaMA, Qwen3 and GLM alone here".to_owned());
         Ok(Crossed {
             model,
             catalogue: described.catalogue.clone(),
@@ -55,6 +55,6 @@ mod tests {
         let why = |name: &str| small.techniques.iter().find(|(one, _)| one.name == name).unwrap().1.clone();
         assert_eq!((why("int8"), why("heads-25")), (None, Some("25 % of 3 key heads are not one".to_owned())));
         assert_eq!(of("qwen3-vl-2b").not_here, None);
-        assert!(of("gpt2-124m").not_here.unwrap().contains("LLaMA and Qwen3"));
+        assert!(of("gpt2-124m").not_here.unwrap().contains("LLaMA, Qwen3 and GLM"));
     }
 }

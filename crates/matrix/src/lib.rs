@@ -7,14 +7,16 @@
 mod cases;
 mod crossed;
 mod error;
+mod parts;
 mod plan;
 mod work;
 
 pub use cases::ModelCase;
 pub use crossed::{Crossed, crossed};
 pub use error::{Error, Result};
+pub use parts::{Missing, Part};
 pub use plan::{MEMORY, MatrixPlan};
-pub use work::{Matrix, Missing, Part, Runner};
+pub use work::{Matrix, Runner};
 
 /// Lets the problems of this program have real weights, where these were brought.
 pub fn read_real_weights() {

@@ -1,5 +1,7 @@
 //! What is asked of a matrix.
 
+use std::time::Duration;
+
 /// Memory that all processes of a run may take where nobody says another amount.
 pub const MEMORY: &str = "60%";
 
@@ -10,7 +12,7 @@ pub struct MatrixPlan {
     pub models: Vec<String>,
     /// Names of techniques; none are all.
     pub techniques: Vec<String>,
-    /// Two layers of each model, short texts and few blocks.
+    /// Two layers of each model at most, short texts and few blocks.
     pub quick: bool,
     /// Layers of a model at most, instead of as many as there is room for.
     pub layers: Option<u32>,
@@ -18,6 +20,8 @@ pub struct MatrixPlan {
     pub memory_bytes: Option<u64>,
     /// Threads given to every variant; absent means all cores.
     pub threads: Option<usize>,
+    /// How long it may take: no run begins for which there is no time, and what is missing then is left to the next one.
+    pub time: Option<Duration>,
     /// Use samples too that the machine disturbed.
     pub keep_disturbed: bool,
     /// Measure again what the store holds.
@@ -25,7 +29,7 @@ pub struct MatrixPlan {
 }
 
 impl MatrixPlan {
-    /// A look: two layers of each model, at most four minutes for four techniques of one.
+    /// A look: two layers of each model at most, short texts and few blocks.
     pub fn quick() -> Self {
         Self { quick: true, ..Self::default() }
     }
@@ -71,6 +75,13 @@ impl MatrixPlan {
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory_bytes = Some(bytes);
+        self
+    }
+
+    /// How long it may take, after which the next one goes on.
+    #[must_use]
+    pub fn time(mut self, most: Duration) -> Self {
+        self.time = Some(most);
         self
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use benchbook_core::{Axis, Plan, SamplingSpec, counted, unknown};
 use benchbook_measure::clock;
-use benchbook_measure::run::{Cell, Ready, RunSummary, about};
+use benchbook_measure::run::{Cell, Ready, RunSummary};
 use benchbook_models::technique::{self, Technique};
 use benchbook_query::{Answer, Session, parse_memory, quoted};
 use benchbook_record::{LocalStore, Readable as _, RunRow, Store};
@@ -12,16 +12,12 @@ use benchbook_report::{matrix_page, rows};
 
 use crate::cases::ModelCase;
 use crate::error::{Error, Result};
+use crate::parts::{HOLDERS, Known, Missing, Pace, Part};
 use crate::plan::{MEMORY, MatrixPlan};
 
-/// Models where none are named: two whose real weights can be brought, and the four that the matrix is for.
-const MODELS: [&str; 6] = ["smollm2-135m", "minilm-l6", "qwen3-4b", "qwen3-vl-2b", "qwen3-coder-30b", "glm-4.7-flash"];
-
-/// Techniques of a run: all of its processes hold a model at a time, and a run that is ended loses no more.
-const TOGETHER: usize = 4;
-
-/// Processes that hold a model: those of a run, what they are prepared from, and the right answers.
-const HOLDERS: u64 = TOGETHER as u64 + 4;
+/// Models where none are named: three whose real weights can be brought, and the four that the matrix is for.
+const MODELS: [&str; 7] =
+    ["smollm2-135m", "minilm-l6", "whisper-base", "qwen3-4b", "qwen3-vl-2b", "qwen3-coder-30b", "glm-4.7-flash"];
 
 /// Blocks of a replicate: a sample is a whole text.
 const BLOCKS: u64 = 20;
@@ -33,11 +29,11 @@ const REAL_BLOCKS: u64 = 2;
 /// Replicates of a quick look at real weights, whose figures are the same in every process.
 const QUICK_REAL_REPLICATES: u32 = 1;
 
-/// Seconds that a run of a quick matrix may take: four of them are a model.
-const QUICK_RUN_S: f64 = 240.0;
-
 /// How long a right answer is waited for at most, in nanoseconds: that of a large model takes long.
 const TIMEOUT_NS: u64 = 1_200_000_000_000;
+
+/// Replicates of a cell of seeded weights without which nothing is judged: what was cut short is measured again.
+const JUDGED: f64 = 5.0;
 
 /// Cells that need no other measurement.
 const DONE: [&str; 4] = ["measured", "not applicable", "not here", "does not fit"];
@@ -71,28 +67,6 @@ pub struct Matrix {
     plan: MatrixPlan,
     techniques: Vec<&'static Technique>,
     cases: Vec<ModelCase>,
-}
-
-/// Some techniques on a model, which become a run.
-pub struct Part<'a> {
-    case: &'a ModelCase,
-    techniques: Vec<&'static Technique>,
-}
-
-/// What a store lacks of a matrix.
-pub struct Missing<'a> {
-    /// The runs that fill it.
-    pub parts: Vec<Part<'a>>,
-    /// Cells of the whole matrix.
-    pub cells: usize,
-}
-
-/// What those who measure know of a case.
-struct Known {
-    /// Its label.
-    name: String,
-    /// Techniques of its problem that are asked for.
-    techniques: Vec<&'static Technique>,
 }
 
 impl Matrix {
@@ -134,21 +108,31 @@ impl Matrix {
             Some(store) if !self.plan.again => self.held(store, &ready.row()?)?,
             _ => BTreeSet::new(),
         };
-        Ok(self.parts(&known, &held))
+        Ok(Missing::of(&self.cases, &known, &held))
     }
 
-    /// Measures these runs one after another; whether all were.
+    /// Measures these runs one after another, as many as there is time for; false where a person has ended it.
     ///
     /// # Errors
     /// As of [`Runner::start`] and [`Runner::run`].
     pub fn measure(&self, missing: &Missing<'_>, store: &LocalStore, runner: &mut dyn Runner) -> Result<bool> {
-        let (parts, started_ns) = (&missing.parts, clock::now_ns());
+        let (parts, mut pace) = (&missing.parts, Pace::new(clock::now_ns(), self.plan.time));
         for (done, part) in parts.iter().enumerate() {
-            runner.say(&format!("{}{}", part.described(), left_of(started_ns, [done, parts.len()])));
-            let mut ready = runner.start(self.plan_of(part))?;
+            let (began_ns, model) = (clock::now_ns(), part.case.model.as_str());
+            let left_s = match pace.left_s(began_ns, model) {
+                Ok(left_s) => left_s,
+                Err(why) => {
+                    let left = counted(parts.len() - done, "run");
+                    runner.say(&format!("the time is over ({why}): {left} to go, the same matrix goes on from here"));
+                    break;
+                }
+            };
+            runner.say(&format!("{}{}", part.described(), pace.told(began_ns, parts.len())));
+            let mut ready = runner.start(Plan { time_s: left_s, ..self.plan_of(part) })?;
             ready.notes.extend(weights_of(part.case).map(|weights| (WEIGHTS.to_owned(), weights)));
             let summary = runner.run(&mut ready, store)?;
             runner.say(&summary.to_string());
+            pace.ended(model, began_ns);
             if summary.interrupted || runner.is_ended() {
                 return Ok(false);
             }
@@ -156,7 +140,7 @@ impl Matrix {
         Ok(true)
     }
 
-    /// Says what is going to be measured, and measures what is missing in a store; whether all was.
+    /// Says what is going to be measured, and measures what is missing in a store; false where a person has ended it.
     ///
     /// # Errors
     /// As of [`Matrix::missing`] and [`Matrix::measure`].
@@ -175,7 +159,7 @@ impl Matrix {
         runner.say(&format!("{} of {cells}, the store holds {}", counted(left, "cell"), cells - left));
     }
 
-    /// What a store holds of matrices of this kind, by a named query: `matrix` or `cross_model`.
+    /// What a store holds of matrices of this kind, by a named query: `matrix`, `cross_model` or `optimizations`.
     ///
     /// # Errors
     /// The query cannot be answered.
@@ -188,7 +172,9 @@ impl Matrix {
     /// # Errors
     /// The queries cannot be answered, or columns cannot be shown.
     pub fn page(&self, session: &Session) -> Result<String> {
-        Ok(matrix_page(&self.asked(session, "matrix")?, &self.asked(session, "cross_model")?)?)
+        let [matrix, cross_model, optimizations] =
+            ["matrix", "cross_model", "optimizations"].map(|query| self.asked(session, query));
+        Ok(matrix_page(&matrix?, &cross_model?, &optimizations?)?)
     }
 
     /// A plan of all cases, which nobody measures: whoever would says what they are called, and what this machine is.
@@ -246,25 +232,15 @@ impl Matrix {
                 self.expect_weights(&case, &run, told.get(&run))?;
             }
             let again = cell == "not here" && row.text("weights").as_deref() == Some("real") && brought(&case);
-            let done = DONE.contains(&cell.as_str()) && !again;
+            let is_cut = cell == "measured"
+                && row.text("weights").as_deref() == Some("seeded")
+                && row.float("replicates").is_none_or(|replicates| replicates < JUDGED);
+            let done = DONE.contains(&cell.as_str()) && !again && !is_cut;
             if done && same_machine(&store.run_row(&run)?, here) {
                 held.insert((case, technique));
             }
         }
         Ok(held)
-    }
-
-    /// What is missing, a few techniques of a model at a time.
-    fn parts(&self, known: &[Known], held: &BTreeSet<(String, String)>) -> Missing<'_> {
-        let mut parts = Vec::new();
-        for (case, Known { name, techniques }) in self.cases.iter().zip(known) {
-            let is_missing = |technique: &&Technique| !held.contains(&(name.clone(), technique.name.to_owned()));
-            let missing: Vec<&'static Technique> = techniques.iter().copied().filter(is_missing).collect();
-            // Of a model that is not here, all say so at once.
-            let together = if case.is_here { TOGETHER } else { technique::ALL.len() };
-            parts.extend(missing.chunks(together).map(|some| Part { case, techniques: some.to_vec() }));
-        }
-        Missing { parts, cells: known.iter().map(|one| one.techniques.len()).sum() }
     }
 
     /// The plan of a part.
@@ -274,7 +250,6 @@ impl Matrix {
         let mut plan = self.with_threads(Plan::of(self.plan.suite(), vec![case]));
         if self.plan.quick {
             plan.sampling = SamplingSpec { blocks: QUICK_BLOCKS, ..SamplingSpec::quick() };
-            plan.time_s = Some(QUICK_RUN_S);
         } else {
             plan.sampling.blocks = BLOCKS;
         }
@@ -292,14 +267,6 @@ impl Matrix {
 
     fn with_threads(&self, plan: Plan) -> Plan {
         Plan { threads: self.plan.threads, ..plan }
-    }
-}
-
-impl Part<'_> {
-    /// Its model and its techniques, in a line.
-    pub fn described(&self) -> String {
-        let names: Vec<&str> = self.techniques.iter().map(|technique| technique.name).collect();
-        format!("{}: {}", self.case.model, names.join(", "))
     }
 }
 
@@ -325,19 +292,10 @@ fn same_machine(one: &RunRow, other: &RunRow) -> bool {
     one.hostname_hash == other.hostname_hash && one.cpu_model == other.cpu_model && one.threads == other.threads
 }
 
-/// Which run it is, and about how long all of them still take, as the ones before have.
-fn left_of(started_ns: i64, [done, all]: [usize; 2]) -> String {
-    let place = format!(" (run {} of {all}", done + 1);
-    if done == 0 {
-        return place + ")";
-    }
-    let each = (clock::now_ns() - started_ns) as f64 / done as f64;
-    format!("{place}, {} left)", about(each * (all - done) as f64))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parts::TOGETHER;
 
     /// What those who measure would know of cases whose labels are known.
     fn known(matrix: &Matrix) -> Vec<Known> {
@@ -347,17 +305,18 @@ mod tests {
 
     #[test]
     fn what_is_held_is_left_out_and_the_rest_comes_a_few_at_a_time() {
-        let plan = MatrixPlan::quick().models(["smollm2-135m", "glm-4.7-flash", "smollm2-135m"]).memory(8 << 30);
+        let plan = MatrixPlan::quick().models(["smollm2-135m", "bert-base", "smollm2-135m"]).memory(8 << 30);
         let matrix = Matrix::of(&plan.layers(2)).unwrap();
         let known = known(&matrix);
         let sizes = |held: &BTreeSet<(String, String)>| -> Vec<usize> {
-            matrix.parts(&known, held).parts.iter().map(|part| part.techniques.len()).collect()
+            Missing::of(&matrix.cases, &known, held).parts.iter().map(|part| part.techniques.len()).collect()
         };
         let count = technique::ALL.len();
-        assert_eq!((matrix.cases.len(), matrix.parts(&known, &BTreeSet::new()).cells), (2, 2 * count));
-        let mut wanted = vec![TOGETHER; count / TOGETHER];
+        assert_eq!((matrix.cases.len(), Missing::of(&matrix.cases, &known, &BTreeSet::new()).cells), (2, 2 * count));
+        // What is not here comes first, all at once.
+        let mut wanted = vec![count];
+        wanted.extend(vec![TOGETHER; count / TOGETHER]);
         wanted.extend((!count.is_multiple_of(TOGETHER)).then_some(count % TOGETHER));
-        wanted.push(count);
         assert_eq!(sizes(&BTreeSet::new()), wanted);
         let of = |place: usize| -> BTreeSet<(String, String)> {
             technique::ALL.iter().map(|one| (known[place].name.clone(), one.name.to_owned())).collect()
@@ -366,7 +325,7 @@ mod tests {
         let mut but_one = of(0);
         but_one.remove(&(known[0].name.clone(), "2of4".to_owned()));
         but_one.extend(of(1));
-        let left = matrix.parts(&known, &but_one).parts;
+        let left = Missing::of(&matrix.cases, &known, &but_one).parts;
         assert_eq!(left.iter().map(Part::described).collect::<Vec<_>>(), ["smollm2-135m: 2of4"]);
     }
 
@@ -374,7 +333,8 @@ mod tests {
     fn a_run_has_the_model_as_it_is_and_what_is_asked_of_it() {
         let plan = MatrixPlan::quick().models(["smollm2-135m"]).techniques(["2of4", "int8"]).threads(1).layers(1);
         let matrix = Matrix::of(&MatrixPlan { keep_disturbed: true, ..plan }).unwrap();
-        let parts = matrix.parts(&known(&matrix), &BTreeSet::new()).parts;
+        let known = known(&matrix);
+        let parts = Missing::of(&matrix.cases, &known, &BTreeSet::new()).parts;
         let [part] = parts.as_slice() else { panic!("two techniques are one run") };
         let plan = matrix.plan_of(part);
         assert_eq!(plan.cases[0].implementations, ["plain", "2of4", "int8"]);
@@ -396,18 +356,26 @@ mod tests {
     }
 
     #[test]
+    fn every_technique_of_an_optimization_is_one_and_the_first_run_has_the_first_of_them() {
+        let folder = std::env::temp_dir().join(format!("benchbook-optimizations-{}", std::process::id()));
+        let store = LocalStore::create_or_open(folder.clone()).unwrap();
+        let session = Session::open(&store.reader().unwrap()).unwrap();
+        let answer = session.sql("select technique from optimizations where technique is not null order by place").unwrap();
+        let names: Vec<String> = rows(&answer).filter_map(|row| row.text("technique")).collect();
+        let unknown: Vec<&String> = names.iter().filter(|name| technique::named(name).is_none()).collect();
+        assert!(names.len() >= 11 && unknown.is_empty(), "{unknown:?} of {names:?}");
+        let first = &technique::ALL[..2 * TOGETHER];
+        let named = first.iter().filter(|technique| names.iter().any(|name| name == technique.name)).count();
+        assert!(named >= 7, "two runs of a model show what people ask for: {named}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
     fn names_that_nothing_has_are_told_with_the_nearest() {
         let told = |plan: MatrixPlan| Matrix::of(&plan).map(|_| ()).unwrap_err().to_string();
         let wrong = told(MatrixPlan::quick().techniques(["int9"]));
         assert!(wrong.contains("did you mean `int8`"), "{wrong}");
         let wrong = told(MatrixPlan::quick().models(["qwen3-5b"]));
         assert!(wrong.contains("qwen3-4b"), "{wrong}");
-    }
-
-    #[test]
-    fn the_time_left_follows_from_the_runs_before() {
-        assert_eq!(left_of(0, [0, 3]), " (run 1 of 3)");
-        let told = left_of(clock::now_ns() - 60_000_000_000, [1, 3]);
-        assert!(told.starts_with(" (run 2 of 3, ") && told.contains("min"), "{told}");
     }
 }

@@ -326,7 +326,7 @@ impl Worker {
     fn finish(&mut self, trial: i64, seed: u64) -> Result<Said, String> {
         let Live { posed, mut subject, writable, .. } = self.take(trial)?;
         if !writable.is_empty() {
-            let others = posed.inputs(seed);
+            let others = posed.some_inputs(seed, &writable);
             for name in &writable {
                 subject.write(name, 0, &numbers(others.get(name))).map_err(text)?;
             }

@@ -97,6 +97,9 @@ pub struct Text {
     pub experts: Option<Experts>,
     /// Latent attention in the place of attention.
     pub latent: Option<Latent>,
+    /// Whether these are only the first layers of a model: what a GLM has behind its last one is left out.
+    #[serde(skip)]
+    pub is_part: bool,
 }
 
 /// A mixture of experts.

@@ -37,6 +37,7 @@ impl Description {
     /// The model with the first `layers` layers of its text. Its number of parameters is that of its tensors.
     pub fn with_layers(&self, layers: usize) -> Self {
         let mut part = self.clone();
+        part.text.is_part |= layers < self.text.layers;
         part.text.layers = layers;
         part.parameters = part.counted_parameters();
         part

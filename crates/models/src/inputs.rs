@@ -23,7 +23,7 @@ pub struct Names {
 pub type Part = (&'static str, Vec<usize>, Vec<f32>);
 
 impl Names {
-    /// Of LLaMA and of Qwen3.
+    /// Of LLaMA and of Qwen3, with its experts, and of the dense layers of GLM.
     pub const LLAMA: Self = Self { names: &OF_LLAMA, layers: "model.layers." };
 
     /// Of BERT, without its pooler.
@@ -34,13 +34,22 @@ impl Names {
 
     /// The input that holds a tensor, and the layer that it is of; the first one for what is of no layer.
     pub fn input_of(&self, tensor: &str) -> Option<(&'static str, usize)> {
+        self.place_of(tensor, 0)
+    }
+
+    /// The same where each layer has so many experts: what is of one of these has its place among those of all layers, and lies in the
+    /// input that a feed-forward network without experts lies in.
+    pub fn place_of(&self, tensor: &str, experts: usize) -> Option<(&'static str, usize)> {
         let in_layer = tensor.strip_prefix(self.layers).and_then(|rest| rest.split_once('.'));
         let (layer, name) = match in_layer {
-            Some((layer, name)) => (layer.parse().ok()?, name),
+            Some((layer, name)) => (layer.parse::<usize>().ok()?, name),
             None => (0, tensor),
         };
-        let (_, input) = self.names.iter().find(|(known, _)| *known == name)?;
-        Some((input, layer))
+        let known = |name: &str| self.names.iter().find(|(known, _)| *known == name).map(|(_, input)| *input);
+        let Some(rest) = name.strip_prefix(OF_EXPERT) else { return Some((known(name)?, layer)) };
+        let (expert, part) = rest.split_once('.')?;
+        let expert = expert.parse::<usize>().ok().filter(|expert| *expert < experts)?;
+        Some((known(&format!("mlp.{part}"))?, layer * experts + expert))
     }
 
     /// The inputs that are made of some tensors, in the order of layers; what a problem has no name for is left out.
@@ -94,7 +103,10 @@ fn of_folder(weights: &Path, model: &str) -> Result<Vec<Part>> {
     Ok(inputs)
 }
 
-const OF_LLAMA: [(&str, &str); 14] = [
+/// What stands before the number of an expert, and then before the names of its matrices.
+const OF_EXPERT: &str = "mlp.experts.";
+
+const OF_LLAMA: [(&str, &str); 21] = [
     ("model.embed_tokens.weight", "embedding"),
     ("model.norm.weight", "last_norm"),
     ("lm_head.weight", "head"),
@@ -109,6 +121,13 @@ const OF_LLAMA: [(&str, &str); 14] = [
     ("mlp.gate_proj.weight", "w_gate"),
     ("mlp.up_proj.weight", "w_up"),
     ("mlp.down_proj.weight", "w_down"),
+    ("mlp.gate.weight", "w_router"),
+    ("self_attn.q_a_proj.weight", "w_query_down"),
+    ("self_attn.q_a_layernorm.weight", "query_latent_gain"),
+    ("self_attn.q_b_proj.weight", "w_query"),
+    ("self_attn.kv_a_proj_with_mqa.weight", "w_latent"),
+    ("self_attn.kv_a_layernorm.weight", "latent_gain"),
+    ("self_attn.kv_b_proj.weight", "w_key_value"),
 ];
 
 const OF_BERT: [(&str, &str); 21] = [
@@ -190,6 +209,10 @@ mod tests {
         assert!(unnamed(WHISPER, Names::WHISPER).iter().all(|name| name.starts_with("model.decoder.")));
         assert_eq!(Names::WHISPER.input_of("model.encoder.layers.x.fc1.weight"), None);
         assert_eq!(Names::LLAMA.input_of("model.layers.17.mlp.up_proj.weight"), Some(("w_up", 17)));
+        let of_expert = |experts: usize| Names::LLAMA.place_of("model.layers.2.mlp.experts.5.up_proj.weight", experts);
+        assert_eq!([of_expert(0), of_expert(5), of_expert(8)], [None, None, Some(("w_up", 21))]);
+        assert_eq!(Names::LLAMA.place_of("model.layers.2.mlp.gate.weight", 8), Some(("w_router", 2)));
+        assert_eq!(Names::LLAMA.input_of("model.layers.1.self_attn.kv_b_proj.weight"), Some(("w_key_value", 1)));
     }
 
     #[test]

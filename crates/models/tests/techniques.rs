@@ -2,7 +2,9 @@
 
 use benchbook_models::technique::{ALL, Applied, Change, Technique, mean_bits, named, not_here};
 use benchbook_models::weights::{Seeded, Source};
-use benchbook_models::{Decoder, Description, Error, Exit, Form, Keeps, Plan, Result, Session, Tensor, Text};
+use benchbook_models::{
+    Decoder, Description, Error, Exit, Experts, Form, Keeps, Plan, Result, Session, Tensor, Text,
+};
 
 const SEEDED: Seeded = Seeded { seed: 5 };
 
@@ -15,6 +17,13 @@ fn model(architecture: &str, [layers, heads, kv_heads, head_dim, width, hidden]:
          context = 128\ntied = false\nepsilon = 1e-5\n{base}"
     );
     Description::parse(&text).unwrap()
+}
+
+/// A Qwen3 of so many experts, of which a token goes through some.
+fn routed([experts, chosen]: [usize; 2]) -> Description {
+    let dense = model("qwen3", [3, 8, 4, 6, 33, 64]);
+    let experts = Experts { count: experts, chosen, hidden: 24, shared: 0, dense_layers: 0 };
+    Description { text: Text { experts: Some(experts), ..dense.text.clone() }, ..dense }
 }
 
 fn ids(count: usize) -> Vec<i32> {
@@ -49,12 +58,17 @@ fn by(change: Change) -> Technique {
     Technique { change, ..ALL[0] }
 }
 
+fn changes_no_weights(change: Change) -> bool {
+    matches!(change, Change::Keeps(_) | Change::Exit(_) | Change::Attention(_) | Change::Chunks(_))
+}
+
 #[test]
 fn a_technique_computes_by_the_numbers_that_it_stands_for() {
     let models = [
         model("llama", [2, 8, 4, 8, 40, 70]),
         model("qwen3", [3, 8, 4, 6, 33, 64]),
         model("gpt-2", [2, 5, 5, 8, 40, 70]),
+        routed([5, 2]),
     ];
     for model in &models {
         let exact = logits(&Decoder::load(model, &SEEDED, 24).unwrap(), &ids(20));
@@ -64,7 +78,7 @@ fn a_technique_computes_by_the_numbers_that_it_stands_for() {
                 Err(Error::Inapplicable { .. }) => continue,
                 Err(error) => panic!("{}: {error}", technique.name),
             };
-            if matches!(technique.change, Change::Keeps(_) | Change::Exit(_)) {
+            if changes_no_weights(technique.change) {
                 continue;
             }
             let found = logits(&applied.decoder().unwrap(), &ids(20));
@@ -93,13 +107,33 @@ fn what_is_promised_is_kept() {
         let name = technique.name;
         assert!(bytes <= promise.weight_bytes && flops <= promise.flops && cache <= promise.cache_bytes, "{name}");
         let saves = bytes.min(flops).min(cache);
-        let elsewhere = matches!(technique.change, Change::Exit(_) | Change::Precision(_) | Change::Keeps(_));
+        let elsewhere = changes_no_weights(technique.change) || matches!(technique.change, Change::Precision(_));
         assert!(saves < 0.99 || elsewhere, "{name} saves nothing: {saves}");
         assert_eq!(named(name), Some(technique));
     }
     let window = named("window-sinks").unwrap().applied(&model, &SEEDED, 96).unwrap().decoder().unwrap();
     let longer = |decoder: &Decoder| Session::new(decoder, 96, 8).unwrap().cache_bytes();
     assert_eq!(longer(&window) * 96, longer(&Decoder::load(&model, &SEEDED, 96).unwrap()) * 64);
+}
+
+#[test]
+fn a_token_reads_the_experts_that_it_goes_through() {
+    let of = |experts: [usize; 2]| Decoder::load(&routed(experts), &SEEDED, 24).unwrap();
+    let (some, all) = (of([5, 2]), of([5, 5]));
+    let (width, hidden) = (33, 24);
+    assert_eq!(some.held(), all.held());
+    assert_eq!(all.read_by_token(), all.held());
+    assert_eq!(all.held().numbers - some.read_by_token().numbers, 3 * 3 * 3 * width * hidden, "three experts of three layers");
+    let dense = Decoder::load(&model("qwen3", [3, 8, 4, 6, 33, 64]), &SEEDED, 24).unwrap();
+    assert_eq!(dense.read_by_token(), dense.held());
+    // A token has the same bits alone and with others, whatever goes through its experts besides.
+    let text = ids(9);
+    let mut session = Session::new(&some, 16, 8).unwrap();
+    let together = session.step(&some, &text).unwrap().to_vec();
+    session.keep(0);
+    let alone: Vec<f32> = text.iter().flat_map(|id| session.step(&some, &[*id]).unwrap().to_vec()).collect();
+    assert!(off(&alone, &together) < 1e-5);
+    assert!(off(&logits(&some, &ids(20)), &logits(&all, &ids(20))) > 1e-3);
 }
 
 #[test]
@@ -147,6 +181,47 @@ fn caches_of_whole_numbers_are_near_and_windows_hide() {
     let steps = keys[..8].iter().map(|key| key.abs()).fold(0.0, f32::max) / 127.0;
     assert!(keys[..8].iter().all(|key| (key / steps - (key / steps).round()).abs() < 1e-3));
     assert!(session.rounded(&decoder, 9).is_none());
+}
+
+#[test]
+fn a_query_reads_no_value_whose_weight_is_small() {
+    let model = model("qwen3", [2, 4, 2, 8, 32, 48]);
+    let exact = logits(&Decoder::load(&model, &SEEDED, 40).unwrap(), &ids(32));
+    let of = |least: f64| {
+        let decoder = by(Change::Attention(least)).applied(&model, &SEEDED, 40).unwrap().decoder().unwrap();
+        let mut session = Session::new(&decoder, 32, 8).unwrap();
+        session.prefill(&decoder, &ids(32)).unwrap();
+        (off(&logits(&decoder, &ids(32)), &exact), session.share_read().unwrap())
+    };
+    let (none, some, most) = (of(0.0), of(0.2), of(0.999));
+    assert!(none.0 < 1e-5 && none.1 == 1.0, "{none:?}");
+    assert!(some.0 > 1e-3 && (0.1..0.9).contains(&some.1), "{some:?}");
+    // Of 1 + … + 32 values for each head, hardly more than one for each query.
+    assert!((32.0 / 528.0..0.1).contains(&most.1) && most.0 > some.0, "{most:?}");
+    let plain = Decoder::load(&model, &SEEDED, 40).unwrap();
+    assert!(Session::new(&plain, 32, 8).unwrap().share_read().is_none());
+}
+
+/// Seeded weights of which a layer has those of the one behind it, from the second on.
+struct WithoutTheSecond;
+
+impl Source for WithoutTheSecond {
+    fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        let name = tensor.name.replacen("layers.1.", "layers.2.", 1);
+        SEEDED.numbers(&Tensor { name, ..tensor.clone() })
+    }
+}
+
+#[test]
+fn the_block_in_the_middle_is_taken_out() {
+    let whole = model("llama", [3, 4, 2, 8, 32, 48]);
+    let without = named("block-out").unwrap().applied(&whole, &SEEDED, 24).unwrap();
+    assert_eq!((without.description.text.layers, without.description.parameters < whole.counted_parameters()), (2, true));
+    let of_two = Decoder::load(&model("llama", [2, 4, 2, 8, 32, 48]), &WithoutTheSecond, 24).unwrap();
+    assert_eq!(logits(&without.decoder().unwrap(), &ids(20)), logits(&of_two, &ids(20)));
+    let last = Tensor { name: "model.layers.1.input_layernorm.weight".to_owned(), ..whole.tensors()[0].clone() };
+    let third = whole.tensors().into_iter().find(|one| one.name == "model.layers.2.input_layernorm.weight").unwrap();
+    assert_eq!(without.numbers(&last).unwrap(), SEEDED.numbers(&third).unwrap());
 }
 
 #[test]
@@ -205,13 +280,13 @@ fn who_does_not_take_a_technique_says_why() {
         ("heads-25", &shared, "one key head"),
         ("heads-25", &three, "25 % of 3 key heads are not one"),
         ("early-exit", &shared, "through all"),
+        ("block-out", &shared, "only block"),
+        ("channels-25", &routed([5, 2]), "not for experts"),
     ] {
         let refused = named(name).unwrap().applied(model, &SEEDED, 8).map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains(name) && refused.contains(why), "{refused}");
     }
     for (name, what) in [
-        ("qwen3-coder-30b", "experts"),
-        ("glm-4.7-flash", "latent attention"),
         ("qwen3-vl-2b", "of images"),
         ("whisper-base", "of sound that it hears"),
         ("minilm-l6", "both directions"),
@@ -221,7 +296,9 @@ fn who_does_not_take_a_technique_says_why() {
         assert!(told.contains(what), "{told}");
         assert!(ALL[0].applied(&model, &SEEDED, 8).is_err());
     }
-    assert!(not_here(&benchbook_models::named("smollm2-135m").unwrap()).is_none());
+    for name in ["smollm2-135m", "qwen3-coder-30b", "glm-4.7-flash"] {
+        assert!(not_here(&benchbook_models::named(name).unwrap()).is_none(), "{name}");
+    }
 }
 
 /// Seeded weights of which one number of a tensor is none.

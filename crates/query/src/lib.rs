@@ -1,6 +1,6 @@
-//! SQL over a store: ten tables, the views `results`, `pairs`, `unusable` and `verdicts`, their like for metrics other
-//! than time (`metric_values`, `metric_pairs` and `metric_verdicts`), statistics as functions, named queries, and the
-//! table of published claims. Nothing here writes to a store.
+//! SQL over a store: ten tables, the views `results`, `pairs`, `unusable`, `verdicts` and `matrix_cells`, the like of
+//! these for metrics other than time (`metric_values`, `metric_pairs` and `metric_verdicts`), statistics as functions,
+//! named queries, and the table of published claims. Nothing here writes to a store.
 //!
 //! A [`Session`] is a snapshot: what was recorded when it was opened. Samples are read as a query
 //! needs them; the facts of trials and the values of metrics are gathered once, when a view of theirs is first named.

@@ -22,8 +22,8 @@ use crate::store_table::StoreTable;
 use crate::verdicts::{FACTS, of_times, planned, view};
 use crate::views;
 
-/// The names of the views of times.
-pub(crate) const VIEWS: [&str; 4] = ["results", "pairs", "unusable", VERDICTS];
+/// The names of the views of times, of cells of matrices, and of what their techniques stand for.
+pub(crate) const VIEWS: [&str; 6] = ["results", "pairs", "unusable", VERDICTS, "matrix_cells", "optimizations"];
 pub(crate) const VERDICTS: &str = "verdicts";
 /// Trials of which no sample may be used, each with what became of it: every table says it in these words.
 const UNUSABLE: &str = "SELECT run_id, trial, trial_lost AS reason FROM \"Facts\" WHERE trial_lost IS NOT NULL";
@@ -103,12 +103,15 @@ pub(crate) async fn register_views(
     let facts = Facts::gather(&sources, damaged)?;
     let provider = facts.table()?;
     let samples = &tables[&Table::Samples];
-    let [results, pairs, unusable, verdicts] = VIEWS;
+    let [results, pairs, unusable, verdicts, cells, optimizations] = VIEWS;
     context.register_table(results, view(views::results(samples, &provider, &facts.params)?))?;
     context.register_table(pairs, view(views::pairs(samples, &provider)?))?;
     let lost = planned(context, UNUSABLE, &[(FACTS, Arc::clone(&provider))]).await?;
     context.register_table(unusable, view(lost))?;
     context.register_table(verdicts, view(of_times(context, &provider, noise).await?))?;
+    context.register_table(cells, view(planned(context, include_str!("matrix/cells.sql"), &[]).await?))?;
+    let named = planned(context, include_str!("matrix/optimizations.sql"), &[]).await?;
+    context.register_table(optimizations, view(named))?;
     Ok(facts)
 }
 

@@ -11,6 +11,7 @@ mod figures;
 pub mod gate;
 mod html;
 mod matrix;
+mod optimized;
 mod row;
 mod text;
 

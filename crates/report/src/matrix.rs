@@ -9,18 +9,20 @@ use arrow::datatypes::{Schema, SchemaRef};
 use benchbook_query::Answer;
 
 use crate::Result;
-use crate::charts::{Figure, Mark, chart, document, heat_map};
+use crate::charts::{Figure, Mark, chart, document_after, heat_map};
 use crate::html::{SCRIPT, STYLE, escaped, table};
+use crate::optimized::{cost, optimized, speed};
 use crate::row::{Row, rows};
-use crate::text::{Cells, number};
+use crate::text::Cells;
 
 /// Rows of a table at most.
 const MOST_ROWS: usize = 2_000;
 
 /// What a cell tells first.
-const DETAILS: [&str; 23] = [
+const DETAILS: [&str; 24] = [
     "model",
     "technique",
+    "optimization",
     "cell",
     "helps",
     "quality",
@@ -44,14 +46,12 @@ const DETAILS: [&str; 23] = [
     "reason",
 ];
 
-/// The page of a matrix, of the rows of the named queries `matrix` and `cross_model`.
+/// The page of a matrix, of the rows of the named queries `matrix`, `cross_model` and `optimizations`.
 ///
 /// # Errors
 /// Columns that cannot be shown.
-pub fn matrix_page(matrix: &Answer, cross_model: &Answer) -> Result<String> {
-    let mut body = String::new();
-    // Writing to a String cannot fail.
-    let _ = write!(body, "<style>{STYLE}</style>\n<h2>What helps which model</h2>\n{}", helped(matrix));
+pub fn matrix_page(matrix: &Answer, cross_model: &Answer, optimizations: &Answer) -> Result<String> {
+    let mut first = format!("<style>{STYLE}</style>\n<h2>What helps which model</h2>\n{}", helped(matrix));
     let notes = [
         "A cell is paired block by block with its model as it is; a win is claimed from the lower bound of its 95 % interval on, \
          and at a q-value of 5 % over the whole matrix. memory_ratio is weights and cache over the model's own.",
@@ -60,6 +60,18 @@ pub fn matrix_page(matrix: &Answer, cross_model: &Answer) -> Result<String> {
          perplexity or accuracy beside the model as it is. Energy is not read.",
     ]
     .map(str::to_owned);
+    let names = [
+        "An optimization stands here by the name that people have for it, with the techniques that are it, or with the command that \
+         measures it where it is no technique of a model. A speedup has its 95 % interval and the verdict of its run; answers move, \
+         beside the model as it is, by so many nats a token.",
+    ]
+    .map(str::to_owned);
+    let named = optimized(optimizations, matrix, across);
+    if !named.rows.is_empty() {
+        // Writing to a String cannot fail.
+        let _ = write!(first, "<h2>Optimizations by name</h2>\n{}", table(&named, "", &names));
+    }
+    let mut body = String::new();
     let parts = [
         ("Techniques over all models", cells_of(cross_model, None)?, &[][..]),
         ("Fastest for what it moves", cells_of(&front(matrix)?, None)?, &[][..]),
@@ -67,11 +79,12 @@ pub fn matrix_page(matrix: &Answer, cross_model: &Answer) -> Result<String> {
     ];
     for (title, cells, under) in parts {
         if !cells.rows.is_empty() {
+            // Writing to a String cannot fail.
             let _ = write!(body, "<h2>{title}</h2>\n{}", table(&cells, "", under));
         }
     }
     let _ = writeln!(body, "<script>{SCRIPT}</script>");
-    Ok(document("Models and techniques", &matrix_figures(matrix)?, &body))
+    Ok(document_after("Models and techniques", &first, &matrix_figures(matrix)?, &body))
 }
 
 /// Heat maps of speed and memory, a row a technique and a column a model, and how far answers move against speed; none where there is
@@ -229,19 +242,13 @@ fn helped(matrix: &Answer) -> String {
     lines + "</ul>\n"
 }
 
-/// What a technique gains, where it does: `int8 is faster and smaller (2.1×, 0.26 of the memory)`.
+/// What a technique gains, where it does, how sure that is and what it costs: `int8 is faster and smaller (2.1× (2 to 2.2), 0.26 of the
+/// memory, answers move by 0.1 nats)`.
 fn gain(row: &Row<'_>) -> Option<String> {
     let (technique, helps) = (row.text("technique")?, row.text("helps")?);
     let is_gain = helps.starts_with("faster") || helps.starts_with("smaller");
-    let speed = row.float("speedup").map(|speedup| format!("{}×", rounded(speedup)));
-    let memory = row.float("memory_ratio").map(|share| format!("{} of the memory", rounded(share)));
-    let numbers: Vec<String> = speed.into_iter().chain(memory).collect();
+    let numbers: Vec<String> = speed(row).into_iter().chain(cost(row)).collect();
     is_gain.then(|| format!("{technique} is {helps} ({})", numbers.join(", ")))
-}
-
-/// Two decimals.
-fn rounded(value: f64) -> String {
-    number((value * 100.0).round() / 100.0)
 }
 
 #[cfg(test)]
@@ -287,7 +294,8 @@ mod tests {
     #[test]
     fn a_model_has_a_line_that_says_what_helps() {
         let told = helped(&answer(&CELLS));
-        let gains = "int8 is faster and smaller (2.1×, 0.26 of the memory); nf4 is smaller (1.5×, 0.14 of the memory)";
+        let gains = "int8 is faster and smaller (2.1× (2 to 2.2), 0.26 of the memory, answers move by 0.1 nats); nf4 is smaller \
+                     (1.5× (1.4 to 1.6), 0.14 of the memory, answers move by 0.3 nats)";
         assert!(told.contains(&format!("<li><b>a</b>: {gains}</li>")), "{told}");
         assert!(told.contains("<li><b>b</b>: b has experts</li>"), "{told}");
         let none = helped(&answer(&[("c", "2of4", "measured", None, Some([0.5, 1.0, 0.0]), Some("slower"))]));
@@ -331,8 +339,16 @@ mod tests {
     #[test]
     fn a_page_shows_every_cell_and_needs_no_network() {
         let (matrix, cross) = (answer(&CELLS), answer(&[]));
-        let page = matrix_page(&matrix, &cross).unwrap();
+        let optimizations: Answer = RecordBatch::try_from_iter_with_nullable([
+            ("optimization", texts(vec![Some("weights of few bits".to_owned())]), true),
+            ("technique", texts(vec![Some("int8".to_owned())]), true),
+        ])
+        .unwrap()
+        .into();
+        let page = matrix_page(&matrix, &cross, &optimizations).unwrap();
         let parts = [
+            "Optimizations by name",
+            "weights of few bits",
             "default-src 'none'",
             "Speed over the model as it is",
             "What helps which model",
@@ -344,6 +360,9 @@ mod tests {
             assert!(page.contains(part), "{part}");
         }
         assert!(!page.contains("<one>") && !page.contains("Techniques over all models"));
+        let at = |part: &str| page.find(part).unwrap();
+        assert!(at("What helps which model") < at("Optimizations by name"), "what a reader asks comes first");
+        assert!(at("Optimizations by name") < at("<figure>\n"));
         assert_eq!(matrix_figures(&matrix).unwrap().len(), 3);
         let speed = matrix_figures(&matrix).unwrap().remove(0).text();
         assert!(speed.contains("heads-25, a") && speed.contains("not applicable"), "{speed}");
@@ -352,7 +371,7 @@ mod tests {
 
     #[test]
     fn an_empty_store_says_what_to_do() {
-        let page = matrix_page(&answer(&[]), &answer(&[])).unwrap();
+        let page = matrix_page(&answer(&[]), &answer(&[]), &answer(&[])).unwrap();
         assert!(page.contains("benchbook matrix --quick") && page.contains("There are no figures"));
     }
 }

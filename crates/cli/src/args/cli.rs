@@ -103,7 +103,7 @@ the newest that had begun by then.")]
     /// Measure every technique on every model, one change at a time, and show what helps which
     #[command(after_help = "\
 Examples:
-  benchbook matrix --quick
+  benchbook matrix --quick --time 25m
   benchbook matrix --models smollm2-135m,qwen3-4b --techniques int8,2of4,early-exit --output matrix.html
   benchbook sql --query before_after --param model=qwen3-4b --param technique=int8
 
@@ -206,6 +206,22 @@ mod tests {
             };
             assert_eq!(arguments.statement.unwrap().trim_start(), statement);
             assert_eq!(arguments.format.format, Format::Csv);
+        }
+    }
+
+    /// The commands that the view `optimizations` names are ones that this program takes.
+    #[test]
+    fn what_stands_for_an_optimization_elsewhere_can_be_asked_for() {
+        use benchbook_record::Readable as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let store = benchbook_record::LocalStore::create_or_open(folder.path().join("store")).unwrap();
+        let session = benchbook_query::Session::open(&store.reader().unwrap()).unwrap();
+        let named = session.sql("select command from optimizations where command is not null").unwrap();
+        let commands: Vec<String> = benchbook_report::rows(&named).filter_map(|row| row.text("command")).collect();
+        assert!(commands.len() >= 4, "{commands:?}");
+        for command in commands {
+            assert!(Cli::try_parse_from(command.split(' ')).is_ok(), "{command}");
         }
     }
 

@@ -1,26 +1,27 @@
 //! Arguments of `matrix`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use benchbook_matrix::MEMORY;
 use clap::Args;
 
 use super::FormatArgs;
-use super::values::parse_memory;
+use super::values::{parse_duration, parse_memory};
 
 /// Arguments of `matrix`.
 #[derive(Debug, Args)]
 pub struct MatrixArgs {
-    /// Only these models [default: SmolLM2-135M, all-MiniLM-L6-v2 and four large ones]
+    /// Only these models [default: SmolLM2-135M, all-MiniLM-L6-v2, Whisper base and four large ones]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub models: Vec<String>,
     /// Only these techniques [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub techniques: Vec<String>,
-    /// Two layers of each model, short texts and few blocks: a look within 20 minutes a model
+    /// Two layers of each model at most, short texts and few blocks: a look within 20 minutes a model
     #[arg(long)]
     pub quick: bool,
-    /// Layers of a model at most [default: as many as there is room for, 2 with --quick]
+    /// Layers of a model at most [default: as many as there is room for, with --quick 2, or 1 of large ones]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=128))]
     pub layers: Option<u32>,
     /// Memory that all processes of a run may take (8GiB, or a share of the machine's)
@@ -29,6 +30,9 @@ pub struct MatrixArgs {
     /// Threads given to every variant [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Begin no run for which no time is left of so much (25m); the same command goes on later
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub time: Option<Duration>,
     /// Use samples too that the machine disturbed, as on one that is never quiet
     #[arg(long, env = "BENCHBOOK_KEEP_DISTURBED", value_parser = clap::builder::FalseyValueParser::new())]
     pub keep_disturbed: bool,

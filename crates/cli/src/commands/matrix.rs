@@ -56,6 +56,7 @@ fn plan(arguments: &MatrixArgs) -> MatrixPlan {
         layers: arguments.layers,
         memory_bytes: Some(arguments.memory),
         threads: arguments.threads,
+        time: arguments.time,
         keep_disturbed: arguments.keep_disturbed,
         again: arguments.again,
     }

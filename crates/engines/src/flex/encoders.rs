@@ -121,6 +121,7 @@ pub(super) fn text(architecture: Architecture, sizes: Sizes, [vocabulary, contex
         rotary_base: None,
         experts: None,
         latent: None,
+        is_part: false,
     }
 }
 

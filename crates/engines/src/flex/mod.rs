@@ -26,6 +26,7 @@ mod pruning;
 pub mod quality;
 pub mod roofs;
 mod row;
+mod searched;
 pub mod singular;
 pub mod sparse;
 mod subject;

@@ -5,7 +5,9 @@ use benchbook_core::{
 };
 use benchbook_models::compress::Scheme;
 use benchbook_models::weights::Source;
-use benchbook_models::{Architecture as Family, Decoder, Description, Form, Names, Plan, Session, Tensor, Text};
+use benchbook_models::{
+    Architecture as Family, Decoder, Description, Experts, Form, Latent, Names, Plan, Session, Tensor, Text,
+};
 use benchbook_workloads::blocks::{Architecture, EPSILON};
 use benchbook_workloads::decoding::{Generate, GenerateParams, Prefill, PrefillParams, Sizes};
 
@@ -243,9 +245,28 @@ pub(super) fn failed(implementation: &'static str, device: &str, error: &benchbo
 
 /// The description of a model of these sizes.
 pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
-    let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, rotary_base } = *sizes;
+    let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *sizes;
+    let Sizes { rotary_base, experts, latent, .. } = *sizes;
+    let routed = |experts: benchbook_workloads::decoding::Experts| Experts {
+        count: experts.count,
+        chosen: experts.chosen,
+        hidden,
+        shared: 0,
+        dense_layers: 0,
+    };
+    let out_of = |latent: benchbook_workloads::decoding::Latent| Latent {
+        query_rank: latent.query_rank,
+        kv_rank: latent.kv_rank,
+        plain: head_dim - latent.rotated,
+        rotated: latent.rotated,
+        value: head_dim,
+    };
     let text = Text {
-        architecture: if architecture == Architecture::Qwen3 { Family::Qwen3 } else { Family::Llama },
+        architecture: match latent {
+            Some(_) => Family::Glm4,
+            None if architecture == Architecture::Qwen3 => Family::Qwen3,
+            None => Family::Llama,
+        },
         layers,
         heads,
         kv_heads,
@@ -257,8 +278,9 @@ pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
         tied: false,
         epsilon: EPSILON,
         rotary_base: Some(rotary_base as f64),
-        experts: None,
-        latent: None,
+        experts: experts.map(routed),
+        latent: latent.map(out_of),
+        is_part: true,
     };
     let (name, source) = ("the model of a case".to_owned(), "its parameters".to_owned());
     Description {
@@ -282,13 +304,14 @@ pub(super) struct Given<'a> {
 
 impl Source for Given<'_> {
     fn numbers(&self, tensor: &Tensor) -> benchbook_models::Result<Vec<f32>> {
-        let known = Names::LLAMA.input_of(&tensor.name).filter(|(_, layer)| *layer < self.sizes.layers);
-        let Some((input, layer)) = known else {
+        let experts = self.sizes.experts.map_or(1, |experts| experts.count);
+        let known = Names::LLAMA.place_of(&tensor.name, experts);
+        let Some((input, place)) = known.filter(|(_, place)| *place < self.sizes.layers * experts) else {
             let found = "the inputs of the case".to_owned();
             return Err(benchbook_models::Error::Missing { name: tensor.name.clone(), found });
         };
         let count = tensor.count();
-        Ok(self.inputs.numbers(input)[layer * count..][..count].to_vec())
+        Ok(self.inputs.numbers(input)[place * count..][..count].to_vec())
     }
 }
 

@@ -5,15 +5,17 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _};
 
 use benchbook_core::{Array, DType, Inputs, Loop, Metric, Reference, Result, Row, Setting, Step, Subject, Support};
 use benchbook_models::technique::{self, Applied, Change, Technique, Tried, mean_bits};
-use benchbook_models::{Decoder, Description, Form, Keeps, Names, Session};
+use benchbook_models::{Decoder, Description, Form, Keeps, Names, Session, Text};
 use benchbook_quality::logits as quality;
 use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Rounded, Sizes};
 
 use super::models::{Given, MOST_CHUNK, Running, described, failed, looping};
 use super::row::fused_row;
+use super::searched;
 use super::technical::{Changed, Technical};
 use super::weight_only::{own_bytes, own_flops, weight_bytes};
 
@@ -59,12 +61,21 @@ fn unknown(params: &ForcedDecodingParams) -> String {
         return format!("not here: {why}");
     }
     if model.text.architecture.biased() {
-        return "not here: right answers are known of LLaMA and Qwen3 alone here".to_owned();
+        return "not here: right answers are known of LLaMA, Qwen3 and GLM alone here".to_owned();
     }
     let all = params.of_layers;
     match params.fits {
         0 => format!("does not fit: there is no room for one of its {all} layers"),
         most => format!("does not fit: {most} of {all} layers are the most that there is room for"),
+    }
+}
+
+/// The same with a technique, which may have fewer of them computed at a time.
+fn room_with(technique: &Technique, params: &ForcedDecodingParams) -> [usize; 2] {
+    let [positions, chunk] = room(params);
+    match technique.change {
+        Change::Chunks(tokens) => [positions, chunk.min(tokens)],
+        _ => [positions, chunk],
     }
 }
 
@@ -82,7 +93,10 @@ fn applied<T>(
 ) -> benchbook_models::Result<T> {
     let sizes = params.sizes();
     let (model, given) = (described(&sizes, params.text()).checked()?, Given { sizes: &sizes, inputs });
-    with(&model, &technique.applied(&model, &given, params.text())?)
+    let weights = |hasher: &mut DefaultHasher| {
+        inputs.iter().filter(|(name, _)| *name != "prompt").for_each(|(name, array)| (name, array.bytes()).hash(hasher));
+    };
+    with(&model, &searched::applied(technique, &model, &given, params.text(), weights)?)
 }
 
 /// The largest of whole numbers of so many bits, 8 or 4, that a cache holds.
@@ -113,7 +127,7 @@ impl Technical for ForcedDecoding {
             Ok((decoder, told, exact))
         });
         let (decoder, told, exact) = made.map_err(|error| failed(name, &setting.device, &error))?;
-        let running = Running::of(name, setting, decoder, inputs, room(params));
+        let running = Running::of(name, setting, decoder, inputs, room_with(technique, params));
         let steps = Self::steps(params);
         Ok(looping(name, setting, &steps, Forced::new(running, params, told, Some(exact))))
     }
@@ -147,6 +161,10 @@ impl Technical for ForcedDecoding {
                     let depths = Depths { of: session.depths(), first: params.prompt, least, alike: exit.alike };
                     of(inputs, sizes, Otherwise { depths: Some(depths), ..Otherwise::default() })
                 }
+                Change::Attention(least) => {
+                    of(inputs, sizes, Otherwise { least: Some(least), ..Otherwise::default() })
+                }
+                Change::Chunks(_) => of(inputs, sizes, Otherwise::default()),
                 _ => of(&stands_for(applied, inputs)?, narrow(sizes, &applied.description), Otherwise::default()),
             }
         });
@@ -156,15 +174,17 @@ impl Technical for ForcedDecoding {
 
 /// Sizes of the model that a technique has made.
 fn narrow(sizes: Sizes, model: &Description) -> Sizes {
-    Sizes { heads: model.text.heads, kv_heads: model.text.kv_heads, hidden: model.text.hidden, ..sizes }
+    let Text { layers, heads, kv_heads, hidden, .. } = model.text;
+    Sizes { layers, heads, kv_heads, hidden, ..sizes }
 }
 
 /// The inputs of a case with the weights that a technique stands for.
 fn stands_for(applied: &Applied, inputs: &Inputs) -> benchbook_models::Result<Inputs> {
     let mut found: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
+    let experts = applied.description.text.experts.as_ref().map_or(1, |experts| experts.count);
     for tensor in applied.description.tensors() {
         // Tensors of layers come in the order of these.
-        if let Some((input, _)) = Names::LLAMA.input_of(&tensor.name) {
+        if let Some((input, _)) = Names::LLAMA.place_of(&tensor.name, experts) {
             found.entry(input).or_default().extend(applied.numbers(&tensor)?);
         }
     }
@@ -240,10 +260,12 @@ impl Forced {
         let skipped = (depths.len() * text.layers - passes) as f64;
         let rows = session.rows();
         let seen = depths.iter().enumerate().map(|(position, depth)| (depth * (position + 1).min(rows)) as f64);
-        let products = decoder.held().numbers as f64 / layers * passes as f64
+        let products = decoder.read_by_token().numbers as f64 / layers * passes as f64
             + decoder.held_by_keys().numbers as f64 / layers * skipped
             + (decoder.held_by_head().numbers * tokens) as f64;
-        2.0 * products + 4.0 * text.projected()[0] as f64 * seen.sum::<f64>()
+        // Scores are of all positions that are seen, and values of those that are read.
+        let read = session.share_read().unwrap_or(1.0);
+        2.0 * products + (2.0 + 2.0 * read) * text.projected()[0] as f64 * seen.sum::<f64>()
     }
 
     /// How far the logits of the first loop are from those of the decoder as it is, token by token.
@@ -303,7 +325,7 @@ impl Loop for Forced {
     fn metrics(&self) -> Vec<Metric> {
         let mut metrics = self.told.clone();
         let (decoder, Some(session)) = self.running.decoder() else { return metrics };
-        metrics.push(own_bytes(decoder.matrix_bytes()));
+        metrics.push(own_bytes((decoder.read_by_token() + decoder.held_by_head()).bytes));
         metrics.push(Metric::modelled("cache_bytes", session.cache_bytes() as f64, "bytes"));
         metrics.push(own_flops(Self::flops(decoder, session, self.tokens)));
         let (depths, new) = (session.depths(), session.depths().len().saturating_sub(self.prompt));
@@ -311,6 +333,7 @@ impl Loop for Forced {
             let mean = depths[self.prompt..].iter().sum::<usize>() as f64 / new as f64;
             metrics.push(Metric::measured("token_depth", mean, "count"));
         }
+        metrics.extend(session.share_read().map(|share| Metric::measured("values_read", share, "share")));
         self.hold();
         metrics.extend(self.figures.borrow().iter().cloned());
         metrics
@@ -360,8 +383,63 @@ mod tests {
         assert!(metrics_of("cache-int8")["cache_bytes"] < plain["cache_bytes"]);
         let early = metrics_of("early-exit");
         assert!((2.0..=4.0).contains(&early["token_depth"]) && (plain["token_depth"] - 4.0).abs() < 1e-12);
+        let seen = metrics_of("sparse-attention");
+        assert!((0.1..=1.0).contains(&seen["values_read"]) && seen["own_flops"] <= plain["own_flops"]);
+        assert!(seen["kl_divergence"] > 0.0 && !plain.contains_key("values_read"));
+        let out = metrics_of("block-out");
+        assert!((out["sparsity"] - 0.25).abs() < 1e-12 && (out["token_depth"] - 3.0).abs() < 1e-12, "{out:?}");
+        let chunks = metrics_of("chunks-16");
+        assert_eq!((chunks["kl_divergence"], chunks["own_flops"]), (0.0, plain["own_flops"]), "it computes the same");
         let adaptive = metrics_of("adaptive-precision");
         assert!((4.0..=8.0).contains(&adaptive["formats_tried"]) && adaptive["layer_error"] <= 0.05);
+    }
+
+    #[test]
+    fn a_token_computes_by_the_experts_that_it_goes_through() {
+        let routed = ForcedDecodingParams {
+            architecture: "qwen3".to_owned(),
+            hidden: 40,
+            experts: 6,
+            of_experts: 6,
+            chosen: 2,
+            ..params()
+        };
+        is_right(&routed, &["int8", "low-rank-4th", "2of4", "heads-25", "block-out"]);
+    }
+
+    #[test]
+    fn queries_keys_and_values_come_out_of_latents() {
+        let architecture = "glm-4".to_owned();
+        let latent = ForcedDecodingParams { architecture, query_rank: 24, kv_rank: 20, rotated: 4, ..params() };
+        is_right(&latent, &["int8", "2of4", "channels-25", "cache-int8", "sparse-attention", "block-out"]);
+        let heads = all().find(|one| one.name() == "heads-25").unwrap();
+        let Support::No(why) = heads.supports("flex", DType::F32, &latent.params()) else { panic!("it is applied") };
+        assert!(why.contains("share a latent"), "{why}");
+    }
+
+    /// Plain and with each of these techniques, beside what is right.
+    fn is_right(params: &ForcedDecodingParams, techniques: &[&str]) {
+        let inputs = ForcedDecoding::inputs(params, 4);
+        let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
+        let right = ForcedDecoding::reference(params, &inputs, 4);
+        let mut plain = PLAIN.prepare(&setting, &params.params(), &inputs).unwrap();
+        plain.run(1);
+        plain.sync().unwrap();
+        assert!(right.distance(&plain.outputs().unwrap()) < 1e-4);
+        let told = |subject: &dyn Subject, name: &str| {
+            subject.metrics().into_iter().find(|metric| metric.name == name).unwrap().value
+        };
+        let work = ForcedDecoding::work(params, DType::F32).flops;
+        assert!((told(plain.as_ref(), "own_flops") / work - 1.0).abs() < 1e-9);
+        for name in techniques {
+            let technical = all().find(|one| one.name() == *name).unwrap();
+            let mut subject = technical.prepare(&setting, &params.params(), &inputs).unwrap();
+            subject.run(1);
+            subject.sync().unwrap();
+            let right = technical.approximation(&params.params(), &inputs, 4).unwrap();
+            assert!(right.distance(&subject.outputs().unwrap()) < 1e-3, "{name}");
+            assert!(told(subject.as_ref(), "kl_divergence") > 0.0, "{name}");
+        }
     }
 
     #[test]
@@ -393,8 +471,11 @@ mod tests {
         assert!(refused(&shared, "heads-25").starts_with("not applicable: all of its queries"));
         assert_eq!(refused(&shared, "int8"), "");
         let other = "other".to_owned();
-        let experts = ForcedDecodingParams { model: "qwen3-coder-30b".into(), architecture: other.clone(), ..params() };
-        assert!(refused(&experts, "int8").starts_with("not here: Qwen3-Coder-30B"), "{}", refused(&experts, "int8"));
+        let reads = ForcedDecodingParams { model: "bert-base".into(), architecture: other.clone(), ..params() };
+        assert!(refused(&reads, "int8").starts_with("not here: BERT"), "{}", refused(&reads, "int8"));
+        let architecture = "qwen3".to_owned();
+        let experts = ForcedDecodingParams { architecture, experts: 4, of_experts: 4, chosen: 2, ..params() };
+        assert!(refused(&experts, "channels-25").contains("not for experts") && refused(&experts, "int8").is_empty());
         let large = ForcedDecodingParams { model: "llama-70b".into(), architecture: other.clone(), ..params() };
         assert_eq!(refused(&large, "int8"), "does not fit: there is no room for one of its 4 layers");
         let some = ForcedDecodingParams { of_layers: 80, fits: 3, ..large };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use benchbook_core::{Inputs, Problem};
 use benchbook_models::{Names, brought, named};
 use benchbook_workloads::blocks::EPSILON;
-use benchbook_workloads::decoding::{Generate, GenerateParams, SMOLLM2};
+use benchbook_workloads::decoding::{ForcedDecoding, ForcedDecodingParams, Generate, GenerateParams, SMOLLM2};
 use benchbook_workloads::encoding::{AudioEncoder, AudioEncoderParams, MINILM, TextEncoder, TextEncoderParams, WHISPER};
 
 use crate::common::SEED;
@@ -41,7 +41,13 @@ fn weights(inputs: &Inputs) -> BTreeSet<String> {
 fn each_input_of_weights_has_a_tensor() {
     let of = |names: Names| -> BTreeSet<String> { names.names.iter().map(|(_, input)| (*input).to_owned()).collect() };
     let qwen = GenerateParams { architecture: "qwen3".to_owned(), ..GenerateParams::default() };
-    assert_eq!(weights(&Generate::inputs(&qwen, SEED)), of(Names::LLAMA));
+    let mut decoders = weights(&Generate::inputs(&qwen, SEED));
+    let of_sizes = |params: &ForcedDecodingParams| weights(&ForcedDecoding::inputs(params, SEED));
+    let qwen = ForcedDecodingParams { architecture: "qwen3".to_owned(), ..ForcedDecodingParams::default() };
+    decoders.extend(of_sizes(&ForcedDecodingParams { experts: 4, of_experts: 4, chosen: 2, ..qwen.clone() }));
+    let architecture = "glm-4".to_owned();
+    decoders.extend(of_sizes(&ForcedDecodingParams { architecture, query_rank: 4, kv_rank: 3, rotated: 8, ..qwen }));
+    assert_eq!(decoders, of(Names::LLAMA));
     assert_eq!(weights(&TextEncoder::inputs(&TextEncoderParams::default(), SEED)), of(Names::BERT));
     assert_eq!(weights(&AudioEncoder::inputs(&AudioEncoderParams::default(), SEED)), of(Names::WHISPER));
 }

@@ -371,7 +371,7 @@ fn size_of(reference: &Reference) -> usize {
 pub(crate) fn inputs_of(posed: &dyn Posed, seed: u64, others: Option<&Others>) -> Inputs {
     let mut inputs = posed.inputs(seed);
     let Some(others) = others else { return inputs };
-    let mut of_others = posed.inputs(others.seed);
+    let mut of_others = posed.some_inputs(others.seed, &others.inputs);
     for name in &others.inputs {
         if let Some(array) = of_others.remove(name) {
             inputs.insert(name, array);

@@ -21,8 +21,10 @@ pub struct Room {
     both: [Vec<f32>; 2],
     /// Keys and values of all positions, without room between heads.
     seen: [Vec<f32>; 2],
-    /// Scores of whole numbers.
+    /// Scores of plain loops.
     scores: Vec<f32>,
+    /// Values that small weights have left to be read, and those that there were.
+    read: [u64; 2],
 }
 
 impl Room {
@@ -40,7 +42,14 @@ impl Room {
             both,
             seen,
             scores: vec![0.0; room],
+            read: [0; 2],
         }
+    }
+
+    /// The share of values that are read where small weights are left out; nothing before the first of them.
+    pub fn share_read(&self) -> Option<f64> {
+        let [read, all] = self.read;
+        (all > 0).then(|| read as f64 / all as f64)
     }
 }
 
@@ -78,6 +87,12 @@ impl Rows<'_> {
                 continue;
             }
             let Numbers::Plain { keys, values } = &kept.numbers else { continue };
+            if let Some(least) = self.decoder.least {
+                let Room { query: queries, scores, read, .. } = &mut *room;
+                read[0] += one.above(least as f32, [keys, values], [kept.rows, length], (&queries[..query], &mut scores[..]), out);
+                read[1] += (self.text().heads * length) as u64;
+                continue;
+            }
             let call = one.call(&room.query[..query], [keys, values], [1, length]);
             // One block holds the whole sequence: that is a contiguous cache with room behind its keys.
             let paged = Paged { block: kept.rows, table: &[0], lengths: &[length] };
@@ -86,10 +101,10 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// The same of all rows together. What a window hides from one of them may be what another sees, so that rows of it come one by
-    /// one.
+    /// The same of all rows together. What a window hides from one of them may be what another sees, and each leaves out what does not
+    /// matter to itself, so that rows of these come one by one.
     pub fn together(&self, kept: &mut Kept, room: &mut Room, out: &mut [f32]) -> Result<()> {
-        if kept.keeps.window.is_some() {
+        if kept.keeps.window.is_some() || self.decoder.least.is_some() {
             return self.one_by_one(kept, room, out);
         }
         let (d, [query, kv]) = (self.text().head_dim, self.text().projected());
@@ -123,6 +138,41 @@ impl Rows<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The attention of one query `[heads, head_dim]` to the first `seen` of `rows` rows of keys and values `[kv_heads, rows, head_dim]`,
+    /// where each weight is made less by `least` of the largest, by plain loops; how many values it has read.
+    fn above(
+        &self,
+        least: f32,
+        [keys, values]: [&[f32]; 2],
+        [rows, seen]: [usize; 2],
+        (query, scores): (&[f32], &mut [f32]),
+        out: &mut [f32],
+    ) -> u64 {
+        let (d, together) = (self.text().head_dim, self.text().heads / self.text().kv_heads);
+        let (scale, scores, mut read) = (1.0 / (d as f32).sqrt(), &mut scores[..seen], 0);
+        out.fill(0.0);
+        for (head, (query, out)) in query.chunks_exact(d).zip(out.chunks_exact_mut(d)).enumerate() {
+            let [keys, values] = [keys, values].map(|all| all[head / together * rows * d..][..seen * d].chunks_exact(d));
+            let mut most = f32::NEG_INFINITY;
+            for (score, key) in scores.iter_mut().zip(keys) {
+                *score = scale * query.iter().zip(key).map(|(query, key)| query * key).sum::<f32>();
+                most = most.max(*score);
+            }
+            let mut sum = 0.0;
+            for score in scores.iter_mut() {
+                let weight = (*score - most).exp() - least;
+                // What is no number stays so, and is seen behind the last layer.
+                *score = if weight <= 0.0 { 0.0 } else { weight };
+                sum += *score;
+            }
+            for (weight, value) in scores.iter().zip(values).filter(|(weight, _)| **weight != 0.0) {
+                out.iter_mut().zip(value).for_each(|(out, value)| *out += weight / sum * value);
+                read += 1;
+            }
+        }
+        read
     }
 
     fn call<'a>(&self, query: &'a [f32], [key, value]: [&'a [f32]; 2], [rows, length]: [usize; 2]) -> Attend<'a> {
@@ -171,7 +221,8 @@ impl Rows<'_> {
         }
     }
 
-    /// Heads `[…, rows, head_dim]` behind their norm and their turn, in one of these rooms, where they have any.
+    /// Heads `[…, rows, head_dim]` behind their norm and their turn, in one of these rooms, where they have any; of those out of latents,
+    /// the last numbers are turned.
     fn turned<'a>(
         &self,
         gain: Option<&[f32]>,
@@ -180,6 +231,18 @@ impl Rows<'_> {
     ) -> Result<&'a [f32]> {
         let (d, rows, isa) = (self.text().head_dim, self.qkv.len() / self.across(), self.decoder.isa);
         let numbers = heads.len();
+        if let (Some(latent), Some(rotary)) = (&self.text().latent, &self.decoder.rotary) {
+            let part = latent.rotated;
+            let all = numbers / d * part;
+            for (to, head) in normed.chunks_exact_mut(part).zip(heads.chunks_exact(d)) {
+                to.copy_from_slice(&head[d - part..]);
+            }
+            rotary.rotate(isa, rows, self.first, &normed[..all], &mut turned[..all])?;
+            for (head, from) in heads.chunks_exact_mut(d).zip(turned.chunks_exact(part)) {
+                head[d - part..].copy_from_slice(from);
+            }
+            return Ok(&*heads);
+        }
         let heads: &[f32] = match gain {
             Some(gain) => {
                 let norm = Norm { width: d, input: heads, gain, epsilon: self.text().epsilon, isa };

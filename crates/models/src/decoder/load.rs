@@ -3,9 +3,11 @@
 use benchbook_simd::{Activation, MlpWeights, Rotary};
 
 use super::cross::Cross;
+use super::experts::Experts;
+use super::latent::{Latent, Projection};
 use super::matrix::{Form, Matrix};
-use super::{Decoder, Feed, Layer, Normed, Plan, Role};
-use crate::description::Text;
+use super::{Decoder, Feed, Layer, Network, Normed, Plan, Role};
+use crate::description::{Latent as LatentSizes, Text};
 use crate::error::Result;
 use crate::packing::{Weights, transposed};
 
@@ -75,17 +77,17 @@ impl Planned<'_> {
             let [attention, feed] = [Role::Attention(layer), Role::Feed(layer)];
             Ok(Layer {
                 before_attention: self.normed(&at("ln_1"), true)?,
-                qkv: conv(attention, &at("attn.c_attn"), [width, 3 * width])?,
+                qkv: Projection::Direct(conv(attention, &at("attn.c_attn"), [width, 3 * width])?),
                 query_gain: None,
                 key_gain: None,
                 out: conv(attention, &at("attn.c_proj"), [width; 2])?,
                 cross: None,
                 before_feed: self.normed(&at("ln_2"), true)?,
-                feed: Feed::Gelu {
+                feed: Network::Dense(Feed::Gelu {
                     up: conv(feed, &at("mlp.c_fc"), [width, hidden])?,
                     down: conv(feed, &at("mlp.c_proj"), [hidden, width])?,
                     by: Activation::Gelu,
-                },
+                }),
             })
         };
         let embedding = self.numbers("wte.weight")?;
@@ -100,6 +102,7 @@ impl Planned<'_> {
             text: text.clone(),
             keeps: self.plan.keeps,
             exit: self.plan.exit,
+            least: self.plan.least,
         })
     }
 
@@ -114,7 +117,7 @@ impl Planned<'_> {
             };
             Ok(Layer {
                 before_attention: self.normed(&at("self_attn_layer_norm"), true)?,
-                qkv: wide(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"])?,
+                qkv: Projection::Direct(wide(&["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"])?),
                 query_gain: None,
                 key_gain: None,
                 out: wide(&["self_attn.out_proj"])?,
@@ -125,11 +128,11 @@ impl Planned<'_> {
                     out: wide(&["encoder_attn.out_proj"])?,
                 }),
                 before_feed: self.normed(&at("final_layer_norm"), true)?,
-                feed: Feed::Gelu {
+                feed: Network::Dense(Feed::Gelu {
                     up: self.affine(feed, width, &[(at("fc1"), hidden)])?,
                     down: self.affine(feed, hidden, &[(at("fc2"), width)])?,
                     by: Activation::ExactGelu,
-                },
+                }),
             })
         };
         let embedding = self.numbers("model.decoder.embed_tokens.weight")?;
@@ -144,6 +147,46 @@ impl Planned<'_> {
             text: text.clone(),
             keeps: self.plan.keeps,
             exit: self.plan.exit,
+            least: self.plan.least,
+        })
+    }
+
+    /// Gate, up and down by their names below `at`.
+    fn swiglu(&self, role: Role, at: &str, [width, hidden]: [usize; 2]) -> Result<Feed> {
+        let turned = |name: &str, inner: usize| self.weights.turned(&format!("{at}.{name}.weight"), inner);
+        let form = self.plan.forms.of(role);
+        if form == Form::Plain {
+            let [gate, up] = [turned("gate_proj", width)?, turned("up_proj", width)?];
+            let (size, down) = ([width, hidden], turned("down_proj", hidden)?);
+            return Ok(Feed::Swiglu(MlpWeights::swiglu(size, &gate, &up, &down, self.weights.isa)?, size));
+        }
+        let both = ["gate_proj", "up_proj"].map(|name| (format!("{at}.{name}.weight"), hidden));
+        // Two factors of both in one are not those of each.
+        let together = if matches!(form, Form::LowRank(_)) { 1 } else { 2 };
+        let sides = both.chunks(together).map(|sides| self.beside(role, width, sides, None));
+        Ok(Feed::Gated {
+            sides: sides.collect::<Result<_>>()?,
+            down: self.matrix(role, [hidden, width], turned("down_proj", hidden)?, None)?,
+        })
+    }
+
+    /// What makes queries, keys and values by way of latents, by their names below `at`.
+    fn latent(&self, role: Role, at: &str, text: &Text, sizes: &LatentSizes) -> Result<Latent> {
+        let gain = |name: &str| self.numbers(&format!("{at}.{name}.weight"));
+        let matrix = |name: &str, size: [usize; 2]| {
+            self.matrix(role, size, self.weights.turned(&format!("{at}.{name}.weight"), size[0])?, None)
+        };
+        let LatentSizes { query_rank, kv_rank, plain, rotated, value } = *sizes;
+        Ok(Latent {
+            query_down: matrix("q_a_proj", [text.width, query_rank])?,
+            query_gain: gain("q_a_layernorm")?,
+            query: matrix("q_b_proj", [query_rank, text.projected()[0]])?,
+            down: matrix("kv_a_proj_with_mqa", [text.width, kv_rank + rotated])?,
+            gain: gain("kv_a_layernorm")?,
+            both: matrix("kv_b_proj", [kv_rank, text.heads * (plain + value)])?,
+            sizes: sizes.clone(),
+            epsilon: text.epsilon,
+            isa: self.weights.isa,
         })
     }
 
@@ -157,25 +200,29 @@ impl Planned<'_> {
             norms.then(|| self.numbers(&at(&format!("self_attn.{name}.weight")))).transpose()
         };
         let (attention, feed) = (Role::Attention(layer), Role::Feed(layer));
-        let qkv = [("self_attn.q_proj", query), ("self_attn.k_proj", kv), ("self_attn.v_proj", kv)].map(side);
-        let form = self.plan.forms.of(feed);
-        let feed = if form == Form::Plain {
-            let [gate, up] = [turned("mlp.gate_proj", width)?, turned("mlp.up_proj", width)?];
-            let (size, down) = ([width, hidden], turned("mlp.down_proj", hidden)?);
-            Feed::Swiglu(MlpWeights::swiglu(size, &gate, &up, &down, self.weights.isa)?, size)
-        } else {
-            let both = [("mlp.gate_proj", hidden), ("mlp.up_proj", hidden)].map(side);
-            // Two factors of both in one are not those of each.
-            let together = if matches!(form, Form::LowRank(_)) { 1 } else { 2 };
-            let sides = both.chunks(together).map(|sides| self.beside(feed, width, sides, None));
-            Feed::Gated {
-                sides: sides.collect::<Result<_>>()?,
-                down: self.matrix(feed, [hidden, width], turned("mlp.down_proj", hidden)?, None)?,
+        let qkv = match &text.latent {
+            Some(latent) => Projection::Latent(Box::new(self.latent(attention, &at("self_attn"), text, latent)?)),
+            None => {
+                let sides = [("self_attn.q_proj", query), ("self_attn.k_proj", kv), ("self_attn.v_proj", kv)].map(side);
+                Projection::Direct(self.beside(attention, width, &sides, None)?)
             }
+        };
+        let feed = match &text.experts {
+            Some(experts) if layer >= experts.dense_layers => {
+                let of = |expert: usize| self.swiglu(feed, &at(&format!("mlp.experts.{expert}")), [width, experts.hidden]);
+                let router = turned("mlp.gate", width)?;
+                Network::Routed(Experts {
+                    router: Matrix::new(Form::Plain, [width, experts.count], &router, None, self.weights.isa)?,
+                    each: (0..experts.count).map(of).collect::<Result<_>>()?,
+                    chosen: experts.chosen,
+                    hidden: experts.hidden,
+                })
+            }
+            _ => Network::Dense(self.swiglu(feed, &at("mlp"), [width, hidden])?),
         };
         Ok(Layer {
             before_attention: self.normed(&at("input_layernorm"), false)?,
-            qkv: self.beside(attention, width, &qkv, None)?,
+            qkv,
             query_gain: gain("q_norm")?,
             key_gain: gain("k_norm")?,
             out: self.matrix(attention, [query, width], turned("self_attn.o_proj", query)?, None)?,
@@ -188,10 +235,11 @@ impl Planned<'_> {
     pub fn llama(&self, text: &Text, positions: usize) -> Result<Decoder> {
         let embedding = self.numbers("model.embed_tokens.weight")?;
         let base = text.rotary_base.unwrap_or(1e4);
+        let turned = text.latent.as_ref().map_or(text.head_dim, |latent| latent.rotated);
         Ok(Decoder {
             isa: self.weights.isa,
             positions: None,
-            rotary: Some(Rotary::new(positions, text.head_dim, base)?),
+            rotary: Some(Rotary::new(positions, turned, base)?),
             layers: (0..text.layers).map(|layer| self.llama_layer(text, layer)).collect::<Result<_>>()?,
             last: self.normed("model.norm", false)?,
             head: self.head(text, &embedding)?,
@@ -199,6 +247,7 @@ impl Planned<'_> {
             text: text.clone(),
             keeps: self.plan.keeps,
             exit: self.plan.exit,
+            least: self.plan.least,
         })
     }
 }

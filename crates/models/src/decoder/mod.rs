@@ -1,9 +1,12 @@
-//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3, and the half of Whisper that does.
+//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 (with experts too), the dense layers of GLM,
+//! and the half of Whisper that does.
 
 mod attention;
 mod broken;
 mod cross;
+mod experts;
 mod kept;
+mod latent;
 mod load;
 mod matrix;
 mod session;
@@ -19,6 +22,8 @@ use crate::error::{Error, Result};
 use crate::packing::Weights;
 use crate::weights::Source;
 use cross::Cross;
+use experts::Experts;
+use latent::Projection;
 use load::Planned;
 use matrix::Matrix;
 
@@ -43,6 +48,7 @@ pub struct Decoder {
     head: Matrix,
     keeps: Keeps,
     exit: Option<Exit>,
+    least: Option<f64>,
 }
 
 /// When a token that comes alone leaves the layers: its deeper layers only keep keys and values of what it is then, as CALM does
@@ -71,6 +77,9 @@ pub struct Plan {
     pub keeps: Keeps,
     /// Of depth.
     pub exit: Option<Exit>,
+    /// Of attention: each weight is made less by such a share of the largest one of its query, and a value whose weight would not be
+    /// above nothing is left out, so that each query sees as many as matter to it.
+    pub least: Option<f64>,
 }
 
 impl Plan {
@@ -120,7 +129,7 @@ impl Forms {
 struct Layer {
     before_attention: Normed,
     /// From a position to its query, key and value, each head by head.
-    qkv: Matrix,
+    qkv: Projection,
     /// `[head_dim]`, where heads have norms.
     query_gain: Option<Vec<f32>>,
     key_gain: Option<Vec<f32>>,
@@ -128,7 +137,16 @@ struct Layer {
     /// Of those that see what was heard.
     cross: Option<Cross>,
     before_feed: Normed,
-    feed: Feed,
+    feed: Network,
+}
+
+/// What comes behind attention.
+#[derive(Debug)]
+enum Network {
+    /// All of it for each position.
+    Dense(Feed),
+    /// Some of many for each.
+    Routed(Experts),
 }
 
 /// A norm: a layer norm where it has a bias, else an RMS norm.
@@ -159,7 +177,7 @@ impl Decoder {
     /// for where these are fewer.
     ///
     /// # Errors
-    /// A model that is neither a dense decoder nor a Whisper, or what the source says.
+    /// A model of which no decoder is built ([`is_built`]) and that is no Whisper, or what the source says.
     pub fn load(model: &Description, source: &dyn Source, positions: usize) -> Result<Self> {
         Self::planned(model, source, positions, &Plan::default())
     }
@@ -170,7 +188,7 @@ impl Decoder {
     /// As there, and what a form refuses.
     pub fn planned(model: &Description, source: &dyn Source, positions: usize, plan: &Plan) -> Result<Self> {
         let (text, listens) = (&model.text, model.text.architecture == Architecture::Whisper);
-        if !is_dense(model) && !listens {
+        if !is_built(model) && !listens {
             return Err(Error::NotBuilt(model.name.clone()));
         }
         let tensors = model.tensors();
@@ -209,12 +227,12 @@ impl Decoder {
 
     /// What the matrices of all layers take, but for those that make keys and values of what was heard, which no token reads.
     pub fn held(&self) -> Held {
-        let crossed = |cross: &Cross| cross.query.held() + cross.out.held();
-        let of_layer = |layer: &Layer| {
-            let own = layer.qkv.held() + layer.out.held() + layer.feed.held();
-            own + layer.cross.as_ref().map(crossed).unwrap_or_default()
-        };
-        self.layers.iter().map(of_layer).sum()
+        self.layers.iter().map(|layer| layer.attention_held() + layer.feed.held()).sum()
+    }
+
+    /// What a token reads of that where it goes through all layers: of experts, those that it goes through.
+    pub fn read_by_token(&self) -> Held {
+        self.layers.iter().map(|layer| layer.attention_held() + layer.feed.read()).sum()
     }
 
     /// What of that makes queries, keys and values.
@@ -227,14 +245,14 @@ impl Decoder {
         self.head.held()
     }
 
-    /// Bytes of all matrices, which each step of decoding reads: those of products, the head among them.
+    /// Bytes of all matrices, those of products, the head among them: each step of decoding reads them where there are no experts.
     pub fn matrix_bytes(&self) -> usize {
         (self.held() + self.held_by_head()).bytes
     }
 
     /// Numbers of a position that a feed-forward network needs room for beside those between its products.
     fn wide(&self) -> usize {
-        let gated = self.layers.iter().any(|layer| matches!(layer.feed, Feed::Gated { .. }));
+        let gated = self.layers.iter().any(|layer| matches!(layer.feed, Network::Dense(Feed::Gated { .. })));
         if gated { 2 * self.text.hidden } else { 0 }
     }
 
@@ -259,11 +277,51 @@ impl Decoder {
     }
 }
 
-/// Whether a decoder of nothing but text is built of a model.
-pub fn is_dense(model: &Description) -> bool {
+/// The first layers of a model of which a decoder of nothing but text is built: all of a dense one, and of a Qwen3 of which each has
+/// experts that none shares; the dense ones of a GLM; none of others.
+pub fn built_layers(model: &Description) -> usize {
     let text = &model.text;
-    let dense = matches!(text.architecture, Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3);
-    dense && text.experts.is_none() && text.latent.is_none() && model.vision.is_none() && model.audio.is_none()
+    let whole = match (text.architecture, &text.experts, &text.latent) {
+        (Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3, None, None) => text.layers,
+        (Architecture::Qwen3, Some(experts), None) if experts.shared == 0 && experts.dense_layers == 0 => text.layers,
+        // Values are as wide as keys, so that both are kept alike.
+        (Architecture::Glm4, experts, Some(latent)) if latent.value == text.head_dim && text.kv_heads == text.heads => {
+            experts.as_ref().map_or(text.layers, |experts| experts.dense_layers.min(text.layers))
+        }
+        _ => 0,
+    };
+    if model.vision.is_none() && model.audio.is_none() { whole } else { 0 }
+}
+
+/// Whether a decoder of nothing but text is built of all layers of a model ([`built_layers`]).
+pub fn is_built(model: &Description) -> bool {
+    built_layers(model) == model.text.layers
+}
+
+impl Layer {
+    /// What the matrices of attention take, but for those that make keys and values of what was heard.
+    fn attention_held(&self) -> Held {
+        let crossed = |cross: &Cross| cross.query.held() + cross.out.held();
+        self.qkv.held() + self.out.held() + self.cross.as_ref().map(crossed).unwrap_or_default()
+    }
+}
+
+impl Network {
+    /// What its matrices take.
+    fn held(&self) -> Held {
+        match self {
+            Self::Dense(feed) => feed.held(),
+            Self::Routed(experts) => experts.held(),
+        }
+    }
+
+    /// What a token reads of that.
+    fn read(&self) -> Held {
+        match self {
+            Self::Dense(feed) => feed.held(),
+            Self::Routed(experts) => experts.read(),
+        }
+    }
 }
 
 impl Feed {

@@ -2,10 +2,12 @@
 
 use benchbook_simd::{Activation, Embedding, embedding};
 
-use super::Decoder;
+use super::{Decoder, Network};
 use super::attention::{Room as AttentionRoom, Rows};
 use super::cross::Heard;
+use super::experts::Room as ExpertRoom;
 use super::kept::Kept;
+use super::latent::Room as LatentRoom;
 use crate::error::{Error, Result};
 
 /// Tokens of a step at most: they are attended to row by row, so that logits have the same bits whether a token comes alone or with
@@ -39,6 +41,8 @@ pub struct Session {
     wide: Vec<f32>,
     between: Vec<f32>,
     fed: Vec<f32>,
+    routed: ExpertRoom,
+    latent: LatentRoom,
     logits: Vec<f32>,
 }
 
@@ -77,6 +81,8 @@ impl Session {
             wide: numbers(decoder.wide()),
             between: numbers(text.hidden),
             fed: numbers(text.width),
+            routed: ExpertRoom::new(text, rows),
+            latent: LatentRoom::new(text, rows),
             logits: vec![0.0; MOST_STEP * text.vocabulary],
         })
     }
@@ -127,6 +133,11 @@ impl Session {
     /// Bytes that keys and values take, whatever was read.
     pub fn cache_bytes(&self) -> usize {
         self.kept.iter().map(Kept::bytes).sum()
+    }
+
+    /// The share of values that were read where attention leaves small weights out; nothing where it does not.
+    pub fn share_read(&self) -> Option<f64> {
+        self.attention.share_read()
     }
 
     /// The numbers that keys and values in whole numbers stand for in a layer, each `[positions, kv_heads · head_dim]`; nothing where they
@@ -209,7 +220,7 @@ impl Session {
     /// Brings the tokens through all layers, a single one through as many as it needs; what comes out stands in `stream`.
     fn advance(&mut self, decoder: &Decoder, ids: &[i32], one_by_one: bool) -> Result<()> {
         let Self { kept, held, depths, heard, attention, stream, before, normed, qkv, mixed, .. } = self;
-        let (wide, between, fed) = (&mut self.wide, &mut self.between, &mut self.fed);
+        let (wide, between, fed, routed) = (&mut self.wide, &mut self.between, &mut self.fed, &mut self.routed);
         let (text, rows, first) = (&decoder.text, ids.len(), *held);
         let ([query, kv], width) = (text.projected(), text.width);
         let (stream, normed) = (&mut stream[..rows * width], &mut normed[..rows * width]);
@@ -224,7 +235,7 @@ impl Session {
         let (least, mut depth) = (exit.map_or(text.layers, |exit| exit.least_of(text.layers)), None);
         for (number, (layer, kept)) in decoder.layers.iter().zip(kept).enumerate() {
             decoder.norm(&layer.before_attention, stream, normed)?;
-            layer.qkv.apply(Activation::None, normed, qkv)?;
+            layer.qkv.apply(normed, &mut self.latent, qkv)?;
             let of = Rows { decoder, layer, first, qkv };
             if depth.is_some() {
                 of.keep(kept, attention)?;
@@ -248,7 +259,10 @@ impl Session {
                 add(stream, mixed);
             }
             decoder.norm(&layer.before_feed, stream, normed)?;
-            layer.feed.apply(decoder.isa, normed, [&mut *wide, &mut *between], fed)?;
+            match &layer.feed {
+                Network::Dense(feed) => feed.apply(decoder.isa, normed, [&mut *wide, &mut *between], fed)?,
+                Network::Routed(experts) => experts.apply(decoder.isa, normed, routed, fed)?,
+            }
             add(stream, fed);
             let leaves = |exit: super::Exit| number + 1 >= least && cosine(before, &stream[..width]) >= exit.alike;
             depth = exit.filter(|exit| leaves(*exit)).map(|_| number + 1);

@@ -1,7 +1,7 @@
 //! Techniques: optimizations as transformations of a model, one row of a table each.
 //!
-//! A technique changes one thing ([`Change`]): the form of matrices, how many heads or channels there are, what is kept of a text, how
-//! deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
+//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels or blocks there are, what is kept of a text
+//! and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
 //! ([`Applied::decoder`]) multiplies by the kernels of that form. [`Applied::numbers`] are the weights that it stands for, as plain
 //! numbers, for whoever checks it.
 
@@ -12,7 +12,7 @@ mod table;
 pub use precision::{Tried, mean_bits};
 pub use table::ALL;
 
-use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, is_dense};
+use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, built_layers};
 use crate::description::{Architecture, Description};
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
@@ -62,6 +62,12 @@ pub enum Change {
     Keeps(Keeps),
     /// How deep a token goes.
     Exit(Exit),
+    /// Each weight of attention is made less by such a share of the largest, and what is not above nothing is left out.
+    Attention(f64),
+    /// The block in the middle is taken out: what comes in goes out.
+    Block,
+    /// So many tokens of a text that is known come at a time: what is computed is the same, in less room.
+    Chunks(usize),
     /// Each layer has the lowest of some formats in which, alone, it changes logits by no more than such a share (Euclidean, on a short
     /// text).
     Precision(f64),
@@ -74,7 +80,7 @@ pub fn named(name: &str) -> Option<&'static Technique> {
 
 /// Why no technique is applied to a model: no decoder is built of it, or one that hears. Nothing where they are.
 pub fn not_here(model: &Description) -> Option<String> {
-    if is_dense(model) {
+    if built_layers(model) > 0 {
         return None;
     }
     let (text, name) = (&model.text, &model.name);
@@ -101,6 +107,7 @@ impl Technique {
             Change::Heads(_) if text.architecture.biased() => {
                 "its heads fill the width of a position, of which none can be left out alone".to_owned()
             }
+            Change::Heads(_) if text.latent.is_some() => "its heads share a latent, of which none can be left out yet".to_owned(),
             Change::Heads(_) if text.kv_heads == 1 => "all of its queries share one key head".to_owned(),
             Change::Heads(percent) if text.kv_heads * percent < 100 => {
                 format!("{percent} % of {} key heads are not one", text.kv_heads)
@@ -108,12 +115,16 @@ impl Technique {
             Change::Channels(_) if text.architecture.biased() => {
                 "pruning of channels is written for feed-forward networks without biases".to_owned()
             }
+            Change::Channels(_) if text.experts.is_some() => {
+                "pruning of channels is written for one feed-forward network a layer, and not for experts".to_owned()
+            }
             Change::Channels(percent) if text.hidden * percent < 100 => {
                 format!("{percent} % of {} channels are not one", text.hidden)
             }
             Change::Exit(exit) if exit.least_of(text.layers) == text.layers => {
                 format!("of {} layers every token goes through all", text.layers)
             }
+            Change::Block if text.layers < 2 => "its only block cannot be taken out".to_owned(),
             Change::Precision(_) if text.architecture.biased() => {
                 "the search is written for layers without biases".to_owned()
             }
@@ -122,15 +133,35 @@ impl Technique {
         Some(why)
     }
 
+    /// Whether it searches for what it does to a model, which takes longer than doing it.
+    pub fn searches(&self) -> bool {
+        matches!(self.change, Change::Precision(_))
+    }
+
     /// The model that it makes of one, whose weights `source` gives; positions up to `positions` are going to be read.
     ///
     /// # Errors
     /// It cannot be applied, or what the source says.
     pub fn applied<'a>(&self, model: &Description, source: &'a dyn Source, positions: usize) -> Result<Applied<'a>> {
+        self.applied_after(model, source, positions, None)
+    }
+
+    /// The same after a search of the same weights, whose findings ([`Applied::tried`]) are taken instead of another one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn applied_after<'a>(
+        &self,
+        model: &Description,
+        source: &'a dyn Source,
+        positions: usize,
+        searched: Option<Vec<Tried>>,
+    ) -> Result<Applied<'a>> {
         if let Some(reason) = not_here(model).or_else(|| self.refuses(model)) {
             return Err(Error::Inapplicable { technique: self.name, reason });
         }
         let (mut description, mut narrowed, mut plan, mut tried) = (model.clone(), None, Plan::default(), Vec::new());
+        let mut without = None;
         match self.change {
             Change::All(form) => {
                 plan = Plan::of(form);
@@ -153,14 +184,23 @@ impl Technique {
                 description = narrow.description(model);
                 narrowed = Some(narrow);
             }
+            Change::Attention(least) => plan.least = Some(least),
+            Change::Chunks(_) => {}
+            Change::Block => {
+                description = model.with_layers(model.text.layers - 1);
+                without = Some(model.text.layers / 2);
+            }
             Change::Precision(bound) => {
-                tried = precision::search(model, source, bound)?;
+                tried = match searched {
+                    Some(tried) => tried,
+                    None => precision::search(model, source, bound)?,
+                };
                 plan.forms.layers = precision::lowest(&tried, model.text.layers);
             }
         }
         Ok(Applied {
             description,
-            source: Narrowed { source, wide: model.clone(), narrow: narrowed },
+            source: Narrowed { source, wide: model.clone(), narrow: narrowed, without },
             plan,
             tried,
             positions,
@@ -214,10 +254,15 @@ fn place(model: &Description, name: &str) -> Option<(Role, bool)> {
     match part {
         "attn.c_attn" | "attn.c_proj" => Some((Role::Attention(layer), true)),
         "mlp.c_fc" | "mlp.c_proj" => Some((Role::Feed(layer), true)),
-        "self_attn.q_proj" | "self_attn.k_proj" | "self_attn.v_proj" | "self_attn.o_proj" => {
+        "self_attn.q_proj" | "self_attn.k_proj" | "self_attn.v_proj" | "self_attn.o_proj" | "self_attn.q_a_proj"
+        | "self_attn.q_b_proj" | "self_attn.kv_a_proj_with_mqa" | "self_attn.kv_b_proj" => {
             Some((Role::Attention(layer), false))
         }
         "mlp.gate_proj" | "mlp.up_proj" | "mlp.down_proj" => Some((Role::Feed(layer), false)),
-        _ => None,
+        _ => {
+            // A router keeps its numbers.
+            let (_, part) = part.strip_prefix("mlp.experts.")?.split_once('.')?;
+            matches!(part, "gate_proj" | "up_proj" | "down_proj").then_some((Role::Feed(layer), false))
+        }
     }
 }

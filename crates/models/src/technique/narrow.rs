@@ -1,4 +1,4 @@
-//! Models with fewer heads or channels: smaller matrices of the same layers.
+//! Models with fewer heads or channels: smaller matrices of the same layers; and such without one of their layers.
 
 use crate::compress::{largest, squares};
 use crate::description::Description;
@@ -19,6 +19,16 @@ pub struct Narrowed<'a> {
     pub source: &'a dyn Source,
     pub wide: Description,
     pub narrow: Option<Narrow>,
+    /// The layer of the whole model that is left out.
+    pub without: Option<usize>,
+}
+
+/// The name of a tensor where no layer was left out before its own; nothing where it is the same.
+fn before_leaving(name: &str, without: usize) -> Option<String> {
+    let split = |prefix: &'static str| Some((prefix, name.strip_prefix(prefix)?.split_once('.')?));
+    let (prefix, (layer, part)) = ["model.layers.", "h."].into_iter().find_map(split)?;
+    let layer: usize = layer.parse().ok()?;
+    (layer >= without).then(|| format!("{prefix}{}.{part}", layer + 1))
 }
 
 /// A matrix `[rows, columns]` of a layer of LLaMA or Qwen3, by its name within the layer.
@@ -116,6 +126,9 @@ impl Narrow {
 
 impl Source for Narrowed<'_> {
     fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        if let Some(name) = self.without.and_then(|without| before_leaving(&tensor.name, without)) {
+            return self.source.numbers(&known(&self.wide.tensors(), Tensor { name, ..tensor.clone() }));
+        }
         let found = self.narrow.as_ref().and_then(|narrow| {
             let (layer, part) = tensor.name.strip_prefix("model.layers.")?.strip_suffix(".weight")?.split_once('.')?;
             let kept = narrow.kept.get(layer.parse::<usize>().ok()?)?;

@@ -58,7 +58,7 @@ pub fn rotary(list: &mut List, text: &Text, [base, head]: [&str; 2]) {
     if !tied {
         list.weight(head.to_owned(), &[vocabulary, width], width);
     }
-    if text.architecture == Architecture::Glm4 {
+    if text.architecture == Architecture::Glm4 && !text.is_part {
         // Multi-token prediction (DeepSeek-V3, arXiv 2412.19437, section 2.2).
         let next = format!("{base}layers.{layers}");
         list.table(format!("{next}.embed_tokens.weight"), &[vocabulary, width]);

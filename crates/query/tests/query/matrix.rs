@@ -82,6 +82,7 @@ fn a_cell_is_measured_or_says_why_not() {
     assert_eq!(cells, wanted);
     assert_eq!(words(&answer, "helps"), ["-", "-", "-", "faster and smaller"]);
     assert_eq!((words(&answer, "weights")[3].as_str(), words(&answer, "quality")[3].as_str()), ("seeded", "-"));
+    assert_eq!(words(&answer, "optimization"), ["-", "structured pruning", "sparse networks", "-"]);
     let of = |column: &str| floats(&answer, column)[3].unwrap();
     assert!((1.9..2.1).contains(&of("speedup")) && of("low") > 1.9 && of("high") < 2.1);
     assert_near(of("memory_ratio"), 35.0 / 110.0, "memory");
@@ -162,6 +163,18 @@ fn the_newest_measurement_counts_and_a_failure_hides_none() {
 }
 
 #[test]
+fn every_run_of_a_cell_is_a_row_of_the_view_that_the_queries_share() {
+    let fixture = fixture();
+    fixture.run(|writer| ends(writer, 1, ["int8", TINY], (Status::Failed, "it was ended")));
+    let asked = "SELECT age, well, told FROM matrix_cells WHERE implementation = 'int8' AND starts_with(case_name, 'tiny') \
+                 ORDER BY age";
+    let answer = fixture.session().sql(asked).unwrap();
+    assert_eq!(ints(&answer, "age"), [Some(1), Some(2)], "the failure is newer, and tells less");
+    assert_eq!(ints(&answer, "well"), [Some(6), Some(0)]);
+    assert_eq!(texts(&answer, "told"), [None, Some("it was ended".to_owned())]);
+}
+
+#[test]
 fn before_and_after_stand_side_by_side() {
     let fixture = fixture();
     let session = fixture.session();
@@ -191,4 +204,35 @@ fn a_technique_is_seen_over_all_models() {
     assert_eq!([of("models"), of("measured"), of("faster"), of("slower")], [[2, 1, 1], [1, 0, 0], [1, 0, 0], [0; 3]]);
     assert_eq!([of("not_applicable"), of("not_measured")], [[0, 0, 1], [1, 1, 0]]);
     assert_near(floats(&answer, "memory_ratio")[0].unwrap(), 35.0 / 110.0, "memory");
+}
+
+#[test]
+fn every_named_optimization_says_what_stands_for_it_and_what_came_of_it() {
+    let fixture = fixture();
+    let answer = asked(&fixture.session(), "optimizations", &[]);
+    let mut names = words(&answer, "optimization");
+    names.dedup();
+    assert_eq!((names.len(), names[0].as_str()), (11, "structured pruning"), "{names:?}");
+    let of = |column: &str, place: usize| ints(&answer, column)[place];
+    let place = |technique: &str| words(&answer, "technique").iter().position(|one| one == technique).unwrap();
+    let (heads, sparse) = (place("heads-25"), place("2of4"));
+    assert_eq!([of("cells", heads), of("measured", heads), of("runs", heads)], [Some(1), Some(0), None]);
+    assert_eq!([of("cells", sparse), of("measured", sparse)], [Some(1), Some(0)], "it has failed");
+    // What is no technique of a model says what measures it; of the comparison, the runs of the matrix count.
+    for (place, technique) in words(&answer, "technique").iter().enumerate() {
+        assert_eq!(technique == "-", words(&answer, "command")[place].starts_with("benchbook "), "{place}");
+    }
+    let runs = |name: &str| {
+        let all = words(&answer, "optimization").into_iter().zip(ints(&answer, "runs"));
+        all.filter(|(one, _)| one == name).filter_map(|(_, runs)| runs).sum::<i64>()
+    };
+    assert_eq!((runs("comparison before and after"), runs("adaptive batch sizes")), (1, 0));
+    fixture.run(|writer| {
+        let mut batched = trial(1, "adaptive", "r4", 0, json!({}));
+        batched.workload = "batched-decoding".to_owned();
+        add(writer, &batched);
+    });
+    let answer = asked(&fixture.session(), "optimizations", &[]);
+    let at = words(&answer, "optimization").iter().position(|name| name == "adaptive batch sizes").unwrap();
+    assert_eq!(ints(&answer, "runs")[at], Some(1), "whatever its suite");
 }

@@ -32,6 +32,7 @@ pub use error::{Error, Result};
 pub use figure::Figure;
 pub use heat_map::heat_map;
 pub use history::history;
+pub(crate) use page::document_after;
 pub use page::{document, plotly_js, script_once};
 pub use plain::{Mark, chart};
 pub use scaling::scaling;

@@ -37,6 +37,11 @@ pub fn script_once() -> String {
 /// It loads nothing from anywhere, and its content security policy keeps it so. Light or dark as the reader prefers.
 #[must_use]
 pub fn document(title: &str, figures: &[Figure], extra_html: &str) -> String {
+    document_after(title, "", figures, extra_html)
+}
+
+/// The same with `first_html` before the figures.
+pub(crate) fn document_after(title: &str, first_html: &str, figures: &[Figure], extra_html: &str) -> String {
     let title = text::html(title);
     let mut body = String::new();
     for (i, figure) in figures.iter().enumerate() {
@@ -52,7 +57,7 @@ pub fn document(title: &str, figures: &[Figure], extra_html: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n{}</head>\n\
          <body>\n<main>\n<h1>{title}</h1>\n<noscript>The figures are drawn by a script in this page: turn JavaScript on to see them.</noscript>\n\
-         {body}{extra_html}</main>\n</body>\n</html>\n",
+         {first_html}{body}{extra_html}</main>\n</body>\n</html>\n",
         script_once(),
     )
 }

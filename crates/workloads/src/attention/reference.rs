@@ -25,6 +25,22 @@ pub fn average<'a, T: Copy + Into<f64> + 'a>(
     sums.into_iter().map(|sum| sum / total).collect()
 }
 
+/// The same where each weight is made less by `least` of the largest, and values whose weight would not be above nothing are left out; a
+/// NaN stays one.
+pub fn average_above<'a, T: Copy + Into<f64> + 'a>(
+    scores: &[f64],
+    least: f64,
+    head_dim: usize,
+    value: impl Fn(usize) -> &'a [T],
+) -> Vec<f64> {
+    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = scores.iter().map(|score| (score - largest).exp() - least).collect();
+    let seen: Vec<usize> = (0..scores.len()).filter(|j| weights[*j] > 0.0 || scores[*j].is_nan()).collect();
+    // By the softmax of what makes the same weights.
+    let scores: Vec<f64> = seen.iter().map(|j| weights[*j].ln()).collect();
+    average(&scores, head_dim, |place| value(seen[place]))
+}
+
 /// Adds a vector to another.
 pub fn add(to: &mut [f64], other: &[f64]) {
     to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
@@ -41,11 +57,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn small_weights_are_left_out_and_the_others_become_less() {
+        let values = [[1.0_f64], [10.0], [100.0]];
+        let scores = [0.0, 0.5_f64.ln(), 0.1_f64.ln()];
+        let of = |least: f64| average_above(&scores, least, 1, |j| &values[j][..])[0];
+        // Weights of 1, 0.5 and 0.1; then of 0.8 and 0.3, the last one being less than nothing.
+        assert!((of(0.0) - (1.0 + 5.0 + 10.0) / 1.6).abs() < 1e-12);
+        assert!((of(0.2) - (0.8 + 3.0) / 1.1).abs() < 1e-12);
+        assert!((of(0.999) - 1.0).abs() < 1e-12, "the largest is always seen");
+    }
+
+    #[test]
     fn a_row_of_nan_is_no_row_where_all_is_hidden() {
         let value = |_| &[1.0_f64][..];
         assert_eq!(average(&[f64::NEG_INFINITY; 2], 1, value), [0.0]);
+        assert_eq!(average_above(&[f64::NEG_INFINITY; 2], 0.1, 1, value), [0.0]);
         for scores in [[f64::NAN; 2], [f64::NEG_INFINITY, f64::NAN]] {
             assert!(average(&scores, 1, value)[0].is_nan(), "{scores:?}");
+            assert!(average_above(&scores, 0.1, 1, value)[0].is_nan(), "{scores:?}");
         }
     }
 }

@@ -5,7 +5,9 @@ use benchbook_core::{
 };
 
 use super::choice::Advance;
-use super::stack::{Model, Otherwise, Sizes, sized};
+use super::otherwise::Otherwise;
+use super::stack::{Experts, Latent, Model, ROTARY_BASE, Sizes};
+use crate::blocks::Architecture;
 
 /// Teacher forcing: the first step takes `prompt` tokens of a text, each further one the next token, so that all that read it are before
 /// the same question, whatever they answer: models before and after a change can be compared token by token.
@@ -17,8 +19,11 @@ pub struct ForcedDecoding;
 /// An architecture that the reference does not compute: whoever is asked for it says why.
 pub const OTHER: &str = "other";
 
+/// The architecture of latent attention.
+const LATENT: &str = "glm-4";
+
 /// Architectures of a case.
-const NAMES: [&str; 3] = ["llama", "qwen3", OTHER];
+const NAMES: [&str; 4] = ["llama", "qwen3", LATENT, OTHER];
 
 /// Rows of logits that are checked.
 const MOST_ROWS: usize = 8;
@@ -30,7 +35,7 @@ benchbook_core::parameters! {
         model: String = "tiny".to_owned();
         /// where its numbers come from
         weights: String = "seeded".to_owned(), ["seeded"];
-        /// its blocks: llama, qwen3, or other, which nobody can decode here
+        /// its blocks: llama, qwen3, glm-4, or other, which nobody can decode here
         architecture: String = "llama".to_owned(), NAMES;
         /// blocks that it has here
         layers: usize = 2, 1..=128;
@@ -46,8 +51,20 @@ benchbook_core::parameters! {
         head_dim: usize = 16, 1..=1 << 12;
         /// numbers of a position
         width: usize = 64, 1..=1 << 15;
-        /// numbers between the products of the feed-forward network
+        /// numbers between the products of the feed-forward network, or of each expert
         hidden: usize = 176, 1..=1 << 17;
+        /// experts of a block that it has here, in the place of a feed-forward network; 0 where it has none
+        experts: usize = 0, 0..=1 << 10;
+        /// experts of a block of the whole model
+        of_experts: usize = 0, 0..=1 << 10;
+        /// experts that a position goes through
+        chosen: usize = 0, 0..=1 << 10;
+        /// numbers of the latent of queries, in glm-4
+        query_rank: usize = 0, 0..=1 << 12;
+        /// numbers of the latent of keys and values, in glm-4
+        kv_rank: usize = 0, 0..=1 << 12;
+        /// numbers of a query and of a key that are turned, in glm-4
+        rotated: usize = 0, 0..=1 << 12;
         /// tokens that there are here
         vocabulary: usize = 512, 2..=1 << 18;
         /// tokens of the text that come together
@@ -57,9 +74,28 @@ benchbook_core::parameters! {
     }
 }
 
-sized!(ForcedDecodingParams);
-
 impl ForcedDecodingParams {
+    /// The sizes of the model.
+    pub fn sizes(&self) -> Sizes {
+        let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, chosen, .. } = *self;
+        let Self { query_rank, kv_rank, rotated, .. } = *self;
+        let latent = (self.architecture == LATENT).then_some(Latent { query_rank, kv_rank, rotated });
+        let experts = (self.experts > 0).then_some(Experts { count: self.experts, chosen });
+        Sizes {
+            architecture: Architecture::of(&self.architecture),
+            layers,
+            heads,
+            kv_heads,
+            head_dim,
+            width,
+            hidden,
+            vocabulary,
+            rotary_base: ROTARY_BASE,
+            experts,
+            latent,
+        }
+    }
+
     /// Tokens of the text.
     pub fn text(&self) -> usize {
         self.prompt + self.tokens - 1
@@ -100,7 +136,7 @@ impl ForcedDecoding {
 impl Problem for ForcedDecoding {
     const NAME: &'static str = "forced-decoding";
     const ABOUT: &'static str =
-        "a given text, token by token, by a seeded LLaMA or Qwen3: models before and after a technique";
+        "a given text, token by token, by a seeded LLaMA, Qwen3 or GLM: models before and after a technique";
     type Params = ForcedDecodingParams;
 
     fn presets() -> Vec<Preset> {
@@ -131,6 +167,12 @@ impl Problem for ForcedDecoding {
                 head_dim,
                 width,
                 hidden,
+                experts: 0,
+                of_experts: 0,
+                chosen: 0,
+                query_rank: 0,
+                kv_rank: 0,
+                rotated: 0,
                 vocabulary,
                 prompt,
                 tokens,
@@ -143,7 +185,24 @@ impl Problem for ForcedDecoding {
             ("llama", [1, 10, 5, 6, 37, 33, 129, 66, 7]),
             ("qwen3", [4, 4, 4, 8, 34, 67, 100, 5, 12]),
         ];
-        cases.into_iter().map(of).collect()
+        let mut cases: Vec<ForcedDecodingParams> = cases.into_iter().map(of).collect();
+        // As many experts as a position goes through, and more of them.
+        let routed = |experts: usize, chosen: usize| ForcedDecodingParams {
+            experts,
+            of_experts: experts,
+            chosen,
+            ..of(("qwen3", [2, 4, 4, 8, 34, 21, 100, 7, 5]))
+        };
+        cases.extend([routed(1, 1), routed(6, 2)]);
+        // All numbers of a key are turned, and some of them.
+        let latent = |query_rank: usize, kv_rank: usize, rotated: usize| ForcedDecodingParams {
+            query_rank,
+            kv_rank,
+            rotated,
+            ..of((LATENT, [2, 3, 3, 8, 34, 21, 100, 7, 5]))
+        };
+        cases.extend([latent(4, 3, 8), latent(9, 5, 2)]);
+        cases
     }
 
     fn check(params: &ForcedDecodingParams) -> Result<(), (&'static str, String)> {
@@ -151,6 +210,13 @@ impl Problem for ForcedDecoding {
         if params.model.is_empty() || params.model.len() > 64 || !params.model.chars().all(word) {
             let reason = "a model is called by letters, digits, dots, dashes and underscores, 64 of them at most";
             return Err(("model", reason.to_owned()));
+        }
+        if params.experts > 0 && params.architecture != "qwen3" {
+            return Err(("experts", format!("experts are those of qwen3 here, not of {}", params.architecture)));
+        }
+        if params.experts > params.of_experts {
+            let reason = format!("{} experts are no part of {}", params.experts, params.of_experts);
+            return Err(("experts", reason));
         }
         if params.layers > params.of_layers {
             return Err(("layers", format!("{} layers are no part of {}", params.layers, params.of_layers)));
@@ -165,7 +231,8 @@ impl Problem for ForcedDecoding {
             (false, 0) => " other".to_owned(),
             (false, fits) => format!(" other fits{fits}"),
         };
-        format!("{model}{other} {weights} {prompt}+{tokens} of l{of_layers} {}", params.sizes().label())
+        let of_experts = if params.experts > 0 { format!(" of e{}", params.of_experts) } else { String::new() };
+        format!("{model}{other} {weights} {prompt}+{tokens} of l{of_layers} {}{of_experts}", params.sizes().label())
     }
 
     fn task(params: &ForcedDecodingParams) -> Task {
@@ -177,6 +244,13 @@ impl Problem for ForcedDecoding {
             return params.sizes().inputs(params.text(), seed);
         }
         Inputs::from([("prompt", Array::new(vec![1], &[0_i32]))])
+    }
+
+    fn some_inputs(params: &ForcedDecodingParams, seed: u64, names: &[String]) -> Inputs {
+        if params.is_known() && names.iter().all(|name| name == "prompt") {
+            return Inputs::from([("prompt", params.sizes().prompt(params.text(), seed))]);
+        }
+        Self::inputs(params, seed)
     }
 
     fn tokens(params: &ForcedDecodingParams) -> Vec<(&'static str, usize)> {
@@ -202,7 +276,7 @@ impl Problem for ForcedDecoding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stack::{Depths, Rounded};
+    use super::super::otherwise::{Depths, Rounded};
     use super::*;
 
     fn params() -> ForcedDecodingParams {
@@ -220,8 +294,67 @@ mod tests {
         assert_eq!(exact.len(), 5 * 512);
         assert_eq!(of(Otherwise { window: Some([2, 8]), ..Otherwise::default() }), exact);
         assert_ne!(of(Otherwise { window: Some([2, 7]), ..Otherwise::default() }), exact, "the last query misses one");
+        let near = |least: f64| -> f64 {
+            let found = of(Otherwise { least: Some(least), ..Otherwise::default() });
+            found.iter().zip(&exact).map(|(found, exact)| (found - exact).abs()).fold(0.0, f64::max)
+        };
+        assert!(near(0.0) < 1e-9 && near(0.5) > 1e-3, "weights that nothing is taken from are those of before");
         let all = Depths { of: &[3; 10], first: 6, least: 2, alike: 2.0 };
         assert_eq!(of(Otherwise { depths: Some(all), ..Otherwise::default() }), exact);
+    }
+
+    #[test]
+    fn a_position_goes_through_the_experts_with_the_largest_scores() {
+        let routed = |experts: usize, chosen: usize| ForcedDecodingParams { experts, of_experts: 8, chosen, ..params() };
+        let logits = |params: &ForcedDecodingParams, inputs: &Inputs| {
+            let made = ForcedDecoding::of(params, (params.sizes(), inputs), Otherwise::default(), 3);
+            made.answers.into_iter().next().unwrap().values
+        };
+        // Of one expert, the score does not matter: it is a feed-forward network.
+        let one = ForcedDecoding::inputs(&routed(1, 1), 3);
+        assert_eq!(logits(&routed(1, 1), &one), logits(&params(), &one));
+        // An expert that is never chosen may be anything; through all of them, it may not.
+        let mut inputs = ForcedDecoding::inputs(&routed(4, 2), 3);
+        let some = logits(&routed(4, 2), &inputs);
+        let all = logits(&routed(4, 4), &inputs);
+        assert_ne!(some, all);
+        let (width, rows) = (params().width, inputs.get("w_router").rows());
+        let mut router = inputs.get("w_router").clone();
+        (0..rows).for_each(|row| router.write(row, &vec![0.0; width]));
+        inputs.insert("w_router", router);
+        // Where all scores are equal, the first ones are taken.
+        let (equal, hidden) = (logits(&routed(4, 2), &inputs), params().hidden);
+        let mut up = inputs.get("w_up").clone();
+        for expert in [2, 3, 6, 7, 10, 11] {
+            (expert * hidden..(expert + 1) * hidden).for_each(|row| up.write(row, &vec![9.0; width]));
+        }
+        inputs.insert("w_up", up);
+        assert_eq!(logits(&routed(4, 2), &inputs), equal);
+        assert_ne!(logits(&routed(4, 3), &inputs), equal);
+        let label = ForcedDecoding::label(&routed(4, 2));
+        assert!(label.ends_with(" v512 e2/4 of e8"), "{label}");
+        let refused = |experts: usize, chosen: usize, architecture: &str| {
+            let params = ForcedDecodingParams { architecture: architecture.to_owned(), ..routed(experts, chosen) };
+            ForcedDecoding::check(&params).err().map(|(name, _)| name)
+        };
+        assert_eq!([refused(4, 5, "qwen3"), refused(4, 0, "qwen3"), refused(4, 2, "qwen3")], [Some("chosen"), Some("chosen"), None]);
+        assert_eq!([refused(9, 2, "qwen3"), refused(4, 2, "llama")], [Some("experts"); 2]);
+        assert_eq!(refused(0, 0, "glm-4"), Some("rotated"), "no latents");
+        let work = |params: &ForcedDecodingParams| ForcedDecoding::work(params, DType::F32);
+        let (few, more) = (work(&routed(4, 2)), work(&routed(8, 2)));
+        let router = 2.0 * 3.0 * 4.0 * 64.0 * params().text() as f64;
+        assert!((more.flops - few.flops - router).abs() < 1.0 && more.bytes > 1.5 * few.bytes, "only the router grows");
+    }
+
+    #[test]
+    fn a_prompt_alone_is_that_of_all_inputs() {
+        let of = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            ForcedDecoding::some_inputs(&params(), 3, &names)
+        };
+        let all = ForcedDecoding::inputs(&params(), 3);
+        assert_eq!(of(&["prompt"]).get("prompt"), all.get("prompt"));
+        assert_eq!((of(&["prompt"]).iter().count(), of(&["prompt", "head"]).iter().count()), (1, all.iter().count()));
     }
 
     #[test]

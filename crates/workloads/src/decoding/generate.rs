@@ -59,6 +59,8 @@ pub const SMOLLM2: Sizes = Sizes {
     hidden: 1536,
     vocabulary: 49_152,
     rotary_base: 100_000,
+    experts: None,
+    latent: None,
 };
 
 impl Generate {

@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::choice::Advance;
 use super::ids;
-use crate::attention::reference::{add, average, dot};
+use super::otherwise::{Depths, Otherwise};
+use crate::attention::reference::{add, average, average_above, dot};
 use crate::attention::sizes::{self, check_kv_heads, check_scores};
 use crate::attention::window::{BASE, turned_by};
 use crate::blocks::{Activation, Architecture, rms_normed};
@@ -42,6 +43,32 @@ pub struct Sizes {
     pub vocabulary: usize,
     /// The base of the angles by which queries and keys are turned.
     pub rotary_base: usize,
+    /// Experts in the place of each feed-forward network, of so many numbers between products each.
+    pub experts: Option<Experts>,
+    /// Latents on the way to queries, keys and values.
+    pub latent: Option<Latent>,
+}
+
+/// Multi-head latent attention (arXiv 2405.04434, section 2.1): queries come out of a latent with a norm, and so do the values and those
+/// numbers of keys that are not turned; the turned ones, the last of each head, are the same for all keys. Each value is as wide as a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latent {
+    /// Numbers of the latent of queries.
+    pub query_rank: usize,
+    /// Numbers of that of keys and values.
+    pub kv_rank: usize,
+    /// Numbers of a query and of a key that are turned.
+    pub rotated: usize,
+}
+
+/// Experts of a block, of which a position goes through those with the largest scores, weighted by the softmax of these (arXiv
+/// 2505.09388, section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Experts {
+    /// Experts.
+    pub count: usize,
+    /// Those of a position.
+    pub chosen: usize,
 }
 
 /// Says the sizes of a decoder by the parameters that have them; the base of angles is a parameter where one is named.
@@ -53,6 +80,7 @@ macro_rules! sized {
                 let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
                 let architecture = $crate::blocks::Architecture::of(&self.architecture);
                 let [rotary_base, ..] = [$(self.$base,)? $crate::decoding::ROTARY_BASE];
+                let (experts, latent) = (None, None);
                 $crate::decoding::Sizes {
                     architecture,
                     layers,
@@ -63,6 +91,8 @@ macro_rules! sized {
                     hidden,
                     vocabulary,
                     rotary_base,
+                    experts,
+                    latent,
                 }
             }
         }
@@ -76,18 +106,40 @@ impl Sizes {
         [self.heads * self.head_dim, self.kv_heads * self.head_dim]
     }
 
-    /// Matrices of a block, `[outer, inner]`.
-    fn matrices(&self) -> [(&'static str, [usize; 2]); 7] {
+    /// Feed-forward networks of a block.
+    fn networks(&self) -> usize {
+        self.experts.map_or(1, |experts| experts.count)
+    }
+
+    /// Matrices of a block, `[outer, inner]`; those of experts stand one below the other.
+    fn matrices(&self) -> Vec<(&'static str, [usize; 2])> {
         let (width, hidden, [query, kv]) = (self.width, self.hidden, self.projected());
-        [
-            ("w_query", [query, width]),
-            ("w_key", [kv, width]),
-            ("w_value", [kv, width]),
+        let each = self.networks();
+        let mut matrices = match self.latent {
+            Some(Latent { query_rank, kv_rank, rotated }) => vec![
+                ("w_query_down", [query_rank, width]),
+                ("w_query", [query, query_rank]),
+                ("w_latent", [kv_rank + rotated, width]),
+                ("w_key_value", [2 * query - self.heads * rotated, kv_rank]),
+            ],
+            None => vec![("w_query", [query, width]), ("w_key", [kv, width]), ("w_value", [kv, width])],
+        };
+        matrices.extend([
             ("w_out", [width, query]),
-            ("w_gate", [hidden, width]),
-            ("w_up", [hidden, width]),
-            ("w_down", [width, hidden]),
-        ]
+            ("w_gate", [each * hidden, width]),
+            ("w_up", [each * hidden, width]),
+            ("w_down", [each * width, hidden]),
+        ]);
+        matrices.extend(self.experts.map(|experts| ("w_router", [experts.count, width])));
+        matrices
+    }
+
+    /// Numbers of the matrices of a block that a position is multiplied by.
+    fn multiplied(&self) -> f64 {
+        let numbers = |[outer, inner]: [usize; 2]| (outer * inner) as f64;
+        let all: f64 = self.matrices().into_iter().map(|(_, size)| numbers(size)).sum();
+        let passed_by = self.experts.map_or(0, |experts| experts.count - experts.chosen);
+        all - 3.0 * passed_by as f64 * numbers([self.width, self.hidden])
     }
 
     /// Gains of norms of a block.
@@ -95,6 +147,9 @@ impl Sizes {
         let mut gains = vec![("norm_1", self.width), ("norm_2", self.width)];
         if self.architecture.head_norms() {
             gains.extend([("query_gain", self.head_dim), ("key_gain", self.head_dim)]);
+        }
+        if let Some(Latent { query_rank, kv_rank, .. }) = self.latent {
+            gains.extend([("query_latent_gain", query_rank), ("latent_gain", kv_rank)]);
         }
         gains
     }
@@ -108,7 +163,19 @@ impl Sizes {
         if !self.head_dim.is_multiple_of(2) {
             return Err(("head_dim", format!("{} is odd: numbers are rotated in pairs", self.head_dim)));
         }
-        let widest = self.hidden.max(self.projected()[0]);
+        if let Some(Experts { count, chosen }) = self.experts
+            && !(1..=count).contains(&chosen)
+        {
+            return Err(("chosen", format!("a position goes through {chosen} of {count} experts: give 1 at least, and no more")));
+        }
+        if let Some(Latent { query_rank, kv_rank, rotated }) = self.latent {
+            let fits = query_rank > 0 && kv_rank > 0 && rotated > 0 && rotated <= self.head_dim && rotated.is_multiple_of(2);
+            if !fits || self.kv_heads != self.heads {
+                let words = "latents need numbers, an even number of turned ones in each head, and a key head for each query head";
+                return Err(("rotated", words.to_owned()));
+            }
+        }
+        let widest = (self.networks() * self.hidden).max(self.projected()[0]);
         check_numbers("hidden", &[self.layers, self.width, widest])?;
         check_numbers("vocabulary", &[self.vocabulary, self.width])?;
         check_scores("prompt", [self.layers, self.heads, positions, positions])
@@ -117,12 +184,25 @@ impl Sizes {
     /// The beginning of a label.
     pub fn label(&self) -> String {
         let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *self;
-        let name = if self.architecture.head_norms() { "qwen3" } else { "llama" };
+        let name = match self.latent {
+            Some(_) => "glm-4",
+            None if self.architecture.head_norms() => "qwen3",
+            None => "llama",
+        };
         let base = match self.rotary_base {
             ROTARY_BASE => String::new(),
             other => format!(" θ{other}"),
         };
-        format!("{name} l{layers} {} d{head_dim} w{width}→{hidden} v{vocabulary}{base}", sizes::label(heads, kv_heads))
+        let of = |Latent { query_rank, kv_rank, rotated }| format!(" q{query_rank} kv{kv_rank}+{rotated}");
+        let latent = self.latent.map(of).unwrap_or_default();
+        let experts = self.experts.map(|Experts { count, chosen }| format!(" e{chosen}/{count}")).unwrap_or_default();
+        let heads = sizes::label(heads, kv_heads);
+        format!("{name} l{layers} {heads} d{head_dim} w{width}→{hidden} v{vocabulary}{base}{latent}{experts}")
+    }
+
+    /// The `prompt` of [`Sizes::inputs`] alone.
+    pub fn prompt(&self, prompt: usize, seed: u64) -> Array {
+        Array::new(vec![prompt], &ids(prompt, self.vocabulary, seed))
     }
 
     /// `prompt` `[prompt]` of `i32`; `embedding` and `head` `[vocabulary, width]`, `last_norm` `[width]`; of all layers matrices
@@ -133,7 +213,7 @@ impl Sizes {
         let mut stream = || streams.next().unwrap_or_default();
         let deviation = |terms: usize| 1.0 / (terms as f32).sqrt();
         let mut inputs = Inputs::from([
-            ("prompt", Array::new(vec![prompt], &ids(prompt, vocabulary, seed))),
+            ("prompt", self.prompt(prompt, seed)),
             ("embedding", normal(vec![vocabulary, width], [0.0, EMBEDDED], seed, stream())),
             ("head", normal(vec![vocabulary, width], [0.0, deviation(width)], seed, stream())),
             ("last_norm", normal(vec![width], [1.0, 0.1], seed, stream())),
@@ -155,74 +235,30 @@ impl Sizes {
         let [positions, heads, query] = [positions, heads, self.projected()[0]].map(|size| size as f64);
         let matrices = layers * self.matrices().iter().map(|(_, [outer, inner])| (outer * inner) as f64).sum::<f64>();
         let gains = layers * self.gains().iter().map(|(_, numbers)| *numbers as f64).sum::<f64>();
-        let products = 2.0 * matrices * positions + 2.0 * width * vocabulary * heads;
+        let products = 2.0 * layers * self.multiplied() * positions + 2.0 * width * vocabulary * heads;
         let attention = 2.0 * layers * query * positions * (positions + 1.0);
         let weights = matrices + gains + width + width * vocabulary + width * positions.min(vocabulary);
         Work { flops: products + attention, bytes: weights * dtype.bytes() as f64 }
     }
 }
 
-/// Where a decoder goes another way than the exact one. What it has rounded or decided it is believed as far as rounding in `f32` could
-/// have led it there; elsewhere its answers are NaN, and so are never right.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Otherwise<'a> {
-    /// The first positions that a query sees, and how many of the newest.
-    pub window: Option<[usize; 2]>,
-    /// What a cache gives back.
-    pub cache: Option<Rounded<'a>>,
-    /// How deep positions go.
-    pub depths: Option<Depths<'a>>,
-}
-
-/// Keys and values as a cache of whole numbers gives them back.
-#[derive(Debug, Clone, Copy)]
-pub struct Rounded<'a> {
-    /// By layer, keys and values `[positions, kv_heads · head_dim]`.
-    pub layers: &'a [[Vec<f32>; 2]],
-    /// The largest whole number, with a scale for each head of a position.
-    pub levels: f64,
-}
-
-impl Rounded<'_> {
-    /// What a cache gives back of the keys (0) or values (1) of a position in a layer, whose heads have `d` numbers: as it was rounded,
-    /// where each is a whole number beside what it should be, and NaN elsewhere.
-    pub fn believed(&self, (layer, which, position): (usize, usize, usize), numbers: &[f64], d: usize) -> Vec<f64> {
-        let kv = numbers.len();
-        let given = self.layers.get(layer).and_then(|both| both[which].get(position * kv..)?.get(..kv));
-        let Some(given) = given else { return vec![f64::NAN; kv] };
-        let of_head = |(numbers, given): (&[f64], &[f32])| {
-            let step = numbers.iter().fold(0.0_f64, |most, number| most.max(number.abs())) / self.levels;
-            let one = |(number, given): (&f64, &f32)| {
-                let given = f64::from(*given);
-                if (given - number).abs() <= (0.5 + SLACK) * step { given } else { f64::NAN }
-            };
-            numbers.iter().zip(given).map(one).collect::<Vec<f64>>()
-        };
-        numbers.chunks_exact(d).zip(given.chunks_exact(d)).flat_map(of_head).collect()
-    }
-}
-
-/// Layers of each position.
-#[derive(Debug, Clone, Copy)]
-pub struct Depths<'a> {
-    /// Of each position.
-    pub of: &'a [usize],
-    /// The first position that may leave before the last layer.
-    pub first: usize,
-    /// Layers that every position goes through.
-    pub least: usize,
-    /// The cosine between a position before a layer and behind it from which on it leaves.
-    pub alike: f64,
-}
-
-/// By how much, of a step of a whole number, rounding in `f32` may lie beyond the middle between two.
-const SLACK: f64 = 1e-2;
-
 /// Numbers of a matrix from which on threads share its rows.
 const LARGE: usize = 1 << 18;
 
 /// By how much a cosine is not told from a bound.
 const NEAR: f64 = 1e-4;
+
+/// The product of two long vectors in eight sums, since one waits for itself.
+fn long_dot(x: &[f64], row: &[f32]) -> f64 {
+    let ((parts, rest), (others, other_rest)) = (x.as_chunks::<8>(), row.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (part, other) in parts.iter().zip(others) {
+        for (sum, (x, weight)) in sums.iter_mut().zip(part.iter().zip(other)) {
+            *sum += x * f64::from(*weight);
+        }
+    }
+    sums.into_iter().sum::<f64>() + dot(rest, other_rest)
+}
 
 /// A decoder that has seen some positions.
 pub struct Model<'a> {
@@ -258,21 +294,25 @@ impl<'a> Model<'a> {
         if matrix.len() < LARGE {
             return matrix.chunks_exact(x.len()).map(|row| dot(x, row)).collect();
         }
-        matrix.par_chunks_exact(x.len()).map(|row| dot(x, row)).collect()
+        matrix.par_chunks_exact(x.len()).map(|row| long_dot(x, row)).collect()
     }
 
     fn norm(&self, name: &str, layer: usize, x: &[f64]) -> Vec<f64> {
         rms_normed(x, self.row(name, layer, x.len()))
     }
 
+    /// Numbers of a head at the newest position, turned.
+    fn turned(&self, head: &[f64]) -> Vec<f64> {
+        turned_by(head, self.positions, self.sizes.rotary_base as f64)
+    }
+
     /// Queries or keys of the newest position, behind the norms of heads, turned.
     fn placed(&self, heads: &[f64], gain: &str, layer: usize) -> Vec<f64> {
-        let base = self.sizes.rotary_base as f64;
         let one = |head: &[f64]| {
             if self.sizes.architecture.head_norms() {
-                turned_by(&self.norm(gain, layer, head), self.positions, base)
+                self.turned(&self.norm(gain, layer, head))
             } else {
-                turned_by(head, self.positions, base)
+                self.turned(head)
             }
         };
         heads.chunks_exact(self.sizes.head_dim).flat_map(one).collect()
@@ -281,11 +321,43 @@ impl<'a> Model<'a> {
     /// Keeps key and value of the newest position of a layer, as a cache gives them back.
     fn keep(&mut self, layer: usize, seen: &[f64]) {
         let [_, kv] = self.sizes.projected();
-        let key = self.placed(&self.product("w_key", layer, seen, kv), "key_gain", layer);
-        let value = self.product("w_value", layer, seen, kv);
+        let [key, value] = match self.sizes.latent {
+            Some(latent) => self.out_of_latent(latent, layer, seen),
+            None => {
+                let key = self.placed(&self.product("w_key", layer, seen, kv), "key_gain", layer);
+                [key, self.product("w_value", layer, seen, kv)]
+            }
+        };
         let [key, value] = [(0, key), (1, value)].map(|(which, numbers)| self.rounded(layer, which, numbers));
         self.keys[layer].extend(key);
         self.values[layer].extend(value);
+    }
+
+    /// Key and value of the newest position, head by head, out of their latent.
+    fn out_of_latent(&self, Latent { kv_rank, rotated, .. }: Latent, layer: usize, seen: &[f64]) -> [Vec<f64>; 2] {
+        let Sizes { heads, head_dim: d, .. } = self.sizes;
+        let down = self.product("w_latent", layer, seen, kv_rank + rotated);
+        let shared = self.turned(&down[kv_rank..]);
+        let latent = self.norm("latent_gain", layer, &down[..kv_rank]);
+        let plain = d - rotated;
+        let both = self.product("w_key_value", layer, &latent, heads * (plain + d));
+        let key = both.chunks_exact(plain + d).flat_map(|both| [&both[..plain], &shared[..]].concat()).collect();
+        [key, both.chunks_exact(plain + d).flat_map(|both| both[plain..].to_vec()).collect()]
+    }
+
+    /// Queries of the newest position.
+    fn queries(&self, layer: usize, seen: &[f64]) -> Vec<f64> {
+        let ([all, _], d) = (self.sizes.projected(), self.sizes.head_dim);
+        let Some(Latent { query_rank, rotated, .. }) = self.sizes.latent else {
+            return self.placed(&self.product("w_query", layer, seen, all), "query_gain", layer);
+        };
+        let down = self.product("w_query_down", layer, seen, query_rank);
+        let queries = self.product("w_query", layer, &self.norm("query_latent_gain", layer, &down), all);
+        let of_head = |query: &[f64]| {
+            let (plain, last) = query.split_at(d - rotated);
+            [plain, &self.turned(last)[..]].concat()
+        };
+        queries.chunks_exact(d).flat_map(of_head).collect()
     }
 
     /// Numbers of the newest position as a cache gives them back, where each is a whole number beside what it should be.
@@ -299,8 +371,8 @@ impl<'a> Model<'a> {
     /// What attention of a layer makes of what the newest position sees, itself included.
     fn mixed(&self, layer: usize, seen: &[f64]) -> Vec<f64> {
         let Sizes { heads, kv_heads, head_dim: d, .. } = self.sizes;
-        let [all, kv] = self.sizes.projected();
-        let query = self.placed(&self.product("w_query", layer, seen, all), "query_gain", layer);
+        let [_, kv] = self.sizes.projected();
+        let query = self.queries(layer, seen);
         let (keys, values) = (&self.keys[layer], &self.values[layer]);
         let is_seen = |position: &usize| match self.otherwise.window {
             Some([sinks, window]) => *position < sinks || self.positions - position < window,
@@ -311,9 +383,39 @@ impl<'a> Model<'a> {
             let at = head / (heads / kv_heads) * d;
             let score = |position: &usize| dot(query, &keys[position * kv + at..]) / (d as f64).sqrt();
             let scores: Vec<f64> = seen.iter().map(score).collect();
-            average(&scores, d, |place| &values[seen[place] * kv + at..])
+            let value = |place: usize| &values[seen[place] * kv + at..];
+            match self.otherwise.least {
+                Some(least) => average_above(&scores, least, d, value),
+                None => average(&scores, d, value),
+            }
         };
         query.chunks_exact(d).enumerate().flat_map(of_head).collect()
+    }
+
+    /// What the feed-forward network of a layer makes of a position, or those experts of it that have the largest scores.
+    fn fed(&self, layer: usize, seen: &[f64]) -> Vec<f64> {
+        let Some(Experts { count, chosen }) = self.sizes.experts else { return self.network(layer, seen) };
+        let scores = self.product("w_router", layer, seen, count);
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by(|one, other| scores[*other].total_cmp(&scores[*one]));
+        let taken = &order[..chosen];
+        let share = |expert: &usize| (scores[*expert] - scores[taken[0]]).exp();
+        let sum: f64 = taken.iter().map(share).sum();
+        let mut fed = vec![0.0; seen.len()];
+        for expert in taken {
+            let made = self.network(layer * count + expert, seen);
+            fed.iter_mut().zip(made).for_each(|(fed, made)| *fed += share(expert) / sum * made);
+        }
+        fed
+    }
+
+    /// The same of one network, by its place among all.
+    fn network(&self, place: usize, seen: &[f64]) -> Vec<f64> {
+        let Sizes { width, hidden, .. } = self.sizes;
+        let gate = self.product("w_gate", place, seen, hidden);
+        let up = self.product("w_up", place, seen, hidden);
+        let between: Vec<f64> = up.iter().zip(gate).map(|(up, gate)| up * Activation::Silu.apply(gate)).collect();
+        self.product("w_down", place, &between, width)
     }
 
     /// Whether the newest position leaves behind a layer; nothing where it was right neither to leave nor to stay.
@@ -332,7 +434,7 @@ impl<'a> Model<'a> {
 
 impl Advance for Model<'_> {
     fn advance(&mut self, token: usize) -> Vec<f64> {
-        let Sizes { layers, width, hidden, .. } = self.sizes;
+        let Sizes { layers, width, .. } = self.sizes;
         let mut stream: Vec<f64> = self.row("embedding", token, width).iter().map(|x| f64::from(*x)).collect();
         let mut gone = false;
         for layer in 0..layers {
@@ -345,10 +447,7 @@ impl Advance for Model<'_> {
             let mixed = self.mixed(layer, &seen);
             add(&mut stream, &self.product("w_out", layer, &mixed, width));
             let seen = self.norm("norm_2", layer, &stream);
-            let gate = self.product("w_gate", layer, &seen, hidden);
-            let up = self.product("w_up", layer, &seen, hidden);
-            let between: Vec<f64> = up.iter().zip(gate).map(|(up, gate)| up * Activation::Silu.apply(gate)).collect();
-            add(&mut stream, &self.product("w_down", layer, &between, width));
+            add(&mut stream, &self.fed(layer, &seen));
             match self.leaves(layer, [&before, &stream]) {
                 Some(leaves) => gone = leaves,
                 None => stream.fill(f64::NAN),

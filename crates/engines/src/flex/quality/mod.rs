@@ -62,7 +62,7 @@ impl TextQuality {
     /// The right losses of a model in this form.
     fn right(params: &TextQualityParams, inputs: &Inputs, form: Form) -> Reference {
         let losses = params.which().chosen().and_then(|Chosen { model, source }| {
-            let losses = reference::losses(&model, source.as_ref(), form, Self::checked(params, inputs), None);
+            let losses = reference::losses(&model, source.as_ref(), form, Self::checked(params, inputs), None, 0.0);
             losses.map_err(|error| error.to_string())
         });
         Self::answer(params, losses)

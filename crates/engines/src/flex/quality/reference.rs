@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use benchbook_models::weights::Source;
 use benchbook_models::{Description, Error, Form, Result, Tensor};
-use benchbook_workloads::attention::reference::{average, dot};
+use benchbook_workloads::attention::reference::{average_above, dot};
 use benchbook_workloads::decoding::Rounded;
 
 /// Rows of numbers.
 pub type Rows = Vec<Vec<f64>>;
 
 /// Losses -ln p of each token but the first, in nats, of a model whose matrices of products are in this form; keys and values are as
-/// they are, or as a cache gives them back.
+/// they are, or as a cache gives them back, and each weight of attention is less by `least` of its query's largest.
 pub fn losses(
     model: &Description,
     source: &dyn Source,
     form: Form,
     ids: &[i32],
     cache: Option<Rounded<'_>>,
+    least: f64,
 ) -> Result<Vec<f64>> {
     let text = &model.text;
     let weights = Weights { form, ..Weights::of(model, source) };
@@ -49,7 +50,7 @@ pub fn losses(
                 let from = head / group * d;
                 let score = |key: &Vec<f64>| dot(query, &key[from..][..d]) / (d as f64).sqrt();
                 let scores: Vec<f64> = keys[..=place].iter().map(score).collect();
-                average(&scores, d, |seen| &values[seen][from..])
+                average_above(&scores, least, d, |seen| &values[seen][from..])
             };
             query.chunks_exact(d).enumerate().flat_map(of_head).collect()
         };

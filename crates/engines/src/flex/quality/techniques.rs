@@ -1,5 +1,7 @@
 //! Techniques of whole models held against text and what people say: each is an implementation beside `decoder` or `encoder`.
 
+use std::hash::{DefaultHasher, Hash as _};
+
 use benchbook_core::{Inputs, Reference, Result, Setting, Subject, Support};
 use benchbook_models::technique::{self, Applied, Change, Technique};
 use benchbook_models::weights::Source;
@@ -11,16 +13,18 @@ use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
 use super::evaluating::{Loaded, positions};
 use super::{TextQuality, TextQualityParams, embedded, reference};
 use crate::flex::calls::failed;
+use crate::flex::searched;
 use crate::flex::technical::{Changed, Technical};
 use crate::flex::techniques::{levels, told};
 
 /// What a comparison may fail by.
 type Reason = String;
 
-/// Techniques of decoders, as implementations of `text-quality`: all but those of depth. A token leaves the layers early only where
-/// it comes alone, and those of a text that is known come together.
+/// Techniques of decoders, as implementations of `text-quality`: all but those of depth and of chunks. A token leaves the layers early
+/// only where it comes alone, and those of a text that is known come together, some at a time.
 pub fn of_text() -> impl Iterator<Item = Changed<TextQuality>> {
-    technique::ALL.iter().filter(|technique| !matches!(technique.change, Change::Exit(_))).map(Changed::by)
+    let is_seen = |technique: &&Technique| !matches!(technique.change, Change::Exit(_) | Change::Chunks(_));
+    technique::ALL.iter().filter(is_seen).map(Changed::by)
 }
 
 /// Those whose matrices have another form, as implementations of `embedding-quality`: an encoder multiplies by the numbers that they
@@ -54,7 +58,9 @@ fn applied<T>(
     with: impl FnOnce(&Description, &dyn Source, &Applied) -> benchbook_models::Result<T>,
 ) -> Result<T, Reason> {
     let Chosen { model, source } = params.which().chosen()?;
-    let made = technique.applied(&model, source.as_ref(), positions(params));
+    // A name stands for the same weights while a process lives.
+    let weights = |hasher: &mut DefaultHasher| params.model.hash(hasher);
+    let made = searched::applied(technique, &model, source.as_ref(), positions(params), weights);
     made.and_then(|applied| with(&model, source.as_ref(), &applied)).map_err(|error| error.to_string())
 }
 
@@ -97,7 +103,8 @@ impl Technical for TextQuality {
         let ids = Self::checked(params, inputs);
         let losses = applied(technique, params, |model, _, applied| {
             let of = |cache: Option<Rounded<'_>>| {
-                reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, cache)
+                let least = applied.plan.least.unwrap_or(0.0);
+                reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, cache, least)
             };
             let Change::Keeps(Keeps { bits: Some(bits), .. }) = technique.change else { return of(None) };
             let decoder = applied.decoder()?;

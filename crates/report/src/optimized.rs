@@ -1,0 +1,146 @@
+//! Optimizations by the names that people have for them, a row for what stands for each and a column for each model.
+
+use benchbook_query::Answer;
+
+use crate::row::{Row, rows};
+use crate::text::{Cells, number};
+
+/// What a cell says where nobody asked for it.
+const ABSENT: &str = "–";
+
+/// The cells of the table, of the rows of the named queries `optimizations` and `matrix`; `across` gives the column of a cell of the
+/// matrix.
+pub fn optimized(optimizations: &Answer, matrix: &Answer, across: impl Fn(&Row<'_>) -> Option<String>) -> Cells {
+    let mut models: Vec<String> = Vec::new();
+    for model in rows(matrix).filter_map(|row| across(&row)) {
+        if !models.contains(&model) {
+            models.push(model);
+        }
+    }
+    let row = |row: Row<'_>| -> Vec<String> {
+        let technique = row.text("technique");
+        let by = technique.clone().unwrap_or_else(|| elsewhere(&row));
+        let of = |model: &String| -> String {
+            let is_of = |cell: &Row<'_>| cell.text("technique") == technique && across(cell).as_ref() == Some(model);
+            let found = technique.as_ref().and_then(|_| rows(matrix).find(is_of));
+            found.map_or_else(|| ABSENT.to_owned(), |cell| told(&cell))
+        };
+        let cells = models.iter().map(of);
+        [row.text("optimization").unwrap_or_default(), by].into_iter().chain(cells).collect()
+    };
+    let rows: Vec<Vec<String>> = rows(optimizations).map(row).collect();
+    let header: Vec<String> = ["optimization", "by"].map(str::to_owned).into_iter().chain(models.clone()).collect();
+    Cells { numeric: vec![false; header.len()], header, rows }
+}
+
+/// What measures something that is no technique of a model, and how often it has.
+fn elsewhere(row: &Row<'_>) -> String {
+    let command = row.text("command").unwrap_or_default();
+    match row.integer("runs") {
+        None | Some(0) => format!("no run yet: {command}"),
+        Some(1) => format!("1 run: {command}"),
+        Some(runs) => format!("{runs} runs: {command}"),
+    }
+}
+
+/// A cell in a few words: `2.1× (2 to 2.2) faster, 0.26 of the memory, moved by 0.1`, or what it is instead.
+fn told(cell: &Row<'_>) -> String {
+    let word = |name: &str| cell.text(name);
+    match word("cell").as_deref() {
+        Some("measured") => {
+            let speed = speed(cell).map(|speed| match word("said") {
+                Some(said) => format!("{speed} {said}"),
+                None => speed,
+            });
+            let parts: Vec<String> = speed.into_iter().chain(cost(cell)).collect();
+            if parts.is_empty() { "measured".to_owned() } else { parts.join(", ") }
+        }
+        Some(other) => other.to_owned(),
+        None => ABSENT.to_owned(),
+    }
+}
+
+/// How much faster, with the 95 % interval where there is one: `2.1× (2 to 2.2)`.
+pub fn speed(cell: &Row<'_>) -> Option<String> {
+    let speedup = rounded(cell.float("speedup")?);
+    Some(match (cell.float("low"), cell.float("high")) {
+        (Some(low), Some(high)) => format!("{speedup}× ({} to {})", rounded(low), rounded(high)),
+        _ => format!("{speedup}×"),
+    })
+}
+
+/// What remains of the memory, and what it costs: quality where it is known, else how far answers move.
+pub fn cost(cell: &Row<'_>) -> Vec<String> {
+    let memory = cell.float("memory_ratio").map(|share| format!("{} of the memory", rounded(share)));
+    let quality = cell.text("quality").map(|quality| format!("quality {quality}"));
+    let moved = || cell.float("kl_divergence").map(|nats| format!("answers move by {} nats", rounded(nats)));
+    memory.into_iter().chain(quality.or_else(moved)).collect()
+}
+
+/// Two decimals, of a small number two digits.
+fn rounded(value: f64) -> String {
+    let places = if value != 0.0 && value.abs() < 0.01 { 10_f64.powf(1.0 - value.abs().log10().floor()) } else { 100.0 };
+    number((value * places).round() / places)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+
+    use super::*;
+
+    fn words(words: &[Option<&str>]) -> ArrayRef {
+        Arc::new(StringArray::from(words.to_vec()))
+    }
+
+    fn floats(numbers: &[Option<f64>]) -> ArrayRef {
+        Arc::new(Float64Array::from(numbers.to_vec()))
+    }
+
+    fn answer(columns: Vec<(&str, ArrayRef)>) -> Answer {
+        let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+        RecordBatch::try_from_iter_with_nullable(columns).unwrap().into()
+    }
+
+    #[test]
+    fn each_optimization_has_a_row_for_what_stands_for_it() {
+        let runs: ArrayRef = Arc::new(Int64Array::from(vec![None, Some(0), Some(3)]));
+        let optimizations = answer(vec![
+            ("optimization", words(&[Some("sparse networks"), Some("feedback"), Some("feedback")])),
+            ("technique", words(&[Some("2of4"), None, None])),
+            ("command", words(&[None, Some("benchbook feedback a"), Some("benchbook feedback b")])),
+            ("runs", runs),
+        ]);
+        let matrix = answer(vec![
+            ("model", words(&[Some("a"), Some("b"), Some("c")])),
+            ("technique", words(&[Some("2of4"), Some("2of4"), Some("int8")])),
+            ("cell", words(&[Some("measured"), Some("not here"), Some("measured")])),
+            ("said", words(&[Some("faster"), None, None])),
+            ("speedup", floats(&[Some(2.104), None, Some(1.0)])),
+            ("low", floats(&[Some(2.0), None, None])),
+            ("high", floats(&[Some(2.2), None, None])),
+            ("memory_ratio", floats(&[Some(0.55), None, None])),
+            ("kl_divergence", floats(&[Some(0.001_23), None, None])),
+        ]);
+        let cells = optimized(&optimizations, &matrix, |row| row.text("model"));
+        assert_eq!(cells.header, ["optimization", "by", "a", "b", "c"]);
+        let measured = "2.1× (2 to 2.2) faster, 0.55 of the memory, answers move by 0.0012 nats";
+        assert_eq!(cells.rows[0], ["sparse networks", "2of4", measured, "not here", "–"]);
+        assert_eq!(cells.rows[1][1..3], ["no run yet: benchbook feedback a", "–"]);
+        assert_eq!(cells.rows[2][1], "3 runs: benchbook feedback b");
+        let empty = optimized(&optimizations, &answer(vec![("model", words(&[]))]), |row| row.text("model"));
+        assert_eq!((empty.rows.len(), empty.header.len()), (3, 2), "what there is none of has a row too");
+    }
+
+    #[test]
+    fn quality_stands_in_the_place_of_what_seeded_weights_say() {
+        let matrix = answer(vec![
+            ("quality", words(&[Some("kept"), None])),
+            ("kl_divergence", floats(&[Some(0.25); 2])),
+        ]);
+        let told: Vec<Vec<String>> = rows(&matrix).map(|row| cost(&row)).collect();
+        assert_eq!(told, [["quality kept"], ["answers move by 0.25 nats"]]);
+    }
+}

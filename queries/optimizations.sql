@@ -1,0 +1,63 @@
+-- title: The optimizations that the matrix is for, by their names: what stands for each, on how many models, and what it did
+-- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
+-- param baseline text = plain,decoder,encoder: the implementations that are a model as it is
+--
+-- A row for each technique that stands for an optimization, and for each other thing that does, which is measured by the
+-- command that stands beside it. cells are those of the matrix: measured, and faster or slower by the view verdicts,
+-- each within its run; speedup is the best of them. runs are those of the store in which what stands elsewhere was
+-- measured, of any suite; of the comparison before and after, those of the matrix.
+WITH newest AS (
+    SELECT * FROM matrix_cells
+    WHERE suite = CAST($suite AS VARCHAR)
+        AND age = 1
+        AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || implementation || ',') = 0
+),
+cells AS (
+    SELECT
+        n.implementation AS technique,
+        count(*) AS cells,
+        sum(CASE WHEN n.well > 0 THEN 1 ELSE 0 END) AS measured,
+        sum(CASE WHEN v.verdict = 'faster' THEN 1 ELSE 0 END) AS faster,
+        sum(CASE WHEN v.verdict = 'slower' THEN 1 ELSE 0 END) AS slower,
+        max(v.speedup) AS speedup
+    FROM newest n
+    LEFT JOIN verdicts v
+        ON v.run_id = n.run_id AND v.case_name = n.case_name AND v.candidate = n.variant
+        AND strpos(',' || CAST($baseline AS VARCHAR) || ',', ',' || v.baseline_implementation || ',') > 0
+        AND v.nearest
+    GROUP BY n.implementation
+),
+elsewhere AS (
+    SELECT DISTINCT
+        t.run_id,
+        t.workload,
+        t.implementation,
+        r.suite,
+        split_part(array_to_string(r.tags, ' '), ':', 1) AS tag
+    FROM trials t
+    JOIN runs r ON r.run_id = t.run_id
+),
+counted AS (
+    SELECT o.optimization, o.command, count(DISTINCT e.run_id) AS runs
+    FROM optimizations o
+    CROSS JOIN elsewhere e
+    WHERE o.command IS NOT NULL
+        AND coalesce(e.workload = o.workload, e.suite = CAST($suite AS VARCHAR))
+        AND coalesce(e.implementation = o.implementation, true)
+        AND coalesce(e.tag = o.tag, o.tag IS NULL)
+    GROUP BY o.optimization, o.command
+)
+SELECT
+    o.optimization,
+    o.technique,
+    coalesce(c.cells, 0) AS cells,
+    coalesce(c.measured, 0) AS measured,
+    coalesce(c.faster, 0) AS faster,
+    coalesce(c.slower, 0) AS slower,
+    c.speedup,
+    CASE WHEN o.technique IS NULL THEN coalesce(e.runs, 0) END AS runs,
+    o.command
+FROM optimizations o
+LEFT JOIN cells c ON c.technique = o.technique
+LEFT JOIN counted e ON e.optimization = o.optimization AND e.command = o.command
+ORDER BY o.place, o.technique NULLS LAST, o.command
