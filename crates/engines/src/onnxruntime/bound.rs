@@ -8,7 +8,7 @@ use ort::memory::Allocator;
 use ort::session::{IoBinding, Session};
 use ort::value::Tensor;
 
-use super::graph::{Graph, OUTPUT};
+use super::graph::{Graph, OUTPUT, tensor};
 use super::library::environment;
 use super::{DEVICE, engine};
 use crate::flex::failed;
@@ -57,6 +57,15 @@ enum Given {
     Ids(Tensor<i32>),
 }
 
+impl Given {
+    fn bind(&self, name: &str, binding: &mut IoBinding) -> ort::Result<()> {
+        match self {
+            Self::Numbers(numbers) => binding.bind_input(name, numbers),
+            Self::Ids(ids) => binding.bind_input(name, ids),
+        }
+    }
+}
+
 /// A session, what it reads and what it writes: nothing is copied between calls.
 struct Bound {
     session: Rc<RefCell<Session>>,
@@ -70,16 +79,9 @@ impl Bound {
         let mut binding = session.borrow().create_binding()?;
         let mut given = Vec::with_capacity(graph.given.len());
         for (name, array) in &graph.given {
-            let shape = array.shape().to_vec();
-            let one = if array.dtype() == DType::I32 {
-                let ids = Tensor::from_array((shape, array.of::<i32>().to_vec()))?;
-                binding.bind_input(*name, &ids)?;
-                Given::Ids(ids)
-            } else {
-                let numbers = Tensor::from_array((shape, array.of::<f32>().to_vec()))?;
-                binding.bind_input(*name, &numbers)?;
-                Given::Numbers(numbers)
-            };
+            let is_ids = array.dtype() == DType::I32;
+            let one = if is_ids { Given::Ids(tensor(array)?) } else { Given::Numbers(tensor(array)?) };
+            one.bind(name, &mut binding)?;
             given.push((*name, one));
         }
         let mut output = Tensor::<f32>::new(&Allocator::default(), graph.shape.clone())?;
@@ -109,6 +111,8 @@ impl Turn for Bound {
                 ids.iter_mut().zip(values).for_each(|(id, value)| *id = *value as i32);
             }
         }
+        // What changes after it was bound need not be seen.
+        given.bind(input, &mut self.binding).map_err(text)?;
         Ok(true)
     }
 

@@ -1,13 +1,17 @@
 //! A model of ONNX, made in memory.
 
-use benchbook_core::{Array, DType};
+use std::fmt::Debug;
+
+use benchbook_core::{Array, DType, Element};
 use ort::Result;
 use ort::editor::{Graph as Made, Model, Node, ONNX_DOMAIN, Opset};
 use ort::environment::Environment;
 use ort::memory::Allocator;
 use ort::operator::Attribute;
 use ort::session::Session;
-use ort::value::{Outlet, Shape, SymbolicDimensions, Tensor, TensorElementType, ValueType};
+use ort::value::{
+    Outlet, PrimitiveTensorElementType, Shape, SymbolicDimensions, Tensor, TensorElementType, ValueType,
+};
 
 /// The name of a graph's result.
 pub const OUTPUT: &str = "output";
@@ -92,10 +96,7 @@ impl Graph {
         graph.set_inputs(self.given.iter().map(|(name, array)| outlet(name, element(array), array.shape())))?;
         graph.set_outputs([outlet(OUTPUT, TensorElementType::Float32, &self.shape)])?;
         for (name, array) in &self.constants {
-            // Memory of the runtime's own, which it keeps.
-            let mut constant = Tensor::<f32>::new(&Allocator::default(), array.shape())?;
-            constant.extract_tensor_mut().1.copy_from_slice(array.of::<f32>());
-            graph.add_initializer(name, constant, false)?;
+            graph.add_initializer(name, tensor::<f32>(array)?, false)?;
         }
         for step in &self.steps {
             graph.add_node(step.node()?)?;
@@ -106,6 +107,16 @@ impl Graph {
     }
 }
 
+/// An array in memory of the runtime's own, which lies as its kernels want it, and which graphs can take over.
+///
+/// # Errors
+/// There is no memory.
+pub fn tensor<T: Element + PrimitiveTensorElementType + Debug>(array: &Array) -> Result<Tensor<T>> {
+    let mut tensor = Tensor::<T>::new(&Allocator::default(), array.shape())?;
+    tensor.extract_tensor_mut().1.copy_from_slice(array.of::<T>());
+    Ok(tensor)
+}
+
 /// The type of an input's elements: real numbers, or token ids.
 fn element(array: &Array) -> TensorElementType {
     if array.dtype() == DType::I32 { TensorElementType::Int32 } else { TensorElementType::Float32 }
@@ -114,4 +125,26 @@ fn element(array: &Array) -> TensorElementType {
 fn outlet(name: &str, ty: TensorElementType, shape: &[usize]) -> Outlet {
     let dimension_symbols = SymbolicDimensions::empty(shape.len());
     Outlet::new(name, ValueType::Tensor { ty, shape: Shape::from(shape), dimension_symbols })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnxruntime::library::{environment, library};
+
+    #[test]
+    fn arrays_lie_where_the_widest_vectors_are_read_at_once() {
+        // Without the package there is no memory of the runtime's.
+        if library().is_err() {
+            return;
+        }
+        environment().expect("the library is here");
+        let array = Array::new(vec![3, 5], &[1.5_f32; 15]);
+        let made: Vec<Tensor<f32>> = (0..8).map(|_| tensor(&array).expect("there is memory")).collect();
+        for tensor in &made {
+            let (shape, numbers) = tensor.extract_tensor();
+            assert_eq!((&**shape, numbers), (&[3, 5][..], &[1.5; 15][..]));
+            assert!(numbers.as_ptr().addr().is_multiple_of(64), "{:p}", numbers.as_ptr());
+        }
+    }
 }
