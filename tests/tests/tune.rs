@@ -68,6 +68,19 @@ fn every_setting_is_measured_once_and_then_none() {
 }
 
 #[test]
+fn a_space_is_measured_in_less_time_by_fewer_and_shorter_samples() {
+    let bench = Bench::new();
+    bench.ok(&words(&["--budget", "6", "--seed", "4", "--name", "short", "--blocks", "6", "--sample", "1ms"]));
+    let samples = bench.sql("select count(*) as n from samples group by run_id, trial");
+    assert!(samples.len() >= 7 && samples.iter().all(|row| row["n"] == 6), "{samples:?}");
+    for plan in bench.sql("select plan from runs") {
+        let plan = plan["plan"].as_str().unwrap();
+        assert!(plan.contains("min_sample_ns = 1000000\n") && plan.contains("warmup_ns = 10000000\n"), "{plan}");
+    }
+    bench.fails(&words(&["--budget", "1", "--blocks", "2"]), 4, &["--blocks"]);
+}
+
+#[test]
 fn a_search_that_goes_on_tries_what_one_that_was_never_cut_off_tries() {
     let bench = Bench::new();
     let asked = |name: &str, budget: &str| {

@@ -56,6 +56,12 @@ pub struct TuneArgs {
     /// Settings that are measured together in the same blocks, before anything is learned from them
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub batch: u16,
+    /// Samples of a setting, one in each block
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..))]
+    pub blocks: u64,
+    /// Least length of a sample; each setting is warmed up for ten times as long
+    #[arg(long, value_name = "DURATION", default_value = "5ms", value_parser = parse_duration)]
+    pub sample: Duration,
     /// Fresh processes by which the best settings are confirmed; a verdict needs 5
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub replicates: u32,

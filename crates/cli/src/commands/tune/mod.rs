@@ -55,7 +55,11 @@ pub fn tune(store: &str, arguments: &TuneArgs) -> Result<u8, Failure> {
         once(option, values, "write NAME=A,B for several values")?;
     }
     let asked = asked(arguments);
-    let plan = first_plan(&asked, arguments.seed, arguments.keep_disturbed);
+    let mut plan = first_plan(&asked, arguments.seed, arguments.keep_disturbed);
+    let sample_ns = u64::try_from(arguments.sample.as_nanos()).unwrap_or(u64::MAX);
+    plan.sampling.blocks = arguments.blocks;
+    plan.sampling.min_sample_ns = sample_ns;
+    plan.sampling.warmup_ns = sample_ns.saturating_mul(10);
     let mut ready = start(plan).beside(beside.workers.clone()).interrupted(&interrupted).workers()?;
     let cases: Vec<Case> = ready.cells.iter().map(|cell| cell.case.clone()).collect();
     let choice = Choice::new(&asked, ready.known(), &cases)?;
