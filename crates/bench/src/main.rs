@@ -21,6 +21,7 @@ mod peer;
 mod precision;
 mod recording;
 mod search;
+mod space;
 mod sql;
 mod startup;
 mod timing;
@@ -76,7 +77,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (family("training"), "Training", |ready, _| training::measure(ready)),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
-        (choice.search, "Searches", |ready, _| search::measure(ready)),
+        (choice.search, "Searches", search::measure),
         (choice.trust, "Trust", trust::measure),
     ];
     let path = ready.workspace.root.join("datasets/bench.md");

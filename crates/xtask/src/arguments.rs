@@ -45,12 +45,14 @@ Options of bench (without any: the first four)
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
                with products and blocks: two hours), mixers (two hours), precision (two hours), decoding, which are
                whole models (two hours), or training; only where asked for
-  --training   as `--kernels training`: optimizers, fusion, compression, whole steps, pools (three hours)
+  --training   as `--kernels training`: optimizers, fusion, compression, adapters, whole steps, pools (three hours)
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
-  --search     how soon a search finds the best of datasets/search.csv, beside random search and Optuna: a minute;
-               only where asked for
+  --search     how soon a search finds the best of datasets/search.csv, beside random search and Optuna, and how good
+               its winners are: minutes, and a quarter of an hour where that table is not there yet, which another
+               call goes on with; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
+  --quick      with --training or --search: a shorter form, of a quarter of an hour at most
   --minutes N  with --trust: go on for so long (60), the rest another time; 0 only tells what is there
   --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
                false-positives, curve, real-kernel, same-kernel
@@ -115,6 +117,8 @@ pub struct Choice {
     pub exhaustive: bool,
     /// The regret of searches in a space that was measured in full.
     pub search: bool,
+    /// Whether training and searches are measured in their shorter form.
+    pub quick: bool,
     /// Verdicts on known ratios.
     pub trust: bool,
     /// How long `trust` goes on.
@@ -132,7 +136,7 @@ pub struct Choice {
 impl Default for Choice {
     fn default() -> Self {
         let [recording, sql, startup, notebook, answer, timing, stock] = [false; 7];
-        let [kernels, claims, exhaustive, search, trust, again] = [false; 6];
+        let [kernels, claims, exhaustive, search, quick, trust, again] = [false; 7];
         let (minutes, only, tools, family) = (60.0, Vec::new(), Vec::new(), FAMILIES[0].to_owned());
         Self {
             recording,
@@ -147,6 +151,7 @@ impl Default for Choice {
             claims,
             exhaustive,
             search,
+            quick,
             trust,
             minutes,
             only,
@@ -237,6 +242,7 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
             ("--claims", "bench") => choice.claims = true,
             ("--exhaustive", "bench") => choice.exhaustive = true,
             ("--search", "bench") => choice.search = true,
+            ("--quick", "bench") => choice.quick = true,
             ("--trust", "bench") => choice.trust = true,
             ("--only", "bench") => choice.only = words(argument, ours.next())?,
             ("--tool", "bench") => choice.tools = words(argument, ours.next())?,
@@ -254,6 +260,9 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
     let of_trust = choice.again || choice.before.is_some() || !choice.only.is_empty() || !choice.tools.is_empty();
     if of_trust && !choice.trust {
         return Err(Error::Usage("`--only`, `--tool`, `--again` and `--before` belong to `--trust`".into()));
+    }
+    if choice.quick && !choice.search && choice.family != TRAINING {
+        return Err(Error::Usage("`--quick` belongs to `--training` and `--search`".into()));
     }
     if !theirs.is_empty() && !["lab", "test"].contains(&verb.as_str()) {
         return Err(Error::Usage(format!("`{verb}` passes nothing on, so it takes no `--`")));
@@ -341,6 +350,8 @@ mod tests {
         assert_eq!(parsed("bench --kernels")?, Request::Bench(Options::default(), kernels.clone()));
         let training = Choice { family: "training".into(), ..kernels.clone() };
         assert_eq!(parsed("bench --training")?, Request::Bench(Options::default(), training));
+        let quick = Choice { quick: true, family: "training".into(), ..kernels.clone() };
+        assert_eq!(parsed("bench --quick --training")?, Request::Bench(Options::default(), quick));
         let mixers = Choice { family: "mixers".into(), sql: true, ..kernels };
         assert_eq!(parsed("bench --kernels mixers --sql")?, Request::Bench(Options::default(), mixers));
         let claims = Choice { claims: true, ..Choice::default() };
@@ -394,6 +405,7 @@ mod tests {
             ("bench --sql --before 2026-11-29", "belong to `--trust`"),
             ("bench --kernels mixer", "one of attention, mixers, precision, decoding, training, not `mixer`"),
             ("bench --sql --again", "belong to `--trust`"),
+            ("bench --kernels mixers --quick", "belongs to `--training` and `--search`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),
             ("bench --trust --tool --again", "`--tool` takes words"),
