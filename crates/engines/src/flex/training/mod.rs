@@ -2,6 +2,7 @@
 //! take fewer bytes.
 
 pub mod adamw;
+mod allocators;
 pub mod chain;
 pub mod compression;
 mod filed;
