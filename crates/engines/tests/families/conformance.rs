@@ -12,9 +12,10 @@ use benchbook_core::{
 use crate::common::{SEED, registry, setting};
 
 /// Workers that are processes need a worker program: the end-to-end tests run them.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 7] = [
     "ring-processes",
     "zigzag-processes",
+    "fused-process",
     "two-workers",
     "two-workers-int8",
     "two-workers-top-k",

@@ -5,6 +5,7 @@ pub mod adamw;
 mod allocators;
 pub mod chain;
 pub mod compression;
+pub mod elsewhere;
 mod filed;
 pub mod gpt2;
 pub mod lora;

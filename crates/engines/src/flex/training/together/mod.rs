@@ -10,12 +10,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufReader, BufWriter};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
 use benchbook_core::{Array, DType, Inputs, Loop, Looping, Metric, Result, Row, Setting, Step, Subject, Support};
 use benchbook_process::Supervised;
 use benchbook_workloads::training::{Gpt2TrainingParams, TENSORS};
 
+use super::elsewhere::ending;
 use super::gpt2::{Layout, Telling, Told};
 use super::text::{Health, TextTraining, TextTrainingParams};
 use crate::flex::calls::failed;
@@ -29,9 +29,6 @@ const WORD: &str = "training";
 
 /// Workers of a training.
 const WORKERS: usize = 2;
-
-/// How long the end of a worker may come after its pipe is closed.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Implementations of `text-training` by two processes.
 pub const ROWS: [Row<TextTraining>; 4] = [WHOLE, INT8, TOP_K, TOP_K_PLAIN];
@@ -149,9 +146,7 @@ impl Hand {
     /// Waits for its answer; where there is none, in words why.
     fn reply(&mut self) -> Result<Reply, String> {
         Reply::read(&mut self.replies, self.most).map_err(|error| {
-            let ended = self.child.ends_within(PATIENCE).then(|| self.child.end().status).flatten();
-            let end = ended.map_or_else(|| "it is still there".to_owned(), |status| format!("it ended with {status}"));
-            format!("no answer from its process {}: {error}; {end}", self.child.id())
+            format!("no answer from its process {}: {error}; {}", self.child.id(), ending(&mut self.child))
         })
     }
 }
