@@ -31,7 +31,7 @@ mod trust;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
-use xtask::arguments::{self, Choice, Options, Request};
+use xtask::arguments::{self, Choice, Options, Request, TRAINING, TRAINING_STEPS};
 use xtask::error::{Named, Result, exit_code};
 use xtask::step::{State, Steps};
 use xtask::workspace::{Python, Ready, Workspace};
@@ -62,7 +62,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
     let family = |name: &str| choice.kernels && choice.family == name;
-    let all: [(bool, &str, Measured); 16] = [
+    let all: [(bool, &str, Measured); 17] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
@@ -74,7 +74,8 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (family("mixers"), "Mixers and experts beside PyTorch", |ready, _| mixers::measure(ready)),
         (family("precision"), "Precision and sparsity", |ready, _| precision::measure(ready)),
         (family("decoding"), "Whole models", |ready, _| decoding::measure(ready)),
-        (family("training"), "Training", |ready, _| training::measure(ready)),
+        (family(TRAINING), "Training", training::measure),
+        (family(TRAINING_STEPS), "Steps of training", training::measure),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
         (choice.search, "Searches", search::measure),
@@ -82,17 +83,18 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     ];
     let path = ready.workspace.root.join("datasets/bench.md");
     let mut text = fs::read_to_string(&path).unwrap_or_else(|_| TITLE.to_owned());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).named("create", folder)?;
+    }
     for (_, heading, measure) in all.into_iter().filter(|(chosen, ..)| *chosen) {
         let mut steps = std::mem::take(&mut ready.steps);
         let body = steps.take(heading, || Ok((measure(&ready, choice)?, State::Done)))?;
         ready.steps = steps;
         println!("\n{body}\n");
         text = with_section(&text, heading, &format!("{}\n\n{body}", machine::describe(&ready.workspace.root)));
+        // What follows may take hours, and fail.
+        fs::write(&path, &text).named("write", &path)?;
     }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).named("create", folder)?;
-    }
-    fs::write(&path, text).named("write", &path)?;
     ready.steps.account();
     println!("\nwritten to {}", path.display());
     Ok(())

@@ -44,7 +44,8 @@ Options of bench (without any: the first four)
                hour; only where asked for
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
                with products and blocks: two hours), mixers (two hours), precision (two hours), decoding, which are
-               whole models (two hours), or training; only where asked for
+               whole models (two hours), training, or training-steps, which are those of GPT-2 124M alone (an hour);
+               only where asked for
   --training   as `--kernels training`: optimizers, fusion, compression, adapters, whole steps, pools (three hours)
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
@@ -52,7 +53,7 @@ Options of bench (without any: the first four)
                its winners are: minutes, and a quarter of an hour where that table is not there yet, which another
                call goes on with; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
-  --quick      with --training or --search: a shorter form, of a quarter of an hour at most
+  --quick      with --training, --kernels training-steps or --search: a shorter form, of a quarter of an hour or so
   --minutes N  with --trust: go on for so long (60), the rest another time; 0 only tells what is there
   --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
                false-positives, curve, real-kernel, same-kernel
@@ -76,10 +77,13 @@ Example
 const MOST_MINUTES: f64 = 525_600.0;
 
 /// Families of our own kernels, each with goals of its own.
-pub const FAMILIES: [&str; 5] = ["attention", "mixers", "precision", "decoding", TRAINING];
+pub const FAMILIES: [&str; 6] = ["attention", "mixers", "precision", "decoding", TRAINING, TRAINING_STEPS];
 
 /// The one that has an option of its own.
-const TRAINING: &str = "training";
+pub const TRAINING: &str = "training";
+
+/// Its whole steps alone.
+pub const TRAINING_STEPS: &str = "training-steps";
 
 /// What every verb may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -261,8 +265,8 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
     if of_trust && !choice.trust {
         return Err(Error::Usage("`--only`, `--tool`, `--again` and `--before` belong to `--trust`".into()));
     }
-    if choice.quick && !choice.search && choice.family != TRAINING {
-        return Err(Error::Usage("`--quick` belongs to `--training` and `--search`".into()));
+    if choice.quick && !choice.search && ![TRAINING, TRAINING_STEPS].contains(&choice.family.as_str()) {
+        return Err(Error::Usage("`--quick` belongs to `--training`, `--kernels training-steps` and `--search`".into()));
     }
     if !theirs.is_empty() && !["lab", "test"].contains(&verb.as_str()) {
         return Err(Error::Usage(format!("`{verb}` passes nothing on, so it takes no `--`")));
@@ -403,9 +407,9 @@ mod tests {
             ("bench --trust --before 2026-1-1", "a day as in"),
             ("bench --trust --before x-2026-11-29", "a day as in"),
             ("bench --sql --before 2026-11-29", "belong to `--trust`"),
-            ("bench --kernels mixer", "one of attention, mixers, precision, decoding, training, not `mixer`"),
+            ("bench --kernels mixer", "one of attention, mixers, precision, decoding, training, training-steps, not `mixer`"),
             ("bench --sql --again", "belong to `--trust`"),
-            ("bench --kernels mixers --quick", "belongs to `--training` and `--search`"),
+            ("bench --kernels mixers --quick", "`--quick` belongs to `--training`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),
             ("bench --trust --tool --again", "`--tool` takes words"),
