@@ -53,6 +53,17 @@ fn two_come_to_what_one_comes_to_and_send_less_where_they_compress() {
     assert!((49.0..=50.0).contains(&ratio("two-workers-top-k")));
 }
 
+#[test]
+fn two_that_diverge_say_at_which_step() {
+    let bench = Bench::new();
+    bench.fails(&[&words("two-workers", "2")[..], &["--set", "rate=1e29"]].concat(), 4, &[]);
+    let outcomes = bench.sql("select status, stop_reason from outcomes where trial is not null");
+    let reason = outcomes[0]["stop_reason"].as_str().unwrap_or_default();
+    assert!(outcomes[0]["status"] == "failed" && reason.contains("diverged: the loss of step 2 of 6 is"), "{outcomes:?}");
+    let kept = bench.sql("select step, value from step_values where name = 'loss'");
+    assert!(kept.len() == 1 && kept[0]["step"] == 0 && kept[0]["value"].as_f64() > Some(0.0), "{kept:?}");
+}
+
 /// Processes below `parent`, their children included, that were started by this word.
 fn members(parent: u32, word: &str) -> Vec<i32> {
     let is_one = |id: &i32| {

@@ -169,6 +169,22 @@ fn what_cannot_be_searched_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn searches_of_two_names_share_a_store_that_knew_nothing() {
+    let bench = Bench::new();
+    LocalStore::create_or_open(bench.store()).unwrap();
+    let asked = |name, seed| words(&["--budget", "3", "--seed", seed, "--name", name, "--afresh"]);
+    let child = bench.command(&asked("one", "1")).spawn().unwrap();
+    let other = bench.run(&asked("other", "2"));
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_eq!(other.code, Some(0), "{}", other.stderr);
+    assert!(other.stderr.contains("nothing is known yet of these settings"), "{}", other.stderr);
+    for name in ["tune:one", "tune:other"] {
+        // Three settings, and the usual one beside them.
+        assert_eq!(measured(&bench, name).0.len(), 4, "{name}");
+    }
+}
+
+#[test]
 fn two_searches_of_one_name_at_a_time_are_refused() {
     let bench = Bench::new();
     let store = LocalStore::create_or_open(bench.store()).unwrap();
