@@ -154,6 +154,24 @@ fn shapes_are_searched_within_a_budget() {
 }
 
 #[test]
+fn techniques_and_sizes_of_a_model_are_searched() {
+    let bench = Bench::new();
+    let model = ["tune", "--model", "smollm2-135m", "--set", "prompt=8", "--set", "tokens=2", "--threads", "1"];
+    let depth = bench.ok(&[&model[..], &["--set", "layers=1,2", "--implementation", "plain", "--dry-run"]].concat());
+    assert!(depth.contains("layers: 1, 2") && depth.contains("2 settings"), "{depth}");
+    let all = bench.ok(&[&model[..], &["--set", "layers=1", "--dry-run"]].concat());
+    assert!(all.contains("int8") && all.contains("2of4"), "every technique is a choice: {all}");
+    let search = ["--set", "layers=1", "--implementation", "plain,int8,int4-g32", "--metric", "weight_bytes"];
+    let search = [&model[..], &search, &["--budget", "3", "--replicates", "1", "--format", "json"]].concat();
+    let found: Vec<serde_json::Value> = serde_json::from_str(&bench.ok(&search)).unwrap();
+    assert_eq!(found[0]["setting"], "implementation=int4-g32", "{found:?}");
+    let runs = bench.sql("select distinct array_to_string(tags, ' ') as tag from runs");
+    assert!(runs.iter().any(|run| run["tag"] == "tune:smollm2-135m-tpe-0"), "{runs:?}");
+    bench.fails(&["tune", "--model", "smollm2-136m"], 4, &["smollm2-13"]);
+    bench.fails(&["tune", "matmul", "--model", "smollm2-135m"], 4, &["cannot be used with"]);
+}
+
+#[test]
 fn what_cannot_be_searched_is_refused_with_what_to_do() {
     let bench = Bench::new();
     let fixed = ["--knob", "depth=32", "--knob", "panels=1", "--knob", "down=1"];

@@ -15,8 +15,11 @@ use super::{BesideArgs, FormatArgs};
 #[derive(Debug, Args)]
 pub struct TuneArgs {
     /// Name of the workload
-    #[arg(value_name = "WORKLOAD")]
-    pub workload: String,
+    #[arg(required_unless_present = "model", value_name = "WORKLOAD")]
+    pub workload: Option<String>,
+    /// A model of the matrix in the place of a workload: its techniques are implementations, its sizes parameters
+    #[arg(long, conflicts_with = "workload", value_name = "NAME")]
+    pub model: Option<String>,
     /// A parameter of the case; one with several values is searched too, as the shape of a model; may be given again
     #[arg(long = "set", value_name = "NAME=VALUE,…", value_parser = parse_axis)]
     pub sets: Vec<(String, Axis)>,
@@ -68,7 +71,7 @@ pub struct TuneArgs {
     /// Seed of the search, of inputs and of the order within blocks
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// What the search is called: another call of this name goes on with it [default: WORKLOAD-METHOD-SEED]
+    /// What the search is called: another call of this name goes on with it [default: WORKLOAD-METHOD-SEED, or of a model its name]
     #[arg(long, value_name = "WORD")]
     pub name: Option<String>,
     /// Learn nothing from what the store holds of other searches
@@ -93,8 +96,11 @@ pub struct TuneArgs {
 #[derive(Debug, Args)]
 pub struct FeedbackArgs {
     /// Name of the workload
-    #[arg(value_name = "WORKLOAD")]
-    pub workload: String,
+    #[arg(required_unless_present = "model", value_name = "WORKLOAD")]
+    pub workload: Option<String>,
+    /// A model of the matrix in the place of a workload: its techniques are implementations, its sizes parameters
+    #[arg(long, conflicts_with = "workload", value_name = "NAME")]
+    pub model: Option<String>,
     /// A parameter of the case; the one with several values is what the loop changes, least demanding first; may be given
     /// again
     #[arg(long = "set", value_name = "NAME=VALUE,…", value_parser = parse_axis)]
@@ -132,7 +138,7 @@ pub struct FeedbackArgs {
     /// Seed of inputs
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// What the loop is called: another call of this name goes on with it [default: WORKLOAD-SEED]
+    /// What the loop is called: another call of this name goes on with it [default: WORKLOAD-SEED, or of a model its name]
     #[arg(long, value_name = "WORD")]
     pub name: Option<String>,
     /// Use samples too that the machine disturbed, as on one that is never quiet
