@@ -114,9 +114,8 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
     that compute activations again, the ratio is to the step that keeps them. What does little more than read and write is held\n\
     to a copy. A loop of steps is a sample; an optimizer writes in place, on both sides.\n\
     \n\
-    Not here: SmolLM2 and DeepSpeed. A rival that this machine lacks is *not measured*, and all else goes on. Below
-\
-    `break_even_gb_s`, sending a gradient takes longer than what compression saves of it.";
+    Not here: SmolLM2 and DeepSpeed. A rival that this machine lacks is *not measured*, and all else goes on. Below a bandwidth of\n\
+    `break_even_gb_s`, compression saves more time on the way than it takes.";
 
 pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     let (devices, plans) = (kernels::here(ready, &DEVICES)?, plans(choice));
