@@ -12,12 +12,13 @@ use benchbook_core::{
 use crate::common::{SEED, registry, setting};
 
 /// Workers that are processes need a worker program: the end-to-end tests run them.
-const ELSEWHERE: [&str; 7] = [
+const ELSEWHERE: [&str; 8] = [
     "ring-processes",
     "zigzag-processes",
     "fused-process",
     "two-workers",
     "two-workers-int8",
+    "two-workers-int8-plain",
     "two-workers-top-k",
     "two-workers-top-k-plain",
 ];

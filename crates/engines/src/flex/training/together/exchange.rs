@@ -17,6 +17,8 @@ pub enum Scheme {
     /// Integers of eight bits with a scale for each row; what rounding takes is added to the next gradient (Karimireddy et al., arXiv
     /// 1901.09847).
     Int8,
+    /// The same, and what rounding takes is lost.
+    Int8Plain,
     /// The largest hundredth of the numbers; what is left is added to the next gradient (Lin et al., arXiv 1712.01887, section 3).
     TopK,
     /// The same, and what is left is lost.
@@ -25,7 +27,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// All of them, by their numbers on the wire.
-    pub const ALL: [Self; 4] = [Self::Whole, Self::Int8, Self::TopK, Self::TopKPlain];
+    pub const ALL: [Self; 5] = [Self::Whole, Self::Int8, Self::Int8Plain, Self::TopK, Self::TopKPlain];
 
     /// Numbers of a gradient of so many that travel, where not all do.
     pub fn taken(numbers: usize) -> usize {
@@ -36,7 +38,7 @@ impl Scheme {
     pub fn bytes(self, numbers: usize, width: usize) -> usize {
         match self {
             Self::Whole => numbers * size_of::<f32>(),
-            Self::Int8 => numbers + numbers / width * size_of::<f32>(),
+            Self::Int8 | Self::Int8Plain => numbers + numbers / width * size_of::<f32>(),
             Self::TopK | Self::TopKPlain => Self::taken(numbers) * (size_of::<f32>() + size_of::<u32>()),
         }
     }
@@ -56,7 +58,7 @@ impl Parts {
     fn new(scheme: Scheme, numbers: usize, width: usize) -> Self {
         let [count, codes, places] = match scheme {
             Scheme::Whole => [numbers, 0, 0],
-            Scheme::Int8 => [numbers / width, numbers, 0],
+            Scheme::Int8 | Scheme::Int8Plain => [numbers / width, numbers, 0],
             Scheme::TopK | Scheme::TopKPlain => [Scheme::taken(numbers), 0, Scheme::taken(numbers)],
         };
         Self { numbers: vec![0.0; count], codes: vec![0; codes], places: vec![0; places] }
@@ -124,8 +126,8 @@ impl Exchange {
                 own.numbers.copy_from_slice(gradient);
                 return Ok(());
             }
-            Scheme::Int8 => {
-                let feedback = Some(Feedback { before, left });
+            Scheme::Int8 | Scheme::Int8Plain => {
+                let feedback = (self.scheme == Scheme::Int8).then_some(Feedback { before, left });
                 simd::compress_int8(*isa, gradient, feedback, &mut own.codes, &mut own.numbers)?;
             }
             Scheme::TopK | Scheme::TopKPlain => {
@@ -162,7 +164,7 @@ impl Exchange {
                     *to = 0.5 * (a + b);
                 }
             }
-            Scheme::Int8 => {
+            Scheme::Int8 | Scheme::Int8Plain => {
                 let rows = gradient.chunks_exact_mut(self.width).enumerate();
                 for (row, to) in rows {
                     let [a, b] = both.map(|parts| (&parts.codes[row * self.width..][..to.len()], parts.numbers[row]));
@@ -235,7 +237,7 @@ mod tests {
             // Rows reach up to 1, so that a step is at most a 127th, and rounding takes half of one from each.
             let most = match scheme {
                 Scheme::Whole => 0.0,
-                Scheme::Int8 => 0.5 / 127.0 + 1e-6,
+                Scheme::Int8 | Scheme::Int8Plain => 0.5 / 127.0 + 1e-6,
                 Scheme::TopK | Scheme::TopKPlain => 1.0,
             };
             assert!(off <= most, "{scheme:?}: {off}");
@@ -277,6 +279,6 @@ mod tests {
     #[test]
     fn what_travels_is_counted() {
         let bytes = Scheme::ALL.map(|scheme| scheme.bytes(1000, 100));
-        assert_eq!(bytes, [4000, 1040, 80, 80]);
+        assert_eq!(bytes, [4000, 1040, 1040, 80, 80]);
     }
 }

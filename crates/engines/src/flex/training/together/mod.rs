@@ -31,7 +31,7 @@ const WORD: &str = "training";
 const WORKERS: usize = 2;
 
 /// Implementations of `text-training` by two processes.
-pub const ROWS: [Row<TextTraining>; 4] = [WHOLE, INT8, TOP_K, TOP_K_PLAIN];
+pub const ROWS: [Row<TextTraining>; 5] = [WHOLE, INT8, INT8_PLAIN, TOP_K, TOP_K_PLAIN];
 
 const F32: &[DType] = &[DType::F32];
 
@@ -54,6 +54,16 @@ const INT8: Row<TextTraining> = fused_row::<TextTraining>(
 .only(|_, _, params: &TextTrainingParams| even(params))
 .approximating(|params, inputs, _| right::right(params, inputs, Scheme::Int8))
 .catalogue(&["SP5"])
+.on_request();
+
+const INT8_PLAIN: Row<TextTraining> = fused_row::<TextTraining>(
+    "two-workers-int8-plain",
+    "as two-workers-int8, what rounding takes of a gradient is lost",
+    F32,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::Int8Plain),
+)
+.only(|_, _, params: &TextTrainingParams| even(params))
+.approximating(|params, inputs, _| right::right(params, inputs, Scheme::Int8Plain))
 .on_request();
 
 const TOP_K: Row<TextTraining> = fused_row::<TextTraining>(

@@ -44,7 +44,7 @@ pub fn right(params: &TextTrainingParams, inputs: &Inputs, scheme: Scheme) -> Op
 fn sent(scheme: Scheme, width: usize, gradient: &[f32]) -> Vec<f64> {
     match scheme {
         Scheme::Whole => gradient.iter().map(|number| f64::from(*number)).collect(),
-        Scheme::Int8 => gradient.chunks(width).flat_map(eight_bits).collect(),
+        Scheme::Int8 | Scheme::Int8Plain => gradient.chunks(width).flat_map(eight_bits).collect(),
         Scheme::TopK | Scheme::TopKPlain => {
             let mut places: Vec<usize> = (0..gradient.len()).collect();
             places.sort_by(|a, b| gradient[*b].abs().total_cmp(&gradient[*a].abs()));
