@@ -68,12 +68,14 @@ const OF_TWO_READS: f64 = 0.6 * 3.0 / 2.0;
 /// Other people's allocators, which run on the device of ours.
 const ALLOCATORS: Option<Ratio> = own(0.97, &["mimalloc", "jemalloc"], false);
 
-const GOALS: [Goal; 16] = [
+const GOALS: [Goal; 18] = [
     goal(["adamw", "fused", "hot"], None, [torch(1.0, &["torch-fused", "foreach"]), torch(3.0, &["loop"])]),
     goal(["adamw", "fused-8bit", "hot"], None, [own(1.5, &["fused"], true), None]),
     goal(["norm-chain", "fused", "hot"], None, [own(FUSED, &["unfused"], true), torch(1.3, &["compile"])]),
     // Told, and not judged: it is to be as fast.
     goal(["norm-chain", "fused-aggressive", "hot"], None, [own(0.0, &["fused"], false), None]),
+    goal(["norm-chain-gradients", "fused", "hot"], None, [own(0.0, &["unfused"], false), None]),
+    goal(["norm-chain-gradients", "fused-aggressive", "hot"], None, [own(0.0, &["fused"], false), None]),
     Goal {
         case: Some("24414×1024 10‰ feedback"),
         ..goal(["top-k-compression", "sampled", "hot"], Some(("memory", OF_TWO_READS)), [torch(5.0, &["topk"]), None])

@@ -4,6 +4,7 @@
 mod adamw;
 mod batches;
 mod chain;
+mod chain_back;
 mod compression;
 mod gpt2;
 mod lora;
@@ -11,6 +12,7 @@ mod lora;
 pub use adamw::{AdamW, AdamWParams, BETAS, DECAY, EPSILON, RATE};
 pub use batches::{VariableBatches, VariableBatchesParams};
 pub use chain::{NormChain, NormChainParams};
+pub use chain_back::{NormChainGradients, NormChainGradientsParams};
 pub use compression::{
     Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams,
 };

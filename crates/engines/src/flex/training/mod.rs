@@ -4,6 +4,7 @@
 pub mod adamw;
 mod allocators;
 pub mod chain;
+pub mod chain_back;
 pub mod compression;
 pub mod elsewhere;
 mod filed;
