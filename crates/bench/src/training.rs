@@ -74,7 +74,11 @@ const GOALS: [Goal; 18] = [
     goal(["norm-chain", "fused", "hot"], None, [own(FUSED, &["unfused"], true), torch(1.3, &["compile"])]),
     // Told, and not judged: it is to be as fast.
     goal(["norm-chain", "fused-aggressive", "hot"], None, [own(0.0, &["fused"], false), None]),
-    goal(["norm-chain-gradients", "fused", "hot"], None, [own(0.0, &["unfused"], false), None]),
+    goal(
+        ["norm-chain-gradients", "fused", "hot"],
+        None,
+        [own(0.0, &["unfused"], false), torch(0.0, &["eager", "compile"])],
+    ),
     goal(["norm-chain-gradients", "fused-aggressive", "hot"], None, [own(0.0, &["fused"], false), None]),
     Goal {
         case: Some("24414×1024 10‰ feedback"),

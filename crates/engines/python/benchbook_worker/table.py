@@ -80,6 +80,15 @@ ROWS = [
             ("checkpoint", ", layers computed again by torch.utils.checkpoint"),
         )
     ),
+    torch_row("eager", "norm-chain-gradients", "training_rows:chain", "autograd through the formula, in PyTorch", dtypes=SINGLE),
+    torch_row(
+        "compile",
+        "norm-chain-gradients",
+        "training_rows:compile_chain",
+        "the same, forward and back by torch.compile",
+        dtypes=SINGLE,
+        memory=False,
+    ),
     torch_row("topk", "top-k-compression", "compression_rows:top_k", "by torch.topk", dtypes=SINGLE),
     torch_row("eager", "int8-compression", "compression_rows:int8", "the formula, in PyTorch", dtypes=SINGLE),
     torch_row("eager", "power-sgd", "compression_rows:power_sgd", "the formula, in PyTorch", dtypes=SINGLE),

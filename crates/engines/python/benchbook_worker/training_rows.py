@@ -1,4 +1,4 @@
-"""Training of a seeded GPT-2 in PyTorch, a batch a step: autograd, SDPA, and the fused AdamW."""
+"""Training of a seeded GPT-2 in PyTorch, a batch a step: autograd, SDPA, and the fused AdamW; and the way back through a chain."""
 
 from functools import partial
 
@@ -129,3 +129,32 @@ class Checkpoint(Eager):
 
     def prepare(self):
         self.loss = loss_of(self.setting, partial(checkpoint, use_reentrant=False, preserve_rng_state=False))
+
+
+def gated(total, gate, gain):
+    """The chain after its residual sum."""
+    return functional.rms_norm(total, gain.shape, gain, 1e-5) * functional.silu(gate)
+
+
+def leaves(inputs):
+    return [inputs[name].detach().requires_grad_() for name in ("sum", "gate", "gain")]
+
+
+def chain(setting, inputs, forward=gated):
+    """The gradients of the chain, by autograd."""
+
+    def call():
+        given = leaves(inputs)
+        with torch.enable_grad():
+            out = forward(*given)
+        of_sum, of_gate, of_gain = torch.autograd.grad(out, given, inputs["output_grad"])
+        return of_sum + inputs["sum_grad"], of_gate, of_gain[None]
+
+    return call
+
+
+def compile_chain(setting, inputs):
+    """The same with the chain, forward and back, as torch.compile makes it."""
+    with torch.enable_grad():
+        forward = compiled(setting, gated, leaves(inputs))
+    return chain(setting, inputs, forward)
