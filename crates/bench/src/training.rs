@@ -32,8 +32,9 @@ fn plans(choice: &Choice) -> &'static [Plan] {
 const DEVICES: [&str; 3] = ["flex", "torch", "torch-mkl"];
 
 /// Everything that any goal compares with.
-const RIVALS: [&str; 18] = [
+const RIVALS: [&str; 19] = [
     "fused",
+    "burn",
     "passes",
     "loop",
     "foreach",
@@ -68,9 +69,11 @@ const OF_TWO_READS: f64 = 0.6 * 3.0 / 2.0;
 /// Other people's allocators, which run on the device of ours.
 const ALLOCATORS: Option<Ratio> = own(0.97, &["mimalloc", "jemalloc"], false);
 
-const GOALS: [Goal; 18] = [
+const GOALS: [Goal; 19] = [
     goal(["adamw", "fused", "hot"], None, [torch(1.0, &["torch-fused", "foreach"]), torch(3.0, &["loop"])]),
     goal(["adamw", "fused-8bit", "hot"], None, [own(1.5, &["fused"], true), None]),
+    // Told, and not judged: beside operations of tensors.
+    goal(["adamw", "fused", "hot"], None, [own(0.0, &["burn"], false), None]),
     goal(["norm-chain", "fused", "hot"], None, [own(FUSED, &["unfused"], true), torch(1.3, &["compile"])]),
     // Told, and not judged: it is to be as fast.
     goal(["norm-chain", "fused-aggressive", "hot"], None, [own(0.0, &["fused"], false), None]),

@@ -8,6 +8,7 @@ use benchbook_simd::{self as simd, AdamWStep, CodedMoments, Isa};
 use benchbook_workloads::training::{AdamW, AdamWParams, BETAS, DECAY, EPSILON, RATE};
 use rayon::prelude::*;
 
+use super::adamw_burn::BURN;
 use super::elsewhere::Elsewhere;
 use super::filed::Filed;
 use crate::flex::calls::failed;
@@ -17,7 +18,7 @@ use crate::flex::row::fused_row;
 use crate::flex::weight_only::own_bytes;
 
 /// Implementations of `adamw`.
-pub const ROWS: [Row<AdamW>; 5] = [FUSED, PASSES, EIGHT_BITS, FILED, ELSEWHERE];
+pub const ROWS: [Row<AdamW>; 6] = [FUSED, PASSES, EIGHT_BITS, FILED, ELSEWHERE, BURN];
 
 /// Numbers that share a scale.
 const GROUP: usize = 256;

@@ -2,6 +2,7 @@
 //! take fewer bytes.
 
 pub mod adamw;
+mod adamw_burn;
 mod allocators;
 pub mod chain;
 pub mod chain_back;
