@@ -9,6 +9,7 @@ use benchbook_workloads::training::{VariableBatches, VariableBatchesParams};
 use super::allocators::{JEMALLOC, Library, MIMALLOC, glibc_as_it_comes};
 use crate::flex::calls::failed;
 use crate::flex::engine::plain_engine;
+use crate::ring::memory::Memory as Resident;
 
 /// Implementations of `variable-batches`.
 pub const ROWS: [Row<VariableBatches>; 5] = [POOL, ALLOCATOR, GLIBC, OF_MIMALLOC, OF_JEMALLOC];
@@ -287,20 +288,6 @@ fn page_faults() -> f64 {
     behind.split_whitespace().nth(7).and_then(|word| word.parse().ok()).unwrap_or(0.0)
 }
 
-/// A number of kilobytes that the system tells of this process (proc_pid_status(5)), in bytes.
-fn told_bytes(name: &str) -> Option<f64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    line.split_whitespace().next()?.parse::<f64>().ok().map(|kilobytes| 1024.0 * kilobytes)
-}
-
-/// What this process has in memory now; from here on the system watches what that grows to (proc_pid_clear_refs(5)). Nothing where it
-/// does not.
-fn watched() -> Option<f64> {
-    fs::write("/proc/self/clear_refs", "5").ok()?;
-    told_bytes("VmRSS")
-}
-
 /// A loop of steps.
 struct Batches<M: Memory> {
     params: VariableBatchesParams,
@@ -312,8 +299,8 @@ struct Batches<M: Memory> {
     grads: Vec<f32>,
     done: usize,
     faults: f64,
-    /// What the process had in memory before the first loop.
-    before: Option<f64>,
+    /// What is resident more than before the first loop.
+    resident: Resident,
 }
 
 fn prepare<M: Memory + 'static>(
@@ -332,7 +319,7 @@ fn prepare<M: Memory + 'static>(
         grads: vec![0.0; params.steps * params.width],
         done: 0,
         faults: 0.0,
-        before: watched(),
+        resident: Resident::watch(),
     };
     Ok(Box::new(Looping::new(name, setting, &VariableBatches::steps(params), batches)))
 }
@@ -391,8 +378,7 @@ impl<M: Memory> Loop for Batches<M> {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let grown = self.before.zip(told_bytes("VmHWM")).map(|(before, most)| most - before);
-        self.memory.metrics(&self.params, grown)
+        self.memory.metrics(&self.params, self.resident.used().resident.map(|bytes| bytes as f64))
     }
 }
 
