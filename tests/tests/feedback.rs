@@ -54,6 +54,10 @@ fn the_depth_of_a_model_is_a_loop_too() {
     let more = ["--implementation", "plain", "--threads", "1", "--hold", "time=60s", "--turns", "2", "--format", "json"];
     let turns: Vec<Value> = serde_json::from_str(&bench.ok(&[&asked[..], &more].concat())).unwrap();
     assert_eq!(words(&turns, "setting"), ["layers=1", "layers=2"]);
+    let found = bench.ok(&["sql", "--query", "adaptive", "--format", "json"]);
+    let found: Vec<Value> = serde_json::from_str(&found).unwrap();
+    assert_eq!((found.len(), words(&found, "found_by")), (1, vec!["feedback"]), "the last turn alone: {found:?}");
+    assert_eq!(found[0]["tried"], 2);
 }
 
 #[test]

@@ -167,6 +167,12 @@ fn techniques_and_sizes_of_a_model_are_searched() {
     assert_eq!(found[0]["setting"], "implementation=int4-g32", "{found:?}");
     let runs = bench.sql("select distinct array_to_string(tags, ' ') as tag from runs");
     assert!(runs.iter().any(|run| run["tag"] == "tune:smollm2-135m-tpe-0"), "{runs:?}");
+    let adaptive = bench.ok(&["sql", "--query", "adaptive", "--param", "model=smollm2-135m", "--format", "json"]);
+    let adaptive: Vec<serde_json::Value> = serde_json::from_str(&adaptive).unwrap();
+    assert!(adaptive.iter().any(|row| row["variant"] == "int4-g32/flex/f32/1t"), "{adaptive:?}");
+    for row in &adaptive {
+        assert!(row["model"] == "smollm2-135m" && row["found_by"] == "tuning" && row["tried"] == 3, "{row}");
+    }
     bench.fails(&["tune", "--model", "smollm2-136m"], 4, &["smollm2-13"]);
     bench.fails(&["tune", "matmul", "--model", "smollm2-135m"], 4, &["cannot be used with"]);
 }

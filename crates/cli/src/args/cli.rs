@@ -144,7 +144,8 @@ Examples:
   benchbook tune --model smollm2-135m --set layers=2,4,8 --implementation plain,int8 --under time=2s
 
 The best settings are measured once more by fresh processes, since the best of many looks better than it is.
-What was measured are runs of the store with the tag tune:NAME; the same command goes on where they end.")]
+What was measured are runs of the store with the tag tune:NAME; the same command goes on where they end. Of models,
+`benchbook sql --query adaptive` shows what all searches and loops have found.")]
     Tune(TuneArgs),
     /// Close a loop: measure, then change batch size, precision or depth by what was measured, and keep to a bound
     #[command(after_help = "\
