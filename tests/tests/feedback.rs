@@ -50,8 +50,10 @@ fn a_setting_that_is_too_much_is_not_tried_in_every_second_turn() {
 #[test]
 fn the_depth_of_a_model_is_a_loop_too() {
     let bench = Bench::new();
-    let asked = ["feedback", "--model", "smollm2-135m", "--set", "prompt=8", "--set", "tokens=2", "--set", "layers=1,2"];
-    let more = ["--implementation", "plain", "--threads", "1", "--hold", "time=60s", "--turns", "2", "--format", "json"];
+    let asked =
+        ["feedback", "--model", "smollm2-135m", "--set", "prompt=8", "--set", "tokens=2", "--set", "layers=1,2"];
+    let more =
+        ["--implementation", "plain", "--threads", "1", "--hold", "time=60s", "--turns", "2", "--format", "json"];
     let turns: Vec<Value> = serde_json::from_str(&bench.ok(&[&asked[..], &more].concat())).unwrap();
     assert_eq!(words(&turns, "setting"), ["layers=1", "layers=2"]);
     let found = bench.ok(&["sql", "--query", "adaptive", "--format", "json"]);

@@ -61,7 +61,10 @@ fn two_that_diverge_say_at_which_step() {
     bench.fails(&[&words("two-workers", "2")[..], &["--set", "rate=1e29"]].concat(), 4, &[]);
     let outcomes = bench.sql("select status, stop_reason from outcomes where trial is not null");
     let reason = outcomes[0]["stop_reason"].as_str().unwrap_or_default();
-    assert!(outcomes[0]["status"] == "failed" && reason.contains("diverged: the loss of step 2 of 6 is"), "{outcomes:?}");
+    assert!(
+        outcomes[0]["status"] == "failed" && reason.contains("diverged: the loss of step 2 of 6 is"),
+        "{outcomes:?}"
+    );
     let kept = bench.sql("select step, value from step_values where name = 'loss'");
     assert!(kept.len() == 1 && kept[0]["step"] == 0 && kept[0]["value"].as_f64() > Some(0.0), "{kept:?}");
 }
@@ -107,7 +110,8 @@ fn states_that_another_process_keeps_come_to_the_same() {
     let checks = bench.sql("select bool_and(passed) as passed, count(*) as n from checks");
     // Three outputs of two trials, before and after.
     assert_eq!((&checks[0]["passed"], &checks[0]["n"]), (&true.into(), &12.into()), "{checks:?}");
-    let errors = bench.sql("select count(distinct status) as n, min(status) as status from outcomes where trial is not null");
+    let errors =
+        bench.sql("select count(distinct status) as n, min(status) as status from outcomes where trial is not null");
     assert_eq!((&errors[0]["n"], &errors[0]["status"]), (&1.into(), &"ok".into()), "{errors:?}");
 }
 

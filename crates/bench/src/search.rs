@@ -172,7 +172,9 @@ fn report(table: &Table, another: Option<&Table>, optuna: &Optuna) -> String {
         Some((took, _)) => {
             format!("Goal for a warm search, half of a cold one: {}.", at_most(median(took), WARM * median(&ours), ""))
         }
-        None => format!("Goal for a warm search: undecided, since `{}` is not there, or of another space.", ANOTHER.file),
+        None => {
+            format!("Goal for a warm search: undecided, since `{}` is not there, or of another space.", ANOTHER.file)
+        }
     });
     lines.join("\n")
 }

@@ -24,7 +24,18 @@ const SETTINGS: [&str; 6] = ["tune", "matmul", "--implementation", "tiled", "--t
 
 /// How each setting is measured once: in little time, since there are thousands of them.
 const ONCE: [&str; 12] = [
-    "--method", "random", "--budget", "20000", "--batch", "64", "--blocks", "6", "--sample", "2ms", "--replicates", "5",
+    "--method",
+    "random",
+    "--budget",
+    "20000",
+    "--batch",
+    "64",
+    "--blocks",
+    "6",
+    "--sample",
+    "2ms",
+    "--replicates",
+    "5",
 ];
 
 /// A search as people ask for it, whose best settings eight fresh processes measure again.

@@ -266,7 +266,9 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
         return Err(Error::Usage("`--only`, `--tool`, `--again` and `--before` belong to `--trust`".into()));
     }
     if choice.quick && !choice.search && ![TRAINING, TRAINING_STEPS].contains(&choice.family.as_str()) {
-        return Err(Error::Usage("`--quick` belongs to `--training`, `--kernels training-steps` and `--search`".into()));
+        return Err(Error::Usage(
+            "`--quick` belongs to `--training`, `--kernels training-steps` and `--search`".into(),
+        ));
     }
     if !theirs.is_empty() && !["lab", "test"].contains(&verb.as_str()) {
         return Err(Error::Usage(format!("`{verb}` passes nothing on, so it takes no `--`")));
@@ -407,7 +409,10 @@ mod tests {
             ("bench --trust --before 2026-1-1", "a day as in"),
             ("bench --trust --before x-2026-11-29", "a day as in"),
             ("bench --sql --before 2026-11-29", "belong to `--trust`"),
-            ("bench --kernels mixer", "one of attention, mixers, precision, decoding, training, training-steps, not `mixer`"),
+            (
+                "bench --kernels mixer",
+                "one of attention, mixers, precision, decoding, training, training-steps, not `mixer`",
+            ),
             ("bench --sql --again", "belong to `--trust`"),
             ("bench --kernels mixers --quick", "`--quick` belongs to `--training`"),
             ("bench --trust --only", "`--only` takes words"),

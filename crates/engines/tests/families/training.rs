@@ -4,7 +4,8 @@ use benchbook_core::{Array, DType, Implementation, Inputs, Parameters, Params, P
 use benchbook_engines::flex::training::text::{self, TextTraining, TextTrainingParams};
 use benchbook_engines::flex::training::{adamw, chain, chain_back, together};
 use benchbook_workloads::training::{
-    AdamW, AdamWParams, LoraStep, LoraStepParams, NormChain, NormChainGradients, NormChainGradientsParams, NormChainParams,
+    AdamW, AdamWParams, LoraStep, LoraStepParams, NormChain, NormChainGradients, NormChainGradientsParams,
+    NormChainParams,
 };
 
 use crate::common::{SEED, setting};

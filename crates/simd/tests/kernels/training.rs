@@ -86,7 +86,8 @@ fn the_way_back_through_a_chain_has_the_bits_of_its_passes() {
         let ([sum, past, grad, gain], gate) = (drawn(count), numbers(count, 6));
         let gain = &gain[..width];
         for isa in present() {
-            let chain = ChainBackward { width, sum: &sum, gate: &gate, gain, past: &past, grad: &grad, epsilon: 1e-5, isa };
+            let chain =
+                ChainBackward { width, sum: &sum, gate: &gate, gain, past: &past, grad: &grad, epsilon: 1e-5, isa };
             let empty = || [vec![0.0_f32; count], vec![0.0_f32; count], vec![0.0_f32; width]];
             let (mut fused, mut passes, [mut one, mut other, _]) = (empty(), empty(), empty());
             chain_backward(&chain, Fusion::Conservative, fused.each_mut().map(|to| &mut to[..])).unwrap();

@@ -54,7 +54,8 @@ fn row_of([sum, gate, past, grad]: [&[f32]; 4], gain: &[f32]) -> Found {
 
 impl Problem for NormChainGradients {
     const NAME: &'static str = "norm-chain-gradients";
-    const ABOUT: &'static str = "the gradients of a residual sum, its RMS norm, and the product of that with SiLU of a gate";
+    const ABOUT: &'static str =
+        "the gradients of a residual sum, its RMS norm, and the product of that with SiLU of a gate";
     type Params = NormChainGradientsParams;
 
     fn presets() -> Vec<Preset> {
@@ -149,7 +150,9 @@ mod tests {
         let result = |sum: [f64; 3], gate: [f64; 3], gain: [f64; 3]| -> f64 {
             let square = sum.iter().map(|x| x * x).sum::<f64>() / 3.0;
             let scale = 1.0 / (square + EPSILON).sqrt();
-            (0..3).map(|at| f64::from(grad[at]) * sum[at] * scale * gain[at] * gate[at] / (1.0 + (-gate[at]).exp())).sum()
+            (0..3)
+                .map(|at| f64::from(grad[at]) * sum[at] * scale * gain[at] * gate[at] / (1.0 + (-gate[at]).exp()))
+                .sum()
         };
         let wide = |numbers: [f32; 3]| numbers.map(f64::from);
         let found = row_of([&sum, &gate, &past, &grad], &gain);

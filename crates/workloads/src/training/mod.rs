@@ -14,7 +14,8 @@ pub use batches::{VariableBatches, VariableBatchesParams};
 pub use chain::{NormChain, NormChainParams};
 pub use chain_back::{NormChainGradients, NormChainGradientsParams};
 pub use compression::{
-    Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams, orthonormal,
+    Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams,
+    orthonormal,
 };
 pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, Tensors, loss_and_gradients};
 pub use lora::{LoraStep, LoraStepParams};

@@ -74,13 +74,10 @@ pub fn tune(store: &str, arguments: &TuneArgs) -> Result<u8, Failure> {
     ready.left_out.clear();
     let local = LocalStore::create_or_open(local_path(store)?)?;
     let mut bench = Bench { store, local, ready, interrupted };
-    let name = arguments
-        .name
-        .clone()
-        .unwrap_or_else(|| {
-            let of = arguments.model.as_ref().unwrap_or(&target.workload);
-            format!("{of}-{}-{}", arguments.method.name(), arguments.seed)
-        });
+    let name = arguments.name.clone().unwrap_or_else(|| {
+        let of = arguments.model.as_ref().unwrap_or(&target.workload);
+        format!("{of}-{}-{}", arguments.method.name(), arguments.seed)
+    });
     let goal = Goal { metric: arguments.metric.clone(), under: arguments.under.clone(), over: arguments.over.clone() };
     let usual = choice.usual().map_err(Failure::say)?;
     let batch = usize::from(arguments.batch);

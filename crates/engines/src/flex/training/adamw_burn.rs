@@ -30,12 +30,7 @@ struct Steps {
     done: usize,
 }
 
-fn prepare(
-    name: &'static str,
-    setting: &Setting,
-    params: &AdamWParams,
-    inputs: &Inputs,
-) -> Result<Box<dyn Subject>> {
+fn prepare(name: &'static str, setting: &Setting, params: &AdamWParams, inputs: &Inputs) -> Result<Box<dyn Subject>> {
     let target = Target::of(setting)?;
     let of = |name: &str| target.upload::<2>(inputs.get(name));
     let (gradient, start) = (of("gradient"), [of("parameter"), of("first"), of("root").square()]);

@@ -111,7 +111,8 @@ impl Elsewhere {
 
     /// What went wrong with the process, which is not asked again.
     fn lost(&mut self, error: &io::Error) -> String {
-        let why = format!("the process {} that keeps the states: {error}; {}", self.child.id(), ending(&mut self.child));
+        let why =
+            format!("the process {} that keeps the states: {error}; {}", self.child.id(), ending(&mut self.child));
         self.broken = Some(why.clone());
         why
     }
@@ -125,12 +126,7 @@ impl Elsewhere {
     }
 
     /// Takes a step, a stretch after another; what the arithmetic says, or else what the pipes say.
-    fn made(
-        &mut self,
-        step: &AdamWStep,
-        parameter: &mut [f32],
-        gradient: &[f32],
-    ) -> io::Result<Result<(), String>> {
+    fn made(&mut self, step: &AdamWStep, parameter: &mut [f32], gradient: &[f32]) -> io::Result<Result<(), String>> {
         write_numbers(&mut self.orders, &[STEP])?;
         let mut done = Ok(());
         for (first, count) in stretches(self.parameters) {

@@ -109,7 +109,8 @@ pub(super) trait Memory {
     /// What is known of it after a loop, in which the process has grown by so many bytes at most, where the system tells that.
     fn metrics(&self, params: &VariableBatchesParams, grown_bytes: Option<f64>) -> Vec<Metric> {
         let live = (params.most_live() * size_of::<f32>()) as f64;
-        let unused = grown_bytes.map(|held| Metric::measured("fragmentation_share", 1.0 - live / held.max(live), "share"));
+        let unused =
+            grown_bytes.map(|held| Metric::measured("fragmentation_share", 1.0 - live / held.max(live), "share"));
         unused.into_iter().collect()
     }
 }

@@ -159,7 +159,10 @@ mod tests {
         assert_eq!(rounded(&mut delayed, &[3.0, 448.0]), [3.0, 448.0]);
         let mut half = Casts::new(Scaling::Bf16, 1, isa);
         // Both lie in the middle between two numbers of seven bits behind the point, of which the even one is taken.
-        assert_eq!(rounded(&mut half, &[1.001_953_125, 1.005_859_375, 1e30]), [1.0, 1.007_812_5, bf16::from_f32(1e30).to_f32()]);
+        assert_eq!(
+            rounded(&mut half, &[1.001_953_125, 1.005_859_375, 1e30]),
+            [1.0, 1.007_812_5, bf16::from_f32(1e30).to_f32()]
+        );
         let mut none = Casts::new(Scaling::None, 1, isa);
         assert_eq!(rounded(&mut none, &[3.3]), [3.3]);
     }

@@ -33,8 +33,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// All of them, by their numbers on the wire.
-    pub const ALL: [Self; 6] =
-        [Self::Whole, Self::Int8, Self::Int8Plain, Self::TopK, Self::TopKPlain, Self::Power];
+    pub const ALL: [Self; 6] = [Self::Whole, Self::Int8, Self::Int8Plain, Self::TopK, Self::TopKPlain, Self::Power];
 
     /// Numbers of a gradient of so many that travel, where not all do.
     pub fn taken(numbers: usize) -> usize {

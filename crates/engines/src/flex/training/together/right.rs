@@ -102,6 +102,9 @@ mod tests {
         assert_eq!(sent(Scheme::Whole, 4, &gradient)[1], f64::from(-1.4_f32));
         // Two rows have no more than two directions, so that their factors lack nothing.
         let whole = sent(Scheme::Power, 4, &gradient);
-        assert!(whole.iter().zip(gradient).all(|(found, number)| (found - f64::from(number)).abs() < 1e-9), "{whole:?}");
+        assert!(
+            whole.iter().zip(gradient).all(|(found, number)| (found - f64::from(number)).abs() < 1e-9),
+            "{whole:?}"
+        );
     }
 }
