@@ -48,6 +48,21 @@ fn a_setting_that_is_too_much_is_not_tried_in_every_second_turn() {
 }
 
 #[test]
+fn the_depth_of_a_model_is_a_loop_too() {
+    let bench = Bench::new();
+    let asked =
+        ["feedback", "--model", "smollm2-135m", "--set", "prompt=8", "--set", "tokens=2", "--set", "layers=1,2"];
+    let more =
+        ["--implementation", "plain", "--threads", "1", "--hold", "time=60s", "--turns", "2", "--format", "json"];
+    let turns: Vec<Value> = serde_json::from_str(&bench.ok(&[&asked[..], &more].concat())).unwrap();
+    assert_eq!(words(&turns, "setting"), ["layers=1", "layers=2"]);
+    let found = bench.ok(&["sql", "--query", "adaptive", "--format", "json"]);
+    let found: Vec<Value> = serde_json::from_str(&found).unwrap();
+    assert_eq!((found.len(), words(&found, "found_by")), (1, vec!["feedback"]), "the last turn alone: {found:?}");
+    assert_eq!(found[0]["tried"], 2);
+}
+
+#[test]
 fn what_no_loop_can_do_is_refused_with_what_to_do() {
     let bench = Bench::new();
     let hold = ["--hold", "time=0.001", "--turns", "2", "--name", "stuck"];

@@ -1,4 +1,4 @@
-//! Two processes that train together: they come to what one comes to, and whoever is lost is named.
+//! Processes that train together, or keep what another trains with: they come to what one comes to, and whoever is lost is named.
 
 use std::fs;
 
@@ -19,9 +19,11 @@ fn words<'a>(names: &'a str, blocks: &'a str) -> Vec<&'a str> {
 #[test]
 fn two_come_to_what_one_comes_to_and_send_less_where_they_compress() {
     let bench = Bench::new();
-    bench.ok(&words("kept,two-workers,two-workers-int8,two-workers-top-k,two-workers-top-k-plain", "2"));
+    let compressed =
+        ["int8", "int8-plain", "top-k", "top-k-plain", "power-sgd"].map(|scheme| format!("two-workers-{scheme}"));
+    bench.ok(&words(&format!("kept,two-workers,{}", compressed.join(",")), "2"));
     let statuses = bench.sql("select status, count(*) as n from outcomes where trial is not null group by status");
-    assert_eq!((statuses.len(), &statuses[0]["status"], &statuses[0]["n"]), (1, &"ok".into(), &5.into()));
+    assert_eq!((statuses.len(), &statuses[0]["status"], &statuses[0]["n"]), (1, &"ok".into(), &7.into()));
     let losses = |name: &str| -> Vec<f64> {
         let rows = bench.sql(&format!(
             "select v.value from step_values v join trials t on t.run_id = v.run_id and t.trial = v.trial \
@@ -35,7 +37,7 @@ fn two_come_to_what_one_comes_to_and_send_less_where_they_compress() {
         // Sums in another order, and steps that go by them.
         assert!((one - two).abs() < if step == 0 { 1e-5 } else { 1e-2 } * one, "step {step}: {two} for {one}");
     }
-    for name in ["two-workers-int8", "two-workers-top-k", "two-workers-top-k-plain"] {
+    for name in &compressed {
         let found = losses(name);
         // Nothing has been sent before the first step, and what was sent is another gradient from then on.
         assert!((found[0] - kept[0]).abs() < 1e-5 * kept[0] && found[2] != kept[2], "{name}: {found:?} for {kept:?}");
@@ -53,13 +55,27 @@ fn two_come_to_what_one_comes_to_and_send_less_where_they_compress() {
     assert!((49.0..=50.0).contains(&ratio("two-workers-top-k")));
 }
 
-/// Processes below `parent`, their children included, that are workers of a training.
-fn members(parent: u32) -> Vec<i32> {
+#[test]
+fn two_that_diverge_say_at_which_step() {
+    let bench = Bench::new();
+    bench.fails(&[&words("two-workers", "2")[..], &["--set", "rate=1e29"]].concat(), 4, &[]);
+    let outcomes = bench.sql("select status, stop_reason from outcomes where trial is not null");
+    let reason = outcomes[0]["stop_reason"].as_str().unwrap_or_default();
+    assert!(
+        outcomes[0]["status"] == "failed" && reason.contains("diverged: the loss of step 2 of 6 is"),
+        "{outcomes:?}"
+    );
+    let kept = bench.sql("select step, value from step_values where name = 'loss'");
+    assert!(kept.len() == 1 && kept[0]["step"] == 0 && kept[0]["value"].as_f64() > Some(0.0), "{kept:?}");
+}
+
+/// Processes below `parent`, their children included, that were started by this word.
+fn members(parent: u32, word: &str) -> Vec<i32> {
     let is_one = |id: &i32| {
         let words = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        words.split(|byte| *byte == 0).nth(1) == Some(b"training")
+        words.split(|byte| *byte == 0).nth(1) == Some(word.as_bytes())
     };
-    let below = |id: i32| [vec![id], members(id.cast_unsigned())].concat();
+    let below = |id: i32| [vec![id], members(id.cast_unsigned(), word)].concat();
     children(parent).into_iter().flat_map(below).filter(is_one).collect()
 }
 
@@ -69,7 +85,7 @@ fn a_worker_that_is_killed_fails_its_trial_and_leaves_nobody_waiting() {
     let child = bench.command(&words("two-workers", "100000000")).spawn().unwrap();
     let mut both = Vec::new();
     wait_until("two workers of a training", || {
-        both = members(child.id());
+        both = members(child.id(), "training");
         both.len() == 2
     });
     kill(Pid::from_raw(both[1]), Signal::SIGKILL).unwrap();
@@ -79,4 +95,39 @@ fn a_worker_that_is_killed_fails_its_trial_and_leaves_nobody_waiting() {
     let reason = failed[0]["stop_reason"].as_str().unwrap_or_default();
     assert!(reason.contains("of two that train together") && reason.contains("signal: 9"), "{reason}");
     wait_until("the end of the other", || both.iter().all(|id| !alive(*id)));
+}
+
+/// A run of an optimizer of more parameters than go through a pipe at a time.
+fn optimizer<'a>(names: &'a str, blocks: &'a str) -> Vec<&'a str> {
+    let words = ["run", "adamw", "--set", "rows=70", "--set", "width=1031", "--implementation", names, "--quick"];
+    [&words[..], &["--replicates", "1", "--blocks", blocks, "--threads", "1"]].concat()
+}
+
+#[test]
+fn states_that_another_process_keeps_come_to_the_same() {
+    let bench = Bench::new();
+    bench.ok(&optimizer("fused,fused-process", "2"));
+    let checks = bench.sql("select bool_and(passed) as passed, count(*) as n from checks");
+    // Three outputs of two trials, before and after.
+    assert_eq!((&checks[0]["passed"], &checks[0]["n"]), (&true.into(), &12.into()), "{checks:?}");
+    let errors =
+        bench.sql("select count(distinct status) as n, min(status) as status from outcomes where trial is not null");
+    assert_eq!((&errors[0]["n"], &errors[0]["status"]), (&1.into(), &"ok".into()), "{errors:?}");
+}
+
+#[test]
+fn states_that_are_lost_with_their_process_fail_the_trial() {
+    let bench = Bench::new();
+    let child = bench.command(&optimizer("fused-process", "100000000")).spawn().unwrap();
+    let mut keepers = Vec::new();
+    wait_until("a process that keeps states", || {
+        keepers = members(child.id(), "states");
+        !keepers.is_empty()
+    });
+    kill(Pid::from_raw(keepers[0]), Signal::SIGKILL).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let failed = bench.sql("select stop_reason from outcomes where trial is not null and status = 'failed'");
+    assert_eq!(failed.len(), 1, "{failed:?} {}", String::from_utf8_lossy(&output.stderr));
+    let reason = failed[0]["stop_reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("keeps the states") && reason.contains("signal: 9"), "{reason}");
 }

@@ -124,6 +124,16 @@ fn a_disk_that_fills_while_states_go_to_it_fails_the_trial_and_says_where() {
 }
 
 #[test]
+fn a_sequence_of_one_is_trained_too() {
+    let bench = Bench::new();
+    bench.ok(&words(&["seq=1", "batch=1"]));
+    let told = bench.sql("select count(*) as n, min(value) as least from step_values where name = 'loss' and step = 2");
+    assert!(told[0]["n"].as_i64() > Some(0) && told[0]["least"].as_f64() > Some(0.0), "{told:?}");
+    let tokens = bench.sql("select distinct tokens from steps");
+    assert_eq!((tokens.len(), &tokens[0]["tokens"]), (1, &1.into()));
+}
+
+#[test]
 fn what_cannot_be_trained_is_refused() {
     let bench = Bench::new();
     for (size, part) in [("batch=0", "`batch`"), ("seq=0", "`seq`"), ("heads=5", "do not divide a width of 16")] {

@@ -68,6 +68,19 @@ fn every_setting_is_measured_once_and_then_none() {
 }
 
 #[test]
+fn a_space_is_measured_in_less_time_by_fewer_and_shorter_samples() {
+    let bench = Bench::new();
+    bench.ok(&words(&["--budget", "6", "--seed", "4", "--name", "short", "--blocks", "6", "--sample", "1ms"]));
+    let samples = bench.sql("select count(*) as n from samples group by run_id, trial");
+    assert!(samples.len() >= 7 && samples.iter().all(|row| row["n"] == 6), "{samples:?}");
+    for plan in bench.sql("select plan from runs") {
+        let plan = plan["plan"].as_str().unwrap();
+        assert!(plan.contains("min_sample_ns = 1000000\n") && plan.contains("warmup_ns = 10000000\n"), "{plan}");
+    }
+    bench.fails(&words(&["--budget", "1", "--blocks", "2"]), 4, &["--blocks"]);
+}
+
+#[test]
 fn a_search_that_goes_on_tries_what_one_that_was_never_cut_off_tries() {
     let bench = Bench::new();
     let asked = |name: &str, budget: &str| {
@@ -141,6 +154,30 @@ fn shapes_are_searched_within_a_budget() {
 }
 
 #[test]
+fn techniques_and_sizes_of_a_model_are_searched() {
+    let bench = Bench::new();
+    let model = ["tune", "--model", "smollm2-135m", "--set", "prompt=8", "--set", "tokens=2", "--threads", "1"];
+    let depth = bench.ok(&[&model[..], &["--set", "layers=1,2", "--implementation", "plain", "--dry-run"]].concat());
+    assert!(depth.contains("layers: 1, 2") && depth.contains("2 settings"), "{depth}");
+    let all = bench.ok(&[&model[..], &["--set", "layers=1", "--dry-run"]].concat());
+    assert!(all.contains("int8") && all.contains("2of4"), "every technique is a choice: {all}");
+    let search = ["--set", "layers=1", "--implementation", "plain,int8,int4-g32", "--metric", "weight_bytes"];
+    let search = [&model[..], &search, &["--budget", "3", "--replicates", "1", "--format", "json"]].concat();
+    let found: Vec<serde_json::Value> = serde_json::from_str(&bench.ok(&search)).unwrap();
+    assert_eq!(found[0]["setting"], "implementation=int4-g32", "{found:?}");
+    let runs = bench.sql("select distinct array_to_string(tags, ' ') as tag from runs");
+    assert!(runs.iter().any(|run| run["tag"] == "tune:smollm2-135m-tpe-0"), "{runs:?}");
+    let adaptive = bench.ok(&["sql", "--query", "adaptive", "--param", "model=smollm2-135m", "--format", "json"]);
+    let adaptive: Vec<serde_json::Value> = serde_json::from_str(&adaptive).unwrap();
+    assert!(adaptive.iter().any(|row| row["variant"] == "int4-g32/flex/f32/1t"), "{adaptive:?}");
+    for row in &adaptive {
+        assert!(row["model"] == "smollm2-135m" && row["found_by"] == "tuning" && row["tried"] == 3, "{row}");
+    }
+    bench.fails(&["tune", "--model", "smollm2-136m"], 4, &["smollm2-13"]);
+    bench.fails(&["tune", "matmul", "--model", "smollm2-135m"], 4, &["cannot be used with"]);
+}
+
+#[test]
 fn what_cannot_be_searched_is_refused_with_what_to_do() {
     let bench = Bench::new();
     let fixed = ["--knob", "depth=32", "--knob", "panels=1", "--knob", "down=1"];
@@ -153,6 +190,22 @@ fn what_cannot_be_searched_is_refused_with_what_to_do() {
     bench.fails(&["tune", "matmull"], 4, &["did you mean `matmul`"]);
     let dry = bench.ok(&words(&["--dry-run"]));
     assert!(dry.contains("depth: 32, 64, 128") && dry.contains("6 settings"), "{dry}");
+}
+
+#[test]
+fn searches_of_two_names_share_a_store_that_knew_nothing() {
+    let bench = Bench::new();
+    LocalStore::create_or_open(bench.store()).unwrap();
+    let asked = |name, seed| words(&["--budget", "3", "--seed", seed, "--name", name, "--afresh"]);
+    let child = bench.command(&asked("one", "1")).spawn().unwrap();
+    let other = bench.run(&asked("other", "2"));
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert_eq!(other.code, Some(0), "{}", other.stderr);
+    assert!(other.stderr.contains("nothing is known yet of these settings"), "{}", other.stderr);
+    for name in ["tune:one", "tune:other"] {
+        // Three settings, and the usual one beside them.
+        assert_eq!(measured(&bench, name).0.len(), 4, "{name}");
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod peer;
 mod precision;
 mod recording;
 mod search;
+mod space;
 mod sql;
 mod startup;
 mod timing;
@@ -32,7 +33,7 @@ mod trust;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
-use xtask::arguments::{self, Choice, Options, Request};
+use xtask::arguments::{self, Choice, Options, Request, TRAINING, TRAINING_STEPS};
 use xtask::error::{Error, Named, Result, exit_code};
 use xtask::step::{State, Steps};
 use xtask::workspace::{Python, Ready, Workspace};
@@ -63,7 +64,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     let python = Python::in_folder(workspace.venv());
     let mut ready = Ready { workspace, python, steps: Steps::default() };
     let family = |name: &str| choice.kernels && choice.family == name;
-    let all: [(bool, &str, Measured); 17] = [
+    let all: [(bool, &str, Measured); 18] = [
         (choice.recording, "Recording", |ready, _| recording::measure(ready)),
         (choice.sql, "SQL beside DuckDB", |ready, _| sql::measure(ready)),
         (choice.startup, "Start to finish", |ready, _| startup::measure(ready)),
@@ -75,16 +76,20 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (family("mixers"), "Mixers and experts beside PyTorch", mixers::measure),
         (family("precision"), "Precision and sparsity", precision::measure),
         (family("decoding"), "Whole models", |ready, _| decoding::measure(ready)),
-        (family("training"), "Training", |ready, _| training::measure(ready)),
+        (family(TRAINING), "Training", training::measure),
+        (family(TRAINING_STEPS), "Steps of training", training::measure),
         (choice.models, "Real models", models::measure),
         (choice.claims, "Published claims", |ready, _| claims::measure(ready)),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| exhaustive::measure()),
-        (choice.search, "Searches", |ready, _| search::measure(ready)),
+        (choice.search, "Searches", search::measure),
         (choice.trust, "Trust", trust::measure),
     ];
     let path = ready.workspace.root.join("datasets/bench.md");
     let mut text = fs::read_to_string(&path).unwrap_or_else(|_| TITLE.to_owned());
     let mut wrong = Vec::new();
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).named("create", folder)?;
+    }
     for (_, heading, measure) in all.into_iter().filter(|(chosen, ..)| *chosen) {
         let mut steps = std::mem::take(&mut ready.steps);
         let body = steps.take(heading, || Ok((measure(&ready, choice)?, State::Done)))?;
@@ -94,11 +99,9 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
             wrong.push(heading);
         }
         text = with_section(&text, heading, &format!("{}\n\n{body}", machine::describe(&ready.workspace.root)));
+        // What follows may take hours, and fail.
+        fs::write(&path, &text).named("write", &path)?;
     }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).named("create", folder)?;
-    }
-    fs::write(&path, text).named("write", &path)?;
     ready.steps.account();
     println!("\nwritten to {}", path.display());
     if wrong.is_empty() {

@@ -3,22 +3,23 @@
 use benchbook_search::{Method, Table};
 use std::fs;
 use std::path::Path;
+use xtask::arguments::Choice;
 use xtask::error::{Error, Named, Result};
 use xtask::process;
 use xtask::workspace::Ready;
 
 use crate::numbers::at_most;
+use crate::space::{self, Space};
 
-/// Every setting of a space with its time, as `benchbook tune --table` writes it.
-const TABLE: &str = "datasets/search.csv";
+/// Every setting of a space with its time.
+const TABLE: Space = Space { size: "512", file: "datasets/search.csv", time: "8m" };
 
 /// The same of another case, from which a search begins that has seen one before.
-const ANOTHER: &str = "datasets/search_another.csv";
+const ANOTHER: Space = Space { size: "384", file: "datasets/search_another.csv", time: "4m" };
 
-/// How it is measured.
-const REMEDY: &str = "measure it once: `benchbook tune matmul --set m=512 --implementation tiled --threads 1,2 --method random \
-                      --budget 2240 --name table --table datasets/search.csv` (resumable, hours), and with m=384 and \
-                      search_another.csv the one that a warm search begins from";
+/// What to do where a table is missing or damaged.
+const REMEDY: &str = "remove it if it is there, and run `cargo xtask bench --search` again, which measures it and goes on where it \
+                      has ended before";
 
 /// Points that a table has at least: in a smaller one chance finds what method should.
 const LEAST: usize = 2_000;
@@ -39,27 +40,44 @@ type Took = Vec<Option<usize>>;
 /// What Optuna took, or in words why that is not known.
 type Optuna = std::result::Result<Took, String>;
 
-pub fn measure(ready: &Ready) -> Result<String> {
+/// Searches in the tables, which are measured first where they are not there, and one on this machine. The short form measures
+/// neither the other table nor on this machine.
+pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     let root = &ready.workspace.root;
-    let path = root.join(TABLE);
+    let paths = [TABLE, ANOTHER].map(|of| root.join(of.file));
+    let wanted = if choice.quick { 1 } else { 2 };
+    for (of, path) in [TABLE, ANOTHER].iter().zip(&paths).take(wanted) {
+        if !path.is_file() {
+            space::measured(ready, of, path, &|text| large_enough(text).is_ok())?;
+        }
+    }
+    let [path, another] = paths;
     if !path.is_file() {
-        let problem = format!("{TABLE} is not there: no space has been measured in full");
+        let problem = format!("{} is not there: no space has been measured in full", TABLE.file);
         return Err(Error::Requirement { problem, remedy: REMEDY.to_owned() });
     }
     let table = read(&path)?;
-    let another = root.join(ANOTHER);
     let another = if another.is_file() { Some(read(&another)?) } else { None };
     let optuna = optuna(ready, &path, table.points());
-    Ok(report(&table, another.as_ref(), &optuna))
+    let mut parts = vec![report(&table, another.as_ref(), &optuna)];
+    if !choice.quick {
+        parts.push(space::winners(ready)?);
+    }
+    Ok(parts.join("\n\n"))
+}
+
+/// A table that is large enough; in words why it is none.
+fn large_enough(text: &str) -> std::result::Result<Table, String> {
+    let table = Table::read(text).map_err(|error| error.to_string())?;
+    match table.points() {
+        points if points < LEAST => Err(format!("it has {points} points, {LEAST} are the least")),
+        _ => Ok(table),
+    }
 }
 
 fn read(path: &Path) -> Result<Table> {
     let text = fs::read_to_string(path).named("read", path)?;
-    let table = Table::read(&text).map_err(|error| error.to_string()).and_then(|table| match table.points() {
-        points if points < LEAST => Err(format!("it has {points} points, {LEAST} are the least")),
-        _ => Ok(table),
-    });
-    table.map_err(|error| Error::Requirement {
+    large_enough(&text).map_err(|error| Error::Requirement {
         problem: format!("{}: {error}", path.display()),
         remedy: REMEDY.to_owned(),
     })
@@ -71,7 +89,7 @@ fn optuna(ready: &Ready, table: &Path, points: usize) -> Optuna {
     command.args(["-c", include_str!("optuna_search.py")]).arg(table);
     command.args([NEAR.to_string(), budget(points).to_string(), SEEDS.to_string()]);
     if ready.python.say("import optuna").is_err() {
-        return Err("the project's Python has no optuna, which environment.yml does not list".to_owned());
+        return Err("the project's Python has no optuna: `cargo xtask setup` brings it".to_owned());
     }
     let said = process::output(&mut command, "run crates/bench/src/optuna_search.py by itself");
     let said = said.map_err(|error| error.to_string())?;
@@ -106,8 +124,9 @@ fn report(table: &Table, another: Option<&Table>, optuna: &Optuna) -> String {
     let near = 100.0 * NEAR;
     let mut lines = vec![
         format!(
-            "A space of {points} settings that was measured in full (`{TABLE}`). {SEEDS} searches by each method, {count} \
+            "A space of {points} settings that was measured in full (`{}`). {SEEDS} searches by each method, {count} \
              evaluations ({:.0} %) each: how many it took to come within {near:.0} % of the best.",
+            TABLE.file,
             100.0 * SHARE
         ),
         String::new(),
@@ -153,7 +172,9 @@ fn report(table: &Table, another: Option<&Table>, optuna: &Optuna) -> String {
         Some((took, _)) => {
             format!("Goal for a warm search, half of a cold one: {}.", at_most(median(took), WARM * median(&ours), ""))
         }
-        None => format!("Goal for a warm search: undecided, since `{ANOTHER}` is not there, or of another space."),
+        None => {
+            format!("Goal for a warm search: undecided, since `{}` is not there, or of another space.", ANOTHER.file)
+        }
     });
     lines.join("\n")
 }

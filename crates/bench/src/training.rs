@@ -1,21 +1,58 @@
-//! Training beside PyTorch, and the goals that were set for it: optimizers, fusion, compression, whole steps, checkpointing, pools.
+//! Training beside PyTorch, and the goals that were set for it: optimizers, fusion, compression, adapters, whole steps, checkpointing,
+//! pools.
 
 use crate::ask::{number, rows, text};
 use crate::beside::{self, Goal, Ratio, goal, torch};
 use crate::{goals, kernels};
 use serde_json::Value;
+use xtask::arguments::{Choice, TRAINING_STEPS};
 use xtask::error::Result;
 use xtask::workspace::Ready;
 
-const PLANS: [(&str, &str); 2] =
-    [("training.toml", include_str!("training.toml")), ("training_steps.toml", include_str!("training_steps.toml"))];
+/// A plan and its name.
+type Plan = (&'static str, &'static str);
+
+const KERNELS: Plan = ("training.toml", include_str!("training.toml"));
+const ADAPTERS: Plan = ("training_adapters.toml", include_str!("training_adapters.toml"));
+const STEPS: Plan = ("training_steps.toml", include_str!("training_steps.toml"));
+const QUICK: Plan = ("training_quick.toml", include_str!("training_quick.toml"));
+const QUICK_STEPS: Plan = ("training_steps_quick.toml", include_str!("training_steps_quick.toml"));
+
+/// What is measured: all of it, or whole steps alone, in either form.
+fn plans(choice: &Choice) -> &'static [Plan] {
+    match (choice.family == TRAINING_STEPS, choice.quick) {
+        (false, false) => &[KERNELS, ADAPTERS, STEPS],
+        (false, true) => &[QUICK, ADAPTERS],
+        (true, false) => &[STEPS],
+        (true, true) => &[QUICK_STEPS],
+    }
+}
 
 /// Where both sides are measured, as far as these are here.
 const DEVICES: [&str; 3] = ["flex", "torch", "torch-mkl"];
 
 /// Everything that any goal compares with.
-const RIVALS: [&str; 11] =
-    ["fused", "passes", "loop", "foreach", "torch-fused", "unfused", "eager", "compile", "topk", "kept", "allocator"];
+const RIVALS: [&str; 19] = [
+    "fused",
+    "burn",
+    "passes",
+    "loop",
+    "foreach",
+    "torch-fused",
+    "unfused",
+    "eager",
+    "compile",
+    "checkpoint",
+    "topk",
+    "kept",
+    "allocator",
+    "glibc",
+    "mimalloc",
+    "jemalloc",
+    "autograd",
+    "peft-nf4",
+    "two-workers",
+];
 
 /// A ratio to one of our own: with `fit`, it counts only where that is near its roof.
 const fn own(least: f64, rivals: &'static [&'static str], fit: bool) -> Option<Ratio> {
@@ -29,12 +66,23 @@ const FUSED: f64 = 0.9 * 10.0 / 5.0;
 /// 60 % of the time of two reads, of three numbers that are read or written for each.
 const OF_TWO_READS: f64 = 0.6 * 3.0 / 2.0;
 
-const GOALS: [Goal; 12] = [
+/// Other people's allocators, which run on the device of ours.
+const ALLOCATORS: Option<Ratio> = own(0.97, &["mimalloc", "jemalloc"], false);
+
+const GOALS: [Goal; 19] = [
     goal(["adamw", "fused", "hot"], None, [torch(1.0, &["torch-fused", "foreach"]), torch(3.0, &["loop"])]),
     goal(["adamw", "fused-8bit", "hot"], None, [own(1.5, &["fused"], true), None]),
+    // Told, and not judged: beside operations of tensors.
+    goal(["adamw", "fused", "hot"], None, [own(0.0, &["burn"], false), None]),
     goal(["norm-chain", "fused", "hot"], None, [own(FUSED, &["unfused"], true), torch(1.3, &["compile"])]),
     // Told, and not judged: it is to be as fast.
     goal(["norm-chain", "fused-aggressive", "hot"], None, [own(0.0, &["fused"], false), None]),
+    goal(
+        ["norm-chain-gradients", "fused", "hot"],
+        None,
+        [own(0.0, &["unfused"], false), torch(0.0, &["eager", "compile"])],
+    ),
+    goal(["norm-chain-gradients", "fused-aggressive", "hot"], None, [own(0.0, &["fused"], false), None]),
     Goal {
         case: Some("24414×1024 10‰ feedback"),
         ..goal(["top-k-compression", "sampled", "hot"], Some(("memory", OF_TWO_READS)), [torch(5.0, &["topk"]), None])
@@ -47,9 +95,24 @@ const GOALS: [Goal; 12] = [
     goal(["power-sgd", "fused", "hot"], Some(("memory", 0.7)), [torch(1.5, &["eager"]), None]),
     goal(["gpt2-training", "kept", "hot"], Some(("arithmetic", 0.85)), [torch(1.05, &["eager", "compile"]), None]),
     // As shares of the time of a step: 1.30 and 1.05 times as long at most.
-    goal(["gpt2-training", "checkpointed", "hot"], None, [own(1.0 / 1.3, &["kept"], false), None]),
+    goal(
+        ["gpt2-training", "checkpointed", "hot"],
+        None,
+        [own(1.0 / 1.3, &["kept"], false), torch(0.97, &["checkpoint"])],
+    ),
     goal(["gpt2-training", "checkpointed-selective", "hot"], None, [own(1.0 / 1.05, &["kept"], false), None]),
-    goal(["variable-batches", "pool", "hot"], None, [own(1.5, &["allocator"], false), None]),
+    goal(["lora-step", "nf4-g64", "hot"], None, [torch(1.5, &["peft-nf4"]), torch(0.0, &["autograd"])]),
+    Goal {
+        case: Some("b1 w16777216 l2 2 steps trace1"),
+        ..goal(["variable-batches", "pool", "hot"], None, [own(1.5, &["glibc"], false), ALLOCATORS])
+    },
+    Goal {
+        case: Some("b64 w16384 l8 16 steps trace1"),
+        ..goal(["variable-batches", "pool", "hot"], None, [own(0.0, &["glibc", "allocator"], false), ALLOCATORS])
+    },
+    // Told, and not judged: on one machine, sending takes hardly any time.
+    goal(["text-training", "two-workers-int8", "hot"], None, [own(0.0, &["two-workers"], false), None]),
+    goal(["text-training", "two-workers-top-k", "hot"], None, [own(0.0, &["two-workers"], false), None]),
 ];
 
 /// Workloads that do little more than read and write, and are held to a copy: those implementations of ours.
@@ -60,19 +123,34 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
     that compute activations again, the ratio is to the step that keeps them. What does little more than read and write is held\n\
     to a copy. A loop of steps is a sample; an optimizer writes in place, on both sides.\n\
     \n\
-    Not here: SmolLM2, DeepSpeed, mimalloc, jemalloc and glibc without the settings of a worker.";
+    Not here: SmolLM2 and DeepSpeed. A rival that this machine lacks is *not measured*, and all else goes on. Below a bandwidth of\n\
+    `break_even_gb_s`, compression saves more time on the way than it takes.";
 
-pub fn measure(ready: &Ready) -> Result<String> {
-    let devices = kernels::here(ready, &DEVICES)?;
-    let measured = kernels::measured(ready, "training", &PLANS, &RIVALS, Some(&kernels::python(ready)), &devices)?;
+pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
+    let (devices, plans) = (kernels::here(ready, &DEVICES)?, plans(choice));
+    let python = kernels::python(ready);
+    let measured = kernels::measured(ready, &choice.family, plans, &RIVALS, Some(&python), &devices)?;
     let ran = kernels::ask(ready, &measured.folder, &["sql", "--format", "json", kernels::INSTRUCTIONS])?;
     let mut lines = vec![HEAD.to_owned(), String::new(), kernels::instructions(&ran), String::new()];
     lines.extend(beside::COLUMNS.map(str::to_owned));
-    lines.extend(GOALS.iter().flat_map(|goal| beside::table(goal, &measured)));
+    lines.extend(GOALS.iter().filter(|goal| is_asked(goal, plans)).flat_map(|goal| beside::table(goal, &measured)));
     lines.extend(copied(&measured.rooflines, &measured.copies));
-    let told = kernels::ask(ready, &measured.folder, &["sql", "--format", "json", TOLD])?;
-    lines.extend(told_of(&rows(&told).cloned().collect::<Vec<Value>>()));
+    let mut told: Vec<Value> = Vec::new();
+    for statement in [TOLD, BREAK_EVEN] {
+        told.extend(rows(&kernels::ask(ready, &measured.folder, &["sql", "--format", "json", statement])?).cloned());
+    }
+    lines.extend(told_of(&told));
     Ok(lines.join("\n"))
+}
+
+/// Whether a plan names an implementation, or another word.
+fn names(plan: &str, word: &str) -> bool {
+    plan.contains(&format!("\"{word}\""))
+}
+
+/// Whether one of these plans measures what a goal is for.
+fn is_asked(goal: &Goal, plans: &[Plan]) -> bool {
+    plans.iter().any(|(_, plan)| names(plan, goal.workload) && names(plan, goal.implementation))
 }
 
 /// A line for each of ours that is held to a copy.
@@ -95,6 +173,15 @@ fn copied(rooflines: &[Value], copies: &[Value]) -> Vec<String> {
 const TOLD: &str = "select workload, case_name, variant, metric, order_summary(value)['median'] as value \
     from metric_values where metric in ('activation_bytes', 'page_faults_mean', 'fragmentation_share', 'state_bytes', \
     'relative_error', 'compression_ratio') group by 1, 2, 3, 4 order by 1, 2, 4, 3";
+
+/// The bandwidth at which what compression saves on the way is as long as what it takes, in bytes a nanosecond.
+const BREAK_EVEN: &str = "with times as (select workload, case_name, variant, replicate_median(time_ns, replicate) as ns \
+    from results where valid and workload <> 'text-training' group by 1, 2, 3), \
+    sent as (select workload, case_name, variant, max(value) filter (where metric = 'compressed_bytes') as bytes, \
+    max(value) filter (where metric = 'compression_ratio') as ratio from metric_values group by 1, 2, 3) \
+    select t.workload, t.case_name, t.variant, 'break_even_gb_s' as metric, (s.ratio - 1) * s.bytes / t.ns as value \
+    from times t join sent s on s.workload = t.workload and s.case_name = t.case_name and s.variant = t.variant \
+    where s.bytes is not null order by 1, 2, 3";
 
 fn told_of(found: &[Value]) -> Vec<String> {
     let value = |workload: &str, name: &str, metric: &str| {
@@ -145,6 +232,31 @@ mod tests {
         for (line, end) in lines[3..].iter().zip(ends) {
             assert!(line.ends_with(end), "{line}");
         }
+    }
+
+    /// What a goal needs stands in the plans by which it is measured.
+    fn held(choice: &Choice) -> usize {
+        let plans = plans(choice);
+        let asked: Vec<&Goal> = GOALS.iter().filter(|goal| is_asked(goal, plans)).collect();
+        for goal in &asked {
+            for ratio in goal.ratios.iter().flatten() {
+                let is_named = |rival: &&str| plans.iter().any(|(_, plan)| names(plan, rival));
+                assert!(ratio.rivals.iter().any(is_named), "{} has no rival", goal.workload);
+            }
+        }
+        for (name, plan) in plans {
+            assert!(names(plan, "fma") && plan.contains("replicates = 5\n"), "{name}: no roof, or no interval");
+        }
+        asked.len()
+    }
+
+    #[test]
+    fn either_form_has_its_goals_with_a_rival_for_each() {
+        let form = |family: &str, quick| Choice { family: family.into(), quick, ..Choice::default() };
+        let found = [("training", false), ("training", true), (TRAINING_STEPS, false), (TRAINING_STEPS, true)]
+            .map(|(family, quick)| held(&form(family, quick)));
+        // The shorter forms leave out a ratio that is told alone, and activations that a smaller model computes again.
+        assert_eq!(found, [GOALS.len(), GOALS.len() - 1, 3, 2]);
     }
 
     #[test]

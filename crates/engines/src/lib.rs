@@ -25,5 +25,6 @@ pub use register::{build_facts, libraries, own_process, probe, register, set_thr
 ///
 /// Call it first in the `main` of a worker program.
 pub fn member_main() -> Option<ExitCode> {
-    ring::member_main().or_else(flex::training::together::member_main)
+    let others = flex::training::together::member_main;
+    ring::member_main().or_else(others).or_else(flex::training::elsewhere::keeper_main)
 }

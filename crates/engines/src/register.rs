@@ -102,6 +102,7 @@ pub fn register(registry: &mut Registry) {
     }
     add(registry, training::adamw::ROWS);
     add(registry, training::chain::ROWS);
+    add(registry, training::chain_back::ROWS);
     add(registry, training::compression::TOP_K);
     add(registry, training::compression::INT8);
     add(registry, training::compression::POWER_SGD);

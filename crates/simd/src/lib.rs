@@ -61,9 +61,9 @@ pub use mixers::{
 pub use roofs::{BYTE_PRODUCTS, BYTE_SUMS, CHAINS, SUMMED, byte_dots, multiply_add, powers, sums};
 pub use sparse::{BlockWeights, CsrWeights, Pruned, TwoFourWeights, matmul_blocks, matmul_csr, matmul_two_four};
 pub use training::{
-    AdamWStep, CodedMoments, Feedback, Float8, NormBackward, PowerSgd, TopKRoom, adamw, adamw_coded, column_sums,
-    compress_int8, cross_entropy, gelu, gelu_backward, largest, layer_norm_backward, power_sgd, round_float8, top_k,
-    transpose,
+    AdamWStep, ChainBackward, CodedMoments, Feedback, Float8, NormBackward, PowerSgd, TopKRoom, adamw, adamw_coded,
+    chain_backward, chain_backward_in_passes, column_sums, compress_int8, cross_entropy, gelu, gelu_backward, largest,
+    layer_norm_backward, power_sgd, round_float8, top_k, transpose,
 };
 
 // These tests name the crate as its users do, and are compiled into it, where there is one form more: `Isa::Wide`.

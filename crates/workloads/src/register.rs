@@ -74,6 +74,7 @@ pub fn register(registry: &mut Registry) {
         .workload(decoding::Multimodal)
         .workload(training::AdamW)
         .workload(training::NormChain)
+        .workload(training::NormChainGradients)
         .workload(training::TopKCompression)
         .workload(training::Int8Compression)
         .workload(training::PowerSgd)

@@ -44,18 +44,22 @@ Options of bench (without any: the first four)
                hour; only where asked for
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
                with products and blocks: two hours), mixers (two hours), precision (two hours), decoding, which are
-               whole models (two hours), or training; only where asked for. mixers and precision have parts, which
-               `--only` chooses and `--minutes` shortens; what was measured of the others before is told beside
-  --training   as `--kernels training`: optimizers, fusion, compression, whole steps, pools (three hours)
+               whole models (two hours), training, or training-steps, which are those of GPT-2 124M alone (an hour);
+               only where asked for. mixers and precision have parts, which `--only` chooses and `--minutes` shortens;
+               what was measured of the others before is told beside
+  --training   as `--kernels training`: optimizers, fusion, compression, adapters, whole steps, pools (three hours)
   --models     models with real weights on every engine that is here: tokens a second, memory, perplexity and F1,
-               each with its interval; goes on where it was (`--minutes N`, `--again`), `--models quick` is a look of
-               a quarter of an hour. Its weights and texts come by `data smollm2-135m minilm-l6 whisper-base brown
+               each with its interval; goes on where it was (`--minutes N`, `--again`), `--quick` is a look of a
+               quarter of an hour. Its weights and texts come by `data smollm2-135m minilm-l6 whisper-base brown
                sentiment`; only where asked for
   --claims     published claims, into datasets/claims.csv: an hour; only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
-  --search     how soon a search finds the best of datasets/search.csv, beside random search and Optuna: a minute;
-               only where asked for
+  --search     how soon a search finds the best of datasets/search.csv, beside random search and Optuna, and how good
+               its winners are: minutes, and a quarter of an hour where that table is not there yet, which another
+               call goes on with; only where asked for
   --trust      known ratios, beside other tools: hours in all, resumable; only where asked for
+  --quick      with --training, --kernels training-steps, --search or --models: a shorter form, of a quarter of an
+               hour or so
   --minutes N  with --trust or --models: go on for so long (60), the rest another time; 0 only tells what is there.
                With `--kernels mixers` or `precision`: about so long in all, with fewer blocks and without the rivals
                that take longest; 0 only tells what is there
@@ -83,15 +87,16 @@ Example
 const MOST_MINUTES: f64 = 525_600.0;
 
 /// Families of our own kernels, each with goals of its own.
-pub const FAMILIES: [&str; 5] = ["attention", "mixers", "precision", "decoding", TRAINING];
+pub const FAMILIES: [&str; 6] = ["attention", "mixers", "precision", "decoding", TRAINING, TRAINING_STEPS];
 
 /// The one that has an option of its own.
-const TRAINING: &str = "training";
+pub const TRAINING: &str = "training";
+
+/// Its whole steps alone.
+pub const TRAINING_STEPS: &str = "training-steps";
 
 /// Those whose parts are measured by themselves.
 const IN_PARTS: [&str; 2] = ["mixers", "precision"];
-/// The word behind `--models` for a look.
-const QUICK: &str = "quick";
 
 /// What every verb may be told.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -125,14 +130,14 @@ pub struct Choice {
     pub family: String,
     /// Models with real weights on every engine.
     pub models: bool,
-    /// Whether only a look is taken at them.
-    pub quick: bool,
     /// Published claims.
     pub claims: bool,
     /// Every `f32` in formats of eight bits.
     pub exhaustive: bool,
     /// The regret of searches in a space that was measured in full.
     pub search: bool,
+    /// Whether training, searches and real models are measured in their shorter form.
+    pub quick: bool,
     /// Verdicts on known ratios.
     pub trust: bool,
     /// How long `trust` and `models` go on, and how long kernels in parts may take.
@@ -163,10 +168,10 @@ impl Default for Choice {
             kernels,
             family,
             models,
-            quick,
             claims,
             exhaustive,
             search,
+            quick,
             trust,
             minutes,
             only,
@@ -259,16 +264,11 @@ pub fn parse(arguments: &[String]) -> Result<Request> {
                 }
             }
             ("--training", "bench") => (choice.kernels, choice.family) = (true, TRAINING.to_owned()),
-            ("--models", "bench") => {
-                choice.models = true;
-                if ours.as_slice().first().is_some_and(|word| word == QUICK) {
-                    choice.quick = true;
-                    ours.next();
-                }
-            }
+            ("--models", "bench") => choice.models = true,
             ("--claims", "bench") => choice.claims = true,
             ("--exhaustive", "bench") => choice.exhaustive = true,
             ("--search", "bench") => choice.search = true,
+            ("--quick", "bench") => choice.quick = true,
             ("--trust", "bench") => choice.trust = true,
             ("--only", "bench") => choice.only = words(argument, ours.next())?,
             ("--tool", "bench") => choice.tools = words(argument, ours.next())?,
@@ -310,6 +310,11 @@ fn belongs(choice: &Choice) -> Result<()> {
     let of_trust = choice.before.is_some() || !choice.tools.is_empty();
     if (of_trust && !choice.trust) || (choice.again && !choice.trust && !choice.models) {
         let words = "`--tool` and `--before` belong to `--trust`, and `--again` to it or to `--models`";
+        return Err(Error::Usage(words.into()));
+    }
+    let shorter = choice.search || choice.models || [TRAINING, TRAINING_STEPS].contains(&choice.family.as_str());
+    if choice.quick && !shorter {
+        let words = "`--quick` belongs to `--training`, `--kernels training-steps`, `--search` and `--models`";
         return Err(Error::Usage(words.into()));
     }
     let families = IN_PARTS.join("` and `");
@@ -388,6 +393,8 @@ mod tests {
         assert_eq!(parsed("bench --kernels")?, Request::Bench(Options::default(), kernels.clone()));
         let training = Choice { family: "training".into(), ..kernels.clone() };
         assert_eq!(parsed("bench --training")?, Request::Bench(Options::default(), training));
+        let quick = Choice { quick: true, family: "training".into(), ..kernels.clone() };
+        assert_eq!(parsed("bench --quick --training")?, Request::Bench(Options::default(), quick));
         let mixers = Choice { family: "mixers".into(), sql: true, ..kernels };
         assert_eq!(parsed("bench --kernels mixers --sql")?, Request::Bench(Options::default(), mixers));
         let claims = Choice { claims: true, ..Choice::default() };
@@ -401,7 +408,7 @@ mod tests {
         let search = Choice { search: true, ..Choice::default() };
         assert_eq!(parsed("bench --search")?, Request::Bench(Options::default(), search));
         let models = Choice { models: true, quick: true, minutes: Some(15.0), again: true, ..Choice::default() };
-        let line = "bench --models quick --minutes 15 --again";
+        let line = "bench --models --quick --minutes 15 --again";
         assert_eq!(parsed(line)?, Request::Bench(Options::default(), models));
         let models = Choice { models: true, sql: true, ..Choice::default() };
         assert_eq!(parsed("bench --models --sql")?, Request::Bench(Options::default(), models));
@@ -453,13 +460,16 @@ mod tests {
             ("bench --trust --before 2026-1-1", "a day as in"),
             ("bench --trust --before x-2026-11-29", "a day as in"),
             ("bench --sql --before 2026-11-29", "belong to `--trust`"),
-            ("bench --kernels mixer", "one of attention, mixers, precision, decoding, training, not `mixer`"),
+            (
+                "bench --kernels mixer",
+                "one of attention, mixers, precision, decoding, training, training-steps, not `mixer`",
+            ),
             ("bench --sql --again", "belong to `--trust`"),
             ("bench --sql --only power", "`--only` belongs to `--trust`"),
             ("bench --kernels --only scan", "`--only` belongs to `--trust`"),
             ("bench --models --only power", "`--only` belongs to `--trust`"),
-            ("bench --models slow", "`slow`"),
             ("bench --training --minutes 5", "shortens the kernels `mixers` and `precision`, not `training`"),
+            ("bench --kernels mixers --quick", "`--quick` belongs to `--training`"),
             ("bench --trust --only", "`--only` takes words"),
             ("bench --trust --only power,", "`--only` takes words"),
             ("bench --trust --tool --again", "`--tool` takes words"),

@@ -140,9 +140,12 @@ Examples:
   benchbook tune matmul --set m=512 --implementation tiled --knob depth=128,256,512 --threads 1,2
   benchbook tune hybrid-stack --set pattern=AAAA,MAMA,MMMM --set heads=2,4 --implementation fused \\
     --under peak_added_bytes=64MiB --budget 12
+  benchbook tune --model smollm2-135m --under kl_divergence=0.1
+  benchbook tune --model smollm2-135m --set layers=2,4,8 --implementation plain,int8 --under time=2s
 
 The best settings are measured once more by fresh processes, since the best of many looks better than it is.
-What was measured are runs of the store with the tag tune:NAME; the same command goes on where they end.")]
+What was measured are runs of the store with the tag tune:NAME; the same command goes on where they end. Of models,
+`benchbook sql --query adaptive` shows what all searches and loops have found.")]
     Tune(TuneArgs),
     /// Close a loop: measure, then change batch size, precision or depth by what was measured, and keep to a bound
     #[command(after_help = "\
@@ -150,6 +153,7 @@ Examples:
   benchbook feedback attention --set batch=1,2,4,8 --implementation fused --hold time=5ms
   benchbook feedback matmul --set m=512 --implementation csr-90,csr-50,tiled --hold time=2ms --turns 30
   benchbook feedback hybrid-stack --set pattern=MA,MAMA,MAMAMAMA --implementation fused --hold peak_added_bytes=64MiB
+  benchbook feedback --model smollm2-135m --set layers=2,4,8 --implementation int8 --hold time=2s
 
 A setting that has failed is banned for ever longer, so that the loop does not swing. Each turn is a run of the store with
 the tag feedback:NAME that says why it was measured (`benchbook sql --query feedback`); the same command goes on.")]

@@ -15,8 +15,11 @@ use super::{BesideArgs, FormatArgs};
 #[derive(Debug, Args)]
 pub struct TuneArgs {
     /// Name of the workload
-    #[arg(value_name = "WORKLOAD")]
-    pub workload: String,
+    #[arg(required_unless_present = "model", value_name = "WORKLOAD")]
+    pub workload: Option<String>,
+    /// A model of the matrix in the place of a workload: its techniques are implementations, its sizes parameters
+    #[arg(long, conflicts_with = "workload", value_name = "NAME")]
+    pub model: Option<String>,
     /// A parameter of the case; one with several values is searched too, as the shape of a model; may be given again
     #[arg(long = "set", value_name = "NAME=VALUE,…", value_parser = parse_axis)]
     pub sets: Vec<(String, Axis)>,
@@ -56,13 +59,19 @@ pub struct TuneArgs {
     /// Settings that are measured together in the same blocks, before anything is learned from them
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub batch: u16,
+    /// Samples of a setting, one in each block
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..))]
+    pub blocks: u64,
+    /// Least length of a sample; each setting is warmed up for ten times as long
+    #[arg(long, value_name = "DURATION", default_value = "5ms", value_parser = parse_duration)]
+    pub sample: Duration,
     /// Fresh processes by which the best settings are confirmed; a verdict needs 5
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub replicates: u32,
     /// Seed of the search, of inputs and of the order within blocks
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// What the search is called: another call of this name goes on with it [default: WORKLOAD-METHOD-SEED]
+    /// What the search is called: another call of this name goes on with it [default: WORKLOAD-METHOD-SEED, or of a model its name]
     #[arg(long, value_name = "WORD")]
     pub name: Option<String>,
     /// Learn nothing from what the store holds of other searches
@@ -87,8 +96,11 @@ pub struct TuneArgs {
 #[derive(Debug, Args)]
 pub struct FeedbackArgs {
     /// Name of the workload
-    #[arg(value_name = "WORKLOAD")]
-    pub workload: String,
+    #[arg(required_unless_present = "model", value_name = "WORKLOAD")]
+    pub workload: Option<String>,
+    /// A model of the matrix in the place of a workload: its techniques are implementations, its sizes parameters
+    #[arg(long, conflicts_with = "workload", value_name = "NAME")]
+    pub model: Option<String>,
     /// A parameter of the case; the one with several values is what the loop changes, least demanding first; may be given
     /// again
     #[arg(long = "set", value_name = "NAME=VALUE,…", value_parser = parse_axis)]
@@ -126,7 +138,7 @@ pub struct FeedbackArgs {
     /// Seed of inputs
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// What the loop is called: another call of this name goes on with it [default: WORKLOAD-SEED]
+    /// What the loop is called: another call of this name goes on with it [default: WORKLOAD-SEED, or of a model its name]
     #[arg(long, value_name = "WORD")]
     pub name: Option<String>,
     /// Use samples too that the machine disturbed, as on one that is never quiet

@@ -11,7 +11,7 @@ use benchbook_report::{duration, number};
 use benchbook_search::{Decision, Feedback, Move, Rule, Value};
 
 use super::run::{local_path, start};
-use super::tune::{Asked, Bench, Choice, Found, Goal, Known, Subject, absent, first_plan, read};
+use super::tune::{Asked, Bench, Choice, Found, Goal, Known, Subject, absent, first_plan, read, target};
 use crate::args::{FeedbackArgs, Format, once};
 use crate::commands::calibrate::share;
 use crate::error::{EXIT_ERROR, Failure, say};
@@ -28,9 +28,10 @@ pub fn feedback(store: &str, arguments: &FeedbackArgs) -> Result<u8, Failure> {
     let beside = arguments.beside.found()?;
     once("--set", &arguments.sets, "write NAME=A,B for several values")?;
     let threads: Vec<usize> = arguments.threads.into_iter().collect();
+    let target = target((arguments.workload.as_ref(), arguments.model.as_ref()), &arguments.sets, 1)?;
     let asked = Asked {
-        workload: &arguments.workload,
-        sets: &arguments.sets,
+        workload: &target.workload,
+        sets: &target.sets,
         implementations: &arguments.implementations,
         knobs: &[],
         device: arguments.device.as_deref(),
@@ -53,7 +54,8 @@ pub fn feedback(store: &str, arguments: &FeedbackArgs) -> Result<u8, Failure> {
     let feedback = Feedback::new(levels.values.len(), rule).map_err(|error| Failure::say(error.to_string()))?;
     ready.left_out.clear();
     let local = LocalStore::create_or_open(local_path(store)?)?;
-    let name = arguments.name.clone().unwrap_or_else(|| format!("{}-{}", arguments.workload, arguments.seed));
+    let of = arguments.model.as_ref().unwrap_or(&target.workload);
+    let name = arguments.name.clone().unwrap_or_else(|| format!("{of}-{}", arguments.seed));
     let goal = Goal { metric: arguments.hold.0.clone(), under: Vec::new(), over: Vec::new() };
     let bench = Bench { store, local, ready, interrupted };
     let mut turning = Turning { bench, choice: &choice, goal, rule, feedback, tag: format!("feedback:{name}") };

@@ -19,7 +19,7 @@ const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed r
     outcomes.stop_reason measures.provenance checks.max_abs_error checks.max_scaled_error checks.tolerance \
     checks.passed";
 const COMMANDS: &str = "run validate list sql compare matrix gate tune feedback report doctor store worker schema";
-const OPTIONS: [&str; 9] = [
+const OPTIONS: [&str; 11] = [
     "run --quick",
     "run --worker",
     "run --category",
@@ -27,6 +27,8 @@ const OPTIONS: [&str; 9] = [
     "compare --baseline",
     "compare --summary",
     "tune --under",
+    "tune --model",
+    "feedback --model",
     "report --output",
     "sql --format",
 ];

@@ -90,9 +90,23 @@ ROWS = [
             dtypes=SINGLE,
             tokens=("ids",),
             loop=True,
-            memory=name == "eager",
+            memory=name != "compile",
+            on_request=name == "checkpoint",
         )
-        for name, how in (("eager", ""), ("compile", ", loss and gradients by torch.compile"))
+        for name, how in (
+            ("eager", ""),
+            ("compile", ", loss and gradients by torch.compile"),
+            ("checkpoint", ", layers computed again by torch.utils.checkpoint"),
+        )
+    ),
+    torch_row("eager", "norm-chain-gradients", "training_rows:chain", "autograd through the formula, in PyTorch", dtypes=SINGLE),
+    torch_row(
+        "compile",
+        "norm-chain-gradients",
+        "training_rows:compile_chain",
+        "the same, forward and back by torch.compile",
+        dtypes=SINGLE,
+        memory=False,
     ),
     torch_row("topk", "top-k-compression", "compression_rows:top_k", "by torch.topk", dtypes=SINGLE),
     torch_row("eager", "int8-compression", "compression_rows:int8", "the formula, in PyTorch", dtypes=SINGLE),

@@ -3,7 +3,7 @@
 
 mod crew;
 mod member;
-mod memory;
+pub(crate) mod memory;
 mod merge;
 mod processes;
 mod round;

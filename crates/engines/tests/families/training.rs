@@ -2,8 +2,11 @@
 
 use benchbook_core::{Array, DType, Implementation, Inputs, Parameters, Params, Problem, Row, Support, Workload};
 use benchbook_engines::flex::training::text::{self, TextTraining, TextTrainingParams};
-use benchbook_engines::flex::training::{adamw, chain, together};
-use benchbook_workloads::training::{AdamW, AdamWParams, LoraStep, LoraStepParams, NormChain, NormChainParams};
+use benchbook_engines::flex::training::{adamw, chain, chain_back, together};
+use benchbook_workloads::training::{
+    AdamW, AdamWParams, LoraStep, LoraStepParams, NormChain, NormChainGradients, NormChainGradientsParams,
+    NormChainParams,
+};
 
 use crate::common::{SEED, setting};
 use crate::conformance::all_right;
@@ -21,7 +24,7 @@ fn one_pass_of_adamw_gives_the_bits_of_many() {
     // More than a task of either.
     let params = AdamWParams { rows: 70, width: 1031, steps: 3, before: 5 };
     let inputs = AdamW::inputs(&params, SEED);
-    let [fused, passes, coded, filed] = adamw::ROWS.map(|row| outputs(&row, &params, &inputs));
+    let [fused, passes, coded, filed] = [0, 1, 2, 3].map(|row| outputs(&adamw::ROWS[row], &params, &inputs));
     assert_eq!(fused, passes);
     // More than a stretch of a file.
     assert_eq!(fused, filed);
@@ -86,6 +89,16 @@ fn a_conservative_fusion_gives_the_bits_of_the_chain_and_an_aggressive_one_other
     assert_eq!(conservative, unfused);
     assert_eq!(aggressive[0], unfused[0]);
     assert_ne!(aggressive[1], unfused[1], "of 122,880 numbers, not one is rounded otherwise");
+}
+
+#[test]
+fn a_conservative_way_back_gives_the_bits_of_the_passes_and_an_aggressive_one_another_gain() {
+    let params = NormChainGradientsParams { rows: 60, width: 2048 };
+    let inputs = NormChainGradients::inputs(&params, SEED);
+    let [conservative, aggressive, unfused] = chain_back::ROWS.map(|row| outputs(&row, &params, &inputs));
+    assert_eq!(conservative, unfused);
+    assert_eq!(aggressive[..2], unfused[..2]);
+    assert_ne!(aggressive[2], unfused[2], "of 2,048 sums by several tasks, not one is rounded otherwise");
 }
 
 #[test]

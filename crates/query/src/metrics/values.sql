@@ -7,7 +7,8 @@
 -- bounds NAME_low and NAME_high; these stand beside it as `items`, `low` and `high`, and are no metrics. Where it has
 -- steps, they are the pieces of its data (`pairs.sql`), and no metrics either.
 -- Steps of valid samples: the time from the start of a sample to the end of its first step, the median time and the
--- 99th percentile of the other steps, and the tokens of all steps over their time.
+-- 99th percentile of the other steps, and the tokens of all steps over their time. Where a measure epoch_steps says how
+-- many steps go once through the text, epoch_time is as many times the median.
 -- Tokens of valid samples: the time from the start of a sample to the end of the first step that made one; of the steps
 -- after it that made some, their time over their tokens: the median, the 99th percentile, and how far the second is above
 -- the first (inter_token_spread, 1 where every token takes as long).
@@ -178,6 +179,11 @@ told AS (
     GROUP BY run_id, trial, name, unit
     UNION ALL
     SELECT run_id, trial, metric, metric AS ruled_by, unit, value FROM stepped WHERE value IS NOT NULL
+    UNION ALL
+    SELECT s.run_id, s.trial, 'epoch_time' AS metric, 'epoch_time' AS ruled_by, s.unit, s.value * e.value AS value
+    FROM stepped s
+    JOIN thresholds e ON e.run_id = s.run_id AND e.trial = s.trial AND e.name = 'epoch_steps'
+    WHERE s.metric = 'step_time' AND s.value IS NOT NULL
     UNION ALL
     SELECT run_id, trial, metric, metric AS ruled_by, unit, value FROM spoken WHERE value IS NOT NULL
     UNION ALL

@@ -367,6 +367,7 @@ pub fn stepped(fixture: &Fixture, tag: &str, lost: Option<i64>) -> String {
             for (is_candidate, name) in SIDES {
                 add(writer, &trial(number, name, "a", replicate, json!({})));
                 measure(writer, number, "loss_threshold", 2.0, "nats");
+                measure(writer, number, "epoch_steps", 20.0, "count");
                 let (unit_ns, rate) = if is_candidate { (500, 1.0) } else { (1_000 + replicate, 0.5) };
                 let is_lost = is_candidate && lost == Some(replicate);
                 steps(
@@ -396,6 +397,7 @@ fn steps_have_a_value_for_each_aggregate() {
         ("step_time", 1_000.0, 500.0),
         // Two of twenty steps take twice as long.
         ("step_time_p99", 2_000.0, 1_000.0),
+        ("epoch_time", 20_000.0, 10_000.0),
         // Eleven tokens in twenty units.
         ("tokens_per_second", 11e9 / 20_000.0, 11e9 / 10_000.0),
         ("time_to_first_token", 10_000.0, 5_000.0),

@@ -13,7 +13,7 @@ use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// Columns of a task.
-const COLUMNS: usize = 128;
+pub(super) const COLUMNS: usize = 128;
 
 /// GELU by a hyperbolic tangent (Hendrycks & Gimpel, arXiv 1606.08415) of as many numbers. Nothing is allocated.
 ///
@@ -147,7 +147,7 @@ struct NormRows<'a> {
 
 /// The sum of what `of` makes of each place, a sum for each lane of a line, which the compiler may keep in registers.
 #[inline(always)]
-fn sum(count: usize, of: impl Fn(usize) -> f32) -> f32 {
+pub(super) fn sum(count: usize, of: impl Fn(usize) -> f32) -> f32 {
     let mut sums = [0.0_f32; LINE];
     let whole = count - count % LINE;
     for first in (0..whole).step_by(LINE) {

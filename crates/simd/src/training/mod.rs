@@ -3,6 +3,7 @@
 
 mod adamw;
 mod backward;
+mod chain;
 mod coded;
 mod float8;
 mod int8;
@@ -12,6 +13,7 @@ mod turned;
 
 pub use adamw::{AdamWStep, adamw};
 pub use backward::{NormBackward, cross_entropy, gelu, gelu_backward, layer_norm_backward};
+pub use chain::{ChainBackward, chain_backward, chain_backward_in_passes};
 pub use coded::{CodedMoments, adamw_coded};
 pub use float8::{Float8, largest, round_float8};
 pub use int8::compress_int8;

@@ -1,6 +1,8 @@
 //! What training adds: beside plain loops, the same bits on every instruction set, and calls that are refused.
 
-use benchbook_simd::{AdamWStep, CodedMoments, Isa, adamw, adamw_coded};
+use benchbook_simd::{
+    AdamWStep, ChainBackward, CodedMoments, Fusion, Isa, adamw, adamw_coded, chain_backward, chain_backward_in_passes,
+};
 
 use crate::common::{close, numbers, present};
 
@@ -75,4 +77,26 @@ fn what_no_step_takes_is_refused() {
     let mut moments = CodedMoments::new(&[1.0; 2], &[1.0; 2]).unwrap();
     let short = adamw_coded(&step(1, Isa::Portable), parameter, &mut moments, &[1.0; 3]).unwrap_err();
     assert!(said(short).contains("the moments"));
+}
+
+#[test]
+fn the_way_back_through_a_chain_has_the_bits_of_its_passes() {
+    for (rows, width) in [(1, 2), (3, 17), (40, 1031)] {
+        let count = rows * width;
+        let ([sum, past, grad, gain], gate) = (drawn(count), numbers(count, 6));
+        let gain = &gain[..width];
+        for isa in present() {
+            let chain =
+                ChainBackward { width, sum: &sum, gate: &gate, gain, past: &past, grad: &grad, epsilon: 1e-5, isa };
+            let empty = || [vec![0.0_f32; count], vec![0.0_f32; count], vec![0.0_f32; width]];
+            let (mut fused, mut passes, [mut one, mut other, _]) = (empty(), empty(), empty());
+            chain_backward(&chain, Fusion::Conservative, fused.each_mut().map(|to| &mut to[..])).unwrap();
+            let to = passes.each_mut().map(|to| &mut to[..]);
+            chain_backward_in_passes(&chain, [&mut one, &mut other], to).unwrap();
+            assert_eq!(fused, passes, "{} {rows}×{width}", isa.name());
+            let short = ChainBackward { gain: &gain[1..], ..chain };
+            let refused = chain_backward(&short, Fusion::Aggressive, fused.each_mut().map(|to| &mut to[..]));
+            assert!(refused.unwrap_err().to_string().contains("the gain"));
+        }
+    }
 }

@@ -4,6 +4,7 @@
 mod adamw;
 mod batches;
 mod chain;
+mod chain_back;
 mod compression;
 mod gpt2;
 mod lora;
@@ -11,8 +12,10 @@ mod lora;
 pub use adamw::{AdamW, AdamWParams, BETAS, DECAY, EPSILON, RATE};
 pub use batches::{VariableBatches, VariableBatchesParams};
 pub use chain::{NormChain, NormChainParams};
+pub use chain_back::{NormChainGradients, NormChainGradientsParams};
 pub use compression::{
     Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams,
+    orthonormal,
 };
 pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, Tensors, loss_and_gradients};
 pub use lora::{LoraStep, LoraStepParams};

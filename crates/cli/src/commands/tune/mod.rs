@@ -2,6 +2,7 @@
 //! rows of the store: its runs have a tag, and a call of the same name goes on where those end.
 
 mod confirmed;
+mod model;
 mod seen;
 mod space;
 
@@ -26,6 +27,7 @@ use crate::progress::{Bar, interrupt_flag};
 use seen::is_higher;
 use space::Dimension;
 
+pub use model::{Target, target};
 pub use seen::{Found, Goal, Known, read};
 pub use space::{Asked, Choice, Subject};
 
@@ -54,8 +56,14 @@ pub fn tune(store: &str, arguments: &TuneArgs) -> Result<u8, Failure> {
     for (option, values) in [("--set", &arguments.sets), ("--knob", &arguments.knobs)] {
         once(option, values, "write NAME=A,B for several values")?;
     }
-    let asked = asked(arguments);
-    let plan = first_plan(&asked, arguments.seed, arguments.keep_disturbed);
+    let of = (arguments.workload.as_ref(), arguments.model.as_ref());
+    let target = target(of, &arguments.sets, u64::from(arguments.batch))?;
+    let asked = asked(arguments, &target);
+    let mut plan = first_plan(&asked, arguments.seed, arguments.keep_disturbed);
+    let sample_ns = u64::try_from(arguments.sample.as_nanos()).unwrap_or(u64::MAX);
+    plan.sampling.blocks = arguments.blocks;
+    plan.sampling.min_sample_ns = sample_ns;
+    plan.sampling.warmup_ns = sample_ns.saturating_mul(10);
     let mut ready = start(plan).beside(beside.workers.clone()).interrupted(&interrupted).workers()?;
     let cases: Vec<Case> = ready.cells.iter().map(|cell| cell.case.clone()).collect();
     let choice = Choice::new(&asked, ready.known(), &cases)?;
@@ -66,10 +74,10 @@ pub fn tune(store: &str, arguments: &TuneArgs) -> Result<u8, Failure> {
     ready.left_out.clear();
     let local = LocalStore::create_or_open(local_path(store)?)?;
     let mut bench = Bench { store, local, ready, interrupted };
-    let name = arguments
-        .name
-        .clone()
-        .unwrap_or_else(|| format!("{}-{}-{}", arguments.workload, arguments.method.name(), arguments.seed));
+    let name = arguments.name.clone().unwrap_or_else(|| {
+        let of = arguments.model.as_ref().unwrap_or(&target.workload);
+        format!("{of}-{}-{}", arguments.method.name(), arguments.seed)
+    });
     let goal = Goal { metric: arguments.metric.clone(), under: arguments.under.clone(), over: arguments.over.clone() };
     let usual = choice.usual().map_err(Failure::say)?;
     let batch = usize::from(arguments.batch);
@@ -91,10 +99,10 @@ pub fn tune(store: &str, arguments: &TuneArgs) -> Result<u8, Failure> {
 }
 
 /// The words of the command line as a search is asked for.
-fn asked(arguments: &TuneArgs) -> Asked<'_> {
+fn asked<'a>(arguments: &'a TuneArgs, target: &'a Target) -> Asked<'a> {
     Asked {
-        workload: &arguments.workload,
-        sets: &arguments.sets,
+        workload: &target.workload,
+        sets: &target.sets,
         implementations: &arguments.implementations,
         knobs: &arguments.knobs,
         device: arguments.device.as_deref(),

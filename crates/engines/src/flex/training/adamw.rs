@@ -1,4 +1,4 @@
-//! Steps of AdamW: in one pass, in a pass for each operation, and with moments of eight bits, or in a file.
+//! Steps of AdamW: in one pass, in a pass for each operation, and with moments of eight bits, in a file, or in another process.
 
 use benchbook_core::{
     Answer, Array, Check, DType, Inputs, Loop, Looping, Metric, Reference, Result, Row, Setting, Step, Subject,
@@ -8,6 +8,8 @@ use benchbook_simd::{self as simd, AdamWStep, CodedMoments, Isa};
 use benchbook_workloads::training::{AdamW, AdamWParams, BETAS, DECAY, EPSILON, RATE};
 use rayon::prelude::*;
 
+use super::adamw_burn::BURN;
+use super::elsewhere::Elsewhere;
 use super::filed::Filed;
 use crate::flex::calls::failed;
 use crate::flex::decoding::Who;
@@ -16,7 +18,7 @@ use crate::flex::row::fused_row;
 use crate::flex::weight_only::own_bytes;
 
 /// Implementations of `adamw`.
-pub const ROWS: [Row<AdamW>; 4] = [FUSED, PASSES, EIGHT_BITS, FILED];
+pub const ROWS: [Row<AdamW>; 6] = [FUSED, PASSES, EIGHT_BITS, FILED, ELSEWHERE, BURN];
 
 /// Numbers that share a scale.
 const GROUP: usize = 256;
@@ -78,6 +80,20 @@ const FILED: Row<AdamW> = fused_row::<AdamW>(
 .catalogue(&["TR2"])
 .on_request();
 
+const ELSEWHERE: Row<AdamW> = fused_row::<AdamW>(
+    "fused-process",
+    "as fused, moments in another process, of which a stretch at a time comes through a pipe, is stepped and goes back",
+    &[DType::F32],
+    |name, setting, params, inputs| {
+        let start = Wide::of(inputs);
+        let keeper = crate::ring::program().and_then(|program| Elsewhere::new(&program, start.first.len()));
+        let keeper = keeper.map_err(|why| failed(name, &setting.device, &why))?;
+        prepare((name, setting), params, inputs, (start, keeper, Vec::new()))
+    },
+)
+.catalogue(&["TR2"])
+.on_request();
+
 /// What an optimizer keeps from step to step. What goes wrong is told in words.
 pub(super) trait Moments {
     /// What they are before the first step.
@@ -90,10 +106,15 @@ pub(super) trait Moments {
     fn set(&mut self, start: &Self::Start);
 
     /// First and second moments.
-    fn numbers(&self) -> Result<[Vec<f32>; 2], String>;
+    fn numbers(&mut self) -> Result<[Vec<f32>; 2], String>;
 
     /// Bytes of memory that they take.
     fn bytes(&self) -> usize;
+
+    /// Other processes that have them.
+    fn processes(&self) -> Vec<u32> {
+        Vec::new()
+    }
 }
 
 fn told(error: simd::Error) -> String {
@@ -126,7 +147,7 @@ impl Moments for Wide {
         self.second.copy_from_slice(&start.second);
     }
 
-    fn numbers(&self) -> Result<[Vec<f32>; 2], String> {
+    fn numbers(&mut self) -> Result<[Vec<f32>; 2], String> {
         Ok([self.first.clone(), self.second.clone()])
     }
 
@@ -182,7 +203,7 @@ impl Moments for Passes {
         self.of.set(start);
     }
 
-    fn numbers(&self) -> Result<[Vec<f32>; 2], String> {
+    fn numbers(&mut self) -> Result<[Vec<f32>; 2], String> {
         self.of.numbers()
     }
 
@@ -205,7 +226,7 @@ impl Moments for Coded {
         self.0.clone_from(start);
     }
 
-    fn numbers(&self) -> Result<[Vec<f32>; 2], String> {
+    fn numbers(&mut self) -> Result<[Vec<f32>; 2], String> {
         let [first, root] = self.0.numbers();
         Ok([first, root.iter().map(|root| root * root).collect()])
     }
@@ -282,6 +303,10 @@ impl<M: Moments> Loop for Steps<M> {
 
     fn allocates_in_rust(&self) -> bool {
         true
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        self.moments.processes()
     }
 
     /// The gradient alone: what else there is begins anew with each loop.

@@ -11,10 +11,35 @@ use benchbook_simd::{self as simd, AdamWStep};
 use super::adamw::{Moments, Wide};
 
 /// Parameters whose moments are in memory at a time.
-const STRETCH: usize = 1 << 16;
+pub(super) const STRETCH: usize = 1 << 16;
 
 /// Names that are tried: those that exist were left behind by a process that was killed.
 const TRIES: usize = 1000;
+
+/// Where stretches of so many parameters begin, and how many parameters each has.
+pub(super) fn stretches(parameters: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..parameters).step_by(STRETCH).map(move |first| (first, STRETCH.min(parameters - first)))
+}
+
+/// Puts both moments of a stretch side by side.
+pub(super) fn beside<'a>(room: &'a mut [f32], of: &Wide, first: usize, count: usize) -> &'a [f32] {
+    let both = &mut room[..2 * count];
+    let (one, other) = both.split_at_mut(count);
+    one.copy_from_slice(&of.first[first..][..count]);
+    other.copy_from_slice(&of.second[first..][..count]);
+    both
+}
+
+/// Takes a step of a stretch whose moments lie side by side.
+pub(super) fn stepped(
+    step: &AdamWStep,
+    both: &mut [f32],
+    parameter: &mut [f32],
+    gradient: &[f32],
+) -> Result<(), String> {
+    let (one, other) = both.split_at_mut(parameter.len());
+    simd::adamw(step, [parameter, one, other], gradient).map_err(|error| error.to_string())
+}
 
 /// First and second moments of a stretch lie side by side, one stretch after another.
 pub(super) struct Filed {
@@ -51,18 +76,9 @@ impl Filed {
         2 * self.parameters * size_of::<f32>()
     }
 
-    /// Where stretches begin, and how many parameters each has.
-    fn stretches(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let parameters = self.parameters;
-        (0..parameters).step_by(STRETCH).map(move |first| (first, STRETCH.min(parameters - first)))
-    }
-
     fn write(&mut self, start: &Wide) -> io::Result<()> {
-        for (first, count) in self.stretches() {
-            let (one, other) = self.room[..2 * count].split_at_mut(count);
-            one.copy_from_slice(&start.first[first..][..count]);
-            other.copy_from_slice(&start.second[first..][..count]);
-            put(&self.file, first, &self.room[..2 * count])?;
+        for (first, count) in stretches(self.parameters) {
+            put(&self.file, first, beside(&mut self.room, start, first, count))?;
         }
         Ok(())
     }
@@ -102,13 +118,10 @@ impl Moments for Filed {
         if let Some(why) = &self.broken {
             return Err(why.clone());
         }
-        for (first, count) in self.stretches() {
+        for (first, count) in stretches(self.parameters) {
             let both = &mut self.room[..2 * count];
             take(&self.file, first, both).map_err(|error| format!("states cannot be read: {error}"))?;
-            let (one, other) = both.split_at_mut(count);
-            let parameter = &mut parameter[first..][..count];
-            simd::adamw(step, [parameter, one, other], &gradient[first..][..count])
-                .map_err(|error| error.to_string())?;
+            stepped(step, both, &mut parameter[first..][..count], &gradient[first..][..count])?;
             put(&self.file, first, both).map_err(|error| format!("states cannot be written: {error}"))?;
         }
         Ok(())
@@ -118,10 +131,10 @@ impl Moments for Filed {
         self.broken = self.write(start).err().map(|error| format!("states cannot be written: {error}"));
     }
 
-    fn numbers(&self) -> Result<[Vec<f32>; 2], String> {
-        let (mut moments, mut room) = ([Vec::new(), Vec::new()], vec![0.0; self.room.len()]);
-        for (first, count) in self.stretches() {
-            let both = &mut room[..2 * count];
+    fn numbers(&mut self) -> Result<[Vec<f32>; 2], String> {
+        let mut moments = [Vec::new(), Vec::new()];
+        for (first, count) in stretches(self.parameters) {
+            let both = &mut self.room[..2 * count];
             take(&self.file, first, both).map_err(|error| format!("states cannot be read: {error}"))?;
             moments.iter_mut().zip(both.chunks_exact(count)).for_each(|(to, part)| to.extend_from_slice(part));
         }
@@ -142,7 +155,7 @@ mod tests {
         let count = STRETCH + 7;
         let numbers = |by: f32| -> Vec<f32> { (0..count).map(|place| place as f32 * by).collect() };
         let start = Wide { first: numbers(0.5), second: numbers(0.25) };
-        let filed = Filed::new(&std::env::temp_dir(), &start).unwrap();
+        let mut filed = Filed::new(&std::env::temp_dir(), &start).unwrap();
         assert_eq!(filed.numbers().unwrap(), [start.first.clone(), start.second.clone()]);
         assert_eq!((filed.file_bytes(), filed.bytes()), (8 * count, 8 * STRETCH));
         let prefix = format!("benchbook-states-{}-", std::process::id());

@@ -2,8 +2,12 @@
 //! take fewer bytes.
 
 pub mod adamw;
+mod adamw_burn;
+mod allocators;
 pub mod chain;
+pub mod chain_back;
 pub mod compression;
+pub mod elsewhere;
 mod filed;
 pub mod gpt2;
 pub mod lora;

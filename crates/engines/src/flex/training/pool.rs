@@ -1,4 +1,4 @@
-//! Memory of tensors: a block of the allocator for each, or parts of one block that stays.
+//! Memory of tensors: a block of an allocator for each, or parts of one block that stays.
 
 use std::fs;
 use std::ops::Range;
@@ -6,10 +6,13 @@ use std::ops::Range;
 use benchbook_core::{Array, DType, Inputs, Loop, Looping, Metric, Result, Row, Setting, Step, Subject};
 use benchbook_workloads::training::{VariableBatches, VariableBatchesParams};
 
+use super::allocators::{JEMALLOC, Library, MIMALLOC, glibc_as_it_comes};
+use crate::flex::calls::failed;
 use crate::flex::engine::plain_engine;
+use crate::ring::memory::Memory as Resident;
 
 /// Implementations of `variable-batches`.
-pub const ROWS: [Row<VariableBatches>; 2] = [POOL, ALLOCATOR];
+pub const ROWS: [Row<VariableBatches>; 5] = [POOL, ALLOCATOR, GLIBC, OF_MIMALLOC, OF_JEMALLOC];
 
 /// Numbers of a cache line, by which parts are counted.
 const LINE: usize = 16;
@@ -34,8 +37,55 @@ const ALLOCATOR: Row<VariableBatches> = Row::<VariableBatches>::new(
     |name, setting, params, inputs| prepare(name, setting, params, inputs, Allocator),
 );
 
+const GLIBC: Row<VariableBatches> = Row::<VariableBatches>::new(
+    "glibc",
+    "as allocator, by glibc as it comes, once it has freed such tensors: what it maps it gives back (mallopt(3), M_MMAP_THRESHOLD)",
+    &["flex"],
+    &[DType::F32],
+    |_| plain_engine(),
+    |name, setting, params, inputs| {
+        let largest = params.batches().into_iter().map(|batch| params.count(batch, 2)).max().unwrap_or(0);
+        glibc_as_it_comes(largest * size_of::<f32>());
+        prepare(name, setting, params, inputs, Allocator)
+    },
+)
+.on_request();
+
+const OF_MIMALLOC: Row<VariableBatches> = Row::<VariableBatches>::new(
+    "mimalloc",
+    "as allocator, by mimalloc (Leijen, Zorn & de Moura, APLAS 2019), where the system has its library",
+    &["flex"],
+    &[DType::F32],
+    |_| plain_engine(),
+    |name, setting, params, inputs| of_library(name, setting, params, inputs, &MIMALLOC),
+)
+.only(|_, _, _| MIMALLOC.is_here())
+.on_request();
+
+const OF_JEMALLOC: Row<VariableBatches> = Row::<VariableBatches>::new(
+    "jemalloc",
+    "as allocator, by jemalloc (Evans, BSDCan 2006), where the system has its library",
+    &["flex"],
+    &[DType::F32],
+    |_| plain_engine(),
+    |name, setting, params, inputs| of_library(name, setting, params, inputs, &JEMALLOC),
+)
+.only(|_, _, _| JEMALLOC.is_here())
+.on_request();
+
+fn of_library(
+    name: &'static str,
+    setting: &Setting,
+    params: &VariableBatchesParams,
+    inputs: &Inputs,
+    library: &Library,
+) -> Result<Box<dyn Subject>> {
+    let memory = library.open().map_err(|why| failed(name, &setting.device, &why))?;
+    prepare(name, setting, params, inputs, memory)
+}
+
 /// Where tensors lie.
-trait Memory {
+pub(super) trait Memory {
     /// What finds one.
     type Tensor;
 
@@ -51,8 +101,18 @@ trait Memory {
     /// Takes a tensor back.
     fn give(&mut self, tensor: Self::Tensor);
 
-    /// What is known of it after the first loop.
-    fn metrics(&self, params: &VariableBatchesParams) -> Vec<Metric>;
+    /// Whether what it takes comes from Rust's allocator, which is counted.
+    fn is_counted(&self) -> bool {
+        true
+    }
+
+    /// What is known of it after a loop, in which the process has grown by so many bytes at most, where the system tells that.
+    fn metrics(&self, params: &VariableBatchesParams, grown_bytes: Option<f64>) -> Vec<Metric> {
+        let live = (params.most_live() * size_of::<f32>()) as f64;
+        let unused =
+            grown_bytes.map(|held| Metric::measured("fragmentation_share", 1.0 - live / held.max(live), "share"));
+        unused.into_iter().collect()
+    }
 }
 
 /// A number of the next layer, and of a gradient beside its layer.
@@ -62,6 +122,27 @@ fn next(x: f32) -> f32 {
 
 fn back(grad: f32, layer: f32) -> f32 {
     0.5 * grad + 0.25 * layer
+}
+
+/// Puts numbers, repeated, wherever there is a place.
+pub(super) fn repeat<T>(to: &mut [T], numbers: &[f32], put: impl Fn(&mut T, f32)) {
+    for to in to.chunks_mut(numbers.len()) {
+        to.iter_mut().zip(numbers).for_each(|(to, number)| put(to, *number));
+    }
+}
+
+/// Puts numbers of the next layer, by those of another, repeated; of a gradient where its layer is given.
+pub(super) fn halve<T>(to: &mut [T], from: &[f32], beside: Option<&[f32]>, put: impl Fn(&mut T, f32)) {
+    for (index, to) in to.chunks_mut(from.len()).enumerate() {
+        match beside {
+            None => to.iter_mut().zip(from).for_each(|(to, x)| put(to, next(*x))),
+            Some(beside) => {
+                let beside = &beside[index * from.len()..];
+                let both = from.iter().zip(beside);
+                to.iter_mut().zip(both).for_each(|(to, (grad, layer))| put(to, back(*grad, *layer)));
+            }
+        }
+    }
 }
 
 /// A block for each tensor.
@@ -98,10 +179,6 @@ impl Memory for Allocator {
 
     fn give(&mut self, tensor: Vec<f32>) {
         drop(tensor);
-    }
-
-    fn metrics(&self, _params: &VariableBatchesParams) -> Vec<Metric> {
-        Vec::new()
     }
 }
 
@@ -171,9 +248,7 @@ impl Memory for Pool {
 
     fn repeated(&mut self, count: usize, numbers: &[f32]) -> Part {
         let part = self.take(count);
-        for to in self.memory[part.used()].chunks_mut(numbers.len()) {
-            to.copy_from_slice(&numbers[..to.len()]);
-        }
+        repeat(&mut self.memory[part.used()], numbers, |to, number| *to = number);
         part
     }
 
@@ -184,15 +259,7 @@ impl Memory for Pool {
         let Ok([to, from, beside]) = self.memory.get_disjoint_mut([part.used(), from.used(), beside]) else {
             return part;
         };
-        let (from, beside) = (&*from, &*beside);
-        for (index, to) in to.chunks_mut(from.len()).enumerate() {
-            if beside.is_empty() {
-                to.iter_mut().zip(from).for_each(|(to, x)| *to = next(*x));
-            } else {
-                let beside = &beside[index * from.len()..];
-                to.iter_mut().zip(from).zip(beside).for_each(|((to, grad), layer)| *to = back(*grad, *layer));
-            }
-        }
+        halve(to, from, other.is_some().then_some(&*beside), |to, number| *to = number);
         part
     }
 
@@ -204,7 +271,7 @@ impl Memory for Pool {
         self.put(tensor.all);
     }
 
-    fn metrics(&self, params: &VariableBatchesParams) -> Vec<Metric> {
+    fn metrics(&self, params: &VariableBatchesParams, _grown_bytes: Option<f64>) -> Vec<Metric> {
         let (held, live) = (self.memory.len() as f64, params.most_live() as f64);
         let bytes = held * size_of::<f32>() as f64;
         vec![
@@ -233,6 +300,8 @@ struct Batches<M: Memory> {
     grads: Vec<f32>,
     done: usize,
     faults: f64,
+    /// What is resident more than before the first loop.
+    resident: Resident,
 }
 
 fn prepare<M: Memory + 'static>(
@@ -251,6 +320,7 @@ fn prepare<M: Memory + 'static>(
         grads: vec![0.0; params.steps * params.width],
         done: 0,
         faults: 0.0,
+        resident: Resident::watch(),
     };
     Ok(Box::new(Looping::new(name, setting, &VariableBatches::steps(params), batches)))
 }
@@ -297,7 +367,7 @@ impl<M: Memory> Loop for Batches<M> {
     }
 
     fn allocates_in_rust(&self) -> bool {
-        true
+        self.memory.is_counted()
     }
 
     fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
@@ -309,7 +379,7 @@ impl<M: Memory> Loop for Batches<M> {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        self.memory.metrics(&self.params)
+        self.memory.metrics(&self.params, self.resident.used().resident.map(|bytes| bytes as f64))
     }
 }
 
@@ -358,6 +428,27 @@ mod tests {
         assert_eq!(told(), first);
         // The trace is fixed, and so is what it leaves unused.
         assert!((0.0..0.5).contains(&first[1]) && first[0] >= 4.0 * params.most_live() as f64, "{first:?}");
+    }
+
+    #[test]
+    fn every_memory_gives_the_same_gradients_and_says_what_it_leaves_unused() {
+        let params = VariableBatchesParams { batch: 8, width: 1000, layers: 5, steps: 6, trace: 3 };
+        let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
+        let inputs = <VariableBatches as benchbook_core::Problem>::inputs(&params, 3);
+        let run = |mut subject: Box<dyn Subject>| {
+            subject.run(1);
+            subject.sync().unwrap();
+            let share = subject.metrics().into_iter().find(|metric| metric.name == "fragmentation_share");
+            (subject.outputs().unwrap(), share.map(|metric| metric.value))
+        };
+        let [(pool, of_pool), (allocator, of_allocator)] = [
+            run(prepare("pool", &setting, &params, &inputs, Pool::default()).unwrap()),
+            run(prepare("allocator", &setting, &params, &inputs, Allocator).unwrap()),
+        ];
+        assert_eq!(pool, allocator);
+        assert!(of_pool.is_some());
+        // Where the system watches no memory, nothing is said of it.
+        assert!(of_allocator.is_none_or(|share| (0.0..=1.0).contains(&share)), "{of_allocator:?}");
     }
 
     #[test]

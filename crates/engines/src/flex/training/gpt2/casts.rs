@@ -1,12 +1,15 @@
-//! Factors of products as floats of eight bits have them.
+//! Factors of products as floats of eight or of sixteen bits have them.
 
 use benchbook_simd::{Float8, Isa, Result, largest, round_float8};
+use burn::tensor::bf16;
 
 /// How a tensor is scaled before it is rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scaling {
     /// It is not rounded.
     None,
+    /// To bf16, whose range is that of `f32`, so that nothing is scaled.
+    Bf16,
     /// By its own largest number.
     Dynamic,
     /// By the largest number that tensors of its place have had in the steps before (Micikevicius et al., arXiv 2209.05433, section
@@ -102,6 +105,9 @@ impl Casts {
 
     /// Finds a scale, and rounds by it.
     fn scaled(&mut self, product: usize, part: Part, numbers: &[f32]) -> Result<()> {
+        if self.scaling == Scaling::Bf16 {
+            return self.cast(product, part, numbers);
+        }
         let site = &mut self.sites[product][part as usize];
         let now = largest(numbers);
         site.scale = match self.scaling {
@@ -121,6 +127,10 @@ impl Casts {
     fn cast(&mut self, product: usize, part: Part, numbers: &[f32]) -> Result<()> {
         let room = &mut self.room[part as usize];
         room.resize(numbers.len(), 0.0);
+        if self.scaling == Scaling::Bf16 {
+            room.iter_mut().zip(numbers).for_each(|(to, number)| *to = bf16::from_f32(*number).to_f32());
+            return Ok(());
+        }
         round_float8(self.isa, part.format(), self.sites[product][part as usize].scale, numbers, room)
     }
 }
@@ -147,6 +157,12 @@ mod tests {
         assert_eq!(rounded(&mut delayed, &[1.0, 3.0]), [1.0, 1.0], "nothing larger than 1 is remembered");
         delayed.begin();
         assert_eq!(rounded(&mut delayed, &[3.0, 448.0]), [3.0, 448.0]);
+        let mut half = Casts::new(Scaling::Bf16, 1, isa);
+        // Both lie in the middle between two numbers of seven bits behind the point, of which the even one is taken.
+        assert_eq!(
+            rounded(&mut half, &[1.001_953_125, 1.005_859_375, 1e30]),
+            [1.0, 1.007_812_5, bf16::from_f32(1e30).to_f32()]
+        );
         let mut none = Casts::new(Scaling::None, 1, isa);
         assert_eq!(rounded(&mut none, &[3.3]), [3.3]);
     }

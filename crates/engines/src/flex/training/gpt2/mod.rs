@@ -26,15 +26,17 @@ use crate::flex::row::fused_row;
 use crate::flex::subject::Rows;
 
 /// Implementations of `gpt2-training`.
-pub const ROWS: [Row<Gpt2Training>; 6] = [KEPT, CHECKPOINTED, EVERY_SECOND, SELECTIVE, FP8_DYNAMIC, FP8_DELAYED];
+pub const ROWS: [Row<Gpt2Training>; 7] = [KEPT, CHECKPOINTED, EVERY_SECOND, SELECTIVE, HALF, FP8_DYNAMIC, FP8_DELAYED];
 
 const F32: &[DType] = &[DType::F32];
 
 /// What tells a run in eight bits from others; sums and everything beside products of layers are in `f32`.
 const F8: &[DType] = &[DType::F8e4m3];
 
-/// Tokens of a step, and numbers of a position, at least where numbers have eight bits: of fewer, what rounding takes does not average
-/// out.
+/// The same of sixteen bits.
+const BF16: &[DType] = &[DType::Bf16];
+
+/// Tokens of a step, and numbers of a position, at least where numbers are rounded: of fewer, what rounding takes does not average out.
 const LEAST: usize = 32;
 
 /// Numbers whose squares a task adds up.
@@ -73,6 +75,16 @@ const SELECTIVE: Row<Gpt2Training> = fused_row::<Gpt2Training>(
 )
 .catalogue(&["TR1"]);
 
+const HALF: Row<Gpt2Training> = fused_row::<Gpt2Training>(
+    "bf16",
+    "as kept, factors and gradients of the products of layers rounded to bf16 (Kalamkar et al., arXiv 1905.12322); the casts are exact, \
+     the products are in f32",
+    BF16,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::Bf16)),
+)
+.only(|_, _, params: &Gpt2TrainingParams| enough(params))
+.on_request();
+
 const FP8_DYNAMIC: Row<Gpt2Training> = fused_row::<Gpt2Training>(
     "fp8-dynamic",
     "as kept, factors of the products of layers rounded to e4m3, gradients to e5m2, each by the scale of its largest number \
@@ -94,7 +106,7 @@ const FP8_DELAYED: Row<Gpt2Training> = fused_row::<Gpt2Training>(
 .catalogue(&["PR6"])
 .on_request();
 
-/// Whether rounding to eight bits averages out.
+/// Whether rounding averages out.
 pub(crate) fn enough(params: &Gpt2TrainingParams) -> Support {
     if params.tokens().min(params.width) >= LEAST {
         return Support::Yes;

@@ -169,12 +169,13 @@ fn checked(params: &TextTrainingParams, steps: usize, inputs: &Inputs, seed: u64
 }
 
 /// Implementations of `text-training`.
-pub const ROWS: [Row<TextTraining>; 4] = [KEPT, CHECKPOINTED, FP8_DYNAMIC, FP8_DELAYED];
+pub const ROWS: [Row<TextTraining>; 5] = [KEPT, CHECKPOINTED, HALF, FP8_DYNAMIC, FP8_DELAYED];
 
 const F32: &[DType] = &[DType::F32];
 
 /// See those of `gpt2-training`.
 const F8: &[DType] = &[DType::F8e4m3];
+const BF16: &[DType] = &[DType::Bf16];
 
 const KEPT: Row<TextTraining> = fused_row::<TextTraining>(
     "kept",
@@ -194,13 +195,22 @@ const CHECKPOINTED: Row<TextTraining> = fused_row::<TextTraining>(
 .only(|_, _, params: &TextTrainingParams| params.is_here())
 .catalogue(&["TR1"]);
 
+const HALF: Row<TextTraining> = fused_row::<TextTraining>(
+    "bf16",
+    "as kept, factors of products in emulated floats of sixteen bits, as bf16 of gpt2-training (arXiv 1905.12322)",
+    BF16,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::Bf16)),
+)
+.only(|_, _, params: &TextTrainingParams| averages_out(params))
+.on_request();
+
 const FP8_DYNAMIC: Row<TextTraining> = fused_row::<TextTraining>(
     "fp8-dynamic",
     "as kept, factors of products in emulated floats of eight bits, as fp8-dynamic of gpt2-training (arXiv 2209.05433)",
     F8,
     |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::Dynamic)),
 )
-.only(|_, _, params: &TextTrainingParams| of_eight_bits(params))
+.only(|_, _, params: &TextTrainingParams| averages_out(params))
 .catalogue(&["PR6"])
 .on_request();
 
@@ -210,11 +220,11 @@ const FP8_DELAYED: Row<TextTraining> = fused_row::<TextTraining>(
     F8,
     |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::Delayed)),
 )
-.only(|_, _, params: &TextTrainingParams| of_eight_bits(params))
+.only(|_, _, params: &TextTrainingParams| averages_out(params))
 .catalogue(&["PR6"])
 .on_request();
 
-fn of_eight_bits(params: &TextTrainingParams) -> Support {
+fn averages_out(params: &TextTrainingParams) -> Support {
     match params.is_here() {
         Support::Yes => enough(&params.model()),
         no @ Support::No(_) => no,

@@ -10,12 +10,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufReader, BufWriter};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
 use benchbook_core::{Array, DType, Inputs, Loop, Looping, Metric, Result, Row, Setting, Step, Subject, Support};
 use benchbook_process::Supervised;
 use benchbook_workloads::training::{Gpt2TrainingParams, TENSORS};
 
+use super::elsewhere::ending;
 use super::gpt2::{Layout, Telling, Told};
 use super::text::{Health, TextTraining, TextTrainingParams};
 use crate::flex::calls::failed;
@@ -30,11 +30,8 @@ const WORD: &str = "training";
 /// Workers of a training.
 const WORKERS: usize = 2;
 
-/// How long the end of a worker may come after its pipe is closed.
-const PATIENCE: Duration = Duration::from_millis(500);
-
 /// Implementations of `text-training` by two processes.
-pub const ROWS: [Row<TextTraining>; 4] = [WHOLE, INT8, TOP_K, TOP_K_PLAIN];
+pub const ROWS: [Row<TextTraining>; 6] = [WHOLE, INT8, INT8_PLAIN, TOP_K, TOP_K_PLAIN, POWER];
 
 const F32: &[DType] = &[DType::F32];
 
@@ -59,6 +56,16 @@ const INT8: Row<TextTraining> = fused_row::<TextTraining>(
 .catalogue(&["SP5"])
 .on_request();
 
+const INT8_PLAIN: Row<TextTraining> = fused_row::<TextTraining>(
+    "two-workers-int8-plain",
+    "as two-workers-int8, what rounding takes of a gradient is lost",
+    F32,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::Int8Plain),
+)
+.only(|_, _, params: &TextTrainingParams| even(params))
+.approximating(|params, inputs, _| right::right(params, inputs, Scheme::Int8Plain))
+.on_request();
+
 const TOP_K: Row<TextTraining> = fused_row::<TextTraining>(
     "two-workers-top-k",
     "as two-workers, the largest hundredth of each gradient with error feedback (arXiv 1712.01887)",
@@ -78,6 +85,17 @@ const TOP_K_PLAIN: Row<TextTraining> = fused_row::<TextTraining>(
 )
 .only(|_, _, params: &TextTrainingParams| even(params))
 .approximating(|params, inputs, _| right::right(params, inputs, Scheme::TopKPlain))
+.on_request();
+
+const POWER: Row<TextTraining> = fused_row::<TextTraining>(
+    "two-workers-power-sgd",
+    "as two-workers, gradients as two factors of rank 4 with error feedback (arXiv 1905.13727), of which each worker sends its own",
+    F32,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::Power),
+)
+.only(|_, _, params: &TextTrainingParams| even(params))
+.approximating(|params, inputs, _| right::right(params, inputs, Scheme::Power))
+.catalogue(&["SP5"])
 .on_request();
 
 fn even(params: &TextTrainingParams) -> Support {
@@ -149,9 +167,7 @@ impl Hand {
     /// Waits for its answer; where there is none, in words why.
     fn reply(&mut self) -> Result<Reply, String> {
         Reply::read(&mut self.replies, self.most).map_err(|error| {
-            let ended = self.child.ends_within(PATIENCE).then(|| self.child.end().status).flatten();
-            let end = ended.map_or_else(|| "it is still there".to_owned(), |status| format!("it ended with {status}"));
-            format!("no answer from its process {}: {error}; {end}", self.child.id())
+            format!("no answer from its process {}: {error}; {}", self.child.id(), ending(&mut self.child))
         })
     }
 }
