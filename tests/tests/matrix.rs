@@ -65,8 +65,7 @@ fn every_cell_is_measured_once_or_says_why_not() {
     // What the store holds is not measured again; a technique more is one run more.
     let before = runs(&bench);
     assert_eq!((asked(&bench).len(), runs(&bench)), (6, before));
-    let one =
-        ["matrix", "--quick", "--models", "bert-base", "--layers", "1", "--threads", "1", "--techniques", "2of4"];
+    let one = ["matrix", "--quick", "--models", "bert-base", "--layers", "1", "--threads", "1", "--techniques", "2of4"];
     bench.ok(&one);
     assert_eq!(runs(&bench), before + 1);
 

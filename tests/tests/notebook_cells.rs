@@ -156,7 +156,8 @@ fn failures_are_one_readable_message_and_the_other_notebooks_run() {
     }
     let bench = Bench::new();
     let lab = "let lab: Lab = Lab::open(\"results\")?;";
-    let within = "macro_rules! own {\n    ($value:expr) => {\n        $value\n    };\n}\nown!(std::fs::read(\"/no/such\")?)";
+    let within =
+        "macro_rules! own {\n    ($value:expr) => {\n        $value\n    };\n}\nown!(std::fs::read(\"/no/such\")?)";
     let cases: [(&str, &str, &[&str]); 5] = [
         ("query.ipynb", "lab.sql(\"select tme_ns from results\")?", &["tme_ns", "time_ns"]),
         ("within.ipynb", within, &["No such file"]),

@@ -100,9 +100,8 @@ fn of_stock() -> String {
 #[test]
 fn cells_write_no_type_that_is_found_and_for_stock_evcxr_no_sql() {
     let of_stock = of_stock();
-    let is_typed = |line: &str| {
-        line.starts_with("let ") && FOUND.iter().any(|kind| line.contains(&format!(": {kind} = ")))
-    };
+    let is_typed =
+        |line: &str| line.starts_with("let ") && FOUND.iter().any(|kind| line.contains(&format!(": {kind} = ")));
     let mut kinds = [0; 2];
     for path in notebooks() {
         let notebook: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();

@@ -264,7 +264,10 @@ mod tests {
     #[test]
     fn another_roof_is_named() {
         let goal = goal(["w", "fused", "hot"], Some(("arithmetic", 0.6)), [None; 2]);
-        assert_eq!(roof(&goal, &line("fused/flex", "arithmetic", 0.5), &[]), "60 % of the roof: **missed by 10 points**");
+        assert_eq!(
+            roof(&goal, &line("fused/flex", "arithmetic", 0.5), &[]),
+            "60 % of the roof: **missed by 10 points**"
+        );
         assert_eq!(roof(&goal, &line("fused/flex", "memory", 0.7), &[]), "held by memory: 60 % of the roof: met");
         let told = json!({ "roof": "arithmetic", "of_the_roof": 0.5, "gflops": 100.0, "peak_gflops": 200.0 });
         assert_eq!(

@@ -109,7 +109,8 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     }
     Err(Error::Requirement {
         problem: format!("a roof that a kernel exceeds is a wrong roof: {}", wrong.join(", ")),
-        remedy: "measure these parts again on a quiet machine; where it stays so, mend the workload that is the roof".to_owned(),
+        remedy: "measure these parts again on a quiet machine; where it stays so, mend the workload that is the roof"
+            .to_owned(),
     })
 }
 

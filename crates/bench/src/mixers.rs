@@ -64,8 +64,16 @@ const GOALS: [Goal; 11] = [
         [torch(3.0, &["chunked", "compile-chunked", "parallel"]), None],
     ),
     // Beside the loop that the goal names stands its compiled step, told and not judged.
-    goal(["rwkv-6", "fused", "hot"], Some(("arithmetic", 0.6)), [torch(20.0, &["loop"]), torch(0.0, &["compile-step"])]),
-    goal(["rwkv-7", "fused", "hot"], Some(("arithmetic", 0.6)), [torch(20.0, &["loop"]), torch(0.0, &["compile-step"])]),
+    goal(
+        ["rwkv-6", "fused", "hot"],
+        Some(("arithmetic", 0.6)),
+        [torch(20.0, &["loop"]), torch(0.0, &["compile-step"])],
+    ),
+    goal(
+        ["rwkv-7", "fused", "hot"],
+        Some(("arithmetic", 0.6)),
+        [torch(20.0, &["loop"]), torch(0.0, &["compile-step"])],
+    ),
     goal(["rwkv-6", "fused", "cold"], Some(("copy", 0.9)), [None; 2]),
     goal(["rwkv-7", "fused", "cold"], Some(("copy", 0.9)), [None; 2]),
     // Of a whole step, weights are read, and states beside them are little.

@@ -27,8 +27,9 @@ pub fn crossed() -> Result<Vec<Crossed>> {
     let of = |model: &'static str| -> Result<Crossed> {
         // Of a model that looks, the text part is decoded.
         let described = Description { vision: None, ..named(model)? };
-        let unknown =
-            || (!is_decoded(&described)).then(|| "right answers are known of LLaMA, Qwen3 and GLM alone here".to_owned());
+        let unknown = || {
+            (!is_decoded(&described)).then(|| "right answers are known of LLaMA, Qwen3 and GLM alone here".to_owned())
+        };
         Ok(Crossed {
             model,
             catalogue: described.catalogue.clone(),

@@ -131,7 +131,8 @@ mod tests {
     fn a_matrix_that_is_ended_early_has_something_of_each_model() {
         let of = |name: &str| ModelCase::of(name, 1 << 40, true, None).unwrap();
         let cases = ["smollm2-135m", "bert-base", "qwen3-vl-2b"].map(of);
-        let known = |case: &ModelCase| Known { name: case.name.clone().unwrap(), techniques: technique::ALL.iter().collect() };
+        let known =
+            |case: &ModelCase| Known { name: case.name.clone().unwrap(), techniques: technique::ALL.iter().collect() };
         let known: Vec<Known> = cases.iter().map(known).collect();
         let parts = Missing::of(&cases, &known, &BTreeSet::new()).parts;
         let told: Vec<(&str, &str)> =

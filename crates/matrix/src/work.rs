@@ -360,7 +360,8 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("benchbook-optimizations-{}", std::process::id()));
         let store = LocalStore::create_or_open(folder.clone()).unwrap();
         let session = Session::open(&store.reader().unwrap()).unwrap();
-        let answer = session.sql("select technique from optimizations where technique is not null order by place").unwrap();
+        let answer =
+            session.sql("select technique from optimizations where technique is not null order by place").unwrap();
         let names: Vec<String> = rows(&answer).filter_map(|row| row.text("technique")).collect();
         let unknown: Vec<&String> = names.iter().filter(|name| technique::named(name).is_none()).collect();
         assert!(names.len() >= 11 && unknown.is_empty(), "{unknown:?} of {names:?}");

@@ -62,7 +62,8 @@ impl Names {
             let Some((input, _)) = self.input_of(&tensor.name) else { continue };
             let of_layer = tensor.name.starts_with(self.layers);
             let first = if of_layer { vec![0] } else { Vec::new() };
-            let (shape, numbers) = made.entry(input).or_insert_with(|| ([first, tensor.shape.clone()].concat(), Vec::new()));
+            let (shape, numbers) =
+                made.entry(input).or_insert_with(|| ([first, tensor.shape.clone()].concat(), Vec::new()));
             if of_layer {
                 shape[0] += 1;
             }

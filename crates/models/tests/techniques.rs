@@ -2,9 +2,7 @@
 
 use benchbook_models::technique::{ALL, Applied, Change, Technique, mean_bits, named, not_here};
 use benchbook_models::weights::{Seeded, Source};
-use benchbook_models::{
-    Decoder, Description, Error, Exit, Experts, Form, Keeps, Plan, Result, Session, Tensor, Text,
-};
+use benchbook_models::{Decoder, Description, Error, Exit, Experts, Form, Keeps, Plan, Result, Session, Tensor, Text};
 
 const SEEDED: Seeded = Seeded { seed: 5 };
 
@@ -123,7 +121,11 @@ fn a_token_reads_the_experts_that_it_goes_through() {
     let (width, hidden) = (33, 24);
     assert_eq!(some.held(), all.held());
     assert_eq!(all.read_by_token(), all.held());
-    assert_eq!(all.held().numbers - some.read_by_token().numbers, 3 * 3 * 3 * width * hidden, "three experts of three layers");
+    assert_eq!(
+        all.held().numbers - some.read_by_token().numbers,
+        3 * 3 * 3 * width * hidden,
+        "three experts of three layers"
+    );
     let dense = Decoder::load(&model("qwen3", [3, 8, 4, 6, 33, 64]), &SEEDED, 24).unwrap();
     assert_eq!(dense.read_by_token(), dense.held());
     // A token has the same bits alone and with others, whatever goes through its experts besides.
@@ -216,7 +218,10 @@ impl Source for WithoutTheSecond {
 fn the_block_in_the_middle_is_taken_out() {
     let whole = model("llama", [3, 4, 2, 8, 32, 48]);
     let without = named("block-out").unwrap().applied(&whole, &SEEDED, 24).unwrap();
-    assert_eq!((without.description.text.layers, without.description.parameters < whole.counted_parameters()), (2, true));
+    assert_eq!(
+        (without.description.text.layers, without.description.parameters < whole.counted_parameters()),
+        (2, true)
+    );
     let of_two = Decoder::load(&model("llama", [2, 4, 2, 8, 32, 48]), &WithoutTheSecond, 24).unwrap();
     assert_eq!(logits(&without.decoder().unwrap(), &ids(20)), logits(&of_two, &ids(20)));
     let last = Tensor { name: "model.layers.1.input_layernorm.weight".to_owned(), ..whole.tensors()[0].clone() };
@@ -286,11 +291,9 @@ fn who_does_not_take_a_technique_says_why() {
         let refused = named(name).unwrap().applied(model, &SEEDED, 8).map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains(name) && refused.contains(why), "{refused}");
     }
-    for (name, what) in [
-        ("qwen3-vl-2b", "of images"),
-        ("whisper-base", "of sound that it hears"),
-        ("minilm-l6", "both directions"),
-    ] {
+    for (name, what) in
+        [("qwen3-vl-2b", "of images"), ("whisper-base", "of sound that it hears"), ("minilm-l6", "both directions")]
+    {
         let model = benchbook_models::named(name).unwrap();
         let told = not_here(&model).unwrap();
         assert!(told.contains(what), "{told}");

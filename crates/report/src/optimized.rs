@@ -79,7 +79,8 @@ pub fn cost(cell: &Row<'_>) -> Vec<String> {
 
 /// Two decimals, of a small number two digits.
 fn rounded(value: f64) -> String {
-    let places = if value != 0.0 && value.abs() < 0.01 { 10_f64.powf(1.0 - value.abs().log10().floor()) } else { 100.0 };
+    let places =
+        if value != 0.0 && value.abs() < 0.01 { 10_f64.powf(1.0 - value.abs().log10().floor()) } else { 100.0 };
     number((value * places).round() / places)
 }
 
@@ -136,10 +137,8 @@ mod tests {
 
     #[test]
     fn quality_stands_in_the_place_of_what_seeded_weights_say() {
-        let matrix = answer(vec![
-            ("quality", words(&[Some("kept"), None])),
-            ("kl_divergence", floats(&[Some(0.25); 2])),
-        ]);
+        let matrix =
+            answer(vec![("quality", words(&[Some("kept"), None])), ("kl_divergence", floats(&[Some(0.25); 2]))]);
         let told: Vec<Vec<String>> = rows(&matrix).map(|row| cost(&row)).collect();
         assert_eq!(told, [["quality kept"], ["answers move by 0.25 nats"]]);
     }

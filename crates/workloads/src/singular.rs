@@ -105,7 +105,8 @@ impl Problem for RandomisedSvd {
         // Vectors of the length of a row give those of the length of a column, and the other way round.
         let forward = |domain: &[Vec<f64>]| -> Vec<Vec<f64>> {
             let one = |vector: &Vec<f64>| -> Vec<f64> {
-                let product = |row: &[f32]| -> f64 { row.iter().zip(vector).map(|(one, other)| f64::from(*one) * other).sum() };
+                let product =
+                    |row: &[f32]| -> f64 { row.iter().zip(vector).map(|(one, other)| f64::from(*one) * other).sum() };
                 matrix.chunks_exact(width).map(product).collect()
             };
             domain.par_iter().map(one).collect()
@@ -120,7 +121,8 @@ impl Problem for RandomisedSvd {
             };
             range.par_iter().map(one).collect()
         };
-        let drawn = |at: usize| -> Vec<f64> { start.iter().skip(at).step_by(rank).map(|number| f64::from(*number)).collect() };
+        let drawn =
+            |at: usize| -> Vec<f64> { start.iter().skip(at).step_by(rank).map(|number| f64::from(*number)).collect() };
         let drawn: Vec<Vec<f64>> = (0..rank).map(drawn).collect();
         let mut range = orthonormal(forward(&drawn));
         for _ in 0..passes {

@@ -149,7 +149,9 @@ mod tests {
 
     /// An entry, whose checksums are [`SUM`].
     fn whole() -> String {
-        format!("- {{name: a, what: b, licence: c, packages: [d==1], file: m, sha256: {SUM}, beside: {{t.json: {SUM}}}}}")
+        format!(
+            "- {{name: a, what: b, licence: c, packages: [d==1], file: m, sha256: {SUM}, beside: {{t.json: {SUM}}}}}"
+        )
     }
 
     #[test]

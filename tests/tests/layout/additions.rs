@@ -197,7 +197,8 @@ fn every_file_of_code_that_a_page_names_is_there() {
         let absent = no_file(&page, &code);
         none(&absent.iter().map(|file| format!("{name} names {file}, which is not there")).collect::<Vec<_>>());
     }
-    let page = "`layout/additions.rs`, `additions.rs`, `ditions.rs`, `queries/*.sql` and `core/src/no.rs`, additions.py";
+    let page =
+        "`layout/additions.rs`, `additions.rs`, `ditions.rs`, `queries/*.sql` and `core/src/no.rs`, additions.py";
     assert_eq!(no_file(page, &code), ["ditions.rs", "core/src/no.rs"]);
 }
 

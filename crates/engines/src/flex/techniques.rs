@@ -94,7 +94,10 @@ fn applied<T>(
     let sizes = params.sizes();
     let (model, given) = (described(&sizes, params.text()).checked()?, Given { sizes: &sizes, inputs });
     let weights = |hasher: &mut DefaultHasher| {
-        inputs.iter().filter(|(name, _)| *name != "prompt").for_each(|(name, array)| (name, array.bytes()).hash(hasher));
+        inputs
+            .iter()
+            .filter(|(name, _)| *name != "prompt")
+            .for_each(|(name, array)| (name, array.bytes()).hash(hasher));
     };
     with(&model, &searched::applied(technique, &model, &given, params.text(), weights)?)
 }
@@ -161,9 +164,7 @@ impl Technical for ForcedDecoding {
                     let depths = Depths { of: session.depths(), first: params.prompt, least, alike: exit.alike };
                     of(inputs, sizes, Otherwise { depths: Some(depths), ..Otherwise::default() })
                 }
-                Change::Attention(least) => {
-                    of(inputs, sizes, Otherwise { least: Some(least), ..Otherwise::default() })
-                }
+                Change::Attention(least) => of(inputs, sizes, Otherwise { least: Some(least), ..Otherwise::default() }),
                 Change::Chunks(_) => of(inputs, sizes, Otherwise::default()),
                 _ => of(&stands_for(applied, inputs)?, narrow(sizes, &applied.description), Otherwise::default()),
             }

@@ -25,10 +25,10 @@ pub const LINEAR: Row<Linear> =
     });
 
 /// The weights are constants, which the runtime packs.
-pub const MLP: Row<Mlp> =
-    row::<Mlp>("MatMul of ONNX Runtime with Gelu, or Sigmoid and Mul, weights packed", |name, setting, params, inputs| {
-        subject(name, setting, &mlp(params, inputs))
-    });
+pub const MLP: Row<Mlp> = row::<Mlp>(
+    "MatMul of ONNX Runtime with Gelu, or Sigmoid and Mul, weights packed",
+    |name, setting, params, inputs| subject(name, setting, &mlp(params, inputs)),
+);
 
 /// One operator.
 pub const LAYER_NORM: Row<LayerNorm> =

@@ -9,9 +9,7 @@ use ort::environment::Environment;
 use ort::memory::Allocator;
 use ort::operator::Attribute;
 use ort::session::Session;
-use ort::value::{
-    Outlet, PrimitiveTensorElementType, Shape, SymbolicDimensions, Tensor, TensorElementType, ValueType,
-};
+use ort::value::{Outlet, PrimitiveTensorElementType, Shape, SymbolicDimensions, Tensor, TensorElementType, ValueType};
 
 /// The name of a graph's result.
 pub const OUTPUT: &str = "output";

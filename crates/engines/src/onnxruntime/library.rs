@@ -31,7 +31,9 @@ pub fn library() -> Result<&'static Library, &'static str> {
     let find = || {
         let folder = std::env::current_dir().map_err(|error| format!("the working directory is gone: {error}"))?;
         let python = python(variable, &folder, None).map_err(|looked_for| {
-            format!("there is no Python whose package onnxruntime could be loaded ({looked_for}): run `cargo xtask setup`")
+            format!(
+                "there is no Python whose package onnxruntime could be loaded ({looked_for}): run `cargo xtask setup`"
+            )
         })?;
         of(&python)
     };
@@ -56,7 +58,9 @@ fn of(python: &Path) -> Result<Library, String> {
     })?;
     if minor(&library.version) < ort::MINOR_VERSION {
         let (found, wanted) = (&library.version, ort::MINOR_VERSION);
-        return Err(format!("onnxruntime {found} is older than 1.{wanted}: run `cargo xtask setup`, which brings another"));
+        return Err(format!(
+            "onnxruntime {found} is older than 1.{wanted}: run `cargo xtask setup`, which brings another"
+        ));
     }
     Ok(library)
 }

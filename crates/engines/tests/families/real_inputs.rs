@@ -6,7 +6,9 @@ use benchbook_core::{Inputs, Problem};
 use benchbook_models::{Names, brought, named};
 use benchbook_workloads::blocks::EPSILON;
 use benchbook_workloads::decoding::{ForcedDecoding, ForcedDecodingParams, Generate, GenerateParams, SMOLLM2};
-use benchbook_workloads::encoding::{AudioEncoder, AudioEncoderParams, MINILM, TextEncoder, TextEncoderParams, WHISPER};
+use benchbook_workloads::encoding::{
+    AudioEncoder, AudioEncoderParams, MINILM, TextEncoder, TextEncoderParams, WHISPER,
+};
 
 use crate::common::SEED;
 
@@ -15,8 +17,7 @@ fn sizes_are_those_of_the_descriptions() {
     let text = named("smollm2-135m").unwrap().text;
     let of = SMOLLM2;
     let sizes = [of.layers, of.heads, of.kv_heads, of.head_dim, of.width, of.hidden, of.vocabulary];
-    let wanted =
-        [text.layers, text.heads, text.kv_heads, text.head_dim, text.width, text.hidden, text.vocabulary];
+    let wanted = [text.layers, text.heads, text.kv_heads, text.head_dim, text.width, text.hidden, text.vocabulary];
     assert_eq!(sizes, wanted);
     assert_eq!((Some(of.rotary_base as f64), EPSILON), (text.rotary_base, text.epsilon));
 

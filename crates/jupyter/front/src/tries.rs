@@ -73,10 +73,8 @@ pub fn tries(code: &str) -> Vec<usize> {
     for token in tokenize(code, FrontmatterAllowed::No) {
         let (begin, end) = (at, at + token.len as usize);
         at = end;
-        if matches!(
-            token.kind,
-            TokenKind::Whitespace | TokenKind::LineComment { .. } | TokenKind::BlockComment { .. }
-        ) {
+        if matches!(token.kind, TokenKind::Whitespace | TokenKind::LineComment { .. } | TokenKind::BlockComment { .. })
+        {
             continue;
         }
         let word = Word { kind: token.kind, text: &code[begin..end] };
@@ -128,7 +126,10 @@ mod tests {
             ("impl A { fn f() -> R { g()? } }", "impl A { fn f() -> R { g()? } }"),
             ("async { f()? }; async move { f()? };", "async { f()? }; async move { f()? };"),
             ("unsafe { f()? }", "unsafe { f()!? }"),
-            ("macro_rules! m { ($($x:expr)?) => { f($x?) } }\nm!(1)?", "macro_rules! m { ($($x:expr)?) => { f($x?) } }\nm!(1)!?"),
+            (
+                "macro_rules! m { ($($x:expr)?) => { f($x?) } }\nm!(1)?",
+                "macro_rules! m { ($($x:expr)?) => { f($x?) } }\nm!(1)!?",
+            ),
             ("let f: fn(u8) -> R = g?; f(1)?", "let f: fn(u8) -> R = g?; f(1)!?"),
             ("struct A<T: ?Sized>(T); // f()?\n}?", "struct A<T: ?Sized>(T); // f()?\n}?"),
             ("", ""),

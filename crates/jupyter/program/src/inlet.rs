@@ -89,7 +89,8 @@ impl Place {
         self.failure.take().or_else(|| {
             let kind = ended_by?;
             let unsaid = || format!("the cell ended by {kind}; what it said of it stands above");
-            let message = Some(complaints.trim_end()).filter(|said| !said.is_empty()).map_or_else(unsaid, str::to_owned);
+            let message =
+                Some(complaints.trim_end()).filter(|said| !said.is_empty()).map_or_else(unsaid, str::to_owned);
             Some(Failure::new(&kind, message))
         })
     }

@@ -238,7 +238,10 @@ mod tests {
             ),
             (
                 format!("{BEGIN}text/plain\nhalf\n{FAILED}no\n{COMPLETE}\n"),
-                vec![Piece::Say(Said::Explained { kind: "error".to_owned(), message: "no".to_owned() }), line(COMPLETE)],
+                vec![
+                    Piece::Say(Said::Explained { kind: "error".to_owned(), message: "no".to_owned() }),
+                    line(COMPLETE),
+                ],
             ),
             (format!("{BEGIN}text/plain\nlast words"), vec![printed("last words")]),
             ("EVCXR".to_owned(), vec![printed("EVCXR")]),

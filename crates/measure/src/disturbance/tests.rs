@@ -211,14 +211,8 @@ fn load_is_what_the_worker_takes_between_the_moments_at_which_the_machine_is_rea
 
 #[test]
 fn a_machine_that_tells_nothing_disturbs_nothing() {
-    let silent = Moment {
-        cpu: None,
-        waited_ns: None,
-        gave_way: None,
-        busy_ticks: None,
-        stolen_ticks: None,
-        throttled: None,
-    };
+    let silent =
+        Moment { cpu: None, waited_ns: None, gave_way: None, busy_ticks: None, stolen_ticks: None, throttled: None };
     for threads in [1, 2] {
         assert_eq!(watch(threads).judge(&mut Load::default(), &silent, &CALM, &RAN, 1e6), None);
         assert_eq!(watch(threads).judge(&mut Load::default(), &CALM, &silent, &RAN, 1e6), None);

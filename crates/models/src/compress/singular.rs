@@ -191,7 +191,8 @@ mod tests {
         // Vectors of values that are there have length one, and share nothing.
         for (first, second) in (0..rank).flat_map(|first| (0..rank).map(move |second| (first, second))) {
             let [left, right] = [transposed(&found.left, [m, rank + 2]), found.right.clone()];
-            let of = |rows: &[f32], width: usize| dot(&rows[first * width..][..width], &rows[second * width..][..width]);
+            let of =
+                |rows: &[f32], width: usize| dot(&rows[first * width..][..width], &rows[second * width..][..width]);
             let shared = [of(&left, m), of(&right, n)];
             let wanted = f64::from(u8::from(first == second));
             assert!(shared.iter().all(|shared| (shared - wanted).abs() < 1e-4), "{first} {second}: {shared:?}");

@@ -89,7 +89,13 @@ impl Rows<'_> {
             let Numbers::Plain { keys, values } = &kept.numbers else { continue };
             if let Some(least) = self.decoder.least {
                 let Room { query: queries, scores, read, .. } = &mut *room;
-                read[0] += one.above(least as f32, [keys, values], [kept.rows, length], (&queries[..query], &mut scores[..]), out);
+                read[0] += one.above(
+                    least as f32,
+                    [keys, values],
+                    [kept.rows, length],
+                    (&queries[..query], &mut scores[..]),
+                    out,
+                );
                 read[1] += (self.text().heads * length) as u64;
                 continue;
             }
@@ -154,7 +160,8 @@ impl Rows<'_> {
         let (scale, scores, mut read) = (1.0 / (d as f32).sqrt(), &mut scores[..seen], 0);
         out.fill(0.0);
         for (head, (query, out)) in query.chunks_exact(d).zip(out.chunks_exact_mut(d)).enumerate() {
-            let [keys, values] = [keys, values].map(|all| all[head / together * rows * d..][..seen * d].chunks_exact(d));
+            let [keys, values] =
+                [keys, values].map(|all| all[head / together * rows * d..][..seen * d].chunks_exact(d));
             let mut most = f32::NEG_INFINITY;
             for (score, key) in scores.iter_mut().zip(keys) {
                 *score = scale * query.iter().zip(key).map(|(query, key)| query * key).sum::<f32>();

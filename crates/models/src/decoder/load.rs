@@ -209,7 +209,8 @@ impl Planned<'_> {
         };
         let feed = match &text.experts {
             Some(experts) if layer >= experts.dense_layers => {
-                let of = |expert: usize| self.swiglu(feed, &at(&format!("mlp.experts.{expert}")), [width, experts.hidden]);
+                let of =
+                    |expert: usize| self.swiglu(feed, &at(&format!("mlp.experts.{expert}")), [width, experts.hidden]);
                 let router = turned("mlp.gate", width)?;
                 Network::Routed(Experts {
                     router: Matrix::new(Form::Plain, [width, experts.count], &router, None, self.weights.isa)?,

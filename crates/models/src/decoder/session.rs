@@ -2,12 +2,12 @@
 
 use benchbook_simd::{Activation, Embedding, embedding};
 
-use super::{Decoder, Network};
 use super::attention::{Room as AttentionRoom, Rows};
 use super::cross::Heard;
 use super::experts::Room as ExpertRoom;
 use super::kept::Kept;
 use super::latent::Room as LatentRoom;
+use super::{Decoder, Network};
 use crate::error::{Error, Result};
 
 /// Tokens of a step at most: they are attended to row by row, so that logits have the same bits whether a token comes alone or with

@@ -107,7 +107,9 @@ impl Technique {
             Change::Heads(_) if text.architecture.biased() => {
                 "its heads fill the width of a position, of which none can be left out alone".to_owned()
             }
-            Change::Heads(_) if text.latent.is_some() => "its heads share a latent, of which none can be left out yet".to_owned(),
+            Change::Heads(_) if text.latent.is_some() => {
+                "its heads share a latent, of which none can be left out yet".to_owned()
+            }
             Change::Heads(_) if text.kv_heads == 1 => "all of its queries share one key head".to_owned(),
             Change::Heads(percent) if text.kv_heads * percent < 100 => {
                 format!("{percent} % of {} key heads are not one", text.kv_heads)
@@ -254,10 +256,14 @@ fn place(model: &Description, name: &str) -> Option<(Role, bool)> {
     match part {
         "attn.c_attn" | "attn.c_proj" => Some((Role::Attention(layer), true)),
         "mlp.c_fc" | "mlp.c_proj" => Some((Role::Feed(layer), true)),
-        "self_attn.q_proj" | "self_attn.k_proj" | "self_attn.v_proj" | "self_attn.o_proj" | "self_attn.q_a_proj"
-        | "self_attn.q_b_proj" | "self_attn.kv_a_proj_with_mqa" | "self_attn.kv_b_proj" => {
-            Some((Role::Attention(layer), false))
-        }
+        "self_attn.q_proj"
+        | "self_attn.k_proj"
+        | "self_attn.v_proj"
+        | "self_attn.o_proj"
+        | "self_attn.q_a_proj"
+        | "self_attn.q_b_proj"
+        | "self_attn.kv_a_proj_with_mqa"
+        | "self_attn.kv_b_proj" => Some((Role::Attention(layer), false)),
         "mlp.gate_proj" | "mlp.up_proj" | "mlp.down_proj" => Some((Role::Feed(layer), false)),
         _ => {
             // A router keeps its numbers.

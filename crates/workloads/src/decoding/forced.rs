@@ -305,7 +305,8 @@ mod tests {
 
     #[test]
     fn a_position_goes_through_the_experts_with_the_largest_scores() {
-        let routed = |experts: usize, chosen: usize| ForcedDecodingParams { experts, of_experts: 8, chosen, ..params() };
+        let routed =
+            |experts: usize, chosen: usize| ForcedDecodingParams { experts, of_experts: 8, chosen, ..params() };
         let logits = |params: &ForcedDecodingParams, inputs: &Inputs| {
             let made = ForcedDecoding::of(params, (params.sizes(), inputs), Otherwise::default(), 3);
             made.answers.into_iter().next().unwrap().values
@@ -337,7 +338,10 @@ mod tests {
             let params = ForcedDecodingParams { architecture: architecture.to_owned(), ..routed(experts, chosen) };
             ForcedDecoding::check(&params).err().map(|(name, _)| name)
         };
-        assert_eq!([refused(4, 5, "qwen3"), refused(4, 0, "qwen3"), refused(4, 2, "qwen3")], [Some("chosen"), Some("chosen"), None]);
+        assert_eq!(
+            [refused(4, 5, "qwen3"), refused(4, 0, "qwen3"), refused(4, 2, "qwen3")],
+            [Some("chosen"), Some("chosen"), None]
+        );
         assert_eq!([refused(9, 2, "qwen3"), refused(4, 2, "llama")], [Some("experts"); 2]);
         assert_eq!(refused(0, 0, "glm-4"), Some("rotated"), "no latents");
         let work = |params: &ForcedDecodingParams| ForcedDecoding::work(params, DType::F32);

@@ -166,10 +166,14 @@ impl Sizes {
         if let Some(Experts { count, chosen }) = self.experts
             && !(1..=count).contains(&chosen)
         {
-            return Err(("chosen", format!("a position goes through {chosen} of {count} experts: give 1 at least, and no more")));
+            return Err((
+                "chosen",
+                format!("a position goes through {chosen} of {count} experts: give 1 at least, and no more"),
+            ));
         }
         if let Some(Latent { query_rank, kv_rank, rotated }) = self.latent {
-            let fits = query_rank > 0 && kv_rank > 0 && rotated > 0 && rotated <= self.head_dim && rotated.is_multiple_of(2);
+            let fits =
+                query_rank > 0 && kv_rank > 0 && rotated > 0 && rotated <= self.head_dim && rotated.is_multiple_of(2);
             if !fits || self.kv_heads != self.heads {
                 let words = "latents need numbers, an even number of turned ones in each head, and a key head for each query head";
                 return Err(("rotated", words.to_owned()));

@@ -53,9 +53,9 @@ fn real_weights() {
     refused(&AudioEncoder, text("weights", "whisper-base"), &["whisper-base has other sizes"]);
     let whisper = [("layers", 6), ("heads", 8), ("width", 512), ("hidden", 2048), ("bins", 80), ("frames", 3000)];
     let of = |frames: i64| {
-        let named = whisper.into_iter().fold(text("weights", "whisper-base"), |all, (name, size)| {
-            all.with(name, Value::Int(size))
-        });
+        let named = whisper
+            .into_iter()
+            .fold(text("weights", "whisper-base"), |all, (name, size)| all.with(name, Value::Int(size)));
         named.with("frames", Value::Int(frames))
     };
     refused(&AudioEncoder, of(3002), &["other sizes"]);

@@ -45,11 +45,7 @@ impl Learned {
     ///
     /// # Errors
     /// A kernel refuses its call.
-    pub fn of(
-        weights: &Arc<Weights>,
-        params: &SpeculativeDecodingParams,
-        [texts, seed]: [u64; 2],
-    ) -> Result<Self> {
+    pub fn of(weights: &Arc<Weights>, params: &SpeculativeDecodingParams, [texts, seed]: [u64; 2]) -> Result<Self> {
         let (model, vocabulary, prompt) = (params.model(), params.vocabulary, params.prompt);
         let depths = [params.layers, params.draft_layers];
         let [mut whole, mut first] = depths.map(|depth| Gpt2::new(weights, depth, contiguous(&model, weights)));

@@ -137,7 +137,8 @@ fn a_distilled_draft_changes_no_token_and_is_nearer_to_its_model() {
     let draft = Reader::new(Gpt2::new(&own, draft_layers, contiguous(&params, &own)), usize::MAX);
     assert_eq!(spoken(Smaller(draft)).0, spoken(Alone).0);
     // On texts that it has not learned from.
-    let [learned, others] = [(48, 1), (12, 2)].map(|(texts, seed)| Learned::of(&weights, &case, [texts, seed]).unwrap());
+    let [learned, others] =
+        [(48, 1), (12, 2)].map(|(texts, seed)| Learned::of(&weights, &case, [texts, seed]).unwrap());
     let plain: Vec<f32> = (0..width * width).map(|at| if at % (width + 1) == 0 { 1.0 } else { 0.0 }).collect();
     let [before, after] = [plain, learned.fitted(width)].map(|between| others.left(&between, width));
     assert!(after < before, "{after} {before}");
