@@ -67,6 +67,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/own.py",
     "benchbook_worker/program.py",
     "benchbook_worker/programs.py",
+    "benchbook_worker/row_kinds.py",
     "benchbook_worker/rows.py",
     "benchbook_worker/singular_rows.py",
     "benchbook_worker/sparse_rows.py",

@@ -8,39 +8,16 @@ from .names import (
     FORMULAS,
     GRAPHS,
     LAYERS,
-    NEED_BITS,
     ON_CPU,
-    REAL,
     RECURRENCES,
     SDPA,
     SINGLE,
-    TORCHES,
     WEIGHTED,
     WHOLE,
     WIDE,
 )
+from .row_kinds import dtypes_of, gpu_row, graph, numpy_row, torch_row
 from .rows import Row
-
-
-def dtypes_of(workload):
-    return WIDE if workload in NEED_BITS else REAL
-
-
-def numpy_row(workload, dtypes, about):
-    return Row("numpy", workload, ("numpy",), dtypes, f"numpy_rows:{workload}", about)
-
-
-def torch_row(name, workload, prepare, about, devices=TORCHES, **more):
-    return Row(name, workload, devices, more.pop("dtypes", REAL), prepare, about, ("EN2",), **more)
-
-
-def graph(device, workload, dtypes, prepare, about, claims, tokens=()):
-    return Row("graph", workload, (device,), dtypes, prepare, about, claims, tokens=tokens, memory=False)
-
-
-def gpu_row(name, device, dtypes, prepare, about, workload="attention"):
-    return Row(name, workload, (device,), dtypes, prepare, about, ("EN4",))
-
 
 ROWS = [
     numpy_row("matmul", WIDE, "numpy.matmul, by the BLAS that numpy is linked with"),

@@ -1,0 +1,24 @@
+"""Rows of one kind, by what tells them apart."""
+
+from .names import NEED_BITS, REAL, TORCHES, WIDE
+from .rows import Row
+
+
+def dtypes_of(workload):
+    return WIDE if workload in NEED_BITS else REAL
+
+
+def numpy_row(workload, dtypes, about):
+    return Row("numpy", workload, ("numpy",), dtypes, f"numpy_rows:{workload}", about)
+
+
+def torch_row(name, workload, prepare, about, devices=TORCHES, **more):
+    return Row(name, workload, devices, more.pop("dtypes", REAL), prepare, about, ("EN2",), **more)
+
+
+def graph(device, workload, dtypes, prepare, about, claims, tokens=()):
+    return Row("graph", workload, (device,), dtypes, prepare, about, claims, tokens=tokens, memory=False)
+
+
+def gpu_row(name, device, dtypes, prepare, about, workload="attention"):
+    return Row(name, workload, (device,), dtypes, prepare, about, ("EN4",))
