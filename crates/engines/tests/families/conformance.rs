@@ -12,7 +12,7 @@ use benchbook_core::{
 use crate::common::{SEED, registry, setting};
 
 /// Workers that are processes need a worker program: the end-to-end tests run them.
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 8] = [
     "ring-processes",
     "zigzag-processes",
     "fused-process",
@@ -21,7 +21,6 @@ const ELSEWHERE: [&str; 9] = [
     "two-workers-int8-plain",
     "two-workers-top-k",
     "two-workers-top-k-plain",
-    "two-workers-power-sgd",
 ];
 
 /// Those of libraries that not every machine has, which take no case where they are not here.

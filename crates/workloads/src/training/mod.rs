@@ -15,7 +15,6 @@ pub use chain::{NormChain, NormChainParams};
 pub use chain_back::{NormChainGradients, NormChainGradientsParams};
 pub use compression::{
     Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams,
-    orthonormal,
 };
 pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, Tensors, loss_and_gradients};
 pub use lora::{LoraStep, LoraStepParams};

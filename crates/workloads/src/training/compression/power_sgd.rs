@@ -31,7 +31,7 @@ benchbook_core::parameters! {
 }
 
 /// The columns of `[_, rank]`, each of length one and without a share of those before it.
-pub fn orthonormal(mut columns: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+fn orthonormal(mut columns: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     for rank in 0..columns.len() {
         let (before, rest) = columns.split_at_mut(rank);
         let column = &mut rest[0];

@@ -31,7 +31,7 @@ const WORD: &str = "training";
 const WORKERS: usize = 2;
 
 /// Implementations of `text-training` by two processes.
-pub const ROWS: [Row<TextTraining>; 6] = [WHOLE, INT8, INT8_PLAIN, TOP_K, TOP_K_PLAIN, POWER];
+pub const ROWS: [Row<TextTraining>; 5] = [WHOLE, INT8, INT8_PLAIN, TOP_K, TOP_K_PLAIN];
 
 const F32: &[DType] = &[DType::F32];
 
@@ -85,17 +85,6 @@ const TOP_K_PLAIN: Row<TextTraining> = fused_row::<TextTraining>(
 )
 .only(|_, _, params: &TextTrainingParams| even(params))
 .approximating(|params, inputs, _| right::right(params, inputs, Scheme::TopKPlain))
-.on_request();
-
-const POWER: Row<TextTraining> = fused_row::<TextTraining>(
-    "two-workers-power-sgd",
-    "as two-workers, gradients as two factors of rank 4 with error feedback (arXiv 1905.13727), of which each worker sends its own",
-    F32,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::Power),
-)
-.only(|_, _, params: &TextTrainingParams| even(params))
-.approximating(|params, inputs, _| right::right(params, inputs, Scheme::Power))
-.catalogue(&["SP5"])
 .on_request();
 
 fn even(params: &TextTrainingParams) -> Support {
