@@ -124,9 +124,9 @@ impl Problem for RandomisedSvd {
         let drawn =
             |at: usize| -> Vec<f64> { start.iter().skip(at).step_by(rank).map(|number| f64::from(*number)).collect() };
         let drawn: Vec<Vec<f64>> = (0..rank).map(drawn).collect();
-        let mut range = orthonormal(forward(&drawn));
+        let mut range = orthonormal(forward(&drawn), 2);
         for _ in 0..passes {
-            range = orthonormal(forward(&orthonormal(back(&range))));
+            range = orthonormal(forward(&orthonormal(back(&range), 2)), 2);
         }
         let rest = back(&range);
         let probed = |vector: &Vec<f64>| -> Vec<f64> {
@@ -176,12 +176,12 @@ fn dot(one: &[f64], other: &[f64]) -> f64 {
     one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
 
-/// Vectors of length one, each without a share of those before it, by Gram and Schmidt twice.
-fn orthonormal(mut vectors: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+/// Vectors of length one, each without a share of those before it, by Gram and Schmidt so many times.
+pub(crate) fn orthonormal(mut vectors: Vec<Vec<f64>>, times: usize) -> Vec<Vec<f64>> {
     for at in 0..vectors.len() {
         let (before, rest) = vectors.split_at_mut(at);
         let vector = &mut rest[0];
-        for _ in 0..2 {
+        for _ in 0..times {
             for other in &*before {
                 let shared = dot(vector, other);
                 vector.iter_mut().zip(other).for_each(|(one, other)| *one -= shared * other);

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::{KEPT, compressed, ending, inputs, left, metrics, moved, presets};
 use crate::draw::check_numbers;
+use crate::singular::orthonormal;
 use crate::tolerance::tolerance_of_sum;
 
 /// PowerSGD of one worker (Vogels et al., arXiv 1905.13727, algorithm 1): one step of the power method from the second factor of the last
@@ -28,21 +29,6 @@ benchbook_core::parameters! {
         /// whether what the factors lack is added to the next gradient
         feedback: bool = true;
     }
-}
-
-/// The columns of `[_, rank]`, each of length one and without a share of those before it.
-fn orthonormal(mut columns: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-    for rank in 0..columns.len() {
-        let (before, rest) = columns.split_at_mut(rank);
-        let column = &mut rest[0];
-        for other in before {
-            let dot: f64 = column.iter().zip(&*other).map(|(one, other)| one * other).sum();
-            column.iter_mut().zip(&*other).for_each(|(one, other)| *one -= dot * other);
-        }
-        let length = column.iter().map(|one| one * one).sum::<f64>().sqrt();
-        column.iter_mut().for_each(|one| *one /= length);
-    }
-    columns
 }
 
 /// Columns as rows `[_, rank]`.
@@ -95,7 +81,7 @@ impl Problem for PowerSgd {
             };
             matrix.par_chunks_exact(width).map(dot).collect()
         };
-        let first = orthonormal((0..rank).map(column).collect());
+        let first = orthonormal((0..rank).map(column).collect(), 1);
         let other = |first: &Vec<f64>| -> Vec<f64> {
             let mut sums = vec![0.0; width];
             for (row, factor) in matrix.chunks_exact(width).zip(first) {
@@ -165,7 +151,7 @@ mod tests {
 
     #[test]
     fn columns_become_orthonormal() {
-        let columns = orthonormal(vec![vec![1.0, 2.0, 2.0], vec![1.0, 0.0, 5.0]]);
+        let columns = orthonormal(vec![vec![1.0, 2.0, 2.0], vec![1.0, 0.0, 5.0]], 1);
         let dot = |a: usize, b: usize| -> f64 { columns[a].iter().zip(&columns[b]).map(|(x, y)| x * y).sum() };
         assert!((dot(0, 0) - 1.0).abs() < 1e-15 && (dot(1, 1) - 1.0).abs() < 1e-15 && dot(0, 1).abs() < 1e-15);
     }
