@@ -5,7 +5,7 @@ use crate::goals;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use xtask::error::{Error, Named, Result};
+use xtask::error::{Named, Result};
 use xtask::process;
 use xtask::workspace::Ready;
 
@@ -86,14 +86,7 @@ impl Measured {
     /// The same, where nothing exceeds a roof.
     fn below_roofs(self) -> Result<Self> {
         let wrong = goals::exceeded(&self.rooflines);
-        if wrong.is_empty() {
-            return Ok(self);
-        }
-        Err(Error::Requirement {
-            problem: format!("a roof that a kernel exceeds is a wrong roof: {}", wrong.join("; ")),
-            remedy: "measure again on a quiet machine; where it stays so, mend the workload that is the roof"
-                .to_owned(),
-        })
+        if wrong.is_empty() { Ok(self) } else { Err(goals::wrong_roof(&wrong.join("; "))) }
     }
 }
 

@@ -34,7 +34,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use xtask::arguments::{self, Choice, Options, Request, TRAINING, TRAINING_STEPS};
-use xtask::error::{Error, Named, Result, exit_code};
+use xtask::error::{Named, Result, exit_code};
 use xtask::step::{State, Steps};
 use xtask::workspace::{Python, Ready, Workspace};
 
@@ -104,14 +104,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
     }
     ready.steps.account();
     println!("\nwritten to {}", path.display());
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Requirement {
-        problem: format!("a roof that a kernel exceeds is a wrong roof: {}", wrong.join(", ")),
-        remedy: "measure these parts again on a quiet machine; where it stays so, mend the workload that is the roof"
-            .to_owned(),
-    })
+    if wrong.is_empty() { Ok(()) } else { Err(goals::wrong_roof(&wrong.join(", "))) }
 }
 
 /// The text with this section's body, in place of an older one or at the end.
