@@ -75,7 +75,7 @@ rows_of AS (
         AND v.nearest
         AND v.metric IN (
             'tokens_per_second', 'time_to_first_token', 'inter_token_latency', 'weight_bytes', 'cache_bytes',
-            'peak_added_bytes', 'own_flops', 'token_depth'
+            'peak_added_bytes', 'own_flops', 'token_depth', 'cpu_energy_joules'
         )
     UNION ALL
     SELECT
