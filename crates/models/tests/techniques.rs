@@ -59,7 +59,7 @@ fn by(change: Change) -> Technique {
 }
 
 fn changes_no_weights(change: Change) -> bool {
-    matches!(change, Change::Keeps(_) | Change::Exit(_) | Change::Attention(_) | Change::Chunks(_))
+    matches!(change, Change::Keeps(_) | Change::Exit(_) | Change::Attention(_) | Change::Chunks(_) | Change::Scan)
 }
 
 #[test]
@@ -222,6 +222,32 @@ fn the_block_in_the_middle_is_taken_out() {
     let last = Tensor { name: "model.layers.1.input_layernorm.weight".to_owned(), ..whole.tensors()[0].clone() };
     let third = whole.tensors().into_iter().find(|one| one.name == "model.layers.2.input_layernorm.weight").unwrap();
     assert_eq!(without.numbers(&last).unwrap(), SEEDED.numbers(&third).unwrap());
+}
+
+#[test]
+fn the_attention_of_the_block_in_the_middle_is_a_scan() {
+    let model = model("qwen3", [3, 4, 2, 8, 32, 48]);
+    let plain = Decoder::load(&model, &SEEDED, 40).unwrap();
+    let decoder = named("linear-attention").unwrap().applied(&model, &SEEDED, 40).unwrap().decoder().unwrap();
+    assert_eq!((plain.scans(), decoder.scans()), (0, 1));
+    let first = |decoder: &Decoder| Session::new(decoder, 8, 8).unwrap().step(decoder, &ids(1)).unwrap().to_vec();
+    assert!(off(&first(&decoder), &first(&plain)) < 1e-5, "of one value the mean is that value");
+    let found = logits(&decoder, &ids(20));
+    assert!(off(&found, &logits(&plain, &ids(20))) > 1e-3);
+
+    let mut session = Session::new(&decoder, 40, 8).unwrap();
+    let alone: Vec<f32> = ids(20).iter().flat_map(|id| session.step(&decoder, &[*id]).unwrap().to_vec()).collect();
+    assert!(off(&alone[7 * 97..], &found) < 1e-5, "together or one by one");
+    session.keep(12);
+    let refused = session.step(&decoder, &[1]).unwrap_err().to_string();
+    assert!(refused.contains("overwritten"), "{refused}");
+    session.keep(0);
+    let again: Vec<f32> = ids(20).iter().flat_map(|id| session.step(&decoder, &[*id]).unwrap().to_vec()).collect();
+    assert_eq!(again, alone, "it has forgotten the text before");
+
+    let bytes = |decoder: &Decoder, room: usize| Session::new(decoder, room, 8).unwrap().cache_bytes();
+    let grown = |decoder: &Decoder| bytes(decoder, 40) - bytes(decoder, 20);
+    assert_eq!(3 * grown(&decoder), 2 * grown(&plain), "a state does not grow");
 }
 
 #[test]

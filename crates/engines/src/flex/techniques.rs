@@ -164,6 +164,7 @@ impl Technical for ForcedDecoding {
                 Change::Attention(least) => {
                     of(inputs, sizes, Otherwise { least: Some(least), ..Otherwise::default() })
                 }
+                Change::Scan => of(inputs, sizes, Otherwise { scan: applied.plan.scan, ..Otherwise::default() }),
                 Change::Chunks(_) => of(inputs, sizes, Otherwise::default()),
                 _ => of(&stands_for(applied, inputs)?, narrow(sizes, &applied.description), Otherwise::default()),
             }
@@ -259,13 +260,16 @@ impl Forced {
         let passes: usize = depths.iter().sum();
         let skipped = (depths.len() * text.layers - passes) as f64;
         let rows = session.rows();
-        let seen = depths.iter().enumerate().map(|(position, depth)| (depth * (position + 1).min(rows)) as f64);
+        let scans = decoder.scans();
+        let seen = depths.iter().enumerate().map(|(position, depth)| ((depth - scans) * (position + 1).min(rows)) as f64);
         let products = decoder.read_by_token().numbers as f64 / layers * passes as f64
             + decoder.held_by_keys().numbers as f64 / layers * skipped
             + (decoder.held_by_head().numbers * tokens) as f64;
         // Scores are of all positions that are seen, and values of those that are read.
-        let read = session.share_read().unwrap_or(1.0);
-        2.0 * products + (2.0 + 2.0 * read) * text.projected()[0] as f64 * seen.sum::<f64>()
+        let (read, [query, kv]) = (session.share_read().unwrap_or(1.0), text.projected());
+        // A scan adds to the state of each key head, and multiplies that of each query's.
+        let scanned = (scans * depths.len() * text.head_dim * (query + kv)) as f64;
+        2.0 * (products + scanned) + (2.0 + 2.0 * read) * query as f64 * seen.sum::<f64>()
     }
 
     /// How far the logits of the first loop are from those of the decoder as it is, token by token.
@@ -390,6 +394,11 @@ mod tests {
         assert!((out["sparsity"] - 0.25).abs() < 1e-12 && (out["token_depth"] - 3.0).abs() < 1e-12, "{out:?}");
         let chunks = metrics_of("chunks-16");
         assert_eq!((chunks["kl_divergence"], chunks["own_flops"]), (0.0, plain["own_flops"]), "it computes the same");
+        let scan = metrics_of("linear-attention");
+        assert!(scan["kl_divergence"] > 0.0 && scan["sparsity"].abs() < 1e-12, "{scan:?}");
+        // A state of 16 by 17 numbers for each of four key heads, in the place of 2 · 16 for each of 16 positions.
+        let (state, kept) = (4.0 * 16.0 * 17.0 * 4.0, 4.0 * 16.0 * 2.0 * 16.0 * 4.0);
+        assert!((plain["cache_bytes"] - scan["cache_bytes"] - (kept - state)).abs() < 1e-9, "{scan:?}");
         let adaptive = metrics_of("adaptive-precision");
         assert!((4.0..=8.0).contains(&adaptive["formats_tried"]) && adaptive["layer_error"] <= 0.05);
     }
@@ -404,14 +413,14 @@ mod tests {
             chosen: 2,
             ..params()
         };
-        is_right(&routed, &["int8", "low-rank-4th", "2of4", "heads-25", "block-out"]);
+        is_right(&routed, &["int8", "low-rank-4th", "2of4", "heads-25", "block-out", "linear-attention"]);
     }
 
     #[test]
     fn queries_keys_and_values_come_out_of_latents() {
         let architecture = "glm-4".to_owned();
         let latent = ForcedDecodingParams { architecture, query_rank: 24, kv_rank: 20, rotated: 4, ..params() };
-        is_right(&latent, &["int8", "2of4", "channels-25", "cache-int8", "sparse-attention", "block-out"]);
+        is_right(&latent, &["int8", "2of4", "channels-25", "cache-int8", "sparse-attention", "block-out", "linear-attention"]);
         let heads = all().find(|one| one.name() == "heads-25").unwrap();
         let Support::No(why) = heads.supports("flex", DType::F32, &latent.params()) else { panic!("it is applied") };
         assert!(why.contains("share a latent"), "{why}");

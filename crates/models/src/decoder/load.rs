@@ -103,6 +103,7 @@ impl Planned<'_> {
             keeps: self.plan.keeps,
             exit: self.plan.exit,
             least: self.plan.least,
+            scan: self.plan.scan,
         })
     }
 
@@ -148,6 +149,7 @@ impl Planned<'_> {
             keeps: self.plan.keeps,
             exit: self.plan.exit,
             least: self.plan.least,
+            scan: self.plan.scan,
         })
     }
 
@@ -248,6 +250,7 @@ impl Planned<'_> {
             keeps: self.plan.keeps,
             exit: self.plan.exit,
             least: self.plan.least,
+            scan: self.plan.scan,
         })
     }
 }

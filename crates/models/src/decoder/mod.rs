@@ -9,6 +9,7 @@ mod kept;
 mod latent;
 mod load;
 mod matrix;
+mod scan;
 mod session;
 
 pub use kept::Keeps;
@@ -49,6 +50,7 @@ pub struct Decoder {
     keeps: Keeps,
     exit: Option<Exit>,
     least: Option<f64>,
+    scan: Option<usize>,
 }
 
 /// When a token that comes alone leaves the layers: its deeper layers only keep keys and values of what it is then, as CALM does
@@ -80,6 +82,9 @@ pub struct Plan {
     /// Of attention: each weight is made less by such a share of the largest one of its query, and a value whose weight would not be
     /// above nothing is left out, so that each query sees as many as matter to it.
     pub least: Option<f64>,
+    /// The layer whose attention is a scan, by the products of that attention: linear attention (Katharopoulos et al., arXiv
+    /// 2006.16236, section 3), of which a state of one size is kept.
+    pub scan: Option<usize>,
 }
 
 impl Plan {
@@ -254,6 +259,11 @@ impl Decoder {
     fn wide(&self) -> usize {
         let gated = self.layers.iter().any(|layer| matches!(layer.feed, Network::Dense(Feed::Gated { .. })));
         if gated { 2 * self.text.hidden } else { 0 }
+    }
+
+    /// Layers whose attention is a scan.
+    pub fn scans(&self) -> usize {
+        usize::from(self.scan.is_some_and(|layer| layer < self.text.layers))
     }
 
     /// What it is made of.

@@ -64,8 +64,12 @@ impl Session {
         let [query, kv] = text.projected();
         let numbers = |width: usize| vec![0.0; rows * width];
         let keeps = decoder.keeps;
+        let kept = |layer: usize| match decoder.scan {
+            Some(scan) if scan == layer => Kept::scan(text, room),
+            _ => Kept::new(text, keeps, room),
+        };
         Ok(Self {
-            kept: (0..text.layers).map(|_| Kept::new(text, keeps, room)).collect(),
+            kept: (0..text.layers).map(kept).collect(),
             held: 0,
             room,
             chunk,
@@ -112,10 +116,13 @@ impl Session {
         self.held
     }
 
-    /// Forgets all positions from `held` on: all of them, or those of a draft that was refused. Where a window has overwritten some that
-    /// would be seen again, the next tokens are refused.
+    /// Forgets all positions from `held` on: all of them, or those of a draft that was refused. Where a window, or the state of a scan, has
+    /// overwritten some that would be seen again, the next tokens are refused.
     pub fn keep(&mut self, held: usize) {
-        let evicted = self.kept.first().is_some_and(|kept| self.held > kept.rows);
+        let evicted = self.kept.first().is_some_and(|kept| self.held > kept.rows) || self.kept.iter().any(Kept::is_scan);
+        if held == 0 {
+            self.kept.iter_mut().for_each(Kept::forget);
+        }
         self.lost = held > 0 && (self.lost || evicted && held < self.held);
         self.held = self.held.min(held);
     }
@@ -205,7 +212,7 @@ impl Session {
             return Err(Error::Session("nothing was heard yet, of which there were a text: hear first".into()));
         }
         if self.lost {
-            let words = "positions that the next token would see were overwritten by its window: begin anew";
+            let words = "positions that the next token would see were overwritten by its window, or by its scan: begin anew";
             return Err(Error::Session(words.into()));
         }
         if ids.len() > self.room - self.held {

@@ -1,7 +1,7 @@
 //! Techniques: optimizations as transformations of a model, one row of a table each.
 //!
-//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels or blocks there are, what is kept of a text
-//! and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
+//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels or blocks there are, what a block is, what is
+//! kept of a text and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
 //! ([`Applied::decoder`]) multiplies by the kernels of that form. [`Applied::numbers`] are the weights that it stands for, as plain
 //! numbers, for whoever checks it.
 
@@ -68,6 +68,8 @@ pub enum Change {
     Block,
     /// So many tokens of a text that is known come at a time: what is computed is the same, in less room.
     Chunks(usize),
+    /// The attention of the block in the middle becomes a scan, by the same products.
+    Scan,
     /// Each layer has the lowest of some formats in which, alone, it changes logits by no more than such a share (Euclidean, on a short
     /// text).
     Precision(f64),
@@ -186,6 +188,7 @@ impl Technique {
             }
             Change::Attention(least) => plan.least = Some(least),
             Change::Chunks(_) => {}
+            Change::Scan => plan.scan = Some(model.text.layers / 2),
             Change::Block => {
                 description = model.with_layers(model.text.layers - 1);
                 without = Some(model.text.layers / 2);

@@ -148,6 +148,15 @@ pub const ALL: &[Technique] = &[
         Form::Coded(Scheme::Nf4),
         0.15,
     ),
+    Technique {
+        name: "linear-attention",
+        about: "the attention of the block in the middle is another module, a scan by the same products: each query sees the mean of values by \
+                weights φ(query) · φ(key), with φ(x) = elu(x) + 1, of which a state of one size is kept (linear attention, arXiv 2006.16236, \
+                section 3; not trained for it, by plain loops)",
+        catalogue: &["AD6"],
+        change: Change::Scan,
+        promise: NOTHING,
+    },
 ];
 
 /// Nothing is promised: what is saved depends on the model.

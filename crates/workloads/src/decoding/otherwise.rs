@@ -1,5 +1,7 @@
 //! Where a decoder goes another way than the exact one, and how far it is believed.
 
+use crate::attention::reference::dot;
+
 /// Where a decoder goes another way than the exact one. What it has rounded or decided it is believed as far as rounding in `f32` could
 /// have led it there; elsewhere its answers are NaN, and so are never right.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,6 +14,21 @@ pub struct Otherwise<'a> {
     pub depths: Option<Depths<'a>>,
     /// The share of a query's largest weight by which each of its weights is made less.
     pub least: Option<f64>,
+    /// The layer whose attention is a scan: values are weighted by φ(query) · φ(key), with φ(x) = elu(x) + 1 (linear attention,
+    /// Katharopoulos et al., arXiv 2006.16236, section 3.2).
+    pub scan: Option<usize>,
+}
+
+impl Otherwise<'_> {
+    /// The logarithm of the weight by which a query, in a layer, sees the value of a key of as many numbers, but for what is the same of
+    /// all keys.
+    pub fn score(&self, layer: usize, query: &[f64], key: &[f64]) -> f64 {
+        if self.scan != Some(layer) {
+            return dot(query, key) / (query.len() as f64).sqrt();
+        }
+        let feature = |x: &f64| if *x > 0.0 { x + 1.0 } else { x.exp() };
+        query.iter().zip(key).map(|(query, key)| feature(query) * feature(key)).sum::<f64>().ln()
+    }
 }
 
 /// Keys and values as a cache of whole numbers gives them back.

@@ -381,7 +381,7 @@ impl<'a> Model<'a> {
         let seen: Vec<usize> = (0..=self.positions).filter(is_seen).collect();
         let of_head = |(head, query): (usize, &[f64])| {
             let at = head / (heads / kv_heads) * d;
-            let score = |position: &usize| dot(query, &keys[position * kv + at..]) / (d as f64).sqrt();
+            let score = |position: &usize| self.otherwise.score(layer, query, &keys[position * kv + at..][..d]);
             let scores: Vec<f64> = seen.iter().map(score).collect();
             let value = |place: usize| &values[seen[place] * kv + at..];
             match self.otherwise.least {

@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash as _};
 use benchbook_core::{Inputs, Reference, Result, Setting, Subject, Support};
 use benchbook_models::technique::{self, Applied, Change, Technique};
 use benchbook_models::weights::Source;
-use benchbook_models::{Decoder, Description, Form, Forms, Keeps, MOST_STEP, Session, Tensor};
-use benchbook_workloads::decoding::Rounded;
+use benchbook_models::{Decoder, Description, Form, Forms, Keeps, MOST_STEP, Plan, Session, Tensor};
+use benchbook_workloads::decoding::{Otherwise, Rounded};
 
 use super::chosen::Chosen;
 use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
@@ -103,8 +103,9 @@ impl Technical for TextQuality {
         let ids = Self::checked(params, inputs);
         let losses = applied(technique, params, |model, _, applied| {
             let of = |cache: Option<Rounded<'_>>| {
-                let least = applied.plan.least.unwrap_or(0.0);
-                reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, cache, least)
+                let Plan { least, scan, .. } = applied.plan;
+                let otherwise = Otherwise { cache, least, scan, ..Otherwise::default() };
+                reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, otherwise)
             };
             let Change::Keeps(Keeps { bits: Some(bits), .. }) = technique.change else { return of(None) };
             let decoder = applied.decoder()?;
