@@ -8,6 +8,7 @@ use super::cross::Heard;
 use super::experts::Room as ExpertRoom;
 use super::kept::Kept;
 use super::latent::Room as LatentRoom;
+use super::parted::Room as PartedRoom;
 use crate::error::{Error, Result};
 
 /// Tokens of a step at most: they are attended to row by row, so that logits have the same bits whether a token comes alone or with
@@ -42,6 +43,7 @@ pub struct Session {
     between: Vec<f32>,
     fed: Vec<f32>,
     routed: ExpertRoom,
+    parted: PartedRoom,
     latent: LatentRoom,
     logits: Vec<f32>,
 }
@@ -86,6 +88,7 @@ impl Session {
             between: numbers(text.hidden),
             fed: numbers(text.width),
             routed: ExpertRoom::new(text, rows),
+            parted: PartedRoom::new(decoder.parted(), rows, room),
             latent: LatentRoom::new(text, rows),
             logits: vec![0.0; MOST_STEP * text.vocabulary],
         })
@@ -130,6 +133,11 @@ impl Session {
     /// Layers that each of the positions so far went through.
     pub fn depths(&self) -> &[usize] {
         &self.depths[..self.held]
+    }
+
+    /// The experts that each of the positions so far went through, the lowest bit the first, where a network is parted into some.
+    pub fn went(&self) -> &[u64] {
+        &self.parted.went[..self.held.min(self.parted.went.len())]
     }
 
     /// Positions whose keys and values are kept at most.
@@ -269,6 +277,7 @@ impl Session {
             match &layer.feed {
                 Network::Dense(feed) => feed.apply(decoder.isa, normed, [&mut *wide, &mut *between], fed)?,
                 Network::Routed(experts) => experts.apply(decoder.isa, normed, routed, fed)?,
+                Network::Parted(parted) => parted.apply(first, normed, &mut self.parted, fed)?,
             }
             add(stream, fed);
             let leaves = |exit: super::Exit| number + 1 >= least && cosine(before, &stream[..width]) >= exit.alike;

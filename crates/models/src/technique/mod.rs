@@ -12,7 +12,7 @@ mod table;
 pub use precision::{Tried, mean_bits};
 pub use table::ALL;
 
-use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, built_layers};
+use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, Split, built_layers};
 use crate::description::{Architecture, Description};
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
@@ -70,6 +70,9 @@ pub enum Change {
     Chunks(usize),
     /// The attention of the block in the middle becomes a scan, by the same products.
     Scan,
+    /// The channels of the feed-forward network of the block in the middle are parted into so many experts, of which a position goes through
+    /// so many.
+    Experts([usize; 2]),
     /// Each layer has the lowest of some formats in which, alone, it changes logits by no more than such a share (Euclidean, on a short
     /// text).
     Precision(f64),
@@ -127,6 +130,15 @@ impl Technique {
                 format!("of {} layers every token goes through all", text.layers)
             }
             Change::Block if text.layers < 2 => "its only block cannot be taken out".to_owned(),
+            Change::Experts(_) if text.architecture.biased() => {
+                "experts are parted by the gates of a feed-forward network, and it has none".to_owned()
+            }
+            Change::Experts(_) if text.experts.as_ref().is_some_and(|some| text.layers / 2 >= some.dense_layers) => {
+                "its block in the middle has experts already".to_owned()
+            }
+            Change::Experts([experts, _]) if text.hidden < experts => {
+                format!("{} channels are fewer than {experts} experts", text.hidden)
+            }
             Change::Precision(_) if text.architecture.biased() => {
                 "the search is written for layers without biases".to_owned()
             }
@@ -189,6 +201,9 @@ impl Technique {
             Change::Attention(least) => plan.least = Some(least),
             Change::Chunks(_) => {}
             Change::Scan => plan.scan = Some(model.text.layers / 2),
+            Change::Experts([experts, chosen]) => {
+                plan.split = Some(Split { layer: model.text.layers / 2, experts, chosen });
+            }
             Change::Block => {
                 description = model.with_layers(model.text.layers - 1);
                 without = Some(model.text.layers / 2);

@@ -157,6 +157,15 @@ pub const ALL: &[Technique] = &[
         change: Change::Scan,
         promise: NOTHING,
     },
+    Technique {
+        name: "experts-2of8",
+        about: "the channels of the feed-forward network in the middle are parted into eight experts, of which a token goes through the two with \
+                the largest gates (MoEfication, arXiv 2110.01786, section 3; channels that lie together, and the norms of the gates themselves \
+                in the place of a router)",
+        catalogue: &["AD6"],
+        change: Change::Experts([8, 2]),
+        promise: NOTHING,
+    },
 ];
 
 /// Nothing is promised: what is saved depends on the model.

@@ -17,6 +17,8 @@ pub struct Otherwise<'a> {
     /// The layer whose attention is a scan: values are weighted by φ(query) · φ(key), with φ(x) = elu(x) + 1 (linear attention,
     /// Katharopoulos et al., arXiv 2006.16236, section 3.2).
     pub scan: Option<usize>,
+    /// The experts that a feed-forward network is parted into.
+    pub parted: Option<Parted<'a>>,
 }
 
 impl Otherwise<'_> {
@@ -28,6 +30,49 @@ impl Otherwise<'_> {
         }
         let feature = |x: &f64| if *x > 0.0 { x + 1.0 } else { x.exp() };
         query.iter().zip(key).map(|(query, key)| feature(query) * feature(key)).sum::<f64>().ln()
+    }
+
+    /// Leaves the gates `[channels]` of a position in a layer that are those of its experts, where it goes through some, and puts zeros in
+    /// the place of all others; NaN where other experts were right.
+    pub fn choose(&self, (layer, position): (usize, usize), gates: &mut [f64]) {
+        if let Some(parted) = self.parted.filter(|parted| parted.layer == layer) {
+            parted.choose(position, gates);
+        }
+    }
+}
+
+/// The channels of one layer's feed-forward network, parted into experts, of which a position goes through those with the largest gates
+/// (Zhang et al., arXiv 2110.01786, section 3).
+#[derive(Debug, Clone, Copy)]
+pub struct Parted<'a> {
+    /// The layer.
+    pub layer: usize,
+    /// Experts, of channels that lie together.
+    pub experts: usize,
+    /// Experts of a position.
+    pub chosen: usize,
+    /// Those that each position went through, the lowest bit the first.
+    pub went: &'a [u64],
+}
+
+impl Parted<'_> {
+    fn choose(&self, position: usize, gates: &mut [f64]) {
+        let (hidden, went) = (gates.len(), self.went.get(position).copied().unwrap_or(0));
+        let channels = |expert: usize| expert * hidden / self.experts..(expert + 1) * hidden / self.experts;
+        let is_chosen = |expert: usize| (went >> expert) & 1 == 1;
+        let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
+        for expert in 0..self.experts {
+            let norm = dot(&gates[channels(expert)], &gates[channels(expert)]);
+            if is_chosen(expert) {
+                least = least.min(norm);
+            } else {
+                most = most.max(norm);
+                gates[channels(expert)].fill(0.0);
+            }
+        }
+        if went.count_ones() as usize != self.chosen || least < (1.0 - NEAR) * most {
+            gates.fill(f64::NAN);
+        }
     }
 }
 
@@ -71,6 +116,9 @@ pub struct Depths<'a> {
     /// The cosine between a position before a layer and behind it from which on it leaves.
     pub alike: f64,
 }
+
+/// By how much, of the larger, two sums of squares are not told apart.
+const NEAR: f64 = 1e-3;
 
 /// By how much, of a step of a whole number, rounding in `f32` may lie beyond the middle between two.
 const SLACK: f64 = 1e-2;

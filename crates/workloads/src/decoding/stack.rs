@@ -413,8 +413,10 @@ impl<'a> Model<'a> {
     fn network(&self, place: usize, seen: &[f64]) -> Vec<f64> {
         let Sizes { width, hidden, .. } = self.sizes;
         let gate = self.product("w_gate", place, seen, hidden);
+        let mut gates: Vec<f64> = gate.into_iter().map(|gate| Activation::Silu.apply(gate)).collect();
+        self.otherwise.choose((place, self.positions), &mut gates);
         let up = self.product("w_up", place, seen, hidden);
-        let between: Vec<f64> = up.iter().zip(gate).map(|(up, gate)| up * Activation::Silu.apply(gate)).collect();
+        let between: Vec<f64> = up.iter().zip(gates).map(|(up, gate)| up * gate).collect();
         self.product("w_down", place, &between, width)
     }
 

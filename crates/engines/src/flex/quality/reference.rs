@@ -11,7 +11,7 @@ use benchbook_workloads::decoding::Otherwise;
 pub type Rows = Vec<Vec<f64>>;
 
 /// Losses -ln p of each token but the first, in nats, of a model whose matrices of products are in this form, and which may go another way
-/// in its attention: by what a cache gives back, by weights that are made less, and by a scan.
+/// by what a cache gives back, by weights of attention that are made less, by a scan, and by experts.
 pub fn losses(
     model: &Description,
     source: &dyn Source,
@@ -58,8 +58,10 @@ pub fn losses(
         let seen = normed(&stream, "post_attention_layernorm")?;
         let gate = weights.product(&at("mlp.gate_proj"), &seen)?;
         let mut between = weights.product(&at("mlp.up_proj"), &seen)?;
-        for (up, gate) in between.iter_mut().flatten().zip(gate.iter().flatten()) {
-            *up *= gate / (1.0 + (-gate).exp());
+        for (place, (between, mut gates)) in between.iter_mut().zip(gate).enumerate() {
+            gates.iter_mut().for_each(|gate| *gate /= 1.0 + (-*gate).exp());
+            otherwise.choose((layer, place), &mut gates);
+            between.iter_mut().zip(gates).for_each(|(up, gate)| *up *= gate);
         }
         add(&mut stream, &weights.product(&at("mlp.down_proj"), &between)?);
     }

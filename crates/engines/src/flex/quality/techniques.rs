@@ -15,7 +15,7 @@ use super::{TextQuality, TextQualityParams, embedded, reference};
 use crate::flex::calls::failed;
 use crate::flex::searched;
 use crate::flex::technical::{Changed, Technical};
-use crate::flex::techniques::{levels, told};
+use crate::flex::techniques::{levels, parted, told};
 
 /// What a comparison may fail by.
 type Reason = String;
@@ -102,18 +102,23 @@ impl Technical for TextQuality {
     ) -> Option<Reference> {
         let ids = Self::checked(params, inputs);
         let losses = applied(technique, params, |model, _, applied| {
-            let of = |cache: Option<Rounded<'_>>| {
+            let of = |otherwise: Otherwise<'_>| {
                 let Plan { least, scan, .. } = applied.plan;
-                let otherwise = Otherwise { cache, least, scan, ..Otherwise::default() };
+                let otherwise = Otherwise { least, scan, ..otherwise };
                 reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, otherwise)
             };
-            let Change::Keeps(Keeps { bits: Some(bits), .. }) = technique.change else { return of(None) };
+            let decides = matches!(technique.change, Change::Keeps(Keeps { bits: Some(_), .. }) | Change::Experts(_));
+            if !decides {
+                return of(Otherwise::default());
+            }
             let decoder = applied.decoder()?;
             let mut session = Session::new(&decoder, ids.len(), MOST_STEP)?;
             session.step(&decoder, &ids[..ids.len() - 1])?;
             let layers: Vec<[Vec<f32>; 2]> =
                 (0..model.text.layers).filter_map(|layer| session.rounded(&decoder, layer)).collect();
-            of(Some(Rounded { layers: &layers, levels: levels(bits) }))
+            let bits = applied.plan.keeps.bits;
+            let cache = bits.map(|bits| Rounded { layers: &layers, levels: levels(bits) });
+            of(Otherwise { cache, parted: parted(applied, &session), ..Otherwise::default() })
         });
         Some(Self::answer(params, losses))
     }
