@@ -1,6 +1,6 @@
 -- title: The matrix of models and techniques: each cell beside its model as it is, or why there is none
 -- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
--- param baseline text = plain,decoder,encoder: the implementations that are a model as it is
+-- param baseline text = plain,decoder,encoder,kv-cache: the implementations that are a model as it is
 -- param least_speedup number = 1.2: the speedup from which on a win may be claimed
 -- param less_memory number = 0.15: memory of weights and cache saved from which on it counts, as a share
 -- param less_quality number = 0.01: perplexity more, or accuracy less, up to which quality is kept, as a share

@@ -59,8 +59,8 @@ fn by(change: Change) -> Technique {
 }
 
 fn changes_no_weights(change: Change) -> bool {
-    let of_block = matches!(change, Change::Scan | Change::Experts(_));
-    of_block || matches!(change, Change::Keeps(_) | Change::Exit(_) | Change::Attention(_) | Change::Chunks(_))
+    let elsewhere = matches!(change, Change::Scan | Change::Experts(_) | Change::Guesses(_));
+    elsewhere || matches!(change, Change::Keeps(_) | Change::Exit(_) | Change::Attention(_) | Change::Chunks(_))
 }
 
 #[test]
@@ -336,6 +336,7 @@ fn who_does_not_take_a_technique_says_why() {
         ("heads-25", &three, "25 % of 3 key heads are not one"),
         ("early-exit", &shared, "through all"),
         ("block-out", &shared, "only block"),
+        ("self-speculative", &shared, "only layer"),
         ("channels-25", &routed([5, 2]), "not for experts"),
         ("experts-2of8", &routed([5, 2]), "experts already"),
         ("experts-2of8", &gpt2, "has none"),

@@ -2,19 +2,14 @@
 
 use benchbook_core::{Array, DType, Inputs, Loop, Metric, Result, Row, Setting, Step, Subject};
 use benchbook_models::Form;
+use benchbook_models::technique::GUESSES;
 use benchbook_workloads::decoding::{Generate, GenerateParams};
 
 use super::models::{Making, looping};
 use super::row::fused_row;
 use super::weight_only::weight_bytes;
 
-/// Guesses of a step at most.
-const GUESSES: usize = 4;
-
-/// The share of a guess, by the first layers, below which a token goes deeper at once.
-const SURE: f32 = 0.5;
-
-/// The first half of the layers guesses for as long as it is sure.
+/// The technique that it is: the first layers guess for as long as they are sure.
 pub const SELF_SPECULATIVE: Row<Generate> = fused_row::<Generate>(
     "self-speculative",
     "as kv-cache, where the first half of the layers guesses up to four tokens by the norm and the head of the model, for as long as the \
@@ -49,8 +44,8 @@ struct Guessing {
 impl Guessing {
     fn of(name: &'static str, setting: &Setting, params: &GenerateParams, inputs: &Inputs) -> Result<Self> {
         let making = Making::of(name, setting, Form::Plain, params, inputs)?;
-        let layers = (params.layers / 2).max(1);
-        Ok(Self { making, layers, ids: Vec::with_capacity(1 + GUESSES), guesses: [0; 2] })
+        let layers = GUESSES.layers_of(params.layers);
+        Ok(Self { making, layers, ids: Vec::with_capacity(1 + GUESSES.most), guesses: [0; 2] })
     }
 }
 
@@ -72,7 +67,7 @@ impl Loop for Guessing {
         let Some(last) = making.made.last().copied() else { return making.step(values) };
         let Making { running, made, wanted } = making;
         // One token is that of all layers.
-        let most = GUESSES.min(*wanted - made.len() - 1);
+        let most = GUESSES.most.min(*wanted - made.len() - 1);
         let before = made.len();
         running.with(|decoder, session, _| {
             ids.clear();
@@ -83,7 +78,7 @@ impl Loop for Guessing {
                     break;
                 }
                 let (guess, share) = surest(session.guessed(decoder)?);
-                if share < SURE {
+                if share < GUESSES.sure {
                     break;
                 }
                 ids.push(guess);

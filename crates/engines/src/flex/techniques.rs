@@ -34,9 +34,10 @@ pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
 .catalogue(&["DE5"])
 .only(|_, _, params| supported(params, None));
 
-/// Every technique, as an implementation of `forced-decoding`.
+/// Every technique, as an implementation of `forced-decoding`: but for guesses, which are of a text that a model makes itself
+/// (`generate`).
 pub fn all() -> impl Iterator<Item = Changed<ForcedDecoding>> {
-    technique::ALL.iter().map(Changed::by)
+    technique::ALL.iter().filter(|technique| !matches!(technique.change, Change::Guesses(_))).map(Changed::by)
 }
 
 /// Whether a case can be decoded, and takes a technique: `not here` is said of what no code of ours decodes, `not applicable` of what a

@@ -62,6 +62,8 @@ pub enum Change {
     Keeps(Keeps),
     /// How deep a token goes.
     Exit(Exit),
+    /// The first layers guess how a text goes on that the model itself makes, and all of them say which guesses are kept.
+    Guesses(Guesses),
     /// Each weight of attention is made less by such a share of the largest, and what is not above nothing is left out.
     Attention(f64),
     /// The block in the middle is taken out: what comes in goes out.
@@ -76,6 +78,27 @@ pub enum Change {
     /// Each layer has the lowest of some formats in which, alone, it changes logits by no more than such a share (Euclidean, on a short
     /// text).
     Precision(f64),
+}
+
+/// How the first layers of a model guess.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Guesses {
+    /// Percent of the layers that guess.
+    pub layers: usize,
+    /// Tokens that are guessed at a time at most.
+    pub most: usize,
+    /// The share of the most likely token, by the norm and the head behind these layers, below which nothing is guessed.
+    pub sure: f32,
+}
+
+/// The first half of the layers guesses up to four tokens, for as long as the share of each is a half.
+pub const GUESSES: Guesses = Guesses { layers: 50, most: 4, sure: 0.5 };
+
+impl Guesses {
+    /// Layers that guess, one at least.
+    pub fn layers_of(&self, layers: usize) -> usize {
+        (layers * self.layers / 100).max(1)
+    }
 }
 
 /// The technique of this name.
@@ -129,6 +152,7 @@ impl Technique {
             Change::Exit(exit) if exit.least_of(text.layers) == text.layers => {
                 format!("of {} layers every token goes through all", text.layers)
             }
+            Change::Guesses(_) if text.layers < 2 => "its only layer cannot guess what it makes itself".to_owned(),
             Change::Block if text.layers < 2 => "its only block cannot be taken out".to_owned(),
             Change::Experts(_) if text.architecture.biased() => {
                 "experts are parted by the gates of a feed-forward network, and it has none".to_owned()
@@ -199,7 +223,7 @@ impl Technique {
                 narrowed = Some(narrow);
             }
             Change::Attention(least) => plan.least = Some(least),
-            Change::Chunks(_) => {}
+            Change::Chunks(_) | Change::Guesses(_) => {}
             Change::Scan => plan.scan = Some(model.text.layers / 2),
             Change::Experts([experts, chosen]) => {
                 plan.split = Some(Split { layer: model.text.layers / 2, experts, chosen });

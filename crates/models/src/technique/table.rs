@@ -1,6 +1,6 @@
 //! Every technique, a row each.
 
-use super::{Change, Promise, Technique};
+use super::{Change, GUESSES, Promise, Technique};
 use crate::compress::Scheme;
 use crate::decoder::{Exit, Form, Keeps};
 
@@ -164,6 +164,15 @@ pub const ALL: &[Technique] = &[
                 in the place of a router)",
         catalogue: &["AD6"],
         change: Change::Experts([8, 2]),
+        promise: NOTHING,
+    },
+    Technique {
+        name: "self-speculative",
+        about: "the first half of the layers guesses up to four tokens by the norm and the head of the model, for as long as the share of a guess \
+                is a half; the layers that are left take all of them together, and the first that is not theirs is refused (early exit with \
+                self-speculation: LayerSkip, arXiv 2404.16710, of a model that was not trained for it)",
+        catalogue: &["AD1"],
+        change: Change::Guesses(GUESSES),
         promise: NOTHING,
     },
 ];

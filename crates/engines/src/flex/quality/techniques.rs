@@ -20,10 +20,11 @@ use crate::flex::techniques::{levels, parted, told};
 /// What a comparison may fail by.
 type Reason = String;
 
-/// Techniques of decoders, as implementations of `text-quality`: all but those of depth and of chunks. A token leaves the layers early
-/// only where it comes alone, and those of a text that is known come together, some at a time.
+/// Techniques of decoders, as implementations of `text-quality`: all but those of depth, of chunks and of guesses. A token leaves the layers
+/// early only where it comes alone, those of a text that is known come together, some at a time, and nobody guesses them.
 pub fn of_text() -> impl Iterator<Item = Changed<TextQuality>> {
-    let is_seen = |technique: &&Technique| !matches!(technique.change, Change::Exit(_) | Change::Chunks(_));
+    let is_seen =
+        |technique: &&Technique| !matches!(technique.change, Change::Exit(_) | Change::Chunks(_) | Change::Guesses(_));
     technique::ALL.iter().filter(is_seen).map(Changed::by)
 }
 
