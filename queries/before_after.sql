@@ -2,7 +2,7 @@
 -- param model text = %: models, by the first word of their label; `%` for any part
 -- param technique text = %: techniques, in the same way
 -- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
--- param baseline text = plain,decoder,encoder: the implementations that are a model as it is
+-- param baseline text = plain,decoder,encoder,kv-cache: the implementations that are a model as it is
 --
 -- A row for each metric of a cell, of the newest run of the suite in which both were measured. Times are those of the
 -- view verdicts, all others of metric_verdicts; a ratio above 1 is better after, with its interval (95 %). What has no
@@ -75,7 +75,7 @@ rows_of AS (
         AND v.nearest
         AND v.metric IN (
             'tokens_per_second', 'time_to_first_token', 'inter_token_latency', 'weight_bytes', 'cache_bytes',
-            'peak_added_bytes', 'own_flops', 'token_depth'
+            'peak_added_bytes', 'own_flops', 'token_depth', 'cpu_energy_joules'
         )
     UNION ALL
     SELECT

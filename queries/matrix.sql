@@ -1,6 +1,6 @@
 -- title: The matrix of models and techniques: each cell beside its model as it is, or why there is none
 -- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
--- param baseline text = plain,decoder,encoder: the implementations that are a model as it is
+-- param baseline text = plain,decoder,encoder,kv-cache: the implementations that are a model as it is
 -- param least_speedup number = 1.2: the speedup from which on a win may be claimed
 -- param less_memory number = 0.15: memory of weights and cache saved from which on it counts, as a share
 -- param less_quality number = 0.01: perplexity more, or accuracy less, up to which quality is kept, as a share
@@ -16,7 +16,8 @@
 -- text. optimization is what people call the technique (the view optimizations). Where weights are seeded, divergence and
 -- agreement say nothing of quality. Where they are real, quality is kept if the whole 95 % interval of the ratio of
 -- perplexities, or of the difference of accuracies, lies on this side of the limit, lost if it lies beyond equality, and
--- undecided otherwise. Energy is not read.
+-- undecided otherwise. energy_ratio is what a call took of the processors' energy (RAPL: whole packages, with what idles)
+-- over that of the model, in joules of a typical process each; energy says why there is none.
 WITH newest AS (
     SELECT * FROM matrix_cells
     WHERE suite = CAST($suite AS VARCHAR)
@@ -62,10 +63,14 @@ speeds AS (
         case_name,
         variant,
         replicate_median(CASE WHEN metric = 'tokens_per_second' THEN value END, replicate) AS tokens_per_second,
-        replicate_median(CASE WHEN metric = 'time_to_first_token' THEN value END, replicate) AS first_token_ns
+        replicate_median(CASE WHEN metric = 'time_to_first_token' THEN value END, replicate) AS first_token_ns,
+        replicate_median(CASE WHEN metric = 'cpu_energy_joules' THEN value END, replicate) AS energy_joules
     FROM metric_values
-    WHERE lost IS NULL AND metric IN ('tokens_per_second', 'time_to_first_token')
+    WHERE lost IS NULL AND metric IN ('tokens_per_second', 'time_to_first_token', 'cpu_energy_joules')
     GROUP BY run_id, case_name, variant
+),
+energy AS (
+    SELECT run_id, min(message) AS why FROM events WHERE kind = 'energy' GROUP BY run_id
 ),
 judged AS (
     SELECT v.*
@@ -112,6 +117,14 @@ beside AS (
         b.tokens_per_second AS baseline_tokens_per_second,
         s.first_token_ns,
         b.first_token_ns AS baseline_first_token_ns,
+        s.energy_joules,
+        b.energy_joules AS baseline_energy_joules,
+        s.energy_joules / nullif(b.energy_joules, 0) AS energy_ratio,
+        CASE
+            WHEN n.well = 0 THEN NULL
+            WHEN s.energy_joules IS NOT NULL THEN 'read'
+            ELSE 'not here: ' || coalesce(e.why, 'it was measured before energy was read')
+        END AS energy,
         m.weight_bytes,
         p.weight_bytes AS baseline_weight_bytes,
         m.cache_bytes,
@@ -143,6 +156,7 @@ beside AS (
     LEFT JOIN metrics p ON p.run_id = n.run_id AND p.case_name = n.case_name AND p.variant = j.baseline
     LEFT JOIN speeds s ON s.run_id = n.run_id AND s.case_name = n.case_name AND s.variant = n.variant
     LEFT JOIN speeds b ON b.run_id = n.run_id AND b.case_name = n.case_name AND b.variant = j.baseline
+    LEFT JOIN energy e ON e.run_id = n.run_id
 ),
 adjusted AS (
     SELECT *, q_value(p_value) OVER () AS matrix_q FROM beside
@@ -198,6 +212,8 @@ SELECT
     agreement,
     perplexity_ratio,
     accuracy_difference,
+    energy_ratio,
+    energy,
     why,
     verdict,
     reason,
@@ -213,6 +229,8 @@ SELECT
     baseline_weight_bytes,
     cache_bytes,
     baseline_cache_bytes,
+    energy_joules,
+    baseline_energy_joules,
     peak_added_bytes,
     token_depth,
     layer_bits,

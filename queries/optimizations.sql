@@ -1,6 +1,6 @@
 -- title: The optimizations that the matrix is for, by their names: what stands for each, on how many models, and what it did
 -- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
--- param baseline text = plain,decoder,encoder: the implementations that are a model as it is
+-- param baseline text = plain,decoder,encoder,kv-cache: the implementations that are a model as it is
 --
 -- A row for each technique that stands for an optimization, and for each other thing that does, which is measured by the
 -- command that stands beside it. cells are those of the matrix: measured, and faster or slower by the view verdicts,

@@ -6,7 +6,8 @@ use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
-    models, multimodal, packed, pruned, quality, roofs, singular, sparse, tables, techniques, training, transformer,
+    models, multimodal, packed, pruned, quality, roofs, self_speculative, singular, sparse, tables, techniques, training,
+    transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -82,6 +83,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, blocks::pruned::ROWS);
     add(registry, models::PREFILL);
     add(registry, models::GENERATE);
+    registry.implementation(self_speculative::SELF_SPECULATIVE);
     add(registry, decoding::LOSSY);
     add(registry, decoding::PREFIX);
     add(registry, decoding::SPECULATIVE);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use benchbook_core::{Axis, CaseSpec, Params, Problem as _, Value, Workload as _};
 use benchbook_models::{Architecture, Description, built_layers, real};
-use benchbook_workloads::decoding::{ForcedDecoding, OTHER};
+use benchbook_workloads::decoding::{ForcedDecoding, Generate, OTHER, SMOLLM2, Sizes};
 
 use crate::error::Result;
 
@@ -26,6 +26,12 @@ const QUICK_TEXT: [usize; 2] = [64, 8];
 /// numbers, which takes longer than what is timed.
 const QUICK_LAYERS: usize = 2;
 const QUICK_BYTES: u64 = 512 << 20;
+
+/// The workload in which a model makes a text of its own, where guesses are kept or refused.
+pub const GENERATED: &str = Generate::NAME;
+
+/// Tokens that are given there, and those that are made.
+const GENERATED_TEXT: [usize; 2] = [32, 48];
 
 /// Tokens of each piece of real text: windows have to hide some.
 const REAL_TOKENS: i64 = 96;
@@ -91,7 +97,11 @@ impl ModelCase {
             let note = format!("{}; its real weights take {whole_bytes} bytes, and do not fit", seeded.note);
             return Ok(vec![Self { note, ..seeded }]);
         }
-        let real: Vec<Self> = asked().map(|real| real.case(quick)).collect();
+        let mut real: Vec<Self> = asked().map(|real| real.case(quick)).collect();
+        // It takes as long as a run of all others.
+        if !quick {
+            real.extend(asked().find_map(Real::generated));
+        }
         let seeded = Some(seeded).filter(|case| case.is_here || real.is_empty());
         Ok(seeded.into_iter().chain(real).collect())
     }
@@ -226,6 +236,35 @@ impl Real {
     }
 }
 
+impl Real {
+    /// The same model while it writes: of what is not here there is no case.
+    fn generated(&self) -> Option<ModelCase> {
+        let whole = self.case(false);
+        let sizes = (self.model == "smollm2-135m" && whole.is_here).then_some(SMOLLM2)?;
+        let Sizes { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, rotary_base, .. } = sizes;
+        let [prompt, tokens] = GENERATED_TEXT;
+        let numbers = [
+            ("layers", layers),
+            ("heads", heads),
+            ("kv_heads", kv_heads),
+            ("head_dim", head_dim),
+            ("width", width),
+            ("hidden", hidden),
+            ("vocabulary", vocabulary),
+            ("rotary_base", rotary_base),
+            ("prompt", prompt),
+            ("tokens", tokens),
+        ];
+        let mut params: BTreeMap<String, Value> =
+            numbers.map(|(name, number)| (name.to_owned(), Value::Int(number as i64))).into();
+        for (name, word) in [("weights", self.model), ("architecture", "llama")] {
+            params.insert(name.to_owned(), Value::Text(word.to_owned()));
+        }
+        let note = "all of it with real weights, while it writes a text of its own".to_owned();
+        Some(ModelCase { workload: GENERATED, plain: "kv-cache", params: axes(params), note, ..whole })
+    }
+}
+
 /// Whether a decoder is built of a model, and its right answers are known.
 pub(crate) fn is_decoded(model: &Description) -> bool {
     let known = matches!(model.text.architecture, Architecture::Llama | Architecture::Qwen3 | Architecture::Glm4);
@@ -299,6 +338,10 @@ mod tests {
             cases.iter().map(|case| (case.workload, case.is_real)).collect()
         };
         assert_eq!(told("smollm2-135m", None), [(WORKLOAD, false), ("text-quality", true)]);
+        let full = ModelCase::all_of("smollm2-135m", 1 << 40, false, None).unwrap();
+        let writes = full.iter().find(|case| case.workload == GENERATED);
+        assert_eq!(writes.is_some(), full[1].is_here, "of weights that are not here nothing is written");
+        assert!(writes.is_none_or(|case| case.is_real && case.params["layers"].0 == [Value::Int(30)]));
         assert_eq!(told("smollm2-135m", Some(1)), [(WORKLOAD, false)], "quality is one of whole models");
         assert_eq!(told("minilm-l6", None), [("embedding-quality", true); 2]);
         assert_eq!(told("bert-base", None), [(WORKLOAD, false)]);

@@ -10,7 +10,7 @@ use benchbook_query::{Answer, Session, parse_memory, quoted};
 use benchbook_record::{LocalStore, Readable as _, RunRow, Store};
 use benchbook_report::{matrix_page, rows};
 
-use crate::cases::ModelCase;
+use crate::cases::{GENERATED, ModelCase};
 use crate::error::{Error, Result};
 use crate::parts::{HOLDERS, Known, Missing, Pace, Part};
 use crate::plan::{MEMORY, MatrixPlan};
@@ -75,6 +75,7 @@ impl Matrix {
     /// # Errors
     /// A name that no model or technique has, with the nearest.
     pub fn of(plan: &MatrixPlan) -> Result<Self> {
+        crate::read_real_weights();
         let techniques = techniques(&plan.techniques)?;
         let usual = || MODELS.map(str::to_owned).to_vec();
         let mut names = if plan.models.is_empty() { usual() } else { plan.models.clone() };
@@ -154,6 +155,10 @@ impl Matrix {
     pub fn tell(&self, Missing { parts, cells }: &Missing<'_>, runner: &mut dyn Runner) {
         for case in &self.cases {
             runner.say(&format!("{}: {}", case.model, case.note));
+        }
+        if *cells == 0 {
+            let who = "these techniques are of nothing that these models do here";
+            runner.say(&format!("{who}: guesses are of a text that smollm2-135m writes, once it was brought and without --quick"));
         }
         let left: usize = parts.iter().map(|part| part.techniques.len()).sum();
         runner.say(&format!("{} of {cells}, the store holds {}", counted(left, "cell"), cells - left));
@@ -253,7 +258,8 @@ impl Matrix {
         } else {
             plan.sampling.blocks = BLOCKS;
         }
-        if part.case.is_real {
+        // Of figures, which are the same in every process; a text that is written is timed as all others are.
+        if part.case.is_real && part.case.workload != GENERATED {
             plan.sampling.blocks = REAL_BLOCKS;
             plan.replicates = if self.plan.quick { QUICK_REAL_REPLICATES } else { plan.replicates };
         }

@@ -11,6 +11,7 @@ pub mod conformance;
 pub mod disturbance;
 pub mod doctor;
 mod driver;
+mod energy;
 pub mod environment;
 mod error;
 mod executor;

@@ -69,12 +69,14 @@ pub fn speed(cell: &Row<'_>) -> Option<String> {
     })
 }
 
-/// What remains of the memory, and what it costs: quality where it is known, else how far answers move.
+/// What remains of the memory, and of the energy where that was read, and what it costs: quality where it is known, else how far answers
+/// move.
 pub fn cost(cell: &Row<'_>) -> Vec<String> {
     let memory = cell.float("memory_ratio").map(|share| format!("{} of the memory", rounded(share)));
     let quality = cell.text("quality").map(|quality| format!("quality {quality}"));
     let moved = || cell.float("kl_divergence").map(|nats| format!("answers move by {} nats", rounded(nats)));
-    memory.into_iter().chain(quality.or_else(moved)).collect()
+    let energy = cell.float("energy_ratio").map(|share| format!("{} of the energy", rounded(share)));
+    memory.into_iter().chain(energy).chain(quality.or_else(moved)).collect()
 }
 
 /// Two decimals, of a small number two digits.
@@ -137,9 +139,12 @@ mod tests {
 
     #[test]
     fn quality_stands_in_the_place_of_what_seeded_weights_say() {
-        let matrix =
-            answer(vec![("quality", words(&[Some("kept"), None])), ("kl_divergence", floats(&[Some(0.25); 2]))]);
+        let matrix = answer(vec![
+            ("quality", words(&[Some("kept"), None])),
+            ("kl_divergence", floats(&[Some(0.25); 2])),
+            ("energy_ratio", floats(&[None, Some(0.804)])),
+        ]);
         let told: Vec<Vec<String>> = rows(&matrix).map(|row| cost(&row)).collect();
-        assert_eq!(told, [["quality kept"], ["answers move by 0.25 nats"]]);
+        assert_eq!(told, [vec!["quality kept"], vec!["0.8 of the energy", "answers move by 0.25 nats"]]);
     }
 }

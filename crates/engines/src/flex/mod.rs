@@ -27,6 +27,7 @@ pub mod quality;
 pub mod roofs;
 mod row;
 mod searched;
+pub mod self_speculative;
 pub mod singular;
 pub mod sparse;
 mod subject;

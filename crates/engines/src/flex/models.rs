@@ -11,6 +11,7 @@ use benchbook_models::{
 use benchbook_workloads::blocks::{Architecture, EPSILON};
 use benchbook_workloads::decoding::{Generate, GenerateParams, Prefill, PrefillParams, Sizes};
 
+use crate::flex::decoding::best;
 use crate::flex::row::fused_row;
 use crate::flex::weight_only::{own_bytes, weight_bytes};
 
@@ -101,10 +102,8 @@ fn making<const BITS: usize>(
     params: &GenerateParams,
     inputs: &Inputs,
 ) -> Result<Box<dyn Subject>> {
-    let of = Generate::steps(params);
-    let room = [params.prompt + params.tokens, params.prompt.min(MOST_CHUNK)];
-    let running = Running::new(name, setting, form(BITS), &params.sizes(), inputs, room)?;
-    Ok(looping(name, setting, &of, Making { running, made: Vec::with_capacity(params.tokens), wanted: params.tokens }))
+    let making = Making::of(name, setting, form(BITS), params, inputs)?;
+    Ok(looping(name, setting, &Generate::steps(params), making))
 }
 
 /// The form of matrices of so many bits.
@@ -361,10 +360,24 @@ impl Loop for Taking {
 }
 
 /// Tokens that are made behind a prompt.
-struct Making {
-    running: Running,
-    made: Vec<i32>,
-    wanted: usize,
+pub(super) struct Making {
+    pub running: Running,
+    pub made: Vec<i32>,
+    pub wanted: usize,
+}
+
+impl Making {
+    pub fn of(
+        name: &'static str,
+        setting: &Setting,
+        form: Form,
+        params: &GenerateParams,
+        inputs: &Inputs,
+    ) -> Result<Self> {
+        let room = [params.prompt + params.tokens, params.prompt.min(MOST_CHUNK)];
+        let running = Running::new(name, setting, form, &params.sizes(), inputs, room)?;
+        Ok(Self { running, made: Vec::with_capacity(params.tokens), wanted: params.tokens })
+    }
 }
 
 impl Loop for Making {
@@ -380,7 +393,7 @@ impl Loop for Making {
                 None => session.prefill(decoder, prompt)?,
                 Some(id) => session.step(decoder, &[id])?,
             };
-            Ok((1..logits.len()).fold(0, |best, token| if logits[token] > logits[best] { token } else { best }))
+            Ok(best(logits))
         })?;
         self.made.push(token as i32);
         Ok(Step { tokens: 1, more: self.made.len() < self.wanted })

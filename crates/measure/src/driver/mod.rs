@@ -27,6 +27,7 @@ use self::calls::{Calls, broken};
 pub(crate) use self::changing::{Changing, as_known};
 use self::machine::{cold_copies, last_level_cache_bytes};
 use crate::disturbance::{Load, Watch};
+use crate::energy::ENERGY;
 use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, THREADS_AT_WORK, Trial, passes};
 use crate::link::{Link, unexpected};
 use crate::quiet::Stirred;
@@ -401,10 +402,12 @@ impl Executor for Driver {
     fn finish(&mut self, trial: i64, timeout: Duration) -> Result<Finished> {
         let deadline = Deadline::after(timeout);
         let live = self.take(trial)?;
-        let processes = live.watch.processes();
+        let (processes, joules) = (live.watch.processes(), live.watch.joules());
         let finished = self.finished(live, deadline);
         self.stirred = Some(Stirred::now(if finished.is_err() { with_this_one(processes) } else { processes }));
-        self.or_dropped(finished, trial, deadline)
+        let mut finished = self.or_dropped(finished, trial, deadline)?;
+        finished.metrics.extend(joules.map(|joules| Metric::measured(ENERGY, joules, "joules")));
+        Ok(finished)
     }
 
     fn begin_memory(&mut self) -> Result<()> {

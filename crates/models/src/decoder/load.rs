@@ -6,6 +6,7 @@ use super::cross::Cross;
 use super::experts::Experts;
 use super::latent::{Latent, Projection};
 use super::matrix::{Form, Matrix};
+use super::parted::{Parted, Split};
 use super::{Decoder, Feed, Layer, Network, Normed, Plan, Role};
 use crate::description::{Latent as LatentSizes, Text};
 use crate::error::Result;
@@ -103,6 +104,7 @@ impl Planned<'_> {
             keeps: self.plan.keeps,
             exit: self.plan.exit,
             least: self.plan.least,
+            scan: self.plan.scan,
         })
     }
 
@@ -148,6 +150,7 @@ impl Planned<'_> {
             keeps: self.plan.keeps,
             exit: self.plan.exit,
             least: self.plan.least,
+            scan: self.plan.scan,
         })
     }
 
@@ -167,6 +170,28 @@ impl Planned<'_> {
         Ok(Feed::Gated {
             sides: sides.collect::<Result<_>>()?,
             down: self.matrix(role, [hidden, width], turned("down_proj", hidden)?, None)?,
+        })
+    }
+
+    /// The same, its channels parted into experts.
+    fn parted(&self, role: Role, at: &str, [width, hidden]: [usize; 2], split: Split) -> Result<Parted> {
+        let name = |part: &str| format!("{at}.{part}.weight");
+        let up = self.numbers(&name("up_proj"))?;
+        let down = self.weights.turned(&name("down_proj"), hidden)?;
+        let bounds = split.bounds(hidden);
+        let expert = |ends: &[usize]| -> Result<[Matrix; 2]> {
+            let (rows, own) = (ends[0] * width..ends[1] * width, ends[1] - ends[0]);
+            let up = transposed(&up[rows.clone()], width);
+            Ok([
+                self.matrix(role, [width, own], up, None)?,
+                self.matrix(role, [own, width], down[rows].to_vec(), None)?,
+            ])
+        };
+        Ok(Parted {
+            gate: self.matrix(role, [width, hidden], self.weights.turned(&name("gate_proj"), width)?, None)?,
+            each: bounds.windows(2).map(expert).collect::<Result<_>>()?,
+            bounds,
+            chosen: split.chosen,
         })
     }
 
@@ -219,7 +244,10 @@ impl Planned<'_> {
                     hidden: experts.hidden,
                 })
             }
-            _ => Network::Dense(self.swiglu(feed, &at("mlp"), [width, hidden])?),
+            _ => match self.plan.split.filter(|split| split.layer == layer) {
+                Some(split) => Network::Parted(self.parted(feed, &at("mlp"), [width, hidden], split)?),
+                None => Network::Dense(self.swiglu(feed, &at("mlp"), [width, hidden])?),
+            },
         };
         Ok(Layer {
             before_attention: self.normed(&at("input_layernorm"), false)?,
@@ -249,6 +277,7 @@ impl Planned<'_> {
             keeps: self.plan.keeps,
             exit: self.plan.exit,
             least: self.plan.least,
+            scan: self.plan.scan,
         })
     }
 }

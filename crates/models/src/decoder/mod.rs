@@ -9,10 +9,13 @@ mod kept;
 mod latent;
 mod load;
 mod matrix;
+mod parted;
+mod scan;
 mod session;
 
 pub use kept::Keeps;
 pub use matrix::{Form, Held};
+pub use parted::Split;
 pub use session::{MOST_STEP, Session};
 
 use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp, rms_norm, swiglu};
@@ -26,6 +29,7 @@ use experts::Experts;
 use latent::Projection;
 use load::Planned;
 use matrix::Matrix;
+use parted::Parted;
 
 /// A model whose weights are packed for this processor: made once, shared by every [`Session`].
 ///
@@ -49,6 +53,7 @@ pub struct Decoder {
     keeps: Keeps,
     exit: Option<Exit>,
     least: Option<f64>,
+    scan: Option<usize>,
 }
 
 /// When a token that comes alone leaves the layers: its deeper layers only keep keys and values of what it is then, as CALM does
@@ -80,6 +85,11 @@ pub struct Plan {
     /// Of attention: each weight is made less by such a share of the largest one of its query, and a value whose weight would not be
     /// above nothing is left out, so that each query sees as many as matter to it.
     pub least: Option<f64>,
+    /// The layer whose attention is a scan, by the products of that attention: linear attention (Katharopoulos et al., arXiv
+    /// 2006.16236, section 3), of which a state of one size is kept.
+    pub scan: Option<usize>,
+    /// The layer whose feed-forward network is parted into experts.
+    pub split: Option<Split>,
 }
 
 impl Plan {
@@ -147,6 +157,8 @@ enum Network {
     Dense(Feed),
     /// Some of many for each.
     Routed(Experts),
+    /// Some parts of one for each.
+    Parted(Parted),
 }
 
 /// A norm: a layer norm where it has a bias, else an RMS norm.
@@ -256,6 +268,19 @@ impl Decoder {
         if gated { 2 * self.text.hidden } else { 0 }
     }
 
+    /// Layers whose attention is a scan.
+    pub fn scans(&self) -> usize {
+        usize::from(self.scan.is_some_and(|layer| layer < self.text.layers))
+    }
+
+    /// The network that is parted into experts, where there is one.
+    fn parted(&self) -> Option<&Parted> {
+        self.layers.iter().find_map(|layer| match &layer.feed {
+            Network::Parted(parted) => Some(parted),
+            Network::Dense(_) | Network::Routed(_) => None,
+        })
+    }
+
     /// What it is made of.
     pub fn text(&self) -> &Text {
         &self.text
@@ -312,6 +337,7 @@ impl Network {
         match self {
             Self::Dense(feed) => feed.held(),
             Self::Routed(experts) => experts.held(),
+            Self::Parted(parted) => parted.held(),
         }
     }
 
@@ -320,6 +346,7 @@ impl Network {
         match self {
             Self::Dense(feed) => feed.held(),
             Self::Routed(experts) => experts.read(),
+            Self::Parted(parted) => parted.read(),
         }
     }
 }

@@ -28,6 +28,8 @@ FROM (
         (7, 'sparse networks', '2of4', NULL, NULL, NULL, NULL),
         (7, 'sparse networks', 'sparse-90', NULL, NULL, NULL, NULL),
         (8, 'modular components', 'block-out', NULL, NULL, NULL, NULL),
+        (8, 'modular components', 'linear-attention', NULL, NULL, NULL, NULL),
+        (8, 'modular components', 'experts-2of8', NULL, NULL, NULL, NULL),
         (8, 'modular components', 'early-exit', NULL, NULL, NULL, NULL),
         (9, 'automatic machine learning', 'adaptive-precision', NULL, NULL, NULL, NULL),
         (

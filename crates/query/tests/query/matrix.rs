@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::common::{Fixture, Numbers, add, assert_near, floats, ints, sample, texts, trial};
 use crate::metrics::measure;
 use benchbook_query::{Answer, Session};
-use benchbook_record::{OutcomeRow, RunWriter, Status};
+use benchbook_record::{EventRow, Level, OutcomeRow, RunWriter, Status};
 use serde_json::json;
 
 const TINY: &str = "tiny seeded 4+4 of l2 llama";
@@ -93,6 +93,36 @@ fn a_cell_is_measured_or_says_why_not() {
     // Four times as fast is asked for.
     let strict = asked(&fixture.session(), "matrix", &[("least_speedup", "4")]);
     assert_eq!(words(&strict, "helps")[3], "smaller");
+}
+
+#[test]
+fn energy_stands_beside_that_of_the_model_or_says_why_it_is_not_here() {
+    let fixture = fixture();
+    let last = |fixture: &Fixture| {
+        let answer = asked(&fixture.session(), "matrix", &[]);
+        let at = words(&answer, "technique").iter().rposition(|name| name == "int8").unwrap();
+        (words(&answer, "energy").swap_remove(at), floats(&answer, "energy_ratio")[at])
+    };
+    assert_eq!(last(&fixture), ("not here: it was measured before energy was read".to_owned(), None));
+    let silent = |writer: &mut RunWriter| {
+        let (kind, message) = ("energy".to_owned(), "no counter is shown".to_owned());
+        writer.event(&EventRow { at_ns: 1, trial: None, level: Level::Info, kind, message }).unwrap();
+        measured(writer, "int8", [200_000, 100_000]);
+    };
+    fixture.run(silent);
+    assert_eq!(last(&fixture), ("not here: no counter is shown".to_owned(), None));
+    fixture.run(|writer| {
+        silent(writer);
+        for replicate in 0..6 {
+            measure(writer, 100 + 2 * replicate, "cpu_energy_joules", 4.0, "joules");
+            measure(writer, 101 + 2 * replicate, "cpu_energy_joules", 1.0, "joules");
+        }
+    });
+    let (said, ratio) = last(&fixture);
+    assert_eq!(said, "read");
+    assert_near(ratio.unwrap(), 0.25, "energy");
+    let sides = asked(&fixture.session(), "before_after", &[("model", "tiny"), ("technique", "int8")]);
+    assert!(words(&sides, "metric").iter().any(|metric| metric == "cpu_energy_joules"));
 }
 
 #[test]

@@ -276,7 +276,7 @@ impl Problem for ForcedDecoding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::otherwise::{Depths, Rounded};
+    use super::super::otherwise::{Depths, Parted, Rounded};
     use super::*;
 
     fn params() -> ForcedDecodingParams {
@@ -301,6 +301,10 @@ mod tests {
         assert!(near(0.0) < 1e-9 && near(0.5) > 1e-3, "weights that nothing is taken from are those of before");
         let all = Depths { of: &[3; 10], first: 6, least: 2, alike: 2.0 };
         assert_eq!(of(Otherwise { depths: Some(all), ..Otherwise::default() }), exact);
+        let through = Parted { layer: 1, experts: 3, chosen: 3, went: &[0b111; 10] };
+        assert_eq!(of(Otherwise { parted: Some(through), ..Otherwise::default() }), exact);
+        let scanned = of(Otherwise { scan: Some(1), ..Otherwise::default() });
+        assert!(scanned != exact && scanned.iter().all(|logit| logit.is_finite()));
     }
 
     #[test]
@@ -367,6 +371,9 @@ mod tests {
         // A bound that every layer keeps, and one that none does.
         assert!(depths(&[3, 3, 3, 3, 3, 3, 2, 2, 2, 2], -1.0) && !depths(&[3; 10], -1.0));
         assert!(depths(&[3; 10], 2.0) && !depths(&[3, 3, 3, 3, 3, 3, 3, 2, 3, 3], 2.0));
+        // Of two experts one has the larger gates; and a position goes through one, and not through both or none.
+        let went = |went: u64| Parted { layer: 1, experts: 2, chosen: 1, went: &[went; 10] }.believed();
+        assert!(!went(0b01) && !went(0b10) && !went(0b11) && !went(0));
         // Zeros are half a step from what is less than half a step, and no other number is.
         let zeros: Vec<[Vec<f32>; 2]> = (0..3).map(|_| [vec![0.0; 10 * 32], vec![0.0; 10 * 32]]).collect();
         let found = of(Otherwise { cache: Some(Rounded { layers: &zeros, levels: 127.0 }), ..Otherwise::default() });
@@ -375,6 +382,12 @@ mod tests {
         assert!(short.iter().all(|logit| logit.is_nan()), "a layer without a cache");
         let coarse = of(Otherwise { cache: Some(Rounded { layers: &zeros, levels: 0.1 }), ..Otherwise::default() });
         assert!(coarse.iter().all(|logit| logit.is_finite()), "all of them are within half a step of ten");
+    }
+
+    impl Parted<'_> {
+        fn believed(self) -> bool {
+            of(Otherwise { parted: Some(self), ..Otherwise::default() }).iter().all(|logit| logit.is_finite())
+        }
     }
 
     impl Depths<'_> {

@@ -23,7 +23,7 @@ pub(crate) use greedy::ids;
 pub use greedy::{GreedyDecoding, GreedyDecodingParams};
 pub use lossy::{LossyDecoding, LossyDecodingParams};
 pub use multimodal::{Multimodal, MultimodalParams};
-pub use otherwise::{Depths, Otherwise, Rounded};
+pub use otherwise::{Depths, Otherwise, Parted, Rounded};
 pub use prefill::{Prefill, PrefillParams};
 pub use prefix::{PrefixDecoding, PrefixDecodingParams};
 pub use sampling::{AT_ONCE, PAIR, SpeculativeSampling, SpeculativeSamplingParams};

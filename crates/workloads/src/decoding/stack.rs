@@ -385,7 +385,7 @@ impl<'a> Model<'a> {
         let seen: Vec<usize> = (0..=self.positions).filter(is_seen).collect();
         let of_head = |(head, query): (usize, &[f64])| {
             let at = head / (heads / kv_heads) * d;
-            let score = |position: &usize| dot(query, &keys[position * kv + at..]) / (d as f64).sqrt();
+            let score = |position: &usize| self.otherwise.score(layer, query, &keys[position * kv + at..][..d]);
             let scores: Vec<f64> = seen.iter().map(score).collect();
             let value = |place: usize| &values[seen[place] * kv + at..];
             match self.otherwise.least {
@@ -417,8 +417,10 @@ impl<'a> Model<'a> {
     fn network(&self, place: usize, seen: &[f64]) -> Vec<f64> {
         let Sizes { width, hidden, .. } = self.sizes;
         let gate = self.product("w_gate", place, seen, hidden);
+        let mut gates: Vec<f64> = gate.into_iter().map(|gate| Activation::Silu.apply(gate)).collect();
+        self.otherwise.choose((place, self.positions), &mut gates);
         let up = self.product("w_up", place, seen, hidden);
-        let between: Vec<f64> = up.iter().zip(gate).map(|(up, gate)| up * Activation::Silu.apply(gate)).collect();
+        let between: Vec<f64> = up.iter().zip(gates).map(|(up, gate)| up * gate).collect();
         self.product("w_down", place, &between, width)
     }
 

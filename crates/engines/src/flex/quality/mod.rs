@@ -17,6 +17,7 @@ use benchbook_core::{
 use benchbook_models::Form;
 use benchbook_models::compress::Scheme;
 use benchbook_quality::PIECES;
+use benchbook_workloads::decoding::Otherwise;
 
 use crate::flex::row::fused_row;
 use chosen::{Chosen, Which};
@@ -62,7 +63,8 @@ impl TextQuality {
     /// The right losses of a model in this form.
     fn right(params: &TextQualityParams, inputs: &Inputs, form: Form) -> Reference {
         let losses = params.which().chosen().and_then(|Chosen { model, source }| {
-            let losses = reference::losses(&model, source.as_ref(), form, Self::checked(params, inputs), None, 0.0);
+            let (ids, as_it_is) = (Self::checked(params, inputs), Otherwise::default());
+            let losses = reference::losses(&model, source.as_ref(), form, ids, as_it_is);
             losses.map_err(|error| error.to_string())
         });
         Self::answer(params, losses)

@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash as _};
 use benchbook_core::{Inputs, Reference, Result, Setting, Subject, Support};
 use benchbook_models::technique::{self, Applied, Change, Technique};
 use benchbook_models::weights::Source;
-use benchbook_models::{Decoder, Description, Form, Forms, Keeps, MOST_STEP, Session, Tensor};
-use benchbook_workloads::decoding::Rounded;
+use benchbook_models::{Decoder, Description, Form, Forms, Keeps, MOST_STEP, Plan, Session, Tensor};
+use benchbook_workloads::decoding::{Otherwise, Rounded};
 
 use super::chosen::Chosen;
 use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
@@ -15,15 +15,16 @@ use super::{TextQuality, TextQualityParams, embedded, reference};
 use crate::flex::calls::failed;
 use crate::flex::searched;
 use crate::flex::technical::{Changed, Technical};
-use crate::flex::techniques::{levels, told};
+use crate::flex::techniques::{levels, parted, told};
 
 /// What a comparison may fail by.
 type Reason = String;
 
-/// Techniques of decoders, as implementations of `text-quality`: all but those of depth and of chunks. A token leaves the layers early
-/// only where it comes alone, and those of a text that is known come together, some at a time.
+/// Techniques of decoders, as implementations of `text-quality`: all but those of depth, of chunks and of guesses. A token leaves the layers
+/// early only where it comes alone, those of a text that is known come together, some at a time, and nobody guesses them.
 pub fn of_text() -> impl Iterator<Item = Changed<TextQuality>> {
-    let is_seen = |technique: &&Technique| !matches!(technique.change, Change::Exit(_) | Change::Chunks(_));
+    let is_seen =
+        |technique: &&Technique| !matches!(technique.change, Change::Exit(_) | Change::Chunks(_) | Change::Guesses(_));
     technique::ALL.iter().filter(is_seen).map(Changed::by)
 }
 
@@ -102,17 +103,23 @@ impl Technical for TextQuality {
     ) -> Option<Reference> {
         let ids = Self::checked(params, inputs);
         let losses = applied(technique, params, |model, _, applied| {
-            let of = |cache: Option<Rounded<'_>>| {
-                let least = applied.plan.least.unwrap_or(0.0);
-                reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, cache, least)
+            let of = |otherwise: Otherwise<'_>| {
+                let Plan { least, scan, .. } = applied.plan;
+                let otherwise = Otherwise { least, scan, ..otherwise };
+                reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, otherwise)
             };
-            let Change::Keeps(Keeps { bits: Some(bits), .. }) = technique.change else { return of(None) };
+            let decides = matches!(technique.change, Change::Keeps(Keeps { bits: Some(_), .. }) | Change::Experts(_));
+            if !decides {
+                return of(Otherwise::default());
+            }
             let decoder = applied.decoder()?;
             let mut session = Session::new(&decoder, ids.len(), MOST_STEP)?;
             session.step(&decoder, &ids[..ids.len() - 1])?;
             let layers: Vec<[Vec<f32>; 2]> =
                 (0..model.text.layers).filter_map(|layer| session.rounded(&decoder, layer)).collect();
-            of(Some(Rounded { layers: &layers, levels: levels(bits) }))
+            let bits = applied.plan.keeps.bits;
+            let cache = bits.map(|bits| Rounded { layers: &layers, levels: levels(bits) });
+            of(Otherwise { cache, parted: parted(applied, &session), ..Otherwise::default() })
         });
         Some(Self::answer(params, losses))
     }
