@@ -8,6 +8,7 @@ mod chain_back;
 mod compression;
 mod gpt2;
 mod lora;
+mod slopes;
 
 pub use adamw::{AdamW, AdamWParams, BETAS, DECAY, EPSILON, RATE};
 pub use batches::{VariableBatches, VariableBatchesParams};
@@ -17,5 +18,6 @@ pub use compression::{
     Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams,
     orthonormal,
 };
-pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, Tensors, loss_and_gradients};
+pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, loss_and_gradients};
 pub use lora::{LoraStep, LoraStepParams};
+pub use slopes::Tensors;

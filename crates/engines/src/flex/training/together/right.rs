@@ -10,7 +10,7 @@ use crate::flex::training::text::TextTrainingParams;
 /// The right answer of the first step: of later ones, what a worker has rounded or left out decides.
 pub fn right(params: &TextTrainingParams, inputs: &Inputs, scheme: Scheme) -> Option<Reference> {
     let own = part(&params.model());
-    let weights = Tensors::of(inputs);
+    let weights = Tensors::of(inputs, &TENSORS);
     let texts = inputs.get("ids").of::<i32>();
     let mut loss = 0.0;
     let mut mean: Vec<f64> = Vec::new();
