@@ -79,6 +79,7 @@ pub fn register(registry: &mut Registry) {
         .workload(training::Int8Compression)
         .workload(training::PowerSgd)
         .workload(training::Gpt2Training)
+        .workload(training::LlamaTraining)
         .workload(training::VariableBatches)
         .workload(training::LoraStep)
         .workload(RandomisedSvd);

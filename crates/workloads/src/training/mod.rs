@@ -7,6 +7,7 @@ mod chain;
 mod chain_back;
 mod compression;
 mod gpt2;
+mod llama;
 mod lora;
 mod slopes;
 
@@ -19,5 +20,6 @@ pub use compression::{
     orthonormal,
 };
 pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, loss_and_gradients};
+pub use llama::{LLAMA_TENSORS, LlamaTraining, LlamaTrainingParams, llama_loss_and_gradients};
 pub use lora::{LoraStep, LoraStepParams};
 pub use slopes::Tensors;
