@@ -1,9 +1,10 @@
 //! Gradients beside those of the problem, and of one way to keep activations beside another.
 
 use benchbook_core::Problem;
-use benchbook_workloads::training::{Tensors, loss_and_gradients};
+use benchbook_workloads::training::{TENSORS, Tensors, loss_and_gradients};
 
 use super::*;
+use crate::flex::training::steps::{Trained, squares};
 
 fn params([layers, heads, width, vocabulary, batch, seq]: [usize; 6]) -> Gpt2TrainingParams {
     Gpt2TrainingParams { layers, heads, width, vocabulary, batch, seq, steps: 1, ..Gpt2TrainingParams::default() }

@@ -16,8 +16,9 @@ use benchbook_process::Supervised;
 use benchbook_workloads::training::{Gpt2TrainingParams, TENSORS};
 
 use super::elsewhere::ending;
-use super::gpt2::{Layout, Telling, Told};
+use super::gpt2::Layout;
 use super::text::{Health, TextTraining, TextTrainingParams};
+use super::told::{Telling, Told};
 use crate::flex::calls::failed;
 use crate::flex::row::fused_row;
 use exchange::Scheme;
