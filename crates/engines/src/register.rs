@@ -107,6 +107,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, training::compression::INT8);
     add(registry, training::compression::POWER_SGD);
     add(registry, training::gpt2::ROWS);
+    add(registry, training::llama::ROWS);
     add(registry, training::text::ROWS);
     add(registry, training::together::ROWS);
     add(registry, training::pool::ROWS);

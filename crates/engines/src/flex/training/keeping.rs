@@ -9,8 +9,8 @@ pub enum Keeping {
     All,
     /// The stream before every so many layers, from which the others are computed again (Chen et al., arXiv 1604.06174).
     Every(usize),
-    /// What products and attention give; norms, activations and the order of heads are computed again (Korthikanti et al., arXiv
-    /// 2205.05198, section 4.2).
+    /// What products by weights give, and of GPT-2 what attention gives; norms, activations and whatever else comes between products are
+    /// computed again (Korthikanti et al., arXiv 2205.05198, section 4.2).
     Products,
 }
 
@@ -31,7 +31,7 @@ impl Checkpoints {
         Self { keeping, layers, starts: (0..count).map(|_| vec![0.0; numbers]).collect() }
     }
 
-    /// Layers of which what products and attention give lies in memory at a time, and those of what is made of it without a product.
+    /// Layers of which what products give lies in memory at a time, and those of what is made of it without one.
     pub fn places(&self) -> [usize; 2] {
         match self.keeping {
             Keeping::All => [self.layers; 2],

@@ -1,5 +1,5 @@
-//! Training on plain slices: a whole model, also by two processes, memory of tensors, steps of an optimizer, operations that become one, and gradients that
-//! take fewer bytes.
+//! Training on plain slices: whole models, also by two processes, memory of tensors, steps of an optimizer, operations that become
+//! one, and gradients that take fewer bytes.
 
 pub mod adamw;
 mod adamw_burn;
@@ -13,6 +13,7 @@ mod filed;
 pub mod gpt2;
 mod heads;
 mod keeping;
+pub mod llama;
 pub mod lora;
 pub mod pool;
 mod products;
