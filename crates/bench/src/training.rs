@@ -69,7 +69,7 @@ const OF_TWO_READS: f64 = 0.6 * 3.0 / 2.0;
 /// Other people's allocators, which run on the device of ours.
 const ALLOCATORS: Option<Ratio> = own(0.97, &["mimalloc", "jemalloc"], false);
 
-const GOALS: [Goal; 19] = [
+const GOALS: [Goal; 22] = [
     goal(["adamw", "fused", "hot"], None, [torch(1.0, &["torch-fused", "foreach"]), torch(3.0, &["loop"])]),
     goal(["adamw", "fused-8bit", "hot"], None, [own(1.5, &["fused"], true), None]),
     // Told, and not judged: beside operations of tensors.
@@ -101,6 +101,13 @@ const GOALS: [Goal; 19] = [
         [own(1.0 / 1.3, &["kept"], false), torch(0.97, &["checkpoint"])],
     ),
     goal(["gpt2-training", "checkpointed-selective", "hot"], None, [own(1.0 / 1.05, &["kept"], false), None]),
+    goal(["llama-training", "kept", "hot"], Some(("arithmetic", 0.85)), [torch(1.05, &["eager", "compile"]), None]),
+    goal(
+        ["llama-training", "checkpointed", "hot"],
+        None,
+        [own(1.0 / 1.3, &["kept"], false), torch(0.97, &["checkpoint"])],
+    ),
+    goal(["llama-training", "checkpointed-selective", "hot"], None, [own(1.0 / 1.05, &["kept"], false), None]),
     goal(["lora-step", "nf4-g64", "hot"], None, [torch(1.5, &["peft-nf4"]), torch(0.0, &["autograd"])]),
     Goal {
         case: Some("b1 w16777216 l2 2 steps trace1"),
@@ -123,7 +130,7 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
     that compute activations again, the ratio is to the step that keeps them. What does little more than read and write is held\n\
     to a copy. A loop of steps is a sample; an optimizer writes in place, on both sides.\n\
     \n\
-    Not here: SmolLM2 and DeepSpeed. A rival that this machine lacks is *not measured*, and all else goes on. Below a bandwidth of\n\
+    Not here: DeepSpeed. A rival that this machine lacks is *not measured*, and all else goes on. Below a bandwidth of\n\
     `break_even_gb_s`, compression saves more time on the way than it takes.";
 
 pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
@@ -255,8 +262,8 @@ mod tests {
         let form = |family: &str, quick| Choice { family: family.into(), quick, ..Choice::default() };
         let found = [("training", false), ("training", true), (TRAINING_STEPS, false), (TRAINING_STEPS, true)]
             .map(|(family, quick)| held(&form(family, quick)));
-        // The shorter forms leave out a ratio that is told alone, and activations that a smaller model computes again.
-        assert_eq!(found, [GOALS.len(), GOALS.len() - 1, 3, 2]);
+        // The shorter forms leave out a ratio that is told alone, activations that a smaller model computes again, and a second model.
+        assert_eq!(found, [GOALS.len(), GOALS.len() - 1, 6, 2]);
     }
 
     #[test]
