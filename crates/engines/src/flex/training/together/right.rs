@@ -54,7 +54,7 @@ fn sent(scheme: Scheme, width: usize, gradient: &[f32]) -> Vec<f64> {
             }
             sent
         }
-        Scheme::Power => low_rank(matrix(gradient.len(), width), gradient),
+        Scheme::Power | Scheme::PowerPlain => low_rank(matrix(gradient.len(), width), gradient),
     }
 }
 
