@@ -143,7 +143,7 @@ pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     lines.extend(GOALS.iter().filter(|goal| is_asked(goal, plans)).flat_map(|goal| beside::table(goal, &measured)));
     lines.extend(copied(&measured.rooflines, &measured.copies));
     let mut told: Vec<Value> = Vec::new();
-    for statement in [TOLD, BREAK_EVEN] {
+    for statement in [TOLD, BREAK_EVEN, TOGETHER] {
         told.extend(rows(&kernels::ask(ready, &measured.folder, &["sql", "--format", "json", statement])?).cloned());
     }
     lines.extend(told_of(&told));
@@ -189,6 +189,23 @@ const BREAK_EVEN: &str = "with times as (select workload, case_name, variant, re
     select t.workload, t.case_name, t.variant, 'break_even_gb_s' as metric, (s.ratio - 1) * s.bytes / t.ns as value \
     from times t join sent s on s.workload = t.workload and s.case_name = t.case_name and s.variant = t.variant \
     where s.bytes is not null order by 1, 2, 3";
+
+/// The same of two workers, by their own steps: what a compressed step takes longer than a whole one, process by process, on a way that takes
+/// hardly any time; and, where it does so in every process, the bandwidth at which what it saves on the way is as long, in bytes a
+/// nanosecond. Where it is negative, compression pays on this way already.
+const TOGETHER: &str = "with sent as (select run_id, case_name, variant, max(value) as bytes from metric_values \
+    where workload = 'text-training' and metric = 'compressed_bytes' group by 1, 2, 3), \
+    steps as (select run_id, case_name, variant, replicate, value as ns from metric_values \
+    where workload = 'text-training' and metric = 'step_time' and lost is null and value is not null), \
+    added as (select a.case_name, a.variant, order_summary(a.ns - b.ns)['median'] as ns, min(a.ns - b.ns) as least_ns, \
+    max(w.bytes - s.bytes) as saved \
+    from steps a join steps b on b.run_id = a.run_id and b.case_name = a.case_name and b.replicate = a.replicate \
+    join sent s on s.run_id = a.run_id and s.case_name = a.case_name and s.variant = a.variant \
+    join sent w on w.run_id = b.run_id and w.case_name = b.case_name and w.variant = b.variant \
+    where split_part(b.variant, '/', 1) = 'two-workers' and starts_with(a.variant, 'two-workers-') group by 1, 2) \
+    select 'text-training' as workload, case_name, variant, 'step_time_added_ns' as metric, ns as value from added \
+    union all select 'text-training', case_name, variant, 'break_even_gb_s', saved / ns from added where least_ns > 0 \
+    order by 2, 3, 4";
 
 fn told_of(found: &[Value]) -> Vec<String> {
     let value = |workload: &str, name: &str, metric: &str| {
