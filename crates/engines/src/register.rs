@@ -111,6 +111,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, training::text::ROWS);
     add(registry, training::together::ROWS);
     add(registry, training::pool::ROWS);
+    add(registry, training::replayed::ROWS);
     add(registry, training::lora::ROWS);
     #[cfg(feature = "onnxruntime")]
     registry

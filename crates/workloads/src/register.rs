@@ -81,6 +81,7 @@ pub fn register(registry: &mut Registry) {
         .workload(training::Gpt2Training)
         .workload(training::LlamaTraining)
         .workload(training::VariableBatches)
+        .workload(training::AllocationTrace)
         .workload(training::LoraStep)
         .workload(RandomisedSvd);
 }

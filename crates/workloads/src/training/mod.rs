@@ -10,6 +10,7 @@ mod gpt2;
 mod llama;
 mod lora;
 mod slopes;
+mod trace;
 
 pub use adamw::{AdamW, AdamWParams, BETAS, DECAY, EPSILON, RATE};
 pub use batches::{VariableBatches, VariableBatchesParams};
@@ -23,3 +24,4 @@ pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, loss_and_gradients};
 pub use llama::{LLAMA_TENSORS, LlamaTraining, LlamaTrainingParams, llama_loss_and_gradients};
 pub use lora::{LoraStep, LoraStepParams};
 pub use slopes::Tensors;
+pub use trace::{AllocationTrace, AllocationTraceParams, Event, steps_of_record};
