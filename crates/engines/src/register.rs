@@ -109,9 +109,11 @@ pub fn register(registry: &mut Registry) {
     add(registry, training::compression::INT8);
     add(registry, training::compression::POWER_SGD);
     add(registry, training::gpt2::ROWS);
+    add(registry, training::llama::ROWS);
     add(registry, training::text::ROWS);
     add(registry, training::together::ROWS);
     add(registry, training::pool::ROWS);
+    add(registry, training::replayed::ROWS);
     add(registry, training::lora::ROWS);
     #[cfg(feature = "onnxruntime")]
     registry

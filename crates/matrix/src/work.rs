@@ -179,7 +179,8 @@ impl Matrix {
     pub fn page(&self, session: &Session) -> Result<String> {
         let [matrix, cross_model, optimizations] =
             ["matrix", "cross_model", "optimizations"].map(|query| self.asked(session, query));
-        Ok(matrix_page(&matrix?, &cross_model?, &optimizations?)?)
+        let adaptive = session.named("adaptive", &BTreeMap::new())?;
+        Ok(matrix_page(&matrix?, &cross_model?, &optimizations?, &adaptive)?)
     }
 
     /// A plan of all cases, which nobody measures: whoever would says what they are called, and what this machine is.

@@ -79,7 +79,9 @@ pub fn register(registry: &mut Registry) {
         .workload(training::Int8Compression)
         .workload(training::PowerSgd)
         .workload(training::Gpt2Training)
+        .workload(training::LlamaTraining)
         .workload(training::VariableBatches)
+        .workload(training::AllocationTrace)
         .workload(training::LoraStep)
         .workload(RandomisedSvd);
 }

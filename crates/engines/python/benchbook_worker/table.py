@@ -61,15 +61,16 @@ ROWS = [
     *(
         torch_row(
             name,
-            "gpt2-training",
+            workload,
             f"training_rows:{name.capitalize()}",
-            f"GPT-2 with SDPA and the fused AdamW{how}, in PyTorch",
+            f"{model} with SDPA and the fused AdamW{how}, in PyTorch",
             dtypes=SINGLE,
             tokens=("ids",),
             loop=True,
             memory=name != "compile",
             on_request=name == "checkpoint",
         )
+        for workload, model in (("gpt2-training", "GPT-2"), ("llama-training", "a LLaMA"))
         for name, how in (
             ("eager", ""),
             ("compile", ", loss and gradients by torch.compile"),

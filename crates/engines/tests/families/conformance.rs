@@ -12,7 +12,7 @@ use benchbook_core::{
 use crate::common::{SEED, registry, setting};
 
 /// Workers that are processes need a worker program: the end-to-end tests run them.
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 10] = [
     "ring-processes",
     "zigzag-processes",
     "fused-process",
@@ -22,6 +22,7 @@ const ELSEWHERE: [&str; 9] = [
     "two-workers-top-k",
     "two-workers-top-k-plain",
     "two-workers-power-sgd",
+    "two-workers-power-sgd-plain",
 ];
 
 /// Those of libraries that not every machine has, which take no case where they are not here.

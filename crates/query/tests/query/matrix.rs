@@ -266,3 +266,71 @@ fn every_named_optimization_says_what_stands_for_it_and_what_came_of_it() {
     let at = words(&answer, "optimization").iter().position(|name| name == "adaptive batch sizes").unwrap();
     assert_eq!(ints(&answer, "runs")[at], Some(1), "whatever its suite");
 }
+
+/// A run of `forced-decoding` with this tag, whose variants take so many nanoseconds on their cases, in five replicates.
+fn tagged(fixture: &Fixture, tag: &str, variants: &[(&str, &str, i64)]) {
+    let mut numbers = Numbers::new(11);
+    fixture.tagged(tag, |writer| {
+        for replicate in 0..5 {
+            for (place, (name, case, time)) in (0..).zip(variants) {
+                let number = 1 + place + 100 * replicate;
+                let mut one = trial(number, name, case, replicate, json!({}));
+                one.workload = "forced-decoding".to_owned();
+                add(writer, &one);
+                for block in 0..5 {
+                    writer.sample(&sample(number, block, 5 * replicate + block, time + numbers.next(0, 500))).unwrap();
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_found_stands_beside_the_usual_setting_and_what_was_not_says_what_would() {
+    let fixture = Fixture::new();
+    // One case and two settings were tried, and the better one was confirmed beside the usual one.
+    tagged(&fixture, "tune:t", &[("plain", TINY, 200_000), ("int8", TINY, 100_000), ("nf4", TINY, 300_000)]);
+    tagged(&fixture, "tune:t:confirmed", &[("plain", TINY, 200_000), ("int8", TINY, 100_000)]);
+    // Two depths of another model: each has a case of its own, and stands beside nothing.
+    let deep = "other seeded 4+4 of l2 llama";
+    tagged(&fixture, "tune:a", &[("int8", deep, 50_000), ("int8", "other seeded 4+4 of l1 llama", 20_000)]);
+    tagged(&fixture, "tune:a:confirmed", &[("int8", deep, 50_000)]);
+    let session = fixture.session();
+    let answer = session.named("adaptive", &BTreeMap::new()).unwrap();
+    assert_eq!(words(&answer, "found_by"), ["architecture search", "tuning", "tuning"]);
+    assert_eq!(words(&answer, "model"), ["other", "tiny", "tiny"]);
+    assert_eq!(ints(&answer, "place"), [Some(1), Some(0), Some(1)]);
+    assert_eq!(ints(&answer, "tried"), [Some(2), Some(3), Some(3)]);
+    let speedups = floats(&answer, "speedup");
+    assert!(speedups[..2] == [None, None] && (1.9..2.1).contains(&speedups[2].unwrap()), "{speedups:?}");
+    assert_eq!(words(&answer, "said")[2], "faster");
+    let [low, high] = ["low_ns", "high_ns"].map(|column| floats(&answer, column)[0].unwrap());
+    assert!(low <= high && (49_000.0..52_000.0).contains(&low), "an interval over five processes: {low} {high}");
+    let named = asked(&session, "optimizations", &[]);
+    let of = |column: &str| -> Vec<i64> {
+        let all = words(&named, "command").into_iter().zip(ints(&named, column));
+        all.filter(|(command, _)| command.contains(" --model ")).map(|(_, count)| count.unwrap_or_default()).collect()
+    };
+    // Architecture search, tuning and feedback, in their order.
+    assert_eq!([of("cells"), of("faster"), of("runs")], [[1, 1, 0], [0, 1, 0], [1, 1, 0]]);
+}
+
+#[test]
+fn a_model_that_nothing_has_searched_says_by_which_command() {
+    let fixture = Fixture::new();
+    fixture.of_suite("matrix-quick", |writer| measured(writer, "int8", [200_000, 100_000]));
+    let found = || {
+        let answer = fixture.session().named("adaptive", &BTreeMap::new()).unwrap();
+        let all = words(&answer, "found_by").into_iter().zip(words(&answer, "cell")).zip(words(&answer, "command"));
+        all.map(|((by, cell), command)| (by, cell, command)).collect::<Vec<_>>()
+    };
+    let by: Vec<String> = found().into_iter().map(|(by, ..)| by).collect();
+    assert_eq!(by, ["architecture search", "feedback", "tuning"]);
+    for (by, cell, command) in found() {
+        let word = if by == "feedback" { "benchbook feedback --model tiny " } else { "benchbook tune --model tiny " };
+        assert!(cell == "not measured" && command.starts_with(word), "{by}: {command}");
+    }
+    tagged(&fixture, "feedback:f", &[("int8", TINY, 100_000)]);
+    let cells: Vec<String> = found().into_iter().map(|(_, cell, _)| cell).collect();
+    assert_eq!(cells, ["not measured", "measured", "not measured"]);
+}

@@ -10,7 +10,7 @@ use crate::flex::training::text::TextTrainingParams;
 /// The right answer of the first step: of later ones, what a worker has rounded or left out decides.
 pub fn right(params: &TextTrainingParams, inputs: &Inputs, scheme: Scheme) -> Option<Reference> {
     let own = part(&params.model());
-    let weights = Tensors::of(inputs);
+    let weights = Tensors::of(inputs, &TENSORS);
     let texts = inputs.get("ids").of::<i32>();
     let mut loss = 0.0;
     let mut mean: Vec<f64> = Vec::new();
@@ -54,7 +54,7 @@ fn sent(scheme: Scheme, width: usize, gradient: &[f32]) -> Vec<f64> {
             }
             sent
         }
-        Scheme::Power => low_rank(matrix(gradient.len(), width), gradient),
+        Scheme::Power | Scheme::PowerPlain => low_rank(matrix(gradient.len(), width), gradient),
     }
 }
 
