@@ -38,6 +38,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/arrays.py",
     "benchbook_worker/attention.py",
     "benchbook_worker/blocks.py",
+    "benchbook_worker/compressed_rows.py",
     "benchbook_worker/compression_rows.py",
     "benchbook_worker/ctranslate2_rows.py",
     "benchbook_worker/decoding.py",

@@ -4,7 +4,7 @@ import numpy
 from onnx import TensorProto, helper, numpy_helper
 
 from . import machine
-from .few_bits import GROUP, four_bits, out_of_groups, rounded_to_bytes, rounded_whole
+from .few_bits import GROUP, columns_of_bytes, four_bits, out_of_groups, rounded_to_bytes, rounded_whole
 from .onnx_rows import call_of, opened, session_of
 from .rows import Unsupported, of_all, sets_of, taking_turns
 
@@ -64,13 +64,10 @@ in_single, in_bytes = by_level(SINGLE), by_level(BYTES)
 @of_all
 def dynamic(setting, copies):
     """Weights of eight bits with a scale for each column, codes from -127 to 127; the left factor is rounded whole in each call."""
-    if not {"avx512_vnni", "avx_vnni"} & set(machine.flags()):
+    if not machine.has_vnni():
         raise Unsupported("without VNNI its sums of two products of bytes stop at 16 bits (microsoft/onnxruntime#6004)")
-    weights = copies[0]["b"]
-    scales = numpy.abs(weights).max(0) / numpy.float32(127)
-    steps = weights / numpy.where(scales > 0, scales, numpy.float32(1))
-    codes = numpy.clip(numpy.rint(steps), -127, 127).astype("i1")
+    codes, scales = columns_of_bytes(copies[0]["b"])
     setting.stands_for["b"] = numpy.ascontiguousarray(codes * scales)
     setting.stands_for["a"] = rounded_whole
     node = helper.make_node("DynamicQuantizeMatMul", ["a", "b", "scales"], ["output"], domain="com.microsoft")
-    return calls_of(setting, copies, node, {"b": codes, "scales": scales.astype("f4")})
+    return calls_of(setting, copies, node, {"b": codes, "scales": scales})

@@ -10,6 +10,7 @@ from .names import (
     LAYERS,
     NEED_BITS,
     ON_CPU,
+    PRODUCTS,
     REAL,
     RECURRENCES,
     SDPA,
@@ -302,27 +303,16 @@ ROWS = [
         Row(
             name,
             "matmul",
-            ("onnxruntime",),
+            (device,),
             SINGLE,
-            f"nbits_rows:{prepare}",
+            prepare,
             about,
             ("EN5",),
             packed=("b",),
+            memory=device != "openvino",
             approximates=True,
         )
-        for name, prepare, about in (
-            ("int4-g32", "in_single", "MatMulNBits: weights of 4 bits, groups of 32 along k, multiplied in f32"),
-            (
-                "int4-g32-a8",
-                "in_bytes",
-                "MatMulNBits with accuracy_level=4: the same weights, the left factor rounded to 8 bits in groups of 32",
-            ),
-            (
-                "int8-dynamic",
-                "dynamic",
-                "DynamicQuantizeMatMul: weights of 8 bits, a scale for each column; the left factor rounded whole in the call",
-            ),
-        )
+        for device, name, prepare, about in PRODUCTS
     ),
     *(
         Row(
