@@ -1,6 +1,6 @@
 """Every device and every row, without loading an engine: what is here can be told at once."""
 
-from .devices import BITSANDBYTES, DEVICES, FLA, PEFT, ZENTORCH
+from .devices import ACCELERATE, BITSANDBYTES, DEVICES, FLA, PEFT, ZENTORCH
 from .names import (
     COMPILED,
     ENCODERS,
@@ -385,11 +385,14 @@ ROWS = [
             f"transformers_rows:{prepare}",
             about,
             ("EN3",),
-            memory=prepare == "block",
+            memory=prepare != "compile_block",
+            needs=needs,
+            on_request=bool(needs),
         )
-        for name, prepare, about in (
-            ("block", "block", "the block of Hugging Face Transformers, with its default attention"),
-            ("compile", "compile_block", "the block of Hugging Face Transformers, by torch.compile"),
+        for name, prepare, needs, about in (
+            ("block", "block", (), "the block of Hugging Face Transformers, with its default attention"),
+            ("compile", "compile_block", (), "the block of Hugging Face Transformers, by torch.compile"),
+            ("offload", "offloaded", (ACCELERATE,), "the block, its weights held outside and put in place by Accelerate"),
         )
     ),
     *(
