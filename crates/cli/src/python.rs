@@ -40,6 +40,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/blocks.py",
     "benchbook_worker/compressed_rows.py",
     "benchbook_worker/compression_rows.py",
+    "benchbook_worker/ctranslate2_encoders.py",
     "benchbook_worker/ctranslate2_rows.py",
     "benchbook_worker/decoding.py",
     "benchbook_worker/devices.py",
@@ -82,6 +83,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/transformers_models.py",
     "benchbook_worker/transformers_rows.py",
     "benchbook_worker/weight_rows.py",
+    "benchbook_worker/whole_table.py",
     "benchbook_worker/wire.py",
     "benchbook_worker/worker.py",
 ];

@@ -1,6 +1,7 @@
 """Workloads by what engines can say of them, without loading an engine."""
 
 from .devices import BITSANDBYTES, COMPRESSOR, TORCHAO
+from .rows import Row
 
 REAL, WIDE, SINGLE = ("f32", "f64", "bf16", "f16"), ("f32", "f64"), ("f32",)
 #: What is added to a mean of squares before its root, in all norms.
@@ -134,3 +135,11 @@ PRODUCTS = (
 )
 #: Those whose sums of thousands, step by step, need more bits than 16 have.
 NEED_BITS = ("read", "contextual-attention", "layer-norm", "rms-norm", "norm-chain", "causal-conv", *WHOLE)
+
+
+def torch_row(name, workload, prepare, about, devices=TORCHES, **more):
+    return Row(name, workload, devices, more.pop("dtypes", REAL), prepare, about, ("EN2",), **more)
+
+
+def graph(device, workload, dtypes, prepare, about, claims, tokens=()):
+    return Row("graph", workload, (device,), dtypes, prepare, about, claims, tokens=tokens, memory=False)

@@ -44,9 +44,9 @@ class Setting:
         told = value if math.isfinite(value) else str(value)
         self.metrics.append({"name": name, "value": told, "unit": unit, "measured": True})
 
-    def tell_weights(self, inputs):
-        """Records the bytes of all inputs but the prompt."""
-        self.tell("weight_bytes", sum(one.nbytes for name, one in inputs.items() if name != "prompt"), "bytes")
+    def tell_weights(self, inputs, given="prompt"):
+        """Records the bytes of all inputs but the one that is given anew."""
+        self.tell("weight_bytes", sum(one.nbytes for name, one in inputs.items() if name != given), "bytes")
 
     def timed(self, name, work):
         """Does some work of the preparation, and records how long it took, in nanoseconds."""

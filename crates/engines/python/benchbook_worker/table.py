@@ -3,7 +3,6 @@
 from .devices import ACCELERATE, BITSANDBYTES, DEVICES, FLA, PEFT, ZENTORCH
 from .names import (
     COMPILED,
-    ENCODERS,
     FORMS,
     FORMULAS,
     GRAPHS,
@@ -15,12 +14,14 @@ from .names import (
     RECURRENCES,
     SDPA,
     SINGLE,
-    TORCHES,
     WEIGHTED,
     WHOLE,
     WIDE,
+    graph,
+    torch_row,
 )
 from .rows import Row
+from .whole_table import MODELS
 
 
 def dtypes_of(workload):
@@ -29,14 +30,6 @@ def dtypes_of(workload):
 
 def numpy_row(workload, dtypes, about):
     return Row("numpy", workload, ("numpy",), dtypes, f"numpy_rows:{workload}", about)
-
-
-def torch_row(name, workload, prepare, about, devices=TORCHES, **more):
-    return Row(name, workload, devices, more.pop("dtypes", REAL), prepare, about, ("EN2",), **more)
-
-
-def graph(device, workload, dtypes, prepare, about, claims, tokens=()):
-    return Row("graph", workload, (device,), dtypes, prepare, about, claims, tokens=tokens, memory=False)
 
 
 def gpu_row(name, device, dtypes, prepare, about, workload="attention"):
@@ -141,19 +134,6 @@ ROWS = [
         )
         for name in SDPA
         for backend in ("efficient", "cudnn")
-    ),
-    *(
-        torch_row(name, workload, prepare, about, dtypes=WIDE, tokens=tokens, memory=not name.startswith("compile"))
-        for workload, tokens in ENCODERS
-        for name, prepare, about in (
-            ("eager", "torch_rows:eager", "the formula, in PyTorch"),
-            ("sdpa-flash", "torch_rows:sdpa_flash", "PyTorch's norms, and its SDPA by its backend flash"),
-            (
-                "compile-frozen",
-                "torch_rows:compile_frozen",
-                "by torch.compile with its weights as constants, which are packed before (freezing)",
-            ),
-        )
     ),
     *(
         torch_row("native", name, "torch_rows:native", f"PyTorch's {name.replace('-', '_')}")
@@ -327,20 +307,6 @@ ROWS = [
         )
         for name, prepare, about in (("q4-0", "q4_0", "Q4_0"), ("q8-0", "q8_0", "Q8_0"))
     ),
-    *(
-        Row(
-            "kv-cache",
-            workload,
-            ("ctranslate2",),
-            SINGLE,
-            f"ctranslate2_rows:{prepare}",
-            f"a {model} in CTranslate2's form, with its cache of keys and values",
-            ("EN5",),
-            tokens=("prompt",),
-            loop=True,
-        )
-        for workload, prepare, model in (("greedy-decoding", "Decoding", "GPT-2"), ("generate", "Generate", "LLaMA"))
-    ),
     torch_row(
         "torch-csr",
         "sparse-matmul",
@@ -410,41 +376,6 @@ ROWS = [
             ("grouped-mm", SINGLE, "as grouped products, which its models take by themselves"),
         )
     ),
-    *(
-        Row(
-            "model",
-            workload,
-            ("transformers", "transformers-mkl"),
-            WIDE,
-            f"transformers_encoders:{workload.split('-')[0]}",
-            about,
-            ("EN3",),
-            tokens=tokens,
-        )
-        for (workload, tokens), about in zip(
-            ENCODERS,
-            (
-                "BERT of Hugging Face Transformers, and the mean of its positions",
-                "the encoder of Whisper of Hugging Face Transformers",
-            ),
-            strict=True,
-        )
-    ),
-    *(
-        Row(
-            "model",
-            workload,
-            ("transformers", "transformers-mkl"),
-            SINGLE,
-            f"transformers_models:{workload.title()}",
-            "LLaMA and Qwen3 of Hugging Face Transformers, read by it from safetensors, with its cache of keys and values",
-            ("EN3",),
-            tokens=("prompt",),
-            loop=True,
-            needs=(("safetensors", "0.4", "1"),),
-        )
-        for workload in ("prefill", "generate")
-    ),
     Row(
         "kv-cache",
         "greedy-decoding",
@@ -457,14 +388,6 @@ ROWS = [
         loop=True,
     ),
     *(graph("onnxruntime", name, SINGLE, "onnx_rows:cpu", "exported to ONNX", ("EN5",)) for name in GRAPHS),
-    *(
-        graph(device, workload, SINGLE, f"{module}:cpu", about, ("EN5",), tokens)
-        for workload, tokens in ENCODERS
-        for device, module, about in (
-            ("onnxruntime", "onnx_rows", "exported to ONNX"),
-            ("openvino", "openvino_rows", "converted from PyTorch"),
-        )
-    ),
     *(
         graph(
             "openvino",
@@ -494,4 +417,5 @@ ROWS = [
         loop=True,
     ),
     *(graph("tensorrt", name, SINGLE, "onnx_rows:tensorrt", "exported to ONNX", ("EN7",)) for name in GRAPHS),
+    *MODELS,
 ]
