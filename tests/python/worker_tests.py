@@ -238,6 +238,9 @@ class TestWorker(unittest.TestCase):
         _, numbers = self.ask("approximation", {"a": array([[5.4, 6.4], [7.4, 8.6]])}, trial=1, seed=2)
         self.assertEqual(dict(numbers)["a"].data, array([[5, 6], [7, 9]]).data)
         self.assertEqual(self.worker.trials[1].copies[0]["a"][0, 0], numpy.float32(1.2))
+        rounding = {"bits": 8, "group": 32}
+        self.worker.trials[1].setting.rounding = rounding
+        self.assertEqual(self.ask("approximation", trial=1, seed=1)[0], {"say": "stands_for", "rounding": rounding})
         self.prepare(trial=2)
         self.assertEqual(self.ask("approximation", trial=2, seed=1)[0], {"say": "none"})
 

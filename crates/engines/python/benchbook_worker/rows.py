@@ -29,6 +29,9 @@ class Setting:
     #: Of an approximation, the numbers that are computed with in the place of inputs: arrays of the engine by the names of these, or
     #: functions that make them of the input.
     stands_for: dict = field(default_factory=dict)
+    #: How the left factors of products are rounded on the way, where that is not the input of a call: `{"bits": 8, "group": 32}`, and
+    #: without a group where a whole row shares its scale.
+    rounding: dict = None
 
     def __getattr__(self, name):
         """A parameter of the case by its name."""

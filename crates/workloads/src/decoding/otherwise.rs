@@ -1,5 +1,7 @@
 //! Where a decoder goes another way than the exact one, and how far it is believed.
 
+use benchbook_core::Rounding;
+
 /// Where a decoder goes another way than the exact one. What it has rounded or decided it is believed as far as rounding in `f32` could
 /// have led it there; elsewhere its answers are NaN, and so are never right.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,6 +14,8 @@ pub struct Otherwise<'a> {
     pub depths: Option<Depths<'a>>,
     /// The share of a query's largest weight by which each of its weights is made less.
     pub least: Option<f64>,
+    /// How what matrices are multiplied by is rounded.
+    pub rounding: Option<Rounding>,
 }
 
 /// Keys and values as a cache of whole numbers gives them back.
