@@ -159,13 +159,19 @@ fn ugly(foreign: &Foreign, device: &str, rows: &[ImplementationInfo]) -> [Vec<St
     let here = |row: &&ImplementationInfo| row.devices.iter().any(|one| one == device) && !is_compiled(&row.name);
     for row in rows.iter().filter(here) {
         let workload = problems.find_workload(&row.workload).unwrap();
-        let step = if row.name == "graph" { GRAPHS } else { 1 };
+        let step = if row.name.starts_with("graph") { GRAPHS } else { 1 };
         let mut taken = false;
         // Blocks of weights that share scales are never filled by the ugly ones.
         let whole = [("m", 5_i64), ("n", 64), ("k", 256)].into_iter();
         let whole = whole.fold(Params::default(), |params, (name, size)| params.with(name, size.into()));
         let more = row.approximates.then_some(whole).filter(|whole| workload.case(whole.clone()).is_ok());
-        for params in workload.ugly().into_iter().step_by(step).chain(more) {
+        let usual = match row.workload.as_str() {
+            "text-encoder" | "audio-encoder" => Some(Params::default()),
+            "generate" => Some(Params::default().with("hidden", 192_i64.into())),
+            _ => None,
+        };
+        let usual = usual.filter(|_| row.approximates);
+        for params in workload.ugly().into_iter().step_by(step).chain(more).chain(usual) {
             let case = workload.case(params).unwrap();
             for dtype in [DType::F32, DType::F64, DType::Bf16] {
                 match tried(&mut pipe, row, device, &case, dtype) {

@@ -55,6 +55,7 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/graphs.py",
     "benchbook_worker/hybrid.py",
     "benchbook_worker/latent.py",
+    "benchbook_worker/llama_models.py",
     "benchbook_worker/llama_rows.py",
     "benchbook_worker/machine.py",
     "benchbook_worker/mambapy_rows.py",

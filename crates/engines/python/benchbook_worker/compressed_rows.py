@@ -1,17 +1,19 @@
 """OpenVINO: products by compressed weights, which its graphs say as codes, what is zero among them, and scales; its plugin for processors
-decodes them in the product, and may round the left factor besides (dynamic quantisation)."""
+decodes them in the product, and may round the left factor besides (dynamic quantisation). And encoders whose products are such."""
 
 import functools
 
 import numpy
 
 # The first keeps OpenVINO from reporting to its makers.
-from .openvino_rows import call_of, compiled_of, opened, openvino  # isort: skip
+from .openvino_rows import call_of, compiled_of, converted, opened, openvino  # isort: skip
 from openvino import opset15
 from openvino.op import Constant
+from openvino.passes import ConstantFolding, Manager
 
 from . import machine
-from .few_bits import GROUP, columns_of_bytes, four_bits, rounded_by_reciprocal
+from .few_bits import GROUP, bytes_of, columns_of_bytes, four_bits, rounded_by_reciprocal, with_bytes
+from .names import MATRICES
 from .rows import Unsupported, of_all, sets_of, taking_turns
 
 #: What stands for zero among unsigned codes of four and of eight bits.
@@ -39,13 +41,19 @@ def all_zero(shape):
     return Constant(openvino.Tensor(bytes_of, list(shape), openvino.Type.u4), shared_memory=False)
 
 
-def model_of(setting, codes, zero, scales):
-    """A model of the product by (codes - zero) times scales, which are `[n, k]`, whole or in groups."""
-    given = opset15.parameter([setting.m, setting.k], openvino.Type.f32)
+def decoded(codes, zero, scales, shape):
+    """Weights `[n, k]`: (codes - zero) times scales, whole or in groups."""
     steps = opset15.subtract(opset15.convert(codes, "f32"), opset15.convert(zero, "f32"))
     weights = opset15.multiply(steps, opset15.constant(scales))
     if scales.ndim == 3:
-        weights = opset15.reshape(weights, opset15.constant(numpy.array([setting.n, setting.k], "i8")), False)
+        weights = opset15.reshape(weights, opset15.constant(numpy.array(shape, "i8")), False)
+    return weights
+
+
+def model_of(setting, codes, zero, scales):
+    """A model of the product by such weights."""
+    given = opset15.parameter([setting.m, setting.k], openvino.Type.f32)
+    weights = decoded(codes, zero, scales, [setting.n, setting.k])
     return openvino.Model([opset15.matmul(given, weights, False, True)], [given], "product")
 
 
@@ -107,3 +115,50 @@ def eight_in_bytes(setting, copies):
         return model_of(setting, opset15.constant(above), opset15.constant(zero), scales)
 
     return calls_of(setting, copies, made, above.nbytes + scales.nbytes + zero.nbytes, GROUP)
+
+
+def compress(model, grouped):
+    """Puts codes of eight bits in the place of each constant matrix that something is multiplied by: in groups of 32 along the sum, or
+    with a scale for each row. They stand for the same numbers where these are on such a grid. Tells the bytes of these codes."""
+    held = 0
+    for node in model.get_ordered_ops():
+        source = node.input_value(1).get_node() if node.get_type_name() == "MatMul" else None
+        if source is None or source.get_type_name() != "Constant" or len(source.get_output_shape(0)) != 2:
+            continue
+        how, matrix = node.get_attributes(), source.get_data()
+        rows = numpy.ascontiguousarray(matrix if how["transpose_b"] else matrix.T, "f4")
+        codes, scales = bytes_of(rows.reshape(len(rows), -1, GROUP if grouped else rows.shape[1]))
+        above = (codes.astype("i2") + ZERO_OF_EIGHT).astype("u1")
+        # Without groups all is of two axes.
+        above, scales = (above, scales[..., None]) if grouped else (above[:, 0], scales)
+        zero = numpy.full(scales.shape, ZERO_OF_EIGHT, "u1")
+        weights = decoded(opset15.constant(above), opset15.constant(zero), numpy.ascontiguousarray(scales), rows.shape)
+        product = opset15.matmul(node.input_value(0), weights, how["transpose_a"], True)
+        for target in node.output(0).get_target_inputs():
+            target.replace_source_output(product.output(0))
+        held += above.nbytes + scales.nbytes + zero.nbytes
+    return held
+
+
+@of_all
+def encoder(setting, copies):
+    """A graph whose matrices have eight bits. Where they have groups of 32 along the sum, the left factors are rounded in these."""
+    grouped = not any(copies[0][name].shape[-1] % GROUP for name in MATRICES) and machine.has_vnni()
+    rounded = with_bytes(setting, copies, MATRICES, grouped)
+    if not grouped:
+        setting.rounding = None  # its kernels take groups of 32 alone
+    graph, model = converted(setting, rounded)
+    folding = Manager()
+    folding.register_pass(ConstantFolding())
+    folding.run_passes(model)
+    held = compress(model, grouped)
+    if not held:
+        raise Unsupported("OpenVINO finds no products by constant matrices in its graph")
+    setting.tell("weight_bytes", held + others(copies[0], graph.given), "bytes")
+    compiled = opened(setting, model, DYNAMIC_QUANTIZATION_GROUP_SIZE=GROUP if grouped else 0)
+    return [call_of(compiled, [inputs[name] for name in graph.given]) for inputs in copies]
+
+
+def others(inputs, given):
+    """Bytes of the weights that stay as they are."""
+    return sum(one.nbytes for name, one in inputs.items() if name not in (*given, *MATRICES))

@@ -4,7 +4,7 @@ import ctranslate2
 import numpy
 from ctranslate2.specs import common_spec, transformer_spec, whisper_spec
 
-from .ctranslate2_rows import SPECIAL, opened
+from .ctranslate2_rows import SPECIAL, matrices_of, opened, tell_bytes
 from .names import EPSILON
 
 #: Tokens that it looks for in a vocabulary of Whisper. Nobody makes any here: its decoder is there because a file has one.
@@ -84,10 +84,14 @@ def empty(decoder, width):
         product(of, numpy.zeros((outer * width, width), "f4"), numpy.zeros(outer * width, "f4"))
 
 
-def text(setting, inputs):
+def text(setting, inputs, compute_type="float32"):
     """A direction for each text, by a mean over its positions."""
-    setting.tell_weights(inputs, "ids")
-    encoder = opened(setting, bert(setting, inputs), ctranslate2.Encoder)
+    weights = inputs
+    if compute_type == "float32":
+        setting.tell_weights(inputs, "ids")
+    else:
+        weights = coded(setting, inputs, "ids", "embedding", "kinds")
+    encoder = opened(setting, bert(setting, weights), ctranslate2.Encoder, compute_type)
     setting.packed = tuple(name for name in inputs if name != "ids")
     lengths = numpy.full(setting.batch, setting.seq, "i4")
     # Views of these arrays: what the controller writes there is read from there.
@@ -103,9 +107,28 @@ def text(setting, inputs):
     return call
 
 
-def audio(setting, inputs):
-    setting.tell_weights(inputs, "mel")
-    model = opened(setting, whisper(setting, inputs), ctranslate2.models.Whisper)
+def coded(setting, inputs, given, *more):
+    """The inputs with what its codes stand for, where it computes in int8: a scale for each row of a matrix, and for each position."""
+    names = matrices_of(inputs, *more)
+    tell_bytes(setting, inputs, names, given)
+    return with_bytes(setting, [inputs], names, grouped=False)[0]
+
+
+def text_int8(setting, inputs):
+    return text(setting, inputs, "int8")
+
+
+def audio_int8(setting, inputs):
+    return audio(setting, inputs, "int8")
+
+
+def audio(setting, inputs, compute_type="float32"):
+    weights = inputs
+    if compute_type == "float32":
+        setting.tell_weights(inputs, "mel")
+    else:
+        weights = coded(setting, inputs, "mel")
+    model = opened(setting, whisper(setting, weights), ctranslate2.models.Whisper, compute_type)
     setting.packed = tuple(name for name in inputs if name != "mel")
     mel = ctranslate2.StorageView.from_array(inputs["mel"])
     return lambda: model.encode(mel)

@@ -27,6 +27,8 @@ FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *COMPILE
 GRAPHS = ("matmul", *ATTENTION, *BLOCKS, *CONVOLUTIONS, "latent-attention")
 #: Those whose weights a compiler can pack before it is called.
 WEIGHTED = ("linear", "mlp", "projected-attention", *CONVOLUTIONS, *WHOLE)
+#: Matrices of their blocks.
+MATRICES = tuple(f"w_{part}" for part in ("query", "key", "value", "out", "up", "down"))
 #: Whole encoders, with what are their token ids.
 ENCODERS = (("text-encoder", ("ids",)), ("audio-encoder", ()))
 #: Those that PyTorch's own attention can say.

@@ -25,13 +25,18 @@ def core():
     return openvino.Core()
 
 
+def converted(setting, copies):
+    """A graph of PyTorch, and what OpenVINO reads of it."""
+    graph = Graph(setting, copies, FUSED | latent.MIXED).eval()
+    shapes = [openvino.PartialShape(list(one.shape)) for one in graph.example]
+    return graph, openvino.convert_model(graph, example_input=graph.example, input=shapes)
+
+
 @of_all
 def cpu(setting, copies):
-    graph = Graph(setting, copies, FUSED | latent.MIXED).eval()
     if setting.dtype == "bf16" and "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise Unsupported("OpenVINO does not compute in bf16 on this processor")
-    shapes = [openvino.PartialShape(list(one.shape)) for one in graph.example]
-    model = openvino.convert_model(graph, example_input=graph.example, input=shapes)
+    graph, model = converted(setting, copies)
     compiled = opened(setting, model)
     return [call_of(compiled, [inputs[name] for name in graph.given]) for inputs in copies]
 

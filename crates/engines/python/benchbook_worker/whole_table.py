@@ -1,5 +1,6 @@
 """Rows of whole models: encoders, and decoders that are no GPT-2, whose weights are those of a case."""
 
+from .devices import GGUF, TORCHAO
 from .names import ENCODERS, SINGLE, WIDE, graph, torch_row
 from .rows import Row
 
@@ -93,5 +94,76 @@ MODELS = [
             ("onnxruntime", "onnx_rows", "exported to ONNX"),
             ("openvino", "openvino_rows", "converted from PyTorch"),
         )
+    ),
+    *(
+        Row(
+            name,
+            workload,
+            (device,),
+            SINGLE,
+            f"{module}:{prepare or workload.split('-')[0] + '_int8'}",
+            f"{about}, by matrices of 8 bits, what they multiply by rounded to 8 bits in the call",
+            ("EN5",),
+            tokens=tokens,
+            memory=device != "openvino",
+            approximates=True,
+            on_request=True,
+        )
+        for workload, tokens in ENCODERS
+        for device, name, module, prepare, about in (
+            ("onnxruntime", "graph-int8", "nbits_rows", "encoder", "exported to ONNX"),
+            ("openvino", "graph-int8", "compressed_rows", "encoder", "converted from PyTorch"),
+            ("ctranslate2", "model-int8", "ctranslate2_encoders", "", "in CTranslate2's form"),
+        )
+    ),
+    *(
+        Row(
+            name,
+            "generate",
+            (device,),
+            SINGLE,
+            prepare,
+            about,
+            claims,
+            tokens=("prompt",),
+            loop=True,
+            needs=needs,
+            approximates=True,
+            on_request=True,
+        )
+        for device, name, prepare, claims, needs, about in (
+            (
+                "ctranslate2",
+                "kv-cache-int8",
+                "ctranslate2_rows:GenerateInt8",
+                ("EN5",),
+                (),
+                "a LLaMA in CTranslate2's form, by matrices of 8 bits, what they multiply by rounded to 8 bits token by token",
+            ),
+            (
+                "llama-cpp",
+                "kv-cache-q4-1",
+                "llama_models:Generate",
+                (),
+                (GGUF,),
+                "a LLaMA by llama.cpp from a file in Q4_1 (tables of tokens in Q8_0), what they multiply by rounded to 8 bits in groups of 32",
+            ),
+        )
+    ),
+    *(
+        Row(
+            "torchao-int8-dynamic",
+            workload,
+            ("transformers", "transformers-mkl"),
+            SINGLE,
+            f"transformers_encoders:{workload.split('-')[0]}_in_bytes",
+            "that of Hugging Face Transformers, whose products torchao makes of both factors in 8 bits, without a compiler",
+            ("EN3", "EN5"),
+            tokens=tokens,
+            needs=(TORCHAO,),
+            approximates=True,
+            on_request=True,
+        )
+        for workload, tokens in ENCODERS
     ),
 ]
