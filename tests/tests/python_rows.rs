@@ -167,7 +167,7 @@ fn ugly(foreign: &Foreign, device: &str, rows: &[ImplementationInfo]) -> [Vec<St
         let more = row.approximates.then_some(whole).filter(|whole| workload.case(whole.clone()).is_ok());
         let usual = match row.workload.as_str() {
             "text-encoder" | "audio-encoder" => Some(Params::default()),
-            "generate" => Some(Params::default().with("hidden", 192_i64.into())),
+            "generate" | "prefill" => Some(Params::default().with("hidden", 192_i64.into())),
             _ => None,
         };
         let usual = usual.filter(|_| row.approximates);

@@ -21,6 +21,8 @@ TABLES = {"token_embd": "embedding", "output": "head"}
 #: Formats of matrices, and of the tables of tokens, as the file has them in which SmolLM2-135M comes.
 OF_MATRICES, OF_TABLES = gguf.GGMLQuantizationType.Q4_1, gguf.GGMLQuantizationType.Q8_0
 
+#: The base of the angles of a case that names none.
+BASE = 10_000
 #: Tokens of a prompt that are computed at a time at most, as it has it by itself.
 MOST_AT_ONCE = 512
 
@@ -28,6 +30,11 @@ MOST_AT_ONCE = 512
 def in_pairs(rows, heads):
     """Rows of queries or keys as they are turned there: numbers beside each other are a pair, which are half a head apart here."""
     return rows.reshape(heads, 2, -1, rows.shape[-1]).swapaxes(1, 2).reshape(rows.shape)
+
+
+def positions(setting):
+    """Positions of a case: of the prompt, and of the tokens that are made, where some are."""
+    return setting.prompt + setting.params.get("tokens", 0)
 
 
 def refuse(setting, x):
@@ -43,7 +50,7 @@ def written(setting, x, path):
     """Writes the file; what its codes stand for is what the setting says then. Tells the bytes of the weights."""
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(setting.layers)
-    writer.add_context_length(setting.prompt + setting.tokens)
+    writer.add_context_length(positions(setting))
     writer.add_embedding_length(setting.width)
     writer.add_feed_forward_length(setting.hidden)
     writer.add_head_count(setting.heads)
@@ -51,7 +58,7 @@ def written(setting, x, path):
     writer.add_key_length(setting.head_dim)
     writer.add_value_length(setting.head_dim)
     writer.add_rope_dimension_count(setting.head_dim)
-    writer.add_rope_freq_base(float(setting.rotary_base))
+    writer.add_rope_freq_base(float(setting.params.get("rotary_base", BASE)))
     writer.add_layer_norm_rms_eps(EPSILON)
     writer.add_vocab_size(setting.vocabulary)
     writer.add_tokenizer_model("none")
@@ -112,7 +119,7 @@ class Generate:
         if not self.model:
             raise RuntimeError("llama.cpp does not read the file that was written for it")
         params = llama_cpp.llama_context_default_params()
-        params.n_ctx = setting.prompt + setting.tokens
+        params.n_ctx = positions(setting)
         params.n_batch, params.n_ubatch = max(setting.prompt, 1), min(max(setting.prompt, 1), MOST_AT_ONCE)
         params.n_threads = params.n_threads_batch = setting.threads
         context = llama_cpp.llama_init_from_model(self.model, params)
@@ -124,14 +131,18 @@ class Generate:
         self.made = []
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self.context), True)
 
-    def step(self):
-        """Makes the next token; tells how many were made, and whether there are more to make."""
-        taken = self.made[-1:] or [int(token) for token in self.inputs["prompt"]]
+    def behind(self, taken):
+        """Takes tokens, and gives the logits behind the last of them, which stay until the next are taken."""
         tokens = (llama_cpp.llama_token * len(taken))(*taken)
         if llama_cpp.llama_decode(self.context, llama_cpp.llama_batch_get_one(tokens, len(taken))):
             raise RuntimeError("llama.cpp could not compute the next token")
         logits = llama_cpp.llama_get_logits_ith(self.context, -1)
-        self.made.append(int(numpy.ctypeslib.as_array(logits, (self.setting.vocabulary,)).argmax()))
+        return numpy.ctypeslib.as_array(logits, (self.setting.vocabulary,))
+
+    def step(self):
+        """Makes the next token; tells how many were made, and whether there are more to make."""
+        taken = self.made[-1:] or [int(token) for token in self.inputs["prompt"]]
+        self.made.append(int(self.behind(taken).argmax()))
         return 1, len(self.made) < self.setting.tokens
 
     def result(self):
@@ -141,3 +152,21 @@ class Generate:
         for held, free in (("context", llama_cpp.llama_free), ("model", llama_cpp.llama_model_free)):
             if getattr(self, held, None):
                 free(getattr(self, held))
+
+
+class Prefill(Generate):
+    """`prefill` likewise, a chunk of the prompt a step."""
+
+    def begin(self):
+        super().begin()
+        self.taken = 0
+
+    def step(self):
+        """Takes the next chunk; tells that no token was made, and whether more is to be taken."""
+        chunk = [int(token) for token in self.inputs["prompt"][self.taken : self.taken + self.setting.chunk]]
+        self.logits = self.behind(chunk)
+        self.taken += len(chunk)
+        return 0, self.taken < self.setting.prompt
+
+    def result(self):
+        return self.logits[None].copy()

@@ -119,7 +119,7 @@ MODELS = [
     *(
         Row(
             name,
-            "generate",
+            workload,
             (device,),
             SINGLE,
             prepare,
@@ -131,8 +131,9 @@ MODELS = [
             approximates=True,
             on_request=True,
         )
-        for device, name, prepare, claims, needs, about in (
+        for workload, device, name, prepare, claims, needs, about in (
             (
+                "generate",
                 "ctranslate2",
                 "kv-cache-int8",
                 "ctranslate2_rows:GenerateInt8",
@@ -140,13 +141,17 @@ MODELS = [
                 (),
                 "a LLaMA in CTranslate2's form, by matrices of 8 bits, what they multiply by rounded to 8 bits token by token",
             ),
-            (
-                "llama-cpp",
-                "kv-cache-q4-1",
-                "llama_models:Generate",
-                (),
-                (GGUF,),
-                "a LLaMA by llama.cpp from a file in Q4_1 (tables of tokens in Q8_0), what they multiply by rounded to 8 bits in groups of 32",
+            *(
+                (
+                    workload,
+                    "llama-cpp",
+                    f"{name}-q4-1",
+                    f"llama_models:{workload.title()}",
+                    (),
+                    (GGUF,),
+                    "a LLaMA by llama.cpp from a file in Q4_1 (tables of tokens in Q8_0), what they multiply by rounded in groups of 32",
+                )
+                for workload, name in (("generate", "kv-cache"), ("prefill", "chunked"))
             ),
         )
     ),
