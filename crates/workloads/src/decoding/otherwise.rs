@@ -1,5 +1,7 @@
 //! Where a decoder goes another way than the exact one, and how far it is believed.
 
+use benchbook_core::Rounding;
+
 use crate::attention::reference::dot;
 
 /// Where a decoder goes another way than the exact one. What it has rounded or decided it is believed as far as rounding in `f32` could
@@ -19,6 +21,8 @@ pub struct Otherwise<'a> {
     pub scan: Option<usize>,
     /// The experts that a feed-forward network is parted into.
     pub parted: Option<Parted<'a>>,
+    /// How what matrices are multiplied by is rounded.
+    pub rounding: Option<Rounding>,
 }
 
 impl Otherwise<'_> {

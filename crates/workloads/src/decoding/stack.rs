@@ -294,6 +294,8 @@ impl<'a> Model<'a> {
 
     /// A matrix of a layer, times `x`.
     fn product(&self, name: &str, layer: usize, x: &[f64], outer: usize) -> Vec<f64> {
+        let rounded = self.otherwise.rounding.map(|rounding| rounding.of(x));
+        let x = rounded.as_deref().unwrap_or(x);
         let matrix = self.row(name, layer, outer * x.len());
         if matrix.len() < LARGE {
             return matrix.chunks_exact(x.len()).map(|row| dot(x, row)).collect();

@@ -1,6 +1,8 @@
 //! What the encoder of a Whisper makes of sound, with weights that are drawn from a seed, or real ones.
 
-use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work, sample_rows};
+use benchbook_core::{
+    Array, DType, Inputs, Params, Preset, Problem, Reference, Rough, Rounding, Value, Work, sample_rows,
+};
 
 use super::stack::{EMBEDDED, Sizes};
 use crate::attention::reference::dot;
@@ -139,13 +141,19 @@ impl Problem for AudioEncoder {
     }
 
     fn reference(params: &AudioEncoderParams, inputs: &Inputs, seed: u64) -> Reference {
-        let AudioEncoderParams { width, batch, frames, .. } = *params;
-        let seq = frames / 2;
-        let most = BUDGET as f64 / (params.sizes().products(seq) + params.convolved());
-        let chosen = sample_rows(batch, (most as usize).max(1), seed);
-        let values = chosen.iter().flat_map(|one| heard(params, inputs, *one)).collect();
-        let rows = chosen.iter().flat_map(|one| one * seq..(one + 1) * seq).collect();
-        Reference::of(vec![batch, seq, width], rows, values)
+        all_heard(params, inputs, seed, None)
+    }
+
+    /// The convolutions are no products of a matrix, and are not rounded.
+    fn rounded(
+        params: &AudioEncoderParams,
+        inputs: &Inputs,
+        _outputs: &[Array],
+        seed: u64,
+        rounding: Rounding,
+    ) -> Option<Rough> {
+        let of = |rounding| all_heard(params, inputs, seed, rounding);
+        Some(Rough::beside(of(None), &of(Some(rounding))))
     }
 
     /// Bytes of the weights, of the spectrograms and of the result, each once.
@@ -163,8 +171,24 @@ impl Problem for AudioEncoder {
     }
 }
 
+/// What the encoder makes of as many spectrograms as there is time for, where what matrices are multiplied by may be rounded.
+fn all_heard(params: &AudioEncoderParams, inputs: &Inputs, seed: u64, rounding: Option<Rounding>) -> Reference {
+    let AudioEncoderParams { width, batch, frames, .. } = *params;
+    let seq = frames / 2;
+    let most = BUDGET as f64 / (params.sizes().products(seq) + params.convolved());
+    let chosen = sample_rows(batch, (most as usize).max(1), seed);
+    let values = chosen.iter().flat_map(|one| heard(params, inputs, *one, rounding)).collect();
+    let rows = chosen.iter().flat_map(|one| one * seq..(one + 1) * seq).collect();
+    Reference::of(vec![batch, seq, width], rows, values)
+}
+
 /// What the encoder makes of one of the spectrograms.
-pub(crate) fn heard(params: &AudioEncoderParams, inputs: &Inputs, one: usize) -> Vec<f64> {
+pub(crate) fn heard(
+    params: &AudioEncoderParams,
+    inputs: &Inputs,
+    one: usize,
+    rounding: Option<Rounding>,
+) -> Vec<f64> {
     let AudioEncoderParams { width, bins, frames, .. } = *params;
     let mel = &inputs.numbers("mel")[one * bins * frames..][..bins * frames];
     let by_frame = (0..frames).map(|frame| mel.iter().skip(frame).step_by(frames).map(|x| f64::from(*x)).collect());
@@ -172,7 +196,7 @@ pub(crate) fn heard(params: &AudioEncoderParams, inputs: &Inputs, one: usize) ->
     let second = convolved(inputs, ["conv_2", "conv_2_bias"], &first, 2);
     let positions = inputs.numbers("positions");
     let stream = second.concat().iter().zip(positions).map(|(x, place)| x + f64::from(*place)).collect();
-    let made = params.sizes().through(inputs, stream);
+    let made = params.sizes().through(inputs, stream, rounding);
     let last = |x: &[f64]| layer_normed(x, inputs.numbers("last_gain"), inputs.numbers("last_bias"));
     made.chunks_exact(width).flat_map(last).collect()
 }

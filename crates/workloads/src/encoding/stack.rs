@@ -1,6 +1,6 @@
 //! The blocks of an encoder: their sizes, their inputs, and themselves in `f64`.
 
-use benchbook_core::Inputs;
+use benchbook_core::{Inputs, Rounding};
 use rayon::prelude::*;
 
 use crate::attention::reference::{average, dot};
@@ -92,10 +92,10 @@ impl Sizes {
         layers * seq * (matrices as f64 + 2.0 * seq * self.width as f64)
     }
 
-    /// What the blocks make of a sequence `[seq, width]`.
-    pub(super) fn through(&self, inputs: &Inputs, mut stream: Vec<f64>) -> Vec<f64> {
+    /// What the blocks make of a sequence `[seq, width]`, where what matrices are multiplied by may be rounded.
+    pub(super) fn through(&self, inputs: &Inputs, mut stream: Vec<f64>, rounding: Option<Rounding>) -> Vec<f64> {
         for layer in 0..self.layers {
-            let block = Block { sizes: *self, inputs, layer };
+            let block = Block { sizes: *self, inputs, layer, rounding };
             let kept: Vec<f64> =
                 stream.par_chunks_exact(self.width).flat_map_iter(|x| block.key_and_value(x)).collect();
             stream = stream.par_chunks_exact(self.width).flat_map_iter(|x| block.position(x, &kept)).collect();
@@ -109,6 +109,7 @@ struct Block<'a> {
     sizes: Sizes,
     inputs: &'a Inputs,
     layer: usize,
+    rounding: Option<Rounding>,
 }
 
 impl Block<'_> {
@@ -120,6 +121,8 @@ impl Block<'_> {
     /// x · w + b, of the product of this place among all.
     fn linear(&self, place: usize, x: &[f64]) -> Vec<f64> {
         let (matrix, bias, [outer, inner]) = self.sizes.matrices()[place];
+        let rounded = self.rounding.map(|rounding| rounding.of(x));
+        let x = rounded.as_deref().unwrap_or(x);
         let rows = self.own(matrix, outer * inner).chunks_exact(inner).map(|row| dot(x, row));
         match bias {
             Some(bias) => rows.zip(self.own(bias, outer)).map(|(sum, bias)| sum + f64::from(*bias)).collect(),
