@@ -15,6 +15,8 @@ pub use kept::Keeps;
 pub use matrix::{Form, Held};
 pub use session::{MOST_STEP, Session};
 
+pub(crate) use matrix::Matrix;
+
 use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp, rms_norm, swiglu};
 
 use crate::description::{Architecture, Description, Text};
@@ -25,7 +27,6 @@ use cross::Cross;
 use experts::Experts;
 use latent::Projection;
 use load::Planned;
-use matrix::Matrix;
 
 /// A model whose weights are packed for this processor: made once, shared by every [`Session`].
 ///

@@ -1,6 +1,6 @@
 //! Models with fewer heads or channels: smaller matrices of the same layers; and such without one of their layers.
 
-use crate::compress::{largest, squares};
+use crate::compress::{kept_parts, largest, squares};
 use crate::description::Description;
 use crate::error::Result;
 use crate::tensors::Tensor;
@@ -139,10 +139,7 @@ impl Source for Narrowed<'_> {
         let wide = known(&self.wide.tensors(), tensor.clone());
         let numbers = self.source.numbers(&wide)?;
         let columns = wide.shape.last().copied().unwrap_or(1);
-        let of = |numbers: &[f32]| -> Vec<f32> {
-            let each = numbers.len() / all;
-            kept.iter().flat_map(|part| &numbers[part * each..][..each]).copied().collect()
-        };
-        Ok(if rows { of(&numbers) } else { numbers.chunks_exact(columns).flat_map(of).collect() })
+        let across = if rows { numbers.len() } else { columns };
+        Ok(kept_parts(&numbers, [across, across / all], kept))
     }
 }
