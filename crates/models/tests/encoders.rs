@@ -1,6 +1,7 @@
 //! Encoders beside NumPy in `f64` (`fixtures/make_encoders.py`), and what is promised of them.
 
 use benchbook_models::compress::Scheme;
+use benchbook_models::technique::{ALL, Change};
 use benchbook_models::weights::{Seeded, Source};
 use benchbook_models::{
     AudioEncoder, AudioRoom, Description, Encoder, EncoderPlan, EncoderRoom, Error, Form, Forms, Parts, Result, Tensor,
@@ -285,4 +286,63 @@ fn frames_that_are_not_worth_it_are_left_out_behind_the_convolutions() {
     assert!(refused.contains("give them one by one"), "{refused}");
     let reads = Encoder::planned(&described(&all["bert"]), &seeded, &plan(25)).unwrap_err();
     assert!(matches!(reads, Error::NotBuilt(_)));
+}
+
+#[test]
+fn a_technique_of_an_encoder_computes_by_the_numbers_that_it_stands_for() {
+    let (all, seeded) = fixture();
+    // Four heads, of which one is a quarter.
+    let of = |case: &str, changed: &[[&str; 2]]| {
+        let text = all[case]["model"].as_str().unwrap().to_owned();
+        let text = changed.iter().fold(text, |text, [from, to]| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        Description::parse(&text).unwrap()
+    };
+    let heads = ["heads = 3\nkv_heads = 3", "heads = 4\nkv_heads = 4"];
+    let reads = of("bert", &[heads, ["width = 15", "width = 20"]]);
+    let sounds = ["[audio]\nlayers = 2\nheads = 2\nwidth = 18", "[audio]\nlayers = 2\nheads = 4\nwidth = 20"];
+    let hears = of("whisper", &[sounds]);
+    let ids: Vec<i32> = numbers(&all["bert"]["ids"]).into_iter().map(|id| id as i32).collect();
+    let mel: Vec<f32> = numbers(&all["whisper"]["mel"]).into_iter().map(|number| number as f32).collect();
+    let read = |encoder: Encoder| encoder.hidden(&mut EncoderRoom::default(), &ids, 1).unwrap().to_vec();
+    let heard = |encoder: AudioEncoder| encoder.hidden(&mut AudioRoom::default(), &mel, 1).unwrap().to_vec();
+    let exact = [read(Encoder::load(&reads, &seeded).unwrap()), heard(AudioEncoder::load(&hears, &seeded).unwrap())];
+    let mut applied = [Vec::new(), Vec::new()];
+    for technique in ALL {
+        for (which, model) in [&reads, &hears].into_iter().enumerate() {
+            let encoding = match technique.encoding(model, &seeded) {
+                Ok(encoding) => encoding,
+                Err(Error::Inapplicable { reason, .. }) => {
+                    assert_eq!(technique.refuses_to_encode(model), Some(reason));
+                    continue;
+                }
+                Err(error) => panic!("{}: {error}", technique.name),
+            };
+            applied[which].push(technique.name);
+            let made = if which == 0 { read(encoding.text().unwrap()) } else { heard(encoding.audio().unwrap()) };
+            if matches!(technique.change, Change::Merge(_) | Change::Quiet(_)) {
+                assert!(made.len() <= exact[which].len());
+                continue;
+            }
+            let wanted = if which == 0 {
+                read(Encoder::load(&encoding.model, &encoding).unwrap())
+            } else {
+                heard(AudioEncoder::load(&encoding.model, &encoding).unwrap())
+            };
+            let rounding = off(&made, &wide(&wanted));
+            assert!(rounding < 1e-4, "{} of {}: {rounding}", technique.name, model.name);
+            assert!(off(&wanted, &wide(&exact[which])) > 1e-4, "{} of {}", technique.name, model.name);
+        }
+    }
+    for (applied, of_sound) in applied.iter().zip([false, true]) {
+        for name in ["channels-25", "heads-25", "block-out", "int8", "int4-g32", "2of4", "low-rank-4th", "merge-10"] {
+            assert!(applied.contains(&name), "{name}: {applied:?}");
+        }
+        assert_eq!(applied.contains(&"quiet-out"), of_sound);
+        assert!(!applied.contains(&"cache-int8") && !applied.contains(&"early-exit"));
+    }
+    let writes = named("gpt2-124m").unwrap();
+    assert!(ALL[0].refuses_to_encode(&writes).unwrap().contains("no encoder"));
 }

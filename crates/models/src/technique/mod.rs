@@ -1,14 +1,16 @@
 //! Techniques: optimizations as transformations of a model, one row of a table each.
 //!
-//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels or blocks there are, what is kept of a text
-//! and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
+//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels, blocks or positions there are, what is kept of
+//! a text and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
 //! ([`Applied::decoder`]) multiplies by the kernels of that form. [`Applied::numbers`] are the weights that it stands for, as plain
-//! numbers, for whoever checks it.
+//! numbers, for whoever checks it. [`Technique::encoding`] does the same with the encoder of a model.
 
+mod encoding;
 mod narrow;
 mod precision;
 mod table;
 
+pub use encoding::Encoding;
 pub use precision::{Tried, mean_bits};
 pub use table::ALL;
 
@@ -71,6 +73,10 @@ pub enum Change {
     /// Each layer has the lowest of some formats in which, alone, it changes logits by no more than such a share (Euclidean, on a short
     /// text).
     Precision(f64),
+    /// So many percent of the positions of an encoder become one with others in each block.
+    Merge(usize),
+    /// Frames of sound are left out whose loudest bin is not above so many percent of the range of their spectrogram.
+    Quiet(usize),
 }
 
 /// The technique of this name.
@@ -85,7 +91,7 @@ pub fn not_here(model: &Description) -> Option<String> {
     }
     let (text, name) = (&model.text, &model.name);
     if model.audio.is_some() {
-        return Some(format!("{name} writes of sound that it hears, to which no technique is applied yet"));
+        return Some(format!("{name} writes of sound that it hears: techniques are applied to its encoder, where its real weights are known"));
     }
     let what = if text.latent.is_some() {
         "latent attention"
@@ -128,6 +134,8 @@ impl Technique {
             Change::Precision(_) if text.architecture.biased() => {
                 "the search is written for layers without biases".to_owned()
             }
+            Change::Merge(_) => "a token sees those before it alone, and is one of its own behind every layer".to_owned(),
+            Change::Quiet(_) => "it hears nothing, of which some were quiet".to_owned(),
             _ => return None,
         };
         Some(why)
@@ -185,7 +193,8 @@ impl Technique {
                 narrowed = Some(narrow);
             }
             Change::Attention(least) => plan.least = Some(least),
-            Change::Chunks(_) => {}
+            // The last two are refused above: they are of encoders.
+            Change::Chunks(_) | Change::Merge(_) | Change::Quiet(_) => {}
             Change::Block => {
                 description = model.with_layers(model.text.layers - 1);
                 without = Some(model.text.layers / 2);
