@@ -56,7 +56,7 @@ impl Names {
     ///
     /// # Errors
     /// As of [`Source::numbers`].
-    fn inputs(&self, tensors: &[Tensor], source: &dyn Source) -> Result<Vec<Part>> {
+    pub fn inputs(&self, tensors: &[Tensor], source: &dyn Source) -> Result<Vec<Part>> {
         let mut made: BTreeMap<&'static str, (Vec<usize>, Vec<f32>)> = BTreeMap::new();
         for tensor in tensors {
             let Some((input, _)) = self.input_of(&tensor.name) else { continue };

@@ -316,10 +316,12 @@ fn a_technique_of_an_encoder_computes_by_the_numbers_that_it_stands_for() {
                 Ok(encoding) => encoding,
                 Err(Error::Inapplicable { reason, .. }) => {
                     assert_eq!(technique.refuses_to_encode(model), Some(reason));
+                    assert!(!technique.is_of_encoders(which == 1), "{}", technique.name);
                     continue;
                 }
                 Err(error) => panic!("{}: {error}", technique.name),
             };
+            assert!(technique.is_of_encoders(which == 1), "{}", technique.name);
             applied[which].push(technique.name);
             let made = if which == 0 { read(encoding.text().unwrap()) } else { heard(encoding.audio().unwrap()) };
             if matches!(technique.change, Change::Merge(_) | Change::Quiet(_)) {

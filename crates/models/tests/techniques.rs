@@ -99,7 +99,7 @@ fn what_is_promised_is_kept() {
     let plain = Decoder::load(&model, &SEEDED, 64).unwrap();
     let cache = |decoder: &Decoder| Session::new(decoder, 64, 8).unwrap().cache_bytes() as f64;
     // What positions of an encoder become is nothing to a decoder.
-    for technique in ALL.iter().filter(|one| !matches!(one.change, Change::Merge(_) | Change::Quiet(_))) {
+    for technique in ALL.iter().filter(|one| one.is_of_decoders()) {
         let decoder = technique.applied(&model, &SEEDED, 64).unwrap().decoder().unwrap();
         let (held, all, promise) = (decoder.held(), plain.held(), technique.promise);
         let [bytes, flops] =

@@ -34,9 +34,9 @@ pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
 .catalogue(&["DE5"])
 .only(|_, _, params| supported(params, None));
 
-/// Every technique, as an implementation of `forced-decoding`.
+/// Every technique of decoders, as an implementation of `forced-decoding`.
 pub fn all() -> impl Iterator<Item = Changed<ForcedDecoding>> {
-    technique::ALL.iter().map(Changed::by)
+    technique::ALL.iter().filter(|technique| technique.is_of_decoders()).map(Changed::by)
 }
 
 /// Whether a case can be decoded, and takes a technique: `not here` is said of what no code of ours decodes, `not applicable` of what a
@@ -215,10 +215,7 @@ pub(super) fn told(decoder: &Decoder, beside: Option<(&Decoder, &[Tried])>) -> V
     let Some((plain, tried)) = beside else { return metrics };
     let text = decoder.text();
     let (all, embedded) = (plain.held().numbers, text.vocabulary * text.width);
-    let share = |one: usize, of: usize| one as f64 / of.max(1) as f64;
-    let others = embedded + head.numbers;
-    metrics.push(Metric::modelled("sparsity", 1.0 - share(held.numbers, all), "share"));
-    metrics.push(Metric::modelled("capacity_kept", share(held.numbers + others, all + others), "share"));
+    metrics.extend(kept([held.numbers, all], embedded + head.numbers));
     if !tried.is_empty() {
         metrics.push(Metric::modelled("formats_tried", tried.len() as f64, "count"));
         metrics.push(Metric::modelled("layer_bits", mean_bits(tried, text.layers), "bits"));
@@ -226,6 +223,16 @@ pub(super) fn told(decoder: &Decoder, beside: Option<(&Decoder, &[Tried])>) -> V
         metrics.push(Metric::measured("layer_error", worst, "share"));
     }
     metrics
+}
+
+/// What is left of the numbers of a model: the share of those of its layers that is gone, and that of all which stays, where `others`
+/// stay as they are.
+pub(super) fn kept([held, all]: [usize; 2], others: usize) -> [Metric; 2] {
+    let share = |one: usize, of: usize| one as f64 / of.max(1) as f64;
+    [
+        Metric::modelled("sparsity", 1.0 - share(held, all), "share"),
+        Metric::modelled("capacity_kept", share(held + others, all + others), "share"),
+    ]
 }
 
 /// A text that is given, a token a step.

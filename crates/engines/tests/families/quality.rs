@@ -51,10 +51,11 @@ fn a_seeded_model_has_no_figure_that_a_verdict_knows() {
 #[test]
 fn directions_by_rounded_matrices_turn_away_and_a_seeded_model_has_no_other_figure() {
     let of_row = |row: usize| of(&EmbeddingQuality, &embedding::ROWS[row], &Params::default());
-    assert!(of_row(0).is_empty());
+    let names = |metrics: &[Metric]| metrics.iter().map(|metric| metric.name.clone()).collect::<Vec<String>>();
+    assert_eq!(names(&of_row(0)), ["weight_bytes"]);
     let [eight, four] = [1, 2].map(|row| {
         let metrics = of_row(row);
-        assert_eq!(metrics.len(), 1, "{metrics:?}");
+        assert_eq!(names(&metrics), ["weight_bytes", "sparsity", "capacity_kept", "cosine_to_f32"]);
         value(&metrics, "cosine_to_f32").unwrap()
     });
     assert!(0.5 < four && four < eight && eight < 1.0, "{four} {eight}");
@@ -132,6 +133,19 @@ fn an_encoder_turns_away_by_what_its_matrices_lose() {
     assert!(sparse < four && four < eight && eight < 1.0, "{sparse} {four} {eight}");
     assert!(turned("low-rank-4th") < 1.0);
     assert!(of_embeddings().all(|one| one.name() != "cache-int8"), "it keeps nothing");
+    // What is in codes takes less, what is left out is gone, and positions that become one leave all weights as they are.
+    let told = |name: &str, metric: &str| {
+        let technique = of_embeddings().find(|one| one.name() == name).expect(name);
+        value(&of(&EmbeddingQuality, &technique, &Params::default()), metric).unwrap()
+    };
+    let plain = value(&of(&EmbeddingQuality, &embedding::ROWS[0], &Params::default()), "weight_bytes").unwrap();
+    assert!(told("int4-g32", "weight_bytes") < told("int8", "weight_bytes") && told("int8", "weight_bytes") < plain);
+    for name in ["heads-25", "channels-25"] {
+        assert!((0.05..0.25).contains(&told(name, "sparsity")) && turned(name) < 1.0, "{name}");
+    }
+    assert_eq!(told("block-out", "sparsity"), 0.5);
+    assert_eq!((told("merge-10", "sparsity"), told("merge-10", "weight_bytes")), (0.0, plain));
+    assert!(turned("merge-10") < 0.999_999);
 }
 
 #[test]

@@ -141,6 +141,21 @@ impl Technique {
         Some(why)
     }
 
+    /// Whether there are decoders that take it.
+    pub fn is_of_decoders(&self) -> bool {
+        !matches!(self.change, Change::Merge(_) | Change::Quiet(_))
+    }
+
+    /// Whether there are encoders that take it: of sounds, or of texts.
+    pub fn is_of_encoders(&self, of_sounds: bool) -> bool {
+        match self.change {
+            Change::All(_) | Change::Layers(_) | Change::Feed(_) | Change::Heads(_) | Change::Channels(_) => true,
+            Change::Block | Change::Merge(_) => true,
+            Change::Quiet(_) => of_sounds,
+            Change::Keeps(_) | Change::Exit(_) | Change::Attention(_) | Change::Chunks(_) | Change::Precision(_) => false,
+        }
+    }
+
     /// Whether it searches for what it does to a model, which takes longer than doing it.
     pub fn searches(&self) -> bool {
         matches!(self.change, Change::Precision(_))

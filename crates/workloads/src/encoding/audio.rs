@@ -2,6 +2,7 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work, sample_rows};
 
+use super::Merges;
 use super::stack::{EMBEDDED, Sizes};
 use crate::attention::reference::dot;
 use crate::blocks::{exact_gelu, layer_normed};
@@ -165,14 +166,30 @@ impl Problem for AudioEncoder {
 
 /// What the encoder makes of one of the spectrograms.
 pub(crate) fn heard(params: &AudioEncoderParams, inputs: &Inputs, one: usize) -> Vec<f64> {
+    heard_in_part(params, inputs, one, None, None)
+}
+
+/// The same where behind the convolutions the positions `kept` alone go on, ascending, or positions become one with others:
+/// `[left, width]`.
+pub fn heard_in_part(
+    params: &AudioEncoderParams,
+    inputs: &Inputs,
+    one: usize,
+    kept: Option<&[usize]>,
+    merges: Option<Merges<'_>>,
+) -> Vec<f64> {
     let AudioEncoderParams { width, bins, frames, .. } = *params;
     let mel = &inputs.numbers("mel")[one * bins * frames..][..bins * frames];
     let by_frame = (0..frames).map(|frame| mel.iter().skip(frame).step_by(frames).map(|x| f64::from(*x)).collect());
     let first = convolved(inputs, ["conv_1", "conv_1_bias"], &by_frame.collect::<Vec<Vec<f64>>>(), 1);
     let second = convolved(inputs, ["conv_2", "conv_2_bias"], &first, 2);
     let positions = inputs.numbers("positions");
-    let stream = second.concat().iter().zip(positions).map(|(x, place)| x + f64::from(*place)).collect();
-    let made = params.sizes().through(inputs, stream);
+    let mut stream: Vec<f64> =
+        second.concat().iter().zip(positions).map(|(x, place)| x + f64::from(*place)).collect();
+    if let Some(kept) = kept {
+        stream = kept.iter().flat_map(|place| stream[place * width..][..width].to_vec()).collect();
+    }
+    let made = params.sizes().through_merging(inputs, stream, merges);
     let last = |x: &[f64]| layer_normed(x, inputs.numbers("last_gain"), inputs.numbers("last_bias"));
     made.chunks_exact(width).flat_map(last).collect()
 }

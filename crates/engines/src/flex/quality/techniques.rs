@@ -3,15 +3,16 @@
 use std::hash::{DefaultHasher, Hash as _};
 
 use benchbook_core::{Inputs, Reference, Result, Setting, Subject, Support};
-use benchbook_models::technique::{self, Applied, Change, Technique};
+use benchbook_models::technique::{self, Applied, Change, Encoding, Technique};
 use benchbook_models::weights::Source;
-use benchbook_models::{Decoder, Description, Form, Forms, Keeps, MOST_STEP, Session, Tensor};
+use benchbook_models::{Decoder, Description, EncoderRoom, Form, Forms, Keeps, MOST_STEP, Session, Tensor};
 use benchbook_workloads::decoding::Rounded;
+use benchbook_workloads::encoding::Merges;
 
 use super::chosen::Chosen;
 use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
 use super::evaluating::{Loaded, positions};
-use super::{TextQuality, TextQualityParams, embedded, reference};
+use super::{TextQuality, TextQualityParams, bert, embedded, reference};
 use crate::flex::calls::failed;
 use crate::flex::searched;
 use crate::flex::technical::{Changed, Technical};
@@ -23,23 +24,15 @@ type Reason = String;
 /// Techniques of decoders, as implementations of `text-quality`: all but those of depth and of chunks. A token leaves the layers early
 /// only where it comes alone, and those of a text that is known come together, some at a time.
 pub fn of_text() -> impl Iterator<Item = Changed<TextQuality>> {
-    let is_seen = |technique: &&Technique| !matches!(technique.change, Change::Exit(_) | Change::Chunks(_));
+    let is_seen = |technique: &&Technique| {
+        technique.is_of_decoders() && !matches!(technique.change, Change::Exit(_) | Change::Chunks(_))
+    };
     technique::ALL.iter().filter(is_seen).map(Changed::by)
 }
 
-/// Those whose matrices have another form, as implementations of `embedding-quality`: an encoder multiplies by the numbers that they
-/// stand for, in `f32`, so that only its quality is another.
+/// Those of encoders of texts, as implementations of `embedding-quality`.
 pub fn of_embeddings() -> impl Iterator<Item = Changed<EmbeddingQuality>> {
-    technique::ALL.iter().filter(|technique| forms(technique).is_some()).map(Changed::by)
-}
-
-/// The forms of matrices, where these are all that a technique changes.
-fn forms(technique: &Technique) -> Option<Forms> {
-    match technique.change {
-        Change::All(form) | Change::Layers(form) => Some(Forms { attention: form, feed: form, ..Forms::default() }),
-        Change::Feed(form) => Some(Forms { feed: form, ..Forms::default() }),
-        _ => None,
-    }
+    technique::ALL.iter().filter(|technique| technique.is_of_encoders(false)).map(Changed::by)
 }
 
 /// The plain numbers that a model with a technique stands for.
@@ -118,11 +111,29 @@ impl Technical for TextQuality {
     }
 }
 
+/// What `with` makes of the encoder of a case with a technique.
+fn encoding<T>(
+    technique: &Technique,
+    params: &EmbeddingQualityParams,
+    with: impl FnOnce(&Encoding) -> benchbook_models::Result<T>,
+) -> Result<T, Reason> {
+    let Chosen { model, source } = params.chosen(&Forms::default())?;
+    let made = technique.encoding(&model, source.as_ref()).and_then(|encoding| with(&encoding));
+    made.map_err(|error| error.to_string())
+}
+
 impl Technical for EmbeddingQuality {
     const ON_REQUEST: bool = true;
 
-    fn takes(params: &EmbeddingQualityParams, _technique: &Technique) -> Support {
-        params.is_here()
+    fn takes(params: &EmbeddingQualityParams, technique: &Technique) -> Support {
+        match (params.is_here(), params.described()) {
+            (Support::Yes, Ok(model)) => match technique.refuses_to_encode(&model) {
+                Some(why) => Support::No(format!("not applicable: {why}")),
+                None => Support::Yes,
+            },
+            (Support::Yes, Err(why)) => Support::No(why),
+            (no @ Support::No(_), _) => no,
+        }
     }
 
     fn prepared(
@@ -131,7 +142,8 @@ impl Technical for EmbeddingQuality {
         params: &EmbeddingQualityParams,
         inputs: &Inputs,
     ) -> Result<Box<dyn Subject>> {
-        embedded::prepare(technique.name, setting, params, inputs, &forms(technique).unwrap_or_default())
+        let encoder = encoding(technique, params, |encoding| encoding.text());
+        embedded::prepare(technique.name, setting, params, inputs, Some(encoder))
     }
 
     fn right(
@@ -140,6 +152,14 @@ impl Technical for EmbeddingQuality {
         inputs: &Inputs,
         _seed: u64,
     ) -> Option<Reference> {
-        Some(Self::rounded(params, inputs, &forms(technique).unwrap_or_default()))
+        let direction = encoding(technique, params, |encoding| {
+            let (text, percent, mut room) = (Self::checked(inputs), encoding.plan.merged, EncoderRoom::default());
+            if percent > 0 {
+                encoding.text()?.hidden(&mut room, text, 1)?;
+            }
+            let merges = (percent > 0).then_some(Merges { of: room.merges(), percent });
+            bert::direction(&encoding.model, encoding, text, merges)
+        });
+        Some(Self::answer(params, inputs, direction))
     }
 }
