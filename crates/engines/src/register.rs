@@ -19,6 +19,7 @@ use crate::ring;
 pub fn register(registry: &mut Registry) {
     benchbook_workloads::real::read_by(benchbook_models::brought);
     registry.workload(quality::TextQuality).workload(quality::embedding::EmbeddingQuality);
+    registry.workload(quality::speech::SpeechQuality);
     registry.workload(training::text::TextTraining);
     add(registry, attention::ROWS);
     add(registry, attention::coded::ROWS);
@@ -98,6 +99,10 @@ pub fn register(registry: &mut Registry) {
         registry.implementation(technique);
     }
     for technique in quality::of_embeddings() {
+        registry.implementation(technique);
+    }
+    registry.implementation(quality::speech::ENCODER);
+    for technique in quality::of_sounds() {
         registry.implementation(technique);
     }
     add(registry, training::adamw::ROWS);

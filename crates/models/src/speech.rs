@@ -76,7 +76,8 @@ impl Speech {
     /// # Errors
     /// No sound, more of it than is heard at once, or a sample that is no finite number.
     pub fn written(&self, samples: &[f32]) -> Result<String> {
-        self.written_of(&mut AudioRoom::default(), &self.spectrogram(samples)?)
+        let (mel, mut room) = (self.spectrogram(samples)?, AudioRoom::default());
+        self.written_of(self.encoder.hidden(&mut room, &mel, 1)?)
     }
 
     /// The spectrogram `[bins, frames]` of a sound at [`RATE`] with silence behind it, of as many frames as are heard at most.
@@ -94,14 +95,14 @@ impl Speech {
         self.mel.of(samples, self.most() / HOP)
     }
 
-    /// What is said in a sound of which this is the spectrogram, see [`Speech::written`].
+    /// What is said in a sound of which its encoder has made these positions `[left, width]`, see [`Speech::written`].
     ///
     /// # Errors
-    /// As of [`AudioEncoder::hidden`].
-    pub fn written_of(&self, room: &mut AudioRoom, mel: &[f32]) -> Result<String> {
+    /// No positions, or such of another width.
+    pub fn written_of(&self, heard: &[f32]) -> Result<String> {
         let context = self.decoder.text().context;
         let mut session = Session::new(&self.decoder, context, self.begin.len())?;
-        session.hear(&self.decoder, self.encoder.hidden(room, mel, 1)?)?;
+        session.hear(&self.decoder, heard)?;
         let mut made = Vec::new();
         while made.len() < context / 2 {
             let logits = match made.last() {

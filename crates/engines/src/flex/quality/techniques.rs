@@ -5,14 +5,15 @@ use std::hash::{DefaultHasher, Hash as _};
 use benchbook_core::{Inputs, Reference, Result, Setting, Subject, Support};
 use benchbook_models::technique::{self, Applied, Change, Encoding, Technique};
 use benchbook_models::weights::Source;
-use benchbook_models::{Decoder, Description, EncoderRoom, Form, Forms, Keeps, MOST_STEP, Session, Tensor};
+use benchbook_models::{AudioRoom, Decoder, Description, EncoderRoom, Form, Forms, Keeps, MOST_STEP, Session, Tensor};
 use benchbook_workloads::decoding::Rounded;
 use benchbook_workloads::encoding::Merges;
 
 use super::chosen::Chosen;
 use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
 use super::evaluating::{Loaded, positions};
-use super::{TextQuality, TextQualityParams, bert, embedded, reference};
+use super::speech::{SpeechQuality, SpeechQualityParams};
+use super::{TextQuality, TextQualityParams, bert, embedded, hearing, reference};
 use crate::flex::calls::failed;
 use crate::flex::searched;
 use crate::flex::technical::{Changed, Technical};
@@ -33,6 +34,11 @@ pub fn of_text() -> impl Iterator<Item = Changed<TextQuality>> {
 /// Those of encoders of texts, as implementations of `embedding-quality`.
 pub fn of_embeddings() -> impl Iterator<Item = Changed<EmbeddingQuality>> {
     technique::ALL.iter().filter(|technique| technique.is_of_encoders(false)).map(Changed::by)
+}
+
+/// Those of encoders of sounds, as implementations of `speech-quality`: the half that writes stays as it is.
+pub fn of_sounds() -> impl Iterator<Item = Changed<SpeechQuality>> {
+    technique::ALL.iter().filter(|technique| technique.is_of_encoders(true)).map(Changed::by)
 }
 
 /// The plain numbers that a model with a technique stands for.
@@ -111,6 +117,18 @@ impl Technical for TextQuality {
     }
 }
 
+/// Whether a model that is here, or not, has an encoder that takes a technique.
+fn encodes(here: Support, model: std::result::Result<Description, Reason>, technique: &Technique) -> Support {
+    match (here, model) {
+        (Support::Yes, Ok(model)) => match technique.refuses_to_encode(&model) {
+            Some(why) => Support::No(format!("not applicable: {why}")),
+            None => Support::Yes,
+        },
+        (Support::Yes, Err(why)) => Support::No(why),
+        (no @ Support::No(_), _) => no,
+    }
+}
+
 /// What `with` makes of the encoder of a case with a technique.
 fn encoding<T>(
     technique: &Technique,
@@ -126,14 +144,7 @@ impl Technical for EmbeddingQuality {
     const ON_REQUEST: bool = true;
 
     fn takes(params: &EmbeddingQualityParams, technique: &Technique) -> Support {
-        match (params.is_here(), params.described()) {
-            (Support::Yes, Ok(model)) => match technique.refuses_to_encode(&model) {
-                Some(why) => Support::No(format!("not applicable: {why}")),
-                None => Support::Yes,
-            },
-            (Support::Yes, Err(why)) => Support::No(why),
-            (no @ Support::No(_), _) => no,
-        }
+        encodes(params.is_here(), params.described(), technique)
     }
 
     fn prepared(
@@ -161,5 +172,42 @@ impl Technical for EmbeddingQuality {
             bert::direction(&encoding.model, encoding, text, merges)
         });
         Some(Self::answer(params, inputs, direction))
+    }
+}
+
+impl Technical for SpeechQuality {
+    const ON_REQUEST: bool = true;
+
+    fn takes(params: &SpeechQualityParams, technique: &Technique) -> Support {
+        encodes(params.is_here(), params.described(), technique)
+    }
+
+    fn prepared(
+        technique: &'static Technique,
+        setting: &Setting,
+        params: &SpeechQualityParams,
+        inputs: &Inputs,
+    ) -> Result<Box<dyn Subject>> {
+        hearing::prepare(technique.name, setting, params, inputs, Some(technique))
+    }
+
+    fn right(
+        technique: &'static Technique,
+        params: &SpeechQualityParams,
+        inputs: &Inputs,
+        _seed: u64,
+    ) -> Option<Reference> {
+        let positions = params.chosen().and_then(|(Chosen { model, source }, _)| {
+            let made = technique.encoding(&model, source.as_ref()).and_then(|encoding| {
+                let (percent, mut room) = (encoding.plan.merged, AudioRoom::default());
+                if percent > 0 {
+                    encoding.audio()?.hidden(&mut room, inputs.numbers("mel"), 1)?;
+                }
+                let merges = (percent > 0).then_some(Merges { of: room.merges(), percent });
+                Self::encoded((&encoding.model, &encoding), inputs, encoding.plan.quiet, merges)
+            });
+            made.map_err(|error| error.to_string())
+        });
+        Some(Self::answer(params, inputs, positions))
     }
 }
