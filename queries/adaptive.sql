@@ -31,7 +31,7 @@ of_models AS (
         t.variant
     FROM named n
     JOIN trials t ON t.run_id = n.run_id
-    WHERE t.workload IN ('forced-decoding', 'text-quality', 'embedding-quality')
+    WHERE t.workload IN ('forced-decoding', 'text-quality', 'embedding-quality', 'speech-quality')
         AND (CAST($model AS VARCHAR) = 'all' OR split_part(t.case_name, ' ', 1) = CAST($model AS VARCHAR))
 ),
 tried AS (

@@ -31,6 +31,20 @@ const QUICK_BYTES: u64 = 512 << 20;
 const REAL_TOKENS: i64 = 96;
 const QUICK_REAL_TOKENS: i64 = 16;
 
+/// Sounds that a model hears, 30 seconds each.
+const SOUNDS: i64 = 10;
+const QUICK_SOUNDS: i64 = 3;
+
+/// What a real model is held against.
+enum Beside {
+    /// Text that it foretells.
+    Text,
+    /// What people say of texts: a set of labels.
+    Labels(&'static str),
+    /// Sounds that it writes down.
+    Sounds,
+}
+
 /// A model whose real weights can be brought, and what it is held against.
 struct Real {
     model: &'static str,
@@ -38,15 +52,15 @@ struct Real {
     workload: &'static str,
     /// The model as it is, as an implementation.
     plain: &'static str,
-    /// The labels, where a problem has several.
-    texts: Option<&'static str>,
+    beside: Beside,
 }
 
 /// Each of them, once for each set of labels.
-const REAL: [Real; 3] = [
-    Real { model: "smollm2-135m", workload: "text-quality", plain: "decoder", texts: None },
-    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", texts: Some("sentiment") },
-    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", texts: Some("lee") },
+const REAL: [Real; 4] = [
+    Real { model: "smollm2-135m", workload: "text-quality", plain: "decoder", beside: Beside::Text },
+    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", beside: Beside::Labels("sentiment") },
+    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", beside: Beside::Labels("lee") },
+    Real { model: "whisper-base", workload: "speech-quality", plain: "encoder", beside: Beside::Sounds },
 ];
 
 /// Layers of a case at most.
@@ -196,17 +210,18 @@ impl Real {
         let digest = real::folder().and_then(|folder| real::digest(&folder, self.model).ok());
         let is_here = digest.is_some();
         let mut params: BTreeMap<String, Value> = [("model".to_owned(), Value::Text(self.model.to_owned()))].into();
-        let of = match self.texts {
-            Some(texts) => {
-                params.insert("texts".to_owned(), Value::Text(texts.to_owned()));
-                format!("the labels {texts}")
-            }
-            None => {
+        let (name, value, of) = match self.beside {
+            Beside::Text => {
                 let tokens = if quick { QUICK_REAL_TOKENS } else { REAL_TOKENS };
-                params.insert("tokens".to_owned(), Value::Int(tokens));
-                "real text".to_owned()
+                ("tokens", Value::Int(tokens), "real text".to_owned())
+            }
+            Beside::Labels(texts) => ("texts", Value::Text(texts.to_owned()), format!("the labels {texts}")),
+            Beside::Sounds => {
+                let sounds = if quick { QUICK_SOUNDS } else { SOUNDS };
+                ("sounds", Value::Int(sounds), format!("{sounds} sounds that were read aloud"))
             }
         };
+        params.insert(name.to_owned(), value);
         let note = if is_here {
             format!("all of it with real weights, on {of}")
         } else {
@@ -301,6 +316,9 @@ mod tests {
         assert_eq!(told("smollm2-135m", None), [(WORKLOAD, false), ("text-quality", true)]);
         assert_eq!(told("smollm2-135m", Some(1)), [(WORKLOAD, false)], "quality is one of whole models");
         assert_eq!(told("minilm-l6", None), [("embedding-quality", true); 2]);
+        assert_eq!(told("whisper-base", None), [("speech-quality", true)]);
+        let sounds = |quick: bool| REAL[3].case(quick).params["sounds"].0[0].clone();
+        assert_eq!([sounds(true), sounds(false)], [Value::Int(3), Value::Int(10)]);
         assert_eq!(told("bert-base", None), [(WORKLOAD, false)]);
         for real in &REAL {
             let case = real.case(true);

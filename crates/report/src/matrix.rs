@@ -19,7 +19,7 @@ use crate::text::Cells;
 const MOST_ROWS: usize = 2_000;
 
 /// What a cell tells first.
-const DETAILS: [&str; 24] = [
+const DETAILS: [&str; 26] = [
     "model",
     "technique",
     "optimization",
@@ -42,6 +42,8 @@ const DETAILS: [&str; 24] = [
     "agreement",
     "perplexity_ratio",
     "accuracy_difference",
+    "word_error_difference",
+    "positions_kept",
     "why",
     "reason",
 ];
@@ -57,7 +59,7 @@ pub fn matrix_page(matrix: &Answer, cross_model: &Answer, optimizations: &Answer
          and at a q-value of 5 % over the whole matrix. memory_ratio is weights and cache over the model's own.",
         "KL divergence (nats a token) and agreement (of the best token) are beside the same model as it is. Where weights are \
          seeded, they say nothing of quality; where they are real, quality is kept, lost or undecided by the 95 % interval of \
-         perplexity or accuracy beside the model as it is. Energy is not read.",
+         perplexity, accuracy or word errors beside the model as it is. Energy is not read.",
     ]
     .map(str::to_owned);
     let names = [
