@@ -204,7 +204,10 @@ impl Matrix {
                 row.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
             }
         }
-        Ok(activate(self.isa, activation, out)?)
+        if activation != Activation::None {
+            activate(self.isa, activation, out)?;
+        }
+        Ok(())
     }
 }
 
