@@ -22,7 +22,7 @@ fn model(architecture: &str, [layers, heads, kv_heads, head_dim, width, hidden]:
 /// A Qwen3 of so many experts, of which a token goes through some.
 fn routed([experts, chosen]: [usize; 2]) -> Description {
     let dense = model("qwen3", [3, 8, 4, 6, 33, 64]);
-    let experts = Experts { count: experts, chosen, hidden: 24, shared: 0, dense_layers: 0 };
+    let experts = Experts { count: experts, chosen, hidden: 24, shared: 0, dense_layers: 0, scale: 1.0 };
     Description { text: Text { experts: Some(experts), ..dense.text.clone() }, ..dense }
 }
 

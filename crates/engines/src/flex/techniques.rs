@@ -175,16 +175,20 @@ impl Technical for ForcedDecoding {
 /// Sizes of the model that a technique has made.
 fn narrow(sizes: Sizes, model: &Description) -> Sizes {
     let Text { layers, heads, kv_heads, hidden, .. } = model.text;
+    // No technique changes the channels of experts.
+    let hidden = if sizes.experts.is_some() { sizes.hidden } else { hidden };
     Sizes { layers, heads, kv_heads, hidden, ..sizes }
 }
 
 /// The inputs of a case with the weights that a technique stands for.
 fn stands_for(applied: &Applied, inputs: &Inputs) -> benchbook_models::Result<Inputs> {
     let mut found: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
-    let experts = applied.description.text.experts.as_ref().map_or(1, |experts| experts.count);
+    let text = &applied.description.text;
+    let experts = text.experts.as_ref().map_or(1, |experts| experts.count);
+    let dense = text.experts.as_ref().filter(|_| text.latent.is_some()).map(|experts| experts.dense_layers);
     for tensor in applied.description.tensors() {
         // Tensors of layers come in the order of these.
-        if let Some((input, _)) = Names::LLAMA.place_of(&tensor.name, experts) {
+        if let Some((input, _)) = Names::LLAMA.place_of(&tensor.name, experts, dense) {
             found.entry(input).or_default().extend(applied.numbers(&tensor)?);
         }
     }
@@ -422,6 +426,29 @@ mod tests {
         let heads = all().find(|one| one.name() == "heads-25").unwrap();
         let Support::No(why) = heads.supports("flex", DType::F32, &latent.params()) else { panic!("it is applied") };
         assert!(why.contains("share a latent"), "{why}");
+    }
+
+    #[test]
+    fn experts_of_a_glm_stand_behind_a_dense_layer_beside_one_for_all() {
+        let routed = ForcedDecodingParams {
+            architecture: "glm-4".to_owned(),
+            query_rank: 24,
+            kv_rank: 20,
+            rotated: 4,
+            hidden: 40,
+            experts: 6,
+            of_experts: 64,
+            chosen: 2,
+            dense_layers: 1,
+            dense_hidden: 72,
+            shared: 1,
+            expert_scale: 180,
+            ..params()
+        };
+        is_right(&routed, &["int8", "low-rank-4th", "2of4", "cache-int8", "block-out"]);
+        let channels = all().find(|one| one.name() == "channels-25").unwrap();
+        let Support::No(why) = channels.supports("flex", DType::F32, &routed.params()) else { panic!("it is applied") };
+        assert!(why.contains("not for experts"), "{why}");
     }
 
     /// Plain and with each of these techniques, beside what is right.

@@ -130,6 +130,9 @@ impl Technique {
             Change::Exit(exit) if exit.least_of(text.layers) == text.layers => {
                 format!("of {} layers every token goes through all", text.layers)
             }
+            Change::Block if text.experts.as_ref().is_some_and(|experts| text.layers / 2 < experts.dense_layers) => {
+                "the block in the middle is one of the dense ones before its experts".to_owned()
+            }
             Change::Block if text.layers < 2 => "its only block cannot be taken out".to_owned(),
             Change::Precision(_) if text.architecture.biased() => {
                 "the search is written for layers without biases".to_owned()
@@ -283,6 +286,9 @@ fn place(model: &Description, name: &str) -> Option<(Role, bool)> {
             Some((Role::Attention(layer), false))
         }
         "mlp.gate_proj" | "mlp.up_proj" | "mlp.down_proj" => Some((Role::Feed(layer), false)),
+        "mlp.shared_experts.gate_proj" | "mlp.shared_experts.up_proj" | "mlp.shared_experts.down_proj" => {
+            Some((Role::Feed(layer), false))
+        }
         _ => {
             // A router keeps its numbers.
             let (_, part) = part.strip_prefix("mlp.experts.")?.split_once('.')?;

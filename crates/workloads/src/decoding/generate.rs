@@ -4,7 +4,8 @@ use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, S
 
 use super::choice::{decoded, followed};
 use super::ids;
-use super::stack::{Model, NAMES, ROTARY_BASE, Sizes, sized};
+use super::exact::Model;
+use super::stack::{NAMES, ROTARY_BASE, Sizes, sized};
 use crate::blocks::Architecture;
 use crate::real;
 
