@@ -129,9 +129,7 @@ impl ModelCase {
             Ok(fit) => fit.layers(),
             Err(_) => 1,
         };
-        // Behind these there are others than those of which a decoder is built.
-        let built = if is_decoded(&model) { built_layers(&model) } else { whole };
-        let most = most_layers.map_or(usual, |layers| layers as usize).min(built);
+        let most = most_layers.map_or(usual, |layers| layers as usize).min(whole);
         let fit = || model.with_layers(most).fit(room_bytes, BYTES).map_or(0, |fit| fit.layers());
         let fits = is_decoded(&model).then(fit);
         // Who asks for so many layers gets no fewer.
@@ -152,6 +150,11 @@ impl ModelCase {
         let [query_rank, kv_rank, rotated] =
             latent.map_or([0; 3], |latent| [latent.query_rank, latent.kv_rank, latent.rotated]);
         let [experts, chosen] = routed.map_or([0; 2], |experts| [experts.count, experts.chosen]);
+        // Of experts beside a shared one, what stands before them, and how much they count.
+        let beside = routed.filter(|_| latent.is_some());
+        let [dense_layers, dense_hidden, shared] =
+            beside.map_or([0; 3], |experts| [experts.dense_layers, text.hidden, experts.shared]);
+        let scale = beside.map_or(100, |experts| (100.0 * experts.scale).round() as usize);
         let sizes = [
             ("layers", layers),
             ("of_layers", whole),
@@ -164,6 +167,10 @@ impl ModelCase {
             ("experts", experts),
             ("of_experts", if experts > 0 { of_experts } else { 0 }),
             ("chosen", chosen),
+            ("dense_layers", dense_layers),
+            ("dense_hidden", dense_hidden),
+            ("shared", shared),
+            ("expert_scale", scale),
             ("query_rank", query_rank),
             ("kv_rank", kv_rank),
             ("rotated", rotated),
@@ -179,7 +186,7 @@ impl ModelCase {
         let note = if is_here {
             let part = if looks { "of its text part " } else { "" };
             let of = if experts > 0 { format!("{experts} of {of_experts} experts and ") } else { String::new() };
-            let dense = if built < whole { "dense, without experts, " } else { "" };
+            let dense = if of_experts > 0 && experts == 0 { "dense, without experts, " } else { "" };
             format!("{layers} of {whole} layers {part}{dense}with {of}{} tokens, seeded", text.vocabulary)
         } else if let Some(fits) = fits {
             format!("does not fit: there is room for {fits} of {whole} layers, {least} are asked for")
@@ -292,8 +299,11 @@ mod tests {
         assert!(looks.is_here && looks.note.contains("2 of 28 layers of its text part"), "{}", looks.note);
         assert!(of("llava-7b", 1 << 40, true).is_here);
         let latent = of("glm-4.7-flash", 1 << 40, false);
-        assert_eq!(latent.note, "1 of 47 layers dense, without experts, with 4096 tokens, seeded");
-        assert!(latent.name.unwrap().contains(" of l47 glm-4 l1 "));
+        assert_eq!(latent.note, "47 of 47 layers with 32 of 64 experts and 4096 tokens, seeded");
+        let label = latent.name.unwrap();
+        assert!(label.contains(" of l47 glm-4 l47 ") && label.ends_with(" e4/32+1 ×180% dense1→10240 of e64"), "{label}");
+        let first = ModelCase::of("glm-4.7-flash", 1 << 40, false, Some(1)).unwrap();
+        assert_eq!(first.note, "1 of 47 layers dense, without experts, with 4096 tokens, seeded");
         let experts = of("qwen3-coder-30b", 1 << 40, true);
         assert_eq!(experts.note, "1 of 48 layers with 16 of 128 experts and 4096 tokens, seeded");
         assert!(experts.name.unwrap().ends_with(" e8/16 of e128"));
