@@ -34,6 +34,7 @@ pub mod tables;
 mod technical;
 pub mod techniques;
 pub mod tensor;
+mod told;
 pub mod training;
 pub mod transformer;
 mod weight_only;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _};
 
 use benchbook_core::{Array, DType, Inputs, Loop, Metric, Reference, Result, Row, Setting, Step, Subject, Support};
-use benchbook_models::technique::{self, Applied, Change, Technique, Tried, mean_bits};
+use benchbook_models::technique::{self, Applied, Change, Technique};
 use benchbook_models::{Decoder, Description, Form, Keeps, Names, Session, Text};
 use benchbook_quality::logits as quality;
 use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Rounded, Sizes};
@@ -17,7 +17,8 @@ use super::models::{Given, MOST_CHUNK, Running, described, failed, looping};
 use super::row::fused_row;
 use super::searched;
 use super::technical::{Changed, Technical};
-use super::weight_only::{own_bytes, own_flops, weight_bytes};
+use super::told::told;
+use super::weight_only::{own_bytes, own_flops};
 
 /// The decoder as it is: what techniques stand beside.
 pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
@@ -210,33 +211,6 @@ fn read(
         logits.extend_from_slice(session.step(decoder, &[*id])?);
     }
     Ok((logits, session))
-}
-
-/// What is known of a decoder before it runs, beside the plain one where it is another.
-pub(super) fn told(decoder: &Decoder, beside: Option<(&Decoder, &[Tried])>) -> Vec<Metric> {
-    let (held, head) = (decoder.held(), decoder.held_by_head());
-    let mut metrics = vec![weight_bytes(decoder.matrix_bytes())];
-    let Some((plain, tried)) = beside else { return metrics };
-    let text = decoder.text();
-    let (all, embedded) = (plain.held().numbers, text.vocabulary * text.width);
-    metrics.extend(kept([held.numbers, all], embedded + head.numbers));
-    if !tried.is_empty() {
-        metrics.push(Metric::modelled("formats_tried", tried.len() as f64, "count"));
-        metrics.push(Metric::modelled("layer_bits", mean_bits(tried, text.layers), "bits"));
-        let worst = tried.iter().filter(|one| one.taken).map(|one| one.off).fold(0.0, f64::max);
-        metrics.push(Metric::measured("layer_error", worst, "share"));
-    }
-    metrics
-}
-
-/// What is left of the numbers of a model: the share of those of its layers that is gone, and that of all which stays, where `others`
-/// stay as they are.
-pub(super) fn kept([held, all]: [usize; 2], others: usize) -> [Metric; 2] {
-    let share = |one: usize, of: usize| one as f64 / of.max(1) as f64;
-    [
-        Metric::modelled("sparsity", 1.0 - share(held, all), "share"),
-        Metric::modelled("capacity_kept", share(held + others, all + others), "share"),
-    ]
 }
 
 /// A text that is given, a token a step.

@@ -8,7 +8,7 @@ use benchbook_quality::{PIECES, pieces};
 use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
 use super::labelled::{Judged, Labelled, means, nearer};
 use crate::flex::calls::failed;
-use crate::flex::techniques::kept;
+use crate::flex::told::kept;
 use crate::flex::weight_only::weight_bytes;
 
 /// What an encoder makes of everything, before anything is timed.

@@ -11,7 +11,7 @@ use benchbook_quality::wer::{Errors, Normalization, word_error_difference, word_
 use super::chosen::Chosen;
 use super::speech::{SpeechQuality, SpeechQualityParams, drawn};
 use crate::flex::calls::failed;
-use crate::flex::techniques::kept;
+use crate::flex::told::kept;
 use crate::flex::weight_only::weight_bytes;
 
 /// What is wrong with a sound or a model.

@@ -17,7 +17,8 @@ use super::{TextQuality, TextQualityParams, bert, embedded, hearing, reference};
 use crate::flex::calls::failed;
 use crate::flex::searched;
 use crate::flex::technical::{Changed, Technical};
-use crate::flex::techniques::{levels, told};
+use crate::flex::techniques::levels;
+use crate::flex::told::told;
 
 /// What a comparison may fail by.
 type Reason = String;
