@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
-    self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
+    self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, images, low_rank, matmul, mixers,
     models, multimodal, packed, pruned, quality, roofs, singular, sparse, tables, techniques, training, transformer,
 };
 #[cfg(feature = "libtorch")]
@@ -93,6 +93,7 @@ pub fn register(registry: &mut Registry) {
         registry.implementation(technique);
     }
     registry.implementation(encoders::TEXT).implementation(encoders::AUDIO).implementation(multimodal::HEARING);
+    registry.implementation(images::IMAGE);
     add(registry, quality::ROWS);
     add(registry, quality::embedding::ROWS);
     for technique in quality::of_text() {

@@ -14,6 +14,7 @@ pub mod encoders;
 mod engine;
 pub mod experts;
 pub mod fused;
+pub mod images;
 pub mod int4;
 pub mod low_rank;
 pub mod matmul;

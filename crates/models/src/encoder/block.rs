@@ -292,8 +292,8 @@ fn by_heads(rows: &[f32], [seq, heads, d]: [usize; 3], to: &mut [f32]) {
     }
 }
 
-/// The way back.
-fn by_rows(heads_apart: &[f32], [seq, heads, d]: [usize; 3], to: &mut [f32]) {
+/// Heads `[batch, heads, seq, head_dim]` as rows `[batch, seq, heads · head_dim]`.
+pub(super) fn by_rows(heads_apart: &[f32], [seq, heads, d]: [usize; 3], to: &mut [f32]) {
     let each = seq * heads * d;
     for (from, to) in heads_apart.chunks_exact(each).zip(to.chunks_exact_mut(each)) {
         for (place, row) in to.chunks_exact_mut(heads * d).enumerate() {

@@ -1,11 +1,13 @@
-//! Encoders by our kernels, in `f32`: that of BERT, and that of Whisper.
+//! Encoders by our kernels, in `f32`: that of BERT, that of Whisper, and the vision tower of Qwen3-VL.
 
 mod audio;
 mod block;
+mod image;
 mod merge;
 mod plan;
 
 pub use audio::{AudioEncoder, AudioRoom};
+pub use image::{ImageEncoder, ImageRoom};
 pub use plan::{EncoderPlan, Parts, worth_it};
 
 use benchbook_simd::{Embedding, Isa, Norm, embedding, layer_norm};
