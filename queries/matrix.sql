@@ -3,7 +3,7 @@
 -- param baseline text = plain,decoder,encoder,kv-cache: the implementations that are a model as it is
 -- param least_speedup number = 1.2: the speedup from which on a win may be claimed
 -- param less_memory number = 0.15: memory of weights and cache saved from which on it counts, as a share
--- param less_quality number = 0.01: perplexity more, or accuracy less, up to which quality is kept, as a share
+-- param less_quality number = 0.01: perplexity or wrong words more, or accuracy less, up to which quality is kept, as a share
 --
 -- A cell is the newest run of the suite in which a technique was measured on a case, or said why it cannot be: the model
 -- is the first word of the label. Cells are measured, not applicable (the technique does not suit the model), not here
@@ -15,9 +15,11 @@
 -- over the model's. kl_divergence (nats a token, beside the model as it is) and agreement (of the best token) are of one
 -- text. optimization is what people call the technique (the view optimizations). Where weights are seeded, divergence and
 -- agreement say nothing of quality. Where they are real, quality is kept if the whole 95 % interval of the ratio of
--- perplexities, or of the difference of accuracies, lies on this side of the limit, lost if it lies beyond equality, and
--- undecided otherwise. energy_ratio is what a call took of the processors' energy (RAPL: whole packages, with what idles)
--- over that of the model, in joules of a typical process each; energy says why there is none.
+-- perplexities, or of the difference of accuracies or of word error rates, lies on this side of the limit, lost if it lies
+-- beyond equality, and undecided otherwise: also where no item differs, since few items say little. What keeps no cache, as an
+-- encoder, has the memory of its weights; positions_kept is the share of its positions that goes through all blocks to their
+-- end. energy_ratio is what a call took of the processors' energy (RAPL: whole packages, with what idles) over that of the
+-- model, in joules of a typical process each; energy says why there is none.
 WITH newest AS (
     SELECT * FROM matrix_cells
     WHERE suite = CAST($suite AS VARCHAR)
@@ -49,6 +51,11 @@ metrics AS (
         median(CASE WHEN m.name = 'accuracy_difference' THEN m.value END) AS accuracy_difference,
         median(CASE WHEN m.name = 'accuracy_difference_low' THEN m.value END) AS accuracy_difference_low,
         median(CASE WHEN m.name = 'accuracy_difference_high' THEN m.value END) AS accuracy_difference_high,
+        median(CASE WHEN m.name = 'word_error_rate' THEN m.value END) AS word_error_rate,
+        median(CASE WHEN m.name = 'word_error_difference' THEN m.value END) AS word_error_difference,
+        median(CASE WHEN m.name = 'word_error_difference_low' THEN m.value END) AS word_error_difference_low,
+        median(CASE WHEN m.name = 'word_error_difference_high' THEN m.value END) AS word_error_difference_high,
+        median(CASE WHEN m.name = 'positions_kept' THEN m.value END) AS positions_kept,
         median(CASE WHEN m.name = 'pearson' THEN m.value END) AS pearson,
         median(CASE WHEN m.name = 'cosine_to_f32' THEN m.value END) AS cosine_to_f32
     FROM trials t
@@ -129,7 +136,7 @@ beside AS (
         p.weight_bytes AS baseline_weight_bytes,
         m.cache_bytes,
         p.cache_bytes AS baseline_cache_bytes,
-        (m.weight_bytes + m.cache_bytes) / nullif(p.weight_bytes + p.cache_bytes, 0) AS memory_ratio,
+        (m.weight_bytes + coalesce(m.cache_bytes, 0)) / nullif(p.weight_bytes + coalesce(p.cache_bytes, 0), 0) AS memory_ratio,
         m.peak_added_bytes,
         1 - m.own_flops / nullif(n.flops, 0) AS flops_saved,
         m.sparsity,
@@ -148,6 +155,11 @@ beside AS (
         m.accuracy_difference,
         m.accuracy_difference_low,
         m.accuracy_difference_high,
+        m.word_error_rate,
+        m.word_error_difference,
+        m.word_error_difference_low,
+        m.word_error_difference_high,
+        m.positions_kept,
         m.pearson,
         m.cosine_to_f32
     FROM newest n
@@ -177,8 +189,9 @@ told AS (
         CASE
             WHEN b.perplexity_ratio_high <= 1 + CAST($less_quality AS DOUBLE) THEN 'kept'
             WHEN b.accuracy_difference_low >= -CAST($less_quality AS DOUBLE) THEN 'kept'
-            WHEN b.perplexity_ratio_low > 1 OR b.accuracy_difference_high < 0 THEN 'lost'
-            WHEN coalesce(b.perplexity_ratio, b.accuracy_difference) IS NOT NULL THEN 'undecided'
+            WHEN b.word_error_difference_high <= CAST($less_quality AS DOUBLE) THEN 'kept'
+            WHEN b.perplexity_ratio_low > 1 OR b.accuracy_difference_high < 0 OR b.word_error_difference_low > 0 THEN 'lost'
+            WHEN coalesce(b.perplexity_ratio, b.accuracy_difference, b.word_error_difference) IS NOT NULL THEN 'undecided'
         END AS quality,
         CASE WHEN strpos(b.case_name, ' seeded ') > 0 THEN 'seeded' ELSE 'real' END AS weights
     FROM adjusted b
@@ -214,6 +227,8 @@ SELECT
     accuracy_difference,
     energy_ratio,
     energy,
+    word_error_difference,
+    positions_kept,
     why,
     verdict,
     reason,
@@ -242,6 +257,9 @@ SELECT
     accuracy,
     accuracy_difference_low,
     accuracy_difference_high,
+    word_error_rate,
+    word_error_difference_low,
+    word_error_difference_high,
     pearson,
     cosine_to_f32,
     case_name,

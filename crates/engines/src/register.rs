@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use benchbook_core::{Problem, Registry, Row};
 
 use crate::flex::{
-    self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
-    models, multimodal, packed, pruned, quality, roofs, self_speculative, singular, sparse, tables, techniques, training,
-    transformer,
+    self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, images, low_rank, matmul,
+    mixers, models, multimodal, packed, pruned, quality, roofs, self_speculative, singular, sparse, tables, techniques,
+    training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -20,6 +20,7 @@ use crate::ring;
 pub fn register(registry: &mut Registry) {
     benchbook_workloads::real::read_by(benchbook_models::brought);
     registry.workload(quality::TextQuality).workload(quality::embedding::EmbeddingQuality);
+    registry.workload(quality::speech::SpeechQuality);
     registry.workload(training::text::TextTraining);
     add(registry, attention::ROWS);
     add(registry, attention::coded::ROWS);
@@ -94,12 +95,17 @@ pub fn register(registry: &mut Registry) {
         registry.implementation(technique);
     }
     registry.implementation(encoders::TEXT).implementation(encoders::AUDIO).implementation(multimodal::HEARING);
+    registry.implementation(images::IMAGE);
     add(registry, quality::ROWS);
     add(registry, quality::embedding::ROWS);
     for technique in quality::of_text() {
         registry.implementation(technique);
     }
     for technique in quality::of_embeddings() {
+        registry.implementation(technique);
+    }
+    registry.implementation(quality::speech::ENCODER);
+    for technique in quality::of_sounds() {
         registry.implementation(technique);
     }
     add(registry, training::adamw::ROWS);

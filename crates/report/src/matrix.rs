@@ -19,7 +19,7 @@ use crate::text::Cells;
 const MOST_ROWS: usize = 2_000;
 
 /// What a cell tells first.
-const DETAILS: [&str; 26] = [
+const DETAILS: [&str; 28] = [
     "model",
     "technique",
     "optimization",
@@ -44,6 +44,8 @@ const DETAILS: [&str; 26] = [
     "accuracy_difference",
     "energy_ratio",
     "energy",
+    "word_error_difference",
+    "positions_kept",
     "why",
     "reason",
 ];
@@ -64,7 +66,7 @@ pub fn matrix_page(
          and at a q-value of 5 % over the whole matrix. memory_ratio is weights and cache over the model's own.",
         "KL divergence (nats a token) and agreement (of the best token) are beside the same model as it is. Where weights are \
          seeded, they say nothing of quality; where they are real, quality is kept, lost or undecided by the 95 % interval of \
-         perplexity or accuracy beside the model as it is.",
+         perplexity, accuracy or word errors beside the model as it is.",
         "energy_ratio is what a call took of the processors' energy, whole packages with what idles, over that of the model as it is; \
          energy says why there is none.",
     ]

@@ -36,7 +36,7 @@ pub use attention::{
 };
 pub use blocks::{
     Activation, Affine, Between, Elementwise, Embedding, Fusion, Gate, LinearWeights, MlpWeights, Norm, NormChain,
-    NormWeights, PatchEmbedding, PatchWeights, Rotary, Softmax, TransformerBlock, TransformerWeights, copy,
+    NormWeights, PatchEmbedding, PatchWeights, Rotary, Softmax, TransformerBlock, TransformerWeights, activate, copy,
     elementwise, embedding, gated_rms_norm, layer_norm, linear, mlp, norm_chain, patch_embedding, rms_norm,
     rotary_attention, softmax, swiglu, transformer_block,
 };

@@ -3,7 +3,7 @@
 use benchbook_core::Registry;
 
 use crate::decoding::{self, Generate, GreedyDecoding, Prefill};
-use crate::encoding::{AudioEncoder, TextEncoder};
+use crate::encoding::{AudioEncoder, ImageEncoder, TextEncoder};
 use crate::matmul::Matmul;
 use crate::singular::RandomisedSvd;
 use crate::sparse_matmul::SparseMatmul;
@@ -71,6 +71,7 @@ pub fn register(registry: &mut Registry) {
         .workload(decoding::ForcedDecoding)
         .workload(TextEncoder)
         .workload(AudioEncoder)
+        .workload(ImageEncoder)
         .workload(decoding::Multimodal)
         .workload(training::AdamW)
         .workload(training::NormChain)

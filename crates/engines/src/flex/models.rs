@@ -246,13 +246,13 @@ pub(super) fn failed(implementation: &'static str, device: &str, error: &benchbo
 pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
     let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *sizes;
     let Sizes { rotary_base, experts, latent, .. } = *sizes;
-    let routed = |experts: benchbook_workloads::decoding::Experts| Experts {
-        count: experts.count,
-        chosen: experts.chosen,
-        hidden,
-        shared: 0,
-        dense_layers: 0,
+    let routed = |of: benchbook_workloads::decoding::Experts| {
+        let beside = of.beside.map(|beside| (beside.shared, beside.dense, beside.percent as f64 / 100.0));
+        let (shared, dense_layers, scale) = beside.unwrap_or((0, 0, 1.0));
+        Experts { count: of.count, chosen: of.chosen, hidden, shared, dense_layers, scale }
     };
+    // Where the first layers have none, that is how wide these are.
+    let dense = experts.and_then(|experts| experts.beside).filter(|beside| beside.dense > 0);
     let out_of = |latent: benchbook_workloads::decoding::Latent| Latent {
         query_rank: latent.query_rank,
         kv_rank: latent.kv_rank,
@@ -271,7 +271,7 @@ pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
         kv_heads,
         head_dim,
         width,
-        hidden,
+        hidden: dense.map_or(hidden, |beside| beside.dense_hidden),
         vocabulary,
         context,
         tied: false,
@@ -304,7 +304,8 @@ pub(super) struct Given<'a> {
 impl Source for Given<'_> {
     fn numbers(&self, tensor: &Tensor) -> benchbook_models::Result<Vec<f32>> {
         let experts = self.sizes.experts.map_or(1, |experts| experts.count);
-        let known = Names::LLAMA.place_of(&tensor.name, experts);
+        let dense = self.sizes.experts.and_then(|experts| experts.beside).map(|beside| beside.dense);
+        let known = Names::LLAMA.place_of(&tensor.name, experts, dense);
         let Some((input, place)) = known.filter(|(_, place)| *place < self.sizes.layers * experts) else {
             let found = "the inputs of the case".to_owned();
             return Err(benchbook_models::Error::Missing { name: tensor.name.clone(), found });

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _};
 
 use benchbook_core::{Array, DType, Inputs, Loop, Metric, Reference, Result, Row, Setting, Step, Subject, Support};
-use benchbook_models::technique::{self, Applied, Change, Technique, Tried, mean_bits};
+use benchbook_models::technique::{self, Applied, Change, Technique};
 use benchbook_models::{Decoder, Description, Form, Keeps, Names, Session, Split, Text};
 use benchbook_quality::logits as quality;
 use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Parted, Rounded, Sizes};
@@ -17,7 +17,8 @@ use super::models::{Given, MOST_CHUNK, Running, described, failed, looping};
 use super::row::fused_row;
 use super::searched;
 use super::technical::{Changed, Technical};
-use super::weight_only::{own_bytes, own_flops, weight_bytes};
+use super::told::told;
+use super::weight_only::{own_bytes, own_flops};
 
 /// The decoder as it is: what techniques stand beside.
 pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
@@ -34,10 +35,11 @@ pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
 .catalogue(&["DE5"])
 .only(|_, _, params| supported(params, None));
 
-/// Every technique, as an implementation of `forced-decoding`: but for guesses, which are of a text that a model makes itself
-/// (`generate`).
+/// Every technique of decoders, as an implementation of `forced-decoding`: but for guesses, which are of a text that a model makes
+/// itself (`generate`).
 pub fn all() -> impl Iterator<Item = Changed<ForcedDecoding>> {
-    technique::ALL.iter().filter(|technique| !matches!(technique.change, Change::Guesses(_))).map(Changed::by)
+    let is_forced = |technique: &&Technique| technique.is_of_decoders() && !matches!(technique.change, Change::Guesses(_));
+    technique::ALL.iter().filter(is_forced).map(Changed::by)
 }
 
 /// Whether a case can be decoded, and takes a technique: `not here` is said of what no code of ours decodes, `not applicable` of what a
@@ -190,16 +192,20 @@ pub(super) fn parted<'a>(applied: &Applied, session: &'a Session) -> Option<Part
 /// Sizes of the model that a technique has made.
 fn narrow(sizes: Sizes, model: &Description) -> Sizes {
     let Text { layers, heads, kv_heads, hidden, .. } = model.text;
+    // No technique changes the channels of experts.
+    let hidden = if sizes.experts.is_some() { sizes.hidden } else { hidden };
     Sizes { layers, heads, kv_heads, hidden, ..sizes }
 }
 
 /// The inputs of a case with the weights that a technique stands for.
 fn stands_for(applied: &Applied, inputs: &Inputs) -> benchbook_models::Result<Inputs> {
     let mut found: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
-    let experts = applied.description.text.experts.as_ref().map_or(1, |experts| experts.count);
+    let text = &applied.description.text;
+    let experts = text.experts.as_ref().map_or(1, |experts| experts.count);
+    let dense = text.experts.as_ref().filter(|_| text.latent.is_some()).map(|experts| experts.dense_layers);
     for tensor in applied.description.tensors() {
         // Tensors of layers come in the order of these.
-        if let Some((input, _)) = Names::LLAMA.place_of(&tensor.name, experts) {
+        if let Some((input, _)) = Names::LLAMA.place_of(&tensor.name, experts, dense) {
             found.entry(input).or_default().extend(applied.numbers(&tensor)?);
         }
     }
@@ -221,26 +227,6 @@ fn read(
         logits.extend_from_slice(session.step(decoder, &[*id])?);
     }
     Ok((logits, session))
-}
-
-/// What is known of a decoder before it runs, beside the plain one where it is another.
-pub(super) fn told(decoder: &Decoder, beside: Option<(&Decoder, &[Tried])>) -> Vec<Metric> {
-    let (held, head) = (decoder.held(), decoder.held_by_head());
-    let mut metrics = vec![weight_bytes(decoder.matrix_bytes())];
-    let Some((plain, tried)) = beside else { return metrics };
-    let text = decoder.text();
-    let (all, embedded) = (plain.held().numbers, text.vocabulary * text.width);
-    let share = |one: usize, of: usize| one as f64 / of.max(1) as f64;
-    let others = embedded + head.numbers;
-    metrics.push(Metric::modelled("sparsity", 1.0 - share(held.numbers, all), "share"));
-    metrics.push(Metric::modelled("capacity_kept", share(held.numbers + others, all + others), "share"));
-    if !tried.is_empty() {
-        metrics.push(Metric::modelled("formats_tried", tried.len() as f64, "count"));
-        metrics.push(Metric::modelled("layer_bits", mean_bits(tried, text.layers), "bits"));
-        let worst = tried.iter().filter(|one| one.taken).map(|one| one.off).fold(0.0, f64::max);
-        metrics.push(Metric::measured("layer_error", worst, "share"));
-    }
-    metrics
 }
 
 /// A text that is given, a token a step.

@@ -8,7 +8,7 @@ use super::latent::{Latent, Projection};
 use super::matrix::{Form, Matrix};
 use super::parted::{Parted, Split};
 use super::{Decoder, Feed, Layer, Network, Normed, Plan, Role};
-use crate::description::{Latent as LatentSizes, Text};
+use crate::description::{Architecture, Latent as LatentSizes, Text};
 use crate::error::Result;
 use crate::packing::{Weights, transposed};
 
@@ -234,14 +234,20 @@ impl Planned<'_> {
         };
         let feed = match &text.experts {
             Some(experts) if layer >= experts.dense_layers => {
-                let of =
-                    |expert: usize| self.swiglu(feed, &at(&format!("mlp.experts.{expert}")), [width, experts.hidden]);
-                let router = turned("mlp.gate", width)?;
+                let of = |expert: usize| self.swiglu(feed, &at(&format!("mlp.experts.{expert}")), [width, experts.hidden]);
+                let (router, all) = (turned("mlp.gate", width)?, experts.shared * experts.hidden);
+                let biased = text.architecture == Architecture::Glm4;
+                let bias = biased.then(|| self.numbers(&at("mlp.gate.e_score_correction_bias")));
+                let shared = (all > 0).then(|| self.swiglu(feed, &at("mlp.shared_experts"), [width, all]));
                 Network::Routed(Experts {
                     router: Matrix::new(Form::Plain, [width, experts.count], &router, None, self.weights.isa)?,
+                    bias: bias.transpose()?,
                     each: (0..experts.count).map(of).collect::<Result<_>>()?,
+                    shared: shared.transpose()?,
+                    scale: experts.scale as f32,
                     chosen: experts.chosen,
                     hidden: experts.hidden,
+                    hidden_of_shared: all,
                 })
             }
             _ => match self.plan.split.filter(|split| split.layer == layer) {

@@ -1,5 +1,5 @@
-//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 (with experts too), the dense layers of GLM,
-//! and the half of Whisper that does.
+//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 and GLM (with experts too), and the half of Whisper that
+//! does.
 
 mod attention;
 mod broken;
@@ -18,6 +18,8 @@ pub use matrix::{Form, Held};
 pub use parted::Split;
 pub use session::{MOST_STEP, Session};
 
+pub(crate) use matrix::Matrix;
+
 use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp, rms_norm, swiglu};
 
 use crate::description::{Architecture, Description, Text};
@@ -28,7 +30,6 @@ use cross::Cross;
 use experts::Experts;
 use latent::Projection;
 use load::Planned;
-use matrix::Matrix;
 use parted::Parted;
 
 /// A model whose weights are packed for this processor: made once, shared by every [`Session`].
@@ -302,17 +303,15 @@ impl Decoder {
     }
 }
 
-/// The first layers of a model of which a decoder of nothing but text is built: all of a dense one, and of a Qwen3 of which each has
-/// experts that none shares; the dense ones of a GLM; none of others.
+/// The first layers of a model of which a decoder of nothing but text is built: all of a dense one, of a Qwen3 of which each has
+/// experts that none shares, and of a GLM; none of others.
 pub fn built_layers(model: &Description) -> usize {
     let text = &model.text;
     let whole = match (text.architecture, &text.experts, &text.latent) {
         (Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3, None, None) => text.layers,
         (Architecture::Qwen3, Some(experts), None) if experts.shared == 0 && experts.dense_layers == 0 => text.layers,
         // Values are as wide as keys, so that both are kept alike.
-        (Architecture::Glm4, experts, Some(latent)) if latent.value == text.head_dim && text.kv_heads == text.heads => {
-            experts.as_ref().map_or(text.layers, |experts| experts.dense_layers.min(text.layers))
-        }
+        (Architecture::Glm4, _, Some(latent)) if latent.value == text.head_dim && text.kv_heads == text.heads => text.layers,
         _ => 0,
     };
     if model.vision.is_none() && model.audio.is_none() { whole } else { 0 }

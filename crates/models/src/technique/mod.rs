@@ -1,14 +1,16 @@
 //! Techniques: optimizations as transformations of a model, one row of a table each.
 //!
-//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels or blocks there are, what a block is, what is
-//! kept of a text and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
+//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels, blocks or positions there are, what a block is,
+//! what is kept of a text and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
 //! ([`Applied::decoder`]) multiplies by the kernels of that form. [`Applied::numbers`] are the weights that it stands for, as plain
-//! numbers, for whoever checks it.
+//! numbers, for whoever checks it. [`Technique::encoding`] does the same with the encoder of a model.
 
+mod encoding;
 mod narrow;
 mod precision;
 mod table;
 
+pub use encoding::Encoding;
 pub use precision::{Tried, mean_bits};
 pub use table::ALL;
 
@@ -78,6 +80,10 @@ pub enum Change {
     /// Each layer has the lowest of some formats in which, alone, it changes logits by no more than such a share (Euclidean, on a short
     /// text).
     Precision(f64),
+    /// So many percent of the positions of an encoder become one with others in each block.
+    Merge(usize),
+    /// Frames of sound are left out whose loudest bin is not above so many percent of the range of their spectrogram.
+    Quiet(usize),
 }
 
 /// How the first layers of a model guess.
@@ -113,7 +119,7 @@ pub fn not_here(model: &Description) -> Option<String> {
     }
     let (text, name) = (&model.text, &model.name);
     if model.audio.is_some() {
-        return Some(format!("{name} writes of sound that it hears, to which no technique is applied yet"));
+        return Some(format!("{name} writes of sound that it hears: techniques are applied to its encoder, where its real weights are known"));
     }
     let what = if text.latent.is_some() {
         "latent attention"
@@ -155,6 +161,9 @@ impl Technique {
                 format!("of {} layers every token goes through all", text.layers)
             }
             Change::Guesses(_) if text.layers < 2 => "its only layer cannot guess what it makes itself".to_owned(),
+            Change::Block if text.experts.as_ref().is_some_and(|experts| text.layers / 2 < experts.dense_layers) => {
+                "the block in the middle is one of the dense ones before its experts".to_owned()
+            }
             Change::Block if text.layers < 2 => "its only block cannot be taken out".to_owned(),
             Change::Experts(_) if text.architecture.biased() => {
                 "experts are parted by the gates of a feed-forward network, and it has none".to_owned()
@@ -168,9 +177,27 @@ impl Technique {
             Change::Precision(_) if text.architecture.biased() => {
                 "the search is written for layers without biases".to_owned()
             }
+            Change::Merge(_) => "a token sees those before it alone, and is one of its own behind every layer".to_owned(),
+            Change::Quiet(_) => "it hears nothing, of which some were quiet".to_owned(),
             _ => return None,
         };
         Some(why)
+    }
+
+    /// Whether there are decoders that take it.
+    pub fn is_of_decoders(&self) -> bool {
+        !matches!(self.change, Change::Merge(_) | Change::Quiet(_))
+    }
+
+    /// Whether there are encoders that take it: of sounds, or of texts.
+    pub fn is_of_encoders(&self, of_sounds: bool) -> bool {
+        match self.change {
+            Change::All(_) | Change::Layers(_) | Change::Feed(_) | Change::Heads(_) | Change::Channels(_) => true,
+            Change::Block | Change::Merge(_) => true,
+            Change::Quiet(_) => of_sounds,
+            Change::Keeps(_) | Change::Exit(_) | Change::Guesses(_) | Change::Attention(_) | Change::Chunks(_) => false,
+            Change::Scan | Change::Experts(_) | Change::Precision(_) => false,
+        }
     }
 
     /// Whether it searches for what it does to a model, which takes longer than doing it.
@@ -225,7 +252,8 @@ impl Technique {
                 narrowed = Some(narrow);
             }
             Change::Attention(least) => plan.least = Some(least),
-            Change::Chunks(_) | Change::Guesses(_) => {}
+            // The last two are refused above: they are of encoders.
+            Change::Chunks(_) | Change::Guesses(_) | Change::Merge(_) | Change::Quiet(_) => {}
             Change::Scan => plan.scan = Some(model.text.layers / 2),
             Change::Experts([experts, chosen]) => {
                 plan.split = Some(Split { layer: model.text.layers / 2, experts, chosen });
@@ -307,6 +335,9 @@ fn place(model: &Description, name: &str) -> Option<(Role, bool)> {
         | "self_attn.kv_a_proj_with_mqa"
         | "self_attn.kv_b_proj" => Some((Role::Attention(layer), false)),
         "mlp.gate_proj" | "mlp.up_proj" | "mlp.down_proj" => Some((Role::Feed(layer), false)),
+        "mlp.shared_experts.gate_proj" | "mlp.shared_experts.up_proj" | "mlp.shared_experts.down_proj" => {
+            Some((Role::Feed(layer), false))
+        }
         _ => {
             // A router keeps its numbers.
             let (_, part) = part.strip_prefix("mlp.experts.")?.split_once('.')?;

@@ -175,6 +175,22 @@ pub const ALL: &[Technique] = &[
         change: Change::Guesses(GUESSES),
         promise: NOTHING,
     },
+    Technique {
+        name: "quiet-out",
+        about: "of what is heard, positions are left out behind the convolutions whose two frames have no bin above a quarter of the range of \
+                their spectrogram, so that silence costs nothing: which features are worth it is seen from the input",
+        catalogue: &["AD2"],
+        change: Change::Quiet(25),
+        promise: NOTHING,
+    },
+    Technique {
+        name: "merge-10",
+        about: "in each block of an encoder a tenth of the positions become one with those that their keys are most alike, behind attention \
+                (token merging: arXiv 2210.09461, section 3); who stands for several is seen as often",
+        catalogue: &["AD2"],
+        change: Change::Merge(10),
+        promise: NOTHING,
+    },
 ];
 
 /// Nothing is promised: what is saved depends on the model.

@@ -25,7 +25,7 @@ of_models AS (
         t.variant
     FROM named n
     JOIN trials t ON t.run_id = n.run_id
-    WHERE t.workload IN ('forced-decoding', 'text-quality', 'embedding-quality')
+    WHERE t.workload IN ('forced-decoding', 'text-quality', 'embedding-quality', 'speech-quality')
 ),
 tried AS (
     SELECT

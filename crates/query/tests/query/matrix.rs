@@ -145,6 +145,22 @@ fn quality_is_judged_by_the_interval_of_real_text_or_labels() {
                 "mxfp4",
                 [("accuracy_difference", 0.0), ("accuracy_difference_low", -0.005), ("accuracy_difference_high", 0.02)],
             ),
+            (
+                "quiet-out",
+                [
+                    ("word_error_difference", 0.05),
+                    ("word_error_difference_low", 0.01),
+                    ("word_error_difference_high", 0.09),
+                ],
+            ),
+            (
+                "merge-10",
+                [
+                    ("word_error_difference", 0.0),
+                    ("word_error_difference_low", -0.02),
+                    ("word_error_difference_high", 0.008),
+                ],
+            ),
         ];
         add(writer, &trial(1, "decoder", real, 0, json!({})));
         writer.sample(&sample(1, 0, 0, 1_000)).unwrap();
@@ -156,11 +172,11 @@ fn quality_is_judged_by_the_interval_of_real_text_or_labels() {
     });
     let session = fixture.session();
     let answer = asked(&session, "matrix", &[]);
-    assert_eq!(words(&answer, "technique"), ["int8", "nf4", "2of4", "mxfp4"], "the decoder as it is is none");
-    assert_eq!(words(&answer, "quality"), ["kept", "lost", "undecided", "kept"]);
-    assert_eq!(words(&answer, "weights"), ["real"; 4]);
+    assert_eq!(words(&answer, "technique"), ["int8", "nf4", "2of4", "mxfp4", "quiet-out", "merge-10"], "the decoder as it is is none");
+    assert_eq!(words(&answer, "quality"), ["kept", "lost", "undecided", "kept", "lost", "kept"]);
+    assert_eq!(words(&answer, "weights"), ["real"; 6]);
     let strict = asked(&session, "matrix", &[("less_quality", "0.001")]);
-    assert_eq!(words(&strict, "quality"), ["lost", "lost", "undecided", "undecided"]);
+    assert_eq!(words(&strict, "quality"), ["lost", "lost", "undecided", "undecided", "lost", "undecided"]);
     assert_eq!(asked(&session, "cross_model", &[]).rows(), 0, "over models, seeded weights alone are compared");
 }
 

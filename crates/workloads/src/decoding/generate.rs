@@ -5,9 +5,10 @@ use benchbook_core::{
 };
 
 use super::choice::{beside_rounding, decoded, followed};
+use super::exact::Model;
 use super::ids;
 use super::otherwise::Otherwise;
-use super::stack::{Model, NAMES, ROTARY_BASE, Sizes, sized};
+use super::stack::{NAMES, ROTARY_BASE, Sizes, sized};
 use crate::blocks::Architecture;
 use crate::real;
 

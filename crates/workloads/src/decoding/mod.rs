@@ -2,6 +2,7 @@
 
 mod batched;
 mod choice;
+mod exact;
 mod forced;
 mod generate;
 mod gpt2;
@@ -28,5 +29,5 @@ pub use prefill::{Prefill, PrefillParams};
 pub use prefix::{PrefixDecoding, PrefixDecodingParams};
 pub use sampling::{AT_ONCE, PAIR, SpeculativeSampling, SpeculativeSamplingParams};
 pub use speculative::{SpeculativeDecoding, SpeculativeDecodingParams};
-pub use stack::{Experts, Latent, ROTARY_BASE, Sizes};
+pub use stack::{Beside, Experts, Latent, ROTARY_BASE, Sizes};
 pub use uniform::Uniform;

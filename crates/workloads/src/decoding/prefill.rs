@@ -5,8 +5,9 @@ use benchbook_core::{
 };
 
 use super::choice::Advance;
+use super::exact::Model;
 use super::otherwise::Otherwise;
-use super::stack::{Model, NAMES, sized};
+use super::stack::{NAMES, sized};
 
 /// A prompt, `chunk` tokens a step: memory for what lies between layers is bounded by them (Agrawal et al., arXiv 2308.16369, section
 /// 4.2). Inputs are those of [`Sizes::inputs`]; the output `[1, vocabulary]` holds the logits behind the last token.

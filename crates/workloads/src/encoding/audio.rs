@@ -4,6 +4,7 @@ use benchbook_core::{
     Array, DType, Inputs, Params, Preset, Problem, Reference, Rough, Rounding, Value, Work, sample_rows,
 };
 
+use super::Merges;
 use super::stack::{EMBEDDED, Sizes};
 use crate::attention::reference::dot;
 use crate::blocks::{exact_gelu, layer_normed};
@@ -189,16 +190,41 @@ pub(crate) fn heard(
     one: usize,
     rounding: Option<Rounding>,
 ) -> Vec<f64> {
-    let AudioEncoderParams { width, bins, frames, .. } = *params;
+    let made = params.sizes().through(inputs, placed(params, inputs, one), rounding);
+    normed(inputs, &made)
+}
+
+/// The same, exactly, where behind the convolutions the positions `kept` alone go on, ascending, or positions become one with others:
+/// `[left, width]`.
+pub fn heard_in_part(
+    params: &AudioEncoderParams,
+    inputs: &Inputs,
+    one: usize,
+    kept: Option<&[usize]>,
+    merges: Option<Merges<'_>>,
+) -> Vec<f64> {
+    let (mut stream, width) = (placed(params, inputs, one), params.width);
+    if let Some(kept) = kept {
+        stream = kept.iter().flat_map(|place| stream[place * width..][..width].to_vec()).collect();
+    }
+    normed(inputs, &params.sizes().through_merging(inputs, stream, None, merges))
+}
+
+/// What goes into the blocks of one of the spectrograms, `[frames / 2, width]`.
+fn placed(params: &AudioEncoderParams, inputs: &Inputs, one: usize) -> Vec<f64> {
+    let AudioEncoderParams { bins, frames, .. } = *params;
     let mel = &inputs.numbers("mel")[one * bins * frames..][..bins * frames];
     let by_frame = (0..frames).map(|frame| mel.iter().skip(frame).step_by(frames).map(|x| f64::from(*x)).collect());
     let first = convolved(inputs, ["conv_1", "conv_1_bias"], &by_frame.collect::<Vec<Vec<f64>>>(), 1);
     let second = convolved(inputs, ["conv_2", "conv_2_bias"], &first, 2);
     let positions = inputs.numbers("positions");
-    let stream = second.concat().iter().zip(positions).map(|(x, place)| x + f64::from(*place)).collect();
-    let made = params.sizes().through(inputs, stream, rounding);
-    let last = |x: &[f64]| layer_normed(x, inputs.numbers("last_gain"), inputs.numbers("last_bias"));
-    made.chunks_exact(width).flat_map(last).collect()
+    second.concat().iter().zip(positions).map(|(x, place)| x + f64::from(*place)).collect()
+}
+
+/// The norm of each position behind the blocks.
+fn normed(inputs: &Inputs, made: &[f64]) -> Vec<f64> {
+    let (gain, bias) = (inputs.numbers("last_gain"), inputs.numbers("last_bias"));
+    made.chunks_exact(gain.len()).flat_map(|x| layer_normed(x, gain, bias)).collect()
 }
 
 /// The exact GELU of the sums over a frame, the one before and the one after it, of every `stride`-th frame.

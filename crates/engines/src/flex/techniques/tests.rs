@@ -84,6 +84,29 @@ fn queries_keys_and_values_come_out_of_latents() {
     assert!(why.contains("share a latent"), "{why}");
 }
 
+#[test]
+fn experts_of_a_glm_stand_behind_a_dense_layer_beside_one_for_all() {
+    let routed = ForcedDecodingParams {
+        architecture: "glm-4".to_owned(),
+        query_rank: 24,
+        kv_rank: 20,
+        rotated: 4,
+        hidden: 40,
+        experts: 6,
+        of_experts: 64,
+        chosen: 2,
+        dense_layers: 1,
+        dense_hidden: 72,
+        shared: 1,
+        expert_scale: 180,
+        ..params()
+    };
+    is_right(&routed, &["int8", "low-rank-4th", "2of4", "cache-int8", "block-out"]);
+    let channels = all().find(|one| one.name() == "channels-25").unwrap();
+    let Support::No(why) = channels.supports("flex", DType::F32, &routed.params()) else { panic!("it is applied") };
+    assert!(why.contains("not for experts"), "{why}");
+}
+
 /// Plain and with each of these techniques, beside what is right.
 fn is_right(params: &ForcedDecodingParams, techniques: &[&str]) {
     let inputs = ForcedDecoding::inputs(params, 4);
