@@ -60,18 +60,12 @@ impl Problem for Twice {
     }
 
     /// Of five bits it does not say what they explain.
-    fn rounded(
-        params: &TwiceParams,
-        inputs: &Inputs,
-        _outputs: &[Array],
-        seed: u64,
-        rounding: Rounding,
-    ) -> Option<Rough> {
-        let rounded: Vec<f32> = rounding.of(&inputs.get("x").to_f64()).into_iter().map(|x| x as f32).collect();
+    fn rounded(params: &TwiceParams, inputs: &Inputs, _: &[Array], seed: u64, by: Rounding) -> Option<Rough> {
+        let rounded: Vec<f32> = by.of(&inputs.get("x").to_f64()).into_iter().map(|x| x as f32).collect();
         let mut others = inputs.clone();
         others.insert("x", Array::new(SHAPE.to_vec(), &rounded));
         let of = |inputs: &Inputs| Self::reference(params, inputs, seed);
-        (rounding.bits != 5).then(|| Rough::beside(of(inputs), &of(&others)))
+        (by.bits != 5).then(|| Rough::beside(of(inputs), &of(&others)))
     }
 
     fn work(_params: &TwiceParams, dtype: DType) -> Counts {
