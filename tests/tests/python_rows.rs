@@ -35,8 +35,7 @@ fn near(posed: &dyn Posed, right: Rough, outputs: &[Array], dtype: DType) -> Res
     let times = if dtype == DType::Bf16 { 2.0 } else { 1.0 };
     let Rough { reference, allowed } = right;
     let compared = reference.compare_within(outputs, &posed.tolerances(dtype));
-    let near =
-        |one: &Comparison| one.max_scaled_error <= (times * one.allowed(posed.tolerance(dtype))).max(allowed);
+    let near = |one: &Comparison| one.max_scaled_error <= (times * one.allowed(posed.tolerance(dtype))).max(allowed);
     if outputs.len() == reference.answers.len() && compared.iter().all(near) {
         return Ok(());
     }

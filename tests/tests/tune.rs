@@ -201,7 +201,10 @@ fn techniques_and_sizes_of_a_model_are_searched() {
     assert!(adaptive.iter().any(|row| row["variant"] == "int4-g32/flex/f32/1t"), "{adaptive:?}");
     for row in &adaptive {
         assert!(row["model"] == "smollm2-135m" && row["found_by"] == "tuning" && row["tried"] == 3, "{row}");
-        assert_eq!((row["place"] == 0, row["cell"].as_str()), (row["variant"] == "plain/flex/f32/1t", Some("measured")));
+        assert_eq!(
+            (row["place"] == 0, row["cell"].as_str()),
+            (row["variant"] == "plain/flex/f32/1t", Some("measured"))
+        );
     }
     bench.fails(&["tune", "--model", "smollm2-136m"], 4, &["smollm2-13"]);
     bench.fails(&["tune", "matmul", "--model", "smollm2-135m"], 4, &["cannot be used with"]);

@@ -48,8 +48,7 @@ const SMOLLM2: &str = "weights=smollm2-135m layers=30 heads=9 kv_heads=3 head_di
                        rotary_base=100000 prompt=8 tokens=64";
 
 /// Encoders of every engine, each at its best, and in 8 bits.
-const ENCODERS: &str =
-    "fused,model,graph,sdpa-flash,compile-frozen,graph-int8,model-int8,torchao-int8-dynamic";
+const ENCODERS: &str = "fused,model,graph,sdpa-flash,compile-frozen,graph-int8,model-int8,torchao-int8-dynamic";
 
 /// In the order in which they are measured: the ones that take least come first.
 static PARTS: [Part; 5] = [
@@ -168,7 +167,9 @@ const COLUMNS: [&str; 2] = [
 /// The line of a part that is not measured.
 fn absent(part: &Part) -> String {
     let Part { model, name, data, .. } = part;
-    format!("| {model} | – | {name} | not measured yet: again, where `cargo xtask data {data}` was run | – | – | – | – |")
+    format!(
+        "| {model} | – | {name} | not measured yet: again, where `cargo xtask data {data}` was run | – | – | – | – |"
+    )
 }
 
 /// The words that measure a part.
@@ -182,9 +183,8 @@ fn words(part: &Part, quick: bool) -> Vec<String> {
         words.extend(["--set".to_owned(), instead.unwrap_or(param).to_owned()]);
     }
     let is_rounded = |name: &str| part.says == Says::Calls && name.contains("int8");
-    let is_slow = |name: &&str| {
-        name.starts_with("compile") || name.ends_with("-eager") || *name == "numpy" || is_rounded(name)
-    };
+    let is_slow =
+        |name: &&str| name.starts_with("compile") || name.ends_with("-eager") || *name == "numpy" || is_rounded(name);
     let taken = implementations.split(',').filter(|name| !quick || !is_slow(name));
     words.extend(["--implementation".to_owned(), taken.collect::<Vec<_>>().join(",")]);
     words.extend(["--replicates".to_owned(), replicates.to_string(), "--blocks".to_owned(), blocks.to_string()]);
@@ -357,7 +357,8 @@ mod tests {
                           "median_high_ns": 13e6, "replicates": 5 });
         let told = table(part("texts"), std::slice::from_ref(&row), &[], &[]);
         assert_eq!(told, ["| all-MiniLM-L6-v2: b1 | flex | fused, f32 | 12.50 ms | 12.00 – 13.00 | – | – | – |"]);
-        let off = json!({ "case_name": "b1", "variant": "fused/flex/f32/2t", "metric": "relative_error", "value": 0.0312 });
+        let off =
+            json!({ "case_name": "b1", "variant": "fused/flex/f32/2t", "metric": "relative_error", "value": 0.0312 });
         let told = table(part("texts"), std::slice::from_ref(&row), &[], std::slice::from_ref(&off));
         assert!(told[0].ends_with("| – | – | 3.12 % |"), "{told:?}");
         let row = json!({ "case_name": "s", "variant": "encoder-int8-rounded/flex/f32/2t" });

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Array, DType, Error, Inputs, ParamSpec, Parameters, Params, Reference, Result, Rough, Rounding, Task, Tolerance};
+use crate::{
+    Array, DType, Error, Inputs, ParamSpec, Parameters, Params, Reference, Result, Rough, Rounding, Task, Tolerance,
+};
 
 /// The work that solving one case takes, by the usual count for its problem.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -340,7 +340,10 @@ mod tests {
         let latent = of("glm-4.7-flash", 1 << 40, false);
         assert_eq!(latent.note, "47 of 47 layers with 32 of 64 experts and 4096 tokens, seeded");
         let label = latent.name.unwrap();
-        assert!(label.contains(" of l47 glm-4 l47 ") && label.ends_with(" e4/32+1 ×180% dense1→10240 of e64"), "{label}");
+        assert!(
+            label.contains(" of l47 glm-4 l47 ") && label.ends_with(" e4/32+1 ×180% dense1→10240 of e64"),
+            "{label}"
+        );
         let first = ModelCase::of("glm-4.7-flash", 1 << 40, false, Some(1)).unwrap();
         assert_eq!(first.note, "1 of 47 layers dense, without experts, with 4096 tokens, seeded");
         let experts = of("qwen3-coder-30b", 1 << 40, true);

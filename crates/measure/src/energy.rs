@@ -50,7 +50,9 @@ impl Counters {
         let zone = |zone: String| -> Result<Zone, String> {
             let path = format!("{ZONES}/{zone}/energy_uj");
             if files.number::<u64>(&path).is_none() {
-                return Err(format!("/{path} cannot be read: where only root may, allow it by `sudo chmod a+r /{path}`"));
+                return Err(format!(
+                    "/{path} cannot be read: where only root may, allow it by `sudo chmod a+r /{path}`"
+                ));
             }
             let range = files.number(&format!("{ZONES}/{zone}/max_energy_range_uj")).unwrap_or(u64::MAX);
             Ok(Zone { path, range })

@@ -25,7 +25,9 @@ pub mod tokenizer;
 pub mod weights;
 
 pub use catalogue::{all, named};
-pub use decoder::{Decoder, Exit, Form, Forms, Held, Keeps, MOST_STEP, Plan, Role, Session, Split, built_layers, is_built};
+pub use decoder::{
+    Decoder, Exit, Form, Forms, Held, Keeps, MOST_STEP, Plan, Role, Session, Split, built_layers, is_built,
+};
 pub use description::{Architecture, Audio, Description, Experts, Latent, Text, Tier, Tower, Vision};
 pub use encoder::{
     AudioEncoder, AudioRoom, Encoder, EncoderPlan, EncoderRoom, ImageEncoder, ImageRoom, Parts, pooled, worth_it,

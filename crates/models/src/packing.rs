@@ -64,8 +64,7 @@ impl Seeing {
             return Names { products: products.map(at), norms: norms.map(at) };
         }
         let at = |name: &str| format!("model.encoder.layers.{layer}.{name}");
-        let products =
-            ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2"];
+        let products = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2"];
         let norms = ["self_attn_layer_norm", "final_layer_norm"];
         Names { products: products.map(at), norms: norms.map(at) }
     }

@@ -135,7 +135,9 @@ fn a_draft_that_cannot_be_says_what_to_do() {
         session.draft(&decoder, *id, 1).unwrap();
     }
     assert!(session.draft(&decoder, 1, 1).unwrap_err().to_string().contains("verify these first"));
-    for refused in [session.step(&decoder, &[1]).map(<[f32]>::to_vec), session.prefill(&decoder, &[1]).map(<[f32]>::to_vec)] {
+    for refused in
+        [session.step(&decoder, &[1]).map(<[f32]>::to_vec), session.prefill(&decoder, &[1]).map(<[f32]>::to_vec)]
+    {
         assert!(refused.unwrap_err().to_string().contains("16 tokens were drafted"));
     }
     session.keep(0);

@@ -142,10 +142,7 @@ fn both_ways(plan: &EncoderPlan, change: &dyn Fn(&Tensor, Vec<f32>) -> Vec<f32>)
     let mel: Vec<f32> = numbers(&all["whisper"]["mel"]).into_iter().map(|number| number as f32).collect();
     let read = |encoder: Encoder| encoder.hidden(&mut EncoderRoom::default(), &ids, 1).unwrap().to_vec();
     let heard = |encoder: AudioEncoder| encoder.hidden(&mut AudioRoom::default(), &mel, 1).unwrap().to_vec();
-    let texts = [
-        read(Encoder::planned(&bert, &seeded, plan).unwrap()),
-        read(Encoder::load(&bert, &source).unwrap()),
-    ];
+    let texts = [read(Encoder::planned(&bert, &seeded, plan).unwrap()), read(Encoder::load(&bert, &source).unwrap())];
     let sounds = [
         heard(AudioEncoder::planned(&whisper, &seeded, plan).unwrap()),
         heard(AudioEncoder::load(&whisper, &source).unwrap()),
@@ -174,10 +171,8 @@ fn forms_of_matrices_compute_by_the_numbers_that_they_stand_for() {
         Form::LowRank(2),
     ];
     for form in forms {
-        let plan = EncoderPlan {
-            forms: Forms { attention: form, feed: form, ..Forms::default() },
-            ..EncoderPlan::default()
-        };
+        let plan =
+            EncoderPlan { forms: Forms { attention: form, feed: form, ..Forms::default() }, ..EncoderPlan::default() };
         let stands_for = |tensor: &Tensor, numbers: Vec<f32>| match *tensor.shape {
             [outer, inner] if is_of_block(tensor) => form.stands_for_rows(&numbers, [outer, inner]).unwrap(),
             _ => numbers,
@@ -195,13 +190,15 @@ fn heads_and_channels_that_are_left_out_add_nothing() {
     // The second head stays in the first layer, the first one in all others; every other channel stays.
     let heads = Parts::Heads([vec![vec![1]], vec![vec![0]; 7]].concat());
     let channels = Parts::Channels(vec![(0..9).step_by(2).collect(); 8]);
-    for (kept, names, is_heads) in
-        [(heads, ["attention.output.dense.weight", "self_attn.out_proj.weight"], true), (channels, [".output.dense.weight", "fc2.weight"], false)]
-    {
+    for (kept, names, is_heads) in [
+        (heads, ["attention.output.dense.weight", "self_attn.out_proj.weight"], true),
+        (channels, [".output.dense.weight", "fc2.weight"], false),
+    ] {
         let (all, _) = fixture();
         let sizes = ["bert", "whisper"].map(|model| {
             let model = described(&all[model]);
-            let (width, heads) = model.audio.as_ref().map_or((model.text.width, model.text.heads), |a| (a.width, a.heads));
+            let (width, heads) =
+                model.audio.as_ref().map_or((model.text.width, model.text.heads), |a| (a.width, a.heads));
             width / heads
         });
         let zeros = |tensor: &Tensor, mut numbers: Vec<f32>| {
@@ -211,7 +208,8 @@ fn heads_and_channels_that_are_left_out_add_nothing() {
             if !is_of_block(tensor) || !is_own {
                 return numbers;
             }
-            let rest = tensor.name.trim_start_matches("model.").trim_start_matches("encoder.").trim_start_matches("layers.");
+            let rest =
+                tensor.name.trim_start_matches("model.").trim_start_matches("encoder.").trim_start_matches("layers.");
             let layer: usize = rest.trim_start_matches("layer.").split('.').next().unwrap().parse().unwrap();
             let (inner, each) = (tensor.shape[1], if is_heads { sizes[usize::from(!is_text)] } else { 1 });
             let parts = kept.of(layer).unwrap();

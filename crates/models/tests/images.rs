@@ -17,7 +17,9 @@ fn numbers(value: &Value) -> Vec<f64> {
 fn tokens_of_images_are_those_of_transformers() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: fixtures/images.json is not there, make_images.py beside it makes it with torch and transformers");
+        eprintln!(
+            "skipped: fixtures/images.json is not there, make_images.py beside it makes it with torch and transformers"
+        );
         return;
     };
     let all: Value = serde_json::from_str(&text).unwrap();
@@ -103,7 +105,10 @@ fn what_is_no_image_or_no_tower_is_refused() {
         let refused = ImageEncoder::load(&named(name).unwrap(), &Seeded { seed: 1 }).unwrap_err();
         assert!(matches!(refused, Error::NotBuilt(_)), "{name}: {refused}");
     }
-    for (from, to, why) in [("heads = 3\nwidth = 24", "heads = 4\nwidth = 24", "multiple of four"), ("positions = 25", "positions = 26", "no square")] {
+    for (from, to, why) in [
+        ("heads = 3\nwidth = 24", "heads = 4\nwidth = 24", "multiple of four"),
+        ("positions = 25", "positions = 26", "no square"),
+    ] {
         let other = Description::parse(&TOWER.replace(from, to)).unwrap();
         let said = ImageEncoder::load(&other, &Seeded { seed: 1 }).unwrap_err().to_string();
         assert!(said.contains(why), "{said}");

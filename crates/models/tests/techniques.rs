@@ -262,7 +262,8 @@ fn the_network_of_the_block_in_the_middle_is_parted_into_experts() {
     // Channels of which eight experts have not the same number.
     let model = model("qwen3", [3, 4, 2, 8, 32, 53]);
     let plain = Decoder::load(&model, &SEEDED, 40).unwrap();
-    let of = |experts: [usize; 2]| by(Change::Experts(experts)).applied(&model, &SEEDED, 40).unwrap().decoder().unwrap();
+    let of =
+        |experts: [usize; 2]| by(Change::Experts(experts)).applied(&model, &SEEDED, 40).unwrap().decoder().unwrap();
     let exact = logits(&plain, &ids(20));
     assert!(off(&logits(&of([8, 8]), &ids(20)), &exact) < 1e-5, "through all of them it is what it was");
     let lost = [6, 2].map(|chosen| off(&logits(&of([8, chosen]), &ids(20)), &exact));

@@ -54,12 +54,7 @@ const DETAILS: [&str; 28] = [
 ///
 /// # Errors
 /// Columns that cannot be shown.
-pub fn matrix_page(
-    matrix: &Answer,
-    cross_model: &Answer,
-    optimizations: &Answer,
-    adaptive: &Answer,
-) -> Result<String> {
+pub fn matrix_page(matrix: &Answer, cross_model: &Answer, optimizations: &Answer, adaptive: &Answer) -> Result<String> {
     let mut first = format!("<style>{STYLE}</style>\n<h2>What helps which model</h2>\n{}", helped(matrix));
     let notes = [
         "A cell is paired block by block with its model as it is; a win is claimed from the lower bound of its 95 % interval on, \

@@ -111,7 +111,9 @@ impl Source for Given<'_> {
     fn numbers(&self, tensor: &Tensor) -> benchbook_models::Result<Vec<f32>> {
         let deep = tensor.name.strip_prefix(DEEP).and_then(|rest| rest.split_once('.'));
         let known = match deep {
-            Some((index, part)) => LOOKING.input_of(part).zip(index.parse::<usize>().ok()).map(|((input, _), at)| (input, at)),
+            Some((index, part)) => {
+                LOOKING.input_of(part).zip(index.parse::<usize>().ok()).map(|((input, _), at)| (input, at))
+            }
             None => LOOKING.input_of(&tensor.name),
         };
         let count = tensor.count();

@@ -38,7 +38,8 @@ pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
 /// Every technique of decoders, as an implementation of `forced-decoding`: but for guesses, which are of a text that a model makes
 /// itself (`generate`).
 pub fn all() -> impl Iterator<Item = Changed<ForcedDecoding>> {
-    let is_forced = |technique: &&Technique| technique.is_of_decoders() && !matches!(technique.change, Change::Guesses(_));
+    let is_forced =
+        |technique: &&Technique| technique.is_of_decoders() && !matches!(technique.change, Change::Guesses(_));
     technique::ALL.iter().filter(is_forced).map(Changed::by)
 }
 
@@ -167,9 +168,7 @@ impl Technical for ForcedDecoding {
                     let depths = Depths { of: session.depths(), first: params.prompt, least, alike: exit.alike };
                     of(inputs, sizes, Otherwise { depths: Some(depths), ..Otherwise::default() })
                 }
-                Change::Attention(least) => {
-                    of(inputs, sizes, Otherwise { least: Some(least), ..Otherwise::default() })
-                }
+                Change::Attention(least) => of(inputs, sizes, Otherwise { least: Some(least), ..Otherwise::default() }),
                 Change::Scan => of(inputs, sizes, Otherwise { scan: applied.plan.scan, ..Otherwise::default() }),
                 Change::Experts(_) => {
                     let (_, session) = read(&applied.decoder()?, params, inputs.get("prompt").of())?;
@@ -261,7 +260,8 @@ impl Forced {
         let skipped = (depths.len() * text.layers - passes) as f64;
         let rows = session.rows();
         let scans = decoder.scans();
-        let seen = depths.iter().enumerate().map(|(position, depth)| ((depth - scans) * (position + 1).min(rows)) as f64);
+        let seen =
+            depths.iter().enumerate().map(|(position, depth)| ((depth - scans) * (position + 1).min(rows)) as f64);
         let products = decoder.read_by_token().numbers as f64 / layers * passes as f64
             + decoder.held_by_keys().numbers as f64 / layers * skipped
             + (decoder.held_by_head().numbers * tokens) as f64;

@@ -7,9 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, Facts, MemoryFrom, Others, Say, Writable};
-use benchbook_core::{
-    Array, CacheRegime, Case, Check, DType, Inputs, Reference, Rounding, StepsOf, Variant, counted,
-};
+use benchbook_core::{Array, CacheRegime, Case, Check, DType, Inputs, Reference, Rounding, StepsOf, Variant, counted};
 
 use crate::driver::{approximation_of, as_known, asked, named, question};
 use crate::executor::Trial;

@@ -12,9 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use benchbook_core::message::{AnswerInfo, Ask, Facts, Others, Say, Writable};
-use benchbook_core::{
-    Answer, Array, Case, Check, DType, Inputs, Params, Posed, Reference, Registry, Rough, Rounding,
-};
+use benchbook_core::{Answer, Array, Case, Check, DType, Inputs, Params, Posed, Reference, Registry, Rough, Rounding};
 
 use crate::caught::Caught;
 use crate::frame::Arrays;
@@ -189,7 +187,9 @@ impl References {
             let Some(rounding) = rounding else { return Ok(Rough::exact(posed.reference(&inputs, seed))) };
             standing::check(rounding)?;
             posed.rounded(&inputs, &outputs, seed, rounding).ok_or_else(|| {
-                format!("its worker rounds on the way, and `{workload}` does not say what that explains of these outputs")
+                format!(
+                    "its worker rounds on the way, and `{workload}` does not say what that explains of these outputs"
+                )
             })
         })?;
         answered.map_err(Error::Failed)

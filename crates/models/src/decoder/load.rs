@@ -234,7 +234,8 @@ impl Planned<'_> {
         };
         let feed = match &text.experts {
             Some(experts) if layer >= experts.dense_layers => {
-                let of = |expert: usize| self.swiglu(feed, &at(&format!("mlp.experts.{expert}")), [width, experts.hidden]);
+                let of =
+                    |expert: usize| self.swiglu(feed, &at(&format!("mlp.experts.{expert}")), [width, experts.hidden]);
                 let (router, all) = (turned("mlp.gate", width)?, experts.shared * experts.hidden);
                 let biased = text.architecture == Architecture::Glm4;
                 let bias = biased.then(|| self.numbers(&at("mlp.gate.e_score_correction_bias")));

@@ -311,7 +311,9 @@ pub fn built_layers(model: &Description) -> usize {
         (Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3, None, None) => text.layers,
         (Architecture::Qwen3, Some(experts), None) if experts.shared == 0 && experts.dense_layers == 0 => text.layers,
         // Values are as wide as keys, so that both are kept alike.
-        (Architecture::Glm4, _, Some(latent)) if latent.value == text.head_dim && text.kv_heads == text.heads => text.layers,
+        (Architecture::Glm4, _, Some(latent)) if latent.value == text.head_dim && text.kv_heads == text.heads => {
+            text.layers
+        }
         _ => 0,
     };
     if model.vision.is_none() && model.audio.is_none() { whole } else { 0 }

@@ -9,8 +9,8 @@ use super::cross::Heard;
 use super::experts::Room as ExpertRoom;
 use super::kept::Kept;
 use super::latent::Room as LatentRoom;
-use super::{Decoder, Network};
 use super::parted::Room as PartedRoom;
+use super::{Decoder, Network};
 use crate::error::{Error, Result};
 
 /// Tokens of a step at most: they are attended to row by row, so that logits have the same bits whether a token comes alone or with
@@ -225,7 +225,9 @@ impl Session {
     pub fn draft(&mut self, decoder: &Decoder, id: i32, layers: usize) -> Result<()> {
         let ([drafted, before], all) = (self.drafted, decoder.text.layers);
         if !(1..=all).contains(&layers) || drafted > 0 && layers != before {
-            return Err(Error::Session(format!("a draft through {layers} of {all} layers: give as many each time, 1 at least")));
+            return Err(Error::Session(format!(
+                "a draft through {layers} of {all} layers: give as many each time, 1 at least"
+            )));
         }
         if drafted == MOST_STEP {
             return Err(Error::Session(format!("a draft of more than {MOST_STEP} tokens: verify these first")));
@@ -278,7 +280,9 @@ impl Session {
     fn undrafted(&self) -> Result<()> {
         match self.drafted[0] {
             0 => Ok(()),
-            drafted => Err(Error::Session(format!("{drafted} tokens were drafted: verify them first, or forget them by keep"))),
+            drafted => {
+                Err(Error::Session(format!("{drafted} tokens were drafted: verify them first, or forget them by keep")))
+            }
         }
     }
 
@@ -291,7 +295,8 @@ impl Session {
             return Err(Error::Session("nothing was heard yet, of which there were a text: hear first".into()));
         }
         if self.lost {
-            let words = "positions that the next token would see were overwritten by its window, or by its scan: begin anew";
+            let words =
+                "positions that the next token would see were overwritten by its window, or by its scan: begin anew";
             return Err(Error::Session(words.into()));
         }
         let held = self.held + self.drafted[0];

@@ -250,8 +250,7 @@ impl ByParts {
         let leaving = (seq * merging / 100).min(seq / 2);
         if leaving > 0 {
             let keys = directions(&apart[1], [seq, heads, d]);
-            let edges: Vec<Vec<[usize; 2]>> =
-                keys.chunks_exact(seq * d).map(|keys| chosen(keys, d, leaving)).collect();
+            let edges: Vec<Vec<[usize; 2]>> = keys.chunks_exact(seq * d).map(|keys| chosen(keys, d, leaving)).collect();
             merged(other, self.width, sizes, &edges);
             size[1] = seq - leaving;
             room.merges.extend(edges.into_iter().next());

@@ -141,14 +141,21 @@ impl ImageEncoder {
     ///
     /// # Errors
     /// No patches, a grid of which patches are left over, or other numbers than patches of whole images have.
-    pub fn tokens<'a>(&self, room: &'a mut ImageRoom, patches: &[f32], [rows, columns]: [usize; 2]) -> Result<&'a [f32]> {
+    pub fn tokens<'a>(
+        &self,
+        room: &'a mut ImageRoom,
+        patches: &[f32],
+        [rows, columns]: [usize; 2],
+    ) -> Result<&'a [f32]> {
         let Vision { width, heads, merged, hidden, .. } = self.vision;
         let (seq, d, inner) = (rows * columns, width / heads, self.patches.inner());
         if patches.is_empty() || seq == 0 {
             return Err(Error::EmptyPrompt);
         }
-        if !rows.is_multiple_of(merged) || !columns.is_multiple_of(merged) || !patches.len().is_multiple_of(seq * inner) {
-            let words = format!("{} numbers are no images of {rows} × {columns} patches of {inner} numbers", patches.len());
+        if !rows.is_multiple_of(merged) || !columns.is_multiple_of(merged) || !patches.len().is_multiple_of(seq * inner)
+        {
+            let words =
+                format!("{} numbers are no images of {rows} × {columns} patches of {inner} numbers", patches.len());
             return Err(Error::Session(format!("{words}, of which {merged} × {merged} become a token")));
         }
         let batch = patches.len() / (seq * inner);
@@ -189,7 +196,12 @@ impl ImageEncoder {
             layer.down.apply(Activation::None, wide, other)?;
             add(stream, other);
             if let Some(index) = self.vision.deep.iter().position(|deep| *deep == number) {
-                self.merged(&self.deep[index], stream, [&mut normed[..], &mut mixed[..]], &mut deep[index * each..][..each])?;
+                self.merged(
+                    &self.deep[index],
+                    stream,
+                    [&mut normed[..], &mut mixed[..]],
+                    &mut deep[index * each..][..each],
+                )?;
             }
         }
         self.merged(&self.merger, stream, [&mut normed[..], &mut mixed[..]], last)?;
@@ -253,12 +265,7 @@ fn between(at: usize, count: usize, side: usize) -> ([usize; 2], f32) {
 
 /// One of three parts of rows `[batch, seq, 3 · heads · head_dim]` as `[batch, heads, seq, head_dim]`; of the first two, a number and that
 /// half a head behind it are a pair that is turned.
-fn by_turned_heads(
-    rows: &[f32],
-    (part, [seq, heads, d]): (usize, [usize; 3]),
-    angles: &[[f32; 2]],
-    to: &mut [f32],
-) {
+fn by_turned_heads(rows: &[f32], (part, [seq, heads, d]): (usize, [usize; 3]), angles: &[[f32; 2]], to: &mut [f32]) {
     let width = heads * d;
     for (rows, to) in rows.chunks_exact(3 * seq * width).zip(to.chunks_exact_mut(seq * width)) {
         for (place, (row, angles)) in rows.chunks_exact(3 * width).zip(angles.chunks_exact(d / 2)).enumerate() {

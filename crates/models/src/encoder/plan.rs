@@ -56,10 +56,7 @@ mod tests {
     #[test]
     fn quiet_frames_are_not_worth_it() {
         // Two bins of eight frames: loud in the second position, half as loud in one frame of the last.
-        let mel = [
-            [0.0, 0.1, 0.2, 1.0, 0.0, 0.0, 0.1, 0.0],
-            [0.0, 0.0, 0.0, 0.0, 0.2, 0.1, 0.0, 0.5],
-        ];
+        let mel = [[0.0, 0.1, 0.2, 1.0, 0.0, 0.0, 0.1, 0.0], [0.0, 0.0, 0.0, 0.0, 0.2, 0.1, 0.0, 0.5]];
         let of = |percent: usize| worth_it(mel.as_flattened(), 8, percent);
         assert_eq!((of(0), of(25), of(60)), (vec![0, 1, 2, 3], vec![1, 3], vec![1]));
         assert_eq!(of(100), [0, 1, 2, 3], "where none is above, all stay");

@@ -33,7 +33,9 @@ impl Technique {
             return Some(format!("{} has no encoder of texts or of sounds", model.name));
         };
         let why = match self.change {
-            Change::Heads(percent) if of.heads * percent < 100 => format!("{percent} % of {} heads are not one", of.heads),
+            Change::Heads(percent) if of.heads * percent < 100 => {
+                format!("{percent} % of {} heads are not one", of.heads)
+            }
             Change::Channels(percent) if of.hidden * percent < 100 => {
                 format!("{percent} % of {} channels are not one", of.hidden)
             }
@@ -45,7 +47,9 @@ impl Technique {
             Change::Chunks(_) => "a position sees those behind it too, so that all have to come at once".to_owned(),
             Change::Guesses(_) => "it writes nothing that its first layers could guess".to_owned(),
             Change::Scan => "a scan is written for positions that see those before them alone".to_owned(),
-            Change::Experts(_) => "experts are parted by the gates of a feed-forward network, and it has none".to_owned(),
+            Change::Experts(_) => {
+                "experts are parted by the gates of a feed-forward network, and it has none".to_owned()
+            }
             Change::Precision(_) => "the search is by the logits of a decoder".to_owned(),
             _ => return None,
         };
@@ -144,7 +148,8 @@ impl Encoding<'_> {
 impl Source for Encoding<'_> {
     fn numbers(&self, tensor: &Tensor) -> Result<Vec<f32>> {
         let mut numbers = self.source.numbers(tensor)?;
-        let (Some(&(layer, product)), &[outer, inner]) = (self.places.get(&tensor.name), tensor.shape.as_slice()) else {
+        let (Some(&(layer, product)), &[outer, inner]) = (self.places.get(&tensor.name), tensor.shape.as_slice())
+        else {
             return Ok(numbers);
         };
         let last = match &self.plan.kept {

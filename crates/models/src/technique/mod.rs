@@ -119,7 +119,9 @@ pub fn not_here(model: &Description) -> Option<String> {
     }
     let (text, name) = (&model.text, &model.name);
     if model.audio.is_some() {
-        return Some(format!("{name} writes of sound that it hears: techniques are applied to its encoder, where its real weights are known"));
+        return Some(format!(
+            "{name} writes of sound that it hears: techniques are applied to its encoder, where its real weights are known"
+        ));
     }
     let what = if text.latent.is_some() {
         "latent attention"
@@ -177,7 +179,9 @@ impl Technique {
             Change::Precision(_) if text.architecture.biased() => {
                 "the search is written for layers without biases".to_owned()
             }
-            Change::Merge(_) => "a token sees those before it alone, and is one of its own behind every layer".to_owned(),
+            Change::Merge(_) => {
+                "a token sees those before it alone, and is one of its own behind every layer".to_owned()
+            }
             Change::Quiet(_) => "it hears nothing, of which some were quiet".to_owned(),
             _ => return None,
         };

@@ -26,7 +26,8 @@ pub struct Narrowed<'a> {
 /// The name of a tensor where no layer was left out before its own; nothing where it is the same.
 fn before_leaving(name: &str, without: usize) -> Option<String> {
     let split = |prefix: &'static str| Some((prefix, name.strip_prefix(prefix)?.split_once('.')?));
-    let (prefix, (layer, part)) = ["model.layers.", "h.", "encoder.layer.", "model.encoder.layers."].into_iter().find_map(split)?;
+    let (prefix, (layer, part)) =
+        ["model.layers.", "h.", "encoder.layer.", "model.encoder.layers."].into_iter().find_map(split)?;
     let layer: usize = layer.parse().ok()?;
     (layer >= without).then(|| format!("{prefix}{}.{part}", layer + 1))
 }

@@ -172,7 +172,11 @@ fn quality_is_judged_by_the_interval_of_real_text_or_labels() {
     });
     let session = fixture.session();
     let answer = asked(&session, "matrix", &[]);
-    assert_eq!(words(&answer, "technique"), ["int8", "nf4", "2of4", "mxfp4", "quiet-out", "merge-10"], "the decoder as it is is none");
+    assert_eq!(
+        words(&answer, "technique"),
+        ["int8", "nf4", "2of4", "mxfp4", "quiet-out", "merge-10"],
+        "the decoder as it is is none"
+    );
     assert_eq!(words(&answer, "quality"), ["kept", "lost", "undecided", "kept", "lost", "kept"]);
     assert_eq!(words(&answer, "weights"), ["real"; 6]);
     let strict = asked(&session, "matrix", &[("less_quality", "0.001")]);

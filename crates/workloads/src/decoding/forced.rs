@@ -5,8 +5,8 @@ use benchbook_core::{
 };
 
 use super::choice::Advance;
-use super::otherwise::Otherwise;
 use super::exact::Model;
+use super::otherwise::Otherwise;
 use super::stack::{Beside, Experts, Latent, ROTARY_BASE, Sizes};
 use crate::blocks::Architecture;
 
@@ -241,7 +241,10 @@ impl Problem for ForcedDecoding {
             return Err(("model", reason.to_owned()));
         }
         if params.experts > 0 && params.architecture != "qwen3" && params.architecture != LATENT {
-            return Err(("experts", format!("experts are those of qwen3 and of glm-4 here, not of {}", params.architecture)));
+            return Err((
+                "experts",
+                format!("experts are those of qwen3 and of glm-4 here, not of {}", params.architecture),
+            ));
         }
         if params.experts > params.of_experts {
             let reason = format!("{} experts are no part of {}", params.experts, params.of_experts);

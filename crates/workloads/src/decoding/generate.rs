@@ -171,8 +171,7 @@ impl Problem for Generate {
         if output.shape() != [params.tokens, 1] {
             return None;
         }
-        let going =
-            |rounding| Model::new(params.sizes(), inputs).going(Otherwise { rounding, ..Otherwise::default() });
+        let going = |rounding| Model::new(params.sizes(), inputs).going(Otherwise { rounding, ..Otherwise::default() });
         let prompt = inputs.get("prompt").of();
         let both = [going(None), going(Some(rounding))];
         Some(Rough::exact(beside_rounding(both, prompt, &output.to_f64())))
@@ -216,7 +215,8 @@ mod tests {
             let ids: Vec<i64> = values.iter().map(|id| *id as i64).collect();
             vec![Array::new(vec![params.tokens, 1], &ids)]
         };
-        let of = |outputs: &[Array], bits| Generate::rounded(&params, &inputs, outputs, 5, Rounding { bits, group: 32 });
+        let of =
+            |outputs: &[Array], bits| Generate::rounded(&params, &inputs, outputs, 5, Rounding { bits, group: 32 });
         let least = |outputs: &[Array], bits| {
             let Check::Greedy { least, .. } = of(outputs, bits).unwrap().reference.answers.remove(0).check else {
                 panic!("tokens are checked as such")

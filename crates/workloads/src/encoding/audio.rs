@@ -184,12 +184,7 @@ fn all_heard(params: &AudioEncoderParams, inputs: &Inputs, seed: u64, rounding: 
 }
 
 /// What the encoder makes of one of the spectrograms.
-pub(crate) fn heard(
-    params: &AudioEncoderParams,
-    inputs: &Inputs,
-    one: usize,
-    rounding: Option<Rounding>,
-) -> Vec<f64> {
+pub(crate) fn heard(params: &AudioEncoderParams, inputs: &Inputs, one: usize, rounding: Option<Rounding>) -> Vec<f64> {
     let made = params.sizes().through(inputs, placed(params, inputs, one), rounding);
     normed(inputs, &made)
 }

@@ -295,7 +295,9 @@ impl Tower<'_> {
         let ImageEncoderParams { layers, heads, width, hidden, rows, columns, .. } = *self.params;
         let ([seq, _], d, inner) = (self.params.lengths(), width / heads, self.params.inner());
         // The four patches of a token, then those of the next one of the row.
-        let of_token = |at: usize| [0, 1, 2, 3].map(|part| [2 * (at / (columns / 2)) + part / 2, 2 * (at % (columns / 2)) + part % 2]);
+        let of_token = |at: usize| {
+            [0, 1, 2, 3].map(|part| [2 * (at / (columns / 2)) + part / 2, 2 * (at % (columns / 2)) + part % 2])
+        };
         let places: Vec<[usize; 2]> = (0..rows * columns / 4).flat_map(of_token).collect();
         let patches = self.own("patches", image, seq * inner);
         let embedded = |(patch, place): (&[f32], &[usize; 2])| {
@@ -309,7 +311,8 @@ impl Tower<'_> {
         let mut tokens = vec![Vec::new(); 1 + deep.len()];
         for layer in 0..layers {
             let projected = |(x, place): (&Vec<f64>, &[usize; 2])| -> Vec<f64> {
-                let mut all = self.linear(["w_qkv", "b_qkv"], layer, &self.norm(["gain_1", "bias_1"], layer, x), 3 * width);
+                let mut all =
+                    self.linear(["w_qkv", "b_qkv"], layer, &self.norm(["gain_1", "bias_1"], layer, x), 3 * width);
                 for head in all[..2 * width].chunks_exact_mut(d) {
                     let turned = Self::turned(head, *place);
                     head.copy_from_slice(&turned);
@@ -326,16 +329,19 @@ impl Tower<'_> {
                     average(&scores, d, |seen| &all[seen][2 * width + at..])
                 };
                 let mixed: Vec<f64> = (0..heads).flat_map(of_head).collect();
-                let sum = |one: &[f64], other: Vec<f64>| one.iter().zip(other).map(|(x, y)| x + y).collect::<Vec<f64>>();
+                let sum =
+                    |one: &[f64], other: Vec<f64>| one.iter().zip(other).map(|(x, y)| x + y).collect::<Vec<f64>>();
                 let between = sum(x, self.linear(["w_out", "b_out"], layer, &mixed, width));
-                let up = self.linear(["w_up", "b_up"], layer, &self.norm(["gain_2", "bias_2"], layer, &between), hidden);
+                let up =
+                    self.linear(["w_up", "b_up"], layer, &self.norm(["gain_2", "bias_2"], layer, &between), hidden);
                 let wide: Vec<f64> = up.into_iter().map(|x| Activation::Gelu.apply(x)).collect();
                 sum(&between, self.linear(["w_down", "b_down"], layer, &wide, width))
             };
             stream = stream.par_iter().zip(&all).map(block).collect();
             if let Some(index) = deep.iter().position(|deep| *deep == layer) {
                 let normed = |four: &[Vec<f64>]| self.norm(["deep_gain", "deep_bias"], index, &four.concat());
-                tokens[1 + index] = self.made(&stream, normed, [["deep_up", "deep_up_bias"], ["deep_down", "deep_down_bias"]], index);
+                tokens[1 + index] =
+                    self.made(&stream, normed, [["deep_up", "deep_up_bias"], ["deep_down", "deep_down_bias"]], index);
             }
         }
         let normed = |four: &[Vec<f64>]| -> Vec<f64> {

@@ -158,7 +158,8 @@ impl AllocationTrace {
 
 impl Problem for AllocationTrace {
     const NAME: &'static str = "allocation-trace";
-    const ABOUT: &'static str = "blocks of memory, taken and given back as in a record of training on batches of many sizes";
+    const ABOUT: &'static str =
+        "blocks of memory, taken and given back as in a record of training on batches of many sizes";
     type Params = AllocationTraceParams;
 
     fn presets() -> Vec<Preset> {

@@ -96,7 +96,11 @@ mod tests {
         let of = |loss, excess| Observation { point: vec![Value::Int(8), Value::Choice(2)], loss, excess };
         let asked = question(&search(), &[of(Some(0.5), 0.0), of(Some(0.1), 1.0), of(None, f64::INFINITY)], 4);
         assert_eq!(asked["axes"], json!([["int", 1, 64, true], ["choice", 3]]));
-        assert_eq!(asked["seen"], json!([[[8, 2], 0.5], [[8, 2], null], [[8, 2], null]]), "beyond its bounds, none counts");
+        assert_eq!(
+            asked["seen"],
+            json!([[[8, 2], 0.5], [[8, 2], null], [[8, 2], null]]),
+            "beyond its bounds, none counts"
+        );
         assert_eq!((&asked["seed"], &asked["count"]), (&json!(5), &json!(4)));
     }
 

@@ -48,7 +48,8 @@ pub fn direction(
         let (queries, keys, values) = (queries?, keys?, values?);
         let mixed = |query: &Vec<f64>| -> Vec<f64> {
             let of_head = |(head, query): (usize, &[f64])| {
-                let score = |(key, size): (&Vec<f64>, &f64)| dot(query, &key[head * d..][..d]) / (d as f64).sqrt() + size.ln();
+                let score =
+                    |(key, size): (&Vec<f64>, &f64)| dot(query, &key[head * d..][..d]) / (d as f64).sqrt() + size.ln();
                 let scores: Vec<f64> = keys.iter().zip(&sizes).map(score).collect();
                 average(&scores, d, |seen| &values[seen][head * d..])
             };

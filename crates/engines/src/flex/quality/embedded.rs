@@ -33,7 +33,8 @@ pub fn prepare(
     // What people say is the same for every seed, and so are the texts of a real model.
     let labelled = Labelled { texts: texts_of(inputs), ..params.labelled(0).map_err(wrong)? };
     let as_it_is = params.loaded(&Forms::default()).and_then(|encoder| whole(encoder, &labelled)).map_err(wrong)?;
-    let other = other.map(|encoder| encoder.and_then(|encoder| whole(encoder, &labelled))).transpose().map_err(wrong)?;
+    let other =
+        other.map(|encoder| encoder.and_then(|encoder| whole(encoder, &labelled))).transpose().map_err(wrong)?;
     let (own, plain) = match other {
         Some(other) => (other, Some(as_it_is)),
         None => (as_it_is, None),

@@ -11,7 +11,7 @@ use benchbook_quality::data::{self, Utterance};
 use benchbook_workloads::encoding::{AudioEncoder, AudioEncoderParams, Merges, heard_in_part};
 
 use super::chosen::Chosen;
-use super::{here, hearing};
+use super::{hearing, here};
 use crate::flex::row::fused_row;
 
 /// Sounds, one a step behind a short one: a Whisper hears 30 seconds of each and writes down what is said, and of the short one its
@@ -185,7 +185,8 @@ fn louder(mel: &[f32], frames: usize, percent: usize) -> Vec<usize> {
     let wide = || mel.iter().map(|number| f64::from(*number));
     let (least, most) = (wide().fold(f64::INFINITY, f64::min), wide().fold(f64::NEG_INFINITY, f64::max));
     let bound = least + (most - least) * percent as f64 / 100.0;
-    let is_loud = |position: &usize| wide().enumerate().any(|(at, number)| at % frames / 2 == *position && number > bound);
+    let is_loud =
+        |position: &usize| wide().enumerate().any(|(at, number)| at % frames / 2 == *position && number > bound);
     let found: Vec<usize> = (0..frames / 2).filter(is_loud).collect();
     if found.is_empty() { (0..frames / 2).collect() } else { found }
 }
@@ -196,9 +197,8 @@ impl Problem for SpeechQuality {
     type Params = SpeechQualityParams;
 
     fn presets() -> Vec<Preset> {
-        let of = |model: &str, sounds: i64| {
-            Params::default().with("model", model.into()).with("sounds", Value::Int(sounds))
-        };
+        let of =
+            |model: &str, sounds: i64| Params::default().with("model", model.into()).with("sounds", Value::Int(sounds));
         vec![
             Preset { name: "quick", cases: vec![of("seeded", 2)] },
             Preset { name: "default", cases: vec![of(WHISPER, 10)] },

@@ -78,7 +78,19 @@ fn a_token_computes_by_the_experts_that_it_goes_through() {
 fn queries_keys_and_values_come_out_of_latents() {
     let architecture = "glm-4".to_owned();
     let latent = ForcedDecodingParams { architecture, query_rank: 24, kv_rank: 20, rotated: 4, ..params() };
-    is_right(&latent, &["int8", "2of4", "channels-25", "cache-int8", "sparse-attention", "block-out", "linear-attention", "experts-2of8"]);
+    is_right(
+        &latent,
+        &[
+            "int8",
+            "2of4",
+            "channels-25",
+            "cache-int8",
+            "sparse-attention",
+            "block-out",
+            "linear-attention",
+            "experts-2of8",
+        ],
+    );
     let heads = all().find(|one| one.name() == "heads-25").unwrap();
     let Support::No(why) = heads.supports("flex", DType::F32, &latent.params()) else { panic!("it is applied") };
     assert!(why.contains("share a latent"), "{why}");

@@ -53,7 +53,9 @@ impl Varied {
     /// # Errors
     /// All steps have been made, or an instruction set is absent, in words.
     pub fn step(&mut self) -> Result<f64, String> {
-        let Some(batch) = self.batches.get(self.done).copied() else { return Err("all steps have been made".to_owned()) };
+        let Some(batch) = self.batches.get(self.done).copied() else {
+            return Err("all steps have been made".to_owned());
+        };
         let own = Gpt2TrainingParams { batch, ..self.params.clone() };
         let each = own.seq + 1;
         let mut model = Model::new(&own, take(&mut self.weights), Keeping::All, Scaling::None);

@@ -147,7 +147,10 @@ fn what_stands_for_inputs_is_no_excuse() {
             |_, _, _| (Say::StandsFor { rounding: None }, vec![("table".to_owned(), Array::new(vec![1], &[4_i32]))]),
             "no input of real numbers",
         ),
-        (|_, _, _| (Say::StandsFor { rounding: None }, vec![("x".to_owned(), Array::new(vec![1], &[4.0_f32]))]), "the shape [1]"),
+        (
+            |_, _, _| (Say::StandsFor { rounding: None }, vec![("x".to_owned(), Array::new(vec![1], &[4.0_f32]))]),
+            "the shape [1]",
+        ),
     ];
     for (lie, part) in lies {
         let mut driver = asked_by(registry(), &linked(registry()), move |worker, ask, arrays, timeout| {
@@ -196,8 +199,10 @@ fn what_is_rounded_on_the_way_explains_as_much_as_such_a_rounding_moves() {
             assert!(passes(&finished.check, prepared.tolerance), "on other inputs too: {finished:?}");
         }
     }
-    let lies: [(Change, &str); 2] =
-        [(rounds::<2, 0>, "it rounds to 2 bits: 3 to 16 can be"), (rounds::<5, 0>, "`twice` does not say what that explains")];
+    let lies: [(Change, &str); 2] = [
+        (rounds::<2, 0>, "it rounds to 2 bits: 3 to 16 can be"),
+        (rounds::<5, 0>, "`twice` does not say what that explains"),
+    ];
     for (change, part) in lies {
         let (mut driver, _) = tapped(&linked(registry()), change);
         let failed = driver.prepare(&approximate(), LONG);

@@ -120,10 +120,7 @@ impl Problem for LlamaTraining {
             Preset { name: "quick", cases: vec![of([2, 4, 2, 16, 64, 176, 256, 4, 32, 4])] },
             Preset {
                 name: "default",
-                cases: vec![
-                    of([4, 4, 2, 32, 128, 352, 512, 8, 64, 4]),
-                    of([8, 8, 4, 32, 256, 704, 1024, 4, 128, 2]),
-                ],
+                cases: vec![of([4, 4, 2, 32, 128, 352, 512, 8, 64, 4]), of([8, 8, 4, 32, 256, 704, 1024, 4, 128, 2])],
             },
         ]
     }
@@ -158,7 +155,8 @@ impl Problem for LlamaTraining {
     }
 
     fn check(params: &LlamaTrainingParams) -> Result<(), (&'static str, String)> {
-        let LlamaTrainingParams { heads, kv_heads, head_dim, width, hidden, batch, seq, vocabulary, steps, .. } = *params;
+        let LlamaTrainingParams { heads, kv_heads, head_dim, width, hidden, batch, seq, vocabulary, steps, .. } =
+            *params;
         check_kv_heads(heads, kv_heads)?;
         if !head_dim.is_multiple_of(2) {
             return Err(("head_dim", format!("{head_dim} is odd: numbers are rotated in pairs")));
@@ -170,15 +168,18 @@ impl Problem for LlamaTraining {
     }
 
     fn label(params: &LlamaTrainingParams) -> String {
-        let LlamaTrainingParams { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, batch, seq, steps, .. } =
-            *params;
+        let LlamaTrainingParams {
+            layers, heads, kv_heads, head_dim, width, hidden, vocabulary, batch, seq, steps, ..
+        } = *params;
         let rate = if params.rate == 0.001 { String::new() } else { format!(" rate {}", params.rate) };
         let base = match params.rotary_base {
             ROTARY_BASE => String::new(),
             other => format!(" θ{other}"),
         };
         let heads = sizes::label(heads, kv_heads);
-        format!("l{layers} {heads} d{head_dim} w{width}→{hidden} v{vocabulary}{base} b{batch} s{seq} {steps} steps{rate}")
+        format!(
+            "l{layers} {heads} d{head_dim} w{width}→{hidden} v{vocabulary}{base} b{batch} s{seq} {steps} steps{rate}"
+        )
     }
 
     fn task(params: &LlamaTrainingParams) -> Task {

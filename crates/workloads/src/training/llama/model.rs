@@ -56,9 +56,8 @@ pub fn llama_loss_and_gradients(params: &LlamaTrainingParams, weights: &Tensors,
 fn forward(params: &LlamaTrainingParams, weights: &Tensors, layer: usize, before: Vec<f64>) -> (Kept, Vec<f64>) {
     let LlamaTrainingParams { width, hidden, .. } = *params;
     let [query, _] = params.projected();
-    let linear = |name: &str, x: &[f64], [from, to]: [usize; 2]| {
-        product(x, weights.part(name, layer, from * to), [from, to])
-    };
+    let linear =
+        |name: &str, x: &[f64], [from, to]: [usize; 2]| product(x, weights.part(name, layer, from * to), [from, to]);
     let normed = norm(weights.part("norm_1", layer, width), &before);
     let qkv = turned(params, &linear("w_qkv", &normed, [width, params.row()]), false);
     let mixed = attention(params, &qkv);

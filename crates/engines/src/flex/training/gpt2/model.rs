@@ -2,9 +2,7 @@
 
 use std::slice::{from_mut, from_ref};
 
-use benchbook_simd::{
-    self as simd, Attend, Elementwise, Forward, Gradients, Heads, Isa, Norm, NormBackward, Result,
-};
+use benchbook_simd::{self as simd, Attend, Elementwise, Forward, Gradients, Heads, Isa, Norm, NormBackward, Result};
 use benchbook_workloads::blocks::EPSILON;
 use benchbook_workloads::training::Gpt2TrainingParams;
 

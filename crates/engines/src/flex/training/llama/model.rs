@@ -111,24 +111,14 @@ impl Model {
     ///
     /// # Errors
     /// Heads of an odd width.
-    pub fn new(
-        params: &LlamaTrainingParams,
-        weights: Vec<f32>,
-        keeping: Keeping,
-        scaling: Scaling,
-    ) -> Result<Self> {
+    pub fn new(params: &LlamaTrainingParams, weights: Vec<f32>, keeping: Keeping, scaling: Scaling) -> Result<Self> {
         let LlamaTrainingParams { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, batch, seq, .. } =
             *params;
         let (tokens, isa) = (batch * seq, Isa::detect());
         let [query, kv] = params.projected();
         let zeros = |of_token: usize| vec![0.0_f32; tokens * of_token];
         let parts = || [query, kv, kv].map(zeros);
-        let heavy = |_| Heavy {
-            before: zeros(width),
-            heads: parts(),
-            middle: zeros(width),
-            both: zeros(2 * hidden),
-        };
+        let heavy = |_| Heavy { before: zeros(width), heads: parts(), middle: zeros(width), both: zeros(2 * hidden) };
         let light = |_| Light {
             normed: zeros(width),
             mixed: zeros(query),

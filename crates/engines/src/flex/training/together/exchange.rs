@@ -295,7 +295,9 @@ mod tests {
                 Scheme::Int8 | Scheme::Int8Plain => 0.5 / 127.0 + 1e-6,
                 Scheme::TopK | Scheme::TopKPlain => 1.0,
                 // No part of a matrix is longer than the matrix.
-                Scheme::Power | Scheme::PowerPlain => a.iter().chain(&b).map(|number| number * number).sum::<f32>().sqrt(),
+                Scheme::Power | Scheme::PowerPlain => {
+                    a.iter().chain(&b).map(|number| number * number).sum::<f32>().sqrt()
+                }
             };
             assert!(off <= most, "{scheme:?}: {off}");
         }
