@@ -113,10 +113,12 @@ fn experts_of_a_glm_stand_behind_a_dense_layer_beside_one_for_all() {
         expert_scale: 180,
         ..params()
     };
-    is_right(&routed, &["int8", "low-rank-4th", "2of4", "cache-int8", "block-out"]);
+    is_right(&routed, &["int8", "low-rank-4th", "2of4", "cache-int8", "block-out", "linear-attention"]);
     let channels = all().find(|one| one.name() == "channels-25").unwrap();
     let Support::No(why) = channels.supports("flex", DType::F32, &routed.params()) else { panic!("it is applied") };
     assert!(why.contains("not for experts"), "{why}");
+    // A dense network in the middle is parted, and those behind it have experts of their own.
+    is_right(&ForcedDecodingParams { dense_layers: 3, ..routed }, &["experts-2of8", "linear-attention"]);
 }
 
 /// Plain and with each of these techniques, beside what is right.
