@@ -130,8 +130,8 @@ fn one(entry: &Yaml<'_>) -> std::result::Result<Weights, String> {
         name: name.clone(),
     };
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let mut sums = weights.beside.iter().map(|(_, sum)| sum).chain([&weights.sha256]);
-    if !sums.all(|sum| sum.len() == DIGITS && sum.bytes().all(is_digit)) {
+    let is_whole = |sum: &String| sum.len() == DIGITS && sum.bytes().all(is_digit);
+    if !weights.beside.iter().map(|(_, sum)| sum).chain([&weights.sha256]).all(is_whole) {
         return Err(format!("{name} has a checksum that is none of {DIGITS} digits"));
     }
     if weights.packages.is_empty() || !weights.packages.iter().all(|package| package.contains("==")) {
