@@ -23,8 +23,13 @@ const NEVER: &str = "\nlet () = 1_u8;";
 /// Names that every cell can write: the compiler need not be asked where they come from.
 const IN_SCOPE: &str = "Answer Array Bool Box By CacheRegime CaseSpec Comparison DType Error Figure Fn FnMut FnOnce Lab \
     MatrixPlan None Ok Option Params Plan Problem Registry Result Row Run Send Show Some Stack String Sync Tensor Value Vec";
-/// What evcxr says where it cannot tell a type.
-const UNTYPED: [&str; 2] = ["Couldn't automatically determine type of variable", "the `!` type is experimental"];
+/// What evcxr says where it cannot tell a type; the last where a variable of an earlier cell is a `&str` besides, which it
+/// takes for an argument of any lifetime in the check that it makes then.
+const UNTYPED: [&str; 3] = [
+    "Couldn't automatically determine type of variable",
+    "the `!` type is experimental",
+    "borrowed data escapes outside of function",
+];
 /// How the compiler names the library, which cells know by another name.
 const OWN_NAME: (&str, &str) = ("benchbook_notebook::", "benchbook::");
 /// Cells with this have a form of their own for what they show, of which the library knows nothing.

@@ -64,7 +64,8 @@ mod tests {
         let named = target((Some(&"matmul".to_owned()), None), &[], 8).unwrap();
         assert!(named.workload == "matmul" && named.sets.is_empty());
         let told = |model: &str| target((None, Some(&model.to_owned())), &[], 8).err().unwrap().to_string();
-        assert!(told("bert-base").contains("bert-base cannot be measured here: not here"), "{}", told("bert-base"));
+        let bert = told("bert-base");
+        assert!(bert.contains("bert-base cannot be measured here: not here"), "{bert}");
         assert!(told("smollm").contains("smollm"), "{}", told("smollm"));
     }
 }
