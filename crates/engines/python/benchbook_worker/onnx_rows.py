@@ -61,6 +61,8 @@ def session_of(provider, setting, model, shared=False):
     options.log_severity_level = 3
     if shared:
         shared_threads(setting.threads)
+    # Where some share their threads, the runtime lets none of the process have its own.
+    if shared_threads.cache_info().currsize:
         options.use_per_session_threads = False
     return onnxruntime.InferenceSession(model, options, providers=[provider])
 
