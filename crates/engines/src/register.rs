@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use benchbook_core::{Problem, Registry, Row};
 
+#[cfg(feature = "candle")]
+use crate::candle;
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, images, low_rank, matmul,
     mixers, models, multimodal, packed, pruned, quality, roofs, self_speculative, singular, sparse, tables, techniques,
@@ -121,6 +123,17 @@ pub fn register(registry: &mut Registry) {
     add(registry, training::pool::ROWS);
     add(registry, training::replayed::ROWS);
     add(registry, training::lora::ROWS);
+    #[cfg(feature = "candle")]
+    registry
+        .implementation(candle::MATMUL)
+        .implementation(candle::ATTENTION)
+        .implementation(candle::FLASH)
+        .implementation(candle::LINEAR)
+        .implementation(candle::MLP)
+        .implementation(candle::LAYER_NORM)
+        .implementation(candle::RMS_NORM)
+        .implementation(candle::SOFTMAX)
+        .implementation(candle::EMBEDDING);
     #[cfg(feature = "onnxruntime")]
     registry
         .implementation(onnxruntime::MATMUL)

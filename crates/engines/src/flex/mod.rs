@@ -42,7 +42,7 @@ pub mod transformer;
 mod weight_only;
 mod weights;
 
-#[cfg(feature = "onnxruntime")]
+#[cfg(any(feature = "candle", feature = "onnxruntime"))]
 pub(crate) use calls::failed;
 pub use custom::Custom;
 pub(crate) use engine::fused_engine;
