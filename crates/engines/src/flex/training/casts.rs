@@ -160,7 +160,7 @@ mod tests {
         let mut half = Casts::new(Scaling::Bf16, 1, isa);
         // Both lie in the middle between two numbers of seven bits behind the point, of which the even one is taken.
         assert_eq!(
-            rounded(&mut half, &[1.001_953_125, 1.005_859_375, 1e30]),
+            rounded(&mut half, &[513.0 / 512.0, 515.0 / 512.0, 1e30]),
             [1.0, 1.007_812_5, bf16::from_f32(1e30).to_f32()]
         );
         let mut none = Casts::new(Scaling::None, 1, isa);
