@@ -3,14 +3,13 @@
 
 use std::ops::Range;
 
-use super::coming::Coming;
 use super::isa::{self, Target, Tile};
-use super::left::Left;
 use super::pack::{self, Right};
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
-use crate::memory::{LINE, Pieces, scratch};
+use crate::memory::{LINE, Pieces, Soon, scratch};
 use crate::team::parallel_for;
+use crate::vector::Strided;
 
 /// Steps of a block at most: the more there are, the less often sums are written and read again.
 const DEPTH: usize = 512;
@@ -187,37 +186,50 @@ pub fn block<T: Tile, R: Right + ?Sized>(
     [rows, columns]: [Range<usize>; 2],
     out: &Pieces,
 ) {
-    let [_, k, n] = factors.size;
+    let [m, k, n] = factors.size;
     let depth = k.div_ceil(k.div_ceil(tiles.depth)).next_multiple_of(LINE);
     let panels = columns.len().div_ceil(T::COLUMNS);
     let left_row = tiles.left_row();
-    scratch([depth * panels * T::COLUMNS, 2 * T::ROWS * left_row], |[right, room]| {
+    scratch([depth * panels * T::COLUMNS, T::ROWS * left_row], |[right, left]| {
         for step in (0..k).step_by(depth) {
             let steps = depth.min(k - step);
             let right = &mut right[..steps * panels * T::COLUMNS];
             pack::columns(tile, factors.right, n, [step, steps], columns.start, right);
-            let left = Left::new(factors.left, k, [step, steps], T::ROWS, &mut *room);
-            let next_block = [k.min(step + depth)..k.min(step + 2 * depth), columns.clone()];
-            let coming = Coming::new(factors.right, n, next_block, [rows.len().div_ceil(T::ROWS), panels], steps);
-            for (index, row) in rows.clone().step_by(T::ROWS).enumerate() {
-                let here = row..rows.end.min(row + T::ROWS);
-                let (count, next) = (here.len(), here.end..rows.end.min(here.end + T::ROWS));
-                if index == 0 {
-                    left.begin(here);
-                }
-                let from = left.tile(index, row);
+            for row in rows.clone().step_by(T::ROWS) {
+                let count = T::ROWS.min(rows.end - row);
+                let from = left_tile(factors, [row, count], [step, steps], (&mut *left, left_row));
                 for (panel, right) in right.chunks_exact(steps * T::COLUMNS).enumerate() {
                     let column = columns.start + panel * T::COLUMNS;
                     let size = [count, T::COLUMNS.min(n - column)];
                     let to = Target { start: out.pointer(row * n + column), per_row: n, size, fresh: step == 0 };
-                    let ahead = (left.ahead(index + 1, &next, [panel, panels]), coming.share(index, panel));
+                    // Rows of the next tile.
+                    let soon = [panel, panel + panels]
+                        .map(|next| Soon::of(&factors.left[(row + T::ROWS + next).min(m - 1) * k + step..]));
                     // SAFETY: `from` has these rows and steps; rows and columns of the result are this task's.
-                    unsafe { tile.add_at(from, right, to, ahead) }
+                    unsafe { tile.add_at(from, right, to, soon) }
                 }
-                left.finish(index + 1, next, panels);
             }
         }
     });
+}
+
+/// `count` rows of the left factor from `row` on, `steps` numbers of each from `step` on: where they lie, if they lie
+/// together, and else copied into `room`, so many numbers apart.
+fn left_tile<R: ?Sized>(
+    factors: &Factors<R>,
+    [row, count]: [usize; 2],
+    [step, steps]: [usize; 2],
+    (room, apart): (&mut [f32], usize),
+) -> Strided {
+    let k = factors.size[1];
+    let rows = &factors.left[row * k..][..count * k];
+    if steps == k {
+        return Strided { start: rows.as_ptr(), per_row: k, per_step: 1 };
+    }
+    for (row, to) in rows.chunks_exact(k).zip(room.chunks_exact_mut(apart)) {
+        to[..steps].copy_from_slice(&row[step..][..steps]);
+    }
+    Strided { start: room.as_ptr(), per_row: apart, per_step: 1 }
 }
 
 #[cfg(test)]

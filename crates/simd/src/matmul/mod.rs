@@ -2,7 +2,6 @@
 
 pub(crate) mod bytes;
 mod call;
-mod coming;
 mod decoded;
 pub(crate) mod decoder;
 pub(crate) mod dot;
@@ -10,7 +9,6 @@ mod dynamic;
 pub(crate) mod fused;
 mod int4;
 pub(crate) mod isa;
-mod left;
 pub(crate) mod pack;
 pub(crate) mod packed;
 pub(crate) mod panel;

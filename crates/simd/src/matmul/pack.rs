@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::isa::Tile;
-use crate::memory::{LINE, Soon};
+use crate::memory::LINE;
 
 /// Steps of a run of packed panels at most.
 pub const STEPS: usize = 256;
@@ -20,18 +20,9 @@ pub trait Right: Sync {
 
     /// Writes the last `count` numbers of these rows, fewer than a tile has columns, to the beginnings of rows `[steps, COLUMNS]`.
     fn last<T: Tile>(&self, columns: usize, steps: [usize; 2], count: usize, to: &mut [f32]);
-
-    /// Where a row lies from column `first` on, for memory to be asked for it; nothing where it does not lie as numbers.
-    fn place(&self, _columns: usize, _row: usize, _first: usize) -> Option<Soon> {
-        None
-    }
 }
 
 impl Right for [f32] {
-    fn place(&self, columns: usize, row: usize, first: usize) -> Option<Soon> {
-        Some(Soon::of(&self[row * columns + first..]))
-    }
-
     fn panels<T: Tile>(&self, tile: &T, columns: usize, [step, steps]: [usize; 2], first: usize, to: &mut [f32]) {
         tile.pack(&self[step * columns + first..], columns, steps, to);
     }
