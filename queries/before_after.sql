@@ -2,7 +2,7 @@
 -- param model text = %: models, by the first word of their label; `%` for any part
 -- param technique text = %: techniques, in the same way
 -- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
--- param baseline text = plain,decoder,encoder: the implementations that are a model as it is
+-- param baseline text = plain,decoder,encoder,kv-cache: the implementations that are a model as it is
 --
 -- A row for each metric of a cell, of the newest run of the suite in which both were measured. Times are those of the
 -- view verdicts, all others of metric_verdicts; a ratio above 1 is better after, with its interval (95 %). What has no
@@ -30,7 +30,8 @@ alone AS (
     JOIN metric_values v ON v.run_id = n.run_id AND v.case_name = n.case_name AND v.variant = n.variant
     WHERE v.lost IS NULL AND v.metric IN (
         'kl_divergence', 'top1_agreement', 'relative_error', 'sparsity', 'capacity_kept', 'layer_bits', 'layer_error',
-        'perplexity', 'perplexity_ratio', 'accuracy', 'accuracy_difference', 'pearson', 'cosine_to_f32'
+        'perplexity', 'perplexity_ratio', 'accuracy', 'accuracy_difference', 'word_error_rate', 'word_error_difference',
+        'positions_kept', 'pearson', 'cosine_to_f32'
     )
     GROUP BY n.run_id, n.case_name, n.variant, v.metric
 ),
@@ -75,7 +76,7 @@ rows_of AS (
         AND v.nearest
         AND v.metric IN (
             'tokens_per_second', 'time_to_first_token', 'inter_token_latency', 'weight_bytes', 'cache_bytes',
-            'peak_added_bytes', 'own_flops', 'token_depth'
+            'peak_added_bytes', 'own_flops', 'token_depth', 'cpu_energy_joules'
         )
     UNION ALL
     SELECT

@@ -1,9 +1,9 @@
 -- title: The matrix of models and techniques: each cell beside its model as it is, or why there is none
 -- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
--- param baseline text = plain,decoder,encoder: the implementations that are a model as it is
+-- param baseline text = plain,decoder,encoder,kv-cache: the implementations that are a model as it is
 -- param least_speedup number = 1.2: the speedup from which on a win may be claimed
 -- param less_memory number = 0.15: memory of weights and cache saved from which on it counts, as a share
--- param less_quality number = 0.01: perplexity more, or accuracy less, up to which quality is kept, as a share
+-- param less_quality number = 0.01: perplexity or wrong words more, or accuracy less, up to which quality is kept, as a share
 --
 -- A cell is the newest run of the suite in which a technique was measured on a case, or said why it cannot be: the model
 -- is the first word of the label. Cells are measured, not applicable (the technique does not suit the model), not here
@@ -15,8 +15,11 @@
 -- over the model's. kl_divergence (nats a token, beside the model as it is) and agreement (of the best token) are of one
 -- text. optimization is what people call the technique (the view optimizations). Where weights are seeded, divergence and
 -- agreement say nothing of quality. Where they are real, quality is kept if the whole 95 % interval of the ratio of
--- perplexities, or of the difference of accuracies, lies on this side of the limit, lost if it lies beyond equality, and
--- undecided otherwise. Energy is not read.
+-- perplexities, or of the difference of accuracies or of word error rates, lies on this side of the limit, lost if it lies
+-- beyond equality, and undecided otherwise: also where no item differs, since few items say little. What keeps no cache, as an
+-- encoder, has the memory of its weights; positions_kept is the share of its positions that goes through all blocks to their
+-- end. energy_ratio is what a call took of the processors' energy (RAPL: whole packages, with what idles) over that of the
+-- model, in joules of a typical process each; energy says why there is none.
 WITH newest AS (
     SELECT * FROM matrix_cells
     WHERE suite = CAST($suite AS VARCHAR)
@@ -48,6 +51,11 @@ metrics AS (
         median(CASE WHEN m.name = 'accuracy_difference' THEN m.value END) AS accuracy_difference,
         median(CASE WHEN m.name = 'accuracy_difference_low' THEN m.value END) AS accuracy_difference_low,
         median(CASE WHEN m.name = 'accuracy_difference_high' THEN m.value END) AS accuracy_difference_high,
+        median(CASE WHEN m.name = 'word_error_rate' THEN m.value END) AS word_error_rate,
+        median(CASE WHEN m.name = 'word_error_difference' THEN m.value END) AS word_error_difference,
+        median(CASE WHEN m.name = 'word_error_difference_low' THEN m.value END) AS word_error_difference_low,
+        median(CASE WHEN m.name = 'word_error_difference_high' THEN m.value END) AS word_error_difference_high,
+        median(CASE WHEN m.name = 'positions_kept' THEN m.value END) AS positions_kept,
         median(CASE WHEN m.name = 'pearson' THEN m.value END) AS pearson,
         median(CASE WHEN m.name = 'cosine_to_f32' THEN m.value END) AS cosine_to_f32
     FROM trials t
@@ -62,10 +70,14 @@ speeds AS (
         case_name,
         variant,
         replicate_median(CASE WHEN metric = 'tokens_per_second' THEN value END, replicate) AS tokens_per_second,
-        replicate_median(CASE WHEN metric = 'time_to_first_token' THEN value END, replicate) AS first_token_ns
+        replicate_median(CASE WHEN metric = 'time_to_first_token' THEN value END, replicate) AS first_token_ns,
+        replicate_median(CASE WHEN metric = 'cpu_energy_joules' THEN value END, replicate) AS energy_joules
     FROM metric_values
-    WHERE lost IS NULL AND metric IN ('tokens_per_second', 'time_to_first_token')
+    WHERE lost IS NULL AND metric IN ('tokens_per_second', 'time_to_first_token', 'cpu_energy_joules')
     GROUP BY run_id, case_name, variant
+),
+energy AS (
+    SELECT run_id, min(message) AS why FROM events WHERE kind = 'energy' GROUP BY run_id
 ),
 judged AS (
     SELECT v.*
@@ -112,11 +124,19 @@ beside AS (
         b.tokens_per_second AS baseline_tokens_per_second,
         s.first_token_ns,
         b.first_token_ns AS baseline_first_token_ns,
+        s.energy_joules,
+        b.energy_joules AS baseline_energy_joules,
+        s.energy_joules / nullif(b.energy_joules, 0) AS energy_ratio,
+        CASE
+            WHEN n.well = 0 THEN NULL
+            WHEN s.energy_joules IS NOT NULL THEN 'read'
+            ELSE 'not here: ' || coalesce(e.why, 'it was measured before energy was read')
+        END AS energy,
         m.weight_bytes,
         p.weight_bytes AS baseline_weight_bytes,
         m.cache_bytes,
         p.cache_bytes AS baseline_cache_bytes,
-        (m.weight_bytes + m.cache_bytes) / nullif(p.weight_bytes + p.cache_bytes, 0) AS memory_ratio,
+        (m.weight_bytes + coalesce(m.cache_bytes, 0)) / nullif(p.weight_bytes + coalesce(p.cache_bytes, 0), 0) AS memory_ratio,
         m.peak_added_bytes,
         1 - m.own_flops / nullif(n.flops, 0) AS flops_saved,
         m.sparsity,
@@ -135,6 +155,11 @@ beside AS (
         m.accuracy_difference,
         m.accuracy_difference_low,
         m.accuracy_difference_high,
+        m.word_error_rate,
+        m.word_error_difference,
+        m.word_error_difference_low,
+        m.word_error_difference_high,
+        m.positions_kept,
         m.pearson,
         m.cosine_to_f32
     FROM newest n
@@ -143,6 +168,7 @@ beside AS (
     LEFT JOIN metrics p ON p.run_id = n.run_id AND p.case_name = n.case_name AND p.variant = j.baseline
     LEFT JOIN speeds s ON s.run_id = n.run_id AND s.case_name = n.case_name AND s.variant = n.variant
     LEFT JOIN speeds b ON b.run_id = n.run_id AND b.case_name = n.case_name AND b.variant = j.baseline
+    LEFT JOIN energy e ON e.run_id = n.run_id
 ),
 adjusted AS (
     SELECT *, q_value(p_value) OVER () AS matrix_q FROM beside
@@ -163,8 +189,9 @@ told AS (
         CASE
             WHEN b.perplexity_ratio_high <= 1 + CAST($less_quality AS DOUBLE) THEN 'kept'
             WHEN b.accuracy_difference_low >= -CAST($less_quality AS DOUBLE) THEN 'kept'
-            WHEN b.perplexity_ratio_low > 1 OR b.accuracy_difference_high < 0 THEN 'lost'
-            WHEN coalesce(b.perplexity_ratio, b.accuracy_difference) IS NOT NULL THEN 'undecided'
+            WHEN b.word_error_difference_high <= CAST($less_quality AS DOUBLE) THEN 'kept'
+            WHEN b.perplexity_ratio_low > 1 OR b.accuracy_difference_high < 0 OR b.word_error_difference_low > 0 THEN 'lost'
+            WHEN coalesce(b.perplexity_ratio, b.accuracy_difference, b.word_error_difference) IS NOT NULL THEN 'undecided'
         END AS quality,
         CASE WHEN strpos(b.case_name, ' seeded ') > 0 THEN 'seeded' ELSE 'real' END AS weights
     FROM adjusted b
@@ -198,6 +225,10 @@ SELECT
     agreement,
     perplexity_ratio,
     accuracy_difference,
+    energy_ratio,
+    energy,
+    word_error_difference,
+    positions_kept,
     why,
     verdict,
     reason,
@@ -213,6 +244,8 @@ SELECT
     baseline_weight_bytes,
     cache_bytes,
     baseline_cache_bytes,
+    energy_joules,
+    baseline_energy_joules,
     peak_added_bytes,
     token_depth,
     layer_bits,
@@ -224,6 +257,9 @@ SELECT
     accuracy,
     accuracy_difference_low,
     accuracy_difference_high,
+    word_error_rate,
+    word_error_difference_low,
+    word_error_difference_high,
     pearson,
     cosine_to_f32,
     case_name,

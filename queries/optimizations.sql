@@ -1,11 +1,13 @@
 -- title: The optimizations that the matrix is for, by their names: what stands for each, on how many models, and what it did
 -- param suite text = matrix: the suite of the runs: matrix, or matrix-quick
--- param baseline text = plain,decoder,encoder: the implementations that are a model as it is
+-- param baseline text = plain,decoder,encoder,kv-cache: the implementations that are a model as it is
 --
 -- A row for each technique that stands for an optimization, and for each other thing that does, which is measured by the
 -- command that stands beside it. cells are those of the matrix: measured, and faster or slower by the view verdicts,
 -- each within its run; speedup is the best of them. runs are those of the store in which what stands elsewhere was
--- measured, of any suite; of the comparison before and after, those of the matrix.
+-- measured, of any suite; of the comparison before and after, those of the matrix. Of searches and loops over a model, cells
+-- are the models of which they have found something (the view matrix_found), faster and slower those whose best setting is
+-- so beside the usual one, and runs those in which fresh processes have confirmed it, or the last turn of a loop.
 WITH newest AS (
     SELECT * FROM matrix_cells
     WHERE suite = CAST($suite AS VARCHAR)
@@ -42,22 +44,35 @@ counted AS (
     FROM optimizations o
     CROSS JOIN elsewhere e
     WHERE o.command IS NOT NULL
+        AND coalesce(o.workload, '') <> 'forced-decoding'
         AND coalesce(e.workload = o.workload, e.suite = CAST($suite AS VARCHAR))
         AND coalesce(e.implementation = o.implementation, true)
         AND coalesce(e.tag = o.tag, o.tag IS NULL)
     GROUP BY o.optimization, o.command
+),
+found AS (
+    SELECT
+        optimization,
+        count(DISTINCT model) AS models,
+        count(DISTINCT CASE WHEN place = 1 AND verdict = 'faster' THEN model END) AS faster,
+        count(DISTINCT CASE WHEN place = 1 AND verdict = 'slower' THEN model END) AS slower,
+        max(CASE WHEN place = 1 THEN speedup END) AS speedup,
+        count(DISTINCT run_id) AS runs
+    FROM matrix_found
+    GROUP BY optimization
 )
 SELECT
     o.optimization,
     o.technique,
-    coalesce(c.cells, 0) AS cells,
-    coalesce(c.measured, 0) AS measured,
-    coalesce(c.faster, 0) AS faster,
-    coalesce(c.slower, 0) AS slower,
-    c.speedup,
-    CASE WHEN o.technique IS NULL THEN coalesce(e.runs, 0) END AS runs,
+    coalesce(c.cells, f.models, 0) AS cells,
+    coalesce(c.measured, f.models, 0) AS measured,
+    coalesce(c.faster, f.faster, 0) AS faster,
+    coalesce(c.slower, f.slower, 0) AS slower,
+    coalesce(c.speedup, f.speedup) AS speedup,
+    CASE WHEN o.technique IS NULL THEN coalesce(e.runs, f.runs, 0) END AS runs,
     o.command
 FROM optimizations o
 LEFT JOIN cells c ON c.technique = o.technique
 LEFT JOIN counted e ON e.optimization = o.optimization AND e.command = o.command
+LEFT JOIN found f ON f.optimization = o.optimization AND o.workload = 'forced-decoding'
 ORDER BY o.place, o.technique NULLS LAST, o.command

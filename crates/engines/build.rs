@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 
 /// Crates whose versions are recorded, and the variables that hold them.
-const CRATES: [(&str, &str); 4] = [
+const CRATES: [(&str, &str); 5] = [
     ("burn", "BURN_VERSION"),
     ("burn-flex", "BURN_FLEX_VERSION"),
     ("burn-tch", "BURN_TCH_VERSION"),
+    ("candle-core", "CANDLE_VERSION"),
     ("gemm", "GEMM_VERSION"),
 ];
 

@@ -238,6 +238,9 @@ class TestWorker(unittest.TestCase):
         _, numbers = self.ask("approximation", {"a": array([[5.4, 6.4], [7.4, 8.6]])}, trial=1, seed=2)
         self.assertEqual(dict(numbers)["a"].data, array([[5, 6], [7, 9]]).data)
         self.assertEqual(self.worker.trials[1].copies[0]["a"][0, 0], numpy.float32(1.2))
+        rounding = {"bits": 8, "group": 32}
+        self.worker.trials[1].setting.rounding = rounding
+        self.assertEqual(self.ask("approximation", trial=1, seed=1)[0], {"say": "stands_for", "rounding": rounding})
         self.prepare(trial=2)
         self.assertEqual(self.ask("approximation", trial=2, seed=1)[0], {"say": "none"})
 
@@ -274,15 +277,21 @@ class TestFewBits(unittest.TestCase):
 
     def test_what_is_rounded_is_off_by_half_a_step_at_most(self):
         numbers = numpy.random.default_rng(3).standard_normal((7, 75), "f4")
-        for scale_in, slack in ((numpy.float32, 1e-6), (numpy.float16, 2**-11)):
-            rounded = few_bits.rounded_to_bytes(numbers, scale_in)
+        narrow = lambda given: few_bits.rounded_to_bytes(given, numpy.float16)
+        ways = ((few_bits.rounded_to_bytes, 1e-6), (narrow, 2**-11), (few_bits.rounded_by_reciprocal, 1e-6))
+        for way, slack in ways:
+            rounded = way(numbers)
             self.assertEqual((rounded.shape, rounded.dtype), (numbers.shape, numpy.dtype("f4")))
             for first in range(0, 75, 32):
                 part, off = numbers[:, first : first + 32], (rounded - numbers)[:, first : first + 32]
                 most = numpy.abs(part).max(-1)
                 self.assertTrue((numpy.abs(off).max(-1) <= most * (0.5 / 127 + slack)).all())
                 self.assertGreater(numpy.abs(off).max(), 0)
-        self.assertEqual(few_bits.rounded_to_bytes(numpy.zeros((1, 3), "f4")).tolist(), [[0, 0, 0]])
+            self.assertEqual(way(numpy.zeros((1, 3), "f4")).tolist(), [[0, 0, 0]])
+
+    def test_columns_of_bytes_reach_their_largest(self):
+        codes, scales = few_bits.columns_of_bytes(numpy.array([[254, 0, -1], [-127, 0, 0.25]], "f4"))
+        self.assertEqual((codes.tolist(), scales.tolist()[:2]), ([[127, 0, -127], [-64, 0, 32]], [2, 0]))
 
     def test_a_matrix_that_is_rounded_whole_has_256_steps_and_zero_among_them(self):
         # A step is 1, and zero is at 55: halves go to the even neighbour.

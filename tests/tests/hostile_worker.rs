@@ -151,6 +151,8 @@ fn a_worker_has_its_threads_and_an_allocator_that_keeps_memory() {
         ("KMP_HW_SUBSET", "1c"),
         ("GOMP_CPU_AFFINITY", "0"),
         ("RAYON_NUM_THREADS", "1"),
+        ("CANDLE_NUM_THREADS", "1"),
+        ("CANDLE_CPU_MASK", "0"),
         ("OMP_WAIT_POLICY", "passive"),
     ] {
         command.env(name, value);
@@ -160,12 +162,19 @@ fn a_worker_has_its_threads_and_an_allocator_that_keeps_memory() {
     let stderr = complaint(command);
     let (_, told) = stderr.split_once("its last words: ").expect(&stderr);
     let told: Vec<&str> = told.split(';').next().unwrap_or_default().split_whitespace().collect();
-    for set in ["OMP_NUM_THREADS=2", "MKL_NUM_THREADS=2", "RAYON_NUM_THREADS=2", "OMP_WAIT_POLICY=passive"] {
+    for set in [
+        "OMP_NUM_THREADS=2",
+        "MKL_NUM_THREADS=2",
+        "RAYON_NUM_THREADS=2",
+        "CANDLE_NUM_THREADS=2",
+        "OMP_WAIT_POLICY=passive",
+    ] {
         assert!(told.contains(&set), "{set}: {told:?}");
     }
     let keeps = |one: &&str| one.starts_with("GLIBC_TUNABLES=glibc.malloc.arena_max=1:");
     assert!(told.iter().any(keeps), "whoever measures keeps the memory that it frees: {told:?}");
-    let limits = ["OMP_THREAD_LIMIT", "OMP_PROC_BIND", "MKL_DYNAMIC", "KMP_HW_SUBSET", "GOMP_CPU_AFFINITY"];
+    let limits =
+        ["OMP_THREAD_LIMIT", "OMP_PROC_BIND", "MKL_DYNAMIC", "KMP_HW_SUBSET", "GOMP_CPU_AFFINITY", "CANDLE_CPU_MASK"];
     assert!(!told.iter().any(|one| limits.iter().any(|limit| one.starts_with(limit))), "{told:?}");
 }
 

@@ -244,6 +244,31 @@ fn what_an_engine_should_not_do_is_an_outcome_of_its_trial() {
 }
 
 #[test]
+fn a_loop_that_does_not_end_is_an_outcome_and_the_run_goes_on() {
+    let Some(python) = python_with("numpy") else { return };
+    let (bench, file) = (Bench::new(), in_repository("tests/python/endless_engine.py"));
+    let worker = |way: &str| format!("{way}={}", python_line(&python, &format!("-B '{}' {way}", file.display())));
+    let (never, more) = (worker("never-ends"), worker("one-more"));
+    let sizes = ["vocabulary=64", "width=32", "prompt=5", "tokens=6"].map(|size| ["--set", size]).concat();
+    let names = "kv-cache,never-ends,one-more";
+    let rows = ["--implementation", names, "--device", "flex,never-ends,one-more", "--timeout", "10s"];
+    let beside = ["--worker", never.as_str(), "--worker", more.as_str()];
+    bench.ok(&short(&[&["generate"][..], &sizes, &rows, &beside].concat()));
+    let found = outcomes(&bench);
+    let wanted = [
+        ("kv-cache/flex/f32/1t", "ok", "blocks"),
+        ("never-ends/never-ends/f32/1t", "failed", "no answer for 10.0 s"),
+        ("one-more/one-more/f32/1t", "failed", "tells of 7 steps, and 6 are the most that the case allows"),
+    ];
+    assert_eq!(found.len(), wanted.len(), "{found:?}");
+    for ((variant, status, reason), (of, ended, part)) in found.iter().zip(wanted) {
+        assert!(variant == of && status == ended && reason.contains(part), "{variant}: {status}, {reason}");
+    }
+    let workers = bench.sql("select distinct worker from trials");
+    assert!(workers.iter().all(|row| !alive(row["worker"].as_i64().unwrap() as i32)), "{workers:?}");
+}
+
+#[test]
 fn a_right_answer_that_comes_late_is_nobodys() {
     let Some(python) = python_with("numpy") else { return };
     let (bench, worker) = (Bench::new(), format!("late={}", odd(&python, "late")));

@@ -19,12 +19,11 @@ fn words<'a>(names: &'a str, blocks: &'a str) -> Vec<&'a str> {
 #[test]
 fn two_come_to_what_one_comes_to_and_send_less_where_they_compress() {
     let bench = Bench::new();
-    bench.ok(&words(
-        "kept,two-workers,two-workers-int8,two-workers-int8-plain,two-workers-top-k,two-workers-top-k-plain",
-        "2",
-    ));
+    let compressed =
+        ["int8", "int8-plain", "top-k", "top-k-plain", "power-sgd"].map(|scheme| format!("two-workers-{scheme}"));
+    bench.ok(&words(&format!("kept,two-workers,{}", compressed.join(",")), "2"));
     let statuses = bench.sql("select status, count(*) as n from outcomes where trial is not null group by status");
-    assert_eq!((statuses.len(), &statuses[0]["status"], &statuses[0]["n"]), (1, &"ok".into(), &6.into()));
+    assert_eq!((statuses.len(), &statuses[0]["status"], &statuses[0]["n"]), (1, &"ok".into(), &7.into()));
     let losses = |name: &str| -> Vec<f64> {
         let rows = bench.sql(&format!(
             "select v.value from step_values v join trials t on t.run_id = v.run_id and t.trial = v.trial \
@@ -38,7 +37,7 @@ fn two_come_to_what_one_comes_to_and_send_less_where_they_compress() {
         // Sums in another order, and steps that go by them.
         assert!((one - two).abs() < if step == 0 { 1e-5 } else { 1e-2 } * one, "step {step}: {two} for {one}");
     }
-    for name in ["two-workers-int8", "two-workers-int8-plain", "two-workers-top-k", "two-workers-top-k-plain"] {
+    for name in &compressed {
         let found = losses(name);
         // Nothing has been sent before the first step, and what was sent is another gradient from then on.
         assert!((found[0] - kept[0]).abs() < 1e-5 * kept[0] && found[2] != kept[2], "{name}: {found:?} for {kept:?}");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use benchbook_record::{LocalStore, RunRow, RunWriter};
-use benchbook_tests::{Bench, wait_until};
+use benchbook_tests::{Bench, python_with, wait_until};
 
 /// Six settings of a small product on one thread.
 const TUNE: [&str; 14] = [
@@ -154,6 +154,35 @@ fn shapes_are_searched_within_a_budget() {
 }
 
 #[test]
+fn a_search_asks_optuna_where_the_projects_python_has_it() {
+    let bench = Bench::new();
+    let search = |budget: &'static str| {
+        let more = ["--method", "optuna", "--budget", budget, "--seed", "7", "--batch", "2", "--name", "theirs"];
+        [&TUNE[..], &["--replicates", "1"], &more].concat()
+    };
+    // Any program that says nothing is a Python without Optuna.
+    let none = bench.command(&search("2")).env("BENCHBOOK_PYTHON", "/bin/false").output().unwrap();
+    let said = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert!(none.status.code() == Some(4) && said.contains("brings Optuna into the Python of the project"), "{said}");
+    let Some(python) = python_with("sys") else { return };
+    let has = std::process::Command::new(&python).args(["-c", "import optuna"]).output().unwrap();
+    if !has.status.success() {
+        eprintln!("skipped: this Python is too old for the Optuna of environment.yml");
+        return;
+    }
+    let asked = |budget: &'static str| {
+        let output = bench.command(&search(budget)).env("BENCHBOOK_PYTHON", &python).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        measured(&bench, "tune:theirs").0
+    };
+    // Settings, and the usual one beside them; what was tried before is tried again by nobody, to the last of six.
+    let first = asked("3");
+    assert_eq!(first.len(), 4, "{first:?}");
+    let whole = asked("20");
+    assert!(whole.len() == 7 && first.is_subset(&whole), "{whole:?}");
+}
+
+#[test]
 fn techniques_and_sizes_of_a_model_are_searched() {
     let bench = Bench::new();
     let model = ["tune", "--model", "smollm2-135m", "--set", "prompt=8", "--set", "tokens=2", "--threads", "1"];
@@ -172,6 +201,10 @@ fn techniques_and_sizes_of_a_model_are_searched() {
     assert!(adaptive.iter().any(|row| row["variant"] == "int4-g32/flex/f32/1t"), "{adaptive:?}");
     for row in &adaptive {
         assert!(row["model"] == "smollm2-135m" && row["found_by"] == "tuning" && row["tried"] == 3, "{row}");
+        assert_eq!(
+            (row["place"] == 0, row["cell"].as_str()),
+            (row["variant"] == "plain/flex/f32/1t", Some("measured"))
+        );
     }
     bench.fails(&["tune", "--model", "smollm2-136m"], 4, &["smollm2-13"]);
     bench.fails(&["tune", "matmul", "--model", "smollm2-135m"], 4, &["cannot be used with"]);

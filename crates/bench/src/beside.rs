@@ -57,7 +57,8 @@ pub const fn goal(
 /// A line for each case of a goal and each of its ratios.
 pub fn table(goal: &Goal, measured: &Measured) -> Vec<String> {
     let mut lines = Vec::new();
-    let begins = format!("{}/", goal.implementation);
+    // An engine of others may have a row of the same name.
+    let begins = format!("{}/flex/", goal.implementation);
     let mine = measured.rooflines.iter().filter(|row| {
         text(row, "workload") == goal.workload
             && goal.case.is_none_or(|case| text(row, "case_name") == case)

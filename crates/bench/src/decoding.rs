@@ -10,39 +10,72 @@ use xtask::workspace::Ready;
 const PLANS: [(&str, &str); 1] = [("decoding.toml", include_str!("decoding.toml"))];
 
 /// Where both sides are measured, as far as these are here.
-const DEVICES: [&str; 7] =
-    ["flex", "torch", "torch-mkl", "transformers", "transformers-mkl", "onnxruntime", "openvino"];
+const DEVICES: [&str; 9] = [
+    "flex",
+    "torch",
+    "torch-mkl",
+    "transformers",
+    "transformers-mkl",
+    "onnxruntime",
+    "openvino",
+    "ctranslate2",
+    "llama-cpp",
+];
 
 /// Other people's encoders, each at its best.
 const ENCODERS: [&str; 4] = ["graph", "compile-frozen", "sdpa-flash", "model"];
 
+/// The same in 8 bits, what their matrices are multiplied by too.
+const IN_BYTES: [&str; 3] = ["graph-int8", "model-int8", "torchao-int8-dynamic"];
+
 /// Everything that any goal compares with.
-const RIVALS: [&str; 8] =
-    ["model", "kv-cache", "kv-cache-eager", "graph", "compile-frozen", "sdpa-flash", "chunked", "target-alone"];
+const RIVALS: [&str; 13] = [
+    "model",
+    "kv-cache",
+    "kv-cache-eager",
+    "kv-cache-q4-1",
+    "chunked-q4-1",
+    "graph",
+    "compile-frozen",
+    "sdpa-flash",
+    "graph-int8",
+    "model-int8",
+    "torchao-int8-dynamic",
+    "chunked",
+    "target-alone",
+];
 
 /// Beside our own in `f32`, as it is.
 const fn own(rivals: &'static [&'static str]) -> Option<Ratio> {
     Some(Ratio { least: 0.0, rivals, foreign: false, beyond: Some(1.0) })
 }
 
-const GOALS: [Goal; 9] = [
+const GOALS: [Goal; 11] = [
     goal(["generate", "kv-cache", "hot"], Some(("memory", 0.85)), [torch(2.0, &["model"]), None]),
     goal(["generate", "kv-cache-bf16", "hot"], Some(("memory", 0.85)), [own(&["kv-cache"]), None]),
     goal(["generate", "kv-cache-int8", "hot"], Some(("memory", 0.6)), [own(&["kv-cache"]), None]),
-    goal(["generate", "kv-cache-int4", "hot"], Some(("memory", 0.6)), [own(&["kv-cache"]), None]),
+    goal(
+        ["generate", "kv-cache-int4", "hot"],
+        Some(("memory", 0.6)),
+        [own(&["kv-cache"]), torch(0.97, &["kv-cache-q4-1"])],
+    ),
     goal(["greedy-decoding", "kv-cache", "hot"], None, [torch(2.0, &["kv-cache-eager"]), None]),
     goal(["prefill", "chunked", "hot"], Some(("arithmetic", 0.88)), [torch(1.1, &["model"]), None]),
-    goal(["prefill", "chunked-int4", "hot"], None, [own(&["chunked"]), None]),
+    goal(["prefill", "chunked-int4", "hot"], None, [own(&["chunked"]), torch(1.2, &["chunked-q4-1"])]),
     goal(["text-encoder", "fused", "hot"], None, [torch(0.97, &ENCODERS), None]),
     goal(["audio-encoder", "fused", "hot"], None, [torch(0.97, &ENCODERS), None]),
+    // Ours have no 8 bits that are multiplied as such: what theirs give beside ours in f32 is told, and not judged.
+    goal(["text-encoder", "fused", "hot"], None, [torch(0.0, &IN_BYTES), None]),
+    goal(["audio-encoder", "fused", "hot"], None, [torch(0.0, &IN_BYTES), None]),
 ];
 
 const HEAD: &str = "The same weights and threads for both sides, samples in turns, interval over fresh processes. A loop of generation is\n\
     held to what its tokens read of its matrices, which are more than any cache holds. A ratio is asked for as far as the roof of\n\
     ours lets it. The rival is the fastest one of its case, on the fastest of its devices.\n\
     \n\
-    Rivals and rows that are not here: of llama.cpp the Python worker has products alone, and of CTranslate2 no Whisper, so that nothing\n\
-    is said of one GGUF, nor of Whisper beside CTranslate2; Transformers computes in `f32`, and encoders are in `f32` on both sides.";
+    Not the same on both sides: ours multiply weights of few bits in `f32`, while llama.cpp (`q4-1`, from a file with the same weights)\n\
+    rounds what it multiplies by to 8 bits, as do engines in `int8`. These are held to what such a rounding moves. Transformers\n\
+    computes in `f32`, and there is no encoder of ours in 8 bits.";
 
 pub fn measure(ready: &Ready) -> Result<String> {
     let devices = kernels::here(ready, &DEVICES)?;

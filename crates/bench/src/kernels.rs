@@ -52,7 +52,7 @@ impl Measured {
     /// Adds what the latest run of a store shows beside these rivals.
     fn add_latest(&mut self, ready: &Ready, folder: &Path, rivals: &[&str]) -> Result<()> {
         for rival in rivals {
-            // On all of its devices, not only on the candidate's own; a run in bf16 has no product to compare.
+            // On all of its devices, not only on the candidate's own; not every run has every rival.
             let paired = format!(
                 "select * from verdicts where run_id = (select run_id from runs order by started_at desc limit 1) \
                  and baseline_implementation = '{rival}' and candidate_implementation <> '{rival}' \
@@ -187,7 +187,8 @@ pub fn measure(ready: &Ready) -> Result<String> {
          the whole interval lies above it, and missed where none of it does. Beside each speed stands its share of the\n\
          roof of the same run: multiply-adds in registers, exponentials in registers, or reads of a buffer of about the\n\
          same size. Norms and softmax are held to a copy besides, the fastest of as many bytes. Of whole blocks, what is\n\
-         counted are products and attention, and the time is that of all their parts; they are to be faster.\n\
+         counted are products and attention, and the time is that of all their parts; they are to be faster. In bf16 no roof\n\
+         of arithmetic is measured: ours are computed in f32, and some rivals multiply bf16 as it is.\n\
          \n\
          Not the same on both sides: of linear layers and feed-forward networks, our kernels take weights that were packed\n\
          before timing, as those of a model can be, and libtorch's calls pack what they need in each call, which those of\n\

@@ -18,7 +18,8 @@ struct Part {
     /// What brings what it needs: words of `cargo xtask data`.
     data: &'static str,
     workload: &'static str,
-    /// Implementations; a quick look waits for no compiler, and leaves those out that nobody would decode with.
+    /// Implementations; a quick look waits for no compiler, and leaves those out that nobody would decode with, or whose rounding takes
+    /// their right answer minutes.
     implementations: &'static str,
     /// Parameters, and those that a quick look has instead of some.
     params: &'static str,
@@ -46,8 +47,8 @@ const WHISPER: &str = "weights=whisper-base layers=6 heads=8 width=512 hidden=20
 const SMOLLM2: &str = "weights=smollm2-135m layers=30 heads=9 kv_heads=3 head_dim=64 width=576 hidden=1536 vocabulary=49152 \
                        rotary_base=100000 prompt=8 tokens=64";
 
-/// Encoders of every engine, each at its best.
-const ENCODERS: &str = "fused,model,graph,sdpa-flash,compile-frozen";
+/// Encoders of every engine, each at its best, and in 8 bits.
+const ENCODERS: &str = "fused,model,graph,sdpa-flash,compile-frozen,graph-int8,model-int8,torchao-int8-dynamic";
 
 /// In the order in which they are measured: the ones that take least come first.
 static PARTS: [Part; 5] = [
@@ -104,7 +105,7 @@ static PARTS: [Part; 5] = [
         model: "SmolLM2-135M",
         data: "smollm2-135m",
         workload: "generate",
-        implementations: "kv-cache,kv-cache-bf16,kv-cache-int8,kv-cache-int4,kv-cache-eager,model,numpy",
+        implementations: "kv-cache,kv-cache-bf16,kv-cache-int8,kv-cache-int4,kv-cache-q4-1,kv-cache-eager,model,numpy",
         params: SMOLLM2,
         quick: "tokens=8",
         often: [5, 3],
@@ -117,7 +118,10 @@ const HEAD: &str = "The same weights and threads for every engine, samples in tu
     quality have theirs over the items that they count. What an engine makes is held against the model in `f64` before it is timed, and\n\
     after: of tokens each one, so that all of them in `f32` have the quality of ours in `f32`. Prompts, texts and sounds of timings are\n\
     drawn, those of quality are real. A *call* adds to memory what is told beside the weights, which engines keep in their own ways.\n\
-    SmolLM2 went through Q4_1: 4-bit schemes with an offset look better on it than they are; the one here has none.";
+    Who rounds to 8 bits on the way (`int8` of other engines, `q4-1` of llama.cpp) has no right answer to the bit: it may be off by\n\
+    twice what such a rounding moves the model in `f64`, and how far its answers are from those of unrounded weights is told.\n\
+    SmolLM2 went through Q4_1: 4-bit schemes with an offset look better on it than they are, such as `q4-1`, whose file has the\n\
+    same grid; ours has none.";
 
 /// Measures what is missing, as long as there is time for it, and tells what is there.
 ///
@@ -156,14 +160,16 @@ pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
 
 /// The head of the table.
 const COLUMNS: [&str; 2] = [
-    "| model | engine | how | what is told of it | with its interval | weights | a call adds |",
-    "|---|---|---|---|---|---|---|",
+    "| model | engine | how | what is told of it | with its interval | weights | a call adds | off by |",
+    "|---|---|---|---|---|---|---|---|",
 ];
 
 /// The line of a part that is not measured.
 fn absent(part: &Part) -> String {
     let Part { model, name, data, .. } = part;
-    format!("| {model} | – | {name} | not measured yet: again, where `cargo xtask data {data}` was run | – | – | – |")
+    format!(
+        "| {model} | – | {name} | not measured yet: again, where `cargo xtask data {data}` was run | – | – | – | – |"
+    )
 }
 
 /// The words that measure a part.
@@ -176,7 +182,9 @@ fn words(part: &Part, quick: bool) -> Vec<String> {
         let instead = part.quick.split(' ').find(|other| quick && same(other));
         words.extend(["--set".to_owned(), instead.unwrap_or(param).to_owned()]);
     }
-    let is_slow = |name: &&str| name.starts_with("compile") || name.ends_with("-eager") || *name == "numpy";
+    let is_rounded = |name: &str| part.says == Says::Calls && name.contains("int8");
+    let is_slow =
+        |name: &&str| name.starts_with("compile") || name.ends_with("-eager") || *name == "numpy" || is_rounded(name);
     let taken = implementations.split(',').filter(|name| !quick || !is_slow(name));
     words.extend(["--implementation".to_owned(), taken.collect::<Vec<_>>().join(",")]);
     words.extend(["--replicates".to_owned(), replicates.to_string(), "--blocks".to_owned(), blocks.to_string()]);
@@ -242,15 +250,19 @@ fn table(part: &Part, measured: &[Value], steps: &[Value], metrics: &[Value]) ->
         let (how, engine) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let precision = precision(how, parts.next().unwrap_or_default());
         let [weights, added] = ["weight_bytes", "peak_added_bytes"].map(bytes);
+        // Of tokens it says nothing, whose numbers are names.
+        let off = metric("relative_error").filter(|_| part.says == Says::Calls);
+        let off = off.map_or_else(|| "–".to_owned(), |found| format!("{:.2} %", 100.0 * number(found, "value")));
         let case = text(row, "case_name");
-        format!("| {}: {case} | {engine} | {how}, {precision} | {value} | {bounds} | {weights} | {added} |", part.model)
+        let told = format!("{value} | {bounds} | {weights} | {added} | {off}");
+        format!("| {}: {case} | {engine} | {how}, {precision} | {told} |", part.model)
     };
     measured.iter().map(line).collect()
 }
 
 /// What weights are in: what stands at the end of a name, or the dtype.
 fn precision<'a>(how: &str, dtype: &'a str) -> &'a str {
-    ["bf16", "int8", "int4"].into_iter().find(|bits| how.contains(&format!("-{bits}"))).unwrap_or(dtype)
+    ["bf16", "int8", "int4", "q4-1"].into_iter().find(|bits| how.contains(&format!("-{bits}"))).unwrap_or(dtype)
 }
 
 fn lost(row: &Value) -> [String; 2] {
@@ -332,9 +344,9 @@ mod tests {
         assert_eq!(
             table(part("tokens"), &summary, &steps, &metrics),
             [
-                format!("| {model} | flex | kv-cache-int4, int4 | 250.0 tokens/s | 200.0 – 500.0 | 75.0 MB | – |"),
-                format!("| {model} | transformers | model, f32 | 50.0 tokens/s | none: 3 processes | – | – |"),
-                format!("| {model} | ctranslate2 | kv-cache, f32 | not measured: wrong | – | – | – |"),
+                format!("| {model} | flex | kv-cache-int4, int4 | 250.0 tokens/s | 200.0 – 500.0 | 75.0 MB | – | – |"),
+                format!("| {model} | transformers | model, f32 | 50.0 tokens/s | none: 3 processes | – | – | – |"),
+                format!("| {model} | ctranslate2 | kv-cache, f32 | not measured: wrong | – | – | – | – |"),
             ]
         );
     }
@@ -344,12 +356,16 @@ mod tests {
         let row = json!({ "case_name": "b1", "variant": "fused/flex/f32/2t", "median_ns": 12.5e6, "median_low_ns": 12e6,
                           "median_high_ns": 13e6, "replicates": 5 });
         let told = table(part("texts"), std::slice::from_ref(&row), &[], &[]);
-        assert_eq!(told, ["| all-MiniLM-L6-v2: b1 | flex | fused, f32 | 12.50 ms | 12.00 – 13.00 | – | – |"]);
+        assert_eq!(told, ["| all-MiniLM-L6-v2: b1 | flex | fused, f32 | 12.50 ms | 12.00 – 13.00 | – | – | – |"]);
+        let off =
+            json!({ "case_name": "b1", "variant": "fused/flex/f32/2t", "metric": "relative_error", "value": 0.0312 });
+        let told = table(part("texts"), std::slice::from_ref(&row), &[], std::slice::from_ref(&off));
+        assert!(told[0].ends_with("| – | – | 3.12 % |"), "{told:?}");
         let row = json!({ "case_name": "s", "variant": "encoder-int8-rounded/flex/f32/2t" });
         let found = json!({ "case_name": "s", "variant": "encoder-int8-rounded/flex/f32/2t", "metric": "f1_macro",
                             "value": 0.7341, "low": 0.68, "high": 0.79, "items": 240.0 });
         let told = table(part("sentiment"), std::slice::from_ref(&row), &[], std::slice::from_ref(&found));
-        let how = "| flex | encoder-int8-rounded, int8 | f1_macro 0.734 over 240 items | 0.680 – 0.790 | – | – |";
+        let how = "| flex | encoder-int8-rounded, int8 | f1_macro 0.734 over 240 items | 0.680 – 0.790 | – | – | – |";
         assert_eq!(told, [format!("| all-MiniLM-L6-v2: s {how}")]);
         let told = table(part("sentiment"), &[row], &[], &[]);
         assert!(told[0].contains("not measured: no figure"), "{told:?}");

@@ -27,15 +27,15 @@ const PRECISION: Family = Family {
     name: "precision",
     parts: &PARTS,
     rivals: &RIVALS,
-    devices: &["flex", "torch", "torch-mkl", "numpy", "onnxruntime", "llama-cpp"],
+    devices: &["flex", "torch", "torch-mkl", "numpy", "onnxruntime", "openvino", "llama-cpp"],
 };
 
 /// Other people's products by sparse matrices, and those of both factors in whole numbers.
 const CSR: [&str; 2] = ["torch-csr", "scipy-csr"];
-const WHOLE: [&str; 2] = ["int8-dynamic", "torchao-int8-dynamic"];
+const WHOLE: [&str; 3] = ["int8-dynamic", "torchao-int8-dynamic", "compressed-int8-a8"];
 
 /// Everything that any goal compares with.
-const RIVALS: [&str; 15] = [
+const RIVALS: [&str; 18] = [
     "tiled",
     "fused",
     "dense",
@@ -48,6 +48,9 @@ const RIVALS: [&str; 15] = [
     "torchao-int8-dynamic",
     "int4-g32",
     "int4-g32-a8",
+    "compressed-int8-a8",
+    "compressed-int4-g32",
+    "compressed-int4-g32-a8",
     "q4-0",
     "bitsandbytes-nf4",
     "svd-lowrank",
@@ -93,12 +96,15 @@ const fn pruned(name: &'static str, kept: f64) -> Goal {
     goal(["mlp", name, "hot"], None, [own(0.95 / kept, &["fused"]), None])
 }
 
-const GOALS: [Goal; 30] = [
+const GOALS: [Goal; 32] = [
     cold("e4m3-fused", 3.6, &["tiled"]),
     // ONNX Runtime with the left factor in f32 is told, and not judged.
     cold_beside("int4-g32-fused", own(6.4, &["tiled"]), torch(0.0, &["int4-g32"])),
     cold_beside("w4a8-g32-dynamic", own(6.4, &["tiled"]), torch(1.5, &["int4-g32-a8"])),
     only(ONE, ["matmul", "w4a8-g32-dynamic", "cold"], None, [torch(1.2, &["q4-0"]), None]),
+    // No goal names OpenVINO's weights of 4 bits.
+    only(ONE, ["matmul", "int4-g32-fused", "cold"], None, [torch(0.0, &["compressed-int4-g32"]), None]),
+    only(ONE, ["matmul", "w4a8-g32-dynamic", "cold"], None, [torch(0.0, &["compressed-int4-g32-a8"]), None]),
     cold("mxfp4-rceil-fused", 0.95, &["int4-g32-fused"]),
     cold("mxfp8-rceil-fused", 0.95, &["e4m3-fused"]),
     cold("nf4-g64-fused", 0.95, &["int4-g32-fused"]),
@@ -136,9 +142,9 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
     share is missed, the reason is told as what each kind of work would take alone.\n\
     \n\
     Formats of other engines are not ours to the bit: each is right by its own codes, whose error stands below, and its weights\n\
-    fill memory as ours do. ONNX Runtime rounds rows in groups of 32 (`int4-g32-a8`) or whole matrices (`int8-dynamic`), llama.cpp\n\
-    in groups of 32 (`q4-0`), bitsandbytes computes in bf16. SciPy multiplies on one thread. OpenVINO has no row for\n\
-    weights of few bits, and oneDNN is met through PyTorch, whose `_int_mm` torchao calls.";
+    fill memory as ours do. ONNX Runtime rounds rows in groups of 32 (`int4-g32-a8`) or whole matrices (`int8-dynamic`), OpenVINO\n\
+    (`compressed-…-a8`) and llama.cpp (`q4-0`) in groups of 32, bitsandbytes computes in bf16. SciPy multiplies on one thread.\n\
+    oneDNN is met through PyTorch, whose `_int_mm` torchao calls, and through OpenVINO.";
 
 pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     PRECISION.measure(ready, choice)?;

@@ -69,7 +69,7 @@ const OF_TWO_READS: f64 = 0.6 * 3.0 / 2.0;
 /// Other people's allocators, which run on the device of ours.
 const ALLOCATORS: Option<Ratio> = own(0.97, &["mimalloc", "jemalloc"], false);
 
-const GOALS: [Goal; 19] = [
+const GOALS: [Goal; 22] = [
     goal(["adamw", "fused", "hot"], None, [torch(1.0, &["torch-fused", "foreach"]), torch(3.0, &["loop"])]),
     goal(["adamw", "fused-8bit", "hot"], None, [own(1.5, &["fused"], true), None]),
     // Told, and not judged: beside operations of tensors.
@@ -101,6 +101,13 @@ const GOALS: [Goal; 19] = [
         [own(1.0 / 1.3, &["kept"], false), torch(0.97, &["checkpoint"])],
     ),
     goal(["gpt2-training", "checkpointed-selective", "hot"], None, [own(1.0 / 1.05, &["kept"], false), None]),
+    goal(["llama-training", "kept", "hot"], Some(("arithmetic", 0.85)), [torch(1.05, &["eager", "compile"]), None]),
+    goal(
+        ["llama-training", "checkpointed", "hot"],
+        None,
+        [own(1.0 / 1.3, &["kept"], false), torch(0.97, &["checkpoint"])],
+    ),
+    goal(["llama-training", "checkpointed-selective", "hot"], None, [own(1.0 / 1.05, &["kept"], false), None]),
     goal(["lora-step", "nf4-g64", "hot"], None, [torch(1.5, &["peft-nf4"]), torch(0.0, &["autograd"])]),
     Goal {
         case: Some("b1 w16777216 l2 2 steps trace1"),
@@ -123,7 +130,7 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
     that compute activations again, the ratio is to the step that keeps them. What does little more than read and write is held\n\
     to a copy. A loop of steps is a sample; an optimizer writes in place, on both sides.\n\
     \n\
-    Not here: SmolLM2 and DeepSpeed. A rival that this machine lacks is *not measured*, and all else goes on. Below a bandwidth of\n\
+    Not here: DeepSpeed. A rival that this machine lacks is *not measured*, and all else goes on. Below a bandwidth of\n\
     `break_even_gb_s`, compression saves more time on the way than it takes.";
 
 pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
@@ -136,7 +143,7 @@ pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     lines.extend(GOALS.iter().filter(|goal| is_asked(goal, plans)).flat_map(|goal| beside::table(goal, &measured)));
     lines.extend(copied(&measured.rooflines, &measured.copies));
     let mut told: Vec<Value> = Vec::new();
-    for statement in [TOLD, BREAK_EVEN] {
+    for statement in [TOLD, BREAK_EVEN, TOGETHER] {
         told.extend(rows(&kernels::ask(ready, &measured.folder, &["sql", "--format", "json", statement])?).cloned());
     }
     lines.extend(told_of(&told));
@@ -182,6 +189,23 @@ const BREAK_EVEN: &str = "with times as (select workload, case_name, variant, re
     select t.workload, t.case_name, t.variant, 'break_even_gb_s' as metric, (s.ratio - 1) * s.bytes / t.ns as value \
     from times t join sent s on s.workload = t.workload and s.case_name = t.case_name and s.variant = t.variant \
     where s.bytes is not null order by 1, 2, 3";
+
+/// The same of two workers, by their own steps: what a compressed step takes longer than a whole one, process by process, on a way that takes
+/// hardly any time; and, where it does so in every process, the bandwidth at which what it saves on the way is as long, in bytes a
+/// nanosecond. Where it is negative, compression pays on this way already.
+const TOGETHER: &str = "with sent as (select run_id, case_name, variant, max(value) as bytes from metric_values \
+    where workload = 'text-training' and metric = 'compressed_bytes' group by 1, 2, 3), \
+    steps as (select run_id, case_name, variant, replicate, value as ns from metric_values \
+    where workload = 'text-training' and metric = 'step_time' and lost is null and value is not null), \
+    added as (select a.case_name, a.variant, order_summary(a.ns - b.ns)['median'] as ns, min(a.ns - b.ns) as least_ns, \
+    max(w.bytes - s.bytes) as saved \
+    from steps a join steps b on b.run_id = a.run_id and b.case_name = a.case_name and b.replicate = a.replicate \
+    join sent s on s.run_id = a.run_id and s.case_name = a.case_name and s.variant = a.variant \
+    join sent w on w.run_id = b.run_id and w.case_name = b.case_name and w.variant = b.variant \
+    where split_part(b.variant, '/', 1) = 'two-workers' and starts_with(a.variant, 'two-workers-') group by 1, 2) \
+    select 'text-training' as workload, case_name, variant, 'step_time_added_ns' as metric, ns as value from added \
+    union all select 'text-training', case_name, variant, 'break_even_gb_s', saved / ns from added where least_ns > 0 \
+    order by 2, 3, 4";
 
 fn told_of(found: &[Value]) -> Vec<String> {
     let value = |workload: &str, name: &str, metric: &str| {
@@ -255,8 +279,8 @@ mod tests {
         let form = |family: &str, quick| Choice { family: family.into(), quick, ..Choice::default() };
         let found = [("training", false), ("training", true), (TRAINING_STEPS, false), (TRAINING_STEPS, true)]
             .map(|(family, quick)| held(&form(family, quick)));
-        // The shorter forms leave out a ratio that is told alone, and activations that a smaller model computes again.
-        assert_eq!(found, [GOALS.len(), GOALS.len() - 1, 3, 2]);
+        // The shorter forms leave out a ratio that is told alone, activations that a smaller model computes again, and a second model.
+        assert_eq!(found, [GOALS.len(), GOALS.len() - 1, 6, 2]);
     }
 
     #[test]

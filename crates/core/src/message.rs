@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Case, Check, DType, INPUT_SEEDS, KnobInfo, Knobs, Metric, ParamSpec, Params, Task, Tolerance, Work};
+use crate::{
+    Case, Check, DType, INPUT_SEEDS, KnobInfo, Knobs, Metric, ParamSpec, Params, Rounding, Task, Tolerance, Work,
+};
 
 /// Version of the wire; both sides must speak the same.
 pub const PROTOCOL: u32 = 3;
@@ -176,7 +178,11 @@ pub enum Say {
     },
     /// Answer to [`Ask::Approximation`] of an implementation whose inputs are sent: each array holds numbers in `f32` that are
     /// computed with in the place of the input of its name. What is right beside them the controller finds out by itself.
-    StandsFor,
+    StandsFor {
+        /// How the left factors of products are rounded on the way, where they are and where inputs do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rounding: Option<Rounding>,
+    },
     /// There is no such answer: what is asked about is no approximation, or nobody counts.
     None,
     /// Answer to [`Ask::Prepare`]: the trial can be run. The arrays are the outputs of its first call.

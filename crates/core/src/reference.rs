@@ -163,6 +163,15 @@ impl Reference {
         self.answers.iter().filter_map(Answer::first_tie).min()
     }
 
+    /// The largest scaled error of the numbers that another answer to the same case holds in the place of these; infinite where it
+    /// holds other rows, or no numbers.
+    pub fn apart(&self, other: &Self) -> f64 {
+        if self.answers.len() != other.answers.len() {
+            return f64::INFINITY;
+        }
+        self.answers.iter().zip(&other.answers).map(|(one, other)| one.apart(other)).fold(0.0, f64::max)
+    }
+
     /// ‖outputs − reference‖ over ‖reference‖ (Euclidean, over the rows held): what an approximation loses.
     /// Infinite where the shapes differ.
     pub fn distance(&self, outputs: &[Array]) -> f64 {
@@ -225,6 +234,26 @@ impl Answer {
         let held = self.values.len().checked_div(width).unwrap_or(0);
         let rows_checked = held.min(self.rows.len()) as u64;
         let Some(rows) = self.pairs(output) else { return self.wrong(rows_checked) };
+        let (max_abs_error, max_scaled_error) = self.errors(&rows, absolute);
+        let output = Some(self.name.to_string());
+        Comparison { output, max_abs_error, max_scaled_error, rows_checked, tolerance: None }
+    }
+
+    /// See [`Reference::apart`].
+    fn apart(&self, other: &Self) -> f64 {
+        let width = self.values.len().checked_div(self.rows.len()).unwrap_or(0);
+        let alike = self.rows == other.rows && self.values.len() == other.values.len() && width > 0;
+        if !alike || !self.values.iter().chain(&other.values).all(|value| value.is_finite()) {
+            return f64::INFINITY;
+        }
+        let pair = |(right, got): (&[f64], &[f64])| got.iter().copied().zip(right.iter().copied()).collect();
+        let rows = self.values.chunks_exact(width).zip(other.values.chunks_exact(width));
+        let rows: Vec<Vec<(f64, f64)>> = rows.map(pair).collect();
+        self.errors(&rows, 0.0).1
+    }
+
+    /// The largest error of the rows held, absolutely and as a share of the scale of its row, where one up to `absolute` is none.
+    fn errors(&self, rows: &[Vec<(f64, f64)>], absolute: f64) -> (f64, f64) {
         let largest = |pairs: &[(f64, f64)]| pairs.iter().fold(0.0_f64, |max, (_, right)| max.max(right.abs()));
         let most = rows.iter().map(|row| largest(row)).fold(0.0, f64::max);
         let (mut max_abs_error, mut max_scaled_error) = (0.0_f64, 0.0_f64);
@@ -248,8 +277,7 @@ impl Answer {
             max_abs_error = max_abs_error.max(off);
             max_scaled_error = max_scaled_error.max(scaled);
         }
-        let output = Some(self.name.to_string());
-        Comparison { output, max_abs_error, max_scaled_error, rows_checked, tolerance: None }
+        (max_abs_error, max_scaled_error)
     }
 
     /// χ² of draws: right where it is small beside the true probabilities and large beside the others.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Array, DType, Error, Inputs, ParamSpec, Parameters, Params, Reference, Result, Task, Tolerance};
+use crate::{
+    Array, DType, Error, Inputs, ParamSpec, Parameters, Params, Reference, Result, Rough, Rounding, Task, Tolerance,
+};
 
 /// The work that solving one case takes, by the usual count for its problem.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -106,6 +108,18 @@ pub trait Problem: Send + Sync + 'static {
         None
     }
 
+    /// What is right for an implementation that rounds the left factors of the products of a model, beside its outputs; nothing where
+    /// this problem does not say it, or where these are no such outputs.
+    fn rounded(
+        _params: &Self::Params,
+        _inputs: &Inputs,
+        _outputs: &[Array],
+        _seed: u64,
+        _rounding: Rounding,
+    ) -> Option<Rough> {
+        None
+    }
+
     /// What one call costs at least.
     fn work(params: &Self::Params, dtype: DType) -> Work;
 
@@ -176,6 +190,9 @@ pub trait Posed: Send + Sync {
 
     /// See [`Problem::follow`].
     fn follow(&self, inputs: &Inputs, outputs: &[Array]) -> Option<Reference>;
+
+    /// See [`Problem::rounded`].
+    fn rounded(&self, inputs: &Inputs, outputs: &[Array], seed: u64, rounding: Rounding) -> Option<Rough>;
 
     /// See [`Problem::work`].
     fn work(&self, dtype: DType) -> Work;
@@ -257,6 +274,10 @@ impl<P: Problem> Posed for OneCase<P> {
 
     fn follow(&self, inputs: &Inputs, outputs: &[Array]) -> Option<Reference> {
         P::follow(&self.0, inputs, outputs)
+    }
+
+    fn rounded(&self, inputs: &Inputs, outputs: &[Array], seed: u64, rounding: Rounding) -> Option<Rough> {
+        P::rounded(&self.0, inputs, outputs, seed, rounding)
     }
 
     fn work(&self, dtype: DType) -> Work {

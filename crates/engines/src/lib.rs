@@ -4,8 +4,10 @@
 //! clock: a kernel is prepared and called, never timed.
 
 mod angles;
+#[cfg(feature = "candle")]
+mod candle;
 pub mod flex;
-#[cfg(feature = "onnxruntime")]
+#[cfg(any(feature = "candle", feature = "onnxruntime"))]
 mod hidden;
 #[cfg(feature = "libtorch")]
 mod libtorch;
@@ -13,7 +15,7 @@ mod libtorch;
 mod onnxruntime;
 mod register;
 pub mod ring;
-#[cfg(feature = "onnxruntime")]
+#[cfg(any(feature = "candle", feature = "onnxruntime"))]
 mod turns;
 
 use std::process::ExitCode;

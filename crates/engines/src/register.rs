@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use benchbook_core::{Problem, Registry, Row};
 
+#[cfg(feature = "candle")]
+use crate::candle;
 use crate::flex::{
-    self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, low_rank, matmul, mixers,
-    models, multimodal, packed, pruned, quality, roofs, singular, sparse, tables, techniques, training, transformer,
+    self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, images, low_rank, matmul,
+    mixers, models, multimodal, packed, pruned, quality, roofs, self_speculative, singular, sparse, tables, techniques,
+    training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -19,6 +22,7 @@ use crate::ring;
 pub fn register(registry: &mut Registry) {
     benchbook_workloads::real::read_by(benchbook_models::brought);
     registry.workload(quality::TextQuality).workload(quality::embedding::EmbeddingQuality);
+    registry.workload(quality::speech::SpeechQuality);
     registry.workload(training::text::TextTraining);
     add(registry, attention::ROWS);
     add(registry, attention::coded::ROWS);
@@ -82,6 +86,7 @@ pub fn register(registry: &mut Registry) {
     add(registry, blocks::pruned::ROWS);
     add(registry, models::PREFILL);
     add(registry, models::GENERATE);
+    registry.implementation(self_speculative::SELF_SPECULATIVE);
     add(registry, decoding::LOSSY);
     add(registry, decoding::PREFIX);
     add(registry, decoding::SPECULATIVE);
@@ -92,12 +97,17 @@ pub fn register(registry: &mut Registry) {
         registry.implementation(technique);
     }
     registry.implementation(encoders::TEXT).implementation(encoders::AUDIO).implementation(multimodal::HEARING);
+    registry.implementation(images::IMAGE);
     add(registry, quality::ROWS);
     add(registry, quality::embedding::ROWS);
     for technique in quality::of_text() {
         registry.implementation(technique);
     }
     for technique in quality::of_embeddings() {
+        registry.implementation(technique);
+    }
+    registry.implementation(quality::speech::ENCODER);
+    for technique in quality::of_sounds() {
         registry.implementation(technique);
     }
     add(registry, training::adamw::ROWS);
@@ -107,10 +117,23 @@ pub fn register(registry: &mut Registry) {
     add(registry, training::compression::INT8);
     add(registry, training::compression::POWER_SGD);
     add(registry, training::gpt2::ROWS);
+    add(registry, training::llama::ROWS);
     add(registry, training::text::ROWS);
     add(registry, training::together::ROWS);
     add(registry, training::pool::ROWS);
+    add(registry, training::replayed::ROWS);
     add(registry, training::lora::ROWS);
+    #[cfg(feature = "candle")]
+    registry
+        .implementation(candle::MATMUL)
+        .implementation(candle::ATTENTION)
+        .implementation(candle::FLASH)
+        .implementation(candle::LINEAR)
+        .implementation(candle::MLP)
+        .implementation(candle::LAYER_NORM)
+        .implementation(candle::RMS_NORM)
+        .implementation(candle::SOFTMAX)
+        .implementation(candle::EMBEDDING);
     #[cfg(feature = "onnxruntime")]
     registry
         .implementation(onnxruntime::MATMUL)

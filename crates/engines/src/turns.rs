@@ -6,6 +6,9 @@ use crate::flex::failed;
 
 /// A call of other people's code on inputs of its own, which keeps its last result. Why it is refused is text.
 pub trait Turn {
+    /// Whether all that a call allocates comes from Rust's allocator.
+    const IN_RUST: bool;
+
     /// The call.
     ///
     /// # Errors
@@ -86,6 +89,10 @@ impl<T: Turn> Subject for Turns<T> {
         }
         Ok(written)
     }
+
+    fn allocates_in_rust(&self) -> bool {
+        T::IN_RUST
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +103,8 @@ mod tests {
     struct Refusing(Vec<u32>, u32);
 
     impl Turn for Refusing {
+        const IN_RUST: bool = false;
+
         fn call(&mut self) -> std::result::Result<(), String> {
             self.1 += 1;
             if self.0.contains(&self.1) { Err(format!("call {} is refused", self.1)) } else { Ok(()) }

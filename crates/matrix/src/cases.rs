@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use benchbook_core::{Axis, CaseSpec, Params, Problem as _, Value, Workload as _};
 use benchbook_models::{Architecture, Description, built_layers, real};
-use benchbook_workloads::decoding::{ForcedDecoding, OTHER};
+use benchbook_workloads::decoding::{ForcedDecoding, Generate, OTHER, SMOLLM2, Sizes};
 
 use crate::error::Result;
 
@@ -27,9 +27,29 @@ const QUICK_TEXT: [usize; 2] = [64, 8];
 const QUICK_LAYERS: usize = 2;
 const QUICK_BYTES: u64 = 512 << 20;
 
+/// The workload in which a model makes a text of its own, where guesses are kept or refused.
+pub const GENERATED: &str = Generate::NAME;
+
+/// Tokens that are given there, and those that are made.
+const GENERATED_TEXT: [usize; 2] = [32, 48];
+
 /// Tokens of each piece of real text: windows have to hide some.
 const REAL_TOKENS: i64 = 96;
 const QUICK_REAL_TOKENS: i64 = 16;
+
+/// Sounds that a model hears, 30 seconds each.
+const SOUNDS: i64 = 10;
+const QUICK_SOUNDS: i64 = 3;
+
+/// What a real model is held against.
+enum Beside {
+    /// Text that it foretells.
+    Text,
+    /// What people say of texts: a set of labels.
+    Labels(&'static str),
+    /// Sounds that it writes down.
+    Sounds,
+}
 
 /// A model whose real weights can be brought, and what it is held against.
 struct Real {
@@ -38,15 +58,15 @@ struct Real {
     workload: &'static str,
     /// The model as it is, as an implementation.
     plain: &'static str,
-    /// The labels, where a problem has several.
-    texts: Option<&'static str>,
+    beside: Beside,
 }
 
 /// Each of them, once for each set of labels.
-const REAL: [Real; 3] = [
-    Real { model: "smollm2-135m", workload: "text-quality", plain: "decoder", texts: None },
-    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", texts: Some("sentiment") },
-    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", texts: Some("lee") },
+const REAL: [Real; 4] = [
+    Real { model: "smollm2-135m", workload: "text-quality", plain: "decoder", beside: Beside::Text },
+    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", beside: Beside::Labels("sentiment") },
+    Real { model: "minilm-l6", workload: "embedding-quality", plain: "encoder", beside: Beside::Labels("lee") },
+    Real { model: "whisper-base", workload: "speech-quality", plain: "encoder", beside: Beside::Sounds },
 ];
 
 /// Layers of a case at most.
@@ -91,7 +111,11 @@ impl ModelCase {
             let note = format!("{}; its real weights take {whole_bytes} bytes, and do not fit", seeded.note);
             return Ok(vec![Self { note, ..seeded }]);
         }
-        let real: Vec<Self> = asked().map(|real| real.case(quick)).collect();
+        let mut real: Vec<Self> = asked().map(|real| real.case(quick)).collect();
+        // It takes as long as a run of all others.
+        if !quick {
+            real.extend(asked().find_map(Real::generated));
+        }
         let seeded = Some(seeded).filter(|case| case.is_here || real.is_empty());
         Ok(seeded.into_iter().chain(real).collect())
     }
@@ -115,9 +139,7 @@ impl ModelCase {
             Ok(fit) => fit.layers(),
             Err(_) => 1,
         };
-        // Behind these there are others than those of which a decoder is built.
-        let built = if is_decoded(&model) { built_layers(&model) } else { whole };
-        let most = most_layers.map_or(usual, |layers| layers as usize).min(built);
+        let most = most_layers.map_or(usual, |layers| layers as usize).min(whole);
         let fit = || model.with_layers(most).fit(room_bytes, BYTES).map_or(0, |fit| fit.layers());
         let fits = is_decoded(&model).then(fit);
         // Who asks for so many layers gets no fewer.
@@ -138,6 +160,11 @@ impl ModelCase {
         let [query_rank, kv_rank, rotated] =
             latent.map_or([0; 3], |latent| [latent.query_rank, latent.kv_rank, latent.rotated]);
         let [experts, chosen] = routed.map_or([0; 2], |experts| [experts.count, experts.chosen]);
+        // Of experts beside a shared one, what stands before them, and how much they count.
+        let beside = routed.filter(|_| latent.is_some());
+        let [dense_layers, dense_hidden, shared] =
+            beside.map_or([0; 3], |experts| [experts.dense_layers, text.hidden, experts.shared]);
+        let scale = beside.map_or(100, |experts| (100.0 * experts.scale).round() as usize);
         let sizes = [
             ("layers", layers),
             ("of_layers", whole),
@@ -150,6 +177,10 @@ impl ModelCase {
             ("experts", experts),
             ("of_experts", if experts > 0 { of_experts } else { 0 }),
             ("chosen", chosen),
+            ("dense_layers", dense_layers),
+            ("dense_hidden", dense_hidden),
+            ("shared", shared),
+            ("expert_scale", scale),
             ("query_rank", query_rank),
             ("kv_rank", kv_rank),
             ("rotated", rotated),
@@ -165,7 +196,7 @@ impl ModelCase {
         let note = if is_here {
             let part = if looks { "of its text part " } else { "" };
             let of = if experts > 0 { format!("{experts} of {of_experts} experts and ") } else { String::new() };
-            let dense = if built < whole { "dense, without experts, " } else { "" };
+            let dense = if of_experts > 0 && experts == 0 { "dense, without experts, " } else { "" };
             format!("{layers} of {whole} layers {part}{dense}with {of}{} tokens, seeded", text.vocabulary)
         } else if let Some(fits) = fits {
             format!("does not fit: there is room for {fits} of {whole} layers, {least} are asked for")
@@ -196,17 +227,18 @@ impl Real {
         let digest = real::folder().and_then(|folder| real::digest(&folder, self.model).ok());
         let is_here = digest.is_some();
         let mut params: BTreeMap<String, Value> = [("model".to_owned(), Value::Text(self.model.to_owned()))].into();
-        let of = match self.texts {
-            Some(texts) => {
-                params.insert("texts".to_owned(), Value::Text(texts.to_owned()));
-                format!("the labels {texts}")
-            }
-            None => {
+        let (name, value, of) = match self.beside {
+            Beside::Text => {
                 let tokens = if quick { QUICK_REAL_TOKENS } else { REAL_TOKENS };
-                params.insert("tokens".to_owned(), Value::Int(tokens));
-                "real text".to_owned()
+                ("tokens", Value::Int(tokens), "real text".to_owned())
+            }
+            Beside::Labels(texts) => ("texts", Value::Text(texts.to_owned()), format!("the labels {texts}")),
+            Beside::Sounds => {
+                let sounds = if quick { QUICK_SOUNDS } else { SOUNDS };
+                ("sounds", Value::Int(sounds), format!("{sounds} sounds that were read aloud"))
             }
         };
+        params.insert(name.to_owned(), value);
         let note = if is_here {
             format!("all of it with real weights, on {of}")
         } else {
@@ -223,6 +255,35 @@ impl Real {
             digest,
             note,
         }
+    }
+}
+
+impl Real {
+    /// The same model while it writes: of what is not here there is no case.
+    fn generated(&self) -> Option<ModelCase> {
+        let whole = self.case(false);
+        let sizes = (self.model == "smollm2-135m" && whole.is_here).then_some(SMOLLM2)?;
+        let Sizes { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, rotary_base, .. } = sizes;
+        let [prompt, tokens] = GENERATED_TEXT;
+        let numbers = [
+            ("layers", layers),
+            ("heads", heads),
+            ("kv_heads", kv_heads),
+            ("head_dim", head_dim),
+            ("width", width),
+            ("hidden", hidden),
+            ("vocabulary", vocabulary),
+            ("rotary_base", rotary_base),
+            ("prompt", prompt),
+            ("tokens", tokens),
+        ];
+        let mut params: BTreeMap<String, Value> =
+            numbers.map(|(name, number)| (name.to_owned(), Value::Int(number as i64))).into();
+        for (name, word) in [("weights", self.model), ("architecture", "llama")] {
+            params.insert(name.to_owned(), Value::Text(word.to_owned()));
+        }
+        let note = "all of it with real weights, while it writes a text of its own".to_owned();
+        Some(ModelCase { workload: GENERATED, plain: "kv-cache", params: axes(params), note, ..whole })
     }
 }
 
@@ -277,8 +338,14 @@ mod tests {
         assert!(looks.is_here && looks.note.contains("2 of 28 layers of its text part"), "{}", looks.note);
         assert!(of("llava-7b", 1 << 40, true).is_here);
         let latent = of("glm-4.7-flash", 1 << 40, false);
-        assert_eq!(latent.note, "1 of 47 layers dense, without experts, with 4096 tokens, seeded");
-        assert!(latent.name.unwrap().contains(" of l47 glm-4 l1 "));
+        assert_eq!(latent.note, "47 of 47 layers with 32 of 64 experts and 4096 tokens, seeded");
+        let label = latent.name.unwrap();
+        assert!(
+            label.contains(" of l47 glm-4 l47 ") && label.ends_with(" e4/32+1 ×180% dense1→10240 of e64"),
+            "{label}"
+        );
+        let first = ModelCase::of("glm-4.7-flash", 1 << 40, false, Some(1)).unwrap();
+        assert_eq!(first.note, "1 of 47 layers dense, without experts, with 4096 tokens, seeded");
         let experts = of("qwen3-coder-30b", 1 << 40, true);
         assert_eq!(experts.note, "1 of 48 layers with 16 of 128 experts and 4096 tokens, seeded");
         assert!(experts.name.unwrap().ends_with(" e8/16 of e128"));
@@ -299,8 +366,15 @@ mod tests {
             cases.iter().map(|case| (case.workload, case.is_real)).collect()
         };
         assert_eq!(told("smollm2-135m", None), [(WORKLOAD, false), ("text-quality", true)]);
+        let full = ModelCase::all_of("smollm2-135m", 1 << 40, false, None).unwrap();
+        let writes = full.iter().find(|case| case.workload == GENERATED);
+        assert_eq!(writes.is_some(), full[1].is_here, "of weights that are not here nothing is written");
+        assert!(writes.is_none_or(|case| case.is_real && case.params["layers"].0 == [Value::Int(30)]));
         assert_eq!(told("smollm2-135m", Some(1)), [(WORKLOAD, false)], "quality is one of whole models");
         assert_eq!(told("minilm-l6", None), [("embedding-quality", true); 2]);
+        assert_eq!(told("whisper-base", None), [("speech-quality", true)]);
+        let sounds = |quick: bool| REAL[3].case(quick).params["sounds"].0[0].clone();
+        assert_eq!([sounds(true), sounds(false)], [Value::Int(3), Value::Int(10)]);
         assert_eq!(told("bert-base", None), [(WORKLOAD, false)]);
         for real in &REAL {
             let case = real.case(true);

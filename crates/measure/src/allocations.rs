@@ -1,9 +1,9 @@
-//! What a call allocates, counted while somebody asks.
+//! What a call allocates, counted or recorded while somebody asks.
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -12,8 +12,19 @@ static BYTES: AtomicU64 = AtomicU64::new(0);
 static HELD: AtomicI64 = AtomicI64::new(0);
 static HIGHEST: AtomicI64 = AtomicI64::new(0);
 
-/// The system's allocator, for a program's `#[global_allocator]`: counts within [`allocated`], costs one look at a flag
-/// elsewhere.
+/// Events that are recorded at most.
+const MOST: usize = 1 << 16;
+
+/// Bytes of a block from which on it is recorded: a page. Smaller ones lie where an allocator keeps many of a size.
+const LEAST: usize = 1 << 12;
+
+static RECORDING: AtomicBool = AtomicBool::new(false);
+static EVENTS: AtomicUsize = AtomicUsize::new(0);
+/// Of each event the address of its block, and twice its bytes, one more where it was taken.
+static RECORD: [[AtomicUsize; 2]; MOST] = [const { [const { AtomicUsize::new(0) }; 2] }; MOST];
+
+/// The system's allocator, for a program's `#[global_allocator]`: counts within [`allocated`] and records within [`recorded`], costs a
+/// look at a flag each elsewhere.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CountingAllocator;
 
@@ -32,6 +43,16 @@ impl CountingAllocator {
             HELD.fetch_sub(bytes as i64, Ordering::Relaxed);
         }
     }
+
+    fn record(block: *mut u8, bytes: usize, taken: bool) {
+        if bytes >= LEAST && RECORDING.load(Ordering::Relaxed) {
+            // What is beyond the last one is counted, and not recorded.
+            if let Some([place, size]) = RECORD.get(EVENTS.fetch_add(1, Ordering::Relaxed)) {
+                place.store(block.addr(), Ordering::Relaxed);
+                size.store(2 * bytes + usize::from(taken), Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 // SAFETY: hands everything to the system's allocator, as it came.
@@ -39,25 +60,33 @@ unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::note(layout.size());
         // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
+        let block = unsafe { System.alloc(layout) };
+        Self::record(block, layout.size(), true);
+        block
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         Self::note(layout.size());
         // SAFETY: as the caller promises.
-        unsafe { System.alloc_zeroed(layout) }
+        let block = unsafe { System.alloc_zeroed(layout) };
+        Self::record(block, layout.size(), true);
+        block
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // Both blocks may be there while it is moved.
         Self::note(size);
         Self::note_free(layout.size());
+        Self::record(at, layout.size(), false);
         // SAFETY: as the caller promises.
-        unsafe { System.realloc(at, layout, size) }
+        let block = unsafe { System.realloc(at, layout, size) };
+        Self::record(block, size, true);
+        block
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         Self::note_free(layout.size());
+        Self::record(at, layout.size(), false);
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(at, layout) }
     }
@@ -95,6 +124,37 @@ pub fn allocated(call: impl FnOnce()) -> Option<Allocated> {
     })
 }
 
+/// A block of a page or more that was taken or given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AllocationEvent {
+    /// Where the block lies: another one may lie there once it is given back.
+    pub address: usize,
+    /// Its bytes.
+    pub bytes: usize,
+    /// Whether it was taken, and not given back.
+    pub taken: bool,
+}
+
+/// The blocks that all threads of this process take and give back during `call`, in their order; one that grows is given back and taken
+/// anew. Nothing where the allocator is not [`CountingAllocator`], or where there are more than 65,536 events.
+///
+/// One at a time, as [`allocated`].
+pub fn recorded(call: impl FnOnce()) -> Option<Vec<AllocationEvent>> {
+    EVENTS.store(0, Ordering::Relaxed);
+    RECORDING.store(true, Ordering::SeqCst);
+    // One of our own tells whether anybody records.
+    drop(black_box(vec![0_u8; LEAST]));
+    let own = EVENTS.load(Ordering::Relaxed);
+    call();
+    RECORDING.store(false, Ordering::SeqCst);
+    let event = |[address, size]: &[AtomicUsize; 2]| {
+        let size = size.load(Ordering::Relaxed);
+        AllocationEvent { address: address.load(Ordering::Relaxed), bytes: size / 2, taken: !size.is_multiple_of(2) }
+    };
+    let all = RECORD.get(own..EVENTS.load(Ordering::Relaxed))?;
+    (own > 0).then(|| all.iter().map(event).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +164,7 @@ mod tests {
         let mut called = false;
         assert_eq!(allocated(|| called = true), None);
         assert!(called);
+        assert_eq!(recorded(|| called = false), None);
+        assert!(!called);
     }
 }

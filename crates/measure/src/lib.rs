@@ -11,6 +11,7 @@ pub mod conformance;
 pub mod disturbance;
 pub mod doctor;
 mod driver;
+mod energy;
 pub mod environment;
 mod error;
 mod executor;
@@ -34,7 +35,7 @@ mod user_cache;
 mod waiting;
 mod worker_env;
 
-pub use allocations::{Allocated, CountingAllocator, allocated};
+pub use allocations::{Allocated, AllocationEvent, CountingAllocator, allocated, recorded};
 pub use benchbook_core as core;
 pub use benchbook_journal as journal;
 pub use caught::kernel_panics_are_caught;

@@ -8,14 +8,17 @@ use std::process::Command;
 use benchbook_core::message::DeviceInfo;
 
 /// Variables that size thread pools; a worker gets the plan's number in each.
-const SIZES: [&str; 4] = ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"];
+const SIZES: [&str; 5] =
+    ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"];
 
 /// Variables by which a pool has fewer threads than its size says, or fewer processors.
 ///
 /// Those that bind threads are among them, since they reach one pool alone, or too many: libgomp binds the first thread of
 /// a process as it is loaded (`gomp_init_affinity`), and every thread of rayon's inherits that one processor. `taskset`
 /// holds for all pools alike.
-const LIMITS: [&str; 17] = [
+const LIMITS: [&str; 19] = [
+    "CANDLE_CPU_AFFINITY",
+    "CANDLE_CPU_MASK",
     "GOMP_CPU_AFFINITY",
     "KMP_AFFINITY",
     "KMP_ALL_THREADS",

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::thread;
 
-use benchbook_measure::{Allocated, CountingAllocator, allocated};
+use benchbook_measure::{Allocated, AllocationEvent, CountingAllocator, allocated, recorded};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -36,6 +36,22 @@ fn what_is_allocated_is_counted_and_nothing_else() {
     };
     let peak = (0..20).filter_map(with_room).map(|found| found.peak_bytes).min();
     assert_eq!(peak, Some(7000));
+    // Of large blocks it is known when each comes and goes; small ones are not recorded.
+    let events = recorded(|| {
+        let first = black_box(vec![1_u8; 10_000]);
+        drop(black_box(vec![1_u8; 100]));
+        let mut second = black_box(Vec::<u8>::with_capacity(5_000));
+        drop(first);
+        second.reserve_exact(6_000);
+        drop(black_box(second));
+    });
+    // Another thread, such as that of the harness, may take some of its own.
+    let sizes = [10_000, 5_000, 6_000];
+    let ours: Vec<AllocationEvent> = events.unwrap().into_iter().filter(|event| sizes.contains(&event.bytes)).collect();
+    let told: Vec<(usize, bool)> = ours.iter().map(|event| (event.bytes, event.taken)).collect();
+    let wanted = [(10_000, true), (5_000, true), (10_000, false), (5_000, false), (6_000, true), (6_000, false)];
+    assert_eq!(told, wanted);
+    assert!(ours[0].address == ours[2].address && ours[4].address == ours[5].address, "{ours:?}");
     // A thread allocates what it needs to begin, and its closure's memory.
     let (tell, told) = std::sync::mpsc::sync_channel(1);
     let (ask, asked) = std::sync::mpsc::sync_channel(1);

@@ -103,7 +103,7 @@ pub struct Text {
 }
 
 /// A mixture of experts.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experts {
     /// Experts of a layer.
@@ -116,6 +116,13 @@ pub struct Experts {
     pub shared: usize,
     /// First layers, which have a dense feed-forward network.
     pub dense_layers: usize,
+    /// What the weights of chosen experts are multiplied by.
+    #[serde(default = "once")]
+    pub scale: f64,
+}
+
+fn once() -> f64 {
+    1.0
 }
 
 /// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434, section 2.1).

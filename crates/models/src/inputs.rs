@@ -23,7 +23,7 @@ pub struct Names {
 pub type Part = (&'static str, Vec<usize>, Vec<f32>);
 
 impl Names {
-    /// Of LLaMA and of Qwen3, with its experts, and of the dense layers of GLM.
+    /// Of LLaMA, Qwen3 and GLM, with their experts.
     pub const LLAMA: Self = Self { names: &OF_LLAMA, layers: "model.layers." };
 
     /// Of BERT, without its pooler.
@@ -34,29 +34,33 @@ impl Names {
 
     /// The input that holds a tensor, and the layer that it is of; the first one for what is of no layer.
     pub fn input_of(&self, tensor: &str) -> Option<(&'static str, usize)> {
-        self.place_of(tensor, 0)
+        self.place_of(tensor, 0, None)
     }
 
     /// The same where each layer has so many experts: what is of one of these has its place among those of all layers, and lies in the
-    /// input that a feed-forward network without experts lies in.
-    pub fn place_of(&self, tensor: &str, experts: usize) -> Option<(&'static str, usize)> {
+    /// input that a feed-forward network without experts lies in; where experts stand behind so many `dense` layers, beside a shared one, in
+    /// an input of their own, and places are counted from behind these layers.
+    pub fn place_of(&self, tensor: &str, experts: usize, dense: Option<usize>) -> Option<(&'static str, usize)> {
         let in_layer = tensor.strip_prefix(self.layers).and_then(|rest| rest.split_once('.'));
         let (layer, name) = match in_layer {
             Some((layer, name)) => (layer.parse::<usize>().ok()?, name),
             None => (0, tensor),
         };
         let known = |name: &str| self.names.iter().find(|(known, _)| *known == name).map(|(_, input)| *input);
+        let is_routed = ["mlp.gate.", "mlp.shared_experts.", OF_EXPERT].iter().any(|at| name.starts_with(at));
+        let layer = if is_routed { layer.checked_sub(dense.unwrap_or(0))? } else { layer };
         let Some(rest) = name.strip_prefix(OF_EXPERT) else { return Some((known(name)?, layer)) };
         let (expert, part) = rest.split_once('.')?;
         let expert = expert.parse::<usize>().ok().filter(|expert| *expert < experts)?;
-        Some((known(&format!("mlp.{part}"))?, layer * experts + expert))
+        let at = if dense.is_some() { OF_EXPERT } else { "mlp." };
+        Some((known(&format!("{at}{part}"))?, layer * experts + expert))
     }
 
     /// The inputs that are made of some tensors, in the order of layers; what a problem has no name for is left out.
     ///
     /// # Errors
     /// As of [`Source::numbers`].
-    fn inputs(&self, tensors: &[Tensor], source: &dyn Source) -> Result<Vec<Part>> {
+    pub fn inputs(&self, tensors: &[Tensor], source: &dyn Source) -> Result<Vec<Part>> {
         let mut made: BTreeMap<&'static str, (Vec<usize>, Vec<f32>)> = BTreeMap::new();
         for tensor in tensors {
             let Some((input, _)) = self.input_of(&tensor.name) else { continue };
@@ -107,7 +111,7 @@ fn of_folder(weights: &Path, model: &str) -> Result<Vec<Part>> {
 /// What stands before the number of an expert, and then before the names of its matrices.
 const OF_EXPERT: &str = "mlp.experts.";
 
-const OF_LLAMA: [(&str, &str); 21] = [
+const OF_LLAMA: [(&str, &str); 28] = [
     ("model.embed_tokens.weight", "embedding"),
     ("model.norm.weight", "last_norm"),
     ("lm_head.weight", "head"),
@@ -123,6 +127,14 @@ const OF_LLAMA: [(&str, &str); 21] = [
     ("mlp.up_proj.weight", "w_up"),
     ("mlp.down_proj.weight", "w_down"),
     ("mlp.gate.weight", "w_router"),
+    ("mlp.gate.e_score_correction_bias", "router_bias"),
+    // Of experts the names without their numbers.
+    ("mlp.experts.gate_proj.weight", "expert_gate"),
+    ("mlp.experts.up_proj.weight", "expert_up"),
+    ("mlp.experts.down_proj.weight", "expert_down"),
+    ("mlp.shared_experts.gate_proj.weight", "shared_gate"),
+    ("mlp.shared_experts.up_proj.weight", "shared_up"),
+    ("mlp.shared_experts.down_proj.weight", "shared_down"),
     ("self_attn.q_a_proj.weight", "w_query_down"),
     ("self_attn.q_a_layernorm.weight", "query_latent_gain"),
     ("self_attn.q_b_proj.weight", "w_query"),
@@ -210,9 +222,17 @@ mod tests {
         assert!(unnamed(WHISPER, Names::WHISPER).iter().all(|name| name.starts_with("model.decoder.")));
         assert_eq!(Names::WHISPER.input_of("model.encoder.layers.x.fc1.weight"), None);
         assert_eq!(Names::LLAMA.input_of("model.layers.17.mlp.up_proj.weight"), Some(("w_up", 17)));
-        let of_expert = |experts: usize| Names::LLAMA.place_of("model.layers.2.mlp.experts.5.up_proj.weight", experts);
+        let of_expert =
+            |experts: usize| Names::LLAMA.place_of("model.layers.2.mlp.experts.5.up_proj.weight", experts, None);
         assert_eq!([of_expert(0), of_expert(5), of_expert(8)], [None, None, Some(("w_up", 21))]);
-        assert_eq!(Names::LLAMA.place_of("model.layers.2.mlp.gate.weight", 8), Some(("w_router", 2)));
+        assert_eq!(Names::LLAMA.place_of("model.layers.2.mlp.gate.weight", 8, None), Some(("w_router", 2)));
+        // Behind a dense layer.
+        let behind = |name: &str| Names::LLAMA.place_of(&format!("model.layers.{name}"), 8, Some(1));
+        assert_eq!(behind("2.mlp.experts.5.up_proj.weight"), Some(("expert_up", 13)));
+        assert_eq!(behind("2.mlp.shared_experts.down_proj.weight"), Some(("shared_down", 1)));
+        assert_eq!(behind("2.mlp.gate.e_score_correction_bias"), Some(("router_bias", 1)));
+        assert_eq!(behind("0.mlp.gate_proj.weight"), Some(("w_gate", 0)));
+        assert_eq!([behind("0.mlp.gate.weight"), behind("0.mlp.experts.5.up_proj.weight")], [None, None]);
         assert_eq!(Names::LLAMA.input_of("model.layers.1.self_attn.kv_b_proj.weight"), Some(("w_key_value", 1)));
     }
 

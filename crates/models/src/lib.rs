@@ -25,9 +25,13 @@ pub mod tokenizer;
 pub mod weights;
 
 pub use catalogue::{all, named};
-pub use decoder::{Decoder, Exit, Form, Forms, Held, Keeps, MOST_STEP, Plan, Role, Session, built_layers, is_built};
+pub use decoder::{
+    Decoder, Exit, Form, Forms, Held, Keeps, MOST_STEP, Plan, Role, Session, Split, built_layers, is_built,
+};
 pub use description::{Architecture, Audio, Description, Experts, Latent, Text, Tier, Tower, Vision};
-pub use encoder::{AudioEncoder, AudioRoom, Encoder, EncoderRoom, pooled};
+pub use encoder::{
+    AudioEncoder, AudioRoom, Encoder, EncoderPlan, EncoderRoom, ImageEncoder, ImageRoom, Parts, pooled, worth_it,
+};
 pub use error::{Error, Result};
 pub use fit::Fit;
 pub use inputs::{Names, Part, brought};

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use benchbook_simd::{
-    Activation, Affine, Between, Isa, LinearWeights, NormWeights, TransformerBlock, TransformerWeights,
-};
+use benchbook_simd::{Isa, LinearWeights};
 
+use crate::description::{Architecture, Audio, Description, Text};
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
 use crate::weights::Source;
@@ -17,13 +16,14 @@ pub struct Weights<'a> {
     pub isa: Isa,
 }
 
-/// Sizes of a block that sees all positions, and where its norms stand.
+/// Blocks in which every position sees all, with the exact GELU: their sizes, and where their norms stand.
 #[derive(Debug, Clone, Copy)]
 pub struct Seeing {
+    pub layers: usize,
     pub width: usize,
     pub hidden: usize,
     pub heads: usize,
-    /// Whether norms follow the sums.
+    /// Whether norms follow the sums, as in BERT; in Whisper they go before.
     pub post_norm: bool,
     pub epsilon: f64,
 }
@@ -34,6 +34,40 @@ pub struct Names {
     pub products: [String; 6],
     /// That of attention and that of the feed-forward part.
     pub norms: [String; 2],
+}
+
+impl Seeing {
+    /// The blocks of the encoder of a Whisper, or of a BERT; none of other models.
+    pub fn of(model: &Description) -> Option<Self> {
+        let (text, epsilon) = (&model.text, model.text.epsilon);
+        if let Some(Audio { layers, heads, width, hidden, .. }) = model.audio {
+            return Some(Self { layers, width, hidden, heads, post_norm: false, epsilon });
+        }
+        let Text { layers, width, hidden, heads, .. } = *text;
+        let is_bert = text.architecture == Architecture::Bert && model.vision.is_none();
+        is_bert.then_some(Self { layers, width, hidden, heads, post_norm: true, epsilon })
+    }
+
+    /// The names of the parts of a layer.
+    pub fn names(&self, layer: usize) -> Names {
+        if self.post_norm {
+            let at = |name: &str| format!("encoder.layer.{layer}.{name}");
+            let products = [
+                "attention.self.query",
+                "attention.self.key",
+                "attention.self.value",
+                "attention.output.dense",
+                "intermediate.dense",
+                "output.dense",
+            ];
+            let norms = ["attention.output.LayerNorm", "output.LayerNorm"];
+            return Names { products: products.map(at), norms: norms.map(at) };
+        }
+        let at = |name: &str| format!("model.encoder.layers.{layer}.{name}");
+        let products = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2"];
+        let norms = ["self_attn_layer_norm", "final_layer_norm"];
+        Names { products: products.map(at), norms: norms.map(at) }
+    }
 }
 
 impl<'a> Weights<'a> {
@@ -76,36 +110,6 @@ impl<'a> Weights<'a> {
         let rows = (0..3).flat_map(|tap| (0..inner).map(move |channel| channel * 3 + tap));
         let matrix: Vec<f32> = rows.flat_map(|at| weight.iter().skip(at).step_by(3 * inner).copied()).collect();
         Ok(LinearWeights::new([3 * inner, outer], &matrix, Some(&bias), self.isa)?)
-    }
-
-    /// A block in which every position sees all, with the exact GELU.
-    pub fn seeing(&self, of: Seeing, names: &Names) -> Result<TransformerWeights> {
-        let Seeing { width, hidden, heads, post_norm, epsilon } = of;
-        let inner = [width, width, width, width, width, hidden];
-        let mut products = Vec::new();
-        for (name, inner) in names.products.iter().zip(inner) {
-            products.push((self.turned(&format!("{name}.weight"), inner)?, self.bias(name)?));
-        }
-        let [first, second] = [self.layer_norm(&names.norms[0])?, self.layer_norm(&names.norms[1])?];
-        let affine = |place: usize| Affine { weight: &products[place].0, bias: products[place].1.as_deref() };
-        let block = TransformerBlock {
-            width,
-            hidden,
-            heads: [heads, heads, width / heads],
-            causal: false,
-            post_norm,
-            norms: [&first, &second].map(|[gain, bias]| NormWeights { gain, bias: Some(bias.as_slice()) }),
-            epsilon,
-            query: affine(0),
-            key: affine(1),
-            value: affine(2),
-            out: affine(3),
-            head_gains: None,
-            up: affine(4),
-            down: affine(5),
-            between: Between::Activation(Activation::ExactGelu),
-        };
-        Ok(TransformerWeights::new(&block, None, self.isa)?)
     }
 }
 

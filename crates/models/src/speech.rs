@@ -33,6 +33,15 @@ impl Speech {
     /// # Errors
     /// A model that is no Whisper, a tokenizer that is of another one, or what the source says.
     pub fn load(model: &Description, source: &dyn Source, tokenizer: Bpe) -> Result<Self> {
+        let encoder = AudioEncoder::load(model, source)?;
+        Self::with(model, source, tokenizer, encoder)
+    }
+
+    /// The same with another encoder, as one that a technique has made of the model's own.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with(model: &Description, source: &dyn Source, tokenizer: Bpe, encoder: AudioEncoder) -> Result<Self> {
         let audio = model.audio.as_ref().ok_or_else(|| Error::NotBuilt(model.name.clone()))?;
         tokenizer.fits(model.text.vocabulary)?;
         let special = |name: &str| {
@@ -43,7 +52,7 @@ impl Speech {
         let blank = tokenizer.encode(" ")?.first().copied();
         Ok(Self {
             mel: Mel::new(audio.bins)?,
-            encoder: AudioEncoder::load(model, source)?,
+            encoder,
             decoder: Decoder::load(model, source, model.text.context)?,
             tokenizer,
             begin,
@@ -57,11 +66,25 @@ impl Speech {
         self.encoder.audio().positions * 2 * HOP
     }
 
+    /// Its encoder.
+    pub fn encoder(&self) -> &AudioEncoder {
+        &self.encoder
+    }
+
     /// What is said in a sound at [`RATE`], by the most likely token again and again, half of the model's context at most.
     ///
     /// # Errors
     /// No sound, more of it than is heard at once, or a sample that is no finite number.
     pub fn written(&self, samples: &[f32]) -> Result<String> {
+        let (mel, mut room) = (self.spectrogram(samples)?, AudioRoom::default());
+        self.written_of(self.encoder.hidden(&mut room, &mel, 1)?)
+    }
+
+    /// The spectrogram `[bins, frames]` of a sound at [`RATE`] with silence behind it, of as many frames as are heard at most.
+    ///
+    /// # Errors
+    /// As of [`Speech::written`].
+    pub fn spectrogram(&self, samples: &[f32]) -> Result<Vec<f32>> {
         if samples.is_empty() {
             return Err(Error::EmptyPrompt);
         }
@@ -69,10 +92,17 @@ impl Speech {
             let [given, most] = [samples.len(), self.most()].map(|samples| samples as f64 / RATE as f64);
             return Err(Error::Session(format!("{given:.1} seconds of sound: {most:.1} are heard at once, cut it")));
         }
-        let mel = self.mel.of(samples, self.most() / HOP)?;
-        let (mut room, context) = (AudioRoom::default(), self.decoder.text().context);
+        self.mel.of(samples, self.most() / HOP)
+    }
+
+    /// What is said in a sound of which its encoder has made these positions `[left, width]`, see [`Speech::written`].
+    ///
+    /// # Errors
+    /// No positions, or such of another width.
+    pub fn written_of(&self, heard: &[f32]) -> Result<String> {
+        let context = self.decoder.text().context;
         let mut session = Session::new(&self.decoder, context, self.begin.len())?;
-        session.hear(&self.decoder, self.encoder.hidden(&mut room, &mel, 1)?)?;
+        session.hear(&self.decoder, heard)?;
         let mut made = Vec::new();
         while made.len() < context / 2 {
             let logits = match made.last() {

@@ -37,7 +37,7 @@ impl Numbers {
 const LANES: usize = 8;
 
 /// The product of two vectors.
-fn dot(left: &[f32], right: &[f32]) -> f32 {
+pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
     let (lefts, rights) = (left.chunks_exact(LANES), right.chunks_exact(LANES));
     let rest: f32 = lefts.remainder().iter().zip(rights.remainder()).map(|(left, right)| left * right).sum();
     let mut sums = [0.0_f32; LANES];

@@ -20,7 +20,7 @@ fn model(architecture: &str, [layers, heads, kv_heads, head_dim, width, hidden]:
 /// A Qwen3 of so many experts, of which a token goes through some.
 fn routed([experts, chosen]: [usize; 2]) -> Description {
     let dense = model("qwen3", [3, 8, 4, 6, 33, 64]);
-    let experts = Experts { count: experts, chosen, hidden: 24, shared: 0, dense_layers: 0 };
+    let experts = Experts { count: experts, chosen, hidden: 24, shared: 0, dense_layers: 0, scale: 1.0 };
     Description { text: Text { experts: Some(experts), ..dense.text.clone() }, ..dense }
 }
 
@@ -57,7 +57,8 @@ fn by(change: Change) -> Technique {
 }
 
 fn changes_no_weights(change: Change) -> bool {
-    matches!(change, Change::Keeps(_) | Change::Exit(_) | Change::Attention(_) | Change::Chunks(_))
+    let elsewhere = matches!(change, Change::Scan | Change::Experts(_) | Change::Guesses(_));
+    elsewhere || matches!(change, Change::Keeps(_) | Change::Exit(_) | Change::Attention(_) | Change::Chunks(_))
 }
 
 #[test]
@@ -96,7 +97,8 @@ fn what_is_promised_is_kept() {
     let model = model("llama", [2, 8, 4, 16, 128, 352]);
     let plain = Decoder::load(&model, &SEEDED, 64).unwrap();
     let cache = |decoder: &Decoder| Session::new(decoder, 64, 8).unwrap().cache_bytes() as f64;
-    for technique in ALL {
+    // What positions of an encoder become is nothing to a decoder.
+    for technique in ALL.iter().filter(|one| one.is_of_decoders()) {
         let decoder = technique.applied(&model, &SEEDED, 64).unwrap().decoder().unwrap();
         let (held, all, promise) = (decoder.held(), plain.held(), technique.promise);
         let [bytes, flops] =
@@ -230,6 +232,60 @@ fn the_block_in_the_middle_is_taken_out() {
 }
 
 #[test]
+fn the_attention_of_the_block_in_the_middle_is_a_scan() {
+    let model = model("qwen3", [3, 4, 2, 8, 32, 48]);
+    let plain = Decoder::load(&model, &SEEDED, 40).unwrap();
+    let decoder = named("linear-attention").unwrap().applied(&model, &SEEDED, 40).unwrap().decoder().unwrap();
+    assert_eq!((plain.scans(), decoder.scans()), (0, 1));
+    let first = |decoder: &Decoder| Session::new(decoder, 8, 8).unwrap().step(decoder, &ids(1)).unwrap().to_vec();
+    assert!(off(&first(&decoder), &first(&plain)) < 1e-5, "of one value the mean is that value");
+    let found = logits(&decoder, &ids(20));
+    assert!(off(&found, &logits(&plain, &ids(20))) > 1e-3);
+
+    let mut session = Session::new(&decoder, 40, 8).unwrap();
+    let alone: Vec<f32> = ids(20).iter().flat_map(|id| session.step(&decoder, &[*id]).unwrap().to_vec()).collect();
+    assert!(off(&alone[7 * 97..], &found) < 1e-5, "together or one by one");
+    session.keep(12);
+    let refused = session.step(&decoder, &[1]).unwrap_err().to_string();
+    assert!(refused.contains("overwritten"), "{refused}");
+    session.keep(0);
+    let again: Vec<f32> = ids(20).iter().flat_map(|id| session.step(&decoder, &[*id]).unwrap().to_vec()).collect();
+    assert_eq!(again, alone, "it has forgotten the text before");
+
+    let bytes = |decoder: &Decoder, room: usize| Session::new(decoder, room, 8).unwrap().cache_bytes();
+    let grown = |decoder: &Decoder| bytes(decoder, 40) - bytes(decoder, 20);
+    assert_eq!(3 * grown(&decoder), 2 * grown(&plain), "a state does not grow");
+}
+
+#[test]
+fn the_network_of_the_block_in_the_middle_is_parted_into_experts() {
+    // Channels of which eight experts have not the same number.
+    let model = model("qwen3", [3, 4, 2, 8, 32, 53]);
+    let plain = Decoder::load(&model, &SEEDED, 40).unwrap();
+    let of =
+        |experts: [usize; 2]| by(Change::Experts(experts)).applied(&model, &SEEDED, 40).unwrap().decoder().unwrap();
+    let exact = logits(&plain, &ids(20));
+    assert!(off(&logits(&of([8, 8]), &ids(20)), &exact) < 1e-5, "through all of them it is what it was");
+    let lost = [6, 2].map(|chosen| off(&logits(&of([8, chosen]), &ids(20)), &exact));
+    assert!(lost[0] > 1e-5 && lost[1] > lost[0], "{lost:?}");
+
+    let some = of([8, 2]);
+    assert_eq!(some.held().numbers, plain.held().numbers);
+    // Up and down of six of eight experts are not read, of which two matrices of 53 channels have a fraction.
+    let passed_by = some.held().numbers - some.read_by_token().numbers;
+    assert!(passed_by.abs_diff(2 * 32 * 53 * 6 / 8) <= 1, "{passed_by}");
+    let mut session = Session::new(&some, 40, 8).unwrap();
+    let together = session.step(&some, &ids(12)).unwrap().to_vec();
+    let went = session.went().to_vec();
+    assert_eq!((went.len(), went.iter().all(|went| went.count_ones() == 2 && *went < 256)), (12, true), "{went:?}");
+    assert!(went.iter().any(|one| *one != went[0]), "each goes its own way");
+    session.keep(0);
+    let alone: Vec<f32> = ids(12).iter().flat_map(|id| session.step(&some, &[*id]).unwrap().to_vec()).collect();
+    assert!(off(&alone, &together) < 1e-5 && session.went() == went, "together or one by one");
+    assert!(Session::new(&plain, 8, 8).unwrap().went().is_empty());
+}
+
+#[test]
 fn a_token_leaves_where_it_hardly_turns() {
     let model = model("llama", [6, 4, 2, 8, 32, 48]);
     let of = |alike: f64| {
@@ -278,6 +334,7 @@ fn who_does_not_take_a_technique_says_why() {
     let gpt2 = model("gpt-2", [2, 5, 5, 8, 40, 70]);
     let shared = model("llama", [1, 4, 1, 8, 32, 48]);
     let three = model("llama", [1, 6, 3, 8, 32, 48]);
+    let narrow = model("llama", [2, 4, 2, 8, 32, 7]);
     for (name, model, why) in [
         ("heads-25", &gpt2, "fill the width"),
         ("channels-25", &gpt2, "without biases"),
@@ -286,7 +343,13 @@ fn who_does_not_take_a_technique_says_why() {
         ("heads-25", &three, "25 % of 3 key heads are not one"),
         ("early-exit", &shared, "through all"),
         ("block-out", &shared, "only block"),
+        ("self-speculative", &shared, "only layer"),
         ("channels-25", &routed([5, 2]), "not for experts"),
+        ("experts-2of8", &routed([5, 2]), "experts already"),
+        ("experts-2of8", &gpt2, "has none"),
+        ("experts-2of8", &narrow, "7 channels are fewer than 8 experts"),
+        ("merge-10", &three, "those before it alone"),
+        ("quiet-out", &three, "hears nothing"),
     ] {
         let refused = named(name).unwrap().applied(model, &SEEDED, 8).map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains(name) && refused.contains(why), "{refused}");

@@ -61,6 +61,29 @@ impl Errors {
     }
 }
 
+/// By how much the candidate's word error rate is above the baseline's on the same utterances, paired (`share`), with a bootstrap interval
+/// over utterances.
+///
+/// # Errors
+/// There is no utterance, none has a word, or the two are not of the same utterances.
+pub fn word_error_difference(baseline: &[Errors], candidate: &[Errors], of: Of<'_>) -> Result<Figure> {
+    let words = |all: &[Errors]| all.iter().map(|one| one.words).collect::<Vec<usize>>();
+    if words(baseline) != words(candidate) {
+        return Err(Error::Unequal { what: of.item, left: baseline.len(), right: candidate.len() });
+    }
+    if words(baseline).iter().all(|words| *words == 0) {
+        return Err(Error::Empty("word that was said"));
+    }
+    let more = |items: &[usize]| {
+        let sum = |all: &[Errors]| items.iter().map(|item| all[*item].edits as f64).sum::<f64>();
+        match items.iter().map(|item| baseline[*item].words).sum::<usize>() {
+            0 => Err(benchbook_stats::Error::Degenerate { what: "a resample has no word that was said" }),
+            words => Ok((sum(candidate) - sum(baseline)) / words as f64),
+        }
+    };
+    Figure::of_items("word_error_difference", "share", baseline.len(), of, more)
+}
+
 /// The word error rate of all utterances together (above 1 where more was understood than said), with a bootstrap
 /// interval over utterances.
 ///
@@ -79,4 +102,35 @@ pub fn word_error_rate(utterances: &[Errors], of: Of<'_>) -> Result<Figure> {
         }
     };
     Figure::of_items("word_error_rate", "share", utterances.len(), of, rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OF: Of<'static> = Of { data: "made", item: "utterance" };
+
+    #[test]
+    fn a_difference_is_paired_by_utterance() {
+        let of = |edits: [usize; 12]| edits.map(|edits| Errors { edits, words: 10 });
+        let baseline = of([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]);
+        let same = word_error_difference(&baseline, &baseline, OF).expect("utterances");
+        assert_eq!((same.value, same.bounds), (0.0, None), "what is the same does not vary");
+        // One word more of each: no resample says anything else.
+        let one_more = baseline.map(|one| Errors { edits: one.edits + 1, ..one });
+        let worse = word_error_difference(&baseline, &one_more, OF).expect("utterances");
+        assert!((worse.value - 0.1).abs() < 1e-12 && worse.bounds.is_none_or(|(low, high)| low > 0.09 && high < 0.11));
+        // Three words more of every other: some resamples have fewer of these.
+        let mut place = 0;
+        let some = baseline.map(|one| {
+            place += 1;
+            Errors { edits: one.edits + 3 * (place % 2), ..one }
+        });
+        let found = word_error_difference(&baseline, &some, OF).expect("utterances");
+        let (low, high) = found.bounds.expect("an interval");
+        assert!((found.value - 0.15).abs() < 1e-12 && 0.0 < low && low < 0.15 && high > 0.15, "{found}");
+        let other = baseline.map(|one| Errors { words: 9, ..one });
+        assert!(word_error_difference(&baseline, &other, OF).is_err());
+        assert!(word_error_difference(&[], &[], OF).is_err());
+    }
 }

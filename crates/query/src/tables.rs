@@ -22,8 +22,9 @@ use crate::store_table::StoreTable;
 use crate::verdicts::{FACTS, of_times, planned, view};
 use crate::views;
 
-/// The names of the views of times, of cells of matrices, and of what their techniques stand for.
-pub(crate) const VIEWS: [&str; 6] = ["results", "pairs", "unusable", VERDICTS, "matrix_cells", "optimizations"];
+/// The names of the views of times, of cells of matrices, of what their techniques stand for, and of what searches have found.
+pub(crate) const VIEWS: [&str; 7] =
+    ["results", "pairs", "unusable", VERDICTS, "matrix_cells", "optimizations", "matrix_found"];
 pub(crate) const VERDICTS: &str = "verdicts";
 /// Trials of which no sample may be used, each with what became of it: every table says it in these words.
 const UNUSABLE: &str = "SELECT run_id, trial, trial_lost AS reason FROM \"Facts\" WHERE trial_lost IS NOT NULL";
@@ -103,7 +104,7 @@ pub(crate) async fn register_views(
     let facts = Facts::gather(&sources, damaged)?;
     let provider = facts.table()?;
     let samples = &tables[&Table::Samples];
-    let [results, pairs, unusable, verdicts, cells, optimizations] = VIEWS;
+    let [results, pairs, unusable, verdicts, cells, optimizations, found] = VIEWS;
     context.register_table(results, view(views::results(samples, &provider, &facts.params)?))?;
     context.register_table(pairs, view(views::pairs(samples, &provider)?))?;
     let lost = planned(context, UNUSABLE, &[(FACTS, Arc::clone(&provider))]).await?;
@@ -112,6 +113,7 @@ pub(crate) async fn register_views(
     context.register_table(cells, view(planned(context, include_str!("matrix/cells.sql"), &[]).await?))?;
     let named = planned(context, include_str!("matrix/optimizations.sql"), &[]).await?;
     context.register_table(optimizations, view(named))?;
+    context.register_table(found, view(planned(context, include_str!("matrix/found.sql"), &[]).await?))?;
     Ok(facts)
 }
 

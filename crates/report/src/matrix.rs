@@ -19,7 +19,7 @@ use crate::text::Cells;
 const MOST_ROWS: usize = 2_000;
 
 /// What a cell tells first.
-const DETAILS: [&str; 24] = [
+const DETAILS: [&str; 28] = [
     "model",
     "technique",
     "optimization",
@@ -42,31 +42,38 @@ const DETAILS: [&str; 24] = [
     "agreement",
     "perplexity_ratio",
     "accuracy_difference",
+    "energy_ratio",
+    "energy",
+    "word_error_difference",
+    "positions_kept",
     "why",
     "reason",
 ];
 
-/// The page of a matrix, of the rows of the named queries `matrix`, `cross_model` and `optimizations`.
+/// The page of a matrix, of the rows of the named queries `matrix`, `cross_model`, `optimizations` and `adaptive`.
 ///
 /// # Errors
 /// Columns that cannot be shown.
-pub fn matrix_page(matrix: &Answer, cross_model: &Answer, optimizations: &Answer) -> Result<String> {
+pub fn matrix_page(matrix: &Answer, cross_model: &Answer, optimizations: &Answer, adaptive: &Answer) -> Result<String> {
     let mut first = format!("<style>{STYLE}</style>\n<h2>What helps which model</h2>\n{}", helped(matrix));
     let notes = [
         "A cell is paired block by block with its model as it is; a win is claimed from the lower bound of its 95 % interval on, \
          and at a q-value of 5 % over the whole matrix. memory_ratio is weights and cache over the model's own.",
         "KL divergence (nats a token) and agreement (of the best token) are beside the same model as it is. Where weights are \
          seeded, they say nothing of quality; where they are real, quality is kept, lost or undecided by the 95 % interval of \
-         perplexity or accuracy beside the model as it is. Energy is not read.",
+         perplexity, accuracy or word errors beside the model as it is.",
+        "energy_ratio is what a call took of the processors' energy, whole packages with what idles, over that of the model as it is; \
+         energy says why there is none.",
     ]
     .map(str::to_owned);
     let names = [
         "An optimization stands here by the name that people have for it, with the techniques that are it, or with the command that \
          measures it where it is no technique of a model. A speedup has its 95 % interval and the verdict of its run; answers move, \
-         beside the model as it is, by so many nats a token.",
+         beside the model as it is, by so many nats a token. Of searches and loops, the best setting that fresh processes have confirmed \
+         stands here, beside the usual one or with its time.",
     ]
     .map(str::to_owned);
-    let named = optimized(optimizations, matrix, across);
+    let named = optimized(optimizations, matrix, adaptive, across);
     if !named.rows.is_empty() {
         // Writing to a String cannot fail.
         let _ = write!(first, "<h2>Optimizations by name</h2>\n{}", table(&named, "", &names));
@@ -345,7 +352,7 @@ mod tests {
         ])
         .unwrap()
         .into();
-        let page = matrix_page(&matrix, &cross, &optimizations).unwrap();
+        let page = matrix_page(&matrix, &cross, &optimizations, &answer(&[])).unwrap();
         let parts = [
             "Optimizations by name",
             "weights of few bits",
@@ -371,7 +378,7 @@ mod tests {
 
     #[test]
     fn an_empty_store_says_what_to_do() {
-        let page = matrix_page(&answer(&[]), &answer(&[]), &answer(&[])).unwrap();
+        let page = matrix_page(&answer(&[]), &answer(&[]), &answer(&[]), &answer(&[])).unwrap();
         assert!(page.contains("benchbook matrix --quick") && page.contains("There are no figures"));
     }
 }

@@ -3,16 +3,25 @@
 use benchbook_query::Answer;
 
 use crate::row::{Row, rows};
-use crate::text::{Cells, number};
+use crate::text::{Cells, duration, number};
 
 /// What a cell says where nobody asked for it.
 const ABSENT: &str = "–";
 
-/// The cells of the table, of the rows of the named queries `optimizations` and `matrix`; `across` gives the column of a cell of the
-/// matrix.
-pub fn optimized(optimizations: &Answer, matrix: &Answer, across: impl Fn(&Row<'_>) -> Option<String>) -> Cells {
+/// What a command has that searches a model, or closes a loop around it: what it finds is a cell of that model.
+const OF_A_MODEL: &str = " --model ";
+
+/// The cells of the table, of the rows of the named queries `optimizations`, `matrix` and `adaptive`; `across` gives the column of a cell
+/// of the matrix.
+pub fn optimized(
+    optimizations: &Answer,
+    matrix: &Answer,
+    adaptive: &Answer,
+    across: impl Fn(&Row<'_>) -> Option<String>,
+) -> Cells {
     let mut models: Vec<String> = Vec::new();
-    for model in rows(matrix).filter_map(|row| across(&row)) {
+    let searched = rows(adaptive).filter_map(|row| row.text("model"));
+    for model in rows(matrix).filter_map(|row| across(&row)).chain(searched) {
         if !models.contains(&model) {
             models.push(model);
         }
@@ -20,7 +29,11 @@ pub fn optimized(optimizations: &Answer, matrix: &Answer, across: impl Fn(&Row<'
     let row = |row: Row<'_>| -> Vec<String> {
         let technique = row.text("technique");
         let by = technique.clone().unwrap_or_else(|| elsewhere(&row));
+        let searches = row.text("command").is_some_and(|command| command.contains(OF_A_MODEL));
         let of = |model: &String| -> String {
+            if searches {
+                return found(adaptive, row.text("optimization").as_deref(), model);
+            }
             let is_of = |cell: &Row<'_>| cell.text("technique") == technique && across(cell).as_ref() == Some(model);
             let found = technique.as_ref().and_then(|_| rows(matrix).find(is_of));
             found.map_or_else(|| ABSENT.to_owned(), |cell| told(&cell))
@@ -31,6 +44,37 @@ pub fn optimized(optimizations: &Answer, matrix: &Answer, across: impl Fn(&Row<'
     let rows: Vec<Vec<String>> = rows(optimizations).map(row).collect();
     let header: Vec<String> = ["optimization", "by"].map(str::to_owned).into_iter().chain(models.clone()).collect();
     Cells { numeric: vec![false; header.len()], header, rows }
+}
+
+/// The best setting that searches and loops have found for an optimization of a model, or what would search.
+fn found(adaptive: &Answer, optimization: Option<&str>, model: &str) -> String {
+    let is_of = |row: &Row<'_>| {
+        row.text("optimization").as_deref() == optimization
+            && row.text("model").as_deref() == Some(model)
+            && row.integer("place").is_none_or(|place| place == 1)
+    };
+    let best = rows(adaptive).filter(is_of).max_by(|one, other| {
+        let speedup = |row: &Row<'_>| row.float("speedup").unwrap_or(f64::NEG_INFINITY);
+        speedup(one).total_cmp(&speedup(other))
+    });
+    let Some(row) = best else { return ABSENT.to_owned() };
+    let word = |name: &str| row.text(name);
+    if let Some(command) = word("command") {
+        return format!("not measured: {command}");
+    }
+    let beside = word("baseline").and_then(|baseline| {
+        let said = word("said").unwrap_or_default();
+        Some(format!("{} {said} beside {baseline}", speed(&row)?))
+    });
+    let time = || {
+        let [low, high] = ["low_ns", "high_ns"].map(|end| row.float(end).map(duration));
+        let within = low.zip(high).map(|(low, high)| format!(" ({low} to {high})")).unwrap_or_default();
+        Some(format!("{}{within}", duration(row.float("median_ns")?)))
+    };
+    let figure = beside.or_else(time).unwrap_or_else(|| "no usable sample".to_owned());
+    let setting = [word("variant"), word("case_name").filter(|_| word("baseline").is_none())];
+    let setting: Vec<String> = setting.into_iter().flatten().collect();
+    format!("{}: {figure}", setting.join(" on "))
 }
 
 /// What measures something that is no technique of a model, and how often it has.
@@ -69,12 +113,14 @@ pub fn speed(cell: &Row<'_>) -> Option<String> {
     })
 }
 
-/// What remains of the memory, and what it costs: quality where it is known, else how far answers move.
+/// What remains of the memory, and of the energy where that was read, and what it costs: quality where it is known, else how far answers
+/// move.
 pub fn cost(cell: &Row<'_>) -> Vec<String> {
     let memory = cell.float("memory_ratio").map(|share| format!("{} of the memory", rounded(share)));
     let quality = cell.text("quality").map(|quality| format!("quality {quality}"));
     let moved = || cell.float("kl_divergence").map(|nats| format!("answers move by {} nats", rounded(nats)));
-    memory.into_iter().chain(quality.or_else(moved)).collect()
+    let energy = cell.float("energy_ratio").map(|share| format!("{} of the energy", rounded(share)));
+    memory.into_iter().chain(energy).chain(quality.or_else(moved)).collect()
 }
 
 /// Two decimals, of a small number two digits.
@@ -125,21 +171,59 @@ mod tests {
             ("memory_ratio", floats(&[Some(0.55), None, None])),
             ("kl_divergence", floats(&[Some(0.001_23), None, None])),
         ]);
-        let cells = optimized(&optimizations, &matrix, |row| row.text("model"));
+        let nothing = answer(vec![("model", words(&[]))]);
+        let cells = optimized(&optimizations, &matrix, &nothing, |row| row.text("model"));
         assert_eq!(cells.header, ["optimization", "by", "a", "b", "c"]);
         let measured = "2.1× (2 to 2.2) faster, 0.55 of the memory, answers move by 0.0012 nats";
         assert_eq!(cells.rows[0], ["sparse networks", "2of4", measured, "not here", "–"]);
         assert_eq!(cells.rows[1][1..3], ["no run yet: benchbook feedback a", "–"]);
         assert_eq!(cells.rows[2][1], "3 runs: benchbook feedback b");
-        let empty = optimized(&optimizations, &answer(vec![("model", words(&[]))]), |row| row.text("model"));
+        let empty = optimized(&optimizations, &nothing, &nothing, |row| row.text("model"));
         assert_eq!((empty.rows.len(), empty.header.len()), (3, 2), "what there is none of has a row too");
     }
 
     #[test]
+    fn what_was_found_is_a_cell_of_its_model_and_what_was_not_says_what_finds_it() {
+        let optimizations = answer(vec![
+            ("optimization", words(&[Some("tuning"), Some("search")])),
+            ("technique", words(&[None, None])),
+            ("command", words(&[Some("benchbook tune --model a"), Some("benchbook tune --model a --set layers=1,2")])),
+        ]);
+        let places: ArrayRef = Arc::new(Int64Array::from(vec![Some(0), Some(1), Some(1), None]));
+        let adaptive = answer(vec![
+            ("model", words(&[Some("a"), Some("a"), Some("b"), Some("a")])),
+            ("optimization", words(&[Some("tuning"), Some("tuning"), Some("search"), Some("search")])),
+            ("place", places),
+            ("case_name", words(&[Some("a l1"), Some("a l1"), Some("b l2"), None])),
+            ("variant", words(&[Some("plain"), Some("int8"), Some("nf4"), None])),
+            ("baseline", words(&[None, Some("plain"), None, None])),
+            ("speedup", floats(&[None, Some(2.0), None, None])),
+            ("low", floats(&[None, Some(1.9), None, None])),
+            ("high", floats(&[None, Some(2.1), None, None])),
+            ("said", words(&[None, Some("faster"), None, None])),
+            ("median_ns", floats(&[Some(2e6), Some(1e6), Some(3e6), None])),
+            ("low_ns", floats(&[Some(2e6), Some(1e6), Some(2e6), None])),
+            ("high_ns", floats(&[Some(2e6), Some(1e6), Some(4e6), None])),
+            ("command", words(&[None, None, None, Some("benchbook tune --model a --set layers=1,2")])),
+        ]);
+        let matrix = answer(vec![("model", words(&[Some("a")])), ("technique", words(&[Some("int8")]))]);
+        let cells = optimized(&optimizations, &matrix, &adaptive, |row| row.text("model"));
+        assert_eq!(cells.header, ["optimization", "by", "a", "b"]);
+        assert_eq!(cells.rows[0][2..], ["int8: 2× (1.9 to 2.1) faster beside plain", "–"]);
+        let missing = "not measured: benchbook tune --model a --set layers=1,2";
+        let [low, median, high] = [2e6, 3e6, 4e6].map(duration);
+        let timed = format!("nf4 on b l2: {median} ({low} to {high})");
+        assert_eq!(cells.rows[1][2..], [missing, timed.as_str()]);
+    }
+
+    #[test]
     fn quality_stands_in_the_place_of_what_seeded_weights_say() {
-        let matrix =
-            answer(vec![("quality", words(&[Some("kept"), None])), ("kl_divergence", floats(&[Some(0.25); 2]))]);
+        let matrix = answer(vec![
+            ("quality", words(&[Some("kept"), None])),
+            ("kl_divergence", floats(&[Some(0.25); 2])),
+            ("energy_ratio", floats(&[None, Some(0.804)])),
+        ]);
         let told: Vec<Vec<String>> = rows(&matrix).map(|row| cost(&row)).collect();
-        assert_eq!(told, [["quality kept"], ["answers move by 0.25 nats"]]);
+        assert_eq!(told, [vec!["quality kept"], vec!["0.8 of the energy", "answers move by 0.25 nats"]]);
     }
 }

@@ -36,7 +36,7 @@ pub use attention::{
 };
 pub use blocks::{
     Activation, Affine, Between, Elementwise, Embedding, Fusion, Gate, LinearWeights, MlpWeights, Norm, NormChain,
-    NormWeights, PatchEmbedding, PatchWeights, Rotary, Softmax, TransformerBlock, TransformerWeights, copy,
+    NormWeights, PatchEmbedding, PatchWeights, Rotary, Softmax, TransformerBlock, TransformerWeights, activate, copy,
     elementwise, embedding, gated_rms_norm, layer_norm, linear, mlp, norm_chain, patch_embedding, rms_norm,
     rotary_attention, softmax, swiglu, transformer_block,
 };
@@ -63,7 +63,7 @@ pub use sparse::{BlockWeights, CsrWeights, Pruned, TwoFourWeights, matmul_blocks
 pub use training::{
     AdamWStep, ChainBackward, CodedMoments, Feedback, Float8, NormBackward, PowerSgd, TopKRoom, adamw, adamw_coded,
     chain_backward, chain_backward_in_passes, column_sums, compress_int8, cross_entropy, gelu, gelu_backward, largest,
-    layer_norm_backward, power_sgd, round_float8, top_k, transpose,
+    layer_norm_backward, power_sgd, rms_norm_backward, round_float8, swiglu_backward, top_k, transpose,
 };
 
 // These tests name the crate as its users do, and are compiled into it, where there is one form more: `Isa::Wide`.

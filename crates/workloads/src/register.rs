@@ -3,7 +3,7 @@
 use benchbook_core::Registry;
 
 use crate::decoding::{self, Generate, GreedyDecoding, Prefill};
-use crate::encoding::{AudioEncoder, TextEncoder};
+use crate::encoding::{AudioEncoder, ImageEncoder, TextEncoder};
 use crate::matmul::Matmul;
 use crate::singular::RandomisedSvd;
 use crate::sparse_matmul::SparseMatmul;
@@ -71,6 +71,7 @@ pub fn register(registry: &mut Registry) {
         .workload(decoding::ForcedDecoding)
         .workload(TextEncoder)
         .workload(AudioEncoder)
+        .workload(ImageEncoder)
         .workload(decoding::Multimodal)
         .workload(training::AdamW)
         .workload(training::NormChain)
@@ -79,7 +80,9 @@ pub fn register(registry: &mut Registry) {
         .workload(training::Int8Compression)
         .workload(training::PowerSgd)
         .workload(training::Gpt2Training)
+        .workload(training::LlamaTraining)
         .workload(training::VariableBatches)
+        .workload(training::AllocationTrace)
         .workload(training::LoraStep)
         .workload(RandomisedSvd);
 }

@@ -177,7 +177,7 @@ fn dot(one: &[f64], other: &[f64]) -> f64 {
 }
 
 /// Vectors of length one, each without a share of those before it, by Gram and Schmidt so many times.
-pub(crate) fn orthonormal(mut vectors: Vec<Vec<f64>>, times: usize) -> Vec<Vec<f64>> {
+pub fn orthonormal(mut vectors: Vec<Vec<f64>>, times: usize) -> Vec<Vec<f64>> {
     for at in 0..vectors.len() {
         let (before, rest) = vectors.split_at_mut(at);
         let vector = &mut rest[0];

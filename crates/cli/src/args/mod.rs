@@ -20,4 +20,4 @@ pub use notebooks::{
     KernelAction, KernelArgs, KernelDoctorArgs, KernelInstallArgs, NotebookAction, NotebookArgs, NotebookRunArgs,
 };
 pub use tuning::{FeedbackArgs, TuneArgs};
-pub use values::{Format, FormatArgs, once};
+pub use values::{Finder, Format, FormatArgs, once};

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use benchbook_core::{Axis, DType};
 use benchbook_query::TIME;
-use benchbook_search::Method;
 use clap::Args;
 
-use super::values::{parse_axis, parse_bound, parse_duration, parse_method, parse_percent};
+use super::values::{Finder, parse_axis, parse_bound, parse_duration, parse_method, parse_percent};
 use super::{BesideArgs, FormatArgs};
 
 /// Arguments of `tune`.
@@ -53,9 +52,10 @@ pub struct TuneArgs {
     /// No batch begins after so long (30s, 5m)
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub time: Option<Duration>,
-    /// How the next setting is found: tpe learns from what was measured, random is its rival
-    #[arg(long, value_name = "tpe|random", default_value = "tpe", value_parser = parse_method)]
-    pub method: Method,
+    /// How the next setting is found: tpe learns from what was measured, random is its rival, optuna asks Optuna's own
+    /// estimator in the Python of the project
+    #[arg(long, value_name = "tpe|random|optuna", default_value = "tpe", value_parser = parse_method)]
+    pub method: Finder,
     /// Settings that are measured together in the same blocks, before anything is learned from them
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub batch: u16,

@@ -39,9 +39,29 @@ pub fn parse_pair(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.to_owned()))
 }
 
-pub fn parse_method(text: &str) -> Result<Method, String> {
-    let names = || Method::ALL.map(Method::name).join(" or ");
-    Method::ALL.into_iter().find(|method| method.name() == text).ok_or_else(names)
+/// How `tune` finds the next settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finder {
+    /// By a method of our own.
+    Own(Method),
+    /// By Optuna's estimator, in the Python of the project.
+    Optuna,
+}
+
+impl Finder {
+    /// The name that people type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Own(method) => method.name(),
+            Self::Optuna => "optuna",
+        }
+    }
+}
+
+pub fn parse_method(text: &str) -> Result<Finder, String> {
+    let all = || Method::ALL.into_iter().map(Finder::Own).chain([Finder::Optuna]);
+    let names = || all().map(Finder::name).collect::<Vec<_>>().join(" or ");
+    all().find(|finder| finder.name() == text).ok_or_else(names)
 }
 
 /// `time=5ms` or `peak_added_bytes=64MiB`: a metric, and a number in its unit (nanoseconds, bytes, a share).

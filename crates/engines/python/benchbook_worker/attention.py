@@ -147,9 +147,9 @@ def programmable_sdpa(setting, x):
     return fused(keep, False, False)
 
 
-def angles(seq, width, like):
-    """Cosines and sines of the rotary embedding, `[seq, head_dim]`: pair (i, i + d/2) turns by position · 10000^(−2i/d)."""
-    speed = 10_000.0 ** (-2.0 * torch.arange(width // 2, dtype=torch.float64) / width)
+def angles(seq, width, like, base=10_000.0):
+    """Cosines and sines of the rotary embedding, `[seq, head_dim]`: pair (i, i + d/2) turns by position · base^(−2i/d)."""
+    speed = base ** (-2.0 * torch.arange(width // 2, dtype=torch.float64) / width)
     turn = torch.arange(seq, dtype=torch.float64)[:, None] * speed
     both = torch.cat([turn, turn], -1)
     return [one.to(like.device, like.dtype) for one in (both.cos(), both.sin())]

@@ -7,6 +7,7 @@ import ctranslate2
 import numpy
 from ctranslate2.specs import TransformerDecoderModelSpec, common_spec
 
+from .few_bits import with_bytes
 from .names import EPSILON
 from .rows import Unsupported
 
@@ -82,25 +83,31 @@ def llama(setting, x):
     return with_tokens(spec, setting, x["embedding"], x["head"])
 
 
+def opened(setting, spec, make, compute_type="float32"):
+    """What `make` reads of a model in CTranslate2's own form, which lies in a folder until then; how long that takes is the metric
+    `compile_ns`."""
+    spec.validate()
+    spec.optimize()
+    folder = tempfile.mkdtemp(prefix="benchbook-ctranslate2-")
+    try:
+        spec.save(folder)
+        pools = {"inter_threads": 1, "intra_threads": setting.threads}
+        return setting.timed("compile_ns", lambda: make(folder, device="cpu", compute_type=compute_type, **pools))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class Decoding:
     """`greedy-decoding` with a step for each token of its stream."""
 
     specification = staticmethod(gpt2)
+    compute_type = "float32"
 
     def __init__(self, setting, inputs):
         self.setting, self.inputs = setting, inputs
-        spec = self.specification(setting, inputs)
         setting.tell_weights(inputs)
-        spec.validate()
-        spec.optimize()
-        folder = tempfile.mkdtemp(prefix="benchbook-ctranslate2-")
-        try:
-            spec.save(folder)
-            pools = {"inter_threads": 1, "intra_threads": setting.threads}
-            make = lambda: ctranslate2.Generator(folder, device="cpu", compute_type="float32", **pools)
-            self.generator = setting.timed("compile_ns", make)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        spec = self.specification(setting, inputs)
+        self.generator = opened(setting, spec, ctranslate2.Generator, self.compute_type)
         setting.packed = tuple(name for name in inputs if name != "prompt")
 
     def begin(self):
@@ -122,6 +129,30 @@ class Generate(Decoding):
     """`generate`, likewise."""
 
     specification = staticmethod(llama)
+
+
+def matrices_of(inputs, *more):
+    """Names of the inputs that it makes codes of where it computes in int8: matrices, and tables of tokens."""
+    return [name for name in inputs if name.startswith("w_") or name in more]
+
+
+def tell_bytes(setting, inputs, names, given):
+    """Records the bytes of weights of which those of these names are codes of a byte with a scale for each row."""
+    coded = sum(inputs[name].size + 4 * inputs[name].size // inputs[name].shape[-1] for name in names)
+    others = sum(one.nbytes for name, one in inputs.items() if name != given and name not in names)
+    setting.tell("weight_bytes", coded + others, "bytes")
+
+
+class GenerateInt8(Generate):
+    """The same in int8: a scale for each row of a matrix, and for each token."""
+
+    compute_type = "int8"
+
+    def __init__(self, setting, inputs):
+        names = matrices_of(inputs, "embedding", "head")
+        super().__init__(setting, with_bytes(setting, [inputs], names, grouped=False)[0])
+        setting.metrics[:] = [one for one in setting.metrics if one["name"] != "weight_bytes"]
+        tell_bytes(setting, inputs, names, "prompt")
 
 
 def ran(device):

@@ -41,7 +41,9 @@ TORCHAO, BITSANDBYTES = ("torchao", "0.14", "0.15"), ("bitsandbytes", "0.46", "1
 # It follows the versions of PyTorch, and brings the one that it was built for.
 ZENTORCH = ("zentorch", "2.11", "")
 COMPRESSOR, PEFT, FLA = ("neural-compressor-pt", "3", "4"), ("peft", "0.15", "1"), ("fla-core", "0.4", "1")
-TRANSFORMERS = ("transformers", "5.24", "6")
+TRANSFORMERS, ACCELERATE = ("transformers", "5.24", "6"), ("accelerate", "1", "2")
+# It writes the files that llama.cpp reads, and has no part in what is timed.
+GGUF = ("gguf", "0.10", "")
 # The exporter to ONNX of these versions of PyTorch needs two packages.
 EXPORT = (("torch", "2.9", "3"), ("onnx", "1.18", "2"), ("onnxscript", "0.5", "1"), NUMPY)
 

@@ -43,6 +43,11 @@ def flags():
         return next((line.split(":")[1].split() for line in processors if line.startswith("flags")), [])
 
 
+def has_vnni():
+    """Whether the processor adds up products of bytes in 32 bits at once."""
+    return bool({"avx512_vnni", "avx_vnni"} & set(flags()))
+
+
 class Clock:
     """Times calls by the clock that all processes share, beside the processor time that they take."""
 

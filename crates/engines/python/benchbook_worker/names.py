@@ -26,6 +26,8 @@ FORMULAS = ("matmul", "read", "attention-gradients", "paged-attention", *COMPILE
 GRAPHS = ("matmul", *ATTENTION, *BLOCKS, *CONVOLUTIONS, "latent-attention")
 #: Those whose weights a compiler can pack before it is called.
 WEIGHTED = ("linear", "mlp", "projected-attention", *CONVOLUTIONS, *WHOLE)
+#: Matrices of their blocks.
+MATRICES = tuple(f"w_{part}" for part in ("query", "key", "value", "out", "up", "down"))
 #: Whole encoders, with what are their token ids.
 ENCODERS = (("text-encoder", ("ids",)), ("audio-encoder", ()))
 #: Those that PyTorch's own attention can say.
@@ -91,6 +93,45 @@ LAYERS = (
         "compressor_int8",
         COMPRESSOR,
         "weights of 8 bits by Intel Neural Compressor, groups of 32 along k, made f32 before they are timed",
+    ),
+)
+#: Products by weights of few bits in graphs of engines: device, name, function, and what it is.
+PRODUCTS = (
+    (
+        "onnxruntime",
+        "int4-g32",
+        "nbits_rows:in_single",
+        "MatMulNBits: weights of 4 bits, groups of 32 along k, multiplied in f32",
+    ),
+    (
+        "onnxruntime",
+        "int4-g32-a8",
+        "nbits_rows:in_bytes",
+        "MatMulNBits with accuracy_level=4: the same weights, the left factor rounded to 8 bits in groups of 32",
+    ),
+    (
+        "onnxruntime",
+        "int8-dynamic",
+        "nbits_rows:dynamic",
+        "DynamicQuantizeMatMul: weights of 8 bits, a scale for each column; the left factor rounded whole in the call",
+    ),
+    (
+        "openvino",
+        "compressed-int4-g32",
+        "compressed_rows:four_in_single",
+        "compressed weights of 4 bits, groups of 32 along k, multiplied in f32",
+    ),
+    (
+        "openvino",
+        "compressed-int4-g32-a8",
+        "compressed_rows:four_in_bytes",
+        "the same weights, the left factor rounded to 8 bits in groups of 32 in the call (dynamic quantisation)",
+    ),
+    (
+        "openvino",
+        "compressed-int8-a8",
+        "compressed_rows:eight_in_bytes",
+        "compressed weights of 8 bits, a scale for each column, and such a left factor",
     ),
 )
 #: Those whose sums of thousands, step by step, need more bits than 16 have.

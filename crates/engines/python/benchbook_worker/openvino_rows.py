@@ -1,5 +1,6 @@
 """OpenVINO: workloads read from PyTorch, in the precision that is asked for (left to itself it takes bf16 where it can)."""
 
+import functools
 import sys
 
 # Else importing it reports to its makers, from a thread of this process, and leaves files in the user's home.
@@ -19,12 +20,29 @@ MOVES = ("Input", "Output", "Const", "Constant", "Parameter", "Result", "Reorder
 MOVES += ("Concatenation", "Split", "Transpose")
 
 
+@functools.cache
+def core():
+    return openvino.Core()
+
+
+def converted(setting, copies):
+    """A graph of PyTorch, and what OpenVINO reads of it."""
+    graph = Graph(setting, copies, FUSED | latent.MIXED).eval()
+    shapes = [openvino.PartialShape(list(one.shape)) for one in graph.example]
+    return graph, openvino.convert_model(graph, example_input=graph.example, input=shapes)
+
+
 @of_all
 def cpu(setting, copies):
-    graph = Graph(setting, copies, FUSED | latent.MIXED).eval()
-    core = openvino.Core()
-    if setting.dtype == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if setting.dtype == "bf16" and "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise Unsupported("OpenVINO does not compute in bf16 on this processor")
+    graph, model = converted(setting, copies)
+    compiled = opened(setting, model)
+    return [call_of(compiled, [inputs[name] for name in graph.given]) for inputs in copies]
+
+
+def compiled_of(setting, model, **more):
+    """A model as it is compiled for the processor, in the precision that is asked for and on so many threads, with more settings."""
     settings = {
         "INFERENCE_PRECISION_HINT": setting.dtype,
         "INFERENCE_NUM_THREADS": setting.threads,
@@ -33,29 +51,33 @@ def cpu(setting, copies):
         "ENABLE_HYPER_THREADING": True,
         "PERFORMANCE_HINT": "LATENCY",
     }
-    shapes = [openvino.PartialShape(list(one.shape)) for one in graph.example]
-    model = openvino.convert_model(graph, example_input=graph.example, input=shapes)
     try:
-        compiled = setting.timed("compile_ns", lambda: core.compile_model(model, "CPU", settings))
+        return core().compile_model(model, "CPU", settings | more)
     except RuntimeError as error:
         # Some graphs it cannot compile, such as two products of one number each.
         raise Unsupported(f"OpenVINO cannot compile it: {str(error).strip().splitlines()[-1]}") from error
+
+
+def opened(setting, model, **more):
+    """The same; how long it takes is the metric `compile_ns`, and what it runs is what runs."""
+    compiled = setting.timed("compile_ns", lambda: compiled_of(setting, model, **more))
     KERNELS.clear()
     KERNELS.update(kernels(compiled))
+    return compiled
 
-    def call(inputs):
-        request = compiled.create_infer_request()
-        for at, name in enumerate(graph.given):
-            request.set_input_tensor(at, openvino.Tensor(inputs[name], shared_memory=True))
-        infer, outputs = request.infer, [request.get_output_tensor(at) for at in range(len(compiled.outputs))]
 
-        def calls():
-            infer(share_outputs=True)  # else each output is copied besides
-            return [output.data for output in outputs]
+def call_of(compiled, arrays):
+    """A call whose inputs are these arrays, where the controller overwrites them, and whose outputs stay with the request."""
+    request = compiled.create_infer_request()
+    for at, array in enumerate(arrays):
+        request.set_input_tensor(at, openvino.Tensor(array, shared_memory=True))
+    infer, outputs = request.infer, [request.get_output_tensor(at) for at in range(len(compiled.outputs))]
 
-        return calls
+    def call():
+        infer(share_outputs=True)  # else each output is copied besides
+        return [output.data for output in outputs]
 
-    return [call(inputs) for inputs in copies]
+    return call
 
 
 def kernels(compiled):

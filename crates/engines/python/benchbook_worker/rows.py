@@ -29,6 +29,9 @@ class Setting:
     #: Of an approximation, the numbers that are computed with in the place of inputs: arrays of the engine by the names of these, or
     #: functions that make them of the input.
     stands_for: dict = field(default_factory=dict)
+    #: How the left factors of products are rounded on the way, where that is not the input of a call: `{"bits": 8, "group": 32}`, and
+    #: without a group where a whole row shares its scale.
+    rounding: dict = None
 
     def __getattr__(self, name):
         """A parameter of the case by its name."""
@@ -44,9 +47,9 @@ class Setting:
         told = value if math.isfinite(value) else str(value)
         self.metrics.append({"name": name, "value": told, "unit": unit, "measured": True})
 
-    def tell_weights(self, inputs):
-        """Records the bytes of all inputs but the prompt."""
-        self.tell("weight_bytes", sum(one.nbytes for name, one in inputs.items() if name != "prompt"), "bytes")
+    def tell_weights(self, inputs, given="prompt"):
+        """Records the bytes of all inputs but the one that is given anew."""
+        self.tell("weight_bytes", sum(one.nbytes for name, one in inputs.items() if name != given), "bytes")
 
     def timed(self, name, work):
         """Does some work of the preparation, and records how long it took, in nanoseconds."""

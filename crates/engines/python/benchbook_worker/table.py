@@ -1,14 +1,14 @@
 """Every device and every row, without loading an engine: what is here can be told at once."""
 
-from .devices import BITSANDBYTES, DEVICES, FLA, PEFT, ZENTORCH
+from .devices import ACCELERATE, BITSANDBYTES, DEVICES, FLA, PEFT, ZENTORCH
 from .names import (
     COMPILED,
-    ENCODERS,
     FORMS,
     FORMULAS,
     GRAPHS,
     LAYERS,
     ON_CPU,
+    PRODUCTS,
     RECURRENCES,
     SDPA,
     SINGLE,
@@ -18,6 +18,7 @@ from .names import (
 )
 from .row_kinds import dtypes_of, gpu_row, graph, numpy_row, torch_row
 from .rows import Row
+from .whole_table import MODELS
 
 ROWS = [
     numpy_row("matmul", WIDE, "numpy.matmul, by the BLAS that numpy is linked with"),
@@ -61,15 +62,16 @@ ROWS = [
     *(
         torch_row(
             name,
-            "gpt2-training",
+            workload,
             f"training_rows:{name.capitalize()}",
-            f"GPT-2 with SDPA and the fused AdamW{how}, in PyTorch",
+            f"{model} with SDPA and the fused AdamW{how}, in PyTorch",
             dtypes=SINGLE,
             tokens=("ids",),
             loop=True,
             memory=name != "compile",
             on_request=name == "checkpoint",
         )
+        for workload, model in (("gpt2-training", "GPT-2"), ("llama-training", "a LLaMA"))
         for name, how in (
             ("eager", ""),
             ("compile", ", loss and gradients by torch.compile"),
@@ -117,19 +119,6 @@ ROWS = [
         )
         for name in SDPA
         for backend in ("efficient", "cudnn")
-    ),
-    *(
-        torch_row(name, workload, prepare, about, dtypes=WIDE, tokens=tokens, memory=not name.startswith("compile"))
-        for workload, tokens in ENCODERS
-        for name, prepare, about in (
-            ("eager", "torch_rows:eager", "the formula, in PyTorch"),
-            ("sdpa-flash", "torch_rows:sdpa_flash", "PyTorch's norms, and its SDPA by its backend flash"),
-            (
-                "compile-frozen",
-                "torch_rows:compile_frozen",
-                "by torch.compile with its weights as constants, which are packed before (freezing)",
-            ),
-        )
     ),
     *(
         torch_row("native", name, "torch_rows:native", f"PyTorch's {name.replace('-', '_')}")
@@ -279,27 +268,16 @@ ROWS = [
         Row(
             name,
             "matmul",
-            ("onnxruntime",),
+            (device,),
             SINGLE,
-            f"nbits_rows:{prepare}",
+            prepare,
             about,
             ("EN5",),
             packed=("b",),
+            memory=device != "openvino",
             approximates=True,
         )
-        for name, prepare, about in (
-            ("int4-g32", "in_single", "MatMulNBits: weights of 4 bits, groups of 32 along k, multiplied in f32"),
-            (
-                "int4-g32-a8",
-                "in_bytes",
-                "MatMulNBits with accuracy_level=4: the same weights, the left factor rounded to 8 bits in groups of 32",
-            ),
-            (
-                "int8-dynamic",
-                "dynamic",
-                "DynamicQuantizeMatMul: weights of 8 bits, a scale for each column; the left factor rounded whole in the call",
-            ),
-        )
+        for device, name, prepare, about in PRODUCTS
     ),
     *(
         Row(
@@ -313,20 +291,6 @@ ROWS = [
             approximates=True,
         )
         for name, prepare, about in (("q4-0", "q4_0", "Q4_0"), ("q8-0", "q8_0", "Q8_0"))
-    ),
-    *(
-        Row(
-            "kv-cache",
-            workload,
-            ("ctranslate2",),
-            SINGLE,
-            f"ctranslate2_rows:{prepare}",
-            f"a {model} in CTranslate2's form, with its cache of keys and values",
-            ("EN5",),
-            tokens=("prompt",),
-            loop=True,
-        )
-        for workload, prepare, model in (("greedy-decoding", "Decoding", "GPT-2"), ("generate", "Generate", "LLaMA"))
     ),
     torch_row(
         "torch-csr",
@@ -372,11 +336,14 @@ ROWS = [
             f"transformers_rows:{prepare}",
             about,
             ("EN3",),
-            memory=prepare == "block",
+            memory=prepare != "compile_block",
+            needs=needs,
+            on_request=bool(needs),
         )
-        for name, prepare, about in (
-            ("block", "block", "the block of Hugging Face Transformers, with its default attention"),
-            ("compile", "compile_block", "the block of Hugging Face Transformers, by torch.compile"),
+        for name, prepare, needs, about in (
+            ("block", "block", (), "the block of Hugging Face Transformers, with its default attention"),
+            ("compile", "compile_block", (), "the block of Hugging Face Transformers, by torch.compile"),
+            ("offload", "offloaded", (ACCELERATE,), "the block, its weights held outside and put in place by Accelerate"),
         )
     ),
     *(
@@ -394,41 +361,6 @@ ROWS = [
             ("grouped-mm", SINGLE, "as grouped products, which its models take by themselves"),
         )
     ),
-    *(
-        Row(
-            "model",
-            workload,
-            ("transformers", "transformers-mkl"),
-            WIDE,
-            f"transformers_encoders:{workload.split('-')[0]}",
-            about,
-            ("EN3",),
-            tokens=tokens,
-        )
-        for (workload, tokens), about in zip(
-            ENCODERS,
-            (
-                "BERT of Hugging Face Transformers, and the mean of its positions",
-                "the encoder of Whisper of Hugging Face Transformers",
-            ),
-            strict=True,
-        )
-    ),
-    *(
-        Row(
-            "model",
-            workload,
-            ("transformers", "transformers-mkl"),
-            SINGLE,
-            f"transformers_models:{workload.title()}",
-            "LLaMA and Qwen3 of Hugging Face Transformers, read by it from safetensors, with its cache of keys and values",
-            ("EN3",),
-            tokens=("prompt",),
-            loop=True,
-            needs=(("safetensors", "0.4", "1"),),
-        )
-        for workload in ("prefill", "generate")
-    ),
     Row(
         "kv-cache",
         "greedy-decoding",
@@ -441,14 +373,6 @@ ROWS = [
         loop=True,
     ),
     *(graph("onnxruntime", name, SINGLE, "onnx_rows:cpu", "exported to ONNX", ("EN5",)) for name in GRAPHS),
-    *(
-        graph(device, workload, SINGLE, f"{module}:cpu", about, ("EN5",), tokens)
-        for workload, tokens in ENCODERS
-        for device, module, about in (
-            ("onnxruntime", "onnx_rows", "exported to ONNX"),
-            ("openvino", "openvino_rows", "converted from PyTorch"),
-        )
-    ),
     *(
         graph(
             "openvino",
@@ -478,4 +402,5 @@ ROWS = [
         loop=True,
     ),
     *(graph("tensorrt", name, SINGLE, "onnx_rows:tensorrt", "exported to ONNX", ("EN7",)) for name in GRAPHS),
+    *MODELS,
 ]

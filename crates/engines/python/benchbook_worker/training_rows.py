@@ -1,4 +1,4 @@
-"""Training of a seeded GPT-2 in PyTorch, a batch a step: autograd, SDPA, and the fused AdamW; and the way back through a chain."""
+"""Training of seeded models in PyTorch, a batch a step: autograd, SDPA, and the fused AdamW; and the way back through a chain."""
 
 from functools import partial
 
@@ -7,11 +7,12 @@ from torch.nn import functional
 from torch.optim.adamw import adamw
 from torch.utils.checkpoint import checkpoint
 
+from .attention import angles, rotated
 from .optimizer_rows import BETAS, DECAY, EPSILON
 from .torch_rows import compiled
 
 #: As in `workloads::training`, in the order in which the norms of their gradients are told.
-TENSORS = (
+GPT2 = (
     "wte",
     "wpe",
     "norm_gain",
@@ -26,13 +27,16 @@ TENSORS = (
     "down_bias",
 )
 
+#: The same of a LLaMA.
+LLAMA = ("embedding", "last_norm", "norm_1", "norm_2", "w_qkv", "w_out", "w_gate_up", "w_down")
+
 
 def plainly(function, *given):
     return function(*given)
 
 
-def loss_of(setting, through=plainly):
-    """The mean cross-entropy of a batch, of its ids and the tensors; `through` calls each layer."""
+def gpt2_loss_of(setting, like, through):
+    """The mean cross-entropy of a batch, of its ids and the tensors, which are like `like`; `through` calls each layer."""
     layers, heads, width = setting.layers, setting.heads, setting.width
 
     def norm(x, gain, bias):
@@ -58,17 +62,55 @@ def loss_of(setting, through=plainly):
     return loss
 
 
+def llama_loss_of(setting, like, through):
+    """The same of a LLaMA."""
+    layers, heads, kv_heads, size = setting.layers, setting.heads, setting.kv_heads, setting.head_dim
+    cos, sin = angles(setting.seq, size, like, float(setting.rotary_base))
+
+    def norm(x, gain):
+        return functional.rms_norm(x, gain.shape, gain, 1e-5)
+
+    def block(x, norm_1, norm_2, qkv, out, gate_up, down):
+        batch, seq, _ = x.shape
+        parts = (norm(x, norm_1) @ qkv).view(batch, seq, -1, size).transpose(1, 2)
+        query, key, value = parts.split((heads, kv_heads, kv_heads), 1)
+        query, key = rotated(query, cos, sin), rotated(key, cos, sin)
+        if heads != kv_heads:
+            # As Transformers repeats them, so that every fused attention takes them.
+            key, value = key.repeat_interleave(heads // kv_heads, 1), value.repeat_interleave(heads // kv_heads, 1)
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        x = x + mixed.transpose(1, 2).reshape(batch, seq, -1) @ out
+        gate, up = (norm(x, norm_2) @ gate_up).chunk(2, -1)
+        return x + (functional.silu(gate) * up) @ down
+
+    def loss(given, wanted, embedding, last_norm, *of_layers):
+        x = embedding[given]
+        for layer in range(layers):
+            x = through(block, x, *[tensor[layer] for tensor in of_layers])
+        logits = norm(x, last_norm) @ embedding.T
+        return functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
+
+    return loss
+
+
+#: Of each workload the tensors, and what makes its loss.
+MODELS = {"gpt2-training": (GPT2, gpt2_loss_of), "llama-training": (LLAMA, llama_loss_of)}
+
+
 class Eager:
-    """`gpt2-training` of one copy of the inputs."""
+    """Training of a model on one copy of the inputs."""
+
+    through = staticmethod(plainly)
 
     def __init__(self, setting, inputs):
         self.setting, self.inputs = setting, inputs
-        setting.packed = TENSORS
-        self.weights = [inputs[name].clone().requires_grad_() for name in TENSORS]
+        self.names, loss_of = MODELS[setting.workload]
+        setting.packed = self.names
+        self.weights = [inputs[name].clone().requires_grad_() for name in self.names]
         self.moments = [[torch.zeros_like(one) for one in self.weights] for _ in range(2)]
         place = self.weights[0].device
         self.counts = [torch.zeros((), device=place) for _ in self.weights]
-        self.loss = loss_of(setting)
+        self.loss = loss_of(setting, inputs[self.names[0]], self.through)
         with torch.enable_grad():
             self.prepare()
 
@@ -81,7 +123,7 @@ class Eager:
 
     def begin(self):
         with torch.no_grad():
-            for weight, name in zip(self.weights, TENSORS):
+            for weight, name in zip(self.weights, self.names):
                 weight.copy_(self.inputs[name])
         for one in (*self.moments[0], *self.moments[1], *self.counts):
             one.zero_()
@@ -127,8 +169,7 @@ class Compile(Eager):
 class Checkpoint(Eager):
     """The same, of each layer only what comes in waits for the pass back."""
 
-    def prepare(self):
-        self.loss = loss_of(self.setting, partial(checkpoint, use_reentrant=False, preserve_rng_state=False))
+    through = staticmethod(partial(checkpoint, use_reentrant=False, preserve_rng_state=False))
 
 
 def gated(total, gate, gain):

@@ -5,6 +5,7 @@ import os
 # Nothing is asked of the network, which would be of no use here.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import torch  # noqa: E402
 from transformers.models.bert import modeling_bert as bert  # noqa: E402
 from transformers.models.whisper import modeling_whisper as whisper  # noqa: E402
 
@@ -40,8 +41,7 @@ def loaded(setting, module, state, x, given):
     return module
 
 
-def text(setting, x):
-    """A direction for each text, by a mean over its positions."""
+def text_model(setting, x):
     config = bert.BertConfig(
         vocab_size=setting.vocabulary,
         hidden_size=setting.width,
@@ -57,7 +57,11 @@ def text(setting, x):
     state = {f"embeddings.{theirs}.weight": x[ours] for theirs, ours in below.items()}
     state |= {"embeddings.LayerNorm.weight": x["first_gain"], "embeddings.LayerNorm.bias": x["first_bias"]}
     state |= blocks(setting, x, "encoder.layer", OF_TEXT, NORMS_OF_TEXT)
-    model, ids = loaded(setting, bert.BertModel(config, add_pooling_layer=False), state, x, "ids"), x["ids"]
+    return loaded(setting, bert.BertModel(config, add_pooling_layer=False), state, x, "ids")
+
+
+def directions(model, ids):
+    """A direction for each text, by a mean over its positions."""
 
     def call():
         mean = model(input_ids=ids.long()).last_hidden_state.mean(1)
@@ -66,7 +70,45 @@ def text(setting, x):
     return call
 
 
-def audio(setting, x):
+def text(setting, x):
+    return directions(text_model(setting, x), x["ids"])
+
+
+def text_in_bytes(setting, x):
+    model = text_model(setting, x)
+    in_bytes(setting, model, model.encoder.layer, OF_TEXT)
+    return taken(directions(model, x["ids"]))
+
+
+def taken(call):
+    """A call, where torchao takes its sizes."""
+    try:
+        call()
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+        raise Unsupported(f"torchao does not take this case: {str(error)[-400:]}") from error
+    return call
+
+
+def in_bytes(setting, model, layers, products):
+    """Has torchao make integers of 8 bits of the matrices of a model, a scale for each row, and of what they are multiplied by row by row
+    in the call. What its codes stand for it is asked itself; products that it leaves as they are stand for themselves."""
+    from torchao.quantization import quantize_
+
+    from .weight_rows import int8_dynamic_config
+
+    quantize_(model, int8_dynamic_config())
+
+    def numbers(layer, name):
+        weight = layer.get_submodule(name).weight
+        coded = getattr(weight, "original_weight_tensor", None)
+        return (weight if coded is None else coded.dequantize()).detach()
+
+    for theirs, ours in products.items():
+        setting.stands_for[ours] = torch.stack([numbers(layer, theirs) for layer in layers])
+    setting.rounding = {"bits": 8}
+
+
+def audio_model(setting, x):
     if setting.width % 2:
         raise Unsupported("Whisper of Transformers wants an even width, since its positions are sines and cosines")
     config = whisper.WhisperConfig(
@@ -83,5 +125,15 @@ def audio(setting, x):
     for number in 1, 2:
         state |= {f"conv{number}.weight": x[f"conv_{number}"], f"conv{number}.bias": x[f"conv_{number}_bias"]}
     state |= blocks(setting, x, "layers", OF_AUDIO, NORMS_OF_AUDIO)
-    model, mel = loaded(setting, whisper.WhisperEncoder(config), state, x, "mel"), x["mel"]
+    return loaded(setting, whisper.WhisperEncoder(config), state, x, "mel")
+
+
+def audio(setting, x):
+    model, mel = audio_model(setting, x), x["mel"]
     return lambda: model(mel).last_hidden_state
+
+
+def audio_in_bytes(setting, x):
+    model, mel = audio_model(setting, x), x["mel"]
+    in_bytes(setting, model, model.layers, OF_AUDIO)
+    return taken(lambda: model(mel).last_hidden_state)

@@ -75,10 +75,11 @@ def norms(x, *names):
 MAKE = {"gpt-2": of_gpt2, "bert": of_bert, "llama": of_llama, "qwen3": of_qwen3}
 
 
-def called(setting, x):
-    """A block as a function of its input."""
+def called(setting, x, changed=lambda module: module):
+    """A block, behind what `changed` makes of it, as a function of its input."""
     module, state = MAKE[setting.architecture](setting, x)
     module.to(x["input"].device, x["input"].dtype).eval().load_state_dict(state)
+    module = changed(module)
     setting.packed = tuple(name for name in x if name != "input")
     if setting.architecture in ("gpt-2", "bert"):
         return module
@@ -88,6 +89,15 @@ def called(setting, x):
 
 def block(setting, inputs):
     function, given = called(setting, inputs), inputs["input"]
+    return lambda: function(given)
+
+
+def offloaded(setting, inputs):
+    """The same with its weights outside, where Accelerate holds them: its hooks put those of each part in place before it runs, and take
+    them away behind it. In the memory of the processor nothing is copied, so that the difference is what these hooks take."""
+    from accelerate import cpu_offload
+
+    function, given = called(setting, inputs, lambda module: cpu_offload(module, "cpu")), inputs["input"]
     return lambda: function(given)
 
 

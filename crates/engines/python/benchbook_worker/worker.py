@@ -214,8 +214,11 @@ class Worker:
         return {"say": "dropped"}
 
     def approximation(self, ask, inputs):
-        stands_for = self.trials[ask["trial"]].stands_for(inputs)
-        return ({"say": "stands_for"}, stands_for) if stands_for else {"say": "none"}
+        trial = self.trials[ask["trial"]]
+        if not (stands_for := trial.stands_for(inputs)):
+            return {"say": "none"}
+        rounding = trial.setting.rounding
+        return {"say": "stands_for"} | ({"rounding": rounding} if rounding else {}), stands_for
 
     def none(self, ask, inputs):
         return {"say": "none"}

@@ -65,12 +65,12 @@ pub const AUDIO: Row<OfAudio> = fused_row::<OfAudio>(
 )
 .catalogue(&["MO20"]);
 
-fn subject<I: NamedInputs + 'static>(calls: Result<Calls<I, [Array; 1]>>) -> Result<Box<dyn Subject>> {
+pub(super) fn subject<I: NamedInputs + 'static>(calls: Result<Calls<I, [Array; 1]>>) -> Result<Box<dyn Subject>> {
     Ok(Box::new(calls?))
 }
 
 /// What a model says, in the words of kernels.
-fn as_of_kernels(error: benchbook_models::Error) -> benchbook_simd::Error {
+pub(super) fn as_of_kernels(error: benchbook_models::Error) -> benchbook_simd::Error {
     match error {
         benchbook_models::Error::Kernel(error) => error,
         other => benchbook_simd::Error::Shape(other.to_string()),

@@ -25,8 +25,8 @@ pub const BURN: Row<Matmul> = burn_row::<Matmul>(
 /// Hand-written for CPUs: packed factors, tiles in registers (Goto & van de Geijn, ACM TOMS 34, 2008).
 pub const TILED: Row<Matmul> = fused_row::<Matmul>(
     "tiled",
-    "hand-written: AVX-512, AVX2 or portable, packed and tiled (Goto & van de Geijn, ACM TOMS 34, 2008)",
-    &[DType::F32],
+    "hand-written: AVX-512, AVX2 or portable, packed and tiled (Goto & van de Geijn, ACM TOMS 34, 2008); bf16 is widened to f32 first",
+    &[DType::F32, DType::Bf16],
     |name, setting, params, inputs| by_tiles(name, setting, params, inputs, Tiles::USUAL),
 )
 .tuned(&KNOBS, |name, setting, params, inputs, knobs| by_tiles(name, setting, params, inputs, tiles(knobs)));
@@ -67,7 +67,8 @@ fn by_tiles(
     let subject = TensorSubject::uploaded(name, setting, params, inputs, factors, move |[a, b]: &[Tensor<2>; 2]| {
         Ok([fused::matmul_with(a.clone(), b.clone(), tiles)?])
     })?;
-    Ok(Box::new(subject.with_metrics(vec![weight_bytes(inputs.get("b").bytes().len())])))
+    let held = params.k * params.n * setting.dtype.bytes();
+    Ok(Box::new(subject.with_metrics(vec![weight_bytes(held)])))
 }
 
 impl NamedInputs for [Tensor<2>; 2] {

@@ -14,6 +14,7 @@ pub mod encoders;
 mod engine;
 pub mod experts;
 pub mod fused;
+pub mod images;
 pub mod int4;
 pub mod low_rank;
 pub mod matmul;
@@ -27,6 +28,7 @@ pub mod quality;
 pub mod roofs;
 mod row;
 mod searched;
+pub mod self_speculative;
 pub mod singular;
 pub mod sparse;
 mod subject;
@@ -34,12 +36,13 @@ pub mod tables;
 mod technical;
 pub mod techniques;
 pub mod tensor;
+mod told;
 pub mod training;
 pub mod transformer;
 mod weight_only;
 mod weights;
 
-#[cfg(feature = "onnxruntime")]
+#[cfg(any(feature = "candle", feature = "onnxruntime"))]
 pub(crate) use calls::failed;
 pub use custom::Custom;
 pub(crate) use engine::fused_engine;

@@ -11,6 +11,7 @@ use benchbook_models::{
 use benchbook_workloads::blocks::{Architecture, EPSILON};
 use benchbook_workloads::decoding::{Generate, GenerateParams, Prefill, PrefillParams, Sizes};
 
+use crate::flex::decoding::best;
 use crate::flex::row::fused_row;
 use crate::flex::weight_only::{own_bytes, weight_bytes};
 
@@ -101,10 +102,8 @@ fn making<const BITS: usize>(
     params: &GenerateParams,
     inputs: &Inputs,
 ) -> Result<Box<dyn Subject>> {
-    let of = Generate::steps(params);
-    let room = [params.prompt + params.tokens, params.prompt.min(MOST_CHUNK)];
-    let running = Running::new(name, setting, form(BITS), &params.sizes(), inputs, room)?;
-    Ok(looping(name, setting, &of, Making { running, made: Vec::with_capacity(params.tokens), wanted: params.tokens }))
+    let making = Making::of(name, setting, form(BITS), params, inputs)?;
+    Ok(looping(name, setting, &Generate::steps(params), making))
 }
 
 /// The form of matrices of so many bits.
@@ -247,13 +246,13 @@ pub(super) fn failed(implementation: &'static str, device: &str, error: &benchbo
 pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
     let Sizes { architecture, layers, heads, kv_heads, head_dim, width, hidden, vocabulary, .. } = *sizes;
     let Sizes { rotary_base, experts, latent, .. } = *sizes;
-    let routed = |experts: benchbook_workloads::decoding::Experts| Experts {
-        count: experts.count,
-        chosen: experts.chosen,
-        hidden,
-        shared: 0,
-        dense_layers: 0,
+    let routed = |of: benchbook_workloads::decoding::Experts| {
+        let beside = of.beside.map(|beside| (beside.shared, beside.dense, beside.percent as f64 / 100.0));
+        let (shared, dense_layers, scale) = beside.unwrap_or((0, 0, 1.0));
+        Experts { count: of.count, chosen: of.chosen, hidden, shared, dense_layers, scale }
     };
+    // Where the first layers have none, that is how wide these are.
+    let dense = experts.and_then(|experts| experts.beside).filter(|beside| beside.dense > 0);
     let out_of = |latent: benchbook_workloads::decoding::Latent| Latent {
         query_rank: latent.query_rank,
         kv_rank: latent.kv_rank,
@@ -272,7 +271,7 @@ pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
         kv_heads,
         head_dim,
         width,
-        hidden,
+        hidden: dense.map_or(hidden, |beside| beside.dense_hidden),
         vocabulary,
         context,
         tied: false,
@@ -305,7 +304,8 @@ pub(super) struct Given<'a> {
 impl Source for Given<'_> {
     fn numbers(&self, tensor: &Tensor) -> benchbook_models::Result<Vec<f32>> {
         let experts = self.sizes.experts.map_or(1, |experts| experts.count);
-        let known = Names::LLAMA.place_of(&tensor.name, experts);
+        let dense = self.sizes.experts.and_then(|experts| experts.beside).map(|beside| beside.dense);
+        let known = Names::LLAMA.place_of(&tensor.name, experts, dense);
         let Some((input, place)) = known.filter(|(_, place)| *place < self.sizes.layers * experts) else {
             let found = "the inputs of the case".to_owned();
             return Err(benchbook_models::Error::Missing { name: tensor.name.clone(), found });
@@ -361,10 +361,24 @@ impl Loop for Taking {
 }
 
 /// Tokens that are made behind a prompt.
-struct Making {
-    running: Running,
-    made: Vec<i32>,
-    wanted: usize,
+pub(super) struct Making {
+    pub running: Running,
+    pub made: Vec<i32>,
+    pub wanted: usize,
+}
+
+impl Making {
+    pub fn of(
+        name: &'static str,
+        setting: &Setting,
+        form: Form,
+        params: &GenerateParams,
+        inputs: &Inputs,
+    ) -> Result<Self> {
+        let room = [params.prompt + params.tokens, params.prompt.min(MOST_CHUNK)];
+        let running = Running::new(name, setting, form, &params.sizes(), inputs, room)?;
+        Ok(Self { running, made: Vec::with_capacity(params.tokens), wanted: params.tokens })
+    }
 }
 
 impl Loop for Making {
@@ -380,7 +394,7 @@ impl Loop for Making {
                 None => session.prefill(decoder, prompt)?,
                 Some(id) => session.step(decoder, &[id])?,
             };
-            Ok((1..logits.len()).fold(0, |best, token| if logits[token] > logits[best] { token } else { best }))
+            Ok(best(logits))
         })?;
         self.made.push(token as i32);
         Ok(Step { tokens: 1, more: self.made.len() < self.wanted })

@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _};
 
 use benchbook_core::{Array, DType, Inputs, Loop, Metric, Reference, Result, Row, Setting, Step, Subject, Support};
-use benchbook_models::technique::{self, Applied, Change, Technique, Tried, mean_bits};
-use benchbook_models::{Decoder, Description, Form, Keeps, Names, Session, Text};
+use benchbook_models::technique::{self, Applied, Change, Technique};
+use benchbook_models::{Decoder, Description, Form, Keeps, Names, Session, Split, Text};
 use benchbook_quality::logits as quality;
-use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Rounded, Sizes};
+use benchbook_workloads::decoding::{Depths, ForcedDecoding, ForcedDecodingParams, Otherwise, Parted, Rounded, Sizes};
 
 use super::models::{Given, MOST_CHUNK, Running, described, failed, looping};
 use super::row::fused_row;
 use super::searched;
 use super::technical::{Changed, Technical};
-use super::weight_only::{own_bytes, own_flops, weight_bytes};
+use super::told::told;
+use super::weight_only::{own_bytes, own_flops};
 
 /// The decoder as it is: what techniques stand beside.
 pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
@@ -34,9 +35,12 @@ pub const PLAIN: Row<ForcedDecoding> = fused_row::<ForcedDecoding>(
 .catalogue(&["DE5"])
 .only(|_, _, params| supported(params, None));
 
-/// Every technique, as an implementation of `forced-decoding`.
+/// Every technique of decoders, as an implementation of `forced-decoding`: but for guesses, which are of a text that a model makes
+/// itself (`generate`).
 pub fn all() -> impl Iterator<Item = Changed<ForcedDecoding>> {
-    technique::ALL.iter().map(Changed::by)
+    let is_forced =
+        |technique: &&Technique| technique.is_of_decoders() && !matches!(technique.change, Change::Guesses(_));
+    technique::ALL.iter().filter(is_forced).map(Changed::by)
 }
 
 /// Whether a case can be decoded, and takes a technique: `not here` is said of what no code of ours decodes, `not applicable` of what a
@@ -165,6 +169,11 @@ impl Technical for ForcedDecoding {
                     of(inputs, sizes, Otherwise { depths: Some(depths), ..Otherwise::default() })
                 }
                 Change::Attention(least) => of(inputs, sizes, Otherwise { least: Some(least), ..Otherwise::default() }),
+                Change::Scan => of(inputs, sizes, Otherwise { scan: applied.plan.scan, ..Otherwise::default() }),
+                Change::Experts(_) => {
+                    let (_, session) = read(&applied.decoder()?, params, inputs.get("prompt").of())?;
+                    of(inputs, sizes, Otherwise { parted: parted(applied, &session), ..Otherwise::default() })
+                }
                 Change::Chunks(_) => of(inputs, sizes, Otherwise::default()),
                 _ => of(&stands_for(applied, inputs)?, narrow(sizes, &applied.description), Otherwise::default()),
             }
@@ -173,19 +182,29 @@ impl Technical for ForcedDecoding {
     }
 }
 
+/// The experts that the positions of a session went through, where a network is parted into some.
+pub(super) fn parted<'a>(applied: &Applied, session: &'a Session) -> Option<Parted<'a>> {
+    let Split { layer, experts, chosen } = applied.plan.split?;
+    Some(Parted { layer, experts, chosen, went: session.went() })
+}
+
 /// Sizes of the model that a technique has made.
 fn narrow(sizes: Sizes, model: &Description) -> Sizes {
     let Text { layers, heads, kv_heads, hidden, .. } = model.text;
+    // No technique changes the channels of experts.
+    let hidden = if sizes.experts.is_some() { sizes.hidden } else { hidden };
     Sizes { layers, heads, kv_heads, hidden, ..sizes }
 }
 
 /// The inputs of a case with the weights that a technique stands for.
 fn stands_for(applied: &Applied, inputs: &Inputs) -> benchbook_models::Result<Inputs> {
     let mut found: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
-    let experts = applied.description.text.experts.as_ref().map_or(1, |experts| experts.count);
+    let text = &applied.description.text;
+    let experts = text.experts.as_ref().map_or(1, |experts| experts.count);
+    let dense = text.experts.as_ref().filter(|_| text.latent.is_some()).map(|experts| experts.dense_layers);
     for tensor in applied.description.tensors() {
         // Tensors of layers come in the order of these.
-        if let Some((input, _)) = Names::LLAMA.place_of(&tensor.name, experts) {
+        if let Some((input, _)) = Names::LLAMA.place_of(&tensor.name, experts, dense) {
             found.entry(input).or_default().extend(applied.numbers(&tensor)?);
         }
     }
@@ -207,26 +226,6 @@ fn read(
         logits.extend_from_slice(session.step(decoder, &[*id])?);
     }
     Ok((logits, session))
-}
-
-/// What is known of a decoder before it runs, beside the plain one where it is another.
-pub(super) fn told(decoder: &Decoder, beside: Option<(&Decoder, &[Tried])>) -> Vec<Metric> {
-    let (held, head) = (decoder.held(), decoder.held_by_head());
-    let mut metrics = vec![weight_bytes(decoder.matrix_bytes())];
-    let Some((plain, tried)) = beside else { return metrics };
-    let text = decoder.text();
-    let (all, embedded) = (plain.held().numbers, text.vocabulary * text.width);
-    let share = |one: usize, of: usize| one as f64 / of.max(1) as f64;
-    let others = embedded + head.numbers;
-    metrics.push(Metric::modelled("sparsity", 1.0 - share(held.numbers, all), "share"));
-    metrics.push(Metric::modelled("capacity_kept", share(held.numbers + others, all + others), "share"));
-    if !tried.is_empty() {
-        metrics.push(Metric::modelled("formats_tried", tried.len() as f64, "count"));
-        metrics.push(Metric::modelled("layer_bits", mean_bits(tried, text.layers), "bits"));
-        let worst = tried.iter().filter(|one| one.taken).map(|one| one.off).fold(0.0, f64::max);
-        metrics.push(Metric::measured("layer_error", worst, "share"));
-    }
-    metrics
 }
 
 /// A text that is given, a token a step.
@@ -260,13 +259,17 @@ impl Forced {
         let passes: usize = depths.iter().sum();
         let skipped = (depths.len() * text.layers - passes) as f64;
         let rows = session.rows();
-        let seen = depths.iter().enumerate().map(|(position, depth)| (depth * (position + 1).min(rows)) as f64);
+        let scans = decoder.scans();
+        let seen =
+            depths.iter().enumerate().map(|(position, depth)| ((depth - scans) * (position + 1).min(rows)) as f64);
         let products = decoder.read_by_token().numbers as f64 / layers * passes as f64
             + decoder.held_by_keys().numbers as f64 / layers * skipped
             + (decoder.held_by_head().numbers * tokens) as f64;
         // Scores are of all positions that are seen, and values of those that are read.
-        let read = session.share_read().unwrap_or(1.0);
-        2.0 * products + (2.0 + 2.0 * read) * text.projected()[0] as f64 * seen.sum::<f64>()
+        let (read, [query, kv]) = (session.share_read().unwrap_or(1.0), text.projected());
+        // A scan adds to the state of each key head, and multiplies that of each query's.
+        let scanned = (scans * depths.len() * text.head_dim * (query + kv)) as f64;
+        2.0 * (products + scanned) + (2.0 + 2.0 * read) * query as f64 * seen.sum::<f64>()
     }
 
     /// How far the logits of the first loop are from those of the decoder as it is, token by token.
@@ -342,146 +345,4 @@ impl Loop for Forced {
 }
 
 #[cfg(test)]
-mod tests {
-    use benchbook_core::{Implementation as _, Parameters as _, Problem as _};
-
-    use super::*;
-
-    fn params() -> ForcedDecodingParams {
-        ForcedDecodingParams {
-            layers: 4,
-            of_layers: 4,
-            kv_heads: 4,
-            prompt: 9,
-            tokens: 8,
-            ..ForcedDecodingParams::default()
-        }
-    }
-
-    fn metrics_of(name: &str) -> BTreeMap<String, f64> {
-        let inputs = ForcedDecoding::inputs(&params(), 4);
-        let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
-        let mut subject = match all().find(|one| one.name() == name) {
-            Some(technical) => technical.prepare(&setting, &params().params(), &inputs).unwrap(),
-            None => PLAIN.prepare(&setting, &params().params(), &inputs).unwrap(),
-        };
-        subject.run(2);
-        subject.sync().unwrap();
-        subject.metrics().into_iter().map(|metric| (metric.name, metric.value)).collect()
-    }
-
-    #[test]
-    fn what_is_saved_and_lost_is_told() {
-        let plain = metrics_of("plain");
-        let work = ForcedDecoding::work(&params(), DType::F32).flops;
-        assert!((plain["own_flops"] / work - 1.0).abs() < 1e-9, "{} {work}", plain["own_flops"]);
-        let (int8, int4) = (metrics_of("int8"), metrics_of("int4-g32"));
-        assert!(int4["weight_bytes"] < int8["weight_bytes"] && int8["weight_bytes"] < plain["weight_bytes"]);
-        assert!(int8["kl_divergence"] > 0.0 && int4["kl_divergence"] > int8["kl_divergence"]);
-        assert_eq!((int8["kl_divergence_items"], int8["sparsity"], int8["capacity_kept"]), (8.0, 0.0, 1.0));
-        let sparse = metrics_of("sparse-90");
-        assert!((0.89..0.91).contains(&sparse["sparsity"]) && sparse["own_flops"] < plain["own_flops"]);
-        assert!(metrics_of("cache-int8")["cache_bytes"] < plain["cache_bytes"]);
-        let early = metrics_of("early-exit");
-        assert!((2.0..=4.0).contains(&early["token_depth"]) && (plain["token_depth"] - 4.0).abs() < 1e-12);
-        let seen = metrics_of("sparse-attention");
-        assert!((0.1..=1.0).contains(&seen["values_read"]) && seen["own_flops"] <= plain["own_flops"]);
-        assert!(seen["kl_divergence"] > 0.0 && !plain.contains_key("values_read"));
-        let out = metrics_of("block-out");
-        assert!((out["sparsity"] - 0.25).abs() < 1e-12 && (out["token_depth"] - 3.0).abs() < 1e-12, "{out:?}");
-        let chunks = metrics_of("chunks-16");
-        assert_eq!((chunks["kl_divergence"], chunks["own_flops"]), (0.0, plain["own_flops"]), "it computes the same");
-        let adaptive = metrics_of("adaptive-precision");
-        assert!((4.0..=8.0).contains(&adaptive["formats_tried"]) && adaptive["layer_error"] <= 0.05);
-    }
-
-    #[test]
-    fn a_token_computes_by_the_experts_that_it_goes_through() {
-        let routed = ForcedDecodingParams {
-            architecture: "qwen3".to_owned(),
-            hidden: 40,
-            experts: 6,
-            of_experts: 6,
-            chosen: 2,
-            ..params()
-        };
-        is_right(&routed, &["int8", "low-rank-4th", "2of4", "heads-25", "block-out"]);
-    }
-
-    #[test]
-    fn queries_keys_and_values_come_out_of_latents() {
-        let architecture = "glm-4".to_owned();
-        let latent = ForcedDecodingParams { architecture, query_rank: 24, kv_rank: 20, rotated: 4, ..params() };
-        is_right(&latent, &["int8", "2of4", "channels-25", "cache-int8", "sparse-attention", "block-out"]);
-        let heads = all().find(|one| one.name() == "heads-25").unwrap();
-        let Support::No(why) = heads.supports("flex", DType::F32, &latent.params()) else { panic!("it is applied") };
-        assert!(why.contains("share a latent"), "{why}");
-    }
-
-    /// Plain and with each of these techniques, beside what is right.
-    fn is_right(params: &ForcedDecodingParams, techniques: &[&str]) {
-        let inputs = ForcedDecoding::inputs(params, 4);
-        let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
-        let right = ForcedDecoding::reference(params, &inputs, 4);
-        let mut plain = PLAIN.prepare(&setting, &params.params(), &inputs).unwrap();
-        plain.run(1);
-        plain.sync().unwrap();
-        assert!(right.distance(&plain.outputs().unwrap()) < 1e-4);
-        let told = |subject: &dyn Subject, name: &str| {
-            subject.metrics().into_iter().find(|metric| metric.name == name).unwrap().value
-        };
-        let work = ForcedDecoding::work(params, DType::F32).flops;
-        assert!((told(plain.as_ref(), "own_flops") / work - 1.0).abs() < 1e-9);
-        for name in techniques {
-            let technical = all().find(|one| one.name() == *name).unwrap();
-            let mut subject = technical.prepare(&setting, &params.params(), &inputs).unwrap();
-            subject.run(1);
-            subject.sync().unwrap();
-            let right = technical.approximation(&params.params(), &inputs, 4).unwrap();
-            assert!(right.distance(&subject.outputs().unwrap()) < 1e-3, "{name}");
-            assert!(told(subject.as_ref(), "kl_divergence") > 0.0, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_model_without_numbers_says_from_which_layer_on() {
-        let mut inputs = ForcedDecoding::inputs(&params(), 4);
-        let mut down = inputs.get("w_down").clone();
-        // A row of the third layer.
-        let [row, width] = [2 * params().width, down.width()];
-        down.write(row, &vec![f32::INFINITY; width]);
-        inputs.insert("w_down", down);
-        let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
-        let mut subject = PLAIN.prepare(&setting, &params().params(), &inputs).unwrap();
-        subject.run(1);
-        subject.sync().unwrap();
-        let told = subject.outputs().unwrap_err().to_string();
-        assert!(told.contains("its numbers are none from layer 3 of 4 on"), "{told}");
-    }
-
-    #[test]
-    fn what_cannot_be_says_whether_it_is_the_technique_or_the_model() {
-        let refused = |params: &ForcedDecodingParams, name: &str| {
-            let technical = all().find(|one| one.name() == name).unwrap();
-            match technical.supports("flex", DType::F32, &params.params()) {
-                Support::Yes => String::new(),
-                Support::No(reason) => reason,
-            }
-        };
-        let shared = ForcedDecodingParams { kv_heads: 1, ..params() };
-        assert!(refused(&shared, "heads-25").starts_with("not applicable: all of its queries"));
-        assert_eq!(refused(&shared, "int8"), "");
-        let other = "other".to_owned();
-        let reads = ForcedDecodingParams { model: "bert-base".into(), architecture: other.clone(), ..params() };
-        assert!(refused(&reads, "int8").starts_with("not here: BERT"), "{}", refused(&reads, "int8"));
-        let architecture = "qwen3".to_owned();
-        let experts = ForcedDecodingParams { architecture, experts: 4, of_experts: 4, chosen: 2, ..params() };
-        assert!(refused(&experts, "channels-25").contains("not for experts") && refused(&experts, "int8").is_empty());
-        let large = ForcedDecodingParams { model: "llama-70b".into(), architecture: other.clone(), ..params() };
-        assert_eq!(refused(&large, "int8"), "does not fit: there is no room for one of its 4 layers");
-        let some = ForcedDecodingParams { of_layers: 80, fits: 3, ..large };
-        assert_eq!(refused(&some, "int8"), "does not fit: 3 of 80 layers are the most that there is room for");
-        let looks = ForcedDecodingParams { model: "qwen3-vl-2b".into(), architecture: other, ..params() };
-        assert!(refused(&looks, "int8").starts_with("does not fit"), "its text part is asked for");
-    }
-}
+mod tests;

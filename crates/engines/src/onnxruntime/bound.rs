@@ -91,6 +91,8 @@ impl Bound {
 }
 
 impl Turn for Bound {
+    const IN_RUST: bool = false;
+
     fn call(&mut self) -> std::result::Result<(), String> {
         let mut session = self.session.borrow_mut();
         let ran = session.run_binding(&self.binding).map(drop);

@@ -12,7 +12,7 @@ use benchbook_core::{
 use crate::common::{SEED, registry, setting};
 
 /// Workers that are processes need a worker program: the end-to-end tests run them.
-const ELSEWHERE: [&str; 8] = [
+const ELSEWHERE: [&str; 10] = [
     "ring-processes",
     "zigzag-processes",
     "fused-process",
@@ -21,6 +21,8 @@ const ELSEWHERE: [&str; 8] = [
     "two-workers-int8-plain",
     "two-workers-top-k",
     "two-workers-top-k-plain",
+    "two-workers-power-sgd",
+    "two-workers-power-sgd-plain",
 ];
 
 /// Those of libraries that not every machine has, which take no case where they are not here.

@@ -57,6 +57,16 @@ fn views_are_read_as_what_they_show() {
 }
 
 #[test]
+fn a_product_in_bf16_is_that_in_f32_rounded() {
+    let [left, right] = [random([30, 20]), random([20, 40])].map(|one| one.cast(DType::BF16));
+    let product = matmul(left.clone(), right.clone()).unwrap();
+    assert_eq!((product.dims(), product.dtype()), ([30, 40], DType::BF16));
+    let wide = matmul(left.cast(DType::F32), right.cast(DType::F32)).unwrap();
+    assert_eq!(product.to_data(), wide.clone().cast(DType::BF16).to_data());
+    assert!(largest(product.cast(DType::F32) - wide) > 0.0, "sums of twenty have more digits than bf16 holds");
+}
+
+#[test]
 fn nothing_and_everything_hidden_are_defined() {
     let empty = attention(random([1, 2, 0, 8]), random([1, 2, 4, 8]), random([1, 2, 4, 8]), None, Options::default());
     assert_eq!(empty.unwrap().dims(), [1, 2, 0, 8]);

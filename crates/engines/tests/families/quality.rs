@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use benchbook_core::{DType, Implementation, Metric, Params, Support, Workload};
 use benchbook_engines::flex::quality::embedding::{self, EmbeddingQuality};
-use benchbook_engines::flex::quality::{ROWS, TextQuality, of_embeddings, of_text};
+use benchbook_engines::flex::quality::speech::{self, SpeechQuality};
+use benchbook_engines::flex::quality::{ROWS, TextQuality, of_embeddings, of_sounds, of_text};
 use benchbook_models::{Encoder, Speech, named, real as weights};
 use benchbook_quality::similarity::correlations;
 use benchbook_quality::wer::{Errors, Normalization, word_error_rate};
@@ -51,10 +52,11 @@ fn a_seeded_model_has_no_figure_that_a_verdict_knows() {
 #[test]
 fn directions_by_rounded_matrices_turn_away_and_a_seeded_model_has_no_other_figure() {
     let of_row = |row: usize| of(&EmbeddingQuality, &embedding::ROWS[row], &Params::default());
-    assert!(of_row(0).is_empty());
+    let names = |metrics: &[Metric]| metrics.iter().map(|metric| metric.name.clone()).collect::<Vec<String>>();
+    assert_eq!(names(&of_row(0)), ["weight_bytes"]);
     let [eight, four] = [1, 2].map(|row| {
         let metrics = of_row(row);
-        assert_eq!(metrics.len(), 1, "{metrics:?}");
+        assert_eq!(names(&metrics), ["weight_bytes", "sparsity", "capacity_kept", "cosine_to_f32"]);
         value(&metrics, "cosine_to_f32").unwrap()
     });
     assert!(0.5 < four && four < eight && eight < 1.0, "{four} {eight}");
@@ -132,6 +134,68 @@ fn an_encoder_turns_away_by_what_its_matrices_lose() {
     assert!(sparse < four && four < eight && eight < 1.0, "{sparse} {four} {eight}");
     assert!(turned("low-rank-4th") < 1.0);
     assert!(of_embeddings().all(|one| one.name() != "cache-int8"), "it keeps nothing");
+    // What is in codes takes less, what is left out is gone, and positions that become one leave all weights as they are.
+    let told = |name: &str, metric: &str| {
+        let technique = of_embeddings().find(|one| one.name() == name).expect(name);
+        value(&of(&EmbeddingQuality, &technique, &Params::default()), metric).unwrap()
+    };
+    let plain = value(&of(&EmbeddingQuality, &embedding::ROWS[0], &Params::default()), "weight_bytes").unwrap();
+    assert!(told("int4-g32", "weight_bytes") < told("int8", "weight_bytes") && told("int8", "weight_bytes") < plain);
+    for name in ["heads-25", "channels-25"] {
+        assert!((0.05..0.25).contains(&told(name, "sparsity")) && turned(name) < 1.0, "{name}");
+    }
+    assert_eq!(told("block-out", "sparsity"), 0.5);
+    assert_eq!((told("merge-10", "sparsity"), told("merge-10", "weight_bytes")), (0.0, plain));
+    assert!(turned("merge-10") < 0.999_999);
+}
+
+/// What a technique tells of a Whisper that hears some sounds.
+fn of_sound(name: &str, params: &Params) -> Vec<Metric> {
+    let technique = of_sounds().find(|one| one.name() == name).expect(name);
+    of(&SpeechQuality, &technique, params)
+}
+
+#[test]
+fn a_seeded_whisper_tells_how_far_its_encoder_is_from_itself_alone() {
+    let params = Params::default().with("sounds", 2.into());
+    let names = |metrics: &[Metric]| metrics.iter().map(|metric| metric.name.clone()).collect::<Vec<String>>();
+    let plain = of(&SpeechQuality, &speech::ENCODER, &params);
+    assert_eq!(names(&plain), ["weight_bytes"]);
+    let eight = of_sound("int8", &params);
+    assert_eq!(names(&eight), ["weight_bytes", "sparsity", "capacity_kept", "positions_kept", "cosine_to_f32"]);
+    assert!(value(&eight, "weight_bytes") < value(&plain, "weight_bytes"));
+    let told = |name: &str, metric: &str| value(&of_sound(name, &params), metric).unwrap();
+    // The last third of each drawn sound is silence; a tenth of 24 positions and of 22 become one with others.
+    assert_eq!(told("quiet-out", "positions_kept"), 16.0 / 24.0);
+    assert_eq!(told("merge-10", "positions_kept"), 20.0 / 24.0);
+    for name in ["quiet-out", "merge-10", "int4-g32", "heads-25"] {
+        assert!((0.1..0.999_999).contains(&told(name, "cosine_to_f32")), "{name}: {}", told(name, "cosine_to_f32"));
+    }
+    assert_eq!((told("block-out", "sparsity"), told("quiet-out", "sparsity")), (0.5, 0.0));
+    assert!(of_sounds().all(|one| !["cache-int8", "early-exit", "chunks-16"].contains(&one.name())));
+}
+
+#[test]
+fn whisper_writes_about_as_well_where_silence_is_left_out_or_weights_have_eight_bits() {
+    let params = Params::default().with("model", "whisper-base".into()).with("sounds", 2.into());
+    let Some(params) = real(&speech::ENCODER, params) else {
+        let params = SpeechQuality.case(Params::default().with("model", "whisper-base".into())).unwrap().params;
+        let absent = |why: Option<String>| why.is_some_and(|why| why.starts_with("not here"));
+        assert!(of_sounds().map(|one| refused(&one, &params)).all(absent));
+        return;
+    };
+    // Of a few short sounds; the whole set has a test of its own.
+    let plain = value(&of(&SpeechQuality, &speech::ENCODER, &params), "word_error_rate").unwrap();
+    for (name, most) in [("int8", 0.3), ("quiet-out", 1.0)] {
+        let metrics = of_sound(name, &params);
+        let [rate, more, cosine] =
+            ["word_error_rate", "word_error_difference", "cosine_to_f32"].map(|name| value(&metrics, name).unwrap());
+        assert!((rate - plain - more).abs() < 1e-9 && more < most && cosine > 0.3, "{name}: {rate} {more} {cosine}");
+        if name == "quiet-out" {
+            let kept = value(&metrics, "positions_kept").unwrap();
+            assert!(kept < 0.5, "most of 30 seconds is silence: {kept}");
+        }
+    }
 }
 
 #[test]

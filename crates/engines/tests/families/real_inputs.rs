@@ -47,7 +47,10 @@ fn each_input_of_weights_has_a_tensor() {
     let qwen = ForcedDecodingParams { architecture: "qwen3".to_owned(), ..ForcedDecodingParams::default() };
     decoders.extend(of_sizes(&ForcedDecodingParams { experts: 4, of_experts: 4, chosen: 2, ..qwen.clone() }));
     let architecture = "glm-4".to_owned();
-    decoders.extend(of_sizes(&ForcedDecodingParams { architecture, query_rank: 4, kv_rank: 3, rotated: 8, ..qwen }));
+    let latent = ForcedDecodingParams { architecture, kv_heads: 4, query_rank: 4, kv_rank: 3, rotated: 8, ..qwen };
+    decoders.extend(of_sizes(&latent));
+    let (experts, of_experts, chosen, shared) = (4, 4, 2, 1);
+    decoders.extend(of_sizes(&ForcedDecodingParams { experts, of_experts, chosen, shared, ..latent }));
     assert_eq!(decoders, of(Names::LLAMA));
     assert_eq!(weights(&TextEncoder::inputs(&TextEncoderParams::default(), SEED)), of(Names::BERT));
     assert_eq!(weights(&AudioEncoder::inputs(&AudioEncoderParams::default(), SEED)), of(Names::WHISPER));

@@ -228,8 +228,8 @@ impl Walk {
                 };
                 // The last is the one that people measure.
                 self.taken = Some((case.clone(), dtype));
-                let (right, facts) = self.right(&ready.trial, None)?;
-                let right = self.followed(&ready.trial, None, right, &ready.outputs)?;
+                let right = self.right(&ready.trial, None)?;
+                let (right, facts) = self.followed(&ready.trial, None, right, &ready.outputs)?;
                 let off = fault(&ready.outputs, &right, dtype, &facts);
                 fault_of_case = fault_of_case.or_else(|| off.map(|off| format!("{} in {dtype}: {off}", case.name)));
                 self.ask(&Ask::Drop { trial: ready.trial.trial })?;
@@ -245,7 +245,7 @@ impl Walk {
         let trial = self.ready()?.trial.trial;
         for ask in [Ask::Approximation { trial, seed: SEED }, Ask::Allocations { trial }] {
             match self.ask(&ask)? {
-                (Say::None | Say::Answers { .. } | Say::StandsFor | Say::Allocations { .. }, _) => {}
+                (Say::None | Say::Answers { .. } | Say::StandsFor { .. } | Say::Allocations { .. }, _) => {}
                 (other, _) => return wrong(format!("asked {ask:?}, it answers {} and not `none`", told(&other))),
             }
         }
@@ -273,13 +273,13 @@ impl Walk {
         }
         let inputs = changing.names();
         let others = (!inputs.is_empty()).then_some(Others { seed, inputs });
-        let (right, facts) = self.right(&ready.trial, others.as_ref())?;
+        let right = self.right(&ready.trial, others.as_ref())?;
         let sent = if others.is_some() { self.sent(&ready.trial, seed)? } else { None };
         let mut arrays = named(sent.as_ref());
         arrays.retain(|(name, _)| others.as_ref().is_some_and(|others| others.inputs.iter().any(|one| one == name)));
         match self.with(|pipe, timeout| pipe.ask(&Ask::Finish { trial, seed }, &arrays, timeout))? {
             (Say::Finished { .. }, outputs) => {
-                let right = self.followed(&ready.trial, others.as_ref(), right, &outputs)?;
+                let (right, facts) = self.followed(&ready.trial, others.as_ref(), right, &outputs)?;
                 let off = fault(&outputs, &right, ready.trial.variant.dtype, &facts);
                 off.map_or(Ok(()), |off| wrong(format!("after its inputs were replaced: {off}")))
             }

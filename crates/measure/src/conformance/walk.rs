@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, Facts, MemoryFrom, Others, Say, Writable};
-use benchbook_core::{Array, CacheRegime, Case, Check, DType, Inputs, Reference, StepsOf, Variant, counted};
+use benchbook_core::{Array, CacheRegime, Case, Check, DType, Inputs, Reference, Rounding, StepsOf, Variant, counted};
 
 use crate::driver::{approximation_of, as_known, asked, named, question};
 use crate::executor::Trial;
@@ -157,7 +157,7 @@ impl Walk {
     }
 
     /// The right answer to a trial, with the inputs of another seed where these take their place, and what is known of its case.
-    pub fn right(&mut self, trial: &Trial, others: Option<&Others>) -> Result<(Rc<Reference>, Facts)> {
+    pub fn right(&mut self, trial: &Trial, others: Option<&Others>) -> Result<(Right, Facts)> {
         let seed = others.map_or(SEED, |others| others.seed);
         let told = if trial.approximates { Some(self.approximation(trial, seed, others)?) } else { None };
         let facts = self.facts(trial)?;
@@ -165,13 +165,12 @@ impl Walk {
         let (exact, _) =
             self.with(|pipe, timeout| shared.borrow_mut().answer(&question(trial), others, pipe, timeout))?;
         let right = match told {
-            Some((Say::Answers { answers }, numbers)) if !trial.sent => approximation_of(&exact, answers, numbers)?,
-            Some((Say::StandsFor, numbers)) if trial.sent => {
-                let references = self.references.borrow();
-                Rc::new(references.standing_for(&question(trial), others, numbers, self.timeout)?)
+            Some((Say::Answers { answers }, numbers)) if !trial.sent => {
+                Right::Known(approximation_of(&exact, answers, numbers)?)
             }
+            Some((Say::StandsFor { rounding }, numbers)) if trial.sent => Right::Beside(numbers, rounding),
             // What else it answers is examined by itself.
-            _ => exact,
+            _ => Right::Known(exact),
         };
         Ok((right, facts))
     }
@@ -185,20 +184,30 @@ impl Walk {
         self.with(|pipe, timeout| pipe.ask(&ask, &arrays, timeout))
     }
 
-    /// What is right beside outputs that may have gone another way than this at a tie.
+    /// What is right beside outputs that may have gone another way than this at a tie, and what they are allowed.
     pub fn followed(
         &self,
         trial: &Trial,
         others: Option<&Others>,
-        right: Rc<Reference>,
+        (right, facts): (Right, Facts),
         outputs: &[(String, Array)],
-    ) -> Result<Rc<Reference>> {
-        if trial.approximates || right.first_tie().is_none() {
-            return Ok(right);
-        }
+    ) -> Result<(Rc<Reference>, Facts)> {
         let outputs: Vec<Array> = outputs.iter().map(|(_, output)| output.clone()).collect();
-        let followed = self.references.borrow().follow(&question(trial), others, &outputs, self.timeout)?;
-        Ok(followed.map_or(right, Rc::new))
+        let references = self.references.borrow();
+        let right = match right {
+            Right::Known(right) => right,
+            Right::Beside(numbers, rounding) => {
+                let of = (numbers, rounding);
+                let rough = references.standing_for(&question(trial), others, of, &outputs, self.timeout)?;
+                let tolerance = facts.tolerance.max(rough.allowed);
+                return Ok((Rc::new(rough.reference), Facts { tolerance, ..facts }));
+            }
+        };
+        if trial.approximates || right.first_tie().is_none() {
+            return Ok((right, facts));
+        }
+        let followed = references.follow(&question(trial), others, &outputs, self.timeout)?;
+        Ok((followed.map_or(right, Rc::new), facts))
     }
 
     /// What the case of a trial says of its loop, if it is one.
@@ -221,6 +230,14 @@ impl Walk {
             other => other,
         })
     }
+}
+
+/// What is right of a trial, as far as it is known before its outputs are.
+pub enum Right {
+    /// The answer.
+    Known(Rc<Reference>),
+    /// That of a case with these numbers in the place of inputs, which may be rounded on the way.
+    Beside(Arrays, Option<Rounding>),
 }
 
 /// What is wrong with outputs beside their right answer, by what the facts of the case allow.

@@ -6,6 +6,7 @@ mod threads;
 use benchbook_core::message::Ran;
 use serde::{Deserialize, Serialize};
 
+use crate::energy::{Counters, Meter};
 use crate::executor::Sampled;
 use crate::link::Caller;
 use crate::quiet::Stirred;
@@ -114,6 +115,8 @@ pub struct Watch {
     tells: bool,
     /// How many threads worked at a time when they were observed.
     at_work: Option<f64>,
+    /// What samples that nothing disturbed took of the processors' energy.
+    energy: Meter,
 }
 
 impl Watch {
@@ -121,7 +124,8 @@ impl Watch {
     /// own, counted as user time.
     #[must_use]
     pub fn new(threads: usize, caller: Caller, processes: Vec<u32>) -> Self {
-        Self { threads, caller, processes, shares: Vec::new(), tells: true, at_work: None }
+        let energy = Meter::new(Counters::below("/").ok());
+        Self { threads, caller, processes, shares: Vec::new(), tells: true, at_work: None, energy }
     }
 
     /// Takes a sample, with so many calls right before it that are not timed, and says what disturbed it. Where the worker does
@@ -138,7 +142,9 @@ impl Watch {
         }
         let (earlier, at_rest) = (Moment::now(caller), of_caller());
         let (theirs, ours) = (clock::cpu_ns_of(&self.processes), self.ours_ns());
+        let before_energy = self.energy.look();
         let ran = sample()?;
+        let after_energy = self.energy.look();
         // What is busy between two moments is held beside what the worker takes between the same ones.
         let (later, of_worker) = (earlier.later(caller), (of_caller() - at_rest).max(0));
         let (theirs, ours) = ((clock::cpu_ns_of(&self.processes) - theirs).max(0), (self.ours_ns() - ours).max(0));
@@ -152,6 +158,9 @@ impl Watch {
         let told = Ran { cpu_ns: is_told.then_some(cpu_ns), ..ran };
         let cpu_system_ns = ran.system_ns.unwrap_or(0).clamp(0, cpu_ns.max(0));
         let disturbed = self.judge(load, &earlier, &later, &told, own_ns);
+        if disturbed.is_none() {
+            self.energy.add(before_energy, after_energy, ran.iterations.saturating_add(before), ran.elapsed_ns);
+        }
         self.tells = ran.cpu_ns.is_some();
         Ok(Sampled {
             iterations: ran.iterations.cast_signed(),
@@ -202,6 +211,12 @@ impl Watch {
     pub fn crowd(&self) -> Option<f64> {
         let is_other = self.caller.process != std::process::id();
         self.at_work.filter(|at_work| is_other && is_crowd(*at_work, self.threads))
+    }
+
+    /// Joules of the processors that a call took, in the samples that nothing disturbed; nothing where that cannot be read.
+    #[must_use]
+    pub fn joules(&self) -> Option<f64> {
+        self.energy.of_a_call()
     }
 
     /// Processor time of this process so far, where the worker is another one.

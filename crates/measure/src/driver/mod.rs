@@ -3,6 +3,7 @@
 //! Everything that decides is here, the same for a worker in any language and for this process.
 
 mod alone;
+mod approximate;
 mod believed;
 mod calls;
 mod changing;
@@ -20,13 +21,15 @@ use benchbook_core::{Array, CacheRegime, Comparison, Inputs, Metric, Reference, 
 use benchbook_journal::Isolation;
 
 use self::alone::Alone;
+use self::approximate::allowing;
 pub(crate) use self::believed::{approximation_of, believed};
-use self::believed::{in_order, most_bytes, most_bytes_of_inputs};
+use self::believed::{in_order, most_bytes};
 pub(crate) use self::calls::run;
 use self::calls::{Calls, broken};
 pub(crate) use self::changing::{Changing, as_known};
 use self::machine::{cold_copies, last_level_cache_bytes};
 use crate::disturbance::{Load, Watch};
+use crate::energy::ENERGY;
 use crate::executor::{Executor, Finished, PEAK_ADDED, Prepared, Sampled, THREADS_AT_WORK, Trial, passes};
 use crate::link::{Link, unexpected};
 use crate::quiet::Stirred;
@@ -66,6 +69,8 @@ struct Live {
     reference: Rc<Reference>,
     /// Whether the reference is that of an approximation, which its worker tells.
     approximates: bool,
+    /// The scaled error that what it rounds on the way explains.
+    allowed: f64,
     /// Whether its worker makes other inputs than this program.
     otherwise: bool,
     /// What one sample is.
@@ -159,35 +164,6 @@ impl Driver {
         Ok(differs && !trial.sent)
     }
 
-    /// What a trial gives where it is right, if it is an approximation of what is `exact`; with other inputs than its own where
-    /// there are `others`, whose `arrays` are sent along where inputs are sent at all.
-    fn approximation(
-        &mut self,
-        trial: &Trial,
-        others: Option<&Others>,
-        arrays: &[(&str, &Array)],
-        exact: &Reference,
-        deadline: Deadline,
-    ) -> Result<Option<Rc<Reference>>> {
-        if !trial.approximates {
-            return Ok(None);
-        }
-        let bytes = self.facts(&question(trial), deadline)?.input_bytes;
-        self.link.expect(most_bytes(exact).max(most_bytes_of_inputs(bytes)));
-        let ask =
-            Ask::Approximation { trial: trial.trial, seed: others.map_or(trial.input_seed, |others| others.seed) };
-        match self.link.ask(&ask, arrays, deadline.left())? {
-            (Say::Answers { answers }, numbers) if !trial.sent => approximation_of(exact, answers, numbers).map(Some),
-            (Say::StandsFor, numbers) if trial.sent => {
-                let references = self.references.borrow();
-                let right = references.standing_for(&question(trial), others, numbers, deadline.left())?;
-                Ok(Some(Rc::new(right)))
-            }
-            (Say::None, _) => Ok(None),
-            (other, _) => Err(unexpected(other)),
-        }
-    }
-
     /// Has a worker prepare a trial, checks it, and warms it up where it is right.
     fn ready(&mut self, trial: &Trial, copies: usize, deadline: Deadline) -> Result<(Prepared, Option<Live>)> {
         let (mut exact, mut reference_ns) = self.answer(&question(trial), None, deadline)?;
@@ -218,8 +194,9 @@ impl Driver {
             facts = self.facts(&posed, deadline)?;
             (exact, reference_ns) = (own, reference_ns + own_ns);
         }
-        let approximation = self.approximation(trial, None, &[], &exact, deadline)?;
+        let told = self.approximation(trial, None, &[], &exact, deadline)?;
         let outputs = in_order(&exact, outputs)?;
+        let approximation = told.map(|told| self.right(trial, None, told, &outputs, deadline)).transpose()?;
         let mut metrics = facts.metrics;
         metrics.extend(peak_added_bytes.map(|bytes| Metric::measured(PEAK_ADDED, bytes as f64, "bytes")));
         if approximation.is_some() {
@@ -232,10 +209,11 @@ impl Driver {
         }
         metrics.extend(of_worker);
         let approximates = approximation.is_some();
-        let reference = approximation.unwrap_or(exact);
+        let (reference, allowed) = approximation.unwrap_or((exact, 0.0));
         let first_tie = reference.first_tie().map(|step| Metric::modelled(FIRST_TIE, step as f64, "count"));
         metrics.extend(first_tie);
         let (check, follow_ns) = self.checked(&posed, None, &reference, &outputs, approximates, deadline)?;
+        let check = allowing(check, facts.tolerance, allowed);
         reference_ns += follow_ns;
         drop(outputs);
         let right = passes(&check, facts.tolerance);
@@ -262,7 +240,8 @@ impl Driver {
             let writable = as_known(writable, self.references.borrow().rows(&posed), facts.input_bytes)?;
             let changing = Changing::new(writable, trial.input_seed)?;
             let (trial, task) = (trial.clone(), facts.task);
-            let mut live = Live { trial, changing, watch, iterations: 1, reference, approximates, otherwise, task };
+            let mut live =
+                Live { trial, changing, watch, iterations: 1, reference, approximates, allowed, otherwise, task };
             let warm = self.warm_up(&mut live, &mut prepared, deadline);
             self.stirred = Some(live.watch.stirred());
             warm?;
@@ -335,17 +314,19 @@ impl Driver {
 
     /// Checks a trial on inputs that it was not timed on, where it can be given any.
     fn finished(&mut self, live: Live, deadline: Deadline) -> Result<Finished> {
-        let Live { trial: of, changing, mut reference, approximates, otherwise, .. } = live;
+        let Live { trial: of, changing, mut reference, approximates, mut allowed, otherwise, .. } = live;
         let posed = Question { otherwise, ..question(&of) };
         let (trial, seed) = (of.trial, !of.input_seed);
         let others = Others { seed, inputs: changing.names() };
         let inputs = if others.inputs.is_empty() { None } else { self.sent(&of, seed, deadline)? };
         let mut arrays = named(inputs.as_ref());
         arrays.retain(|(name, _)| others.inputs.iter().any(|other| other == name));
-        let mut reference_ns = 0;
+        let (mut reference_ns, mut told) = (0, None);
         if approximates && !others.inputs.is_empty() {
-            let told = self.approximation(&of, Some(&others), &arrays, &reference, deadline)?;
-            reference = told.ok_or_else(|| Error::Failed("its worker calls it an approximation no more".into()))?;
+            told = self.approximation(&of, Some(&others), &arrays, &reference, deadline)?;
+            if told.is_none() {
+                return Err(Error::Failed("its worker calls it an approximation no more".into()));
+            }
         } else if !others.inputs.is_empty() {
             (reference, reference_ns) = self.answer(&posed, Some(&others), deadline)?;
         }
@@ -353,7 +334,11 @@ impl Driver {
         let (said, outputs) = self.link.ask(&Ask::Finish { trial, seed }, &arrays, deadline.left())?;
         let Say::Finished { metrics } = said else { return Err(unexpected(said)) };
         let outputs = in_order(&reference, outputs)?;
+        if let Some(told) = told {
+            (reference, allowed) = self.right(&of, Some(&others), told, &outputs, deadline)?;
+        }
         let (check, follow_ns) = self.checked(&posed, Some(&others), &reference, &outputs, approximates, deadline)?;
+        let check = allowing(check, self.facts(&posed, deadline)?.tolerance, allowed);
         Ok(Finished { check, reference_ns: Some(reference_ns + follow_ns), metrics })
     }
 }
@@ -401,10 +386,12 @@ impl Executor for Driver {
     fn finish(&mut self, trial: i64, timeout: Duration) -> Result<Finished> {
         let deadline = Deadline::after(timeout);
         let live = self.take(trial)?;
-        let processes = live.watch.processes();
+        let (processes, joules) = (live.watch.processes(), live.watch.joules());
         let finished = self.finished(live, deadline);
         self.stirred = Some(Stirred::now(if finished.is_err() { with_this_one(processes) } else { processes }));
-        self.or_dropped(finished, trial, deadline)
+        let mut finished = self.or_dropped(finished, trial, deadline)?;
+        finished.metrics.extend(joules.map(|joules| Metric::measured(ENERGY, joules, "joules")));
+        Ok(finished)
     }
 
     fn begin_memory(&mut self) -> Result<()> {

@@ -7,8 +7,8 @@ mod trust;
 use crate::frame::Arrays;
 use benchbook_core::message::{AnswerInfo, Place, Ran};
 use benchbook_core::{
-    Case, Check, DType, Error as CoreError, Params, Preset, Problem, Registry, Row, Setting, Subject, Support,
-    Tolerance, Variant, Work as Counts,
+    Case, Check, DType, Error as CoreError, Params, Preset, Problem, Registry, Rough, Rounding, Row, Setting, Subject,
+    Support, Tolerance, Variant, Work as Counts,
 };
 
 use super::*;
@@ -57,6 +57,15 @@ impl Problem for Twice {
         let term = f64::from(inputs.get("table").of::<i32>()[0]);
         let values = inputs.numbers("x").iter().map(|x| 2.0 * f64::from(*x) + term).collect();
         Reference::of(SHAPE.to_vec(), (0..SHAPE[0]).collect(), values)
+    }
+
+    /// Of five bits it does not say what they explain.
+    fn rounded(params: &TwiceParams, inputs: &Inputs, _: &[Array], seed: u64, by: Rounding) -> Option<Rough> {
+        let rounded: Vec<f32> = by.of(&inputs.get("x").to_f64()).into_iter().map(|x| x as f32).collect();
+        let mut others = inputs.clone();
+        others.insert("x", Array::new(SHAPE.to_vec(), &rounded));
+        let of = |inputs: &Inputs| Self::reference(params, inputs, seed);
+        (by.bits != 5).then(|| Rough::beside(of(inputs), &of(&others)))
     }
 
     fn work(_params: &TwiceParams, dtype: DType) -> Counts {

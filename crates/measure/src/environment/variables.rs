@@ -24,10 +24,11 @@ const NAMES: [&str; 12] = [
 ];
 
 /// Families that are taken whole, but for words that hint at a secret, a path or mere output.
-const FAMILIES: [&str; 16] = [
+const FAMILIES: [&str; 17] = [
     "ATEN_",
     "BLIS_",
     "BURN_",
+    "CANDLE_",
     "CUBECL_",
     "CUDNN_",
     "DNNL_",

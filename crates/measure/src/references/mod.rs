@@ -12,7 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use benchbook_core::message::{AnswerInfo, Ask, Facts, Others, Say, Writable};
-use benchbook_core::{Answer, Array, Case, Check, DType, Inputs, Params, Posed, Reference, Registry};
+use benchbook_core::{Answer, Array, Case, Check, DType, Inputs, Params, Posed, Reference, Registry, Rough, Rounding};
 
 use crate::caught::Caught;
 use crate::frame::Arrays;
@@ -161,27 +161,36 @@ impl References {
         self.wait_for(timeout, move || posed.follow(&inputs_of(posed.as_ref(), seed, others.as_ref()), &outputs))
     }
 
-    /// The right answer to a case that is computed with these numbers in the place of the inputs of their names. They are
-    /// near enough to be called an approximation.
+    /// What is right beside these outputs of a case that is computed with these numbers in the place of the inputs of their names,
+    /// where products may be rounded on the way. The numbers are near enough to be called an approximation.
     ///
     /// # Errors
-    /// [`Error::Failed`] where they are not, or this program does not know the workload; as of [`References::answer`].
+    /// [`Error::Failed`] where they are not, where this program does not know the workload, or where that does not say what such a
+    /// rounding explains; as of [`References::answer`].
     pub fn standing_for(
         &self,
         question: &Question<'_>,
         others: Option<&Others>,
-        numbers: Arrays,
+        (numbers, rounding): (Arrays, Option<Rounding>),
+        outputs: &[Array],
         timeout: Duration,
-    ) -> Result<Reference> {
+    ) -> Result<Rough> {
         let Some(posed) = self.posed(question)? else {
             let words =
                 format!("it approximates `{}`, and this program does not know that workload", question.workload);
             return Err(Error::Failed(words));
         };
-        let (seed, others) = (question.seed, others.cloned());
+        let (seed, others, outputs) = (question.seed, others.cloned(), outputs.to_vec());
+        let workload = question.workload.to_owned();
         let answered = self.wait_for(timeout, move || {
-            let inputs = inputs_of(posed.as_ref(), seed, others.as_ref());
-            standing::with(&inputs, numbers).map(|inputs| posed.reference(&inputs, seed))
+            let inputs = standing::with(&inputs_of(posed.as_ref(), seed, others.as_ref()), numbers)?;
+            let Some(rounding) = rounding else { return Ok(Rough::exact(posed.reference(&inputs, seed))) };
+            standing::check(rounding)?;
+            posed.rounded(&inputs, &outputs, seed, rounding).ok_or_else(|| {
+                format!(
+                    "its worker rounds on the way, and `{workload}` does not say what that explains of these outputs"
+                )
+            })
         })?;
         answered.map_err(Error::Failed)
     }

@@ -1,6 +1,6 @@
 //! Numbers with which a worker computes in the place of those that it was sent, such as weights of few bits.
 
-use benchbook_core::{DType, Inputs};
+use benchbook_core::{DType, Inputs, Rounding};
 
 use crate::frame::Arrays;
 
@@ -35,6 +35,16 @@ pub fn with(inputs: &Inputs, numbers: Arrays) -> Result<Inputs, String> {
         all.insert(&name, array);
     }
     Ok(all)
+}
+
+/// Refuses a rounding that nobody makes.
+pub fn check(rounding: Rounding) -> Result<(), String> {
+    let Rounding { bits, .. } = rounding;
+    if Rounding::BITS.contains(&bits) {
+        return Ok(());
+    }
+    let (least, most) = (*Rounding::BITS.start(), *Rounding::BITS.end());
+    Err(format!("its worker says that it rounds to {bits} bits: {least} to {most} can be"))
 }
 
 /// ‖others − numbers‖ over ‖numbers‖.
@@ -78,6 +88,15 @@ mod tests {
             assert_eq!([found.get("zero"), found.get("ids")], [inputs().get("zero"), inputs().get("ids")]);
         }
         assert!(with(&inputs(), of("zero", &[2], &[0.0; 2])).is_ok());
+    }
+
+    #[test]
+    fn roundings_have_few_bits_and_some() {
+        let of = |bits| check(Rounding { bits, group: 32 });
+        assert_eq!([of(3), of(8), of(16)], [Ok(()), Ok(()), Ok(())]);
+        for bits in [0, 1, 2, 17, 64] {
+            assert!(of(bits).unwrap_err().contains(&format!("rounds to {bits} bits: 3 to 16 can be")));
+        }
     }
 
     #[test]

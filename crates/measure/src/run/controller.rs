@@ -19,6 +19,7 @@ use super::stages::{Running, Stage, measure_stage, pilot_share, second_stage};
 use super::stop::{GivenUp, Interrupt, StopReason};
 use crate::clock::Now;
 use crate::disturbance::Moment;
+use crate::energy;
 use crate::executor::Spawn;
 use crate::link::Caller;
 use crate::{Result, worker_env};
@@ -147,6 +148,7 @@ fn begin(recorder: &mut Recorder<'_>, known: &Description, left_out: &[String]) 
         sources => format!("samples are marked that these show to be disturbed: {}", sources.join(", ")),
     };
     recorder.event(None, Level::Info, "watched", &watched)?;
+    recorder.event(None, Level::Info, "energy", &energy::words(&energy::Counters::below("/")))?;
     for device in known.devices.iter().filter(|device| device.unavailable.is_some()) {
         let reason = device.unavailable.as_deref().unwrap_or_default();
         recorder.event(None, Level::Info, "device_unavailable", &format!("{}: {reason}", device.name))?;

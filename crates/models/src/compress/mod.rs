@@ -7,5 +7,5 @@ mod singular;
 
 pub use coded::{Coded, GROUP, Held, INT4, Scheme};
 pub use factors::factors;
-pub use pruning::{largest, singles, squares, two_of_four};
+pub use pruning::{kept_parts, largest, singles, squares, two_of_four};
 pub use singular::{Svd, randomised_svd};

@@ -31,6 +31,14 @@ pub fn squares(numbers: &[f32]) -> f32 {
     numbers.iter().map(|number| number * number).sum()
 }
 
+/// Of each stretch of `across` numbers the parts that are kept, of `each` numbers.
+pub fn kept_parts(numbers: &[f32], [across, each]: [usize; 2], kept: &[usize]) -> Vec<f32> {
+    let of = |stretch: &[f32]| -> Vec<f32> {
+        kept.iter().flat_map(|part| &stretch[part * each..][..each]).copied().collect()
+    };
+    numbers.chunks_exact(across).flat_map(of).collect()
+}
+
 /// The larger first.
 fn larger(one: f32, other: f32) -> Ordering {
     other.total_cmp(&one)
@@ -63,5 +71,8 @@ mod tests {
         assert_eq!(numbers, [0.0, 9.0, -4.0, 9.0, 0.0, 0.0, 3.0, 0.0, 0.1, 0.0]);
         assert_eq!(largest(&[1.0, 1.0, 2.0], 2), [true, false, true]);
         assert_eq!(largest(&[1.0, 1.0], 0), [true, false], "one is kept at least");
+        let numbers = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+        assert_eq!(kept_parts(&numbers, [4, 2], &[1]), [2.0, 3.0, 6.0, 7.0]);
+        assert_eq!(kept_parts(&numbers, [8, 4], &[1]), [4.0, 5.0, 6.0, 7.0]);
     }
 }

@@ -86,6 +86,10 @@ impl Rows<'_> {
                 Kept::attend(store, self.text(), length, &room.query[..query], &mut room.scores, out);
                 continue;
             }
+            if let Numbers::State(state) = &kept.numbers {
+                state.see(self.text(), &room.query[..query], out);
+                continue;
+            }
             let Numbers::Plain { keys, values } = &kept.numbers else { continue };
             if let Some(least) = self.decoder.least {
                 let Room { query: queries, scores, read, .. } = &mut *room;
@@ -107,10 +111,10 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// The same of all rows together. What a window hides from one of them may be what another sees, and each leaves out what does not
-    /// matter to itself, so that rows of these come one by one.
+    /// The same of all rows together. What a window hides from one of them may be what another sees, each leaves out what does not matter
+    /// to itself, and a scan has seen what it was given, so that rows of these come one by one.
     pub fn together(&self, kept: &mut Kept, room: &mut Room, out: &mut [f32]) -> Result<()> {
-        if kept.keeps.window.is_some() || self.decoder.least.is_some() {
+        if kept.keeps.window.is_some() || self.decoder.least.is_some() || kept.is_scan() {
             return self.one_by_one(kept, room, out);
         }
         let (d, [query, kv]) = (self.text().head_dim, self.text().projected());
@@ -126,6 +130,8 @@ impl Rows<'_> {
                     let from = [keys, values][which].chunks_exact(kept.rows * d);
                     heads.zip(from).for_each(|(to, from)| to.copy_from_slice(&from[..length * d]));
                 }
+                // Its rows have come one by one.
+                Numbers::State(_) => {}
                 // Codes become numbers once for all rows.
                 Numbers::Eight(_) | Numbers::Four(_) => {
                     let Some(store) = kept.store() else { continue };

@@ -1,7 +1,8 @@
 //! Experts in the place of a feed-forward network: a position goes through a few of them, those with the largest scores, weighted by the
-//! softmax of these (Qwen3: arXiv 2505.09388, section 2).
+//! softmax of these (Qwen3: arXiv 2505.09388, section 2), or by their shares of the logistic functions of these (GLM: arXiv 2508.06471,
+//! section 2.1, as DeepSeek-V3, arXiv 2412.19437, section 2.1.2), beside one that every position goes through.
 
-use benchbook_simd::{Activation, Isa};
+use benchbook_simd::{Activation, Isa, Router, Scoring, route};
 
 use super::Feed;
 use super::matrix::{Held, Matrix};
@@ -13,19 +14,29 @@ use crate::error::Result;
 pub struct Experts {
     /// From a position to the score of each; its numbers stay as they are.
     pub router: Matrix,
+    /// What a choice by logistic functions adds to each score; where there is none, scores are weighted by their softmax.
+    pub bias: Option<Vec<f32>>,
     /// A feed-forward network each.
     pub each: Vec<Feed>,
+    /// The one that every position goes through.
+    pub shared: Option<Feed>,
+    /// What the weights of those that are chosen are multiplied by.
+    pub scale: f32,
     /// Experts of a position.
     pub chosen: usize,
     /// Numbers between the products of one.
     pub hidden: usize,
+    /// The same of the one that all go through.
+    pub hidden_of_shared: usize,
 }
 
 /// Room for what experts compute of some positions.
 #[derive(Debug, Default)]
 pub struct Room {
     scores: Vec<f32>,
-    order: Vec<usize>,
+    /// Of each position the experts that were chosen, and their weights.
+    ids: Vec<i32>,
+    weights: Vec<f32>,
     /// By expert, the rows that go through it, with their weights.
     taken: Vec<Vec<(usize, f32)>>,
     input: Vec<f32>,
@@ -40,11 +51,12 @@ impl Room {
         let Some(experts) = &text.experts else { return Self::default() };
         Self {
             scores: vec![0.0; rows * experts.count],
-            order: Vec::with_capacity(experts.count),
+            ids: vec![0; rows * experts.chosen],
+            weights: vec![0.0; rows * experts.chosen],
             taken: (0..experts.count).map(|_| Vec::with_capacity(rows)).collect(),
             input: vec![0.0; rows * text.width],
-            wide: vec![0.0; rows * 2 * experts.hidden],
-            between: vec![0.0; rows * experts.hidden],
+            wide: vec![0.0; rows * 2 * experts.hidden * experts.shared.max(1)],
+            between: vec![0.0; rows * experts.hidden * experts.shared.max(1)],
             made: vec![0.0; rows * text.width],
         }
     }
@@ -53,33 +65,41 @@ impl Room {
 impl Experts {
     /// What all of them take.
     pub fn held(&self) -> Held {
-        self.router.held() + self.each.iter().map(Feed::held).sum::<Held>()
+        self.router.held() + self.each.iter().chain(&self.shared).map(Feed::held).sum::<Held>()
     }
 
-    /// What a position reads of it: the router, and as many experts as it goes through, of the mean size.
+    /// What a position reads of it: the router, the shared expert, and as many others as it goes through, of the mean size.
     pub fn read(&self) -> Held {
         let all = self.each.iter().map(Feed::held).sum::<Held>();
         let some = |of_all: usize| of_all * self.chosen / self.each.len();
-        self.router.held() + Held { bytes: some(all.bytes), numbers: some(all.numbers) }
+        let shared = self.shared.iter().map(Feed::held).sum::<Held>();
+        self.router.held() + shared + Held { bytes: some(all.bytes), numbers: some(all.numbers) }
     }
 
     /// Of positions `[rows, width]`, into `out` of that form.
     pub fn apply(&self, isa: Isa, input: &[f32], room: &mut Room, out: &mut [f32]) -> Result<()> {
-        let Room { scores, order, taken, input: gathered, wide, between, made } = room;
+        let Room { scores, ids, weights, taken, input: gathered, wide, between, made } = room;
         let (width, count) = (self.router.inner(), self.each.len());
-        let scores = &mut scores[..input.len() / width * count];
+        let rows = input.len() / width;
+        let scores = &mut scores[..rows * count];
+        let (ids, weights) = (&mut ids[..rows * self.chosen], &mut weights[..rows * self.chosen]);
         self.router.apply(Activation::None, input, scores)?;
+        let scoring = if self.bias.is_some() { Scoring::Sigmoid } else { Scoring::TopkSoftmax };
+        let (renormalised, bias) = (self.bias.is_some(), self.bias.as_deref());
+        route(&Router { experts: count, chosen: self.chosen, scoring, renormalised, bias }, scores, ids, weights)?;
         taken.iter_mut().for_each(Vec::clear);
-        for (row, scores) in scores.chunks_exact(count).enumerate() {
-            order.clear();
-            order.extend(0..count);
-            order.sort_unstable_by(|one, other| scores[*other].total_cmp(&scores[*one]).then(one.cmp(other)));
-            let chosen = &order[..self.chosen];
-            let share = |expert: &usize| (scores[*expert] - scores[chosen[0]]).exp();
-            let sum: f32 = chosen.iter().map(share).sum();
-            chosen.iter().for_each(|expert| taken[*expert].push((row, share(expert) / sum)));
+        for (row, (ids, weights)) in ids.chunks_exact(self.chosen).zip(weights.chunks_exact(self.chosen)).enumerate() {
+            for (expert, weight) in ids.iter().zip(weights) {
+                taken[*expert as usize].push((row, self.scale * weight));
+            }
         }
-        out.fill(0.0);
+        match &self.shared {
+            Some(shared) => {
+                let hidden = self.hidden_of_shared;
+                shared.apply(isa, input, [&mut wide[..rows * 2 * hidden], &mut between[..rows * hidden]], out)?;
+            }
+            None => out.fill(0.0),
+        }
         for (feed, taken) in self.each.iter().zip(taken.iter()).filter(|(_, taken)| !taken.is_empty()) {
             let rows = taken.len();
             for (to, (row, _)) in gathered.chunks_exact_mut(width).zip(taken) {

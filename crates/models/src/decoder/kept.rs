@@ -1,5 +1,6 @@
 //! Keys and values of the positions so far: which of them a query sees, and how their numbers are held.
 
+use super::scan::State;
 use crate::description::Text;
 use crate::store::{Coded, Store};
 
@@ -47,6 +48,8 @@ pub enum Numbers {
     Eight(Coded<8>),
     /// The same of four bits.
     Four(Coded<4>),
+    /// None of them: what a scan keeps of all.
+    State(State),
 }
 
 impl Kept {
@@ -61,19 +64,37 @@ impl Kept {
         Self { keeps, rows, numbers }
     }
 
+    /// The state of a scan over as many positions.
+    pub fn scan(text: &Text, room: usize) -> Self {
+        Self { keeps: Keeps::default(), rows: room, numbers: Numbers::State(State::new(text)) }
+    }
+
+    /// Whether it is that of a scan, which knows of no position any more where it was.
+    pub fn is_scan(&self) -> bool {
+        matches!(self.numbers, Numbers::State(_))
+    }
+
+    /// Forgets all positions, where they would be seen again.
+    pub fn forget(&mut self) {
+        if let Numbers::State(state) = &mut self.numbers {
+            state.forget();
+        }
+    }
+
     /// Bytes that it takes, whatever was kept.
     pub fn bytes(&self) -> usize {
         match &self.numbers {
             Numbers::Plain { keys, values } => size_of_val(&keys[..]) + size_of_val(&values[..]),
             Numbers::Eight(store) => store.bytes(),
             Numbers::Four(store) => store.bytes(),
+            Numbers::State(state) => state.bytes(),
         }
     }
 
     /// Whole numbers, where they are held so.
     pub fn store(&self) -> Option<&dyn Store> {
         match &self.numbers {
-            Numbers::Plain { .. } => None,
+            Numbers::Plain { .. } | Numbers::State(_) => None,
             Numbers::Eight(store) => Some(store),
             Numbers::Four(store) => Some(store),
         }
@@ -94,6 +115,7 @@ impl Kept {
                 }
                 Numbers::Eight(store) => store.put(row, [both.0, both.1]),
                 Numbers::Four(store) => store.put(row, [both.0, both.1]),
+                Numbers::State(state) => state.add(text, both.0, both.1),
             }
         }
     }

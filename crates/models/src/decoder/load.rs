@@ -6,8 +6,9 @@ use super::cross::Cross;
 use super::experts::Experts;
 use super::latent::{Latent, Projection};
 use super::matrix::{Form, Matrix};
+use super::parted::{Parted, Split};
 use super::{Decoder, Feed, Layer, Network, Normed, Plan, Role};
-use crate::description::{Latent as LatentSizes, Text};
+use crate::description::{Architecture, Latent as LatentSizes, Text};
 use crate::error::Result;
 use crate::packing::{Weights, transposed};
 
@@ -103,6 +104,7 @@ impl Planned<'_> {
             keeps: self.plan.keeps,
             exit: self.plan.exit,
             least: self.plan.least,
+            scan: self.plan.scan,
         })
     }
 
@@ -148,6 +150,7 @@ impl Planned<'_> {
             keeps: self.plan.keeps,
             exit: self.plan.exit,
             least: self.plan.least,
+            scan: self.plan.scan,
         })
     }
 
@@ -167,6 +170,28 @@ impl Planned<'_> {
         Ok(Feed::Gated {
             sides: sides.collect::<Result<_>>()?,
             down: self.matrix(role, [hidden, width], turned("down_proj", hidden)?, None)?,
+        })
+    }
+
+    /// The same, its channels parted into experts.
+    fn parted(&self, role: Role, at: &str, [width, hidden]: [usize; 2], split: Split) -> Result<Parted> {
+        let name = |part: &str| format!("{at}.{part}.weight");
+        let up = self.numbers(&name("up_proj"))?;
+        let down = self.weights.turned(&name("down_proj"), hidden)?;
+        let bounds = split.bounds(hidden);
+        let expert = |ends: &[usize]| -> Result<[Matrix; 2]> {
+            let (rows, own) = (ends[0] * width..ends[1] * width, ends[1] - ends[0]);
+            let up = transposed(&up[rows.clone()], width);
+            Ok([
+                self.matrix(role, [width, own], up, None)?,
+                self.matrix(role, [own, width], down[rows].to_vec(), None)?,
+            ])
+        };
+        Ok(Parted {
+            gate: self.matrix(role, [width, hidden], self.weights.turned(&name("gate_proj"), width)?, None)?,
+            each: bounds.windows(2).map(expert).collect::<Result<_>>()?,
+            bounds,
+            chosen: split.chosen,
         })
     }
 
@@ -211,15 +236,25 @@ impl Planned<'_> {
             Some(experts) if layer >= experts.dense_layers => {
                 let of =
                     |expert: usize| self.swiglu(feed, &at(&format!("mlp.experts.{expert}")), [width, experts.hidden]);
-                let router = turned("mlp.gate", width)?;
+                let (router, all) = (turned("mlp.gate", width)?, experts.shared * experts.hidden);
+                let biased = text.architecture == Architecture::Glm4;
+                let bias = biased.then(|| self.numbers(&at("mlp.gate.e_score_correction_bias")));
+                let shared = (all > 0).then(|| self.swiglu(feed, &at("mlp.shared_experts"), [width, all]));
                 Network::Routed(Experts {
                     router: Matrix::new(Form::Plain, [width, experts.count], &router, None, self.weights.isa)?,
+                    bias: bias.transpose()?,
                     each: (0..experts.count).map(of).collect::<Result<_>>()?,
+                    shared: shared.transpose()?,
+                    scale: experts.scale as f32,
                     chosen: experts.chosen,
                     hidden: experts.hidden,
+                    hidden_of_shared: all,
                 })
             }
-            _ => Network::Dense(self.swiglu(feed, &at("mlp"), [width, hidden])?),
+            _ => match self.plan.split.filter(|split| split.layer == layer) {
+                Some(split) => Network::Parted(self.parted(feed, &at("mlp"), [width, hidden], split)?),
+                None => Network::Dense(self.swiglu(feed, &at("mlp"), [width, hidden])?),
+            },
         };
         Ok(Layer {
             before_attention: self.normed(&at("input_layernorm"), false)?,
@@ -249,6 +284,7 @@ impl Planned<'_> {
             keeps: self.plan.keeps,
             exit: self.plan.exit,
             least: self.plan.least,
+            scan: self.plan.scan,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! A matrix of a decoder in one of many forms, each multiplied by the kernel that is made for it.
 
 use benchbook_simd::{
-    Activation, CsrWeights, Isa, LinearWeights, PackedWeights, Pruned, TwoFourWeights, linear, matmul_csr,
+    Activation, CsrWeights, Isa, LinearWeights, PackedWeights, Pruned, TwoFourWeights, activate, linear, matmul_csr,
     matmul_low_rank, matmul_packed, matmul_two_four,
 };
 
@@ -205,37 +205,9 @@ impl Matrix {
             }
         }
         if activation != Activation::None {
-            out.iter_mut().for_each(|sum| *sum = activated(activation, *sum));
+            activate(self.isa, activation, out)?;
         }
         Ok(())
-    }
-}
-
-/// A function of a single number, see [`Activation`].
-fn activated(activation: Activation, x: f32) -> f32 {
-    match activation {
-        Activation::None => x,
-        Activation::Relu => {
-            if x > 0.0 || x.is_nan() {
-                x
-            } else {
-                0.0
-            }
-        }
-        Activation::Gelu => {
-            let inner = (2.0 / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
-            0.5 * x * (1.0 + inner.tanh())
-        }
-        Activation::Silu => x / (1.0 + (-x).exp()),
-        Activation::ExactGelu => {
-            // The error function, off by 1.5e-7 at most (Abramowitz & Stegun, *Handbook of Mathematical Functions*, 7.1.26).
-            let x = f64::from(x);
-            let size = x.abs() * std::f64::consts::FRAC_1_SQRT_2;
-            let t = 1.0 / (1.0 + 0.327_591_1 * size);
-            let by_powers = [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
-            let tail = t * by_powers.into_iter().fold(0.0, |sum, factor| sum * t + factor) * (-size * size).exp();
-            (0.5 * x * (1.0 + (1.0 - tail).copysign(x))) as f32
-        }
     }
 }
 
@@ -289,16 +261,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn the_exact_gelu_is_by_the_normal_distribution() {
-        // Φ(1) and Φ(3), of any table of it.
-        for (x, phi) in [(0.0, 0.5), (1.0, 0.841_344_746), (3.0, 0.998_650_102), (-1.0, 0.158_655_254)] {
-            let found = activated(Activation::ExactGelu, x);
-            assert!((f64::from(found) - f64::from(x) * phi).abs() < 1e-6, "{x}: {found}");
-        }
-        assert!(activated(Activation::ExactGelu, f32::NAN).is_nan());
     }
 
     #[test]

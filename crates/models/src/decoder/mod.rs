@@ -1,5 +1,5 @@
-//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 (with experts too), the dense layers of GLM,
-//! and the half of Whisper that does.
+//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 and GLM (with experts too), and the half of Whisper that
+//! does.
 
 mod attention;
 mod broken;
@@ -9,11 +9,16 @@ mod kept;
 mod latent;
 mod load;
 mod matrix;
+mod parted;
+mod scan;
 mod session;
 
 pub use kept::Keeps;
 pub use matrix::{Form, Held};
+pub use parted::Split;
 pub use session::{MOST_STEP, Session};
+
+pub(crate) use matrix::Matrix;
 
 use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp, rms_norm, swiglu};
 
@@ -25,7 +30,7 @@ use cross::Cross;
 use experts::Experts;
 use latent::Projection;
 use load::Planned;
-use matrix::Matrix;
+use parted::Parted;
 
 /// A model whose weights are packed for this processor: made once, shared by every [`Session`].
 ///
@@ -49,6 +54,7 @@ pub struct Decoder {
     keeps: Keeps,
     exit: Option<Exit>,
     least: Option<f64>,
+    scan: Option<usize>,
 }
 
 /// When a token that comes alone leaves the layers: its deeper layers only keep keys and values of what it is then, as CALM does
@@ -80,6 +86,11 @@ pub struct Plan {
     /// Of attention: each weight is made less by such a share of the largest one of its query, and a value whose weight would not be
     /// above nothing is left out, so that each query sees as many as matter to it.
     pub least: Option<f64>,
+    /// The layer whose attention is a scan, by the products of that attention: linear attention (Katharopoulos et al., arXiv
+    /// 2006.16236, section 3), of which a state of one size is kept.
+    pub scan: Option<usize>,
+    /// The layer whose feed-forward network is parted into experts.
+    pub split: Option<Split>,
 }
 
 impl Plan {
@@ -147,6 +158,8 @@ enum Network {
     Dense(Feed),
     /// Some of many for each.
     Routed(Experts),
+    /// Some parts of one for each.
+    Parted(Parted),
 }
 
 /// A norm: a layer norm where it has a bias, else an RMS norm.
@@ -256,6 +269,19 @@ impl Decoder {
         if gated { 2 * self.text.hidden } else { 0 }
     }
 
+    /// Layers whose attention is a scan.
+    pub fn scans(&self) -> usize {
+        usize::from(self.scan.is_some_and(|layer| layer < self.text.layers))
+    }
+
+    /// The network that is parted into experts, where there is one.
+    fn parted(&self) -> Option<&Parted> {
+        self.layers.iter().find_map(|layer| match &layer.feed {
+            Network::Parted(parted) => Some(parted),
+            Network::Dense(_) | Network::Routed(_) => None,
+        })
+    }
+
     /// What it is made of.
     pub fn text(&self) -> &Text {
         &self.text
@@ -277,16 +303,16 @@ impl Decoder {
     }
 }
 
-/// The first layers of a model of which a decoder of nothing but text is built: all of a dense one, and of a Qwen3 of which each has
-/// experts that none shares; the dense ones of a GLM; none of others.
+/// The first layers of a model of which a decoder of nothing but text is built: all of a dense one, of a Qwen3 of which each has
+/// experts that none shares, and of a GLM; none of others.
 pub fn built_layers(model: &Description) -> usize {
     let text = &model.text;
     let whole = match (text.architecture, &text.experts, &text.latent) {
         (Architecture::Gpt2 | Architecture::Llama | Architecture::Qwen3, None, None) => text.layers,
         (Architecture::Qwen3, Some(experts), None) if experts.shared == 0 && experts.dense_layers == 0 => text.layers,
         // Values are as wide as keys, so that both are kept alike.
-        (Architecture::Glm4, experts, Some(latent)) if latent.value == text.head_dim && text.kv_heads == text.heads => {
-            experts.as_ref().map_or(text.layers, |experts| experts.dense_layers.min(text.layers))
+        (Architecture::Glm4, _, Some(latent)) if latent.value == text.head_dim && text.kv_heads == text.heads => {
+            text.layers
         }
         _ => 0,
     };
@@ -312,6 +338,7 @@ impl Network {
         match self {
             Self::Dense(feed) => feed.held(),
             Self::Routed(experts) => experts.held(),
+            Self::Parted(parted) => parted.held(),
         }
     }
 
@@ -320,6 +347,7 @@ impl Network {
         match self {
             Self::Dense(feed) => feed.held(),
             Self::Routed(experts) => experts.read(),
+            Self::Parted(parted) => parted.read(),
         }
     }
 }

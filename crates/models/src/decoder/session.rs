@@ -1,5 +1,7 @@
 //! A text in the middle of which a model is.
 
+use std::ops::Range;
+
 use benchbook_simd::{Activation, Embedding, embedding};
 
 use super::attention::{Room as AttentionRoom, Rows};
@@ -7,6 +9,7 @@ use super::cross::Heard;
 use super::experts::Room as ExpertRoom;
 use super::kept::Kept;
 use super::latent::Room as LatentRoom;
+use super::parted::Room as PartedRoom;
 use super::{Decoder, Network};
 use crate::error::{Error, Result};
 
@@ -21,6 +24,8 @@ pub struct Session {
     kept: Vec<Kept>,
     /// Positions whose keys and values are kept.
     held: usize,
+    /// Tokens behind these that have gone through the first layers alone, and how many layers those are.
+    drafted: [usize; 2],
     /// Positions that there is room for.
     room: usize,
     /// Positions that are computed at a time.
@@ -42,6 +47,7 @@ pub struct Session {
     between: Vec<f32>,
     fed: Vec<f32>,
     routed: ExpertRoom,
+    parted: PartedRoom,
     latent: LatentRoom,
     logits: Vec<f32>,
 }
@@ -64,9 +70,14 @@ impl Session {
         let [query, kv] = text.projected();
         let numbers = |width: usize| vec![0.0; rows * width];
         let keeps = decoder.keeps;
+        let kept = |layer: usize| match decoder.scan {
+            Some(scan) if scan == layer => Kept::scan(text, room),
+            _ => Kept::new(text, keeps, room),
+        };
         Ok(Self {
-            kept: (0..text.layers).map(|_| Kept::new(text, keeps, room)).collect(),
+            kept: (0..text.layers).map(kept).collect(),
             held: 0,
+            drafted: [0; 2],
             room,
             chunk,
             lost: false,
@@ -82,6 +93,7 @@ impl Session {
             between: numbers(text.hidden),
             fed: numbers(text.width),
             routed: ExpertRoom::new(text, rows),
+            parted: PartedRoom::new(decoder.parted(), rows, room),
             latent: LatentRoom::new(text, rows),
             logits: vec![0.0; MOST_STEP * text.vocabulary],
         })
@@ -112,17 +124,27 @@ impl Session {
         self.held
     }
 
-    /// Forgets all positions from `held` on: all of them, or those of a draft that was refused. Where a window has overwritten some that
-    /// would be seen again, the next tokens are refused.
+    /// Forgets all positions from `held` on: all of them, or those of a draft that was refused. Where a window, or the state of a scan, has
+    /// overwritten some that would be seen again, the next tokens are refused.
     pub fn keep(&mut self, held: usize) {
-        let evicted = self.kept.first().is_some_and(|kept| self.held > kept.rows);
-        self.lost = held > 0 && (self.lost || evicted && held < self.held);
+        let [drafted, _] = std::mem::take(&mut self.drafted);
+        let seen = self.held + drafted;
+        let evicted = self.kept.first().is_some_and(|kept| seen > kept.rows) || self.kept.iter().any(Kept::is_scan);
+        if held == 0 {
+            self.kept.iter_mut().for_each(Kept::forget);
+        }
+        self.lost = held > 0 && (self.lost || evicted && held < seen);
         self.held = self.held.min(held);
     }
 
     /// Layers that each of the positions so far went through.
     pub fn depths(&self) -> &[usize] {
         &self.depths[..self.held]
+    }
+
+    /// The experts that each of the positions so far went through, the lowest bit the first, where a network is parted into some.
+    pub fn went(&self) -> &[u64] {
+        &self.parted.went[..self.held.min(self.parted.went.len())]
     }
 
     /// Positions whose keys and values are kept at most.
@@ -161,6 +183,7 @@ impl Session {
     /// # Errors
     /// No tokens, more than there is room for, or one that the model does not have: the session stays as it was.
     pub fn take(&mut self, decoder: &Decoder, ids: &[i32]) -> Result<()> {
+        self.undrafted()?;
         self.check(decoder, ids)?;
         ids.chunks(self.chunk).try_for_each(|ids| self.advance(decoder, ids, false))
     }
@@ -171,10 +194,8 @@ impl Session {
     /// As there.
     pub fn prefill(&mut self, decoder: &Decoder, ids: &[i32]) -> Result<&[f32]> {
         self.take(decoder, ids)?;
-        let (width, last) = (decoder.text.width, (ids.len() - 1) % self.chunk);
-        let logits = &mut self.logits[..decoder.text.vocabulary];
-        decoder.logits(&self.stream[last * width..][..width], &mut self.normed[..width], logits)?;
-        Ok(logits)
+        let last = (ids.len() - 1) % self.chunk;
+        self.behind(decoder, last..last + 1)
     }
 
     /// Takes a few tokens, and gives the logits `[tokens, vocabulary]` behind each of them: the same bits as if they came alone.
@@ -182,6 +203,7 @@ impl Session {
     /// # Errors
     /// As of [`Session::prefill`], and more than [`MOST_STEP`] tokens.
     pub fn step(&mut self, decoder: &Decoder, ids: &[i32]) -> Result<&[f32]> {
+        self.undrafted()?;
         self.check(decoder, ids)?;
         if ids.len() > MOST_STEP {
             return Err(Error::Session(format!(
@@ -190,10 +212,78 @@ impl Session {
             )));
         }
         self.advance(decoder, ids, true)?;
-        let numbers = ids.len() * decoder.text.width;
-        let logits = &mut self.logits[..ids.len() * decoder.text.vocabulary];
-        decoder.logits(&self.stream[..numbers], &mut self.normed[..numbers], logits)?;
+        self.behind(decoder, 0..ids.len())
+    }
+
+    /// Takes a token through the first `layers` alone, behind those that were drafted before. [`Session::verify`] takes all of them through
+    /// the layers that are left, and [`Session::keep`] forgets those that are refused (self-speculative decoding, whose first layers are
+    /// computed once: LayerSkip, Elhoushi et al., arXiv 2404.16710).
+    ///
+    /// # Errors
+    /// Layers that the model does not have, or other ones than those of the tokens before; more than [`MOST_STEP`] tokens; or as of
+    /// [`Session::step`].
+    pub fn draft(&mut self, decoder: &Decoder, id: i32, layers: usize) -> Result<()> {
+        let ([drafted, before], all) = (self.drafted, decoder.text.layers);
+        if !(1..=all).contains(&layers) || drafted > 0 && layers != before {
+            return Err(Error::Session(format!(
+                "a draft through {layers} of {all} layers: give as many each time, 1 at least"
+            )));
+        }
+        if drafted == MOST_STEP {
+            return Err(Error::Session(format!("a draft of more than {MOST_STEP} tokens: verify these first")));
+        }
+        self.check(decoder, &[id])?;
+        let first = self.held + drafted;
+        self.embed(decoder, [drafted, first], &[id])?;
+        self.through(decoder, [drafted, first, 1], 0..layers, true)?;
+        self.drafted = [drafted + 1, layers];
+        Ok(())
+    }
+
+    /// The logits `[vocabulary]` that the norm and the head make of the token that was drafted last: a guess at those behind all layers.
+    ///
+    /// # Errors
+    /// Nothing was drafted.
+    pub fn guessed(&mut self, decoder: &Decoder) -> Result<&[f32]> {
+        match self.drafted[0] {
+            0 => Err(Error::Session("no token was drafted that something could be guessed behind: draft first".into())),
+            drafted => self.behind(decoder, drafted - 1..drafted),
+        }
+    }
+
+    /// Takes the drafted tokens through the layers that are left, and gives the logits `[tokens, vocabulary]` behind each of them: the same
+    /// bits as if they had come alone.
+    ///
+    /// # Errors
+    /// Nothing was drafted.
+    pub fn verify(&mut self, decoder: &Decoder) -> Result<&[f32]> {
+        let [drafted, layers] = self.drafted;
+        if drafted == 0 {
+            return Err(Error::Session("no token was drafted that could be verified: draft first".into()));
+        }
+        let (first, all) = (self.held, decoder.text.layers);
+        self.through(decoder, [0, first, drafted], layers..all, true)?;
+        self.depths[first..first + drafted].fill(all);
+        (self.held, self.drafted) = (first + drafted, [0; 2]);
+        self.behind(decoder, 0..drafted)
+    }
+
+    /// The logits `[rows, vocabulary]` of some rows of what came out of layers.
+    fn behind(&mut self, decoder: &Decoder, rows: Range<usize>) -> Result<&[f32]> {
+        let (width, count) = (decoder.text.width, rows.len());
+        let logits = &mut self.logits[..count * decoder.text.vocabulary];
+        let stream = &self.stream[rows.start * width..rows.end * width];
+        decoder.logits(stream, &mut self.normed[..count * width], logits)?;
         Ok(logits)
+    }
+
+    fn undrafted(&self) -> Result<()> {
+        match self.drafted[0] {
+            0 => Ok(()),
+            drafted => {
+                Err(Error::Session(format!("{drafted} tokens were drafted: verify them first, or forget them by keep")))
+            }
+        }
     }
 
     fn check(&self, decoder: &Decoder, ids: &[i32]) -> Result<()> {
@@ -205,11 +295,13 @@ impl Session {
             return Err(Error::Session("nothing was heard yet, of which there were a text: hear first".into()));
         }
         if self.lost {
-            let words = "positions that the next token would see were overwritten by its window: begin anew";
+            let words =
+                "positions that the next token would see were overwritten by its window, or by its scan: begin anew";
             return Err(Error::Session(words.into()));
         }
-        if ids.len() > self.room - self.held {
-            return Err(Error::Full { asked: ids.len(), held: self.held, room: self.room });
+        let held = self.held + self.drafted[0];
+        if ids.len() > self.room - held {
+            return Err(Error::Full { asked: ids.len(), held, room: self.room });
         }
         match ids.iter().find(|id| !usize::try_from(**id).is_ok_and(|id| id < vocabulary)) {
             Some(id) => Err(Error::Token { id: *id, vocabulary }),
@@ -219,21 +311,46 @@ impl Session {
 
     /// Brings the tokens through all layers, a single one through as many as it needs; what comes out stands in `stream`.
     fn advance(&mut self, decoder: &Decoder, ids: &[i32], one_by_one: bool) -> Result<()> {
-        let Self { kept, held, depths, heard, attention, stream, before, normed, qkv, mixed, .. } = self;
+        let (first, rows) = (self.held, ids.len());
+        self.embed(decoder, [0, first], ids)?;
+        let depth = self.through(decoder, [0, first, rows], 0..decoder.text.layers, one_by_one)?;
+        self.depths[first..first + rows].fill(depth);
+        self.held = first + rows;
+        Ok(())
+    }
+
+    /// Puts tokens from position `first` on into `stream`, from row `at` on.
+    fn embed(&mut self, decoder: &Decoder, [at, first]: [usize; 2], ids: &[i32]) -> Result<()> {
+        let width = decoder.text.width;
+        let numbers = ids.len() * width;
+        let stream = &mut self.stream[at * width..][..numbers];
+        embedding(&Embedding { width, table: &decoder.embedding, ids, isa: decoder.isa }, stream)?;
+        if let Some(positions) = &decoder.positions {
+            add(stream, &positions[first * width..][..numbers]);
+        }
+        Ok(())
+    }
+
+    /// Brings so many positions from `first` on, which stand in `stream` from row `at` on, through some layers, and says how many layers
+    /// each has gone through then: a single one leaves where it may, if it is brought through all.
+    fn through(
+        &mut self,
+        decoder: &Decoder,
+        [at, first, rows]: [usize; 3],
+        layers: Range<usize>,
+        one_by_one: bool,
+    ) -> Result<usize> {
+        let Self { kept, heard, attention, stream, before, normed, qkv, mixed, .. } = self;
         let (wide, between, fed, routed) = (&mut self.wide, &mut self.between, &mut self.fed, &mut self.routed);
-        let (text, rows, first) = (&decoder.text, ids.len(), *held);
+        let text = &decoder.text;
         let ([query, kv], width) = (text.projected(), text.width);
-        let (stream, normed) = (&mut stream[..rows * width], &mut normed[..rows * width]);
+        let (stream, normed) = (&mut stream[at * width..][..rows * width], &mut normed[..rows * width]);
         let (qkv, mixed) = (&mut qkv[..rows * (query + 2 * kv)], &mut mixed[..rows * query]);
         let (wide, between) = (&mut wide[..rows * decoder.wide()], &mut between[..rows * text.hidden]);
         let fed = &mut fed[..rows * width];
-        embedding(&Embedding { width, table: &decoder.embedding, ids, isa: decoder.isa }, stream)?;
-        if let Some(positions) = &decoder.positions {
-            add(stream, &positions[first * width..][..rows * width]);
-        }
-        let exit = decoder.exit.filter(|_| one_by_one && rows == 1);
+        let exit = decoder.exit.filter(|_| one_by_one && rows == 1 && layers.len() == text.layers);
         let (least, mut depth) = (exit.map_or(text.layers, |exit| exit.least_of(text.layers)), None);
-        for (number, (layer, kept)) in decoder.layers.iter().zip(kept).enumerate() {
+        for (number, (layer, kept)) in decoder.layers.iter().zip(kept).enumerate().take(layers.end).skip(layers.start) {
             decoder.norm(&layer.before_attention, stream, normed)?;
             layer.qkv.apply(normed, &mut self.latent, qkv)?;
             let of = Rows { decoder, layer, first, qkv };
@@ -262,14 +379,13 @@ impl Session {
             match &layer.feed {
                 Network::Dense(feed) => feed.apply(decoder.isa, normed, [&mut *wide, &mut *between], fed)?,
                 Network::Routed(experts) => experts.apply(decoder.isa, normed, routed, fed)?,
+                Network::Parted(parted) => parted.apply(first, normed, &mut self.parted, fed)?,
             }
             add(stream, fed);
             let leaves = |exit: super::Exit| number + 1 >= least && cosine(before, &stream[..width]) >= exit.alike;
             depth = exit.filter(|exit| leaves(*exit)).map(|_| number + 1);
         }
-        depths[first..first + rows].fill(depth.unwrap_or(text.layers));
-        *held = first + rows;
-        Ok(())
+        Ok(depth.unwrap_or(layers.end))
     }
 }
 

@@ -1,11 +1,14 @@
 //! The encoder of Whisper.
 
-use benchbook_simd::{Activation, LinearWeights, Norm, TransformerWeights, layer_norm, linear, transformer_block};
+use benchbook_simd::{Activation, LinearWeights, Norm, layer_norm, linear};
 
 use super::add;
+use super::block::{Block, BlockRoom};
+use super::plan::{EncoderPlan, worth_it};
+use crate::decoder::Held;
 use crate::description::{Audio, Description};
 use crate::error::{Error, Result};
-use crate::packing::{Names, Seeing, Weights};
+use crate::packing::{Seeing, Weights};
 use crate::weights::Source;
 
 /// The encoder of a Whisper (Radford et al., arXiv 2212.04356, section 2.2) whose weights are packed for this processor: two
@@ -19,9 +22,11 @@ pub struct AudioEncoder {
     convolutions: [LinearWeights; 2],
     /// `[positions, width]`
     places: Vec<f32>,
-    layers: Vec<TransformerWeights>,
+    layers: Vec<Block>,
     /// Gain and bias of the norm behind the last block.
     last: [Vec<f32>; 2],
+    /// See [`EncoderPlan::quiet`].
+    quiet: Option<usize>,
 }
 
 /// Room for what it computes: nothing is allocated once it has held as much, beyond what the kernels' threads keep.
@@ -31,6 +36,14 @@ pub struct AudioRoom {
     neighbours: Vec<f32>,
     stream: Vec<f32>,
     other: Vec<f32>,
+    blocks: BlockRoom,
+}
+
+impl AudioRoom {
+    /// By block that has made any one with others, of the first spectrogram: their places in what came into it, and those of the others.
+    pub fn merges(&self) -> &[Vec<[usize; 2]>] {
+        self.blocks.merges()
+    }
 }
 
 impl AudioEncoder {
@@ -39,27 +52,29 @@ impl AudioEncoder {
     /// # Errors
     /// A model that does not listen, or what the source says.
     pub fn load(model: &Description, source: &dyn Source) -> Result<Self> {
+        Self::planned(model, source, &EncoderPlan::default())
+    }
+
+    /// The same, not in all as the model has it.
+    ///
+    /// # Errors
+    /// As there, and what a form refuses.
+    pub fn planned(model: &Description, source: &dyn Source, plan: &EncoderPlan) -> Result<Self> {
         let Some(audio) = &model.audio else { return Err(Error::NotBuilt(model.name.clone())) };
         let tensors = model.tensors();
         let weights = Weights::of(&tensors, source);
-        let (&Audio { width, hidden, heads, bins, .. }, epsilon) = (audio, model.text.epsilon);
-        let of = Seeing { width, hidden, heads, post_norm: false, epsilon };
-        let layer = |layer: usize| {
-            let at = |name: &str| format!("model.encoder.layers.{layer}.{name}");
-            let products =
-                ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2"];
-            let norms = ["self_attn_layer_norm", "final_layer_norm"];
-            weights.seeing(of, &Names { products: products.map(at), norms: norms.map(at) })
-        };
+        let &Audio { width, bins, .. } = audio;
+        let of = Seeing::of(model).ok_or_else(|| Error::NotBuilt(model.name.clone()))?;
         Ok(Self {
-            epsilon,
+            epsilon: of.epsilon,
+            quiet: plan.quiet,
             isa: weights.isa,
             convolutions: [
                 weights.neighbours("model.encoder.conv1", [bins, width])?,
                 weights.neighbours("model.encoder.conv2", [width, width])?,
             ],
             places: weights.numbers("model.encoder.embed_positions.weight")?,
-            layers: (0..audio.layers).map(layer).collect::<Result<_>>()?,
+            layers: (0..of.layers).map(|layer| Block::load(&weights, &of, layer, plan)).collect::<Result<_>>()?,
             last: weights.layer_norm("model.encoder.layer_norm")?,
             audio: audio.clone(),
         })
@@ -70,10 +85,17 @@ impl AudioEncoder {
         &self.audio
     }
 
-    /// Positions `[batch, frames / 2, width]` of `batch` log-mel spectrograms `[batch, bins, frames]`.
+    /// What the matrices of its blocks take.
+    pub fn held(&self) -> Held {
+        self.layers.iter().map(Block::held).sum()
+    }
+
+    /// Positions `[batch, left, width]` of `batch` log-mel spectrograms `[batch, bins, frames]`: half as many as frames, where none is
+    /// left out and none becomes one with another.
     ///
     /// # Errors
-    /// No spectrogram, such of different lengths, of an odd number of frames, or of more than the model has positions for.
+    /// No spectrogram, such of different lengths, of an odd number of frames, or of more than the model has positions for; several of
+    /// which each would keep other frames.
     pub fn hidden<'a>(&self, room: &'a mut AudioRoom, mel: &[f32], batch: usize) -> Result<&'a [f32]> {
         let Audio { width, bins, positions, .. } = self.audio;
         let frames = mel.len().checked_div(batch * bins).unwrap_or(0);
@@ -91,7 +113,11 @@ impl AudioEncoder {
         if seq > positions {
             return Err(Error::Full { asked: seq, held: 0, room: positions });
         }
-        let AudioRoom { neighbours, stream, other } = room;
+        if self.quiet.is_some() && batch > 1 {
+            let words = format!("{batch} spectrograms together: each keeps frames of its own, give them one by one");
+            return Err(Error::Session(words));
+        }
+        let AudioRoom { neighbours, stream, other, blocks } = room;
         neighbours.resize(batch * (frames * 3 * bins).max(seq * 3 * width), 0.0);
         other.resize(batch * frames * width, 0.0);
         stream.resize(batch * seq * width, 0.0);
@@ -108,14 +134,23 @@ impl AudioEncoder {
             gather(to, [frames, width, 2], |frame, to| to.copy_from_slice(&heard[frame * width..][..width]));
         }
         linear(second, Activation::ExactGelu, gathered, stream)?;
-        other.truncate(stream.len());
         for heard in stream.chunks_exact_mut(seq * width) {
             add(heard, &self.places);
         }
-        for layer in &self.layers {
-            transformer_block(layer, [batch, seq], stream, other)?;
-            std::mem::swap(stream, other);
+        let mut size = [batch, seq];
+        if let Some(percent) = self.quiet {
+            let kept = worth_it(mel, frames, percent);
+            for (to, from) in kept.iter().enumerate() {
+                stream.copy_within(from * width..(from + 1) * width, to * width);
+            }
+            size[1] = kept.len();
+            stream.truncate(kept.len() * width);
         }
+        blocks.begin(size[0] * size[1]);
+        for layer in &self.layers {
+            layer.apply(&mut size, stream, other, blocks)?;
+        }
+        other.resize(stream.len(), 0.0);
         let [gain, bias] = &self.last;
         layer_norm(&Norm { width, input: stream, gain, epsilon: self.epsilon, isa: self.isa }, bias, other)?;
         Ok(other)

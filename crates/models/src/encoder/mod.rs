@@ -1,15 +1,23 @@
-//! Encoders by our kernels, in `f32`: that of BERT, and that of Whisper.
+//! Encoders by our kernels, in `f32`: that of BERT, that of Whisper, and the vision tower of Qwen3-VL.
 
 mod audio;
+mod block;
+mod image;
+mod merge;
+mod plan;
 
 pub use audio::{AudioEncoder, AudioRoom};
+pub use image::{ImageEncoder, ImageRoom};
+pub use plan::{EncoderPlan, Parts, worth_it};
 
-use benchbook_simd::{Embedding, Isa, Norm, TransformerWeights, embedding, layer_norm, transformer_block};
+use benchbook_simd::{Embedding, Isa, Norm, embedding, layer_norm};
 
-use crate::description::{Architecture, Description, Text};
+use crate::decoder::Held;
+use crate::description::{Description, Text};
 use crate::error::{Error, Result};
-use crate::packing::{Names, Seeing, Weights};
+use crate::packing::{Seeing, Weights};
 use crate::weights::Source;
+use block::{Block, BlockRoom};
 
 /// A BERT whose weights are packed for this processor: texts of which every position sees all others (Devlin et al., arXiv
 /// 1810.04805, section 3). All positions are of the first kind, as those of one text are.
@@ -23,7 +31,7 @@ pub struct Encoder {
     places: Vec<f32>,
     /// Gain and bias of the norm of what comes into the first block.
     first: [Vec<f32>; 2],
-    layers: Vec<TransformerWeights>,
+    layers: Vec<Block>,
 }
 
 /// Room for what an encoder computes: nothing is allocated once it has held as much, beyond what the kernels' threads keep.
@@ -31,6 +39,14 @@ pub struct Encoder {
 pub struct EncoderRoom {
     stream: Vec<f32>,
     other: Vec<f32>,
+    blocks: BlockRoom,
+}
+
+impl EncoderRoom {
+    /// By block that has made any one with others, of the first text: their places in what came into it, and those of the others.
+    pub fn merges(&self) -> &[Vec<[usize; 2]>] {
+        self.blocks.merges()
+    }
 }
 
 impl Encoder {
@@ -39,10 +55,17 @@ impl Encoder {
     /// # Errors
     /// A model that is no BERT, or what the source says.
     pub fn load(model: &Description, source: &dyn Source) -> Result<Self> {
+        Self::planned(model, source, &EncoderPlan::default())
+    }
+
+    /// The same, not in all as the model has it.
+    ///
+    /// # Errors
+    /// As there, what a form refuses, and a plan for frames.
+    pub fn planned(model: &Description, source: &dyn Source, plan: &EncoderPlan) -> Result<Self> {
         let text = &model.text;
-        if text.architecture != Architecture::Bert || model.vision.is_some() {
-            return Err(Error::NotBuilt(model.name.clone()));
-        }
+        let of = Seeing::of(model).filter(|of| of.post_norm && plan.quiet.is_none());
+        let of = of.ok_or_else(|| Error::NotBuilt(model.name.clone()))?;
         let tensors = model.tensors();
         let weights = Weights::of(&tensors, source);
         let mut places = weights.numbers("embeddings.position_embeddings.weight")?;
@@ -50,27 +73,12 @@ impl Encoder {
         for place in places.chunks_exact_mut(text.width) {
             add(place, &kinds);
         }
-        let Text { width, hidden, heads, epsilon, .. } = *text;
-        let of = Seeing { width, hidden, heads, post_norm: true, epsilon };
-        let layer = |layer: usize| {
-            let at = |name: &str| format!("encoder.layer.{layer}.{name}");
-            let products = [
-                "attention.self.query",
-                "attention.self.key",
-                "attention.self.value",
-                "attention.output.dense",
-                "intermediate.dense",
-                "output.dense",
-            ];
-            let norms = ["attention.output.LayerNorm", "output.LayerNorm"];
-            weights.seeing(of, &Names { products: products.map(at), norms: norms.map(at) })
-        };
         Ok(Self {
             isa: weights.isa,
             words: weights.numbers("embeddings.word_embeddings.weight")?,
             places,
             first: weights.layer_norm("embeddings.LayerNorm")?,
-            layers: (0..text.layers).map(layer).collect::<Result<_>>()?,
+            layers: (0..of.layers).map(|layer| Block::load(&weights, &of, layer, plan)).collect::<Result<_>>()?,
             text: text.clone(),
         })
     }
@@ -80,7 +88,13 @@ impl Encoder {
         &self.text
     }
 
-    /// Positions `[batch, seq, width]` behind the last block, of `batch` texts of as many tokens `[batch, seq]`.
+    /// What the matrices of its blocks take.
+    pub fn held(&self) -> Held {
+        self.layers.iter().map(Block::held).sum()
+    }
+
+    /// Positions `[batch, left, width]` behind the last block, of `batch` texts of as many tokens `[batch, seq]`: all of them are left
+    /// where none becomes one with another.
     ///
     /// # Errors
     /// No tokens, texts of different lengths or longer than the context, or a token that the model does not have.
@@ -99,7 +113,8 @@ impl Encoder {
         if let Some(id) = ids.iter().find(|id| !usize::try_from(**id).is_ok_and(|id| id < vocabulary)) {
             return Err(Error::Token { id: *id, vocabulary });
         }
-        let EncoderRoom { stream, other } = room;
+        let EncoderRoom { stream, other, blocks } = room;
+        blocks.begin(ids.len());
         for numbers in [&mut *stream, &mut *other] {
             numbers.resize(ids.len() * width, 0.0);
         }
@@ -109,9 +124,9 @@ impl Encoder {
         }
         let [gain, bias] = &self.first;
         layer_norm(&Norm { width, input: other, gain, epsilon, isa: self.isa }, bias, stream)?;
+        let mut size = [batch, seq];
         for layer in &self.layers {
-            transformer_block(layer, [batch, seq], stream, other)?;
-            std::mem::swap(stream, other);
+            layer.apply(&mut size, stream, other, blocks)?;
         }
         Ok(stream)
     }
@@ -129,9 +144,10 @@ impl Encoder {
         let mut room = EncoderRoom::default();
         for alike in order.chunk_by(|a, b| texts[*a].len() == texts[*b].len()) {
             let ids: Vec<i32> = alike.iter().flat_map(|text| texts[*text].iter().copied()).collect();
-            let hidden = self.hidden(&mut room, &ids, alike.len())?;
+            self.hidden(&mut room, &ids, alike.len())?;
             let mut directions = vec![0.0; alike.len() * width];
-            pooled(hidden, width, &mut directions);
+            let sizes = room.blocks.sizes();
+            mean(&room.stream, |place| sizes[place], width, &mut directions);
             for (text, direction) in alike.iter().zip(directions.chunks_exact(width)) {
                 found[*text] = direction.to_vec();
             }
@@ -145,13 +161,20 @@ impl Encoder {
 /// # Panics
 /// The positions cannot be shared evenly by as many texts as `out` has room for.
 pub fn pooled(hidden: &[f32], width: usize, out: &mut [f32]) {
+    mean(hidden, |_| 1.0, width, out);
+}
+
+/// The same of positions each of which stands for as many as `count` says of its place among all.
+fn mean(hidden: &[f32], count: impl Fn(usize) -> f32, width: usize, out: &mut [f32]) {
     let batch = out.len() / width;
     assert!(batch > 0 && hidden.len().is_multiple_of(batch * width), "positions of texts of one length");
     let mut sums = vec![0.0_f64; width];
-    for (text, out) in hidden.chunks_exact(hidden.len() / batch).zip(out.chunks_exact_mut(width)) {
+    let seq = hidden.len() / width / batch;
+    for (first, (text, out)) in hidden.chunks_exact(seq * width).zip(out.chunks_exact_mut(width)).enumerate() {
         sums.fill(0.0);
-        for position in text.chunks_exact(width) {
-            sums.iter_mut().zip(position).for_each(|(sum, number)| *sum += f64::from(*number));
+        for (place, position) in text.chunks_exact(width).enumerate() {
+            let times = f64::from(count(first * seq + place));
+            sums.iter_mut().zip(position).for_each(|(sum, number)| *sum += times * f64::from(*number));
         }
         let size = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
         // A mean of nothing but zeros has no direction.

@@ -1,18 +1,20 @@
 //! Techniques: optimizations as transformations of a model, one row of a table each.
 //!
-//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels or blocks there are, what is kept of a text
-//! and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
+//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels, blocks or positions there are, what a block is,
+//! what is kept of a text and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
 //! ([`Applied::decoder`]) multiplies by the kernels of that form. [`Applied::numbers`] are the weights that it stands for, as plain
-//! numbers, for whoever checks it.
+//! numbers, for whoever checks it. [`Technique::encoding`] does the same with the encoder of a model.
 
+mod encoding;
 mod narrow;
 mod precision;
 mod table;
 
+pub use encoding::Encoding;
 pub use precision::{Tried, mean_bits};
 pub use table::ALL;
 
-use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, built_layers};
+use crate::decoder::{Decoder, Exit, Form, Forms, Keeps, Plan, Role, Split, built_layers};
 use crate::description::{Architecture, Description};
 use crate::error::{Error, Result};
 use crate::tensors::Tensor;
@@ -62,15 +64,47 @@ pub enum Change {
     Keeps(Keeps),
     /// How deep a token goes.
     Exit(Exit),
+    /// The first layers guess how a text goes on that the model itself makes, and all of them say which guesses are kept.
+    Guesses(Guesses),
     /// Each weight of attention is made less by such a share of the largest, and what is not above nothing is left out.
     Attention(f64),
     /// The block in the middle is taken out: what comes in goes out.
     Block,
     /// So many tokens of a text that is known come at a time: what is computed is the same, in less room.
     Chunks(usize),
+    /// The attention of the block in the middle becomes a scan, by the same products.
+    Scan,
+    /// The channels of the feed-forward network of the block in the middle are parted into so many experts, of which a position goes through
+    /// so many.
+    Experts([usize; 2]),
     /// Each layer has the lowest of some formats in which, alone, it changes logits by no more than such a share (Euclidean, on a short
     /// text).
     Precision(f64),
+    /// So many percent of the positions of an encoder become one with others in each block.
+    Merge(usize),
+    /// Frames of sound are left out whose loudest bin is not above so many percent of the range of their spectrogram.
+    Quiet(usize),
+}
+
+/// How the first layers of a model guess.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Guesses {
+    /// Percent of the layers that guess.
+    pub layers: usize,
+    /// Tokens that are guessed at a time at most.
+    pub most: usize,
+    /// The share of the most likely token, by the norm and the head behind these layers, below which nothing is guessed.
+    pub sure: f32,
+}
+
+/// The first half of the layers guesses up to four tokens, for as long as the share of each is a half.
+pub const GUESSES: Guesses = Guesses { layers: 50, most: 4, sure: 0.5 };
+
+impl Guesses {
+    /// Layers that guess, one at least.
+    pub fn layers_of(&self, layers: usize) -> usize {
+        (layers * self.layers / 100).max(1)
+    }
 }
 
 /// The technique of this name.
@@ -85,7 +119,9 @@ pub fn not_here(model: &Description) -> Option<String> {
     }
     let (text, name) = (&model.text, &model.name);
     if model.audio.is_some() {
-        return Some(format!("{name} writes of sound that it hears, to which no technique is applied yet"));
+        return Some(format!(
+            "{name} writes of sound that it hears: techniques are applied to its encoder, where its real weights are known"
+        ));
     }
     let what = if text.latent.is_some() {
         "latent attention"
@@ -126,13 +162,46 @@ impl Technique {
             Change::Exit(exit) if exit.least_of(text.layers) == text.layers => {
                 format!("of {} layers every token goes through all", text.layers)
             }
+            Change::Guesses(_) if text.layers < 2 => "its only layer cannot guess what it makes itself".to_owned(),
+            Change::Block if text.experts.as_ref().is_some_and(|experts| text.layers / 2 < experts.dense_layers) => {
+                "the block in the middle is one of the dense ones before its experts".to_owned()
+            }
             Change::Block if text.layers < 2 => "its only block cannot be taken out".to_owned(),
+            Change::Experts(_) if text.architecture.biased() => {
+                "experts are parted by the gates of a feed-forward network, and it has none".to_owned()
+            }
+            Change::Experts(_) if text.experts.as_ref().is_some_and(|some| text.layers / 2 >= some.dense_layers) => {
+                "its block in the middle has experts already".to_owned()
+            }
+            Change::Experts([experts, _]) if text.hidden < experts => {
+                format!("{} channels are fewer than {experts} experts", text.hidden)
+            }
             Change::Precision(_) if text.architecture.biased() => {
                 "the search is written for layers without biases".to_owned()
             }
+            Change::Merge(_) => {
+                "a token sees those before it alone, and is one of its own behind every layer".to_owned()
+            }
+            Change::Quiet(_) => "it hears nothing, of which some were quiet".to_owned(),
             _ => return None,
         };
         Some(why)
+    }
+
+    /// Whether there are decoders that take it.
+    pub fn is_of_decoders(&self) -> bool {
+        !matches!(self.change, Change::Merge(_) | Change::Quiet(_))
+    }
+
+    /// Whether there are encoders that take it: of sounds, or of texts.
+    pub fn is_of_encoders(&self, of_sounds: bool) -> bool {
+        match self.change {
+            Change::All(_) | Change::Layers(_) | Change::Feed(_) | Change::Heads(_) | Change::Channels(_) => true,
+            Change::Block | Change::Merge(_) => true,
+            Change::Quiet(_) => of_sounds,
+            Change::Keeps(_) | Change::Exit(_) | Change::Guesses(_) | Change::Attention(_) | Change::Chunks(_) => false,
+            Change::Scan | Change::Experts(_) | Change::Precision(_) => false,
+        }
     }
 
     /// Whether it searches for what it does to a model, which takes longer than doing it.
@@ -187,7 +256,12 @@ impl Technique {
                 narrowed = Some(narrow);
             }
             Change::Attention(least) => plan.least = Some(least),
-            Change::Chunks(_) => {}
+            // The last two are refused above: they are of encoders.
+            Change::Chunks(_) | Change::Guesses(_) | Change::Merge(_) | Change::Quiet(_) => {}
+            Change::Scan => plan.scan = Some(model.text.layers / 2),
+            Change::Experts([experts, chosen]) => {
+                plan.split = Some(Split { layer: model.text.layers / 2, experts, chosen });
+            }
             Change::Block => {
                 description = model.with_layers(model.text.layers - 1);
                 without = Some(model.text.layers / 2);
@@ -265,6 +339,9 @@ fn place(model: &Description, name: &str) -> Option<(Role, bool)> {
         | "self_attn.kv_a_proj_with_mqa"
         | "self_attn.kv_b_proj" => Some((Role::Attention(layer), false)),
         "mlp.gate_proj" | "mlp.up_proj" | "mlp.down_proj" => Some((Role::Feed(layer), false)),
+        "mlp.shared_experts.gate_proj" | "mlp.shared_experts.up_proj" | "mlp.shared_experts.down_proj" => {
+            Some((Role::Feed(layer), false))
+        }
         _ => {
             // A router keeps its numbers.
             let (_, part) = part.strip_prefix("mlp.experts.")?.split_once('.')?;

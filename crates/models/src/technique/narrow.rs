@@ -1,6 +1,6 @@
 //! Models with fewer heads or channels: smaller matrices of the same layers; and such without one of their layers.
 
-use crate::compress::{largest, squares};
+use crate::compress::{kept_parts, largest, squares};
 use crate::description::Description;
 use crate::error::Result;
 use crate::tensors::Tensor;
@@ -26,7 +26,8 @@ pub struct Narrowed<'a> {
 /// The name of a tensor where no layer was left out before its own; nothing where it is the same.
 fn before_leaving(name: &str, without: usize) -> Option<String> {
     let split = |prefix: &'static str| Some((prefix, name.strip_prefix(prefix)?.split_once('.')?));
-    let (prefix, (layer, part)) = ["model.layers.", "h."].into_iter().find_map(split)?;
+    let (prefix, (layer, part)) =
+        ["model.layers.", "h.", "encoder.layer.", "model.encoder.layers."].into_iter().find_map(split)?;
     let layer: usize = layer.parse().ok()?;
     (layer >= without).then(|| format!("{prefix}{}.{part}", layer + 1))
 }
@@ -42,19 +43,19 @@ fn known(tensors: &[Tensor], tensor: Tensor) -> Tensor {
 }
 
 /// The largest of so many parts, all but so many percent of them.
-fn kept(sizes: &[f32], percent: usize) -> Vec<usize> {
+pub fn kept(sizes: &[f32], percent: usize) -> Vec<usize> {
     let kept = largest(sizes, (sizes.len() * (100 - percent)).div_ceil(100));
     (0..sizes.len()).filter(|part| kept[*part]).collect()
 }
 
 /// Adds the squares of rows, so many of which are one part, to the sizes of these.
-fn add_rows(sizes: &mut [f32], numbers: &[f32]) {
+pub fn add_rows(sizes: &mut [f32], numbers: &[f32]) {
     let each = (numbers.len() / sizes.len()).max(1);
     sizes.iter_mut().zip(numbers.chunks(each)).for_each(|(size, rows)| *size += squares(rows));
 }
 
 /// Adds the squares of columns, so many of which are one part.
-fn add_columns(sizes: &mut [f32], numbers: &[f32], columns: usize) {
+pub fn add_columns(sizes: &mut [f32], numbers: &[f32], columns: usize) {
     numbers.chunks(columns).for_each(|row| add_rows(sizes, row));
 }
 
@@ -139,10 +140,7 @@ impl Source for Narrowed<'_> {
         let wide = known(&self.wide.tensors(), tensor.clone());
         let numbers = self.source.numbers(&wide)?;
         let columns = wide.shape.last().copied().unwrap_or(1);
-        let of = |numbers: &[f32]| -> Vec<f32> {
-            let each = numbers.len() / all;
-            kept.iter().flat_map(|part| &numbers[part * each..][..each]).copied().collect()
-        };
-        Ok(if rows { of(&numbers) } else { numbers.chunks_exact(columns).flat_map(of).collect() })
+        let across = if rows { numbers.len() } else { columns };
+        Ok(kept_parts(&numbers, [across, across / all], kept))
     }
 }

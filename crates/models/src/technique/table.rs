@@ -1,6 +1,6 @@
 //! Every technique, a row each.
 
-use super::{Change, Promise, Technique};
+use super::{Change, GUESSES, Promise, Technique};
 use crate::compress::Scheme;
 use crate::decoder::{Exit, Form, Keeps};
 
@@ -148,6 +148,49 @@ pub const ALL: &[Technique] = &[
         Form::Coded(Scheme::Nf4),
         0.15,
     ),
+    Technique {
+        name: "linear-attention",
+        about: "the attention of the block in the middle is another module, a scan by the same products: each query sees the mean of values by \
+                weights φ(query) · φ(key), with φ(x) = elu(x) + 1, of which a state of one size is kept (linear attention, arXiv 2006.16236, \
+                section 3; not trained for it, by plain loops)",
+        catalogue: &["AD6"],
+        change: Change::Scan,
+        promise: NOTHING,
+    },
+    Technique {
+        name: "experts-2of8",
+        about: "the channels of the feed-forward network in the middle are parted into eight experts, of which a token goes through the two with \
+                the largest gates (MoEfication, arXiv 2110.01786, section 3; channels that lie together, and the norms of the gates themselves \
+                in the place of a router)",
+        catalogue: &["AD6"],
+        change: Change::Experts([8, 2]),
+        promise: NOTHING,
+    },
+    Technique {
+        name: "self-speculative",
+        about: "the first half of the layers guesses up to four tokens by the norm and the head of the model, for as long as the share of a guess \
+                is a half; the layers that are left take all of them together, and the first that is not theirs is refused (early exit with \
+                self-speculation: LayerSkip, arXiv 2404.16710, of a model that was not trained for it)",
+        catalogue: &["AD1"],
+        change: Change::Guesses(GUESSES),
+        promise: NOTHING,
+    },
+    Technique {
+        name: "quiet-out",
+        about: "of what is heard, positions are left out behind the convolutions whose two frames have no bin above a quarter of the range of \
+                their spectrogram, so that silence costs nothing: which features are worth it is seen from the input",
+        catalogue: &["AD2"],
+        change: Change::Quiet(25),
+        promise: NOTHING,
+    },
+    Technique {
+        name: "merge-10",
+        about: "in each block of an encoder a tenth of the positions become one with those that their keys are most alike, behind attention \
+                (token merging: arXiv 2210.09461, section 3); who stands for several is seen as often",
+        catalogue: &["AD2"],
+        change: Change::Merge(10),
+        promise: NOTHING,
+    },
 ];
 
 /// Nothing is promised: what is saved depends on the model.

@@ -22,21 +22,28 @@ FROM (
             'benchbook tune hybrid-stack --set pattern=AAAA,MAMA,MMMM --implementation fused --under peak_added_bytes=64MiB '
             || '--budget 12'
         ),
+        (
+            4, 'continuous architecture search', NULL, 'forced-decoding', NULL, 'tune',
+            'benchbook tune --model smollm2-135m --set layers=1,2,4 --implementation int8,int4-g32,nf4,2of4 '
+            || '--under kl_divergence=0.1 --budget 12'
+        ),
         (5, 'streaming computation', 'chunks-16', NULL, NULL, NULL, NULL),
         (5, 'streaming computation', 'window-sinks', NULL, NULL, NULL, NULL),
         (6, 'tensor decomposition', 'low-rank-4th', NULL, NULL, NULL, NULL),
         (7, 'sparse networks', '2of4', NULL, NULL, NULL, NULL),
         (7, 'sparse networks', 'sparse-90', NULL, NULL, NULL, NULL),
         (8, 'modular components', 'block-out', NULL, NULL, NULL, NULL),
+        (8, 'modular components', 'linear-attention', NULL, NULL, NULL, NULL),
+        (8, 'modular components', 'experts-2of8', NULL, NULL, NULL, NULL),
         (8, 'modular components', 'early-exit', NULL, NULL, NULL, NULL),
         (9, 'automatic machine learning', 'adaptive-precision', NULL, NULL, NULL, NULL),
         (
             9, 'automatic machine learning', NULL, 'forced-decoding', NULL, 'tune',
-            'benchbook tune forced-decoding --implementation int8,int4-g32,nf4,2of4 --under kl_divergence=0.1 --budget 12'
+            'benchbook tune --model smollm2-135m --implementation int8,int4-g32,nf4,2of4 --under kl_divergence=0.1 --budget 12'
         ),
         (
             10, 'feedback mechanisms', NULL, 'forced-decoding', NULL, 'feedback',
-            'benchbook feedback forced-decoding --implementation int8,int4-g32,mxfp4 --hold kl_divergence=0.1'
+            'benchbook feedback --model smollm2-135m --implementation int8,int4-g32,mxfp4 --hold kl_divergence=0.1'
         ),
         (11, 'comparison before and after', NULL, NULL, NULL, NULL, 'benchbook sql --query before_after')
 ) AS named(place, optimization, technique, workload, implementation, tag, command)

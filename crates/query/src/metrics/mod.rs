@@ -31,13 +31,15 @@ const HIGHER: &str = "higher";
 
 /// Which side of a metric is better, and the share up to which two values are equivalent. Of a metric that does not
 /// stand here nobody knows the better side, and its margin is that of times.
-const RULES: [(&str, &str, f64); 47] = [
+const RULES: [(&str, &str, f64); 48] = [
     // Its margin is that of the rules of a verdict, and nobody gives it another.
     (TIME, LOWER, 0.01),
     ("peak_added_bytes", LOWER, 0.01),
     ("weight_bytes", LOWER, 0.01),
     ("cache_bytes", LOWER, 0.01),
     ("own_flops", LOWER, 0.01),
+    // Counters of energy move once a millisecond, and count what idles too.
+    ("cpu_energy_joules", LOWER, 0.05),
     // An error matters by its order of magnitude.
     ("relative_error", LOWER, 0.1),
     ("perplexity", LOWER, 0.01),

@@ -34,6 +34,13 @@ impl Fixture {
         run_id
     }
 
+    /// The same of a run of this suite.
+    pub fn of_suite(&self, suite: &str, write: impl FnOnce(&mut RunWriter)) {
+        let mut writer = RunWriter::create(&self.store, &RunRow::new(suite)).expect("a writer");
+        write(&mut writer);
+        writer.finish(to_parquet).expect("the run is written");
+    }
+
     /// Writes a run that is never finished: its journal stays.
     pub fn journal(&self, write: impl FnOnce(&mut RunWriter)) -> String {
         let mut writer = self.writer("cut");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::common::{Fixture, Numbers, add, assert_near, floats, ints, sample, texts, trial};
 use crate::metrics::measure;
 use benchbook_query::{Answer, Session};
-use benchbook_record::{OutcomeRow, RunWriter, Status};
+use benchbook_record::{EventRow, Level, OutcomeRow, RunWriter, Status};
 use serde_json::json;
 
 const TINY: &str = "tiny seeded 4+4 of l2 llama";
@@ -96,6 +96,36 @@ fn a_cell_is_measured_or_says_why_not() {
 }
 
 #[test]
+fn energy_stands_beside_that_of_the_model_or_says_why_it_is_not_here() {
+    let fixture = fixture();
+    let last = |fixture: &Fixture| {
+        let answer = asked(&fixture.session(), "matrix", &[]);
+        let at = words(&answer, "technique").iter().rposition(|name| name == "int8").unwrap();
+        (words(&answer, "energy").swap_remove(at), floats(&answer, "energy_ratio")[at])
+    };
+    assert_eq!(last(&fixture), ("not here: it was measured before energy was read".to_owned(), None));
+    let silent = |writer: &mut RunWriter| {
+        let (kind, message) = ("energy".to_owned(), "no counter is shown".to_owned());
+        writer.event(&EventRow { at_ns: 1, trial: None, level: Level::Info, kind, message }).unwrap();
+        measured(writer, "int8", [200_000, 100_000]);
+    };
+    fixture.run(silent);
+    assert_eq!(last(&fixture), ("not here: no counter is shown".to_owned(), None));
+    fixture.run(|writer| {
+        silent(writer);
+        for replicate in 0..6 {
+            measure(writer, 100 + 2 * replicate, "cpu_energy_joules", 4.0, "joules");
+            measure(writer, 101 + 2 * replicate, "cpu_energy_joules", 1.0, "joules");
+        }
+    });
+    let (said, ratio) = last(&fixture);
+    assert_eq!(said, "read");
+    assert_near(ratio.unwrap(), 0.25, "energy");
+    let sides = asked(&fixture.session(), "before_after", &[("model", "tiny"), ("technique", "int8")]);
+    assert!(words(&sides, "metric").iter().any(|metric| metric == "cpu_energy_joules"));
+}
+
+#[test]
 fn quality_is_judged_by_the_interval_of_real_text_or_labels() {
     let fixture = Fixture::new();
     let real = "tiny 24×16";
@@ -115,6 +145,22 @@ fn quality_is_judged_by_the_interval_of_real_text_or_labels() {
                 "mxfp4",
                 [("accuracy_difference", 0.0), ("accuracy_difference_low", -0.005), ("accuracy_difference_high", 0.02)],
             ),
+            (
+                "quiet-out",
+                [
+                    ("word_error_difference", 0.05),
+                    ("word_error_difference_low", 0.01),
+                    ("word_error_difference_high", 0.09),
+                ],
+            ),
+            (
+                "merge-10",
+                [
+                    ("word_error_difference", 0.0),
+                    ("word_error_difference_low", -0.02),
+                    ("word_error_difference_high", 0.008),
+                ],
+            ),
         ];
         add(writer, &trial(1, "decoder", real, 0, json!({})));
         writer.sample(&sample(1, 0, 0, 1_000)).unwrap();
@@ -126,11 +172,15 @@ fn quality_is_judged_by_the_interval_of_real_text_or_labels() {
     });
     let session = fixture.session();
     let answer = asked(&session, "matrix", &[]);
-    assert_eq!(words(&answer, "technique"), ["int8", "nf4", "2of4", "mxfp4"], "the decoder as it is is none");
-    assert_eq!(words(&answer, "quality"), ["kept", "lost", "undecided", "kept"]);
-    assert_eq!(words(&answer, "weights"), ["real"; 4]);
+    assert_eq!(
+        words(&answer, "technique"),
+        ["int8", "nf4", "2of4", "mxfp4", "quiet-out", "merge-10"],
+        "the decoder as it is is none"
+    );
+    assert_eq!(words(&answer, "quality"), ["kept", "lost", "undecided", "kept", "lost", "kept"]);
+    assert_eq!(words(&answer, "weights"), ["real"; 6]);
     let strict = asked(&session, "matrix", &[("less_quality", "0.001")]);
-    assert_eq!(words(&strict, "quality"), ["lost", "lost", "undecided", "undecided"]);
+    assert_eq!(words(&strict, "quality"), ["lost", "lost", "undecided", "undecided", "lost", "undecided"]);
     assert_eq!(asked(&session, "cross_model", &[]).rows(), 0, "over models, seeded weights alone are compared");
 }
 
@@ -235,4 +285,72 @@ fn every_named_optimization_says_what_stands_for_it_and_what_came_of_it() {
     let answer = asked(&fixture.session(), "optimizations", &[]);
     let at = words(&answer, "optimization").iter().position(|name| name == "adaptive batch sizes").unwrap();
     assert_eq!(ints(&answer, "runs")[at], Some(1), "whatever its suite");
+}
+
+/// A run of `forced-decoding` with this tag, whose variants take so many nanoseconds on their cases, in five replicates.
+fn tagged(fixture: &Fixture, tag: &str, variants: &[(&str, &str, i64)]) {
+    let mut numbers = Numbers::new(11);
+    fixture.tagged(tag, |writer| {
+        for replicate in 0..5 {
+            for (place, (name, case, time)) in (0..).zip(variants) {
+                let number = 1 + place + 100 * replicate;
+                let mut one = trial(number, name, case, replicate, json!({}));
+                one.workload = "forced-decoding".to_owned();
+                add(writer, &one);
+                for block in 0..5 {
+                    writer.sample(&sample(number, block, 5 * replicate + block, time + numbers.next(0, 500))).unwrap();
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_found_stands_beside_the_usual_setting_and_what_was_not_says_what_would() {
+    let fixture = Fixture::new();
+    // One case and two settings were tried, and the better one was confirmed beside the usual one.
+    tagged(&fixture, "tune:t", &[("plain", TINY, 200_000), ("int8", TINY, 100_000), ("nf4", TINY, 300_000)]);
+    tagged(&fixture, "tune:t:confirmed", &[("plain", TINY, 200_000), ("int8", TINY, 100_000)]);
+    // Two depths of another model: each has a case of its own, and stands beside nothing.
+    let deep = "other seeded 4+4 of l2 llama";
+    tagged(&fixture, "tune:a", &[("int8", deep, 50_000), ("int8", "other seeded 4+4 of l1 llama", 20_000)]);
+    tagged(&fixture, "tune:a:confirmed", &[("int8", deep, 50_000)]);
+    let session = fixture.session();
+    let answer = session.named("adaptive", &BTreeMap::new()).unwrap();
+    assert_eq!(words(&answer, "found_by"), ["architecture search", "tuning", "tuning"]);
+    assert_eq!(words(&answer, "model"), ["other", "tiny", "tiny"]);
+    assert_eq!(ints(&answer, "place"), [Some(1), Some(0), Some(1)]);
+    assert_eq!(ints(&answer, "tried"), [Some(2), Some(3), Some(3)]);
+    let speedups = floats(&answer, "speedup");
+    assert!(speedups[..2] == [None, None] && (1.9..2.1).contains(&speedups[2].unwrap()), "{speedups:?}");
+    assert_eq!(words(&answer, "said")[2], "faster");
+    let [low, high] = ["low_ns", "high_ns"].map(|column| floats(&answer, column)[0].unwrap());
+    assert!(low <= high && (49_000.0..52_000.0).contains(&low), "an interval over five processes: {low} {high}");
+    let named = asked(&session, "optimizations", &[]);
+    let of = |column: &str| -> Vec<i64> {
+        let all = words(&named, "command").into_iter().zip(ints(&named, column));
+        all.filter(|(command, _)| command.contains(" --model ")).map(|(_, count)| count.unwrap_or_default()).collect()
+    };
+    // Architecture search, tuning and feedback, in their order.
+    assert_eq!([of("cells"), of("faster"), of("runs")], [[1, 1, 0], [0, 1, 0], [1, 1, 0]]);
+}
+
+#[test]
+fn a_model_that_nothing_has_searched_says_by_which_command() {
+    let fixture = Fixture::new();
+    fixture.of_suite("matrix-quick", |writer| measured(writer, "int8", [200_000, 100_000]));
+    let found = || {
+        let answer = fixture.session().named("adaptive", &BTreeMap::new()).unwrap();
+        let all = words(&answer, "found_by").into_iter().zip(words(&answer, "cell")).zip(words(&answer, "command"));
+        all.map(|((by, cell), command)| (by, cell, command)).collect::<Vec<_>>()
+    };
+    let by: Vec<String> = found().into_iter().map(|(by, ..)| by).collect();
+    assert_eq!(by, ["architecture search", "feedback", "tuning"]);
+    for (by, cell, command) in found() {
+        let word = if by == "feedback" { "benchbook feedback --model tiny " } else { "benchbook tune --model tiny " };
+        assert!(cell == "not measured" && command.starts_with(word), "{by}: {command}");
+    }
+    tagged(&fixture, "feedback:f", &[("int8", TINY, 100_000)]);
+    let cells: Vec<String> = found().into_iter().map(|(_, cell, _)| cell).collect();
+    assert_eq!(cells, ["not measured", "measured", "not measured"]);
 }

@@ -87,7 +87,8 @@ fn the_page_of_a_matrix_tells_first_and_draws_its_maps() {
     ]);
     let optimizations = batch(vec![("optimization", text(["sparse networks"])), ("technique", text(["2of4"]))]);
     let none = batch(vec![("technique", text([]))]);
-    let page = matrix_page(&matrix.into(), &none.into(), &optimizations.into()).expect("a page");
+    let none = none.into();
+    let page = matrix_page(&matrix.into(), &none, &optimizations.into(), &none).expect("a page");
     let told = seen(&browser, &page.replace("</main>", &format!("{COUNT}</main>")));
     for id in ["figure-1", "figure-2", "figure-3"] {
         assert_eq!(told[id]["drawn"], "yes", "{id} of {told}");

@@ -1,7 +1,14 @@
 //! What follows a product, number by number.
 #![expect(unsafe_code, reason = "registers of any instruction set")]
 
-use crate::math::{exp, silu};
+use std::marker::PhantomData;
+
+use crate::error::Result;
+use crate::isa::{Isa, with_isa};
+use crate::math::{exp, load_first, silu, store_first};
+use crate::memory::LINE;
+use crate::team::{each, parallel_for};
+use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
 
 /// A function of single numbers that follows a product.
@@ -17,6 +24,44 @@ pub enum Activation {
     ExactGelu,
     /// x / (1 + e^−x) (the same paper, section 2), as LLaMA has it.
     Silu,
+}
+
+/// An activation of each of these numbers, in its place: of the same number the same bits, wherever it stands. Nothing is allocated.
+///
+/// # Errors
+/// An instruction set that is absent.
+pub fn activate(isa: Isa, activation: Activation, numbers: &mut [f32]) -> Result<()> {
+    with_isa!(isa, |tools| by_parts(&tools, activation, numbers));
+    Ok(())
+}
+
+fn by_parts<T: Tools + Sync>(tools: &T, activation: Activation, numbers: &mut [f32]) {
+    let part = each(numbers.len().div_ceil(LINE), LINE) * LINE;
+    parallel_for(numbers.chunks_mut(part), |numbers| match activation {
+        Activation::None => {}
+        Activation::Relu => tools.run(InPlace::<Relu>(numbers, PhantomData)),
+        Activation::Gelu => tools.run(InPlace::<Gelu>(numbers, PhantomData)),
+        Activation::ExactGelu => tools.run(InPlace::<ExactGelu>(numbers, PhantomData)),
+        Activation::Silu => tools.run(InPlace::<Silu>(numbers, PhantomData)),
+    });
+}
+
+/// Numbers that are replaced by those of a function.
+struct InPlace<'a, F>(&'a mut [f32], PhantomData<F>);
+
+impl<F: Function> Kernel for InPlace<'_, F> {
+    #[inline(always)]
+    unsafe fn run<V: Vector, const ROWS: usize, const STATES: usize>(self) {
+        let (count, numbers) = (self.0.len(), self.0.as_mut_ptr());
+        for at in (0..count).step_by(V::LANES) {
+            let lanes = V::LANES.min(count - at);
+            // SAFETY: as promised, and within the numbers.
+            unsafe {
+                let x = load_first::<V>(numbers.add(at), lanes);
+                store_first(F::of(x), numbers.add(at), lanes);
+            }
+        }
+    }
 }
 
 /// One of them, chosen when it is compiled.

@@ -18,7 +18,7 @@ mod softmax;
 mod transformer;
 mod write;
 
-pub use activation::Activation;
+pub use activation::{Activation, activate};
 pub(crate) use activation::{CUBE as GELU_CUBE, INNER as GELU_INNER};
 pub use chain::{Elementwise, Fusion, NormChain, elementwise, norm_chain};
 pub use copy::copy;

@@ -47,6 +47,11 @@ impl Rotary {
         Ok(Self { half, cos, sin })
     }
 
+    /// The same angles the other way round: they turn back what these have turned, and gradients of it.
+    pub fn reversed(&self) -> Self {
+        Self { sin: self.sin.iter().map(|sin| -sin).collect(), ..self.clone() }
+    }
+
     /// Positions that there are angles for.
     pub fn positions(&self) -> usize {
         self.cos.len().checked_div(self.half).unwrap_or(0)

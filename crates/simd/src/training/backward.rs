@@ -1,4 +1,4 @@
-//! What lies between the products of a transformer, forward and back: GELU, layer norm, and cross-entropy.
+//! What lies between the products of a transformer, forward and back: GELU, norms, and cross-entropy.
 #![expect(unsafe_code, reason = "registers of any instruction set; pointers, whose bounds are those of a row")]
 
 use std::f32::consts::LN_2;
@@ -88,7 +88,7 @@ pub struct NormBackward<'a> {
     pub gain: &'a [f32],
     /// `[rows, width]`, the gradient of the result.
     pub grad: &'a [f32],
-    /// What is added to a variance.
+    /// What is added to a variance, or to a mean square.
     pub epsilon: f64,
     /// Instructions to use.
     pub isa: Isa,
@@ -101,6 +101,21 @@ pub struct NormBackward<'a> {
 /// # Errors
 /// Slices of the wrong length, an instruction set that is absent.
 pub fn layer_norm_backward(norm: &NormBackward, to: &mut [f32], [gain, bias]: [&mut [f32]; 2]) -> Result<()> {
+    expect_len("the gradient of the bias", &[norm.width], bias.len())?;
+    call_norm::<false>(norm, to, [gain, bias])
+}
+
+/// The gradients of RMS norm (Zhang & Sennrich, arXiv 1910.07467), as [`layer_norm_backward`] has them: that of its input is added to
+/// `to` `[rows, width]`, that of the gain `[width]` is set.
+///
+/// # Errors
+/// As of [`layer_norm_backward`].
+pub fn rms_norm_backward(norm: &NormBackward, to: &mut [f32], gain: &mut [f32]) -> Result<()> {
+    call_norm::<true>(norm, to, [gain, &mut []])
+}
+
+/// Either; an RMS norm has no mean and no bias.
+fn call_norm<const RMS: bool>(norm: &NormBackward, to: &mut [f32], [gain, bias]: [&mut [f32]; 2]) -> Result<()> {
     let width = norm.width;
     let rows = norm.input.len().checked_div(width).unwrap_or(0);
     expect_len("the input", &[rows, width], norm.input.len())?;
@@ -108,17 +123,21 @@ pub fn layer_norm_backward(norm: &NormBackward, to: &mut [f32], [gain, bias]: [&
     expect_len("the gradient of the result", &[rows, width], norm.grad.len())?;
     expect_len("the gradient of the input", &[rows, width], to.len())?;
     expect_len("the gradient of the gain", &[width], gain.len())?;
-    expect_len("the gradient of the bias", &[width], bias.len())?;
     if rows == 0 {
         gain.fill(0.0);
         bias.fill(0.0);
         return Ok(());
     }
-    with_isa!(norm.isa, |tools| run_norm(&tools, norm, to, [gain, bias]));
+    with_isa!(norm.isa, |tools| run_norm::<_, RMS>(&tools, norm, to, [gain, bias]));
     Ok(())
 }
 
-fn run_norm<T: Tools + Sync>(tools: &T, norm: &NormBackward, to: &mut [f32], [gain, bias]: [&mut [f32]; 2]) {
+fn run_norm<T: Tools + Sync, const RMS: bool>(
+    tools: &T,
+    norm: &NormBackward,
+    to: &mut [f32],
+    [gain, bias]: [&mut [f32]; 2],
+) {
     let (width, rows) = (norm.width, to.len() / norm.width);
     // Of each row the mean, and one over the deviation.
     scratch([2 * rows], |[found]| {
@@ -127,17 +146,19 @@ fn run_norm<T: Tools + Sync>(tools: &T, norm: &NormBackward, to: &mut [f32], [ga
         parallel_for(tasks, |(task, (to, found))| {
             let part = task * some * width..task * some * width + to.len();
             let (input, grad) = (&norm.input[part.clone()], &norm.grad[part]);
-            tools.run(NormRows { norm, input, grad, to, found });
+            tools.run(NormRows::<RMS> { norm, input, grad, to, found });
         });
         let found = &*found;
-        parallel_for(gain.chunks_mut(COLUMNS).zip(bias.chunks_mut(COLUMNS)).enumerate(), |(task, (gain, bias))| {
+        let mut biases = bias.chunks_mut(COLUMNS);
+        let both = gain.chunks_mut(COLUMNS).map(|gain| (gain, biases.next().unwrap_or_default()));
+        parallel_for(both.enumerate(), |(task, (gain, bias))| {
             tools.run(NormColumns { norm, found, first: task * COLUMNS, gain, bias });
         });
     });
 }
 
 /// The gradients of some rows.
-struct NormRows<'a> {
+struct NormRows<'a, const RMS: bool> {
     norm: &'a NormBackward<'a>,
     input: &'a [f32],
     grad: &'a [f32],
@@ -156,7 +177,7 @@ pub(super) fn sum(count: usize, of: impl Fn(usize) -> f32) -> f32 {
     sums.iter().sum::<f32>() + (whole..count).map(of).sum::<f32>()
 }
 
-impl Kernel for NormRows<'_> {
+impl<const RMS: bool> Kernel for NormRows<'_, RMS> {
     #[inline(always)]
     unsafe fn run<V: Vector, const ROWS: usize, const STATES: usize>(self) {
         let Self { norm: NormBackward { width, gain, epsilon, .. }, input, grad, to, found } = self;
@@ -164,10 +185,10 @@ impl Kernel for NormRows<'_> {
         let rows = input.chunks_exact(width).zip(grad.chunks_exact(width));
         for ((x, grad), (to, found)) in rows.zip(to.chunks_exact_mut(width).zip(found.chunks_exact_mut(2))) {
             let (x, grad) = (&x[..width], &grad[..width]);
-            let mean = sum(width, |at| x[at]) / count;
+            let mean = if RMS { 0.0 } else { sum(width, |at| x[at]) / count };
             let variance = sum(width, |at| (x[at] - mean) * (x[at] - mean)) / count;
             let scale = (1.0 / (f64::from(variance) + epsilon).sqrt()) as f32;
-            let inner = sum(width, |at| grad[at] * gain[at]) / count;
+            let inner = if RMS { 0.0 } else { sum(width, |at| grad[at] * gain[at]) / count };
             let along = sum(width, |at| grad[at] * gain[at] * ((x[at] - mean) * scale)) / count;
             for (((to, x), grad), gain) in to.iter_mut().zip(x).zip(grad).zip(gain) {
                 *to += scale * (grad * gain - inner - (x - mean) * scale * along);
@@ -177,7 +198,7 @@ impl Kernel for NormRows<'_> {
     }
 }
 
-/// The gradients of gain and bias in some columns.
+/// The gradients of gain and, where there is one, bias in some columns.
 struct NormColumns<'a> {
     norm: &'a NormBackward<'a>,
     found: &'a [f32],
@@ -196,11 +217,8 @@ impl Kernel for NormColumns<'_> {
         for ((x, grad), found) in rows.zip(found.chunks_exact(2)) {
             let (mean, scale) = (found[0], found[1]);
             let (x, grad) = (&x[first..][..gain.len()], &grad[first..][..gain.len()]);
-            let both = gain.iter_mut().zip(&mut *bias);
-            for ((gain, bias), (x, grad)) in both.zip(x.iter().zip(grad)) {
-                *gain += grad * ((x - mean) * scale);
-                *bias += grad;
-            }
+            gain.iter_mut().zip(x.iter().zip(grad)).for_each(|(gain, (x, grad))| *gain += grad * ((x - mean) * scale));
+            bias.iter_mut().zip(grad).for_each(|(bias, grad)| *bias += grad);
         }
     }
 }

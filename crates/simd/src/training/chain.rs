@@ -164,7 +164,7 @@ fn scale_of(row: &[f32], epsilon: f64) -> f32 {
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-unsafe fn opened<V: Vector>(gate: V) -> [V; 2] {
+pub(super) unsafe fn opened<V: Vector>(gate: V) -> [V; 2] {
     // SAFETY: as promised.
     unsafe {
         let one = V::splat(1.0);

@@ -1,10 +1,11 @@
 //! What lies between the products of a transformer, on the way back: beside slopes and plain loops, and calls that are refused.
 
 use benchbook_simd::{
-    Isa, NormBackward, column_sums, cross_entropy, gelu, gelu_backward, layer_norm_backward, transpose,
+    Isa, NormBackward, Rotary, column_sums, cross_entropy, gelu, gelu_backward, layer_norm_backward, rms_norm_backward,
+    swiglu_backward, transpose,
 };
 
-use crate::common::{close, numbers, present};
+use crate::common::{BASE, close, numbers, present};
 
 const EPSILON: f64 = 1e-5;
 
@@ -78,6 +79,74 @@ fn gradients_of_a_layer_norm_are_its_slopes() {
     };
     let wrong = layer_norm_backward(&norm, &mut [0.0; 4], [&mut [0.0; 2], &mut [0.0; 2]]).unwrap_err();
     assert!(wrong.to_string().contains("the gradient of the result holds 3 numbers"));
+}
+
+#[test]
+fn gradients_of_an_rms_norm_are_its_slopes() {
+    for (rows, width) in [(1, 2), (3, 17), (67, 33), (5, 300)] {
+        let [input, grad, past] = [1, 2, 3].map(|seed| numbers(rows * width, seed));
+        let gain: Vec<f32> = numbers(width, 4).iter().map(|x| 1.0 + 0.1 * x).collect();
+        let (mut of_input, mut of_gain) = (Vec::new(), vec![0.0; width]);
+        for (row, (x, grad)) in input.chunks_exact(width).zip(grad.chunks_exact(width)).enumerate() {
+            let square = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / width as f64;
+            let scale = 1.0 / (square + EPSILON).sqrt();
+            let normal: Vec<f64> = x.iter().map(|x| f64::from(*x) * scale).collect();
+            let inner: Vec<f64> = grad.iter().zip(&gain).map(|(grad, gain)| f64::from(grad * gain)).collect();
+            let along = inner.iter().zip(&normal).map(|(a, b)| a * b).sum::<f64>() / width as f64;
+            for (at, (inner, normal)) in inner.iter().zip(&normal).enumerate() {
+                of_gain[at] += f64::from(grad[at]) * normal;
+                of_input.push(f64::from(past[row * width + at]) + scale * (inner - normal * along));
+            }
+        }
+        for isa in present() {
+            let (mut to, mut gains) = (past.clone(), vec![f32::NAN; width]);
+            let norm = NormBackward { width, input: &input, gain: &gain, grad: &grad, epsilon: EPSILON, isa };
+            rms_norm_backward(&norm, &mut to, &mut gains).unwrap();
+            let name = format!("{rows}×{width} by {}", isa.name());
+            close(&name, &to, &of_input, 2e-5);
+            close(&name, &gains, &of_gain, 1e-5);
+            let short = rms_norm_backward(&norm, &mut to, &mut gains[1..]).unwrap_err();
+            assert!(short.to_string().contains("the gradient of the gain"));
+        }
+    }
+}
+
+#[test]
+fn gradients_of_gate_and_up_are_the_slopes_of_their_product() {
+    for (rows, hidden) in [(1, 1), (3, 5), (7, 33), (40, 257)] {
+        let both: Vec<f32> = numbers(rows * 2 * hidden, 1).iter().map(|x| 6.0 * x).collect();
+        let grad = numbers(rows * hidden, 2);
+        let mut right = Vec::new();
+        for (both, grad) in both.chunks_exact(2 * hidden).zip(grad.chunks_exact(hidden)) {
+            let of = |at: usize| [f64::from(both[at]), f64::from(both[hidden + at]), f64::from(grad[at])];
+            let share = |gate: f64| 1.0 / (1.0 + (-gate).exp());
+            let of_gate = |[gate, up, grad]: [f64; 3]| grad * up * share(gate) * (1.0 + gate * (1.0 - share(gate)));
+            right.extend((0..hidden).map(|at| of_gate(of(at))));
+            right.extend((0..hidden).map(of).map(|[gate, _, grad]| grad * gate * share(gate)));
+        }
+        for isa in present() {
+            let mut to = vec![f32::NAN; both.len()];
+            swiglu_backward(isa, hidden, &both, &grad, &mut to).unwrap();
+            close(&format!("{rows}×{hidden} by {}", isa.name()), &to, &right, 2e-6);
+        }
+    }
+    assert!(swiglu_backward(Isa::Portable, 2, &[0.0; 4], &[0.0; 2], &mut [0.0; 3]).is_err());
+    assert!(swiglu_backward(Isa::Portable, 0, &[], &[], &mut []).is_err());
+}
+
+#[test]
+fn angles_the_other_way_round_turn_back() {
+    let (seq, head_dim) = (9, 6);
+    let rotary = Rotary::new(seq, head_dim, BASE).unwrap();
+    let from = numbers(2 * seq * head_dim, 1);
+    let wanted: Vec<f64> = from.iter().map(|x| f64::from(*x)).collect();
+    for isa in present() {
+        let (mut turned, mut back) = (vec![0.0; from.len()], vec![0.0; from.len()]);
+        rotary.rotate(isa, seq, 0, &from, &mut turned).unwrap();
+        assert_ne!(turned, from);
+        rotary.reversed().rotate(isa, seq, 0, &turned, &mut back).unwrap();
+        close("turned back", &back, &wanted, 1e-6);
+    }
 }
 
 #[test]

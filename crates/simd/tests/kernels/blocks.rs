@@ -1,8 +1,8 @@
 //! The blocks of models: every instruction set against plain loops in `f64`, where numbers end, and calls that must be refused.
 
 use benchbook_simd::{
-    Activation, Attend, Embedding, Gate, Heads, Isa, LinearWeights, MlpWeights, Norm, Rotary, Softmax, copy, embedding,
-    gated_rms_norm, layer_norm, linear, mlp, rms_norm, rotary_attention, softmax,
+    Activation, Attend, Embedding, Gate, Heads, Isa, LinearWeights, MlpWeights, Norm, Rotary, Softmax, activate, copy,
+    embedding, gated_rms_norm, layer_norm, linear, mlp, rms_norm, rotary_attention, softmax,
 };
 use proptest::prelude::*;
 
@@ -403,6 +403,13 @@ fn activations_answer_where_numbers_end() {
         for activation in ACTIVATIONS {
             let mut out = vec![-7.0; input.len()];
             linear(&one, activation, &input, &mut out).unwrap();
+            // In their place, behind enough others for several threads, and the same bits.
+            let mut in_place = [vec![1.5; 20_011], input.clone()].concat();
+            activate(isa, activation, &mut in_place).unwrap();
+            let (before, behind) = in_place.split_at(20_011);
+            assert!(before.iter().all(|number| number.to_bits() == before[0].to_bits()), "{activation:?}");
+            let alike = |(one, other): (&f32, &f32)| one.to_bits() == other.to_bits() || one.is_nan() && other.is_nan();
+            assert!(behind.iter().zip(&out).all(alike), "{activation:?}: {behind:?} {out:?}");
             for (x, found) in input.iter().zip(&out) {
                 let (right, found) = (activated(activation, f64::from(*x)), f64::from(*found));
                 // What is below 1e-9 here is left of a number of the size of one.

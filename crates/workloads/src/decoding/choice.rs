@@ -1,6 +1,8 @@
 //! Greedy decoding by a reference: which token comes next, and where another is as good.
 
-use benchbook_core::{Answer, Array, Check, Reference};
+use std::cell::Cell;
+
+use benchbook_core::{Answer, Array, Check, Reference, TIMES};
 
 /// A model in `f64`, a position at a time.
 pub trait Advance {
@@ -76,6 +78,43 @@ impl Choices {
 /// its logit is below the best by no more than rounding in `f32` tells.
 pub fn decoded(model: impl Advance, prompt: &[i32], tokens: usize, taken: Option<&[f64]>) -> Reference {
     Choices::of(model, prompt, tokens, taken).reference(LEAST_GAP)
+}
+
+/// The share of the largest logit beyond which a logit below the best tells another model, whatever was rounded.
+const MOST_GAP: f64 = 0.1;
+
+/// The tokens that are right after those that were `taken` by who rounds as the second of two models does: each of these whose logit is
+/// below the best by no more than the rounding moves any logit on the way, [`TIMES`].
+pub fn beside_rounding<M: Advance>([exact, rounding]: [M; 2], prompt: &[i32], taken: &[f64]) -> Reference {
+    let moved = Cell::new(0.0);
+    let both = Both { exact, rounding, hidden: Vec::new(), moved: &moved };
+    let choices = Choices::of(both, prompt, taken.len(), Some(taken));
+    let least = TIMES * moved.get() / choices.largest;
+    choices.reference(if least.is_finite() { least.clamp(LEAST_GAP, MOST_GAP) } else { LEAST_GAP })
+}
+
+/// Two models side by side, of which the first decides.
+struct Both<'a, M> {
+    exact: M,
+    rounding: M,
+    /// What the second makes of the newest token.
+    hidden: Vec<f64>,
+    /// By how much their logits were apart at most.
+    moved: &'a Cell<f64>,
+}
+
+impl<M: Advance> Advance for Both<'_, M> {
+    fn advance(&mut self, token: usize) -> Vec<f64> {
+        self.hidden = self.rounding.advance(token);
+        self.exact.advance(token)
+    }
+
+    fn logits(&self, hidden: &[f64]) -> Vec<f64> {
+        let logits = self.exact.logits(hidden);
+        let apart = logits.iter().zip(self.rounding.logits(&self.hidden)).map(|(one, other)| (one - other).abs());
+        self.moved.set(apart.fold(self.moved.get(), f64::max));
+        logits
+    }
 }
 
 /// What is right beside these outputs, which may have gone another way at a tie; nothing where they are no tokens of this many.

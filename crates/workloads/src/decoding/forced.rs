@@ -5,8 +5,9 @@ use benchbook_core::{
 };
 
 use super::choice::Advance;
+use super::exact::Model;
 use super::otherwise::Otherwise;
-use super::stack::{Experts, Latent, Model, ROTARY_BASE, Sizes};
+use super::stack::{Beside, Experts, Latent, ROTARY_BASE, Sizes};
 use crate::blocks::Architecture;
 
 /// Teacher forcing: the first step takes `prompt` tokens of a text, each further one the next token, so that all that read it are before
@@ -59,6 +60,14 @@ benchbook_core::parameters! {
         of_experts: usize = 0, 0..=1 << 10;
         /// experts that a position goes through
         chosen: usize = 0, 0..=1 << 10;
+        /// first blocks without experts, in glm-4 with experts
+        dense_layers: usize = 0, 0..=128;
+        /// numbers between the products of these
+        dense_hidden: usize = 0, 0..=1 << 17;
+        /// as how many experts the one is large that every position goes through, in glm-4
+        shared: usize = 0, 0..=1 << 6;
+        /// what the weights of chosen experts are multiplied by, in percent, in glm-4
+        expert_scale: usize = 100, 1..=10_000;
         /// numbers of the latent of queries, in glm-4
         query_rank: usize = 0, 0..=1 << 12;
         /// numbers of the latent of keys and values, in glm-4
@@ -80,7 +89,9 @@ impl ForcedDecodingParams {
         let Self { layers, heads, kv_heads, head_dim, width, hidden, vocabulary, chosen, .. } = *self;
         let Self { query_rank, kv_rank, rotated, .. } = *self;
         let latent = (self.architecture == LATENT).then_some(Latent { query_rank, kv_rank, rotated });
-        let experts = (self.experts > 0).then_some(Experts { count: self.experts, chosen });
+        let Self { dense_layers: dense, dense_hidden, shared, expert_scale: percent, .. } = *self;
+        let beside = latent.map(|_| Beside { dense, dense_hidden, shared, percent });
+        let experts = (self.experts > 0).then_some(Experts { count: self.experts, chosen, beside });
         Sizes {
             architecture: Architecture::of(&self.architecture),
             layers,
@@ -170,6 +181,10 @@ impl Problem for ForcedDecoding {
                 experts: 0,
                 of_experts: 0,
                 chosen: 0,
+                dense_layers: 0,
+                dense_hidden: 0,
+                shared: 0,
+                expert_scale: 100,
                 query_rank: 0,
                 kv_rank: 0,
                 rotated: 0,
@@ -202,6 +217,20 @@ impl Problem for ForcedDecoding {
             ..of((LATENT, [2, 3, 3, 8, 34, 21, 100, 7, 5]))
         };
         cases.extend([latent(4, 3, 8), latent(9, 5, 2)]);
+        // Experts beside one that all go through, behind a dense block, and without either.
+        let beside = |dense_layers: usize, shared: usize| ForcedDecodingParams {
+            layers: 3,
+            of_layers: 3,
+            experts: 6,
+            of_experts: 6,
+            chosen: 2,
+            dense_layers,
+            dense_hidden: 29,
+            shared,
+            expert_scale: 180,
+            ..latent(4, 3, 8)
+        };
+        cases.extend([beside(1, 1), beside(0, 0)]);
         cases
     }
 
@@ -211,8 +240,11 @@ impl Problem for ForcedDecoding {
             let reason = "a model is called by letters, digits, dots, dashes and underscores, 64 of them at most";
             return Err(("model", reason.to_owned()));
         }
-        if params.experts > 0 && params.architecture != "qwen3" {
-            return Err(("experts", format!("experts are those of qwen3 here, not of {}", params.architecture)));
+        if params.experts > 0 && params.architecture != "qwen3" && params.architecture != LATENT {
+            return Err((
+                "experts",
+                format!("experts are those of qwen3 and of glm-4 here, not of {}", params.architecture),
+            ));
         }
         if params.experts > params.of_experts {
             let reason = format!("{} experts are no part of {}", params.experts, params.of_experts);
@@ -276,7 +308,7 @@ impl Problem for ForcedDecoding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::otherwise::{Depths, Rounded};
+    use super::super::otherwise::{Depths, Parted, Rounded};
     use super::*;
 
     fn params() -> ForcedDecodingParams {
@@ -301,6 +333,10 @@ mod tests {
         assert!(near(0.0) < 1e-9 && near(0.5) > 1e-3, "weights that nothing is taken from are those of before");
         let all = Depths { of: &[3; 10], first: 6, least: 2, alike: 2.0 };
         assert_eq!(of(Otherwise { depths: Some(all), ..Otherwise::default() }), exact);
+        let through = Parted { layer: 1, experts: 3, chosen: 3, went: &[0b111; 10] };
+        assert_eq!(of(Otherwise { parted: Some(through), ..Otherwise::default() }), exact);
+        let scanned = of(Otherwise { scan: Some(1), ..Otherwise::default() });
+        assert!(scanned != exact && scanned.iter().all(|logit| logit.is_finite()));
     }
 
     #[test]
@@ -351,6 +387,68 @@ mod tests {
     }
 
     #[test]
+    fn experts_of_a_glm_are_chosen_by_a_bias_and_stand_behind_a_dense_block_beside_a_shared_one() {
+        let params = |chosen: usize| ForcedDecodingParams {
+            architecture: LATENT.to_owned(),
+            kv_heads: 4,
+            query_rank: 8,
+            kv_rank: 6,
+            rotated: 4,
+            hidden: 20,
+            experts: 4,
+            of_experts: 64,
+            chosen,
+            dense_layers: 1,
+            dense_hidden: 48,
+            shared: 1,
+            expert_scale: 180,
+            ..params()
+        };
+        let logits = |params: &ForcedDecodingParams, inputs: &Inputs| {
+            let made = ForcedDecoding::of(params, (params.sizes(), inputs), Otherwise::default(), 3);
+            made.answers.into_iter().next().unwrap().values
+        };
+        let shape = |inputs: &Inputs, name: &str| inputs.get(name).shape().to_vec();
+        let inputs = ForcedDecoding::inputs(&params(2), 3);
+        // The first of three blocks is dense, the other two have four experts each, and one for all.
+        assert_eq!([shape(&inputs, "w_gate"), shape(&inputs, "expert_down")], [vec![1, 48, 64], vec![2, 4 * 64, 20]]);
+        assert_eq!([shape(&inputs, "shared_up"), shape(&inputs, "router_bias")], [vec![2, 20, 64], vec![2, 4]]);
+        let plain = logits(&params(2), &inputs);
+        let with = |name: &str, row: usize, number: f32| {
+            let mut changed = inputs.clone();
+            let mut array = changed.get(name).clone();
+            let width = array.width();
+            array.write(row, &vec![number; width]);
+            changed.insert(name, array);
+            changed
+        };
+        // The same bias for all changes no choice and no weight; of one expert a large one does.
+        let mut even = inputs.clone();
+        let moved: Vec<f32> = inputs.numbers("router_bias").iter().map(|bias| bias + 1.0).collect();
+        even.insert("router_bias", Array::new(vec![2, 4], &moved));
+        assert_eq!(logits(&params(2), &even), plain);
+        let mut forced = inputs.clone();
+        forced.insert("router_bias", Array::new(vec![2, 4], &[9.0_f32, 8.0, 0.0, 0.0, 9.0, 8.0, 0.0, 0.0]));
+        let first = logits(&params(2), &forced);
+        let mut unused = forced.clone();
+        let mut up = unused.get("expert_up").clone();
+        (2 * 20..4 * 20).for_each(|row| up.write(row, &[9.0; 64]));
+        unused.insert("expert_up", up);
+        assert_eq!(logits(&params(2), &unused), first, "the others are never read");
+        for (name, row) in [("shared_up", 3), ("w_gate", 3), ("expert_up", 3)] {
+            let changed = with(name, row, 9.0);
+            let same = logits(&params(4), &changed) == logits(&params(4), &inputs);
+            assert!(!same, "{name}");
+        }
+        let scaled = ForcedDecodingParams { expert_scale: 100, ..params(2) };
+        assert_ne!(logits(&scaled, &inputs), plain);
+        let label = ForcedDecoding::label(&params(2));
+        assert!(label.ends_with(" e2/4+1 ×180% dense1→48 of e64"), "{label}");
+        let refused = ForcedDecodingParams { dense_layers: 4, ..params(2) };
+        assert_eq!(ForcedDecoding::check(&refused).unwrap_err().0, "dense_layers");
+    }
+
+    #[test]
     fn a_prompt_alone_is_that_of_all_inputs() {
         let of = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -367,6 +465,9 @@ mod tests {
         // A bound that every layer keeps, and one that none does.
         assert!(depths(&[3, 3, 3, 3, 3, 3, 2, 2, 2, 2], -1.0) && !depths(&[3; 10], -1.0));
         assert!(depths(&[3; 10], 2.0) && !depths(&[3, 3, 3, 3, 3, 3, 3, 2, 3, 3], 2.0));
+        // Of two experts one has the larger gates; and a position goes through one, and not through both or none.
+        let went = |went: u64| Parted { layer: 1, experts: 2, chosen: 1, went: &[went; 10] }.believed();
+        assert!(!went(0b01) && !went(0b10) && !went(0b11) && !went(0));
         // Zeros are half a step from what is less than half a step, and no other number is.
         let zeros: Vec<[Vec<f32>; 2]> = (0..3).map(|_| [vec![0.0; 10 * 32], vec![0.0; 10 * 32]]).collect();
         let found = of(Otherwise { cache: Some(Rounded { layers: &zeros, levels: 127.0 }), ..Otherwise::default() });
@@ -375,6 +476,12 @@ mod tests {
         assert!(short.iter().all(|logit| logit.is_nan()), "a layer without a cache");
         let coarse = of(Otherwise { cache: Some(Rounded { layers: &zeros, levels: 0.1 }), ..Otherwise::default() });
         assert!(coarse.iter().all(|logit| logit.is_finite()), "all of them are within half a step of ten");
+    }
+
+    impl Parted<'_> {
+        fn believed(self) -> bool {
+            of(Otherwise { parted: Some(self), ..Otherwise::default() }).iter().all(|logit| logit.is_finite())
+        }
     }
 
     impl Depths<'_> {

@@ -1,10 +1,14 @@
 //! Generation by a LLaMA or Qwen3 whose weights are drawn from a seed, or real ones.
 
-use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
+use benchbook_core::{
+    Array, DType, Inputs, Params, Preset, Problem, Reference, Rough, Rounding, StepsOf, Task, Value, Work,
+};
 
-use super::choice::{decoded, followed};
+use super::choice::{beside_rounding, decoded, followed};
+use super::exact::Model;
 use super::ids;
-use super::stack::{Model, NAMES, ROTARY_BASE, Sizes, sized};
+use super::otherwise::Otherwise;
+use super::stack::{NAMES, ROTARY_BASE, Sizes, sized};
 use crate::blocks::Architecture;
 use crate::real;
 
@@ -156,6 +160,23 @@ impl Problem for Generate {
         followed(params.tokens, outputs, |taken| Self::decoded(params, inputs, taken))
     }
 
+    fn rounded(
+        params: &GenerateParams,
+        inputs: &Inputs,
+        outputs: &[Array],
+        _seed: u64,
+        rounding: Rounding,
+    ) -> Option<Rough> {
+        let [output] = outputs else { return None };
+        if output.shape() != [params.tokens, 1] {
+            return None;
+        }
+        let going = |rounding| Model::new(params.sizes(), inputs).going(Otherwise { rounding, ..Otherwise::default() });
+        let prompt = inputs.get("prompt").of();
+        let both = [going(None), going(Some(rounding))];
+        Some(Rough::exact(beside_rounding(both, prompt, &output.to_f64())))
+    }
+
     /// The last token is made and not taken.
     fn work(params: &GenerateParams, dtype: DType) -> Work {
         params.sizes().work(params.prompt + params.tokens - 1, params.tokens, dtype)
@@ -183,6 +204,35 @@ mod tests {
         assert_ne!(gaps(ROTARY_BASE), gaps(100_000));
         let label = |rotary_base: usize| Generate::label(&GenerateParams { rotary_base, ..GenerateParams::default() });
         assert_eq!(label(100_000), label(ROTARY_BASE).replace("v512 ", "v512 θ100000 "));
+    }
+
+    #[test]
+    fn who_rounds_may_take_a_token_that_is_nearly_the_best_and_no_other() {
+        let params = GenerateParams::default();
+        let inputs = Generate::inputs(&params, 5);
+        let right = Generate::reference(&params, &inputs, 5).answers.remove(0);
+        let made = |values: &[f64]| {
+            let ids: Vec<i64> = values.iter().map(|id| *id as i64).collect();
+            vec![Array::new(vec![params.tokens, 1], &ids)]
+        };
+        let of =
+            |outputs: &[Array], bits| Generate::rounded(&params, &inputs, outputs, 5, Rounding { bits, group: 32 });
+        let least = |outputs: &[Array], bits| {
+            let Check::Greedy { least, .. } = of(outputs, bits).unwrap().reference.answers.remove(0).check else {
+                panic!("tokens are checked as such")
+            };
+            least
+        };
+        let outputs = made(&right.values);
+        let [eight, four] = [8, 4].map(|bits| least(&outputs, bits));
+        assert!(four > 1.5 * eight, "{four} and {eight}");
+        assert!(of(&outputs, 8).unwrap().reference.compare(&outputs)[0].passes(0.0), "its own tokens are right");
+        // The least likely token of all is nobody's first choice.
+        let last = right.values[0] as usize;
+        let wrong: Vec<f64> = (0..params.tokens).map(|step| ((last + 1 + step) % params.vocabulary) as f64).collect();
+        let wrong = made(&wrong);
+        assert!(!of(&wrong, 8).unwrap().reference.compare(&wrong)[0].passes(0.0), "sixteen tokens by chance");
+        assert!(of(&wrong[..0], 8).is_none());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod batched;
 mod choice;
+mod exact;
 mod forced;
 mod generate;
 mod gpt2;
@@ -23,10 +24,10 @@ pub(crate) use greedy::ids;
 pub use greedy::{GreedyDecoding, GreedyDecodingParams};
 pub use lossy::{LossyDecoding, LossyDecodingParams};
 pub use multimodal::{Multimodal, MultimodalParams};
-pub use otherwise::{Depths, Otherwise, Rounded};
+pub use otherwise::{Depths, Otherwise, Parted, Rounded};
 pub use prefill::{Prefill, PrefillParams};
 pub use prefix::{PrefixDecoding, PrefixDecodingParams};
 pub use sampling::{AT_ONCE, PAIR, SpeculativeSampling, SpeculativeSamplingParams};
 pub use speculative::{SpeculativeDecoding, SpeculativeDecodingParams};
-pub use stack::{Experts, Latent, ROTARY_BASE, Sizes};
+pub use stack::{Beside, Experts, Latent, ROTARY_BASE, Sizes};
 pub use uniform::Uniform;

@@ -216,7 +216,7 @@ struct Writing<'a> {
 impl<'a> Writing<'a> {
     /// One that has heard, and written nothing.
     fn new(params: &'a MultimodalParams, inputs: &'a Inputs) -> Self {
-        let heard = heard(&params.hearing(), inputs, 0);
+        let heard = heard(&params.hearing(), inputs, 0, None);
         let own = vec![[Vec::new(), Vec::new()]; params.layers];
         let mut writing = Self { params, inputs, about: Vec::new(), own };
         for layer in 0..params.layers {

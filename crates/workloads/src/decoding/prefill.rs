@@ -1,9 +1,13 @@
 //! The prompt of a LLaMA or Qwen3 whose weights are drawn from a seed.
 
-use benchbook_core::{DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
+use benchbook_core::{
+    Array, DType, Inputs, Params, Preset, Problem, Reference, Rough, Rounding, StepsOf, Task, Value, Work,
+};
 
 use super::choice::Advance;
-use super::stack::{Model, NAMES, sized};
+use super::exact::Model;
+use super::otherwise::Otherwise;
+use super::stack::{NAMES, sized};
 
 /// A prompt, `chunk` tokens a step: memory for what lies between layers is bounded by them (Agrawal et al., arXiv 2308.16369, section
 /// 4.2). Inputs are those of [`Sizes::inputs`]; the output `[1, vocabulary]` holds the logits behind the last token.
@@ -41,6 +45,15 @@ impl Prefill {
     /// The loop of a case, which makes no token.
     pub fn steps(params: &PrefillParams) -> StepsOf {
         StepsOf { most: params.prompt.div_ceil(params.chunk), tokens: None, values: Vec::new() }
+    }
+
+    /// Logits behind the prompt, where what matrices are multiplied by may be rounded.
+    fn logits(params: &PrefillParams, inputs: &Inputs, rounding: Option<Rounding>) -> Reference {
+        let otherwise = Otherwise { rounding, ..Otherwise::default() };
+        let mut model = Model::new(params.sizes(), inputs).going(otherwise);
+        let prompt: &[i32] = inputs.get("prompt").of();
+        let hidden = prompt.iter().fold(Vec::new(), |_, id| model.advance(*id as usize));
+        Reference::of(vec![1, params.vocabulary], vec![0], model.logits(&hidden))
     }
 }
 
@@ -100,10 +113,18 @@ impl Problem for Prefill {
     }
 
     fn reference(params: &PrefillParams, inputs: &Inputs, _seed: u64) -> Reference {
-        let mut model = Model::new(params.sizes(), inputs);
-        let prompt: &[i32] = inputs.get("prompt").of();
-        let hidden = prompt.iter().fold(Vec::new(), |_, id| model.advance(*id as usize));
-        Reference::of(vec![1, params.vocabulary], vec![0], model.logits(&hidden))
+        Self::logits(params, inputs, None)
+    }
+
+    fn rounded(
+        params: &PrefillParams,
+        inputs: &Inputs,
+        _outputs: &[Array],
+        _seed: u64,
+        rounding: Rounding,
+    ) -> Option<Rough> {
+        let of = |rounding| Self::logits(params, inputs, rounding);
+        Some(Rough::beside(of(None), &of(Some(rounding))))
     }
 
     fn work(params: &PrefillParams, dtype: DType) -> Work {
@@ -112,5 +133,22 @@ impl Problem for Prefill {
 
     fn tolerance(_params: &PrefillParams, dtype: DType) -> f64 {
         crate::tolerance(dtype)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rounding_moves_logits_by_less_than_another_prompt() {
+        let params = PrefillParams { prompt: 9, ..PrefillParams::default() };
+        let inputs = Prefill::inputs(&params, 3);
+        let rough = Prefill::rounded(&params, &inputs, &[], 3, Rounding { bits: 8, group: 32 }).unwrap();
+        assert_eq!(rough.reference, Prefill::reference(&params, &inputs, 3));
+        let mut other = inputs.clone();
+        other.insert("prompt", params.sizes().prompt(params.prompt, 4));
+        let moved = rough.reference.apart(&Prefill::reference(&params, &other, 4));
+        assert!(rough.allowed > 0.0 && 3.0 * rough.allowed < moved, "{} and {moved}", rough.allowed);
     }
 }

@@ -1,7 +1,10 @@
 //! What the encoder of a Whisper makes of sound, with weights that are drawn from a seed, or real ones.
 
-use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work, sample_rows};
+use benchbook_core::{
+    Array, DType, Inputs, Params, Preset, Problem, Reference, Rough, Rounding, Value, Work, sample_rows,
+};
 
+use super::Merges;
 use super::stack::{EMBEDDED, Sizes};
 use crate::attention::reference::dot;
 use crate::blocks::{exact_gelu, layer_normed};
@@ -139,13 +142,19 @@ impl Problem for AudioEncoder {
     }
 
     fn reference(params: &AudioEncoderParams, inputs: &Inputs, seed: u64) -> Reference {
-        let AudioEncoderParams { width, batch, frames, .. } = *params;
-        let seq = frames / 2;
-        let most = BUDGET as f64 / (params.sizes().products(seq) + params.convolved());
-        let chosen = sample_rows(batch, (most as usize).max(1), seed);
-        let values = chosen.iter().flat_map(|one| heard(params, inputs, *one)).collect();
-        let rows = chosen.iter().flat_map(|one| one * seq..(one + 1) * seq).collect();
-        Reference::of(vec![batch, seq, width], rows, values)
+        all_heard(params, inputs, seed, None)
+    }
+
+    /// The convolutions are no products of a matrix, and are not rounded.
+    fn rounded(
+        params: &AudioEncoderParams,
+        inputs: &Inputs,
+        _outputs: &[Array],
+        seed: u64,
+        rounding: Rounding,
+    ) -> Option<Rough> {
+        let of = |rounding| all_heard(params, inputs, seed, rounding);
+        Some(Rough::beside(of(None), &of(Some(rounding))))
     }
 
     /// Bytes of the weights, of the spectrograms and of the result, each once.
@@ -163,18 +172,54 @@ impl Problem for AudioEncoder {
     }
 }
 
+/// What the encoder makes of as many spectrograms as there is time for, where what matrices are multiplied by may be rounded.
+fn all_heard(params: &AudioEncoderParams, inputs: &Inputs, seed: u64, rounding: Option<Rounding>) -> Reference {
+    let AudioEncoderParams { width, batch, frames, .. } = *params;
+    let seq = frames / 2;
+    let most = BUDGET as f64 / (params.sizes().products(seq) + params.convolved());
+    let chosen = sample_rows(batch, (most as usize).max(1), seed);
+    let values = chosen.iter().flat_map(|one| heard(params, inputs, *one, rounding)).collect();
+    let rows = chosen.iter().flat_map(|one| one * seq..(one + 1) * seq).collect();
+    Reference::of(vec![batch, seq, width], rows, values)
+}
+
 /// What the encoder makes of one of the spectrograms.
-pub(crate) fn heard(params: &AudioEncoderParams, inputs: &Inputs, one: usize) -> Vec<f64> {
-    let AudioEncoderParams { width, bins, frames, .. } = *params;
+pub(crate) fn heard(params: &AudioEncoderParams, inputs: &Inputs, one: usize, rounding: Option<Rounding>) -> Vec<f64> {
+    let made = params.sizes().through(inputs, placed(params, inputs, one), rounding);
+    normed(inputs, &made)
+}
+
+/// The same, exactly, where behind the convolutions the positions `kept` alone go on, ascending, or positions become one with others:
+/// `[left, width]`.
+pub fn heard_in_part(
+    params: &AudioEncoderParams,
+    inputs: &Inputs,
+    one: usize,
+    kept: Option<&[usize]>,
+    merges: Option<Merges<'_>>,
+) -> Vec<f64> {
+    let (mut stream, width) = (placed(params, inputs, one), params.width);
+    if let Some(kept) = kept {
+        stream = kept.iter().flat_map(|place| stream[place * width..][..width].to_vec()).collect();
+    }
+    normed(inputs, &params.sizes().through_merging(inputs, stream, None, merges))
+}
+
+/// What goes into the blocks of one of the spectrograms, `[frames / 2, width]`.
+fn placed(params: &AudioEncoderParams, inputs: &Inputs, one: usize) -> Vec<f64> {
+    let AudioEncoderParams { bins, frames, .. } = *params;
     let mel = &inputs.numbers("mel")[one * bins * frames..][..bins * frames];
     let by_frame = (0..frames).map(|frame| mel.iter().skip(frame).step_by(frames).map(|x| f64::from(*x)).collect());
     let first = convolved(inputs, ["conv_1", "conv_1_bias"], &by_frame.collect::<Vec<Vec<f64>>>(), 1);
     let second = convolved(inputs, ["conv_2", "conv_2_bias"], &first, 2);
     let positions = inputs.numbers("positions");
-    let stream = second.concat().iter().zip(positions).map(|(x, place)| x + f64::from(*place)).collect();
-    let made = params.sizes().through(inputs, stream);
-    let last = |x: &[f64]| layer_normed(x, inputs.numbers("last_gain"), inputs.numbers("last_bias"));
-    made.chunks_exact(width).flat_map(last).collect()
+    second.concat().iter().zip(positions).map(|(x, place)| x + f64::from(*place)).collect()
+}
+
+/// The norm of each position behind the blocks.
+fn normed(inputs: &Inputs, made: &[f64]) -> Vec<f64> {
+    let (gain, bias) = (inputs.numbers("last_gain"), inputs.numbers("last_bias"));
+    made.chunks_exact(gain.len()).flat_map(|x| layer_normed(x, gain, bias)).collect()
 }
 
 /// The exact GELU of the sums over a frame, the one before and the one after it, of every `stride`-th frame.

@@ -1,10 +1,14 @@
 //! Encoders: whole inputs of which every position sees all others.
 
 mod audio;
+mod image;
+mod merges;
 mod stack;
 mod text;
 
 pub(crate) use audio::heard;
-pub use audio::{AudioEncoder, AudioEncoderParams, WHISPER};
+pub use audio::{AudioEncoder, AudioEncoderParams, WHISPER, heard_in_part};
+pub use image::{FRAMES, ImageEncoder, ImageEncoderParams, MERGED};
+pub use merges::Merges;
 pub use stack::Sizes;
 pub use text::{MINILM, TextEncoder, TextEncoderParams};

@@ -1,8 +1,9 @@
 //! The blocks of an encoder: their sizes, their inputs, and themselves in `f64`.
 
-use benchbook_core::Inputs;
+use benchbook_core::{Inputs, Rounding};
 use rayon::prelude::*;
 
+use super::Merges;
 use crate::attention::reference::{average, dot};
 use crate::attention::sizes::check_scores;
 use crate::blocks::{exact_gelu, layer_normed};
@@ -92,13 +93,31 @@ impl Sizes {
         layers * seq * (matrices as f64 + 2.0 * seq * self.width as f64)
     }
 
-    /// What the blocks make of a sequence `[seq, width]`.
-    pub(super) fn through(&self, inputs: &Inputs, mut stream: Vec<f64>) -> Vec<f64> {
+    /// What the blocks make of a sequence `[seq, width]`, where what matrices are multiplied by may be rounded.
+    pub(super) fn through(&self, inputs: &Inputs, stream: Vec<f64>, rounding: Option<Rounding>) -> Vec<f64> {
+        self.through_merging(inputs, stream, rounding, None)
+    }
+
+    /// The same where positions become one with others, so that fewer come out.
+    pub(super) fn through_merging(
+        &self,
+        inputs: &Inputs,
+        mut stream: Vec<f64>,
+        rounding: Option<Rounding>,
+        merges: Option<Merges<'_>>,
+    ) -> Vec<f64> {
+        let width = self.width;
+        let mut sizes = vec![1.0; stream.len() / width];
         for layer in 0..self.layers {
-            let block = Block { sizes: *self, inputs, layer };
-            let kept: Vec<f64> =
-                stream.par_chunks_exact(self.width).flat_map_iter(|x| block.key_and_value(x)).collect();
-            stream = stream.par_chunks_exact(self.width).flat_map_iter(|x| block.position(x, &kept)).collect();
+            let block = Block { sizes: *self, inputs, layer, rounding };
+            let kept: Vec<f64> = stream.par_chunks_exact(width).flat_map_iter(|x| block.key_and_value(x)).collect();
+            let attended = stream.par_chunks_exact(width).flat_map_iter(|x| block.attended(x, &kept, &sizes));
+            let mut between: Vec<f64> = attended.collect();
+            if let Some(merges) = merges {
+                let keys: Vec<&[f64]> = kept.chunks_exact(2 * width).map(|both| &both[..width]).collect();
+                merges.make(layer, (&keys, width / self.heads), &mut between, &mut sizes);
+            }
+            stream = between.par_chunks_exact(width).flat_map_iter(|x| block.fed(x)).collect();
         }
         stream
     }
@@ -109,6 +128,7 @@ struct Block<'a> {
     sizes: Sizes,
     inputs: &'a Inputs,
     layer: usize,
+    rounding: Option<Rounding>,
 }
 
 impl Block<'_> {
@@ -120,6 +140,8 @@ impl Block<'_> {
     /// x · w + b, of the product of this place among all.
     fn linear(&self, place: usize, x: &[f64]) -> Vec<f64> {
         let (matrix, bias, [outer, inner]) = self.sizes.matrices()[place];
+        let rounded = self.rounding.map(|rounding| rounding.of(x));
+        let x = rounded.as_deref().unwrap_or(x);
         let rows = self.own(matrix, outer * inner).chunks_exact(inner).map(|row| dot(x, row));
         match bias {
             Some(bias) => rows.zip(self.own(bias, outer)).map(|(sum, bias)| sum + f64::from(*bias)).collect(),
@@ -147,20 +169,25 @@ impl Block<'_> {
         [self.linear(1, &seen), self.linear(2, &seen)].concat()
     }
 
-    fn position(&self, x: &[f64], kept: &[f64]) -> Vec<f64> {
+    /// A position behind attention to all, each of which stands for so many.
+    fn attended(&self, x: &[f64], kept: &[f64], sizes: &[f64]) -> Vec<f64> {
         let Sizes { width, heads, .. } = self.sizes;
         let d = width / heads;
         let query = self.linear(0, &self.before(["gain_1", "bias_1"], x));
         let of_head = |(head, query): (usize, &[f64])| {
             let of = |j: usize| j * 2 * width + head * d;
-            let scores: Vec<f64> =
-                (0..kept.len() / (2 * width)).map(|j| dot(query, &kept[of(j)..]) / (d as f64).sqrt()).collect();
+            let score = |(j, size): (usize, &f64)| dot(query, &kept[of(j)..]) / (d as f64).sqrt() + size.ln();
+            let scores: Vec<f64> = sizes.iter().enumerate().map(score).collect();
             average(&scores, d, |j| &kept[of(j) + width..])
         };
         let mixed: Vec<f64> = query.chunks_exact(d).enumerate().flat_map(of_head).collect();
-        let between = self.after(["gain_1", "bias_1"], x, self.linear(3, &mixed));
-        let up = self.linear(4, &self.before(["gain_2", "bias_2"], &between));
+        self.after(["gain_1", "bias_1"], x, self.linear(3, &mixed))
+    }
+
+    /// The same behind the feed-forward network.
+    fn fed(&self, between: &[f64]) -> Vec<f64> {
+        let up = self.linear(4, &self.before(["gain_2", "bias_2"], between));
         let wide: Vec<f64> = up.into_iter().map(exact_gelu).collect();
-        self.after(["gain_2", "bias_2"], &between, self.linear(5, &wide))
+        self.after(["gain_2", "bias_2"], between, self.linear(5, &wide))
     }
 }

@@ -1,6 +1,8 @@
 //! Directions of texts, by a BERT whose weights are drawn from a seed, or real ones.
 
-use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Value, Work, sample_rows};
+use benchbook_core::{
+    Array, DType, Inputs, Params, Preset, Problem, Reference, Rough, Rounding, Value, Work, sample_rows,
+};
 
 use super::stack::{EMBEDDED, Sizes};
 use crate::blocks::layer_normed;
@@ -132,11 +134,18 @@ impl Problem for TextEncoder {
     }
 
     fn reference(params: &TextEncoderParams, inputs: &Inputs, seed: u64) -> Reference {
-        let TextEncoderParams { width, batch, seq, .. } = *params;
-        let most = BUDGET as f64 / params.sizes().products(seq);
-        let rows = sample_rows(batch, (most as usize).max(1), seed);
-        let values = rows.iter().flat_map(|text| direction(params, inputs, *text)).collect();
-        Reference::of(vec![batch, width], rows, values)
+        directions(params, inputs, seed, None)
+    }
+
+    fn rounded(
+        params: &TextEncoderParams,
+        inputs: &Inputs,
+        _outputs: &[Array],
+        seed: u64,
+        rounding: Rounding,
+    ) -> Option<Rough> {
+        let of = |rounding| directions(params, inputs, seed, rounding);
+        Some(Rough::beside(of(None), &of(Some(rounding))))
     }
 
     /// Bytes of the weights, once, and of the embeddings that are read.
@@ -152,8 +161,17 @@ impl Problem for TextEncoder {
     }
 }
 
+/// Directions of as many texts as there is time for, where what matrices are multiplied by may be rounded.
+fn directions(params: &TextEncoderParams, inputs: &Inputs, seed: u64, rounding: Option<Rounding>) -> Reference {
+    let TextEncoderParams { width, batch, seq, .. } = *params;
+    let most = BUDGET as f64 / params.sizes().products(seq);
+    let rows = sample_rows(batch, (most as usize).max(1), seed);
+    let values = rows.iter().flat_map(|text| direction(params, inputs, *text, rounding)).collect();
+    Reference::of(vec![batch, width], rows, values)
+}
+
 /// The direction of one of the texts.
-fn direction(params: &TextEncoderParams, inputs: &Inputs, text: usize) -> Vec<f64> {
+fn direction(params: &TextEncoderParams, inputs: &Inputs, text: usize, rounding: Option<Rounding>) -> Vec<f64> {
     let TextEncoderParams { width, seq, .. } = *params;
     let row = |name: &str, row: usize| &inputs.numbers(name)[row * width..][..width];
     let ids = &inputs.get("ids").of::<i32>()[text * seq..][..seq];
@@ -163,7 +181,7 @@ fn direction(params: &TextEncoderParams, inputs: &Inputs, text: usize) -> Vec<f6
         let sums: Vec<f64> = (0..width).map(|at| of.iter().map(|row| f64::from(row[at])).sum()).collect();
         stream.extend(layer_normed(&sums, row("first_gain", 0), row("first_bias", 0)));
     }
-    let hidden = params.sizes().through(inputs, stream);
+    let hidden = params.sizes().through(inputs, stream, rounding);
     let sums: Vec<f64> = (0..width).map(|at| hidden.iter().skip(at).step_by(width).sum()).collect();
     let size = sums.iter().map(|sum| sum * sum).sum::<f64>().sqrt();
     sums.iter().map(|sum| sum / size).collect()
@@ -172,6 +190,23 @@ fn direction(params: &TextEncoderParams, inputs: &Inputs, text: usize) -> Vec<f6
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fewer_bits_are_allowed_more_and_a_wrong_model_not_that_much() {
+        let params = TextEncoderParams::default();
+        let inputs = TextEncoder::inputs(&params, 3);
+        let allowed = |bits| TextEncoder::rounded(&params, &inputs, &[], 3, Rounding { bits, group: 32 }).unwrap();
+        let [eight, four] = [8, 4].map(allowed);
+        assert_eq!(eight.reference, TextEncoder::reference(&params, &inputs, 3));
+        // Through two blocks, steps of a 127th of the largest of 32 move a number by a few thousandths, those of a seventh by tenths.
+        assert!((1e-4..0.05).contains(&eight.allowed), "{}", eight.allowed);
+        assert!(four.allowed > 4.0 * eight.allowed, "{} and {}", four.allowed, eight.allowed);
+        let mut other = inputs.clone();
+        let zeros = vec![0.0_f32; inputs.numbers("w_down").len()];
+        other.insert("w_down", Array::new(inputs.get("w_down").shape().to_vec(), &zeros));
+        let wrong = eight.reference.apart(&TextEncoder::reference(&params, &other, 3));
+        assert!(wrong > eight.allowed, "{wrong} and {}", eight.allowed);
+    }
 
     #[test]
     fn a_direction_has_the_length_1_and_hangs_on_the_order_of_tokens() {

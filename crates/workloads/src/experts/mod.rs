@@ -12,4 +12,5 @@ pub use dropless::{MixtureOfExperts, MixtureOfExpertsParams};
 pub use gradients::MixtureOfExpertsGradients;
 pub use layer::{Capacity, Layer, Priority};
 pub use router::{Router, Scoring};
+pub(crate) use router::{logistic, share};
 pub use routing::{ExpertRouting, ExpertRoutingParams};

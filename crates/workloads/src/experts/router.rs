@@ -294,7 +294,8 @@ pub fn taken(router: &Router, output: Option<&Array>) -> Option<Vec<f64>> {
     (router.scoring == Scoring::Sigmoid).then(|| output.to_f64())
 }
 
-fn logistic(x: f64) -> f64 {
+/// 1 / (1 + e^−x).
+pub(crate) fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
@@ -306,7 +307,7 @@ fn softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
 }
 
 /// Divides numbers by their sum.
-fn share(numbers: &mut [f64]) {
+pub(crate) fn share(numbers: &mut [f64]) {
     let sum = numbers.iter().sum::<f64>() + LEAST_SUM;
     numbers.iter_mut().for_each(|number| *number /= sum);
 }

@@ -7,7 +7,10 @@ mod chain;
 mod chain_back;
 mod compression;
 mod gpt2;
+mod llama;
 mod lora;
+mod slopes;
+mod trace;
 
 pub use adamw::{AdamW, AdamWParams, BETAS, DECAY, EPSILON, RATE};
 pub use batches::{VariableBatches, VariableBatchesParams};
@@ -15,6 +18,10 @@ pub use chain::{NormChain, NormChainParams};
 pub use chain_back::{NormChainGradients, NormChainGradientsParams};
 pub use compression::{
     Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams,
+    orthonormal,
 };
-pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, Tensors, loss_and_gradients};
+pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, loss_and_gradients};
+pub use llama::{LLAMA_TENSORS, LlamaTraining, LlamaTrainingParams, llama_loss_and_gradients};
 pub use lora::{LoraStep, LoraStepParams};
+pub use slopes::Tensors;
+pub use trace::{AllocationTrace, AllocationTraceParams, Event, steps_of_record};

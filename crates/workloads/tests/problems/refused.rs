@@ -14,7 +14,7 @@ use benchbook_workloads::mixers::{CausalConv, HybridStack, Retention, SelectiveS
 use benchbook_workloads::roofs;
 use benchbook_workloads::singular::RandomisedSvd;
 use benchbook_workloads::sparse_matmul::SparseMatmul;
-use benchbook_workloads::training::{AdamW, Gpt2Training, PowerSgd, TopKCompression};
+use benchbook_workloads::training::{AdamW, AllocationTrace, Gpt2Training, LlamaTraining, PowerSgd, TopKCompression};
 
 fn int(name: &str, value: i64) -> Params {
     Params::default().with(name, Value::Int(value))
@@ -172,6 +172,10 @@ fn training() {
     refused(&Gpt2Training, int("batch", 0), &["0 is out of range"]);
     refused(&Gpt2Training, int("seq", 0), &["0 is out of range"]);
     refused(&Gpt2Training, int("heads", 5), &["5 heads do not divide a width of 64"]);
+    refused(&AllocationTrace, text("origin", "record"), &["did you mean `recorded`?"]);
+    refused(&LlamaTraining, int("batch", 0), &["0 is out of range"]);
+    refused(&LlamaTraining, int("kv_heads", 3), &["3 does not divide heads 4"]);
+    refused(&LlamaTraining, int("head_dim", 3), &["3 is odd: numbers are rotated in pairs"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod confirmed;
 mod model;
+mod optuna;
 mod seen;
 mod space;
 
@@ -20,7 +21,7 @@ use benchbook_report::rows;
 use benchbook_search::{Method, Observation, Point, Search, Space, best};
 
 use super::run::{local_path, start};
-use crate::args::{TuneArgs, once};
+use crate::args::{Finder, TuneArgs, once};
 use crate::error::{EXIT_ERROR, Failure, say};
 use crate::people::people;
 use crate::progress::{Bar, interrupt_flag};
@@ -81,7 +82,12 @@ pub fn tune(store: &str, arguments: &TuneArgs) -> Result<u8, Failure> {
     let goal = Goal { metric: arguments.metric.clone(), under: arguments.under.clone(), over: arguments.over.clone() };
     let usual = choice.usual().map_err(Failure::say)?;
     let batch = usize::from(arguments.batch);
-    let search = Search { space, method: arguments.method, seed: arguments.seed, batch };
+    // Where Optuna finds no further point, one is drawn.
+    let method = match arguments.method {
+        Finder::Own(method) => method,
+        Finder::Optuna => Method::Random,
+    };
+    let search = Search { space, method, seed: arguments.seed, batch };
     let deadline_ns =
         arguments.time.map(|time| began_ns.saturating_add(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)));
     let mut tuning =
@@ -261,7 +267,11 @@ impl Tuning<'_, '_> {
         });
         let (mut seen, mut measured, mut cut) = (Vec::new(), 0, None);
         while measured < arguments.budget {
-            let ahead = self.ahead(search, &earlier, &seen, arguments.budget - measured);
+            let theirs = match arguments.method {
+                Finder::Own(_) => Vec::new(),
+                Finder::Optuna => optuna::batch(search, &seen)?,
+            };
+            let ahead = self.ahead(search, &theirs, [&earlier, &seen], arguments.budget - measured);
             if ahead.is_empty() {
                 break;
             }
@@ -295,15 +305,23 @@ impl Tuning<'_, '_> {
         Ok(Tried { seen, measured, cut })
     }
 
-    /// The points of the next batch, those that cannot be among them.
-    fn ahead(&self, search: &Search, earlier: &[Observation], seen: &[Observation], left: usize) -> Vec<Point> {
+    /// The points of the next batch, those that cannot be among them; `theirs` are points of the whole batch that were found elsewhere.
+    fn ahead(
+        &self,
+        search: &Search,
+        theirs: &[Point],
+        [earlier, seen]: [&[Observation]; 2],
+        left: usize,
+    ) -> Vec<Point> {
         let (mut ahead, mut possible): (Vec<Point>, usize) = (Vec::new(), 0);
+        let begun = seen.len() % search.batch.max(1);
         while possible < left && seen.len() + ahead.len() < MOST_POINTS {
             let whole = (seen.len() + ahead.len()).is_multiple_of(search.batch.max(1));
             if whole && !ahead.is_empty() {
                 break;
             }
-            let Some(point) = search.next(earlier, seen, &ahead) else { break };
+            let found = theirs.get(begun + ahead.len()).cloned();
+            let Some(point) = found.or_else(|| search.next(earlier, seen, &ahead)) else { break };
             possible += usize::from(self.choice.subject(&point).is_ok());
             ahead.push(point);
         }

@@ -137,7 +137,7 @@ pub(super) fn fit([query, key, value]: [&Tensor<4>; 3], options: Options, dtypes
     on_flex("attention", query)
 }
 
-/// The product of `left` `[m, k]` and `right` `[k, n]` on `flex`, in `f32`.
+/// The product of `left` `[m, k]` and `right` `[k, n]` on `flex`, in `f32` or `bf16` (computed in `f32`).
 ///
 /// # Errors
 /// Shapes that do not fit, another dtype, another device than `flex`.
@@ -154,8 +154,8 @@ pub fn matmul_with(left: Tensor<2>, right: Tensor<2>, tiles: Tiles) -> Result<Te
         let problem = format!("{:?} and {:?} have no product: columns must match rows", left.dims(), right.dims());
         return Err(wrong("matmul", problem));
     }
-    if [left.dtype(), right.dtype()] != [DType::F32; 2] {
-        let problem = format!("dtypes are {:?} and {:?}, f32 is needed", left.dtype(), right.dtype());
+    if left.dtype() != right.dtype() || ![DType::F32, DType::BF16].contains(&left.dtype()) {
+        let problem = format!("dtypes are {:?} and {:?}, f32 or bf16 of both is needed", left.dtype(), right.dtype());
         return Err(wrong("matmul", problem));
     }
     on_flex("matmul", &left)?;

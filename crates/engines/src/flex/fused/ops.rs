@@ -7,6 +7,7 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::{BoolTensor, FloatTensor};
 use burn::backend::{Backend, Flex, backend_extension};
 use burn::tensor::{DType, TensorData, bf16};
+use rayon::prelude::*;
 
 use super::{Options, Pages};
 
@@ -66,7 +67,7 @@ pub trait FusedOps: Backend {
         options: Options,
     ) -> FloatTensor<Self>;
 
-    /// The product of `[m, k]` and `[k, n]`.
+    /// The product of `[m, k]` and `[k, n]`, in `f32` or `bf16` (computed in `f32`).
     fn tiled_matmul(left: FloatTensor<Self>, right: FloatTensor<Self>, tiles: Tiles) -> FloatTensor<Self>;
 }
 
@@ -141,11 +142,23 @@ impl FusedOps for Flex {
     fn tiled_matmul(left: Given, right: Given, tiles: Tiles) -> Given {
         let (left, right) = (left.to_contiguous(), right.to_contiguous());
         let ([m, k], n) = (sizes(&left), sizes::<2>(&right)[1]);
-        let product = Product { size: [m, k, n], left: numbers(&left), right: numbers(&right), isa: Isa::detect() };
-        let mut out = vec![0.0_f32; m * n];
-        benchbook_simd::matmul_with(&product, tiles, &mut out).unwrap_or_else(|error| panic!("matmul: {error}"));
-        tensor(out, [m, n])
+        let multiplied = |left: &[f32], right: &[f32]| {
+            let mut out = vec![0.0_f32; m * n];
+            let product = Product { size: [m, k, n], left, right, isa: Isa::detect() };
+            benchbook_simd::matmul_with(&product, tiles, &mut out).unwrap_or_else(|error| panic!("matmul: {error}"));
+            out
+        };
+        if left.dtype() == DType::BF16 {
+            let out = multiplied(&widened(&left), &widened(&right));
+            return tensor(out.into_par_iter().map(bf16::from_f32).collect::<Vec<bf16>>(), [m, n]);
+        }
+        tensor(multiplied(numbers(&left), numbers(&right)), [m, n])
     }
+}
+
+/// The numbers of a contiguous tensor in `bf16`, each as the upper half of an `f32`.
+fn widened(tensor: &Given) -> Vec<f32> {
+    numbers::<bf16>(tensor).par_iter().map(|number| f32::from_bits(u32::from(number.to_bits()) << 16)).collect()
 }
 
 fn attend(inputs: [&Given; 3], mask: Option<&[bool]>, score_mod: Option<&dyn ScoreMod>, options: Options) -> Given {

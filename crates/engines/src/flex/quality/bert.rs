@@ -3,11 +3,17 @@
 use benchbook_models::weights::Source;
 use benchbook_models::{Description, Result};
 use benchbook_workloads::attention::reference::{average, dot};
+use benchbook_workloads::encoding::Merges;
 
 use super::reference::{Rows, Weights, add};
 
-/// The direction of a text: the mean of its positions behind the last block, of length 1.
-pub fn direction(model: &Description, source: &dyn Source, ids: &[i32]) -> Result<Vec<f64>> {
+/// The direction of a text: the mean of its positions behind the last block, of length 1, where some may have become one with others.
+pub fn direction(
+    model: &Description,
+    source: &dyn Source,
+    ids: &[i32],
+    merges: Option<Merges<'_>>,
+) -> Result<Vec<f64>> {
     let text = &model.text;
     let (width, d) = (text.width, text.head_dim);
     let weights = Weights::of(model, source);
@@ -33,6 +39,8 @@ pub fn direction(model: &Description, source: &dyn Source, ids: &[i32]) -> Resul
     };
     let sums: Rows = ids.iter().enumerate().map(sum).collect();
     let mut stream = normed(&sums, "embeddings.LayerNorm")?;
+    // How many positions each one stands for.
+    let mut sizes = vec![1.0; ids.len()];
     for layer in 0..text.layers {
         let at = |name: &str| format!("encoder.layer.{layer}.{name}");
         let [queries, keys, values] =
@@ -40,8 +48,9 @@ pub fn direction(model: &Description, source: &dyn Source, ids: &[i32]) -> Resul
         let (queries, keys, values) = (queries?, keys?, values?);
         let mixed = |query: &Vec<f64>| -> Vec<f64> {
             let of_head = |(head, query): (usize, &[f64])| {
-                let score = |key: &Vec<f64>| dot(query, &key[head * d..][..d]) / (d as f64).sqrt();
-                let scores: Vec<f64> = keys.iter().map(score).collect();
+                let score =
+                    |(key, size): (&Vec<f64>, &f64)| dot(query, &key[head * d..][..d]) / (d as f64).sqrt() + size.ln();
+                let scores: Vec<f64> = keys.iter().zip(&sizes).map(score).collect();
                 average(&scores, d, |seen| &values[seen][head * d..])
             };
             query.chunks_exact(d).enumerate().flat_map(of_head).collect()
@@ -49,14 +58,20 @@ pub fn direction(model: &Description, source: &dyn Source, ids: &[i32]) -> Resul
         let mixed: Rows = queries.iter().map(mixed).collect();
         let mut between = linear(&at("attention.output.dense"), &mixed)?;
         add(&mut between, &stream);
-        let between = normed(&between, &at("attention.output.LayerNorm"))?;
+        let mut between = normed(&between, &at("attention.output.LayerNorm"))?;
+        if let Some(merges) = merges {
+            let (keys, mut rows) = (keys.iter().map(Vec::as_slice).collect::<Vec<_>>(), between.concat());
+            merges.make(layer, (&keys, d), &mut rows, &mut sizes);
+            between = rows.chunks_exact(width).map(<[f64]>::to_vec).collect();
+        }
         let mut wide = linear(&at("intermediate.dense"), &between)?;
         wide.iter_mut().flatten().for_each(|x| *x *= 0.5 * (1.0 + erf(*x / std::f64::consts::SQRT_2)));
         let mut fed = linear(&at("output.dense"), &wide)?;
         add(&mut fed, &between);
         stream = normed(&fed, &at("output.LayerNorm"))?;
     }
-    let sums: Vec<f64> = (0..width).map(|at| stream.iter().map(|row| row[at]).sum()).collect();
+    let of_all = |at: usize| stream.iter().zip(&sizes).map(|(row, size)| row[at] * size).sum();
+    let sums: Vec<f64> = (0..width).map(of_all).collect();
     let size = dot(&sums, &sums).sqrt();
     Ok(sums.iter().map(|sum| sum / size).collect())
 }

@@ -5,10 +5,11 @@ use benchbook_models::{Encoder, Forms};
 use benchbook_quality::similarity::cosine;
 use benchbook_quality::{PIECES, pieces};
 
-use super::chosen::Chosen;
 use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
 use super::labelled::{Judged, Labelled, means, nearer};
 use crate::flex::calls::failed;
+use crate::flex::told::kept;
+use crate::flex::weight_only::weight_bytes;
 
 /// What an encoder makes of everything, before anything is timed.
 struct Whole {
@@ -19,22 +20,30 @@ struct Whole {
     found: Vec<usize>,
 }
 
-/// Loads a model whose matrices have these forms, and says how its directions go with what people say.
+/// Says how the directions of an encoder go with what people say, beside those of the model as it is, which it is where there is no
+/// other.
 pub fn prepare(
     name: &'static str,
     setting: &Setting,
     params: &EmbeddingQualityParams,
     inputs: &Inputs,
-    forms: &Forms,
+    other: Option<std::result::Result<Encoder, String>>,
 ) -> Result<Box<dyn Subject>> {
     let wrong = |reason: String| failed(name, &setting.device, &reason);
     // What people say is the same for every seed, and so are the texts of a real model.
     let labelled = Labelled { texts: texts_of(inputs), ..params.labelled(0).map_err(wrong)? };
-    let own = whole(params, &labelled, forms).map_err(wrong)?;
-    let mut metrics = Vec::new();
-    let as_it_is = Forms::default();
-    let plain = if *forms == as_it_is { None } else { Some(whole(params, &labelled, &as_it_is).map_err(wrong)?) };
+    let as_it_is = params.loaded(&Forms::default()).and_then(|encoder| whole(encoder, &labelled)).map_err(wrong)?;
+    let other =
+        other.map(|encoder| encoder.and_then(|encoder| whole(encoder, &labelled))).transpose().map_err(wrong)?;
+    let (own, plain) = match other {
+        Some(other) => (other, Some(as_it_is)),
+        None => (as_it_is, None),
+    };
+    let held = own.encoder.held();
+    let mut metrics = vec![weight_bytes(held.bytes)];
     if let Some(plain) = &plain {
+        let (all, model) = (plain.encoder.held().numbers, params.described().map_err(wrong)?);
+        metrics.extend(kept([held.numbers, all], (model.counted_parameters() as usize).saturating_sub(all)));
         let cosines = plain.directions.iter().zip(&own.directions).map(|(a, b)| cosine(a, b));
         let cosines =
             cosines.collect::<benchbook_quality::Result<Vec<f64>>>().map_err(|error| wrong(error.to_string()))?;
@@ -68,9 +77,7 @@ fn texts_of(inputs: &Inputs) -> Vec<Vec<i32>> {
     lengths.iter().map(text).collect()
 }
 
-fn whole(params: &EmbeddingQualityParams, labelled: &Labelled, forms: &Forms) -> std::result::Result<Whole, String> {
-    let Chosen { model, source } = params.chosen(forms)?;
-    let encoder = Encoder::load(&model, source.as_ref()).map_err(|error| error.to_string())?;
+fn whole(encoder: Encoder, labelled: &Labelled) -> std::result::Result<Whole, String> {
     let embed = |texts: &[Vec<i32>]| encoder.embed(texts).map_err(|error| error.to_string());
     let directions = embed(&labelled.texts)?;
     let (mut found, mut of_classes) = (Vec::new(), None);

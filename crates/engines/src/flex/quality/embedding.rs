@@ -2,7 +2,7 @@
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, Row, StepsOf, Support, Task, Work};
 use benchbook_models::weights::{Seeded, Source};
-use benchbook_models::{Description, Form, Forms, Plan, Tensor, named, real};
+use benchbook_models::{Description, Encoder, Form, Forms, Plan, Tensor, named, real};
 use benchbook_quality::PIECES;
 
 use super::chosen::Chosen;
@@ -13,9 +13,9 @@ use crate::flex::row::fused_row;
 /// A direction for each text, a piece of the texts a step, by a BERT whose matrices were rounded or not.
 ///
 /// Inputs: `ids` of `i32`, all texts one behind the other, and `lengths` `[texts]` of `i32`. The output is `[texts, width]`; what is
-/// checked is the first one. Of `lee`, its figures are the correlations of cosines with the similarities that people gave (`pearson`,
+/// checked is one of them. Of `lee`, its figures are the correlations of cosines with the similarities that people gave (`pearson`,
 /// `spearman`); of `sentiment`, what the nearer of two class means says: `accuracy`, which is judged by pieces, and `f1_macro`. A
-/// seeded model says nothing of quality and has no figures, but how far it is from itself in `f32`.
+/// seeded model says nothing of quality and has no figures, but how far it is from itself as it is.
 pub struct EmbeddingQuality;
 
 benchbook_core::parameters! {
@@ -31,6 +31,9 @@ benchbook_core::parameters! {
 const MINILM: &str = "minilm-l6";
 const SEED: u64 = 19;
 
+/// The place of the text that is checked: of drawn ones, each of which has a token more than the one before, one that has several.
+const CHECKED: usize = PIECES - 1;
+
 /// A BERT whose sizes fill no tile.
 const SEEDED: &str = r#"
 name = "a seeded BERT"
@@ -40,10 +43,10 @@ parameters = 1
 [text]
 architecture = "bert"
 layers = 2
-heads = 3
-kv_heads = 3
+heads = 4
+kv_heads = 4
 head_dim = 5
-width = 15
+width = 20
 hidden = 37
 vocabulary = 61
 context = 40
@@ -76,7 +79,11 @@ impl EmbeddingQualityParams {
         self.model != MINILM
     }
 
-    fn described(&self) -> Result<Description, String> {
+    /// What it is made of.
+    ///
+    /// # Errors
+    /// No description can be read.
+    pub(super) fn described(&self) -> Result<Description, String> {
         let described = if self.is_seeded() { Description::parse(SEEDED) } else { named(MINILM) };
         described.map_err(|error| error.to_string())
     }
@@ -93,6 +100,15 @@ impl EmbeddingQualityParams {
             Box::new(real::minilm(&folder).map_err(|error| error.to_string())?.0)
         };
         Ok(Chosen { model: self.described()?, source: Box::new(Rounded { source, forms: forms.clone() }) })
+    }
+
+    /// The encoder, with matrices in these forms, multiplied in `f32`.
+    ///
+    /// # Errors
+    /// As of [`EmbeddingQualityParams::chosen`].
+    pub(super) fn loaded(&self, forms: &Forms) -> Result<Encoder, String> {
+        let Chosen { model, source } = self.chosen(forms)?;
+        Encoder::load(&model, source.as_ref()).map_err(|error| error.to_string())
     }
 
     /// Whether its model and its texts are here.
@@ -119,20 +135,29 @@ impl EmbeddingQuality {
         StepsOf { most: PIECES, tokens: None, values }
     }
 
+    /// The direction of the text that is checked by matrices in this form.
     fn right(params: &EmbeddingQualityParams, inputs: &Inputs, form: Form) -> Reference {
-        Self::rounded(params, inputs, &Plan::of(form).forms)
+        let direction = params.chosen(&Plan::of(form).forms).and_then(|Chosen { model, source }| {
+            bert::direction(&model, source.as_ref(), Self::checked(inputs), None).map_err(|error| error.to_string())
+        });
+        Self::answer(params, inputs, direction)
     }
 
-    /// The direction of the first text by matrices in these forms; of a model that is not here nobody is right, and who prepares it
-    /// says why.
-    pub(super) fn rounded(params: &EmbeddingQualityParams, inputs: &Inputs, forms: &Forms) -> Reference {
+    /// The text whose direction is checked.
+    pub(super) fn checked(inputs: &Inputs) -> &[i32] {
         let lengths = inputs.get("lengths").of::<i32>();
-        let width = params.described().map_or(1, |model| model.text.width);
-        let direction = params.chosen(forms).and_then(|Chosen { model, source }| {
-            let first = &inputs.get("ids").of::<i32>()[..lengths[0] as usize];
-            bert::direction(&model, source.as_ref(), first).map_err(|error| error.to_string())
-        });
-        Reference::of(vec![lengths.len(), width], vec![0], direction.unwrap_or_else(|_| vec![f64::NAN; width]))
+        let first = lengths[..CHECKED].iter().map(|length| *length as usize).sum::<usize>();
+        &inputs.get("ids").of::<i32>()[first..][..lengths[CHECKED] as usize]
+    }
+
+    /// The answer of this direction; of a model that is not here nobody is right, and who prepares it says why.
+    pub(super) fn answer(
+        params: &EmbeddingQualityParams,
+        inputs: &Inputs,
+        direction: Result<Vec<f64>, String>,
+    ) -> Reference {
+        let (texts, width) = (inputs.get("lengths").len(), params.described().map_or(1, |model| model.text.width));
+        Reference::of(vec![texts, width], vec![CHECKED], direction.unwrap_or_else(|_| vec![f64::NAN; width]))
     }
 }
 
@@ -195,7 +220,7 @@ const ENCODER: Row<EmbeddingQuality> = fused_row::<EmbeddingQuality>(
     "encoder",
     "an encoder by our kernels in f32",
     &[DType::F32],
-    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, &Forms::default()),
+    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, None),
 )
 .catalogue(&["ME43", "ME44", "ME47"])
 .only(|_, _, params| params.is_here());
@@ -204,7 +229,7 @@ const ENCODER_INT8: Row<EmbeddingQuality> = fused_row::<EmbeddingQuality>(
     "encoder-int8-rounded",
     "as encoder, its matrices rounded to integers of 8 bits (groups of 32 along the sum) and multiplied in f32: of quality alone",
     &[DType::F32],
-    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, &Plan::of(INT8).forms),
+    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, Some(params.loaded(&Plan::of(INT8).forms))),
 )
 .approximating(|params, inputs, _seed| Some(EmbeddingQuality::right(params, inputs, INT8)))
 .only(|_, _, params| params.is_here());
@@ -213,7 +238,7 @@ const ENCODER_INT4: Row<EmbeddingQuality> = fused_row::<EmbeddingQuality>(
     "encoder-int4-rounded",
     "as encoder, its matrices rounded to integers of 4 bits (groups of 32 along the sum) and multiplied in f32: of quality alone",
     &[DType::F32],
-    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, &Plan::of(INT4).forms),
+    |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, Some(params.loaded(&Plan::of(INT4).forms))),
 )
 .approximating(|params, inputs, _seed| Some(EmbeddingQuality::right(params, inputs, INT4)))
 .only(|_, _, params| params.is_here());

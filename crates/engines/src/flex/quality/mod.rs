@@ -1,5 +1,6 @@
-//! How good the answers of a model are: `text-quality` of decoders, and `embedding-quality` of encoders. They are problems of this
-//! crate's own, since they read weights and text from where `cargo xtask data` has put them.
+//! How good the answers of a model are: `text-quality` of decoders, `embedding-quality` of encoders, and `speech-quality` of models that
+//! write down what they hear. They are problems of this crate's own, since they read weights and text from where `cargo xtask data` has
+//! put them.
 
 mod bert;
 mod chosen;
@@ -7,8 +8,10 @@ mod compared;
 mod embedded;
 pub mod embedding;
 mod evaluating;
+mod hearing;
 mod labelled;
 mod reference;
+pub mod speech;
 mod techniques;
 
 use benchbook_core::{
@@ -17,10 +20,11 @@ use benchbook_core::{
 use benchbook_models::Form;
 use benchbook_models::compress::Scheme;
 use benchbook_quality::PIECES;
+use benchbook_workloads::decoding::Otherwise;
 
 use crate::flex::row::fused_row;
 use chosen::{Chosen, Which};
-pub use techniques::{of_embeddings, of_text};
+pub use techniques::{of_embeddings, of_sounds, of_text};
 
 /// A text, a piece of it a step, of which a model foretells each token from those before: the loss of each is an output.
 ///
@@ -62,7 +66,8 @@ impl TextQuality {
     /// The right losses of a model in this form.
     fn right(params: &TextQualityParams, inputs: &Inputs, form: Form) -> Reference {
         let losses = params.which().chosen().and_then(|Chosen { model, source }| {
-            let losses = reference::losses(&model, source.as_ref(), form, Self::checked(params, inputs), None, 0.0);
+            let (ids, as_it_is) = (Self::checked(params, inputs), Otherwise::default());
+            let losses = reference::losses(&model, source.as_ref(), form, ids, as_it_is);
             losses.map_err(|error| error.to_string())
         });
         Self::answer(params, losses)

@@ -5,20 +5,19 @@ use std::collections::BTreeMap;
 use benchbook_models::weights::Source;
 use benchbook_models::{Description, Error, Form, Result, Tensor};
 use benchbook_workloads::attention::reference::{average_above, dot};
-use benchbook_workloads::decoding::Rounded;
+use benchbook_workloads::decoding::Otherwise;
 
 /// Rows of numbers.
 pub type Rows = Vec<Vec<f64>>;
 
-/// Losses -ln p of each token but the first, in nats, of a model whose matrices of products are in this form; keys and values are as
-/// they are, or as a cache gives them back, and each weight of attention is less by `least` of its query's largest.
+/// Losses -ln p of each token but the first, in nats, of a model whose matrices of products are in this form, and which may go another way
+/// by what a cache gives back, by weights of attention that are made less, by a scan, and by experts.
 pub fn losses(
     model: &Description,
     source: &dyn Source,
     form: Form,
     ids: &[i32],
-    cache: Option<Rounded<'_>>,
-    least: f64,
+    otherwise: Otherwise<'_>,
 ) -> Result<Vec<f64>> {
     let text = &model.text;
     let weights = Weights { form, ..Weights::of(model, source) };
@@ -39,7 +38,7 @@ pub fn losses(
         let [queries, keys, values] =
             ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"].map(|name| weights.product(&at(name), &seen));
         let kept = |which: usize, rows: Rows| -> Rows {
-            let Some(cache) = cache else { return rows };
+            let Some(cache) = otherwise.cache else { return rows };
             let believed = |(place, row): (usize, &Vec<f64>)| cache.believed((layer, which, place), row, d);
             rows.iter().enumerate().map(believed).collect()
         };
@@ -48,9 +47,9 @@ pub fn losses(
         let mixed = |(place, query): (usize, &Vec<f64>)| -> Vec<f64> {
             let of_head = |(head, query): (usize, &[f64])| {
                 let from = head / group * d;
-                let score = |key: &Vec<f64>| dot(query, &key[from..][..d]) / (d as f64).sqrt();
+                let score = |key: &Vec<f64>| otherwise.score(layer, query, &key[from..][..d]);
                 let scores: Vec<f64> = keys[..=place].iter().map(score).collect();
-                average_above(&scores, least, d, |seen| &values[seen][from..])
+                average_above(&scores, otherwise.least.unwrap_or(0.0), d, |seen| &values[seen][from..])
             };
             query.chunks_exact(d).enumerate().flat_map(of_head).collect()
         };
@@ -59,8 +58,10 @@ pub fn losses(
         let seen = normed(&stream, "post_attention_layernorm")?;
         let gate = weights.product(&at("mlp.gate_proj"), &seen)?;
         let mut between = weights.product(&at("mlp.up_proj"), &seen)?;
-        for (up, gate) in between.iter_mut().flatten().zip(gate.iter().flatten()) {
-            *up *= gate / (1.0 + (-gate).exp());
+        for (place, (between, mut gates)) in between.iter_mut().zip(gate).enumerate() {
+            gates.iter_mut().for_each(|gate| *gate /= 1.0 + (-*gate).exp());
+            otherwise.choose((layer, place), &mut gates);
+            between.iter_mut().zip(gates).for_each(|(up, gate)| *up *= gate);
         }
         add(&mut stream, &weights.product(&at("mlp.down_proj"), &between)?);
     }

@@ -3,43 +3,46 @@
 use std::hash::{DefaultHasher, Hash as _};
 
 use benchbook_core::{Inputs, Reference, Result, Setting, Subject, Support};
-use benchbook_models::technique::{self, Applied, Change, Technique};
+use benchbook_models::technique::{self, Applied, Change, Encoding, Technique};
 use benchbook_models::weights::Source;
-use benchbook_models::{Decoder, Description, Form, Forms, Keeps, MOST_STEP, Session, Tensor};
-use benchbook_workloads::decoding::Rounded;
+use benchbook_models::{
+    AudioRoom, Decoder, Description, EncoderRoom, Form, Forms, Keeps, MOST_STEP, Plan, Session, Tensor,
+};
+use benchbook_workloads::decoding::{Otherwise, Rounded};
+use benchbook_workloads::encoding::Merges;
 
 use super::chosen::Chosen;
 use super::embedding::{EmbeddingQuality, EmbeddingQualityParams};
 use super::evaluating::{Loaded, positions};
-use super::{TextQuality, TextQualityParams, embedded, reference};
+use super::speech::{SpeechQuality, SpeechQualityParams};
+use super::{TextQuality, TextQualityParams, bert, embedded, hearing, reference};
 use crate::flex::calls::failed;
 use crate::flex::searched;
 use crate::flex::technical::{Changed, Technical};
-use crate::flex::techniques::{levels, told};
+use crate::flex::techniques::{levels, parted};
+use crate::flex::told::told;
 
 /// What a comparison may fail by.
 type Reason = String;
 
-/// Techniques of decoders, as implementations of `text-quality`: all but those of depth and of chunks. A token leaves the layers early
-/// only where it comes alone, and those of a text that is known come together, some at a time.
+/// Techniques of decoders, as implementations of `text-quality`: all but those of depth, of chunks and of guesses. A token leaves the layers
+/// early only where it comes alone, those of a text that is known come together, some at a time, and nobody guesses them.
 pub fn of_text() -> impl Iterator<Item = Changed<TextQuality>> {
-    let is_seen = |technique: &&Technique| !matches!(technique.change, Change::Exit(_) | Change::Chunks(_));
+    let is_seen = |technique: &&Technique| {
+        let is_other = matches!(technique.change, Change::Exit(_) | Change::Chunks(_) | Change::Guesses(_));
+        technique.is_of_decoders() && !is_other
+    };
     technique::ALL.iter().filter(is_seen).map(Changed::by)
 }
 
-/// Those whose matrices have another form, as implementations of `embedding-quality`: an encoder multiplies by the numbers that they
-/// stand for, in `f32`, so that only its quality is another.
+/// Those of encoders of texts, as implementations of `embedding-quality`.
 pub fn of_embeddings() -> impl Iterator<Item = Changed<EmbeddingQuality>> {
-    technique::ALL.iter().filter(|technique| forms(technique).is_some()).map(Changed::by)
+    technique::ALL.iter().filter(|technique| technique.is_of_encoders(false)).map(Changed::by)
 }
 
-/// The forms of matrices, where these are all that a technique changes.
-fn forms(technique: &Technique) -> Option<Forms> {
-    match technique.change {
-        Change::All(form) | Change::Layers(form) => Some(Forms { attention: form, feed: form, ..Forms::default() }),
-        Change::Feed(form) => Some(Forms { feed: form, ..Forms::default() }),
-        _ => None,
-    }
+/// Those of encoders of sounds, as implementations of `speech-quality`: the half that writes stays as it is.
+pub fn of_sounds() -> impl Iterator<Item = Changed<SpeechQuality>> {
+    technique::ALL.iter().filter(|technique| technique.is_of_encoders(true)).map(Changed::by)
 }
 
 /// The plain numbers that a model with a technique stands for.
@@ -102,27 +105,56 @@ impl Technical for TextQuality {
     ) -> Option<Reference> {
         let ids = Self::checked(params, inputs);
         let losses = applied(technique, params, |model, _, applied| {
-            let of = |cache: Option<Rounded<'_>>| {
-                let least = applied.plan.least.unwrap_or(0.0);
-                reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, cache, least)
+            let of = |otherwise: Otherwise<'_>| {
+                let Plan { least, scan, .. } = applied.plan;
+                let otherwise = Otherwise { least, scan, ..otherwise };
+                reference::losses(&applied.description, &StandsFor(applied), Form::Plain, ids, otherwise)
             };
-            let Change::Keeps(Keeps { bits: Some(bits), .. }) = technique.change else { return of(None) };
+            let decides = matches!(technique.change, Change::Keeps(Keeps { bits: Some(_), .. }) | Change::Experts(_));
+            if !decides {
+                return of(Otherwise::default());
+            }
             let decoder = applied.decoder()?;
             let mut session = Session::new(&decoder, ids.len(), MOST_STEP)?;
             session.step(&decoder, &ids[..ids.len() - 1])?;
             let layers: Vec<[Vec<f32>; 2]> =
                 (0..model.text.layers).filter_map(|layer| session.rounded(&decoder, layer)).collect();
-            of(Some(Rounded { layers: &layers, levels: levels(bits) }))
+            let bits = applied.plan.keeps.bits;
+            let cache = bits.map(|bits| Rounded { layers: &layers, levels: levels(bits) });
+            of(Otherwise { cache, parted: parted(applied, &session), ..Otherwise::default() })
         });
         Some(Self::answer(params, losses))
     }
 }
 
+/// Whether a model that is here, or not, has an encoder that takes a technique.
+fn encodes(here: Support, model: std::result::Result<Description, Reason>, technique: &Technique) -> Support {
+    match (here, model) {
+        (Support::Yes, Ok(model)) => match technique.refuses_to_encode(&model) {
+            Some(why) => Support::No(format!("not applicable: {why}")),
+            None => Support::Yes,
+        },
+        (Support::Yes, Err(why)) => Support::No(why),
+        (no @ Support::No(_), _) => no,
+    }
+}
+
+/// What `with` makes of the encoder of a case with a technique.
+fn encoding<T>(
+    technique: &Technique,
+    params: &EmbeddingQualityParams,
+    with: impl FnOnce(&Encoding) -> benchbook_models::Result<T>,
+) -> Result<T, Reason> {
+    let Chosen { model, source } = params.chosen(&Forms::default())?;
+    let made = technique.encoding(&model, source.as_ref()).and_then(|encoding| with(&encoding));
+    made.map_err(|error| error.to_string())
+}
+
 impl Technical for EmbeddingQuality {
     const ON_REQUEST: bool = true;
 
-    fn takes(params: &EmbeddingQualityParams, _technique: &Technique) -> Support {
-        params.is_here()
+    fn takes(params: &EmbeddingQualityParams, technique: &Technique) -> Support {
+        encodes(params.is_here(), params.described(), technique)
     }
 
     fn prepared(
@@ -131,7 +163,8 @@ impl Technical for EmbeddingQuality {
         params: &EmbeddingQualityParams,
         inputs: &Inputs,
     ) -> Result<Box<dyn Subject>> {
-        embedded::prepare(technique.name, setting, params, inputs, &forms(technique).unwrap_or_default())
+        let encoder = encoding(technique, params, |encoding| encoding.text());
+        embedded::prepare(technique.name, setting, params, inputs, Some(encoder))
     }
 
     fn right(
@@ -140,6 +173,51 @@ impl Technical for EmbeddingQuality {
         inputs: &Inputs,
         _seed: u64,
     ) -> Option<Reference> {
-        Some(Self::rounded(params, inputs, &forms(technique).unwrap_or_default()))
+        let direction = encoding(technique, params, |encoding| {
+            let (text, percent, mut room) = (Self::checked(inputs), encoding.plan.merged, EncoderRoom::default());
+            if percent > 0 {
+                encoding.text()?.hidden(&mut room, text, 1)?;
+            }
+            let merges = (percent > 0).then_some(Merges { of: room.merges(), percent });
+            bert::direction(&encoding.model, encoding, text, merges)
+        });
+        Some(Self::answer(params, inputs, direction))
+    }
+}
+
+impl Technical for SpeechQuality {
+    const ON_REQUEST: bool = true;
+
+    fn takes(params: &SpeechQualityParams, technique: &Technique) -> Support {
+        encodes(params.is_here(), params.described(), technique)
+    }
+
+    fn prepared(
+        technique: &'static Technique,
+        setting: &Setting,
+        params: &SpeechQualityParams,
+        inputs: &Inputs,
+    ) -> Result<Box<dyn Subject>> {
+        hearing::prepare(technique.name, setting, params, inputs, Some(technique))
+    }
+
+    fn right(
+        technique: &'static Technique,
+        params: &SpeechQualityParams,
+        inputs: &Inputs,
+        _seed: u64,
+    ) -> Option<Reference> {
+        let positions = params.chosen().and_then(|(Chosen { model, source }, _)| {
+            let made = technique.encoding(&model, source.as_ref()).and_then(|encoding| {
+                let (percent, mut room) = (encoding.plan.merged, AudioRoom::default());
+                if percent > 0 {
+                    encoding.audio()?.hidden(&mut room, inputs.numbers("mel"), 1)?;
+                }
+                let merges = (percent > 0).then_some(Merges { of: room.merges(), percent });
+                Self::encoded((&encoding.model, &encoding), inputs, encoding.plan.quiet, merges)
+            });
+            made.map_err(|error| error.to_string())
+        });
+        Some(Self::answer(params, inputs, positions))
     }
 }

@@ -106,9 +106,10 @@ pub(super) trait Memory {
         true
     }
 
-    /// What is known of it after a loop, in which the process has grown by so many bytes at most, where the system tells that.
-    fn metrics(&self, params: &VariableBatchesParams, grown_bytes: Option<f64>) -> Vec<Metric> {
-        let live = (params.most_live() * size_of::<f32>()) as f64;
+    /// What is known of it after a loop, which needs so many numbers at once, and in which the process has grown by so many bytes at
+    /// most, where the system tells that.
+    fn metrics(&self, most_live: usize, grown_bytes: Option<f64>) -> Vec<Metric> {
+        let live = (most_live * size_of::<f32>()) as f64;
         let unused =
             grown_bytes.map(|held| Metric::measured("fragmentation_share", 1.0 - live / held.max(live), "share"));
         unused.into_iter().collect()
@@ -146,7 +147,7 @@ pub(super) fn halve<T>(to: &mut [T], from: &[f32], beside: Option<&[f32]>, put: 
 }
 
 /// A block for each tensor.
-struct Allocator;
+pub(super) struct Allocator;
 
 impl Memory for Allocator {
     type Tensor = Vec<f32>;
@@ -184,14 +185,14 @@ impl Memory for Allocator {
 
 /// Parts of one block.
 #[derive(Default)]
-struct Pool {
+pub(super) struct Pool {
     memory: Vec<f32>,
     /// Free parts, by their places; no two of them touch.
     free: Vec<Range<usize>>,
 }
 
 /// A part of the block, of which the tensor has the first numbers.
-struct Part {
+pub(super) struct Part {
     all: Range<usize>,
     count: usize,
 }
@@ -271,8 +272,8 @@ impl Memory for Pool {
         self.put(tensor.all);
     }
 
-    fn metrics(&self, params: &VariableBatchesParams, _grown_bytes: Option<f64>) -> Vec<Metric> {
-        let (held, live) = (self.memory.len() as f64, params.most_live() as f64);
+    fn metrics(&self, most_live: usize, _grown_bytes: Option<f64>) -> Vec<Metric> {
+        let (held, live) = (self.memory.len() as f64, most_live as f64);
         let bytes = held * size_of::<f32>() as f64;
         vec![
             Metric::measured("pool_bytes", bytes, "bytes"),
@@ -282,7 +283,7 @@ impl Memory for Pool {
 }
 
 /// Faults of this process so far that needed no disk; 0 where the system does not tell (proc_pid_stat(5), field 10).
-fn page_faults() -> f64 {
+pub(super) fn page_faults() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name of the program may hold spaces; behind its bracket comes field 3.
     let behind = stat.rsplit(')').next().unwrap_or_default();
@@ -379,7 +380,7 @@ impl<M: Memory> Loop for Batches<M> {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        self.memory.metrics(&self.params, self.resident.used().resident.map(|bytes| bytes as f64))
+        self.memory.metrics(self.params.most_live(), self.resident.used().resident.map(|bytes| bytes as f64))
     }
 }
 

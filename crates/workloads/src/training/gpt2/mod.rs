@@ -2,13 +2,11 @@
 
 mod model;
 
-pub use model::{TENSORS, Tensors, loss_and_gradients};
+pub use model::{TENSORS, loss_and_gradients};
 
-use benchbook_core::{
-    Answer, Array, Check, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work,
-};
+use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
 
-use super::adamw::updated;
+use super::slopes::{Course, steps_of, tolerance};
 use crate::decoding::{GreedyDecoding, GreedyDecodingParams, ids};
 
 /// Steps of training of a GPT-2 (learned positions, layer norms before attention and feed-forward, GELU by tanh, one embedding for both
@@ -43,11 +41,8 @@ benchbook_core::parameters! {
     }
 }
 
-/// Multiply-adds that a reference spends on steps at most; the first step is always computed.
-const BUDGET: f64 = 1e10;
-
 /// What a step tells, and its units.
-const VALUES: [(&str, &str); 4] =
+pub(super) const VALUES: [(&str, &str); 4] =
     [("loss", "nats"), ("gradient_norm", "1"), ("gradient_norm_first", "1"), ("gradient_norm_last", "1")];
 
 impl Gpt2TrainingParams {
@@ -151,34 +146,10 @@ impl Problem for Gpt2Training {
 
     /// Of as many steps as the budget allows, the first among them.
     fn reference(params: &Gpt2TrainingParams, inputs: &Inputs, _seed: u64) -> Reference {
-        let Gpt2TrainingParams { steps, rate, .. } = *params;
-        let a_step = 3.0 * params.matrices() * params.tokens() as f64;
-        let made = ((BUDGET / a_step) as usize).clamp(1, steps);
-        let each = params.batch * (params.seq + 1);
-        let mut weights = Tensors::of(inputs);
-        let mut moments = [weights.zeros(), weights.zeros()];
-        let (mut losses, mut norms) = (Vec::new(), Vec::new());
-        for (step, ids) in inputs.get("ids").of::<i32>().chunks_exact(each).take(made).enumerate() {
-            let (loss, grads) = loss_and_gradients(params, &weights, ids);
-            losses.push(loss);
-            for name in TENSORS {
-                norms.push(grads.get(name).iter().map(|grad| grad * grad).sum::<f64>().sqrt());
-                let [first, second] = &mut moments;
-                let moments = first.get_mut(name).iter_mut().zip(second.get_mut(name));
-                let both = weights.get_mut(name).iter_mut().zip(grads.get(name));
-                for ((weight, grad), (first, second)) in both.zip(moments) {
-                    [*weight, *first, *second] = updated(step + 1, rate, [*weight, *grad, *first, *second]);
-                }
-            }
-        }
-        let answer = |name: &'static str, width: usize, values: Vec<f64>| Answer {
-            name: name.into(),
-            shape: vec![steps, width],
-            rows: (0..made).collect(),
-            values,
-            check: Check::Near,
-        };
-        Reference { answers: vec![answer("losses", 1, losses), answer("norms", TENSORS.len(), norms)] }
+        let Gpt2TrainingParams { batch, seq, steps, rate, .. } = *params;
+        let products = 3.0 * params.matrices() * params.tokens() as f64;
+        let course = Course { steps, rate, ids: batch * (seq + 1), products };
+        steps_of(course, &TENSORS, inputs, |weights, ids| loss_and_gradients(params, weights, ids))
     }
 
     /// Products forward and twice as many back, attention to what is seen with four products back for two forward, and AdamW; weights are
@@ -191,13 +162,8 @@ impl Problem for Gpt2Training {
         Work { flops: steps * flops, bytes: steps * 10.0 * params.weights() * dtype.bytes() as f64 }
     }
 
-    /// A chain of layers forward and back, and steps that follow each other. In eight bits, a number is rounded by 2⁻⁴ of itself, or by
-    /// 2⁻³ where it is a gradient, and what is told are means over tokens.
     fn tolerance(_params: &Gpt2TrainingParams, dtype: DType) -> f64 {
-        match dtype {
-            DType::F8e4m3 => 0.05,
-            other => 4.0 * crate::tolerance(other),
-        }
+        tolerance(dtype)
     }
 }
 

@@ -1,13 +1,11 @@
 //! The loss of GPT-2 and its gradients in `f64`, by plain loops.
 
-use std::collections::BTreeMap;
-
-use benchbook_core::Inputs;
 use rayon::prelude::*;
 
 use super::Gpt2TrainingParams;
 use crate::attention::reference::add;
 use crate::blocks::EPSILON;
+use crate::training::slopes::{Tensors, head, product, to_input, to_weights};
 
 /// Names of the tensors, in the order in which their gradients are told.
 pub const TENSORS: [&str; 12] = [
@@ -24,51 +22,6 @@ pub const TENSORS: [&str; 12] = [
     "down",
     "down_bias",
 ];
-
-/// A number for each place of each tensor: weights, or their gradients.
-#[derive(Clone)]
-pub struct Tensors(BTreeMap<&'static str, Vec<f64>>);
-
-impl Tensors {
-    /// The weights of a case.
-    pub fn of(inputs: &Inputs) -> Self {
-        let of = |name: &'static str| -> (&'static str, Vec<f64>) {
-            (name, inputs.numbers(name).iter().map(|x| f64::from(*x)).collect())
-        };
-        Self(TENSORS.map(of).into())
-    }
-
-    /// As many zeros.
-    pub fn zeros(&self) -> Self {
-        Self(self.0.iter().map(|(name, numbers)| (*name, vec![0.0; numbers.len()])).collect())
-    }
-
-    /// The numbers of a tensor.
-    ///
-    /// # Panics
-    /// There is none of this name.
-    pub fn get(&self, name: &str) -> &[f64] {
-        &self.0[name]
-    }
-
-    /// The same, to write.
-    ///
-    /// # Panics
-    /// As there.
-    pub fn get_mut(&mut self, name: &str) -> &mut [f64] {
-        self.0.get_mut(name).unwrap_or_else(|| panic!("GPT-2 has no tensor `{name}`"))
-    }
-
-    /// The part of a tensor that belongs to a place, where each has so many numbers.
-    fn part(&self, name: &str, place: usize, count: usize) -> &[f64] {
-        &self.get(name)[place * count..][..count]
-    }
-
-    /// Adds to that part.
-    fn add(&mut self, name: &str, place: usize, more: &[f64]) {
-        add(&mut self.get_mut(name)[place * more.len()..][..more.len()], more);
-    }
-}
 
 /// What a layer keeps of its pass forward.
 struct Kept {
@@ -99,14 +52,8 @@ pub fn loss_and_gradients(params: &Gpt2TrainingParams, weights: &Tensors, ids: &
         stream = after;
     }
     let last = norm(weights, 2 * layers, width, &stream);
-    let head = weights.get("wte");
-    let mut logits = to_input(&last, head, [vocabulary, width]);
-    let count = given.len() as f64;
-    let losses: Vec<f64> =
-        logits.par_chunks_exact_mut(vocabulary).zip(&wanted).map(|(row, id)| entropy(row, *id, count)).collect();
     let mut grads = weights.zeros();
-    grads.get_mut("wte").copy_from_slice(&to_weights(&logits, &last, [vocabulary, width]));
-    let of_last = product(&logits, head, [vocabulary, width]);
+    let (loss, of_last) = head("wte", (weights, &mut grads), &last, &wanted, vocabulary);
     let mut grad = vec![0.0; stream.len()];
     let gain = |place: usize| weights.part("norm_gain", place, width);
     norm_back(gain(2 * layers), &mut grads, 2 * layers, [&stream, &of_last], &mut grad);
@@ -117,7 +64,7 @@ pub fn loss_and_gradients(params: &Gpt2TrainingParams, weights: &Tensors, ids: &
         grads.add("wte", *id, grad);
         grads.add("wpe", place % seq, grad);
     }
-    (losses.iter().sum::<f64>() / count, grads)
+    (loss, grads)
 }
 
 /// The stream after a layer, and what it keeps.
@@ -167,37 +114,6 @@ fn backward(
     norm_back(gain(2 * layer), grads, 2 * layer, [&kept.before, &normed], grad);
 }
 
-/// Rows of `from` numbers times weights `[from, to]`.
-fn product(x: &[f64], weights: &[f64], [from, to]: [usize; 2]) -> Vec<f64> {
-    let one = |row: &[f64]| {
-        let mut sums = vec![0.0; to];
-        for (x, weights) in row.iter().zip(weights.chunks_exact(to)) {
-            sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += x * weight);
-        }
-        sums
-    };
-    x.par_chunks_exact(from).flat_map_iter(one).collect()
-}
-
-/// Rows of `to` numbers times the transpose of weights `[from, to]`.
-fn to_input(grad: &[f64], weights: &[f64], [_, to]: [usize; 2]) -> Vec<f64> {
-    let dot = |row: &[f64], weights: &[f64]| -> f64 { row.iter().zip(weights).map(|(x, weight)| x * weight).sum() };
-    let one = |row: &'_ [f64]| -> Vec<f64> { weights.chunks_exact(to).map(|weights| dot(row, weights)).collect() };
-    grad.par_chunks_exact(to).flat_map_iter(one).collect()
-}
-
-/// The transpose of rows of `from` numbers times rows of `to` numbers: `[from, to]`.
-fn to_weights(x: &[f64], grad: &[f64], [from, to]: [usize; 2]) -> Vec<f64> {
-    let one = |place: usize| {
-        let mut sums = vec![0.0; to];
-        for (x, grad) in x.chunks_exact(from).zip(grad.chunks_exact(to)) {
-            sums.iter_mut().zip(grad).for_each(|(sum, grad)| *sum += x[place] * grad);
-        }
-        sums
-    };
-    (0..from).into_par_iter().flat_map_iter(one).collect()
-}
-
 /// A row less its mean over its deviation, and one over that.
 fn normalised(row: &[f64]) -> (Vec<f64>, f64) {
     let count = row.len() as f64;
@@ -241,16 +157,6 @@ fn gelu(x: f64) -> [f64; 2] {
     let tanh = (factor * (x + 0.044715 * x.powi(3))).tanh();
     let slope = factor * (1.0 + 3.0 * 0.044715 * x * x);
     [0.5 * x * (1.0 + tanh), 0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * slope]
-}
-
-/// The cross-entropy of a row of logits, which become its gradient, over `count`.
-fn entropy(row: &mut [f64], id: usize, count: f64) -> f64 {
-    let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = row.iter().map(|logit| (logit - most).exp()).sum();
-    let loss = most + sum.ln() - row[id];
-    row.iter_mut().for_each(|logit| *logit = (*logit - most).exp() / sum / count);
-    row[id] -= 1.0 / count;
-    loss
 }
 
 /// Where query, key and value of a head lie in a row of `qkv`.
@@ -341,7 +247,7 @@ mod tests {
             ..Gpt2TrainingParams::default()
         };
         let inputs = Gpt2Training::inputs(&params, 3);
-        let (ids, weights) = (inputs.get("ids").of::<i32>(), Tensors::of(&inputs));
+        let (ids, weights) = (inputs.get("ids").of::<i32>(), Tensors::of(&inputs, &TENSORS));
         let (loss, grads) = loss_and_gradients(&params, &weights, ids);
         // Of seven tokens, each about as likely as another.
         assert!((loss - 7.0_f64.ln()).abs() < 1.0, "{loss}");

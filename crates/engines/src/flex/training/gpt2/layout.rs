@@ -5,6 +5,8 @@ use std::ops::Range;
 use benchbook_core::Inputs;
 use benchbook_workloads::training::{Gpt2TrainingParams, TENSORS};
 
+use crate::flex::training::steps::Places;
+
 /// Places of tensors among [`TENSORS`].
 pub const WTE: usize = 0;
 pub const WPE: usize = 1;
@@ -79,15 +81,20 @@ impl Layout {
         [NORM_GAIN, NORM_BIAS].map(|tensor| self.part(tensor, place, self.width))
     }
 
-    /// All that belongs to a layer.
-    pub fn layer(&self, layer: usize) -> impl Iterator<Item = Range<usize>> {
-        let norms = [2 * layer, 2 * layer + 1].into_iter().flat_map(move |place| self.norm(place));
-        norms.chain([QKV, MERGE, UP, DOWN].into_iter().flat_map(move |matrix| self.linear(matrix, layer)))
-    }
-
     /// The weights of a case, one tensor after another.
     pub fn weights(&self, inputs: &Inputs) -> Vec<f32> {
         TENSORS.iter().flat_map(|name| inputs.numbers(name).iter().copied()).collect()
+    }
+}
+
+impl Places for Layout {
+    fn tensors(&self) -> impl Iterator<Item = Range<usize>> {
+        (0..TENSORS.len()).map(move |tensor| self.tensor(tensor))
+    }
+
+    fn layer(&self, layer: usize) -> impl Iterator<Item = Range<usize>> {
+        let norms = [2 * layer, 2 * layer + 1].into_iter().flat_map(move |place| self.norm(place));
+        norms.chain([QKV, MERGE, UP, DOWN].into_iter().flat_map(move |matrix| self.linear(matrix, layer)))
     }
 }
 

@@ -2,26 +2,16 @@
 
 use std::slice::{from_mut, from_ref};
 
-use benchbook_simd::{
-    self as simd, Attend, Elementwise, Forward, Gradients, Heads, Isa, Norm, NormBackward, Product, Result,
-};
+use benchbook_simd::{self as simd, Attend, Elementwise, Forward, Gradients, Heads, Isa, Norm, NormBackward, Result};
 use benchbook_workloads::blocks::EPSILON;
 use benchbook_workloads::training::Gpt2TrainingParams;
 
-use super::casts::{Casts, Scaling};
 use super::layout::{DOWN, Layout, MERGE, Matrix, QKV, UP, WPE, WTE, both};
-
-/// Which numbers of the pass forward wait for the pass back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keeping {
-    /// All that are needed.
-    All,
-    /// The stream before every so many layers, from which the others are computed again (Chen et al., arXiv 1604.06174).
-    Every(usize),
-    /// What products and attention give; norms, GELU and the order of heads are computed again (Korthikanti et al., arXiv 2205.05198,
-    /// section 4.2).
-    Products,
-}
+use crate::flex::training::casts::{Casts, Scaling};
+use crate::flex::training::heads::ByHeads;
+use crate::flex::training::keeping::{Checkpoints, Keeping};
+use crate::flex::training::products::{Linear, Logits};
+use crate::flex::training::steps::Trained;
 
 /// What products and attention of a layer give.
 struct Heavy {
@@ -70,20 +60,16 @@ struct Shape {
 pub struct Model {
     shape: Shape,
     layers: usize,
-    vocabulary: usize,
     pub layout: Layout,
     pub weights: Vec<f32>,
     pub grads: Vec<f32>,
     pub casts: Casts,
-    keeping: Keeping,
+    checkpoints: Checkpoints,
     heavy: Vec<Heavy>,
     light: Vec<Light>,
-    starts: Vec<Vec<f32>>,
     stream: Vec<f32>,
     grad: Vec<f32>,
-    /// `[tokens, vocabulary]`, and its columns.
-    logits: [Vec<f32>; 2],
-    losses: Vec<f32>,
+    logits: Logits,
     room: Room,
 }
 
@@ -107,27 +93,21 @@ impl Model {
             normed_again: zeros(tokens * width),
             opened: zeros(4 * tokens * width),
         };
-        let (heavies, lights, starts) = match keeping {
-            Keeping::All => (layers, layers, 0),
-            Keeping::Every(some) => (some.min(layers), some.min(layers), layers.div_ceil(some)),
-            Keeping::Products => (layers, 1, 0),
-        };
+        let checkpoints = Checkpoints::new(keeping, layers, tokens * width);
+        let [heavies, lights] = checkpoints.places();
         Self {
             shape: Shape { batch, seq, heads, width, isa },
             layers,
-            vocabulary,
             layout: Layout::of(params),
             grads: zeros(weights.len()),
             weights,
             casts: Casts::new(scaling, 4 * layers, isa),
-            keeping,
+            checkpoints,
             heavy: (0..heavies).map(heavy).collect(),
             light: (0..lights).map(light).collect(),
-            starts: (0..starts).map(|_| zeros(tokens * width)).collect(),
             stream: zeros(tokens * width),
             grad: zeros(tokens * width),
-            logits: [(); 2].map(|()| zeros(tokens * vocabulary)),
-            losses: zeros(tokens),
+            logits: Logits::new(tokens, vocabulary),
             room: Room {
                 narrow: zeros(tokens * width),
                 triple: zeros(3 * tokens * width),
@@ -136,48 +116,6 @@ impl Model {
                 turned: [(); 3].map(|()| zeros(4 * tokens * width)),
             },
         }
-    }
-
-    /// Bytes that wait for the pass back.
-    pub fn kept_bytes(&self) -> usize {
-        let Shape { batch, seq, heads, width, .. } = self.shape;
-        let tokens = batch * seq;
-        // Of a layer ten widths and a number for each head; seven widths are made of them.
-        let heavy = self.heavy.len() * tokens * (10 * width + heads);
-        let light = self.light.len() * tokens * 7 * width;
-        size_of::<f32>() * (heavy + light + self.starts.len() * tokens * width)
-    }
-
-    /// The mean cross-entropy of the tokens that follow each of `ids` `[batch, seq + 1]`, in nats; its gradients are left.
-    ///
-    /// # Errors
-    /// A token that there is not.
-    pub fn loss(&mut self, ids: &[i32]) -> Result<f64> {
-        let Shape { seq, width, .. } = self.shape;
-        let given: Vec<i32> = ids.chunks_exact(seq + 1).flat_map(|text| text[..seq].iter().copied()).collect();
-        let wanted: Vec<i32> = ids.chunks_exact(seq + 1).flat_map(|text| text[1..].iter().copied()).collect();
-        self.embed(&given)?;
-        for layer in 0..self.layers {
-            if let Keeping::Every(some) = self.keeping
-                && layer % some == 0
-            {
-                self.starts[layer / some].copy_from_slice(&self.stream);
-            }
-            self.forward(layer)?;
-        }
-        let loss = self.head(&wanted)?;
-        for layer in (0..self.layers).rev() {
-            self.again(layer)?;
-            self.backward(layer)?;
-        }
-        let (wte, wpe) = (self.layout.tensor(WTE), self.layout.tensor(WPE));
-        self.grads[wpe.clone()].fill(0.0);
-        for ((place, id), grad) in given.iter().enumerate().zip(self.grad.chunks_exact(width)) {
-            for first in [wte.start + *id as usize * width, wpe.start + place % seq * width] {
-                self.grads[first..first + width].iter_mut().zip(grad).for_each(|(to, grad)| *to += grad);
-            }
-        }
-        Ok(loss)
     }
 
     /// Tokens and their places as numbers.
@@ -194,27 +132,19 @@ impl Model {
     /// The last norm, logits and loss; the gradients of all three, and that of the stream before them.
     fn head(&mut self, wanted: &[i32]) -> Result<f64> {
         let Self { shape: Shape { width, isa, .. }, layout, weights, grads, stream, grad, .. } = self;
-        let (width, isa, vocabulary, tokens) = (*width, *isa, self.vocabulary, wanted.len());
+        let (width, isa) = (*width, *isa);
         let [gain, bias] = layout.norm(2 * self.layers);
         let Room { narrow, turned, .. } = &mut self.room;
-        let [logits, columns] = &mut self.logits;
         let norm = Norm { width, input: stream, gain: &weights[gain.clone()], epsilon: EPSILON, isa };
         simd::layer_norm(&norm, &weights[bias.clone()], narrow)?;
-        let head = &weights[layout.tensor(WTE)];
-        // Weights are a left factor as they lie.
-        let turned = &mut turned[0][..tokens * width];
-        simd::transpose([tokens, width], narrow, turned)?;
-        matmul(isa, [vocabulary, width, tokens], [head, &*turned], columns)?;
-        simd::transpose([vocabulary, tokens], columns, logits)?;
-        simd::cross_entropy(isa, vocabulary, wanted, logits, &mut self.losses)?;
-        simd::transpose([tokens, vocabulary], logits, columns)?;
-        matmul(isa, [vocabulary, tokens, width], [&columns[..], &narrow[..]], &mut grads[layout.tensor(WTE)])?;
-        matmul(isa, [tokens, vocabulary, width], [&logits[..], head], narrow)?;
+        let table = layout.tensor(WTE);
+        let of_table = &mut grads[table.clone()];
+        let loss = self.logits.loss(isa, &weights[table], wanted, narrow, &mut turned[0], of_table)?;
         grad.fill(0.0);
         let norm =
             NormBackward { width, input: stream, gain: &weights[gain.clone()], grad: narrow, epsilon: EPSILON, isa };
         simd::layer_norm_backward(&norm, grad, both(grads, [gain, bias]))?;
-        Ok(self.losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / tokens as f64)
+        Ok(loss)
     }
 
     /// A layer forward.
@@ -226,9 +156,9 @@ impl Model {
         heavy.before.copy_from_slice(stream);
         of.norm(0, stream, &mut light.normed)?;
         of.linear(casts, QKV, &light.normed, &mut room.triple)?;
-        shape.split(&room.triple, &mut heavy.heads);
+        shape.by_heads().split(&room.triple, &mut heavy.heads);
         simd::attention_with_sums(&of.attend(&heavy.heads), &mut heavy.mixed, &mut heavy.sums)?;
-        shape.join(from_ref(&heavy.mixed), &mut light.merged);
+        shape.by_heads().join(from_ref(&heavy.mixed), &mut light.merged);
         of.linear(casts, MERGE, &light.merged, &mut room.narrow)?;
         simd::elementwise(shape.isa, Elementwise::Sum([&heavy.before, &room.narrow]), &mut heavy.middle)?;
         of.norm(1, &heavy.middle, &mut light.normed_again)?;
@@ -240,28 +170,19 @@ impl Model {
 
     /// Computes again what the pass back of a layer needs and nobody has kept.
     fn again(&mut self, layer: usize) -> Result<()> {
-        match self.keeping {
-            Keeping::All => Ok(()),
-            Keeping::Products => {
-                let Self { shape, layout, weights, .. } = self;
-                let (heavy, light) = (&self.heavy[layer], &mut self.light[0]);
-                let of = Of { shape: *shape, layout, weights, layer };
-                of.norm(0, &heavy.before, &mut light.normed)?;
-                shape.join(from_ref(&heavy.mixed), &mut light.merged);
-                of.norm(1, &heavy.middle, &mut light.normed_again)?;
-                simd::gelu(shape.isa, &heavy.wide, &mut light.opened)
-            }
-            Keeping::Every(some) => {
-                // The last stretch is still there; of every other one, the last layer comes first.
-                let last = self.layers.div_ceil(some) - 1;
-                let (stretch, ends) = (layer / some, layer % some == some - 1);
-                if stretch == last || !ends {
-                    return Ok(());
-                }
-                self.stream.copy_from_slice(&self.starts[stretch]);
-                (stretch * some..=layer).try_for_each(|layer| self.forward(layer))
-            }
+        for layer in self.checkpoints.again(layer, &mut self.stream) {
+            self.forward(layer)?;
         }
+        if self.checkpoints.keeping != Keeping::Products {
+            return Ok(());
+        }
+        let Self { shape, layout, weights, .. } = self;
+        let (heavy, light) = (&self.heavy[layer], &mut self.light[0]);
+        let of = Of { shape: *shape, layout, weights, layer };
+        of.norm(0, &heavy.before, &mut light.normed)?;
+        shape.by_heads().join(from_ref(&heavy.mixed), &mut light.merged);
+        of.norm(1, &heavy.middle, &mut light.normed_again)?;
+        simd::gelu(shape.isa, &heavy.wide, &mut light.opened)
     }
 
     /// A layer back: the gradient of the stream after it becomes that before it.
@@ -276,48 +197,71 @@ impl Model {
         of.norm_back(1, [&heavy.middle, &narrow[..]], grad, grads)?;
         of.linear_back(casts, turned, MERGE, [&light.merged, &grad[..]], narrow, grads)?;
         let [query, key, value, mixed] = &mut *heads;
-        shape.split(narrow, from_mut(mixed));
+        shape.by_heads().split(narrow, from_mut(mixed));
         let forward = Forward { out: &heavy.mixed, lse: &heavy.sums, grad: mixed };
         simd::attention_backward(&of.attend(&heavy.heads), &forward, &mut Gradients { query, key, value })?;
-        shape.join(&heads[..3], triple);
+        shape.by_heads().join(&heads[..3], triple);
         of.linear_back(casts, turned, QKV, [&light.normed, &triple[..]], narrow, grads)?;
         of.norm_back(0, [&heavy.before, &narrow[..]], grad, grads)
     }
 }
 
-fn matmul(isa: Isa, size: [usize; 3], [left, right]: [&[f32]; 2], out: &mut [f32]) -> Result<()> {
-    simd::matmul(&Product { size, left, right, isa }, out)
+impl Shape {
+    fn by_heads(&self) -> ByHeads {
+        ByHeads { batch: self.batch, seq: self.seq, head_dim: self.width / self.heads }
+    }
 }
 
-impl Shape {
-    /// Where the part of a head begins that belongs to a token.
-    fn place(&self, token: usize, head: usize) -> usize {
-        let Self { seq, heads, width, .. } = *self;
-        ((token / seq * heads + head) * seq + token % seq) * (width / heads)
+impl Trained for Model {
+    type Layout = Layout;
+
+    fn layout(&self) -> &Layout {
+        &self.layout
     }
 
-    /// Rows of as many parts as there are arrays, a width each, as arrays by heads, `[batch, heads, seq, head_dim]`.
-    fn split(&self, rows: &[f32], to: &mut [Vec<f32>]) {
-        let (width, row) = (self.width, to.len() * self.width);
-        for (part, to) in to.iter_mut().enumerate() {
-            for (token, from) in rows.chunks_exact(row).enumerate() {
-                for (head, from) in from[part * width..][..width].chunks_exact(width / self.heads).enumerate() {
-                    to[self.place(token, head)..][..from.len()].copy_from_slice(from);
-                }
-            }
-        }
+    fn grads(&self) -> &[f32] {
+        &self.grads
     }
 
-    /// The other way round.
-    fn join(&self, from: &[Vec<f32>], rows: &mut [f32]) {
-        let (width, row) = (self.width, from.len() * self.width);
-        for (part, from) in from.iter().enumerate() {
-            for (token, to) in rows.chunks_exact_mut(row).enumerate() {
-                for (head, to) in to[part * width..][..width].chunks_exact_mut(width / self.heads).enumerate() {
-                    to.copy_from_slice(&from[self.place(token, head)..][..to.len()]);
-                }
+    fn weights_and_grads(&mut self) -> (&mut [f32], &[f32]) {
+        (&mut self.weights, &self.grads)
+    }
+
+    fn begin(&mut self) {
+        self.casts.begin();
+    }
+
+    fn kept_bytes(&self) -> usize {
+        let Shape { batch, seq, heads, width, .. } = self.shape;
+        let tokens = batch * seq;
+        // Of a layer ten widths and a number for each head; seven widths are made of them.
+        let heavy = self.heavy.len() * tokens * (10 * width + heads);
+        let light = self.light.len() * tokens * 7 * width;
+        size_of::<f32>() * (heavy + light + self.checkpoints.numbers())
+    }
+
+    fn loss(&mut self, ids: &[i32]) -> Result<f64> {
+        let Shape { seq, width, .. } = self.shape;
+        let given: Vec<i32> = ids.chunks_exact(seq + 1).flat_map(|text| text[..seq].iter().copied()).collect();
+        let wanted: Vec<i32> = ids.chunks_exact(seq + 1).flat_map(|text| text[1..].iter().copied()).collect();
+        self.embed(&given)?;
+        for layer in 0..self.layers {
+            self.checkpoints.pass(layer, &self.stream);
+            self.forward(layer)?;
+        }
+        let loss = self.head(&wanted)?;
+        for layer in (0..self.layers).rev() {
+            self.again(layer)?;
+            self.backward(layer)?;
+        }
+        let (wte, wpe) = (self.layout.tensor(WTE), self.layout.tensor(WPE));
+        self.grads[wpe.clone()].fill(0.0);
+        for ((place, id), grad) in given.iter().enumerate().zip(self.grad.chunks_exact(width)) {
+            for first in [wte.start + *id as usize * width, wpe.start + place % seq * width] {
+                self.grads[first..first + width].iter_mut().zip(grad).for_each(|(to, grad)| *to += grad);
             }
         }
+        Ok(loss)
     }
 }
 
@@ -345,11 +289,16 @@ impl Of<'_> {
         simd::layer_norm_backward(&norm, to, both(grads, [gain, bias]))
     }
 
+    /// A product of this layer.
+    fn product<'c>(&self, casts: &'c mut Casts, matrix: Matrix) -> Linear<'c> {
+        let (isa, number) = (self.shape.isa, 4 * self.layer + matrix.number);
+        Linear { isa, casts, number, size: self.layout.size(matrix) }
+    }
+
     /// A product and its bias.
     fn linear(&self, casts: &mut Casts, matrix: Matrix, input: &[f32], out: &mut [f32]) -> Result<()> {
-        let ([weights, bias], [from, to]) = (self.layout.linear(matrix, self.layer), self.layout.size(matrix));
-        let factors = casts.forward(4 * self.layer + matrix.number, input, &self.weights[weights])?;
-        matmul(self.shape.isa, [input.len() / from, from, to], factors, out)?;
+        let ([weights, bias], [_, to]) = (self.layout.linear(matrix, self.layer), self.layout.size(matrix));
+        self.product(casts, matrix).forward(input, &self.weights[weights], out)?;
         let bias = &self.weights[bias];
         for row in out.chunks_exact_mut(to) {
             row.iter_mut().zip(bias).for_each(|(to, bias)| *to += bias);
@@ -367,20 +316,10 @@ impl Of<'_> {
         out: &mut [f32],
         grads: &mut [f32],
     ) -> Result<()> {
-        let ([weights, bias], [from, to]) = (self.layout.linear(matrix, self.layer), self.layout.size(matrix));
-        let (isa, tokens) = (self.shape.isa, input.len() / from);
+        let ([weights, bias], [_, to]) = (self.layout.linear(matrix, self.layer), self.layout.size(matrix));
         simd::column_sums(to, grad, &mut grads[bias])?;
         let parts = [input, &self.weights[weights.clone()], grad];
-        let [input, factors, grad] = casts.backward(4 * self.layer + matrix.number, parts)?;
-        let [of_input, of_grad, of_out] = turned;
-        let of_input = &mut of_input[..tokens * from];
-        simd::transpose([tokens, from], input, of_input)?;
-        matmul(isa, [from, tokens, to], [&*of_input, grad], &mut grads[weights])?;
-        // Weights are a left factor as they lie.
-        let (of_grad, of_out) = (&mut of_grad[..tokens * to], &mut of_out[..tokens * from]);
-        simd::transpose([tokens, to], grad, of_grad)?;
-        matmul(isa, [from, to, tokens], [factors, &*of_grad], of_out)?;
-        simd::transpose([from, tokens], of_out, out)
+        self.product(casts, matrix).backward(turned, parts, out, &mut grads[weights])
     }
 
     /// Causal attention of these heads.

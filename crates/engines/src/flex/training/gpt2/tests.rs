@@ -1,9 +1,10 @@
 //! Gradients beside those of the problem, and of one way to keep activations beside another.
 
 use benchbook_core::Problem;
-use benchbook_workloads::training::{Tensors, loss_and_gradients};
+use benchbook_workloads::training::{TENSORS, Tensors, loss_and_gradients};
 
 use super::*;
+use crate::flex::training::steps::{Trained, squares};
 
 fn params([layers, heads, width, vocabulary, batch, seq]: [usize; 6]) -> Gpt2TrainingParams {
     Gpt2TrainingParams { layers, heads, width, vocabulary, batch, seq, steps: 1, ..Gpt2TrainingParams::default() }
@@ -27,7 +28,7 @@ fn gradients_are_those_of_the_problem_tensor_by_tensor() {
         let params = params(sizes);
         let inputs = Gpt2Training::inputs(&params, 7);
         let (loss, grads) = gradients(&params, &inputs, Keeping::All, Scaling::None);
-        let (right, wanted) = loss_and_gradients(&params, &Tensors::of(&inputs), inputs.get("ids").of());
+        let (right, wanted) = loss_and_gradients(&params, &Tensors::of(&inputs, &TENSORS), inputs.get("ids").of());
         assert!((loss - right).abs() < 1e-5 * right, "{loss} for {right}");
         for (tensor, name) in TENSORS.into_iter().enumerate() {
             let wanted = wanted.get(name);

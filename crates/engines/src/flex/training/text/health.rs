@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::flex::training::gpt2::{Telling, Told};
+use crate::flex::training::told::{Telling, Told};
 
 /// Steps of which a mean is taken.
 const RECENT: usize = 16;

@@ -10,7 +10,10 @@ use benchbook_core::{
 };
 use benchbook_workloads::training::{Gpt2Training, Gpt2TrainingParams};
 
-use super::gpt2::{Keeping, Scaling, Way, enough, prepared};
+use super::casts::Scaling;
+use super::gpt2::{enough, prepared};
+use super::keeping::Keeping;
+use super::steps::Way;
 use crate::flex::quality::here;
 use crate::flex::row::fused_row;
 pub(crate) use health::Health;
@@ -226,7 +229,7 @@ const FP8_DELAYED: Row<TextTraining> = fused_row::<TextTraining>(
 
 fn averages_out(params: &TextTrainingParams) -> Support {
     match params.is_here() {
-        Support::Yes => enough(&params.model()),
+        Support::Yes => enough(params.model().tokens(), params.width),
         no @ Support::No(_) => no,
     }
 }

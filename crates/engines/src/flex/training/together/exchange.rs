@@ -4,10 +4,13 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 
-use benchbook_simd::{self as simd, Feedback, Isa, TopKRoom};
+use benchbook_simd::{self as simd, Feedback, Isa, PowerSgd, TopKRoom};
 
 /// Of a thousand numbers those that travel, one at least.
 const PER_MILLE: usize = 10;
+
+/// Columns of a factor at most.
+const RANK: usize = 4;
 
 /// What a worker sends of its gradient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +26,17 @@ pub enum Scheme {
     TopK,
     /// The same, and what is left is lost.
     TopKPlain,
+    /// Two factors of low rank, from where the last ones ended; what they lack is added to the next gradient (Vogels et al., arXiv
+    /// 1905.13727, algorithm 1). Each worker sends its own, so that the mean has twice the rank.
+    Power,
+    /// The same, and what they lack is lost.
+    PowerPlain,
 }
 
 impl Scheme {
     /// All of them, by their numbers on the wire.
-    pub const ALL: [Self; 5] = [Self::Whole, Self::Int8, Self::Int8Plain, Self::TopK, Self::TopKPlain];
+    pub const ALL: [Self; 7] =
+        [Self::Whole, Self::Int8, Self::Int8Plain, Self::TopK, Self::TopKPlain, Self::Power, Self::PowerPlain];
 
     /// Numbers of a gradient of so many that travel, where not all do.
     pub fn taken(numbers: usize) -> usize {
@@ -40,14 +49,32 @@ impl Scheme {
             Self::Whole => numbers * size_of::<f32>(),
             Self::Int8 | Self::Int8Plain => numbers + numbers / width * size_of::<f32>(),
             Self::TopK | Self::TopKPlain => Self::taken(numbers) * (size_of::<f32>() + size_of::<u32>()),
+            Self::Power | Self::PowerPlain => factors(numbers, width).iter().sum::<usize>() * size_of::<f32>(),
         }
     }
+}
+
+/// The size of a gradient as a matrix, and the rank of its factors.
+pub fn matrix(numbers: usize, width: usize) -> [usize; 3] {
+    let rows = numbers / width;
+    [rows, width, RANK.min(rows).min(width)]
+}
+
+/// Numbers of the first and of the second factor.
+fn factors(numbers: usize, width: usize) -> [usize; 2] {
+    let [rows, columns, rank] = matrix(numbers, width);
+    [rows * rank, columns * rank]
+}
+
+/// Where factors begin, `[columns, rank]`: numbers that are as good as drawn, the same for everybody.
+pub fn begin_with([_, columns, rank]: [usize; 3]) -> Vec<f32> {
+    (0..columns * rank).map(|place| (1.0 + 12.9898 * place as f32).sin()).collect()
 }
 
 /// What travels; of each scheme some of it.
 #[derive(Debug, Clone, Default)]
 struct Parts {
-    /// The gradient, scales of its rows, or those that were taken.
+    /// The gradient, scales of its rows, those that were taken, or both factors.
     numbers: Vec<f32>,
     codes: Vec<i8>,
     places: Vec<u32>,
@@ -60,6 +87,7 @@ impl Parts {
             Scheme::Whole => [numbers, 0, 0],
             Scheme::Int8 | Scheme::Int8Plain => [numbers / width, numbers, 0],
             Scheme::TopK | Scheme::TopKPlain => [Scheme::taken(numbers), 0, Scheme::taken(numbers)],
+            Scheme::Power | Scheme::PowerPlain => [factors(numbers, width).iter().sum(), 0, 0],
         };
         Self { numbers: vec![0.0; count], codes: vec![0; codes], places: vec![0; places] }
     }
@@ -89,12 +117,16 @@ pub struct Exchange {
     other: Parts,
     places: Vec<i64>,
     room: TopKRoom,
+    /// The second factor of the last gradient.
+    start: Vec<f32>,
+    size: [usize; 3],
 }
 
 impl Exchange {
     /// One for gradients of so many numbers, in rows of `width`.
     pub fn new(scheme: Scheme, numbers: usize, width: usize) -> Self {
-        let keeps = matches!(scheme, Scheme::Int8 | Scheme::TopK);
+        let keeps = matches!(scheme, Scheme::Int8 | Scheme::TopK | Scheme::Power);
+        let size = matrix(numbers, width);
         let parts = Parts::new(scheme, numbers, width);
         let left = vec![0.0; if keeps { numbers } else { 0 }];
         Self {
@@ -107,12 +139,15 @@ impl Exchange {
             other: parts.clone(),
             own: parts,
             room: TopKRoom::default(),
+            start: begin_with(size),
+            size,
         }
     }
 
     /// Forgets what was left.
     pub fn begin(&mut self) {
         self.before.fill(0.0);
+        self.start = begin_with(self.size);
     }
 
     /// Makes of a gradient what is sent.
@@ -120,7 +155,7 @@ impl Exchange {
     /// # Errors
     /// A gradient of another length, an instruction set that is absent.
     pub fn compress(&mut self, gradient: &[f32]) -> simd::Result<()> {
-        let Self { isa, before, left, own, places, room, .. } = self;
+        let Self { isa, before, left, own, places, room, start, size, .. } = self;
         match self.scheme {
             Scheme::Whole => {
                 own.numbers.copy_from_slice(gradient);
@@ -134,6 +169,13 @@ impl Exchange {
                 let feedback = (self.scheme == Scheme::TopK).then_some(Feedback { before, left });
                 simd::top_k(*isa, gradient, feedback, room, places, &mut own.numbers)?;
                 own.places.iter_mut().zip(places).for_each(|(to, place)| *to = *place as u32);
+            }
+            Scheme::Power | Scheme::PowerPlain => {
+                let feedback = (self.scheme == Scheme::Power).then_some(Feedback { before, left });
+                let (first, second) = own.numbers.split_at_mut(size[0] * size[2]);
+                let call = PowerSgd { size: *size, gradient, start: &start[..], isa: *isa };
+                simd::power_sgd(&call, feedback, [first, &mut *second])?;
+                start.copy_from_slice(second);
             }
         }
         std::mem::swap(&mut self.before, &mut self.left);
@@ -177,6 +219,19 @@ impl Exchange {
                 gradient.fill(0.0);
                 for (place, number) in both.iter().flat_map(|parts| parts.places.iter().zip(&parts.numbers)) {
                     gradient[*place as usize] += 0.5 * number;
+                }
+            }
+            Scheme::Power | Scheme::PowerPlain => {
+                let [_, columns, rank] = self.size;
+                let [a, b] = both.map(|parts| parts.numbers.split_at(self.size[0] * rank));
+                let product = |row: usize, (first, second): (&[f32], &[f32]), column: usize| -> f32 {
+                    let factors = first[row * rank..][..rank].iter().zip(&second[column * rank..][..rank]);
+                    factors.map(|(first, second)| first * second).sum()
+                };
+                for (row, to) in gradient.chunks_exact_mut(columns).enumerate() {
+                    for (column, to) in to.iter_mut().enumerate() {
+                        *to = 0.5 * (product(row, a, column) + product(row, b, column));
+                    }
                 }
             }
         }
@@ -239,6 +294,10 @@ mod tests {
                 Scheme::Whole => 0.0,
                 Scheme::Int8 | Scheme::Int8Plain => 0.5 / 127.0 + 1e-6,
                 Scheme::TopK | Scheme::TopKPlain => 1.0,
+                // No part of a matrix is longer than the matrix.
+                Scheme::Power | Scheme::PowerPlain => {
+                    a.iter().chain(&b).map(|number| number * number).sum::<f32>().sqrt()
+                }
             };
             assert!(off <= most, "{scheme:?}: {off}");
         }
@@ -266,6 +325,20 @@ mod tests {
     }
 
     #[test]
+    fn factors_lack_less_from_step_to_step_only_where_that_is_given_back() {
+        let (width, count) = (64, 64 * 40);
+        let a = numbers(count, 0.37);
+        let sums = |scheme: Scheme| -> f32 {
+            let [one, _] = means(scheme, [&a, &a], width, 40);
+            let mean = |place: usize| one.iter().map(|mean| mean[place]).sum::<f32>() / 40.0;
+            (0..count).map(|place| (mean(place) - a[place]).powi(2)).sum::<f32>().sqrt()
+        };
+        // With error feedback, what forty steps have sent lacks no more than what is left after the last of them (Vogels et al., section 3).
+        let (given_back, lost) = (sums(Scheme::Power), sums(Scheme::PowerPlain));
+        assert!(given_back < 0.3 * lost, "{given_back} and {lost}");
+    }
+
+    #[test]
     fn a_partner_that_is_gone_is_an_error_and_nobody_waits() {
         for scheme in Scheme::ALL {
             let [one, other] = connected();
@@ -279,6 +352,7 @@ mod tests {
     #[test]
     fn what_travels_is_counted() {
         let bytes = Scheme::ALL.map(|scheme| scheme.bytes(1000, 100));
-        assert_eq!(bytes, [4000, 1040, 1040, 80, 80]);
+        // Of 10 rows and 100 columns four numbers each.
+        assert_eq!(bytes, [4000, 1040, 1040, 80, 80, 4 * 4 * 110, 4 * 4 * 110]);
     }
 }

@@ -13,7 +13,10 @@ use benchbook_workloads::training::Gpt2TrainingParams;
 use super::WORD;
 use super::exchange::Exchange;
 use super::wire::{Order, Reply, Setup};
-use crate::flex::training::gpt2::{Keeping, Model, Scaling, moved, norms_of};
+use crate::flex::training::casts::Scaling;
+use crate::flex::training::gpt2::Model;
+use crate::flex::training::keeping::Keeping;
+use crate::flex::training::steps::{Trained, moved, norms_of};
 
 /// How often the other is looked for, and the pause between two looks: ten seconds in all.
 const LOOKS: usize = 10_000;

@@ -16,8 +16,9 @@ use benchbook_process::Supervised;
 use benchbook_workloads::training::{Gpt2TrainingParams, TENSORS};
 
 use super::elsewhere::ending;
-use super::gpt2::{Layout, Telling, Told};
+use super::gpt2::Layout;
 use super::text::{Health, TextTraining, TextTrainingParams};
+use super::told::{Telling, Told};
 use crate::flex::calls::failed;
 use crate::flex::row::fused_row;
 use exchange::Scheme;
@@ -31,7 +32,7 @@ const WORD: &str = "training";
 const WORKERS: usize = 2;
 
 /// Implementations of `text-training` by two processes.
-pub const ROWS: [Row<TextTraining>; 5] = [WHOLE, INT8, INT8_PLAIN, TOP_K, TOP_K_PLAIN];
+pub const ROWS: [Row<TextTraining>; 7] = [WHOLE, INT8, INT8_PLAIN, TOP_K, TOP_K_PLAIN, POWER, POWER_PLAIN];
 
 const F32: &[DType] = &[DType::F32];
 
@@ -85,6 +86,27 @@ const TOP_K_PLAIN: Row<TextTraining> = fused_row::<TextTraining>(
 )
 .only(|_, _, params: &TextTrainingParams| even(params))
 .approximating(|params, inputs, _| right::right(params, inputs, Scheme::TopKPlain))
+.on_request();
+
+const POWER: Row<TextTraining> = fused_row::<TextTraining>(
+    "two-workers-power-sgd",
+    "as two-workers, gradients as two factors of rank 4 with error feedback (arXiv 1905.13727), of which each worker sends its own",
+    F32,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::Power),
+)
+.only(|_, _, params: &TextTrainingParams| even(params))
+.approximating(|params, inputs, _| right::right(params, inputs, Scheme::Power))
+.catalogue(&["SP5"])
+.on_request();
+
+const POWER_PLAIN: Row<TextTraining> = fused_row::<TextTraining>(
+    "two-workers-power-sgd-plain",
+    "as two-workers-power-sgd, what the factors lack of a gradient is lost",
+    F32,
+    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::PowerPlain),
+)
+.only(|_, _, params: &TextTrainingParams| even(params))
+.approximating(|params, inputs, _| right::right(params, inputs, Scheme::PowerPlain))
 .on_request();
 
 fn even(params: &TextTrainingParams) -> Support {

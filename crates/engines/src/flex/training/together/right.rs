@@ -1,16 +1,16 @@
 //! What the first step comes to where two workers send a part of their gradients, by plain loops.
 
 use benchbook_core::{Answer, Check, Inputs, Reference};
-use benchbook_workloads::training::{TENSORS, Tensors, loss_and_gradients};
+use benchbook_workloads::training::{TENSORS, Tensors, loss_and_gradients, orthonormal};
 
-use super::exchange::Scheme;
+use super::exchange::{Scheme, begin_with, matrix};
 use super::{WORKERS, part};
 use crate::flex::training::text::TextTrainingParams;
 
 /// The right answer of the first step: of later ones, what a worker has rounded or left out decides.
 pub fn right(params: &TextTrainingParams, inputs: &Inputs, scheme: Scheme) -> Option<Reference> {
     let own = part(&params.model());
-    let weights = Tensors::of(inputs);
+    let weights = Tensors::of(inputs, &TENSORS);
     let texts = inputs.get("ids").of::<i32>();
     let mut loss = 0.0;
     let mut mean: Vec<f64> = Vec::new();
@@ -54,7 +54,31 @@ fn sent(scheme: Scheme, width: usize, gradient: &[f32]) -> Vec<f64> {
             }
             sent
         }
+        Scheme::Power | Scheme::PowerPlain => low_rank(matrix(gradient.len(), width), gradient),
     }
+}
+
+/// The product of both factors of a matrix, by one step of the power method.
+fn low_rank(size: [usize; 3], gradient: &[f32]) -> Vec<f64> {
+    let [_, columns, rank] = size;
+    let start = begin_with(size);
+    let rows = || gradient.chunks_exact(columns);
+    let column = |place: usize| -> Vec<f64> {
+        let factors = || start.iter().skip(place).step_by(rank);
+        rows().map(|row| row.iter().zip(factors()).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()).collect()
+    };
+    let first = orthonormal((0..rank).map(column).collect(), 1);
+    let mut product = vec![0.0; gradient.len()];
+    for first in &first {
+        let mut second = vec![0.0; columns];
+        for (row, factor) in rows().zip(first) {
+            second.iter_mut().zip(row).for_each(|(sum, number)| *sum += factor * f64::from(*number));
+        }
+        for (to, factor) in product.chunks_exact_mut(columns).zip(first) {
+            to.iter_mut().zip(&second).for_each(|(to, second)| *to += factor * second);
+        }
+    }
+    product
 }
 
 /// A row as its codes stand for it.
@@ -76,5 +100,11 @@ mod tests {
         let largest = sent(Scheme::TopK, 4, &gradient);
         assert_eq!(largest, [0.0, 0.0, 0.0, 0.0, 0.0, -254.0, 0.0, 0.0]);
         assert_eq!(sent(Scheme::Whole, 4, &gradient)[1], f64::from(-1.4_f32));
+        // Two rows have no more than two directions, so that their factors lack nothing.
+        let whole = sent(Scheme::Power, 4, &gradient);
+        assert!(
+            whole.iter().zip(gradient).all(|(found, number)| (found - f64::from(number)).abs() < 1e-9),
+            "{whole:?}"
+        );
     }
 }

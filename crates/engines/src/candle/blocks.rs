@@ -1,0 +1,220 @@
+//! Products and the blocks of models by candle's operations, as its own models call them.
+
+use benchbook_core::{Inputs, Row};
+use benchbook_workloads::blocks::{
+    Activation, EPSILON, Embedding, EmbeddingParams, LayerNorm, LayerNormParams, Linear, LinearParams, Mlp, MlpParams,
+    RmsNorm, RmsNormParams, Softmax, SoftmaxParams,
+};
+use benchbook_workloads::matmul::{Matmul, MatmulParams};
+use candle_core::{Result, Tensor};
+use candle_nn::ops::{layer_norm, rms_norm, softmax_last_dim};
+
+use super::call::{Call, find, row, upload};
+
+/// `Tensor::matmul`.
+pub const MATMUL: Row<Matmul> = row::<Product>("candle", "candle's Tensor::matmul: the gemm crate 0.19");
+
+/// Weights as they are given, `[inner, outer]`, not packed.
+pub const LINEAR: Row<Linear> = row::<Affine>("candle", "candle's matmul, broadcast_add and activation, weights not packed");
+
+/// Products, and what lies between them.
+pub const MLP: Row<Mlp> = row::<Products>("candle", "candle's matmul with gelu, or silu and mul, weights not packed");
+
+/// candle-nn's own kernel.
+pub const LAYER_NORM: Row<LayerNorm> = row::<Layer>("candle", "candle_nn::ops::layer_norm");
+
+/// candle-nn's own kernel.
+pub const RMS_NORM: Row<RmsNorm> = row::<Rms>("candle", "candle_nn::ops::rms_norm");
+
+/// candle-nn's own kernel.
+pub const SOFTMAX: Row<Softmax> = row::<Scores>("candle", "candle_nn::ops::softmax_last_dim");
+
+/// `Tensor::embedding`.
+pub const EMBEDDING: Row<Embedding> = row::<Table>("candle", "candle's Tensor::embedding, on one thread");
+
+/// `[m, k]` and `[k, n]`
+pub struct Product([Tensor; 2]);
+
+impl Call for Product {
+    type Problem = Matmul;
+
+    fn prepared(_params: &MatmulParams, inputs: &Inputs) -> Result<Self> {
+        Ok(Self([upload(inputs.get("a"))?, upload(inputs.get("b"))?]))
+    }
+
+    fn call(&self) -> Result<Tensor> {
+        self.0[0].matmul(&self.0[1])
+    }
+
+    fn input(&self, name: &str) -> Option<&Tensor> {
+        find(&["a", "b"], &[&self.0[0], &self.0[1]], name)
+    }
+}
+
+fn activated(activation: Activation, sum: Tensor) -> Result<Tensor> {
+    match activation {
+        Activation::None => Ok(sum),
+        Activation::Relu => sum.relu(),
+        // By a hyperbolic tangent; the other is `gelu_erf`.
+        Activation::Gelu => sum.gelu(),
+        Activation::Silu => sum.silu(),
+    }
+}
+
+pub struct Affine {
+    /// `[rows, inner]`
+    input: Tensor,
+    /// `[inner, outer]`
+    weight: Tensor,
+    /// `[outer]`
+    bias: Tensor,
+    activation: Activation,
+}
+
+impl Call for Affine {
+    type Problem = Linear;
+
+    fn prepared(params: &LinearParams, inputs: &Inputs) -> Result<Self> {
+        let tensor = |name: &str| upload(inputs.get(name));
+        let (input, weight, bias) = (tensor("input")?, tensor("weight")?, tensor("bias")?);
+        Ok(Self { input, weight, bias, activation: Activation::of(&params.activation) })
+    }
+
+    fn call(&self) -> Result<Tensor> {
+        activated(self.activation, self.input.matmul(&self.weight)?.broadcast_add(&self.bias)?)
+    }
+
+    fn input(&self, name: &str) -> Option<&Tensor> {
+        find(&["input", "weight", "bias"], &[&self.input, &self.weight, &self.bias], name)
+    }
+}
+
+pub struct Products {
+    /// `[rows, width]`
+    input: Tensor,
+    /// `[width, hidden]`
+    up: Tensor,
+    /// `[hidden, width]`
+    down: Tensor,
+    /// `[width, hidden]`, of SwiGLU.
+    gate: Option<Tensor>,
+}
+
+impl Call for Products {
+    type Problem = Mlp;
+
+    fn prepared(params: &MlpParams, inputs: &Inputs) -> Result<Self> {
+        let tensor = |name: &str| upload(inputs.get(name));
+        let gate = if params.form == "swiglu" { Some(tensor("w_gate")?) } else { None };
+        Ok(Self { input: tensor("input")?, up: tensor("w_up")?, down: tensor("w_down")?, gate })
+    }
+
+    fn call(&self) -> Result<Tensor> {
+        let Self { input, up, down, gate } = self;
+        let up = input.matmul(up)?;
+        let between = match gate {
+            Some(gate) => input.matmul(gate)?.silu()?.mul(&up)?,
+            None => up.gelu()?,
+        };
+        between.matmul(down)
+    }
+
+    fn input(&self, name: &str) -> Option<&Tensor> {
+        let Self { input, up, down, gate } = self;
+        match gate {
+            Some(gate) if name == "w_gate" => Some(gate),
+            _ => find(&["input", "w_up", "w_down"], &[input, up, down], name),
+        }
+    }
+}
+
+pub struct Layer {
+    /// `[rows, width]`
+    input: Tensor,
+    /// `[width]`
+    gain: Tensor,
+    /// `[width]`
+    bias: Tensor,
+}
+
+impl Call for Layer {
+    type Problem = LayerNorm;
+
+    fn prepared(_params: &LayerNormParams, inputs: &Inputs) -> Result<Self> {
+        let tensor = |name: &str| upload(inputs.get(name));
+        Ok(Self { input: tensor("input")?, gain: tensor("gain")?, bias: tensor("bias")? })
+    }
+
+    fn call(&self) -> Result<Tensor> {
+        layer_norm(&self.input, &self.gain, &self.bias, EPSILON as f32)
+    }
+
+    fn input(&self, name: &str) -> Option<&Tensor> {
+        find(&["input", "gain", "bias"], &[&self.input, &self.gain, &self.bias], name)
+    }
+}
+
+pub struct Rms {
+    /// `[rows, width]`
+    input: Tensor,
+    /// `[width]`
+    gain: Tensor,
+}
+
+impl Call for Rms {
+    type Problem = RmsNorm;
+
+    fn prepared(_params: &RmsNormParams, inputs: &Inputs) -> Result<Self> {
+        Ok(Self { input: upload(inputs.get("input"))?, gain: upload(inputs.get("gain"))? })
+    }
+
+    fn call(&self) -> Result<Tensor> {
+        rms_norm(&self.input, &self.gain, EPSILON as f32)
+    }
+
+    fn input(&self, name: &str) -> Option<&Tensor> {
+        find(&["input", "gain"], &[&self.input, &self.gain], name)
+    }
+}
+
+/// `[rows, width]`
+pub struct Scores(Tensor);
+
+impl Call for Scores {
+    type Problem = Softmax;
+
+    fn prepared(_params: &SoftmaxParams, inputs: &Inputs) -> Result<Self> {
+        Ok(Self(upload(inputs.get("input"))?))
+    }
+
+    fn call(&self) -> Result<Tensor> {
+        softmax_last_dim(&self.0)
+    }
+
+    fn input(&self, name: &str) -> Option<&Tensor> {
+        find(&["input"], &[&self.0], name)
+    }
+}
+
+pub struct Table {
+    /// `[tokens]`
+    ids: Tensor,
+    /// `[vocabulary, width]`
+    table: Tensor,
+}
+
+impl Call for Table {
+    type Problem = Embedding;
+
+    fn prepared(_params: &EmbeddingParams, inputs: &Inputs) -> Result<Self> {
+        Ok(Self { ids: upload(inputs.get("ids"))?, table: upload(inputs.get("table"))? })
+    }
+
+    fn call(&self) -> Result<Tensor> {
+        self.table.embedding(&self.ids)
+    }
+
+    fn input(&self, name: &str) -> Option<&Tensor> {
+        find(&["ids", "table"], &[&self.ids, &self.table], name)
+    }
+}

@@ -1,0 +1,116 @@
+//! The vision tower beside that of Transformers (`fixtures/make_images.py`), and what is promised of it.
+
+use std::path::Path;
+
+use benchbook_models::weights::Seeded;
+use benchbook_models::{Description, Error, ImageEncoder, ImageRoom, named};
+use serde_json::Value;
+
+fn numbers(value: &Value) -> Vec<f64> {
+    match value.as_array() {
+        Some(list) => list.iter().flat_map(numbers).collect(),
+        None => vec![value.as_f64().unwrap()],
+    }
+}
+
+#[test]
+fn tokens_of_images_are_those_of_transformers() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images.json");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        eprintln!(
+            "skipped: fixtures/images.json is not there, make_images.py beside it makes it with torch and transformers"
+        );
+        return;
+    };
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let model = Description::parse(all["model"].as_str().unwrap()).unwrap();
+    let encoder = ImageEncoder::load(&model, &Seeded { seed: all["seed"].as_u64().unwrap() }).unwrap();
+    let patches: Vec<f32> = numbers(&all["patches"]).into_iter().map(|number| number as f32).collect();
+    let grid = [0, 1].map(|side| all["grid"][side].as_u64().unwrap() as usize);
+    let mut room = ImageRoom::default();
+    let (found, wanted) = (encoder.tokens(&mut room, &patches, grid).unwrap(), numbers(&all["tokens"]));
+    assert_eq!(found.len(), wanted.len());
+    let largest = wanted.iter().fold(0.0_f64, |most, number| most.max(number.abs()));
+    for (at, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
+        // Its angles and places are f32.
+        assert!((f64::from(*found) - wanted).abs() < 2e-5 * largest, "{at}: {found} for {wanted}");
+    }
+}
+
+const TOWER: &str = r#"
+name = "tiny tower"
+source = "made up"
+parameters = 1
+
+[text]
+architecture = "qwen3"
+layers = 1
+heads = 1
+kv_heads = 1
+head_dim = 2
+width = 11
+hidden = 3
+vocabulary = 5
+context = 4
+tied = true
+epsilon = 1e-6
+rotary_base = 1e4
+
+[vision]
+tower = "qwen3-vl"
+layers = 3
+heads = 3
+width = 24
+hidden = 37
+patch = 2
+frames = 2
+positions = 25
+merged = 2
+deep = [0, 1]
+"#;
+
+#[test]
+fn images_together_are_what_each_is_alone() {
+    let encoder = ImageEncoder::load(&Description::parse(TOWER).unwrap(), &Seeded { seed: 3 }).unwrap();
+    let patches: Vec<f32> = (0..2 * 24 * 24).map(|at| ((at * at * 31 + at * 7) % 101) as f32 / 50.0 - 1.0).collect();
+    let (mut room, grid) = (ImageRoom::default(), [4, 6]);
+    let both = encoder.tokens(&mut room, &patches, grid).unwrap().to_vec();
+    // Three lists of tokens, each of two images with six tokens of eleven numbers.
+    assert_eq!(both.len(), 3 * 2 * 6 * 11);
+    for (image, patches) in patches.chunks_exact(24 * 24).enumerate() {
+        let alone = encoder.tokens(&mut room, patches, grid).unwrap();
+        for (part, alone) in alone.chunks_exact(6 * 11).enumerate() {
+            let together = &both[(part * 2 + image) * 66..][..66];
+            assert!(alone.iter().zip(together).all(|(one, other)| (one - other).abs() < 1e-4), "{image} {part}");
+        }
+    }
+    // Patches are not the same elsewhere in the grid.
+    let turned: Vec<f32> = patches[..24 * 24].chunks_exact(4 * 24).rev().flatten().copied().collect();
+    let other = encoder.tokens(&mut room, &turned, grid).unwrap();
+    let reversed: Vec<f32> = other[..66].chunks_exact(11).rev().flatten().copied().collect();
+    assert!(reversed.iter().zip(&both).any(|(one, other)| (one - other).abs() > 1e-3));
+}
+
+#[test]
+fn what_is_no_image_or_no_tower_is_refused() {
+    let tower = Description::parse(TOWER).unwrap();
+    let encoder = ImageEncoder::load(&tower, &Seeded { seed: 3 }).unwrap();
+    let mut room = ImageRoom::default();
+    assert!(matches!(encoder.tokens(&mut room, &[], [4, 6]), Err(Error::EmptyPrompt)));
+    for (numbers, grid) in [(24 * 24 - 1, [4, 6]), (15 * 24, [3, 5])] {
+        let said = encoder.tokens(&mut room, &vec![0.0; numbers], grid).unwrap_err().to_string();
+        assert!(said.contains("2 × 2 become a token"), "{said}");
+    }
+    for name in ["llava-7b", "qwen3-4b"] {
+        let refused = ImageEncoder::load(&named(name).unwrap(), &Seeded { seed: 1 }).unwrap_err();
+        assert!(matches!(refused, Error::NotBuilt(_)), "{name}: {refused}");
+    }
+    for (from, to, why) in [
+        ("heads = 3\nwidth = 24", "heads = 4\nwidth = 24", "multiple of four"),
+        ("positions = 25", "positions = 26", "no square"),
+    ] {
+        let other = Description::parse(&TOWER.replace(from, to)).unwrap();
+        let said = ImageEncoder::load(&other, &Seeded { seed: 1 }).unwrap_err().to_string();
+        assert!(said.contains(why), "{said}");
+    }
+}
