@@ -1,7 +1,8 @@
 //! What the first step comes to where two workers send a part of their gradients, by plain loops.
 
 use benchbook_core::{Answer, Check, Inputs, Reference};
-use benchbook_workloads::training::{TENSORS, Tensors, loss_and_gradients, orthonormal};
+use benchbook_workloads::singular::orthonormal;
+use benchbook_workloads::training::{TENSORS, Tensors, loss_and_gradients};
 
 use super::exchange::{Scheme, begin_with, matrix};
 use super::{WORKERS, part};
