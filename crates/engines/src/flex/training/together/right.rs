@@ -42,7 +42,7 @@ pub fn right(params: &TextTrainingParams, inputs: &Inputs, scheme: Scheme) -> Op
 }
 
 /// What arrives of a gradient.
-fn sent(scheme: Scheme, width: usize, gradient: &[f32]) -> Vec<f64> {
+pub fn sent(scheme: Scheme, width: usize, gradient: &[f32]) -> Vec<f64> {
     match scheme {
         Scheme::Whole => gradient.iter().map(|number| f64::from(*number)).collect(),
         Scheme::Int8 | Scheme::Int8Plain => gradient.chunks(width).flat_map(eight_bits).collect(),
