@@ -19,11 +19,11 @@ fn words<'a>(names: &'a str, blocks: &'a str) -> Vec<&'a str> {
 #[test]
 fn two_come_to_what_one_comes_to_and_send_less_where_they_compress() {
     let bench = Bench::new();
-    let compressed =
-        ["int8", "int8-plain", "top-k", "top-k-plain", "power-sgd"].map(|scheme| format!("two-workers-{scheme}"));
+    let compressed = ["int8", "int8-plain", "top-k", "top-k-plain", "power-sgd", "power-sgd-plain"]
+        .map(|scheme| format!("two-workers-{scheme}"));
     bench.ok(&words(&format!("kept,two-workers,{}", compressed.join(",")), "2"));
     let statuses = bench.sql("select status, count(*) as n from outcomes where trial is not null group by status");
-    assert_eq!((statuses.len(), &statuses[0]["status"], &statuses[0]["n"]), (1, &"ok".into(), &7.into()));
+    assert_eq!((statuses.len(), &statuses[0]["status"], &statuses[0]["n"]), (1, &"ok".into(), &8.into()));
     let losses = |name: &str| -> Vec<f64> {
         let rows = bench.sql(&format!(
             "select v.value from step_values v join trials t on t.run_id = v.run_id and t.trial = v.trial \
@@ -53,6 +53,8 @@ fn two_come_to_what_one_comes_to_and_send_less_where_they_compress() {
     assert!((ratio("two-workers-int8") - 4.0 / 1.25).abs() < 1e-9);
     // Eight bytes for each of a hundredth, rounded up.
     assert!((49.0..=50.0).contains(&ratio("two-workers-top-k")));
+    // Of 471 rows of sixteen numbers, four for each row and for each column.
+    assert!((ratio("two-workers-power-sgd") - 471.0 * 16.0 / (4.0 * 487.0)).abs() < 1e-9);
 }
 
 #[test]

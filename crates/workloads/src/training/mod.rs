@@ -18,7 +18,6 @@ pub use chain::{NormChain, NormChainParams};
 pub use chain_back::{NormChainGradients, NormChainGradientsParams};
 pub use compression::{
     Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams,
-    orthonormal,
 };
 pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, loss_and_gradients};
 pub use llama::{LLAMA_TENSORS, LlamaTraining, LlamaTrainingParams, llama_loss_and_gradients};

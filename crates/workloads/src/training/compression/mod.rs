@@ -5,7 +5,7 @@ mod power_sgd;
 mod top_k;
 
 pub use int8::{Int8Compression, Int8CompressionParams};
-pub use power_sgd::{PowerSgd, PowerSgdParams, orthonormal};
+pub use power_sgd::{PowerSgd, PowerSgdParams};
 pub use top_k::{TopKCompression, TopKCompressionParams};
 
 use benchbook_core::{Answer, Array, Check, Inputs, Metric, Params, Preset, Value};

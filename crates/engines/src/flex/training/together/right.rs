@@ -1,7 +1,8 @@
 //! What the first step comes to where two workers send a part of their gradients, by plain loops.
 
 use benchbook_core::{Answer, Check, Inputs, Reference};
-use benchbook_workloads::training::{TENSORS, Tensors, loss_and_gradients, orthonormal};
+use benchbook_workloads::singular::orthonormal;
+use benchbook_workloads::training::{TENSORS, Tensors, loss_and_gradients};
 
 use super::exchange::{Scheme, begin_with, matrix};
 use super::{WORKERS, part};
@@ -41,7 +42,7 @@ pub fn right(params: &TextTrainingParams, inputs: &Inputs, scheme: Scheme) -> Op
 }
 
 /// What arrives of a gradient.
-fn sent(scheme: Scheme, width: usize, gradient: &[f32]) -> Vec<f64> {
+pub fn sent(scheme: Scheme, width: usize, gradient: &[f32]) -> Vec<f64> {
     match scheme {
         Scheme::Whole => gradient.iter().map(|number| f64::from(*number)).collect(),
         Scheme::Int8 | Scheme::Int8Plain => gradient.chunks(width).flat_map(eight_bits).collect(),
