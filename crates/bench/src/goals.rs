@@ -2,7 +2,7 @@
 
 use crate::ask::{number, text};
 use serde_json::Value;
-use xtask::error::Error;
+use xtask::error::{Error, Result};
 
 /// Implementations that are ours.
 const OURS: [&str; 4] = ["closures", "fused", "paged", "tiled"];
@@ -180,12 +180,18 @@ pub fn exceeded(rooflines: &[Value]) -> Vec<String> {
     rooflines.iter().filter(beyond).map(said).collect()
 }
 
-/// Why a bench fails of which this exceeds a roof.
-pub fn wrong_roof(what: &str) -> Error {
-    Error::Requirement {
-        problem: format!("a roof that a kernel exceeds is a wrong roof: {what}"),
-        remedy: "measure again on a quiet machine; where it stays so, mend the workload that is the roof".to_owned(),
+/// Whether nothing exceeds a roof.
+///
+/// # Errors
+/// Something does.
+pub fn none_exceeds(exceeding: &[String]) -> Result<()> {
+    if exceeding.is_empty() {
+        return Ok(());
     }
+    Err(Error::Requirement {
+        problem: format!("a roof that a kernel exceeds is a wrong roof: {}", exceeding.join("; ")),
+        remedy: "measure again on a quiet machine; where it stays so, mend the workload that is the roof".to_owned(),
+    })
 }
 
 #[cfg(test)]

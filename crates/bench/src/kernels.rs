@@ -85,8 +85,8 @@ impl Measured {
 
     /// The same, where nothing exceeds a roof.
     fn below_roofs(self) -> Result<Self> {
-        let wrong = goals::exceeded(&self.rooflines);
-        if wrong.is_empty() { Ok(self) } else { Err(goals::wrong_roof(&wrong.join("; "))) }
+        goals::none_exceeds(&goals::exceeded(&self.rooflines))?;
+        Ok(self)
     }
 }
 

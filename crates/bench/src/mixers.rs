@@ -2,7 +2,7 @@
 
 use crate::beside::{self, Goal, Ratio, goal, torch};
 use crate::lengths;
-use crate::parts::{Family, Part};
+use crate::parts::{Family, Part, Told};
 use xtask::arguments::Choice;
 use xtask::error::Result;
 use xtask::workspace::Ready;
@@ -89,15 +89,16 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
     is missed, the reason is told as what each kind of work would take alone: what adds up to nearly all of the time does\n\
     not overlap, and what is left over is none of it, such as waiting for a sum.";
 
-pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
+pub fn measure(ready: &Ready, choice: &Choice) -> Result<Told> {
     MIXERS.measure(ready, choice)?;
     let [judged @ .., swept] = &PARTS;
     let measured = MIXERS.measured(ready, judged)?;
-    let mut lines = vec![HEAD.to_owned(), String::new(), MIXERS.told(ready, &measured)?, String::new()];
+    let Told { text, exceeding } = MIXERS.told(ready, &measured)?;
+    let mut lines = vec![HEAD.to_owned(), String::new(), text, String::new()];
     lines.extend(beside::COLUMNS.map(str::to_owned));
     lines.extend(GOALS.iter().flat_map(|goal| beside::table(goal, &measured)));
     lines.extend([String::new(), lengths::told(ready, &MIXERS, *swept)?]);
-    Ok(lines.join("\n"))
+    Ok(Told { text: lines.join("\n"), exceeding })
 }
 
 #[cfg(test)]

@@ -23,6 +23,34 @@ pub struct Family {
     pub devices: &'static [&'static str],
 }
 
+/// What is said of a measurement, and who in it exceeds a roof: that fails the bench once all is written.
+#[derive(Debug, PartialEq)]
+pub struct Told {
+    pub text: String,
+    pub exceeding: Vec<String>,
+}
+
+impl Told {
+    /// Lines, and behind them that roofs are wrong, where some exceed one.
+    fn new(mut lines: Vec<String>, exceeding: Vec<String>) -> Self {
+        if !exceeding.is_empty() {
+            lines.push(format!(
+                "**Roofs that a kernel exceeds are wrong, and shares of them too; measure these parts again on a quiet \
+                 machine:** {}.",
+                exceeding.join("; ")
+            ));
+        }
+        Self { text: lines.join("\n\n"), exceeding }
+    }
+}
+
+impl From<String> for Told {
+    /// What exceeds no roof.
+    fn from(text: String) -> Self {
+        Self { text, exceeding: Vec::new() }
+    }
+}
+
 /// What ends a line of a plan that is left out where the time is limited.
 const LONG: &str = "# long";
 
@@ -31,9 +59,6 @@ const SHORT: &str = "short.toml";
 
 /// Blocks of each case in a process where the time is limited: an interval is over processes, of which there are as many.
 const FEW_BLOCKS: u64 = 3;
-
-/// What a table says of its roofs where they fail the bench.
-pub const WRONG_ROOFS: &str = "Roofs that a kernel exceeds are wrong";
 
 /// Devices of one engine, the second of which has it at its best.
 const TWICE: [[&str; 2]; 2] = [["torch", "torch-mkl"], ["transformers", "transformers-mkl"]];
@@ -112,7 +137,7 @@ impl Family {
     ///
     /// # Errors
     /// The program cannot be asked.
-    pub fn told(&self, ready: &Ready, measured: &Measured) -> Result<String> {
+    pub fn told(&self, ready: &Ready, measured: &Measured) -> Result<Told> {
         let mut ran: Vec<Value> = Vec::new();
         for row in self.asked(ready, self.parts, &[kernels::INSTRUCTIONS])? {
             if !ran.contains(&row) {
@@ -146,14 +171,7 @@ impl Family {
         if !absent.is_empty() {
             lines.push(format!("Not here, and so not measured: {}.", absent.join("; ")));
         }
-        let wrong = goals::exceeded(&measured.rooflines);
-        if !wrong.is_empty() {
-            lines.push(format!(
-                "**{WRONG_ROOFS}, and shares of them too; measure these parts again on a quiet machine:** {}.",
-                wrong.join("; ")
-            ));
-        }
-        Ok(lines.join("\n\n"))
+        Ok(Told::new(lines, goals::exceeded(&measured.rooflines)))
     }
 
     fn folder(&self, ready: &Ready, part: &str) -> PathBuf {
@@ -214,6 +232,15 @@ mod tests {
         rivals: &[],
         devices: &[],
     };
+
+    #[test]
+    fn who_exceeds_a_roof_is_told_and_handed_on() {
+        let lines = || vec!["what ran".to_owned(), "what is not here".to_owned()];
+        assert_eq!(Told::new(lines(), Vec::new()), Told::from("what ran\n\nwhat is not here".to_owned()));
+        let told = Told::new(lines(), vec!["one".to_owned(), "two".to_owned()]);
+        assert!(told.text.starts_with("what ran\n\nwhat is not here\n\n**") && told.text.ends_with(":** one; two."));
+        assert_eq!(told.exceeding, ["one", "two"]);
+    }
 
     #[test]
     fn what_takes_longest_is_left_out_of_a_limited_time() {

@@ -2,7 +2,7 @@
 
 use crate::ask::{number, text};
 use crate::beside::{self, Goal, Ratio, goal, torch};
-use crate::parts::{Family, Part};
+use crate::parts::{Family, Part, Told};
 use crate::{goals, kernels};
 use serde_json::Value;
 use xtask::arguments::Choice;
@@ -146,11 +146,12 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
     (`compressed-…-a8`) and llama.cpp (`q4-0`) in groups of 32, bitsandbytes computes in bf16. SciPy multiplies on one thread.\n\
     oneDNN is met through PyTorch, whose `_int_mm` torchao calls, and through OpenVINO.";
 
-pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
+pub fn measure(ready: &Ready, choice: &Choice) -> Result<Told> {
     PRECISION.measure(ready, choice)?;
     let measured = PRECISION.measured(ready, &PARTS)?;
     let asked = |parts: &[Part], words: &[&str]| PRECISION.asked(ready, parts, words);
-    let mut lines = vec![HEAD.to_owned(), String::new(), PRECISION.told(ready, &measured)?, String::new()];
+    let Told { text, exceeding } = PRECISION.told(ready, &measured)?;
+    let mut lines = vec![HEAD.to_owned(), String::new(), text, String::new()];
     lines.extend(beside::COLUMNS.map(str::to_owned));
     lines.extend(GOALS.iter().flat_map(|goal| beside::table(goal, &measured)));
     lines.extend(kept(&asked(&[COLD], &[KEPT])?));
@@ -159,7 +160,7 @@ pub fn measure(ready: &Ready, choice: &Choice) -> Result<String> {
     let words: Vec<&str> = ["--query", "crossover"].into_iter().chain(crossed).collect();
     lines.extend(break_even(&asked(&[SPARSE], &words)?));
     lines.extend(errors(&asked(&PARTS, &[ERRORS])?));
-    Ok(lines.join("\n"))
+    Ok(Told { text: lines.join("\n"), exceeding })
 }
 
 /// Of products in whole numbers, the rate of a row in company as a share of that alone, over processes.

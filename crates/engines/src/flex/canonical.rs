@@ -2,6 +2,7 @@
 //! (Kolda and Bader, "Tensor decompositions and applications", SIAM Review 51(3), 2009, section 3.4).
 
 use benchbook_core::Array;
+use benchbook_models::compress::cholesky;
 
 /// Turns of all three axes.
 const TURNS: usize = 25;
@@ -47,7 +48,7 @@ fn best(tensor: &[f32], size: [usize; 3], factors: &[Vec<f64>; 3], [axis, rank]:
     squares.iter_mut().zip(self::squares(&factors[other], rank)).for_each(|(one, other)| *one *= other);
     let mean = (0..rank).map(|column| squares[column * rank + column]).sum::<f64>() / rank as f64;
     (0..rank).for_each(|column| squares[column * rank + column] += RIDGE * mean + f64::MIN_POSITIVE);
-    triangle(&mut squares, rank);
+    cholesky(&mut squares, rank);
     sums.chunks_exact_mut(rank).for_each(|row| solve(&squares, row));
     sums
 }
@@ -73,19 +74,7 @@ fn normalise(factor: &mut [f64], rank: usize) {
     }
 }
 
-/// The lower triangle of Cholesky in the place of a matrix that is symmetric and positive.
-fn triangle(matrix: &mut [f64], rank: usize) {
-    for row in 0..rank {
-        for column in 0..=row {
-            let done: f64 = (0..column).map(|step| matrix[row * rank + step] * matrix[column * rank + step]).sum();
-            let rest = matrix[row * rank + column] - done;
-            matrix[row * rank + column] =
-                if row == column { rest.sqrt() } else { rest / matrix[column * rank + column] };
-        }
-    }
-}
-
-/// What a matrix, by its triangle, has to be multiplied by for these numbers, in their place.
+/// What a matrix, by its Cholesky factor, has to be multiplied by for these numbers, in their place.
 fn solve(triangle: &[f64], numbers: &mut [f64]) {
     let rank = numbers.len();
     for row in 0..rank {

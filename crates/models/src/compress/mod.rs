@@ -1,10 +1,12 @@
 //! What a matrix `[inner, outer]` becomes where it is to take less: codes of few bits, two factors of low rank, or fewer numbers.
 
+mod cholesky;
 mod coded;
 mod factors;
 mod pruning;
 mod singular;
 
+pub use cholesky::cholesky;
 pub use coded::{Coded, GROUP, Held, INT4, Scheme};
 pub use factors::factors;
 pub use pruning::{kept_parts, largest, singles, squares, two_of_four};

@@ -3,6 +3,7 @@
 
 use rayon::prelude::*;
 
+use super::cholesky::cholesky;
 use super::factors::{dot, orthonormalised, times, transposed};
 
 /// The largest singular values of a matrix `[m, n]`, with their vectors.
@@ -92,19 +93,11 @@ const LEAST: f64 = 1e-12;
 /// The inverse of the Cholesky factor of a symmetric matrix `[count, count]`; nothing where it has none, as far as rounding goes.
 fn inverse_factor(mut factor: Vec<f64>, count: usize) -> Option<Vec<f32>> {
     let place = |row: usize, column: usize| row * count + column;
-    for row in 0..count {
-        for column in 0..=row {
-            let shared: f64 = (0..column).map(|at| factor[place(row, at)] * factor[place(column, at)]).sum();
-            let whole = factor[place(row, column)];
-            let rest = whole - shared;
-            if row > column {
-                factor[place(row, column)] = rest / factor[place(column, column)];
-            } else if rest > LEAST * whole {
-                factor[place(row, row)] = rest.sqrt();
-            } else {
-                return None;
-            }
-        }
+    let squares: Vec<f64> = factor.iter().step_by(count + 1).copied().collect();
+    cholesky(&mut factor, count);
+    let left = factor.iter().step_by(count + 1);
+    if !left.zip(squares).all(|(left, whole)| left.powi(2) > LEAST * whole) {
+        return None;
     }
     let mut inverse = vec![0.0; count * count];
     for column in 0..count {

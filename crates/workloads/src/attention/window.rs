@@ -138,7 +138,7 @@ pub(crate) fn turned<T: Copy + Into<f64>>(vector: &[T], position: usize) -> Vec<
 }
 
 /// The same by angles of another base.
-pub(crate) fn turned_by<T: Copy + Into<f64>>(vector: &[T], position: usize, base: f64) -> Vec<f64> {
+pub fn turned_by<T: Copy + Into<f64>>(vector: &[T], position: usize, base: f64) -> Vec<f64> {
     let d = vector.len();
     let number = |index: usize| {
         let pair = index % (d / 2);

@@ -18,7 +18,7 @@ pub use convolution::{Conv1d, Conv1dParams, Conv2d, Conv2dParams};
 pub use embedding::{Embedding, EmbeddingParams};
 pub use linear::{Linear, LinearParams};
 pub use mlp::{Mlp, MlpParams};
-pub use norm::{EPSILON, LayerNorm, LayerNormParams, RmsNorm, RmsNormParams};
+pub use norm::{EPSILON, LayerNorm, LayerNormParams, RmsNorm, RmsNormParams, layer_normed_by, rms_normed_by};
 pub(crate) use norm::{layer_normed, rms_normed};
 pub use patch::{PatchEmbedding, PatchEmbeddingParams};
 pub use rotary::{Rotary, RotaryParams};

@@ -59,18 +59,28 @@ pub(super) fn label(rows: usize, width: usize) -> String {
 
 /// The layer norm of a position.
 pub(crate) fn layer_normed(x: &[f64], gain: &[f32], bias: &[f32]) -> Vec<f64> {
+    layer_normed_by(x, [gain, bias], EPSILON)
+}
+
+/// The same with something else added to the variance.
+pub fn layer_normed_by(x: &[f64], [gain, bias]: [&[f32]; 2], epsilon: f64) -> Vec<f64> {
     let count = x.len() as f64;
     let mean = x.iter().sum::<f64>() / count;
     let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
-    let scale = 1.0 / (variance + EPSILON).sqrt();
+    let scale = 1.0 / (variance + epsilon).sqrt();
     let one = |(x, (gain, bias)): (&f64, (&f32, &f32))| (x - mean) * scale * f64::from(*gain) + f64::from(*bias);
     x.iter().zip(gain.iter().zip(bias)).map(one).collect()
 }
 
 /// The RMS norm of a position.
 pub(crate) fn rms_normed(x: &[f64], gain: &[f32]) -> Vec<f64> {
+    rms_normed_by(x, gain, EPSILON)
+}
+
+/// The same with something else added to the mean square.
+pub fn rms_normed_by(x: &[f64], gain: &[f32], epsilon: f64) -> Vec<f64> {
     let square = x.iter().map(|x| x.powi(2)).sum::<f64>() / x.len() as f64;
-    let scale = 1.0 / (square + EPSILON).sqrt();
+    let scale = 1.0 / (square + epsilon).sqrt();
     x.iter().zip(gain).map(|(x, gain)| x * scale * f64::from(*gain)).collect()
 }
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::stack::EMBEDDED;
 use crate::attention::reference::{average, dot};
 use crate::attention::sizes::check_scores;
-use crate::blocks::{Activation, exact_gelu};
+use crate::blocks::{Activation, exact_gelu, layer_normed_by};
 use crate::draw::{check_numbers, normal};
 use crate::rows::BUDGET;
 
@@ -248,13 +248,7 @@ impl Tower<'_> {
     }
 
     fn norm(&self, [gain, bias]: [&str; 2], place: usize, x: &[f64]) -> Vec<f64> {
-        let (gain, bias) = (self.own(gain, place, x.len()), self.own(bias, place, x.len()));
-        let mean = x.iter().sum::<f64>() / x.len() as f64;
-        let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;
-        let one = |(x, (gain, bias)): (&f64, (&f32, &f32))| {
-            (x - mean) / (variance + EPSILON).sqrt() * f64::from(*gain) + f64::from(*bias)
-        };
-        x.iter().zip(gain.iter().zip(bias)).map(one).collect()
+        layer_normed_by(x, [gain, bias].map(|name| self.own(name, place, x.len())), EPSILON)
     }
 
     /// What is learned for a place of the grid, between the four of the square that are around it.

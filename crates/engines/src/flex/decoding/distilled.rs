@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use benchbook_core::Array;
+use benchbook_models::compress::cholesky;
 use benchbook_simd::Result;
 use benchbook_workloads::decoding::SpeculativeDecodingParams;
 
@@ -107,15 +108,9 @@ impl Learned {
 }
 
 /// Puts what a · x = b has for x in the place of b, of all its columns; a and b are `[size, size]`, and a is symmetric and positive
-/// (Cholesky: a = L Lᵀ, which takes the place of a).
+/// (its Cholesky factor takes its place).
 fn solve(a: &mut [f64], b: &mut [f64], size: usize) {
-    for i in 0..size {
-        for j in 0..=i {
-            let [row, other] = [i, j].map(|row| &a[row * size..][..j]);
-            let rest = a[i * size + j] - row.iter().zip(other).map(|(x, y)| x * y).sum::<f64>();
-            a[i * size + j] = if i == j { rest.sqrt() } else { rest / a[j * size + j] };
-        }
-    }
+    cholesky(a, size);
     let less = |row: &mut [f64], factor: f64, known: &[f64]| {
         row.iter_mut().zip(known).for_each(|(x, y)| *x -= factor * y);
     };

@@ -3,6 +3,7 @@
 use benchbook_models::weights::Source;
 use benchbook_models::{Description, Result};
 use benchbook_workloads::attention::reference::{average, dot};
+use benchbook_workloads::blocks::layer_normed_by;
 use benchbook_workloads::encoding::Merges;
 
 use super::reference::{Rows, Weights, add};
@@ -20,7 +21,7 @@ pub fn direction(
     let normed = |rows: &[Vec<f64>], name: &str| -> Result<Rows> {
         let gain = weights.numbers(&format!("{name}.weight"))?;
         let bias = weights.numbers(&format!("{name}.bias"))?;
-        Ok(rows.iter().map(|x| layer_normed(x, [&gain, &bias], text.epsilon)).collect())
+        Ok(rows.iter().map(|x| layer_normed_by(x, [&gain, &bias], text.epsilon)).collect())
     };
     let linear = |name: &str, rows: &[Vec<f64>]| -> Result<Rows> {
         let bias = weights.numbers(&format!("{name}.bias"))?;
@@ -74,17 +75,6 @@ pub fn direction(
     let sums: Vec<f64> = (0..width).map(of_all).collect();
     let size = dot(&sums, &sums).sqrt();
     Ok(sums.iter().map(|sum| sum / size).collect())
-}
-
-fn layer_normed(x: &[f64], [gain, bias]: [&[f32]; 2], epsilon: f64) -> Vec<f64> {
-    let count = x.len() as f64;
-    let mean = x.iter().sum::<f64>() / count;
-    let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
-    let scale = 1.0 / (variance + epsilon).sqrt();
-    x.iter()
-        .zip(gain.iter().zip(bias))
-        .map(|(x, (gain, bias))| (x - mean) * scale * f64::from(*gain) + f64::from(*bias))
-        .collect()
 }
 
 /// The error function: by its power series near zero, and by the continued fraction of its complement elsewhere (Abramowitz &

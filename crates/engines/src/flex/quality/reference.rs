@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use benchbook_models::weights::Source;
 use benchbook_models::{Description, Error, Form, Result, Tensor};
 use benchbook_workloads::attention::reference::{average_above, dot};
+use benchbook_workloads::attention::window::turned_by;
+use benchbook_workloads::blocks::rms_normed_by;
 use benchbook_workloads::decoding::Otherwise;
 
 /// Rows of numbers.
@@ -32,7 +34,7 @@ pub fn losses(
         let at = |name: &str| format!("model.layers.{layer}.{name}.weight");
         let normed = |stream: &[Vec<f64>], name: &str| -> Result<Rows> {
             let gain = weights.numbers(&at(name))?;
-            Ok(stream.iter().map(|x| rms_normed(x, &gain, text.epsilon)).collect())
+            Ok(stream.iter().map(|x| rms_normed_by(x, &gain, text.epsilon)).collect())
         };
         let seen = normed(&stream, "input_layernorm")?;
         let [queries, keys, values] =
@@ -66,7 +68,7 @@ pub fn losses(
         add(&mut stream, &weights.product(&at("mlp.down_proj"), &between)?);
     }
     let gain = weights.numbers("model.norm.weight")?;
-    let last: Rows = stream.iter().map(|x| rms_normed(x, &gain, text.epsilon)).collect();
+    let last: Rows = stream.iter().map(|x| rms_normed_by(x, &gain, text.epsilon)).collect();
     let head = if text.tied { "model.embed_tokens.weight" } else { "lm_head.weight" };
     let logits = weights.product(head, &last)?;
     let loss = |(logits, target): (&Vec<f64>, &i32)| {
@@ -106,23 +108,10 @@ impl<'a> Weights<'a> {
     }
 }
 
-fn rms_normed(x: &[f64], gain: &[f32], epsilon: f64) -> Vec<f64> {
-    let scale = 1.0 / (dot(x, x) / x.len() as f64 + epsilon).sqrt();
-    x.iter().zip(gain).map(|(x, gain)| x * scale * f64::from(*gain)).collect()
-}
-
-/// Heads of `d` numbers, turned by their position: a number and the one half a head behind it are a pair.
+/// Heads of `d` numbers, turned by their position.
 fn turned(rows: &[Vec<f64>], d: usize, base: f64) -> Rows {
     let one = |(place, row): (usize, &Vec<f64>)| -> Vec<f64> {
-        let mut row = row.clone();
-        for head in row.chunks_exact_mut(d) {
-            let (left, right) = head.split_at_mut(d / 2);
-            for (pair, (left, right)) in left.iter_mut().zip(right).enumerate() {
-                let (sin, cos) = (place as f64 * base.powf(-2.0 * pair as f64 / d as f64)).sin_cos();
-                (*left, *right) = (*left * cos - *right * sin, *right * cos + *left * sin);
-            }
-        }
-        row
+        row.chunks_exact(d).flat_map(|head| turned_by(head, place, base)).collect()
     };
     rows.iter().enumerate().map(one).collect()
 }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::HybridStackParams;
 use super::layers::{LayerKind, SCAN_STATE, TAPS};
 use crate::attention::reference::{average, dot};
-use crate::blocks::EPSILON;
+use crate::blocks::rms_normed;
 use crate::mixers::rows::{rwkv6_step, rwkv7_step, scan_step, sigmoid, softplus, ssd_step};
 use crate::rows::times;
 
@@ -56,12 +56,7 @@ fn positions(params: &HybridStackParams, inputs: &Inputs, sequence: usize, steps
 
 /// RMS norm of rows as wide as the gain.
 fn normed(x: &[f64], gain: &[f32]) -> Vec<f64> {
-    let row = |row: &[f64]| -> Vec<f64> {
-        let square = row.iter().map(|x| x * x).sum::<f64>() / row.len() as f64;
-        let scale = 1.0 / (square + EPSILON).sqrt();
-        row.iter().zip(gain).map(|(x, gain)| x * scale * f64::from(*gain)).collect()
-    };
-    x.chunks_exact(gain.len()).flat_map(row).collect()
+    x.chunks_exact(gain.len()).flat_map(|row| rms_normed(row, gain)).collect()
 }
 
 /// Numbers times z / (1 + e^−z).
