@@ -1,18 +1,21 @@
 """Tests of the package benchbook_worker, run by python_engines.rs."""
 
+import builtins
 import ctypes
 import importlib
 import io
 import os
 import struct
+import symtable
 import sys
 import unittest
+from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
 import numpy
 from benchbook_worker import Device, Engine, Setting, compare, devices, few_bits, gpu, machine, memory_of, own, rows, table
-from benchbook_worker import time_of, wire
+from benchbook_worker import time_of, whole_table, wire
 from benchbook_worker.arrays import Numpy
 from benchbook_worker.worker import Worker
 
@@ -137,8 +140,22 @@ class TestRows(unittest.TestCase):
                 self.assertNotIn((row.name, row.workload, device), seen)
                 seen.add((row.name, row.workload, device))
         self.assertEqual(known, {device for _, _, device in seen}, "each device has a row")
+        # A whole model says what it has packed while it is prepared.
+        models = {row.workload for row in whole_table.MODELS}
         for row in table.ROWS:
-            self.assertTrue(not row.approximates or row.packed, f"{row.name}: its weights are packed")
+            packs = row.packed or row.workload in models
+            self.assertTrue(not row.approximates or packs, f"{row.name}: its weights are packed")
+
+    def test_a_module_uses_no_name_that_it_lacks(self):
+        # Nothing else reads those of engines that are not here.
+        for path in Path(table.__file__).parent.glob("*.py"):
+            scopes, used = [symtable.symtable(path.read_text(), path.name, "exec")], set()
+            own_names = {one.get_name() for one in scopes[0].get_symbols() if one.is_assigned() or one.is_imported()}
+            while scopes:
+                scope = scopes.pop()
+                scopes += scope.get_children()
+                used |= {one.get_name() for one in scope.get_symbols() if one.is_referenced() and one.is_global()}
+            self.assertEqual(used - own_names - {*dir(builtins), "__file__"}, set(), path.name)
 
     def test_a_parameter_is_found_by_its_name(self):
         setting = Setting("matmul", {"m": 3}, "f32", 1, "numpy")

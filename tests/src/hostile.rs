@@ -62,7 +62,7 @@ pub fn misbehave(way: &str) -> Result<()> {
         }
         "tells-variables" => {
             let mut names: Vec<String> = std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
-            let told = ["GLIBC_TUNABLES", "OMP_", "MKL_", "KMP_", "GOMP_", "RAYON_"];
+            let told = ["GLIBC_TUNABLES", "OMP_", "MKL_", "KMP_", "GOMP_", "RAYON_", "CANDLE_"];
             names.retain(|name| told.iter().any(|start| name.starts_with(start)));
             names.sort();
             writeln!(stderr, "{}", names.join(" "))?;

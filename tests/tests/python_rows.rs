@@ -5,9 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use benchbook_core::message::{Ask, DeviceInfo, ImplementationInfo, Prepare, Say};
-use benchbook_core::{
-    Array, Case, Comparison, DType, Inputs, Params, Posed, Reference, Registry, Rough, Rounding, Setting,
-};
+use benchbook_core::{Array, Case, Comparison, DType, Inputs, Params, Posed, Registry, Rough, Rounding, Setting};
 use benchbook_measure::link::Link;
 use benchbook_measure::{Foreign, Offers, Pipe};
 use benchbook_tests::{python_with, python_worker};

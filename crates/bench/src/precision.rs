@@ -142,9 +142,9 @@ const HEAD: &str = "The same threads for both sides, samples in turns, interval 
     share is missed, the reason is told as what each kind of work would take alone.\n\
     \n\
     Formats of other engines are not ours to the bit: each is right by its own codes, whose error stands below, and its weights\n\
-    fill memory as ours do. ONNX Runtime rounds rows in groups of 32 (`int4-g32-a8`) or whole matrices (`int8-dynamic`), OpenVINO\n\
-    (`compressed-…-a8`) and llama.cpp (`q4-0`) in groups of 32, bitsandbytes computes in bf16. SciPy multiplies on one thread.\n\
-    oneDNN is met through PyTorch, whose `_int_mm` torchao calls, and through OpenVINO.";
+    fill memory as ours do. ONNX Runtime rounds rows in groups of 32 (`int4-g32-a8`) or whole matrices (`int8-dynamic`),\n\
+    OpenVINO (`compressed-…-a8`) and llama.cpp (`q4-0`) in groups of 32, bitsandbytes computes in bf16. SciPy multiplies on one\n\
+    thread. oneDNN is met through PyTorch, whose `_int_mm` torchao calls, and through OpenVINO.";
 
 pub fn measure(ready: &Ready, choice: &Choice) -> Result<Told> {
     PRECISION.measure(ready, choice)?;

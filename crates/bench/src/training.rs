@@ -190,9 +190,9 @@ const BREAK_EVEN: &str = "with times as (select workload, case_name, variant, re
     from times t join sent s on s.workload = t.workload and s.case_name = t.case_name and s.variant = t.variant \
     where s.bytes is not null order by 1, 2, 3";
 
-/// The same of two workers, by their own steps: what a compressed step takes longer than a whole one, process by process, on a way that takes
-/// hardly any time; and, where it does so in every process, the bandwidth at which what it saves on the way is as long, in bytes a
-/// nanosecond. Where it is negative, compression pays on this way already.
+/// The same of two workers, by their own steps: what a compressed step takes longer than a whole one, process by process, on a way
+/// that takes hardly any time; and, where it does so in every process, the bandwidth at which what it saves on the way is as long,
+/// in bytes a nanosecond. Where the first is negative, compression pays on this way already.
 const TOGETHER: &str = "with sent as (select run_id, case_name, variant, max(value) as bytes from metric_values \
     where workload = 'text-training' and metric = 'compressed_bytes' group by 1, 2, 3), \
     steps as (select run_id, case_name, variant, replicate, value as ns from metric_values \

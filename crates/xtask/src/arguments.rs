@@ -45,8 +45,8 @@ Options of bench (without any: the first four)
   --kernels F  our kernels of a family beside their rivals: attention (which it is where no family is named,
                with products and blocks: two hours), mixers (two hours), precision (two hours), decoding, which are
                whole models (two hours), training, or training-steps, which are those of GPT-2 124M and of
-               SmolLM2-135M alone (two hours); only where asked for. mixers and precision have parts, which `--only` chooses and `--minutes` shortens;
-               what was measured of the others before is told beside
+               SmolLM2-135M alone (two hours); only where asked for. mixers and precision have parts, which `--only`
+               chooses and `--minutes` shortens; what was measured of the others before is told beside
   --training   as `--kernels training`: optimizers, fusion, compression, adapters, whole steps, pools (three hours)
   --models     models with real weights on every engine that is here: tokens a second, memory, perplexity and F1,
                each with its interval; goes on where it was (`--minutes N`, `--again`), `--quick` is a look of a

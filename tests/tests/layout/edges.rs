@@ -225,8 +225,8 @@ const SLOW: [&str; 10] =
 
 /// Packages of a tree that a program without kernels may not be linked with.
 fn heavy(tree: &str) -> Vec<String> {
-    let heavy =
-        |name: &str| name == "tch" || name == "torch-sys" || name.starts_with("burn") || name.starts_with("cubecl");
+    let begins = ["burn", "candle", "cubecl"];
+    let heavy = |name: &str| ["tch", "torch-sys"].contains(&name) || begins.iter().any(|start| name.starts_with(start));
     named(tree, heavy)
 }
 
@@ -260,18 +260,18 @@ fn the_first_look_and_the_bundle_have_nothing_that_takes_long_to_compile() {
 }
 
 #[test]
-fn minimal_leaves_libtorch_out() {
+fn minimal_leaves_libtorch_and_candle_out() {
     let names = heavy(&tree(&["--workspace", "--no-default-features"]));
     assert!(names.iter().any(|name| name == "burn"), "kernels are always built");
-    let torch: Vec<String> =
-        names.into_iter().filter(|name| ["tch", "torch-sys", "burn-tch"].contains(&name.as_str())).collect();
-    none(&torch);
+    let left_out = ["tch", "torch-sys", "burn-tch", "candle-core", "candle-nn"];
+    let others: Vec<String> = names.into_iter().filter(|name| left_out.contains(&name.as_str())).collect();
+    none(&others);
 }
 
 #[test]
 fn a_planted_link_is_found() {
     let worker = heavy(&tree(&["--package", "benchbook-worker"]));
-    for name in ["burn", "tch", "torch-sys"] {
+    for name in ["burn", "candle-core", "tch", "torch-sys"] {
         assert!(worker.iter().any(|found| found == name), "{name}: {worker:?}");
     }
     let program = slow(&tree(&["--package", "benchbook-cli"]));

@@ -5,6 +5,7 @@ import numpy
 from ctranslate2.specs import common_spec, transformer_spec, whisper_spec
 
 from .ctranslate2_rows import SPECIAL, matrices_of, opened, tell_bytes
+from .few_bits import with_bytes
 from .names import EPSILON
 
 #: Tokens that it looks for in a vocabulary of Whisper. Nobody makes any here: its decoder is there because a file has one.

@@ -104,7 +104,7 @@ def in_bytes(setting, model, layers, products):
         return (weight if coded is None else coded.dequantize()).detach()
 
     for theirs, ours in products.items():
-        setting.stands_for[ours] = torch.stack([numbers(layer, theirs) for layer in layers])
+        setting.stands_for[f"w_{ours}"] = torch.stack([numbers(layer, theirs) for layer in layers])
     setting.rounding = {"bits": 8}
 
 

@@ -11,12 +11,15 @@ use crate::hidden::penalties;
 
 /// What candle's own models do on CPUs: product, mask, softmax, product. Every hidden position, causal ones included, is in one
 /// array of −∞ that is added, made before timing.
-pub const ATTENTION: Row<Attention> =
-    row::<Composed>("candle", "candle's matmul, softmax_last_dim and matmul, the scores in memory (arXiv 1706.03762, eq. 1)");
+pub const ATTENTION: Row<Attention> = row::<Composed>(
+    "candle",
+    "candle's matmul, softmax_last_dim and matmul, the scores in memory (arXiv 1706.03762, eq. 1)",
+);
 
 /// candle-nn's own, which keeps no scores. It wants heads behind positions: they are swapped in the call, as its models do.
 pub const FLASH: Row<Attention> =
-    row::<Flash>("candle-flash", "candle_nn::attention::flash_attn, on heads and positions in each other's place").only(one);
+    row::<Flash>("candle-flash", "candle_nn::attention::flash_attn, on heads and positions in each other's place")
+        .only(one);
 
 /// Several sequences go another way inside of it, which aligns causality by itself.
 fn one(_device: &str, _dtype: DType, params: &AttentionParams) -> Support {

@@ -15,7 +15,8 @@ use super::call::{Call, find, row, upload};
 pub const MATMUL: Row<Matmul> = row::<Product>("candle", "candle's Tensor::matmul: the gemm crate 0.19");
 
 /// Weights as they are given, `[inner, outer]`, not packed.
-pub const LINEAR: Row<Linear> = row::<Affine>("candle", "candle's matmul, broadcast_add and activation, weights not packed");
+pub const LINEAR: Row<Linear> =
+    row::<Affine>("candle", "candle's matmul, broadcast_add and activation, weights not packed");
 
 /// Products, and what lies between them.
 pub const MLP: Row<Mlp> = row::<Products>("candle", "candle's matmul with gelu, or silu and mul, weights not packed");

@@ -32,9 +32,7 @@ pub trait Call: Sized + 'static {
 
 /// The row of a call: what is called, in a line. One of many that few runs want side by side, and so on request.
 pub const fn row<C: Call>(name: &'static str, about: &'static str) -> Row<C::Problem> {
-    Row::<C::Problem>::new(name, about, &["flex"], &[DType::F32], engine, subject::<C>)
-        .catalogue(&["EN6"])
-        .on_request()
+    Row::<C::Problem>::new(name, about, &["flex"], &[DType::F32], engine, subject::<C>).catalogue(&["EN6"]).on_request()
 }
 
 /// Its products choose their instructions as our own kernels do (gemm-common 0.19, `init_gemm_fn`).
