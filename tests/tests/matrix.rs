@@ -72,7 +72,8 @@ fn every_cell_is_measured_once_or_says_why_not() {
     let page = bench.folder().join("matrix.html");
     bench.ok(&[&ASKED[..], &["--dry-run", "--output", "matrix.html"]].concat());
     let page = std::fs::read_to_string(page).unwrap();
-    assert!(page.contains("Optimizations by name") && page.contains("no run yet: benchbook tune"));
+    assert!(page.contains("Optimizations by name") && page.contains("benchbook tune\nno run yet"));
+    assert!(page.contains("<pre>benchbook tune --model smollm2-135m") && page.contains("<p>Measured on "));
     assert!(page.contains("Every cell") && page.contains("both directions") && page.contains("default-src 'none'"));
 
     let sides = bench.ok(&["sql", "--query", "before_after", "--param", "suite=matrix-quick", "--format", "json"]);

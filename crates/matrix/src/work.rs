@@ -181,7 +181,12 @@ impl Matrix {
         let [matrix, cross_model, optimizations] =
             ["matrix", "cross_model", "optimizations"].map(|query| self.asked(session, query));
         let adaptive = session.named("adaptive", &BTreeMap::new())?;
-        Ok(matrix_page(&matrix?, &cross_model?, &optimizations?, &adaptive)?)
+        let machines = session.sql(&format!(
+            "select cpu_model, threads, count(*) as runs from runs where suite = {} \
+             group by cpu_model, threads order by runs desc, cpu_model, threads",
+            quoted(self.plan.suite())
+        ))?;
+        Ok(matrix_page(&matrix?, &cross_model?, &optimizations?, &adaptive, &machines)?)
     }
 
     /// A plan of all cases, which nobody measures: whoever would says what they are called, and what this machine is.

@@ -9,6 +9,7 @@ mod comparison;
 mod error;
 mod figures;
 pub mod gate;
+mod helped;
 mod html;
 mod matrix;
 mod optimized;

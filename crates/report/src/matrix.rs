@@ -6,27 +6,34 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Schema, SchemaRef};
+use benchbook_core::counted;
 use benchbook_query::Answer;
 
 use crate::Result;
 use crate::charts::{Figure, Mark, chart, document_after, heat_map};
+use crate::helped::helped;
 use crate::html::{SCRIPT, STYLE, escaped, table};
-use crate::optimized::{cost, optimized, speed};
+use crate::optimized::{FITS, commands, optimized};
 use crate::row::{Row, rows};
 use crate::text::Cells;
 
 /// Rows of a table at most.
 const MOST_ROWS: usize = 2_000;
 
+/// The look of this page besides: as wide as the columns of all models need.
+const LOOK: &str = include_str!("matrix.css");
+
 /// What a cell tells first.
-const DETAILS: [&str; 28] = [
+const DETAILS: [&str; 29] = [
     "model",
     "technique",
     "optimization",
     "cell",
+    "why",
     "helps",
     "quality",
     "weights",
+    "case_name",
     "speedup",
     "low",
     "high",
@@ -46,52 +53,85 @@ const DETAILS: [&str; 28] = [
     "energy",
     "word_error_difference",
     "positions_kept",
-    "why",
     "reason",
 ];
 
-/// The page of a matrix, of the rows of the named queries `matrix`, `cross_model`, `optimizations` and `adaptive`.
+/// The page of a matrix, of the rows of the named queries `matrix`, `cross_model`, `optimizations` and `adaptive`, and of the machines on
+/// which it was measured: `cpu_model`, `threads` and `runs`.
 ///
 /// # Errors
 /// Columns that cannot be shown.
-pub fn matrix_page(matrix: &Answer, cross_model: &Answer, optimizations: &Answer, adaptive: &Answer) -> Result<String> {
-    let mut first = format!("<style>{STYLE}</style>\n<h2>What helps which model</h2>\n{}", helped(matrix));
-    let notes = [
-        "A cell is paired block by block with its model as it is; a win is claimed from the lower bound of its 95 % interval on, \
-         and at a q-value of 5 % over the whole matrix. memory_ratio is weights and cache over the model's own.",
-        "KL divergence (nats a token) and agreement (of the best token) are beside the same model as it is. Where weights are \
-         seeded, they say nothing of quality; where they are real, quality is kept, lost or undecided by the 95 % interval of \
-         perplexity, accuracy or word errors beside the model as it is.",
-        "energy_ratio is what a call took of the processors' energy, whole packages with what idles, over that of the model as it is; \
-         energy says why there is none.",
-    ]
-    .map(str::to_owned);
-    let names = [
-        "An optimization stands here by the name that people have for it, with the techniques that are it, or with the command that \
-         measures it where it is no technique of a model. A speedup has its 95 % interval and the verdict of its run; answers move, \
-         beside the model as it is, by so many nats a token. Of searches and loops, the best setting that fresh processes have confirmed \
-         stands here, beside the usual one or with its time.",
-    ]
-    .map(str::to_owned);
+pub fn matrix_page(
+    matrix: &Answer,
+    cross_model: &Answer,
+    optimizations: &Answer,
+    adaptive: &Answer,
+    machines: &Answer,
+) -> Result<String> {
+    let mut first = format!("<style>{STYLE}{LOOK}</style>\n{}<h2>What helps which model</h2>\n", measured_on(machines));
+    first += &helped(matrix);
     let named = optimized(optimizations, matrix, adaptive, across);
     if !named.rows.is_empty() {
-        // Writing to a String cannot fail.
-        let _ = write!(first, "<h2>Optimizations by name</h2>\n{}", table(&named, "", &names));
+        let notes = [
+            "A row for each technique that people mean by the name of an optimization, or for the command that measures it where it is no \
+             technique of a model; a column for each model.",
+            "▲ faster, ▼ slower, = equivalent and ? undecided: the verdict of the run, however small the difference; only what is 1.2× \
+             and more is claimed above. –: nobody asked for it. Not applicable: the technique does not suit the model. Why something is \
+             not here, does not fit or has failed, every cell below says.",
+            "Of searches and loops, the best setting stands here that fresh processes have confirmed, beside the usual one or with its \
+             time.",
+        ];
+        first += &part("Optimizations by name", &named, &notes);
+        first += &commands(optimizations, adaptive);
     }
+    let over_models = [
+        "On how many models a technique was measured, and is faster or slower by the verdict of its run. speedup is the geometric mean \
+         over them: models are no sample of all models, so that it has no interval. memory ratio and kl divergence are medians.",
+    ];
+    let front_notes = [
+        "Of each model, the techniques that no other one beats both in speed and in how little answers move (Pareto).",
+    ];
+    let notes = [
+        "A cell is paired block by block with its model as it is. said is the verdict of its run, matrix q the q-value over the whole \
+         matrix, and helps what can be claimed. memory ratio is weights and cache over the model's own.",
+        "kl divergence (nats a token) and agreement (of the best token) are beside the same model as it is. Where weights are \
+         seeded, they say nothing of quality; where they are real, quality is kept, lost or undecided by the 95 % interval of \
+         perplexity, accuracy or word errors beside the model as it is.",
+        "energy ratio is what a call took of the processors' energy, whole packages with what idles, over that of the model as it is; \
+         energy says why there is none.",
+    ];
     let mut body = String::new();
     let parts = [
-        ("Techniques over all models", cells_of(cross_model, None)?, &[][..]),
-        ("Fastest for what it moves", cells_of(&front(matrix)?, None)?, &[][..]),
+        ("Techniques over all models", cells_of(cross_model, None)?, &over_models[..]),
+        ("The best trades of speed for exactness", cells_of(&front(matrix)?, None)?, &front_notes[..]),
         ("Every cell", cells_of(matrix, Some(&DETAILS))?, &notes[..]),
     ];
     for (title, cells, under) in parts {
         if !cells.rows.is_empty() {
-            // Writing to a String cannot fail.
-            let _ = write!(body, "<h2>{title}</h2>\n{}", table(&cells, "", under));
+            body += &part(title, &cells.without_empty(), under);
         }
     }
+    // Writing to a String cannot fail.
     let _ = writeln!(body, "<script>{SCRIPT}</script>");
     Ok(document_after("Models and techniques", &first, &matrix_figures(matrix)?, &body))
+}
+
+/// A table under its title, with what has to be known of it.
+fn part(title: &str, cells: &Cells, under: &[&str]) -> String {
+    let under: Vec<String> = under.iter().map(|line| (*line).to_owned()).collect();
+    format!("<h2>{title}</h2>\n{}", table(cells, FITS, &under))
+}
+
+/// Where the numbers of the page hold; nothing where there is no run.
+fn measured_on(machines: &Answer) -> String {
+    let machine = |row: Row<'_>| {
+        let processor = row.text("cpu_model").unwrap_or_else(|| "an unnamed processor".to_owned());
+        let threads = row.integer("threads").map(|threads| format!(", {}", counted(threads as usize, "thread")));
+        let runs = row.integer("runs").map(|runs| format!(" ({})", counted(runs as usize, "run")));
+        format!("{processor}{}{}", threads.unwrap_or_default(), runs.unwrap_or_default())
+    };
+    let all: Vec<String> = rows(machines).map(machine).collect();
+    if all.is_empty() { String::new() } else { format!("<p>Measured on {}.</p>\n", escaped(&all.join("; "))) }
 }
 
 /// Heat maps of speed and memory, a row a technique and a column a model, and how far answers move against speed; none where there is
@@ -152,12 +192,12 @@ fn map(matrix: &Answer, judged: bool, ratio: impl Fn(&Row<'_>) -> Option<[f64; 3
 }
 
 /// Whether a cell is of real weights, which are held against real text or labels.
-fn is_real(row: &Row<'_>) -> bool {
+pub fn is_real(row: &Row<'_>) -> bool {
     row.text("weights").as_deref() == Some("real")
 }
 
 /// The column of a cell: its model, which real weights have besides under the label of their case.
-fn across(row: &Row<'_>) -> Option<String> {
+pub fn across(row: &Row<'_>) -> Option<String> {
     row.text(if is_real(row) { "case_name" } else { "model" })
 }
 
@@ -211,61 +251,16 @@ fn cells_of(answer: &Answer, columns: Option<&[&str]>) -> Result<Cells> {
     Cells::of(&schema, &batches.collect::<Result<Vec<_>, _>>()?, MOST_ROWS)
 }
 
-/// A line for each model: what is faster or smaller there and by how much, or that nothing is.
-fn helped(matrix: &Answer) -> String {
-    let mut models: Vec<String> = Vec::new();
-    for model in rows(matrix).filter_map(|row| row.text("model")) {
-        if !models.contains(&model) {
-            models.push(model);
-        }
-    }
-    if models.is_empty() {
-        return "<p>There are no cells yet: <code>benchbook matrix --quick</code> measures some.</p>\n".to_owned();
-    }
-    let mut lines = String::from("<ul>\n");
-    for model in &models {
-        let of_model = || rows(matrix).filter(move |row| row.text("model").as_ref() == Some(model));
-        // Of a model that has both, speed is told of where tokens come one by one, as in use.
-        let seeded = of_model().any(|row| !is_real(&row));
-        let alike = || of_model().filter(move |row| !(seeded && is_real(row)));
-        let measured = alike().filter(|row| row.text("cell").as_deref() == Some("measured")).count();
-        let gains: Vec<String> = alike().filter_map(|row| gain(&row)).collect();
-        let mut told = match (measured, gains.is_empty()) {
-            (0, _) => alike().find_map(|row| row.text("why")).unwrap_or_else(|| "nothing was measured".to_owned()),
-            (count, true) => format!("none of {count} techniques gains anything that can be claimed"),
-            (_, false) => gains.join("; "),
-        };
-        for quality in ["kept", "lost", "undecided"] {
-            let of_quality = of_model().filter(|row| row.text("quality").as_deref() == Some(quality));
-            let names: Vec<String> = of_quality.filter_map(|row| row.text("technique")).collect();
-            if !names.is_empty() {
-                // Writing to a String cannot fail.
-                let _ = write!(told, "; on real text or labels, quality is {quality} by {}", names.join(", "));
-            }
-        }
-        // Writing to a String cannot fail.
-        let _ = writeln!(lines, "<li><b>{}</b>: {}</li>", escaped(model), escaped(&told));
-    }
-    lines + "</ul>\n"
-}
-
-/// What a technique gains, where it does, how sure that is and what it costs: `int8 is faster and smaller (2.1× (2 to 2.2), 0.26 of the
-/// memory, answers move by 0.1 nats)`.
-fn gain(row: &Row<'_>) -> Option<String> {
-    let (technique, helps) = (row.text("technique")?, row.text("helps")?);
-    let is_gain = helps.starts_with("faster") || helps.starts_with("smaller");
-    let numbers: Vec<String> = speed(row).into_iter().chain(cost(row)).collect();
-    is_gain.then(|| format!("{technique} is {helps} ({})", numbers.join(", ")))
-}
-
 #[cfg(test)]
-mod tests {
+pub mod tests {
+    use arrow::array::Int64Array;
+
     use super::*;
 
     /// Models, techniques, what the cell is, why, speedup, share of the memory, divergence, and what helps.
-    type One<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<[f64; 3]>, Option<&'a str>);
+    pub type One<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<[f64; 3]>, Option<&'a str>);
 
-    const CELLS: [One<'_>; 5] = [
+    pub const CELLS: [One<'_>; 5] = [
         ("a", "int8", "measured", None, Some([2.104, 0.26, 0.1]), Some("faster and smaller")),
         ("a", "nf4", "measured", None, Some([1.5, 0.14, 0.3]), Some("smaller")),
         ("a", "2of4", "measured", None, Some([2.5, 0.55, 0.4]), Some("slower")),
@@ -273,7 +268,7 @@ mod tests {
         ("b", "int8", "not here", Some("b has experts"), None, None),
     ];
 
-    fn answer(cells: &[One<'_>]) -> Answer {
+    pub fn answer(cells: &[One<'_>]) -> Answer {
         let word = |of: fn(&One<'_>) -> Option<String>| texts(cells.iter().map(of).collect());
         let number = |place: usize| -> ArrayRef {
             Arc::new(cells.iter().map(|cell| cell.4.map(|numbers| numbers[place])).collect::<Float64Array>())
@@ -299,44 +294,6 @@ mod tests {
     }
 
     #[test]
-    fn a_model_has_a_line_that_says_what_helps() {
-        let told = helped(&answer(&CELLS));
-        let gains = "int8 is faster and smaller (2.1× (2 to 2.2), 0.26 of the memory, answers move by 0.1 nats); nf4 is smaller \
-                     (1.5× (1.4 to 1.6), 0.14 of the memory, answers move by 0.3 nats)";
-        assert!(told.contains(&format!("<li><b>a</b>: {gains}</li>")), "{told}");
-        assert!(told.contains("<li><b>b</b>: b has experts</li>"), "{told}");
-        let none = helped(&answer(&[("c", "2of4", "measured", None, Some([0.5, 1.0, 0.0]), Some("slower"))]));
-        assert!(none.contains("none of 1 techniques gains anything"), "{none}");
-    }
-
-    #[test]
-    fn real_weights_stand_beside_seeded_ones_and_say_what_becomes_of_quality() {
-        let word = |words: [Option<&str>; 3]| texts(words.map(|word| word.map(str::to_owned)).to_vec());
-        let number = |numbers: [f64; 3]| -> ArrayRef { Arc::new(Float64Array::from(numbers.to_vec())) };
-        let columns: [(&str, ArrayRef); 9] = [
-            ("model", word([Some("a"), Some("a"), Some("m")])),
-            ("technique", word([Some("int8"), Some("int8"), Some("nf4")])),
-            ("cell", word([Some("measured"); 3])),
-            ("helps", word([Some("smaller"), Some("faster"), Some("no gain to claim")])),
-            ("quality", word([None, Some("kept"), Some("lost")])),
-            ("weights", word([Some("seeded"), Some("real"), Some("real")])),
-            ("case_name", word([Some("a seeded 4+4"), Some("a 24×16"), Some("m lee")])),
-            ("speedup", number([1.1, 1.5, 1.0])),
-            ("memory_ratio", number([0.26, 0.25, 1.0])),
-        ];
-        let columns = columns.into_iter().map(|(name, column)| (name, column, true));
-        let matrix: Answer = RecordBatch::try_from_iter_with_nullable(columns).unwrap().into();
-        let told = helped(&matrix);
-        let of_a = "int8 is smaller (1.1×, 0.26 of the memory); on real text or labels, quality is kept by int8";
-        assert!(told.contains(&format!("<li><b>a</b>: {of_a}</li>")), "{told}");
-        let of_m =
-            "none of 1 techniques gains anything that can be claimed; on real text or labels, quality is lost by nf4";
-        assert!(told.contains(&format!("<li><b>m</b>: {of_m}</li>")), "{told}");
-        let speed = matrix_figures(&matrix).unwrap().remove(0).text();
-        assert!(speed.contains("int8, a 24×16"), "{speed}");
-    }
-
-    #[test]
     fn the_front_leaves_out_who_is_beaten_in_both() {
         let best = front(&answer(&CELLS)).unwrap();
         let names: Vec<String> = rows(&best).filter_map(|row| row.text("technique")).collect();
@@ -352,8 +309,17 @@ mod tests {
         ])
         .unwrap()
         .into();
-        let page = matrix_page(&matrix, &cross, &optimizations, &answer(&[])).unwrap();
+        let counts = |counts: [i64; 2]| -> ArrayRef { Arc::new(Int64Array::from(counts.to_vec())) };
+        let machines: Answer = RecordBatch::try_from_iter_with_nullable([
+            ("cpu_model", texts(vec![Some("A<B> 9".to_owned()), None]), true),
+            ("threads", counts([2, 1]), true),
+            ("runs", counts([41, 1]), true),
+        ])
+        .unwrap()
+        .into();
+        let page = matrix_page(&matrix, &cross, &optimizations, &answer(&[]), &machines).unwrap();
         let parts = [
+            "<p>Measured on A&lt;B&gt; 9, 2 threads (41 runs); an unnamed processor, 1 thread (1 run).</p>",
             "Optimizations by name",
             "weights of few bits",
             "default-src 'none'",
@@ -361,7 +327,7 @@ mod tests {
             "What helps which model",
             "Every cell",
             "&lt;one&gt; key head",
-            "Fastest for what it moves",
+            "The best trades of speed for exactness",
         ];
         for part in parts {
             assert!(page.contains(part), "{part}");
@@ -378,7 +344,7 @@ mod tests {
 
     #[test]
     fn an_empty_store_says_what_to_do() {
-        let page = matrix_page(&answer(&[]), &answer(&[]), &answer(&[]), &answer(&[])).unwrap();
+        let page = matrix_page(&answer(&[]), &answer(&[]), &answer(&[]), &answer(&[]), &answer(&[])).unwrap();
         assert!(page.contains("benchbook matrix --quick") && page.contains("There are no figures"));
     }
 }

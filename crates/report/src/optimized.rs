@@ -1,12 +1,22 @@
 //! Optimizations by the names that people have for them, a row for what stands for each and a column for each model.
 
+use std::fmt::Write as _;
+
+use benchbook_core::counted;
 use benchbook_query::Answer;
 
+use crate::html::escaped;
 use crate::row::{Row, rows};
 use crate::text::{Cells, duration, number};
 
+/// The class of a table whose columns are all to be seen at once: its cells break into lines.
+pub const FITS: &str = "benchbook-fits";
+
 /// What a cell says where nobody asked for it.
-const ABSENT: &str = "–";
+pub const ABSENT: &str = "–";
+
+/// The column of what stands for an optimization.
+const BY: &str = "technique or command";
 
 /// What a command has that searches a model, or closes a loop around it: what it finds is a cell of that model.
 const OF_A_MODEL: &str = " --model ";
@@ -42,11 +52,39 @@ pub fn optimized(
         [row.text("optimization").unwrap_or_default(), by].into_iter().chain(cells).collect()
     };
     let rows: Vec<Vec<String>> = rows(optimizations).map(row).collect();
-    let header: Vec<String> = ["optimization", "by"].map(str::to_owned).into_iter().chain(models.clone()).collect();
+    let header: Vec<String> = ["optimization", BY].map(str::to_owned).into_iter().chain(models.clone()).collect();
     Cells { numeric: vec![false; header.len()], header, rows }
 }
 
-/// The best setting that searches and loops have found for an optimization of a model, or what would search.
+/// The commands that measure what is no technique of a model, and what searches and loops have not yet found of one: to be opened and
+/// copied, by their optimization, each once.
+pub fn commands(optimizations: &Answer, adaptive: &Answer) -> String {
+    let mut by_name: Vec<(String, Vec<String>)> = Vec::new();
+    for row in rows(optimizations).chain(rows(adaptive)) {
+        let (Some(name), Some(command)) = (row.text("optimization"), row.text("command")) else { continue };
+        match by_name.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, commands)) if commands.contains(&command) => {}
+            Some((_, commands)) => commands.push(command),
+            None => by_name.push((name, vec![command])),
+        }
+    }
+    if by_name.is_empty() {
+        return String::new();
+    }
+    let mut html = String::from("<h3>Commands for what is not measured yet, or elsewhere</h3>\n");
+    for (name, commands) in by_name {
+        let count = counted(commands.len(), "command");
+        // Writing to a String cannot fail.
+        let _ = writeln!(html, "<details><summary>{}: {count}</summary>", escaped(&name));
+        for command in commands {
+            let _ = writeln!(html, "<pre>{}</pre>", escaped(&command));
+        }
+        html += "</details>\n";
+    }
+    html
+}
+
+/// The best setting that searches and loops have found for an optimization of a model.
 fn found(adaptive: &Answer, optimization: Option<&str>, model: &str) -> String {
     let is_of = |row: &Row<'_>| {
         row.text("optimization").as_deref() == optimization
@@ -59,13 +97,10 @@ fn found(adaptive: &Answer, optimization: Option<&str>, model: &str) -> String {
     });
     let Some(row) = best else { return ABSENT.to_owned() };
     let word = |name: &str| row.text(name);
-    if let Some(command) = word("command") {
-        return format!("not measured: {command}");
+    if word("command").is_some() {
+        return "not measured".to_owned();
     }
-    let beside = word("baseline").and_then(|baseline| {
-        let said = word("said").unwrap_or_default();
-        Some(format!("{} {said} beside {baseline}", speed(&row)?))
-    });
+    let beside = word("baseline").and_then(|baseline| Some(format!("{} beside {baseline}", judged(&row)?)));
     let time = || {
         let [low, high] = ["low_ns", "high_ns"].map(|end| row.float(end).map(duration));
         let within = low.zip(high).map(|(low, high)| format!(" ({low} to {high})")).unwrap_or_default();
@@ -74,34 +109,40 @@ fn found(adaptive: &Answer, optimization: Option<&str>, model: &str) -> String {
     let figure = beside.or_else(time).unwrap_or_else(|| "no usable sample".to_owned());
     let setting = [word("variant"), word("case_name").filter(|_| word("baseline").is_none())];
     let setting: Vec<String> = setting.into_iter().flatten().collect();
-    format!("{}: {figure}", setting.join(" on "))
+    format!("{figure}\n{}", setting.join(" on "))
 }
 
-/// What measures something that is no technique of a model, and how often it has.
+/// Which command measures something that is no technique of a model, by its first two words, and how often it has.
 fn elsewhere(row: &Row<'_>) -> String {
     let command = row.text("command").unwrap_or_default();
+    let name = command.split(' ').take(2).collect::<Vec<_>>().join(" ");
     match row.integer("runs") {
-        None | Some(0) => format!("no run yet: {command}"),
-        Some(1) => format!("1 run: {command}"),
-        Some(runs) => format!("{runs} runs: {command}"),
+        None | Some(0) => format!("{name}\nno run yet"),
+        Some(1) => format!("{name}\n1 run"),
+        Some(runs) => format!("{name}\n{runs} runs"),
     }
 }
 
-/// A cell in a few words: `2.1× (2 to 2.2) faster, 0.26 of the memory, moved by 0.1`, or what it is instead.
+/// A cell in a few lines: its verdict, `2.1× (2 to 2.2)`, `0.26 of the memory`, `answers move by 0.1 nats`; or what it is instead.
 fn told(cell: &Row<'_>) -> String {
     let word = |name: &str| cell.text(name);
     match word("cell").as_deref() {
         Some("measured") => {
-            let speed = speed(cell).map(|speed| match word("said") {
-                Some(said) => format!("{speed} {said}"),
-                None => speed,
-            });
-            let parts: Vec<String> = speed.into_iter().chain(cost(cell)).collect();
-            if parts.is_empty() { "measured".to_owned() } else { parts.join(", ") }
+            let parts: Vec<String> = judged(cell).into_iter().chain(cost(cell, word("quality"))).collect();
+            if parts.is_empty() { "measured".to_owned() } else { parts.join("\n") }
         }
         Some(other) => other.to_owned(),
         None => ABSENT.to_owned(),
     }
+}
+
+/// The verdict, where there is one, and under it how much faster.
+fn judged(cell: &Row<'_>) -> Option<String> {
+    let speed = speed(cell)?;
+    Some(match cell.text("said") {
+        Some(said) => format!("{said}\n{speed}"),
+        None => speed,
+    })
 }
 
 /// How much faster, with the 95 % interval where there is one: `2.1× (2 to 2.2)`.
@@ -113,14 +154,23 @@ pub fn speed(cell: &Row<'_>) -> Option<String> {
     })
 }
 
-/// What remains of the memory, and of the energy where that was read, and what it costs: quality where it is known, else how far answers
-/// move.
-pub fn cost(cell: &Row<'_>) -> Vec<String> {
-    let memory = cell.float("memory_ratio").map(|share| format!("{} of the memory", rounded(share)));
-    let quality = cell.text("quality").map(|quality| format!("quality {quality}"));
-    let moved = || cell.float("kl_divergence").map(|nats| format!("answers move by {} nats", rounded(nats)));
-    let energy = cell.float("energy_ratio").map(|share| format!("{} of the energy", rounded(share)));
-    memory.into_iter().chain(energy).chain(quality.or_else(moved)).collect()
+/// What remains of the memory, and of the energy where that was read, and what it costs: `quality` where it is known, else how far
+/// answers move.
+pub fn cost(cell: &Row<'_>, quality: Option<String>) -> Vec<String> {
+    let memory = share(cell, "memory_ratio").map(|share| format!("{share} of the memory"));
+    let energy = share(cell, "energy_ratio").map(|share| format!("{share} of the energy"));
+    let quality = quality.map(|quality| format!("quality {quality}"));
+    memory.into_iter().chain(energy).chain(quality.or_else(|| moved(cell))).collect()
+}
+
+/// A share of what the model as it is takes.
+pub fn share(cell: &Row<'_>, name: &str) -> Option<String> {
+    cell.float(name).map(rounded)
+}
+
+/// How far answers move from those of the model as it is.
+pub fn moved(cell: &Row<'_>) -> Option<String> {
+    cell.float("kl_divergence").map(|nats| format!("answers move by {} nats", rounded(nats)))
 }
 
 /// Two decimals, of a small number two digits.
@@ -173,11 +223,11 @@ mod tests {
         ]);
         let nothing = answer(vec![("model", words(&[]))]);
         let cells = optimized(&optimizations, &matrix, &nothing, |row| row.text("model"));
-        assert_eq!(cells.header, ["optimization", "by", "a", "b", "c"]);
-        let measured = "2.1× (2 to 2.2) faster, 0.55 of the memory, answers move by 0.0012 nats";
+        assert_eq!(cells.header, ["optimization", BY, "a", "b", "c"]);
+        let measured = "faster\n2.1× (2 to 2.2)\n0.55 of the memory\nanswers move by 0.0012 nats";
         assert_eq!(cells.rows[0], ["sparse networks", "2of4", measured, "not here", "–"]);
-        assert_eq!(cells.rows[1][1..3], ["no run yet: benchbook feedback a", "–"]);
-        assert_eq!(cells.rows[2][1], "3 runs: benchbook feedback b");
+        assert_eq!(cells.rows[1][1..3], ["benchbook feedback\nno run yet", "–"]);
+        assert_eq!(cells.rows[2][1], "benchbook feedback\n3 runs");
         let empty = optimized(&optimizations, &nothing, &nothing, |row| row.text("model"));
         assert_eq!((empty.rows.len(), empty.header.len()), (3, 2), "what there is none of has a row too");
     }
@@ -208,12 +258,15 @@ mod tests {
         ]);
         let matrix = answer(vec![("model", words(&[Some("a")])), ("technique", words(&[Some("int8")]))]);
         let cells = optimized(&optimizations, &matrix, &adaptive, |row| row.text("model"));
-        assert_eq!(cells.header, ["optimization", "by", "a", "b"]);
-        assert_eq!(cells.rows[0][2..], ["int8: 2× (1.9 to 2.1) faster beside plain", "–"]);
-        let missing = "not measured: benchbook tune --model a --set layers=1,2";
+        assert_eq!(cells.header, ["optimization", BY, "a", "b"]);
+        assert_eq!(cells.rows[0][2..], ["faster\n2× (1.9 to 2.1) beside plain\nint8", "–"]);
         let [low, median, high] = [2e6, 3e6, 4e6].map(duration);
-        let timed = format!("nf4 on b l2: {median} ({low} to {high})");
-        assert_eq!(cells.rows[1][2..], [missing, timed.as_str()]);
+        let timed = format!("{median} ({low} to {high})\nnf4 on b l2");
+        assert_eq!(cells.rows[1][2..], ["not measured", timed.as_str()]);
+        let copied = commands(&optimizations, &adaptive);
+        let search =
+            "<summary>search: 1 command</summary>\n<pre>benchbook tune --model a --set layers=1,2</pre>\n</details>";
+        assert!(copied.contains(search), "what two rows say stands once: {copied}");
     }
 
     #[test]
@@ -223,7 +276,7 @@ mod tests {
             ("kl_divergence", floats(&[Some(0.25); 2])),
             ("energy_ratio", floats(&[None, Some(0.804)])),
         ]);
-        let told: Vec<Vec<String>> = rows(&matrix).map(|row| cost(&row)).collect();
+        let told: Vec<Vec<String>> = rows(&matrix).map(|row| cost(&row, row.text("quality"))).collect();
         assert_eq!(told, [vec!["quality kept"], vec!["0.8 of the energy", "answers move by 0.25 nats"]]);
     }
 }

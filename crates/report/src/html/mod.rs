@@ -80,15 +80,17 @@ fn cell(text: &str, rank: Option<Rank>) -> String {
     if let Some((symbol, class)) = rank.map(look) {
         return format!("<span class=\"rank {class}\">{symbol} {}</span>", escaped(text));
     }
-    let symbol = match text {
+    // A verdict may have lines under it.
+    let verdict = text.lines().next().unwrap_or_default();
+    let symbol = match verdict {
         "faster" | "better" => "▲",
         "slower" | "worse" => "▼",
         "equivalent" | "equivalent in the processes seen" => "=",
         "undecided" => "?",
         _ => return escaped(text),
     };
-    let class = text.split(' ').next().unwrap_or_default();
-    format!("<span class=\"v {class}\">{symbol} {text}</span>")
+    let class = verdict.split(' ').next().unwrap_or_default();
+    format!("<span class=\"v {class}\">{symbol} {verdict}</span>{}", escaped(&text[verdict.len()..]))
 }
 
 #[cfg(test)]
@@ -156,5 +158,7 @@ mod tests {
         let html = table(&cells(&[["equivalent in the processes seen", "1"]]), "benchbook-comparison", &[]);
         let seen = "<span class=\"v equivalent\">= equivalent in the processes seen</span>";
         assert!(html.contains(seen), "{html}");
+        let html = table(&cells(&[["faster\n2× of <a>", "1"]]), "", &[]);
+        assert!(html.contains("<td><span class=\"v faster\">▲ faster</span>\n2× of &lt;a&gt;</td>"), "{html}");
     }
 }

@@ -66,6 +66,16 @@ impl Cells {
         self
     }
 
+    /// The cells without columns in which nothing stands.
+    pub(crate) fn without_empty(mut self) -> Self {
+        for index in (0..self.header.len()).rev() {
+            if self.rows.iter().all(|row| row[index].is_empty()) {
+                self.remove(index);
+            }
+        }
+        self
+    }
+
     /// Takes a column away, and gives its name.
     pub(crate) fn remove(&mut self, index: usize) -> String {
         self.numeric.remove(index);

@@ -9,13 +9,12 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use benchbook_report::charts::{
     Browser, Error, Figure, distribution, document, heat_map, history, scaling, script_once, speedup,
 };
-use benchbook_report::matrix_page;
 use serde_json::Value;
 
 use crate::common::{batch, browser, figures, floats, integers, text};
 
 /// Counts, once all is drawn, what is in each figure; the browser's own DOM is asked, so scripts do not count.
-const COUNT: &str = r##"<pre id="counts"></pre><script>
+pub const COUNT: &str = r##"<pre id="counts"></pre><script>
 addEventListener("load", () => setTimeout(() => {
   const told = {};
   for (const place of document.querySelectorAll(".benchbook-figure")) {
@@ -42,7 +41,7 @@ fn drawn(browser: &Browser, figures: &[Figure]) -> Value {
 }
 
 /// What the browser finds in a page.
-fn seen(browser: &Browser, html: &str) -> Value {
+pub fn seen(browser: &Browser, html: &str) -> Value {
     let folder = tempfile::tempdir().expect("a temporary folder");
     // A name that must be escaped in a URL.
     let page = folder.path().join("a page #1?.html");
@@ -66,36 +65,6 @@ fn seen(browser: &Browser, html: &str) -> Value {
 
 fn texts(told: &Value) -> Vec<&str> {
     told["texts"].as_array().expect("texts").iter().filter_map(Value::as_str).collect()
-}
-
-#[test]
-fn the_page_of_a_matrix_tells_first_and_draws_its_maps() {
-    let Some(browser) = browser() else { return };
-    let words = |words: [Option<&str>; 3]| -> ArrayRef { Arc::new(StringArray::from(words.to_vec())) };
-    let matrix = batch(vec![
-        ("model", text(["a", "a", "b"])),
-        ("technique", text(["int8", "2of4", "int8"])),
-        ("cell", text(["measured", "measured", "not here"])),
-        ("helps", words([Some("faster and smaller"), Some("smaller"), None])),
-        ("said", words([Some("faster"), Some("undecided"), None])),
-        ("why", words([None, None, Some("b has none")])),
-        ("speedup", floats([Some(2.1), Some(1.02), None])),
-        ("low", floats([Some(2.0), Some(0.9), None])),
-        ("high", floats([Some(2.2), Some(1.1), None])),
-        ("memory_ratio", floats([Some(0.26), Some(0.57), None])),
-        ("kl_divergence", floats([Some(0.001), Some(0.4), None])),
-    ]);
-    let optimizations = batch(vec![("optimization", text(["sparse networks"])), ("technique", text(["2of4"]))]);
-    let none = batch(vec![("technique", text([]))]);
-    let none = none.into();
-    let page = matrix_page(&matrix.into(), &none, &optimizations.into(), &none).expect("a page");
-    let told = seen(&browser, &page.replace("</main>", &format!("{COUNT}</main>")));
-    for id in ["figure-1", "figure-2", "figure-3"] {
-        assert_eq!(told[id]["drawn"], "yes", "{id} of {told}");
-    }
-    let at = |part: &str| page.find(part).expect(part);
-    let named = at("<h2>Optimizations by name</h2>");
-    assert!(at("int8 is faster and smaller (2.1× (2 to 2.2)") < named && named < at("<figure>\n"));
 }
 
 #[test]

@@ -5,4 +5,5 @@ mod drawn;
 mod figures;
 mod heat_map;
 mod history;
+mod matrix;
 mod pages;
