@@ -218,6 +218,6 @@ impl Technical for SpeechQuality {
             });
             made.map_err(|error| error.to_string())
         });
-        Some(Self::answer(params, inputs, positions))
+        Some(Self::answer(params, positions))
     }
 }
