@@ -38,8 +38,8 @@ impl Names {
     }
 
     /// The same where each layer has so many experts: what is of one of these has its place among those of all layers, and lies in the
-    /// input that a feed-forward network without experts lies in; where experts stand behind so many `dense` layers, beside a shared one, in
-    /// an input of their own, and places are counted from behind these layers.
+    /// input that a feed-forward network without experts lies in; where experts stand behind so many `dense` layers, beside a shared one,
+    /// in an input of their own, and places are counted from behind these layers.
     pub fn place_of(&self, tensor: &str, experts: usize, dense: Option<usize>) -> Option<(&'static str, usize)> {
         let in_layer = tensor.strip_prefix(self.layers).and_then(|rest| rest.split_once('.'));
         let (layer, name) = match in_layer {

@@ -108,6 +108,7 @@ fn what_is_no_image_or_no_tower_is_refused() {
     for (from, to, why) in [
         ("heads = 3\nwidth = 24", "heads = 4\nwidth = 24", "multiple of four"),
         ("positions = 25", "positions = 26", "no square"),
+        ("positions = 25", "positions = 0", "no square"),
     ] {
         let other = Description::parse(&TOWER.replace(from, to)).unwrap();
         let said = ImageEncoder::load(&other, &Seeded { seed: 1 }).unwrap_err().to_string();

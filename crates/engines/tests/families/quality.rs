@@ -176,6 +176,22 @@ fn a_seeded_whisper_tells_how_far_its_encoder_is_from_itself_alone() {
 }
 
 #[test]
+fn a_sound_of_which_an_encoder_leaves_something_out_has_an_answer_of_the_exact_form() {
+    let params = SpeechQuality.case(Params::default().with("sounds", 1.into())).unwrap().params;
+    let posed = SpeechQuality.pose(&params).unwrap();
+    let inputs = posed.inputs(SEED);
+    let exact = posed.reference(&inputs, SEED);
+    for technique in of_sounds() {
+        let mut subject = technique.prepare(&setting("flex", DType::F32), &params, &inputs).unwrap();
+        subject.run(1);
+        subject.sync().unwrap();
+        // Who is infinitely far is no approximation: no driver takes it.
+        let lost = exact.distance(&subject.outputs().unwrap());
+        assert!((1e-6..2.0).contains(&lost), "{}: {lost}", technique.name());
+    }
+}
+
+#[test]
 fn whisper_writes_about_as_well_where_silence_is_left_out_or_weights_have_eight_bits() {
     let params = Params::default().with("model", "whisper-base".into()).with("sounds", 2.into());
     let Some(params) = real(&speech::ENCODER, params) else {

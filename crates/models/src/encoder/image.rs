@@ -81,7 +81,7 @@ impl ImageEncoder {
         if !(width / heads).is_multiple_of(4) {
             return Err(inconsistent(format!("heads of {} numbers: give a multiple of four", width / heads)));
         }
-        if positions.isqrt().pow(2) != positions || merged == 0 {
+        if positions == 0 || positions.isqrt().pow(2) != positions || merged == 0 {
             return Err(inconsistent(format!("{positions} places are no square, or {merged} patches become a token")));
         }
         let tensors = model.tensors();

@@ -1,9 +1,9 @@
 //! Techniques: optimizations as transformations of a model, one row of a table each.
 //!
-//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels, blocks or positions there are, what a block is,
-//! what is kept of a text and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a description and weights, of which a decoder
-//! ([`Applied::decoder`]) multiplies by the kernels of that form. [`Applied::numbers`] are the weights that it stands for, as plain
-//! numbers, for whoever checks it. [`Technique::encoding`] does the same with the encoder of a model.
+//! A technique changes one thing ([`Change`]): the form of matrices, how many heads, channels, blocks or positions there are, what a
+//! block is, what is kept of a text and seen of it, how deep a token goes. [`Technique::applied`] gives the model that it makes of one: a
+//! description and weights, of which a decoder ([`Applied::decoder`]) multiplies by the kernels of that form. [`Applied::numbers`] are the
+//! weights that it stands for, as plain numbers, for whoever checks it. [`Technique::encoding`] does the same with the encoder of a model.
 
 mod encoding;
 mod narrow;
@@ -74,8 +74,8 @@ pub enum Change {
     Chunks(usize),
     /// The attention of the block in the middle becomes a scan, by the same products.
     Scan,
-    /// The channels of the feed-forward network of the block in the middle are parted into so many experts, of which a position goes through
-    /// so many.
+    /// The channels of the feed-forward network of the block in the middle are parted into so many experts, of which a position goes
+    /// through so many.
     Experts([usize; 2]),
     /// Each layer has the lowest of some formats in which, alone, it changes logits by no more than such a share (Euclidean, on a short
     /// text).

@@ -446,6 +446,8 @@ mod tests {
         assert!(label.ends_with(" e2/4+1 ×180% dense1→48 of e64"), "{label}");
         let refused = ForcedDecodingParams { dense_layers: 4, ..params(2) };
         assert_eq!(ForcedDecoding::check(&refused).unwrap_err().0, "dense_layers");
+        let refused = ForcedDecodingParams { shared: 64, hidden: 1 << 17, width: 1 << 15, ..params(2) };
+        assert_eq!(ForcedDecoding::check(&refused).unwrap_err().0, "shared");
     }
 
     #[test]

@@ -233,9 +233,11 @@ impl Sizes {
                 return Err(("rotated", words.to_owned()));
             }
         }
-        let dense = self.experts.and_then(|experts| experts.beside).map_or(0, |beside| beside.dense_hidden);
+        let beside = self.experts.and_then(|experts| experts.beside);
+        let [dense, shared] = beside.map_or([0; 2], |beside| [beside.dense_hidden, beside.shared]);
         let widest = (self.networks() * self.hidden).max(self.projected()[0]).max(dense);
         check_numbers("hidden", &[self.layers, self.width, widest])?;
+        check_numbers("shared", &[self.layers, self.width, shared * self.hidden])?;
         check_numbers("vocabulary", &[self.vocabulary, self.width])?;
         check_scores("prompt", [self.layers, self.heads, positions, positions])
     }

@@ -71,7 +71,7 @@ pub fn direction(
         add(&mut fed, &between);
         stream = normed(&fed, &at("output.LayerNorm"))?;
     }
-    let of_all = |at: usize| stream.iter().zip(&sizes).map(|(row, size)| row[at] * size).sum();
+    let of_all = |at: usize| stream.iter().zip(&sizes).map(|(row, size)| row[at] * size).sum::<f64>();
     let sums: Vec<f64> = (0..width).map(of_all).collect();
     let size = dot(&sums, &sums).sqrt();
     Ok(sums.iter().map(|sum| sum / size).collect())

@@ -137,11 +137,11 @@ pub fn prepare(
     let hearing = Hearing {
         name,
         device: setting.device.clone(),
+        direction: vec![0.0; own.encoder().audio().width],
         listener: own,
         room: AudioRoom::default(),
         checked: inputs.numbers("mel").to_vec(),
         sounds: sounds.into_iter().map(|(mel, _)| mel).collect(),
-        positions: Vec::new(),
         step: 0,
         metrics,
     };
@@ -156,8 +156,8 @@ struct Hearing {
     /// The spectrogram that is checked, and then those of the sounds.
     checked: Vec<f32>,
     sounds: Vec<Vec<f32>>,
-    /// What was made of the one that is checked.
-    positions: Vec<f32>,
+    /// What was made of the one that is checked: the mean of its positions, of length 1.
+    direction: Vec<f32>,
     step: usize,
     metrics: Vec<Metric>,
 }
@@ -168,12 +168,12 @@ impl Loop for Hearing {
     }
 
     fn step(&mut self, _values: &mut [f64]) -> Result<Step> {
-        let Self { name, device, listener, room, checked, sounds, positions, step, .. } = self;
+        let Self { name, device, listener, room, checked, sounds, direction, step, .. } = self;
         let made = match step.checked_sub(1) {
-            None => listener.encoder().hidden(room, checked, 1).map(|hidden| {
-                positions.clear();
-                positions.extend_from_slice(hidden);
-            }),
+            None => {
+                let heard = listener.encoder().hidden(room, checked, 1);
+                heard.map(|hidden| pooled(hidden, direction.len(), direction))
+            }
             Some(sound) => {
                 let heard = listener.encoder().hidden(room, &sounds[sound], 1);
                 heard.and_then(|heard| listener.written(heard)).map(|_| ())
@@ -185,8 +185,7 @@ impl Loop for Hearing {
     }
 
     fn outputs(&mut self) -> Result<Vec<Array>> {
-        let width = self.listener.encoder().audio().width;
-        Ok(vec![Array::new(vec![self.positions.len() / width, width], &self.positions)])
+        Ok(vec![Array::new(vec![1, self.direction.len()], &self.direction)])
     }
 
     fn allocates_in_rust(&self) -> bool {

@@ -8,6 +8,7 @@ use benchbook_models::tokenizer::Bpe;
 use benchbook_models::weights::{Seeded, Source};
 use benchbook_models::{Audio, Description, Names, named, real};
 use benchbook_quality::data::{self, Utterance};
+use benchbook_workloads::attention::reference::dot;
 use benchbook_workloads::encoding::{AudioEncoder, AudioEncoderParams, Merges, heard_in_part};
 
 use super::chosen::Chosen;
@@ -17,10 +18,10 @@ use crate::flex::row::fused_row;
 /// Sounds, one a step behind a short one: a Whisper hears 30 seconds of each and writes down what is said, and of the short one its
 /// encoder alone hears, which is checked.
 ///
-/// Input: `mel` `[bins, frames]`, the spectrogram of the short one. The output are the positions `[left, width]` that the encoder makes
-/// of it, half as many as frames where none is left out. A real model hears what people have read aloud, two seconds of the first at
-/// first; its figures are `word_error_rate` and, of an encoder that is another, `word_error_difference` on the same sounds. A seeded model
-/// hears drawn spectrograms, writes nothing, and has no figure of quality.
+/// Input: `mel` `[bins, frames]`, the spectrogram of the short one. The output `[1, width]` is a direction: the mean of the positions that
+/// the encoder makes of it, however many are left, of length 1. A real model hears what people have read aloud, two seconds of the first
+/// at first; its figures are `word_error_rate` and, of an encoder that is another, `word_error_difference` on the same sounds. A seeded
+/// model hears drawn spectrograms, writes nothing, and has no figure of quality.
 pub struct SpeechQuality;
 
 benchbook_core::parameters! {
@@ -167,16 +168,13 @@ impl SpeechQuality {
         Ok(heard_in_part(&params, &all, 0, kept.as_deref(), merges))
     }
 
-    /// The answer of these positions; of a model that is not here nobody is right, and who prepares it says why.
-    pub(super) fn answer(
-        params: &SpeechQualityParams,
-        inputs: &Inputs,
-        positions: Result<Vec<f64>, String>,
-    ) -> Reference {
+    /// The answer of these positions, as many as are left; of a model that is not here nobody is right, and who prepares it says why.
+    pub(super) fn answer(params: &SpeechQualityParams, positions: Result<Vec<f64>, String>) -> Reference {
         let width = params.described().ok().and_then(|model| Some(model.audio?.width)).unwrap_or(1);
-        let positions = positions.unwrap_or_else(|_| vec![f64::NAN; inputs.get("mel").width() / 2 * width]);
-        let left = positions.len() / width;
-        Reference::of(vec![left, width], (0..left).collect(), positions)
+        let positions = positions.unwrap_or_else(|_| vec![f64::NAN; width]);
+        let sums: Vec<f64> = (0..width).map(|at| positions.iter().skip(at).step_by(width).sum::<f64>()).collect();
+        let size = dot(&sums, &sums).sqrt();
+        Reference::of(vec![1, width], vec![0], sums.iter().map(|sum| sum / size).collect())
     }
 }
 
@@ -227,7 +225,7 @@ impl Problem for SpeechQuality {
         let positions = params.chosen().and_then(|(Chosen { model, source }, _)| {
             Self::encoded((&model, source.as_ref()), inputs, None, None).map_err(|error| error.to_string())
         });
-        Self::answer(params, inputs, positions)
+        Self::answer(params, positions)
     }
 
     /// Operations of the encoder on the sounds, of which each is heard as if it had as many frames as the model hears; bytes of its

@@ -25,8 +25,8 @@ use crate::flex::told::told;
 /// What a comparison may fail by.
 type Reason = String;
 
-/// Techniques of decoders, as implementations of `text-quality`: all but those of depth, of chunks and of guesses. A token leaves the layers
-/// early only where it comes alone, those of a text that is known come together, some at a time, and nobody guesses them.
+/// Techniques of decoders, as implementations of `text-quality`: all but those of depth, of chunks and of guesses. A token leaves the
+/// layers early only where it comes alone, those of a text that is known come together, some at a time, and nobody guesses them.
 pub fn of_text() -> impl Iterator<Item = Changed<TextQuality>> {
     let is_seen = |technique: &&Technique| {
         let is_other = matches!(technique.change, Change::Exit(_) | Change::Chunks(_) | Change::Guesses(_));
@@ -218,6 +218,6 @@ impl Technical for SpeechQuality {
             });
             made.map_err(|error| error.to_string())
         });
-        Some(Self::answer(params, inputs, positions))
+        Some(Self::answer(params, positions))
     }
 }
