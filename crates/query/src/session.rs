@@ -25,7 +25,7 @@ use crate::metrics::{self, METRIC_VIEWS, TIME};
 use crate::named::{NamedQuery, named_queries, named_queries_in, parse};
 use crate::names::nearest;
 use crate::noise::Noise;
-use crate::tables::{self, Tables, VERDICTS, VIEWS};
+use crate::tables::{self, FOUND, Tables, VERDICTS, VIEWS};
 use crate::wait::Threads;
 use crate::{answer, claims};
 
@@ -275,7 +275,7 @@ impl Session {
         if reads_metrics {
             self.metrics()?;
         }
-        if self.noise.get().is_none() && (by_metric || self.reads(&state, &statement, &[VERDICTS])?) {
+        if self.noise.get().is_none() && (by_metric || self.reads(&state, &statement, &[VERDICTS, FOUND])?) {
             // Where two threads come at once, both have read the same.
             let _ = self.noise.set(Noise::read(self)?);
         }

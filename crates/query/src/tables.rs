@@ -23,9 +23,10 @@ use crate::verdicts::{FACTS, of_times, planned, view};
 use crate::views;
 
 /// The names of the views of times, of cells of matrices, of what their techniques stand for, and of what searches have found.
-pub(crate) const VIEWS: [&str; 7] =
-    ["results", "pairs", "unusable", VERDICTS, "matrix_cells", "optimizations", "matrix_found"];
+pub(crate) const VIEWS: [&str; 7] = ["results", "pairs", "unusable", VERDICTS, "matrix_cells", "optimizations", FOUND];
 pub(crate) const VERDICTS: &str = "verdicts";
+/// What searches have found, which stands on verdicts.
+pub(crate) const FOUND: &str = "matrix_found";
 /// Trials of which no sample may be used, each with what became of it: every table says it in these words.
 const UNUSABLE: &str = "SELECT run_id, trial, trial_lost AS reason FROM \"Facts\" WHERE trial_lost IS NOT NULL";
 

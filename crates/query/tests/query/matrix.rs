@@ -336,6 +336,33 @@ fn what_was_found_stands_beside_the_usual_setting_and_what_was_not_says_what_wou
 }
 
 #[test]
+fn what_was_found_on_a_noisy_machine_is_doubted_as_every_verdict_is() {
+    let said = |noisy: bool| {
+        let fixture = Fixture::new();
+        for tag in ["tune:n", "tune:n:confirmed"] {
+            tagged(&fixture, tag, &[("plain", TINY, 10_000_000), ("int8", TINY, 9_800_000)]);
+        }
+        let suite = if noisy { "calibration" } else { "other" };
+        // Ten verdicts on equal programs, each of them wrong by 3 %.
+        fixture.of_suite(suite, |writer| {
+            let sign = |number: i64| if number % 2 == 0 { 1.0 } else { -1.0 };
+            for replicate in 0..50 {
+                let ratio: f64 = 0.03 * sign(replicate / 5) + 0.002 * sign(replicate);
+                for (number, (name, time)) in (2 * replicate..).zip([("plain", 1e7), ("extra", 1e7 / ratio.exp())]) {
+                    add(writer, &trial(number, name, "equal", replicate, json!({})));
+                    for (block, jitter) in (0..).zip([0, 300, -200, 100, -200]) {
+                        writer.sample(&sample(number, block, 5 * replicate + block, time as i64 + jitter)).unwrap();
+                    }
+                }
+            }
+        });
+        words(&fixture.session().named("adaptive", &BTreeMap::new()).unwrap(), "said")
+    };
+    assert_eq!(said(false), ["-", "faster"]);
+    assert_eq!(said(true), ["-", "undecided"]);
+}
+
+#[test]
 fn a_model_that_nothing_has_searched_says_by_which_command() {
     let fixture = Fixture::new();
     fixture.of_suite("matrix-quick", |writer| measured(writer, "int8", [200_000, 100_000]));
