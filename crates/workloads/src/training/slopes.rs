@@ -94,8 +94,8 @@ fn entropy(row: &mut [f64], id: usize, count: f64) -> f64 {
     loss
 }
 
-/// Logits of rows by the table `name` `[vocabulary, width]`, which tokens come in by: the mean loss of what was wanted of each row, in nats,
-/// and the gradient of the rows; that of the table is set.
+/// Logits of rows by the table `name` `[vocabulary, width]`, which tokens come in by: the mean loss of what was wanted of each row, in
+/// nats, and the gradient of the rows; that of the table is set.
 pub(super) fn head(
     name: &'static str,
     (weights, grads): (&Tensors, &mut Tensors),

@@ -105,9 +105,6 @@ fn seeded() -> Vec<Vec<Event>> {
         while let (Some(gradient), Some(block)) = (after, layers.pop()) {
             after = Some(take(&mut step, layers.len()));
             step.extend([Event::Give(gradient), Event::Give(block)]);
-            if layers.is_empty() {
-                break;
-            }
         }
         step.extend(after.map(Event::Give));
         steps.push(step);

@@ -1,8 +1,8 @@
 """The next points of a search by Optuna's TPE, as JSON on standard output.
 
 Argument: a file with the question, as JSON: `axes`, each ["int", least, most, by ratios], ["float", least, most, by ratios] or
-["choice", how many]; `seed`; `count`, how many points are wanted; `seen`, of each point that was tried the point and its loss, null where it
-has none that counts. Each point depends on these alone, so that a search goes on wherever it was cut off.
+["choice", how many]; `seed`; `count`, how many points are wanted; `seen`, of each point that was tried the point and its loss, null
+where it has none that counts. Each point depends on these alone, so that a search goes on wherever it was cut off.
 """
 
 import json
