@@ -33,7 +33,7 @@ const OPTIONS: [&str; 11] = [
     "sql --format",
 ];
 const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_settled input_copies \
-    allocations allocated_bytes";
+    allocations allocated_bytes cpu_energy_joules";
 const CHARTS: &str = "distribution speedup scaling history heat_map";
 const CALLS: &str = "time_of memory_of compare";
 

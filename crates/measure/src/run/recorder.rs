@@ -17,11 +17,12 @@ use super::stop::StopReason;
 use crate::Result;
 use crate::clock::{self, Now};
 use crate::disturbance::Disturbance;
+use crate::energy::ENERGY;
 use crate::executor::{PEAK_ADDED, Prepared, REFERENCE_NS, Sampled, Trial, passes};
 use crate::steps::Steps;
 
 /// Names of the metrics that a run records of each trial.
-pub const MEASURES: [&str; 8] = [
+pub const MEASURES: [&str; 9] = [
     "warmup_iterations",
     "warmup_settled",
     "input_copies",
@@ -30,6 +31,7 @@ pub const MEASURES: [&str; 8] = [
     "allocations",
     "allocated_bytes",
     REFERENCE_NS,
+    ENERGY,
 ];
 
 /// Writes the rows of one run, and tells of it.
