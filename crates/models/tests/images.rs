@@ -1,7 +1,5 @@
 //! The vision tower beside that of Transformers (`fixtures/make_images.py`), and what is promised of it.
 
-use std::path::Path;
-
 use benchbook_models::weights::Seeded;
 use benchbook_models::{Description, Error, ImageEncoder, ImageRoom, named};
 use serde_json::Value;
@@ -15,14 +13,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 
 #[test]
 fn tokens_of_images_are_those_of_transformers() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images.json");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!(
-            "skipped: fixtures/images.json is not there, make_images.py beside it makes it with torch and transformers"
-        );
-        return;
-    };
-    let all: Value = serde_json::from_str(&text).unwrap();
+    let all: Value = serde_json::from_str(include_str!("../fixtures/images.json")).unwrap();
     let model = Description::parse(all["model"].as_str().unwrap()).unwrap();
     let encoder = ImageEncoder::load(&model, &Seeded { seed: all["seed"].as_u64().unwrap() }).unwrap();
     let patches: Vec<f32> = numbers(&all["patches"]).into_iter().map(|number| number as f32).collect();
