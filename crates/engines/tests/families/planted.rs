@@ -84,7 +84,9 @@ impl Implementation for Planted {
 
     fn supports(&self, device: &str, dtype: DType, params: &Params) -> Support {
         match self.0 {
-            Fault::Silent if dtype == DType::F32 => Support::No(" ".into()),
+            // Faulty calls read their outputs as f32.
+            _ if dtype != DType::F32 => Support::No("faults are planted in f32".into()),
+            Fault::Silent => Support::No(" ".into()),
             Fault::Idle => Support::No("it is idle".into()),
             _ => TILED.supports(device, dtype, params),
         }

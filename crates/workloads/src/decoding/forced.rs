@@ -467,9 +467,21 @@ mod tests {
         // A bound that every layer keeps, and one that none does.
         assert!(depths(&[3, 3, 3, 3, 3, 3, 2, 2, 2, 2], -1.0) && !depths(&[3; 10], -1.0));
         assert!(depths(&[3; 10], 2.0) && !depths(&[3, 3, 3, 3, 3, 3, 3, 2, 3, 3], 2.0));
-        // Of two experts one has the larger gates; and a position goes through one, and not through both or none.
-        let went = |went: u64| Parted { layer: 1, experts: 2, chosen: 1, went: &[went; 10] }.believed();
-        assert!(!went(0b01) && !went(0b10) && !went(0b11) && !went(0));
+        // A position goes through the one expert of two that has the larger gates, and not through both or none.
+        let logits = |went: &[u64]| {
+            let parted = Some(Parted { layer: 1, experts: 2, chosen: 1, went });
+            of(Otherwise { parted, ..Otherwise::default() })
+        };
+        let mut right = vec![Vec::new()];
+        assert!(logits(&[0b11; 10])[0].is_nan() && logits(&[0; 10])[0].is_nan());
+        for position in 0..10_usize {
+            let longer = right.iter().flat_map(|went: &Vec<u64>| [1, 2].map(|one| [&went[..], &[one]].concat()));
+            // The sixth position is the first whose logits are told; later ones change none before.
+            let is_right =
+                |went: &[u64], row: usize| logits(&[went, &[0; 10][went.len()..]].concat())[row * 512].is_finite();
+            right = longer.filter(|went| position.checked_sub(5).is_none_or(|row| is_right(went, row))).collect();
+        }
+        assert_eq!(right.len(), 1, "one way through is right: {right:?}");
         // Zeros are half a step from what is less than half a step, and no other number is.
         let zeros: Vec<[Vec<f32>; 2]> = (0..3).map(|_| [vec![0.0; 10 * 32], vec![0.0; 10 * 32]]).collect();
         let found = of(Otherwise { cache: Some(Rounded { layers: &zeros, levels: 127.0 }), ..Otherwise::default() });
@@ -478,12 +490,6 @@ mod tests {
         assert!(short.iter().all(|logit| logit.is_nan()), "a layer without a cache");
         let coarse = of(Otherwise { cache: Some(Rounded { layers: &zeros, levels: 0.1 }), ..Otherwise::default() });
         assert!(coarse.iter().all(|logit| logit.is_finite()), "all of them are within half a step of ten");
-    }
-
-    impl Parted<'_> {
-        fn believed(self) -> bool {
-            of(Otherwise { parted: Some(self), ..Otherwise::default() }).iter().all(|logit| logit.is_finite())
-        }
     }
 
     impl Depths<'_> {
