@@ -30,7 +30,7 @@ struct Set {
 
 /// Brings the sets and the weights of these names, or all sets: weights are large, and come by their names alone.
 pub fn command(options: &Options, names: &[String]) -> Result<()> {
-    let mut begun = setup::begin(options)?;
+    let mut begun = setup::found(options)?;
     let root = begun.workspace.root.clone();
     let sets = listed(&root.join("datasets/texts.yaml"), parse)?;
     let weights = listed(&root.join(weights::LIST), weights::parse)?;

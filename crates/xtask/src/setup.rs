@@ -34,6 +34,15 @@ pub fn ready(options: &Options) -> Result<Ready> {
 /// Checks the machine, finds or makes the Python environment, and tells cargo where libtorch is going to be: it is part of
 /// what every unit is compiled with, so that nothing may be compiled before.
 pub fn begin(options: &Options) -> Result<Begun> {
+    let begun = found(options)?;
+    if !options.minimal {
+        libtorch::configure(&begun.workspace, &begun.python)?;
+    }
+    Ok(begun)
+}
+
+/// Checks the machine and finds or makes the Python environment; what everything is compiled with stays as it is.
+pub fn found(options: &Options) -> Result<Begun> {
     let mut steps = Steps::default();
     steps.take("Compilers", || {
         println!("   {}", requirements::compilers()?);
@@ -41,13 +50,8 @@ pub fn begin(options: &Options) -> Result<Begun> {
     })?;
     let workspace = Workspace::find(options)?;
     let packages = Packages::read(&workspace.root.join("environment.yml"))?;
-    let python = steps.take("Python environment", || {
-        let python = environment::find(&workspace, &packages, options)?;
-        if !options.minimal {
-            libtorch::configure(&workspace, &python)?;
-        }
-        Ok((python, State::Done))
-    })?;
+    let python =
+        steps.take("Python environment", || Ok((environment::find(&workspace, &packages, options)?, State::Done)))?;
     Ok(Begun { workspace, steps, packages, python })
 }
 
