@@ -14,7 +14,7 @@ from .few_bits import GROUP, bytes_of, columns_of_bytes, four_bits, in_groups, o
 from .few_bits import with_bytes
 from .graphs import Graph
 from .names import MATRICES
-from .onnx_rows import PROGRAMS, call_of, exported, opened, session_of
+from .onnx_rows import PROGRAMS, call_of, exported, opened, options_of_all, session_of
 from .rows import Unsupported, of_all, sets_of, taking_turns
 
 #: What `accuracy_level` says: in which numbers the left factor is multiplied (ONNX Runtime, Contrib Operators, MatMulNBits). Without
@@ -84,9 +84,8 @@ def dynamic(setting, copies):
 
 def folded(model):
     """A model, as bytes, with what is constant in it computed: the matrix of a layer is a part of a larger constant before."""
-    options = onnxruntime.SessionOptions()
+    options = options_of_all()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.log_severity_level = 3
     with tempfile.TemporaryDirectory(prefix="benchbook-onnx-") as folder:
         options.optimized_model_filepath = str(Path(folder) / "folded.onnx")
         # Else products and what is added to them become one operation, in which none is found.

@@ -52,18 +52,22 @@ def shared_threads(threads):
         raise Unsupported(f"{reason} ({error})") from error
 
 
+def options_of_all():
+    """What each session of this process is opened with. Where some share their threads, the runtime lets none have its own."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.use_per_session_threads = not shared_threads.cache_info().currsize
+    return options
+
+
 def session_of(provider, setting, model, shared=False):
     """A session of a model. Those that take turns share their threads: the threads of the last one would still wait for work beside
     the next."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = setting.threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     if shared:
         shared_threads(setting.threads)
-    # Where some share their threads, the runtime lets none of the process have its own.
-    if shared_threads.cache_info().currsize:
-        options.use_per_session_threads = False
+    options = options_of_all()
+    options.intra_op_num_threads = setting.threads
+    options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=[provider])
 
 
