@@ -11,9 +11,13 @@ fn numbers(value: &Value) -> Vec<f64> {
     }
 }
 
+fn fixture() -> Value {
+    serde_json::from_str(include_str!("../fixtures/images.json")).unwrap()
+}
+
 #[test]
 fn tokens_of_images_are_those_of_transformers() {
-    let all: Value = serde_json::from_str(include_str!("../fixtures/images.json")).unwrap();
+    let all = fixture();
     let model = Description::parse(all["model"].as_str().unwrap()).unwrap();
     let encoder = ImageEncoder::load(&model, &Seeded { seed: all["seed"].as_u64().unwrap() }).unwrap();
     let patches: Vec<f32> = numbers(&all["patches"]).into_iter().map(|number| number as f32).collect();
@@ -28,41 +32,14 @@ fn tokens_of_images_are_those_of_transformers() {
     }
 }
 
-const TOWER: &str = r#"
-name = "tiny tower"
-source = "made up"
-parameters = 1
-
-[text]
-architecture = "qwen3"
-layers = 1
-heads = 1
-kv_heads = 1
-head_dim = 2
-width = 11
-hidden = 3
-vocabulary = 5
-context = 4
-tied = true
-epsilon = 1e-6
-rotary_base = 1e4
-
-[vision]
-tower = "qwen3-vl"
-layers = 3
-heads = 3
-width = 24
-hidden = 37
-patch = 2
-frames = 2
-positions = 25
-merged = 2
-deep = [0, 1]
-"#;
+/// The tower of the fixture, with smaller patches.
+fn small_tower() -> String {
+    fixture()["model"].as_str().unwrap().replace("patch = 3", "patch = 2")
+}
 
 #[test]
 fn images_together_are_what_each_is_alone() {
-    let encoder = ImageEncoder::load(&Description::parse(TOWER).unwrap(), &Seeded { seed: 3 }).unwrap();
+    let encoder = ImageEncoder::load(&Description::parse(&small_tower()).unwrap(), &Seeded { seed: 3 }).unwrap();
     let patches: Vec<f32> = (0..2 * 24 * 24).map(|at| ((at * at * 31 + at * 7) % 101) as f32 / 50.0 - 1.0).collect();
     let (mut room, grid) = (ImageRoom::default(), [4, 6]);
     let both = encoder.tokens(&mut room, &patches, grid).unwrap().to_vec();
@@ -84,7 +61,7 @@ fn images_together_are_what_each_is_alone() {
 
 #[test]
 fn what_is_no_image_or_no_tower_is_refused() {
-    let tower = Description::parse(TOWER).unwrap();
+    let tower = Description::parse(&small_tower()).unwrap();
     let encoder = ImageEncoder::load(&tower, &Seeded { seed: 3 }).unwrap();
     let mut room = ImageRoom::default();
     assert!(matches!(encoder.tokens(&mut room, &[], [4, 6]), Err(Error::EmptyPrompt)));
@@ -101,7 +78,7 @@ fn what_is_no_image_or_no_tower_is_refused() {
         ("positions = 25", "positions = 26", "no square"),
         ("positions = 25", "positions = 0", "no square"),
     ] {
-        let other = Description::parse(&TOWER.replace(from, to)).unwrap();
+        let other = Description::parse(&small_tower().replace(from, to)).unwrap();
         let said = ImageEncoder::load(&other, &Seeded { seed: 1 }).unwrap_err().to_string();
         assert!(said.contains(why), "{said}");
     }
