@@ -35,8 +35,8 @@ pub const TILED: Row<Matmul> = fused_row::<Matmul>(
 const KNOBS: [Knob; 3] = [
     Knob {
         name: "depth",
-        about: "steps of a block at most",
-        values: &[32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024],
+        about: "steps of a block at most; 0 is as many as half of the second-level cache holds of eight panels",
+        values: &[0, 32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024],
         usual: Tiles::USUAL.depth as i64,
     },
     Knob {

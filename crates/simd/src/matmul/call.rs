@@ -1,10 +1,11 @@
 //! A whole product, block by block, on all threads.
 #![expect(unsafe_code, reason = "tasks write columns of the result, which do not lie together")]
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::isa::{self, Target, Tile};
 use super::pack::{self, Right};
+use crate::cache::second_level_bytes;
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::memory::{LINE, Pieces, Soon, scratch};
@@ -12,7 +13,7 @@ use crate::team::parallel_for;
 use crate::vector::Strided;
 
 /// Steps of a block at most: the more there are, the less often sums are written and read again.
-const DEPTH: usize = 512;
+const DEPTH: RangeInclusive<usize> = 512..=1024;
 
 /// Panels of a block at most: with all steps, they take half of a second-level cache, in which they stay.
 const WIDE: usize = 8;
@@ -20,7 +21,7 @@ const WIDE: usize = 8;
 /// How a product is cut into blocks: what is fast depends on the caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tiles {
-    /// Steps of a block at most, a multiple of 16.
+    /// Steps of a block at most, a multiple of 16; 0: as many as half of the second-level cache holds of eight panels.
     pub depth: usize,
     /// Panels of columns of a block at most: each has as many columns as the tile in registers.
     pub panels: usize,
@@ -30,12 +31,13 @@ pub struct Tiles {
 
 impl Tiles {
     /// Those of every call that names none.
-    pub const USUAL: Self = Self { depth: DEPTH, panels: WIDE, down: 0 };
+    pub const USUAL: Self = Self { depth: 0, panels: WIDE, down: 0 };
 
-    /// Numbers from one copied row of the left factor to the next: a cache line more than a block has steps, since rows a
-    /// power of two apart would share the same few lines of the cache.
-    fn left_row(self) -> usize {
-        self.depth + LINE
+    /// Steps of a block at most, where the second-level cache holds so many bytes.
+    fn steps<T: Tile>(self, second_level_bytes: usize) -> usize {
+        let kept = second_level_bytes / 2 / (WIDE * T::COLUMNS * size_of::<f32>());
+        let kept = kept.clamp(*DEPTH.start(), *DEPTH.end()) / LINE * LINE;
+        if self.depth == 0 { kept } else { self.depth }
     }
 }
 
@@ -67,11 +69,11 @@ pub fn matmul(product: &Product, out: &mut [f32]) -> Result<()> {
 /// The same, cut into blocks of these sizes. Sums are rounded once more for each further block of steps.
 ///
 /// # Errors
-/// As [`matmul`]; blocks of no steps or panels, or whose steps are no multiple of 16.
+/// As [`matmul`]; blocks of no panels, or whose steps are no multiple of 16.
 pub fn matmul_with(product: &Product, tiles: Tiles, out: &mut [f32]) -> Result<()> {
     let Product { size, left, right, isa } = *product;
     expect_len("the right factor", &size[1..], right.len())?;
-    if tiles.panels == 0 || tiles.depth == 0 || !tiles.depth.is_multiple_of(LINE) {
+    if tiles.panels == 0 || !tiles.depth.is_multiple_of(LINE) {
         let told = "blocks need one panel at least, and a multiple of 16 steps";
         return Err(Error::Shape(format!("{tiles:?}: {told}")));
     }
@@ -187,9 +189,10 @@ pub fn block<T: Tile, R: Right + ?Sized>(
     out: &Pieces,
 ) {
     let [m, k, n] = factors.size;
-    let depth = k.div_ceil(k.div_ceil(tiles.depth)).next_multiple_of(LINE);
+    let depth = k.div_ceil(k.div_ceil(tiles.steps::<T>(second_level_bytes()))).next_multiple_of(LINE);
     let panels = columns.len().div_ceil(T::COLUMNS);
-    let left_row = tiles.left_row();
+    // A cache line more than a block has steps, since rows a power of two apart would share the same few lines of the cache.
+    let left_row = depth + LINE;
     scratch([depth * panels * T::COLUMNS, T::ROWS * left_row], |[right, left]| {
         for step in (0..k).step_by(depth) {
             let steps = depth.min(k - step);
@@ -236,6 +239,14 @@ fn left_tile<R: ?Sized>(
 mod tests {
     use super::*;
     use crate::matmul::isa::Portable;
+
+    #[test]
+    fn a_block_takes_half_of_a_second_level_cache() {
+        // Eight panels of 8 columns take 256 bytes a step.
+        let steps = |kib: usize| Tiles::USUAL.steps::<Portable>(kib << 10);
+        assert_eq!([steps(128), steps(256), steps(400), steps(512), steps(2048)], [512, 512, 800, 1024, 1024]);
+        assert_eq!(Tiles { depth: 48, ..Tiles::USUAL }.steps::<Portable>(2 << 20), 48);
+    }
 
     /// Rows and columns (in panels) of every task.
     fn tasks([m, n]: [usize; 2], threads: usize) -> Vec<[usize; 2]> {

@@ -10,6 +10,7 @@ use std::arch::x86_64::*;
 use crate::bits::Bits;
 use crate::memory::Plain;
 use crate::portable::Lanes;
+use crate::vector::{Rows, Vector};
 
 /// A signed factor as it lies in memory.
 pub trait Step: Plain {
@@ -52,6 +53,9 @@ pub unsafe trait Dot: Copy {
     /// Bits of a code: 8 or 4.
     const BITS: usize;
 
+    /// Registers of columns, of two, that a row's factors are multiplied by at once.
+    const SIDES: usize = 2;
+
     /// What sums become.
     type Numbers: Bits;
 
@@ -84,6 +88,32 @@ pub unsafe trait Dot: Copy {
     /// # Safety
     /// The CPU has the instruction set.
     unsafe fn numbers(self) -> Self::Numbers;
+}
+
+/// Adds the products of a word of each of two registers of columns, which lie together, with the factors of rows.
+///
+/// # Safety
+/// The CPU has `D`'s instruction set; the words can be read at `at`, and of each row the factors of a word's steps.
+#[inline(always)]
+pub unsafe fn add_word<D: Dot, const ROWS: usize>(
+    at: *const u32,
+    rows: &Rows<D::Step, ROWS>,
+    all: &mut [[D; 2]; ROWS],
+) {
+    for first in (0..2).step_by(D::SIDES) {
+        for part in 0..8 / D::BITS {
+            // SAFETY: as promised.
+            unsafe {
+                let codes = [first, 1].map(|side| D::codes(at.add(side * D::Numbers::LANES), part));
+                for (row, sums) in all.iter_mut().enumerate() {
+                    let factors = rows.at(row, 4 * part);
+                    for (sum, codes) in sums[first..first + D::SIDES].iter_mut().zip(codes) {
+                        *sum = sum.add(codes, factors);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Any CPU: so many columns.
@@ -136,6 +166,8 @@ pub struct Avx2Eight([__m256i; 2]);
 // SAFETY: reads eight words, and four steps.
 unsafe impl Dot for Avx2Eight {
     const BITS: usize = 8;
+    // Codes of both take four registers, which are not left beside the sums.
+    const SIDES: usize = 1;
     type Numbers = __m256;
     type Step = i16;
     type Codes = [__m256i; 2];

@@ -12,13 +12,13 @@ use benchbook_formats::ends;
 use super::bytes::{ByteDot, Job, Jobs, Work, call};
 use super::call::Factors;
 use super::decoder::Code;
-use super::dot::{Dot, Step};
+use super::dot::{Dot, Step, add_word};
 use super::fused::{AHEAD, SHARES, scale};
 use super::words::{CodedWeights, Words};
 use crate::error::{Error, Result};
 use crate::memory::{Pieces, Soon, plain, scratch};
 use crate::team::parallel_for;
-use crate::vector::Vector;
+use crate::vector::{Rows, Vector};
 
 /// Steps of a sum at most: with more, 128 · 127 for each could be beyond 32 bits.
 const MOST_STEPS: usize = 1 << 17;
@@ -259,18 +259,12 @@ impl<S: Step> Tile<'_, S> {
                     *sums = [D::start(*left.starts.as_ptr().add((row + index) * groups + group)); 2];
                 }
                 let first = group * words.group;
+                let mut rows = Rows::<S, ROWS>::new(steps.add(first * (32 / D::BITS)), left.per_row);
                 for word in first..words.down.min(first + words.group) {
-                    let (at, steps) = (panel.words.as_ptr().add(word * columns), steps.add(word * (32 / D::BITS)));
-                    for side in 0..2 {
-                        let at = at.add(side * lanes);
-                        Soon::at(at).ask(AHEAD);
-                        for part in 0..8 / D::BITS {
-                            let codes = D::codes(at, part);
-                            for (index, sums) in all.iter_mut().enumerate() {
-                                sums[side] = sums[side].add(codes, steps.add(index * left.per_row + 4 * part));
-                            }
-                        }
-                    }
+                    let at = panel.words.as_ptr().add(word * columns);
+                    (0..2).for_each(|side| Soon::at(at.add(side * lanes)).ask(AHEAD));
+                    add_word(at, &rows, &mut all);
+                    rows.forward(32 / D::BITS);
                 }
                 for (index, all) in all.into_iter().enumerate() {
                     for (side, sum) in all.into_iter().enumerate() {

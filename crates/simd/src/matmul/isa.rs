@@ -59,7 +59,8 @@ pub trait Tile {
     /// The same as [`Self::add`] for factors that lie anywhere. Meanwhile memory is asked for what is read soon, line by line.
     ///
     /// # Safety
-    /// `left` can be read at every row of the target and every step of `right`, and the target's numbers can be read and written.
+    /// The steps of `left` lie together; it can be read at every row of the target and every step of `right`, and the target's
+    /// numbers can be read and written.
     unsafe fn add_at<A: Ahead>(&self, left: Strided, right: &[f32], to: Target, soon: A);
 }
 
@@ -69,6 +70,8 @@ pub trait Tile {
 unsafe fn whole<V: Vector, const ROWS: usize, A: Ahead>(left: Strided, right: &[f32], to: Target, soon: A) {
     let (columns, sums_at) = (2 * V::LANES, Soon::at(to.start));
     let steps = right.len() / columns;
+    // All callers' steps lie together, which is known here where it is compiled.
+    let left = Strided { per_step: 1, ..left };
     // SAFETY: as promised.
     unsafe {
         let mut sums = zero::<V, ROWS>();

@@ -3,11 +3,11 @@
 
 use crate::error::{Error, Result, expect_len};
 use crate::matmul::bytes::{ByteDot, Job, Jobs, Work, call};
-use crate::matmul::dot::{Dot, Step};
+use crate::matmul::dot::{Dot, Step, add_word};
 use crate::matmul::words::pack;
 use crate::memory::{plain, scratch};
 use crate::team::parallel_for;
-use crate::vector::Vector;
+use crate::vector::{Rows, Vector};
 
 /// Sums of a task: a whole number of tiles of any instruction set.
 pub const SUMS: usize = 1920;
@@ -103,17 +103,10 @@ impl<D: Dot> Job<D> for Task<'_, D::Step> {
             unsafe {
                 let mut all = [[D::start(0); 2]; TALL];
                 for _ in 0..PRODUCTS / STEPS {
+                    let mut rows = Rows::<D::Step, TALL>::new(steps.as_ptr(), STEPS);
                     for word in 0..down {
-                        let steps = steps.as_ptr().add(word * each);
-                        for side in 0..2 {
-                            let at = words.as_ptr().add(word * columns + side * lanes);
-                            for part in 0..8 / D::BITS {
-                                let codes = D::codes(at, part);
-                                for (row, sums) in all.iter_mut().enumerate() {
-                                    sums[side] = sums[side].add(codes, steps.add(row * STEPS + 4 * part));
-                                }
-                            }
-                        }
+                        add_word(words.as_ptr().add(word * columns), &rows, &mut all);
+                        rows.forward(each);
                     }
                 }
                 for (row, sums) in all.into_iter().enumerate() {
