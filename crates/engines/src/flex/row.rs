@@ -2,6 +2,7 @@
 
 use benchbook_core::{DType, Inputs, Problem, Result, Row, Setting, Subject};
 
+use crate::flex::engine::plain_engine;
 use crate::flex::{CPU_DEVICES, burn_engine, fused_engine};
 
 /// The dtypes of squares and sums of thousands: these need more bits than 16 have.
@@ -28,4 +29,14 @@ pub const fn fused_row<P: Problem>(
     prepare: Prepare<P>,
 ) -> Row<P> {
     Row::new(name, about, &["flex"], dtypes, |_| fused_engine(), prepare)
+}
+
+/// A row of plain loops.
+pub const fn plain_row<P: Problem>(
+    name: &'static str,
+    about: &'static str,
+    dtypes: &'static [DType],
+    prepare: Prepare<P>,
+) -> Row<P> {
+    Row::new(name, about, &["flex"], dtypes, |_| plain_engine(), prepare)
 }

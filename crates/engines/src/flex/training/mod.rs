@@ -15,6 +15,7 @@ mod heads;
 mod keeping;
 pub mod llama;
 pub mod lora;
+mod memories;
 pub mod pool;
 mod products;
 pub mod replayed;

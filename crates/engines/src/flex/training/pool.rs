@@ -3,86 +3,22 @@
 use std::fs;
 use std::ops::Range;
 
-use benchbook_core::{Array, DType, Inputs, Loop, Looping, Metric, Result, Row, Setting, Step, Subject};
+use benchbook_core::{Array, Inputs, Loop, Looping, Metric, Result, Row, Setting, Step, Subject};
 use benchbook_workloads::training::{VariableBatches, VariableBatchesParams};
 
-use super::allocators::{JEMALLOC, Library, MIMALLOC, glibc_as_it_comes};
-use crate::flex::calls::failed;
-use crate::flex::engine::plain_engine;
+use super::memories::{Allocating, rows};
 use crate::ring::memory::Memory as Resident;
 
 /// Implementations of `variable-batches`.
-pub const ROWS: [Row<VariableBatches>; 5] = [POOL, ALLOCATOR, GLIBC, OF_MIMALLOC, OF_JEMALLOC];
+pub const ROWS: [Row<VariableBatches>; 5] = rows([
+    "one block that grows to what is needed at once and stays: the smallest free part that is large enough, neighbours joined \
+     (best fit; Knuth, The Art of Computer Programming 1, section 2.5)",
+    "a block of the system's allocator for each tensor; in a worker, glibc keeps what is freed (GLIBC_TUNABLES)",
+    "as allocator, by glibc as it comes, once it has freed such tensors: what it maps it gives back (mallopt(3), M_MMAP_THRESHOLD)",
+]);
 
 /// Numbers of a cache line, by which parts are counted.
 const LINE: usize = 16;
-
-const POOL: Row<VariableBatches> = Row::<VariableBatches>::new(
-    "pool",
-    "one block that grows to what is needed at once and stays: the smallest free part that is large enough, neighbours joined \
-     (best fit; Knuth, The Art of Computer Programming 1, section 2.5)",
-    &["flex"],
-    &[DType::F32],
-    |_| plain_engine(),
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Pool::default()),
-)
-.catalogue(&["TR3"]);
-
-const ALLOCATOR: Row<VariableBatches> = Row::<VariableBatches>::new(
-    "allocator",
-    "a block of the system's allocator for each tensor; in a worker, glibc keeps what is freed (GLIBC_TUNABLES)",
-    &["flex"],
-    &[DType::F32],
-    |_| plain_engine(),
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Allocator),
-);
-
-const GLIBC: Row<VariableBatches> = Row::<VariableBatches>::new(
-    "glibc",
-    "as allocator, by glibc as it comes, once it has freed such tensors: what it maps it gives back (mallopt(3), M_MMAP_THRESHOLD)",
-    &["flex"],
-    &[DType::F32],
-    |_| plain_engine(),
-    |name, setting, params, inputs| {
-        let largest = params.batches().into_iter().map(|batch| params.count(batch, 2)).max().unwrap_or(0);
-        glibc_as_it_comes(largest * size_of::<f32>());
-        prepare(name, setting, params, inputs, Allocator)
-    },
-)
-.on_request();
-
-const OF_MIMALLOC: Row<VariableBatches> = Row::<VariableBatches>::new(
-    "mimalloc",
-    "as allocator, by mimalloc (Leijen, Zorn & de Moura, APLAS 2019), where the system has its library",
-    &["flex"],
-    &[DType::F32],
-    |_| plain_engine(),
-    |name, setting, params, inputs| of_library(name, setting, params, inputs, &MIMALLOC),
-)
-.only(|_, _, _| MIMALLOC.is_here())
-.on_request();
-
-const OF_JEMALLOC: Row<VariableBatches> = Row::<VariableBatches>::new(
-    "jemalloc",
-    "as allocator, by jemalloc (Evans, BSDCan 2006), where the system has its library",
-    &["flex"],
-    &[DType::F32],
-    |_| plain_engine(),
-    |name, setting, params, inputs| of_library(name, setting, params, inputs, &JEMALLOC),
-)
-.only(|_, _, _| JEMALLOC.is_here())
-.on_request();
-
-fn of_library(
-    name: &'static str,
-    setting: &Setting,
-    params: &VariableBatchesParams,
-    inputs: &Inputs,
-    library: &Library,
-) -> Result<Box<dyn Subject>> {
-    let memory = library.open().map_err(|why| failed(name, &setting.device, &why))?;
-    prepare(name, setting, params, inputs, memory)
-}
 
 /// Where tensors lie.
 pub(super) trait Memory {
@@ -305,25 +241,31 @@ struct Batches<M: Memory> {
     resident: Resident,
 }
 
-fn prepare<M: Memory + 'static>(
-    name: &'static str,
-    setting: &Setting,
-    params: &VariableBatchesParams,
-    inputs: &Inputs,
-    memory: M,
-) -> Result<Box<dyn Subject>> {
-    let batches = Batches {
-        params: params.clone(),
-        batches: params.batches(),
-        input: inputs.get("input").clone(),
-        memory,
-        layers: Vec::with_capacity(params.layers + 1),
-        grads: vec![0.0; params.steps * params.width],
-        done: 0,
-        faults: 0.0,
-        resident: Resident::watch(),
-    };
-    Ok(Box::new(Looping::new(name, setting, &VariableBatches::steps(params), batches)))
+impl Allocating for VariableBatches {
+    fn largest(params: &VariableBatchesParams) -> usize {
+        params.batches().into_iter().map(|batch| params.count(batch, 2)).max().unwrap_or(0)
+    }
+
+    fn prepared<M: Memory + 'static>(
+        name: &'static str,
+        setting: &Setting,
+        params: &VariableBatchesParams,
+        inputs: &Inputs,
+        memory: M,
+    ) -> Box<dyn Subject> {
+        let batches = Batches {
+            params: params.clone(),
+            batches: params.batches(),
+            input: inputs.get("input").clone(),
+            memory,
+            layers: Vec::with_capacity(params.layers + 1),
+            grads: vec![0.0; params.steps * params.width],
+            done: 0,
+            faults: 0.0,
+            resident: Resident::watch(),
+        };
+        Box::new(Looping::new(name, setting, &VariableBatches::steps(params), batches))
+    }
 }
 
 impl<M: Memory> Loop for Batches<M> {
@@ -386,6 +328,8 @@ impl<M: Memory> Loop for Batches<M> {
 
 #[cfg(test)]
 mod tests {
+    use benchbook_core::DType;
+
     use super::*;
 
     #[test]
@@ -419,7 +363,7 @@ mod tests {
         let params = VariableBatchesParams { batch: 16, width: 64, layers: 8, steps: 40, trace: 1 };
         let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
         let inputs = <VariableBatches as benchbook_core::Problem>::inputs(&params, 3);
-        let mut subject = prepare("pool", &setting, &params, &inputs, Pool::default()).unwrap();
+        let mut subject = VariableBatches::prepared("pool", &setting, &params, &inputs, Pool::default());
         let mut told = || {
             subject.run(1);
             subject.sync().unwrap();
@@ -443,8 +387,8 @@ mod tests {
             (subject.outputs().unwrap(), share.map(|metric| metric.value))
         };
         let [(pool, of_pool), (allocator, of_allocator)] = [
-            run(prepare("pool", &setting, &params, &inputs, Pool::default()).unwrap()),
-            run(prepare("allocator", &setting, &params, &inputs, Allocator).unwrap()),
+            run(VariableBatches::prepared("pool", &setting, &params, &inputs, Pool::default())),
+            run(VariableBatches::prepared("allocator", &setting, &params, &inputs, Allocator)),
         ];
         assert_eq!(pool, allocator);
         assert!(of_pool.is_some());

@@ -1,81 +1,18 @@
 //! A trace of allocations, replayed by the memories of `variable-batches`.
 
-use benchbook_core::{Array, DType, Inputs, Loop, Looping, Metric, Result, Row, Setting, Step, Subject};
+use benchbook_core::{Array, Inputs, Loop, Looping, Metric, Result, Row, Setting, Step, Subject};
 use benchbook_workloads::training::{AllocationTrace, AllocationTraceParams, Event};
 
-use super::allocators::{JEMALLOC, Library, MIMALLOC, glibc_as_it_comes};
-use super::pool::{Allocator, Memory, Pool, page_faults};
-use crate::flex::calls::failed;
-use crate::flex::engine::plain_engine;
+use super::memories::{Allocating, rows};
+use super::pool::{Memory, page_faults};
 use crate::ring::memory::Memory as Resident;
 
 /// Implementations of `allocation-trace`.
-pub const ROWS: [Row<AllocationTrace>; 5] = [POOL, ALLOCATOR, GLIBC, OF_MIMALLOC, OF_JEMALLOC];
-
-const POOL: Row<AllocationTrace> = Row::<AllocationTrace>::new(
-    "pool",
+pub const ROWS: [Row<AllocationTrace>; 5] = rows([
     "one block that grows to what is needed at once and stays, as pool of variable-batches (best fit)",
-    &["flex"],
-    &[DType::F32],
-    |_| plain_engine(),
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Pool::default()),
-)
-.catalogue(&["TR3"]);
-
-const ALLOCATOR: Row<AllocationTrace> = Row::<AllocationTrace>::new(
-    "allocator",
     "blocks of the system's allocator; in a worker, glibc keeps what is freed (GLIBC_TUNABLES)",
-    &["flex"],
-    &[DType::F32],
-    |_| plain_engine(),
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Allocator),
-);
-
-const GLIBC: Row<AllocationTrace> = Row::<AllocationTrace>::new(
-    "glibc",
     "as allocator, by glibc as it comes, once it has freed such blocks: what it maps it gives back (mallopt(3), M_MMAP_THRESHOLD)",
-    &["flex"],
-    &[DType::F32],
-    |_| plain_engine(),
-    |name, setting, params, inputs| {
-        glibc_as_it_comes(params.taken().into_iter().max().unwrap_or(0) * size_of::<f32>());
-        prepare(name, setting, params, inputs, Allocator)
-    },
-)
-.on_request();
-
-const OF_MIMALLOC: Row<AllocationTrace> = Row::<AllocationTrace>::new(
-    "mimalloc",
-    "as allocator, by mimalloc (Leijen, Zorn & de Moura, APLAS 2019), where the system has its library",
-    &["flex"],
-    &[DType::F32],
-    |_| plain_engine(),
-    |name, setting, params, inputs| of_library(name, setting, params, inputs, &MIMALLOC),
-)
-.only(|_, _, _| MIMALLOC.is_here())
-.on_request();
-
-const OF_JEMALLOC: Row<AllocationTrace> = Row::<AllocationTrace>::new(
-    "jemalloc",
-    "as allocator, by jemalloc (Evans, BSDCan 2006), where the system has its library",
-    &["flex"],
-    &[DType::F32],
-    |_| plain_engine(),
-    |name, setting, params, inputs| of_library(name, setting, params, inputs, &JEMALLOC),
-)
-.only(|_, _, _| JEMALLOC.is_here())
-.on_request();
-
-fn of_library(
-    name: &'static str,
-    setting: &Setting,
-    params: &AllocationTraceParams,
-    inputs: &Inputs,
-    library: &Library,
-) -> Result<Box<dyn Subject>> {
-    let memory = library.open().map_err(|why| failed(name, &setting.device, &why))?;
-    prepare(name, setting, params, inputs, memory)
-}
+]);
 
 /// A loop of steps.
 struct Replayed<M: Memory> {
@@ -92,30 +29,36 @@ struct Replayed<M: Memory> {
     resident: Resident,
 }
 
-fn prepare<M: Memory + 'static>(
-    name: &'static str,
-    setting: &Setting,
-    params: &AllocationTraceParams,
-    inputs: &Inputs,
-    memory: M,
-) -> Result<Box<dyn Subject>> {
-    let steps = params.events();
-    let numbers = steps.iter().flatten().map(|event| match event {
-        Event::Take(block, _) | Event::Give(block) => block + 1,
-    });
-    let blocks = numbers.max().unwrap_or(0);
-    let replayed = Replayed {
-        input: inputs.get("input").clone(),
-        memory,
-        blocks: (0..blocks).map(|_| None).collect(),
-        sums: vec![0.0; steps.len() * params.width],
-        most_live: params.most_live(),
-        steps,
-        done: 0,
-        faults: 0.0,
-        resident: Resident::watch(),
-    };
-    Ok(Box::new(Looping::new(name, setting, &AllocationTrace::steps(params), replayed)))
+impl Allocating for AllocationTrace {
+    fn largest(params: &AllocationTraceParams) -> usize {
+        params.taken().into_iter().max().unwrap_or(0)
+    }
+
+    fn prepared<M: Memory + 'static>(
+        name: &'static str,
+        setting: &Setting,
+        params: &AllocationTraceParams,
+        inputs: &Inputs,
+        memory: M,
+    ) -> Box<dyn Subject> {
+        let steps = params.events();
+        let numbers = steps.iter().flatten().map(|event| match event {
+            Event::Take(block, _) | Event::Give(block) => block + 1,
+        });
+        let blocks = numbers.max().unwrap_or(0);
+        let replayed = Replayed {
+            input: inputs.get("input").clone(),
+            memory,
+            blocks: (0..blocks).map(|_| None).collect(),
+            sums: vec![0.0; steps.len() * params.width],
+            most_live: params.most_live(),
+            steps,
+            done: 0,
+            faults: 0.0,
+            resident: Resident::watch(),
+        };
+        Box::new(Looping::new(name, setting, &AllocationTrace::steps(params), replayed))
+    }
 }
 
 impl<M: Memory> Loop for Replayed<M> {
