@@ -7,18 +7,15 @@ use benchbook_simd::{Int4Weights, Isa, matmul_int4, matmul_int4_loop};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
 use crate::flex::coded::Int4G32;
-use crate::flex::engine::plain_engine;
-use crate::flex::row::fused_row;
+use crate::flex::row::{fused_row, plain_row};
 use crate::flex::weight_only::{self, along_k, answer, right, short};
 
 /// One weight after another, and each anew for every row of the result.
-pub const LOOP: Row<Matmul> = Row::<Matmul>::new(
+pub const LOOP: Row<Matmul> = plain_row::<Matmul>(
     "int4-g32-loop",
     "a plain loop over weights of 4 bits (u4lo, symmetric, groups of 32 along k, f32 scales, rounded to nearest: arXiv \
      2210.17323), unpacked one by one",
-    &["flex"],
     &[DType::F32],
-    |_| plain_engine(),
     |name, setting, params, inputs| prepare(name, setting, params, inputs, matmul_int4_loop),
 )
 .only(short)

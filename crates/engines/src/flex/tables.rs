@@ -7,8 +7,7 @@ use benchbook_simd::{Isa, TableWeights, matmul_table, matmul_table_loop};
 use benchbook_workloads::matmul::{Matmul, MatmulParams};
 
 use crate::flex::coded::{E4m3, Format, Held, Mxfp4, Nf4};
-use crate::flex::engine::plain_engine;
-use crate::flex::row::fused_row;
+use crate::flex::row::{fused_row, plain_row};
 use crate::flex::weight_only::{self, answer, short};
 
 /// Two implementations for each format.
@@ -50,14 +49,9 @@ const NF4_DEQUANT: Row<Matmul> = dequant::<Nf4>(
 );
 
 const fn looped<F: Format>(name: &'static str, about: &'static str) -> Row<Matmul> {
-    let row = Row::<Matmul>::new(
-        name,
-        about,
-        &["flex"],
-        &[DType::F32],
-        |_| plain_engine(),
-        |name, setting, params, inputs| prepare::<F>(name, setting, params, inputs, matmul_table_loop),
-    );
+    let row = plain_row::<Matmul>(name, about, &[DType::F32], |name, setting, params, inputs| {
+        prepare::<F>(name, setting, params, inputs, matmul_table_loop)
+    });
     row.only(short).approximating(answer::<F>)
 }
 

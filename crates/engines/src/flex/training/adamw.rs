@@ -13,8 +13,7 @@ use super::elsewhere::Elsewhere;
 use super::filed::Filed;
 use crate::flex::calls::failed;
 use crate::flex::decoding::Who;
-use crate::flex::engine::plain_engine;
-use crate::flex::row::fused_row;
+use crate::flex::row::{fused_row, plain_row};
 use crate::flex::weight_only::own_bytes;
 
 /// Implementations of `adamw`.
@@ -37,12 +36,10 @@ const FUSED: Row<AdamW> = fused_row::<AdamW>(
 )
 .catalogue(&["TR2"]);
 
-const PASSES: Row<AdamW> = Row::<AdamW>::new(
+const PASSES: Row<AdamW> = plain_row::<AdamW>(
     "passes",
     "plain loops by all threads: a pass over memory for each operation, as an optimizer made of tensor operations has it",
-    &["flex"],
     &[DType::F32],
-    |_| plain_engine(),
     |name, setting, params, inputs| {
         let moments = Passes { of: Wide::of(inputs), below: vec![0.0; params.rows * params.width] };
         prepare((name, setting), params, inputs, (moments.of.clone(), moments, Vec::new()))
