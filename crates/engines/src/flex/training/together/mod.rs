@@ -31,83 +31,55 @@ const WORD: &str = "training";
 /// Workers of a training.
 const WORKERS: usize = 2;
 
+/// A row of a scheme; where it sends less than a gradient, the first step has a right answer of its own.
+macro_rules! row {
+    ($scheme:ident, $name:literal, $about:literal) => {{
+        let row = fused_row::<TextTraining>($name, $about, &[DType::F32], |name, setting, params, inputs| {
+            prepare(name, setting, params, inputs, Scheme::$scheme)
+        });
+        let row = row.only(|_, _, params: &TextTrainingParams| even(params)).on_request();
+        match Scheme::$scheme {
+            Scheme::Whole => row,
+            _ => row.approximating(|params, inputs, _| right::right(params, inputs, Scheme::$scheme)),
+        }
+    }};
+}
+
 /// Implementations of `text-training` by two processes.
-pub const ROWS: [Row<TextTraining>; 7] = [WHOLE, INT8, INT8_PLAIN, TOP_K, TOP_K_PLAIN, POWER, POWER_PLAIN];
-
-const F32: &[DType] = &[DType::F32];
-
-const WHOLE: Row<TextTraining> = fused_row::<TextTraining>(
-    "two-workers",
-    "two processes with half the threads and half of each batch, an all-reduce of gradients in f32 over loopback TCP",
-    F32,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::Whole),
-)
-.only(|_, _, params: &TextTrainingParams| even(params))
-.catalogue(&["SP5"])
-.on_request();
-
-const INT8: Row<TextTraining> = fused_row::<TextTraining>(
-    "two-workers-int8",
-    "as two-workers, gradients in eight bits with a scale for each row and error feedback (arXiv 1901.09847)",
-    F32,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::Int8),
-)
-.only(|_, _, params: &TextTrainingParams| even(params))
-.approximating(|params, inputs, _| right::right(params, inputs, Scheme::Int8))
-.catalogue(&["SP5"])
-.on_request();
-
-const INT8_PLAIN: Row<TextTraining> = fused_row::<TextTraining>(
-    "two-workers-int8-plain",
-    "as two-workers-int8, what rounding takes of a gradient is lost",
-    F32,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::Int8Plain),
-)
-.only(|_, _, params: &TextTrainingParams| even(params))
-.approximating(|params, inputs, _| right::right(params, inputs, Scheme::Int8Plain))
-.on_request();
-
-const TOP_K: Row<TextTraining> = fused_row::<TextTraining>(
-    "two-workers-top-k",
-    "as two-workers, the largest hundredth of each gradient with error feedback (arXiv 1712.01887)",
-    F32,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::TopK),
-)
-.only(|_, _, params: &TextTrainingParams| even(params))
-.approximating(|params, inputs, _| right::right(params, inputs, Scheme::TopK))
-.catalogue(&["SP5"])
-.on_request();
-
-const TOP_K_PLAIN: Row<TextTraining> = fused_row::<TextTraining>(
-    "two-workers-top-k-plain",
-    "as two-workers-top-k, what is left of a gradient is lost",
-    F32,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::TopKPlain),
-)
-.only(|_, _, params: &TextTrainingParams| even(params))
-.approximating(|params, inputs, _| right::right(params, inputs, Scheme::TopKPlain))
-.on_request();
-
-const POWER: Row<TextTraining> = fused_row::<TextTraining>(
-    "two-workers-power-sgd",
-    "as two-workers, gradients as two factors of rank 4 with error feedback (arXiv 1905.13727), of which each worker sends its own",
-    F32,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::Power),
-)
-.only(|_, _, params: &TextTrainingParams| even(params))
-.approximating(|params, inputs, _| right::right(params, inputs, Scheme::Power))
-.catalogue(&["SP5"])
-.on_request();
-
-const POWER_PLAIN: Row<TextTraining> = fused_row::<TextTraining>(
-    "two-workers-power-sgd-plain",
-    "as two-workers-power-sgd, what the factors lack of a gradient is lost",
-    F32,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, Scheme::PowerPlain),
-)
-.only(|_, _, params: &TextTrainingParams| even(params))
-.approximating(|params, inputs, _| right::right(params, inputs, Scheme::PowerPlain))
-.on_request();
+pub const ROWS: [Row<TextTraining>; 7] = [
+    row!(
+        Whole,
+        "two-workers",
+        "two processes with half the threads and half of each batch, an all-reduce of gradients in f32 over loopback TCP"
+    )
+    .catalogue(&["SP5"]),
+    row!(
+        Int8,
+        "two-workers-int8",
+        "as two-workers, gradients in eight bits with a scale for each row and error feedback (arXiv 1901.09847)"
+    )
+    .catalogue(&["SP5"]),
+    row!(Int8Plain, "two-workers-int8-plain", "as two-workers-int8, what rounding takes of a gradient is lost"),
+    row!(
+        TopK,
+        "two-workers-top-k",
+        "as two-workers, the largest hundredth of each gradient with error feedback (arXiv 1712.01887)"
+    )
+    .catalogue(&["SP5"]),
+    row!(TopKPlain, "two-workers-top-k-plain", "as two-workers-top-k, what is left of a gradient is lost"),
+    row!(
+        Power,
+        "two-workers-power-sgd",
+        "as two-workers, gradients as two factors of rank 4 with error feedback (arXiv 1905.13727), of which each worker \
+         sends its own"
+    )
+    .catalogue(&["SP5"]),
+    row!(
+        PowerPlain,
+        "two-workers-power-sgd-plain",
+        "as two-workers-power-sgd, what the factors lack of a gradient is lost"
+    ),
+];
 
 fn even(params: &TextTrainingParams) -> Support {
     if params.batch.is_multiple_of(WORKERS) {
