@@ -1,11 +1,10 @@
 //! Products and the blocks of models by candle's operations, as its own models call them.
 
-use benchbook_core::{Inputs, Row};
+use benchbook_core::{Inputs, Problem, Row};
 use benchbook_workloads::blocks::{
-    Activation, EPSILON, Embedding, EmbeddingParams, LayerNorm, LayerNormParams, Linear, LinearParams, Mlp, MlpParams,
-    RmsNorm, RmsNormParams, Softmax, SoftmaxParams,
+    Activation, EPSILON, Embedding, LayerNorm, Linear, LinearParams, Mlp, MlpParams, RmsNorm, Softmax,
 };
-use benchbook_workloads::matmul::{Matmul, MatmulParams};
+use benchbook_workloads::matmul::Matmul;
 use candle_core::{Result, Tensor};
 use candle_nn::ops::{layer_norm, rms_norm, softmax_last_dim};
 
@@ -33,23 +32,44 @@ pub const SOFTMAX: Row<Softmax> = row::<Scores>("candle", "candle_nn::ops::softm
 /// `Tensor::embedding`.
 pub const EMBEDDING: Row<Embedding> = row::<Table>("candle", "candle's Tensor::embedding, on one thread");
 
-/// `[m, k]` and `[k, n]`
-pub struct Product([Tensor; 2]);
+/// Calls of one operation on inputs as they are.
+macro_rules! calls {
+    ($($(#[$shapes:meta])* $name:ident of $problem:ident: |$($input:ident),+| $call:expr;)+) => { $(
+        $(#[$shapes])*
+        pub struct $name {
+            $($input: Tensor,)+
+        }
 
-impl Call for Product {
-    type Problem = Matmul;
+        impl Call for $name {
+            type Problem = $problem;
 
-    fn prepared(_params: &MatmulParams, inputs: &Inputs) -> Result<Self> {
-        Ok(Self([upload(inputs.get("a"))?, upload(inputs.get("b"))?]))
-    }
+            fn prepared(_params: &<$problem as Problem>::Params, inputs: &Inputs) -> Result<Self> {
+                Ok(Self { $($input: upload(inputs.get(stringify!($input)))?,)+ })
+            }
 
-    fn call(&self) -> Result<Tensor> {
-        self.0[0].matmul(&self.0[1])
-    }
+            fn call(&self) -> Result<Tensor> {
+                let Self { $($input),+ } = self;
+                $call
+            }
 
-    fn input(&self, name: &str) -> Option<&Tensor> {
-        find(&["a", "b"], &[&self.0[0], &self.0[1]], name)
-    }
+            fn input(&self, name: &str) -> Option<&Tensor> {
+                find(&[$(stringify!($input)),+], &[$(&self.$input),+], name)
+            }
+        }
+    )+ };
+}
+
+calls! {
+    /// `[m, k]` and `[k, n]`
+    Product of Matmul: |a, b| a.matmul(b);
+    /// `[rows, width]`, `[width]` and `[width]`
+    Layer of LayerNorm: |input, gain, bias| layer_norm(input, gain, bias, EPSILON as f32);
+    /// `[rows, width]` and `[width]`
+    Rms of RmsNorm: |input, gain| rms_norm(input, gain, EPSILON as f32);
+    /// `[rows, width]`
+    Scores of Softmax: |input| softmax_last_dim(input);
+    /// `[tokens]` and `[vocabulary, width]`
+    Table of Embedding: |ids, table| table.embedding(ids);
 }
 
 fn activated(activation: Activation, sum: Tensor) -> Result<Tensor> {
@@ -126,96 +146,5 @@ impl Call for Products {
             Some(gate) if name == "w_gate" => Some(gate),
             _ => find(&["input", "w_up", "w_down"], &[input, up, down], name),
         }
-    }
-}
-
-pub struct Layer {
-    /// `[rows, width]`
-    input: Tensor,
-    /// `[width]`
-    gain: Tensor,
-    /// `[width]`
-    bias: Tensor,
-}
-
-impl Call for Layer {
-    type Problem = LayerNorm;
-
-    fn prepared(_params: &LayerNormParams, inputs: &Inputs) -> Result<Self> {
-        let tensor = |name: &str| upload(inputs.get(name));
-        Ok(Self { input: tensor("input")?, gain: tensor("gain")?, bias: tensor("bias")? })
-    }
-
-    fn call(&self) -> Result<Tensor> {
-        layer_norm(&self.input, &self.gain, &self.bias, EPSILON as f32)
-    }
-
-    fn input(&self, name: &str) -> Option<&Tensor> {
-        find(&["input", "gain", "bias"], &[&self.input, &self.gain, &self.bias], name)
-    }
-}
-
-pub struct Rms {
-    /// `[rows, width]`
-    input: Tensor,
-    /// `[width]`
-    gain: Tensor,
-}
-
-impl Call for Rms {
-    type Problem = RmsNorm;
-
-    fn prepared(_params: &RmsNormParams, inputs: &Inputs) -> Result<Self> {
-        Ok(Self { input: upload(inputs.get("input"))?, gain: upload(inputs.get("gain"))? })
-    }
-
-    fn call(&self) -> Result<Tensor> {
-        rms_norm(&self.input, &self.gain, EPSILON as f32)
-    }
-
-    fn input(&self, name: &str) -> Option<&Tensor> {
-        find(&["input", "gain"], &[&self.input, &self.gain], name)
-    }
-}
-
-/// `[rows, width]`
-pub struct Scores(Tensor);
-
-impl Call for Scores {
-    type Problem = Softmax;
-
-    fn prepared(_params: &SoftmaxParams, inputs: &Inputs) -> Result<Self> {
-        Ok(Self(upload(inputs.get("input"))?))
-    }
-
-    fn call(&self) -> Result<Tensor> {
-        softmax_last_dim(&self.0)
-    }
-
-    fn input(&self, name: &str) -> Option<&Tensor> {
-        find(&["input"], &[&self.0], name)
-    }
-}
-
-pub struct Table {
-    /// `[tokens]`
-    ids: Tensor,
-    /// `[vocabulary, width]`
-    table: Tensor,
-}
-
-impl Call for Table {
-    type Problem = Embedding;
-
-    fn prepared(_params: &EmbeddingParams, inputs: &Inputs) -> Result<Self> {
-        Ok(Self { ids: upload(inputs.get("ids"))?, table: upload(inputs.get("table"))? })
-    }
-
-    fn call(&self) -> Result<Tensor> {
-        self.table.embedding(&self.ids)
-    }
-
-    fn input(&self, name: &str) -> Option<&Tensor> {
-        find(&["ids", "table"], &[&self.ids, &self.table], name)
     }
 }
