@@ -2,7 +2,7 @@
 
 from .devices import GGUF, TORCHAO
 from .names import ENCODERS, SINGLE, WIDE
-from .row_kinds import graph, torch_row
+from .row_kinds import encoder_rows, graph, torch_row
 from .rows import Row
 
 MODELS = [
@@ -19,25 +19,13 @@ MODELS = [
             ),
         )
     ),
-    *(
-        Row(
-            "model",
-            workload,
-            ("transformers", "transformers-mkl"),
-            WIDE,
-            f"transformers_encoders:{workload.split('-')[0]}",
-            about,
-            ("EN3",),
-            tokens=tokens,
-        )
-        for (workload, tokens), about in zip(
-            ENCODERS,
-            (
-                "BERT of Hugging Face Transformers, and the mean of its positions",
-                "the encoder of Whisper of Hugging Face Transformers",
-            ),
-            strict=True,
-        )
+    *encoder_rows(
+        ("transformers", "transformers-mkl"),
+        WIDE,
+        "transformers_encoders",
+        ("EN3",),
+        "BERT of Hugging Face Transformers, and the mean of its positions",
+        "the encoder of Whisper of Hugging Face Transformers",
     ),
     *(
         Row(
@@ -68,25 +56,13 @@ MODELS = [
         )
         for workload, prepare, model in (("greedy-decoding", "Decoding", "GPT-2"), ("generate", "Generate", "LLaMA"))
     ),
-    *(
-        Row(
-            "model",
-            workload,
-            ("ctranslate2",),
-            SINGLE,
-            f"ctranslate2_encoders:{workload.split('-')[0]}",
-            about,
-            ("EN5",),
-            tokens=tokens,
-        )
-        for (workload, tokens), about in zip(
-            ENCODERS,
-            (
-                "a BERT in CTranslate2's form, and the mean of its positions",
-                "the encoder of a Whisper in CTranslate2's form",
-            ),
-            strict=True,
-        )
+    *encoder_rows(
+        ("ctranslate2",),
+        SINGLE,
+        "ctranslate2_encoders",
+        ("EN5",),
+        "a BERT in CTranslate2's form, and the mean of its positions",
+        "the encoder of a Whisper in CTranslate2's form",
     ),
     *(
         graph(device, workload, SINGLE, f"{module}:cpu", about, ("EN5",), tokens)
