@@ -9,7 +9,7 @@ use crate::flex::{CPU_DEVICES, burn_engine, fused_engine};
 pub const WIDE: [DType; 2] = [DType::F64, DType::F32];
 
 /// See [`Row::prepare`].
-type Prepare<P> = fn(&'static str, &Setting, &<P as Problem>::Params, &Inputs) -> Result<Box<dyn Subject>>;
+pub type Prepare<P> = fn(&'static str, &Setting, &<P as Problem>::Params, &Inputs) -> Result<Box<dyn Subject>>;
 
 /// A row of burn's operations, on each of its devices.
 pub const fn burn_row<P: Problem>(

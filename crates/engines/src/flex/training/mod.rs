@@ -19,6 +19,7 @@ mod memories;
 pub mod pool;
 mod products;
 pub mod replayed;
+mod rows;
 mod steps;
 pub mod text;
 pub mod together;

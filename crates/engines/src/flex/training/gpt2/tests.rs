@@ -1,6 +1,6 @@
 //! Gradients beside those of the problem, and of one way to keep activations beside another.
 
-use benchbook_core::Problem;
+use benchbook_core::{DType, Problem};
 use benchbook_workloads::training::{TENSORS, Tensors, loss_and_gradients};
 
 use super::*;
@@ -87,7 +87,8 @@ fn a_loss_that_is_no_number_ends_the_loop_with_its_step() {
     let params = Gpt2TrainingParams { rate: 1e29, steps: 4, ..params([1, 1, 8, 7, 1, 3]) };
     let inputs = Gpt2Training::inputs(&params, 11);
     let setting = Setting { device: "flex".into(), dtype: DType::F32, threads: 1, copies: 1 };
-    let mut subject = prepare("kept", &setting, &params, &inputs, (Keeping::All, Scaling::None)).unwrap();
+    let way = (Keeping::All, Scaling::None);
+    let mut subject = Gpt2Training::prepare("kept", &setting, &params, &inputs, way).unwrap();
     let looped = subject.looped().unwrap();
     looped.begin();
     let mut values = [0.0; 4];

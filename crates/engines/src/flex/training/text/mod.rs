@@ -11,11 +11,11 @@ use benchbook_core::{
 use benchbook_workloads::training::{Gpt2Training, Gpt2TrainingParams};
 
 use super::casts::Scaling;
-use super::gpt2::{enough, prepared};
+use super::gpt2::prepared;
 use super::keeping::Keeping;
+use super::rows::{self, Trains};
 use super::steps::Way;
 use crate::flex::quality::here;
-use crate::flex::row::fused_row;
 pub(crate) use health::Health;
 use source::{BYTES, Source};
 
@@ -172,75 +172,31 @@ fn checked(params: &TextTrainingParams, steps: usize, inputs: &Inputs, seed: u64
 }
 
 /// Implementations of `text-training`.
-pub const ROWS: [Row<TextTraining>; 5] = [KEPT, CHECKPOINTED, HALF, FP8_DYNAMIC, FP8_DELAYED];
+pub const ROWS: [Row<TextTraining>; 5] = [
+    rows::kept("forward and back by hand, as kept of gpt2-training"),
+    rows::checkpointed(),
+    rows::bf16(rows::IN_BF16),
+    rows::fp8_dynamic(rows::IN_FP8),
+    rows::fp8_delayed(rows::DELAYED),
+];
 
-const F32: &[DType] = &[DType::F32];
-
-/// See those of `gpt2-training`.
-const F8: &[DType] = &[DType::F8e4m3];
-const BF16: &[DType] = &[DType::Bf16];
-
-const KEPT: Row<TextTraining> = fused_row::<TextTraining>(
-    "kept",
-    "forward and back by hand, as kept of gpt2-training",
-    F32,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::None)),
-)
-.only(|_, _, params: &TextTrainingParams| params.is_here())
-.catalogue(&["TR5"]);
-
-const CHECKPOINTED: Row<TextTraining> = fused_row::<TextTraining>(
-    "checkpointed",
-    "as kept, of each layer only what comes in waits for the pass back (Chen et al., arXiv 1604.06174, section 4)",
-    F32,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::Every(1), Scaling::None)),
-)
-.only(|_, _, params: &TextTrainingParams| params.is_here())
-.catalogue(&["TR1"]);
-
-const HALF: Row<TextTraining> = fused_row::<TextTraining>(
-    "bf16",
-    "as kept, factors of products in emulated floats of sixteen bits, as bf16 of gpt2-training (arXiv 1905.12322)",
-    BF16,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::Bf16)),
-)
-.only(|_, _, params: &TextTrainingParams| averages_out(params))
-.on_request();
-
-const FP8_DYNAMIC: Row<TextTraining> = fused_row::<TextTraining>(
-    "fp8-dynamic",
-    "as kept, factors of products in emulated floats of eight bits, as fp8-dynamic of gpt2-training (arXiv 2209.05433)",
-    F8,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::Dynamic)),
-)
-.only(|_, _, params: &TextTrainingParams| averages_out(params))
-.catalogue(&["PR6"])
-.on_request();
-
-const FP8_DELAYED: Row<TextTraining> = fused_row::<TextTraining>(
-    "fp8-delayed",
-    "as fp8-dynamic, by the scale of the largest number of the 16 steps before, where there are any",
-    F8,
-    |name, setting, params, inputs| prepare(name, setting, params, inputs, (Keeping::All, Scaling::Delayed)),
-)
-.only(|_, _, params: &TextTrainingParams| averages_out(params))
-.catalogue(&["PR6"])
-.on_request();
-
-fn averages_out(params: &TextTrainingParams) -> Support {
-    match params.is_here() {
-        Support::Yes => enough(params.model().tokens(), params.width),
-        no @ Support::No(_) => no,
+impl Trains for TextTraining {
+    fn sizes(params: &TextTrainingParams) -> [usize; 2] {
+        [params.model().tokens(), params.width]
     }
-}
 
-fn prepare(
-    name: &'static str,
-    setting: &Setting,
-    params: &TextTrainingParams,
-    inputs: &Inputs,
-    (keeping, scaling): (Keeping, Scaling),
-) -> Result<Box<dyn Subject>> {
-    let way = Way { keeping, scaling, telling: Box::new(Health::new(params.layers)) };
-    Ok(prepared((name, setting), &params.model(), inputs, way, &TextTraining::steps(params)))
+    fn is_here(params: &TextTrainingParams) -> Support {
+        params.is_here()
+    }
+
+    fn prepare(
+        name: &'static str,
+        setting: &Setting,
+        params: &TextTrainingParams,
+        inputs: &Inputs,
+        (keeping, scaling): (Keeping, Scaling),
+    ) -> Result<Box<dyn Subject>> {
+        let way = Way { keeping, scaling, telling: Box::new(Health::new(params.layers)) };
+        Ok(prepared((name, setting), &params.model(), inputs, way, &Self::steps(params)))
+    }
 }
