@@ -13,6 +13,7 @@ mod filed;
 pub mod gpt2;
 mod heads;
 mod keeping;
+mod layered;
 pub mod llama;
 pub mod lora;
 mod memories;

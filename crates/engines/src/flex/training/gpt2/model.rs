@@ -2,19 +2,18 @@
 
 use std::slice::{from_mut, from_ref};
 
-use benchbook_simd::{self as simd, Attend, Elementwise, Forward, Gradients, Heads, Isa, Norm, NormBackward, Result};
+use benchbook_simd::{self as simd, Elementwise, Forward, Gradients, Heads, Isa, Norm, NormBackward, Result};
 use benchbook_workloads::blocks::EPSILON;
 use benchbook_workloads::training::Gpt2TrainingParams;
 
 use super::layout::{DOWN, Layout, MERGE, Matrix, QKV, UP, WPE, WTE, both};
 use crate::flex::training::casts::{Casts, Scaling};
-use crate::flex::training::heads::ByHeads;
 use crate::flex::training::keeping::{Checkpoints, Keeping};
+use crate::flex::training::layered::{Layered, Passes, Shape};
 use crate::flex::training::products::{Linear, Logits};
-use crate::flex::training::steps::Trained;
 
 /// What products and attention of a layer give.
-struct Heavy {
+pub struct Heavy {
     before: Vec<f32>,
     /// Query, key and value, `[batch, heads, seq, head_dim]` each.
     heads: [Vec<f32>; 3],
@@ -26,7 +25,7 @@ struct Heavy {
 }
 
 /// What is made of these without a product.
-struct Light {
+pub struct Light {
     normed: Vec<f32>,
     merged: Vec<f32>,
     normed_again: Vec<f32>,
@@ -34,7 +33,7 @@ struct Light {
 }
 
 /// Memory that each layer uses anew.
-struct Room {
+pub struct Room {
     /// `[tokens, width]`
     narrow: Vec<f32>,
     /// Query, key and value, or their gradients, beside each other.
@@ -46,32 +45,8 @@ struct Room {
     turned: [Vec<f32>; 3],
 }
 
-/// Sizes of a pass.
-#[derive(Clone, Copy)]
-struct Shape {
-    batch: usize,
-    seq: usize,
-    heads: usize,
-    width: usize,
-    isa: Isa,
-}
-
-/// A model, its gradients, and what waits for the pass back.
-pub struct Model {
-    shape: Shape,
-    layers: usize,
-    pub layout: Layout,
-    pub weights: Vec<f32>,
-    pub grads: Vec<f32>,
-    pub casts: Casts,
-    checkpoints: Checkpoints,
-    heavy: Vec<Heavy>,
-    light: Vec<Light>,
-    stream: Vec<f32>,
-    grad: Vec<f32>,
-    logits: Logits,
-    room: Room,
-}
+/// A GPT-2.
+pub type Model = Layered<Layout, Heavy, Light, Room>;
 
 impl Model {
     /// A model with these weights.
@@ -96,7 +71,12 @@ impl Model {
         let checkpoints = Checkpoints::new(keeping, layers, tokens * width);
         let [heavies, lights] = checkpoints.places();
         Self {
-            shape: Shape { batch, seq, heads, width, isa },
+            shape: Shape {
+                heads: Heads { batch, heads, kv_heads: heads, seq_q: seq, seq_kv: seq, head_dim: width / heads },
+                width,
+                hidden: 4 * width,
+                isa,
+            },
             layers,
             layout: Layout::of(params),
             grads: zeros(weights.len()),
@@ -117,10 +97,11 @@ impl Model {
             },
         }
     }
+}
 
-    /// Tokens and their places as numbers.
+impl Passes for Model {
     fn embed(&mut self, given: &[i32]) -> Result<()> {
-        let Shape { seq, width, isa, .. } = self.shape;
+        let Shape { heads: Heads { seq_q: seq, .. }, width, isa, .. } = self.shape;
         let (table, places) = (&self.weights[self.layout.tensor(WTE)], &self.weights[self.layout.tensor(WPE)]);
         simd::embedding(&simd::Embedding { width, table, ids: given, isa }, &mut self.stream)?;
         for (row, place) in self.stream.chunks_exact_mut(width).zip((0..seq).cycle()) {
@@ -129,7 +110,6 @@ impl Model {
         Ok(())
     }
 
-    /// The last norm, logits and loss; the gradients of all three, and that of the stream before them.
     fn head(&mut self, wanted: &[i32]) -> Result<f64> {
         let Self { shape: Shape { width, isa, .. }, layout, weights, grads, stream, grad, .. } = self;
         let (width, isa) = (*width, *isa);
@@ -147,7 +127,6 @@ impl Model {
         Ok(loss)
     }
 
-    /// A layer forward.
     fn forward(&mut self, layer: usize) -> Result<()> {
         let Self { shape, layout, weights, casts, stream, room, .. } = self;
         let (heavy_at, light_at) = (layer % self.heavy.len(), layer % self.light.len());
@@ -157,7 +136,7 @@ impl Model {
         of.norm(0, stream, &mut light.normed)?;
         of.linear(casts, QKV, &light.normed, &mut room.triple)?;
         shape.by_heads().split(&room.triple, &mut heavy.heads);
-        simd::attention_with_sums(&of.attend(&heavy.heads), &mut heavy.mixed, &mut heavy.sums)?;
+        simd::attention_with_sums(&shape.attend(&heavy.heads), &mut heavy.mixed, &mut heavy.sums)?;
         shape.by_heads().join(from_ref(&heavy.mixed), &mut light.merged);
         of.linear(casts, MERGE, &light.merged, &mut room.narrow)?;
         simd::elementwise(shape.isa, Elementwise::Sum([&heavy.before, &room.narrow]), &mut heavy.middle)?;
@@ -168,14 +147,7 @@ impl Model {
         simd::elementwise(shape.isa, Elementwise::Sum([&heavy.middle, &room.narrow]), stream)
     }
 
-    /// Computes again what the pass back of a layer needs and nobody has kept.
     fn again(&mut self, layer: usize) -> Result<()> {
-        for layer in self.checkpoints.again(layer, &mut self.stream) {
-            self.forward(layer)?;
-        }
-        if self.checkpoints.keeping != Keeping::Products {
-            return Ok(());
-        }
         let Self { shape, layout, weights, .. } = self;
         let (heavy, light) = (&self.heavy[layer], &mut self.light[0]);
         let of = Of { shape: *shape, layout, weights, layer };
@@ -185,7 +157,6 @@ impl Model {
         simd::gelu(shape.isa, &heavy.wide, &mut light.opened)
     }
 
-    /// A layer back: the gradient of the stream after it becomes that before it.
     fn backward(&mut self, layer: usize) -> Result<()> {
         let Self { shape, layout, weights, grads, casts, grad, room, .. } = self;
         let (heavy, light) = (&self.heavy[layer % self.heavy.len()], &self.light[layer % self.light.len()]);
@@ -199,61 +170,14 @@ impl Model {
         let [query, key, value, mixed] = &mut *heads;
         shape.by_heads().split(narrow, from_mut(mixed));
         let forward = Forward { out: &heavy.mixed, lse: &heavy.sums, grad: mixed };
-        simd::attention_backward(&of.attend(&heavy.heads), &forward, &mut Gradients { query, key, value })?;
+        simd::attention_backward(&shape.attend(&heavy.heads), &forward, &mut Gradients { query, key, value })?;
         shape.by_heads().join(&heads[..3], triple);
         of.linear_back(casts, turned, QKV, [&light.normed, &triple[..]], narrow, grads)?;
         of.norm_back(0, [&heavy.before, &narrow[..]], grad, grads)
     }
-}
 
-impl Shape {
-    fn by_heads(&self) -> ByHeads {
-        ByHeads { batch: self.batch, seq: self.seq, head_dim: self.width / self.heads }
-    }
-}
-
-impl Trained for Model {
-    type Layout = Layout;
-
-    fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    fn grads(&self) -> &[f32] {
-        &self.grads
-    }
-
-    fn weights_and_grads(&mut self) -> (&mut [f32], &[f32]) {
-        (&mut self.weights, &self.grads)
-    }
-
-    fn begin(&mut self) {
-        self.casts.begin();
-    }
-
-    fn kept_bytes(&self) -> usize {
-        let Shape { batch, seq, heads, width, .. } = self.shape;
-        let tokens = batch * seq;
-        // Of a layer ten widths and a number for each head; seven widths are made of them.
-        let heavy = self.heavy.len() * tokens * (10 * width + heads);
-        let light = self.light.len() * tokens * 7 * width;
-        size_of::<f32>() * (heavy + light + self.checkpoints.numbers())
-    }
-
-    fn loss(&mut self, ids: &[i32]) -> Result<f64> {
-        let Shape { seq, width, .. } = self.shape;
-        let given: Vec<i32> = ids.chunks_exact(seq + 1).flat_map(|text| text[..seq].iter().copied()).collect();
-        let wanted: Vec<i32> = ids.chunks_exact(seq + 1).flat_map(|text| text[1..].iter().copied()).collect();
-        self.embed(&given)?;
-        for layer in 0..self.layers {
-            self.checkpoints.pass(layer, &self.stream);
-            self.forward(layer)?;
-        }
-        let loss = self.head(&wanted)?;
-        for layer in (0..self.layers).rev() {
-            self.again(layer)?;
-            self.backward(layer)?;
-        }
+    fn embed_back(&mut self, given: &[i32]) {
+        let Shape { heads: Heads { seq_q: seq, .. }, width, .. } = self.shape;
         let (wte, wpe) = (self.layout.tensor(WTE), self.layout.tensor(WPE));
         self.grads[wpe.clone()].fill(0.0);
         for ((place, id), grad) in given.iter().enumerate().zip(self.grad.chunks_exact(width)) {
@@ -261,7 +185,13 @@ impl Trained for Model {
                 self.grads[first..first + width].iter_mut().zip(grad).for_each(|(to, grad)| *to += grad);
             }
         }
-        Ok(loss)
+    }
+
+    fn waiting(&self) -> usize {
+        let Shape { heads: Heads { batch, heads, seq_q: seq, .. }, width, .. } = self.shape;
+        let tokens = batch * seq;
+        // Of a layer ten widths and a number for each head; seven widths are made of them.
+        self.heavy.len() * tokens * (10 * width + heads) + self.light.len() * tokens * 7 * width
     }
 }
 
@@ -320,23 +250,5 @@ impl Of<'_> {
         simd::column_sums(to, grad, &mut grads[bias])?;
         let parts = [input, &self.weights[weights.clone()], grad];
         self.product(casts, matrix).backward(turned, parts, out, &mut grads[weights])
-    }
-
-    /// Causal attention of these heads.
-    fn attend<'h>(&self, heads: &'h [Vec<f32>; 3]) -> Attend<'h> {
-        let Shape { batch, seq, heads: count, width, isa } = self.shape;
-        let [query, key, value] = heads;
-        let (seq_q, seq_kv, head_dim) = (seq, seq, width / count);
-        Attend {
-            heads: Heads { batch, heads: count, kv_heads: count, seq_q, seq_kv, head_dim },
-            query,
-            key,
-            value,
-            scale: None,
-            causal: true,
-            window: None,
-            mask: None,
-            isa,
-        }
     }
 }

@@ -2,21 +2,18 @@
 
 use std::slice::{from_mut, from_ref};
 
-use benchbook_simd::{
-    self as simd, Attend, Elementwise, Forward, Gradients, Heads, Isa, Norm, NormBackward, Result, Rotary,
-};
+use benchbook_simd::{self as simd, Elementwise, Forward, Gradients, Heads, Isa, Norm, NormBackward, Result, Rotary};
 use benchbook_workloads::blocks::EPSILON;
 use benchbook_workloads::training::LlamaTrainingParams;
 
 use super::layout::{DOWN, EMBEDDING, GATE_UP, LAST_NORM, Layout, Matrix, NORMS, OUT, QKV};
 use crate::flex::training::casts::{Casts, Scaling};
-use crate::flex::training::heads::ByHeads;
 use crate::flex::training::keeping::{Checkpoints, Keeping};
+use crate::flex::training::layered::{Layered, Passes, Shape};
 use crate::flex::training::products::{Linear, Logits};
-use crate::flex::training::steps::Trained;
 
 /// What products of a layer give.
-struct Heavy {
+pub struct Heavy {
     before: Vec<f32>,
     /// Query and key, turned, and value, `[batch, heads, seq, head_dim]` each.
     heads: [Vec<f32>; 3],
@@ -33,7 +30,7 @@ impl Heavy {
 }
 
 /// What is made of these without a product by weights.
-struct Light {
+pub struct Light {
     normed: Vec<f32>,
     /// What attention gives, `[batch, heads, seq, head_dim]`.
     mixed: Vec<f32>,
@@ -51,8 +48,10 @@ impl Light {
     }
 }
 
-/// Memory that each layer uses anew.
-struct Room {
+/// Angles, and memory that each layer uses anew.
+pub struct Room {
+    /// Forward and back.
+    rotary: [Rotary; 2],
     /// `[tokens, width]`
     narrow: Vec<f32>,
     /// Queries, keys and values, or their gradients, beside each other.
@@ -71,40 +70,8 @@ struct Room {
     turned: [Vec<f32>; 3],
 }
 
-/// Sizes of a pass.
-#[derive(Clone, Copy)]
-struct Shape {
-    heads: Heads,
-    width: usize,
-    hidden: usize,
-    isa: Isa,
-}
-
-impl Shape {
-    fn by_heads(&self) -> ByHeads {
-        let Heads { batch, seq_q: seq, head_dim, .. } = self.heads;
-        ByHeads { batch, seq, head_dim }
-    }
-}
-
-/// A model, its gradients, and what waits for the pass back.
-pub struct Model {
-    shape: Shape,
-    layers: usize,
-    layout: Layout,
-    weights: Vec<f32>,
-    grads: Vec<f32>,
-    casts: Casts,
-    checkpoints: Checkpoints,
-    heavy: Vec<Heavy>,
-    light: Vec<Light>,
-    stream: Vec<f32>,
-    grad: Vec<f32>,
-    logits: Logits,
-    /// Angles forward and back.
-    rotary: [Rotary; 2],
-    room: Room,
-}
+/// A LLaMA.
+pub type Model = Layered<Layout, Heavy, Light, Room>;
 
 impl Model {
     /// A model with these weights.
@@ -149,8 +116,8 @@ impl Model {
             stream: zeros(width),
             grad: zeros(width),
             logits: Logits::new(tokens, vocabulary),
-            rotary: [rotary.clone(), rotary.reversed()],
             room: Room {
+                rotary: [rotary.clone(), rotary.reversed()],
                 narrow: zeros(width),
                 triple: zeros(params.row()),
                 heads: parts(),
@@ -162,8 +129,15 @@ impl Model {
             },
         })
     }
+}
 
-    /// The last norm, logits and loss; the gradients of all three, and that of the stream before them.
+impl Passes for Model {
+    fn embed(&mut self, given: &[i32]) -> Result<()> {
+        let Shape { width, isa, .. } = self.shape;
+        let table = &self.weights[self.layout.tensor(EMBEDDING)];
+        simd::embedding(&simd::Embedding { width, table, ids: given, isa }, &mut self.stream)
+    }
+
     fn head(&mut self, wanted: &[i32]) -> Result<f64> {
         let Self { shape: Shape { width, isa, .. }, layout, weights, grads, stream, grad, room, .. } = self;
         let (width, isa, gain) = (*width, *isa, layout.tensor(LAST_NORM));
@@ -180,13 +154,12 @@ impl Model {
         Ok(loss)
     }
 
-    /// A layer forward.
     fn forward(&mut self, layer: usize) -> Result<()> {
-        let Self { shape, layout, weights, casts, stream, room, rotary: [rotary, _], .. } = self;
+        let Self { shape, layout, weights, casts, stream, room, .. } = self;
         let (heavy_at, light_at) = (layer % self.heavy.len(), layer % self.light.len());
         let (heavy, light) = (&mut self.heavy[heavy_at], &mut self.light[light_at]);
         let of = Of { shape: *shape, layout, weights, layer };
-        let (isa, seq) = (shape.isa, shape.heads.seq_q);
+        let (isa, seq, rotary) = (shape.isa, shape.heads.seq_q, &room.rotary[0]);
         heavy.before.copy_from_slice(stream);
         of.norm(0, stream, &mut light.normed)?;
         of.linear(casts, QKV, &light.normed, &mut room.triple)?;
@@ -205,14 +178,7 @@ impl Model {
         simd::elementwise(isa, Elementwise::Sum([&heavy.middle, &room.narrow]), stream)
     }
 
-    /// Computes again what the pass back of a layer needs and nobody has kept.
     fn again(&mut self, layer: usize) -> Result<()> {
-        for layer in self.checkpoints.again(layer, &mut self.stream) {
-            self.forward(layer)?;
-        }
-        if self.checkpoints.keeping != Keeping::Products {
-            return Ok(());
-        }
         let Self { shape, layout, weights, .. } = self;
         let (heavy, light) = (&self.heavy[layer], &mut self.light[0]);
         let of = Of { shape: *shape, layout, weights, layer };
@@ -222,14 +188,22 @@ impl Model {
         simd::swiglu(shape.isa, shape.hidden, &heavy.both, &mut light.opened)
     }
 
-    /// A layer back: the gradient of the stream after it becomes that before it.
     fn backward(&mut self, layer: usize) -> Result<()> {
-        let Self { shape, layout, weights, grads, casts, grad, room, rotary: [_, rotary], .. } = self;
+        let Self { shape, layout, weights, grads, casts, grad, room, .. } = self;
         let (heavy, light) = (&self.heavy[layer % self.heavy.len()], &self.light[layer % self.light.len()]);
         let of = Of { shape: *shape, layout, weights, layer };
         let (isa, seq) = (shape.isa, shape.heads.seq_q);
-        let Room { narrow, triple, heads: [of_query, of_key, _], back, mixed: [merged, mixed], opened, both, turned } =
-            room;
+        let Room {
+            rotary: [_, rotary],
+            narrow,
+            triple,
+            heads: [of_query, of_key, _],
+            back,
+            mixed: [merged, mixed],
+            opened,
+            both,
+            turned,
+        } = room;
         of.linear_back(casts, turned, DOWN, [&light.opened, &grad[..]], opened, grads)?;
         simd::swiglu_backward(isa, shape.hidden, &heavy.both, opened, both)?;
         of.linear_back(casts, turned, GATE_UP, [&light.normed_again, &both[..]], narrow, grads)?;
@@ -240,61 +214,26 @@ impl Model {
         let [query, key, value] = &mut *back;
         // The gradient of values is at its place, those of queries and keys are turned back first.
         let mut found = Gradients { query: of_query, key: of_key, value };
-        simd::attention_backward(&of.attend(&heavy.heads), &forward, &mut found)?;
+        simd::attention_backward(&shape.attend(&heavy.heads), &forward, &mut found)?;
         rotary.rotate(isa, seq, 0, of_query, query)?;
         rotary.rotate(isa, seq, 0, of_key, key)?;
         shape.by_heads().join(&back[..], triple);
         of.linear_back(casts, turned, QKV, [&light.normed, &triple[..]], narrow, grads)?;
         of.norm_back(0, [&heavy.before, &narrow[..]], grad, grads)
     }
-}
 
-impl Trained for Model {
-    type Layout = Layout;
-
-    fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    fn grads(&self) -> &[f32] {
-        &self.grads
-    }
-
-    fn weights_and_grads(&mut self) -> (&mut [f32], &[f32]) {
-        (&mut self.weights, &self.grads)
-    }
-
-    fn begin(&mut self) {
-        self.casts.begin();
-    }
-
-    fn kept_bytes(&self) -> usize {
-        let heavy: usize = self.heavy.iter().map(Heavy::numbers).sum();
-        let light: usize = self.light.iter().map(Light::numbers).sum();
-        size_of::<f32>() * (heavy + light + self.checkpoints.numbers())
-    }
-
-    fn loss(&mut self, ids: &[i32]) -> Result<f64> {
-        let Shape { width, isa, heads: Heads { seq_q: seq, .. }, .. } = self.shape;
-        let given: Vec<i32> = ids.chunks_exact(seq + 1).flat_map(|text| text[..seq].iter().copied()).collect();
-        let wanted: Vec<i32> = ids.chunks_exact(seq + 1).flat_map(|text| text[1..].iter().copied()).collect();
-        let embedding = self.layout.tensor(EMBEDDING);
-        let table = &self.weights[embedding.clone()];
-        simd::embedding(&simd::Embedding { width, table, ids: &given, isa }, &mut self.stream)?;
-        for layer in 0..self.layers {
-            self.checkpoints.pass(layer, &self.stream);
-            self.forward(layer)?;
-        }
-        let loss = self.head(&wanted)?;
-        for layer in (0..self.layers).rev() {
-            self.again(layer)?;
-            self.backward(layer)?;
-        }
-        let of_table = &mut self.grads[embedding];
+    fn embed_back(&mut self, given: &[i32]) {
+        let width = self.shape.width;
+        let of_table = &mut self.grads[self.layout.tensor(EMBEDDING)];
         for (id, grad) in given.iter().zip(self.grad.chunks_exact(width)) {
             of_table[*id as usize * width..][..width].iter_mut().zip(grad).for_each(|(to, grad)| *to += grad);
         }
-        Ok(loss)
+    }
+
+    fn waiting(&self) -> usize {
+        let heavy: usize = self.heavy.iter().map(Heavy::numbers).sum();
+        let light: usize = self.light.iter().map(Light::numbers).sum();
+        heavy + light
     }
 }
 
@@ -350,14 +289,8 @@ impl Of<'_> {
 
     /// What attention makes of these heads, also in rows.
     fn mix(&self, heads: &[Vec<f32>; 3], light: &mut Light) -> Result<()> {
-        simd::attention_with_sums(&self.attend(heads), &mut light.mixed, &mut light.sums)?;
+        simd::attention_with_sums(&self.shape.attend(heads), &mut light.mixed, &mut light.sums)?;
         self.shape.by_heads().join(from_ref(&light.mixed), &mut light.merged);
         Ok(())
-    }
-
-    /// Causal attention of these heads.
-    fn attend<'h>(&self, [query, key, value]: &'h [Vec<f32>; 3]) -> Attend<'h> {
-        let Shape { heads, isa, .. } = self.shape;
-        Attend { heads, query, key, value, scale: None, causal: true, window: None, mask: None, isa }
     }
 }
