@@ -2,6 +2,7 @@
 //! gradients that take fewer bytes, and adapters of low rank.
 
 mod adamw;
+mod attention;
 mod batches;
 mod chain;
 mod chain_back;

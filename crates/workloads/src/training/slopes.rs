@@ -168,3 +168,26 @@ pub(super) fn tolerance(dtype: DType) -> f64 {
         other => 4.0 * crate::tolerance(other),
     }
 }
+
+/// Holds the gradients of a loss, of which of seven tokens follows, to its slopes.
+#[cfg(test)]
+pub(super) fn are_slopes(weights: &Tensors, of: impl Fn(&Tensors) -> (f64, Tensors)) {
+    let (loss, grads) = of(weights);
+    // Each of the seven is about as likely as another.
+    assert!((loss - 7.0_f64.ln()).abs() < 1.0, "{loss}");
+    for (name, numbers) in &weights.0 {
+        for place in (0..numbers.len()).step_by(numbers.len().div_ceil(11)) {
+            let moved = |by: f64| {
+                let mut weights = weights.clone();
+                weights.get_mut(name)[place] += by;
+                of(&weights).0
+            };
+            // By five points (Abramowitz & Stegun, 25.3.6): fifth derivatives times 10⁻¹⁶ / 30, and a loss of two, rounded to 2⁻⁵²,
+            // over the step.
+            let both = |by: f64| moved(by) - moved(-by);
+            let slope = (8.0 * both(1e-4) - both(2e-4)) / 12e-4;
+            let found = grads.get(name)[place];
+            assert!((slope - found).abs() < 1e-8, "{name} {place}: {found} for {slope}");
+        }
+    }
+}

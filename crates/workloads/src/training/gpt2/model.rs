@@ -1,10 +1,9 @@
 //! The loss of GPT-2 and its gradients in `f64`, by plain loops.
 
-use rayon::prelude::*;
-
 use super::Gpt2TrainingParams;
 use crate::attention::reference::add;
 use crate::blocks::EPSILON;
+use crate::training::attention::Heads;
 use crate::training::slopes::{Tensors, head, product, to_input, to_weights};
 
 /// Names of the tensors, in the order in which their gradients are told.
@@ -77,7 +76,7 @@ fn forward(params: &Gpt2TrainingParams, weights: &Tensors, layer: usize, before:
     };
     let normed = norm(weights, 2 * layer, width, &before);
     let qkv = linear("qkv", "qkv_bias", &normed, [width, 3 * width]);
-    let mixed = attention(params, &qkv);
+    let mixed = heads(params).attention(&qkv);
     let mut middle = linear("merge", "merge_bias", &mixed, [width, width]);
     add(&mut middle, &before);
     let normed_again = norm(weights, 2 * layer + 1, width, &middle);
@@ -109,7 +108,7 @@ fn backward(
     let normed = linear(&mut *grads, "up", "up_bias", &kept.normed_again, &wide, [width, 4 * width]);
     norm_back(gain(2 * layer + 1), grads, 2 * layer + 1, [&kept.middle, &normed], grad);
     let mixed = linear(&mut *grads, "merge", "merge_bias", &kept.mixed, &*grad, [width, width]);
-    let qkv = attention_back(params, &kept.qkv, &mixed);
+    let qkv = heads(params).back(&kept.qkv, &mixed);
     let normed = linear(&mut *grads, "qkv", "qkv_bias", &kept.normed, &qkv, [width, 3 * width]);
     norm_back(gain(2 * layer), grads, 2 * layer, [&kept.before, &normed], grad);
 }
@@ -159,72 +158,10 @@ fn gelu(x: f64) -> [f64; 2] {
     [0.5 * x * (1.0 + tanh), 0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * slope]
 }
 
-/// Where query, key and value of a head lie in a row of `qkv`.
-fn heads(params: &Gpt2TrainingParams, head: usize) -> [usize; 3] {
-    let first = head * (params.width / params.heads);
-    [first, params.width + first, 2 * params.width + first]
-}
-
-/// What each query of a head sees of all keys up to its own: weights, which add up to one.
-fn seen(params: &Gpt2TrainingParams, text: &[f64], head: usize, query: usize) -> Vec<f64> {
-    let (size, row, [q, k, _]) = (params.width / params.heads, 3 * params.width, heads(params, head));
-    let at = |place: usize, first: usize| &text[place * row + first..][..size];
-    let dot = |key: usize| at(query, q).iter().zip(at(key, k)).map(|(a, b)| a * b).sum::<f64>();
-    let scores: Vec<f64> = (0..=query).map(|key| dot(key) / (size as f64).sqrt()).collect();
-    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let powers: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
-}
-
-/// Causal attention of all texts, `[batch · seq, width]`.
-fn attention(params: &Gpt2TrainingParams, qkv: &[f64]) -> Vec<f64> {
-    let Gpt2TrainingParams { heads: count, width, seq, .. } = *params;
-    let (size, row) = (width / count, 3 * width);
-    let one = |text: &[f64]| {
-        let mut out = vec![0.0; seq * width];
-        for (query, out) in out.chunks_exact_mut(width).enumerate() {
-            for (head, out) in out.chunks_exact_mut(size).enumerate() {
-                let value = heads(params, head)[2];
-                for (key, weight) in seen(params, text, head, query).into_iter().enumerate() {
-                    let value = &text[key * row + value..][..size];
-                    out.iter_mut().zip(value).for_each(|(out, value)| *out += weight * value);
-                }
-            }
-        }
-        out
-    };
-    qkv.par_chunks_exact(seq * row).flat_map_iter(one).collect()
-}
-
-/// The gradient of `qkv` by that of what attention gives.
-fn attention_back(params: &Gpt2TrainingParams, qkv: &[f64], grad: &[f64]) -> Vec<f64> {
-    let Gpt2TrainingParams { heads: count, width, seq, .. } = *params;
-    let (size, row) = (width / count, 3 * width);
-    let scale = 1.0 / (size as f64).sqrt();
-    let one = |(text, grad): (&[f64], &[f64])| {
-        let mut out = vec![0.0; text.len()];
-        for (head, query) in (0..count).flat_map(|head| (0..seq).map(move |query| (head, query))) {
-            let [q, k, v] = heads(params, head);
-            let grad = &grad[query * width + head * size..][..size];
-            let weights = seen(params, text, head, query);
-            let of_weight = |key: usize| -> f64 {
-                text[key * row + v..][..size].iter().zip(grad).map(|(value, grad)| value * grad).sum()
-            };
-            let slopes: Vec<f64> = (0..=query).map(of_weight).collect();
-            let mean: f64 = slopes.iter().zip(&weights).map(|(slope, weight)| slope * weight).sum();
-            for (key, (weight, slope)) in weights.iter().zip(&slopes).enumerate() {
-                let of_score = weight * (slope - mean) * scale;
-                for (at, grad) in grad.iter().enumerate() {
-                    out[key * row + v + at] += weight * grad;
-                    out[query * row + q + at] += of_score * text[key * row + k + at];
-                    out[key * row + k + at] += of_score * text[query * row + q + at];
-                }
-            }
-        }
-        out
-    };
-    qkv.par_chunks_exact(seq * row).zip(grad.par_chunks_exact(seq * width)).flat_map_iter(one).collect()
+/// Heads whose queries, keys and values lie beside each other.
+fn heads(params: &Gpt2TrainingParams) -> Heads {
+    let Gpt2TrainingParams { heads, width, seq, .. } = *params;
+    Heads { heads, kv_heads: heads, head_dim: width / heads, seq }
 }
 
 #[cfg(test)]
@@ -233,6 +170,7 @@ mod tests {
 
     use super::super::Gpt2Training;
     use super::*;
+    use crate::training::slopes::are_slopes;
 
     #[test]
     fn gradients_are_the_slopes_of_the_loss() {
@@ -248,24 +186,6 @@ mod tests {
         };
         let inputs = Gpt2Training::inputs(&params, 3);
         let (ids, weights) = (inputs.get("ids").of::<i32>(), Tensors::of(&inputs, &TENSORS));
-        let (loss, grads) = loss_and_gradients(&params, &weights, ids);
-        // Of seven tokens, each about as likely as another.
-        assert!((loss - 7.0_f64.ln()).abs() < 1.0, "{loss}");
-        for name in TENSORS {
-            let count = weights.get(name).len();
-            for place in (0..count).step_by(count.div_ceil(11)) {
-                let moved = |by: f64| {
-                    let mut weights = weights.clone();
-                    weights.get_mut(name)[place] += by;
-                    loss_and_gradients(&params, &weights, ids).0
-                };
-                // By five points (Abramowitz & Stegun, 25.3.6): fifth derivatives times 10⁻¹⁶ / 30, and a loss of two, rounded to
-                // 2⁻⁵², over the step.
-                let of = |by: f64| moved(by) - moved(-by);
-                let slope = (8.0 * of(1e-4) - of(2e-4)) / 12e-4;
-                let found = grads.get(name)[place];
-                assert!((slope - found).abs() < 1e-8, "{name} {place}: {found} for {slope}");
-            }
-        }
+        are_slopes(&weights, |weights| loss_and_gradients(&params, weights, ids));
     }
 }

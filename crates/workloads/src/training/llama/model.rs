@@ -1,11 +1,10 @@
 //! The loss of a LLaMA and its gradients in `f64`, by plain loops.
 
-use rayon::prelude::*;
-
 use super::LlamaTrainingParams;
 use crate::attention::reference::{add, dot};
 use crate::attention::window::turned_by;
 use crate::blocks::EPSILON;
+use crate::training::attention::Heads;
 use crate::training::slopes::{Tensors, head, product, to_input, to_weights};
 
 /// Names of the tensors, in the order in which their gradients are told.
@@ -60,7 +59,7 @@ fn forward(params: &LlamaTrainingParams, weights: &Tensors, layer: usize, before
         |name: &str, x: &[f64], [from, to]: [usize; 2]| product(x, weights.part(name, layer, from * to), [from, to]);
     let normed = norm(weights.part("norm_1", layer, width), &before);
     let qkv = turned(params, &linear("w_qkv", &normed, [width, params.row()]), false);
-    let mixed = attention(params, &qkv);
+    let mixed = heads(params).attention(&qkv);
     let mut middle = linear("w_out", &mixed, [query, width]);
     add(&mut middle, &before);
     let normed_again = norm(weights.part("norm_2", layer, width), &middle);
@@ -89,7 +88,7 @@ fn backward(
     let normed = linear(&mut *grads, "w_gate_up", &kept.normed_again, &both, [width, 2 * hidden]);
     norm_back("norm_2", layer, (weights, &mut *grads), [&kept.middle, &normed], grad);
     let mixed = linear(&mut *grads, "w_out", &kept.mixed, &*grad, [query, width]);
-    let qkv = turned(params, &attention_back(params, &kept.qkv, &mixed), true);
+    let qkv = turned(params, &heads(params).back(&kept.qkv, &mixed), true);
     let normed = linear(&mut *grads, "w_qkv", &kept.normed, &qkv, [width, params.row()]);
     norm_back("norm_1", layer, (weights, grads), [&kept.before, &normed], grad);
 }
@@ -176,68 +175,10 @@ fn turned(params: &LlamaTrainingParams, rows: &[f64], back: bool) -> Vec<f64> {
     out
 }
 
-/// Where query, key and value of a query head lie in a row.
-fn heads(params: &LlamaTrainingParams, head: usize) -> [usize; 3] {
-    let LlamaTrainingParams { heads, kv_heads, head_dim, .. } = *params;
-    let [query, kv] = params.projected();
-    let shared = head / (heads / kv_heads) * head_dim;
-    [head * head_dim, query + shared, query + kv + shared]
-}
-
-/// What each query of a head sees of all keys up to its own: weights, which add up to one.
-fn seen(params: &LlamaTrainingParams, text: &[f64], head: usize, query: usize) -> Vec<f64> {
-    let (size, row, [q, k, _]) = (params.head_dim, params.row(), heads(params, head));
-    let at = |place: usize, first: usize| &text[place * row + first..][..size];
-    let scores: Vec<f64> = (0..=query).map(|key| dot(at(query, q), at(key, k)) / (size as f64).sqrt()).collect();
-    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let powers: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
-}
-
-/// Causal attention of all texts, `[batch · seq, heads · head_dim]`.
-fn attention(params: &LlamaTrainingParams, qkv: &[f64]) -> Vec<f64> {
-    let (size, row, [width, _]) = (params.head_dim, params.row(), params.projected());
-    let one = |text: &[f64]| {
-        let mut out = vec![0.0; params.seq * width];
-        for (query, out) in out.chunks_exact_mut(width).enumerate() {
-            for (head, out) in out.chunks_exact_mut(size).enumerate() {
-                let value = heads(params, head)[2];
-                for (key, weight) in seen(params, text, head, query).into_iter().enumerate() {
-                    let value = &text[key * row + value..][..size];
-                    out.iter_mut().zip(value).for_each(|(out, value)| *out += weight * value);
-                }
-            }
-        }
-        out
-    };
-    qkv.par_chunks_exact(params.seq * row).flat_map_iter(one).collect()
-}
-
-/// The gradient of queries, keys and values by that of what attention gives; heads that share a key add up.
-fn attention_back(params: &LlamaTrainingParams, qkv: &[f64], grad: &[f64]) -> Vec<f64> {
-    let (size, row, seq, [width, _]) = (params.head_dim, params.row(), params.seq, params.projected());
-    let scale = 1.0 / (size as f64).sqrt();
-    let one = |(text, grad): (&[f64], &[f64])| {
-        let mut out = vec![0.0; text.len()];
-        for (head, query) in (0..params.heads).flat_map(|head| (0..seq).map(move |query| (head, query))) {
-            let [q, k, v] = heads(params, head);
-            let grad = &grad[query * width + head * size..][..size];
-            let weights = seen(params, text, head, query);
-            let slopes: Vec<f64> = (0..=query).map(|key| dot(&text[key * row + v..][..size], grad)).collect();
-            let mean = dot(&slopes, &weights);
-            for (key, (weight, slope)) in weights.iter().zip(&slopes).enumerate() {
-                let of_score = weight * (slope - mean) * scale;
-                for (at, grad) in grad.iter().enumerate() {
-                    out[key * row + v + at] += weight * grad;
-                    out[query * row + q + at] += of_score * text[key * row + k + at];
-                    out[key * row + k + at] += of_score * text[query * row + q + at];
-                }
-            }
-        }
-        out
-    };
-    qkv.par_chunks_exact(seq * row).zip(grad.par_chunks_exact(seq * width)).flat_map_iter(one).collect()
+/// Heads whose queries, keys and values lie beside each other.
+fn heads(params: &LlamaTrainingParams) -> Heads {
+    let LlamaTrainingParams { heads, kv_heads, head_dim, seq, .. } = *params;
+    Heads { heads, kv_heads, head_dim, seq }
 }
 
 #[cfg(test)]
@@ -246,6 +187,7 @@ mod tests {
 
     use super::super::LlamaTraining;
     use super::*;
+    use crate::training::slopes::are_slopes;
 
     #[test]
     fn gradients_are_the_slopes_of_the_loss() {
@@ -266,24 +208,6 @@ mod tests {
         };
         let inputs = LlamaTraining::inputs(&params, 3);
         let (ids, weights) = (inputs.get("ids").of::<i32>(), Tensors::of(&inputs, &LLAMA_TENSORS));
-        let (loss, grads) = llama_loss_and_gradients(&params, &weights, ids);
-        // Of seven tokens, each about as likely as another.
-        assert!((loss - 7.0_f64.ln()).abs() < 1.0, "{loss}");
-        for name in LLAMA_TENSORS {
-            let count = weights.get(name).len();
-            for place in (0..count).step_by(count.div_ceil(11)) {
-                let moved = |by: f64| {
-                    let mut weights = weights.clone();
-                    weights.get_mut(name)[place] += by;
-                    llama_loss_and_gradients(&params, &weights, ids).0
-                };
-                // By five points (Abramowitz & Stegun, 25.3.6): fifth derivatives times 10⁻¹⁶ / 30, and a loss of two, rounded to
-                // 2⁻⁵², over the step.
-                let of = |by: f64| moved(by) - moved(-by);
-                let slope = (8.0 * of(1e-4) - of(2e-4)) / 12e-4;
-                let found = grads.get(name)[place];
-                assert!((slope - found).abs() < 1e-8, "{name} {place}: {found} for {slope}");
-            }
-        }
+        are_slopes(&weights, |weights| llama_loss_and_gradients(&params, weights, ids));
     }
 }
