@@ -41,6 +41,13 @@ pub enum Check {
     /// Each number is near enough, see [`Answer::compare`].
     #[default]
     Near,
+    /// The same of an answer with roundings on the way, of which there are others that are right too: a row may be off by so much
+    /// more ([`Reference::among`]).
+    Rounded {
+        /// By how much each row held may be off besides, in the unit of the output.
+        #[serde(with = "crate::number::list")]
+        spread: Vec<f64>,
+    },
     /// Each number is the same.
     Exact,
     /// Greedy decoding, a token a row, the same tokens before it given: the same token, except where the reference's two best
@@ -261,8 +268,8 @@ impl Answer {
             let off = row.iter().fold(0.0_f64, |max, (got, right)| max.max((got - right).abs()));
             let scale = (OF_ROW * largest(row)).clamp(LEAST_SCALE * most, most);
             let scaled = match &self.check {
-                Check::Near | Check::Draws { .. } => {
-                    let beyond = (off - absolute).max(0.0);
+                Check::Near | Check::Rounded { .. } | Check::Draws { .. } => {
+                    let beyond = (off - absolute - self.spread(place)).max(0.0);
                     if scale > 0.0 { beyond / scale } else { beyond }
                 }
                 Check::Greedy { gaps, least } if gaps.get(place).is_some_and(|gap| gap < least) => 0.0,
@@ -278,6 +285,14 @@ impl Answer {
             max_scaled_error = max_scaled_error.max(scaled);
         }
         (max_abs_error, max_scaled_error)
+    }
+
+    /// By how much a row held may be off besides what all are allowed.
+    fn spread(&self, place: usize) -> f64 {
+        match &self.check {
+            Check::Rounded { spread } => spread.get(place).copied().filter(|spread| spread.is_finite()).unwrap_or(0.0),
+            _ => 0.0,
+        }
     }
 
     /// χ² of draws: right where it is small beside the true probabilities and large beside the others.
@@ -410,6 +425,15 @@ mod tests {
         let exact = changed(|answer| answer.check = Check::Exact);
         assert_eq!(scaled(&exact, &array(&[3, 2], &[1.0, 2.0, 9.0, 9.0, -4.0, 0.0])), 0.0);
         assert_eq!(scaled(&exact, &array(&[3, 2], &[1.0, 2.000_000_2, 9.0, 9.0, -4.0, 0.0])), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_row_may_be_off_by_what_other_roundings_of_it_are() {
+        let within = |spread: [f64; 2]| changed(|answer| answer.check = Check::Rounded { spread: spread.into() });
+        let output = array(&[3, 2], &[1.0, 2.5, 9.0, 9.0, -4.0, 0.25]);
+        let off = |spread| scaled(&within(spread), &output);
+        assert_eq!([off([0.0, 0.0]), off([0.5, 0.0]), off([0.5, 0.25])], [0.125, 0.0625, 0.0]);
+        assert_eq!(off([f64::NAN, f64::INFINITY]), 0.125, "what is no number excuses nothing");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Reference;
+use crate::{Answer, Check, Reference};
 
 /// How the left factors of products are rounded while a model is computed: to whole numbers of so many bits, symmetric, with a scale
 /// that makes the largest of a group the largest whole number.
@@ -66,6 +66,51 @@ impl Rough {
     }
 }
 
+/// How many times as far as other roundings move a row, in the root of their mean square, one more may. Of eight that do not know of each
+/// other, one in a thousand is further (Student's t of eight degrees of freedom), of four, seven in a thousand.
+const FURTHER: f64 = 5.0;
+
+impl Reference {
+    /// The same answer, where rounding on the way might as well have gone as in `others`: each row may be off by five times as much as
+    /// the numbers of these that are furthest from it (the root of the mean square), and by half of the output's largest number at most.
+    /// One of other rows, or with what is no number, excuses nothing.
+    #[must_use]
+    pub fn among(mut self, others: &[Self]) -> Self {
+        let others: Vec<&Self> = others.iter().filter(|other| self.apart(other).is_finite()).collect();
+        for (place, answer) in self.answers.iter_mut().enumerate() {
+            let width = answer.values.len().checked_div(answer.rows.len()).unwrap_or(0);
+            let furthest = |other: &Self, row: usize| {
+                let numbers = row * width..(row + 1) * width;
+                let pairs = other.answers[place].values[numbers.clone()].iter().zip(&answer.values[numbers]);
+                pairs.fold(0.0_f64, |furthest, (other, right)| furthest.max((other - right).abs()))
+            };
+            let of = |row: usize| {
+                let squares: f64 = others.iter().map(|other| furthest(other, row).powi(2)).sum();
+                (FURTHER * (squares / others.len().max(1) as f64).sqrt()).min(MOST * answer.largest())
+            };
+            let spread = (0..answer.rows.len()).map(of).collect();
+            answer.check = Check::Rounded { spread };
+        }
+        self
+    }
+}
+
+impl Answer {
+    /// The largest absolute value of the rows held.
+    fn largest(&self) -> f64 {
+        self.values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
+    }
+
+    /// Whether roundings excuse no more of any row than they may: half of the output's largest number.
+    pub fn excuses_little(&self) -> bool {
+        let little = |spread: &f64| (0.0..=MOST * self.largest()).contains(spread);
+        match &self.check {
+            Check::Rounded { spread } => spread.len() == self.rows.len() && spread.iter().all(little),
+            _ => true,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +133,28 @@ mod tests {
         assert_eq!([allowed([4.0, 1.0]), allowed([0.0, 1.0]), allowed([f64::NAN, 1.0])], [0.0, MOST, 0.0]);
         let other = Reference::of(vec![2, 2], vec![1], vec![4.0, 1.0]);
         assert_eq!(Rough::beside(of([4.0, 1.0]), &other).allowed, 0.0, "another row says nothing");
+    }
+
+    #[test]
+    fn other_roundings_excuse_five_times_what_they_move_a_row_and_no_more_than_half_of_all() {
+        let of = |values: [f64; 4]| Reference::of(vec![2, 2], vec![0, 1], values.into());
+        let spread = |others: &[[f64; 4]]| {
+            let others: Vec<Reference> = others.iter().map(|values| of(*values)).collect();
+            let answer = of([4.0, 1.0, 2.0, 1.0]).among(&others).answers.remove(0);
+            assert!(answer.excuses_little());
+            let Check::Rounded { spread } = answer.check else { panic!("{:?}", answer.check) };
+            spread
+        };
+        // Off by 7 and by 1 of 32, whose root mean square is 5.
+        assert_eq!(spread(&[[4.0, 1.21875, 2.0, 1.0], [4.03125, 1.0, 2.0, 1.0]]), [0.78125, 0.0]);
+        assert_eq!(spread(&[[4.0, 1.0, 2.0, 9.0]]), [0.0, 2.0], "half of the largest of all");
+        assert_eq!(spread(&[[f64::NAN, 1.0, 2.0, 9.0]]), [0.0, 0.0]);
+        assert_eq!(spread(&[]), [0.0, 0.0]);
+        for wrong in [vec![0.0], vec![0.0, 2.1], vec![-0.1, 0.0], vec![f64::NAN, 0.0]] {
+            let mut answer = of([4.0, 1.0, 2.0, 1.0]).answers.remove(0);
+            answer.check = Check::Rounded { spread: wrong };
+            assert!(!answer.excuses_little(), "{:?}", answer.check);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use benchbook_core::message::{AnswerInfo, Ran};
-use benchbook_core::{Answer, Array, Reference};
+use benchbook_core::{Answer, Array, Check, Reference};
 
 use crate::disturbance::TICK_NS;
 use crate::frame::Arrays;
@@ -53,14 +53,17 @@ pub(crate) fn believed_processor_time(ran: &Ran, processors: i64) -> Result<()> 
 const SLACK_BYTES: u64 = 1 << 20;
 
 /// What an approximation gives where it is right, as its worker tells it: it has the form of what is `exact`, so that only
-/// the numbers are its own.
+/// the numbers are its own, and what its roundings excuse of numbers that need not be the same.
 ///
 /// # Errors
 /// [`Error::Failed`] where it has not.
 pub fn approximation_of(exact: &Reference, answers: Vec<AnswerInfo>, numbers: Arrays) -> Result<Rc<Reference>> {
     let told = heard(answers, numbers)?;
     let is_alike = |(one, other): (&Answer, &Answer)| {
-        one.name == other.name && one.shape == other.shape && discriminant(&one.check) == discriminant(&other.check)
+        let rounded =
+            matches!((&one.check, &other.check), (Check::Rounded { .. }, Check::Near)) && one.excuses_little();
+        let checked = rounded || discriminant(&one.check) == discriminant(&other.check);
+        one.name == other.name && one.shape == other.shape && checked
     };
     if told.answers.len() == exact.answers.len() && told.answers.iter().zip(&exact.answers).all(is_alike) {
         return Ok(Rc::new(told));
@@ -132,6 +135,22 @@ mod tests {
         }
         let untold = Ran { elapsed_ns: i64::MAX, ..Ran::default() };
         assert!(believed_processor_time(&untold, i64::MAX).is_ok());
+    }
+
+    #[test]
+    fn roundings_of_an_approximation_excuse_no_more_than_half_and_nothing_of_what_is_exact() {
+        let told = |exact: Check, spread: f64| {
+            let mut right = Reference::of(vec![1, 2], vec![0], vec![4.0, 1.0]);
+            right.answers[0].check = exact;
+            let check = Check::Rounded { spread: vec![spread] };
+            let info = AnswerInfo { name: "output".into(), shape: vec![1, 2], rows: vec![0], check };
+            let numbers = vec![("output".to_owned(), Array::new(vec![1, 2], &[4.0_f64, 1.0]))];
+            approximation_of(&right, vec![info], numbers)
+        };
+        assert_eq!(told(Check::Near, 2.0).unwrap().answers[0].check, Check::Rounded { spread: vec![2.0] });
+        for (exact, spread) in [(Check::Near, 2.1), (Check::Near, f64::NAN), (Check::Near, -1.0), (Check::Exact, 0.0)] {
+            assert!(told(exact.clone(), spread).is_err(), "{spread} beside {exact:?}");
+        }
     }
 
     #[test]

@@ -371,7 +371,9 @@ fn believed(facts: Facts) -> Result<Facts> {
 fn size_of(reference: &Reference) -> usize {
     let more = |check: &Check| match check {
         Check::Near | Check::Exact => 0,
-        Check::Greedy { gaps: more, .. } | Check::Draws { control: more, .. } => more.len(),
+        Check::Greedy { gaps: more, .. } | Check::Draws { control: more, .. } | Check::Rounded { spread: more } => {
+            more.len()
+        }
     };
     reference.answers.iter().map(|one| 8 * (one.values.len() + one.rows.len() + more(&one.check))).sum()
 }
