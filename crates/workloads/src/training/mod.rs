@@ -7,6 +7,7 @@ mod batches;
 mod chain;
 mod chain_back;
 mod compression;
+mod eight;
 mod gpt2;
 mod llama;
 mod lora;
@@ -20,6 +21,7 @@ pub use chain_back::{NormChainGradients, NormChainGradientsParams};
 pub use compression::{
     Int8Compression, Int8CompressionParams, PowerSgd, PowerSgdParams, TopKCompression, TopKCompressionParams,
 };
+pub use eight::EightBits;
 pub use gpt2::{Gpt2Training, Gpt2TrainingParams, TENSORS, loss_and_gradients};
 pub use llama::{LLAMA_TENSORS, LlamaTraining, LlamaTrainingParams, llama_loss_and_gradients};
 pub use lora::{LoraStep, LoraStepParams};

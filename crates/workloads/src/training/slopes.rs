@@ -113,9 +113,10 @@ pub(super) fn head(
 }
 
 /// Multiply-adds that a reference spends on steps at most; the first step is always computed.
-const BUDGET: f64 = 1e10;
+pub(super) const BUDGET: f64 = 1e10;
 
 /// Steps of training, as a case has them.
+#[derive(Clone, Copy)]
 pub(super) struct Course {
     pub steps: usize,
     pub rate: f64,
@@ -131,7 +132,7 @@ pub(super) fn steps_of(
     Course { steps, rate, ids: each, products }: Course,
     names: &[&'static str],
     inputs: &Inputs,
-    of: impl Fn(&Tensors, &[i32]) -> (f64, Tensors),
+    mut of: impl FnMut(&Tensors, &[i32]) -> (f64, Tensors),
 ) -> Reference {
     let made = ((BUDGET / products) as usize).clamp(1, steps);
     let mut weights = Tensors::of(inputs, names);
@@ -160,13 +161,11 @@ pub(super) fn steps_of(
     Reference { answers: vec![answer("losses", 1, losses), answer("norms", names.len(), norms)] }
 }
 
-/// A chain of layers forward and back, and steps that follow each other. In eight bits, a number is rounded by 2⁻⁴ of itself, or by 2⁻³
-/// where it is a gradient, and what is told are means over tokens.
+/// A chain of layers forward and back, and steps that follow each other. Where factors are floats of eight bits, products are in `f32` all
+/// the same, and what is right has these factors too ([`EightBits`](super::EightBits)).
 pub(super) fn tolerance(dtype: DType) -> f64 {
-    match dtype {
-        DType::F8e4m3 => 0.05,
-        other => 4.0 * crate::tolerance(other),
-    }
+    let computed = if dtype == DType::F8e4m3 { DType::F32 } else { dtype };
+    4.0 * crate::tolerance(computed)
 }
 
 /// Holds the gradients of a loss, of which of seven tokens follows, to its slopes.

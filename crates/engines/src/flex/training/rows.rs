@@ -1,6 +1,7 @@
 //! Rows that problems of training share: what waits for the pass back, and what factors of products are rounded to.
 
-use benchbook_core::{DType, Inputs, Problem, Result, Row, Setting, Subject, Support};
+use benchbook_core::{DType, Inputs, Problem, Reference, Result, Row, Setting, Subject, Support};
+use benchbook_workloads::training::EightBits;
 
 use super::casts::Scaling;
 use super::keeping::Keeping;
@@ -8,13 +9,15 @@ use crate::flex::row::{Prepare, fused_row};
 
 const F32: &[DType] = &[DType::F32];
 
-/// What tells a run in eight bits from others; sums and everything beside products of layers are in `f32`.
+/// What tells a run in eight bits from others; sums and everything beside products of layers are in `f32`. What is right has the same
+/// factors, so that few numbers are as good as many.
 const F8: &[DType] = &[DType::F8e4m3];
 
 /// The same of sixteen bits.
 const BF16: &[DType] = &[DType::Bf16];
 
-/// Tokens of a step, and numbers of a position, at least where numbers are rounded: of fewer, what rounding takes does not average out.
+/// Tokens of a step, and numbers of a position, at least where numbers are rounded beside an answer that is not: of fewer, what rounding
+/// takes does not average out.
 const LEAST: usize = 32;
 
 /// What problems with weights from a seed say of [`kept`].
@@ -37,6 +40,9 @@ pub trait Trains: Problem {
     fn is_here(_params: &Self::Params) -> Support {
         Support::Yes
     }
+
+    /// What is right of a loop whose factors are rounded to eight bits.
+    fn in_eight_bits(params: &Self::Params, inputs: &Inputs, scaling: EightBits) -> Reference;
 
     /// A loop as something to time.
     ///
@@ -90,24 +96,27 @@ pub const fn selective<P: Trains>(about: &'static str) -> Row<P> {
 
 /// Factors of products have sixteen bits.
 pub const fn bf16<P: Trains>(about: &'static str) -> Row<P> {
-    rounded::<P>("bf16", about, BF16, |name, setting, params, inputs| {
+    let bf16 = fused_row::<P>("bf16", about, BF16, |name, setting, params, inputs| {
         P::prepare(name, setting, params, inputs, (Keeping::All, Scaling::Bf16))
-    })
+    });
+    bf16.only(|_, _, params| averages_out::<P>(params)).on_request()
 }
 
 /// Factors of products have eight bits, by the scale of their largest number.
 pub const fn fp8_dynamic<P: Trains>(about: &'static str) -> Row<P> {
-    rounded::<P>("fp8-dynamic", about, F8, |name, setting, params, inputs| {
+    eight_bits::<P>("fp8-dynamic", about, |name, setting, params, inputs| {
         P::prepare(name, setting, params, inputs, (Keeping::All, Scaling::Dynamic))
     })
+    .approximating(|params, inputs, _| Some(P::in_eight_bits(params, inputs, EightBits::Dynamic)))
     .catalogue(&["PR6"])
 }
 
 /// The same by the scale of the largest number of steps before.
 pub const fn fp8_delayed<P: Trains>(about: &'static str) -> Row<P> {
-    rounded::<P>("fp8-delayed", about, F8, |name, setting, params, inputs| {
+    eight_bits::<P>("fp8-delayed", about, |name, setting, params, inputs| {
         P::prepare(name, setting, params, inputs, (Keeping::All, Scaling::Delayed))
     })
+    .approximating(|params, inputs, _| Some(P::in_eight_bits(params, inputs, EightBits::Delayed)))
     .catalogue(&["PR6"])
 }
 
@@ -115,13 +124,8 @@ const fn exact<P: Trains>(name: &'static str, about: &'static str, prepare: Prep
     fused_row::<P>(name, about, F32, prepare).only(|_, _, params| P::is_here(params))
 }
 
-const fn rounded<P: Trains>(
-    name: &'static str,
-    about: &'static str,
-    dtypes: &'static [DType],
-    prepare: Prepare<P>,
-) -> Row<P> {
-    fused_row::<P>(name, about, dtypes, prepare).only(|_, _, params| averages_out::<P>(params)).on_request()
+const fn eight_bits<P: Trains>(name: &'static str, about: &'static str, prepare: Prepare<P>) -> Row<P> {
+    fused_row::<P>(name, about, F8, prepare).only(|_, _, params| P::is_here(params)).on_request()
 }
 
 /// Whether what it trains on is here, and rounding averages out of so many tokens of so many numbers each.

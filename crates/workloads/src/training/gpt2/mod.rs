@@ -2,11 +2,13 @@
 
 mod model;
 
+use model::loss_by;
 pub use model::{TENSORS, loss_and_gradients};
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
 
-use super::slopes::{Course, steps_of, tolerance};
+use super::eight::{EightBits, Factors, in_eight_bits};
+use super::slopes::{Course, Tensors, steps_of, tolerance};
 use crate::decoding::{GreedyDecoding, GreedyDecodingParams, ids};
 
 /// Steps of training of a GPT-2 (learned positions, layer norms before attention and feed-forward, GELU by tanh, one embedding for both
@@ -64,6 +66,12 @@ impl Gpt2TrainingParams {
         12.0 * layers * width * width + vocabulary * width
     }
 
+    /// The steps of a case.
+    pub(super) fn course(&self) -> Course {
+        let Self { batch, seq, steps, rate, .. } = *self;
+        Course { steps, rate, ids: batch * (seq + 1), products: 3.0 * self.matrices() * self.tokens() as f64 }
+    }
+
     /// All weights.
     fn weights(&self) -> f64 {
         let [layers, width, seq] = [self.layers, self.width, self.seq].map(|size| size as f64);
@@ -72,6 +80,13 @@ impl Gpt2TrainingParams {
 }
 
 impl Gpt2Training {
+    /// What is right where factors of the products of layers are rounded to eight bits; of fewer steps perhaps than without, the first
+    /// among them.
+    pub fn in_eight_bits(params: &Gpt2TrainingParams, inputs: &Inputs, scaling: EightBits) -> Reference {
+        let of = |weights: &Tensors, ids: &[i32], factors: &mut Factors| loss_by(params, weights, ids, factors);
+        in_eight_bits(scaling, params.course(), &TENSORS, inputs, of)
+    }
+
     /// The loop of a case, a batch a step.
     pub fn steps(params: &Gpt2TrainingParams) -> StepsOf {
         let values = VALUES.map(|(name, unit)| (name.to_owned(), unit.to_owned())).into();
@@ -107,8 +122,11 @@ impl Problem for Gpt2Training {
             steps,
             ..usual
         };
-        // A sequence of one, odd sizes, and one with tokens enough for formats of few bits.
-        [[1, 1, 4, 5, 1, 1, 1], [3, 3, 33, 17, 2, 5, 2], [5, 2, 32, 61, 4, 16, 3]].map(of).into()
+        // A sequence of one, odd sizes, one with tokens enough for formats of few bits, and some steps of few numbers, of which in eight
+        // bits none lies near the middle between two.
+        [[1, 1, 4, 5, 1, 1, 1], [3, 3, 33, 17, 2, 5, 2], [5, 2, 32, 61, 4, 16, 3], [1, 2, 8, 11, 1, 4, 4]]
+            .map(of)
+            .into()
     }
 
     fn check(params: &Gpt2TrainingParams) -> Result<(), (&'static str, String)> {
@@ -146,10 +164,7 @@ impl Problem for Gpt2Training {
 
     /// Of as many steps as the budget allows, the first among them.
     fn reference(params: &Gpt2TrainingParams, inputs: &Inputs, _seed: u64) -> Reference {
-        let Gpt2TrainingParams { batch, seq, steps, rate, .. } = *params;
-        let products = 3.0 * params.matrices() * params.tokens() as f64;
-        let course = Course { steps, rate, ids: batch * (seq + 1), products };
-        steps_of(course, &TENSORS, inputs, |weights, ids| loss_and_gradients(params, weights, ids))
+        steps_of(params.course(), &TENSORS, inputs, |weights, ids| loss_and_gradients(params, weights, ids))
     }
 
     /// Products forward and twice as many back, attention to what is seen with four products back for two forward, and AdamW; weights are

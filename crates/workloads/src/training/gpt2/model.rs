@@ -4,7 +4,8 @@ use super::Gpt2TrainingParams;
 use crate::attention::reference::add;
 use crate::blocks::EPSILON;
 use crate::training::attention::Heads;
-use crate::training::slopes::{Tensors, head, product, to_input, to_weights};
+use crate::training::eight::Factors;
+use crate::training::slopes::{Tensors, head};
 
 /// Names of the tensors, in the order in which their gradients are told.
 pub const TENSORS: [&str; 12] = [
@@ -35,6 +36,16 @@ struct Kept {
 
 /// The mean cross-entropy of the tokens that follow each of `ids` `[batch, seq + 1]`, in nats, and its gradients.
 pub fn loss_and_gradients(params: &Gpt2TrainingParams, weights: &Tensors, ids: &[i32]) -> (f64, Tensors) {
+    loss_by(params, weights, ids, &mut Factors::exact())
+}
+
+/// The same by these factors of the products of layers.
+pub(super) fn loss_by(
+    params: &Gpt2TrainingParams,
+    weights: &Tensors,
+    ids: &[i32],
+    factors: &mut Factors,
+) -> (f64, Tensors) {
     let Gpt2TrainingParams { layers, width, vocabulary, seq, .. } = *params;
     let texts = || ids.chunks_exact(seq + 1);
     let given: Vec<usize> = texts().flat_map(|text| text[..seq].iter().map(|id| *id as usize)).collect();
@@ -46,7 +57,7 @@ pub fn loss_and_gradients(params: &Gpt2TrainingParams, weights: &Tensors, ids: &
     }
     let mut all = Vec::new();
     for layer in 0..layers {
-        let (kept, after) = forward(params, weights, layer, stream);
+        let (kept, after) = forward(params, weights, layer, stream, factors);
         all.push(kept);
         stream = after;
     }
@@ -57,7 +68,7 @@ pub fn loss_and_gradients(params: &Gpt2TrainingParams, weights: &Tensors, ids: &
     let gain = |place: usize| weights.part("norm_gain", place, width);
     norm_back(gain(2 * layers), &mut grads, 2 * layers, [&stream, &of_last], &mut grad);
     for (layer, kept) in all.iter().enumerate().rev() {
-        backward(params, (weights, &mut grads), layer, kept, &mut grad);
+        backward(params, (weights, &mut grads), layer, kept, &mut grad, factors);
     }
     for ((place, id), grad) in given.iter().enumerate().zip(grad.chunks_exact(width)) {
         grads.add("wte", *id, grad);
@@ -67,10 +78,16 @@ pub fn loss_and_gradients(params: &Gpt2TrainingParams, weights: &Tensors, ids: &
 }
 
 /// The stream after a layer, and what it keeps.
-fn forward(params: &Gpt2TrainingParams, weights: &Tensors, layer: usize, before: Vec<f64>) -> (Kept, Vec<f64>) {
+fn forward(
+    params: &Gpt2TrainingParams,
+    weights: &Tensors,
+    layer: usize,
+    before: Vec<f64>,
+    factors: &mut Factors,
+) -> (Kept, Vec<f64>) {
     let width = params.width;
-    let linear = |name: &str, bias: &str, x: &[f64], [from, to]: [usize; 2]| {
-        let mut out = product(x, weights.part(name, layer, from * to), [from, to]);
+    let mut linear = |name: &'static str, bias: &str, x: &[f64], [from, to]: [usize; 2]| {
+        let mut out = factors.forward((name, layer), x, weights.part(name, layer, from * to), [from, to]);
         out.chunks_exact_mut(to).for_each(|row| add(row, weights.part(bias, layer, to)));
         out
     };
@@ -94,13 +111,17 @@ fn backward(
     layer: usize,
     kept: &Kept,
     grad: &mut [f64],
+    factors: &mut Factors,
 ) {
     let width = params.width;
-    let linear = |grads: &mut Tensors, name: &str, bias: &str, x: &[f64], grad: &[f64], [from, to]: [usize; 2]| {
-        grads.add(name, layer, &to_weights(x, grad, [from, to]));
-        grad.chunks_exact(to).for_each(|row| grads.add(bias, layer, row));
-        to_input(grad, weights.part(name, layer, from * to), [from, to])
-    };
+    let mut linear =
+        |grads: &mut Tensors, name: &'static str, bias: &str, x: &[f64], grad: &[f64], [from, to]: [usize; 2]| {
+            let parts = [x, weights.part(name, layer, from * to), grad];
+            let [of_input, of_weights] = factors.backward((name, layer), parts, [from, to]);
+            grads.add(name, layer, &of_weights);
+            grad.chunks_exact(to).for_each(|row| grads.add(bias, layer, row));
+            of_input
+        };
     let gain = |place: usize| weights.part("norm_gain", place, width);
     let opened: Vec<f64> = kept.wide.iter().map(|x| gelu(*x)[0]).collect();
     let mut wide = linear(&mut *grads, "down", "down_bias", &opened, &*grad, [4 * width, width]);

@@ -2,12 +2,14 @@
 
 mod model;
 
+pub(super) use model::loss_by;
 pub use model::{LLAMA_TENSORS, llama_loss_and_gradients};
 
 use benchbook_core::{Array, DType, Inputs, Params, Preset, Problem, Reference, StepsOf, Task, Value, Work};
 
+use super::eight::{EightBits, Factors, in_eight_bits};
 use super::gpt2::VALUES;
-use super::slopes::{Course, steps_of, tolerance};
+use super::slopes::{Course, Tensors, steps_of, tolerance};
 use crate::attention::sizes::{self, check_kv_heads};
 use crate::decoding::{ROTARY_BASE, ids};
 use crate::draw::{check_numbers, normal};
@@ -91,6 +93,12 @@ impl LlamaTrainingParams {
         self.layers as f64 * of_layer + (self.vocabulary * self.width) as f64
     }
 
+    /// The steps of a case.
+    pub(super) fn course(&self) -> Course {
+        let Self { batch, seq, steps, rate, .. } = *self;
+        Course { steps, rate, ids: batch * (seq + 1), products: 3.0 * self.multiplied() * self.tokens() as f64 }
+    }
+
     /// All weights.
     fn weights(&self) -> f64 {
         self.multiplied() + ((2 * self.layers + 1) * self.width) as f64
@@ -98,6 +106,13 @@ impl LlamaTrainingParams {
 }
 
 impl LlamaTraining {
+    /// What is right where factors of the products of layers are rounded to eight bits; of fewer steps perhaps than without, the first
+    /// among them.
+    pub fn in_eight_bits(params: &LlamaTrainingParams, inputs: &Inputs, scaling: EightBits) -> Reference {
+        let of = |weights: &Tensors, ids: &[i32], factors: &mut Factors| loss_by(params, weights, ids, factors);
+        in_eight_bits(scaling, params.course(), &LLAMA_TENSORS, inputs, of)
+    }
+
     /// The loop of a case, a batch a step.
     pub fn steps(params: &LlamaTrainingParams) -> StepsOf {
         let values = VALUES.map(|(name, unit)| (name.to_owned(), unit.to_owned())).into();
@@ -142,13 +157,14 @@ impl Problem for LlamaTraining {
                 ..usual
             }
         };
-        // A sequence of one, odd sizes with heads that share a key, one with tokens enough for formats of few bits, and angles that are
-        // all large, so that another base shows.
+        // A sequence of one, odd sizes with heads that share a key, one with tokens enough for formats of few bits, angles that are all
+        // large, so that another base shows, and some steps of few numbers, of which in eight bits none lies near the middle between two.
         let mut cases = vec![
             of([1, 1, 1, 2, 3, 1, 5, 1, 1, 1]),
             of([3, 6, 2, 10, 33, 17, 19, 2, 5, 2]),
             of([5, 2, 1, 16, 32, 67, 61, 4, 16, 3]),
             of([2, 4, 4, 8, 32, 35, 33, 2, 21, 2]),
+            of([1, 2, 1, 4, 8, 6, 11, 1, 4, 4]),
         ];
         cases[3].rotary_base = 3;
         cases
@@ -213,10 +229,7 @@ impl Problem for LlamaTraining {
 
     /// Of as many steps as the budget allows, the first among them.
     fn reference(params: &LlamaTrainingParams, inputs: &Inputs, _seed: u64) -> Reference {
-        let LlamaTrainingParams { batch, seq, steps, rate, .. } = *params;
-        let products = 3.0 * params.multiplied() * params.tokens() as f64;
-        let course = Course { steps, rate, ids: batch * (seq + 1), products };
-        steps_of(course, &LLAMA_TENSORS, inputs, |weights, ids| llama_loss_and_gradients(params, weights, ids))
+        steps_of(params.course(), &LLAMA_TENSORS, inputs, |weights, ids| llama_loss_and_gradients(params, weights, ids))
     }
 
     /// Counted as [`Gpt2Training`](super::Gpt2Training) counts it.

@@ -5,7 +5,8 @@ use crate::attention::reference::{add, dot};
 use crate::attention::window::turned_by;
 use crate::blocks::EPSILON;
 use crate::training::attention::Heads;
-use crate::training::slopes::{Tensors, head, product, to_input, to_weights};
+use crate::training::eight::Factors;
+use crate::training::slopes::{Tensors, head};
 
 /// Names of the tensors, in the order in which their gradients are told.
 pub const LLAMA_TENSORS: [&str; 8] =
@@ -26,6 +27,16 @@ struct Kept {
 
 /// The mean cross-entropy of the tokens that follow each of `ids` `[batch, seq + 1]`, in nats, and its gradients.
 pub fn llama_loss_and_gradients(params: &LlamaTrainingParams, weights: &Tensors, ids: &[i32]) -> (f64, Tensors) {
+    loss_by(params, weights, ids, &mut Factors::exact())
+}
+
+/// The same by these factors of the products of layers.
+pub(in crate::training) fn loss_by(
+    params: &LlamaTrainingParams,
+    weights: &Tensors,
+    ids: &[i32],
+    factors: &mut Factors,
+) -> (f64, Tensors) {
     let LlamaTrainingParams { layers, width, vocabulary, seq, .. } = *params;
     let texts = || ids.chunks_exact(seq + 1);
     let given: Vec<usize> = texts().flat_map(|text| text[..seq].iter().map(|id| *id as usize)).collect();
@@ -33,7 +44,7 @@ pub fn llama_loss_and_gradients(params: &LlamaTrainingParams, weights: &Tensors,
     let mut stream: Vec<f64> = given.iter().flat_map(|id| weights.part("embedding", *id, width).to_vec()).collect();
     let mut all = Vec::new();
     for layer in 0..layers {
-        let (kept, after) = forward(params, weights, layer, stream);
+        let (kept, after) = forward(params, weights, layer, stream, factors);
         all.push(kept);
         stream = after;
     }
@@ -43,7 +54,7 @@ pub fn llama_loss_and_gradients(params: &LlamaTrainingParams, weights: &Tensors,
     let mut grad = vec![0.0; stream.len()];
     norm_back("last_norm", 0, (weights, &mut grads), [&stream, &of_last], &mut grad);
     for (layer, kept) in all.iter().enumerate().rev() {
-        backward(params, (weights, &mut grads), layer, kept, &mut grad);
+        backward(params, (weights, &mut grads), layer, kept, &mut grad, factors);
     }
     for (id, grad) in given.iter().zip(grad.chunks_exact(width)) {
         grads.add("embedding", *id, grad);
@@ -52,11 +63,18 @@ pub fn llama_loss_and_gradients(params: &LlamaTrainingParams, weights: &Tensors,
 }
 
 /// The stream after a layer, and what it keeps.
-fn forward(params: &LlamaTrainingParams, weights: &Tensors, layer: usize, before: Vec<f64>) -> (Kept, Vec<f64>) {
+fn forward(
+    params: &LlamaTrainingParams,
+    weights: &Tensors,
+    layer: usize,
+    before: Vec<f64>,
+    factors: &mut Factors,
+) -> (Kept, Vec<f64>) {
     let LlamaTrainingParams { width, hidden, .. } = *params;
     let [query, _] = params.projected();
-    let linear =
-        |name: &str, x: &[f64], [from, to]: [usize; 2]| product(x, weights.part(name, layer, from * to), [from, to]);
+    let mut linear = |name: &'static str, x: &[f64], [from, to]: [usize; 2]| {
+        factors.forward((name, layer), x, weights.part(name, layer, from * to), [from, to])
+    };
     let normed = norm(weights.part("norm_1", layer, width), &before);
     let qkv = turned(params, &linear("w_qkv", &normed, [width, params.row()]), false);
     let mixed = heads(params).attention(&qkv);
@@ -76,12 +94,15 @@ fn backward(
     layer: usize,
     kept: &Kept,
     grad: &mut [f64],
+    factors: &mut Factors,
 ) {
     let LlamaTrainingParams { width, hidden, .. } = *params;
     let [query, _] = params.projected();
-    let linear = |grads: &mut Tensors, name: &str, x: &[f64], grad: &[f64], [from, to]: [usize; 2]| {
-        grads.add(name, layer, &to_weights(x, grad, [from, to]));
-        to_input(grad, weights.part(name, layer, from * to), [from, to])
+    let mut linear = |grads: &mut Tensors, name: &'static str, x: &[f64], grad: &[f64], [from, to]: [usize; 2]| {
+        let parts = [x, weights.part(name, layer, from * to), grad];
+        let [of_input, of_weights] = factors.backward((name, layer), parts, [from, to]);
+        grads.add(name, layer, &of_weights);
+        of_input
     };
     let opened = linear(&mut *grads, "w_down", &gated(&kept.both, hidden), &*grad, [hidden, width]);
     let both = gated_back(&kept.both, &opened, hidden);

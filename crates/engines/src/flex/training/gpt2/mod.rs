@@ -5,8 +5,8 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-use benchbook_core::{Inputs, Result, Row, Setting, StepsOf, Subject};
-use benchbook_workloads::training::{Gpt2Training, Gpt2TrainingParams};
+use benchbook_core::{Inputs, Reference, Result, Row, Setting, StepsOf, Subject};
+use benchbook_workloads::training::{EightBits, Gpt2Training, Gpt2TrainingParams};
 
 use super::casts::Scaling;
 use super::keeping::Keeping;
@@ -39,6 +39,10 @@ pub const ROWS: [Row<Gpt2Training>; 7] = [
 impl Trains for Gpt2Training {
     fn sizes(params: &Gpt2TrainingParams) -> [usize; 2] {
         [params.tokens(), params.width]
+    }
+
+    fn in_eight_bits(params: &Gpt2TrainingParams, inputs: &Inputs, scaling: EightBits) -> Reference {
+        Self::in_eight_bits(params, inputs, scaling)
     }
 
     fn prepare(

@@ -5,8 +5,8 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-use benchbook_core::{Inputs, Result, Row, Setting, Subject};
-use benchbook_workloads::training::{LlamaTraining, LlamaTrainingParams};
+use benchbook_core::{Inputs, Reference, Result, Row, Setting, Subject};
+use benchbook_workloads::training::{EightBits, LlamaTraining, LlamaTrainingParams};
 
 use super::casts::Scaling;
 use super::keeping::Keeping;
@@ -33,6 +33,10 @@ pub const ROWS: [Row<LlamaTraining>; 7] = [
 impl Trains for LlamaTraining {
     fn sizes(params: &LlamaTrainingParams) -> [usize; 2] {
         [params.tokens(), params.width]
+    }
+
+    fn in_eight_bits(params: &LlamaTrainingParams, inputs: &Inputs, scaling: EightBits) -> Reference {
+        Self::in_eight_bits(params, inputs, scaling)
     }
 
     fn prepare(

@@ -8,7 +8,7 @@ use benchbook_core::{
     Array, DType, Inputs, Metric, Params, Preset, Problem, Reference, Result, Row, Setting, StepsOf, Subject, Support,
     Task, Value, Work,
 };
-use benchbook_workloads::training::{Gpt2Training, Gpt2TrainingParams};
+use benchbook_workloads::training::{EightBits, Gpt2Training, Gpt2TrainingParams};
 
 use super::casts::Scaling;
 use super::gpt2::prepared;
@@ -141,7 +141,7 @@ impl Problem for TextTraining {
     }
 
     fn reference(params: &TextTrainingParams, inputs: &Inputs, seed: u64) -> Reference {
-        checked(params, CHECKED, inputs, seed)
+        checked(params, |model| Gpt2Training::reference(model, inputs, seed))
     }
 
     fn work(params: &TextTrainingParams, dtype: DType) -> Work {
@@ -160,10 +160,10 @@ impl Problem for TextTraining {
     }
 }
 
-/// The first steps of what is right, of so many; on a text that is not here nobody is right.
-fn checked(params: &TextTrainingParams, steps: usize, inputs: &Inputs, seed: u64) -> Reference {
-    let few = Gpt2TrainingParams { steps: params.steps.min(steps), ..params.model() };
-    let mut reference = Gpt2Training::reference(&few, inputs, seed);
+/// The first steps of what is right, as training of a model has them; on a text that is not here nobody is right.
+fn checked(params: &TextTrainingParams, of: impl Fn(&Gpt2TrainingParams) -> Reference) -> Reference {
+    let few = Gpt2TrainingParams { steps: params.steps.min(CHECKED), ..params.model() };
+    let mut reference = of(&few);
     reference.answers.iter_mut().for_each(|answer| answer.shape[0] = params.steps);
     if params.is_here() != Support::Yes {
         reference.answers.iter_mut().for_each(|answer| answer.values.fill(f64::NAN));
@@ -187,6 +187,10 @@ impl Trains for TextTraining {
 
     fn is_here(params: &TextTrainingParams) -> Support {
         params.is_here()
+    }
+
+    fn in_eight_bits(params: &TextTrainingParams, inputs: &Inputs, scaling: EightBits) -> Reference {
+        checked(params, |model| Gpt2Training::in_eight_bits(model, inputs, scaling))
     }
 
     fn prepare(
