@@ -52,6 +52,23 @@ impl Rotary {
         Self { sin: self.sin.iter().map(|sin| -sin).collect(), ..self.clone() }
     }
 
+    /// Angles of so many rows, of which each pair of numbers stands at a position of its own, `place(row, pair)` among those that are known
+    /// here: multimodal rotary positions (Wang et al., arXiv 2409.12191, section 2.1).
+    ///
+    /// # Errors
+    /// Positions without an angle.
+    pub fn placed(&self, rows: usize, place: impl Fn(usize, usize) -> usize) -> Result<Self> {
+        let known = self.positions();
+        let places: Vec<usize> = (0..rows * self.half).map(|at| place(at / self.half, at % self.half)).collect();
+        if let Some(beyond) = places.iter().find(|place| **place >= known) {
+            return Err(Error::Shape(format!("position {beyond} is asked, angles are known for {known}")));
+        }
+        let taken = |angles: &[f32]| -> Vec<f32> {
+            places.iter().enumerate().map(|(at, place)| angles[place * self.half + at % self.half]).collect()
+        };
+        Ok(Self { half: self.half, cos: taken(&self.cos), sin: taken(&self.sin) })
+    }
+
     /// Positions that there are angles for.
     pub fn positions(&self) -> usize {
         self.cos.len().checked_div(self.half).unwrap_or(0)

@@ -295,6 +295,27 @@ fn products_depend_on_the_distance_alone() {
 }
 
 #[test]
+fn each_pair_may_have_a_position_of_its_own() {
+    let rotary = Rotary::new(9, 6, 10_000.0).unwrap();
+    let places = [[1, 2, 3], [8, 0, 5]];
+    let placed = rotary.placed(2, |row, pair| places[row][pair]).unwrap();
+    let vector = [0.3, -1.0, 0.7, 2.0, 0.1, -0.4];
+    let at = |rotary: &Rotary, position: usize| {
+        let mut turned = [0.0; 6];
+        rotary.rotate(Isa::detect(), 1, position, &vector, &mut turned).unwrap();
+        turned
+    };
+    for (row, places) in places.into_iter().enumerate() {
+        let found = at(&placed, row);
+        for (pair, place) in places.into_iter().enumerate() {
+            let right = at(&rotary, place);
+            assert_eq!([found[pair], found[3 + pair]], [right[pair], right[3 + pair]], "row {row}, pair {pair}");
+        }
+    }
+    assert!(rotary.placed(1, |_, _| 9).unwrap_err().to_string().contains("position 9 is asked"));
+}
+
+#[test]
 fn what_does_not_fit_is_refused() {
     assert!(Rotary::new(4, 5, 10_000.0).unwrap_err().to_string().contains("odd"));
     let rotary = Rotary::new(4, 2, 10_000.0).unwrap();
