@@ -93,6 +93,9 @@ pub struct Text {
     pub epsilon: f64,
     /// Base of the angles by which queries and keys are turned.
     pub rotary_base: Option<f64>,
+    /// Pairs of numbers of a head that are turned by the time, by the row and by the column of a position, where it has these three: of
+    /// three pairs one by each, from the first ones on, and those that are left by time (interleaved MRoPE, arXiv 2511.21631, section 2).
+    pub sections: Option<[usize; 3]>,
     /// Experts in the place of the feed-forward network.
     pub experts: Option<Experts>,
     /// Latent attention in the place of attention.
@@ -304,6 +307,17 @@ impl Text {
         if self.architecture.rotary() && !head_dim.is_multiple_of(2) {
             return Some(format!("head_dim {head_dim} is odd: numbers are rotated in pairs"));
         }
+        let half = head_dim / 2;
+        let fits = |[time, rows, columns]: [usize; 3]| {
+            rows.max(columns) <= half / 3 && time <= half && time + rows + columns == half
+        };
+        if let Some(sections) = self.sections
+            && !(self.architecture.rotary() && fits(sections))
+        {
+            return Some(format!(
+                "sections {sections:?} are not the {half} pairs of a head, a third by rows or columns"
+            ));
+        }
         if !(self.epsilon > 0.0 && self.epsilon < 0.1) {
             return Some(format!("norms add {}, give a small number above 0", self.epsilon));
         }
@@ -351,6 +365,9 @@ mod tests {
         refused(QWEN3, "chosen = 8", "chosen = 129", "129 of 128 experts");
         refused(QWEN3, "head_dim = 128", "head_dim = 127", "odd");
         refused(QWEN3_VL, "[5, 11, 17]", "[5, 11, 24]", "layer 24");
+        refused(QWEN3_VL, "[24, 20, 20]", "[24, 20, 21]", "not the 64 pairs");
+        refused(QWEN3_VL, "[24, 20, 20]", "[20, 22, 22]", "a third");
+        refused(GPT2, "tied = true", "tied = true\nsections = [32, 0, 0]", "sections [32, 0, 0]");
         refused(QWEN3_VL, "\"qwen3-vl\"\nlayers = 24\nheads = 16", "\"qwen3-vl\"\nlayers = 24\nheads = 15", "[vision]");
     }
 

@@ -119,6 +119,7 @@ pub(super) fn text(architecture: Architecture, sizes: Sizes, [vocabulary, contex
         tied: true,
         epsilon: EPSILON,
         rotary_base: None,
+        sections: None,
         experts: None,
         latent: None,
         is_part: false,

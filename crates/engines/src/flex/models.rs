@@ -277,6 +277,7 @@ pub(super) fn described(sizes: &Sizes, context: usize) -> Description {
         tied: false,
         epsilon: EPSILON,
         rotary_base: Some(rotary_base as f64),
+        sections: None,
         experts: experts.map(routed),
         latent: latent.map(out_of),
         is_part: true,

@@ -1,6 +1,6 @@
 //! Attention of a layer over what it keeps of earlier positions.
 
-use benchbook_simd::{Attend, Cache, Heads, Norm, Paged, attention, decode, rms_norm};
+use benchbook_simd::{Attend, Cache, Heads, Norm, Paged, Rotary, attention, decode, rms_norm};
 
 use super::kept::{Kept, Numbers};
 use super::{Decoder, Layer};
@@ -59,7 +59,16 @@ pub struct Rows<'a> {
     pub layer: &'a Layer,
     /// Position of the first row.
     pub first: usize,
+    pub turn: Turn<'a>,
     pub qkv: &'a [f32],
+}
+
+/// By what queries and keys are turned, where they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    pub rotary: Option<&'a Rotary>,
+    /// The position of the first row among these angles.
+    pub first: usize,
 }
 
 impl Rows<'_> {
@@ -78,7 +87,8 @@ impl Rows<'_> {
     pub fn one_by_one(&self, kept: &mut Kept, room: &mut Room, out: &mut [f32]) -> Result<()> {
         let [query, _] = self.text().projected();
         for (row, (qkv, out)) in self.qkv.chunks_exact(self.across()).zip(out.chunks_exact_mut(query)).enumerate() {
-            let one = Rows { qkv, first: self.first + row, ..*self };
+            let turn = Turn { first: self.turn.first + row, ..self.turn };
+            let one = Rows { qkv, turn, first: self.first + row, ..*self };
             one.keep(kept, room)?;
             one.place(room)?;
             let length = kept.rows.min(one.first + 1);
@@ -244,13 +254,13 @@ impl Rows<'_> {
     ) -> Result<&'a [f32]> {
         let (d, rows, isa) = (self.text().head_dim, self.qkv.len() / self.across(), self.decoder.isa);
         let numbers = heads.len();
-        if let (Some(latent), Some(rotary)) = (&self.text().latent, &self.decoder.rotary) {
+        if let (Some(latent), Some(rotary)) = (&self.text().latent, self.turn.rotary) {
             let part = latent.rotated;
             let all = numbers / d * part;
             for (to, head) in normed.chunks_exact_mut(part).zip(heads.chunks_exact(d)) {
                 to.copy_from_slice(&head[d - part..]);
             }
-            rotary.rotate(isa, rows, self.first, &normed[..all], &mut turned[..all])?;
+            rotary.rotate(isa, rows, self.turn.first, &normed[..all], &mut turned[..all])?;
             for (head, from) in heads.chunks_exact_mut(d).zip(turned.chunks_exact(part)) {
                 head[d - part..].copy_from_slice(from);
             }
@@ -264,8 +274,8 @@ impl Rows<'_> {
             }
             None => heads,
         };
-        let Some(rotary) = &self.decoder.rotary else { return Ok(heads) };
-        rotary.rotate(isa, rows, self.first, heads, &mut turned[..numbers])?;
+        let Some(rotary) = self.turn.rotary else { return Ok(heads) };
+        rotary.rotate(isa, rows, self.turn.first, heads, &mut turned[..numbers])?;
         Ok(&turned[..numbers])
     }
 }

@@ -16,6 +16,8 @@ use crate::packing::{Weights, transposed};
 pub struct Planned<'a> {
     pub weights: Weights<'a>,
     pub plan: &'a Plan,
+    /// What stands before the tensors of a LLaMA, and what came after it.
+    pub base: &'static str,
 }
 
 impl Planned<'_> {
@@ -105,6 +107,7 @@ impl Planned<'_> {
             exit: self.plan.exit,
             least: self.plan.least,
             scan: self.plan.scan,
+            lists: None,
         })
     }
 
@@ -151,6 +154,7 @@ impl Planned<'_> {
             exit: self.plan.exit,
             least: self.plan.least,
             scan: self.plan.scan,
+            lists: None,
         })
     }
 
@@ -217,7 +221,7 @@ impl Planned<'_> {
 
     pub fn llama_layer(&self, text: &Text, layer: usize) -> Result<Layer> {
         let (width, hidden, [query, kv]) = (text.width, text.hidden, text.projected());
-        let at = |name: &str| format!("model.layers.{layer}.{name}");
+        let at = |name: &str| format!("{}layers.{layer}.{name}", self.base);
         let turned = |name: &str, inner: usize| self.weights.turned(&at(&format!("{name}.weight")), inner);
         let side = |(name, outer): (&str, usize)| (at(&format!("{name}.weight")), outer);
         let gain = |name: &str| -> Result<Option<Vec<f32>>> {
@@ -269,7 +273,8 @@ impl Planned<'_> {
     }
 
     pub fn llama(&self, text: &Text, positions: usize) -> Result<Decoder> {
-        let embedding = self.numbers("model.embed_tokens.weight")?;
+        let at = |name: &str| format!("{}{name}", self.base);
+        let embedding = self.numbers(&at("embed_tokens.weight"))?;
         let base = text.rotary_base.unwrap_or(1e4);
         let turned = text.latent.as_ref().map_or(text.head_dim, |latent| latent.rotated);
         Ok(Decoder {
@@ -277,7 +282,7 @@ impl Planned<'_> {
             positions: None,
             rotary: Some(Rotary::new(positions, turned, base)?),
             layers: (0..text.layers).map(|layer| self.llama_layer(text, layer)).collect::<Result<_>>()?,
-            last: self.normed("model.norm", false)?,
+            last: self.normed(&at("norm"), false)?,
             head: self.head(text, &embedding)?,
             embedding,
             text: text.clone(),
@@ -285,6 +290,7 @@ impl Planned<'_> {
             exit: self.plan.exit,
             least: self.plan.least,
             scan: self.plan.scan,
+            lists: None,
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 and GLM (with experts too), and the half of Whisper that
-//! does.
+//! Models that write, by our kernels, in `f32`: GPT-2, LLaMA, Qwen3 and GLM (with experts too), and those halves of Whisper and of
+//! Qwen3-VL that do.
 
 mod attention;
 mod broken;
@@ -8,6 +8,7 @@ mod experts;
 mod kept;
 mod latent;
 mod load;
+mod look;
 mod matrix;
 mod parted;
 mod scan;
@@ -22,7 +23,7 @@ pub(crate) use matrix::Matrix;
 
 use benchbook_simd::{Activation, Isa, MlpWeights, Norm, Rotary, layer_norm, mlp, rms_norm, swiglu};
 
-use crate::description::{Architecture, Description, Text};
+use crate::description::{Architecture, Description, Text, Tower};
 use crate::error::{Error, Result};
 use crate::packing::Weights;
 use crate::weights::Source;
@@ -37,7 +38,7 @@ use parted::Parted;
 /// GPT-2 has layer norms before attention and feed-forward network, GELU by tanh, learned positions and biases. LLaMA and Qwen3
 /// have RMS norms, SwiGLU, grouped-query heads, queries and keys that are turned, and no bias; in Qwen3 each head's query and key
 /// has a norm of its own before that. Whisper is as GPT-2, but for the exact GELU, and sees what was heard behind each attention to
-/// its own text ([`Session::hear`]).
+/// its own text ([`Session::hear`]). That of a Qwen3-VL is a Qwen3 that takes images among its tokens ([`Session::look`]).
 #[derive(Debug)]
 pub struct Decoder {
     text: Text,
@@ -55,6 +56,8 @@ pub struct Decoder {
     exit: Option<Exit>,
     least: Option<f64>,
     scan: Option<usize>,
+    /// Lists of tokens that an image comes as, where it takes any: of the last block of a vision tower, and of each deep one.
+    lists: Option<usize>,
 }
 
 /// When a token that comes alone leaves the layers: its deeper layers only keep keys and values of what it is then, as CALM does
@@ -190,7 +193,8 @@ impl Decoder {
     /// for where these are fewer.
     ///
     /// # Errors
-    /// A model of which no decoder is built ([`is_built`]) and that is no Whisper, or what the source says.
+    /// A model of which no decoder is built ([`is_built`]) and that is neither a Whisper nor a Qwen3-VL of as many layers as images reach,
+    /// or what the source says.
     pub fn load(model: &Description, source: &dyn Source, positions: usize) -> Result<Self> {
         Self::planned(model, source, positions, &Plan::default())
     }
@@ -201,16 +205,19 @@ impl Decoder {
     /// As there, and what a form refuses.
     pub fn planned(model: &Description, source: &dyn Source, positions: usize, plan: &Plan) -> Result<Self> {
         let (text, listens) = (&model.text, model.text.architecture == Architecture::Whisper);
-        if !is_built(model) && !listens {
+        let lists = lists_of(model);
+        if !is_built(model) && !listens && lists.is_none() {
             return Err(Error::NotBuilt(model.name.clone()));
         }
         let tensors = model.tensors();
-        let weights = Planned { weights: Weights::of(&tensors, source), plan };
-        match text.architecture {
+        let [base, _] = model.bases();
+        let weights = Planned { weights: Weights::of(&tensors, source), plan, base };
+        let decoder = match text.architecture {
             Architecture::Gpt2 => weights.gpt2(text),
             Architecture::Whisper => weights.whisper(text),
             _ => weights.llama(text, positions.min(text.context)),
-        }
+        };
+        Ok(Self { lists, ..decoder? })
     }
 
     /// Whether it writes of what was heard.
@@ -230,7 +237,8 @@ impl Decoder {
         with: impl FnOnce(&Self) -> Result<T>,
     ) -> Result<T> {
         let tensors = model.tensors();
-        let planned = Planned { weights: Weights::of(&tensors, source), plan };
+        let [base, _] = model.bases();
+        let planned = Planned { weights: Weights::of(&tensors, source), plan, base };
         let other = planned.llama_layer(&model.text, layer)?;
         let usual = std::mem::replace(&mut self.layers[layer], other);
         let made = with(self);
@@ -322,6 +330,14 @@ pub fn built_layers(model: &Description) -> usize {
 /// Whether a decoder of nothing but text is built of all layers of a model ([`built_layers`]).
 pub fn is_built(model: &Description) -> bool {
     built_layers(model) == model.text.layers
+}
+
+/// Lists of tokens that an image comes as in the text of a dense Qwen3-VL whose layers are as many as these reach; nothing for others.
+fn lists_of(model: &Description) -> Option<usize> {
+    let (text, vision) = (&model.text, model.vision.as_ref()?);
+    let is_dense = text.architecture == Architecture::Qwen3 && text.experts.is_none() && text.latent.is_none();
+    let looks = vision.tower == Tower::Qwen3Vl && text.sections.is_some() && vision.deep.len() <= text.layers;
+    (is_dense && looks).then_some(1 + vision.deep.len())
 }
 
 impl Layer {

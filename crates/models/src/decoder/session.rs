@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use benchbook_simd::{Activation, Embedding, embedding};
 
-use super::attention::{Room as AttentionRoom, Rows};
+use super::attention::{Room as AttentionRoom, Rows, Turn};
 use super::cross::Heard;
 use super::experts::Room as ExpertRoom;
 use super::kept::Kept;
 use super::latent::Room as LatentRoom;
+use super::look::{Look, Looked};
 use super::parted::Room as PartedRoom;
 use super::{Decoder, Network};
 use crate::error::{Error, Result};
@@ -36,6 +37,8 @@ pub struct Session {
     depths: Vec<usize>,
     /// What the text is about, of those that listen.
     heard: Heard,
+    /// Images among its tokens, of those that look.
+    looked: Looked,
     attention: AttentionRoom,
     stream: Vec<f32>,
     /// A position before a layer, where it may leave behind it.
@@ -83,6 +86,7 @@ impl Session {
             lost: false,
             depths: vec![0; room],
             heard: Heard::default(),
+            looked: Looked::default(),
             attention: AttentionRoom::new(text, rows, keeps.rows(room)),
             stream: numbers(text.width),
             before: vec![0.0; text.width],
@@ -119,14 +123,53 @@ impl Session {
         self.heard.hear(decoder, heard)
     }
 
+    /// Takes an image behind the text so far, as `rows` · `columns` tokens of a vision tower ([`ImageEncoder::tokens`]) `[1 + deep,
+    /// rows · columns, width]`: the first list comes in as embeddings do, and those of deep layers are added behind the first layers. All
+    /// stand at one time, each at its row and its column, and each sees what comes before it (as in Transformers' `modeling_qwen3_vl.py`).
+    /// It allocates room for their angles.
+    ///
+    /// # Errors
+    /// A decoder that does not look, no tokens, such of another grid or another tower, or more than there is room for: the session stays
+    /// as it was.
+    ///
+    /// [`ImageEncoder::tokens`]: crate::ImageEncoder::tokens
+    pub fn look(&mut self, decoder: &Decoder, tokens: &[f32], [rows, columns]: [usize; 2]) -> Result<()> {
+        let (Some(lists), Some(sections), Some(rotary)) = (decoder.lists, decoder.text.sections, &decoder.rotary)
+        else {
+            return Err(Error::Session("this decoder looks at no images: only that of a Qwen3-VL does".into()));
+        };
+        if tokens.is_empty() {
+            return Err(Error::EmptyPrompt);
+        }
+        let (width, count) = (decoder.text.width, rows * columns);
+        if tokens.len() != lists * count * width {
+            let numbers = tokens.len();
+            let words = format!("{numbers} numbers are no {lists} lists of {rows} × {columns} tokens of {width}");
+            return Err(Error::Session(format!("{words}: of another grid, or of another tower?")));
+        }
+        self.undrafted()?;
+        self.fits(decoder, count)?;
+        let angles = self.looked.add(self.held, [rows, columns]).angles(rotary, sections)?;
+        for first in (0..count).step_by(self.chunk) {
+            let together = self.chunk.min(count - first);
+            let part = first * width..(first + together) * width;
+            let lists: Vec<&[f32]> = tokens.chunks_exact(count * width).map(|list| &list[part.clone()]).collect();
+            self.stream[..together * width].copy_from_slice(lists[0]);
+            let turn = Turn { rotary: Some(&angles), first };
+            self.pass(decoder, together, false, Some(Look { turn, deep: &lists[1..] }))?;
+        }
+        Ok(())
+    }
+
     /// Positions so far.
     pub fn held(&self) -> usize {
         self.held
     }
 
-    /// Forgets all positions from `held` on: all of them, or those of a draft that was refused. Where a window, or the state of a scan, has
-    /// overwritten some that would be seen again, the next tokens are refused.
+    /// Forgets all positions from `held` on: all of them, or those of a draft that was refused; an image goes as a whole. Where a window,
+    /// or the state of a scan, has overwritten some that would be seen again, the next tokens are refused.
     pub fn keep(&mut self, held: usize) {
+        let held = self.looked.keep(held);
         let [drafted, _] = std::mem::take(&mut self.drafted);
         let seen = self.held + drafted;
         let evicted = self.kept.first().is_some_and(|kept| seen > kept.rows) || self.kept.iter().any(Kept::is_scan);
@@ -235,7 +278,7 @@ impl Session {
         self.check(decoder, &[id])?;
         let first = self.held + drafted;
         self.embed(decoder, [drafted, first], &[id])?;
-        self.through(decoder, [drafted, first, 1], 0..layers, true)?;
+        self.through(decoder, [drafted, first, 1], 0..layers, true, None)?;
         self.drafted = [drafted + 1, layers];
         Ok(())
     }
@@ -262,7 +305,7 @@ impl Session {
             return Err(Error::Session("no token was drafted that could be verified: draft first".into()));
         }
         let (first, all) = (self.held, decoder.text.layers);
-        self.through(decoder, [0, first, drafted], layers..all, true)?;
+        self.through(decoder, [0, first, drafted], layers..all, true, None)?;
         self.depths[first..first + drafted].fill(all);
         (self.held, self.drafted) = (first + drafted, [0; 2]);
         self.behind(decoder, 0..drafted)
@@ -291,6 +334,15 @@ impl Session {
         if ids.is_empty() {
             return Err(Error::EmptyPrompt);
         }
+        self.fits(decoder, ids.len())?;
+        match ids.iter().find(|id| !usize::try_from(**id).is_ok_and(|id| id < vocabulary)) {
+            Some(id) => Err(Error::Token { id: *id, vocabulary }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether so many positions may come next.
+    fn fits(&self, decoder: &Decoder, asked: usize) -> Result<()> {
         if decoder.listens() && self.heard.is_empty() {
             return Err(Error::Session("nothing was heard yet, of which there were a text: hear first".into()));
         }
@@ -300,20 +352,22 @@ impl Session {
             return Err(Error::Session(words.into()));
         }
         let held = self.held + self.drafted[0];
-        if ids.len() > self.room - held {
-            return Err(Error::Full { asked: ids.len(), held, room: self.room });
+        if asked > self.room - held {
+            return Err(Error::Full { asked, held, room: self.room });
         }
-        match ids.iter().find(|id| !usize::try_from(**id).is_ok_and(|id| id < vocabulary)) {
-            Some(id) => Err(Error::Token { id: *id, vocabulary }),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Brings the tokens through all layers, a single one through as many as it needs; what comes out stands in `stream`.
     fn advance(&mut self, decoder: &Decoder, ids: &[i32], one_by_one: bool) -> Result<()> {
-        let (first, rows) = (self.held, ids.len());
-        self.embed(decoder, [0, first], ids)?;
-        let depth = self.through(decoder, [0, first, rows], 0..decoder.text.layers, one_by_one)?;
+        self.embed(decoder, [0, self.held], ids)?;
+        self.pass(decoder, ids.len(), one_by_one, None)
+    }
+
+    /// The same of so many rows that stand in `stream` already.
+    fn pass(&mut self, decoder: &Decoder, rows: usize, one_by_one: bool, look: Option<Look<'_>>) -> Result<()> {
+        let first = self.held;
+        let depth = self.through(decoder, [0, first, rows], 0..decoder.text.layers, one_by_one, look)?;
         self.depths[first..first + rows].fill(depth);
         self.held = first + rows;
         Ok(())
@@ -332,14 +386,18 @@ impl Session {
     }
 
     /// Brings so many positions from `first` on, which stand in `stream` from row `at` on, through some layers, and says how many layers
-    /// each has gone through then: a single one leaves where it may, if it is brought through all.
+    /// each has gone through then: a single one leaves where it may, if it is brought through all. Those of an image come with what is
+    /// theirs.
     fn through(
         &mut self,
         decoder: &Decoder,
         [at, first, rows]: [usize; 3],
         layers: Range<usize>,
         one_by_one: bool,
+        look: Option<Look<'_>>,
     ) -> Result<usize> {
+        let of_text = || Turn { rotary: decoder.rotary.as_ref(), first: self.looked.turned(first) };
+        let turn = look.map_or_else(of_text, |look| look.turn);
         let Self { kept, heard, attention, stream, before, normed, qkv, mixed, .. } = self;
         let (wide, between, fed, routed) = (&mut self.wide, &mut self.between, &mut self.fed, &mut self.routed);
         let text = &decoder.text;
@@ -353,7 +411,7 @@ impl Session {
         for (number, (layer, kept)) in decoder.layers.iter().zip(kept).enumerate().take(layers.end).skip(layers.start) {
             decoder.norm(&layer.before_attention, stream, normed)?;
             layer.qkv.apply(normed, &mut self.latent, qkv)?;
-            let of = Rows { decoder, layer, first, qkv };
+            let of = Rows { decoder, layer, first, turn, qkv };
             if depth.is_some() {
                 of.keep(kept, attention)?;
                 continue;
@@ -382,6 +440,9 @@ impl Session {
                 Network::Parted(parted) => parted.apply(first, normed, &mut self.parted, fed)?,
             }
             add(stream, fed);
+            if let Some(deep) = look.and_then(|look| look.deep.get(number)) {
+                add(stream, deep);
+            }
             let leaves = |exit: super::Exit| number + 1 >= least && cosine(before, &stream[..width]) >= exit.alike;
             depth = exit.filter(|exit| leaves(*exit)).map(|_| number + 1);
         }

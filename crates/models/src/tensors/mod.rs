@@ -29,11 +29,6 @@ impl Description {
     /// Every tensor of the model, a tied head left out.
     pub fn tensors(&self) -> Vec<Tensor> {
         let mut list = List::default();
-        let [base, head] = match self.vision.as_ref().map(|vision| vision.tower) {
-            None => ["model.", "lm_head.weight"],
-            Some(Tower::Clip) => ["language_model.model.", "language_model.lm_head.weight"],
-            Some(Tower::Qwen3Vl) => ["model.language_model.", "lm_head.weight"],
-        };
         if let Some(vision) = &self.vision {
             towers::vision(&mut list, vision, self.text.width);
         }
@@ -45,10 +40,19 @@ impl Description {
             Architecture::Bert => text::bert(&mut list, &self.text),
             Architecture::Whisper => towers::whisper_decoder(&mut list, &self.text),
             Architecture::Llama | Architecture::Qwen3 | Architecture::Glm4 => {
-                text::rotary(&mut list, &self.text, [base, head]);
+                text::rotary(&mut list, &self.text, self.bases());
             }
         }
         list.tensors
+    }
+
+    /// What stands before the tensors of the text of a LLaMA, or what came after it, and its head.
+    pub(crate) fn bases(&self) -> [&'static str; 2] {
+        match self.vision.as_ref().map(|vision| vision.tower) {
+            None => ["model.", "lm_head.weight"],
+            Some(Tower::Clip) => ["language_model.model.", "language_model.lm_head.weight"],
+            Some(Tower::Qwen3Vl) => ["model.language_model.", "lm_head.weight"],
+        }
     }
 
     /// How many parameters these tensors have.
