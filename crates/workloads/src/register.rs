@@ -73,6 +73,7 @@ pub fn register(registry: &mut Registry) {
         .workload(AudioEncoder)
         .workload(ImageEncoder)
         .workload(decoding::Multimodal)
+        .workload(decoding::MultimodalImage)
         .workload(training::AdamW)
         .workload(training::NormChain)
         .workload(training::NormChainGradients)

@@ -139,10 +139,15 @@ pub(crate) fn turned<T: Copy + Into<f64>>(vector: &[T], position: usize) -> Vec<
 
 /// The same by angles of another base.
 pub fn turned_by<T: Copy + Into<f64>>(vector: &[T], position: usize, base: f64) -> Vec<f64> {
+    turned_at(vector, |_| position, base)
+}
+
+/// The same where each pair has a position of its own.
+pub fn turned_at<T: Copy + Into<f64>>(vector: &[T], position: impl Fn(usize) -> usize, base: f64) -> Vec<f64> {
     let d = vector.len();
     let number = |index: usize| {
         let pair = index % (d / 2);
-        let angle = position as f64 * base.powf(-2.0 * pair as f64 / d as f64);
+        let angle = position(pair) as f64 * base.powf(-2.0 * pair as f64 / d as f64);
         let (x, y): (f64, f64) = (vector[pair].into(), vector[pair + d / 2].into());
         if index < d / 2 { x * angle.cos() - y * angle.sin() } else { y * angle.cos() + x * angle.sin() }
     };

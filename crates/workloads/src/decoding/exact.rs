@@ -3,11 +3,12 @@
 use benchbook_core::Inputs;
 use rayon::prelude::*;
 
+use super::axes::Axes;
 use super::choice::Advance;
 use super::otherwise::{Depths, Otherwise};
 use super::stack::{DENSE, Experts, Latent, ROUTED, SHARED, Sizes};
 use crate::attention::reference::{add, average, average_above, dot};
-use crate::attention::window::turned_by;
+use crate::attention::window::{turned_at, turned_by};
 use crate::blocks::{Activation, rms_normed};
 use crate::experts::{logistic, share};
 
@@ -37,6 +38,8 @@ pub struct Model<'a> {
     keys: Vec<Vec<f64>>,
     values: Vec<Vec<f64>>,
     positions: usize,
+    /// Where the newest position stands, if it is not behind all that came before it.
+    axes: Option<Axes>,
     otherwise: Otherwise<'a>,
 }
 
@@ -44,7 +47,8 @@ impl<'a> Model<'a> {
     /// A decoder that has seen nothing.
     pub fn new(sizes: Sizes, inputs: &'a Inputs) -> Self {
         let empty = vec![Vec::new(); sizes.layers];
-        Self { sizes, inputs, keys: empty.clone(), values: empty, positions: 0, otherwise: Otherwise::default() }
+        let (keys, values, otherwise) = (empty.clone(), empty, Otherwise::default());
+        Self { sizes, inputs, keys, values, positions: 0, axes: None, otherwise }
     }
 
     /// The same, which goes another way.
@@ -74,7 +78,11 @@ impl<'a> Model<'a> {
 
     /// Numbers of a head at the newest position, turned.
     fn turned(&self, head: &[f64]) -> Vec<f64> {
-        turned_by(head, self.positions, self.sizes.rotary_base as f64)
+        let base = self.sizes.rotary_base as f64;
+        match &self.axes {
+            Some(axes) => turned_at(head, |pair| axes.of(pair), base),
+            None => turned_by(head, self.positions, base),
+        }
     }
 
     /// Queries or keys of the newest position, behind the norms of heads, turned.
@@ -231,10 +239,17 @@ impl<'a> Model<'a> {
     }
 }
 
-impl Advance for Model<'_> {
-    fn advance(&mut self, token: usize) -> Vec<f64> {
+impl Model<'_> {
+    /// What a token comes in as, `[width]`.
+    pub fn embedded(&self, token: usize) -> Vec<f64> {
+        self.row("embedding", token, self.sizes.width).iter().map(|x| f64::from(*x)).collect()
+    }
+
+    /// Takes what comes in at the next position, `[width]`, where that stands, and what is added behind each of the first layers; gives
+    /// what the last norm makes of it.
+    pub fn pass(&mut self, mut stream: Vec<f64>, axes: Option<Axes>, deep: &[&[f64]]) -> Vec<f64> {
         let Sizes { layers, width, .. } = self.sizes;
-        let mut stream: Vec<f64> = self.row("embedding", token, width).iter().map(|x| f64::from(*x)).collect();
+        self.axes = axes;
         let mut gone = false;
         for layer in 0..layers {
             let seen = self.norm("norm_1", layer, &stream);
@@ -247,6 +262,9 @@ impl Advance for Model<'_> {
             add(&mut stream, &self.product("w_out", layer, &mixed, width));
             let seen = self.norm("norm_2", layer, &stream);
             add(&mut stream, &self.fed(layer, &seen));
+            if let Some(deep) = deep.get(layer) {
+                add(&mut stream, deep);
+            }
             match self.leaves(layer, [&before, &stream]) {
                 Some(leaves) => gone = leaves,
                 None => stream.fill(f64::NAN),
@@ -254,6 +272,12 @@ impl Advance for Model<'_> {
         }
         self.positions += 1;
         self.norm("last_norm", 0, &stream)
+    }
+}
+
+impl Advance for Model<'_> {
+    fn advance(&mut self, token: usize) -> Vec<f64> {
+        self.pass(self.embedded(token), None, &[])
     }
 
     fn logits(&self, hidden: &[f64]) -> Vec<f64> {

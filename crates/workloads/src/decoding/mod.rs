@@ -1,5 +1,6 @@
 //! Decoding: loops in which a model takes a prompt, or makes one token after another.
 
+mod axes;
 mod batched;
 mod choice;
 mod exact;
@@ -9,6 +10,7 @@ mod gpt2;
 mod greedy;
 mod lossy;
 mod multimodal;
+mod multimodal_image;
 mod otherwise;
 mod prefill;
 mod prefix;
@@ -24,6 +26,7 @@ pub(crate) use greedy::ids;
 pub use greedy::{GreedyDecoding, GreedyDecodingParams};
 pub use lossy::{LossyDecoding, LossyDecodingParams};
 pub use multimodal::{Multimodal, MultimodalParams};
+pub use multimodal_image::{MultimodalImage, MultimodalImageParams};
 pub use otherwise::{Depths, Otherwise, Parted, Rounded};
 pub use prefill::{Prefill, PrefillParams};
 pub use prefix::{PrefixDecoding, PrefixDecodingParams};

@@ -202,7 +202,7 @@ impl Problem for ImageEncoder {
         let [_, tokens] = params.lengths();
         let most = (BUDGET as f64 / params.products()) as usize;
         let chosen = sample_rows(batch, most.max(1), seed);
-        let looked: Vec<Vec<Vec<f64>>> = chosen.iter().map(|image| Tower { params, inputs }.tokens(*image)).collect();
+        let looked: Vec<Vec<Vec<f64>>> = chosen.iter().map(|image| looked(params, inputs, *image)).collect();
         let (mut rows, mut values) = (Vec::new(), Vec::new());
         for part in 0..=deep {
             for (image, looked) in chosen.iter().zip(&looked) {
@@ -228,6 +228,11 @@ impl Problem for ImageEncoder {
     fn tolerance(_params: &ImageEncoderParams, dtype: DType) -> f64 {
         crate::tolerance(dtype)
     }
+}
+
+/// Lists of tokens `[tokens, out]` of one of the images, in `f64`: of the last block, and then of each deep layer.
+pub(crate) fn looked(params: &ImageEncoderParams, inputs: &Inputs, image: usize) -> Vec<Vec<f64>> {
+    Tower { params, inputs }.tokens(image)
 }
 
 /// The tower, in `f64`.

@@ -8,6 +8,7 @@ mod text;
 
 pub(crate) use audio::heard;
 pub use audio::{AudioEncoder, AudioEncoderParams, WHISPER, heard_in_part};
+pub(crate) use image::looked;
 pub use image::{FRAMES, ImageEncoder, ImageEncoderParams, MERGED};
 pub use merges::Merges;
 pub use stack::Sizes;

@@ -6,7 +6,7 @@ use benchbook_workloads::attention::{
     RingAttention, SparseAttention, WindowAttention,
 };
 use benchbook_workloads::blocks::{Conv1d, Conv2d, PatchEmbedding, TransformerBlock};
-use benchbook_workloads::decoding::Generate;
+use benchbook_workloads::decoding::{Generate, MultimodalImage};
 use benchbook_workloads::encoding::{AudioEncoder, TextEncoder};
 use benchbook_workloads::experts::{CapacityExperts, ExpertRouting, MixtureOfExperts, MixtureOfExpertsGradients};
 use benchbook_workloads::matmul::Matmul;
@@ -95,6 +95,17 @@ fn relatives_of_attention() {
     refused(&SparseAttention, text("structure", "x"), &["there is no `x`, give one of topics, random"]);
     refused(&SparseAttention, int("seq", 0), &["out of range"]);
     refused(&WindowAttention, int("head_dim", 7), &["odd"]);
+}
+
+#[test]
+fn texts_about_images() {
+    refused(&MultimodalImage, int("before", 16), &["16 tokens before the image leave none of 16"]);
+    refused(&MultimodalImage, int("deep", 3), &["3 deep layers of the tower", "the text's 2"]);
+    // The tower's parameters have names of their own here.
+    refused(&MultimodalImage, int("image_heads", 3), &["image_heads", "3 heads of a multiple of four"]);
+    refused(&MultimodalImage, int("columns", 7), &["columns", "7 is odd"]);
+    refused(&MultimodalImage, int("head_dim", 7), &["7 is odd: numbers are rotated in pairs"]);
+    refused(&MultimodalImage, int("kv_heads", 3), &["does not divide"]);
 }
 
 #[test]
