@@ -8,8 +8,8 @@ use benchbook_core::{Problem, Registry, Row};
 use crate::candle;
 use crate::flex::{
     self, attention, blocks, convolution, decoding, decomposed, dynamic, encoders, experts, images, low_rank, matmul,
-    mixers, models, multimodal, packed, pruned, quality, roofs, self_speculative, singular, sparse, tables, techniques,
-    training, transformer,
+    mixers, models, multimodal, multimodal_image, packed, pruned, quality, roofs, self_speculative, singular, sparse,
+    tables, techniques, training, transformer,
 };
 #[cfg(feature = "libtorch")]
 use crate::libtorch;
@@ -98,6 +98,7 @@ pub fn register(registry: &mut Registry) {
     }
     registry.implementation(encoders::TEXT).implementation(encoders::AUDIO).implementation(multimodal::HEARING);
     registry.implementation(images::IMAGE);
+    add(registry, multimodal_image::ROWS);
     add(registry, quality::ROWS);
     add(registry, quality::embedding::ROWS);
     for technique in quality::of_text() {

@@ -51,9 +51,15 @@ impl NamedInputs for Looking {
 
 /// Of the text nothing is asked but how many numbers a token has.
 fn model_of(params: &ImageEncoderParams) -> Description {
-    let ImageEncoderParams { layers, heads, width, hidden, patch, side, out, .. } = *params;
-    let of_text = Sizes { layers: 1, heads: 1, width: out, hidden: 1, post_norm: false };
-    let vision = Vision {
+    let of_text = Sizes { layers: 1, heads: 1, width: params.out, hidden: 1, post_norm: false };
+    let vision = Some(vision_of(params));
+    Description { vision, ..described(text(Architecture::Gpt2, of_text, [1, 1]), None) }
+}
+
+/// The description of a tower of these sizes.
+pub(super) fn vision_of(params: &ImageEncoderParams) -> Vision {
+    let ImageEncoderParams { layers, heads, width, hidden, patch, side, .. } = *params;
+    Vision {
         tower: Tower::Qwen3Vl,
         layers,
         heads,
@@ -64,8 +70,7 @@ fn model_of(params: &ImageEncoderParams) -> Description {
         positions: side * side,
         merged: MERGED,
         deep: params.deep_layers(),
-    };
-    Description { vision: Some(vision), ..described(text(Architecture::Gpt2, of_text, [1, 1]), None) }
+    }
 }
 
 /// What stands before the number of a deep layer among these.
@@ -105,7 +110,7 @@ const OF_TOWER: [(&str, &str); 27] = [
 ];
 
 /// Weights of a case, by their names in checkpoints.
-struct Given<'a>(&'a Inputs);
+pub(super) struct Given<'a>(pub &'a Inputs);
 
 impl Source for Given<'_> {
     fn numbers(&self, tensor: &Tensor) -> benchbook_models::Result<Vec<f32>> {

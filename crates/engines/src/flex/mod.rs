@@ -21,6 +21,7 @@ pub mod matmul;
 pub mod mixers;
 pub mod models;
 pub mod multimodal;
+pub mod multimodal_image;
 pub mod packed;
 pub mod pruned;
 mod pruning;

@@ -1,7 +1,7 @@
-//! Whole models that hear and write, on plain slices: `multimodal`.
+//! Whole models that hear and write, on plain slices: `multimodal`; and the loop of all that write of what they perceive.
 
 use benchbook_core::{Array, DType, Loop, Metric, Result, Row, Step};
-use benchbook_models::{Architecture, Audio, AudioEncoder, AudioRoom, Decoder, Names};
+use benchbook_models::{Architecture, Audio, AudioEncoder, AudioRoom, Decoder, Names, Session};
 use benchbook_workloads::decoding::{Multimodal, MultimodalParams};
 
 use super::decoding::best;
@@ -27,15 +27,10 @@ pub const HEARING: Row<Multimodal> = fused_row::<Multimodal>(
             Ok((encoder, Decoder::load(&model, &given(WRITING), room)?))
         });
         let (encoder, decoder) = made.map_err(|error| failed(name, &setting.device, &error))?;
-        let hearing = Hearing {
-            running: Running::of(name, setting, decoder, inputs, [room, prompt.min(MOST_CHUNK)]),
-            encoder,
-            mel: inputs.get("mel").clone(),
-            room: AudioRoom::default(),
-            made: Vec::with_capacity(tokens),
-            wanted: tokens,
-        };
-        Ok(looping(name, setting, &Multimodal::steps(params), hearing))
+        let running = Running::of(name, setting, decoder, inputs, [room, prompt.min(MOST_CHUNK)]);
+        let hearing = Hearing { encoder, mel: inputs.get("mel").clone(), room: AudioRoom::default() };
+        let telling = Telling { running, sense: hearing, made: Vec::with_capacity(tokens), wanted: tokens, keeps: true };
+        Ok(looping(name, setting, &Multimodal::steps(params), telling))
     },
 )
 .catalogue(&["MO20", "WL3"]);
@@ -74,32 +69,77 @@ const TEXT_NAMES: [(&str, &str); 28] = [
     ("final_layer_norm.bias", "text_shift"),
 ];
 
-/// Who hears, and writes of it.
+/// Who perceives something, and puts it before a decoder.
+pub(super) trait Sense {
+    /// The input that holds it.
+    const INPUT: &'static str;
+
+    /// What is perceived, to overwrite.
+    fn given(&mut self) -> &mut Array;
+
+    /// Begins a text about it, and gives the logits behind the tokens of that.
+    ///
+    /// # Errors
+    /// What encoder and decoder say.
+    fn begin<'a>(
+        &mut self,
+        decoder: &Decoder,
+        session: &'a mut Session,
+        tokens: &[i32],
+    ) -> benchbook_models::Result<&'a [f32]>;
+}
+
+/// Who perceives, and writes of it.
+pub(super) struct Telling<S> {
+    pub running: Running,
+    pub sense: S,
+    pub made: Vec<i32>,
+    pub wanted: usize,
+    /// Whether keys and values are kept from step to step; otherwise all is computed anew for each token.
+    pub keeps: bool,
+}
+
+/// Who hears.
 struct Hearing {
-    running: Running,
     encoder: AudioEncoder,
     mel: Array,
     room: AudioRoom,
-    made: Vec<i32>,
-    wanted: usize,
 }
 
-impl Loop for Hearing {
+impl Sense for Hearing {
+    const INPUT: &'static str = "mel";
+
+    fn given(&mut self) -> &mut Array {
+        &mut self.mel
+    }
+
+    fn begin<'a>(
+        &mut self,
+        decoder: &Decoder,
+        session: &'a mut Session,
+        tokens: &[i32],
+    ) -> benchbook_models::Result<&'a [f32]> {
+        session.hear(decoder, self.encoder.hidden(&mut self.room, self.mel.of::<f32>(), 1)?)?;
+        session.prefill(decoder, tokens)
+    }
+}
+
+impl<S: Sense> Loop for Telling<S> {
     fn begin(&mut self) {
         self.running.begin();
         self.made.clear();
     }
 
     fn step(&mut self, _values: &mut [f64]) -> Result<Step> {
-        let Self { running, encoder, mel, room, made, wanted } = self;
-        let last = made.last().copied();
+        let Self { running, sense, made, wanted, keeps } = self;
         let token = running.with(|decoder, session, prompt| {
-            let logits = match last {
-                None => {
-                    session.hear(decoder, encoder.hidden(room, mel.of::<f32>(), 1)?)?;
-                    session.prefill(decoder, prompt)?
+            let logits = match made.last() {
+                None => sense.begin(decoder, session, prompt)?,
+                Some(id) if *keeps => session.step(decoder, &[*id])?,
+                Some(_) => {
+                    session.keep(0);
+                    sense.begin(decoder, session, &[prompt, made.as_slice()].concat())?
                 }
-                Some(id) => session.step(decoder, &[id])?,
             };
             Ok(best(logits))
         })?;
@@ -121,8 +161,8 @@ impl Loop for Hearing {
     }
 
     fn write(&mut self, input: &str, first: usize, values: &[f32]) -> Result<bool> {
-        if input == "mel" {
-            self.mel.write(first, values);
+        if input == S::INPUT {
+            self.sense.given().write(first, values);
             return Ok(true);
         }
         Ok(self.running.write(input, values))

@@ -1,0 +1,117 @@
+//! Whole models that look and write, on plain slices: `multimodal-image`.
+
+use benchbook_core::{Array, DType, Inputs, Result, Row, Setting, Subject};
+use benchbook_models::weights::Source;
+use benchbook_models::{Decoder, ImageEncoder, ImageRoom, Session, Tensor};
+use benchbook_workloads::decoding::{MultimodalImage, MultimodalImageParams};
+
+use super::images::{self, vision_of};
+use super::models::{self, MOST_CHUNK, Running, described, failed, looping};
+use super::multimodal::{Sense, Telling};
+use crate::flex::row::fused_row;
+
+/// Implementations of `multimodal-image`.
+pub const ROWS: [Row<MultimodalImage>; 2] = [CACHED, RECOMPUTED];
+
+const CACHED: Row<MultimodalImage> = fused_row::<MultimodalImage>(
+    "kv-cache",
+    "the image is looked at once, and keys and values of its tokens and of all earlier positions are kept; everything hand-written: \
+     AVX-512, AVX2 or portable",
+    &[DType::F32],
+    looking::<true>,
+)
+.catalogue(&["MO17", "WL2"]);
+
+const RECOMPUTED: Row<MultimodalImage> = fused_row::<MultimodalImage>(
+    "recompute",
+    "the same kernels, by which the image is looked at and all positions are computed anew for each token",
+    &[DType::F32],
+    looking::<false>,
+);
+
+fn looking<const KEEPS: bool>(
+    name: &'static str,
+    setting: &Setting,
+    params: &MultimodalImageParams,
+    inputs: &Inputs,
+) -> Result<Box<dyn Subject>> {
+    let (sizes, of_tower, positions) = (params.sizes(), MultimodalImage::of_image(inputs), params.positions());
+    let given = Given { text: models::Given { sizes: &sizes, inputs }, image: images::Given(&of_tower) };
+    let mut model = described(&sizes, positions);
+    model.text.sections = Some(params.sections());
+    model.vision = Some(vision_of(&params.looking()));
+    let made = model.checked().and_then(|model| {
+        let encoder = ImageEncoder::load(&model, &given)?;
+        Ok((encoder, Decoder::load(&model, &given, positions)?))
+    });
+    let (encoder, decoder) = made.map_err(|error| failed(name, &setting.device, &error))?;
+    let [rows, columns] = params.grid();
+    let sense = Looking {
+        encoder,
+        patches: inputs.get(PATCHES).clone(),
+        room: ImageRoom::default(),
+        of_patches: [params.rows, params.columns],
+        of_tokens: [rows, columns],
+        before: params.before,
+    };
+    let chunk = params.prompt.max(rows * columns).min(MOST_CHUNK);
+    let running = Running::of(name, setting, decoder, inputs, [positions, chunk]);
+    let made = Vec::with_capacity(params.tokens);
+    let telling = Telling { running, sense, made, wanted: params.tokens, keeps: KEEPS };
+    Ok(looping(name, setting, &MultimodalImage::steps(params), telling))
+}
+
+/// The input that holds an image.
+const PATCHES: &str = "image_patches";
+
+/// Who looks.
+struct Looking {
+    encoder: ImageEncoder,
+    patches: Array,
+    room: ImageRoom,
+    /// Rows and columns of patches, and of tokens.
+    of_patches: [usize; 2],
+    of_tokens: [usize; 2],
+    /// Tokens of the prompt before the image.
+    before: usize,
+}
+
+impl Sense for Looking {
+    const INPUT: &'static str = PATCHES;
+
+    fn given(&mut self) -> &mut Array {
+        &mut self.patches
+    }
+
+    fn begin<'a>(
+        &mut self,
+        decoder: &Decoder,
+        session: &'a mut Session,
+        tokens: &[i32],
+    ) -> benchbook_models::Result<&'a [f32]> {
+        let (before, behind) = tokens.split_at(self.before);
+        if !before.is_empty() {
+            session.take(decoder, before)?;
+        }
+        let image = self.encoder.tokens(&mut self.room, self.patches.of::<f32>(), self.of_patches)?;
+        session.look(decoder, image, self.of_tokens)?;
+        session.prefill(decoder, behind)
+    }
+}
+
+/// Weights of a case, by their names in checkpoints.
+struct Given<'a> {
+    text: models::Given<'a>,
+    image: images::Given<'a>,
+}
+
+impl Source for Given<'_> {
+    fn numbers(&self, tensor: &Tensor) -> benchbook_models::Result<Vec<f32>> {
+        if tensor.name.starts_with("model.visual.") {
+            return self.image.numbers(tensor);
+        }
+        // As of a model of nothing but text.
+        let name = tensor.name.replace("model.language_model.", "model.");
+        self.text.numbers(&Tensor { name, ..tensor.clone() })
+    }
+}
