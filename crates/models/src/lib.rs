@@ -3,7 +3,8 @@
 //! A [`Description`] is a file of `datasets/models/`, from the published configuration. It lists the tensors of the model
 //! ([`Description::tensors`]), which [`weights`] draws from a seed or reads from files. A [`Decoder`] is a decoder-only model
 //! whose weights are packed for this processor, and a [`Session`] a text that it is in the middle of; an [`Encoder`] takes whole
-//! texts, and an [`AudioEncoder`] what was heard, of which [`mel`] makes a spectrogram. A [`technique`] makes another model of one.
+//! texts, an [`AudioEncoder`] what was heard, of which [`mel`] makes a spectrogram, and an [`ImageEncoder`] what is looked at, whose
+//! tokens may stand in a text. A [`technique`] makes another model of one.
 //! [`real`] has what `cargo xtask data` has brought, with its [`tokenizer`].
 
 mod catalogue;
