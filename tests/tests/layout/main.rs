@@ -7,6 +7,7 @@ mod code;
 mod edges;
 mod rules;
 mod sources;
+mod targets;
 mod top;
 mod units;
 mod versions;
