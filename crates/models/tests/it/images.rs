@@ -12,7 +12,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 }
 
 fn fixture() -> Value {
-    serde_json::from_str(include_str!("../fixtures/images.json")).unwrap()
+    serde_json::from_str(include_str!("../../fixtures/images.json")).unwrap()
 }
 
 #[test]

@@ -19,7 +19,7 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let all: Value = serde_json::from_str(include_str!("../fixtures/decoders.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("../../fixtures/decoders.json")).unwrap();
     let list = |value: &Value| value.as_array().unwrap().clone();
     let of = |case: &Value| {
         let model = Description::parse(case["model"].as_str().unwrap()).unwrap();

@@ -10,7 +10,7 @@ use benchbook_models::{
 use serde_json::Value;
 
 fn fixture() -> (Value, Seeded) {
-    let all: Value = serde_json::from_str(include_str!("../fixtures/encoders.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("../../fixtures/encoders.json")).unwrap();
     let seeded = Seeded { seed: all["seed"].as_u64().unwrap() };
     (all, seeded)
 }
