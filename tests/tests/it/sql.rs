@@ -28,7 +28,7 @@ fn damage(bench: &Bench, name: &str) {
 #[test]
 fn a_statement_comes_from_the_line_a_file_or_stdin() {
     let bench = one_run();
-    let ours = include_str!("../../queries/runs.sql");
+    let ours = include_str!("../../../queries/runs.sql");
     fs::write(bench.folder().join("q.sql"), ours).unwrap();
     let named = bench.ok(&["sql", "--format", "csv", "--query", "runs"]);
     assert_eq!(bench.ok(&["sql", ours, "--format", "csv"]), named);
@@ -39,7 +39,7 @@ fn a_statement_comes_from_the_line_a_file_or_stdin() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), named, "{words:?}");
     }
-    let speedup = include_str!("../../queries/speedup.sql");
+    let speedup = include_str!("../../../queries/speedup.sql");
     fs::write(bench.folder().join("q.sql"), speedup).unwrap();
     let asked = ["sql", "--file", "q.sql", "--param", "baseline=good", "--format", "csv"];
     assert!(bench.ok(&asked).contains("twin/host/f32"));
