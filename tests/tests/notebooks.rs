@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use benchbook_report::charts::Browser;
 use benchbook_tests::{Bench, environment, look, program, repository};
@@ -147,7 +148,7 @@ fn all_notebooks_run_headless_and_their_charts_are_drawn_offline() {
         }
     };
     let browser = browser.program().to_str().unwrap();
-    for path in notebooks() {
+    let looked = |path: &PathBuf| {
         let stem = path.file_stem().unwrap().to_str().unwrap();
         let page = bench.folder().join(format!("pages/{stem}.html"));
         let html = fs::read_to_string(&page).unwrap();
@@ -155,12 +156,19 @@ fn all_notebooks_run_headless_and_their_charts_are_drawn_offline() {
         let picture = pictures().join(format!("{stem}.png"));
         let seen = look(&python, &["page", browser, page.to_str().unwrap(), picture.to_str().unwrap()]);
         let count = |name: &str| seen[name].as_u64().unwrap();
-        assert!(count("figures") >= declared(&path, "figure"), "{stem}: {seen}");
+        assert!(count("figures") >= declared(path, "figure"), "{stem}: {seen}");
         assert_eq!((count("drawn"), count("visible")), (count("figures"), count("figures")), "{stem}: {seen}");
-        assert!(count("tables") >= declared(&path, "table"), "{stem}: {seen}");
+        assert!(count("tables") >= declared(path, "table"), "{stem}: {seen}");
         assert_eq!(seen["requests"].as_array().unwrap().len(), 0, "{stem}: {seen}");
         assert!(picture.is_file(), "{stem} has no picture");
-    }
+    };
+    let (paths, looked) = (notebooks(), &looked);
+    // A browser of its own for each page, two at a time.
+    thread::scope(|scope| {
+        for half in paths.chunks(paths.len().div_ceil(2)) {
+            scope.spawn(move || half.iter().for_each(looked));
+        }
+    });
 }
 
 #[test]
