@@ -1,9 +1,11 @@
-//! The program as its users meet it, where nothing is judged by the time and no process is looked at or ended.
+//! The program as its users meet it, where no time judges and no process is looked at.
 
 mod allocations;
 mod decoding;
+mod feedback;
 mod fixture;
 mod matrix;
 mod sql;
 mod text_injection;
 mod training;
+mod tune;
