@@ -2,6 +2,7 @@
 
 import builtins
 import ctypes
+import gc
 import importlib
 import io
 import os
@@ -227,6 +228,12 @@ class TestWorker(unittest.TestCase):
         self.assertEqual(told["metrics"], [], "what its preparation had to tell is told already")
         self.assertEqual((told["say"], outputs[0][1].data), ("finished", array([[5, 5], [6, 6]]).data))
         self.assertEqual(self.worker.trials, {})
+
+    def test_what_outlives_all_trials_is_not_looked_through_again(self):
+        self.prepare(), self.prepare(trial=2)
+        gc.unfreeze()
+        frozen = [self.ask("drop", trial=trial) and gc.get_freeze_count() > 0 for trial in (1, 2)]
+        self.assertEqual(frozen, [False, True])
 
     def test_tokens_are_written_as_they_are_whatever_is_computed_in(self):
         inputs = self.inputs | {"ids": array([1, 2, 3], "i32")}

@@ -198,7 +198,7 @@ class Worker:
         trial.once()
         outputs = trial.outputs()
         del trial
-        gc.collect()  # what was compiled refers to itself
+        self.let_go()
         return {"say": "finished", "metrics": metrics}, outputs
 
     def memory(self, ask, inputs):
@@ -210,8 +210,15 @@ class Worker:
 
     def drop(self, ask, inputs):
         self.trials.pop(ask["trial"], None)
-        gc.collect()
+        self.let_go()
         return {"say": "dropped"}
+
+    def let_go(self):
+        """Collects what a trial leaves, since what was compiled refers to itself. What outlives all trials, such as a library of
+        hundreds of thousands of objects, is not looked through again: that takes longer than most trials."""
+        gc.collect()
+        if not self.trials:
+            gc.freeze()
 
     def approximation(self, ask, inputs):
         trial = self.trials[ask["trial"]]
