@@ -140,7 +140,7 @@ fn table(taken: &[(String, State, Duration)]) -> String {
 }
 
 /// A length of time as people say it.
-fn duration(time: Duration) -> String {
+pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 99.95 {
         format!("{seconds:.1} s")

@@ -6,10 +6,11 @@ use crate::style;
 use benchbook_process::Lines;
 use std::io::Write;
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 use xtask::arguments::Options;
 use xtask::error::{Named, Result};
 use xtask::process;
-use xtask::step::State;
+use xtask::step::{State, duration};
 use xtask::workspace::Ready;
 
 /// What is shown of a line at most.
@@ -20,6 +21,8 @@ pub fn command(options: &Options, filter: &[String]) -> Result<()> {
     setup::built(&mut ready)?;
     kernel::ready(&mut ready, options)?;
     let (total, status) = run(&mut ready, filter)?;
+    let ran = format!("of Tests, {} went to running them, the rest to compiling and linking", duration(total.ran));
+    ready.steps.notes.push(ran);
     // Who asks for some tests wants their answer.
     let style = if filter.is_empty() { style::check(&mut ready) } else { Ok(()) };
     ready.steps.account();
@@ -73,6 +76,8 @@ struct Total {
     skipped: u64,
     /// Test programs that closed.
     programs: u64,
+    /// How long they ran, one after the other.
+    ran: Duration,
 }
 
 impl Total {
@@ -89,6 +94,9 @@ impl Total {
         self.failed += count("failed");
         self.skipped += count("ignored");
         self.programs += 1;
+        let took =
+            result.rsplit_once("finished in ").and_then(|(_, took)| took.trim_end_matches('s').parse::<f64>().ok());
+        self.ran += took.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or_default();
     }
 
     /// The line that closes everything; `success` is whether cargo was content.
@@ -117,7 +125,8 @@ mod tests {
         ] {
             total.read(line);
         }
-        assert_eq!(total, Total { passed: 14, failed: 3, skipped: 1, programs: 3 });
+        let ran = Duration::from_millis(1260);
+        assert_eq!(total, Total { passed: 14, failed: 3, skipped: 1, programs: 3, ran });
         assert_eq!(total.line(false), "14 passed, 3 failed, 1 skipped");
     }
 
