@@ -3,6 +3,7 @@
 mod decoders;
 mod encoders;
 mod images;
+mod looking;
 mod real;
 mod techniques;
 mod whisper;
