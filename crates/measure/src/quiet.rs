@@ -13,8 +13,10 @@ use nix::unistd::gettid;
 use crate::clock::{self, Now};
 use crate::environment::Root;
 
-/// From one look to the next, in nanoseconds.
+/// From one look to the next, in nanoseconds: who works at neither has rested for so long.
 const LOOK_NS: i64 = 1_000_000;
+/// The same after a look at which something works, which is not the beginning of a rest.
+const AGAIN_NS: i64 = 200_000;
 /// Processor time of a thread within a look that counts as rest.
 const REST_NS: i64 = 100_000;
 /// How long one looks before giving up, in nanoseconds: a library that never rests cannot be waited for. Where there are many
@@ -93,7 +95,8 @@ fn wait_with(
         if before.is_alone && !before.runs {
             return Some(looks);
         }
-        let left_ns = LOOK_NS - (now_ns() - before.at_ns);
+        let next_ns = if before.runs { AGAIN_NS } else { LOOK_NS };
+        let left_ns = next_ns - (now_ns() - before.at_ns);
         if left_ns > 0 {
             pause(Duration::from_nanos(left_ns.cast_unsigned()));
         }
@@ -133,6 +136,17 @@ mod tests {
         assert_eq!(looks(&spinning), Some(4));
         let blinking = [(false, 0), (false, 300), (false, 600), (false, 601)];
         assert_eq!(looks(&blinking), Some(3), "it ran between the looks");
+    }
+
+    #[test]
+    fn a_rest_begins_soon_after_the_work_has_ended_and_is_as_long_as_any() {
+        for (works_ns, rested_ns) in [(0, 1_000_000), (50_000, 1_200_000), (3_050_000, 4_200_000)] {
+            let now_ns = Cell::new(0);
+            let look = || Look { at_ns: now_ns.get(), runs: now_ns.get() < works_ns, ..TWO };
+            let wait = |pause: Duration| now_ns.set(now_ns.get() + i64::try_from(pause.as_nanos()).unwrap());
+            assert!(wait_with(look(), look, wait, &|| now_ns.get()).is_some());
+            assert_eq!(now_ns.get(), rested_ns, "it works for {works_ns} ns");
+        }
     }
 
     #[test]
