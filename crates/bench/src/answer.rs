@@ -26,13 +26,29 @@ const GREETING_MS: f64 = 50.0;
 const QUICK: [&str; 3] = ["run", "attention", "--quick"];
 const QUICK_S: f64 = 60.0;
 
-/// What the time of a run was spent on, in seconds.
+/// What the time of a run was spent on, in seconds: `sampled_s` from the first sample of each case to its last,
+/// `finished_s` from there to the last of its second checks.
 const SPENT: &str = "
+    with sampled as (
+        select t.replicate, t.case_name, min(s.started_ns) as first_ns, max(s.started_ns + s.elapsed_ns) as last_ns
+        from samples s join trials t on t.run_id = s.run_id and t.trial = s.trial
+        group by t.replicate, t.case_name
+    ),
+    ended as (
+        select t.replicate, t.case_name, max(o.at_ns) as at_ns
+        from outcomes o join trials t on t.run_id = o.run_id and t.trial = o.trial
+        group by t.replicate, t.case_name
+    )
     select * from (
         select count(*) as samples, sum(elapsed_ns) / 1e9 as timed_s,
-            sum(case when iterations = 1 then elapsed_ns else 0 end) / 1e9 as single_s
+            sum(case when iterations = 1 then elapsed_ns else 0 end) / 1e9 as single_s,
+            count(distinct block) as blocks, count(distinct case when valid then null else block end) as disturbed
         from samples
     ) s
+    cross join (
+        select sum(s.last_ns - s.first_ns) / 1e9 as sampled_s, sum(e.at_ns - s.last_ns) / 1e9 as finished_s
+        from sampled s join ended e on e.replicate = s.replicate and e.case_name = s.case_name
+    ) b
     cross join (
         select count(*) as trials, sum(prepare_ns) / 1e9 as prepared_s from outcomes where trial is not null
     ) o
@@ -175,20 +191,25 @@ fn quick(ready: &Ready) -> Result<String> {
 /// How long the quick comparison has taken, beside its goal and what the time was spent on.
 fn spent(wall_s: f64, row: &Value) -> String {
     let of = |name: &str| number(row, name);
-    let (prepared_s, timed_s) = (of("prepared_s"), of("timed_s"));
-    let rest_s = wall_s - prepared_s - timed_s;
+    let [prepared_s, sampled_s, finished_s] = ["prepared_s", "sampled_s", "finished_s"].map(of);
+    let (timed_s, single_s) = (of("timed_s"), of("single_s"));
+    let rest_s = wall_s - prepared_s - sampled_s - finished_s;
     format!(
         "| command | wall time | goal |\n|---|---|---|\n| `benchbook {}` | {wall_s:.1} s | {} |\n\n\
          Of this time {prepared_s:.1} s prepare {} trials (inputs, first calls, checks and warm-ups; the right answers were\n\
-         waited for {:.1} s in all), and {timed_s:.1} s are {} samples. Samples of one call are {:.1} s of these: a call as\n\
-         long comes before each, brings its inputs back and is not timed. That and all else between samples are the other\n\
-         {rest_s:.1} s: rest, second checks, and processes that start, tell their memory and end.",
+         waited for {:.1} s in all), {finished_s:.1} s are second checks, and {sampled_s:.1} s lie between the first\n\
+         samples of cases and their last: {} samples in {} blocks, of which {} have a disturbed sample, so that\n\
+         one more follows. {timed_s:.1} s are timed. Samples of one call are {single_s:.1} s of these: a call as long comes\n\
+         before each, brings its inputs back and is not timed, so that all of them take {:.1} s, whatever else is saved.\n\
+         The other {rest_s:.1} s are processes that start, tell their memory and end.",
         QUICK.join(" "),
         at_most(wall_s, QUICK_S, " s"),
         of("trials"),
         of("waited_s"),
         of("samples"),
-        of("single_s"),
+        of("blocks"),
+        of("disturbed"),
+        timed_s + single_s,
     )
 }
 
@@ -213,16 +234,18 @@ mod tests {
 
     #[test]
     fn a_missed_goal_says_what_the_time_was_spent_on() {
-        let row = json!({ "samples": 900, "timed_s": 38.0, "single_s": 21.5, "trials": 72, "prepared_s": 60.3,
-                          "waited_s": 1.5 });
+        let row = json!({ "samples": 900, "blocks": 180, "disturbed": 31, "timed_s": 38.0, "single_s": 21.5,
+                          "trials": 72, "prepared_s": 60.3, "sampled_s": 72.5, "finished_s": 5.2, "waited_s": 1.5 });
         let told = spent(174.0, &row);
         for part in [
             "| `benchbook run attention --quick` | 174.0 s | at most 60 s: **missed by 114.00 s** |",
             "60.3 s prepare 72 trials",
-            "for 1.5 s in all",
-            "38.0 s are 900 samples",
+            "for 1.5 s in all), 5.2 s are second checks, and 72.5 s lie between",
+            "900 samples in 180 blocks, of which 31 have",
+            "38.0 s are timed",
             "one call are 21.5 s",
-            "\n75.7 s: rest",
+            "take 59.5 s, whatever",
+            "The other 36.0 s are processes",
         ] {
             assert!(told.contains(part), "{part}: {told}");
         }
