@@ -1,40 +1,8 @@
-//! What is promised of images among the tokens of a text.
+//! Images among the tokens of a text beside Transformers (`fixtures/make_seeing.py`), and what is promised of them.
 
 use benchbook_models::weights::{Seeded, Source};
 use benchbook_models::{Decoder, Description, Error, ImageEncoder, ImageRoom, Session, named};
-
-const TINY: &str = r#"
-name = "tiny"
-source = "made up"
-parameters = 1
-
-[text]
-architecture = "qwen3"
-layers = 3
-heads = 4
-kv_heads = 2
-head_dim = 12
-width = 20
-hidden = 35
-vocabulary = 53
-context = 64
-tied = true
-epsilon = 1e-6
-rotary_base = 3.0
-sections = [2, 2, 2]
-
-[vision]
-tower = "qwen3-vl"
-layers = 3
-heads = 3
-width = 24
-hidden = 37
-patch = 2
-frames = 2
-positions = 25
-merged = 2
-deep = [0, 1]
-"#;
+use serde_json::Value;
 
 const SEEDED: Seeded = Seeded { seed: 7 };
 
@@ -42,8 +10,12 @@ const SEEDED: Seeded = Seeded { seed: 7 };
 const WIDTH: usize = 20;
 const LISTS: usize = 3;
 
+fn fixture() -> Value {
+    serde_json::from_str(include_str!("../../fixtures/seeing.json")).unwrap()
+}
+
 fn tiny() -> Description {
-    Description::parse(TINY).unwrap()
+    Description::parse(fixture()["model"].as_str().unwrap()).unwrap()
 }
 
 fn decoder() -> Decoder {
@@ -70,6 +42,40 @@ fn seen(decoder: &Decoder, image: &[f32], grid: [usize; 2], chunk: usize) -> Vec
     session.look(decoder, image, grid).unwrap();
     assert_eq!(session.held(), 3 + grid[0] * grid[1]);
     session.prefill(decoder, &[31, 2, 9, 9]).unwrap().to_vec()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    match value.as_array() {
+        Some(list) => list.iter().flat_map(numbers).collect(),
+        None => vec![value.as_f64().unwrap()],
+    }
+}
+
+#[test]
+fn logits_behind_images_are_those_of_transformers() {
+    let all = fixture();
+    let (model, seeded) = (tiny(), Seeded { seed: all["seed"].as_u64().unwrap() });
+    let decoder = Decoder::load(&model, &seeded, 40).unwrap();
+    let encoder = ImageEncoder::load(&model, &seeded).unwrap();
+    let text = |at: usize| -> Vec<i32> { numbers(&all["texts"][at]).into_iter().map(|id| id as i32).collect() };
+    let wanted = numbers(&all["logits"]);
+    let largest = wanted.iter().fold(0.0_f64, |most, logit| most.max(logit.abs()));
+    for chunk in [4, 30] {
+        let (mut session, mut room) = (Session::new(&decoder, 30, chunk).unwrap(), ImageRoom::default());
+        for image in 0..2 {
+            session.take(&decoder, &text(image)).unwrap();
+            let patches: Vec<f32> = numbers(&all["patches"][image]).into_iter().map(|number| number as f32).collect();
+            let grid = [0, 1].map(|side| all["grids"][image][side].as_u64().unwrap() as usize);
+            let tokens = encoder.tokens(&mut room, &patches, grid).unwrap();
+            session.look(&decoder, tokens, grid.map(|side| side / 2)).unwrap();
+        }
+        let found = session.step(&decoder, &text(2)).unwrap();
+        assert_eq!(found.len(), wanted.len());
+        for (at, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
+            // Its angles and places are f32.
+            assert!((f64::from(*found) - wanted).abs() < 2e-5 * largest, "{at}: {found} for {wanted}");
+        }
+    }
 }
 
 #[test]
