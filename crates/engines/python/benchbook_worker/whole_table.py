@@ -42,6 +42,17 @@ MODELS = [
         )
         for workload in ("prefill", "generate")
     ),
+    Row(
+        "model",
+        "multimodal-image",
+        ("transformers", "transformers-mkl"),
+        SINGLE,
+        "transformers_images:Looking",
+        "Qwen3-VL of Hugging Face Transformers, with its cache of keys and values",
+        ("EN3",),
+        tokens=("prompt",),
+        loop=True,
+    ),
     *(
         Row(
             "kv-cache",
