@@ -7,7 +7,7 @@ use super::panels;
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::math::{exp, load_first, store_first, sum_first};
-use crate::memory::{Pieces, scratch};
+use crate::memory::{LINE, Pieces, Soon, scratch};
 use crate::team::parallel_for;
 use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::{Sums, Vector, zero};
@@ -223,21 +223,30 @@ impl Head<'_> {
                 let from = state.as_ptr().add(place * columns);
                 *row = [V::load(from), V::load(from.add(V::LANES))];
             }
-            for step in 0..steps {
-                let of_key = call.size.at(self.sequence, first + step, self.head) + row;
-                let (r, k) = (call.r.as_ptr().add(of_key), call.k.as_ptr().add(of_key));
-                let decay = decays.as_ptr().add(step * wide + row);
-                let at = step * wide + panel * columns;
-                let (value, to) = (values.as_ptr().add(at), sums.as_mut_ptr().add(at));
-                let value = [V::load(value), V::load(value.add(V::LANES))];
-                let mut sum = [V::load(to), V::load(to.add(V::LANES))];
+            let (start, apart) = (call.size.at(self.sequence, first, self.head), call.size.heads * head_dim);
+            let [mut r_at, mut k_at] = [call.r, call.k].map(|numbers| numbers.as_ptr().add(start + row));
+            let (mut decay_at, panel_at) = (decays.as_ptr().add(row), panel * columns);
+            let (mut value_at, mut to) = (values.as_ptr().add(panel_at), sums.as_mut_ptr().add(panel_at));
+            // Of each step of the next chunk the tiles ask for a line each, since memory is asked for few at once.
+            let (tile, lines) = (panel * (head_dim / N) + row / N, head_dim.div_ceil(LINE));
+            let soon = [call.r, call.k, call.v, call.w][tile / lines % 4].as_ptr();
+            let mut soon = soon.wrapping_add(start + STEPS * apart + tile % lines * LINE);
+            for _ in 0..steps {
+                Soon::at(soon).ask(0);
+                let value = [V::load(value_at), V::load(value_at.add(V::LANES))];
+                // Two chains, since a sum waits for itself.
+                let mut both = [[V::load(to), V::load(to.add(V::LANES))], [V::splat(0.0); 2]];
                 for (place, row) in rows.iter_mut().enumerate() {
-                    let [r, k, decay] = [V::splat(*r.add(place)), V::splat(*k.add(place)), V::splat(*decay.add(place))];
-                    sum = [r.mul_add(row[0], sum[0]), r.mul_add(row[1], sum[1])];
+                    let [r, k, decay] = [r_at, k_at, decay_at].map(|at| V::splat(*at.add(place)));
+                    let sum = &mut both[place % 2];
+                    *sum = [r.mul_add(row[0], sum[0]), r.mul_add(row[1], sum[1])];
                     *row = [decay.mul_add(row[0], k.mul(value[0])), decay.mul_add(row[1], k.mul(value[1]))];
                 }
-                sum[0].store(to);
-                sum[1].store(to.add(V::LANES));
+                both[0][0].add(both[1][0]).store(to);
+                both[0][1].add(both[1][1]).store(to.add(V::LANES));
+                [r_at, k_at] = [r_at, k_at].map(|at| at.wrapping_add(apart));
+                (decay_at, value_at) = (decay_at.wrapping_add(wide), value_at.wrapping_add(wide));
+                (to, soon) = (to.wrapping_add(wide), soon.wrapping_add(apart));
             }
             for (place, row) in rows.into_iter().enumerate() {
                 let to = state.as_mut_ptr().add(place * columns);

@@ -6,10 +6,13 @@ use super::rwkv6::{RwkvSize, STEPS};
 use crate::error::{Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::math::{exp, load_first, sigmoid, store_first, sum_first};
-use crate::memory::{Pieces, scratch};
+use crate::memory::{LINE, Pieces, Soon, scratch};
 use crate::team::parallel_for;
 use crate::tools::{self as isa, Kernel, Tools};
 use crate::vector::Vector;
+
+/// Chains of each sum over keys, since one waits for itself.
+const CHAINS: usize = 2;
 
 /// ln of the smallest decay, −e^(−½): every step leaves more than half of the state.
 const FASTEST: f32 = -0.606_530_66;
@@ -178,29 +181,44 @@ impl Head<'_> {
                 known =
                     [removed.mul_add(V::load(row), known[0]), removed.mul_add(V::load(row.add(V::LANES)), known[1])];
             }
+            let lines = head_dim.div_ceil(LINE);
             for step in 0..steps {
                 let of_key = call.size.at(self.sequence, first + step, self.head);
+                // Of the same step of the next chunk, of three inputs by either of two panels.
+                let far = of_key + STEPS * call.size.heads * head_dim;
+                for input in [[call.r, call.w, call.k], [call.v, call.kappa, call.a]][panel % 2] {
+                    (0..lines).for_each(|line| Soon::of(input).ask(far + line * LINE));
+                }
                 let (r, k) = (call.r.as_ptr().add(of_key), call.k.as_ptr().add(of_key));
                 let (decay, add) = (decays.as_ptr().add(step * wide), added.as_ptr().add(step * wide));
                 // Of the last step of a chunk it is not asked for.
                 let next_removed = removed.as_ptr().add((step + 1).min(steps - 1) * wide);
                 let value_at = values.as_mut_ptr().add(step * wide + panel * columns);
                 let value = [V::load(value_at), V::load(value_at.add(V::LANES))];
-                let (mut sum, mut next) = ([V::splat(0.0); 2], [V::splat(0.0); 2]);
-                for key in 0..head_dim {
-                    let row = state.add(key * columns);
-                    let (r, k) = (V::splat(*r.add(key)), V::splat(*k.add(key)));
-                    let (decay, add) = (V::splat(*decay.add(key)), V::splat(*add.add(key)));
-                    let removed = V::splat(*next_removed.add(key));
-                    for side in 0..2 {
-                        let at = row.add(side * V::LANES);
-                        let kept = decay.mul_add(V::load(at), k.mul(value[side]));
-                        let now = add.mul_add(known[side], kept);
-                        now.store(at);
-                        sum[side] = r.mul_add(now, sum[side]);
-                        next[side] = removed.mul_add(now, next[side]);
+                let (mut sums, mut nexts) = ([[V::splat(0.0); 2]; CHAINS], [[V::splat(0.0); 2]; CHAINS]);
+                for pair in (0..head_dim).step_by(CHAINS) {
+                    // An odd key is alone.
+                    let alone = head_dim - pair < CHAINS;
+                    for (chain, (sum, next)) in sums.iter_mut().zip(&mut nexts).enumerate() {
+                        if chain > 0 && alone {
+                            break;
+                        }
+                        let (key, row) = (pair + chain, state.add((pair + chain) * columns));
+                        let (r, k) = (V::splat(*r.add(key)), V::splat(*k.add(key)));
+                        let (decay, add) = (V::splat(*decay.add(key)), V::splat(*add.add(key)));
+                        let removed = V::splat(*next_removed.add(key));
+                        for side in 0..2 {
+                            let at = row.add(side * V::LANES);
+                            let kept = decay.mul_add(V::load(at), k.mul(value[side]));
+                            let now = add.mul_add(known[side], kept);
+                            now.store(at);
+                            sum[side] = r.mul_add(now, sum[side]);
+                            next[side] = removed.mul_add(now, next[side]);
+                        }
                     }
                 }
+                let sum = [sums[0][0].add(sums[1][0]), sums[0][1].add(sums[1][1])];
+                let next = [nexts[0][0].add(nexts[1][0]), nexts[0][1].add(nexts[1][1])];
                 sum[0].store(value_at);
                 sum[1].store(value_at.add(V::LANES));
                 known = next;
