@@ -4,8 +4,10 @@ import torch
 from torch.nn import functional
 
 from .attention import angles, rotated
-from .names import EPSILON
+from .machine import flags
+from .names import EPSILON, ONEDNN
 from .program import Program
+from .rows import Unsupported
 
 
 def gelu(x):
@@ -72,6 +74,11 @@ def convolution(function):
 
 def patches(setting, x):
     """A convolution whose stride is its kernel, as vision transformers are written."""
+    rows, columns = setting.height // setting.patch_size, setting.width // setting.patch_size
+    # What was found of oneDNN 3.7.1 stands at the same row of our own libtorch (engines/src/flex/convolution.rs).
+    wrong = setting.patch_size > 1 and (setting.in_channels == 16 or (columns == 1 and rows > 4))
+    if wrong and setting.dtype == "bf16" and setting.device in ONEDNN and "amx_bf16" in flags():
+        raise Unsupported("oneDNN 3.7 is wrong at this convolution in bf16 by AMX")
 
     def call(image, weight, first, positions):
         grid = functional.conv2d(image, weight, stride=setting.patch_size).flatten(2).transpose(1, 2)

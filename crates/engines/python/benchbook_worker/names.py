@@ -7,6 +7,8 @@ REAL, WIDE, SINGLE = ("f32", "f64", "bf16", "f16"), ("f32", "f64"), ("f32",)
 EPSILON = 1e-5
 TORCHES = ("torch", "torch-mkl", "torch-cuda")
 ON_CPU = ("torch", "torch-mkl")
+#: Devices whose convolutions are those of oneDNN.
+ONEDNN = (*ON_CPU, "openvino")
 
 #: Workloads by their formula; those that are compiled have something to fuse.
 ATTENTION = (
