@@ -13,6 +13,9 @@ use xtask::process;
 use xtask::step::{State, duration};
 use xtask::workspace::Ready;
 
+/// The package whose tests time what they do: each has the machine alone, else one is what disturbs another.
+const TIMED: &str = "benchbook-measure";
+
 /// What is shown of a line at most.
 const LINE_BYTES: usize = 1 << 20;
 
@@ -40,7 +43,10 @@ fn run(ready: &mut Ready, filter: &[String]) -> Result<(Total, ExitStatus)> {
     steps.take("Tests", || {
         let mut total = Total::default();
         let mut ended = Vec::new();
-        for mut command in [workspace.cargo("test"), workspace.one("test", kernel::PACKAGE)] {
+        let [mut together, mut timed] = [workspace.cargo("test"), workspace.one("test", TIMED)];
+        together.args(["--exclude", TIMED]);
+        timed.env("RUST_TEST_THREADS", "1");
+        for mut command in [together, timed, workspace.one("test", kernel::PACKAGE)] {
             command.arg("--no-fail-fast");
             if !filter.is_empty() {
                 command.arg("--").args(filter);
