@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use benchbook_core::{Axis, CaseSpec, Params, Problem as _, Value, Workload as _};
 use benchbook_models::{Architecture, Description, built_layers, real};
-use benchbook_workloads::decoding::{ForcedDecoding, Generate, OTHER, SMOLLM2, Sizes};
+use benchbook_workloads::decoding::{ForcedDecoding, Generate, SMOLLM2, Sizes};
 
 use crate::error::Result;
+use crate::forced::Share;
 
 /// The workload in which techniques stand beside models as they are.
 pub const WORKLOAD: &str = ForcedDecoding::NAME;
@@ -146,58 +147,22 @@ impl ModelCase {
         let least = most_layers.map_or(1, |_| most);
         let is_here = fits.is_some_and(|fits| fits >= least);
         let layers = if is_here { fits.unwrap_or(least) } else { least };
-        let [prompt, tokens] = if quick { QUICK_TEXT } else { TEXT };
-        let architecture = match (is_here, model.text.architecture) {
-            (false, _) => OTHER,
-            (true, Architecture::Qwen3) => "qwen3",
-            (true, Architecture::Glm4) => "glm-4",
-            (true, _) => "llama",
+        let share = Share {
+            layers,
+            of_layers: whole,
+            fits: if is_here { 0 } else { fits.unwrap_or(0) },
+            of_experts,
+            texts: if quick { QUICK_TEXT } else { TEXT },
+            is_here,
         };
-        let text = &model.text;
-        // What nobody decodes keeps the label that it has.
-        let routed = text.experts.as_ref().filter(|experts| is_here && layers > experts.dense_layers);
-        let latent = text.latent.as_ref().filter(|_| is_here);
-        let [query_rank, kv_rank, rotated] =
-            latent.map_or([0; 3], |latent| [latent.query_rank, latent.kv_rank, latent.rotated]);
-        let [experts, chosen] = routed.map_or([0; 2], |experts| [experts.count, experts.chosen]);
-        // Of experts beside a shared one, what stands before them, and how much they count.
-        let beside = routed.filter(|_| latent.is_some());
-        let [dense_layers, dense_hidden, shared] =
-            beside.map_or([0; 3], |experts| [experts.dense_layers, text.hidden, experts.shared]);
-        let scale = beside.map_or(100, |experts| (100.0 * experts.scale).round() as usize);
-        let sizes = [
-            ("layers", layers),
-            ("of_layers", whole),
-            ("fits", if is_here { 0 } else { fits.unwrap_or(0) }),
-            ("heads", text.heads),
-            ("kv_heads", text.kv_heads),
-            ("head_dim", text.head_dim),
-            ("width", text.width),
-            ("hidden", routed.map_or(text.hidden, |experts| experts.hidden)),
-            ("experts", experts),
-            ("of_experts", if experts > 0 { of_experts } else { 0 }),
-            ("chosen", chosen),
-            ("dense_layers", dense_layers),
-            ("dense_hidden", dense_hidden),
-            ("shared", shared),
-            ("expert_scale", scale),
-            ("query_rank", query_rank),
-            ("kv_rank", kv_rank),
-            ("rotated", rotated),
-            ("vocabulary", text.vocabulary),
-            ("prompt", prompt),
-            ("tokens", tokens),
-        ];
-        let mut params: BTreeMap<String, Value> =
-            sizes.map(|(name, size)| (name.to_owned(), Value::Int(size as i64))).into();
-        params.insert("model".to_owned(), Value::Text(name.to_owned()));
-        params.insert("architecture".to_owned(), Value::Text(architecture.to_owned()));
+        let params = share.of(name, &model.text);
+        let experts = share.routed(&model.text).map_or(0, |experts| experts.count);
         let label = ForcedDecoding.case(Params(params.clone()))?.name;
         let note = if is_here {
             let part = if looks { "of its text part " } else { "" };
             let of = if experts > 0 { format!("{experts} of {of_experts} experts and ") } else { String::new() };
             let dense = if of_experts > 0 && experts == 0 { "dense, without experts, " } else { "" };
-            format!("{layers} of {whole} layers {part}{dense}with {of}{} tokens, seeded", text.vocabulary)
+            format!("{layers} of {whole} layers {part}{dense}with {of}{} tokens, seeded", model.text.vocabulary)
         } else if let Some(fits) = fits {
             format!("does not fit: there is room for {fits} of {whole} layers, {least} are asked for")
         } else {

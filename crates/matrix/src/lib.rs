@@ -7,8 +7,10 @@
 mod cases;
 mod crossed;
 mod error;
+mod forced;
 mod parts;
 mod plan;
+mod posed;
 mod work;
 
 pub use cases::ModelCase;
@@ -16,6 +18,7 @@ pub use crossed::{Crossed, crossed};
 pub use error::{Error, Result};
 pub use parts::{Missing, Part};
 pub use plan::{MEMORY, MatrixPlan};
+pub use posed::{Posed, posed};
 pub use work::{Matrix, Runner};
 
 /// Lets the problems of this program have real weights, where these were brought.

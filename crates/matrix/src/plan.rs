@@ -8,8 +8,10 @@ pub const MEMORY: &str = "60%";
 /// Which models and techniques, how much of each model, and how long it may take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MatrixPlan {
-    /// Names of models; none are the usual ones.
+    /// Names of models; none, and no tier, are the usual ones.
     pub models: Vec<String>,
+    /// Tiers whose models are meant besides: small, medium, large, XL.
+    pub tiers: Vec<String>,
     /// Names of techniques; none are all.
     pub techniques: Vec<String>,
     /// Two layers of each model at most, short texts and few blocks.
@@ -49,6 +51,18 @@ impl MatrixPlan {
     #[inline(never)]
     fn of_models(mut self, names: &mut dyn Iterator<Item = String>) -> Self {
         self.models = names.collect();
+        self
+    }
+
+    /// Only the models of these tiers, and those that are named: small, medium, large, XL.
+    #[must_use]
+    pub fn tiers<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        self.of_tiers(&mut names.into_iter().map(Into::<String>::into))
+    }
+
+    #[inline(never)]
+    fn of_tiers(mut self, names: &mut dyn Iterator<Item = String>) -> Self {
+        self.tiers = names.collect();
         self
     }
 

@@ -14,6 +14,7 @@ use crate::cases::{GENERATED, ModelCase};
 use crate::error::{Error, Result};
 use crate::parts::{HOLDERS, Known, Missing, Pace, Part};
 use crate::plan::{MEMORY, MatrixPlan};
+use crate::posed::of_tier;
 
 /// Models where none are named: three whose real weights can be brought, and the four that the matrix is for.
 const MODELS: [&str; 7] =
@@ -78,7 +79,10 @@ impl Matrix {
         crate::read_real_weights();
         let techniques = techniques(&plan.techniques)?;
         let usual = || MODELS.map(str::to_owned).to_vec();
-        let mut names = if plan.models.is_empty() { usual() } else { plan.models.clone() };
+        let mut names = if plan.models.is_empty() && plan.tiers.is_empty() { usual() } else { plan.models.clone() };
+        for tier in &plan.tiers {
+            names.extend(of_tier(tier)?.into_iter().map(str::to_owned));
+        }
         let mut seen = BTreeSet::new();
         names.retain(|name| seen.insert(name.clone()));
         let memory_bytes = match plan.memory_bytes {
@@ -391,5 +395,15 @@ mod tests {
         assert!(wrong.contains("did you mean `int8`"), "{wrong}");
         let wrong = told(MatrixPlan::quick().models(["qwen3-5b"]));
         assert!(wrong.contains("qwen3-4b"), "{wrong}");
+        let wrong = told(MatrixPlan::quick().tiers(["larg"]));
+        assert!(wrong.contains("did you mean `large`"), "{wrong}");
+    }
+
+    #[test]
+    fn a_tier_stands_for_its_models_beside_those_that_are_named() {
+        let plan = MatrixPlan::quick().tiers(["XL"]).models(["llama-70b", "smollm2-135m"]).memory(8 << 30).layers(1);
+        let matrix = Matrix::of(&plan).unwrap();
+        let models: Vec<&str> = matrix.cases.iter().map(|case| case.model.as_str()).collect();
+        assert_eq!(models, ["llama-70b", "smollm2-135m", "llama-13b", "llama-30b", "qwen3-coder-30b", "glm-4.7-flash"]);
     }
 }

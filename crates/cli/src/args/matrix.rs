@@ -15,6 +15,10 @@ pub struct MatrixArgs {
     /// Only these models [default: SmolLM2-135M, all-MiniLM-L6-v2, Whisper base and four large ones]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub models: Vec<String>,
+    /// Only the models of these tiers, by their parameters, and those of --models: small (below 300 million), medium (3 billion),
+    /// large (10 billion), XL
+    #[arg(long, value_delimiter = ',', value_name = "TIER,…")]
+    pub tiers: Vec<String>,
     /// Only these techniques [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub techniques: Vec<String>,

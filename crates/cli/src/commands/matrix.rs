@@ -51,6 +51,7 @@ pub fn matrix(store: &str, arguments: &MatrixArgs) -> Result<u8, Failure> {
 fn plan(arguments: &MatrixArgs) -> MatrixPlan {
     MatrixPlan {
         models: arguments.models.clone(),
+        tiers: arguments.tiers.clone(),
         techniques: arguments.techniques.clone(),
         quick: arguments.quick,
         layers: arguments.layers,
