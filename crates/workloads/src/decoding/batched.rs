@@ -118,6 +118,8 @@ impl Problem for BatchedDecoding {
         vec![
             Preset { name: "quick", cases: vec![of([4, 64, 512, 16, 16, 12, 4])] },
             Preset { name: "default", cases: vec![of([8, 256, 1024, 64, 64, 32, 8])] },
+            // All requests are there at once, and nobody waits for one of them.
+            Preset { name: "batch", cases: vec![of([8, 256, 1024, 64, 64, 64, 16]).with("rate", 900.0_f64.into())] },
         ]
     }
 

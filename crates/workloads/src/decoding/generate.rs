@@ -93,6 +93,8 @@ impl Problem for Generate {
         vec![
             Preset { name: "quick", cases: both([2, 4, 16, 64, 176, 512, 16, 16]) },
             Preset { name: "default", cases: both([4, 8, 32, 256, 704, 1024, 64, 64]) },
+            // One person who waits for each token of an answer.
+            Preset { name: "chat", cases: vec![of("llama", [4, 8, 32, 256, 704, 1024, 128, 128])] },
         ]
     }
 

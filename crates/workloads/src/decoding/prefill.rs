@@ -69,10 +69,13 @@ impl Problem for Prefill {
             names.into_iter().zip(sizes).fold(named, |params, (name, size)| params.with(name, Value::Int(size)))
         };
         let both = |sizes: [i64; 8]| NAMES.map(|name| of(name, sizes));
+        let document = |chunk: i64| of("llama", [2, 4, 16, 64, 176, 512, 8192, chunk]);
         let default = [512, 128].map(|chunk| both([4, 8, 32, 256, 704, 1024, 512, chunk]));
         vec![
             Preset { name: "quick", cases: both([2, 4, 16, 64, 176, 512, 64, 64]).to_vec() },
             Preset { name: "default", cases: default.concat() },
+            // A long text, at once and in parts: what is between layers has the room of a part.
+            Preset { name: "document", cases: [8192, 512].map(document).into() },
         ]
     }
 

@@ -75,6 +75,7 @@ impl Problem for TextEncoder {
         vec![
             Preset { name: "quick", cases: vec![of([2, 4, 64, 256, 512, 4, 32])] },
             Preset { name: "default", cases: vec![minilm(1), minilm(32)] },
+            Preset { name: "batches", cases: [1, 32, 1024].map(|batch| of([2, 4, 64, 256, 512, batch, 32])).into() },
         ]
     }
 

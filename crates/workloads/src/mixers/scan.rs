@@ -41,10 +41,18 @@ impl Problem for SelectiveScan {
         let of = |seq: i64, channels: i64| {
             Params::default().with("seq", Value::Int(seq)).with("channels", Value::Int(channels))
         };
+        // So narrow that two million steps have room: what differs is the length.
+        let tier =
+            |name: &'static str, seq: i64| Preset { name, cases: vec![of(seq, 16).with("state", Value::Int(4))] };
         let full = [(1, 1536), (2048, 1536), (8192, 1536), (1, 4096), (2048, 4096), (8192, 4096)];
         vec![
             Preset { name: "quick", cases: vec![of(1, 256), of(256, 256)] },
             Preset { name: "default", cases: full.map(|(seq, channels)| of(seq, channels)).into() },
+            tier("seq-128", 1 << 7),
+            tier("seq-2k", 1 << 11),
+            tier("seq-32k", 1 << 15),
+            tier("seq-1m", 1 << 20),
+            tier("seq-2m", 1 << 21),
         ]
     }
 
