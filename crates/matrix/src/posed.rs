@@ -1,5 +1,7 @@
 //! Which workload takes a model with the sizes that were published.
 
+use std::fmt::{Display, Formatter};
+
 use benchbook_core::{Params, Problem as _, Registry, Value};
 use benchbook_models::{Architecture, Description, Tier, Tower, all, named};
 use benchbook_workloads::decoding::{ForcedDecoding, GreedyDecoding, Multimodal, MultimodalImage};
@@ -21,6 +23,13 @@ pub struct Posed {
     pub workload: &'static str,
     /// The parameters that give it these sizes.
     pub params: Params,
+}
+
+/// As evidence names it: `gpt2-124m by greedy-decoding`.
+impl Display for Posed {
+    fn fmt(&self, f: &mut Formatter) -> std::fmt::Result {
+        write!(f, "{} by {}", self.model, self.workload)
+    }
 }
 
 /// Tokens that are given, and those that are made or judged: enough for a case, and within every context.

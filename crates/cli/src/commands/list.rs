@@ -17,6 +17,7 @@ use crate::output::{self, text_batch};
 use crate::people::people;
 
 use super::search::search;
+use super::solved::Solved;
 
 /// Shows what exists.
 pub fn list(_store: &str, arguments: &ListArgs) -> Result<u8, Failure> {
@@ -234,7 +235,11 @@ fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
         let techniques = rows.map(|id| (*id).to_owned()).collect();
         Some(Model { id: one.catalogue?, not_here: one.not_here, techniques })
     });
+    let Solved { posed, parameters, presets } = Solved::of(known)?;
     let available = Available {
+        posed,
+        parameters,
+        presets,
         claims: claims.collect(),
         models: models.collect(),
         implementations: known.implementations.clone(),

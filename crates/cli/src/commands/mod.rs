@@ -12,6 +12,7 @@ pub mod notebook;
 pub mod report;
 pub mod run;
 mod search;
+mod solved;
 pub mod sql;
 pub mod store;
 pub mod tune;

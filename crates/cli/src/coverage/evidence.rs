@@ -41,6 +41,13 @@ pub enum Kind {
     Call,
     /// A model of the catalogue in the matrix: every technique switched on in turn, or why it does not suit the model.
     Matrix,
+    /// A model in a workload that takes it whole and is solved here: `gpt2-124m by greedy-decoding`.
+    Model,
+    /// A parameter of a workload that is solved here: `generate prompt`, or with one of its words, or with a value that
+    /// one of the presets has: `text-training text=brown`, `selective-scan seq=2048`.
+    Parameter,
+    /// A preset of a workload that is solved here: `generate chat`.
+    Preset,
 }
 
 /// What a look at the program gave.
@@ -55,7 +62,7 @@ pub enum Finding {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Function,
         Self::Query,
         Self::Column,
@@ -65,6 +72,9 @@ impl Kind {
         Self::Chart,
         Self::Call,
         Self::Matrix,
+        Self::Model,
+        Self::Parameter,
+        Self::Preset,
     ];
 
     fn name(self) -> &'static str {
@@ -78,6 +88,9 @@ impl Kind {
             Self::Chart => "chart",
             Self::Call => "call",
             Self::Matrix => "matrix",
+            Self::Model => "model",
+            Self::Parameter => "parameter",
+            Self::Preset => "preset",
         }
     }
 }
@@ -142,6 +155,9 @@ impl Evidence {
             Kind::Measure => &available.measures,
             Kind::Chart => &available.charts,
             Kind::Call => &available.calls,
+            Kind::Model => &available.posed,
+            Kind::Parameter => &available.parameters,
+            Kind::Preset => &available.presets,
             Kind::Device => return device(name, available),
             Kind::Matrix => return matrix(name, techniques, available),
         };

@@ -38,6 +38,12 @@ pub struct Available {
     pub claims: Vec<Claim>,
     /// Models of the matrix, by their rows.
     pub models: Vec<Model>,
+    /// Models, each with a workload that takes it whole and is solved here: `gpt2-124m by greedy-decoding`.
+    pub posed: Vec<String>,
+    /// Parameters of workloads that are solved here, and each with its words and with the values of its presets.
+    pub parameters: Vec<String>,
+    /// Presets of workloads that are solved here: `generate chat`.
+    pub presets: Vec<String>,
 }
 
 /// A model of the matrix.

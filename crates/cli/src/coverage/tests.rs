@@ -19,13 +19,16 @@ const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed r
     outcomes.stop_reason measures.provenance checks.max_abs_error checks.max_scaled_error checks.tolerance \
     checks.passed";
 const COMMANDS: &str = "run validate list sql compare matrix gate tune feedback report doctor store worker schema";
-const OPTIONS: [&str; 11] = [
+const OPTIONS: [&str; 14] = [
     "run --quick",
     "run --worker",
     "run --category",
     "run --preset",
     "compare --baseline",
     "compare --summary",
+    "matrix --layers",
+    "matrix --memory",
+    "matrix --tiers",
     "tune --under",
     "tune --model",
     "feedback --model",
@@ -35,6 +38,19 @@ const OPTIONS: [&str; 11] = [
 const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_settled input_copies \
     allocations allocated_bytes cpu_energy_joules";
 const CHARTS: &str = "distribution speedup scaling history heat_map";
+const PARAMETERS: [(&str, &str); 10] = [
+    ("batched-decoding", "requests"),
+    ("embedding-quality", "model=minilm-l6 texts=lee"),
+    ("forced-decoding", "of_layers weights=seeded"),
+    ("greedy-decoding", "twins"),
+    ("mixture-of-experts", "balance=crowded"),
+    ("selective-scan", "extreme seq=1048576 seq=128 seq=2048 seq=2097152 seq=32768"),
+    ("speech-quality", "model=whisper-base"),
+    ("text-encoder", "batch=1 batch=1024 batch=32 weights=minilm-l6"),
+    ("text-quality", "model=smollm2-135m"),
+    ("text-training", "text=brown"),
+];
+const PRESETS: [&str; 3] = ["batched-decoding batch", "generate chat", "prefill document"];
 const CALLS: &str = "time_of memory_of compare";
 
 fn words(text: &str) -> Vec<String> {
@@ -66,6 +82,10 @@ fn device(name: &str, unavailable: Option<&str>) -> DeviceInfo {
     }
 }
 
+fn with_workload(name: &str, parameters: &str) -> Vec<String> {
+    words(parameters).iter().map(|parameter| format!("{name} {parameter}")).collect()
+}
+
 /// What a build with everything of the first release holds.
 fn available() -> Available {
     let mut commands = words(COMMANDS);
@@ -86,6 +106,9 @@ fn available() -> Available {
         calls: words(CALLS),
         claims: Vec::new(),
         models: vec![Model { id: "MO1".into(), not_here: None, techniques: words("AT6 PR2") }],
+        posed: benchbook_matrix::posed().unwrap().iter().map(ToString::to_string).collect(),
+        parameters: PARAMETERS.into_iter().flat_map(|(name, all)| with_workload(name, all)).collect(),
+        presets: PRESETS.map(str::to_owned).into(),
     }
 }
 
@@ -146,6 +169,9 @@ fn every_name_that_serves_as_evidence_is_one_the_program_has() {
                 Kind::Measure => have.measures.contains(name),
                 Kind::Chart => have.charts.contains(name),
                 Kind::Call => have.calls.contains(name),
+                Kind::Model => have.posed.contains(name),
+                Kind::Parameter => have.parameters.contains(name),
+                Kind::Preset => have.presets.contains(name),
                 Kind::Device | Kind::Matrix => true,
             };
             assert!(known, "{} asks for {evidence}, which nothing provides", entry.id);
@@ -174,7 +200,49 @@ fn rows_say_what_was_found_or_what_is_missing() {
     );
     assert_eq!(told("MO25"), (Status::NotYet, "2 of 35 techniques in MO1, none in the matrix is AT1".into()));
     assert_eq!(told("MO26"), (Status::NotYet, "no model is MO2".into()));
+    assert_eq!(told("MO1"), (Status::Works, "model gpt2-124m by greedy-decoding".into()));
+    assert_eq!(told("MO24"), (Status::Works, "command matrix --tiers".into()));
+    assert_eq!(told("WL8"), (Status::Works, "parameter selective-scan seq=2097152".into()));
+    assert_eq!(told("WL11"), (Status::Works, "preset generate chat, query steps".into()));
+    assert_eq!(told("WL15").0, Status::NotYet);
     assert_eq!(told("MO45"), (Status::Works, "command matrix, query matrix".into()));
+}
+
+#[test]
+fn rows_of_models_name_their_own_models_which_workloads_take_whole() {
+    let posed = benchbook_matrix::posed().unwrap();
+    let catalogue = Catalogue::embedded().unwrap();
+    let models = catalogue.entries().flat_map(|(section, entry)| {
+        let names = entry.evidence.iter().filter_map(|evidence| evidence.name_of(Kind::Model));
+        names.filter(move |_| section.id == "MO").map(move |name| (entry.id.as_str(), name.to_owned()))
+    });
+    let models: Vec<(&str, String)> = models.collect();
+    assert_eq!(models.len(), 16, "those of BERT, Qwen3-VL and Whisper have implementations that name them");
+    for (id, name) in models {
+        let model = posed.iter().find(|one| one.to_string() == name);
+        assert_eq!(model.and_then(|one| one.catalogue.as_deref()), Some(id), "{name}");
+    }
+}
+
+#[test]
+fn a_row_falls_with_the_parameter_the_preset_or_the_model_that_it_needs() {
+    let lost = |taken: &dyn Fn(&mut Available)| -> Vec<String> {
+        let (before, mut have) = (statuses(&available()), available());
+        taken(&mut have);
+        let after = statuses(&have);
+        let gone = before.iter().filter(|(id, status)| **status == Status::Works && after[*id] == Status::NotYet);
+        gone.map(|(id, _)| id.clone()).collect()
+    };
+    assert_eq!(
+        lost(&|have: &mut Available| have.posed.retain(|name| !name.starts_with("llama-70b "))),
+        ["MO10", "WL10"]
+    );
+    assert_eq!(
+        lost(&|have: &mut Available| have.parameters.retain(|name| !name.ends_with(" seq=2097152"))),
+        ["WL4", "WL8"]
+    );
+    assert_eq!(lost(&|have: &mut Available| have.presets.retain(|name| name != "generate chat")), ["WL1", "WL11"]);
+    assert_eq!(lost(&|have: &mut Available| have.presets.retain(|name| name != "prefill document")), ["WL14"]);
 }
 
 #[test]
