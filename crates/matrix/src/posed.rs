@@ -106,7 +106,7 @@ fn sizes(model: &str, described: &Description) -> Vec<(&'static str, Params)> {
     {
         let heard = [("bins", audio.bins), ("frames", 2 * audio.positions)];
         let spoken = [hidden, vocabulary, ("prompt", prompt), ("tokens", tokens)];
-        found.push((Multimodal::NAME, with(&[heard.as_slice(), &spoken].concat())));
+        found.push((Multimodal::NAME, with(&[heard.as_slice(), spoken.as_slice()].concat())));
     }
     if let Some(vision) = described.vision.as_ref().filter(|vision| vision.tower == Tower::Qwen3Vl) {
         let seen = [
@@ -128,7 +128,7 @@ fn sizes(model: &str, described: &Description) -> Vec<(&'static str, Params)> {
             ("prompt", prompt),
             ("tokens", tokens),
         ];
-        found.push((MultimodalImage::NAME, with(&[seen.as_slice(), &written].concat())));
+        found.push((MultimodalImage::NAME, with(&[seen.as_slice(), written.as_slice()].concat())));
     }
     found
 }

@@ -105,6 +105,7 @@ the newest that had begun by then.")]
 Examples:
   benchbook matrix --quick --time 25m
   benchbook matrix --models smollm2-135m,qwen3-4b --techniques int8,2of4,early-exit --output matrix.html
+  benchbook matrix --tiers large,xl --layers 1 --techniques int8 --dry-run
   benchbook sql --query before_after --param model=qwen3-4b --param technique=int8
 
 What the store holds is not measured again, so that a matrix that was ended goes on where it was. Weights are seeded:

@@ -12,8 +12,8 @@ use crate::error::Failure;
 pub struct Solved {
     /// Models, each with a workload that takes it whole: `gpt2-124m by greedy-decoding`.
     pub posed: Vec<String>,
-    /// Parameters, and each with its words and with the values of presets: `generate prompt`, `text-training text=brown`,
-    /// `selective-scan seq=2048`.
+    /// Parameters, and each with its words and with the values of presets: `generate prompt`,
+    /// `text-training text=brown`, `selective-scan seq=2048`.
     pub parameters: Vec<String>,
     /// Presets: `generate chat`.
     pub presets: Vec<String>,
