@@ -127,6 +127,7 @@ fn a_page_of_no_store_says_so_and_makes_none() {
 fn what_is_no_model_or_technique_is_refused_before_anything_starts() {
     let bench = Bench::new();
     bench.fails(&["matrix", "--models", "gpt-9"], 4, &["no model gpt-9", "smollm2-135m"]);
+    bench.fails(&["matrix", "--tiers", "huge"], 4, &["unknown tier `huge`", "small, medium, large, XL"]);
     bench.fails(&["matrix", "--techniques", "int9"], 4, &["did you mean `int8`"]);
     bench.fails(&["matrix", "--layers", "0"], 4, &["--layers"]);
     bench.fails(&["matrix", "--time", "0s"], 4, &["--time", "longer than nothing"]);

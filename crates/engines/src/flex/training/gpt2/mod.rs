@@ -29,7 +29,8 @@ pub const ROWS: [Row<Gpt2Training>; 7] = [
     rows::fp8_dynamic(
         "as kept, factors of the products of layers rounded to e4m3, gradients to e5m2, each by the scale of its largest number \
          (Micikevicius et al., arXiv 2209.05433); the casts are exact, the products are in f32",
-    ),
+    )
+    .catalogue(&["PR6", "MO11", "MO12", "MO13", "MO14"]),
     rows::fp8_delayed(
         "as fp8-dynamic, by the scale of the largest number of the 16 steps before, where there are any (delayed scaling of \
          Transformer Engine)",
