@@ -4,6 +4,7 @@ mod asked;
 mod by_metric;
 mod claims;
 mod common;
+mod costs;
 mod csv;
 mod damage;
 mod figures;

@@ -1,0 +1,190 @@
+//! The queries about tails, about what a call costs, and about what it costs beside its work.
+
+use std::collections::BTreeMap;
+
+use crate::common::{Fixture, add, assert_near, floats, ints, sample, texts, trial};
+use crate::metrics::{measure, stepped};
+use benchbook_query::{Answer, Session};
+use benchbook_record::{EventRow, Level, RunWriter, StepRow};
+use serde_json::json;
+
+const REPLICATES: i64 = 5;
+
+fn named(session: &Session, name: &str, pairs: &[(&str, &str)]) -> Answer {
+    let given: BTreeMap<String, String> =
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    session.named(name, &given).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn reasons(answer: &Answer) -> Vec<String> {
+    texts(answer, "reason").into_iter().map(Option::unwrap_or_default).collect()
+}
+
+#[test]
+fn a_tail_has_a_bound_from_as_many_calls_on_as_the_order_needs() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for (number, calls) in (0..).zip([28, 29, 298, 299]) {
+            add(writer, &trial(number, "naive", &format!("n={calls}"), 0, json!({})));
+            for index in 0..calls {
+                // From 1 to the number of calls, in another order.
+                let elapsed = 11 * index % calls + 1;
+                let row = sample(number, index, 1_000 * number + index, elapsed);
+                writer.sample(&row).unwrap();
+            }
+            let mut row = sample(number, calls, 1_000 * number + calls, 1_000_000);
+            (row.valid, row.invalid_reason) = (false, Some("starved"));
+            writer.sample(&row).unwrap();
+        }
+    });
+    let session = fixture.session();
+    let answer = named(&session, "tails", &[]);
+    assert_eq!(ints(&answer, "n"), [28, 29, 298, 299].map(Some), "what is not valid is left out");
+    assert_eq!(floats(&answer, "worst_ns"), [28.0, 29.0, 298.0, 299.0].map(Some));
+    // 0.9^28 and 0.99^298 lie above 0.05, the next powers below it.
+    let ninetieth = floats(&answer, "p90_high_ns");
+    assert_eq!((ninetieth[0], ninetieth[1]), (None, Some(29.0)));
+    assert_eq!(floats(&answer, "p99_high_ns"), [None, None, None, Some(299.0)]);
+    assert_near(floats(&answer, "p90_ns")[3].unwrap(), 1.0 + 0.9 * 298.0, "the percentile");
+    let high = ninetieth[3].unwrap();
+    assert!((270.0..290.0).contains(&high), "{high}");
+    assert_eq!(
+        reasons(&answer),
+        ["too few for a bound", "too few for a bound of p99", "too few for a bound of p99", ""]
+    );
+    let surer = named(&session, "tails", &[("confidence", "0.99")]);
+    assert_eq!(floats(&surer, "p99_high_ns"), [None; 4]);
+    assert!(floats(&surer, "p90_high_ns")[3].unwrap() > high);
+}
+
+#[test]
+fn steps_have_tails_of_their_own_without_the_first() {
+    let fixture = Fixture::new();
+    let run_id = stepped(&fixture, "first", None);
+    let answer = named(&fixture.session(), "tails", &[("run", run_id.as_str())]);
+    let words = |name: &str| texts(&answer, name).into_iter().map(Option::unwrap).collect::<Vec<_>>();
+    assert_eq!(words("kind"), ["call", "step", "call", "step"]);
+    assert_eq!(ints(&answer, "n"), [10, 100, 10, 100].map(Some));
+    // Nine of ten steps of flash take half a microsecond, the tenth twice that, and the first of a sample does not count.
+    assert_eq!((floats(&answer, "median_ns")[3], floats(&answer, "worst_ns")[3]), (Some(500.0), Some(1_000.0)));
+    assert_near(floats(&answer, "p90_ns")[3].unwrap(), 550.0, "between the ninetieth and the next");
+    assert_eq!((floats(&answer, "p90_high_ns")[3], floats(&answer, "p99_high_ns")[3]), (Some(1_000.0), None));
+    assert_eq!(floats(&answer, "worst_ns")[2], Some(12_500.0));
+}
+
+#[test]
+fn several_calls_a_sample_are_told() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        add(writer, &trial(0, "naive", "a", 0, json!({})));
+        for index in 0..3 {
+            let mut row = sample(0, index, index, 4_000);
+            row.iterations = if index == 0 { 4 } else { 2 };
+            writer.sample(&row).unwrap();
+        }
+    });
+    let answer = named(&fixture.session(), "tails", &[]);
+    assert_eq!((ints(&answer, "calls_a_sample"), floats(&answer, "worst_ns")), (vec![Some(4)], vec![Some(2_000.0)]));
+}
+
+/// Replicates of which each call takes 2 ms and 10 steps of 0.1 ms, a token each; the energy is around 4 J.
+fn speaking(writer: &mut RunWriter, replicates: i64, has_energy: bool) {
+    for (number, factor) in (0..replicates).zip([1.0, 1.1, 1.0 / 1.1, 1.2, 1.0 / 1.2]) {
+        add(writer, &trial(number, "naive", "a", number, json!({})));
+        if has_energy {
+            measure(writer, number, "cpu_energy_joules", 4.0 * factor, "joules");
+        }
+        for index in 0..3 {
+            let started_ns = 10_000_000 * index;
+            let mut row = sample(number, index, 3 * number + index, 2_000_000);
+            row.started_ns = started_ns;
+            writer.sample(&row).unwrap();
+            for step in 0..10 {
+                let started_ns = started_ns + 100_000 * step;
+                let row =
+                    StepRow { trial: number, sample: index, step, started_ns, elapsed_ns: 100_000, tokens: Some(1) };
+                writer.step(&row).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn energy_carbon_and_money_of_tokens() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| speaking(writer, REPLICATES, true));
+    let session = fixture.session();
+    let answer = named(&session, "cost", &[("price_per_hour", "3.6"), ("grams_per_kwh", "300")]);
+    for (name, wanted) in [
+        ("joules", 4.0),
+        ("watts", 2_000.0),
+        ("tokens_per_second", 10_000.0),
+        ("tokens_per_joule", 2.5),
+        ("co2_grams", 4.0 / 3.6e6 * 300.0),
+        // A thousandth a second, for 100 seconds.
+        ("cost_per_million_tokens", 0.1),
+    ] {
+        assert_near(floats(&answer, name)[0].unwrap(), wanted, name);
+    }
+    for name in ["joules", "tokens_per_joule", "co2_grams"] {
+        let of = |name: &str| floats(&answer, name)[0].unwrap();
+        assert!(of(&format!("{name}_low")) < of(name) && of(name) < of(&format!("{name}_high")), "{name}");
+    }
+    assert_eq!(reasons(&answer), [""]);
+    let nobody_says = named(&session, "cost", &[]);
+    let without = "no CO2: grams_per_kwh was not given; no cost: price_per_hour was not given";
+    assert_eq!(reasons(&nobody_says), [without]);
+    assert_eq!([floats(&nobody_says, "co2_grams"), floats(&nobody_says, "cost_per_million_tokens")], [[None], [None]]);
+}
+
+#[test]
+fn what_costs_are_not_known_of_has_its_reason() {
+    let fixture = Fixture::new();
+    fixture.tagged("unread", |writer| {
+        let (kind, message) = ("energy".to_owned(), "no counter is shown".to_owned());
+        writer.event(&EventRow { at_ns: 1, trial: None, level: Level::Info, kind, message }).unwrap();
+        speaking(writer, 2, false);
+    });
+    fixture.tagged("silent", |writer| {
+        add(writer, &trial(0, "naive", "a", 0, json!({})));
+        writer.sample(&sample(0, 0, 0, 100)).unwrap();
+    });
+    let session = fixture.session();
+    let answer = named(&session, "cost", &[("run", "unread"), ("price_per_hour", "3.6")]);
+    assert_eq!(reasons(&answer), ["no energy: no counter is shown; no interval: too few replicates"]);
+    assert_eq!([floats(&answer, "joules"), floats(&answer, "tokens_per_joule")], [[None], [None]]);
+    assert_near(floats(&answer, "cost_per_million_tokens")[0].unwrap(), 0.1, "money needs no energy");
+    let answer = named(&session, "cost", &[("run", "silent"), ("price_per_hour", "3.6")]);
+    let reason = reasons(&answer).remove(0);
+    assert!(reason.contains("it was measured before energy was read; no tokens: no step made any"), "{reason}");
+}
+
+#[test]
+fn a_small_case_is_held_to_the_rate_of_a_large_one() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for replicate in 0..REPLICATES {
+            let cases = [("small", 1_000.0, 1_000 + 10 * replicate), ("large", 100_000.0, 10_000)];
+            for (place, (case, flops, time_ns)) in (0..).zip(cases) {
+                let number = 10 * replicate + place;
+                let mut row = trial(number, "naive", case, replicate, json!({}));
+                row.flops = Some(flops);
+                add(writer, &row);
+                writer.sample(&sample(number, 0, number, time_ns)).unwrap();
+            }
+            let number = 10 * replicate + 2;
+            add(writer, &trial(number, "alone", "small", replicate, json!({})));
+            writer.sample(&sample(number, 0, number, 500)).unwrap();
+        }
+    });
+    let answer = named(&fixture.session(), "overhead", &[]);
+    assert_eq!(answer.rows(), 2, "a row for each variant");
+    assert_eq!(texts(&answer, "case_name")[0].as_deref(), Some("small"));
+    // Ten operations a nanosecond on the large one.
+    assert_near(floats(&answer, "work_ns")[0].unwrap(), 100.0, "work");
+    let of = |name: &str| floats(&answer, name)[0].unwrap();
+    assert!((900.0..940.0).contains(&of("overhead_ns")), "{}", of("overhead_ns"));
+    assert!(of("overhead_low_ns") < of("overhead_ns") && of("overhead_ns") < of("overhead_high_ns"));
+    assert_eq!(reasons(&answer), ["", "one case only"]);
+    assert_eq!(floats(&answer, "overhead_ns")[1], None);
+}
