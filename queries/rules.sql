@@ -10,6 +10,10 @@
 -- param memory_promised boolean = false: whether the candidates promise to save memory
 -- param least_memory_bytes number = 1048576: added memory below which an allocator's own pages hide the kernel's
 -- param most_error number = 1: largest scaled error, in tolerances of its check; above 1 changes nothing
+-- param more_perplexity number = 0.01: perplexity beyond the baseline's that is no loss yet, as a share
+-- param less_score number = 0.01: how much worse than the baseline's a score of a task is without a loss, as a share
+-- param more_steps number = 0.05: steps to a threshold beyond the baseline's that are allowed, as a share
+-- param unhealthy_steps number = 0: steps of training in which a gradient may explode, or vanish, as a share
 --
 -- passed is NULL where the data cannot say, or nothing was asked. A win is judged on the lower bound
 -- of the 95 % interval, and on replicates in processes of their own; a regression is the verdict
@@ -28,7 +32,11 @@ WITH settings AS (
         CAST($less_memory AS DOUBLE) AS less_memory,
         CAST($memory_promised AS BOOLEAN) AS memory_promised,
         CAST($least_memory_bytes AS DOUBLE) AS least_memory_bytes,
-        CAST($most_error AS DOUBLE) AS most_error
+        CAST($most_error AS DOUBLE) AS most_error,
+        CAST($more_perplexity AS DOUBLE) AS more_perplexity,
+        CAST($less_score AS DOUBLE) AS less_score,
+        CAST($more_steps AS DOUBLE) AS more_steps,
+        CAST($unhealthy_steps AS DOUBLE) AS unhealthy_steps
 ),
 -- From trials, not from checks: what failed has none, but has to be told.
 subjects AS (
@@ -183,6 +191,103 @@ rules AS (
         VALUES (1, 'speedup'), (2, 'category'), (3, 'error'), (4, 'memory'), (5, 'memory saved')
     ) AS r(place, rule)
 ),
+graded AS (
+    SELECT
+        p.run_id, p.workload, p.case_name, p.cache, p.baseline, p.candidate, p.first_trial,
+        m.metric, m.ratio, m.low, m.high, m.reason,
+        CASE WHEN m.better = 'higher' THEN 1 - m.ratio ELSE 1 / m.ratio - 1 END AS worse_by,
+        k.place, k.rule, k."limit",
+        CASE WHEN m.better = 'higher' THEN 1 - k."limit" ELSE 1 / (1 + k."limit") END AS least_ratio
+    FROM judged p
+    JOIN metric_verdicts m
+        ON m.workload = p.workload AND m.case_name = p.case_name AND m.cache = p.cache
+        AND m.baseline = p.baseline AND m.candidate = p.candidate
+    JOIN (
+        SELECT 6 AS place, 'perplexity' AS rule, more_perplexity AS "limit" FROM settings
+        UNION ALL
+        SELECT 7, 'task score', less_score FROM settings
+        UNION ALL
+        SELECT 8, 'convergence', more_steps FROM settings
+    ) AS k
+        ON k.rule = CASE
+            WHEN m.metric = 'perplexity' THEN 'perplexity'
+            WHEN starts_with(m.metric, 'steps_to_') THEN 'convergence'
+            WHEN m.metric IN (
+                'accuracy', 'f1_macro', 'precision_macro', 'recall_macro', 'recall_at_k', 'mrr', 'ndcg_at_k', 'pearson',
+                'spearman', 'bleu', 'rouge_1', 'rouge_2', 'rouge_l', 'word_error_rate'
+            ) THEN 'task score'
+        END
+    WHERE m.run_id = $run AND m.reason IS DISTINCT FROM 'baseline-no-value, candidate-no-value'
+),
+of_steps AS (
+    SELECT
+        v.trial,
+        v.sample,
+        v.step,
+        max(CASE WHEN v.name <> 'layers_vanishing' AND v.value > 0 THEN 1.0 ELSE 0.0 END) AS explodes,
+        max(CASE WHEN v.name = 'layers_vanishing' AND v.value > 0 THEN 1.0 ELSE 0.0 END) AS vanishes
+    FROM step_values v
+    JOIN samples s ON s.run_id = v.run_id AND s.trial = v.trial AND s.sample = v.sample
+    WHERE v.run_id = $run
+        AND s.run_id = $run
+        AND s.valid
+        AND v.name IN ('layers_exploding', 'layers_not_finite', 'layers_vanishing')
+    GROUP BY v.trial, v.sample, v.step
+),
+gradients AS (
+    SELECT
+        t.workload, t.case_name, t.cache, t.variant,
+        count(*) AS steps,
+        sum(g.explodes) AS explodes,
+        sum(g.vanishes) AS vanishes
+    FROM of_steps g
+    JOIN trials t ON t.trial = g.trial
+    WHERE t.run_id = $run
+    GROUP BY t.workload, t.case_name, t.cache, t.variant
+),
+of_metrics AS (
+    SELECT
+        run_id, workload, case_name, cache, baseline, candidate, first_trial, place, rule,
+        worse_by AS value,
+        "limit",
+        CASE
+            WHEN low >= least_ratio THEN true
+            WHEN high < least_ratio OR reason = 'candidate-not-reached' THEN false
+        END AS passed,
+        concat(
+            metric,
+            ': ',
+            CASE
+                WHEN worse_by IS NOT NULL
+                THEN CAST(round(100 * abs(worse_by), 1) AS VARCHAR) || ' % '
+                    || CASE WHEN worse_by > 0 THEN 'worse' ELSE 'better' END
+            END,
+            CASE WHEN low IS NULL THEN concat(CASE WHEN worse_by IS NOT NULL THEN ', ' END, replace(reason, '-', ' ')) END
+        ) AS why
+    FROM graded
+    UNION ALL
+    SELECT
+        p.run_id, p.workload, p.case_name, p.cache, p.baseline, p.candidate, p.first_trial, k.place, k.rule,
+        CASE k.place WHEN 9 THEN g.explodes ELSE g.vanishes END / g.steps AS value,
+        s.unhealthy_steps AS "limit",
+        CASE k.place WHEN 9 THEN g.explodes ELSE g.vanishes END <= s.unhealthy_steps * g.steps AS passed,
+        concat(
+            CAST(CASE k.place WHEN 9 THEN g.explodes ELSE g.vanishes END AS BIGINT), ' of ', g.steps, ' steps'
+        ) AS why
+    FROM judged p
+    CROSS JOIN settings s
+    JOIN gradients g
+        ON g.workload = p.workload AND g.case_name = p.case_name AND g.cache = p.cache AND g.variant = p.candidate
+    CROSS JOIN (VALUES (9, 'exploding gradient'), (10, 'vanishing gradient')) AS k(place, rule)
+),
+broken AS (
+    SELECT
+        sum(CASE WHEN place IN (6, 7) THEN 1 ELSE 0 END) AS worse,
+        sum(CASE WHEN place = 8 THEN 1 ELSE 0 END) AS later,
+        sum(CASE WHEN place > 8 THEN 1 ELSE 0 END) AS unhealthy
+    FROM of_metrics
+    WHERE NOT passed
+),
 tally AS (
     SELECT
         sum(CASE WHEN rule = 'category' THEN 1 ELSE 0 END) AS comparisons,
@@ -225,11 +330,15 @@ flags AS (
             CASE WHEN t.unknown > 0 THEN CAST(t.unknown AS VARCHAR) || ' that cannot be judged' END,
             CASE WHEN t.more_memory > 0 THEN CAST(t.more_memory AS VARCHAR) || ' with more memory' END,
             CASE WHEN t.unkept > 0 THEN CAST(t.unkept AS VARCHAR) || ' without the memory saved' END,
+            CASE WHEN b.worse > 0 THEN CAST(b.worse AS VARCHAR) || ' with a worse score' END,
+            CASE WHEN b.later > 0 THEN CAST(b.later AS VARCHAR) || ' that converge later' END,
+            CASE WHEN b.unhealthy > 0 THEN CAST(b.unhealthy AS VARCHAR) || ' with unhealthy gradients' END,
             CASE WHEN e.failed > 0 THEN 'trials failed: ' || CAST(e.failed AS VARCHAR) END,
             CASE WHEN e.invalid > 0 THEN 'trials invalid: ' || CAST(e.invalid AS VARCHAR) END
         ) AS words
     FROM runs r
     CROSS JOIN tally t
+    CROSS JOIN broken b
     CROSS JOIN open_ones v
     CROSS JOIN outputs o
     CROSS JOIN endings e
@@ -243,6 +352,12 @@ told AS (
     FROM rules
     UNION ALL
     SELECT
+        run_id, workload, case_name, cache, baseline, candidate,
+        rule, value, "limit", passed, why,
+        first_trial, place
+    FROM of_metrics
+    UNION ALL
+    SELECT
         run_id, NULL, NULL, NULL, CAST($baseline AS VARCHAR), NULL,
         'overall', CAST(failures AS DOUBLE), 0.0,
         CASE WHEN failures > 0 THEN false WHEN comparisons = 0 OR unknown > 0 THEN NULL ELSE true END,
@@ -251,9 +366,9 @@ told AS (
             WHEN words = '' THEN 'no flags'
             ELSE words || ' (' || CAST(comparisons AS VARCHAR) || ' compared)'
         END,
-        NULL, 6
+        NULL, 11
     FROM flags
 )
 SELECT run_id, workload, case_name, cache, baseline, candidate, rule, value, "limit", passed, why
 FROM told
-ORDER BY place = 6, first_trial, baseline, candidate, place
+ORDER BY place = 11, first_trial, baseline, candidate, place, why

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{Fixture, Numbers, add, flags, floats, sample, texts, trial};
+use crate::common::{Fixture, Numbers, add, assert_near, flags, floats, sample, texts, trial};
+use crate::metrics::{measure, stepped};
 use benchbook_query::{Answer, Session};
-use benchbook_record::{CheckRow, MeasureRow, Phase, Provenance, RunWriter};
+use benchbook_record::{CheckRow, MeasureRow, Phase, Provenance, RunWriter, StepValueRow};
 use serde_json::json;
 
 const REPLICATES: i64 = 6;
@@ -265,4 +266,84 @@ fn a_run_without_candidates_has_only_an_overall_row() {
     let answer = rules(&fixture.session(), &[]);
     assert_eq!(answer.rows(), 1);
     assert_eq!(of(&answer, "overall"), [said(None, "nothing to compare")]);
+}
+
+/// The value of a rule, of the first candidate.
+fn value(answer: &Answer, rule: &str) -> f64 {
+    let place = texts(answer, "rule").iter().position(|name| name.as_deref() == Some(rule));
+    floats(answer, "value")[place.unwrap_or_else(|| panic!("no rule {rule}"))].unwrap()
+}
+
+#[test]
+fn no_loss_in_perplexity_or_in_a_score_is_a_rule_where_they_were_measured() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for replicate in 0..5 {
+            for (place, (name, perplexity, accuracy)) in (0..).zip([("naive", 10.0, 0.9), ("flash", 10.05, 0.8)]) {
+                let number = 2 * replicate + place;
+                add(writer, &trial(number, name, "a", replicate, json!({})));
+                measure(writer, number, "perplexity", perplexity, "1");
+                measure(writer, number, "accuracy", accuracy, "share");
+                writer.sample(&sample(number, 0, replicate, 1_000 + replicate)).unwrap();
+            }
+        }
+    });
+    let session = fixture.session();
+    let answer = rules(&session, &[]);
+    assert_eq!(of(&answer, "perplexity"), [said(Some(true), "perplexity: 0.5 % worse")]);
+    assert_near(value(&answer, "task score"), 1.0 - 0.8 / 0.9, "value");
+    assert_eq!(of(&answer, "task score"), [said(Some(false), "accuracy: 11.1 % worse")]);
+    assert!(of(&answer, "overall")[0].1.contains("1 with a worse score"), "{:?}", of(&answer, "overall"));
+    assert!(of(&answer, "convergence").is_empty() && of(&answer, "exploding gradient").is_empty());
+    let set = |name: &str, share: &str, rule: &str| of(&rules(&session, &[(name, share)]), rule).remove(0).0;
+    assert_eq!(set("more_perplexity", "0.001", "perplexity"), Some(false));
+    assert_eq!(set("less_score", "0.2", "task score"), Some(true));
+    let turned = rules(&session, &[("baseline", "flash")]);
+    assert_eq!(of(&turned, "task score"), [said(Some(true), "accuracy: 12.5 % better")]);
+}
+
+#[test]
+fn who_converges_later_or_never_breaks_a_rule() {
+    let fixture = Fixture::new();
+    let (all, lost) = (stepped(&fixture, "first", None), stepped(&fixture, "second", Some(3)));
+    let session = fixture.session();
+    let convergence = |pairs: &[(&str, &str)]| of(&rules(&session, pairs), "convergence");
+    // Three steps after five.
+    let first = ("run", all.as_str());
+    assert_eq!(convergence(&[first]), [said(Some(true), "steps_to_loss: 40.0 % better")]);
+    let turned = [first, ("baseline", "flash")];
+    assert_eq!(convergence(&turned), [said(Some(false), "steps_to_loss: 66.7 % worse")]);
+    assert!(of(&rules(&session, &turned), "overall")[0].1.contains("1 that converge later"));
+    assert_eq!(convergence(&[first, ("baseline", "flash"), ("more_steps", "0.7")])[0].0, Some(true));
+    let never = convergence(&[("run", lost.as_str())]);
+    assert_eq!(never, [said(Some(false), "steps_to_loss: candidate not reached")]);
+}
+
+#[test]
+fn a_gradient_that_explodes_or_vanishes_breaks_a_rule() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for (number, name) in [(0, "naive"), (1, "flash")] {
+            add(writer, &trial(number, name, "a", 0, json!({})));
+            writer.sample(&sample(number, 0, 0, 1_000)).unwrap();
+            for step in 0..4 {
+                let once = |at: i64| f64::from(u8::from(name == "flash" && step == at));
+                let told = [("layers_exploding", once(1)), ("layers_not_finite", once(2)), ("layers_vanishing", 0.0)];
+                for (name, value) in told {
+                    let (name, unit) = (name.to_owned(), "count".to_owned());
+                    writer.step_value(&StepValueRow { trial: number, sample: 0, step, name, value, unit }).unwrap();
+                }
+            }
+        }
+    });
+    let session = fixture.session();
+    let answer = rules(&session, &[]);
+    assert_eq!(of(&answer, "exploding gradient"), [said(Some(false), "2 of 4 steps")]);
+    assert_eq!(value(&answer, "exploding gradient"), 0.5);
+    assert_eq!(of(&answer, "vanishing gradient"), [said(Some(true), "0 of 4 steps")]);
+    assert!(of(&answer, "overall")[0].1.contains("1 with unhealthy gradients"));
+    let allowed = rules(&session, &[("unhealthy_steps", "0.5")]);
+    assert_eq!(of(&allowed, "exploding gradient")[0].0, Some(true));
+    let turned = rules(&session, &[("baseline", "flash")]);
+    assert_eq!(of(&turned, "exploding gradient"), [said(Some(true), "0 of 4 steps")]);
 }
