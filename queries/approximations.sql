@@ -2,8 +2,9 @@
 -- param run run = latest: a run's id, unique prefix or tag, latest, or latest~N
 --
 -- relative_error is the distance from the exact answer, as a share of its length (Frobenius);
--- compute_saved has what choosing costs in it. Times are geometric means of the replicates' medians
--- of valid samples, without an interval: `speedup` judges them.
+-- compute_saved has what choosing costs in it; where a kernel does not say it, it is what its own operations are less than those
+-- of the exact answer. Times are geometric means of the replicates' medians of valid samples, without an interval: `speedup` judges
+-- them.
 WITH times AS (
     SELECT
         workload,
@@ -22,8 +23,11 @@ metrics AS (
         t.cache,
         t.variant,
         min(t.trial) AS first_trial,
-        median(m.value) FILTER (WHERE m.name = 'sparsity_reached') AS sparsity_reached,
-        median(m.value) FILTER (WHERE m.name = 'compute_saved') AS compute_saved,
+        median(m.value) FILTER (WHERE m.name IN ('sparsity_reached', 'sparsity')) AS sparsity_reached,
+        coalesce(
+            median(m.value) FILTER (WHERE m.name = 'compute_saved'),
+            1 - median(m.value) FILTER (WHERE m.name = 'own_flops') / nullif(max(t.flops), 0)
+        ) AS compute_saved,
         median(m.value) FILTER (WHERE m.name = 'relative_error') AS relative_error
     FROM trials t
     LEFT JOIN measures m ON m.run_id = t.run_id AND m.trial = t.trial

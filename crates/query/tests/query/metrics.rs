@@ -431,6 +431,7 @@ fn steps_have_a_value_for_each_aggregate() {
     assert_near(floats(&answer, "step_ns")[1].unwrap(), 500.0, "median step");
     assert_near(floats(&answer, "first_step_ns")[1].unwrap(), 5_000.0, "first step");
     assert_near(floats(&answer, "step_p99_ns")[1].unwrap(), 1_000.0, "p99");
+    assert_near(floats(&answer, "steps_per_second")[1].unwrap(), 2e6, "steps");
     assert_near(floats(&answer, "tokens_per_second")[1].unwrap(), 1.1e6, "tokens");
     assert!(floats(&answer, "step_low_ns")[0].is_some_and(|low| (1_000.0..1_002.0).contains(&low)));
 }
