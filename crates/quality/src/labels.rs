@@ -103,17 +103,24 @@ pub fn accuracy(truth: &[usize], predicted: &[usize], of: Of<'_>) -> Result<Figu
     Figure::of_share("accuracy", &right, of)
 }
 
-/// The macro F1 with a bootstrap interval over independent items.
+/// Macro precision, recall and F1, each with a bootstrap interval over independent items.
 ///
 /// # Errors
 /// Those of [`Confusion::of`].
-pub fn macro_f1(truth: &[usize], predicted: &[usize], classes: usize, of: Of<'_>) -> Result<Figure> {
+pub fn macro_figures(truth: &[usize], predicted: &[usize], classes: usize, of: Of<'_>) -> Result<[Figure; 3]> {
     checked(truth, predicted, classes)?;
-    let drawn = |items: &[usize]| {
-        let pairs = items.iter().map(|&item| (truth[item], predicted[item]));
-        Ok(Confusion::counted(classes, pairs).macro_scores().f1)
+    let figure = |name: &'static str, score: fn(&Scores) -> f64| {
+        let drawn = |items: &[usize]| {
+            let pairs = items.iter().map(|&item| (truth[item], predicted[item]));
+            Ok(score(&Confusion::counted(classes, pairs).macro_scores()))
+        };
+        Figure::of_items(name, "share", truth.len(), of, drawn)
     };
-    Figure::of_items("f1_macro", "share", truth.len(), of, drawn)
+    Ok([
+        figure("precision_macro", |scores| scores.precision)?,
+        figure("recall_macro", |scores| scores.recall)?,
+        figure("f1_macro", |scores| scores.f1)?,
+    ])
 }
 
 /// By how much the candidate's accuracy is above the baseline's on the same items, paired (`share`, in [-1, 1]).

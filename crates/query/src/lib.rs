@@ -35,7 +35,7 @@ pub use claims::claims;
 pub use error::{Error, Position, Result};
 pub use functions::{FunctionInfo, functions};
 pub use memory::{default_memory_bytes, parse_memory, parse_percent, parse_size};
-pub use metrics::TIME;
+pub use metrics::{TIME, stated_metrics};
 pub use named::{NamedQuery, ParamKind, QueryParam, named_queries, named_queries_in};
 pub use names::{quoted, quoted_name};
 pub use session::Session;

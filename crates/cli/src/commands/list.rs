@@ -8,6 +8,7 @@ use benchbook_core::Within;
 use benchbook_core::message::Description;
 use benchbook_measure::{all_threads, offer, own};
 use benchbook_report::{Row, number, rows};
+use benchbook_workloads::CATEGORIES;
 use clap::{CommandFactory, ValueEnum};
 
 use crate::args::{Cli, Format, ListArgs, Topic};
@@ -207,7 +208,7 @@ fn claims() -> Result<RecordBatch, Failure> {
     ])
 }
 
-/// Every command, and every option with the command before it.
+/// Every command, every option with the command before it, and every category that can be run.
 fn commands() -> Vec<String> {
     let root = Cli::command();
     let with_options = root.get_subcommands().flat_map(|command| {
@@ -216,7 +217,8 @@ fn commands() -> Vec<String> {
         let options: Vec<String> = options.map(|option| format!("{name} --{option}")).collect();
         std::iter::once(name).chain(options)
     });
-    with_options.collect()
+    let of_categories = CATEGORIES.map(|category| format!("run --category {}", category.name));
+    with_options.chain(of_categories).collect()
 }
 
 /// Every row of the catalogue, with what this program has of it.
@@ -249,6 +251,7 @@ fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
         columns: columns.collect(),
         commands: commands(),
         measures: benchbook_measure::run::MEASURES.map(str::to_owned).into(),
+        metrics: benchbook_query::stated_metrics().map(str::to_owned).collect(),
         charts: ["distribution", "speedup", "scaling", "history", "heat_map"].map(str::to_owned).into(),
         calls: own::CALLS.map(str::to_owned).into(),
     };

@@ -33,6 +33,8 @@ pub enum Kind {
     Command,
     /// A metric in the table `measures`.
     Measure,
+    /// A metric that is judged: it is stated which side of it is better.
+    Metric,
     /// A device.
     Device,
     /// A chart.
@@ -62,12 +64,13 @@ pub enum Finding {
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Function,
         Self::Query,
         Self::Column,
         Self::Command,
         Self::Measure,
+        Self::Metric,
         Self::Device,
         Self::Chart,
         Self::Call,
@@ -84,6 +87,7 @@ impl Kind {
             Self::Column => "column",
             Self::Command => "command",
             Self::Measure => "measure",
+            Self::Metric => "metric",
             Self::Device => "device",
             Self::Chart => "chart",
             Self::Call => "call",
@@ -153,6 +157,7 @@ impl Evidence {
             Kind::Column => &available.columns,
             Kind::Command => &available.commands,
             Kind::Measure => &available.measures,
+            Kind::Metric => &available.metrics,
             Kind::Chart => &available.charts,
             Kind::Call => &available.calls,
             Kind::Model => &available.posed,

@@ -26,10 +26,13 @@ pub struct Available {
     pub queries: Vec<String>,
     /// Columns of the record, as `table.column`.
     pub columns: Vec<String>,
-    /// Commands, and each command with each of its long options: `run`, `run --quick`.
+    /// Commands, and each command with each of its long options, `run` with each category too: `run`, `run --quick`,
+    /// `run --category cpu`.
     pub commands: Vec<String>,
     /// Names in the table `measures`.
     pub measures: Vec<String>,
+    /// Names of the metrics of which it is stated which side is better.
+    pub metrics: Vec<String>,
     /// Names of the charts.
     pub charts: Vec<String>,
     /// Names of the library's calls around code of one's own.

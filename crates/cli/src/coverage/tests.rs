@@ -10,20 +10,22 @@ use super::{Available, Claim, CoverageRow, Error, Model, Status, coverage, cover
 
 const FUNCTIONS: &str = "ci_low ci_high replicate_low replicate_high mad geomean outliers welch_p cohens_d hedges_g \
     mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \
-    paired_verdict paired_reason paired_mde q_value false_coverage_level change_point speedup_category";
+    paired_verdict paired_reason paired_mde q_value false_coverage_level change_point speedup_category binomial_low";
 const QUERIES: &str = "speedup summary checks memory scaling left_out runs evidence history rules roofline \
-    approximations steps claims matrix before_after";
+    approximations steps claims matrix before_after tails overhead health cost";
 const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed runs.threads runs.environment_id \
     runs.environment_variables runs.libraries trials.flops trials.bytes trials.dtype trials.input_seed \
     trials.threads samples.elapsed_ns samples.iterations samples.cpu_user_ns samples.cpu_system_ns \
     outcomes.stop_reason measures.provenance checks.max_abs_error checks.max_scaled_error checks.tolerance \
     checks.passed";
 const COMMANDS: &str = "run validate list sql compare matrix gate tune feedback report doctor store worker schema";
-const OPTIONS: [&str; 14] = [
+const OPTIONS: [&str; 16] = [
     "run --quick",
     "run --worker",
     "run --category",
     "run --preset",
+    "run --device",
+    "run --half-width",
     "compare --baseline",
     "compare --summary",
     "matrix --layers",
@@ -37,6 +39,10 @@ const OPTIONS: [&str; 14] = [
 ];
 const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_settled input_copies \
     allocations allocated_bytes cpu_energy_joules";
+const CATEGORIES: &str =
+    "accuracy cpu memory performance scalability system training comparative hardware comprehensive";
+const METRICS: &str = "bleu rouge_1 rouge_2 rouge_l tokens_per_second inter_token_spread step_time relative_error \
+    precision_macro recall_macro perplexity accuracy f1_macro steps_to";
 const CHARTS: &str = "distribution speedup scaling history heat_map";
 const PARAMETERS: [(&str, &str); 10] = [
     ("batched-decoding", "requests"),
@@ -90,6 +96,7 @@ fn with_workload(name: &str, parameters: &str) -> Vec<String> {
 fn available() -> Available {
     let mut commands = words(COMMANDS);
     commands.extend(OPTIONS.map(str::to_owned));
+    commands.extend(words(CATEGORIES).iter().map(|category| format!("run --category {category}")));
     Available {
         implementations: vec![
             implementation("attention", "naive", "flex libtorch", "AT1"),
@@ -102,6 +109,7 @@ fn available() -> Available {
         columns: words(COLUMNS),
         commands,
         measures: words(MEASURES),
+        metrics: words(METRICS),
         charts: words(CHARTS),
         calls: words(CALLS),
         claims: Vec::new(),
@@ -167,6 +175,7 @@ fn every_name_that_serves_as_evidence_is_one_the_program_has() {
                 Kind::Column => have.columns.contains(name),
                 Kind::Command => have.commands.contains(name),
                 Kind::Measure => have.measures.contains(name),
+                Kind::Metric => have.metrics.contains(name),
                 Kind::Chart => have.charts.contains(name),
                 Kind::Call => have.calls.contains(name),
                 Kind::Model => have.posed.contains(name),
@@ -191,7 +200,10 @@ fn rows_say_what_was_found_or_what_is_missing() {
     assert_eq!(told("ST5"), (Status::Works, "function welch_p".into()));
     assert_eq!(told("EN1").0, Status::NotYet, "libtorch on CUDA belongs to the row");
     assert_eq!(told("RE31"), (Status::Works, "call time_of".into()));
-    assert_eq!(told("ME29"), (Status::NotYet, "nothing in the program does this".into()));
+    assert_eq!(told("ME20"), (Status::NotYet, "nothing in the program does this".into()));
+    assert_eq!(told("ME6"), (Status::Works, "query tails".into()));
+    assert_eq!(told("ME41"), (Status::NotYet, "computed and judged, but no workload tells it".into()));
+    assert_eq!(told("VA10"), (Status::NotYet, "no implementation claims VA10".into()));
     assert_eq!(told("HW1"), (Status::NotYet, "detected, but no peaks are measured and no telemetry is read".into()));
     assert_eq!(told("HW7").0, Status::Unavailable);
     assert_eq!(
@@ -279,6 +291,22 @@ fn taking_a_function_away_takes_exactly_its_rows() {
             entry.lacks.is_none() && entry.evidence.iter().any(asks)
         });
         assert_eq!(lost(&function), needing.map(|(_, entry)| entry.id.clone()).collect(), "{function}");
+    }
+}
+
+#[test]
+fn a_metric_a_query_or_a_category_that_goes_away_takes_its_rows() {
+    let all = available();
+    let mut have = all.clone();
+    have.metrics.retain(|name| name != "inter_token_spread");
+    have.queries.retain(|name| name != "cost");
+    have.commands.retain(|name| name != "run --category cpu");
+    for (id, missing) in
+        [("ME13", "no metric inter_token_spread"), ("ME33", "no query cost"), ("RE4", "no command run --category cpu")]
+    {
+        assert_eq!(row(&all, id).status, Status::Works, "{id}");
+        let told = row(&have, id);
+        assert_eq!((told.status, told.because.as_str()), (Status::NotYet, missing));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::help::{cases, close};
 use benchbook_quality::Of;
-use benchbook_quality::labels::{Confusion, Scores, accuracy, macro_f1};
+use benchbook_quality::labels::{Confusion, Scores, accuracy, macro_figures};
 use benchbook_quality::logits::{agreement, agreements, divergence, divergences, losses, perplexity};
 use benchbook_quality::retrieval::{Query, mean_reciprocal_rank, ndcg_at, ranking, recall_at};
 use serde::Deserialize;
@@ -72,9 +72,12 @@ fn labels_agree() {
         let figure = accuracy(&case.truth, &case.predicted, OF).unwrap();
         close(figure.value, case.accuracy, "accuracy");
         assert_eq!(figure.items, case.truth.len());
-        let figure = macro_f1(&case.truth, &case.predicted, case.classes, OF).unwrap();
-        close(figure.value, case.mean[2], "macro F1");
-        assert!(figure.bounds.is_some_and(|(low, high)| low < high), "{figure}");
+        let figures = macro_figures(&case.truth, &case.predicted, case.classes, OF).unwrap();
+        assert_eq!(figures.each_ref().map(|figure| figure.name), ["precision_macro", "recall_macro", "f1_macro"]);
+        for (figure, wanted) in figures.iter().zip(case.mean) {
+            close(figure.value, wanted, figure.name);
+            assert!(figure.bounds.is_some_and(|(low, high)| low < high), "{figure}");
+        }
     }
 }
 

@@ -31,7 +31,7 @@ const HIGHER: &str = "higher";
 
 /// Which side of a metric is better, and the share up to which two values are equivalent. Of a metric that does not
 /// stand here nobody knows the better side, and its margin is that of times.
-const RULES: [(&str, &str, f64); 48] = [
+const RULES: [(&str, &str, f64); 50] = [
     // Its margin is that of the rules of a verdict, and nobody gives it another.
     (TIME, LOWER, 0.01),
     ("peak_added_bytes", LOWER, 0.01),
@@ -47,6 +47,8 @@ const RULES: [(&str, &str, f64); 48] = [
     // A divergence matters by its order of magnitude.
     ("kl_divergence", LOWER, 0.1),
     ("top1_agreement", HIGHER, 0.01),
+    ("precision_macro", HIGHER, 0.01),
+    ("recall_macro", HIGHER, 0.01),
     ("f1_macro", HIGHER, 0.01),
     ("recall_at_k", HIGHER, 0.01),
     ("mrr", HIGHER, 0.01),
@@ -87,6 +89,11 @@ const RULES: [(&str, &str, f64); 48] = [
     ("fragmentation_share", LOWER, 0.05),
     ("compile_ns", LOWER, 0.05),
 ];
+
+/// The names of the metrics of which it is stated which side is better.
+pub fn stated_metrics() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(name, ..)| *name)
+}
 
 /// Gathers the values of all metrics and registers the views; those that are there give way.
 pub(crate) async fn register(

@@ -14,8 +14,8 @@ use crate::flex::row::fused_row;
 ///
 /// Inputs: `ids` of `i32`, all texts one behind the other, and `lengths` `[texts]` of `i32`. The output is `[texts, width]`; what is
 /// checked is one of them. Of `lee`, its figures are the correlations of cosines with the similarities that people gave (`pearson`,
-/// `spearman`); of `sentiment`, what the nearer of two class means says: `accuracy`, which is judged by pieces, and `f1_macro`. A
-/// seeded model says nothing of quality and has no figures, but how far it is from itself as it is.
+/// `spearman`); of `sentiment`, what the nearer of two class means says: `accuracy`, which is judged by pieces, and `precision_macro`,
+/// `recall_macro` and `f1_macro`. A seeded model says nothing of quality and has no figures, but how far it is from itself as it is.
 pub struct EmbeddingQuality;
 
 benchbook_core::parameters! {
@@ -222,7 +222,7 @@ const ENCODER: Row<EmbeddingQuality> = fused_row::<EmbeddingQuality>(
     &[DType::F32],
     |name, setting, params, inputs| embedded::prepare(name, setting, params, inputs, None),
 )
-.catalogue(&["ME43", "ME44", "ME47"])
+.catalogue(&["ME43", "ME44", "ME45", "ME46", "ME47", "VA8"])
 .only(|_, _, params| params.is_here());
 
 const ENCODER_INT8: Row<EmbeddingQuality> = fused_row::<EmbeddingQuality>(

@@ -3,7 +3,7 @@
 use benchbook_core::{Array, Metric};
 use benchbook_models::real;
 use benchbook_quality::data::{self, Similarities};
-use benchbook_quality::labels::{accuracy, accuracy_difference, macro_f1};
+use benchbook_quality::labels::{accuracy, accuracy_difference, macro_figures};
 use benchbook_quality::similarity::{correlations, cosine};
 use benchbook_quality::{Error, Figure, Of, PIECES};
 
@@ -111,7 +111,8 @@ impl Judged {
             Self::Nothing => Vec::new(),
             Self::Similar(people) => correlations(directions, people, self.data())?.into(),
             Self::For { truth, .. } => {
-                let mut figures = vec![accuracy(truth, found, of)?, macro_f1(truth, found, 2, of)?];
+                let mut figures = vec![accuracy(truth, found, of)?];
+                figures.extend(macro_figures(truth, found, 2, of)?);
                 if let Some(baseline) = baseline {
                     figures.push(accuracy_difference(truth, baseline, found, of)?);
                 }

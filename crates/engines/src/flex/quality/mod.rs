@@ -161,7 +161,7 @@ const DECODER: Row<TextQuality> = fused_row::<TextQuality>(
     &[DType::F32],
     |name, setting, params, inputs| evaluating::prepare(name, setting, params, inputs, Form::Plain),
 )
-.catalogue(&["ME40"])
+.catalogue(&["ME40", "VA7"])
 .only(|_, _, params| params.is_here());
 
 const DECODER_BF16: Row<TextQuality> = fused_row::<TextQuality>(

@@ -62,7 +62,7 @@ pub const fn kept<P: Trains>(about: &'static str) -> Row<P> {
     exact::<P>("kept", about, |name, setting, params, inputs| {
         P::prepare(name, setting, params, inputs, (Keeping::All, Scaling::None))
     })
-    .catalogue(&["TR5"])
+    .catalogue(&["TR5", "ME14", "ME38"])
 }
 
 /// What comes into each layer waits.

@@ -173,7 +173,8 @@ fn checked(params: &TextTrainingParams, of: impl Fn(&Gpt2TrainingParams) -> Refe
 
 /// Implementations of `text-training`.
 pub const ROWS: [Row<TextTraining>; 5] = [
-    rows::kept("forward and back by hand, as kept of gpt2-training"),
+    rows::kept::<TextTraining>("forward and back by hand, as kept of gpt2-training")
+        .catalogue(&["TR5", "ME14", "ME38", "ME39", "VA9", "VA10", "VA11"]),
     rows::checkpointed(),
     rows::bf16(rows::IN_BF16),
     rows::fp8_dynamic(rows::IN_FP8),
