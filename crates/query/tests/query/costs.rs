@@ -1,4 +1,4 @@
-//! The queries about tails, about what a call costs, and about what it costs beside its work.
+//! The queries about tails, about what a call costs, about what it costs beside its work, and about papers.
 
 use std::collections::BTreeMap;
 
@@ -187,4 +187,17 @@ fn a_small_case_is_held_to_the_rate_of_a_large_one() {
     assert!(of("overhead_low_ns") < of("overhead_ns") && of("overhead_ns") < of("overhead_high_ns"));
     assert_eq!(reasons(&answer), ["", "one case only"]);
     assert_eq!(floats(&answer, "overhead_ns")[1], None);
+}
+
+#[test]
+fn papers_to_try_have_their_month_and_the_newest_stands_first() {
+    let fixture = Fixture::new();
+    let session = fixture.session();
+    let months = |since: &str| -> Vec<String> {
+        texts(&named(&session, "papers", &[("since", since)]), "published").into_iter().map(Option::unwrap).collect()
+    };
+    let all = months("2000-01");
+    assert!(all.len() > 5 && all.is_sorted_by(|newer, older| newer >= older), "{all:?}");
+    assert!(all.iter().all(|month| month.len() == 7 && month.starts_with("20")), "{all:?}");
+    assert!(months(&all[0]).iter().all(|month| *month == all[0]) && months("2999-01").is_empty());
 }
