@@ -212,12 +212,17 @@ graded AS (
         ON k.rule = CASE
             WHEN m.metric = 'perplexity' THEN 'perplexity'
             WHEN starts_with(m.metric, 'steps_to_') THEN 'convergence'
-            WHEN m.metric IN (
-                'accuracy', 'f1_macro', 'precision_macro', 'recall_macro', 'recall_at_k', 'mrr', 'ndcg_at_k', 'pearson',
-                'spearman', 'bleu', 'rouge_1', 'rouge_2', 'rouge_l', 'word_error_rate'
-            ) THEN 'task score'
+            ELSE 'task score'
         END
-    WHERE m.run_id = $run AND m.reason IS DISTINCT FROM 'baseline-no-value, candidate-no-value'
+    WHERE m.run_id = $run
+        AND (
+            starts_with(m.metric, 'steps_to_')
+            OR m.metric IN (
+                'perplexity', 'accuracy', 'f1_macro', 'precision_macro', 'recall_macro', 'recall_at_k', 'mrr', 'ndcg_at_k',
+                'pearson', 'spearman', 'bleu', 'rouge_1', 'rouge_2', 'rouge_l', 'word_error_rate'
+            )
+        )
+        AND m.reason IS DISTINCT FROM 'baseline-no-value, candidate-no-value'
 ),
 of_steps AS (
     SELECT
