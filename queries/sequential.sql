@@ -7,6 +7,8 @@
 -- difference, so that nothing is ever called equivalent. Below five replicates of either it is undecided.
 -- All comparisons of the two runs are one family: of the directions that are said, at most 5 % are
 -- expected to be chance. The reason of one that only by itself would be said is fdr.
+-- same_seeds says whether the inputs of a case were those of the same seeds in both: where they were not, it is a difference between
+-- the runs like any other, and stops no comparison.
 -- What has no valid sample in one of them is not in both; its reason says what became of which side
 -- (the view unusable).
 WITH replicate_means AS (
@@ -78,9 +80,33 @@ begun AS (
     WHERE t.run_id IN ($baseline, $candidate)
     GROUP BY t.workload, t.case_name, t.cache, t.implementation, t.device, t.dtype
 ),
+-- In how many of the two runs a case has inputs of a seed.
+seeds AS (
+    SELECT
+        workload,
+        case_name,
+        cache,
+        input_seed,
+        count(DISTINCT run_id) AS runs,
+        min(run_id) AS first_run,
+        max(run_id) AS last_run
+    FROM trials
+    WHERE run_id IN ($baseline, $candidate)
+    GROUP BY workload, case_name, cache, input_seed
+),
+of_seeds AS (
+    SELECT
+        workload,
+        case_name,
+        cache,
+        CASE WHEN min(first_run) <> max(last_run) THEN min(runs) = 2 END AS same_seeds
+    FROM seeds
+    GROUP BY workload, case_name, cache
+),
 beside AS (
     SELECT
         b.*,
+        s.same_seeds,
         -- A case stands where the candidate's plan has it, or else the baseline's.
         coalesce(
             min(b.candidate_trial) OVER (PARTITION BY b.workload, b.case_name, b.cache),
@@ -98,6 +124,7 @@ beside AS (
         coalesce(r.baseline_replicates, 0) AS baseline_replicates,
         coalesce(r.candidate_replicates, 0) AS candidate_replicates
     FROM begun b
+    LEFT JOIN of_seeds s ON s.workload = b.workload AND s.case_name = b.case_name AND s.cache = b.cache
     LEFT JOIN told r
         ON r.workload = b.workload AND r.case_name = b.case_name AND r.cache = b.cache AND r.variant = b.variant
 )
@@ -128,6 +155,7 @@ SELECT
     q_value,
     baseline_replicates,
     candidate_replicates,
+    same_seeds,
     'unpaired, sequential' AS scope
 FROM beside
 ORDER BY place, workload, case_name, cache, coalesce(candidate_trial, first_trial), variant

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::common::{Fixture, Numbers, add, assert_near, floats, ints, sample, texts, trial};
+use crate::common::{Fixture, Numbers, add, assert_near, flags, floats, ints, sample, texts, trial};
 use benchbook_query::{Error, ParamKind, named_queries, named_queries_in};
 use benchbook_record::{MeasureRow, OutcomeRow, Provenance, Status};
 use serde_json::json;
@@ -291,6 +291,19 @@ fn sequential() {
     assert_eq!(verdicts.iter().filter(|verdict| *verdict == "not in both").count(), 5);
     assert_eq!(verdicts.iter().filter(|verdict| *verdict == "faster").count(), 1, "{verdicts:?}");
     assert_eq!(answer.left_out.sample_count(), 3);
+    let seeds =
+        |answer: &benchbook_query::Answer| flags(answer, "same_seeds").into_iter().flatten().collect::<Vec<_>>();
+    // Two variants of a case that is in both.
+    assert_eq!(seeds(&answer), [true; 2]);
+    let other = fixture.tagged("other", |writer| {
+        let mut row = trial(0, "naive", "seq=64", 0, json!({}));
+        row.input_seed = 8;
+        add(writer, &row);
+        writer.sample(&sample(0, 0, 0, 20_000)).unwrap();
+    });
+    let session = fixture.session();
+    let params = given(&[("baseline", first.as_str()), ("candidate", other.as_str())]);
+    assert_eq!(seeds(&session.named("sequential", &params).unwrap()), [false; 2]);
     let later = session.named("summary", &given(&[("run", "later")])).unwrap();
     assert!(later.left_out.is_empty());
 }
