@@ -17,8 +17,11 @@ use crate::python::PythonWorker;
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Names of workloads, or one plan file (`.toml`)
-    #[arg(required_unless_present = "category", value_name = "WORKLOAD|PLAN")]
+    #[arg(required_unless_present_any = ["category", "all"], value_name = "WORKLOAD|PLAN")]
     pub targets: Vec<String>,
+    /// Every workload there is
+    #[arg(long, conflicts_with_all = ["targets", "category"])]
+    pub all: bool,
     /// All workloads of a category: accuracy, cpu, memory, performance, scalability, system, training, comparative, hardware or
     /// comprehensive
     #[arg(long, value_name = "NAME", conflicts_with = "targets", value_parser = parse_category)]

@@ -2,9 +2,11 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use benchbook_core::{CaseSpec, Plan, SamplingSpec, counted};
 use benchbook_measure::run::{Ready, RunSummary, Start, about, forecast};
+use benchbook_measure::{all_threads, offer};
 use benchbook_query::Session;
 use benchbook_record::{LocalStore, RunRow, Store, folder_of, read_text, to_parquet};
 use benchbook_report::calibration::read;
@@ -74,6 +76,7 @@ fn plan(arguments: &RunArgs) -> Result<Plan, Failure> {
             let workloads: Vec<String> = workloads.iter().map(|name| (*name).to_owned()).collect();
             of_workloads(name, &workloads, arguments)?
         }
+        (None, None) if arguments.all => of_workloads("all", &every_workload(arguments)?, arguments)?,
         (None, None) => of_workloads(&arguments.targets.join("+"), &arguments.targets, arguments)?,
     };
     if arguments.quick {
@@ -100,6 +103,12 @@ fn plan(arguments: &RunArgs) -> Result<Plan, Failure> {
     }
     plan.check()?;
     Ok(plan)
+}
+
+/// The names of all workloads of our worker.
+fn every_workload(arguments: &RunArgs) -> Result<Vec<String>, Failure> {
+    let known = offer(arguments.threads.unwrap_or_else(all_threads), &Arc::default())?.known;
+    Ok(known.workloads.into_iter().map(|workload| workload.name).collect())
 }
 
 /// A preset of each workload; `--set` replaces a preset that was not asked for by a sweep of its own.

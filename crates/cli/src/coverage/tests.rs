@@ -19,7 +19,8 @@ const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed r
     outcomes.stop_reason measures.provenance checks.max_abs_error checks.max_scaled_error checks.tolerance \
     checks.passed";
 const COMMANDS: &str = "run validate list sql compare matrix gate tune feedback report doctor store worker schema";
-const OPTIONS: [&str; 18] = [
+const OPTIONS: [&str; 19] = [
+    "run --all",
     "run --quick",
     "run --worker",
     "run --category",
