@@ -12,7 +12,7 @@ const FUNCTIONS: &str = "ci_low ci_high replicate_low replicate_high mad geomean
     mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \
     paired_verdict paired_reason paired_mde q_value false_coverage_level change_point speedup_category binomial_low";
 const QUERIES: &str = "speedup summary checks memory scaling left_out runs evidence history rules roofline \
-    approximations steps claims matrix before_after tails overhead health cost papers sequential";
+    approximations steps claims matrix before_after tails overhead health cost papers sequential capacity";
 const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed runs.threads runs.environment_id \
     runs.environment_variables runs.libraries trials.flops trials.bytes trials.dtype trials.input_seed \
     trials.threads samples.elapsed_ns samples.iterations samples.cpu_user_ns samples.cpu_system_ns \
@@ -44,8 +44,8 @@ const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_
     allocations allocated_bytes cpu_energy_joules";
 const CATEGORIES: &str =
     "accuracy cpu memory performance scalability system training comparative hardware comprehensive";
-const METRICS: &str = "bleu rouge_1 rouge_2 rouge_l tokens_per_second inter_token_spread step_time relative_error \
-    precision_macro recall_macro perplexity accuracy f1_macro steps_to";
+const METRICS: &str = "bleu rouge_1 rouge_2 rouge_l tokens_per_second inter_token_spread step_time step_time_p99 \
+    relative_error precision_macro recall_macro perplexity accuracy f1_macro steps_to";
 const CHARTS: &str = "distribution speedup scaling history heat_map";
 const PARAMETERS: [(&str, &str); 10] = [
     ("batched-decoding", "requests"),

@@ -1,8 +1,9 @@
-//! The queries about tails, about what a call costs, about what it costs beside its work, and about papers.
+//! The queries about tails, about what a call costs, about what it costs beside its work, and about papers;
+//! and how much fits into a service level.
 
 use std::collections::BTreeMap;
 
-use crate::common::{Fixture, add, assert_near, floats, ints, sample, texts, trial};
+use crate::common::{Fixture, add, assert_near, flags, floats, ints, sample, texts, trial};
 use crate::metrics::{measure, stepped};
 use benchbook_query::{Answer, Session};
 use benchbook_record::{EventRow, Level, RunWriter, StepRow};
@@ -203,4 +204,42 @@ fn papers_to_try_have_their_month_and_the_newest_stands_first() {
     assert!(all.len() > 5 && all.is_sorted_by(|newer, older| newer >= older), "{all:?}");
     assert!(all.iter().all(|month| month.len() == 7 && month.starts_with("20")), "{all:?}");
     assert!(months(&all[0]).iter().all(|month| *month == all[0]) && months("2999-01").is_empty());
+}
+
+#[test]
+fn a_service_level_holds_the_batches_that_keep_it() {
+    let fixture = Fixture::new();
+    fixture.run(|writer| {
+        for replicate in 0..REPLICATES {
+            // Sequences of a batch, and how long a step of all of them takes.
+            for (place, (sequences, step_ns)) in (0..).zip([(1, 1_000_000), (4, 2_000_000), (8, 8_000_000)]) {
+                let number = 3 * replicate + place;
+                add(writer, &trial(number, "kv-cache", &format!("b{sequences}"), replicate, json!({})));
+                let elapsed_ns = step_ns + 10_000 * replicate;
+                let mut row = sample(number, 0, number, 5 * elapsed_ns);
+                row.started_ns = 0;
+                writer.sample(&row).unwrap();
+                for step in 0..5 {
+                    let (started_ns, tokens) = (step * elapsed_ns, Some(sequences));
+                    writer.step(&StepRow { trial: number, sample: 0, step, started_ns, elapsed_ns, tokens }).unwrap();
+                }
+            }
+        }
+    });
+    let session = fixture.session();
+    let marks = |pairs: &[(&str, &str)]| {
+        let answer = named(&session, "capacity", pairs);
+        (flags(&answer, "within"), flags(&answer, "is_capacity"))
+    };
+    let none = [Some(false); 3].to_vec();
+    assert_eq!(marks(&[]), (vec![None; 3], none.clone()));
+    let level = ("most_step_ms", "3");
+    let kept = vec![Some(true), Some(true), Some(false)];
+    assert_eq!(marks(&[level]), (kept, vec![Some(false), Some(true), Some(false)]));
+    assert_eq!(marks(&[level, ("most_first_ms", "0.5")]), (none.clone(), none));
+    let answer = named(&session, "capacity", &[]);
+    let rates = floats(&answer, "tokens_per_second");
+    // Four tokens each two milliseconds and a little.
+    assert!(rates[1].is_some_and(|rate| (1_960.0..2_000.0).contains(&rate)), "{rates:?}");
+    assert_near(floats(&answer, "step_p99_ns")[1].unwrap(), floats(&answer, "first_token_ns")[1].unwrap(), "a step");
 }
