@@ -5,8 +5,8 @@
 --
 -- A row for each case of a variant whose steps make tokens, by the table metric_values, where each replicate has one value:
 -- tokens a second of all sequences, the 99th percentile of the steps after the first, for which each sequence waits, and the
--- time to the first token. Here stand geometric means over the replicates; the bounds are Student's over their logarithms (95
--- %, from five replicates on). A case keeps the level where the upper bounds of both times do, and breaks it where a lower
+-- time to the first token. Here stand geometric means over the replicates; the bounds are Student's over their logarithms
+-- (95 %, from five replicates on). A case keeps the level where the upper bounds of both times do, and breaks it where a lower
 -- bound does not; within is NULL where the interval holds the level, there is none, or nobody said a level. is_capacity marks
 -- the case with the most tokens a second of those that keep it.
 WITH settings AS (

@@ -68,7 +68,7 @@ fn steps_have_tails_of_their_own_without_the_first() {
     let words = |name: &str| texts(&answer, name).into_iter().map(Option::unwrap).collect::<Vec<_>>();
     assert_eq!(words("kind"), ["call", "step", "call", "step"]);
     assert_eq!(ints(&answer, "n"), [10, 100, 10, 100].map(Some));
-    // Nine of ten steps of flash take half a microsecond, the tenth twice that, and the first of a sample does not count.
+    // Nine of ten steps of flash take half a microsecond, the tenth twice that; the first of a sample does not count.
     assert_eq!((floats(&answer, "median_ns")[3], floats(&answer, "worst_ns")[3]), (Some(500.0), Some(1_000.0)));
     let between = floats(&answer, "p90_ns")[3].unwrap();
     assert!((between - 550.0).abs() < 1e-3, "between the ninetieth and the next: {between}");
