@@ -9,6 +9,7 @@ use benchbook_jupyter::{Interpreter, Surroundings};
 use benchbook_measure::Foreign;
 use tempfile::{NamedTempFile, TempDir};
 
+use crate::coverage::Carried;
 use crate::error::Failure;
 
 /// What people call it.
@@ -91,6 +92,48 @@ const FILES: &[(&str, &str)] = carried![
     "benchbook_worker/worker.py",
 ];
 
+/// Files that hold its table of implementations.
+const TABLES: [&str; 3] =
+    ["benchbook_worker/row_kinds.py", "benchbook_worker/table.py", "benchbook_worker/whole_table.py"];
+
+/// What of it can be told without starting it: by its text, and by the files of the project's Python.
+pub fn carried() -> Carried {
+    let tables = FILES.iter().filter(|(name, _)| TABLES.contains(name));
+    let claims = tables.flat_map(|(_, text)| ids_in(text)).collect();
+    let told = FILES.iter().flat_map(|(_, text)| metrics_in(text)).collect();
+    let found = Surroundings::here().and_then(|here| Interpreter::find(&here, None));
+    let (packages, absent) = match found {
+        Ok(python) => (packages_of(&python.program), None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
+    Carried { claims, told, packages, absent }
+}
+
+/// Ids of rows of the catalogue in quotation marks: two letters and a number.
+fn ids_in(text: &str) -> impl Iterator<Item = String> {
+    let is_id = |word: &&str| {
+        word.len() > 2
+            && word.bytes().take(2).all(|byte| byte.is_ascii_uppercase())
+            && word.bytes().skip(2).all(|byte| byte.is_ascii_digit())
+    };
+    text.split('"').skip(1).step_by(2).filter(is_id).map(str::to_owned)
+}
+
+/// Names of metrics that are told, of those with a part that changes what is before it: `clock_kept_low_by`.
+fn metrics_in(text: &str) -> impl Iterator<Item = String> {
+    let names = text.split("tell(").skip(1).filter_map(|rest| rest.trim_start_matches('f').strip_prefix('"'));
+    names.filter_map(|rest| rest.split(['"', '{']).next()).map(|name| name.trim_end_matches('_').to_owned())
+}
+
+/// Folders of packages beside a Python of an environment; none beside one of the system.
+fn packages_of(program: &Path) -> Vec<String> {
+    let library = program.parent().and_then(Path::parent).map(|environment| environment.join("lib"));
+    let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+    let versions = library.iter().flat_map(|library| entries(library));
+    let packages = versions.flat_map(|version| entries(&version.path().join("site-packages")));
+    packages.filter_map(|package| package.file_name().into_string().ok()).collect()
+}
+
 /// The worker, for as long as its folder is there: it goes with this value.
 pub struct PythonWorker {
     /// How it is started.
@@ -159,6 +202,29 @@ mod tests {
         }
         found.sort_unstable();
         assert_eq!(FILES.iter().map(|(name, _)| *name).collect::<Vec<_>>(), found);
+    }
+
+    #[test]
+    fn what_it_claims_and_tells_shows_in_its_text() {
+        let text = "row(\"eager\", \"EN2x\", (\"EN2\",), \"E22\", \"en2\")\nother(\"EN\", \"MO17\")";
+        assert_eq!(ids_in(text).collect::<Vec<_>>(), ["EN2", "MO17"]);
+        let text = "a.tell(\"sm_clock_hz\", 1, \"Hz\")\ndef tell(self, name):\n b.tell(f\"low_by_{name}\", 2)";
+        assert_eq!(metrics_in(text).collect::<Vec<_>>(), ["sm_clock_hz", "low_by"]);
+        let carried = carried();
+        for id in ["EN2", "EN3", "EN4", "EN5", "EN7"] {
+            assert!(carried.claims.iter().any(|claimed| claimed == id), "{id} in {:?}", carried.claims);
+        }
+        assert!(carried.told.iter().any(|name| name == "sm_clock_hz"), "{:?}", carried.told);
+    }
+
+    #[test]
+    fn packages_lie_beside_the_python_of_an_environment() {
+        let place = tempfile::tempdir().unwrap();
+        let program = place.path().join("bin/python");
+        assert!(packages_of(&program).is_empty() && packages_of(Path::new("python")).is_empty());
+        fs::create_dir_all(place.path().join("lib/python3.13/site-packages/torch")).unwrap();
+        fs::create_dir_all(place.path().join("lib/pkgconfig")).unwrap();
+        assert_eq!(packages_of(&program), ["torch"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use benchbook_core::Within;
 use benchbook_core::message::Description;
-use benchbook_measure::{all_threads, offer, own};
+use benchbook_measure::{all_threads, environment, offer, own};
 use benchbook_report::{Row, number, rows};
 use benchbook_workloads::CATEGORIES;
 use clap::{CommandFactory, ValueEnum};
@@ -16,6 +16,7 @@ use crate::coverage::{self, Available, Claim, CoverageRow, Model};
 use crate::error::Failure;
 use crate::output::{self, text_batch};
 use crate::people::people;
+use crate::python;
 
 use super::search::search;
 use super::solved::Solved;
@@ -221,6 +222,15 @@ fn commands() -> Vec<String> {
     with_options.chain(of_categories).collect()
 }
 
+/// This machine's processors by their names, of graphics too, or why there are none of these.
+fn chips() -> Vec<String> {
+    let processor = environment::cpu_model().unwrap_or_else(|| "a processor without a name".to_owned());
+    let gpus = environment::query_gpus();
+    let found = gpus.found.into_iter().map(|gpu| format!("GPU {}", gpu.name));
+    let why = gpus.reason.map(|reason| format!("none of graphics is known ({reason})"));
+    std::iter::once(processor).chain(found).chain(why).collect()
+}
+
 /// Every row of the catalogue, with what this program has of it.
 fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
     let columns = benchbook_record::Table::ALL.into_iter().flat_map(|table| {
@@ -254,6 +264,8 @@ fn coverage_of(known: &Description) -> Result<Vec<CoverageRow>, Failure> {
         metrics: benchbook_query::stated_metrics().map(str::to_owned).collect(),
         charts: ["distribution", "speedup", "scaling", "history", "heat_map"].map(str::to_owned).into(),
         calls: own::CALLS.map(str::to_owned).into(),
+        python: python::carried(),
+        chips: chips(),
     };
     coverage::coverage(&available).map_err(|error| Failure::while_doing("the catalogue", error))
 }

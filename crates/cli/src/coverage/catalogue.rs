@@ -50,6 +50,9 @@ pub struct Entry {
     /// What is still absent although all the evidence may be there; holds the row at `not yet`.
     #[serde(default)]
     pub lacks: Option<String>,
+    /// How far what works goes; stands behind the evidence that was found.
+    #[serde(default)]
+    pub limits: Option<String>,
     /// Why no machine of the project can run it; counts while the evidence is not there.
     #[serde(default)]
     pub unavailable: Option<String>,
@@ -98,7 +101,8 @@ impl Catalogue {
                 let Some((_, entry)) = self.entries().find(|(_, entry)| entry.id == *id) else {
                     return Err(Error::Claim { implementation, workload, cause: self.unknown_row(id) });
                 };
-                if !entry.evidence.contains(&Evidence::Implementation) {
+                let counts = |one: &Evidence| *one == Evidence::Implementation || one.name_of(Kind::Python).is_some();
+                if !entry.evidence.iter().any(counts) {
                     return Err(Error::IdleClaim { implementation, workload, id: id.clone() });
                 }
             }

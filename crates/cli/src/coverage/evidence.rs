@@ -6,7 +6,7 @@ use benchbook_core::message::ImplementationInfo;
 use benchbook_core::unknown;
 use serde::Deserialize;
 
-use super::{Available, Claim};
+use super::{Available, Claim, beside};
 
 /// One thing that must exist: `implementation`, `claim`, or a kind and a name as in `function:welch_p`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -50,6 +50,14 @@ pub enum Kind {
     Parameter,
     /// A preset of a workload that is solved here: `generate chat`.
     Preset,
+    /// A package by which rows of the Python worker claim the row.
+    Python,
+    /// A metric that the Python worker tells.
+    Told,
+    /// A word in the names of this machine's processors, of graphics too.
+    Chip,
+    /// Instructions that a roof is measured by.
+    Roof,
 }
 
 /// What a look at the program gave.
@@ -64,7 +72,7 @@ pub enum Finding {
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 17] = [
         Self::Function,
         Self::Query,
         Self::Column,
@@ -78,6 +86,10 @@ impl Kind {
         Self::Model,
         Self::Parameter,
         Self::Preset,
+        Self::Python,
+        Self::Told,
+        Self::Chip,
+        Self::Roof,
     ];
 
     fn name(self) -> &'static str {
@@ -95,6 +107,10 @@ impl Kind {
             Self::Model => "model",
             Self::Parameter => "parameter",
             Self::Preset => "preset",
+            Self::Python => "python",
+            Self::Told => "told",
+            Self::Chip => "chip",
+            Self::Roof => "roof",
         }
     }
 }
@@ -163,6 +179,10 @@ impl Evidence {
             Kind::Model => &available.posed,
             Kind::Parameter => &available.parameters,
             Kind::Preset => &available.presets,
+            Kind::Told => &available.python.told,
+            Kind::Python => return beside::python(name, id, available),
+            Kind::Chip => return beside::chip(name, available),
+            Kind::Roof => return beside::roof(name, available),
             Kind::Device => return device(name, available),
             Kind::Matrix => return matrix(name, techniques, available),
         };
@@ -180,7 +200,7 @@ fn device(name: &str, available: &Available) -> Finding {
     }
 }
 
-fn implementation(id: &str, available: &Available) -> Finding {
+pub(super) fn implementation(id: &str, available: &Available) -> Finding {
     let claiming: Vec<&ImplementationInfo> =
         available.implementations.iter().filter(|info| info.catalogue.iter().any(|claimed| claimed == id)).collect();
     let running: Vec<String> = claiming.iter().filter_map(|info| running(info, available)).collect();
@@ -249,6 +269,6 @@ fn running(info: &ImplementationInfo, available: &Available) -> Option<String> {
 }
 
 /// Implementations of two workloads may share a name.
-fn label(info: &ImplementationInfo) -> String {
+pub(super) fn label(info: &ImplementationInfo) -> String {
     format!("{}/{}", info.workload, info.name)
 }

@@ -1,5 +1,6 @@
 //! What of the catalogue works in this build, told from what the program holds.
 
+mod beside;
 mod catalogue;
 mod evidence;
 #[cfg(test)]
@@ -47,6 +48,23 @@ pub struct Available {
     pub parameters: Vec<String>,
     /// Presets of workloads that are solved here: `generate chat`.
     pub presets: Vec<String>,
+    /// The Python worker that the program carries, not started.
+    pub python: Carried,
+    /// This machine's processors, of graphics too; where there are none of these, why.
+    pub chips: Vec<String>,
+}
+
+/// The Python worker, as far as its text and the files of a Python tell of it.
+#[derive(Debug, Clone, Default)]
+pub struct Carried {
+    /// Ids of the rows that its table claims.
+    pub claims: Vec<String>,
+    /// Names of the metrics that it tells.
+    pub told: Vec<String>,
+    /// Names of the packages that lie in the Python it would be started in.
+    pub packages: Vec<String>,
+    /// Why there is no such Python.
+    pub absent: Option<String>,
 }
 
 /// A model of the matrix.
@@ -166,7 +184,10 @@ fn judge(entry: &Entry, techniques: &[&str], available: &Available) -> (Status, 
             None => (Status::NotYet, missing),
         },
         (None, Some(reason)) => (Status::Unavailable, reason),
-        (None, None) => (Status::Works, found.join(", ")),
+        (None, None) => {
+            found.extend(entry.limits.iter().map(|limits| format!("within limits: {limits}")));
+            (Status::Works, found.join(", "))
+        }
     }
 }
 
@@ -214,7 +235,7 @@ pub enum Error {
     /// An implementation that claims a row which no implementation can make work.
     #[error(
         "implementation {implementation} of {workload} claims {id} without effect: \
-         give that row the evidence `implementation`, or drop the claim"
+         give that row the evidence `implementation` or `python`, or drop the claim"
     )]
     IdleClaim {
         /// The implementation.

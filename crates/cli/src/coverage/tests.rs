@@ -6,7 +6,7 @@ use benchbook_core::message::{DeviceInfo, ImplementationInfo, InputsFrom};
 
 use super::catalogue::Catalogue;
 use super::evidence::{Evidence, Kind};
-use super::{Available, Claim, CoverageRow, Error, Model, Status, coverage, coverage_of};
+use super::{Available, Carried, Claim, CoverageRow, Error, Model, Status, coverage, coverage_of};
 
 const FUNCTIONS: &str = "ci_low ci_high replicate_low replicate_high mad geomean outliers welch_p cohens_d hedges_g \
     mann_whitney_p speedup speedup_low speedup_high paired_speedup paired_speedup_low paired_speedup_high \
@@ -14,7 +14,7 @@ const FUNCTIONS: &str = "ci_low ci_high replicate_low replicate_high mad geomean
 const QUERIES: &str = "speedup summary checks memory scaling left_out runs evidence history rules roofline \
     approximations steps claims matrix before_after tails overhead health cost papers sequential capacity";
 const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed runs.threads runs.environment_id \
-    runs.environment_variables runs.libraries trials.flops trials.bytes trials.dtype trials.input_seed \
+    runs.environment_variables runs.libraries samples.invalid_reason trials.flops trials.bytes trials.dtype trials.input_seed \
     trials.threads samples.elapsed_ns samples.iterations samples.cpu_user_ns samples.cpu_system_ns \
     outcomes.stop_reason measures.provenance checks.max_abs_error checks.max_scaled_error checks.tolerance \
     checks.passed";
@@ -61,6 +61,9 @@ const PARAMETERS: [(&str, &str); 10] = [
 ];
 const PRESETS: [&str; 3] = ["batched-decoding batch", "generate chat", "prefill document"];
 const CALLS: &str = "time_of memory_of compare";
+const TOLD: &str = "sm_clock_hz clock_kept_low_by gpu_power_watts gpu_energy_joules gpu_temperature_celsius \
+    gpu_peak_bytes gpu_multiplies_fp8";
+const PACKAGES: &str = "torch transformers accelerate onnxruntime openvino torchao";
 
 fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
@@ -120,6 +123,13 @@ fn available() -> Available {
         posed: benchbook_matrix::posed().unwrap().iter().map(ToString::to_string).collect(),
         parameters: PARAMETERS.into_iter().flat_map(|(name, all)| with_workload(name, all)).collect(),
         presets: PRESETS.map(str::to_owned).into(),
+        python: Carried {
+            claims: words("EN2 EN3 EN4 EN5"),
+            told: words(TOLD),
+            packages: words(PACKAGES),
+            absent: None,
+        },
+        chips: vec!["Intel(R) Xeon(R) Processor".into(), "none of graphics is known (no driver)".into()],
     }
 }
 
@@ -184,7 +194,9 @@ fn every_name_that_serves_as_evidence_is_one_the_program_has() {
                 Kind::Model => have.posed.contains(name),
                 Kind::Parameter => have.parameters.contains(name),
                 Kind::Preset => have.presets.contains(name),
-                Kind::Device | Kind::Matrix => true,
+                Kind::Told => have.python.told.contains(name),
+                Kind::Python => words(PACKAGES).contains(name),
+                Kind::Device | Kind::Matrix | Kind::Chip | Kind::Roof => true,
             };
             assert!(known, "{} asks for {evidence}, which nothing provides", entry.id);
         }
@@ -207,7 +219,12 @@ fn rows_say_what_was_found_or_what_is_missing() {
     assert_eq!(told("ME6"), (Status::Works, "query tails".into()));
     assert_eq!(told("ME41"), (Status::NotYet, "computed and judged, but no workload tells it".into()));
     assert_eq!(told("VA10"), (Status::NotYet, "no implementation claims VA10".into()));
-    assert_eq!(told("HW1"), (Status::NotYet, "detected, but no peaks are measured and no telemetry is read".into()));
+    assert_eq!(told("EN2"), (Status::Works, "rows of the Python worker by torch".into()));
+    assert_eq!(told("EN7").0, Status::Unavailable);
+    let no_core = "no Core(TM) in this machine: Intel(R) Xeon(R) Processor, none of graphics is known (no driver)";
+    assert_eq!(told("HW1"), (Status::Unavailable, no_core.into()));
+    assert_eq!(told("HW2").0, Status::Works);
+    assert_eq!(told("HW4"), (Status::NotYet, "no roof by AVX2".into()));
     assert_eq!(told("HW7").0, Status::Unavailable);
     assert_eq!(
         told("HW32"),
@@ -326,6 +343,63 @@ fn an_implementation_counts_only_on_a_device_that_is_here() {
     let told = row(&have, "AT1");
     assert_eq!(told.status, Status::NotYet);
     assert_eq!(told.because, "no known device for implementation attention/naive");
+}
+
+#[test]
+fn the_carried_python_worker_counts_where_its_table_claims_and_its_python_has_the_package() {
+    let told = |change: &dyn Fn(&mut Available)| {
+        let mut have = available();
+        change(&mut have);
+        let row = row(&have, "EN2");
+        (row.status, row.because)
+    };
+    let none = told(&|have| have.python.claims.clear());
+    assert_eq!(none, (Status::NotYet, "no row of the Python worker claims EN2".into()));
+    let unpacked = told(&|have| have.python.packages.clear());
+    assert_eq!(unpacked, (Status::Unavailable, "the Python worker: its Python has no torch".into()));
+    let absent = told(&|have| have.python.absent = Some("no .venv".into()));
+    assert_eq!(absent, (Status::Unavailable, "the Python worker: no .venv".into()));
+    // Once it has been started, it says itself what is here.
+    let started = told(&|have| {
+        have.python.claims.clear();
+        have.implementations.push(implementation("matmul", "eager", "torch", "EN2"));
+        have.devices.push(device("torch", Some("torch is 1.0")));
+    });
+    assert_eq!(started, (Status::Unavailable, "implementation matmul/eager, device torch: torch is 1.0".into()));
+}
+
+#[test]
+fn a_roof_counts_by_the_instructions_of_its_engine_and_a_chip_by_its_name() {
+    let with = |version: &str, workload: &str| {
+        let mut have = available();
+        let engines = vec![("benchbook-simd".to_owned(), version.to_owned())];
+        have.implementations.push(ImplementationInfo { engines, ..implementation(workload, "chains", "flex", "") });
+        have.chips.push("GPU NVIDIA H200".into());
+        have
+    };
+    let told = |version: &str, workload: &str| {
+        let row = row(&with(version, workload), "HW5");
+        (row.status, row.because)
+    };
+    assert_eq!(told("0.1.0 AVX-512", "fma").0, Status::Works);
+    assert_eq!(told("0.1.0 AVX-512", "matmul"), (Status::NotYet, "no roof by AVX-512".into()), "that is no roof");
+    assert_eq!(told("0.1.0 AVX-512 VNNI", "int8-dot").0, Status::NotYet);
+    let absent = told("0.1.0 AVX-512 absent", "fma");
+    assert_eq!(absent, (Status::Unavailable, "this processor has no AVX-512".into()));
+    let have = with("0.1.0 AVX2", "fma");
+    assert_eq!(row(&have, "HW4").because, "column runs.cpu_features, by AVX2 fma/chains");
+    assert_eq!((row(&have, "HW12").status, row(&have, "HW13").status), (Status::Works, Status::Works));
+    assert_eq!(row(&have, "HW11").status, Status::Unavailable);
+}
+
+#[test]
+fn what_works_within_limits_says_so() {
+    let row = "{ id = \"AT1\", title = \"a\", evidence = [\"function:mad\"], limits = \"of one process\" }";
+    let catalogue = small(row).unwrap();
+    let told = coverage_of(&catalogue, &available()).unwrap().remove(0);
+    assert_eq!(told.because, "function mad, within limits: of one process");
+    let told = coverage_of(&catalogue, &Available::default()).unwrap().remove(0);
+    assert_eq!((told.status, told.because.as_str()), (Status::NotYet, "no function mad"));
 }
 
 #[test]

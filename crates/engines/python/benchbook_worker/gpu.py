@@ -28,12 +28,14 @@ class Clock:
     def __init__(self, cuda, flush, error, driver):
         self.cuda, self.flush, self.error, self.driver = cuda, flush, error, driver
         self.first, self.last = (cuda.Event(enable_timing=True) for _ in range(2))
-        self.seen = []
+        self.seen, self.states = [], []
+        self.joules, self.calls = 0.0, 0
 
     def time(self, trial, times):
         """Makes so many calls, and tells what they took on the GPU, in nanoseconds."""
         self.cuda.synchronize()
         self.error()  # whose ever that was, it was before
+        spent = self.spent()
         with machine.without_collector():
             processor = machine.processor_ns()
             started = machine.now_ns()
@@ -43,6 +45,7 @@ class Clock:
                 elapsed = sum(self.stretch(trial, 1) for _ in range(times))
             whole = machine.now_ns() - started
             processor = machine.processor_ns() - processor
+        self.count(spent, times)
         if error := self.error():
             raise RuntimeError(f"a launch has failed, and what was launched never ran: {error}")
         if elapsed <= 0:
@@ -54,7 +57,19 @@ class Clock:
         if self.driver and (read := self.driver.read()):
             self.seen.append(read)
             told["throttled"] = int(bool(read[1] & SPOILS))
+            self.states.append(self.driver.state())
         return told
+
+    def spent(self):
+        """The joules that the GPU has taken so far; nothing in the cold regime, where most of them are the flush's."""
+        return self.driver.spent() if self.driver and self.flush is None else None
+
+    def count(self, before, times):
+        """Adds what so many calls have taken since then."""
+        after = self.spent()
+        if before is not None and after is not None:
+            self.joules += after - before
+            self.calls += times
 
     def stretch(self, trial, times):
         if self.flush is not None:
@@ -70,7 +85,18 @@ class Clock:
         return round(1e6 * self.first.elapsed_time(self.last)) + (behind if behind > MOST_BEHIND_NS else 0)
 
     def tell(self, setting):
-        """Records the clock over all calls, and how often what kept it low."""
+        """Records the clock over all calls and how often what kept it low, power, heat, and the energy of a call, which the driver
+        counts in steps of its own; the most that PyTorch has held at once, copies of inputs and all; and whether products of fp8 are
+        made in hardware (from compute capability 8.9 on: CUDA C++ Programming Guide, "Compute Capabilities")."""
+        setting.tell("gpu_peak_bytes", self.cuda.max_memory_allocated(), "bytes")
+        setting.tell("gpu_multiplies_fp8", self.cuda.get_device_capability() >= (8, 9), "bool")
+        if self.calls:
+            setting.tell("gpu_energy_joules", self.joules / self.calls, "joules")
+        powers, heats = ([one[at] for one in self.states if one[at] is not None] for at in range(2))
+        if powers:
+            setting.tell("gpu_power_watts", statistics.median(powers), "watts")
+        if heats:
+            setting.tell("gpu_temperature_celsius", max(heats), "degrees")
         if not self.seen:
             return
         clocks, reasons = zip(*self.seen)
@@ -111,12 +137,26 @@ class Driver:
         if error:
             raise OSError(f"NVML answers with its error {error}")
         self.clock, self.reasons = library.nvmlDeviceGetClockInfo, library.nvmlDeviceGetCurrentClocksThrottleReasons
+        self.power, self.heat = library.nvmlDeviceGetPowerUsage, library.nvmlDeviceGetTemperature
+        self.energy = library.nvmlDeviceGetTotalEnergyConsumption
 
     def read(self):
         """The clock of its multiprocessors in Hz, and the bits of what keeps that low; nothing where it does not tell."""
         clock, reasons = ctypes.c_uint(), ctypes.c_ulonglong()
         failed = self.clock(self.handle, 1, ctypes.byref(clock)) or self.reasons(self.handle, ctypes.byref(reasons))
         return None if failed else (1e6 * clock.value, reasons.value)
+
+    def state(self):
+        """Its power in watts and its temperature in degrees Celsius, each nothing where it does not tell (NVML, sensor 0: the chip)."""
+        milliwatts, celsius = ctypes.c_uint(), ctypes.c_uint()
+        cold = self.heat(self.handle, 0, ctypes.byref(celsius))
+        dark = self.power(self.handle, ctypes.byref(milliwatts))
+        return None if dark else milliwatts.value / 1e3, None if cold else celsius.value
+
+    def spent(self):
+        """The joules that it has taken since its driver was loaded; nothing where it does not tell, as before Volta."""
+        millijoules = ctypes.c_ulonglong()
+        return None if self.energy(self.handle, ctypes.byref(millijoules)) else millijoules.value / 1e3
 
 
 @functools.cache

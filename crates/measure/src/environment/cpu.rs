@@ -1,6 +1,7 @@
 //! The processor, and what `/proc/cpuinfo` tells of it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use benchbook_journal::cpu_quota;
 use serde::Serialize;
@@ -56,6 +57,12 @@ impl Cpu {
         let cores = self.topology.one_per_core.len();
         (cores > 0).then_some(cores)
     }
+}
+
+/// Name of the model of this machine's processor, as [`Cpu::model`] has it.
+#[must_use]
+pub fn cpu_model() -> Option<String> {
+    cpuinfo(&Root(Path::new("/")).text("proc/cpuinfo")?).model
 }
 
 /// What `/proc/cpuinfo` tells.

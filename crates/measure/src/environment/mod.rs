@@ -19,7 +19,7 @@ mod virtualisation;
 
 pub(crate) use benchbook_journal::Root;
 pub use capture::{CaptureSettings, Environment, Versions, capture};
-pub use cpu::Cpu;
+pub use cpu::{Cpu, cpu_model};
 pub use devices::{Devices, GpuDevice, query_gpus};
 pub use frequency::{Frequency, TurboSwitch};
 pub use git::Git;
