@@ -62,9 +62,13 @@ pub fn register(registry: &mut Registry) {
         .implementation(roofs::MEMCPY)
         .implementation(roofs::SUMS)
         .implementation(roofs::FMA_CHAINS)
+        .implementation(roofs::FMA_AVX2)
+        .implementation(roofs::FMA_AVX512)
         .implementation(roofs::POWERS_OF_TWO)
         .implementation(roofs::EIGHTS)
         .implementation(roofs::FOURS)
+        .implementation(roofs::TILES)
+        .implementation(roofs::TILES_PLAIN)
         .implementation(roofs::STREAMED);
     registry.implementation(blocks::LINEAR).implementation(blocks::MLP).implementation(blocks::LAYER_NORM);
     registry.implementation(blocks::RMS_NORM).implementation(blocks::SOFTMAX);

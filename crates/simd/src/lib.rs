@@ -58,7 +58,10 @@ pub use mixers::{
     SelectiveScan, Ssd, SsdSize, Turns, causal_conv, normalised_retention, retention, rwkv4, rwkv6, rwkv7,
     selective_scan, selective_scan_backward, ssd,
 };
-pub use roofs::{BYTE_PRODUCTS, BYTE_SUMS, CHAINS, SUMMED, byte_dots, multiply_add, powers, sums};
+pub use roofs::{
+    BYTE_PRODUCTS, BYTE_SUMS, CHAINS, SUMMED, TILE_PRODUCTS, TILE_SUMS, TileDot, TileFormat, byte_dots, multiply_add,
+    powers, sums, tile_dots,
+};
 pub use sparse::{BlockWeights, CsrWeights, Pruned, TwoFourWeights, matmul_blocks, matmul_csr, matmul_two_four};
 pub use training::{
     AdamWStep, ChainBackward, CodedMoments, Feedback, Float8, NormBackward, PowerSgd, TopKRoom, adamw, adamw_coded,

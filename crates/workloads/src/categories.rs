@@ -21,8 +21,14 @@ pub struct Category {
     pub workloads: &'static [&'static str],
 }
 
-const ROOFS: &[&str] =
-    &[roofs::Fma::NAME, roofs::Int8Dot::NAME, roofs::Exp2::NAME, roofs::Read::NAME, roofs::Copy::NAME];
+const ROOFS: &[&str] = &[
+    roofs::Fma::NAME,
+    roofs::Int8Dot::NAME,
+    roofs::TileDot::NAME,
+    roofs::Exp2::NAME,
+    roofs::Read::NAME,
+    roofs::Copy::NAME,
+];
 
 /// Every category; the last one has all that the others have, each once.
 pub const CATEGORIES: [Category; 10] = [
@@ -76,6 +82,7 @@ pub const CATEGORIES: [Category; 10] = [
             Matmul::NAME,
             roofs::Fma::NAME,
             roofs::Int8Dot::NAME,
+            roofs::TileDot::NAME,
             roofs::Exp2::NAME,
             roofs::Read::NAME,
             roofs::Copy::NAME,

@@ -35,6 +35,7 @@ pub fn register(registry: &mut Registry) {
         .workload(roofs::Fma)
         .workload(roofs::Exp2)
         .workload(roofs::Int8Dot)
+        .workload(roofs::TileDot)
         .workload(GreedyDecoding)
         .workload(blocks::Linear)
         .workload(blocks::Mlp)

@@ -64,6 +64,11 @@ pub(crate) fn plain_engine() -> (String, String) {
     engine_on(Isa::Portable.name())
 }
 
+/// The same of a kernel for certain instructions, which this processor may lack.
+pub(crate) fn engine_by(instructions: &str, present: bool) -> (String, String) {
+    if present { engine_on(instructions) } else { engine_on(&format!("{instructions} absent")) }
+}
+
 fn engine_on(instructions: &str) -> (String, String) {
     ("benchbook-simd".to_owned(), format!("{} {instructions}", env!("CARGO_PKG_VERSION")))
 }

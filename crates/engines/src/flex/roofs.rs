@@ -1,22 +1,24 @@
-//! What a machine gives at best, by all threads: a copy, sums, and multiply-adds, exponentials and products of bytes in the widest
+//! What a machine gives at best, by all threads: a copy, sums, and multiply-adds, exponentials, products of bytes and of tiles in
 //! registers.
 
 use std::hint::black_box;
 
-use benchbook_core::{DType, Inputs, Metric, Result, Row, Setting, Subject};
-use benchbook_simd::{self as simd, ByteDot, Isa, byte_dots, multiply_add, powers, sums};
+use benchbook_core::{DType, Inputs, Metric, Result, Row, Setting, Subject, Support};
+use benchbook_simd::{self as simd, ByteDot, Isa, TileFormat, byte_dots, multiply_add, powers, sums, tile_dots};
 use benchbook_workloads::roofs::{
-    BYTE_PRODUCTS, BYTE_SUMS, CHAINS, Copy, Exp2, FACTOR, Fma, Int8Dot, POWERS, Read, SHRINK, STEPS, SUMMED, TERM,
+    BYTE_PRODUCTS, BYTE_SUMS, CHAINS, Copy, Exp2, FACTOR, Fma, INT8, Int8Dot, POWERS, Read, SHRINK, STEPS, SUMMED,
+    TERM, TILE_PRODUCTS, TILE_SUMS, TileDot,
 };
 use rayon::prelude::*;
 
 use crate::flex::calls::{Calls, Named};
-use crate::flex::engine::integer_engine;
+use crate::flex::engine::{engine_by, integer_engine};
 use crate::flex::row::fused_row;
 use crate::flex::weight_only::own_flops;
 
 // What the problems name a block and a task is what the kernels take at once.
 const _: () = assert!(SUMMED == benchbook_simd::SUMMED && CHAINS == benchbook_simd::CHAINS);
+const _: () = assert!(TILE_SUMS == benchbook_simd::TILE_SUMS && TILE_PRODUCTS == benchbook_simd::TILE_PRODUCTS);
 const _: () = assert!(BYTE_SUMS == benchbook_simd::BYTE_SUMS && BYTE_PRODUCTS == benchbook_simd::BYTE_PRODUCTS);
 
 /// The C library's `memcpy` on each thread's share, into memory that is there. Bytes are bytes, so `f32` is enough.
@@ -76,6 +78,39 @@ pub const FMA_CHAINS: Row<Fma> = fused_row::<Fma>(
     },
 );
 
+/// The same by AVX2, also where there are wider registers.
+pub const FMA_AVX2: Row<Fma> = chains_by::<false>("chains-avx2", "hand-written: as chains, by AVX2 alone");
+
+/// The same by AVX-512.
+pub const FMA_AVX512: Row<Fma> = chains_by::<true>("chains-avx512", "hand-written: as chains, by AVX-512 alone");
+
+const fn isa_of(wide: bool) -> Isa {
+    if wide { Isa::Avx512 } else { Isa::Avx2 }
+}
+
+const fn chains_by<const WIDE: bool>(name: &'static str, about: &'static str) -> Row<Fma> {
+    Row::<Fma>::new(
+        name,
+        about,
+        &["flex"],
+        &[DType::F32],
+        |_| engine_by(isa_of(WIDE).name(), isa_of(WIDE).present()),
+        |name, setting, _, inputs| {
+            let shape = inputs.get("from").shape().to_vec();
+            prepare(name, setting, inputs, shape, |from: &[f32], to: &mut [f32]| {
+                multiply_add(isa_of(WIDE), STEPS, black_box([FACTOR, TERM]), from, to)
+            })
+        },
+    )
+    .only(|_, _, _| here(isa_of(WIDE).name(), isa_of(WIDE).present()))
+    .on_request()
+}
+
+/// Whether a row for these instructions takes cases on this processor.
+fn here(instructions: &str, present: bool) -> Support {
+    if present { Support::Yes } else { Support::No(format!("this processor has no {instructions}")) }
+}
+
 /// The exponential that our kernels use, as often as its instructions let it.
 pub const POWERS_OF_TWO: Row<Exp2> = fused_row::<Exp2>(
     "powers",
@@ -118,6 +153,37 @@ const fn byte_sums<const BITS: usize>(name: &'static str, about: &'static str) -
             Ok(Box::new(subject.with_metrics(own)))
         },
     )
+}
+
+/// Tiles of AMX, four of sums and four of factors, from the first product to the last.
+pub const TILES: Row<TileDot> =
+    tiles::<true>("amx", "hand-written: AMX, sums and factors in tiles (tdpbssd, tdpbf16ps)");
+
+/// What any processor makes of it.
+pub const TILES_PLAIN: Row<TileDot> = tiles::<false>("plain", "a plain loop in f32, which holds the same sums exactly");
+
+const fn tile_dot(by_amx: bool) -> simd::TileDot {
+    if by_amx { simd::TileDot::Amx } else { simd::TileDot::Plain }
+}
+
+const fn tiles<const AMX: bool>(name: &'static str, about: &'static str) -> Row<TileDot> {
+    Row::<TileDot>::new(
+        name,
+        about,
+        &["flex"],
+        &[DType::F32],
+        |_| engine_by(tile_dot(AMX).name(), tile_dot(AMX).present()),
+        |name, setting, params, inputs| {
+            let from = inputs.get("from");
+            let format = if params.format == INT8 { TileFormat::Int8 } else { TileFormat::Bf16 };
+            let call =
+                move |from: &Named, [to]: [&mut [f32]; 1]| tile_dots(tile_dot(AMX), format, from.1.of::<f32>(), to);
+            let subject = Calls::of_slices(name, setting, Named("from", from.clone()), [from.shape().to_vec()], call);
+            // As of bytes, it is not held by the roof of `f32`.
+            Ok(Box::new(subject.with_metrics(vec![own_flops(0.0)])))
+        },
+    )
+    .only(|_, _, _| here(tile_dot(AMX).name(), tile_dot(AMX).present()))
 }
 
 /// A kernel of the numbers of `from` as something to time; `shape` is that of its result.

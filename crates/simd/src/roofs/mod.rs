@@ -4,12 +4,14 @@
 
 mod bytes;
 mod isa;
+mod tiles;
 
 use crate::error::{Error, Result, expect_len};
 use crate::isa::{Isa, with_isa};
 use crate::team::{each, parallel_for};
 pub use bytes::{PRODUCTS as BYTE_PRODUCTS, SUMS as BYTE_SUMS, byte_dots};
 use isa::Roof;
+pub use tiles::{PRODUCTS as TILE_PRODUCTS, SUMS as TILE_SUMS, TileDot, TileFormat, tile_dots};
 
 /// Numbers of a task: a whole number of what any instruction set works on at once.
 pub const CHAINS: usize = 384;

@@ -205,4 +205,5 @@ fn products_and_roofs() {
     refused(&roofs::Read, int("kib", 65), &["65 is no multiple of 64"]);
     refused(&roofs::Fma, int("tasks", 0), &["out of range"]);
     refused(&roofs::Int8Dot, int("tasks", 0), &["0 is out of range, give 1 to 65536"]);
+    refused(&roofs::TileDot, text("format", "f32"), &["there is no `f32`"]);
 }

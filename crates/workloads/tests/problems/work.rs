@@ -7,7 +7,9 @@ use benchbook_workloads::attention::{
     ProjectedAttentionParams, RingAttention, RingAttentionParams, WindowAttention, WindowAttentionParams,
 };
 use benchbook_workloads::blocks::{TransformerBlock, TransformerBlockParams};
-use benchbook_workloads::roofs::{Copy, CopyParams, Fma, FmaParams, Int8Dot, Int8DotParams, Read, ReadParams};
+use benchbook_workloads::roofs::{
+    Copy, CopyParams, Fma, FmaParams, Int8Dot, Int8DotParams, Read, ReadParams, TileDot, TileDotParams,
+};
 
 #[test]
 fn contextual_work_grows_with_the_positions_that_can_be_reached() {
@@ -178,4 +180,13 @@ fn roofs_count_what_moves() {
     let from = Int8Dot::inputs(&params, 1);
     let mut off = right.iter().zip(from.numbers("from")).map(|(sum, number)| sum - f64::from(*number));
     assert!(off.all(|sum| (sum - 16.0 * (6.0 * 140.0 + 48.0)).abs() < 1e-9));
+    let params = TileDotParams { format: "bf16".into(), tasks: 2 };
+    assert_eq!(TileDot::work(&params, DType::F32).flops, 2.0 * 16_384.0 * 2.0 * 1024.0);
+    // By hand: 97 of row 0 and column 0, 110 of the row below and 114 of the column beside, 512 times each.
+    let right = TileDot::reference(&params, &TileDot::inputs(&params, 1), 1).answers.remove(0).values;
+    let from = TileDot::inputs(&params, 1);
+    for (place, sum) in [(0, 97.0), (32, 110.0), (1, 114.0), (1024, 97.0)] {
+        let off = right[place] - f64::from(from.numbers("from")[place]);
+        assert!((off - 512.0 * sum).abs() < 1e-9, "{place}: {off}");
+    }
 }
