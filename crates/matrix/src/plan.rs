@@ -8,7 +8,7 @@ pub const MEMORY: &str = "60%";
 /// Which models and techniques, how much of each model, and how long it may take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MatrixPlan {
-    /// Names of models; none, and no tier, are the usual ones.
+    /// Names of models, or files that describe them (`mine.toml`); none, and no tier, are the usual ones.
     pub models: Vec<String>,
     /// Tiers whose models are meant besides: small, medium, large, XL.
     pub tiers: Vec<String>,

@@ -1,4 +1,7 @@
-//! Every description that there is.
+//! Every description that there is, and those of one's own.
+
+use std::fs;
+use std::path::Path;
 
 use crate::description::Description;
 use crate::error::{Error, Result};
@@ -32,11 +35,33 @@ pub fn named(name: &str) -> Result<Description> {
     Description::parse(found.ok_or_else(unknown)?.1)
 }
 
+/// What a model is called, and its description: one of these names, or a file of one's own that ends with `.toml`, by whose name
+/// without that it is called.
+///
+/// # Errors
+/// There is none of this name; a file that cannot be read, is no description, has the name of another model, or counts other
+/// parameters than its sizes have.
+pub fn asked_for(word: &str) -> Result<(String, Description)> {
+    let Some(called) = Path::new(word).file_name().and_then(|name| name.to_str()?.strip_suffix(".toml")) else {
+        return Ok((word.to_owned(), named(word)?));
+    };
+    let called = called.to_owned();
+    let refused = |reason: String| Err(Error::Inconsistent { model: word.to_owned(), reason });
+    if all().any(|known| known == called) {
+        return refused(format!("there is a model {called} already, call the file otherwise"));
+    }
+    let text = fs::read_to_string(word).map_err(|source| Error::Read { path: word.into(), source })?;
+    let description = Description { catalogue: None, ..Description::parse(&text)? };
+    let (told, counted) = (description.parameters, description.counted_parameters());
+    if told != counted {
+        return refused(format!("its sizes have {counted} parameters, not {told}"));
+    }
+    Ok((called, description))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::fs;
-    use std::path::Path;
 
     use super::*;
 
@@ -65,6 +90,27 @@ mod tests {
             let names: BTreeSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
             assert_eq!(names.len(), tensors.len(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_file_of_ones_own_is_a_model_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = include_str!("../../../datasets/models/smollm2-135m.toml");
+        let asked = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            asked_for(path.to_str().unwrap()).map_err(|error| error.to_string())
+        };
+        assert_eq!(asked("mine.toml", text).unwrap(), ("mine".to_owned(), named("smollm2-135m").unwrap()));
+        assert!(asked("smollm2-135m.toml", text).unwrap_err().contains("call the file otherwise"));
+        let fewer = text.replacen("layers = 30", "layers = 29", 1);
+        let said = asked("fewer.toml", &fewer).unwrap_err();
+        assert!(said.contains("parameters, not 134515008"), "{said}");
+        assert!(asked("odd.toml", "layers = 1").unwrap_err().contains("not readable"));
+        let gone = asked_for(folder.path().join("gone.toml").to_str().unwrap()).unwrap_err().to_string();
+        assert!(gone.contains("gone.toml cannot be read"), "{gone}");
+        assert_eq!(asked_for("gpt2-124m").unwrap().0, "gpt2-124m");
+        assert!(asked_for("gpt-5").is_err());
     }
 
     #[test]

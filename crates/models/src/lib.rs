@@ -25,7 +25,7 @@ mod tensors;
 pub mod tokenizer;
 pub mod weights;
 
-pub use catalogue::{all, named};
+pub use catalogue::{all, asked_for, named};
 pub use decoder::{
     Decoder, Exit, Form, Forms, Held, Keeps, MOST_STEP, Plan, Role, Session, Split, built_layers, is_built,
 };

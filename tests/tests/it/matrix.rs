@@ -117,6 +117,24 @@ fn two_matrices_on_one_store_lose_nothing() {
 }
 
 #[test]
+fn a_model_is_described_in_a_file_of_ones_own() {
+    let bench = Bench::new();
+    let described = |parameters: usize| {
+        format!(
+            "name = \"Mine\"\nsource = \"my own\"\nparameters = {parameters}\n\n[text]\narchitecture = \"llama\"\nlayers = 2\n\
+             heads = 4\nkv_heads = 2\nhead_dim = 8\nwidth = 32\nhidden = 64\nvocabulary = 128\ncontext = 256\ntied = true\n\
+             epsilon = 1e-5\nrotary_base = 1e4\n"
+        )
+    };
+    let asked = ["matrix", "--quick", "--models", "mine.toml", "--threads", "1", "--techniques", "int8", "--dry-run"];
+    std::fs::write(bench.folder().join("mine.toml"), described(22_687)).unwrap();
+    bench.fails(&asked, 4, &["mine.toml", "have 22688 parameters, not 22687"]);
+    std::fs::write(bench.folder().join("mine.toml"), described(22_688)).unwrap();
+    let planned = bench.run(&asked);
+    assert!(planned.code == Some(0) && planned.stdout.contains("mine: int8"), "{}{}", planned.stdout, planned.stderr);
+}
+
+#[test]
 fn a_page_of_no_store_says_so_and_makes_none() {
     let bench = Bench::new();
     bench.fails(&["matrix", "--quick", "--dry-run", "--output", "none.html"], 4, &["is not a benchbook store"]);

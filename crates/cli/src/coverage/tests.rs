@@ -19,8 +19,9 @@ const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed r
     outcomes.stop_reason measures.provenance checks.max_abs_error checks.max_scaled_error checks.tolerance \
     checks.passed";
 const COMMANDS: &str = "run validate list sql compare matrix gate tune feedback report doctor store worker schema";
-const OPTIONS: [&str; 19] = [
+const OPTIONS: [&str; 20] = [
     "run --all",
+    "matrix --models",
     "run --quick",
     "run --worker",
     "run --category",
