@@ -6,6 +6,7 @@ from unittest import mock
 
 import torch
 from benchbook_worker import Setting, latent, machine, torch_rows, transformer
+from benchbook_worker.arrays import Torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -36,6 +37,14 @@ def solved(program, params):
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         outputs = call(*[inputs[name] for name in program.names(inputs)])
     return outputs, counter.get_total_flops()
+
+
+class TestPlace(unittest.TestCase):
+    def test_a_result_of_the_processor_is_none_of_a_gpu(self):
+        self.assertEqual(Torch("cpu").give(torch.ones(2), "f32").shape, (2,))
+        with self.assertRaisesRegex(RuntimeError, "lies on cpu, and cuda was asked for"):
+            Torch("cuda").give(torch.ones(2), "f32")
+        self.assertEqual(Torch("cuda").give(torch.tensor([3]), "f32").shape, (1,))
 
 
 class TestRan(unittest.TestCase):

@@ -21,12 +21,12 @@ const COLUMNS: &str = "runs.cpu_model runs.cpu_features runs.devices runs.seed r
 const COMMANDS: &str = "run validate list sql compare matrix gate tune feedback report doctor store worker schema";
 const OPTIONS: [&str; 20] = [
     "run --all",
+    "run --device",
     "matrix --models",
     "run --quick",
     "run --worker",
     "run --category",
     "run --preset",
-    "run --device",
     "run --half-width",
     "matrix --layers",
     "matrix --memory",

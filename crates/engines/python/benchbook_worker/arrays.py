@@ -73,6 +73,9 @@ class Torch:
 
     def give(self, result, dtype):
         result = result.detach()
+        # Tokens come one by one, and may lie anywhere; what was computed lies where it was asked for.
+        if result.is_floating_point() and result.device.type != self.device:
+            raise RuntimeError(f"a result lies on {result.device.type}, and {self.device} was asked for")
         name = dtype if result.is_floating_point() else "bool" if result.dtype == self.torch.bool else "i64"
         result = result.to("cpu", self.names[name]).contiguous()
         size = result.numel() * result.element_size()
