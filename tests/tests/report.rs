@@ -130,7 +130,8 @@ fn coverage_tells_every_row_of_the_catalogue() {
     let status =
         |id: &str| rows.iter().find(|row| row["id"] == id).map(|row| row["status"].as_str().unwrap().to_owned());
     assert_eq!(status("AT1").as_deref(), Some("works"));
-    assert_eq!(status("AT3").as_deref(), Some("not yet"));
+    assert_eq!(status("AT3").as_deref(), Some("works"), "within limits");
+    assert_eq!(status("HW28").as_deref(), Some("not yet"));
     let because = |id: &str| rows.iter().find(|row| row["id"] == id).unwrap()["because"].as_str().unwrap().to_owned();
     let works = "AD1 PR7 MO1 MO10 MO13 MO16 MO18 MO21 MO23 MO24 MO45 MO46 MO47 MO48 MO49 WL1 WL4 WL8 WL9 WL10 WL11 \
         WL14 WL18 WL19";

@@ -26,6 +26,7 @@ pub fn register(registry: &mut Registry) {
     registry.workload(training::text::TextTraining);
     add(registry, attention::ROWS);
     add(registry, attention::coded::ROWS);
+    add(registry, attention::eight::ROWS);
     add(registry, attention::gradients::ROWS);
     add(registry, attention::paged::ROWS);
     add(registry, attention::program::ROWS);

@@ -2,6 +2,7 @@
 
 pub mod coded;
 pub mod contextual;
+pub mod eight;
 pub mod gradients;
 pub mod heads;
 pub mod latent;
