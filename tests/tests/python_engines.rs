@@ -312,7 +312,7 @@ fn the_examples_are_measured_as_they_stand() {
 
 #[test]
 fn the_package_passes_its_own_tests() {
-    for (package, file) in [("numpy", "worker_tests.py"), ("torch", "torch_tests.py")] {
+    for (package, file) in [("numpy", "worker_tests.py"), ("numpy", "gpu_tests.py"), ("torch", "torch_tests.py")] {
         let Some(python) = python_with(package) else { continue };
         let file = in_repository("tests/python").join(file);
         let command = python_line(&python, &format!("-B '{}'", file.display()));
