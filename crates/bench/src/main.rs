@@ -85,7 +85,7 @@ fn measure(options: &Options, choice: &Choice) -> Result<()> {
         (family(TRAINING), "Training", |ready, choice| plain(training::measure(ready, choice))),
         (family(TRAINING_STEPS), "Steps of training", |ready, choice| plain(training::measure(ready, choice))),
         (choice.models, "Real models", |ready, choice| plain(models::measure(ready, choice))),
-        (choice.claims, "Published claims", |ready, _| plain(claims::measure(ready))),
+        (choice.claims, "Published claims", |ready, choice| plain(claims::measure(ready, &choice.only))),
         (choice.exhaustive, "Every f32 in eight bits", |_, _| plain(exhaustive::measure())),
         (choice.search, "Searches", |ready, choice| plain(search::measure(ready, choice))),
         (choice.trust, "Trust", |ready, choice| plain(trust::measure(ready, choice))),

@@ -52,7 +52,8 @@ Options of bench (without any: the first four)
                each with its interval; goes on where it was (`--minutes N`, `--again`), `--quick` is a look of a
                quarter of an hour. Its weights and texts come by `data smollm2-135m minilm-l6 whisper-base brown
                sentiment`; only where asked for
-  --claims     published claims, into datasets/claims.csv: an hour; only where asked for
+  --claims     published claims, into datasets/claims.csv: hours, an hour without those of many steps (`--only` names
+               some of them); only where asked for
   --exhaustive every f32 in e4m3fn and e5m2, beside ml_dtypes: minutes; only where asked for
   --search     how soon a search finds the best of datasets/search.csv, beside random search and Optuna, and how good
                its winners are: minutes, and a quarter of an hour where that table is not there yet, which another
@@ -63,7 +64,8 @@ Options of bench (without any: the first four)
   --minutes N  with --trust or --models: go on for so long (60), the rest another time; 0 only tells what is there.
                With `--kernels mixers` or `precision`: about so long in all, with fewer blocks and without the rivals
                that take longest; 0 only tells what is there
-  --only GOAL  with --trust: only what is for these goals, as in `--only power,coverage`; there are also
+  --only GOAL  with --claims: only these, as in `--only mamba-speed,mamba-linear`.
+               With --trust: only what is for these goals, as in `--only power,coverage`; there are also
                false-positives, curve, real-kernel, same-kernel. With `--kernels mixers`: only these parts of scan,
                chunks, rwkv, experts, decoding, lengths; with `--kernels precision`: of cold, nf4, caches, hot,
                integers, sparse, channels, factors
@@ -319,8 +321,10 @@ fn belongs(choice: &Choice) -> Result<()> {
     }
     let families = IN_PARTS.join("` and `");
     let in_parts = choice.kernels && IN_PARTS.contains(&choice.family.as_str());
-    if !choice.only.is_empty() && !choice.trust && !in_parts {
-        return Err(Error::Usage(format!("`--only` belongs to `--trust`, and to the kernels `{families}`")));
+    if !choice.only.is_empty() && !choice.trust && !choice.claims && !in_parts {
+        return Err(Error::Usage(format!(
+            "`--only` belongs to `--trust`, to `--claims`, and to the kernels `{families}`"
+        )));
     }
     if choice.minutes.is_some() && choice.kernels && !choice.trust && !in_parts {
         return Err(Error::Usage(format!("`--minutes` shortens the kernels `{families}`, not `{}`", choice.family)));

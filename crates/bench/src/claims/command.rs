@@ -21,14 +21,19 @@ const LEDGER: &str = "datasets/claims.csv";
 const KINDS: [(&str, &str); 3] =
     [("published", "published claims"), ("target", "targets of a source"), ("inference", "inferences of our own")];
 
-/// Measures one claim after the other; each is written as soon as it is there.
-pub fn measure(ready: &Ready) -> Result<String> {
+/// Measures one claim after the other, those of `only` or all; each is written as soon as it is there.
+pub fn measure(ready: &Ready, only: &[String]) -> Result<String> {
     let folder = ready.workspace.target.join("bench/claims");
     let machine = machine::processors_in_full();
     let mut ledger = Ledger::open(&ready.workspace.root.join(LEDGER))?;
     let entries = entry::entries().map_err(|problem| Error::Content { path: "claims.yaml".into(), problem })?;
+    if let Some(unknown) = only.iter().find(|name| entries.iter().all(|entry| entry.claim != **name)) {
+        return Err(Error::Usage(format!(
+            "`{unknown}` is no claim that can be measured here: crates/bench/src/claims/claims.yaml has their names"
+        )));
+    }
     let (mut last, mut left_out) = (None, Vec::new());
-    for entry in &entries {
+    for entry in entries.iter().filter(|entry| only.is_empty() || only.contains(&entry.claim)) {
         let name = &entry.claim;
         let Some(beside) = ledger.quantity(name).map(Beside::of) else {
             return Err(Error::Content { path: LEDGER.into(), problem: format!("has no claim `{name}`") });
