@@ -178,6 +178,7 @@ impl<T, const ROWS: usize> Rows<T, ROWS> {
 #[inline(always)]
 fn in_register<T>(address: *const T) -> *const T {
     #[cfg(target_arch = "x86_64")]
+    #[expect(clippy::pointers_in_nomem_asm_block, reason = "nothing is read at the address")]
     {
         let mut address = address;
         // SAFETY: there is no instruction in it.
