@@ -1,7 +1,9 @@
 //! Convolutions, and patches of images: as operations of burn, and hand-written.
 
 use benchbook_core::{Array, DType, Inputs, Result, Row, Setting, Subject, Support};
-use benchbook_simd::{self as simd, Convolution, ConvolutionWeights, Isa, PatchWeights, convolution, patch_embedding};
+use benchbook_simd::{
+    self as simd, Convolution, ConvolutionWeights, Isa, PatchWeights, TileDot, convolution, patch_embedding,
+};
 use benchbook_workloads::blocks::{Conv1d, Conv1dParams, Conv2d, Conv2dParams, PatchEmbedding, PatchEmbeddingParams};
 use burn::tensor::Tensor;
 use burn::tensor::module::{conv1d, conv2d};
@@ -100,7 +102,7 @@ const BY_CONV: Row<PatchEmbedding> = burn_row::<PatchEmbedding>(
     |name, setting, params, inputs| prepare(name, setting, params, inputs, kernels, by_conv),
 )
 .only(|device, dtype, params| {
-    let by_amx = device.starts_with("libtorch") && dtype == DType::Bf16 && has_amx();
+    let by_amx = device.starts_with("libtorch") && dtype == DType::Bf16 && TileDot::Amx.present();
     if by_amx && is_wrong_by_amx(params) {
         return Support::No("oneDNN 3.7, which libtorch has, is wrong at this convolution in bf16 by AMX".into());
     }
@@ -113,14 +115,6 @@ const BY_CONV: Row<PatchEmbedding> = burn_row::<PatchEmbedding>(
 fn is_wrong_by_amx(params: &PatchEmbeddingParams) -> bool {
     let [rows, columns] = params.grid();
     params.patch_size > 1 && (params.in_channels == 16 || (columns == 1 && rows > 4))
-}
-
-/// Whether this processor multiplies tiles of bf16.
-fn has_amx() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::x86_64::__cpuid(0).eax >= 7 && std::arch::x86_64::__cpuid_count(7, 0).edx & (1 << 22) != 0;
-    #[cfg(not(target_arch = "x86_64"))]
-    false
 }
 
 /// Pixels brought into the order of patches, and a product; the weights are brought into an order before timing.

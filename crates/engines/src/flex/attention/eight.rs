@@ -9,6 +9,7 @@ use benchbook_workloads::attention::{Attention, AttentionParams};
 
 use crate::flex::calls::{Calls, Named, named, numbers, room};
 use crate::flex::row::fused_row;
+use crate::flex::training::casts::scale;
 
 /// Implementations of `attention` with what they compute in eight bits.
 pub const ROWS: [Row<Attention>; 2] = [
@@ -80,7 +81,7 @@ impl Rounded {
                 if TURNED && place != VALUE {
                     block.chunks_exact_mut(head_dim).for_each(turn);
                 }
-                round_float8(Isa::detect(), Float8::E4M3, scale_of(block), block, to)?;
+                round_float8(Isa::detect(), Float8::E4M3, scale(Float8::E4M3, largest(block)), block, to)?;
             }
         }
         Ok(())
@@ -95,12 +96,6 @@ fn turn(row: &mut [f32]) {
         *number = if is_negative { -*number } else { *number };
     }
     hadamard(row);
-}
-
-/// The scale by which the largest number becomes that of e4m3; 1 where there is none.
-fn scale_of(numbers: &[f32]) -> f32 {
-    let scale = Float8::E4M3.largest() / largest(numbers);
-    if scale.is_normal() { scale } else { 1.0 }
 }
 
 fn prepare<const TURNED: bool>(

@@ -59,7 +59,7 @@ pub struct Casts {
 }
 
 /// The scale by which the largest number becomes the largest of a format; 1 where there is none.
-fn scale(format: Float8, largest: f32) -> f32 {
+pub fn scale(format: Float8, largest: f32) -> f32 {
     let scale = format.largest() / largest;
     if scale.is_normal() && largest.is_normal() { scale } else { 1.0 }
 }

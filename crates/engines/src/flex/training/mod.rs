@@ -4,7 +4,7 @@
 pub mod adamw;
 mod adamw_burn;
 mod allocators;
-mod casts;
+pub(in crate::flex) mod casts;
 pub mod chain;
 pub mod chain_back;
 pub mod compression;
