@@ -14,9 +14,8 @@ from transformers.models.qwen3_vl.configuration_qwen3_vl import (  # noqa: E402
 )
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLForConditionalGeneration  # noqa: E402
 
-from .blocks import EPSILON  # noqa: E402
 from .rows import Unsupported  # noqa: E402
-from .transformers_models import checkpoint  # noqa: E402
+from .transformers_models import checkpoint, sizes  # noqa: E402
 
 #: Frames of a patch, and patches of a side that become a token.
 FRAMES, MERGED = 2, 2
@@ -42,22 +41,8 @@ def sections(setting):
 
 def configured(setting):
     """The configuration of a case."""
-    text = Qwen3VLTextConfig(
-        vocab_size=setting.vocabulary,
-        hidden_size=setting.width,
-        intermediate_size=setting.hidden,
-        num_hidden_layers=setting.layers,
-        num_attention_heads=setting.heads,
-        num_key_value_heads=setting.kv_heads,
-        head_dim=setting.head_dim,
-        max_position_embeddings=setting.prompt + setting.rows * setting.columns + setting.tokens,
-        rms_norm_eps=EPSILON,
-        rope_parameters={
-            "rope_type": "default",
-            "rope_theta": float(setting.rotary_base),
-            "mrope_section": sections(setting),
-        },
-    )
+    positions = setting.prompt + setting.rows * setting.columns + setting.tokens
+    text = Qwen3VLTextConfig(**sizes(setting, positions, mrope_section=sections(setting)))
     vision = Qwen3VLVisionConfig(
         depth=setting.image_layers,
         hidden_size=setting.image_width,

@@ -45,14 +45,9 @@ def checkpoint(setting, x):
     return {name: numbers.clone() for name, numbers in state.items()}
 
 
-def model_of(setting, x, positions):
-    """The model, which Transformers itself reads from a file; of a case only the prompt can be overwritten."""
-    if setting.width % setting.heads:
-        raise Unsupported("Transformers wants a width that the heads divide")
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    configuration, kind = KINDS[setting.architecture]
-    config = configuration(
+def sizes(setting, positions, **turned):
+    """What a configuration says of the text of a case, and what else of how it is turned."""
+    return dict(
         vocab_size=setting.vocabulary,
         hidden_size=setting.width,
         intermediate_size=setting.hidden,
@@ -62,7 +57,23 @@ def model_of(setting, x, positions):
         head_dim=setting.head_dim,
         max_position_embeddings=positions,
         rms_norm_eps=EPSILON,
-        rope_parameters={"rope_type": "default", "rope_theta": float(setting.params.get("rotary_base", BASE))},
+        rope_parameters={
+            "rope_type": "default",
+            "rope_theta": float(setting.params.get("rotary_base", BASE)),
+            **turned,
+        },
+    )
+
+
+def model_of(setting, x, positions):
+    """The model, which Transformers itself reads from a file; of a case only the prompt can be overwritten."""
+    if setting.width % setting.heads:
+        raise Unsupported("Transformers wants a width that the heads divide")
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    configuration, kind = KINDS[setting.architecture]
+    config = configuration(
+        **sizes(setting, positions),
         tie_word_embeddings=False,
         # It knows tokens that begin and end a text, which are none here.
         bos_token_id=None,
