@@ -286,6 +286,23 @@ class TestWorker(unittest.TestCase):
         self.assertEqual(told["started_ns"] + told["elapsed_ns"], ended[-1])
         self.assertTrue((ended[:-1] <= steps["started_ns"][1:]).all())
 
+    def test_processor_time_is_that_of_the_steps_alone(self):
+        self.prepare(workload="loop", implementation="l")
+        # A clock that only what the loop does moves on: 1,000 ns to begin, 1 ns a step, 100 ns for its result.
+        spent, moved = [0], {"begin": 1000, "step": 1, "result": 100}
+
+        def moving(name, before):
+            def moves(loop):
+                spent[0] += moved[name]
+                return before(loop)
+
+            return moves
+
+        changed = {name: moving(name, getattr(Counter, name)) for name in moved}
+        with mock.patch.multiple(Counter, **changed), mock.patch.object(machine, "processor_ns", lambda: spent[0]):
+            told, _ = self.ask("run", trial=1, iterations=1, before=1, steps=3)
+        self.assertEqual(told["cpu_ns"], 3)
+
     def test_what_it_cannot_do_is_said(self):
         self.assertEqual(self.prepare(dtype="f64")[0]["say"], "unsupported")
         self.assertEqual(self.prepare(dtype="bf16")[0], {"say": "unsupported", "reason": "numpy has no bf16"})

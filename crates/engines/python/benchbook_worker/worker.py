@@ -61,20 +61,22 @@ class Trial:
         self.device.synchronize()
 
     def loop(self):
-        """Makes all steps of a loop, and sets down when each began and ended, and its tokens."""
+        """Makes all steps of a loop, and sets down when each began and ended, its tokens, and the processor time of all."""
         loop, now = next(self.turns), machine.now_ns
         loop.begin()
         started, ended, tokens = [], [], []
         step = loop.step
         goes_on = True
+        processor = machine.processor_ns()
         while goes_on:
             before = now()
             made, goes_on = step()
             ended.append(now())
             started.append(before)
             tokens.append(made)
+        processor = machine.processor_ns() - processor
         self.result = loop.result()
-        return started, ended, tokens
+        return started, ended, tokens, processor
 
     def outputs(self):
         results = self.result if isinstance(self.result, (tuple, list)) else [self.result]
@@ -181,9 +183,7 @@ class Worker:
         if write := ask.get("write"):
             trial.write(write, arrays["values"])
         with machine.without_collector():
-            processor = machine.processor_ns()
-            started, ended, tokens = trial.loop()
-            processor = machine.processor_ns() - processor
+            started, ended, tokens, processor = trial.loop()
         elapsed = [after - before for before, after in zip(started, ended)]
         steps = {"started_ns": started, "elapsed_ns": elapsed, "tokens": tokens}
         steps = [(name, wire.Array("i64", (len(one),), numbers("q", one).tobytes())) for name, one in steps.items()]
