@@ -131,9 +131,8 @@ impl Coded {
     /// # Panics
     /// If these are fewer scales than there are groups: an error of the code that asks.
     pub fn dequantised_by(&self, scales: &[f32]) -> Vec<f32> {
-        let number =
-            |(place, code): (usize, &u8)| self.codebook.values[usize::from(*code)] * scales[self.groups.of(place)];
-        self.codes.iter().enumerate().map(number).collect()
+        let values = self.codebook.values;
+        self.groups.decoded(&self.codes, |code, group| values[usize::from(code)] * scales[group])
     }
 
     /// Bytes of packed codes and of scales in `f32`.

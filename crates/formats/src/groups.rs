@@ -71,6 +71,27 @@ impl Groups {
         (0..down * across).map(move |group| groups.places([group / across, group % across]))
     }
 
+    /// The numbers that codes stand for, by each code and the place of its scale.
+    pub(crate) fn decoded(&self, codes: &[u8], number: impl Fn(u8, usize) -> f32) -> Vec<f32> {
+        let ([_, columns], [_, across]) = (self.shape, self.scales());
+        let mut numbers = Vec::with_capacity(codes.len());
+        // Groups are counted as they come: a division for each code takes longer than all else.
+        for (row, codes) in codes.chunks(columns.max(1)).enumerate() {
+            match self.axis {
+                Axis::Rows => {
+                    let first = row / self.size * columns;
+                    numbers.extend(codes.iter().zip(first..).map(|(code, scale)| number(*code, scale)));
+                }
+                Axis::Columns => {
+                    for (codes, scale) in codes.chunks(self.size).zip(row * across..) {
+                        numbers.extend(codes.iter().map(|code| number(*code, scale)));
+                    }
+                }
+            }
+        }
+        numbers
+    }
+
     fn places(&self, [down, across]: [usize; 2]) -> StepBy<Range<usize>> {
         let [rows, columns] = self.shape;
         match self.axis {
@@ -163,7 +184,10 @@ mod tests {
                 places.for_each(|place| seen[place] = Some(group));
             }
             let expected: Vec<_> = (0..rows * columns).map(|place| Some(groups.of(place))).collect();
-            prop_assert_eq!(seen, expected);
+            prop_assert_eq!(&seen, &expected);
+            let decoded = groups.decoded(&vec![3; rows * columns], |code, scale| f32::from(code) * scale as f32);
+            let scales = expected.into_iter().flatten().map(|scale| 3.0 * scale as f32);
+            prop_assert_eq!(decoded, scales.collect::<Vec<_>>());
         }
     }
 }

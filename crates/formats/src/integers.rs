@@ -110,12 +110,11 @@ const fn middle(bits: u32) -> u8 {
 impl Whole {
     /// The numbers that codes stand for: infinite where `f32` has none so large, as half a step beyond its own ends.
     pub fn dequantised(&self) -> Vec<f32> {
-        let number = |(place, code): (usize, &u8)| {
-            let group = self.groups.of(place);
-            let zero = self.zeros.get(group).copied().unwrap_or(middle(self.bits));
-            self.scales[group] * (f32::from(*code) - f32::from(zero))
-        };
-        self.codes.iter().enumerate().map(number).collect()
+        let middle = middle(self.bits);
+        self.groups.decoded(&self.codes, |code, group| {
+            let zero = self.zeros.get(group).copied().unwrap_or(middle);
+            self.scales[group] * (f32::from(code) - f32::from(zero))
+        })
     }
 
     /// Bytes of packed codes, of scales in `f32`, and of zero points.

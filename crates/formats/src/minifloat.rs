@@ -117,6 +117,11 @@ impl Minifloat {
         values
     }
 
+    /// The same of every byte, of which only the codes are used.
+    pub(crate) fn table(&self) -> [f32; 256] {
+        std::array::from_fn(|code| self.decode(code as u16))
+    }
+
     /// The code of a number, rounded once. NaN keeps its sign where the format has two of them, and loses its payload.
     ///
     /// Nothing where there is none: NaN in a format without it, and what overflows to it there.

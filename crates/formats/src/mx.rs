@@ -66,10 +66,9 @@ impl Blocks {
     /// The numbers that codes and scales stand for: infinite where `f32` has none so large, as a block of its largest number has
     /// in `e2m1` by [`ScaleRule::Ceil`].
     pub fn dequantised(&self) -> Vec<f32> {
-        let number = |(place, code): (usize, &u8)| {
-            self.element.decode(u16::from(*code)) * e8m0::decode(self.scales[self.groups.of(place)])
-        };
-        self.codes.iter().enumerate().map(number).collect()
+        let (values, scales) = (self.element.table(), self.scales.iter().map(|scale| e8m0::decode(*scale)));
+        let scales: Vec<f32> = scales.collect();
+        self.groups.decoded(&self.codes, |code, group| values[usize::from(code)] * scales[group])
     }
 
     /// Bytes of packed codes and of scales.

@@ -51,9 +51,8 @@ impl Scaled {
 impl Floats {
     /// The numbers that codes and scales stand for.
     pub fn dequantised(&self) -> Vec<f32> {
-        let number =
-            |(place, code): (usize, &u8)| self.element.decode(u16::from(*code)) * self.scales[self.groups.of(place)];
-        self.codes.iter().enumerate().map(number).collect()
+        let values = self.element.table();
+        self.groups.decoded(&self.codes, |code, group| values[usize::from(code)] * self.scales[group])
     }
 
     /// Bytes of packed codes and of scales in `f32`.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use benchbook_simd::{Isa, LinearWeights};
+use rayon::prelude::*;
 
 use crate::description::{Architecture, Audio, Description, Text};
 use crate::error::{Error, Result};
@@ -113,7 +114,57 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// Rows of `inner` numbers by columns.
+/// Numbers of a side of the squares in which a matrix is transposed: a line of the cache.
+const SIDE: usize = 16;
+
+/// Rows of `inner` numbers by columns; threads share these.
 pub fn transposed(rows: &[f32], inner: usize) -> Vec<f32> {
-    (0..inner).flat_map(|place| rows.iter().skip(place).step_by(inner).copied()).collect()
+    let mut turned = vec![0.0; rows.len()];
+    if rows.is_empty() {
+        return turned;
+    }
+    let outer = rows.len() / inner;
+    // What is read and what is written lies together only within a square.
+    turned.par_chunks_mut(SIDE * outer).enumerate().for_each(|(band, turned)| {
+        let columns = turned.len() / outer;
+        for first in (0..outer).step_by(SIDE) {
+            for row in first..outer.min(first + SIDE) {
+                let numbers = &rows[row * inner + band * SIDE..][..columns];
+                turned.iter_mut().skip(row).step_by(outer).zip(numbers).for_each(|(to, number)| *to = *number);
+            }
+        }
+    });
+    turned
+}
+
+/// Matrices of so many rows beside each other, each with its columns.
+pub fn side_by_side<T: Copy>(sides: &[(&[T], usize)], rows: usize) -> Vec<T> {
+    let mut all = Vec::with_capacity(sides.iter().map(|(side, _)| side.len()).sum());
+    for row in 0..rows {
+        sides.iter().for_each(|(side, columns)| all.extend_from_slice(&side[row * columns..][..*columns]));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_transposed_twice_is_as_before() {
+        for [outer, inner] in [[0, 3], [1, 1], [1, 40], [40, 1], [16, 16], [17, 33], [50, 7]] {
+            let rows: Vec<f32> = (0..outer * inner).map(|at| at as f32).collect();
+            let turned = transposed(&rows, inner);
+            let is_turned = |(at, number): (usize, &f32)| *number == (at % outer * inner + at / outer) as f32;
+            assert!(turned.iter().enumerate().all(is_turned), "{outer} × {inner}: {turned:?}");
+            if outer > 0 {
+                assert_eq!(transposed(&turned, outer), rows);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_go_on_in_the_next_matrix() {
+        assert_eq!(side_by_side(&[(&[1, 2, 3, 4], 2), (&[5, 6], 1), (&[], 0)], 2), [1, 2, 5, 3, 4, 6]);
+    }
 }

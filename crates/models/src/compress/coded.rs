@@ -5,6 +5,9 @@ use benchbook_formats::{
     packed,
 };
 use benchbook_simd::{Code, CodedWeights, Scales};
+use rayon::prelude::*;
+
+use crate::packing::side_by_side;
 
 /// A weight of four bits.
 pub const INT4: Integers = Integers { bits: 4, grid: Grid::Symmetric };
@@ -17,6 +20,9 @@ pub const GROUP: usize = 32;
 
 /// Numbers that share a scale of NF4.
 const NF4_GROUP: usize = 64;
+
+/// Columns that are coded at a time: what is down one of them lies near then, and threads share them.
+const PANEL: usize = 64;
 
 /// A format of few bits, rounded to nearest, with scales along the inner axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +79,20 @@ impl Held {
             Self::Powers(powers) => Scales::Powers(powers),
         }
     }
+
+    fn numbers(&self) -> &[f32] {
+        if let Self::Numbers(numbers) = self { numbers } else { &[] }
+    }
+
+    fn powers(&self) -> &[u8] {
+        if let Self::Powers(powers) = self { powers } else { &[] }
+    }
+}
+
+/// What panels hold of so many rows, beside each other.
+fn joined<T: Copy>(panels: &[Coded], rows: usize, of: impl Fn(&Coded) -> &[T]) -> Vec<T> {
+    let sides: Vec<(&[T], usize)> = panels.iter().map(|panel| (of(panel), panel.size[1])).collect();
+    side_by_side(&sides, rows)
 }
 
 impl Coded {
@@ -80,6 +100,19 @@ impl Coded {
     pub fn weights(&self) -> CodedWeights<'_> {
         let Self { size, codes, code, scales, group, .. } = self;
         CodedWeights { size: *size, codes, code: *code, scales: scales.lent(), group: *group }
+    }
+
+    /// Matrices in one format beside each other, of which only the last has an odd number of columns.
+    fn beside(panels: &[Self], size: [usize; 2]) -> Self {
+        let Self { code, group, ref scales, .. } = panels[0];
+        let down = size[0].div_ceil(group);
+        let scales = match scales {
+            Held::Numbers(_) => Held::Numbers(joined(panels, down, |panel| panel.scales.numbers())),
+            Held::Powers(_) => Held::Powers(joined(panels, down, |panel| panel.scales.powers())),
+        };
+        let codes = joined(panels, size[0], |panel| &panel.codes);
+        let numbers = joined(panels, size[0], |panel| &panel.numbers);
+        Self { size, codes, code, scales, group, bytes: panels.iter().map(|panel| panel.bytes).sum(), numbers }
     }
 
     /// The codes without the gaps between them: of four bits, the first is the low nibble.
@@ -95,6 +128,21 @@ impl Scheme {
     /// # Errors
     /// More or fewer numbers than the matrix has places.
     pub fn coded(self, numbers: &[f32], size: [usize; 2]) -> Result<Coded> {
+        let [k, n] = size;
+        if n <= PANEL || k.checked_mul(n) != Some(numbers.len()) {
+            return self.coded_at_once(numbers, size);
+        }
+        let panel = |first: usize| -> Result<Coded> {
+            let columns = PANEL.min(n - first);
+            let mut near = Vec::with_capacity(k * columns);
+            numbers.chunks_exact(n).for_each(|row| near.extend_from_slice(&row[first..][..columns]));
+            self.coded_at_once(&near, [k, columns])
+        };
+        let panels: Vec<Coded> = (0..n).into_par_iter().step_by(PANEL).map(panel).collect::<Result<_>>()?;
+        Ok(Coded::beside(&panels, size))
+    }
+
+    fn coded_at_once(self, numbers: &[f32], size: [usize; 2]) -> Result<Coded> {
         // A matrix without rows has no group of all of them.
         let all = size[0].max(1);
         match self {
@@ -133,4 +181,32 @@ fn blocks(numbers: &[f32], size: [usize; 2], (element, code): (Minifloat, Code))
     let found = format.quantised(numbers, size, Axis::Rows)?;
     let (bytes, numbers) = (found.bytes(), found.dequantised());
     Ok(Coded { size, codes: found.codes, code, scales: Held::Powers(found.scales), group: BLOCK, bytes, numbers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compress::factors::drawn;
+
+    #[test]
+    fn columns_are_coded_by_themselves_whoever_stands_beside_them() {
+        let schemes = [
+            Scheme::Int8,
+            Scheme::Int8G32,
+            Scheme::Int4G32,
+            Scheme::E4m3,
+            Scheme::Mxfp8,
+            Scheme::Mxfp4,
+            Scheme::Nf4,
+        ];
+        for (scheme, size) in schemes.into_iter().flat_map(|one| [[70, 2 * PANEL + 7], [0, PANEL + 1]].map(|size| (one, size))) {
+            let numbers = drawn("a matrix", &size, 3);
+            let (one, whole) = (scheme.coded(&numbers, size).unwrap(), scheme.coded_at_once(&numbers, size).unwrap());
+            assert_eq!((&one.codes, &one.numbers, one.bytes), (&whole.codes, &whole.numbers, whole.bytes), "{scheme:?}");
+            assert_eq!((one.size, one.group, one.without_gaps()), (size, whole.group, whole.without_gaps()));
+            let scales = [&one, &whole].map(|coded| (coded.scales.numbers().to_vec(), coded.scales.powers().to_vec()));
+            assert_eq!(scales[0], scales[1], "{scheme:?}");
+        }
+        assert!(Scheme::Int8.coded(&[0.0; 7], [1, 2 * PANEL]).is_err());
+    }
 }

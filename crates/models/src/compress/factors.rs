@@ -4,6 +4,7 @@
 use benchbook_simd::{Isa, Product, matmul};
 use rayon::prelude::*;
 
+use crate::packing::transposed;
 use crate::tensors::Tensor;
 use crate::weights::Seeded;
 
@@ -22,7 +23,7 @@ pub(super) fn drawn(name: &str, shape: &[usize], seed: u64) -> Vec<f32> {
 /// Factors `[k, rank]`, whose columns are orthonormal, and `[rank, n]` of a matrix `[k, n]`: the second is the first, transposed,
 /// times the matrix.
 pub fn factors(matrix: &[f32], [k, n]: [usize; 2], rank: usize) -> [Vec<f32>; 2] {
-    let turned = transposed(matrix, [k, n]);
+    let turned = transposed(matrix, n);
     // Rows `[rank, n]` and `[rank, k]` by turns: what are columns elsewhere lies together.
     let mut domain = drawn("a subspace", &[rank, n], SEED);
     let mut range = Vec::new();
@@ -35,21 +36,13 @@ pub fn factors(matrix: &[f32], [k, n]: [usize; 2], rank: usize) -> [Vec<f32>; 2]
         orthonormalised(&mut range, k);
     }
     let second = times(&range, matrix, [rank, k, n]);
-    [transposed(&range, [rank, k]), second]
+    [transposed(&range, k), second]
 }
 
 pub(super) fn times(left: &[f32], right: &[f32], size: [usize; 3]) -> Vec<f32> {
     let mut out = vec![0.0; size[0] * size[2]];
     let done = matmul(&Product { size, left, right, isa: Isa::detect() }, &mut out);
     done.unwrap_or_else(|error| panic!("factors of low rank: {error}"));
-    out
-}
-
-pub(super) fn transposed(matrix: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
-    let mut out = vec![0.0; matrix.len()];
-    out.par_chunks_exact_mut(rows).enumerate().for_each(|(column, to)| {
-        to.iter_mut().zip(matrix[column..].iter().step_by(columns)).for_each(|(to, from)| *to = *from);
-    });
     out
 }
 
@@ -78,7 +71,7 @@ fn without(rows: &mut [f32], orthonormal: &[f32], width: usize) {
     if count == 0 {
         return;
     }
-    let shares = times(rows, &transposed(orthonormal, [taken, width]), [count, width, taken]);
+    let shares = times(rows, &transposed(orthonormal, width), [count, width, taken]);
     let shared = times(&shares, orthonormal, [count, taken, width]);
     rows.iter_mut().zip(&shared).for_each(|(number, shared)| *number -= shared);
 }

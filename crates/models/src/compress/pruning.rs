@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use rayon::prelude::*;
+
 /// Leaves out so many percent of all numbers, the smallest (Han et al., arXiv 1506.02626): zeros stand in their place.
 pub fn singles(numbers: &mut [f32], percent: usize) {
     let sizes: Vec<f32> = numbers.iter().map(|number| number.abs()).collect();
@@ -11,19 +13,18 @@ pub fn singles(numbers: &mut [f32], percent: usize) {
 
 /// Keeps two of every four numbers down a column (2:4, Mishra et al., arXiv 2104.08378): of equal ones the first.
 pub fn two_of_four(numbers: &mut [f32], columns: usize) {
-    for four in numbers.chunks_mut(4 * columns) {
+    numbers.par_chunks_mut(4 * columns).for_each(|four| {
+        let steps = four.len() / columns;
         for column in 0..columns {
-            let size = |four: &[f32], step: usize| four[step * columns + column].abs();
-            let steps = four.len() / columns;
+            let size = |step: usize| four[step * columns + column].abs();
             let before = |step: usize, other: usize| {
-                larger(size(four, other), size(four, step)) == Ordering::Less
-                    || (size(four, other) == size(four, step) && other < step)
+                larger(size(other), size(step)) == Ordering::Less || (size(other) == size(step) && other < step)
             };
-            let out: Vec<usize> =
-                (0..steps).filter(|step| (0..steps).filter(|other| before(*step, *other)).count() >= 2).collect();
-            out.into_iter().for_each(|step| four[step * columns + column] = 0.0);
+            let is_out = |step: usize| step < steps && (0..steps).filter(|other| before(step, *other)).count() >= 2;
+            let out = [0, 1, 2, 3].map(is_out);
+            (0..steps).filter(|step| out[*step]).for_each(|step| four[step * columns + column] = 0.0);
         }
-    }
+    });
 }
 
 /// The sum of squares, by which blocks and channels are compared.

@@ -4,7 +4,8 @@
 use rayon::prelude::*;
 
 use super::cholesky::cholesky;
-use super::factors::{dot, orthonormalised, times, transposed};
+use super::factors::{dot, orthonormalised, times};
+use crate::packing::transposed;
 
 /// The largest singular values of a matrix `[m, n]`, with their vectors.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,13 +39,13 @@ impl Svd {
 pub fn randomised_svd(matrix: &[f32], [m, n]: [usize; 2], start: &[f32], passes: usize) -> Svd {
     let rank = start.len() / n;
     // Vectors are rows here: what are columns elsewhere lies together.
-    let along = |columns: &[f32]| transposed(&times(matrix, columns, [m, n, rank]), [m, rank]);
+    let along = |columns: &[f32]| transposed(&times(matrix, columns, [m, n, rank]), rank);
     let mut range = along(start);
     reduced(&mut range, m);
     for _ in 0..passes {
         let mut domain = times(&range, matrix, [rank, m, n]);
         reduced(&mut domain, n);
-        range = along(&transposed(&domain, [rank, n]));
+        range = along(&transposed(&domain, n));
         reduced(&mut range, m);
     }
     // Once leaves of near vectors what they share, as far as rounding goes (CholeskyQR2: Yamamoto et al., ETNA 44, 2015).
@@ -53,7 +54,7 @@ pub fn randomised_svd(matrix: &[f32], [m, n]: [usize; 2], start: &[f32], passes:
     let (squares, turns) = turned(products(&rest, n), rank);
     // Rounding may leave less than nothing; what is no number stays none.
     let values: Vec<f32> = squares.iter().map(|square| square.clamp(0.0, f64::INFINITY).sqrt() as f32).collect();
-    let left = transposed(&times(&turns, &range, [rank, rank, m]), [rank, m]);
+    let left = transposed(&times(&turns, &range, [rank, rank, m]), m);
     let mut right = times(&turns, &rest, [rank, rank, n]);
     for (row, value) in right.chunks_exact_mut(n).zip(&values) {
         let scale = if *value > 0.0 { value.recip() } else { 0.0 };
@@ -183,7 +184,7 @@ mod tests {
         assert!(off.fold(0.0, f32::max) < 1e-3);
         // Vectors of values that are there have length one, and share nothing.
         for (first, second) in (0..rank).flat_map(|first| (0..rank).map(move |second| (first, second))) {
-            let [left, right] = [transposed(&found.left, [m, rank + 2]), found.right.clone()];
+            let [left, right] = [transposed(&found.left, rank + 2), found.right.clone()];
             let of =
                 |rows: &[f32], width: usize| dot(&rows[first * width..][..width], &rows[second * width..][..width]);
             let shared = [of(&left, m), of(&right, n)];

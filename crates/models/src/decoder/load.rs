@@ -10,7 +10,7 @@ use super::parted::{Parted, Split};
 use super::{Decoder, Feed, Layer, Network, Normed, Plan, Role};
 use crate::description::{Architecture, Latent as LatentSizes, Text};
 use crate::error::Result;
-use crate::packing::{Weights, transposed};
+use crate::packing::{Weights, side_by_side, transposed};
 
 /// Weights on their way to where they are packed, and what becomes of them there.
 pub struct Planned<'a> {
@@ -48,7 +48,8 @@ impl Planned<'_> {
         };
         let outer = sides.iter().map(|(_, outer)| *outer).sum::<usize>();
         let sides = sides.iter().map(side).collect::<Result<Vec<_>>>()?;
-        Matrix::new(form, [inner, outer], &side_by_side(&sides, inner), bias, self.weights.isa)
+        let lent: Vec<(&[f32], usize)> = sides.iter().map(|(side, outer)| (side.as_slice(), *outer)).collect();
+        Matrix::new(form, [inner, outer], &side_by_side(&lent, inner), bias, self.weights.isa)
     }
 
     /// The same of products that have a bias each, or none, by their names without what follows them in checkpoints.
@@ -293,10 +294,4 @@ impl Planned<'_> {
             lists: None,
         })
     }
-}
-
-/// Matrices of so many rows beside each other, each with its columns.
-fn side_by_side(sides: &[(Vec<f32>, usize)], rows: usize) -> Vec<f32> {
-    let of_row = |row: usize| sides.iter().flat_map(move |(side, columns)| &side[row * columns..][..*columns]);
-    (0..rows).flat_map(of_row).copied().collect()
 }

@@ -6,6 +6,7 @@ use benchbook_simd::{
 };
 
 use half::bf16;
+use rayon::prelude::*;
 
 use crate::compress::{Scheme, factors, singles, two_of_four};
 use crate::error::Result;
@@ -54,14 +55,15 @@ impl Form {
                 let rank = rank(size, part);
                 let [first, second] = factors(&numbers, size, rank);
                 let mut product = vec![0.0; numbers.len()];
-                for (sums, first) in product.chunks_exact_mut(size[1]).zip(first.chunks_exact(rank)) {
+                let rows = product.par_chunks_exact_mut(size[1]).zip(first.par_chunks_exact(rank));
+                rows.for_each(|(sums, first)| {
                     let terms = first.iter().zip(second.chunks_exact(size[1]));
                     let mut exact = vec![0.0_f64; size[1]];
                     for (left, row) in terms {
                         exact.iter_mut().zip(row).for_each(|(sum, right)| *sum += f64::from(*left) * f64::from(*right));
                     }
                     sums.iter_mut().zip(exact).for_each(|(sum, exact)| *sum = exact as f32);
-                }
+                });
                 Ok(product)
             }
             Self::Plain | Self::TwoOfFour | Self::Singles(_) => {
