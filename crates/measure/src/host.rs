@@ -83,8 +83,8 @@ struct Live {
     asked: Prepare,
     /// Names of the inputs whose rows can be overwritten.
     writable: Vec<String>,
-    /// What an approximation gives where it is right.
-    approximation: Option<Reference>,
+    /// The inputs of an approximation, until it is asked what is right of it, or called.
+    inputs: Option<Inputs>,
     /// Where the steps of its loop are set down, if it is one.
     room: Option<Room>,
 }
@@ -245,26 +245,30 @@ impl Worker {
         };
         let writable = writable(posed.as_ref(), &inputs, subject.as_mut())?;
         let metrics = subject.metrics();
-        let approximation = implementation.approximation(&asked.params, &inputs, asked.seed);
         let names = writable.iter().map(|one| one.input.clone()).collect();
-        let trial = asked.trial;
-        self.live.insert(trial, Live { posed, subject, asked, writable: names, approximation, room });
+        let (trial, digest) = (asked.trial, Some(digest_of(&inputs)));
+        let inputs = implementation.approximates().then_some(inputs);
+        self.live.insert(trial, Live { posed, subject, asked, writable: names, inputs, room });
         let peak_added_bytes = first.map(|first| first.peak_bytes);
-        let inputs = Some(digest_of(&inputs));
-        let say = Say::Prepared { engine_version, metrics, writable, processes, memory, peak_added_bytes, inputs };
+        let say =
+            Say::Prepared { engine_version, metrics, writable, processes, memory, peak_added_bytes, inputs: digest };
         Ok((say, unnamed(outputs)))
     }
 
-    fn approximation(&self, trial: i64, seed: u64) -> Result<Said, String> {
-        let live = self.live.get(&trial).ok_or_else(|| unprepared(trial))?;
-        let Some(first) = &live.approximation else { return Ok((Say::None, Arrays::new())) };
-        if seed == live.asked.seed {
-            return Ok(answers(first));
+    fn approximation(&mut self, trial: i64, seed: u64) -> Result<Said, String> {
+        let live = self.live.get_mut(&trial).ok_or_else(|| unprepared(trial))?;
+        let held = live.inputs.take();
+        let Live { posed, asked, writable, .. } = &self.live[&trial];
+        let (_, implementation) = self.found(asked)?;
+        if !implementation.approximates() {
+            return Ok((Say::None, Arrays::new()));
         }
-        let (_, implementation) = self.found(&live.asked)?;
-        let others = Others { seed, inputs: live.writable.clone() };
-        let inputs = inputs_of(live.posed.as_ref(), live.asked.seed, Some(&others));
-        let answer = implementation.approximation(&live.asked.params, &inputs, live.asked.seed);
+        let others = (seed != asked.seed).then(|| Others { seed, inputs: writable.clone() });
+        let inputs = match (&others, held) {
+            (None, Some(inputs)) => inputs,
+            (others, _) => inputs_of(posed.as_ref(), asked.seed, others.as_ref()),
+        };
+        let answer = implementation.approximation(&asked.params, &inputs, asked.seed);
         Ok(answer.map_or_else(|| (Say::None, Arrays::new()), |answer| answers(&answer)))
     }
 
@@ -277,6 +281,7 @@ impl Worker {
         arrays: &[(String, Array)],
     ) -> Result<Said, String> {
         let mut live = self.take(trial)?;
+        live.inputs = None;
         let subject = live.subject.as_mut();
         if before > 0
             && let Err(message) = call(subject, before)

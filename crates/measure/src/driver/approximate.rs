@@ -31,7 +31,8 @@ pub(super) fn allowing(mut check: Vec<Comparison>, of_all: f64, allowed: f64) ->
 
 impl Driver {
     /// What is said of a trial, if it is an approximation of what is `exact`; with other inputs than its own where there are `others`,
-    /// whose `arrays` are sent along where inputs are sent at all.
+    /// whose `arrays` are sent along where inputs are sent at all. What is right is asked once for all replicates of a variant that have
+    /// the same inputs.
     pub(super) fn approximation(
         &mut self,
         trial: &Trial,
@@ -43,13 +44,19 @@ impl Driver {
         if !trial.approximates {
             return Ok(None);
         }
+        let kept = question(trial).key_of_approximation(&trial.variant, others);
+        if let Some(right) = self.references.borrow().known(&kept).filter(|_| !trial.sent) {
+            return Ok(Some(Told::Right(right)));
+        }
         let bytes = self.facts(&question(trial), deadline)?.input_bytes;
         self.link.expect(most_bytes(exact).max(most_bytes_of_inputs(bytes)));
         let ask =
             Ask::Approximation { trial: trial.trial, seed: others.map_or(trial.input_seed, |others| others.seed) };
         match self.link.ask(&ask, arrays, deadline.left())? {
             (Say::Answers { answers }, numbers) if !trial.sent => {
-                Ok(Some(Told::Right(approximation_of(exact, answers, numbers)?)))
+                let right = approximation_of(exact, answers, numbers)?;
+                self.references.borrow_mut().hold(kept, &right);
+                Ok(Some(Told::Right(right)))
             }
             (Say::StandsFor { rounding }, numbers) if trial.sent => Ok(Some(Told::Stands(numbers, rounding))),
             (Say::None, _) => Ok(None),

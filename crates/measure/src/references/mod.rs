@@ -12,7 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use benchbook_core::message::{AnswerInfo, Ask, Facts, Others, Say, Writable};
-use benchbook_core::{Answer, Array, Case, Check, DType, Inputs, Params, Posed, Reference, Registry, Rough, Rounding};
+use benchbook_core::{Answer, Array, Case, Check, DType, Inputs, Params, Posed, Reference, Registry, Rough, Rounding, Variant};
 
 use crate::caught::Caught;
 use crate::frame::Arrays;
@@ -44,7 +44,7 @@ pub struct References {
     kept_from_ns: i64,
     interruption: Interruption,
     held: VecDeque<(String, Rc<Reference>)>,
-    known: HashMap<String, Known>,
+    facts: HashMap<String, Known>,
 }
 
 /// What is known of a case beside its answers.
@@ -90,7 +90,7 @@ impl References {
             kept_from_ns: KEPT_FROM_NS,
             interruption: Interruption::of(interrupted),
             held: VecDeque::new(),
-            known: HashMap::new(),
+            facts: HashMap::new(),
         }
     }
 
@@ -123,8 +123,8 @@ impl References {
     ) -> Result<(Rc<Reference>, i64)> {
         let posed = self.posed(question)?;
         let key = question.key(others, posed.is_none());
-        if let Some((_, known)) = self.held.iter().find(|(held, _)| *held == key) {
-            return Ok((Rc::clone(known), 0));
+        if let Some(known) = self.known(&key) {
+            return Ok((known, 0));
         }
         let started_ns = clock::now_ns();
         let reference = match posed {
@@ -208,7 +208,7 @@ impl References {
     pub fn facts(&mut self, question: &Question<'_>, owner: &mut dyn Link, timeout: Duration) -> Result<Facts> {
         let posed = self.posed(question)?;
         let key = question.key_of_facts(posed.is_none());
-        if let Some(known) = self.known.get(&key) {
+        if let Some(known) = self.facts.get(&key) {
             return Ok(known.facts.clone());
         }
         let Question { workload, params, dtype, seed, .. } = *question;
@@ -226,7 +226,7 @@ impl References {
             }
         };
         let facts = known.facts.clone();
-        self.known.insert(key, known);
+        self.facts.insert(key, known);
         Ok(facts)
     }
 
@@ -241,7 +241,7 @@ impl References {
     }
 
     fn here(&self, question: &Question<'_>) -> Option<&Here> {
-        self.known.get(&question.key_of_facts(question.otherwise))?.here.as_ref()
+        self.facts.get(&question.key_of_facts(question.otherwise))?.here.as_ref()
     }
 
     /// The inputs of a case, for a worker that cannot make them.
@@ -298,7 +298,7 @@ impl References {
             (reference, known)
         })?;
         if let Some(known) = known {
-            self.known.insert(question.key_of_facts(false), known);
+            self.facts.insert(question.key_of_facts(false), known);
         }
         Ok(reference)
     }
@@ -320,7 +320,13 @@ impl References {
         }
     }
 
-    fn hold(&mut self, key: String, reference: &Rc<Reference>) {
+    /// An answer that is held under this name.
+    pub(crate) fn known(&self, key: &str) -> Option<Rc<Reference>> {
+        self.held.iter().find(|(held, _)| *held == key).map(|(_, known)| Rc::clone(known))
+    }
+
+    /// Holds an answer under a name, in the place of the oldest where there is no room.
+    pub(crate) fn hold(&mut self, key: String, reference: &Rc<Reference>) {
         self.held.push_back((key, Rc::clone(reference)));
         let size = |(_, reference): &(String, Rc<Reference>)| size_of(reference);
         let mut total: usize = self.held.iter().map(size).sum();
@@ -338,6 +344,11 @@ impl Question<'_> {
     fn key(&self, others: Option<&Others>, is_asked: bool) -> String {
         let of = is_asked.then_some(self.of);
         format!("{} {:?} {} {others:?} {of:?}", self.workload, self.params, self.seed)
+    }
+
+    /// Names what is right of an approximation, which its variant alone knows.
+    pub(crate) fn key_of_approximation(&self, variant: &Variant, others: Option<&Others>) -> String {
+        format!("{variant:?} {}", self.key(others, true))
     }
 
     fn key_of_facts(&self, is_asked: bool) -> String {

@@ -232,6 +232,23 @@ fn who_is_sent_its_inputs_tells_no_answer_and_who_makes_them_stands_for_nothing(
 }
 
 #[test]
+fn what_is_right_of_an_approximation_is_asked_once_for_replicates_with_the_same_inputs() {
+    let references = linked(registry());
+    let asked = |trial: &Trial| {
+        let (mut driver, heard) = tapped(&references, unchanged);
+        let prepared = driver.prepare(trial, LONG).unwrap();
+        let finished = driver.finish(trial.trial, LONG).unwrap();
+        assert!(passes(&prepared.check, prepared.tolerance) && passes(&finished.check, prepared.tolerance));
+        heard.borrow().iter().filter(|(ask, _)| matches!(ask, Ask::Approximation { .. })).count()
+    };
+    let first = trial(0, "approximates");
+    assert_eq!([asked(&first), asked(&Trial { trial: 4, ..first.clone() })], [2, 0]);
+    assert_eq!(asked(&Trial { input_seed: 8, ..first.clone() }), 2, "other inputs");
+    let variant = Variant { threads: 2, ..first.variant.clone() };
+    assert_eq!(asked(&Trial { variant, ..first }), 2, "another variant may round in another way");
+}
+
+#[test]
 fn the_first_call_that_is_timed_sees_what_was_written() {
     let mut worker = worker(registry());
     worker.ask(&Ask::Prepare(Box::new(asked(&trial(0, "remembers"), 1))), &[], LONG).unwrap();
