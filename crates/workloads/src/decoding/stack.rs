@@ -1,6 +1,7 @@
 //! The decoders of `prefill` and `generate`: their sizes and their inputs.
 
 use benchbook_core::{Array, DType, Inputs, Work};
+use rayon::prelude::*;
 
 use super::ids;
 use crate::attention::sizes::{self, check_kv_heads, check_scores};
@@ -276,26 +277,27 @@ impl Sizes {
     /// `[layers, outer, inner]`, as checkpoints have them, and gains `[layers, numbers]`.
     pub fn inputs(&self, prompt: usize, seed: u64) -> Inputs {
         let Self { layers, width, vocabulary, .. } = *self;
-        let mut streams = 2..;
-        let mut stream = || streams.next().unwrap_or_default();
         let deviation = |terms: usize| 1.0 / (terms as f32).sqrt();
-        let mut inputs = Inputs::from([
-            ("prompt", self.prompt(prompt, seed)),
-            ("embedding", normal(vec![vocabulary, width], [0.0, EMBEDDED], seed, stream())),
-            ("head", normal(vec![vocabulary, width], [0.0, deviation(width)], seed, stream())),
-            ("last_norm", normal(vec![width], [1.0, 0.1], seed, stream())),
-        ]);
-        for (name, layers, [outer, inner]) in self.matrices() {
-            inputs.insert(name, normal(vec![layers, outer, inner], [0.0, deviation(inner)], seed, stream()));
-        }
-        for (name, numbers) in self.gains() {
-            inputs.insert(name, normal(vec![layers, numbers], [1.0, 0.1], seed, stream()));
-        }
+        // Name, shape, mean and deviation of what is drawn, each from a stream of its own.
+        let mut drawn = vec![
+            ("embedding", vec![vocabulary, width], [0.0, EMBEDDED]),
+            ("head", vec![vocabulary, width], [0.0, deviation(width)]),
+            ("last_norm", vec![width], [1.0, 0.1]),
+        ];
+        let matrices = self.matrices().into_iter();
+        drawn.extend(matrices.map(|(name, layers, [outer, inner])| (name, vec![layers, outer, inner], [0.0, deviation(inner)])));
+        drawn.extend(self.gains().into_iter().map(|(name, numbers)| (name, vec![layers, numbers], [1.0, 0.1])));
         if let Some(Experts { count, beside: Some(beside), .. }) = self.experts
             && layers > beside.dense
         {
-            inputs.insert("router_bias", normal(vec![layers - beside.dense, count], [0.0, 0.1], seed, stream()));
+            drawn.push(("router_bias", vec![layers - beside.dense, count], [0.0, 0.1]));
         }
+        let of = |(stream, (name, shape, of)): (u64, (&'static str, Vec<usize>, [f32; 2]))| {
+            (name, normal(shape, of, seed, stream))
+        };
+        let drawn: Vec<(&str, Array)> = (2..).zip(drawn).collect::<Vec<_>>().into_par_iter().map(of).collect();
+        let mut inputs = Inputs::from([("prompt", self.prompt(prompt, seed))]);
+        drawn.into_iter().for_each(|(name, array)| inputs.insert(name, array));
         inputs
     }
 
