@@ -14,6 +14,7 @@ pub mod retrieval;
 pub mod rouge;
 pub mod similarity;
 pub mod wer;
+pub mod written;
 
 pub use error::{Error, Result};
 pub use figure::{Figure, LEVEL, Of, PIECES, pieces};

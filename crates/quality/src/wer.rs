@@ -20,6 +20,11 @@ impl Normalization {
         }
     }
 
+    /// The text as its words are compared, with a space between them.
+    pub fn text(self, text: &str) -> String {
+        self.words(text).join(" ")
+    }
+
     fn words(self, text: &str) -> Vec<String> {
         let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
         match (self, &*PUNCTUATION) {

@@ -201,12 +201,20 @@ fn whisper_writes_about_as_well_by_eight_bits_and_tells_what_silence_left_out_co
         return;
     };
     // Of a few short sounds; the whole set has a test of its own. Without silence it may go on to write at random.
-    let plain = value(&of(&SpeechQuality, &speech::ENCODER, &params), "word_error_rate").unwrap();
+    let told = of(&SpeechQuality, &speech::ENCODER, &params);
+    let [plain, bleu] = ["word_error_rate", "bleu"].map(|name| value(&told, name).unwrap());
+    for (name, highest) in [("bleu", 100.0), ("rouge_1", 1.0), ("rouge_2", 1.0), ("rouge_l", 1.0)] {
+        let items = value(&told, &format!("{name}_items"));
+        assert!(value(&told, name).is_some_and(|value| (0.0..=highest).contains(&value)), "{name}");
+        assert_eq!(items, Some(2.0), "{name}");
+    }
     for (name, most) in [("int8", 0.3), ("quiet-out", f64::INFINITY)] {
         let metrics = of_sound(name, &params);
         let [rate, more, cosine] =
             ["word_error_rate", "word_error_difference", "cosine_to_f32"].map(|name| value(&metrics, name).unwrap());
         assert!((rate - plain - more).abs() < 1e-9 && more < most && cosine > 0.3, "{name}: {rate} {more} {cosine}");
+        let [own, points] = ["bleu", "bleu_difference"].map(|name| value(&metrics, name).unwrap());
+        assert!((own - bleu - points).abs() < 1e-9, "{name}: {own} {bleu} {points}");
         if name == "quiet-out" {
             let kept = value(&metrics, "positions_kept").unwrap();
             assert!(kept < 0.5, "most of 30 seconds is silence: {kept}");

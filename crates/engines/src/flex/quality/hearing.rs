@@ -3,10 +3,10 @@
 use benchbook_core::{Array, Inputs, Loop, Looping, Metric, Result, Setting, Step, Subject};
 use benchbook_models::technique::Technique;
 use benchbook_models::{AudioEncoder, AudioRoom, Speech, pooled};
-use benchbook_quality::Of;
 use benchbook_quality::data::Utterance;
 use benchbook_quality::similarity::cosine;
-use benchbook_quality::wer::{Errors, Normalization, word_error_difference, word_error_rate};
+use benchbook_quality::written::Written;
+use benchbook_quality::{Figure, Of};
 
 use super::chosen::Chosen;
 use super::speech::{SpeechQuality, SpeechQualityParams, drawn};
@@ -77,7 +77,8 @@ impl Listener {
 
 /// What a listener makes of sounds, before anything is timed.
 struct Heard {
-    errors: Vec<Errors>,
+    /// What was written down of each sound.
+    written: Vec<String>,
     /// Of each sound the mean of its positions, of length 1.
     directions: Vec<Vec<f32>>,
     /// Positions of all sounds.
@@ -87,17 +88,21 @@ struct Heard {
 impl Heard {
     fn of(listener: &Listener, sounds: &[(Vec<f32>, String)]) -> benchbook_models::Result<Self> {
         let (mut room, width) = (AudioRoom::default(), listener.encoder().audio().width);
-        let mut heard = Self { errors: Vec::new(), directions: Vec::new(), left: 0 };
-        for (mel, said) in sounds {
+        let mut heard = Self { written: Vec::new(), directions: Vec::new(), left: 0 };
+        for (mel, _) in sounds {
             let hidden = listener.encoder().hidden(&mut room, mel, 1)?;
-            let written = listener.written(hidden)?;
-            heard.errors.push(Errors::of(said, &written, Normalization::LowerWithoutPunctuation));
+            heard.written.push(listener.written(hidden)?);
             let mut direction = vec![0.0; width];
             pooled(hidden, width, &mut direction);
             heard.directions.push(direction);
             heard.left += hidden.len() / width;
         }
         Ok(heard)
+    }
+
+    /// What was written beside what was said.
+    fn compared(&self, sounds: &[(Vec<f32>, String)]) -> benchbook_quality::Result<Written> {
+        Written::of(sounds.iter().zip(&self.written).map(|((_, said), written)| (said.as_str(), written.as_str())))
     }
 }
 
@@ -119,7 +124,8 @@ pub fn prepare(
     let of = Of { data: &data, item: "utterance" };
     let said = |error: benchbook_quality::Error| wrong(error.to_string());
     if !params.is_seeded() {
-        metrics.extend(word_error_rate(&heard.errors, of).map_err(said)?.metrics());
+        let figures = heard.compared(&sounds).and_then(|written| written.figures(of)).map_err(said)?;
+        metrics.extend(figures.iter().flat_map(Figure::metrics));
     }
     if technique.is_some() {
         let plain = Listener::of(params, None).map_err(wrong)?;
@@ -131,7 +137,9 @@ pub fn prepare(
         let cosines = cosines.collect::<benchbook_quality::Result<Vec<f64>>>().map_err(said)?;
         metrics.push(Metric::measured("cosine_to_f32", cosines.iter().sum::<f64>() / cosines.len() as f64, "ratio"));
         if !params.is_seeded() {
-            metrics.extend(word_error_difference(&beside.errors, &heard.errors, of).map_err(said)?.metrics());
+            let [plain, own] = [&beside, &heard].map(|heard| heard.compared(&sounds));
+            let figures = plain.and_then(|plain| own?.beside(&plain, of)).map_err(said)?;
+            metrics.extend(figures.iter().flat_map(Figure::metrics));
         }
     }
     let hearing = Hearing {
