@@ -85,7 +85,10 @@ fn categories_and_presets_are_asked_for_by_name() {
         assert!(plan.contains(part), "{part}: {plan}");
     }
     bench.fails(&["run", "attention", "--all"], 4, &["--all"]);
-    bench.fails(&["run", "--category", "memmory"], 4, &["accuracy or cpu or memory"]);
+    bench.fails(&["run", "--category", "memmory"], 4, &["accuracy or cpu or gpu or memory"]);
+    for command in ["run", "validate"] {
+        bench.fails(&[command, "--category", "gpu"], 4, &["torch-cuda", "--python"]);
+    }
     bench.fails(&["run", "attention", "--preset", "b3"], 4, &["unknown preset `b3`", "b2-s128-d256-h8"]);
     bench.fails(&["run", "attention", "--category", "cpu"], 4, &["--category"]);
     bench.fails(&["run"], 4, &["WORKLOAD"]);

@@ -19,7 +19,11 @@ pub struct Category {
     pub about: &'static str,
     /// Names of workloads.
     pub workloads: &'static [&'static str],
+    /// Names of the devices on which they are measured; of none, on all that are here.
+    pub devices: &'static [&'static str],
 }
+
+const ALL: &[&str] = &[];
 
 const ROOFS: &[&str] = &[
     roofs::Fma::NAME,
@@ -31,48 +35,63 @@ const ROOFS: &[&str] = &[
 ];
 
 /// Every category; the last one has all that the others have, each once.
-pub const CATEGORIES: [Category; 10] = [
+pub const CATEGORIES: [Category; 11] = [
     Category {
         name: "accuracy",
         about: "what approximations lose: sparse attention, caches that forget or round, weights of few bits",
         workloads: &[SparseAttention::NAME, LossyDecoding::NAME, Matmul::NAME],
+        devices: ALL,
     },
     Category {
         name: "cpu",
         about: "the roofs of arithmetic",
         workloads: &[roofs::Fma::NAME, roofs::Int8Dot::NAME, roofs::Exp2::NAME],
+        devices: ALL,
+    },
+    Category {
+        name: "gpu",
+        about: "what models spend their time with, by PyTorch on a GPU",
+        workloads: &[Attention::NAME, Matmul::NAME, Linear::NAME, Mlp::NAME, TransformerBlock::NAME],
+        // The Python worker has it.
+        devices: &["torch-cuda"],
     },
     Category {
         name: "memory",
         about: "the roofs of memory, and what is held by it",
         workloads: &[roofs::Read::NAME, roofs::Copy::NAME, Embedding::NAME, PagedAttention::NAME],
+        devices: ALL,
     },
     Category {
         name: "performance",
         about: "what models spend their time with",
         workloads: &[Attention::NAME, Matmul::NAME, Mlp::NAME, TransformerBlock::NAME],
+        devices: ALL,
     },
     Category {
         name: "scalability",
         about: "time and memory over the length of a sequence: attention, a ring of workers, linear time",
         workloads: &[Attention::NAME, RingAttention::NAME, SelectiveScan::NAME, Ssd::NAME, Retention::NAME],
+        devices: ALL,
     },
     Category {
         name: "system",
         about: "small operations, of which a call costs as much as its work",
         workloads: &[LayerNorm::NAME, RmsNorm::NAME, Softmax::NAME, Rotary::NAME],
+        devices: ALL,
     },
     Category {
         name: "training",
         about: "an optimizer, fused chains, gradients that take fewer bytes",
         workloads: &[AdamW::NAME, NormChain::NAME, TopKCompression::NAME],
+        devices: ALL,
     },
     Category {
         name: "comparative",
         about: "what every engine solves",
         workloads: &[Attention::NAME, Matmul::NAME, Linear::NAME, TransformerBlock::NAME],
+        devices: ALL,
     },
-    Category { name: "hardware", about: "every roof of this machine", workloads: ROOFS },
+    Category { name: "hardware", about: "every roof of this machine", workloads: ROOFS, devices: ALL },
     Category {
         name: "comprehensive",
         about: "all of these",
@@ -104,6 +123,7 @@ pub const CATEGORIES: [Category; 10] = [
             TopKCompression::NAME,
             Linear::NAME,
         ],
+        devices: ALL,
     },
 ];
 

@@ -63,6 +63,7 @@ Examples:
   benchbook run matmul --set m=256,512 --device flex,libtorch --time 30s
   benchbook run attention transformer-block --preset b2-s128-d256-h8
   benchbook run --category memory --quick
+  benchbook run --category gpu --quick --python
   benchbook run --all --quick --time 2h
   benchbook run plan.toml
   benchbook run matmul --quick --worker \"numpy=python3 tests/python/worker.py\"")]

@@ -22,8 +22,8 @@ pub struct RunArgs {
     /// Every workload there is
     #[arg(long, conflicts_with_all = ["targets", "category"])]
     pub all: bool,
-    /// All workloads of a category: accuracy, cpu, memory, performance, scalability, system, training, comparative, hardware or
-    /// comprehensive
+    /// All workloads of a category: accuracy, cpu, gpu (with --python), memory, performance, scalability, system, training,
+    /// comparative, hardware or comprehensive
     #[arg(long, value_name = "NAME", conflicts_with = "targets", value_parser = parse_category)]
     pub category: Option<Category>,
     /// A preset by its name, such as b2-s128-d256-h8 of attention and transformer-block [default: quick with --quick, else
@@ -94,6 +94,8 @@ pub struct ValidateArgs {
     /// Threads given to every variant [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    #[command(flatten)]
+    pub beside: BesideArgs,
 }
 
 /// Arguments of `gate`.
@@ -163,7 +165,7 @@ pub struct CalibrateArgs {
 }
 
 /// Workers of other programs.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BesideArgs {
     /// A worker of another program, in any language, whose implementations are added under their devices: what to call
     /// it, and the command that starts it; may be given again
@@ -193,6 +195,19 @@ impl BesideArgs {
         let python = self.python.as_ref().map(|asked| PythonWorker::lay_out(asked.as_deref())).transpose()?;
         workers.extend(python.iter().map(|python| python.foreign.clone()));
         Ok(Beside { workers, _python: python })
+    }
+
+    /// The devices of a category, for a plan.
+    ///
+    /// # Errors
+    /// It has some, and nobody beside our worker is asked for, which has none of them.
+    pub fn devices_of(&self, category: &Category) -> Result<Vec<String>, Failure> {
+        let devices: Vec<String> = category.devices.iter().map(|name| (*name).to_owned()).collect();
+        if !devices.is_empty() && self.python.is_none() && self.workers.is_empty() {
+            let (name, devices) = (category.name, devices.join(", "));
+            return Err(Failure::say(format!("category {name} is measured on {devices}: add --python")));
+        }
+        Ok(devices)
     }
 }
 

@@ -72,9 +72,11 @@ fn plan(arguments: &RunArgs) -> Result<Plan, Failure> {
     ];
     let mut plan = match (plan_file(&arguments.targets, &own)?, arguments.category) {
         (Some(plan), _) => plan,
-        (None, Some(Category { name, workloads, .. })) => {
+        (None, Some(category @ Category { name, workloads, .. })) => {
             let workloads: Vec<String> = workloads.iter().map(|name| (*name).to_owned()).collect();
-            of_workloads(name, &workloads, arguments)?
+            // Who names devices means these.
+            let own = if arguments.device.is_empty() { arguments.beside.devices_of(&category)? } else { Vec::new() };
+            Plan { devices: own, ..of_workloads(name, &workloads, arguments)? }
         }
         (None, None) if arguments.all => of_workloads("all", &every_workload(arguments)?, arguments)?,
         (None, None) => of_workloads(&arguments.targets.join("+"), &arguments.targets, arguments)?,

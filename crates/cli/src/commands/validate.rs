@@ -25,7 +25,8 @@ const SAMPLING: SamplingSpec = SamplingSpec {
 /// Measures each workload of a category for a moment, and says which outputs were wrong.
 pub fn validate(store: &str, arguments: &ValidateArgs) -> Result<u8, Failure> {
     let interrupted = interrupt_flag("finishing the journal")?;
-    let mut ready = start(plan(arguments)).interrupted(&interrupted).workers()?;
+    let beside = arguments.beside.found()?;
+    let mut ready = start(plan(arguments)?).beside(beside.workers.clone()).interrupted(&interrupted).workers()?;
     let local = LocalStore::create_or_open(local_path(store)?)?;
     let mut bar = Bar::new();
     let summary = ready.run(&local, &mut bar);
@@ -49,7 +50,7 @@ pub fn validate(store: &str, arguments: &ValidateArgs) -> Result<u8, Failure> {
     Ok(EXIT_WRONG)
 }
 
-fn plan(arguments: &ValidateArgs) -> Plan {
+fn plan(arguments: &ValidateArgs) -> Result<Plan, Failure> {
     let case = |workload: &&str| CaseSpec {
         workload: (*workload).to_owned(),
         preset: Some("quick".to_owned()),
@@ -58,7 +59,8 @@ fn plan(arguments: &ValidateArgs) -> Plan {
     };
     let cases = arguments.category.workloads.iter().map(case).collect();
     let plan = Plan::of(&format!("validate-{}", arguments.category.name), cases);
-    Plan { replicates: 1, threads: arguments.threads, sampling: SAMPLING, ..plan }
+    let devices = arguments.beside.devices_of(&arguments.category)?;
+    Ok(Plan { replicates: 1, threads: arguments.threads, devices, sampling: SAMPLING, ..plan })
 }
 
 /// A line for each trial of a run that was not right, with what became of it.
@@ -84,6 +86,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::args::BesideArgs;
 
     #[test]
     fn what_is_not_right_is_told_and_what_cannot_be_is_not() {
@@ -123,7 +126,11 @@ mod tests {
     #[test]
     fn each_workload_of_a_category_is_looked_at_for_a_moment() {
         for category in CATEGORIES {
-            let plan = plan(&ValidateArgs { category, threads: Some(1) });
+            let asked = ValidateArgs { category, threads: Some(1), beside: BesideArgs::default() };
+            let Ok(plan) = plan(&asked) else {
+                assert_eq!(category.name, "gpu", "nobody has its device");
+                continue;
+            };
             assert!(plan.check().is_ok() && plan.cases.len() == category.workloads.len(), "{}", category.name);
             assert_eq!((plan.replicates, plan.threads, plan.sampling.blocks), (1, Some(1), 2));
         }

@@ -26,7 +26,7 @@ const OPTIONS: &str = "compare --baseline, compare --summary, feedback --model, 
 const MEASURES: &str = "peak_added_bytes inputs_change warmup_iterations warmup_settled input_copies \
     allocations allocated_bytes cpu_energy_joules";
 const CATEGORIES: &str =
-    "accuracy cpu memory performance scalability system training comparative hardware comprehensive";
+    "accuracy cpu gpu memory performance scalability system training comparative hardware comprehensive";
 const METRICS: &str = "bleu rouge_1 rouge_2 rouge_l tokens_per_second inter_token_spread step_time step_time_p99 \
     relative_error precision_macro recall_macro perplexity accuracy f1_macro steps_to";
 const CHARTS: &str = "distribution speedup scaling history heat_map";
@@ -371,7 +371,7 @@ fn a_roof_counts_by_the_instructions_of_its_engine_and_a_chip_by_its_name() {
     assert_eq!(absent, (Status::Unavailable, "this processor has no AVX-512".into()));
     let have = with("0.1.0 AVX2", "fma");
     assert_eq!(row(&have, "HW4").because, "column runs.cpu_features, by AVX2 fma/chains");
-    assert_eq!((row(&have, "HW12").status, row(&have, "HW13").status), (Status::Works, Status::Works));
+    assert_eq!(["HW12", "HW13", "RE5"].map(|id| row(&have, id).status), [Status::Works; 3]);
     assert_eq!(row(&have, "HW11").status, Status::Unavailable);
 }
 
